@@ -1,0 +1,26 @@
+/** Tensors in ordinary memory: what files hold and what a device gives back. @module */
+
+import { type Shape, sizeOf } from "./shape.ts";
+import { ShapeError } from "./errors.ts";
+
+/** Array types of a host tensor. The `reference` device gives `Float64Array`. */
+export type HostData = Float32Array | Float64Array | Uint32Array | Int32Array;
+
+/** Values in row-major order with their shape. */
+export interface HostTensor {
+  /** Extents, outermost first. */
+  readonly shape: Shape;
+  /** Row-major values. */
+  readonly data: HostData;
+}
+
+/** Makes a host tensor after checking that the data fill the shape. */
+export function hostTensor(shape: Shape, data: HostData | readonly number[]): HostTensor {
+  const values = Array.isArray(data) ? Float32Array.from(data) : data as HostData;
+  if (values.length !== sizeOf(shape)) {
+    throw new ShapeError(
+      `a host tensor of shape [${shape.join(", ")}] needs ${sizeOf(shape)} values, found ${values.length}`,
+    );
+  }
+  return { shape, data: values };
+}

@@ -1,0 +1,63 @@
+/** Counter-based random numbers: a pure function of (seed, index), the same on every device. @module */
+
+/** Multiply two 32-bit unsigned integers modulo 2^32. */
+const multiply = Math.imul;
+
+/**
+ * Hashes (seed, index) to 32 uniform bits: Bob Jenkins / Chris Wellons' `lowbias32` finaliser over a
+ * seeded counter. The kernels of all devices hold the same function, so a dropout mask needs no memory:
+ * backward draws it again.
+ */
+export function hash32(seed: number, index: number): number {
+  let x = (multiply(index, 0x9e3779b9) ^ seed) >>> 0;
+  x = multiply(x ^ (x >>> 16), 0x7feb352d) >>> 0;
+  x = multiply(x ^ (x >>> 15), 0x846ca68b) >>> 0;
+  return (x ^ (x >>> 16)) >>> 0;
+}
+
+/** A stream of random numbers with its own seed. */
+export class Random {
+  #seed: number;
+  #index = 0;
+
+  /** Starts a stream; streams of different seeds are unrelated. */
+  constructor(seed: number) {
+    this.#seed = hash32(0x5bd1e995, seed >>> 0);
+  }
+
+  /** The next 32 uniform bits. */
+  bits(): number {
+    return hash32(this.#seed, this.#index++);
+  }
+
+  /** Uniform in [0, 1) with 53 bits. */
+  uniform(): number {
+    return ((this.bits() >>> 5) * 67108864 + (this.bits() >>> 6)) / 9007199254740992;
+  }
+
+  /** A whole number in [0, bound). */
+  integer(bound: number): number {
+    return Math.floor(this.uniform() * bound);
+  }
+
+  /** Standard normal (Box-Muller, cosine branch). */
+  normal(): number {
+    const radius = Math.sqrt(-2 * Math.log(1 - this.uniform()));
+    return radius * Math.cos(2 * Math.PI * this.uniform());
+  }
+
+  /** A permutation of 0 … length - 1 (Fisher-Yates). */
+  permutation(length: number): Uint32Array {
+    const order = Uint32Array.from({ length }, (_, index) => index);
+    for (let last = length - 1; last > 0; last--) {
+      const other = this.integer(last + 1);
+      [order[last], order[other]] = [order[other], order[last]];
+    }
+    return order;
+  }
+
+  /** An independent stream for a named purpose. */
+  split(purpose: number): Random {
+    return new Random(hash32(this.#seed, purpose ^ 0xa5a5a5a5));
+  }
+}

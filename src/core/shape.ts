@@ -1,0 +1,30 @@
+/** Shapes: the extents of a tensor's axes, outermost first. @module */
+
+import { ShapeError } from "./errors.ts";
+
+/** The extents of a tensor's axes, outermost (slowest) first. */
+export type Shape = readonly number[];
+
+/** Number of elements: the product of the extents, 1 for a scalar. */
+export function sizeOf(shape: Shape): number {
+  return shape.reduce((product, extent) => product * extent, 1);
+}
+
+/** Writes a shape as people do: `[2, 3]`. */
+export function formatShape(shape: Shape): string {
+  return `[${shape.join(", ")}]`;
+}
+
+/** True when both shapes have the same extents. */
+export function sameShape(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((extent, axis) => extent === b[axis]);
+}
+
+/** Throws a {@link ShapeError} that names `what` unless `actual` equals `expected`. */
+export function assertShape(what: string, actual: Shape, expected: Shape): void {
+  if (!sameShape(actual, expected)) {
+    throw new ShapeError(
+      `${what} must have shape ${formatShape(expected)}, found ${formatShape(actual)}`,
+    );
+  }
+}
