@@ -1,0 +1,160 @@
+/** Scaled dot-product attention that keeps no probabilities, forward and backward. @module */
+
+import { defineKernel, type Kernel, type Numbers } from "../kernel.ts";
+import forwardCode from "./forward.wgsl" with { type: "text" };
+import backwardCode from "./backward.wgsl" with { type: "text" };
+
+const forwardBindings = {
+  q: { type: "f32", access: "read" },
+  k: { type: "f32", access: "read" },
+  v: { type: "f32", access: "read" },
+  mask: { type: "u32", access: "read" },
+  out: { type: "f32", access: "write" },
+  logSumExp: { type: "f32", access: "write" },
+} as const;
+
+const forwardScalars = {
+  batch: "u32",
+  heads: "u32",
+  headWidth: "u32",
+  queries: "u32",
+  keys: "u32",
+  past: "u32",
+  qStride: "u32",
+  qOffset: "u32",
+  kvStride: "u32",
+  kOffset: "u32",
+  vOffset: "u32",
+  kvRows: "u32",
+  scale: "f32",
+  causal: "u32",
+  hasMask: "u32",
+} as const;
+
+/**
+ * out[b, i, h] = Σ_j p_ij v[b, j, h] with p_ij = softmax_j(scale · q[b, i, h] · k[b, j, h]).
+ *
+ * Query i may see key j when j <= past + i (or not `causal`) and mask[b, j] ≠ 0 (or not `hasMask`); one
+ * that may see none gives 0. Row i of batch b of q starts at (b · queries + i) · qStride + qOffset and
+ * its head h at a further h · headWidth; rows of k and v at (b · kvRows + j) · kvStride + kOffset (vOffset),
+ * so q, k and v may be parts of one fused buffer (all three bind it) or k and v a cache with room for kvRows.
+ * out is (batch · queries) x (heads · headWidth); logSumExp, (batch · heads · queries), is kept for backward;
+ * mask is batch x keys.
+ */
+export const attentionForward: Kernel<
+  keyof typeof forwardBindings,
+  keyof typeof forwardScalars
+> = defineKernel({
+  name: "attention_forward",
+  bindings: forwardBindings,
+  scalars: forwardScalars,
+  wgsl: { code: forwardCode, workgroups: (s) => s.batch * s.heads * Math.ceil(s.queries / 64) },
+  cpu: { units: (s) => s.batch * s.heads, grain: () => 1 },
+  reference({ q, k, v, mask, out, logSumExp }, s) {
+    const width = s.heads * s.headWidth;
+    for (let unit = 0; unit < s.batch * s.heads * s.queries; unit++) {
+      const i = unit % s.queries, bh = (unit - i) / s.queries;
+      const h = bh % s.heads, b = (bh - h) / s.heads;
+      const qAt = (b * s.queries + i) * s.qStride + s.qOffset + h * s.headWidth;
+      const kAt = (j: number) => (b * s.kvRows + j) * s.kvStride + s.kOffset + h * s.headWidth;
+      const vAt = (j: number) => (b * s.kvRows + j) * s.kvStride + s.vOffset + h * s.headWidth;
+      const sees = (j: number) =>
+        (!s.causal || j <= s.past + i) && (!s.hasMask || mask[b * s.keys + j] !== 0);
+      const score = (j: number) => s.scale * dot(q, qAt, k, kAt(j), s.headWidth);
+      const lse = logSumExpOver(s.keys, sees, score);
+      logSumExp[unit] = lse;
+      for (let d = 0; d < s.headWidth; d++) {
+        let sum = 0;
+        for (let j = 0; j < s.keys; j++) {
+          if (sees(j)) sum += Math.exp(score(j) - lse) * v[vAt(j) + d];
+        }
+        out[(b * s.queries + i) * width + h * s.headWidth + d] = sum;
+      }
+    }
+  },
+});
+
+const backwardBindings = {
+  qkv: { type: "f32", access: "read" },
+  mask: { type: "u32", access: "read" },
+  out: { type: "f32", access: "read" },
+  logSumExp: { type: "f32", access: "read" },
+  dOut: { type: "f32", access: "read" },
+  delta: { type: "f32", access: "write" },
+  dQkv: { type: "f32", access: "write" },
+} as const;
+
+const backwardScalars = {
+  batch: "u32",
+  heads: "u32",
+  headWidth: "u32",
+  time: "u32",
+  scale: "f32",
+  causal: "u32",
+  hasMask: "u32",
+} as const;
+
+/**
+ * Gradient of self-attention on a fused buffer whose rows are [q | k | v], each heads · headWidth wide.
+ *
+ * With p_ij drawn again from logSumExp, δ_i = dOut_i · out_i and ds_ij = p_ij (dOut_i · v_j - δ_i):
+ * dq_i = scale Σ_j ds_ij k_j, dk_j = scale Σ_i ds_ij q_i, dv_j = Σ_i p_ij dOut_i. `delta`
+ * (batch · heads · time) is scratch. Nothing of size time x time is stored.
+ */
+export const attentionBackward: Kernel<
+  keyof typeof backwardBindings,
+  keyof typeof backwardScalars
+> = defineKernel({
+  name: "attention_backward",
+  bindings: backwardBindings,
+  scalars: backwardScalars,
+  wgsl: { code: backwardCode, workgroups: (s) => s.batch * s.heads },
+  cpu: { units: (s) => s.batch * s.heads, grain: () => 1 },
+  reference({ qkv, mask, out, logSumExp, dOut, delta, dQkv }, s) {
+    const width = s.heads * s.headWidth;
+    for (let bh = 0; bh < s.batch * s.heads; bh++) {
+      const h = bh % s.heads, b = (bh - h) / s.heads;
+      const at = (i: number, part: number) =>
+        (b * s.time + i) * 3 * width + part * width + h * s.headWidth;
+      const outAt = (i: number) => (b * s.time + i) * width + h * s.headWidth;
+      for (let i = 0; i < s.time; i++) {
+        for (let part = 0; part < 3; part++) {
+          for (let d = 0; d < s.headWidth; d++) dQkv[at(i, part) + d] = 0;
+        }
+        delta[bh * s.time + i] = dot(dOut, outAt(i), out, outAt(i), s.headWidth);
+      }
+      for (let i = 0; i < s.time; i++) {
+        for (let j = 0; j < s.time; j++) {
+          if ((s.causal && j > i) || (s.hasMask && mask[b * s.time + j] === 0)) continue;
+          const score = s.scale * dot(qkv, at(i, 0), qkv, at(j, 1), s.headWidth);
+          const p = Math.exp(score - logSumExp[bh * s.time + i]);
+          const dp = dot(dOut, outAt(i), qkv, at(j, 2), s.headWidth);
+          const ds = s.scale * p * (dp - delta[bh * s.time + i]);
+          for (let d = 0; d < s.headWidth; d++) {
+            dQkv[at(i, 0) + d] += ds * qkv[at(j, 1) + d];
+            dQkv[at(j, 1) + d] += ds * qkv[at(i, 0) + d];
+            dQkv[at(j, 2) + d] += p * dOut[outAt(i) + d];
+          }
+        }
+      }
+    }
+  },
+});
+
+function dot(x: Numbers, xAt: number, y: Numbers, yAt: number, length: number): number {
+  let sum = 0;
+  for (let d = 0; d < length; d++) sum += x[xAt + d] * y[yAt + d];
+  return sum;
+}
+
+/** log Σ exp score(j) over the keys that are seen; 0 where none is (no weight is then ever drawn). */
+function logSumExpOver(
+  keys: number,
+  sees: (j: number) => boolean,
+  score: (j: number) => number,
+): number {
+  let largest = -Infinity, sum = 0;
+  for (let j = 0; j < keys; j++) if (sees(j)) largest = Math.max(largest, score(j));
+  for (let j = 0; j < keys; j++) if (sees(j)) sum += Math.exp(score(j) - largest);
+  return sum > 0 ? largest + Math.log(sum) : 0;
+}

@@ -1,0 +1,73 @@
+/** Cross-entropy of logits against labels, with ignored labels and label smoothing. @module */
+
+import { defineKernel, type Kernel } from "../kernel.ts";
+import forwardCode from "./forward.wgsl" with { type: "text" };
+import backwardCode from "./backward.wgsl" with { type: "text" };
+
+/**
+ * losses[i] = scale · (lse_i - (1 - smoothing) · logits[i, label_i] - smoothing · mean(logits[i, :])),
+ * 0 where the label is negative (ignored). Also writes lse_i = log Σ exp logits[i, :] for backward.
+ * With smoothing this is PyTorch's `cross_entropy(label_smoothing)`.
+ */
+export const crossEntropyForward: Kernel<
+  "logits" | "labels" | "losses" | "logSumExp",
+  "rows" | "vocabulary" | "smoothing" | "scale"
+> = defineKernel({
+  name: "cross_entropy_forward",
+  bindings: {
+    logits: { type: "f32", access: "read" },
+    labels: { type: "i32", access: "read" },
+    losses: { type: "f32", access: "write" },
+    logSumExp: { type: "f32", access: "write" },
+  },
+  scalars: { rows: "u32", vocabulary: "u32", smoothing: "f32", scale: "f32" },
+  wgsl: { code: forwardCode, workgroups: ({ rows }) => rows },
+  cpu: { units: ({ rows }) => rows, grain: () => 4 },
+  reference({ logits, labels, losses, logSumExp }, { rows, vocabulary, smoothing, scale }) {
+    for (let row = 0; row < rows; row++) {
+      const at = row * vocabulary;
+      let largest = -Infinity, sum = 0, total = 0;
+      for (let j = 0; j < vocabulary; j++) {
+        largest = Math.max(largest, logits[at + j]);
+        total += logits[at + j];
+      }
+      for (let j = 0; j < vocabulary; j++) sum += Math.exp(logits[at + j] - largest);
+      const lse = largest + Math.log(sum), label = labels[row];
+      logSumExp[row] = lse;
+      losses[row] = label < 0 ? 0 : scale *
+        (lse - (1 - smoothing) * logits[at + label] - smoothing * total / vocabulary);
+    }
+  },
+});
+
+/**
+ * dLogits[i, j] = dLoss[0] · scale · (exp(logits[i, j] - lse_i) - (1 - smoothing) · [j = label_i] -
+ * smoothing / vocabulary), 0 in ignored rows; added with `accumulate`.
+ */
+export const crossEntropyBackward: Kernel<
+  "logits" | "labels" | "logSumExp" | "dLoss" | "dLogits",
+  "rows" | "vocabulary" | "smoothing" | "scale" | "accumulate"
+> = defineKernel({
+  name: "cross_entropy_backward",
+  bindings: {
+    logits: { type: "f32", access: "read" },
+    labels: { type: "i32", access: "read" },
+    logSumExp: { type: "f32", access: "read" },
+    dLoss: { type: "f32", access: "read" },
+    dLogits: { type: "f32", access: "update" },
+  },
+  scalars: { rows: "u32", vocabulary: "u32", smoothing: "f32", scale: "f32", accumulate: "u32" },
+  wgsl: { code: backwardCode, workgroups: ({ rows }) => rows },
+  cpu: { units: ({ rows }) => rows, grain: () => 4 },
+  reference({ logits, labels, logSumExp, dLoss, dLogits }, s) {
+    for (let row = 0; row < s.rows; row++) {
+      const factor = labels[row] < 0 ? 0 : dLoss[0] * s.scale;
+      for (let j = 0; j < s.vocabulary; j++) {
+        const at = row * s.vocabulary + j;
+        const target = (j === labels[row] ? 1 - s.smoothing : 0) + s.smoothing / s.vocabulary;
+        const value = factor * (Math.exp(logits[at] - logSumExp[row]) - target);
+        dLogits[at] = (s.accumulate ? dLogits[at] : 0) + value;
+      }
+    }
+  },
+});

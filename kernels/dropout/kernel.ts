@@ -1,0 +1,33 @@
+/** Inverted dropout with a mask that is a function of (seed, index). @module */
+
+import { hash32 } from "../../src/core/random.ts";
+import { ceilDivide, defineKernel, type Kernel } from "../kernel.ts";
+import code from "./dropout.wgsl" with { type: "text" };
+
+/** Elements whose 32 hashed bits are below this are dropped. */
+export function dropoutThreshold(rate: number): number {
+  return Math.floor(rate * 4294967296);
+}
+
+/**
+ * y[i] = (accumulate ? y[i] : 0) + (hash32(seed, i) < threshold ? 0 : keepScale · x[i]).
+ *
+ * Backward is the same kernel on the gradient: the mask is drawn again, never stored. `threshold` is
+ * {@link dropoutThreshold} of the rate and `keepScale` is 1 / (1 - rate).
+ */
+export const dropout: Kernel<
+  "x" | "y",
+  "size" | "seed" | "threshold" | "keepScale" | "accumulate"
+> = defineKernel({
+  name: "dropout",
+  bindings: { x: { type: "f32", access: "read" }, y: { type: "f32", access: "update" } },
+  scalars: { size: "u32", seed: "u32", threshold: "u32", keepScale: "f32", accumulate: "u32" },
+  wgsl: { code, workgroups: ({ size }) => ceilDivide(size, 256) },
+  cpu: { units: ({ size }) => size, grain: () => 4096 },
+  reference({ x, y }, { size, seed, threshold, keepScale, accumulate }) {
+    for (let i = 0; i < size; i++) {
+      const kept = hash32(seed, i) < threshold ? 0 : keepScale * x[i];
+      y[i] = (accumulate ? y[i] : 0) + kept;
+    }
+  },
+});

@@ -1,0 +1,51 @@
+/** Sums, copies and constants. @module */
+
+import { ceilDivide, defineKernel, type Kernel } from "../kernel.ts";
+import addCode from "./add.wgsl" with { type: "text" };
+import scaleAddCode from "./scale_add.wgsl" with { type: "text" };
+import fillCode from "./fill.wgsl" with { type: "text" };
+
+/** out = a + b. */
+export const add: Kernel<"a" | "b" | "out", "size"> = defineKernel({
+  name: "add",
+  bindings: {
+    a: { type: "f32", access: "read" },
+    b: { type: "f32", access: "read" },
+    out: { type: "f32", access: "write" },
+  },
+  scalars: { size: "u32" },
+  wgsl: { code: addCode, workgroups: ({ size }) => ceilDivide(size, 256) },
+  cpu: { units: ({ size }) => size, grain: () => 16384 },
+  reference({ a, b, out }, { size }) {
+    for (let i = 0; i < size; i++) out[i] = a[i] + b[i];
+  },
+});
+
+/** y[yOffset + i] = (accumulate ? y[yOffset + i] : 0) + alpha · x[xOffset + i] for i < size. */
+export const scaleAdd: Kernel<
+  "x" | "y",
+  "size" | "xOffset" | "yOffset" | "alpha" | "accumulate"
+> = defineKernel({
+  name: "scale_add",
+  bindings: { x: { type: "f32", access: "read" }, y: { type: "f32", access: "update" } },
+  scalars: { size: "u32", xOffset: "u32", yOffset: "u32", alpha: "f32", accumulate: "u32" },
+  wgsl: { code: scaleAddCode, workgroups: ({ size }) => ceilDivide(size, 256) },
+  cpu: { units: ({ size }) => size, grain: () => 16384 },
+  reference({ x, y }, { size, xOffset, yOffset, alpha, accumulate }) {
+    for (let i = 0; i < size; i++) {
+      y[yOffset + i] = (accumulate ? y[yOffset + i] : 0) + alpha * x[xOffset + i];
+    }
+  },
+});
+
+/** y[i] = value for i < size. */
+export const fill: Kernel<"y", "size" | "value"> = defineKernel({
+  name: "fill",
+  bindings: { y: { type: "f32", access: "write" } },
+  scalars: { size: "u32", value: "f32" },
+  wgsl: { code: fillCode, workgroups: ({ size }) => ceilDivide(size, 256) },
+  cpu: { units: ({ size }) => size, grain: () => 16384 },
+  reference({ y }, { size, value }) {
+    for (let i = 0; i < size; i++) y[i] = value;
+  },
+});

@@ -1,0 +1,57 @@
+/** Rows of a table by their index, forward and backward. @module */
+
+import { ceilDivide, defineKernel, type Kernel } from "../kernel.ts";
+import forwardCode from "./forward.wgsl" with { type: "text" };
+import backwardCode from "./backward.wgsl" with { type: "text" };
+
+/** out[i, :] = table[ids[i], :] for i < count. The ids are checked where they enter. */
+export const embeddingForward: Kernel<"table" | "ids" | "out", "count" | "width"> = defineKernel({
+  name: "embedding_forward",
+  bindings: {
+    table: { type: "f32", access: "read" },
+    ids: { type: "u32", access: "read" },
+    out: { type: "f32", access: "write" },
+  },
+  scalars: { count: "u32", width: "u32" },
+  wgsl: { code: forwardCode, workgroups: ({ count, width }) => ceilDivide(count * width, 256) },
+  cpu: { units: ({ count }) => count, grain: ({ width }) => ceilDivide(16384, width) },
+  reference({ table, ids, out }, { count, width }) {
+    for (let i = 0; i < count; i++) {
+      for (let j = 0; j < width; j++) out[i * width + j] = table[ids[i] * width + j];
+    }
+  },
+});
+
+/**
+ * dTable[v, :] = (accumulate ? dTable[v, :] : 0) + Σ dOut[order[p], :] over starts[v] <= p < starts[v + 1].
+ *
+ * `order` lists the positions sorted by id and `starts` (vocabulary + 1) where each id's run begins, so
+ * that every row is summed by one thread in one fixed order: no atomics, the same bits every time.
+ */
+export const embeddingBackward: Kernel<
+  "dOut" | "order" | "starts" | "dTable",
+  "vocabulary" | "width" | "accumulate"
+> = defineKernel({
+  name: "embedding_backward",
+  bindings: {
+    dOut: { type: "f32", access: "read" },
+    order: { type: "u32", access: "read" },
+    starts: { type: "u32", access: "read" },
+    dTable: { type: "f32", access: "update" },
+  },
+  scalars: { vocabulary: "u32", width: "u32", accumulate: "u32" },
+  wgsl: {
+    code: backwardCode,
+    workgroups: ({ vocabulary, width }) => ceilDivide(vocabulary * width, 256),
+  },
+  cpu: { units: ({ vocabulary }) => vocabulary, grain: ({ width }) => ceilDivide(16384, width) },
+  reference({ dOut, order, starts, dTable }, { vocabulary, width, accumulate }) {
+    for (let row = 0; row < vocabulary; row++) {
+      for (let j = 0; j < width; j++) {
+        let sum = accumulate ? dTable[row * width + j] : 0;
+        for (let p = starts[row]; p < starts[row + 1]; p++) sum += dOut[order[p] * width + j];
+        dTable[row * width + j] = sum;
+      }
+    }
+  },
+});

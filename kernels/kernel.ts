@@ -1,0 +1,96 @@
+/**
+ * The `Kernel` type: one operation on buffers, described once for all devices.
+ *
+ * A kernel is a value. Its name, bindings and scalars are its signature; `wgsl` says how WebGPU runs
+ * it, `cpu` which range the AssemblyScript function of the same name splits over threads, and
+ * `reference` is the definition: plain float64 code that judges both others.
+ *
+ * @module
+ */
+
+/** Element types that kernels compute on. F16, BF16 and NF4 are storage only. */
+export type ElementType = "f32" | "u32" | "i32";
+
+/** What a kernel does with a buffer: `update` reads and writes, `write` overwrites every element. */
+export type Access = "read" | "write" | "update";
+
+/** One buffer of a kernel's signature. */
+export interface Binding {
+  /** Type of its elements. */
+  readonly type: ElementType;
+  /** What the kernel does with it. */
+  readonly access: Access;
+}
+
+/** An array that a reference function reads or writes: `Float64Array` for f32 bindings. */
+export interface Numbers {
+  /** The element at an index. */
+  [index: number]: number;
+  /** Number of elements. */
+  readonly length: number;
+}
+
+/** Scalars by name. */
+export type ScalarValues<S extends string> = Readonly<Record<S, number>>;
+
+/** How WebGPU runs a kernel. */
+export interface WgslProgram<S extends string = string> {
+  /**
+   * WGSL with an entry point `main`. Buffers are `@group(0) @binding(i)` in the order of `bindings`;
+   * the scalars, a uniform struct of 4-byte fields in the order of `scalars`, come after them.
+   */
+  readonly code: string;
+  /** Values of the `override` constants. */
+  readonly constants?: (scalars: ScalarValues<S>) => Record<string, number>;
+  /**
+   * Number of workgroups. A device folds it over two dimensions where it exceeds one dimension's
+   * limit, so a kernel finds its own as `workgroup_id.y * num_workgroups.x + workgroup_id.x` and
+   * returns when it is past the end.
+   */
+  readonly workgroups: (scalars: ScalarValues<S>) => number;
+}
+
+/**
+ * How the CPU runs a kernel: the WebAssembly export named after the kernel takes the bindings'
+ * addresses, the scalars, then `begin` and `end`, and does the units `begin <= unit < end`.
+ */
+export interface CpuProgram<S extends string = string> {
+  /** Number of independent units (rows, heads, elements) that threads may share. */
+  readonly units: (scalars: ScalarValues<S>) => number;
+  /** Fewest units that are worth a thread of their own, and the multiple that a cut falls on. */
+  readonly grain: (scalars: ScalarValues<S>) => number;
+}
+
+/** One operation on buffers. `B` are the names of its buffers, `S` of its scalars. */
+export interface Kernel<B extends string = string, S extends string = string> {
+  /** snake_case name, also that of the WebAssembly export. */
+  readonly name: string;
+  /** Buffers in the order in which all devices pass them. */
+  readonly bindings: Readonly<Record<B, Binding>>;
+  /** Scalars in the order in which all devices pass them. */
+  readonly scalars: Readonly<Record<S, "u32" | "f32">>;
+  /** How WebGPU runs it. */
+  readonly wgsl: WgslProgram<S>;
+  /** How the CPU runs it. */
+  readonly cpu: CpuProgram<S>;
+  /** What it means, in float64. */
+  reference(buffers: Readonly<Record<B, Numbers>>, scalars: ScalarValues<S>): void;
+}
+
+/** Names of a kernel's buffers. */
+export type BindingNames<K> = K extends Kernel<infer B, infer _> ? B : never;
+
+/** Names of a kernel's scalars. */
+export type ScalarNames<K> = K extends Kernel<infer _, infer S> ? S : never;
+
+/** Makes a kernel from its description; it exists to infer the names. */
+export function defineKernel<B extends string, S extends string>(
+  kernel: Kernel<B, S>,
+): Kernel<B, S> {
+  return kernel;
+}
+
+/** Number of pieces of `size` that cover `count`. */
+export function ceilDivide(count: number, size: number): number {
+  return Math.ceil(count / size);
+}

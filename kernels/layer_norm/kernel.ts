@@ -1,0 +1,115 @@
+/** Layer normalisation over rows, forward and backward. @module */
+
+import { ceilDivide, defineKernel, type Kernel } from "../kernel.ts";
+import forwardCode from "./forward.wgsl" with { type: "text" };
+import backwardCode from "./backward.wgsl" with { type: "text" };
+import parametersCode from "./backward_parameters.wgsl" with { type: "text" };
+
+const forwardBindings = {
+  x: { type: "f32", access: "read" },
+  weight: { type: "f32", access: "read" },
+  bias: { type: "f32", access: "read" },
+  y: { type: "f32", access: "write" },
+  mean: { type: "f32", access: "write" },
+  inverseDeviation: { type: "f32", access: "write" },
+} as const;
+
+/**
+ * y = (x - μ) / √(σ² + ε) · weight + bias, row by row, with the mean μ and the population variance σ²
+ * of the row. Also writes μ and 1/√(σ² + ε), one each a row, for backward.
+ */
+export const layerNormForward: Kernel<
+  keyof typeof forwardBindings,
+  "rows" | "width" | "epsilon"
+> = defineKernel({
+  name: "layer_norm_forward",
+  bindings: forwardBindings,
+  scalars: { rows: "u32", width: "u32", epsilon: "f32" },
+  wgsl: { code: forwardCode, workgroups: ({ rows }) => rows },
+  cpu: { units: ({ rows }) => rows, grain: () => 8 },
+  reference({ x, weight, bias, y, mean, inverseDeviation }, { rows, width, epsilon }) {
+    for (let row = 0; row < rows; row++) {
+      const at = row * width;
+      let sum = 0, squares = 0;
+      for (let i = 0; i < width; i++) sum += x[at + i];
+      const mu = sum / width;
+      for (let i = 0; i < width; i++) squares += (x[at + i] - mu) ** 2;
+      const scale = 1 / Math.sqrt(squares / width + epsilon);
+      for (let i = 0; i < width; i++) y[at + i] = (x[at + i] - mu) * scale * weight[i] + bias[i];
+      mean[row] = mu;
+      inverseDeviation[row] = scale;
+    }
+  },
+});
+
+const backwardBindings = {
+  x: { type: "f32", access: "read" },
+  weight: { type: "f32", access: "read" },
+  mean: { type: "f32", access: "read" },
+  inverseDeviation: { type: "f32", access: "read" },
+  dy: { type: "f32", access: "read" },
+  dx: { type: "f32", access: "update" },
+} as const;
+
+/**
+ * dx = s · (g - mean(g) - x̂ · mean(g · x̂)) with g = dy · weight, x̂ = (x - μ) · s, s = 1/√(σ² + ε);
+ * added to dx with `accumulate`.
+ */
+export const layerNormBackward: Kernel<
+  keyof typeof backwardBindings,
+  "rows" | "width" | "accumulate"
+> = defineKernel({
+  name: "layer_norm_backward",
+  bindings: backwardBindings,
+  scalars: { rows: "u32", width: "u32", accumulate: "u32" },
+  wgsl: { code: backwardCode, workgroups: ({ rows }) => rows },
+  cpu: { units: ({ rows }) => rows, grain: () => 8 },
+  reference({ x, weight, mean, inverseDeviation, dy, dx }, { rows, width, accumulate }) {
+    for (let row = 0; row < rows; row++) {
+      const at = row * width, scale = inverseDeviation[row];
+      const normal = (i: number) => (x[at + i] - mean[row]) * scale;
+      let sum = 0, product = 0;
+      for (let i = 0; i < width; i++) {
+        sum += dy[at + i] * weight[i];
+        product += dy[at + i] * weight[i] * normal(i);
+      }
+      for (let i = 0; i < width; i++) {
+        const value = scale * (dy[at + i] * weight[i] - (sum + normal(i) * product) / width);
+        dx[at + i] = (accumulate ? dx[at + i] : 0) + value;
+      }
+    }
+  },
+});
+
+const parametersBindings = {
+  x: { type: "f32", access: "read" },
+  mean: { type: "f32", access: "read" },
+  inverseDeviation: { type: "f32", access: "read" },
+  dy: { type: "f32", access: "read" },
+  dWeight: { type: "f32", access: "update" },
+  dBias: { type: "f32", access: "update" },
+} as const;
+
+/** dWeight[i] = Σ_rows dy · x̂ and dBias[i] = Σ_rows dy, added with `accumulate`. */
+export const layerNormBackwardParameters: Kernel<
+  keyof typeof parametersBindings,
+  "rows" | "width" | "accumulate"
+> = defineKernel({
+  name: "layer_norm_backward_parameters",
+  bindings: parametersBindings,
+  scalars: { rows: "u32", width: "u32", accumulate: "u32" },
+  wgsl: { code: parametersCode, workgroups: ({ width }) => ceilDivide(width, 64) },
+  cpu: { units: ({ width }) => width, grain: () => 16 },
+  reference({ x, mean, inverseDeviation, dy, dWeight, dBias }, { rows, width, accumulate }) {
+    for (let i = 0; i < width; i++) {
+      let weight = 0, bias = 0;
+      for (let row = 0; row < rows; row++) {
+        const at = row * width + i;
+        weight += dy[at] * (x[at] - mean[row]) * inverseDeviation[row];
+        bias += dy[at];
+      }
+      dWeight[i] = (accumulate ? dWeight[i] : 0) + weight;
+      dBias[i] = (accumulate ? dBias[i] : 0) + bias;
+    }
+  },
+});

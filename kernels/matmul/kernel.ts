@@ -1,0 +1,62 @@
+/** Matrix product with strides, in the four layouts. @module */
+
+import { ceilDivide, defineKernel, type Kernel } from "../kernel.ts";
+import code from "./matmul.wgsl" with { type: "text" };
+
+const bindings = {
+  a: { type: "f32", access: "read" },
+  b: { type: "f32", access: "read" },
+  bias: { type: "f32", access: "read" },
+  c: { type: "f32", access: "update" },
+} as const;
+
+const scalars = {
+  m: "u32",
+  n: "u32",
+  k: "u32",
+  transposeA: "u32",
+  transposeB: "u32",
+  aOffset: "u32",
+  aStride: "u32",
+  bOffset: "u32",
+  bStride: "u32",
+  cOffset: "u32",
+  cStride: "u32",
+  alpha: "f32",
+  hasBias: "u32",
+  accumulate: "u32",
+} as const;
+
+/**
+ * C[i, j] = (accumulate ? C[i, j] : 0) + alpha · Σ_p opA[i, p] · opB[p, j] + (hasBias ? bias[j] : 0)
+ * for i < m, j < n, p < k.
+ *
+ * opA[i, p] is A[i, p] (A is m x k) or, with `transposeA`, A[p, i] (A is k x m); likewise opB. Row r of
+ * a matrix starts at `offset + r * stride` elements. Without `hasBias` the bias is not read: pass any
+ * buffer. A training step uses: y = x Wᵀ (transposeB), dx = dy W (neither), dW = dyᵀ x (transposeA).
+ */
+export const matmul: Kernel<keyof typeof bindings, keyof typeof scalars> = defineKernel({
+  name: "matmul",
+  bindings,
+  scalars,
+  wgsl: {
+    code,
+    constants: ({ transposeA, transposeB }) => ({ transposeA, transposeB }),
+    workgroups: ({ m, n }) => ceilDivide(m, 16) * ceilDivide(n, 16),
+  },
+  cpu: { units: ({ m }) => m, grain: ({ n, k }) => Math.max(12, Math.ceil(65536 / (n * k + 1))) },
+  reference({ a, b, bias, c }, s) {
+    const [aRow, aStep] = s.transposeA ? [1, s.aStride] : [s.aStride, 1];
+    const [bRow, bStep] = s.transposeB ? [1, s.bStride] : [s.bStride, 1];
+    for (let i = 0; i < s.m; i++) {
+      for (let j = 0; j < s.n; j++) {
+        let sum = 0;
+        for (let p = 0; p < s.k; p++) {
+          sum += a[s.aOffset + i * aRow + p * aStep] * b[s.bOffset + p * bRow + j * bStep];
+        }
+        const at = s.cOffset + i * s.cStride + j;
+        c[at] = (s.accumulate ? c[at] : 0) + s.alpha * sum + (s.hasBias ? bias[j] : 0);
+      }
+    }
+  },
+});

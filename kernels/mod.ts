@@ -1,0 +1,17 @@
+/** All kernels: one description each, run by every device. @module */
+
+export * from "./kernel.ts";
+export { adamw } from "./adamw/kernel.ts";
+export { attentionBackward, attentionForward } from "./attention/kernel.ts";
+export { crossEntropyBackward, crossEntropyForward } from "./cross_entropy/kernel.ts";
+export { dropout, dropoutThreshold } from "./dropout/kernel.ts";
+export { add, fill, scaleAdd } from "./elementwise/kernel.ts";
+export { embeddingBackward, embeddingForward } from "./embedding/kernel.ts";
+export { geluBackward, geluForward } from "./gelu/kernel.ts";
+export {
+  layerNormBackward,
+  layerNormBackwardParameters,
+  layerNormForward,
+} from "./layer_norm/kernel.ts";
+export { matmul } from "./matmul/kernel.ts";
+export { rootSum, squaresChunk, sum, sumColumns, sumSquares } from "./reduce/kernel.ts";

@@ -1,0 +1,70 @@
+/** Reductions: to one number, to columns, and the two halves of a norm. @module */
+
+import { ceilDivide, defineKernel, type Kernel } from "../kernel.ts";
+import sumCode from "./sum.wgsl" with { type: "text" };
+import columnsCode from "./sum_columns.wgsl" with { type: "text" };
+import squaresCode from "./sum_squares.wgsl" with { type: "text" };
+import rootCode from "./root_sum.wgsl" with { type: "text" };
+
+/** Elements behind one partial sum of {@link sumSquares}: fixed, so that the bits do not depend on threads. */
+export const squaresChunk = 4096;
+
+/** y[0] = Σ x[i] for i < size. */
+export const sum: Kernel<"x" | "y", "size"> = defineKernel({
+  name: "sum",
+  bindings: { x: { type: "f32", access: "read" }, y: { type: "f32", access: "write" } },
+  scalars: { size: "u32" },
+  wgsl: { code: sumCode, workgroups: () => 1 },
+  cpu: { units: () => 1, grain: () => 1 },
+  reference({ x, y }, { size }) {
+    let total = 0;
+    for (let i = 0; i < size; i++) total += x[i];
+    y[0] = total;
+  },
+});
+
+/** y[j] = (accumulate ? y[j] : 0) + Σ_rows x[row, j]: the gradient of a bias. */
+export const sumColumns: Kernel<"x" | "y", "rows" | "width" | "accumulate"> = defineKernel({
+  name: "sum_columns",
+  bindings: { x: { type: "f32", access: "read" }, y: { type: "f32", access: "update" } },
+  scalars: { rows: "u32", width: "u32", accumulate: "u32" },
+  wgsl: { code: columnsCode, workgroups: ({ width }) => ceilDivide(width, 64) },
+  cpu: { units: ({ width }) => width, grain: () => 16 },
+  reference({ x, y }, { rows, width, accumulate }) {
+    for (let j = 0; j < width; j++) {
+      let total = accumulate ? y[j] : 0;
+      for (let row = 0; row < rows; row++) total += x[row * width + j];
+      y[j] = total;
+    }
+  },
+});
+
+/** partials[partialOffset + c] = Σ x[i]² over the c-th chunk of {@link squaresChunk} elements. */
+export const sumSquares: Kernel<"x" | "partials", "size" | "partialOffset"> = defineKernel({
+  name: "sum_squares",
+  bindings: { x: { type: "f32", access: "read" }, partials: { type: "f32", access: "update" } },
+  scalars: { size: "u32", partialOffset: "u32" },
+  wgsl: { code: squaresCode, workgroups: ({ size }) => ceilDivide(size, squaresChunk) },
+  cpu: { units: ({ size }) => ceilDivide(size, squaresChunk), grain: () => 2 },
+  reference({ x, partials }, { size, partialOffset }) {
+    for (let start = 0; start < size; start += squaresChunk) {
+      let total = 0;
+      for (let i = start; i < Math.min(size, start + squaresChunk); i++) total += x[i] * x[i];
+      partials[partialOffset + start / squaresChunk] = total;
+    }
+  },
+});
+
+/** y[0] = √(Σ x[i]) for i < size: with {@link sumSquares} before it, a Euclidean norm. */
+export const rootSum: Kernel<"x" | "y", "size"> = defineKernel({
+  name: "root_sum",
+  bindings: { x: { type: "f32", access: "read" }, y: { type: "f32", access: "write" } },
+  scalars: { size: "u32" },
+  wgsl: { code: rootCode, workgroups: () => 1 },
+  cpu: { units: () => 1, grain: () => 1 },
+  reference({ x, y }, { size }) {
+    let total = 0;
+    for (let i = 0; i < size; i++) total += x[i];
+    y[0] = Math.sqrt(total);
+  },
+});

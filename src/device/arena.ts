@@ -1,0 +1,77 @@
+/** Arenas: many tensors in one buffer, so that an optimizer can run over all of them at once. @module */
+
+import { type Shape, sizeOf } from "../core/shape.ts";
+import type { Device } from "./device.ts";
+import type { Role } from "./ledger.ts";
+import { Scope } from "./scope.ts";
+import type { Tensor } from "./tensor.ts";
+import { zero } from "./zero.ts";
+
+/** A named place in an arena. */
+export interface ArenaEntry {
+  /** Unique within the arena. */
+  readonly name: string;
+  /** Extents, outermost first. */
+  readonly shape: Shape;
+}
+
+/** Elements between the starts of entries are a multiple of this: 256 bytes, WebGPU's offset alignment. */
+export const arenaAlignment = 64;
+
+/** Elements that an entry takes with its padding. */
+export function alignedSize(shape: Shape): number {
+  return Math.ceil(sizeOf(shape) / arenaAlignment) * arenaAlignment;
+}
+
+/**
+ * F32 tensors side by side in as few buffers as the device allows, each aligned to 256 bytes.
+ *
+ * Entries keep their order, everything is zero at birth, so that kernels may run over a whole
+ * stretch of neighbours with the padding between them.
+ */
+export class Arena extends Scope {
+  readonly #views = new Map<string, Tensor>();
+
+  /** Makes room for all entries. */
+  constructor(device: Device, entries: readonly ArenaEntry[], role: Role, label: string) {
+    super(device);
+    for (const block of blocksOf(entries, device.maxBufferBytes / 4)) {
+      this.#place(block, role, label);
+    }
+  }
+
+  /** The tensor of a name, a view of the arena. */
+  view(name: string): Tensor {
+    const view = this.#views.get(name);
+    if (!view) throw new RangeError(`an arena holds no tensor named ${name}`);
+    return view;
+  }
+
+  #place(block: readonly ArenaEntry[], role: Role, label: string): void {
+    const sizes = block.map(({ shape }) => alignedSize(shape));
+    const total = sizes.reduce((sum, size) => sum + size, 0);
+    const padding = block.reduce((sum, { shape }, i) => sum + sizes[i] - sizeOf(shape), 0) * 4;
+    const buffer = this.allocate([total], "f32", role, label, padding);
+    zero(buffer);
+    let offset = 0;
+    block.forEach(({ name, shape }, i) => {
+      this.#views.set(name, buffer.view(shape, offset));
+      offset += sizes[i];
+    });
+  }
+}
+
+function blocksOf(entries: readonly ArenaEntry[], limit: number): ArenaEntry[][] {
+  const blocks: ArenaEntry[][] = [];
+  let room = 0;
+  for (const entry of entries) {
+    const size = alignedSize(entry.shape);
+    if (size > room || blocks.length === 0) {
+      blocks.push([]);
+      room = limit;
+    }
+    blocks[blocks.length - 1].push(entry);
+    room -= size;
+  }
+  return blocks;
+}

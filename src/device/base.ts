@@ -1,0 +1,120 @@
+/** What all four devices share: the ledger, the birth and death of tensors, the checks of a launch. @module */
+
+import type { ElementType, Kernel, Numbers } from "../../kernels/kernel.ts";
+import { DeviceError, ShapeError } from "../core/errors.ts";
+import type { HostTensor } from "../core/host_tensor.ts";
+import { type Shape, sizeOf } from "../core/shape.ts";
+import type { Device, DeviceKind } from "./device.ts";
+import { Ledger, type Role } from "./ledger.ts";
+import { type Storage, Tensor } from "./tensor.ts";
+
+/** Tensors by binding name, as a device sees them. */
+export type AnyBindings = Readonly<Record<string, Tensor>>;
+
+/** Keeps the books; a device adds the memory and the arithmetic. */
+export abstract class BaseDevice implements Device {
+  /** Which device it is. */
+  abstract readonly kind: DeviceKind;
+  /** For people. */
+  abstract readonly description: string;
+  /** Live and peak bytes. */
+  readonly ledger = new Ledger();
+  /** The largest part that one kernel may bind, in bytes. */
+  readonly maxBindingBytes: number = Infinity;
+  /** The largest single buffer, in bytes. */
+  readonly maxBufferBytes: number = Infinity;
+  #disposed = false;
+
+  /** Makes the device's side of a buffer. */
+  protected abstract allocateHandle(bytes: number, type: ElementType, label: string): unknown;
+  /** Frees it. */
+  protected abstract releaseHandle(storage: Storage): void;
+  /** Copies values in. */
+  protected abstract writeValues(tensor: Tensor, values: HostTensor["data"]): void;
+  /** Runs or queues a kernel whose bindings were checked. */
+  protected abstract run(
+    kernel: Kernel,
+    bindings: AnyBindings,
+    scalars: Readonly<Record<string, number>>,
+  ): void;
+  /** Copies values out. */
+  protected abstract readValues(tensors: readonly Tensor[]): Promise<HostTensor[]>;
+  /** Frees everything that the device itself holds. */
+  protected abstract close(): void;
+
+  /** Makes a tensor. */
+  allocate(shape: Shape, type: ElementType, role: Role, label: string, padding = 0): Tensor {
+    this.#assertOpen();
+    const total = sizeOf(shape) * 4;
+    const handle = this.allocateHandle(total, type, label);
+    const storage = { bytes: total - padding, padding, role, label, handle, alive: true };
+    this.ledger.add(role, storage.bytes, padding);
+    return new Tensor(this, shape, type, storage);
+  }
+
+  /** Frees a storage. */
+  release(storage: Storage): void {
+    if (!storage.alive) return;
+    storage.alive = false;
+    this.ledger.remove(storage.role, storage.bytes, storage.padding);
+    if (!this.#disposed) this.releaseHandle(storage);
+  }
+
+  /** Copies values in. */
+  write(tensor: Tensor, values: HostTensor["data"]): void {
+    this.#assertUsable(tensor);
+    if (values.length !== tensor.size) {
+      throw new ShapeError(
+        `writing ${tensor.label} needs ${tensor.size} values, found ${values.length}`,
+      );
+    }
+    this.writeValues(tensor, values);
+  }
+
+  /** Runs or queues a kernel. */
+  launch(kernel: Kernel, bindings: AnyBindings, scalars: Readonly<Record<string, number>>): void {
+    for (const name in kernel.bindings) this.#assertUsable(bindings[name]);
+    this.run(kernel, bindings, scalars);
+    for (const name in kernel.bindings) {
+      if (kernel.bindings[name].access !== "read") {
+        this.ledger.countLaunch(kernel.name, bindings[name].role);
+      }
+    }
+  }
+
+  /** Hands queued work over; a device without a queue has nothing to do. */
+  submit(): void {}
+
+  /** Copies values out. */
+  read(...tensors: Tensor[]): Promise<HostTensor[]> {
+    for (const tensor of tensors) this.#assertUsable(tensor);
+    return this.readValues(tensors);
+  }
+
+  /** Closes the device; a second call does nothing. */
+  [Symbol.dispose](): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.close();
+  }
+
+  #assertOpen(): void {
+    if (this.#disposed) throw new DeviceError(`the ${this.kind} device was used after disposal`);
+  }
+
+  #assertUsable(tensor: Tensor): void {
+    this.#assertOpen();
+    tensor.assertAlive();
+    if (tensor.device !== this) {
+      throw new DeviceError(`${tensor.label} lives on another device than ${this.description}`);
+    }
+  }
+}
+
+/** The part of an array that a tensor covers. */
+export function window<T extends Numbers & { subarray(begin: number, end: number): T }>(
+  tensor: Tensor,
+  array: T,
+): T {
+  return array.subarray(tensor.offset, tensor.offset + tensor.size);
+}

@@ -1,0 +1,28 @@
+/** The dry device: it keeps the ledger and nothing else. @module */
+
+import { DeviceError } from "../core/errors.ts";
+import type { HostTensor } from "../core/host_tensor.ts";
+import { BaseDevice } from "./base.ts";
+
+/**
+ * Counts the bytes of a model, a method and a batch by running the real code without memory or
+ * arithmetic, GPT-3 175B included. It can be written to but holds no values, so it cannot be read.
+ */
+export class DryDevice extends BaseDevice {
+  /** Always `dry`. */
+  readonly kind = "dry" as const;
+  /** For people. */
+  readonly description = "dry, counts bytes and computes nothing";
+
+  protected override allocateHandle(): undefined {}
+  protected override releaseHandle(): void {}
+  protected override writeValues(): void {}
+  protected override run(): void {}
+  protected override close(): void {}
+
+  protected override readValues(): Promise<HostTensor[]> {
+    return Promise.reject(
+      new DeviceError("reading needs a device that holds values, found the dry device"),
+    );
+  }
+}

@@ -1,0 +1,51 @@
+/** The reference device: float64, straight from the kernels' reference functions. @module */
+
+import type { ElementType, Kernel } from "../../kernels/kernel.ts";
+import type { HostTensor } from "../core/host_tensor.ts";
+import { type AnyBindings, BaseDevice, window } from "./base.ts";
+import type { Storage, Tensor } from "./tensor.ts";
+
+type Values = Float64Array | Uint32Array | Int32Array;
+
+const arrays = { f32: Float64Array, u32: Uint32Array, i32: Int32Array } as const;
+
+/** Slow and exact to 1e-16: the judge of the other devices, and where finite differences are taken. */
+export class ReferenceDevice extends BaseDevice {
+  /** Always `reference`. */
+  readonly kind = "reference" as const;
+  /** For people. */
+  readonly description = "reference, float64, one thread";
+
+  protected override allocateHandle(bytes: number, type: ElementType): Values {
+    return new arrays[type](bytes / 4);
+  }
+
+  protected override releaseHandle(storage: Storage): void {
+    storage.handle = undefined;
+  }
+
+  protected override writeValues(tensor: Tensor, values: HostTensor["data"]): void {
+    valuesOf(tensor).set(values);
+  }
+
+  protected override run(
+    kernel: Kernel,
+    bindings: AnyBindings,
+    scalars: Readonly<Record<string, number>>,
+  ): void {
+    const arrays = Object.entries(bindings).map(([name, tensor]) => [name, valuesOf(tensor)]);
+    kernel.reference(Object.fromEntries(arrays), scalars);
+  }
+
+  protected override readValues(tensors: readonly Tensor[]): Promise<HostTensor[]> {
+    return Promise.resolve(
+      tensors.map((tensor) => ({ shape: tensor.shape, data: valuesOf(tensor).slice() })),
+    );
+  }
+
+  protected override close(): void {}
+}
+
+function valuesOf(tensor: Tensor): Float64Array {
+  return window(tensor, tensor.storage.handle as Float64Array);
+}

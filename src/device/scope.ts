@@ -1,0 +1,35 @@
+/** Scopes: owners of tensors that free all at the end of a block. @module */
+
+import type { ElementType } from "../../kernels/kernel.ts";
+import type { Shape } from "../core/shape.ts";
+import type { Device } from "./device.ts";
+import type { Role } from "./ledger.ts";
+import type { Tensor } from "./tensor.ts";
+
+/** Owns what it allocates and what it is given; disposing it frees all, the youngest first. */
+export class Scope implements Disposable {
+  /** Where its tensors live. */
+  readonly device: Device;
+  #owned: Disposable[] = [];
+
+  /** Starts empty. */
+  constructor(device: Device) {
+    this.device = device;
+  }
+
+  /** Makes a tensor that lives as long as this scope. */
+  allocate(shape: Shape, type: ElementType, role: Role, label: string, padding = 0): Tensor {
+    return this.own(this.device.allocate(shape, type, role, label, padding));
+  }
+
+  /** Takes charge of something. */
+  own<T extends Disposable>(disposable: T): T {
+    this.#owned.push(disposable);
+    return disposable;
+  }
+
+  /** Frees everything; a second call does nothing. */
+  [Symbol.dispose](): void {
+    for (const disposable of this.#owned.splice(0).reverse()) disposable[Symbol.dispose]();
+  }
+}
