@@ -38,7 +38,7 @@ function viaNode(check: () => void, message?: string): void {
     check();
   } catch (error) {
     const text = (error as Error).message;
-    throw new AssertionError(message ? `${message}\n${text}` : text, { cause: error });
+    throw new AssertionError(message ? `${message}\n${text}` : text);
   }
 }
 

@@ -1,0 +1,99 @@
+/** The architecture as tests: who may import whom, who may say what, and how long a file gets. */
+
+import { assertEquals } from "@std/assert";
+import {
+  allowedBelow,
+  layerOf,
+  type LayerTable,
+  layerViolations,
+  packageImports,
+  unknownLayer,
+} from "./support/layers.ts";
+import { sourceFiles, sourceText, withoutComments } from "./support/source_files.ts";
+
+/** A layer may import what its row names and, transitively, what stands below that. */
+const layers: LayerTable = {
+  core: [],
+  blas: ["core"],
+  linalg: ["core", "blas"],
+  analysis: ["linalg"],
+  kernels: ["core"],
+  device: ["kernels", "blas"],
+  autograd: ["device"],
+  quant: ["core"],
+  nn: ["autograd", "quant"],
+  tokenizer: ["core"],
+  formats: ["core"],
+  models: ["nn", "formats", "tokenizer"],
+  adapt: ["models", "formats"],
+  train: ["autograd", "formats"],
+  data: ["core"],
+  runs: ["train"],
+  accounting: ["core"],
+  paper: ["accounting"],
+  figures: ["core"],
+  experiments: ["adapt", "runs", "analysis", "paper", "figures", "data"],
+  notebook: ["experiments"],
+  mod: ["adapt", "train"],
+  cli: ["experiments"],
+};
+
+Deno.test("imports go one way only", async () => {
+  assertEquals(layerViolations(await packageImports(), layers), []);
+});
+
+Deno.test("every source file is in a layer of the table", () => {
+  const strays = sourceFiles().filter((path) => !Object.hasOwn(layers, layerOf(path)));
+  assertEquals(strays.map(unknownLayer), []);
+});
+
+Deno.test("no layer stands on itself", () => {
+  const cyclic = Object.keys(layers).filter((layer) =>
+    layers[layer].some((below) => allowedBelow(layers, below).has(layer))
+  );
+  assertEquals(cyclic, []);
+});
+
+Deno.test("the checker finds an upward, a sideways and an unknown import, and no others", () => {
+  const table = { low: [], middle: ["low"], side: ["low"], kernels: ["middle"], mod: ["kernels"] };
+  const found = layerViolations([
+    { from: "mod.ts", to: "src/low/a.ts" },
+    { from: "src/middle/a.ts", to: "src/middle/deep/b.ts" },
+    { from: "src/middle/a.ts", to: "src/side/b.ts" },
+    { from: "src/low/a.ts", to: "kernels/matmul/kernel.ts" },
+    { from: "src/low/a.ts", to: "src/new/b.ts" },
+    { from: "kernels/kernel.ts", to: "tests/support/a.ts" },
+  ], table);
+  assertEquals(found, [
+    "src/middle/a.ts imports src/side/b.ts: middle must not know side",
+    "src/low/a.ts imports kernels/matmul/kernel.ts: low must not know kernels",
+    unknownLayer("src/new/b.ts"),
+    unknownLayer("tests/support/a.ts"),
+  ]);
+});
+
+/** The files of which the code, comments apart, matches. */
+const saying = (pattern: RegExp, files: readonly string[]): string[] =>
+  files.filter((path) => pattern.test(withoutComments(sourceText(path))));
+
+Deno.test("only device/ and blas/ say GPUDevice, WebAssembly or Deno.dlopen", () => {
+  const others = sourceFiles().filter((path) => !/^src\/(device|blas)\//.test(path));
+  assertEquals(saying(/\bGPU[A-Z]\w+|\bWebAssembly\b|\bDeno\.dlopen\b/, others), []);
+});
+
+Deno.test("nothing reads Math.random", () => {
+  const all = ["src", "kernels", "mod.ts", "cli.ts", "examples", "bench", "scripts"];
+  assertEquals(saying(/\bMath\s*\.\s*random\b/, sourceFiles(all)), []);
+});
+
+Deno.test("a comment may say what code must not", () => {
+  const source = 'fetch("http://a"); // WebAssembly\n/* GPUDevice */ const a = "/*";';
+  assertEquals(withoutComments(source), 'fetch("http://a");  \n  const a = "/*";');
+});
+
+Deno.test("every file of src/ and kernels/ has fewer than 250 lines", () => {
+  const long = sourceFiles(["src", "kernels"])
+    .map((path) => ({ path, lines: sourceText(path).trimEnd().split("\n").length }))
+    .filter(({ lines }) => lines >= 250);
+  assertEquals(long, []);
+});
