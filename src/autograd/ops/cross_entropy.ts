@@ -1,0 +1,79 @@
+/** The mean cross-entropy of logits against labels. @module */
+
+import {
+  crossEntropyBackward,
+  crossEntropyForward,
+} from "../../../kernels/cross_entropy/kernel.ts";
+import { sum } from "../../../kernels/reduce/kernel.ts";
+import { ShapeError } from "../../core/errors.ts";
+import type { Tensor } from "../../device/tensor.ts";
+import type { Tape } from "../tape.ts";
+
+/** How labels count. */
+export interface CrossEntropyOptions {
+  /** Share of the target that is spread evenly over the vocabulary. Default 0. */
+  readonly smoothing?: number;
+  /** Divisor of the summed loss. Default: the number of counted labels. */
+  readonly divisor?: number;
+}
+
+/** Number of labels that count: those that are not negative. */
+export function countLabels(labels: ArrayLike<number>): number {
+  let count = 0;
+  for (let i = 0; i < labels.length; i++) if (labels[i] >= 0) count++;
+  return count;
+}
+
+/**
+ * loss = Σ_i (log Σ_j exp z_ij - (1 - s) z_i,label - s · mean_j z_ij) / divisor, in nats, over rows whose
+ * label is not negative (-100 is ignored, as everywhere).
+ *
+ * `logits` is (rows, vocabulary), the result a single number. Over several micro-batches pass the count
+ * of labels of all of them as `divisor`.
+ *
+ * @throws {RangeError} when a label is not below the vocabulary or none counts.
+ */
+export function crossEntropy(
+  tape: Tape,
+  logits: Tensor,
+  labels: ArrayLike<number>,
+  { smoothing = 0, divisor = countLabels(labels) }: CrossEntropyOptions = {},
+): Tensor {
+  const [rows, vocabulary] = logits.shape;
+  assertLabels(labels, rows, vocabulary, divisor);
+  const labelTensor = tape.allocate([rows], "i32", "activation", "labels");
+  tape.device.write(labelTensor, Int32Array.from(labels));
+  const losses = tape.activation([rows], "losses");
+  const logSumExp = tape.activation([rows], "logits log sum exp");
+  const loss = tape.activation([1], "loss");
+  const scalars = { rows, vocabulary, smoothing, scale: 1 / divisor };
+  const bindings = { logits, labels: labelTensor, logSumExp };
+  tape.device.launch(crossEntropyForward, { ...bindings, losses }, scalars);
+  tape.device.launch(sum, { x: losses, y: loss }, { size: rows });
+  return tape.record(loss, [logits], (dLoss) => {
+    const { tensor: dLogits, accumulate } = tape.contribute(logits)!;
+    tape.device.launch(crossEntropyBackward, { ...bindings, dLoss, dLogits }, {
+      ...scalars,
+      accumulate,
+    });
+  });
+}
+
+function assertLabels(
+  labels: ArrayLike<number>,
+  rows: number,
+  vocabulary: number,
+  divisor: number,
+): void {
+  if (labels.length !== rows) {
+    throw new ShapeError(`${rows} rows of logits need ${rows} labels, found ${labels.length}`);
+  }
+  if (!(divisor > 0)) throw new RangeError("a loss needs a label that counts, found none");
+  for (let i = 0; i < rows; i++) {
+    if (labels[i] >= vocabulary) {
+      throw new RangeError(
+        `labels must be below the vocabulary of ${vocabulary}, found ${labels[i]} at position ${i}`,
+      );
+    }
+  }
+}

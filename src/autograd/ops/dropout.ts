@@ -1,0 +1,55 @@
+/** Dropout whose mask is drawn from a seed, again in backward, and never stored. @module */
+
+import { dropout as kernel, dropoutThreshold } from "../../../kernels/dropout/kernel.ts";
+import type { Tensor } from "../../device/tensor.ts";
+import type { Tape } from "../tape.ts";
+
+/** A mask that is a function of its seed. */
+export interface DropoutMask {
+  /** Seed of the 32-bit hash. */
+  readonly seed: number;
+  /** Share of the elements that become zero, in [0, 1). */
+  readonly rate: number;
+}
+
+/** The next mask of this step; `undefined` where nothing is to be dropped. */
+export function drawDropout(tape: Tape, rate: number): DropoutMask | undefined {
+  if (rate === 0) return undefined;
+  const seed = tape.nextDropoutSeed();
+  return seed === undefined ? undefined : { seed, rate };
+}
+
+/**
+ * y = mask · x / (1 - rate) (Srivastava et al. 2014, inverted form). Backward is the same map.
+ */
+export function dropout(tape: Tape, x: Tensor, mask: DropoutMask): Tensor {
+  const y = tape.activation(x.shape, `${x.label} dropped`);
+  applyDropout(x, y, mask, 0);
+  return y;
+}
+
+/** The same, remembered by the tape: what a model puts on its activations. */
+export function dropoutWithGradient(tape: Tape, x: Tensor, rate: number): Tensor {
+  const mask = drawDropout(tape, rate);
+  if (!mask) return x;
+  return tape.record(dropout(tape, x, mask), [x], (dy) => {
+    const into = tape.contribute(x);
+    if (into) applyDropout(dy, into.tensor, mask, into.accumulate);
+  });
+}
+
+/** to = (accumulate ? to : 0) + mask · from / (1 - rate). */
+export function applyDropout(
+  from: Tensor,
+  to: Tensor,
+  { seed, rate }: DropoutMask,
+  accumulate: 0 | 1,
+): void {
+  from.device.launch(kernel, { x: from, y: to }, {
+    size: from.size,
+    seed,
+    threshold: dropoutThreshold(rate),
+    keepScale: 1 / (1 - rate),
+    accumulate,
+  });
+}

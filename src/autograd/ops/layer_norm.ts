@@ -1,0 +1,64 @@
+/** Layer normalisation. @module */
+
+import {
+  layerNormBackward,
+  layerNormBackwardParameters,
+  layerNormForward,
+} from "../../../kernels/layer_norm/kernel.ts";
+import { ShapeError } from "../../core/errors.ts";
+import type { Tensor } from "../../device/tensor.ts";
+import type { Parameter } from "../parameter.ts";
+import type { Tape } from "../tape.ts";
+
+/**
+ * y = (x - μ) / √(σ² + ε) · weight + bias over the last axis (Ba et al. 2016, equation 4). x is
+ * (tokens, width).
+ */
+export function layerNorm(
+  tape: Tape,
+  x: Tensor,
+  weight: Parameter,
+  bias: Parameter,
+  epsilon: number,
+): Tensor {
+  const [rows, width] = x.shape;
+  const y = tape.activation(x.shape, weight.name);
+  const mean = tape.activation([rows], `${weight.name} mean`);
+  const inverseDeviation = tape.activation([rows], `${weight.name} inverse deviation`);
+  tape.device.launch(
+    layerNormForward,
+    { x, weight: weight.tensor, bias: bias.tensor, y, mean, inverseDeviation },
+    { rows, width, epsilon },
+  );
+  return tape.record(y, [x, weight, bias], (dy) => {
+    const saved = { x, mean, inverseDeviation, dy };
+    const into = tape.contribute(x);
+    if (into) {
+      tape.device.launch(
+        layerNormBackward,
+        { ...saved, weight: weight.tensor, dx: into.tensor },
+        { rows, width, accumulate: into.accumulate },
+      );
+    }
+    parameterGradients(tape, weight, bias, saved);
+  });
+}
+
+function parameterGradients(
+  tape: Tape,
+  weight: Parameter,
+  bias: Parameter,
+  saved: { x: Tensor; mean: Tensor; inverseDeviation: Tensor; dy: Tensor },
+): void {
+  const intoWeight = tape.contribute(weight), intoBias = tape.contribute(bias);
+  if (!intoWeight && !intoBias) return;
+  if (!intoWeight || !intoBias || intoWeight.accumulate !== intoBias.accumulate) {
+    throw new ShapeError(`${weight.name} and its bias must be trained together`);
+  }
+  const [rows, width] = saved.x.shape;
+  tape.device.launch(
+    layerNormBackwardParameters,
+    { ...saved, dWeight: intoWeight.tensor, dBias: intoBias.tensor },
+    { rows, width, accumulate: intoWeight.accumulate },
+  );
+}

@@ -1,0 +1,133 @@
+/** The low-rank path beside a weight: two thin products forward, four backward. @module */
+
+import type { Tensor } from "../../device/tensor.ts";
+import type { Parameter } from "../parameter.ts";
+import type { Tape } from "../tape.ts";
+import { applyDropout, drawDropout, dropout, type DropoutMask } from "./dropout.ts";
+import { type Matrix, matrix, multiply } from "./product.ts";
+
+/** Some of a weight's output rows. */
+export interface RowRange {
+  /** First row. */
+  readonly start: number;
+  /** Number of rows. */
+  readonly count: number;
+}
+
+/** A low-rank update of a weight's rows: ΔW[rows, :] = scaling · B A. */
+export interface LowRankSite {
+  /** (rank, in). */
+  readonly A: Parameter;
+  /** (rows.count, rank). */
+  readonly B: Parameter;
+  /** α / r, or α / √r when rank-stabilised. */
+  readonly scaling: number;
+  /** Which output rows it changes. */
+  readonly rows: RowRange;
+  /** Share of its input that dropout zeroes while training. */
+  readonly dropout: number;
+}
+
+/** What the forward of one site leaves for its backward. */
+export interface LowRankPath {
+  /** The site. */
+  readonly site: LowRankSite;
+  /** Its input after dropout: x itself where there is none. */
+  readonly input: Tensor;
+  /** The mask that was drawn, if any. */
+  readonly mask: DropoutMask | undefined;
+  /** input Aᵀ, (tokens, rank). */
+  readonly hidden: Tensor;
+}
+
+/** Adds scaling · (drop(x) Aᵀ) Bᵀ to the site's columns of y. */
+export function lowRankForward(
+  tape: Tape,
+  x: Tensor,
+  site: LowRankSite,
+  y: Tensor,
+): LowRankPath {
+  const [tokens, width] = x.shape;
+  const rank = site.A.shape[0];
+  const mask = drawDropout(tape, site.dropout);
+  const input = mask ? dropout(tape, x, mask) : x;
+  const hidden = tape.activation([tokens, rank], `${site.A.name} hidden`);
+  multiply(matrix(input), matrix(site.A.tensor), matrix(hidden), {
+    m: tokens,
+    n: rank,
+    k: width,
+    transposeB: true,
+  });
+  multiply(matrix(hidden), matrix(site.B.tensor), columns(y, site.rows), {
+    m: tokens,
+    n: site.rows.count,
+    k: rank,
+    transposeB: true,
+    alpha: site.scaling,
+    accumulate: 1,
+  });
+  return { site, input, mask, hidden };
+}
+
+/** dh = s · dy B, dB += s · dyᵀ h, dA += dhᵀ drop(x), dx += undrop(dh A). */
+export function lowRankBackward(tape: Tape, x: Tensor, path: LowRankPath, dy: Tensor): void {
+  const { site, hidden } = path;
+  const [tokens, rank] = hidden.shape;
+  const dyOfSite = columns(dy, site.rows);
+  const intoB = tape.contribute(site.B);
+  if (intoB) {
+    multiply(dyOfSite, matrix(hidden), matrix(intoB.tensor), {
+      m: site.rows.count,
+      n: rank,
+      k: tokens,
+      transposeA: true,
+      alpha: site.scaling,
+      accumulate: intoB.accumulate,
+    });
+  }
+  if (!tape.tracks(site.A) && !tape.tracks(x)) return;
+  using dHidden = tape.device.allocate([tokens, rank], "f32", "scratch", `${site.A.name} dHidden`);
+  multiply(dyOfSite, matrix(site.B.tensor), matrix(dHidden), {
+    m: tokens,
+    n: rank,
+    k: site.rows.count,
+    alpha: site.scaling,
+  });
+  gradientOfA(tape, path, dHidden);
+  gradientOfInput(tape, x, path, dHidden);
+}
+
+function gradientOfA(tape: Tape, { site, input }: LowRankPath, dHidden: Tensor): void {
+  const into = tape.contribute(site.A);
+  if (!into) return;
+  multiply(matrix(dHidden), matrix(input), matrix(into.tensor), {
+    m: dHidden.shape[1],
+    n: input.shape[1],
+    k: input.shape[0],
+    transposeA: true,
+    accumulate: into.accumulate,
+  });
+}
+
+function gradientOfInput(
+  tape: Tape,
+  x: Tensor,
+  { site, mask }: LowRankPath,
+  dHidden: Tensor,
+): void {
+  const into = tape.contribute(x);
+  if (!into) return;
+  const [m, k] = dHidden.shape, n = x.shape[1];
+  if (!mask) {
+    const { accumulate } = into;
+    multiply(matrix(dHidden), matrix(site.A.tensor), matrix(into.tensor), { m, n, k, accumulate });
+    return;
+  }
+  using dInput = tape.device.allocate(x.shape, "f32", "scratch", `${site.A.name} dInput`);
+  multiply(matrix(dHidden), matrix(site.A.tensor), matrix(dInput), { m, n, k });
+  applyDropout(dInput, into.tensor, mask, into.accumulate);
+}
+
+function columns(y: Tensor, rows: RowRange): Matrix {
+  return { tensor: y, stride: y.shape[1], offset: rows.start };
+}

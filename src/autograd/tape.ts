@@ -1,0 +1,178 @@
+/** The tape: it owns every intermediate of a step and remembers how to differentiate it. @module */
+
+import { fill, scaleAdd } from "../../kernels/elementwise/kernel.ts";
+import { ShapeError } from "../core/errors.ts";
+import { hash32 } from "../core/random.ts";
+import { formatShape, type Shape } from "../core/shape.ts";
+import type { Device } from "../device/device.ts";
+import { Scope } from "../device/scope.ts";
+import type { Tensor } from "../device/tensor.ts";
+import { type GradientSlot, Parameter } from "./parameter.ts";
+
+/** What an operation can be differentiated by. */
+export type Differentiable = Tensor | Parameter;
+
+/** How a tape behaves. */
+export interface TapeOptions {
+  /** False to compute without remembering anything. Default true. */
+  readonly record?: boolean;
+  /** Seed of this step's dropout masks; without one dropout is off. */
+  readonly dropoutSeed?: number;
+}
+
+/** Where a backward function writes, as the kernels take it. */
+export interface Contribution {
+  /** The gradient's buffer. */
+  readonly tensor: Tensor;
+  /** 1 to add to what is there, 0 to overwrite. */
+  readonly accumulate: 0 | 1;
+}
+
+interface Entry {
+  readonly out: Tensor;
+  readonly backward: (gradient: Tensor) => void;
+}
+
+/**
+ * Owns every intermediate of a step, remembers how to differentiate it, and frees all at the end of
+ * the block. An operation launches its forward kernels and calls {@link Tape.record} with its backward
+ * function; inputs that need no gradient get no buffer and no backward kernel.
+ *
+ * @example Differentiate a sum of squares' half
+ * ```ts
+ * import { add, openDevice, Parameter, Tape } from "@lowrank/core";
+ *
+ * using device = await openDevice({ kind: "reference" });
+ * using x = device.allocate([2], "f32", "weight", "x");
+ * device.write(x, Float32Array.of(1, 2));
+ * const parameter = new Parameter("x", x);
+ * using tape = new Tape(device);
+ * const doubled = add(tape, parameter, parameter);
+ * tape.backward(doubled);
+ * const [gradient] = await device.read(tape.gradientOf(parameter)!);
+ * console.log(gradient.data); // 2, 2
+ * ```
+ */
+export class Tape extends Scope {
+  readonly #recording: boolean;
+  readonly #dropoutSeed: number | undefined;
+  readonly #entries: Entry[] = [];
+  readonly #tracked = new Set<Tensor>();
+  readonly #gradients = new Map<Differentiable, GradientSlot>();
+  #draws = 0;
+
+  /** Starts an empty tape. */
+  constructor(device: Device, { record = true, dropoutSeed }: TapeOptions = {}) {
+    super(device);
+    this.#recording = record;
+    this.#dropoutSeed = dropoutSeed;
+  }
+
+  /** An F32 tensor of role `activation` that lives as long as the tape. */
+  activation(shape: Shape, label: string): Tensor {
+    return this.allocate(shape, "f32", "activation", label);
+  }
+
+  /** True when gradients flow to it: a trainable parameter, or what was computed from one. */
+  tracks(x: Differentiable): boolean {
+    return this.#recording && (x instanceof Parameter ? x.trainable : this.#tracked.has(x));
+  }
+
+  /** The seed of the next dropout mask, `undefined` when dropout is off. */
+  nextDropoutSeed(): number | undefined {
+    return this.#dropoutSeed === undefined ? undefined : hash32(this.#dropoutSeed, this.#draws++);
+  }
+
+  /** Remembers how to differentiate `out`; forgotten at once when no input needs a gradient. */
+  record(
+    out: Tensor,
+    inputs: readonly Differentiable[],
+    backward: (gradient: Tensor) => void,
+  ): Tensor {
+    if (inputs.some((input) => this.tracks(input))) {
+      this.#tracked.add(out);
+      this.#entries.push({ out, backward });
+    }
+    return out;
+  }
+
+  /** Where to add the gradient of an input that is tracked; `undefined` for one that is not. */
+  contribute(x: Differentiable): Contribution | undefined {
+    if (!this.tracks(x)) return undefined;
+    const slot = this.#slotOf(x);
+    const accumulate = slot.filled ? 1 : 0;
+    slot.filled = true;
+    return { tensor: slot.tensor, accumulate };
+  }
+
+  /** Adds a whole gradient to that of `x`. */
+  pass(x: Differentiable, gradient: Tensor): void {
+    const into = this.contribute(x);
+    if (!into) return;
+    this.device.launch(scaleAdd, { x: gradient, y: into.tensor }, {
+      size: gradient.size,
+      xOffset: 0,
+      yOffset: 0,
+      alpha: 1,
+      accumulate: into.accumulate,
+    });
+  }
+
+  /** The gradient of a parameter, or of an output while its backward function runs. */
+  gradientOf(x: Differentiable): Tensor | undefined {
+    const slot = x instanceof Parameter && x.gradient || this.#gradients.get(x);
+    return slot?.filled ? slot.tensor : undefined;
+  }
+
+  /**
+   * Runs the tape backwards from `loss`, whose own gradient is `seed` in every element.
+   *
+   * Gradients of intermediates are freed as soon as they were used; those of parameters stay, in the
+   * optimizer's buffers or, where there is none, for as long as the tape.
+   *
+   * @throws {ShapeError} when nothing trainable led to `loss`.
+   */
+  backward(loss: Tensor, seed = 1): void {
+    if (!this.#tracked.has(loss)) {
+      throw new ShapeError(
+        `backward needs a result of trainable parameters, found ${loss.label} ${
+          formatShape(loss.shape)
+        } that depends on none`,
+      );
+    }
+    const start = this.contribute(loss)!.tensor;
+    this.device.launch(fill, { y: start }, { size: loss.size, value: seed });
+    for (const { out, backward } of this.#entries.splice(0).reverse()) {
+      const slot = this.#gradients.get(out);
+      if (!slot) continue;
+      backward(slot.tensor);
+      slot.tensor[Symbol.dispose]();
+      this.#gradients.delete(out);
+    }
+  }
+
+  /** Frees every intermediate and every gradient that the tape made. */
+  override [Symbol.dispose](): void {
+    for (const { tensor } of this.#gradients.values()) tensor[Symbol.dispose]();
+    this.#gradients.clear();
+    super[Symbol.dispose]();
+  }
+
+  #slotOf(x: Differentiable): GradientSlot {
+    if (x instanceof Parameter && x.gradient) return x.gradient;
+    const found = this.#gradients.get(x);
+    if (found) return found;
+    const [role, label] = x instanceof Parameter
+      ? ["gradient", `gradient of ${x.name}`] as const
+      : ["activation", `gradient of ${x.label}`] as const;
+    const tensor = this.device.allocate(x.shape, "f32", role, label);
+    const slot = { tensor, filled: false };
+    this.#gradients.set(x, slot);
+    return slot;
+  }
+}
+
+/** The tensor of an operand. */
+export function valueOf(x: Differentiable): Tensor {
+  return x instanceof Parameter ? x.tensor : x;
+}
