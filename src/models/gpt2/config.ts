@@ -1,0 +1,90 @@
+/** GPT-2's configuration: the fields of `config.json` that change what is computed. @module */
+
+/** Shape of a GPT-2, in the names of Hugging Face's `config.json`. */
+export interface Gpt2Config {
+  /** Number of tokens. */
+  readonly vocab_size: number;
+  /** Longest sequence. */
+  readonly n_positions: number;
+  /** Width of the residual stream. */
+  readonly n_embd: number;
+  /** Number of blocks. */
+  readonly n_layer: number;
+  /** Heads of each attention. */
+  readonly n_head: number;
+  /** Width of the feed-forward layer; null for 4 · n_embd. */
+  readonly n_inner: number | null;
+  /** ε of every layer norm. */
+  readonly layer_norm_epsilon: number;
+  /** Whether the output head is the token embedding. */
+  readonly tie_word_embeddings: boolean;
+}
+
+const defaults = {
+  vocab_size: 50257,
+  n_positions: 1024,
+  n_embd: 768,
+  n_layer: 12,
+  n_head: 12,
+  n_inner: null,
+  layer_norm_epsilon: 1e-5,
+  tie_word_embeddings: true,
+} as const;
+
+/** Values of fields that we do not implement, with what they must be. */
+const required: Record<string, readonly unknown[]> = {
+  activation_function: ["gelu_new", "gelu_pytorch_tanh"],
+  scale_attn_weights: [true],
+  scale_attn_by_inverse_layer_idx: [false],
+  add_cross_attention: [false],
+};
+
+/**
+ * Reads the fields of a parsed `config.json`, Hugging Face's defaults where one is absent.
+ *
+ * @throws {RangeError} when a field has a value that cannot be honoured.
+ */
+export function parseGpt2Config(json: Readonly<Record<string, unknown>>): Gpt2Config {
+  for (const [field, allowed] of Object.entries(required)) {
+    if (field in json && !allowed.includes(json[field])) {
+      throw new RangeError(
+        `a GPT-2 config needs ${field} to be ${allowed.join(" or ")}, found ${json[field]}`,
+      );
+    }
+  }
+  const config = Object.fromEntries(
+    Object.entries(defaults).map(([field, value]) => [field, json[field] ?? value]),
+  ) as unknown as Gpt2Config;
+  for (const field of ["vocab_size", "n_positions", "n_embd", "n_layer", "n_head"] as const) {
+    assertCount(field, config[field]);
+  }
+  if (config.n_inner !== null) assertCount("n_inner", config.n_inner);
+  if (config.n_embd % config.n_head !== 0) {
+    throw new RangeError(
+      `n_head must divide n_embd, found ${config.n_head} heads for width ${config.n_embd}`,
+    );
+  }
+  return config;
+}
+
+function assertCount(field: string, value: number): void {
+  if (!(Number.isSafeInteger(value) && value > 0)) {
+    throw new RangeError(
+      `a GPT-2 config needs ${field} to be a positive whole number, found ${value}`,
+    );
+  }
+}
+
+/** The fields that make Hugging Face's transformers build the same model. */
+export function gpt2ConfigJson(config: Gpt2Config): Record<string, unknown> {
+  return {
+    architectures: ["GPT2LMHeadModel"],
+    model_type: "gpt2",
+    ...config,
+    activation_function: "gelu_new",
+    resid_pdrop: 0,
+    embd_pdrop: 0,
+    attn_pdrop: 0,
+    n_ctx: config.n_positions,
+  };
+}

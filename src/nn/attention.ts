@@ -1,0 +1,44 @@
+/** Multi-head causal self-attention over a fused projection. @module */
+
+import { dropout, selfAttention } from "../autograd/mod.ts";
+import type { Tape } from "../autograd/tape.ts";
+import type { Tensor } from "../device/tensor.ts";
+import type { KeyValueCache } from "./key_value_cache.ts";
+import type { Linear } from "./linear.ts";
+
+/** What a block needs to know of the batch it works on. */
+export interface SequenceContext {
+  /** Number of sequences. */
+  readonly batch: number;
+  /** New tokens of each. */
+  readonly time: number;
+  /** u32 (batch, keys): 0 hides a key. */
+  readonly mask?: Tensor;
+  /** Keys and values of earlier tokens, for generation. */
+  readonly cache?: KeyValueCache;
+}
+
+/** Causal self-attention: a fused q, k, v projection, attention, an output projection. */
+export class CausalSelfAttention {
+  readonly #heads: number;
+  readonly #qkv: Linear;
+  readonly #output: Linear;
+  readonly #dropout: number;
+
+  /** Holds its projections. */
+  constructor(heads: number, qkv: Linear, output: Linear, dropout: number) {
+    this.#heads = heads;
+    this.#qkv = qkv;
+    this.#output = output;
+    this.#dropout = dropout;
+  }
+
+  /** x (batch · time, width) to the same; `layer` is its place in the cache. */
+  forward(tape: Tape, x: Tensor, context: SequenceContext, layer: number): Tensor {
+    const qkv = this.#qkv.forward(tape, x);
+    const attended = context.cache
+      ? context.cache.attend(tape, layer, qkv, this.#heads, context.mask)
+      : selfAttention(tape, qkv, { ...context, heads: this.#heads, causal: true });
+    return dropout(tape, this.#output.forward(tape, attended), this.#dropout);
+  }
+}

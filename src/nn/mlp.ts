@@ -1,0 +1,26 @@
+/** The feed-forward half of a transformer block. @module */
+
+import { dropout, gelu } from "../autograd/mod.ts";
+import type { Tape } from "../autograd/tape.ts";
+import type { Tensor } from "../device/tensor.ts";
+import type { Linear } from "./linear.ts";
+
+/** down(gelu(up(x))). */
+export class Mlp {
+  readonly #up: Linear;
+  readonly #down: Linear;
+  readonly #dropout: number;
+
+  /** Holds its projections. */
+  constructor(up: Linear, down: Linear, dropout: number) {
+    this.#up = up;
+    this.#down = down;
+    this.#dropout = dropout;
+  }
+
+  /** x (tokens, width) to the same. */
+  forward(tape: Tape, x: Tensor): Tensor {
+    const hidden = gelu(tape, this.#up.forward(tape, x));
+    return dropout(tape, this.#down.forward(tape, hidden), this.#dropout);
+  }
+}
