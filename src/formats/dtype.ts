@@ -1,0 +1,143 @@
+/** The element types of safetensors files and how their bytes become numbers. @module */
+
+import {
+  bfloat16ToFloat32,
+  float16ToFloat32,
+  float32ToBfloat16,
+  float32ToFloat16,
+} from "../core/float16.ts";
+import type { HostData } from "../core/host_tensor.ts";
+
+/** An element type of the safetensors format. */
+export type Dtype =
+  | "BOOL"
+  | "U8"
+  | "I8"
+  | "U16"
+  | "I16"
+  | "F16"
+  | "BF16"
+  | "U32"
+  | "I32"
+  | "F32"
+  | "U64"
+  | "I64"
+  | "F64"
+  | "C64"
+  | "F8_E4M3"
+  | "F8_E5M2"
+  | "F8_E8M0"
+  | "F6_E2M3"
+  | "F6_E3M2"
+  | "F4";
+
+/** Bits of one element. */
+const BITS: Readonly<Record<Dtype, number>> = {
+  BOOL: 8,
+  U8: 8,
+  I8: 8,
+  U16: 16,
+  I16: 16,
+  F16: 16,
+  BF16: 16,
+  U32: 32,
+  I32: 32,
+  F32: 32,
+  U64: 64,
+  I64: 64,
+  F64: 64,
+  C64: 64,
+  F8_E4M3: 8,
+  F8_E5M2: 8,
+  F8_E8M0: 8,
+  F6_E2M3: 6,
+  F6_E3M2: 6,
+  F4: 4,
+};
+
+/** The types that real numbers can be stored as. */
+export type FloatDtype = "F32" | "F16" | "BF16";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** True when the format has this element type. */
+export function isDtype(name: unknown): name is Dtype {
+  return typeof name === "string" && Object.hasOwn(BITS, name);
+}
+
+/** Bits of one element. */
+export function bitsOf(dtype: Dtype): number {
+  return BITS[dtype];
+}
+
+/**
+ * Turns little-endian bytes into numbers: floats into F32, integers into 32-bit integers.
+ * `bytes` must start at an offset that suits the type; F32, I32 and U32 are views, not copies.
+ *
+ * @throws {RangeError} Where a 64-bit integer does not fit into 32 bits.
+ * @throws {TypeError} Where the type has no conversion (C64 and the types under 16 bits that are
+ * not integers).
+ */
+export function decode(dtype: Dtype, bytes: Bytes): HostData {
+  const decoder = DECODERS[dtype];
+  if (!decoder) {
+    throw new TypeError(`values of type ${dtype} cannot be read as F32 or 32-bit integers`);
+  }
+  return decoder(bytes);
+}
+
+/** One constructor of typed arrays, as far as {@link view} needs it. */
+type ViewOf<T> = new (buffer: ArrayBuffer, offset: number, length: number) => T;
+
+function view<T>(type: ViewOf<T> & { BYTES_PER_ELEMENT: number }, bytes: Bytes): T {
+  return new type(bytes.buffer, bytes.byteOffset, bytes.byteLength / type.BYTES_PER_ELEMENT);
+}
+
+const DECODERS: Partial<Record<Dtype, (bytes: Bytes) => HostData>> = {
+  F32: (bytes) => view(Float32Array, bytes),
+  F64: (bytes) => new Float32Array(view(Float64Array, bytes)),
+  F16: (bytes) => float16ToFloat32(view(Uint16Array, bytes)),
+  BF16: (bytes) => bfloat16ToFloat32(view(Uint16Array, bytes)),
+  I32: (bytes) => view(Int32Array, bytes),
+  U32: (bytes) => view(Uint32Array, bytes),
+  I16: (bytes) => new Int32Array(view(Int16Array, bytes)),
+  U16: (bytes) => new Uint32Array(view(Uint16Array, bytes)),
+  I8: (bytes) => new Int32Array(view(Int8Array, bytes)),
+  U8: (bytes) => new Uint32Array(bytes),
+  BOOL: (bytes) => new Uint32Array(bytes),
+  I64: (bytes) => narrow(view(BigInt64Array, bytes), new Int32Array(bytes.length / 8)),
+  U64: (bytes) => narrow(view(BigUint64Array, bytes), new Uint32Array(bytes.length / 8)),
+};
+
+/** Copies 64-bit integers into an array of 32-bit ones. */
+function narrow<T extends Int32Array | Uint32Array>(
+  from: BigInt64Array | BigUint64Array,
+  to: T,
+): T {
+  for (let index = 0; index < from.length; index++) {
+    to[index] = Number(from[index]);
+    if (BigInt(to[index]) !== from[index]) {
+      throw new RangeError(`a 64-bit integer must fit into 32 bits, found ${from[index]}`);
+    }
+  }
+  return to;
+}
+
+/** The type that values are stored as: integers as they are, real numbers as asked. */
+export function storedDtype(data: HostData, float: FloatDtype): "I32" | "U32" | FloatDtype {
+  if (data instanceof Int32Array) return "I32";
+  return data instanceof Uint32Array ? "U32" : float;
+}
+
+/** Turns numbers into little-endian bytes; a view, not a copy, where nothing changes. */
+export function encode(data: HostData, float: FloatDtype): Uint8Array {
+  const stored = toStored(data, float);
+  return new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength);
+}
+
+function toStored(data: HostData, float: FloatDtype): ArrayBufferView {
+  if (data instanceof Int32Array || data instanceof Uint32Array) return data;
+  if (float === "F16") return float32ToFloat16(data);
+  if (float === "BF16") return float32ToBfloat16(data);
+  return data instanceof Float32Array ? data : Float32Array.from(data);
+}

@@ -1,0 +1,166 @@
+/** The header of a safetensors file: an index of names, types, shapes and places. @module */
+
+import { formatShape, type Shape } from "../core/shape.ts";
+import { bitsOf, type Dtype, isDtype } from "./dtype.ts";
+import { duplicateKey } from "./json_keys.ts";
+
+/** Where and what one tensor of a file is. */
+export interface TensorEntry {
+  /** Element type in the file. */
+  readonly dtype: Dtype;
+  /** Extents, outermost first. */
+  readonly shape: Shape;
+  /** Offset of the first byte from the start of the file. */
+  readonly offset: number;
+  /** Number of bytes. */
+  readonly bytes: number;
+}
+
+/** What a header says: enough for counts of parameters and bytes without the values. */
+export interface SafetensorsHeader {
+  /** Every tensor, in the order of the bytes. */
+  readonly tensors: ReadonlyMap<string, TensorEntry>;
+  /** The file's `__metadata__`. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Offset of the first byte after the header. */
+  readonly dataOffset: number;
+}
+
+/** The longest header that the format allows, in bytes. */
+const LONGEST_HEADER = 100_000_000;
+
+const broken = (rule: string): never => {
+  throw new SyntaxError(`not a safetensors file: ${rule}`);
+};
+
+/**
+ * The number of leading bytes that {@link parseHeader} needs, from the first 8 bytes of a file.
+ *
+ * @throws {SyntaxError} Where the length is beyond the end of the file or the format's 100 MB.
+ */
+export function headerBytes(start: Uint8Array, fileBytes: number): number {
+  if (start.length < 8 || fileBytes < 8) {
+    broken(`it must have at least 8 bytes, found ${Math.min(start.length, fileBytes)}`);
+  }
+  const length = new DataView(start.buffer, start.byteOffset).getBigUint64(0, true);
+  if (length > BigInt(fileBytes - 8)) {
+    broken(`the header must end within the file's ${fileBytes} bytes, found a length of ${length}`);
+  }
+  if (length > BigInt(LONGEST_HEADER)) {
+    broken(`the header may have ${LONGEST_HEADER} bytes, found ${length}`);
+  }
+  return 8 + Number(length);
+}
+
+/**
+ * Reads a header from the first bytes of a file, which may come from an HTTP range request.
+ *
+ * Every claim is checked: the header lies in the file, names are unique, types known, each tensor's
+ * bytes are its elements' bytes, and the tensors fill the rest of the file without hole or overlap.
+ *
+ * @param start At least the first {@link headerBytes} bytes of the file.
+ * @param fileBytes The size of the whole file.
+ * @throws {SyntaxError} Where a claim is wrong.
+ * @throws {RangeError} Where `start` ends before the header does.
+ *
+ * @example
+ * ```ts
+ * import { parseHeader, writeSafetensors } from "@lowrank/core/formats";
+ *
+ * const folder = await Deno.makeTempDir();
+ * const path = `${folder}/model.safetensors`;
+ * await writeSafetensors(path, [["w", { shape: [2, 3], data: new Float32Array(6) }]]);
+ * const bytes = await Deno.readFile(path);
+ * const { tensors } = parseHeader(bytes.subarray(0, 200), bytes.length);
+ * console.log(tensors.get("w")?.shape); // [2, 3]
+ * await Deno.remove(folder, { recursive: true });
+ * ```
+ */
+export function parseHeader(start: Uint8Array, fileBytes: number): SafetensorsHeader {
+  const dataOffset = headerBytes(start, fileBytes);
+  if (start.length < dataOffset) {
+    throw new RangeError(
+      `the header needs the file's first ${dataOffset} bytes, found ${start.length}`,
+    );
+  }
+  const { __metadata__, ...tensors } = parseJson(start.subarray(8, dataOffset));
+  const entries = Object.entries(tensors)
+    .map(([name, value]): [string, TensorEntry] => [name, tensorEntry(name, value, dataOffset)])
+    .sort(([, a], [, b]) => a.offset - b.offset || a.bytes - b.bytes);
+  checkContiguous(entries, dataOffset, fileBytes);
+  return { tensors: new Map(entries), metadata: checkMetadata(__metadata__), dataOffset };
+}
+
+type Json = Record<string, unknown>;
+
+const isRecord = (value: unknown): value is Json =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+function parseJson(bytes: Uint8Array): Json {
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    const value: unknown = JSON.parse(text);
+    if (!isRecord(value)) return broken("the header must be a JSON object");
+    const twice = duplicateKey(text);
+    return twice === undefined ? value : broken(`names must be unique, found "${twice}" twice`);
+  } catch (error) {
+    const { message } = error as Error;
+    throw message.startsWith("not a") ? error : broken(`the header must be JSON (${message})`);
+  }
+}
+
+function tensorEntry(name: string, value: unknown, dataOffset: number): TensorEntry {
+  const { dtype, shape, data_offsets: offsets } = isRecord(value) ? value : {} as Json;
+  if (!isDtype(dtype)) return broken(`"${name}" must have a known dtype, found ${quote(dtype)}`);
+  if (!isCounts(shape)) return broken(`"${name}" must have a shape, found ${quote(shape)}`);
+  if (!isCounts(offsets) || offsets.length !== 2 || offsets[0] > offsets[1]) {
+    return broken(`"${name}" must have two rising data_offsets, found ${quote(offsets)}`);
+  }
+  const bytes = bytesOf(dtype, shape);
+  if (bytes !== offsets[1] - offsets[0]) {
+    const what = `"${name}", ${dtype} of shape ${formatShape(shape)},`;
+    broken(`${what} must have ${bytes ?? "a safe number of"} bytes, found ${quote(offsets)}`);
+  }
+  return { dtype, shape, offset: dataOffset + offsets[0], bytes: offsets[1] - offsets[0] };
+}
+
+const quote = (value: unknown): string => JSON.stringify(value)?.slice(0, 100) ?? "nothing";
+
+const isCounts = (value: unknown): value is number[] =>
+  Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0);
+
+/** Bytes of a tensor; undefined where the count is no whole number of bytes or not exact. */
+function bytesOf(dtype: Dtype, shape: Shape): number | undefined {
+  let bits = bitsOf(dtype);
+  for (const extent of shape) {
+    bits *= extent;
+    if (!Number.isSafeInteger(bits)) return undefined;
+  }
+  return bits % 8 === 0 ? bits / 8 : undefined;
+}
+
+/** Tensors must follow each other from the header's end to the file's, in the order of offsets. */
+function checkContiguous(
+  entries: [string, TensorEntry][],
+  dataOffset: number,
+  fileBytes: number,
+): void {
+  let end = dataOffset;
+  for (const [name, { offset, bytes }] of entries) {
+    if (offset !== end) {
+      const found = `found ${offset - dataOffset} after ${end - dataOffset}`;
+      broken(`"${name}" must begin where the tensor before it ends, ${found}`);
+    }
+    end += bytes;
+  }
+  if (end !== fileBytes) {
+    broken(`the tensors must end at the file's ${fileBytes} bytes, found an end at ${end}`);
+  }
+}
+
+function checkMetadata(value: unknown): Readonly<Record<string, string>> {
+  if (value === undefined || value === null) return {};
+  const isText = isRecord(value) && Object.values(value).every((item) => typeof item === "string");
+  if (!isText) return broken(`__metadata__ must map names to text, found ${quote(value)}`);
+  return value as Record<string, string>;
+}

@@ -1,0 +1,125 @@
+/** Safetensors models in one file or in several with an index. @module */
+
+import { readJson } from "../core/files.ts";
+import type { HostTensor } from "../core/host_tensor.ts";
+import type { TensorEntry } from "./header.ts";
+import {
+  missing,
+  openSafetensorsFile,
+  type SafetensorsContent,
+  type SafetensorsFile,
+} from "./safetensors.ts";
+
+/**
+ * Opens a safetensors file, a sharded model's `….safetensors.index.json`, or a folder that holds
+ * `model.safetensors` or `model.safetensors.index.json`. Only the headers are read.
+ *
+ * @throws {SyntaxError} Where a header or the index says what the files do not hold.
+ * @throws {Error} Where a file cannot be read.
+ *
+ * @example
+ * ```ts
+ * import { openSafetensors, writeSafetensors } from "@lowrank/core/formats";
+ *
+ * const folder = await Deno.makeTempDir();
+ * const ones = { shape: [2, 2], data: new Float32Array(4).fill(1) };
+ * await writeSafetensors(`${folder}/model.safetensors`, [["ones", ones]], { dtype: "F16" });
+ * {
+ *   using file = await openSafetensors(folder);
+ *   console.log(file.tensors.get("ones")?.dtype); // F16
+ *   console.log((await file.read("ones")).data); // Float32Array [1, 1, 1, 1]
+ * }
+ * await Deno.remove(folder, { recursive: true });
+ * ```
+ */
+export async function openSafetensors(path: string): Promise<SafetensorsFile> {
+  const found = await findModel(path);
+  return found.endsWith(".json") ? await openShards(found) : await openSafetensorsFile(found);
+}
+
+/**
+ * Reads all tensors of what {@link openSafetensors} opens: floats as F32, integers as 32-bit
+ * integers.
+ *
+ * @throws {SyntaxError} As {@link openSafetensors}.
+ * @throws {RangeError} Where a 64-bit integer does not fit into 32 bits.
+ *
+ * @example
+ * ```ts
+ * import { readSafetensors, writeSafetensors } from "@lowrank/core/formats";
+ *
+ * const path = await Deno.makeTempFile({ suffix: ".safetensors" });
+ * await writeSafetensors(path, [["a", { shape: [2], data: Float32Array.of(1, 2) }]]);
+ * const { tensors } = await readSafetensors(path);
+ * console.log(tensors.get("a")?.data); // Float32Array [1, 2]
+ * await Deno.remove(path);
+ * ```
+ */
+export async function readSafetensors(path: string): Promise<SafetensorsContent> {
+  using file = await openSafetensors(path);
+  const tensors = new Map<string, HostTensor>();
+  for (const name of file.tensors.keys()) tensors.set(name, await file.read(name));
+  return { tensors, metadata: file.metadata };
+}
+
+async function findModel(path: string): Promise<string> {
+  if (!await exists(path, "isDirectory")) return path;
+  const single = `${path}/model.safetensors`;
+  const index = `${single}.index.json`;
+  return !await exists(single, "isFile") && await exists(index, "isFile") ? index : single;
+}
+
+async function exists(path: string, kind: "isFile" | "isDirectory"): Promise<boolean> {
+  return (await Deno.stat(path).catch(() => undefined))?.[kind] ?? false;
+}
+
+async function openShards(index: string): Promise<SafetensorsFile> {
+  const places = await readWeightMap(index);
+  using files = new DisposableStack();
+  const shards = new Map<string, SafetensorsFile>();
+  for (const shard of new Set(places.values())) {
+    const path = index.slice(0, index.lastIndexOf("/") + 1) + shard;
+    shards.set(shard, files.use(await openSafetensorsFile(path)));
+  }
+  const open = joinShards(index, places, shards);
+  const owned = files.move();
+  return { ...open, [Symbol.dispose]: () => owned.dispose() };
+}
+
+function joinShards(
+  index: string,
+  places: Map<string, string>,
+  shards: Map<string, SafetensorsFile>,
+): Omit<SafetensorsFile, keyof Disposable> {
+  const tensors = new Map<string, TensorEntry>();
+  for (const [name, shard] of places) {
+    const entry = shards.get(shard)!.tensors.get(name);
+    if (!entry) throw new SyntaxError(`cannot read ${index}: ${shard} must hold "${name}"`);
+    tensors.set(name, entry);
+  }
+  const read = (name: string): Promise<HostTensor> => {
+    const shard = shards.get(places.get(name)!);
+    return shard?.read(name) ?? Promise.reject(new RangeError(missing(index, name, tensors)));
+  };
+  const [first] = shards.values();
+  return { tensors, metadata: first?.metadata ?? {}, read };
+}
+
+/** Which file holds which tensor. */
+async function readWeightMap(index: string): Promise<Map<string, string>> {
+  const json = await readJson(index) as { weight_map?: unknown } | null;
+  const map = json?.weight_map;
+  if (typeof map !== "object" || map === null) {
+    throw new SyntaxError(`cannot read ${index}: it must have a weight_map of names to files`);
+  }
+  for (const shard of Object.values(map)) {
+    // A name with a folder in it could lead out of the model's folder.
+    if (typeof shard !== "string" || !/^[^/\\]+\.safetensors$/.test(shard)) {
+      const found = JSON.stringify(shard);
+      throw new SyntaxError(
+        `cannot read ${index}: a shard must be a safetensors file beside the index, found ${found}`,
+      );
+    }
+  }
+  return new Map(Object.entries(map));
+}
