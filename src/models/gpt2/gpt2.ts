@@ -11,7 +11,7 @@ import { Arena } from "../../device/arena.ts";
 import type { Device } from "../../device/device.ts";
 import type { Tensor } from "../../device/tensor.ts";
 import { LayerNorm } from "../../nn/layer_norm.ts";
-import { Linear } from "../../nn/linear.ts";
+import type { Linear } from "../../nn/linear.ts";
 import type { SequenceContext } from "../../nn/attention.ts";
 import { type ForwardOptions, type Model, trainableOf } from "../model.ts";
 import { Gpt2Block } from "./block.ts";

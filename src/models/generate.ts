@@ -1,0 +1,105 @@
+/** Generation, token by token, with a key-value cache. @module */
+
+import { Tape } from "../autograd/tape.ts";
+import { hostTensor } from "../core/host_tensor.ts";
+import { Random } from "../core/random.ts";
+import { KeyValueCache } from "../nn/key_value_cache.ts";
+import type { Gpt2 } from "./gpt2/gpt2.ts";
+
+/** How the next token is chosen and when to stop. */
+export interface GenerateOptions {
+  /** Most new tokens. */
+  readonly maxNewTokens: number;
+  /** 0 takes the likeliest token; otherwise logits are divided by it before sampling. Default 0. */
+  readonly temperature?: number;
+  /** Sample among this many likeliest tokens. Default: all. */
+  readonly topK?: number;
+  /** Stop after this token, which is returned too. */
+  readonly stopToken?: number;
+  /** Seed of the sampling. Default 0. */
+  readonly seed?: number;
+  /** Stops before the next token. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Continues a prompt greedily or by sampling softmax(logits / temperature) among the `topK` likeliest.
+ * Yields each new token as it comes; every one costs one token's forward pass.
+ *
+ * @throws {RangeError} when the prompt is empty, or prompt and continuation exceed the positions.
+ *
+ * @example
+ * ```ts
+ * import { generate, loadModel, openDevice } from "@lowrank/core";
+ *
+ * using device = await openDevice();
+ * using model = await loadModel(device, "models/tiny-gpt2");
+ * const tokens = await Array.fromAsync(generate(model, [1, 2, 3], { maxNewTokens: 4 }));
+ * console.log(tokens.length);
+ * ```
+ */
+export async function* generate(
+  model: Gpt2,
+  prompt: ArrayLike<number>,
+  options: GenerateOptions,
+): AsyncGenerator<number> {
+  assertRoom(model, prompt, options.maxNewTokens);
+  using cache = openCache(model, 1, prompt.length + options.maxNewTokens);
+  const random = new Random(options.seed ?? 0);
+  let input: ArrayLike<number> = prompt;
+  for (let made = 0; made < options.maxNewTokens; made++) {
+    if (options.signal?.aborted) return;
+    const [logits] = await nextLogits(model, cache, [input]);
+    const token = choose(logits, options, random);
+    yield token;
+    if (token === options.stopToken) return;
+    input = [token];
+  }
+}
+
+/** A cache for `batch` sequences of at most `capacity` tokens. */
+export function openCache(model: Gpt2, batch: number, capacity: number): KeyValueCache {
+  const { n_layer: layers, n_embd: width } = model.config;
+  return new KeyValueCache(model.device, { layers, batch, capacity, width });
+}
+
+/** Feeds new tokens of equally long sequences and reads the logits after the last of each. */
+export async function nextLogits(
+  model: Gpt2,
+  cache: KeyValueCache,
+  sequences: readonly ArrayLike<number>[],
+): Promise<Float32Array[]> {
+  const time = sequences[0].length, vocabulary = model.config.vocab_size;
+  const tokens = Uint32Array.from(sequences.flatMap((sequence) => Array.from(sequence)));
+  const rows = sequences.map((_, i) => i * time + time - 1);
+  using tape = new Tape(model.device, { record: false });
+  const shaped = hostTensor([sequences.length, time], tokens);
+  const [logits] = await model.device.read(model.forward(tape, shaped, { cache, rows }));
+  return rows.map((_, i) =>
+    Float32Array.from(logits.data.subarray(i * vocabulary, (i + 1) * vocabulary))
+  );
+}
+
+/** Throws unless the prompt and its continuation fit the model. */
+export function assertRoom(model: Gpt2, prompt: ArrayLike<number>, maxNewTokens: number): void {
+  const limit = model.config.n_positions, wanted = prompt.length + maxNewTokens;
+  if (prompt.length === 0) throw new RangeError("generating needs a prompt of at least one token");
+  if (wanted > limit) {
+    throw new RangeError(`prompt and continuation hold at most ${limit} tokens, found ${wanted}`);
+  }
+}
+
+function choose(logits: Float32Array, options: GenerateOptions, random: Random): number {
+  const { temperature = 0, topK = logits.length } = options;
+  if (temperature === 0) return argmax(logits);
+  const order = [...logits.keys()].sort((a, b) => logits[b] - logits[a]).slice(0, topK);
+  const weights = order.map((id) => Math.exp((logits[id] - logits[order[0]]) / temperature));
+  let left = random.uniform() * weights.reduce((sum, weight) => sum + weight, 0);
+  return order.find((_, i) => (left -= weights[i]) < 0) ?? order[order.length - 1];
+}
+
+function argmax(values: Float32Array): number {
+  let best = 0;
+  for (let i = 1; i < values.length; i++) if (values[i] > values[best]) best = i;
+  return best;
+}

@@ -1,0 +1,61 @@
+/** Opening and saving models as Hugging Face folders. @module */
+
+import { join } from "node:path";
+import { readJson } from "../core/files.ts";
+import type { Device } from "../device/device.ts";
+import type { FloatDtype } from "../formats/mod.ts";
+import { loadGpt2, saveGpt2 } from "./gpt2/files.ts";
+import type { Gpt2, Gpt2Options } from "./gpt2/gpt2.ts";
+
+/**
+ * Reads a folder's `config.json` and `model.safetensors` (F32, F16 or BF16; sharded or not) onto a device.
+ *
+ * Tensor names are taken with and without the `transformer.` prefix, and weights of Conv1D layers are
+ * turned by the layer's type. Cost: the weights once in F32 on the device, one tensor at a time here.
+ *
+ * @throws {RangeError} when the architecture is unknown or a tensor is missing or does not belong.
+ * @throws {ShapeError} when a tensor does not fit the configuration.
+ *
+ * @example
+ * ```ts
+ * import { loadModel, openDevice } from "@lowrank/core";
+ *
+ * using device = await openDevice();
+ * using model = await loadModel(device, "models/tiny-gpt2");
+ * console.log(model.parameters.size);
+ * ```
+ */
+export async function loadModel(
+  device: Device,
+  folder: string,
+  options?: Gpt2Options,
+): Promise<Gpt2> {
+  const config = await readConfig(folder);
+  return loadGpt2(device, folder, config, options);
+}
+
+/**
+ * Reads and checks the architecture of a folder's, or a file's, `config.json`.
+ *
+ * @throws {RangeError} when the model type is one that we cannot build.
+ */
+export async function readConfig(path: string): Promise<Record<string, unknown>> {
+  const file = path.endsWith(".json") ? path : join(path, "config.json");
+  const config = await readJson(file) as Record<string, unknown>;
+  if (config?.model_type !== "gpt2") {
+    throw new RangeError(`${file} must have model_type gpt2, found ${config?.model_type}`);
+  }
+  return config;
+}
+
+/**
+ * Writes a model as a Hugging Face folder, each file whole or not at all; adapters are not in it.
+ *
+ * @throws {Error} when the folder cannot be written; an older file stays.
+ */
+export async function saveModel(model: Gpt2, folder: string, dtype?: FloatDtype): Promise<void> {
+  await Deno.mkdir(folder, { recursive: true }).catch((error) => {
+    throw new Error(`cannot save a model to ${folder}: ${error.message}`, { cause: error });
+  });
+  await saveGpt2(model, folder, dtype);
+}
