@@ -1,0 +1,61 @@
+/** What an experiment is: a question, a rule written before the run, and a pure reading of its runs. @module */
+
+import type { Device, DeviceKind } from "../device/device.ts";
+import type { DataTable, Figure } from "../figures/figure.ts";
+
+/** What a claim came to. */
+export type Verdict = "held" | "not held at this scale" | "differs from the paper";
+
+/** A claim, the rule that judges it, and what came out. */
+export interface Finding {
+  /** The paper's claim, in our words, with its place. */
+  readonly claim: string;
+  /** The rule for the verdict, written before the run. */
+  readonly rule: string;
+  /** What came out, with the figures. */
+  readonly found: string;
+  /** The rule applied. */
+  readonly verdict: Verdict;
+}
+
+/** What an experiment gives back. */
+export interface Outcome {
+  /** One for each claim. */
+  readonly findings: readonly Finding[];
+  /** Its rows. */
+  readonly tables: readonly DataTable[];
+  /** Its figures, functions of the rows. */
+  readonly figures: readonly Figure[];
+}
+
+/** What an experiment is run with. */
+export interface ExperimentContext {
+  /** The device of its runs. */
+  readonly device: Device;
+  /** How that device was asked for. */
+  readonly deviceKind?: DeviceKind;
+  /** Seeds of its runs. */
+  readonly seeds: readonly number[];
+  /** Fewer steps: to see that it works, not what comes out. */
+  readonly quick: boolean;
+  /** Folder for runs, adapters and results. */
+  readonly out: string;
+  /** Stops at the next step. */
+  readonly signal: AbortSignal;
+  /** Tells how far it is, from 0 to 1. */
+  report(share: number, text: string): void;
+}
+
+/** One table or figure of the paper, made again. */
+export interface Experiment {
+  /** Its name on the command line, after `--only`. */
+  readonly name: string;
+  /** One line for the report. */
+  readonly title: string;
+  /** What it asks, and why a reader should care. */
+  readonly question: string;
+  /** The place in the paper. */
+  readonly source: string;
+  /** Runs it. */
+  run(context: ExperimentContext): Promise<Outcome>;
+}

@@ -1,0 +1,40 @@
+/** What a figure and a table are: plain data that every page and notebook can draw. @module */
+
+/** A plotly specification with the words around it. */
+export interface Figure {
+  /** Unique in its report; also the anchor. */
+  readonly id: string;
+  /** One line. */
+  readonly title: string;
+  /** What is drawn, from how many seeds, on which device. */
+  readonly caption: string;
+  /** Traces, as plotly takes them. */
+  readonly data: readonly Readonly<Record<string, unknown>>[];
+  /** Layout, as plotly takes it. */
+  readonly layout: Readonly<Record<string, unknown>>;
+}
+
+/** How a column of numbers is printed. */
+export type Unit = "count" | "bytes" | "ratio" | "nats" | "ms" | "percent" | "text";
+
+/** A column of a table. */
+export interface TableColumn {
+  /** Key of a row's value. */
+  readonly key: string;
+  /** Heading, with the unit where numbers have one. */
+  readonly label: string;
+  /** How its values are printed. */
+  readonly unit: Unit;
+}
+
+/** Rows with their columns. */
+export interface DataTable {
+  /** Unique in its report. */
+  readonly id: string;
+  /** One line. */
+  readonly title: string;
+  /** In the order in which they are shown. */
+  readonly columns: readonly TableColumn[];
+  /** One record a row; a missing value shows as a dash. */
+  readonly rows: readonly Readonly<Record<string, string | number | undefined>>[];
+}

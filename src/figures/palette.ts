@@ -1,0 +1,21 @@
+/** One palette throughout, told apart also by those who see few colours (after Okabe and Ito). @module */
+
+/** Colours of what is compared. */
+export const palette = {
+  base: "#6b7280",
+  full: "#d55e00",
+  lora: ["#56b4e9", "#0072b2", "#003f6b"],
+  merged: "#009e73",
+  paper: "#a16207",
+} as const;
+
+/** Colours of the memory roles, in the ledger's order. */
+export const roleColours: Readonly<Record<string, string>> = {
+  weight: "#6b7280",
+  quantized: "#a3a3a3",
+  adapter: "#0072b2",
+  gradient: "#e69f00",
+  optimizer: "#d55e00",
+  activation: "#009e73",
+  scratch: "#cc79a7",
+};
