@@ -1,0 +1,31 @@
+/** Numbers as people read them. @module */
+
+import type { Unit } from "./figure.ts";
+
+const counts = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+
+/** A value in its unit: separators, decimal byte units, a dash for what is missing. */
+export function formatValue(value: string | number | undefined, unit: Unit): string {
+  if (value === undefined) return "–";
+  return typeof value === "string" ? value : formatters[unit](value);
+}
+
+const formatters: Readonly<Record<Unit, (value: number) => string>> = {
+  text: String,
+  count: (value) => counts.format(value),
+  bytes: formatBytes,
+  ratio: (value) => `${value >= 100 ? counts.format(value) : value.toPrecision(3)}×`,
+  nats: (value) => value.toFixed(3),
+  ms: (value) => value.toPrecision(3),
+  percent: (value) => `${value.toPrecision(3)}%`,
+};
+
+/** Bytes with a decimal unit, three digits: `1.21 GB`. */
+export function formatBytes(bytes: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  const size = Math.abs(bytes);
+  const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(size, 1)) / 3));
+  const value = bytes / 1000 ** power;
+  if (power === 0) return `${value} B`;
+  return `${Math.abs(value) >= 1000 ? counts.format(value) : value.toPrecision(3)} ${units[power]}`;
+}

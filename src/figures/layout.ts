@@ -1,0 +1,30 @@
+/** The layout that every figure starts from. @module */
+
+/** An axis with a title that names its unit. */
+export function axis(title: string, more: Readonly<Record<string, unknown>> = {}) {
+  return {
+    title: { text: title },
+    automargin: true,
+    gridcolor: "#e6e8ee",
+    zeroline: false,
+    ...more,
+  };
+}
+
+/** White paper, room for titles, a legend above the plot. */
+export function baseLayout(
+  x: Readonly<Record<string, unknown>>,
+  y: Readonly<Record<string, unknown>>,
+  more: Readonly<Record<string, unknown>> = {},
+): Readonly<Record<string, unknown>> {
+  return {
+    paper_bgcolor: "#ffffff",
+    plot_bgcolor: "#ffffff",
+    font: { family: "system-ui, sans-serif", size: 13, color: "#1f2430" },
+    margin: { t: 40, r: 20, b: 50, l: 60 },
+    legend: { orientation: "h", x: 0, y: 1.12 },
+    xaxis: x,
+    yaxis: y,
+    ...more,
+  };
+}

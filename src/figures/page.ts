@@ -1,0 +1,104 @@
+/** A report as one HTML file that needs no network. @module */
+
+import type { DataTable, Figure } from "./figure.ts";
+import { escapeHtml, figureHtml, figureScript, tableHtml } from "./html.ts";
+import { style } from "./style.ts";
+
+/** A claim and what came of it. */
+export interface Verdictable {
+  /** The claim. */
+  readonly claim: string;
+  /** The rule for its verdict. */
+  readonly rule: string;
+  /** What was found. */
+  readonly found: string;
+  /** The verdict. */
+  readonly verdict: string;
+}
+
+/** One experiment's part of a report. */
+export interface Section {
+  /** Unique in the report; also the anchor. */
+  readonly id: string;
+  /** Heading. */
+  readonly title: string;
+  /** What it asks. */
+  readonly question: string;
+  /** The place in the paper. */
+  readonly source: string;
+  /** Its claims. */
+  readonly findings: readonly Verdictable[];
+  /** Its tables. */
+  readonly tables: readonly DataTable[];
+  /** Its figures. */
+  readonly figures: readonly Figure[];
+}
+
+/** What a page shows. */
+export interface Report {
+  /** Heading. */
+  readonly title: string;
+  /** How it was made: device, seeds, time. */
+  readonly facts: readonly (readonly [name: string, value: string])[];
+  /** Its parts. */
+  readonly sections: readonly Section[];
+}
+
+/** The plotly library's own source, from its package. */
+export async function loadPlotly(): Promise<string> {
+  await import("npm:plotly.js-cartesian-dist-min@4.1.1/package.json", { with: { type: "json" } });
+  const folder = import.meta.resolve("npm:plotly.js-cartesian-dist-min@4.1.1/package.json");
+  return await Deno.readTextFile(new URL("plotly-cartesian.min.js", folder));
+}
+
+/** Renders a report; `plotly` is the library's source, which becomes part of the page. */
+export function renderPage({ title, facts, sections }: Report, plotly: string): string {
+  const figures = sections.flatMap((section) => section.figures);
+  return `<!doctype html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escapeHtml(title)}</title><style>${style}</style></head><body><main>
+<h1>${escapeHtml(title)}</h1>
+<dl>${
+    facts.map(([name, value]) => `<dt>${escapeHtml(name)}</dt><dd>${escapeHtml(value)}</dd>`).join(
+      "",
+    )
+  }</dl>
+${summary(sections)}
+${sections.map(sectionHtml).join("\n")}
+</main>
+<script>${plotly.replaceAll("</script", "<\\/script")}</script>
+<script>${figureScript(figures)}</script>
+</body></html>
+`;
+}
+
+function summary(sections: readonly Section[]): string {
+  const items = sections.flatMap(({ id, findings }) =>
+    findings.map(({ claim, verdict }) =>
+      `<li>${verdictHtml(verdict)} <a href="#${escapeHtml(id)}">${escapeHtml(claim)}</a></li>`
+    )
+  );
+  return `<ul class="summary">${items.join("\n")}</ul>`;
+}
+
+function sectionHtml(section: Section): string {
+  return `<section id="${escapeHtml(section.id)}"><h2>${escapeHtml(section.title)}</h2>
+<p>${escapeHtml(section.question)} <span class="source">${escapeHtml(section.source)}</span></p>
+${section.findings.map(findingHtml).join("\n")}
+${section.figures.map(figureHtml).join("\n")}
+${section.tables.map(tableHtml).join("\n")}
+</section>`;
+}
+
+function findingHtml({ claim, rule, found, verdict }: Verdictable): string {
+  return `<div class="finding"><p><strong>${escapeHtml(claim)}</strong> ${verdictHtml(verdict)}</p>
+<p>${escapeHtml(found)}</p><p class="rule">Rule, written before the run: ${
+    escapeHtml(rule)
+  }</p></div>`;
+}
+
+function verdictHtml(verdict: string): string {
+  const kind = verdict === "held" ? "held" : "open";
+  return `<span class="verdict ${kind}">${escapeHtml(verdict)}</span>`;
+}
