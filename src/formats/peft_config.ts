@@ -1,0 +1,160 @@
+/** The `adapter_config.json` of a PEFT LoRA adapter: every field honoured or refused. @module */
+
+import { AdapterFileError } from "../core/errors.ts";
+import type { ModuleSelection } from "./peft_patterns.ts";
+
+/** What a PEFT configuration says about the mathematics of an adapter. */
+export interface PeftConfig extends ModuleSelection {
+  /** `r`, the rank where no pattern says otherwise. */
+  readonly rank: number;
+  /** `lora_alpha` where no pattern says otherwise. */
+  readonly alpha: number;
+  /** `use_rslora`: the scaling is α/√r and not α/r. */
+  readonly rankStabilized: boolean;
+  /** `rank_pattern`: ranks by a regular expression for the end of a module's name. */
+  readonly rankPattern: Readonly<Record<string, number>>;
+  /** `alpha_pattern`: the same for alpha, looked up on its own. */
+  readonly alphaPattern: Readonly<Record<string, number>>;
+  /** `fan_in_fan_out`: base weights are stored `(in, out)`; trust the layer's type, not this. */
+  readonly fanInFanOut: boolean;
+  /** `lora_dropout`, which acts in training only. */
+  readonly dropout: number;
+  /** `base_model_name_or_path`. */
+  readonly baseModelName?: string;
+  /** `task_type`, for example `CAUSAL_LM`. */
+  readonly taskType?: string;
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** Fields that change what an adapter computes in a way that is not implemented. */
+const REFUSED: Readonly<Record<string, string>> = {
+  lora_bias: "biases of B",
+  use_dora: "DoRA",
+  modules_to_save: "fully trained modules",
+  trainable_token_indices: "trained tokens",
+  target_parameters: "adapters of raw parameters",
+  layer_replication: "replicated layers",
+  use_qalora: "QA-LoRA",
+  alora_invocation_tokens: "activated LoRA",
+  use_bdlora: "block-diagonal LoRA",
+  arrow_config: "Arrow",
+  kasa_config: "KaSA",
+  velora_config: "VeLoRA",
+  monteclora_config: "MonteCLoRA",
+};
+
+/** Fields that change nothing once the weights are there, or that {@link parsePeftConfig} reads. */
+const KNOWN = new Set([
+  ...["peft_type", "r", "lora_alpha", "use_rslora", "rank_pattern", "alpha_pattern", "bias"],
+  ...["target_modules", "exclude_modules", "layers_to_transform", "layers_pattern"],
+  ...["fan_in_fan_out", "lora_dropout", "base_model_name_or_path", "task_type", "revision"],
+  ...["auto_mapping", "inference_mode", "init_lora_weights", "loftq_config", "eva_config"],
+  ...["corda_config", "lora_ga_config", "megatron_config", "megatron_core", "peft_version"],
+  ...["ensure_weight_tying", "qalora_group_size"],
+]);
+
+/** Starts that leave the base weights as they are; PiSSA and the like train against others. */
+const STARTS: readonly unknown[] = [true, false, null, undefined, "gaussian", "eva", "orthogonal"];
+
+/**
+ * Reads the value of an `adapter_config.json` and refuses what cannot be honoured.
+ *
+ * @throws {AdapterFileError} Where a field has the wrong type, asks for something that is not
+ * implemented, or is unknown and not null, false or empty.
+ *
+ * @example
+ * ```ts
+ * import { parsePeftConfig } from "@lowrank/core/formats";
+ *
+ * const { rank, alpha } = parsePeftConfig({ peft_type: "LORA", r: 4, lora_alpha: 32 });
+ * console.log(alpha / rank); // 8
+ * ```
+ */
+export function parsePeftConfig(json: unknown): PeftConfig {
+  if (!isRecord(json)) refuse("the configuration", "be a JSON object", json);
+  refuseForeign(json);
+  return {
+    rank: field(json, "r", "be a whole number from 1 up", isRank) ?? 8,
+    alpha: field(json, "lora_alpha", "be a finite number", isFinite) ?? 8,
+    rankStabilized: flag(json, "use_rslora"),
+    rankPattern: field(json, "rank_pattern", "map names to ranks", isMapOf(isRank)) ?? {},
+    alphaPattern: field(json, "alpha_pattern", "map names to numbers", isMapOf(isFinite)) ?? {},
+    targetModules: field(json, "target_modules", "be names or a pattern", isNames),
+    excludeModules: field(json, "exclude_modules", "be names or a pattern", isNames),
+    layers: list(field(json, "layers_to_transform", "be layer indices", isIndices)),
+    layerLists: list(field(json, "layers_pattern", "be names", isNames)),
+    fanInFanOut: flag(json, "fan_in_fan_out"),
+    dropout: field(json, "lora_dropout", "lie in [0, 1]", isShare) ?? 0,
+    baseModelName: field(json, "base_model_name_or_path", "be text", isText),
+    taskType: field(json, "task_type", "be text", isText),
+  };
+}
+
+function refuse(what: string, rule: string, value: unknown): never {
+  const found = JSON.stringify(value)?.slice(0, 200) ?? "nothing";
+  throw new AdapterFileError(`${what} must ${rule}, found ${found}`);
+}
+
+function refuseForeign(json: Json): void {
+  if (json.peft_type !== "LORA") refuse("peft_type", 'be "LORA"', json.peft_type);
+  if ((json.bias ?? "none") !== "none") {
+    refuse("bias", 'be "none" (trained biases are not implemented)', json.bias);
+  }
+  if (!STARTS.includes(json.init_lora_weights)) {
+    const rule = "be a start that leaves the base weights alone (PEFT can convert the adapter)";
+    refuse("init_lora_weights", rule, json.init_lora_weights);
+  }
+  for (const [name, value] of Object.entries(json)) {
+    if (KNOWN.has(name) || isEmpty(value)) continue;
+    const known = Object.hasOwn(REFUSED, name);
+    const why = known ? `not implemented: ${REFUSED[name]}` : "the field is unknown";
+    refuse(name, `be null, false or empty (${why})`, value);
+  }
+}
+
+/** A field's value where it is there and not null. */
+function field<T>(
+  json: Json,
+  name: string,
+  rule: string,
+  check: (value: unknown) => value is T,
+): T | undefined {
+  const value = Object.hasOwn(json, name) ? json[name] ?? undefined : undefined;
+  return value === undefined || check(value) ? value : refuse(name, rule, value);
+}
+
+function flag(json: Json, name: string): boolean {
+  return field(json, name, "be true or false", (value) => typeof value === "boolean") ?? false;
+}
+
+function list<T>(value: T | readonly T[] | undefined): readonly T[] | undefined {
+  return value === undefined || Array.isArray(value) ? value as readonly T[] : [value as T];
+}
+
+const isRecord = (value: unknown): value is Json =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const isText = (value: unknown): value is string => typeof value === "string";
+
+const isFinite = (value: unknown): value is number => Number.isFinite(value);
+
+const isRank = (value: unknown): value is number =>
+  Number.isSafeInteger(value) && Number(value) > 0;
+
+const isShare = (value: unknown): value is number => isFinite(value) && value >= 0 && value <= 1;
+
+const isNames = (value: unknown): value is string | string[] =>
+  isText(value) || (Array.isArray(value) && value.every(isText));
+
+const isIndices = (value: unknown): value is number | number[] =>
+  [value].flat().every((item) => Number.isSafeInteger(item));
+
+const isMapOf =
+  <T>(check: (value: unknown) => value is T) => (value: unknown): value is Record<string, T> =>
+    isRecord(value) && Object.values(value).every(check);
+
+function isEmpty(value: unknown): boolean {
+  if (Array.isArray(value)) return value.length === 0;
+  return isRecord(value) ? Object.keys(value).length === 0 : !value && value !== 0;
+}

@@ -1,0 +1,98 @@
+/** How PEFT's configuration picks modules and values by name. @module */
+
+import { AdapterFileError } from "../core/errors.ts";
+
+/** Which modules a configuration adapts. */
+export interface ModuleSelection {
+  /** Names or name endings; or a regular expression for the whole name, or `"all-linear"`. */
+  readonly targetModules?: readonly string[] | string;
+  /** The same for modules that are left out. */
+  readonly excludeModules?: readonly string[] | string;
+  /** Indices of the only layers that are adapted. */
+  readonly layers?: readonly number[];
+  /** Names of the lists whose members are layers, where they are not found by themselves. */
+  readonly layerLists?: readonly string[];
+}
+
+/** More unbounded repetitions than any pattern in use, and few enough to match in no time. */
+const MOST_REPETITIONS = 8;
+
+/**
+ * Compiles a regular expression out of an adapter's configuration for whole names, of which `before`
+ * and `after` match the parts around it.
+ *
+ * @throws {AdapterFileError} Where it is not a regular expression, or one that could take for ever:
+ * a repeated group with a repetition or a choice in it, or more than 8 unbounded repetitions.
+ */
+export function compilePattern(pattern: string, before = "", after = ""): RegExp {
+  if (couldTakeForEver(pattern)) {
+    throw new AdapterFileError(`a pattern must not nest repetitions, found "${pattern}"`);
+  }
+  try {
+    return new RegExp(`^${before}(?:${pattern})${after}$`);
+  } catch {
+    throw new AdapterFileError(`a pattern must be a regular expression, found "${pattern}"`);
+  }
+}
+
+/** An escaped character or a class of characters. */
+const ATOM = /\\.|\[(?:\\.|[^\]\\])*\]/gs;
+
+/** A group without groups in it, with the repetition behind it. */
+const INNER_GROUP = /\(([^()]*)\)([*+{]?)/;
+
+function couldTakeForEver(pattern: string): boolean {
+  let rest = pattern.replace(ATOM, "x");
+  if ((rest.match(/[*+]|,\}/g)?.length ?? 0) > MOST_REPETITIONS) return true;
+  for (let group; (group = INNER_GROUP.exec(rest));) {
+    const [whole, body, repetition] = group;
+    const hasRepetition = /[*+{]/.test(body);
+    if (repetition && (hasRepetition || body.includes("|"))) return true;
+    rest = rest.replace(whole, () => hasRepetition ? `x+${repetition}` : `x${repetition}`);
+  }
+  return false;
+}
+
+/**
+ * The value of a `rank_pattern` or `alpha_pattern` for a module: the first pattern that matches the
+ * name or its end after a dot, in the order of the file; undefined where none does.
+ *
+ * @throws {AdapterFileError} Where a pattern is refused.
+ */
+export function patternValue(
+  patterns: Readonly<Record<string, number>>,
+  name: string,
+): number | undefined {
+  for (const [pattern, value] of Object.entries(patterns)) {
+    if (compilePattern(pattern, "(?:.*\\.)?").test(name)) return value;
+  }
+  return Object.hasOwn(patterns, name) ? patterns[name] : undefined;
+}
+
+/**
+ * True when PEFT would put an adapter on the module.
+ *
+ * @throws {AdapterFileError} Where a pattern is refused.
+ */
+export function isSelected(selection: ModuleSelection, name: string): boolean {
+  const { targetModules, excludeModules } = selection;
+  if (excludeModules?.length && names(excludeModules, name)) return false;
+  const isTarget = targetModules === undefined || targetModules === "all-linear" ||
+    names(targetModules, name);
+  return isTarget && isInLayers(selection, name);
+}
+
+function names(modules: readonly string[] | string, name: string): boolean {
+  if (typeof modules === "string") return compilePattern(modules).test(name);
+  return modules.some((module) => name === module || name.endsWith(`.${module}`));
+}
+
+function isInLayers({ layers, layerLists }: ModuleSelection, name: string): boolean {
+  if (!layers?.length) return true;
+  const lists = layerLists?.length ? layerLists : ["[^.]*"];
+  for (const list of lists) {
+    const match = compilePattern(list, ".*?\\.", "\\.(?<layer>\\d+)\\..*").exec(name);
+    if (match) return layers.includes(Number(match.groups!.layer));
+  }
+  return false;
+}

@@ -1,0 +1,152 @@
+/** Reads PEFT adapter folders. @module */
+
+import { AdapterFileError } from "../core/errors.ts";
+import { readJson } from "../core/files.ts";
+import type { HostTensor } from "../core/host_tensor.ts";
+import { formatShape } from "../core/shape.ts";
+import { parsePeftConfig, type PeftConfig } from "./peft_config.ts";
+import { isSelected, patternValue } from "./peft_patterns.ts";
+import { openSafetensorsFile, type SafetensorsFile } from "./safetensors.ts";
+
+/** The low-rank update of one module: ΔW = scaling·B·A, of shape `(out, in)`. */
+export interface AdapterModule {
+  /** The module's path in the base model, for example `transformer.h.0.attn.c_attn`. */
+  readonly name: string;
+  /** `(rank, in)`. */
+  readonly A: HostTensor;
+  /** `(out, rank)`. */
+  readonly B: HostTensor;
+  /** Rank of the update. */
+  readonly rank: number;
+  /** The module's α. */
+  readonly alpha: number;
+  /** α/rank, or α/√rank where the configuration says `use_rslora`. */
+  readonly scaling: number;
+}
+
+/** A PEFT adapter as a record. */
+export interface PeftAdapter {
+  /** What `adapter_config.json` says. */
+  readonly config: PeftConfig;
+  /** Every adapted module, layers in the order of their numbers. */
+  readonly modules: readonly AdapterModule[];
+}
+
+/**
+ * Reads an adapter folder of PEFT: `adapter_config.json` and `adapter_model.safetensors`.
+ *
+ * Ranks and scalings follow `r`, `lora_alpha`, `use_rslora`, `rank_pattern` and `alpha_pattern`.
+ * Weights that the configuration does not select, tensors that are no pair of A and B, and settings
+ * that change the mathematics and are not implemented are refused, never ignored.
+ *
+ * @throws {AdapterFileError} Where the folder is incomplete, broken, or says something that cannot be
+ * honoured; the message names the field or tensor, the rule and the value found.
+ *
+ * @example
+ * ```ts
+ * import { readAdapter, writeAdapter } from "@lowrank/core/formats";
+ *
+ * const folder = await Deno.makeTempDir();
+ * const A = { shape: [1, 3], data: Float32Array.of(1, 2, 3) };
+ * const B = { shape: [2, 1], data: Float32Array.of(1, -1) };
+ * await writeAdapter(folder, { modules: [{ name: "layer.0.query", A, B, scaling: 2 }] });
+ * const { modules } = await readAdapter(folder);
+ * console.log(modules[0].name, modules[0].scaling); // layer.0.query 2
+ * await Deno.remove(folder, { recursive: true });
+ * ```
+ */
+export async function readAdapter(folder: string): Promise<PeftAdapter> {
+  try {
+    const config = parsePeftConfig(await readJson(`${folder}/adapter_config.json`));
+    using file = await openWeights(folder);
+    const modules = [];
+    for (const name of modulePaths(file)) modules.push(await readModule(file, config, name));
+    return { config, modules };
+  } catch (error) {
+    const { message } = error as Error;
+    throw new AdapterFileError(`cannot read the adapter in ${folder}: ${message}`, {
+      cause: error,
+    });
+  }
+}
+
+async function openWeights(folder: string): Promise<SafetensorsFile> {
+  const path = `${folder}/adapter_model.safetensors`;
+  const has = (file: string) => Deno.stat(file).then((info) => info.isFile, () => false);
+  if (!await has(path) && await has(`${folder}/adapter_model.bin`)) {
+    throw new AdapterFileError(
+      "weights must be in adapter_model.safetensors, found adapter_model.bin (a pickle can run code)",
+    );
+  }
+  return await openSafetensorsFile(path);
+}
+
+const PREFIX = "base_model.model.";
+
+/** Layers in the order of their numbers: `h.2` before `h.10`. */
+const { compare } = new Intl.Collator("en", { numeric: true });
+
+/** The modules of the file, once each, after every tensor's name was understood. */
+function modulePaths(file: SafetensorsFile): string[] {
+  const paths = new Set<string>();
+  for (const key of file.tensors.keys()) {
+    if (!key.startsWith(PREFIX)) {
+      throw new AdapterFileError(`tensor names must begin with "${PREFIX}", found "${key}"`);
+    }
+    const match = /^(.+)\.lora_[AB]\.weight$/.exec(key.slice(PREFIX.length));
+    if (!match) throw new AdapterFileError(`${ruleFor(key)}, found "${key}"`);
+    paths.add(match[1]);
+  }
+  if (paths.size === 0) {
+    throw new AdapterFileError("the file must hold at least one pair of A and B, found no tensor");
+  }
+  return [...paths].sort(compare);
+}
+
+function ruleFor(key: string): string {
+  if (/\.lora_embedding_[AB]$/.test(key)) return "adapters of embeddings are not implemented";
+  if (/\.lora_B\.bias$/.test(key)) return "biases of B are not implemented";
+  if (/\.lora_magnitude_vector/.test(key)) return "DoRA is not implemented";
+  return "every tensor must be some module's lora_A.weight or lora_B.weight";
+}
+
+async function readModule(
+  file: SafetensorsFile,
+  config: PeftConfig,
+  name: string,
+): Promise<AdapterModule> {
+  if (!isSelected(config, name)) {
+    const targets = JSON.stringify(config.targetModules ?? null);
+    throw new AdapterFileError(
+      `the configuration must select every module that has weights, found "${name}" beside ` +
+        `target_modules ${targets}`,
+    );
+  }
+  const rank = patternValue(config.rankPattern, name) ?? config.rank;
+  const alpha = patternValue(config.alphaPattern, name) ?? config.alpha;
+  const A = await readMatrix(file, name, "A", rank);
+  const B = await readMatrix(file, name, "B", rank);
+  const scaling = alpha / (config.rankStabilized ? Math.sqrt(rank) : rank);
+  return { name, A, B, rank, alpha, scaling };
+}
+
+/** Reads A `(rank, in)` or B `(out, rank)`; the shape is checked before a value is read. */
+async function readMatrix(
+  file: SafetensorsFile,
+  name: string,
+  letter: "A" | "B",
+  rank: number,
+): Promise<HostTensor> {
+  const key = `${PREFIX}${name}.lora_${letter}.weight`;
+  const entry = file.tensors.get(key);
+  if (!entry) throw new AdapterFileError(`A and B must come in pairs, found no "${key}"`);
+  const { shape, dtype } = entry;
+  if (shape.length !== 2 || shape[letter === "A" ? 0 : 1] !== rank) {
+    const rule = letter === "A" ? `(${rank}, in)` : `(out, ${rank})`;
+    throw new AdapterFileError(`"${key}" must have shape ${rule}, found ${formatShape(shape)}`);
+  }
+  if (!["F32", "F16", "BF16", "F64"].includes(dtype)) {
+    throw new AdapterFileError(`"${key}" must hold real numbers, found ${dtype}`);
+  }
+  return await file.read(key);
+}
