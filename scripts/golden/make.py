@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 import tempfile
+import warnings
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from common import write_json
 
 HERE = Path(__file__).resolve().parent
 GOLDEN = HERE.parents[1] / "tests" / "golden"
-PARTS = ["base_models", "logits"]
+PARTS = ["base_models", "logits", "adapters", "gradients", "sites", "ops"]
 PACKAGES = ["torch", "transformers", "peft", "safetensors", "numpy"]
 
 
@@ -46,6 +47,7 @@ def settle() -> None:
     """One thread and deterministic algorithms: sums are taken in one order, so bytes repeat."""
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
+    warnings.simplefilter("ignore")
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
 
