@@ -27,7 +27,7 @@ const layers: LayerTable = {
   models: ["nn", "formats", "tokenizer"],
   adapt: ["models", "formats"],
   train: ["autograd", "formats"],
-  data: ["core"],
+  data: ["tokenizer"],
   runs: ["train"],
   accounting: ["core"],
   paper: ["accounting"],
