@@ -7,7 +7,6 @@ export type FileContent = Uint8Array | string | Iterable<Uint8Array>;
 const REASONS: Readonly<Record<string, string>> = {
   ENOSPC: "the disk is full",
   EDQUOT: "the disk quota is used up",
-  EFBIG: "the file would be larger than the system allows",
   EACCES: "its folder is not writable",
   EPERM: "its folder is not writable",
   EROFS: "its folder is on a read-only file system",
@@ -15,6 +14,9 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOTDIR: "its folder is not a folder",
   EISDIR: "it is a folder",
   ENOTEMPTY: "it is a folder",
+  // Deno gives no code for some errors, only their number.
+  "27": "the file would be larger than the system allows",
+  "122": "the disk quota is used up",
 };
 
 /** How far a write has come, for the error message. */
@@ -117,13 +119,17 @@ async function writePieces(
   await explain(path, progress, file.sync());
 }
 
+function writeReason(error: unknown): string {
+  const { code, message } = error as Error & { code?: string };
+  return REASONS[code ?? /os error (\d+)/.exec(message)?.[1] ?? ""] ?? message;
+}
+
 /** Waits for one step of a write and turns its failure into a sentence. */
 async function explain<T>(path: string, progress: Progress, step: Promise<T>): Promise<T> {
   try {
     return await step;
   } catch (error) {
-    const { code, message } = error as Error & { code?: string };
-    const reason = REASONS[code ?? ""] ?? message;
+    const reason = writeReason(error);
     const total = progress.total ?? "unknown";
     const count = `wrote ${progress.written} of ${total} bytes`;
     throw new Error(

@@ -76,22 +76,25 @@ export function patternValue(
  */
 export function isSelected(selection: ModuleSelection, name: string): boolean {
   const { targetModules, excludeModules } = selection;
-  if (excludeModules?.length && names(excludeModules, name)) return false;
-  const isTarget = targetModules === undefined || targetModules === "all-linear" ||
-    names(targetModules, name);
-  return isTarget && isInLayers(selection, name);
+  if (excludeModules?.length && matches(excludeModules, name)) return false;
+  if (targetModules === "all-linear") return true;
+  if (targetModules !== undefined && !matches(targetModules, name)) return false;
+  // As in PEFT, layers narrow name endings down, but neither patterns nor full names.
+  const isFinal = typeof targetModules === "string" || targetModules?.includes(name);
+  return isFinal || isInLayers(selection, name);
 }
 
-function names(modules: readonly string[] | string, name: string): boolean {
+function matches(modules: readonly string[] | string, name: string): boolean {
   if (typeof modules === "string") return compilePattern(modules).test(name);
   return modules.some((module) => name === module || name.endsWith(`.${module}`));
 }
 
+/** Looks at the first number in the name that follows a list of layers. */
 function isInLayers({ layers, layerLists }: ModuleSelection, name: string): boolean {
   if (!layers?.length) return true;
-  const lists = layerLists?.length ? layerLists : ["[^.]*"];
-  for (const list of lists) {
-    const match = compilePattern(list, ".*?\\.", "\\.(?<layer>\\d+)\\..*").exec(name);
+  const before = layerLists?.length ? "(?:^|.*?\\.)" : ".*?\\.";
+  for (const list of layerLists?.length ? layerLists : ["[^.]*"]) {
+    const match = compilePattern(list, before, "\\.(?<layer>\\d+)\\..*").exec(name);
     if (match) return layers.includes(Number(match.groups!.layer));
   }
   return false;
