@@ -6,6 +6,7 @@
  * @module
  */
 
+import { writeJsonAtomic } from "../../src/core/files.ts";
 import { loadPretrainingText } from "../../src/data/documents.ts";
 import { encodeDocuments } from "../../src/data/encoded_documents.ts";
 import { KneserNey } from "../../src/data/kneser_ney.ts";
@@ -32,7 +33,6 @@ if (import.meta.main) {
     heldOutBytes: held.bytes,
     ...Object.fromEntries(scores),
   };
-  const json = JSON.stringify(result, null, 2);
-  await Deno.writeTextFile(`${folder}/baselines.json`, json + "\n");
-  console.log(json);
+  await writeJsonAtomic(`${folder}/baselines.json`, result);
+  console.log(result);
 }

@@ -1,5 +1,6 @@
 /** Writes a trained vocabulary as the two files that the Hugging Face libraries read. @module */
 
+import { writeJsonAtomic } from "../core/files.ts";
 import type { BytePairVocabulary } from "./train.ts";
 
 /** The contents of `tokenizer.json`: a byte-level BPE as GPT-2's. */
@@ -55,8 +56,6 @@ export function tokenizerConfig(vocabulary: BytePairVocabulary): Record<string, 
  */
 export async function saveTokenizer(folder: string, vocabulary: BytePairVocabulary): Promise<void> {
   await Deno.mkdir(folder, { recursive: true });
-  const write = (name: string, value: unknown) =>
-    Deno.writeTextFile(`${folder}/${name}`, JSON.stringify(value, null, 1) + "\n");
-  await write("tokenizer.json", tokenizerJson(vocabulary));
-  await write("tokenizer_config.json", tokenizerConfig(vocabulary));
+  await writeJsonAtomic(`${folder}/tokenizer.json`, tokenizerJson(vocabulary));
+  await writeJsonAtomic(`${folder}/tokenizer_config.json`, tokenizerConfig(vocabulary));
 }

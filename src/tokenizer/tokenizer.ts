@@ -1,10 +1,14 @@
 /** Text to token ids and back, from a Hugging Face folder. @module */
 
+import { readJson } from "../core/files.ts";
 import type { Tokenizer as HubTokenizer } from "npm:@huggingface/tokenizers@0.2.0";
+
+/** A parsed JSON file. */
+export type JsonObject = Record<string, unknown>;
 
 /** A tokenizer with a fixed vocabulary. */
 export interface Tokenizer {
-  /** Number of token ids: 0 … vocabularySize - 1. */
+  /** The largest token id plus one. */
   readonly vocabularySize: number;
   /** The id that ends a document (also where one starts), or undefined if the folder names none. */
   readonly endOfText: number | undefined;
@@ -16,25 +20,13 @@ export interface Tokenizer {
   decode(ids: Iterable<number>, options?: { skipSpecialTokens?: boolean }): string;
 }
 
-async function readJson(folder: string, name: string): Promise<Record<string, unknown>> {
-  const path = `${folder}/${name}`;
-  try {
-    return JSON.parse(await Deno.readTextFile(path));
-  } catch (cause) {
-    throw new Error(
-      `loading a tokenizer needs a readable ${name}, found ${(cause as Error).message} (${path})`,
-      { cause },
-    );
-  }
-}
-
 function specialTokensOf(hub: HubTokenizer): Map<string, number> {
   const added = [...hub.get_added_tokens_decoder().values()];
   return new Map(added.filter((token) => token.special).map(({ content, id }) => [content, id]));
 }
 
 function endOfTextOf(
-  config: Record<string, unknown>,
+  config: JsonObject,
   special: ReadonlyMap<string, number>,
 ): number | undefined {
   const token = config.eos_token as string | { content: string } | undefined | null;
@@ -46,7 +38,7 @@ function endOfTextOf(
  * Loads `tokenizer.json` and `tokenizer_config.json` of a Hugging Face folder. The parser
  * (`@huggingface/tokenizers`) is fetched on the first call.
  *
- * @throws Error if a file is missing or is not JSON.
+ * @throws Error if a file is missing, SyntaxError if it is not JSON.
  *
  * @example
  * ```ts ignore
@@ -56,22 +48,23 @@ function endOfTextOf(
  */
 export async function loadTokenizer(folder: string): Promise<Tokenizer> {
   const [json, config] = await Promise.all([
-    readJson(folder, "tokenizer.json"),
-    readJson(folder, "tokenizer_config.json"),
+    readJson(`${folder}/tokenizer.json`),
+    readJson(`${folder}/tokenizer_config.json`),
   ]);
-  return await makeTokenizer(json, config);
+  return await makeTokenizer(json as JsonObject, config as JsonObject);
 }
 
 /** Makes a tokenizer from the parsed `tokenizer.json` and `tokenizer_config.json`. */
 export async function makeTokenizer(
-  json: Record<string, unknown>,
-  config: Record<string, unknown>,
+  json: JsonObject,
+  config: JsonObject,
 ): Promise<Tokenizer> {
   const { Tokenizer: Hub } = await import("npm:@huggingface/tokenizers@0.2.0");
   const hub = new Hub(json, config);
   const specialTokens = specialTokensOf(hub);
   return {
-    vocabularySize: hub.get_vocab(true).size,
+    vocabularySize: [...hub.get_vocab(true).values()].reduce((most, id) => Math.max(most, id), -1) +
+      1,
     endOfText: endOfTextOf(config, specialTokens),
     specialTokens,
     encode: (text) => Uint32Array.from(hub.encode(text, { add_special_tokens: false }).ids),

@@ -1,0 +1,56 @@
+/** The tasks made from WordNet: prompts, completions and which words are for testing. @module */
+
+import { hash32 } from "../core/random.ts";
+import type { Meaning } from "./wordnet.ts";
+
+/**
+ * What is asked: `gloss` gives a word and its kind and wants the definition (meaning to text, as the E2E
+ * task of the paper's section 5.4); `kind` gives the definition and wants the kind (as its classification).
+ */
+export type GlossTask = "gloss" | "kind";
+
+/** To train on; to choose learning rates with; to report. */
+export type GlossSplit = "train" | "validation" | "test";
+
+/** A text to continue and its right continuation, which starts with a space. */
+export interface PromptedText {
+  /** What a model is given. */
+  readonly prompt: string;
+  /** What it is to say; the end of text follows. */
+  readonly completion: string;
+}
+
+/**
+ * Words a meaning as a prompt with its completion.
+ *
+ * @example
+ * ```ts
+ * import { promptedText } from "./gloss.ts";
+ * const meaning = { lemma: "oak", kind: "plant", definition: "a tree that bears acorns" };
+ * promptedText(meaning, "gloss"); // { prompt: "oak (plant):", completion: " a tree that bears acorns" }
+ * promptedText(meaning, "kind").prompt; // "a tree that bears acorns is a kind of"
+ * ```
+ */
+export function promptedText(meaning: Meaning, task: GlossTask): PromptedText {
+  const { lemma, kind, definition } = meaning;
+  return task === "gloss"
+    ? { prompt: `${lemma} (${kind}):`, completion: ` ${definition}` }
+    : { prompt: `${definition} is a kind of`, completion: ` ${kind}` };
+}
+
+/** Hashes a text to 32 bits, the same everywhere. */
+function hashText(text: string): number {
+  let hash = text.length;
+  for (let at = 0; at < text.length; at++) hash = hash32(hash, text.charCodeAt(at));
+  return hash;
+}
+
+/**
+ * The split of a lemma: 5% validation, 10% test, the rest to train on, by a hash of its lower-case form.
+ * So all meanings of a word, of either part of speech and in either task, are in the same split.
+ */
+export function splitOf(lemma: string): GlossSplit {
+  const share = hashText(lemma.toLowerCase()) / 2 ** 32;
+  if (share < 0.05) return "validation";
+  return share < 0.15 ? "test" : "train";
+}

@@ -1,0 +1,15 @@
+/**
+ * Data: pretraining text and WordNet tasks from packages, batches of tokens, and n-gram baselines.
+ *
+ * @module
+ */
+
+export * from "./documents.ts";
+export * from "./encoded_documents.ts";
+export * from "./gloss.ts";
+export * from "./gloss_batches.ts";
+export * from "./kneser_ney.ts";
+export * from "./language_score.ts";
+export * from "./text_batches.ts";
+export * from "./token_batch.ts";
+export * from "./wordnet.ts";
