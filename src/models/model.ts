@@ -30,6 +30,11 @@ export interface Model extends Disposable {
   readonly linears: readonly Linear[];
   /** Whatever is to be trained: base parameters that are not frozen, and adapters. */
   trainable(): Parameter[];
+  /**
+   * A model of the same class around other tensors, one for each of its parameters' names, without
+   * adapters; disposing it disposes `weights`, which owns those that nobody else does.
+   */
+  withTensors(tensors: ReadonlyMap<string, Tensor>, weights: Disposable): Model;
   /** Tokens (batch, time) to logits (batch · time, vocabulary). */
   forward(tape: Tape, tokens: HostTensor, options?: ForwardOptions): Tensor;
 }

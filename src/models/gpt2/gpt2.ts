@@ -77,6 +77,11 @@ export class Gpt2 implements Model {
     return new Gpt2(device, config, tensors, arena, options);
   }
 
+  /** The same model around other tensors, which `weights` owns or others do; without adapters. */
+  withTensors(tensors: ReadonlyMap<string, Tensor>, weights: Disposable): Gpt2 {
+    return new Gpt2(this.device, this.config, tensors, weights, { dropout: this.#dropout });
+  }
+
   /** Base parameters that are not frozen, and adapters. */
   trainable(): Parameter[] {
     return trainableOf(this);

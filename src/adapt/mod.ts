@@ -1,0 +1,15 @@
+/** Adapters: choosing sites, injecting, saving, loading, merging. @module */
+
+export { type LoraAdapter, type LoraModule, type LoraValues } from "./lora/adapter.ts";
+export { deltaWeight } from "./lora/delta_weight.ts";
+export { injectLora, type LoraOptions } from "./lora/inject.ts";
+export { loadAdapter } from "./lora/load.ts";
+export { merge, type Merged, swap, unmerge } from "./lora/merge.ts";
+export {
+  type MergedWeight,
+  type MergeReport,
+  mergeReport,
+  type MergeReportOptions,
+} from "./lora/merge_report.ts";
+export type { SaveAdapterOptions } from "./lora/save.ts";
+export { selectSites, type Site, type SiteSelection } from "./sites.ts";
