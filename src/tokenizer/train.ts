@@ -80,6 +80,36 @@ function mergePair(ids: readonly number[], pair: number, merged: number): number
   return out;
 }
 
+/** The distinct words of a text as token ids, with how often each occurs. */
+class Words {
+  readonly #ids: number[][];
+  readonly #weights: number[];
+  readonly #pairs = new PairCounts();
+
+  constructor(counts: ReadonlyMap<string, number>) {
+    const utf8 = new TextEncoder();
+    const idsOf = (word: string) => Array.from(utf8.encode(word), (byte) => BYTE_IDS[byte]);
+    this.#ids = Array.from(counts.keys(), idsOf);
+    this.#weights = [...counts.values()];
+    this.#ids.forEach((ids, word) => this.#pairs.add(word, ids, this.#weights[word]));
+  }
+
+  /** Merges the most frequent pair everywhere; undefined if every word is one token. */
+  mergeBest(merged: number): { left: number; right: number } | undefined {
+    const pair = this.#pairs.best();
+    if (pair === undefined) return undefined;
+    for (const word of [...this.#pairs.wordsOf(pair)]) this.#merge(word, pair, merged);
+    this.#pairs.forget(pair);
+    return { left: Math.floor(pair / PAIR_BASE), right: pair % PAIR_BASE };
+  }
+
+  #merge(word: number, pair: number, merged: number): void {
+    this.#pairs.add(word, this.#ids[word], -this.#weights[word]);
+    this.#ids[word] = mergePair(this.#ids[word], pair, merged);
+    this.#pairs.add(word, this.#ids[word], this.#weights[word]);
+  }
+}
+
 function checkSize(size: number): void {
   if (!Number.isInteger(size) || size < 257 || size >= PAIR_BASE) {
     throw new RangeError(
@@ -107,45 +137,21 @@ function checkSize(size: number): void {
 export function trainBytePairs(texts: Iterable<string>, options: TrainOptions): BytePairVocabulary {
   const { vocabularySize, specialToken = "<|endoftext|>" } = options;
   checkSize(vocabularySize);
-  const counted = countWords(texts);
-  const weights = [...counted.values()];
-  const encoder = new TextEncoder();
-  const words = Array.from(
-    counted.keys(),
-    (word) => Array.from(encoder.encode(word), (byte) => BYTE_IDS[byte]),
-  );
-  const pairs = new PairCounts();
-  words.forEach((ids, word) => pairs.add(word, ids, weights[word]));
+  const words = new Words(countWords(texts));
   const tokens = [...BYTE_ALPHABET];
   const merges: [string, string][] = [];
   while (tokens.length < vocabularySize - 1) {
-    const pair = pairs.best();
-    if (pair === undefined) {
-      throw new RangeError(
-        `training a tokenizer of ${vocabularySize} tokens needs text with more pairs, found ` +
-          `${tokens.length + 1} tokens`,
-      );
-    }
-    mergeEverywhere(words, weights, pairs, pair, tokens.length);
-    const [left, right] = [tokens[Math.floor(pair / PAIR_BASE)], tokens[pair % PAIR_BASE]];
-    merges.push([left, right]);
-    tokens.push(left + right);
+    const merged = words.mergeBest(tokens.length);
+    if (merged === undefined) throw tooFewPairs(vocabularySize, tokens.length + 1);
+    const pair: [string, string] = [tokens[merged.left], tokens[merged.right]];
+    merges.push(pair);
+    tokens.push(pair.join(""));
   }
   return { tokens: [...tokens, specialToken], merges, specialToken };
 }
 
-function mergeEverywhere(
-  words: number[][],
-  weights: readonly number[],
-  pairs: PairCounts,
-  pair: number,
-  merged: number,
-): void {
-  const touched = [...pairs.wordsOf(pair)];
-  for (const word of touched) {
-    pairs.add(word, words[word], -weights[word]);
-    words[word] = mergePair(words[word], pair, merged);
-    pairs.add(word, words[word], weights[word]);
-  }
-  pairs.forget(pair);
+function tooFewPairs(wanted: number, found: number): RangeError {
+  return new RangeError(
+    `training a tokenizer of ${wanted} tokens needs text with more pairs, found ${found} tokens`,
+  );
 }
