@@ -17,7 +17,7 @@ FILES = {
 }
 NOTES = {
     "beamScoring": "a beam's running score is the sum of log-softmax over the generated tokens. Each step takes the best "
-    "max(2, 1 + number of eos ids) * beams continuations over beams x vocabulary (ties: the lower index). Of these, one "
+    "max(2, 1 + number of eos ids) * beams continuations over beams x vocabulary. Of these, one "
     "that ends (eos or maximum length) enters the finished list only if it stands among the first `beams` places, with the "
     "score sum / n ** lengthPenalty, n the number of generated tokens, eos included; the list keeps the best `beams`. "
     "The best `beams` that do not end go on. With earlyStopping false the search stops at the maximum length, or as soon as "

@@ -1,0 +1,30 @@
+/** GPT-3 175B's shape, and what the paper prints about it. @module */
+
+import { type Gpt2Config, parseGpt2Config } from "../models/mod.ts";
+
+/**
+ * GPT-3 175B as a GPT-2 of its size (Brown et al. 2020, table 2.1): 96 blocks of width 12,288, 96 heads,
+ * length 2,048, GPT-2's vocabulary. Its locally banded attention has the same parameters.
+ */
+export const gpt3: Gpt2Config = parseGpt2Config({
+  vocab_size: 50257,
+  n_positions: 2048,
+  n_embd: 12288,
+  n_layer: 96,
+  n_head: 96,
+  layer_norm_epsilon: 1e-5,
+});
+
+/** Figures printed in the paper (Hu et al. 2021, version 2), quoted. */
+export const printed = {
+  /** Section 1: "10,000 times". */
+  parameterReduction: 10_000,
+  /** Section 1: "3 times". */
+  memoryReduction: 3,
+  /** Table 4: full fine-tuning, 175,255.8M. */
+  fullParameters: 175_255_800_000,
+  /** Table 4: LoRA at r = 1 on q and v, 4.7M. */
+  rank1Parameters: 4_700_000,
+  /** Section 4.2: r = 4 on q and v; the count stands in appendix D.4 as 18.8M. */
+  rank4Parameters: 18_800_000,
+} as const;
