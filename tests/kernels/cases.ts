@@ -1,0 +1,31 @@
+/** The shared table of kernel cases: what every device has to do right. @module */
+
+import { adamwCases } from "./cases/adamw.ts";
+import { attentionCases } from "./cases/attention.ts";
+import { crossEntropyCases } from "./cases/cross_entropy.ts";
+import { elementwiseCases } from "./cases/elementwise.ts";
+import { embeddingCases } from "./cases/embedding.ts";
+import { geluCases } from "./cases/gelu.ts";
+import { layerNormCases } from "./cases/layer_norm.ts";
+import { matmulCases } from "./cases/matmul.ts";
+import { reduceCases } from "./cases/reduce.ts";
+import type { KernelCase } from "./kernel_case.ts";
+
+/** Every kernel at awkward extents and with every variant of its scalars. */
+export const kernelCases: readonly KernelCase[] = [
+  ...matmulCases,
+  ...elementwiseCases,
+  ...embeddingCases,
+  ...reduceCases,
+  ...adamwCases,
+  ...geluCases,
+  ...layerNormCases,
+  ...crossEntropyCases,
+  ...attentionCases,
+];
+
+/** The cases by the name of their kernel. */
+export const casesByKernel: ReadonlyMap<string, readonly KernelCase[]> = Map.groupBy(
+  kernelCases,
+  ({ kernel }) => kernel.name,
+);

@@ -1,0 +1,139 @@
+/** Cases of attention. @module */
+
+import { attentionBackward, attentionForward } from "../../../kernels/mod.ts";
+import type { KernelCase } from "../kernel_case.ts";
+import { backwardBound, forwardBound } from "./attention_bound.ts";
+import { integers, normals } from "./values.ts";
+
+interface Extents {
+  readonly batch: number;
+  readonly heads: number;
+  readonly headWidth: number;
+  readonly time: number;
+}
+
+interface Sight {
+  readonly causal: number;
+  readonly hasMask: number;
+}
+
+const sights: readonly Sight[] = [
+  { causal: 0, hasMask: 0 },
+  { causal: 1, hasMask: 0 },
+  { causal: 0, hasMask: 1 },
+  { causal: 1, hasMask: 1 },
+];
+
+/** About a third hidden; the first sequence's keys all hidden, so that some queries see none. */
+function maskFor(batch: number, keys: number): Uint32Array {
+  return integers(1, batch * keys, 3).map((value, at) => batch > 1 && at < keys ? 0 : value);
+}
+
+const common = ({ batch, heads, headWidth }: Extents, { causal, hasMask }: Sight) => ({
+  ...{ batch, heads, headWidth, causal, hasMask },
+  scale: Math.fround(1 / Math.sqrt(headWidth)),
+});
+
+const titleOf = (extents: Extents, sight: Sight) => JSON.stringify({ ...extents, ...sight });
+
+/** Self-attention on one fused buffer. */
+function fusedCase(extents: Extents, sight: Sight): KernelCase {
+  const { batch, heads, headWidth, time } = extents, width = heads * headWidth;
+  return {
+    name: `fused ${titleOf(extents, sight)}`,
+    kernel: attentionForward,
+    buffers: {
+      q: normals(2, batch * time * 3 * width),
+      ...{ k: "q", v: "q" },
+      mask: sight.hasMask ? maskFor(batch, time) : new Uint32Array(batch * time),
+      out: batch * time * width,
+      logSumExp: batch * heads * time,
+    },
+    scalars: {
+      ...common(extents, sight),
+      ...{ queries: time, keys: time, past: 0, qStride: 3 * width, qOffset: 0 },
+      ...{ kvStride: 3 * width, kOffset: width, vOffset: 2 * width, kvRows: time },
+    },
+    bound: (before, after, s) => forwardBound({ k: before.q, v: before.q, ...before }, after, s),
+  };
+}
+
+/** Some new queries against a cache with room to spare. */
+function cacheCase(extents: Extents, sight: Sight, queries: number, past: number): KernelCase {
+  const { batch, heads, headWidth } = extents, width = heads * headWidth;
+  const keys = past + queries, kvRows = keys + 3, kvStride = 2 * width + 5;
+  const qStride = width + 7;
+  return {
+    name: `cache ${titleOf(extents, sight)} queries ${queries} past ${past}`,
+    kernel: attentionForward,
+    buffers: {
+      q: normals(3, batch * queries * qStride + 2),
+      k: normals(4, batch * kvRows * kvStride),
+      v: "k",
+      mask: sight.hasMask ? maskFor(batch, keys) : new Uint32Array(batch * keys),
+      out: batch * queries * width,
+      logSumExp: batch * heads * queries,
+    },
+    scalars: {
+      ...common(extents, sight),
+      ...{
+        queries,
+        keys,
+        past,
+        qStride,
+        qOffset: 2,
+        kvStride,
+        kOffset: 1,
+        vOffset: width + 3,
+        kvRows,
+      },
+    },
+    bound: (before, after, s) => forwardBound({ v: before.k, ...before }, after, s),
+  };
+}
+
+function backwardCase(extents: Extents, sight: Sight): KernelCase {
+  const { batch, heads, headWidth, time } = extents, width = heads * headWidth;
+  const forward = fusedCase(extents, sight), qkv = forward.buffers.q as Float32Array;
+  const mask = forward.buffers.mask as Uint32Array;
+  const out = new Float32Array(batch * time * width);
+  const logSumExp = new Float32Array(batch * heads * time);
+  const buffers = { q: qkv, k: qkv, v: qkv, mask, out, logSumExp };
+  attentionForward.reference(buffers, forward.scalars as never);
+  return {
+    name: titleOf(extents, sight),
+    kernel: attentionBackward,
+    buffers: {
+      ...{ qkv, mask, out, logSumExp },
+      dOut: normals(5, out.length),
+      delta: logSumExp.length,
+      dQkv: qkv.length,
+    },
+    scalars: { ...common(extents, sight), time },
+    bound: backwardBound,
+  };
+}
+
+const fused: readonly Extents[] = [
+  { batch: 1, heads: 1, headWidth: 1, time: 1 },
+  { batch: 1, heads: 2, headWidth: 3, time: 15 },
+  { batch: 2, heads: 3, headWidth: 8, time: 16 },
+  { batch: 2, heads: 1, headWidth: 16, time: 17 },
+  { batch: 2, heads: 2, headWidth: 33, time: 33 },
+  { batch: 1, heads: 2, headWidth: 64, time: 64 },
+  { batch: 1, heads: 1, headWidth: 20, time: 130 },
+];
+
+const cached: readonly (readonly [Extents, number, number])[] = [
+  [{ batch: 1, heads: 2, headWidth: 16, time: 0 }, 1, 0],
+  [{ batch: 2, heads: 3, headWidth: 8, time: 0 }, 1, 17],
+  [{ batch: 2, heads: 2, headWidth: 33, time: 0 }, 5, 30],
+  [{ batch: 1, heads: 1, headWidth: 64, time: 0 }, 3, 600],
+];
+
+/** All of them. */
+export const attentionCases: readonly KernelCase[] = sights.flatMap((sight) => [
+  ...fused.map((extents) => fusedCase(extents, sight)),
+  ...cached.map(([extents, queries, past]) => cacheCase(extents, sight, queries, past)),
+  ...fused.map((extents) => backwardCase(extents, sight)),
+]);

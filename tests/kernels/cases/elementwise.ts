@@ -1,0 +1,77 @@
+/** Cases of the kernels that work element by element. @module */
+
+import { add, dropout, dropoutThreshold, fill, scaleAdd } from "../../../kernels/mod.ts";
+import { each, gamma, u } from "../error_model.ts";
+import type { KernelCase } from "../kernel_case.ts";
+import { normals, target } from "./values.ts";
+
+const sizes = [1, 3, 4, 15, 16, 17, 33, 64, 255, 1000, 40_001];
+
+const addCases = sizes.map((size): KernelCase => ({
+  name: `${size}`,
+  kernel: add,
+  buffers: { a: normals(1, size), b: normals(2, size), out: size },
+  scalars: { size },
+  bound: (_, { out }) => ({ out: each(size, (i) => u * Math.abs(out[i])) }),
+}));
+
+const fillCases = sizes.map((size): KernelCase => ({
+  name: `${size}`,
+  kernel: fill,
+  buffers: { y: size },
+  scalars: { size, value: -1.25 },
+  bound: () => ({}),
+}));
+
+function scaleAddCase(size: number, accumulate: number, offset: number): KernelCase {
+  const alpha = Math.fround(-0.7), yOffset = offset * 2;
+  return {
+    name: `${size}, accumulate ${accumulate}, offset ${offset}`,
+    kernel: scaleAdd,
+    buffers: {
+      x: normals(3, size + offset + 3),
+      y: target(4, size + yOffset + 5, accumulate),
+    },
+    scalars: { size, xOffset: offset, yOffset, alpha, accumulate },
+    // Two roundings at most: the product and the sum. Elements beside the range keep their bits.
+    bound: ({ x, y }) => ({
+      y: each(y.length, (at) => {
+        const i = at - yOffset;
+        if (i < 0 || i >= size) return 0;
+        return gamma(2) * ((accumulate && Math.abs(y[at])) + Math.abs(alpha * x[offset + i]));
+      }),
+    }),
+  };
+}
+
+function dropoutCase(size: number, rate: number, accumulate: number, seed: number): KernelCase {
+  const keepScale = Math.fround(1 / (1 - rate));
+  return {
+    name: `${size}, rate ${rate}, accumulate ${accumulate}`,
+    kernel: dropout,
+    buffers: { x: normals(5, size), y: target(6, size, accumulate) },
+    scalars: { size, seed, threshold: dropoutThreshold(rate), keepScale, accumulate },
+    // The mask is exact: a wrong bit errs by a whole value.
+    bound: ({ x, y }) => ({
+      y: each(
+        size,
+        (i) => gamma(2) * ((accumulate && Math.abs(y[i])) + Math.abs(keepScale * x[i])),
+      ),
+    }),
+  };
+}
+
+/** All of them. */
+export const elementwiseCases: readonly KernelCase[] = [
+  ...addCases,
+  ...fillCases,
+  ...sizes.flatMap((size) =>
+    [0, 1].flatMap((accumulate) => [
+      scaleAddCase(size, accumulate, 0),
+      scaleAddCase(size, accumulate, 5),
+      dropoutCase(size, 0.3, accumulate, 0x9e3779b9 + size),
+    ])
+  ),
+  dropoutCase(100, 0, 0, 1),
+  dropoutCase(9000, 0.999, 1, 0xffffffff),
+];

@@ -1,0 +1,102 @@
+/** Cases of the matrix product. @module */
+
+import { matmul } from "../../../kernels/mod.ts";
+import { gamma, magnitudes } from "../error_model.ts";
+import type { Bound, KernelCase } from "../kernel_case.ts";
+import { normals, target } from "./values.ts";
+
+interface Options {
+  readonly transposeA?: number;
+  readonly transposeB?: number;
+  readonly padding?: number;
+  readonly alpha?: number;
+  readonly hasBias?: number;
+  readonly accumulate?: number;
+}
+
+/** |fl(C) - C| <= γ(k + 3) (|C₀| + |α| |A| |B| + |bias|), whatever the order of the sum. */
+const bound: Bound = ({ a, b, bias, c }, _, scalars) => {
+  const largest = magnitudes(c);
+  const absolute = { a: magnitudes(a), b: magnitudes(b), bias: magnitudes(bias), c: largest };
+  matmul.reference(absolute, { ...scalars, alpha: Math.abs(scalars.alpha) } as never);
+  const error = largest.map((value) => gamma(scalars.k + 3) * value);
+  return { c: error };
+};
+
+function matmulCase(m: number, n: number, k: number, options: Options = {}): KernelCase {
+  const { transposeA = 0, transposeB = 0, padding = 0, hasBias = 0, accumulate = 0 } = options;
+  const [aRows, aWidth] = transposeA ? [k, m] : [m, k];
+  const [bRows, bWidth] = transposeB ? [n, k] : [k, n];
+  const aStride = aWidth + padding, bStride = bWidth + 2 * padding, cStride = n + 3 * padding;
+  return {
+    name: `${m}x${n}x${k} ${JSON.stringify(options)}`,
+    kernel: matmul,
+    buffers: {
+      a: normals(m, padding + aRows * aStride),
+      b: normals(n, 2 * padding + bRows * bStride),
+      bias: hasBias ? normals(k, n) : "b",
+      c: target(7, padding + m * cStride, accumulate),
+    },
+    scalars: {
+      ...{ m, n, k, transposeA, transposeB, hasBias, accumulate, aStride, bStride, cStride },
+      aOffset: padding,
+      bOffset: 2 * padding,
+      cOffset: padding,
+      alpha: Math.fround(options.alpha ?? 1),
+    },
+    bound: (before, after, s) => bound({ bias: before.b, ...before }, after, s),
+  };
+}
+
+const layouts = [0, 1].flatMap((transposeA) =>
+  [0, 1].map((transposeB) => ({ transposeA, transposeB }))
+);
+
+const variants: readonly Options[] = [
+  {},
+  { accumulate: 1 },
+  { hasBias: 1 },
+  { alpha: -0.3, padding: 3 },
+  { alpha: 2.5, padding: 5, hasBias: 1, accumulate: 1 },
+];
+
+const shapes: readonly (readonly [number, number, number])[] = [
+  [1, 1, 1],
+  [1, 17, 33],
+  [2, 64, 5],
+  [3, 3, 300],
+  [5, 8, 16],
+  [6, 8, 4],
+  [7, 9, 5],
+  [15, 16, 17],
+  [16, 15, 64],
+  [17, 33, 15],
+  [33, 1, 64],
+  [33, 64, 1],
+  [64, 8, 33],
+  [8, 64, 70],
+];
+
+/** Larger than one block of any kernel in one direction each, and the thin products of adapters. */
+const large: readonly (readonly [number, number, number])[] = [
+  [1, 700, 260],
+  [4, 530, 515],
+  [130, 70, 530],
+  [200, 8, 300],
+  [203, 1030, 8],
+  [8, 140, 600],
+  [50, 1100, 20],
+];
+
+/** All of them. */
+export const matmulCases: readonly KernelCase[] = [
+  ...shapes.flatMap(([m, n, k]) =>
+    layouts.flatMap((layout) => variants.map((v) => matmulCase(m, n, k, { ...layout, ...v })))
+  ),
+  ...large.flatMap(([m, n, k]) =>
+    layouts.flatMap((layout) => [
+      matmulCase(m, n, k, { ...layout, hasBias: 1 }),
+      matmulCase(m, n, k, { ...layout, accumulate: 1, alpha: 0.5, padding: 1 }),
+    ])
+  ),
+];
