@@ -38,17 +38,20 @@ export function compilePattern(pattern: string, before = "", after = ""): RegExp
 /** An escaped character or a class of characters. */
 const ATOM = /\\.|\[(?:\\.|[^\]\\])*\]/gs;
 
+/** What makes a group something else than a capture. */
+const GROUP_KIND = /\(\?(?:<?[=!]|<\w+>|:)/g;
+
 /** A group without groups in it, with the repetition behind it. */
 const INNER_GROUP = /\(([^()]*)\)([*+{]?)/;
 
 function couldTakeForEver(pattern: string): boolean {
-  let rest = pattern.replace(ATOM, "x");
+  let rest = pattern.replace(ATOM, "x").replace(GROUP_KIND, "(");
   if ((rest.match(/[*+]|,\}/g)?.length ?? 0) > MOST_REPETITIONS) return true;
   for (let group; (group = INNER_GROUP.exec(rest));) {
     const [whole, body, repetition] = group;
-    const hasRepetition = /[*+{]/.test(body);
-    if (repetition && (hasRepetition || body.includes("|"))) return true;
-    rest = rest.replace(whole, () => hasRepetition ? `x+${repetition}` : `x${repetition}`);
+    const hasChoice = /[*+{?|]/.test(body);
+    if (repetition && hasChoice) return true;
+    rest = rest.replace(whole, () => (hasChoice ? "x?" : "x") + repetition);
   }
   return false;
 }

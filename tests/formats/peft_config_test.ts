@@ -1,0 +1,148 @@
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import fc from "npm:fast-check@4.10.2";
+import { AdapterFileError, parsePeftConfig } from "../../src/formats/mod.ts";
+import { isSelected, patternValue } from "../../src/formats/peft_patterns.ts";
+import { goodConfig } from "./adapter_folders.ts";
+
+/** Expects that a configuration with this field is refused with the words. */
+function refuses(field: string, value: unknown, words: string): void {
+  const parse = () => parsePeftConfig({ ...goodConfig, [field]: value });
+  const { message } = assertThrows(parse, AdapterFileError);
+  assertStringIncludes(message, words);
+  assertStringIncludes(message, `found ${JSON.stringify(value)}`);
+}
+
+Deno.test("a configuration without numbers has PEFT's defaults", () => {
+  const { rank, alpha, rankStabilized, rankPattern, dropout } = parsePeftConfig({
+    peft_type: "LORA",
+  });
+  assertEquals({ rank, alpha, rankStabilized, rankPattern, dropout }, {
+    rank: 8,
+    alpha: 8,
+    rankStabilized: false,
+    rankPattern: {},
+    dropout: 0,
+  });
+});
+
+Deno.test("settings that change the mathematics are refused by name and value", () => {
+  const cases: Record<string, unknown> = {
+    lora_bias: true,
+    use_dora: true,
+    modules_to_save: ["score"],
+    trainable_token_indices: [1],
+    target_parameters: ["experts.weight"],
+    layer_replication: [[0, 4], [2, 5]],
+    use_qalora: true,
+    alora_invocation_tokens: [1, 2],
+    use_bdlora: { nblocks: 2 },
+    arrow_config: { top_k: 3 },
+    kasa_config: { beta: 1 },
+    velora_config: { scale: 1 },
+    monteclora_config: { num_samples: 1 },
+  };
+  for (const [field, value] of Object.entries(cases)) {
+    refuses(field, value, `${field} must be null, false or empty (not implemented: `);
+  }
+  refuses("bias", "all", 'bias must be "none"');
+  refuses("bias", "lora_only", 'bias must be "none"');
+  refuses("peft_type", "IA3", 'peft_type must be "LORA"');
+});
+
+Deno.test("starts that change the base weights are refused, the others pass", () => {
+  const starts = ["pissa", "pissa_niter_16", "olora", "corda", "loftq", "lora_ga", "mica"];
+  for (const start of starts) refuses("init_lora_weights", start, "leaves the base weights alone");
+  for (const start of [true, false, null, "gaussian", "eva", "orthogonal"]) {
+    parsePeftConfig({ ...goodConfig, init_lora_weights: start });
+  }
+});
+
+Deno.test("unknown fields pass only with a value that says nothing", () => {
+  for (const value of [true, 0, 1, "x", [0], { a: null }]) {
+    refuses("use_future", value, "use_future must be null, false or empty (the field is unknown)");
+  }
+  for (const value of [null, false, [], {}, ""]) {
+    parsePeftConfig({ ...goodConfig, use_future: value });
+  }
+  refuses("toString", 1, "the field is unknown");
+});
+
+Deno.test("fields of the wrong type are refused", () => {
+  for (const r of [0, -1, 1.5, "8", true, [8]]) refuses("r", r, "r must be a whole number");
+  refuses("lora_alpha", "16", "lora_alpha must be a finite number");
+  refuses("use_rslora", 1, "use_rslora must be true or false");
+  refuses("rank_pattern", { a: 0 }, "rank_pattern must map names to ranks");
+  refuses("rank_pattern", [1], "rank_pattern must map names to ranks");
+  refuses("alpha_pattern", { a: "1" }, "alpha_pattern must map names to numbers");
+  refuses("target_modules", 3, "target_modules must be names or a pattern");
+  refuses("target_modules", ["a", 3], "target_modules must be names or a pattern");
+  refuses("layers_to_transform", [0.5], "layers_to_transform must be layer indices");
+  refuses("lora_dropout", 2, "lora_dropout must lie in [0, 1]");
+  for (const json of [null, [], "x", 1]) {
+    assertThrows(() => parsePeftConfig(json), AdapterFileError, "must be a JSON object");
+  }
+});
+
+Deno.test("no JSON value crashes the parser", () => {
+  const known = fc.constantFrom("r", "lora_alpha", "rank_pattern", "target_modules", "bias");
+  fc.assert(fc.property(fc.dictionary(fc.oneof(known, fc.string()), fc.jsonValue()), (fields) => {
+    try {
+      parsePeftConfig({ peft_type: "LORA", ...fields });
+    } catch (error) {
+      if (!(error instanceof AdapterFileError)) throw error;
+    }
+  }));
+});
+
+Deno.test("patterns match a whole name or its end after a dot, the first of the file wins", () => {
+  const value = (patterns: Record<string, number>) => patternValue(patterns, "model.h.12.attn.q");
+  assertEquals(value({ q: 1 }), 1);
+  assertEquals(value({ "attn.q": 1, q: 2 }), 1);
+  assertEquals(value({ q: 2, "attn.q": 1 }), 2);
+  assertEquals(value({ "n.q": 1 }), undefined);
+  assertEquals(value({ attn: 1 }), undefined);
+  assertEquals(value({ "h.1.attn.q": 1 }), undefined);
+  assertEquals(value({ "h\\.[0-9]+\\.attn\\.(q|v)": 1 }), 1);
+  assertEquals(value({ "^model.*q": 1 }), 1);
+  assertEquals(value({ "^h.*q": 1 }), undefined);
+  assertEquals(value({ "k|q": 1 }), 1);
+});
+
+Deno.test("modules are selected as PEFT selects them", () => {
+  const name = "model.layers.3.mlp.experts.7.up";
+  const selects = (selection: Parameters<typeof isSelected>[0]) => isSelected(selection, name);
+  assertEquals(selects({}), true);
+  assertEquals(selects({ targetModules: "all-linear" }), true);
+  assertEquals(selects({ targetModules: ["7.up"] }), true);
+  assertEquals(selects({ targetModules: [".*up"] }), false);
+  assertEquals(selects({ targetModules: ".*up" }), true);
+  assertEquals(selects({ targetModules: "up" }), false);
+  assertEquals(selects({ targetModules: ["up"], excludeModules: ["up"] }), false);
+  assertEquals(selects({ targetModules: ["up"], excludeModules: ".*mlp" }), true);
+  assertEquals(selects({ targetModules: ["up"], layers: [3] }), true);
+  assertEquals(selects({ targetModules: ["up"], layers: [7] }), false);
+  assertEquals(selects({ targetModules: ["up"], layers: [7], layerLists: ["experts"] }), true);
+  assertEquals(selects({ targetModules: ["up"], layers: [3], layerLists: ["blocks"] }), false);
+  // A full name is taken whatever its layer, as in PEFT.
+  assertEquals(selects({ targetModules: [name], layers: [1] }), true);
+});
+
+Deno.test("patterns that could take for ever, or are none, are refused at once", () => {
+  const hostile = [
+    "(a+)+",
+    "(.*)*x",
+    "((a|b)x)*",
+    "(a|a)*",
+    "((a|a)x)*",
+    "(?:a?b?a?){9,}",
+    "(?:[a-z]+\\.)+",
+    ".*".repeat(20),
+  ];
+  for (const pattern of [...hostile, "(", "[", "a**", "(?P<x>a)"]) {
+    const match = () => patternValue({ [pattern]: 1 }, "a".repeat(60));
+    const { message } = assertThrows(match, AdapterFileError);
+    assertStringIncludes(message, `found "${pattern}"`);
+  }
+  const common = ["(.*\\.)?(q|v)_proj", "h\\.[0-9]+\\.(attn|mlp)\\.c_(fc|proj)", "x{2,3}"];
+  for (const pattern of common) patternValue({ [pattern]: 1 }, "a");
+});

@@ -1,0 +1,154 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  AdapterFileError,
+  type AdapterModule,
+  type HostTensor,
+  readAdapter,
+  readSafetensors,
+} from "../../src/formats/mod.ts";
+import { assertAllClose } from "../support/all_close.ts";
+import { withFolder } from "../support/folders.ts";
+import { goodConfig, goodTensors, matrix, moduleName, writeRawAdapter } from "./adapter_folders.ts";
+
+const golden = new URL("../golden/adapters/", import.meta.url).pathname;
+
+/** ΔW = scaling·B·A in float64. */
+function deltaOf({ A, B, rank, scaling }: AdapterModule): Float64Array {
+  const [out, inner] = [B.shape[0], A.shape[1]];
+  const delta = new Float64Array(out * inner);
+  for (let row = 0; row < out; row++) {
+    for (let k = 0; k < rank; k++) {
+      const factor = scaling * B.data[row * rank + k];
+      for (let column = 0; column < inner; column++) {
+        delta[row * inner + column] += factor * A.data[k * inner + column];
+      }
+    }
+  }
+  return delta;
+}
+
+Deno.test("ranks, alphas, scalings and ΔW are those that PEFT resolves", async () => {
+  type Resolved = Record<string, { rank: number; alpha: number; scaling: number }>;
+  const expected: Record<string, Resolved> = JSON.parse(
+    await Deno.readTextFile(`${golden}modules.json`),
+  );
+  const deltas = (await readSafetensors(`${golden}deltas.safetensors`)).tensors;
+  for (const [name, modules] of Object.entries(expected)) {
+    const adapter = await readAdapter(golden + name);
+    const resolved = adapter.modules.map(({ name, rank, alpha, scaling }) =>
+      [name, { rank, alpha, scaling }] as const
+    );
+    assertEquals(Object.fromEntries(resolved), modules, name);
+    for (const module of adapter.modules) {
+      const key = `delta.${name}.${module.name}`;
+      assertAllClose(deltaOf(module), deltas.get(key)!.data, { what: key });
+    }
+  }
+});
+
+Deno.test("a good folder is read", () =>
+  withFolder(async (folder) => {
+    await writeRawAdapter(folder);
+    const { config, modules } = await readAdapter(folder);
+    assertEquals([config.rank, config.alpha, config.targetModules], [2, 4, ["c_attn"]]);
+    const [A, B] = Object.values(goodTensors);
+    assertEquals(modules, [{ name: moduleName, A, B, rank: 2, alpha: 4, scaling: 2 }]);
+  }));
+
+Deno.test("layers come in the order of their numbers", () =>
+  withFolder(async (folder) => {
+    const layers = [10, 2, 1].flatMap((layer): [string, HostTensor][] => [
+      [`base_model.model.h.${layer}.c_attn.lora_A.weight`, matrix(2, 3)],
+      [`base_model.model.h.${layer}.c_attn.lora_B.weight`, matrix(4, 2)],
+    ]);
+    await writeRawAdapter(folder, goodConfig, Object.fromEntries(layers));
+    const names = (await readAdapter(folder)).modules.map(({ name }) => name);
+    assertEquals(names, ["h.1.c_attn", "h.2.c_attn", "h.10.c_attn"]);
+  }));
+
+/** Reads a spoiled adapter and expects a refusal that holds `words`. */
+async function refuses(
+  words: string,
+  config: unknown,
+  tensors: Readonly<Record<string, HostTensor>> = goodTensors,
+): Promise<void> {
+  await withFolder(async (folder) => {
+    await writeRawAdapter(folder, config, tensors);
+    const error = await assertRejects(() => readAdapter(folder), AdapterFileError);
+    assertStringIncludes(error.message, `cannot read the adapter in ${folder}: `);
+    assertStringIncludes(error.message, words);
+  });
+}
+
+const [keyA, keyB] = Object.keys(goodTensors);
+const [A, B] = Object.values(goodTensors);
+
+Deno.test("tensors that are no pair of A and B are refused by name", async () => {
+  const cases: [string, Record<string, HostTensor>][] = [
+    ["at least one pair of A and B, found no tensor", {}],
+    [`A and B must come in pairs, found no "${keyB}"`, { [keyA]: A }],
+    [`A and B must come in pairs, found no "${keyA}"`, { [keyB]: B }],
+    ['must begin with "base_model.model.", found "transformer.h', { [keyA.slice(17)]: A }],
+    ["adapters of embeddings are not", { "base_model.model.wte.lora_embedding_A": A }],
+    ["biases of B are not implemented", { [keyB.replace("weight", "bias")]: B }],
+    ["DoRA is not implemented", { [keyA.replace("A.weight", "magnitude_vector")]: A }],
+    ["every tensor must be some module's lora_A", { "base_model.model.score.weight": A }],
+    ["found", { [keyA.replace("lora_A", "lora_A.default")]: A }],
+    ["every tensor must be some module's", { "base_model.model..lora_A.weight.x": A }],
+  ];
+  for (const [words, tensors] of cases) {
+    const isPair = words.includes("pair");
+    await refuses(words, goodConfig, isPair ? tensors : { ...goodTensors, ...tensors });
+  }
+});
+
+Deno.test("shapes and types that do not fit the configuration are refused", async () => {
+  const spoil = (key: string, tensor: HostTensor) => ({ ...goodTensors, [key]: tensor });
+  await refuses("shape (3, in), found [2, 3]", { ...goodConfig, r: 3 });
+  await refuses("shape (3, in)", { ...goodConfig, rank_pattern: { c_attn: 3 } });
+  await refuses("shape (out, 2), found [4, 3]", goodConfig, spoil(keyB, matrix(4, 3)));
+  await refuses("shape (2, in), found [6]", goodConfig, spoil(keyA, { ...A, shape: [6] }));
+  await refuses(
+    "shape (2, in), found [2, 3, 1, 1]",
+    goodConfig,
+    spoil(keyA, { ...A, shape: [2, 3, 1, 1] }),
+  );
+  const integers = { shape: [2, 3], data: new Int32Array(6) };
+  await refuses("must hold real numbers, found I32", goodConfig, spoil(keyA, integers));
+});
+
+Deno.test("weights that the configuration does not select are refused", async () => {
+  const unselected = `must select every module that has weights, found "${moduleName}"`;
+  await refuses(unselected, { ...goodConfig, target_modules: ["q_proj"] });
+  await refuses(unselected, { ...goodConfig, target_modules: ["attn"] });
+  await refuses(unselected, { ...goodConfig, target_modules: "c_attn" });
+  await refuses(unselected, { ...goodConfig, exclude_modules: ["c_attn"] });
+  await refuses(unselected, { ...goodConfig, layers_to_transform: [1] });
+  await refuses(unselected, { ...goodConfig, layers_to_transform: 0, layers_pattern: "layers" });
+});
+
+Deno.test("folders that are incomplete or broken are refused with the reason", () =>
+  withFolder(async (folder) => {
+    const refusal = async (words: string) => {
+      const error = await assertRejects(() => readAdapter(folder), AdapterFileError);
+      assertStringIncludes(error.message, words);
+    };
+    await refusal("adapter_config.json: it does not exist");
+    await Deno.writeTextFile(`${folder}/adapter_config.json`, JSON.stringify(goodConfig));
+    await refusal("adapter_model.safetensors: it does not exist");
+    await Deno.writeTextFile(`${folder}/adapter_model.bin`, "");
+    await refusal("found adapter_model.bin (a pickle can run code)");
+    await Deno.writeTextFile(`${folder}/adapter_model.safetensors`, "x".repeat(443));
+    await refusal("not a safetensors file: the header must end within the file's 443 bytes");
+    await Deno.writeTextFile(`${folder}/adapter_config.json`, '{"r": NaN}');
+    await refusal("adapter_config.json: it is not JSON");
+    await Deno.remove(folder, { recursive: true });
+    await refusal("it does not exist");
+    await Deno.mkdir(folder);
+  }));
+
+Deno.test("the error of the cause is kept", () =>
+  withFolder(async (folder) => {
+    const error = await assertRejects(() => readAdapter(folder), AdapterFileError);
+    assert(error.cause instanceof Error);
+  }));
