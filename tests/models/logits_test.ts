@@ -16,8 +16,12 @@ for (const folder of ["gpt2_tiny", "gpt2_tiny_bare"]) {
       const [logits] = await device.read(model.forward(tape, tokens, options));
       const mask = options.attentionMask;
       const expected = tensors.get(`logits.${name}`)!.data;
-      const v = 61, keep = [...logits.data.keys()].filter((i) => !mask || mask.data[Math.floor(i / v)]);
-      assertAllClose(keep.map((i) => logits.data[i]), keep.map((i) => expected[i]), { absolute: 5e-5, what: name });
+      const v = 61,
+        keep = [...logits.data.keys()].filter((i) => !mask || mask.data[Math.floor(i / v)]);
+      assertAllClose(keep.map((i) => logits.data[i]), keep.map((i) => expected[i]), {
+        absolute: 5e-5,
+        what: name,
+      });
     }
   });
 }
