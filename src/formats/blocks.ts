@@ -148,10 +148,8 @@ function checkSite({ A, B, rows }: BlockSite, inner: number): void {
 }
 
 function commonScaling(sites: readonly BlockSite[]): number {
-  return sites.reduce(
-    (best, { scaling }) => Math.abs(scaling) > Math.abs(best) ? scaling : best,
-    0,
-  );
+  const scalings = sites.map(({ scaling }) => scaling);
+  return scalings.reduce((best, next) => Math.abs(next) > Math.abs(best) ? next : best);
 }
 
 /** Copies a site's B into its rows, from column `first` on. */
