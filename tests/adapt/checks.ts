@@ -1,0 +1,217 @@
+/**
+ * What holds for adapters on every device; `adapter_test.ts` and `adapter_parts_test.ts` run it.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { deltaWeight, injectLora, loadAdapter, merge, swap, unmerge } from "../../src/adapt/mod.ts";
+import { Tape } from "../../src/autograd/mod.ts";
+import type { Device } from "../../src/device/device.ts";
+import { assertAllClose } from "../support/all_close.ts";
+import {
+  labels,
+  logitsOf,
+  lossOf,
+  tinyModel,
+  tokens,
+  trainedLora,
+  valuesOf,
+  withFolder,
+} from "./fixtures.ts";
+
+/** A property and the test of it; `epsilon` is the device's relative rounding error. */
+export interface Check {
+  readonly name: string;
+  readonly run: (device: Device, epsilon: number) => Promise<void>;
+}
+
+const selections = [
+  { sites: ["q", "v"] },
+  { sites: "all" },
+  { targetModules: ["c_attn", "mlp.c_proj"] },
+] as const;
+
+/** All of them. */
+export const checks: readonly Check[] = [
+  {
+    name: "with B = 0 the logits are the base's to the bit, with dropout too",
+    async run(device) {
+      using model = tinyModel(device);
+      const base = await logitsOf(model);
+      for (const selection of selections) {
+        using _ = injectLora(model, { rank: 2, alpha: 5, seed: 1, dropout: 0.5, ...selection });
+        assertEquals(await logitsOf(model), base);
+        assertEquals(await logitsOf(model, tokens, { dropoutSeed: 3 }), base);
+      }
+    },
+  },
+  {
+    name: "adapters add up, and each takes exactly its own sites off",
+    async run(device, epsilon) {
+      using model = tinyModel(device);
+      const base = await logitsOf(model);
+      using first = trainedLora(model, { seed: 1 });
+      const one = await logitsOf(model);
+      using second = trainedLora(model, { seed: 2, sites: "all" });
+      const both = await logitsOf(model);
+      using merged = merge(model, [first, second]);
+      assertAllClose(await logitsOf(merged), both, tolerance(epsilon));
+      assertNotEquals(both, one);
+      second.remove();
+      assertEquals(await logitsOf(model), one);
+      first.remove();
+      first.remove();
+      assertEquals(await logitsOf(model), base);
+      assert(model.linears.every(({ adapted }) => adapted.length === 0));
+    },
+  },
+  {
+    name: "the removal of the older of two adapters leaves the younger in force",
+    async run(device) {
+      using model = tinyModel(device);
+      using younger = trainedLora(model, { seed: 2 });
+      const alone = await logitsOf(model);
+      younger.remove();
+      using older = trainedLora(model, { seed: 1 });
+      using again = trainedLora(model, { seed: 2 });
+      older.remove();
+      assertEquals(await logitsOf(model), alone);
+      assertEquals(again.modules.length, 4);
+      assert(model.trainable().length === 8);
+    },
+  },
+  {
+    name: "merged weights are W + ΔW, and the merged model says what the adapted one says",
+    async run(device, epsilon) {
+      for (const selection of selections) {
+        using model = tinyModel(device);
+        using adapter = trainedLora(model, selection);
+        const adapted = await logitsOf(model);
+        using merged = merge(model, adapter);
+        assertAllClose(await logitsOf(merged), adapted, tolerance(epsilon));
+        const expected = new Map<string, Float64Array>();
+        for (const { module, linear, rows, ...update } of await withLinears(adapter)) {
+          const sum = expected.get(module) ??
+            Float64Array.from(await valuesOf(linear.weight.tensor));
+          const start = rows.start * linear.weight.shape[1];
+          deltaWeight(update).data.forEach((value, i) => sum[start + i] += value);
+          expected.set(module, sum);
+        }
+        for (const { name, weight } of merged.linears) {
+          if (!expected.has(name)) continue;
+          // ΔW is rounded to F32 by deltaWeight, so even float64 agrees to 1e-7 only.
+          const close = { relative: 1e-7 + 2 * epsilon, absolute: 1e-7 };
+          assertAllClose(await valuesOf(weight.tensor), expected.get(name)!, close);
+        }
+      }
+    },
+  },
+  {
+    name: "unmerging gives the base back to the bit, and frees what merging took",
+    async run(device) {
+      using model = tinyModel(device);
+      const base = await logitsOf(model), live = device.ledger.read().live;
+      {
+        using adapter = trainedLora(model, { sites: "all" });
+        adapter.remove();
+        const before = device.ledger.read().byRole.weight;
+        const merged = merge(model, adapter);
+        const bytes = model.linears.reduce((sum, { weight }) => sum + weight.tensor.bytes, 0);
+        assertEquals(device.ledger.read().byRole.weight - before, bytes);
+        assertNotEquals(await logitsOf(merged), base);
+        assert(unmerge(merged) === model);
+        assertEquals(await logitsOf(model), base);
+      }
+      assertEquals(device.ledger.read().live, live);
+    },
+  },
+  {
+    name: "swapping tasks in place equals a fresh merge up to rounding",
+    async run(device, epsilon) {
+      using model = tinyModel(device);
+      using first = trainedLora(model, { seed: 1 });
+      using second = trainedLora(model, { seed: 2 });
+      using merged = merge(model, first);
+      using fresh = merge(model, second);
+      const live = device.ledger.read().live;
+      swap(merged, first, second);
+      assertEquals(device.ledger.read().live, live);
+      assertAllClose(await logitsOf(merged), await logitsOf(fresh), tolerance(epsilon));
+    },
+  },
+  {
+    name: "a saved adapter comes back with the same sites, scalings and bits",
+    async run(device) {
+      for (const selection of selections) {
+        await withFolder(async (folder) => {
+          using model = tinyModel(device);
+          const live = device.ledger.read();
+          {
+            using adapter = trainedLora(model, selection);
+            const [values, adapted] = [await adapter.read(), await logitsOf(model)];
+            await adapter.save(folder);
+            adapter.remove();
+            using loaded = await loadAdapter(model, folder);
+            assertEquals(await loaded.read(), values);
+            assertEquals(await logitsOf(model), adapted);
+          }
+          assertEquals(device.ledger.read().byRole, live.byRole);
+          assertEquals(device.ledger.read().padding, live.padding);
+        });
+      }
+    },
+  },
+  {
+    name: "a frozen base gets no gradient, and no kernel runs for one",
+    async run(device) {
+      using model = tinyModel(device);
+      using adapter = trainedLora(model, { sites: "all" });
+      const before = new Map(device.ledger.launches);
+      using tape = new Tape(device);
+      tape.backward(lossOf(tape, model));
+      assertEquals(device.ledger.read().byRole.gradient, adapter.bytes);
+      const count = (kernel: string) =>
+        (device.ledger.launches.get(kernel) ?? 0) - (before.get(kernel) ?? 0);
+      assertEquals(count("matmul > gradient"), 2 * adapter.modules.length);
+      const others = [...device.ledger.launches.keys()].filter((key) => key.endsWith("> gradient"));
+      assertEquals(others.filter((key) => count(key) > 0), ["matmul > gradient"]);
+      const parameterKernels = /^(layer_norm_backward_parameters|embedding_backward|sum_columns)/;
+      const ran = [...device.ledger.launches.keys()].filter((key) => count(key) > 0);
+      assertEquals(ran.filter((key) => parameterKernels.test(key)), []);
+      assertEquals(
+        [...model.parameters.values()].map((p) => tape.gradientOf(p)).filter(Boolean),
+        [],
+      );
+      await device.read(tape.gradientOf(adapter.modules[0].A)!);
+    },
+  },
+  {
+    name: "everything that adapters take is given back",
+    async run(device) {
+      using model = tinyModel(device);
+      const before = device.ledger.read();
+      {
+        using adapter = trainedLora(model, { dropout: 0.1 });
+        assertEquals(device.ledger.read().byRole.adapter - before.byRole.adapter, adapter.bytes);
+        using merged = merge(model, adapter);
+        using tape = new Tape(device, { dropoutSeed: 2 });
+        tape.backward(lossOf(tape, model));
+        await adapter.deltaWeight(adapter.modules[0].name);
+        await logitsOf(merged);
+        adapter[Symbol.dispose]();
+      }
+      const after = device.ledger.read();
+      assertEquals([after.byRole, after.padding], [before.byRole, before.padding]);
+      assertEquals(labels.length, tokens.data.length);
+    },
+  },
+];
+
+/** Logits are sums of some hundred terms of size one. */
+const tolerance = (epsilon: number) => ({ relative: 30 * epsilon, absolute: 30 * epsilon });
+
+async function withLinears(adapter: ReturnType<typeof trainedLora>) {
+  const values = await adapter.read();
+  return values.map((value, i) => ({ ...value, linear: adapter.modules[i].linear }));
+}

@@ -1,0 +1,121 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { deltaWeight, injectLora, loadAdapter } from "../../src/adapt/mod.ts";
+import { AdapterFileError } from "../../src/core/errors.ts";
+import { readJson } from "../../src/core/files.ts";
+import { Random } from "../../src/core/random.ts";
+import { ReferenceDevice } from "../../src/device/reference.ts";
+import { type AdapterWeights, readAdapter, writeAdapter } from "../../src/formats/mod.ts";
+import { assertAllClose } from "../support/all_close.ts";
+import { logitsOf, randomizeB, tinyModel, trainedLora, withFolder } from "./fixtures.ts";
+
+/** An update of random values. */
+function update(name: string, out: number, width: number, rank = 2): AdapterWeights {
+  const random = new Random(out + width);
+  const draw = (...shape: [number, number]) => ({
+    shape,
+    data: Float32Array.from({ length: shape[0] * shape[1] }, () => random.normal()),
+  });
+  return { name, A: draw(rank, width), B: draw(out, rank), scaling: 1.5 };
+}
+
+async function refusing(modules: AdapterWeights[], includes: string): Promise<void> {
+  using device = new ReferenceDevice();
+  using model = tinyModel(device);
+  const before = device.ledger.read();
+  await withFolder(async (folder) => {
+    await writeAdapter(folder, { modules });
+    const error = await assertRejects(() => loadAdapter(model, folder), AdapterFileError, includes);
+    assert(error.message.startsWith(`cannot use the adapter in ${folder}: `));
+  });
+  assertEquals(device.ledger.read().byRole, before.byRole);
+}
+
+for (const prefix of ["transformer.", "", "model.transformer."]) {
+  Deno.test(`a file's names match layers by a unique ending: "${prefix}h.0.…"`, async () => {
+    using device = new ReferenceDevice();
+    using model = tinyModel(device);
+    await withFolder(async (folder) => {
+      await writeAdapter(folder, { modules: [update(`${prefix}h.0.attn.c_proj`, 12, 12)] });
+      using adapter = await loadAdapter(model, folder);
+      assertEquals(adapter.modules.map(({ name }) => name), ["transformer.h.0.attn.c_proj"]);
+      assertEquals(adapter.modules[0].alpha, 3);
+    });
+  });
+}
+
+Deno.test("modules that match no layer, or several, are listed beside what there is", async () => {
+  const known = "transformer.h.0…1.attn.c_attn";
+  await refusing([update("encoder.layer.0.query", 12, 12)], "found encoder.layer.0.query");
+  await refusing([update("encoder.layer.0.query", 12, 12)], known);
+  await refusing([update("c_proj", 12, 12)], "found c_proj");
+  const both = [update("h.0.attn.c_proj", 12, 12), update("transformer.h.0.attn.c_proj", 12, 12)];
+  await refusing(both, "a layer takes one module, found two for transformer.h.0.attn.c_proj");
+});
+
+Deno.test("A and B that do not fit the layer are refused", async () => {
+  await refusing(
+    [update("h.1.mlp.c_fc", 12, 48)],
+    "A and B of transformer.h.1.mlp.c_fc must be (rank, 12) and (48, rank), found [2, 48] and [12, 2]",
+  );
+});
+
+Deno.test("sites of different scalings in one weight keep their ΔW", async () => {
+  using device = new ReferenceDevice();
+  using model = tinyModel(device);
+  using adapter = trainedLora(model, {
+    rankPattern: { "c_attn:q": 1 },
+    alphaPattern: { "c_attn:v": 7 },
+  });
+  const adapted = await logitsOf(model);
+  await withFolder(async (folder) => {
+    await adapter.save(folder);
+    const { modules } = await readAdapter(folder);
+    assertEquals(modules.map(({ rank }) => rank), [3, 3]);
+    adapter.remove();
+    using loaded = await loadAdapter(model, folder);
+    assertEquals(loaded.modules.map(({ rank }) => rank), [1, 2, 1, 2]);
+    assertAllClose(await logitsOf(model), adapted, { relative: 1e-6, absolute: 1e-6 });
+  });
+});
+
+Deno.test("what is written says the base model, its layers' type, the dropout and a true scaling", async () => {
+  using device = new ReferenceDevice();
+  using model = tinyModel(device);
+  using adapter = injectLora(model, {
+    rank: 4,
+    alpha: 6,
+    rankStabilized: true,
+    dropout: 0.25,
+    sites: ["o"],
+    seed: 1,
+  });
+  randomizeB(adapter);
+  await withFolder(async (folder) => {
+    await adapter.save(folder, { baseModelName: "tiny-gpt2", dtype: "BF16" });
+    const config = await readJson(`${folder}/adapter_config.json`) as Record<string, unknown>;
+    assertEquals(config.base_model_name_or_path, "tiny-gpt2");
+    assertEquals(config.fan_in_fan_out, true);
+    assertEquals(config.lora_dropout, 0.25);
+    const [{ scaling, A, B }] = (await readAdapter(folder)).modules;
+    assertEquals(scaling, 3);
+    const close = { relative: 0.02, absolute: 0.02 };
+    const exact = await adapter.deltaWeight("transformer.h.0.attn.c_proj");
+    assertAllClose(deltaWeight({ A, B, scaling }).data, exact.data, close);
+    using loaded = await loadAdapter(model, folder);
+    assertEquals(loaded.modules[0].dropout, 0.25);
+  });
+});
+
+Deno.test("an untrained adapter comes back with the same effect: none", async () => {
+  using device = new ReferenceDevice();
+  using model = tinyModel(device);
+  const base = await logitsOf(model);
+  await withFolder(async (folder) => {
+    {
+      using adapter = injectLora(model, { rank: 3, sites: "all", seed: 1 });
+      await adapter.save(folder);
+    }
+    using _ = await loadAdapter(model, folder);
+    assertEquals(await logitsOf(model), base);
+  });
+});

@@ -1,0 +1,137 @@
+/**
+ * Small models, adapters and golden files for the tests of adapters.
+ *
+ * @module
+ */
+
+import { fileURLToPath } from "node:url";
+import { injectLora, type LoraAdapter, type LoraOptions } from "../../src/adapt/mod.ts";
+import { crossEntropy, Tape, type TapeOptions } from "../../src/autograd/mod.ts";
+import { readJson } from "../../src/core/files.ts";
+import { type HostData, type HostTensor, hostTensor } from "../../src/core/host_tensor.ts";
+import { Random } from "../../src/core/random.ts";
+import type { Device } from "../../src/device/device.ts";
+import type { Tensor } from "../../src/device/tensor.ts";
+import { readSafetensors } from "../../src/formats/mod.ts";
+import {
+  type ForwardOptions,
+  type Gpt2,
+  initGpt2,
+  type Model,
+  parseGpt2Config,
+} from "../../src/models/mod.ts";
+
+const config = parseGpt2Config({
+  vocab_size: 11,
+  n_positions: 8,
+  n_embd: 12,
+  n_layer: 2,
+  n_head: 3,
+});
+
+/** A GPT-2 of 12 x 2 with random weights. */
+export function tinyModel(device: Device, seed = 3): Gpt2 {
+  return initGpt2(device, config, { seed });
+}
+
+/** Tokens for it. */
+export const tokens: HostTensor = hostTensor(
+  [2, 5],
+  Uint32Array.of(1, 4, 9, 10, 0, 3, 3, 7, 2, 6),
+);
+
+/** What should come after them. */
+export const labels: Int32Array = Int32Array.of(4, 9, -100, 0, 5, 3, 7, 2, 6, -100);
+
+/** Logits of a model for {@link tokens}, or for others. */
+export async function logitsOf(
+  model: Model,
+  input: HostTensor = tokens,
+  options: ForwardOptions & TapeOptions = {},
+): Promise<HostData> {
+  using tape = new Tape(model.device, { record: false, ...options });
+  return await valuesOf(model.forward(tape, input, options));
+}
+
+/** The mean loss of a model on a tape. */
+export function lossOf(tape: Tape, model: Model): Tensor {
+  return crossEntropy(tape, model.forward(tape, tokens), labels);
+}
+
+/** Values of one tensor. */
+export async function valuesOf(tensor: Tensor): Promise<HostData> {
+  return (await tensor.device.read(tensor))[0].data;
+}
+
+/** Gives every B values of size 0.3, as training would. */
+export function randomizeB(adapter: LoraAdapter, seed = 7): LoraAdapter {
+  const random = new Random(seed);
+  for (const { B } of adapter.modules) {
+    const values = Float32Array.from({ length: B.size }, () => 0.3 * random.normal());
+    B.tensor.device.write(B.tensor, values);
+  }
+  return adapter;
+}
+
+/** An adapter that does something: q and v unless the options say otherwise. */
+export function trainedLora(
+  model: Model,
+  { seed = 1, ...options }: Partial<LoraOptions> = {},
+): LoraAdapter {
+  const where = options.targetModules ? {} : { sites: ["q", "v"] };
+  const adapter = injectLora(model, { rank: 2, alpha: 3, seed, ...where, ...options });
+  return randomizeB(adapter, seed + 10);
+}
+
+/** A folder that is gone afterwards. */
+export async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await use(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Path of a golden file. */
+export function golden(path: string): string {
+  return fileURLToPath(new URL(`../golden/${path}`, import.meta.url));
+}
+
+/** All tensors of a golden file. */
+export async function goldenTensors(path: string): Promise<Map<string, HostTensor>> {
+  return (await readSafetensors(golden(`${path}.safetensors`))).tensors;
+}
+
+/** One case of a golden file of inputs. */
+export interface GoldenCase {
+  /** (batch, time). */
+  readonly tokens: HostTensor;
+  /** 1 where a token counts. */
+  readonly attentionMask?: HostTensor;
+  /** Places of the tokens, where the file gives them. */
+  readonly positionIds?: HostTensor;
+  /** The label of the next token at each place, where there are labels. */
+  readonly labels: Int32Array;
+}
+
+interface RawCase {
+  input_ids: number[][];
+  attention_mask?: number[][];
+  position_ids?: number[][];
+  labels?: number[][];
+}
+
+/** Reads one case of `logits` or `gradients/input`. */
+export async function goldenCase(path: string, name: string): Promise<GoldenCase> {
+  const { cases } = await readJson(golden(`${path}.json`)) as { cases: Record<string, RawCase> };
+  const { input_ids, attention_mask, position_ids, labels = [] } = cases[name];
+  const shape = [input_ids.length, input_ids[0].length];
+  const table = (rows: number[][]) => hostTensor(shape, Uint32Array.from(rows.flat()));
+  return {
+    tokens: table(input_ids),
+    attentionMask: attention_mask && table(attention_mask),
+    positionIds: position_ids && table(position_ids),
+    labels: Int32Array.from(labels.flatMap((row) => [...row.slice(1), -100])),
+  };
+}

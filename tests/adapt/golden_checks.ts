@@ -1,0 +1,183 @@
+/**
+ * Adapters against what PEFT computed; `golden_test.ts` and `adapter_parts_test.ts` run it.
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import { injectLora, loadAdapter, type LoraAdapter, merge } from "../../src/adapt/mod.ts";
+import { crossEntropy, type Parameter, Tape } from "../../src/autograd/mod.ts";
+import { readJson } from "../../src/core/files.ts";
+import type { HostTensor } from "../../src/core/host_tensor.ts";
+import type { Device } from "../../src/device/device.ts";
+import { type Gpt2, loadModel } from "../../src/models/mod.ts";
+import { assertAllClose } from "../support/all_close.ts";
+import type { Check } from "./checks.ts";
+import {
+  golden,
+  type GoldenCase,
+  goldenCase,
+  goldenTensors,
+  logitsOf,
+  valuesOf,
+  withFolder,
+} from "./fixtures.ts";
+
+/** The tolerance that tells right from wrong on this model (manifest.json). */
+const logitsTolerance = { absolute: 5e-5, relative: 0 };
+
+/** Adapters with logits of their own; two names: both at once. */
+const adapters = [
+  "peft_c_attn",
+  "peft_all_linear",
+  "peft_rslora",
+  "peft_suffix",
+  "block_qv",
+  "peft_c_attn+peft_suffix",
+];
+
+const openBase = (device: Device) => loadModel(device, golden("gpt2_tiny"));
+
+async function assertGoldenLogits(model: Gpt2, name: string): Promise<void> {
+  const expected = await goldenTensors(`adapters/logits/${name}`);
+  for (const which of ["plain", "left_padding"]) {
+    const { tokens, labels: _, ...options } = await goldenCase("logits", which);
+    const found = await logitsOf(model, tokens, options), mask = options.attentionMask;
+    const { shape: [, , vocabulary], data } = expected.get(`logits.${which}`)!;
+    const counts = (_: number, i: number) => !mask || mask.data[Math.floor(i / vocabulary)] === 1;
+    const [actual, wanted] = [found, data].map((values) => Array.from(values).filter(counts));
+    assertAllClose(actual, wanted, { ...logitsTolerance, what: `${name}, ${which}` });
+  }
+}
+
+/** Properties of the golden adapters. */
+export const goldenChecks: readonly Check[] = [
+  ...adapters.map((name): Check => ({
+    name: `logits with ${name}, unmerged and merged, are PEFT's`,
+    async run(device) {
+      using model = await openBase(device);
+      const loaded: LoraAdapter[] = [];
+      for (const part of name.split("+")) {
+        loaded.push(await loadAdapter(model, golden(`adapters/${part}`)));
+      }
+      await assertGoldenLogits(model, name);
+      using merged = merge(model, loaded);
+      for (const adapter of loaded) adapter[Symbol.dispose]();
+      await assertGoldenLogits(merged, name);
+    },
+  })),
+  {
+    name: "ranks, α and scalings are those that PEFT resolved, and ΔW is PEFT's",
+    async run(device) {
+      using model = await openBase(device);
+      const modules = await readJson(golden("adapters/modules.json"));
+      const deltas = await goldenTensors("adapters/deltas");
+      for (
+        const name of adapters.filter((name) => name.startsWith("peft") && !name.includes("+"))
+      ) {
+        using adapter = await loadAdapter(model, golden(`adapters/${name}`));
+        const found = adapter.modules.map(({ module, rank, alpha, scaling }) =>
+          [module, { rank, alpha, scaling }] as const
+        );
+        const expected = (modules as Record<string, Record<string, unknown>>)[name];
+        assertEquals(Object.fromEntries(found), expected as Record<string, never>);
+        for (const { name: site } of adapter.modules) {
+          assertSameMatrix(await adapter.deltaWeight(site), deltas.get(`delta.${name}.${site}`)!);
+        }
+      }
+    },
+  },
+  {
+    name: "an adapter of q and v in blocks becomes two sites, and is written back to the bit",
+    async run(device) {
+      using model = await openBase(device);
+      using adapter = await loadAdapter(model, golden("adapters/block_qv"));
+      const paths = [0, 1].map((layer) => `transformer.h.${layer}.attn.c_attn`);
+      const names = paths.flatMap((path) => [`${path}:q`, `${path}:v`]);
+      assertEquals(adapter.modules.map(({ name }) => name), names);
+      assertEquals(adapter.modules.map(({ rank, scaling }) => [rank, scaling]), [
+        ...[[2, 3], [2, 3], [2, 3], [2, 3]],
+      ]);
+      const deltas = await goldenTensors("adapters/deltas");
+      for (const { name, module, rows } of adapter.modules) {
+        const { shape: [, width], data } = deltas.get(`delta.block_qv.${module}`)!;
+        const part = data.subarray(rows.start * width, (rows.start + rows.count) * width);
+        assertSameMatrix(await adapter.deltaWeight(name), {
+          shape: [rows.count, width],
+          data: part,
+        });
+      }
+      await withFolder(async (folder) => {
+        await adapter.save(folder, { baseModelName: "gpt2_tiny" });
+        const bytes = (path: string) => Deno.readFile(`${path}/adapter_model.safetensors`);
+        assertEquals(await bytes(folder), await bytes(golden("adapters/block_qv")));
+      });
+    },
+  },
+  {
+    name: "gradients of PEFT's adapter on all linears are PEFT's",
+    async run(device, epsilon) {
+      for (const which of ["labelled", "padded"]) {
+        using model = await openBase(device);
+        using _ = await loadAdapter(model, golden("adapters/peft_all_linear"));
+        const expected = await goldenTensors(`gradients/peft_all_linear.${which}`);
+        const wanted = (parameter: Parameter) => expected.get(`grad.${parameter.name}`)!;
+        assertEquals(model.trainable().length, expected.size);
+        await assertGradients(model, await goldenCase("gradients/input", which), wanted, epsilon);
+      }
+    },
+  },
+  ...["q", "k", "v", "qkv"].map((set): Check => ({
+    name: `logits and gradients of the sites ${[...set].join(", ")} are PyTorch's`,
+    async run(device, epsilon) {
+      using model = await openBase(device);
+      using adapter = injectLora(model, { rank: 3, alpha: 6, sites: [...set], seed: 1 });
+      const tensors = await goldenTensors("gradients/sites");
+      const keys = new Map<Parameter, string>();
+      for (const { name, A, B } of adapter.modules) {
+        const [module, site] = name.split(":");
+        device.write(A.tensor, tensors.get(`A.${site}.${module}`)!.data);
+        device.write(B.tensor, tensors.get(`B.${site}.${module}`)!.data);
+        const group = set === site ? site : `${set}.${site}`;
+        keys.set(A, `grad.A.${group}.${module}`).set(B, `grad.B.${group}.${module}`);
+      }
+      const input = await goldenCase("gradients/input", "labelled");
+      const logits = await logitsOf(model, input.tokens);
+      assertAllClose(logits, tensors.get(`logits.${set}`)!.data, logitsTolerance);
+      await assertGradients(
+        model,
+        input,
+        (parameter) => tensors.get(keys.get(parameter)!)!,
+        epsilon,
+      );
+    },
+  })),
+];
+
+const largestOf = ({ data }: HostTensor): number => Math.max(...Array.from(data, Math.abs));
+
+/** ΔW agrees to 1e-6 of its largest value. */
+function assertSameMatrix(actual: HostTensor, expected: HostTensor): void {
+  assertEquals(actual.shape, expected.shape);
+  const largest = largestOf(expected);
+  assert(largest > 0);
+  assertAllClose(actual.data, expected.data, { relative: 0, absolute: 1e-6 * largest });
+}
+
+async function assertGradients(
+  model: Gpt2,
+  { tokens, labels, ...options }: GoldenCase,
+  expected: (parameter: Parameter) => HostTensor,
+  epsilon: number,
+): Promise<void> {
+  using tape = new Tape(model.device);
+  const logits = model.forward(tape, tokens, options);
+  tape.backward(crossEntropy(tape, logits, labels));
+  for (const parameter of model.trainable()) {
+    const wanted = expected(parameter), largest = largestOf(wanted);
+    // PyTorch's own rounding of F32 and, on F32 devices, ours.
+    const absolute = largest * (epsilon > 1e-10 ? 2e-5 : 1e-5);
+    const gradient = await valuesOf(tape.gradientOf(parameter)!);
+    assertAllClose(gradient, wanted.data, { relative: 0, absolute, what: parameter.name });
+  }
+}

@@ -1,0 +1,150 @@
+import { assert, assertAlmostEquals, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { deltaWeight, injectLora, merge, mergeReport, swap, unmerge } from "../../src/adapt/mod.ts";
+import { DeviceError, ShapeError } from "../../src/core/errors.ts";
+import { DryDevice } from "../../src/device/dry.ts";
+import { ReferenceDevice } from "../../src/device/reference.ts";
+import { initGpt2, loadModel, parseGpt2Config, saveModel } from "../../src/models/mod.ts";
+import { assertAllClose } from "../support/all_close.ts";
+import { logitsOf, tinyModel, trainedLora, withFolder } from "./fixtures.ts";
+
+Deno.test("ΔW = scaling · B A, and shapes that do not fit are refused", () => {
+  const A = { shape: [2, 3], data: Float32Array.of(1, 2, 3, 4, 5, 6) };
+  const B = { shape: [2, 2], data: Float32Array.of(1, 0, -1, 2) };
+  const { shape, data } = deltaWeight({ A, B, scaling: 0.5 });
+  assertEquals(shape, [2, 3]);
+  assertEquals([...data], [0.5, 1, 1.5, 3.5, 4, 4.5]);
+  assertThrows(
+    () => deltaWeight({ A: B, B: A, scaling: 1 }),
+    ShapeError,
+    "found [2, 2] and [2, 3]",
+  );
+});
+
+Deno.test("the report's norms are those of ΔW and W, and its bytes those of the copies", async () => {
+  using device = new ReferenceDevice();
+  using model = tinyModel(device);
+  using adapter = trainedLora(model);
+  const { weights, extraBytes } = await mergeReport(model, adapter);
+  assertEquals(
+    weights.map(({ module }) => module),
+    [0, 1].map((n) => `transformer.h.${n}.attn.c_attn`),
+  );
+  const before = device.ledger.read().byRole.weight;
+  using _ = merge(model, adapter);
+  assertEquals(device.ledger.read().byRole.weight - before, extraBytes);
+  const [q, v] = await Promise.all(
+    ["q", "v"].map((role) => adapter.deltaWeight(`transformer.h.0.attn.c_attn:${role}`)),
+  );
+  const expected = Math.hypot(...q.data, ...v.data);
+  assertAlmostEquals(weights[0].deltaNorm, expected, 1e-6 * expected);
+  assertAlmostEquals(weights[0].relativeNorm, weights[0].deltaNorm / weights[0].weightNorm);
+  assertAlmostEquals(weights[0].survivingShare, 1, 1e-6);
+});
+
+Deno.test("of a small ΔW less survives the coarser the type", async () => {
+  using device = new ReferenceDevice();
+  using model = tinyModel(device);
+  using adapter = trainedLora(model, { alpha: 1e-4 });
+  const errorOf = async (dtype: "F32" | "F16" | "BF16") => {
+    const { weights } = await mergeReport(model, adapter, { dtype });
+    return Math.max(...weights.map(({ survivingShare }) => Math.abs(1 - survivingShare)));
+  };
+  const [f32, f16, bf16] = [await errorOf("F32"), await errorOf("F16"), await errorOf("BF16")];
+  assert(f32 < 1e-3 && f32 < f16 && f16 < bf16, `${f32}, ${f16}, ${bf16}`);
+});
+
+Deno.test("nothing is lost of an update that is zero", async () => {
+  using device = new ReferenceDevice();
+  using model = tinyModel(device);
+  using adapter = injectLora(model, { rank: 1, sites: ["up"], seed: 1 });
+  const { weights } = await mergeReport(model, adapter, { dtype: "BF16" });
+  assertEquals(weights.map(({ survivingShare, deltaNorm }) => [survivingShare, deltaNorm]), [
+    [1, 0],
+    [1, 0],
+  ]);
+});
+
+Deno.test("a merged model is saved like any other and comes back with the same logits", async () => {
+  using device = new ReferenceDevice();
+  using model = tinyModel(device);
+  using adapter = trainedLora(model, { sites: "all" });
+  using merged = merge(model, adapter);
+  await withFolder(async (folder) => {
+    await saveModel(merged, folder);
+    using loaded = await loadModel(device, folder);
+    assertAllClose(await logitsOf(loaded), await logitsOf(merged));
+  });
+});
+
+Deno.test("a merged model shares what is not adapted, and nothing of it is trainable", () => {
+  using device = new DryDevice();
+  using model = tinyModel(device);
+  using adapter = trainedLora(model);
+  using merged = merge(model, adapter);
+  const own = [...merged.parameters.values()].filter(({ name, tensor }) =>
+    tensor.storage !== model.parameters.get(name)!.tensor.storage
+  );
+  const names = [0, 1].map((n) => `transformer.h.${n}.attn.c_attn.weight`);
+  assertEquals(own.map(({ name }) => name), names);
+  assertEquals(merged.trainable(), []);
+  assert(merged.base === model);
+  assertEquals(model.trainable().length, 8);
+});
+
+Deno.test("a merged model can be adapted again", async () => {
+  using device = new ReferenceDevice();
+  using model = tinyModel(device);
+  using first = trainedLora(model, { seed: 1 });
+  using second = trainedLora(model, { seed: 2 });
+  const both = await logitsOf(model);
+  second.remove();
+  using merged = merge(model, first);
+  using again = trainedLora(merged, { seed: 2 });
+  assertAllClose(await logitsOf(merged), both, { relative: 1e-12, absolute: 1e-12 });
+  again.remove();
+  assertEquals(merged.trainable(), []);
+});
+
+Deno.test("a merged model cannot outlive its base", async () => {
+  using device = new ReferenceDevice();
+  const model = tinyModel(device);
+  using adapter = trainedLora(model);
+  using merged = merge(model, adapter);
+  model[Symbol.dispose]();
+  await assertRejects(() => logitsOf(merged), DeviceError, "after it was disposed");
+});
+
+Deno.test("adapters of other models are refused by name and shape", () => {
+  using device = new DryDevice();
+  using model = tinyModel(device);
+  const shape = { vocab_size: 11, n_positions: 8, n_head: 3 };
+  using wide = initGpt2(device, parseGpt2Config({ ...shape, n_embd: 24, n_layer: 1 }), { seed: 1 });
+  using deep = initGpt2(device, parseGpt2Config({ ...shape, n_embd: 12, n_layer: 3 }), { seed: 1 });
+  using ofWide = trainedLora(wide);
+  using ofDeep = trainedLora(deep);
+  const live = device.ledger.read().live;
+  const name = "merging needs a layer transformer.h";
+  assertThrows(
+    () => merge(model, ofWide),
+    RangeError,
+    `${name}.0.attn.c_attn of [72, 24], found one`,
+  );
+  assertThrows(
+    () => merge(model, ofDeep),
+    RangeError,
+    `${name}.2.attn.c_attn of [36, 12], found none`,
+  );
+  assertEquals(device.ledger.read().live, live);
+});
+
+Deno.test("a swap never writes into weights of the base", () => {
+  using device = new DryDevice();
+  using model = tinyModel(device);
+  using attention = trainedLora(model);
+  using all = trainedLora(model, { sites: "all" });
+  using merged = merge(model, attention);
+  const rule = "swapping needs adapters of merged weights, found transformer.h.0.attn.c_proj";
+  assertThrows(() => swap(merged, attention, all), RangeError, rule);
+  assert(unmerge(merged) === model);
+  assertThrows(() => swap(merged, attention, attention), DeviceError, "after it was disposed");
+});
