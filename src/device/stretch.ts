@@ -1,0 +1,28 @@
+/** Stretches: tensors that lie side by side in one buffer, taken as one. @module */
+
+import { Tensor } from "./tensor.ts";
+
+/** A part of a tensor that one kernel may bind. */
+export interface Piece {
+  /** First element within the tensor. */
+  readonly start: number;
+  /** Number of elements. */
+  readonly size: number;
+}
+
+/** Every cut of {@link piecesOf} falls on a multiple of this, so that partial sums do not depend on it. */
+const cut = 4096;
+
+/** One tensor from the first to the last of some that lie in order in one storage, gaps included. */
+export function stretchOver(tensors: readonly Tensor[]): Tensor {
+  const first = tensors[0], last = tensors[tensors.length - 1];
+  const size = last.offset + last.size - first.offset;
+  return new Tensor(first.device, [size], first.type, first.storage, first.offset, false);
+}
+
+/** Cuts a tensor into as few pieces as the device's binding limit allows. */
+export function piecesOf({ size, device }: Tensor): Piece[] {
+  const limit = Math.floor(Math.min(device.maxBindingBytes / 4, 2 ** 30) / cut) * cut;
+  const starts = Array.from({ length: Math.ceil(size / limit) }, (_, i) => i * limit);
+  return starts.map((start) => ({ start, size: Math.min(limit, size - start) }));
+}

@@ -1,0 +1,105 @@
+/** AdamW's settings, checked once. @module */
+
+import { Parameter } from "../autograd/parameter.ts";
+import { DeviceError } from "../core/errors.ts";
+
+/** What a group of parameters may have of its own. */
+export interface AdamWSettings {
+  /** η, 0 or more. */
+  readonly learningRate: number;
+  /** β₁ and β₂, in [0, 1). Default 0.9 and 0.999. */
+  readonly betas: readonly [number, number];
+  /** ε, above 0. Default 1e-8. */
+  readonly epsilon: number;
+  /** λ, 0 or more. Default 0. */
+  readonly weightDecay: number;
+}
+
+/** AdamWSettings of all groups that say nothing else. */
+export interface AdamWOptions extends Partial<AdamWSettings> {
+  /** η, 0 or more. */
+  readonly learningRate: number;
+  /** Largest norm of all gradients together; larger ones are scaled down to it. Default: any. */
+  readonly clipNorm?: number;
+}
+
+/** Parameters with settings of their own; those that are absent are the optimizer's. */
+export interface ParameterGroup extends Partial<AdamWSettings> {
+  /** Its members. */
+  readonly parameters: readonly Parameter[];
+}
+
+/** A group with all its settings. */
+export interface FullGroup extends AdamWSettings {
+  /** Its members. */
+  readonly parameters: readonly Parameter[];
+}
+
+/** Fills in what the groups leave out and checks everything. */
+export function groupsOf(
+  parameters: readonly Parameter[] | readonly ParameterGroup[],
+  { clipNorm, ...shared }: AdamWOptions,
+): FullGroup[] {
+  const groups = asGroups(parameters).map(({ parameters, ...own }): FullGroup => {
+    const { learningRate, betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = 0 } = {
+      ...shared,
+      ...own,
+    };
+    return { parameters, learningRate, betas, epsilon, weightDecay };
+  });
+  if (clipNorm !== undefined) assertWithin("clipNorm", clipNorm, "above 0", clipNorm > 0);
+  for (const group of groups) assertSettings(group, shared.learningRate);
+  assertParameters(groups.flatMap(({ parameters }) => parameters));
+  return groups.filter(({ parameters }) => parameters.length > 0);
+}
+
+function asGroups(items: readonly Parameter[] | readonly ParameterGroup[]): ParameterGroup[] {
+  const parameters = items.filter((item) => item instanceof Parameter);
+  if (parameters.length > 0) return [{ parameters }];
+  return [...items] as ParameterGroup[];
+}
+
+function assertSettings(
+  { learningRate, betas, epsilon, weightDecay }: AdamWSettings,
+  sharedRate: number,
+): void {
+  assertWithin("learningRate", learningRate, "0 or more", learningRate >= 0);
+  assertWithin("learningRate", sharedRate, "0 or more", sharedRate >= 0);
+  if (learningRate !== sharedRate) {
+    const rule = "above 0 where a group has its own";
+    assertWithin("learningRate", sharedRate, rule, sharedRate > 0);
+  }
+  for (const beta of betas) assertWithin("betas", beta, "in [0, 1)", beta >= 0 && beta < 1);
+  assertWithin("epsilon", epsilon, "above 0", epsilon > 0);
+  assertWithin("weightDecay", weightDecay, "0 or more", weightDecay >= 0);
+}
+
+function assertWithin(name: string, value: number, rule: string, holds: boolean): void {
+  if (!holds || !Number.isFinite(value)) {
+    throw new RangeError(`AdamW needs ${name} to be ${rule}, found ${value}`);
+  }
+}
+
+function assertParameters(parameters: readonly Parameter[]): void {
+  if (parameters.length === 0) throw new RangeError("AdamW needs trainable parameters, found none");
+  const seen = new Set<Parameter>();
+  for (const parameter of parameters) {
+    if (seen.has(parameter)) {
+      throw new RangeError(`AdamW needs each parameter once, found ${parameter.name} twice`);
+    }
+    seen.add(parameter);
+    if (!parameter.trainable) {
+      throw new RangeError(`AdamW needs trainable parameters, found ${parameter.name} frozen`);
+    }
+    if (parameter.gradient) {
+      throw new RangeError(
+        `AdamW needs parameters without an optimizer, found one on ${parameter.name}`,
+      );
+    }
+    if (parameter.tensor.device !== parameters[0].tensor.device) {
+      throw new DeviceError(
+        `AdamW needs all parameters on one device, found ${parameter.name} on another`,
+      );
+    }
+  }
+}

@@ -1,0 +1,19 @@
+/** Training: AdamW, schedules, the trainer, evaluation. @module */
+
+export { AdamW, adamW } from "./adamw.ts";
+export type { AdamWOptions, AdamWSettings, ParameterGroup } from "./adamw_options.ts";
+export { type Batch, type BatchSource, toBatch } from "./batch.ts";
+export { evaluate, type Evaluation } from "./evaluate.ts";
+export type { OptimizerSlot } from "./optimizer_layout.ts";
+export { type StepNumbers, StepRing } from "./step_ring.ts";
+export {
+  constantSchedule,
+  cosineSchedule,
+  linearSchedule,
+  type Schedule,
+  type ScheduleName,
+  scheduleOf,
+  type ScheduleOptions,
+} from "./schedule.ts";
+export { type Progress, runTrainer, train, type TrainOptions, type WatchOptions } from "./train.ts";
+export { type StepRecord, type TrainableModel, Trainer, type TrainerOptions } from "./trainer.ts";

@@ -1,0 +1,109 @@
+/** Where an optimizer keeps gradients and moments: beside each other in the parameters' own order. @module */
+
+import type { Parameter } from "../autograd/parameter.ts";
+import { Arena } from "../device/arena.ts";
+import type { Device } from "../device/device.ts";
+import type { Scope } from "../device/scope.ts";
+import { stretchOver } from "../device/stretch.ts";
+import type { Storage, Tensor } from "../device/tensor.ts";
+
+/** A parameter with its gradient and its moments, each of the parameter's shape. */
+export interface OptimizerSlot {
+  /** What is optimised. */
+  readonly parameter: Parameter;
+  /** Index of its group. */
+  readonly group: number;
+  /** Its gradient. */
+  readonly gradient: Tensor;
+  /** Running mean of the gradient. */
+  readonly first: Tensor;
+  /** Running mean of the squared gradient. */
+  readonly second: Tensor;
+}
+
+/** Neighbours of one group as one flat range each, padding included: one launch updates them all. */
+export interface Run {
+  /** Index of the group. */
+  readonly group: number;
+  /** Their values. */
+  readonly parameter: Tensor;
+  /** Their gradients. */
+  readonly gradient: Tensor;
+  /** Their first moments. */
+  readonly first: Tensor;
+  /** Their second moments. */
+  readonly second: Tensor;
+}
+
+interface Member {
+  readonly parameter: Parameter;
+  readonly group: number;
+}
+
+/**
+ * Gives every parameter a gradient (role `gradient`) and two moments (role `optimizer`), all zero, in
+ * arenas that `scope` owns. Within a group they follow the order of the parameters in memory.
+ */
+export function layOut(
+  scope: Scope,
+  device: Device,
+  groups: readonly (readonly Parameter[])[],
+): OptimizerSlot[] {
+  const members = groups.flatMap((parameters, group) =>
+    inMemoryOrder(parameters).map((parameter): Member => ({ parameter, group }))
+  );
+  const entries = members.map(({ parameter: { shape } }, i) => ({ name: String(i), shape }));
+  const arena = (role: "gradient" | "optimizer", label: string) =>
+    scope.own(new Arena(device, entries, role, label));
+  const gradients = arena("gradient", "gradients");
+  const first = arena("optimizer", "first moments"), second = arena("optimizer", "second moments");
+  return members.map((member, i) => ({
+    ...member,
+    gradient: gradients.view(String(i)),
+    first: first.view(String(i)),
+    second: second.view(String(i)),
+  }));
+}
+
+function inMemoryOrder(parameters: readonly Parameter[]): Parameter[] {
+  const storages = new Map<Storage, number>();
+  for (const { tensor } of parameters) {
+    if (!storages.has(tensor.storage)) storages.set(tensor.storage, storages.size);
+  }
+  const place = ({ tensor }: Parameter) => storages.get(tensor.storage)!;
+  return [...parameters].sort((a, b) => place(a) - place(b) || a.tensor.offset - b.tensor.offset);
+}
+
+/** Joins slots of one group whose parameters are neighbours in memory as their gradients are. */
+export function runsOf(slots: readonly OptimizerSlot[]): Run[] {
+  return chunksOf(slots, (a, b) =>
+    a.group === b.group && areNeighbours(a.gradient, b.gradient) &&
+    a.parameter.tensor.storage === b.parameter.tensor.storage &&
+    b.parameter.tensor.offset - a.parameter.tensor.offset === b.gradient.offset - a.gradient.offset)
+    .map((slots) => ({
+      group: slots[0].group,
+      parameter: stretchOver(slots.map(({ parameter }) => parameter.tensor)),
+      gradient: stretchOver(slots.map(({ gradient }) => gradient)),
+      first: stretchOver(slots.map(({ first }) => first)),
+      second: stretchOver(slots.map(({ second }) => second)),
+    }));
+}
+
+/** All gradients in as few flat ranges as there are buffers, whatever their group. */
+export function gradientRanges(slots: readonly OptimizerSlot[]): Tensor[] {
+  return chunksOf(slots.map(({ gradient }) => gradient), areNeighbours).map(stretchOver);
+}
+
+/** Within an arena the next view starts where the one before ends, padding apart. */
+function areNeighbours(a: Tensor, b: Tensor): boolean {
+  return a.storage === b.storage;
+}
+
+function chunksOf<T>(items: readonly T[], belong: (a: T, b: T) => boolean): T[][] {
+  const chunks: T[][] = [];
+  items.forEach((item, i) => {
+    if (i > 0 && belong(items[i - 1], item)) chunks[chunks.length - 1].push(item);
+    else chunks.push([item]);
+  });
+  return chunks;
+}

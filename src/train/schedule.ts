@@ -1,0 +1,72 @@
+/** Schedules: factors of the learning rate as functions of the step. @module */
+
+/** The factor of the learning rate at a step, counted from 0. */
+export type Schedule = (step: number) => number;
+
+/** Names of the schedules. */
+export type ScheduleName = "constant" | "linear" | "cosine";
+
+/** How long a schedule runs. */
+export interface ScheduleOptions {
+  /** Steps in all. */
+  readonly steps: number;
+  /** Steps from factor 0 up to 1: the first one runs at rate 0. Default 0. */
+  readonly warmupSteps?: number;
+  /** Factor that the descent ends at. Default 0. */
+  readonly floor?: number;
+}
+
+/** 1 after the warm-up, as Hugging Face's `get_constant_schedule_with_warmup`. */
+export function constantSchedule({ warmupSteps = 0 }: Partial<ScheduleOptions> = {}): Schedule {
+  return (step) => step < warmupSteps ? step / warmupSteps : 1;
+}
+
+/**
+ * Down from 1 to `floor` in a straight line, floor + (1 - floor) · (steps - step) / (steps - warmupSteps),
+ * as Hugging Face's `get_linear_schedule_with_warmup` where the floor is 0.
+ */
+export function linearSchedule(options: ScheduleOptions): Schedule {
+  return descent(options, (_, left) => left);
+}
+
+/**
+ * Down from 1 to `floor` along half a cosine wave, floor + (1 - floor) · (1 + cos(π · progress)) / 2, as
+ * Hugging Face's `get_cosine_schedule_with_warmup` where the floor is 0.
+ *
+ * @example Pretraining ends at 5 % of the rate
+ * ```ts
+ * import { cosineSchedule } from "./schedule.ts";
+ *
+ * const factor = cosineSchedule({ steps: 100, warmupSteps: 10, floor: 0.05 });
+ * console.log(factor(0), factor(10), factor(100)); // 0 1 0.05
+ * ```
+ */
+export function cosineSchedule(options: ScheduleOptions): Schedule {
+  return descent(options, (progress) => 0.5 * (1 + Math.cos(Math.PI * progress)));
+}
+
+/** A schedule by its name. */
+export function scheduleOf(name: ScheduleName, options: ScheduleOptions): Schedule {
+  const schedules = {
+    constant: constantSchedule,
+    linear: linearSchedule,
+    cosine: cosineSchedule,
+  };
+  if (!Object.hasOwn(schedules, name)) {
+    throw new RangeError(`a schedule must be constant, linear or cosine, found ${name}`);
+  }
+  return schedules[name](options);
+}
+
+function descent(
+  { steps, warmupSteps = 0, floor = 0 }: ScheduleOptions,
+  shape: (progress: number, left: number) => number,
+): Schedule {
+  const warmUp = constantSchedule({ warmupSteps });
+  const length = Math.max(1, steps - warmupSteps);
+  return (step) => {
+    if (step < warmupSteps) return warmUp(step);
+    const progress = Math.min(1, (step - warmupSteps) / length);
+    return floor + (1 - floor) * shape(progress, Math.max(0, steps - step) / length);
+  };
+}

@@ -1,0 +1,69 @@
+/** A ring of losses and norms on the device, so that a step need not wait for a number. @module */
+
+import { scaleAdd } from "../../kernels/elementwise/kernel.ts";
+import type { Device } from "../device/device.ts";
+import type { Tensor } from "../device/tensor.ts";
+import { zero } from "../device/zero.ts";
+
+/** Two numbers of a step. */
+export interface StepNumbers {
+  /** Mean loss over counted labels, before the update, in nats. */
+  readonly loss: number;
+  /** Norm of all gradients before clipping. */
+  readonly gradientNorm: number;
+}
+
+/** The latest steps' numbers; one read brings many home. */
+export class StepRing implements Disposable {
+  /** Steps that it remembers. */
+  static readonly capacity = 32;
+  readonly #values: Tensor;
+  #next = 0;
+
+  /** Makes room: 256 bytes of role `scratch`. */
+  constructor(device: Device) {
+    this.#values = device.allocate([StepRing.capacity, 2], "f32", "scratch", "losses and norms");
+    zero(this.#values);
+  }
+
+  /** Writes a step's loss, or adds to it. */
+  addLoss(step: number, loss: Tensor, accumulate: boolean): void {
+    this.#put(loss, 2 * (step % StepRing.capacity), accumulate);
+  }
+
+  /** Writes a step's norm, its last number. */
+  finish(step: number, norm: Tensor): void {
+    this.#put(norm, 2 * (step % StepRing.capacity) + 1, false);
+    this.#next = step + 1;
+  }
+
+  /**
+   * Reads the numbers of the last `count` steps, the oldest first; what is launched later may overwrite
+   * them at once.
+   *
+   * @throws {RangeError} when it does not remember as many.
+   */
+  async read(count: number): Promise<StepNumbers[]> {
+    const first = this.#next - count;
+    if (count > StepRing.capacity || first < 0) {
+      throw new RangeError(
+        `reading ${count} steps needs at most ${Math.min(StepRing.capacity, this.#next)}`,
+      );
+    }
+    const [{ data }] = await this.#values.device.read(this.#values);
+    return Array.from({ length: count }, (_, i) => {
+      const at = 2 * ((first + i) % StepRing.capacity);
+      return { loss: data[at], gradientNorm: data[at + 1] };
+    });
+  }
+
+  /** Frees it. */
+  [Symbol.dispose](): void {
+    this.#values[Symbol.dispose]();
+  }
+
+  #put(value: Tensor, yOffset: number, accumulate: boolean): void {
+    const scalars = { size: 1, xOffset: 0, yOffset, alpha: 1, accumulate: Number(accumulate) };
+    value.device.launch(scaleAdd, { x: value, y: this.#values }, scalars);
+  }
+}
