@@ -1,0 +1,51 @@
+// One AdamW step, one parameter a thread. What needs more than F32 (1 - beta, 1 - beta^step) comes from
+// the host; the norm for clipping stays on the device.
+
+struct Scalars {
+  size: u32,
+  learningRate: f32,
+  beta1: f32,
+  complement1: f32,
+  beta2: f32,
+  complement2: f32,
+  epsilon: f32,
+  keep: f32,
+  correction1: f32,
+  correction2: f32,
+  maxNorm: f32,
+}
+
+@group(0) @binding(0) var<storage, read_write> parameter: array<f32>;
+@group(0) @binding(1) var<storage, read> gradient: array<f32>;
+@group(0) @binding(2) var<storage, read_write> first: array<f32>;
+@group(0) @binding(3) var<storage, read_write> second: array<f32>;
+@group(0) @binding(4) var<storage, read> norm: array<f32>;
+@group(0) @binding(5) var<uniform> s: Scalars;
+
+// Not min(1, ratio): min may swallow a NaN, and a norm that is NaN has to be seen.
+fn clipFactor() -> f32 {
+  if (s.maxNorm <= 0.0) {
+    return 1.0;
+  }
+  let ratio = s.maxNorm / (norm[0] + 1e-6);
+  return select(ratio, 1.0, ratio >= 1.0);
+}
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = (group.y * groups.x + group.x) * 256u + lane;
+  if (i >= s.size) {
+    return;
+  }
+  let g = gradient[i] * clipFactor();
+  let m = s.beta1 * first[i] + s.complement1 * g;
+  let v = s.beta2 * second[i] + s.complement2 * g * g;
+  let step = m / s.correction1 / (sqrt(v / s.correction2) + s.epsilon);
+  first[i] = m;
+  second[i] = v;
+  parameter[i] = parameter[i] * s.keep - s.learningRate * step;
+}

@@ -1,0 +1,165 @@
+// Attention without stored probabilities (Dao et al. 2022, algorithm 1): 32 queries of one head a
+// workgroup, over the keys 32 at a time, with a running maximum and sum for every query.
+//
+// The 64 threads stand in 8 rows of 8. Thread (ty, tx) keeps four queries, ty + 8 r, as the components of
+// vectors. It scores them against the keys tx + 8 c, then adds all 32 keys into the columns
+// tx + 8 e + 32 chunk of the output: both are small matrix products, 16 multiply-adds for 8 loads.
+// Queries, keys and columns beyond an edge repeat the last one: in bounds, and never seen or stored.
+
+struct Scalars {
+  batch: u32,
+  heads: u32,
+  headWidth: u32,
+  queries: u32,
+  keys: u32,
+  past: u32,
+  qStride: u32,
+  qOffset: u32,
+  kvStride: u32,
+  kOffset: u32,
+  vOffset: u32,
+  kvRows: u32,
+  scale: f32,
+  causal: u32,
+  hasMask: u32,
+}
+
+@group(0) @binding(0) var<storage, read> q: array<f32>;
+@group(0) @binding(1) var<storage, read> k: array<f32>;
+@group(0) @binding(2) var<storage, read> v: array<f32>;
+@group(0) @binding(3) var<storage, read> mask: array<u32>;
+@group(0) @binding(4) var<storage, read_write> out: array<f32>;
+@group(0) @binding(5) var<storage, read_write> logSumExp: array<f32>;
+@group(0) @binding(6) var<uniform> s: Scalars;
+
+// Known at compile time, so that the loop over chunks unrolls and the sums stay in registers.
+override chunks: u32; // of 32 columns of a head
+
+const lowest = -3.4028234663852886e38;
+
+var<workgroup> maxima: array<vec4f, 64>; // [ty, tx]: over a thread's keys
+var<workgroup> weights: array<vec4f, 256>; // [key, ty]: of the keys of this round
+
+// The keys' scores for the four queries whose rows of q start at `rows`.
+fn scoresOf(rows: vec4u, keys: vec4u) -> mat4x4f {
+  var s0 = vec4f(0.0);
+  var s1 = vec4f(0.0);
+  var s2 = vec4f(0.0);
+  var s3 = vec4f(0.0);
+  for (var d = 0u; d < s.headWidth; d++) {
+    let x = vec4f(q[rows.x + d], q[rows.y + d], q[rows.z + d], q[rows.w + d]);
+    s0 += x * k[keys.x + d];
+    s1 += x * k[keys.y + d];
+    s2 += x * k[keys.z + d];
+    s3 += x * k[keys.w + d];
+  }
+  return mat4x4f(s0 * s.scale, s1 * s.scale, s2 * s.scale, s3 * s.scale);
+}
+
+// Which of the four queries see key j.
+fn sees(b: u32, queries: vec4u, j: u32) -> vec4<bool> {
+  var seen = j < s.keys;
+  if (seen && s.hasMask != 0u) {
+    seen = mask[b * s.keys + j] != 0u;
+  }
+  let reach = select(vec4u(s.keys), s.past + queries + 1u, vec4<bool>(s.causal != 0u));
+  return vec4<bool>(seen) & (vec4u(j) < reach);
+}
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let blocks = (s.queries + 31u) / 32u;
+  let index = group.y * groups.x + group.x;
+  let head = index / blocks; // of all batch * heads
+  if (head >= s.batch * s.heads) {
+    return;
+  }
+  let start = index % blocks * 32u;
+  let b = head / s.heads;
+  let column = head % s.heads * s.headWidth;
+  let ty = lane / 8u;
+  let tx = lane % 8u;
+  let queries = start + ty + vec4u(0u, 8u, 16u, 24u);
+  let qRows = (b * s.queries + min(queries, vec4u(s.queries - 1u))) * s.qStride + s.qOffset + column;
+  let end = select(s.keys, min(s.keys, s.past + start + 32u), s.causal != 0u);
+
+  var sums: array<vec4f, 16>; // [chunk, r]: four columns of a query
+  for (var i = 0u; i < 4u * chunks; i++) {
+    sums[i] = vec4f(0.0);
+  }
+  // A finite start: minus infinity minus itself would be NaN where a query sees no key.
+  var largest = vec4f(lowest);
+  var total = vec4f(0.0);
+  for (var first = 0u; first < end; first += 32u) {
+    let keys = first + tx + vec4u(0u, 8u, 16u, 24u);
+    let kRows = (b * s.kvRows + min(keys, vec4u(s.keys - 1u))) * s.kvStride + s.kOffset + column;
+    var scores = scoresOf(qRows, kRows);
+    let seen0 = sees(b, queries, keys.x);
+    let seen1 = sees(b, queries, keys.y);
+    let seen2 = sees(b, queries, keys.z);
+    let seen3 = sees(b, queries, keys.w);
+    let none = vec4f(lowest);
+    maxima[lane] = max(
+      max(select(none, scores[0], seen0), select(none, scores[1], seen1)),
+      max(select(none, scores[2], seen2), select(none, scores[3], seen3)),
+    );
+    workgroupBarrier();
+    var next = largest;
+    for (var x = 0u; x < 8u; x++) {
+      next = max(next, maxima[ty * 8u + x]);
+    }
+    // max() may swallow a NaN: exp() of that same score brings it back.
+    weights[tx * 8u + ty] = select(vec4f(0.0), exp(scores[0] - next), seen0);
+    weights[(tx + 8u) * 8u + ty] = select(vec4f(0.0), exp(scores[1] - next), seen1);
+    weights[(tx + 16u) * 8u + ty] = select(vec4f(0.0), exp(scores[2] - next), seen2);
+    weights[(tx + 24u) * 8u + ty] = select(vec4f(0.0), exp(scores[3] - next), seen3);
+    let shrink = exp(largest - next);
+    largest = next;
+    total *= shrink;
+    for (var chunk = 0u; chunk < chunks; chunk++) {
+      sums[chunk * 4u] *= shrink.x;
+      sums[chunk * 4u + 1u] *= shrink.y;
+      sums[chunk * 4u + 2u] *= shrink.z;
+      sums[chunk * 4u + 3u] *= shrink.w;
+    }
+    workgroupBarrier();
+    for (var j = 0u; j < min(32u, end - first); j++) {
+      let p = weights[j * 8u + ty];
+      total += p;
+      let vRow = (b * s.kvRows + first + j) * s.kvStride + s.vOffset + column;
+      for (var chunk = 0u; chunk < chunks; chunk++) {
+        let at = vRow + min(chunk * 32u + tx + vec4u(0u, 8u, 16u, 24u), vec4u(s.headWidth - 1u));
+        let x = vec4f(v[at.x], v[at.y], v[at.z], v[at.w]);
+        sums[chunk * 4u] += p.x * x;
+        sums[chunk * 4u + 1u] += p.y * x;
+        sums[chunk * 4u + 2u] += p.z * x;
+        sums[chunk * 4u + 3u] += p.w * x;
+      }
+    }
+  }
+
+  for (var r = 0u; r < 4u; r++) {
+    let i = queries[r];
+    if (i >= s.queries) {
+      continue;
+    }
+    let nothing = total[r] == 0.0;
+    let row = (b * s.queries + i) * s.heads * s.headWidth + column;
+    for (var chunk = 0u; chunk < chunks; chunk++) {
+      let x = select(sums[chunk * 4u + r] / total[r], vec4f(0.0), nothing);
+      for (var e = 0u; e < 4u; e++) {
+        let d = chunk * 32u + tx + 8u * e;
+        if (d < s.headWidth) {
+          out[row + d] = x[e];
+        }
+      }
+    }
+    if (tx == 0u) {
+      logSumExp[head * s.queries + i] = select(largest[r] + log(total[r]), 0.0, nothing);
+    }
+  }
+}

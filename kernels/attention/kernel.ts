@@ -1,6 +1,6 @@
 /** Scaled dot-product attention that keeps no probabilities, forward and backward. @module */
 
-import { defineKernel, type Kernel, type Numbers } from "../kernel.ts";
+import { ceilDivide, defineKernel, type Kernel, type Numbers } from "../kernel.ts";
 import forwardCode from "./forward.wgsl" with { type: "text" };
 import backwardCode from "./backward.wgsl" with { type: "text" };
 
@@ -48,7 +48,11 @@ export const attentionForward: Kernel<
   name: "attention_forward",
   bindings: forwardBindings,
   scalars: forwardScalars,
-  wgsl: { code: forwardCode, workgroups: (s) => s.batch * s.heads * Math.ceil(s.queries / 64) },
+  wgsl: {
+    code: forwardCode,
+    constants: ({ headWidth }) => ({ chunks: chunksOf(headWidth) }),
+    workgroups: (s) => s.batch * s.heads * ceilDivide(s.queries, 32),
+  },
   cpu: { units: (s) => s.batch * s.heads, grain: () => 1 },
   reference({ q, k, v, mask, out, logSumExp }, s) {
     const width = s.heads * s.headWidth;
@@ -108,7 +112,11 @@ export const attentionBackward: Kernel<
   name: "attention_backward",
   bindings: backwardBindings,
   scalars: backwardScalars,
-  wgsl: { code: backwardCode, workgroups: (s) => s.batch * s.heads },
+  wgsl: {
+    code: backwardCode,
+    constants: ({ headWidth }) => ({ chunks: chunksOf(headWidth) }),
+    workgroups: (s) => 2 * s.batch * s.heads * ceilDivide(s.time, 32),
+  },
   cpu: { units: (s) => s.batch * s.heads, grain: () => 1 },
   reference({ qkv, mask, out, logSumExp, dOut, delta, dQkv }, s) {
     const width = s.heads * s.headWidth;
@@ -140,6 +148,17 @@ export const attentionBackward: Kernel<
     }
   },
 });
+
+/** The width of a head that the registers of the WGSL kernels have room for. */
+const widestHead = 128;
+
+/** Pieces of 32 columns that a head's sums are kept in. */
+function chunksOf(headWidth: number): number {
+  if (headWidth <= widestHead) return ceilDivide(headWidth, 32);
+  throw new RangeError(
+    `attention on webgpu takes heads of at most ${widestHead} columns, found ${headWidth}`,
+  );
+}
 
 function dot(x: Numbers, xAt: number, y: Numbers, yAt: number, length: number): number {
   let sum = 0;

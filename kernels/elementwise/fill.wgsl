@@ -1,0 +1,21 @@
+// y[i] = value, one element a thread.
+
+struct Scalars {
+  size: u32,
+  value: f32,
+}
+
+@group(0) @binding(0) var<storage, read_write> y: array<f32>;
+@group(0) @binding(1) var<uniform> s: Scalars;
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = (group.y * groups.x + group.x) * 256u + lane;
+  if (i < s.size) {
+    y[i] = s.value;
+  }
+}

@@ -1,0 +1,32 @@
+// y = (accumulate ? y : 0) + alpha * x on a stretch of each, one element a thread.
+
+struct Scalars {
+  size: u32,
+  xOffset: u32,
+  yOffset: u32,
+  alpha: f32,
+  accumulate: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(2) var<uniform> s: Scalars;
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = (group.y * groups.x + group.x) * 256u + lane;
+  if (i >= s.size) {
+    return;
+  }
+  let value = s.alpha * x[s.xOffset + i];
+  // A branch, not a factor of zero: what y held may be NaN.
+  if (s.accumulate != 0u) {
+    y[s.yOffset + i] += value;
+  } else {
+    y[s.yOffset + i] = value;
+  }
+}

@@ -1,0 +1,23 @@
+// out[i, :] = table[ids[i], :], one element a thread, so that neighbours read neighbours.
+
+struct Scalars {
+  count: u32,
+  width: u32,
+}
+
+@group(0) @binding(0) var<storage, read> table: array<f32>;
+@group(0) @binding(1) var<storage, read> ids: array<u32>;
+@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+@group(0) @binding(3) var<uniform> s: Scalars;
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = (group.y * groups.x + group.x) * 256u + lane;
+  if (i < s.count * s.width) {
+    out[i] = table[ids[i / s.width] * s.width + i % s.width];
+  }
+}

@@ -1,0 +1,50 @@
+// Derivative of GELU in the tanh form, one element a thread.
+//
+// With e = exp(-2u) and g = 1 / (1 + e): (1 + tanh u) / 2 = g and 1 - tanh² u = 4 g (1 - g) = 4 g² e.
+
+struct Scalars {
+  size: u32,
+  accumulate: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> dy: array<f32>;
+@group(0) @binding(2) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(3) var<uniform> s: Scalars;
+
+const twiceSlope = 1.5957691216057308; // 2 * sqrt(2 / pi)
+const cubic = 0.044715;
+
+// WGSL lets a compiler assume that x != x is false, so a NaN is told by its bits.
+fn isNan(value: f32) -> bool {
+  return (bitcast<u32>(value) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn derivative(value: f32) -> f32 {
+  if (isNan(value)) {
+    return value;
+  }
+  // Beyond 30 the derivative is 0 or 1 in F32; without the clamp x² would overflow and meet a zero.
+  let v = clamp(value, -30.0, 30.0);
+  let e = exp(min(-twiceSlope * (v + cubic * v * v * v), 80.0));
+  let g = 1.0 / (1.0 + e);
+  return g + v * twiceSlope * (1.0 + 3.0 * cubic * v * v) * g * (g * e);
+}
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = (group.y * groups.x + group.x) * 256u + lane;
+  if (i >= s.size) {
+    return;
+  }
+  let value = dy[i] * derivative(x[i]);
+  if (s.accumulate != 0u) {
+    dx[i] += value;
+  } else {
+    dx[i] = value;
+  }
+}

@@ -42,7 +42,7 @@ export const matmul: Kernel<keyof typeof bindings, keyof typeof scalars> = defin
   wgsl: {
     code,
     constants: ({ transposeA, transposeB }) => ({ transposeA, transposeB }),
-    workgroups: ({ m, n }) => ceilDivide(m, 16) * ceilDivide(n, 16),
+    workgroups: ({ m, n }) => ceilDivide(m, 32) * ceilDivide(n, 32),
   },
   cpu: { units: ({ m }) => m, grain: ({ n, k }) => Math.max(12, Math.ceil(65536 / (n * k + 1))) },
   reference({ a, b, bias, c }, s) {

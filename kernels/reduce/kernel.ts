@@ -44,7 +44,11 @@ export const sumSquares: Kernel<"x" | "partials", "size" | "partialOffset"> = de
   name: "sum_squares",
   bindings: { x: { type: "f32", access: "read" }, partials: { type: "f32", access: "update" } },
   scalars: { size: "u32", partialOffset: "u32" },
-  wgsl: { code: squaresCode, workgroups: ({ size }) => ceilDivide(size, squaresChunk) },
+  wgsl: {
+    code: squaresCode,
+    constants: () => ({ chunk: squaresChunk }),
+    workgroups: ({ size }) => ceilDivide(size, squaresChunk),
+  },
   cpu: { units: ({ size }) => ceilDivide(size, squaresChunk), grain: () => 2 },
   reference({ x, partials }, { size, partialOffset }) {
     for (let start = 0; start < size; start += squaresChunk) {

@@ -1,0 +1,51 @@
+/** Which WebGPU adapter there is, and whether real hardware stands behind it. @module */
+
+/** What tells adapters apart; a `GPUAdapterInfo` is one. */
+export interface AdapterInfo {
+  /** Often empty, or a number. */
+  readonly vendor: string;
+  /** Family of the hardware. */
+  readonly architecture: string;
+  /** Name of the hardware. */
+  readonly description: string;
+  /** True when the adapter itself says that it is software. */
+  readonly isFallbackAdapter: boolean;
+  /** Fewest threads that run in step. */
+  readonly subgroupMinSize: number;
+  /** Most threads that run in step. */
+  readonly subgroupMaxSize: number;
+}
+
+const softwareNames = /llvmpipe|lavapipe|softpipe|swiftshader|basic render|software/i;
+
+/**
+ * True for an adapter that draws on the CPU, and for OpenGL, which Deno falls to without a word where
+ * Vulkan is missing: it is told by its subgroups, 4 to 128, the bounds of the specification that stand
+ * in for a size that it does not know.
+ */
+export function isSoftwareAdapter(info: AdapterInfo): boolean {
+  return info.isFallbackAdapter || softwareNames.test(info.description) ||
+    (info.subgroupMinSize === 4 && info.subgroupMaxSize === 128);
+}
+
+/** A name for people: `llvmpipe`, `NVIDIA H100`. */
+export function adapterName({ vendor, architecture, description }: AdapterInfo): string {
+  // llvmpipe adds its compiler's version in brackets.
+  const name = description.replace(/\s*\(LLVM.*\)/, "");
+  return name || [vendor, architecture].filter(Boolean).join(" ") || "unnamed adapter";
+}
+
+/** The adapter, or `undefined` where there is none or Deno was built without WebGPU. */
+export async function findAdapter(): Promise<GPUAdapter | undefined> {
+  const gpu: GPU | undefined = navigator.gpu;
+  return await gpu?.requestAdapter({ powerPreference: "high-performance" }) ?? undefined;
+}
+
+/** Opens an adapter with the largest buffers that it can have. */
+export async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
+  const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
+  return await adapter.requestDevice({
+    label: "lowrank",
+    requiredLimits: { maxBufferSize, maxStorageBufferBindingSize },
+  });
+}

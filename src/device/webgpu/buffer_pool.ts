@@ -1,0 +1,136 @@
+/** Buffers kept for reuse: making one costs far more than a kernel on it. @module */
+
+/** A buffer of the pool. */
+export interface PooledBuffer {
+  /** Unique for as long as the device lives. */
+  readonly id: number;
+  /** WebGPU's buffer. */
+  readonly buffer: GPUBuffer;
+  /** Its size class in bytes. */
+  readonly bytes: number;
+  /** Which free list it returns to. */
+  readonly key: string;
+  /** Number of the submit that holds the last command on it; the caller sets it. */
+  lastSubmit: number;
+}
+
+/** How a pool makes and ends buffers. */
+export interface PoolCallbacks {
+  /** Makes a buffer of so many bytes. */
+  create(bytes: number, label: string): GPUBuffer;
+  /** Called before a buffer is destroyed. */
+  onDestroy(buffer: PooledBuffer): void;
+}
+
+/** Submits over which the largest need is remembered, twice. */
+const window = 32;
+
+/** Free bytes that are never worth destroying. */
+const slack = 16 * 2 ** 20;
+
+/** The size class of a need: at most an eighth more, in multiples of 256. */
+export function sizeClass(bytes: number): number {
+  const step = Math.max(256, 2 ** (Math.floor(Math.log2(Math.max(bytes, 1))) - 3));
+  return Math.max(256, Math.ceil(bytes / step) * step);
+}
+
+/**
+ * Hands out buffers by size class and takes them back. Free ones stay while all together, in use or
+ * free, are no more than was needed at once of late; so the memory of 2,000 steps of varying shapes is
+ * that of the largest step, not of their sum.
+ *
+ * Commands run in order, so a buffer may be handed out again while commands on it wait. But it must not
+ * be destroyed before they are submitted: the pool keeps those of the current submit.
+ */
+export class BufferPool {
+  readonly #callbacks: PoolCallbacks;
+  readonly #largest: number;
+  readonly #all = new Set<PooledBuffer>();
+  /** Free buffers, the longest unused first. */
+  readonly #free = new Set<PooledBuffer>();
+  readonly #freeByKey = new Map<string, PooledBuffer[]>();
+  #bytes = 0;
+  #freeBytes = 0;
+  #peak = 0;
+  #previousPeak = 0;
+  #nextId = 0;
+
+  /** Starts empty; `largest` is the device's limit for one buffer. */
+  constructor(callbacks: PoolCallbacks, largest: number) {
+    this.#callbacks = callbacks;
+    this.#largest = largest;
+  }
+
+  /** Bytes of all buffers, in use or free. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** A buffer of at least so many bytes; one that was released under the same `kind` before any other. */
+  acquire(bytes: number, kind: string, label: string, currentSubmit: number): PooledBuffer {
+    const size = Math.min(sizeClass(bytes), this.#largest);
+    const key = `${kind}:${size}`;
+    const found = this.#freeByKey.get(key)?.pop() ?? this.#create(size, key, label, currentSubmit);
+    if (this.#free.delete(found)) this.#freeBytes -= found.bytes;
+    this.#peak = Math.max(this.#peak, this.#bytes - this.#freeBytes);
+    return found;
+  }
+
+  /** Takes a buffer back. */
+  release(buffer: PooledBuffer): void {
+    const list = this.#freeByKey.get(buffer.key);
+    if (list) list.push(buffer);
+    else this.#freeByKey.set(buffer.key, [buffer]);
+    this.#free.add(buffer);
+    this.#freeBytes += buffer.bytes;
+  }
+
+  /** Call it after submit number `submit`, when nothing waits: destroys what is free and too much. */
+  trim(submit: number): void {
+    if (submit % window === 0) {
+      this.#previousPeak = this.#peak;
+      this.#peak = this.#bytes - this.#freeBytes;
+    }
+    this.#evict(0, submit + 1);
+  }
+
+  /** Destroys every buffer, in use or not. */
+  destroy(): void {
+    for (const buffer of this.#all) buffer.buffer.destroy();
+    this.#all.clear();
+    this.#free.clear();
+    this.#freeByKey.clear();
+    this.#bytes = this.#freeBytes = 0;
+  }
+
+  #create(bytes: number, key: string, label: string, currentSubmit: number): PooledBuffer {
+    this.#evict(bytes, currentSubmit);
+    const buffer = this.#callbacks.create(bytes, label);
+    const pooled = { id: this.#nextId++, buffer, bytes, key, lastSubmit: -1 };
+    this.#all.add(pooled);
+    this.#bytes += bytes;
+    return pooled;
+  }
+
+  /** Makes room for `coming` bytes within what was needed of late. */
+  #evict(coming: number, currentSubmit: number): void {
+    const needed = this.#bytes - this.#freeBytes + coming;
+    const limit = Math.max(needed, this.#peak, this.#previousPeak) + slack;
+    for (const buffer of this.#free) {
+      if (this.#bytes + coming <= limit) return;
+      if (buffer.lastSubmit < currentSubmit) this.#destroy(buffer);
+    }
+  }
+
+  #destroy(pooled: PooledBuffer): void {
+    this.#callbacks.onDestroy(pooled);
+    pooled.buffer.destroy();
+    const list = this.#freeByKey.get(pooled.key)!;
+    list.splice(list.indexOf(pooled), 1);
+    if (list.length === 0) this.#freeByKey.delete(pooled.key);
+    this.#free.delete(pooled);
+    this.#all.delete(pooled);
+    this.#bytes -= pooled.bytes;
+    this.#freeBytes -= pooled.bytes;
+  }
+}

@@ -1,0 +1,86 @@
+/** WebGPU's errors, which arrive as events, kept until somebody reads. @module */
+
+import { DeviceError } from "../../core/errors.ts";
+
+const scopes: readonly GPUErrorFilter[] = ["validation", "out-of-memory", "internal"];
+
+/** Remembers the first failure of a device and throws it at the next {@link ErrorLog.check}. */
+export class ErrorLog {
+  readonly #device: GPUDevice;
+  readonly #pending = new Set<Promise<void>>();
+  #failure: string | undefined;
+  #lost: string | undefined;
+  #closing = false;
+
+  /** Resolves when the device is lost. */
+  readonly whenLost: Promise<void>;
+
+  /** Listens to a device. */
+  constructor(device: GPUDevice) {
+    this.#device = device;
+    device.addEventListener("uncapturederror", (event) => {
+      event.preventDefault();
+      this.#note("outside of any kernel", (event as GPUUncapturedErrorEvent).error);
+    });
+    this.whenLost = device.lost.then(({ message, reason }) => {
+      this.#lost = `${reason}${message ? `, ${message}` : ""}`;
+    });
+  }
+
+  /** Runs an action; an error that WebGPU finds in it will be reported as having happened at `where`. */
+  guard<T>(where: () => string, action: () => T): T {
+    for (const scope of scopes) this.#device.pushErrorScope(scope);
+    try {
+      return action();
+    } finally {
+      for (const _ of scopes) this.#collect(where);
+    }
+  }
+
+  /**
+   * Throws what went wrong since the last check.
+   *
+   * @throws {DeviceError} when the device failed or was lost.
+   */
+  async check(): Promise<void> {
+    await Promise.all(this.#pending);
+    this.assertNotLost();
+    const failure = this.#failure;
+    this.#failure = undefined;
+    if (failure) throw new DeviceError(failure);
+  }
+
+  /**
+   * Throws when the device was lost.
+   *
+   * @throws {DeviceError} when it was.
+   */
+  assertNotLost(): void {
+    if (this.#lost === undefined) return;
+    throw new DeviceError(
+      this.#closing
+        ? "the webgpu device was disposed before a read was done"
+        : `the webgpu device was lost: ${this.#lost}`,
+    );
+  }
+
+  /** Says that the loss which comes next is wanted. */
+  expectLoss(): void {
+    this.#closing = true;
+  }
+
+  #collect(where: () => string): void {
+    const done = this.#device.popErrorScope().then(
+      (error) => {
+        if (error) this.#note(where(), error);
+      },
+      () => {}, // the device is gone: `lost` says so
+    ).finally(() => this.#pending.delete(done));
+    this.#pending.add(done);
+  }
+
+  #note(where: string, error: GPUError): void {
+    const kind = error instanceof GPUOutOfMemoryError ? "ran out of memory" : "failed";
+    this.#failure ??= `webgpu ${kind} ${where}: ${error.message.trim()}`;
+  }
+}

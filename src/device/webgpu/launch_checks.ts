@@ -1,0 +1,50 @@
+/** What WebGPU would refuse without naming the kernel, refused with its name. @module */
+
+import type { Kernel } from "../../../kernels/kernel.ts";
+import { DeviceError } from "../../core/errors.ts";
+import type { AnyBindings } from "../base.ts";
+
+/** WebGPU's largest alignment of bindings, so that what runs on one adapter runs on all. */
+const alignment = 256;
+
+/**
+ * Checks sizes, alignment and aliasing of a launch.
+ *
+ * @throws {DeviceError} when WebGPU does not allow it.
+ */
+export function checkLaunch(kernel: Kernel, bindings: AnyBindings, maxBindingBytes: number): void {
+  for (const name in kernel.bindings) {
+    const { bytes, offset, label } = bindings[name];
+    if (bytes > maxBindingBytes) {
+      refuse(
+        kernel,
+        name,
+        `${label} of ${bytes} bytes, but webgpu binds at most ${maxBindingBytes}`,
+      );
+    }
+    if (offset * 4 % alignment !== 0) {
+      refuse(
+        kernel,
+        name,
+        `${label} at byte ${offset * 4}, but webgpu needs a multiple of ${alignment}`,
+      );
+    }
+  }
+  checkAliases(kernel, bindings);
+}
+
+/** One buffer must not be both read and written by a kernel, not even in different places. */
+function checkAliases(kernel: Kernel, bindings: AnyBindings): void {
+  for (const read in kernel.bindings) {
+    if (kernel.bindings[read].access !== "read") continue;
+    for (const written in kernel.bindings) {
+      if (kernel.bindings[written].access === "read") continue;
+      if (bindings[read].storage !== bindings[written].storage) continue;
+      refuse(kernel, written, `${bindings[written].label}, which it reads as ${read}`);
+    }
+  }
+}
+
+function refuse(kernel: Kernel, binding: string, problem: string): never {
+  throw new DeviceError(`${kernel.name} cannot bind as ${binding} ${problem}`);
+}

@@ -1,0 +1,128 @@
+/** The command encoder of the step: launches go in, one submit comes out. @module */
+
+import type { Kernel } from "../../../kernels/kernel.ts";
+import type { AnyBindings } from "../base.ts";
+import { BindGroups, bufferOf } from "./bind_groups.ts";
+import type { PooledBuffer } from "./buffer_pool.ts";
+import type { ErrorLog } from "./error_log.ts";
+import { Pipelines } from "./pipelines.ts";
+import { ScalarRing } from "./scalar_ring.ts";
+
+/** Kernels that an error message names when WebGPU does not say which of a submit it was. */
+const mostNamed = 8;
+
+/** Records kernels and copies in their order, in one compute pass as long as no copy comes between. */
+export class Recorder {
+  readonly #device: GPUDevice;
+  readonly #errors: ErrorLog;
+  readonly #scalars: ScalarRing;
+  readonly #pipelines: Pipelines;
+  readonly #groups: BindGroups;
+  readonly #named = new Set<string>();
+  #encoder: GPUCommandEncoder | undefined;
+  #pass: GPUComputePassEncoder | undefined;
+  #submits = 0;
+
+  /** Starts with nothing recorded. */
+  constructor(device: GPUDevice, errors: ErrorLog) {
+    this.#device = device;
+    this.#errors = errors;
+    this.#scalars = new ScalarRing(device);
+    this.#pipelines = new Pipelines(device, errors);
+    this.#groups = new BindGroups(device, this.#scalars.buffer);
+  }
+
+  /** Number of the submit that what is recorded now will be part of. */
+  get currentSubmit(): number {
+    return this.#submits;
+  }
+
+  /** True when commands that use a buffer wait for their submit. */
+  isWaiting(buffer: PooledBuffer): boolean {
+    return this.#encoder !== undefined && buffer.lastSubmit === this.#submits;
+  }
+
+  /** Records a kernel. */
+  dispatch(kernel: Kernel, bindings: AnyBindings, scalars: Readonly<Record<string, number>>): void {
+    const workgroups = kernel.wgsl.workgroups(scalars);
+    if (workgroups === 0) return;
+    if (this.#scalars.full) this.submit();
+    const pipeline = this.#pipelines.get(kernel, scalars);
+    const group = this.#errors.guard(
+      () => `while binding the buffers of ${kernel.name}`,
+      () => this.#groups.get(kernel, pipeline, bindings),
+    );
+    const pass = this.#openPass();
+    pass.setPipeline(pipeline.pipeline);
+    pass.setBindGroup(0, group, [this.#scalars.push(kernel, scalars)]);
+    pass.dispatchWorkgroups(
+      ...fold(workgroups, this.#device.limits.maxComputeWorkgroupsPerDimension),
+    );
+    this.#named.add(kernel.name);
+    for (const name in kernel.bindings) bufferOf(bindings[name]).lastSubmit = this.#submits;
+  }
+
+  /** Records a copy of `bytes` bytes. */
+  copy(
+    from: PooledBuffer,
+    offset: number,
+    to: PooledBuffer,
+    toOffset: number,
+    bytes: number,
+  ): void {
+    this.#closePass();
+    this.#open().copyBufferToBuffer(from.buffer, offset, to.buffer, toOffset, bytes);
+    from.lastSubmit = to.lastSubmit = this.#submits;
+  }
+
+  /** Hands what was recorded to the queue; false when there was nothing. */
+  submit(): boolean {
+    const encoder = this.#encoder;
+    if (!encoder) return false;
+    const names = [...this.#named];
+    this.#errors.guard(() => describe(names), () => {
+      this.#closePass();
+      this.#scalars.flush();
+      this.#device.queue.submit([encoder.finish()]);
+    });
+    this.#encoder = undefined;
+    this.#named.clear();
+    this.#submits++;
+    return true;
+  }
+
+  /** Forgets what refers to a buffer that is about to be destroyed. */
+  forget(buffer: PooledBuffer): void {
+    this.#groups.forget(buffer);
+  }
+
+  /** Frees its own buffer. */
+  destroy(): void {
+    this.#scalars.buffer.destroy();
+  }
+
+  #open(): GPUCommandEncoder {
+    return this.#encoder ??= this.#device.createCommandEncoder({ label: "step" });
+  }
+
+  #openPass(): GPUComputePassEncoder {
+    return this.#pass ??= this.#open().beginComputePass({ label: "step" });
+  }
+
+  #closePass(): void {
+    this.#pass?.end();
+    this.#pass = undefined;
+  }
+}
+
+/** Workgroups in two dimensions, as nearly square as the limit asks for. */
+export function fold(workgroups: number, limit: number): [number, number] {
+  const rows = Math.ceil(workgroups / limit);
+  return [Math.ceil(workgroups / rows), rows];
+}
+
+function describe(names: readonly string[]): string {
+  if (names.length === 0) return "while copying";
+  const shown = names.slice(0, mostNamed).join(", ");
+  return `while running ${shown}${names.length > mostNamed ? " and others" : ""}`;
+}

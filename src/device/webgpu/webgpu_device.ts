@@ -1,0 +1,202 @@
+/** The webgpu device. @module */
+
+import type { ElementType, Kernel } from "../../../kernels/kernel.ts";
+import { DeviceError } from "../../core/errors.ts";
+import type { HostTensor } from "../../core/host_tensor.ts";
+import { type AnyBindings, BaseDevice } from "../base.ts";
+import type { Storage, Tensor } from "../tensor.ts";
+import { adapterName, findAdapter, isSoftwareAdapter, requestDevice } from "./adapter.ts";
+import { bufferOf } from "./bind_groups.ts";
+import { BufferPool, type PooledBuffer } from "./buffer_pool.ts";
+import { ErrorLog } from "./error_log.ts";
+import { checkLaunch } from "./launch_checks.ts";
+import { Recorder } from "./recorder.ts";
+
+/** Bytes of waiting writes that are worth a submit: the queue keeps a copy of each until then. */
+const mostWaitingWrites = 64 * 2 ** 20;
+
+const arrays = { f32: Float32Array, u32: Uint32Array, i32: Int32Array } as const;
+
+/** Runs kernels on a GPU: one encoder, one compute pass and one submit a step. */
+export class WebgpuDevice extends BaseDevice {
+  /** Always `webgpu`. */
+  readonly kind = "webgpu" as const;
+  /** For people: `webgpu, llvmpipe (software)`. */
+  readonly description: string;
+  /** The largest part of a buffer that one kernel may bind, in bytes. */
+  override readonly maxBindingBytes: number;
+  /** The largest single buffer, in bytes. */
+  override readonly maxBufferBytes: number;
+  readonly #gpu: GPUDevice;
+  readonly #errors: ErrorLog;
+  readonly #recorder: Recorder;
+  readonly #pool: BufferPool;
+  readonly #staging: BufferPool;
+  #waitingWrites = 0;
+
+  /** Wraps an open GPU device, which it owns; use {@link openWebgpuDevice}. */
+  constructor(gpu: GPUDevice, description: string) {
+    super();
+    this.#gpu = gpu;
+    this.description = description;
+    const { maxStorageBufferBindingSize, maxBufferSize } = gpu.limits;
+    this.maxBufferBytes = floorTo256(maxBufferSize);
+    this.maxBindingBytes = Math.min(floorTo256(maxStorageBufferBindingSize), this.maxBufferBytes);
+    this.#errors = new ErrorLog(gpu);
+    this.#recorder = new Recorder(gpu, this.#errors);
+    const { STORAGE, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
+    this.#pool = this.#newPool(STORAGE | COPY_SRC | COPY_DST);
+    this.#staging = this.#newPool(MAP_READ | COPY_DST);
+  }
+
+  /** Bytes of the GPU's buffers, those kept for reuse included. */
+  get residentBytes(): number {
+    return this.#pool.bytes + this.#staging.bytes;
+  }
+
+  /** Hands queued work to the GPU. */
+  override submit(): void {
+    if (!this.#recorder.submit()) {
+      // Writes without commands wait for a submit too.
+      if (this.#waitingWrites > 0) this.#gpu.queue.submit([]);
+    }
+    this.#waitingWrites = 0;
+    this.#pool.trim(this.#recorder.currentSubmit - 1);
+    this.#staging.trim(this.#recorder.currentSubmit - 1);
+  }
+
+  protected override allocateHandle(
+    bytes: number,
+    type: ElementType,
+    label: string,
+  ): PooledBuffer {
+    if (bytes > this.maxBufferBytes) {
+      throw new DeviceError(
+        `${label} needs ${bytes} bytes, but a webgpu buffer holds at most ${this.maxBufferBytes}`,
+      );
+    }
+    this.#errors.assertNotLost();
+    // Integers come from the host: apart from what kernels write, their buffers seldom have waiting
+    // commands, so that a write in the middle of a step does not split its submit.
+    const kind = type === "f32" ? "values" : "indices";
+    return this.#pool.acquire(bytes, kind, label, this.#recorder.currentSubmit);
+  }
+
+  protected override releaseHandle(storage: Storage): void {
+    this.#pool.release(storage.handle as PooledBuffer);
+    storage.handle = undefined;
+  }
+
+  protected override writeValues(tensor: Tensor, values: HostTensor["data"]): void {
+    const buffer = bufferOf(tensor);
+    // A write overtakes the commands that wait: it must not change what they were meant to see.
+    if (this.#recorder.isWaiting(buffer)) this.submit();
+    this.#errors.guard(
+      () => `while writing ${tensor.label}`,
+      () =>
+        this.#gpu.queue.writeBuffer(
+          buffer.buffer,
+          tensor.offset * 4,
+          unshared(values, tensor.type),
+        ),
+    );
+    this.#waitingWrites += tensor.bytes;
+    if (this.#waitingWrites > mostWaitingWrites) this.submit();
+  }
+
+  protected override run(
+    kernel: Kernel,
+    bindings: AnyBindings,
+    scalars: Readonly<Record<string, number>>,
+  ): void {
+    checkLaunch(kernel, bindings, this.maxBindingBytes);
+    this.#recorder.dispatch(kernel, bindings, scalars);
+  }
+
+  protected override async readValues(tensors: readonly Tensor[]): Promise<HostTensor[]> {
+    const total = tensors.reduce((sum, { bytes }) => sum + bytes, 0);
+    const staging = this.#stage(tensors, total);
+    this.submit();
+    try {
+      await Promise.race([
+        staging.buffer.mapAsync(GPUMapMode.READ, 0, total),
+        this.#errors.whenLost,
+      ]);
+      await this.#errors.check();
+      return copyOut(tensors, staging.buffer.getMappedRange(0, total));
+    } catch (error) {
+      await this.#errors.check();
+      throw new DeviceError(`reading from webgpu failed: ${(error as Error).message}`);
+    } finally {
+      staging.buffer.unmap();
+      this.#staging.release(staging);
+    }
+  }
+
+  protected override close(): void {
+    this.#errors.expectLoss();
+    this.#pool.destroy();
+    this.#staging.destroy();
+    this.#recorder.destroy();
+    this.#gpu.destroy();
+  }
+
+  #stage(tensors: readonly Tensor[], total: number): PooledBuffer {
+    const submit = this.#recorder.currentSubmit;
+    const staging = this.#staging.acquire(total, "staging", "staging", submit);
+    let at = 0;
+    for (const tensor of tensors) {
+      this.#recorder.copy(bufferOf(tensor), tensor.offset * 4, staging, at, tensor.bytes);
+      at += tensor.bytes;
+    }
+    return staging;
+  }
+
+  #newPool(usage: GPUBufferUsageFlags): BufferPool {
+    return new BufferPool({
+      create: (size, label) =>
+        this.#errors.guard(
+          () => `while allocating ${size} bytes for ${label} beside ${this.residentBytes - size}`,
+          () => this.#gpu.createBuffer({ label, size, usage }),
+        ),
+      onDestroy: (buffer) => this.#recorder.forget(buffer),
+    }, this.maxBufferBytes);
+  }
+}
+
+/**
+ * Opens the adapter, hardware or software.
+ *
+ * @throws {DeviceError} when there is no adapter.
+ */
+export async function openWebgpuDevice(): Promise<WebgpuDevice> {
+  const adapter = await findAdapter();
+  if (!adapter) {
+    throw new DeviceError(
+      "opening a webgpu device needs an adapter, found none; on Debian mesa-vulkan-drivers has one",
+    );
+  }
+  const software = isSoftwareAdapter(adapter.info) ? " (software)" : "";
+  const description = `webgpu, ${adapterName(adapter.info)}${software}`;
+  return new WebgpuDevice(await requestDevice(adapter), description);
+}
+
+function floorTo256(bytes: number): number {
+  return Math.floor(bytes / 256) * 256;
+}
+
+/** The values in the element type's array, which WebGPU wants in memory that no thread shares. */
+function unshared(values: HostTensor["data"], type: ElementType): BufferSource {
+  const Values = arrays[type];
+  const fits = values instanceof Values && values.buffer instanceof ArrayBuffer;
+  return (fits ? values : Values.from(values)) as BufferSource;
+}
+
+function copyOut(tensors: readonly Tensor[], range: ArrayBuffer): HostTensor[] {
+  let at = 0;
+  return tensors.map(({ shape, size, type }) => {
+    const data = new arrays[type](range.slice(at, at + size * 4));
+    at += size * 4;
+    return { shape, data };
+  });
+}
