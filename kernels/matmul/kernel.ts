@@ -44,7 +44,12 @@ export const matmul: Kernel<keyof typeof bindings, keyof typeof scalars> = defin
     constants: ({ transposeA, transposeB }) => ({ transposeA, transposeB }),
     workgroups: ({ m, n }) => ceilDivide(m, 32) * ceilDivide(n, 32),
   },
-  cpu: { units: ({ m }) => m, grain: ({ n, k }) => Math.max(12, Math.ceil(65536 / (n * k + 1))) },
+  // Threads share the longer side of C, columns where it is wider than high, so that the shorter operand
+  // is the one that each packs for itself. A cut falls on whole tiles: 6 rows or 8 columns.
+  cpu: {
+    units: ({ m, n }) => Math.max(m, n),
+    grain: ({ m, n, k }) => 48 * ceilDivide(65536, 48 * Math.min(m, n) * k + 1),
+  },
   reference({ a, b, bias, c }, s) {
     const [aRow, aStep] = s.transposeA ? [1, s.aStride] : [s.aStride, 1];
     const [bRow, bStep] = s.transposeB ? [1, s.bStride] : [s.bStride, 1];

@@ -1,0 +1,18 @@
+/** All kernels of the CPU: each export is named after its kernel and follows its signature. */
+
+export { adamw } from "./adamw/adamw.as";
+export { attention_backward } from "./attention/backward.as";
+export { attention_forward } from "./attention/forward.as";
+export { cross_entropy_backward, cross_entropy_forward } from "./cross_entropy/cross_entropy.as";
+export { dropout } from "./dropout/dropout.as";
+export { add, fill, scale_add } from "./elementwise/elementwise.as";
+export { embedding_backward, embedding_forward } from "./embedding/embedding.as";
+export { gelu_backward, gelu_forward } from "./gelu/gelu.as";
+export {
+  layer_norm_backward,
+  layer_norm_backward_parameters,
+  layer_norm_forward,
+} from "./layer_norm/layer_norm.as";
+export { matmul } from "./matmul/matmul.as";
+export { root_sum, sum, sum_columns, sum_squares } from "./reduce/reduce.as";
+export { heap_base, scratch_bytes, use_scratch } from "./simd/scratch.as";

@@ -1,0 +1,146 @@
+/**
+ * The innermost loop: R rows by 8 columns of C, all in registers.
+ *
+ * Every element of C is one chain of multiply-adds in the order of k, so its bits do not depend on the
+ * tile that it falls into, nor on how threads share the work.
+ */
+
+import { madd, splat, storePart, VECTOR, zero } from "../simd/vector.as";
+
+/** Columns of a tile. */
+export const COLUMNS: u32 = 8;
+
+// @ts-ignore: decorator
+@inline function storeRow(
+  c: usize,
+  left: v128,
+  right: v128,
+  alpha: v128,
+  biasLeft: v128,
+  biasRight: v128,
+  held: u32,
+): void {
+  let a = biasLeft, b = biasRight;
+  if (held) {
+    a = f32x4.add(v128.load(c), a);
+    b = f32x4.add(v128.load(c, 16), b);
+  }
+  v128.store(c, madd(left, alpha, a));
+  v128.store(c, madd(right, alpha, b), 16);
+}
+
+/**
+ * a is packed R floats a step, b 8 floats a step. R is a constant where this is inlined, so the
+ * branches on it and the registers of absent rows vanish.
+ */
+// @ts-ignore: decorator
+@inline function micro(
+  R: u32,
+  k: u32,
+  a: usize,
+  b: usize,
+  c: usize,
+  stride: usize,
+  alpha: f32,
+  bias: usize,
+  held: u32,
+): void {
+  let c00 = zero(), c01 = zero(), c10 = zero(), c11 = zero(), c20 = zero(), c21 = zero();
+  let c30 = zero(), c31 = zero(), c40 = zero(), c41 = zero(), c50 = zero(), c51 = zero();
+  const end: usize = b + (<usize>k << 5);
+  for (; b < end; b += 32, a += R * 4) {
+    const b0 = v128.load(b), b1 = v128.load(b, 16);
+    const a0 = v128.load32_splat(a);
+    c00 = madd(a0, b0, c00), c01 = madd(a0, b1, c01);
+    if (R > 1) {
+      const a1 = v128.load32_splat(a, 4);
+      c10 = madd(a1, b0, c10), c11 = madd(a1, b1, c11);
+    }
+    if (R > 2) {
+      const a2 = v128.load32_splat(a, 8), a3 = v128.load32_splat(a, 12);
+      c20 = madd(a2, b0, c20), c21 = madd(a2, b1, c21);
+      c30 = madd(a3, b0, c30), c31 = madd(a3, b1, c31);
+    }
+    if (R > 4) {
+      const a4 = v128.load32_splat(a, 16), a5 = v128.load32_splat(a, 20);
+      c40 = madd(a4, b0, c40), c41 = madd(a4, b1, c41);
+      c50 = madd(a5, b0, c50), c51 = madd(a5, b1, c51);
+    }
+  }
+  const factor = splat(alpha);
+  const left = bias ? v128.load(bias) : zero(), right = bias ? v128.load(bias, 16) : zero();
+  storeRow(c, c00, c01, factor, left, right, held);
+  if (R > 1) storeRow(c + stride, c10, c11, factor, left, right, held);
+  if (R > 2) {
+    storeRow(c + 2 * stride, c20, c21, factor, left, right, held);
+    storeRow(c + 3 * stride, c30, c31, factor, left, right, held);
+  }
+  if (R > 4) {
+    storeRow(c + 4 * stride, c40, c41, factor, left, right, held);
+    storeRow(c + 5 * stride, c50, c51, factor, left, right, held);
+  }
+}
+
+function micro6(k: u32, a: usize, b: usize, c: usize, stride: usize, alpha: f32, bias: usize, held: u32): void {
+  micro(6, k, a, b, c, stride, alpha, bias, held);
+}
+
+function micro4(k: u32, a: usize, b: usize, c: usize, stride: usize, alpha: f32, bias: usize, held: u32): void {
+  micro(4, k, a, b, c, stride, alpha, bias, held);
+}
+
+function micro2(k: u32, a: usize, b: usize, c: usize, stride: usize, alpha: f32, bias: usize, held: u32): void {
+  micro(2, k, a, b, c, stride, alpha, bias, held);
+}
+
+function micro1(k: u32, a: usize, b: usize, c: usize, stride: usize, alpha: f32, bias: usize, held: u32): void {
+  micro(1, k, a, b, c, stride, alpha, bias, held);
+}
+
+/** A full tile of 6, 4, 2 or 1 rows. */
+// @ts-ignore: decorator
+@inline export function tile(
+  rows: u32,
+  k: u32,
+  a: usize,
+  b: usize,
+  c: usize,
+  stride: usize,
+  alpha: f32,
+  bias: usize,
+  held: u32,
+): void {
+  if (rows == 6) micro6(k, a, b, c, stride, alpha, bias, held);
+  else if (rows == 4) micro4(k, a, b, c, stride, alpha, bias, held);
+  else if (rows == 2) micro2(k, a, b, c, stride, alpha, bias, held);
+  else micro1(k, a, b, c, stride, alpha, bias, held);
+}
+
+/** A tile with fewer than 8 columns, by way of a full one at `spare` (192 bytes). */
+export function edgeTile(
+  rows: u32,
+  columns: u32,
+  k: u32,
+  a: usize,
+  b: usize,
+  c: usize,
+  stride: usize,
+  alpha: f32,
+  bias: usize,
+  held: u32,
+  spare: usize,
+): void {
+  if (held) {
+    for (let row: usize = 0; row < rows; row++) {
+      v128.store(spare + row * 32, v128.load(c + row * stride));
+      v128.store(spare + row * 32, v128.load(c + row * stride, 16), 16);
+    }
+  }
+  tile(rows, k, a, b, spare, 32, alpha, bias, held);
+  for (let row: usize = 0; row < rows; row++) {
+    const from = spare + row * 32, to = c + row * stride;
+    if (columns >= 4) v128.store(to, v128.load(from));
+    else storePart(to, v128.load(from), columns);
+    if (columns > 4) storePart(to + VECTOR, v128.load(from, 16), columns - 4);
+  }
+}

@@ -1,0 +1,113 @@
+/** Copies of blocks in the order in which the innermost loop reads them. */
+
+import { COLUMNS } from "./micro.as";
+
+/** Rows of the next panel of a block with `left` rows to go. Two panels of 4 beat 6 + 2. */
+// @ts-ignore: decorator
+@inline export function panelRows(left: u32): u32 {
+  if (left >= 6 && left != 8) return 6;
+  return left >= 4 ? 4 : left >= 2 ? 2 : 1;
+}
+
+/**
+ * Packs `rows` x `k` of A, panel after panel. Row i, step p lies at a + i · rowBytes + p · stepBytes, of
+ * which one is 4.
+ */
+export function packA(
+  to: usize,
+  a: usize,
+  rows: u32,
+  k: u32,
+  rowBytes: usize,
+  stepBytes: usize,
+): void {
+  for (let row: u32 = 0; row < rows;) {
+    const height = panelRows(rows - row), from: usize = a + row * rowBytes;
+    const panel: usize = to + (<usize>(row * k) << 2);
+    if (stepBytes == 4) interleave(panel, height * 4, from, rowBytes, height, height - 1, k);
+    else copySteps(panel, height * 4, from, stepBytes, height, k);
+    row += height;
+  }
+}
+
+/** Packs `k` x `columns` of B in panels of 8 columns; column j, step p at b + j · columnBytes + p · stepBytes. */
+export function packB(
+  to: usize,
+  b: usize,
+  columns: u32,
+  k: u32,
+  columnBytes: usize,
+  stepBytes: usize,
+): void {
+  for (let column: u32 = 0; column < columns; column += COLUMNS) {
+    const from: usize = b + column * columnBytes;
+    const panel: usize = to + (<usize>(column * k) << 2);
+    const last = min(COLUMNS, columns - column) - 1;
+    if (stepBytes == 4) interleave(panel, 32, from, columnBytes, COLUMNS, last, k);
+    else copySteps(panel, 32, from, stepBytes, COLUMNS, k);
+  }
+}
+
+/** Lines that are contiguous in k: 4, 2 or 1 at a time, transposed. Lines past the last repeat it. */
+function interleave(
+  to: usize,
+  step: usize,
+  from: usize,
+  lineBytes: usize,
+  lines: u32,
+  last: u32,
+  k: u32,
+): void {
+  let line: u32 = 0;
+  for (; line + 4 <= lines; line += 4) {
+    const l0 = from + min(line, last) * lineBytes, l1 = from + min(line + 1, last) * lineBytes;
+    const l2 = from + min(line + 2, last) * lineBytes, l3 = from + min(line + 3, last) * lineBytes;
+    interleave4(to + line * 4, step, l0, l1, l2, l3, k);
+  }
+  for (; line < lines; line++) interleave1(to + line * 4, step, from + line * lineBytes, k);
+}
+
+function interleave4(
+  to: usize,
+  step: usize,
+  l0: usize,
+  l1: usize,
+  l2: usize,
+  l3: usize,
+  k: u32,
+): void {
+  const whole: usize = <usize>(k & ~3) << 2, bytes: usize = <usize>k << 2;
+  let at: usize = 0;
+  for (; at < whole; at += 16, to += 4 * step) {
+    const x0 = v128.load(l0 + at), x1 = v128.load(l1 + at);
+    const x2 = v128.load(l2 + at), x3 = v128.load(l3 + at);
+    const low01 = i32x4.shuffle(x0, x1, 0, 4, 1, 5), high01 = i32x4.shuffle(x0, x1, 2, 6, 3, 7);
+    const low23 = i32x4.shuffle(x2, x3, 0, 4, 1, 5), high23 = i32x4.shuffle(x2, x3, 2, 6, 3, 7);
+    v128.store(to, i64x2.shuffle(low01, low23, 0, 2));
+    v128.store(to + step, i64x2.shuffle(low01, low23, 1, 3));
+    v128.store(to + 2 * step, i64x2.shuffle(high01, high23, 0, 2));
+    v128.store(to + 3 * step, i64x2.shuffle(high01, high23, 1, 3));
+  }
+  for (; at < bytes; at += 4, to += step) {
+    store<f32>(to, load<f32>(l0 + at));
+    store<f32>(to, load<f32>(l1 + at), 4);
+    store<f32>(to, load<f32>(l2 + at), 8);
+    store<f32>(to, load<f32>(l3 + at), 12);
+  }
+}
+
+function interleave1(to: usize, step: usize, from: usize, k: u32): void {
+  const end: usize = from + (<usize>k << 2);
+  for (; from < end; from += 4, to += step) store<f32>(to, load<f32>(from));
+}
+
+/** Steps that are contiguous already. */
+function copySteps(to: usize, width: usize, from: usize, stepBytes: usize, lines: u32, k: u32): void {
+  for (; k > 0; k--, to += width, from += stepBytes) {
+    if (lines >= 4) v128.store(to, v128.load(from));
+    if (lines == 8) v128.store(to, v128.load(from, 16), 16);
+    else if (lines == 6) store<u64>(to, load<u64>(from, 16), 16);
+    else if (lines == 2) store<u64>(to, load<u64>(from));
+    else if (lines == 1) store<u32>(to, load<u32>(from));
+  }
+}
