@@ -1,5 +1,6 @@
 /** Adapters: choosing sites, injecting, saving, loading, merging. @module */
 
+export type { FloatDtype } from "../formats/mod.ts";
 export { type LoraAdapter, type LoraModule, type LoraValues } from "./lora/adapter.ts";
 export { deltaWeight } from "./lora/delta_weight.ts";
 export { injectLora, type LoraOptions } from "./lora/inject.ts";

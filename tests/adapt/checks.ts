@@ -57,6 +57,8 @@ export const checks: readonly Check[] = [
       const both = await logitsOf(model);
       using merged = merge(model, [first, second]);
       assertAllClose(await logitsOf(merged), both, tolerance(epsilon));
+      using reversed = merge(model, [second, first]);
+      assertAllClose(await logitsOf(reversed), both, tolerance(epsilon));
       assertNotEquals(both, one);
       second.remove();
       assertEquals(await logitsOf(model), one);

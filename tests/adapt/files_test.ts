@@ -106,7 +106,7 @@ Deno.test("what is written says the base model, its layers' type, the dropout an
   });
 });
 
-Deno.test("an untrained adapter comes back with the same effect: none", async () => {
+Deno.test("an untrained adapter has no effect and, its B being zero, no blocks to be found", async () => {
   using device = new ReferenceDevice();
   using model = tinyModel(device);
   const base = await logitsOf(model);
@@ -115,7 +115,10 @@ Deno.test("an untrained adapter comes back with the same effect: none", async ()
       using adapter = injectLora(model, { rank: 3, sites: "all", seed: 1 });
       await adapter.save(folder);
     }
-    using _ = await loadAdapter(model, folder);
+    using loaded = await loadAdapter(model, folder);
     assertEquals(await logitsOf(model), base);
+    const names = model.linears.map(({ name }) => name);
+    assertEquals(loaded.modules.map(({ name }) => name), names);
+    assertEquals(loaded.modules.map(({ rank }) => rank), [9, 3, 3, 3, 9, 3, 3, 3]);
   });
 });

@@ -53,6 +53,14 @@ Deno.test("of a small ΔW less survives the coarser the type", async () => {
   assert(f32 < 1e-3 && f32 < f16 && f16 < bf16, `${f32}, ${f16}, ${bf16}`);
 });
 
+Deno.test("nothing survives of a ΔW far below the spacing of the type", async () => {
+  using device = new ReferenceDevice();
+  using model = tinyModel(device);
+  using adapter = trainedLora(model, { alpha: 1e-9 });
+  const { weights } = await mergeReport(model, adapter, { dtype: "BF16" });
+  assertEquals(weights.map(({ survivingShare }) => survivingShare), [0, 0]);
+});
+
 Deno.test("nothing is lost of an update that is zero", async () => {
   using device = new ReferenceDevice();
   using model = tinyModel(device);

@@ -81,7 +81,7 @@ export class LoraAdapter implements Disposable {
   /** Makes the tensors, freezes the model and puts the sites on its layers. */
   constructor(model: Model, plans: readonly LoraPlan[]) {
     this.model = model;
-    this.#arena = new Arena(model.device, plans.flatMap(entriesOf), "adapter", "LoRA");
+    this.#arena = new Arena(model.device, entriesOf(plans), "adapter", "LoRA");
     this.modules = plans.map((plan) => makeModule(plan, this.#arena));
     this.#thaw = freezeBase(model);
     for (const module of this.modules) module.linear.adapted.push(module);
@@ -157,12 +157,15 @@ function nameOf({ site }: LoraPlan, letter: "A" | "B"): string {
   return `base_model.model.${site.name}.lora_${letter}.weight`;
 }
 
-function entriesOf(plan: LoraPlan): ArenaEntry[] {
-  const { rank, site } = plan, width = site.linear.weight.shape[1];
-  return [
-    { name: nameOf(plan, "A"), shape: [rank, width] },
-    { name: nameOf(plan, "B"), shape: [site.rows.count, rank] },
-  ];
+/** All A before all B: an optimizer with a learning rate for each (LoRA+) finds two ranges. */
+function entriesOf(plans: readonly LoraPlan[]): ArenaEntry[] {
+  const entriesOfA = plans.map((plan) => {
+    return { name: nameOf(plan, "A"), shape: [plan.rank, plan.site.linear.weight.shape[1]] };
+  });
+  const entriesOfB = plans.map((plan) => {
+    return { name: nameOf(plan, "B"), shape: [plan.site.rows.count, plan.rank] };
+  });
+  return [...entriesOfA, ...entriesOfB];
 }
 
 function makeModule(plan: LoraPlan, arena: Arena): LoraModule {

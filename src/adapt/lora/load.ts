@@ -14,7 +14,8 @@ import { LoraAdapter, type LoraPlan } from "./adapter.ts";
  *
  * A module of the file belongs to the one layer whose path it is, or ends, or is ended by: files
  * written with and without `transformer.` fit alike. A module whose B is zero outside of blocks
- * becomes the sites that it was saved from (`q`, `v`), else one site of all rows.
+ * becomes the sites that it was saved from (`q`, `v`), else one site of all rows. One whose B is all
+ * zero has no blocks to tell and is one site of all rows, as PEFT would go on to train it.
  *
  * @throws {AdapterFileError} when the folder is broken, a module matches no layer or several, or its
  * shapes are not the layer's.
@@ -74,7 +75,6 @@ function layersNamed({ linears }: Model, module: string): Linear[] {
 function plansOf(model: Model, linear: Linear, module: AdapterModule, dropout: number): LoraPlan[] {
   checkShapes(linear, module);
   const declared = declaredSites(model, linear);
-  // B of an untrained adapter is zero and has no blocks to be found.
   const mayBeBlocks = declared.length > 1 && module.B.data.some((value) => value !== 0);
   const blocks = mayBeBlocks && splitBlocks(module, declared.map(({ rows }) => rows));
   if (!blocks) {

@@ -60,6 +60,17 @@ export function merge<M extends Model>(
  * Frees a merged model's own weights and gives the base back, whose bits never changed.
  *
  * Subtracting ΔW instead, as PEFT does, leaves the rounding errors of both sums in the weights.
+ *
+ * @example
+ * ```ts
+ * import { initGpt2, injectLora, merge, openDevice, parseGpt2Config, unmerge } from "@lowrank/core";
+ *
+ * using device = await openDevice();
+ * const config = parseGpt2Config({ vocab_size: 8, n_positions: 8, n_embd: 8, n_layer: 1, n_head: 2 });
+ * using model = initGpt2(device, config, { seed: 1 });
+ * using adapter = injectLora(model, { rank: 2, sites: ["q", "v"], seed: 1 });
+ * console.log(unmerge(merge(model, adapter)) === model); // true
+ * ```
  */
 export function unmerge<M extends Model>(merged: Merged<M>): M {
   merged[Symbol.dispose]();
@@ -72,6 +83,19 @@ export function unmerge<M extends Model>(merged: Merged<M>): M {
  * {@link merge} has not.
  *
  * @throws {RangeError} when an adapter changes a weight that the merged model shares with its base.
+ *
+ * @example
+ * ```ts
+ * import { initGpt2, injectLora, merge, openDevice, parseGpt2Config, swap } from "@lowrank/core";
+ *
+ * using device = await openDevice();
+ * const config = parseGpt2Config({ vocab_size: 8, n_positions: 8, n_embd: 8, n_layer: 1, n_head: 2 });
+ * using model = initGpt2(device, config, { seed: 1 });
+ * using first = injectLora(model, { rank: 2, sites: ["q", "v"], seed: 1 });
+ * using second = injectLora(model, { rank: 2, sites: ["q", "v"], seed: 2 });
+ * using merged = merge(model, first);
+ * swap(merged, first, second);
+ * ```
  */
 export function swap<M extends Model>(merged: Merged<M>, from: LoraAdapter, to: LoraAdapter): void {
   for (const module of modulesOf([from, to])) assertOwned(merged, module);
