@@ -1,9 +1,11 @@
-import { ReferenceDevice } from "../../src/device/reference.ts";
 import { checks } from "./checks.ts";
+import { coreDevices } from "./fixtures.ts";
 
-for (const { name, run } of checks) {
-  Deno.test(`reference: ${name}`, async () => {
-    using device = new ReferenceDevice();
-    await run(device, 2 ** -52);
-  });
+for (const device of coreDevices) {
+  for (const { name, run } of checks) {
+    Deno.test(`${device.name}: ${name}`, async () => {
+      using opened = await device.open();
+      await run(opened, device.epsilon);
+    });
+  }
 }
