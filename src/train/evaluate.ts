@@ -3,6 +3,7 @@
 import { countLabels, crossEntropy } from "../autograd/ops/cross_entropy.ts";
 import { Tape } from "../autograd/tape.ts";
 import { assertBatch, type Batch } from "./batch.ts";
+import { StepRing } from "./step_ring.ts";
 import type { TrainableModel } from "./trainer.ts";
 
 /** How well a model predicts. */
@@ -27,23 +28,35 @@ export async function evaluate(
   model: TrainableModel,
   batches: Iterable<Batch> | AsyncIterable<Batch>,
 ): Promise<Evaluation> {
-  let sum = 0, tokens = 0;
+  using ring = new StepRing(model.device);
+  const counts: number[] = [];
+  let sum = 0;
+  const collect = async (pending: number) => {
+    const numbers = await ring.read(pending);
+    numbers.forEach(({ loss }, i) => sum += loss * counts[counts.length - pending + i]);
+  };
   for await (const batch of batches) {
-    assertBatch(batch);
     const counted = countLabels(batch.targets.data);
     if (counted === 0) continue;
-    sum += await meanLoss(model, batch) * counted;
-    tokens += counted;
+    launchLoss(model, batch, ring, counts.length);
+    counts.push(counted);
+    if (counts.length % StepRing.capacity === 0) await collect(StepRing.capacity);
   }
+  await collect(counts.length % StepRing.capacity);
+  return summarize(sum, counts.reduce((total, count) => total + count, 0));
+}
+
+function launchLoss(model: TrainableModel, batch: Batch, ring: StepRing, index: number): void {
+  assertBatch(batch);
+  using tape = new Tape(model.device, { record: false });
+  const logits = model.forward(tape, batch.inputs, batch);
+  ring.addLoss(index, crossEntropy(tape, logits, batch.targets.data), false);
+  ring.finish(index);
+  model.device.submit();
+}
+
+function summarize(sum: number, tokens: number): Evaluation {
   if (tokens === 0) throw new RangeError("evaluating needs a label that counts, found none");
   const loss = sum / tokens;
   return { loss, bitsPerToken: loss / Math.LN2, perplexity: Math.exp(loss), tokens };
-}
-
-async function meanLoss(model: TrainableModel, batch: Batch): Promise<number> {
-  using tape = new Tape(model.device, { record: false });
-  const logits = model.forward(tape, batch.inputs, batch);
-  const loss = crossEntropy(tape, logits, batch.targets.data);
-  model.device.submit();
-  return (await model.device.read(loss))[0].data[0];
 }

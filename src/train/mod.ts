@@ -3,7 +3,9 @@
 export { AdamW, adamW } from "./adamw.ts";
 export type { AdamWOptions, AdamWSettings, ParameterGroup } from "./adamw_options.ts";
 export { type Batch, type BatchSource, toBatch } from "./batch.ts";
+export { hasCheckpoint, resumeCheckpoint, type Resumed, saveCheckpoint } from "./checkpoint.ts";
 export { evaluate, type Evaluation } from "./evaluate.ts";
+export { emptyLog, logStep, type TrainingLog } from "./log.ts";
 export type { OptimizerSlot } from "./optimizer_layout.ts";
 export { type StepNumbers, StepRing } from "./step_ring.ts";
 export {
@@ -15,5 +17,6 @@ export {
   scheduleOf,
   type ScheduleOptions,
 } from "./schedule.ts";
-export { type Progress, runTrainer, train, type TrainOptions, type WatchOptions } from "./train.ts";
+export type { Progress, WatchOptions } from "./step_runner.ts";
+export { runTrainer, train, type TrainOptions } from "./train.ts";
 export { type StepRecord, type TrainableModel, Trainer, type TrainerOptions } from "./trainer.ts";

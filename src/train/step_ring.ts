@@ -31,9 +31,9 @@ export class StepRing implements Disposable {
     this.#put(loss, 2 * (step % StepRing.capacity), accumulate);
   }
 
-  /** Writes a step's norm, its last number. */
-  finish(step: number, norm: Tensor): void {
-    this.#put(norm, 2 * (step % StepRing.capacity) + 1, false);
+  /** Ends a step, with its norm where it has one. */
+  finish(step: number, norm?: Tensor): void {
+    if (norm) this.#put(norm, 2 * (step % StepRing.capacity) + 1, false);
     this.#next = step + 1;
   }
 
@@ -47,9 +47,12 @@ export class StepRing implements Disposable {
     const first = this.#next - count;
     if (count > StepRing.capacity || first < 0) {
       throw new RangeError(
-        `reading ${count} steps needs at most ${Math.min(StepRing.capacity, this.#next)}`,
+        `reading losses needs a count up to ${
+          Math.min(StepRing.capacity, this.#next)
+        }, found ${count}`,
       );
     }
+    if (count === 0) return [];
     const [{ data }] = await this.#values.device.read(this.#values);
     return Array.from({ length: count }, (_, i) => {
       const at = 2 * ((first + i) % StepRing.capacity);

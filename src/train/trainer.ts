@@ -37,6 +37,8 @@ export interface TrainerOptions extends AdamWOptions {
   readonly schedule?: ScheduleName | Schedule;
   /** Steps from rate 0 up to the learning rate, for a schedule that is a name. Default 0. */
   readonly warmupSteps?: number;
+  /** Factor that a schedule with a name descends to. Default 0. */
+  readonly floor?: number;
   /** Batches of one step; the loss is the mean over the labels of all of them. Default 1. */
   readonly accumulation?: number;
   /** Share of each target that is spread evenly over the vocabulary. Default 0. */

@@ -1,0 +1,26 @@
+/** What a run leaves of its steps: one number a step in each list. @module */
+
+import type { StepNumbers } from "./step_ring.ts";
+import type { StepRecord } from "./trainer.ts";
+
+/** The numbers of all steps so far, as in `log.json`. */
+export interface TrainingLog {
+  /** Mean loss before each update, in nats. */
+  readonly loss: number[];
+  /** Norm of all gradients before clipping. */
+  readonly gradientNorm: number[];
+  /** Learning rate that the step used. */
+  readonly learningRate: number[];
+}
+
+/** A log without steps. */
+export function emptyLog(): TrainingLog {
+  return { loss: [], gradientNorm: [], learningRate: [] };
+}
+
+/** Writes a step into a log. */
+export function logStep(log: TrainingLog, event: StepRecord & StepNumbers): void {
+  log.loss.push(event.loss);
+  log.gradientNorm.push(event.gradientNorm);
+  log.learningRate.push(event.learningRate);
+}

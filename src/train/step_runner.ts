@@ -1,0 +1,120 @@
+/** Running a trainer block by block, so that reading a number does not hold up the steps. @module */
+
+import { setImmediate } from "node:timers";
+import type { Batch, BatchReader } from "./batch.ts";
+import { type StepNumbers, StepRing } from "./step_ring.ts";
+import type { StepRecord, Trainer } from "./trainer.ts";
+
+/** What is told of every step. */
+export interface Progress<Evaluation = unknown> extends StepRecord, StepNumbers {
+  /** Wall time of the step in milliseconds; where several are read together, their mean. */
+  readonly ms: number;
+  /** What {@link WatchOptions.evaluate} found after this step. */
+  readonly evaluation?: Evaluation;
+  /** Present on the last event of a run that was stopped before its end. */
+  readonly stopped?: true;
+}
+
+/** How a run is watched and stopped. */
+export interface WatchOptions<Evaluation = unknown> {
+  /** Stops at the next step, which still counts. */
+  readonly signal?: AbortSignal;
+  /**
+   * Steps from one pause to the next: the event of a pause's step comes before the next step begins, so
+   * that the model is what the event says. Default: `evaluateEvery`, else no pauses; devices other than
+   * `webgpu` pause at every step.
+   */
+  readonly pauseEvery?: number;
+  /** Steps from one evaluation to the next. */
+  readonly evaluateEvery?: number;
+  /** Called at those steps, after the update. */
+  readonly evaluate?: (step: number) => Evaluation | Promise<Evaluation>;
+}
+
+/** Keeps at most one block of steps in flight, whose numbers are on their way home. */
+export class StepRunner<E> {
+  readonly #trainer: Trainer;
+  readonly #reader: BatchReader;
+  readonly #options: WatchOptions<E>;
+  readonly #blockSize: number;
+  #flight: Promise<Progress<E>[]> = Promise.resolve([]);
+  #clock = 0;
+  #stopped = false;
+
+  /** Starts where the trainer is; the reader must be at its step's batch. */
+  constructor(trainer: Trainer, reader: BatchReader, options: WatchOptions<E>) {
+    this.#trainer = trainer;
+    this.#reader = reader;
+    this.#options = options;
+    this.#blockSize = trainer.model.device.kind === "webgpu" ? StepRing.capacity / 2 : 1;
+  }
+
+  /** True when all steps are done, or the last event said that the run was stopped. */
+  get ended(): boolean {
+    return this.#atEnd || this.#stopped;
+  }
+
+  /** Runs a block; returns the events of the one before it, and its own where nothing follows at once. */
+  async advance(): Promise<Progress<E>[]> {
+    const started = performance.now(), before = this.#flight;
+    const records = [await this.#step()];
+    while (records.length < this.#blockSize && !this.#mustLand) records.push(await this.#step());
+    this.#flight = this.#numbers(records, started);
+    this.#flight.catch(() => {}); // Until it is awaited, nobody else looks at it.
+    return [...await before, ...(this.#mustLand ? await this.land() : [])];
+  }
+
+  /** Waits for the block in flight. */
+  async land(): Promise<Progress<E>[]> {
+    const events = await this.#flight, last = events.length - 1;
+    this.#flight = Promise.resolve([]);
+    this.#stopped ||= last >= 0 && this.#aborted && !this.#atEnd;
+    if (this.#stopped && last >= 0) events[last] = { ...events[last], stopped: true };
+    return events;
+  }
+
+  get #atEnd(): boolean {
+    return this.#trainer.steps >= this.#trainer.options.steps;
+  }
+
+  get #aborted(): boolean {
+    return this.#options.signal?.aborted ?? false;
+  }
+
+  get #mustLand(): boolean {
+    return this.#atEnd || this.#aborted || this.#paused;
+  }
+
+  get #paused(): boolean {
+    const { pauseEvery, evaluateEvery } = this.#options, { steps } = this.#trainer;
+    return this.#blockSize === 1 || isMultiple(steps, pauseEvery) ||
+      isMultiple(steps, evaluateEvery);
+  }
+
+  async #step(): Promise<StepRecord> {
+    const batches: Batch[] = [];
+    while (batches.length < this.#trainer.accumulation) batches.push(await this.#reader.next());
+    await otherWork();
+    return this.#trainer.step(batches);
+  }
+
+  async #numbers(records: readonly StepRecord[], started: number): Promise<Progress<E>[]> {
+    const numbers = await this.#trainer.ring.read(records.length);
+    const now = performance.now();
+    const ms = (now - Math.max(started, this.#clock)) / records.length;
+    this.#clock = now;
+    const events = records.map((record, i): Progress<E> => ({ ...record, ...numbers[i], ms }));
+    const { evaluate, evaluateEvery } = this.#options, last = events.pop()!;
+    const due = evaluate && isMultiple(last.step + 1, evaluateEvery);
+    return [...events, due ? { ...last, evaluation: await evaluate(last.step) } : last];
+  }
+}
+
+function isMultiple(steps: number, every: number | undefined): boolean {
+  return every !== undefined && steps % every === 0;
+}
+
+/** Lets timers and signals in: on the CPU a step is synchronous, and promises alone never do. 6 µs. */
+function otherWork(): Promise<void> {
+  return new Promise((resolve) => setImmediate(() => resolve()));
+}
