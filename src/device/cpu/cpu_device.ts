@@ -12,6 +12,8 @@ import { Heap, memoryLimit } from "./heap.ts";
 export interface CpuOptions {
   /** Threads, the main one included. Default: one a processor, at most 8. */
   readonly threads?: number;
+  /** Why it was chosen; the description adds it in brackets. */
+  readonly note?: string;
 }
 
 const arrays = { f32: Float32Array, u32: Uint32Array, i32: Int32Array } as const;
@@ -39,7 +41,7 @@ let compiling: Promise<WebAssembly.Module> | undefined;
  * ```
  */
 export async function openCpuDevice(options: CpuOptions = {}): Promise<CpuDevice> {
-  const threads = options.threads ?? Math.min(navigator.hardwareConcurrency, defaultThreadLimit);
+  const threads = options.threads ?? defaultThreads();
   if (!Number.isInteger(threads) || threads < 1) {
     throw new RangeError(`threads must be a whole number above 0, found ${threads}`);
   }
@@ -53,7 +55,12 @@ export async function openCpuDevice(options: CpuOptions = {}): Promise<CpuDevice
   kernels.use_scratch(scratches[0]);
   const names = Object.keys(kernels);
   const crew = await Crew.start({ module, memory, names }, scratches.slice(1));
-  return new CpuDevice(memory, heap, crew, kernels);
+  return new CpuDevice(memory, heap, crew, kernels, options.note);
+}
+
+/** Threads where nobody asks for a number. */
+export function defaultThreads(): number {
+  return Math.min(navigator.hardwareConcurrency, defaultThreadLimit);
 }
 
 async function compileKernels(): Promise<WebAssembly.Module> {
@@ -92,6 +99,7 @@ export class CpuDevice extends BaseDevice {
     heap: Heap,
     crew: Crew,
     functions: Readonly<Record<string, KernelFunction>>,
+    note?: string,
   ) {
     super();
     this.#memory = memory;
@@ -99,7 +107,8 @@ export class CpuDevice extends BaseDevice {
     this.#crew = crew;
     this.#functions = functions;
     const { threads } = crew;
-    this.description = `cpu, ${threads} ${threads === 1 ? "thread" : "threads"}, WebAssembly SIMD`;
+    const count = `${threads} ${threads === 1 ? "thread" : "threads"}`;
+    this.description = `cpu, ${count}, WebAssembly SIMD${note ? ` (${note})` : ""}`;
   }
 
   /** Bytes of the shared memory that are given out: tensors, rounded up to cache lines, and scratch. */

@@ -176,9 +176,24 @@ export async function openWebgpuDevice(): Promise<WebgpuDevice> {
       "opening a webgpu device needs an adapter, found none; on Debian mesa-vulkan-drivers has one",
     );
   }
+  return await openAdapter(adapter);
+}
+
+/**
+ * Opens a given adapter.
+ *
+ * @throws {DeviceError} when it refuses.
+ */
+export async function openAdapter(adapter: GPUAdapter): Promise<WebgpuDevice> {
+  const name = adapterName(adapter.info);
   const software = isSoftwareAdapter(adapter.info) ? " (software)" : "";
-  const description = `webgpu, ${adapterName(adapter.info)}${software}`;
-  return new WebgpuDevice(await requestDevice(adapter), description);
+  try {
+    return new WebgpuDevice(await requestDevice(adapter), `webgpu, ${name}${software}`);
+  } catch (error) {
+    throw new DeviceError(`opening ${name} with webgpu failed: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
 }
 
 function floorTo256(bytes: number): number {

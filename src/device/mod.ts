@@ -1,0 +1,15 @@
+/** Devices: what holds tensors and runs kernels. @module */
+
+export { Arena, type ArenaEntry } from "./arena.ts";
+export type { Bindings, Device, DeviceKind, Scalars } from "./device.ts";
+export { type BytesByRole, Ledger, type LedgerReading, type Role, roles } from "./ledger.ts";
+export {
+  type DeviceEntry,
+  type DeviceListing,
+  listDevices,
+  openDevice,
+  type OpenOptions,
+} from "./open.ts";
+export { Scope } from "./scope.ts";
+export { type Storage, Tensor } from "./tensor.ts";
+export { zero } from "./zero.ts";

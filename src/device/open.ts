@@ -1,0 +1,131 @@
+/** Choosing and opening a device. @module */
+
+import { DeviceError } from "../core/errors.ts";
+import { defaultThreads, openCpuDevice } from "./cpu/cpu_device.ts";
+import type { Device, DeviceKind } from "./device.ts";
+import { DryDevice } from "./dry.ts";
+import { ReferenceDevice } from "./reference.ts";
+import { adapterName, findAdapter, isSoftwareAdapter } from "./webgpu/adapter.ts";
+import { openAdapter, openWebgpuDevice } from "./webgpu/webgpu_device.ts";
+
+/** What {@link openDevice} is asked for. */
+export interface OpenOptions {
+  /** Which device; without it the environment variable `LOWRANK_DEVICE` or this machine decides. */
+  readonly kind?: DeviceKind;
+  /** Threads of the `cpu` device. Default: one a processor, at most 8. */
+  readonly threads?: number;
+}
+
+/** A device of this machine. */
+export interface DeviceEntry {
+  /** `cpu` or `webgpu`. */
+  readonly kind: DeviceKind;
+  /** For people. */
+  readonly name: string;
+  /** True for a WebGPU adapter that draws on the CPU; it is opened only when asked for. */
+  readonly software: boolean;
+  /** Threads by default; null where that has no meaning. */
+  readonly threads: number | null;
+  /** The BLAS that it calls, null for none. */
+  readonly blas: string | null;
+  /** What it can do beyond the least. */
+  readonly features: readonly string[];
+}
+
+/** The devices of this machine. */
+export interface DeviceListing {
+  /** The kind that {@link openDevice} takes without options. */
+  readonly chosen: DeviceKind;
+  /** All that can be opened. */
+  readonly devices: readonly DeviceEntry[];
+}
+
+const variable = "LOWRANK_DEVICE";
+
+/**
+ * Opens a device: a hardware GPU where there is one, else the CPU. `description` says which and why.
+ *
+ * `kind`, or `LOWRANK_DEVICE=cpu|webgpu`, takes that one and no other; only so is a software WebGPU
+ * adapter ever opened, which is slower than the `cpu` device.
+ *
+ * @throws {DeviceError} when the device that was asked for cannot be opened.
+ * @throws {RangeError} when `threads` is not a whole number above 0, or `LOWRANK_DEVICE` is unknown.
+ *
+ * @example
+ * ```ts
+ * import { openDevice } from "@lowrank/core";
+ *
+ * using device = await openDevice();
+ * console.log(device.description); // cpu, 8 threads, WebAssembly SIMD (no hardware GPU found)
+ * ```
+ */
+export async function openDevice({ kind, threads }: OpenOptions = {}): Promise<Device> {
+  switch (kind ?? kindFromEnvironment()) {
+    case "webgpu":
+      return await openWebgpuDevice();
+    case "cpu":
+      return await openCpuDevice({ threads });
+    case "reference":
+      return new ReferenceDevice();
+    case "dry":
+      return new DryDevice();
+    case undefined:
+      return await openBest(threads);
+    default:
+      throw new RangeError(`a device is webgpu, cpu, reference or dry, found ${kind}`);
+  }
+}
+
+/** Lists the devices of this machine and which one {@link openDevice} takes. */
+export async function listDevices(): Promise<DeviceListing> {
+  const adapter = await findAdapter();
+  const devices = [cpuEntry()];
+  if (adapter) devices.unshift(adapterEntry(adapter));
+  const best = adapter && !isSoftwareAdapter(adapter.info) ? "webgpu" : "cpu";
+  return { chosen: kindFromEnvironment() ?? best, devices };
+}
+
+/** The hardware GPU, or the CPU with a note that says why not. */
+async function openBest(threads?: number): Promise<Device> {
+  const adapter = await findAdapter();
+  if (!adapter || isSoftwareAdapter(adapter.info)) {
+    return await openCpuDevice({ threads, note: "no hardware GPU found" });
+  }
+  try {
+    return await openAdapter(adapter);
+  } catch (error) {
+    if (!(error instanceof DeviceError)) throw error;
+    return await openCpuDevice({ threads, note: error.message });
+  }
+}
+
+function kindFromEnvironment(): DeviceKind | undefined {
+  // Asking first keeps a program without --allow-env from being stopped by a prompt.
+  if (Deno.permissions.querySync({ name: "env", variable }).state !== "granted") return undefined;
+  const value = Deno.env.get(variable) ?? "";
+  if (value === "" || value === "auto") return undefined;
+  if (value === "cpu" || value === "webgpu") return value;
+  throw new RangeError(`${variable} must be auto, cpu or webgpu, found ${value}`);
+}
+
+function cpuEntry(): DeviceEntry {
+  return {
+    kind: "cpu",
+    name: "WebAssembly SIMD",
+    software: false,
+    threads: defaultThreads(),
+    blas: null,
+    features: ["simd", "relaxed-simd", "threads"],
+  };
+}
+
+function adapterEntry(adapter: GPUAdapter): DeviceEntry {
+  return {
+    kind: "webgpu",
+    name: adapterName(adapter.info),
+    software: isSoftwareAdapter(adapter.info),
+    threads: null,
+    blas: null,
+    features: [...adapter.features].sort(),
+  };
+}
