@@ -28,7 +28,7 @@ const layers: LayerTable = {
   adapt: ["models", "formats"],
   train: ["autograd", "formats"],
   data: ["tokenizer"],
-  runs: ["train"],
+  runs: ["train", "adapt"], // docs/decisions/0003
   accounting: ["core"],
   paper: ["accounting"],
   figures: ["core"],

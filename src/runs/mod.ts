@@ -1,0 +1,21 @@
+/** Runs: resumable training in folders named by what was asked for; memory predicted without training. @module */
+
+export { type PredictionOptions, predictMemory } from "./predict_memory.ts";
+export { applyMethod, run, type RunOptions } from "./run.ts";
+export {
+  type Provenance,
+  readRun,
+  type RunFiles,
+  runFiles,
+  type RunLedger,
+  type RunResult,
+} from "./run_folder.ts";
+export {
+  canonicalJson,
+  hashOf,
+  type Json,
+  type JsonRecord,
+  type MethodSpec,
+  type RunSpec,
+  type TrainingSpec,
+} from "./spec.ts";

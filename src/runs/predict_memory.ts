@@ -1,0 +1,55 @@
+/** Memory before the fact: the bytes of a training step, by running it where nothing is allocated. @module */
+
+import { DryDevice } from "../device/dry.ts";
+import type { LedgerReading } from "../device/ledger.ts";
+import { Gpt2, type Gpt2Config, type Gpt2Options } from "../models/mod.ts";
+import { type Batch, Trainer, type TrainerOptions } from "../train/mod.ts";
+
+/** What is trained, on what. */
+export interface PredictionOptions extends Gpt2Options {
+  /** Sequences in a batch. */
+  readonly batch: number;
+  /** Tokens of a sequence. */
+  readonly length: number;
+  /** Batches of a step. Default 1. */
+  readonly accumulation?: number;
+  /** Makes the model ready for training, such as by injecting an adapter. */
+  readonly adapt?: (model: Gpt2) => void;
+}
+
+/**
+ * Live bytes between steps and peak bytes within one, by role, of training with AdamW: the real code on the
+ * `dry` device, so that they are what any device will be asked for. Weights are F32.
+ *
+ * @throws {RangeError} when the sequences are longer than the model allows.
+ *
+ * @example
+ * ```ts
+ * import { predictMemory } from "./predict_memory.ts";
+ * import { parseGpt2Config } from "@lowrank/core";
+ *
+ * const small = parseGpt2Config({});
+ * const { peakByRole } = predictMemory(small, { batch: 4, length: 128 });
+ * console.log(peakByRole.optimizer); // 8 bytes for each of 124,439,808 parameters
+ * ```
+ */
+export function predictMemory(
+  config: Gpt2Config,
+  { batch, length, accumulation = 1, adapt, ...options }: PredictionOptions,
+): LedgerReading {
+  using device = new DryDevice();
+  using model = Gpt2.allocate(device, config, options);
+  adapt?.(model);
+  const training: TrainerOptions = { learningRate: 0, steps: 1, accumulation };
+  using trainer = new Trainer(model, training);
+  trainer.step(new Array<Batch>(accumulation).fill(anyBatch(batch, length)));
+  return device.ledger.read();
+}
+
+function anyBatch(batch: number, length: number): Batch {
+  const shape = [batch, length];
+  return {
+    inputs: { shape, data: new Uint32Array(batch * length) },
+    targets: { shape, data: new Int32Array(batch * length) },
+  };
+}

@@ -1,0 +1,148 @@
+/** Runs: a specification in, a folder of results out, whatever happens in between. @module */
+
+import { injectLora, type LoraAdapter } from "../adapt/mod.ts";
+import type { Device } from "../device/device.ts";
+import { roles } from "../device/ledger.ts";
+import { type Gpt2, saveModel } from "../models/mod.ts";
+import {
+  type BatchSource,
+  emptyLog,
+  hasCheckpoint,
+  logStep,
+  type Progress,
+  resumeCheckpoint,
+  type Resumed,
+  runTrainer,
+  saveCheckpoint,
+  Trainer,
+  type TrainingLog,
+} from "../train/mod.ts";
+import {
+  createRunFolder,
+  finishRun,
+  readRun,
+  type RunFiles,
+  runFiles,
+  type RunLedger,
+  type RunResult,
+} from "./run_folder.ts";
+import type { JsonRecord, MethodSpec, RunSpec } from "./spec.ts";
+
+/** How a run reaches the world outside of its specification. */
+export interface RunOptions {
+  /** Folder of all runs. */
+  readonly folder: string;
+  /** Where it runs. */
+  readonly device: Device;
+  /** Opens the model that `spec.model` names; the run disposes it. */
+  readonly openModel: (spec: RunSpec, device: Device) => Promise<Gpt2> | Gpt2;
+  /** Opens the batches that `spec.data` describes. */
+  readonly openBatches: (spec: RunSpec) => Promise<BatchSource> | BatchSource;
+  /** Measures the trained model: what goes into `metrics.json`. */
+  readonly measure?: (model: Gpt2, spec: RunSpec) => Promise<JsonRecord> | JsonRecord;
+  /** Steps from one checkpoint to the next. Default 100. */
+  readonly checkpointEvery?: number;
+  /** Stops at the next step and keeps a checkpoint. */
+  readonly signal?: AbortSignal;
+  /** Called after every step of this call, those before a resume not among them. */
+  readonly onProgress?: (event: Progress) => void;
+}
+
+/**
+ * Trains what a specification says and leaves a folder `<folder>/<hash of the specification>` with
+ * `spec.json`, the `adapter` (PEFT) or the `model` (Hugging Face), `log.json`, `ledger.json` and
+ * `metrics.json`. A run that is finished already is read and not trained again; one that was stopped or
+ * killed goes on from its last checkpoint, to the same bits where the device allows it.
+ *
+ * The peak of the device's ledger is reset. `done.json` is written last: a folder without it is no result.
+ *
+ * @throws {RangeError} when the device is not of the specification's kind, or a loss is not finite.
+ * @throws The signal's reason when it was stopped: call again to go on.
+ */
+export async function run(spec: RunSpec, options: RunOptions): Promise<RunResult> {
+  const { device } = options;
+  if (device.kind !== spec.device) {
+    throw new RangeError(`the run needs a ${spec.device} device, found ${device.description}`);
+  }
+  const files = await runFiles(options.folder, spec);
+  const finished = await readRun(files, spec);
+  if (finished) return finished;
+  await createRunFolder(files, spec);
+  const measureBytes = watchLedger(device);
+  using model = await options.openModel(spec, device);
+  using adapter = applyMethod(model, spec.method, spec.seed);
+  const { log, exact, ledger } = await trainOn(model, spec, files, options, measureBytes);
+  const metrics = await options.measure?.(model, spec) ?? {};
+  await saveWeights(files, model, adapter);
+  const { folder } = files, result = { folder, spec, log, ledger, metrics, exact };
+  await finishRun(files, { ...result, device: device.description });
+  return { ...result, device: device.description };
+}
+
+/** Puts on a model what a method adds; nothing for full fine-tuning. */
+export function applyMethod(
+  model: Gpt2,
+  method: MethodSpec,
+  seed: number,
+): LoraAdapter | undefined {
+  if (method.kind === "full") return undefined;
+  if (method.kind === "lora") {
+    const { kind: _, ...options } = method;
+    return injectLora(model, { ...options, seed });
+  }
+  const { kind } = method as { kind: string };
+  throw new RangeError(`a method must be of kind full or lora, found ${kind}`);
+}
+
+/** Trains to the end, or throws the signal's reason after a checkpoint. */
+async function trainOn(
+  model: Gpt2,
+  spec: RunSpec,
+  files: RunFiles,
+  options: RunOptions,
+  measureBytes: () => RunLedger,
+): Promise<{ log: TrainingLog; exact: boolean; ledger: RunLedger }> {
+  const { signal, checkpointEvery = 100, onProgress } = options;
+  const batches = await options.openBatches(spec);
+  using trainer = new Trainer(model, { ...spec.training, seed: spec.seed });
+  const { log, exact } = await startOf(files, trainer);
+  const atEnd = () => trainer.steps >= spec.training.steps;
+  for await (const event of runTrainer(trainer, batches, { signal, pauseEvery: checkpointEvery })) {
+    logStep(log, event);
+    onProgress?.(event);
+    const due = trainer.steps === event.step + 1 && trainer.steps % checkpointEvery === 0;
+    // Not at the end: a resumed run has a step to go, which shows its peak.
+    if ((due || event.stopped) && !atEnd()) await saveCheckpoint(files.checkpoint, trainer, log);
+  }
+  if (!atEnd()) throw signal?.reason;
+  return { log, exact, ledger: measureBytes() };
+}
+
+async function startOf(files: RunFiles, trainer: Trainer): Promise<Pick<Resumed, "log" | "exact">> {
+  if (!await hasCheckpoint(files.checkpoint)) return { log: emptyLog(), exact: true };
+  return await resumeCheckpoint(files.checkpoint, trainer);
+}
+
+async function saveWeights(files: RunFiles, model: Gpt2, adapter?: LoraAdapter): Promise<void> {
+  if (adapter) await adapter.save(files.adapter);
+  else await saveModel(model, files.model);
+}
+
+/** Starts counting; the function says what came on top of what was there. */
+function watchLedger({ ledger }: Device): () => RunLedger {
+  ledger.resetPeak();
+  const before = ledger.read();
+  return () => {
+    const { byRole, peakByRole, live, peak } = ledger.read();
+    const onTop = (bytes: typeof byRole) =>
+      Object.fromEntries(
+        roles.map((role) => [role, bytes[role] - before.byRole[role]]),
+      ) as typeof byRole;
+    return {
+      byRole: onTop(byRole),
+      peakByRole: onTop(peakByRole),
+      live: live - before.live,
+      peak: peak - before.live,
+    };
+  };
+}

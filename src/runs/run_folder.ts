@@ -1,0 +1,121 @@
+/** The folder of one run: what is in it, and when it counts as finished. @module */
+
+import { join } from "node:path";
+import { readJson, writeFileAtomic, writeJsonAtomic } from "../core/files.ts";
+import type { BytesByRole } from "../device/ledger.ts";
+import { hasCheckpoint, type TrainingLog } from "../train/mod.ts";
+import { canonicalJson, hashOf, type JsonRecord, type RunSpec } from "./spec.ts";
+
+/** Bytes of a run on its device, what lived there before left out. */
+export interface RunLedger {
+  /** Between steps, by role. */
+  readonly byRole: BytesByRole;
+  /** At the moment when all roles together stood highest. */
+  readonly peakByRole: BytesByRole;
+  /** Between steps, all roles. */
+  readonly live: number;
+  /** The highest. */
+  readonly peak: number;
+}
+
+/** How a run came about; none of it is in its specification. */
+export interface Provenance {
+  /** Description of the device that ended it. */
+  readonly device: string;
+  /** False when it was resumed where its bits could not go on. */
+  readonly exact: boolean;
+}
+
+/** What a finished run leaves. */
+export interface RunResult extends Provenance {
+  /** Its folder. */
+  readonly folder: string;
+  /** Its specification. */
+  readonly spec: RunSpec;
+  /** One number a step. */
+  readonly log: TrainingLog;
+  /** Bytes on the device. */
+  readonly ledger: RunLedger;
+  /** What was measured at its end. */
+  readonly metrics: JsonRecord;
+}
+
+/** The files of a run's folder. */
+export interface RunFiles {
+  /** The folder. */
+  readonly folder: string;
+  /** The specification, canonical. */
+  readonly spec: string;
+  /** Trained so far; gone when the run is finished. */
+  readonly checkpoint: string;
+  /** PEFT folder of a `lora` run. */
+  readonly adapter: string;
+  /** Hugging Face folder of a `full` run. */
+  readonly model: string;
+  /** {@link TrainingLog}. */
+  readonly log: string;
+  /** {@link RunLedger}. */
+  readonly ledger: string;
+  /** What was measured at its end. */
+  readonly metrics: string;
+  /** {@link Provenance}. Written last: without it the run is not finished. */
+  readonly done: string;
+}
+
+/** Names the files of a specification's run within the folder of all runs. */
+export async function runFiles(runs: string, spec: RunSpec): Promise<RunFiles> {
+  const folder = join(runs, await hashOf(spec));
+  const file = (name: string) => join(folder, name);
+  return {
+    folder,
+    spec: file("spec.json"),
+    checkpoint: file("checkpoint.safetensors"),
+    adapter: file("adapter"),
+    model: file("model"),
+    log: file("log.json"),
+    ledger: file("ledger.json"),
+    metrics: file("metrics.json"),
+    done: file("done.json"),
+  };
+}
+
+/** Makes the folder, with the specification in it. */
+export async function createRunFolder(files: RunFiles, spec: RunSpec): Promise<void> {
+  await Deno.mkdir(files.folder, { recursive: true }).catch((error) => {
+    throw new Error(`cannot make ${files.folder}: ${error.message}`, { cause: error });
+  });
+  await writeFileAtomic(files.spec, canonicalJson(spec) + "\n");
+}
+
+/** The result of a run that is finished, else `undefined`. */
+export async function readRun(files: RunFiles, spec: RunSpec): Promise<RunResult | undefined> {
+  if (!await hasCheckpoint(files.done)) return undefined;
+  return {
+    folder: files.folder,
+    spec,
+    log: await readJson(files.log) as TrainingLog,
+    ledger: await readJson(files.ledger) as RunLedger,
+    metrics: await readJson(files.metrics) as JsonRecord,
+    ...await readJson(files.done) as Provenance,
+  };
+}
+
+/** Writes everything but the weights, `done.json` last, and removes what only a resume needs. */
+export async function finishRun(
+  files: RunFiles,
+  { log, ledger, metrics, device, exact }: RunResult,
+): Promise<void> {
+  await writeFileAtomic(files.log, JSON.stringify(log) + "\n");
+  await writeJsonAtomic(files.ledger, ledger);
+  await writeJsonAtomic(files.metrics, metrics);
+  await writeJsonAtomic(files.done, { device, exact });
+  await removeLeftovers(files);
+}
+
+/** The checkpoint, and what a killed process had begun to write. */
+async function removeLeftovers({ folder, checkpoint }: RunFiles): Promise<void> {
+  await Deno.remove(checkpoint).catch(() => {});
+  for await (const { name } of Deno.readDir(folder)) {
+    if (name.endsWith(".tmp")) await Deno.remove(join(folder, name)).catch(() => {});
+  }
+}

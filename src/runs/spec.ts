@@ -1,0 +1,77 @@
+/** Specifications of runs: plain records, and the hash that names a run's folder. @module */
+
+import type { LoraOptions } from "../adapt/mod.ts";
+import type { DeviceKind } from "../device/device.ts";
+import type { ScheduleName, TrainerOptions } from "../train/mod.ts";
+
+/** What JSON can say. */
+export type Json = null | boolean | number | string | readonly Json[] | JsonRecord;
+
+/** An object of JSON. */
+export interface JsonRecord {
+  /** A field; one that is absent or `undefined` is not part of the record. */
+  readonly [field: string]: Json | undefined;
+}
+
+/** What is trained: every parameter of the model, or low-rank updates of some of its sites. */
+export type MethodSpec =
+  | { readonly kind: "full" }
+  | ({ readonly kind: "lora" } & Omit<LoraOptions, "seed">);
+
+/** How it is trained. */
+export interface TrainingSpec extends Omit<TrainerOptions, "schedule" | "groups" | "seed"> {
+  /** How the learning rate changes. Default `constant`. */
+  readonly schedule?: ScheduleName;
+}
+
+/** Everything that a run's result depends on. */
+export interface RunSpec {
+  /** Which model: a folder, or whatever the opener of models understands. */
+  readonly model: Json;
+  /** What is trained. */
+  readonly method: MethodSpec;
+  /** Which batches: whatever the opener of batches understands. */
+  readonly data: Json;
+  /** How. */
+  readonly training: TrainingSpec;
+  /** Seed of the adapter's values, of dropout, and of what openers draw. */
+  readonly seed: number;
+  /** The kind of device: its rounding is part of the result. */
+  readonly device: DeviceKind;
+}
+
+/** Raised when the same specification comes to mean other numbers, so that old folders are not taken for new. */
+const format = 1;
+
+/**
+ * JSON whose bytes depend on the content only: fields in order, no spaces, absent where `undefined`.
+ *
+ * @throws {TypeError} when a value is none of JSON's, such as NaN or a function.
+ */
+export function canonicalJson(value: unknown, path = "spec"): string {
+  if (Array.isArray(value)) {
+    return `[${value.map((item, i) => canonicalJson(item, `${path}[${i}]`)).join()}]`;
+  }
+  if (isRecord(value)) {
+    const fields = Object.keys(value).filter((key) => value[key] !== undefined).sort();
+    const pairs = fields.map((key) =>
+      `${JSON.stringify(key)}:${canonicalJson(value[key], `${path}.${key}`)}`
+    );
+    return `{${pairs.join()}}`;
+  }
+  const plain = value === null || ["string", "boolean"].includes(typeof value);
+  if (plain || Number.isFinite(value)) return JSON.stringify(value);
+  throw new TypeError(`a specification must hold JSON only, found ${String(value)} as ${path}`);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return value !== null && typeof value === "object" &&
+    [Object.prototype, null].includes(Object.getPrototypeOf(value));
+}
+
+/** SHA-256 of the specification's canonical JSON, 64 hexadecimal digits. */
+export async function hashOf(spec: RunSpec): Promise<string> {
+  const text = canonicalJson({ format, spec });
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
