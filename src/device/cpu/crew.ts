@@ -2,13 +2,13 @@
 
 import { Worker } from "node:worker_threads";
 import { DeviceError } from "../../core/errors.ts";
-import { commandOffset, controlBlock, flags, rangesAt } from "./control.ts";
+import { chunkMask, commandOffset, controlBlock, flags, order } from "./control.ts";
 import { type WorkerData, workerProgram } from "./worker_program.ts";
 
 /** A kernel as WebAssembly exports it. */
 export type KernelFunction = (...values: number[]) => void;
 
-/** What runs: an export by its index and as a function, and its arguments but for the range. */
+/** What runs: an export by its index and as a function, and its arguments. */
 export interface Call {
   /** Name, for errors. */
   readonly name: string;
@@ -23,11 +23,11 @@ export interface Call {
 /** What all workers are born with. */
 export type CrewData = Pick<WorkerData, "module" | "memory" | "names">;
 
-/** How long the main thread waits for workers to begin before it takes them for dead. */
-const beginTimeout = 30_000;
-
 /** Turns of the loop in which the main thread looks for the workers' end before it sleeps. */
 const spins = 20_000;
+
+/** Chunks of a kernel: enough to even out a late worker, few enough that products pack rarely. */
+const chunksFor = (threads: number): number => Math.min(chunkMask, Math.max(8, 2 * threads));
 
 /**
  * Shares a kernel's units among threads.
@@ -36,22 +36,16 @@ const spins = 20_000;
  * that never disposes of its device still ends.
  */
 export class Crew {
-  readonly #control: SharedArrayBuffer;
-  readonly #flags: Int32Array;
-  readonly #order: Float64Array;
+  readonly #control = controlBlock();
+  readonly #flags = new Int32Array(this.#control, 0, commandOffset / 4);
+  readonly #command = new Float64Array(this.#control, commandOffset);
   readonly #workers: Worker[] = [];
-  #failure: string | undefined;
-
-  private constructor(workers: number) {
-    this.#control = controlBlock(workers);
-    this.#flags = new Int32Array(this.#control, 0, commandOffset / 4);
-    this.#order = new Float64Array(this.#control, commandOffset);
-  }
+  #failure: DeviceError | undefined;
 
   /** Starts one worker for each scratch address and waits until they are ready. */
   static async start(data: CrewData, scratches: readonly number[]): Promise<Crew> {
-    const crew = new Crew(scratches.length);
-    await Promise.all(scratches.map((scratch, index) => crew.#hire(data, scratch, index)));
+    const crew = new Crew();
+    await Promise.all(scratches.map((scratch) => crew.#hire(data, scratch)));
     return crew;
   }
 
@@ -60,70 +54,83 @@ export class Crew {
     return this.#workers.length + 1;
   }
 
-  /** Runs a kernel over `units`, cut at multiples of `grain`. */
+  /**
+   * Runs a kernel over `units`, cut at multiples of `grain`.
+   *
+   * @throws {DeviceError} when it traps, or a worker has died.
+   */
   run(call: Call, units: number, grain: number): void {
     if (units === 0) return;
-    const parts = Math.min(this.threads, Math.floor(units / grain));
-    if (parts < 2) return runRange(call, 0, units);
-    const size = Math.ceil(units / parts / grain) * grain;
-    this.#command(call, units, size);
-    try {
-      runRange(call, 0, Math.min(size, units));
-    } finally {
-      this.#join(call.name);
-    }
+    const most = this.threads > 1 ? chunksFor(this.threads) : 1;
+    const chunks = Math.min(most, Math.floor(units / grain));
+    const size = chunks < 2 ? units : Math.ceil(units / chunks / grain) * grain;
+    if (size >= units) runRange(call, 0, units);
+    else this.#share(call, units, size);
+    if (this.#failure) throw this.#failure;
   }
 
   /** Ends the workers. */
   stop(): void {
     Atomics.store(this.#flags, flags.stop, 1);
-    Atomics.add(this.#flags, flags.command, 1);
-    Atomics.notify(this.#flags, flags.command);
+    Atomics.add(this.#flags, flags.ticket, chunkMask + 1);
+    Atomics.notify(this.#flags, flags.ticket);
     this.#workers.length = 0;
   }
 
-  #command({ index, values }: Call, units: number, size: number): void {
-    if (this.#failure) throw new DeviceError(this.#failure);
-    const order = this.#order, workers = this.#workers.length;
-    order[0] = index;
-    order[1] = values.length - 2;
-    for (let i = 0; i < values.length - 2; i++) order[2 + i] = values[i];
-    for (let worker = 0; worker < workers; worker++) {
-      order[rangesAt + 2 * worker] = Math.min(units, (worker + 1) * size);
-      order[rangesAt + 2 * worker + 1] = Math.min(units, (worker + 2) * size);
+  #share(call: Call, units: number, size: number): void {
+    this.#publish(call, units, size);
+    let trap: unknown;
+    for (let left; (left = this.#claim()) > 0;) {
+      try {
+        runRange(call, (left - 1) * size, Math.min(units, left * size));
+      } catch (error) {
+        trap = error;
+      }
+      Atomics.sub(this.#flags, flags.pending, 1);
     }
-    Atomics.store(this.#flags, flags.begun, 0);
-    Atomics.store(this.#flags, flags.pending, workers);
-    Atomics.add(this.#flags, flags.command, 1);
-    Atomics.notify(this.#flags, flags.command);
+    this.#awaitOthers();
+    if (trap) throw trap;
+    if (Atomics.exchange(this.#flags, flags.failed, 0)) {
+      throw new DeviceError(`${call.name} trapped on a thread of the cpu device`);
+    }
   }
 
-  #join(name: string): void {
+  #publish({ index, values }: Call, units: number, size: number): void {
+    const command = this.#command, shared = this.#flags, chunks = Math.ceil(units / size);
+    command[order.index] = index;
+    command[order.units] = units;
+    command[order.size] = size;
+    command[order.count] = values.length - 2;
+    for (let i = 0; i < values.length - 2; i++) command[order.values + i] = values[i];
+    Atomics.store(shared, flags.pending, chunks);
+    const commands = (Atomics.load(shared, flags.ticket) & ~chunkMask) + chunkMask + 1;
+    Atomics.store(shared, flags.ticket, commands | chunks);
+    if (Atomics.load(shared, flags.sleepers) > 0) Atomics.notify(shared, flags.ticket);
+  }
+
+  /** The number of chunks before this claim, 0 where none was left. */
+  #claim(): number {
+    while (true) {
+      const ticket = Atomics.load(this.#flags, flags.ticket), left = ticket & chunkMask;
+      if (left === 0) return 0;
+      if (Atomics.compareExchange(this.#flags, flags.ticket, ticket, ticket - 1) === ticket) {
+        return left;
+      }
+    }
+  }
+
+  #awaitOthers(): void {
     const shared = this.#flags;
     for (let spin = 0; spin < spins; spin++) {
-      if (Atomics.load(shared, flags.pending) === 0) return this.#assertWell(name);
+      if (Atomics.load(shared, flags.pending) === 0) return;
     }
     for (let left; (left = Atomics.load(shared, flags.pending)) > 0;) {
-      const outcome = Atomics.wait(shared, flags.pending, left, beginTimeout);
-      if (outcome === "timed-out") this.#assertBegun(name);
-    }
-    this.#assertWell(name);
-  }
-
-  #assertBegun(name: string): void {
-    if (Atomics.load(this.#flags, flags.begun) === this.#workers.length) return;
-    this.#failure = `a thread of the cpu device did not begin ${name} within ${beginTimeout} ms`;
-    throw new DeviceError(this.#failure);
-  }
-
-  #assertWell(name: string): void {
-    if (Atomics.exchange(this.#flags, flags.failed, 0)) {
-      throw new DeviceError(`${name} failed on a thread of the cpu device`);
+      Atomics.wait(shared, flags.pending, left);
     }
   }
 
-  #hire(data: CrewData, scratch: number, index: number): Promise<void> {
-    const layout = { flags, commandOffset, rangeAt: rangesAt + 2 * index };
+  #hire(data: CrewData, scratch: number): Promise<void> {
+    const layout = { flags, order, chunkMask, commandOffset };
     const workerData: WorkerData = { ...data, control: this.#control, layout, scratch };
     const worker = new Worker(workerProgram, { eval: true, workerData });
     this.#workers.push(worker);
@@ -133,15 +140,22 @@ export class Crew {
         resolve();
       });
       worker.once("error", (error) => {
-        this.#failure = `a thread of the cpu device died: ${(error as Error).message}`;
-        reject(new DeviceError(this.#failure));
+        const { message } = error as Error;
+        this.#failure = new DeviceError(`a thread of the cpu device died: ${message}`);
+        reject(this.#failure);
       });
     });
   }
 }
 
-function runRange({ run, values }: Call, begin: number, end: number): void {
+function runRange({ name, run, values }: Call, begin: number, end: number): void {
   values[values.length - 2] = begin;
   values[values.length - 1] = end;
-  run(...values);
+  try {
+    run(...values);
+  } catch (error) {
+    throw new DeviceError(`${name} trapped on the cpu device: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
 }

@@ -4,12 +4,12 @@
  * A worker's file would have to be found by path, over HTTP and inside of a package made by `deno pack`,
  * which does not rewrite `new URL("./worker.ts", import.meta.url)`, and node:worker_threads opens no
  * http: URL. So the program is a function whose text is handed to the worker: it may use nothing from
- * around it, all comes in `WorkerData`.
+ * around it, all comes in {@link WorkerData}.
  *
  * @module
  */
 
-import type { flags } from "./control.ts";
+import type { flags, order } from "./control.ts";
 
 /** What a worker is born with. */
 export interface WorkerData {
@@ -17,10 +17,15 @@ export interface WorkerData {
   readonly module: WebAssembly.Module;
   /** The memory of all threads. */
   readonly memory: WebAssembly.Memory;
-  /** The block of control.ts. */
+  /** The block of control.ts, and where things are in it. */
   readonly control: SharedArrayBuffer;
-  /** Where things are in it. */
-  readonly layout: { flags: typeof flags; commandOffset: number; rangeAt: number };
+  /** The constants of control.ts. */
+  readonly layout: {
+    readonly flags: typeof flags;
+    readonly order: typeof order;
+    readonly chunkMask: number;
+    readonly commandOffset: number;
+  };
   /** Names of the exports, by the index that a command gives. */
   readonly names: readonly string[];
   /** Address of this thread's scratch. */
@@ -30,41 +35,48 @@ export interface WorkerData {
 type KernelFunction = (...values: number[]) => void;
 
 function work(port: { postMessage(message: string): void }, data: WorkerData): void {
-  const { module, memory, layout, names } = data;
-  const { command, pending, begun, stop, failed } = layout.flags;
+  const { module, memory, names } = data;
+  const { flags, order, chunkMask, commandOffset } = data.layout;
   const control = new Int32Array(data.control);
-  const order = new Float64Array(data.control, layout.commandOffset);
+  const command = new Float64Array(data.control, commandOffset);
   const { exports } = new WebAssembly.Instance(module, { env: { memory } });
   const functions = names.map((name) => exports[name] as KernelFunction);
   (exports.use_scratch as KernelFunction)(data.scratch);
 
   // Between the kernels of a step a few microseconds pass: spinning that long saves the wake-up.
   const spins = 4000;
-  const awaitCommand = (done: number): number => {
+  const awaitTicket = (): number => {
     for (let spin = 0; spin < spins; spin++) {
-      if (Atomics.load(control, command) !== done) return Atomics.load(control, command);
+      const ticket = Atomics.load(control, flags.ticket);
+      if (ticket & chunkMask) return ticket;
     }
-    while (Atomics.load(control, command) === done) Atomics.wait(control, command, done);
-    return Atomics.load(control, command);
+    const ticket = Atomics.load(control, flags.ticket);
+    if ((ticket & chunkMask) === 0) {
+      Atomics.add(control, flags.sleepers, 1);
+      Atomics.wait(control, flags.ticket, ticket);
+      Atomics.sub(control, flags.sleepers, 1);
+    }
+    return Atomics.load(control, flags.ticket);
   };
-  const obey = (): void => {
-    const count = order[1], values: number[] = [];
-    for (let i = 0; i < count; i++) values.push(order[2 + i]);
-    functions[order[0]](...values, order[layout.rangeAt], order[layout.rangeAt + 1]);
+  const attempt = (ticket: number): void => {
+    const left = ticket & chunkMask, size = command[order.size], units = command[order.units];
+    const run = functions[command[order.index]];
+    const values: number[] = [];
+    for (let i = 0; i < command[order.count]; i++) values.push(command[order.values + i]);
+    if (Atomics.compareExchange(control, flags.ticket, ticket, ticket - 1) !== ticket) return;
+    try {
+      run(...values, (left - 1) * size, Math.min(units, left * size));
+    } catch {
+      Atomics.store(control, flags.failed, 1);
+    }
+    if (Atomics.sub(control, flags.pending, 1) === 1) Atomics.notify(control, flags.pending);
   };
 
-  let done = Atomics.load(control, command);
   port.postMessage("ready");
   while (true) {
-    done = awaitCommand(done);
-    if (Atomics.load(control, stop)) return;
-    Atomics.add(control, begun, 1);
-    try {
-      obey();
-    } catch {
-      Atomics.store(control, failed, 1);
-    }
-    if (Atomics.sub(control, pending, 1) === 1) Atomics.notify(control, pending);
+    const ticket = awaitTicket();
+    if (Atomics.load(control, flags.stop)) return;
+    if (ticket & chunkMask) attempt(ticket);
   }
 }
 

@@ -1,0 +1,182 @@
+/**
+ * Speed of the CPU kernels: `deno run -A bench/cpu_kernels.ts [threads] [name…]`.
+ *
+ * Prints GFLOP/s for products and attention and GB/s, counting each byte that must move once, for the rest;
+ * the best of several runs, since other work on the machine only ever slows one down.
+ */
+
+import {
+  adamw,
+  attentionBackward,
+  attentionForward,
+  crossEntropyBackward,
+  crossEntropyForward,
+  dropout,
+  geluBackward,
+  geluForward,
+  type Kernel,
+  layerNormBackward,
+  layerNormBackwardParameters,
+  layerNormForward,
+  matmul,
+  sumColumns,
+  sumSquares,
+} from "../kernels/mod.ts";
+import { Random } from "../src/core/random.ts";
+import { openCpuDevice } from "../src/device/cpu/cpu_device.ts";
+import type { CpuDevice } from "../src/device/cpu/cpu_device.ts";
+import { Scope } from "../src/device/scope.ts";
+import type { Tensor } from "../src/device/tensor.ts";
+
+/** One thing to time. Without `flops` its speed is counted in bytes. */
+interface Trial {
+  readonly title: string;
+  readonly kernel: Kernel;
+  readonly sizes: Readonly<Record<string, number>>;
+  readonly scalars: Readonly<Record<string, number>>;
+  readonly flops?: number;
+}
+
+function product(m: number, n: number, k: number, layout: "NN" | "NT" | "TN"): Trial {
+  const transposeA = Number(layout[0] === "T"), transposeB = Number(layout[1] === "T");
+  return {
+    title: `matmul ${m} x ${n} x ${k} ${layout}`,
+    kernel: matmul,
+    sizes: { a: m * k, b: n * k, bias: n, c: m * n },
+    scalars: {
+      ...{ m, n, k, transposeA, transposeB, cStride: n },
+      ...{ aStride: transposeA ? m : k, bStride: transposeB ? k : n },
+      ...{ aOffset: 0, bOffset: 0, cOffset: 0, alpha: 1, hasBias: 0, accumulate: 0 },
+    },
+    flops: 2 * m * n * k,
+  };
+}
+
+function attention(batch: number, time: number, heads: number, headWidth: number): Trial[] {
+  const tokens = batch * time, width = heads * headWidth, pairs = batch * heads * time * time / 2;
+  const common = { batch, heads, headWidth, causal: 1, hasMask: 0, scale: headWidth ** -0.5 };
+  const strides = { qStride: 3 * width, kvStride: 3 * width, qOffset: 0, kOffset: width };
+  const extents = { queries: time, keys: time, past: 0, kvRows: time, vOffset: 2 * width };
+  const title = `attention ${batch} x ${time}, ${heads} heads of ${headWidth}, causal,`;
+  const qkv = tokens * 3 * width, out = tokens * width, logSumExp = batch * heads * time;
+  return [{
+    title: `${title} forward`,
+    kernel: attentionForward,
+    sizes: { q: qkv, k: qkv, v: qkv, mask: 1, out, logSumExp },
+    scalars: { ...common, ...strides, ...extents },
+    flops: 4 * pairs * headWidth,
+  }, {
+    title: `${title} backward`,
+    kernel: attentionBackward,
+    sizes: { qkv, mask: 1, out, logSumExp, dOut: out, delta: logSumExp, dQkv: qkv },
+    scalars: { ...common, time },
+    flops: 10 * pairs * headWidth,
+  }];
+}
+
+function rowWise(rows: number, width: number): Trial[] {
+  const size = rows * width, norm = { mean: rows, inverseDeviation: rows };
+  const trial = (
+    kernel: Kernel,
+    sizes: Trial["sizes"],
+    scalars: Trial["scalars"] = { size },
+  ): Trial => ({ title: `${kernel.name} ${rows} x ${width}`, kernel, sizes, scalars });
+  const wide = { rows, width, accumulate: 0 };
+  const vocabulary = { rows, vocabulary: width, smoothing: 0, scale: 1, accumulate: 0 };
+  return [
+    trial(geluForward, { x: size, y: size }),
+    trial(geluBackward, { x: size, dy: size, dx: size }, { size, accumulate: 0 }),
+    trial(layerNormForward, { x: size, weight: width, bias: width, y: size, ...norm }, {
+      ...{ rows, width, epsilon: 1e-5 },
+    }),
+    trial(layerNormBackward, { x: size, weight: width, ...norm, dy: size, dx: size }, wide),
+    trial(
+      layerNormBackwardParameters,
+      { x: size, ...norm, dy: size, dWeight: width, dBias: width },
+      wide,
+    ),
+    trial(sumColumns, { x: size, y: width }, wide),
+    trial(
+      crossEntropyForward,
+      { logits: size, labels: rows, losses: rows, logSumExp: rows },
+      vocabulary,
+    ),
+    trial(
+      crossEntropyBackward,
+      { logits: size, labels: rows, logSumExp: rows, dLoss: 1, dLogits: size },
+      vocabulary,
+    ),
+    trial(dropout, { x: size, y: size }, {
+      ...{ size, seed: 1, threshold: 2 ** 29, keepScale: 1.125, accumulate: 0 },
+    }),
+    trial(sumSquares, { x: size, partials: Math.ceil(size / 4096) }, { size, partialOffset: 0 }),
+    trial(adamw, { parameter: size, gradient: size, first: size, second: size, norm: 1 }, {
+      ...{ size, learningRate: 1e-3, beta1: 0.9, complement1: 0.1, beta2: 0.999 },
+      ...{ complement2: 0.001, epsilon: 1e-8, keep: 1, correction1: 1, correction2: 1, maxNorm: 1 },
+    }),
+  ];
+}
+
+const trials: Trial[] = [
+  ...[64, 256, 512, 1024].flatMap((n) => [product(n, n, n, "NN"), product(n, n, n, "NT")]),
+  product(1024, 1024, 1024, "TN"),
+  ...[768, 256, 1024].flatMap((n) => [
+    product(1536, n, 256, "NT"),
+    product(1536, 256, n, "NN"),
+    product(n, 256, 1536, "TN"),
+  ]),
+  ...[product(1536, 256, 1024, "NT"), product(1536, 1024, 256, "NN")],
+  ...[product(1536, 8, 256, "NT"), product(1536, 256, 8, "NT"), product(256, 8, 1536, "TN")],
+  ...[product(1536, 8, 256, "NN"), product(8, 256, 1536, "TN"), product(1536, 256, 8, "NN")],
+  ...[product(1, 768, 256, "NT"), product(1, 50257, 768, "NT"), product(4, 1024, 256, "NT")],
+  ...attention(12, 128, 4, 64),
+  ...attention(4, 512, 4, 64),
+  ...attention(12, 128, 8, 32),
+  ...rowWise(1536, 1024),
+];
+
+function fillRandomly(tensor: Tensor, seed: number, positive: boolean): void {
+  const random = new Random(seed);
+  const draw = () => positive ? random.uniform() : random.normal();
+  tensor.device.write(tensor, Float32Array.from({ length: tensor.size }, draw));
+}
+
+/** Best time of one launch in ms. */
+function time(device: CpuDevice, { kernel, sizes, scalars }: Trial): number {
+  using scope = new Scope(device);
+  const tensors: Record<string, Tensor> = {};
+  Object.entries(sizes).forEach(([name, size], seed) => {
+    tensors[name] = scope.allocate([size], kernel.bindings[name].type, "scratch", name);
+    if (kernel.bindings[name].type === "f32") fillRandomly(tensors[name], seed, name === "second");
+    else device.write(tensors[name], new Uint32Array(size));
+  });
+  let best = Infinity;
+  for (
+    let start = performance.now(), runs = 0;
+    performance.now() - start < 300 || runs < 5;
+    runs++
+  ) {
+    const begin = performance.now();
+    device.launch(kernel, tensors, scalars);
+    best = Math.min(best, performance.now() - begin);
+  }
+  return best;
+}
+
+function bytesOf({ kernel, sizes }: Trial): number {
+  const factors = { read: 1, write: 1, update: kernel.name === "adamw" ? 2 : 1 };
+  return Object.entries(sizes).reduce(
+    (sum, [name, size]) => sum + 4 * size * factors[kernel.bindings[name].access],
+    0,
+  );
+}
+
+const [threads, ...names] = Deno.args;
+using device = await openCpuDevice({ threads: Number(threads ?? 2) });
+console.log(`${device.description}, Deno ${Deno.version.deno}`);
+for (const trial of trials) {
+  if (names.length > 0 && !names.some((name) => trial.title.includes(name))) continue;
+  const ms = time(device, trial), work = trial.flops ?? bytesOf(trial);
+  const speed = `${(work / ms / 1e6).toFixed(1)} ${trial.flops ? "GFLOP/s" : "GB/s"}`;
+  console.log(`${trial.title.padEnd(62)}${ms.toFixed(3).padStart(10)} ms ${speed.padStart(16)}`);
+}
