@@ -10,9 +10,8 @@ export class ErrorLog {
   readonly #pending = new Set<Promise<void>>();
   #failure: string | undefined;
   #lost: string | undefined;
-  #closing = false;
 
-  /** Resolves when the device is lost. */
+  /** Resolves when the device is lost: it may then never answer. One that is closed does answer. */
   readonly whenLost: Promise<void>;
 
   /** Listens to a device. */
@@ -22,8 +21,12 @@ export class ErrorLog {
       event.preventDefault();
       this.#note("outside of any kernel", (event as GPUUncapturedErrorEvent).error);
     });
-    this.whenLost = device.lost.then(({ message, reason }) => {
-      this.#lost = `${reason}${message ? `, ${message}` : ""}`;
+    this.whenLost = new Promise((resolve) => {
+      device.lost.then(({ message, reason }) => {
+        if (this.#lost) return;
+        this.#lost = `the webgpu device was lost: ${[reason, message].filter(Boolean).join(", ")}`;
+        resolve();
+      });
     });
   }
 
@@ -56,17 +59,17 @@ export class ErrorLog {
    * @throws {DeviceError} when it was.
    */
   assertNotLost(): void {
-    if (this.#lost === undefined) return;
-    throw new DeviceError(
-      this.#closing
-        ? "the webgpu device was disposed before a read was done"
-        : `the webgpu device was lost: ${this.#lost}`,
-    );
+    if (this.#lost) throw new DeviceError(this.#lost);
+  }
+
+  /** True when the device can do nothing any more. */
+  get lost(): boolean {
+    return this.#lost !== undefined;
   }
 
   /** Says that the loss which comes next is wanted. */
-  expectLoss(): void {
-    this.#closing = true;
+  close(): void {
+    this.#lost ??= "the webgpu device was disposed before a read was done";
   }
 
   #collect(where: () => string): void {

@@ -118,27 +118,30 @@ export class WebgpuDevice extends BaseDevice {
     const staging = this.#stage(tensors, total);
     this.submit();
     try {
-      await Promise.race([
-        staging.buffer.mapAsync(GPUMapMode.READ, 0, total),
-        this.#errors.whenLost,
-      ]);
-      await this.#errors.check();
+      await this.#map(staging, total);
       return copyOut(tensors, staging.buffer.getMappedRange(0, total));
-    } catch (error) {
-      await this.#errors.check();
-      throw new DeviceError(`reading from webgpu failed: ${(error as Error).message}`);
     } finally {
-      staging.buffer.unmap();
-      this.#staging.release(staging);
+      if (!this.#errors.lost) {
+        staging.buffer.unmap();
+        this.#staging.release(staging);
+      }
     }
   }
 
   protected override close(): void {
-    this.#errors.expectLoss();
+    this.#errors.close();
     this.#pool.destroy();
     this.#staging.destroy();
     this.#recorder.destroy();
     this.#gpu.destroy();
+  }
+
+  /** Waits for a copy to be readable, and for the errors of all that came before it. */
+  async #map({ buffer }: PooledBuffer, bytes: number): Promise<void> {
+    const mapping = buffer.mapAsync(GPUMapMode.READ, 0, bytes).then(() => undefined, String);
+    const problem = await Promise.race([mapping, this.#errors.whenLost]);
+    await this.#errors.check();
+    if (problem) throw new DeviceError(`reading from webgpu failed: ${problem}`);
   }
 
   #stage(tensors: readonly Tensor[], total: number): PooledBuffer {

@@ -1,0 +1,172 @@
+/** What every device that holds values promises, as checks that each device's test file runs. @module */
+
+import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import { add, fill, scaleAdd } from "../../kernels/mod.ts";
+import { DeviceError, ShapeError } from "../../src/core/errors.ts";
+import { Arena } from "../../src/device/arena.ts";
+import type { Device } from "../../src/device/device.ts";
+import { DryDevice } from "../../src/device/dry.ts";
+import { ReferenceDevice } from "../../src/device/reference.ts";
+import { Scope } from "../../src/device/scope.ts";
+
+/** Opens a fresh device of the kind under test. */
+export type Open = () => Device | Promise<Device>;
+
+/** A promise of a device. */
+export interface DeviceCheck {
+  readonly name: string;
+  run(open: Open): Promise<void>;
+}
+
+const ramp = (length: number, start = 0): Float32Array<ArrayBuffer> =>
+  Float32Array.from({ length }, (_, i) => start + i);
+
+const copyScalars = (size: number) => ({ size, xOffset: 0, yOffset: 0, alpha: 1, accumulate: 0 });
+
+/** Code that any device can run: births, views, launches, deaths. */
+export function exercise(device: Device): void {
+  using scope = new Scope(device);
+  const x = scope.allocate([40, 5], "f32", "weight", "x");
+  const y = scope.allocate([200], "f32", "activation", "y");
+  device.write(x, ramp(200));
+  {
+    using ids = device.allocate([7], "u32", "scratch", "ids");
+    device.write(ids, new Uint32Array(7));
+    device.launch(add, { a: x, b: x, out: y }, { size: 200 });
+  }
+  device.launch(fill, { y: x.view([64], 64) }, { size: 64, value: 2 });
+  const arena = scope.own(new Arena(device, [{ name: "A", shape: [3, 3] }], "optimizer", "arena"));
+  device.launch(fill, { y: arena.view("A") }, { size: 9, value: 1 });
+  device.submit();
+}
+
+/** All of them. */
+export const deviceChecks: readonly DeviceCheck[] = [
+  {
+    name: "several tensors of several types are read at once, in order, views included",
+    run: async (open) => {
+      using device = await open();
+      using f = device.allocate([2, 3], "f32", "scratch", "f");
+      using n = device.allocate([2], "u32", "scratch", "n");
+      using i = device.allocate([3], "i32", "scratch", "i");
+      device.write(f, ramp(6));
+      device.write(n, Uint32Array.of(0, 4294967295));
+      device.write(i, Int32Array.of(-100, 0, 2147483647));
+      const results = await device.read(i, f, n, f.view([2], 3));
+      assertEquals(results.map(({ shape }) => shape), [[3], [2, 3], [2], [2]]);
+      assertEquals(results.map(({ data }) => [...data]), [
+        [-100, 0, 2147483647],
+        [0, 1, 2, 3, 4, 5],
+        [0, 4294967295],
+        [3, 4],
+      ]);
+    },
+  },
+  {
+    name: "a read tells what was there when it was asked for",
+    run: async (open) => {
+      using device = await open();
+      const x = device.allocate([3], "f32", "scratch", "x");
+      device.write(x, ramp(3, 1));
+      const first = device.read(x);
+      device.launch(fill, { y: x }, { size: 3, value: 9 });
+      const second = device.read(x);
+      x[Symbol.dispose]();
+      using other = device.allocate([3], "f32", "scratch", "other");
+      device.write(other, ramp(3, 100));
+      assertEquals([...(await second)[0].data], [9, 9, 9]);
+      assertEquals([...(await first)[0].data], [1, 2, 3]);
+    },
+  },
+  {
+    name: "a write comes after the launches before it, in reused memory too",
+    run: async (open) => {
+      using device = await open();
+      using first = device.allocate([100], "f32", "scratch", "first");
+      using second = device.allocate([100], "f32", "scratch", "second");
+      for (const [start, out] of [[0, first], [500, second]] as const) {
+        using x = device.allocate([100], "f32", "scratch", "x");
+        device.write(x, ramp(100, start));
+        device.launch(scaleAdd, { x, y: out }, copyScalars(100));
+        device.write(x, ramp(100, -1000));
+      }
+      const [a, b] = await device.read(first, second);
+      assertEquals([...a.data], [...ramp(100)]);
+      assertEquals([...b.data], [...ramp(100, 500)]);
+    },
+  },
+  {
+    name: "a view is a window on the same storage",
+    run: async (open) => {
+      using device = await open();
+      using x = device.allocate([256], "f32", "scratch", "x");
+      device.launch(fill, { y: x }, { size: 256, value: 1 });
+      const part = x.view([8, 8], 128);
+      device.launch(fill, { y: part }, { size: 64, value: 5 });
+      device.write(part.view([2], 62), ramp(2, 7));
+      part[Symbol.dispose]();
+      const [{ data }] = await device.read(x);
+      assertEquals(data.findIndex((value) => value === 5), 128);
+      assertEquals([...data.subarray(188, 194)], [5, 5, 7, 8, 1, 1]);
+    },
+  },
+  {
+    name: "live bytes come back, and the ledger is the dry device's",
+    run: async (open) => {
+      using device = await open();
+      using dry = new DryDevice();
+      exercise(device);
+      exercise(dry);
+      assertEquals(device.ledger.read(), dry.ledger.read());
+      assertEquals(device.ledger.read().live, 0);
+      assertEquals(device.ledger.read().padding, 0);
+      assertEquals([...device.ledger.launches], [...dry.ledger.launches]);
+    },
+  },
+  {
+    name: "a wrong count of values is refused with both numbers",
+    run: async (open) => {
+      using device = await open();
+      using x = device.allocate([2, 3], "f32", "scratch", "x");
+      assertThrows(() => device.write(x, ramp(5)), ShapeError, "x needs 6 values, found 5");
+    },
+  },
+  {
+    name: "tensors after disposal, of others, and a disposed device are refused",
+    run: async (open) => {
+      const device = await open();
+      using foreign = new ReferenceDevice();
+      const x = device.allocate([4], "f32", "scratch", "x");
+      using stranger = foreign.allocate([4], "f32", "scratch", "stranger");
+      const launch = (y: typeof x) => device.launch(fill, { y }, { size: 4, value: 0 });
+      assertThrows(() => launch(stranger), DeviceError, "stranger lives on another device");
+      x[Symbol.dispose]();
+      x[Symbol.dispose]();
+      assertThrows(() => launch(x), DeviceError, "x was used after it was disposed");
+      assertThrows(() => launch(x.view([1])), DeviceError, "x was used after it was disposed");
+      const kept = device.allocate([4], "f32", "scratch", "kept");
+      device[Symbol.dispose]();
+      device[Symbol.dispose]();
+      kept[Symbol.dispose]();
+      const late = () => device.allocate([1], "f32", "scratch", "late");
+      const error = assertThrows(late, DeviceError);
+      assertStringIncludes(error.message, `the ${device.kind} device was used after disposal`);
+    },
+  },
+  {
+    name: "reading without tensors gives nothing",
+    run: async (open) => {
+      using device = await open();
+      assertEquals(await device.read(), []);
+    },
+  },
+  {
+    name: "reading something disposed is refused",
+    run: async (open) => {
+      using device = await open();
+      const x = device.allocate([1], "f32", "scratch", "x");
+      x[Symbol.dispose]();
+      await assertRejects(async () => await device.read(x), DeviceError, "x was used after");
+    },
+  },
+];

@@ -1,0 +1,25 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { DeviceError } from "../../src/core/errors.ts";
+import { DryDevice } from "../../src/device/dry.ts";
+import { ReferenceDevice } from "../../src/device/reference.ts";
+import { exercise } from "./contract.ts";
+
+Deno.test("the dry device's ledger is that of a device that computes", () => {
+  using dry = new DryDevice();
+  using reference = new ReferenceDevice();
+  exercise(dry);
+  exercise(reference);
+  assertEquals(dry.ledger.read(), reference.ledger.read());
+});
+
+Deno.test("the dry device counts terabytes that no machine has", () => {
+  using device = new DryDevice();
+  using _ = device.allocate([175_000_000_000], "f32", "weight", "GPT-3");
+  assertEquals(device.ledger.read().byRole.weight, 700_000_000_000);
+});
+
+Deno.test("the dry device cannot be read", async () => {
+  using device = new DryDevice();
+  using x = device.allocate([1], "f32", "weight", "x");
+  await assertRejects(() => device.read(x), DeviceError, "holds values");
+});
