@@ -1,0 +1,210 @@
+/** Checks of the trainer that every device has to pass. @module */
+
+import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
+import { injectLora } from "../../src/adapt/mod.ts";
+import { hostTensor } from "../../src/core/host_tensor.ts";
+import type { Device } from "../../src/device/device.ts";
+import {
+  type Batch,
+  type BatchSource,
+  evaluate,
+  train,
+  type TrainOptions,
+} from "../../src/train/mod.ts";
+import { assertAllClose } from "../support/all_close.ts";
+import { collect, randomBatches, tinyModel, trainedValues } from "./fixtures.ts";
+import type { Check } from "./trajectory_checks.ts";
+
+const options = { learningRate: 1e-2, seed: 5 };
+
+/** Losses and trained values of a run on a fresh model. */
+async function trained(
+  device: Device,
+  batches: BatchSource,
+  more: Partial<TrainOptions> & { steps: number },
+  dropout = 0,
+): Promise<{ losses: number[]; values: number[] }> {
+  using model = tinyModel(device, { dropout });
+  const events = await collect(train(model, batches, { ...options, ...more }));
+  return { losses: events.map(({ loss }) => loss), values: await trainedValues(model) };
+}
+
+const part = ({ shape: [, time], data }: Batch["inputs"], from: number, to: number) =>
+  hostTensor([to - from, time], data.slice(from * time, to * time));
+
+/** Rows of a batch. */
+const rowsOf = ({ inputs, targets }: Batch, from: number, to: number): Batch => ({
+  inputs: part(inputs, from, to),
+  targets: part(targets, from, to),
+});
+
+async function accumulationEqualsOneBatch(device: Device): Promise<void> {
+  const whole = randomBatches(3, { rows: 4 });
+  // Halves with different numbers of labels: their mean losses must not simply be averaged.
+  for (const { targets } of whole) targets.data.fill(-100, 1, 4);
+  const halves = whole.flatMap((batch) => [rowsOf(batch, 0, 1), rowsOf(batch, 1, 4)]);
+  const steps = 6, clipNorm = 1;
+  const one = await trained(device, whole, { steps, clipNorm });
+  const two = await trained(device, halves, { steps, clipNorm, accumulation: 2 });
+  assertAllClose(two.losses, one.losses, { absolute: 1e-5, relative: 0, what: "losses" });
+  // Adam's first steps are a learning rate in size whatever the gradient, so that noise shows.
+  const far = two.values.filter((value, i) => Math.abs(value - one.values[i]) > 1e-4);
+  assert(far.length < 0.02 * one.values.length, `${far.length} of ${one.values.length} differ`);
+}
+
+async function sourcesAreEqual(device: Device): Promise<void> {
+  const batches = randomBatches(3), steps = 7;
+  const expected = await trained(device, batches, { steps });
+  const sources: BatchSource[] = [
+    (index) => batches[index % 3],
+    (index) => Promise.resolve(batches[index % 3]),
+    new Set(batches),
+    {
+      async *[Symbol.asyncIterator]() {
+        for (const batch of batches) yield await batch;
+      },
+    },
+    (function* () {
+      for (let i = 0;; i++) yield batches[i % 3];
+    })(),
+  ];
+  for (const source of sources) assertEquals(await trained(device, source, { steps }), expected);
+}
+
+async function sourcesThatEnd(device: Device): Promise<void> {
+  const once = (function* () {
+    yield* randomBatches(2);
+  })();
+  const message = "batches ended after 2 and cannot start again";
+  await assertRejects(() => trained(device, once, { steps: 3 }), RangeError, message);
+  await assertRejects(
+    () => trained(device, [], { steps: 3 }),
+    RangeError,
+    "needs batches, found none",
+  );
+  assertEquals(device.ledger.read().live, 0);
+}
+
+async function nonFiniteLoss(device: Device): Promise<void> {
+  using model = tinyModel(device);
+  const steps: number[] = [];
+  const schedule = (step: number) => step === 20 ? Infinity : 1;
+  const run = async () => {
+    const source = train(model, randomBatches(2), { ...options, steps: 60, schedule });
+    for await (const { step } of source) steps.push(step);
+  };
+  await assertRejects(run, RangeError, "training needs a finite loss, found NaN at step 21");
+  assertEquals(steps, Array.from({ length: 21 }, (_, i) => i));
+}
+
+async function abort(device: Device): Promise<void> {
+  using model = tinyModel(device);
+  const before = await trainedValues(model), live = device.ledger.read().live;
+  const controller = new AbortController(), { signal } = controller;
+  const source = train(model, randomBatches(2), { ...options, steps: 500, signal });
+  const events = [];
+  for await (const event of source) {
+    events.push(event);
+    if (event.step === 3) controller.abort();
+  }
+  assertEquals(events.map(({ step }) => step), events.map((_, i) => i));
+  assertEquals(events.map(({ stopped }) => stopped ?? false).indexOf(true), events.length - 1);
+  assert(events.length <= 40, `${events.length} steps were run`);
+  if (device.kind !== "webgpu") assertEquals(events.length, 5);
+  assertNotEquals(await trainedValues(model), before);
+  assertEquals(device.ledger.read().live, live);
+  assertEquals(await collect(train(model, [], { ...options, steps: 5, signal })), []);
+}
+
+async function leavingTheLoop(device: Device): Promise<void> {
+  using model = tinyModel(device);
+  const live = device.ledger.read().live;
+  let closed = false;
+  const batches = (function* () {
+    try {
+      while (true) yield* randomBatches(1);
+    } finally {
+      closed = true;
+    }
+  })();
+  for await (const { step } of train(model, batches, { ...options, steps: 500 })) {
+    if (step === 20) break;
+  }
+  assert(closed, "the generator of batches must be closed");
+  assertEquals(device.ledger.read().live, live);
+}
+
+async function dropout(device: Device): Promise<void> {
+  const batches = randomBatches(2), steps = 4;
+  const first = await trained(device, batches, { steps }, 0.3);
+  assertEquals(await trained(device, batches, { steps }, 0.3), first);
+  assertNotEquals((await trained(device, batches, { steps, seed: 6 }, 0.3)).losses, first.losses);
+  const plain = await trained(device, batches, { steps });
+  assertNotEquals(plain.losses, first.losses);
+  assertEquals(await trained(device, batches, { steps, seed: 6 }), plain);
+}
+
+async function evaluations(device: Device): Promise<void> {
+  using model = tinyModel(device, { dropout: 0.5 });
+  const held = randomBatches(2, { seed: 9 }), seen: number[] = [];
+  const events = await collect(train(model, randomBatches(3), {
+    ...options,
+    steps: 45,
+    evaluateEvery: 10,
+    evaluate: async (step) => {
+      seen.push(step);
+      return (await evaluate(model, held)).loss;
+    },
+  }));
+  assertEquals(seen, [9, 19, 29, 39]);
+  assertEquals(events.map(({ step }) => step), Array.from({ length: 45 }, (_, i) => i));
+  const evaluated = events.filter(({ evaluation }) => evaluation !== undefined);
+  assertEquals(evaluated.map(({ step }) => step), seen);
+  assert(events.every(({ ms, tokens }) => ms > 0 && tokens === 10), "every event has its cost");
+}
+
+async function evaluateWeighs(device: Device): Promise<void> {
+  using model = tinyModel(device);
+  const batches = [...randomBatches(1, { rows: 1 }), ...randomBatches(70, { rows: 3 })];
+  batches[3].targets.data.fill(-100);
+  const { loss, tokens, perplexity, bitsPerToken } = await evaluate(model, batches);
+  assertEquals(tokens, 4 + 69 * 12);
+  const first = await evaluate(model, batches.slice(0, 1));
+  const rest = await evaluate(model, batches.slice(1));
+  assertAllClose([loss], [(4 * first.loss + 828 * rest.loss) / 832], { relative: 1e-6 });
+  assertAllClose([perplexity, bitsPerToken], [Math.exp(loss), Math.log2(Math.exp(loss))]);
+  const { losses } = await trained(device, batches, { steps: 1 });
+  assertAllClose(losses, [first.loss], { relative: 1e-6 });
+  const empty = batches.slice(3, 4);
+  await assertRejects(() => evaluate(model, empty), RangeError, "needs a label that counts");
+}
+
+async function bytesReturn(device: Device): Promise<void> {
+  using model = tinyModel(device);
+  const live = device.ledger.read().live;
+  for (const adapted of [false, true]) {
+    using _ = adapted ? injectLora(model, { rank: 2, sites: ["q", "v"], seed: 1 }) : undefined;
+    const before = device.ledger.read().live;
+    const between = new Set<number>();
+    for await (const { step } of train(model, randomBatches(3), { ...options, steps: 100 })) {
+      if (step > 0) between.add(device.ledger.read().live);
+    }
+    assertEquals(between.size, 1);
+    assertEquals(device.ledger.read().live, before);
+  }
+  assertEquals(device.ledger.read().live, live);
+}
+
+/** All of them. */
+export const checks: Check[] = [
+  { name: "two parts of a batch are as good as the whole", run: accumulationEqualsOneBatch },
+  { name: "batches from a list, a function, a set and generators", run: sourcesAreEqual },
+  { name: "batches that cannot start again are an error", run: sourcesThatEnd },
+  { name: "a loss that is not finite is reported with its step", run: nonFiniteLoss },
+  { name: "an abort stops at the next step and says so", run: abort },
+  { name: "leaving the loop frees everything", run: leavingTheLoop },
+  { name: "dropout is a function of the seed", run: dropout },
+  { name: "evaluations come at their steps, events in order", run: evaluations },
+  { name: "evaluate weighs batches by their labels", run: evaluateWeighs },
+  { name: "live bytes between steps do not move", run: bytesReturn },
+];
