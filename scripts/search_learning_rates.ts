@@ -1,0 +1,38 @@
+/**
+ * Tries every learning rate of the grid with every method of the adaptation experiment, one seed each,
+ * and writes the losses on the validation split, which no table reports.
+ *
+ *     deno run -A scripts/search_learning_rates.ts
+ *
+ * @module
+ */
+
+import { writeJsonAtomic } from "../src/core/files.ts";
+import { openCpuDevice } from "../src/device/cpu/cpu_device.ts";
+import { adaptationSteps } from "../src/experiments/adaptation/adaptation.ts";
+import { learningRateGrid, methods } from "../src/experiments/adaptation/methods.ts";
+import { glossData, glossRun } from "../src/experiments/gloss_runs.ts";
+
+/** None of the seeds that are reported, which count up from 1. */
+const seed = 1000;
+const data = { ...glossData, evaluation: { split: "validation", examples: 512 } } as const;
+
+if (import.meta.main) {
+  using device = await openCpuDevice();
+  const losses: Record<string, Record<string, number>> = {};
+  for (const { key, spec } of methods) {
+    losses[key] = {};
+    for (const learningRate of learningRateGrid) {
+      const chosen = { method: spec, learningRate, seed, steps: adaptationSteps, data };
+      const { metrics } = await glossRun(chosen, { device, folder: "results/search" });
+      losses[key][String(learningRate)] = metrics.loss as number;
+      console.error(key, learningRate, metrics.loss);
+    }
+  }
+  await writeJsonAtomic("src/experiments/adaptation/learning_rates.json", {
+    split: "validation",
+    seed,
+    steps: adaptationSteps,
+    losses,
+  });
+}

@@ -1,0 +1,126 @@
+/** Figures and the table of full fine-tuning against LoRA, as functions of the rows. @module */
+
+import { roles } from "../../device/ledger.ts";
+import type { DataTable, Figure } from "../../figures/figure.ts";
+import { axis, baseLayout } from "../../figures/layout.ts";
+import { palette, roleColours } from "../../figures/palette.ts";
+import type { AdaptationRun, MethodRow } from "./rows.ts";
+
+/** The colour of a method: full in one, LoRA's ranks in shades of another. */
+function colourOf(rows: readonly MethodRow[], label: string): string {
+  const lora = rows.filter((row) => row.label !== rows[0].label).map((row) => row.label);
+  const place = lora.indexOf(label);
+  return place < 0 ? palette.full : palette.lora[place % palette.lora.length];
+}
+
+/** Mean of the steps around each step, so that curves can be told apart. */
+function smooth(curve: readonly number[], reach = 5): number[] {
+  return curve.map((_, step) => {
+    const near = curve.slice(Math.max(0, step - reach), step + reach + 1);
+    return near.reduce((sum, loss) => sum + loss, 0) / near.length;
+  });
+}
+
+/** Training loss over steps, one line a method, of the first seed. */
+export function lossFigure(rows: readonly MethodRow[], device: string): Figure {
+  const trace = ({ label, first }: MethodRow) => ({
+    type: "scatter",
+    mode: "lines",
+    name: label,
+    x: first.curve.map((_, step) => step + 1),
+    y: smooth(first.curve),
+    line: { color: colourOf(rows, label), width: 2 },
+  });
+  return {
+    id: "adaptation-loss",
+    title: "Training loss",
+    caption: `Mean over 11 steps around each; seed ${rows[0].first.seed}; ${device}.`,
+    data: rows.map(trace),
+    layout: baseLayout(axis("step"), axis("loss (nats per token)")),
+  };
+}
+
+/** Held-out loss over trained parameters, one mark a seed, with the base's own loss as a line. */
+export function qualityFigure(rows: readonly MethodRow[], baseLoss: number): Figure {
+  const marks = ({ label, runs }: MethodRow) => ({
+    type: "scatter",
+    mode: "markers",
+    name: label,
+    x: runs.map(({ trained }) => trained),
+    y: runs.map(({ loss }) => loss),
+    marker: { color: colourOf(rows, label), size: 12 },
+  });
+  const extent = rows.flatMap(({ runs }) => runs.map(({ trained }) => trained));
+  const base = {
+    type: "scatter",
+    mode: "lines",
+    name: "base, not adapted",
+    x: [Math.min(...extent), Math.max(...extent)],
+    y: [baseLoss, baseLoss],
+    line: { color: palette.base, dash: "dash" },
+  };
+  return {
+    id: "adaptation-quality",
+    title: "Held-out loss against trained parameters",
+    caption:
+      `One mark a seed (${rows[0].runs.map(({ seed }) => seed).join(", ")}); the dashed line is ` +
+      "the base before adaptation.",
+    data: [...rows.map(marks), base],
+    layout: baseLayout(
+      axis("trained parameters", { type: "log" }),
+      axis("held-out loss (nats per token)"),
+    ),
+  };
+}
+
+/** Bytes by role at the peak of a step, stacked, one bar a method. */
+export function memoryFigure(rows: readonly MethodRow[]): Figure {
+  const used = roles.filter((role) => rows.some(({ first }) => first.peakByRole[role] > 0));
+  return {
+    id: "adaptation-memory",
+    title: "Bytes by role at the peak of a training step",
+    caption: "From the device's ledger: what the run allocated, padding apart.",
+    data: used.map((role) => ({
+      type: "bar",
+      orientation: "h",
+      name: role,
+      y: rows.map(({ label }) => label),
+      x: rows.map(({ first }) => first.peakByRole[role] / 1e6),
+      marker: { color: roleColours[role] },
+    })),
+    layout: baseLayout(axis("MB"), axis("", { autorange: "reversed" }), {
+      barmode: "stack",
+      height: 340,
+    }),
+  };
+}
+
+/** All figures of each method side by side. */
+export function methodTable(rows: readonly MethodRow[], baseLoss: number): DataTable {
+  const cells = ({ label, loss, spread, first, stepMs, runs }: MethodRow) => ({
+    label,
+    loss,
+    spread: runs.length > 1 ? spread : undefined,
+    ...pick(first),
+    stepMs,
+  });
+  const base = { label: "base, not adapted", loss: baseLoss };
+  return {
+    id: "adaptation",
+    title: "Full fine-tuning and LoRA on the same task, steps and batches",
+    columns: [
+      { key: "label", label: "method", unit: "text" },
+      { key: "loss", label: "held-out loss (nats/token)", unit: "nats" },
+      { key: "spread", label: "spread over seeds", unit: "nats" },
+      { key: "trained", label: "trained parameters", unit: "count" },
+      { key: "peak", label: "peak bytes of a step", unit: "bytes" },
+      { key: "checkpointBytes", label: "kept for the task", unit: "bytes" },
+      { key: "stepMs", label: "step (ms, median)", unit: "ms" },
+    ],
+    rows: [base, ...rows.map(cells)],
+  };
+}
+
+function pick({ trained, peak, checkpointBytes }: AdaptationRun) {
+  return { trained, peak, checkpointBytes };
+}

@@ -1,0 +1,44 @@
+/** The methods that are compared, with learning rates that were searched beforehand. @module */
+
+import type { MethodSpec } from "../../runs/mod.ts";
+import found from "./learning_rates.json" with { type: "json" };
+
+/** A method with its name in tables. */
+export interface Method {
+  /** Key in `learning_rates.json`. */
+  readonly key: string;
+  /** Name in tables and figures. */
+  readonly label: string;
+  /** What is trained. */
+  readonly spec: MethodSpec;
+}
+
+const ranks = [1, 4, 16];
+
+/** α is one constant for all ranks, as in the paper's section 4.1. */
+const alpha = 16;
+
+/** LoRA on every linear layer at one rank. */
+export function loraMethod(rank: number): Method {
+  const spec = { kind: "lora", rank, alpha, sites: "all" } as const;
+  return { key: `lora-${rank}`, label: `LoRA, r = ${rank}`, spec };
+}
+
+/** Full fine-tuning, then LoRA on every linear layer at three ranks. */
+export const methods: readonly Method[] = [
+  { key: "full", label: "full fine-tuning", spec: { kind: "full" } },
+  ...ranks.map(loraMethod),
+];
+
+/** Learning rates that were tried, the same for every method. */
+export const learningRateGrid: readonly number[] = [3e-4, 1e-3, 3e-3, 1e-2, 3e-2];
+
+/**
+ * The rate of the grid with the lowest loss on the validation split, which is reported nowhere
+ * (`scripts/search_learning_rates.ts`).
+ */
+export function learningRateOf({ key }: Method): number {
+  const losses: Record<string, Record<string, number>> = found.losses;
+  const tried = Object.entries(losses[key]);
+  return Number(tried.reduce((best, next) => next[1] < best[1] ? next : best)[0]);
+}

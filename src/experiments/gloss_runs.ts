@@ -1,0 +1,131 @@
+/** Runs on WordNet: a word and its kind in, its definition out (the paper's E2E task in kind). @module */
+
+import { glossBatches, type GlossSplit, type PartOfSpeech } from "../data/mod.ts";
+import type { Device } from "../device/device.ts";
+import type { Gpt2 } from "../models/mod.ts";
+import { type MethodSpec, run, type RunResult, type RunSpec } from "../runs/mod.ts";
+import { loadTokenizer } from "../tokenizer/mod.ts";
+import { type Batch, type BatchSource, evaluate, toBatch } from "../train/mod.ts";
+import { median } from "./adaptation/rows.ts";
+import { baseFolder, baseIdentity, loadBase } from "./base_model.ts";
+
+/** What is trained on and what is reported. */
+export interface GlossData {
+  /** Of which words. */
+  readonly part: PartOfSpeech;
+  /** Number of training pairs. */
+  readonly examples: number;
+  /** Pairs in a step. */
+  readonly batch: number;
+  /** Tokens of a pair, padding included; longer pairs are left out. */
+  readonly length: number;
+  /** Split and number of pairs that the loss is measured on. */
+  readonly evaluation: { readonly split: GlossSplit; readonly examples: number };
+  readonly [field: string]: string | number | object;
+}
+
+/** Sizes of every run of this task. */
+export const glossData: GlossData = {
+  part: "noun",
+  examples: 4000,
+  batch: 32,
+  length: 48,
+  evaluation: { split: "test", examples: 512 },
+};
+
+/** One run: a method, its learning rate and a seed. */
+export interface GlossRun {
+  /** Full fine-tuning, or LoRA. */
+  readonly method: MethodSpec;
+  /** Peak of the schedule. */
+  readonly learningRate: number;
+  /** Seed of the batches, the adapter and dropout. */
+  readonly seed: number;
+  /** Steps of training. */
+  readonly steps: number;
+  /** Data; nouns and the test split where it is not given. */
+  readonly data?: GlossData;
+}
+
+/** The paper's schedule and optimizer in small: AdamW, linear, warm-up, no decay, clipped. */
+export async function glossSpec(
+  { method, learningRate, seed, steps, data = glossData }: GlossRun,
+  device: Device,
+): Promise<RunSpec> {
+  return {
+    model: await baseIdentity(),
+    method,
+    data: { ...data, evaluation: { ...data.evaluation } } as RunSpec["data"],
+    training: {
+      steps,
+      learningRate,
+      schedule: "linear",
+      warmupSteps: Math.ceil(steps / 20),
+      clipNorm: 1,
+    },
+    seed,
+    device: device.kind,
+  };
+}
+
+/** Which device and folder, and who is told of each step. */
+export interface GlossRunContext {
+  /** Where it runs. */
+  readonly device: Device;
+  /** Folder of all runs. */
+  readonly folder: string;
+  /** Stops at the next step. */
+  readonly signal?: AbortSignal;
+  /** Called after each step. */
+  readonly onStep?: (step: number) => void;
+}
+
+/**
+ * Trains one run, or reads it where it is finished. Its metrics are `loss` (mean over the scored tokens of
+ * the evaluation split, nats), `trained` (values) and `stepMs` (median wall time).
+ */
+export async function glossRun(
+  chosen: GlossRun,
+  { device, folder, signal, onStep }: GlossRunContext,
+): Promise<RunResult> {
+  const times: number[] = [];
+  return await run(await glossSpec(chosen, device), {
+    folder,
+    device,
+    signal,
+    openModel: () => loadBase(device),
+    openBatches: ({ seed }) => openGloss(chosen.data ?? glossData, "train", seed),
+    onProgress: ({ step, ms }) => {
+      times.push(ms);
+      onStep?.(step);
+    },
+    measure: async (model) => ({
+      loss: await glossLoss(model, chosen.data ?? glossData),
+      trained: model.trainable().reduce((sum, { size }) => sum + size, 0),
+      stepMs: median(times),
+    }),
+  });
+}
+
+/** The loss of a model on the evaluation split, nats per scored token. */
+export async function glossLoss(model: Gpt2, data: GlossData): Promise<number> {
+  const { split, examples } = data.evaluation;
+  const batches = await openGloss({ ...data, examples }, split, evaluationSeed, 1);
+  return (await evaluate(model, batches)).loss;
+}
+
+/** Chooses which pairs are evaluated, the same for every run. */
+const evaluationSeed = 2021;
+
+/** Batches of a split, which can be read again from the start. */
+export async function openGloss(
+  { part, examples, batch, length }: GlossData,
+  split: GlossSplit,
+  seed: number,
+  epochs = Infinity,
+): Promise<BatchSource & Iterable<Batch>> {
+  const tokenizer = await loadTokenizer(baseFolder);
+  const options = { split, part, examples, batch, length, seed, epochs };
+  const batches = await glossBatches(tokenizer, options);
+  return { [Symbol.iterator]: () => Iterator.from(batches).map(toBatch) };
+}

@@ -1,0 +1,152 @@
+/** Merging: no latency, exact to the bit backwards, and one task for another. @module */
+
+import { join } from "node:path";
+import type { DataTable, Figure } from "../../figures/figure.ts";
+import { axis, baseLayout } from "../../figures/layout.ts";
+import { palette } from "../../figures/palette.ts";
+import { adaptationSteps } from "../adaptation/adaptation.ts";
+import { learningRateOf, loraMethod } from "../adaptation/methods.ts";
+import { loadBase } from "../base_model.ts";
+import type { Experiment, ExperimentContext, Finding } from "../experiment.ts";
+import { type GlossData, glossData, glossRun, openGloss } from "../gloss_runs.ts";
+import { adapterFolder, measureMerging, type MergingResult } from "./checks.ts";
+import type { Timing } from "./timing.ts";
+
+/** Task A is that of the adaptation experiment and shares its run; task B is the same for verbs. */
+const verbData: GlossData = {
+  ...glossData,
+  part: "verb",
+  evaluation: { split: "test", examples: 512 },
+};
+const rank = 16;
+
+/** Latency above the base's that counts as none: what two timings of the same thing may differ by here. */
+const latencyShare = 0.05;
+
+/** F32 rounding of a logit of this size, summed over the layers it went through: far below any decision. */
+const mergeTolerance = 1e-4;
+
+async function trainAdapters(context: ExperimentContext): Promise<string[]> {
+  const method = loraMethod(rank), steps = context.quick ? 10 : adaptationSteps;
+  const tasks = [glossData, verbData], folders: string[] = [];
+  for (const [index, data] of tasks.entries()) {
+    const chosen = {
+      method: method.spec,
+      learningRate: learningRateOf(method),
+      seed: context.seeds[0],
+      steps,
+      data,
+    };
+    const { folder } = await glossRun(chosen, {
+      device: context.device,
+      folder: join(context.out, "runs"),
+      signal: context.signal,
+      onStep: (step) => context.report(0.9 * (index + step / steps) / 2, `task ${"AB"[index]}`),
+    });
+    folders.push(adapterFolder(folder));
+  }
+  return folders;
+}
+
+function findings(result: MergingResult): Finding[] {
+  return [latencyFinding(result.timings), exactFinding(result), switchFinding(result)];
+}
+
+function latencyFinding(timings: readonly Timing[]): Finding {
+  const [base, unmerged, merged] = timings;
+  const share = (timing: Timing) => `${(100 * (timing.median / base.median - 1)).toFixed(1)}%`;
+  return {
+    claim: "A merged adapter adds no latency",
+    rule: `held when the median forward pass of the merged model is at most ${
+      100 * latencyShare
+    }% slower than the base's, timed in turn`,
+    found: `merged ${share(merged)}, unmerged ${share(unmerged)} against the base's median of ${
+      base.median.toFixed(1)
+    } µs per token.`,
+    verdict: merged.median <= base.median * (1 + latencyShare) ? "held" : "not held at this scale",
+  };
+}
+
+function exactFinding({ mergeError, changedBits, largestLogit }: MergingResult): Finding {
+  return {
+    claim: "Merging changes no output, and unmerging restores every bit",
+    rule:
+      `held when merged and unmerged logits differ by at most ${mergeTolerance} of the largest ` +
+      "logit and no bit of the base's weights and logits changed",
+    found: `logits up to ${largestLogit.toFixed(1)} differ by at most ${
+      mergeError.toExponential(1)
+    }; ${changedBits} of the base's numbers changed.`,
+    verdict: mergeError <= mergeTolerance * largestLogit && changedBits === 0
+      ? "held"
+      : "not held at this scale",
+  };
+}
+
+function switchFinding({ switchError, largestLogit, lossOnB }: MergingResult): Finding {
+  return {
+    claim: "Subtracting one BA and adding another switches the task",
+    rule:
+      `held when the logits after the exchange differ from those of a fresh merge by at most ${mergeTolerance} of the largest logit`,
+    found: `they differ by at most ${switchError.toExponential(1)}; loss on task B: base ${
+      lossOnB.base.toFixed(3)
+    }, adapter B ${lossOnB.unmerged.toFixed(3)}, after the exchange ${
+      lossOnB.switched.toFixed(3)
+    }.`,
+    verdict: switchError <= mergeTolerance * largestLogit ? "held" : "not held at this scale",
+  };
+}
+
+function mergingTable({ timings }: MergingResult): DataTable {
+  return {
+    id: "merging",
+    title: "A forward pass of 32 sequences of 48 tokens, timed in turn",
+    columns: [
+      { key: "label", label: "weights", unit: "text" },
+      { key: "minimum", label: "minimum (µs per token)", unit: "ms" },
+      { key: "median", label: "median (µs per token)", unit: "ms" },
+    ],
+    rows: timings.map((timing) => ({ ...timing })),
+  };
+}
+
+function mergingFigure({ timings }: MergingResult, device: string): Figure {
+  return {
+    id: "merging",
+    title: "Cost of a forward pass per token",
+    caption:
+      `Median of passes timed in turn; LoRA of rank ${rank} on every linear layer; ${device}.`,
+    data: [{
+      type: "bar",
+      orientation: "h",
+      y: timings.map(({ label }) => label),
+      x: timings.map(({ median }) => median),
+      marker: { color: [palette.base, palette.lora[1], palette.merged] },
+    }],
+    layout: baseLayout(axis("µs per token"), axis("", { autorange: "reversed" }), { height: 280 }),
+  };
+}
+
+/** Merged against unmerged, back again, and from one task to another. */
+export const merging: Experiment = {
+  name: "merging",
+  title: "Merging: no latency, exact, and one task for another",
+  question:
+    "What does an adapter cost when the model is used, and can it be taken out again? Task A " +
+    "defines nouns, task B verbs.",
+  source: "Hu et al. 2021, section 4.1 and table 1",
+  async run(context) {
+    const [folderA, folderB] = await trainAdapters(context);
+    using model = await loadBase(context.device);
+    using base = await loadBase(context.device);
+    const [{ inputs: tokens }] = await openGloss(glossData, "test", 7, 1);
+    const rounds = context.quick ? 5 : 30;
+    const input = { model, base, folderA, folderB, dataB: verbData, tokens, rounds };
+    const result = await measureMerging(input);
+    context.report(1, "merged, unmerged, switched");
+    return {
+      findings: findings(result),
+      tables: [mergingTable(result)],
+      figures: [mergingFigure(result, context.device.description)],
+    };
+  },
+};

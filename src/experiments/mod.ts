@@ -1,0 +1,5 @@
+/** Experiments: the paper's tables and figures, made again. @module */
+
+export type { Experiment, ExperimentContext, Finding, Outcome, Verdict } from "./experiment.ts";
+export { experiments, selectExperiments } from "./registry.ts";
+export { reproduce, type ReproduceOptions } from "./reproduce.ts";

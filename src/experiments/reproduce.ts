@@ -1,0 +1,119 @@
+/** Running experiments one after the other and keeping what they found. @module */
+
+import { join } from "node:path";
+import { writeFileAtomic, writeJsonAtomic } from "../core/files.ts";
+import type { Device, DeviceKind } from "../device/device.ts";
+import { loadPlotly, renderPage, type Report } from "../figures/page.ts";
+import type { Experiment, Outcome } from "./experiment.ts";
+import { ProgressBar } from "./progress_bar.ts";
+import { selectExperiments } from "./registry.ts";
+
+/** What to reproduce, and how. */
+export interface ReproduceOptions {
+  /** Names of experiments; all where there are none. */
+  readonly only: readonly string[];
+  /** Seeds of every training run. */
+  readonly seeds: readonly number[];
+  /** The device that was asked for. */
+  readonly deviceKind: DeviceKind | undefined;
+  /** Folder to write to. */
+  readonly out: string;
+  /** Few steps. */
+  readonly quick: boolean;
+}
+
+/** An experiment with what it found. */
+interface Finished {
+  readonly experiment: Experiment;
+  readonly outcome: Outcome;
+}
+
+/**
+ * Runs the experiments and writes `results.json` and `index.html`; adapters and logs lie under `runs`.
+ * After a stop the finished ones are still written.
+ *
+ * @throws {RangeError} when an experiment's name is unknown.
+ * @throws {Error} when the folder cannot be written.
+ */
+export async function reproduce(
+  device: Device,
+  options: ReproduceOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const started = performance.now(), chosen = selectExperiments(options.only);
+  await makeFolder(options.out);
+  console.error(`device: ${device.description}`);
+  const finished: Finished[] = [];
+  for (const experiment of chosen) {
+    if (signal.aborted) break;
+    const outcome = await runOne(device, experiment, options, signal);
+    if (outcome) finished.push({ experiment, outcome });
+  }
+  const facts = factsOf(device, options, performance.now() - started);
+  await writeResults(options.out, facts, finished);
+  printFindings(finished, options.out);
+}
+
+async function runOne(
+  device: Device,
+  experiment: Experiment,
+  options: ReproduceOptions,
+  signal: AbortSignal,
+): Promise<Outcome | undefined> {
+  const bar = new ProgressBar(experiment.name.padEnd(10));
+  const report = (share: number, text: string) => bar.report(share, text);
+  try {
+    return await experiment.run({ ...options, device, signal, report });
+  } catch (error) {
+    if (signal.aborted) return undefined;
+    throw error;
+  }
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  await Deno.mkdir(folder, { recursive: true }).catch((error: Error) => {
+    throw new Error(`cannot write results to ${folder}: ${error.message}`, { cause: error });
+  });
+}
+
+function factsOf(device: Device, { seeds, quick }: ReproduceOptions, ms: number): Report["facts"] {
+  return [
+    ["device", device.description],
+    ["seeds", seeds.join(", ")],
+    ["made", `${new Date().toISOString().slice(0, 10)} in ${Math.round(ms / 1000)} s`],
+    ...(quick ? [["note", "quick run: too few steps to judge claims about quality"] as const] : []),
+  ];
+}
+
+async function writeResults(
+  out: string,
+  facts: Report["facts"],
+  finished: readonly Finished[],
+): Promise<void> {
+  const results = finished.map(({ experiment, outcome }) => ({
+    name: experiment.name,
+    title: experiment.title,
+    source: experiment.source,
+    findings: outcome.findings,
+    tables: outcome.tables,
+  }));
+  await writeJsonAtomic(join(out, "results.json"), { facts: Object.fromEntries(facts), results });
+  const sections = finished.map(({ experiment, outcome }) => ({
+    id: experiment.name,
+    title: experiment.title,
+    question: experiment.question,
+    source: experiment.source,
+    ...outcome,
+  }));
+  const page = renderPage({ title: "LoRA, reproduced", facts, sections }, await loadPlotly());
+  await writeFileAtomic(join(out, "index.html"), page);
+}
+
+function printFindings(finished: readonly Finished[], out: string): void {
+  for (const { outcome } of finished) {
+    for (const { claim, found, verdict } of outcome.findings) {
+      console.log(`${verdict}: ${claim}\n    ${found}`);
+    }
+  }
+  console.log(`\nreport: ${join(out, "index.html")}`);
+}
