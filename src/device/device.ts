@@ -15,8 +15,9 @@ export type Bindings<K> = Readonly<Record<BindingNames<K>, Tensor>>;
 /** A number for each of a kernel's scalars. */
 export type Scalars<K> = Readonly<Record<ScalarNames<K>, number>>;
 
+/** A kernel of whatever bindings and scalars. */
 // deno-lint-ignore no-explicit-any
-type AnyKernel = Kernel<any, any>;
+export type AnyKernel = Kernel<any, any>;
 
 /** Something that holds tensors and runs kernels on them, in the order of the calls. */
 export interface Device extends Disposable {

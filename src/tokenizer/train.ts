@@ -4,7 +4,7 @@ import { BYTE_ALPHABET, BYTE_IDS } from "./byte_alphabet.ts";
 import { countWords } from "./words.ts";
 
 /** What {@link trainBytePairs} needs besides the text. */
-export interface TrainOptions {
+export interface BytePairOptions {
   /** Tokens in all: 256 bytes, the merges and the special token. */
   readonly vocabularySize: number;
   /** The token that ends a document; it gets the last id. Default `<|endoftext|>`. */
@@ -134,7 +134,10 @@ function checkSize(size: number): void {
  * trainBytePairs(["aaab aaab"], { vocabularySize: 258 }).merges; // [["a", "a"]]
  * ```
  */
-export function trainBytePairs(texts: Iterable<string>, options: TrainOptions): BytePairVocabulary {
+export function trainBytePairs(
+  texts: Iterable<string>,
+  options: BytePairOptions,
+): BytePairVocabulary {
   const { vocabularySize, specialToken = "<|endoftext|>" } = options;
   checkSize(vocabularySize);
   const words = new Words(countWords(texts));

@@ -82,10 +82,15 @@ function valueFor(
   return entry?.[1];
 }
 
-function checkOptions({ dropout = 0, rankPattern = {}, alphaPattern = {} }: LoraOptions): void {
+/** Throws unless it is a share that dropout can zero. */
+export function checkDropout(dropout: number): void {
   if (!(dropout >= 0 && dropout < 1)) {
     throw new RangeError(`dropout must be in [0, 1), found ${dropout}`);
   }
+}
+
+function checkOptions({ dropout = 0, rankPattern = {}, alphaPattern = {} }: LoraOptions): void {
+  checkDropout(dropout);
   for (const pattern of Object.keys(rankPattern)) checkPattern(pattern, "rankPattern");
   for (const pattern of Object.keys(alphaPattern)) checkPattern(pattern, "alphaPattern");
 }

@@ -8,6 +8,13 @@ import type { Linear } from "../../nn/linear.ts";
 import { listNames } from "../names.ts";
 import { declaredSites, wholeSite } from "../sites.ts";
 import { LoraAdapter, type LoraPlan } from "./adapter.ts";
+import { checkDropout } from "./inject.ts";
+
+/** How {@link loadAdapter} puts an adapter on a model. */
+export interface LoadAdapterOptions {
+  /** Share of each site's input that is zeroed while training, in [0, 1). Default: the folder's. */
+  readonly dropout?: number;
+}
 
 /**
  * Reads a PEFT folder and puts the adapter on a model, trainable and with the base frozen.
@@ -17,6 +24,7 @@ import { LoraAdapter, type LoraPlan } from "./adapter.ts";
  * becomes the sites that it was saved from (`q`, `v`), else one site of all rows. One whose B is all
  * zero has no blocks to tell and is one site of all rows, as PEFT would go on to train it.
  *
+ * @throws {RangeError} when `dropout` is out of range.
  * @throws {AdapterFileError} when the folder is broken, a module matches no layer or several, or its
  * shapes are not the layer's.
  *
@@ -37,11 +45,17 @@ import { LoraAdapter, type LoraPlan } from "./adapter.ts";
  * await Deno.remove(folder, { recursive: true });
  * ```
  */
-export async function loadAdapter(model: Model, folder: string): Promise<LoraAdapter> {
+export async function loadAdapter(
+  model: Model,
+  folder: string,
+  options: LoadAdapterOptions = {},
+): Promise<LoraAdapter> {
+  if (options.dropout !== undefined) checkDropout(options.dropout);
   const { config, modules } = await readAdapter(folder);
+  const dropout = options.dropout ?? config.dropout;
   try {
     const layers = matchLayers(model, modules);
-    const plans = modules.flatMap((module, i) => plansOf(model, layers[i], module, config.dropout));
+    const plans = modules.flatMap((module, i) => plansOf(model, layers[i], module, dropout));
     return new LoraAdapter(model, plans.sort((a, b) => a.site.index - b.site.index));
   } catch (error) {
     if (!(error instanceof AdapterFileError)) throw error;

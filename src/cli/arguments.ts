@@ -1,0 +1,58 @@
+/** Parsers of option values; commander puts the option's name before their sentences. @module */
+
+import { InvalidArgumentError } from "commander";
+
+/** A whole number, 0 or more. */
+export function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) {
+    throw new InvalidArgumentError("It must be a whole number, 0 or more.");
+  }
+  return value;
+}
+
+/** A whole number from 1 on. */
+export function positiveNumber(text: string): number {
+  if (!/^\d+$/.test(text) || wholeNumber(text) === 0) {
+    throw new InvalidArgumentError("It must be a whole number from 1 on.");
+  }
+  return wholeNumber(text);
+}
+
+/** A finite number. */
+export function finiteNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value)) {
+    throw new InvalidArgumentError("It must be a number.");
+  }
+  return value;
+}
+
+/** A finite number, 0 or more. */
+export function temperature(text: string): number {
+  const value = finiteNumber(text);
+  if (value < 0) throw new InvalidArgumentError("It must be 0 or more.");
+  return value;
+}
+
+/** `a,b,c`. */
+export function list(text: string): string[] {
+  const items = text.split(",").map((item) => item.trim()).filter((item) => item !== "");
+  if (items.length === 0) throw new InvalidArgumentError("It must name at least one.");
+  return items;
+}
+
+/** An option that may be given several times. */
+export function collect(value: string, before: string[] = []): string[] {
+  return [...before, value];
+}
+
+/** A model's folder or configuration on this machine. */
+export function modelPath(text: string): string {
+  if (/^(hf|https?):/.test(text)) {
+    throw new InvalidArgumentError(
+      "It must be on this machine: download the model's folder and name that.",
+    );
+  }
+  return text;
+}

@@ -1,0 +1,99 @@
+/** The input files of `logits`, `gradients` and `train`. @module */
+
+import { readJson } from "../core/files.ts";
+import { type HostTensor, hostTensor } from "../core/host_tensor.ts";
+
+/** One batch for a forward pass, with labels where there are any. */
+export interface Case {
+  /** u32 (batch, time). */
+  readonly tokens: HostTensor;
+  /** u32 (batch, time). */
+  readonly attentionMask?: HostTensor;
+  /** u32 (batch, time). */
+  readonly positionIds?: HostTensor;
+  /** i32 (batch, time), not shifted; negative ones are ignored. */
+  readonly labels?: HostTensor;
+}
+
+/** What a JSON object holds. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** True for a JSON object. */
+export function isFields(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/**
+ * Reads `{"cases": {NAME: {...}}}`.
+ *
+ * @throws {SyntaxError} when a case is not of that form.
+ */
+export async function readCases(path: string): Promise<Map<string, Case>> {
+  const content = await readJson(path);
+  if (!isFields(content) || !isFields(content.cases)) {
+    throw new SyntaxError(`${path} must be {"cases": {NAME: {"input_ids": …}}}, found no cases`);
+  }
+  const entries = Object.entries(content.cases);
+  return new Map(entries.map(([name, fields]) => [name, parseCase(`case ${name}`, fields)]));
+}
+
+/**
+ * Checks one case; `what` names it in errors.
+ *
+ * @throws {SyntaxError} when it is not of the form, or asks for what is not there yet.
+ */
+export function parseCase(what: string, fields: unknown): Case {
+  if (!isFields(fields)) throw new SyntaxError(`${what} must be an object with input_ids`);
+  for (const key of ["adapter", "token_type_ids"]) {
+    if (fields[key] === undefined || fields[key] === null) continue;
+    throw new SyntaxError(`${what} must not have ${key}: this model cannot honour it`);
+  }
+  const tokens = matrixOf(`input_ids of ${what}`, fields.input_ids, Uint32Array);
+  const optional = (key: string, type: WholeArray) =>
+    likeTokens(`${key} of ${what}`, fields[key], type, tokens);
+  return {
+    tokens,
+    attentionMask: optional("attention_mask", Uint32Array),
+    positionIds: optional("position_ids", Uint32Array),
+    labels: optional("labels", Int32Array),
+  };
+}
+
+type WholeArray = Int32ArrayConstructor | Uint32ArrayConstructor;
+
+function likeTokens(
+  what: string,
+  rows: unknown,
+  type: WholeArray,
+  { shape }: HostTensor,
+): HostTensor | undefined {
+  if (rows === undefined || rows === null) return undefined;
+  const matrix = matrixOf(what, rows, type);
+  if (matrix.shape.join() === shape.join()) return matrix;
+  throw new SyntaxError(
+    `${what} must be ${shape.join(" x ")} like input_ids, found ${matrix.shape.join(" x ")}`,
+  );
+}
+
+function matrixOf(what: string, rows: unknown, type: WholeArray): HostTensor {
+  const valid = Array.isArray(rows) && rows.length > 0 && rows.every(Array.isArray) &&
+    rows[0].length > 0 && rows.every((row) => row.length === rows[0].length);
+  if (!valid) throw new SyntaxError(`${what} must be a list of equally long lists of numbers`);
+  const flat: unknown[] = rows.flat();
+  const wrong = flat.find((value) => type.of(value as number)[0] !== value);
+  if (wrong !== undefined) {
+    const range = type === Uint32Array ? "whole numbers, 0 or more" : "whole numbers";
+    throw new SyntaxError(`${what} must hold ${range}, found ${JSON.stringify(wrong)}`);
+  }
+  return hostTensor([rows.length, rows[0].length], type.from(flat as number[]));
+}
+
+/** Labels moved one to the left, as a causal model needs them: the target of t is the label of t + 1. */
+export function shiftLabels(labels: HostTensor): HostTensor {
+  const [batch, time] = labels.shape;
+  const shifted = new Int32Array(labels.data.length).fill(-100);
+  for (let row = 0; row < batch; row++) {
+    for (let t = 0; t + 1 < time; t++) shifted[row * time + t] = labels.data[row * time + t + 1];
+  }
+  return hostTensor(labels.shape, shifted);
+}

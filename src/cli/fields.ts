@@ -1,0 +1,80 @@
+/** Checks of JSON objects that people write by hand. @module */
+
+import { type Fields, isFields } from "./cases.ts";
+
+/** What a field must be, in words and as a test. */
+export interface Rule {
+  /** Ends the sentence "… must be". */
+  readonly words: string;
+  /** The test. */
+  readonly holds: (value: unknown) => boolean;
+}
+
+const isText = (value: unknown): value is string => typeof value === "string";
+const isList = (value: unknown): boolean => Array.isArray(value) && value.every(isText);
+
+/** Any finite number. */
+export const number: Rule = { words: "a number", holds: Number.isFinite };
+
+/** A whole number, 0 or more. */
+export const count: Rule = {
+  words: "a whole number, 0 or more",
+  holds: (value) => Number.isSafeInteger(value) && (value as number) >= 0,
+};
+
+/** Two numbers. */
+export const pair: Rule = {
+  words: "a list of two numbers",
+  holds: (value) => Array.isArray(value) && value.length === 2 && value.every(Number.isFinite),
+};
+
+/** True or false. */
+export const flag: Rule = {
+  words: "true or false",
+  holds: (value) => typeof value === "boolean",
+};
+
+/** A text or a list of texts. */
+export const names: Rule = {
+  words: "a name or a list of names",
+  holds: (value) => isText(value) || isList(value),
+};
+
+/** Numbers by name. */
+export const numbersByName: Rule = {
+  words: "an object of numbers",
+  holds: (value) => isFields(value) && Object.values(value).every(Number.isFinite),
+};
+
+/** One of some texts. */
+export function oneOf(...choices: readonly string[]): Rule {
+  return { words: choices.join(" or "), holds: (value) => choices.includes(value as string) };
+}
+
+/** Anything, which somebody else checks. */
+export const anything: Rule = { words: "anything", holds: () => true };
+
+/**
+ * Checks every field and leaves out those that are null.
+ *
+ * @param what Names the object in errors.
+ * @throws {SyntaxError} when it is no object, or a field is unknown or not what its rule says.
+ */
+export function checkFields(
+  what: string,
+  value: unknown,
+  rules: Readonly<Record<string, Rule>>,
+): Fields {
+  if (!isFields(value)) throw new SyntaxError(`${what} must be an object`);
+  const fields = Object.entries(value).filter(([, item]) => item !== null);
+  for (const [key, item] of fields) {
+    if (!Object.hasOwn(rules, key)) {
+      throw new SyntaxError(`${what} may have ${Object.keys(rules).join(", ")}; found ${key}`);
+    }
+    if (!rules[key].holds(item)) {
+      const found = JSON.stringify(item);
+      throw new SyntaxError(`${what}: ${key} must be ${rules[key].words}, found ${found}`);
+    }
+  }
+  return Object.fromEntries(fields);
+}

@@ -1,0 +1,70 @@
+/** `lowrank generate`. @module */
+
+import type { Command } from "commander";
+import {
+  type BeamOptions,
+  beamSearch,
+  generate,
+  type GenerateOptions as SampleOptions,
+  type Gpt2,
+} from "../models/mod.ts";
+import { loadTokenizer } from "../tokenizer/mod.ts";
+import { collect, modelPath, positiveNumber, temperature } from "./arguments.ts";
+import { addCommand, type CommonOptions, loadAdapted, openChosen, print } from "./common.ts";
+import { Interrupt, letSignalsIn } from "./interrupt.ts";
+
+interface GenerateOptions extends CommonOptions {
+  readonly model: string;
+  readonly adapter?: string[];
+  readonly prompt: string;
+  readonly maxNewTokens: number;
+  readonly temperature: number;
+  readonly topK?: number;
+  readonly beams?: number;
+}
+
+/** Continues a prompt. */
+export function addGenerate(program: Command): void {
+  addCommand(program, "generate", "continue a text")
+    .requiredOption("--model <folder>", "Hugging Face folder with a tokenizer.json", modelPath)
+    .option("--adapter <folder>", "PEFT folder; several add up", collect)
+    .requiredOption("--prompt <text>", "text to continue")
+    .option("--max-new-tokens <n>", "most new tokens", positiveNumber, 32)
+    .option("--temperature <t>", "0 takes the likeliest token, more samples", temperature, 0)
+    .option("--top-k <k>", "sample among the k likeliest tokens only", positiveNumber)
+    .option("--beams <n>", "beam search of this width, without sampling", positiveNumber)
+    .action(run);
+}
+
+async function run(options: GenerateOptions): Promise<void> {
+  if (options.beams && options.temperature > 0) {
+    throw new RangeError("--beams does not sample: leave --temperature out");
+  }
+  const tokenizer = await loadTokenizer(options.model);
+  using device = await openChosen(options);
+  using loaded = await loadAdapted(device, options.model, options.adapter);
+  const prompt = tokenizer.encode(options.prompt), stopToken = tokenizer.endOfText;
+  // A beam search has made nothing until it ends, so Ctrl-C may end it there and then.
+  using interrupt = options.beams ? undefined : new Interrupt();
+  const tokens = interrupt
+    ? await sample(loaded.model, prompt, { ...options, stopToken, signal: interrupt.signal })
+    : await search(loaded.model, prompt, { ...options, beams: options.beams!, stopToken });
+  const text = tokenizer.decode(tokens, { skipSpecialTokens: true });
+  print(options, { prompt: options.prompt, tokens, text }, () => options.prompt + text);
+  interrupt?.throwIfStopped();
+}
+
+type Prompt = ArrayLike<number>;
+
+async function sample(model: Gpt2, prompt: Prompt, options: SampleOptions): Promise<number[]> {
+  const tokens: number[] = [];
+  for await (const token of generate(model, prompt, options)) {
+    tokens.push(token);
+    await letSignalsIn();
+  }
+  return tokens;
+}
+
+async function search(model: Gpt2, prompt: Prompt, options: BeamOptions): Promise<number[]> {
+  return [...(await beamSearch(model, prompt, options)).tokens];
+}

@@ -1,0 +1,75 @@
+/** Gradients under the names that their tensors have in files. @module */
+
+import { join } from "node:path";
+import type { LoraAdapter } from "../adapt/mod.ts";
+import type { Parameter, Tape } from "../autograd/mod.ts";
+import type { HostTensor } from "../core/host_tensor.ts";
+import { blockAdapter, openSafetensors } from "../formats/mod.ts";
+import { reorient } from "../models/gpt2/files.ts";
+import type { Gpt2 } from "../models/mod.ts";
+import type { Linear } from "../nn/linear.ts";
+
+type Entry = readonly [key: string, values: HostTensor];
+
+/** Where the tensors came from. */
+export interface Origins {
+  /** The model's folder. */
+  readonly model: string;
+  /** The adapter's folder, if there is one. */
+  readonly adapter?: string;
+}
+
+/** `grad.KEY` of every trainable tensor, in the extents and under the key of its file. */
+export async function gradientEntries(
+  tape: Tape,
+  { model, adapters }: { readonly model: Gpt2; readonly adapters: readonly LoraAdapter[] },
+  origins: Origins,
+): Promise<Entry[]> {
+  const parameters = model.trainable();
+  const tensors = parameters.map((parameter) => tape.gradientOf(parameter)!);
+  const values = await tape.device.read(...tensors);
+  const gradients = new Map(parameters.map((parameter, i) => [parameter, values[i]]));
+  const [adapter] = adapters;
+  const entries = adapter ? adapterEntries(adapter, gradients) : modelEntries(gradients);
+  const keys = await fileKeys(origins);
+  return entries.map(([name, values]) => [`grad.${keyIn(keys, name)}`, values]);
+}
+
+type Gradients = ReadonlyMap<Parameter, HostTensor>;
+
+function modelEntries(gradients: Gradients): Entry[] {
+  return [...gradients].map(([{ name }, values]) => [name, reorient(name, values)]);
+}
+
+/** Sites of one layer are one pair of tensors in the file. */
+function adapterEntries({ modules }: LoraAdapter, gradients: Gradients): Entry[] {
+  const linears = [...new Set(modules.map(({ linear }) => linear))];
+  return linears.flatMap((linear) => {
+    const { A, B } = joined(
+      modules.filter((module) => module.linear === linear),
+      linear,
+      gradients,
+    );
+    const key = `base_model.model.${linear.name}`;
+    return [[`${key}.lora_A.weight`, A], [`${key}.lora_B.weight`, B]] as Entry[];
+  });
+}
+
+function joined(sites: LoraAdapter["modules"], { weight }: Linear, gradients: Gradients) {
+  const pairs = sites.map(({ A, B, rows }) => {
+    return { A: gradients.get(A)!, B: gradients.get(B)!, rows, scaling: 1 };
+  });
+  return blockAdapter(pairs, weight.shape[0]);
+}
+
+async function fileKeys({ model, adapter }: Origins): Promise<ReadonlySet<string>> {
+  const path = adapter === undefined ? model : join(adapter, "adapter_model.safetensors");
+  using file = await openSafetensors(path);
+  return new Set(file.tensors.keys());
+}
+
+/** Files name tensors with and without `transformer.`. */
+function keyIn(keys: ReadonlySet<string>, name: string): string {
+  const bare = name.replace(/(^|\.)transformer\./, "$1");
+  return keys.has(name) || !keys.has(bare) ? name : bare;
+}

@@ -1,0 +1,60 @@
+/** `lowrank gradients`. @module */
+
+import type { Command } from "commander";
+import { crossEntropy, Tape } from "../autograd/mod.ts";
+import { writeSafetensors } from "../formats/mod.ts";
+import { modelPath } from "./arguments.ts";
+import { type Case, readCases, shiftLabels } from "./cases.ts";
+import { addCommand, type CommonOptions, loadAdapted, openChosen, print } from "./common.ts";
+import { gradientEntries } from "./gradient_entries.ts";
+
+interface GradientsOptions extends CommonOptions {
+  readonly model: string;
+  readonly adapter?: string;
+  readonly input: string;
+  readonly case: string;
+  readonly output: string;
+}
+
+const help = `
+The loss is the mean over the labels of the case that are not -100, each label being the token that
+the position before it is to predict. The output holds grad.KEY under the tensors' names in their file.`;
+
+/** Computes the gradient of the mean loss by every trainable tensor. */
+export function addGradients(program: Command): void {
+  addCommand(program, "gradients", "compute the gradient of every trainable tensor for one case")
+    .requiredOption("--model <folder>", "Hugging Face folder", modelPath)
+    .option("--adapter <folder>", "PEFT folder; then only its tensors are trainable")
+    .requiredOption("--input <file>", "JSON as for logits, with labels")
+    .requiredOption("--case <name>", "the case")
+    .requiredOption("--output <file>", "safetensors to write, F32")
+    .addHelpText("after", help)
+    .action(run);
+}
+
+async function run(options: GradientsOptions): Promise<void> {
+  const { labels, tokens, ...inputs } = await labelledCase(options.input, options.case);
+  using device = await openChosen(options);
+  const folders = options.adapter === undefined ? [] : [options.adapter];
+  using loaded = await loadAdapted(device, options.model, folders);
+  using tape = new Tape(device);
+  const logits = loaded.model.forward(tape, tokens, inputs);
+  const loss = crossEntropy(tape, logits, shiftLabels(labels).data);
+  tape.backward(loss);
+  const entries = await gradientEntries(tape, loaded, options);
+  const [{ data: [value] }] = await device.read(loss);
+  await writeSafetensors(options.output, entries);
+  print(options, { loss: value }, () => `loss ${value.toFixed(6)}, in nats a token`);
+}
+
+async function labelledCase(
+  path: string,
+  name: string,
+): Promise<Case & Required<Pick<Case, "labels">>> {
+  const cases = await readCases(path), chosen = cases.get(name);
+  if (chosen?.labels) return { ...chosen, labels: chosen.labels };
+  const names = [...cases].filter(([, { labels }]) => labels).map(([name]) => name);
+  throw new RangeError(
+    `gradients need a case with labels (${names.join(", ") || "none in this file"}), found ${name}`,
+  );
+}

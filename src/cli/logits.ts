@@ -1,0 +1,59 @@
+/** `lowrank logits`. @module */
+
+import { type Command, Option } from "commander";
+import { merge } from "../adapt/mod.ts";
+import { Tape } from "../autograd/mod.ts";
+import type { HostTensor } from "../core/host_tensor.ts";
+import { writeSafetensors } from "../formats/mod.ts";
+import type { Gpt2 } from "../models/mod.ts";
+import { collect, modelPath } from "./arguments.ts";
+import { type Case, readCases } from "./cases.ts";
+import { addCommand, type CommonOptions, loadAdapted, openChosen, printWritten } from "./common.ts";
+
+interface LogitsOptions extends CommonOptions {
+  readonly model: string;
+  readonly adapter?: string[];
+  readonly merge?: boolean;
+  readonly input: string;
+  readonly output: string;
+}
+
+const help = `
+The input is {"cases": {NAME: {"input_ids": [[…], …], "attention_mask", "position_ids"}}}, the last two
+where they are wanted; other keys are ignored. The output holds logits.NAME (batch, time, vocabulary).`;
+
+/** Computes a model's logits for the cases of a file. */
+export function addLogits(program: Command): void {
+  addCommand(program, "logits", "compute the logits of a model for the cases of a file")
+    .requiredOption("--model <folder>", "Hugging Face folder", modelPath)
+    .option("--adapter <folder>", "PEFT folder; several add up", collect)
+    .option("--merge", "merge the adapters into the weights first")
+    .addOption(
+      new Option("--base-dtype <type>", "storage of weights").choices(["f32"]).default("f32"),
+    )
+    .requiredOption("--input <file>", "JSON with the cases")
+    .requiredOption("--output <file>", "safetensors to write, F32")
+    .addHelpText("after", help)
+    .action(run);
+}
+
+async function run(options: LogitsOptions): Promise<void> {
+  const { adapter, output } = options, cases = await readCases(options.input);
+  if (options.merge && !adapter) throw new RangeError("--merge needs an --adapter to merge");
+  using device = await openChosen(options);
+  using loaded = await loadAdapted(device, options.model, adapter);
+  using merged = options.merge ? merge(loaded.model, loaded.adapters) : undefined;
+  const entries: [string, HostTensor][] = [];
+  for (const [name, content] of cases) {
+    entries.push([`logits.${name}`, await logitsOf(merged ?? loaded.model, content)]);
+  }
+  await writeSafetensors(output, entries);
+  const text = `wrote the logits of ${cases.size} cases to ${output}`;
+  printWritten(options, { cases: [...cases.keys()], output }, text);
+}
+
+async function logitsOf(model: Gpt2, { tokens, ...options }: Case): Promise<HostTensor> {
+  using tape = new Tape(model.device, { record: false });
+  const [logits] = await model.device.read(model.forward(tape, tokens, options));
+  return { shape: [...tokens.shape, model.config.vocab_size], data: logits.data };
+}

@@ -1,0 +1,56 @@
+/** `lowrank merge`. @module */
+
+import type { Command } from "commander";
+import { merge, type MergeReport, mergeReport } from "../adapt/mod.ts";
+import { formatBytes } from "../figures/format.ts";
+import { saveModel } from "../models/mod.ts";
+import { collect, modelPath } from "./arguments.ts";
+import { addCommand, type CommonOptions, loadAdapted, openChosen, print } from "./common.ts";
+import { copySmallFiles, sameFolder } from "./model_folder.ts";
+import { table } from "./table.ts";
+
+interface MergeOptions extends CommonOptions {
+  readonly model: string;
+  readonly adapter: string[];
+  readonly output: string;
+}
+
+const help = `
+|dW| / |W| is the size of the update beside the whole weight's, both Frobenius norms; kept is the share
+of the update that survived the rounding of the sum to F32.`;
+
+/** Writes a model whose weights hold an adapter. */
+export function addMerge(program: Command): void {
+  addCommand(program, "merge", "write a model with adapters merged into its weights")
+    .requiredOption("--model <folder>", "Hugging Face folder", modelPath)
+    .requiredOption("--adapter <folder>", "PEFT folder; several add up", collect)
+    .requiredOption("--output <folder>", "Hugging Face folder to write")
+    .addHelpText("after", help)
+    .action(run);
+}
+
+async function run(options: MergeOptions): Promise<void> {
+  if (await sameFolder(options.model, options.output)) {
+    throw new RangeError(
+      `merging needs an output beside the model, which it would replace: found ${options.output}`,
+    );
+  }
+  using device = await openChosen(options);
+  using loaded = await loadAdapted(device, options.model, options.adapter);
+  const report = await mergeReport(loaded.model, loaded.adapters);
+  using merged = merge(loaded.model, loaded.adapters);
+  await saveModel(merged, options.output);
+  await copySmallFiles(options.model, options.output);
+  print(options, report, () => describe(report, options.output));
+}
+
+function describe({ weights, extraBytes }: MergeReport, output: string): string {
+  const rows = table(weights, [
+    ["module", ({ module }) => module],
+    ["|dW|", ({ deltaNorm }) => deltaNorm.toPrecision(4)],
+    ["|dW| / |W|", ({ relativeNorm }) => relativeNorm.toExponential(2)],
+    ["kept", ({ survivingShare }) => `${(100 * survivingShare).toFixed(4)}%`],
+  ]);
+  const bytes = formatBytes(extraBytes);
+  return `${rows}\n\nwrote the merged model to ${output}; merging took ${bytes} beside the model's own`;
+}

@@ -1,0 +1,103 @@
+/** What is trained: options of the command line and the `method` of a configuration. @module */
+
+import { type Command, Option } from "commander";
+import type { MethodSpec } from "../runs/mod.ts";
+import { finiteNumber, list, wholeNumber } from "./arguments.ts";
+import type { Fields } from "./cases.ts";
+import { checkFields, flag, names, number, numbersByName, oneOf } from "./fields.ts";
+
+/** Options that {@link addMethodOptions} adds, absent where they were not given. */
+export interface MethodOptions {
+  /** Full fine-tuning, or low-rank adaptation. */
+  readonly method?: "full" | "lora";
+  /** Rank of every update. */
+  readonly rank?: number;
+  /** α. */
+  readonly alpha?: number;
+  /** Sites by role or module. */
+  readonly sites?: string[];
+  /** PEFT's target modules. */
+  readonly targetModules?: string[];
+}
+
+/** Adds `--method`, `--rank`, `--alpha`, `--sites` and `--target-modules`. */
+export function addMethodOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option(
+        "--method <name>",
+        "what is trained (default: lora beside any option of it, else full)",
+      )
+        .choices(["full", "lora"]),
+    )
+    .option("--rank <r>", "lora: rank of every update (default: 8)", wholeNumber)
+    .option(
+      "--alpha <a>",
+      "lora: updates are scaled by alpha / rank (default: the rank)",
+      finiteNumber,
+    )
+    .option("--sites <a,b>", "lora: some of q, k, v, o, up, down, or all (default: q,v)", list)
+    .option("--target-modules <a,b>", "lora: modules by PEFT's rule, or all-linear", list);
+}
+
+const rules = {
+  name: oneOf("full", "lora"),
+  kind: oneOf("full", "lora"),
+  rank: number,
+  alpha: number,
+  sites: names,
+  targetModules: names,
+  dropout: number,
+  rankStabilized: flag,
+  rankPattern: numbersByName,
+  alphaPattern: numbersByName,
+};
+
+/** Checks the `method` of a configuration: a name, or an object with a `name` or `kind`. */
+export function checkMethod(value: unknown): Fields {
+  const { name, ...fields } = typeof value === "string"
+    ? checkFields("method", { name: value }, rules)
+    : checkFields("method", value, rules);
+  return { ...fields, kind: fields.kind ?? name };
+}
+
+/**
+ * The method that a command line, and a configuration below it, ask for.
+ *
+ * @throws {RangeError} when full fine-tuning is asked for with settings of an adapter.
+ */
+export function methodOf(options: MethodOptions, configured: Fields = {}): MethodSpec {
+  const { kind: configuredKind, ...below } = configured;
+  const { method, rank, alpha } = options;
+  const given = present({ rank, alpha, ...selectionOf(options) });
+  const settings = { ...withoutRivals(below, given), ...given };
+  const isAdapted = Object.keys(settings).length > 0;
+  const kind = method ?? configuredKind ?? (isAdapted ? "lora" : "full");
+  if (kind === "lora") return { kind, ...defaults(settings), ...settings } as MethodSpec;
+  if (Object.keys(given).length === 0) return { kind: "full" };
+  throw new RangeError(
+    `full fine-tuning has no rank, alpha, sites or target modules, found ${Object.keys(given)}`,
+  );
+}
+
+function selectionOf({ sites, targetModules }: MethodOptions): Fields {
+  const only = (items: string[] | undefined, name: string) =>
+    items?.length === 1 && items[0] === name ? name : items;
+  return { sites: only(sites, "all"), targetModules: only(targetModules, "all-linear") };
+}
+
+/** Sites given on the command line replace target modules of the configuration, and the reverse. */
+function withoutRivals(below: Fields, { sites, targetModules }: Fields): Fields {
+  if (sites === undefined && targetModules === undefined) return below;
+  const { sites: _, targetModules: __, ...rest } = below;
+  return rest;
+}
+
+function defaults({ sites, targetModules }: Fields): Fields {
+  const isSelected = sites !== undefined || targetModules !== undefined;
+  return { rank: 8, ...(isSelected ? {} : { sites: ["q", "v"] }) };
+}
+
+function present(fields: Fields): Fields {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,65 @@
+/** Writing into folders: making sure first that it can be done, and carrying a model's small files along. @module */
+
+import { join } from "node:path";
+import { writeFileAtomic, writeJsonAtomic } from "../core/files.ts";
+import { readConfig } from "../models/mod.ts";
+
+/**
+ * Makes a folder and writes a file to it, so that a long run does not end at a folder that cannot be written.
+ *
+ * @throws {Error} when it cannot.
+ */
+export async function prepareFolder(folder: string): Promise<void> {
+  try {
+    await Deno.mkdir(folder, { recursive: true });
+    await Deno.remove(await Deno.makeTempFile({ dir: folder, suffix: ".tmp" }));
+  } catch (error) {
+    throw new Error(`cannot write to the folder ${folder}: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+}
+
+const smallFiles = [
+  "tokenizer.json",
+  "tokenizer_config.json",
+  "vocab.json",
+  "merges.txt",
+  "special_tokens_map.json",
+  "added_tokens.json",
+  "generation_config.json",
+];
+
+const tokenIds = ["bos_token_id", "eos_token_id", "pad_token_id"];
+
+/**
+ * Copies the tokenizer's files and the settings of generation where the source folder has them, and the
+ * ids of special tokens from its `config.json`, which the computation does not need.
+ */
+export async function copySmallFiles(from: string, to: string): Promise<void> {
+  if (await sameFolder(from, to)) return;
+  const [source, target] = await Promise.all([from, to].map((folder) => readConfig(folder)));
+  const ids = tokenIds.filter((id) => id in source).map((id) => [id, source[id]]);
+  await writeJsonAtomic(join(to, "config.json"), { ...target, ...Object.fromEntries(ids) });
+  for (const name of smallFiles) {
+    const content = await readIfPresent(join(from, name));
+    if (content) await writeFileAtomic(join(to, name), content);
+  }
+}
+
+/** True when both paths lead to one folder that exists. */
+export async function sameFolder(a: string, b: string): Promise<boolean> {
+  const [first, second] = await Promise.all(
+    [a, b].map((path) => Deno.realPath(path).catch(() => path)),
+  );
+  return first === second;
+}
+
+async function readIfPresent(path: string): Promise<Uint8Array | undefined> {
+  try {
+    return await Deno.readFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,60 @@
+/** The program: its commands, and how it ends. @module */
+
+import { Command, CommanderError } from "commander";
+import { addCount } from "./count.ts";
+import { addDevices } from "./devices.ts";
+import { addGenerate } from "./generate.ts";
+import { addGradients } from "./gradients.ts";
+import { addInspect } from "./inspect.ts";
+import { Interrupted } from "./interrupt.ts";
+import { addLogits } from "./logits.ts";
+import { addMemory } from "./memory.ts";
+import { addMerge } from "./merge.ts";
+import { addTrain } from "./train.ts";
+
+const commands = [
+  addDevices,
+  addCount,
+  addMemory,
+  addTrain,
+  addGenerate,
+  addLogits,
+  addGradients,
+  addMerge,
+  addInspect,
+];
+
+/** Runs the command line and returns its exit code: 0, 1 after an error, 130 after SIGINT. */
+export async function main(args: readonly string[]): Promise<number> {
+  const program = makeProgram();
+  try {
+    await program.parseAsync(args.length === 0 ? ["--help"] : args, { from: "user" });
+    return 0;
+  } catch (error) {
+    return exitCode(error);
+  }
+}
+
+/** Commands inherit the settings that the program has when they are added. */
+function makeProgram(): Command {
+  const program = new Command("lowrank")
+    .description("Low-rank adaptation: train, count, merge and look into adapters.")
+    .version("0.1.0", "--version", "print the version")
+    .helpOption("--help", "print this help")
+    .helpCommand("help [command]", "print the help of a command")
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => console.log(text.trimEnd()),
+      outputError: () => {},
+    });
+  for (const add of commands) add(program);
+  return program;
+}
+
+function exitCode(error: unknown): number {
+  if (error instanceof Interrupted) return 130;
+  if (error instanceof CommanderError && error.exitCode === 0) return 0;
+  const message = error instanceof Error ? error.message : String(error);
+  console.error(`error: ${message.replace(/^error: /, "").replaceAll(/\s*\n\s*/g, " ").trim()}`);
+  return 1;
+}

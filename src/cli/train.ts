@@ -1,0 +1,105 @@
+/** `lowrank train`. @module */
+
+import { join } from "node:path";
+import type { Command } from "commander";
+import { loadAdapter, type LoraAdapter } from "../adapt/mod.ts";
+import { writeJsonAtomic } from "../core/files.ts";
+import { type Gpt2, loadModel, saveModel } from "../models/mod.ts";
+import { applyMethod, type MethodSpec } from "../runs/mod.ts";
+import { emptyLog, logStep, train, type TrainingLog } from "../train/mod.ts";
+import { modelPath } from "./arguments.ts";
+import { readBatchFile } from "./batches.ts";
+import { addCommand, type CommonOptions, note, openChosen, printWritten } from "./common.ts";
+import { Interrupt } from "./interrupt.ts";
+import { addMethodOptions, methodOf, type MethodOptions } from "./method.ts";
+import { copySmallFiles, prepareFolder } from "./model_folder.ts";
+import { progressOf } from "./progress.ts";
+import { readTrainConfig } from "./train_config.ts";
+
+interface TrainOptions extends CommonOptions, MethodOptions {
+  readonly model: string;
+  readonly adapter?: string;
+  readonly batches: string;
+  readonly config: string;
+  readonly output: string;
+}
+
+const help = `
+The batches are {"batches": [[[id, …], …], …]}, whose labels are the ids themselves, or objects as for
+logits with labels (-100 is ignored). They are taken in order, from the start again when they run out.
+
+The configuration is {"steps", "learningRate"} with, where the defaults are not wanted, "betas",
+"epsilon", "weightDecay", "schedule" (constant, linear or cosine), "warmupSteps", "clipNorm" and
+"method": {"name": "lora", "rank", "alpha", "sites" or "targetModules", "dropout", "rankStabilized",
+"rankPattern", "alphaPattern"} or "full". Options of the command line go before it.
+
+The output folder gets the adapter in PEFT's format, or the whole model, and log.json with the loss,
+the gradient's norm before clipping and the learning rate of every step. Ctrl-C stops at the next step
+and writes what was trained.`;
+
+/** Trains an adapter or a whole model. */
+export function addTrain(program: Command): void {
+  const command = addCommand(program, "train", "train an adapter, or a whole model")
+    .requiredOption("--model <folder>", "Hugging Face folder", modelPath)
+    .requiredOption("--batches <file>", "JSON with batches of token ids")
+    .requiredOption("--config <file>", "JSON with the settings of training")
+    .requiredOption("--output <folder>", "folder to write")
+    .option("--adapter <folder>", "PEFT folder to go on from");
+  addMethodOptions(command).addHelpText("after", help).action(run);
+}
+
+async function run(options: TrainOptions): Promise<void> {
+  const config = await readTrainConfig(options.config);
+  const method = methodOf(options, config.method ?? (options.adapter ? { kind: "lora" } : {}));
+  const batches = await readBatchFile(options.batches);
+  using device = await openChosen(options);
+  using model = await loadModel(device, options.model);
+  using adapter = await adapt(model, method, options);
+  await prepareFolder(options.output);
+  const trainable = model.trainable().reduce((sum, { size }) => sum + size, 0);
+  note(options, `training ${trainable.toLocaleString("en-US")} parameters`);
+  using interrupt = new Interrupt();
+  const settings = { ...config.training, seed: options.seed, signal: interrupt.signal };
+  const report = progressOf(options, settings.steps), log = emptyLog();
+  for await (const event of train(model, batches, settings)) {
+    logStep(log, event);
+    report(event);
+  }
+  await save(options, model, adapter, log);
+  const steps = log.loss.length, stopped = interrupt.signal.aborted;
+  printWritten(
+    options,
+    { steps, trainable, loss: log.loss.at(-1) ?? null, stopped, output: options.output },
+    `wrote ${adapter ? "the adapter" : "the model"} after ${steps} steps to ${options.output}`,
+  );
+  interrupt.throwIfStopped();
+}
+
+/** The adapter to train, continued or new; none for full fine-tuning. */
+async function adapt(
+  model: Gpt2,
+  method: MethodSpec,
+  options: TrainOptions,
+): Promise<LoraAdapter | undefined> {
+  const { adapter, seed } = options;
+  if (adapter === undefined) return applyMethod(model, method, seed);
+  if (method.kind === "full") {
+    throw new RangeError("full fine-tuning does not go on from an adapter: merge it first");
+  }
+  note(options, "the adapter goes on with its own ranks, scalings and modules");
+  return await loadAdapter(model, adapter, { dropout: method.dropout ?? 0 });
+}
+
+async function save(
+  { model: base, output }: TrainOptions,
+  model: Gpt2,
+  adapter: LoraAdapter | undefined,
+  log: TrainingLog,
+): Promise<void> {
+  if (adapter) await adapter.save(output, { baseModelName: base });
+  else {
+    await saveModel(model, output);
+    await copySmallFiles(base, output);
+  }
+  await writeJsonAtomic(join(output, "log.json"), log);
+}
