@@ -16,6 +16,8 @@ interface State {
   readonly seed: number;
   /** Description of the device that made it. */
   readonly device: string;
+  /** The system and the engine beneath it: whether a product and a sum round once depends on them. */
+  readonly platform: string;
   readonly log: TrainingLog;
 }
 
@@ -24,8 +26,8 @@ export interface Resumed {
   /** Steps done. */
   readonly step: number;
   /**
-   * True when what follows has the bits of a run that was never stopped: the same device, and one whose
-   * numbers are F32 as the file's are.
+   * True when what follows has the bits of a run that was never stopped: the same device on the same
+   * system, and one whose numbers are F32 as the file's are.
    */
   readonly exact: boolean;
   /** Description of the device that made the checkpoint. */
@@ -35,6 +37,7 @@ export interface Resumed {
 }
 
 const format = "lowrank checkpoint 1";
+const platform = `${Deno.build.target}, V8 ${Deno.version.v8}`;
 
 /**
  * Writes the trainable parameters, their moments, the step, the seed, the log and the device's description
@@ -51,7 +54,7 @@ export async function saveCheckpoint(
   const values = await device.read(...tensors.values());
   const entries = [...tensors.keys()].map((name, i): [string, HostTensor] => [name, values[i]]);
   const { steps: step, options: { seed = 0 } } = trainer;
-  const state: State = { format, step, seed, device: device.description, log };
+  const state: State = { format, step, seed, device: device.description, platform, log };
   await writeSafetensors(path, entries, { metadata: { state: JSON.stringify(state) } });
 }
 
@@ -64,7 +67,7 @@ export async function saveCheckpoint(
  */
 export async function resumeCheckpoint(path: string, trainer: Trainer): Promise<Resumed> {
   using file = await openSafetensors(path);
-  const { step, seed, device, log } = stateOf(path, file);
+  const { step, seed, device, log, ...made } = stateOf(path, file);
   const expected = trainer.options.seed ?? 0;
   if (seed !== expected) {
     throw new RangeError(`resuming from ${path} needs seed ${seed}, found ${expected}`);
@@ -74,8 +77,8 @@ export async function resumeCheckpoint(path: string, trainer: Trainer): Promise<
   for (const [name, tensor] of tensors) tensor.device.write(tensor, (await file.read(name)).data);
   trainer.optimizer.resumeAt(step);
   const now = trainer.model.device;
-  const exact = device === now.description && now.kind !== "reference";
-  return { step, exact, device, log };
+  const same = device === now.description && made.platform === platform;
+  return { step, exact: same && now.kind !== "reference", device, log };
 }
 
 /** True when there is a file to resume from. */

@@ -1,0 +1,156 @@
+import { assert, assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
+import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
+import { DryDevice } from "../../src/device/dry.ts";
+import { ReferenceDevice } from "../../src/device/reference.ts";
+import { readAdapter } from "../../src/formats/mod.ts";
+import { loadModel } from "../../src/models/mod.ts";
+import {
+  canonicalJson,
+  hashOf,
+  predictMemory,
+  readRun,
+  run,
+  runFiles,
+  type RunOptions,
+  type RunSpec,
+} from "../../src/runs/mod.ts";
+import { filesIn, withFolder } from "../support/folders.ts";
+import { tinyConfig } from "../train/fixtures.ts";
+import { tinyOptions, tinySpec } from "./fixtures.ts";
+
+Deno.test("run: canonical JSON depends on the content alone", () => {
+  assertEquals(
+    canonicalJson({ b: [1, { d: null, c: "x" }], a: undefined, A: true }),
+    '{"A":true,"b":[1,{"c":"x","d":null}]}',
+  );
+  for (const value of [NaN, Infinity, () => 1, new Map(), 1n, Symbol.iterator]) {
+    assertThrows(() => canonicalJson({ a: [value] }), TypeError, "as spec.a[0]");
+  }
+});
+
+Deno.test("run: the hash knows every field and no order", async () => {
+  const spec = tinySpec(5);
+  const turned = Object.fromEntries(Object.entries(spec).reverse()) as unknown as RunSpec;
+  assertEquals(await hashOf(turned), await hashOf(spec));
+  assertEquals((await hashOf(spec)).length, 64);
+  const others: RunSpec[] = [
+    { ...spec, seed: 12 },
+    { ...spec, device: "reference" },
+    { ...spec, data: 1 },
+    { ...spec, model: "other" },
+    { ...spec, method: { kind: "full" } },
+    { ...spec, training: { ...spec.training, floor: 0.1 } },
+  ];
+  const hashes = await Promise.all([spec, ...others].map(hashOf));
+  assertEquals(new Set(hashes).size, hashes.length);
+});
+
+Deno.test("run: a LoRA run leaves adapter, log, ledger and metrics, and is read the second time", () =>
+  withFolder(async (folder) => {
+    using device = await openCpuDevice({ threads: 2 });
+    const spec = tinySpec(6), options = tinyOptions(folder, device);
+    const result = await run(spec, options);
+    const files = await runFiles(folder, spec);
+    assertEquals(filesIn(result.folder), [
+      "adapter",
+      "done.json",
+      "ledger.json",
+      "log.json",
+      "metrics.json",
+      "spec.json",
+    ]);
+    assertEquals(JSON.parse(await Deno.readTextFile(files.spec)), spec);
+    assertEquals(Object.keys(result.log), ["loss", "gradientNorm", "learningRate"]);
+    assertEquals(result.log.loss.length, 6);
+    assertEquals(result.metrics, { kind: "cpu" });
+    assertEquals((await readAdapter(files.adapter)).modules.length, 8);
+    const nobody = () => {
+      throw new Error("a finished run must not be opened");
+    };
+    assertEquals(await run(spec, { ...options, openModel: nobody, openBatches: nobody }), result);
+    assertEquals(await readRun(files, spec), result);
+  }));
+
+Deno.test("run: a full run leaves a model", () =>
+  withFolder(async (folder) => {
+    using device = await openCpuDevice({ threads: 2 });
+    const spec = tinySpec(3, { kind: "full" });
+    const { folder: own } = await run(spec, tinyOptions(folder, device));
+    using model = await loadModel(device, `${own}/model`);
+    assertEquals(model.config.n_embd, tinyConfig.n_embd);
+    assertEquals(filesIn(own).includes("adapter"), false);
+  }));
+
+Deno.test("run: the ledger is the run's own and what was predicted", () =>
+  withFolder(async (folder) => {
+    using device = await openCpuDevice({ threads: 2 });
+    using _ = device.allocate([1000], "f32", "weight", "somebody else's");
+    const spec = tinySpec(3, { kind: "full" });
+    const { ledger } = await run(spec, tinyOptions(folder, device));
+    const predicted = predictMemory(tinyConfig, { batch: 2, length: 5 });
+    const { byRole, peakByRole, live, peak } = predicted;
+    assertEquals(ledger, { byRole, peakByRole, live, peak });
+    assertEquals(device.ledger.read().live, 4000);
+  }));
+
+Deno.test("run: an abort leaves a checkpoint and no result; the same call goes on", () =>
+  withFolder(async (folder) => {
+    using device = await openCpuDevice({ threads: 2 });
+    const spec = tinySpec(9), files = await runFiles(folder, spec);
+    const controller = new AbortController();
+    const options = (steps: number[]): RunOptions => ({
+      ...tinyOptions(folder, device),
+      onProgress: ({ step }) => {
+        steps.push(step);
+        if (step === 3) controller.abort(new Error("enough"));
+      },
+    });
+    const first: number[] = [], second: number[] = [];
+    const stopped = run(spec, { ...options(first), signal: controller.signal });
+    await assertRejects(() => stopped, Error, "enough");
+    assertEquals(filesIn(files.folder), ["checkpoint.safetensors", "spec.json"]);
+    assertEquals(await readRun(files, spec), undefined);
+    assertEquals(device.ledger.read().live, 0);
+    const { log, exact } = await run(spec, options(second));
+    assertEquals([first, second], [[0, 1, 2, 3, 4], [5, 6, 7, 8]]);
+    const whole = await run(spec, { ...tinyOptions(`${folder}/whole`, device) });
+    assertEquals([log, exact], [whole.log, true]);
+  }));
+
+Deno.test("run: a run that fails leaves no result and every byte", () =>
+  withFolder(async (folder) => {
+    using device = await openCpuDevice({ threads: 1 });
+    const options = tinyOptions(folder, device);
+    const fails = async (spec: RunSpec, more: Partial<RunOptions>, message: string) => {
+      await assertRejects(() => run(spec, { ...options, ...more }), Error, message);
+      assertEquals(await readRun(await runFiles(folder, spec), spec), undefined);
+      assertEquals(device.ledger.read().live, 0);
+    };
+    const spec = tinySpec(3);
+    await fails(spec, { openBatches: () => [] }, "needs batches, found none");
+    await fails(spec, { measure: () => Promise.reject(new Error("no scale")) }, "no scale");
+    const wild = { ...spec, training: { ...spec.training, learningRate: 1e38, weightDecay: 1e38 } };
+    await fails(wild, {}, "training needs a finite loss");
+    const unknown = { ...spec, method: { kind: "magic" } as unknown as RunSpec["method"] };
+    await fails(unknown, {}, "kind full or lora, found magic");
+    using other = new DryDevice();
+    await fails(spec, { device: other }, "the run needs a cpu device, found dry");
+  }));
+
+Deno.test("run: going on elsewhere says that the bits may differ", () =>
+  withFolder(async (folder) => {
+    const spec: RunSpec = { ...tinySpec(6), device: "reference" };
+    using device = new ReferenceDevice();
+    const signal = AbortSignal.abort(new Error("not today"));
+    const controller = new AbortController();
+    const options = tinyOptions(folder, device);
+    await assertRejects(() => run(spec, { ...options, signal }), Error, "not today");
+    const onProgress = () => controller.abort(new Error("later"));
+    const stopped = run(spec, { ...options, onProgress, signal: controller.signal });
+    await assertRejects(() => stopped, Error, "later");
+    const { exact } = await run(spec, options);
+    assertEquals(exact, false);
+    const other = await run({ ...spec, seed: 12 }, options);
+    assert(other.exact);
+    assertNotEquals(other.folder, (await run(spec, options)).folder);
+  }));

@@ -1,0 +1,146 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { injectLora } from "../../src/adapt/mod.ts";
+import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
+import type { Device } from "../../src/device/device.ts";
+import { ReferenceDevice } from "../../src/device/reference.ts";
+import {
+  emptyLog,
+  hasCheckpoint,
+  logStep,
+  resumeCheckpoint,
+  runTrainer,
+  saveCheckpoint,
+  Trainer,
+  type TrainerOptions,
+  type TrainingLog,
+} from "../../src/train/mod.ts";
+import { filesIn, withFolder } from "../support/folders.ts";
+import { randomBatches, tinyModel, trainedValues } from "./fixtures.ts";
+
+const options: TrainerOptions = {
+  learningRate: 1e-2,
+  steps: 12,
+  seed: 7,
+  schedule: "linear",
+  warmupSteps: 2,
+  weightDecay: 0.1,
+  clipNorm: 1,
+  accumulation: 2,
+};
+const batches = randomBatches(5);
+
+/** Trains up to `until` and leaves a checkpoint there; or resumes from it first. */
+async function trainPart(
+  device: Device,
+  { path, resume = false, until = options.steps, lora = false, more = {} }: {
+    path: string;
+    resume?: boolean;
+    until?: number;
+    lora?: boolean;
+    more?: Partial<TrainerOptions>;
+  },
+): Promise<{ log: TrainingLog; values: number[]; exact?: boolean; step?: number }> {
+  using model = tinyModel(device, { dropout: 0.2 });
+  using _ = lora ? injectLora(model, { rank: 2, sites: "all", seed: 1, dropout: 0.1 }) : undefined;
+  using trainer = new Trainer(model, { ...options, ...more });
+  const resumed = resume ? await resumeCheckpoint(path, trainer) : undefined;
+  const log = resumed?.log ?? emptyLog();
+  for await (const event of runTrainer(trainer, batches)) {
+    logStep(log, event);
+    if (trainer.steps === until) break;
+  }
+  await saveCheckpoint(path, trainer, log);
+  const { exact, step } = resumed ?? {};
+  return { log, values: await trainedValues(model), exact, step };
+}
+
+for (const lora of [false, true]) {
+  Deno.test(`checkpoint: a resumed run has the bits of an uninterrupted one, ${lora ? "LoRA" : "full"}`, () =>
+    withFolder(async (folder) => {
+      const path = `${folder}/one.safetensors`, whole = `${folder}/whole.safetensors`;
+      using device = await openCpuDevice({ threads: 2 });
+      const expected = await trainPart(device, { path: whole, lora });
+      await trainPart(device, { path, until: 5, lora });
+      using single = await openCpuDevice({ threads: 2 });
+      const resumed = await trainPart(single, { path, resume: true, lora });
+      assertEquals([resumed.step, resumed.exact], [5, true]);
+      assertEquals(resumed.log, expected.log);
+      assertEquals(resumed.values, expected.values);
+      assertEquals(await Deno.readFile(path), await Deno.readFile(whole));
+      assertEquals(filesIn(folder), ["one.safetensors", "whole.safetensors"]);
+    }));
+}
+
+Deno.test("checkpoint: another device goes on and says that the bits may differ", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/a.safetensors`;
+    using cpu = await openCpuDevice({ threads: 2 });
+    const expected = await trainPart(cpu, { path: `${folder}/b.safetensors` });
+    await trainPart(cpu, { path, until: 5 });
+    using reference = new ReferenceDevice();
+    const { exact, log } = await trainPart(reference, { path, resume: true });
+    assertEquals(exact, false);
+    const worst = Math.max(...log.loss.map((loss, i) => Math.abs(loss - expected.log.loss[i])));
+    assert(worst > 0 && worst < 1e-3, `losses differ by ${worst}`);
+    // The reference device computes in float64, of which the file keeps F32.
+    assertEquals(
+      (await trainPart(reference, { path, resume: true, more: { steps: 13 } })).exact,
+      false,
+    );
+  }));
+
+Deno.test("checkpoint: what does not fit is named, and the trainer is as before", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/a.safetensors`;
+    using device = await openCpuDevice({ threads: 1 });
+    await trainPart(device, { path, until: 2 });
+    const fails = (more: Partial<Parameters<typeof trainPart>[1]>, message: string) =>
+      assertRejects(() => trainPart(device, { path, resume: true, ...more }), RangeError, message);
+    await fails({ more: { seed: 8 } }, "needs seed 7, found 8");
+    await fails({ lora: true }, "needs the same parameters, found parameter.base_model");
+    using model = tinyModel(device);
+    model.parameters.get("transformer.wte.weight")!.trainable = false;
+    const before = await trainedValues(model);
+    using trainer = new Trainer(model, options);
+    await assertRejects(
+      () => resumeCheckpoint(path, trainer),
+      RangeError,
+      ".transformer.wte.weight in the file only",
+    );
+    assertEquals(await trainedValues(model), before);
+    assertEquals(trainer.steps, 0);
+  }));
+
+Deno.test("checkpoint: other files are not taken for one", () =>
+  withFolder(async (folder) => {
+    using device = new ReferenceDevice();
+    using model = tinyModel(device);
+    using trainer = new Trainer(model, options);
+    const other = new URL("../golden/gpt2_tiny/model.safetensors", import.meta.url).pathname;
+    await assertRejects(
+      () => resumeCheckpoint(other, trainer),
+      RangeError,
+      'needs a "lowrank checkpoint 1" in its metadata, found none',
+    );
+    assertEquals(await hasCheckpoint(other), true);
+    assertEquals(await hasCheckpoint(`${folder}/none`), false);
+  }));
+
+Deno.test("checkpoint: two adapters of one site keep apart", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/a.safetensors`;
+    using device = await openCpuDevice({ threads: 1 });
+    const open = () => {
+      const model = tinyModel(device);
+      injectLora(model, { rank: 1, sites: ["q"], seed: 1 });
+      injectLora(model, { rank: 2, sites: ["q"], seed: 2 });
+      return { model, trainer: new Trainer(model, options) };
+    };
+    const { model, trainer } = open();
+    trainer.step(batches);
+    await saveCheckpoint(path, trainer);
+    const other = open();
+    await resumeCheckpoint(path, other.trainer);
+    assertEquals(await trainedValues(other.model), await trainedValues(model));
+    assertEquals(other.trainer.steps, 1);
+  }));
