@@ -8,7 +8,11 @@ import {
   type Batch,
   type BatchSource,
   evaluate,
+  resumeCheckpoint,
+  runTrainer,
+  saveCheckpoint,
   train,
+  Trainer,
   type TrainOptions,
 } from "../../src/train/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
@@ -195,6 +199,30 @@ async function bytesReturn(device: Device): Promise<void> {
   assertEquals(device.ledger.read().live, live);
 }
 
+async function checkpointAtAPause(device: Device): Promise<void> {
+  const folder = await Deno.makeTempDir(), path = `${folder}/checkpoint.safetensors`;
+  const all = { ...options, steps: 40 }, batches = randomBatches(3);
+  using whole = tinyModel(device), cut = tinyModel(device);
+  const losses = (await collect(train(whole, batches, all))).map(({ loss }) => loss);
+  {
+    using trainer = new Trainer(cut, all);
+    for await (const { step } of runTrainer(trainer, batches, { pauseEvery: 7 })) {
+      if (step !== 20) continue;
+      assertEquals(trainer.steps, 21);
+      await saveCheckpoint(path, trainer);
+      break;
+    }
+  }
+  using trainer = new Trainer(cut, all);
+  const { step, exact } = await resumeCheckpoint(path, trainer);
+  assertEquals([step, exact], [21, device.kind !== "reference"]);
+  const rest = (await collect(runTrainer(trainer, batches))).map(({ loss }) => loss);
+  await Deno.remove(folder, { recursive: true });
+  if (!exact) return assertAllClose(rest, losses.slice(21), { relative: 1e-4 });
+  assertEquals(rest, losses.slice(21));
+  assertEquals(await trainedValues(cut), await trainedValues(whole));
+}
+
 /** All of them. */
 export const checks: Check[] = [
   { name: "two parts of a batch are as good as the whole", run: accumulationEqualsOneBatch },
@@ -206,5 +234,6 @@ export const checks: Check[] = [
   { name: "dropout is a function of the seed", run: dropout },
   { name: "evaluations come at their steps, events in order", run: evaluations },
   { name: "evaluate weighs batches by their labels", run: evaluateWeighs },
+  { name: "a checkpoint at a pause goes on to the same bits", run: checkpointAtAPause },
   { name: "live bytes between steps do not move", run: bytesReturn },
 ];
