@@ -2,7 +2,7 @@
 
 import { injectLora } from "../adapt/mod.ts";
 import { DryDevice } from "../device/dry.ts";
-import { axis, baseLayout } from "../figures/layout.ts";
+import { axis, baseLayout, logAxis } from "../figures/layout.ts";
 import type { DataTable, Figure } from "../figures/figure.ts";
 import { palette } from "../figures/palette.ts";
 import { Gpt2 } from "../models/mod.ts";
@@ -100,12 +100,11 @@ function countFigure(rows: readonly CountRow[]): Figure {
       y: rows.map(({ method }) => method),
       x: rows.map(({ trained }) => trained),
       text: rows.map(({ trained }) => trained.toLocaleString("en-US")),
-      textposition: "inside",
-      insidetextanchor: "end",
+      textposition: "auto",
       marker: { color: [palette.full, palette.lora[1], palette.lora[0]] },
     }],
     layout: baseLayout(
-      axis("trained parameters", { type: "log", range: [6, 11.6] }),
+      logAxis("trained parameters", { range: [6, 11.6] }),
       axis("", { autorange: "reversed" }),
       { height: 300 },
     ),

@@ -43,7 +43,7 @@ export function figureHtml({ id, title, caption }: Figure): string {
 export function figureScript(figures: readonly Figure[]): string {
   const specifications = figures.map(({ id, data, layout }) => ({ id, data, layout }));
   return `for (const { id, data, layout } of ${embedJson(specifications)}) {
-  Plotly.newPlot("figure-" + id, data, layout, { displaylogo: false, responsive: true });
+  Plotly.newPlot("figure-" + id, data, layout, { displayModeBar: false, responsive: true });
 }`;
 }
 

@@ -11,6 +11,11 @@ export function axis(title: string, more: Readonly<Record<string, unknown>> = {}
   };
 }
 
+/** A logarithmic axis with a label at each power of ten. */
+export function logAxis(title: string, more: Readonly<Record<string, unknown>> = {}) {
+  return axis(title, { type: "log", dtick: 1, ...more });
+}
+
 /** White paper, room for titles, a legend above the plot. */
 export function baseLayout(
   x: Readonly<Record<string, unknown>>,
@@ -25,6 +30,7 @@ export function baseLayout(
     legend: { orientation: "h", x: 0, y: 1.12 },
     xaxis: x,
     yaxis: y,
+    height: 420,
     ...more,
   };
 }

@@ -18,7 +18,7 @@ dt { color: #5b6270; } dd { margin: 0; overflow-wrap: anywhere; }
 .verdict { display: inline-block; padding: 0 .5rem; border-radius: 1rem; font-size: .82rem; white-space: nowrap; }
 .held { background: #d8f0e4; color: #0b5137; } .open { background: #fbe6cf; color: #70400a; }
 figure { margin: 2rem 0; } figcaption { color: #5b6270; font-size: .88rem; }
-.plot { width: 100%; min-height: 26rem; }
+.plot { width: 100%; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .92rem; margin: 1.5rem 0; width: 100%; }
 caption { text-align: left; font-weight: 600; padding-bottom: .4rem; }

@@ -2,7 +2,7 @@
 
 import { roles } from "../../device/ledger.ts";
 import type { DataTable, Figure } from "../../figures/figure.ts";
-import { axis, baseLayout } from "../../figures/layout.ts";
+import { axis, baseLayout, logAxis } from "../../figures/layout.ts";
 import { palette, roleColours } from "../../figures/palette.ts";
 import type { AdaptationRun, MethodRow } from "./rows.ts";
 
@@ -67,7 +67,7 @@ export function qualityFigure(rows: readonly MethodRow[], baseLoss: number): Fig
       "the base before adaptation.",
     data: [...rows.map(marks), base],
     layout: baseLayout(
-      axis("trained parameters", { type: "log" }),
+      logAxis("trained parameters"),
       axis("held-out loss (nats per token)"),
     ),
   };
