@@ -1,0 +1,85 @@
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { ShapeError } from "../../src/core/errors.ts";
+import { hostTensor } from "../../src/core/host_tensor.ts";
+import { Tape } from "../../src/autograd/mod.ts";
+import { ReferenceDevice } from "../../src/device/reference.ts";
+import { readSafetensors, writeSafetensors } from "../../src/formats/mod.ts";
+import { initGpt2, loadModel, parseGpt2Config, saveModel } from "../../src/models/mod.ts";
+import { withFolder } from "../support/folders.ts";
+import { golden } from "../support/golden.ts";
+
+const config = parseGpt2Config({ vocab_size: 7, n_positions: 5, n_embd: 6, n_layer: 1, n_head: 2 });
+
+Deno.test("a saved model loads with the same weights, transformers' file byte for byte", async () => {
+  using device = new ReferenceDevice();
+  using model = await loadModel(device, golden("gpt2_tiny"));
+  await withFolder(async (folder) => {
+    await saveModel(model, folder);
+    const [ours, theirs] = await Promise.all(
+      [folder, golden("gpt2_tiny")].map((path) => readSafetensors(`${path}/model.safetensors`)),
+    );
+    assertEquals(ours.tensors, theirs.tensors);
+  });
+});
+
+Deno.test("an untied head is saved, loaded and used", async () => {
+  using device = new ReferenceDevice();
+  using model = initGpt2(device, { ...config, tie_word_embeddings: false }, { seed: 1 });
+  await withFolder(async (folder) => {
+    await saveModel(model, folder);
+    using loaded = await loadModel(device, folder);
+    const tokens = hostTensor([1, 3], Uint32Array.of(1, 2, 3));
+    using tape = new Tape(device, { record: false });
+    const [ours] = await device.read(loaded.forward(tape, tokens));
+    const [before] = await device.read(model.forward(tape, tokens));
+    assertEquals(ours.data.length, before.data.length);
+    assertEquals(loaded.parameters.has("lm_head.weight"), true);
+  });
+});
+
+Deno.test("a model's file is refused when a tensor is missing, strange or of another shape", async () => {
+  using device = new ReferenceDevice();
+  using model = initGpt2(device, config, { seed: 1 });
+  await withFolder(async (folder) => {
+    await saveModel(model, folder);
+    const path = `${folder}/model.safetensors`;
+    const { tensors } = await readSafetensors(path);
+    const write = (change: (copy: typeof tensors) => void) => {
+      const copy = new Map(tensors);
+      change(copy);
+      return writeSafetensors(path, copy);
+    };
+    const refused = async (type: ErrorConstructor | typeof ShapeError, ...parts: string[]) => {
+      const error = await assertRejects(() => loadModel(device, folder), type);
+      for (const part of parts) assertStringIncludes((error as Error).message, part);
+      assertEquals(device.ledger.read().live, model.device.ledger.read().live);
+    };
+    await write((copy) => copy.delete("transformer.ln_f.bias"));
+    await refused(RangeError, "needs the tensor transformer.ln_f.bias");
+    await write((copy) => copy.set("adapter.x", hostTensor([1], [1])));
+    await refused(RangeError, "adapter.x");
+    await write((copy) =>
+      copy.set("transformer.wte.weight", hostTensor([3, 6], new Float32Array(18)))
+    );
+    await refused(ShapeError, "[7, 6]", "[3, 6]");
+  });
+});
+
+Deno.test("a config that is not a GPT-2 we can run is refused by field and value", async () => {
+  using device = new ReferenceDevice();
+  await withFolder(async (folder) => {
+    for (
+      const [fields, part] of [
+        [{ model_type: "llama" }, "found llama"],
+        [{ model_type: "gpt2", activation_function: "relu" }, "found relu"],
+        [{ model_type: "gpt2", n_embd: 6, n_head: 4 }, "4 heads for width 6"],
+        [{ model_type: "gpt2", n_layer: -1 }, "n_layer"],
+      ] as const
+    ) {
+      await Deno.writeTextFile(`${folder}/config.json`, JSON.stringify(fields));
+      await Deno.copyFile(golden("gpt2_tiny/model.safetensors"), `${folder}/model.safetensors`);
+      const error = await assertRejects(() => loadModel(device, folder), RangeError);
+      assertStringIncludes((error as Error).message, part);
+    }
+  });
+});
