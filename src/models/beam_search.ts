@@ -45,52 +45,74 @@ interface Candidate {
 export async function beamSearch(
   model: Gpt2,
   prompt: ArrayLike<number>,
-  { beams, maxNewTokens, stopToken, lengthPenalty = 1 }: BeamOptions,
+  options: BeamOptions,
 ): Promise<Hypothesis> {
+  const { beams, maxNewTokens } = options;
   assertRoom(model, prompt, maxNewTokens);
   using cache = openCache(model, beams, prompt.length + maxNewTokens);
-  const score = (logProbability: number, length: number) =>
-    logProbability / length ** lengthPenalty;
-  let running: Beam[] = Array.from(
-    { length: beams },
-    (_, i) => ({ tokens: [], logProbability: i === 0 ? 0 : -Infinity }),
-  );
-  const finished: Hypothesis[] = [];
-  for (let length = 1; length <= maxNewTokens; length++) {
-    const inputs = running.map(({ tokens }) => length === 1 ? prompt : tokens.slice(-1));
-    const candidates = bestCandidates(running, await nextLogits(model, cache, inputs), 2 * beams);
-    const next: Candidate[] = [];
-    candidates.forEach((candidate, place) => {
-      if (candidate.token !== stopToken) next.push(candidate);
-      else if (place < beams) finished.push(finish(running, candidate, score));
-    });
-    const kept = next.slice(0, beams);
-    running = kept.map(({ parent, token, logProbability }) => ({
-      tokens: [...running[parent].tokens, token],
-      logProbability,
-    }));
-    keepBest(finished, beams);
-    const hope = score(running[0].logProbability, length);
-    if (finished.length === beams && finished[beams - 1].score >= hope) break;
+  const search = new Search(options);
+  while (!search.finished) {
+    const inputs = search.running.map(({ tokens }) => tokens.length ? tokens.slice(-1) : prompt);
+    const parents = search.advance(await nextLogits(model, cache, inputs));
     using tape = new Tape(model.device, { record: false });
-    cache.reorder(tape, kept.map(({ parent }) => parent));
+    cache.reorder(tape, parents);
   }
-  if (finished.length < beams) {
-    for (const { tokens, logProbability } of running) {
-      finished.push({ tokens, score: score(logProbability, tokens.length) });
-    }
-  }
-  keepBest(finished, 1);
-  return finished[0];
+  return search.best();
 }
 
-function finish(
-  running: readonly Beam[],
-  { parent, token, logProbability }: Candidate,
-  score: (logProbability: number, length: number) => number,
-): Hypothesis {
-  const tokens = [...running[parent].tokens, token];
-  return { tokens, score: score(logProbability, tokens.length) };
+/** The hypotheses of one search; it knows logits and scores, and no model. */
+class Search {
+  /** The beams that go on, best first; of the equal ones at the start only the first counts. */
+  running: readonly Beam[];
+  readonly #options: BeamOptions;
+  readonly #finished: Hypothesis[] = [];
+  #length = 0;
+
+  constructor(options: BeamOptions) {
+    this.#options = options;
+    this.running = Array.from(
+      { length: options.beams },
+      (_, i) => ({ tokens: [], logProbability: i === 0 ? 0 : -Infinity }),
+    );
+  }
+
+  get finished(): boolean {
+    const { beams, maxNewTokens } = this.#options;
+    if (this.#length === maxNewTokens) return true;
+    if (this.#finished.length < beams) return false;
+    return this.#finished[beams - 1].score >= this.#hypothesis(this.running[0]).score;
+  }
+
+  /** Takes the logits after each running beam; returns which beam each of the new ones continues. */
+  advance(logits: readonly Float32Array[]): number[] {
+    const { beams, stopToken } = this.#options;
+    const candidates = bestCandidates(this.running, logits, 2 * beams);
+    const extended = candidates.map(({ parent, token, logProbability }) => ({
+      parent,
+      ends: token === stopToken,
+      beam: { tokens: [...this.running[parent].tokens, token], logProbability },
+    }));
+    const ended = extended.slice(0, beams).filter(({ ends }) => ends);
+    this.#finished.push(...ended.map(({ beam }) => this.#hypothesis(beam)));
+    keepBest(this.#finished, beams);
+    const kept = extended.filter(({ ends }) => !ends).slice(0, beams);
+    this.running = kept.map(({ beam }) => beam);
+    this.#length++;
+    return kept.map(({ parent }) => parent);
+  }
+
+  /** The best of what ended; where too few did, running beams count as they stand. */
+  best(): Hypothesis {
+    const cut = this.#finished.length < this.#options.beams ? this.running : [];
+    const all = [...this.#finished, ...cut.map((beam) => this.#hypothesis(beam))];
+    keepBest(all, 1);
+    return all[0];
+  }
+
+  #hypothesis({ tokens, logProbability }: Beam): Hypothesis {
+    const { lengthPenalty = 1 } = this.#options;
+    return { tokens, score: logProbability / tokens.length ** lengthPenalty };
+  }
 }
 
 function keepBest(hypotheses: Hypothesis[], count: number): void {

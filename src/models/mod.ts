@@ -1,6 +1,6 @@
 /** Models: GPT-2, its files, and generation. @module */
 
-export { beamSearch, type BeamOptions, type Hypothesis } from "./beam_search.ts";
+export { type BeamOptions, beamSearch, type Hypothesis } from "./beam_search.ts";
 export { generate, type GenerateOptions } from "./generate.ts";
 export { type Gpt2Config, parseGpt2Config } from "./gpt2/config.ts";
 export { Gpt2, type Gpt2Options } from "./gpt2/gpt2.ts";
