@@ -8,11 +8,8 @@ export { dropout } from "./dropout/dropout.as";
 export { add, fill, scale_add } from "./elementwise/elementwise.as";
 export { embedding_backward, embedding_forward } from "./embedding/embedding.as";
 export { gelu_backward, gelu_forward } from "./gelu/gelu.as";
-export {
-  layer_norm_backward,
-  layer_norm_backward_parameters,
-  layer_norm_forward,
-} from "./layer_norm/layer_norm.as";
+export { layer_norm_backward, layer_norm_backward_parameters } from "./layer_norm/backward.as";
+export { layer_norm_forward } from "./layer_norm/forward.as";
 export { matmul } from "./matmul/matmul.as";
 export { root_sum, sum, sum_columns, sum_squares } from "./reduce/reduce.as";
 export { heap_base, scratch_bytes, use_scratch } from "./simd/scratch.as";

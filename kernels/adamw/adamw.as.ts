@@ -1,6 +1,6 @@
 /** adamw. */
 
-import { LANES, madd, splat, storePart } from "../simd/vector.as";
+import { bytesOf, madd, splat, storeUntil, VECTOR } from "../simd/vector.as";
 
 export function adamw(
   parameter: usize,
@@ -22,27 +22,19 @@ export function adamw(
   begin: u32,
   end: u32,
 ): void {
-  const clip = splat(clipFactor(norm, maxNorm));
-  const rate = splat(-learningRate / correction1);
-  const inverse2 = splat(1 / correction2);
-  for (let i = begin; i < end; i += LANES) {
-    const at: usize = <usize>i << 2;
+  const clip = splat(clipFactor(norm, maxNorm)), b1 = splat(beta1), b2 = splat(beta2);
+  const c1 = splat(complement1), c2 = splat(complement2), tiny = splat(epsilon);
+  const rate = splat(-learningRate / correction1), inverse2 = splat(1 / correction2);
+  const kept = splat(keep), last = bytesOf(end);
+  for (let at = bytesOf(begin); at < last; at += VECTOR) {
     const g = f32x4.mul(v128.load(gradient + at), clip);
-    const m = madd(splat(beta1), v128.load(first + at), f32x4.mul(splat(complement1), g));
-    const square = f32x4.mul(f32x4.mul(splat(complement2), g), g);
-    const v = madd(splat(beta2), v128.load(second + at), square);
-    const root = f32x4.add(f32x4.sqrt(f32x4.mul(v, inverse2)), splat(epsilon));
-    const kept = f32x4.mul(v128.load(parameter + at), splat(keep));
-    const result = madd(rate, f32x4.div(m, root), kept);
-    if (end - i >= LANES) {
-      v128.store(first + at, m);
-      v128.store(second + at, v);
-      v128.store(parameter + at, result);
-    } else {
-      storePart(first + at, m, end - i);
-      storePart(second + at, v, end - i);
-      storePart(parameter + at, result, end - i);
-    }
+    const m = madd(b1, v128.load(first + at), f32x4.mul(c1, g));
+    const v = madd(b2, v128.load(second + at), f32x4.mul(f32x4.mul(c2, g), g));
+    const root = f32x4.add(f32x4.sqrt(f32x4.mul(v, inverse2)), tiny);
+    const old = f32x4.mul(v128.load(parameter + at), kept);
+    storeUntil(first + last, first + at, m);
+    storeUntil(second + last, second + at, v);
+    storeUntil(parameter + last, parameter + at, madd(rate, f32x4.div(m, root), old));
   }
 }
 

@@ -1,12 +1,12 @@
 /** attention_backward. */
 
-import { gemm } from "../matmul/gemm.as";
-import { exp4 } from "../simd/exponential.as";
+import { gemmPacked, PACKED_B } from "../matmul/gemm.as";
+import { packB } from "../matmul/pack.as";
+import { expRange } from "../simd/exponential.as";
 import { scratch } from "../simd/scratch.as";
-import { madd, splat, sumLanes, VECTOR, zero } from "../simd/vector.as";
-import { loadMasked } from "../simd/sums.as";
-import { maskRow } from "./softmax.as";
-import { GRADIENTS, SCORES, TILE_KEYS, TILE_QUERIES } from "./tiles.as";
+import { bytesOf, loadUntil, madd, splat, sumLanes, VECTOR, zero } from "../simd/vector.as";
+import { clearTail, maskRow } from "./softmax.as";
+import { GRADIENTS, keysThatFit, SCORES, TILE_QUERIES, TILE_ROW } from "./tiles.as";
 
 export function attention_backward(
   qkv: usize,
@@ -26,35 +26,28 @@ export function attention_backward(
   begin: u32,
   end: u32,
 ): void {
-  const width: usize = <usize>(heads * headWidth) << 2;
+  const width = bytesOf(heads * headWidth);
   for (let unit = begin; unit < end; unit++) {
-    const b = unit / heads, column: usize = <usize>((unit % heads) * headWidth) << 2;
-    const rows: usize = b * time * width, statistics: usize = <usize>(unit * time) << 2;
-    const outAt = rows + column, at = 3 * rows + column;
+    const b = unit / heads, column = bytesOf((unit % heads) * headWidth);
+    const rows = <usize>(b * time) * width, statistics = bytesOf(unit * time);
+    const outAt = rows + column, at: usize = 3 * rows + column;
     headDeltas(dOut + outAt, out + outAt, delta + statistics, headWidth, time, width);
-    clearHead(dQkv + at, headWidth, time, width);
-    const maskAt = hasMask ? mask + (<usize>(b * time) << 2) : 0;
-    for (let query: u32 = 0; query < time; query += TILE_QUERIES) {
-      const count = min(TILE_QUERIES, time - query), seen = causal ? query + count : time;
-      for (let key: u32 = 0; key < seen; key += TILE_KEYS) {
-        backwardTile(
-          qkv + at,
-          maskAt,
-          logSumExp + statistics,
-          dOut + outAt,
-          delta + statistics,
-          dQkv + at,
-          width,
-          headWidth,
-          query,
-          count,
-          key,
-          min(TILE_KEYS, seen - key),
-          causal,
-          scale,
-        );
-      }
+    for (let row: usize = 0; row < 3 * time; row++) {
+      memory.fill(dQkv + at + row * width, 0, bytesOf(headWidth));
     }
+    backwardHead(
+      qkv + at,
+      hasMask ? mask + bytesOf(b * time) : 0,
+      logSumExp + statistics,
+      dOut + outAt,
+      delta + statistics,
+      dQkv + at,
+      width,
+      headWidth,
+      time,
+      causal,
+      scale,
+    );
   }
 }
 
@@ -67,24 +60,18 @@ function headDeltas(
   time: u32,
   width: usize,
 ): void {
-  const bytes: usize = <usize>headWidth << 2;
+  const bytes = bytesOf(headWidth);
   for (let i: u32 = 0; i < time; i++, dOut += width, out += width, delta += 4) {
     let sum = zero();
     for (let at: usize = 0; at < bytes; at += VECTOR) {
-      sum = madd(loadMasked(dOut + at, dOut + bytes), loadMasked(out + at, out + bytes), sum);
+      sum = madd(loadUntil(dOut + bytes, dOut + at), loadUntil(out + bytes, out + at), sum);
     }
     store<f32>(delta, sumLanes(sum));
   }
 }
 
-function clearHead(dQkv: usize, headWidth: u32, time: u32, width: usize): void {
-  for (let row: u32 = 0; row < 3 * time; row++, dQkv += width) {
-    memory.fill(dQkv, 0, <usize>headWidth << 2);
-  }
-}
-
-/** What a tile of queries and a tile of keys give to dq, dk and dv: five products. */
-function backwardTile(
+/** Keys and values are packed once a tile of keys; then come the tiles of queries that see it. */
+function backwardHead(
   qkv: usize,
   mask: usize,
   logSumExp: usize,
@@ -93,55 +80,100 @@ function backwardTile(
   dQkv: usize,
   width: usize,
   headWidth: u32,
-  query: u32,
-  count: u32,
-  key: u32,
-  keys: u32,
+  time: u32,
   causal: u32,
   scale: f32,
 ): void {
-  const stride: usize = TILE_KEYS << 2, row: usize = 3 * width;
-  const p = scratch(SCORES), dp = scratch(GRADIENTS);
-  const q: usize = query * row, k: usize = key * row + width, v = k + width;
-  dOut += query * width;
-  gemm(count, keys, headWidth, qkv + q, row, 4, qkv + k, row, 4, p, stride, scale, 0, 0);
-  gemm(count, keys, headWidth, dOut, width, 4, qkv + v, row, 4, dp, stride, 1, 0, 0);
-  for (let i: u32 = 0; i < count; i++) {
-    const at: usize = <usize>(query + i) << 2, line = p + i * stride;
-    const past = query + i + 1;
-    const visible = causal ? (past > key ? min(keys, past - key) : 0) : keys;
-    if (mask) maskRow(line, mask + (<usize>key << 2), keys);
-    gradientRow(
-      line,
-      dp + i * stride,
-      visible,
-      keys,
-      splat(load<f32>(logSumExp + at)),
-      splat(load<f32>(delta + at)),
-      splat(scale),
-    );
+  const most = keysThatFit(headWidth, 5), row: usize = 3 * width, packed = scratch(PACKED_B);
+  const room = bytesOf(max(most, TILE_QUERIES) * headWidth);
+  for (let key: u32 = 0; key < time; key += most) {
+    const tile = min(most, time - key), k = qkv + width + <usize>key * row;
+    packB(packed, k, tile, headWidth, row, 4);
+    packB(packed + room, k + width, tile, headWidth, row, 4);
+    packB(packed + 2 * room, k, headWidth, tile, 4, row);
+    const first = causal ? key / TILE_QUERIES * TILE_QUERIES : 0;
+    for (let query = first; query < time; query += TILE_QUERIES) {
+      const rows = min(TILE_QUERIES, time - query), at = bytesOf(query);
+      const last = causal ? query + rows : time;
+      const q = <usize>query * row, d = dOut + <usize>query * width;
+      const keys = min(tile, last - key), dKey = dQkv + width + <usize>key * row;
+      const visible: i32 = causal ? <i32>(query + 1 - key) : <i32>keys;
+      scoresOfTile(rows, keys, headWidth, qkv + q, d, row, width, packed, room, scale);
+      const maskAt = mask ? mask + bytesOf(key) : 0;
+      gradientTile(rows, keys, visible, causal, maskAt, logSumExp + at, delta + at, scale);
+      productsOfTile(rows, keys, headWidth, qkv + q, d, row, width, packed, room, tile, dQkv + q, dKey);
+    }
   }
-  gemm(count, headWidth, keys, dp, stride, 4, qkv + k, 4, row, dQkv + q, row, 1, 0, 1);
-  gemm(keys, headWidth, count, dp, 4, stride, qkv + q, 4, row, dQkv + k, row, 1, 0, 1);
-  gemm(keys, headWidth, count, p, 4, stride, dOut, 4, width, dQkv + v, row, 1, 0, 1);
 }
 
-/** Scores become p = e^(score - lse), dp becomes scale · p · (dp - δ); both 0 past `visible`. */
-function gradientRow(
-  scores: usize,
-  dp: usize,
-  visible: u32,
+/** q kᵀ and dOut vᵀ. */
+function scoresOfTile(
+  rows: u32,
   keys: u32,
-  lse: v128,
-  delta: v128,
-  scale: v128,
+  headWidth: u32,
+  q: usize,
+  dOut: usize,
+  row: usize,
+  width: usize,
+  packed: usize,
+  room: usize,
+  scale: f32,
 ): void {
-  for (let i: u32 = 0; i < keys; i += 4) {
-    const at: usize = <usize>i << 2;
-    const seen = i32x4.lt_s(i32x4(0, 1, 2, 3), i32x4.splat(<i32>visible - <i32>i));
-    const p = v128.and(exp4(f32x4.sub(v128.load(scores + at), lse)), seen);
-    const ds = f32x4.mul(f32x4.mul(scale, p), f32x4.sub(v128.load(dp + at), delta));
-    v128.store(scores + at, p);
-    v128.store(dp + at, v128.and(ds, seen));
+  const depth = headWidth, p = scratch(SCORES), dp = scratch(GRADIENTS);
+  gemmPacked(rows, keys, depth, q, row, 4, packed, depth, p, TILE_ROW, scale, 0, 0);
+  gemmPacked(rows, keys, depth, dOut, width, 4, packed + room, depth, dp, TILE_ROW, 1, 0, 0);
+}
+
+/** dq += ds k, dk += dsᵀ q and dv += pᵀ dOut. */
+function productsOfTile(
+  rows: u32,
+  keys: u32,
+  headWidth: u32,
+  q: usize,
+  dOut: usize,
+  row: usize,
+  width: usize,
+  packed: usize,
+  room: usize,
+  tile: u32,
+  dQuery: usize,
+  dKey: usize,
+): void {
+  const p = scratch(SCORES), ds = scratch(GRADIENTS);
+  const packedQ = packed + 3 * room, packedD = packed + 4 * room;
+  packB(packedQ, q, headWidth, rows, 4, row);
+  packB(packedD, dOut, headWidth, rows, 4, width);
+  gemmPacked(rows, headWidth, keys, ds, TILE_ROW, 4, packed + 2 * room, tile, dQuery, row, 1, 0, 1);
+  gemmPacked(keys, headWidth, rows, ds, 4, TILE_ROW, packedQ, rows, dKey, row, 1, 0, 1);
+  gemmPacked(keys, headWidth, rows, p, 4, TILE_ROW, packedD, rows, dKey + width, row, 1, 0, 1);
+}
+
+/** Scores become p = e^(score - lse), their gradients scale · p · (dp - δ); row i sees `visible` + i keys. */
+function gradientTile(
+  rows: u32,
+  keys: u32,
+  visible: i32,
+  causal: u32,
+  mask: usize,
+  logSumExp: usize,
+  delta: usize,
+  scale: f32,
+): void {
+  for (let i: u32 = 0; i < rows; i++) {
+    const p = scratch(SCORES) + <usize>i * TILE_ROW, dp = scratch(GRADIENTS) + <usize>i * TILE_ROW;
+    const seen = <u32>max(0, min(<i32>keys, causal ? visible + <i32>i : visible));
+    if (mask) maskRow(p, mask, keys);
+    expRange(p, p, seen, load<f32>(logSumExp + bytesOf(i)));
+    gradientRow(p, dp, seen, splat(scale), v128.load32_splat(delta + bytesOf(i)));
+    clearTail(p, seen, keys);
+    clearTail(dp, seen, keys);
+  }
+}
+
+/** In the last vector p is 0 past what is seen, and so is what becomes of dp. */
+function gradientRow(p: usize, dp: usize, seen: u32, scale: v128, delta: v128): void {
+  for (let at: usize = 0; at < bytesOf(seen); at += VECTOR) {
+    const share = f32x4.mul(scale, v128.load(p + at));
+    v128.store(dp + at, f32x4.mul(share, f32x4.sub(v128.load(dp + at), delta)));
   }
 }

@@ -1,11 +1,19 @@
 /** attention_forward. */
 
-import { gemm } from "../matmul/gemm.as";
-import { scratch } from "../simd/scratch.as";
-import { splat, storePart, VECTOR } from "../simd/vector.as";
-import { SCORES, TILE_KEYS, TILE_QUERIES, STATISTICS } from "./tiles.as";
-import { maskRow, softmaxRow, scaleRow } from "./softmax.as";
+import { gemmPacked, PACKED_B } from "../matmul/gemm.as";
+import { packB } from "../matmul/pack.as";
 import { log } from "../simd/exponential.as";
+import { scratch } from "../simd/scratch.as";
+import { bytesOf } from "../simd/vector.as";
+import { maskRow, scaleRow, softmaxRow } from "./softmax.as";
+import {
+  keysThatFit,
+  SCORES,
+  SPAN_QUERIES,
+  STATISTICS,
+  TILE_QUERIES,
+  TILE_ROW,
+} from "./tiles.as";
 
 export function attention_forward(
   q: usize,
@@ -32,84 +40,97 @@ export function attention_forward(
   begin: u32,
   end: u32,
 ): void {
-  const qBytes: usize = <usize>qStride << 2, kvBytes: usize = <usize>kvStride << 2;
-  const outBytes: usize = <usize>(heads * headWidth) << 2;
+  const qRow = bytesOf(qStride), kvRow = bytesOf(kvStride), outRow = bytesOf(heads * headWidth);
   for (let unit = begin; unit < end; unit++) {
     const b = unit / heads, head = (unit % heads) * headWidth;
-    const rows: usize = b * kvRows * kvBytes;
-    const kAt = k + rows + (<usize>(kOffset + head) << 2);
-    const vAt = v + rows + (<usize>(vOffset + head) << 2);
-    const maskAt = hasMask ? mask + (<usize>(b * keys) << 2) : 0;
-    for (let first: u32 = 0; first < queries; first += TILE_QUERIES) {
-      const count = min(TILE_QUERIES, queries - first), row = b * queries + first;
-      const seen = causal ? min(keys, past + first + count) : keys;
-      forwardTile(
-        q + row * qBytes + (<usize>(qOffset + head) << 2),
-        qBytes,
-        kAt,
-        vAt,
-        kvBytes,
-        maskAt,
-        out + row * outBytes + (<usize>head << 2),
-        outBytes,
-        logSumExp + (<usize>(unit * queries + first) << 2),
-        headWidth,
-        count,
-        seen,
-        causal ? past + first : seen,
-        scale,
-      );
+    const kAt = k + <usize>(b * kvRows) * kvRow + bytesOf(kOffset + head);
+    const vAt = v + <usize>(b * kvRows) * kvRow + bytesOf(vOffset + head);
+    const maskAt = hasMask ? mask + bytesOf(b * keys) : 0;
+    for (let first: u32 = 0; first < queries; first += SPAN_QUERIES) {
+      const count = min(SPAN_QUERIES, queries - first), row: usize = b * queries + first;
+      const qAt = q + row * qRow + bytesOf(qOffset + head);
+      const to = out + row * outRow + bytesOf(head), lse = logSumExp + bytesOf(unit * queries + first);
+      const limit = causal ? past + first : keys;
+      const seen = min(keys, limit + count);
+      startSpan(to, outRow, headWidth, count);
+      attend(qAt, qRow, kAt, vAt, kvRow, maskAt, to, outRow, headWidth, count, seen, limit, scale);
+      finishSpan(to, outRow, headWidth, count, lse);
     }
   }
 }
 
+function startSpan(out: usize, outRow: usize, headWidth: u32, count: u32): void {
+  for (let i: usize = 0; i < count; i++) {
+    store<f32>(scratch(STATISTICS) + i * 8, -Infinity);
+    store<f32>(scratch(STATISTICS) + i * 8, 0, 4);
+    memory.fill(out + i * outRow, 0, bytesOf(headWidth));
+  }
+}
+
 /**
- * A tile of queries against all keys that it sees, TILE_KEYS at a time: the running maximum and sum of
- * each query rescale what was gathered before. Query i of the tile sees keys up to limit + i.
+ * All tiles of a span of queries, of which number i sees the keys up to limit + i. Keys and values are
+ * packed once; every tile of queries goes on with its running maxima and sums.
  */
-function forwardTile(
+function attend(
   q: usize,
-  qBytes: usize,
+  qRow: usize,
   k: usize,
   v: usize,
-  kvBytes: usize,
+  kvRow: usize,
   mask: usize,
   out: usize,
-  outBytes: usize,
-  logSumExp: usize,
+  outRow: usize,
   headWidth: u32,
   count: u32,
   seen: u32,
   limit: u32,
   scale: f32,
 ): void {
-  const stride: usize = TILE_KEYS << 2, scores = scratch(SCORES), statistics = scratch(STATISTICS);
-  for (let row: usize = 0; row < count; row++) {
-    store<f32>(statistics + row * 8, -Infinity);
-    store<f32>(statistics + row * 8, 0, 4);
-    clearRow(out + row * outBytes, headWidth);
-  }
-  for (let first: u32 = 0; first < seen; first += TILE_KEYS) {
-    const width = min(TILE_KEYS, seen - first), at: usize = first * kvBytes;
-    gemm(count, width, headWidth, q, qBytes, 4, k + at, kvBytes, 4, scores, stride, scale, 0, 0);
-    for (let row: u32 = 0; row < count; row++) {
-      const line = scores + row * stride;
-      const visible = limit + row + 1 > first ? min(width, limit + row + 1 - first) : 0;
-      if (mask) maskRow(line, mask + (<usize>first << 2), width);
-      const shrink = softmaxRow(line, width, visible, statistics + (<usize>row << 3));
-      if (first > 0) scaleRow(out + row * outBytes, headWidth, shrink);
+  const most = keysThatFit(headWidth, 2), packedK = scratch(PACKED_B);
+  const packedV = packedK + bytesOf(most * headWidth), scores = scratch(SCORES);
+  for (let key: u32 = 0; key < seen; key += most) {
+    const tile = min(most, seen - key), at = <usize>key * kvRow;
+    packB(packedK, k + at, tile, headWidth, kvRow, 4);
+    packB(packedV, v + at, headWidth, tile, 4, kvRow);
+    for (let query: u32 = 0; query < count; query += TILE_QUERIES) {
+      const rows = min(TILE_QUERIES, count - query), last = limit + query + rows;
+      if (last <= key) continue;
+      const width = min(tile, last - key), from = q + <usize>query * qRow;
+      const to = out + <usize>query * outRow, maskAt = mask ? mask + bytesOf(key) : 0;
+      const depth = headWidth;
+      gemmPacked(rows, width, depth, from, qRow, 4, packedK, depth, scores, TILE_ROW, scale, 0, 0);
+      softmaxTile(rows, width, limit + query + 1 - key, query, maskAt, to, outRow, headWidth, key);
+      gemmPacked(rows, headWidth, width, scores, TILE_ROW, 4, packedV, tile, to, outRow, 1, 0, 1);
     }
-    gemm(count, headWidth, width, scores, stride, 4, v + at, 4, kvBytes, out, outBytes, 1, 0, 1);
-  }
-  for (let row: usize = 0; row < count; row++) {
-    const largest = load<f32>(statistics + row * 8), sum = load<f32>(statistics + row * 8, 4);
-    // No key was seen: the output is 0, as is the log-sum-exp, from which no weight is ever drawn.
-    const none = sum == 0;
-    scaleRow(out + row * outBytes, headWidth, none ? 0 : 1 / sum);
-    store<f32>(logSumExp + row * 4, none ? 0 : <f32>(<f64>largest + log(sum)));
   }
 }
 
-function clearRow(at: usize, width: u32): void {
-  memory.fill(at, 0, <usize>width << 2);
+/** Row i of the tile sees `visible` + i of its keys (as a signed number). */
+function softmaxTile(
+  rows: u32,
+  width: u32,
+  visible: i32,
+  query: u32,
+  mask: usize,
+  out: usize,
+  outRow: usize,
+  headWidth: u32,
+  key: u32,
+): void {
+  for (let i: u32 = 0; i < rows; i++) {
+    const row = scratch(SCORES) + <usize>i * TILE_ROW;
+    const seen = <u32>max(0, min(<i32>width, visible + <i32>i));
+    if (mask) maskRow(row, mask, width);
+    const shrink = softmaxRow(row, width, seen, scratch(STATISTICS) + <usize>(query + i) * 8);
+    if (key > 0 && shrink != 1) scaleRow(out + <usize>i * outRow, headWidth, shrink);
+  }
+}
+
+/** Divides by the sums. A query that saw no key gets 0, and the log-sum-exp 0 that nothing is drawn from. */
+function finishSpan(out: usize, outRow: usize, headWidth: u32, count: u32, logSumExp: usize): void {
+  for (let i: usize = 0; i < count; i++) {
+    const at = scratch(STATISTICS) + i * 8, largest = load<f32>(at), sum = load<f32>(at, 4);
+    scaleRow(out + i * outRow, headWidth, sum == 0 ? 0 : 1 / sum);
+    store<f32>(logSumExp + i * 4, sum == 0 ? 0 : <f32>(<f64>largest + log(sum)));
+  }
 }

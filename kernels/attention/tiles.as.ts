@@ -1,15 +1,28 @@
-/** Where attention keeps its tiles, behind the product's packed blocks. */
+/** How attention cuts its work, and where it keeps tiles and packed operands. */
 
-import { GEMM_BYTES } from "../matmul/gemm.as";
+import { BLOCK_B, FREE } from "../matmul/gemm.as";
 
-export const TILE_QUERIES: u32 = 96;
+/** Queries of a tile. Small ones waste less on what a causal mask hides. */
+export const TILE_QUERIES: u32 = 48;
+/** Keys of a tile, at most. */
 export const TILE_KEYS: u32 = 256;
+/** Queries whose running maximum and sum are kept at once. */
+export const SPAN_QUERIES: u32 = 4096;
 
 const TILE_BYTES: usize = TILE_QUERIES * TILE_KEYS * 4;
 
+/** Bytes from one row of a tile to the next. */
+export const TILE_ROW: usize = TILE_KEYS * 4;
 /** Scores, then probabilities. */
-export const SCORES: usize = GEMM_BYTES;
+export const SCORES: usize = FREE;
 /** Their gradients. */
 export const GRADIENTS: usize = SCORES + TILE_BYTES;
-/** Running maximum and sum of every query of a tile. */
+/** Running maximum and sum of every query of a span. */
 export const STATISTICS: usize = GRADIENTS + TILE_BYTES;
+/** One vector. */
+export const SINGLE: usize = STATISTICS + 8 * SPAN_QUERIES;
+
+/** Keys of a tile of which `operands` packed copies fit into the scratch for packed operands. */
+export function keysThatFit(headWidth: u32, operands: u32): u32 {
+  return max(8, min(TILE_KEYS, BLOCK_B / operands / (headWidth + 8) & ~7));
+}

@@ -1,18 +1,11 @@
 /** cross_entropy_forward and cross_entropy_backward. */
 
-import { exp4, log } from "../simd/exponential.as";
-import { BLOCK, sumBlocks } from "../simd/sums.as";
-import {
-  firstLanes,
-  loadIf,
-  madd,
-  maxLanes,
-  splat,
-  storePart,
-  sumLanes,
-  VECTOR,
-  zero,
-} from "../simd/vector.as";
+import { expRange, log } from "../simd/exponential.as";
+import { scratch } from "../simd/scratch.as";
+import { sumOf } from "../simd/sums.as";
+import { bytesOf, largestOf, loadIf, madd, splat, storeUntil, VECTOR } from "../simd/vector.as";
+
+const BLOCK: u32 = 512; // elements: the exponentials stay in the first-level cache
 
 export function cross_entropy_forward(
   logits: usize,
@@ -26,50 +19,30 @@ export function cross_entropy_forward(
   begin: u32,
   end: u32,
 ): void {
-  const bytes: usize = <usize>vocabulary << 2;
-  for (let row = begin; row < end; row++) {
-    const from: usize = logits + row * bytes, at: usize = <usize>row << 2;
-    const lse = logSumExpOf(from, vocabulary);
-    const label = load<i32>(labels + at);
-    store<f32>(logSumExp + at, <f32>lse);
+  for (let row: usize = begin; row < end; row++) {
+    const from = logits + row * bytesOf(vocabulary), lse = logSumExpOf(from, vocabulary);
+    const label = load<i32>(labels + row * 4);
     const value = label < 0 ? 0 : scale * loss(from, lse, label, vocabulary, smoothing);
-    store<f32>(losses + at, <f32>value);
+    store<f32>(logSumExp + row * 4, <f32>lse);
+    store<f32>(losses + row * 4, <f32>value);
   }
 }
 
 function loss(from: usize, lse: f64, label: i32, vocabulary: u32, smoothing: f32): f64 {
-  const mean = smoothing == 0 ? 0 : sumBlocks(from, vocabulary) / <f64>vocabulary;
-  const logit = <f64>load<f32>(from + (<usize>label << 2));
+  const mean = smoothing == 0 ? 0 : sumOf(from, vocabulary) / <f64>vocabulary;
+  const logit = <f64>load<f32>(from + bytesOf(label));
   return lse - (1 - <f64>smoothing) * logit - <f64>smoothing * mean;
 }
 
 /** log Σ e^x over a row. A NaN that the maximum missed comes back through the exponentials. */
-export function logSumExpOf(from: usize, count: u32): f64 {
-  const largest = maxOf(from, count), end: usize = from + (<usize>count << 2);
-  const shift = splat(largest);
+function logSumExpOf(from: usize, count: u32): f64 {
+  const largest = largestOf(from, from + bytesOf(count), load<f32>(from));
   let total: f64 = 0;
-  while (from < end) {
-    const last = min(end, from + (BLOCK << 2));
-    let sum = zero();
-    for (; from + VECTOR <= last; from += VECTOR) {
-      sum = f32x4.add(sum, exp4(f32x4.sub(v128.load(from), shift)));
-    }
-    if (from < last) {
-      const kept = firstLanes(<u32>(last - from) >> 2);
-      sum = f32x4.add(sum, v128.and(exp4(f32x4.sub(v128.load(from), shift)), kept));
-      from = last;
-    }
-    total += sumLanes(sum);
+  for (let start: u32 = 0; start < count; start += BLOCK) {
+    const size = min(BLOCK, count - start);
+    total += expRange(scratch(0), from + bytesOf(start), size, largest);
   }
   return <f64>largest + log(total);
-}
-
-function maxOf(from: usize, count: u32): f32 {
-  const last: usize = from + (<usize>count << 2);
-  let largest = v128.load32_splat(from);
-  for (; from + VECTOR <= last; from += VECTOR) largest = f32x4.pmax(largest, v128.load(from));
-  for (; from < last; from += 4) largest = f32x4.pmax(largest, v128.load32_splat(from));
-  return maxLanes(largest);
 }
 
 export function cross_entropy_backward(
@@ -86,34 +59,28 @@ export function cross_entropy_backward(
   begin: u32,
   end: u32,
 ): void {
-  const bytes: usize = <usize>vocabulary << 2, share = smoothing / <f32>vocabulary;
-  for (let row = begin; row < end; row++) {
-    const at: usize = <usize>row << 2, label = load<i32>(labels + at);
-    const factor: f32 = label < 0 ? 0 : load<f32>(dLoss) * scale;
-    const from: usize = logits + row * bytes, to: usize = dLogits + row * bytes;
-    const lse = splat(load<f32>(logSumExp + at));
-    const column: usize = <usize>max(label, 0) << 2;
-    const held: f32 = accumulate ? load<f32>(to + column) : 0;
-    const p = f32x4.extract_lane(exp4(f32x4.sub(v128.load32_splat(from + column), lse)), 0);
-    spreadRow(from, to, bytes, lse, splat(factor), splat(-share), accumulate);
-    if (label >= 0) store<f32>(to + column, held + factor * (p - (1 - smoothing + share)));
+  const stride = bytesOf(vocabulary), share = smoothing / <f32>vocabulary;
+  for (let row: usize = begin; row < end; row++) {
+    const label = load<i32>(labels + row * 4), from = logits + row * stride;
+    const factor: f32 = label < 0 ? 0 : load<f32>(dLoss) * scale, to = dLogits + row * stride;
+    const lse = load<f32>(logSumExp + row * 4);
+    for (let start: u32 = 0; start < vocabulary; start += BLOCK) {
+      const size = min(BLOCK, vocabulary - start), column = <u32>label - start;
+      expRange(scratch(0), from + bytesOf(start), size, lse);
+      if (label >= 0 && column < size) lower(scratch(bytesOf(column)), 1 - smoothing);
+      spread(to + bytesOf(start), bytesOf(size), splat(factor), splat(share), accumulate);
+    }
   }
 }
 
-/** to = held + factor · (exp(x - lse) + offset); the label's own column is mended by the caller. */
-function spreadRow(
-  from: usize,
-  to: usize,
-  bytes: usize,
-  lse: v128,
-  factor: v128,
-  offset: v128,
-  accumulate: u32,
-): void {
+function lower(at: usize, by: f32): void {
+  store<f32>(at, load<f32>(at) - by);
+}
+
+/** to = (accumulate ? to : 0) + factor · (scratch - share). */
+function spread(to: usize, bytes: usize, factor: v128, share: v128, accumulate: u32): void {
   for (let at: usize = 0; at < bytes; at += VECTOR) {
-    const p = exp4(f32x4.sub(v128.load(from + at), lse));
-    const result = madd(factor, f32x4.add(p, offset), loadIf(accumulate, to + at));
-    if (at + VECTOR <= bytes) v128.store(to + at, result);
-    else storePart(to + at, result, <u32>(bytes - at) >> 2);
+    const gap = f32x4.sub(v128.load(scratch(at)), share);
+    storeUntil(to + bytes, to + at, madd(factor, gap, loadIf(accumulate, to + at)));
   }
 }

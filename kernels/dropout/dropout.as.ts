@@ -1,16 +1,11 @@
 /** dropout. */
 
-import { LANES, loadIf, splat, storePart } from "../simd/vector.as";
+import { bytesOf, loadIf, splat, storeUntil, VECTOR } from "../simd/vector.as";
 
-/** The hash32 of src/core/random.ts, bit by bit. */
-// @ts-ignore: decorator
-@inline function hash4(seed: v128, index: v128): v128 {
-  let x = v128.xor(i32x4.mul(index, i32x4.splat(0x9e3779b9)), seed);
-  x = i32x4.mul(v128.xor(x, i32x4.shr_u(x, 16)), i32x4.splat(0x7feb352d));
-  x = i32x4.mul(v128.xor(x, i32x4.shr_u(x, 15)), i32x4.splat(0x846ca68b));
-  return v128.xor(x, i32x4.shr_u(x, 16));
-}
+// The constants of hash32 in src/core/random.ts, in memory for the reason given in exponential.as.ts.
+const table = memory.data<u32>([0x7feb352d, 0x846ca68b, 4 * 0x9e3779b9]);
 
+// The steps of hash32 as it is written there; the product index · 0x9e3779b9 grows by addition.
 export function dropout(
   x: usize,
   y: usize,
@@ -22,14 +17,19 @@ export function dropout(
   begin: u32,
   end: u32,
 ): void {
-  const seeds = i32x4.splat(seed), limit = i32x4.splat(threshold), scale = splat(keepScale);
-  for (let i = begin; i < end; i += LANES) {
-    const at: usize = <usize>i << 2;
-    const index = i32x4.add(i32x4.splat(i), i32x4(0, 1, 2, 3));
-    const kept = i32x4.ge_u(hash4(seeds, index), limit);
-    const value = v128.and(f32x4.mul(scale, v128.load(x + at)), kept);
-    const result = f32x4.add(loadIf(accumulate, y + at), value);
-    if (end - i >= LANES) v128.store(y + at, result);
-    else storePart(y + at, result, end - i);
+  const first = v128.load32_splat(table), second = v128.load32_splat(table, 4);
+  const growth = v128.load32_splat(table, 8), seeds = i32x4.splat(seed);
+  const limit = i32x4.splat(threshold), scale = splat(keepScale), last = bytesOf(end);
+  const index = i32x4.add(i32x4.splat(begin), i32x4(0, 1, 2, 3));
+  let product = i32x4.mul(index, i32x4.splat(0x9e3779b9));
+  for (let at = bytesOf(begin); at < last; at += VECTOR) {
+    let bits = v128.xor(product, seeds);
+    bits = i32x4.mul(v128.xor(bits, i32x4.shr_u(bits, 16)), first);
+    bits = i32x4.mul(v128.xor(bits, i32x4.shr_u(bits, 15)), second);
+    bits = v128.xor(bits, i32x4.shr_u(bits, 16));
+    const value = f32x4.mul(scale, v128.load(x + at));
+    const kept = v128.and(value, i32x4.ge_u(bits, limit));
+    storeUntil(y + last, y + at, f32x4.add(loadIf(accumulate, y + at), kept));
+    product = i32x4.add(product, growth);
   }
 }

@@ -1,6 +1,6 @@
 /** embedding_forward and embedding_backward. */
 
-import { loadIf, storePart, VECTOR } from "../simd/vector.as";
+import { bytesOf, loadIf, storeUntil, VECTOR } from "../simd/vector.as";
 
 export function embedding_forward(
   table: usize,
@@ -11,10 +11,9 @@ export function embedding_forward(
   begin: u32,
   end: u32,
 ): void {
-  const bytes: usize = <usize>width << 2;
-  for (let i = begin; i < end; i++) {
-    const id: usize = load<u32>(ids + (<usize>i << 2));
-    memory.copy(out + i * bytes, table + id * bytes, bytes);
+  const bytes = bytesOf(width);
+  for (let i: usize = begin; i < end; i++) {
+    memory.copy(out + i * bytes, table + <usize>load<u32>(ids + i * 4) * bytes, bytes);
   }
 }
 
@@ -29,11 +28,10 @@ export function embedding_backward(
   begin: u32,
   end: u32,
 ): void {
-  const bytes: usize = <usize>width << 2;
-  for (let row = begin; row < end; row++) {
-    const run: usize = starts + (<usize>row << 2);
-    const first: usize = order + (<usize>load<u32>(run) << 2);
-    const last: usize = order + (<usize>load<u32>(run, 4) << 2);
+  const bytes = bytesOf(width);
+  for (let row: usize = begin; row < end; row++) {
+    const first = order + bytesOf(load<u32>(starts + row * 4));
+    const last = order + bytesOf(load<u32>(starts + row * 4, 4));
     if (accumulate && first == last) continue;
     sumRun(dOut, first, last, dTable + row * bytes, bytes, accumulate);
   }
@@ -53,7 +51,6 @@ function sumRun(
     for (let p = first; p < last; p += 4) {
       sum = f32x4.add(sum, v128.load(dOut + <usize>load<u32>(p) * bytes + column));
     }
-    if (column + VECTOR <= bytes) v128.store(to + column, sum);
-    else storePart(to + column, sum, <u32>(bytes - column) >> 2);
+    storeUntil(to + bytes, to + column, sum);
   }
 }

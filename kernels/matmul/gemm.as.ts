@@ -1,6 +1,7 @@
 /** Blocked matrix product on addresses, for matmul and for attention. */
 
 import { scratch } from "../simd/scratch.as";
+import { bytesOf } from "../simd/vector.as";
 import { COLUMNS, edgeTile, tile } from "./micro.as";
 import { packA, packB, panelRows } from "./pack.as";
 
@@ -8,11 +9,15 @@ const DEPTH: u32 = 256; // steps of k a block: a panel of B is 8 kB, in the firs
 const ROWS: u32 = 96; // rows of A a block: 96 kB, in the second level
 const WIDTH: u32 = 512; // columns of B a block: 512 kB
 
-const PACKED_B: usize = ROWS * DEPTH * 4;
-const SPARE: usize = PACKED_B + WIDTH * DEPTH * 4;
+const BLOCK_A: u32 = ROWS * DEPTH;
+/** Elements of the scratch for packed B. */
+export const BLOCK_B: u32 = WIDTH * DEPTH;
+/** Where in scratch it is. */
+export const PACKED_B: usize = 4 * BLOCK_A;
+const SPARE: usize = PACKED_B + 4 * BLOCK_B;
 
-/** Where the scratch that the product leaves free begins. */
-export const GEMM_BYTES: usize = SPARE + 256;
+/** Where the scratch that products leave free begins. */
+export const FREE: usize = SPARE + 256;
 
 /**
  * C = (held ? C : 0) + bias + alpha · A B, with element (i, p) of A at a + i · aRow + p · aStep, (p, j) of B at
@@ -34,21 +39,42 @@ export function gemm(
   bias: usize,
   held: u32,
 ): void {
+  const packed = scratch(PACKED_B);
   for (let column: u32 = 0; column < n; column += WIDTH) {
-    const columns = min(WIDTH, n - column);
+    const columns = min(WIDTH, n - column), to = c + bytesOf(column);
     let step: u32 = 0;
     do {
-      const depth = min(DEPTH, k - step);
-      packB(scratch(PACKED_B), b + column * bColumn + step * bStep, columns, depth, bColumn, bStep);
-      for (let row: u32 = 0; row < m; row += ROWS) {
-        const rows = min(ROWS, m - row);
-        packA(scratch(0), a + row * aRow + step * aStep, rows, depth, aRow, aStep);
-        const to = c + row * cRow + (<usize>column << 2);
-        const biasAt = bias && step == 0 ? bias + (<usize>column << 2) : 0;
-        block(rows, columns, depth, to, cRow, alpha, biasAt, held || step > 0 ? 1 : 0);
-      }
+      const depth = min(DEPTH, k - step), first = step == 0;
+      packB(packed, b + <usize>column * bColumn + <usize>step * bStep, columns, depth, bColumn, bStep);
+      const from = a + <usize>step * aStep, biasAt = first && bias ? bias + bytesOf(column) : 0;
+      const holds = first ? held : 1;
+      gemmPacked(m, columns, depth, from, aRow, aStep, packed, depth, to, cRow, alpha, biasAt, holds);
       step += DEPTH;
     } while (step < k);
+  }
+}
+
+/** The same for a B that packB has packed whole, `steps` >= k deep. k is at most BLOCK_A / 6. */
+export function gemmPacked(
+  m: u32,
+  n: u32,
+  k: u32,
+  a: usize,
+  aRow: usize,
+  aStep: usize,
+  packed: usize,
+  steps: u32,
+  c: usize,
+  cRow: usize,
+  alpha: f32,
+  bias: usize,
+  held: u32,
+): void {
+  const most = k <= DEPTH ? ROWS : BLOCK_A / k / 6 * 6;
+  for (let row: u32 = 0; row < m; row += most) {
+    const rows = min(most, m - row);
+    packA(scratch(0), a + <usize>row * aRow, rows, k, aRow, aStep);
+    block(rows, n, k, packed, steps, c + <usize>row * cRow, cRow, alpha, bias, held);
   }
 }
 
@@ -57,6 +83,8 @@ function block(
   rows: u32,
   columns: u32,
   depth: u32,
+  packed: usize,
+  steps: u32,
   c: usize,
   cRow: usize,
   alpha: f32,
@@ -64,12 +92,11 @@ function block(
   held: u32,
 ): void {
   for (let column: u32 = 0; column < columns; column += COLUMNS) {
-    const panel = scratch(PACKED_B) + (<usize>(column * depth) << 2);
-    const left = columns - column, biasAt = bias ? bias + (<usize>column << 2) : 0;
+    const panel = packed + bytesOf(column * steps), left = columns - column;
+    const biasAt = bias ? bias + bytesOf(column) : 0;
     for (let row: u32 = 0; row < rows;) {
-      const height = panelRows(rows - row);
-      const from = scratch(0) + (<usize>(row * depth) << 2);
-      const to = c + row * cRow + (<usize>column << 2);
+      const height = panelRows(rows - row), from = scratch(bytesOf(row * depth));
+      const to = c + <usize>row * cRow + bytesOf(column);
       if (left >= COLUMNS) tile(height, depth, from, panel, to, cRow, alpha, biasAt, held);
       else edgeTile(height, left, depth, from, panel, to, cRow, alpha, biasAt, held, scratch(SPARE));
       row += height;

@@ -1,5 +1,7 @@
 /** matmul. */
 
+import { bytesOf } from "../simd/vector.as";
+import { dotRows, FEW_ROWS } from "./dot_rows.as";
 import { gemm } from "./gemm.as";
 
 /** Units are columns where C is wider than high, else rows: see `cpu` in kernel.ts. */
@@ -25,23 +27,18 @@ export function matmul(
   begin: u32,
   end: u32,
 ): void {
-  const aBytes: usize = <usize>aStride << 2, bBytes: usize = <usize>bStride << 2;
-  const cBytes: usize = <usize>cStride << 2;
-  const aRow = transposeA ? 4 : aBytes, aStep = transposeA ? aBytes : 4;
-  const bColumn = transposeB ? bBytes : 4, bStep = transposeB ? 4 : bBytes;
-  a += <usize>aOffset << 2;
-  b += <usize>bOffset << 2;
-  c += <usize>cOffset << 2;
-  bias = hasBias ? bias : 0;
-  const units = end - begin;
-  if (n > m) {
-    const biasAt = hasBias ? bias + (<usize>begin << 2) : 0;
-    b += begin * bColumn;
-    c += <usize>begin << 2;
-    gemm(m, units, k, a, aRow, aStep, b, bColumn, bStep, c, cBytes, alpha, biasAt, accumulate);
+  const aBytes = bytesOf(aStride), bBytes = bytesOf(bStride), cRow = bytesOf(cStride);
+  const aRow: usize = transposeA ? 4 : aBytes, aStep: usize = transposeA ? aBytes : 4;
+  const bColumn: usize = transposeB ? bBytes : 4, bStep: usize = transposeB ? 4 : bBytes;
+  const wide = n > m, units = end - begin, first: usize = begin;
+  a += bytesOf(aOffset) + (wide ? 0 : first * aRow);
+  b += bytesOf(bOffset) + (wide ? first * bColumn : 0);
+  c += bytesOf(cOffset) + (wide ? bytesOf(begin) : first * cRow);
+  const biasAt = hasBias ? bias + (wide ? bytesOf(begin) : 0) : 0;
+  const rows = wide ? m : units, columns = wide ? units : n;
+  if (m <= FEW_ROWS && transposeB && !transposeA) {
+    dotRows(rows, columns, k, a, aBytes, b, bBytes, c, cRow, alpha, biasAt, accumulate);
   } else {
-    a += begin * aRow;
-    c += begin * cBytes;
-    gemm(units, n, k, a, aRow, aStep, b, bColumn, bStep, c, cBytes, alpha, bias, accumulate);
+    gemm(rows, columns, k, a, aRow, aStep, b, bColumn, bStep, c, cRow, alpha, biasAt, accumulate);
   }
 }

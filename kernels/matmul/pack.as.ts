@@ -1,5 +1,6 @@
 /** Copies of blocks in the order in which the innermost loop reads them. */
 
+import { bytesOf } from "../simd/vector.as";
 import { COLUMNS } from "./micro.as";
 
 /** Rows of the next panel of a block with `left` rows to go. Two panels of 4 beat 6 + 2. */
@@ -22,8 +23,8 @@ export function packA(
   stepBytes: usize,
 ): void {
   for (let row: u32 = 0; row < rows;) {
-    const height = panelRows(rows - row), from: usize = a + row * rowBytes;
-    const panel: usize = to + (<usize>(row * k) << 2);
+    const height = panelRows(rows - row), from = a + <usize>row * rowBytes;
+    const panel = to + bytesOf(row * k);
     if (stepBytes == 4) interleave(panel, height * 4, from, rowBytes, height, height - 1, k);
     else copySteps(panel, height * 4, from, stepBytes, height, k);
     row += height;
@@ -40,8 +41,8 @@ export function packB(
   stepBytes: usize,
 ): void {
   for (let column: u32 = 0; column < columns; column += COLUMNS) {
-    const from: usize = b + column * columnBytes;
-    const panel: usize = to + (<usize>(column * k) << 2);
+    const from = b + <usize>column * columnBytes;
+    const panel = to + bytesOf(column * k);
     const last = min(COLUMNS, columns - column) - 1;
     if (stepBytes == 4) interleave(panel, 32, from, columnBytes, COLUMNS, last, k);
     else copySteps(panel, 32, from, stepBytes, COLUMNS, k);
@@ -60,11 +61,15 @@ function interleave(
 ): void {
   let line: u32 = 0;
   for (; line + 4 <= lines; line += 4) {
-    const l0 = from + min(line, last) * lineBytes, l1 = from + min(line + 1, last) * lineBytes;
-    const l2 = from + min(line + 2, last) * lineBytes, l3 = from + min(line + 3, last) * lineBytes;
-    interleave4(to + line * 4, step, l0, l1, l2, l3, k);
+    const l0 = from + <usize>min(line, last) * lineBytes;
+    const l1 = from + <usize>min(line + 1, last) * lineBytes;
+    const l2 = from + <usize>min(line + 2, last) * lineBytes;
+    const l3 = from + <usize>min(line + 3, last) * lineBytes;
+    interleave4(to + bytesOf(line), step, l0, l1, l2, l3, k);
   }
-  for (; line < lines; line++) interleave1(to + line * 4, step, from + line * lineBytes, k);
+  for (; line < lines; line++) {
+    interleave1(to + bytesOf(line), step, from + <usize>line * lineBytes, k);
+  }
 }
 
 function interleave4(
@@ -76,7 +81,7 @@ function interleave4(
   l3: usize,
   k: u32,
 ): void {
-  const whole: usize = <usize>(k & ~3) << 2, bytes: usize = <usize>k << 2;
+  const whole = bytesOf(k & ~3), bytes = bytesOf(k);
   let at: usize = 0;
   for (; at < whole; at += 16, to += 4 * step) {
     const x0 = v128.load(l0 + at), x1 = v128.load(l1 + at);
@@ -97,7 +102,7 @@ function interleave4(
 }
 
 function interleave1(to: usize, step: usize, from: usize, k: u32): void {
-  const end: usize = from + (<usize>k << 2);
+  const end = from + bytesOf(k);
   for (; from < end; from += 4, to += step) store<f32>(to, load<f32>(from));
 }
 

@@ -1,17 +1,18 @@
 /** sum, root_sum, sum_squares, sum_columns. */
 
-import { sumBlocks, sumSquareBlocks } from "../simd/sums.as";
-import { loadIf, storePart, VECTOR, zero } from "../simd/vector.as";
+import { addTotals, BLOCK_ROWS, clearTotals, COLUMNS } from "../simd/columns.as";
+import { scratch } from "../simd/scratch.as";
+import { sumOf, sumOfSquares } from "../simd/sums.as";
+import { bytesOf, VECTOR } from "../simd/vector.as";
 
 const CHUNK: u32 = 4096; // squaresChunk of kernel.ts
-const BLOCK_ROWS: u32 = 128;
 
 export function sum(x: usize, y: usize, size: u32, _begin: u32, _end: u32): void {
-  store<f32>(y, <f32>sumBlocks(x, size));
+  store<f32>(y, <f32>sumOf(x, size));
 }
 
 export function root_sum(x: usize, y: usize, size: u32, _begin: u32, _end: u32): void {
-  store<f32>(y, <f32>sqrt(sumBlocks(x, size)));
+  store<f32>(y, <f32>sqrt(sumOf(x, size)));
 }
 
 export function sum_squares(
@@ -24,8 +25,8 @@ export function sum_squares(
 ): void {
   for (let chunk = begin; chunk < end; chunk++) {
     const start = chunk * CHUNK;
-    const total = sumSquareBlocks(x + (<usize>start << 2), min(CHUNK, size - start));
-    store<f32>(partials + (<usize>(partialOffset + chunk) << 2), <f32>total);
+    const total = sumOfSquares(x + bytesOf(start), min(CHUNK, size - start), 0);
+    store<f32>(partials + bytesOf(partialOffset + chunk), <f32>total);
   }
 }
 
@@ -38,23 +39,23 @@ export function sum_columns(
   begin: u32,
   end: u32,
 ): void {
-  const stride: usize = <usize>width << 2, last: usize = <usize>end << 2;
-  for (let column: usize = <usize>begin << 2; column < last; column += VECTOR) {
-    const sum = f32x4.add(loadIf(accumulate, y + column), columnSum(x + column, rows, stride));
-    if (column + VECTOR <= last) v128.store(y + column, sum);
-    else storePart(y + column, sum, <u32>(last - column) >> 2);
+  for (let first = begin; first < end; first += COLUMNS) {
+    const bytes = bytesOf(min(COLUMNS, end - first)), to = y + bytesOf(first);
+    for (let row: u32 = 0; row < rows; row += BLOCK_ROWS) {
+      const from = x + bytesOf(row * width + first);
+      blockColumns(from, bytes, min(BLOCK_ROWS, rows - row), bytesOf(width));
+      addTotals(to, scratch(0), bytes, row > 0 ? 1 : accumulate);
+    }
   }
 }
 
-/** Σ over rows of four columns, in blocks, so that the error grows with the number of blocks. */
-function columnSum(from: usize, rows: u32, stride: usize): v128 {
-  let total = zero();
-  for (let start: u32 = 0; start < rows; start += BLOCK_ROWS) {
-    let sum = zero();
-    for (let row = min(BLOCK_ROWS, rows - start); row > 0; row--, from += stride) {
-      sum = f32x4.add(sum, v128.load(from));
+/** Σ over a block's rows, into scratch. */
+function blockColumns(from: usize, bytes: usize, rows: u32, stride: usize): void {
+  const totals = scratch(0);
+  clearTotals(totals, bytes);
+  for (; rows > 0; rows--, from += stride) {
+    for (let at: usize = 0; at < bytes; at += VECTOR) {
+      v128.store(totals + at, f32x4.add(v128.load(totals + at), v128.load(from + at)));
     }
-    total = f32x4.add(total, sum);
   }
-  return total;
 }

@@ -1,7 +1,6 @@
 /** Memory of a thread's own, which the device sets aside beside the tensors. */
 
-/** Bytes of scratch that every thread needs: the packed blocks, then tiles. */
-export const SCRATCH_BYTES: usize = 1 << 20;
+const SCRATCH_BYTES: usize = 1 << 20;
 
 let base: usize = 0;
 

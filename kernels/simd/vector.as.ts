@@ -8,6 +8,12 @@
 export const LANES: u32 = 4;
 export const VECTOR: usize = 16;
 
+/** Bytes of so many f32. */
+// @ts-ignore: decorator
+@inline export function bytesOf(count: u32): usize {
+  return <usize>count << 2;
+}
+
 /** a · b + c with one rounding where the machine has it. */
 // @ts-ignore: decorator
 @inline export function madd(a: v128, b: v128, c: v128): v128 {
@@ -24,11 +30,19 @@ export const VECTOR: usize = 16;
   return f32x4.splat(0);
 }
 
+/** Stores `x`, or as many of its lanes as fit before `last`. */
+// @ts-ignore: decorator
+@inline export function storeUntil(last: usize, at: usize, x: v128): void {
+  if (at + VECTOR <= last) v128.store(at, x);
+  else storePart(at, x, <u32>(last - at) >> 2);
+}
+
 /** Stores the first `count` lanes, 1 to 3. */
-export function storePart(at: usize, x: v128, count: u32): void {
-  if (count == 1) return v128.store32_lane(at, x, 0);
-  v128.store64_lane(at, x, 0);
-  if (count == 3) v128.store32_lane(at, x, 2, 8);
+// @ts-ignore: decorator
+@inline export function storePart(at: usize, x: v128, count: u32): void {
+  if (count >= 2) v128.store64_lane(at, x, 0);
+  if (count == 1) v128.store32_lane(at, x, 0);
+  else if (count == 3) v128.store32_lane(at, x, 2, 8);
 }
 
 /** All ones in the first `count` lanes. */
@@ -37,21 +51,34 @@ export function storePart(at: usize, x: v128, count: u32): void {
   return i32x4.lt_s(i32x4(0, 1, 2, 3), i32x4.splat(<i32>count));
 }
 
+/** The vector at `at`, its lanes from `last` on zero. */
+// @ts-ignore: decorator
+@inline export function loadUntil(last: usize, at: usize): v128 {
+  const x = v128.load(at);
+  return at + VECTOR <= last ? x : v128.and(x, firstLanes(<u32>(last - at) >> 2));
+}
+
+/** The vector at `at` if `accumulate`, else 0: a kernel must not read what it need not. */
+// @ts-ignore: decorator
+@inline export function loadIf(accumulate: u32, at: usize): v128 {
+  return accumulate ? v128.load(at) : zero();
+}
+
 // @ts-ignore: decorator
 @inline export function sumLanes(x: v128): f32 {
   const pairs = f32x4.add(x, i32x4.shuffle(x, x, 2, 3, 0, 1));
   return f32x4.extract_lane(pairs, 0) + f32x4.extract_lane(pairs, 1);
 }
 
-/** The largest lane; a NaN may get lost, so whoever needs it must meet it again. */
-// @ts-ignore: decorator
-@inline export function maxLanes(x: v128): f32 {
-  const pairs = f32x4.pmax(x, i32x4.shuffle(x, x, 2, 3, 0, 1));
-  return f32x4.extract_lane(f32x4.pmax(pairs, i32x4.shuffle(pairs, pairs, 1, 0, 3, 2)), 0);
-}
-
-/** `x` if `accumulate`, else 0: what a kernel adds its result to, without reading what it need not. */
-// @ts-ignore: decorator
-@inline export function loadIf(accumulate: u32, at: usize): v128 {
-  return accumulate ? v128.load(at) : zero();
+/** The largest of a range; a NaN may get lost, so whoever needs it must meet it again. */
+export function largestOf(at: usize, last: usize, before: f32): f32 {
+  let even = splat(before), odd = even;
+  for (; at + 2 * VECTOR <= last; at += 2 * VECTOR) {
+    even = f32x4.pmax(even, v128.load(at));
+    odd = f32x4.pmax(odd, v128.load(at, 16));
+  }
+  for (; at < last; at += 4) even = f32x4.pmax(even, v128.load32_splat(at));
+  const four = f32x4.pmax(even, odd);
+  const two = f32x4.pmax(four, i32x4.shuffle(four, four, 2, 3, 0, 1));
+  return f32x4.extract_lane(f32x4.pmax(two, i32x4.shuffle(two, two, 1, 0, 3, 2)), 0);
 }

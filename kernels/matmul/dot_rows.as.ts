@@ -1,0 +1,68 @@
+/** The product of a few rows with the rows of B: one token's step through a linear layer. */
+
+import { bytesOf, loadUntil, madd, splat, storePart, VECTOR, zero } from "../simd/vector.as";
+
+/** Up to so many rows reading B as it lies is faster than packing it. */
+export const FEW_ROWS: u32 = 4;
+
+/**
+ * C = (held ? C : 0) + bias + alpha · A Bᵀ for m <= FEW_ROWS; both are contiguous in k. Four columns of C at
+ * a time, each the sum of eight partial sums.
+ */
+export function dotRows(
+  m: u32,
+  n: u32,
+  k: u32,
+  a: usize,
+  aRow: usize,
+  b: usize,
+  bRow: usize,
+  c: usize,
+  cRow: usize,
+  alpha: f32,
+  bias: usize,
+  held: u32,
+): void {
+  const factor = splat(alpha);
+  for (let column: u32 = 0; column < n; column += 4) {
+    const last = n - column - 1, b0 = b + <usize>column * bRow;
+    const b1 = b0 + <usize>min(1, last) * bRow, b2 = b0 + <usize>min(2, last) * bRow;
+    const b3 = b0 + <usize>min(3, last) * bRow;
+    const to = c + bytesOf(column), start = bias ? v128.load(bias + bytesOf(column)) : zero();
+    for (let row: usize = 0; row < m; row++) {
+      const at = to + row * cRow, sums = fourDots(a + row * aRow, b0, b1, b2, b3, bytesOf(k));
+      const result = madd(sums, factor, held ? f32x4.add(v128.load(at), start) : start);
+      if (last >= 3) v128.store(at, result);
+      else storePart(at, result, last + 1);
+    }
+  }
+}
+
+function fourDots(a: usize, b0: usize, b1: usize, b2: usize, b3: usize, bytes: usize): v128 {
+  let s0 = zero(), s1 = zero(), s2 = zero(), s3 = zero();
+  let t0 = zero(), t1 = zero(), t2 = zero(), t3 = zero();
+  let at: usize = 0;
+  for (; at + 2 * VECTOR <= bytes; at += 2 * VECTOR) {
+    const x = v128.load(a + at), y = v128.load(a + at, 16);
+    s0 = madd(x, v128.load(b0 + at), s0), t0 = madd(y, v128.load(b0 + at, 16), t0);
+    s1 = madd(x, v128.load(b1 + at), s1), t1 = madd(y, v128.load(b1 + at, 16), t1);
+    s2 = madd(x, v128.load(b2 + at), s2), t2 = madd(y, v128.load(b2 + at, 16), t2);
+    s3 = madd(x, v128.load(b3 + at), s3), t3 = madd(y, v128.load(b3 + at, 16), t3);
+  }
+  for (; at < bytes; at += VECTOR) {
+    const x = loadUntil(a + bytes, a + at);
+    s0 = madd(x, loadUntil(b0 + bytes, b0 + at), s0);
+    s1 = madd(x, loadUntil(b1 + bytes, b1 + at), s1);
+    s2 = madd(x, loadUntil(b2 + bytes, b2 + at), s2);
+    s3 = madd(x, loadUntil(b3 + bytes, b3 + at), s3);
+  }
+  return sumEach(f32x4.add(s0, t0), f32x4.add(s1, t1), f32x4.add(s2, t2), f32x4.add(s3, t3));
+}
+
+/** The four vectors' sums over their lanes. */
+// @ts-ignore: decorator
+@inline function sumEach(s0: v128, s1: v128, s2: v128, s3: v128): v128 {
+  const low = f32x4.add(i32x4.shuffle(s0, s1, 0, 4, 1, 5), i32x4.shuffle(s0, s1, 2, 6, 3, 7));
+  const high = f32x4.add(i32x4.shuffle(s2, s3, 0, 4, 1, 5), i32x4.shuffle(s2, s3, 2, 6, 3, 7));
+  return f32x4.add(i64x2.shuffle(low, high, 0, 2), i64x2.shuffle(low, high, 1, 3));
+}
