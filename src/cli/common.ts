@@ -18,10 +18,9 @@ export interface CommonOptions {
   readonly quiet?: boolean;
 }
 
-/** Adds a command with the common options. */
-export function addCommand(program: Command, name: string, description: string): Command {
-  return program.command(name)
-    .description(description)
+/** Adds them, after a command's own. */
+export function addCommonOptions(command: Command): void {
+  command.optionsGroup("Common options:")
     .addOption(
       new Option("--device <kind>", "where to compute; auto takes a GPU if there is one, else cpu")
         .choices(["auto", "cpu", "webgpu"])

@@ -5,7 +5,7 @@ import { DryDevice } from "../device/dry.ts";
 import { Gpt2, parseGpt2Config, readConfig } from "../models/mod.ts";
 import { applyMethod } from "../runs/mod.ts";
 import { modelPath } from "./arguments.ts";
-import { addCommand, type CommonOptions, print } from "./common.ts";
+import { type CommonOptions, print } from "./common.ts";
 import { addMethodOptions, methodOf, type MethodOptions } from "./method.ts";
 import { table } from "./table.ts";
 
@@ -21,7 +21,9 @@ interface ModuleCount {
 
 /** Counts a model's parameters and those that a method trains. */
 export function addCount(program: Command): void {
-  const command = addCommand(program, "count", "count parameters, and those that a method trains")
+  const command = program.command("count").description(
+    "count parameters, and those that a method trains",
+  )
     .requiredOption("--model <path>", "Hugging Face folder or config.json", modelPath);
   addMethodOptions(command).action(run);
 }

@@ -2,12 +2,14 @@
 
 import type { Command } from "commander";
 import { listDevices } from "../device/mod.ts";
-import { addCommand, type CommonOptions, print } from "./common.ts";
+import { type CommonOptions, print } from "./common.ts";
 import { table } from "./table.ts";
 
 /** Lists the devices of this machine and which one would be chosen. */
 export function addDevices(program: Command): void {
-  addCommand(program, "devices", "list the devices of this machine and the one that auto takes (*)")
+  program.command("devices").description(
+    "list the devices of this machine and the one that auto takes (*)",
+  )
     .action(async (options: CommonOptions) => {
       const listing = await listDevices();
       print(options, listing, () =>

@@ -10,7 +10,7 @@ import {
 } from "../models/mod.ts";
 import { loadTokenizer } from "../tokenizer/mod.ts";
 import { collect, modelPath, positiveNumber, temperature } from "./arguments.ts";
-import { addCommand, type CommonOptions, loadAdapted, openChosen, print } from "./common.ts";
+import { type CommonOptions, loadAdapted, openChosen, print } from "./common.ts";
 import { Interrupt, letSignalsIn } from "./interrupt.ts";
 
 interface GenerateOptions extends CommonOptions {
@@ -25,12 +25,12 @@ interface GenerateOptions extends CommonOptions {
 
 /** Continues a prompt. */
 export function addGenerate(program: Command): void {
-  addCommand(program, "generate", "continue a text")
+  program.command("generate").description("continue a text")
     .requiredOption("--model <folder>", "Hugging Face folder with a tokenizer.json", modelPath)
     .option("--adapter <folder>", "PEFT folder; several add up", collect)
     .requiredOption("--prompt <text>", "text to continue")
     .option("--max-new-tokens <n>", "most new tokens", positiveNumber, 32)
-    .option("--temperature <t>", "0 takes the likeliest token, more samples", temperature, 0)
+    .option("--temperature <t>", "0 takes the likeliest token, above 0 samples", temperature, 0)
     .option("--top-k <k>", "sample among the k likeliest tokens only", positiveNumber)
     .option("--beams <n>", "beam search of this width, without sampling", positiveNumber)
     .action(run);

@@ -5,7 +5,7 @@ import { crossEntropy, Tape } from "../autograd/mod.ts";
 import { writeSafetensors } from "../formats/mod.ts";
 import { modelPath } from "./arguments.ts";
 import { type Case, readCases, shiftLabels } from "./cases.ts";
-import { addCommand, type CommonOptions, loadAdapted, openChosen, print } from "./common.ts";
+import { type CommonOptions, loadAdapted, openChosen, print } from "./common.ts";
 import { gradientEntries } from "./gradient_entries.ts";
 
 interface GradientsOptions extends CommonOptions {
@@ -17,12 +17,14 @@ interface GradientsOptions extends CommonOptions {
 }
 
 const help = `
-The loss is the mean over the labels of the case that are not -100, each label being the token that
-the position before it is to predict. The output holds grad.KEY under the tensors' names in their file.`;
+The loss is the mean over the labels that are not -100; the position before a
+label predicts it. The output holds grad.KEY for every KEY of the tensors' file.`;
 
 /** Computes the gradient of the mean loss by every trainable tensor. */
 export function addGradients(program: Command): void {
-  addCommand(program, "gradients", "compute the gradient of every trainable tensor for one case")
+  program.command("gradients").description(
+    "compute the gradient of every trainable tensor for one case",
+  )
     .requiredOption("--model <folder>", "Hugging Face folder", modelPath)
     .option("--adapter <folder>", "PEFT folder; then only its tensors are trainable")
     .requiredOption("--input <file>", "JSON as for logits, with labels")

@@ -3,17 +3,19 @@
 import type { Command } from "commander";
 import { readAdapter } from "../formats/mod.ts";
 import { spectrum } from "../analysis/mod.ts";
-import { addCommand, type CommonOptions, print } from "./common.ts";
+import { type CommonOptions, print } from "./common.ts";
 import { table } from "./table.ts";
 
 const help = `
-|dW| is the Frobenius norm of the update dW = scaling B A, largest its first singular value, numerical the
-number of singular values above rounding, and stable the stable rank |dW|^2 / largest^2. With --json all
-singular values are there too.`;
+|dW| is the Frobenius norm of the update dW = scaling B A, largest its first
+singular value, numerical the number of singular values above rounding, stable
+the stable rank |dW|^2 / largest^2. JSON has all singular values.`;
 
 /** Shows the updates of an adapter, module by module. */
 export function addInspect(program: Command): void {
-  addCommand(program, "inspect", "show the rank, norm and spectrum of every update of an adapter")
+  program.command("inspect").description(
+    "show the rank, norm and spectrum of every update of an adapter",
+  )
     .argument("<adapter>", "PEFT folder")
     .addHelpText("after", help)
     .action(run);

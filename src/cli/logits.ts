@@ -8,7 +8,7 @@ import { writeSafetensors } from "../formats/mod.ts";
 import type { Gpt2 } from "../models/mod.ts";
 import { collect, modelPath } from "./arguments.ts";
 import { type Case, readCases } from "./cases.ts";
-import { addCommand, type CommonOptions, loadAdapted, openChosen, printWritten } from "./common.ts";
+import { type CommonOptions, loadAdapted, openChosen, printWritten } from "./common.ts";
 
 interface LogitsOptions extends CommonOptions {
   readonly model: string;
@@ -19,12 +19,13 @@ interface LogitsOptions extends CommonOptions {
 }
 
 const help = `
-The input is {"cases": {NAME: {"input_ids": [[…], …], "attention_mask", "position_ids"}}}, the last two
-where they are wanted; other keys are ignored. The output holds logits.NAME (batch, time, vocabulary).`;
+Input: {"cases": {NAME: {"input_ids": [[…], …], …}}} with "attention_mask" and
+"position_ids" where they are wanted; other keys are ignored. The output holds
+logits.NAME of shape (batch, time, vocabulary).`;
 
 /** Computes a model's logits for the cases of a file. */
 export function addLogits(program: Command): void {
-  addCommand(program, "logits", "compute the logits of a model for the cases of a file")
+  program.command("logits").description("compute the logits of a model for the cases of a file")
     .requiredOption("--model <folder>", "Hugging Face folder", modelPath)
     .option("--adapter <folder>", "PEFT folder; several add up", collect)
     .option("--merge", "merge the adapters into the weights first")

@@ -6,7 +6,7 @@ import { formatBytes } from "../figures/format.ts";
 import { parseGpt2Config, readConfig } from "../models/mod.ts";
 import { applyMethod, predictMemory } from "../runs/mod.ts";
 import { modelPath, positiveNumber } from "./arguments.ts";
-import { addCommand, type CommonOptions, print } from "./common.ts";
+import { type CommonOptions, print } from "./common.ts";
 import { addMethodOptions, methodOf, type MethodOptions } from "./method.ts";
 import { table } from "./table.ts";
 
@@ -17,12 +17,14 @@ interface MemoryOptions extends CommonOptions, MethodOptions {
 }
 
 const help = `
-The bytes are those of one step of AdamW on F32 weights, counted by running the step where nothing is
-allocated. "byRole" is what is live at the step's peak, "live" what stays between steps.`;
+The step is run on a device that only counts. JSON: {"byRole", "live", "peak"}
+in bytes, where byRole adds up to the peak and live is what stays between steps.`;
 
 /** Predicts the bytes of a training step by running it on the dry device. */
 export function addMemory(program: Command): void {
-  const command = addCommand(program, "memory", "predict the bytes of training, role by role")
+  const command = program.command("memory").description(
+    "predict the bytes of training, role by role",
+  )
     .requiredOption("--model <path>", "Hugging Face folder or config.json", modelPath)
     .option("--batch <n>", "sequences of a step", positiveNumber, 8)
     .option("--length <n>", "tokens of a sequence", positiveNumber, 64)

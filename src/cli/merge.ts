@@ -5,8 +5,8 @@ import { merge, type MergeReport, mergeReport } from "../adapt/mod.ts";
 import { formatBytes } from "../figures/format.ts";
 import { saveModel } from "../models/mod.ts";
 import { collect, modelPath } from "./arguments.ts";
-import { addCommand, type CommonOptions, loadAdapted, openChosen, print } from "./common.ts";
-import { copySmallFiles, sameFolder } from "./model_folder.ts";
+import { type CommonOptions, loadAdapted, openChosen, print } from "./common.ts";
+import { assertOtherFolder, copySmallFiles, prepareFolder } from "./model_folder.ts";
 import { table } from "./table.ts";
 
 interface MergeOptions extends CommonOptions {
@@ -16,12 +16,12 @@ interface MergeOptions extends CommonOptions {
 }
 
 const help = `
-|dW| / |W| is the size of the update beside the whole weight's, both Frobenius norms; kept is the share
-of the update that survived the rounding of the sum to F32.`;
+|dW| / |W| compares the update with the whole weight (Frobenius norms); kept is
+the share of the update that survived the rounding of the sum to F32.`;
 
 /** Writes a model whose weights hold an adapter. */
 export function addMerge(program: Command): void {
-  addCommand(program, "merge", "write a model with adapters merged into its weights")
+  program.command("merge").description("write a model with adapters merged into its weights")
     .requiredOption("--model <folder>", "Hugging Face folder", modelPath)
     .requiredOption("--adapter <folder>", "PEFT folder; several add up", collect)
     .requiredOption("--output <folder>", "Hugging Face folder to write")
@@ -30,13 +30,10 @@ export function addMerge(program: Command): void {
 }
 
 async function run(options: MergeOptions): Promise<void> {
-  if (await sameFolder(options.model, options.output)) {
-    throw new RangeError(
-      `merging needs an output beside the model, which it would replace: found ${options.output}`,
-    );
-  }
+  await assertOtherFolder(options.model, options.output);
   using device = await openChosen(options);
   using loaded = await loadAdapted(device, options.model, options.adapter);
+  await prepareFolder(options.output);
   const report = await mergeReport(loaded.model, loaded.adapters);
   using merged = merge(loaded.model, loaded.adapters);
   await saveModel(merged, options.output);

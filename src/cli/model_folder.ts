@@ -37,7 +37,6 @@ const tokenIds = ["bos_token_id", "eos_token_id", "pad_token_id"];
  * ids of special tokens from its `config.json`, which the computation does not need.
  */
 export async function copySmallFiles(from: string, to: string): Promise<void> {
-  if (await sameFolder(from, to)) return;
   const [source, target] = await Promise.all([from, to].map((folder) => readConfig(folder)));
   const ids = tokenIds.filter((id) => id in source).map((id) => [id, source[id]]);
   await writeJsonAtomic(join(to, "config.json"), { ...target, ...Object.fromEntries(ids) });
@@ -47,12 +46,12 @@ export async function copySmallFiles(from: string, to: string): Promise<void> {
   }
 }
 
-/** True when both paths lead to one folder that exists. */
-export async function sameFolder(a: string, b: string): Promise<boolean> {
-  const [first, second] = await Promise.all(
-    [a, b].map((path) => Deno.realPath(path).catch(() => path)),
-  );
-  return first === second;
+/** Throws when a model would be written over the one that it is made from. */
+export async function assertOtherFolder(model: string, output: string): Promise<void> {
+  const paths = [model, output].map((path) => Deno.realPath(path).catch(() => path));
+  const [from, to] = await Promise.all(paths);
+  if (from !== to) return;
+  throw new RangeError(`the output must not be the folder of the model itself, found ${output}`);
 }
 
 async function readIfPresent(path: string): Promise<Uint8Array | undefined> {

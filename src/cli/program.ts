@@ -1,6 +1,7 @@
 /** The program: its commands, and how it ends. @module */
 
 import { Command, CommanderError } from "commander";
+import { addCommonOptions } from "./common.ts";
 import { addCount } from "./count.ts";
 import { addDevices } from "./devices.ts";
 import { addGenerate } from "./generate.ts";
@@ -48,7 +49,19 @@ function makeProgram(): Command {
       outputError: () => {},
     });
   for (const add of commands) add(program);
+  for (const command of program.commands) {
+    command.usage(usageOf(command));
+    addCommonOptions(command);
+  }
   return program;
+}
+
+/** What must be given, in the order of the help. */
+function usageOf({ options, registeredArguments }: Command): string {
+  const required = options.filter(({ mandatory }) => mandatory).map(({ flags }) => flags);
+  return [...registeredArguments.map((item) => `<${item.name()}>`), ...required, "[options]"].join(
+    " ",
+  );
 }
 
 function exitCode(error: unknown): number {

@@ -6,13 +6,21 @@ import { loadAdapter, type LoraAdapter } from "../adapt/mod.ts";
 import { writeJsonAtomic } from "../core/files.ts";
 import { type Gpt2, loadModel, saveModel } from "../models/mod.ts";
 import { applyMethod, type MethodSpec } from "../runs/mod.ts";
-import { emptyLog, logStep, train, type TrainingLog } from "../train/mod.ts";
+import {
+  type Batch,
+  emptyLog,
+  logStep,
+  runTrainer,
+  type TrainableModel,
+  Trainer,
+  type TrainingLog,
+} from "../train/mod.ts";
 import { modelPath } from "./arguments.ts";
 import { readBatchFile } from "./batches.ts";
-import { addCommand, type CommonOptions, note, openChosen, printWritten } from "./common.ts";
+import { type CommonOptions, note, openChosen, printWritten } from "./common.ts";
 import { Interrupt } from "./interrupt.ts";
 import { addMethodOptions, methodOf, type MethodOptions } from "./method.ts";
-import { copySmallFiles, prepareFolder } from "./model_folder.ts";
+import { assertOtherFolder, copySmallFiles, prepareFolder } from "./model_folder.ts";
 import { progressOf } from "./progress.ts";
 import { readTrainConfig } from "./train_config.ts";
 
@@ -25,21 +33,23 @@ interface TrainOptions extends CommonOptions, MethodOptions {
 }
 
 const help = `
-The batches are {"batches": [[[id, …], …], …]}, whose labels are the ids themselves, or objects as for
-logits with labels (-100 is ignored). They are taken in order, from the start again when they run out.
+Batches: {"batches": [[[id, …], …], …]}, where the labels are the ids, or
+objects as for logits with labels (-100 is ignored). They are taken in order,
+from the start again when they run out.
 
-The configuration is {"steps", "learningRate"} with, where the defaults are not wanted, "betas",
-"epsilon", "weightDecay", "schedule" (constant, linear or cosine), "warmupSteps", "clipNorm" and
-"method": {"name": "lora", "rank", "alpha", "sites" or "targetModules", "dropout", "rankStabilized",
-"rankPattern", "alphaPattern"} or "full". Options of the command line go before it.
+Configuration: {"steps", "learningRate"} and, where the defaults are not wanted,
+"betas", "epsilon", "weightDecay", "schedule" (constant, linear or cosine),
+"warmupSteps", "clipNorm" and "method": "full" or {"name": "lora", "rank",
+"alpha", "sites" or "targetModules", "dropout", "rankStabilized", "rankPattern",
+"alphaPattern"}. Options of the command line take precedence.
 
-The output folder gets the adapter in PEFT's format, or the whole model, and log.json with the loss,
-the gradient's norm before clipping and the learning rate of every step. Ctrl-C stops at the next step
-and writes what was trained.`;
+The output folder gets the adapter in PEFT's format, or the whole model, and
+log.json with the loss, the gradient's norm before clipping and the learning
+rate of every step. Ctrl-C stops at the next step and writes what was trained.`;
 
 /** Trains an adapter or a whole model. */
 export function addTrain(program: Command): void {
-  const command = addCommand(program, "train", "train an adapter, or a whole model")
+  const command = program.command("train").description("train an adapter, or a whole model")
     .requiredOption("--model <folder>", "Hugging Face folder", modelPath)
     .requiredOption("--batches <file>", "JSON with batches of token ids")
     .requiredOption("--config <file>", "JSON with the settings of training")
@@ -49,30 +59,49 @@ export function addTrain(program: Command): void {
 }
 
 async function run(options: TrainOptions): Promise<void> {
-  const config = await readTrainConfig(options.config);
-  const method = methodOf(options, config.method ?? (options.adapter ? { kind: "lora" } : {}));
-  const batches = await readBatchFile(options.batches);
+  const { training, method, batches } = await readRequest(options);
   using device = await openChosen(options);
   using model = await loadModel(device, options.model);
   using adapter = await adapt(model, method, options);
+  using trainer = new Trainer(model, { ...training, seed: options.seed });
   await prepareFolder(options.output);
-  const trainable = model.trainable().reduce((sum, { size }) => sum + size, 0);
-  note(options, `training ${trainable.toLocaleString("en-US")} parameters`);
   using interrupt = new Interrupt();
-  const settings = { ...config.training, seed: options.seed, signal: interrupt.signal };
-  const report = progressOf(options, settings.steps), log = emptyLog();
-  for await (const event of train(model, batches, settings)) {
+  const log = await trainSteps(trainer, batches, interrupt.signal, options);
+  await save(options, model, adapter, log);
+  const steps = log.loss.length, { output } = options, stopped = interrupt.signal.aborted;
+  printWritten(
+    options,
+    { steps, trainable: countTrainable(model), loss: log.loss.at(-1) ?? null, stopped, output },
+    `wrote ${adapter ? "the adapter" : "the model"} after ${steps} steps to ${output}`,
+  );
+  interrupt.throwIfStopped();
+}
+
+/** Everything that can be refused before a model is read. */
+async function readRequest(options: TrainOptions) {
+  const { training, method: configured } = await readTrainConfig(options.config);
+  const method = methodOf(options, configured ?? (options.adapter ? { kind: "lora" } : {}));
+  if (method.kind === "full") await assertOtherFolder(options.model, options.output);
+  return { training, method, batches: await readBatchFile(options.batches) };
+}
+
+async function trainSteps(
+  trainer: Trainer,
+  batches: readonly Batch[],
+  signal: AbortSignal,
+  options: TrainOptions,
+): Promise<TrainingLog> {
+  note(options, `training ${countTrainable(trainer.model).toLocaleString("en-US")} parameters`);
+  const report = progressOf(options, trainer.options.steps), log = emptyLog();
+  for await (const event of runTrainer(trainer, batches, { signal })) {
     logStep(log, event);
     report(event);
   }
-  await save(options, model, adapter, log);
-  const steps = log.loss.length, stopped = interrupt.signal.aborted;
-  printWritten(
-    options,
-    { steps, trainable, loss: log.loss.at(-1) ?? null, stopped, output: options.output },
-    `wrote ${adapter ? "the adapter" : "the model"} after ${steps} steps to ${options.output}`,
-  );
-  interrupt.throwIfStopped();
+  return log;
+}
+
+function countTrainable(model: TrainableModel): number {
+  return model.trainable().reduce((sum, { size }) => sum + size, 0);
 }
 
 /** The adapter to train, continued or new; none for full fine-tuning. */

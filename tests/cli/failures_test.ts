@@ -1,0 +1,174 @@
+/** What goes wrong before anything is written: each a clear sentence and exit code 1. */
+
+import { assertEquals } from "@std/assert";
+import { openDevice } from "../../src/device/mod.ts";
+import { initGpt2, parseGpt2Config, saveModel } from "../../src/models/mod.ts";
+import { filesIn, withFolder } from "../support/folders.ts";
+import { golden } from "../support/golden.ts";
+import { logitsArgs, trainArgs, writeJson } from "./arguments.ts";
+import { assertFails, model } from "./lowrank.ts";
+
+const adapter = golden("adapters/peft_c_attn");
+
+/** A copy of the golden model whose weights were changed. */
+async function copyModel(folder: string, change = (bytes: Uint8Array) => bytes): Promise<string> {
+  await Deno.copyFile(`${model}/config.json`, `${folder}/config.json`);
+  const bytes = await Deno.readFile(`${model}/model.safetensors`);
+  await Deno.writeFile(`${folder}/model.safetensors`, change(bytes));
+  return folder;
+}
+
+/** Changes the JSON text of a safetensors header; the text must keep its length. */
+const inHeader = (from: string, to: string) => (bytes: Uint8Array): Uint8Array => {
+  const text = new TextDecoder("latin1").decode(bytes);
+  const at = text.indexOf(from);
+  bytes.set(new TextEncoder().encode(to), at);
+  return bytes;
+};
+
+Deno.test("a rank of 0 or above the matrix names the rule and the module", async () => {
+  for (const rank of ["0", "49"]) {
+    const rule =
+      `the rank of transformer.h.0.attn.c_attn:q must be a whole number from 1 to 48, found ${rank}`;
+    await assertFails(["count", "--model", model, "--rank", rank], rule);
+  }
+});
+
+Deno.test("where no module matches, those that exist are listed", async () => {
+  const args = ["count", "--model", model, "--rank", "2"];
+  const modules = ["transformer.h.0…1.attn.c_attn", "transformer.h.0…1.mlp.c_proj"];
+  await assertFails([...args, "--target-modules", "c_attn,query"], ...modules, 'found "query"');
+  await assertFails([...args, "--sites", "q,w"], "q, k, v, o, up, down", ...modules, 'found "w"');
+});
+
+Deno.test("a token that the model has not got is named with its place", () =>
+  withFolder(async (folder) => {
+    const args = await logitsArgs(folder, [[3, 61]]);
+    await assertFails(args, "needs ids from 0 to 60, found 61 at position 1");
+    assertEquals(filesIn(folder), ["in.json"]);
+    await assertFails(await logitsArgs(folder, [[3, -1]]), "whole numbers, 0 or more, found -1");
+    await assertFails(await logitsArgs(folder, [[3, 1.5]]), "whole numbers, 0 or more, found 1.5");
+    const long = [new Array(33).fill(1)];
+    await assertFails(
+      await logitsArgs(folder, long),
+      "a sequence holds at most 32 tokens, found 33",
+    );
+  }));
+
+Deno.test("a truncated file of weights is refused", () =>
+  withFolder(async (folder) => {
+    const broken = await copyModel(folder, (bytes) => bytes.subarray(0, bytes.length / 2));
+    await assertFails(
+      await logitsArgs(folder, [[1]], broken),
+      `cannot read ${folder}/model.safetensors: not a safetensors file: the tensors must end at`,
+    );
+  }));
+
+Deno.test("a header that claims more than the file holds is refused without allocating it", () =>
+  withFolder(async (folder) => {
+    const broken = await copyModel(folder, (bytes) => {
+      new DataView(bytes.buffer).setBigUint64(0, 2n ** 60n, true);
+      return bytes;
+    });
+    const args = await logitsArgs(folder, [[1]], broken);
+    await assertFails(
+      args,
+      "the header must end within the file",
+      "found a length of 1152921504606846976",
+    );
+    await copyModel(folder, inHeader('"shape":[48]', '"shape":[99]'));
+    await assertFails(args, "F32 of shape [99], must have 396 bytes");
+  }));
+
+Deno.test("an unknown element type is named", () =>
+  withFolder(async (folder) => {
+    const broken = await copyModel(folder, inHeader('"dtype":"F32"', '"dtype":"F31"'));
+    const args = await logitsArgs(folder, [[1]], broken);
+    await assertFails(args, 'must have a known dtype, found "F31"');
+    await copyModel(folder, inHeader('"dtype":"F32"', '"dtype":"C64"'));
+    await assertFails(args, "model.safetensors");
+  }));
+
+Deno.test("weights of another shape than the configuration's are named with both shapes", () =>
+  withFolder(async (folder) => {
+    const other = await copyModel(folder);
+    const config = JSON.parse(await Deno.readTextFile(`${folder}/config.json`));
+    await writeJson(`${folder}/config.json`, { ...config, vocab_size: 60 });
+    await assertFails(
+      await logitsArgs(folder, [[1]], other),
+      "transformer.wte.weight must have shape [60, 48]",
+      "to fit config.json, found [61, 48]",
+    );
+  }));
+
+Deno.test("an adapter of another model is refused with both shapes", () =>
+  withFolder(async (folder) => {
+    const config = { vocab_size: 61, n_positions: 32, n_embd: 24, n_layer: 2, n_head: 2 };
+    using device = await openDevice({ kind: "cpu" });
+    using narrow = initGpt2(device, parseGpt2Config(config), { seed: 1 });
+    await saveModel(narrow, folder);
+    await assertFails(
+      [...await logitsArgs(folder, [[1]], folder), "--adapter", adapter],
+      "A and B of transformer.h.0.attn.c_attn must be (rank, 24) and (72, rank)",
+      "found [4, 48] and [144, 4]",
+    );
+  }));
+
+Deno.test("a folder without an adapter, and one without weights, are told apart", () =>
+  withFolder(async (folder) => {
+    const args = await logitsArgs(folder, [[1]]);
+    const missing = `${folder}/none`;
+    await assertFails(
+      [...args, "--adapter", missing],
+      `cannot read the adapter in ${missing}: cannot read ${missing}/adapter_config.json: it does not exist`,
+    );
+    await Deno.mkdir(missing);
+    await Deno.copyFile(`${adapter}/adapter_config.json`, `${missing}/adapter_config.json`);
+    await assertFails(
+      [...args, "--adapter", missing],
+      `cannot read ${missing}/adapter_model.safetensors: it does not exist`,
+    );
+    await assertFails(["inspect", missing], "adapter_model.safetensors: it does not exist");
+  }));
+
+Deno.test("a model larger than the cpu device's memory is refused at once", () =>
+  withFolder(async (folder) => {
+    const huge = await copyModel(folder);
+    const shape = { n_embd: 12288, n_layer: 96, n_head: 96, n_positions: 2048 };
+    await writeJson(`${folder}/config.json`, { model_type: "gpt2", ...shape });
+    await assertFails(
+      await logitsArgs(folder, [[1]], huge),
+      "allocating GPT-2 weights needs",
+      "of the cpu device's 4294967296 bytes",
+    );
+  }));
+
+Deno.test("a training file says which field is wrong and how it should be", () =>
+  withFolder(async (folder) => {
+    const check = async (config: Record<string, unknown>, ...sentence: string[]) =>
+      assertFails(await trainArgs(folder, `${folder}/out`, config), ...sentence);
+    await check({ steps: 2.5 }, "steps must be a whole number, 0 or more, found 2.5");
+    await check({ learningRate: "1e-3" }, 'learningRate must be a number, found "1e-3"');
+    await check({ learning_rate: 1 }, "may have steps, learningRate", "found learning_rate");
+    await check({ schedule: "cosin" }, 'linear or cosine or constant, found "cosin"');
+    await check({ method: "adapter" }, 'name must be full or lora, found "adapter"');
+    await check({ method: { name: "lora", r: 4 } }, "method may have name, kind, rank", "found r");
+    await check({ steps: null }, "must have steps");
+    await check({ clipNorm: -1 }, "clipNorm to be above 0, found -1");
+    assertEquals(filesIn(folder).includes("out"), false);
+  }));
+
+Deno.test("a loss that is not finite ends training with its step", () =>
+  withFolder(async (folder) => {
+    const args = await trainArgs(folder, `${folder}/out`, { steps: 9, learningRate: 1e30 });
+    await assertFails(args, "training needs a finite", "at step ");
+  }));
+
+Deno.test("gradients without a labelled case name those that have labels", () =>
+  withFolder(async (folder) => {
+    const output = ["--output", `${folder}/g.safetensors`];
+    const args = ["gradients", "--model", model, ...output, "--case", "nope", "--input"];
+    const input = golden("gradients/input.json");
+    await assertFails([...args, input], "a case with labels (labelled, padded), found nope");
+    await assertFails([...args, golden("logits.json")], "(none in this file)");
+  }));

@@ -1,0 +1,76 @@
+/** Running the command line from tests, in this process and in another. @module */
+
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { main } from "../../src/cli/program.ts";
+import { golden } from "../support/golden.ts";
+import { rootPath } from "../support/source_files.ts";
+
+/** How a program ended. */
+export interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs `lowrank ARGS` in this process on the cpu device. */
+export async function lowrank(...args: string[]): Promise<Outcome> {
+  const lines = { log: [] as string[], error: [] as string[] };
+  const { log, error } = console;
+  console.log = (text) => void lines.log.push(`${text}\n`);
+  console.error = (text) => void lines.error.push(`${text}\n`);
+  try {
+    const code = await main(withCpu(args));
+    return { code, stdout: lines.log.join(""), stderr: lines.error.join("") };
+  } finally {
+    Object.assign(console, { log, error });
+  }
+}
+
+/** Runs it and returns the one JSON document that it prints. */
+// deno-lint-ignore no-explicit-any -- what commands print is for the tests to say
+export async function lowrankJson(...args: string[]): Promise<any> {
+  const { code, stdout, stderr } = await lowrank(...args, "--json");
+  assertEquals(code, 0, stderr);
+  return JSON.parse(stdout);
+}
+
+/** Starts `lowrank ARGS` as a process of its own. */
+export function spawnLowrank(...args: string[]): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", "cli.ts", ...withCpu(args)],
+    cwd: rootPath,
+    env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+}
+
+/** Waits for its end. */
+export async function outcomeOf(child: Deno.ChildProcess): Promise<Outcome> {
+  const { code, stdout, stderr } = await child.output();
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+/** Runs it quietly and checks: exit code 1, one line on standard error, nothing on standard output. */
+export async function assertFails(args: readonly string[], ...sentence: string[]): Promise<void> {
+  assertFailed(await lowrank(...args, ...(takesOptions(args) ? ["--quiet"] : [])), ...sentence);
+}
+
+/** The same of an outcome. */
+export function assertFailed({ code, stdout, stderr }: Outcome, ...sentence: string[]): void {
+  assertMatch(stderr, /^error: [^\n]+\n$/);
+  for (const part of sentence) assertStringIncludes(stderr, part);
+  assertEquals([code, stdout], [1, ""], stderr);
+}
+
+const takesOptions = ([first = "-"]: readonly string[]) =>
+  !first.startsWith("-") && first !== "help";
+
+function withCpu(args: readonly string[]): string[] {
+  const hasDevice = args.includes("--device") || !takesOptions(args);
+  return hasDevice ? [...args] : [args[0], "--device", "cpu", ...args.slice(1)];
+}
+
+/** The golden model. */
+export const model: string = golden("gpt2_tiny");

@@ -1,0 +1,117 @@
+/** The command line as a program: help, exit codes, standard output, SIGINT. */
+
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { filesIn, withFolder } from "../support/folders.ts";
+import { golden } from "../support/golden.ts";
+import { sourceText } from "../support/source_files.ts";
+import {
+  assertFailed,
+  assertFails,
+  lowrank,
+  lowrankJson,
+  model,
+  outcomeOf,
+  spawnLowrank,
+} from "./lowrank.ts";
+
+const commands = [
+  "devices",
+  "count",
+  "memory",
+  "train",
+  "generate",
+  "logits",
+  "gradients",
+  "merge",
+  "inspect",
+];
+
+Deno.test("without arguments the help lists every command, and all is well", async () => {
+  const { code, stdout, stderr } = await lowrank();
+  assertEquals([code, stderr], [0, ""]);
+  for (const command of commands) assertMatch(stdout, new RegExp(`^  ${command} `, "m"));
+  assertEquals(await lowrank("--help"), { code, stdout, stderr });
+});
+
+for (const command of commands) {
+  Deno.test(`the help of ${command} says what must be given, and fits a terminal`, async () => {
+    const { code, stdout } = await lowrank("help", command);
+    assertEquals(code, 0);
+    assertStringIncludes(stdout, `Usage: lowrank ${command} `);
+    for (const option of ["--device", "--json", "--seed", "--quiet"]) {
+      assertStringIncludes(stdout, `  ${option}`);
+    }
+    const [, ...lines] = stdout.split("\n");
+    assertEquals(lines.filter((line) => line.length > 80), []);
+  });
+}
+
+Deno.test("the version is the package's", async () => {
+  const { version } = JSON.parse(sourceText("deno.json"));
+  assertEquals((await lowrank("--version")).stdout, `${version}\n`);
+});
+
+Deno.test("what is not understood is one line and exit code 1", async () => {
+  await assertFails(["fly"], "unknown command 'fly'");
+  await assertFails(["trian"], "unknown command 'trian'", "Did you mean train?");
+  await assertFails(["count"], "required option '--model <path>' not specified");
+  await assertFails(["count", "--model", model, "--rnak", "3"], "unknown option '--rnak'");
+  await assertFails(["count", "--model", model, "surplus"], "too many arguments");
+  await assertFails(["count", "--model", model, "--rank", "two"], "must be a whole number");
+  await assertFails(["devices", "--device", "abacus"], "auto, cpu, webgpu");
+  await assertFails(["count", "--model", "hf:openai-community/gpt2"], "must be on this machine");
+});
+
+Deno.test("devices lists cpu and says which is chosen", async () => {
+  const { chosen, devices } = await lowrankJson("devices");
+  const kinds = devices.map(({ kind }: { kind: string }) => kind);
+  assert(kinds.includes("cpu") && kinds.includes(chosen));
+  const fields = ["kind", "name", "software", "threads", "blas", "features"];
+  for (const device of devices) assertEquals(Object.keys(device).sort(), [...fields].sort());
+});
+
+Deno.test("as a process: one JSON document, notes on standard error, exit code 0", () =>
+  withFolder(async (folder) => {
+    const files = ["--input", golden("logits.json"), "--output", `${folder}/o.safetensors`];
+    const ended = await outcomeOf(spawnLowrank("logits", "--model", model, ...files, "--json"));
+    assertEquals(ended.code, 0, ended.stderr);
+    assertEquals(JSON.parse(ended.stdout).output, `${folder}/o.safetensors`);
+    assertMatch(ended.stderr, /^device: cpu, [^\n]+\n/);
+  }));
+
+Deno.test("as a process: an error is one line and exit code 1", async () => {
+  const ended = await outcomeOf(spawnLowrank("count", "--model", "/nowhere"));
+  assertFailed(ended, "cannot read /nowhere/config.json: it does not exist");
+});
+
+Deno.test("SIGINT stops training at the next step, keeps the adapter and the log, and exits 130", () =>
+  withFolder(async (folder) => {
+    const config = `${folder}/config.json`, output = `${folder}/out`;
+    const method = { name: "lora", rank: 2 };
+    await Deno.writeTextFile(config, JSON.stringify({ steps: 1e6, learningRate: 1e-3, method }));
+    const batches = golden("trajectories/batches.json");
+    const files = ["--model", model, "--batches", batches, "--config", config, "--output", output];
+    const child = spawnLowrank("train", ...files, "--json");
+    const stderr = await killAfter(child, "step 1 of 1000000");
+    const { code } = await child.status;
+    assertEquals(code, 130, stderr);
+    const printed = JSON.parse(await new Response(child.stdout).text());
+    const { loss } = JSON.parse(await Deno.readTextFile(`${output}/log.json`));
+    assertEquals([printed.stopped, printed.steps], [true, loss.length]);
+    assert(loss.length > 0 && loss.length < 1e6);
+    const names = ["README.md", "adapter_config.json", "adapter_model.safetensors", "log.json"];
+    assertEquals(filesIn(output), names);
+    assertEquals((await lowrankJson("inspect", output)).modules.length, 2);
+  }));
+
+/** Sends SIGINT as soon as the program has said something; returns all that it said. */
+async function killAfter(child: Deno.ChildProcess, words: string): Promise<string> {
+  let text = "", isKilled = false;
+  for await (const chunk of child.stderr.pipeThrough(new TextDecoderStream())) {
+    text += chunk;
+    if (isKilled || !text.includes(words)) continue;
+    isKilled = true;
+    child.kill("SIGINT");
+  }
+  return text;
+}

@@ -1,0 +1,95 @@
+/** `lowrank train` against trajectories of PyTorch and PEFT, and what it leaves. */
+
+import { assert, assertAlmostEquals, assertEquals, assertNotEquals } from "@std/assert";
+import { assertAllClose } from "../support/all_close.ts";
+import { filesIn, withFolder } from "../support/folders.ts";
+import { golden, goldenJson, tensorsOf } from "../support/golden.ts";
+import { trainArgs, writeJson } from "./arguments.ts";
+import { lowrank, lowrankJson, model } from "./lowrank.ts";
+
+const readJson = async (path: string) => JSON.parse(await Deno.readTextFile(path));
+
+for (const name of ["full_linear", "full_cosine", "lora_linear", "lora_cosine"]) {
+  Deno.test(`training ${name} follows PyTorch step by step`, () =>
+    withFolder(async (folder) => {
+      const isLora = name.startsWith("lora");
+      const start = isLora ? ["--adapter", golden("trajectories/lora_initial")] : [];
+      const config = await goldenJson(`trajectories/${name}.config.json`);
+      await lowrankJson(...await trainArgs(folder, folder, config), ...start);
+      const ours = await readJson(`${folder}/log.json`);
+      const theirs = await goldenJson(`trajectories/${name}.log.json`);
+      for (const key of ["loss", "gradientNorm"]) {
+        assertAllClose(ours[key], theirs[key], { absolute: 2e-5, relative: 0, what: key });
+      }
+      assertAllClose(ours.learningRate, theirs.learningRate, { relative: 1e-12, absolute: 0 });
+      if (name === "lora_linear") await assertSameAdapter(folder);
+    }));
+}
+
+async function assertSameAdapter(folder: string): Promise<void> {
+  const file = "adapter_model.safetensors";
+  const ours = await tensorsOf(`${folder}/${file}`);
+  const theirs = await tensorsOf(golden(`trajectories/lora_linear_final/${file}`));
+  assertEquals([...ours.keys()].sort(), [...theirs.keys()].sort());
+  for (const [name, { data }] of theirs) {
+    assertAllClose(ours.get(name)!.data, data, { absolute: 1e-4, relative: 0, what: name });
+  }
+}
+
+Deno.test("full training leaves a model folder with the source's tokenizer and token ids", () =>
+  withFolder(async (folder) => {
+    const output = `${folder}/out`;
+    await lowrankJson(...await trainArgs(folder, output));
+    const files = ["config.json", "generation_config.json", "log.json", "model.safetensors"];
+    assertEquals(filesIn(output), files);
+    assertEquals((await readJson(`${output}/config.json`)).eos_token_id, 60);
+  }));
+
+Deno.test("a method is taken from the configuration, and options go before it", () =>
+  withFolder(async (folder) => {
+    const method = { name: "lora", rank: 4, alpha: 8, sites: ["q"], dropout: 0.1 };
+    const args = await trainArgs(folder, `${folder}/out`, { method });
+    const first = await lowrankJson(...args);
+    assertEquals(first.trainable, 2 * 4 * (48 + 48));
+    const second = await lowrankJson(...args, "--rank", "2", "--sites", "q,v");
+    assertEquals(second.trainable, 4 * 2 * (48 + 48));
+    const { lora_dropout, base_model_name_or_path } = await readJson(
+      `${folder}/out/adapter_config.json`,
+    );
+    assertEquals([lora_dropout, base_model_name_or_path], [0.1, model]);
+  }));
+
+Deno.test("the same seed trains the same adapter to the bit, another seed another one", () =>
+  withFolder(async (folder) => {
+    const method = { kind: "lora", rank: 2, dropout: 0.2 };
+    const bytes = async (name: string, seed: string) => {
+      const args = await trainArgs(folder, `${folder}/${name}`, { steps: 3, method });
+      await lowrankJson(...args, "--seed", seed);
+      return await Deno.readFile(`${folder}/${name}/adapter_model.safetensors`);
+    };
+    const first = await bytes("a", "5");
+    assertEquals(await bytes("b", "5"), first);
+    assertNotEquals(await bytes("c", "6"), first);
+  }));
+
+Deno.test("batches with labels of their own count those only", () =>
+  withFolder(async (folder) => {
+    const args = await trainArgs(folder, `${folder}/out`, { learningRate: 0, method: "full" });
+    const lossOf = async (batch: unknown) => {
+      const file = await writeJson(`${folder}/b.json`, { batches: [batch] });
+      return (await lowrankJson(...args, "--batches", file)).loss;
+    };
+    const long = { input_ids: [[5, 6, 7, 8]], labels: [[-100, -100, 7, -100]] };
+    const short = { input_ids: [[5, 6, 7]], labels: [[-100, -100, 7]] };
+    assertAlmostEquals(await lossOf(long), await lossOf(short), 1e-6);
+  }));
+
+Deno.test("progress goes to standard error, and --quiet leaves it out", () =>
+  withFolder(async (folder) => {
+    const args = await trainArgs(folder, `${folder}/out`, { steps: 2 });
+    const told = await lowrank(...args);
+    assert(/step 2 of 2: loss \d/.test(told.stderr), told.stderr);
+    assertEquals([told.code, told.stdout], [0, ""]);
+    const quiet = await lowrank(...args, "--quiet");
+    assertEquals(quiet, { code: 0, stdout: "", stderr: "" });
+  }));
