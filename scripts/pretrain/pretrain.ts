@@ -10,8 +10,8 @@
 
 import { writeJsonAtomic } from "../../src/core/files.ts";
 import {
-  encodeDocuments,
   type EncodedDocuments,
+  encodeDocuments,
   evaluationWindows,
   languageScore,
   loadPretrainingText,
@@ -19,7 +19,13 @@ import {
   tokenStream,
 } from "../../src/data/mod.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
-import { type Gpt2, initGpt2, loadModel, parseGpt2Config, saveModel } from "../../src/models/mod.ts";
+import {
+  type Gpt2,
+  initGpt2,
+  loadModel,
+  parseGpt2Config,
+  saveModel,
+} from "../../src/models/mod.ts";
 import { loadTokenizer } from "../../src/tokenizer/mod.ts";
 import { cosineSchedule, evaluate, toBatch, train } from "../../src/train/mod.ts";
 
@@ -65,7 +71,7 @@ function groups(model: Gpt2) {
 
 if (import.meta.main) {
   const folder = Deno.args.find((arg) => !arg.startsWith("-")) ?? "models/tiny-gpt2";
-  const steps = Number(Deno.args[Deno.args.indexOf("--steps") + 1] ?? NaN) || 8000;
+  const steps = Number(Deno.args[Deno.args.indexOf("--steps") + 1] ?? NaN) || 9000;
   const tokenizer = await loadTokenizer(folder);
   const text = await loadPretrainingText();
   const stream = tokenStream(encodeDocuments(tokenizer, text.train));

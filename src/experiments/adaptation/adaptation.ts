@@ -15,12 +15,15 @@ export const adaptationSteps = 120;
 /** A share of full fine-tuning's loss within which LoRA counts as on a par; written before any run. */
 const parShare = 0.01;
 
+const dataOf = ({ quick }: ExperimentContext) => glossData("noun", quick);
+
 async function adaptationRuns(context: ExperimentContext): Promise<AdaptationRun[]> {
   const steps = context.quick ? 10 : adaptationSteps;
   const plan = context.seeds.flatMap((seed) => methods.map((method) => ({ seed, method })));
   const runs: AdaptationRun[] = [];
   for (const [index, { seed, method }] of plan.entries()) {
-    const chosen = { method: method.spec, learningRate: learningRateOf(method), seed, steps };
+    const learningRate = learningRateOf(method);
+    const chosen = { method: method.spec, learningRate, seed, steps, data: dataOf(context) };
     const result = await glossRun(chosen, {
       device: context.device,
       folder: join(context.out, "runs"),
@@ -118,7 +121,7 @@ export const adaptation: Experiment = {
   async run(context) {
     const runs = await adaptationRuns(context), rows = methodRows(runs);
     using base = await loadBase(context.device);
-    const baseLoss = await glossLoss(base, glossData);
+    const baseLoss = await glossLoss(base, dataOf(context));
     return {
       findings: findings(rows, baseLoss),
       tables: [methodTable(rows, baseLoss)],

@@ -12,12 +12,7 @@ import { type GlossData, glossData, glossRun, openGloss } from "../gloss_runs.ts
 import { adapterFolder, measureMerging, type MergingResult } from "./checks.ts";
 import type { Timing } from "./timing.ts";
 
-/** Task A is that of the adaptation experiment and shares its run; task B is the same for verbs. */
-const verbData: GlossData = {
-  ...glossData,
-  part: "verb",
-  evaluation: { split: "test", examples: 512 },
-};
+/** That of the adaptation experiment, whose runs it shares. */
 const rank = 16;
 
 /** Latency above the base's that counts as none: what two timings of the same thing may differ by here. */
@@ -26,10 +21,15 @@ const latencyShare = 0.05;
 /** F32 rounding of a logit of this size, summed over the layers it went through: far below any decision. */
 const mergeTolerance = 1e-4;
 
+/** Task A defines nouns, as the adaptation experiment does, whose run it shares; task B defines verbs. */
+function tasksOf({ quick }: ExperimentContext): GlossData[] {
+  return [glossData("noun", quick), glossData("verb", quick)];
+}
+
 async function trainAdapters(context: ExperimentContext): Promise<string[]> {
   const method = loraMethod(rank), steps = context.quick ? 10 : adaptationSteps;
-  const tasks = [glossData, verbData], folders: string[] = [];
-  for (const [index, data] of tasks.entries()) {
+  const folders: string[] = [];
+  for (const [index, data] of tasksOf(context).entries()) {
     const chosen = {
       method: method.spec,
       learningRate: learningRateOf(method),
@@ -138,9 +138,10 @@ export const merging: Experiment = {
     const [folderA, folderB] = await trainAdapters(context);
     using model = await loadBase(context.device);
     using base = await loadBase(context.device);
-    const [{ inputs: tokens }] = await openGloss(glossData, "test", 7, 1);
+    const [dataA, dataB] = tasksOf(context);
+    const [{ inputs: tokens }] = await openGloss(dataA, "test", 7, 1);
     const rounds = context.quick ? 5 : 30;
-    const input = { model, base, folderA, folderB, dataB: verbData, tokens, rounds };
+    const input = { model, base, folderA, folderB, dataB, tokens, rounds };
     const result = await measureMerging(input);
     context.report(1, "merged, unmerged, switched");
     return {

@@ -1,0 +1,78 @@
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
+import { countFull, countLora } from "../../src/experiments/counting.ts";
+import { gpt3Memory } from "../../src/experiments/memory.ts";
+import { parseReproduceArgs } from "../../src/experiments/main.ts";
+import { selectExperiments } from "../../src/experiments/registry.ts";
+import { reproduce } from "../../src/experiments/reproduce.ts";
+import { filesIn, withFolder } from "../support/folders.ts";
+
+Deno.test("GPT-3 175B: LoRA trains 9,251 times fewer values at r = 4 and 37,003 times at r = 1", () => {
+  const full = countFull();
+  assertEquals(full, 174_604_259_328);
+  assertEquals(countLora(4), 18_874_368);
+  assertEquals(Math.round(full / countLora(4)), 9_251);
+  assertEquals(Math.round(full / countLora(1)), 37_003);
+});
+
+Deno.test("GPT-3 175B: the ledger's state bytes are 16 a trained and 4 a frozen value", () => {
+  const full = gpt3Memory(0).peakByRole, lora = gpt3Memory(4).peakByRole;
+  const values = countFull(), trained = countLora(4);
+  assertEquals(full.weight, 4 * values);
+  assertEquals(full.gradient + full.optimizer, 12 * values);
+  assertEquals(lora.weight, 4 * values);
+  assertEquals(lora.adapter + lora.gradient + lora.optimizer, 16 * trained);
+});
+
+Deno.test("the arguments of reproduce are read, and wrong ones named", () => {
+  assertEquals(parseReproduceArgs(["--only", "counting, memory", "--seeds", "3", "--quick"]), {
+    only: ["counting", "memory"],
+    seeds: [1, 2, 3],
+    deviceKind: undefined,
+    out: "results",
+    quick: true,
+  });
+  assertThrows(() => parseReproduceArgs(["--seeds", "0"]), RangeError, "--seeds");
+  assertThrows(() => parseReproduceArgs(["--device", "tpu"]), RangeError, "found tpu");
+  assertThrows(() => selectExperiments(["countin"]), RangeError, "counting, memory");
+});
+
+Deno.test("the main job merges, unmerges and switches adapters exactly, and writes what it found", async () => {
+  await withFolder(async (out) => {
+    const options = { only: ["merging"], seeds: [1], deviceKind: undefined, out, quick: true };
+    using device = await openCpuDevice({ threads: 2 });
+    const before = device.ledger.read().live;
+    await silently(() => reproduce(device, options, new AbortController().signal));
+    assertEquals(device.ledger.read().live, before);
+    assertEquals(filesIn(out), ["index.html", "results.json", "runs"]);
+    const { results } = JSON.parse(await Deno.readTextFile(`${out}/results.json`));
+    const [, exact, switched] = results[0].findings;
+    assertEquals([exact.verdict, switched.verdict], ["held", "held"]);
+    assertStringIncludes(exact.found, "0 of the base's numbers changed");
+    for (const run of filesIn(`${out}/runs`)) {
+      assert(filesIn(`${out}/runs/${run}/adapter`).includes("adapter_model.safetensors"));
+    }
+  });
+});
+
+Deno.test("a main job that is stopped writes the experiments that were finished", async () => {
+  await withFolder(async (out) => {
+    const options = { only: [], seeds: [1], deviceKind: undefined, out, quick: true };
+    using device = await openCpuDevice({ threads: 1 });
+    const controller = new AbortController();
+    controller.abort();
+    await silently(() => reproduce(device, options, controller.signal));
+    assertEquals(filesIn(out), ["index.html", "results.json"]);
+  });
+});
+
+/** Runs without a word on the console. */
+async function silently(work: () => Promise<void>): Promise<void> {
+  const { log, error } = console;
+  Object.assign(console, { log: () => {}, error: () => {} });
+  try {
+    await work();
+  } finally {
+    Object.assign(console, { log, error });
+  }
+}

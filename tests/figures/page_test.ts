@@ -1,0 +1,58 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import type { DataTable } from "../../src/figures/figure.ts";
+import { formatBytes, formatValue } from "../../src/figures/format.ts";
+import { escapeHtml, tableHtml } from "../../src/figures/html.ts";
+import { renderPage } from "../../src/figures/page.ts";
+
+const hostile = `</script><img src=x onerror="alert('1')">&`;
+
+const table: DataTable = {
+  id: "t",
+  title: hostile,
+  columns: [
+    { key: "name", label: "name", unit: "text" },
+    { key: "bytes", label: "bytes", unit: "bytes" },
+  ],
+  rows: [{ name: hostile, bytes: 1234 }, { name: "none" }],
+};
+
+Deno.test("numbers are printed with separators, units and three digits", () => {
+  assertEquals(formatValue(174604259328, "count"), "174,604,259,328");
+  assertEquals(formatValue(9250.87, "ratio"), "9,251×");
+  assertEquals(formatValue(3.4, "ratio"), "3.40×");
+  assertEquals(formatValue(undefined, "nats"), "–");
+  assertEquals([0, 999, 1000, 123456, 2.97e12, 1e16].map(formatBytes), [
+    "0 B",
+    "999 B",
+    "1.00 kB",
+    "123 kB",
+    "2.97 TB",
+    "10,000 TB",
+  ]);
+});
+
+Deno.test("a table escapes what it shows and marks what is missing", () => {
+  const html = tableHtml(table);
+  assertStringIncludes(html, escapeHtml(hostile));
+  assertEquals(html.includes(hostile), false);
+  assertStringIncludes(html, '<td class="number">–</td>');
+});
+
+Deno.test("a page holds its library and figures, and nothing in its data can end the script", () => {
+  const figure = { id: "f", title: hostile, caption: "c", data: [{ name: hostile }], layout: {} };
+  const section = {
+    id: "s",
+    title: "S",
+    question: "Q",
+    source: "P",
+    findings: [{ claim: "C", rule: "R", found: "F", verdict: "held" }],
+    tables: [table],
+    figures: [figure],
+  };
+  const page = renderPage({ title: "T", facts: [["k", "v"]], sections: [section] }, "/* lib */");
+  assertEquals(page.match(/<\/script>/g)?.length, 2);
+  assertStringIncludes(page, "/* lib */");
+  assertStringIncludes(page, 'id="figure-f"');
+  assertMatch(page, /class="verdict held">held</);
+  assertEquals(/<(script|link|img)[^>]*(src|href)=/.test(page), false);
+});
