@@ -48,6 +48,16 @@ export interface WgslProgram<S extends string = string> {
    * returns when it is past the end.
    */
   readonly workgroups: (scalars: ScalarValues<S>) => number;
+  /** A faster program for an adapter, where there is one; only matmul may have such variants. */
+  readonly variant?: (adapter: AdapterTraits) => WgslProgram<S> | undefined;
+}
+
+/** What decides between programs that compute the same. */
+export interface AdapterTraits {
+  /** Shaders run on the CPU. */
+  readonly software: boolean;
+  /** Threads that run in step, where that is one number and subgroup operations are allowed; else 0. */
+  readonly subgroupSize: number;
 }
 
 /**

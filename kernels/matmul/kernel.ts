@@ -1,6 +1,7 @@
 /** Matrix product with strides, in the four layouts. @module */
 
-import { ceilDivide, defineKernel, type Kernel } from "../kernel.ts";
+import { ceilDivide, defineKernel, type Kernel, type WgslProgram } from "../kernel.ts";
+import broadcastCode from "./broadcast.wgsl" with { type: "text" };
 import code from "./matmul.wgsl" with { type: "text" };
 
 const bindings = {
@@ -27,6 +28,12 @@ const scalars = {
   accumulate: "u32",
 } as const;
 
+const broadcast: WgslProgram<keyof typeof scalars> = {
+  code: broadcastCode,
+  constants: ({ transposeA, transposeB }) => ({ transposeA, transposeB }),
+  workgroups: ({ m, n }) => ceilDivide(m, 64) * ceilDivide(n, 16),
+};
+
 /**
  * C[i, j] = (accumulate ? C[i, j] : 0) + alpha · Σ_p opA[i, p] · opB[p, j] + (hasBias ? bias[j] : 0)
  * for i < m, j < n, p < k.
@@ -43,6 +50,7 @@ export const matmul: Kernel<keyof typeof bindings, keyof typeof scalars> = defin
     code,
     constants: ({ transposeA, transposeB }) => ({ transposeA, transposeB }),
     workgroups: ({ m, n }) => ceilDivide(m, 32) * ceilDivide(n, 32),
+    variant: ({ software, subgroupSize }) => software && subgroupSize === 8 ? broadcast : undefined,
   },
   // Threads share the longer side of C, columns where it is wider than high, so that the shorter operand
   // is the one that each packs for itself. A cut falls on whole tiles: 6 rows or 8 columns.

@@ -1,13 +1,14 @@
 /** Every kernel in WGSL against its float64 reference. */
 
+import type { Kernel } from "../../kernels/kernel.ts";
 import { openWebgpuDevice } from "../../src/device/webgpu/webgpu_device.ts";
 import { webgpuAvailable } from "../support/parts.ts";
 import { casesByKernel } from "./cases.ts";
-import { runCase } from "./kernel_case.ts";
+import { type KernelCase, runCase } from "./kernel_case.ts";
 
 const ignore = !await webgpuAvailable();
 
-for (const [name, cases] of casesByKernel) {
+function test(name: string, cases: readonly KernelCase[]): void {
   Deno.test({
     name: `webgpu: ${name} is within its error bound`,
     ignore,
@@ -16,4 +17,16 @@ for (const [name, cases] of casesByKernel) {
       for (const trial of cases) await runCase(device, trial);
     },
   });
+}
+
+for (const [name, cases] of casesByKernel) {
+  test(name, cases);
+  // The program for all other adapters than the one at hand.
+  if (cases[0].kernel.wgsl.variant) test(`${name} without its variant`, withoutVariant(cases));
+}
+
+function withoutVariant(cases: readonly KernelCase[]): KernelCase[] {
+  const { kernel } = cases[0];
+  const plain: Kernel = { ...kernel, wgsl: { ...kernel.wgsl, variant: undefined } };
+  return cases.map((trial) => ({ ...trial, kernel: plain }));
 }

@@ -1,5 +1,7 @@
 /** Which WebGPU adapter there is, and whether real hardware stands behind it. @module */
 
+import type { AdapterTraits } from "../../../kernels/kernel.ts";
+
 /** What tells adapters apart; a `GPUAdapterInfo` is one. */
 export interface AdapterInfo {
   /** Often empty, or a number. */
@@ -15,6 +17,8 @@ export interface AdapterInfo {
   /** Most threads that run in step. */
   readonly subgroupMaxSize: number;
 }
+
+const label = "lowrank";
 
 const softwareNames = /llvmpipe|lavapipe|softpipe|swiftshader|basic render|software/i;
 
@@ -41,11 +45,30 @@ export async function findAdapter(): Promise<GPUAdapter | undefined> {
   return await gpu?.requestAdapter({ powerPreference: "high-performance" }) ?? undefined;
 }
 
-/** Opens an adapter with the largest buffers that it can have. */
-export async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
+/** An open device with what its shaders may count on. */
+export interface OpenedAdapter {
+  /** WebGPU's device. */
+  readonly gpu: GPUDevice;
+  /** What decides between programs. */
+  readonly traits: AdapterTraits;
+}
+
+/** Opens an adapter with the largest buffers that it can have, and with subgroups if it grants them. */
+export async function requestDevice(adapter: GPUAdapter): Promise<OpenedAdapter> {
   const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
-  return await adapter.requestDevice({
-    label: "lowrank",
-    requiredLimits: { maxBufferSize, maxStorageBufferBindingSize },
-  });
+  const requiredLimits = { maxBufferSize, maxStorageBufferBindingSize };
+  const software = isSoftwareAdapter(adapter.info);
+  try {
+    // Deno grants the feature when asked, though its adapters do not list it.
+    const requiredFeatures = ["subgroups" as GPUFeatureName];
+    const gpu = await adapter.requestDevice({ label, requiredFeatures, requiredLimits });
+    return { gpu, traits: { software, subgroupSize: fixedSubgroupSize(adapter.info) } };
+  } catch {
+    const gpu = await adapter.requestDevice({ label, requiredLimits });
+    return { gpu, traits: { software, subgroupSize: 0 } };
+  }
+}
+
+function fixedSubgroupSize({ subgroupMinSize, subgroupMaxSize }: AdapterInfo): number {
+  return subgroupMinSize === subgroupMaxSize ? subgroupMinSize : 0;
 }

@@ -1,6 +1,6 @@
 /** Compiled kernels. @module */
 
-import type { Kernel } from "../../../kernels/kernel.ts";
+import type { AdapterTraits, Kernel, WgslProgram } from "../../../kernels/kernel.ts";
 import type { ErrorLog } from "./error_log.ts";
 
 /** A kernel with its constants, compiled. */
@@ -14,6 +14,7 @@ export interface Pipeline {
 }
 
 interface Compiled {
+  readonly program: WgslProgram;
   readonly module: GPUShaderModule;
   readonly layout: GPUBindGroupLayout;
   readonly byConstants: Map<string, Pipeline>;
@@ -21,55 +22,65 @@ interface Compiled {
 
 type Scalars = Readonly<Record<string, number>>;
 
-/** Compiles each kernel once for each set of constants. */
+/** Chooses each kernel's program for the adapter and compiles it once for each set of constants. */
 export class Pipelines {
   readonly #device: GPUDevice;
+  readonly #traits: AdapterTraits;
   readonly #errors: ErrorLog;
   readonly #kernels = new Map<Kernel, Compiled>();
   #nextId = 0;
 
   /** Starts empty. */
-  constructor(device: GPUDevice, errors: ErrorLog) {
+  constructor(device: GPUDevice, traits: AdapterTraits, errors: ErrorLog) {
     this.#device = device;
+    this.#traits = traits;
     this.#errors = errors;
+  }
+
+  /** Workgroups of a launch. */
+  workgroups(kernel: Kernel, scalars: Scalars): number {
+    return this.#compiled(kernel).program.workgroups(scalars);
   }
 
   /** The pipeline for a launch. */
   get(kernel: Kernel, scalars: Scalars): Pipeline {
-    const constants = kernel.wgsl.constants?.(scalars) ?? {};
+    const compiled = this.#compiled(kernel);
+    const constants = compiled.program.constants?.(scalars) ?? {};
     const key = JSON.stringify(constants);
-    const found = this.#kernels.get(kernel)?.byConstants.get(key);
+    const found = compiled.byConstants.get(key);
     if (found) return found;
-    return this.#errors.guard(
-      () => `while compiling ${kernel.name}`,
-      () => this.#create(kernel, key, constants),
-    );
+    const made = this.#guard(kernel, () => this.#create(kernel.name, compiled, constants));
+    compiled.byConstants.set(key, made);
+    return made;
   }
 
-  #create(kernel: Kernel, key: string, constants: Record<string, number>): Pipeline {
-    const { module, layout, byConstants } = this.#compiled(kernel);
+  #create(label: string, compiled: Compiled, constants: Record<string, number>): Pipeline {
+    const { module, layout } = compiled;
     const pipeline = this.#device.createComputePipeline({
-      label: kernel.name,
-      layout: this.#device.createPipelineLayout({
-        label: kernel.name,
-        bindGroupLayouts: [layout],
-      }),
+      label,
+      layout: this.#device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
       compute: { module, entryPoint: "main", constants },
     });
-    const made = { id: this.#nextId++, pipeline, layout };
-    byConstants.set(key, made);
-    return made;
+    return { id: this.#nextId++, pipeline, layout };
   }
 
   #compiled(kernel: Kernel): Compiled {
     const found = this.#kernels.get(kernel);
     if (found) return found;
     const label = kernel.name;
-    const module = this.#device.createShaderModule({ label, code: kernel.wgsl.code });
-    const layout = this.#device.createBindGroupLayout({ label, entries: layoutEntries(kernel) });
-    const made = { module, layout, byConstants: new Map<string, Pipeline>() };
+    const program = kernel.wgsl.variant?.(this.#traits) ?? kernel.wgsl;
+    const made = this.#guard(kernel, () => ({
+      program,
+      module: this.#device.createShaderModule({ label, code: program.code }),
+      layout: this.#device.createBindGroupLayout({ label, entries: layoutEntries(kernel) }),
+      byConstants: new Map<string, Pipeline>(),
+    }));
     this.#kernels.set(kernel, made);
     return made;
+  }
+
+  #guard<T>(kernel: Kernel, action: () => T): T {
+    return this.#errors.guard(() => `while compiling ${kernel.name}`, action);
   }
 }
 

@@ -1,6 +1,6 @@
 /** The command encoder of the step: launches go in, one submit comes out. @module */
 
-import type { Kernel } from "../../../kernels/kernel.ts";
+import type { AdapterTraits, Kernel } from "../../../kernels/kernel.ts";
 import type { AnyBindings } from "../base.ts";
 import { BindGroups, bufferOf } from "./bind_groups.ts";
 import type { PooledBuffer } from "./buffer_pool.ts";
@@ -24,11 +24,11 @@ export class Recorder {
   #submits = 0;
 
   /** Starts with nothing recorded. */
-  constructor(device: GPUDevice, errors: ErrorLog) {
+  constructor(device: GPUDevice, traits: AdapterTraits, errors: ErrorLog) {
     this.#device = device;
     this.#errors = errors;
     this.#scalars = new ScalarRing(device);
-    this.#pipelines = new Pipelines(device, errors);
+    this.#pipelines = new Pipelines(device, traits, errors);
     this.#groups = new BindGroups(device, this.#scalars.buffer);
   }
 
@@ -44,7 +44,7 @@ export class Recorder {
 
   /** Records a kernel. */
   dispatch(kernel: Kernel, bindings: AnyBindings, scalars: Readonly<Record<string, number>>): void {
-    const workgroups = kernel.wgsl.workgroups(scalars);
+    const workgroups = this.#pipelines.workgroups(kernel, scalars);
     if (workgroups === 0) return;
     if (this.#scalars.full) this.submit();
     const pipeline = this.#pipelines.get(kernel, scalars);

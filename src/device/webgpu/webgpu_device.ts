@@ -5,7 +5,13 @@ import { DeviceError } from "../../core/errors.ts";
 import type { HostTensor } from "../../core/host_tensor.ts";
 import { type AnyBindings, BaseDevice } from "../base.ts";
 import type { Storage, Tensor } from "../tensor.ts";
-import { adapterName, findAdapter, isSoftwareAdapter, requestDevice } from "./adapter.ts";
+import {
+  adapterName,
+  findAdapter,
+  isSoftwareAdapter,
+  type OpenedAdapter,
+  requestDevice,
+} from "./adapter.ts";
 import { bufferOf } from "./bind_groups.ts";
 import { BufferPool, type PooledBuffer } from "./buffer_pool.ts";
 import { ErrorLog } from "./error_log.ts";
@@ -35,7 +41,7 @@ export class WebgpuDevice extends BaseDevice {
   #waitingWrites = 0;
 
   /** Wraps an open GPU device, which it owns; use {@link openWebgpuDevice}. */
-  constructor(gpu: GPUDevice, description: string) {
+  constructor({ gpu, traits }: OpenedAdapter, description: string) {
     super();
     this.#gpu = gpu;
     this.description = description;
@@ -43,7 +49,7 @@ export class WebgpuDevice extends BaseDevice {
     this.maxBufferBytes = floorTo256(maxBufferSize);
     this.maxBindingBytes = Math.min(floorTo256(maxStorageBufferBindingSize), this.maxBufferBytes);
     this.#errors = new ErrorLog(gpu);
-    this.#recorder = new Recorder(gpu, this.#errors);
+    this.#recorder = new Recorder(gpu, traits, this.#errors);
     const { STORAGE, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
     this.#pool = this.#newPool(STORAGE | COPY_SRC | COPY_DST);
     this.#staging = this.#newPool(MAP_READ | COPY_DST);
