@@ -1,5 +1,6 @@
 /** Runs on WordNet: a word and its kind in, its definition out (the paper's E2E task in kind). @module */
 
+import { join } from "node:path";
 import { glossBatches, type GlossSplit, type PartOfSpeech } from "../data/mod.ts";
 import type { Device } from "../device/device.ts";
 import type { Gpt2 } from "../models/mod.ts";
@@ -125,4 +126,18 @@ export async function openGloss(
   const options = { split, part, examples, batch, length, seed, epochs };
   const batches = await glossBatches(tokenizer, options);
   return { [Symbol.iterator]: () => Iterator.from(batches).map(toBatch) };
+}
+
+/** Copies a run's adapter to a folder that people find, `<out>/adapters/<name>`, and returns that. */
+export async function publishAdapter(
+  runFolder: string,
+  out: string,
+  name: string,
+): Promise<string> {
+  const from = join(runFolder, "adapter"), to = join(out, "adapters", name);
+  await Deno.mkdir(to, { recursive: true });
+  for await (const entry of Deno.readDir(from)) {
+    await Deno.copyFile(join(from, entry.name), join(to, entry.name));
+  }
+  return to;
 }

@@ -1,10 +1,11 @@
-import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { countFull, countLora } from "../../src/experiments/counting.ts";
 import { gpt3Memory } from "../../src/experiments/memory.ts";
 import { parseReproduceArgs } from "../../src/experiments/main.ts";
 import { selectExperiments } from "../../src/experiments/registry.ts";
 import { reproduce } from "../../src/experiments/reproduce.ts";
+import { readAdapter } from "../../src/formats/mod.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 
 Deno.test("GPT-3 175B: LoRA trains 9,251 times fewer values at r = 4 and 37,003 times at r = 1", () => {
@@ -44,13 +45,15 @@ Deno.test("the main job merges, unmerges and switches adapters exactly, and writ
     const before = device.ledger.read().live;
     await silently(() => reproduce(device, options, new AbortController().signal));
     assertEquals(device.ledger.read().live, before);
-    assertEquals(filesIn(out), ["index.html", "results.json", "runs"]);
+    assertEquals(filesIn(out), ["adapters", "index.html", "results.json", "runs"]);
     const { results } = JSON.parse(await Deno.readTextFile(`${out}/results.json`));
     const [, exact, switched] = results[0].findings;
     assertEquals([exact.verdict, switched.verdict], ["held", "held"]);
     assertStringIncludes(exact.found, "0 of the base's numbers changed");
-    for (const run of filesIn(`${out}/runs`)) {
-      assert(filesIn(`${out}/runs/${run}/adapter`).includes("adapter_model.safetensors"));
+    const adapters = filesIn(`${out}/adapters`);
+    assertEquals(adapters, ["nouns-lora-16-seed1", "verbs-lora-16-seed1"]);
+    for (const name of adapters) {
+      assertEquals((await readAdapter(`${out}/adapters/${name}`)).modules.length, 8);
     }
   });
 });

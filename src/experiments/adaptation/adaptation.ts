@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { RunResult } from "../../runs/mod.ts";
 import { loadBase } from "../base_model.ts";
 import type { Experiment, ExperimentContext, Finding } from "../experiment.ts";
-import { glossData, glossLoss, glossRun } from "../gloss_runs.ts";
+import { glossData, glossLoss, glossRun, publishAdapter } from "../gloss_runs.ts";
 import { lossFigure, memoryFigure, methodTable, qualityFigure } from "./figures.ts";
 import { learningRateOf, type Method, methods } from "./methods.ts";
 import { type AdaptationRun, type MethodRow, methodRows } from "./rows.ts";
@@ -31,6 +31,9 @@ async function adaptationRuns(context: ExperimentContext): Promise<AdaptationRun
       onStep: (step) =>
         context.report((index + step / steps) / plan.length, `${method.label}, seed ${seed}`),
     });
+    if (method.spec.kind === "lora") {
+      await publishAdapter(result.folder, context.out, `nouns-${method.key}-seed${seed}`);
+    }
     runs.push(await readBack(result, method, seed));
   }
   context.report(1, `${runs.length} runs`);

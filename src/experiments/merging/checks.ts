@@ -1,6 +1,5 @@
 /** What merging promises, measured on two trained adapters. @module */
 
-import { join } from "node:path";
 import {
   loadAdapter,
   type LoraAdapter,
@@ -114,9 +113,4 @@ function countChanges(before: readonly Uint32Array[], after: readonly Uint32Arra
 
 function largestDifference(a: Float32Array, b: Float32Array): number {
   return a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i])), 0);
-}
-
-/** The PEFT folder that a run left. */
-export function adapterFolder(runFolder: string): string {
-  return join(runFolder, "adapter");
 }

@@ -8,11 +8,11 @@ import { adaptationSteps } from "../adaptation/adaptation.ts";
 import { learningRateOf, loraMethod } from "../adaptation/methods.ts";
 import { loadBase } from "../base_model.ts";
 import type { Experiment, ExperimentContext, Finding } from "../experiment.ts";
-import { type GlossData, glossData, glossRun, openGloss } from "../gloss_runs.ts";
-import { adapterFolder, measureMerging, type MergingResult } from "./checks.ts";
+import { type GlossData, glossData, glossRun, openGloss, publishAdapter } from "../gloss_runs.ts";
+import { measureMerging, type MergingResult } from "./checks.ts";
 import type { Timing } from "./timing.ts";
 
-/** That of the adaptation experiment, whose runs it shares. */
+/** The largest rank of the adaptation experiment. */
 const rank = 16;
 
 /** Latency above the base's that counts as none: what two timings of the same thing may differ by here. */
@@ -43,7 +43,8 @@ async function trainAdapters(context: ExperimentContext): Promise<string[]> {
       signal: context.signal,
       onStep: (step) => context.report(0.9 * (index + step / steps) / 2, `task ${"AB"[index]}`),
     });
-    folders.push(adapterFolder(folder));
+    const name = `${data.part}s-${method.key}-seed${context.seeds[0]}`;
+    folders.push(await publishAdapter(folder, context.out, name));
   }
   return folders;
 }
