@@ -58,6 +58,36 @@ export interface RunOptions {
  *
  * @throws {RangeError} when the device is not of the specification's kind, or a loss is not finite.
  * @throws The signal's reason when it was stopped: call again to go on.
+ *
+ * @example
+ * ```ts
+ * import { initGpt2, openDevice, parseGpt2Config } from "@lowrank/core";
+ * import { run, type RunSpec } from "./mod.ts";
+ *
+ * using device = await openDevice({ kind: "cpu" });
+ * const folder = await Deno.makeTempDir();
+ * const spec: RunSpec = {
+ *   model: { vocab_size: 8, n_positions: 8, n_embd: 8, n_layer: 1, n_head: 2 },
+ *   method: { kind: "lora", rank: 2, sites: ["q", "v"] },
+ *   data: [[1, 2, 3]],
+ *   training: { learningRate: 1e-2, steps: 5 },
+ *   seed: 1,
+ *   device: "cpu",
+ * };
+ * const { log } = await run(spec, {
+ *   folder,
+ *   device,
+ *   openModel: ({ model, seed }, device) => {
+ *     return initGpt2(device, parseGpt2Config(model as Record<string, unknown>), { seed });
+ *   },
+ *   openBatches: ({ data }) => (data as number[][]).map((row) => ({
+ *     inputs: { shape: [1, row.length], data: Uint32Array.from(row) },
+ *     targets: { shape: [1, row.length], data: Int32Array.from([...row.slice(1), -100]) },
+ *   })),
+ * });
+ * console.log(log.loss.length); // 5
+ * await Deno.remove(folder, { recursive: true });
+ * ```
  */
 export async function run(spec: RunSpec, options: RunOptions): Promise<RunResult> {
   const { device } = options;

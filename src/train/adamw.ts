@@ -53,13 +53,15 @@ export class AdamW implements Disposable {
     this.learningRate = this.#initialRate = options.learningRate;
     this.#clipNorm = options.clipNorm ?? 0;
     this.#groups = groups;
-    this.#scope = new Scope(this.device);
+    using unfinished = new DisposableStack();
+    this.#scope = unfinished.use(new Scope(this.device));
     this.slots = layOut(this.#scope, this.device, groups.map(({ parameters }) => parameters));
     this.#runs = runsOf(this.slots);
     this.#norm = new GradientNorm(this.#scope, gradientRanges(this.slots));
     for (const { parameter, gradient } of this.slots) {
       parameter.gradient = { tensor: gradient, filled: false };
     }
+    unfinished.move();
   }
 
   /** Steps so far: the exponent of the bias corrections. */
@@ -90,6 +92,11 @@ export class AdamW implements Disposable {
     this.#norm.update();
     this.#steps++;
     for (const run of this.#runs) this.#update(run);
+    this.discard();
+  }
+
+  /** Forgets the gradients summed since the last step. */
+  discard(): void {
     for (const { parameter } of this.slots) parameter.gradient!.filled = false;
   }
 

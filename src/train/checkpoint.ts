@@ -44,6 +44,21 @@ const platform = `${Deno.build.target}, V8 ${Deno.version.v8}`;
  * to one safetensors file, whole or not at all: 12 bytes a trainable parameter.
  *
  * @throws {Error} when the file cannot be written; an older one stays.
+ *
+ * @example
+ * ```ts
+ * import { initGpt2, openDevice, parseGpt2Config } from "@lowrank/core";
+ * import { resumeCheckpoint, saveCheckpoint, Trainer } from "@lowrank/core";
+ *
+ * using device = await openDevice();
+ * const config = parseGpt2Config({ vocab_size: 8, n_positions: 8, n_embd: 8, n_layer: 1, n_head: 2 });
+ * using model = initGpt2(device, config, { seed: 1 });
+ * using trainer = new Trainer(model, { learningRate: 1e-3, steps: 10 });
+ * const path = await Deno.makeTempFile();
+ * await saveCheckpoint(path, trainer);
+ * console.log((await resumeCheckpoint(path, trainer)).exact); // true
+ * await Deno.remove(path);
+ * ```
  */
 export async function saveCheckpoint(
   path: string,

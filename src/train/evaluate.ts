@@ -23,6 +23,19 @@ export interface Evaluation {
  * which no label counts are passed over.
  *
  * @throws {RangeError} when no label counts in any batch.
+ *
+ * @example
+ * ```ts
+ * import { evaluate, initGpt2, openDevice, parseGpt2Config } from "@lowrank/core";
+ *
+ * using device = await openDevice();
+ * const config = parseGpt2Config({ vocab_size: 8, n_positions: 8, n_embd: 8, n_layer: 1, n_head: 2 });
+ * using model = initGpt2(device, config, { seed: 1 });
+ * const inputs = { shape: [1, 3], data: Uint32Array.of(1, 2, 3) };
+ * const targets = { shape: [1, 3], data: Int32Array.of(2, 3, -100) };
+ * const { perplexity, tokens } = await evaluate(model, [{ inputs, targets }]);
+ * console.log(perplexity, tokens); // about 8, 2
+ * ```
  */
 export async function evaluate(
   model: TrainableModel,

@@ -35,7 +35,7 @@ export function linearSchedule(options: ScheduleOptions): Schedule {
  *
  * @example Pretraining ends at 5 % of the rate
  * ```ts
- * import { cosineSchedule } from "./schedule.ts";
+ * import { cosineSchedule } from "@lowrank/core";
  *
  * const factor = cosineSchedule({ steps: 100, warmupSteps: 10, floor: 0.05 });
  * console.log(factor(0), factor(10), factor(100)); // 0 1 0.05

@@ -100,8 +100,10 @@ export class Trainer implements Disposable {
     this.options = options;
     this.accumulation = accumulation;
     this.#schedule = typeof schedule === "function" ? schedule : scheduleOf(schedule, options);
-    this.optimizer = adamW(options.groups ?? model.trainable(), options);
+    using unfinished = new DisposableStack();
+    this.optimizer = unfinished.use(adamW(options.groups ?? model.trainable(), options));
     this.ring = new StepRing(model.device);
+    unfinished.move();
   }
 
   /** Steps done. */
@@ -119,7 +121,7 @@ export class Trainer implements Disposable {
     const step = this.steps, { device } = this.model;
     batches.forEach(assertBatch);
     const labels = batches.reduce((sum, { targets }) => sum + countLabels(targets.data), 0);
-    batches.forEach((batch, i) => this.#accumulate(batch, i, labels));
+    this.#accumulate(batches, labels);
     this.optimizer.learningRate = this.options.learningRate * this.#schedule(step);
     const { learningRate } = this.optimizer;
     this.optimizer.step();
@@ -135,7 +137,16 @@ export class Trainer implements Disposable {
     this.optimizer[Symbol.dispose]();
   }
 
-  #accumulate(batch: Batch, index: number, divisor: number): void {
+  #accumulate(batches: readonly Batch[], labels: number): void {
+    try {
+      batches.forEach((batch, i) => this.#addGradients(batch, i, labels));
+    } catch (error) {
+      this.optimizer.discard();
+      throw error;
+    }
+  }
+
+  #addGradients(batch: Batch, index: number, divisor: number): void {
     const { seed = 0, labelSmoothing: smoothing } = this.options;
     const dropoutSeed = hash32(seed, this.steps * this.accumulation + index);
     using tape = new Tape(this.model.device, { dropoutSeed });

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
+import { injectLora } from "../../src/adapt/mod.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
@@ -14,8 +15,9 @@ import {
   type RunOptions,
   type RunSpec,
 } from "../../src/runs/mod.ts";
+import { train } from "../../src/train/mod.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
-import { tinyConfig } from "../train/fixtures.ts";
+import { collect, randomBatches, tinyConfig, tinyModel } from "../train/fixtures.ts";
 import { tinyOptions, tinySpec } from "./fixtures.ts";
 
 Deno.test("run: canonical JSON depends on the content alone", () => {
@@ -85,6 +87,7 @@ Deno.test("run: the ledger is the run's own and what was predicted", () =>
   withFolder(async (folder) => {
     using device = await openCpuDevice({ threads: 2 });
     using _ = device.allocate([1000], "f32", "weight", "somebody else's");
+    device.allocate([1_000_000], "f32", "scratch", "gone before the run")[Symbol.dispose]();
     const spec = tinySpec(3, { kind: "full" });
     const { ledger } = await run(spec, tinyOptions(folder, device));
     const predicted = predictMemory(tinyConfig, { batch: 2, length: 5 });
@@ -135,6 +138,30 @@ Deno.test("run: a run that fails leaves no result and every byte", () =>
     await fails(unknown, {}, "kind full or lora, found magic");
     using other = new DryDevice();
     await fails(spec, { device: other }, "the run needs a cpu device, found dry");
+  }));
+
+Deno.test("run: what fails after the last step finds a step to go", () =>
+  withFolder(async (folder) => {
+    using device = await openCpuDevice({ threads: 1 });
+    const spec = tinySpec(6), options = { ...tinyOptions(folder, device), checkpointEvery: 3 };
+    const measure = () => Promise.reject(new Error("no scale"));
+    await assertRejects(() => run(spec, { ...options, measure }), Error, "no scale");
+    const steps: number[] = [];
+    await run(spec, { ...options, onProgress: ({ step }) => steps.push(step) });
+    assertEquals(steps, [3, 4, 5]);
+  }));
+
+Deno.test("run: it trains what one would train by hand", () =>
+  withFolder(async (folder) => {
+    using device = await openCpuDevice({ threads: 2 });
+    const spec = tinySpec(6), { training, seed } = spec;
+    const { log } = await run(spec, tinyOptions(folder, device));
+    using model = tinyModel(device);
+    using _ = injectLora(model, { rank: 2, alpha: 4, sites: "all", dropout: 0.1, seed });
+    const events = await collect(
+      train(model, randomBatches(5, { seed: 4 }), { ...training, seed }),
+    );
+    assertEquals(log.loss, events.map(({ loss }) => loss));
   }));
 
 Deno.test("run: going on elsewhere says that the bits may differ", () =>

@@ -148,6 +148,25 @@ async function dropout(device: Device): Promise<void> {
   assertEquals(await trained(device, batches, { steps, seed: 6 }), plain);
 }
 
+/** At rate 0 only the masks can tell two steps, or two parts of a step, on the same batch apart. */
+async function masksAreFresh(device: Device): Promise<void> {
+  const batches = randomBatches(1), still = { learningRate: 0, steps: 4 };
+  const { losses } = await trained(device, batches, still, 0.3);
+  assertEquals(new Set(losses).size, 4);
+  const pairs = await trained(device, batches, { ...still, steps: 2, accumulation: 2 }, 0.3);
+  const means = [losses[0] + losses[1], losses[2] + losses[3]].map((sum) => sum / 2);
+  assertAllClose(pairs.losses, means, { relative: 1e-6 });
+}
+
+/** (1 - s) · a + s · b: a straight line in s. */
+async function smoothing(device: Device): Promise<void> {
+  const lossAt = async (labelSmoothing: number) =>
+    (await trained(device, randomBatches(1), { steps: 1, labelSmoothing })).losses[0];
+  const [none, some, more] = [await lossAt(0), await lossAt(0.2), await lossAt(0.4)];
+  assert(Math.abs(some - none) > 1e-3, "smoothing must change the loss");
+  assertAllClose([more - none], [2 * (some - none)], { relative: 1e-3 });
+}
+
 async function evaluations(device: Device): Promise<void> {
   using model = tinyModel(device, { dropout: 0.5 });
   const held = randomBatches(2, { seed: 9 }), seen: number[] = [];
@@ -179,6 +198,8 @@ async function evaluateWeighs(device: Device): Promise<void> {
   assertAllClose([perplexity, bitsPerToken], [Math.exp(loss), Math.log2(Math.exp(loss))]);
   const { losses } = await trained(device, batches, { steps: 1 });
   assertAllClose(losses, [first.loss], { relative: 1e-6 });
+  using dropping = tinyModel(device, { dropout: 0.5 });
+  assertEquals(await evaluate(dropping, batches.slice(0, 1)), first);
   const empty = batches.slice(3, 4);
   await assertRejects(() => evaluate(model, empty), RangeError, "needs a label that counts");
 }
@@ -232,6 +253,8 @@ export const checks: Check[] = [
   { name: "an abort stops at the next step and says so", run: abort },
   { name: "leaving the loop frees everything", run: leavingTheLoop },
   { name: "dropout is a function of the seed", run: dropout },
+  { name: "every step and part of a step draws masks of its own", run: masksAreFresh },
+  { name: "label smoothing is linear", run: smoothing },
   { name: "evaluations come at their steps, events in order", run: evaluations },
   { name: "evaluate weighs batches by their labels", run: evaluateWeighs },
   { name: "a checkpoint at a pause goes on to the same bits", run: checkpointAtAPause },

@@ -1,0 +1,125 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { DeviceError, ShapeError } from "../../src/core/errors.ts";
+import { ReferenceDevice } from "../../src/device/reference.ts";
+import { readBatches } from "../../src/train/batch.ts";
+import { type Batch, type BatchSource, toBatch, Trainer } from "../../src/train/mod.ts";
+import { randomBatches, tinyModel, trainedValues } from "./fixtures.ts";
+
+/** Which of three batches come next from batch `start` on. */
+async function next(source: BatchSource, batches: Batch[], start: number): Promise<number[]> {
+  const reader = readBatches(source, start), found: number[] = [];
+  for (let i = 0; i < 5; i++) found.push(batches.indexOf(await reader.next()));
+  await reader.close();
+  return found;
+}
+
+Deno.test("batches: every kind of source can be entered in the middle", async () => {
+  const batches = randomBatches(3);
+  const sources: (() => BatchSource)[] = [
+    () => batches,
+    () => (index) => batches[index % 3],
+    () => new Set(batches),
+    () =>
+      (function* () {
+        for (let i = 0;; i++) yield batches[i % 3];
+      })(),
+  ];
+  for (const source of sources) {
+    assertEquals(await next(source(), batches, 0), [0, 1, 2, 0, 1]);
+    assertEquals(await next(source(), batches, 2), [2, 0, 1, 2, 0]);
+    assertEquals(await next(source(), batches, 7), [1, 2, 0, 1, 2]);
+  }
+});
+
+Deno.test("batches: toBatch takes flat arrays", () => {
+  const shape = [1, 2] as const;
+  const inputs = Uint32Array.of(1, 2), targets = Int32Array.of(2, -100);
+  assertEquals(toBatch({ shape, inputs, targets }), {
+    inputs: { shape, data: inputs },
+    targets: { shape, data: targets },
+  });
+  assertThrows(() => toBatch({ shape: [1, 3], inputs, targets }), ShapeError, "needs 3 values");
+});
+
+Deno.test("trainer: a batch that does not fit is named before anything runs", () => {
+  using device = new ReferenceDevice();
+  using model = tinyModel(device);
+  using trainer = new Trainer(model, { learningRate: 1, steps: 1 });
+  const [good] = randomBatches(1), [other] = randomBatches(1, { rows: 1 });
+  const bad = { inputs: good.inputs, targets: other.targets };
+  const message = "of one shape (batch, time), found [2, 5] and [1, 5]";
+  assertThrows(() => trainer.step([good, bad]), ShapeError, message);
+  const silent = { ...good, targets: { ...good.targets, data: new Int32Array(10).fill(-100) } };
+  assertThrows(() => trainer.step([silent]), RangeError, "needs a label that counts, found none");
+  assertThrows(() => trainer.step([]), RangeError, "found none");
+  assertEquals(trainer.steps, 0);
+});
+
+Deno.test("trainer: a step that fails half way leaves no gradients behind", async () => {
+  using device = new ReferenceDevice();
+  const trained = async (fail: boolean) => {
+    using model = tinyModel(device);
+    using trainer = new Trainer(model, { learningRate: 1e-2, steps: 2, accumulation: 2 });
+    const [a, b, c] = randomBatches(3);
+    const wrong = { ...b, inputs: { ...b.inputs, data: new Uint32Array(10).fill(99) } };
+    if (fail) assertThrows(() => trainer.step([c, wrong]), RangeError, "found 99 at position 0");
+    trainer.step([a, b]);
+    return await trainedValues(model);
+  };
+  assertEquals(await trained(true), await trained(false));
+});
+
+Deno.test("trainer: a device that is full gets everything back", () => {
+  class Small extends ReferenceDevice {
+    room = Infinity;
+    override allocate(...args: Parameters<ReferenceDevice["allocate"]>) {
+      if (this.room-- <= 0) throw new DeviceError("allocating needs room, found none");
+      return super.allocate(...args);
+    }
+  }
+  using device = new Small();
+  using model = tinyModel(device);
+  const { live } = device.ledger.read();
+  for (let room = 0; room < 6; room++) {
+    device.room = room;
+    assertThrows(
+      () => new Trainer(model, { learningRate: 1, steps: 1 }),
+      DeviceError,
+      "found none",
+    );
+    assertEquals(device.ledger.read().live, live);
+  }
+  device.room = 6;
+  new Trainer(model, { learningRate: 1, steps: 1 })[Symbol.dispose]();
+});
+
+Deno.test("trainer: options out of range are named", () => {
+  using device = new ReferenceDevice();
+  using model = tinyModel(device);
+  const fails = (options: object, message: string) =>
+    assertThrows(
+      () => new Trainer(model, { learningRate: 1, steps: 1, ...options }),
+      RangeError,
+      message,
+    );
+  fails({ steps: 1.5 }, "training needs steps to be a whole number from 0 on, found 1.5");
+  fails({ accumulation: 0 }, "training needs accumulation to be a whole number from 1 on, found 0");
+  fails({ schedule: "step" }, "a schedule must be constant, linear or cosine, found step");
+  for (const parameter of model.parameters.values()) parameter.trainable = false;
+  fails({}, "AdamW needs trainable parameters, found none");
+  assertEquals(device.ledger.read().byRole.gradient, 0);
+});
+
+Deno.test("trainer: a step is one submit, however many batches it takes", () => {
+  let submits = 0;
+  class Counting extends ReferenceDevice {
+    override submit(): void {
+      submits++;
+    }
+  }
+  using device = new Counting();
+  using model = tinyModel(device);
+  using trainer = new Trainer(model, { learningRate: 1e-3, steps: 3, accumulation: 2 });
+  for (let step = 0; step < 3; step++) trainer.step(randomBatches(2));
+  assertEquals(submits, 3);
+});
