@@ -1,4 +1,4 @@
-// Gradient of layer normalisation by its input, one row a workgroup.
+// Gradient of layer normalisation by its input, four rows a workgroup and 16 threads a row.
 
 struct Scalars {
   rows: u32,
@@ -16,12 +16,13 @@ struct Scalars {
 
 var<workgroup> shares: array<vec2f, 64>;
 
-// The sums of both shares over all lanes, in one order on every lane.
+// The sums of a row's 16 shares, in one order on every lane.
 fn total(lane: u32, share: vec2f) -> vec2f {
   shares[lane] = share;
   workgroupBarrier();
+  let first = lane / 16u * 16u;
   var sum = vec2f(0.0);
-  for (var l = 0u; l < 64u; l++) {
+  for (var l = first; l < first + 16u; l++) {
     sum += shares[l];
   }
   return sum;
@@ -33,20 +34,23 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let row = group.y * groups.x + group.x;
-  if (row >= s.rows) {
-    return;
-  }
-  let at = row * s.width;
-  let mu = mean[row];
-  let scale = inverseDeviation[row];
+  let row = (group.y * groups.x + group.x) * 4u + lane / 16u;
+  // Rows past the end repeat the last one, for the barrier, and store nothing.
+  let source = min(row, s.rows - 1u);
+  let at = source * s.width;
+  let mu = mean[source];
+  let scale = inverseDeviation[source];
+  let first = lane % 16u;
   var share = vec2f(0.0);
-  for (var i = lane; i < s.width; i += 64u) {
+  for (var i = first; i < s.width; i += 16u) {
     let g = dy[at + i] * weight[i];
     share += vec2f(g, g * (x[at + i] - mu) * scale);
   }
   let means = total(lane, share) / f32(s.width);
-  for (var i = lane; i < s.width; i += 64u) {
+  if (row >= s.rows) {
+    return;
+  }
+  for (var i = first; i < s.width; i += 16u) {
     let normal = (x[at + i] - mu) * scale;
     let value = scale * (dy[at + i] * weight[i] - means.x - normal * means.y);
     if (s.accumulate != 0u) {

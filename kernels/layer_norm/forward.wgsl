@@ -1,5 +1,6 @@
-// Layer normalisation, one row a workgroup. The variance is taken around the mean in a second pass: the
-// difference of squares would cancel where the mean is large.
+// Layer normalisation, four rows a workgroup and 16 threads a row, few enough that adding their shares is
+// cheap. The variance is taken around the mean in a second pass: the difference of squares would cancel
+// where the mean is large.
 
 struct Scalars {
   rows: u32,
@@ -17,14 +18,15 @@ struct Scalars {
 
 var<workgroup> shares: array<f32, 64>;
 
-// The sum of all lanes' shares, in one order on every lane. The first barrier keeps a second call from
+// The sum of a row's 16 shares, in one order on every lane. The first barrier keeps a second call from
 // overwriting what a slower lane still reads.
 fn total(lane: u32, share: f32) -> f32 {
   workgroupBarrier();
   shares[lane] = share;
   workgroupBarrier();
+  let first = lane / 16u * 16u;
   var sum = 0.0;
-  for (var l = 0u; l < 64u; l++) {
+  for (var l = first; l < first + 16u; l++) {
     sum += shares[l];
   }
   return sum;
@@ -36,26 +38,28 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let row = group.y * groups.x + group.x;
-  if (row >= s.rows) {
-    return;
-  }
-  let at = row * s.width;
+  let row = (group.y * groups.x + group.x) * 4u + lane / 16u;
+  // Rows past the end repeat the last one, for the barriers, and store nothing.
+  let at = min(row, s.rows - 1u) * s.width;
+  let first = lane % 16u;
   var sum = 0.0;
-  for (var i = lane; i < s.width; i += 64u) {
+  for (var i = first; i < s.width; i += 16u) {
     sum += x[at + i];
   }
   let mu = total(lane, sum) / f32(s.width);
   var squares = 0.0;
-  for (var i = lane; i < s.width; i += 64u) {
+  for (var i = first; i < s.width; i += 16u) {
     let difference = x[at + i] - mu;
     squares += difference * difference;
   }
   let scale = 1.0 / sqrt(total(lane, squares) / f32(s.width) + s.epsilon);
-  for (var i = lane; i < s.width; i += 64u) {
+  if (row >= s.rows) {
+    return;
+  }
+  for (var i = first; i < s.width; i += 16u) {
     y[at + i] = (x[at + i] - mu) * scale * weight[i] + bias[i];
   }
-  if (lane == 0u) {
+  if (first == 0u) {
     mean[row] = mu;
     inverseDeviation[row] = scale;
   }

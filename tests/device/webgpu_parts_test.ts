@@ -134,7 +134,7 @@ test("more workgroups than one dimension takes are folded", async () => {
 test("more rows than one dimension takes are folded", async () => {
   using device = await openWebgpuDevice();
   using scope = new Scope(device);
-  const rows = 70001, row = () => scope.allocate([rows], "f32", "scratch", "row");
+  const rows = 270001, row = () => scope.allocate([rows], "f32", "scratch", "row");
   const [x, y, mean, inverseDeviation] = [row(), row(), row(), row()];
   const [weight, bias] = [scope.allocate([1], "f32", "weight", "w"), row()];
   device.write(x, Float32Array.from({ length: rows }, (_, i) => i));
