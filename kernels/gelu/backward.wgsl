@@ -15,13 +15,13 @@ struct Scalars {
 const twiceSlope = 1.5957691216057308; // 2 * sqrt(2 / pi)
 const cubic = 0.044715;
 
-// WGSL lets a compiler assume that x != x is false, so a NaN is told by its bits.
-fn isNan(value: f32) -> bool {
-  return (bitcast<u32>(value) & 0x7fffffffu) > 0x7f800000u;
+// WGSL lets a compiler assume that x != x is false, so NaN and infinity are told by their bits.
+fn isFinite(value: f32) -> bool {
+  return (bitcast<u32>(value) & 0x7f800000u) != 0x7f800000u;
 }
 
 fn derivative(value: f32) -> f32 {
-  if (isNan(value)) {
+  if (!isFinite(value)) {
     return value;
   }
   // Beyond 30 the derivative is 0 or 1 in F32; without the clamp x² would overflow and meet a zero.

@@ -4,6 +4,7 @@ import type { Kernel } from "../../kernels/kernel.ts";
 import { openWebgpuDevice } from "../../src/device/webgpu/webgpu_device.ts";
 import { webgpuAvailable } from "../support/parts.ts";
 import { casesByKernel } from "./cases.ts";
+import { nonFiniteChecks, runNonFiniteCheck } from "./non_finite.ts";
 import { type KernelCase, runCase } from "./kernel_case.ts";
 
 const ignore = !await webgpuAvailable();
@@ -24,6 +25,15 @@ for (const [name, cases] of casesByKernel) {
   // The program for all other adapters than the one at hand.
   if (cases[0].kernel.wgsl.variant) test(`${name} without its variant`, withoutVariant(cases));
 }
+
+Deno.test({
+  name: "webgpu: what is not finite stays so, and huge values do no harm",
+  ignore,
+  fn: async () => {
+    using device = await openWebgpuDevice();
+    for (const check of nonFiniteChecks) await runNonFiniteCheck(device, check);
+  },
+});
 
 function withoutVariant(cases: readonly KernelCase[]): KernelCase[] {
   const { kernel } = cases[0];

@@ -1,0 +1,148 @@
+/** What becomes of NaN, infinities and huge values: a failure has to be seen, not smoothed over. @module */
+
+import { assert } from "@std/assert";
+import * as kernels from "../../kernels/mod.ts";
+import type { Kernel } from "../../kernels/kernel.ts";
+import type { Device } from "../../src/device/device.ts";
+import { Scope } from "../../src/device/scope.ts";
+
+/** A launch whose output is compared with the reference's, by kind only: finite or not. */
+export interface NonFiniteCheck {
+  readonly name: string;
+  readonly kernel: Kernel;
+  readonly buffers: Readonly<Record<string, readonly number[]>>;
+  readonly scalars: Readonly<Record<string, number>>;
+  /** The bindings to compare. */
+  readonly outputs: readonly string[];
+}
+
+const bad = [NaN, Infinity, -Infinity];
+const huge = [3e38, -3e38, 1e20, -1e20, 40, -40, 0];
+const gelu = (x: readonly number[]): NonFiniteCheck[] => [
+  {
+    name: `gelu_forward of ${x}`,
+    kernel: kernels.geluForward,
+    buffers: { x, y: x.map(() => 0) },
+    scalars: { size: x.length },
+    outputs: ["y"],
+  },
+  {
+    name: `gelu_backward of ${x}`,
+    kernel: kernels.geluBackward,
+    buffers: { x, dy: x.map(() => 1), dx: x.map(() => 0) },
+    scalars: { size: x.length, accumulate: 0 },
+    outputs: ["dx"],
+  },
+];
+
+const adam = (gradient: number, norm: number): NonFiniteCheck => ({
+  name: `adamw with gradient ${gradient} and norm ${norm}`,
+  kernel: kernels.adamw,
+  buffers: { parameter: [1], gradient: [gradient], first: [0], second: [0], norm: [norm] },
+  scalars: {
+    ...{ size: 1, learningRate: 0.1, beta1: 0.9, complement1: 0.1, beta2: 0.999 },
+    ...{ complement2: 0.001, epsilon: 1e-8, keep: 1, correction1: 0.1, correction2: 0.001 },
+    maxNorm: 1,
+  },
+  outputs: ["parameter"],
+});
+
+const crossEntropy = (logits: readonly number[]): NonFiniteCheck => ({
+  name: `cross_entropy_forward of ${logits}`,
+  kernel: kernels.crossEntropyForward,
+  buffers: { logits, labels: [1], losses: [0], logSumExp: [0] },
+  scalars: { rows: 1, vocabulary: logits.length, smoothing: 0, scale: 1 },
+  outputs: ["losses", "logSumExp"],
+});
+
+/** Two queries on a fused buffer of rows [q, k, v]. */
+const attention = (q: number, v: number): NonFiniteCheck => ({
+  name: `attention_forward with q ${q} and v ${v}`,
+  kernel: kernels.attentionForward,
+  buffers: { q: [q, 1, v, 1, 1, 1], k: [], v: [], mask: [1], out: [0, 0], logSumExp: [0, 0] },
+  scalars: {
+    ...{ batch: 1, heads: 1, headWidth: 1, queries: 2, keys: 2, past: 0, qStride: 3 },
+    ...{ qOffset: 0, kvStride: 3, kOffset: 1, vOffset: 2, kvRows: 2, scale: 1, causal: 0 },
+    hasMask: 0,
+  },
+  outputs: ["out"],
+});
+
+const layerNorm = (x: readonly number[]): NonFiniteCheck => ({
+  name: `layer_norm_forward of ${x}`,
+  kernel: kernels.layerNormForward,
+  buffers: {
+    ...{ x, weight: x.map(() => 1), bias: x.map(() => 0), y: x.map(() => 0) },
+    ...{ mean: [0], inverseDeviation: [0] },
+  },
+  scalars: { rows: 1, width: x.length, epsilon: 1e-5 },
+  outputs: ["y"],
+});
+
+const sums = (kernel: Kernel, x: readonly number[]): NonFiniteCheck => ({
+  name: `${kernel.name} of ${x}`,
+  kernel,
+  buffers: { x, y: [0], partials: [0] },
+  scalars: { size: x.length, partialOffset: 0 },
+  outputs: ["partials" in kernel.bindings ? "partials" : "y"],
+});
+
+/** All of them. */
+export const nonFiniteChecks: readonly NonFiniteCheck[] = [
+  ...gelu(bad),
+  ...gelu(huge),
+  ...bad.flatMap((value) => [
+    adam(value, 1),
+    adam(1, value),
+    attention(value, 1),
+    attention(1, value),
+    layerNorm([0, value, 1, 2]),
+    sums(kernels.sum, [1, value, 2]),
+    sums(kernels.sumSquares, [1, value, 2]),
+    sums(kernels.rootSum, [1, value, 2]),
+  ]),
+  // Minus infinity is a logit that masks; what it does to 0 · mean is no promise.
+  ...[NaN, Infinity].flatMap((value) => [
+    crossEntropy([0, value, 1]),
+    crossEntropy([value, 0, 1]),
+  ]),
+  crossEntropy([3e38, 0, -3e38]),
+  crossEntropy([100, -100, 0]),
+  adam(1e20, 1e20),
+];
+
+/** Fails unless the device's outputs are finite exactly where the reference's are. */
+export async function runNonFiniteCheck(device: Device, check: NonFiniteCheck): Promise<void> {
+  using scope = new Scope(device);
+  const { kernel, buffers, scalars, outputs } = check;
+  const fused = buffers.k?.length === 0;
+  const sourceOf = (name: string) => fused && (name === "k" || name === "v") ? "q" : name;
+  const names = Object.keys(kernel.bindings);
+  const arrays = Object.fromEntries(names.map((name) => [name, Float64Array.from(buffers[name])]));
+  const tensors = Object.fromEntries(
+    names.filter((name) => sourceOf(name) === name).map((name) => {
+      const { type } = kernel.bindings[name];
+      const tensor = scope.allocate([buffers[name].length], type, "scratch", name);
+      device.write(
+        tensor,
+        type === "i32" ? Int32Array.from(arrays[name]) : Float32Array.from(arrays[name]),
+      );
+      return [name, tensor];
+    }),
+  );
+  const bind = <T>(of: Record<string, T>) =>
+    Object.fromEntries(names.map((name) => [name, of[sourceOf(name)]]));
+  kernel.reference(bind(arrays), scalars);
+  device.launch(kernel, bind(tensors), scalars);
+  const results = await device.read(...outputs.map((name) => tensors[name]));
+  outputs.forEach((name, o) =>
+    compareKinds(`${check.name}: ${name}`, results[o].data, arrays[name])
+  );
+}
+
+function compareKinds(what: string, actual: ArrayLike<number>, expected: Float64Array): void {
+  expected.forEach((value, i) => {
+    const same = Number.isFinite(actual[i]) === Number.isFinite(Math.fround(value));
+    assert(same, `${what}: at [${i}] actual ${actual[i]}, expected ${value}`);
+  });
+}
