@@ -1,10 +1,139 @@
-import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
-import { casesByKernel } from "./cases.ts";
-import { runCase } from "./kernel_case.ts";
+import { assert, assertEquals } from "@std/assert";
+import {
+  crossEntropyBackward,
+  crossEntropyForward,
+  geluForward,
+  type Kernel,
+  layerNormForward,
+  matmul,
+  sumSquares,
+} from "../../kernels/mod.ts";
+import type { HostData } from "../../src/core/host_tensor.ts";
+import { type CpuDevice, openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
+import { Scope } from "../../src/device/scope.ts";
+import { casesByKernel, kernelCases } from "./cases.ts";
+import { largeCases } from "./cases/large.ts";
+import { launchCase, referenceOf, runCase } from "./kernel_case.ts";
 
 for (const [name, cases] of casesByKernel) {
-  Deno.test(`cpu: ${name} within its bound`, async () => {
+  Deno.test(`cpu: ${name} is within its bound`, async () => {
     using device = await openCpuDevice({ threads: 2 });
     for (const trial of cases) await runCase(device, trial);
   });
 }
+
+Deno.test("cpu: large products and rows are within their bounds", async () => {
+  using device = await openCpuDevice({ threads: 2 });
+  for (const trial of largeCases) await runCase(device, trial);
+});
+
+Deno.test("cpu: 1, 2 and 4 threads give the same bits", async () => {
+  using one = await openCpuDevice({ threads: 1 });
+  using two = await openCpuDevice({ threads: 2 });
+  using four = await openCpuDevice({ threads: 4 });
+  for (const trial of [...kernelCases, ...largeCases]) {
+    const { before } = referenceOf(trial), what = `${trial.kernel.name}, ${trial.name}`;
+    const expected = bitsOf(await launchCase(one, trial, before));
+    assert(sameBits(bitsOf(await launchCase(two, trial, before)), expected), `2 threads: ${what}`);
+    assert(sameBits(bitsOf(await launchCase(four, trial, before)), expected), `4 threads: ${what}`);
+  }
+});
+
+const bitsOf = (buffers: Record<string, HostData>): Int32Array[] =>
+  Object.values(buffers).map(({ buffer, length }) => new Int32Array(buffer, 0, length));
+
+const sameBits = (actual: Int32Array[], expected: Int32Array[]): boolean =>
+  expected.every((bits, at) => bits.every((word, index) => word === actual[at][index]));
+
+/** Launches a kernel on named arrays and gives one of them as it is then. */
+async function outputOf(
+  device: CpuDevice,
+  kernel: Kernel,
+  arrays: Record<string, Float32Array | Int32Array>,
+  scalars: Record<string, number>,
+  output: string,
+) {
+  using scope = new Scope(device);
+  const tensors = Object.fromEntries(
+    Object.entries(arrays).map(([name, data]) => {
+      const tensor = scope.allocate([data.length], kernel.bindings[name].type, "scratch", name);
+      device.write(tensor, data);
+      return [name, tensor];
+    }),
+  );
+  device.launch(kernel, tensors, scalars);
+  return (await device.read(tensors[output]))[0].data;
+}
+
+Deno.test("cpu: the exponential is right to 2 units in the last place", async () => {
+  using device = await openCpuDevice({ threads: 1 });
+  const vocabulary = 100_000;
+  const logits = Float32Array.from({ length: vocabulary }, (_, j) => -87.3 * j / vocabulary);
+  const arrays = {
+    logits,
+    labels: Int32Array.of(0),
+    logSumExp: Float32Array.of(0),
+    dLoss: Float32Array.of(1),
+    dLogits: new Float32Array(vocabulary),
+  };
+  const scalars = { rows: 1, vocabulary, smoothing: 0, scale: 1, accumulate: 0 };
+  const found = await outputOf(device, crossEntropyBackward, arrays, scalars, "dLogits");
+  let worst = 0;
+  for (let j = 1; j < vocabulary; j++) { // the label's own column is a difference
+    const exact = Math.exp(logits[j]), unit = 2 ** (Math.floor(Math.log2(exact)) - 23);
+    worst = Math.max(worst, Math.abs(found[j] - exact) / unit);
+  }
+  assert(worst <= 2, `the worst error is ${worst} units`);
+});
+
+for (const broken of [NaN, Infinity, -Infinity]) {
+  Deno.test(`cpu: ${broken} in the input is seen in the output`, async () => {
+    using device = await openCpuDevice({ threads: 1 });
+    const width = 19, x = new Float32Array(width).fill(0.5);
+    x[7] = broken;
+    const zeros = () => new Float32Array(width), one = () => new Float32Array(1);
+    const loss = await outputOf(
+      device,
+      crossEntropyForward,
+      {
+        ...{ logits: x, labels: Int32Array.of(7), losses: one(), logSumExp: one() },
+      },
+      { rows: 1, vocabulary: width, smoothing: 0, scale: 1 },
+      "losses",
+    );
+    const gelu = await outputOf(device, geluForward, { x, y: zeros() }, { size: width }, "y");
+    const norm = await outputOf(
+      device,
+      layerNormForward,
+      {
+        ...{ x, weight: zeros(), bias: zeros(), y: zeros(), mean: one(), inverseDeviation: one() },
+      },
+      { rows: 1, width, epsilon: 1e-5 },
+      "y",
+    );
+    const squares = await outputOf(device, sumSquares, { x, partials: one() }, {
+      ...{ size: width, partialOffset: 0 },
+    }, "partials");
+    assert(!Number.isFinite(loss[0]), `a loss of ${loss[0]}`);
+    assert(!Number.isFinite(gelu[7]), `a GELU of ${gelu[7]}`);
+    assert(norm.every(Number.isNaN), `normalised to ${norm}`);
+    assert(!Number.isFinite(squares[0]), `a sum of squares of ${squares[0]}`);
+  });
+}
+
+Deno.test("cpu: a product over no terms is the bias", async () => {
+  using device = await openCpuDevice({ threads: 1 });
+  const arrays = {
+    a: one(),
+    b: one(),
+    bias: Float32Array.of(3, 4),
+    c: new Float32Array(2).fill(NaN),
+  };
+  const scalars = {
+    ...{ m: 1, n: 2, k: 0, transposeA: 0, transposeB: 0, aOffset: 0, aStride: 0, bOffset: 0 },
+    ...{ bStride: 2, cOffset: 0, cStride: 2, alpha: 1, hasBias: 1, accumulate: 0 },
+  };
+  assertEquals([...await outputOf(device, matmul, arrays, scalars, "c")], [3, 4]);
+});
+
+const one = () => new Float32Array(1);

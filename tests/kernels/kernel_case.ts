@@ -45,26 +45,34 @@ const arrays = { f32: Float32Array, u32: Uint32Array, i32: Int32Array } as const
 
 /** Runs a case and fails, naming the worst element, unless every output is within its bound. */
 export async function runCase(device: Device, trial: KernelCase): Promise<void> {
-  using scope = new Scope(device);
   const { before, after } = referenceOf(trial);
+  const results = await launchCase(device, trial, before);
+  const bounds = trial.bound(before, after, trial.scalars);
+  for (const [name, data] of Object.entries(results)) {
+    const what = `${trial.kernel.name}, ${trial.name}: ${name}`, size = after[name].length;
+    assertFence(what, data, size);
+    assertWithin(what, data.subarray(fence, fence + size), after[name], bounds[name]);
+  }
+}
+
+/** Launches a case and gives all its buffers, canaries included. */
+export async function launchCase(
+  device: Device,
+  trial: KernelCase,
+  before: Buffers = referenceOf(trial).before,
+): Promise<Record<string, HostData>> {
+  using scope = new Scope(device);
   const fenced: Record<string, Tensor> = {}, tensors: Record<string, Tensor> = {};
   for (const [name, values] of Object.entries(before)) {
-    const tensor = placeFenced(scope, trial, name, values);
-    fenced[name] = tensor;
-    tensors[name] = tensor.view([values.length], fence);
+    fenced[name] = placeFenced(scope, trial, name, values);
+    tensors[name] = fenced[name].view([values.length], fence);
   }
   for (const [name, source] of Object.entries(trial.buffers)) {
     if (typeof source === "string") tensors[name] = tensors[source];
   }
   device.launch(trial.kernel, tensors, trial.scalars);
-  const names = Object.keys(fenced);
-  const results = await device.read(...names.map((name) => fenced[name]));
-  const bounds = trial.bound(before, after, trial.scalars);
-  names.forEach((name, index) => {
-    const data = results[index].data, what = `${trial.kernel.name}, ${trial.name}: ${name}`;
-    assertFence(what, data, after[name].length);
-    assertWithin(what, data.subarray(fence, fence + after[name].length), after[name], bounds[name]);
-  });
+  const results = await device.read(...Object.values(fenced));
+  return Object.fromEntries(Object.keys(fenced).map((name, at) => [name, results[at].data]));
 }
 
 /** The values before and after the reference, float64, with gaps that it does not write as canaries. */

@@ -37,7 +37,7 @@ const common = ({ batch, heads, headWidth }: Extents, { causal, hasMask }: Sight
 const titleOf = (extents: Extents, sight: Sight) => JSON.stringify({ ...extents, ...sight });
 
 /** Self-attention on one fused buffer. */
-function fusedCase(extents: Extents, sight: Sight): KernelCase {
+export function fusedCase(extents: Extents, sight: Sight): KernelCase {
   const { batch, heads, headWidth, time } = extents, width = heads * headWidth;
   return {
     name: `fused ${titleOf(extents, sight)}`,
@@ -92,7 +92,8 @@ function cacheCase(extents: Extents, sight: Sight, queries: number, past: number
   };
 }
 
-function backwardCase(extents: Extents, sight: Sight): KernelCase {
+/** The gradient of self-attention. */
+export function backwardCase(extents: Extents, sight: Sight): KernelCase {
   const { batch, heads, headWidth, time } = extents, width = heads * headWidth;
   const forward = fusedCase(extents, sight), qkv = forward.buffers.q as Float32Array;
   const mask = forward.buffers.mask as Uint32Array;

@@ -47,7 +47,13 @@ const forwardBound: Bound = ({ logits, labels }, { logSumExp }, s) => {
   };
 };
 
-function forwardCase(rows: number, vocabulary: number, smoothing: number, spread = 3): KernelCase {
+/** One of the forward. */
+export function crossEntropyCase(
+  rows: number,
+  vocabulary: number,
+  smoothing: number,
+  spread = 3,
+): KernelCase {
   return {
     name: `${rows} x ${vocabulary}, smoothing ${smoothing}, spread ${spread}`,
     kernel: crossEntropyForward,
@@ -104,9 +110,9 @@ function backwardCase(
 
 /** All of them. */
 export const crossEntropyCases: readonly KernelCase[] = vocabularies.flatMap((vocabulary) => [
-  forwardCase(1, vocabulary, 0),
-  forwardCase(17, vocabulary, 0, 30),
-  forwardCase(17, vocabulary, 0.1),
+  crossEntropyCase(1, vocabulary, 0),
+  crossEntropyCase(17, vocabulary, 0, 30),
+  crossEntropyCase(17, vocabulary, 0.1),
   backwardCase(1, vocabulary, 0, 0),
   backwardCase(17, vocabulary, 0.1, 0),
   backwardCase(17, vocabulary, 0.1, 1),

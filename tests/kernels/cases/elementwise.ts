@@ -23,7 +23,8 @@ const fillCases = sizes.map((size): KernelCase => ({
   bound: () => ({}),
 }));
 
-function scaleAddCase(size: number, accumulate: number, offset: number): KernelCase {
+/** One of `scale_add`. */
+export function scaleAddCase(size: number, accumulate: number, offset: number): KernelCase {
   const alpha = Math.fround(-0.7), yOffset = offset * 2;
   return {
     name: `${size}, accumulate ${accumulate}, offset ${offset}`,
@@ -44,7 +45,13 @@ function scaleAddCase(size: number, accumulate: number, offset: number): KernelC
   };
 }
 
-function dropoutCase(size: number, rate: number, accumulate: number, seed: number): KernelCase {
+/** One of dropout. */
+export function dropoutCase(
+  size: number,
+  rate: number,
+  accumulate: number,
+  seed: number,
+): KernelCase {
   const keepScale = Math.fround(1 / (1 - rate));
   return {
     name: `${size}, rate ${rate}, accumulate ${accumulate}`,

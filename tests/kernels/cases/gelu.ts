@@ -20,7 +20,8 @@ function gateError(x: number): number {
   return s * (1 - s) * expError(2 * a, gamma(5) * Math.abs(2 * a)) + 6 * u;
 }
 
-const forwardCases = sizes.map((size): KernelCase => ({
+/** One of the forward. */
+export const geluCase = (size: number): KernelCase => ({
   name: `${size}`,
   kernel: geluForward,
   buffers: { x: normals(1, size, 3), y: size },
@@ -28,7 +29,7 @@ const forwardCases = sizes.map((size): KernelCase => ({
   bound: ({ x }, { y }) => ({
     y: each(size, (i) => Math.abs(x[i]) * gateError(x[i]) + gamma(3) * Math.abs(y[i]) + tiny),
   }),
-}));
+});
 
 /** d = s + 2 x s (1 - s) a': the second term amplifies the gate's error by |2 x a'|, three products more. */
 function slopeError(x: number): number {
@@ -53,6 +54,6 @@ function backwardCase(size: number, accumulate: number): KernelCase {
 
 /** All of them. */
 export const geluCases: readonly KernelCase[] = [
-  ...forwardCases,
+  ...sizes.map(geluCase),
   ...sizes.flatMap((size) => [backwardCase(size, 0), backwardCase(size, 1)]),
 ];

@@ -36,7 +36,8 @@ const forwardBound: Bound = (before, after, { rows, width }) => {
   };
 };
 
-function forwardCase(rows: number, width: number, shift: number): KernelCase {
+/** One of the forward. */
+export function forwardCase(rows: number, width: number, shift: number): KernelCase {
   return {
     name: `${rows} x ${width}, mean ${shift}`,
     kernel: layerNormForward,
@@ -100,7 +101,8 @@ function backwardCase(rows: number, width: number, accumulate: number): KernelCa
   };
 }
 
-function parametersCase(rows: number, width: number, accumulate: number): KernelCase {
+/** One of the gradient of the parameters. */
+export function parametersCase(rows: number, width: number, accumulate: number): KernelCase {
   const x = normals(8, rows * width);
   const columnError = (before: Buffers, term: (at: number, row: number) => number, held: Numbers) =>
     each(width, (i) => {

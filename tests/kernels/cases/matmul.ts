@@ -23,7 +23,8 @@ const bound: Bound = ({ a, b, bias, c }, _, scalars) => {
   return { c: error };
 };
 
-function matmulCase(m: number, n: number, k: number, options: Options = {}): KernelCase {
+/** One of the product. */
+export function matmulCase(m: number, n: number, k: number, options: Options = {}): KernelCase {
   const { transposeA = 0, transposeB = 0, padding = 0, hasBias = 0, accumulate = 0 } = options;
   const [aRows, aWidth] = transposeA ? [k, m] : [m, k];
   const [bRows, bWidth] = transposeB ? [n, k] : [k, n];

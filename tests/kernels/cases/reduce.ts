@@ -25,7 +25,8 @@ const rootCases = sizes.map((size): KernelCase => ({
   bound: (_, { y }) => ({ y: [(gamma(size) / 2 + 6 * u) * y[0]] }),
 }));
 
-function squaresCase(size: number, partialOffset: number): KernelCase {
+/** One of the sums of squares. */
+export function squaresCase(size: number, partialOffset: number): KernelCase {
   const chunks = Math.ceil(size / squaresChunk);
   return {
     name: `${size} at ${partialOffset}`,
@@ -42,7 +43,8 @@ function squaresCase(size: number, partialOffset: number): KernelCase {
   };
 }
 
-function columnsCase(rows: number, width: number, accumulate: number): KernelCase {
+/** One of the sums over rows. */
+export function columnsCase(rows: number, width: number, accumulate: number): KernelCase {
   return {
     name: `${rows} x ${width}, accumulate ${accumulate}`,
     kernel: sumColumns,

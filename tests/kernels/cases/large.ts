@@ -1,0 +1,31 @@
+/** Cases that several threads share and that exceed every block of the kernels. @module */
+
+import type { KernelCase } from "../kernel_case.ts";
+import { crossEntropyCase } from "./cross_entropy.ts";
+import { dropoutCase, scaleAddCase } from "./elementwise.ts";
+import { geluCase } from "./gelu.ts";
+import { forwardCase, parametersCase } from "./layer_norm.ts";
+import { matmulCase } from "./matmul.ts";
+import { columnsCase, squaresCase } from "./reduce.ts";
+import { backwardCase, fusedCase } from "./attention.ts";
+
+const heads = { batch: 2, heads: 3, headWidth: 24, time: 300 };
+
+/** All of them. */
+export const largeCases: readonly KernelCase[] = [
+  matmulCase(301, 150, 260, { transposeB: 1, hasBias: 1 }),
+  matmulCase(150, 301, 260, { accumulate: 1, alpha: 0.5 }),
+  matmulCase(97, 530, 300, { transposeA: 1, padding: 1 }),
+  matmulCase(500, 40, 9, { transposeA: 1, transposeB: 1 }),
+  matmulCase(3, 2000, 130, { transposeB: 1 }),
+  scaleAddCase(100_003, 1, 5),
+  dropoutCase(50_001, 0.2, 1, 99),
+  geluCase(50_001),
+  forwardCase(100, 300, 0),
+  parametersCase(300, 130, 0),
+  columnsCase(300, 700, 1),
+  squaresCase(100_001, 1),
+  crossEntropyCase(50, 1100, 0.1),
+  fusedCase(heads, { causal: 1, hasMask: 1 }),
+  backwardCase(heads, { causal: 1, hasMask: 1 }),
+];
