@@ -1,6 +1,6 @@
 /** Parsers of option values; commander puts the option's name before their sentences. @module */
 
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError } from "./commander.ts";
 
 /** A whole number, 0 or more. */
 export function wholeNumber(text: string): number {

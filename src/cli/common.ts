@@ -1,6 +1,6 @@
 /** What the commands share: options, devices, models with adapters, output. @module */
 
-import { type Command, Option } from "commander";
+import { type Command, Option } from "./commander.ts";
 import { loadAdapter, type LoraAdapter } from "../adapt/mod.ts";
 import { type Device, openDevice } from "../device/mod.ts";
 import { type Gpt2, loadModel } from "../models/mod.ts";

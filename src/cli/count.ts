@@ -1,6 +1,6 @@
 /** `lowrank count`. @module */
 
-import type { Command } from "commander";
+import type { Command } from "./commander.ts";
 import { DryDevice } from "../device/dry.ts";
 import { Gpt2, parseGpt2Config, readConfig } from "../models/mod.ts";
 import { applyMethod } from "../runs/mod.ts";

@@ -1,6 +1,6 @@
 /** `lowrank devices`. @module */
 
-import type { Command } from "commander";
+import type { Command } from "./commander.ts";
 import { listDevices } from "../device/mod.ts";
 import { type CommonOptions, print } from "./common.ts";
 import { table } from "./table.ts";

@@ -1,6 +1,6 @@
 /** `lowrank generate`. @module */
 
-import type { Command } from "commander";
+import type { Command } from "./commander.ts";
 import {
   type BeamOptions,
   beamSearch,

@@ -1,6 +1,6 @@
 /** `lowrank gradients`. @module */
 
-import type { Command } from "commander";
+import type { Command } from "./commander.ts";
 import { crossEntropy, Tape } from "../autograd/mod.ts";
 import { writeSafetensors } from "../formats/mod.ts";
 import { modelPath } from "./arguments.ts";

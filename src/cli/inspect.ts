@@ -1,6 +1,6 @@
 /** `lowrank inspect`. @module */
 
-import type { Command } from "commander";
+import type { Command } from "./commander.ts";
 import { readAdapter } from "../formats/mod.ts";
 import { spectrum } from "../analysis/mod.ts";
 import { type CommonOptions, print } from "./common.ts";

@@ -1,6 +1,6 @@
 /** `lowrank logits`. @module */
 
-import { type Command, Option } from "commander";
+import { type Command, Option } from "./commander.ts";
 import { merge } from "../adapt/mod.ts";
 import { Tape } from "../autograd/mod.ts";
 import type { HostTensor } from "../core/host_tensor.ts";

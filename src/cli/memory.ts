@@ -1,6 +1,6 @@
 /** `lowrank memory`. @module */
 
-import { type Command, Option } from "commander";
+import { type Command, Option } from "./commander.ts";
 import { type LedgerReading, roles } from "../device/mod.ts";
 import { formatBytes } from "../figures/format.ts";
 import { parseGpt2Config, readConfig } from "../models/mod.ts";

@@ -1,6 +1,6 @@
 /** `lowrank merge`. @module */
 
-import type { Command } from "commander";
+import type { Command } from "./commander.ts";
 import { merge, type MergeReport, mergeReport } from "../adapt/mod.ts";
 import { formatBytes } from "../figures/format.ts";
 import { saveModel } from "../models/mod.ts";

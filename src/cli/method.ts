@@ -1,6 +1,6 @@
 /** What is trained: options of the command line and the `method` of a configuration. @module */
 
-import { type Command, Option } from "commander";
+import { type Command, Option } from "./commander.ts";
 import type { MethodSpec } from "../runs/mod.ts";
 import { finiteNumber, list, wholeNumber } from "./arguments.ts";
 import type { Fields } from "./cases.ts";

@@ -1,6 +1,6 @@
 /** The program: its commands, and how it ends. @module */
 
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError } from "./commander.ts";
 import { addCommonOptions } from "./common.ts";
 import { addCount } from "./count.ts";
 import { addDevices } from "./devices.ts";

@@ -1,7 +1,7 @@
 /** `lowrank train`. @module */
 
 import { join } from "node:path";
-import type { Command } from "commander";
+import type { Command } from "./commander.ts";
 import { loadAdapter, type LoraAdapter } from "../adapt/mod.ts";
 import { writeJsonAtomic } from "../core/files.ts";
 import { type Gpt2, loadModel, saveModel } from "../models/mod.ts";

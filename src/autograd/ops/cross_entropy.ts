@@ -6,6 +6,7 @@ import {
 } from "../../../kernels/cross_entropy/kernel.ts";
 import { sum } from "../../../kernels/reduce/kernel.ts";
 import { ShapeError } from "../../core/errors.ts";
+import type { HostTensor } from "../../core/host_tensor.ts";
 import type { Tensor } from "../../device/tensor.ts";
 import type { Tape } from "../tape.ts";
 
@@ -28,18 +29,20 @@ export function countLabels(labels: ArrayLike<number>): number {
  * loss = Σ_i (log Σ_j exp z_ij - (1 - s) z_i,label - s · mean_j z_ij) / divisor, in nats, over rows whose
  * label is not negative (-100 is ignored, as everywhere).
  *
- * `logits` is (rows, vocabulary), the result a single number. Over several micro-batches pass the count
- * of labels of all of them as `divisor`.
+ * `logits` is (rows, vocabulary), `targets` a label for each row, the result a single number. Over several
+ * micro-batches pass the count of labels of all of them as `divisor`.
  *
  * @throws {RangeError} when a label is not below the vocabulary or none counts.
  */
 export function crossEntropy(
   tape: Tape,
   logits: Tensor,
-  labels: ArrayLike<number>,
-  { smoothing = 0, divisor = countLabels(labels) }: CrossEntropyOptions = {},
+  targets: ArrayLike<number> | HostTensor,
+  options: CrossEntropyOptions = {},
 ): Tensor {
   const [rows, vocabulary] = logits.shape;
+  const labels = "data" in targets ? targets.data : targets;
+  const { smoothing = 0, divisor = countLabels(labels) } = options;
   assertLabels(labels, rows, vocabulary, divisor);
   const labelTensor = tape.allocate([rows], "i32", "activation", "labels");
   tape.device.write(labelTensor, Int32Array.from(labels));
