@@ -1,0 +1,67 @@
+/** The package works from another folder by path, over HTTP, and packed. */
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { withFolder } from "../support/folders.ts";
+import { golden } from "../support/golden.ts";
+import { root, rootPath, sourceText } from "../support/source_files.ts";
+import { run, unpack } from "./run.ts";
+import { serveFolder } from "./serve.ts";
+
+const program = sourceText("tests/package/what_a_user_writes.ts");
+
+/** The program with the package's files at `base` in place of its name. */
+function importingFrom(base: string): string {
+  const { exports } = JSON.parse(sourceText("deno.json"));
+  return program.replaceAll(/"@lowrank\/core(\/\w+)?"/g, (_, entry = "") => {
+    return JSON.stringify(new URL(exports[`.${entry}`], base).href);
+  });
+}
+
+/** A folder as a user has one: a model and a program. */
+async function prepare(folder: string, text: string): Promise<void> {
+  const model = `${folder}/models/tiny-gpt2`;
+  await Deno.mkdir(model, { recursive: true });
+  for (const file of ["config.json", "model.safetensors"]) {
+    await Deno.copyFile(golden(`gpt2_tiny/${file}`), `${model}/${file}`);
+  }
+  await Deno.writeTextFile(`${folder}/main.ts`, text);
+}
+
+/** Checks what the program printed: two threads compute what the default does. */
+function assertWorks(stdout: string): void {
+  const { adapted, threaded, own, stableRanks } = JSON.parse(stdout);
+  assertStringIncludes(threaded.device, "cpu, 2 threads");
+  assertEquals(threaded.losses, adapted.losses);
+  assertEquals([adapted.losses.length, own.length], [2, 1]);
+  assertEquals(own[0], adapted.losses[0]);
+  assert(adapted.losses[1] < adapted.losses[0]);
+  assertEquals(adapted.mergedParameters, 28);
+  assertEquals(Object.keys(stableRanks).length, 2);
+}
+
+const permissions = ["--allow-read", "--allow-write=out", "--allow-env"];
+
+Deno.test("by path from another folder, with leave to read and to write its output only", () =>
+  withFolder(async (folder) => {
+    await prepare(folder, importingFrom(root.href));
+    assertWorks(await run(folder, [...permissions, "main.ts"]));
+  }));
+
+Deno.test("over HTTP, kernels and threads too", () =>
+  withFolder(async (folder) => {
+    await using server = serveFolder(rootPath);
+    await prepare(folder, importingFrom(server.url));
+    const { host } = new URL(server.url);
+    const remote = [`--allow-import=${host}`, `--allow-net=${host}`];
+    assertWorks(await run(folder, [...permissions, ...remote, "main.ts"]));
+    const cli = ["--allow-all", `${server.url}cli.ts`];
+    const counted = await run(folder, [...cli, "count", "--model", "models/tiny-gpt2", "--json"]);
+    assertEquals(JSON.parse(counted).total, 61_104);
+  }));
+
+Deno.test("packed by deno pack, by its name, types included", () =>
+  withFolder(async (folder) => {
+    await prepare(folder, program);
+    await unpack(folder);
+    assertWorks(await run(folder, ["--check", ...permissions, "main.ts"]));
+  }));
