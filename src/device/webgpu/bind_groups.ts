@@ -4,21 +4,24 @@ import type { Kernel } from "../../../kernels/kernel.ts";
 import type { AnyBindings } from "../base.ts";
 import type { Tensor } from "../tensor.ts";
 import type { PooledBuffer } from "./buffer_pool.ts";
+import type { ErrorLog } from "./error_log.ts";
 import { type Pipeline, scalarBytes } from "./pipelines.ts";
 
 /** Most bind groups that are kept; steps of ever new shapes must not fill the memory with them. */
-const most = 8192;
+const most = 4096;
 
 /** Makes bind groups and keeps them until one of their buffers is destroyed. */
 export class BindGroups {
   readonly #device: GPUDevice;
   readonly #scalars: GPUBuffer;
+  readonly #errors: ErrorLog;
   readonly #groups = new Map<string, GPUBindGroup>();
   readonly #keysOfBuffer = new Map<number, Set<string>>();
 
   /** Starts empty; every group ends with the uniform buffer of scalars. */
-  constructor(device: GPUDevice, scalars: GPUBuffer) {
+  constructor(device: GPUDevice, scalars: GPUBuffer, errors: ErrorLog) {
     this.#device = device;
+    this.#errors = errors;
     this.#scalars = scalars;
   }
 
@@ -60,7 +63,10 @@ export class BindGroups {
     }));
     resources.push({ buffer: this.#scalars, size: scalarBytes(kernel) });
     const entries = resources.map((resource, binding) => ({ binding, resource }));
-    const group = this.#device.createBindGroup({ label: kernel.name, layout, entries });
+    const group = this.#errors.guard(
+      () => `while binding the buffers of ${kernel.name}`,
+      () => this.#device.createBindGroup({ label: kernel.name, layout, entries }),
+    );
     this.#groups.set(key, group);
     for (const tensor of tensors) this.#remember(bufferOf(tensor).id, key);
     return group;

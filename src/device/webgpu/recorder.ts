@@ -29,7 +29,7 @@ export class Recorder {
     this.#errors = errors;
     this.#scalars = new ScalarRing(device);
     this.#pipelines = new Pipelines(device, traits, errors);
-    this.#groups = new BindGroups(device, this.#scalars.buffer);
+    this.#groups = new BindGroups(device, this.#scalars.buffer, errors);
   }
 
   /** Number of the submit that what is recorded now will be part of. */
@@ -48,10 +48,7 @@ export class Recorder {
     if (workgroups === 0) return;
     if (this.#scalars.full) this.submit();
     const pipeline = this.#pipelines.get(kernel, scalars);
-    const group = this.#errors.guard(
-      () => `while binding the buffers of ${kernel.name}`,
-      () => this.#groups.get(kernel, pipeline, bindings),
-    );
+    const group = this.#groups.get(kernel, pipeline, bindings);
     const pass = this.#openPass();
     pass.setPipeline(pipeline.pipeline);
     pass.setBindGroup(0, group, [this.#scalars.push(kernel, scalars)]);
