@@ -10,7 +10,7 @@ export interface Piece {
   readonly size: number;
 }
 
-/** Every cut of {@link piecesOf} falls on a multiple of this, so that partial sums do not depend on it. */
+/** Cuts of {@link piecesOf} fall on multiples of this, so that partial sums do not depend on them. */
 const cut = 4096;
 
 /** One tensor from the first to the last of some that lie in order in one storage, gaps included. */

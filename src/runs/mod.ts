@@ -1,4 +1,8 @@
-/** Runs: resumable training in folders named by what was asked for; memory predicted without training. @module */
+/**
+ * Runs: resumable training in folders named by what was asked for; memory predicted without training.
+ *
+ * @module
+ */
 
 export { type PredictionOptions, predictMemory } from "./predict_memory.ts";
 export { applyMethod, run, type RunOptions } from "./run.ts";

@@ -1,4 +1,4 @@
-/** Memory before the fact: the bytes of a training step, by running it where nothing is allocated. @module */
+/** The bytes of a training step, found by running it where nothing is allocated. @module */
 
 import { DryDevice } from "../device/dry.ts";
 import type { LedgerReading } from "../device/ledger.ts";
@@ -18,8 +18,8 @@ export interface PredictionOptions extends Gpt2Options {
 }
 
 /**
- * Live bytes between steps and peak bytes within one, by role, of training with AdamW: the real code on the
- * `dry` device, so that they are what any device will be asked for. Weights are F32.
+ * Live bytes between steps and peak bytes within one, by role, of training with AdamW: the real code on
+ * the `dry` device, so that they are what any device will be asked for. Weights are F32.
  *
  * @throws {RangeError} when the sequences are longer than the model allows.
  *

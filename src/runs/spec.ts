@@ -40,7 +40,7 @@ export interface RunSpec {
   readonly device: DeviceKind;
 }
 
-/** Raised when the same specification comes to mean other numbers, so that old folders are not taken for new. */
+/** Raised when a specification comes to mean other numbers: old folders are not to be taken for new. */
 const format = 1;
 
 /**

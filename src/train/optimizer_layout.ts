@@ -1,4 +1,8 @@
-/** Where an optimizer keeps gradients and moments: beside each other in the parameters' own order. @module */
+/**
+ * Where an optimizer keeps gradients and moments: beside each other in the parameters' own order.
+ *
+ * @module
+ */
 
 import type { Parameter } from "../autograd/parameter.ts";
 import { Arena } from "../device/arena.ts";

@@ -10,7 +10,7 @@ const program = fileURLToPath(new URL("./run_program.ts", import.meta.url));
 /** Runs the program and kills it, without a chance to say goodbye, when it has printed `until`. */
 async function runAndKill(folder: string, steps: number, until: number): Promise<void> {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", program, folder, String(steps)],
+    args: ["run", "-A", program, folder, String(steps), String(until)],
     stdout: "piped",
   }).spawn();
   let text = "";

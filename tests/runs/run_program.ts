@@ -1,13 +1,22 @@
-/** A program that is killed: `run_program.ts FOLDER STEPS` trains, a checkpoint every 10 steps. @module */
+/**
+ * A program that is to be killed: `run_program.ts FOLDER STEPS UNTIL` trains with a checkpoint every 10
+ * steps, and slowly from step UNTIL on, so that whoever kills it need not hurry.
+ *
+ * @module
+ */
 
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { run } from "../../src/runs/mod.ts";
 import { tinyOptions, tinySpec } from "./fixtures.ts";
 
-const [folder, steps] = Deno.args;
+const [folder, steps, until] = Deno.args;
+const never = new Int32Array(new SharedArrayBuffer(4));
 using device = await openCpuDevice({ threads: 2 });
 await run(tinySpec(Number(steps)), {
   ...tinyOptions(folder, device),
   checkpointEvery: 10,
-  onProgress: ({ step }) => console.log(step),
+  onProgress: ({ step }) => {
+    console.log(step);
+    if (step >= Number(until)) Atomics.wait(never, 0, 0, 5);
+  },
 });

@@ -151,6 +151,23 @@ Deno.test("run: what fails after the last step finds a step to go", () =>
     assertEquals(steps, [3, 4, 5]);
   }));
 
+Deno.test("run: a file that cannot be written leaves no result, whichever it is", () =>
+  withFolder(async (folder) => {
+    using device = await openCpuDevice({ threads: 1 });
+    for (const name of ["adapter", "log.json", "ledger.json", "metrics.json"]) {
+      const spec = { ...tinySpec(2), data: { batches: 5, seed: 4, name } };
+      const files = await runFiles(folder, spec);
+      await Deno.mkdir(`${files.folder}/${name}/taken`, { recursive: true });
+      if (name === "adapter") {
+        await Deno.mkdir(`${files.adapter}/adapter_model.safetensors/taken`, { recursive: true });
+      }
+      await assertRejects(() => run(spec, tinyOptions(folder, device)), Error, "cannot write");
+      assertEquals(await readRun(files, spec), undefined);
+      await Deno.remove(`${files.folder}/${name}`, { recursive: true });
+      assertEquals((await run(spec, tinyOptions(folder, device))).log.loss.length, 2);
+    }
+  }));
+
 Deno.test("run: it trains what one would train by hand", () =>
   withFolder(async (folder) => {
     using device = await openCpuDevice({ threads: 2 });
@@ -175,8 +192,9 @@ Deno.test("run: going on elsewhere says that the bits may differ", () =>
     const onProgress = () => controller.abort(new Error("later"));
     const stopped = run(spec, { ...options, onProgress, signal: controller.signal });
     await assertRejects(() => stopped, Error, "later");
-    const { exact } = await run(spec, options);
-    assertEquals(exact, false);
+    const result = await run(spec, options);
+    assertEquals(result.exact, false);
+    assertEquals(await run(spec, options), result);
     const other = await run({ ...spec, seed: 12 }, options);
     assert(other.exact);
     assertNotEquals(other.folder, (await run(spec, options)).folder);
