@@ -85,11 +85,13 @@ fn main(
   let tilesAcross = (s.n + 15u) / 16u;
   let tile = group.y * groups.x + group.x;
   let lane = index % 8u;
-  let i = tile / tilesAcross * 64u + index / 8u * 8u;
+  let top = tile / tilesAcross * 64u;
   let j = tile % tilesAcross * 16u + lane;
-  if (i >= s.m) {
+  // All threads leave or none: broadcasts want their whole subgroup.
+  if (top >= s.m) {
     return;
   }
+  let i = top + index / 8u * 8u;
   let aStep = select(1u, s.aStride, transposeA != 0u);
   let bStep = select(s.bStride, 1u, transposeB != 0u);
   var aAt = s.aOffset + min(i + lane, s.m - 1u) * select(s.aStride, 1u, transposeA != 0u);

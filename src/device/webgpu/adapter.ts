@@ -28,7 +28,7 @@ const softwareNames = /llvmpipe|lavapipe|softpipe|swiftshader|basic render|softw
  * in for a size that it does not know.
  */
 export function isSoftwareAdapter(info: AdapterInfo): boolean {
-  return info.isFallbackAdapter || softwareNames.test(info.description) ||
+  return info.isFallbackAdapter || softwareNames.test(`${info.architecture} ${info.description}`) ||
     (info.subgroupMinSize === 4 && info.subgroupMaxSize === 128);
 }
 

@@ -1,0 +1,92 @@
+/**
+ * Every WGSL file in a browser: its compiler is not Deno's, and stricter about barriers and subgroups
+ * in control flow that not all threads take.
+ */
+
+import { assertEquals } from "@std/assert";
+import * as kernels from "../../kernels/mod.ts";
+import type { Kernel } from "../../kernels/kernel.ts";
+import { browserPath } from "../support/parts.ts";
+import { casesByKernel } from "./cases.ts";
+
+interface Program {
+  readonly name: string;
+  readonly code: string;
+  readonly constants: Record<string, number>;
+}
+
+/** Each kernel's programs with the constants of its first case. */
+function programs(): Program[] {
+  const all = Object.values(kernels).filter((value) => typeof value === "object") as Kernel[];
+  return all.flatMap(({ name, wgsl }) => {
+    const { scalars } = casesByKernel.get(name)![0];
+    const variant = wgsl.variant?.({ software: true, subgroupSize: 8 });
+    const plain = { name, code: wgsl.code, constants: wgsl.constants?.(scalars) ?? {} };
+    if (!variant) return [plain];
+    const code = `enable subgroups;\n${variant.code}`; // Deno wants it left out, the standard wants it
+    return [plain, {
+      name: `${name} variant`,
+      code,
+      constants: variant.constants?.(scalars) ?? {},
+    }];
+  });
+}
+
+/** Runs in the page: compiles all and sends home what the compiler said. */
+const script = `
+  const messages = [];
+  try {
+    const adapter = await navigator.gpu.requestAdapter();
+    const device = await adapter.requestDevice({ requiredFeatures: ["subgroups"] });
+    for (const { name, code, constants } of PROGRAMS) {
+      device.pushErrorScope("validation");
+      const module = device.createShaderModule({ code });
+      device.createComputePipeline({ layout: "auto", compute: { module, constants } });
+      const error = await device.popErrorScope();
+      if (error) messages.push(name + ": " + error.message);
+    }
+  } catch (error) {
+    messages.push(String(error));
+  }
+  await fetch("/messages", { method: "POST", body: JSON.stringify(messages) });
+`;
+
+/** Serves the page until the script has reported. */
+function serve(report: (messages: string[]) => void): Deno.HttpServer<Deno.NetAddr> {
+  const text = script.replace("PROGRAMS", () => JSON.stringify(programs()));
+  return Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
+    if (request.method === "POST") report(await request.json());
+    const headers = { "content-type": "text/html" };
+    return new Response(`<!doctype html><script type="module">${text}</script>`, { headers });
+  });
+}
+
+function startBrowser(path: string, profile: string, port: number): Deno.ChildProcess {
+  const flags = ["--headless", "--no-sandbox", "--disable-gpu-sandbox", "--enable-unsafe-webgpu"];
+  const args = [...flags, "--use-webgpu-adapter=swiftshader", `--user-data-dir=${profile}`];
+  return new Deno.Command(path, {
+    args: [...args, `http://127.0.0.1:${port}/`],
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+}
+
+const path = browserPath();
+
+Deno.test({
+  name: "every WGSL file compiles in a browser too",
+  ignore: path === undefined,
+  fn: async () => {
+    const { promise, resolve } = Promise.withResolvers<string[]>();
+    const timer = setTimeout(() => resolve(["the browser said nothing for 90 s"]), 90_000);
+    const profile = await Deno.makeTempDir();
+    await using server = serve(resolve);
+    const browser = startBrowser(path!, profile, server.addr.port);
+    const messages = await promise;
+    clearTimeout(timer);
+    browser.kill();
+    await browser.status;
+    await Deno.remove(profile, { recursive: true }).catch(() => {}); // a helper may still write there
+    assertEquals(messages, []);
+  },
+});
