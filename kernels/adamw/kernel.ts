@@ -36,7 +36,20 @@ const scalars = {
  * from the host, where they are exact: 1 - 0.999 in F32 is off by 5e-5 of itself.
  * Without clipping `norm` is not read: pass any buffer.
  */
-export const adamw: Kernel<keyof typeof bindings, keyof typeof scalars> = defineKernel({
+export const adamw: Kernel<
+  "parameter" | "gradient" | "first" | "second" | "norm",
+  | "size"
+  | "learningRate"
+  | "beta1"
+  | "complement1"
+  | "beta2"
+  | "complement2"
+  | "epsilon"
+  | "keep"
+  | "correction1"
+  | "correction2"
+  | "maxNorm"
+> = defineKernel({
   name: "adamw",
   bindings,
   scalars,

@@ -42,8 +42,22 @@ const forwardScalars = {
  * mask is batch x keys.
  */
 export const attentionForward: Kernel<
-  keyof typeof forwardBindings,
-  keyof typeof forwardScalars
+  "q" | "k" | "v" | "mask" | "out" | "logSumExp",
+  | "batch"
+  | "heads"
+  | "headWidth"
+  | "queries"
+  | "keys"
+  | "past"
+  | "qStride"
+  | "qOffset"
+  | "kvStride"
+  | "kOffset"
+  | "vOffset"
+  | "kvRows"
+  | "scale"
+  | "causal"
+  | "hasMask"
 > = defineKernel({
   name: "attention_forward",
   bindings: forwardBindings,
@@ -106,8 +120,8 @@ const backwardScalars = {
  * (batch · heads · time) is scratch. Nothing of size time x time is stored.
  */
 export const attentionBackward: Kernel<
-  keyof typeof backwardBindings,
-  keyof typeof backwardScalars
+  "qkv" | "mask" | "out" | "logSumExp" | "dOut" | "delta" | "dQkv",
+  "batch" | "heads" | "headWidth" | "time" | "scale" | "causal" | "hasMask"
 > = defineKernel({
   name: "attention_backward",
   bindings: backwardBindings,

@@ -19,7 +19,7 @@ const forwardBindings = {
  * of the row. Also writes μ and 1/√(σ² + ε), one each a row, for backward.
  */
 export const layerNormForward: Kernel<
-  keyof typeof forwardBindings,
+  "x" | "weight" | "bias" | "y" | "mean" | "inverseDeviation",
   "rows" | "width" | "epsilon"
 > = defineKernel({
   name: "layer_norm_forward",
@@ -56,7 +56,7 @@ const backwardBindings = {
  * added to dx with `accumulate`.
  */
 export const layerNormBackward: Kernel<
-  keyof typeof backwardBindings,
+  "x" | "weight" | "mean" | "inverseDeviation" | "dy" | "dx",
   "rows" | "width" | "accumulate"
 > = defineKernel({
   name: "layer_norm_backward",
@@ -92,7 +92,7 @@ const parametersBindings = {
 
 /** dWeight[i] = Σ_rows dy · x̂ and dBias[i] = Σ_rows dy, added with `accumulate`. */
 export const layerNormBackwardParameters: Kernel<
-  keyof typeof parametersBindings,
+  "x" | "mean" | "inverseDeviation" | "dy" | "dWeight" | "dBias",
   "rows" | "width" | "accumulate"
 > = defineKernel({
   name: "layer_norm_backward_parameters",

@@ -28,7 +28,22 @@ const scalars = {
   accumulate: "u32",
 } as const;
 
-const broadcast: WgslProgram<keyof typeof scalars> = {
+const broadcast: WgslProgram<
+  | "m"
+  | "n"
+  | "k"
+  | "transposeA"
+  | "transposeB"
+  | "aOffset"
+  | "aStride"
+  | "bOffset"
+  | "bStride"
+  | "cOffset"
+  | "cStride"
+  | "alpha"
+  | "hasBias"
+  | "accumulate"
+> = {
   code: broadcastCode,
   constants: ({ transposeA, transposeB }) => ({ transposeA, transposeB }),
   workgroups: ({ m, n }) => ceilDivide(m, 64) * ceilDivide(n, 16),
@@ -42,7 +57,23 @@ const broadcast: WgslProgram<keyof typeof scalars> = {
  * a matrix starts at `offset + r * stride` elements. Without `hasBias` the bias is not read: pass any
  * buffer. A training step uses: y = x Wᵀ (transposeB), dx = dy W (neither), dW = dyᵀ x (transposeA).
  */
-export const matmul: Kernel<keyof typeof bindings, keyof typeof scalars> = defineKernel({
+export const matmul: Kernel<
+  "a" | "b" | "bias" | "c",
+  | "m"
+  | "n"
+  | "k"
+  | "transposeA"
+  | "transposeB"
+  | "aOffset"
+  | "aStride"
+  | "bOffset"
+  | "bStride"
+  | "cOffset"
+  | "cStride"
+  | "alpha"
+  | "hasBias"
+  | "accumulate"
+> = defineKernel({
   name: "matmul",
   bindings,
   scalars,

@@ -1,5 +1,7 @@
 /** Experiments: the paper's tables and figures, made again. @module */
 
 export type { Experiment, ExperimentContext, Finding, Outcome, Verdict } from "./experiment.ts";
+export type { DataTable, Figure, TableColumn, Unit } from "../figures/figure.ts";
+export type { Device, DeviceKind } from "../device/device.ts";
 export { experiments, selectExperiments } from "./registry.ts";
 export { reproduce, type ReproduceOptions } from "./reproduce.ts";

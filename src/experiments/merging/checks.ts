@@ -1,13 +1,6 @@
 /** What merging promises, measured on two trained adapters. @module */
 
-import {
-  loadAdapter,
-  type LoraAdapter,
-  merge,
-  mergeReport,
-  swap,
-  unmerge,
-} from "../../adapt/mod.ts";
+import { loadAdapter, merge, mergeReport, swap, unmerge } from "../../adapt/mod.ts";
 import { Tape } from "../../autograd/mod.ts";
 import type { HostTensor } from "../../core/host_tensor.ts";
 import type { Gpt2, Model } from "../../models/mod.ts";
