@@ -19,7 +19,9 @@ export function hostTensor(shape: Shape, data: HostData | readonly number[]): Ho
   const values = Array.isArray(data) ? Float32Array.from(data) : data as HostData;
   if (values.length !== sizeOf(shape)) {
     throw new ShapeError(
-      `a host tensor of shape [${shape.join(", ")}] needs ${sizeOf(shape)} values, found ${values.length}`,
+      `a host tensor of shape [${shape.join(", ")}] needs ${
+        sizeOf(shape)
+      } values, found ${values.length}`,
     );
   }
   return { shape, data: values };

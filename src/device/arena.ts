@@ -32,11 +32,16 @@ export function alignedSize(shape: Shape): number {
 export class Arena extends Scope {
   readonly #views = new Map<string, Tensor>();
 
-  /** Makes room for all entries. */
+  /** Makes room for all entries, or for none where the device cannot hold them. */
   constructor(device: Device, entries: readonly ArenaEntry[], role: Role, label: string) {
     super(device);
-    for (const block of blocksOf(entries, device.maxBufferBytes / 4)) {
-      this.#place(block, role, label);
+    try {
+      for (const block of blocksOf(entries, device.maxBufferBytes / 4)) {
+        this.#place(block, role, label);
+      }
+    } catch (error) {
+      this[Symbol.dispose]();
+      throw error;
     }
   }
 
