@@ -56,3 +56,9 @@ export function modelPath(text: string): string {
   }
   return text;
 }
+
+/** A model's folder on this machine, where the weights are needed too. */
+export function modelFolder(text: string): string {
+  if (!text.endsWith(".json")) return modelPath(text);
+  throw new InvalidArgumentError("It must be a folder, with the weights beside the configuration.");
+}

@@ -9,7 +9,7 @@ import {
   type Gpt2,
 } from "../models/mod.ts";
 import { loadTokenizer } from "../tokenizer/mod.ts";
-import { collect, modelPath, positiveNumber, temperature } from "./arguments.ts";
+import { collect, modelFolder, positiveNumber, temperature } from "./arguments.ts";
 import { type CommonOptions, loadAdapted, openChosen, print } from "./common.ts";
 import { Interrupt, letSignalsIn } from "./interrupt.ts";
 
@@ -26,7 +26,7 @@ interface GenerateOptions extends CommonOptions {
 /** Continues a prompt. */
 export function addGenerate(program: Command): void {
   program.command("generate").description("continue a text")
-    .requiredOption("--model <folder>", "Hugging Face folder with a tokenizer.json", modelPath)
+    .requiredOption("--model <folder>", "Hugging Face folder with a tokenizer.json", modelFolder)
     .option("--adapter <folder>", "PEFT folder; several add up", collect)
     .requiredOption("--prompt <text>", "text to continue")
     .option("--max-new-tokens <n>", "most new tokens", positiveNumber, 32)

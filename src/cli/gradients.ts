@@ -3,7 +3,7 @@
 import type { Command } from "./commander.ts";
 import { crossEntropy, Tape } from "../autograd/mod.ts";
 import { writeSafetensors } from "../formats/mod.ts";
-import { modelPath } from "./arguments.ts";
+import { modelFolder } from "./arguments.ts";
 import { type Case, readCases, shiftLabels } from "./cases.ts";
 import { type CommonOptions, loadAdapted, openChosen, print } from "./common.ts";
 import { gradientEntries } from "./gradient_entries.ts";
@@ -25,7 +25,7 @@ export function addGradients(program: Command): void {
   program.command("gradients").description(
     "compute the gradient of every trainable tensor for one case",
   )
-    .requiredOption("--model <folder>", "Hugging Face folder", modelPath)
+    .requiredOption("--model <folder>", "Hugging Face folder", modelFolder)
     .option("--adapter <folder>", "PEFT folder; then only its tensors are trainable")
     .requiredOption("--input <file>", "JSON as for logits, with labels")
     .requiredOption("--case <name>", "the case")

@@ -6,7 +6,7 @@ import { Tape } from "../autograd/mod.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { writeSafetensors } from "../formats/mod.ts";
 import type { Gpt2 } from "../models/mod.ts";
-import { collect, modelPath } from "./arguments.ts";
+import { collect, modelFolder } from "./arguments.ts";
 import { type Case, readCases } from "./cases.ts";
 import { type CommonOptions, loadAdapted, openChosen, printWritten } from "./common.ts";
 
@@ -26,7 +26,7 @@ logits.NAME of shape (batch, time, vocabulary).`;
 /** Computes a model's logits for the cases of a file. */
 export function addLogits(program: Command): void {
   program.command("logits").description("compute the logits of a model for the cases of a file")
-    .requiredOption("--model <folder>", "Hugging Face folder", modelPath)
+    .requiredOption("--model <folder>", "Hugging Face folder", modelFolder)
     .option("--adapter <folder>", "PEFT folder; several add up", collect)
     .option("--merge", "merge the adapters into the weights first")
     .addOption(

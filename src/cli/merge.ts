@@ -4,7 +4,7 @@ import type { Command } from "./commander.ts";
 import { merge, type MergeReport, mergeReport } from "../adapt/mod.ts";
 import { formatBytes } from "../figures/format.ts";
 import { saveModel } from "../models/mod.ts";
-import { collect, modelPath } from "./arguments.ts";
+import { collect, modelFolder } from "./arguments.ts";
 import { type CommonOptions, loadAdapted, openChosen, print } from "./common.ts";
 import { assertOtherFolder, copySmallFiles, prepareFolder } from "./model_folder.ts";
 import { table } from "./table.ts";
@@ -22,7 +22,7 @@ the share of the update that survived the rounding of the sum to F32.`;
 /** Writes a model whose weights hold an adapter. */
 export function addMerge(program: Command): void {
   program.command("merge").description("write a model with adapters merged into its weights")
-    .requiredOption("--model <folder>", "Hugging Face folder", modelPath)
+    .requiredOption("--model <folder>", "Hugging Face folder", modelFolder)
     .requiredOption("--adapter <folder>", "PEFT folder; several add up", collect)
     .requiredOption("--output <folder>", "Hugging Face folder to write")
     .addHelpText("after", help)

@@ -46,6 +46,7 @@ function makeProgram(): Command {
     .exitOverride()
     .configureOutput({
       writeOut: (text) => console.log(text.trimEnd()),
+      writeErr: () => {},
       outputError: () => {},
     });
   for (const add of commands) add(program);
@@ -67,7 +68,15 @@ function usageOf({ options, registeredArguments }: Command): string {
 function exitCode(error: unknown): number {
   if (error instanceof Interrupted) return 130;
   if (error instanceof CommanderError && error.exitCode === 0) return 0;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = sentenceOf(error);
   console.error(`error: ${message.replace(/^error: /, "").replaceAll(/\s*\n\s*/g, " ").trim()}`);
   return 1;
+}
+
+function sentenceOf(error: unknown): string {
+  // What `help` throws for a command that does not exist.
+  if (error instanceof CommanderError && error.code === "commander.help") {
+    return "unknown command: lowrank --help lists them all";
+  }
+  return error instanceof Error ? error.message : String(error);
 }

@@ -15,7 +15,7 @@ import {
   Trainer,
   type TrainingLog,
 } from "../train/mod.ts";
-import { modelPath } from "./arguments.ts";
+import { modelFolder } from "./arguments.ts";
 import { readBatchFile } from "./batches.ts";
 import { type CommonOptions, note, openChosen, printWritten } from "./common.ts";
 import { Interrupt } from "./interrupt.ts";
@@ -50,7 +50,7 @@ rate of every step. Ctrl-C stops at the next step and writes what was trained.`;
 /** Trains an adapter or a whole model. */
 export function addTrain(program: Command): void {
   const command = program.command("train").description("train an adapter, or a whole model")
-    .requiredOption("--model <folder>", "Hugging Face folder", modelPath)
+    .requiredOption("--model <folder>", "Hugging Face folder", modelFolder)
     .requiredOption("--batches <file>", "JSON with batches of token ids")
     .requiredOption("--config <file>", "JSON with the settings of training")
     .requiredOption("--output <folder>", "folder to write")

@@ -55,6 +55,20 @@ Deno.test("a token that the model has not got is named with its place", () =>
     );
   }));
 
+Deno.test("a configuration alone, and a folder without weights, are no model to compute with", () =>
+  withFolder(async (folder) => {
+    const config = `${folder}/config.json`;
+    await Deno.copyFile(`${model}/config.json`, config);
+    await assertFails(
+      await logitsArgs(folder, [[1]], config),
+      "It must be a folder, with the weights",
+    );
+    await assertFails(
+      await logitsArgs(folder, [[1]], folder),
+      `cannot read ${folder}/model.safetensors: it does not exist`,
+    );
+  }));
+
 Deno.test("a truncated file of weights is refused", () =>
   withFolder(async (folder) => {
     const broken = await copyModel(folder, (bytes) => bytes.subarray(0, bytes.length / 2));

@@ -54,6 +54,7 @@ Deno.test("the version is the package's", async () => {
 Deno.test("what is not understood is one line and exit code 1", async () => {
   await assertFails(["fly"], "unknown command 'fly'");
   await assertFails(["trian"], "unknown command 'trian'", "Did you mean train?");
+  await assertFails(["help", "fly"], "unknown command: lowrank --help lists them all");
   await assertFails(["count"], "required option '--model <path>' not specified");
   await assertFails(["count", "--model", model, "--rnak", "3"], "unknown option '--rnak'");
   await assertFails(["count", "--model", model, "surplus"], "too many arguments");

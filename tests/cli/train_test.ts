@@ -72,6 +72,19 @@ Deno.test("the same seed trains the same adapter to the bit, another seed anothe
     assertNotEquals(await bytes("c", "6"), first);
   }));
 
+Deno.test("an adapter goes on without dropout unless the method says otherwise", () =>
+  withFolder(async (folder) => {
+    const first = { name: "lora", rank: 2, dropout: 0.5 };
+    await lowrankJson(...await trainArgs(folder, `${folder}/first`, { method: first }));
+    const rateAfter = async (method: unknown) => {
+      const args = await trainArgs(folder, `${folder}/second`, { method });
+      await lowrankJson(...args, "--adapter", `${folder}/first`);
+      return (await readJson(`${folder}/second/adapter_config.json`)).lora_dropout;
+    };
+    assertEquals(await rateAfter("lora"), 0);
+    assertEquals(await rateAfter({ name: "lora", dropout: 0.25 }), 0.25);
+  }));
+
 Deno.test("batches with labels of their own count those only", () =>
   withFolder(async (folder) => {
     const args = await trainArgs(folder, `${folder}/out`, { learningRate: 0, method: "full" });
