@@ -10,7 +10,7 @@ import { learningRateOf, type Method, methods } from "./methods.ts";
 import { type AdaptationRun, type MethodRow, methodRows } from "./rows.ts";
 
 /** Steps of every run of this experiment. */
-export const adaptationSteps = 120;
+export const adaptationSteps = 150;
 
 /** A share of full fine-tuning's loss within which LoRA counts as on a par; written before any run. */
 const parShare = 0.01;
