@@ -131,7 +131,7 @@ const trials: Trial[] = [
   ...[product(1, 768, 256, "NT"), product(1, 50257, 768, "NT"), product(4, 1024, 256, "NT")],
   ...attention(12, 128, 4, 64),
   ...attention(4, 512, 4, 64),
-  ...attention(12, 128, 8, 32),
+  ...attention(16, 64, 8, 32),
   ...rowWise(1536, 1024),
 ];
 

@@ -101,7 +101,8 @@ function backwardHead(
       scoresOfTile(rows, keys, headWidth, qkv + q, d, row, width, packed, room, scale);
       const maskAt = mask ? mask + bytesOf(key) : 0;
       gradientTile(rows, keys, visible, causal, maskAt, logSumExp + at, delta + at, scale);
-      productsOfTile(rows, keys, headWidth, qkv + q, d, row, width, packed, room, tile, dQkv + q, dKey);
+      const dq = dQkv + q;
+      productsOfTile(rows, keys, headWidth, qkv + q, d, row, width, packed, room, tile, dq, dKey);
     }
   }
 }
@@ -148,7 +149,10 @@ function productsOfTile(
   gemmPacked(keys, headWidth, rows, p, 4, TILE_ROW, packedD, rows, dKey + width, row, 1, 0, 1);
 }
 
-/** Scores become p = e^(score - lse), their gradients scale · p · (dp - δ); row i sees `visible` + i keys. */
+/**
+ * Scores become p = e^(score - lse), their gradients scale · p · (dp - δ). With `causal` row i sees
+ * `visible` + i keys, else `visible`.
+ */
 function gradientTile(
   rows: u32,
   keys: u32,

@@ -49,7 +49,8 @@ export function attention_forward(
     for (let first: u32 = 0; first < queries; first += SPAN_QUERIES) {
       const count = min(SPAN_QUERIES, queries - first), row: usize = b * queries + first;
       const qAt = q + row * qRow + bytesOf(qOffset + head);
-      const to = out + row * outRow + bytesOf(head), lse = logSumExp + bytesOf(unit * queries + first);
+      const to = out + row * outRow + bytesOf(head);
+      const lse = logSumExp + bytesOf(unit * queries + first);
       const limit = causal ? past + first : keys;
       const seen = min(keys, limit + count);
       startSpan(to, outRow, headWidth, count);
@@ -68,8 +69,8 @@ function startSpan(out: usize, outRow: usize, headWidth: u32, count: u32): void 
 }
 
 /**
- * All tiles of a span of queries, of which number i sees the keys up to limit + i. Keys and values are
- * packed once; every tile of queries goes on with its running maxima and sums.
+ * All tiles of a span of queries, of which number i sees the keys up to limit + i. Keys and values
+ * are packed once; every tile of queries goes on with its running maxima and sums.
  */
 function attend(
   q: usize,
@@ -126,7 +127,7 @@ function softmaxTile(
   }
 }
 
-/** Divides by the sums. A query that saw no key gets 0, and the log-sum-exp 0 that nothing is drawn from. */
+/** Divides by the sums. A query that saw no key gets 0, also as a log-sum-exp: it is never used. */
 function finishSpan(out: usize, outRow: usize, headWidth: u32, count: u32, logSumExp: usize): void {
   for (let i: usize = 0; i < count; i++) {
     const at = scratch(STATISTICS) + i * 8, largest = load<f32>(at), sum = load<f32>(at, 4);

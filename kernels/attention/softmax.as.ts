@@ -21,8 +21,8 @@ export function clearTail(row: usize, begin: u32, end: u32): void {
 }
 
 /**
- * Scores become e^(score - maximum), those past `visible` 0; the row's running maximum and sum go on.
- * Gives the factor by which the sums so far shrink.
+ * Scores become e^(score - maximum), those past `visible` 0; the row's running maximum and sum go
+ * on. Gives the factor by which the sums so far shrink.
  */
 export function softmaxRow(scores: usize, width: u32, visible: u32, statistics: usize): f32 {
   const before = load<f32>(statistics);

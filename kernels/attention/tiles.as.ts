@@ -3,7 +3,7 @@
 import { BLOCK_B, FREE } from "../matmul/gemm.as";
 
 /** Queries of a tile. Small ones waste less on what a causal mask hides. */
-export const TILE_QUERIES: u32 = 48;
+export const TILE_QUERIES: u32 = 24;
 /** Keys of a tile, at most. */
 export const TILE_KEYS: u32 = 256;
 /** Queries whose running maximum and sum are kept at once. */

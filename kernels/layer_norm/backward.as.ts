@@ -4,8 +4,8 @@ import { addTotals, BLOCK_ROWS, clearTotals, COLUMNS } from "../simd/columns.as"
 import { scratch } from "../simd/scratch.as";
 import {
   bytesOf,
+  firstLanes,
   loadIf,
-  loadUntil,
   madd,
   splat,
   storeUntil,
@@ -45,12 +45,20 @@ function backwardRow(
   scale: v128,
   accumulate: u32,
 ): void {
+  const whole = bytes & ~15;
   let sums = zero(), products = zero();
-  for (let at: usize = 0; at < bytes; at += VECTOR) {
-    const g = f32x4.mul(loadUntil(dy + bytes, dy + at), loadUntil(weight + bytes, weight + at));
-    const normal = f32x4.mul(f32x4.sub(loadUntil(x + bytes, x + at), mu), scale);
+  for (let at: usize = 0; at < whole; at += VECTOR) {
+    const g = f32x4.mul(v128.load(dy + at), v128.load(weight + at));
+    const normal = f32x4.mul(f32x4.sub(v128.load(x + at), mu), scale);
     sums = f32x4.add(sums, g);
     products = madd(g, normal, products);
+  }
+  if (whole < bytes) {
+    const seen = firstLanes(<u32>(bytes - whole) >> 2);
+    const g = f32x4.mul(v128.load(dy + whole), v128.load(weight + whole));
+    const normal = f32x4.mul(f32x4.sub(v128.load(x + whole), mu), scale);
+    sums = f32x4.add(sums, v128.and(g, seen));
+    products = f32x4.add(products, v128.and(f32x4.mul(g, normal), seen));
   }
   const width = <f32>(bytes >> 2);
   const sum = splat(sumLanes(sums) / width), product = splat(sumLanes(products) / width);

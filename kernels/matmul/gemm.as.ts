@@ -20,8 +20,9 @@ const SPARE: usize = PACKED_B + 4 * BLOCK_B;
 export const FREE: usize = SPARE + 256;
 
 /**
- * C = (held ? C : 0) + bias + alpha · A B, with element (i, p) of A at a + i · aRow + p · aStep, (p, j) of B at
- * b + p · bStep + j · bColumn (bytes; one of each pair is 4), and rows of C cRow bytes apart.
+ * C = (held ? C : 0) + bias + alpha · A B, with element (i, p) of A at a + i · aRow + p · aStep and
+ * (p, j) of B at b + p · bStep + j · bColumn (bytes; one of each pair is 4), and rows of C cRow bytes
+ * apart.
  */
 export function gemm(
   m: u32,
@@ -45,10 +46,11 @@ export function gemm(
     let step: u32 = 0;
     do {
       const depth = min(DEPTH, k - step), first = step == 0;
-      packB(packed, b + <usize>column * bColumn + <usize>step * bStep, columns, depth, bColumn, bStep);
-      const from = a + <usize>step * aStep, biasAt = first && bias ? bias + bytesOf(column) : 0;
-      const holds = first ? held : 1;
-      gemmPacked(m, columns, depth, from, aRow, aStep, packed, depth, to, cRow, alpha, biasAt, holds);
+      const block = b + <usize>column * bColumn + <usize>step * bStep;
+      packB(packed, block, columns, depth, bColumn, bStep);
+      const from = a + <usize>step * aStep, add = first && bias ? bias + bytesOf(column) : 0;
+      const keep = first ? held : 1;
+      gemmPacked(m, columns, depth, from, aRow, aStep, packed, depth, to, cRow, alpha, add, keep);
       step += DEPTH;
     } while (step < k);
   }
@@ -91,6 +93,7 @@ function block(
   bias: usize,
   held: u32,
 ): void {
+  const spare = scratch(SPARE);
   for (let column: u32 = 0; column < columns; column += COLUMNS) {
     const panel = packed + bytesOf(column * steps), left = columns - column;
     const biasAt = bias ? bias + bytesOf(column) : 0;
@@ -98,7 +101,7 @@ function block(
       const height = panelRows(rows - row), from = scratch(bytesOf(row * depth));
       const to = c + <usize>row * cRow + bytesOf(column);
       if (left >= COLUMNS) tile(height, depth, from, panel, to, cRow, alpha, biasAt, held);
-      else edgeTile(height, left, depth, from, panel, to, cRow, alpha, biasAt, held, scratch(SPARE));
+      else edgeTile(height, left, depth, from, panel, to, cRow, alpha, biasAt, held, spare);
       row += height;
     }
   }

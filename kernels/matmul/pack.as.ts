@@ -11,8 +11,8 @@ import { COLUMNS } from "./micro.as";
 }
 
 /**
- * Packs `rows` x `k` of A, panel after panel. Row i, step p lies at a + i · rowBytes + p · stepBytes, of
- * which one is 4.
+ * Packs `rows` x `k` of A, panel after panel. Row i, step p lies at a + i · rowBytes +
+ * p · stepBytes, of which one is 4.
  */
 export function packA(
   to: usize,
@@ -31,7 +31,10 @@ export function packA(
   }
 }
 
-/** Packs `k` x `columns` of B in panels of 8 columns; column j, step p at b + j · columnBytes + p · stepBytes. */
+/**
+ * Packs `k` x `columns` of B in panels of 8 columns. Column j, step p lies at b + j · columnBytes +
+ * p · stepBytes, of which one is 4.
+ */
 export function packB(
   to: usize,
   b: usize,
@@ -49,7 +52,7 @@ export function packB(
   }
 }
 
-/** Lines that are contiguous in k: 4, 2 or 1 at a time, transposed. Lines past the last repeat it. */
+/** Lines that are contiguous in k, transposed 4 or 1 at a time. Lines past the last repeat it. */
 function interleave(
   to: usize,
   step: usize,
@@ -107,7 +110,14 @@ function interleave1(to: usize, step: usize, from: usize, k: u32): void {
 }
 
 /** Steps that are contiguous already. */
-function copySteps(to: usize, width: usize, from: usize, stepBytes: usize, lines: u32, k: u32): void {
+function copySteps(
+  to: usize,
+  width: usize,
+  from: usize,
+  stepBytes: usize,
+  lines: u32,
+  k: u32,
+): void {
   for (; k > 0; k--, to += width, from += stepBytes) {
     if (lines >= 4) v128.store(to, v128.load(from));
     if (lines == 8) v128.store(to, v128.load(from, 16), 16);

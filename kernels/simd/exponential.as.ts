@@ -2,8 +2,9 @@
 
 import { bytesOf, firstLanes, madd, splat, sumLanes, VECTOR, zero } from "./vector.as";
 
-// A constant of the code is built anew, in several instructions, wherever it is used in a loop. Loaded
-// before the loop, those that find no register are operands in memory, which cost nothing: 4.3 -> 2.4 ns.
+// A constant of the code is built anew, in several instructions, wherever it is used in a loop.
+// Loaded before the loop, those that find no register are operands in memory, which cost nothing:
+// 4.3 -> 2.4 ns a vector.
 const table = memory.data<f32>([
   88.37626, // above this 2^n overflows
   -87.33654, // below it is not normal
@@ -27,8 +28,8 @@ const table = memory.data<f32>([
 /**
  * to[i] = e^(from[i] - shift) for i < count, to 2 ulp; gives their sum.
  *
- * 0 below -87.3, no more than e^88.37 above; NaN stays NaN. `to` may be `from` and must have room for
- * whole vectors: it is filled with 0. x = n ln 2 + r, and n is added to the exponent of e^r.
+ * 0 below -87.3, no more than e^88.37 above; NaN stays NaN. `to` may be `from` and must have room
+ * for whole vectors: it is filled with 0. x = n ln 2 + r, and n is added to the exponent of e^r.
  */
 export function expRange(to: usize, from: usize, count: u32, shift: f32): f32 {
   if (count == 0) return 0;
@@ -56,7 +57,7 @@ export function expRange(to: usize, from: usize, count: u32, shift: f32): f32 {
   return sumLanes(f32x4.add(sum, newest));
 }
 
-/** ln x of a positive normal number, to 1e-12: m · 2^e, then the series of 2 artanh((m - 1) / (m + 1)). */
+/** ln x of a normal number, to 1e-12: the series of 2 artanh((m - 1) / (m + 1)) for x = m · 2^e. */
 export function log(x: f64): f64 {
   if (!(x > 0 && x < Infinity)) return x == Infinity ? x : NaN;
   const bits = reinterpret<u64>(x);

@@ -1,8 +1,8 @@
 /**
  * Vectors of four f32 and where a row ends.
  *
- * Loads may reach past the end of a buffer, into its padding or a neighbour: the device keeps the last
- * bytes of memory free, and the lanes read too many are never stored. Stores may not.
+ * Loads may reach past the end of a buffer, into its padding or a neighbour: the device keeps the
+ * last bytes of memory free, and the lanes read too many are never stored. Stores may not.
  */
 
 export const LANES: u32 = 4;
