@@ -68,6 +68,7 @@ export const reduceCases: readonly KernelCase[] = [
   ...awkward.flatMap((width) => [
     columnsCase(1, width, 0),
     columnsCase(33, width, 0),
+    columnsCase(500, width, 0),
     columnsCase(500, width, 1),
   ]),
 ];
