@@ -1,4 +1,9 @@
-/** How attention cuts its work, and where it keeps tiles and packed operands. */
+/**
+ * How attention cuts its work, and where it keeps tiles and packed operands.
+ *
+ * Within a tile a hidden key's weight is 0 and its value is still multiplied, so one that is not finite
+ * is seen in the output: a broken activation shows itself rather than hides behind a mask.
+ */
 
 import { BLOCK_B, FREE } from "../matmul/gemm.as";
 

@@ -83,8 +83,8 @@ export const matmul: Kernel<
     workgroups: ({ m, n }) => ceilDivide(m, 32) * ceilDivide(n, 32),
     variant: ({ software, subgroupSize }) => software && subgroupSize === 8 ? broadcast : undefined,
   },
-  // Threads share the longer side of C, columns where it is wider than high, so that the shorter operand
-  // is the one that each packs for itself. A cut falls on whole tiles: 6 rows or 8 columns.
+  // Threads share the longer side of C, columns where it is wider than high, so that the shorter
+  // operand is the one that each packs for itself. A cut falls on whole tiles of 6 rows or 8 columns.
   cpu: {
     units: ({ m, n }) => Math.max(m, n),
     grain: ({ m, n, k }) => 48 * ceilDivide(65536, 48 * Math.min(m, n) * k + 1),
