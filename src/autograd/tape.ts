@@ -58,6 +58,7 @@ export class Tape extends Scope {
   readonly #dropoutSeed: number | undefined;
   readonly #entries: Entry[] = [];
   readonly #tracked = new Set<Tensor>();
+  readonly #spent = new Set<Tensor>();
   readonly #gradients = new Map<Differentiable, GradientSlot>();
   #draws = 0;
 
@@ -73,9 +74,18 @@ export class Tape extends Scope {
     return this.allocate(shape, "f32", "activation", label);
   }
 
-  /** True when gradients flow to it: a trainable parameter, or what was computed from one. */
+  /**
+   * True when gradients flow to it: a trainable parameter, or what was computed from one.
+   *
+   * @throws {RangeError} when {@link Tape.backward} has passed it: what is computed from it now would
+   * get a part of its gradient only.
+   */
   tracks(x: Differentiable): boolean {
-    return this.#recording && (x instanceof Parameter ? x.trainable : this.#tracked.has(x));
+    if (x instanceof Parameter) return this.#recording && x.trainable;
+    if (!this.#spent.has(x)) return this.#tracked.has(x);
+    throw new RangeError(
+      `a tape runs back over ${x.label} once, found a second use after backward`,
+    );
   }
 
   /** The seed of the next dropout mask, `undefined` when dropout is off. */
@@ -131,9 +141,10 @@ export class Tape extends Scope {
    * optimizer's buffers or, where there is none, for as long as the tape.
    *
    * @throws {ShapeError} when nothing trainable led to `loss`.
+   * @throws {RangeError} when it ran back over `loss` before.
    */
   backward(loss: Tensor, seed = 1): void {
-    if (!this.#tracked.has(loss)) {
+    if (!this.tracks(loss)) {
       throw new ShapeError(
         `backward needs a result of trainable parameters, found ${loss.label} ${
           formatShape(loss.shape)
@@ -142,12 +153,11 @@ export class Tape extends Scope {
     }
     const start = this.contribute(loss)!.tensor;
     this.device.launch(fill, { y: start }, { size: loss.size, value: seed });
-    for (const { out, backward } of this.#entries.splice(0).reverse()) {
-      const slot = this.#gradients.get(out);
-      if (!slot) continue;
-      backward(slot.tensor);
-      slot.tensor[Symbol.dispose]();
-      this.#gradients.delete(out);
+    const entries = this.#entries.splice(0).reverse();
+    try {
+      for (const entry of entries) this.#differentiate(entry);
+    } finally {
+      for (const { out } of entries) this.#spent.add(out);
     }
   }
 
@@ -156,6 +166,15 @@ export class Tape extends Scope {
     for (const { tensor } of this.#gradients.values()) tensor[Symbol.dispose]();
     this.#gradients.clear();
     super[Symbol.dispose]();
+  }
+
+  /** Nothing to do for what did not lead to the loss. */
+  #differentiate({ out, backward }: Entry): void {
+    const slot = this.#gradients.get(out);
+    if (!slot) return;
+    backward(slot.tensor);
+    slot.tensor[Symbol.dispose]();
+    this.#gradients.delete(out);
   }
 
   #slotOf(x: Differentiable): GradientSlot {

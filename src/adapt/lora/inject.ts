@@ -1,5 +1,6 @@
 /** Putting fresh LoRA sites on a model. @module */
 
+import { assertDropout } from "../../autograd/ops/dropout.ts";
 import { Random } from "../../core/random.ts";
 import { patternValue } from "../../formats/peft_patterns.ts";
 import type { Model } from "../../models/model.ts";
@@ -82,15 +83,8 @@ function valueFor(
   return entry?.[1];
 }
 
-/** Throws unless it is a share that dropout can zero. */
-export function checkDropout(dropout: number): void {
-  if (!(dropout >= 0 && dropout < 1)) {
-    throw new RangeError(`dropout must be in [0, 1), found ${dropout}`);
-  }
-}
-
 function checkOptions({ dropout = 0, rankPattern = {}, alphaPattern = {} }: LoraOptions): void {
-  checkDropout(dropout);
+  assertDropout("dropout", dropout);
   for (const pattern of Object.keys(rankPattern)) checkPattern(pattern, "rankPattern");
   for (const pattern of Object.keys(alphaPattern)) checkPattern(pattern, "alphaPattern");
 }

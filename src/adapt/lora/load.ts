@@ -1,5 +1,6 @@
 /** LoRA adapters from PEFT folders. @module */
 
+import { assertDropout } from "../../autograd/ops/dropout.ts";
 import { AdapterFileError } from "../../core/errors.ts";
 import { formatShape } from "../../core/shape.ts";
 import { type AdapterModule, readAdapter, splitBlocks } from "../../formats/mod.ts";
@@ -8,7 +9,6 @@ import type { Linear } from "../../nn/linear.ts";
 import { listNames } from "../names.ts";
 import { declaredSites, wholeSite } from "../sites.ts";
 import { LoraAdapter, type LoraPlan } from "./adapter.ts";
-import { checkDropout } from "./inject.ts";
 
 /** How {@link loadAdapter} puts an adapter on a model. */
 export interface LoadAdapterOptions {
@@ -50,7 +50,7 @@ export async function loadAdapter(
   folder: string,
   options: LoadAdapterOptions = {},
 ): Promise<LoraAdapter> {
-  if (options.dropout !== undefined) checkDropout(options.dropout);
+  if (options.dropout !== undefined) assertDropout("dropout", options.dropout);
   const { config, modules } = await readAdapter(folder);
   const dropout = options.dropout ?? config.dropout;
   try {

@@ -2,7 +2,7 @@
 
 import { attentionBackward, attentionForward } from "../../../kernels/attention/kernel.ts";
 import { ShapeError } from "../../core/errors.ts";
-import { formatShape } from "../../core/shape.ts";
+import { assertShape, formatShape } from "../../core/shape.ts";
 import type { Tensor } from "../../device/tensor.ts";
 import type { Tape } from "../tape.ts";
 
@@ -26,7 +26,7 @@ export interface AttentionOptions {
  * `qkv` is (batch · time, 3 · width) with rows [q | k | v]; out is (batch · time, width), d = width / heads.
  * Probabilities are never stored: backward draws them again from one number a query.
  *
- * @throws {ShapeError} when qkv has other extents or the heads do not divide the width.
+ * @throws {ShapeError} when qkv or the mask has other extents or the heads do not divide the width.
  */
 export function selfAttention(tape: Tape, qkv: Tensor, options: AttentionOptions): Tensor {
   const { batch, time, heads, causal, mask } = options;
@@ -38,6 +38,7 @@ export function selfAttention(tape: Tape, qkv: Tensor, options: AttentionOptions
       }`,
     );
   }
+  if (mask) assertShape("the attention mask", mask.shape, [batch, time]);
   const out = tape.activation([batch * time, width], "attention");
   const logSumExp = tape.activation([batch * heads * time], "attention log sum exp");
   const common = {

@@ -12,7 +12,7 @@ import type { Tape } from "../tape.ts";
 
 /** How labels count. */
 export interface CrossEntropyOptions {
-  /** Share of the target that is spread evenly over the vocabulary. Default 0. */
+  /** Share of the target that is spread evenly over the vocabulary, in [0, 1]. Default 0. */
   readonly smoothing?: number;
   /** Divisor of the summed loss. Default: the number of counted labels. */
   readonly divisor?: number;
@@ -32,7 +32,8 @@ export function countLabels(labels: ArrayLike<number>): number {
  * `logits` is (rows, vocabulary), `targets` a label for each row, the result a single number. Over several
  * micro-batches pass the count of labels of all of them as `divisor`.
  *
- * @throws {RangeError} when a label is not below the vocabulary or none counts.
+ * @throws {RangeError} when a label is no whole number below the vocabulary, none counts, or the
+ * smoothing is no share.
  */
 export function crossEntropy(
   tape: Tape,
@@ -44,6 +45,9 @@ export function crossEntropy(
   const labels = "data" in targets ? targets.data : targets;
   const { smoothing = 0, divisor = countLabels(labels) } = options;
   assertLabels(labels, rows, vocabulary, divisor);
+  if (!(smoothing >= 0 && smoothing <= 1)) {
+    throw new RangeError(`label smoothing must be in [0, 1], found ${smoothing}`);
+  }
   const labelTensor = tape.allocate([rows], "i32", "activation", "labels");
   tape.device.write(labelTensor, Int32Array.from(labels));
   const losses = tape.activation([rows], "losses");
@@ -73,10 +77,11 @@ function assertLabels(
   }
   if (!(divisor > 0)) throw new RangeError("a loss needs a label that counts, found none");
   for (let i = 0; i < rows; i++) {
-    if (labels[i] >= vocabulary) {
-      throw new RangeError(
-        `labels must be below the vocabulary of ${vocabulary}, found ${labels[i]} at position ${i}`,
-      );
-    }
+    if (labels[i] < vocabulary && Number.isInteger(labels[i])) continue;
+    throw new RangeError(
+      `labels must be whole numbers below the vocabulary of ${vocabulary}, found ${
+        labels[i]
+      } at position ${i}`,
+    );
   }
 }

@@ -12,8 +12,14 @@ export interface DropoutMask {
   readonly rate: number;
 }
 
+/** Throws unless it is a share that dropout can zero; `what` names it. */
+export function assertDropout(what: string, rate: number): void {
+  if (!(rate >= 0 && rate < 1)) throw new RangeError(`${what} must be in [0, 1), found ${rate}`);
+}
+
 /** The next mask of this step; `undefined` where nothing is to be dropped. */
 export function drawDropout(tape: Tape, rate: number): DropoutMask | undefined {
+  assertDropout("dropout", rate);
   if (rate === 0) return undefined;
   const seed = tape.nextDropoutSeed();
   return seed === undefined ? undefined : { seed, rate };
@@ -28,7 +34,12 @@ export function dropout(tape: Tape, x: Tensor, mask: DropoutMask): Tensor {
   return y;
 }
 
-/** The same, remembered by the tape: what a model puts on its activations. */
+/**
+ * The same, remembered by the tape: what a model puts on its activations. Without a dropout seed on the
+ * tape it is x itself.
+ *
+ * @throws {RangeError} when the rate is not in [0, 1).
+ */
 export function dropoutWithGradient(tape: Tape, x: Tensor, rate: number): Tensor {
   const mask = drawDropout(tape, rate);
   if (!mask) return x;

@@ -6,6 +6,7 @@ import {
   layerNormForward,
 } from "../../../kernels/layer_norm/kernel.ts";
 import { ShapeError } from "../../core/errors.ts";
+import { assertShape } from "../../core/shape.ts";
 import type { Tensor } from "../../device/tensor.ts";
 import type { Parameter } from "../parameter.ts";
 import type { Tape } from "../tape.ts";
@@ -13,6 +14,8 @@ import type { Tape } from "../tape.ts";
 /**
  * y = (x - μ) / √(σ² + ε) · weight + bias over the last axis (Ba et al. 2016, equation 4). x is
  * (tokens, width).
+ *
+ * @throws {ShapeError} when weight and bias are not as wide as x.
  */
 export function layerNorm(
   tape: Tape,
@@ -22,6 +25,7 @@ export function layerNorm(
   epsilon: number,
 ): Tensor {
   const [rows, width] = x.shape;
+  for (const { name, shape } of [weight, bias]) assertShape(name, shape, [width]);
   const y = tape.activation(x.shape, weight.name);
   const mean = tape.activation([rows], `${weight.name} mean`);
   const inverseDeviation = tape.activation([rows], `${weight.name} inverse deviation`);

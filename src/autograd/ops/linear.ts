@@ -2,7 +2,7 @@
 
 import { sumColumns } from "../../../kernels/reduce/kernel.ts";
 import { ShapeError } from "../../core/errors.ts";
-import { formatShape } from "../../core/shape.ts";
+import { assertShape, formatShape } from "../../core/shape.ts";
 import type { Tensor } from "../../device/tensor.ts";
 import type { Parameter } from "../parameter.ts";
 import type { Tape } from "../tape.ts";
@@ -15,7 +15,7 @@ import { matrix, multiply } from "./product.ts";
  * x is (tokens, in), W (out, in), A (rank, in), B (rows.count, rank), y (tokens, out). The update is two
  * thin products: ΔW itself is never formed (Hu et al. 2021, section 4.1, equation 3).
  *
- * @throws {ShapeError} when x is not as wide as W.
+ * @throws {ShapeError} when x, the bias or a site does not fit W.
  */
 export function linear(
   tape: Tape,
@@ -31,6 +31,7 @@ export function linear(
       `${weight.name} takes (tokens, ${inputs}), found ${formatShape(x.shape)}`,
     );
   }
+  if (bias) assertShape(bias.name, bias.shape, [outputs]);
   const y = tape.activation([tokens, outputs], weight.name);
   multiply(matrix(x), matrix(weight.tensor), matrix(y), {
     m: tokens,

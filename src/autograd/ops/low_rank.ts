@@ -1,5 +1,7 @@
 /** The low-rank path beside a weight: two thin products forward, four backward. @module */
 
+import { ShapeError } from "../../core/errors.ts";
+import { assertShape } from "../../core/shape.ts";
 import type { Tensor } from "../../device/tensor.ts";
 import type { Parameter } from "../parameter.ts";
 import type { Tape } from "../tape.ts";
@@ -49,6 +51,7 @@ export function lowRankForward(
 ): LowRankPath {
   const [tokens, width] = x.shape;
   const rank = site.A.shape[0];
+  assertSite(site, width, y.shape[1]);
   const mask = drawDropout(tape, site.dropout);
   const input = mask ? dropout(tape, x, mask) : x;
   const hidden = tape.activation([tokens, rank], `${site.A.name} hidden`);
@@ -126,6 +129,15 @@ function gradientOfInput(
   using dInput = tape.device.allocate(x.shape, "f32", "scratch", `${site.A.name} dInput`);
   multiply(matrix(dHidden), matrix(site.A.tensor), matrix(dInput), { m, n, k });
   applyDropout(dInput, into.tensor, mask, into.accumulate);
+}
+
+function assertSite({ A, B, rows }: LowRankSite, width: number, outputs: number): void {
+  assertShape(A.name, A.shape, [A.shape[0], width]);
+  assertShape(B.name, B.shape, [rows.count, A.shape[0]]);
+  if (rows.start >= 0 && rows.start + rows.count <= outputs) return;
+  throw new ShapeError(
+    `rows of a site must lie within the weight's ${outputs}, found ${rows.count} from ${rows.start} on`,
+  );
 }
 
 function columns(y: Tensor, rows: RowRange): Matrix {

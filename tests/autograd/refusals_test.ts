@@ -1,0 +1,83 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import {
+  add,
+  crossEntropy,
+  dropout,
+  layerNorm,
+  linear,
+  Parameter,
+  selfAttention,
+  Tape,
+} from "../../src/autograd/mod.ts";
+import { ShapeError } from "../../src/core/errors.ts";
+import { sizeOf } from "../../src/core/shape.ts";
+import type { Device } from "../../src/device/device.ts";
+import { ReferenceDevice } from "../../src/device/reference.ts";
+
+function parameter(device: Device, name: string, shape: readonly number[]): Parameter {
+  const tensor = device.allocate(shape, "f32", "weight", name);
+  device.write(tensor, new Float32Array(sizeOf(shape)).fill(1));
+  return new Parameter(name, tensor);
+}
+
+/** Kernels trust their extents: on the cpu device a wrong one reads and writes other tensors. */
+Deno.test("operations refuse operands that do not fit, by name and both shapes", () => {
+  using device = new ReferenceDevice();
+  using tape = new Tape(device);
+  const make = (name: string, ...shape: number[]) => parameter(device, name, shape);
+  const x = tape.activation([2, 4], "x"), qkv = tape.activation([4, 12], "qkv");
+  const wide = make("w", 6, 4), tall = make("A", 2, 4);
+  const site = (A: Parameter, B: Parameter, start: number) => {
+    const rows = { start, count: B.shape[0] };
+    return () => linear(tape, x, wide, undefined, [{ A, B, rows, scaling: 1, dropout: 0 }]);
+  };
+  const mask = tape.allocate([1, 3], "u32", "activation", "mask");
+  const attention = { batch: 1, time: 4, heads: 2, causal: true, mask };
+  const wrong: [() => unknown, string][] = [
+    [
+      () => layerNorm(tape, x, make("g", 3), make("b", 4), 1e-5),
+      "g must have shape [4], found [3]",
+    ],
+    [
+      () => layerNorm(tape, x, make("g", 4), make("b", 5), 1e-5),
+      "b must have shape [4], found [5]",
+    ],
+    [() => linear(tape, x, wide, make("b", 4)), "b must have shape [6], found [4]"],
+    [site(make("A", 2, 3), make("B", 3, 2), 0), "A must have shape [2, 4], found [2, 3]"],
+    [site(tall, make("B", 3, 1), 0), "B must have shape [3, 2], found [3, 1]"],
+    [site(tall, make("B", 3, 2), 4), "within the weight's 6, found 3 from 4 on"],
+    [() => selfAttention(tape, qkv, attention), "mask must have shape [1, 4], found [1, 3]"],
+  ];
+  for (const [act, message] of wrong) assertThrows(act, ShapeError, message);
+});
+
+Deno.test("labels, smoothing and dropout are refused where they mean nothing", () => {
+  using device = new ReferenceDevice();
+  using tape = new Tape(device, { dropoutSeed: 1 });
+  const logits = tape.activation([2, 3], "logits");
+  for (const [label, found] of [[3, "found 3"], [0.5, "found 0.5"], [NaN, "found NaN"]] as const) {
+    const message = `whole numbers below the vocabulary of 3, ${found} at position 1`;
+    assertThrows(() => crossEntropy(tape, logits, [0, label]), RangeError, message);
+  }
+  for (const smoothing of [-0.1, 1.1, NaN]) {
+    const act = () => crossEntropy(tape, logits, [0, 1], { smoothing });
+    assertThrows(act, RangeError, `label smoothing must be in [0, 1], found ${smoothing}`);
+  }
+  for (const rate of [-0.1, 1, NaN]) {
+    const message = `dropout must be in [0, 1), found ${rate}`;
+    assertThrows(() => dropout(tape, logits, rate), RangeError, message);
+  }
+});
+
+Deno.test("a tape refuses what it ran back over: its gradient would be a part", async () => {
+  using device = new ReferenceDevice();
+  const x = parameter(device, "x", [2]);
+  using tape = new Tape(device);
+  const doubled = add(tape, x, x);
+  tape.backward(doubled);
+  assertThrows(() => tape.backward(doubled), RangeError, "a second use after backward");
+  assertThrows(() => add(tape, doubled, doubled), RangeError, "a second use after backward");
+  tape.backward(add(tape, x, x)); // what is new may follow, and adds
+  const [{ data }] = await device.read(tape.gradientOf(x)!);
+  assertEquals([...data], [4, 4]);
+});
