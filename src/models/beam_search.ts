@@ -1,7 +1,7 @@
 /** Beam search with length-normalised scores. @module */
 
 import { Tape } from "../autograd/tape.ts";
-import { assertRoom, nextLogits, openCache } from "./generate.ts";
+import { assertRoom, assertWhole, nextLogits, openCache } from "./generate.ts";
 import type { Gpt2 } from "./gpt2/gpt2.ts";
 
 /** How wide to search and when to stop. */
@@ -40,7 +40,8 @@ interface Candidate {
  * candidates a step, those that end join the finished ones when they rank among the first `beams`, and the
  * search ends when no running beam can beat the worst of `beams` finished ones.
  *
- * @throws {RangeError} when the prompt is empty or too long.
+ * @throws {RangeError} when the prompt is empty or too long, an option is out of range, or a logit is not
+ * finite.
  */
 export async function beamSearch(
   model: Gpt2,
@@ -49,6 +50,7 @@ export async function beamSearch(
 ): Promise<Hypothesis> {
   const { beams, maxNewTokens } = options;
   assertRoom(model, prompt, maxNewTokens);
+  assertWhole("beams", beams, 1);
   using cache = openCache(model, beams, prompt.length + maxNewTokens);
   const search = new Search(options);
   while (!search.finished) {
@@ -111,7 +113,7 @@ class Search {
 
   #hypothesis({ tokens, logProbability }: Beam): Hypothesis {
     const { lengthPenalty = 1 } = this.#options;
-    return { tokens, score: logProbability / tokens.length ** lengthPenalty };
+    return { tokens, score: logProbability / Math.max(1, tokens.length) ** lengthPenalty };
   }
 }
 

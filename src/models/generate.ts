@@ -26,7 +26,8 @@ export interface GenerateOptions {
  * Continues a prompt greedily or by sampling softmax(logits / temperature) among the `topK` likeliest.
  * Yields each new token as it comes; every one costs one token's forward pass.
  *
- * @throws {RangeError} when the prompt is empty, or prompt and continuation exceed the positions.
+ * @throws {RangeError} when the prompt is empty, prompt and continuation exceed the positions, an option
+ * is out of range, or a logit is not finite.
  *
  * @example
  * ```ts
@@ -44,6 +45,7 @@ export async function* generate(
   options: GenerateOptions,
 ): AsyncGenerator<number> {
   assertRoom(model, prompt, options.maxNewTokens);
+  assertChoice(options);
   using cache = openCache(model, 1, prompt.length + options.maxNewTokens);
   const random = new Random(options.seed ?? 0);
   let input: ArrayLike<number> = prompt;
@@ -63,7 +65,11 @@ export function openCache(model: Gpt2, batch: number, capacity: number): KeyValu
   return new KeyValueCache(model.device, { layers, batch, capacity, width });
 }
 
-/** Feeds new tokens of equally long sequences and reads the logits after the last of each. */
+/**
+ * Feeds new tokens of equally long sequences and reads the logits after the last of each.
+ *
+ * @throws {RangeError} when one is not finite: what is chosen by it would look like a token.
+ */
 export async function nextLogits(
   model: Gpt2,
   cache: KeyValueCache,
@@ -75,6 +81,8 @@ export async function nextLogits(
   using tape = new Tape(model.device, { record: false });
   const shaped = hostTensor([sequences.length, time], tokens);
   const [logits] = await model.device.read(model.forward(tape, shaped, { cache, rows }));
+  const wrong = logits.data.find((value) => !Number.isFinite(value));
+  if (wrong !== undefined) throw new RangeError(`generating needs finite logits, found ${wrong}`);
   return rows.map((_, i) =>
     Float32Array.from(logits.data.subarray(i * vocabulary, (i + 1) * vocabulary))
   );
@@ -84,9 +92,24 @@ export async function nextLogits(
 export function assertRoom(model: Gpt2, prompt: ArrayLike<number>, maxNewTokens: number): void {
   const limit = model.config.n_positions, wanted = prompt.length + maxNewTokens;
   if (prompt.length === 0) throw new RangeError("generating needs a prompt of at least one token");
+  assertWhole("maxNewTokens", maxNewTokens, 0);
   if (wanted > limit) {
     throw new RangeError(`prompt and continuation hold at most ${limit} tokens, found ${wanted}`);
   }
+}
+
+/** Throws unless it is a whole number from `least` on. */
+export function assertWhole(name: string, value: number, least: number): void {
+  if (Number.isSafeInteger(value) && value >= least) return;
+  throw new RangeError(
+    `generating needs ${name} to be a whole number from ${least} on, found ${value}`,
+  );
+}
+
+function assertChoice({ temperature = 0, topK = 1 }: GenerateOptions): void {
+  assertWhole("topK", topK, 1);
+  if (Number.isFinite(temperature) && temperature >= 0) return;
+  throw new RangeError(`generating needs a temperature of 0 or more, found ${temperature}`);
 }
 
 function choose(logits: Float32Array, options: GenerateOptions, random: Random): number {

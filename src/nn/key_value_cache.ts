@@ -3,6 +3,7 @@
 import { attentionForward } from "../../kernels/attention/kernel.ts";
 import { scaleAdd } from "../../kernels/elementwise/kernel.ts";
 import { embeddingForward } from "../../kernels/embedding/kernel.ts";
+import { assertShape } from "../core/shape.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { Device } from "../device/device.ts";
 import { Scope } from "../device/scope.ts";
@@ -50,13 +51,15 @@ export class KeyValueCache extends Scope {
     this.#length += tokens;
   }
 
-  /** Appends the new tokens' rows to a layer and attends from them to all so far. */
+  /**
+   * Appends the new tokens' rows to a layer and attends from them to all so far.
+   *
+   * @throws {RangeError} when they do not fit, or were to be differentiated.
+   */
   attend(tape: Tape, layer: number, qkv: Tensor, heads: number, mask?: Tensor): Tensor {
     const { batch, capacity, width } = this.#shape;
     const time = qkv.shape[0] / batch, keys = this.#length + time;
-    if (keys > capacity) {
-      throw new RangeError(`the cache holds ${capacity} tokens a sequence, found ${keys}`);
-    }
+    this.#assertFits(tape, qkv, keys);
     this.#append(layer, qkv, time);
     const out = tape.activation([batch * time, width], "attention");
     const logSumExp = tape.activation([batch * heads * time], "attention log sum exp");
@@ -97,6 +100,16 @@ export class KeyValueCache extends Scope {
       this.#spare = table;
       return out;
     });
+  }
+
+  #assertFits(tape: Tape, qkv: Tensor, keys: number): void {
+    const { batch, capacity, width } = this.#shape;
+    if (tape.tracks(qkv)) throw new RangeError("a cache needs a tape with record: false");
+    const time = Math.ceil(keys - this.#length);
+    assertShape(`q, k and v of ${batch} sequences`, qkv.shape, [batch * time, 3 * width]);
+    if (keys > capacity) {
+      throw new RangeError(`the cache holds ${capacity} tokens a sequence, found ${keys}`);
+    }
   }
 
   #append(layer: number, qkv: Tensor, time: number): void {

@@ -4,6 +4,7 @@ import { assertEquals } from "@std/assert";
 import { openDevice } from "../../src/device/mod.ts";
 import { initGpt2, parseGpt2Config, saveModel } from "../../src/models/mod.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
+import { writeSparseGpt2 } from "../support/sparse_model.ts";
 import { golden } from "../support/golden.ts";
 import { logitsArgs, trainArgs, writeJson } from "./arguments.ts";
 import { assertFails, model } from "./lowrank.ts";
@@ -147,11 +148,10 @@ Deno.test("a folder without an adapter, and one without weights, are told apart"
 
 Deno.test("a model larger than the cpu device's memory is refused at once", () =>
   withFolder(async (folder) => {
-    const huge = await copyModel(folder);
-    const shape = { n_embd: 12288, n_layer: 96, n_head: 96, n_positions: 2048 };
-    await writeJson(`${folder}/config.json`, { model_type: "gpt2", ...shape });
+    const shape = { vocab_size: 3e8, n_embd: 4, n_layer: 1, n_head: 1, n_positions: 8 };
+    await writeSparseGpt2(folder, shape);
     await assertFails(
-      await logitsArgs(folder, [[1]], huge),
+      await logitsArgs(folder, [[1]], folder),
       "allocating GPT-2 weights needs",
       "of the cpu device's 4294967296 bytes",
     );

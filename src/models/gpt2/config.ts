@@ -59,6 +59,8 @@ export function parseGpt2Config(json: Readonly<Record<string, unknown>>): Gpt2Co
     assertCount(field, config[field]);
   }
   if (config.n_inner !== null) assertCount("n_inner", config.n_inner);
+  assertKind("layer_norm_epsilon", config.layer_norm_epsilon, "a number, 0 or more", isEpsilon);
+  assertKind("tie_word_embeddings", config.tie_word_embeddings, "true or false", isFlag);
   if (config.n_embd % config.n_head !== 0) {
     throw new RangeError(
       `n_head must divide n_embd, found ${config.n_head} heads for width ${config.n_embd}`,
@@ -68,11 +70,21 @@ export function parseGpt2Config(json: Readonly<Record<string, unknown>>): Gpt2Co
 }
 
 function assertCount(field: string, value: number): void {
-  if (!(Number.isSafeInteger(value) && value > 0)) {
-    throw new RangeError(
-      `a GPT-2 config needs ${field} to be a positive whole number, found ${value}`,
-    );
-  }
+  const isCount = () => Number.isSafeInteger(value) && value > 0;
+  assertKind(field, value, "a positive whole number", isCount);
+}
+
+const isEpsilon = (value: unknown) => Number.isFinite(value) && value as number >= 0;
+const isFlag = (value: unknown) => typeof value === "boolean";
+
+function assertKind(
+  field: string,
+  value: unknown,
+  rule: string,
+  holds: (value: unknown) => boolean,
+): void {
+  if (holds(value)) return;
+  throw new RangeError(`a GPT-2 config needs ${field} to be ${rule}, found ${value}`);
 }
 
 /** The fields that make Hugging Face's transformers build the same model. */

@@ -5,28 +5,36 @@ import { ShapeError } from "../../core/errors.ts";
 import { writeJsonAtomic } from "../../core/files.ts";
 import type { HostTensor } from "../../core/host_tensor.ts";
 import { formatShape, sameShape } from "../../core/shape.ts";
+import type { ArenaEntry } from "../../device/arena.ts";
 import type { Device } from "../../device/device.ts";
 import type { FloatDtype, SafetensorsFile } from "../../formats/mod.ts";
 import { openSafetensors, writeSafetensors } from "../../formats/mod.ts";
 import { transpose } from "../transpose.ts";
-import { gpt2ConfigJson, parseGpt2Config } from "./config.ts";
+import { type Gpt2Config, gpt2ConfigJson, parseGpt2Config } from "./config.ts";
 import { Gpt2, type Gpt2Options } from "./gpt2.ts";
-import { isStoredTransposed, untiedHead } from "./layout.ts";
+import { gpt2Entries, isStoredTransposed, untiedHead } from "./layout.ts";
 
 /** Tensors of older files that hold no parameters: causal masks. */
 const buffers = /\.attn\.(bias|masked_bias)$/;
 
-/** Reads a GPT-2 folder's weights, with or without the `transformer.` prefix. */
+/**
+ * Reads a GPT-2 folder's weights, with or without the `transformer.` prefix. The file's header is held
+ * against the configuration before anything is allocated: neither can ask for more than the file holds.
+ */
 export async function loadGpt2(
   device: Device,
   folder: string,
-  config: Readonly<Record<string, unknown>>,
+  json: Readonly<Record<string, unknown>>,
   options?: Gpt2Options,
 ): Promise<Gpt2> {
   using file = await openSafetensors(folder);
-  const model = Gpt2.allocate(device, parseGpt2Config(config), options);
+  const config = parseGpt2Config(json), names = namesInFile(config, file);
+  const model = Gpt2.allocate(device, config, options);
   try {
-    await readWeights(model, file);
+    for (const [name, nameInFile] of names) {
+      const values = reorient(name, await file.read(nameInFile));
+      device.write(model.parameters.get(name)!.tensor, values.data);
+    }
     return model;
   } catch (error) {
     model[Symbol.dispose]();
@@ -34,40 +42,38 @@ export async function loadGpt2(
   }
 }
 
-async function readWeights(model: Gpt2, file: SafetensorsFile): Promise<void> {
-  const names = namesInFile(model, file);
-  assertNothingUnknown(model, file, new Set(names.values()));
-  for (const [name, nameInFile] of names) {
-    const { shape, tensor } = model.parameters.get(name)!;
-    const values = reorient(name, await file.read(nameInFile));
-    if (!sameShape(values.shape, shape)) {
-      throw new ShapeError(
-        `${nameInFile} must have shape ${
-          formatShape(shape)
-        } as (out, in) to fit config.json, found ${formatShape(values.shape)}`,
-      );
-    }
-    model.device.write(tensor, values.data);
+/** The file's name of every parameter, after both were found to fit. */
+function namesInFile(config: Gpt2Config, { tensors }: SafetensorsFile): Map<string, string> {
+  if (config.n_layer > tensors.size) {
+    throw new RangeError(
+      `a GPT-2 file needs tensors for ${config.n_layer} blocks, found ${tensors.size} tensors`,
+    );
   }
-}
-
-function namesInFile(model: Gpt2, file: SafetensorsFile): Map<string, string> {
-  const bare = (name: string) => name.replace(/^transformer\./, "");
-  const found = [...model.parameters.keys()].map((name): [string, string] => {
-    const nameInFile = [name, bare(name)].find((candidate) => file.tensors.has(candidate));
-    if (!nameInFile) throw new RangeError(`a GPT-2 file needs the tensor ${name}, found none`);
-    return [name, nameInFile];
-  });
-  return new Map(found);
-}
-
-function assertNothingUnknown(model: Gpt2, file: SafetensorsFile, known: Set<string>): void {
-  const redundantHead = model.config.tie_word_embeddings ? untiedHead : undefined;
-  for (const name of file.tensors.keys()) {
+  const names = new Map(
+    gpt2Entries(config).map((entry) => [entry.name, findEntry(entry, tensors)]),
+  );
+  const known = new Set(names.values());
+  const redundantHead = config.tie_word_embeddings ? untiedHead : undefined;
+  for (const name of tensors.keys()) {
     if (!known.has(name) && !buffers.test(name) && name !== redundantHead) {
       throw new RangeError(`a GPT-2 file may hold GPT-2's tensors only, found ${name}`);
     }
   }
+  return names;
+}
+
+function findEntry({ name, shape }: ArenaEntry, tensors: SafetensorsFile["tensors"]): string {
+  const bare = name.replace(/^transformer\./, "");
+  const nameInFile = [name, bare].find((candidate) => tensors.has(candidate));
+  if (!nameInFile) throw new RangeError(`a GPT-2 file needs the tensor ${name}, found none`);
+  const stored = tensors.get(nameInFile)!.shape;
+  const found = isStoredTransposed(name) ? stored.toReversed() : stored;
+  if (sameShape(found, shape)) return nameInFile;
+  throw new ShapeError(
+    `${nameInFile} must have shape ${formatShape(shape)} as (out, in) to fit config.json, found ${
+      formatShape(found)
+    }`,
+  );
 }
 
 /** A parameter's values, or its gradient, from a file's orientation to ours or back: a swap of axes. */

@@ -1,11 +1,12 @@
 /** GPT-2 (Radford et al. 2019), with the parameter names of Hugging Face. @module */
 
 import { add, dropout, embedding, linear } from "../../autograd/mod.ts";
+import { assertDropout } from "../../autograd/ops/dropout.ts";
 import { Parameter } from "../../autograd/parameter.ts";
 import type { Tape } from "../../autograd/tape.ts";
 import { embeddingForward } from "../../../kernels/embedding/kernel.ts";
 import type { HostTensor } from "../../core/host_tensor.ts";
-import { formatShape } from "../../core/shape.ts";
+import { assertShape, formatShape, sizeOf } from "../../core/shape.ts";
 import { ShapeError } from "../../core/errors.ts";
 import { Arena } from "../../device/arena.ts";
 import type { Device } from "../../device/device.ts";
@@ -50,6 +51,7 @@ export class Gpt2 implements Model {
     weights: Disposable,
     { dropout = 0 }: Gpt2Options = {},
   ) {
+    assertDropout("dropout", dropout);
     this.device = device;
     this.config = config;
     this.#weights = weights;
@@ -90,7 +92,9 @@ export class Gpt2 implements Model {
   /**
    * Tokens (batch, time) to logits (batch · time, vocabulary).
    *
-   * @throws {RangeError} when a token is not in the vocabulary or a sequence is too long.
+   * @throws {RangeError} when a token is not in the vocabulary, a sequence is too long, or `rows` are
+   * not among the tokens or were to be differentiated.
+   * @throws {ShapeError} when mask or positions do not fit the tokens.
    */
   forward(tape: Tape, tokens: HostTensor, options: ForwardOptions = {}): Tensor {
     const [batch, time] = this.#extents(tokens, options);
@@ -117,15 +121,20 @@ export class Gpt2 implements Model {
     return this.parameters.get(name)!;
   }
 
-  #extents({ shape }: HostTensor, { cache }: ForwardOptions): [number, number] {
-    const past = cache?.length ?? 0, limit = this.config.n_positions;
-    if (shape.length !== 2 || shape[1] === 0) {
-      throw new ShapeError(`tokens must be (batch, time), found ${formatShape(shape)}`);
+  #extents({ shape, data }: HostTensor, options: ForwardOptions): [number, number] {
+    const { cache, attentionMask, positionIds } = options, [batch, time] = shape;
+    if (shape.length !== 2 || time === 0 || data.length !== sizeOf(shape)) {
+      throw new ShapeError(
+        `tokens must be (batch, time), found ${formatShape(shape)} of ${data.length} values`,
+      );
     }
-    if (past + shape[1] > limit) {
-      throw new RangeError(`a sequence holds at most ${limit} tokens, found ${past + shape[1]}`);
+    const keys = (cache?.length ?? 0) + time, limit = this.config.n_positions;
+    if (keys > limit) {
+      throw new RangeError(`a sequence holds at most ${limit} tokens, found ${keys}`);
     }
-    return [shape[0], shape[1]];
+    if (attentionMask) assertShape("the attention mask", attentionMask.shape, [batch, keys]);
+    if (positionIds) assertShape("position ids", positionIds.shape, shape);
+    return [batch, time];
   }
 
   #embed(tape: Tape, tokens: HostTensor, { positionIds, cache }: ForwardOptions): Tensor {
@@ -148,7 +157,14 @@ function uploadMask(tape: Tape, mask: HostTensor): Tensor {
 }
 
 function pick(tape: Tape, x: Tensor, rows: readonly number[]): Tensor {
-  const count = rows.length, width = x.shape[1];
+  const count = rows.length, [tokens, width] = x.shape;
+  const wrong = rows.find((row) => !(Number.isInteger(row) && row >= 0 && row < tokens));
+  if (wrong !== undefined) {
+    throw new RangeError(`rows must be whole numbers below the ${tokens} tokens, found ${wrong}`);
+  }
+  if (tape.tracks(x)) {
+    throw new RangeError("logits of some rows only need a tape with record: false");
+  }
   const ids = tape.allocate([count], "u32", "activation", "wanted rows");
   tape.device.write(ids, Uint32Array.from(rows));
   const out = tape.activation([count, width], "wanted states");

@@ -1,0 +1,101 @@
+import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import { crossEntropy, Tape } from "../../src/autograd/mod.ts";
+import { ShapeError } from "../../src/core/errors.ts";
+import { hostTensor } from "../../src/core/host_tensor.ts";
+import { ReferenceDevice } from "../../src/device/reference.ts";
+import {
+  beamSearch,
+  type ForwardOptions,
+  generate,
+  initGpt2,
+  loadModel,
+  parseGpt2Config,
+} from "../../src/models/mod.ts";
+import { KeyValueCache } from "../../src/nn/mod.ts";
+import { withFolder } from "../support/folders.ts";
+import { golden } from "../support/golden.ts";
+
+const config = parseGpt2Config({ vocab_size: 7, n_positions: 6, n_embd: 6, n_layer: 1, n_head: 2 });
+const tokens = hostTensor([1, 3], Uint32Array.of(1, 2, 3));
+const ones = (...shape: number[]) =>
+  hostTensor(shape, new Uint32Array(shape[0] * shape[1]).fill(1));
+
+Deno.test("a forward pass refuses masks, positions, rows and tokens that do not fit", () => {
+  using device = new ReferenceDevice();
+  using model = initGpt2(device, config, { seed: 1 });
+  using tape = new Tape(device, { record: false });
+  const wrong: [ForwardOptions, string][] = [
+    [{ attentionMask: ones(1, 2) }, "attention mask must have shape [1, 3], found [1, 2]"],
+    [{ positionIds: ones(1, 4) }, "position ids must have shape [1, 3], found [1, 4]"],
+    [{ rows: [0, 3] }, "below the 3 tokens, found 3"],
+    [{ rows: [-1] }, "below the 3 tokens, found -1"],
+  ];
+  for (const [options, message] of wrong) {
+    assertThrows(() => model.forward(tape, tokens, options), RangeError, message);
+  }
+  const lying = { shape: [2, 3], data: tokens.data };
+  assertThrows(() => model.forward(tape, lying), ShapeError, "found [2, 3] of 3 values");
+  assertThrows(() => initGpt2(device, config, { seed: 1, dropout: 1 }), RangeError, "found 1");
+});
+
+Deno.test("what has no backward is refused on a tape that records, not dropped in silence", () => {
+  using device = new ReferenceDevice();
+  using model = initGpt2(device, config, { seed: 1 });
+  using tape = new Tape(device);
+  const message = "a tape with record: false";
+  assertThrows(() => model.forward(tape, tokens, { rows: [2] }), RangeError, message);
+  using cache = new KeyValueCache(device, { layers: 1, batch: 1, capacity: 6, width: 6 });
+  assertThrows(() => model.forward(tape, tokens, { cache }), RangeError, message);
+  tape.backward(crossEntropy(tape, model.forward(tape, tokens), [2, 3, 4]));
+});
+
+Deno.test("a mask beside a cache covers the tokens so far", () => {
+  using device = new ReferenceDevice();
+  using model = initGpt2(device, config, { seed: 1 });
+  using cache = new KeyValueCache(device, { layers: 1, batch: 1, capacity: 6, width: 6 });
+  using tape = new Tape(device, { record: false });
+  model.forward(tape, tokens, { cache, attentionMask: ones(1, 3) });
+  const next = (attentionMask: typeof tokens) =>
+    model.forward(tape, tokens, { cache, attentionMask });
+  assertThrows(() => next(ones(1, 3)), ShapeError, "must have shape [1, 6], found [1, 3]");
+  assertEquals(next(ones(1, 6)).shape, [3, 7]);
+});
+
+Deno.test("generation refuses options that choose nothing, and logits that are no numbers", async () => {
+  using device = new ReferenceDevice();
+  using model = initGpt2(device, config, { seed: 1 });
+  const made = (options: object) =>
+    Array.fromAsync(generate(model, [1], { maxNewTokens: 2, ...options }));
+  await assertRejects(() => made({ maxNewTokens: 1.5 }), RangeError, "maxNewTokens");
+  await assertRejects(() => made({ temperature: 1, topK: 0 }), RangeError, "topK");
+  await assertRejects(() => made({ temperature: -1 }), RangeError, "temperature of 0 or more");
+  const search = (beams: number) => beamSearch(model, [1], { maxNewTokens: 0, beams });
+  await assertRejects(() => search(0), RangeError, "beams");
+  assertEquals(await search(2), { tokens: [], score: 0 });
+  const norm = model.parameters.get("transformer.ln_f.weight")!;
+  device.write(norm.tensor, new Float32Array(6).fill(NaN));
+  await assertRejects(() => made({}), RangeError, "needs finite logits, found NaN");
+});
+
+Deno.test("a configuration that claims more than the file holds costs no memory", async () => {
+  using device = new ReferenceDevice();
+  const json = JSON.parse(await Deno.readTextFile(golden("gpt2_tiny/config.json")));
+  await withFolder(async (folder) => {
+    await Deno.copyFile(golden("gpt2_tiny/model.safetensors"), `${folder}/model.safetensors`);
+    for (
+      const [fields, message] of [
+        [{ n_layer: 1e9 }, "for 1000000000 blocks"],
+        [{ n_layer: 3 }, "needs the tensor transformer.h.2.ln_1.weight"],
+        [{ vocab_size: 1e12 }, "wte.weight must have shape [1000000000000, 48]"],
+        [{ n_inner: 1e8 }, "c_fc.weight must have shape [100000000, 48]"],
+        [{ layer_norm_epsilon: "1e-5x" }, "layer_norm_epsilon to be a number"],
+        [{ tie_word_embeddings: "no" }, "tie_word_embeddings to be true or false"],
+      ] as const
+    ) {
+      await Deno.writeTextFile(`${folder}/config.json`, JSON.stringify({ ...json, ...fields }));
+      const error = await assertRejects(() => loadModel(device, folder), RangeError);
+      assertStringIncludes((error as Error).message, message);
+      assertEquals(device.ledger.read().peak, 0);
+    }
+  });
+});
