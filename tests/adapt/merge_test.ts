@@ -156,3 +156,13 @@ Deno.test("a swap never writes into weights of the base", () => {
   assert(unmerge(merged) === model);
   assertThrows(() => swap(merged, attention, attention), DeviceError, "after it was disposed");
 });
+
+Deno.test("a merge that fails gives back what it had allocated", () => {
+  using device = new ReferenceDevice();
+  using model = tinyModel(device);
+  const adapter = trainedLora(model);
+  adapter[Symbol.dispose]();
+  const before = device.ledger.read().byRole;
+  assertThrows(() => merge(model, adapter), DeviceError, "used after it was disposed");
+  assertEquals(device.ledger.read().byRole, before);
+});

@@ -25,6 +25,7 @@ export type Merged<M extends Model> = M & {
  *
  * @param adapters Any adapters whose sites exist in the model, in force or removed.
  * @throws {RangeError} when the model has not got an adapter's layer in that shape.
+ * @throws {DeviceError} when an adapter was disposed or lives elsewhere; nothing is left behind.
  *
  * @example
  * ```ts
@@ -45,7 +46,8 @@ export function merge<M extends Model>(
   const modules = modulesOf(adapters);
   const weights = new Set(modules.map((module) => layerFor(model, module).weight));
   const entries = [...weights].map(({ name, shape }) => ({ name, shape }));
-  const arena = new Arena(model.device, entries, "weight", "merged weights");
+  using unfinished = new DisposableStack();
+  const arena = unfinished.use(new Arena(model.device, entries, "weight", "merged weights"));
   const tensors = [...model.parameters].map(([name, parameter]): [string, Tensor] => {
     if (!weights.has(parameter)) return [name, parameter.tensor];
     return [name, copy(parameter.tensor, arena.view(name))];
@@ -53,6 +55,7 @@ export function merge<M extends Model>(
   const merged = model.withTensors(new Map(tensors), arena) as M;
   for (const parameter of merged.parameters.values()) parameter.trainable = false;
   for (const module of modules) addUpdate(merged, module, 1);
+  unfinished.move();
   return Object.assign(merged, { base: model });
 }
 
