@@ -114,12 +114,13 @@ export class Trainer implements Disposable {
   /**
    * One step on the mean loss over the labels of all batches, then one submit.
    *
-   * @throws {RangeError} when no label counts.
+   * @throws {RangeError} when there are not {@link Trainer.accumulation} batches, or no label counts.
    * @throws {ShapeError} when targets do not fit their inputs.
    */
   step(batches: readonly Batch[]): StepRecord {
     const step = this.steps, { device } = this.model;
     batches.forEach(assertBatch);
+    this.#assertCount(batches.length);
     const labels = batches.reduce((sum, { targets }) => sum + countLabels(targets.data), 0);
     this.#accumulate(batches, labels);
     this.optimizer.learningRate = this.options.learningRate * this.#schedule(step);
@@ -137,6 +138,14 @@ export class Trainer implements Disposable {
     this.optimizer[Symbol.dispose]();
   }
 
+  /** Dropout is seeded by the number of the batch: another count would draw masks twice. */
+  #assertCount(count: number): void {
+    if (count === this.accumulation) return;
+    throw new RangeError(
+      `a step needs ${this.accumulation} batches (accumulation), found ${count || "none"}`,
+    );
+  }
+
   #accumulate(batches: readonly Batch[], labels: number): void {
     try {
       batches.forEach((batch, i) => this.#addGradients(batch, i, labels));
@@ -148,7 +157,8 @@ export class Trainer implements Disposable {
 
   #addGradients(batch: Batch, index: number, divisor: number): void {
     const { seed = 0, labelSmoothing: smoothing } = this.options;
-    const dropoutSeed = hash32(seed, this.steps * this.accumulation + index);
+    // From 1 on: seed 0 hashes index 0 to 0, a mask's seed that would hash its own index 0 to 0.
+    const dropoutSeed = hash32(seed, this.steps * this.accumulation + index + 1);
     using tape = new Tape(this.model.device, { dropoutSeed });
     const logits = this.model.forward(tape, batch.inputs, batch);
     const loss = crossEntropy(tape, logits, batch.targets.data, { smoothing, divisor });

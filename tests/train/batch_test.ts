@@ -1,8 +1,14 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { DeviceError, ShapeError } from "../../src/core/errors.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { readBatches } from "../../src/train/batch.ts";
-import { type Batch, type BatchSource, toBatch, Trainer } from "../../src/train/mod.ts";
+import {
+  type Batch,
+  type BatchSource,
+  toBatch,
+  type TrainableModel,
+  Trainer,
+} from "../../src/train/mod.ts";
 import { randomBatches, tinyModel, trainedValues } from "./fixtures.ts";
 
 /** Which of three batches come next from batch `start` on. */
@@ -122,4 +128,26 @@ Deno.test("trainer: a step is one submit, however many batches it takes", () => 
   using trainer = new Trainer(model, { learningRate: 1e-3, steps: 3, accumulation: 2 });
   for (let step = 0; step < 3; step++) trainer.step(randomBatches(2));
   assertEquals(submits, 3);
+});
+
+Deno.test("trainer: no batch of any step draws its dropout masks from another's seed", () => {
+  using device = new ReferenceDevice();
+  using model = tinyModel(device);
+  const seeds: unknown[] = [];
+  const watched: TrainableModel = {
+    device,
+    trainable: () => model.trainable(),
+    forward: (tape, tokens) => {
+      seeds.push(tape.nextDropoutSeed());
+      return model.forward(tape, tokens);
+    },
+  };
+  for (const seed of [0, 1]) {
+    using trainer = new Trainer(watched, { learningRate: 0, steps: 4, seed, accumulation: 2 });
+    for (let step = 0; step < 4; step++) trainer.step(randomBatches(2));
+    const three = randomBatches(3), message = "a step needs 2 batches (accumulation), found 3";
+    assertThrows(() => trainer.step(three), RangeError, message);
+  }
+  assertEquals(new Set(seeds).size, 16);
+  assert(!seeds.includes(0), "a mask of seed 0 hashes index 0 to 0, which every rate drops");
 });

@@ -137,7 +137,7 @@ Deno.test("checkpoint: two adapters of one site keep apart", () =>
       return { model, trainer: new Trainer(model, options) };
     };
     const { model, trainer } = open();
-    trainer.step(batches);
+    trainer.step(batches.slice(0, 2));
     await saveCheckpoint(path, trainer);
     const other = open();
     await resumeCheckpoint(path, other.trainer);
