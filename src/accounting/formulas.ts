@@ -15,11 +15,6 @@ export function lowRankParameters(rank: number, inputs: number, outputs: number)
   return rank * (inputs + outputs);
 }
 
-/** Bytes of an adapter file without its header: `bytesPerValue` a value, 2 for F16. */
-export function adapterBytes(parameters: number, bytesPerValue: number): number {
-  return parameters * bytesPerValue;
-}
-
 /**
  * Bytes of weights, gradients and Adam's two moments in F32: 4 a frozen value, 16 a trained one.
  * Activations are not among them.

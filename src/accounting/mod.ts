@@ -1,3 +1,3 @@
 /** Closed formulas of parameters and bytes. @module */
 
-export { adapterBytes, lowRankParameters, trainingBytesAdam } from "./formulas.ts";
+export { lowRankParameters, trainingBytesAdam } from "./formulas.ts";

@@ -21,10 +21,4 @@ export const printed = {
   parameterReduction: 10_000,
   /** Section 1: "3 times". */
   memoryReduction: 3,
-  /** Table 4: full fine-tuning, 175,255.8M. */
-  fullParameters: 175_255_800_000,
-  /** Table 4: LoRA at r = 1 on q and v, 4.7M. */
-  rank1Parameters: 4_700_000,
-  /** Section 4.2: r = 4 on q and v; the count stands in appendix D.4 as 18.8M. */
-  rank4Parameters: 18_800_000,
 } as const;

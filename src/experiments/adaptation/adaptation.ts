@@ -6,7 +6,7 @@ import { loadBase } from "../base_model.ts";
 import type { Experiment, ExperimentContext, Finding } from "../experiment.ts";
 import { glossData, glossLoss, glossRun, publishAdapter } from "../gloss_runs.ts";
 import { lossFigure, memoryFigure, methodTable, qualityFigure } from "./figures.ts";
-import { learningRateOf, type Method, methods } from "./methods.ts";
+import { bestLora, learningRateOf, type Method, methods } from "./methods.ts";
 import { type AdaptationRun, type MethodRow, methodRows } from "./rows.ts";
 
 /** Steps of every run of this experiment. */
@@ -34,16 +34,15 @@ async function adaptationRuns(context: ExperimentContext): Promise<AdaptationRun
     if (method.spec.kind === "lora") {
       await publishAdapter(result.folder, context.out, `nouns-${method.key}-seed${seed}`);
     }
-    runs.push(await readBack(result, method, seed));
+    runs.push(await readBack(result, method));
   }
   context.report(1, `${runs.length} runs`);
   return runs;
 }
 
 async function readBack(
-  { folder, log, ledger, metrics }: RunResult,
+  { folder, spec: { seed, training }, log, ledger, metrics }: RunResult,
   { label, spec }: Method,
-  seed: number,
 ): Promise<AdaptationRun> {
   const weights = spec.kind === "full"
     ? join(folder, "model", "model.safetensors")
@@ -51,6 +50,7 @@ async function readBack(
   return {
     label,
     seed,
+    learningRate: training.learningRate,
     trained: metrics.trained as number,
     loss: metrics.loss as number,
     curve: log.loss,
@@ -63,7 +63,7 @@ async function readBack(
 
 function findings(rows: readonly MethodRow[], baseLoss: number): Finding[] {
   const [full, ...lora] = rows;
-  const best = lora.reduce((a, b) => b.loss < a.loss ? b : a);
+  const best = lora.find(({ label }) => label === bestLora().label)!;
   return [qualityFinding(full, best, baseLoss), memoryFinding(full, lora), sizeFinding(full, lora)];
 }
 
@@ -71,9 +71,9 @@ function qualityFinding(full: MethodRow, best: MethodRow, baseLoss: number): Fin
   const held = best.loss <= full.loss * (1 + parShare);
   return {
     claim: "LoRA is on a par with full fine-tuning in quality",
-    rule: `held when the held-out loss of the best of three ranks is at most ${
+    rule: `held when LoRA's held-out loss is at most ${
       100 * parShare
-    }% above full fine-tuning's, both with learning rates searched on another split`,
+    }% above full fine-tuning's, its rank and both learning rates chosen on another split`,
     found: `${best.label}: ${best.loss.toFixed(3)} nats per token; full fine-tuning: ${
       full.loss.toFixed(3)
     }; the base before: ${baseLoss.toFixed(3)}.`,

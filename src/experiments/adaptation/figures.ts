@@ -112,6 +112,7 @@ export function methodTable(rows: readonly MethodRow[], baseLoss: number): DataT
       { key: "label", label: "method", unit: "text" },
       { key: "loss", label: "held-out loss (nats/token)", unit: "nats" },
       { key: "spread", label: "spread over seeds", unit: "nats" },
+      { key: "learningRate", label: "learning rate", unit: "text" },
       { key: "trained", label: "trained parameters", unit: "count" },
       { key: "peak", label: "peak bytes of a step", unit: "bytes" },
       { key: "checkpointBytes", label: "kept for the task", unit: "bytes" },
@@ -121,6 +122,6 @@ export function methodTable(rows: readonly MethodRow[], baseLoss: number): DataT
   };
 }
 
-function pick({ trained, peak, checkpointBytes }: AdaptationRun) {
-  return { trained, peak, checkpointBytes };
+function pick({ learningRate, trained, peak, checkpointBytes }: AdaptationRun) {
+  return { learningRate: String(learningRate), trained, peak, checkpointBytes };
 }

@@ -37,8 +37,19 @@ export const learningRateGrid: readonly number[] = [3e-4, 1e-3, 3e-3, 1e-2, 3e-2
  * The rate of the grid with the lowest loss on the validation split, which is reported nowhere
  * (`scripts/search_learning_rates.ts`).
  */
-export function learningRateOf({ key }: Method): number {
+export function learningRateOf(method: Method): number {
+  return bestOf(method).learningRate;
+}
+
+/** The LoRA method that did best on that split, so that no choice is made by what is reported. */
+export function bestLora(): Method {
+  const lora = methods.filter(({ spec }) => spec.kind === "lora");
+  return lora.reduce((best, next) => bestOf(next).loss < bestOf(best).loss ? next : best);
+}
+
+function bestOf({ key }: Method): { learningRate: number; loss: number } {
   const losses: Record<string, Record<string, number>> = found.losses;
   const tried = Object.entries(losses[key]);
-  return Number(tried.reduce((best, next) => next[1] < best[1] ? next : best)[0]);
+  const [rate, loss] = tried.reduce((best, next) => next[1] < best[1] ? next : best);
+  return { learningRate: Number(rate), loss };
 }

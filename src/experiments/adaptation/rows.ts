@@ -8,6 +8,8 @@ export interface AdaptationRun {
   readonly label: string;
   /** Seed of the batches, of A and of dropout. */
   readonly seed: number;
+  /** Peak of the schedule, the same for all seeds. */
+  readonly learningRate: number;
   /** Trained values. */
   readonly trained: number;
   /** Held-out loss after training, nats per token. */
