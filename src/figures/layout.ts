@@ -27,7 +27,7 @@ export function baseLayout(
     plot_bgcolor: "#ffffff",
     font: { family: "system-ui, sans-serif", size: 13, color: "#1f2430" },
     margin: { t: 40, r: 20, b: 50, l: 60 },
-    legend: { orientation: "h", x: 0, y: 1.12 },
+    legend: { orientation: "h", x: 0, y: 1.12, traceorder: "normal" },
     xaxis: x,
     yaxis: y,
     height: 420,

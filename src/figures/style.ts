@@ -24,5 +24,7 @@ table { border-collapse: collapse; font-size: .92rem; margin: 1.5rem 0; width: 1
 caption { text-align: left; font-weight: 600; padding-bottom: .4rem; }
 th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #e6e8ee; vertical-align: top; }
 th { border-bottom-color: #9aa1b1; font-weight: 600; }
-.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.number { text-align: right; font-variant-numeric: tabular-nums; }
+td:first-child, td.number { white-space: nowrap; }
+th { vertical-align: bottom; }
 `;

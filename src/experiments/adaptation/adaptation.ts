@@ -122,15 +122,15 @@ export const adaptation: Experiment = {
     "learns to write WordNet's definitions: a word and its kind in, its definition out.",
   source: "Hu et al. 2021, section 5.4 and table 3 (E2E with GPT-2), in kind",
   async run(context) {
-    const runs = await adaptationRuns(context), rows = methodRows(runs);
+    const runs = await adaptationRuns(context), rows = methodRows(runs), data = dataOf(context);
     using base = await loadBase(context.device);
-    const baseLoss = await glossLoss(base, dataOf(context));
+    const baseLoss = await glossLoss(base, data);
     return {
       findings: findings(rows, baseLoss),
       tables: [methodTable(rows, baseLoss)],
       figures: [
         qualityFigure(rows, baseLoss),
-        lossFigure(rows, context.device.description),
+        lossFigure(rows, Math.floor(data.examples / data.batch) + 1, context.device.description),
         memoryFigure(rows),
       ],
     };

@@ -22,7 +22,11 @@ function smooth(curve: readonly number[], reach = 5): number[] {
 }
 
 /** Training loss over steps, one line a method, of the first seed. */
-export function lossFigure(rows: readonly MethodRow[], device: string): Figure {
+export function lossFigure(
+  rows: readonly MethodRow[],
+  secondPass: number,
+  device: string,
+): Figure {
   const trace = ({ label, first }: MethodRow) => ({
     type: "scatter",
     mode: "lines",
@@ -34,7 +38,9 @@ export function lossFigure(rows: readonly MethodRow[], device: string): Figure {
   return {
     id: "adaptation-loss",
     title: "Training loss",
-    caption: `Mean over 11 steps around each; seed ${rows[0].first.seed}; ${device}.`,
+    caption: `Mean over 11 steps around each; seed ${rows[0].first.seed}; ${device}. ` +
+      `A second pass over the training pairs begins at step ${secondPass}: what falls from there on is ` +
+      "also memory of the pairs.",
     data: rows.map(trace),
     layout: baseLayout(axis("step"), axis("loss (nats per token)")),
   };
@@ -110,11 +116,11 @@ export function methodTable(rows: readonly MethodRow[], baseLoss: number): DataT
     title: "Full fine-tuning and LoRA on the same task, steps and batches",
     columns: [
       { key: "label", label: "method", unit: "text" },
-      { key: "loss", label: "held-out loss (nats/token)", unit: "nats" },
+      { key: "loss", label: "held-out loss (nats per token)", unit: "nats" },
       { key: "spread", label: "spread over seeds", unit: "nats" },
       { key: "learningRate", label: "learning rate", unit: "text" },
       { key: "trained", label: "trained parameters", unit: "count" },
-      { key: "peak", label: "peak bytes of a step", unit: "bytes" },
+      { key: "peak", label: "peak of a step", unit: "bytes" },
       { key: "checkpointBytes", label: "kept for the task", unit: "bytes" },
       { key: "stepMs", label: "step (ms, median)", unit: "ms" },
     ],
