@@ -14,8 +14,11 @@ export interface ModuleSelection {
   readonly layerLists?: readonly string[];
 }
 
-/** More unbounded repetitions than any pattern in use, and few enough to match in no time. */
+/** More unbounded repetitions than any pattern in use. */
 const MOST_REPETITIONS = 8;
+
+/** Steps that matching one name may take at worst: a second or two. */
+const MOST_STEPS = 2e8;
 
 /**
  * Compiles a regular expression out of an adapter's configuration for whole names, of which `before`
@@ -25,7 +28,7 @@ const MOST_REPETITIONS = 8;
  * a repeated group with a repetition or a choice in it, or more than 8 unbounded repetitions.
  */
 export function compilePattern(pattern: string, before = "", after = ""): RegExp {
-  if (couldTakeForEver(pattern)) {
+  if (choicesOf(pattern) === undefined) {
     throw new AdapterFileError(`a pattern must not nest repetitions, found "${pattern}"`);
   }
   try {
@@ -33,6 +36,24 @@ export function compilePattern(pattern: string, before = "", after = ""): RegExp
   } catch {
     throw new AdapterFileError(`a pattern must be a regular expression, found "${pattern}"`);
   }
+}
+
+/** Matches a name, after making sure that it cannot take long: file and name may both be hostile. */
+function matchName(
+  name: string,
+  pattern: string,
+  before = "",
+  after = "",
+): RegExpExecArray | null {
+  const compiled = compilePattern(pattern, before, after);
+  const { repetitions, forks } = choicesOf(pattern)!;
+  let steps = 2 ** forks;
+  const most = repetitions + Number(before !== "");
+  for (let i = 1; i <= most; i++) steps *= (name.length + i) / i;
+  if (steps <= MOST_STEPS) return compiled.exec(name);
+  throw new AdapterFileError(
+    `a pattern must match a name in few steps, found "${pattern}" for ${name.length} characters`,
+  );
 }
 
 /** An escaped character or a class of characters. */
@@ -44,16 +65,34 @@ const GROUP_KIND = /\(\?(?:<?[=!]|<\w+>|:)/g;
 /** A group without groups in it, with the repetition behind it. */
 const INNER_GROUP = /\(([^()]*)\)([*+{]?)/;
 
-function couldTakeForEver(pattern: string): boolean {
-  let rest = pattern.replace(ATOM, "x").replace(GROUP_KIND, "(");
-  if ((rest.match(/[*+]|,\}/g)?.length ?? 0) > MOST_REPETITIONS) return true;
+/** A repetition, bounded or not, with the mark of a lazy one. */
+const REPETITION = /(?:[*+?]|\{[^}]*\})\??/g;
+
+/** What a pattern leaves to trial and error; undefined where repetitions are nested or too many. */
+function choicesOf(pattern: string): { repetitions: number; forks: number } | undefined {
+  let rest = pattern.replace(ATOM, ".").replace(GROUP_KIND, "(");
+  if ((rest.match(/[*+]|,\}/g)?.length ?? 0) > MOST_REPETITIONS) return undefined;
+  const repetitions = rest.match(REPETITION)?.length ?? 0;
+  let forks = 0;
   for (let group; (group = INNER_GROUP.exec(rest));) {
     const [whole, body, repetition] = group;
     const hasChoice = /[*+{?|]/.test(body);
-    if (repetition && hasChoice) return true;
-    rest = rest.replace(whole, () => (hasChoice ? "x?" : "x") + repetition);
+    if (repetition && hasChoice) return undefined;
+    forks += forksIn(body);
+    rest = rest.replace(whole, () => (hasChoice ? ".?" : ".") + repetition);
   }
-  return false;
+  return { repetitions, forks: forks + forksIn(rest) };
+}
+
+/** Pairs of alternatives that can match at one place: where one could begin as the other does. */
+function forksIn(body: string): number {
+  const alternatives = body.split("|");
+  const alike = (a: string, b: string) =>
+    [...a].every((sign, i) => i >= b.length || sign === b[i] || sign === "." || b[i] === ".");
+  return alternatives.reduce(
+    (sum, a, i) => sum + alternatives.slice(0, i).filter((b) => alike(a, b)).length,
+    0,
+  );
 }
 
 /**
@@ -67,7 +106,7 @@ export function patternValue(
   name: string,
 ): number | undefined {
   for (const [pattern, value] of Object.entries(patterns)) {
-    if (compilePattern(pattern, "(?:.*\\.)?").test(name)) return value;
+    if (matchName(name, pattern, "(?:.*\\.)?")) return value;
   }
   return Object.hasOwn(patterns, name) ? patterns[name] : undefined;
 }
@@ -88,7 +127,7 @@ export function isSelected(selection: ModuleSelection, name: string): boolean {
 }
 
 function matches(modules: readonly string[] | string, name: string): boolean {
-  if (typeof modules === "string") return compilePattern(modules).test(name);
+  if (typeof modules === "string") return matchName(name, modules) !== null;
   return modules.some((module) => name === module || name.endsWith(`.${module}`));
 }
 
@@ -97,7 +136,7 @@ function isInLayers({ layers, layerLists }: ModuleSelection, name: string): bool
   if (!layers?.length) return true;
   const before = layerLists?.length ? "(?:^|.*?\\.)" : ".*?\\.";
   for (const list of layerLists?.length ? layerLists : ["[^.]*"]) {
-    const match = compilePattern(list, before, "\\.(?<layer>\\d+)\\..*").exec(name);
+    const match = matchName(name, list, before, "\\.(?<layer>\\d+)\\..*");
     if (match) return layers.includes(Number(match.groups!.layer));
   }
   return false;

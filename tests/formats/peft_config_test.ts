@@ -137,6 +137,10 @@ Deno.test("patterns that could take for ever, or are none, are refused at once",
     "(?:a?b?a?){9,}",
     "(?:[a-z]+\\.)+",
     ".*".repeat(20),
+    ".*".repeat(8),
+    ".?".repeat(60) + "x",
+    "a{0,9}".repeat(30) + "x",
+    "(a|a)".repeat(60) + "x",
   ];
   for (const pattern of [...hostile, "(", "[", "a**", "(?P<x>a)"]) {
     const match = () => patternValue({ [pattern]: 1 }, "a".repeat(60));
@@ -145,4 +149,6 @@ Deno.test("patterns that could take for ever, or are none, are refused at once",
   }
   const common = ["(.*\\.)?(q|v)_proj", "h\\.[0-9]+\\.(attn|mlp)\\.c_(fc|proj)", "x{2,3}"];
   for (const pattern of common) patternValue({ [pattern]: 1 }, "a");
+  const layers = ".*?(?:language|text).*?(?:attention|attn|mlp).*?(?:q_proj|k_proj|v_proj).*?";
+  assertEquals(patternValue({ [layers]: 1 }, "model.language_model.layers.31.attn.q_proj"), 1);
 });
