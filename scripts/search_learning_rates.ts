@@ -9,6 +9,8 @@
 
 import { writeJsonAtomic } from "../src/core/files.ts";
 import { openCpuDevice } from "../src/device/cpu/cpu_device.ts";
+import type { Device } from "../src/device/device.ts";
+import type { MethodSpec } from "../src/runs/mod.ts";
 import { adaptationSteps } from "../src/experiments/adaptation/adaptation.ts";
 import { learningRateGrid, methods } from "../src/experiments/adaptation/methods.ts";
 import { glossData, glossRun } from "../src/experiments/gloss_runs.ts";
@@ -20,16 +22,25 @@ const data = {
   evaluation: { split: "validation", examples: 512 },
 } as const;
 
+/** The loss on the validation split; `null` where training diverges. */
+async function lossAt(device: Device, method: MethodSpec, learningRate: number) {
+  const chosen = { method, learningRate, seed, steps: adaptationSteps, data };
+  try {
+    return (await glossRun(chosen, { device, folder: "results/search" })).metrics.loss as number;
+  } catch (error) {
+    console.error((error as Error).message);
+    return null;
+  }
+}
+
 if (import.meta.main) {
   using device = await openCpuDevice();
-  const losses: Record<string, Record<string, number>> = {};
+  const losses: Record<string, Record<string, number | null>> = {};
   for (const { key, spec } of methods) {
     losses[key] = {};
     for (const learningRate of learningRateGrid) {
-      const chosen = { method: spec, learningRate, seed, steps: adaptationSteps, data };
-      const { metrics } = await glossRun(chosen, { device, folder: "results/search" });
-      losses[key][String(learningRate)] = metrics.loss as number;
-      console.error(key, learningRate, metrics.loss);
+      losses[key][String(learningRate)] = await lossAt(device, spec, learningRate);
+      console.error(key, learningRate, losses[key][String(learningRate)]);
     }
   }
   await writeJsonAtomic("src/experiments/adaptation/learning_rates.json", {

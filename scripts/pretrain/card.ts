@@ -86,8 +86,8 @@ trains the tokenizer (byte-level BPE), scores the n-grams and trains the model: 
     100 * (recipe.finalShare as number)
   }%, seed ${recipe.seed}. Here it took ${
     run.minutes.toFixed(0)
-  } minutes on ${run.device}, beside other work. Made again with other kernels or threads it comes out the
-same up to rounding, which training amplifies. Matrices start as N(0, 1/fan-in),
+  } minutes on ${run.device}, beside other work. The same kernels
+give the same bits again, for any number of threads; other kernels round differently. Matrices start as N(0, 1/fan-in),
 those into the residual stream a further 1/√(2 layers), embeddings as N(0, 0.1²).
 
 ## Text

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { parseArgs } from "node:util";
 import { writeJsonAtomic } from "../../src/core/files.ts";
 import {
   type EncodedDocuments,
@@ -70,8 +71,12 @@ function groups(model: Gpt2) {
 }
 
 if (import.meta.main) {
-  const folder = Deno.args.find((arg) => !arg.startsWith("-")) ?? "models/tiny-gpt2";
-  const steps = Number(Deno.args[Deno.args.indexOf("--steps") + 1] ?? NaN) || 9000;
+  const { values, positionals } = parseArgs({
+    args: Deno.args,
+    options: { steps: { type: "string", default: "9000" } },
+    allowPositionals: true,
+  });
+  const folder = positionals[0] ?? "models/tiny-gpt2", steps = Number(values.steps);
   const tokenizer = await loadTokenizer(folder);
   const text = await loadPretrainingText();
   const stream = tokenStream(encodeDocuments(tokenizer, text.train));

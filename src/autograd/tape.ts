@@ -1,7 +1,6 @@
 /** The tape: it owns every intermediate of a step and remembers how to differentiate it. @module */
 
 import { fill, scaleAdd } from "../../kernels/elementwise/kernel.ts";
-import { ShapeError } from "../core/errors.ts";
 import { hash32 } from "../core/random.ts";
 import { formatShape, type Shape } from "../core/shape.ts";
 import type { Device } from "../device/device.ts";
@@ -140,12 +139,12 @@ export class Tape extends Scope {
    * Gradients of intermediates are freed as soon as they were used; those of parameters stay, in the
    * optimizer's buffers or, where there is none, for as long as the tape.
    *
-   * @throws {ShapeError} when nothing trainable led to `loss`.
+   * @throws {RangeError} when nothing trainable led to `loss`.
    * @throws {RangeError} when it ran back over `loss` before.
    */
   backward(loss: Tensor, seed = 1): void {
     if (!this.tracks(loss)) {
-      throw new ShapeError(
+      throw new RangeError(
         `backward needs a result of trainable parameters, found ${loss.label} ${
           formatShape(loss.shape)
         } that depends on none`,

@@ -41,7 +41,7 @@ export interface RunSpec {
 }
 
 /** Raised when a specification comes to mean other numbers: old folders are not to be taken for new. */
-const format = 1;
+const format = 2;
 
 /**
  * JSON whose bytes depend on the content only: fields in order, no spaces, absent where `undefined`.

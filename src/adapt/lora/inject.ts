@@ -29,6 +29,9 @@ export interface LoraOptions extends SiteSelection {
   readonly seed: number;
 }
 
+/** Keeps A's draws apart from what else is drawn from the same seed, such as the order of batches. */
+const adapterStream = 0x4c6f5241;
+
 /**
  * Freezes a model and gives each selected site of its linear layers a trainable low-rank update:
  * y[:, rows] += (α / r) · (x Aᵀ) Bᵀ with A `(r, in)` and B `(rows, r)`.
@@ -53,7 +56,7 @@ export interface LoraOptions extends SiteSelection {
  */
 export function injectLora(model: Model, options: LoraOptions): LoraAdapter {
   checkOptions(options);
-  const random = new Random(options.seed);
+  const random = new Random(options.seed).split(adapterStream);
   const plans = selectSites(model, options).map((site) => planSite(site, options, random));
   return new LoraAdapter(model, plans);
 }

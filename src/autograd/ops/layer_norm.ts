@@ -55,14 +55,16 @@ function parameterGradients(
   saved: { x: Tensor; mean: Tensor; inverseDeviation: Tensor; dy: Tensor },
 ): void {
   const intoWeight = tape.contribute(weight), intoBias = tape.contribute(bias);
-  if (!intoWeight && !intoBias) return;
-  if (!intoWeight || !intoBias || intoWeight.accumulate !== intoBias.accumulate) {
-    throw new ShapeError(`${weight.name} and its bias must be trained together`);
-  }
-  const [rows, width] = saved.x.shape;
-  tape.device.launch(
+  const into = intoWeight ?? intoBias;
+  if (!into) return;
+  const [rows, width] = saved.x.shape, { device } = tape;
+  // The kernel makes both; that of a frozen one goes to a buffer that nobody reads.
+  using unread = intoWeight && intoBias
+    ? undefined
+    : device.allocate([width], "f32", "scratch", `${weight.name} unread gradient`);
+  device.launch(
     layerNormBackwardParameters,
-    { ...saved, dWeight: intoWeight.tensor, dBias: intoBias.tensor },
-    { rows, width, accumulate: intoWeight.accumulate },
+    { ...saved, dWeight: (intoWeight?.tensor ?? unread)!, dBias: (intoBias?.tensor ?? unread)! },
+    { rows, width, accumulate: into.accumulate },
   );
 }

@@ -122,7 +122,7 @@ export function methodTable(rows: readonly MethodRow[], baseLoss: number): DataT
       { key: "trained", label: "trained parameters", unit: "count" },
       { key: "peak", label: "peak of a step", unit: "bytes" },
       { key: "checkpointBytes", label: "kept for the task", unit: "bytes" },
-      { key: "stepMs", label: "step (ms, median)", unit: "ms" },
+      { key: "stepMs", label: "step (ms, median)", unit: "time" },
     ],
     rows: [base, ...rows.map(cells)],
   };

@@ -48,8 +48,10 @@ export function bestLora(): Method {
 }
 
 function bestOf({ key }: Method): { learningRate: number; loss: number } {
-  const losses: Record<string, Record<string, number>> = found.losses;
-  const tried = Object.entries(losses[key]);
-  const [rate, loss] = tried.reduce((best, next) => next[1] < best[1] ? next : best);
-  return { learningRate: Number(rate), loss };
+  const losses: Record<string, Record<string, number | null>> = found.losses;
+  const tried = Object.entries(losses[key]).map(([rate, loss]) => ({
+    learningRate: Number(rate),
+    loss: loss ?? Infinity, // diverged
+  }));
+  return tried.reduce((best, next) => next.loss < best.loss ? next : best);
 }

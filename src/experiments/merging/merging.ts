@@ -103,8 +103,8 @@ function mergingTable({ timings }: MergingResult): DataTable {
     title: "A forward pass of 32 sequences of 48 tokens, timed in turn",
     columns: [
       { key: "label", label: "weights", unit: "text" },
-      { key: "minimum", label: "minimum (µs per token)", unit: "ms" },
-      { key: "median", label: "median (µs per token)", unit: "ms" },
+      { key: "minimum", label: "minimum (µs per token)", unit: "time" },
+      { key: "median", label: "median (µs per token)", unit: "time" },
     ],
     rows: timings.map((timing) => ({ ...timing })),
   };
