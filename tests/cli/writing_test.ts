@@ -68,21 +68,25 @@ function canMount(): boolean {
   }
 }
 
-if (canMount()) {
-  Deno.test("a full disk leaves the old adapter and no temporary file", () =>
+/** In place of the output folder, a file system of 128 kB that only this process sees. */
+const onFullDisk = `out="$1" deno="$2"; shift 2
+  cp -r "$out" "$out.copy" && mount -t tmpfs -o size=128k none "$out" && cp "$out.copy"/* "$out"
+  "$deno" run -A --no-check cli.ts "$@" 2>&1; echo "exit code $?"
+  diff -r "$out.copy" "$out" && echo same files`;
+
+Deno.test({
+  name: "a full disk leaves the old adapter and no temporary file",
+  ignore: !canMount(),
+  fn: () =>
     withFolder(async (folder) => {
       const { out, args } = await largerAdapter(folder);
-      const script = `out="$1" deno="$2"; shift 2
-        cp -r "$out" "$out.copy" && mount -t tmpfs -o size=128k none "$out" && cp "$out.copy"/* "$out"
-        "$deno" run -A --no-check cli.ts "$@" 2>&1; echo "exit code $?"
-        diff -r "$out.copy" "$out" && echo same files`;
       const { stdout } = await new Deno.Command("unshare", {
-        args: ["-rm", "sh", "-c", script, "sh", out, Deno.execPath(), ...args],
+        args: ["-rm", "sh", "-c", onFullDisk, "sh", out, Deno.execPath(), ...args],
         cwd: rootPath,
       }).output();
-      const printed = new TextDecoder().decode(stdout),
-        weights = `${out}/adapter_model.safetensors`;
-      assertStringIncludes(printed, `error: cannot write ${weights}: the disk is full`);
+      const printed = new TextDecoder().decode(stdout);
+      const failure = `error: cannot write ${out}/adapter_model.safetensors: the disk is full`;
+      assertStringIncludes(printed, failure);
       assertStringIncludes(printed, "an older file there is unchanged\nexit code 1\nsame files\n");
-    }));
-}
+    }),
+});
