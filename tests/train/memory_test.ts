@@ -1,17 +1,42 @@
 import { assert, assertEquals } from "@std/assert";
-import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
+import { type CpuDevice, openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
+import { initGpt2, parseGpt2Config } from "../../src/models/mod.ts";
 import { train } from "../../src/train/mod.ts";
 import { collect, randomBatches, tinyModel } from "./fixtures.ts";
 
-Deno.test("memory: 2,000 steps on cpu do not let the process grow", async () => {
+/** Tokens of a step; their states are 64 KiB, so that one lost in each step would be 125 MiB. */
+const rows = 128, time = 8, width = 16;
+
+const config = parseGpt2Config({
+  vocab_size: 11,
+  n_positions: time,
+  n_embd: width,
+  n_layer: 1,
+  n_head: 2,
+});
+
+/** What the process and the device hold, in bytes. */
+const held = (device: CpuDevice) => ({
+  resident: Deno.memoryUsage().rss,
+  allocated: device.allocatedBytes,
+  live: device.ledger.read().live,
+});
+
+Deno.test("memory: 2,000 steps on cpu do not let the process or the device grow", async () => {
   using device = await openCpuDevice({ threads: 2 });
-  using model = tinyModel(device);
-  const options = { learningRate: 1e-3, steps: 2000, signal: undefined };
-  const resident: number[] = [];
-  for await (const { step } of train(model, randomBatches(7), options)) {
-    if ((step + 1) % 250 === 0) resident.push(Deno.memoryUsage().rss / 2 ** 20);
+  using model = initGpt2(device, config, { seed: 3 });
+  const batches = randomBatches(7, { rows, time });
+  assert(4 * rows * time * width * 2000 > 7 * 2 ** 24);
+  const readings: ReturnType<typeof held>[] = [];
+  for await (const { step } of train(model, batches, { learningRate: 1e-3, steps: 2000 })) {
+    if ((step + 1) % 250 === 0) readings.push(held(device));
+  }
+  const [first, ...others] = readings;
+  for (const { allocated, live } of others) {
+    assertEquals({ allocated, live }, { allocated: first.allocated, live: first.live });
   }
   // The first quarter fills the garbage collector's young space.
+  const resident = readings.map((reading) => reading.resident / 2 ** 20);
   const growth = Math.max(...resident.slice(-2)) - resident[1];
   assert(growth < 16, `grew by ${growth} MiB: ${resident.map(Math.round)}`);
 });
