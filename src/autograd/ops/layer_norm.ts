@@ -5,7 +5,6 @@ import {
   layerNormBackwardParameters,
   layerNormForward,
 } from "../../../kernels/layer_norm/kernel.ts";
-import { ShapeError } from "../../core/errors.ts";
 import { assertShape } from "../../core/shape.ts";
 import type { Tensor } from "../../device/tensor.ts";
 import type { Parameter } from "../parameter.ts";
