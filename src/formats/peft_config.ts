@@ -85,7 +85,7 @@ export function parsePeftConfig(json: unknown): PeftConfig {
     layers: list(field(json, "layers_to_transform", "be layer indices", isIndices)),
     layerLists: list(field(json, "layers_pattern", "be names", isNames)),
     fanInFanOut: flag(json, "fan_in_fan_out"),
-    dropout: field(json, "lora_dropout", "lie in [0, 1]", isShare) ?? 0,
+    dropout: field(json, "lora_dropout", "lie in [0, 1)", isShare) ?? 0,
     baseModelName: field(json, "base_model_name_or_path", "be text", isText),
     taskType: field(json, "task_type", "be text", isText),
   };
@@ -142,7 +142,7 @@ const isFinite = (value: unknown): value is number => Number.isFinite(value);
 const isRank = (value: unknown): value is number =>
   Number.isSafeInteger(value) && Number(value) > 0;
 
-const isShare = (value: unknown): value is number => isFinite(value) && value >= 0 && value <= 1;
+const isShare = (value: unknown): value is number => isFinite(value) && value >= 0 && value < 1;
 
 const isNames = (value: unknown): value is string | string[] =>
   isText(value) || (Array.isArray(value) && value.every(isText));

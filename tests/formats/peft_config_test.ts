@@ -77,7 +77,9 @@ Deno.test("fields of the wrong type are refused", () => {
   refuses("target_modules", 3, "target_modules must be names or a pattern");
   refuses("target_modules", ["a", 3], "target_modules must be names or a pattern");
   refuses("layers_to_transform", [0.5], "layers_to_transform must be layer indices");
-  refuses("lora_dropout", 2, "lora_dropout must lie in [0, 1]");
+  for (const share of [1, 2, -0.1, "0.1"]) {
+    refuses("lora_dropout", share, "lora_dropout must lie in [0, 1), found");
+  }
   for (const json of [null, [], "x", 1]) {
     assertThrows(() => parsePeftConfig(json), AdapterFileError, "must be a JSON object");
   }
