@@ -1,6 +1,7 @@
 /** An adapter as it is handed over for writing. @module */
 
 import type { HostTensor } from "../core/host_tensor.ts";
+import type { AdapterSite } from "./adapter_sites.ts";
 import type { FloatDtype } from "./dtype.ts";
 
 /** One module's update as `writeAdapter` takes it: ΔW = scaling·B·A. */
@@ -13,6 +14,8 @@ export interface AdapterWeights {
   readonly B: HostTensor;
   /** The factor s in ΔW = s·B·A; α is chosen so that PEFT computes the same factor. */
   readonly scaling: number;
+  /** The blocks that B consists of, kept in the file so that reading can tell them where B is zero. */
+  readonly sites?: readonly AdapterSite[];
 }
 
 /** An adapter to write. */

@@ -4,6 +4,7 @@ import { AdapterFileError } from "../core/errors.ts";
 import { readJson } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { formatShape } from "../core/shape.ts";
+import { type AdapterSite, parseSites, splitSites } from "./adapter_sites.ts";
 import { parsePeftConfig, type PeftConfig } from "./peft_config.ts";
 import { isSelected, patternValue } from "./peft_patterns.ts";
 import { openSafetensorsFile, type SafetensorsFile } from "./safetensors.ts";
@@ -22,6 +23,8 @@ export interface AdapterModule {
   readonly alpha: number;
   /** α/rank, or α/√rank where the configuration says `use_rslora`. */
   readonly scaling: number;
+  /** The blocks that B consists of, where the file names them; A and B are made of these. */
+  readonly sites?: readonly AdapterSite[];
 }
 
 /** A PEFT adapter as a record. */
@@ -61,7 +64,7 @@ export async function readAdapter(folder: string): Promise<PeftAdapter> {
     using file = await openWeights(folder);
     const modules = [];
     for (const name of modulePaths(file)) modules.push(await readModule(file, config, name));
-    return { config, modules };
+    return { config, modules: withSites(file, modules) };
   } catch (error) {
     const { message } = error as Error;
     throw new AdapterFileError(`cannot read the adapter in ${folder}: ${message}`, {
@@ -101,6 +104,20 @@ function modulePaths(file: SafetensorsFile): string[] {
     throw new AdapterFileError("the file must hold at least one pair of A and B, found no tensor");
   }
   return [...paths].sort(compare);
+}
+
+/** Adds what the metadata says of the modules' sites, once it is known to be true. */
+function withSites({ metadata }: SafetensorsFile, modules: AdapterModule[]): AdapterModule[] {
+  const said = parseSites(metadata), names = modules.map(({ name }) => name);
+  const unknown = [...said.keys()].find((name) => !names.includes(name));
+  if (unknown !== undefined) {
+    throw new AdapterFileError(`sites must be of modules of the file, found sites of "${unknown}"`);
+  }
+  return modules.map((module) => {
+    const sites = said.get(module.name);
+    if (sites) splitSites(module, sites);
+    return sites ? { ...module, sites } : module;
+  });
 }
 
 function ruleFor(key: string): string {

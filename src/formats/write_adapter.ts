@@ -6,6 +6,7 @@ import type { HostTensor } from "../core/host_tensor.ts";
 import { formatShape } from "../core/shape.ts";
 import { adapterCard, CARD_MARK } from "./adapter_card.ts";
 import type { AdapterRecord } from "./adapter_record.ts";
+import { sitesMetadata, splitSites } from "./adapter_sites.ts";
 import { exactAlpha } from "./exact_alpha.ts";
 import { isSelected } from "./peft_patterns.ts";
 import { writeSafetensors } from "./write_safetensors.ts";
@@ -16,8 +17,10 @@ import { writeSafetensors } from "./write_safetensors.ts";
  *
  * The commonest rank and α become `r` and `lora_alpha`; other modules get exact patterns.
  *
- * @throws {RangeError} Where there is no module, a name comes twice, or `targetModules` misses one.
+ * @throws {RangeError} Where there is no module, a name comes twice, `targetModules` misses one, or
+ * `dropout` is outside of [0, 1).
  * @throws {ShapeError} Where A and B do not fit each other.
+ * @throws {AdapterFileError} Where a module does not consist of the `sites` that it names.
  * @throws {Error} Where a file cannot be written; an older file of that name is unchanged.
  *
  * @example
@@ -44,7 +47,7 @@ export async function writeAdapter(folder: string, adapter: AdapterRecord): Prom
   await makeFolder(folder);
   await writeSafetensors(`${folder}/adapter_model.safetensors`, tensorsOf(adapter), {
     dtype: adapter.dtype,
-    metadata: { format: "pt" },
+    metadata: { format: "pt", ...sitesMetadata(adapter.modules) },
   });
   await writeJsonAtomic(`${folder}/adapter_config.json`, config);
   const card = `${folder}/README.md`;
@@ -58,19 +61,23 @@ async function makeFolder(folder: string): Promise<void> {
   });
 }
 
-function checkAdapter(folder: string, { modules, targetModules }: AdapterRecord): void {
+function checkAdapter(folder: string, adapter: AdapterRecord): void {
+  const { modules, targetModules, dropout = 0 } = adapter;
   const fail = (rule: string): never => {
     throw new RangeError(`cannot write the adapter in ${folder}: ${rule}`);
   };
   if (modules.length === 0) fail("it must have at least one module, found none");
+  if (!(dropout >= 0 && dropout < 1)) fail(`dropout must lie in [0, 1), found ${dropout}`);
   const names = new Set<string>();
-  for (const { name, A, B, scaling } of modules) {
+  for (const module of modules) {
+    const { name, A, B, scaling, sites } = module;
     if (names.has(name)) fail(`module names must be unique, found "${name}" twice`);
     names.add(name);
     if (!Number.isFinite(scaling)) {
       fail(`the scaling of "${name}" must be finite, found ${scaling}`);
     }
     checkShapes(folder, name, A, B);
+    if (sites) splitSites(module, sites);
     if (!isSelected({ targetModules }, name)) {
       fail(`targetModules must select "${name}", found ${JSON.stringify(targetModules)}`);
     }

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import {
+  AdapterFileError,
   type AdapterWeights,
   readAdapter,
   readSafetensors,
@@ -173,6 +174,13 @@ Deno.test("adapters that cannot be read back are refused and nothing is written"
     const unfit = { ...update("a"), B: matrix(4, 3) };
     await refuses([unfit], 'A and B of "a" must have shapes (rank, in) and (out, rank)');
     await assertRejects(() => writeAdapter(folder, { modules: [unfit] }), ShapeError);
+    for (const dropout of [1, -0.1, NaN]) {
+      const write = () => writeAdapter(folder, { modules: [update("a")], dropout });
+      await assertRejects(write, RangeError, `dropout must lie in [0, 1), found ${dropout}`);
+    }
+    const sites = [{ rows: { start: 0, count: 1 }, rank: 2 }];
+    const lying = { modules: [{ ...update("a"), sites }] };
+    await assertRejects(() => writeAdapter(folder, lying), AdapterFileError, 'every block of "a"');
     assertEquals(filesIn(parent), []);
   }));
 

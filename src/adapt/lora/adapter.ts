@@ -125,7 +125,8 @@ export class LoraAdapter implements Disposable {
 
   /**
    * Writes a PEFT folder. Sites of one weight become one PEFT module of the sum of their ranks, with
-   * zeros in B outside of each site's rows; the scaling is kept.
+   * zeros in B outside of each site's rows. Its scaling is the sites'; where theirs differ it is the
+   * largest in size, and the others' ratio to it goes into their B: ΔW is the same, α is not.
    *
    * @throws {Error} when a file cannot be written; older files stay.
    */

@@ -3,11 +3,18 @@
 import { assertDropout } from "../../autograd/ops/dropout.ts";
 import { AdapterFileError } from "../../core/errors.ts";
 import { formatShape } from "../../core/shape.ts";
-import { type AdapterModule, readAdapter, splitBlocks } from "../../formats/mod.ts";
+import {
+  type AdapterModule,
+  type BlockSite,
+  readAdapter,
+  type RowRange,
+  splitBlocks,
+  splitSites,
+} from "../../formats/mod.ts";
 import type { Model } from "../../models/model.ts";
 import type { Linear } from "../../nn/linear.ts";
 import { listNames } from "../names.ts";
-import { declaredSites, wholeSite } from "../sites.ts";
+import { declaredSites, type Site, wholeSite } from "../sites.ts";
 import { LoraAdapter, type LoraPlan } from "./adapter.ts";
 
 /** How {@link loadAdapter} puts an adapter on a model. */
@@ -20,13 +27,13 @@ export interface LoadAdapterOptions {
  * Reads a PEFT folder and puts the adapter on a model, trainable and with the base frozen.
  *
  * A module of the file belongs to the one layer whose path it is, or ends, or is ended by: files
- * written with and without `transformer.` fit alike. A module whose B is zero outside of blocks
- * becomes the sites that it was saved from (`q`, `v`), else one site of all rows. One whose B is all
- * zero has no blocks to tell and is one site of all rows, as PEFT would go on to train it.
+ * written with and without `transformer.` fit alike. A module becomes the sites that it was saved
+ * from (`q`, `v`), which our files name. In files of others, one whose B is zero outside of blocks
+ * becomes their sites; any other, and one whose B is all zero, is one site of all rows.
  *
  * @throws {RangeError} when `dropout` is out of range.
  * @throws {AdapterFileError} when the folder is broken, a module matches no layer or several, or its
- * shapes are not the layer's.
+ * shapes or sites are not the layer's.
  *
  * @example
  * ```ts
@@ -88,19 +95,33 @@ function layersNamed({ linears }: Model, module: string): Linear[] {
 
 function plansOf(model: Model, linear: Linear, module: AdapterModule, dropout: number): LoraPlan[] {
   checkShapes(linear, module);
-  const declared = declaredSites(model, linear);
-  const mayBeBlocks = declared.length > 1 && module.B.data.some((value) => value !== 0);
-  const blocks = mayBeBlocks && splitBlocks(module, declared.map(({ rows }) => rows));
+  const sites = declaredSites(model, linear), whole = wholeSite(model, linear);
+  const blocks = module.sites ? splitSites(module, module.sites) : findBlocks(module, sites);
   if (!blocks) {
     const { rank, alpha, scaling, A, B } = module;
-    const site = wholeSite(model, linear);
-    return [{ site, rank, alpha, scaling, dropout, A: A.data, B: B.data }];
+    return [{ site: whole, rank, alpha, scaling, dropout, A: A.data, B: B.data }];
   }
-  return blocks.map(({ A, B, rows, scaling }) => {
-    const site = declared.find((candidate) => candidate.rows === rows)!;
-    const rank = A.shape[0];
+  return blocks.map((block) => {
+    const { A, B, scaling } = block, rank = A.shape[0], site = siteOf(block, [whole, ...sites]);
     return { site, rank, alpha: scaling * rank, scaling, dropout, A: A.data, B: B.data };
   });
+}
+
+/** The sites whose blocks a B of unnamed sites has. */
+function findBlocks(module: AdapterModule, sites: readonly Site[]): BlockSite[] | undefined {
+  if (sites.length < 2 || module.B.data.every((value) => value === 0)) return undefined;
+  return splitBlocks(module, sites.map(({ rows }) => rows));
+}
+
+/** The site of these rows. */
+function siteOf({ rows }: BlockSite, sites: readonly Site[]): Site {
+  const { start, count } = rows as RowRange;
+  const site = sites.find(({ rows }) => rows.start === start && rows.count === count);
+  if (site) return site;
+  throw new AdapterFileError(
+    `the rows of a site must be those of ${listNames(sites.map(({ name }) => name))}, found rows ` +
+      `${start} to ${start + count}`,
+  );
 }
 
 function checkShapes({ name, weight }: Linear, { A, B }: AdapterModule): void {

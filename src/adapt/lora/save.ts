@@ -1,7 +1,7 @@
 /** LoRA adapters to PEFT folders. @module */
 
 import { blockAdapter, type FloatDtype, writeAdapter } from "../../formats/mod.ts";
-import type { AdapterWeights } from "../../formats/mod.ts";
+import type { AdapterSite, AdapterWeights } from "../../formats/mod.ts";
 import { isStoredTransposed } from "../../models/gpt2/layout.ts";
 import type { Linear } from "../../nn/linear.ts";
 import type { LoraAdapter, LoraValues } from "./adapter.ts";
@@ -32,10 +32,18 @@ export async function saveAdapter(
 }
 
 /** All sites of a layer as one module of the file. */
-function joinSites({ name, weight }: Linear, values: readonly LoraValues[]): AdapterWeights {
+function joinSites(linear: Linear, values: readonly LoraValues[]): AdapterWeights {
+  const { name, weight } = linear;
   const sites = values.filter(({ module }) => module === name);
   const out = weight.shape[0];
   const whole = sites.length === 1 && sites[0].rows.count === out;
   const { A, B, scaling } = whole ? sites[0] : blockAdapter(sites, out);
-  return { name, A, B, scaling };
+  const module = { name, A, B, scaling };
+  return hasOneSite(linear) ? module : { ...module, sites: sites.map(siteOf) };
 }
+
+const hasOneSite = ({ sites }: Linear): boolean => Object.keys(sites).length < 2;
+
+const siteOf = ({ rows: { start, count }, rank }: LoraValues): AdapterSite => {
+  return { rows: { start, count }, rank };
+};
