@@ -11,7 +11,7 @@
 import { missingParts } from "../tests/support/parts.ts";
 import { existsSync } from "node:fs";
 import { root, rootPath, sourceFiles } from "../tests/support/source_files.ts";
-import { formatTotals, readTotals, type Totals, withFailures } from "./test_totals.ts";
+import { addTotals, formatTotals, readTotals, type Totals, withFailures } from "./test_totals.ts";
 
 const tiers = ["core", "parts", "reference"];
 /** Where the examples are that `--doc` runs. */
@@ -59,8 +59,10 @@ async function main(wanted: readonly string[]): Promise<number> {
     console.error(`name tiers to run, of ${tiers.join(", ")}; found ${unknown ?? "none"}`);
     return 2;
   }
-  const docs = wanted.includes("core") ? ["--doc", ...documented] : [];
-  const { code, totals } = await denoTest([...docs, ...testFiles(wanted)]);
+  // Apart, so that one example that does not compile silences no test.
+  const docs = await denoTest(wanted.includes("core") ? ["--doc", ...documented] : []);
+  const tests = await denoTest(testFiles(wanted));
+  const code = tests.code || docs.code, totals = addTotals(docs.totals, tests.totals);
   const unreported = code !== 0 && totals.failed === 0 ? 1 : 0;
   const leftOut = await reportLeftOut(wanted, totals.skipped);
   const final = withFailures(totals, unreported + leftOut);

@@ -24,6 +24,15 @@ export function readTotals(report: string): Totals {
   return { passed: count("tests") - failed - skipped, failed, skipped };
 }
 
+/** The counts of two runs together. */
+export function addTotals(a: Totals, b: Totals): Totals {
+  return {
+    passed: a.passed + b.passed,
+    failed: a.failed + b.failed,
+    skipped: a.skipped + b.skipped,
+  };
+}
+
 /** Adds failures that the report does not know. */
 export function withFailures(totals: Totals, extra: number): Totals {
   return { ...totals, failed: totals.failed + extra };

@@ -64,7 +64,8 @@ function findings([, rank4, rank1]: readonly CountRow[]): Finding[] {
       "the claim is a power of ten: held when the reduction at r = 4 on q and v, counted from the " +
       "model's tensors and not from the printed total, is nearer to 10,000 than to 1,000 or 100,000 " +
       "on a logarithmic scale",
-    found: `${Math.round(rank4.reduction).toLocaleString("en-US")} times at r = 4 and ` +
+    found: `To the order of magnitude: ${Math.round(rank4.reduction).toLocaleString("en-US")} ` +
+      `times at r = 4 and ` +
       `${Math.round(rank1.reduction).toLocaleString("en-US")} times at r = 1.`,
     verdict: 10 ** Math.round(Math.log10(rank4.reduction)) === printed.parameterReduction
       ? "held"
@@ -79,9 +80,9 @@ function countTable(rows: readonly CountRow[]): DataTable {
     columns: [
       { key: "method", label: "method", unit: "text" },
       { key: "trained", label: "trained parameters", unit: "count" },
-      { key: "printed", label: "printed", unit: "text" },
+      { key: "printed", label: "paper: parameters", unit: "text" },
       { key: "reduction", label: "reduction", unit: "ratio" },
-      { key: "printedReduction", label: "printed", unit: "text" },
+      { key: "printedReduction", label: "paper: reduction", unit: "text" },
     ],
     rows,
   };
@@ -121,6 +122,9 @@ export const counting: Experiment = {
     const rows = countRows();
     context.report(1, "counted GPT-3 175B");
     return Promise.resolve({
+      settings:
+        "GPT-3 175B has 96 blocks of width 12,288, a vocabulary of 50,257 and 2,048 positions; " +
+        "its head shares the token embedding. LoRA adapts the query and value projections.",
       findings: findings(rows),
       tables: [countTable(rows)],
       figures: [countFigure(rows)],

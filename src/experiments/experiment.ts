@@ -4,7 +4,11 @@ import type { Device, DeviceKind } from "../device/device.ts";
 import type { DataTable, Figure } from "../figures/figure.ts";
 
 /** What a claim came to. */
-export type Verdict = "held" | "not held at this scale" | "differs from the paper";
+export type Verdict =
+  | "held"
+  | "not held at this scale"
+  | "differs from the paper"
+  | "not judged (quick run)";
 
 /** A claim, the rule that judges it, and what came out. */
 export interface Finding {
@@ -20,6 +24,8 @@ export interface Finding {
 
 /** What an experiment gives back. */
 export interface Outcome {
+  /** What was run: data, sizes, rates, in a sentence or two. */
+  readonly settings: string;
   /** One for each claim. */
   readonly findings: readonly Finding[];
   /** Its rows. */

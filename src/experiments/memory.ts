@@ -70,7 +70,7 @@ function memoryTable(rows: readonly MemoryRow[]): DataTable {
       { key: "method", label: "method", unit: "text" },
       ...used.map((role) => ({ key: role, label: role, unit: "bytes" as const })),
       { key: "peak", label: "all", unit: "bytes" },
-      { key: "printed", label: "printed (F16)", unit: "text" },
+      { key: "printed", label: "paper (F16)", unit: "text" },
     ],
     rows: rows.map(({ method, reading, printed }) => ({
       method,
@@ -114,6 +114,9 @@ export const memory: Experiment = {
     const rows = memoryRows();
     context.report(1, "ran a step of GPT-3 175B on the dry device");
     return Promise.resolve({
+      settings:
+        "One step of AdamW in F32 on one sequence, run by the training code itself on a device " +
+        "that counts bytes and computes nothing.",
       findings: findings(rows),
       tables: [memoryTable(rows)],
       figures: [memoryFigure(rows)],

@@ -94,6 +94,7 @@ async function writeResults(
     name: experiment.name,
     title: experiment.title,
     source: experiment.source,
+    settings: outcome.settings,
     findings: outcome.findings,
     tables: outcome.tables,
   }));

@@ -26,6 +26,8 @@ export interface Section {
   readonly question: string;
   /** The place in the paper. */
   readonly source: string;
+  /** What was run. */
+  readonly settings: string;
   /** Its claims. */
   readonly findings: readonly Verdictable[];
   /** Its tables. */
@@ -85,6 +87,7 @@ function summary(sections: readonly Section[]): string {
 function sectionHtml(section: Section): string {
   return `<section id="${escapeHtml(section.id)}"><h2>${escapeHtml(section.title)}</h2>
 <p>${escapeHtml(section.question)} <span class="source">${escapeHtml(section.source)}</span></p>
+<p class="settings">${escapeHtml(section.settings)}</p>
 ${section.findings.map(findingHtml).join("\n")}
 ${section.figures.map(figureHtml).join("\n")}
 ${section.tables.map(tableHtml).join("\n")}
@@ -99,6 +102,6 @@ function findingHtml({ claim, rule, found, verdict }: Verdictable): string {
 }
 
 function verdictHtml(verdict: string): string {
-  const kind = verdict === "held" ? "held" : "open";
+  const kind = verdict === "held" ? "held" : verdict.startsWith("not judged") ? "none" : "open";
   return `<span class="verdict ${kind}">${escapeHtml(verdict)}</span>`;
 }

@@ -15,7 +15,7 @@ export const roleColours: Readonly<Record<string, string>> = {
   quantized: "#a3a3a3",
   adapter: "#0072b2",
   gradient: "#e69f00",
-  optimizer: "#d55e00",
+  optimizer: "#7b3294",
   activation: "#009e73",
   scratch: "#cc79a7",
 };

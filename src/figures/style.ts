@@ -10,6 +10,7 @@ h3 { font-size: 1rem; margin: 0 0 .25rem; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; font-size: .9rem; }
 dt { color: #5b6270; } dd { margin: 0; overflow-wrap: anywhere; }
 .source { color: #5b6270; }
+.settings { color: #5b6270; font-size: .92rem; }
 .summary { list-style: none; padding: 0; } .summary li { margin: .4rem 0; }
 .summary a { color: inherit; }
 .finding { border-left: 3px solid #d9dce3; padding: .1rem 0 .1rem 1rem; margin: 1rem 0; }
@@ -17,6 +18,7 @@ dt { color: #5b6270; } dd { margin: 0; overflow-wrap: anywhere; }
 .rule { color: #5b6270; font-size: .88rem; }
 .verdict { display: inline-block; padding: 0 .5rem; border-radius: 1rem; font-size: .82rem; white-space: nowrap; }
 .held { background: #d8f0e4; color: #0b5137; } .open { background: #fbe6cf; color: #70400a; }
+.none { background: #eceef2; color: #4b5260; }
 figure { margin: 2rem 0; } figcaption { color: #5b6270; font-size: .88rem; }
 .plot { width: 100%; }
 .scroll { overflow-x: auto; }

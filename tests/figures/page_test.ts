@@ -45,6 +45,7 @@ Deno.test("a page holds its library and figures, and nothing in its data can end
     title: "S",
     question: "Q",
     source: "P",
+    settings: "W",
     findings: [{ claim: "C", rule: "R", found: "F", verdict: "held" }],
     tables: [table],
     figures: [figure],

@@ -13,8 +13,12 @@ function colourOf(rows: readonly MethodRow[], label: string): string {
   return place < 0 ? palette.full : palette.lora[place % palette.lora.length];
 }
 
+/** Steps to either side that a curve is averaged over; none where there are few. */
+const reachOf = (steps: number) => steps < 50 ? 0 : 5;
+
 /** Mean of the steps around each step, so that curves can be told apart. */
-function smooth(curve: readonly number[], reach = 5): number[] {
+function smooth(curve: readonly number[]): number[] {
+  const reach = reachOf(curve.length);
   return curve.map((_, step) => {
     const near = curve.slice(Math.max(0, step - reach), step + reach + 1);
     return near.reduce((sum, loss) => sum + loss, 0) / near.length;
@@ -38,12 +42,20 @@ export function lossFigure(
   return {
     id: "adaptation-loss",
     title: "Training loss",
-    caption: `Mean over 11 steps around each; seed ${rows[0].first.seed}; ${device}. ` +
-      `A second pass over the training pairs begins at step ${secondPass}: what falls from there on is ` +
-      "also memory of the pairs.",
+    caption: lossCaption(rows[0].first, secondPass, device),
     data: rows.map(trace),
     layout: baseLayout(axis("step"), axis("loss (nats per token)")),
   };
+}
+
+function lossCaption({ curve, seed }: AdaptationRun, secondPass: number, device: string): string {
+  const reach = reachOf(curve.length);
+  const mean = reach > 0 ? `Mean over ${2 * reach + 1} steps around each; ` : "";
+  const again = curve.length >= secondPass
+    ? ` A second pass over the training pairs begins at step ${secondPass}: what falls from there on ` +
+      "is also memory of the pairs."
+    : "";
+  return `${mean}seed ${seed}; ${device}.${again}`;
 }
 
 /** Held-out loss over trained parameters, one mark a seed, with the base's own loss as a line. */
@@ -69,7 +81,9 @@ export function qualityFigure(rows: readonly MethodRow[], baseLoss: number): Fig
     id: "adaptation-quality",
     title: "Held-out loss against trained parameters",
     caption:
-      `One mark a seed (${rows[0].runs.map(({ seed }) => seed).join(", ")}); the dashed line is ` +
+      `One mark for each seed (${
+        rows[0].runs.map(({ seed }) => seed).join(", ")
+      }); the dashed line is ` +
       "the base before adaptation.",
     data: [...rows.map(marks), base],
     layout: baseLayout(

@@ -16,7 +16,7 @@ export interface Method {
 const ranks = [1, 4, 16];
 
 /** α is one constant for all ranks, as in the paper's section 4.1. */
-const alpha = 16;
+export const alpha = 16;
 
 /** LoRA on every linear layer at one rank. */
 export function loraMethod(rank: number): Method {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { DataTable, Figure } from "../../figures/figure.ts";
 import { axis, baseLayout } from "../../figures/layout.ts";
 import { palette } from "../../figures/palette.ts";
-import { adaptationSteps } from "../adaptation/adaptation.ts";
+import { stepsOf } from "../adaptation/adaptation.ts";
 import { learningRateOf, loraMethod } from "../adaptation/methods.ts";
 import { loadBase } from "../base_model.ts";
 import type { Experiment, ExperimentContext, Finding } from "../experiment.ts";
@@ -27,7 +27,7 @@ function tasksOf({ quick }: ExperimentContext): GlossData[] {
 }
 
 async function trainAdapters(context: ExperimentContext): Promise<string[]> {
-  const method = loraMethod(rank), steps = context.quick ? 10 : adaptationSteps;
+  const method = loraMethod(rank), steps = stepsOf(context);
   const folders: string[] = [];
   for (const [index, data] of tasksOf(context).entries()) {
     const chosen = {
@@ -55,22 +55,25 @@ function findings(result: MergingResult): Finding[] {
 
 function latencyFinding(timings: readonly Timing[]): Finding {
   const [base, unmerged, merged] = timings;
-  const share = (timing: Timing) => `${(100 * (timing.median / base.median - 1)).toFixed(1)}%`;
+  const share = (timing: Timing) => {
+    const percent = 100 * (timing.median / base.median - 1);
+    return `${Math.abs(percent).toFixed(1)}% ${percent < 0 ? "faster" : "slower"}`;
+  };
   return {
     claim: "A merged adapter adds no latency",
     rule: `held when the median forward pass of the merged model is at most ${
       100 * latencyShare
     }% slower than the base's, timed in turn`,
-    found: `merged ${share(merged)}, unmerged ${share(unmerged)} against the base's median of ${
-      base.median.toFixed(1)
-    } µs per token.`,
+    found:
+      `The merged model is ${share(merged)} and the unmerged one ${share(unmerged)} than the ` +
+      `base, whose median is ${base.median.toFixed(1)} µs per token.`,
     verdict: merged.median <= base.median * (1 + latencyShare) ? "held" : "not held at this scale",
   };
 }
 
 function exactFinding({ mergeError, changedBits, largestLogit }: MergingResult): Finding {
   return {
-    claim: "Merging changes no output, and unmerging restores every bit",
+    claim: "Merging changes outputs by rounding only, and unmerging restores every bit",
     rule:
       `held when merged and unmerged logits differ by at most ${mergeTolerance} of the largest ` +
       "logit and no bit of the base's weights and logits changed",
@@ -88,11 +91,11 @@ function switchFinding({ switchError, largestLogit, lossOnB }: MergingResult): F
     claim: "Subtracting one BA and adding another switches the task",
     rule:
       `held when the logits after the exchange differ from those of a fresh merge by at most ${mergeTolerance} of the largest logit`,
-    found: `they differ by at most ${switchError.toExponential(1)}; loss on task B: base ${
-      lossOnB.base.toFixed(3)
-    }, adapter B ${lossOnB.unmerged.toFixed(3)}, after the exchange ${
-      lossOnB.switched.toFixed(3)
-    }.`,
+    found: `Logits after the exchange and after a fresh merge differ by at most ${
+      switchError.toExponential(1)
+    }; loss on task B: base ${lossOnB.base.toFixed(3)}, adapter B ${
+      lossOnB.unmerged.toFixed(3)
+    }, after the exchange ${lossOnB.switched.toFixed(3)}.`,
     verdict: switchError <= mergeTolerance * largestLogit ? "held" : "not held at this scale",
   };
 }
@@ -105,6 +108,7 @@ function mergingTable({ timings }: MergingResult): DataTable {
       { key: "label", label: "weights", unit: "text" },
       { key: "minimum", label: "minimum (µs per token)", unit: "time" },
       { key: "median", label: "median (µs per token)", unit: "time" },
+      { key: "middleHalf", label: "middle half spans (µs per token)", unit: "time" },
     ],
     rows: timings.map((timing) => ({ ...timing })),
   };
@@ -146,6 +150,12 @@ export const merging: Experiment = {
     const result = await measureMerging(input);
     context.report(1, "merged, unmerged, switched");
     return {
+      settings:
+        `Two adapters of rank ${rank} on every linear layer, trained as in the comparison above. ` +
+        `Timing: ${rounds} forward passes of ${tokens.shape[0]} sequences of ${
+          tokens.shape[1]
+        } tokens ` +
+        "each, the three models in turn.",
       findings: findings(result),
       tables: [mergingTable(result)],
       figures: [mergingFigure(result, context.device.description)],

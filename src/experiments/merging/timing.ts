@@ -13,6 +13,8 @@ export interface Timing {
   readonly minimum: number;
   /** Median, microseconds per token. */
   readonly median: number;
+  /** Width of the middle half of all passes, microseconds per token. */
+  readonly middleHalf: number;
 }
 
 /** Times every model once a round, `rounds` times after two rounds of warm-up. */
@@ -32,7 +34,13 @@ export async function timeForward(
     label,
     minimum: Math.min(...micros),
     median: median(micros),
+    middleHalf: middleHalf(micros),
   }));
+}
+
+function middleHalf(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b), quarter = Math.floor(sorted.length / 4);
+  return sorted[sorted.length - 1 - quarter] - sorted[quarter];
 }
 
 async function timeOnce(model: Model, tokens: HostTensor): Promise<number> {
