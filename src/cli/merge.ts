@@ -6,7 +6,12 @@ import { formatBytes } from "../figures/format.ts";
 import { saveModel } from "../models/mod.ts";
 import { collect, modelFolder } from "./arguments.ts";
 import { type CommonOptions, loadAdapted, openChosen, print } from "./common.ts";
-import { assertOtherFolder, copySmallFiles, prepareFolder } from "./model_folder.ts";
+import {
+  assertNoOtherKind,
+  assertOtherFolder,
+  copySmallFiles,
+  prepareFolder,
+} from "./model_folder.ts";
 import { table } from "./table.ts";
 
 interface MergeOptions extends CommonOptions {
@@ -31,6 +36,7 @@ export function addMerge(program: Command): void {
 
 async function run(options: MergeOptions): Promise<void> {
   await assertOtherFolder(options.model, options.output);
+  await assertNoOtherKind(options.output, "model");
   using device = await openChosen(options);
   using loaded = await loadAdapted(device, options.model, options.adapter);
   await prepareFolder(options.output);

@@ -54,6 +54,25 @@ export async function assertOtherFolder(model: string, output: string): Promise<
   throw new RangeError(`the output must not be the folder of the model itself, found ${output}`);
 }
 
+const otherKind = {
+  adapter: { found: "a model", files: ["model.safetensors", "model.safetensors.index.json"] },
+  model: { found: "an adapter", files: ["adapter_config.json", "adapter_model.safetensors"] },
+};
+
+/**
+ * Throws when a folder that is to get an adapter holds a model, or the reverse: whoever loads it would
+ * put the one of them on the other.
+ */
+export async function assertNoOtherKind(folder: string, kind: "adapter" | "model"): Promise<void> {
+  const { found, files } = otherKind[kind];
+  for (const file of files) {
+    if (!await Deno.stat(join(folder, file)).catch(() => undefined)) continue;
+    throw new RangeError(
+      `${folder} holds ${found} already; choose another folder, or remove ${file}`,
+    );
+  }
+}
+
 async function readIfPresent(path: string): Promise<Uint8Array | undefined> {
   try {
     return await Deno.readFile(path);

@@ -20,7 +20,12 @@ import { readBatchFile } from "./batches.ts";
 import { type CommonOptions, note, openChosen, printWritten } from "./common.ts";
 import { Interrupt } from "./interrupt.ts";
 import { addMethodOptions, methodOf, type MethodOptions } from "./method.ts";
-import { assertOtherFolder, copySmallFiles, prepareFolder } from "./model_folder.ts";
+import {
+  assertNoOtherKind,
+  assertOtherFolder,
+  copySmallFiles,
+  prepareFolder,
+} from "./model_folder.ts";
 import { progressOf } from "./progress.ts";
 import { readTrainConfig } from "./train_config.ts";
 
@@ -82,6 +87,7 @@ async function readRequest(options: TrainOptions) {
   const { training, method: configured } = await readTrainConfig(options.config);
   const method = methodOf(options, configured ?? (options.adapter ? { kind: "lora" } : {}));
   if (method.kind === "full") await assertOtherFolder(options.model, options.output);
+  await assertNoOtherKind(options.output, method.kind === "full" ? "model" : "adapter");
   return { training, method, batches: await readBatchFile(options.batches) };
 }
 

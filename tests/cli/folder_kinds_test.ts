@@ -1,0 +1,36 @@
+/** Folders that hold an adapter get no model, and the reverse: it would be loaded with both. */
+
+import { assertEquals } from "@std/assert";
+import { filesIn, withFolder } from "../support/folders.ts";
+import { golden } from "../support/golden.ts";
+import { trainArgs } from "./arguments.ts";
+import { assertFails, lowrankJson, model } from "./lowrank.ts";
+
+const adapter = golden("adapters/peft_c_attn");
+
+Deno.test("a model goes into no folder that holds an adapter", () =>
+  withFolder(async (folder) => {
+    const out = `${folder}/out`;
+    await lowrankJson(...await trainArgs(folder, out, { method: "lora" }));
+    const before = filesIn(out);
+    const sentence =
+      `${out} holds an adapter already; choose another folder, or remove adapter_config.json`;
+    await assertFails(await trainArgs(folder, out, { method: "full" }), sentence);
+    const merge = ["merge", "--model", model, "--adapter", adapter, "--output", out];
+    await assertFails(merge, sentence);
+    assertEquals(filesIn(out), before);
+    await lowrankJson(...await trainArgs(folder, out, { method: "lora" }));
+  }));
+
+Deno.test("an adapter goes into no folder that holds a model", () =>
+  withFolder(async (folder) => {
+    const out = `${folder}/out`;
+    await lowrankJson("merge", "--model", model, "--adapter", adapter, "--output", out);
+    await assertFails(
+      await trainArgs(folder, out, { method: "lora" }),
+      `${out} holds a model already; choose another folder, or remove model.safetensors`,
+    );
+    const onward = [...await trainArgs(folder, out), "--adapter", adapter];
+    await assertFails(onward, "holds a model already");
+    await lowrankJson("merge", "--model", model, "--adapter", adapter, "--output", out);
+  }));
