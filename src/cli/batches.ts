@@ -1,27 +1,34 @@
 /** The file of batches that `train` reads. @module */
 
 import { readJson } from "../core/files.ts";
+import type { Gpt2Config } from "../models/mod.ts";
 import type { Batch } from "../train/mod.ts";
 import { isFields, parseCase, shiftLabels } from "./cases.ts";
+import { assertInputs, assertLabels } from "./limits.ts";
 
 /**
  * Reads `{"batches": [...]}`. A batch is a list of equally long lists of token ids, each its own labels,
  * or an object as a case of `logits` with `labels`.
  *
+ * All of them are held against the model's configuration: a wrong one late in the file would end a run.
+ *
  * @throws {SyntaxError} when the file is not of that form.
+ * @throws {RangeError} when a batch does not suit the model.
  */
-export async function readBatchFile(path: string): Promise<Batch[]> {
+export async function readBatchFile(path: string, config: Gpt2Config): Promise<Batch[]> {
   const content = await readJson(path);
   const list = isFields(content) ? content.batches : undefined;
   if (!Array.isArray(list) || list.length === 0) {
     throw new SyntaxError(`${path} must be {"batches": [[[id, …], …], …]}, found no batches`);
   }
-  return list.map((batch, index) => parseBatch(`batch ${index}`, batch));
+  return list.map((batch, index) => parseBatch(`batch ${index}`, batch, config));
 }
 
-function parseBatch(what: string, batch: unknown): Batch {
+function parseBatch(what: string, batch: unknown, config: Gpt2Config): Batch {
   const fields = Array.isArray(batch) ? { input_ids: batch, labels: batch } : batch;
   const { tokens, labels, ...rest } = parseCase(what, fields);
   if (!labels) throw new SyntaxError(`${what} must have labels beside its input_ids`);
+  assertInputs(what, { tokens, ...rest }, config);
+  assertLabels(what, labels, config);
   return { inputs: tokens, targets: shiftLabels(labels), ...rest };
 }

@@ -3,10 +3,12 @@
 import type { Command } from "./commander.ts";
 import { crossEntropy, Tape } from "../autograd/mod.ts";
 import { writeSafetensors } from "../formats/mod.ts";
+import { parseGpt2Config, readConfig } from "../models/mod.ts";
 import { modelFolder } from "./arguments.ts";
 import { type Case, readCases, shiftLabels } from "./cases.ts";
 import { type CommonOptions, loadAdapted, openChosen, print } from "./common.ts";
 import { gradientEntries } from "./gradient_entries.ts";
+import { assertInputs, assertLabels } from "./limits.ts";
 
 interface GradientsOptions extends CommonOptions {
   readonly model: string;
@@ -35,7 +37,7 @@ export function addGradients(program: Command): void {
 }
 
 async function run(options: GradientsOptions): Promise<void> {
-  const { labels, tokens, ...inputs } = await labelledCase(options.input, options.case);
+  const { labels, tokens, ...inputs } = await labelledCase(options);
   using device = await openChosen(options);
   const folders = options.adapter === undefined ? [] : [options.adapter];
   using loaded = await loadAdapted(device, options.model, folders);
@@ -49,14 +51,22 @@ async function run(options: GradientsOptions): Promise<void> {
   print(options, { loss: value }, () => `loss ${value.toFixed(6)}, in nats a token`);
 }
 
-async function labelledCase(
-  path: string,
-  name: string,
-): Promise<Case & Required<Pick<Case, "labels">>> {
-  const cases = await readCases(path), chosen = cases.get(name);
-  if (chosen?.labels) return { ...chosen, labels: chosen.labels };
-  const names = [...cases].filter(([, { labels }]) => labels).map(([name]) => name);
-  throw new RangeError(
-    `gradients need a case with labels (${names.join(", ") || "none in this file"}), found ${name}`,
-  );
+type Labelled = Case & Required<Pick<Case, "labels">>;
+
+/** The chosen case, after it was held against the model. */
+async function labelledCase({ input, case: name, model }: GradientsOptions): Promise<Labelled> {
+  const cases = await readCases(input), chosen = cases.get(name);
+  if (!chosen) {
+    throw new RangeError(`no case ${name} in ${input} (it has ${[...cases.keys()].join(", ")})`);
+  }
+  const { labels } = chosen;
+  if (!labels) {
+    const others = [...cases].filter(([, { labels }]) => labels).map(([name]) => name);
+    const rest = others.length > 0 ? `these have: ${others.join(", ")}` : "no case has";
+    throw new RangeError(`gradients need labels: case ${name} in ${input} has none (${rest})`);
+  }
+  const config = parseGpt2Config(await readConfig(model));
+  assertInputs(`case ${name}`, chosen, config);
+  assertLabels(`case ${name}`, labels, config);
+  return { ...chosen, labels };
 }

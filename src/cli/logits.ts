@@ -5,10 +5,11 @@ import { merge } from "../adapt/mod.ts";
 import { Tape } from "../autograd/mod.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { writeSafetensors } from "../formats/mod.ts";
-import type { Gpt2 } from "../models/mod.ts";
+import { type Gpt2, parseGpt2Config, readConfig } from "../models/mod.ts";
 import { collect, modelFolder } from "./arguments.ts";
 import { type Case, readCases } from "./cases.ts";
 import { type CommonOptions, loadAdapted, openChosen, printWritten } from "./common.ts";
+import { assertInputs } from "./limits.ts";
 
 interface LogitsOptions extends CommonOptions {
   readonly model: string;
@@ -41,6 +42,8 @@ export function addLogits(program: Command): void {
 async function run(options: LogitsOptions): Promise<void> {
   const { adapter, output } = options, cases = await readCases(options.input);
   if (options.merge && !adapter) throw new RangeError("--merge needs an --adapter to merge");
+  const config = parseGpt2Config(await readConfig(options.model));
+  for (const [name, content] of cases) assertInputs(`case ${name}`, content, config);
   using device = await openChosen(options);
   using loaded = await loadAdapted(device, options.model, adapter);
   using merged = options.merge ? merge(loaded.model, loaded.adapters) : undefined;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Command } from "./commander.ts";
 import { loadAdapter, type LoraAdapter } from "../adapt/mod.ts";
 import { writeJsonAtomic } from "../core/files.ts";
-import { type Gpt2, loadModel, saveModel } from "../models/mod.ts";
+import { type Gpt2, loadModel, parseGpt2Config, readConfig, saveModel } from "../models/mod.ts";
 import { applyMethod, type MethodSpec } from "../runs/mod.ts";
 import {
   type Batch,
@@ -27,6 +27,7 @@ import {
   prepareFolder,
 } from "./model_folder.ts";
 import { progressOf } from "./progress.ts";
+import { rescue } from "./rescue.ts";
 import { readTrainConfig } from "./train_config.ts";
 
 interface TrainOptions extends CommonOptions, MethodOptions {
@@ -50,7 +51,8 @@ Configuration: {"steps", "learningRate"} and, where the defaults are not wanted,
 
 The output folder gets the adapter in PEFT's format, or the whole model, and
 log.json with the loss, the gradient's norm before clipping and the learning
-rate of every step. Ctrl-C stops at the next step and writes what was trained.`;
+rate of every step. Ctrl-C stops at the next step and writes what was trained;
+a failure midway does so too.`;
 
 /** Trains an adapter or a whole model. */
 export function addTrain(program: Command): void {
@@ -71,9 +73,13 @@ async function run(options: TrainOptions): Promise<void> {
   using trainer = new Trainer(model, { ...training, seed: options.seed });
   await prepareFolder(options.output);
   using interrupt = new Interrupt();
-  const log = await trainSteps(trainer, batches, interrupt.signal, options);
-  await save(options, model, adapter, log);
-  const steps = log.loss.length, { output } = options, stopped = interrupt.signal.aborted;
+  const log = emptyLog(), keep = () => save(options, model, adapter, log);
+  const { output } = options, { signal } = interrupt;
+  await trainSteps(trainer, batches, log, { ...options, signal }).catch(async (error) => {
+    throw await rescue(error, { output, model, log, save: keep });
+  });
+  await keep();
+  const steps = log.loss.length, stopped = signal.aborted;
   printWritten(
     options,
     { steps, trainable: countTrainable(model), loss: log.loss.at(-1) ?? null, stopped, output },
@@ -88,22 +94,22 @@ async function readRequest(options: TrainOptions) {
   const method = methodOf(options, configured ?? (options.adapter ? { kind: "lora" } : {}));
   if (method.kind === "full") await assertOtherFolder(options.model, options.output);
   await assertNoOtherKind(options.output, method.kind === "full" ? "model" : "adapter");
-  return { training, method, batches: await readBatchFile(options.batches) };
+  const config = parseGpt2Config(await readConfig(options.model));
+  return { training, method, batches: await readBatchFile(options.batches, config) };
 }
 
 async function trainSteps(
   trainer: Trainer,
   batches: readonly Batch[],
-  signal: AbortSignal,
-  options: TrainOptions,
-): Promise<TrainingLog> {
+  log: TrainingLog,
+  options: TrainOptions & { readonly signal: AbortSignal },
+): Promise<void> {
   note(options, `training ${countTrainable(trainer.model).toLocaleString("en-US")} parameters`);
-  const report = progressOf(options, trainer.options.steps), log = emptyLog();
-  for await (const event of runTrainer(trainer, batches, { signal })) {
+  const report = progressOf(options, trainer.options.steps);
+  for await (const event of runTrainer(trainer, batches, { signal: options.signal })) {
     logStep(log, event);
     report(event);
   }
-  return log;
 }
 
 function countTrainable(model: TrainableModel): number {

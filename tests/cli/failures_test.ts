@@ -45,14 +45,17 @@ Deno.test("where no module matches, those that exist are listed", async () => {
 Deno.test("a token that the model has not got is named with its place", () =>
   withFolder(async (folder) => {
     const args = await logitsArgs(folder, [[3, 61]]);
-    await assertFails(args, "needs ids from 0 to 60, found 61 at position 1");
+    await assertFails(
+      args,
+      "case one: token id 61 at row 0, position 1 must be below the vocabulary of 61",
+    );
     assertEquals(filesIn(folder), ["in.json"]);
     await assertFails(await logitsArgs(folder, [[3, -1]]), "whole numbers, 0 or more, found -1");
     await assertFails(await logitsArgs(folder, [[3, 1.5]]), "whole numbers, 0 or more, found 1.5");
     const long = [new Array(33).fill(1)];
     await assertFails(
       await logitsArgs(folder, long),
-      "a sequence holds at most 32 tokens, found 33",
+      "case one: a row may have at most 32 tokens (n_positions), found 33",
     );
   }));
 
@@ -183,6 +186,11 @@ Deno.test("gradients without a labelled case name those that have labels", () =>
     const output = ["--output", `${folder}/g.safetensors`];
     const args = ["gradients", "--model", model, ...output, "--case", "nope", "--input"];
     const input = golden("gradients/input.json");
-    await assertFails([...args, input], "a case with labels (labelled, padded), found nope");
-    await assertFails([...args, golden("logits.json")], "(none in this file)");
+    await assertFails([...args, input], `no case nope in ${input} (it has labelled, padded)`);
+    const cases = { one: { input_ids: [[1, 2]] }, two: { input_ids: [[1]], labels: [[1]] } };
+    const bare = await writeJson(`${folder}/bare.json`, { cases });
+    const sentence = `gradients need labels: case one in ${bare} has none`;
+    await assertFails([...args, bare, "--case", "one"], `${sentence} (these have: two)`);
+    const logits = golden("logits.json");
+    await assertFails([...args, logits, "--case", "plain"], "has none (no case has)");
   }));
