@@ -38,7 +38,8 @@ const roles: readonly SiteName[] = ["q", "k", "v", "o", "up", "down", "head"];
 /**
  * The sites that a selection names, in the order of the forward pass, each once.
  *
- * @throws {TypeError} when not exactly one of `sites` and `targetModules` is given.
+ * @throws {TypeError} when not exactly one of `sites` and `targetModules` is given, or it is of another
+ * type.
  * @throws {RangeError} when a name matches nothing, or two sites share rows of a weight.
  *
  * @example
@@ -56,6 +57,7 @@ export function selectSites(model: Model, { sites, targetModules }: SiteSelectio
     const found = sites === undefined ? "neither" : "both";
     throw new TypeError(`an adapter needs either sites or targetModules, found ${found}`);
   }
+  assertSelection({ sites, targetModules });
   const selected = targetModules === undefined
     ? namedSites(model, sites!)
     : selectTargets(model.linears, targetModules).map((linear) => wholeSite(model, linear));
@@ -64,6 +66,25 @@ export function selectSites(model: Model, { sites, targetModules }: SiteSelectio
   assertDisjoint(unique);
   return unique;
 }
+
+/** Selections come from JSON too. */
+function assertSelection({ sites, targetModules }: SiteSelection): void {
+  if (sites !== undefined && sites !== "all" && !isList(sites)) {
+    throw new TypeError(
+      `sites must be a list such as ["o", "down"] or "all", found ${JSON.stringify(sites)}`,
+    );
+  }
+  if (targetModules === undefined || typeof targetModules === "string" || isList(targetModules)) {
+    return;
+  }
+  const found = JSON.stringify(targetModules);
+  throw new TypeError(
+    `targetModules must be a list such as ["c_attn"], a pattern or "all-linear", found ${found}`,
+  );
+}
+
+const isList = (value: unknown): boolean =>
+  Array.isArray(value) && value.every((item) => typeof item === "string");
 
 /** The site of all rows of a layer of the model. */
 export function wholeSite(model: Model, linear: Linear): Site {

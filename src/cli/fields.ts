@@ -34,10 +34,16 @@ export const flag: Rule = {
   holds: (value) => typeof value === "boolean",
 };
 
-/** A text or a list of texts. */
+/** A text (a pattern) or a list of texts. */
 export const names: Rule = {
-  words: "a name or a list of names",
+  words: 'a list such as ["c_attn"], a pattern or "all-linear"',
   holds: (value) => isText(value) || isList(value),
+};
+
+/** Sites: a list, or all of them. */
+export const siteNames: Rule = {
+  words: 'a list such as ["o", "down"] or "all"',
+  holds: (value) => value === "all" || isList(value),
 };
 
 /** Numbers by name. */

@@ -4,7 +4,7 @@ import { type Command, Option } from "./commander.ts";
 import type { MethodSpec } from "../runs/mod.ts";
 import { finiteNumber, list, wholeNumber } from "./arguments.ts";
 import type { Fields } from "./cases.ts";
-import { checkFields, flag, names, number, numbersByName, oneOf } from "./fields.ts";
+import { checkFields, flag, names, number, numbersByName, oneOf, siteNames } from "./fields.ts";
 
 /** Options that {@link addMethodOptions} adds, absent where they were not given. */
 export interface MethodOptions {
@@ -45,7 +45,7 @@ const rules = {
   kind: oneOf("full", "lora"),
   rank: number,
   alpha: number,
-  sites: names,
+  sites: siteNames,
   targetModules: names,
   dropout: number,
   rankStabilized: flag,

@@ -36,8 +36,11 @@ export function toBatch(
   return { inputs: hostTensor(shape, inputs), targets: hostTensor(shape, targets) };
 }
 
-/** Throws a {@link ShapeError} unless the targets fit the inputs. */
-export function assertBatch({ inputs, targets }: Batch): void {
+/** Throws a {@link ShapeError} unless the targets fit the inputs, a TypeError where one is no tensor. */
+export function assertBatch(batch: Batch): void {
+  const { inputs, targets } = batch ?? {};
+  assertTensor("inputs", inputs);
+  assertTensor("targets", targets);
   if (inputs.shape.length !== 2 || !sameShape(inputs.shape, targets.shape)) {
     throw new ShapeError(
       `a batch needs inputs and targets of one shape (batch, time), found ${
@@ -45,6 +48,21 @@ export function assertBatch({ inputs, targets }: Batch): void {
       } and ${formatShape(targets.shape)}`,
     );
   }
+}
+
+function assertTensor(name: string, value: HostTensor | undefined): void {
+  if (Array.isArray(value?.shape) && value.data?.length >= 0) return;
+  throw new TypeError(
+    `a batch needs inputs and targets as {shape: [batch, time], data}, found ${
+      kindOf(value)
+    } for its ${name}`,
+  );
+}
+
+function kindOf(value: unknown): string {
+  if (Array.isArray(value)) return "a plain list";
+  if (ArrayBuffer.isView(value)) return "values without a shape";
+  return value ? "something else" : "nothing";
 }
 
 /** Hands out batches one after the other. */

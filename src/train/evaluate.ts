@@ -49,6 +49,7 @@ export async function evaluate(
     numbers.forEach(({ loss }, i) => sum += loss * counts[counts.length - pending + i]);
   };
   for await (const batch of batches) {
+    assertBatch(batch);
     const counted = countLabels(batch.targets.data);
     if (counted === 0) continue;
     launchLoss(model, batch, ring, counts.length);
@@ -60,7 +61,6 @@ export async function evaluate(
 }
 
 function launchLoss(model: TrainableModel, batch: Batch, ring: StepRing, index: number): void {
-  assertBatch(batch);
   using tape = new Tape(model.device, { record: false });
   const logits = model.forward(tape, batch.inputs, batch);
   ring.addLoss(index, crossEntropy(tape, logits, batch.targets.data), false);

@@ -80,6 +80,18 @@ Deno.test("an empty or a double selection is refused", () => {
   assertThrows(() => namesOf({ targetModules: [] }), RangeError, "found none");
 });
 
+Deno.test("a selection of another type is shown with what it should be", () => {
+  const refused = (selection: unknown, sentence: string) =>
+    assertThrows(() => namesOf(selection as SiteSelection), TypeError, sentence);
+  const sites = 'sites must be a list such as ["o", "down"] or "all", found ';
+  refused({ sites: "o,down" }, `${sites}"o,down"`);
+  refused({ sites: ["q", 3] }, `${sites}["q",3]`);
+  const modules =
+    'targetModules must be a list such as ["c_attn"], a pattern or "all-linear", found ';
+  refused({ targetModules: 3 }, `${modules}3`);
+  refused({ targetModules: { c_attn: true } }, `${modules}{"c_attn":true}`);
+});
+
 Deno.test("sites of one adapter do not share rows", () => {
   assertThrows(
     () => namesOf({ sites: ["k", c_attn] }),

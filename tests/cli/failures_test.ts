@@ -170,6 +170,9 @@ Deno.test("a training file says which field is wrong and how it should be", () =
     await check({ schedule: "cosin" }, 'linear or cosine or constant, found "cosin"');
     await check({ method: "adapter" }, 'name must be full or lora, found "adapter"');
     await check({ method: { name: "lora", r: 4 } }, "method may have name, kind, rank", "found r");
+    const sites = 'method: sites must be a list such as ["o", "down"] or "all", found "o,down"';
+    await check({ method: { name: "lora", sites: "o,down" } }, sites);
+    await check({ method: { name: "lora", targetModules: 3 } }, 'or "all-linear", found 3');
     await check({ steps: null }, "must have steps");
     await check({ clipNorm: -1 }, "clipNorm to be above 0, found -1");
     assertEquals(filesIn(folder).includes("out"), false);

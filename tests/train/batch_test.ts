@@ -55,6 +55,14 @@ Deno.test("trainer: a batch that does not fit is named before anything runs", ()
   const bad = { inputs: good.inputs, targets: other.targets };
   const message = "of one shape (batch, time), found [2, 5] and [1, 5]";
   assertThrows(() => trainer.step([good, bad]), ShapeError, message);
+  const rule = "a batch needs inputs and targets as {shape: [batch, time], data}, found ";
+  const refused = (batch: unknown, found: string) =>
+    assertThrows(() => trainer.step([batch as Batch]), TypeError, rule + found);
+  refused({ inputs: [[1, 2]], targets: [[2, 3]] }, "a plain list for its inputs");
+  refused({ ...good, targets: Int32Array.of(1) }, "values without a shape for its targets");
+  refused([[1, 2]], "nothing for its inputs");
+  refused(undefined, "nothing for its inputs");
+  refused({ ...good, targets: { shape: [2, 5] } }, "something else for its targets");
   const silent = { ...good, targets: { ...good.targets, data: new Int32Array(10).fill(-100) } };
   assertThrows(() => trainer.step([silent]), RangeError, "needs a label that counts, found none");
   assertThrows(() => trainer.step([]), RangeError, "found none");
