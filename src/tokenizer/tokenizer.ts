@@ -47,10 +47,9 @@ function endOfTextOf(
  * ```
  */
 export async function loadTokenizer(folder: string): Promise<Tokenizer> {
-  const [json, config] = await Promise.all([
-    readJson(`${folder}/tokenizer.json`),
-    readJson(`${folder}/tokenizer_config.json`),
-  ]);
+  // One after the other: where the first is missing, no read of the second is left behind.
+  const json = await readJson(`${folder}/tokenizer.json`);
+  const config = await readJson(`${folder}/tokenizer_config.json`);
   return await makeTokenizer(json as JsonObject, config as JsonObject);
 }
 
