@@ -47,6 +47,12 @@ export function collect(value: string, before: string[] = []): string[] {
   return [...before, value];
 }
 
+/** An option that must not come twice: the last one alone would count, in silence. */
+export function once(value: string, before?: string): string {
+  if (before === undefined) return value;
+  throw new InvalidArgumentError(`It may be given once here, found ${before} before it.`);
+}
+
 /** A model's folder or configuration on this machine. */
 export function modelPath(text: string): string {
   if (/^(hf|https?):/.test(text)) {

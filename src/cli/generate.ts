@@ -37,9 +37,7 @@ export function addGenerate(program: Command): void {
 }
 
 async function run(options: GenerateOptions): Promise<void> {
-  if (options.beams && options.temperature > 0) {
-    throw new RangeError("--beams does not sample: leave --temperature out");
-  }
+  assertSampling(options);
   const tokenizer = await loadTokenizer(options.model);
   using device = await openChosen(options);
   using loaded = await loadAdapted(device, options.model, options.adapter);
@@ -52,6 +50,17 @@ async function run(options: GenerateOptions): Promise<void> {
   const text = tokenizer.decode(tokens, { skipSpecialTokens: true });
   print(options, { prompt: options.prompt, tokens, text }, () => options.prompt + text);
   interrupt?.throwIfStopped();
+}
+
+function assertSampling({ beams, temperature, topK }: GenerateOptions): void {
+  if (beams && (temperature > 0 || topK)) {
+    throw new RangeError("--beams does not sample: leave --temperature and --top-k out");
+  }
+  if (topK && temperature === 0) {
+    throw new RangeError(
+      "--top-k needs a --temperature above 0: without one the likeliest token is always taken",
+    );
+  }
 }
 
 type Prompt = ArrayLike<number>;

@@ -4,7 +4,7 @@ import type { Command } from "./commander.ts";
 import { crossEntropy, Tape } from "../autograd/mod.ts";
 import { writeSafetensors } from "../formats/mod.ts";
 import { parseGpt2Config, readConfig } from "../models/mod.ts";
-import { modelFolder } from "./arguments.ts";
+import { modelFolder, once } from "./arguments.ts";
 import { type Case, readCases, shiftLabels } from "./cases.ts";
 import { type CommonOptions, loadAdapted, openChosen, print } from "./common.ts";
 import { gradientEntries } from "./gradient_entries.ts";
@@ -28,7 +28,7 @@ export function addGradients(program: Command): void {
     "compute the gradient of every trainable tensor for one case",
   )
     .requiredOption("--model <folder>", "Hugging Face folder", modelFolder)
-    .option("--adapter <folder>", "PEFT folder; then only its tensors are trainable")
+    .option("--adapter <folder>", "PEFT folder; then only its tensors are trainable", once)
     .requiredOption("--input <file>", "JSON as for logits, with labels")
     .requiredOption("--case <name>", "the case")
     .requiredOption("--output <file>", "safetensors to write, F32")

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Command } from "./commander.ts";
 import { loadAdapter, type LoraAdapter } from "../adapt/mod.ts";
 import { writeJsonAtomic } from "../core/files.ts";
-import { type Gpt2, loadModel, parseGpt2Config, readConfig, saveModel } from "../models/mod.ts";
+import { type Gpt2, loadModel, saveModel } from "../models/mod.ts";
 import { applyMethod, type MethodSpec } from "../runs/mod.ts";
 import {
   type Batch,
@@ -15,28 +15,14 @@ import {
   Trainer,
   type TrainingLog,
 } from "../train/mod.ts";
-import { modelFolder } from "./arguments.ts";
-import { readBatchFile } from "./batches.ts";
-import { type CommonOptions, note, openChosen, printWritten } from "./common.ts";
+import { modelFolder, once } from "./arguments.ts";
+import { note, openChosen, printWritten } from "./common.ts";
 import { Interrupt } from "./interrupt.ts";
-import { addMethodOptions, methodOf, type MethodOptions } from "./method.ts";
-import {
-  assertNoOtherKind,
-  assertOtherFolder,
-  copySmallFiles,
-  prepareFolder,
-} from "./model_folder.ts";
+import { addMethodOptions } from "./method.ts";
+import { copySmallFiles, prepareFolder } from "./model_folder.ts";
 import { progressOf } from "./progress.ts";
 import { rescue } from "./rescue.ts";
-import { readTrainConfig } from "./train_config.ts";
-
-interface TrainOptions extends CommonOptions, MethodOptions {
-  readonly model: string;
-  readonly adapter?: string;
-  readonly batches: string;
-  readonly config: string;
-  readonly output: string;
-}
+import { readRequest, type TrainOptions } from "./train_request.ts";
 
 const help = `
 Batches: {"batches": [[[id, …], …], …]}, where the labels are the ids, or
@@ -61,18 +47,19 @@ export function addTrain(program: Command): void {
     .requiredOption("--batches <file>", "JSON with batches of token ids")
     .requiredOption("--config <file>", "JSON with the settings of training")
     .requiredOption("--output <folder>", "folder to write")
-    .option("--adapter <folder>", "PEFT folder to go on from");
+    .option("--adapter <folder>", "PEFT folder to go on from", once);
   addMethodOptions(command).addHelpText("after", help).action(run);
 }
 
 async function run(options: TrainOptions): Promise<void> {
-  const { training, method, batches } = await readRequest(options);
+  const { training, method, batches, hintOf } = await readRequest(options);
   using device = await openChosen(options);
   using model = await loadModel(device, options.model);
   using adapter = await adapt(model, method, options);
   using trainer = new Trainer(model, { ...training, seed: options.seed });
   await prepareFolder(options.output);
   using interrupt = new Interrupt();
+  note(options, hintOf(countTrainable(model)));
   const log = emptyLog(), keep = () => save(options, model, adapter, log);
   const { output } = options, { signal } = interrupt;
   await trainSteps(trainer, batches, log, { ...options, signal }).catch(async (error) => {
@@ -88,23 +75,12 @@ async function run(options: TrainOptions): Promise<void> {
   interrupt.throwIfStopped();
 }
 
-/** Everything that can be refused before a model is read. */
-async function readRequest(options: TrainOptions) {
-  const { training, method: configured } = await readTrainConfig(options.config);
-  const method = methodOf(options, configured ?? (options.adapter ? { kind: "lora" } : {}));
-  if (method.kind === "full") await assertOtherFolder(options.model, options.output);
-  await assertNoOtherKind(options.output, method.kind === "full" ? "model" : "adapter");
-  const config = parseGpt2Config(await readConfig(options.model));
-  return { training, method, batches: await readBatchFile(options.batches, config) };
-}
-
 async function trainSteps(
   trainer: Trainer,
   batches: readonly Batch[],
   log: TrainingLog,
   options: TrainOptions & { readonly signal: AbortSignal },
 ): Promise<void> {
-  note(options, `training ${countTrainable(trainer.model).toLocaleString("en-US")} parameters`);
   const report = progressOf(options, trainer.options.steps);
   for await (const event of runTrainer(trainer, batches, { signal: options.signal })) {
     logStep(log, event);
@@ -124,11 +100,9 @@ async function adapt(
 ): Promise<LoraAdapter | undefined> {
   const { adapter, seed } = options;
   if (adapter === undefined) return applyMethod(model, method, seed);
-  if (method.kind === "full") {
-    throw new RangeError("full fine-tuning does not go on from an adapter: merge it first");
-  }
   note(options, "the adapter goes on with its own ranks, scalings and modules");
-  return await loadAdapter(model, adapter, { dropout: method.dropout ?? 0 });
+  const { dropout = 0 } = method.kind === "lora" ? method : {};
+  return await loadAdapter(model, adapter, { dropout });
 }
 
 async function save(

@@ -52,6 +52,14 @@ Deno.test("generate says what it cannot do", () =>
     await assertFails([...args, ...prompt, "--max-new-tokens", "0"], "from 1 on");
     await assertFails([...args, ...prompt, "--temperature", "-1"], "0 or more");
     await assertFails([...args, ...prompt, "--beams", "2", "--temperature", "1"], "--temperature");
+    await assertFails(
+      [...args, ...prompt, "--beams", "2", "--top-k", "5"],
+      "--beams does not sample",
+    );
+    await assertFails(
+      [...args, ...prompt, "--top-k", "5"],
+      "--top-k needs a --temperature above 0",
+    );
     await Deno.remove(`${folder}/tokenizer.json`);
     await assertFails([...args, ...prompt], "tokenizer.json: it does not exist");
   }));

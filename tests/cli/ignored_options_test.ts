@@ -1,0 +1,40 @@
+/** No option is dropped in silence. */
+
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { withFolder } from "../support/folders.ts";
+import { golden } from "../support/golden.ts";
+import { trainArgs } from "./arguments.ts";
+import { assertFails, lowrank, model } from "./lowrank.ts";
+
+const first = golden("adapters/peft_c_attn"), second = golden("adapters/peft_all_linear");
+
+Deno.test("an adapter that goes on takes no rank, alpha or modules", () =>
+  withFolder(async (folder) => {
+    const args = [...await trainArgs(folder, `${folder}/out`), "--adapter", first];
+    const rule = "--adapter goes on with its own rank, alpha and modules: leave ";
+    await assertFails([...args, "--rank", "8"], `${rule}--rank out`);
+    await assertFails([...args, "--alpha", "8", "--sites", "q"], `${rule}--alpha and --sites out`);
+    await assertFails([...args, "--target-modules", "c_attn"], `${rule}--target-modules out`);
+    await assertFails([...args, "--method", "full"], "does not go on from an adapter");
+  }));
+
+Deno.test("a second adapter is refused where one alone would count", () =>
+  withFolder(async (folder) => {
+    const both = ["--adapter", first, "--adapter", second];
+    const rule = `It may be given once here, found ${first} before it`;
+    await assertFails([...await trainArgs(folder, `${folder}/out`), ...both], rule);
+    const input = golden("gradients/input.json"), output = `${folder}/g.safetensors`;
+    const args = ["--input", input, "--case", "labelled", "--output", output];
+    await assertFails(["gradients", "--model", model, ...args, ...both], rule);
+  }));
+
+Deno.test("full fine-tuning that nobody asked for by name is announced", () =>
+  withFolder(async (folder) => {
+    const args = await trainArgs(folder, `${folder}/out`);
+    const { code, stderr } = await lowrank(...args);
+    assertEquals(code, 0, stderr);
+    assertStringIncludes(stderr, "full fine-tuning: training 61,");
+    assertStringIncludes(stderr, " parameters (add --method lora for an adapter)\n");
+    const named = await lowrank(...args, "--method", "full");
+    assertStringIncludes(named.stderr, "\ntraining 61,");
+  }));
