@@ -11,6 +11,20 @@
  * console.log(adapter.parameterCount);
  * ```
  *
+ * Where to begin:
+ *
+ * | to … | see |
+ * | --- | --- |
+ * | train, fully or with an adapter | {@link loadModel}, {@link injectLora}, {@link train} |
+ * | make batches of texts | {@link loadTokenizer}, {@link promptedBatches} |
+ * | measure a loss | {@link evaluate} |
+ * | use a PEFT folder | {@link loadAdapter}, {@link merge}, {@link swap} |
+ * | continue a text | {@link generate}, {@link beamSearch} |
+ * | save | {@link saveModel}, `adapter.save` |
+ * | write a training loop | {@link Tape}, {@link crossEntropy}, {@link adamW} |
+ * | read an adapter's spectrum | `@lowrank/core/formats` and `@lowrank/core/analysis` |
+ * | count parameters and bytes | `@lowrank/core/accounting`, and a {@link Ledger} of the `dry` device |
+ *
  * @module
  */
 
@@ -26,3 +40,9 @@ export * from "./src/models/mod.ts";
 export * from "./src/adapt/mod.ts";
 export * from "./src/train/mod.ts";
 export * from "./src/tokenizer/mod.ts";
+export {
+  promptedBatches,
+  type PromptedText,
+  type SampleOptions,
+} from "./src/data/prompted_batches.ts";
+export type { BatchSize, TokenBatch } from "./src/data/token_batch.ts";

@@ -34,7 +34,7 @@ const layers: LayerTable = {
   figures: ["core"],
   experiments: ["adapt", "runs", "analysis", "paper", "figures", "data"],
   notebook: ["experiments"],
-  mod: ["adapt", "train"],
+  mod: ["adapt", "train", "data"],
   cli: ["experiments"],
 };
 

@@ -28,7 +28,7 @@ import {
   saveModel,
 } from "../../src/models/mod.ts";
 import { loadTokenizer } from "../../src/tokenizer/mod.ts";
-import { cosineSchedule, evaluate, toBatch, train } from "../../src/train/mod.ts";
+import { cosineSchedule, evaluate, train } from "../../src/train/mod.ts";
 
 /** Sizes, steps and rates, from the small trials that the decision page on the base describes. */
 const recipe = {
@@ -55,7 +55,7 @@ const config = parseGpt2Config({
 /** Nats per token and bits per byte on all held-out tokens. */
 async function score(model: Gpt2, heldOut: EncodedDocuments) {
   const windows = evaluationWindows(heldOut, { batch: 16, length: recipe.length });
-  const { loss } = await evaluate(model, windows.map(toBatch));
+  const { loss } = await evaluate(model, windows);
   return languageScore(loss * heldOut.tokens, heldOut);
 }
 
@@ -86,7 +86,7 @@ if (import.meta.main) {
   using model = initGpt2(device, config, { seed: recipe.seed });
   const log: { step: number; loss: number; gradientNorm: number }[] = [];
   const started = performance.now();
-  const events = train(model, randomWindows(stream, recipe).map(toBatch), {
+  const events = train(model, randomWindows(stream, recipe), {
     ...recipe,
     steps,
     groups: groups(model),

@@ -1,6 +1,7 @@
 /** The tasks made from WordNet: prompts, completions and which words are for testing. @module */
 
 import { hash32 } from "../core/random.ts";
+import type { PromptedText } from "./prompted_batches.ts";
 import type { Meaning } from "./wordnet.ts";
 
 /**
@@ -11,14 +12,6 @@ export type GlossTask = "gloss" | "kind";
 
 /** To train on; to choose learning rates with; to report. */
 export type GlossSplit = "train" | "validation" | "test";
-
-/** A text to continue and its right continuation, which starts with a space. */
-export interface PromptedText {
-  /** What a model is given. */
-  readonly prompt: string;
-  /** What it is to say; the end of text follows. */
-  readonly completion: string;
-}
 
 /**
  * Words a meaning as a prompt with its completion.

@@ -10,6 +10,7 @@ export * from "./gloss.ts";
 export * from "./gloss_batches.ts";
 export * from "./kneser_ney.ts";
 export * from "./language_score.ts";
+export * from "./prompted_batches.ts";
 export * from "./text_batches.ts";
 export * from "./token_batch.ts";
 export * from "./wordnet.ts";

@@ -33,7 +33,7 @@ export function tokenStream({ documents, endOfText, tokens }: EncodedDocuments):
  * import { randomWindows } from "./text_batches.ts";
  * const stream = Uint32Array.from({ length: 100 }, (_, at) => at);
  * for (const { inputs, targets } of randomWindows(stream, { batch: 2, length: 8, seed: 1 })) {
- *   console.log(targets[0] === inputs[0] + 1); // true
+ *   console.log(targets.data[0] === inputs.data[0] + 1); // true
  *   break;
  * }
  * ```

@@ -3,14 +3,12 @@
 /** The target of a place that is not scored, as everywhere else. */
 export const IGNORED: number = -100;
 
-/** A batch of equally long rows. */
+/** A batch of equally long rows, as training and evaluation take it. */
 export interface TokenBatch {
-  /** (batch, length) */
-  readonly shape: readonly [number, number];
-  /** Token ids, row-major. */
-  readonly inputs: Uint32Array;
-  /** At t the token that follows inputs[t], or {@link IGNORED}. */
-  readonly targets: Int32Array;
+  /** Token ids, (batch, length). */
+  readonly inputs: { readonly shape: readonly [number, number]; readonly data: Uint32Array };
+  /** At t the token that follows inputs at t, or {@link IGNORED}, (batch, length). */
+  readonly targets: { readonly shape: readonly [number, number]; readonly data: Int32Array };
   /** Number of targets that are scored: the weight of the batch in a mean over batches. */
   readonly predictions: number;
 }
@@ -61,7 +59,8 @@ export function packBatch(
       predictions++;
     }
   });
-  return { shape: [batch, length], inputs, targets, predictions };
+  const shape = [batch, length] as const;
+  return { inputs: { shape, data: inputs }, targets: { shape, data: targets }, predictions };
 }
 
 /** Packs any number of rows into batches; the last is filled up with rows that are not scored. */

@@ -6,7 +6,7 @@ import type { Device } from "../device/device.ts";
 import type { Gpt2 } from "../models/mod.ts";
 import { type MethodSpec, run, type RunResult, type RunSpec } from "../runs/mod.ts";
 import { loadTokenizer } from "../tokenizer/mod.ts";
-import { type Batch, type BatchSource, evaluate, toBatch } from "../train/mod.ts";
+import { type Batch, evaluate } from "../train/mod.ts";
 import { median } from "./adaptation/rows.ts";
 import { baseFolder, baseIdentity, loadBase } from "./base_model.ts";
 
@@ -121,11 +121,10 @@ export async function openGloss(
   split: GlossSplit,
   seed: number,
   epochs = Infinity,
-): Promise<BatchSource & Iterable<Batch>> {
+): Promise<Iterable<Batch>> {
   const tokenizer = await loadTokenizer(baseFolder);
   const options = { split, part, examples, batch, length, seed, epochs };
-  const batches = await glossBatches(tokenizer, options);
-  return { [Symbol.iterator]: () => Iterator.from(batches).map(toBatch) };
+  return await glossBatches(tokenizer, options);
 }
 
 /** Copies a run's adapter to a folder that people find, `<out>/adapters/<name>`, and returns that. */

@@ -1,10 +1,14 @@
 /** Batches: what a step takes, and where they come from. @module */
 
 import { ShapeError } from "../core/errors.ts";
-import { type HostTensor, hostTensor } from "../core/host_tensor.ts";
+import type { HostTensor } from "../core/host_tensor.ts";
 import { formatShape, sameShape } from "../core/shape.ts";
 
-/** Sequences of equal length with what to predict at each token. */
+/**
+ * Sequences of equal length with what to predict at each token. **Targets are the next tokens**, shifted
+ * already: `targets[t]` is `inputs[t + 1]`. (PEFT's and transformers' `labels` equal the inputs and are
+ * shifted inside.)
+ */
 export interface Batch {
   /** u32 (batch, time): token ids. */
   readonly inputs: HostTensor;
@@ -24,17 +28,6 @@ export type BatchSource =
   | Iterable<Batch>
   | AsyncIterable<Batch>
   | ((index: number) => Batch | Promise<Batch>);
-
-/** A batch from flat arrays, such as the data package's token batches. */
-export function toBatch(
-  { shape, inputs, targets }: {
-    readonly shape: readonly [number, number];
-    readonly inputs: Uint32Array;
-    readonly targets: Int32Array;
-  },
-): Batch {
-  return { inputs: hostTensor(shape, inputs), targets: hostTensor(shape, targets) };
-}
 
 /** Throws a {@link ShapeError} unless the targets fit the inputs, a TypeError where one is no tensor. */
 export function assertBatch(batch: Batch): void {

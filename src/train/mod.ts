@@ -2,7 +2,7 @@
 
 export { AdamW, adamW } from "./adamw.ts";
 export type { AdamWOptions, AdamWSettings, ParameterGroup } from "./adamw_options.ts";
-export { type Batch, type BatchSource, toBatch } from "./batch.ts";
+export { type Batch, type BatchSource } from "./batch.ts";
 export { hasCheckpoint, resumeCheckpoint, type Resumed, saveCheckpoint } from "./checkpoint.ts";
 export { evaluate, type Evaluation } from "./evaluate.ts";
 export { emptyLog, logStep, type TrainingLog } from "./log.ts";

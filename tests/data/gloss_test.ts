@@ -1,6 +1,6 @@
 import { assert, assertAlmostEquals, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { encodePrompted, glossTexts, promptedBatches } from "../../src/data/gloss_batches.ts";
-import { glossBatches } from "../../src/data/gloss_batches.ts";
+import { glossBatches, glossTexts } from "../../src/data/gloss_batches.ts";
+import { encodePrompted, promptedBatches } from "../../src/data/prompted_batches.ts";
 import { promptedText, splitOf } from "../../src/data/gloss.ts";
 import { IGNORED, type TokenBatch } from "../../src/data/token_batch.ts";
 import { loadMeanings, type Meaning, parseMeanings } from "../../src/data/wordnet.ts";
@@ -26,12 +26,13 @@ const MEANINGS: Meaning[] = Array.from({ length: 200 }, (_, at) => ({
 const TEXTS = MEANINGS.map((meaning) => promptedText(meaning, "gloss"));
 
 /** The rows of a batch as text: the inputs, and what is scored. */
-function rowsOf({ shape: [batch, length], inputs, targets }: TokenBatch): [string, string][] {
+function rowsOf({ inputs, targets }: TokenBatch): [string, string][] {
+  const [batch, length] = inputs.shape;
   return Array.from({ length: batch }, (_, row) => {
     const part = <A extends Uint32Array | Int32Array>(all: A) =>
       all.subarray(row * length, (row + 1) * length);
-    const scored = [...part(targets)].filter((target) => target !== IGNORED);
-    return [tokenizer.decode(part(inputs)), tokenizer.decode(scored)];
+    const scored = [...part(targets.data)].filter((target) => target !== IGNORED);
+    return [tokenizer.decode(part(inputs.data)), tokenizer.decode(scored)];
   });
 }
 
@@ -88,9 +89,11 @@ Deno.test("targets are the next inputs, and the last batch keeps the shape", () 
   const batches = [...promptedBatches(tokenizer, TEXTS, options)];
   assertEquals(batches.length, 3);
   for (const batch of batches) {
-    assertEquals(batch.shape, [2, 24]);
-    batch.targets.forEach((target, at) => {
-      if (target !== IGNORED && (at + 1) % 24 !== 0) assertEquals(batch.inputs[at + 1], target);
+    assertEquals(batch.inputs.shape, [2, 24]);
+    batch.targets.data.forEach((target, at) => {
+      if (target !== IGNORED && (at + 1) % 24 !== 0) {
+        assertEquals(batch.inputs.data[at + 1], target);
+      }
     });
     for (const [input, scored] of rowsOf(batch)) {
       const text = TEXTS.find(({ prompt }) => input.includes(prompt));
@@ -134,7 +137,7 @@ Deno.test("batches of a real task can be had for either part of speech", async (
   for (const part of ["noun", "verb"] as const) {
     const options = { examples: 6, batch: 3, length: 48, seed: 1, part, task: "kind" } as const;
     const batches = [...await glossBatches(tokenizer, { ...options, split: "test" })];
-    assertEquals(batches.map(({ shape }) => shape), [[3, 48], [3, 48]]);
+    assertEquals(batches.map(({ inputs }) => inputs.shape), [[3, 48], [3, 48]]);
   }
   const many = { examples: 1e6, batch: 1, length: 48, seed: 1, split: "test" } as const;
   await assertRejects(() => glossBatches(tokenizer, many), RangeError, "sampling 1000000");

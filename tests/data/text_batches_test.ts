@@ -24,19 +24,19 @@ Deno.test("random windows predict the next token of the stream and depend on the
     return [windows.next().value, windows.next().value];
   };
   const [first, second] = take(1);
-  assertEquals(first.shape, [3, 7]);
+  assertEquals(first.inputs.shape, [3, 7]);
   assertEquals(first.predictions, 21);
-  assertEquals([...first.targets], [...first.inputs].map((token) => token + 1));
+  assertEquals([...first.targets.data], [...first.inputs.data].map((token) => token + 1));
   assertEquals(take(1), [first, second]);
-  assert(String(take(2)[0].inputs) !== String(first.inputs));
-  assert(String(second.inputs) !== String(first.inputs));
+  assert(String(take(2)[0].inputs.data) !== String(first.inputs.data));
+  assert(String(second.inputs.data) !== String(first.inputs.data));
 });
 
 Deno.test("random windows reach both ends of the stream", () => {
   const windows = randomWindows(new Uint32Array([5, 6, 7]), { batch: 40, length: 2, seed: 1 });
-  assertEquals(new Set(windows.next().value.inputs), new Set([5, 6]));
+  assertEquals(new Set(windows.next().value.inputs.data), new Set([5, 6]));
   const only = randomWindows(new Uint32Array([5, 6, 7, 8]), { batch: 40, length: 2, seed: 1 });
-  assertEquals(new Set(only.next().value.targets), new Set([6, 7, 8]));
+  assertEquals(new Set(only.next().value.targets.data), new Set([6, 7, 8]));
 });
 
 Deno.test("evaluation scores every token once and never crosses documents", () => {
@@ -45,11 +45,13 @@ Deno.test("evaluation scores every token once and never crosses documents", () =
     const scored: number[] = [];
     for (const batch of evaluationWindows(held, { batch: 2, length: 8, stride })) {
       let counted = 0;
-      batch.targets.forEach((target, at) => {
+      batch.targets.data.forEach((target, at) => {
         if (target === IGNORED) return;
         scored.push(target);
         counted++;
-        if (target > 0 && batch.inputs[at] > 0) assertEquals(batch.inputs[at], target - 1);
+        if (target > 0 && batch.inputs.data[at] > 0) {
+          assertEquals(batch.inputs.data[at], target - 1);
+        }
       });
       assertEquals(batch.predictions, counted);
     }
@@ -60,9 +62,9 @@ Deno.test("evaluation scores every token once and never crosses documents", () =
 Deno.test("evaluation gives every scored token half a window of context or its whole document", () => {
   const held = encoded([40]);
   for (const { inputs, targets } of evaluationWindows(held, { batch: 1, length: 8 })) {
-    targets.forEach((target, at) => {
+    targets.data.forEach((target, at) => {
       if (target > 8) assertGreaterOrEqual(at + 1, 4);
-      if (target > 0 && target <= 8) assertEquals(inputs[0], 0);
+      if (target > 0 && target <= 8) assertEquals(inputs.data[0], 0);
     });
   }
 });
@@ -73,8 +75,8 @@ Deno.test("missing rows and short rows are padded and not scored", () => {
     { batch: 2, length: 3 },
     9,
   );
-  assertEquals([...inputs], [1, 2, 9, 9, 9, 9]);
-  assertEquals([...targets], [IGNORED, 3, IGNORED, IGNORED, IGNORED, IGNORED]);
+  assertEquals([...inputs.data], [1, 2, 9, 9, 9, 9]);
+  assertEquals([...targets.data], [IGNORED, 3, IGNORED, IGNORED, IGNORED, IGNORED]);
   assertEquals(predictions, 1);
 });
 

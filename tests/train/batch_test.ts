@@ -2,13 +2,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { DeviceError, ShapeError } from "../../src/core/errors.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { readBatches } from "../../src/train/batch.ts";
-import {
-  type Batch,
-  type BatchSource,
-  toBatch,
-  type TrainableModel,
-  Trainer,
-} from "../../src/train/mod.ts";
+import { type Batch, type BatchSource, type TrainableModel, Trainer } from "../../src/train/mod.ts";
 import { randomBatches, tinyModel, trainedValues } from "./fixtures.ts";
 
 /** Which of three batches come next from batch `start` on. */
@@ -35,16 +29,6 @@ Deno.test("batches: every kind of source can be entered in the middle", async ()
     assertEquals(await next(source(), batches, 2), [2, 0, 1, 2, 0]);
     assertEquals(await next(source(), batches, 7), [1, 2, 0, 1, 2]);
   }
-});
-
-Deno.test("batches: toBatch takes flat arrays", () => {
-  const shape = [1, 2] as const;
-  const inputs = Uint32Array.of(1, 2), targets = Int32Array.of(2, -100);
-  assertEquals(toBatch({ shape, inputs, targets }), {
-    inputs: { shape, data: inputs },
-    targets: { shape, data: targets },
-  });
-  assertThrows(() => toBatch({ shape: [1, 3], inputs, targets }), ShapeError, "needs 3 values");
 });
 
 Deno.test("trainer: a batch that does not fit is named before anything runs", () => {
