@@ -8,6 +8,8 @@ export interface Rule {
   readonly words: string;
   /** The test. */
   readonly holds: (value: unknown) => boolean;
+  /** Another name of a field, which lists of fields leave out. */
+  readonly isAlias?: true;
 }
 
 const isText = (value: unknown): value is string => typeof value === "string";
@@ -75,7 +77,7 @@ export function checkFields(
   const fields = Object.entries(value).filter(([, item]) => item !== null);
   for (const [key, item] of fields) {
     if (!Object.hasOwn(rules, key)) {
-      throw new SyntaxError(`${what} may have ${Object.keys(rules).join(", ")}; found ${key}`);
+      throw new SyntaxError(`${what} may have ${unknown(key, rules)}`);
     }
     if (!rules[key].holds(item)) {
       const found = JSON.stringify(item);
@@ -84,3 +86,12 @@ export function checkFields(
   }
   return Object.fromEntries(fields);
 }
+
+function unknown(key: string, rules: Readonly<Record<string, Rule>>): string {
+  const known = Object.keys(rules).filter((name) => !rules[name].isAlias);
+  const meant = known.find((name) => plain(name) === plain(key));
+  return `${known.join(", ")}; found ${key}${meant ? ` (did you mean ${meant}?)` : ""}`;
+}
+
+/** `learning_rate` and `learningRate`, `lora_alpha` and `alpha` are the same word. */
+const plain = (name: string) => name.toLowerCase().replaceAll(/[_-]/g, "").replace(/^lora/, "");

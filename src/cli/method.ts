@@ -42,7 +42,7 @@ export function addMethodOptions(command: Command): Command {
 
 const rules = {
   name: oneOf("full", "lora"),
-  kind: oneOf("full", "lora"),
+  kind: { ...oneOf("full", "lora"), isAlias: true as const },
   rank: number,
   alpha: number,
   sites: siteNames,

@@ -1,7 +1,7 @@
 /** Writing into folders: making sure first that it can be done, and carrying a model's small files along. @module */
 
 import { join } from "node:path";
-import { writeFileAtomic, writeJsonAtomic } from "../core/files.ts";
+import { folderReason, writeFileAtomic, writeJsonAtomic } from "../core/files.ts";
 import { readConfig } from "../models/mod.ts";
 
 /**
@@ -14,7 +14,7 @@ export async function prepareFolder(folder: string): Promise<void> {
     await Deno.mkdir(folder, { recursive: true });
     await Deno.remove(await Deno.makeTempFile({ dir: folder, suffix: ".tmp" }));
   } catch (error) {
-    throw new Error(`cannot write to the folder ${folder}: ${(error as Error).message}`, {
+    throw new Error(`cannot write to the folder ${folder}: ${folderReason(error)}`, {
       cause: error,
     });
   }

@@ -19,6 +19,14 @@ const REASONS: Readonly<Record<string, string>> = {
   "122": "the disk quota is used up",
 };
 
+/** The same for any use of a path. */
+const ANYWHERE: Readonly<Record<string, string>> = {
+  ENAMETOOLONG: "its name is too long",
+  ELOOP: "its links lead in a circle",
+  EMFILE: "too many files are open",
+  EIO: "the disk failed",
+};
+
 /** How far a write has come, for the error message. */
 interface Progress {
   written: number;
@@ -91,10 +99,35 @@ export async function readJson(path: string): Promise<unknown> {
 
 /** Why a file could not be opened for reading, in a few words. */
 export function readReason(error: unknown): string {
+  return reasonFor(error, {
+    ENOENT: "it does not exist",
+    EACCES: "it is not readable",
+    EPERM: "it is not readable",
+    EISDIR: "it is a folder",
+    ENOTDIR: "a part of its path is not a folder",
+  });
+}
+
+/** Why a folder could not be made or written to, in a few words. */
+export function folderReason(error: unknown): string {
+  return reasonFor(error, {
+    EEXIST: "it is a file",
+    ENOENT: "it cannot be made there",
+    ENOTDIR: "a part of its path is not a folder",
+    EACCES: "it is not writable",
+    EPERM: "it is not writable",
+    EROFS: "it is on a read-only file system",
+    ENOSPC: REASONS.ENOSPC,
+    EDQUOT: REASONS.EDQUOT,
+  });
+}
+
+/** Words for an error of the system, or its message without its number and call. */
+function reasonFor(error: unknown, reasons: Readonly<Record<string, string>>): string {
   const { code, message } = error as Error & { code?: string };
-  if (code === "ENOENT") return "it does not exist";
-  if (code === "EACCES") return "it is not readable";
-  return code === "EISDIR" ? "it is a folder" : message;
+  const number = /os error (\d+)/.exec(message)?.[1] ?? "";
+  return reasons[code ?? ""] ?? reasons[number] ?? ANYWHERE[code ?? ""] ??
+    message.replace(/ \(os error \d+\).*$/, "");
 }
 
 function piecesOf(content: FileContent): Iterable<Uint8Array> {
@@ -119,17 +152,12 @@ async function writePieces(
   await explain(path, progress, file.sync());
 }
 
-function writeReason(error: unknown): string {
-  const { code, message } = error as Error & { code?: string };
-  return REASONS[code ?? /os error (\d+)/.exec(message)?.[1] ?? ""] ?? message;
-}
-
 /** Waits for one step of a write and turns its failure into a sentence. */
 async function explain<T>(path: string, progress: Progress, step: Promise<T>): Promise<T> {
   try {
     return await step;
   } catch (error) {
-    const reason = writeReason(error);
+    const reason = reasonFor(error, REASONS);
     const total = progress.total ?? "unknown";
     const count = `wrote ${progress.written} of ${total} bytes`;
     throw new Error(

@@ -1,7 +1,7 @@
 /** Writes PEFT adapter folders. @module */
 
 import { ShapeError } from "../core/errors.ts";
-import { writeFileAtomic, writeJsonAtomic } from "../core/files.ts";
+import { folderReason, writeFileAtomic, writeJsonAtomic } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { formatShape } from "../core/shape.ts";
 import { adapterCard, CARD_MARK } from "./adapter_card.ts";
@@ -57,7 +57,7 @@ export async function writeAdapter(folder: string, adapter: AdapterRecord): Prom
 
 async function makeFolder(folder: string): Promise<void> {
   await Deno.mkdir(folder, { recursive: true }).catch((error) => {
-    throw new Error(`cannot make the folder ${folder}: ${error.message}`, { cause: error });
+    throw new Error(`cannot make the folder ${folder}: ${folderReason(error)}`, { cause: error });
   });
 }
 

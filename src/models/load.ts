@@ -1,7 +1,7 @@
 /** Opening and saving models as Hugging Face folders. @module */
 
 import { join } from "node:path";
-import { readJson } from "../core/files.ts";
+import { folderReason, readJson } from "../core/files.ts";
 import type { Device } from "../device/device.ts";
 import type { FloatDtype } from "../formats/mod.ts";
 import { loadGpt2, saveGpt2 } from "./gpt2/files.ts";
@@ -55,7 +55,7 @@ export async function readConfig(path: string): Promise<Record<string, unknown>>
  */
 export async function saveModel(model: Gpt2, folder: string, dtype?: FloatDtype): Promise<void> {
   await Deno.mkdir(folder, { recursive: true }).catch((error) => {
-    throw new Error(`cannot save a model to ${folder}: ${error.message}`, { cause: error });
+    throw new Error(`cannot save a model to ${folder}: ${folderReason(error)}`, { cause: error });
   });
   await saveGpt2(model, folder, dtype);
 }

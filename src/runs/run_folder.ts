@@ -1,7 +1,7 @@
 /** The folder of one run: what is in it, and when it counts as finished. @module */
 
 import { join } from "node:path";
-import { readJson, writeFileAtomic, writeJsonAtomic } from "../core/files.ts";
+import { folderReason, readJson, writeFileAtomic, writeJsonAtomic } from "../core/files.ts";
 import type { BytesByRole } from "../device/ledger.ts";
 import { hasCheckpoint, type TrainingLog } from "../train/mod.ts";
 import { canonicalJson, hashOf, type JsonRecord, type RunSpec } from "./spec.ts";
@@ -82,7 +82,7 @@ export async function runFiles(runs: string, spec: RunSpec): Promise<RunFiles> {
 /** Makes the folder, with the specification in it. */
 export async function createRunFolder(files: RunFiles, spec: RunSpec): Promise<void> {
   await Deno.mkdir(files.folder, { recursive: true }).catch((error) => {
-    throw new Error(`cannot make ${files.folder}: ${error.message}`, { cause: error });
+    throw new Error(`cannot make ${files.folder}: ${folderReason(error)}`, { cause: error });
   });
   await writeFileAtomic(files.spec, canonicalJson(spec) + "\n");
 }

@@ -17,7 +17,7 @@ export interface TrainOptions<Evaluation = unknown>
  * 10 ms. Leaving the loop ends the training; what was trained stays.
  *
  * @throws {RangeError} when an option is out of range, batches run out, or a loss is not finite: the
- * message names the step.
+ * message names the step, counted from 1.
  *
  * @example
  * ```ts
@@ -52,7 +52,7 @@ export async function* runTrainer<Evaluation = unknown>(
   const reader = readBatches(batches, trainer.steps * trainer.accumulation);
   const runner = new StepRunner(trainer, reader, options);
   try {
-    while (!runner.ended) yield* checked(await runner.advance());
+    while (!runner.ended) yield* checked(await runner.advance(), trainer.options.steps);
   } finally {
     await runner.land().catch(() => {});
     await reader.close();
@@ -60,12 +60,14 @@ export async function* runTrainer<Evaluation = unknown>(
 }
 
 /** Passes events on up to one whose numbers are of no use. */
-function* checked<E>(events: readonly Progress<E>[]): Generator<Progress<E>> {
+function* checked<E>(events: readonly Progress<E>[], steps: number): Generator<Progress<E>> {
   for (const event of events) {
     for (const name of ["loss", "gradientNorm"] as const) {
       if (Number.isFinite(event[name])) continue;
       throw new RangeError(
-        `training needs a finite ${name}, found ${event[name]} at step ${event.step}`,
+        `training needs a finite ${name}, found ${event[name]} at step ${
+          event.step + 1
+        } of ${steps}`,
       );
     }
     yield event;

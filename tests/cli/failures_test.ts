@@ -59,6 +59,20 @@ Deno.test("a token that the model has not got is named with its place", () =>
     );
   }));
 
+Deno.test("a path through a file is told in words", () =>
+  withFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/file`, "");
+    const reason = "a part of its path is not a folder\n";
+    const model = await logitsArgs(folder, [[1]], `${folder}/file`);
+    await assertFails(model, `cannot read ${folder}/file/config.json: ${reason}`);
+    const args = await trainArgs(folder, `${folder}/out`);
+    await assertFails(
+      [...args, "--batches", `${folder}/file/b.json`],
+      `cannot read ${folder}/file/b.json: ${reason}`,
+    );
+    await assertFails(["inspect", `${folder}/file`], reason);
+  }));
+
 Deno.test("a configuration alone, and a folder without weights, are no model to compute with", () =>
   withFolder(async (folder) => {
     const config = `${folder}/config.json`;
@@ -166,10 +180,21 @@ Deno.test("a training file says which field is wrong and how it should be", () =
       assertFails(await trainArgs(folder, `${folder}/out`, config), ...sentence);
     await check({ steps: 2.5 }, "steps must be a whole number, 0 or more, found 2.5");
     await check({ learningRate: "1e-3" }, 'learningRate must be a number, found "1e-3"');
-    await check({ learning_rate: 1 }, "may have steps, learningRate", "found learning_rate");
+    await check(
+      { learning_rate: 1 },
+      "may have steps, learningRate",
+      "found learning_rate (did you mean learningRate?)",
+    );
     await check({ schedule: "cosin" }, 'linear or cosine or constant, found "cosin"');
     await check({ method: "adapter" }, 'name must be full or lora, found "adapter"');
-    await check({ method: { name: "lora", r: 4 } }, "method may have name, kind, rank", "found r");
+    await check(
+      { method: { name: "lora", r: 4 } },
+      "method may have name, rank, alpha, sites",
+      "found r",
+    );
+    const peft = { name: "lora", target_modules: ["c_attn"] };
+    await check({ method: peft }, "found target_modules (did you mean targetModules?)");
+    await check({ method: { lora_alpha: 4 } }, "found lora_alpha (did you mean alpha?)");
     const sites = 'method: sites must be a list such as ["o", "down"] or "all", found "o,down"';
     await check({ method: { name: "lora", sites: "o,down" } }, sites);
     await check({ method: { name: "lora", targetModules: 3 } }, 'or "all-linear", found 3');
@@ -181,7 +206,7 @@ Deno.test("a training file says which field is wrong and how it should be", () =
 Deno.test("a loss that is not finite ends training with its step", () =>
   withFolder(async (folder) => {
     const args = await trainArgs(folder, `${folder}/out`, { steps: 9, learningRate: 1e30 });
-    await assertFails(args, "training needs a finite", "at step ");
+    await assertFails(args, "training needs a finite", "at step 2 of 9; wrote the log of 1 step");
   }));
 
 Deno.test("gradients without a labelled case name those that have labels", () =>

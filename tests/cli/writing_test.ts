@@ -21,6 +21,10 @@ Deno.test("a folder that cannot be written is found before training", () =>
       const merge = ["merge", "--model", model, "--adapter", adapter, "--output", place];
       await assertFails(merge, `cannot write to the folder ${place}: `);
     }
+    const file = `${folder}/file`, onto = await trainArgs(folder, file);
+    await assertFails(onto, `cannot write to the folder ${file}: it is a file\n`);
+    const inside = await trainArgs(folder, `${file}/out`);
+    await assertFails(inside, "file/out: a part of its path is not a folder\n");
     const args = await logitsArgs(folder, [[1]]);
     await assertFails([...args.slice(0, -1), `${folder}/file/o`], "its folder is not a folder");
     assertEquals(await Deno.readTextFile(`${folder}/file`), "old");
