@@ -1,6 +1,6 @@
 /** Sites: which output rows of which linear layers an adapter takes. @module */
 
-import type { RowRange } from "../autograd/ops/low_rank.ts";
+import type { RowRange } from "../core/row_range.ts";
 import type { Model } from "../models/model.ts";
 import type { Linear, SiteName } from "../nn/linear.ts";
 import { listNames } from "./names.ts";

@@ -10,4 +10,5 @@ export { embedding } from "./ops/embedding.ts";
 export { gelu } from "./ops/gelu.ts";
 export { layerNorm } from "./ops/layer_norm.ts";
 export { linear } from "./ops/linear.ts";
-export { type LowRankSite, type RowRange } from "./ops/low_rank.ts";
+export type { RowRange } from "../core/row_range.ts";
+export type { LowRankSite } from "./ops/low_rank.ts";

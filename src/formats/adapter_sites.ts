@@ -2,7 +2,8 @@
 
 import { AdapterFileError } from "../core/errors.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
-import type { BlockSite, RowRange } from "./blocks.ts";
+import type { RowRange } from "../core/row_range.ts";
+import type { BlockSite } from "./blocks.ts";
 
 /** A block of a module's B: the rows of the weight that it changes and how many columns it has. */
 export interface AdapterSite {

@@ -6,6 +6,7 @@
 
 export { AdapterFileError, ShapeError } from "../core/errors.ts";
 export type { HostData, HostTensor } from "../core/host_tensor.ts";
+export type { RowRange } from "../core/row_range.ts";
 export type { Shape } from "../core/shape.ts";
 export type { AdapterRecord, AdapterWeights } from "./adapter_record.ts";
 export { type AdapterSite, splitSites } from "./adapter_sites.ts";
@@ -13,7 +14,6 @@ export {
   type BlockAdapter,
   blockAdapter,
   type BlockSite,
-  type RowRange,
   type SiteRows,
   splitBlocks,
 } from "./blocks.ts";

@@ -1,7 +1,8 @@
 /** A linear layer whose output rows may be adapted site by site. @module */
 
 import { linear } from "../autograd/ops/linear.ts";
-import type { LowRankSite, RowRange } from "../autograd/ops/low_rank.ts";
+import type { LowRankSite } from "../autograd/ops/low_rank.ts";
+import type { RowRange } from "../core/row_range.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { Tensor } from "../device/tensor.ts";

@@ -1,6 +1,7 @@
 /** A LoRA adapter on a model: its tensors, its sites, and how it comes off again. @module */
 
-import type { LowRankSite, RowRange } from "../../autograd/ops/low_rank.ts";
+import type { LowRankSite } from "../../autograd/ops/low_rank.ts";
+import type { RowRange } from "../../core/row_range.ts";
 import { Parameter } from "../../autograd/parameter.ts";
 import type { HostData, HostTensor } from "../../core/host_tensor.ts";
 import { Arena, type ArenaEntry } from "../../device/arena.ts";

@@ -1,5 +1,6 @@
 /** The low-rank path beside a weight: two thin products forward, four backward. @module */
 
+import type { RowRange } from "../../core/row_range.ts";
 import { ShapeError } from "../../core/errors.ts";
 import { assertShape } from "../../core/shape.ts";
 import type { Tensor } from "../../device/tensor.ts";
@@ -7,14 +8,6 @@ import type { Parameter } from "../parameter.ts";
 import type { Tape } from "../tape.ts";
 import { applyDropout, drawDropout, dropout, type DropoutMask } from "./dropout.ts";
 import { type Matrix, matrix, multiply } from "./product.ts";
-
-/** Some of a weight's output rows. */
-export interface RowRange {
-  /** First row. */
-  readonly start: number;
-  /** Number of rows. */
-  readonly count: number;
-}
 
 /** A low-rank update of a weight's rows: ΔW[rows, :] = scaling · B A. */
 export interface LowRankSite {
