@@ -50,6 +50,8 @@ const config = parseGpt2Config({
   n_layer: 2,
   n_head: 8,
   layer_norm_epsilon: 1e-5,
+  bos_token_id: 1023,
+  eos_token_id: 1023,
 });
 
 /** Nats per token and bits per byte on all held-out tokens. */

@@ -4,9 +4,17 @@ import { hostTensor } from "../../src/core/host_tensor.ts";
 import { Tape } from "../../src/autograd/mod.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { readSafetensors, writeSafetensors } from "../../src/formats/mod.ts";
-import { initGpt2, loadModel, parseGpt2Config, saveModel } from "../../src/models/mod.ts";
+import {
+  initGpt2,
+  loadModel,
+  parseGpt2Config,
+  readConfig,
+  saveModel,
+} from "../../src/models/mod.ts";
+import { loadTokenizer } from "../../src/tokenizer/mod.ts";
 import { withFolder } from "../support/folders.ts";
 import { golden } from "../support/golden.ts";
+import { rootPath } from "../support/source_files.ts";
 
 const config = parseGpt2Config({ vocab_size: 7, n_positions: 5, n_embd: 6, n_layer: 1, n_head: 2 });
 
@@ -20,6 +28,31 @@ Deno.test("a saved model loads with the same weights, transformers' file byte fo
     );
     assertEquals(ours.tensors, theirs.tensors);
   });
+});
+
+Deno.test("ids of special tokens go from file to file, and are null where they are not known", async () => {
+  using device = new ReferenceDevice();
+  const saved = async (fields: Record<string, unknown>) => {
+    using model = initGpt2(device, parseGpt2Config({ ...config, ...fields }), { seed: 1 });
+    let ids: unknown[] = [];
+    await withFolder(async (folder) => {
+      await saveModel(model, folder);
+      using loaded = await loadModel(device, folder);
+      await saveModel(loaded, folder);
+      const json = JSON.parse(await Deno.readTextFile(`${folder}/config.json`));
+      ids = [json.bos_token_id, json.eos_token_id];
+    });
+    return ids;
+  };
+  assertEquals(await saved({}), [null, null]);
+  assertEquals(await saved({ bos_token_id: 3, eos_token_id: [4, 5] }), [3, [4, 5]]);
+  assertEquals(await saved({ bos_token_id: "x", eos_token_id: 6 }), [null, 6]);
+});
+
+Deno.test("our base names its end of text", async () => {
+  const { bos_token_id, eos_token_id } = await readConfig(`${rootPath}/models/tiny-gpt2`);
+  const tokenizer = await loadTokenizer(`${rootPath}/models/tiny-gpt2`);
+  assertEquals([bos_token_id, eos_token_id], [tokenizer.endOfText, tokenizer.endOfText]);
 });
 
 Deno.test("an untied head is saved, loaded and used", async () => {

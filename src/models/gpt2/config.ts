@@ -18,6 +18,10 @@ export interface Gpt2Config {
   readonly layer_norm_epsilon: number;
   /** Whether the output head is the token embedding. */
   readonly tie_word_embeddings: boolean;
+  /** Token that begins a text, where it is known; nothing is computed from it. */
+  readonly bos_token_id?: number | null;
+  /** Token that ends a text, or several; as above. */
+  readonly eos_token_id?: number | readonly number[] | null;
 }
 
 const defaults = {
@@ -66,7 +70,15 @@ export function parseGpt2Config(json: Readonly<Record<string, unknown>>): Gpt2Co
       `n_head must divide n_embd, found ${config.n_head} heads for width ${config.n_embd}`,
     );
   }
-  return config;
+  return { ...config, ...specialTokens(json) };
+}
+
+/** Ids in any form that they have in Hugging Face's files; other values are left out. */
+function specialTokens(json: Readonly<Record<string, unknown>>): Partial<Gpt2Config> {
+  const isId = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
+  const isKnown = (value: unknown) => isId(value) || Array.isArray(value) && value.every(isId);
+  const ids = ["bos_token_id", "eos_token_id"].filter((field) => isKnown(json[field]));
+  return Object.fromEntries(ids.map((field) => [field, json[field]]));
 }
 
 function assertCount(field: string, value: number): void {
@@ -87,11 +99,16 @@ function assertKind(
   throw new RangeError(`a GPT-2 config needs ${field} to be ${rule}, found ${value}`);
 }
 
-/** The fields that make Hugging Face's transformers build the same model. */
+/**
+ * The fields that make Hugging Face's transformers build the same model. Ids that are not known are null:
+ * without the fields it would take GPT-2's, which a smaller vocabulary has not got.
+ */
 export function gpt2ConfigJson(config: Gpt2Config): Record<string, unknown> {
   return {
     architectures: ["GPT2LMHeadModel"],
     model_type: "gpt2",
+    bos_token_id: null,
+    eos_token_id: null,
     ...config,
     activation_function: "gelu_new",
     resid_pdrop: 0,
