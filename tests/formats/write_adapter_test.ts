@@ -197,6 +197,19 @@ Deno.test("our card is renewed, somebody else's README stays", () =>
     assertEquals(await readText(folder, "README.md"), "mine");
   }));
 
+Deno.test("the card tells what was trained from the zeros around it", () =>
+  withFolder(async (folder) => {
+    const B = { shape: [4, 2], data: Float32Array.of(1, 0, 2, 0, 0, 3, 0, 4) };
+    const sites = [0, 2].map((start) => ({ rows: { start, count: 2 }, rank: 1 }));
+    const joined = ["h.0.c_attn", "h.1.c_attn"].map((name) => ({ ...update(name), B, sites }));
+    await writeAdapter(folder, { modules: [...joined, update("h.0.c_fc")] });
+    assertStringIncludes(
+      await readText(folder, "README.md"),
+      "- Parameters: 42 in the file, 34 of them trained: c_attn holds the updates of its rows " +
+        "0–1 and 2–3 as one PEFT module of rank 2, whose B is zero elsewhere.\n",
+    );
+  }));
+
 Deno.test({
   name: "a disk that fills up leaves the old adapter whole",
   ignore: !canLimitFiles,
