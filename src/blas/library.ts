@@ -72,9 +72,9 @@ const variable = "LOWRANK_BLAS";
  */
 export function findLibrary(): FoundLibrary | undefined {
   const wish = wishedPath();
-  if (wish === "off") return undefined;
-  if (wish !== undefined) return granted(wish) ? openWished(wish) : undefined;
-  for (const path of systemPaths.filter(granted)) {
+  if (wish === "off" || !granted()) return undefined;
+  if (wish !== undefined) return openWished(wish);
+  for (const path of systemPaths) {
     const found = tryToOpen(path);
     if (typeof found !== "string") return found;
   }
@@ -89,8 +89,10 @@ function wishedPath(): string | undefined {
   return value === "" || value === "auto" ? undefined : value;
 }
 
-function granted(path: string): boolean {
-  return Deno.permissions.querySync({ name: "ffi", path }).state === "granted";
+/** Leave for one path is not enough: Deno gives no addresses without the whole of it. */
+function granted(): boolean {
+  const { state, partial } = Deno.permissions.querySync({ name: "ffi" });
+  return state === "granted" && !partial;
 }
 
 function openWished(path: string): FoundLibrary {

@@ -35,6 +35,8 @@ Deno.test("blas: off is none, and so is a program without --allow-ffi", async ()
   assertEquals(await found("off", ...ffi), "none");
   assertEquals(await found("", "--allow-env"), "none");
   assertEquals(await found("/nowhere/libblas.so", "--allow-env"), "none");
+  const partly = "--allow-ffi=libopenblas.so.0";
+  assertEquals(await found("libopenblas.so.0", "--allow-env", partly), "none");
 });
 
 Deno.test("blas: a path that cannot be opened is refused with its name", async () => {
