@@ -89,8 +89,10 @@ export class Crew {
       Atomics.sub(this.#flags, flags.pending, 1);
     }
     this.#awaitOthers();
+    // Before a throw: a flag that stays would fail the next kernel.
+    const failed = Atomics.exchange(this.#flags, flags.failed, 0);
     if (trap) throw trap;
-    if (Atomics.exchange(this.#flags, flags.failed, 0)) {
+    if (failed) {
       throw new DeviceError(`${call.name} trapped on a thread of the cpu device`);
     }
   }

@@ -29,8 +29,8 @@ const threadWork = 2 ** 19, threadRows = 64;
  * Whether a product goes to BLAS, by its shape alone.
  *
  * **Measured** with OpenBLAS 0.3.29 on two cores of an AMD EPYC (Zen 5), our kernel's time over that of
- * BLAS: with 8 x 8 x 8 1.0 to 1.4, with a bias 0.5; with 24 and a bias 0.9; from 32 on 1.2 to 7 in every
- * layout. Below 5 rows with B transposed 0.3 to 1.7, and with one term and a bias 0.7. A factor of 0
+ * BLAS: 0.5 to 1.4 with 8 x 8 x 8, 0.9 to 2.1 with 24, 1.2 to 3.2 with 32 and 2.2 to 4.2 with 64, least with a
+ * bias; 0.6 to 1.5 below 5 rows with B transposed; 1.0 with one term and a bias. A factor of 0
  * stays with our kernel, which multiplies NaN by it where BLAS does not look.
  */
 export function goesToBlas(scalars: ProductScalars): boolean {
