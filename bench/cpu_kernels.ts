@@ -172,7 +172,7 @@ function bytesOf({ kernel, sizes }: Trial): number {
 }
 
 const [threads, ...names] = Deno.args;
-using device = await openCpuDevice({ threads: Number(threads ?? 2) });
+using device = await openCpuDevice({ threads: Number(threads ?? 2), blas: false });
 console.log(`${device.description}, Deno ${Deno.version.deno}`);
 for (const trial of trials) {
   if (names.length > 0 && !names.some((name) => trial.title.includes(name))) continue;

@@ -85,9 +85,10 @@ export const matmul: Kernel<
   },
   // Threads share the longer side of C, columns where it is wider than high, so that the shorter
   // operand is the one that each packs for itself. A cut falls on whole tiles of 6 rows or 8 columns.
+  // A product of no terms writes the bias.
   cpu: {
     units: ({ m, n }) => Math.max(m, n),
-    grain: ({ m, n, k }) => 48 * ceilDivide(65536, 48 * Math.min(m, n) * k + 1),
+    grain: ({ m, n, k }) => 48 * ceilDivide(65536, 48 * Math.min(m, n) * (k || 4) + 1),
   },
   reference({ a, b, bias, c }, s) {
     const [aRow, aStep] = s.transposeA ? [1, s.aStride] : [s.aStride, 1];

@@ -83,7 +83,7 @@ if (import.meta.main) {
   const text = await loadPretrainingText();
   const stream = tokenStream(encodeDocuments(tokenizer, text.train));
   const heldOut = encodeDocuments(tokenizer, text.heldOut);
-  using device = await openCpuDevice();
+  using device = await openCpuDevice({ blas: false });
   console.error(device.description);
   using model = initGpt2(device, config, { seed: recipe.seed });
   const log: { step: number; loss: number; gradientNorm: number }[] = [];

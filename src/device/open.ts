@@ -1,5 +1,6 @@
 /** Choosing and opening a device. @module */
 
+import { openBlas } from "../blas/mod.ts";
 import { DeviceError } from "../core/errors.ts";
 import { defaultThreads, openCpuDevice } from "./cpu/cpu_device.ts";
 import type { Device, DeviceKind } from "./device.ts";
@@ -56,7 +57,7 @@ const variable = "LOWRANK_DEVICE";
  * import { openDevice } from "@lowrank/core";
  *
  * using device = await openDevice();
- * console.log(device.description); // cpu, 8 threads, WebAssembly SIMD (no hardware GPU found)
+ * console.log(device.description); // cpu, 8 threads, WebAssembly SIMD, OpenBLAS 0.3.29 SkylakeX (no hardware GPU found)
  * ```
  */
 export async function openDevice({ kind, threads }: OpenOptions = {}): Promise<Device> {
@@ -109,12 +110,13 @@ function kindFromEnvironment(): DeviceKind | undefined {
 }
 
 function cpuEntry(): DeviceEntry {
+  using blas = openBlas();
   return {
     kind: "cpu",
     name: "WebAssembly SIMD",
     software: false,
     threads: defaultThreads(),
-    blas: null,
+    blas: blas?.name ?? null,
     features: ["simd", "relaxed-simd", "threads"],
   };
 }

@@ -87,7 +87,9 @@ Deno.test("cpu: it works in a package made by deno pack", async () => {
 /** Packs what the device needs, as a package of its own, and unpacks it. */
 async function packInto(folder: string): Promise<void> {
   await Deno.mkdir(`${folder}/src`);
-  for (const part of ["src/core", "src/device", "kernels"]) await copy(part, `${folder}/${part}`);
+  for (const part of ["src/core", "src/blas", "src/device", "kernels"]) {
+    await copy(part, `${folder}/${part}`);
+  }
   const name = "@lowrank/packed",
     version = "0.0.1",
     exports = { ".": `./${device}`, "./kernels": `./${fill}` };

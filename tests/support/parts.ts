@@ -7,6 +7,8 @@
  * @module
  */
 
+import { openBlas } from "../../src/blas/mod.ts";
+
 // Without it, Deno takes OpenGL where Vulkan is missing, which is no adapter that we support.
 if (Deno.build.os === "linux" && !Deno.env.has("DENO_WEBGPU_BACKEND")) {
   Deno.env.set("DENO_WEBGPU_BACKEND", "vulkan");
@@ -41,25 +43,10 @@ function isFile(path: string): boolean {
   }
 }
 
-const blasLibraries = [
-  Deno.env.get("LOWRANK_BLAS"),
-  "libopenblas.so.0",
-  "/System/Library/Frameworks/Accelerate.framework/Accelerate",
-  "libopenblas.dll",
-];
-
-/** Whether the system has a BLAS. */
+/** Whether the system has a BLAS, and `LOWRANK_BLAS` is not `off`. */
 export function blasAvailable(): boolean {
-  return blasLibraries.some((path) => path !== undefined && opens(path));
-}
-
-function opens(library: string): boolean {
-  try {
-    Deno.dlopen(library, {}).close();
-    return true;
-  } catch {
-    return false;
-  }
+  using blas = openBlas();
+  return blas !== undefined;
 }
 
 /** Every part, in the order in which the test command names the missing ones. */

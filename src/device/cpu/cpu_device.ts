@@ -1,17 +1,22 @@
 /** The CPU device: AssemblyScript kernels on threads over one shared WebAssembly memory. @module */
 
 import type { ElementType, Kernel } from "../../../kernels/kernel.ts";
+import { matmul } from "../../../kernels/matmul/kernel.ts";
+import { openBlas } from "../../blas/mod.ts";
 import { DeviceError } from "../../core/errors.ts";
 import type { HostData, HostTensor } from "../../core/host_tensor.ts";
 import { type AnyBindings, BaseDevice } from "../base.ts";
 import type { Storage, Tensor } from "../tensor.ts";
 import { type Call, Crew, type KernelFunction } from "./crew.ts";
 import { Heap, memoryLimit } from "./heap.ts";
+import { goesToBlas, Products, type ProductScalars } from "./products.ts";
 
 /** Options of {@link openCpuDevice}. */
 export interface CpuOptions {
   /** Threads, the main one included. Default: one a processor, at most 8. */
   readonly threads?: number;
+  /** Whether the system's BLAS, where there is one, computes large products. Default: true. */
+  readonly blas?: boolean;
   /** Why it was chosen; the description adds it in brackets. */
   readonly note?: string;
 }
@@ -30,13 +35,17 @@ let compiling: Promise<WebAssembly.Module> | undefined;
  * Opens the CPU device.
  *
  * It reads `kernels/cpu.wasm` beside this package, so it needs leave to read or fetch that file.
+ * Large products go to the system's BLAS where there is one and `--allow-ffi` lets it be opened;
+ * `LOWRANK_BLAS=off`, or the path of one, decides otherwise. Without BLAS results have the same bits
+ * for any number of threads.
  *
  * @throws {RangeError} when `threads` is not a whole number above 0.
- * @throws {DeviceError} when the kernels cannot be loaded or a thread does not start.
+ * @throws {DeviceError} when the kernels cannot be loaded, a thread does not start, or `LOWRANK_BLAS`
+ * names a library that cannot be opened.
  *
  * @example
  * ```ts
- * using device = await openCpuDevice({ threads: 1 });
+ * using device = await openCpuDevice({ threads: 1, blas: false });
  * console.log(device.description); // cpu, 1 thread, WebAssembly SIMD
  * ```
  */
@@ -53,9 +62,16 @@ export async function openCpuDevice(options: CpuOptions = {}): Promise<CpuDevice
   const heap = new Heap(memory, heap_base() >>> 0);
   const scratches = Array.from({ length: threads }, () => heap.allocate(scratch_bytes())!);
   kernels.use_scratch(scratches[0]);
-  const names = Object.keys(kernels);
-  const crew = await Crew.start({ module, memory, names }, scratches.slice(1));
-  return new CpuDevice(memory, heap, crew, kernels, options.note);
+  const names = Object.keys(kernels), blas = options.blas === false ? undefined : openBlas();
+  try {
+    const data = { module, memory, names, blas: blas?.place };
+    const crew = await Crew.start(data, scratches.slice(1));
+    const products = blas && new Products(blas, crew, memory, names.length);
+    return new CpuDevice(memory, heap, crew, kernels, products, options.note);
+  } catch (error) {
+    blas?.[Symbol.dispose]();
+    throw error;
+  }
 }
 
 /** Threads where nobody asks for a number. */
@@ -91,6 +107,7 @@ export class CpuDevice extends BaseDevice {
   readonly #heap: Heap;
   readonly #crew: Crew;
   readonly #functions: Readonly<Record<string, KernelFunction>>;
+  readonly #products: Products | undefined;
   readonly #calls = new Map<Kernel, PreparedCall>();
 
   /** {@link openCpuDevice} makes them. */
@@ -99,6 +116,7 @@ export class CpuDevice extends BaseDevice {
     heap: Heap,
     crew: Crew,
     functions: Readonly<Record<string, KernelFunction>>,
+    products?: Products,
     note?: string,
   ) {
     super();
@@ -106,9 +124,11 @@ export class CpuDevice extends BaseDevice {
     this.#heap = heap;
     this.#crew = crew;
     this.#functions = functions;
+    this.#products = products;
     const { threads } = crew;
     const count = `${threads} ${threads === 1 ? "thread" : "threads"}`;
-    this.description = `cpu, ${count}, WebAssembly SIMD${note ? ` (${note})` : ""}`;
+    const makers = ["cpu", count, "WebAssembly SIMD", ...(products ? [products.name] : [])];
+    this.description = `${makers.join(", ")}${note ? ` (${note})` : ""}`;
   }
 
   /** Bytes of the shared memory that are given out: tensors, rounded up to cache lines, and scratch. */
@@ -138,6 +158,22 @@ export class CpuDevice extends BaseDevice {
     bindings: AnyBindings,
     scalars: Readonly<Record<string, number>>,
   ): void {
+    if (this.#products && kernel.name === matmul.name && goesToBlas(scalars)) {
+      this.#multiply(this.#products, bindings, scalars);
+    } else {
+      this.#runKernel(kernel, bindings, scalars);
+    }
+  }
+
+  /** By BLAS, which knows no bias: a kernel's product of no terms writes that first. */
+  #multiply(products: Products, bindings: AnyBindings, scalars: ProductScalars): void {
+    const { hasBias, accumulate } = scalars, { a, b, c } = bindings;
+    if (hasBias) this.#runKernel(matmul, bindings, { ...scalars, k: 0 });
+    const operands = { a: addressOf(a), b: addressOf(b), c: addressOf(c) };
+    products.multiply(operands, scalars, (hasBias || accumulate) !== 0);
+  }
+
+  #runKernel(kernel: Kernel, bindings: AnyBindings, scalars: ProductScalars): void {
     const call = this.#calls.get(kernel) ?? this.#prepare(kernel);
     let at = 0;
     for (const name of call.bindings) call.values[at++] = addressOf(bindings[name]);
@@ -153,6 +189,7 @@ export class CpuDevice extends BaseDevice {
 
   protected override close(): void {
     this.#crew.stop();
+    this.#products?.[Symbol.dispose]();
   }
 
   /** A fresh view: one made before the memory grew would keep the old length. */

@@ -21,7 +21,7 @@ export interface Call {
 }
 
 /** What all workers are born with. */
-export type CrewData = Pick<WorkerData, "module" | "memory" | "names">;
+export type CrewData = Pick<WorkerData, "module" | "memory" | "names" | "blas">;
 
 /** Turns of the loop in which the main thread looks for the workers' end before it sleeps. */
 const spins = 20_000;

@@ -9,6 +9,7 @@
  * @module
  */
 
+import { type BlasPlace, type Sgemm, sgemmRange } from "../../blas/mod.ts";
 import type { flags, order } from "./control.ts";
 
 /** What a worker is born with. */
@@ -28,19 +29,27 @@ export interface WorkerData {
   };
   /** Names of the exports, by the index that a command gives. */
   readonly names: readonly string[];
+  /** The BLAS that the index after the last export stands for. */
+  readonly blas?: BlasPlace;
   /** Address of this thread's scratch. */
   readonly scratch: number;
 }
 
 type KernelFunction = (...values: number[]) => void;
 
-function work(port: { postMessage(message: string): void }, data: WorkerData): void {
-  const { module, memory, names } = data;
+function work(
+  port: { postMessage(message: string): void },
+  data: WorkerData,
+  rangeOf: (sgemm: Sgemm) => KernelFunction,
+): void {
+  const { module, memory, names, blas } = data;
   const { flags, order, chunkMask, commandOffset } = data.layout;
   const control = new Int32Array(data.control);
   const command = new Float64Array(data.control, commandOffset);
   const { exports } = new WebAssembly.Instance(module, { env: { memory } });
   const functions = names.map((name) => exports[name] as KernelFunction);
+  const library = blas && Deno.dlopen(blas.path, blas.definitions);
+  if (library) functions.push(rangeOf(library.symbols.sgemm));
   (exports.use_scratch as KernelFunction)(data.scratch);
 
   // Between the kernels of a step a few microseconds pass: spinning that long saves the wake-up.
@@ -75,7 +84,7 @@ function work(port: { postMessage(message: string): void }, data: WorkerData): v
   port.postMessage("ready");
   while (true) {
     const ticket = awaitTicket();
-    if (Atomics.load(control, flags.stop)) return;
+    if (Atomics.load(control, flags.stop)) return library?.close();
     if (ticket & chunkMask) attempt(ticket);
   }
 }
@@ -83,5 +92,5 @@ function work(port: { postMessage(message: string): void }, data: WorkerData): v
 /** CommonJS, as `eval: true` takes it. */
 export const workerProgram: string = `{
 const { parentPort, workerData } = require("node:worker_threads");
-(${work})(parentPort, workerData);
+(${work})(parentPort, workerData, ${sgemmRange});
 }`;

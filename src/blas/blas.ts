@@ -1,0 +1,60 @@
+/** The system's BLAS. @module */
+
+import { type BlasLibrary, type definitions, findLibrary } from "./library.ts";
+import { sgemmRange } from "./sgemm.ts";
+
+/** What a worker needs to open the library that the main thread found. */
+export interface BlasPlace {
+  /** Name or path for `Deno.dlopen`. */
+  readonly path: string;
+  /** The symbols. */
+  readonly definitions: ReturnType<typeof definitions>;
+}
+
+/** Opens the system's BLAS, or gives `undefined` where there is none: see {@link findLibrary}. */
+export function openBlas(): Blas | undefined {
+  const found = findLibrary();
+  return found && new Blas(found.library, { path: found.path, definitions: found.definitions });
+}
+
+/** What {@link openBlas} opens. Whoever opens it disposes of it. */
+export class Blas implements Disposable {
+  /** `OpenBLAS 0.3.29 SkylakeX`, with the kernels that it chose: others round differently. */
+  readonly name: string;
+  /** For workers; `undefined` where the library shares its work among threads that we cannot stop. */
+  readonly place: BlasPlace | undefined;
+  /** A part of a product: see {@link sgemmRange}. */
+  readonly multiply: (...values: number[]) => void;
+  readonly #library: BlasLibrary;
+
+  /** Takes charge of an open library and leaves it one thread for each call. */
+  constructor(library: BlasLibrary, place: BlasPlace) {
+    const { sgemm, setThreads } = library.symbols;
+    this.#library = library;
+    this.name = nameOf(library);
+    this.place = setThreads ? place : undefined;
+    this.multiply = sgemmRange(sgemm);
+    setThreads?.(1);
+  }
+
+  /** Closes the library. */
+  [Symbol.dispose](): void {
+    this.#library.close();
+  }
+}
+
+function nameOf({ symbols: { config, core } }: BlasLibrary): string {
+  const words = textAt(config?.()).split(" ").slice(0, 2);
+  if (words.length < 2) return Deno.build.os === "darwin" ? "Accelerate" : "BLAS";
+  return [...words, textAt(core?.())].join(" ").trim();
+}
+
+function textAt(pointer: Deno.PointerValue | undefined): string {
+  return pointer ? Deno.UnsafePointerView.getCString(pointer) : "";
+}
+
+/** Where a memory begins in the process. That of a shared one never moves, also when it grows. */
+export function baseOf(memory: SharedArrayBuffer): number {
+  const bytes = new Uint8Array(memory as unknown as ArrayBuffer); // the types know no shared buffers
+  return Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(bytes)));
+}

@@ -1,0 +1,117 @@
+/** Finding the system's BLAS and opening it through Deno's FFI. @module */
+
+import { DeviceError } from "../core/errors.ts";
+
+/** The symbols under their names with a prefix; plain data, so that workers can have them. */
+export const definitions = (prefix: string) => ({
+  sgemm: {
+    name: `${prefix}cblas_sgemm`,
+    parameters: [
+      ...["i32", "i32", "i32", "i32", "i32", "i32"] as const, // order, transposes, m, n, k
+      ...["f32", "usize", "i32", "usize", "i32", "f32", "usize", "i32"] as const,
+    ],
+    result: "void",
+  },
+  setThreads: {
+    name: `${prefix}openblas_set_num_threads`,
+    parameters: ["i32"],
+    result: "void",
+    optional: true,
+  },
+  config: {
+    name: `${prefix}openblas_get_config`,
+    parameters: [],
+    result: "pointer",
+    optional: true,
+  },
+  core: {
+    name: `${prefix}openblas_get_corename`,
+    parameters: [],
+    result: "pointer",
+    optional: true,
+  },
+} as const);
+
+/** A BLAS as Deno opens it. */
+export type BlasLibrary = Deno.DynamicLibrary<ReturnType<typeof definitions>>;
+
+/** An open library, and how to open it again. */
+export interface FoundLibrary {
+  /** The handle; whoever found it closes it. */
+  readonly library: BlasLibrary;
+  /** Name or path. */
+  readonly path: string;
+  /** With the prefix that its symbols have. */
+  readonly definitions: ReturnType<typeof definitions>;
+}
+
+/** PyPI's scipy-openblas32 puts `scipy_` before each of its names. */
+const prefixes = ["", "scipy_"];
+
+const accelerate = "/System/Library/Frameworks/Accelerate.framework/Accelerate";
+
+/** In the order of the search. Debian has the soname alone unless -dev is installed. */
+const systemPaths = [
+  "libopenblas.so.0",
+  "libopenblas.so",
+  "libopenblasp.so.0",
+  "libscipy_openblas.so",
+  accelerate,
+  "libopenblas.dll",
+];
+
+const variable = "LOWRANK_BLAS";
+
+/**
+ * Opens the BLAS that `LOWRANK_BLAS` names or, without that, the first that the system has.
+ *
+ * It gives `undefined` where there is none, for `LOWRANK_BLAS=off`, and without `--allow-ffi`, for
+ * which it prompts nobody.
+ *
+ * @throws {DeviceError} when `LOWRANK_BLAS` names a library that cannot be opened.
+ */
+export function findLibrary(): FoundLibrary | undefined {
+  const wish = wishedPath();
+  if (wish === "off" || !granted()) return undefined;
+  if (wish !== undefined) return openWished(wish);
+  for (const path of systemPaths) {
+    const found = tryToOpen(path);
+    if (typeof found !== "string") return found;
+  }
+  return undefined;
+}
+
+/** The value of `LOWRANK_BLAS`; `undefined` for a search. */
+function wishedPath(): string | undefined {
+  // Asking first keeps a program without --allow-env from being stopped by a prompt.
+  if (Deno.permissions.querySync({ name: "env", variable }).state !== "granted") return undefined;
+  const value = Deno.env.get(variable) ?? "";
+  return value === "" || value === "auto" ? undefined : value;
+}
+
+/** Leave for one path is not enough: Deno gives no addresses without the whole of it. */
+function granted(): boolean {
+  const { state, partial } = Deno.permissions.querySync({ name: "ffi" });
+  return state === "granted" && !partial;
+}
+
+function openWished(path: string): FoundLibrary {
+  const found = tryToOpen(path);
+  if (typeof found !== "string") return found;
+  throw new DeviceError(
+    `${variable} must be off, auto or the path of a BLAS with cblas_sgemm, found ${path}: ${found}`,
+  );
+}
+
+/** The library, or why its symbols cannot be had under their plain names. */
+function tryToOpen(path: string): FoundLibrary | string {
+  let reason = "";
+  for (const symbols of prefixes.map(definitions)) {
+    try {
+      return { library: Deno.dlopen(path, symbols), path, definitions: symbols };
+    } catch (error) {
+      reason ||= (error as Error).message;
+    }
+  }
+  return reason;
+}

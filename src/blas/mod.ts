@@ -1,0 +1,4 @@
+/** The system's BLAS through Deno's FFI. @module */
+
+export { baseOf, Blas, type BlasPlace, openBlas } from "./blas.ts";
+export { type Sgemm, sgemmRange } from "./sgemm.ts";

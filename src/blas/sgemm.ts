@@ -1,0 +1,52 @@
+/** One thread's part of a matrix product. @module */
+
+/** `cblas_sgemm` as Deno's FFI gives it. */
+export type Sgemm = (
+  order: number,
+  opA: number,
+  opB: number,
+  m: number,
+  n: number,
+  k: number,
+  alpha: number,
+  a: bigint,
+  aStride: number,
+  b: bigint,
+  bStride: number,
+  beta: number,
+  c: bigint,
+  cStride: number,
+) => void;
+
+/**
+ * The part from `begin` to `end` of C = alpha · opA opB + beta · C, row-major: columns where C is wider
+ * than high, else rows. Its arguments, all numbers, are transposeA, transposeB, m, n, k, alpha, a,
+ * aStride, b, bStride, beta, c, cStride, begin, end; a, b and c are addresses in the process.
+ *
+ * Its text goes to the workers of the CPU device, so it may use nothing from around it.
+ */
+export function sgemmRange(sgemm: Sgemm): (...values: number[]) => void {
+  const rowMajor = 101, asIs = 111, transposed = 112;
+  return (...[transposeA, transposeB, m, n, k, alpha, a, aStride, b, bStride, ...more]) => {
+    const [beta, c, cStride, begin, end] = more, wide = n > m;
+    const fromA = wide ? 0 : begin * (transposeA ? 1 : aStride);
+    const fromB = wide ? begin * (transposeB ? bStride : 1) : 0;
+    const fromC = begin * (wide ? 1 : cStride);
+    sgemm(
+      rowMajor,
+      transposeA ? transposed : asIs,
+      transposeB ? transposed : asIs,
+      wide ? m : end - begin,
+      wide ? end - begin : n,
+      k,
+      alpha,
+      BigInt(a + 4 * fromA),
+      aStride,
+      BigInt(b + 4 * fromB),
+      bStride,
+      beta,
+      BigInt(c + 4 * fromC),
+      cStride,
+    );
+  };
+}

@@ -1,0 +1,150 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { openBlas } from "../../src/blas/mod.ts";
+import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
+import { goesToBlas } from "../../src/device/cpu/products.ts";
+import { Scope } from "../../src/device/scope.ts";
+import { matmul } from "../../kernels/mod.ts";
+import { blasAvailable } from "../support/parts.ts";
+import { matmulCase, matmulCases } from "./cases/matmul.ts";
+import { largeCases } from "./cases/large.ts";
+import { launchCase, runCase } from "./kernel_case.ts";
+
+const ignore = !blasAvailable();
+
+/** Shapes that BLAS gets, with parts for several threads, and thin ones of adapters. */
+const shapes: readonly (readonly [number, number, number])[] = [
+  [32, 32, 32],
+  [130, 127, 129],
+  [301, 70, 160],
+  [70, 301, 160],
+  [5, 500, 300],
+  [500, 8, 256],
+  [500, 256, 8],
+  [600, 128, 4],
+];
+
+const variants = [
+  {},
+  { accumulate: 1, alpha: 0.5, padding: 1 },
+  { hasBias: 1, alpha: -2.5, padding: 3 },
+  { hasBias: 1, accumulate: 1 },
+];
+
+const cases = shapes.flatMap(([m, n, k]) =>
+  [0, 1].flatMap((transposeA) =>
+    [0, 1].flatMap((transposeB) =>
+      variants.map((variant) => matmulCase(m, n, k, { transposeA, transposeB, ...variant }))
+    )
+  )
+);
+
+for (const blas of [true, false]) {
+  for (const threads of [1, 2, 3]) {
+    const how = `${blas ? "with" : "without"} BLAS, threads: ${threads}`;
+    Deno.test({
+      name: `cpu: products are within their bounds ${how}`,
+      ignore: ignore && blas,
+      async fn() {
+        using device = await openCpuDevice({ threads, blas });
+        assertEquals(/BLAS|Accelerate/.test(device.description), blas);
+        for (const trial of cases) {
+          assert(goesToBlas(trial.scalars), trial.name);
+          await runCase(device, trial);
+        }
+        if (threads === 2) {
+          for (const trial of [...matmulCases, ...largeCases]) await runCase(device, trial);
+        }
+      },
+    });
+  }
+}
+
+Deno.test({
+  name: "cpu: with BLAS a product has the same bits each time",
+  ignore,
+  async fn() {
+    using device = await openCpuDevice({ threads: 2 });
+    using other = await openCpuDevice({ threads: 2 });
+    for (const trial of cases.filter((_, index) => index % 5 === 0)) {
+      const expected = await launchCase(device, trial);
+      for (const again of [device, other]) assertEquals(await launchCase(again, trial), expected);
+    }
+  },
+});
+
+Deno.test({
+  name: "cpu: with BLAS non-finite inputs are seen, and old values of C are not",
+  ignore,
+  async fn() {
+    using device = await openCpuDevice({ threads: 2 });
+    for (const alpha of [1, 0]) {
+      for (const broken of [NaN, Infinity, 1]) {
+        const row = await firstColumn(device, broken, alpha);
+        const bad = broken !== 1;
+        assertEquals(row.map(Number.isFinite), row.map((_, i) => !(bad && i === 3)));
+      }
+    }
+  },
+});
+
+/** Column 0 of a product of ones where one element of row 3 of A is `broken` and C was NaN. */
+async function firstColumn(
+  device: Awaited<ReturnType<typeof openCpuDevice>>,
+  broken: number,
+  alpha: number,
+): Promise<number[]> {
+  using scope = new Scope(device);
+  const n = 40;
+  const [a, b, c] = ["a", "b", "c"].map((name) => scope.allocate([n, n], "f32", "scratch", name));
+  device.write(a, new Float32Array(n * n).fill(1).fill(broken, 3 * n + 7, 3 * n + 8));
+  device.write(b, new Float32Array(n * n).fill(1));
+  device.write(c, new Float32Array(n * n).fill(NaN));
+  device.launch(matmul, { a, b, bias: b, c }, {
+    ...{ m: n, n, k: n, transposeA: 0, transposeB: 0, hasBias: 0, accumulate: 0, alpha },
+    ...{ aOffset: 0, bOffset: 0, cOffset: 0, aStride: n, bStride: n, cStride: n },
+  });
+  const [{ data }] = await device.read(c);
+  return Array.from({ length: n }, (_, i) => data[i * n]);
+}
+
+Deno.test({
+  name: "cpu: BLAS finds its operands after the memory grew, and above 2 GiB",
+  ignore,
+  async fn() {
+    using device = await openCpuDevice({ threads: 2 });
+    const trial = matmulCase(130, 140, 150, { hasBias: 1 });
+    await runCase(device, trial);
+    // Pages that nobody touches are not resident, so 2.5 GiB cost nothing.
+    using _gap = device.allocate([640, 1 << 20], "f32", "scratch", "gap");
+    await runCase(device, trial);
+  },
+});
+
+Deno.test({
+  name: "blas: it has a name, and can be opened and closed many times",
+  ignore,
+  async fn() {
+    for (let round = 0; round < 10; round++) {
+      using blas = openBlas()!;
+      assertMatch(blas.name, /^(OpenBLAS \d+\.\d+\.\d+.*|Accelerate|BLAS)$/);
+      using device = await openCpuDevice({ threads: 2 });
+      await runCase(device, matmulCase(130, 140, 150));
+    }
+  },
+});
+
+Deno.test("blas: what is small, thin, of factor 0 or overlapping stays with our kernel", () => {
+  const { scalars } = matmulCase(32, 32, 32);
+  assert(goesToBlas(scalars));
+  const changes: Record<string, number>[] = [
+    { m: 31 },
+    { m: 4, n: 1000 },
+    { alpha: 0 },
+    { aStride: 0 },
+    { cStride: 31 },
+  ];
+  for (const change of changes) {
+    assert(!goesToBlas({ ...scalars, ...change }), JSON.stringify(change));
+  }
+  assert(!goesToBlas(matmulCase(1000, 1000, 3).scalars));
+});
