@@ -45,7 +45,7 @@ function programOf({ program, variant }: Contender, workload: string): [string, 
 /** Settings that other work on this machine makes slow are not PyTorch's. */
 function environment({ variant }: Contender): Record<string, string> {
   const { OPENBLAS_CORETYPE: _type, OPENBLAS_L2_SIZE: _size, ...rest } = Deno.env.toObject();
-  const blas = /^cpu/.test(variant) ? { LOWRANK_BLAS: "off" } : {};
+  const blas: Record<string, string> = /^cpu/.test(variant) ? { LOWRANK_BLAS: "off" } : {};
   return { DENO_WEBGPU_BACKEND: "vulkan", ...rest, ...blas };
 }
 

@@ -28,6 +28,22 @@ function lineOf(row: Row, ours: Row | undefined): string {
   return [...cells, ...ratios, share, number(row.firstMs, 0), row.same ? "yes" : "NO"].join(" | ");
 }
 
+/** Adapted forward by frozen forward, and the frozen one once more, which is what a merged layer costs. */
+function lowRankLines({ rows }: Summary): string[] {
+  return rows.filter((row) => row.case === "low_rank adapted").map(({ contender, each, ten }) => {
+    const of = (name: string) =>
+      rows.find((row) => row.case === `low_rank ${name}` && row.contender === contender);
+    const [frozen, again] = [of("frozen"), of("frozen again")];
+    const ratios = (["min", "median"] as const).flatMap((key) => [
+      `${key} ${number(ratio(each, frozen?.each, key))} (ten ${
+        number(ratio(ten, frozen?.ten, key))
+      })`,
+      `merged ${number(ratio(again?.each ?? null, frozen?.each, key))}`,
+    ]);
+    return `- ${contender}, adapted by frozen: ${ratios.join(", ")}`;
+  });
+}
+
 /** Ratios, shares of the roof, first calls, devices, and what was not run. */
 export function tableOf(summary: Summary): string {
   const { rows, roof, devices, notRun, startUp } = summary;
@@ -48,6 +64,7 @@ export function tableOf(summary: Summary): string {
       "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|---|",
       ...lines,
     ].join("\n"),
+    lowRankLines(summary).join("\n"),
     ["Not run:", ...notRun.map(({ what, why }) => `- ${what}: ${why}`)].join("\n"),
   ].filter((part) => part !== "").join("\n\n") + "\n";
 }

@@ -29,7 +29,7 @@ const settle = async (y: Tensor): Promise<void> => void await y.device.read(y.vi
 
 async function meanSize(y: Tensor): Promise<number> {
   const [{ data }] = await y.device.read(y);
-  return data.reduce((sum: number, value: number) => sum + Math.abs(value), 0) / y.size;
+  return Array.from(data).reduce((sum, value) => sum + Math.abs(value), 0) / y.size;
 }
 
 /** Every extent in the three layouts. */
