@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import { figure } from "./figure.ts";
 import type { Report } from "./protocol.ts";
 import { startUp } from "./start_up.ts";
-import { summarise } from "./summary.ts";
+import { summarise, type Summary } from "./summary.ts";
 import { tableOf } from "./table.ts";
 import { type Workload, workloads } from "./workloads.ts";
 
@@ -78,6 +78,7 @@ const { values: options } = parseArgs({
     contenders: { type: "string", default: "" },
     limit: { type: "string", default: "120" },
     out: { type: "string", default: new URL("results/latest", folder).pathname },
+    merge: { type: "string", default: "" },
     note: { type: "string", default: "" },
   },
 });
@@ -110,7 +111,15 @@ async function add(
   console.error(`round ${round} ${key}: ${report.notRun ?? "done"}`);
 }
 
-const summary = {
+/** An earlier result with the cases of a later one in place of its own. */
+async function mergeInto(path: string, later: Summary): Promise<Summary> {
+  const earlier: Summary = JSON.parse(await Deno.readTextFile(path));
+  const again = new Set(later.rows.map((row) => row.case));
+  const rows = [...earlier.rows.filter((row) => !again.has(row.case)), ...later.rows];
+  return { ...earlier, note: `${earlier.note} ${later.note}`.trim(), rows };
+}
+
+const found: Summary = {
   date: new Date().toISOString().slice(0, 10),
   deno: Deno.version.deno,
   note: options.note,
@@ -118,6 +127,7 @@ const summary = {
   startUp: await startUp(root),
   ...summarise(await compete()),
 };
+const summary = options.merge ? await mergeInto(options.merge, found) : found;
 await Deno.writeTextFile(`${options.out}.json`, JSON.stringify(summary, null, 1) + "\n");
 await Deno.writeTextFile(`${options.out}.md`, tableOf(summary));
 await Deno.writeTextFile(`${options.out}.svg`, figure(summary));

@@ -22,8 +22,10 @@ export interface Measured {
   readonly each: number[];
   /** ms a step of each block of ten. */
   readonly ten: number[];
-  /** The checked number after the first and after the last step. */
-  readonly checks: [number, number];
+  /** The checked number after the first step, after the fifth, and after the last. */
+  readonly checks: number[];
+  /** Steps in all: only where two did equally many are their last numbers the same. */
+  steps: number;
 }
 
 /** The line that a process prints. */
@@ -62,14 +64,16 @@ async function measure(item: Case, repeats: { each: number; tens: number }) {
   const firstMs = await clock(once), first = await item.check();
   await once(); // what is compiled at the second call, as V8 does, is neither first nor steady
   const measured: Measured = {
-    ...{ name: item.name, firstMs, each: [], ten: [], checks: [first, first] },
+    ...{ name: item.name, firstMs, each: [], ten: [], checks: [first], steps: 5 },
   };
   const probe = await clock(once), long = probe > longMs || isProduct(item) && probe > 200;
   const { each, tens } = long ? { each: 3, tens: 0 } : repeats;
-  measured.each.push(probe);
-  for (let i = 1; i < each; i++) measured.each.push(await clock(once));
+  measured.each.push(probe, await clock(once), await clock(once));
+  measured.checks.push(await item.check());
+  for (let i = 3; i < each; i++) measured.each.push(await clock(once));
   for (let i = 0; i < tens; i++) measured.ten.push(await clock(() => tenOf(item)) / 10);
-  measured.checks[1] = await item.check();
+  measured.checks.push(await item.check());
+  measured.steps += each - 3 + 10 * tens;
   return measured;
 }
 

@@ -52,9 +52,14 @@ def measure(name, step, check, each, tens):
     first = clock(1)
     check_first = check()
     clock(1)
-    singles = [clock(1) for _ in range(each)]
+    singles = [clock(1) for _ in range(3)]
+    checks = [check_first, check()]
+    singles += [clock(1) for _ in range(each - 3)]
     blocks = [clock(10) for _ in range(tens)]
-    return dict(name=name, firstMs=first, each=singles, ten=blocks, checks=[check_first, check()])
+    steps = 2 + each + 10 * tens
+    return dict(
+        name=name, firstMs=first, each=singles, ten=blocks, checks=[*checks, check()], steps=steps
+    )
 
 
 def products(each, tens):
