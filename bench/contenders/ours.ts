@@ -23,6 +23,7 @@ import { loraLinear, lowRank, products } from "./ours_layers.ts";
 
 async function open(variant: string): Promise<Opened> {
   const kind = variant === "webgpu" ? "webgpu" : "cpu";
+  if (variant !== "blas") Deno.env.set("LOWRANK_BLAS", "off");
   const device = await openDevice({ kind, threads: variant === "cpu1" ? 1 : 2 });
   if (variant === "blas" && !/blas|accelerate|mkl/i.test(device.description)) {
     throw new NotRun(`the device calls no BLAS: ${device.description}`);
