@@ -4,14 +4,13 @@ import { join } from "node:path";
 import type { Command } from "./commander.ts";
 import { loadAdapter, type LoraAdapter } from "../adapt/mod.ts";
 import { writeJsonAtomic } from "../core/files.ts";
-import { type Gpt2, loadModel, saveModel } from "../models/mod.ts";
+import { countTrainable, type Gpt2, loadModel, saveModel } from "../models/mod.ts";
 import { applyMethod, type MethodSpec } from "../runs/mod.ts";
 import {
   type Batch,
   emptyLog,
   logStep,
   runTrainer,
-  type TrainableModel,
   Trainer,
   type TrainingLog,
 } from "../train/mod.ts";
@@ -86,10 +85,6 @@ async function trainSteps(
     logStep(log, event);
     report(event);
   }
-}
-
-function countTrainable(model: TrainableModel): number {
-  return model.trainable().reduce((sum, { size }) => sum + size, 0);
 }
 
 /** The adapter to train, continued or new; none for full fine-tuning. */

@@ -16,10 +16,10 @@ export interface ArenaEntry {
 }
 
 /** Elements between the starts of entries are a multiple of this: 256 bytes, WebGPU's offset alignment. */
-export const arenaAlignment = 64;
+const arenaAlignment = 64;
 
 /** Elements that an entry takes with its padding. */
-export function alignedSize(shape: Shape): number {
+function alignedSize(shape: Shape): number {
   return Math.ceil(sizeOf(shape) / arenaAlignment) * arenaAlignment;
 }
 

@@ -5,7 +5,7 @@ import { DryDevice } from "../device/dry.ts";
 import { axis, baseLayout, logAxis } from "../figures/layout.ts";
 import type { DataTable, Figure } from "../figures/figure.ts";
 import { palette } from "../figures/palette.ts";
-import { Gpt2 } from "../models/mod.ts";
+import { countTrainable, Gpt2 } from "../models/mod.ts";
 import type { Experiment, Finding } from "./experiment.ts";
 import { gpt3, printed } from "./gpt3.ts";
 
@@ -31,10 +31,6 @@ export function countLora(rank: number): number {
   using model = Gpt2.allocate(device, gpt3);
   using _adapter = injectLora(model, { rank, alpha: rank, sites: ["q", "v"], seed: 0 });
   return countTrainable(model);
-}
-
-function countTrainable(model: Gpt2): number {
-  return model.trainable().reduce((sum, { size }) => sum + size, 0);
 }
 
 function countRows(): CountRow[] {

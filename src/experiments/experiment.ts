@@ -1,7 +1,8 @@
 /** What an experiment is: a question, a rule written before the run, and a pure reading of its runs. @module */
 
-import type { Device, DeviceKind } from "../device/device.ts";
+import type { Device } from "../device/device.ts";
 import type { DataTable, Figure } from "../figures/figure.ts";
+import type { Claim } from "../figures/page.ts";
 
 /** What a claim came to. */
 export type Verdict =
@@ -10,14 +11,8 @@ export type Verdict =
   | "differs from the paper"
   | "not judged (quick run)";
 
-/** A claim, the rule that judges it, and what came out. */
-export interface Finding {
-  /** The paper's claim, in our words, with its place. */
-  readonly claim: string;
-  /** The rule for the verdict, written before the run. */
-  readonly rule: string;
-  /** What came out, with the figures. */
-  readonly found: string;
+/** A claim of the paper with its rule, what was found, and one of the verdicts. */
+export interface Finding extends Claim {
   /** The rule applied. */
   readonly verdict: Verdict;
 }
@@ -38,8 +33,6 @@ export interface Outcome {
 export interface ExperimentContext {
   /** The device of its runs. */
   readonly device: Device;
-  /** How that device was asked for. */
-  readonly deviceKind?: DeviceKind;
   /** Seeds of its runs. */
   readonly seeds: readonly number[];
   /** Fewer steps: to see that it works, not what comes out. */

@@ -3,11 +3,11 @@
 import { join } from "node:path";
 import { glossBatches, type GlossSplit, type PartOfSpeech } from "../data/mod.ts";
 import type { Device } from "../device/device.ts";
-import type { Gpt2 } from "../models/mod.ts";
+import { countTrainable, type Gpt2 } from "../models/mod.ts";
 import { type MethodSpec, run, type RunResult, type RunSpec } from "../runs/mod.ts";
 import { loadTokenizer } from "../tokenizer/mod.ts";
 import { type Batch, evaluate } from "../train/mod.ts";
-import { median } from "./adaptation/rows.ts";
+import { median } from "./statistics.ts";
 import { baseFolder, baseIdentity, loadBase } from "./base_model.ts";
 
 /** What is trained on and what is reported. */
@@ -46,7 +46,7 @@ export interface GlossRun {
 }
 
 /** The paper's schedule and optimizer in small: AdamW, linear, warm-up, no decay, clipped. */
-export async function glossSpec(
+async function glossSpec(
   { method, learningRate, seed, steps, data }: GlossRun,
   device: Device,
 ): Promise<RunSpec> {
@@ -99,7 +99,7 @@ export async function glossRun(
     },
     measure: async (model) => ({
       loss: await glossLoss(model, chosen.data),
-      trained: model.trainable().reduce((sum, { size }) => sum + size, 0),
+      trained: countTrainable(model),
       stepMs: median(times),
     }),
   });

@@ -1,13 +1,12 @@
 /** "3 times less memory": the bytes of a training step of GPT-3 175B, from the dry device. @module */
 
 import { injectLora } from "../adapt/mod.ts";
-import { type LedgerReading, type Role, roles } from "../device/ledger.ts";
+import type { LedgerReading } from "../device/ledger.ts";
 import type { DataTable, Figure } from "../figures/figure.ts";
-import { axis, baseLayout } from "../figures/layout.ts";
-import { roleColours } from "../figures/palette.ts";
 import { predictMemory } from "../runs/mod.ts";
 import type { Experiment, Finding } from "./experiment.ts";
 import { gpt3, printed } from "./gpt3.ts";
+import { type RoleBar, roleBars, usedRoles } from "./role_bars.ts";
 
 interface MemoryRow {
   readonly method: string;
@@ -57,12 +56,12 @@ function findings([full, lora]: readonly MemoryRow[]): Finding[] {
   }];
 }
 
-function usedRoles(rows: readonly MemoryRow[]): Role[] {
-  return roles.filter((role) => rows.some(({ reading }) => reading.peakByRole[role] > 0));
+function barsOf(rows: readonly MemoryRow[]): RoleBar[] {
+  return rows.map(({ method, reading }) => ({ label: method, byRole: reading.peakByRole }));
 }
 
 function memoryTable(rows: readonly MemoryRow[]): DataTable {
-  const used = usedRoles(rows);
+  const used = usedRoles(barsOf(rows));
   return {
     id: "gpt3-memory",
     title: `GPT-3 175B: bytes at the peak of a step, one sequence of ${length} tokens, F32`,
@@ -88,18 +87,7 @@ function memoryFigure(rows: readonly MemoryRow[]): Figure {
     caption:
       `One sequence of ${length} tokens in F32, by running the training step on the dry device, ` +
       "which keeps the books and allocates nothing.",
-    data: usedRoles(rows).map((role) => ({
-      type: "bar",
-      orientation: "h",
-      name: role,
-      y: rows.map(({ method }) => method),
-      x: rows.map(({ reading }) => reading.peakByRole[role] / 1e9),
-      marker: { color: roleColours[role] },
-    })),
-    layout: baseLayout(axis("GB"), axis("", { autorange: "reversed" }), {
-      barmode: "stack",
-      height: 300,
-    }),
+    ...roleBars(barsOf(rows), "GB", 300),
   };
 }
 

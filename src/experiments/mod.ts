@@ -3,5 +3,6 @@
 export type { Experiment, ExperimentContext, Finding, Outcome, Verdict } from "./experiment.ts";
 export type { DataTable, Figure, TableColumn, Unit } from "../figures/figure.ts";
 export type { Device, DeviceKind } from "../device/device.ts";
+export type { Claim } from "../figures/page.ts";
 export { experiments, selectExperiments } from "./registry.ts";
 export { reproduce, type ReproduceOptions } from "./reproduce.ts";

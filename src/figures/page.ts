@@ -5,7 +5,7 @@ import { escapeHtml, figureHtml, figureScript, tableHtml } from "./html.ts";
 import { style } from "./style.ts";
 
 /** A claim and what came of it. */
-export interface Verdictable {
+export interface Claim {
   /** The claim. */
   readonly claim: string;
   /** The rule for its verdict. */
@@ -29,7 +29,7 @@ export interface Section {
   /** What was run. */
   readonly settings: string;
   /** Its claims. */
-  readonly findings: readonly Verdictable[];
+  readonly findings: readonly Claim[];
   /** Its tables. */
   readonly tables: readonly DataTable[];
   /** Its figures. */
@@ -94,7 +94,7 @@ ${section.tables.map(tableHtml).join("\n")}
 </section>`;
 }
 
-function findingHtml({ claim, rule, found, verdict }: Verdictable): string {
+function findingHtml({ claim, rule, found, verdict }: Claim): string {
   return `<div class="finding"><p><strong>${escapeHtml(claim)}</strong> ${verdictHtml(verdict)}</p>
 <p>${escapeHtml(found)}</p><p class="rule">Rule, written before the run: ${
     escapeHtml(rule)

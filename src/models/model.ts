@@ -44,3 +44,8 @@ export function trainableOf(model: Pick<Model, "parameters" | "linears">): Param
   const adapters = model.linears.flatMap(({ adapted }) => adapted.flatMap(({ A, B }) => [A, B]));
   return [...model.parameters.values(), ...adapters].filter(({ trainable }) => trainable);
 }
+
+/** Number of values that training changes. */
+export function countTrainable(model: Pick<Model, "trainable">): number {
+  return model.trainable().reduce((sum, { size }) => sum + size, 0);
+}

@@ -1,9 +1,9 @@
 /** Figures and the table of full fine-tuning against LoRA, as functions of the rows. @module */
 
-import { roles } from "../../device/ledger.ts";
 import type { DataTable, Figure } from "../../figures/figure.ts";
 import { axis, baseLayout, logAxis } from "../../figures/layout.ts";
-import { palette, roleColours } from "../../figures/palette.ts";
+import { palette } from "../../figures/palette.ts";
+import { roleBars } from "../role_bars.ts";
 import type { AdaptationRun, MethodRow } from "./rows.ts";
 
 /** The colour of a method: full in one, LoRA's ranks in shades of another. */
@@ -95,23 +95,12 @@ export function qualityFigure(rows: readonly MethodRow[], baseLoss: number): Fig
 
 /** Bytes by role at the peak of a step, stacked, one bar a method. */
 export function memoryFigure(rows: readonly MethodRow[]): Figure {
-  const used = roles.filter((role) => rows.some(({ first }) => first.peakByRole[role] > 0));
+  const bars = rows.map(({ label, first }) => ({ label, byRole: first.peakByRole }));
   return {
     id: "adaptation-memory",
     title: "Bytes by role at the peak of a training step",
     caption: "From the device's ledger: what the run allocated, padding apart.",
-    data: used.map((role) => ({
-      type: "bar",
-      orientation: "h",
-      name: role,
-      y: rows.map(({ label }) => label),
-      x: rows.map(({ first }) => first.peakByRole[role] / 1e6),
-      marker: { color: roleColours[role] },
-    })),
-    layout: baseLayout(axis("MB"), axis("", { autorange: "reversed" }), {
-      barmode: "stack",
-      height: 340,
-    }),
+    ...roleBars(bars, "MB", 340),
   };
 }
 

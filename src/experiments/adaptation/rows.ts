@@ -1,6 +1,7 @@
 /** What full fine-tuning and LoRA came to, a row a method. @module */
 
 import type { BytesByRole } from "../../device/ledger.ts";
+import { median } from "../statistics.ts";
 
 /** A training run that was read back. */
 export interface AdaptationRun {
@@ -56,10 +57,4 @@ export function methodRows(runs: readonly AdaptationRun[]): MethodRow[] {
       stepMs: median(own.map(({ stepMs }) => stepMs)),
     };
   });
-}
-
-/** The middle value; the mean of the middle two. */
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b), middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }

@@ -3,7 +3,7 @@
 import { Tape } from "../../autograd/mod.ts";
 import type { HostTensor } from "../../core/host_tensor.ts";
 import type { Model } from "../../models/mod.ts";
-import { median } from "../adaptation/rows.ts";
+import { median, middleHalf } from "../statistics.ts";
 
 /** Time of a forward pass. */
 export interface Timing {
@@ -36,11 +36,6 @@ export async function timeForward(
     median: median(micros),
     middleHalf: middleHalf(micros),
   }));
-}
-
-function middleHalf(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b), quarter = Math.floor(sorted.length / 4);
-  return sorted[sorted.length - 1 - quarter] - sorted[quarter];
 }
 
 async function timeOnce(model: Model, tokens: HostTensor): Promise<number> {
