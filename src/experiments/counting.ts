@@ -59,10 +59,9 @@ function findings([, rank4, rank1]: readonly CountRow[]): Finding[] {
     rule: "held when the reduction at r = 4 on q and v, rounded to one significant digit, is the " +
       "printed 10,000; the count comes from the model's tensors, not from the printed total",
     found: `${Math.round(rank4.reduction).toLocaleString("en-US")} times at r = 4 and ` +
-      `${
-        Math.round(rank1.reduction).toLocaleString("en-US")
-      } times at r = 1: the order of magnitude, ` +
-      "but 7% short of the printed figure.",
+      `${Math.round(rank1.reduction).toLocaleString("en-US")} times at r = 1; at r = 4 that is ${
+        Math.round(100 * rank4.reduction / printed.parameterReduction)
+      }% of the printed figure.`,
     verdict: Number(rank4.reduction.toPrecision(1)) === printed.parameterReduction
       ? "held"
       : "differs from the paper",
