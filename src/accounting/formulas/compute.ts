@@ -1,0 +1,55 @@
+/** Operations and time. @module */
+
+import { type Formula, formula } from "../formula.ts";
+
+/** Compute of a token in training, and the time that depth costs. */
+export const computeFormulas: Readonly<Record<string, Formula>> = {
+  fullComputePerToken: formula(
+    "training step: two operations a weight forward, four backward",
+    "6 * P",
+    "FLOP",
+    "Kaplan et al. 2020, section 2.1",
+  ),
+  frozenComputePerToken: formula(
+    "training step through frozen weights: their own gradients are not computed",
+    "4 * P",
+    "FLOP",
+    "Hu et al. 2021, section 4.2 (no gradient of most parameters)",
+  ),
+  loraComputePerToken: formula(
+    "training step of A and B of one matrix",
+    "6 * r * (d_in + d_out)",
+    "FLOP",
+    "Hu et al. 2021, equation 3",
+  ),
+  loraForwardPerToken: formula(
+    "forward pass of an unmerged update of one matrix; merged it is nothing",
+    "2 * r * (d_in + d_out)",
+    "FLOP",
+    "Hu et al. 2021, equation 3",
+  ),
+  addedDepthTime: formula(
+    "forward pass with layers added one after another: each waits, and each computes",
+    "t_0 + n_step * t_step + b * s * F / v",
+    "ms",
+    "Hu et al. 2021, section 3, table 1 and figure 5",
+  ),
+  slowdownPercent: formula(
+    "time added to a pass, in percent of the pass without it",
+    "100 * (t - t_0) / t_0",
+    "percent",
+    "Hu et al. 2021, table 1",
+  ),
+  throughputGainPercent: formula(
+    "tokens gained in the same time, in percent",
+    "100 * (t_0 / t - 1)",
+    "percent",
+    "Hu et al. 2021, section 4.2 (its 25% is the time saved)",
+  ),
+  timeSavedPercent: formula(
+    "time saved for the same tokens, in percent",
+    "100 * (1 - t / t_0)",
+    "percent",
+    "Hu et al. 2021, section 4.2 (25%)",
+  ),
+};

@@ -1,0 +1,19 @@
+/** All formulas. @module */
+
+import type { Formula } from "../formula.ts";
+import { activationFormulas } from "./activations.ts";
+import { computeFormulas } from "./compute.ts";
+import { optimizerFormulas } from "./optimizers.ts";
+import { parameterFormulas } from "./parameters.ts";
+import { storageFormulas } from "./storage.ts";
+import { trainingFormulas } from "./training.ts";
+
+/** Every formula of the toolkit by its name; each is written once, in this folder. */
+export const formulas: Readonly<Record<string, Formula>> = {
+  ...parameterFormulas,
+  ...storageFormulas,
+  ...optimizerFormulas,
+  ...trainingFormulas,
+  ...activationFormulas,
+  ...computeFormulas,
+};

@@ -1,0 +1,52 @@
+/** The notation of all formulas: each letter means one thing. @module */
+
+/** A letter of the formulas. */
+export interface FormulaSymbol {
+  /** What it stands for. */
+  readonly meaning: string;
+  /** What it counts, such as `parameters`, `bytes` or `tokens`. */
+  readonly unit: string;
+  /** How it is typeset. */
+  readonly tex: string;
+}
+
+const symbol = (tex: string, meaning: string, unit: string): FormulaSymbol => ({
+  tex,
+  meaning,
+  unit,
+});
+
+/** Every letter by the name that it has in expressions. */
+export const symbols: Readonly<Record<string, FormulaSymbol>> = {
+  d: symbol("d", "width of the model", "values"),
+  d_in: symbol("d_{\\mathrm{in}}", "inputs of a weight matrix", "values"),
+  d_out: symbol("d_{\\mathrm{out}}", "outputs of a weight matrix", "values"),
+  L: symbol("L", "blocks of the model", "blocks"),
+  L_top: symbol("L_{\\mathrm{top}}", "blocks at the top that are trained", "blocks"),
+  L_drop: symbol("L_{\\mathrm{drop}}", "blocks at the bottom without adapters", "blocks"),
+  n_voc: symbol("n_{\\mathrm{voc}}", "tokens of the vocabulary", "tokens"),
+  n_pos: symbol("n_{\\mathrm{pos}}", "positions of the longest sequence", "tokens"),
+  n_W: symbol("n_{W}", "adapted weight matrices in the whole model", "matrices"),
+  r: symbol("r", "rank of an update, or width of an adapter's bottleneck", "values"),
+  l_p: symbol("l_{\\mathrm{p}}", "special tokens before the prompt", "tokens"),
+  l_i: symbol("l_{\\mathrm{i}}", "special tokens after the prompt", "tokens"),
+  a: symbol("a", "heads of an attention", "heads"),
+  P: symbol("P", "parameters", "parameters"),
+  P_f: symbol("P_{\\mathrm{f}}", "frozen parameters", "parameters"),
+  P_t: symbol("P_{\\mathrm{t}}", "trained parameters", "parameters"),
+  P_q: symbol("P_{\\mathrm{q}}", "parameters of one quantised matrix", "parameters"),
+  beta: symbol("\\beta", "bytes of a value", "bytes"),
+  C: symbol("C", "checkpoint of one task", "bytes"),
+  W: symbol("W", "checkpoint of the whole model", "bytes"),
+  n_task: symbol("n_{\\mathrm{task}}", "tasks", "tasks"),
+  B_q: symbol("B_{\\mathrm{q}}", "values that share one scale", "values"),
+  B_s: symbol("B_{\\mathrm{s}}", "scales that share one scale of their own", "values"),
+  b: symbol("b", "sequences of a batch", "sequences"),
+  s: symbol("s", "tokens of a sequence", "tokens"),
+  t_0: symbol("t_{0}", "time of the model without the addition", "ms"),
+  t: symbol("t", "time of the model with the addition", "ms"),
+  t_step: symbol("t_{\\mathrm{step}}", "time that one more layer waits, however small it is", "ms"),
+  n_step: symbol("n_{\\mathrm{step}}", "layers added one after another", "layers"),
+  F: symbol("F", "operations of the added layers for one token", "FLOP"),
+  v: symbol("v", "operations of the device in a millisecond", "FLOP/ms"),
+};
