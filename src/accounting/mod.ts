@@ -4,3 +4,9 @@ export { evaluate, evaluateRatio, formulaTex, type FormulaValues } from "./evalu
 export type { Formula } from "./formula.ts";
 export { formulas } from "./formulas/mod.ts";
 export { type FormulaSymbol, symbols } from "./symbols.ts";
+export { modelTensors } from "./models/architectures.ts";
+export { catalogue, type CatalogueEntry } from "./models/catalogue.ts";
+export type { ConfigJson } from "./models/fields.ts";
+export { countParameters, type TensorShape } from "./models/tensor_shape.ts";
+export { type LoraCount, loraCounts, type LoraSelection, peftTargets } from "./lora_count.ts";
+export { classifierParameters, matricesOf, type Matrix, type Site, sitesOf } from "./matrices.ts";
