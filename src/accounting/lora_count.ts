@@ -1,13 +1,17 @@
 /** Parameters that low-rank adaptation trains, module by module. @module */
 
+import { isNamed, listNames } from "../core/module_names.ts";
 import { evaluate } from "./evaluate.ts";
 import { matricesOf, type Matrix, sitesOf } from "./matrices.ts";
 import type { TensorShape } from "./models/tensor_shape.ts";
 
-/** What is adapted: parts of the block by role, or whole modules by name. */
-export type LoraSelection =
-  | { readonly sites: readonly string[] | "all" }
-  | { readonly modules: ((name: string) => boolean) | "all-linear" };
+/** What is adapted: parts of the block by role, or whole modules by PEFT's rule. */
+export interface LoraSelection {
+  /** `"all"`, or roles (`q`), modules, or a module and a role (`h.0.attn.c_attn:q`). */
+  readonly sites?: "all" | readonly string[];
+  /** `"all-linear"`, or paths of modules or their last parts. */
+  readonly targetModules?: "all-linear" | readonly string[];
+}
 
 /** An adapted module. */
 export interface LoraCount {
@@ -30,11 +34,21 @@ export const peftTargets: Readonly<Record<string, readonly string[]>> = {
   qwen2: ["q_proj", "v_proj"],
 };
 
+/** One pair of A and B that a model may get. */
+interface Update {
+  /** Path of the module, and after a colon the role where it is a part of the module. */
+  readonly label: string;
+  readonly role?: string;
+  readonly matrix: Matrix;
+  readonly outputs: number;
+}
+
 /**
  * A and B of every selected module: rank · (inputs + outputs) each, and for sites of a fused weight one
  * pair a site.
  *
- * @throws {RangeError} when nothing is selected, or the rank is not a whole number from 1 on.
+ * @throws {RangeError} when a name matches nothing, or the rank is not a whole number from 1 to the
+ * smaller extent of every site.
  *
  * @example
  * ```ts
@@ -50,33 +64,63 @@ export function loraCounts(
   rank: number,
   selection: LoraSelection,
 ): LoraCount[] {
-  if (!(Number.isSafeInteger(rank) && rank > 0)) {
-    throw new RangeError(`a rank must be a whole number from 1 on, found ${rank}`);
+  const counts = new Map<string, number>();
+  for (const update of selectUpdates(matricesOf(tensors).flatMap(updatesOf), selection)) {
+    const { name } = update.matrix;
+    counts.set(name, (counts.get(name) ?? 0) + updateParameters(update, rank));
   }
-  const matrices = matricesOf(tensors);
-  const counts = matrices.flatMap((matrix) => {
-    const outputs = adaptedOutputs(matrix, selection);
-    const parameters = outputs.reduce(
-      (sum, d_out) =>
-        sum + Number(evaluate("lowRankParameters", { r: rank, d_in: matrix.inputs, d_out })),
-      0,
-    );
-    return outputs.length > 0 ? [{ name: matrix.name, parameters }] : [];
-  });
-  if (counts.length > 0) return counts;
-  const names = matrices.slice(0, 8).map(({ name }) => name).join(", ");
-  throw new RangeError(`what is adapted must be in the model (${names}, …), found nothing of it`);
+  return Array.from(counts, ([name, parameters]) => ({ name, parameters }));
 }
 
-/** Outputs of each pair of A and B that the matrix gets. */
-function adaptedOutputs(matrix: Matrix, selection: LoraSelection): number[] {
-  if ("sites" in selection) {
-    const { sites } = selection;
-    return sitesOf(matrix)
-      .filter(({ role }) => sites === "all" || sites.includes(role))
-      .map(({ outputs }) => outputs);
+function updateParameters({ label, matrix, outputs: d_out }: Update, rank: number): number {
+  const d_in = matrix.inputs, largest = Math.min(d_in, d_out);
+  if (Number.isInteger(rank) && rank >= 1 && rank <= largest) {
+    return Number(evaluate("lowRankParameters", { r: rank, d_in, d_out }));
   }
-  const { modules } = selection, { name, kind, outputs } = matrix;
-  const isAdapted = modules === "all-linear" ? kind === "linear" : modules(name);
-  return isAdapted ? [outputs] : [];
+  throw new RangeError(
+    `the rank of ${label} must be a whole number from 1 to ${largest}, found ${rank}`,
+  );
+}
+
+/** The update of the whole matrix, and those of its parts. */
+function updatesOf(matrix: Matrix): Update[] {
+  const { name, outputs } = matrix, sites = sitesOf(matrix);
+  const parts = sites.map((site) => ({
+    ...site,
+    label: sites.length === 1 ? name : `${name}:${site.role}`,
+    matrix,
+  }));
+  return sites.length === 1 ? parts : [{ label: name, matrix, outputs }, ...parts];
+}
+
+const isWhole = ({ label, matrix }: Update): boolean => label === matrix.name;
+const isLinear = ({ matrix }: Update): boolean => matrix.kind === "linear";
+
+function selectUpdates(all: Update[], { sites, targetModules }: LoraSelection): Update[] {
+  if (targetModules === "all-linear") return all.filter(isWhole).filter(isLinear);
+  if (sites === "all") return all.filter(({ role }) => role !== undefined);
+  if (targetModules) {
+    return selectNamed(all.filter(isWhole), targetModules, {
+      rule: "targetModules must match a layer of the model",
+      matches: ({ label }, entry) => isNamed(label, entry),
+    });
+  }
+  return selectNamed(all, sites ?? [], {
+    rule: "sites must name q, k, v, o, up, down, or a layer or site of the model",
+    matches: ({ label, role }, entry) => entry === role || entry === label,
+  });
+}
+
+/** The updates that a list names, in the order of the model, each once. */
+function selectNamed(
+  all: Update[],
+  entries: readonly string[],
+  { rule, matches }: { rule: string; matches: (update: Update, entry: string) => boolean },
+): Update[] {
+  for (const entry of entries) {
+    if (all.some((update) => matches(update, entry))) continue;
+    const labels = listNames(all.filter(isLinear).map(({ label }) => label));
+    throw new RangeError(`${rule} (${labels}), found "${entry}"`);
+  }
+  return all.filter((update) => entries.some((entry) => matches(update, entry)));
 }

@@ -3,7 +3,7 @@
 import type { RowRange } from "../core/row_range.ts";
 import type { Model } from "../models/model.ts";
 import type { Linear, SiteName } from "../nn/linear.ts";
-import { listNames } from "./names.ts";
+import { listNames } from "../core/module_names.ts";
 import { selectTargets } from "./targets.ts";
 
 /** Output rows of a linear layer that an adapter may take. */

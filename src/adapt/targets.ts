@@ -2,7 +2,7 @@
 
 import { compilePattern, isSelected } from "../formats/peft_patterns.ts";
 import type { Linear } from "../nn/linear.ts";
-import { listNames } from "./names.ts";
+import { listNames } from "../core/module_names.ts";
 
 /**
  * The layers that PEFT's `target_modules` would select: a list matches whole paths or their last parts,

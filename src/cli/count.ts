@@ -1,16 +1,19 @@
 /** `lowrank count`. @module */
 
+import type { LoraCount, LoraSelection, TensorShape } from "../accounting/mod.ts";
+import { listNames } from "../core/module_names.ts";
+import type { MethodSpec } from "../runs/mod.ts";
+import { modelPath, positiveNumber } from "./arguments.ts";
 import type { Command } from "./commander.ts";
-import { DryDevice } from "../device/dry.ts";
-import { Gpt2, parseGpt2Config, readConfig } from "../models/mod.ts";
-import { applyMethod } from "../runs/mod.ts";
-import { modelPath } from "./arguments.ts";
-import { type CommonOptions, print } from "./common.ts";
+import { type CommonOptions, note, print } from "./common.ts";
+import { countedModel } from "./counted_model.ts";
 import { addMethodOptions, methodOf, type MethodOptions } from "./method.ts";
 import { table } from "./table.ts";
 
 interface CountOptions extends CommonOptions, MethodOptions {
-  readonly model: string;
+  readonly model?: string;
+  readonly url?: string;
+  readonly labels?: number;
 }
 
 interface ModuleCount {
@@ -19,54 +22,103 @@ interface ModuleCount {
   readonly trainable: number;
 }
 
+const help = `
+A model is a name (gpt2 … gpt2-xl, gpt3-small … gpt3-175b, t5-base, …),
+a folder, a config.json, or a safetensors file or index, whose headers are
+read. JSON: {"total", "trainable", "percent", "byModule"}.`;
+
 /** Counts a model's parameters and those that a method trains. */
 export function addCount(program: Command): void {
   const command = program.command("count").description(
     "count parameters, and those that a method trains",
   )
-    .requiredOption("--model <path>", "Hugging Face folder or config.json", modelPath);
-  addMethodOptions(command).action(run);
+    .argument("[model]", "name, folder, config.json or safetensors file", modelPath)
+    .option("--model <path>", "the same", modelPath)
+    .option("--url <address>", "safetensors file, index or folder; only headers are read")
+    .option("--labels <n>", "count with a classifier of so many labels", positiveNumber);
+  addMethodOptions(command).addHelpText("after", help).action(run);
 }
 
-async function run(options: CountOptions): Promise<void> {
-  using device = new DryDevice();
-  using model = Gpt2.allocate(device, parseGpt2Config(await readConfig(options.model)));
-  using _adapter = applyMethod(model, methodOf(options), options.seed);
-  const byModule = countModules(model);
+async function run(argument: string | undefined, options: CountOptions): Promise<void> {
+  const model = oneModel([argument, options.model], options.url);
+  const method = methodOf(options);
+  const { tensors, type, note: read } = await countedModel({ ...options, model });
+  if (read) note(options, read);
+  const byModule = await countModules(tensors, method);
   const sum = (key: "parameters" | "trainable") =>
     byModule.reduce((total, module) => total + module[key], 0);
   const total = sum("parameters"), trainable = sum("trainable");
   const percent = 100 * trainable / total;
+  const perRank = method.kind === "full" ? await defaultPerRank(tensors, type) : [];
   print(options, { total, trainable, percent, byModule }, () =>
     [
-      table(byModule, [
-        ["module", ({ name }) => name],
-        ["parameters", ({ parameters }) => parameters],
-        ["trainable", ({ trainable }) => trainable],
-      ]),
+      moduleTable(byModule),
       "",
-      `trainable params: ${trainable.toLocaleString("en-US")} || all params: ${
-        total.toLocaleString("en-US")
-      } || trainable%: ${percent.toFixed(4)}`,
+      `trainable params: ${format(trainable)} || all params: ${format(total)} || trainable%: ${
+        percent.toFixed(4)
+      }`,
+      ...perRank,
     ].join("\n"));
 }
 
-/** Parameters by module: a name without its `.weight`, `.bias` or `.lora_A.weight`. */
-function countModules(model: Gpt2): ModuleCount[] {
-  const adapters = model.linears.flatMap(({ name, adapted }) =>
-    adapted.flatMap(({ A, B }) => [[name, A], [name, B]] as const)
-  );
-  const own = [...model.parameters.values()].map((parameter) =>
-    [parameter.name.replace(/\.(weight|bias)$/, ""), parameter] as const
-  );
-  const counts = new Map<string, ModuleCount>();
-  for (const [name, { size, trainable }] of [...own, ...adapters]) {
-    const before = counts.get(name) ?? { name, parameters: 0, trainable: 0 };
-    counts.set(name, {
-      name,
-      parameters: before.parameters + size,
-      trainable: before.trainable + (trainable ? size : 0),
-    });
+const format = (count: number): string => count.toLocaleString("en-US");
+
+function oneModel(models: (string | undefined)[], url?: string): string | undefined {
+  const given = [...models, url].filter((source) => source !== undefined);
+  if (given.length === 1) return models.find((model) => model !== undefined);
+  const found = given.length === 0 ? "none" : given.join(" and ");
+  throw new RangeError(`count needs one model, by its name or path or by --url, found ${found}`);
+}
+
+/** Parameters by module: a name without its `.weight` or `.bias`. */
+async function countModules(tensors: TensorShape[], method: MethodSpec): Promise<ModuleCount[]> {
+  const { classifierParameters, countParameters } = await import("../accounting/mod.ts");
+  const isLora = method.kind === "lora", counts = new Map<string, ModuleCount>();
+  const add = (name: string, more: number, trained: number) => {
+    const { parameters, trainable } = counts.get(name) ?? { parameters: 0, trainable: 0 };
+    counts.set(name, { name, parameters: parameters + more, trainable: trainable + trained });
+  };
+  for (const tensor of tensors) {
+    const module = tensor.name.replace(/\.(weight|bias)$/, ""), size = countParameters([tensor]);
+    add(module, size, isLora ? 0 : size);
+    // As PEFT does: beside a frozen classifier lies a copy that is trained.
+    const copy = isLora ? classifierParameters([tensor]) : 0;
+    if (copy > 0) add(module, copy, copy);
+  }
+  for (const { name, parameters } of await adapted(tensors, method)) {
+    add(name, parameters, parameters);
   }
   return [...counts.values()];
+}
+
+async function adapted(tensors: TensorShape[], method: MethodSpec): Promise<LoraCount[]> {
+  if (method.kind === "full") return [];
+  const { loraCounts } = await import("../accounting/mod.ts");
+  return loraCounts(tensors, method.rank, method as LoraSelection);
+}
+
+/** Modules with the same counts in every layer are one line. */
+function moduleTable(modules: readonly ModuleCount[]): string {
+  const groups = Map.groupBy(
+    modules,
+    ({ name, parameters, trainable }) =>
+      `${name.replace(/\.\d+\./, ".#.")} ${parameters} ${trainable}`,
+  );
+  const rows = Array.from(groups.values(), (group) => ({ ...group[0], group }));
+  return table(rows, [
+    ["module", ({ group }) => listNames(group.map(({ name }) => name))],
+    ["modules", ({ group }) => group.length],
+    ["parameters of each", ({ parameters }) => parameters],
+    ["trainable", ({ trainable }) => trainable],
+  ]);
+}
+
+/** What one rank of LoRA would train, on the modules that PEFT takes where none are named. */
+async function defaultPerRank(tensors: TensorShape[], type?: string): Promise<string[]> {
+  const { loraCounts, peftTargets } = await import("../accounting/mod.ts");
+  const targetModules = type === undefined ? undefined : peftTargets[type];
+  if (!targetModules) return [];
+  const each = loraCounts(tensors, 1, { targetModules })
+    .reduce((sum, { parameters }) => sum + parameters, 0);
+  return [`LoRA on ${targetModules.join(", ")} (PEFT's choice): ${format(each)} for each rank`];
 }

@@ -60,7 +60,11 @@ function makeProgram(): Command {
 /** What must be given, in the order of the help. */
 function usageOf({ options, registeredArguments }: Command): string {
   const required = options.filter(({ mandatory }) => mandatory).map(({ flags }) => flags);
-  return [...registeredArguments.map((item) => `<${item.name()}>`), ...required, "[options]"].join(
+  return [
+    ...registeredArguments.map((item) => item.required ? `<${item.name()}>` : `[${item.name()}]`),
+    ...required,
+    "[options]",
+  ].join(
     " ",
   );
 }

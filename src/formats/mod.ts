@@ -23,6 +23,7 @@ export { parsePeftConfig, type PeftConfig } from "./peft_config.ts";
 export type { ModuleSelection } from "./peft_patterns.ts";
 export { type AdapterModule, type PeftAdapter, readAdapter } from "./read_adapter.ts";
 export type { SafetensorsContent, SafetensorsFile } from "./safetensors.ts";
+export { readRemoteHeaders, type RemoteHeaders } from "./remote.ts";
 export { openSafetensors, readSafetensors } from "./shards.ts";
 export { writeAdapter } from "./write_adapter.ts";
 export { type WriteOptions, writeSafetensors } from "./write_safetensors.ts";

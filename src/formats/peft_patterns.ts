@@ -1,6 +1,7 @@
 /** How PEFT's configuration picks modules and values by name. @module */
 
 import { AdapterFileError } from "../core/errors.ts";
+import { isNamed } from "../core/module_names.ts";
 
 /** Which modules a configuration adapts. */
 export interface ModuleSelection {
@@ -128,7 +129,7 @@ export function isSelected(selection: ModuleSelection, name: string): boolean {
 
 function matches(modules: readonly string[] | string, name: string): boolean {
   if (typeof modules === "string") return matchName(name, modules) !== null;
-  return modules.some((module) => name === module || name.endsWith(`.${module}`));
+  return modules.some((module) => isNamed(name, module));
 }
 
 /** Looks at the first number in the name that follows a list of layers. */

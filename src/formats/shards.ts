@@ -107,8 +107,16 @@ function joinShards(
 
 /** Which file holds which tensor. */
 async function readWeightMap(index: string): Promise<Map<string, string>> {
-  const json = await readJson(index) as { weight_map?: unknown } | null;
-  const map = json?.weight_map;
+  return parseWeightMap(index, await readJson(index));
+}
+
+/**
+ * Checks the `weight_map` of a sharded model's index: file names by tensor names.
+ *
+ * @throws {SyntaxError} Where it is none, or a file is not beside the index.
+ */
+export function parseWeightMap(index: string, json: unknown): Map<string, string> {
+  const map = (json as { weight_map?: unknown } | null)?.weight_map;
   if (typeof map !== "object" || map === null) {
     throw new SyntaxError(`cannot read ${index}: it must have a weight_map of names to files`);
   }

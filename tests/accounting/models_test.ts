@@ -12,7 +12,6 @@ import {
   peftTargets,
   type TensorShape,
 } from "../../src/accounting/mod.ts";
-import { isSelected } from "../../src/formats/peft_patterns.ts";
 import goldenFile from "../golden/counts.json" with { type: "json" };
 
 interface Golden {
@@ -68,13 +67,10 @@ Deno.test("the golden file has every model of the catalogue as it is there", () 
 
 function peftCount({ config, rank, targets }: PeftRow): { trainable: number; all: number } {
   const tensors = modelTensors(config);
-  const targetModules = targets ?? peftTargets[String(config.model_type)];
-  const modules: LoraSelection = {
-    modules: targets === "all-linear" ? targets : (name) => isSelected({ targetModules }, name),
-  };
-  const lora = loraCounts(tensors, rank, modules);
-  const trainable = lora.reduce((sum, { parameters }) => sum + parameters, 0) +
-    classifierParameters(tensors);
+  const targetModules =
+    (targets ?? peftTargets[String(config.model_type)]) as LoraSelection["targetModules"];
+  const trainable = loraCounts(tensors, rank, { targetModules })
+    .reduce((sum, { parameters }) => sum + parameters, classifierParameters(tensors));
   return { trainable, all: countParameters(tensors) + trainable };
 }
 

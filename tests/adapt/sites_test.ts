@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { selectSites, type SiteSelection } from "../../src/adapt/mod.ts";
-import { listNames } from "../../src/adapt/names.ts";
+import { listNames } from "../../src/core/module_names.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 import { tinyModel } from "./fixtures.ts";
 

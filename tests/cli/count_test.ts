@@ -2,11 +2,12 @@
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { withFolder } from "../support/folders.ts";
-import { lowrank, lowrankJson, model } from "./lowrank.ts";
+import { sparseFile, textFile, whole, withServer } from "../support/range_server.ts";
+import { assertFails, lowrank, lowrankJson, model } from "./lowrank.ts";
 
 /** The published shapes of GPT-2. */
 const shapes: Record<string, Record<string, number>> = {
-  gpt2: {},
+  gpt2: { n_embd: 768, n_layer: 12, n_head: 12 },
   "gpt2-medium": { n_embd: 1024, n_layer: 24, n_head: 16 },
   "gpt2-large": { n_embd: 1280, n_layer: 36, n_head: 20 },
   "gpt2-xl": { n_embd: 1600, n_layer: 48, n_head: 25 },
@@ -22,7 +23,11 @@ const rows: [string, string, string, number, number, string][] = [
 
 async function writeConfig(folder: string, name: string): Promise<string> {
   const path = `${folder}/config.json`;
-  await Deno.writeTextFile(path, JSON.stringify({ model_type: "gpt2", ...shapes[name] }));
+  const tokens = { vocab_size: 50257, n_positions: 1024 };
+  await Deno.writeTextFile(
+    path,
+    JSON.stringify({ model_type: "gpt2", ...tokens, ...shapes[name] }),
+  );
   return path;
 }
 
@@ -58,6 +63,110 @@ Deno.test("people see PEFT's line below the table", async () => {
   const line = "trainable params: 768 || all params: 61,872 || trainable%: 1.2413\n";
   assertStringIncludes(stdout, line);
 });
+
+Deno.test("a published model is counted by its name alone", async () => {
+  assertEquals((await lowrankJson("count", "gpt3-175b")).total, 174_604_259_328);
+  const adapted = await lowrankJson("count", "gpt3-175b", "--rank", "4", "--sites", "q,v");
+  assertEquals(adapted.trainable, 18_874_368);
+  const classifier = ["roberta-base", "--labels", "2", "--rank", "8"];
+  const { trainable, total, byModule } = await lowrankJson("count", ...classifier);
+  assertEquals([trainable, total], [887_042, 125_534_212]);
+  assertEquals(byModule.at(-1), { name: "classifier.out_proj", parameters: 3076, trainable: 1538 });
+});
+
+Deno.test("people see layers that are alike in one line, and what a rank would cost", async () => {
+  const { stdout } = await lowrank("count", "llama-3.2-3b");
+  const line = stdout.split("\n").find((line) => line.includes("mlp.up_proj"))!;
+  assertEquals(line.split(/ +/), [
+    "model.layers.0…27.mlp.up_proj",
+    "28",
+    "25,165,824",
+    "25,165,824",
+  ]);
+  assertStringIncludes(stdout, "LoRA on q_proj, v_proj (PEFT's choice): 286,720 for each rank\n");
+});
+
+Deno.test("a safetensors file is counted from its header", async () => {
+  const { total, trainable } = await lowrankJson(
+    "count",
+    `${model}/model.safetensors`,
+    "--rank",
+    "2",
+  );
+  assertEquals([trainable, total], [768, 61_872]);
+});
+
+const shards = {
+  "/m/model.safetensors.index.json": textFile(JSON.stringify({
+    weight_map: {
+      "h.0.attn.q_proj.weight": "a.safetensors",
+      "h.0.attn.v_proj.weight": "b.safetensors",
+    },
+  })),
+  "/m/a.safetensors": sparseFile({ "h.0.attn.q_proj.weight": [16384, 16384] }),
+  "/m/b.safetensors": sparseFile({ "h.0.attn.v_proj.weight": [16384, 16384] }),
+};
+
+Deno.test("a sharded model at an address is counted from its headers, of which every byte is one", () =>
+  withServer(shards, async (address, traffic) => {
+    const counted = await lowrankJson("count", "--url", `${address}/m`, "--rank", "3");
+    const trainable = 2 * 3 * (16384 + 16384);
+    assertEquals([counted.trainable, counted.total], [trainable, 2 * 16384 ** 2 + trainable]);
+    const headers = Object.values(shards).reduce((sum, { start }) => sum + start.length, 0);
+    assertEquals(traffic.bytes, headers);
+    const { stderr } = await lowrank("count", "--url", `${address}/m`);
+    assertEquals(stderr, `read ${headers} bytes of 1.07 GB\n`);
+  }));
+
+Deno.test("what cannot be counted is one sentence", async () => {
+  await assertFails(
+    ["count", "gpt5"],
+    "cannot read gpt5: it does not exist, and is none of the models",
+  );
+  await assertFails(
+    ["count", "gpt2", "--rank", "-1"],
+    "--rank",
+    "must be a whole number, 0 or more",
+  );
+  await assertFails(["count", "gpt2", "--url", "http://a/b"], "found gpt2 and http://a/b");
+  await assertFails(["count", "--url", "gpt2"], "an address must begin with https:// or http://");
+  await assertFails(
+    ["count", `${model}/model.safetensors`, "--labels", "2"],
+    "labels replace a head in a configuration, found the tensors of a file",
+  );
+  await withServer(shards, async (address) => {
+    const args = ["count", "--url", `${address}/m/a.safetensors`];
+    await assertFails(args, "ignored one; the file was not downloaded");
+  }, whole);
+});
+
+Deno.test("a configuration without a field is refused with the field's name", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/config.json`;
+    const config = { model_type: "bert", hidden_size: 8, num_hidden_layers: 1, vocab_size: 9 };
+    await Deno.writeTextFile(path, JSON.stringify(config));
+    const sentence =
+      "the configuration of a bert model must have intermediate_size, a whole number from 1";
+    await assertFails(["count", path], sentence);
+    await assertFails(["count", folder], sentence);
+    await Deno.writeTextFile(path, "[]");
+    await assertFails(["count", path], "a configuration must be a JSON object");
+  }));
+
+Deno.test("packed values are not counted as parameters", () =>
+  withFolder(async (folder) => {
+    const { start } = sparseFile({ "a.weight": [8, 8] });
+    const text = new TextDecoder().decode(start.subarray(8)).replace('"BF16"', '"I16" ');
+    const bytes = new Uint8Array(start.length + 128);
+    bytes.set(start.subarray(0, 8));
+    bytes.set(new TextEncoder().encode(text), 8);
+    await Deno.writeFile(`${folder}/model.safetensors`, bytes);
+    await assertFails(
+      ["count", folder],
+      "a.weight must hold floats of 16 bits or more",
+      "found I16",
+    );
+  }));
 
 Deno.test("memory adds up to its peak, and Adam keeps twice what is trained", () =>
   withFolder(async (folder) => {

@@ -55,9 +55,14 @@ Deno.test("what is not understood is one line and exit code 1", async () => {
   await assertFails(["fly"], "unknown command 'fly'");
   await assertFails(["trian"], "unknown command 'trian'", "Did you mean train?");
   await assertFails(["help", "fly"], "unknown command: lowrank --help lists them all");
-  await assertFails(["count"], "required option '--model <path>' not specified");
+  await assertFails(
+    ["count"],
+    "count needs one model, by its name or path or by --url, found none",
+  );
+  await assertFails(["memory"], "required option '--model <path>' not specified");
   await assertFails(["count", "--model", model, "--rnak", "3"], "unknown option '--rnak'");
-  await assertFails(["count", "--model", model, "surplus"], "too many arguments");
+  await assertFails(["count", "--model", model, "surplus"], `found surplus and ${model}`);
+  await assertFails(["memory", "--model", model, "surplus"], "too many arguments");
   await assertFails(["count", "--model", model, "--rank", "two"], "must be a whole number");
   await assertFails(["devices", "--device", "abacus"], "auto, cpu, webgpu");
   await assertFails(["count", "--model", "hf:openai-community/gpt2"], "must be on this machine");
@@ -82,7 +87,10 @@ Deno.test("as a process: one JSON document, notes on standard error, exit code 0
 
 Deno.test("as a process: an error is one line and exit code 1", async () => {
   const ended = await outcomeOf(spawnLowrank("count", "--model", "/nowhere"));
-  assertFailed(ended, "cannot read /nowhere/config.json: it does not exist");
+  assertFailed(
+    ended,
+    "cannot read /nowhere: it does not exist, and is none of the models known by name (gpt2, ",
+  );
 });
 
 Deno.test("SIGINT stops training at the next step, keeps the adapter and the log, and exits 130", () =>

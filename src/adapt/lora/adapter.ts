@@ -8,7 +8,7 @@ import { Arena, type ArenaEntry } from "../../device/arena.ts";
 import type { Model } from "../../models/model.ts";
 import type { Linear } from "../../nn/linear.ts";
 import { freezeBase } from "../freeze.ts";
-import { listNames } from "../names.ts";
+import { listNames } from "../../core/module_names.ts";
 import type { Site } from "../sites.ts";
 import { deltaWeight } from "./delta_weight.ts";
 import { saveAdapter, type SaveAdapterOptions } from "./save.ts";

@@ -13,7 +13,7 @@ import {
 } from "../../formats/mod.ts";
 import type { Model } from "../../models/model.ts";
 import type { Linear } from "../../nn/linear.ts";
-import { listNames } from "../names.ts";
+import { listNames } from "../../core/module_names.ts";
 import { declaredSites, type Site, wholeSite } from "../sites.ts";
 import { LoraAdapter, type LoraPlan } from "./adapter.ts";
 

@@ -1,4 +1,9 @@
-/** Lists of names in error sentences. @module */
+/** Names of modules: matching their ends, and listing them in error sentences. @module */
+
+/** PEFT's rule for the members of a list: the whole path of a module, or its last parts. */
+export function isNamed(name: string, module: string): boolean {
+  return name === module || name.endsWith(`.${module}`);
+}
 
 /**
  * Names with their layer numbers folded: `transformer.h.0…11.attn.c_attn` for twelve of them.

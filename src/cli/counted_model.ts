@@ -1,0 +1,94 @@
+/** The tensors of what `lowrank count` is asked about: a name, a configuration, or headers. @module */
+
+import { join } from "node:path";
+import { readJson } from "../core/files.ts";
+import type { ConfigJson, TensorShape } from "../accounting/mod.ts";
+import { openSafetensors, readRemoteHeaders, type TensorEntry } from "../formats/mod.ts";
+import { formatBytes } from "../figures/format.ts";
+
+/** Where a model is found; one of the two. */
+export interface ModelSource {
+  /** A published model's name, a folder, a `config.json`, or a safetensors file or index. */
+  readonly model?: string;
+  /** Address of a safetensors file, an index, or the folder of either. */
+  readonly url?: string;
+  /** Labels of a classifier that takes the place of the model's head. */
+  readonly labels?: number;
+}
+
+/** The tensors of a model. */
+export interface CountedModel {
+  /** Every parameter. */
+  readonly tensors: TensorShape[];
+  /** `model_type`, where there is a configuration. */
+  readonly type?: string;
+  /** What was read of a remote model, for people. */
+  readonly note?: string;
+}
+
+/** Finds the model and lists its tensors; no values are read. */
+export async function countedModel(source: ModelSource): Promise<CountedModel> {
+  const { url, labels } = source;
+  if (url !== undefined) return await fromAddress(url, labels);
+  const model = source.model!, config = await configOf(model);
+  if (config) return await fromConfig(config, labels);
+  using file = await openSafetensors(model);
+  return fromHeaders(file.tensors, labels);
+}
+
+async function fromAddress(url: string, labels?: number): Promise<CountedModel> {
+  const { tensors, bytesRead, fileBytes } = await readRemoteHeaders(url);
+  const note = `read ${bytesRead.toLocaleString("en-US")} bytes of ${formatBytes(fileBytes)}`;
+  return { ...fromHeaders(tensors, labels), note };
+}
+
+async function fromConfig(config: ConfigJson, labels?: number): Promise<CountedModel> {
+  const { modelTensors } = await import("../accounting/mod.ts");
+  const classifier = { architectures: ["ForSequenceClassification"], num_labels: labels };
+  const tensors = modelTensors(labels === undefined ? config : { ...config, ...classifier });
+  return { tensors, type: String(config.model_type) };
+}
+
+/** The configuration of a name, a file or a folder; undefined where there are headers only. */
+async function configOf(model: string): Promise<ConfigJson | undefined> {
+  if (/\.safetensors(\.index\.json)?$/.test(model)) return undefined;
+  if (model.endsWith(".json")) return await readConfigJson(model);
+  const { catalogue } = await import("../accounting/mod.ts");
+  const isFolder = (await Deno.stat(model).catch(() => undefined))?.isDirectory ?? false;
+  if (!isFolder && Object.hasOwn(catalogue, model)) return catalogue[model].config;
+  const file = join(model, "config.json");
+  const exists = await Deno.stat(file).then(() => true, () => false);
+  if (exists) return await readConfigJson(file);
+  return isFolder ? undefined : unknownModel(model, Object.keys(catalogue));
+}
+
+function unknownModel(model: string, names: string[]): never {
+  throw new RangeError(
+    `cannot read ${model}: it does not exist, and is none of the models known by name ` +
+      `(${names.join(", ")})`,
+  );
+}
+
+async function readConfigJson(file: string): Promise<ConfigJson> {
+  const json = await readJson(file);
+  if (typeof json === "object" && json !== null && !Array.isArray(json)) return json as ConfigJson;
+  throw new SyntaxError(`cannot read ${file}: a configuration must be a JSON object`);
+}
+
+/** Tensors of files that are no parameters: causal masks, positions and frequencies. */
+const buffers = /(^|\.)(attn\.(bias|masked_bias)|position_ids|rotary_emb\.inv_freq)$/;
+
+function fromHeaders(entries: ReadonlyMap<string, TensorEntry>, labels?: number): CountedModel {
+  if (labels !== undefined) {
+    throw new RangeError("labels replace a head in a configuration, found the tensors of a file");
+  }
+  const kept = [...entries].filter(([name]) => !buffers.test(name));
+  for (const [name, { dtype }] of kept) {
+    if (/^(BF|F)(16|32|64)$/.test(dtype)) continue;
+    throw new RangeError(
+      `${name} must hold floats of 16 bits or more to be counted, found ${dtype}: packed values are ` +
+        "not parameters, so count the model's config.json",
+    );
+  }
+  return { tensors: kept.map(([name, { shape }]) => ({ name, shape })) };
+}

@@ -1,0 +1,120 @@
+/** Parts of files over HTTP. @module */
+
+/** Bytes of a file. */
+export interface Range {
+  /** The bytes that were asked for, fewer where the file ends before. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Size of the whole file. */
+  readonly fileBytes: number;
+}
+
+/** How long a server may keep silent. */
+const PATIENCE_MS = 30_000;
+
+/** An index of a model's files is text of some megabytes at most. */
+const LONGEST_TEXT = 64 * 2 ** 20;
+
+/**
+ * Bytes `start` to `end` (without it) of a file; undefined where there is none and there need not be.
+ *
+ * @throws {Error} Where the server sends anything but that range; the rest of its answer is not read.
+ */
+export async function fetchRange(
+  address: string,
+  start: number,
+  end: number,
+  missing?: "may be missing",
+): Promise<Range | undefined> {
+  // A compressed answer would have other offsets.
+  const headers = { range: `bytes=${start}-${end - 1}`, "accept-encoding": "identity" };
+  const response = await request(address, headers);
+  if (missing && response.status === 404) {
+    await response.body?.cancel();
+    return undefined;
+  }
+  await assertAnswer(address, response, 206);
+  const [first, fileBytes] = await placeOf(address, response);
+  const length = Math.min(end, fileBytes) - start;
+  if (first !== start) {
+    await refuse(address, response, `it must send byte ${start} first, sent ${first}`);
+  }
+  const bytes = await readBody(address, response, length);
+  if (bytes.length === length) return { bytes, fileBytes };
+  throw new Error(
+    `cannot read ${address}: the server must send ${length} bytes, sent ${bytes.length}`,
+  );
+}
+
+/** A text file as a whole, and its size. */
+export async function fetchText(address: string): Promise<{ text: string; bytes: number }> {
+  const response = await request(address);
+  await assertAnswer(address, response, 200);
+  const bytes = await readBody(address, response, LONGEST_TEXT);
+  return { text: new TextDecoder().decode(bytes), bytes: bytes.length };
+}
+
+async function request(address: string, headers?: HeadersInit): Promise<Response> {
+  try {
+    return await fetch(address, { headers, signal: AbortSignal.timeout(PATIENCE_MS) });
+  } catch (error) {
+    const { name, message } = error as Error;
+    const reason = name === "TimeoutError"
+      ? `no answer in ${PATIENCE_MS / 1000} s`
+      : message.replaceAll(/\s+/g, " ");
+    throw new Error(`cannot read ${address}: ${reason}`, { cause: error });
+  }
+}
+
+async function assertAnswer(address: string, response: Response, wanted: number): Promise<void> {
+  const { status, statusText } = response;
+  if (status === wanted) return;
+  if (wanted === 206 && status === 200) {
+    await refuse(
+      address,
+      response,
+      "it must answer range requests, and ignored one; the file was not downloaded",
+    );
+  }
+  await refuse(address, response, `it answered ${status} ${statusText}`.trim());
+}
+
+async function refuse(address: string, response: Response, reason: string): Promise<never> {
+  await response.body?.cancel();
+  throw new Error(`cannot read ${address}: the server's answer cannot be used: ${reason}`);
+}
+
+/** The first byte that was sent, and the size of the file. */
+async function placeOf(address: string, response: Response): Promise<[number, number]> {
+  const range = response.headers.get("content-range");
+  const [, first, size] = /^bytes (\d+)-\d+\/(\d+)$/.exec(range ?? "") ?? [];
+  if (size !== undefined) return [Number(first), Number(size)];
+  return await refuse(
+    address,
+    response,
+    `it must state range and size in Content-Range, found ${range ?? "none"}`,
+  );
+}
+
+/** Reads a body up to a length and no further: a server may send more than was asked for. */
+async function readBody(
+  address: string,
+  response: Response,
+  length: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let filled = 0;
+  for await (const chunk of response.body ?? []) {
+    filled += chunk.length;
+    if (filled > length) {
+      throw new Error(`cannot read ${address}: the server must send ${length} bytes, sent more`);
+    }
+    chunks.push(chunk);
+  }
+  const bytes = new Uint8Array(filled);
+  let offset = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return bytes;
+}

@@ -1,0 +1,110 @@
+/** Headers of safetensors files at an address, by range requests: the values stay where they are. @module */
+
+import { headerBytes, parseHeader, type SafetensorsHeader, type TensorEntry } from "./header.ts";
+import { fetchRange, fetchText } from "./ranges.ts";
+import { parseWeightMap } from "./shards.ts";
+
+/** What the headers of one file, or of all shards of a model, say. */
+export interface RemoteHeaders {
+  /** Every tensor by name; offsets count from its own file's start. */
+  readonly tensors: ReadonlyMap<string, TensorEntry>;
+  /** Bytes of the files, values included. */
+  readonly fileBytes: number;
+  /** Bytes that were transferred, without HTTP's own. */
+  readonly bytesRead: number;
+}
+
+/**
+ * Reads the headers of a safetensors file at an address, of all shards of a `….safetensors.index.json`, or
+ * of `model.safetensors` or `model.safetensors.index.json` in a folder. Two ranges of each file are asked
+ * for: the header's length, and the header.
+ *
+ * @throws {SyntaxError} Where a header or the index says what the files do not hold.
+ * @throws {Error} Where the server does not answer or ignores ranges; the file is not downloaded then.
+ *
+ * @example
+ * ```ts ignore
+ * import { readRemoteHeaders } from "@lowrank/core/formats";
+ *
+ * const { tensors, bytesRead } = await readRemoteHeaders(
+ *   "https://huggingface.co/openai-community/gpt2/resolve/main/model.safetensors",
+ * );
+ * console.log(tensors.size, bytesRead);
+ * ```
+ */
+export async function readRemoteHeaders(address: string): Promise<RemoteHeaders> {
+  const { pathname } = parseAddress(address);
+  if (pathname.endsWith(".json")) return await readShards(address);
+  if (pathname.endsWith(".safetensors")) return (await readFile(address))!;
+  const single = beside(address.replace(/\/?$/, "/"), "model.safetensors");
+  return await readFile(single, "may be missing") ?? await readShards(`${single}.index.json`);
+}
+
+function parseAddress(address: string): URL {
+  const url = URL.parse(address);
+  if (url && /^https?:$/.test(url.protocol)) return url;
+  throw new SyntaxError(`an address must begin with https:// or http://, found ${address}`);
+}
+
+/** A file beside another; what follows a `?` (a token, a revision) goes along. */
+function beside(address: string, name: string): string {
+  const { search } = new URL(address), url = new URL(name, address);
+  url.search = search;
+  return url.href;
+}
+
+async function readShards(index: string): Promise<RemoteHeaders> {
+  const { text, bytes } = await fetchText(index);
+  const places = parseWeightMap(index, parseJson(index, text));
+  const tensors = new Map<string, TensorEntry>();
+  let fileBytes = 0, bytesRead = bytes;
+  for (const shard of new Set(places.values())) {
+    const file = (await readFile(beside(index, shard)))!;
+    fileBytes += file.fileBytes;
+    bytesRead += file.bytesRead;
+    for (const [name, entry] of file.tensors) {
+      if (places.get(name) === shard) tensors.set(name, entry);
+    }
+  }
+  for (const [name, shard] of places) {
+    if (tensors.has(name)) continue;
+    throw new SyntaxError(`cannot read ${index}: ${shard} must hold "${name}"`);
+  }
+  return { tensors, fileBytes, bytesRead };
+}
+
+function parseJson(address: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new SyntaxError(`cannot read ${address}: it is not JSON (${(error as Error).message})`);
+  }
+}
+
+/** Undefined only where there is no such file and there need not be. */
+async function readFile(
+  address: string,
+  missing?: "may be missing",
+): Promise<RemoteHeaders | undefined> {
+  const start = await fetchRange(address, 0, 8, missing);
+  if (!start) return undefined;
+  const { bytes, fileBytes } = start;
+  const length = inFile(address, () => headerBytes(bytes, fileBytes));
+  const whole = new Uint8Array(length);
+  whole.set(bytes);
+  if (length > bytes.length) {
+    const rest = await fetchRange(address, bytes.length, length);
+    whole.set(rest!.bytes, bytes.length);
+  }
+  const header: SafetensorsHeader = inFile(address, () => parseHeader(whole, fileBytes));
+  return { tensors: header.tensors, fileBytes, bytesRead: length };
+}
+
+/** Adds the address to a sentence about the file. */
+function inFile<T>(address: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw new SyntaxError(`cannot read ${address}: ${(error as Error).message}`);
+  }
+}

@@ -1,0 +1,152 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { readRemoteHeaders } from "../../src/formats/mod.ts";
+import {
+  type Answer,
+  honest,
+  type ServedFile,
+  sparseFile,
+  textFile,
+  whole,
+  withServer,
+} from "../support/range_server.ts";
+
+/** 2 GB and 4 GB of which only the headers exist. */
+const first = sparseFile({ "a.weight": [32768, 32768], "a.bias": [32768] });
+const second = sparseFile({ "b.weight": [65536, 32768] });
+const index = textFile(JSON.stringify({
+  weight_map: {
+    "a.weight": "1.safetensors",
+    "b.weight": "2.safetensors",
+    "a.bias": "1.safetensors",
+  },
+}));
+const shards = {
+  "/m/model.safetensors.index.json": index,
+  "/m/1.safetensors": first,
+  "/m/2.safetensors": second,
+};
+
+Deno.test("of a file the header's length is read, then the header, and not a byte more", () =>
+  withServer({ "/one.safetensors": first }, async (address, traffic) => {
+    const { tensors, fileBytes, bytesRead } = await readRemoteHeaders(`${address}/one.safetensors`);
+    assertEquals(tensors.get("a.weight")?.shape, [32768, 32768]);
+    assertEquals([fileBytes, bytesRead], [first.size, first.start.length]);
+    assertEquals(traffic.bytes, first.start.length);
+    assertEquals(traffic.requests, [
+      "bytes=0-7 /one.safetensors",
+      `bytes=8-${first.start.length - 1} /one.safetensors`,
+    ]);
+  }));
+
+Deno.test("of shards the index and all headers are read, by the index or by the folder", () =>
+  withServer(shards, async (address, traffic) => {
+    const expected = index.size + first.start.length + second.start.length;
+    for (const path of ["/m/model.safetensors.index.json", "/m/", "/m"]) {
+      traffic.bytes = 0;
+      const { tensors, fileBytes, bytesRead } = await readRemoteHeaders(address + path);
+      assertEquals([...tensors.keys()].sort(), ["a.bias", "a.weight", "b.weight"]);
+      assertEquals([fileBytes, bytesRead], [first.size + second.size, expected]);
+      assertEquals(traffic.bytes, expected);
+    }
+  }));
+
+Deno.test("what follows a question mark goes along to the shards", () =>
+  withServer(shards, async (address, traffic) => {
+    await readRemoteHeaders(`${address}/m/model.safetensors.index.json?token=1`);
+    assertEquals(traffic.requests.filter((request) => !request.endsWith("?token=1")), []);
+  }));
+
+/** Expects a sentence, and that the server was not made to send more than a little. */
+async function refuses(file: ServedFile, answer: Answer, sentence: string): Promise<void> {
+  await withServer({ "/x.safetensors": file }, async (address, traffic) => {
+    const error = await assertRejects(() => readRemoteHeaders(`${address}/x.safetensors`), Error);
+    assertEquals(error.message, `cannot read ${address}/x.safetensors: ${sentence}`);
+    // Chunks that lie in the network's buffers when the answer is dropped count as sent.
+    assertEquals(traffic.bytes < 4e6, true, `${traffic.bytes} bytes were sent`);
+  }, answer);
+}
+
+const unusable = "the server's answer cannot be used";
+
+Deno.test("a server that ignores ranges is left before it sends the file", () =>
+  refuses(
+    first,
+    whole,
+    `${unusable}: it must answer range requests, and ignored one; the file was not downloaded`,
+  ));
+
+Deno.test("a server that says it sends a range and sends the file is left too", () =>
+  refuses(first, (file, range) => {
+    const { headers } = honest(file, range);
+    return new Response(whole(file).body, { status: 206, headers });
+  }, "the server must send 8 bytes, sent more"));
+
+Deno.test("a range must be the one that was asked for, whole and with the file's size", async () => {
+  const with206 = (range: string, bytes = 8): Answer => () =>
+    new Response(new Uint8Array(bytes), { status: 206, headers: { "content-range": range } });
+  const rule = `${unusable}: it must state range and size in Content-Range, found`;
+  await refuses(first, with206("bytes 0-7/*"), `${rule} bytes 0-7/*`);
+  await refuses(first, () => new Response(null, { status: 206 }), `${rule} none`);
+  await refuses(first, with206("bytes 5-12/99"), `${unusable}: it must send byte 0 first, sent 5`);
+  await refuses(first, with206("bytes 0-7/99", 3), "the server must send 8 bytes, sent 3");
+  const status = () => new Response(null, { status: 503 });
+  await refuses(first, status, `${unusable}: it answered 503 Service Unavailable`);
+});
+
+Deno.test("a header that lies about its length is not fetched", async () => {
+  const lying = (length: bigint) => {
+    const start = first.start.slice();
+    new DataView(start.buffer).setBigUint64(0, length, true);
+    return { start, size: first.size };
+  };
+  const rule = "not a safetensors file: the header";
+  const all = `${rule} must end within the file's ${first.size} bytes, found a length of`;
+  await refuses(lying(2n ** 63n), honest, `${all} ${2n ** 63n}`);
+  await refuses(lying(BigInt(first.size)), honest, `${all} ${first.size}`);
+  await refuses(lying(10n ** 9n), honest, `${rule} may have 100000000 bytes, found 1000000000`);
+  await refuses(lying(0n), honest, `${rule} must be JSON (Unexpected end of JSON input)`);
+  await refuses(
+    textFile("hello"),
+    honest,
+    "not a safetensors file: it must have at least 8 bytes, found 5",
+  );
+});
+
+Deno.test("an index must name files beside it that hold what it says", async () => {
+  const fails = (map: unknown, sentence: string) =>
+    withServer(
+      { ...shards, "/m/model.safetensors.index.json": textFile(JSON.stringify(map)) },
+      async (address) => {
+        const error = await assertRejects(() => readRemoteHeaders(`${address}/m/`), Error);
+        assertEquals(error.message.replaceAll(address, ""), `cannot read /m/${sentence}`);
+      },
+    );
+  const file = "model.safetensors.index.json:";
+  await fails({}, `${file} it must have a weight_map of names to files`);
+  await fails(
+    { weight_map: { a: "../1.safetensors" } },
+    `${file} a shard must be a safetensors file beside the index, found "../1.safetensors"`,
+  );
+  await fails({ weight_map: { c: "1.safetensors" } }, `${file} 1.safetensors must hold "c"`);
+  await fails(
+    { weight_map: { c: "3.safetensors" } },
+    `3.safetensors: ${unusable}: it answered 404 Not Found`,
+  );
+});
+
+Deno.test("an address must be one, and somebody must answer", async () => {
+  for (const address of ["model.safetensors", "file:///etc/hosts", "ftp://a/b"]) {
+    await assertRejects(
+      () => readRemoteHeaders(address),
+      SyntaxError,
+      `an address must begin with https:// or http://, found ${address}`,
+    );
+  }
+  let closed = "";
+  await withServer({}, (address) => Promise.resolve(void (closed = address)));
+  await assertRejects(
+    () => readRemoteHeaders(`${closed}/a.safetensors`),
+    Error,
+    `cannot read ${closed}/a.safetensors: `,
+  );
+});
