@@ -35,11 +35,14 @@ export const peftTargets: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** One pair of A and B that a model may get. */
-interface Update {
+export interface Update {
   /** Path of the module, and after a colon the role where it is a part of the module. */
   readonly label: string;
+  /** `q`, `k`, `v`, `o`, `up` or `down`, where it is one of them. */
   readonly role?: string;
+  /** The weight. */
   readonly matrix: Matrix;
+  /** Outputs of the weight that it changes. */
   readonly outputs: number;
 }
 
@@ -65,7 +68,7 @@ export function loraCounts(
   selection: LoraSelection,
 ): LoraCount[] {
   const counts = new Map<string, number>();
-  for (const update of selectUpdates(matricesOf(tensors).flatMap(updatesOf), selection)) {
+  for (const update of selectedUpdates(tensors, selection)) {
     const { name } = update.matrix;
     counts.set(name, (counts.get(name) ?? 0) + updateParameters(update, rank));
   }
@@ -96,7 +99,16 @@ function updatesOf(matrix: Matrix): Update[] {
 const isWhole = ({ label, matrix }: Update): boolean => label === matrix.name;
 const isLinear = ({ matrix }: Update): boolean => matrix.kind === "linear";
 
-function selectUpdates(all: Update[], { sites, targetModules }: LoraSelection): Update[] {
+/**
+ * The updates that a selection asks for, in the order of the model.
+ *
+ * @throws {RangeError} when a name matches nothing.
+ */
+export function selectedUpdates(
+  tensors: Iterable<TensorShape>,
+  { sites, targetModules }: LoraSelection,
+): Update[] {
+  const all = matricesOf(tensors).flatMap(updatesOf);
   if (targetModules === "all-linear") return all.filter(isWhole).filter(isLinear);
   if (sites === "all") return all.filter(({ role }) => role !== undefined);
   if (targetModules) {

@@ -1,7 +1,9 @@
 import { assertEquals } from "@std/assert";
 import {
   catalogue,
+  type ConfigJson,
   evaluate,
+  gpt2StepBytes,
   loraCounts,
   type LoraSelection,
   modelTensors,
@@ -9,8 +11,11 @@ import {
 import { injectLora } from "../../src/adapt/mod.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 import { countFull, countLora } from "../../src/experiments/counting.ts";
+import { gpt3 } from "../../src/experiments/gpt3.ts";
 import { gpt3Memory } from "../../src/experiments/memory.ts";
-import { countTrainable, Gpt2, parseGpt2Config } from "../../src/models/mod.ts";
+import { countTrainable, Gpt2, type Gpt2Config, parseGpt2Config } from "../../src/models/mod.ts";
+import { predictMemory } from "../../src/runs/mod.ts";
+import { type Method, methods, shapes } from "../train/ledger_checks.ts";
 
 /** Closed formulas against the real code on the dry device, at GPT-3's size. */
 Deno.test("GPT-3's parameters are those of the formulas, full and at every rank", () => {
@@ -50,5 +55,53 @@ Deno.test("counted adapters are those that are injected", () => {
     const counts = loraCounts(modelTensors(config), 5, selection);
     const counted = counts.reduce((sum, { parameters }) => sum + parameters, 0);
     assertEquals(counted, countTrainable(model), JSON.stringify(selection));
+  }
+});
+
+/** The peak of a step by running it, in the roles that the formulas know. */
+function measured(config: Gpt2Config, rows: number, length: number, method: Method) {
+  const { lora, dropout, accumulation } = method;
+  const { peakByRole, peak } = predictMemory(config, {
+    batch: rows,
+    length,
+    accumulation,
+    dropout,
+    adapt: (model) => lora && void injectLora(model, { ...lora, seed: 1 }),
+  });
+  const { quantized, ...roles } = peakByRole;
+  assertEquals(quantized, 0);
+  return { ...roles, peak };
+}
+
+function predicted(config: Gpt2Config, batch: number, length: number, method: Method) {
+  const { lora, dropout } = method;
+  const bytes = gpt2StepBytes({ ...config, model_type: "gpt2" } as ConfigJson, {
+    batch,
+    length,
+    dropout: dropout !== undefined,
+    lora: lora &&
+      { ...lora as LoraSelection & { rank: number }, dropout: lora.dropout !== undefined },
+  });
+  return { ...bytes, peak: Object.values(bytes).reduce((sum, some) => sum + some, 0) };
+}
+
+for (const [name, config] of Object.entries(shapes)) {
+  for (const [trained, method] of Object.entries(methods)) {
+    Deno.test(`a step of ${name}, ${trained}: the closed formulas are the dry device's bytes, by role`, () => {
+      for (const [rows, length] of [[3, config.n_positions - 1], [1, 1], [7, 5]]) {
+        assertEquals(
+          predicted(config, rows, length, method),
+          measured(config, rows, length, method),
+          `${rows} x ${length}`,
+        );
+      }
+    });
+  }
+}
+
+Deno.test("a step of GPT-3 175B: the closed formulas are the dry device's bytes, by role", () => {
+  const lora = { rank: 4, sites: ["q", "v"] };
+  for (const method of [{}, { lora }, { lora: { ...lora, sites: "all" as const } }]) {
+    assertEquals(predicted(gpt3, 1, 2048, method), measured(gpt3, 1, 2048, method));
   }
 });

@@ -29,7 +29,8 @@ export const shapes: Record<string, Gpt2Config> = {
   }),
 };
 
-interface Method {
+/** What is trained, beside what. */
+export interface Method {
   readonly lora?: Omit<LoraOptions, "seed">;
   readonly dropout?: number;
   readonly accumulation?: number;

@@ -3,6 +3,7 @@
 import type { Formula } from "../formula.ts";
 import { activationFormulas } from "./activations.ts";
 import { computeFormulas } from "./compute.ts";
+import { gpt2StepFormulas } from "./gpt2_step.ts";
 import { optimizerFormulas } from "./optimizers.ts";
 import { parameterFormulas } from "./parameters.ts";
 import { storageFormulas } from "./storage.ts";
@@ -16,4 +17,5 @@ export const formulas: Readonly<Record<string, Formula>> = {
   ...trainingFormulas,
   ...activationFormulas,
   ...computeFormulas,
+  ...gpt2StepFormulas,
 };

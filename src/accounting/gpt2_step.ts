@@ -1,0 +1,180 @@
+/** The bytes of a training step of a GPT-2 by closed formulas, role by role. @module */
+
+import { evaluate, type FormulaValues } from "./evaluate.ts";
+import { type LoraSelection, selectedUpdates, type Update } from "./lora_count.ts";
+import { modelTensors } from "./models/architectures.ts";
+import { type ConfigJson, count, countOr } from "./models/fields.ts";
+import { countParameters, type TensorShape } from "./models/tensor_shape.ts";
+
+/** A step of AdamW in F32. */
+export interface StepShape {
+  /** Sequences of the batch. */
+  readonly batch: number;
+  /** Tokens of a sequence. */
+  readonly length: number;
+  /** Whether embeddings and residuals are dropped. */
+  readonly dropout?: boolean;
+  /** Low-rank adaptation, alike in every block. Default: everything is trained. */
+  readonly lora?: LoraSelection & {
+    /** r. */
+    readonly rank: number;
+    /** Whether the inputs of the updates are dropped. */
+    readonly dropout?: boolean;
+  };
+}
+
+/** Bytes at the peak of a step. */
+export interface StepBytes {
+  /** The base model. */
+  readonly weight: number;
+  /** A and B of every update. */
+  readonly adapter: number;
+  /** Gradients of what is trained. */
+  readonly gradient: number;
+  /** Two moments of what is trained. */
+  readonly optimizer: number;
+  /** Results of the forward pass and gradients of some. */
+  readonly activation: number;
+  /** What kernels need for a moment, and the numbers that are reported. */
+  readonly scratch: number;
+}
+
+/** What the backward pass holds beside the forward pass's results at one moment. */
+interface Moment {
+  readonly activation: number;
+  readonly scratch: number;
+}
+
+/**
+ * Bytes by role at the peak of a training step of a GPT-2, in F32 with AdamW: what the `dry` device finds
+ * by running it, from formulas that can be checked by hand.
+ *
+ * @throws {RangeError} when the configuration is no GPT-2's or lacks a field, or a selection is not the
+ * same in every block, or adapts a single block without its attention's input.
+ *
+ * @example
+ * ```ts
+ * import { catalogue, gpt2StepBytes } from "@lowrank/core/accounting";
+ *
+ * const lora = { rank: 4, sites: ["q", "v"] };
+ * const bytes = gpt2StepBytes(catalogue["gpt3-175b"].config, { batch: 1, length: 2048, lora });
+ * console.log(bytes.optimizer); // 150994944, 8 for each of 18,874,368 trained values
+ * ```
+ */
+export function gpt2StepBytes(config: ConfigJson, shape: StepShape): StepBytes {
+  const tensors = modelTensors(config), updates = updatesOf(config, tensors, shape);
+  const trained = updates ? updates.flatMap(factorsOf(shape.lora!.rank)) : tensors;
+  const P_t = countParameters(trained);
+  const step = letters(config, shape);
+  const peak = highest(moments(step, shape, updates));
+  return {
+    weight: bytes("frozenBytesFp32", { P_f: countParameters(tensors) }),
+    adapter: updates ? bytes("trainedBytesFp32", { P_t }) : 0,
+    gradient: bytes("gradientBytesFp32", { P_t }),
+    optimizer: bytes("adamStateBytes", { P_t }),
+    activation: forwardBytes(step, shape, updates) + peak.activation,
+    scratch: bytes("stepNormScratchBytes", { P_a: aligned(trained) }) + peak.scratch,
+  };
+}
+
+function bytes(name: string, values: FormulaValues): number {
+  return Number(evaluate(name, values));
+}
+
+interface Letters {
+  readonly b: number;
+  readonly s: number;
+  readonly L: number;
+  readonly d: number;
+  readonly d_ff: number;
+  readonly a: number;
+  readonly n_voc: number;
+  readonly n_pos: number;
+}
+
+function letters(config: ConfigJson, { batch, length }: StepShape): Letters {
+  const d = count(config, "n_embd");
+  return {
+    b: batch,
+    s: length,
+    L: count(config, "n_layer"),
+    d,
+    d_ff: countOr(config, "n_inner", 4 * d),
+    a: count(config, "n_head"),
+    n_voc: count(config, "vocab_size"),
+    n_pos: count(config, "n_positions"),
+  };
+}
+
+/** The updates of all blocks; undefined where everything is trained. */
+function updatesOf(config: ConfigJson, tensors: TensorShape[], { lora }: StepShape) {
+  if (!lora) return undefined;
+  const updates = selectedUpdates(tensors, lora), blocks = count(config, "n_layer");
+  const perBlock = Map.groupBy(updates, ({ label }) => label.replace(/\.\d+\./, "."));
+  const alike = [...perBlock.values()].every(({ length }) => length === blocks);
+  const reachesInput = updates.some(({ matrix }) => matrix.name.endsWith("c_attn"));
+  if (alike && (blocks > 1 || reachesInput)) return updates;
+  throw new RangeError(
+    "a step's bytes have a closed formula where all blocks are adapted alike, and a single one in its " +
+      `attention's input; found ${updates.map(({ label }) => label).join(", ")}`,
+  );
+}
+
+const factorsOf = (rank: number) => ({ label, matrix, outputs }: Update): TensorShape[] => [
+  { name: `${label}.A`, shape: [rank, matrix.inputs] },
+  { name: `${label}.B`, shape: [outputs, rank] },
+];
+
+function aligned(tensors: TensorShape[]): number {
+  return tensors.reduce(
+    (sum, tensor) => sum + bytes("alignedParameters", { P: countParameters([tensor]) }),
+    0,
+  );
+}
+
+/** All that the tape holds when the backward pass begins. */
+function forwardBytes(step: Letters, { dropout, lora }: StepShape, updates?: Update[]): number {
+  const { b, s, L, d, d_ff, a, n_voc, n_pos } = step;
+  const kept = bytes("stepForwardBytes", { b, s, L, d, d_ff, a, n_voc }) +
+    (dropout ? bytes("stepDropoutBytes", { b, s, L, d }) : 0);
+  if (!updates) return kept + bytes("stepIndexBytes", { b, s, n_voc, n_pos });
+  const n_in = updates.reduce((sum, { matrix }) => sum + matrix.inputs, 0);
+  return kept + bytes("stepHiddenBytes", { b, s, r: lora!.rank, n_W: updates.length }) +
+    (lora!.dropout ? bytes("stepDroppedInputBytes", { b, s, n_in }) : 0);
+}
+
+/** The moments of the backward pass that can be its peak, in their order. */
+function moments(step: Letters, { lora }: StepShape, updates?: Update[]): Moment[] {
+  const { b, s, L, d, d_ff, a, n_voc } = step;
+  const isFirst = updates !== undefined && L === 1;
+  const attention = isFirst
+    ? bytes("stepFirstAttentionGradientBytes", { b, s, d })
+    : bytes("stepAttentionGradientBytes", { b, s, d });
+  const scratchOf = (module: string) => {
+    const update = updates?.find(({ matrix }) => matrix.name.endsWith(module));
+    if (!update) return 0;
+    const { rank: r, dropout } = lora!, d_in = update.matrix.inputs;
+    return dropout
+      ? bytes("stepDroppedUpdateScratchBytes", { b, s, r, d_in })
+      : bytes("stepUpdateScratchBytes", { b, s, r });
+  };
+  return [
+    { activation: bytes("stepHeadGradientBytes", { b, s, n_voc, d }), scratch: 0 },
+    {
+      activation: bytes("stepDownGradientBytes", { b, s, d, d_ff }),
+      scratch: scratchOf("mlp.c_proj"),
+    },
+    { activation: bytes("stepGeluGradientBytes", { b, s, d, d_ff }), scratch: 0 },
+    {
+      activation: bytes("stepDownGradientBytes", { b, s, d, d_ff }),
+      scratch: scratchOf("c_fc"),
+    },
+    { activation: attention, scratch: bytes("stepAttentionScratchBytes", { b, s, a }) },
+    ...(isFirst ? [] : [{ activation: attention, scratch: scratchOf("c_attn") }]),
+  ];
+}
+
+function highest(moments: Moment[]): Moment {
+  const total = ({ activation, scratch }: Moment) => activation + scratch;
+  return moments.reduce((best, next) => total(next) > total(best) ? next : best);
+}
