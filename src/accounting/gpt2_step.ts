@@ -49,8 +49,9 @@ interface Moment {
  * Bytes by role at the peak of a training step of a GPT-2, in F32 with AdamW: what the `dry` device finds
  * by running it, from formulas that can be checked by hand.
  *
- * @throws {RangeError} when the configuration is no GPT-2's or lacks a field, or a selection is not the
- * same in every block, or adapts a single block without its attention's input.
+ * @returns Undefined where there is no closed formula: blocks that are not adapted alike, or a single one
+ * whose attention's input is not adapted.
+ * @throws {RangeError} when the configuration lacks a field, or a selection matches nothing.
  *
  * @example
  * ```ts
@@ -58,11 +59,12 @@ interface Moment {
  *
  * const lora = { rank: 4, sites: ["q", "v"] };
  * const bytes = gpt2StepBytes(catalogue["gpt3-175b"].config, { batch: 1, length: 2048, lora });
- * console.log(bytes.optimizer); // 150994944, 8 for each of 18,874,368 trained values
+ * console.log(bytes?.optimizer); // 150994944, 8 for each of 18,874,368 trained values
  * ```
  */
-export function gpt2StepBytes(config: ConfigJson, shape: StepShape): StepBytes {
-  const tensors = modelTensors(config), updates = updatesOf(config, tensors, shape);
+export function gpt2StepBytes(config: ConfigJson, shape: StepShape): StepBytes | undefined {
+  const tensors = modelTensors(config), updates = updatesOf(tensors, shape);
+  if (updates && !areAlike(config, updates)) return undefined;
   const trained = updates ? updates.flatMap(factorsOf(shape.lora!.rank)) : tensors;
   const P_t = countParameters(trained);
   const step = letters(config, shape);
@@ -107,17 +109,16 @@ function letters(config: ConfigJson, { batch, length }: StepShape): Letters {
 }
 
 /** The updates of all blocks; undefined where everything is trained. */
-function updatesOf(config: ConfigJson, tensors: TensorShape[], { lora }: StepShape) {
-  if (!lora) return undefined;
-  const updates = selectedUpdates(tensors, lora), blocks = count(config, "n_layer");
-  const perBlock = Map.groupBy(updates, ({ label }) => label.replace(/\.\d+\./, "."));
-  const alike = [...perBlock.values()].every(({ length }) => length === blocks);
-  const reachesInput = updates.some(({ matrix }) => matrix.name.endsWith("c_attn"));
-  if (alike && (blocks > 1 || reachesInput)) return updates;
-  throw new RangeError(
-    "a step's bytes have a closed formula where all blocks are adapted alike, and a single one in its " +
-      `attention's input; found ${updates.map(({ label }) => label).join(", ")}`,
-  );
+function updatesOf(tensors: TensorShape[], { lora }: StepShape): Update[] | undefined {
+  return lora && selectedUpdates(tensors, lora);
+}
+
+/** Whether every block has the same updates, and gradients go through a single one from end to end. */
+function areAlike(config: ConfigJson, updates: Update[]): boolean {
+  const blocks = count(config, "n_layer");
+  const places = Map.groupBy(updates, ({ label }) => label.replace(/\.\d+\./, "."));
+  const isWhole = blocks > 1 || updates.some(({ matrix }) => matrix.name.endsWith("c_attn"));
+  return isWhole && [...places.values()].every(({ length }) => length === blocks);
 }
 
 const factorsOf = (rank: number) => ({ label, matrix, outputs }: Update): TensorShape[] => [

@@ -1,4 +1,4 @@
-/** The tensors of what `lowrank count` is asked about: a name, a configuration, or headers. @module */
+/** Models whose weights are not needed: a name, a configuration, or headers. @module */
 
 import { join } from "node:path";
 import { readJson } from "../core/files.ts";
@@ -50,7 +50,7 @@ async function fromConfig(config: ConfigJson, labels?: number): Promise<CountedM
 }
 
 /** The configuration of a name, a file or a folder; undefined where there are headers only. */
-async function configOf(model: string): Promise<ConfigJson | undefined> {
+export async function configOf(model: string): Promise<ConfigJson | undefined> {
   if (/\.safetensors(\.index\.json)?$/.test(model)) return undefined;
   if (model.endsWith(".json")) return await readConfigJson(model);
   const { catalogue } = await import("../accounting/mod.ts");

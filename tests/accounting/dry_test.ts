@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import fc from "npm:fast-check@4.10.2";
 import {
   catalogue,
   type ConfigJson,
@@ -74,14 +75,10 @@ function measured(config: Gpt2Config, rows: number, length: number, method: Meth
 }
 
 function predicted(config: Gpt2Config, batch: number, length: number, method: Method) {
-  const { lora, dropout } = method;
-  const bytes = gpt2StepBytes({ ...config, model_type: "gpt2" } as ConfigJson, {
-    batch,
-    length,
-    dropout: dropout !== undefined,
-    lora: lora &&
-      { ...lora as LoraSelection & { rank: number }, dropout: lora.dropout !== undefined },
-  });
+  const { rank, sites, dropout } = method.lora ?? {};
+  const lora = rank === undefined ? undefined : { rank, sites, dropout: dropout !== undefined };
+  const step = { batch, length, dropout: method.dropout !== undefined, lora };
+  const bytes = gpt2StepBytes({ ...config, model_type: "gpt2" }, step)!;
   return { ...bytes, peak: Object.values(bytes).reduce((sum, some) => sum + some, 0) };
 }
 
@@ -104,4 +101,46 @@ Deno.test("a step of GPT-3 175B: the closed formulas are the dry device's bytes,
   for (const method of [{}, { lora }, { lora: { ...lora, sites: "all" as const } }]) {
     assertEquals(predicted(gpt3, 1, 2048, method), measured(gpt3, 1, 2048, method));
   }
+});
+
+Deno.test("a step of any GPT-2: the closed formulas are the dry device's bytes, by role", () => {
+  const sites = fc.subarray(["k", "o", "up", "down"]).map((more) => ["q", ...more]);
+  const lora = fc.record({
+    rank: fc.integer({ min: 1, max: 4 }),
+    sites,
+    dropout: fc.constantFrom(undefined, 0.1),
+  });
+  const config = fc.record({
+    vocab_size: fc.integer({ min: 1, max: 200 }),
+    n_positions: fc.integer({ min: 9, max: 20 }),
+    n_embd: fc.integer({ min: 1, max: 20 }).map((width) => 4 * width),
+    n_layer: fc.integer({ min: 1, max: 4 }),
+    n_head: fc.constantFrom(1, 2, 4),
+    n_inner: fc.integer({ min: 4, max: 300 }),
+    tie_word_embeddings: fc.boolean(),
+  });
+  const batch = fc.record({
+    rows: fc.integer({ min: 1, max: 5 }),
+    length: fc.integer({ min: 1, max: 9 }),
+  });
+  const method = fc.record({
+    lora: fc.option(lora, { nil: undefined }),
+    dropout: fc.constantFrom(undefined, 0.1),
+  });
+  fc.assert(
+    fc.property(config, batch, method, (json, { rows, length }, method) => {
+      const config = parseGpt2Config(json);
+      assertEquals(predicted(config, rows, length, method), measured(config, rows, length, method));
+    }),
+    { seed: 5, numRuns: 200 },
+  );
+});
+
+Deno.test("there is no closed formula where blocks are not alike", () => {
+  const { config } = catalogue.gpt2, step = { batch: 1, length: 8 };
+  const bytes = (sites: string[], more: ConfigJson = {}) =>
+    gpt2StepBytes({ ...config, ...more }, { ...step, lora: { rank: 1, sites } });
+  assertEquals(bytes(["q", "transformer.h.3.attn.c_proj"]), undefined);
+  assertEquals(bytes(["down"], { n_layer: 1 }), undefined);
+  assertEquals(bytes(["down"])!.adapter, 4 * 12 * (3072 + 768));
 });

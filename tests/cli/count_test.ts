@@ -184,19 +184,21 @@ Deno.test("memory adds up to its peak, and Adam keeps twice what is trained", ()
     assertEquals(lora.byRole.optimizer, 2 * lora.byRole.adapter);
   }));
 
-Deno.test("memory for GPT-3 175B is counted without allocating it", () =>
-  withFolder(async (folder) => {
-    const config = `${folder}/config.json`;
-    const shape = { n_embd: 12288, n_layer: 96, n_head: 96, n_positions: 2048 };
-    await Deno.writeTextFile(config, JSON.stringify({ model_type: "gpt2", ...shape }));
-    const { byRole } = await lowrankJson(
-      "memory",
-      "--model",
-      config,
-      "--batch",
-      "1",
-      "--rank",
-      "4",
-    );
-    assertEquals(byRole.adapter, 4 * 2 * 96 * 4 * (12288 + 12288));
-  }));
+Deno.test("memory for GPT-3 175B is counted without allocating it, by running it and by formula", async () => {
+  const { byRole, byFormula } = await lowrankJson("memory", "--model", "gpt3-175b", "--rank", "4");
+  assertEquals(byRole.adapter, 4 * 2 * 96 * 4 * (12288 + 12288));
+  assertEquals(byRole, { ...byFormula, quantized: 0 });
+  const { stdout } = await lowrank("memory", "--model", "gpt3-175b", "--batch", "1");
+  const weight = stdout.split("\n").find((line) => line.startsWith("weight"))!;
+  assertEquals(weight.split("698,417,037,312").length, 4, weight);
+});
+
+Deno.test("memory needs a GPT-2, whose heads fill its width", async () => {
+  const memory = (model: string) => ["memory", "--model", model];
+  await assertFails(
+    memory("roberta-base"),
+    "needs a configuration of model_type gpt2, found roberta",
+  );
+  await assertFails(memory("gpt3-xl"), "n_head must divide n_embd, found 24 heads for width 2048");
+  await assertFails(memory("gpt4"), "cannot read gpt4: it does not exist");
+});
