@@ -11,3 +11,4 @@ export { countParameters, type TensorShape } from "./models/tensor_shape.ts";
 export { type LoraCount, loraCounts, type LoraSelection, peftTargets } from "./lora_count.ts";
 export { classifierParameters, matricesOf, type Matrix, type Site, sitesOf } from "./matrices.ts";
 export { gpt2StepBytes, type StepBytes, type StepShape } from "./gpt2_step.ts";
+export { type Precision, type TrainingBytes, trainingBytes } from "./training_bytes.ts";

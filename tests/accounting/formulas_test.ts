@@ -34,6 +34,23 @@ const byHand: [string, FormulaValues, bigint][] = [
   ["frozenBytesNf4", { P_q: 4096 * 4096, B_q: 64 }, 8_388_608n + 1_048_576n],
   // The stored form of section 3 of the QLoRA paper: 4.127 bits a value.
   ["frozenBytesNf4Double", { P_q: 4096 * 4096, B_q: 64, B_s: 256 }, 8_388_608n + 262_144n + 4_100n],
+  // Korthikanti et al. 2022, section 4.1: 5 a s / h is 80 for GPT-3, beside 34.
+  ["activationBytes", { L: 96, s: 2048, b: 1, d: 12288, a: 96 }, 2048n * 12288n * 96n * 114n],
+  ["flashActivationBytes", { L: 96, s: 2048, b: 1, d: 12288 }, 2048n * 12288n * 96n * 34n],
+  [
+    "checkpointedActivationBytes",
+    { L: 96, s: 2048, b: 1, d: 12288, a: 96 },
+    2048n * 12288n * (2n * 96n + 114n),
+  ],
+  ["sgdStateBytes", { P_t: 7 }, 0n],
+  ["momentumStateBytes", { P_t: 7 }, 28n],
+  ["adafactorStateBytes", { d_in: 768, d_out: 3072 }, 15_360n],
+  ["loraAdafactorStateBytes", { d_in: 768, d_out: 3072, r: 8 }, 4n * (8n + 768n + 3072n + 8n)],
+  ["fullComputePerToken", { P: 7_000_000_000 }, 42_000_000_000n],
+  ["frozenComputePerToken", { P: 7_000_000_000 }, 28_000_000_000n],
+  ["loraComputePerToken", { r: 8, d_in: 4096, d_out: 4096 }, 393_216n],
+  ["loraForwardPerToken", { r: 8, d_in: 4096, d_out: 4096 }, 131_072n],
+  ["paperTrainingBytes", { P_f: 0, P_t: 175_000_000_000 }, 1_050_000_000_000n],
   // 780 GB for LLaMA 65B, as the QLoRA paper has it.
   ["trainingBytesHalf", { P_f: 0, P_t: 65_000_000_000 }, 780_000_000_000n],
 ];
@@ -66,6 +83,12 @@ Deno.test("counts beyond 2^53 are exact", () => {
 Deno.test("ratios are numbers", () => {
   assertEquals(evaluateRatio("breakEvenRank", { d_in: 12288, d_out: 12288 }), 6144);
   assertEquals(evaluateRatio("reductionFactor", { d_in: 12288, d_out: 12288, r: 4 }), 1536);
+  // Section 4.2: 32.5 and 43.1 tokens a second are 24.6% less time and 32.6% more tokens.
+  const speed = { t_0: 1000 / 32.5, t: 1000 / 43.1 };
+  assertEquals(evaluateRatio("timeSavedPercent", speed).toFixed(1), "24.6");
+  assertEquals(evaluateRatio("throughputGainPercent", speed).toFixed(1), "32.6");
+  const depth = { t_0: 19.8, n_step: 48, t_step: 0.1, b: 1, s: 128, F: 22e6, v: 1e10 };
+  assertEquals(evaluateRatio("addedDepthTime", depth).toFixed(4), "24.8816");
   // Table 1, first column: 1449.4 ms against 1482.0 ms.
   assertEquals(evaluateRatio("slowdownPercent", { t_0: 1449.4, t: 1482 }).toFixed(1), "2.2");
 });

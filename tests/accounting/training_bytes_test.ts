@@ -1,0 +1,62 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import {
+  catalogue,
+  countParameters,
+  evaluate,
+  matricesOf,
+  modelTensors,
+  type Precision,
+  trainingBytes,
+} from "../../src/accounting/mod.ts";
+
+const allLinear = { rank: 64, targetModules: "all-linear" } as const;
+
+/** LLaMA 65B, of which the QLoRA paper speaks. */
+const llama65b = modelTensors({
+  ...catalogue["llama-2-7b"].config,
+  hidden_size: 8192,
+  intermediate_size: 22016,
+  num_hidden_layers: 80,
+  num_attention_heads: 64,
+  num_key_value_heads: 64,
+});
+
+Deno.test("double quantisation saves 3 GB of LLaMA 65B, as the QLoRA paper says", () => {
+  const linears = matricesOf(llama65b).filter(({ kind }) => kind === "linear");
+  const values = linears.reduce((sum, { inputs, outputs }) => sum + inputs * outputs, 0);
+  assertEquals(values, 64_760_053_760);
+  const rest = 2 * (countParameters(llama65b) - values);
+  const weight = (precision: Precision) => trainingBytes(llama65b, precision, allLinear).weight;
+  // 4.5 and 4.127 bits a value, and 16 for embeddings, head and norms.
+  assertEquals(weight("nf4"), values * 4.5 / 8 + rest);
+  assertEquals(weight("nf4-double"), values / 2 + values / 64 + values / 4096 + 4 * 560 + rest);
+  assertEquals(((weight("nf4") - weight("nf4-double")) / 1e9).toFixed(2), "3.02");
+});
+
+Deno.test("an adapter of rank 64 on all linear layers of LLaMA 65B has 799.5M values, 16 bytes each", () => {
+  const { weight, adapter, gradient, optimizer } = trainingBytes(llama65b, "nf4", allLinear);
+  assertEquals([adapter, gradient, optimizer], [4, 4, 8].map((bytes) => bytes * 799_539_200));
+  assertEquals(((weight + adapter + gradient + optimizer) / 1e9).toFixed(1), "50.3");
+});
+
+Deno.test("the roles add up to the formulas of the whole", () => {
+  const tensors = modelTensors(catalogue["gpt3-175b"].config);
+  const sum = (precision: Precision, lora?: typeof qv) => {
+    const { weight, adapter, gradient, optimizer } = trainingBytes(tensors, precision, lora);
+    return BigInt(weight + adapter + gradient + optimizer);
+  };
+  const qv = { rank: 4, sites: ["q", "v"] };
+  const full = { P_f: 0, P_t: 174_604_259_328 }, lora = { P_f: 174_604_259_328, P_t: 18_874_368 };
+  for (const [precision, name] of [["fp32", "Fp32"], ["mixed", "Mixed"]] as const) {
+    assertEquals(sum(precision), evaluate(`trainingBytes${name}`, full));
+    assertEquals(sum(precision, qv), evaluate(`trainingBytes${name}`, lora));
+  }
+});
+
+Deno.test("values in NF4 cannot be trained", () => {
+  assertThrows(
+    () => trainingBytes(llama65b, "nf4"),
+    RangeError,
+    "all of a model can be trained in fp32 or mixed precision, found nf4",
+  );
+});
