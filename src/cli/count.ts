@@ -2,6 +2,7 @@
 
 import type { LoraCount, LoraSelection, TensorShape } from "../accounting/mod.ts";
 import { listNames } from "../core/module_names.ts";
+import { formatBytes } from "../figures/format.ts";
 import type { MethodSpec } from "../runs/mod.ts";
 import { modelPath, positiveNumber } from "./arguments.ts";
 import type { Command } from "./commander.ts";
@@ -50,6 +51,7 @@ async function run(argument: string | undefined, options: CountOptions): Promise
   const total = sum("parameters"), trainable = sum("trainable");
   const percent = 100 * trainable / total;
   const perRank = method.kind === "full" ? await defaultPerRank(tensors, type) : [];
+  const files = await fileSizes(trainable, total);
   print(options, { total, trainable, percent, byModule }, () =>
     [
       moduleTable(byModule),
@@ -57,6 +59,7 @@ async function run(argument: string | undefined, options: CountOptions): Promise
       `trainable params: ${format(trainable)} || all params: ${format(total)} || trainable%: ${
         percent.toFixed(4)
       }`,
+      files,
       ...perRank,
     ].join("\n"));
 }
@@ -111,6 +114,16 @@ function moduleTable(modules: readonly ModuleCount[]): string {
     ["parameters of each", ({ parameters }) => parameters],
     ["trainable", ({ trainable }) => trainable],
   ]);
+}
+
+/** What is trained, and the whole, as files of two and of four bytes a value. */
+async function fileSizes(trainable: number, total: number): Promise<string> {
+  const { evaluate } = await import("../accounting/mod.ts");
+  const size = (P: number, beta: number) =>
+    formatBytes(Number(evaluate("checkpointBytes", { P, beta })));
+  return `checkpoint in F16 or BF16: ${size(trainable, 2)} (all ${size(total, 2)}); in F32: ${
+    size(trainable, 4)
+  } (all ${size(total, 4)})`;
 }
 
 /** What one rank of LoRA would train, on the modules that PEFT takes where none are named. */

@@ -49,6 +49,7 @@ const byHand: [string, FormulaValues, bigint][] = [
   ["fullComputePerToken", { P: 7_000_000_000 }, 42_000_000_000n],
   ["frozenComputePerToken", { P: 7_000_000_000 }, 28_000_000_000n],
   ["loraComputePerToken", { r: 8, d_in: 4096, d_out: 4096 }, 393_216n],
+  ["adaptedComputePerToken", { P_f: 7_000_000_000, P_t: 1_000 }, 28_000_006_000n],
   ["loraForwardPerToken", { r: 8, d_in: 4096, d_out: 4096 }, 131_072n],
   ["paperTrainingBytes", { P_f: 0, P_t: 175_000_000_000 }, 1_050_000_000_000n],
   // 780 GB for LLaMA 65B, as the QLoRA paper has it.

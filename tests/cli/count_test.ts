@@ -86,6 +86,24 @@ Deno.test("people see layers that are alike in one line, and what a rank would c
   assertStringIncludes(stdout, "LoRA on q_proj, v_proj (PEFT's choice): 286,720 for each rank\n");
 });
 
+Deno.test("people see what a checkpoint of it takes: the paper's 350 GB, and what it calls 35 MB", async () => {
+  const { stdout } = await lowrank("count", "gpt3-175b", "--rank", "4");
+  const sizes = "in F16 or BF16: 37.7 MB (all 349 GB); in F32: 75.5 MB (all 698 GB)\n";
+  assertStringIncludes(stdout, `checkpoint ${sizes}`);
+});
+
+Deno.test("a header that lies about its length is one sentence", () =>
+  withFolder(async (folder) => {
+    const { start } = sparseFile({ "a.weight": [8, 8] });
+    new DataView(start.buffer).setBigUint64(0, 2n ** 40n, true);
+    await Deno.writeFile(`${folder}/a.safetensors`, start);
+    const rule = `the header must end within the file's ${start.length} bytes, found a length of`;
+    await assertFails(["count", `${folder}/a.safetensors`], rule, String(2n ** 40n));
+    await withServer({ "/a.safetensors": { start, size: start.length } }, async (address) => {
+      await assertFails(["count", "--url", `${address}/a.safetensors`], rule);
+    });
+  }));
+
 Deno.test("a safetensors file is counted from its header", async () => {
   const { total, trainable } = await lowrankJson(
     "count",

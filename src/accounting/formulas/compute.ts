@@ -22,6 +22,12 @@ export const computeFormulas: Readonly<Record<string, Formula>> = {
     "FLOP",
     "Hu et al. 2021, equation 3",
   ),
+  adaptedComputePerToken: formula(
+    "training step of an adapted model: no gradients of its frozen weights",
+    "4 * P_f + 6 * P_t",
+    "FLOP",
+    "Hu et al. 2021, section 4.2; at most a third less than full fine-tuning",
+  ),
   loraForwardPerToken: formula(
     "forward pass of an unmerged update of one matrix; merged it is nothing",
     "2 * r * (d_in + d_out)",

@@ -41,5 +41,8 @@ export function modelTensors(config: ConfigJson): TensorShape[] {
   }
   const known = Object.keys(architectures).join(", ");
   const found = JSON.stringify(type) ?? "nothing";
-  throw new RangeError(`a configuration must have a model_type of ${known}; found ${found}`);
+  throw new RangeError(
+    `a configuration must have a model_type of ${known} (others can be counted from the headers of ` +
+      `their safetensors files); found ${found}`,
+  );
 }
