@@ -1,7 +1,8 @@
 /** The numbers of the LoRA paper (Hu et al. 2021), each beside the one that we compute. @module */
 
 export type { Computation, Remarks } from "./computation.ts";
-export { type PrintedTable, printedTables } from "./printed/mod.ts";
+export { type PrintedTable, printedTables, tableLabel } from "./printed/mod.ts";
+export { type QuotedTable, quotedTable } from "./quoted.ts";
 export type { Rational } from "./rational.ts";
 export {
   computationOf,

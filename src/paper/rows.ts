@@ -4,7 +4,7 @@ import type { Computation } from "./computation.ts";
 import { computations } from "./computations/mod.ts";
 import { cellName, type PrintedTable, printedTables } from "./printed/mod.ts";
 import { toNumber } from "./rational.ts";
-import { type Verdict, verdictOf } from "./verdict.ts";
+import { agreement, type Verdict, verdictOf } from "./verdict.ts";
 
 /** A printed cell. */
 export interface PaperRow {
@@ -83,7 +83,7 @@ function paperRow(table: string, cell: string, printed: string): PaperRow {
     printed,
     computed: toNumber(exact),
     verdict: verdictOf(printed, exact),
-    reason: reasonOf(computation),
+    reason: reasonOf(computation, agreement(printed, exact).halfway),
   };
 }
 
@@ -97,7 +97,11 @@ function quotedRow(
   return { table, cell, printed, computed: null, verdict: "quoted", reason };
 }
 
-function reasonOf({ inferred, reason }: Computation): string | null {
-  const parts = [inferred && `${inferred} is inferred, not stated in the paper`, reason];
+function reasonOf({ inferred, reason }: Computation, isHalfway: boolean): string | null {
+  const parts = [
+    inferred && `inferred, not stated in the paper: ${inferred}`,
+    isHalfway && "exactly halfway",
+    reason,
+  ];
   return parts.filter(Boolean).join("; ") || null;
 }

@@ -12,6 +12,8 @@ export interface Agreement {
   readonly rounded: boolean;
   /** It is the exact number with further digits cut off. */
   readonly truncated: boolean;
+  /** The exact number lies in the middle of two that have the digits shown. */
+  readonly halfway: boolean;
 }
 
 /**
@@ -26,8 +28,8 @@ export interface Agreement {
  * import { agreement } from "@lowrank/core/paper";
  *
  * const exact = { numerator: 18_874_368n, denominator: 1n };
- * console.log(agreement("18.8M", exact)); // { rounded: false, truncated: true }
- * console.log(agreement("18.9M", exact)); // { rounded: true, truncated: false }
+ * console.log(agreement("18.8M", exact).truncated); // true
+ * console.log(agreement("18.9M", exact).rounded); // true
  * ```
  */
 export function agreement(printed: string, exact: Rational): Agreement {
@@ -36,7 +38,11 @@ export function agreement(printed: string, exact: Rational): Agreement {
   const rest = exact.numerator * shown.parts * power(-place) -
     shown.digits * power(shown.exponent - place) * denominator;
   const distance = rest < 0n ? -rest : rest;
-  return { rounded: 2n * distance <= denominator, truncated: rest >= 0n && rest < denominator };
+  return {
+    rounded: 2n * distance <= denominator,
+    truncated: rest >= 0n && rest < denominator,
+    halfway: 2n * distance === denominator,
+  };
 }
 
 /**

@@ -30,7 +30,7 @@ const adapterD = (r: number, more: string): Computation =>
   });
 
 const weightsAlone = (count: number) =>
-  `the weights of the bottlenecks without their biases are ${count} · 2^20`;
+  `the weights of the bottlenecks without their biases are ${count} · 2²⁰`;
 
 const lora = (matrices: number, r: number, shape = large): Computation =>
   byFormula("loraParameters", loraOn(matrices, r, shape));
@@ -56,7 +56,7 @@ const counts: Computations = {
   }),
   "RoBERTa large †, Adapter H (0.8M)": byFormula("adapterHParameters", { ...large, r: 8 }),
   "RoBERTa large †, LoRA": lora(2, 8),
-  "DeBERTa XXL, FT": encoder("deberta-v2-xxlarge", "a nominal size"),
+  "DeBERTa XXL, FT": encoder("deberta-v2-xxlarge", "a nominal size, the 1.5B of its model card"),
   "DeBERTa XXL, LoRA": byFormula("loraParameters", loraOn(2, 8, deberta), {
     reason: "r = 8 is what Table 10 prints; r = 16, as in the authors' scripts, is 4,718,592",
   }),

@@ -56,7 +56,7 @@ export const dartAndWebNlg: Computations = inColumn(trained, shared);
 /** Table 3, which prints more digits. */
 export const e2e: Computations = inColumn(trained, {
   "GPT-2 M, FT": full("gpt2-medium", {
-    reason: "a slip of the pen for 354.82M: GPT-2 large is exact by the same formula",
+    reason: "354.82M misprinted, it seems: the same formula is exact for GPT-2 large",
   }),
   "GPT-2 M, Adapter L (0.37M)": shared["GPT-2 M, Adapter L (0.37M)"],
   "GPT-2 M, Adapter L (11.09M)": shared["GPT-2 M, Adapter L (11M)"],

@@ -61,8 +61,7 @@ export const text: Computations = {
     "loraTasksBytes",
     { ...stated, C: 35e6 },
     {
-      reason:
-        "exactly halfway, from the printed 350 GB and 35 MB; 352.98 GB from exact checkpoints",
+      reason: "from the printed 350 GB and 35 MB; 352.98 GB from exact checkpoints",
     },
   ),
   "section 4.2: 100 models": byFormula("fullTasksBytes", stated),

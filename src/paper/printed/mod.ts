@@ -61,6 +61,11 @@ export const printedTables: Readonly<Record<string, PrintedTable>> = {
   text,
 };
 
+/** What a table is called: `Table 3`, `Text`. */
+export function tableLabel(name: string): string {
+  return name === "text" ? "Text" : name.replace("table", "Table ");
+}
+
 /** The name of a cell: its row and its column, unless that is the only one. */
 export function cellName({ columns }: PrintedTable, row: string, column: number): string {
   return columns.length === 1 ? row : `${row}: ${columns[column]}`;
