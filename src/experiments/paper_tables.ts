@@ -21,7 +21,7 @@ function computedTable(paper: Paper, name: string, rows: readonly PaperRow[]): D
     title: `${paper.tableLabel(name)}: ${paper.printedTables[name].title}`,
     columns,
     rows: rows.map((row) => ({
-      cell: row.cell.replace(": trained parameters", ""),
+      cell: row.cell.replace(/: trained parameters$/, ""),
       printed: row.printed,
       computed: row.computed!,
       size: /[MGT]B$/.test(row.printed) ? formatBytes(row.computed!) : undefined,

@@ -3,6 +3,7 @@
 import type { Computation } from "./computation.ts";
 import { computations } from "./computations/mod.ts";
 import { cellName, type PrintedTable, printedTables } from "./printed/mod.ts";
+import { parsePrinted } from "./printed_number.ts";
 import { toNumber } from "./rational.ts";
 import { agreement, type Verdict, verdictOf } from "./verdict.ts";
 
@@ -83,7 +84,10 @@ function paperRow(table: string, cell: string, printed: string): PaperRow {
     printed,
     computed: toNumber(exact),
     verdict: verdictOf(printed, exact),
-    reason: reasonOf(computation, agreement(printed, exact).halfway),
+    reason: reasonOf(computation, [
+      digitsRead(printed),
+      agreement(printed, exact).halfway ? "exactly halfway" : null,
+    ]),
   };
 }
 
@@ -97,11 +101,13 @@ function quotedRow(
   return { table, cell, printed, computed: null, verdict: "quoted", reason };
 }
 
-function reasonOf({ inferred, reason }: Computation, isHalfway: boolean): string | null {
-  const parts = [
-    inferred && `inferred, not stated in the paper: ${inferred}`,
-    isHalfway && "exactly halfway",
-    reason,
-  ];
+/** Where zeros at the end are not read as digits. */
+function digitsRead(printed: string): string | null {
+  const { digits, isRound } = parsePrinted(printed), { length } = String(digits);
+  return isRound ? `read to ${length} ${length === 1 ? "digit" : "digits"}` : null;
+}
+
+function reasonOf({ inferred, reason }: Computation, remarks: (string | null)[]): string | null {
+  const parts = [inferred && `inferred, not stated in the paper: ${inferred}`, ...remarks, reason];
   return parts.filter(Boolean).join("; ") || null;
 }

@@ -223,6 +223,21 @@ Deno.test("what reasons say in numbers is so", () => {
     reason("text", "abstract: fewer trained parameters"),
     Math.round(evaluateRatio("parameterReduction", { P: tied, P_t: 4_718_592 })),
   );
+  const W = 2n * tied, C = 2 * 18_874_368;
+  const stated: [cell: string, text: string, value: number][] = [
+    ["section 4.2: one model and adapters for 100 tasks", "352.98 GB", (Number(W) + 100 * C) / 1e9],
+    ["section 4.2: memory of training, all weights", "1.40 TB", 8 * Number(tied) / 1e12],
+    ["section 4.2: checkpoint of an adapter, r = 4 on q and v", "36.0 MiB", C / 2 ** 20],
+    ["section 4.2: speed-up of training", "32.6%", 100 * (43.1 / 32.5 - 1)],
+  ];
+  for (const [cell, text, value] of stated) {
+    const [number] = text.match(/[\d.]+/)!;
+    assert(reason("text", cell).includes(text), cell);
+    assertEquals(value.toFixed(places(number)), number, cell);
+  }
+  assertEquals([6.91 / 0.325, 6.91 / 0.315].map((x) => x.toFixed(1)), ["21.3", "21.9"]);
+  const fourBlocks = evaluate("adapterDParameters", { L: 12, L_drop: 8, d: 768, r: 48 });
+  assertEquals(agreement("0.3M", wholes(Number(fourBlocks))).rounded, true);
   // The weights of a bottleneck without its biases, and the encoders with their poolers.
   assertEquals(2 * large.L * large.d * large.r, 3 * 2 ** 20);
   assertEquals([124_055_040 + 768 * 769, 354_310_144 + 1024 * 1025], [124_645_632, 355_359_744]);
