@@ -35,7 +35,7 @@ function add(a: Rational, b: Rational): Rational {
   };
 }
 
-/** The number next to it, to at least 17 digits after the point. */
+/** As a number, from its first 20 digits after the point. */
 export function toNumber({ numerator, denominator }: Rational): number {
   return Number(`${numerator * 10n ** 20n / denominator}e-20`);
 }
