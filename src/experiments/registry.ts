@@ -5,9 +5,16 @@ import { counting } from "./counting.ts";
 import type { Experiment } from "./experiment.ts";
 import { memory } from "./memory.ts";
 import { merging } from "./merging/merging.ts";
+import { paperTables } from "./paper_tables.ts";
 
 /** Every experiment that `reproduce` knows. */
-export const experiments: readonly Experiment[] = [counting, memory, adaptation, merging];
+export const experiments: readonly Experiment[] = [
+  counting,
+  memory,
+  paperTables,
+  adaptation,
+  merging,
+];
 
 /**
  * The experiments of the given names, all where there are none.
