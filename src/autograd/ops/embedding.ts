@@ -1,6 +1,7 @@
 /** Rows of a table by index. @module */
 
 import { embeddingBackward, embeddingForward } from "../../../kernels/embedding/kernel.ts";
+import { cutRange, type RowRange } from "../../core/row_range.ts";
 import type { Tensor } from "../../device/tensor.ts";
 import type { Parameter } from "../parameter.ts";
 import type { Tape } from "../tape.ts";
@@ -15,21 +16,64 @@ export function embedding(tape: Tape, table: Parameter, ids: ArrayLike<number>):
   assertIds(ids, vocabulary, table.name);
   const count = ids.length;
   const out = tape.activation([count, width], table.name);
-  const idTensor = uploadIds(tape, ids, `${table.name} ids`);
-  tape.device.launch(embeddingForward, { table: table.tensor, ids: idTensor, out }, {
-    count,
-    width,
-  });
+  const pieces = rowPieces(table.tensor);
+  if (pieces.length > 1) gather(table, ids, out, pieces);
+  else {
+    const idTensor = uploadIds(tape, ids, `${table.name} ids`);
+    tape.device.launch(embeddingForward, { table: table.tensor, ids: idTensor, out }, {
+      count,
+      width,
+    });
+  }
   if (!tape.tracks(table)) return out;
   const { order, starts } = uploadRuns(tape, ids, vocabulary, table.name);
   return tape.record(out, [table], (dOut) => {
-    const { tensor: dTable, accumulate } = tape.contribute(table)!;
-    tape.device.launch(embeddingBackward, { dOut, order, starts, dTable }, {
-      vocabulary,
-      width,
-      accumulate,
-    });
+    const into = tape.contribute(table)!, { accumulate } = into;
+    for (const { start, count: vocabulary } of pieces) {
+      const dTable = into.tensor.view([vocabulary, width], start * width);
+      const runs = { order, starts: starts.view([vocabulary + 1], start) };
+      tape.device.launch(embeddingBackward, { dOut, ...runs, dTable }, {
+        vocabulary,
+        width,
+        accumulate,
+      });
+    }
   });
+}
+
+/** Neighbouring rows of a table, as few pieces as the device's binding limit allows. */
+function rowPieces({ shape: [rows, width], device }: Tensor): RowRange[] {
+  const limit = device.maxBindingBytes / 4 / width;
+  // A multiple of 64 rows begins at a multiple of 256 bytes, of the table and of what lists its rows.
+  const most = limit >= rows ? rows : Math.max(64, Math.floor(limit / 64) * 64);
+  return cutRange(rows, most);
+}
+
+/** Looks up in pieces: each adds a run of one row or of none, which is what the backward kernel sums. */
+function gather(
+  { tensor }: Parameter,
+  ids: ArrayLike<number>,
+  out: Tensor,
+  pieces: readonly RowRange[],
+): void {
+  const { device, label } = tensor, width = tensor.shape[1];
+  for (const { start, count } of pieces) {
+    const inside = new Uint32Array(ids.length), ends = new Uint32Array(ids.length + 1);
+    for (let i = 0, found = 0; i < ids.length; i++) {
+      if (ids[i] >= start && ids[i] < start + count) inside[found++] = ids[i] - start;
+      ends[i + 1] = found;
+    }
+    using order = device.allocate([inside.length], "u32", "scratch", `${label} ids`);
+    using starts = device.allocate([ends.length], "u32", "scratch", `${label} runs`);
+    device.write(order, inside);
+    device.write(starts, ends);
+    const rows = tensor.view([count, width], start * width);
+    device.launch(embeddingBackward, { dOut: rows, order, starts, dTable: out }, {
+      vocabulary: ids.length,
+      width,
+      accumulate: start > 0 ? 1 : 0,
+    });
+  }
 }
 
 function assertIds(ids: ArrayLike<number>, vocabulary: number, name: string): void {
