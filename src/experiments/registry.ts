@@ -6,11 +6,13 @@ import type { Experiment } from "./experiment.ts";
 import { memory } from "./memory.ts";
 import { merging } from "./merging/merging.ts";
 import { paperTables } from "./paper_tables.ts";
+import { scaling } from "./scaling/scaling.ts";
 
 /** Every experiment that `reproduce` knows. */
 export const experiments: readonly Experiment[] = [
   counting,
   memory,
+  scaling,
   paperTables,
   adaptation,
   merging,
