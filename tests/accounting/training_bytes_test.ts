@@ -5,6 +5,9 @@ import {
   evaluate,
   matricesOf,
   modelTensors,
+  optimizerBytes,
+  type OptimizerName,
+  optimizerNames,
   type Precision,
   trainingBytes,
 } from "../../src/accounting/mod.ts";
@@ -58,5 +61,29 @@ Deno.test("values in NF4 cannot be trained", () => {
     () => trainingBytes(llama65b, "nf4"),
     RangeError,
     "all of a model can be trained in fp32 or mixed precision, found nf4",
+  );
+});
+
+Deno.test("an optimiser's bytes are summed tensor by tensor", () => {
+  // A matrix, one too small for 8 bits, and a vector.
+  const trained = [[64, 128], [10, 20], [128]].map((shape, i) => ({ name: `${i}`, shape }));
+  const values = 64 * 128 + 200 + 128;
+  const expected: Record<OptimizerName, number> = {
+    sgd: 0,
+    momentum: 4 * values,
+    adamw: 8 * values,
+    adam8bit: 2 * 8192 + 8 * 32 + 8 * (200 + 128),
+    adafactor: 4 * (64 + 128 + 10 + 20 + 128),
+  };
+  const found = optimizerNames.map((name) => [name, optimizerBytes(name, trained)]);
+  assertEquals(Object.fromEntries(found), expected);
+});
+
+Deno.test("A and B of a matrix have the Adafactor state of the formula for both", () => {
+  const [r, d_in, d_out] = [8, 768, 3072];
+  const factors = [[r, d_in], [d_out, r]].map((shape) => ({ name: "factor", shape }));
+  assertEquals(
+    BigInt(optimizerBytes("adafactor", factors)),
+    evaluate("loraAdafactorStateBytes", { r, d_in, d_out }),
   );
 });

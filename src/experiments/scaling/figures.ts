@@ -11,15 +11,17 @@ export const optimizerLabels = ["SGD", "momentum", "AdamW", "8-bit Adam", "Adafa
 
 const sizeAxis = () => logAxis("parameters of the model", { range: [5.8, 11.5] });
 
-/** A line over the sizes; models of the same size are one point of it. */
+/** A line over the sizes, broken where the sequences become longer, which costs activations. */
 function line(name: string, rows: readonly ScalingRow[], y: (row: ScalingRow) => number) {
+  const families = [...Map.groupBy(rows, ({ length }) => length).values()];
+  const broken = families.flatMap((family) => [...family, undefined]);
   return {
     type: "scatter",
     mode: "lines+markers",
     name,
-    x: rows.map(({ parameters }) => parameters),
-    y: rows.map(y),
-    text: rows.map(({ model }) => model),
+    x: broken.map((row) => row?.parameters ?? null),
+    y: broken.map((row) => row ? y(row) : null),
+    text: broken.map((row) => row?.model ?? ""),
     marker: { size: 6 },
   };
 }
@@ -48,8 +50,9 @@ export function memoryFigure(rows: readonly ScalingRow[]): Figure {
     id: "scaling-memory",
     title: "Bytes of full fine-tuning over bytes of LoRA, by size and optimiser",
     caption:
-      "Peak of a step in F32 on one sequence of the model's full length, r = 4 on q and v; dashed: " +
-      "weights, gradients and the optimiser's state alone. Dotted: the paper's figure for GPT-3 175B.",
+      "Peak of a step in F32 on one sequence of the model's full length: 64 tokens for the two on the " +
+      "left, 1,024 for GPT-2, 2,048 for GPT-3; r = 4 on q and v. Dashed: weights, gradients and the " +
+      "optimiser's state alone. Dotted: the paper's figure for GPT-3 175B.",
     data: [...traces, printedLine(rows, printed.memoryReduction, "paper: 3 times")],
     layout: baseLayout(sizeAxis(), axis("times less memory", { range: [0.9, 4.2] })),
   };
