@@ -3,6 +3,7 @@
 import { adaptation } from "./adaptation/adaptation.ts";
 import { counting } from "./counting.ts";
 import type { Experiment } from "./experiment.ts";
+import { matrix } from "./matrix/matrix.ts";
 import { memory } from "./memory.ts";
 import { merging } from "./merging/merging.ts";
 import { paperTables } from "./paper_tables.ts";
@@ -13,6 +14,7 @@ export const experiments: readonly Experiment[] = [
   counting,
   memory,
   scaling,
+  matrix,
   paperTables,
   adaptation,
   merging,
