@@ -14,17 +14,10 @@ import type { Tape } from "../tape.ts";
 export function embedding(tape: Tape, table: Parameter, ids: ArrayLike<number>): Tensor {
   const [vocabulary, width] = table.shape;
   assertIds(ids, vocabulary, table.name);
-  const count = ids.length;
-  const out = tape.activation([count, width], table.name);
+  const out = tape.activation([ids.length, width], table.name);
   const pieces = rowPieces(table.tensor);
-  if (pieces.length > 1) gather(table, ids, out, pieces);
-  else {
-    const idTensor = uploadIds(tape, ids, `${table.name} ids`);
-    tape.device.launch(embeddingForward, { table: table.tensor, ids: idTensor, out }, {
-      count,
-      width,
-    });
-  }
+  if (pieces.length > 1) gather(tape, table, ids, out, pieces);
+  else lookUp(tape, table, ids, out);
   if (!tape.tracks(table)) return out;
   const { order, starts } = uploadRuns(tape, ids, vocabulary, table.name);
   return tape.record(out, [table], (dOut) => {
@@ -49,31 +42,42 @@ function rowPieces({ shape: [rows, width], device }: Tensor): RowRange[] {
   return cutRange(rows, most);
 }
 
-/** Looks up in pieces: each adds a run of one row or of none, which is what the backward kernel sums. */
+function lookUp(tape: Tape, table: Parameter, ids: ArrayLike<number>, out: Tensor): void {
+  const [count, width] = out.shape;
+  const idTensor = uploadIds(tape, ids, `${table.name} ids`);
+  const bindings = { table: table.tensor, ids: idTensor, out };
+  tape.device.launch(embeddingForward, bindings, { count, width });
+}
+
+/**
+ * Looks up piece by piece. Each adds its own rows to those that ask for them: a run of one row or of none,
+ * which is what the backward kernel sums.
+ */
 function gather(
-  { tensor }: Parameter,
+  tape: Tape,
+  { name, tensor }: Parameter,
   ids: ArrayLike<number>,
   out: Tensor,
   pieces: readonly RowRange[],
 ): void {
-  const { device, label } = tensor, width = tensor.shape[1];
-  for (const { start, count } of pieces) {
-    const inside = new Uint32Array(ids.length), ends = new Uint32Array(ids.length + 1);
-    for (let i = 0, found = 0; i < ids.length; i++) {
-      if (ids[i] >= start && ids[i] < start + count) inside[found++] = ids[i] - start;
+  const { device } = tape, [vocabulary, width] = out.shape, inPieces = new Uint32Array(ids.length);
+  let found = 0;
+  const runs = pieces.map(({ start, count }) => {
+    const ends = new Uint32Array(ids.length + 1).fill(found);
+    for (let i = 0; i < ids.length; i++) {
+      if (ids[i] >= start && ids[i] < start + count) inPieces[found++] = ids[i] - start;
       ends[i + 1] = found;
     }
-    using order = device.allocate([inside.length], "u32", "scratch", `${label} ids`);
-    using starts = device.allocate([ends.length], "u32", "scratch", `${label} runs`);
-    device.write(order, inside);
-    device.write(starts, ends);
-    const rows = tensor.view([count, width], start * width);
-    device.launch(embeddingBackward, { dOut: rows, order, starts, dTable: out }, {
-      vocabulary: ids.length,
-      width,
-      accumulate: start > 0 ? 1 : 0,
-    });
-  }
+    return ends;
+  });
+  const order = uploadIds(tape, inPieces, `${name} ids`);
+  pieces.forEach(({ start, count }, i) => {
+    using starts = device.allocate([runs[i].length], "u32", "scratch", `${name} runs`);
+    device.write(starts, runs[i]);
+    const dOut = tensor.view([count, width], start * width), accumulate = i > 0 ? 1 : 0;
+    const scalars = { vocabulary, width, accumulate };
+    device.launch(embeddingBackward, { dOut, order, starts, dTable: out }, scalars);
+  });
 }
 
 function assertIds(ids: ArrayLike<number>, vocabulary: number, name: string): void {

@@ -67,11 +67,13 @@ function matrixTable({ moments }: MatrixResult): DataTable {
       { key: "adapter", label: "adapter", unit: "bytes" },
       { key: "activation", label: "activation", unit: "bytes" },
       { key: "peak", label: "all", unit: "bytes" },
+      { key: "live", label: "left after it", unit: "bytes" },
     ],
-    rows: moments.map(({ label, ms, reading: { peak, peakByRole } }) => ({
+    rows: moments.map(({ label, ms, reading: { live, peak, peakByRole } }) => ({
       label,
       ms,
       peak,
+      live,
       ...peakByRole,
     })),
   };

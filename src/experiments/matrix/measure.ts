@@ -7,7 +7,7 @@ import { Random } from "../../core/random.ts";
 import type { Device } from "../../device/device.ts";
 import type { LedgerReading } from "../../device/ledger.ts";
 import { median } from "../statistics.ts";
-import { countChangedWeights, initSquareLayer, SquareLayer, weightAt } from "./layer.ts";
+import { countChangedWeights, initSquareLayer, type SquareLayer, weightAt } from "./layer.ts";
 
 /** r, as in the paper's account of GPT-3. */
 export const rank = 4;
@@ -74,13 +74,11 @@ class Stopwatch {
     this.#device = device;
   }
 
-  async time<T>(label: string, work: () => T): Promise<T> {
+  async time<T extends SquareLayer>(label: string, work: () => T): Promise<T> {
     this.#device.ledger.resetPeak();
     const start = performance.now(), result = work();
     // A read waits for all that was launched before it.
-    using probe = this.#device.allocate([1], "f32", "scratch", "probe");
-    this.#device.write(probe, new Float32Array(1));
-    await this.#device.read(probe);
+    await this.#device.read(result.weight.view([1]));
     const ms = performance.now() - start;
     this.moments.push({ label, ms, reading: this.#device.ledger.read() });
     return result;
