@@ -1,6 +1,5 @@
 /** What a step of each model takes, fully trained and with LoRA, by closed formulas. @module */
 
-import base from "../../../models/tiny-gpt2/config.json" with { type: "json" };
 import {
   catalogue,
   type ConfigJson,
@@ -16,7 +15,7 @@ import {
 import { batches, lora, type MemoryRatio, type ScalingRow } from "./row.ts";
 
 /** Published sizes of GPT-2 and GPT-3, our base, and one of a million parameters below it. */
-function models(): Record<string, ConfigJson> {
+function models(base: ConfigJson): Record<string, ConfigJson> {
   const published = Object.entries(catalogue).filter(([name]) => /^gpt[23]/.test(name));
   return {
     "width 128, 4 blocks": { ...base, n_embd: 128, n_layer: 4 },
@@ -25,9 +24,13 @@ function models(): Record<string, ConfigJson> {
   };
 }
 
-/** All models, the smallest first. */
-export function scalingRows(): ScalingRow[] {
-  const rows = Object.entries(models()).map(([model, config]) => rowOf(model, config));
+/**
+ * All models, the smallest first.
+ *
+ * @param base The configuration of tiny-gpt2.
+ */
+export function scalingRows(base: ConfigJson): ScalingRow[] {
+  const rows = Object.entries(models(base)).map(([model, config]) => rowOf(model, config));
   return rows.sort((a, b) => a.parameters - b.parameters);
 }
 

@@ -1,5 +1,6 @@
 /** Where the headline shrinks: both ratios over the model's size, the optimiser and the batch. @module */
 
+import { baseConfig } from "../base_model.ts";
 import type { Experiment, Finding } from "../experiment.ts";
 import { printed } from "../gpt3.ts";
 import {
@@ -90,7 +91,7 @@ export const scaling: Experiment = {
   async run(context) {
     // Here, so that nothing else waits for mathjs.
     const { scalingRows } = await import("./rows.ts");
-    const rows = scalingRows();
+    const rows = scalingRows(await baseConfig());
     context.report(1, `counted ${rows.length} models`);
     return {
       settings:
