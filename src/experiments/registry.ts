@@ -7,12 +7,14 @@ import { matrix } from "./matrix/matrix.ts";
 import { memory } from "./memory.ts";
 import { merging } from "./merging/merging.ts";
 import { paperTables } from "./paper_tables.ts";
+import { resident } from "./resident/resident.ts";
 import { scaling } from "./scaling/scaling.ts";
 
 /** Every experiment that `reproduce` knows. */
 export const experiments: readonly Experiment[] = [
   counting,
   memory,
+  resident,
   scaling,
   matrix,
   paperTables,
