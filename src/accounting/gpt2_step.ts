@@ -5,7 +5,8 @@ import { factorsOf, type LoraSelection, selectedUpdates, type Update } from "./l
 import { modelTensors } from "./models/architectures.ts";
 import { type ConfigJson, count, countOr } from "./models/fields.ts";
 import { countParameters, type TensorShape } from "./models/tensor_shape.ts";
-import { optimizerBytes, type OptimizerName } from "./optimizer_bytes.ts";
+import { optimizerBytes } from "./optimizer_bytes.ts";
+import type { OptimizerName } from "./optimizers.ts";
 
 /** A step in F32. */
 export interface StepShape {

@@ -2,12 +2,7 @@
 
 import { evaluate } from "./evaluate.ts";
 import { countParameters, type TensorShape } from "./models/tensor_shape.ts";
-
-/** Optimisers whose state is known by formula. */
-export const optimizerNames = ["sgd", "momentum", "adamw", "adam8bit", "adafactor"] as const;
-
-/** One of them; `adamw` is what this toolkit trains with. */
-export type OptimizerName = typeof optimizerNames[number];
+import type { OptimizerName } from "./optimizers.ts";
 
 /** Fewest values of a tensor whose moments bitsandbytes holds in 8 bits, and values of a block. */
 const least8bit = 4096, block8bit = 256;

@@ -4,7 +4,8 @@ import { evaluate } from "./evaluate.ts";
 import { factorsOf, type LoraSelection, selectedUpdates } from "./lora_count.ts";
 import { matricesOf } from "./matrices.ts";
 import { countParameters, type TensorShape } from "./models/tensor_shape.ts";
-import { optimizerBytes, type OptimizerName } from "./optimizer_bytes.ts";
+import { optimizerBytes } from "./optimizer_bytes.ts";
+import type { OptimizerName } from "./optimizers.ts";
 
 /**
  * How numbers are held: all in F32; two bytes with an F32 copy of what is trained; or linear layers in NF4,
@@ -56,7 +57,7 @@ export function trainingBytes(
 ): TrainingBytes {
   if (!lora && precision !== "fp32" && precision !== "mixed") {
     throw new RangeError(
-      `all of a model can be trained in fp32 or mixed precision, found ${precision}`,
+      `training all of a model needs F32 or mixed precision, found ${precision}`,
     );
   }
   const trained = lora ? factorsOf(selectedUpdates(tensors, lora), lora.rank) : tensors;

@@ -92,3 +92,20 @@ function fromHeaders(entries: ReadonlyMap<string, TensorEntry>, labels?: number)
   }
   return { tensors: kept.map(([name, { shape }]) => ({ name, shape })) };
 }
+
+/**
+ * The path or name of the model, given once and as an argument or an option; undefined for an address.
+ *
+ * @throws {RangeError} when none was given, or more than one.
+ */
+export function oneModel(
+  command: string,
+  models: readonly (string | undefined)[],
+  url?: string,
+): string | undefined {
+  const given = [...models, url].filter((source) => source !== undefined);
+  if (given.length === 1) return models.find((model) => model !== undefined);
+  const ways = command === "count" ? " or by --url" : "";
+  const found = given.length === 0 ? "none" : given.join(" and ");
+  throw new RangeError(`${command} needs one model, by its name or path${ways}, found ${found}`);
+}

@@ -20,11 +20,11 @@ export const roleColours: Readonly<Record<string, string>> = {
   scratch: "#cc79a7",
 };
 
-/** Colours of SGD, momentum, AdamW, 8-bit Adam and Adafactor. */
+/** Colours of AdamW, SGD, momentum, 8-bit Adam and Adafactor. */
 export const optimizerColours: readonly string[] = [
+  "#d55e00",
   "#6b7280",
   "#e69f00",
-  "#d55e00",
   "#0072b2",
   "#009e73",
 ];

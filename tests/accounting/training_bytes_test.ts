@@ -92,7 +92,7 @@ Deno.test("values in NF4 cannot be trained", () => {
   assertThrows(
     () => trainingBytes(llama65b, "nf4"),
     RangeError,
-    "all of a model can be trained in fp32 or mixed precision, found nf4",
+    "training all of a model needs F32 or mixed precision, found nf4",
   );
 });
 

@@ -6,8 +6,8 @@ import { optimizerColours, palette } from "../../figures/palette.ts";
 import { printed } from "../gpt3.ts";
 import { batches, type MemoryRatio, type ScalingRow } from "./row.ts";
 
-/** Optimisers in the order of the rows, as people write them. */
-export const optimizerLabels = ["SGD", "momentum", "AdamW", "8-bit Adam", "Adafactor"] as const;
+/** Optimisers in the order of `optimizerNames`, as people write them. */
+export const optimizerLabels = ["AdamW", "SGD", "momentum", "8-bit Adam", "Adafactor"] as const;
 
 const sizeAxis = () => logAxis("parameters of the model", { range: [5.8, 11.5] });
 
