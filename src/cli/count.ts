@@ -49,6 +49,7 @@ async function run(argument: string | undefined, options: CountOptions): Promise
   const sum = (key: "parameters" | "trainable") =>
     byModule.reduce((total, module) => total + module[key], 0);
   const total = sum("parameters"), trainable = sum("trainable");
+  if (total === 0) throw new RangeError("counting needs a model with parameters, found none");
   const percent = 100 * trainable / total;
   const perRank = method.kind === "full" ? await defaultPerRank(tensors, type) : [];
   const files = await fileSizes(trainable, total);

@@ -55,10 +55,18 @@ async function run(argument: string | undefined, options: MemoryOptions): Promis
   const model = oneModel("memory", [argument, options.model])!, method = methodOf(options);
   const found = await forecast(await gpt2Config(model), options, method);
   const { peak: byRole, live, byFormula } = found;
+  assertExact(sumOf(byRole));
   print(
     options,
     { byRole, live: sumOf(live), peak: sumOf(byRole), byFormula: byFormula ?? null },
     () => [heading(found, options), "", describe(found), ...footnote(options)].join("\n"),
+  );
+}
+
+function assertExact(bytes: number): void {
+  if (Number.isSafeInteger(bytes)) return;
+  throw new RangeError(
+    `a step must take fewer than 2^53 bytes to be exact, found about ${bytes.toExponential(1)}`,
   );
 }
 

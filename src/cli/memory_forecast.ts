@@ -1,6 +1,6 @@
 /** Bytes of a training step: run where this toolkit runs it, by formula beyond. @module */
 
-import type { LoraSelection, Precision } from "../accounting/mod.ts";
+import type { LoraSelection, Precision, TensorShape } from "../accounting/mod.ts";
 import type { OptimizerName } from "../accounting/optimizers.ts";
 import type { BytesByRole } from "../device/mod.ts";
 import type { Gpt2Config } from "../models/mod.ts";
@@ -41,11 +41,13 @@ export async function forecast(
   options: ForecastOptions,
   method: MethodSpec,
 ): Promise<Forecast> {
+  const { gpt2StepBytes, modelTensors } = await import("../accounting/mod.ts");
+  // First, so that a model beyond all measure is refused before it is run.
+  const tensors = modelTensors(jsonOf(config));
   const { batch, length, seed } = options;
   const adapt = (model: Parameters<typeof applyMethod>[0]) => void applyMethod(model, method, seed);
   const { byRole, peakByRole } = predictMemory(config, { batch, length, adapt });
-  const restate = await restatement(config, options, method);
-  const { gpt2StepBytes } = await import("../accounting/mod.ts");
+  const restate = await restatement(tensors, options, method);
   const formula = gpt2StepBytes(jsonOf(config), { batch, length, lora: loraOf(method) });
   return {
     parameters: byRole.weight / 4,
@@ -58,13 +60,12 @@ export async function forecast(
 
 /** What turns bytes of F32 with AdamW into those of another type and optimiser. */
 async function restatement(
-  config: Gpt2Config,
+  tensors: readonly TensorShape[],
   { optimizer, dtype }: ForecastOptions,
   method: MethodSpec,
 ) {
-  const { modelTensors, trainingBytes } = await import("../accounting/mod.ts");
+  const { trainingBytes } = await import("../accounting/mod.ts");
   if (dtype === "f32" && optimizer === "adamw") return <T extends object>(bytes: T): T => bytes;
-  const tensors = modelTensors(jsonOf(config));
   const state = trainingBytes(tensors, precisions[dtype], loraOf(method), optimizer);
   const share = dtype === "f32" ? 1 : 1 / 2;
   return <T extends { readonly activation: number }>(bytes: T): T => {
