@@ -8,7 +8,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { matmul } from "../../kernels/mod.ts";
 import { injectLora, merge } from "../../src/adapt/mod.ts";
+import { crossEntropy } from "../../src/autograd/ops/cross_entropy.ts";
 import { embedding } from "../../src/autograd/ops/embedding.ts";
+import { linear } from "../../src/autograd/ops/linear.ts";
 import { multiply, type ProductOptions } from "../../src/autograd/ops/product.ts";
 import { Parameter } from "../../src/autograd/parameter.ts";
 import { Tape } from "../../src/autograd/tape.ts";
@@ -116,6 +118,25 @@ const checks: Record<string, (device: Device) => Promise<void>> = {
     const times = (id: number) => ids.filter((other) => other === id).length;
     const sums = Array.from(gradient.data, (_, i) => 2 * times(Math.floor(i / width)));
     assertEquals([...gradient.data], sums);
+  },
+  "the loss of rows in pieces and its gradient are those of a wide device": async (device) => {
+    using wide = new ReferenceDevice();
+    const [rows, vocabulary, width] = [200, 60, 8];
+    const labels = Int32Array.from({ length: rows }, (_, i) => i % 7 === 0 ? -100 : i % vocabulary);
+    const run = async (on: Device) => {
+      using scope = new Scope(on);
+      const x = scope.allocate([rows, width], "f32", "activation", "x");
+      const weight = scope.allocate([vocabulary, width], "f32", "weight", "head");
+      on.write(x, numbers(rows * width, 7));
+      on.write(weight, numbers(vocabulary * width, 8));
+      using tape = new Tape(on);
+      const head = new Parameter("head", weight);
+      const loss = crossEntropy(tape, linear(tape, x, head), labels, { smoothing: 0.1 });
+      tape.backward(loss);
+      const read = await on.read(loss, tape.gradientOf(head)!);
+      return read.flatMap(({ data }) => [...data]);
+    };
+    assertAllClose(await run(device), await run(wide), { relative: 1e-4, absolute: 1e-7 });
   },
   "three steps of training, full and of an adapter, are those of a wide device": async (device) => {
     using wide = new ReferenceDevice();

@@ -1,7 +1,8 @@
 /** Rows of a table by index. @module */
 
 import { embeddingBackward, embeddingForward } from "../../../kernels/embedding/kernel.ts";
-import { cutRange, type RowRange } from "../../core/row_range.ts";
+import type { RowRange } from "../../core/row_range.ts";
+import { rowPiecesOf } from "../../device/stretch.ts";
 import type { Tensor } from "../../device/tensor.ts";
 import type { Parameter } from "../parameter.ts";
 import type { Tape } from "../tape.ts";
@@ -15,7 +16,7 @@ export function embedding(tape: Tape, table: Parameter, ids: ArrayLike<number>):
   const [vocabulary, width] = table.shape;
   assertIds(ids, vocabulary, table.name);
   const out = tape.activation([ids.length, width], table.name);
-  const pieces = rowPieces(table.tensor);
+  const pieces = rowPiecesOf(table.tensor);
   if (pieces.length > 1) gather(tape, table, ids, out, pieces);
   else lookUp(tape, table, ids, out);
   if (!tape.tracks(table)) return out;
@@ -32,14 +33,6 @@ export function embedding(tape: Tape, table: Parameter, ids: ArrayLike<number>):
       });
     }
   });
-}
-
-/** Neighbouring rows of a table, as few pieces as the device's binding limit allows. */
-function rowPieces({ shape: [rows, width], device }: Tensor): RowRange[] {
-  const limit = device.maxBindingBytes / 4 / width;
-  // A multiple of 64 rows begins at a multiple of 256 bytes, of the table and of what lists its rows.
-  const most = limit >= rows ? rows : Math.max(64, Math.floor(limit / 64) * 64);
-  return cutRange(rows, most);
 }
 
 function lookUp(tape: Tape, table: Parameter, ids: ArrayLike<number>, out: Tensor): void {
