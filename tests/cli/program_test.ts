@@ -61,7 +61,7 @@ Deno.test("what is not understood is one line and exit code 1", async () => {
     "count needs one model, by its name or path or by --url, found none",
   );
   await assertFails(["memory"], "memory needs one model, by its name or path, found none");
-  await assertFails(["merge"], "required option '--model <path>' not specified");
+  await assertFails(["merge"], "required option '--model <folder>' not specified");
   await assertFails(["count", "--model", model, "--rnak", "3"], "unknown option '--rnak'");
   await assertFails(["count", "--model", model, "surplus"], `found surplus and ${model}`);
   await assertFails(["memory", "--model", model, "surplus"], `found surplus and ${model}`);
