@@ -53,7 +53,7 @@ function batchFinding(rows: readonly ScalingRow[]): Finding {
 
 function optimizerFinding(rows: readonly ScalingRow[]): Finding {
   const { model, byOptimizer } = largest(rows);
-  const found = optimizerLabels.map((label, i) => `${byOptimizer[i].state.toFixed(2)} ${label}`);
+  const found = optimizerLabels.map((label, i) => `${byOptimizer[i].state.toFixed(3)} ${label}`);
   return {
     claim: "The 3 times do not depend on the optimiser",
     rule:
