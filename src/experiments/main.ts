@@ -11,8 +11,8 @@ Makes results of the LoRA paper again, on real text, and writes them to a folder
 results.json, the adapters as PEFT folders, and index.html, a report that needs no network.
 
 Options:
-  --only <a,b>       only these experiments: counting, memory, paper, adaptation,
-                     merging
+  --only <a,b>       only these experiments: counting, memory, resident,
+                     scaling, matrix, paper, adaptation, merging
   --seeds <n>        number of seeds of every training run (default 1)
   --device <kind>    auto, cpu or webgpu (default auto)
   --out <folder>     where to write (default results)

@@ -3,14 +3,20 @@
 import { adaptation } from "./adaptation/adaptation.ts";
 import { counting } from "./counting.ts";
 import type { Experiment } from "./experiment.ts";
+import { matrix } from "./matrix/matrix.ts";
 import { memory } from "./memory.ts";
 import { merging } from "./merging/merging.ts";
 import { paperTables } from "./paper_tables.ts";
+import { resident } from "./resident/resident.ts";
+import { scaling } from "./scaling/scaling.ts";
 
 /** Every experiment that `reproduce` knows. */
 export const experiments: readonly Experiment[] = [
   counting,
   memory,
+  resident,
+  scaling,
+  matrix,
   paperTables,
   adaptation,
   merging,

@@ -21,7 +21,7 @@ const formatters: Readonly<Record<Unit, (value: number) => string>> = {
   bytes: formatBytes,
   ratio: (value) => `${value >= 100 ? counts.format(value) : value.toPrecision(3)}×`,
   nats: (value) => value.toFixed(3),
-  time: (value) => value.toPrecision(3),
+  time: (value) => value >= 1000 ? counts.format(value) : value.toPrecision(3),
   percent: (value) => `${value.toPrecision(3)}%`,
 };
 

@@ -100,4 +100,7 @@ export const matmulCases: readonly KernelCase[] = [
       matmulCase(m, n, k, { ...layout, accumulate: 1, alpha: 0.5, padding: 1 }),
     ])
   ),
+  // No terms: only the bias is written, or added.
+  matmulCase(33, 70, 0, { hasBias: 1, padding: 1 }),
+  matmulCase(33, 70, 0, { hasBias: 1, accumulate: 1, transposeA: 1, transposeB: 1 }),
 ];
