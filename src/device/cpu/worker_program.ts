@@ -58,8 +58,9 @@ function work(
   if (library) functions.push(rangeOf(library.symbols.sgemm));
   (exports.use_scratch as KernelFunction)(data.scratch);
 
-  // Between the kernels of a step a few microseconds pass: spinning that long saves the wake-up.
-  const spins = 4000;
+  // Between the kernels of a step some microseconds pass, and to be woken costs more than those. A turn
+  // takes 12 ns: with 4000 turns a generated token took 0.33 ms, with 20,000 0.28, with 60,000 no less.
+  const spins = 20_000;
   const awaitTicket = (): number => {
     for (let spin = 0; spin < spins; spin++) {
       const ticket = Atomics.load(control, flags.ticket);
