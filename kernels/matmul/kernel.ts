@@ -86,7 +86,7 @@ export const matmul: Kernel<
   // A product of no terms writes the bias.
   cpu: {
     units: ({ m, n }) => Math.max(m, n),
-    grain: ({ m, n, k }) => 48 * ceilDivide(65536, 48 * Math.min(m, n) * (k || 4) + 1),
+    grain: ({ m, n, k }) => 24 * ceilDivide(65536, 24 * Math.min(m, n) * (k || 4) + 1),
   },
   reference({ a, b, bias, c }, s) {
     const [aRow, aStep] = s.transposeA ? [1, s.aStride] : [s.aStride, 1];
