@@ -1,8 +1,8 @@
 /** Matrix product with strides, in the four layouts. @module */
 
 import { ceilDivide, defineKernel, type Kernel, type WgslProgram } from "../kernel.ts";
-import broadcastCode from "./broadcast.wgsl" with { type: "text" };
 import code from "./matmul.wgsl" with { type: "text" };
+import subgroupCode from "./subgroup.wgsl" with { type: "text" };
 
 const bindings = {
   a: { type: "f32", access: "read" },
@@ -28,25 +28,25 @@ const scalars = {
   accumulate: "u32",
 } as const;
 
-const broadcast: WgslProgram<
-  | "m"
-  | "n"
-  | "k"
-  | "transposeA"
-  | "transposeB"
-  | "aOffset"
-  | "aStride"
-  | "bOffset"
-  | "bStride"
-  | "cOffset"
-  | "cStride"
-  | "alpha"
-  | "hasBias"
-  | "accumulate"
-> = {
-  code: broadcastCode,
-  constants: ({ transposeA, transposeB }) => ({ transposeA, transposeB }),
-  workgroups: ({ m, n }) => ceilDivide(m, 64) * ceilDivide(n, 16),
+type Scalar = keyof typeof scalars;
+
+/** Lanes of a subgroup of 8 that a side of C gives work to, four rows or columns each. */
+function lanesFor(extent: number): number {
+  return extent > 16 ? 8 : extent > 8 ? 4 : 2;
+}
+
+/** A tile of C for each subgroup of 8: columns to some lanes, and what they leave to further rows. */
+const subgroup: WgslProgram<Scalar> = {
+  code: subgroupCode,
+  constants: ({ m, n, k, transposeA, transposeB, aOffset, aStride, bOffset, bStride }) => {
+    const columnLanes = lanesFor(n), rowLanes = Math.min(columnLanes, lanesFor(m));
+    const aligned = Number((k | aOffset | aStride | bOffset | bStride) % 4 === 0);
+    return { transposeA, transposeB, aligned, columnLanes, rowLanes };
+  },
+  workgroups: ({ m, n }) => {
+    const columnLanes = lanesFor(n), rowLanes = Math.min(columnLanes, lanesFor(m));
+    return ceilDivide(m, 32 / columnLanes * rowLanes) * ceilDivide(n, 4 * columnLanes);
+  },
 };
 
 /**
@@ -57,23 +57,7 @@ const broadcast: WgslProgram<
  * a matrix starts at `offset + r * stride` elements. Without `hasBias` the bias is not read: pass any
  * buffer. A training step uses: y = x Wᵀ (transposeB), dx = dy W (neither), dW = dyᵀ x (transposeA).
  */
-export const matmul: Kernel<
-  "a" | "b" | "bias" | "c",
-  | "m"
-  | "n"
-  | "k"
-  | "transposeA"
-  | "transposeB"
-  | "aOffset"
-  | "aStride"
-  | "bOffset"
-  | "bStride"
-  | "cOffset"
-  | "cStride"
-  | "alpha"
-  | "hasBias"
-  | "accumulate"
-> = defineKernel({
+export const matmul: Kernel<keyof typeof bindings, Scalar> = defineKernel({
   name: "matmul",
   bindings,
   scalars,
@@ -81,7 +65,7 @@ export const matmul: Kernel<
     code,
     constants: ({ transposeA, transposeB }) => ({ transposeA, transposeB }),
     workgroups: ({ m, n }) => ceilDivide(m, 32) * ceilDivide(n, 32),
-    variant: ({ software, subgroupSize }) => software && subgroupSize === 8 ? broadcast : undefined,
+    variant: ({ software, subgroupSize }) => software && subgroupSize === 8 ? subgroup : undefined,
   },
   // Threads share the longer side of C, columns where it is wider than high, so that the shorter
   // operand is the one that each packs for itself. A cut falls on whole tiles of 6 rows or 8 columns.
