@@ -30,22 +30,22 @@ const scalars = {
 
 type Scalar = keyof typeof scalars;
 
-/** Lanes of a subgroup of 8 that a side of C gives work to, four rows or columns each. */
-function lanesFor(extent: number): number {
-  return extent > 16 ? 8 : extent > 8 ? 4 : 2;
+/** How the 8 lanes of a subgroup share a tile: a lane has 4 columns, and 4 rows of each of some lanes. */
+function shareOut({ m, n }: { readonly m: number; readonly n: number }) {
+  const lanesFor = (extent: number) => extent > 16 ? 8 : extent > 8 ? 4 : 2;
+  const columnLanes = lanesFor(n), rowLanes = Math.min(columnLanes, lanesFor(m));
+  return { columnLanes, rowLanes };
 }
 
-/** A tile of C for each subgroup of 8: columns to some lanes, and what they leave to further rows. */
 const subgroup: WgslProgram<Scalar> = {
   code: subgroupCode,
-  constants: ({ m, n, k, transposeA, transposeB, aOffset, aStride, bOffset, bStride }) => {
-    const columnLanes = lanesFor(n), rowLanes = Math.min(columnLanes, lanesFor(m));
-    const aligned = Number((k | aOffset | aStride | bOffset | bStride) % 4 === 0);
-    return { transposeA, transposeB, aligned, columnLanes, rowLanes };
+  constants: (s) => {
+    const aligned = Number((s.k | s.aOffset | s.aStride | s.bOffset | s.bStride) % 4 === 0);
+    return { transposeA: s.transposeA, transposeB: s.transposeB, aligned, ...shareOut(s) };
   },
-  workgroups: ({ m, n }) => {
-    const columnLanes = lanesFor(n), rowLanes = Math.min(columnLanes, lanesFor(m));
-    return ceilDivide(m, 32 / columnLanes * rowLanes) * ceilDivide(n, 4 * columnLanes);
+  workgroups: (s) => {
+    const { columnLanes, rowLanes } = shareOut(s);
+    return ceilDivide(s.m, 32 / columnLanes * rowLanes) * ceilDivide(s.n, 4 * columnLanes);
   },
 };
 
@@ -64,7 +64,7 @@ export const matmul: Kernel<keyof typeof bindings, Scalar> = defineKernel({
   wgsl: {
     code,
     constants: ({ transposeA, transposeB }) => ({ transposeA, transposeB }),
-    workgroups: ({ m, n }) => ceilDivide(m, 32) * ceilDivide(n, 32),
+    workgroups: ({ m, n }) => ceilDivide(m, 64) * ceilDivide(n, 64),
     variant: ({ software, subgroupSize }) => software && subgroupSize === 8 ? subgroup : undefined,
   },
   // Threads share the longer side of C, columns where it is wider than high, so that the shorter
