@@ -28,8 +28,6 @@ const scalars = {
   accumulate: "u32",
 } as const;
 
-type Scalar = keyof typeof scalars;
-
 /** How the 8 lanes of a subgroup share a tile: a lane has 4 columns, and 4 rows of each of some lanes. */
 function shareOut({ m, n }: { readonly m: number; readonly n: number }) {
   const lanesFor = (extent: number) => extent > 16 ? 8 : extent > 8 ? 4 : 2;
@@ -37,7 +35,7 @@ function shareOut({ m, n }: { readonly m: number; readonly n: number }) {
   return { columnLanes, rowLanes };
 }
 
-const subgroup: WgslProgram<Scalar> = {
+const subgroup: WgslProgram<keyof typeof scalars> = {
   code: subgroupCode,
   constants: (s) => {
     const aligned = Number((s.k | s.aOffset | s.aStride | s.bOffset | s.bStride) % 4 === 0);
@@ -57,7 +55,23 @@ const subgroup: WgslProgram<Scalar> = {
  * a matrix starts at `offset + r * stride` elements. Without `hasBias` the bias is not read: pass any
  * buffer. A training step uses: y = x Wᵀ (transposeB), dx = dy W (neither), dW = dyᵀ x (transposeA).
  */
-export const matmul: Kernel<keyof typeof bindings, Scalar> = defineKernel({
+export const matmul: Kernel<
+  "a" | "b" | "bias" | "c",
+  | "m"
+  | "n"
+  | "k"
+  | "transposeA"
+  | "transposeB"
+  | "aOffset"
+  | "aStride"
+  | "bOffset"
+  | "bStride"
+  | "cOffset"
+  | "cStride"
+  | "alpha"
+  | "hasBias"
+  | "accumulate"
+> = defineKernel({
   name: "matmul",
   bindings,
   scalars,
