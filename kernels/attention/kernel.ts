@@ -1,9 +1,9 @@
 /** Scaled dot-product attention that keeps no probabilities, forward and backward. @module */
 
 import { ceilDivide, defineKernel, type Kernel, type Numbers } from "../kernel.ts";
-import forwardBroadcastCode from "./forward_broadcast.wgsl" with { type: "text" };
+import forwardSubgroupCode from "./forward_subgroup.wgsl" with { type: "text" };
 import forwardCode from "./forward.wgsl" with { type: "text" };
-import backwardBroadcastCode from "./backward_broadcast.wgsl" with { type: "text" };
+import backwardSubgroupCode from "./backward_subgroup.wgsl" with { type: "text" };
 import backwardCode from "./backward.wgsl" with { type: "text" };
 
 const forwardBindings = {
@@ -70,7 +70,7 @@ export const attentionForward: Kernel<
     workgroups: (s) => s.batch * s.heads * ceilDivide(s.queries, 32),
     variant: ({ software, subgroupSize }) =>
       software && subgroupSize === 8
-        ? { code: forwardBroadcastCode, workgroups: (s) => s.batch * s.heads * tiles(s, s.queries) }
+        ? { code: forwardSubgroupCode, workgroups: (s) => s.batch * s.heads * tiles(s, s.queries) }
         : undefined,
   },
   cpu: { units: (s) => s.batch * s.heads, grain: () => 1 },
@@ -139,7 +139,7 @@ export const attentionBackward: Kernel<
     variant: ({ software, subgroupSize }) =>
       software && subgroupSize === 8
         ? {
-          code: backwardBroadcastCode,
+          code: backwardSubgroupCode,
           workgroups: (s) => 2 * s.batch * s.heads * tiles(s, s.time),
         }
         : undefined,

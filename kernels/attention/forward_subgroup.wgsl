@@ -122,13 +122,16 @@ fn addKey(sums: ptr<function, Sums>, place: Place, p: f32, key: u32, columns: ve
   (*sums).c3 += v[at.w] * weights;
 }
 
-fn storeColumn(place: Place, d: u32, values: Eight) {
-  if (d >= s.headWidth) {
-    return;
-  }
-  for (var r = 0u; r < min(8u, s.queries - place.start); r++) {
-    let row = (place.b * s.queries + place.start + r) * s.heads * s.headWidth;
-    out[row + place.column + d] = values[r / 4u][r % 4u];
+// One loop over all: written out, it would take a compiler most of its time.
+fn store(place: Place, column: u32, sums: Sums) {
+  var columns = array<Eight, 4>(sums.c0, sums.c1, sums.c2, sums.c3);
+  for (var i = 0u; i < 32u; i++) {
+    let row = place.start + i % 8u;
+    let d = column + i / 8u * 8u;
+    if (row < s.queries && d < s.headWidth) {
+      let at = (place.b * s.queries + row) * s.heads * s.headWidth + place.column;
+      out[at + d] = columns[i / 8u][i % 8u / 4u][i % 4u];
+    }
   }
 }
 
@@ -164,28 +167,22 @@ fn main(
     let known = Eight(select(none, scores[0], seen0), select(none, scores[1], seen1));
     let next = max(largest, largestOf(known));
     // max() may swallow a NaN: exp() of that same score brings it back.
-    let p0 = select(vec4f(0.0), exp(scores[0] - next), seen0);
-    let p1 = select(vec4f(0.0), exp(scores[1] - next), seen1);
+    let p = Eight(
+      select(vec4f(0.0), exp(scores[0] - next), seen0),
+      select(vec4f(0.0), exp(scores[1] - next), seen1),
+    );
     let shrink = exp(largest - next);
     largest = next;
-    total = total * shrink + sumOf(Eight(p0, p1));
+    total = total * shrink + sumOf(p);
     scale(&sums, spread(shrink));
-    addKey(&sums, place, p0.x, first, columns);
-    addKey(&sums, place, p0.y, first + 1u, columns);
-    addKey(&sums, place, p0.z, first + 2u, columns);
-    addKey(&sums, place, p0.w, first + 3u, columns);
-    addKey(&sums, place, p1.x, first + 4u, columns);
-    addKey(&sums, place, p1.y, first + 5u, columns);
-    addKey(&sums, place, p1.z, first + 6u, columns);
-    addKey(&sums, place, p1.w, first + 7u, columns);
+    for (var j = 0u; j < 8u; j++) {
+      addKey(&sums, place, p[j / 4u][j % 4u], first + j, columns);
+    }
   }
 
   let nothing = total == 0.0;
   scale(&sums, spread(select(1.0 / total, 0.0, nothing)));
-  storeColumn(place, column, sums.c0);
-  storeColumn(place, column + 8u, sums.c1);
-  storeColumn(place, column + 16u, sums.c2);
-  storeColumn(place, column + 24u, sums.c3);
+  store(place, column, sums);
   if (index % slices == 0u && query < s.queries) {
     logSumExp[head * s.queries + query] = select(largest + log(total), 0.0, nothing);
   }

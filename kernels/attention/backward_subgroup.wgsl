@@ -1,5 +1,5 @@
 // Gradient of self-attention for software adapters with subgroups of 8, in the manner of
-// forward_broadcast.wgsl. Two kinds of subgroup share the dispatch, each with 8 rows of one head and 32
+// forward_subgroup.wgsl. Two kinds of subgroup share the dispatch, each with 8 rows of one head and 32
 // columns of their gradients: one makes dq and delta, the other dk and dv. Both draw the weights of 8
 // queries by 8 keys again, a query a lane.
 // Rows and columns beyond an edge repeat the last one: in bounds, with weight zero, and never stored.
@@ -123,20 +123,16 @@ fn dOutAt(at: vec4u) -> vec4f {
   return vec4f(dOut[at.x], dOut[at.y], dOut[at.z], dOut[at.w]);
 }
 
-fn storeColumn(place: Place, part: u32, d: u32, values: Eight) {
-  if (d >= s.headWidth) {
-    return;
+// One loop over all: written out, it would take a compiler most of its time.
+fn store(place: Place, part: u32, column: u32, sums: Sums) {
+  var columns = array<Eight, 4>(sums.c0, sums.c1, sums.c2, sums.c3);
+  for (var i = 0u; i < 32u; i++) {
+    let row = place.start + i % 8u;
+    let d = column + i / 8u * 8u;
+    if (row < s.time && d < s.headWidth) {
+      dQkv[qkvRow(place, row, part) + d] = columns[i / 8u][i % 8u / 4u][i % 4u];
+    }
   }
-  for (var r = 0u; r < min(8u, s.time - place.start); r++) {
-    dQkv[qkvRow(place, place.start + r, part) + d] = values[r / 4u][r % 4u];
-  }
-}
-
-fn store(place: Place, part: u32, d: u32, sums: Sums) {
-  storeColumn(place, part, d, sums.c0);
-  storeColumn(place, part, d + 8u, sums.c1);
-  storeColumn(place, part, d + 16u, sums.c2);
-  storeColumn(place, part, d + 24u, sums.c3);
 }
 
 // Adds a key, of weight ds for this lane's query.
@@ -149,14 +145,9 @@ fn gradientOfQueries(place: Place, lane: u32, columns: vec4u) -> Sums {
   let end = select(s.time, min(s.time, place.start + 8u), s.causal != 0u);
   for (var first = 0u; first < end; first += 8u) {
     let weights = weigh(place, lane, place.start, first);
-    addKey(&sums, place, weights.ds[0].x, first, columns);
-    addKey(&sums, place, weights.ds[0].y, first + 1u, columns);
-    addKey(&sums, place, weights.ds[0].z, first + 2u, columns);
-    addKey(&sums, place, weights.ds[0].w, first + 3u, columns);
-    addKey(&sums, place, weights.ds[1].x, first + 4u, columns);
-    addKey(&sums, place, weights.ds[1].y, first + 5u, columns);
-    addKey(&sums, place, weights.ds[1].z, first + 6u, columns);
-    addKey(&sums, place, weights.ds[1].w, first + 7u, columns);
+    for (var j = 0u; j < 8u; j++) {
+      addKey(&sums, place, weights.ds[j / 4u][j % 4u], first + j, columns);
+    }
     if (place.start + lane < s.time) {
       delta[place.head * s.time + place.start + lane] = weights.delta;
     }
