@@ -52,6 +52,12 @@ export function parsePrinted(text: string): PrintedNumber {
   };
 }
 
+/** What is printed, as a number. */
+export function printedValue(text: string): number {
+  const { digits, exponent, parts } = parsePrinted(text);
+  return Number(`${digits}e${exponent}`) / Number(parts);
+}
+
 /** The place to which a value is compared: as many digits as are printed. */
 export function placeOf({ digits, exponent, isRound }: PrintedNumber, exact: Rational): number {
   if (!isRound) return exponent;
