@@ -104,7 +104,7 @@ function quotedRow(
 /** Where zeros at the end are not read as digits, and of fractions. */
 function digitsRead(printed: string): string | null {
   const { digits, isRound, parts } = parsePrinted(printed), { length } = String(digits);
-  if (parts > 1n) return `read to the next 1/${parts}`;
+  if (parts > 1n) return `read to the nearest 1/${parts}`;
   return isRound ? `read to ${length} ${length === 1 ? "digit" : "digits"}` : null;
 }
 
