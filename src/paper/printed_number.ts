@@ -28,10 +28,10 @@ const units: Readonly<Record<string, number>> = {
   TB: 12,
 };
 
-const number = /^(?:around )?\+?([\d,]+)(?:\.(\d+))?\s*(\D*)$/;
+const number = /^(?:around |roughly )?\+?([\d,]+)(?:\.(\d+))?\s*(\D*)$/;
 
 /**
- * Reads `175,255.8M`, `+2.2%`, `350 GB`, `around 2` or `2/3`.
+ * Reads `175,255.8M`, `+2.2%`, `350 GB`, `around 2`, `roughly 35 MB` or `2/3`.
  *
  * @throws {SyntaxError} when it is no such number.
  */
