@@ -22,9 +22,9 @@ export function squaredError(
 ): Tensor {
   assertShape("targets", targets.shape, y.shape);
   const { device } = tape, { size } = y;
-  const gap = tape.activation(y.shape, "gap");
-  device.write(gap, Float32Array.from(targets.data, (target) => -target));
-  device.launch(scaleAdd, { x: y, y: gap }, { ...whole(size), alpha: 1, accumulate: 1 });
+  const gap = tape.activation(y.shape, "targets less outputs");
+  device.write(gap, targets.data);
+  device.launch(scaleAdd, { x: y, y: gap }, { ...whole(size), alpha: -1, accumulate: 1 });
   const partials = tape.activation([Math.ceil(size / squaresChunk)], "squares");
   const squares = tape.activation([1], "sum of squares"), loss = tape.activation([1], "error");
   device.launch(sumSquares, { x: gap, partials }, { size, partialOffset: 0 });
@@ -37,7 +37,7 @@ export function squaredError(
     // The loss's own gradient is on the device: a product of one by one and one by size.
     multiply({ tensor: dLoss, stride: 1 }, row, into, {
       ...{ m: 1, n: size, k: 1 },
-      alpha: 2 / divisor,
+      alpha: -2 / divisor,
       accumulate,
     });
   });
