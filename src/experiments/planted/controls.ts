@@ -1,19 +1,22 @@
 /** Controls: what similarity noise alone gives, and what tasks give that share directions. @module */
 
+import { randomSimilarity } from "../../analysis/mod.ts";
 import type { DataTable, Figure } from "../../figures/figure.ts";
 import { axis, baseLayout } from "../../figures/layout.ts";
 import { palette } from "../../figures/palette.ts";
-import type { Experiment, ExperimentContext, Finding } from "../experiment.ts";
+import type { Experiment, Finding } from "../experiment.ts";
 import { judge } from "../verdict.ts";
 import { type LinearResult, type LinearRun, linearRuns } from "./linear_runs.ts";
 import { linearTask, type LinearTaskSpec } from "./linear_task.ts";
 import { inMetric, linearMetric } from "./linear_theory.ts";
-import { chanceDeviation, rightSimilarity } from "./similarity.ts";
+import { rightSimilarity } from "./similarity.ts";
 
 /** Marks of the rules; `docs/decisions/0013_rules_of_the_planted_tasks.md` gives the reasons. */
 const deviations = 3, sharedTolerance = 0.02;
 
-const width = 64, rank = 8, chance = rank / width;
+const width = 64, rank = 8;
+
+const { mean: chance, standardDeviation } = randomSimilarity(rank, rank, width);
 
 const inputKinds = ["white", "coloured"] as const;
 
@@ -96,7 +99,7 @@ function findings(rows: readonly PairRow[], quick: boolean): Finding[] {
 }
 
 function noiseFindings(rows: readonly PairRow[], quick: boolean): Finding[] {
-  const band = deviations * chanceDeviation(rank, width);
+  const band = deviations * standardDeviation;
   const coloured = rows.filter(({ inputs }) => inputs === "coloured");
   const list = (own: readonly PairRow[], key: "raw" | "inMetric") =>
     own.map((row) => `${row[key].toFixed(3)} (${row.inputs})`).join(", ");

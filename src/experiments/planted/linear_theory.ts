@@ -5,6 +5,7 @@ import {
   lq,
   multiply,
   multiplyTransposed,
+  scaledBy,
   svd,
   transposed,
 } from "../../linalg/mod.ts";
@@ -28,8 +29,8 @@ export interface LinearMetric {
 export function linearMetric({ inputs, residuals }: LinearTask): LinearMetric {
   const { L, Q } = lq(transposed(dense(inputs))), E = transposed(dense(residuals));
   const scale = 1 / Math.sqrt(inputs.shape[0]);
-  const core = scaledCopy(multiplyTransposed(E, Q), scale);
-  return { core, root: scaledCopy(L, scale), floor: scale ** 2 * squares(E) - squares(core) };
+  const core = scaledBy(multiplyTransposed(E, Q), scale);
+  return { core, root: scaledBy(L, scale), floor: scale ** 2 * squares(E) - squares(core) };
 }
 
 /** The loss of no update, and the best of every rank from 1 on: tails of the core's squared values. */
@@ -82,8 +83,4 @@ export function difference(a: DenseMatrix, b: DenseMatrix): DenseMatrix {
 /** ‖A‖². */
 export function squares({ data }: DenseMatrix): number {
   return data.reduce((sum, value) => sum + value * value, 0);
-}
-
-function scaledCopy(matrix: DenseMatrix, factor: number): DenseMatrix {
-  return { ...matrix, data: matrix.data.map((value) => factor * value) };
 }
