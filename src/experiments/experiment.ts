@@ -3,6 +3,7 @@
 import type { Device } from "../device/device.ts";
 import type { DataTable, Figure } from "../figures/figure.ts";
 import type { Claim } from "../figures/page.ts";
+import type { PlannedRun } from "./planned_runs.ts";
 
 /** What a claim came to. */
 export type Verdict =
@@ -57,6 +58,8 @@ export interface Experiment {
   readonly question: string;
   /** The place in the paper. */
   readonly source: string;
-  /** Runs it. */
+  /** The runs that it reads, known before any is made: they can be made elsewhere, in any order. */
+  readonly plan?: (context: ExperimentContext) => readonly PlannedRun[];
+  /** Makes its runs where they are not made yet, and reads them. */
   run(context: ExperimentContext): Promise<Outcome>;
 }

@@ -11,7 +11,9 @@ Makes results of the LoRA paper again, on real text, and writes them to a folder
 results.json, the adapters as PEFT folders, and index.html, a report that needs no network.
 
 Options:
-  --only <a,b>       only these experiments: counting, memory, adaptation, merging
+  --only <a,b>       only these experiments: counting, memory, adaptation, merging,
+                     linear-teacher, planted-controls, full-rank-shift, rotated-digits,
+                     planted-transformer, facts
   --seeds <n>        number of seeds of every training run (default 1)
   --device <kind>    auto, cpu or webgpu (default auto)
   --out <folder>     where to write (default results)

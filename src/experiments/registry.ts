@@ -5,9 +5,26 @@ import { counting } from "./counting.ts";
 import type { Experiment } from "./experiment.ts";
 import { memory } from "./memory.ts";
 import { merging } from "./merging/merging.ts";
+import { facts } from "./planted/facts.ts";
+import { fullRankShift } from "./planted/full_rank_shift.ts";
+import { linearTeacher } from "./planted/linear_teacher.ts";
+import { plantedControls } from "./planted/controls.ts";
+import { plantedTransformer } from "./planted/planted_transformer.ts";
+import { rotatedDigits } from "./planted/rotated_digits.ts";
 
 /** Every experiment that `reproduce` knows. */
-export const experiments: readonly Experiment[] = [counting, memory, adaptation, merging];
+export const experiments: readonly Experiment[] = [
+  counting,
+  memory,
+  adaptation,
+  merging,
+  linearTeacher,
+  plantedControls,
+  fullRankShift,
+  rotatedDigits,
+  plantedTransformer,
+  facts,
+];
 
 /**
  * The experiments of the given names, all where there are none.

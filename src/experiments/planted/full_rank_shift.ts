@@ -6,7 +6,7 @@ import { palette } from "../../figures/palette.ts";
 import type { Experiment, ExperimentContext, Finding } from "../experiment.ts";
 import { judge } from "../verdict.ts";
 import { crossing } from "./crossing.ts";
-import { type LinearResult, type LinearRun, linearRuns } from "./linear_runs.ts";
+import { type LinearResult, type LinearRun, linearRuns, planLinearRuns } from "./linear_runs.ts";
 import { linearTask, type LinearTaskSpec } from "./linear_task.ts";
 import { bestUpdate, difference, linearMetric, squares } from "./linear_theory.ts";
 
@@ -172,6 +172,7 @@ export const fullRankShift: Experiment = {
     "How flat must a task's shift be until LoRA loses to full fine-tuning? The paper leaves " +
     "open when a small rank is not enough; here the answer is known and the crossing can be shown.",
   source: "Question left open by Hu et al. 2021, sections 7.2 and 8",
+  plan: (context) => planLinearRuns(shiftRuns(context), context),
   async run(context) {
     const rows = (await linearRuns(shiftRuns(context), context)).map(rowOf);
     return {

@@ -37,12 +37,19 @@ export async function linearRuns(
   runs: readonly LinearRun[],
   context: ExperimentContext,
 ): Promise<LinearResult[]> {
-  const plan = runs.map((run) => planLinear(run, context.quick ? 20 : longRun));
-  const results = await makeRuns(plan, context);
+  const results = await makeRuns(planLinearRuns(runs, context), context);
   return await Promise.all(results.map(async (result, i) => ({
     ...runs[i],
     update: await updateOf(result, runs[i], context.device),
   })));
+}
+
+/** The runs, not yet made. */
+export function planLinearRuns(
+  runs: readonly LinearRun[],
+  { quick }: ExperimentContext,
+): PlannedRun[] {
+  return runs.map((run) => planLinear(run, quick ? 20 : longRun));
 }
 
 /** One run: full batches of all inputs. */
