@@ -43,12 +43,15 @@ interface TransformerRow {
   readonly divergence: number;
   /** Share of the divergence before adaptation. */
   readonly value: number;
+  /** φ(min(r, 4), 4) of raw ΔW and D, mean over the sites that have both. */
+  readonly similarity?: number;
 }
 
 function rowOf({ planted, sites, rank, seed }: TransformerRun, { metrics }: RunResult) {
-  const { divergence, before } = metrics as Record<string, number>;
+  const { divergence, before, similarity } = metrics as Record<string, number>;
   const [where, adapted] = [planted.sites, sites].map((names) => names.join(", "));
-  return { planted: where, adapted, rank, seed, before, divergence, value: divergence / before };
+  const value = divergence / before;
+  return { planted: where, adapted, rank, seed, before, divergence, value, similarity };
 }
 
 const percent = (share: number) => `${(100 * share).toPrecision(3)}%`;
@@ -150,6 +153,7 @@ function transformerTable(rows: readonly TransformerRow[]): DataTable {
       { key: "before", label: "divergence before (nats)", unit: "number" },
       { key: "divergence", label: "after (nats)", unit: "number" },
       { key: "left", label: "left", unit: "percent" },
+      { key: "similarity", label: "φ of raw ΔW with D (chance 0.016)", unit: "number" },
     ],
     rows: rows.map(({ value, ...row }) => ({ ...row, left: 100 * value })),
   };

@@ -1,5 +1,7 @@
 /** Runs of students that learn a shift planted in the small base. @module */
 
+import type { LoraModule } from "../../adapt/mod.ts";
+import { similarityGrid, updateDirections } from "../../analysis/mod.ts";
 import { Tape } from "../../autograd/mod.ts";
 import {
   encodeDocuments,
@@ -8,8 +10,9 @@ import {
   tokenStream,
 } from "../../data/mod.ts";
 import type { Device } from "../../device/device.ts";
+import { type DenseMatrix, svd } from "../../linalg/mod.ts";
 import type { Gpt2, Model } from "../../models/mod.ts";
-import { run, type RunSpec } from "../../runs/mod.ts";
+import { type JsonRecord, run, type RunSpec } from "../../runs/mod.ts";
 import { loadTokenizer } from "../../tokenizer/mod.ts";
 import { type Batch, evaluate } from "../../train/mod.ts";
 import { baseFolder, baseIdentity, loadBase } from "../base_model.ts";
@@ -63,14 +66,14 @@ export function planTransformer(
     steps,
     make: async ({ onStep, ...context }) => {
       using owned = new DisposableStack();
-      let teacher: Promise<Model> | undefined;
+      let teacher: Promise<Teacher> | undefined;
       const openTeacher = () => teacher ??= plantedBase(context.device, planted, owned);
       return await run(await specOf(chosen, steps, context.device), {
         ...context,
         openModel: (_, device) => loadBase(device),
         openBatches: async () => {
           const windows = randomWindows((await source()).train, { ...size, seed });
-          return taught(await openTeacher(), windows);
+          return taught((await openTeacher()).model, windows);
         },
         measure: async (student) => measure(student, await openTeacher(), source),
         onProgress: ({ step }) => onStep?.(step),
@@ -94,14 +97,19 @@ async function specOf(
   };
 }
 
+/** The base with shifts, and the shifts by their site's name. */
+interface Teacher {
+  readonly model: Model;
+  readonly shifts: ReadonlyMap<string, DenseMatrix>;
+}
+
 async function plantedBase(
   device: Device,
   planted: PlantedShift,
   owned: DisposableStack,
-): Promise<Model> {
-  const teacher = owned.use(await loadBase(device));
-  await plantShift(teacher, planted);
-  return teacher;
+): Promise<Teacher> {
+  const model = owned.use(await loadBase(device));
+  return { model, shifts: await plantShift(model, planted) };
 }
 
 /** Batches with what the teacher says of them. */
@@ -113,11 +121,32 @@ async function* taught(teacher: Model, batches: Iterable<Batch>): AsyncGenerator
   }
 }
 
-/** Divergence from the teacher on held-out text, of the student and of the base. */
-async function measure(student: Gpt2, teacher: Model, source: TextSource) {
+/**
+ * Divergence from the teacher on held-out text, of the student and of the base, and how much of the planted
+ * directions raw ΔW shows.
+ */
+async function measure(student: Gpt2, teacher: Teacher, source: TextSource): Promise<JsonRecord> {
   const windows = randomWindows((await source()).heldOut, { ...size, seed: evaluationSeed });
-  const batches = await Array.fromAsync(taught(teacher, windows.take(evaluationBatches)));
+  const batches = await Array.fromAsync(taught(teacher.model, windows.take(evaluationBatches)));
   const divergence = async (model: Gpt2) => (await evaluate(model, batches, "kl-divergence")).loss;
   using base = await loadBase(student.device);
-  return { divergence: await divergence(student), before: await divergence(base) };
+  return {
+    divergence: await divergence(student),
+    before: await divergence(base),
+    similarity: await meanSimilarity(student, teacher),
+  };
+}
+
+/** Mean of φ(min(r, r*), r*) between ΔW and D over the sites that have both; absent where none has. */
+async function meanSimilarity(student: Gpt2, { shifts }: Teacher): Promise<number | undefined> {
+  const modules = student.linears.flatMap(({ adapted }) => adapted as LoraModule[]);
+  const shared = modules.filter(({ name }) => shifts.has(name));
+  const found = await Promise.all(shared.map(async ({ name, A, B, scaling }) => {
+    const [a, b] = await student.device.read(A.tensor, B.tensor);
+    const { right } = updateDirections({ A: a, B: b, scaling });
+    const { values, right: planted } = svd(shifts.get(name)!);
+    const rank = values.filter((value) => value > 1e-9 * values[0]).length;
+    return similarityGrid(right, planted)[Math.min(right.rows, rank) - 1][rank - 1];
+  }));
+  return found.length === 0 ? undefined : found.reduce((sum, one) => sum + one, 0) / found.length;
 }
