@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import { glossBatches, type GlossSplit, type PartOfSpeech } from "../data/mod.ts";
-import type { Device } from "../device/device.ts";
+import type { Device, DeviceKind } from "../device/device.ts";
 import { countTrainable, type Gpt2 } from "../models/mod.ts";
 import { type MethodSpec, run, type RunResult, type RunSpec } from "../runs/mod.ts";
 import { loadTokenizer } from "../tokenizer/mod.ts";
@@ -46,9 +46,9 @@ export interface GlossRun {
 }
 
 /** The paper's schedule and optimizer in small: AdamW, linear, warm-up, no decay, clipped. */
-async function glossSpec(
+export async function glossSpec(
   { method, learningRate, seed, steps, data }: GlossRun,
-  device: Device,
+  device: DeviceKind,
 ): Promise<RunSpec> {
   return {
     model: await baseIdentity(),
@@ -62,7 +62,7 @@ async function glossSpec(
       clipNorm: 1,
     },
     seed,
-    device: device.kind,
+    device,
   };
 }
 
@@ -87,7 +87,7 @@ export async function glossRun(
   { device, folder, signal, onStep }: GlossRunContext,
 ): Promise<RunResult> {
   const times: number[] = [];
-  return await run(await glossSpec(chosen, device), {
+  return await run(await glossSpec(chosen, device.kind), {
     folder,
     device,
     signal,
@@ -107,9 +107,13 @@ export async function glossRun(
 
 /** The loss of a model on the evaluation split, nats per scored token. */
 export async function glossLoss(model: Gpt2, data: GlossData): Promise<number> {
+  return (await evaluate(model, await openEvaluation(data))).loss;
+}
+
+/** Batches of what the loss is measured on. */
+export function openEvaluation(data: GlossData): Promise<Iterable<Batch>> {
   const { split, examples } = data.evaluation;
-  const batches = await openGloss({ ...data, examples }, split, evaluationSeed, 1);
-  return (await evaluate(model, batches)).loss;
+  return openGloss({ ...data, examples }, split, evaluationSeed, 1);
 }
 
 /** Chooses which pairs are evaluated, the same for every run. */
