@@ -1,0 +1,87 @@
+/** LAPACK, where the system's BLAS carries it. @module */
+
+import { findLibrary, nameDefinitions } from "./library.ts";
+import { nameOf } from "./name.ts";
+
+/** Fortran passes everything by address, and behind the rest the length of each text by value. */
+const routine = <const Name extends string>(name: Name, buffers: number, texts = 0) => ({
+  name,
+  parameters: [
+    ...Array<"buffer">(buffers).fill("buffer"),
+    ...Array<"usize">(texts).fill("usize"),
+  ],
+  result: "void",
+  optional: true,
+} as const);
+
+const lapackDefinitions = (prefix: string) => ({
+  dgemm: {
+    name: `${prefix}cblas_dgemm`,
+    parameters: [
+      ...["i32", "i32", "i32", "i32", "i32", "i32"] as const, // order, transposes, m, n, k
+      ...["f64", "buffer", "i32", "buffer", "i32", "f64", "buffer", "i32"] as const,
+    ],
+    result: "void",
+    optional: true,
+  },
+  dgeqrf: routine(`${prefix}dgeqrf_`, 8),
+  dorgqr: routine(`${prefix}dorgqr_`, 9),
+  dgesdd: routine(`${prefix}dgesdd_`, 14, 1),
+  dsyevd: routine(`${prefix}dsyevd_`, 11, 2),
+  setThreads: {
+    name: `${prefix}openblas_set_num_threads`,
+    parameters: ["i32"],
+    result: "void",
+    optional: true,
+  },
+  ...nameDefinitions(prefix),
+} as const);
+
+type Symbols = Deno.DynamicLibrary<ReturnType<typeof lapackDefinitions>>["symbols"];
+
+/** The routines, all of them there. */
+export type LapackSymbols = {
+  readonly [Name in "dgemm" | "dgeqrf" | "dorgqr" | "dgesdd" | "dsyevd"]: NonNullable<
+    Symbols[Name]
+  >;
+};
+
+/**
+ * Opens the LAPACK in the system's BLAS, or gives `undefined` where there is none: `LOWRANK_BLAS=off`,
+ * no `--allow-ffi`, no library, or one with BLAS alone.
+ *
+ * @throws {DeviceError} when `LOWRANK_BLAS` names a library that cannot be opened.
+ */
+export function openLapack(): Lapack | undefined {
+  const found = findLibrary(lapackDefinitions);
+  if (!found) return undefined;
+  const { dgemm, dgeqrf, dorgqr, dgesdd, dsyevd, setThreads } = found.library.symbols;
+  if (!dgemm || !dgeqrf || !dorgqr || !dgesdd || !dsyevd) {
+    found.library.close();
+    return undefined;
+  }
+  setThreads?.(1); // one setting for the whole process: decisions 0008 and 0011
+  const name = nameOf(found.library.symbols);
+  return new Lapack(name, { dgemm, dgeqrf, dorgqr, dgesdd, dsyevd }, () => found.library.close());
+}
+
+/** What {@link openLapack} opens. Whoever opens it disposes of it. */
+export class Lapack implements Disposable {
+  /** As `Blas` has it. */
+  readonly name: string;
+  /** The routines. */
+  readonly symbols: LapackSymbols;
+  readonly #close: () => void;
+
+  /** Takes charge of open routines. */
+  constructor(name: string, symbols: LapackSymbols, close: () => void) {
+    this.name = name;
+    this.symbols = symbols;
+    this.#close = close;
+  }
+
+  /** Closes the library. */
+  [Symbol.dispose](): void {
+    this.#close();
+  }
+}
