@@ -24,11 +24,17 @@ import { searched, studySteps } from "../src/experiments/rank_study/training.ts"
 interface Search {
   readonly methods: readonly { readonly key: string; readonly spec: MethodSpec }[];
   readonly steps: number;
+  readonly grid: readonly number[];
 }
 
 const searches: Readonly<Record<string, Search>> = {
-  adaptation: { methods, steps: adaptationSteps },
-  rank_study: { methods: [{ key: searched.key, spec: methodOf(searched) }], steps: studySteps },
+  adaptation: { methods, steps: adaptationSteps, grid: learningRateGrid },
+  rank_study: {
+    methods: [{ key: searched.key, spec: methodOf(searched) }],
+    steps: studySteps,
+    // The grid's best was its last.
+    grid: [...learningRateGrid, 0.1],
+  },
 };
 
 /** None of the seeds that are reported, which count up from 1. */
@@ -56,7 +62,7 @@ if (import.meta.main) {
   const losses: Record<string, Record<string, number | null>> = {};
   for (const { key, spec } of search.methods) {
     losses[key] = {};
-    for (const learningRate of learningRateGrid) {
+    for (const learningRate of search.grid) {
       const loss = await lossAt(device, spec, learningRate, search.steps);
       losses[key][String(learningRate)] = loss;
       console.error(key, learningRate, loss);
