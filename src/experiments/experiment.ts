@@ -37,6 +37,8 @@ export interface ExperimentContext {
   readonly seeds: readonly number[];
   /** Fewer steps: to see that it works, not what comes out. */
   readonly quick: boolean;
+  /** All ranks and sizes, where the default has a few. */
+  readonly full: boolean;
   /** Folder for runs, adapters and results. */
   readonly out: string;
   /** Stops at the next step. */

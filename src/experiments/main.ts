@@ -15,6 +15,7 @@ Options:
   --seeds <n>        number of seeds of every training run (default 1)
   --device <kind>    auto, cpu or webgpu (default auto)
   --out <folder>     where to write (default results)
+  --full             three seeds unless said, and all ranks and sizes of the rank study
   --quick            few steps: to see that it works, not what comes out
   --help             this text`;
 
@@ -24,15 +25,16 @@ export function parseReproduceArgs(args: readonly string[]): ReproduceOptions | 
     args: [...args],
     options: {
       only: { type: "string", default: "" },
-      seeds: { type: "string", default: "1" },
+      seeds: { type: "string" },
       device: { type: "string", default: "auto" },
       out: { type: "string", default: "results" },
+      full: { type: "boolean", default: false },
       quick: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
   });
   if (values.help) return "help";
-  const seeds = Number(values.seeds);
+  const seeds = Number(values.seeds ?? (values.full ? 3 : 1));
   if (!Number.isInteger(seeds) || seeds < 1) {
     throw new RangeError(`--seeds must be a whole number from 1 on, found ${values.seeds}`);
   }
@@ -42,6 +44,7 @@ export function parseReproduceArgs(args: readonly string[]): ReproduceOptions | 
     deviceKind: parseDevice(values.device),
     out: values.out,
     quick: values.quick,
+    full: values.full,
   };
 }
 

@@ -20,6 +20,8 @@ export interface ReproduceOptions {
   readonly out: string;
   /** Few steps. */
   readonly quick: boolean;
+  /** All ranks and sizes. */
+  readonly full: boolean;
 }
 
 /** An experiment with what it found. */

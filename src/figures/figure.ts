@@ -15,7 +15,7 @@ export interface Figure {
 }
 
 /** How a column of numbers is printed. */
-export type Unit = "count" | "bytes" | "ratio" | "nats" | "time" | "percent" | "text";
+export type Unit = "count" | "bytes" | "ratio" | "nats" | "time" | "percent" | "number" | "text";
 
 /** A column of a table. */
 export interface TableColumn {

@@ -17,6 +17,7 @@ const formatters: Readonly<Record<Unit, (value: number) => string>> = {
   ratio: (value) => `${value >= 100 ? counts.format(value) : value.toPrecision(3)}×`,
   nats: (value) => value.toFixed(3),
   time: (value) => value.toPrecision(3),
+  number: (value) => value.toPrecision(3),
   percent: (value) => `${value.toPrecision(3)}%`,
 };
 

@@ -11,34 +11,43 @@ import type { Tensor } from "../../device/tensor.ts";
 import { type Model, trainableOf } from "../../models/mod.ts";
 import { Linear } from "../../nn/linear.ts";
 
+/** The shape of a perceptron. */
+export interface PerceptronShape {
+  /** Of the input and of every layer. */
+  readonly widths: readonly number[];
+  /** Whether layers have biases. */
+  readonly biases: boolean;
+}
+
 /** Linear layers with GELU between them; of two widths it is one linear layer. */
 export class Perceptron implements Model {
   /** Where it lives. */
   readonly device: Device;
-  /** `layers.0.weight` (out, in), `layers.0.bias`, … */
+  /** `layers.0.weight` (out, in), where it has biases `layers.0.bias`, … */
   readonly parameters: ReadonlyMap<string, Parameter>;
   /** Its layers, `layers.0` first. */
   readonly linears: readonly Linear[];
-  readonly #weights: Disposable;
+  readonly #owner: Disposable;
 
-  /** Builds the layers around tensors that `weights` owns. */
-  constructor(device: Device, tensors: ReadonlyMap<string, Tensor>, weights: Disposable) {
+  /** Builds the layers around tensors that `owner` owns. */
+  constructor(device: Device, tensors: ReadonlyMap<string, Tensor>, owner: Disposable) {
     this.device = device;
-    this.#weights = weights;
+    this.#owner = owner;
     this.parameters = new Map(
       [...tensors].map(([name, tensor]) => [name, new Parameter(name, tensor)]),
     );
-    this.linears = Array.from({ length: tensors.size / 2 }, (_, layer) => {
-      const parameter = (kind: string) => this.parameters.get(`layers.${layer}.${kind}`)!;
-      return new Linear(`layers.${layer}`, parameter("weight"), parameter("bias"), {});
+    const weights = [...this.parameters.values()].filter(({ name }) => name.endsWith(".weight"));
+    this.linears = weights.map((weight, layer) => {
+      const name = `layers.${layer}`;
+      return new Linear(name, weight, this.parameters.get(`${name}.bias`), {});
     });
   }
 
-  /** Random weights N(0, 1/fan-in), biases zero. `widths` are those of the input and of every layer. */
-  static init(device: Device, widths: readonly number[], seed: number): Perceptron {
+  /** Random weights N(0, 1/fan-in), biases zero. */
+  static init(device: Device, { widths, biases }: PerceptronShape, seed: number): Perceptron {
     const entries = widths.slice(1).flatMap((width, layer): ArenaEntry[] => [
       { name: `layers.${layer}.weight`, shape: [width, widths[layer]] },
-      { name: `layers.${layer}.bias`, shape: [width] },
+      ...(biases ? [{ name: `layers.${layer}.bias`, shape: [width] }] : []),
     ]);
     const arena = new Arena(device, entries, "weight", "perceptron");
     const tensors = new Map(entries.map(({ name }) => [name, arena.view(name)]));
@@ -55,8 +64,8 @@ export class Perceptron implements Model {
   }
 
   /** The same layers around other tensors, without adapters. */
-  withTensors(tensors: ReadonlyMap<string, Tensor>, weights: Disposable): Perceptron {
-    return new Perceptron(this.device, tensors, weights);
+  withTensors(tensors: ReadonlyMap<string, Tensor>, owner: Disposable): Perceptron {
+    return new Perceptron(this.device, tensors, owner);
   }
 
   /** Parameters that are not frozen, and adapters. */
@@ -76,6 +85,6 @@ export class Perceptron implements Model {
 
   /** Frees the weights. */
   [Symbol.dispose](): void {
-    this.#weights[Symbol.dispose]();
+    this.#owner[Symbol.dispose]();
   }
 }
