@@ -8,6 +8,7 @@ import { type MethodSpec, run, type RunResult, type RunSpec } from "../runs/mod.
 import { loadTokenizer } from "../tokenizer/mod.ts";
 import { type Batch, evaluate } from "../train/mod.ts";
 import { median } from "./statistics.ts";
+import type { PlannedRun, RunContext } from "./planned_runs.ts";
 import { baseFolder, baseIdentity, loadBase } from "./base_model.ts";
 
 /** What is trained on and what is reported. */
@@ -66,25 +67,13 @@ export async function glossSpec(
   };
 }
 
-/** Which device and folder, and who is told of each step. */
-export interface GlossRunContext {
-  /** Where it runs. */
-  readonly device: Device;
-  /** Folder of all runs. */
-  readonly folder: string;
-  /** Stops at the next step. */
-  readonly signal?: AbortSignal;
-  /** Called after each step. */
-  readonly onStep?: (step: number) => void;
-}
-
 /**
  * Trains one run, or reads it where it is finished. Its metrics are `loss` (mean over the scored tokens of
  * the evaluation split, nats), `trained` (values) and `stepMs` (median wall time).
  */
 export async function glossRun(
   chosen: GlossRun,
-  { device, folder, signal, onStep }: GlossRunContext,
+  { device, folder, signal, onStep }: RunContext,
 ): Promise<RunResult> {
   const times: number[] = [];
   return await run(await glossSpec(chosen, device.kind), {
@@ -103,6 +92,11 @@ export async function glossRun(
       stepMs: median(times),
     }),
   });
+}
+
+/** A run for a list of many. */
+export function planGloss(chosen: GlossRun, label: string): PlannedRun {
+  return { label, steps: chosen.steps, make: (context) => glossRun(chosen, context) };
 }
 
 /** The loss of a model on the evaluation split, nats per scored token. */

@@ -1,6 +1,7 @@
 /** How every run of the rank study is trained, but for its sites, rank and seed. @module */
 
 import { type GlossData, glossData, type GlossRun } from "../gloss_runs.ts";
+import { alpha } from "../adaptation/methods.ts";
 import { bestRate } from "../learning_rates.ts";
 import found from "./learning_rates.json" with { type: "json" };
 import { methodOf, type StudyRun } from "./runs.ts";
@@ -24,4 +25,13 @@ export const studyData = (quick: boolean): GlossData => glossData("noun", quick)
 export function glossRunOf(run: StudyRun, quick: boolean): GlossRun {
   const { seed } = run, steps = stepsOf(quick), data = studyData(quick);
   return { method: methodOf(run), learningRate, seed, steps, data };
+}
+
+/** What every run of the study is, in words. */
+export function studySettings(quick: boolean): string {
+  const { examples, batch, length } = studyData(quick);
+  return `${stepsOf(quick)} steps of ${batch} pairs of at most ${length} tokens from ${examples} ` +
+    `training pairs of WordNet's nouns; AdamW, linear schedule with 5% warm-up, clipping at norm 1; ` +
+    `α = ${alpha} at every rank; one learning rate, ${learningRate}, the best for q and v at r = 8 on ` +
+    "a validation split. Adapters are read in F16.";
 }
