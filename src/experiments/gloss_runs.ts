@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import { glossBatches, type GlossSplit, type PartOfSpeech } from "../data/mod.ts";
-import type { Device, DeviceKind } from "../device/device.ts";
+import type { DeviceKind } from "../device/device.ts";
 import { countTrainable, type Gpt2 } from "../models/mod.ts";
 import { type MethodSpec, run, type RunResult, type RunSpec } from "../runs/mod.ts";
 import { loadTokenizer } from "../tokenizer/mod.ts";

@@ -5,9 +5,22 @@ import { counting } from "./counting.ts";
 import type { Experiment } from "./experiment.ts";
 import { memory } from "./memory.ts";
 import { merging } from "./merging/merging.ts";
+import { amplification } from "./rank_study/amplification.ts";
+import { subspaces } from "./rank_study/subspaces.ts";
+import { whichMatrices } from "./rank_study/which_matrices.ts";
+import { whichRank } from "./rank_study/which_rank.ts";
 
 /** Every experiment that `reproduce` knows. */
-export const experiments: readonly Experiment[] = [counting, memory, adaptation, merging];
+export const experiments: readonly Experiment[] = [
+  counting,
+  memory,
+  adaptation,
+  merging,
+  subspaces,
+  amplification,
+  whichMatrices,
+  whichRank,
+];
 
 /**
  * The experiments of the given names, all where there are none.

@@ -50,7 +50,12 @@ export function heatmaps(grid: HeatmapGrid): Pick<Figure, "data" | "layout"> {
     layout: baseLayout({}, {}, {
       ...Object.fromEntries(axes),
       annotations: places.map(({ panel }, i) => heading(panel.title, ends[i])),
-      coloraxis: { cmin: 0, cmax: 1, colorscale, colorbar: { title: { text: "φ" }, thickness: 12 } },
+      coloraxis: {
+        cmin: 0,
+        cmax: 1,
+        colorscale,
+        colorbar: { title: { text: "φ" }, thickness: 12 },
+      },
       height: plotHeight + 80,
       margin: { t: 30, r: 20, b: 50, l: 60 },
     }),

@@ -31,17 +31,21 @@ function findingsIn(view: string, rows: readonly AmplificationRow[], width: numb
   return [
     {
       claim: `Figure 8: the top directions of W_q are not those of ΔW_q (in ${view})`,
-      rule: `held when φ(${topDirections}, r) between the left directions of W_q and ΔW_q is at most ` +
+      rule:
+        `held when φ(${topDirections}, r) between the left directions of W_q and ΔW_q is at most ` +
         "twice chance at r = 4, 8 and 64, in both layers.",
       found: `${
-        list(own, (row) => `${overlapOf(row).toFixed(3)}, chance ${chanceOf(row, width).toFixed(3)}`)
+        list(
+          own,
+          (row) => `${overlapOf(row).toFixed(3)}, chance ${chanceOf(row, width).toFixed(3)}`,
+        )
       }.`,
       verdict: judge(topsDiffer(own, width), false),
     },
     {
-      claim:
-        `Table 7: ΔW amplifies directions that W has, and does not emphasise (in ${view})`,
-      rule: "held when at r = 4, in both layers, ‖UᵀW_qVᵀ‖ with ΔW's directions lies above the mean " +
+      claim: `Table 7: ΔW amplifies directions that W has, and does not emphasise (in ${view})`,
+      rule:
+        "held when at r = 4, in both layers, ‖UᵀW_qVᵀ‖ with ΔW's directions lies above the mean " +
         `of ${randomDraws} random ones and below half of that with W's own.`,
       found: `${
         list(small, ({ inDelta, inRandom, inWeight }) =>
@@ -53,8 +57,7 @@ function findingsIn(view: string, rows: readonly AmplificationRow[], width: numb
       claim: `Table 7: the amplification falls with r (in ${view})`,
       rule: "held when ‖ΔW‖ / ‖UᵀW_qVᵀ‖ is smaller at r = 64 than at r = 4 in both layers.",
       found: `${list(own, ({ factor }) => factor.toFixed(2))}. Against ‖W‖ ΔW is large here: ${
-        list(small, ({ deltaNorm, weightNorm }) =>
-          `${(100 * deltaNorm / weightNorm).toFixed(0)}%`)
+        list(small, ({ deltaNorm, weightNorm }) => `${(100 * deltaNorm / weightNorm).toFixed(0)}%`)
       }; the paper's is 11%.`,
       verdict: judge(factorFalls(own), false),
     },
@@ -111,7 +114,8 @@ function overlapFigure(rows: readonly AmplificationRow[]): Figure {
   return {
     id: "amplification-overlap",
     title: "Figure 8 in kind: φ(i, j) between the left directions of W_q and of ΔW_q",
-    caption: `W_q's first ${topDirections} directions, a tenth of its width, down; ΔW_q's across. ` +
+    caption:
+      `W_q's first ${topDirections} directions, a tenth of its width, down; ΔW_q's across. ` +
       `Means of three seeds; the last column is chance, the mean of ${randomDraws} random matrices.`,
     ...heatmaps({
       rows: panels,

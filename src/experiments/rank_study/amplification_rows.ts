@@ -77,7 +77,8 @@ export function amplificationRows(
   return weightViews.flatMap((view) =>
     queries.flatMap((module) => {
       const weight = matrixIn(view, module.weight, module.metric);
-      const draws = randomDirections(view, module), own = rowsOf(svd(weight).left, 0, topDirections);
+      const draws = randomDirections(view, module),
+        own = rowsOf(svd(weight).left, 0, topDirections);
       return ranks.map((rank) => rowAt(view, module, rank, { weight, draws, own }));
     })
   );

@@ -9,7 +9,10 @@ export function overlapOf({ overlap }: Pick<AmplificationRow, "overlap">): numbe
 }
 
 /** max(i, j) / d there. */
-export function chanceOf({ overlap }: Pick<AmplificationRow, "overlap">, dimensions: number): number {
+export function chanceOf(
+  { overlap }: Pick<AmplificationRow, "overlap">,
+  dimensions: number,
+): number {
   return Math.max(overlap.length, overlap[0].length) / dimensions;
 }
 

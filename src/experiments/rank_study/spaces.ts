@@ -84,8 +84,7 @@ export function gaussianControl(
   seed: number,
 ): Grid {
   const random = new Random(seed), width = metric.activations.columns;
-  const draw = (rank: number) =>
-    space.directions(gaussianUpdate(width, rank, random), metric);
+  const draw = (rank: number) => space.directions(gaussianUpdate(width, rank, random), metric);
   return meanGrid(
     Array.from({ length: controlPairs }, () => similarityGrid(draw(one), draw(two))),
   );

@@ -75,9 +75,10 @@ export function startFigure({ different, equal }: StartGrids, dimensions: number
   return {
     id: "subspaces-start",
     title: "Control: φ(i, j) of A between r = 8 and r = 64 at step 0",
-    caption:
-      "Nothing is learned yet. With different seeds φ is what chance gives, " +
-      `max(i, j) / ${dimensions}: ${(64 / dimensions).toFixed(2)} at j = 64. With one seed A's first ` +
+    caption: "Nothing is learned yet. With different seeds φ is what chance gives, " +
+      `max(i, j) / ${dimensions}: ${
+        (64 / dimensions).toFixed(2)
+      } at j = 64. With one seed A's first ` +
       "eight rows are the same at both ranks, and φ(8, 64) is 1 for no other reason.",
     ...heatmaps({
       rows: [[

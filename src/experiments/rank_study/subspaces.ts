@@ -51,7 +51,8 @@ const topFound = (modules: readonly ModuleSimilarity[]) =>
 const claims: readonly SubspaceClaim[] = [
   {
     claim: "Figure 3: r = 8 and r = 64 share their top direction",
-    rule: "held when φ(1, 1) > 0.5 in at least three of the four modules, where Gaussian updates do " +
+    rule:
+      "held when φ(1, 1) > 0.5 in at least three of the four modules, where Gaussian updates do " +
       "not reach it themselves",
     held: topIsShared,
     found: topFound,
@@ -67,7 +68,8 @@ const claims: readonly SubspaceClaim[] = [
   },
   {
     claim: "Figure 4: two seeds share directions at r = 64, Gaussian matrices do not",
-    rule: "held when φ(8, 8) is at least twice that of Gaussian matrices of the same shapes in every " +
+    rule:
+      "held when φ(8, 8) is at least twice that of Gaussian matrices of the same shapes in every " +
       "module; these, in A, within 0.02 of max(i, j) / d",
     held: seedsShare,
     found: (modules) =>
