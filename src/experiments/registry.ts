@@ -11,6 +11,10 @@ import { linearTeacher } from "./planted/linear_teacher.ts";
 import { plantedControls } from "./planted/controls.ts";
 import { plantedTransformer } from "./planted/planted_transformer.ts";
 import { rotatedDigits } from "./planted/rotated_digits.ts";
+import { amplification } from "./rank_study/amplification.ts";
+import { subspaces } from "./rank_study/subspaces.ts";
+import { whichMatrices } from "./rank_study/which_matrices.ts";
+import { whichRank } from "./rank_study/which_rank.ts";
 
 /** Every experiment that `reproduce` knows. */
 export const experiments: readonly Experiment[] = [
@@ -18,6 +22,10 @@ export const experiments: readonly Experiment[] = [
   memory,
   adaptation,
   merging,
+  subspaces,
+  amplification,
+  whichMatrices,
+  whichRank,
   linearTeacher,
   plantedControls,
   fullRankShift,

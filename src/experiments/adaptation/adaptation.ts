@@ -5,15 +5,9 @@ import type { RunResult } from "../../runs/mod.ts";
 import { loadBase } from "../base_model.ts";
 import type { Experiment, ExperimentContext, Finding } from "../experiment.ts";
 import { type GlossData, glossData, glossLoss, glossRun, publishAdapter } from "../gloss_runs.ts";
+import { learningRateGrid } from "../learning_rates.ts";
 import { lossFigure, memoryFigure, methodTable, qualityFigure } from "./figures.ts";
-import {
-  alpha,
-  bestLora,
-  learningRateGrid,
-  learningRateOf,
-  type Method,
-  methods,
-} from "./methods.ts";
+import { alpha, bestLora, learningRateOf, type Method, methods } from "./methods.ts";
 import { type AdaptationRun, type MethodRow, methodRows } from "./rows.ts";
 
 /** Steps of every run of this experiment. */
