@@ -3,6 +3,7 @@
 import type { Device } from "../device/device.ts";
 import type { DataTable, Figure } from "../figures/figure.ts";
 import type { Claim } from "../figures/page.ts";
+import type { PlannedRun } from "./planned_runs.ts";
 
 /** What a claim came to. */
 export type Verdict =
@@ -47,6 +48,9 @@ export interface ExperimentContext {
   report(share: number, text: string): void;
 }
 
+/** What a plan depends on. */
+export type PlanField = "seeds" | "quick" | "full";
+
 /** One table or figure of the paper, made again. */
 export interface Experiment {
   /** Its name on the command line, after `--only`. */
@@ -57,6 +61,8 @@ export interface Experiment {
   readonly question: string;
   /** The place in the paper. */
   readonly source: string;
+  /** The training runs that it reads, where it has any: what `--shard` shares out. */
+  plan?(context: Pick<ExperimentContext, PlanField>): Promise<readonly PlannedRun[]>;
   /** Runs it. */
   run(context: ExperimentContext): Promise<Outcome>;
 }

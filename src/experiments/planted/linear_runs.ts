@@ -51,6 +51,7 @@ function planLinear(chosen: LinearRun, steps: number): PlannedRun {
   return {
     label: `${label}, seed ${chosen.seed}`,
     steps,
+    spec: (device) => specOf(chosen, steps, device),
     make: ({ onStep, ...context }) =>
       run(specOf(chosen, steps, context.device), {
         ...context,
