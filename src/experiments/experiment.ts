@@ -48,6 +48,12 @@ export interface ExperimentContext {
   report(share: number, text: string): void;
 }
 
+/** What a plan depends on. */
+export type PlanField = "seeds" | "quick" | "full";
+
+/** What a plan is made from. */
+export type PlanContext = Pick<ExperimentContext, PlanField>;
+
 /** One table or figure of the paper, made again. */
 export interface Experiment {
   /** Its name on the command line, after `--only`. */
@@ -58,8 +64,8 @@ export interface Experiment {
   readonly question: string;
   /** The place in the paper. */
   readonly source: string;
-  /** The runs that it reads, known before any is made: they can be made elsewhere, in any order. */
-  readonly plan?: (context: ExperimentContext) => readonly PlannedRun[];
+  /** The training runs that it reads, where it has any: what `--shard` shares out. */
+  plan?(context: PlanContext): Promise<readonly PlannedRun[]>;
   /** Makes its runs where they are not made yet, and reads them. */
   run(context: ExperimentContext): Promise<Outcome>;
 }

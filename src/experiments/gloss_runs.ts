@@ -96,7 +96,12 @@ export async function glossRun(
 
 /** A run for a list of many. */
 export function planGloss(chosen: GlossRun, label: string): PlannedRun {
-  return { label, steps: chosen.steps, make: (context) => glossRun(chosen, context) };
+  return {
+    label,
+    steps: chosen.steps,
+    spec: ({ kind }) => glossSpec(chosen, kind),
+    make: (context) => glossRun(chosen, context),
+  };
 }
 
 /** The loss of a model on the evaluation split, nats per scored token. */

@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import type { DeviceKind } from "../device/device.ts";
 import { openDevice } from "../device/mod.ts";
 import { reproduce, type ReproduceOptions } from "./reproduce.ts";
+import { parseShard } from "./shard.ts";
 
 const usage = `Usage: deno task reproduce [options]
 
@@ -18,6 +19,7 @@ Options:
   --device <kind>    auto, cpu or webgpu (default auto)
   --out <folder>     where to write (default results)
   --full             three seeds unless said, and all ranks and sizes of the rank study
+  --shard <i/n>      only train, every n-th of the runs; without it the job reads all that are there
   --quick            few steps: to see that it works, not what comes out
   --help             this text`;
 
@@ -31,6 +33,7 @@ export function parseReproduceArgs(args: readonly string[]): ReproduceOptions | 
       device: { type: "string", default: "auto" },
       out: { type: "string", default: "results" },
       full: { type: "boolean", default: false },
+      shard: { type: "string" },
       quick: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
@@ -47,6 +50,7 @@ export function parseReproduceArgs(args: readonly string[]): ReproduceOptions | 
     out: values.out,
     quick: values.quick,
     full: values.full,
+    shard: values.shard === undefined ? undefined : parseShard(values.shard),
   };
 }
 

@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import type { Device } from "../device/device.ts";
-import type { RunResult } from "../runs/mod.ts";
+import type { RunResult, RunSpec } from "../runs/mod.ts";
 import type { ExperimentContext } from "./experiment.ts";
 
 /** Where a run is made, and who is told of each step. */
@@ -23,6 +23,8 @@ export interface PlannedRun {
   readonly label: string;
   /** Its steps. */
   readonly steps: number;
+  /** What names its folder. */
+  spec(device: Device): RunSpec | Promise<RunSpec>;
   /** Trains it, or reads it. */
   make(context: RunContext): Promise<RunResult>;
 }

@@ -7,6 +7,7 @@ import { loadPlotly, renderPage, type Report } from "../figures/page.ts";
 import type { Experiment, Outcome } from "./experiment.ts";
 import { ProgressBar } from "./progress_bar.ts";
 import { selectExperiments } from "./registry.ts";
+import { makeShard, type Shard } from "./shard.ts";
 
 /** What to reproduce, and how. */
 export interface ReproduceOptions {
@@ -22,6 +23,8 @@ export interface ReproduceOptions {
   readonly quick: boolean;
   /** All ranks and sizes. */
   readonly full: boolean;
+  /** Only to train this part of the runs. */
+  readonly shard?: Shard;
 }
 
 /** An experiment with what it found. */
@@ -45,6 +48,7 @@ export async function reproduce(
   const started = performance.now(), chosen = selectExperiments(options.only);
   await makeFolder(options.out);
   console.error(`device: ${device.description}`);
+  if (options.shard) return await trainShard(device, options.shard, chosen, options, signal);
   const finished: Finished[] = [];
   for (const experiment of chosen) {
     if (signal.aborted) break;
@@ -54,6 +58,23 @@ export async function reproduce(
   const facts = factsOf(device, options, performance.now() - started);
   await writeResults(options.out, facts, finished);
   printFindings(finished, options.out);
+}
+
+async function trainShard(
+  device: Device,
+  shard: Shard,
+  chosen: readonly Experiment[],
+  options: ReproduceOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const bar = new ProgressBar(`shard ${shard.index}/${shard.count}`);
+  const report = (share: number, text: string) => bar.report(share, text);
+  try {
+    const count = await makeShard(chosen, shard, { ...options, device, signal, report });
+    console.log(`${count} runs in ${join(options.out, "runs")}; without --shard they are read`);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
 }
 
 async function runOne(

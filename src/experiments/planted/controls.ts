@@ -210,7 +210,8 @@ export const plantedControls: Experiment = {
     "that learnt noise alone should be alike by chance only, and tasks that share s of 8 input " +
     "directions by s/8.",
   source: "Controls for Hu et al. 2021, section 7.2 and figures 3 and 4",
-  plan: (context) => planLinearRuns(runsOf(context.seeds.flatMap(pairsOf)), context),
+  plan: (context) =>
+    Promise.resolve(planLinearRuns(runsOf(context.seeds.flatMap(pairsOf)), context)),
   async run(context) {
     const pairs = context.seeds.flatMap(pairsOf);
     const results = await linearRuns(runsOf(pairs), context);

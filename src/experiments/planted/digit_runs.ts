@@ -53,6 +53,7 @@ export function planDigits(chosen: DigitRun, source: DigitSource, quick: boolean
   return {
     label: `${planes} planes, r = ${rank}, seed ${seed}`,
     steps,
+    spec: (device) => studentSpec(chosen, steps, device),
     make: async ({ onStep, ...context }) => {
       const { folder } = await baseRun(seed, steps, source, context);
       const openBase = async () => {

@@ -33,6 +33,7 @@ export function planFacts(chosen: FactRun, quick: boolean): PlannedRun {
   return {
     label: `${facts} facts, r = ${rank}, seed ${seed}`,
     steps,
+    spec: (device) => specOf(chosen, steps, device),
     make: async ({ onStep, ...context }) =>
       await run(await specOf(chosen, steps, context.device), {
         ...context,

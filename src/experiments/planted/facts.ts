@@ -3,7 +3,7 @@
 import type { DataTable, Figure } from "../../figures/figure.ts";
 import { axis } from "../../figures/layout.ts";
 import type { RunResult } from "../../runs/mod.ts";
-import type { Experiment, ExperimentContext, Finding } from "../experiment.ts";
+import type { Experiment, ExperimentContext, Finding, PlanContext } from "../experiment.ts";
 import { makeRuns, type PlannedRun } from "../planned_runs.ts";
 import { judge } from "../verdict.ts";
 import { type FactRun, planFacts } from "./fact_runs.ts";
@@ -16,7 +16,7 @@ import { rankFigure } from "./rank_figure.ts";
 const tolerance = 1e-3, roundoff = 1e-9, wantedRecall = 0.9;
 
 /** Facts, rank and seed of every run, in the linear memory and in the transformer. */
-export function factRuns({ seeds, full, quick }: ExperimentContext): FactRun[] {
+export function factRuns({ seeds, full, quick }: PlanContext): FactRun[] {
   const counts = quick ? [8] : full ? [8, 32, 128] : [8, 128];
   const ranks = quick ? [4] : full ? [1, 2, 4, 8, 16] : [1, 4, 16];
   return seeds.flatMap((seed) =>
@@ -152,7 +152,7 @@ function factTable(rows: readonly FactRow[]): DataTable {
   };
 }
 
-function planStudents(context: ExperimentContext): PlannedRun[] {
+function planStudents(context: PlanContext): PlannedRun[] {
   return factRuns(context).map((run) => planFacts(run, context.quick));
 }
 
@@ -164,10 +164,11 @@ export const facts: Experiment = {
     "How does the rank that a task needs grow with the number of facts to store? In a linear " +
     "memory the answer is known; in the transformer it is measured.",
   source: "Question left open by Hu et al. 2021, section 7.2",
-  plan: (context) => [
-    ...planLinearRuns(factRuns(context).map(memoryRun), context),
-    ...planStudents(context),
-  ],
+  plan: (context) =>
+    Promise.resolve([
+      ...planLinearRuns(factRuns(context).map(memoryRun), context),
+      ...planStudents(context),
+    ]),
   async run(context) {
     const runs = factRuns(context),
       half = (from: number): ExperimentContext => ({

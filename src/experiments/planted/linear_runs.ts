@@ -7,7 +7,7 @@ import { openSafetensors, readAdapter } from "../../formats/mod.ts";
 import { type DenseMatrix, multiplyTransposed, transposed } from "../../linalg/mod.ts";
 import { type JsonRecord, run, type RunResult, type RunSpec } from "../../runs/mod.ts";
 import type { Batch } from "../../train/mod.ts";
-import type { ExperimentContext } from "../experiment.ts";
+import type { ExperimentContext, PlanContext } from "../experiment.ts";
 import { makeRuns, type PlannedRun } from "../planned_runs.ts";
 import { dense, type LinearTask, linearTask, type LinearTaskSpec } from "./linear_task.ts";
 import { difference } from "./linear_theory.ts";
@@ -47,7 +47,7 @@ export async function linearRuns(
 /** The runs, not yet made. */
 export function planLinearRuns(
   runs: readonly LinearRun[],
-  { quick }: ExperimentContext,
+  { quick }: PlanContext,
 ): PlannedRun[] {
   return runs.map((run) => planLinear(run, quick ? 20 : longRun));
 }
@@ -58,6 +58,7 @@ function planLinear(chosen: LinearRun, steps: number): PlannedRun {
   return {
     label: `${label}, seed ${chosen.seed}`,
     steps,
+    spec: (device) => specOf(chosen, steps, device),
     make: ({ onStep, ...context }) =>
       run(specOf(chosen, steps, context.device), {
         ...context,

@@ -2,7 +2,7 @@
 
 import type { DataTable, Figure } from "../../figures/figure.ts";
 import { axis } from "../../figures/layout.ts";
-import type { Experiment, ExperimentContext, Finding } from "../experiment.ts";
+import type { Experiment, Finding, PlanContext } from "../experiment.ts";
 import { judge } from "../verdict.ts";
 import { type LinearResult, type LinearRun, linearRuns, planLinearRuns } from "./linear_runs.ts";
 import { linearTask, type LinearTaskSpec, type ShiftSpectrum } from "./linear_task.ts";
@@ -24,7 +24,7 @@ const spectra: readonly { name: string; shift: ShiftSpectrum; distinct: boolean 
 const inputKinds = ["white", "coloured"] as const;
 
 /** The runs: three spectra, two kinds of inputs, and every rank and seed. */
-export function teacherRuns({ seeds, full, quick }: ExperimentContext): LinearRun[] {
+export function teacherRuns({ seeds, full, quick }: PlanContext): LinearRun[] {
   const ranks = quick ? [4] : full ? [1, 2, 4, 8, 16, 32] : [1, 4, 16];
   const tasks = (seed: number) =>
     spectra.flatMap(({ shift }) =>
@@ -193,7 +193,7 @@ export const linearTeacher: Experiment = {
   question: "Does LoRA, trained as always, reach what its rank allows? A teacher W₀ + D is to be " +
     "imitated; the best loss at rank r is known from the singular values of D in the inputs' metric.",
   source: "Control for Hu et al. 2021, section 7; Eckart and Young 1936",
-  plan: (context) => planLinearRuns(teacherRuns(context), context),
+  plan: (context) => Promise.resolve(planLinearRuns(teacherRuns(context), context)),
   async run(context) {
     const rows = (await linearRuns(teacherRuns(context), context)).map(rowOf);
     return {

@@ -4,7 +4,7 @@ import type { DataTable, Figure } from "../../figures/figure.ts";
 import { axis, baseLayout, logAxis } from "../../figures/layout.ts";
 import { palette } from "../../figures/palette.ts";
 import type { RunResult } from "../../runs/mod.ts";
-import type { Experiment, ExperimentContext, Finding } from "../experiment.ts";
+import type { Experiment, Finding, PlanContext } from "../experiment.ts";
 import { makeRuns, type PlannedRun } from "../planned_runs.ts";
 import { judge } from "../verdict.ts";
 import { bendOf, enough } from "./bend.ts";
@@ -24,7 +24,7 @@ function student(
 }
 
 /** The students: q and v at every rank, then q planted alone and adapted in the right and a wrong place. */
-export function transformerRuns({ seeds, full, quick }: ExperimentContext): TransformerRun[] {
+export function transformerRuns({ seeds, full, quick }: PlanContext): TransformerRun[] {
   const ranks = full && !quick ? [1, 2, 4, 8, 16] : [2, 4, 8];
   return seeds.flatMap((seed) => [
     ...ranks.map((rank) => student(["q", "v"], ["q", "v"], rank, seed)),
@@ -159,7 +159,7 @@ function transformerTable(rows: readonly TransformerRow[]): DataTable {
   };
 }
 
-function planOf(context: ExperimentContext): PlannedRun[] {
+function planOf(context: PlanContext): PlannedRun[] {
   const source = textSource();
   return transformerRuns(context).map((run) => planTransformer(run, source, context.quick));
 }
@@ -173,7 +173,7 @@ export const plantedTransformer: Experiment = {
     "teacher is the small base with a shift of rank 4 on its attention; students imitate its " +
     "predictions on text.",
   source: "Control for Hu et al. 2021, section 7",
-  plan: planOf,
+  plan: (context) => Promise.resolve(planOf(context)),
   async run(context) {
     const runs = transformerRuns(context), results = await makeRuns(planOf(context), context);
     const rows = runs.map((run, i) => rowOf(run, results[i]));

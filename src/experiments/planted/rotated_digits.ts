@@ -4,7 +4,7 @@ import type { DataTable, Figure } from "../../figures/figure.ts";
 import { axis, baseLayout, logAxis } from "../../figures/layout.ts";
 import { palette } from "../../figures/palette.ts";
 import type { RunResult } from "../../runs/mod.ts";
-import type { Experiment, ExperimentContext, Finding } from "../experiment.ts";
+import type { Experiment, Finding, PlanContext } from "../experiment.ts";
 import { makeRuns, type PlannedRun } from "../planned_runs.ts";
 import { judge } from "../verdict.ts";
 import { bendOf, enough, neededRank } from "./bend.ts";
@@ -12,7 +12,7 @@ import { type DigitRun, digitSource, planDigits } from "./digit_runs.ts";
 import { rankFigure } from "./rank_figure.ts";
 
 /** The students: planes, ranks around twice as many, and every seed. */
-export function digitRuns({ seeds, full, quick }: ExperimentContext): DigitRun[] {
+export function digitRuns({ seeds, full, quick }: PlanContext): DigitRun[] {
   const counts = quick ? [1] : full ? [1, 2, 4, 8] : [1, 2, 4];
   const ranks = (planes: number) =>
     full && !quick ? [1, 2, 4, 8, 16, 32] : [planes, 2 * planes, 4 * planes];
@@ -153,7 +153,7 @@ function digitTable(rows: readonly DigitRow[]): DataTable {
   };
 }
 
-function planOf(context: ExperimentContext): PlannedRun[] {
+function planOf(context: PlanContext): PlannedRun[] {
   const source = digitSource();
   return digitRuns(context).map((run) => planDigits(run, source, context.quick));
 }
@@ -166,7 +166,7 @@ export const rotatedDigits: Experiment = {
     "digits is shown rotated ones, and only its first layer is adapted: the exact answer has rank " +
     "2m for m rotated planes.",
   source: "Question left open by Hu et al. 2021, section 7.2",
-  plan: planOf,
+  plan: (context) => Promise.resolve(planOf(context)),
   async run(context) {
     const runs = digitRuns(context), results = await makeRuns(planOf(context), context);
     const rows = runs.map((run, i) => rowOf(run, results[i]));

@@ -64,6 +64,7 @@ export function planTransformer(
   return {
     label: `${planted.sites} planted, ${sites} adapted, r = ${rank}, seed ${seed}`,
     steps,
+    spec: (device) => specOf(chosen, steps, device),
     make: async ({ onStep, ...context }) => {
       using owned = new DisposableStack();
       let teacher: Promise<Teacher> | undefined;

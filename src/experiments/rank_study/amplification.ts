@@ -3,6 +3,7 @@
 import type { DataTable, Figure } from "../../figures/figure.ts";
 import { heatmaps } from "../../figures/heatmaps.ts";
 import type { Experiment, Finding } from "../experiment.ts";
+import { plannedRuns } from "./adapters.ts";
 import { judge } from "../verdict.ts";
 import {
   type AmplificationRow,
@@ -18,6 +19,7 @@ import {
   overlapOf,
   topsDiffer,
 } from "./amplification_rules.ts";
+import { subspaceRuns } from "./runs.ts";
 import { loadStudy } from "./study.ts";
 import { studySettings } from "./training.ts";
 
@@ -102,13 +104,10 @@ function overlapFigure(rows: readonly AmplificationRow[]): Figure {
   const panels = weightViews.flatMap(({ name }) =>
     layers.map((layer) => {
       const own = rows.filter((row) => row.view === name && row.layer === layer);
-      return [
-        ...own.map(({ rank, overlap }) => ({
-          title: `${name}, layer ${layer + 1}, r = ${rank}`,
-          values: overlap,
-        })),
-        { title: "random, r = 64", values: own.at(-1)!.randomOverlap },
-      ];
+      return {
+        label: `${name}, layer ${layer + 1}: i`,
+        panels: [...own.map(({ overlap }) => overlap), own.at(-1)!.randomOverlap],
+      };
     })
   );
   return {
@@ -118,10 +117,10 @@ function overlapFigure(rows: readonly AmplificationRow[]): Figure {
       `W_q's first ${topDirections} directions, a tenth of its width, down; ΔW_q's across. ` +
       `Means of three seeds; the last column is chance, the mean of ${randomDraws} random matrices.`,
     ...heatmaps({
+      columns: [...ranks.map((rank) => `ΔW_q, r = ${rank}`), `random, r = ${ranks.at(-1)}`],
       rows: panels,
-      xTitle: "j, ΔW_q",
-      yTitle: "i, W_q",
-      panelHeight: 110,
+      xTitle: "j (ΔW_q)",
+      panelHeight: 120,
     }),
   };
 }
@@ -134,6 +133,7 @@ export const amplification: Experiment = {
     "Does ΔW repeat the top directions of W, or amplify others that W has but does not emphasise? " +
     "Judged in ΔW, as printed, and in ΔW·S^½ beside W·S^½.",
   source: "Hu et al. 2021, section 7.3, table 7 and figure 8",
+  plan: (context) => plannedRuns(ranks.flatMap(subspaceRuns), context),
   async run(context) {
     const modules = await loadStudy(ranks, context), width = modules[0].weight.rows;
     const rows = amplificationRows(modules, ranks);

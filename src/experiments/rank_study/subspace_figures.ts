@@ -1,7 +1,7 @@
 /** Figures and the table on subspaces, as functions of the similarities. @module */
 
 import type { DataTable, Figure } from "../../figures/figure.ts";
-import { type HeatmapPanel, heatmaps } from "../../figures/heatmaps.ts";
+import { heatmaps } from "../../figures/heatmaps.ts";
 import { axis, baseLayout } from "../../figures/layout.ts";
 import { palette } from "../../figures/palette.ts";
 import { controlPairs, type Grid, type Space } from "./spaces.ts";
@@ -17,19 +17,25 @@ export interface SpaceSimilarity {
 
 const label = ({ site, layer }: ModuleSimilarity) => `${site}, layer ${layer + 1}`;
 
-const rowOf = (
-  { space, modules }: SpaceSimilarity,
-  gridOf: (part: Pick<ModuleSimilarity, "ranks" | "seeds">) => Grid,
-): HeatmapPanel[] => [
-  ...modules.map((module) => ({
-    title: `${space.name}: ${label(module)}`,
-    values: gridOf(module),
-  })),
-  { title: `${space.name}: Gaussian`, values: gridOf(modules[0].control) },
+const columnsOf = ([{ modules }]: readonly SpaceSimilarity[]) => [
+  ...modules.map(label),
+  "Gaussian",
 ];
 
+/** A row of panels a space: each module's grid, then the control's. */
+function rowsOf(
+  spaces: readonly SpaceSimilarity[],
+  counts: string,
+  gridOf: (part: Pick<ModuleSimilarity, "ranks" | "seeds">) => Grid,
+) {
+  return spaces.map(({ space, modules }) => ({
+    label: `${space.name}: ${counts}`,
+    panels: [...modules.map(gridOf), gridOf(modules[0].control)],
+  }));
+}
+
 const gaussianNote =
-  `The last column is chance: Gaussian updates of the same shapes in the same space, the mean of ` +
+  "The last column is chance: Gaussian updates of the same shapes in the same space, the mean of " +
   `${controlPairs} pairs (layer 1's inputs for ΔW·S^½).`;
 
 /** Figure 3: rank 8 against rank 64. */
@@ -39,9 +45,9 @@ export function ranksFigure(spaces: readonly SpaceSimilarity[]): Figure {
     title: "Figure 3 in kind: φ(i, j) between r = 8 and r = 64",
     caption: `Means of three pairs of seeds, no two alike. ${gaussianNote}`,
     ...heatmaps({
-      rows: spaces.map((space) => rowOf(space, ({ ranks }) => ranks)),
-      xTitle: "j, r = 64",
-      yTitle: "i, r = 8",
+      columns: columnsOf(spaces),
+      rows: rowsOf(spaces, "i (r = 8)", ({ ranks }) => ranks),
+      xTitle: "j (r = 64)",
       panelHeight: 110,
     }),
   };
@@ -54,9 +60,9 @@ export function seedsFigure(spaces: readonly SpaceSimilarity[]): Figure {
     title: "Figure 4 in kind: φ(i, j) between two seeds at r = 64",
     caption: `Means of three pairs of seeds. ${gaussianNote}`,
     ...heatmaps({
-      rows: spaces.map((space) => rowOf(space, ({ seeds }) => seeds)),
-      xTitle: "j, another seed",
-      yTitle: "i, one seed",
+      columns: columnsOf(spaces),
+      rows: rowsOf(spaces, "i (a seed)", ({ seeds }) => seeds),
+      xTitle: "j (another)",
       panelHeight: 140,
     }),
   };
@@ -81,12 +87,9 @@ export function startFigure({ different, equal }: StartGrids, dimensions: number
       } at j = 64. With one seed A's first ` +
       "eight rows are the same at both ranks, and φ(8, 64) is 1 for no other reason.",
     ...heatmaps({
-      rows: [[
-        { title: "different seeds", values: different },
-        { title: "the same seed", values: equal },
-      ]],
-      xTitle: "j, r = 64",
-      yTitle: "i, r = 8",
+      columns: ["different seeds", "the same seed"],
+      rows: [{ label: "A: i (r = 8)", panels: [different, equal] }],
+      xTitle: "j (r = 64)",
       panelHeight: 110,
     }),
   };

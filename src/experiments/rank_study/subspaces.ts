@@ -1,8 +1,9 @@
 /** Figures 3, 4, 6 and 7: which directions adapters of other ranks, seeds and layers share. @module */
 
 import type { Experiment, Finding } from "../experiment.ts";
+import { plannedRuns } from "./adapters.ts";
 import { judge } from "../verdict.ts";
-import { largeRank, seedAt, subspaceSeeds } from "./runs.ts";
+import { largeRank, seedAt, subspaceRuns, subspaceSeeds } from "./runs.ts";
 import { meanOverSites, similaritiesIn, smallRank } from "./similarities.ts";
 import { spaces } from "./spaces.ts";
 import { loadStudy, startingPoint } from "./study.ts";
@@ -109,6 +110,7 @@ export const subspaces: Experiment = {
     "Are the directions that LoRA finds the same for another rank, another seed, in every layer? " +
     "Judged in A, as printed, and in ΔW·S^½, what the update does to inputs that it really sees.",
   source: "Hu et al. 2021, section 7.2, figures 3, 4, 6 and 7",
+  plan: (context) => plannedRuns([smallRank, largeRank].flatMap(subspaceRuns), context),
   async run(context) {
     const modules = await loadStudy([smallRank, largeRank], context);
     const of = (name: keyof typeof spaces): SpaceSimilarity => {

@@ -4,6 +4,7 @@ import type { Figure } from "../../figures/figure.ts";
 import { axis, baseLayout } from "../../figures/layout.ts";
 import { palette } from "../../figures/palette.ts";
 import type { Experiment, Finding } from "../experiment.ts";
+import { plannedRuns } from "./adapters.ts";
 import { judge } from "../verdict.ts";
 import { type LossRow, lossRows, meanLoss, spreadOf } from "./loss_rows.ts";
 import { spreadBudgetWins } from "./loss_rules.ts";
@@ -69,6 +70,7 @@ export const whichMatrices: Experiment = {
     "Is it better to adapt one matrix with a higher rank, or several with a lower one? Each choice " +
     "trains as many values.",
   source: "Hu et al. 2021, section 7.1, table 5 (GPT-3), in kind",
+  plan: (context) => plannedRuns(budgetRuns(context.seeds), context),
   async run(context) {
     const { base, rows } = await lossRows(budgetRuns(context.seeds), context);
     const title = "Held-out loss at one budget of trained values";
