@@ -11,12 +11,14 @@ import { Interrupted } from "./interrupt.ts";
 import { addLogits } from "./logits.ts";
 import { addMemory } from "./memory.ts";
 import { addMerge } from "./merge.ts";
+import { addPaper } from "./paper.ts";
 import { addTrain } from "./train.ts";
 
 const commands = [
   addDevices,
   addCount,
   addMemory,
+  addPaper,
   addTrain,
   addGenerate,
   addLogits,

@@ -5,6 +5,7 @@ import { counting } from "./counting.ts";
 import type { Experiment } from "./experiment.ts";
 import { memory } from "./memory.ts";
 import { merging } from "./merging/merging.ts";
+import { paperTables } from "./paper_tables.ts";
 import { facts } from "./planted/facts.ts";
 import { fullRankShift } from "./planted/full_rank_shift.ts";
 import { linearTeacher } from "./planted/linear_teacher.ts";
@@ -20,6 +21,7 @@ import { whichRank } from "./rank_study/which_rank.ts";
 export const experiments: readonly Experiment[] = [
   counting,
   memory,
+  paperTables,
   adaptation,
   merging,
   subspaces,

@@ -191,8 +191,8 @@ function controlsTable(rows: readonly PairRow[]): DataTable {
       { key: "what", label: "the two runs", unit: "text" },
       { key: "inputs", label: "inputs", unit: "text" },
       { key: "seed", label: "seed", unit: "count" },
-      { key: "inMetric", label: "ΔW·S^½", unit: "number" },
-      { key: "raw", label: "raw ΔW", unit: "number" },
+      { key: "inMetric", label: "ΔW·S^½", unit: "share" },
+      { key: "raw", label: "raw ΔW", unit: "share" },
     ],
     rows: rows.map(({ kind: _, shared, ...row }) => ({
       what: shared === undefined ? "noise only" : `share ${shared} of ${rank} directions`,

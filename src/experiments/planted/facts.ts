@@ -145,8 +145,8 @@ function factTable(rows: readonly FactRow[]): DataTable {
       { key: "rank", label: "rank", unit: "count" },
       { key: "seed", label: "seed", unit: "count" },
       { key: "recall", label: "recall, transformer", unit: "percent" },
-      { key: "loss", label: "loss left, linear memory", unit: "number" },
-      { key: "best", label: "best of the rank", unit: "number" },
+      { key: "loss", label: "loss left, linear memory", unit: "share" },
+      { key: "best", label: "best of the rank", unit: "share" },
     ],
     rows: rows.map((row) => ({ ...row, recall: 100 * row.recall })),
   };

@@ -157,8 +157,8 @@ function shiftTable(rows: readonly ShiftRow[]): DataTable {
       { key: "method", label: "method", unit: "text" },
       { key: "exponent", label: "exponent a", unit: "text" },
       { key: "seed", label: "seed", unit: "count" },
-      { key: "risk", label: "measured", unit: "number" },
-      { key: "known", label: "known answer", unit: "number" },
+      { key: "risk", label: "measured", unit: "share" },
+      { key: "known", label: "known answer", unit: "share" },
     ],
     rows: rows.map(({ rank: _, exponent, ...row }) => ({ ...row, exponent: String(exponent) })),
   };

@@ -150,10 +150,10 @@ function transformerTable(rows: readonly TransformerRow[]): DataTable {
       { key: "adapted", label: "adapted", unit: "text" },
       { key: "rank", label: "rank", unit: "count" },
       { key: "seed", label: "seed", unit: "count" },
-      { key: "before", label: "divergence before (nats)", unit: "number" },
-      { key: "divergence", label: "after (nats)", unit: "number" },
+      { key: "before", label: "divergence before (nats)", unit: "share" },
+      { key: "divergence", label: "after (nats)", unit: "share" },
       { key: "left", label: "left", unit: "percent" },
-      { key: "similarity", label: "φ of raw ΔW with D (chance 0.016)", unit: "number" },
+      { key: "similarity", label: "φ of raw ΔW with D (chance 0.016)", unit: "share" },
     ],
     rows: rows.map(({ value, ...row }) => ({ ...row, left: 100 * value })),
   };

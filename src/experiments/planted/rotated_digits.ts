@@ -138,7 +138,7 @@ function digitTable(rows: readonly DigitRow[]): DataTable {
       { key: "rank", label: "rank", unit: "count" },
       { key: "seed", label: "seed", unit: "count" },
       { key: "before", label: "divergence before (nats)", unit: "nats" },
-      { key: "divergence", label: "after (nats)", unit: "number" },
+      { key: "divergence", label: "after (nats)", unit: "share" },
       { key: "left", label: "left", unit: "percent" },
       { key: "accuracy", label: "accuracy", unit: "percent" },
       { key: "teacherAccuracy", label: "teacher's accuracy", unit: "percent" },
