@@ -8,7 +8,8 @@ import type { Experiment, Finding, PlanContext } from "../experiment.ts";
 import { makeRuns, type PlannedRun } from "../planned_runs.ts";
 import { judge } from "../verdict.ts";
 import { bendOf, enough, neededRank } from "./bend.ts";
-import { type DigitRun, digitSource, planDigits } from "./digit_runs.ts";
+import { type DigitRun, planDigits } from "./digit_runs.ts";
+import { DigitSource } from "./digit_source.ts";
 import { rankFigure } from "./rank_figure.ts";
 
 /** The students: planes, ranks around twice as many, and every seed. */
@@ -154,7 +155,7 @@ function digitTable(rows: readonly DigitRow[]): DataTable {
 }
 
 function planOf(context: PlanContext): PlannedRun[] {
-  const source = digitSource();
+  const source = new DigitSource();
   return digitRuns(context).map((run) => planDigits(run, source, context.quick));
 }
 
