@@ -4,10 +4,13 @@ import { Tape } from "../../autograd/mod.ts";
 import type { HostTensor } from "../../core/host_tensor.ts";
 import type { DigitSplit } from "../../data/mod.ts";
 import type { Device } from "../../device/device.ts";
+import { multiplyTransposed, singularValues } from "../../linalg/mod.ts";
 import { type JsonRecord, run, type RunSpec } from "../../runs/mod.ts";
 import { evaluate } from "../../train/mod.ts";
 import type { PlannedRun } from "../planned_runs.ts";
 import { digitBatch, digitShape, type DigitSource, sampleRows } from "./digit_source.ts";
+import { dense } from "./linear_task.ts";
+import { difference } from "./linear_theory.ts";
 import type { Perceptron } from "./perceptron.ts";
 import { rotate } from "./rotation.ts";
 
@@ -81,7 +84,10 @@ async function logitsOf(model: Perceptron, inputs: HostTensor): Promise<HostTens
   return (await model.device.read(model.forward(tape, inputs)))[0];
 }
 
-/** Divergence and accuracy on held-out digits, and the divergence before adaptation. */
+/**
+ * Divergence and accuracy on held-out digits, the divergence before adaptation, and the singular values of
+ * D·S^½: what the rotation does to the first layer's outputs.
+ */
 async function measure(
   student: Perceptron,
   openBase: () => Promise<Perceptron>,
@@ -97,7 +103,20 @@ async function measure(
     before: await divergence(base),
     accuracy: accuracyOf(await logitsOf(student, inputs), labels),
     teacherAccuracy: accuracyOf(targets, labels),
+    spectrum: await shiftSpectrum(base, (await source.data()).split.heldOut.images, inputs),
   };
+}
+
+/** D S^½ has the singular values of W₁ (x - R x) over the images, one a row, divided by √images. */
+async function shiftSpectrum(
+  base: Perceptron,
+  upright: HostTensor,
+  rotated: HostTensor,
+): Promise<number[]> {
+  const [weight] = await base.device.read(base.linears[0].weight.tensor);
+  const outputs = multiplyTransposed(difference(dense(upright), dense(rotated)), dense(weight));
+  const scale = 1 / Math.sqrt(outputs.rows);
+  return Array.from(singularValues(outputs), (value) => scale * value);
 }
 
 function accuracyOf({ shape: [rows, width], data }: HostTensor, labels: Uint8Array): number {
