@@ -3,8 +3,10 @@
 import { adaptation } from "./adaptation/adaptation.ts";
 import { counting } from "./counting.ts";
 import type { Experiment } from "./experiment.ts";
+import { fullSize } from "./full_size/full_size.ts";
 import { memory } from "./memory.ts";
 import { merging } from "./merging/merging.ts";
+import { realAdapter } from "./real_adapter/real_adapter.ts";
 import { amplification } from "./rank_study/amplification.ts";
 import { subspaces } from "./rank_study/subspaces.ts";
 import { whichMatrices } from "./rank_study/which_matrices.ts";
@@ -20,6 +22,8 @@ export const experiments: readonly Experiment[] = [
   amplification,
   whichMatrices,
   whichRank,
+  fullSize,
+  realAdapter,
 ];
 
 /**

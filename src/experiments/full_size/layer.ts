@@ -18,7 +18,11 @@ import type { LargeMatrix } from "../../linalg/mod.ts";
 /** What is known of GPT-3's layer 48 from table 7 (quoted). */
 export const printed = {
   weightNorm: 61.95,
-  updates: [{ rank: 4, deltaNorm: 6.91, random: 0.02 }, { rank: 64, deltaNorm: 3.57, random: 0.33 }],
+  updates: [{ rank: 4, deltaNorm: 6.91, random: 0.02 }, {
+    rank: 64,
+    deltaNorm: 3.57,
+    random: 0.33,
+  }],
 } as const;
 
 /** What an analysis of the layer took and gave. */
