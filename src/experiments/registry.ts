@@ -11,12 +11,14 @@ import { amplification } from "./rank_study/amplification.ts";
 import { subspaces } from "./rank_study/subspaces.ts";
 import { whichMatrices } from "./rank_study/which_matrices.ts";
 import { whichRank } from "./rank_study/which_rank.ts";
+import { trainingSpectra } from "./training_spectra.ts";
 
 /** Every experiment that `reproduce` knows. */
 export const experiments: readonly Experiment[] = [
   counting,
   memory,
   adaptation,
+  trainingSpectra,
   merging,
   subspaces,
   amplification,

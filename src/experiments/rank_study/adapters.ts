@@ -16,7 +16,10 @@ import { glossRunOf } from "./training.ts";
 /** Runs whose adapters are shipped: hash of the specification by name of the run. */
 const hashes: Readonly<Record<string, string>> = shipped.runs;
 
-const shippedFolder = fileURLToPath(new URL("../../../models/rank-study", import.meta.url));
+/** Their folder. */
+export const shippedFolder: string = fileURLToPath(
+  new URL("../../../models/rank-study", import.meta.url),
+);
 
 /** The shipped PEFT folder of a run; none where its specification is not the one that was trained. */
 export async function shippedAdapter(run: StudyRun, quick: boolean): Promise<string | undefined> {
@@ -44,16 +47,16 @@ export async function adapterFolders(
   return await Promise.all(runs.map(async (run) => {
     const trained = folderOf.get(nameOf(run));
     return trained
-      ? await publishHalf(trained, context.out, run)
+      ? await writeHalf(trained, join(context.out, "adapters", "rank-study", nameOf(run)))
       : (await shippedAdapter(run, context.quick))!;
   }));
 }
 
-/** Writes a run's adapter as it is shipped. */
-async function publishHalf(runFolder: string, out: string, run: StudyRun): Promise<string> {
-  const folder = join(out, "adapters", "rank-study", nameOf(run));
+/** Writes a run's adapter as it is shipped, in F16. */
+export async function writeHalf(runFolder: string, folder: string): Promise<string> {
   const { config, modules } = await readAdapter(join(runFolder, "adapter"));
-  await writeAdapter(folder, { modules, fanInFanOut: config.fanInFanOut, dtype: "F16" });
+  const { fanInFanOut } = config, baseModelName = "lowrank/tiny-gpt2";
+  await writeAdapter(folder, { modules, fanInFanOut, baseModelName, dtype: "F16" });
   return folder;
 }
 
