@@ -16,7 +16,7 @@ import {
   timesTransposed,
   zeros,
 } from "../linalg/mod.ts";
-import { type Factors, type Matrix, nameOf, toDense, toLarge } from "./input.ts";
+import { type Factors, type Matrix, nameOf, toLarge } from "./input.ts";
 import { frobeniusOf } from "./measures.ts";
 import { updateSvd } from "./update_svd.ts";
 
@@ -82,20 +82,20 @@ export function amplification(
       `amplification of ${what} takes 1 … ${values.length} directions, found ${r}`,
     );
   }
-  const random = new Random(seed), deltaNorm = frobeniusOf(values);
-  const inner = [rowsOf(right, 0, r), randomDirections(r, W.columns, random)];
-  const outer = [rowsOf(left, 0, r), randomDirections(r, W.rows, random)];
-  const [inDelta, inRandom] = projectedNorms(W, outer, inner);
   const weightNorm = largeFrobeniusNorm(W);
   if (!Number.isFinite(weightNorm)) {
     throw new RangeError(`the weight of ${what} must have finite values, found one that is not`);
   }
+  const random = new Random(seed), deltaNorm = frobeniusOf(values);
+  const inner = [rowsOf(right, 0, r), randomDirections(r, W.columns, random)];
+  const outer = [rowsOf(left, 0, r), randomDirections(r, W.rows, random)];
+  const [inDelta, inRandom] = projectedNorms(W, outer, inner);
   return {
     rank: r,
     deltaNorm,
     weightNorm,
     inDelta,
-    inWeight: leadingNorm(W, r, seed, what),
+    inWeight: leadingNorm(W, r, seed),
     inRandom,
     expectedRandom: r * weightNorm / Math.sqrt(W.rows * W.columns),
     factor: deltaNorm / inDelta,
@@ -133,10 +133,10 @@ function randomDirections(count: number, dimensions: number, random: Random): De
 }
 
 /** √(Σ σᵢ²) of the first values of W. */
-function leadingNorm(W: LargeMatrix, rank: number, seed: number, what: string): number {
+function leadingNorm(W: LargeMatrix, rank: number, seed: number): number {
   const whole = Math.min(W.rows, W.columns) <= largestDecomposed;
   const values = whole
-    ? singularValues(toDense(W, `the weight of ${what}`))
+    ? singularValues({ ...W, data: new Float64Array(W.data) })
     : leadingSvd(W, rank, { seed }).values;
   return frobeniusOf(values.subarray(0, rank));
 }
