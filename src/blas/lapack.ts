@@ -54,7 +54,7 @@ export type LapackSymbols = {
 export function openLapack(): Lapack | undefined {
   const found = findLibrary(lapackDefinitions);
   if (!found) return undefined;
-  const { dgemm, dgeqrf, dorgqr, dgesdd, dsyevd, setThreads } = found.library.symbols;
+  const { dgemm, dgeqrf, dorgqr, dgesdd, dsyevd } = found.library.symbols;
   if (!dgemm || !dgeqrf || !dorgqr || !dgesdd || !dsyevd) {
     found.library.close();
     return undefined;
