@@ -51,11 +51,15 @@ def cases():
 
 
 def measure(work):
-    check, times, end = work().item(), [], time.perf_counter() + 1
-    while not times or time.perf_counter() < end:
+    def clock():
         start = time.perf_counter()
-        work()
-        times.append(1000 * (time.perf_counter() - start))
+        check = work().item()
+        return 1000 * (time.perf_counter() - start), check
+
+    first, check = clock()
+    times, end = [first] if first >= 1000 else [], time.perf_counter() + 1
+    while first < 1000 and time.perf_counter() < end:
+        times.append(clock()[0])
     return dict(least=min(times), median=sorted(times)[len(times) // 2], check=check)
 
 

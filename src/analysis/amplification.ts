@@ -34,7 +34,7 @@ export interface Amplification {
   readonly inWeight: number;
   /** The same with random orthonormal U and V, one draw. */
   readonly inRandom: number;
-  /** r ‖W‖ / √(out · in), what `inRandom` is by chance: the root of its mean square. */
+  /** What `inRandom` is by chance: see {@link expectedRandomNorm}. */
   readonly expectedRandom: number;
   /** `deltaNorm` / `inDelta`: Table 7's amplification factor, 21.5 at r = 4 in GPT-3's layer 48. */
   readonly factor: number;
@@ -97,9 +97,22 @@ export function amplification(
     inDelta,
     inWeight: leadingNorm(W, r, seed),
     inRandom,
-    expectedRandom: r * weightNorm / Math.sqrt(W.rows * W.columns),
+    expectedRandom: expectedRandomNorm(r, W.rows, W.columns, weightNorm),
     factor: deltaNorm / inDelta,
   };
+}
+
+/**
+ * rank · ‖W‖ / √(out · in): the root of the mean square of ‖Uᵀ W V‖ over random orthonormal U and V of
+ * that rank, for any W of that norm.
+ */
+export function expectedRandomNorm(
+  rank: number,
+  out: number,
+  inner: number,
+  weightNorm: number,
+): number {
+  return rank * weightNorm / Math.sqrt(out * inner);
 }
 
 function assertSameShape(W: LargeMatrix, out: number, inner: number, what: string): void {

@@ -1,6 +1,6 @@
 /** LAPACK, where the system's BLAS carries it. @module */
 
-import { findLibrary, nameDefinitions } from "./library.ts";
+import { findLibrary, settingDefinitions } from "./library.ts";
 import { nameOf } from "./name.ts";
 
 /** Fortran passes everything by address, and behind the rest the length of each text by value. */
@@ -28,13 +28,7 @@ const lapackDefinitions = (prefix: string) => ({
   dorgqr: routine(`${prefix}dorgqr_`, 9),
   dgesdd: routine(`${prefix}dgesdd_`, 14, 1),
   dsyevd: routine(`${prefix}dsyevd_`, 11, 2),
-  setThreads: {
-    name: `${prefix}openblas_set_num_threads`,
-    parameters: ["i32"],
-    result: "void",
-    optional: true,
-  },
-  ...nameDefinitions(prefix),
+  ...settingDefinitions(prefix),
 } as const);
 
 type LapackLibrary = Deno.DynamicLibrary<ReturnType<typeof lapackDefinitions>>;

@@ -17,7 +17,13 @@ import {
 } from "../../src/analysis/mod.ts";
 import { Random } from "../../src/core/random.ts";
 import { backendFor } from "../../src/linalg/backend.ts";
-import { type DenseMatrix, leadingSvd, multiply, symmetricEigen } from "../../src/linalg/mod.ts";
+import {
+  type DenseMatrix,
+  leadingSvd,
+  multiply,
+  symmetricEigen,
+  transposed,
+} from "../../src/linalg/mod.ts";
 import { gaussian } from "../support/matrices.ts";
 
 const random = new Random(12);
@@ -31,15 +37,9 @@ function falling(rows: number, columns: number, ratio: number): DenseMatrix {
   };
 }
 
-const turned = ({ rows, columns, data }: DenseMatrix) => ({
-  rows: columns,
-  columns: rows,
-  data: Float64Array.from(data, (_, at) => data[at % rows * columns + Math.floor(at / rows)]),
-});
-
 const update = (out: number, inner: number, rank: number) => ({
   A: gaussian(rank, inner, random),
-  B: turned(falling(rank, out, 0.8)),
+  B: transposed(falling(rank, out, 0.8)),
   scaling: 0.5,
 });
 
@@ -48,7 +48,7 @@ const [a, b] = [one, two].map(updateDirections);
 const activations = gaussian(700, 500, random);
 const small = update(160, 150, 4), weight = falling(160, 150, 0.97);
 // More values than are read at once.
-const large = multiply(turned(falling(30, 1100, 0.6)), gaussian(30, 1050, random));
+const large = multiply(transposed(falling(30, 1100, 0.6)), gaussian(30, 1050, random));
 const f32 = { ...large, data: new Float32Array(large.data) };
 
 console.log(JSON.stringify({
@@ -60,7 +60,7 @@ console.log(JSON.stringify({
     phiRight: similarityGrid(a.right, b.right).flat(),
     angles: principalAngles(a.right, b.right),
     metric: spectrum(inActivationMetric(one, { activations })).singularValues,
-    eigenvalues: [...symmetricEigen(multiply(turned(weight), weight)).values],
+    eigenvalues: [...symmetricEigen(multiply(transposed(weight), weight)).values],
     amplification: Object.values(amplification(update(1100, 1050, 4), f32, { seed: 1 })),
     leading: [...leadingSvd(f32, 6, { seed: 1 }).values],
     intruders: intruders(small, weight).directions.flatMap((each) => Object.values(each)),

@@ -57,7 +57,7 @@ Deno.test("inspect --base: a base that lacks a module, or has another shape, is 
     await assertFails(
       ["inspect", folder, "--base", model],
       "the weight of transformer.h.0.attn.c_attn in ",
-      "must be 48 x 48 as its update, found 144 x 48",
+      "must have its update's shape [48, 48], found [144, 48]",
     );
   }));
 
