@@ -1,3 +1,4 @@
+import "../../support/open_lapack.ts";
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { inActivationMetric, updateSvd } from "../../../src/analysis/mod.ts";
 import { injectLora } from "../../../src/adapt/mod.ts";
