@@ -1,7 +1,7 @@
 /**
  * Copies the adapters of the rank study that are shipped, in F16, from a folder where they were trained.
  *
- *     deno task reproduce --full --only subspaces,amplification,which_matrices,which_rank --device cpu
+ *     deno task reproduce --full --only subspaces,amplification,which-matrices,which-rank --device cpu
  *     deno run -A scripts/ship_rank_study.ts results
  *
  * @module

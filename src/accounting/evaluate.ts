@@ -35,6 +35,23 @@ export function evaluate(name: string, values: FormulaValues): bigint {
 }
 
 /**
+ * The value of a formula as a decimal of up to 64 digits: exact where it ends within them.
+ *
+ * @throws {RangeError} As {@link evaluateRatio}.
+ *
+ * @example
+ * ```ts
+ * import { evaluateDecimal } from "@lowrank/core/accounting";
+ *
+ * // Table 1 of the paper prints +5.0%.
+ * console.log(evaluateDecimal("slowdownPercent", { t_0: 338, t: 354.8 }).slice(0, 6)); // 4.9704
+ * ```
+ */
+export function evaluateDecimal(name: string, values: FormulaValues): string {
+  return evaluateExact(name, values).toFixed();
+}
+
+/**
  * The value of a formula as a number, for ratios and times.
  *
  * @throws {RangeError} As {@link evaluate}, except that fractions are allowed and only infinity is not.

@@ -51,5 +51,12 @@ export const symbols: Readonly<Record<string, FormulaSymbol>> = {
   t_step: symbol("t_{\\mathrm{step}}", "time that one more layer waits, however small it is", "ms"),
   n_step: symbol("n_{\\mathrm{step}}", "layers added one after another", "layers"),
   F: symbol("F", "operations of the added layers for one token", "FLOP"),
+  N_W: symbol("\\lVert W\\rVert", "Frobenius norm of a weight", "values"),
+  N_D: symbol("\\lVert\\Delta W\\rVert", "Frobenius norm of its update", "values"),
+  N_UV: symbol(
+    "\\lVert U^{\\top}WV^{\\top}\\rVert",
+    "Frobenius norm of the weight in r directions",
+    "values",
+  ),
   v: symbol("v", "operations of the device in a millisecond", "FLOP/ms"),
 };

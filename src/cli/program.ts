@@ -12,6 +12,7 @@ import { Interrupted } from "./interrupt.ts";
 import { addLogits } from "./logits.ts";
 import { addMemory } from "./memory.ts";
 import { addMerge } from "./merge.ts";
+import { addPaper } from "./paper.ts";
 import { addResize } from "./resize.ts";
 import { addTrain } from "./train.ts";
 
@@ -19,6 +20,7 @@ const commands = [
   addDevices,
   addCount,
   addMemory,
+  addPaper,
   addTrain,
   addGenerate,
   addLogits,

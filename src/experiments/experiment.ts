@@ -51,6 +51,9 @@ export interface ExperimentContext {
 /** What a plan depends on. */
 export type PlanField = "seeds" | "quick" | "full";
 
+/** What a plan is made from. */
+export type PlanContext = Pick<ExperimentContext, PlanField>;
+
 /** One table or figure of the paper, made again. */
 export interface Experiment {
   /** Its name on the command line, after `--only`. */
@@ -62,7 +65,7 @@ export interface Experiment {
   /** The place in the paper. */
   readonly source: string;
   /** The training runs that it reads, where it has any: what `--shard` shares out. */
-  plan?(context: Pick<ExperimentContext, PlanField>): Promise<readonly PlannedRun[]>;
-  /** Runs it. */
+  plan?(context: PlanContext): Promise<readonly PlannedRun[]>;
+  /** Makes its runs where they are not made yet, and reads them. */
   run(context: ExperimentContext): Promise<Outcome>;
 }

@@ -3,8 +3,18 @@
 import { parseArgs } from "node:util";
 import type { DeviceKind } from "../device/device.ts";
 import { openDevice } from "../device/mod.ts";
+import { experiments } from "./registry.ts";
 import { reproduce, type ReproduceOptions } from "./reproduce.ts";
 import { parseShard } from "./shard.ts";
+
+/** Four names a line, under the options' texts. */
+function listed(names: readonly string[]): string {
+  const lines = names.length / 4, indent = " ".repeat(21);
+  return Array.from(
+    { length: Math.ceil(lines) },
+    (_, line) => indent + names.slice(4 * line, 4 * line + 4).join(", "),
+  ).join(",\n");
+}
 
 const usage = `Usage: deno task reproduce [options]
 
@@ -12,7 +22,8 @@ Makes results of the LoRA paper again, on real text, and writes them to a folder
 results.json, the adapters as PEFT folders, and index.html, a report that needs no network.
 
 Options:
-  --only <a,b>       only these experiments: counting, memory, adaptation, merging
+  --only <a,b>       only these experiments:
+${listed(experiments.map(({ name }) => name))}
   --seeds <n>        number of seeds of every training run (default 1)
   --device <kind>    auto, cpu or webgpu (default auto)
   --out <folder>     where to write (default results)

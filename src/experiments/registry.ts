@@ -7,6 +7,13 @@ import { fullSize } from "./full_size/full_size.ts";
 import { memory } from "./memory.ts";
 import { merging } from "./merging/merging.ts";
 import { realAdapter } from "./real_adapter/real_adapter.ts";
+import { paperTables } from "./paper_tables.ts";
+import { facts } from "./planted/facts.ts";
+import { fullRankShift } from "./planted/full_rank_shift.ts";
+import { linearTeacher } from "./planted/linear_teacher.ts";
+import { plantedControls } from "./planted/controls.ts";
+import { plantedTransformer } from "./planted/planted_transformer.ts";
+import { rotatedDigits } from "./planted/rotated_digits.ts";
 import { amplification } from "./rank_study/amplification.ts";
 import { subspaces } from "./rank_study/subspaces.ts";
 import { whichMatrices } from "./rank_study/which_matrices.ts";
@@ -17,6 +24,7 @@ import { trainingSpectra } from "./training_spectra.ts";
 export const experiments: readonly Experiment[] = [
   counting,
   memory,
+  paperTables,
   adaptation,
   trainingSpectra,
   merging,
@@ -24,6 +32,12 @@ export const experiments: readonly Experiment[] = [
   amplification,
   whichMatrices,
   whichRank,
+  linearTeacher,
+  plantedControls,
+  fullRankShift,
+  rotatedDigits,
+  plantedTransformer,
+  facts,
   fullSize,
   realAdapter,
 ];

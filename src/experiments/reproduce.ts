@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import { writeFileAtomic, writeJsonAtomic } from "../core/files.ts";
 import type { Device, DeviceKind } from "../device/device.ts";
+import { loadMathJax } from "../figures/formula.ts";
 import { loadPlotly, renderPage, type Report } from "../figures/page.ts";
 import type { Experiment, Outcome } from "./experiment.ts";
 import { ProgressBar } from "./progress_bar.ts";
@@ -129,7 +130,8 @@ async function writeResults(
     source: experiment.source,
     ...outcome,
   }));
-  const page = renderPage({ title: "LoRA, reproduced", facts, sections }, await loadPlotly());
+  const report = { title: "LoRA, reproduced", facts, sections };
+  const page = renderPage(report, await loadPlotly(), await loadMathJax());
   await writeFileAtomic(join(out, "index.html"), page);
 }
 

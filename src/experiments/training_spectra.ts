@@ -80,7 +80,7 @@ function sitesFigure(
 
 /** An adapter's spectrum over the steps of its training. */
 export const trainingSpectra: Experiment = {
-  name: "training_spectra",
+  name: "training-spectra",
   title: "How an adapter's spectrum comes about",
   question: "When do an adapter's directions appear, and when do they come to rest?",
   source: "no figure of the paper; its section 7.2 looks at the end of training",

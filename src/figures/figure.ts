@@ -14,8 +14,23 @@ export interface Figure {
   readonly layout: Readonly<Record<string, unknown>>;
 }
 
-/** How a column of numbers is printed. */
-export type Unit = "count" | "bytes" | "ratio" | "nats" | "time" | "percent" | "number" | "text";
+/**
+ * How a column is printed. `number` shows whole numbers with all digits and others with six,
+ * `share` three digits; `verdict` is
+ * the one that has colour; `math` is a formula in TeX.
+ */
+export type Unit =
+  | "count"
+  | "bytes"
+  | "ratio"
+  | "nats"
+  | "time"
+  | "percent"
+  | "number"
+  | "share"
+  | "text"
+  | "verdict"
+  | "math";
 
 /** A column of a table. */
 export interface TableColumn {
@@ -25,6 +40,8 @@ export interface TableColumn {
   readonly label: string;
   /** How its values are printed. */
   readonly unit: Unit;
+  /** Key of what is said below each value, in small print. */
+  readonly detail?: string;
 }
 
 /** Rows with their columns. */
@@ -33,6 +50,8 @@ export interface DataTable {
   readonly id: string;
   /** One line. */
   readonly title: string;
+  /** Of whom these figures are, where they are not ours; shown folded and set apart. */
+  readonly quoted?: string;
   /** In the order in which they are shown. */
   readonly columns: readonly TableColumn[];
   /** One record a row; a missing value shows as a dash. */

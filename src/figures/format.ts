@@ -4,6 +4,8 @@ import type { Unit } from "./figure.ts";
 
 const counts = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 
+const sixDigits = new Intl.NumberFormat("en-US", { maximumSignificantDigits: 6 });
+
 /** A value in its unit: separators, decimal byte units, a dash for what is missing. */
 export function formatValue(value: string | number | undefined, unit: Unit): string {
   if (value === undefined) return "–";
@@ -12,12 +14,16 @@ export function formatValue(value: string | number | undefined, unit: Unit): str
 
 const formatters: Readonly<Record<Unit, (value: number) => string>> = {
   text: String,
+  verdict: String,
+  math: String,
+  number: (value) => (Number.isInteger(value) ? counts : sixDigits).format(value),
   count: (value) => counts.format(value),
   bytes: formatBytes,
   ratio: (value) => `${value >= 100 ? counts.format(value) : value.toPrecision(3)}×`,
   nats: (value) => value.toFixed(3),
   time: (value) => value.toPrecision(3),
-  number: (value) => value.toPrecision(3),
+  share: (value) =>
+    value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(1) : value.toPrecision(3),
   percent: (value) => `${value.toPrecision(3)}%`,
 };
 

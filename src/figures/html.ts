@@ -1,6 +1,6 @@
 /** HTML from data, with everything escaped. @module */
 
-import type { DataTable, Figure } from "./figure.ts";
+import type { DataTable, Figure, TableColumn, Unit } from "./figure.ts";
 import { formatValue } from "./format.ts";
 
 /** A text with the five characters that HTML gives meaning to replaced. */
@@ -15,21 +15,66 @@ export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => entities[character]);
 }
 
-/** A table; columns of numbers to the right. */
-export function tableHtml({ id, title, columns, rows }: DataTable): string {
-  const side = columns.map(({ unit }) => unit === "text" ? "" : ' class="number"');
+/** Makes markup of a formula in TeX. */
+export type DrawFormula = (tex: string) => string;
+
+/** A table; columns of numbers to the right, figures that are not ours folded and set apart. */
+export function tableHtml(table: DataTable, draw: DrawFormula = texAsText): string {
+  const id = escapeHtml(table.id), title = escapeHtml(table.title);
+  const body = tableBody(table, draw);
+  const scroll = (caption: string) =>
+    `<div class="scroll"><table id="${id}">${caption}${body}</table></div>`;
+  if (table.quoted === undefined) return scroll(`<caption>${title}</caption>`);
+  const summary = `<summary>${title} (${escapeHtml(table.quoted)})</summary>`;
+  return `<details class="quoted">${summary}${scroll("")}</details>`;
+}
+
+const texAsText: DrawFormula = (tex) => `<code>${escapeHtml(tex)}</code>`;
+
+function tableBody({ columns, rows }: DataTable, draw: DrawFormula): string {
+  const side = columns.map(({ unit }) => isText(unit) ? "" : ' class="number"');
   const head = columns.map(({ label }, i) => `<th${side[i]}>${escapeHtml(label)}</th>`).join("");
   const body = rows.map((row) =>
     `<tr>${
-      columns.map(({ key, unit }, i) =>
-        `<td${side[i]}>${escapeHtml(formatValue(row[key], unit))}</td>`
-      ).join("")
+      columns.map((column, i) => `<td${side[i]}>${cellHtml(row, column, draw)}</td>`).join("")
     }</tr>`
   ).join("\n");
-  return `<div class="scroll"><table id="${escapeHtml(id)}"><caption>${escapeHtml(title)}</caption>
+  return `
 <thead><tr>${head}</tr></thead><tbody>
 ${body}
-</tbody></table></div>`;
+</tbody>`;
+}
+
+const isText = (unit: Unit): boolean => unit === "text" || unit === "verdict" || unit === "math";
+
+function cellHtml(
+  row: DataTable["rows"][number],
+  { key, unit, detail }: TableColumn,
+  draw: DrawFormula,
+): string {
+  const value = valueHtml(row[key], unit, draw);
+  const below = detail === undefined ? undefined : row[detail];
+  return below === undefined ? value : `${value}<p class="detail">${escapeHtml(String(below))}</p>`;
+}
+
+function valueHtml(value: string | number | undefined, unit: Unit, draw: DrawFormula): string {
+  if (typeof value === "string" && unit === "verdict") return verdictHtml(value);
+  if (typeof value === "string" && unit === "math") return draw(value);
+  return escapeHtml(formatValue(value, unit));
+}
+
+/** What is not listed is open. */
+const kinds: Readonly<Record<string, string>> = {
+  "held": "held",
+  "equal when rounded": "held",
+  "equal when truncated": "near",
+  "quoted": "none",
+};
+
+/** A verdict in its colour. */
+export function verdictHtml(verdict: string): string {
+  const kind = verdict.startsWith("not judged") ? "none" : kinds[verdict] ?? "open";
+  return `<span class="verdict ${kind}">${escapeHtml(verdict)}</span>`;
 }
 
 /** A place for a figure, which {@link figureScript} fills. */

@@ -1,7 +1,14 @@
 /** A report as one HTML file that needs no network. @module */
 
 import type { DataTable, Figure } from "./figure.ts";
-import { escapeHtml, figureHtml, figureScript, tableHtml } from "./html.ts";
+import {
+  type DrawFormula,
+  escapeHtml,
+  figureHtml,
+  figureScript,
+  tableHtml,
+  verdictHtml,
+} from "./html.ts";
 import { style } from "./style.ts";
 
 /** A claim and what came of it. */
@@ -53,8 +60,15 @@ export async function loadPlotly(): Promise<string> {
   return await Deno.readTextFile(new URL("plotly-cartesian.min.js", folder));
 }
 
-/** Renders a report; `plotly` is the library's source, which becomes part of the page. */
-export function renderPage({ title, facts, sections }: Report, plotly: string): string {
+/**
+ * Renders a report; `plotly` is the library's source, which becomes part of the page. Without `draw`,
+ * formulas stand there in TeX.
+ */
+export function renderPage(
+  { title, facts, sections }: Report,
+  plotly: string,
+  draw?: DrawFormula,
+): string {
   const figures = sections.flatMap((section) => section.figures);
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
@@ -67,7 +81,7 @@ export function renderPage({ title, facts, sections }: Report, plotly: string): 
     )
   }</dl>
 ${summary(sections)}
-${sections.map(sectionHtml).join("\n")}
+${sections.map((section) => sectionHtml(section, draw)).join("\n")}
 </main>
 <script>${plotly.replaceAll("</script", "<\\/script")}</script>
 <script>${figureScript(figures)}</script>
@@ -84,13 +98,13 @@ function summary(sections: readonly Section[]): string {
   return `<ul class="summary">${items.join("\n")}</ul>`;
 }
 
-function sectionHtml(section: Section): string {
+function sectionHtml(section: Section, draw?: DrawFormula): string {
   return `<section id="${escapeHtml(section.id)}"><h2>${escapeHtml(section.title)}</h2>
 <p>${escapeHtml(section.question)} <span class="source">${escapeHtml(section.source)}</span></p>
 <p class="settings">${escapeHtml(section.settings)}</p>
 ${section.findings.map(findingHtml).join("\n")}
 ${section.figures.map(figureHtml).join("\n")}
-${section.tables.map(tableHtml).join("\n")}
+${section.tables.map((table) => tableHtml(table, draw)).join("\n")}
 </section>`;
 }
 
@@ -99,9 +113,4 @@ function findingHtml({ claim, rule, found, verdict }: Claim): string {
 <p>${escapeHtml(found)}</p><p class="rule">Rule, written before the run: ${
     escapeHtml(rule)
   }</p></div>`;
-}
-
-function verdictHtml(verdict: string): string {
-  const kind = verdict === "held" ? "held" : verdict.startsWith("not judged") ? "none" : "open";
-  return `<span class="verdict ${kind}">${escapeHtml(verdict)}</span>`;
 }

@@ -18,6 +18,7 @@ const commands = [
   "devices",
   "count",
   "memory",
+  "paper",
   "train",
   "generate",
   "logits",

@@ -67,7 +67,7 @@ Deno.test("runs are the same bits split or not, each made once, and joined by th
 
 Deno.test("every experiment that trains says which runs it reads", async () => {
   const planned = experiments.filter(({ plan }) => plan).map(({ name }) => name);
-  for (const name of ["adaptation", "merging", "subspaces", "amplification", "which_rank"]) {
+  for (const name of ["adaptation", "merging", "subspaces", "amplification", "which-rank"]) {
     assert(planned.includes(name), name);
   }
   const labels = new Set<string>();

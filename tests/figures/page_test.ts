@@ -1,6 +1,8 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { DataTable } from "../../src/figures/figure.ts";
+import { formulas, formulaTex } from "../../src/accounting/mod.ts";
 import { formatBytes, formatValue } from "../../src/figures/format.ts";
+import { loadMathJax } from "../../src/figures/formula.ts";
 import { escapeHtml, tableHtml } from "../../src/figures/html.ts";
 import { renderPage } from "../../src/figures/page.ts";
 
@@ -21,6 +23,14 @@ Deno.test("numbers are printed with separators, units and three digits", () => {
   assertEquals(formatValue(9250.87, "ratio"), "9,251×");
   assertEquals(formatValue(3.4, "ratio"), "3.40×");
   assertEquals(formatValue(undefined, "nats"), "–");
+  assertEquals(
+    [1234567890, 9250.8665, 0.020166015625].map((value) => formatValue(value, "number")),
+    [
+      "1,234,567,890",
+      "9,250.87",
+      "0.020166",
+    ],
+  );
   assertEquals([0, 999, 1000, 123456, 2.97e12, 1e16].map(formatBytes), [
     "0 B",
     "999 B",
@@ -36,6 +46,46 @@ Deno.test("a table escapes what it shows and marks what is missing", () => {
   assertStringIncludes(html, escapeHtml(hostile));
   assertEquals(html.includes(hostile), false);
   assertStringIncludes(html, '<td class="number">–</td>');
+});
+
+Deno.test("verdicts alone have colour, details stand below, and formulas are drawn", () => {
+  const html = tableHtml({
+    id: "v",
+    title: "V",
+    columns: [
+      { key: "verdict", label: "", unit: "verdict", detail: "why" },
+      { key: "tex", label: "", unit: "math" },
+    ],
+    rows: [
+      { verdict: "equal when rounded", tex: "a<b", why: hostile },
+      { verdict: "equal when truncated" },
+      { verdict: "differs" },
+      { verdict: "quoted" },
+      { verdict: hostile, tex: hostile },
+    ],
+  });
+  const kinds = Array.from(html.matchAll(/class="verdict (\w+)"/g), ([, kind]) => kind);
+  assertEquals(kinds, ["held", "near", "open", "none", "open"]);
+  assertStringIncludes(html, `<p class="detail">${escapeHtml(hostile)}</p>`);
+  assertStringIncludes(html, "<code>a&lt;b</code>");
+  assertEquals([html.includes(hostile), html.match(/class="detail"/g)?.length], [false, 1]);
+});
+
+Deno.test("figures of others are folded, and say whose they are", () => {
+  const html = tableHtml({ ...table, quoted: hostile });
+  assertMatch(html, /^<details class="quoted"><summary>/);
+  assertStringIncludes(html, `(${escapeHtml(hostile)})</summary>`);
+  assertEquals([html.includes(hostile), html.includes("<caption>")], [false, false]);
+});
+
+Deno.test("MathJax draws a formula in the colour of its text, and says it to those who cannot see", async () => {
+  const draw = await loadMathJax();
+  const svg = draw("\\frac{a}{b}<c");
+  assertMatch(svg, /^<svg aria-label="\\frac\{a\}\{b\}&lt;c" .*currentColor/);
+  assertEquals(/merror|data-mjx-error|<script/.test(svg), false);
+  for (const name of Object.keys(formulas)) {
+    assertEquals(/merror|data-mjx-error/.test(draw(formulaTex(name))), false, name);
+  }
 });
 
 Deno.test("a page holds its library and figures, and nothing in its data can end the script", () => {

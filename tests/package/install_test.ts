@@ -57,6 +57,8 @@ Deno.test("over HTTP, kernels and threads too", () =>
     const cli = ["--allow-all", `${server.url}cli.ts`];
     const counted = await run(folder, [...cli, "count", "--model", "models/tiny-gpt2", "--json"]);
     assertEquals(JSON.parse(counted).total, 61_104);
+    const printed = await run(folder, [...cli, "paper", "table7", "--json"]);
+    assertEquals(JSON.parse(printed).length, 12);
   }));
 
 Deno.test("packed by deno pack, by its name, types included", () =>

@@ -7,6 +7,7 @@ import { gpt2StepFormulas } from "./gpt2_step.ts";
 import { optimizerFormulas } from "./optimizers.ts";
 import { parameterFormulas } from "./parameters.ts";
 import { storageFormulas } from "./storage.ts";
+import { subspaceFormulas } from "./subspaces.ts";
 import { trainingFormulas } from "./training.ts";
 
 /** Every formula of the toolkit by its name; each is written once, in this folder. */
@@ -17,5 +18,6 @@ export const formulas: Readonly<Record<string, Formula>> = {
   ...trainingFormulas,
   ...activationFormulas,
   ...computeFormulas,
+  ...subspaceFormulas,
   ...gpt2StepFormulas,
 };

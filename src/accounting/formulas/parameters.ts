@@ -90,4 +90,16 @@ export const parameterFormulas: Readonly<Record<string, Formula>> = {
     "values",
     "Hu et al. 2021, section 4.1",
   ),
+  parameterReduction: formula(
+    "parameters of a model for each one that is trained",
+    "P / P_t",
+    "ratio",
+    "Hu et al. 2021, abstract (10,000 times)",
+  ),
+  trainedPercent: formula(
+    "trained parameters in percent of the model",
+    "100 * P_t / P",
+    "percent",
+    "Hu et al. 2021, section 2 (0.01%)",
+  ),
 };

@@ -52,4 +52,10 @@ export const trainingFormulas: Readonly<Record<string, Formula>> = {
     "2 * P_f + 6 * P_t",
     "Hu et al. 2021, section 4.2, the model that comes nearest below its 1.2 TB (no breakdown is given)",
   ),
+  paperMemoryReduction: formula(
+    "the same bytes of full fine-tuning for each one of LoRA",
+    "6 * P / (2 * P + 6 * P_t)",
+    "ratio",
+    "Hu et al. 2021, abstract (3 times) and section 4.2 (2/3 less)",
+  ),
 };

@@ -102,7 +102,7 @@ function spectrumFigure({ updates }: LayerResult): Figure {
 
 /** A layer of GPT-3's width. */
 export const fullSize: Experiment = {
-  name: "full_size_layer",
+  name: "full-size-layer",
   title: "A layer of GPT-3's own width",
   question:
     "How much of table 7 is chance at d = 12,288, and what does an analysis at that size cost?",

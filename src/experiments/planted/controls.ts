@@ -6,7 +6,7 @@ import { axis, baseLayout } from "../../figures/layout.ts";
 import { palette } from "../../figures/palette.ts";
 import type { Experiment, Finding } from "../experiment.ts";
 import { judge } from "../verdict.ts";
-import { type LinearResult, type LinearRun, linearRuns } from "./linear_runs.ts";
+import { type LinearResult, type LinearRun, linearRuns, planLinearRuns } from "./linear_runs.ts";
 import { linearTask, type LinearTaskSpec } from "./linear_task.ts";
 import { inMetric, linearMetric } from "./linear_theory.ts";
 import { rightSimilarity } from "./similarity.ts";
@@ -62,6 +62,8 @@ function pairsOf(seed: number): Pair[] {
   }));
   return [...noise, ...shared];
 }
+
+const runsOf = (pairs: readonly Pair[]): LinearRun[] => pairs.flatMap(({ runs }) => runs);
 
 /** Two updates held against each other. */
 interface PairRow {
@@ -189,8 +191,8 @@ function controlsTable(rows: readonly PairRow[]): DataTable {
       { key: "what", label: "the two runs", unit: "text" },
       { key: "inputs", label: "inputs", unit: "text" },
       { key: "seed", label: "seed", unit: "count" },
-      { key: "inMetric", label: "ΔW·S^½", unit: "number" },
-      { key: "raw", label: "raw ΔW", unit: "number" },
+      { key: "inMetric", label: "ΔW·S^½", unit: "share" },
+      { key: "raw", label: "raw ΔW", unit: "share" },
     ],
     rows: rows.map(({ kind: _, shared, ...row }) => ({
       what: shared === undefined ? "noise only" : `share ${shared} of ${rank} directions`,
@@ -208,9 +210,11 @@ export const plantedControls: Experiment = {
     "that learnt noise alone should be alike by chance only, and tasks that share s of 8 input " +
     "directions by s/8.",
   source: "Controls for Hu et al. 2021, section 7.2 and figures 3 and 4",
+  plan: (context) =>
+    Promise.resolve(planLinearRuns(runsOf(context.seeds.flatMap(pairsOf)), context)),
   async run(context) {
     const pairs = context.seeds.flatMap(pairsOf);
-    const results = await linearRuns(pairs.flatMap(({ runs }) => runs), context);
+    const results = await linearRuns(runsOf(pairs), context);
     const rows = pairs.map((pair, i) => rowOf(pair, results.slice(2 * i, 2 * i + 2)));
     return {
       settings:

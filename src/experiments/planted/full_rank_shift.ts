@@ -3,10 +3,10 @@
 import type { DataTable, Figure } from "../../figures/figure.ts";
 import { axis, baseLayout } from "../../figures/layout.ts";
 import { palette } from "../../figures/palette.ts";
-import type { Experiment, ExperimentContext, Finding } from "../experiment.ts";
+import type { Experiment, Finding, PlanContext } from "../experiment.ts";
 import { judge } from "../verdict.ts";
 import { crossing } from "./crossing.ts";
-import { type LinearResult, type LinearRun, linearRuns } from "./linear_runs.ts";
+import { type LinearResult, type LinearRun, linearRuns, planLinearRuns } from "./linear_runs.ts";
 import { linearTask, type LinearTaskSpec } from "./linear_task.ts";
 import { bestUpdate, difference, linearMetric, squares } from "./linear_theory.ts";
 
@@ -19,12 +19,12 @@ const exponents = [0, 0.25, 0.5, 0.75, 1, 1.5, 2];
 
 type Rank = LinearRun["rank"];
 
-function ranksOf({ full, quick }: ExperimentContext): Rank[] {
+function ranksOf({ full, quick }: PlanContext): Rank[] {
   return full && !quick ? ["full", 2, 8, 32] : ["full", 8];
 }
 
 /** The runs: every exponent, full fine-tuning and LoRA, and every seed. */
-export function shiftRuns(context: ExperimentContext): LinearRun[] {
+export function shiftRuns(context: PlanContext): LinearRun[] {
   const chosen = context.quick ? [0, 2] : exponents;
   const task = (exponent: number, seed: number): LinearTaskSpec => {
     const shift = { kind: "power", exponent } as const;
@@ -157,8 +157,8 @@ function shiftTable(rows: readonly ShiftRow[]): DataTable {
       { key: "method", label: "method", unit: "text" },
       { key: "exponent", label: "exponent a", unit: "text" },
       { key: "seed", label: "seed", unit: "count" },
-      { key: "risk", label: "measured", unit: "number" },
-      { key: "known", label: "known answer", unit: "number" },
+      { key: "risk", label: "measured", unit: "share" },
+      { key: "known", label: "known answer", unit: "share" },
     ],
     rows: rows.map(({ rank: _, exponent, ...row }) => ({ ...row, exponent: String(exponent) })),
   };
@@ -172,6 +172,7 @@ export const fullRankShift: Experiment = {
     "How flat must a task's shift be until LoRA loses to full fine-tuning? The paper leaves " +
     "open when a small rank is not enough; here the answer is known and the crossing can be shown.",
   source: "Question left open by Hu et al. 2021, sections 7.2 and 8",
+  plan: (context) => Promise.resolve(planLinearRuns(shiftRuns(context), context)),
   async run(context) {
     const rows = (await linearRuns(shiftRuns(context), context)).map(rowOf);
     return {

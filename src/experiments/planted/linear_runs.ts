@@ -7,7 +7,7 @@ import { openSafetensors, readAdapter } from "../../formats/mod.ts";
 import { type DenseMatrix, multiplyTransposed, transposed } from "../../linalg/mod.ts";
 import { type JsonRecord, run, type RunResult, type RunSpec } from "../../runs/mod.ts";
 import type { Batch } from "../../train/mod.ts";
-import type { ExperimentContext } from "../experiment.ts";
+import type { ExperimentContext, PlanContext } from "../experiment.ts";
 import { makeRuns, type PlannedRun } from "../planned_runs.ts";
 import { dense, type LinearTask, linearTask, type LinearTaskSpec } from "./linear_task.ts";
 import { difference } from "./linear_theory.ts";
@@ -37,12 +37,19 @@ export async function linearRuns(
   runs: readonly LinearRun[],
   context: ExperimentContext,
 ): Promise<LinearResult[]> {
-  const plan = runs.map((run) => planLinear(run, context.quick ? 20 : longRun));
-  const results = await makeRuns(plan, context);
+  const results = await makeRuns(planLinearRuns(runs, context), context);
   return await Promise.all(results.map(async (result, i) => ({
     ...runs[i],
     update: await updateOf(result, runs[i], context.device),
   })));
+}
+
+/** The runs, not yet made. */
+export function planLinearRuns(
+  runs: readonly LinearRun[],
+  { quick }: PlanContext,
+): PlannedRun[] {
+  return runs.map((run) => planLinear(run, quick ? 20 : longRun));
 }
 
 /** One run: full batches of all inputs. */

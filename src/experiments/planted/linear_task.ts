@@ -2,9 +2,8 @@
 
 import type { HostTensor } from "../../core/host_tensor.ts";
 import { Random } from "../../core/random.ts";
-// Not the one that may be LAPACK's: its signs, and so the task, would depend on the machine.
-import { lq } from "../../linalg/householder.ts";
 import { type DenseMatrix, multiply, multiplyTransposed, transposed } from "../../linalg/mod.ts";
+import { gaussian, orthonormalRows } from "./random_matrices.ts";
 
 /** Singular values of the shift: `rank` equal ones, ratio^i, or i^-exponent; `none` is no shift. */
 export type ShiftSpectrum =
@@ -63,8 +62,8 @@ function plantedShift(
   { width, shift, norm, seed, firstDirection = 0 }: LinearTaskSpec,
 ): DenseMatrix {
   const random = new Random(seed), values = spectrumOf(shift, width);
-  const left = orthonormal(random.split(streams.left + 16 * firstDirection), width);
-  const right = orthonormal(random.split(streams.right), width);
+  const left = orthonormalRows(random.split(streams.left + 16 * firstDirection), width, width);
+  const right = orthonormalRows(random.split(streams.right), width, width);
   const scale = norm / (Math.hypot(...values) || 1);
   const rows = right.data.map((_, at) => {
     const row = Math.floor(at / width), turned = (row + firstDirection) % width;
@@ -90,17 +89,7 @@ function drawInputs({ width, examples, inputs, seed }: LinearTaskSpec): DenseMat
   const deviations = Array.from({ length: width }, (_, i) => 1 / Math.sqrt(i + 1));
   const scale = Math.sqrt(width) / Math.hypot(...deviations);
   const data = white.data.map((value, at) => scale * deviations[at % width] * value);
-  return multiply({ ...white, data }, orthonormal(random.split(streams.basis), width));
-}
-
-function gaussian(random: Random, rows: number, columns: number): DenseMatrix {
-  const data = Float64Array.from({ length: rows * columns }, () => random.normal());
-  return { rows, columns, data };
-}
-
-/** A random orthonormal basis, one vector a row. */
-export function orthonormal(random: Random, width: number): DenseMatrix {
-  return lq(gaussian(random, width, width)).Q;
+  return multiply({ ...white, data }, orthonormalRows(random.split(streams.basis), width, width));
 }
 
 function rounded({ rows, columns, data }: DenseMatrix): HostTensor {

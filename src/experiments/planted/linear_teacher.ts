@@ -2,12 +2,12 @@
 
 import type { DataTable, Figure } from "../../figures/figure.ts";
 import { axis } from "../../figures/layout.ts";
-import type { Experiment, ExperimentContext, Finding } from "../experiment.ts";
+import type { Experiment, Finding, PlanContext } from "../experiment.ts";
 import { judge } from "../verdict.ts";
-import { type LinearResult, type LinearRun, linearRuns } from "./linear_runs.ts";
+import { type LinearResult, type LinearRun, linearRuns, planLinearRuns } from "./linear_runs.ts";
 import { linearTask, type LinearTaskSpec, type ShiftSpectrum } from "./linear_task.ts";
-import { bestLosses, bestUpdate, inMetric, linearMetric, lossOf } from "./linear_theory.ts";
-import { rankFigure } from "./rank_figure.ts";
+import { bestLoss, bestUpdate, inMetric, linearMetric, lossOf } from "./linear_theory.ts";
+import { rankFigure, type RankPoint } from "./rank_figure.ts";
 import { rightSimilarity } from "./similarity.ts";
 
 /** Marks of the rules; `docs/decisions/0013_rules_of_the_planted_tasks.md` gives the reasons. */
@@ -24,7 +24,7 @@ const spectra: readonly { name: string; shift: ShiftSpectrum; distinct: boolean 
 const inputKinds = ["white", "coloured"] as const;
 
 /** The runs: three spectra, two kinds of inputs, and every rank and seed. */
-export function teacherRuns({ seeds, full, quick }: ExperimentContext): LinearRun[] {
+export function teacherRuns({ seeds, full, quick }: PlanContext): LinearRun[] {
   const ranks = quick ? [4] : full ? [1, 2, 4, 8, 16, 32] : [1, 4, 16];
   const tasks = (seed: number) =>
     spectra.flatMap(({ shift }) =>
@@ -47,6 +47,8 @@ interface TeacherRow {
   /** Shares of the loss before adaptation. */
   readonly loss: number;
   readonly best: number;
+  /** The best of every rank up to half the width. */
+  readonly line: readonly RankPoint[];
   /** φ(r, r) with the planted shift: in ΔW·S^½, in ΔW, and what the best update has in ΔW. */
   readonly inMetric: number;
   readonly raw: number;
@@ -55,13 +57,17 @@ interface TeacherRow {
 
 function rowOf({ task, rank, seed, update }: LinearResult): TeacherRow {
   const { shift, ...data } = linearTask(task), metric = linearMetric({ shift, ...data });
-  const [before, ...best] = bestLosses(metric), r = rank as number;
+  const before = bestLoss(metric, 0), r = rank as number;
   const { name, distinct } = spectra.find(({ shift }) => shift === task.shift)!;
   return {
     spectrum: name,
     ...{ inputs: task.inputs, distinct, seed, rank: r },
     loss: lossOf(metric, update) / before,
-    best: best[r - 1] / before,
+    best: bestLoss(metric, r) / before,
+    line: Array.from({ length: width / 2 }, (_, i) => ({
+      rank: i + 1,
+      value: bestLoss(metric, i + 1) / before,
+    })),
     inMetric: rightSimilarity(inMetric(metric, update), metric.core, r),
     raw: rightSimilarity(update, shift, r),
     bestRaw: rightSimilarity(bestUpdate(metric, r), shift, r),
@@ -98,7 +104,7 @@ function directionFindings(rows: readonly TeacherRow[], quick: boolean): Finding
     found: `The least of ${judged.length} is ${least.toFixed(3)}; chance is ${judgedRank / width}.`,
     verdict: judge(least >= alike, quick),
   }, {
-    claim: "Raw ΔW hides the planted directions where inputs are coloured",
+    claim: "Raw ΔW shows less of the planted directions where inputs are coloured",
     rule: "held when φ(4, 4) between ΔW and D is lower than in ΔW·S^½ for the same spectra, " +
       "coloured inputs and every seed",
     found: `Raw against in the metric: ${pairs.join("; ")}.`,
@@ -110,43 +116,49 @@ function lossFigure(rows: readonly TeacherRow[], inputs: string): Figure {
   const own = rows.filter((row) => row.inputs === inputs);
   const curves = spectra.map(({ name }) => {
     const points = own.filter(({ spectrum }) => spectrum === name);
-    const known = points.filter(({ seed }) => seed === points[0].seed);
-    return {
-      label: name,
-      measured: points.map(({ rank, loss }) => ({ rank, value: loss })),
-      known: known.map(({ rank, best }) => ({ rank, value: best })),
-    };
+    const measured = points.map(({ rank, loss }) => ({ rank, value: loss }));
+    const known = [...Map.groupBy(points, ({ seed }) => seed).values()].map(([{ line }]) => line);
+    return { label: name, measured, known };
   });
   return {
     id: `linear-teacher-${inputs}`,
     title: `Loss left at each rank, ${inputs} inputs`,
     caption: "Marks: trained students, one for each seed. Lines: the best loss of the rank by " +
-      `Eckart and Young, for seed ${rows[0].seed}'s teacher. Both as shares of the loss before ` +
-      "adaptation.",
+      "Eckart and Young, one for each seed's teacher. Both as shares of the loss before adaptation.",
     ...rankFigure(curves, axis("share of the loss left", { rangemode: "tozero" }), 340),
   };
 }
 
 function similarityFigure(rows: readonly TeacherRow[]): Figure {
-  const own = rows.filter(({ inputs, distinct }) => inputs === "coloured" && distinct);
-  const points = (key: "inMetric" | "raw" | "bestRaw") =>
-    own.map((row) => ({ rank: row.rank, value: row[key] }));
-  const ranks = [...new Set(own.map(({ rank }) => rank))];
+  const own = rows.filter(({ inputs }) => inputs === "coloured");
+  const ranks = [...new Set(own.map(({ rank }) => rank))].map((rank) => ({
+    rank,
+    value: rank / width,
+  }));
+  const curves = spectra.map(({ name }) => {
+    const points = own.filter(({ spectrum }) => spectrum === name);
+    return {
+      label: `raw ΔW, ${name}`,
+      measured: points.map(({ rank, raw }) => ({ rank, value: raw })),
+    };
+  });
+  const inMetric = own.map((row) => ({ rank: row.rank, value: row.inMetric }));
   return {
     id: "linear-teacher-similarity",
-    title: "Are the planted directions found? Coloured inputs, geometric and power-law shifts",
-    caption: "φ(r, r) between the update and the planted shift. Raw ΔW agrees with the shift no " +
-      "more than the best update itself does, since the best update is best in the inputs' " +
-      "metric. The last curve is chance, r / 64.",
+    title: "Are the planted directions found? Coloured inputs",
+    caption:
+      "φ(r, r) between the update and the planted shift. In raw ΔW a flat shift looks missed " +
+      "below its rank though the loss is the best possible: which of its directions are worth " +
+      "having is decided by the inputs. Raw ΔW shows no more of D than the best update itself does " +
+      "(the table has both).",
     ...rankFigure(
       [
-        { label: "ΔW·S^½", measured: points("inMetric") },
-        { label: "raw ΔW", measured: points("raw") },
-        { label: "raw, best update", measured: points("bestRaw") },
-        { label: "chance", measured: ranks.map((rank) => ({ rank, value: rank / width })) },
+        ...curves,
+        { label: "ΔW·S^½, all three", measured: inMetric },
+        { label: "chance, r / 64", measured: ranks },
       ],
       axis("φ(r, r)", { range: [0, 1.05] }),
-      360,
+      380,
     ),
   };
 }
@@ -160,14 +172,17 @@ function teacherTable(rows: readonly TeacherRow[]): DataTable {
       { key: "inputs", label: "inputs", unit: "text" },
       { key: "seed", label: "seed", unit: "count" },
       { key: "rank", label: "rank", unit: "count" },
-      { key: "best", label: "best share", unit: "number" },
-      { key: "loss", label: "measured share", unit: "number" },
-      { key: "excess", label: "excess", unit: "number" },
-      { key: "inMetric", label: "φ, ΔW·S^½", unit: "number" },
-      { key: "raw", label: "φ, raw ΔW", unit: "number" },
-      { key: "bestRaw", label: "φ, raw, best update", unit: "number" },
+      { key: "best", label: "best share", unit: "share" },
+      { key: "loss", label: "measured share", unit: "share" },
+      { key: "excess", label: "excess", unit: "share" },
+      { key: "inMetric", label: "φ, ΔW·S^½", unit: "share" },
+      { key: "raw", label: "φ, raw ΔW", unit: "share" },
+      { key: "bestRaw", label: "φ, raw, best update", unit: "share" },
     ],
-    rows: rows.map(({ distinct: _, ...row }) => ({ ...row, excess: row.loss - row.best })),
+    rows: rows.map(({ distinct: _, line: __, ...row }) => ({
+      ...row,
+      excess: row.loss - row.best,
+    })),
   };
 }
 
@@ -178,6 +193,7 @@ export const linearTeacher: Experiment = {
   question: "Does LoRA, trained as always, reach what its rank allows? A teacher W₀ + D is to be " +
     "imitated; the best loss at rank r is known from the singular values of D in the inputs' metric.",
   source: "Control for Hu et al. 2021, section 7; Eckart and Young 1936",
+  plan: (context) => Promise.resolve(planLinearRuns(teacherRuns(context), context)),
   async run(context) {
     const rows = (await linearRuns(teacherRuns(context), context)).map(rowOf);
     return {

@@ -6,6 +6,7 @@ import {
   multiply,
   multiplyTransposed,
   scaledBy,
+  type Svd,
   svd,
   transposed,
 } from "../../linalg/mod.ts";
@@ -23,6 +24,8 @@ export interface LinearMetric {
   readonly root: DenseMatrix;
   /** What no update can fit, per example. */
   readonly floor: number;
+  /** The core's decomposition. */
+  readonly svd: Svd;
 }
 
 /** The metric of a task. */
@@ -30,14 +33,13 @@ export function linearMetric({ inputs, residuals }: LinearTask): LinearMetric {
   const { L, Q } = lq(transposed(dense(inputs))), E = transposed(dense(residuals));
   const scale = 1 / Math.sqrt(inputs.shape[0]);
   const core = scaledBy(multiplyTransposed(E, Q), scale);
-  return { core, root: scaledBy(L, scale), floor: scale ** 2 * squares(E) - squares(core) };
+  const floor = scale ** 2 * squares(E) - squares(core);
+  return { core, root: scaledBy(L, scale), floor, svd: svd(core) };
 }
 
-/** The loss of no update, and the best of every rank from 1 on: tails of the core's squared values. */
-export function bestLosses({ core, floor }: LinearMetric): number[] {
-  const { values } = svd(core), tails = [floor];
-  for (const value of values.toReversed()) tails.unshift(tails[0] + value ** 2);
-  return tails;
+/** The best loss of a rank, per example: the tail of the core's squared values. Of rank 0, that of no update. */
+export function bestLoss({ svd: { values }, floor }: LinearMetric, rank: number): number {
+  return values.subarray(rank).reduce((sum, value) => sum + value ** 2, floor);
 }
 
 /** The loss of an update, per example. */
@@ -54,8 +56,10 @@ export function inMetric({ root }: LinearMetric, update: DenseMatrix): DenseMatr
  * The best update of a rank: the core's truncated SVD times the inverse of the root. With the full rank it
  * is the least-squares solution.
  */
-export function bestUpdate({ core, root }: LinearMetric, rank: number): DenseMatrix {
-  const { left, values, right } = svd(core);
+export function bestUpdate(
+  { root, svd: { left, values, right } }: LinearMetric,
+  rank: number,
+): DenseMatrix {
   const data = right.data.map((v, at) => {
     const i = Math.floor(at / right.columns);
     return i < rank ? values[i] * v : 0;

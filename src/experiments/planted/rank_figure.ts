@@ -18,8 +18,8 @@ export interface RankCurve {
   readonly label: string;
   /** One mark for each run. */
   readonly measured: readonly RankPoint[];
-  /** The known answer, a line; where there is none the marks' means are joined. */
-  readonly known?: readonly RankPoint[];
+  /** The known answers, a line each; where there are none the marks' means are joined. */
+  readonly known?: readonly (readonly RankPoint[])[];
   /** r*, marked by an upright line. */
   readonly plantedRank?: number;
 }
@@ -54,16 +54,16 @@ export function rankFigure(
 const colourOf = (place: number): string => palette.series[place % palette.series.length];
 
 function tracesOf({ label, measured, known }: RankCurve, place: number) {
-  const color = colourOf(place), line = known ?? meansByRank(measured);
+  const color = colourOf(place), lines = known ?? [meansByRank(measured)];
   return [
-    {
+    ...lines.map((line) => ({
       type: "scatter",
       mode: "lines",
       ...coordinates(line),
       line: { color, width: 1.5, dash: known ? "solid" : "dot" },
       showlegend: false,
       hoverinfo: "skip",
-    },
+    })),
     {
       type: "scatter",
       mode: "markers",

@@ -4,15 +4,15 @@ import type { DataTable, Figure } from "../../figures/figure.ts";
 import { axis, baseLayout, logAxis } from "../../figures/layout.ts";
 import { palette } from "../../figures/palette.ts";
 import type { RunResult } from "../../runs/mod.ts";
-import type { Experiment, ExperimentContext, Finding } from "../experiment.ts";
-import { makeRuns } from "../planned_runs.ts";
+import type { Experiment, Finding, PlanContext } from "../experiment.ts";
+import { makeRuns, type PlannedRun } from "../planned_runs.ts";
 import { judge } from "../verdict.ts";
 import { bendOf, enough, neededRank } from "./bend.ts";
 import { type DigitRun, digitSource, planDigits } from "./digit_runs.ts";
 import { rankFigure } from "./rank_figure.ts";
 
 /** The students: planes, ranks around twice as many, and every seed. */
-export function digitRuns({ seeds, full, quick }: ExperimentContext): DigitRun[] {
+export function digitRuns({ seeds, full, quick }: PlanContext): DigitRun[] {
   const counts = quick ? [1] : full ? [1, 2, 4, 8] : [1, 2, 4];
   const ranks = (planes: number) =>
     full && !quick ? [1, 2, 4, 8, 16, 32] : [planes, 2 * planes, 4 * planes];
@@ -84,7 +84,7 @@ function divergenceFigure(rows: readonly DigitRow[]): Figure {
         measured: own,
         plantedRank: 2 * planes,
       })),
-      logAxis("share of the divergence left"),
+      logAxis("share of the divergence left", { dtick: "D2" }),
       420,
     ),
   };
@@ -138,7 +138,7 @@ function digitTable(rows: readonly DigitRow[]): DataTable {
       { key: "rank", label: "rank", unit: "count" },
       { key: "seed", label: "seed", unit: "count" },
       { key: "before", label: "divergence before (nats)", unit: "nats" },
-      { key: "divergence", label: "after (nats)", unit: "number" },
+      { key: "divergence", label: "after (nats)", unit: "share" },
       { key: "left", label: "left", unit: "percent" },
       { key: "accuracy", label: "accuracy", unit: "percent" },
       { key: "teacherAccuracy", label: "teacher's accuracy", unit: "percent" },
@@ -153,6 +153,11 @@ function digitTable(rows: readonly DigitRow[]): DataTable {
   };
 }
 
+function planOf(context: PlanContext): PlannedRun[] {
+  const source = digitSource();
+  return digitRuns(context).map((run) => planDigits(run, source, context.quick));
+}
+
 /** Students of digits whose principal planes are rotated. */
 export const rotatedDigits: Experiment = {
   name: "rotated-digits",
@@ -161,10 +166,10 @@ export const rotatedDigits: Experiment = {
     "digits is shown rotated ones, and only its first layer is adapted: the exact answer has rank " +
     "2m for m rotated planes.",
   source: "Question left open by Hu et al. 2021, section 7.2",
+  plan: (context) => Promise.resolve(planOf(context)),
   async run(context) {
-    const runs = digitRuns(context), source = digitSource();
-    const plan = runs.map((run) => planDigits(run, source, context.quick));
-    const rows = (await makeRuns(plan, context)).map((result, i) => rowOf(runs[i], result));
+    const runs = digitRuns(context), results = await makeRuns(planOf(context), context);
+    const rows = runs.map((run, i) => rowOf(run, results[i]));
     return {
       settings:
         "10,000 digits of 14 x 14 pixels, a fifth held out; a perceptron 196-64-10 with GELU. " +

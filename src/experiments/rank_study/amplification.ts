@@ -67,7 +67,7 @@ function findingsIn(view: string, rows: readonly AmplificationRow[], width: numb
 }
 
 function amplificationTable(rows: readonly AmplificationRow[]): DataTable {
-  const number = (key: string, label: string) => ({ key, label, unit: "number" as const });
+  const number = (key: string, label: string) => ({ key, label, unit: "share" as const });
   return {
     id: "amplification",
     title:

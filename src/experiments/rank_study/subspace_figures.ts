@@ -140,7 +140,7 @@ function diagonals(modules: readonly ModuleSimilarity[], panel: number) {
 
 /** The numbers that the rules read. */
 export function similarityTable(spaces: readonly SpaceSimilarity[]): DataTable {
-  const number = (key: string, label: string) => ({ key, label, unit: "number" as const });
+  const number = (key: string, label: string) => ({ key, label, unit: "share" as const });
   return {
     id: "subspaces",
     title: "What the rules read; φ by chance from Gaussian updates in the same space",

@@ -108,7 +108,7 @@ function rankFigure(modules: readonly AuthorsModule[]): Figure {
 
 /** The authors' own adapter, where it is at hand. */
 export const realAdapter: Experiment = {
-  name: "real_adapter",
+  name: "real-adapter",
   title: "Somebody's real adapter",
   question: "How many of its directions does an adapter use that the paper's authors published?",
   source: "microsoft/LoRA, examples/NLU/roberta_base_lora_mnli.bin; Hu et al. 2021, table 2",

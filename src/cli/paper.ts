@@ -1,0 +1,95 @@
+/** `lowrank paper`. @module */
+
+import { formatValue } from "../figures/format.ts";
+import type { PaperRow, Verdict } from "../paper/mod.ts";
+import type { Command } from "./commander.ts";
+import { type CommonOptions, print } from "./common.ts";
+import { table } from "./table.ts";
+
+type Paper = typeof import("../paper/mod.ts");
+
+const help = `
+Tables are table1 to table18, and text for the claims outside of them. Verdicts:
+equal when rounded, equal when truncated (only so), differs; quoted is what no
+formula reaches, shown for one table at a time and in JSON: [{"table", "cell",
+"printed", "computed", "verdict", "reason"}].`;
+
+/** Shows what the LoRA paper prints beside what follows from its settings. */
+export function addPaper(program: Command): void {
+  program.command("paper").description("compare the LoRA paper's printed numbers with ours")
+    .argument("[table]", "table1 to table18, text, or all", "all")
+    .addHelpText("after", help)
+    .action(run);
+}
+
+async function run(name: string, options: CommonOptions): Promise<void> {
+  const paper = await import("../paper/mod.ts"), rows = paper.paperRows(name);
+  const paint = Deno.stdout.isTerminal() && !Deno.noColor ? paintVerdicts : (text: string) => text;
+  print(options, rows, () => {
+    const byTable = Map.groupBy(rows, ({ table }) => table);
+    return [
+      ...[...byTable].flatMap(([table, rows]) => computedPart(paper, table, rows, paint)),
+      ...(name === "all" ? [] : quotedPart(paper, name)),
+      summary(paper, rows),
+    ].join("\n\n");
+  });
+}
+
+/** Cells with a value of ours; reasons below, by number. */
+function computedPart(
+  { printedTables, tableLabel }: Paper,
+  name: string,
+  rows: readonly PaperRow[],
+  paint: (text: string) => string,
+): string[] {
+  const computed = rows.filter(({ verdict }) => verdict !== "quoted");
+  if (computed.length === 0) return [];
+  const reasons = [...new Set(computed.flatMap(({ reason }) => reason ?? []))];
+  const shown = computed.map((row) => ({ ...row, ours: formatValue(row.computed!, "number") }));
+  const width = Math.max(...shown.map(({ ours }) => ours.length));
+  const cells = table(shown, [
+    ["cell", ({ cell }) => cell],
+    ["printed", ({ printed }) => printed],
+    ["ours".padStart(width), ({ ours }) => ours.padStart(width)],
+    ["verdict", ({ verdict }) => verdict],
+    ["note", ({ reason }) => reason === null ? "" : `${1 + reasons.indexOf(reason)}`],
+  ]);
+  const notes = reasons.map((reason, i) => `${1 + i}. ${reason}`).join("\n");
+  return [heading(tableLabel(name), printedTables[name].title), paint(cells), notes]
+    .filter((part) => part !== "");
+}
+
+function quotedPart({ printedTables, quotedTable, tableLabel }: Paper, name: string): string[] {
+  const { why, columns, rows } = quotedTable(name);
+  if (rows.length === 0) return [];
+  return [
+    heading(`Quoted from ${tableLabel(name)}`, `${printedTables[name].title} (${why})`),
+    table(rows, [
+      ["", ([row]) => row],
+      ...columns.map((column, i) =>
+        [column, ([, cells]: typeof rows[number]) => cells[i] ?? "–"] as const
+      ),
+    ]),
+  ];
+}
+
+const heading = (label: string, title: string): string => `${label}. ${title}`;
+
+function summary({ countVerdicts }: Paper, rows: readonly PaperRow[]): string {
+  return Object.entries(countVerdicts(rows))
+    .map(([verdict, n]) => `${formatValue(n, "count")} ${verdict}`).join(", ");
+}
+
+const colours: readonly [verdict: Verdict, code: number][] = [
+  ["equal when rounded", 32],
+  ["equal when truncated", 33],
+  ["differs", 31],
+];
+
+/** Verdicts in the terminal's green, yellow and red. */
+export function paintVerdicts(text: string): string {
+  return colours.reduce(
+    (painted, [verdict, code]) => painted.replaceAll(verdict, `\x1b[${code}m${verdict}\x1b[39m`),
+    text,
+  );
+}

@@ -1,0 +1,14 @@
+/** The numbers of the LoRA paper (Hu et al. 2021), each beside the one that we compute. @module */
+
+export type { Computation, Remarks } from "./computation.ts";
+export { type PrintedTable, printedTables, tableLabel } from "./printed/mod.ts";
+export { type QuotedTable, quotedTable } from "./quoted.ts";
+export type { Rational } from "./rational.ts";
+export {
+  computationOf,
+  countVerdicts,
+  type PaperRow,
+  paperRows,
+  type VerdictCounts,
+} from "./rows.ts";
+export { type Agreement, agreement, type Verdict, verdictOf } from "./verdict.ts";

@@ -1,0 +1,60 @@
+/** Numbers as papers print them. @module */
+
+import type { Rational } from "./rational.ts";
+
+/** A printed number, `digits` · 10^`exponent` of a whole (`1`) or of its parts (`2/3` is 2 of 3). */
+export interface PrintedNumber {
+  /** All digits that are shown, without the zeros at the end of a whole number. */
+  readonly digits: bigint;
+  /** Place of the last of them, with the unit's power of ten. */
+  readonly exponent: number;
+  /** Whether zeros at the end were left out: they hold a place and say nothing of the value. */
+  readonly isRound: boolean;
+  /** Below the bar of a fraction, else 1. */
+  readonly parts: bigint;
+}
+
+/** Powers of ten of units; percentages and factors are printed as they are. */
+const units: Readonly<Record<string, number>> = {
+  "": 0,
+  "%": 0,
+  times: 0,
+  "×": 0,
+  K: 3,
+  M: 6,
+  MB: 6,
+  B: 9,
+  GB: 9,
+  TB: 12,
+};
+
+const number = /^(?:around )?\+?([\d,]+)(?:\.(\d+))?\s*(\D*)$/;
+
+/**
+ * Reads `175,255.8M`, `+2.2%`, `350 GB`, `around 2` or `2/3`.
+ *
+ * @throws {SyntaxError} when it is no such number.
+ */
+export function parsePrinted(text: string): PrintedNumber {
+  const [shown, parts = "1"] = text.split("/");
+  const [, whole, fraction = "", unit] = number.exec(shown) ?? [];
+  if (whole === undefined || !Object.hasOwn(units, unit) || !/^\d+$/.test(parts)) {
+    throw new SyntaxError(`a printed number must be digits with a known unit, found ${text}`);
+  }
+  const all = whole.replaceAll(",", "") + fraction;
+  const digits = fraction === "" ? all.replace(/(?<=.)0+$/, "") : all;
+  const zeros = all.length - digits.length;
+  return {
+    digits: BigInt(digits),
+    exponent: units[unit] - fraction.length + zeros,
+    isRound: zeros > 0,
+    parts: BigInt(parts),
+  };
+}
+
+/** The place to which a value is compared: as many digits as are printed. */
+export function placeOf({ digits, exponent, isRound }: PrintedNumber, exact: Rational): number {
+  if (!isRound) return exponent;
+  const { length } = String(exact.numerator / exact.denominator);
+  return Math.min(exponent, length - String(digits).length);
+}

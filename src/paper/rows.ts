@@ -1,0 +1,113 @@
+/** Every cell of the paper beside what we compute. @module */
+
+import type { Computation } from "./computation.ts";
+import { computations } from "./computations/mod.ts";
+import { cellName, type PrintedTable, printedTables } from "./printed/mod.ts";
+import { parsePrinted } from "./printed_number.ts";
+import { toNumber } from "./rational.ts";
+import { agreement, type Verdict, verdictOf } from "./verdict.ts";
+
+/** A printed cell. */
+export interface PaperRow {
+  /** `table1` to `table18`, or `text` for the claims outside of tables. */
+  readonly table: string;
+  /** Row and column. */
+  readonly cell: string;
+  /** As it is printed. */
+  readonly printed: string;
+  /** Our value in whole units (parameters, bytes, percent), or null where only a measurement would tell. */
+  readonly computed: number | null;
+  /** What the printed number is beside ours; `quoted` where we have none. */
+  readonly verdict: Verdict;
+  /** Why it differs, what was inferred, or why it is quoted; null where there is nothing to say. */
+  readonly reason: string | null;
+}
+
+/** How many cells have each verdict. */
+export type VerdictCounts = Readonly<Record<Verdict, number>>;
+
+/**
+ * The cells of a table, of the text, or of all.
+ *
+ * @throws {RangeError} when there is no such table; the message names those that exist.
+ *
+ * @example
+ * ```ts
+ * import { paperRows } from "@lowrank/core/paper";
+ *
+ * const [row] = paperRows("table5");
+ * console.log(row.printed, row.computed, row.verdict); // 18M 18874368 equal when truncated
+ * ```
+ */
+export function paperRows(table = "all"): PaperRow[] {
+  return tableNames(table).flatMap((name) => {
+    const printed = printedTables[name];
+    return Object.entries(printed.rows).flatMap(([row, cells]) =>
+      cells.flatMap((text, column) =>
+        text === null ? [] : [paperRow(name, cellName(printed, row, column), text)]
+      )
+    );
+  });
+}
+
+/** How a cell is computed, where it is. */
+export function computationOf({ table, cell }: PaperRow): Computation | undefined {
+  return computations[table]?.[cell];
+}
+
+/** Counts the verdicts. */
+export function countVerdicts(rows: readonly PaperRow[]): VerdictCounts {
+  const counts = {
+    "equal when rounded": 0,
+    "equal when truncated": 0,
+    "differs": 0,
+    "quoted": 0,
+  };
+  for (const { verdict } of rows) counts[verdict]++;
+  return counts;
+}
+
+function tableNames(table: string): string[] {
+  const known = Object.keys(printedTables);
+  if (table === "all") return known;
+  if (known.includes(table)) return [table];
+  throw new RangeError(`a table must be one of ${known.join(", ")}, or all; found ${table}`);
+}
+
+function paperRow(table: string, cell: string, printed: string): PaperRow {
+  const computation = computations[table]?.[cell];
+  if (!computation) return quotedRow(table, cell, printed, printedTables[table]);
+  const exact = computation.value();
+  return {
+    table,
+    cell,
+    printed,
+    computed: toNumber(exact),
+    verdict: verdictOf(printed, exact),
+    reason: reasonOf(computation, [
+      digitsRead(printed),
+      agreement(printed, exact).halfway ? "exactly halfway" : null,
+    ]),
+  };
+}
+
+function quotedRow(
+  table: string,
+  cell: string,
+  printed: string,
+  { quoted, notes = {} }: PrintedTable,
+): PaperRow {
+  const reason = [quoted, notes[cell]].filter((part) => part !== undefined).join("; ");
+  return { table, cell, printed, computed: null, verdict: "quoted", reason };
+}
+
+/** Where zeros at the end are not read as digits. */
+function digitsRead(printed: string): string | null {
+  const { digits, isRound } = parsePrinted(printed), { length } = String(digits);
+  return isRound ? `read to ${length} ${length === 1 ? "digit" : "digits"}` : null;
+}
+
+function reasonOf({ inferred, reason }: Computation, remarks: (string | null)[]): string | null {
+  const parts = [inferred && `inferred, not stated in the paper: ${inferred}`, ...remarks, reason];
+  return parts.filter(Boolean).join("; ") || null;
+}
