@@ -14,6 +14,7 @@ import {
   similarityTable,
   type SpaceSimilarity,
   startFigure,
+  updateFigure,
 } from "./subspace_figures.ts";
 import {
   commonOf,
@@ -133,7 +134,7 @@ export const subspaces: Experiment = {
       tables: [similarityTable([...judged, ...drawn])],
       figures: [
         ranksFigure(judged),
-        { ...ranksFigure(drawn), ...{ id: "subspaces-update", title: "ΔW's own two sides" } },
+        updateFigure(drawn),
         startFigure(start, width),
         seedsFigure(judged),
         diagonalFigure(judged),
