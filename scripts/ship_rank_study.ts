@@ -10,7 +10,11 @@
 import { join } from "node:path";
 import { writeJsonAtomic } from "../src/core/files.ts";
 import { glossSpec } from "../src/experiments/gloss_runs.ts";
-import { shippedFolder, writeHalf } from "../src/experiments/rank_study/adapters.ts";
+import {
+  shippedFolder,
+  type ShippedRuns,
+  writeHalf,
+} from "../src/experiments/rank_study/adapters.ts";
 import { nameOf, shippedRuns } from "../src/experiments/rank_study/runs.ts";
 import { glossRunOf } from "../src/experiments/rank_study/training.ts";
 import { hashOf, readRun, runFiles } from "../src/runs/mod.ts";
@@ -26,5 +30,6 @@ if (import.meta.main) {
     runs[name] = await hashOf(spec);
     devices.add(result.device);
   }
-  await writeJsonAtomic(join(shippedFolder, "runs.json"), { devices: [...devices], runs });
+  const index: ShippedRuns = { devices: [...devices], runs };
+  await writeJsonAtomic(join(shippedFolder, "runs.json"), index);
 }
