@@ -109,7 +109,9 @@ export const fullSize: Experiment = {
   source: "Hu et al. 2021, section 7.3, table 7 (quoted: ‖W‖, ‖ΔW‖, the random column)",
   run(context) {
     if (!context.full) {
-      return Promise.resolve(leftOut("it takes half a minute and 1 GB; --full runs it"));
+      return Promise.resolve(
+        leftOut("it takes half a minute with OpenBLAS and 3 GB; --full runs it"),
+      );
     }
     const result = analyseLayer(context.quick ? 256 : gpt3.n_embd, context.seeds[0]);
     context.report(1, "analysed");
