@@ -16,7 +16,7 @@ import {
   timesTransposed,
   zeros,
 } from "../linalg/mod.ts";
-import { type Factors, type Matrix, nameOf, toDense, toLarge } from "./input.ts";
+import { type Factors, type Matrix, nameOf, toLarge } from "./input.ts";
 import { frobeniusOf } from "./measures.ts";
 import { updateSvd } from "./update_svd.ts";
 
@@ -34,7 +34,7 @@ export interface Amplification {
   readonly inWeight: number;
   /** The same with random orthonormal U and V, one draw. */
   readonly inRandom: number;
-  /** r ‖W‖ / √(out · in), what `inRandom` is by chance: the root of its mean square. */
+  /** What `inRandom` is by chance: see {@link expectedRandomNorm}. */
   readonly expectedRandom: number;
   /** `deltaNorm` / `inDelta`: Table 7's amplification factor, 21.5 at r = 4 in GPT-3's layer 48. */
   readonly factor: number;
@@ -82,24 +82,37 @@ export function amplification(
       `amplification of ${what} takes 1 … ${values.length} directions, found ${r}`,
     );
   }
-  const random = new Random(seed), deltaNorm = frobeniusOf(values);
-  const inner = [rowsOf(right, 0, r), randomDirections(r, W.columns, random)];
-  const outer = [rowsOf(left, 0, r), randomDirections(r, W.rows, random)];
-  const [inDelta, inRandom] = projectedNorms(W, outer, inner);
   const weightNorm = largeFrobeniusNorm(W);
   if (!Number.isFinite(weightNorm)) {
     throw new RangeError(`the weight of ${what} must have finite values, found one that is not`);
   }
+  const random = new Random(seed), deltaNorm = frobeniusOf(values);
+  const inner = [rowsOf(right, 0, r), randomDirections(r, W.columns, random)];
+  const outer = [rowsOf(left, 0, r), randomDirections(r, W.rows, random)];
+  const [inDelta, inRandom] = projectedNorms(W, outer, inner);
   return {
     rank: r,
     deltaNorm,
     weightNorm,
     inDelta,
-    inWeight: leadingNorm(W, r, seed, what),
+    inWeight: leadingNorm(W, r, seed),
     inRandom,
-    expectedRandom: r * weightNorm / Math.sqrt(W.rows * W.columns),
+    expectedRandom: expectedRandomNorm(r, W.rows, W.columns, weightNorm),
     factor: deltaNorm / inDelta,
   };
+}
+
+/**
+ * rank · ‖W‖ / √(out · in): the root of the mean square of ‖Uᵀ W V‖ over random orthonormal U and V of
+ * that rank, for any W of that norm.
+ */
+export function expectedRandomNorm(
+  rank: number,
+  out: number,
+  inner: number,
+  weightNorm: number,
+): number {
+  return rank * weightNorm / Math.sqrt(out * inner);
 }
 
 function assertSameShape(W: LargeMatrix, out: number, inner: number, what: string): void {
@@ -133,10 +146,10 @@ function randomDirections(count: number, dimensions: number, random: Random): De
 }
 
 /** √(Σ σᵢ²) of the first values of W. */
-function leadingNorm(W: LargeMatrix, rank: number, seed: number, what: string): number {
+function leadingNorm(W: LargeMatrix, rank: number, seed: number): number {
   const whole = Math.min(W.rows, W.columns) <= largestDecomposed;
   const values = whole
-    ? singularValues(toDense(W, `the weight of ${what}`))
+    ? singularValues({ ...W, data: new Float64Array(W.data) })
     : leadingSvd(W, rank, { seed }).values;
   return frobeniusOf(values.subarray(0, rank));
 }

@@ -5,7 +5,12 @@ export type { HostData, HostTensor } from "../core/host_tensor.ts";
 export type { Shape } from "../core/shape.ts";
 export type { DenseMatrix, LargeMatrix, Svd } from "../linalg/mod.ts";
 export { inActivationMetric, type InputStatistics } from "./activation_metric.ts";
-export { type Amplification, amplification, type AmplificationOptions } from "./amplification.ts";
+export {
+  type Amplification,
+  amplification,
+  type AmplificationOptions,
+  expectedRandomNorm,
+} from "./amplification.ts";
 export { rightDirections, type UpdateDirections, updateDirections } from "./directions.ts";
 export type { Factors, Matrix } from "./input.ts";
 export {

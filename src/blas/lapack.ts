@@ -1,6 +1,6 @@
 /** LAPACK, where the system's BLAS carries it. @module */
 
-import { findLibrary, nameDefinitions } from "./library.ts";
+import { findLibrary, settingDefinitions } from "./library.ts";
 import { nameOf } from "./name.ts";
 
 /** Fortran passes everything by address, and behind the rest the length of each text by value. */
@@ -28,22 +28,15 @@ const lapackDefinitions = (prefix: string) => ({
   dorgqr: routine(`${prefix}dorgqr_`, 9),
   dgesdd: routine(`${prefix}dgesdd_`, 14, 1),
   dsyevd: routine(`${prefix}dsyevd_`, 11, 2),
-  setThreads: {
-    name: `${prefix}openblas_set_num_threads`,
-    parameters: ["i32"],
-    result: "void",
-    optional: true,
-  },
-  ...nameDefinitions(prefix),
+  ...settingDefinitions(prefix),
 } as const);
 
-type Symbols = Deno.DynamicLibrary<ReturnType<typeof lapackDefinitions>>["symbols"];
+type LapackLibrary = Deno.DynamicLibrary<ReturnType<typeof lapackDefinitions>>;
+type Names = "dgemm" | "dgeqrf" | "dorgqr" | "dgesdd" | "dsyevd";
 
 /** The routines, all of them there. */
 export type LapackSymbols = {
-  readonly [Name in "dgemm" | "dgeqrf" | "dorgqr" | "dgesdd" | "dsyevd"]: NonNullable<
-    Symbols[Name]
-  >;
+  readonly [Name in Names]: NonNullable<LapackLibrary["symbols"][Name]>;
 };
 
 /**
@@ -55,14 +48,12 @@ export type LapackSymbols = {
 export function openLapack(): Lapack | undefined {
   const found = findLibrary(lapackDefinitions);
   if (!found) return undefined;
-  const { dgemm, dgeqrf, dorgqr, dgesdd, dsyevd, setThreads } = found.library.symbols;
+  const { dgemm, dgeqrf, dorgqr, dgesdd, dsyevd } = found.library.symbols;
   if (!dgemm || !dgeqrf || !dorgqr || !dgesdd || !dsyevd) {
     found.library.close();
     return undefined;
   }
-  setThreads?.(1); // one setting for the whole process: decisions 0008 and 0011
-  const name = nameOf(found.library.symbols);
-  return new Lapack(name, { dgemm, dgeqrf, dorgqr, dgesdd, dsyevd }, () => found.library.close());
+  return new Lapack(found.library, { dgemm, dgeqrf, dorgqr, dgesdd, dsyevd });
 }
 
 /** What {@link openLapack} opens. Whoever opens it disposes of it. */
@@ -71,17 +62,29 @@ export class Lapack implements Disposable {
   readonly name: string;
   /** The routines. */
   readonly symbols: LapackSymbols;
-  readonly #close: () => void;
+  readonly #library: LapackLibrary;
 
-  /** Takes charge of open routines. */
-  constructor(name: string, symbols: LapackSymbols, close: () => void) {
-    this.name = name;
+  /** Takes charge of an open library and leaves it one thread for each call. */
+  constructor(library: LapackLibrary, symbols: LapackSymbols) {
+    this.name = nameOf(library.symbols);
     this.symbols = symbols;
-    this.#close = close;
+    this.#library = library;
+    library.symbols.setThreads?.(1);
+  }
+
+  /** What `call` returns, with all processors at the library's service while it runs: decision 0011. */
+  withAllThreads<T>(call: () => T): T {
+    const { setThreads } = this.#library.symbols;
+    setThreads?.(navigator.hardwareConcurrency);
+    try {
+      return call();
+    } finally {
+      setThreads?.(1);
+    }
   }
 
   /** Closes the library. */
   [Symbol.dispose](): void {
-    this.#close();
+    this.#library.close();
   }
 }

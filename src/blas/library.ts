@@ -2,8 +2,14 @@
 
 import { DeviceError } from "../core/errors.ts";
 
-/** Symbols that say which library it is and which kernels it chose. */
-export const nameDefinitions = (prefix: string) => ({
+/** What OpenBLAS has beside its routines: its one number of threads, and what it calls itself. */
+export const settingDefinitions = (prefix: string) => ({
+  setThreads: {
+    name: `${prefix}openblas_set_num_threads`,
+    parameters: ["i32"],
+    result: "void",
+    optional: true,
+  },
   config: {
     name: `${prefix}openblas_get_config`,
     parameters: [],
@@ -28,13 +34,7 @@ export const definitions = (prefix: string) => ({
     ],
     result: "void",
   },
-  setThreads: {
-    name: `${prefix}openblas_set_num_threads`,
-    parameters: ["i32"],
-    result: "void",
-    optional: true,
-  },
-  ...nameDefinitions(prefix),
+  ...settingDefinitions(prefix),
 } as const);
 
 /** A BLAS as Deno opens it. */

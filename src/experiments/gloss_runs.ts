@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { glossBatches, type GlossSplit, type PartOfSpeech } from "../data/mod.ts";
 import type { DeviceKind } from "../device/device.ts";
 import { countTrainable, type Gpt2 } from "../models/mod.ts";
-import { type MethodSpec, run, type RunResult, type RunSpec } from "../runs/mod.ts";
+import { type Json, type MethodSpec, run, type RunResult, type RunSpec } from "../runs/mod.ts";
 import { loadTokenizer } from "../tokenizer/mod.ts";
 import { type Batch, evaluate } from "../train/mod.ts";
 import { median } from "./statistics.ts";
+import { LiveSpectra } from "./live_spectra.ts";
 import type { PlannedRun, RunContext } from "./planned_runs.ts";
 import { baseFolder, baseIdentity, loadBase } from "./base_model.ts";
 
@@ -69,27 +70,35 @@ export async function glossSpec(
 
 /**
  * Trains one run, or reads it where it is finished. Its metrics are `loss` (mean over the scored tokens of
- * the evaluation split, nats), `trained` (values) and `stepMs` (median wall time).
+ * the evaluation split, nats), `trained` (values), `stepMs` (median wall time) and `spectra` (readings of
+ * its adapters; after a resume those of the last part).
  */
 export async function glossRun(
   chosen: GlossRun,
   { device, folder, signal, onStep }: RunContext,
 ): Promise<RunResult> {
   const times: number[] = [];
+  let spectra: LiveSpectra | undefined;
   return await run(await glossSpec(chosen, device.kind), {
     folder,
     device,
     signal,
-    openModel: () => loadBase(device),
+    openModel: async () => {
+      const model = await loadBase(device);
+      spectra = new LiveSpectra(model);
+      return model;
+    },
     openBatches: ({ seed }) => openGloss(chosen.data, "train", seed),
-    onProgress: ({ step, ms }) => {
+    onProgress: ({ step, ms }, steps) => {
       times.push(ms);
+      spectra?.observe(steps);
       onStep?.(step);
     },
     measure: async (model) => ({
       loss: await glossLoss(model, chosen.data),
       trained: countTrainable(model),
       stepMs: median(times),
+      spectra: await spectra?.readings() as unknown as Json,
     }),
   });
 }

@@ -3,8 +3,10 @@
 import { adaptation } from "./adaptation/adaptation.ts";
 import { counting } from "./counting.ts";
 import type { Experiment } from "./experiment.ts";
+import { fullSize } from "./full_size/full_size.ts";
 import { memory } from "./memory.ts";
 import { merging } from "./merging/merging.ts";
+import { realAdapter } from "./real_adapter/real_adapter.ts";
 import { paperTables } from "./paper_tables.ts";
 import { facts } from "./planted/facts.ts";
 import { fullRankShift } from "./planted/full_rank_shift.ts";
@@ -16,6 +18,7 @@ import { amplification } from "./rank_study/amplification.ts";
 import { subspaces } from "./rank_study/subspaces.ts";
 import { whichMatrices } from "./rank_study/which_matrices.ts";
 import { whichRank } from "./rank_study/which_rank.ts";
+import { trainingSpectra } from "./training_spectra.ts";
 
 /** Every experiment that `reproduce` knows. */
 export const experiments: readonly Experiment[] = [
@@ -23,6 +26,7 @@ export const experiments: readonly Experiment[] = [
   memory,
   paperTables,
   adaptation,
+  trainingSpectra,
   merging,
   subspaces,
   amplification,
@@ -34,6 +38,8 @@ export const experiments: readonly Experiment[] = [
   rotatedDigits,
   plantedTransformer,
   facts,
+  fullSize,
+  realAdapter,
 ];
 
 /**

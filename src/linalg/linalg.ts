@@ -1,8 +1,13 @@
-/** The decompositions as the rest of the package calls them. @module */
+/**
+ * Products and decompositions as the rest of the package calls them. Values must be finite: whoever takes
+ * matrices from outside checks that.
+ *
+ * @module
+ */
 
 import { backendFor } from "./backend.ts";
 import type { Lq } from "./householder.ts";
-import { assertFinite, type DenseMatrix, transposed } from "./matrix.ts";
+import { type DenseMatrix, transposed } from "./matrix.ts";
 import type { Svd } from "./svd.ts";
 import type { SymmetricEigen } from "./symmetric_eigen.ts";
 
@@ -21,17 +26,13 @@ export function multiplyTransposed(a: DenseMatrix, b: DenseMatrix): DenseMatrix 
 /**
  * A = L Q: L (rows, k) is zero above its diagonal, Q (k, columns) has orthonormal rows, and k is the
  * smaller of rows and columns. It is the QR decomposition of Aᵀ, whose vectors lie together here.
- *
- * @throws {RangeError} when a value is not finite.
  */
 export function lq(matrix: DenseMatrix): Lq {
-  assertFinite("a matrix to decompose", matrix);
   return backendFor(work(matrix)).lq(matrix);
 }
 
 /** L of A = L Q, in half the time. */
 export function lowerTriangle(matrix: DenseMatrix): DenseMatrix {
-  assertFinite("a matrix to decompose", matrix);
   return backendFor(work(matrix)).lowerTriangle(matrix);
 }
 
@@ -45,8 +46,6 @@ export interface Qr {
 
 /**
  * A = Q R by Householder reflections; signs of R's diagonal are not fixed.
- *
- * @throws {RangeError} when a value is not finite.
  */
 export function qr(matrix: DenseMatrix): Qr {
   const { L, Q } = lq(transposed(matrix));
@@ -55,35 +54,28 @@ export function qr(matrix: DenseMatrix): Qr {
 
 /**
  * All singular values and vectors: A = Σ σᵢ uᵢ vᵢᵀ. Values are within 1e-13 σ₁.
- *
- * @throws {RangeError} when a value is not finite.
  */
 export function svd(matrix: DenseMatrix): Svd {
-  assertFinite("a matrix to decompose", matrix);
   return backendFor(work(matrix)).svd(matrix);
 }
 
 /**
  * All singular values, largest first.
- *
- * @throws {RangeError} when a value is not finite.
  */
 export function singularValues(matrix: DenseMatrix): Float64Array {
-  assertFinite("a matrix to decompose", matrix);
   return backendFor(work(matrix)).singularValues(matrix);
 }
 
 /**
  * All eigenvalues, largest first, and eigenvectors of a symmetric matrix, whose upper triangle is read.
  *
- * @throws {RangeError} when it is not square, or a value is not finite.
+ * @throws {RangeError} when it is not square.
  */
 export function symmetricEigen(matrix: DenseMatrix): SymmetricEigen {
   const { rows, columns } = matrix;
   if (rows !== columns) {
     throw new RangeError(`a symmetric matrix must be square, found ${rows} x ${columns}`);
   }
-  assertFinite("a symmetric matrix", matrix);
   return backendFor(work(matrix)).symmetricEigen(matrix);
 }
 

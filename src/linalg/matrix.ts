@@ -48,29 +48,32 @@ export function scaledBy({ rows, columns, data }: DenseMatrix, factor: number): 
   return { rows, columns, data: data.map((value) => factor * value) };
 }
 
-/** The largest magnitude, 0 for a matrix without values; NaN where a value is NaN. */
-export function largestMagnitude(data: Float64Array): number {
+/** The largest magnitude, 0 for a matrix without values. */
+function largestMagnitude(data: Float64Array): number {
   let largest = 0;
-  for (let i = 0; i < data.length; i++) {
-    const size = Math.abs(data[i]);
-    if (!(size <= largest)) largest = size; // also takes NaN, which then stays
-    if (largest !== largest) return NaN;
-  }
+  for (let i = 0; i < data.length; i++) largest = Math.max(largest, Math.abs(data[i]));
   return largest;
 }
 
 /** ‖A‖_F: squares of scaled values, so that they neither overflow nor vanish. */
 export function frobeniusNorm({ data }: DenseMatrix): number {
   const largest = largestMagnitude(data);
-  if (largest === 0 || !Number.isFinite(largest)) return largest;
+  if (largest === 0) return 0;
   let sum = 0;
   for (let i = 0; i < data.length; i++) sum += (data[i] / largest) ** 2;
   return largest * Math.sqrt(sum);
 }
 
+/** Whether every value is a finite number. */
+export function allFinite(values: Float32Array | Float64Array): boolean {
+  let sum = 0; // of zeros, and NaN from the first value that is not finite
+  for (let i = 0; i < values.length; i++) sum += 0 * values[i];
+  return sum === 0;
+}
+
 /** Throws a `RangeError` that names `what` and the place of the first value that is not finite. */
 export function assertFinite(what: string, { columns, data }: DenseMatrix): void {
-  if (Number.isFinite(largestMagnitude(data))) return;
+  if (allFinite(data)) return;
   const at = data.findIndex((value) => !Number.isFinite(value));
   const place = `[${Math.floor(at / columns)}, ${at % columns}]`;
   throw new RangeError(`${what} must have finite values, found ${data[at]} at ${place}`);

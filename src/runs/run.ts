@@ -44,8 +44,11 @@ export interface RunOptions<M extends Model = Gpt2> {
   readonly checkpointEvery?: number;
   /** Stops at the next step and keeps a checkpoint. */
   readonly signal?: AbortSignal;
-  /** Called after every step of this call, those before a resume not among them. */
-  readonly onProgress?: (event: Progress) => void;
+  /**
+   * Called after every step of this call, those before a resume not among them, with the number of steps
+   * that are done: on `webgpu` more than the event's, which comes home later.
+   */
+  readonly onProgress?: (event: Progress, steps: number) => void;
 }
 
 /**
@@ -142,7 +145,7 @@ async function trainOn(
   const atEnd = () => trainer.steps >= spec.training.steps;
   for await (const event of runTrainer(trainer, batches, { signal, pauseEvery: checkpointEvery })) {
     logStep(log, event);
-    onProgress?.(event);
+    onProgress?.(event, trainer.steps);
     const due = trainer.steps === event.step + 1 && trainer.steps % checkpointEvery === 0;
     // Not at the end: a resumed run has a step to go, which shows its peak.
     if ((due || event.stopped) && !atEnd()) await saveCheckpoint(files.checkpoint, trainer, log);

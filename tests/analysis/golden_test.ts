@@ -16,7 +16,8 @@ import {
   truncationError,
   updateDirections,
 } from "../../src/analysis/mod.ts";
-import { multiply, scaledBy, toHost } from "./dense.ts";
+import { toDense } from "../../src/analysis/input.ts";
+import { multiply, scaledBy } from "../../src/linalg/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { goldenJson } from "../support/golden.ts";
 import { fromRows } from "../support/matrices.ts";
@@ -127,5 +128,5 @@ function compare(found: number[][], expected: number[][]): void {
 }
 
 function dense({ A, B, scaling }: Factors) {
-  return scaledBy(multiply(toHost(B), toHost(A)), scaling);
+  return scaledBy(multiply(toDense(B, "B"), toDense(A, "A")), scaling);
 }

@@ -2,6 +2,7 @@
 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { readJson } from "../../core/files.ts";
 import { loadAdapter, type LoraValues } from "../../adapt/mod.ts";
 import { readAdapter, writeAdapter } from "../../formats/mod.ts";
 import type { Gpt2 } from "../../models/mod.ts";
@@ -9,19 +10,27 @@ import { hashOf } from "../../runs/mod.ts";
 import type { ExperimentContext } from "../experiment.ts";
 import { glossSpec, planGloss } from "../gloss_runs.ts";
 import { makeRuns, type PlannedRun } from "../planned_runs.ts";
-import shipped from "../../../models/rank-study/runs.json" with { type: "json" };
 import { nameOf, type StudyRun } from "./runs.ts";
 import { glossRunOf } from "./training.ts";
 
-/** Runs whose adapters are shipped: hash of the specification by name of the run. */
-const hashes: Readonly<Record<string, string>> = shipped.runs;
+/** Where shipped adapters lie, a PEFT folder for each run, and `runs.json`. */
+export const shippedFolder: string = fileURLToPath(
+  new URL("../../../models/rank-study", import.meta.url),
+);
 
-const shippedFolder = fileURLToPath(new URL("../../../models/rank-study", import.meta.url));
+/** What `runs.json` says. */
+export interface ShippedRuns {
+  /** The devices that they were trained on. */
+  readonly devices: readonly string[];
+  /** The hash of each run's specification by its name. */
+  readonly runs: Readonly<Record<string, string>>;
+}
 
 /** The shipped PEFT folder of a run; none where its specification is not the one that was trained. */
 export async function shippedAdapter(run: StudyRun, quick: boolean): Promise<string | undefined> {
+  const { runs } = await readJson(join(shippedFolder, "runs.json")) as ShippedRuns;
   const name = nameOf(run), spec = await glossSpec(glossRunOf(run, quick), "cpu");
-  return hashes[name] === await hashOf(spec) ? join(shippedFolder, name) : undefined;
+  return runs[name] === await hashOf(spec) ? join(shippedFolder, name) : undefined;
 }
 
 /** The runs that a job has to make: all in a full one, else those that are not shipped. */
@@ -44,16 +53,16 @@ export async function adapterFolders(
   return await Promise.all(runs.map(async (run) => {
     const trained = folderOf.get(nameOf(run));
     return trained
-      ? await publishHalf(trained, context.out, run)
+      ? await writeHalf(trained, join(context.out, "adapters", "rank-study", nameOf(run)))
       : (await shippedAdapter(run, context.quick))!;
   }));
 }
 
-/** Writes a run's adapter as it is shipped. */
-async function publishHalf(runFolder: string, out: string, run: StudyRun): Promise<string> {
-  const folder = join(out, "adapters", "rank-study", nameOf(run));
+/** Writes a run's adapter as it is shipped, in F16. */
+export async function writeHalf(runFolder: string, folder: string): Promise<string> {
   const { config, modules } = await readAdapter(join(runFolder, "adapter"));
-  await writeAdapter(folder, { modules, fanInFanOut: config.fanInFanOut, dtype: "F16" });
+  const { fanInFanOut } = config, baseModelName = "tiny-gpt2";
+  await writeAdapter(folder, { modules, fanInFanOut, baseModelName, dtype: "F16" });
   return folder;
 }
 

@@ -66,3 +66,14 @@ export function budgetRuns(seeds: readonly number[]): StudyRun[] {
     ...at(["q", "k", "v", "o"], [2], seeds),
   ];
 }
+
+/** Runs whose adapters are shipped: all of the subspaces, and one seed of tables 5 and 6. */
+export function shippedRuns(): StudyRun[] {
+  const [seed] = subspaceSeeds;
+  const runs = [
+    ...[4, 8, largeRank].flatMap(subspaceRuns),
+    ...rankRuns([seed]),
+    ...budgetRuns([seed]),
+  ];
+  return [...new Map(runs.map((run) => [nameOf(run), run])).values()];
+}

@@ -53,6 +53,17 @@ export function ranksFigure(spaces: readonly SpaceSimilarity[]): Figure {
   };
 }
 
+/** The same in ΔW's own spaces, which are drawn and not judged. */
+export function updateFigure(spaces: readonly SpaceSimilarity[]): Figure {
+  const figure = ranksFigure(spaces);
+  return {
+    ...figure,
+    id: "subspaces-update",
+    title: "φ(i, j) between r = 8 and r = 64 in what ΔW reads (right) and writes (left)",
+    caption: `Drawn, not judged. ${figure.caption}`,
+  };
+}
+
 /** Figure 4: two seeds at rank 64. */
 export function seedsFigure(spaces: readonly SpaceSimilarity[]): Figure {
   return {
@@ -110,10 +121,10 @@ export function diagonalFigure(spaces: readonly SpaceSimilarity[]): Figure {
       axis("φ(i, i)", { range: [0, 1.02] }),
       {
         xaxis2: axis("i, in ΔW·S^½", { domain: domains[1], anchor: "y" }),
-        shapes: domains.map(([x0, x1]) => ({
+        shapes: ["x domain", "x2 domain"].map((xref) => ({
           type: "line",
-          xref: "paper",
-          ...{ x0, x1, y0: 0.5, y1: 0.5 },
+          xref,
+          ...{ x0: 0, x1: 1, y0: 0.5, y1: 0.5 },
           line: { color: palette.base, width: 0.7 },
         })),
       },

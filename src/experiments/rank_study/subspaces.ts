@@ -14,8 +14,10 @@ import {
   similarityTable,
   type SpaceSimilarity,
   startFigure,
+  updateFigure,
 } from "./subspace_figures.ts";
 import {
+  commonDirections,
   commonOf,
   type ModuleSimilarity,
   othersAreNot,
@@ -83,7 +85,14 @@ const claims: readonly SubspaceClaim[] = [
     claim: "Figure 4: q has more common directions than v",
     rule: "held when the largest i with φ(i, i) ≥ 0.5, summed over the layers, is larger for q",
     held: queryHasMore,
-    found: (modules) => `q: ${commonOf(modules, "q")}, v: ${commonOf(modules, "v")}.`,
+    found: (modules) => {
+      const counts = modules.map((module) =>
+        `${module.site}${module.layer + 1} ${commonDirections(module)}`
+      );
+      const random = modules.map(({ control }) => phi(control.seeds, largeRank, largeRank));
+      return `q: ${commonOf(modules, "q")}, v: ${commonOf(modules, "v")} (${counts.join(", ")}); ` +
+        `chance alone rises with i, to φ(64, 64) = ${Math.max(...random).toFixed(2)}.`;
+    },
   },
   {
     claim: "Figures 6, 7: the same in every layer",
@@ -133,7 +142,7 @@ export const subspaces: Experiment = {
       tables: [similarityTable([...judged, ...drawn])],
       figures: [
         ranksFigure(judged),
-        { ...ranksFigure(drawn), ...{ id: "subspaces-update", title: "ΔW's own two sides" } },
+        updateFigure(drawn),
         startFigure(start, width),
         seedsFigure(judged),
         diagonalFigure(judged),

@@ -64,7 +64,7 @@ function budgetFigure(rows: readonly LossRow[]): Figure {
 
 /** One budget on one, two or four matrices of each layer. */
 export const whichMatrices: Experiment = {
-  name: "which_matrices",
+  name: "which-matrices",
   title: "Which matrices for a fixed budget?",
   question:
     "Is it better to adapt one matrix with a higher rank, or several with a lower one? Each choice " +

@@ -55,7 +55,7 @@ function rankLossFigure(rows: readonly LossRow[]): Figure {
 
 /** q and v, and q alone, from rank 1 to 64. */
 export const whichRank: Experiment = {
-  name: "which_rank",
+  name: "which-rank",
   title: "Which rank is enough?",
   question: "How far can the rank fall before quality does, for q and v and for q alone?",
   source: "Hu et al. 2021, section 7.2, table 6 (GPT-3), in kind",
