@@ -15,7 +15,7 @@ import { plantedTransformer } from "../../../src/experiments/planted/planted_tra
 import { rotatedDigits } from "../../../src/experiments/planted/rotated_digits.ts";
 import { hashOf } from "../../../src/runs/mod.ts";
 import { filesIn, withFolder } from "../../support/folders.ts";
-import "../../support/system_lapack.ts";
+import "../../support/open_lapack.ts";
 
 function contextOf(
   device: Device,
