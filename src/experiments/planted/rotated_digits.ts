@@ -54,6 +54,7 @@ function findings(rows: readonly DigitRow[], quick: boolean): Finding[] {
   const say = (key: "bend" | "needed") =>
     curves.map((curve) => `${curve[key] ?? "none"} for ${curve.planted} (seed ${curve.seed})`);
   const most = Math.max(...curves.map(({ left }) => left));
+  const grids = curvesOf(rows).map((curve) => curve.map(({ rank }) => rank).join(", "));
   return [{
     claim: "The divergence bends at the planted rank r* = 2m",
     rule: "held when, of all measured doublings of the rank, the one that reaches r* lowers the " +
@@ -61,7 +62,7 @@ function findings(rows: readonly DigitRow[], quick: boolean): Finding[] {
       "and seed",
     found: `Largest factor at: ${say("bend").join(", ")}. Left at r*: at most ${
       (100 * most).toFixed(2)
-    }%.`,
+    }%. Ranks measured: ${[...new Set(grids)].join("; ")}.`,
     verdict: judge(curves.every(({ bend, planted }) => bend === planted) && most <= enough, quick),
   }, {
     claim: "The needed rank grows with the difficulty of the task, as twice the planes rotated",
