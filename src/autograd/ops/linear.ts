@@ -32,6 +32,7 @@ export function linear(
     );
   }
   if (bias) assertShape(bias.name, bias.shape, [outputs]);
+  tape.onLinear?.(weight, x);
   const y = tape.activation([tokens, outputs], weight.name);
   multiply(matrix(x), matrix(weight.tensor), matrix(y), {
     m: tokens,
