@@ -4,7 +4,9 @@
  * @module
  */
 
+import { cpus } from "node:os";
 import { parseArgs } from "node:util";
+import { environmentOf } from "./environment.ts";
 import { figure } from "./figure.ts";
 import type { Report } from "./protocol.ts";
 import { startUp } from "./start_up.ts";
@@ -42,17 +44,10 @@ function programOf({ program, variant }: Contender, workload: string): [string, 
   return [Deno.execPath(), ["run", "-A", "--no-lock", script, variant, workload]];
 }
 
-/** Settings that other work on this machine makes slow are not PyTorch's. */
-function environment({ variant }: Contender): Record<string, string> {
-  const { OPENBLAS_CORETYPE: _type, OPENBLAS_L2_SIZE: _size, ...rest } = Deno.env.toObject();
-  const blas: Record<string, string> = /^cpu/.test(variant) ? { LOWRANK_BLAS: "off" } : {};
-  return { DENO_WEBGPU_BACKEND: "vulkan", ...rest, ...blas };
-}
-
 async function runOnce(contender: Contender, workload: string, limit: number): Promise<Report> {
   const [program, args] = programOf(contender, workload);
   const signal = AbortSignal.timeout(limit * 1000);
-  const options = { args, env: environment(contender), clearEnv: true, signal };
+  const options = { args, env: environmentOf(contender.variant), clearEnv: true, signal };
   try {
     const { stdout, stderr } = await new Deno.Command(program, options).output();
     if (signal.aborted) return { notRun: `longer than ${limit} s` };
@@ -122,6 +117,7 @@ async function mergeInto(path: string, later: Summary): Promise<Summary> {
 const found: Summary = {
   date: new Date().toISOString().slice(0, 10),
   deno: Deno.version.deno,
+  machine: `${cpus().length} x ${cpus()[0].model.trim()}`,
   note: options.note,
   rounds: Number(options.rounds),
   startUp: await startUp(root),

@@ -30,6 +30,8 @@ export interface Row {
 export interface Summary {
   readonly date: string;
   readonly deno: string;
+  /** Processors as the system names them; absent in older results. */
+  readonly machine?: string;
   readonly note: string;
   readonly rounds: number;
   readonly startUp: StartUp;

@@ -1,6 +1,8 @@
 /** The summary as Markdown. @module */
 
+import { type Goal, goalsOf } from "./goals.ts";
 import type { Row, Spread, Summary } from "./summary.ts";
+import { generation } from "./workloads.ts";
 
 /** Which of ours a contender is held against: what runs on the same kind of device. */
 export function oursFor(contender: string): string {
@@ -44,6 +46,29 @@ function lowRankLines({ rows }: Summary): string[] {
   });
 }
 
+function tokenLines({ rows }: Summary): string[] {
+  return rows.filter((row) => row.case === "generate").map(({ contender, each }) =>
+    `- ${contender} generates ${number(1000 * generation.tokens / each.min, 0)} tokens a second`
+  );
+}
+
+/** Least of three fresh processes each. */
+function firstCallLines({ startUp: { firstCalls = [] } }: Summary): string[] {
+  return firstCalls.map(({ variant, what, openMs, loadMs, firstMs, totalMs }) =>
+    `- ours ${variant}, first ${what}: ${number(totalMs, 0)} ms from start to end of the process ` +
+    `(device ${number(openMs, 0)}, model ${number(loadMs, 0)}, ${what} ${number(firstMs, 0)})`
+  );
+}
+
+function goalLine({ demand, figures, wanted }: Goal): string {
+  const found = figures.map(({ name, value, met }) =>
+    `${name} ${number(value, value < 20 ? 2 : 0)}${met ? "" : " (missed)"}`
+  );
+  const missing = wanted - figures.length, missed = figures.some(({ met }) => !met);
+  const verdict = missed ? "missed" : missing > 0 ? `${missing} not measured` : "met";
+  return `| ${demand} | ${found.join(", ")} | ${verdict} |`;
+}
+
 /** Ratios, shares of the roof, first calls, devices, and what was not run. */
 export function tableOf(summary: Summary): string {
   const { rows, roof, devices, notRun, startUp } = summary;
@@ -54,9 +79,10 @@ export function tableOf(summary: Summary): string {
   });
   return [
     `# Benchmark of ${summary.date}, Deno ${summary.deno}, ${summary.rounds} rounds`,
-    summary.note,
+    [summary.machine, summary.note].filter(Boolean).join(". "),
     `Roof: ${roof.gflops} GFLOP/s, ${roof.copyGBs} GB/s copied. ` +
     `Importing mod.ts: ${number(startUp.importMs - startUp.emptyMs, 0)} ms more than nothing.`,
+    firstCallLines(summary).join("\n"),
     Object.entries(devices).map(([name, device]) => `- ${name}: ${device}`).join("\n"),
     [
       "| case | contender | ms, wait each | ms, wait every ten | ratio each, min | median | " +
@@ -64,7 +90,9 @@ export function tableOf(summary: Summary): string {
       "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|---|",
       ...lines,
     ].join("\n"),
-    lowRankLines(summary).join("\n"),
+    [...lowRankLines(summary), ...tokenLines(summary)].join("\n"),
+    "What must be shown, in the least times of steps waited for one by one:\n\n" +
+    ["| what | found | verdict |", "|---|---|---|", ...goalsOf(summary).map(goalLine)].join("\n"),
     ["Not run:", ...notRun.map(({ what, why }) => `- ${what}: ${why}`)].join("\n"),
   ].filter((part) => part !== "").join("\n\n") + "\n";
 }

@@ -51,7 +51,7 @@ export const repeats: Readonly<Record<Workload, { readonly each: number; readonl
   {
     matmul: { each: 8, tens: 1 },
     low_rank: { each: 40, tens: 4 },
-    lora_linear: { each: 10, tens: 2 },
+    lora_linear: { each: 40, tens: 4 },
     gpt_full: { each: 6, tens: 1 },
     gpt_lora: { each: 6, tens: 1 },
     pretrain: { each: 3, tens: 1 },

@@ -13,7 +13,7 @@ import torch
 
 REPEATS = {
     "matmul": (8, 1),
-    "lora_linear": (10, 2),
+    "lora_linear": (40, 4),
     "gpt_full": (6, 1),
     "gpt_lora": (6, 1),
     "pretrain": (3, 1),

@@ -1,33 +1,14 @@
 /** Lowrank itself: `ours.ts VARIANT WORKLOAD` with cpu1, cpu, blas or webgpu. @module */
 
-import { injectLora } from "../../src/adapt/mod.ts";
-import { openDevice } from "../../src/device/mod.ts";
 import type { Device } from "../../src/device/device.ts";
-import { generate, Gpt2, parseGpt2Config } from "../../src/models/mod.ts";
-import { Trainer } from "../../src/train/mod.ts";
-import { type Case, NotRun, type Opened, serve } from "../protocol.ts";
-import {
-  base,
-  batchOf,
-  generation,
-  gptEntries,
-  type GptSize,
-  learningRate,
-  loraEntries,
-  rank,
-  tinyGpt,
-  tokens,
-  type Workload,
-} from "../workloads.ts";
+import { generate, type Gpt2 } from "../../src/models/mod.ts";
+import { type Case, type Opened, serve } from "../protocol.ts";
+import { base, generation, tokens, type Workload } from "../workloads.ts";
 import { loraLinear, lowRank, products } from "./ours_layers.ts";
+import { makeModel, openVariant, training } from "./ours_models.ts";
 
 async function open(variant: string): Promise<Opened> {
-  const kind = variant === "webgpu" ? "webgpu" : "cpu";
-  if (variant !== "blas") Deno.env.set("LOWRANK_BLAS", "off");
-  const device = await openDevice({ kind, threads: variant === "cpu1" ? 1 : 2 });
-  if (variant === "blas" && !/blas|accelerate|mkl/i.test(device.description)) {
-    throw new NotRun(`the device calls no BLAS: ${device.description}`);
-  }
+  const device = await openVariant(variant);
   return { device: device.description, cases: (workload) => casesOf(device, workload) };
 }
 
@@ -44,45 +25,6 @@ function casesOf(device: Device, workload: Workload): Case[] {
     default:
       return [training(device, workload)];
   }
-}
-
-function makeModel(device: Device, size: GptSize): Gpt2 {
-  const config = parseGpt2Config({
-    ...{ vocab_size: size.vocabulary, n_positions: size.time, n_embd: size.width },
-    ...{ n_layer: size.layers, n_head: size.heads },
-  });
-  const model = Gpt2.allocate(device, config);
-  for (const { name, data } of gptEntries(size)) {
-    device.write(model.parameters.get(`transformer.${name}`)!.tensor, data);
-  }
-  return model;
-}
-
-function adapt(model: Gpt2, size: GptSize): void {
-  const options = { rank, alpha: 2 * rank, targetModules: ["c_attn"], seed: 1 };
-  const { modules } = injectLora(model, options), entries = loraEntries(size);
-  modules.forEach(({ A, B }, i) => {
-    model.device.write(A.tensor, entries[2 * i].data);
-    model.device.write(B.tensor, entries[2 * i + 1].data);
-  });
-}
-
-function training(device: Device, name: Workload): Case {
-  const size = name === "pretrain" ? base : tinyGpt, model = makeModel(device, size);
-  if (name === "gpt_lora") adapt(model, size);
-  const trainer = new Trainer(model, { learningRate, steps: 1e6 });
-  const { inputs, targets } = batchOf(size), shape = [size.batch, size.time];
-  const batch = {
-    inputs: { shape, data: inputs },
-    targets: { shape, data: Int32Array.from(targets) },
-  };
-  const loss = async () => (await trainer.ring.read(1))[0].loss;
-  return {
-    name,
-    step: () => void trainer.step([batch]),
-    wait: async () => void await loss(),
-    check: loss,
-  };
 }
 
 function generating(model: Gpt2): Case {

@@ -1,8 +1,8 @@
 /** Matrix product with strides, in the four layouts. @module */
 
 import { ceilDivide, defineKernel, type Kernel, type WgslProgram } from "../kernel.ts";
-import broadcastCode from "./broadcast.wgsl" with { type: "text" };
 import code from "./matmul.wgsl" with { type: "text" };
+import subgroupCode from "./subgroup.wgsl" with { type: "text" };
 
 const bindings = {
   a: { type: "f32", access: "read" },
@@ -28,25 +28,23 @@ const scalars = {
   accumulate: "u32",
 } as const;
 
-const broadcast: WgslProgram<
-  | "m"
-  | "n"
-  | "k"
-  | "transposeA"
-  | "transposeB"
-  | "aOffset"
-  | "aStride"
-  | "bOffset"
-  | "bStride"
-  | "cOffset"
-  | "cStride"
-  | "alpha"
-  | "hasBias"
-  | "accumulate"
-> = {
-  code: broadcastCode,
-  constants: ({ transposeA, transposeB }) => ({ transposeA, transposeB }),
-  workgroups: ({ m, n }) => ceilDivide(m, 64) * ceilDivide(n, 16),
+/** How the 8 lanes of a subgroup share a tile: a lane has 4 columns, and 4 rows of each of some lanes. */
+function shareOut({ m, n }: { readonly m: number; readonly n: number }) {
+  const lanesFor = (extent: number) => extent > 16 ? 8 : extent > 8 ? 4 : 2;
+  const columnLanes = lanesFor(n), rowLanes = Math.min(columnLanes, lanesFor(m));
+  return { columnLanes, rowLanes };
+}
+
+const subgroup: WgslProgram<keyof typeof scalars> = {
+  code: subgroupCode,
+  constants: (s) => {
+    const aligned = Number((s.k | s.aOffset | s.aStride | s.bOffset | s.bStride) % 4 === 0);
+    return { transposeA: s.transposeA, transposeB: s.transposeB, aligned, ...shareOut(s) };
+  },
+  workgroups: (s) => {
+    const { columnLanes, rowLanes } = shareOut(s);
+    return ceilDivide(s.m, 32 / columnLanes * rowLanes) * ceilDivide(s.n, 4 * columnLanes);
+  },
 };
 
 /**
@@ -80,15 +78,15 @@ export const matmul: Kernel<
   wgsl: {
     code,
     constants: ({ transposeA, transposeB }) => ({ transposeA, transposeB }),
-    workgroups: ({ m, n }) => ceilDivide(m, 32) * ceilDivide(n, 32),
-    variant: ({ software, subgroupSize }) => software && subgroupSize === 8 ? broadcast : undefined,
+    workgroups: ({ m, n }) => ceilDivide(m, 64) * ceilDivide(n, 64),
+    variant: ({ software, subgroupSize }) => software && subgroupSize === 8 ? subgroup : undefined,
   },
   // Threads share the longer side of C, columns where it is wider than high, so that the shorter
   // operand is the one that each packs for itself. A cut falls on whole tiles of 6 rows or 8 columns.
   // A product of no terms writes the bias.
   cpu: {
     units: ({ m, n }) => Math.max(m, n),
-    grain: ({ m, n, k }) => 48 * ceilDivide(65536, 48 * Math.min(m, n) * (k || 4) + 1),
+    grain: ({ m, n, k }) => 24 * ceilDivide(65536, 24 * Math.min(m, n) * (k || 4) + 1),
   },
   reference({ a, b, bias, c }, s) {
     const [aRow, aStep] = s.transposeA ? [1, s.aStride] : [s.aStride, 1];

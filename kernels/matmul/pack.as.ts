@@ -52,7 +52,7 @@ export function packB(
   }
 }
 
-/** Lines that are contiguous in k, transposed 4 or 1 at a time. Lines past the last repeat it. */
+/** Lines that are contiguous in k, transposed 4, 2 or 1 at a time. Lines past the last repeat it. */
 function interleave(
   to: usize,
   step: usize,
@@ -70,7 +70,13 @@ function interleave(
     const l3 = from + <usize>min(line + 3, last) * lineBytes;
     interleave4(to + bytesOf(line), step, l0, l1, l2, l3, k);
   }
-  for (; line < lines; line++) {
+  if (line + 2 <= lines) {
+    const l0 = from + <usize>min(line, last) * lineBytes;
+    const l1 = from + <usize>min(line + 1, last) * lineBytes;
+    interleave2(to + bytesOf(line), step, l0, l1, k);
+    line += 2;
+  }
+  if (line < lines) {
     interleave1(to + bytesOf(line), step, from + <usize>line * lineBytes, k);
   }
 }
@@ -101,6 +107,23 @@ function interleave4(
     store<f32>(to, load<f32>(l1 + at), 4);
     store<f32>(to, load<f32>(l2 + at), 8);
     store<f32>(to, load<f32>(l3 + at), 12);
+  }
+}
+
+function interleave2(to: usize, step: usize, l0: usize, l1: usize, k: u32): void {
+  const whole = bytesOf(k & ~3), bytes = bytesOf(k);
+  let at: usize = 0;
+  for (; at < whole; at += 16, to += 4 * step) {
+    const x0 = v128.load(l0 + at), x1 = v128.load(l1 + at);
+    const low = i32x4.shuffle(x0, x1, 0, 4, 1, 5), high = i32x4.shuffle(x0, x1, 2, 6, 3, 7);
+    v128.store64_lane(to, low, 0);
+    v128.store64_lane(to + step, low, 1);
+    v128.store64_lane(to + 2 * step, high, 0);
+    v128.store64_lane(to + 3 * step, high, 1);
+  }
+  for (; at < bytes; at += 4, to += step) {
+    store<f32>(to, load<f32>(l0 + at));
+    store<f32>(to, load<f32>(l1 + at), 4);
   }
 }
 

@@ -1,12 +1,14 @@
 /** The bytes of a training step of a GPT-2 by closed formulas, role by role. @module */
 
 import { evaluate, type FormulaValues } from "./evaluate.ts";
-import { type LoraSelection, selectedUpdates, type Update } from "./lora_count.ts";
+import { factorsOf, type LoraSelection, selectedUpdates, type Update } from "./lora_count.ts";
 import { modelTensors } from "./models/architectures.ts";
 import { type ConfigJson, count, countOr } from "./models/fields.ts";
 import { countParameters, type TensorShape } from "./models/tensor_shape.ts";
+import { optimizerBytes } from "./optimizer_bytes.ts";
+import type { OptimizerName } from "./optimizers.ts";
 
-/** A step of AdamW in F32. */
+/** A step in F32. */
 export interface StepShape {
   /** Sequences of the batch. */
   readonly batch: number;
@@ -21,6 +23,8 @@ export interface StepShape {
     /** Whether the inputs of the updates are dropped. */
     readonly dropout?: boolean;
   };
+  /** What keeps state between steps. Default `adamw`, the only one that the devices run. */
+  readonly optimizer?: OptimizerName;
 }
 
 /** Bytes at the peak of a step. */
@@ -31,7 +35,7 @@ export interface StepBytes {
   readonly adapter: number;
   /** Gradients of what is trained. */
   readonly gradient: number;
-  /** Two moments of what is trained. */
+  /** State of what is trained: two moments with AdamW. */
   readonly optimizer: number;
   /** Results of the forward pass and gradients of some. */
   readonly activation: number;
@@ -46,8 +50,8 @@ interface Moment {
 }
 
 /**
- * Bytes by role at the peak of a training step of a GPT-2, in F32 with AdamW: what the `dry` device finds
- * by running it, from formulas that can be checked by hand.
+ * Bytes by role at the peak of a training step of a GPT-2, in F32: what the `dry` device
+ * finds by running it with AdamW, from formulas that can be checked by hand.
  *
  * @returns Undefined where there is no closed formula: blocks that are not adapted alike, or a single one
  * whose attention's input is not adapted.
@@ -65,7 +69,7 @@ interface Moment {
 export function gpt2StepBytes(config: ConfigJson, shape: StepShape): StepBytes | undefined {
   const tensors = modelTensors(config), updates = updatesOf(tensors, shape);
   if (updates && !areAlike(config, updates)) return undefined;
-  const trained = updates ? updates.flatMap(factorsOf(shape.lora!.rank)) : tensors;
+  const trained = updates ? factorsOf(updates, shape.lora!.rank) : tensors;
   const P_t = countParameters(trained);
   const step = letters(config, shape);
   const peak = highest(moments(step, shape, updates));
@@ -73,7 +77,7 @@ export function gpt2StepBytes(config: ConfigJson, shape: StepShape): StepBytes |
     weight: bytes("frozenBytesFp32", { P_f: countParameters(tensors) }),
     adapter: updates ? bytes("trainedBytesFp32", { P_t }) : 0,
     gradient: bytes("gradientBytesFp32", { P_t }),
-    optimizer: bytes("adamStateBytes", { P_t }),
+    optimizer: optimizerBytes(shape.optimizer ?? "adamw", trained),
     activation: forwardBytes(step, shape, updates) + peak.activation,
     scratch: bytes("stepNormScratchBytes", { P_a: aligned(trained) }) + peak.scratch,
   };
@@ -120,11 +124,6 @@ function areAlike(config: ConfigJson, updates: Update[]): boolean {
   const isWhole = blocks > 1 || updates.some(({ matrix }) => matrix.name.endsWith("c_attn"));
   return isWhole && [...places.values()].every(({ length }) => length === blocks);
 }
-
-const factorsOf = (rank: number) => ({ label, matrix, outputs }: Update): TensorShape[] => [
-  { name: `${label}.A`, shape: [rank, matrix.inputs] },
-  { name: `${label}.B`, shape: [outputs, rank] },
-];
 
 function aligned(tensors: TensorShape[]): number {
   return tensors.reduce(

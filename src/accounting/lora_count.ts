@@ -136,3 +136,11 @@ function selectNamed(
   }
   return all.filter((update) => entries.some((entry) => matches(update, entry)));
 }
+
+/** A and B of updates, as tensors. */
+export function factorsOf(updates: readonly Update[], rank: number): TensorShape[] {
+  return updates.flatMap(({ label, matrix, outputs }) => [
+    { name: `${label}.A`, shape: [rank, matrix.inputs] },
+    { name: `${label}.B`, shape: [outputs, rank] },
+  ]);
+}

@@ -17,4 +17,6 @@ export { countParameters, type TensorShape } from "./models/tensor_shape.ts";
 export { type LoraCount, loraCounts, type LoraSelection, peftTargets } from "./lora_count.ts";
 export { classifierParameters, matricesOf, type Matrix, type Site, sitesOf } from "./matrices.ts";
 export { gpt2StepBytes, type StepBytes, type StepShape } from "./gpt2_step.ts";
+export { optimizerBytes } from "./optimizer_bytes.ts";
+export { type OptimizerName, optimizerNames } from "./optimizers.ts";
 export { type Precision, type TrainingBytes, trainingBytes } from "./training_bytes.ts";

@@ -1,9 +1,11 @@
 /** Bytes of training any model, by role and by the type of its numbers, without activations. @module */
 
 import { evaluate } from "./evaluate.ts";
-import { type LoraSelection, selectedUpdates } from "./lora_count.ts";
+import { factorsOf, type LoraSelection, selectedUpdates } from "./lora_count.ts";
 import { matricesOf } from "./matrices.ts";
 import { countParameters, type TensorShape } from "./models/tensor_shape.ts";
+import { optimizerBytes } from "./optimizer_bytes.ts";
+import type { OptimizerName } from "./optimizers.ts";
 
 /**
  * How numbers are held: all in F32; two bytes with an F32 copy of what is trained; or linear layers in NF4,
@@ -13,21 +15,24 @@ export type Precision = "fp32" | "mixed" | "nf4" | "nf4-double";
 
 /** Bytes that do not depend on the batch. */
 export interface TrainingBytes {
-  /** The base model, with all copies of it. */
+  /** The base model in four bytes or two, with all copies of it. */
   readonly weight: number;
+  /** Its linear layers where they are in NF4. */
+  readonly quantized: number;
   /** A and B of every update. */
   readonly adapter: number;
   /** Gradients of what is trained. */
   readonly gradient: number;
-  /** Adam's moments. */
+  /** What the optimiser keeps: two moments with Adam. */
   readonly optimizer: number;
 }
 
 /**
- * Bytes of weights, adapters, gradients and Adam's moments, each from its closed formula.
+ * Bytes of weights, adapters, gradients and the optimiser's state, each from its closed formula.
  *
  * @param tensors The model's, as `modelTensors` lists them.
- * @param lora What is adapted and with which rank. Default: everything is trained.
+ * @param lora What is adapted and with which rank; undefined where everything is trained.
+ * @param optimizer Whose state is F32 but for 8-bit Adam's. Default `adamw`.
  * @throws {RangeError} when everything is to be trained in NF4, whose values cannot move, or a selection
  * matches nothing.
  *
@@ -37,7 +42,8 @@ export interface TrainingBytes {
  *
  * const tensors = modelTensors(catalogue["llama-2-7b"].config);
  * const lora = { rank: 16, targetModules: "all-linear" } as const;
- * console.log(trainingBytes(tensors, "nf4-double", lora).weight); // 3865592704
+ * const { weight, quantized } = trainingBytes(tensors, "nf4-double", lora);
+ * console.log(weight + quantized); // 3865592704
  * ```
  */
 export function trainingBytes(
@@ -47,49 +53,43 @@ export function trainingBytes(
     /** r. */
     readonly rank: number;
   },
+  optimizer: OptimizerName = "adamw",
 ): TrainingBytes {
-  if (!lora) return fullBytes(tensors, precision);
-  const P_t = selectedUpdates(tensors, lora).reduce(
-    (sum, { matrix: { inputs: d_in }, outputs: d_out }) =>
-      sum + bytes("lowRankParameters", { r: lora.rank, d_in, d_out }),
-    0,
-  );
-  const { weight: adapter, ...state } = trainedBytes(P_t, precision);
-  return { weight: frozenBytes(tensors, precision), adapter, ...state };
+  if (!lora && precision !== "fp32" && precision !== "mixed") {
+    throw new RangeError(
+      `training all of a model needs F32 or mixed precision, found ${precision}`,
+    );
+  }
+  const trained = lora ? factorsOf(selectedUpdates(tensors, lora), lora.rank) : tensors;
+  const P_t = countParameters(trained);
+  const [weights, gradients] = precision === "mixed"
+    ? ["trainedBytesMixed", "gradientBytesHalf"]
+    : ["trainedBytesFp32", "gradientBytesFp32"];
+  const own = bytes(weights, { P_t });
+  return {
+    ...(lora ? frozenBytes(tensors, precision) : { weight: own, quantized: 0 }),
+    adapter: lora ? own : 0,
+    gradient: bytes(gradients, { P_t }),
+    optimizer: optimizerBytes(optimizer, trained),
+  };
 }
 
 const bytes = (name: string, values: Record<string, number>): number =>
   Number(evaluate(name, values));
 
-function fullBytes(tensors: readonly TensorShape[], precision: Precision): TrainingBytes {
-  if (precision === "fp32" || precision === "mixed") {
-    return { ...trainedBytes(countParameters(tensors), precision), adapter: 0 };
-  }
-  throw new RangeError(
-    `all of a model can be trained in fp32 or mixed precision, found ${precision}`,
-  );
-}
-
-function trainedBytes(P_t: number, precision: Precision) {
-  const [weights, gradients] = precision === "mixed"
-    ? ["trainedBytesMixed", "gradientBytesHalf"]
-    : ["trainedBytesFp32", "gradientBytesFp32"];
-  return {
-    weight: bytes(weights, { P_t }),
-    gradient: bytes(gradients, { P_t }),
-    optimizer: bytes("adamStateBytes", { P_t }),
-  };
-}
-
-function frozenBytes(tensors: readonly TensorShape[], precision: Precision): number {
-  const P_f = countParameters(tensors);
-  if (precision === "fp32") return bytes("frozenBytesFp32", { P_f });
-  if (precision === "mixed") return bytes("frozenBytesHalf", { P_f });
+function frozenBytes(
+  tensors: readonly TensorShape[],
+  precision: Precision,
+): Pick<TrainingBytes, "weight" | "quantized"> {
+  const P_f = countParameters(tensors), half = (P_f: number) => bytes("frozenBytesHalf", { P_f });
+  if (precision === "fp32") return { weight: bytes("frozenBytesFp32", { P_f }), quantized: 0 };
+  if (precision === "mixed") return { weight: half(P_f), quantized: 0 };
   const linears = matricesOf(tensors).filter(({ kind }) => kind === "linear");
   const sizes = linears.map(({ inputs, outputs }) => inputs * outputs);
-  const quantized = sizes.reduce((sum, P_q) => sum + quantizedBytes(P_q, precision), 0);
-  const rest = sizes.reduce((sum, size) => sum - size, P_f);
-  return quantized + bytes("frozenBytesHalf", { P_f: rest });
+  return {
+    weight: half(sizes.reduce((rest, size) => rest - size, P_f)),
+    quantized: sizes.reduce((sum, P_q) => sum + quantizedBytes(P_q, precision), 0),
+  };
 }
 
 /** Blocks of 64 values, and of 256 scales, as bitsandbytes has them. */

@@ -55,6 +55,7 @@ export function once(value: string, before?: string): string {
 
 /** A model's folder or configuration on this machine. */
 export function modelPath(text: string): string {
+  if (text === "") throw new InvalidArgumentError("It must not be empty.");
   if (/^(hf|https?):/.test(text)) {
     throw new InvalidArgumentError(
       "It must be on this machine: download the model's folder and name that.",

@@ -7,7 +7,7 @@ import type { MethodSpec } from "../runs/mod.ts";
 import { modelPath, positiveNumber } from "./arguments.ts";
 import type { Command } from "./commander.ts";
 import { type CommonOptions, note, print } from "./common.ts";
-import { countedModel } from "./counted_model.ts";
+import { countedModel, oneModel } from "./counted_model.ts";
 import { addMethodOptions, methodOf, type MethodOptions } from "./method.ts";
 import { table } from "./table.ts";
 
@@ -41,7 +41,7 @@ export function addCount(program: Command): void {
 }
 
 async function run(argument: string | undefined, options: CountOptions): Promise<void> {
-  const model = oneModel([argument, options.model], options.url);
+  const model = oneModel("count", [argument, options.model], options.url);
   const method = methodOf(options);
   const { tensors, type, note: read } = await countedModel({ ...options, model });
   if (read) note(options, read);
@@ -49,6 +49,7 @@ async function run(argument: string | undefined, options: CountOptions): Promise
   const sum = (key: "parameters" | "trainable") =>
     byModule.reduce((total, module) => total + module[key], 0);
   const total = sum("parameters"), trainable = sum("trainable");
+  if (total === 0) throw new RangeError("counting needs a model with parameters, found none");
   const percent = 100 * trainable / total;
   const perRank = method.kind === "full" ? await defaultPerRank(tensors, type) : [];
   const files = await fileSizes(trainable, total);
@@ -65,13 +66,6 @@ async function run(argument: string | undefined, options: CountOptions): Promise
 }
 
 const format = (count: number): string => count.toLocaleString("en-US");
-
-function oneModel(models: (string | undefined)[], url?: string): string | undefined {
-  const given = [...models, url].filter((source) => source !== undefined);
-  if (given.length === 1) return models.find((model) => model !== undefined);
-  const found = given.length === 0 ? "none" : given.join(" and ");
-  throw new RangeError(`count needs one model, by its name or path or by --url, found ${found}`);
-}
 
 /** Parameters by module: a name without its `.weight` or `.bias`. */
 async function countModules(tensors: TensorShape[], method: MethodSpec): Promise<ModuleCount[]> {

@@ -54,12 +54,19 @@ export async function configOf(model: string): Promise<ConfigJson | undefined> {
   if (/\.safetensors(\.index\.json)?$/.test(model)) return undefined;
   if (model.endsWith(".json")) return await readConfigJson(model);
   const { catalogue } = await import("../accounting/mod.ts");
-  const isFolder = (await Deno.stat(model).catch(() => undefined))?.isDirectory ?? false;
+  const found = await Deno.stat(model).catch(() => undefined),
+    isFolder = found?.isDirectory ?? false;
   if (!isFolder && Object.hasOwn(catalogue, model)) return catalogue[model].config;
   const file = join(model, "config.json");
   const exists = await Deno.stat(file).then(() => true, () => false);
   if (exists) return await readConfigJson(file);
-  return isFolder ? undefined : unknownModel(model, Object.keys(catalogue));
+  if (isFolder) return undefined;
+  if (found) {
+    throw new RangeError(
+      `cannot read ${model}: it must be a folder, a .json or a .safetensors file, or a model's name`,
+    );
+  }
+  return unknownModel(model, Object.keys(catalogue));
 }
 
 function unknownModel(model: string, names: string[]): never {
@@ -91,4 +98,21 @@ function fromHeaders(entries: ReadonlyMap<string, TensorEntry>, labels?: number)
     );
   }
   return { tensors: kept.map(([name, { shape }]) => ({ name, shape })) };
+}
+
+/**
+ * The path or name of the model, given once and as an argument or an option; undefined for an address.
+ *
+ * @throws {RangeError} when none was given, or more than one.
+ */
+export function oneModel(
+  command: string,
+  models: readonly (string | undefined)[],
+  url?: string,
+): string | undefined {
+  const given = [...models, url].filter((source) => source !== undefined);
+  if (given.length === 1) return models.find((model) => model !== undefined);
+  const ways = command === "count" ? " or by --url" : "";
+  const found = given.length === 0 ? "none" : given.join(" and ");
+  throw new RangeError(`${command} needs one model, by its name or path${ways}, found ${found}`);
 }

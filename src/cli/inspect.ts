@@ -15,11 +15,12 @@ interface InspectOptions extends CommonOptions {
 
 const help = `
 |dW| is the Frobenius norm of the update dW = scaling B A, largest its first
-singular value. Ranks: stable is |dW|^2 / largest^2, effective the exponential
-of the entropy of the singular values, 90% the directions that hold 90% of
-|dW|^2, suggested the least rank that is within --error, and wasted what the
-adapter has beyond that. With --base: |dW| / |W|, and the amplification factor
-|dW| / |U' W V| in the directions of dW (Table 7 of the paper). JSON has more.`;
+singular value, and spectrum shows the first 16 beside that. Ranks: stable is
+|dW|^2 / largest^2, effective the exponential of the entropy of the singular
+values, 90% the directions that hold 90% of |dW|^2, suggested the least rank
+that is within --error, and wasted what the adapter has beyond that. With
+--base: |dW| / |W|, and the amplification factor |dW| / |U' W V| in the
+directions of dW (Table 7 of the paper). JSON has more.`;
 
 /** Shows the updates of an adapter, module by module. */
 export function addInspect(program: Command): void {
@@ -76,6 +77,7 @@ function columnsFor({ base }: InspectOptions): Column<Row>[] {
     ["scaling", ({ scaling }) => scaling],
     ["|dW|", ({ frobenius }) => frobenius.toPrecision(4)],
     ["largest", ({ singularValues }) => singularValues[0].toPrecision(4)],
+    ["spectrum", ({ singularValues }) => bars(singularValues)],
     ["stable", ({ stableRank }) => stableRank.toFixed(2)],
     ["effective", ({ effectiveRank }) => effectiveRank.toFixed(2)],
     ["90%", ({ energyRank90 }) => energyRank90],
@@ -88,4 +90,11 @@ function columnsFor({ base }: InspectOptions): Column<Row>[] {
     ["|dW| / |W|", ({ relativeNorm }) => relativeNorm!.toExponential(2)],
     ["factor", ({ amplification }) => amplification!.factor.toPrecision(3)],
   ];
+}
+
+/** The first values as bars, the largest a full one. */
+function bars(values: readonly number[]): string {
+  const heights = "▁▂▃▄▅▆▇█";
+  return values.slice(0, 16).map((value) => heights[Math.round(7 * value / (values[0] || 1))])
+    .join("");
 }

@@ -1,59 +1,73 @@
 /** `lowrank memory`. @module */
 
-import { type Command, Option } from "./commander.ts";
-import type { LoraSelection } from "../accounting/mod.ts";
-import { type LedgerReading, type Role, roles } from "../device/mod.ts";
+import { optimizerNames } from "../accounting/optimizers.ts";
+import { type BytesByRole, roles } from "../device/mod.ts";
 import { formatBytes } from "../figures/format.ts";
 import { type Gpt2Config, parseGpt2Config } from "../models/mod.ts";
-import { applyMethod, type MethodSpec, predictMemory } from "../runs/mod.ts";
 import { modelPath, positiveNumber } from "./arguments.ts";
+import { type Command, Option } from "./commander.ts";
 import { type CommonOptions, print } from "./common.ts";
-import { configOf } from "./counted_model.ts";
+import { configOf, oneModel } from "./counted_model.ts";
+import { type Forecast, forecast, type ForecastOptions, precisions } from "./memory_forecast.ts";
 import { addMethodOptions, methodOf, type MethodOptions } from "./method.ts";
 import { table } from "./table.ts";
 
-interface MemoryOptions extends CommonOptions, MethodOptions {
-  readonly model: string;
-  readonly batch: number;
-  readonly length: number;
+interface MemoryOptions extends CommonOptions, MethodOptions, ForecastOptions {
+  readonly model?: string;
 }
 
 const help = `
-The step is run on a device that only counts. JSON: {"byRole", "live", "peak",
-"byFormula"} in bytes, where byRole adds up to the peak and live is what stays
-between steps. byFormula is the peak by closed formulas; null where blocks are
-not adapted alike, for which there are none.`;
+The step is run, in F32 with AdamW, on a device that only counts. Another
+optimizer or type is restated by closed formulas: mixed is two bytes a value
+with an F32 copy of what is trained, nf4 holds linear layers in 4 bits
+(nf4-double their scales in 8) and the rest in two bytes beside F32 adapters;
+activations are then those of the F32 step at two bytes a value.
+
+JSON: {"byRole", "live", "peak", "byFormula"} in bytes, where byRole adds up to
+the peak and live is what stays between steps. byFormula is the peak by closed
+formulas alone; null where blocks are not adapted alike, for which there are
+none.`;
 
 /** Predicts the bytes of a training step by running it on the dry device. */
 export function addMemory(program: Command): void {
   const command = program.command("memory").description(
     "predict the bytes of training, role by role",
   )
-    .requiredOption(
-      "--model <path>",
+    .argument(
+      "[model]",
       "name of a GPT-2 or GPT-3, Hugging Face folder or config.json",
       modelPath,
     )
+    .option("--model <path>", "the same", modelPath)
     .option("--batch <n>", "sequences of a step", positiveNumber, 8)
     .option("--length <n>", "tokens of a sequence", positiveNumber, 64)
-    .addOption(new Option("--optimizer <name>", "optimizer").choices(["adamw"]).default("adamw"))
-    .addOption(new Option("--dtype <type>", "storage of weights").choices(["f32"]).default("f32"));
+    .addOption(
+      new Option("--optimizer <name>", "what keeps state between steps").choices(optimizerNames)
+        .default("adamw"),
+    )
+    .addOption(
+      new Option("--dtype <type>", "how numbers are held").choices(Object.keys(precisions))
+        .default("f32"),
+    );
   addMethodOptions(command).addHelpText("after", help).action(run);
 }
 
-async function run(options: MemoryOptions): Promise<void> {
-  const config = await gpt2Config(options.model), method = methodOf(options);
-  const reading = predictMemory(config, {
-    batch: options.batch,
-    length: options.length,
-    adapt: (model) => void applyMethod(model, method, options.seed),
-  });
-  const byFormula = await formulaBytes(config, options, method);
-  const { live, peak, peakByRole } = reading;
+async function run(argument: string | undefined, options: MemoryOptions): Promise<void> {
+  const model = oneModel("memory", [argument, options.model])!, method = methodOf(options);
+  const found = await forecast(await gpt2Config(model), options, method);
+  const { peak: byRole, live, byFormula } = found;
+  assertExact(sumOf(byRole));
   print(
     options,
-    { byRole: peakByRole, live, peak, byFormula: byFormula ?? null },
-    () => describe(reading, byFormula),
+    { byRole, live: sumOf(live), peak: sumOf(byRole), byFormula: byFormula ?? null },
+    () => [heading(found, options), "", describe(found), ...footnote(options)].join("\n"),
+  );
+}
+
+function assertExact(bytes: number): void {
+  if (Number.isSafeInteger(bytes)) return;
+  throw new RangeError(
+    `a step must take fewer than 2^53 bytes to be exact, found about ${bytes.toExponential(1)}`,
   );
 }
 
@@ -61,37 +75,28 @@ async function gpt2Config(model: string): Promise<Gpt2Config> {
   const json = await configOf(model);
   if (json?.model_type === "gpt2") return parseGpt2Config(json);
   throw new RangeError(
-    `predicting memory needs a configuration of model_type gpt2, found ${json?.model_type}`,
+    `predicting memory needs a configuration of model_type gpt2, found ${
+      json ? json.model_type : "none"
+    }`,
   );
 }
 
-type Bytes = Partial<Readonly<Record<Role, number>>>;
-
-async function formulaBytes(
-  config: Gpt2Config,
-  { batch, length }: MemoryOptions,
-  method: MethodSpec,
-): Promise<Bytes | undefined> {
-  const { gpt2StepBytes } = await import("../accounting/mod.ts");
-  const { rank, sites, targetModules } = method.kind === "lora" ? method : {};
-  const lora = rank === undefined
-    ? undefined
-    : { rank, sites, targetModules: targetModules as LoraSelection["targetModules"] };
-  return gpt2StepBytes({ ...config, model_type: "gpt2" }, { batch, length, lora });
+function heading({ parameters, trained }: Forecast, { batch, length }: ForecastOptions): string {
+  const [all, some, sequences, tokens] = [parameters, trained, batch, length]
+    .map((count) => count.toLocaleString("en-US"));
+  return `base: ${all} parameters; trained: ${some}; a step: ${sequences} x ${tokens} tokens`;
 }
 
-function describe({ live, peak, byRole, peakByRole }: LedgerReading, byFormula?: Bytes): string {
-  const rows = [
-    ...roles.filter((role) => peakByRole[role] > 0)
-      .map((role) => ({
-        name: role,
-        live: byRole[role],
-        peak: peakByRole[role],
-        formula: byFormula?.[role] ?? "–",
-      })),
-    { name: "all", live, peak, formula: byFormula ? sumOf(byFormula) : "–" },
-  ];
-  return table(rows, [
+function describe({ live, peak, byFormula }: Forecast): string {
+  const row = (name: string, pick: (bytes: Partial<BytesByRole>) => number) => ({
+    name,
+    live: pick(live),
+    peak: pick(peak),
+    formula: byFormula ? pick(byFormula) : "–",
+  });
+  const rows = roles.filter((role) => peak[role] > 0)
+    .map((role) => row(role, (bytes) => bytes[role] ?? 0));
+  return table([...rows, row("all", sumOf)], [
     ["role", ({ name }) => name],
     ["between steps", ({ live }) => live],
     ["", ({ live }) => formatBytes(live)],
@@ -101,4 +106,10 @@ function describe({ live, peak, byRole, peakByRole }: LedgerReading, byFormula?:
   ]);
 }
 
-const sumOf = (bytes: Bytes): number => Object.values(bytes).reduce((sum, some) => sum + some, 0);
+function footnote({ optimizer, dtype }: ForecastOptions): string[] {
+  if (dtype === "f32" && optimizer === "adamw") return [];
+  return ["", `Restated by formula for ${optimizer} in ${dtype}: AdamW in F32 is what was run.`];
+}
+
+const sumOf = (bytes: Partial<BytesByRole>): number =>
+  Object.values(bytes).reduce((sum, some) => sum + some, 0);

@@ -81,6 +81,11 @@ export function methodOf(options: MethodOptions, configured: Fields = {}): Metho
 }
 
 function selectionOf({ sites, targetModules }: MethodOptions): Fields {
+  if (sites && targetModules) {
+    throw new RangeError(
+      `an adapter takes --sites or --target-modules, found both: ${sites} and ${targetModules}`,
+    );
+  }
   const only = (items: string[] | undefined, name: string) =>
     items?.length === 1 && items[0] === name ? name : items;
   return { sites: only(sites, "all"), targetModules: only(targetModules, "all-linear") };

@@ -7,3 +7,10 @@ export interface RowRange {
   /** Number of rows. */
   readonly count: number;
 }
+
+/** The first `count` rows in ranges of at most `most`. */
+export function cutRange(count: number, most: number): RowRange[] {
+  return Array.from({ length: Math.ceil(count / most) }, (_, i) => {
+    return { start: i * most, count: Math.min(most, count - i * most) };
+  });
+}

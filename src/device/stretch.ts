@@ -1,5 +1,6 @@
 /** Stretches: tensors that lie side by side in one buffer, taken as one. @module */
 
+import { cutRange, type RowRange } from "../core/row_range.ts";
 import { Tensor } from "./tensor.ts";
 
 /** A part of a tensor that one kernel may bind. */
@@ -25,4 +26,12 @@ export function piecesOf({ size, device }: Tensor): Piece[] {
   const limit = Math.floor(Math.min(device.maxBindingBytes / 4, 2 ** 30) / cut) * cut;
   const starts = Array.from({ length: Math.ceil(size / limit) }, (_, i) => i * limit);
   return starts.map((start) => ({ start, size: Math.min(limit, size - start) }));
+}
+
+/** Neighbouring rows of a matrix, as few pieces as the device's binding limit allows. */
+export function rowPiecesOf({ shape: [rows, width], device }: Tensor): RowRange[] {
+  const limit = device.maxBindingBytes / 4 / width;
+  // A multiple of 64 rows begins at a multiple of 256 bytes, of the matrix and of what lists its rows.
+  const most = limit >= rows ? rows : Math.max(64, Math.floor(limit / 64) * 64);
+  return cutRange(rows, most);
 }

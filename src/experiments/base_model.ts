@@ -1,6 +1,7 @@
 /** The project's own small base. @module */
 
 import { fileURLToPath } from "node:url";
+import { readJson } from "../core/files.ts";
 import type { Device } from "../device/device.ts";
 import { type Gpt2, loadModel } from "../models/mod.ts";
 
@@ -14,6 +15,11 @@ export async function baseIdentity(): Promise<{ name: string; sha256: string }> 
   const bytes = await Deno.readFile(`${baseFolder}/model.safetensors`);
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
   return { name: "tiny-gpt2", sha256: digest.toHex() };
+}
+
+/** Its `config.json`. */
+export async function baseConfig(): Promise<Record<string, unknown>> {
+  return await readJson(`${baseFolder}/config.json`) as Record<string, unknown>;
 }
 
 /** Loads it. */

@@ -4,6 +4,7 @@ import { adaptation } from "./adaptation/adaptation.ts";
 import { counting } from "./counting.ts";
 import type { Experiment } from "./experiment.ts";
 import { fullSize } from "./full_size/full_size.ts";
+import { matrix } from "./matrix/matrix.ts";
 import { memory } from "./memory.ts";
 import { merging } from "./merging/merging.ts";
 import { realAdapter } from "./real_adapter/real_adapter.ts";
@@ -19,11 +20,16 @@ import { subspaces } from "./rank_study/subspaces.ts";
 import { whichMatrices } from "./rank_study/which_matrices.ts";
 import { whichRank } from "./rank_study/which_rank.ts";
 import { trainingSpectra } from "./training_spectra.ts";
+import { resident } from "./resident/resident.ts";
+import { scaling } from "./scaling/scaling.ts";
 
 /** Every experiment that `reproduce` knows. */
 export const experiments: readonly Experiment[] = [
   counting,
   memory,
+  resident,
+  scaling,
+  matrix,
   paperTables,
   adaptation,
   trainingSpectra,

@@ -21,3 +21,12 @@ export const roleColours: Readonly<Record<string, string>> = {
   activation: "#009e73",
   scratch: "#cc79a7",
 };
+
+/** Colours of AdamW, SGD, momentum, 8-bit Adam and Adafactor. */
+export const optimizerColours: readonly string[] = [
+  "#d55e00",
+  "#6b7280",
+  "#e69f00",
+  "#0072b2",
+  "#009e73",
+];

@@ -33,6 +33,10 @@ export async function fetchRange(
     return undefined;
   }
   await assertAnswer(address, response, 206);
+  const packing = response.headers.get("content-encoding") ?? "identity";
+  if (packing !== "identity") {
+    await refuse(address, response, `it must send the file as it is, and packed it by ${packing}`);
+  }
   const [first, fileBytes] = await placeOf(address, response);
   const length = Math.min(end, fileBytes) - start;
   if (first !== start) {
@@ -57,12 +61,21 @@ async function request(address: string, headers?: HeadersInit): Promise<Response
   try {
     return await fetch(address, { headers, signal: AbortSignal.timeout(PATIENCE_MS) });
   } catch (error) {
-    const { name, message } = error as Error;
-    const reason = name === "TimeoutError"
-      ? `no answer in ${PATIENCE_MS / 1000} s`
-      : message.replaceAll(/\s+/g, " ");
-    throw new Error(`cannot read ${address}: ${reason}`, { cause: error });
+    throw broken(address, error as Error);
   }
+}
+
+/** What ended a connection, in a sentence. */
+function broken(address: string, error: Error): Error {
+  const { name, message } = error;
+  // Deno's reason lies below, after the address once more.
+  const told = error.cause instanceof Error
+    ? error.cause.message.replace(/^error sending request for url \(.*?\): /, "")
+    : message;
+  const reason = name === "TimeoutError"
+    ? `the server must answer within ${PATIENCE_MS / 1000} s`
+    : told.replaceAll(/\s+/g, " ");
+  return new Error(`cannot read ${address}: ${reason}`, { cause: error });
 }
 
 async function assertAnswer(address: string, response: Response, wanted: number): Promise<void> {
@@ -103,14 +116,24 @@ async function readBody(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let filled = 0;
-  for await (const chunk of response.body ?? []) {
-    filled += chunk.length;
-    if (filled > length) {
-      throw new Error(`cannot read ${address}: the server must send ${length} bytes, sent more`);
+  try {
+    for await (const chunk of response.body ?? []) {
+      chunks.push(chunk);
+      filled += chunk.length;
+      if (filled > length) break;
     }
-    chunks.push(chunk);
+  } catch (error) {
+    throw broken(address, error as Error);
   }
-  const bytes = new Uint8Array(filled);
+  if (filled <= length) return concat(chunks);
+  throw new Error(
+    `cannot read ${address}: the server must send at most ${length} bytes, sent more`,
+  );
+}
+
+/** Pieces of a file as one. */
+export function concat(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
   let offset = 0;
   for (const chunk of chunks) {
     bytes.set(chunk, offset);

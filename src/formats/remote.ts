@@ -1,7 +1,7 @@
 /** Headers of safetensors files at an address, by range requests: the values stay where they are. @module */
 
 import { headerBytes, parseHeader, type SafetensorsHeader, type TensorEntry } from "./header.ts";
-import { fetchRange, fetchText } from "./ranges.ts";
+import { concat, fetchRange, fetchText } from "./ranges.ts";
 import { parseWeightMap } from "./shards.ts";
 
 /** What the headers of one file, or of all shards of a model, say. */
@@ -48,7 +48,8 @@ function parseAddress(address: string): URL {
 
 /** A file beside another; what follows a `?` (a token, a revision) goes along. */
 function beside(address: string, name: string): string {
-  const { search } = new URL(address), url = new URL(name, address);
+  // Encoded and after a dot, so that a name cannot be another place.
+  const { search } = new URL(address), url = new URL(`./${encodeURIComponent(name)}`, address);
   url.search = search;
   return url.href;
 }
@@ -90,12 +91,8 @@ async function readFile(
   if (!start) return undefined;
   const { bytes, fileBytes } = start;
   const length = inFile(address, () => headerBytes(bytes, fileBytes));
-  const whole = new Uint8Array(length);
-  whole.set(bytes);
-  if (length > bytes.length) {
-    const rest = await fetchRange(address, bytes.length, length);
-    whole.set(rest!.bytes, bytes.length);
-  }
+  const rest = length > bytes.length ? await fetchRange(address, bytes.length, length) : undefined;
+  const whole = concat([bytes, ...(rest ? [rest.bytes] : [])]);
   const header: SafetensorsHeader = inFile(address, () => parseHeader(whole, fileBytes));
   return { tensors: header.tensors, fileBytes, bytesRead: length };
 }

@@ -117,7 +117,7 @@ async function readWeightMap(index: string): Promise<Map<string, string>> {
  */
 export function parseWeightMap(index: string, json: unknown): Map<string, string> {
   const map = (json as { weight_map?: unknown } | null)?.weight_map;
-  if (typeof map !== "object" || map === null) {
+  if (typeof map !== "object" || map === null || Object.keys(map).length === 0) {
     throw new SyntaxError(`cannot read ${index}: it must have a weight_map of names to files`);
   }
   for (const shard of Object.values(map)) {

@@ -26,7 +26,7 @@ export interface Svd {
   readonly right: DenseMatrix;
 }
 
-/** From this many rows on, the rotations start near their end: three times as fast at 768. */
+/** From this many rows on, the rotations start near their end: twice as fast at 768. */
 const large = 128;
 
 /**

@@ -113,12 +113,43 @@ function assertChoice({ temperature = 0, topK = 1 }: GenerateOptions): void {
 }
 
 function choose(logits: Float32Array, options: GenerateOptions, random: Random): number {
-  const { temperature = 0, topK = logits.length } = options;
-  if (temperature === 0) return argmax(logits);
-  const order = [...logits.keys()].sort((a, b) => logits[b] - logits[a]).slice(0, topK);
-  const weights = order.map((id) => Math.exp((logits[id] - logits[order[0]]) / temperature));
+  const { temperature = 0, topK = logits.length } = options, best = argmax(logits);
+  if (temperature === 0) return best;
+  const ids = likeliest(logits, topK);
+  const weights = ids.map((id) => Math.exp((logits[id] - logits[best]) / temperature));
   let left = random.uniform() * weights.reduce((sum, weight) => sum + weight, 0);
-  return order.find((_, i) => (left -= weights[i]) < 0) ?? order[order.length - 1];
+  return ids.find((_, i) => (left -= weights[i]) < 0) ?? best;
+}
+
+/** Ids of the `count` largest values; of equal ones, the first. */
+function likeliest(values: Float32Array, count: number): number[] {
+  const ids = Array.from(values.keys());
+  if (count >= ids.length) return ids;
+  const least = valueOfRank(values.slice(), count - 1);
+  const above = ids.filter((id) => values[id] > least);
+  const level = ids.filter((id) => values[id] === least);
+  return [...above, ...level.slice(0, count - above.length)];
+}
+
+/** What would stand at `rank` if values were sorted downwards; it only parts them (Hoare 1961, FIND). */
+function valueOfRank(values: Float32Array, rank: number): number {
+  let low = 0, high = values.length - 1;
+  while (low < high) {
+    const pivot = values[(low + high) >> 1];
+    let i = low, j = high;
+    while (i <= j) {
+      while (values[i] > pivot) i++;
+      while (values[j] < pivot) j--;
+      if (i > j) break;
+      [values[i], values[j]] = [values[j], values[i]];
+      i++;
+      j--;
+    }
+    if (rank > j && rank < i) break;
+    if (rank <= j) high = j;
+    else low = i;
+  }
+  return values[rank];
 }
 
 function argmax(values: Float32Array): number {

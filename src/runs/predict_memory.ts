@@ -17,11 +17,15 @@ export interface PredictionOptions extends Gpt2Options {
   readonly adapt?: (model: Gpt2) => void;
 }
 
+/** Tokens of a batch are listed on the host, on whatever device. */
+const mostTokens = 2 ** 26;
+
 /**
  * Live bytes between steps and peak bytes within one, by role, of training with AdamW: the real code on
  * the `dry` device, so that they are what any device will be asked for. Weights are F32.
  *
- * @throws {RangeError} when the sequences are longer than the model allows.
+ * @throws {RangeError} when the sequences are longer than the model allows, or a batch has more than 2^26
+ * tokens.
  *
  * @example
  * ```ts
@@ -47,6 +51,11 @@ export function predictMemory(
 }
 
 function anyBatch(batch: number, length: number): Batch {
+  if (batch * length > mostTokens) {
+    throw new RangeError(
+      `a batch may have up to ${mostTokens} tokens, found ${batch} x ${length}`,
+    );
+  }
   const shape = [batch, length];
   return {
     inputs: { shape, data: new Uint32Array(batch * length) },

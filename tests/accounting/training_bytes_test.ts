@@ -5,7 +5,11 @@ import {
   evaluate,
   matricesOf,
   modelTensors,
+  optimizerBytes,
+  type OptimizerName,
+  optimizerNames,
   type Precision,
+  type TensorShape,
   trainingBytes,
 } from "../../src/accounting/mod.ts";
 
@@ -21,22 +25,53 @@ const llama65b = modelTensors({
   num_key_value_heads: 64,
 });
 
+const baseBytes = (tensors: TensorShape[], precision: Precision) => {
+  const { weight, quantized } = trainingBytes(tensors, precision, allLinear);
+  return weight + quantized;
+};
+
 Deno.test("double quantisation saves 3 GB of LLaMA 65B, as the QLoRA paper says", () => {
   const linears = matricesOf(llama65b).filter(({ kind }) => kind === "linear");
   const values = linears.reduce((sum, { inputs, outputs }) => sum + inputs * outputs, 0);
   assertEquals(values, 64_760_053_760);
   const rest = 2 * (countParameters(llama65b) - values);
-  const weight = (precision: Precision) => trainingBytes(llama65b, precision, allLinear).weight;
+  const weight = (precision: Precision) => baseBytes(llama65b, precision);
   // 4.5 and 4.127 bits a value, and 16 for embeddings, head and norms.
   assertEquals(weight("nf4"), values * 4.5 / 8 + rest);
   assertEquals(weight("nf4-double"), values / 2 + values / 64 + values / 4096 + 4 * 560 + rest);
   assertEquals(((weight("nf4") - weight("nf4-double")) / 1e9).toFixed(2), "3.02");
+  assertEquals((weight("nf4-double") / 1e9).toFixed(1), "34.5");
+  assertEquals((weight("nf4-double") / 2 ** 30).toFixed(1), "32.1");
+});
+
+Deno.test("LLaMA 7B in NF4, doubly quantised: 3.34 GB of linear layers and 0.52 GB of the rest", () => {
+  const llama7b = modelTensors(catalogue["llama-2-7b"].config);
+  const { quantized, weight } = trainingBytes(llama7b, "nf4-double", allLinear);
+  assertEquals([quantized, weight].map((bytes) => (bytes / 1e9).toFixed(2)), ["3.34", "0.52"]);
+  assertEquals((baseBytes(llama7b, "nf4-double") / 1e9).toFixed(2), "3.87");
+});
+
+Deno.test("a 4096 x 4096 matrix has 4.5 bits a value in NF4, 4.127 doubly quantised", () => {
+  const matrix = [{ name: "q_proj.weight", shape: [4096, 4096] }];
+  const bits = (precision: Precision) => {
+    const { quantized } = trainingBytes(matrix, precision, {
+      rank: 1,
+      targetModules: "all-linear",
+    });
+    return (8 * quantized / 4096 ** 2).toFixed(3);
+  };
+  assertEquals([bits("nf4"), bits("nf4-double")], ["4.500", "4.127"]);
 });
 
 Deno.test("an adapter of rank 64 on all linear layers of LLaMA 65B has 799.5M values, 16 bytes each", () => {
-  const { weight, adapter, gradient, optimizer } = trainingBytes(llama65b, "nf4", allLinear);
+  const { adapter, gradient, optimizer } = trainingBytes(llama65b, "nf4", allLinear);
   assertEquals([adapter, gradient, optimizer], [4, 4, 8].map((bytes) => bytes * 799_539_200));
-  assertEquals(((weight + adapter + gradient + optimizer) / 1e9).toFixed(1), "50.3");
+  const trained = adapter + gradient + optimizer;
+  // Nothing is left for activations in 48 GB.
+  const totals = (["nf4", "nf4-double"] as const).map((precision) =>
+    ((baseBytes(llama65b, precision) + trained) / 1e9).toFixed(1)
+  );
+  assertEquals(totals, ["50.3", "47.3"]);
 });
 
 Deno.test("the roles add up to the formulas of the whole", () => {
@@ -57,6 +92,30 @@ Deno.test("values in NF4 cannot be trained", () => {
   assertThrows(
     () => trainingBytes(llama65b, "nf4"),
     RangeError,
-    "all of a model can be trained in fp32 or mixed precision, found nf4",
+    "training all of a model needs F32 or mixed precision, found nf4",
+  );
+});
+
+Deno.test("an optimiser's bytes are summed tensor by tensor", () => {
+  // A matrix, one too small for 8 bits, and a vector.
+  const trained = [[64, 128], [10, 20], [128]].map((shape, i) => ({ name: `${i}`, shape }));
+  const values = 64 * 128 + 200 + 128;
+  const expected: Record<OptimizerName, number> = {
+    sgd: 0,
+    momentum: 4 * values,
+    adamw: 8 * values,
+    adam8bit: 2 * 8192 + 8 * 32 + 8 * (200 + 128),
+    adafactor: 4 * (64 + 128 + 10 + 20 + 128),
+  };
+  const found = optimizerNames.map((name) => [name, optimizerBytes(name, trained)]);
+  assertEquals(Object.fromEntries(found), expected);
+});
+
+Deno.test("A and B of a matrix have the Adafactor state of the formula for both", () => {
+  const [r, d_in, d_out] = [8, 768, 3072];
+  const factors = [[r, d_in], [d_out, r]].map((shape) => ({ name: "factor", shape }));
+  assertEquals(
+    BigInt(optimizerBytes("adafactor", factors)),
+    evaluate("loraAdafactorStateBytes", { r, d_in, d_out }),
   );
 });

@@ -1,4 +1,4 @@
-/** `lowrank count` against counts that PEFT prints, and `lowrank memory`. */
+/** `lowrank count` against counts that PEFT prints. */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { withFolder } from "../support/folders.ts";
@@ -185,38 +185,3 @@ Deno.test("packed values are not counted as parameters", () =>
       "found I16",
     );
   }));
-
-Deno.test("memory adds up to its peak, and Adam keeps twice what is trained", () =>
-  withFolder(async (folder) => {
-    const config = await writeConfig(folder, "gpt2");
-    const size = ["--model", config, "--batch", "4", "--length", "128"];
-    const full = await lowrankJson("memory", ...size, "--method", "full");
-    const lora = await lowrankJson("memory", ...size, "--method", "lora", "--rank", "8");
-    for (const { byRole, peak } of [full, lora]) {
-      const bytes: number[] = Object.values(byRole);
-      assertEquals(bytes.reduce((all, some) => all + some), peak);
-    }
-    assertEquals(full.byRole.weight, 4 * 124_439_808);
-    assertEquals(full.byRole.optimizer, 2 * full.byRole.weight);
-    assertEquals(lora.byRole.adapter, 4 * 294_912);
-    assertEquals(lora.byRole.optimizer, 2 * lora.byRole.adapter);
-  }));
-
-Deno.test("memory for GPT-3 175B is counted without allocating it, by running it and by formula", async () => {
-  const { byRole, byFormula } = await lowrankJson("memory", "--model", "gpt3-175b", "--rank", "4");
-  assertEquals(byRole.adapter, 4 * 2 * 96 * 4 * (12288 + 12288));
-  assertEquals(byRole, { ...byFormula, quantized: 0 });
-  const { stdout } = await lowrank("memory", "--model", "gpt3-175b", "--batch", "1");
-  const weight = stdout.split("\n").find((line) => line.startsWith("weight"))!;
-  assertEquals(weight.split("698,417,037,312").length, 4, weight);
-});
-
-Deno.test("memory needs a GPT-2, whose heads fill its width", async () => {
-  const memory = (model: string) => ["memory", "--model", model];
-  await assertFails(
-    memory("roberta-base"),
-    "needs a configuration of model_type gpt2, found roberta",
-  );
-  await assertFails(memory("gpt3-xl"), "n_head must divide n_embd, found 24 heads for width 2048");
-  await assertFails(memory("gpt4"), "cannot read gpt4: it does not exist");
-});

@@ -62,10 +62,12 @@ Deno.test("what is not understood is one line and exit code 1", async () => {
     ["count"],
     "count needs one model, by its name or path or by --url, found none",
   );
-  await assertFails(["memory"], "required option '--model <path>' not specified");
+  await assertFails(["memory"], "memory needs one model, by its name or path, found none");
+  await assertFails(["merge"], "required option '--model <folder>' not specified");
   await assertFails(["count", "--model", model, "--rnak", "3"], "unknown option '--rnak'");
   await assertFails(["count", "--model", model, "surplus"], `found surplus and ${model}`);
-  await assertFails(["memory", "--model", model, "surplus"], "too many arguments");
+  await assertFails(["memory", "--model", model, "surplus"], `found surplus and ${model}`);
+  await assertFails(["devices", "surplus"], "too many arguments");
   await assertFails(["count", "--model", model, "--rank", "two"], "must be a whole number");
   await assertFails(["devices", "--device", "abacus"], "auto, cpu, webgpu");
   await assertFails(["count", "--model", "hf:openai-community/gpt2"], "must be on this machine");

@@ -32,7 +32,7 @@ Deno.test({
   fn: async () => {
     await withFolder(async (out) => {
       using device = new DryDevice();
-      const only = ["counting", "memory"];
+      const only = ["counting", "memory", "scaling"];
       const options = { only, seeds: [1], deviceKind: undefined, out, quick: false, full: false };
       const { log, error } = console;
       Object.assign(console, { log: () => {}, error: () => {} });
@@ -42,7 +42,7 @@ Deno.test({
         Object.assign(console, { log, error });
       }
       const page = await openOffline(`${out}/index.html`, `${out}/profile`);
-      for (const id of ["counts", "gpt3-memory"]) {
+      for (const id of ["counts", "gpt3-memory", "scaling-memory", "scaling-parameters"]) {
         assertStringIncludes(page, `<div id="figure-${id}" class="plot js-plotly-plot`);
       }
       assertEquals((page.match(/<svg class="main-svg"/g)?.length ?? 0) >= 4, true);

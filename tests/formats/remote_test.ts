@@ -79,7 +79,7 @@ Deno.test("a server that says it sends a range and sends the file is left too", 
   refuses(first, (file, range) => {
     const { headers } = honest(file, range);
     return new Response(whole(file).body, { status: 206, headers });
-  }, "the server must send 8 bytes, sent more"));
+  }, "the server must send at most 8 bytes, sent more"));
 
 Deno.test("a range must be the one that was asked for, whole and with the file's size", async () => {
   const with206 = (range: string, bytes = 8): Answer => () =>
@@ -122,7 +122,9 @@ Deno.test("an index must name files beside it that hold what it says", async () 
       },
     );
   const file = "model.safetensors.index.json:";
-  await fails({}, `${file} it must have a weight_map of names to files`);
+  for (const map of [{}, { weight_map: {} }, { weight_map: [] }, { weight_map: null }]) {
+    await fails(map, `${file} it must have a weight_map of names to files`);
+  }
   await fails(
     { weight_map: { a: "../1.safetensors" } },
     `${file} a shard must be a safetensors file beside the index, found "../1.safetensors"`,
@@ -132,6 +134,56 @@ Deno.test("an index must name files beside it that hold what it says", async () 
     { weight_map: { c: "3.safetensors" } },
     `3.safetensors: ${unusable}: it answered 404 Not Found`,
   );
+});
+
+Deno.test("a shard's name is a file beside the index, whatever else it could be read as", async () => {
+  const names = ["https:evil.safetensors", "%2e%2e%2fa.safetensors", "a?b#c.safetensors"];
+  for (const name of names) {
+    const index = textFile(JSON.stringify({ weight_map: { "a.weight": name } }));
+    const path = `/m/${encodeURIComponent(name)}`;
+    const files = { "/m/model.safetensors.index.json": index, [path]: first };
+    await withServer(files, async (address, traffic) => {
+      const { tensors } = await readRemoteHeaders(`${address}/m`);
+      assertEquals([...tensors.keys()], ["a.weight"]);
+      assertEquals(traffic.requests.at(-1)?.split(" ")[1], path);
+    });
+  }
+});
+
+Deno.test("a packed answer is refused: its bytes are not the file's", () =>
+  refuses(first, (file, range) => {
+    const { headers, body } = honest(file, range);
+    headers.set("content-encoding", "gzip");
+    return new Response(body, { status: 206, headers });
+  }, `${unusable}: it must send the file as it is, and packed it by gzip`));
+
+Deno.test("a redirection is followed", () =>
+  withServer({ "/x.safetensors": first }, async (address, traffic) => {
+    const elsewhere = Deno.serve(
+      { port: 0, onListen: () => {} },
+      () => Response.redirect(`${address}/x.safetensors`),
+    );
+    const from = `http://localhost:${elsewhere.addr.port}/x.safetensors`;
+    const { bytesRead } = await readRemoteHeaders(from);
+    await elsewhere.shutdown();
+    assertEquals([bytesRead, traffic.bytes], [first.start.length, first.start.length]);
+  }));
+
+Deno.test("a connection that ends in the middle of an answer is told with the address", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const address = `http://127.0.0.1:${listener.addr.port}/x.safetensors`;
+  const refused = assertRejects(
+    () => readRemoteHeaders(address),
+    Error,
+    `cannot read ${address}: error reading a body`,
+  );
+  using connection = await listener.accept();
+  await connection.read(new Uint8Array(1024));
+  const head =
+    "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-7/99\r\nContent-Length: 8\r\n\r\n";
+  await connection.write(new TextEncoder().encode(`${head}abc`));
+  connection.close();
+  await refused;
 });
 
 Deno.test("an address must be one, and somebody must answer", async () => {

@@ -99,6 +99,23 @@ const sums = (kernel: Kernel, x: readonly number[]): NonFiniteCheck => ({
   outputs: ["partials" in kernel.bindings ? "partials" : "y"],
 });
 
+/** Products of 2 x 3 by 3 x 2 whose rows are four apart: what lies between is NaN and no part of them. */
+const product = (value: number, transposeA: number, transposeB: number): NonFiniteCheck => {
+  const two = [1, 1, NaN, NaN], three = [1, 1, 1, NaN];
+  const b = transposeB ? [...three, ...three] : [...two, ...two, ...two];
+  const a = transposeA ? [...two, ...two, ...two] : [...three, ...three];
+  return {
+    name: `matmul of ${value}, transposed ${transposeA} ${transposeB}`,
+    kernel: kernels.matmul,
+    buffers: { a: a.with(0, value), b, bias: [0], c: [NaN, NaN, NaN, NaN] },
+    scalars: {
+      ...{ m: 2, n: 2, k: 3, transposeA, transposeB, aOffset: 0, aStride: 4, bOffset: 0 },
+      ...{ bStride: 4, cOffset: 0, cStride: 2, alpha: 1, hasBias: 0, accumulate: 0 },
+    },
+    outputs: ["c"],
+  };
+};
+
 /** All of them. */
 export const nonFiniteChecks: readonly NonFiniteCheck[] = [
   ...gelu(bad),
@@ -118,6 +135,12 @@ export const nonFiniteChecks: readonly NonFiniteCheck[] = [
     crossEntropy([0, value, 1]),
     crossEntropy([value, 0, 1]),
     divergence([value, 0, 1]),
+  ]),
+  ...[1, ...bad].flatMap((value) => [
+    product(value, 0, 0),
+    product(value, 0, 1),
+    product(value, 1, 0),
+    product(value, 1, 1),
   ]),
   crossEntropy([3e38, 0, -3e38]),
   crossEntropy([100, -100, 0]),

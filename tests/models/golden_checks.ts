@@ -6,6 +6,7 @@ import { readCases } from "../../src/cli/cases.ts";
 import type { HostTensor } from "../../src/core/host_tensor.ts";
 import type { Device } from "../../src/device/device.ts";
 import { beamSearch, generate, type Gpt2, loadModel } from "../../src/models/mod.ts";
+import { nextLogits, openCache } from "../../src/models/generate.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { golden, goldenJson, tensorsOf } from "../support/golden.ts";
 
@@ -96,6 +97,21 @@ export const checks: readonly ModelCheck[] = [
       assertEquals(await sample({ temperature: 1, topK: 1 }), await sample({}));
       const sampled = await sample({ temperature: 1, seed: 7 });
       assertEquals(await sample({ temperature: 1, seed: 7 }), sampled);
+    },
+  },
+  {
+    name: "sampling with top-k 3 takes each of the three likeliest, and no other",
+    run: async (device) => {
+      using model = await loadModel(device, golden("gpt2_tiny"));
+      using cache = openCache(model, 1, 3);
+      const [logits] = await nextLogits(model, cache, [[3, 1, 4]]);
+      const order = [...logits.keys()].sort((a, b) => logits[b] - logits[a]);
+      const taken = new Set<number>();
+      for (let seed = 0; seed < 16; seed++) {
+        const options = { maxNewTokens: 1, temperature: 100, topK: 3, seed };
+        for await (const token of generate(model, [3, 1, 4], options)) taken.add(token);
+      }
+      assertEquals([...taken].sort((a, b) => a - b), order.slice(0, 3).sort((a, b) => a - b));
     },
   },
   {

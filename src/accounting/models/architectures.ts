@@ -6,7 +6,7 @@ import type { ConfigJson } from "./fields.ts";
 import { gpt2Tensors } from "./gpt2.ts";
 import { llamaTensors } from "./llama.ts";
 import { t5Tensors } from "./t5.ts";
-import type { TensorShape } from "./tensor_shape.ts";
+import { countParameters, type TensorShape } from "./tensor_shape.ts";
 
 const architectures: Readonly<Record<string, (json: ConfigJson) => TensorShape[]>> = {
   gpt2: gpt2Tensors,
@@ -24,7 +24,8 @@ const architectures: Readonly<Record<string, (json: ConfigJson) => TensorShape[]
  * Every parameter of the model that a parsed `config.json` describes, a tied head once, with the names and
  * extents of Hugging Face's files. The head is that of `architectures`.
  *
- * @throws {RangeError} when the model type is not known here, or a field is missing or cannot be.
+ * @throws {RangeError} when the model type is not known here, a field is missing or cannot be, or there
+ * are more than 10,000 layers or 2^53 parameters.
  *
  * @example
  * ```ts
@@ -37,12 +38,23 @@ const architectures: Readonly<Record<string, (json: ConfigJson) => TensorShape[]
 export function modelTensors(config: ConfigJson): TensorShape[] {
   const type = config.model_type;
   if (typeof type === "string" && Object.hasOwn(architectures, type)) {
-    return architectures[type](config);
+    return assertCountable(architectures[type](config));
   }
   const known = Object.keys(architectures).join(", ");
   const found = JSON.stringify(type) ?? "nothing";
   throw new RangeError(
     `a configuration must have a model_type of ${known} (others can be counted from the headers of ` +
       `their safetensors files); found ${found}`,
+  );
+}
+
+/** Bytes and sums are exact below 2^53. */
+function assertCountable(tensors: TensorShape[]): TensorShape[] {
+  const total = countParameters(tensors);
+  if (Number.isSafeInteger(total)) return tensors;
+  throw new RangeError(
+    `a model must have fewer than 2^53 parameters to be counted, found about ${
+      total.toExponential(1)
+    }`,
   );
 }

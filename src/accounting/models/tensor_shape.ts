@@ -28,8 +28,18 @@ export function norm(module: string, width: number): TensorShape[] {
   return [weight(module, width), bias(module, width)];
 }
 
-/** `count` layers, of which `layer` gives the tensors by index. */
+/** Far above any model, and few enough to be listed. */
+const mostLayers = 10_000;
+
+/**
+ * `count` layers, of which `layer` gives the tensors by index.
+ *
+ * @throws {RangeError} when there are more than 10,000.
+ */
 export function layers(count: number, layer: (index: number) => TensorShape[]): TensorShape[] {
+  if (count > mostLayers) {
+    throw new RangeError(`a model may have up to ${mostLayers} layers here, found ${count}`);
+  }
   return Array.from({ length: count }, (_, index) => layer(index)).flat();
 }
 

@@ -4,6 +4,7 @@ import { scaleAdd } from "../../../kernels/elementwise/kernel.ts";
 import { matrix, multiply } from "../../autograd/ops/product.ts";
 import { formatShape, sameShape } from "../../core/shape.ts";
 import { Arena } from "../../device/arena.ts";
+import { piecesOf } from "../../device/stretch.ts";
 import type { Tensor } from "../../device/tensor.ts";
 import type { Model } from "../../models/model.ts";
 import type { Linear } from "../../nn/linear.ts";
@@ -129,8 +130,11 @@ function assertOwned<M extends Model>(merged: Merged<M>, module: LoraModule): vo
 }
 
 function copy(from: Tensor, to: Tensor): Tensor {
-  const scalars = { size: from.size, xOffset: 0, yOffset: 0, alpha: 1, accumulate: 0 };
-  from.device.launch(scaleAdd, { x: from, y: to }, scalars);
+  for (const { start, size } of piecesOf(from)) {
+    const [x, y] = [from, to].map((tensor) => tensor.view([size], start));
+    const scalars = { size, xOffset: 0, yOffset: 0, alpha: 1, accumulate: 0 };
+    from.device.launch(scaleAdd, { x, y }, scalars);
+  }
   return to;
 }
 

@@ -7,6 +7,8 @@ import {
 import { sum } from "../../../kernels/reduce/kernel.ts";
 import { ShapeError } from "../../core/errors.ts";
 import type { HostTensor } from "../../core/host_tensor.ts";
+import type { RowRange } from "../../core/row_range.ts";
+import { rowPiecesOf } from "../../device/stretch.ts";
 import type { Tensor } from "../../device/tensor.ts";
 import type { Tape } from "../tape.ts";
 
@@ -53,16 +55,28 @@ export function crossEntropy(
   const losses = tape.activation([rows], "losses");
   const logSumExp = tape.activation([rows], "logits log sum exp");
   const loss = tape.activation([1], "loss");
-  const scalars = { rows, vocabulary, smoothing, scale: 1 / divisor };
-  const bindings = { logits, labels: labelTensor, logSumExp };
-  tape.device.launch(crossEntropyForward, { ...bindings, losses }, scalars);
+  const shared = { vocabulary, smoothing, scale: 1 / divisor }, pieces = rowPiecesOf(logits);
+  const bindingsOf = ({ start, count }: RowRange) => ({
+    logits: logits.view([count, vocabulary], start * vocabulary),
+    labels: labelTensor.view([count], start),
+    logSumExp: logSumExp.view([count], start),
+  });
+  for (const piece of pieces) {
+    const bindings = { ...bindingsOf(piece), losses: losses.view([piece.count], piece.start) };
+    tape.device.launch(crossEntropyForward, bindings, { ...shared, rows: piece.count });
+  }
   tape.device.launch(sum, { x: losses, y: loss }, { size: rows });
   return tape.record(loss, [logits], (dLoss) => {
-    const { tensor: dLogits, accumulate } = tape.contribute(logits)!;
-    tape.device.launch(crossEntropyBackward, { ...bindings, dLoss, dLogits }, {
-      ...scalars,
-      accumulate,
-    });
+    const { tensor, accumulate } = tape.contribute(logits)!;
+    for (const piece of pieces) {
+      const dLogits = tensor.view([piece.count, vocabulary], piece.start * vocabulary);
+      const bindings = { ...bindingsOf(piece), dLoss, dLogits };
+      tape.device.launch(crossEntropyBackward, bindings, {
+        ...shared,
+        rows: piece.count,
+        accumulate,
+      });
+    }
   });
 }
 

@@ -1,6 +1,8 @@
 /** Rows of a table by index. @module */
 
 import { embeddingBackward, embeddingForward } from "../../../kernels/embedding/kernel.ts";
+import type { RowRange } from "../../core/row_range.ts";
+import { rowPiecesOf } from "../../device/stretch.ts";
 import type { Tensor } from "../../device/tensor.ts";
 import type { Parameter } from "../parameter.ts";
 import type { Tape } from "../tape.ts";
@@ -13,22 +15,61 @@ import type { Tape } from "../tape.ts";
 export function embedding(tape: Tape, table: Parameter, ids: ArrayLike<number>): Tensor {
   const [vocabulary, width] = table.shape;
   assertIds(ids, vocabulary, table.name);
-  const count = ids.length;
-  const out = tape.activation([count, width], table.name);
-  const idTensor = uploadIds(tape, ids, `${table.name} ids`);
-  tape.device.launch(embeddingForward, { table: table.tensor, ids: idTensor, out }, {
-    count,
-    width,
-  });
+  const out = tape.activation([ids.length, width], table.name);
+  const pieces = rowPiecesOf(table.tensor);
+  if (pieces.length > 1) gather(tape, table, ids, out, pieces);
+  else lookUp(tape, table, ids, out);
   if (!tape.tracks(table)) return out;
   const { order, starts } = uploadRuns(tape, ids, vocabulary, table.name);
   return tape.record(out, [table], (dOut) => {
-    const { tensor: dTable, accumulate } = tape.contribute(table)!;
-    tape.device.launch(embeddingBackward, { dOut, order, starts, dTable }, {
-      vocabulary,
-      width,
-      accumulate,
-    });
+    const into = tape.contribute(table)!, { accumulate } = into;
+    for (const { start, count: vocabulary } of pieces) {
+      const dTable = into.tensor.view([vocabulary, width], start * width);
+      const runs = { order, starts: starts.view([vocabulary + 1], start) };
+      tape.device.launch(embeddingBackward, { dOut, ...runs, dTable }, {
+        vocabulary,
+        width,
+        accumulate,
+      });
+    }
+  });
+}
+
+function lookUp(tape: Tape, table: Parameter, ids: ArrayLike<number>, out: Tensor): void {
+  const [count, width] = out.shape;
+  const idTensor = uploadIds(tape, ids, `${table.name} ids`);
+  const bindings = { table: table.tensor, ids: idTensor, out };
+  tape.device.launch(embeddingForward, bindings, { count, width });
+}
+
+/**
+ * Looks up piece by piece. Each adds its own rows to those that ask for them: a run of one row or of none,
+ * which is what the backward kernel sums.
+ */
+function gather(
+  tape: Tape,
+  { name, tensor }: Parameter,
+  ids: ArrayLike<number>,
+  out: Tensor,
+  pieces: readonly RowRange[],
+): void {
+  const { device } = tape, [vocabulary, width] = out.shape, inPieces = new Uint32Array(ids.length);
+  let found = 0;
+  const runs = pieces.map(({ start, count }) => {
+    const ends = new Uint32Array(ids.length + 1).fill(found);
+    for (let i = 0; i < ids.length; i++) {
+      if (ids[i] >= start && ids[i] < start + count) inPieces[found++] = ids[i] - start;
+      ends[i + 1] = found;
+    }
+    return ends;
+  });
+  const order = uploadIds(tape, inPieces, `${name} ids`);
+  pieces.forEach(({ start, count }, i) => {
+    using starts = device.allocate([runs[i].length], "u32", "scratch", `${name} runs`);
+    device.write(starts, runs[i]);
+    const dOut = tensor.view([count, width], start * width), accumulate = i > 0 ? 1 : 0;
+    const scalars = { vocabulary, width, accumulate };
+    device.launch(embeddingBackward, { dOut, order, starts, dTable: out }, scalars);
   });
 }
 

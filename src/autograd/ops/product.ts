@@ -2,6 +2,7 @@
 
 import { matmul } from "../../../kernels/matmul/kernel.ts";
 import type { Tensor } from "../../device/tensor.ts";
+import { fits, partsOf, type Product } from "./product_parts.ts";
 
 /** A matrix inside a tensor: row r starts at `offset + r * stride` elements. */
 export interface Matrix {
@@ -38,8 +39,14 @@ export function matrix(tensor: Tensor): Matrix {
   return { tensor, stride: tensor.shape[tensor.shape.length - 1] };
 }
 
-/** C = (accumulate ? C : 0) + alpha · op(A) op(B) + bias. */
+/** C = (accumulate ? C : 0) + alpha · op(A) op(B) + bias, in as few launches as the device allows. */
 export function multiply(a: Matrix, b: Matrix, c: Matrix, options: ProductOptions): void {
+  const whole = { a, b, c, options };
+  if (fits(whole)) launch(whole);
+  else for (const part of partsOf(whole)) launch(part);
+}
+
+function launch({ a, b, c, options }: Product): void {
   const { m, n, k, transposeA, transposeB, alpha = 1, bias, accumulate = 0 } = options;
   c.tensor.device.launch(
     matmul,

@@ -2,9 +2,12 @@
  * The block of shared memory through which threads share the work of a kernel.
  *
  * A command is cut into chunks, and whoever is free claims the next: a worker that wakes late, or shares its
- * processor with another program, holds nobody up. The `ticket` holds a count of commands in its upper 24
- * bits and the unclaimed chunks in its lower 8. To claim one is to lower it by compare-and-exchange, which
- * succeeds only while the command that was read before it is still the present one.
+ * processor with another program, holds nobody up. Every thread claims those of its own share first, so
+ * that what one kernel wrote lies in the cache of the processor that reads it in the next.
+ *
+ * The `ticket` holds a count of commands in its upper 16 bits and a bit for each unclaimed chunk in its
+ * lower 16. To claim one is to clear it by compare-and-exchange, which succeeds only while the command that
+ * was read before it is still the present one.
  *
  * @module
  */
@@ -23,14 +26,17 @@ export const flags = {
   failed: 4,
 } as const;
 
-/** Bits of the ticket that count chunks. */
-export const chunkMask = 255;
+/** Most chunks of a command. */
+export const maxChunks = 16;
+
+/** Bits of the ticket that stand for chunks. */
+export const chunkMask = 2 ** maxChunks - 1;
 
 /** Byte offset of the `Float64Array` that holds a command. */
 export const commandOffset = 64;
 
-/** Where its parts are: an export's index, units in all and in each chunk, and the arguments. */
-export const order = { index: 0, units: 1, size: 2, count: 3, values: 4 } as const;
+/** Where its parts are: an export's index, units, their grain, chunks, and the arguments. */
+export const order = { index: 0, units: 1, grain: 2, chunks: 3, count: 4, values: 5 } as const;
 
 /** Most arguments of a kernel. */
 const maxArguments = 48;
@@ -38,4 +44,21 @@ const maxArguments = 48;
 /** Makes a block. */
 export function controlBlock(): SharedArrayBuffer {
   return new SharedArrayBuffer(commandOffset + 8 * (order.values + maxArguments));
+}
+
+/** The first unit of a chunk: a multiple of the grain, chunks as equal as that allows. For workers, too. */
+export function chunkStart(chunk: number, chunks: number, units: number, grain: number): number {
+  return chunk === chunks ? units : grain * Math.round(chunk * units / (chunks * grain));
+}
+
+/**
+ * The bit of the chunk that a thread claims next, where `left` has those of the unclaimed ones: the first of
+ * its own share, else the last of all, which its owner would come to last.
+ *
+ * Its text goes to the workers, so it may use nothing from around it.
+ */
+export function nextChunk(left: number, chunks: number, thread: number, threads: number): number {
+  const below = (share: number) => 2 ** Math.round(share * chunks / threads) - 1;
+  const own = left & below(thread + 1) & ~below(thread);
+  return own ? own & -own : 1 << (31 - Math.clz32(left));
 }

@@ -2,7 +2,16 @@
 
 import { Worker } from "node:worker_threads";
 import { DeviceError } from "../../core/errors.ts";
-import { chunkMask, commandOffset, controlBlock, flags, order } from "./control.ts";
+import {
+  chunkMask,
+  chunkStart,
+  commandOffset,
+  controlBlock,
+  flags,
+  maxChunks,
+  nextChunk,
+  order,
+} from "./control.ts";
 import { type WorkerData, workerProgram } from "./worker_program.ts";
 
 /** A kernel as WebAssembly exports it. */
@@ -27,7 +36,7 @@ export type CrewData = Pick<WorkerData, "module" | "memory" | "names" | "blas">;
 const spins = 20_000;
 
 /** Chunks of a kernel: enough to even out a late worker, few enough that products pack rarely. */
-const chunksFor = (threads: number): number => Math.min(chunkMask, Math.max(8, 2 * threads));
+const chunksFor = (threads: number): number => Math.min(maxChunks, Math.max(8, 2 * threads));
 
 /**
  * Shares a kernel's units among threads.
@@ -45,7 +54,10 @@ export class Crew {
   /** Starts one worker for each scratch address and waits until they are ready. */
   static async start(data: CrewData, scratches: readonly number[]): Promise<Crew> {
     const crew = new Crew();
-    await Promise.all(scratches.map((scratch) => crew.#hire(data, scratch)));
+    const threads = scratches.length + 1;
+    const hire = (scratch: number, i: number) =>
+      crew.#hire({ ...data, scratch, thread: i + 1, threads });
+    await Promise.all(scratches.map(hire));
     return crew;
   }
 
@@ -55,17 +67,15 @@ export class Crew {
   }
 
   /**
-   * Runs a kernel over `units`, cut at multiples of `grain`.
+   * Runs a kernel over `units`, cut at multiples of `grain` into at most so many chunks.
    *
    * @throws {DeviceError} when it traps, or a worker has died.
    */
-  run(call: Call, units: number, grain: number): void {
+  run(call: Call, units: number, grain: number, most = chunksFor(this.threads)): void {
     if (units === 0) return;
-    const most = this.threads > 1 ? chunksFor(this.threads) : 1;
-    const chunks = Math.min(most, Math.floor(units / grain));
-    const size = chunks < 2 ? units : Math.ceil(units / chunks / grain) * grain;
-    if (size >= units) runRange(call, 0, units);
-    else this.#share(call, units, size);
+    const chunks = this.threads > 1 ? Math.min(most, Math.floor(units / grain)) : 1;
+    if (chunks < 2) runRange(call, 0, units);
+    else this.#share(call, units, grain, chunks);
     if (this.#failure) throw this.#failure;
   }
 
@@ -77,12 +87,13 @@ export class Crew {
     this.#workers.length = 0;
   }
 
-  #share(call: Call, units: number, size: number): void {
-    this.#publish(call, units, size);
+  #share(call: Call, units: number, grain: number, chunks: number): void {
+    this.#publish(call, units, grain, chunks);
     let trap: unknown;
-    for (let left; (left = this.#claim()) > 0;) {
+    for (let chunk; (chunk = this.#claim(chunks)) >= 0;) {
       try {
-        runRange(call, (left - 1) * size, Math.min(units, left * size));
+        const begin = chunkStart(chunk, chunks, units, grain);
+        runRange(call, begin, chunkStart(chunk + 1, chunks, units, grain));
       } catch (error) {
         trap = error;
       }
@@ -97,26 +108,28 @@ export class Crew {
     }
   }
 
-  #publish({ index, values }: Call, units: number, size: number): void {
-    const command = this.#command, shared = this.#flags, chunks = Math.ceil(units / size);
+  #publish({ index, values }: Call, units: number, grain: number, chunks: number): void {
+    const command = this.#command, shared = this.#flags;
     command[order.index] = index;
     command[order.units] = units;
-    command[order.size] = size;
+    command[order.grain] = grain;
+    command[order.chunks] = chunks;
     command[order.count] = values.length - 2;
     for (let i = 0; i < values.length - 2; i++) command[order.values + i] = values[i];
     Atomics.store(shared, flags.pending, chunks);
     const commands = (Atomics.load(shared, flags.ticket) & ~chunkMask) + chunkMask + 1;
-    Atomics.store(shared, flags.ticket, commands | chunks);
+    Atomics.store(shared, flags.ticket, commands | (2 ** chunks - 1));
     if (Atomics.load(shared, flags.sleepers) > 0) Atomics.notify(shared, flags.ticket);
   }
 
-  /** The number of chunks before this claim, 0 where none was left. */
-  #claim(): number {
+  /** The number of the chunk that is now the main thread's, -1 where none was left. */
+  #claim(chunks: number): number {
     while (true) {
       const ticket = Atomics.load(this.#flags, flags.ticket), left = ticket & chunkMask;
-      if (left === 0) return 0;
-      if (Atomics.compareExchange(this.#flags, flags.ticket, ticket, ticket - 1) === ticket) {
-        return left;
+      if (left === 0) return -1;
+      const bit = nextChunk(left, chunks, 0, this.threads);
+      if (Atomics.compareExchange(this.#flags, flags.ticket, ticket, ticket - bit) === ticket) {
+        return 31 - Math.clz32(bit);
       }
     }
   }
@@ -131,9 +144,9 @@ export class Crew {
     }
   }
 
-  #hire(data: CrewData, scratch: number): Promise<void> {
+  #hire(data: Omit<WorkerData, "control" | "layout">): Promise<void> {
     const layout = { flags, order, chunkMask, commandOffset };
-    const workerData: WorkerData = { ...data, control: this.#control, layout, scratch };
+    const workerData: WorkerData = { ...data, control: this.#control, layout };
     const worker = new Worker(workerProgram, { eval: true, workerData });
     this.#workers.push(worker);
     return new Promise((resolve, reject) => {

@@ -1,6 +1,6 @@
 /** Bind groups, kept: the buffers of a step come back in the next. @module */
 
-import type { Kernel } from "../../../kernels/kernel.ts";
+import { ceilDivide, type Kernel } from "../../../kernels/kernel.ts";
 import type { AnyBindings } from "../base.ts";
 import type { Tensor } from "../tensor.ts";
 import type { PooledBuffer } from "./buffer_pool.ts";
@@ -59,7 +59,7 @@ export class BindGroups {
     const resources: GPUBufferBinding[] = tensors.map((tensor) => ({
       buffer: bufferOf(tensor).buffer,
       offset: tensor.offset * 4,
-      size: Math.max(tensor.bytes, 4),
+      size: Math.max(ceilDivide(tensor.bytes, 16), 1) * 16, // a kernel may take four elements at a time
     }));
     resources.push({ buffer: this.#scalars, size: scalarBytes(kernel) });
     const entries = resources.map((resource, binding) => ({ binding, resource }));

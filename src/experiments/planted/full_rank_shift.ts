@@ -116,6 +116,17 @@ function crossingFinding(crossings: readonly Crossing[], quick: boolean): Findin
   };
 }
 
+/** An upright where the known answers of the first seed cross. */
+function crossingLine({ known }: Crossing) {
+  if (known === undefined) return {};
+  const upright = { x0: known, x1: known, y0: 0, y1: 1, yref: "paper" };
+  const text = `known crossing, r = ${judgedRank}: a = ${known.toFixed(2)}`;
+  return {
+    shapes: [{ type: "line", ...upright, line: { color: palette.base, width: 1, dash: "dash" } }],
+    annotations: [{ x: known, y: 1, yref: "paper", text, showarrow: false, xanchor: "left" }],
+  };
+}
+
 function shiftFigure(rows: readonly ShiftRow[]): Figure {
   const first = rows.filter(({ seed }) => seed === rows[0].seed);
   const methods = [...new Set(rows.map(({ method }) => method))];
@@ -144,7 +155,7 @@ function shiftFigure(rows: readonly ShiftRow[]): Figure {
     layout: baseLayout(
       axis("exponent a of the shift's spectrum"),
       axis("excess risk (share of the unadapted)", { rangemode: "tozero" }),
-      { height: 400 },
+      { height: 400, ...crossingLine(crossingOf(rows, rows[0].seed)) },
     ),
   };
 }

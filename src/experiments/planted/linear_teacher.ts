@@ -150,7 +150,8 @@ function similarityFigure(rows: readonly TeacherRow[]): Figure {
       "φ(r, r) between the update and the planted shift. In raw ΔW a flat shift looks missed " +
       "below its rank though the loss is the best possible: which of its directions are worth " +
       "having is decided by the inputs. Raw ΔW shows no more of D than the best update itself does " +
-      "(the table has both).",
+      "(the table has both). Where singular values are equal or next to zero, as beyond rank 16 of " +
+      "the flat and the geometric shift, no direction is the right one.",
     ...rankFigure(
       [
         ...curves,

@@ -8,8 +8,9 @@ import type { Experiment, Finding, PlanContext } from "../experiment.ts";
 import { makeRuns, type PlannedRun } from "../planned_runs.ts";
 import { judge } from "../verdict.ts";
 import { bendOf, enough, neededRank } from "./bend.ts";
-import { type DigitRun, digitSource, planDigits } from "./digit_runs.ts";
-import { rankFigure } from "./rank_figure.ts";
+import { type DigitRun, planDigits } from "./digit_runs.ts";
+import { DigitSource } from "./digit_source.ts";
+import { rankFigure, type RankPoint } from "./rank_figure.ts";
 
 /** The students: planes, ranks around twice as many, and every seed. */
 export function digitRuns({ seeds, full, quick }: PlanContext): DigitRun[] {
@@ -29,11 +30,14 @@ interface DigitRow extends DigitRun {
   readonly before: number;
   readonly accuracy: number;
   readonly teacherAccuracy: number;
+  /** Singular values of D·S^½. */
+  readonly spectrum: readonly number[];
 }
 
 function rowOf(run: DigitRun, { metrics }: RunResult): DigitRow {
   const { divergence, before, accuracy, teacherAccuracy } = metrics as Record<string, number>;
-  return { ...run, divergence, before, value: divergence / before, accuracy, teacherAccuracy };
+  const spectrum = metrics.spectrum as number[], value = divergence / before;
+  return { ...run, divergence, before, value, accuracy, teacherAccuracy, spectrum };
 }
 
 /** The rows of one curve: a number of planes and a seed. */
@@ -50,6 +54,7 @@ function findings(rows: readonly DigitRow[], quick: boolean): Finding[] {
   const say = (key: "bend" | "needed") =>
     curves.map((curve) => `${curve[key] ?? "none"} for ${curve.planted} (seed ${curve.seed})`);
   const most = Math.max(...curves.map(({ left }) => left));
+  const grids = curvesOf(rows).map((curve) => curve.map(({ rank }) => rank).join(", "));
   return [{
     claim: "The divergence bends at the planted rank r* = 2m",
     rule: "held when, of all measured doublings of the rank, the one that reaches r* lowers the " +
@@ -57,7 +62,7 @@ function findings(rows: readonly DigitRow[], quick: boolean): Finding[] {
       "and seed",
     found: `Largest factor at: ${say("bend").join(", ")}. Left at r*: at most ${
       (100 * most).toFixed(2)
-    }%.`,
+    }%. Ranks measured: ${[...new Set(grids)].join("; ")}.`,
     verdict: judge(curves.every(({ bend, planted }) => bend === planted) && most <= enough, quick),
   }, {
     claim: "The needed rank grows with the difficulty of the task, as twice the planes rotated",
@@ -87,6 +92,34 @@ function divergenceFigure(rows: readonly DigitRow[]): Figure {
       logAxis("share of the divergence left", { dtick: "D2" }),
       420,
     ),
+  };
+}
+
+/** The share of the first layer's shift that no update of a rank can make, up to the planted rank. */
+function unreachable({ planes, spectrum }: DigitRow): RankPoint[] {
+  const energy = (values: readonly number[]) => values.reduce((sum, value) => sum + value ** 2, 0);
+  return Array.from({ length: 2 * planes - 1 }, (_, i) => ({
+    rank: i + 1,
+    value: energy(spectrum.slice(i + 1)) / energy(spectrum),
+  }));
+}
+
+function shiftFigure(rows: readonly DigitRow[]): Figure {
+  const groups = [...Map.groupBy(rows, ({ planes }) => planes)];
+  const curves = groups.map(([planes, own]) => ({
+    label: `${planes} ${planes === 1 ? "plane" : "planes"}`,
+    measured: unreachable(own[0]),
+    plantedRank: 2 * planes,
+  }));
+  return {
+    id: "rotated-digits-shift",
+    title: "What no update of a rank can reach: the tail of the shift in the images' metric",
+    caption: "Computed, not trained: Σ σᵢ² of D·S^½ beyond the rank, as a share of all, for seed " +
+      `${
+        rows[0].seed
+      }; zero from 2m on (dashed). The divergence above is smaller at the same rank: a ` +
+      "student need not restore the first layer's outputs, only the predictions.",
+    ...rankFigure(curves, logAxis("share of the shift left", { dtick: "D2" }), 380),
   };
 }
 
@@ -143,7 +176,7 @@ function digitTable(rows: readonly DigitRow[]): DataTable {
       { key: "accuracy", label: "accuracy", unit: "percent" },
       { key: "teacherAccuracy", label: "teacher's accuracy", unit: "percent" },
     ],
-    rows: rows.map(({ value, accuracy, teacherAccuracy, ...row }) => ({
+    rows: rows.map(({ value, accuracy, teacherAccuracy, spectrum: _, ...row }) => ({
       ...row,
       planted: 2 * row.planes,
       left: 100 * value,
@@ -154,7 +187,7 @@ function digitTable(rows: readonly DigitRow[]): DataTable {
 }
 
 function planOf(context: PlanContext): PlannedRun[] {
-  const source = digitSource();
+  const source = new DigitSource();
   return digitRuns(context).map((run) => planDigits(run, source, context.quick));
 }
 
@@ -177,7 +210,7 @@ export const rotatedDigits: Experiment = {
         "cosine schedule, batches of 128, α = r.",
       findings: findings(rows, context.quick),
       tables: [digitTable(rows)],
-      figures: [divergenceFigure(rows), neededFigure(rows)],
+      figures: [divergenceFigure(rows), shiftFigure(rows), neededFigure(rows)],
     };
   },
 };

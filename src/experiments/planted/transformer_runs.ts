@@ -49,7 +49,16 @@ export function textSource(): TextSource {
 /** Searched on seed 1000, which is reported nowhere. */
 const learningRate = 1e-2;
 
-const size = { batch: 8, length: 32 }, longRun = 300, evaluationBatches = 16;
+const size = { batch: 8, length: 32 };
+
+/** Steps, and batches that are measured on. */
+interface Extent {
+  readonly steps: number;
+  readonly evaluationBatches: number;
+}
+
+const extentOf = (quick: boolean): Extent =>
+  quick ? { steps: 5, evaluationBatches: 2 } : { steps: 300, evaluationBatches: 16 };
 
 /** Chooses the windows that are measured on, the same for every run. */
 const evaluationSeed = 2021;
@@ -60,23 +69,23 @@ export function planTransformer(
   source: TextSource,
   quick: boolean,
 ): PlannedRun {
-  const { planted, sites, rank, seed } = chosen, steps = quick ? 5 : longRun;
+  const { planted, sites, rank, seed } = chosen, extent = extentOf(quick);
   return {
     label: `${planted.sites} planted, ${sites} adapted, r = ${rank}, seed ${seed}`,
-    steps,
-    spec: (device) => specOf(chosen, steps, device),
+    steps: extent.steps,
+    spec: (device) => specOf(chosen, extent, device),
     make: async ({ onStep, ...context }) => {
       using owned = new DisposableStack();
       let teacher: Promise<Teacher> | undefined;
       const openTeacher = () => teacher ??= plantedBase(context.device, planted, owned);
-      return await run(await specOf(chosen, steps, context.device), {
+      return await run(await specOf(chosen, extent, context.device), {
         ...context,
         openModel: (_, device) => loadBase(device),
         openBatches: async () => {
           const windows = randomWindows((await source()).train, { ...size, seed });
           return taught((await openTeacher()).model, windows);
         },
-        measure: async (student) => measure(student, await openTeacher(), source),
+        measure: async (student) => measure(student, await openTeacher(), source, extent),
         onProgress: ({ step }) => onStep?.(step),
       });
     },
@@ -85,7 +94,7 @@ export function planTransformer(
 
 async function specOf(
   { planted, sites, rank, seed }: TransformerRun,
-  steps: number,
+  { steps, evaluationBatches }: Extent,
   device: Device,
 ): Promise<RunSpec> {
   return {
@@ -126,7 +135,12 @@ async function* taught(teacher: Model, batches: Iterable<Batch>): AsyncGenerator
  * Divergence from the teacher on held-out text, of the student and of the base, and how much of the planted
  * directions raw ΔW shows.
  */
-async function measure(student: Gpt2, teacher: Teacher, source: TextSource): Promise<JsonRecord> {
+async function measure(
+  student: Gpt2,
+  teacher: Teacher,
+  source: TextSource,
+  { evaluationBatches }: Extent,
+): Promise<JsonRecord> {
   const windows = randomWindows((await source()).heldOut, { ...size, seed: evaluationSeed });
   const batches = await Array.fromAsync(taught(teacher.model, windows.take(evaluationBatches)));
   const divergence = async (model: Gpt2) => (await evaluate(model, batches, "kl-divergence")).loss;

@@ -19,7 +19,7 @@ import { gaussian, orthonormalRows } from "../../../src/experiments/planted/rand
 import { rightSimilarity } from "../../../src/experiments/planted/similarity.ts";
 import { type DenseMatrix, multiply, singularValues } from "../../../src/linalg/mod.ts";
 import { assertAllClose } from "../../support/all_close.ts";
-import "../../support/system_lapack.ts";
+import "../../support/open_lapack.ts";
 
 const width = 6;
 

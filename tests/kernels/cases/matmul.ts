@@ -89,6 +89,14 @@ const large: readonly (readonly [number, number, number])[] = [
   [50, 1100, 20],
 ];
 
+/** Of extents and strides that are multiples of four, which allows to load four elements at once. */
+const fours: readonly (readonly [number, number, number])[] = [
+  [36, 68, 44],
+  [20, 12, 40],
+  [8, 12, 36],
+  [132, 8, 64],
+];
+
 /** All of them. */
 export const matmulCases: readonly KernelCase[] = [
   ...shapes.flatMap(([m, n, k]) =>
@@ -98,6 +106,15 @@ export const matmulCases: readonly KernelCase[] = [
     layouts.flatMap((layout) => [
       matmulCase(m, n, k, { ...layout, hasBias: 1 }),
       matmulCase(m, n, k, { ...layout, accumulate: 1, alpha: 0.5, padding: 1 }),
+    ])
+  ),
+  // No terms: only the bias is written, or added.
+  matmulCase(33, 70, 0, { hasBias: 1, padding: 1 }),
+  matmulCase(33, 70, 0, { hasBias: 1, accumulate: 1, transposeA: 1, transposeB: 1 }),
+  ...fours.flatMap(([m, n, k]) =>
+    layouts.flatMap((layout) => [
+      matmulCase(m, n, k, { ...layout, hasBias: 1 }),
+      matmulCase(m, n, k, { ...layout, accumulate: 1, alpha: 0.5, padding: 4 }),
     ])
   ),
 ];

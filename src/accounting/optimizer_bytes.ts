@@ -1,0 +1,49 @@
+/** Bytes that an optimiser keeps for the tensors that it trains. @module */
+
+import { evaluate } from "./evaluate.ts";
+import { countParameters, type TensorShape } from "./models/tensor_shape.ts";
+import type { OptimizerName } from "./optimizers.ts";
+
+/** Fewest values of a tensor whose moments bitsandbytes holds in 8 bits, and values of a block. */
+const least8bit = 4096, block8bit = 256;
+
+const bytes = (name: string, values: Record<string, number>): number =>
+  Number(evaluate(name, values));
+
+const stateBytes: Readonly<Record<OptimizerName, (tensor: TensorShape) => number>> = {
+  sgd: (tensor) => bytes("sgdStateBytes", { P_t: countParameters([tensor]) }),
+  momentum: (tensor) => bytes("momentumStateBytes", { P_t: countParameters([tensor]) }),
+  adamw: (tensor) => bytes("adamStateBytes", { P_t: countParameters([tensor]) }),
+  adam8bit: (tensor) => {
+    const P_t = countParameters([tensor]);
+    return P_t < least8bit
+      ? bytes("adamStateBytes", { P_t })
+      : bytes("adam8bitStateBytes", { P_t, B_q: block8bit });
+  },
+  adafactor: ({ name, shape }) => {
+    // A vector has no rows and columns: its squares are kept one by one.
+    if (shape.length !== 2) return stateBytes.momentum({ name, shape });
+    return bytes("adafactorStateBytes", { d_out: shape[0], d_in: shape[1] });
+  },
+};
+
+/**
+ * Bytes between steps, tensor by tensor.
+ *
+ * 8-bit Adam is bitsandbytes', which leaves tensors of fewer than 4,096 values in F32; Adafactor is
+ * without momentum and factors every matrix.
+ *
+ * @param trained What is trained: a model's tensors, or the A and B of its updates.
+ *
+ * @example
+ * ```ts
+ * import { optimizerBytes } from "@lowrank/core/accounting";
+ *
+ * const matrix = [{ name: "W", shape: [768, 3072] }];
+ * console.log(optimizerBytes("adamw", matrix)); // 18874368, 8 a value
+ * console.log(optimizerBytes("adafactor", matrix)); // 15360, 4 a row and a column
+ * ```
+ */
+export function optimizerBytes(optimizer: OptimizerName, trained: Iterable<TensorShape>): number {
+  return [...trained].reduce((sum, tensor) => sum + stateBytes[optimizer](tensor), 0);
+}

@@ -1,0 +1,7 @@
+/** Optimisers by name. @module */
+
+/** Optimisers whose state is known by formula; `adamw` is what this toolkit trains with. */
+export const optimizerNames = ["adamw", "sgd", "momentum", "adam8bit", "adafactor"] as const;
+
+/** One of them. */
+export type OptimizerName = typeof optimizerNames[number];

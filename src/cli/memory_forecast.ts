@@ -1,0 +1,82 @@
+/** Bytes of a training step: run where this toolkit runs it, by formula beyond. @module */
+
+import type { LoraSelection, Precision, TensorShape } from "../accounting/mod.ts";
+import type { OptimizerName } from "../accounting/optimizers.ts";
+import type { BytesByRole } from "../device/mod.ts";
+import type { Gpt2Config } from "../models/mod.ts";
+import { applyMethod, type MethodSpec, predictMemory } from "../runs/mod.ts";
+
+/** How numbers are held, by the name of the option. */
+export const precisions = {
+  f32: "fp32",
+  mixed: "mixed",
+  nf4: "nf4",
+  "nf4-double": "nf4-double",
+} as const satisfies Record<string, Precision>;
+
+/** What is asked for. */
+export interface ForecastOptions {
+  readonly batch: number;
+  readonly length: number;
+  readonly seed: number;
+  readonly optimizer: OptimizerName;
+  readonly dtype: keyof typeof precisions;
+}
+
+/** What comes out, in bytes. */
+export interface Forecast {
+  /** Values of the base, and those that are trained. */
+  readonly parameters: number;
+  readonly trained: number;
+  /** At the peak of a step, and what stays between steps. */
+  readonly peak: BytesByRole;
+  readonly live: BytesByRole;
+  /** The peak by closed formulas; undefined where there are none. */
+  readonly byFormula: Partial<BytesByRole> | undefined;
+}
+
+/** Runs the step in F32 with AdamW on the dry device, and restates what was asked for otherwise. */
+export async function forecast(
+  config: Gpt2Config,
+  options: ForecastOptions,
+  method: MethodSpec,
+): Promise<Forecast> {
+  const { gpt2StepBytes, modelTensors } = await import("../accounting/mod.ts");
+  // First, so that a model beyond all measure is refused before it is run.
+  const tensors = modelTensors(jsonOf(config));
+  const { batch, length, seed } = options;
+  const adapt = (model: Parameters<typeof applyMethod>[0]) => void applyMethod(model, method, seed);
+  const { byRole, peakByRole } = predictMemory(config, { batch, length, adapt });
+  const restate = await restatement(tensors, options, method);
+  const formula = gpt2StepBytes(jsonOf(config), { batch, length, lora: loraOf(method) });
+  return {
+    parameters: byRole.weight / 4,
+    trained: byRole.gradient / 4,
+    peak: restate(peakByRole),
+    live: restate(byRole),
+    byFormula: formula && restate(formula),
+  };
+}
+
+/** What turns bytes of F32 with AdamW into those of another type and optimiser. */
+async function restatement(
+  tensors: readonly TensorShape[],
+  { optimizer, dtype }: ForecastOptions,
+  method: MethodSpec,
+) {
+  const { trainingBytes } = await import("../accounting/mod.ts");
+  if (dtype === "f32" && optimizer === "adamw") return <T extends object>(bytes: T): T => bytes;
+  const state = trainingBytes(tensors, precisions[dtype], loraOf(method), optimizer);
+  const share = dtype === "f32" ? 1 : 1 / 2;
+  return <T extends { readonly activation: number }>(bytes: T): T => {
+    return { ...bytes, ...state, activation: bytes.activation * share };
+  };
+}
+
+const jsonOf = (config: Gpt2Config) => ({ ...config, model_type: "gpt2" });
+
+function loraOf(method: MethodSpec): LoraSelection & { rank: number } | undefined {
+  if (method.kind === "full") return undefined;
+  const { rank, sites, targetModules } = method;
+  return { rank, sites, targetModules: targetModules as LoraSelection["targetModules"] };
+}

@@ -1,0 +1,90 @@
+/** What a stranger may hand to `count` and `memory`: each a sentence, and nothing is allocated for it. */
+
+import { withFolder } from "../support/folders.ts";
+import { assertFails } from "./lowrank.ts";
+
+const small = {
+  model_type: "gpt2",
+  vocab_size: 9,
+  n_positions: 8,
+  n_embd: 8,
+  n_layer: 1,
+  n_head: 2,
+};
+
+const configs: [changes: Record<string, unknown>, sentence: string][] = [
+  [{ n_layer: 1e9 }, "a model may have up to 10000 layers here, found 1000000000"],
+  [
+    { n_embd: 2 ** 40 },
+    "a model must have fewer than 2^53 parameters to be counted, found about 1.5e+25",
+  ],
+  [{ n_embd: -8 }, "must have n_embd, a whole number from 1 on; found -8"],
+  [{ n_embd: "8" }, 'must have n_embd, a whole number from 1 on; found "8"'],
+  [{ n_layer: 1.5 }, "must have n_layer, a whole number from 1 on; found 1.5"],
+  [{ vocab_size: null }, "must have vocab_size, a whole number from 1 on; found null"],
+  [{ model_type: "mamba" }, "must have a model_type of gpt2, bert"],
+];
+
+Deno.test("a configuration of what cannot be is refused before anything is listed", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/config.json`;
+    for (const [changes, sentence] of configs) {
+      await Deno.writeTextFile(path, JSON.stringify({ ...small, ...changes }));
+      await assertFails(["count", path], sentence);
+    }
+    await Deno.writeTextFile(path, JSON.stringify({ ...small, n_layer: 1e9 }));
+    await assertFails(["memory", path], "a model may have up to 10000 layers here");
+    await Deno.writeTextFile(path, JSON.stringify({ ...small, n_embd: 2 ** 40 }));
+    await assertFails(["memory", path], "fewer than 2^53 parameters");
+    const vast = { ...small, n_embd: 2 ** 20, vocab_size: 2 ** 32 };
+    await Deno.writeTextFile(path, JSON.stringify(vast));
+    const sentence = "must take fewer than 2^53 bytes to be exact, found about";
+    await assertFails(["memory", path, "--rank", "1", "--length", "8"], sentence);
+  }));
+
+Deno.test("files and names that are no model are told apart", () =>
+  withFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/notes.txt`, "");
+    await assertFails(
+      ["count", `${folder}/notes.txt`],
+      "it must be a folder, a .json or a .safetensors file, or a model's name",
+    );
+    await assertFails(["count", `${folder}/none`], "it does not exist, and is none of the models");
+    for (const name of ["toString", "__proto__"]) {
+      await assertFails(["count", name], `cannot read ${name}: it does not exist`);
+    }
+    await assertFails(["count", ""], "It must not be empty");
+    const nothing = new Uint8Array(10);
+    nothing.set([2], 0);
+    nothing.set(new TextEncoder().encode("{}"), 8);
+    await Deno.writeFile(`${folder}/empty.safetensors`, nothing);
+    await assertFails(
+      ["count", `${folder}/empty.safetensors`],
+      "counting needs a model with parameters, found none",
+    );
+    const index = `${folder}/model.safetensors.index.json`;
+    const maps = [
+      [{}, "weight_map of names to files"],
+      [[], "weight_map of names to files"],
+      [{ a: "../../etc/passwd" }, "a safetensors file beside the index, found"],
+    ];
+    for (const [map, sentence] of maps) {
+      await Deno.writeTextFile(index, JSON.stringify({ weight_map: map }));
+      await assertFails(["count", index], sentence as string);
+    }
+  }));
+
+Deno.test("ranks, selections and sizes that cannot be are named", async () => {
+  for (const rank of ["NaN", "-4", "1e3", "0x8", "4.5", ""]) {
+    await assertFails(["count", "gpt2", "--rank", rank], "--rank", "a whole number, 0 or more");
+  }
+  await assertFails(["memory", "gpt2", "--rank", "769"], "a whole number from 1 to 768, found 769");
+  const both = ["--rank", "2", "--sites", "q,v", "--target-modules", "c_attn"];
+  for (const command of ["count", "memory"]) {
+    await assertFails(
+      [command, "gpt2", ...both],
+      "an adapter takes --sites or --target-modules, found both: q,v and c_attn",
+    );
+  }
+  await assertFails(["memory", "gpt2", "--batch", "99999999999"], "up to 67108864 tokens, found");
+});

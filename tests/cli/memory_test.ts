@@ -1,0 +1,96 @@
+/** `lowrank memory`. */
+
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { catalogue } from "../../src/accounting/mod.ts";
+import { withFolder } from "../support/folders.ts";
+import { assertFails, lowrank, lowrankJson } from "./lowrank.ts";
+
+Deno.test("memory adds up to its peak, and Adam keeps twice what is trained", () =>
+  withFolder(async (folder) => {
+    const config = `${folder}/config.json`;
+    await Deno.writeTextFile(config, JSON.stringify({ ...catalogue.gpt2.config }));
+    const size = ["--model", config, "--batch", "4", "--length", "128"];
+    const full = await lowrankJson("memory", ...size, "--method", "full");
+    const lora = await lowrankJson("memory", ...size, "--method", "lora", "--rank", "8");
+    for (const { byRole, peak } of [full, lora]) {
+      const bytes: number[] = Object.values(byRole);
+      assertEquals(bytes.reduce((all, some) => all + some), peak);
+    }
+    assertEquals(full.byRole.weight, 4 * 124_439_808);
+    assertEquals(full.byRole.optimizer, 2 * full.byRole.weight);
+    assertEquals(lora.byRole.adapter, 4 * 294_912);
+    assertEquals(lora.byRole.optimizer, 2 * lora.byRole.adapter);
+  }));
+
+Deno.test("memory for GPT-3 175B is counted without allocating it, by running it and by formula", async () => {
+  const { byRole, byFormula } = await lowrankJson("memory", "--model", "gpt3-175b", "--rank", "4");
+  assertEquals(byRole.adapter, 4 * 2 * 96 * 4 * (12288 + 12288));
+  assertEquals(byRole, { ...byFormula, quantized: 0 });
+  const { stdout } = await lowrank("memory", "--model", "gpt3-175b", "--batch", "1");
+  const weight = stdout.split("\n").find((line) => line.startsWith("weight"))!;
+  assertEquals(weight.split("698,417,037,312").length, 4, weight);
+});
+
+Deno.test("memory needs a GPT-2, whose heads fill its width", async () => {
+  const memory = (model: string) => ["memory", "--model", model];
+  await assertFails(
+    memory("roberta-base"),
+    "needs a configuration of model_type gpt2, found roberta",
+  );
+  await assertFails(memory("gpt3-xl"), "n_head must divide n_embd, found 24 heads for width 2048");
+  await assertFails(memory("gpt4"), "cannot read gpt4: it does not exist");
+});
+
+Deno.test("another optimiser and other types change the bytes that their formulas say", async () => {
+  const bytes = (...more: string[]) => lowrankJson("memory", "gpt2", "--rank", "8", ...more);
+  const run = await bytes(), trained = 294_912, linears = 12 * 12 * 768 ** 2;
+  const rest = 124_439_808 - linears;
+  for (const [name, state] of [["sgd", 0], ["momentum", 4], ["adamw", 8]] as const) {
+    const { byRole, byFormula } = await bytes("--optimizer", name);
+    assertEquals(byRole, { ...run.byRole, optimizer: state * trained });
+    assertEquals(byRole, { ...byFormula, quantized: 0 });
+  }
+  const small = await bytes("--dtype", "nf4-double", "--optimizer", "adam8bit");
+  assertEquals(small.byRole, {
+    ...run.byRole,
+    weight: 2 * rest,
+    quantized: linears / 2 + linears / 64 + 4 * linears / 64 / 256 + 4 * 48,
+    // 24 pairs of A (8, 768) and B (768, 8), each of 24 blocks.
+    optimizer: 2 * trained + 8 * 48 * 24,
+    activation: run.byRole.activation / 2,
+  });
+  assertEquals(small.byFormula, small.byRole);
+  const { byRole } = await lowrankJson("memory", "gpt2", "--dtype", "mixed");
+  assertEquals([byRole.weight, byRole.gradient], [6 * 124_439_808, 2 * 124_439_808]);
+});
+
+Deno.test("people see what is trained, bytes with separators and units, and what was not run", async () => {
+  const { stdout } = await lowrank("memory", "gpt2", "--rank", "8", "--optimizer", "adafactor");
+  assertStringIncludes(
+    stdout,
+    "base: 124,439,808 parameters; trained: 294,912; a step: 8 x 64 tokens\n",
+  );
+  const weight = stdout.split("\n").find((line) => line.startsWith("weight"))!;
+  assertEquals(weight.split(/ {2,}/), [
+    ...["weight", "497,759,232", "498 MB", "497,759,232", "498 MB", "497,759,232"],
+  ]);
+  assertStringIncludes(
+    stdout,
+    "Restated by formula for adafactor in f32: AdamW in F32 is what was",
+  );
+});
+
+Deno.test("what memory cannot predict is one sentence", async () => {
+  const sentence = "training all of a model needs F32 or mixed precision, found nf4";
+  await assertFails(["memory", "gpt2", "--dtype", "nf4"], sentence);
+  await assertFails(["memory"], "memory needs one model, by its name or path, found none");
+  await assertFails(["memory", "gpt2", "--optimizer", "lion"], "--optimizer", "adamw, sgd");
+  await assertFails(
+    ["memory", "gpt2", "--dtype", "int3"],
+    "--dtype",
+    "f32, mixed, nf4, nf4-double",
+  );
+  await assertFails(["memory", "gpt2", "--batch", "0"], "--batch", "a whole number from 1 on");
+  await assertFails(["memory", "gpt2", "--length", "1025"], "at most 1024 tokens, found 1025");
+  await assertFails(["memory", "gpt2", "--method", "qlora"], "--method", "full, lora");
+});

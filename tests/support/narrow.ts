@@ -1,0 +1,22 @@
+/** A device whose kernels bind less than they could, as those of some adapters do. @module */
+
+import { assert } from "@std/assert";
+import type { Tensor } from "../../src/device/tensor.ts";
+import type { Device } from "../../src/device/device.ts";
+
+/** Lowers the device's binding limit, and fails whatever binds more. */
+export function narrow<D extends Device>(device: D, maxBindingBytes: number): D {
+  const launch = device.launch.bind(device);
+  Object.defineProperties(device, {
+    maxBindingBytes: { value: maxBindingBytes },
+    launch: {
+      value: ((kernel, bindings, scalars) => {
+        for (const [name, { bytes }] of Object.entries<Tensor>(bindings)) {
+          assert(bytes <= maxBindingBytes, `${kernel.name} binds ${bytes} bytes as ${name}`);
+        }
+        launch(kernel, bindings, scalars);
+      }) satisfies Device["launch"],
+    },
+  });
+  return device;
+}
