@@ -5,9 +5,10 @@ import type { DataTable, Figure } from "../figures/figure.ts";
 import type { Claim } from "../figures/page.ts";
 import type { PlannedRun } from "./planned_runs.ts";
 
-/** What a claim came to. */
+/** What a claim came to; `not held` where the scale is the one that is claimed. */
 export type Verdict =
   | "held"
+  | "not held"
   | "not held at this scale"
   | "differs from the paper"
   | "not judged (quick run)";
