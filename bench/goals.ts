@@ -64,8 +64,9 @@ function demandOf({ number, above, below, bound }: Race): string {
   return `${number}. ${above} by ${below}, ${limit}`;
 }
 
+/** A time in which another number was made is no time of this case. */
 function rowOf({ rows }: Summary, name: string, contender: string): Row | undefined {
-  return rows.find((row) => row.case === name && row.contender === contender);
+  return rows.find((row) => row.case === name && row.contender === contender && row.same);
 }
 
 function goal(

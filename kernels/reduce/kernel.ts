@@ -1,10 +1,9 @@
 /** Reductions: to one number, to columns, and the two halves of a norm. @module */
 
-import { ceilDivide, defineKernel, type Kernel } from "../kernel.ts";
+import { ceilDivide, defineKernel, type Kernel, type Numbers } from "../kernel.ts";
 import sumCode from "./sum.wgsl" with { type: "text" };
 import columnsCode from "./sum_columns.wgsl" with { type: "text" };
 import squaresCode from "./sum_squares.wgsl" with { type: "text" };
-import rootCode from "./root_sum.wgsl" with { type: "text" };
 
 /** Elements behind one partial sum of {@link sumSquares}: fixed, so that the bits do not depend on threads. */
 export const squaresChunk = 4096;
@@ -14,12 +13,10 @@ export const sum: Kernel<"x" | "y", "size"> = defineKernel({
   name: "sum",
   bindings: { x: { type: "f32", access: "read" }, y: { type: "f32", access: "write" } },
   scalars: { size: "u32" },
-  wgsl: { code: sumCode, workgroups: () => 1 },
+  wgsl: { code: sumCode, constants: () => ({ root: 0 }), workgroups: () => 1 },
   cpu: { units: () => 1, grain: () => 1 },
   reference({ x, y }, { size }) {
-    let total = 0;
-    for (let i = 0; i < size; i++) total += x[i];
-    y[0] = total;
+    y[0] = sumOf(x, size);
   },
 });
 
@@ -64,11 +61,15 @@ export const rootSum: Kernel<"x" | "y", "size"> = defineKernel({
   name: "root_sum",
   bindings: { x: { type: "f32", access: "read" }, y: { type: "f32", access: "write" } },
   scalars: { size: "u32" },
-  wgsl: { code: rootCode, workgroups: () => 1 },
+  wgsl: { code: sumCode, constants: () => ({ root: 1 }), workgroups: () => 1 },
   cpu: { units: () => 1, grain: () => 1 },
   reference({ x, y }, { size }) {
-    let total = 0;
-    for (let i = 0; i < size; i++) total += x[i];
-    y[0] = Math.sqrt(total);
+    y[0] = Math.sqrt(sumOf(x, size));
   },
 });
+
+function sumOf(x: Numbers, size: number): number {
+  let sum = 0;
+  for (let i = 0; i < size; i++) sum += x[i];
+  return sum;
+}

@@ -1,4 +1,5 @@
-// y[0] = sum of x. One workgroup: the operands are a batch's losses, thousands at most.
+// y[0] = sum of x, or its square root. One workgroup: the operands are a batch's losses or the partial sums
+// of a norm, thousands at most.
 //
 // Every thread adds a strided share, then all shares in one order: one barrier instead of a tree of
 // eight, which is what costs on a software adapter.
@@ -10,6 +11,8 @@ struct Scalars {
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 @group(0) @binding(2) var<uniform> s: Scalars;
+
+override root: u32;
 
 var<workgroup> shares: array<f32, 256>;
 
@@ -26,6 +29,6 @@ fn main(@builtin(local_invocation_index) lane: u32) {
     for (var l = 0u; l < 256u; l++) {
       total += shares[l];
     }
-    y[0] = total;
+    y[0] = select(total, sqrt(total), root != 0u);
   }
 }

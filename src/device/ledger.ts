@@ -76,6 +76,16 @@ export class Ledger {
     this.#launches.set(key, (this.#launches.get(key) ?? 0) + 1);
   }
 
+  /** Forgets the launches of `work`, which were asked for and left out. */
+  rehearse<T>(work: () => T): T {
+    const launches = new Map(this.#launches);
+    try {
+      return work();
+    } finally {
+      this.#launches = launches;
+    }
+  }
+
   /** Launches since the ledger began, by `kernel > role of what it writes`. */
   get launches(): ReadonlyMap<string, number> {
     return this.#launches;

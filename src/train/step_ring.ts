@@ -17,8 +17,9 @@ export interface StepNumbers {
 export class StepRing implements Disposable {
   /** Steps that it remembers. */
   static readonly capacity = 32;
+  /** The step after the last that ended; whoever rehearses a step sets it back. */
+  next = 0;
   readonly #values: Tensor;
-  #next = 0;
 
   /** Makes room: 256 bytes of role `scratch`. */
   constructor(device: Device) {
@@ -34,7 +35,7 @@ export class StepRing implements Disposable {
   /** Ends a step, with its norm where it has one. */
   finish(step: number, norm?: Tensor): void {
     if (norm) this.#put(norm, 2 * (step % StepRing.capacity) + 1, false);
-    this.#next = step + 1;
+    this.next = step + 1;
   }
 
   /**
@@ -44,11 +45,11 @@ export class StepRing implements Disposable {
    * @throws {RangeError} when it does not remember as many.
    */
   async read(count: number): Promise<StepNumbers[]> {
-    const first = this.#next - count;
+    const first = this.next - count;
     if (count > StepRing.capacity || first < 0) {
       throw new RangeError(
         `reading losses needs a count up to ${
-          Math.min(StepRing.capacity, this.#next)
+          Math.min(StepRing.capacity, this.next)
         }, found ${count}`,
       );
     }

@@ -143,15 +143,25 @@ export class Trainer implements Disposable {
    * @param report Told how many programs are ready, of how many.
    */
   async compile(batches: readonly Batch[], report?: CompileReport): Promise<void> {
-    const { steps } = this;
-    await this.model.device.compile(() => void this.step(batches), report);
-    this.optimizer.resumeAt(steps);
+    await this.model.device.compile(() => this.#rehearse(batches), report);
   }
 
   /** Frees the optimizer; what was trained stays. */
   [Symbol.dispose](): void {
     this.ring[Symbol.dispose]();
     this.optimizer[Symbol.dispose]();
+  }
+
+  /** A step whose launches are left out. */
+  #rehearse(batches: readonly Batch[]): void {
+    const { steps, ring: { next }, optimizer: { learningRate } } = this;
+    try {
+      this.step(batches);
+    } finally {
+      this.optimizer.resumeAt(steps);
+      this.optimizer.learningRate = learningRate;
+      this.ring.next = next;
+    }
   }
 
   /** Dropout is seeded by the number of the batch: another count would draw masks twice. */

@@ -44,19 +44,20 @@ function place(scope: Scope, rows: number, width: number, seed: number) {
 }
 
 /** One product in pieces against the kernel's float64 reference, with the bound of its dot products. */
-async function checkProduct(device: Device, options: ProductOptions): Promise<void> {
+async function checkProduct(device: Device, options: ProductOptions, withBias = true) {
   using scope = new Scope(device);
   const { m, n, k, transposeA, transposeB, alpha = 1, accumulate = 0 } = options;
   const a = place(scope, transposeA ? k : m, transposeA ? m : k, 1);
   const b = place(scope, transposeB ? n : k, transposeB ? k : n, 2);
   const c = place(scope, m, n, 3);
-  const bias = scope.allocate([n], "f32", "scratch", "bias"), biasValues = numbers(n, 4);
-  device.write(bias, biasValues);
+  const biasValues = numbers(n, 4), hasBias = Number(withBias);
+  const bias = withBias ? scope.allocate([n], "f32", "scratch", "bias") : undefined;
+  if (bias) device.write(bias, biasValues);
   multiply(a.matrix, b.matrix, c.matrix, { ...options, bias });
   const [{ data }] = await device.read(c.matrix.tensor);
   const buffers = { a: a.values, b: b.values, bias: Float64Array.from(biasValues), c: c.values };
   matmul.reference(buffers, {
-    ...{ m, n, k, alpha, accumulate, hasBias: 1 },
+    ...{ m, n, k, alpha, accumulate, hasBias },
     ...{ transposeA: Number(transposeA), transposeB: Number(transposeB) },
     ...{ aOffset: a.matrix.offset, bOffset: b.matrix.offset, cOffset: c.matrix.offset },
     ...{ aStride: a.matrix.stride, bStride: b.matrix.stride, cStride: c.matrix.stride },
@@ -99,6 +100,15 @@ const checks: Record<string, (device: Device) => Promise<void>> = {
           await checkProduct(device, shape);
           await checkProduct(device, { ...shape, accumulate: 1 });
         }
+      }
+    }
+  },
+  "products of no terms give the bias, zeros or what there was": async (device) => {
+    const shape = { m: 300, n: 100, k: 0, transposeA: false, transposeB: true };
+    for (const accumulate of [0, 1] as const) {
+      for (const withBias of [false, true]) {
+        await checkProduct(device, { ...shape, accumulate }, withBias);
+        await checkProduct(device, { ...shape, accumulate, transposeA: true }, withBias);
       }
     }
   },

@@ -1,4 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import { attentionBackward, attentionForward, type Kernel } from "../../kernels/mod.ts";
 import {
   add,
   crossEntropy,
@@ -80,4 +81,15 @@ Deno.test("a tape refuses what it ran back over: its gradient would be a part", 
   tape.backward(add(tape, x, x)); // what is new may follow, and adds
   const [{ data }] = await device.read(tape.gradientOf(x)!);
   assertEquals([...data], [4, 4]);
+});
+
+Deno.test("a head that is wider than WebGPU's kernels have registers for is refused by its width", () => {
+  for (const kernel of [attentionForward, attentionBackward] as Kernel[]) {
+    assertEquals(kernel.wgsl.constants!({ headWidth: 128 }), { chunks: 4 });
+    assertThrows(
+      () => kernel.wgsl.constants!({ headWidth: 129 }),
+      RangeError,
+      "at most 128 columns, found 129",
+    );
+  }
 });

@@ -1,4 +1,11 @@
-import { assert, assertAlmostEquals, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertAlmostEquals,
+  assertEquals,
+  assertRejects,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
 import { glossBatches, glossTexts } from "../../src/data/gloss_batches.ts";
 import { encodePrompted, promptedBatches } from "../../src/data/prompted_batches.ts";
 import { promptedText, splitOf } from "../../src/data/gloss.ts";
@@ -131,6 +138,7 @@ Deno.test("WordNet has as many meanings and kinds as its notes say", async () =>
   assertEquals(new Set(nouns.map(({ kind }) => kind)).size, 26);
   assertEquals(new Set(verbs.map(({ kind }) => kind)).size, 15);
   assert([...nouns, ...verbs].every(({ definition }) => definition.length > 1));
+  assertStrictEquals(await loadMeanings("noun"), nouns, "the file is read once");
 });
 
 Deno.test("batches of a real task can be had for either part of speech", async () => {

@@ -1,6 +1,6 @@
 /** Compiling beforehand: it tells how far it is, and changes nothing. */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Device } from "../../src/device/device.ts";
 import { openWebgpuDevice } from "../../src/device/webgpu/webgpu_device.ts";
 import { train, Trainer, type TrainOptions } from "../../src/train/mod.ts";
@@ -37,9 +37,12 @@ Deno.test({
     using model = tinyModel(device);
     using trainer = new Trainer(model, settings);
     const before = await trainedValues(model), { live } = device.ledger.read();
+    const { learningRate } = trainer.optimizer, launches = new Map(device.ledger.launches);
     await trainer.compile(batches.slice(0, 1));
-    assertEquals(trainer.steps, 0);
+    assertEquals([trainer.steps, trainer.optimizer.learningRate], [0, learningRate]);
+    await assertRejects(() => trainer.ring.read(1), RangeError, "a count up to 0");
     assertEquals(await trainedValues(model), before);
     assertEquals(device.ledger.read().live, live);
+    assertEquals(device.ledger.launches, launches);
   },
 });

@@ -29,15 +29,17 @@ export function fits({ a, b, c }: Product): boolean {
  * 12,288 x 12,288 has 604 MB, and some devices bind 128 MiB.
  *
  * Rows of a matrix are rows or columns of C, which are made one after the other, or terms of its sums,
- * which are added up in their order. A bias comes first, by a product of no terms.
+ * which are added up in their order. A bias comes first, by a product of no terms, and so do the zeros of
+ * a sum that has none.
  */
-export function partsOf({ a, b, c, options }: Product): Product[] {
+export function partsOf(whole: Product): Product[] {
+  const { a, b, c, options } = whole;
   const { m, n, k, transposeA, transposeB, bias, accumulate } = options;
   const [rowsOfA, rowsOfB, rowsOfC] = [a, b, c].map(mostRows);
   const rows = cutRange(m, transposeA ? rowsOfC : Math.min(rowsOfA, rowsOfC));
   const columns = cutRange(n, transposeB ? rowsOfB : n);
   const terms = cutRange(k, Math.min(transposeA ? rowsOfA : k, transposeB ? k : rowsOfB));
-  const biases = bias ? cutRange(m, rowsOfC).map((row) => biasOf(c, row, options)) : [];
+  const starts = bias || k === 0 ? cutRange(m, rowsOfC).map((row) => startOf(whole, row)) : [];
   const rest = { ...options, bias: undefined };
   const partOf = (row: RowRange, column: RowRange, term: RowRange): Product => ({
     a: transposeA ? block(a, term, row) : block(a, row, term),
@@ -54,11 +56,12 @@ export function partsOf({ a, b, c, options }: Product): Product[] {
   const parts = rows.flatMap((row) =>
     columns.flatMap((column) => terms.map((term) => partOf(row, column, term)))
   );
-  return [...biases, ...parts];
+  return [...starts, ...parts];
 }
 
-function biasOf(c: Matrix, row: RowRange, options: ProductOptions): Product {
-  const nothing = { tensor: options.bias!, stride: 0 };
+/** Rows of C with the bias, or what they held, or zeros: a product of no terms. */
+function startOf({ b, c, options }: Product, row: RowRange): Product {
+  const nothing = { tensor: b.tensor.view([0]), stride: 0 };
   return {
     a: nothing,
     b: nothing,

@@ -74,7 +74,7 @@ export class WebgpuDevice extends BaseDevice {
 
   /** Compiles all that `work` would launch, one program after the other. */
   override async compile(work: () => void, report?: CompileReport): Promise<void> {
-    const pipelines = this.#recorder.rehearse(work);
+    const pipelines = this.ledger.rehearse(() => this.#recorder.rehearse(work));
     for (const [i, pipeline] of pipelines.entries()) {
       this.#recorder.warm(pipeline);
       report?.(i + 1, pipelines.length);

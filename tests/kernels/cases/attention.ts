@@ -123,6 +123,8 @@ const fused: readonly Extents[] = [
   { batch: 2, heads: 2, headWidth: 33, time: 33 },
   { batch: 1, heads: 2, headWidth: 64, time: 64 },
   { batch: 1, heads: 1, headWidth: 20, time: 130 },
+  { batch: 1, heads: 2, headWidth: 97, time: 9 },
+  { batch: 1, heads: 1, headWidth: 128, time: 10 },
 ];
 
 const cached: readonly (readonly [Extents, number, number])[] = [
@@ -130,6 +132,7 @@ const cached: readonly (readonly [Extents, number, number])[] = [
   [{ batch: 2, heads: 3, headWidth: 8, time: 0 }, 1, 17],
   [{ batch: 2, heads: 2, headWidth: 33, time: 0 }, 5, 30],
   [{ batch: 1, heads: 1, headWidth: 64, time: 0 }, 3, 600],
+  [{ batch: 1, heads: 1, headWidth: 128, time: 0 }, 1, 12],
 ];
 
 /** All of them. */
