@@ -48,7 +48,7 @@ export interface WgslProgram<S extends string = string> {
    * returns when it is past the end.
    */
   readonly workgroups: (scalars: ScalarValues<S>) => number;
-  /** A faster program for an adapter, where there is one; only matmul may have such variants. */
+  /** A faster program for an adapter; only products and attention may have one (decision 0010). */
   readonly variant?: (adapter: AdapterTraits) => WgslProgram<S> | undefined;
 }
 

@@ -4,7 +4,7 @@ import { injectLora } from "../../src/adapt/mod.ts";
 import { openDevice } from "../../src/device/mod.ts";
 import type { Device } from "../../src/device/device.ts";
 import { Gpt2, parseGpt2Config } from "../../src/models/mod.ts";
-import { Trainer } from "../../src/train/mod.ts";
+import { type Batch, Trainer } from "../../src/train/mod.ts";
 import { type Case, NotRun } from "../protocol.ts";
 import {
   base,
@@ -42,7 +42,8 @@ export function makeModel(device: Device, size: GptSize): Gpt2 {
   return model;
 }
 
-function adapt(model: Gpt2, size: GptSize): void {
+/** Puts adapters on `c_attn`. */
+export function adapt(model: Gpt2, size: GptSize): void {
   const options = { rank, alpha: 2 * rank, targetModules: ["c_attn"], seed: 1 };
   const { modules } = injectLora(model, options), entries = loraEntries(size);
   modules.forEach(({ A, B }, i) => {
@@ -51,16 +52,17 @@ function adapt(model: Gpt2, size: GptSize): void {
   });
 }
 
+/** The one batch, as the trainer takes it. */
+export function trainingBatch(size: GptSize): Batch {
+  const { inputs, targets } = batchOf(size), shape = [size.batch, size.time];
+  return { inputs: { shape, data: inputs }, targets: { shape, data: Int32Array.from(targets) } };
+}
+
 /** A training step: all weights, or those of adapters. */
 export function training(device: Device, name: Workload): Case {
   const size = name === "pretrain" ? base : tinyGpt, model = makeModel(device, size);
   if (name === "gpt_lora") adapt(model, size);
-  const trainer = new Trainer(model, { learningRate, steps: 1e6 });
-  const { inputs, targets } = batchOf(size), shape = [size.batch, size.time];
-  const batch = {
-    inputs: { shape, data: inputs },
-    targets: { shape, data: Int32Array.from(targets) },
-  };
+  const trainer = new Trainer(model, { learningRate, steps: 1e6 }), batch = trainingBatch(size);
   const loss = async () => (await trainer.ring.read(1))[0].loss;
   return {
     name,

@@ -1,4 +1,4 @@
-// One AdamW step, one parameter a thread. What needs more than F32 (1 - beta, 1 - beta^step) comes from
+// One AdamW step, four parameters a thread. What needs more than F32 (1 - beta, 1 - beta^step) comes from
 // the host; the norm for clipping stays on the device.
 
 struct Scalars {
@@ -37,15 +37,15 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let i = (group.y * groups.x + group.x) * 256u + lane;
-  if (i >= s.size) {
-    return;
+  let clip = clipFactor();
+  let start = (group.y * groups.x + group.x) * 1024u + lane;
+  for (var i = start; i < min(start + 1024u, s.size); i += 256u) {
+    let g = gradient[i] * clip;
+    let m = s.beta1 * first[i] + s.complement1 * g;
+    let v = s.beta2 * second[i] + s.complement2 * g * g;
+    let step = m / s.correction1 / (sqrt(v / s.correction2) + s.epsilon);
+    first[i] = m;
+    second[i] = v;
+    parameter[i] = parameter[i] * s.keep - s.learningRate * step;
   }
-  let g = gradient[i] * clipFactor();
-  let m = s.beta1 * first[i] + s.complement1 * g;
-  let v = s.beta2 * second[i] + s.complement2 * g * g;
-  let step = m / s.correction1 / (sqrt(v / s.correction2) + s.epsilon);
-  first[i] = m;
-  second[i] = v;
-  parameter[i] = parameter[i] * s.keep - s.learningRate * step;
 }

@@ -53,7 +53,7 @@ export const adamw: Kernel<
   name: "adamw",
   bindings,
   scalars,
-  wgsl: { code, workgroups: ({ size }) => ceilDivide(size, 256) },
+  wgsl: { code, workgroups: ({ size }) => ceilDivide(size, 1024) },
   cpu: { units: ({ size }) => size, grain: () => 4096 },
   reference({ parameter, gradient, first, second, norm }, s) {
     const clip = s.maxNorm > 0 ? Math.min(1, s.maxNorm / (norm[0] + 1e-6)) : 1;

@@ -1,7 +1,9 @@
 /** Scaled dot-product attention that keeps no probabilities, forward and backward. @module */
 
 import { ceilDivide, defineKernel, type Kernel, type Numbers } from "../kernel.ts";
+import forwardSubgroupCode from "./forward_subgroup.wgsl" with { type: "text" };
 import forwardCode from "./forward.wgsl" with { type: "text" };
+import backwardSubgroupCode from "./backward_subgroup.wgsl" with { type: "text" };
 import backwardCode from "./backward.wgsl" with { type: "text" };
 
 const forwardBindings = {
@@ -66,6 +68,10 @@ export const attentionForward: Kernel<
     code: forwardCode,
     constants: ({ headWidth }) => ({ chunks: chunksOf(headWidth) }),
     workgroups: (s) => s.batch * s.heads * ceilDivide(s.queries, 32),
+    variant: ({ software, subgroupSize }) =>
+      software && subgroupSize === 8
+        ? { code: forwardSubgroupCode, workgroups: (s) => s.batch * s.heads * tiles(s, s.queries) }
+        : undefined,
   },
   cpu: { units: (s) => s.batch * s.heads, grain: () => 1 },
   reference({ q, k, v, mask, out, logSumExp }, s) {
@@ -130,6 +136,13 @@ export const attentionBackward: Kernel<
     code: backwardCode,
     constants: ({ headWidth }) => ({ chunks: chunksOf(headWidth) }),
     workgroups: (s) => 2 * s.batch * s.heads * ceilDivide(s.time, 32),
+    variant: ({ software, subgroupSize }) =>
+      software && subgroupSize === 8
+        ? {
+          code: backwardSubgroupCode,
+          workgroups: (s) => 2 * s.batch * s.heads * tiles(s, s.time),
+        }
+        : undefined,
   },
   cpu: { units: (s) => s.batch * s.heads, grain: () => 1 },
   reference({ qkv, mask, out, logSumExp, dOut, delta, dQkv }, s) {
@@ -172,6 +185,11 @@ function chunksOf(headWidth: number): number {
   throw new RangeError(
     `attention on webgpu takes heads of at most ${widestHead} columns, found ${headWidth}`,
   );
+}
+
+/** Tiles of 8 rows by 32 columns that cover a head. */
+function tiles({ headWidth }: { headWidth: number }, rows: number): number {
+  return ceilDivide(rows, 8) * ceilDivide(headWidth, 32);
 }
 
 function dot(x: Numbers, xAt: number, y: Numbers, yAt: number, length: number): number {

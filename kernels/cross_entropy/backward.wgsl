@@ -1,4 +1,4 @@
-// Gradient of cross-entropy by the logits, one row a workgroup.
+// Gradient of cross-entropy by the logits, some threads a row.
 
 struct Scalars {
   rows: u32,
@@ -15,16 +15,7 @@ struct Scalars {
 @group(0) @binding(4) var<storage, read_write> dLogits: array<f32>;
 @group(0) @binding(5) var<uniform> s: Scalars;
 
-fn gradientAt(row: u32, j: u32) -> f32 {
-  let label = labels[row];
-  if (label < 0) {
-    return 0.0;
-  }
-  let spread = s.smoothing / f32(s.vocabulary);
-  let wanted = select(spread, 1.0 - s.smoothing + spread, j == u32(label));
-  let probability = exp(logits[row * s.vocabulary + j] - logSumExp[row]);
-  return dLoss[0] * s.scale * (probability - wanted);
-}
+override threads: u32; // of a row, a divisor of 64
 
 @compute @workgroup_size(64)
 fn main(
@@ -32,13 +23,18 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let row = group.y * groups.x + group.x;
+  let row = (group.y * groups.x + group.x) * (64u / threads) + lane / threads;
   if (row >= s.rows) {
     return;
   }
-  for (var j = lane; j < s.vocabulary; j += 64u) {
+  let label = labels[row];
+  let lse = logSumExp[row];
+  let factor = dLoss[0] * s.scale;
+  let spread = s.smoothing / f32(s.vocabulary);
+  for (var j = lane % threads; j < s.vocabulary; j += threads) {
     let at = row * s.vocabulary + j;
-    let value = gradientAt(row, j);
+    let wanted = select(spread, 1.0 - s.smoothing + spread, i32(j) == label);
+    let value = select(factor * (exp(logits[at] - lse) - wanted), 0.0, label < 0);
     if (s.accumulate != 0u) {
       dLogits[at] += value;
     } else {

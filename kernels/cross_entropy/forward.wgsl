@@ -1,4 +1,5 @@
-// Cross-entropy, one row of logits a workgroup: the largest logit, then the sum of exponentials below it.
+// Cross-entropy of rows of logits, some threads a row. Each thread takes the largest logit of its share of
+// the row and the sum of exponentials below it; one barrier later all join the shares.
 
 struct Scalars {
   rows: u32,
@@ -13,30 +14,39 @@ struct Scalars {
 @group(0) @binding(3) var<storage, read_write> logSumExp: array<f32>;
 @group(0) @binding(4) var<uniform> s: Scalars;
 
+override threads: u32; // of a row, a divisor of 64
+
 const lowest = -3.4028234663852886e38;
 
-var<workgroup> largestShares: array<f32, 64>;
-var<workgroup> shares: array<vec2f, 64>;
+// The largest of a thread's logits, the sum of exponentials below it, the sum of the logits.
+var<workgroup> shares: array<vec3f, 64>;
 
 // max() may swallow a NaN: the exponential of that same logit brings it back into the sum.
-fn largestOf(lane: u32, share: f32) -> f32 {
-  largestShares[lane] = share;
-  workgroupBarrier();
+fn shareOf(at: u32, first: u32) -> vec3f {
   var largest = lowest;
-  for (var l = 0u; l < 64u; l++) {
-    largest = max(largest, largestShares[l]);
+  for (var j = first; j < s.vocabulary; j += threads) {
+    largest = max(largest, logits[at + j]);
   }
-  return largest;
+  var sums = vec2f(0.0);
+  for (var j = first; j < s.vocabulary; j += threads) {
+    let logit = logits[at + j];
+    sums += vec2f(exp(logit - largest), logit);
+  }
+  return vec3f(largest, sums);
 }
 
-fn total(lane: u32, share: vec2f) -> vec2f {
-  shares[lane] = share;
-  workgroupBarrier();
-  var sum = vec2f(0.0);
-  for (var l = 0u; l < 64u; l++) {
-    sum += shares[l];
+// The same of a whole row, whose shares begin at `start`.
+fn join(start: u32) -> vec3f {
+  var largest = lowest;
+  for (var l = 0u; l < threads; l++) {
+    largest = max(largest, shares[start + l].x);
   }
-  return sum;
+  var sums = vec2f(0.0);
+  for (var l = 0u; l < threads; l++) {
+    let share = shares[start + l];
+    sums += vec2f(share.y * exp(share.x - largest), share.z);
+  }
+  return vec3f(largest, sums);
 }
 
 @compute @workgroup_size(64)
@@ -45,31 +55,22 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let row = group.y * groups.x + group.x;
-  if (row >= s.rows) {
+  let row = (group.y * groups.x + group.x) * (64u / threads) + lane / threads;
+  // Rows past the end repeat the last one, for the barrier, and store nothing.
+  let at = min(row, s.rows - 1u) * s.vocabulary;
+  shares[lane] = shareOf(at, lane % threads);
+  workgroupBarrier();
+  if (row >= s.rows || lane % threads != 0u) {
     return;
   }
-  let at = row * s.vocabulary;
-  var share = lowest;
-  for (var j = lane; j < s.vocabulary; j += 64u) {
-    share = max(share, logits[at + j]);
-  }
-  let largest = largestOf(lane, share);
-  var sums = vec2f(0.0);
-  for (var j = lane; j < s.vocabulary; j += 64u) {
-    let logit = logits[at + j];
-    sums += vec2f(exp(logit - largest), logit);
-  }
-  sums = total(lane, sums);
-  if (lane == 0u) {
-    let lse = largest + log(sums.x);
-    let label = labels[row];
-    logSumExp[row] = lse;
-    if (label < 0) {
-      losses[row] = 0.0;
-    } else {
-      let wanted = (1.0 - s.smoothing) * logits[at + u32(label)];
-      losses[row] = s.scale * (lse - wanted - s.smoothing * sums.y / f32(s.vocabulary));
-    }
+  let whole = join(lane);
+  let lse = whole.x + log(whole.y);
+  let label = labels[row];
+  logSumExp[row] = lse;
+  if (label < 0) {
+    losses[row] = 0.0;
+  } else {
+    let wanted = (1.0 - s.smoothing) * logits[at + u32(label)];
+    losses[row] = s.scale * (lse - wanted - s.smoothing * whole.z / f32(s.vocabulary));
   }
 }

@@ -1,8 +1,13 @@
 /** Cross-entropy of logits against labels, with ignored labels and label smoothing. @module */
 
-import { defineKernel, type Kernel } from "../kernel.ts";
+import { ceilDivide, defineKernel, type Kernel } from "../kernel.ts";
 import forwardCode from "./forward.wgsl" with { type: "text" };
 import backwardCode from "./backward.wgsl" with { type: "text" };
+
+/** Threads of a row on WebGPU: few, since joining their shares costs more than a short row itself. */
+function threadsFor(vocabulary: number): number {
+  return vocabulary > 4096 ? 64 : 8;
+}
 
 /**
  * losses[i] = scale · (lse_i - (1 - smoothing) · logits[i, label_i] - smoothing · mean(logits[i, :])),
@@ -21,7 +26,11 @@ export const crossEntropyForward: Kernel<
     logSumExp: { type: "f32", access: "write" },
   },
   scalars: { rows: "u32", vocabulary: "u32", smoothing: "f32", scale: "f32" },
-  wgsl: { code: forwardCode, workgroups: ({ rows }) => rows },
+  wgsl: {
+    code: forwardCode,
+    constants: ({ vocabulary }) => ({ threads: threadsFor(vocabulary) }),
+    workgroups: ({ rows, vocabulary }) => ceilDivide(rows, 64 / threadsFor(vocabulary)),
+  },
   cpu: { units: ({ rows }) => rows, grain: () => 4 },
   reference({ logits, labels, losses, logSumExp }, { rows, vocabulary, smoothing, scale }) {
     for (let row = 0; row < rows; row++) {
@@ -57,7 +66,11 @@ export const crossEntropyBackward: Kernel<
     dLogits: { type: "f32", access: "update" },
   },
   scalars: { rows: "u32", vocabulary: "u32", smoothing: "f32", scale: "f32", accumulate: "u32" },
-  wgsl: { code: backwardCode, workgroups: ({ rows }) => rows },
+  wgsl: {
+    code: backwardCode,
+    constants: ({ vocabulary }) => ({ threads: threadsFor(vocabulary) }),
+    workgroups: ({ rows, vocabulary }) => ceilDivide(rows, 64 / threadsFor(vocabulary)),
+  },
   cpu: { units: ({ rows }) => rows, grain: () => 4 },
   reference({ logits, labels, logSumExp, dLoss, dLogits }, s) {
     for (let row = 0; row < s.rows; row++) {

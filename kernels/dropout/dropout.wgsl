@@ -1,4 +1,4 @@
-// Inverted dropout, one element a thread. `hash32` is that of src/core/random.ts to the bit, so that
+// Inverted dropout, four elements a thread. `hash32` is that of src/core/random.ts to the bit, so that
 // the mask is the same on every device and backward draws it again.
 
 struct Scalars {
@@ -26,14 +26,13 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let i = (group.y * groups.x + group.x) * 256u + lane;
-  if (i >= s.size) {
-    return;
-  }
-  let value = select(s.keepScale * x[i], 0.0, hash32(s.seed, i) < s.threshold);
-  if (s.accumulate != 0u) {
-    y[i] += value;
-  } else {
-    y[i] = value;
+  let start = (group.y * groups.x + group.x) * 1024u + lane;
+  for (var i = start; i < min(start + 1024u, s.size); i += 256u) {
+    let value = select(s.keepScale * x[i], 0.0, hash32(s.seed, i) < s.threshold);
+    if (s.accumulate != 0u) {
+      y[i] += value;
+    } else {
+      y[i] = value;
+    }
   }
 }

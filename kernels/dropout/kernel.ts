@@ -22,7 +22,7 @@ export const dropout: Kernel<
   name: "dropout",
   bindings: { x: { type: "f32", access: "read" }, y: { type: "f32", access: "update" } },
   scalars: { size: "u32", seed: "u32", threshold: "u32", keepScale: "f32", accumulate: "u32" },
-  wgsl: { code, workgroups: ({ size }) => ceilDivide(size, 256) },
+  wgsl: { code, workgroups: ({ size }) => ceilDivide(size, 1024) },
   cpu: { units: ({ size }) => size, grain: () => 4096 },
   reference({ x, y }, { size, seed, threshold, keepScale, accumulate }) {
     for (let i = 0; i < size; i++) {

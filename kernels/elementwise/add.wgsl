@@ -1,4 +1,4 @@
-// out = a + b, one element a thread.
+// out = a + b, four elements a thread.
 
 struct Scalars {
   size: u32,
@@ -15,8 +15,8 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let i = (group.y * groups.x + group.x) * 256u + lane;
-  if (i < s.size) {
+  let start = (group.y * groups.x + group.x) * 1024u + lane;
+  for (var i = start; i < min(start + 1024u, s.size); i += 256u) {
     out[i] = a[i] + b[i];
   }
 }

@@ -14,7 +14,7 @@ export const add: Kernel<"a" | "b" | "out", "size"> = defineKernel({
     out: { type: "f32", access: "write" },
   },
   scalars: { size: "u32" },
-  wgsl: { code: addCode, workgroups: ({ size }) => ceilDivide(size, 256) },
+  wgsl: { code: addCode, workgroups: ({ size }) => ceilDivide(size, 1024) },
   cpu: { units: ({ size }) => size, grain: () => 16384 },
   reference({ a, b, out }, { size }) {
     for (let i = 0; i < size; i++) out[i] = a[i] + b[i];
@@ -29,7 +29,7 @@ export const scaleAdd: Kernel<
   name: "scale_add",
   bindings: { x: { type: "f32", access: "read" }, y: { type: "f32", access: "update" } },
   scalars: { size: "u32", xOffset: "u32", yOffset: "u32", alpha: "f32", accumulate: "u32" },
-  wgsl: { code: scaleAddCode, workgroups: ({ size }) => ceilDivide(size, 256) },
+  wgsl: { code: scaleAddCode, workgroups: ({ size }) => ceilDivide(size, 1024) },
   cpu: { units: ({ size }) => size, grain: () => 16384 },
   reference({ x, y }, { size, xOffset, yOffset, alpha, accumulate }) {
     for (let i = 0; i < size; i++) {
@@ -43,7 +43,7 @@ export const fill: Kernel<"y", "size" | "value"> = defineKernel({
   name: "fill",
   bindings: { y: { type: "f32", access: "write" } },
   scalars: { size: "u32", value: "f32" },
-  wgsl: { code: fillCode, workgroups: ({ size }) => ceilDivide(size, 256) },
+  wgsl: { code: fillCode, workgroups: ({ size }) => ceilDivide(size, 1024) },
   cpu: { units: ({ size }) => size, grain: () => 16384 },
   reference({ y }, { size, value }) {
     for (let i = 0; i < size; i++) y[i] = value;

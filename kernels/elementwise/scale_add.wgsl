@@ -1,4 +1,4 @@
-// y = (accumulate ? y : 0) + alpha * x on a stretch of each, one element a thread.
+// y = (accumulate ? y : 0) + alpha * x on a stretch of each, four elements a thread.
 
 struct Scalars {
   size: u32,
@@ -18,15 +18,14 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let i = (group.y * groups.x + group.x) * 256u + lane;
-  if (i >= s.size) {
-    return;
-  }
-  let value = s.alpha * x[s.xOffset + i];
-  // A branch, not a factor of zero: what y held may be NaN.
-  if (s.accumulate != 0u) {
-    y[s.yOffset + i] += value;
-  } else {
-    y[s.yOffset + i] = value;
+  let start = (group.y * groups.x + group.x) * 1024u + lane;
+  for (var i = start; i < min(start + 1024u, s.size); i += 256u) {
+    let value = s.alpha * x[s.xOffset + i];
+    // A branch, not a factor of zero: what y held may be NaN.
+    if (s.accumulate != 0u) {
+      y[s.yOffset + i] += value;
+    } else {
+      y[s.yOffset + i] = value;
+    }
   }
 }

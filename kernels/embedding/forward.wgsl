@@ -1,4 +1,4 @@
-// out[i, :] = table[ids[i], :], one element a thread, so that neighbours read neighbours.
+// out[i, :] = table[ids[i], :], four elements a thread, so that neighbours read neighbours.
 
 struct Scalars {
   count: u32,
@@ -16,8 +16,8 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let i = (group.y * groups.x + group.x) * 256u + lane;
-  if (i < s.count * s.width) {
+  let start = (group.y * groups.x + group.x) * 1024u + lane;
+  for (var i = start; i < min(start + 1024u, s.count * s.width); i += 256u) {
     out[i] = table[ids[i / s.width] * s.width + i % s.width];
   }
 }

@@ -13,7 +13,7 @@ export const embeddingForward: Kernel<"table" | "ids" | "out", "count" | "width"
     out: { type: "f32", access: "write" },
   },
   scalars: { count: "u32", width: "u32" },
-  wgsl: { code: forwardCode, workgroups: ({ count, width }) => ceilDivide(count * width, 256) },
+  wgsl: { code: forwardCode, workgroups: ({ count, width }) => ceilDivide(count * width, 1024) },
   cpu: { units: ({ count }) => count, grain: ({ width }) => ceilDivide(16384, width) },
   reference({ table, ids, out }, { count, width }) {
     for (let i = 0; i < count; i++) {

@@ -12,7 +12,7 @@ export const geluForward: Kernel<"x" | "y", "size"> = defineKernel({
   name: "gelu_forward",
   bindings: { x: { type: "f32", access: "read" }, y: { type: "f32", access: "write" } },
   scalars: { size: "u32" },
-  wgsl: { code: forwardCode, workgroups: ({ size }) => ceilDivide(size, 256) },
+  wgsl: { code: forwardCode, workgroups: ({ size }) => ceilDivide(size, 1024) },
   cpu: { units: ({ size }) => size, grain: () => 4096 },
   reference({ x, y }, { size }) {
     for (let i = 0; i < size; i++) {
@@ -30,7 +30,7 @@ export const geluBackward: Kernel<"x" | "dy" | "dx", "size" | "accumulate"> = de
     dx: { type: "f32", access: "update" },
   },
   scalars: { size: "u32", accumulate: "u32" },
-  wgsl: { code: backwardCode, workgroups: ({ size }) => ceilDivide(size, 256) },
+  wgsl: { code: backwardCode, workgroups: ({ size }) => ceilDivide(size, 1024) },
   cpu: { units: ({ size }) => size, grain: () => 4096 },
   reference({ x, dy, dx }, { size, accumulate }) {
     for (let i = 0; i < size; i++) {

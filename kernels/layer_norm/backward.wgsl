@@ -1,4 +1,4 @@
-// Gradient of layer normalisation by its input, four rows a workgroup and 16 threads a row.
+// Gradient of layer normalisation by its input, 8 rows a workgroup and 8 threads a row.
 
 struct Scalars {
   rows: u32,
@@ -16,13 +16,13 @@ struct Scalars {
 
 var<workgroup> shares: array<vec2f, 64>;
 
-// The sums of a row's 16 shares, in one order on every lane.
+// The sums of a row's 8 shares, in one order on every lane.
 fn total(lane: u32, share: vec2f) -> vec2f {
   shares[lane] = share;
   workgroupBarrier();
-  let first = lane / 16u * 16u;
+  let first = lane / 8u * 8u;
   var sum = vec2f(0.0);
-  for (var l = first; l < first + 16u; l++) {
+  for (var l = first; l < first + 8u; l++) {
     sum += shares[l];
   }
   return sum;
@@ -34,15 +34,15 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let row = (group.y * groups.x + group.x) * 4u + lane / 16u;
+  let row = (group.y * groups.x + group.x) * 8u + lane / 8u;
   // Rows past the end repeat the last one, for the barrier, and store nothing.
   let source = min(row, s.rows - 1u);
   let at = source * s.width;
   let mu = mean[source];
   let scale = inverseDeviation[source];
-  let first = lane % 16u;
+  let first = lane % 8u;
   var share = vec2f(0.0);
-  for (var i = first; i < s.width; i += 16u) {
+  for (var i = first; i < s.width; i += 8u) {
     let g = dy[at + i] * weight[i];
     share += vec2f(g, g * (x[at + i] - mu) * scale);
   }
@@ -50,7 +50,7 @@ fn main(
   if (row >= s.rows) {
     return;
   }
-  for (var i = first; i < s.width; i += 16u) {
+  for (var i = first; i < s.width; i += 8u) {
     let normal = (x[at + i] - mu) * scale;
     let value = scale * (dy[at + i] * weight[i] - means.x - normal * means.y);
     if (s.accumulate != 0u) {

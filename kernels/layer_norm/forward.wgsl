@@ -1,6 +1,6 @@
-// Layer normalisation, four rows a workgroup and 16 threads a row, few enough that adding their shares is
-// cheap. The variance is taken around the mean in a second pass: the difference of squares would cancel
-// where the mean is large.
+// Layer normalisation, 8 rows a workgroup and 8 threads a row. Each thread takes the mean of its share of
+// the row and the squares around that mean; one barrier later all join the shares (Chan, Golub and LeVeque
+// 1979, equation 1.5a): a difference of squares would cancel where the mean is large.
 
 struct Scalars {
   rows: u32,
@@ -16,20 +16,41 @@ struct Scalars {
 @group(0) @binding(5) var<storage, read_write> inverseDeviation: array<f32>;
 @group(0) @binding(6) var<uniform> s: Scalars;
 
-var<workgroup> shares: array<f32, 64>;
+// Mean of a thread's elements, and the sum of squares around it.
+var<workgroup> shares: array<vec2f, 64>;
 
-// The sum of a row's 16 shares, in one order on every lane. The first barrier keeps a second call from
-// overwriting what a slower lane still reads.
-fn total(lane: u32, share: f32) -> f32 {
-  workgroupBarrier();
-  shares[lane] = share;
-  workgroupBarrier();
-  let first = lane / 16u * 16u;
+// Elements of a row that thread `first` of 8 takes.
+fn countOf(first: u32) -> f32 {
+  return f32((s.width + 7u - first) / 8u);
+}
+
+fn shareOf(at: u32, first: u32) -> vec2f {
   var sum = 0.0;
-  for (var l = first; l < first + 16u; l++) {
-    sum += shares[l];
+  for (var i = first; i < s.width; i += 8u) {
+    sum += x[at + i];
   }
-  return sum;
+  let mu = sum / max(countOf(first), 1.0);
+  var squares = 0.0;
+  for (var i = first; i < s.width; i += 8u) {
+    let difference = x[at + i] - mu;
+    squares += difference * difference;
+  }
+  return vec2f(mu, squares);
+}
+
+// Mean of a row, and the sum of squares around it, from 8 shares on.
+fn join(start: u32) -> vec2f {
+  var sum = 0.0;
+  for (var l = 0u; l < 8u; l++) {
+    sum += countOf(l) * shares[start + l].x;
+  }
+  let mu = sum / f32(s.width);
+  var squares = 0.0;
+  for (var l = 0u; l < 8u; l++) {
+    let share = shares[start + l];
+    squares += share.y + countOf(l) * (share.x - mu) * (share.x - mu);
+  }
+  return vec2f(mu, squares);
 }
 
 @compute @workgroup_size(64)
@@ -38,25 +59,19 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let row = (group.y * groups.x + group.x) * 4u + lane / 16u;
-  // Rows past the end repeat the last one, for the barriers, and store nothing.
+  let row = (group.y * groups.x + group.x) * 8u + lane / 8u;
+  // Rows past the end repeat the last one, for the barrier, and store nothing.
   let at = min(row, s.rows - 1u) * s.width;
-  let first = lane % 16u;
-  var sum = 0.0;
-  for (var i = first; i < s.width; i += 16u) {
-    sum += x[at + i];
-  }
-  let mu = total(lane, sum) / f32(s.width);
-  var squares = 0.0;
-  for (var i = first; i < s.width; i += 16u) {
-    let difference = x[at + i] - mu;
-    squares += difference * difference;
-  }
-  let scale = 1.0 / sqrt(total(lane, squares) / f32(s.width) + s.epsilon);
+  let first = lane % 8u;
+  shares[lane] = shareOf(at, first);
+  workgroupBarrier();
+  let whole = join(lane - first);
   if (row >= s.rows) {
     return;
   }
-  for (var i = first; i < s.width; i += 16u) {
+  let mu = whole.x;
+  let scale = 1.0 / sqrt(whole.y / f32(s.width) + s.epsilon);
+  for (var i = first; i < s.width; i += 8u) {
     y[at + i] = (x[at + i] - mu) * scale * weight[i] + bias[i];
   }
   if (first == 0u) {

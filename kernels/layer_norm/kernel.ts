@@ -25,7 +25,7 @@ export const layerNormForward: Kernel<
   name: "layer_norm_forward",
   bindings: forwardBindings,
   scalars: { rows: "u32", width: "u32", epsilon: "f32" },
-  wgsl: { code: forwardCode, workgroups: ({ rows }) => ceilDivide(rows, 4) },
+  wgsl: { code: forwardCode, workgroups: ({ rows }) => ceilDivide(rows, 8) },
   cpu: { units: ({ rows }) => rows, grain: () => 8 },
   reference({ x, weight, bias, y, mean, inverseDeviation }, { rows, width, epsilon }) {
     for (let row = 0; row < rows; row++) {
@@ -62,7 +62,7 @@ export const layerNormBackward: Kernel<
   name: "layer_norm_backward",
   bindings: backwardBindings,
   scalars: { rows: "u32", width: "u32", accumulate: "u32" },
-  wgsl: { code: backwardCode, workgroups: ({ rows }) => ceilDivide(rows, 4) },
+  wgsl: { code: backwardCode, workgroups: ({ rows }) => ceilDivide(rows, 8) },
   cpu: { units: ({ rows }) => rows, grain: () => 8 },
   reference({ x, weight, mean, inverseDeviation, dy, dx }, { rows, width, accumulate }) {
     for (let row = 0; row < rows; row++) {

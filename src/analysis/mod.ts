@@ -1,5 +1,43 @@
 /** Rank analysis: plain matrices in, plain numbers out. No device, no model. @module */
 
+export { ShapeError } from "../core/errors.ts";
 export type { HostData, HostTensor } from "../core/host_tensor.ts";
 export type { Shape } from "../core/shape.ts";
-export { type Factors, type Spectrum, spectrum } from "./spectrum.ts";
+export type { DenseMatrix, LargeMatrix, Svd } from "../linalg/mod.ts";
+export { inActivationMetric, type InputStatistics } from "./activation_metric.ts";
+export {
+  type Amplification,
+  amplification,
+  type AmplificationOptions,
+  expectedRandomNorm,
+} from "./amplification.ts";
+export { rightDirections, type UpdateDirections, updateDirections } from "./directions.ts";
+export type { Factors, Matrix } from "./input.ts";
+export {
+  type IntruderOptions,
+  type Intruders,
+  intruders,
+  type TunedDirection,
+} from "./intruders.ts";
+export {
+  effectiveRank,
+  energyRank,
+  frobeniusOf,
+  marchenkoPasturEdge,
+  nuclearRatio,
+  numericalRank,
+  participationRatio,
+  rankForError,
+  stableRank,
+  type TruncationError,
+  truncationError,
+} from "./measures.ts";
+export { float32Epsilon, type Spectrum, spectrum } from "./spectrum.ts";
+export {
+  principalAngles,
+  type RandomSimilarity,
+  randomSimilarity,
+  similarityGrid,
+} from "./subspaces.ts";
+export { type TruncatedUpdate, truncateUpdate } from "./truncate.ts";
+export { updateSingularValues, updateSvd } from "./update_svd.ts";

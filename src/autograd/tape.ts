@@ -59,6 +59,8 @@ export class Tape extends Scope {
   readonly #tracked = new Set<Tensor>();
   readonly #spent = new Set<Tensor>();
   readonly #gradients = new Map<Differentiable, GradientSlot>();
+  /** The gradient that the running backward function gave away whole. */
+  #given: Tensor | undefined;
   #draws = 0;
 
   /** Starts an empty tape. */
@@ -127,6 +129,14 @@ export class Tape extends Scope {
     });
   }
 
+  /** The same for the last reader of a backward function's own gradient: `x` may keep it, without a copy. */
+  give(x: Differentiable, gradient: Tensor): void {
+    if (!this.tracks(x)) return;
+    if (x instanceof Parameter || this.#gradients.has(x)) return this.pass(x, gradient);
+    this.#gradients.set(x, { tensor: gradient, filled: true });
+    this.#given = gradient;
+  }
+
   /** The gradient of a parameter, or of an output while its backward function runs. */
   gradientOf(x: Differentiable): Tensor | undefined {
     const slot = x instanceof Parameter && x.gradient || this.#gradients.get(x);
@@ -171,9 +181,10 @@ export class Tape extends Scope {
   #differentiate({ out, backward }: Entry): void {
     const slot = this.#gradients.get(out);
     if (!slot) return;
+    this.#given = undefined;
     backward(slot.tensor);
-    slot.tensor[Symbol.dispose]();
     this.#gradients.delete(out);
+    if (this.#given !== slot.tensor) slot.tensor[Symbol.dispose]();
   }
 
   #slotOf(x: Differentiable): GradientSlot {

@@ -1,6 +1,7 @@
 /** The system's BLAS. @module */
 
-import { type BlasLibrary, type definitions, findLibrary } from "./library.ts";
+import { type BlasLibrary, definitions, findLibrary } from "./library.ts";
+import { nameOf } from "./name.ts";
 import { sgemmRange } from "./sgemm.ts";
 
 /** What a worker needs to open the library that the main thread found. */
@@ -13,7 +14,7 @@ export interface BlasPlace {
 
 /** Opens the system's BLAS, or gives `undefined` where there is none: see {@link findLibrary}. */
 export function openBlas(): Blas | undefined {
-  const found = findLibrary();
+  const found = findLibrary(definitions);
   return found && new Blas(found.library, { path: found.path, definitions: found.definitions });
 }
 
@@ -31,7 +32,7 @@ export class Blas implements Disposable {
   constructor(library: BlasLibrary, place: BlasPlace) {
     const { sgemm, setThreads } = library.symbols;
     this.#library = library;
-    this.name = nameOf(library);
+    this.name = nameOf(library.symbols);
     this.place = setThreads ? place : undefined;
     this.multiply = sgemmRange(sgemm);
     setThreads?.(1);
@@ -41,16 +42,6 @@ export class Blas implements Disposable {
   [Symbol.dispose](): void {
     this.#library.close();
   }
-}
-
-function nameOf({ symbols: { config, core } }: BlasLibrary): string {
-  const words = textAt(config?.()).split(" ").slice(0, 2);
-  if (words.length < 2) return Deno.build.os === "darwin" ? "Accelerate" : "BLAS";
-  return [...words, textAt(core?.())].join(" ").trim();
-}
-
-function textAt(pointer: Deno.PointerValue | undefined): string {
-  return pointer ? Deno.UnsafePointerView.getCString(pointer) : "";
 }
 
 /** Where a memory begins in the process. That of a shared one never moves, also when it grows. */

@@ -2,16 +2,8 @@
 
 import { DeviceError } from "../core/errors.ts";
 
-/** The symbols under their names with a prefix; plain data, so that workers can have them. */
-export const definitions = (prefix: string) => ({
-  sgemm: {
-    name: `${prefix}cblas_sgemm`,
-    parameters: [
-      ...["i32", "i32", "i32", "i32", "i32", "i32"] as const, // order, transposes, m, n, k
-      ...["f32", "usize", "i32", "usize", "i32", "f32", "usize", "i32"] as const,
-    ],
-    result: "void",
-  },
+/** What OpenBLAS has beside its routines: its one number of threads, and what it calls itself. */
+export const settingDefinitions = (prefix: string) => ({
   setThreads: {
     name: `${prefix}openblas_set_num_threads`,
     parameters: ["i32"],
@@ -32,18 +24,34 @@ export const definitions = (prefix: string) => ({
   },
 } as const);
 
+/** The symbols under their names with a prefix; plain data, so that workers can have them. */
+export const definitions = (prefix: string) => ({
+  sgemm: {
+    name: `${prefix}cblas_sgemm`,
+    parameters: [
+      ...["i32", "i32", "i32", "i32", "i32", "i32"] as const, // order, transposes, m, n, k
+      ...["f32", "usize", "i32", "usize", "i32", "f32", "usize", "i32"] as const,
+    ],
+    result: "void",
+  },
+  ...settingDefinitions(prefix),
+} as const);
+
 /** A BLAS as Deno opens it. */
 export type BlasLibrary = Deno.DynamicLibrary<ReturnType<typeof definitions>>;
 
 /** An open library, and how to open it again. */
-export interface FoundLibrary {
+export interface FoundLibrary<Symbols extends Deno.ForeignLibraryInterface> {
   /** The handle; whoever found it closes it. */
-  readonly library: BlasLibrary;
+  readonly library: Deno.DynamicLibrary<Symbols>;
   /** Name or path. */
   readonly path: string;
   /** With the prefix that its symbols have. */
-  readonly definitions: ReturnType<typeof definitions>;
+  readonly definitions: Symbols;
 }
+
+/** Symbols under their names with a prefix. */
+type Definitions<Symbols> = (prefix: string) => Symbols;
 
 /** PyPI's scipy-openblas32 puts `scipy_` before each of its names. */
 const prefixes = ["", "scipy_"];
@@ -70,12 +78,14 @@ const variable = "LOWRANK_BLAS";
  *
  * @throws {DeviceError} when `LOWRANK_BLAS` names a library that cannot be opened.
  */
-export function findLibrary(): FoundLibrary | undefined {
+export function findLibrary<Symbols extends Deno.ForeignLibraryInterface>(
+  symbols: Definitions<Symbols>,
+): FoundLibrary<Symbols> | undefined {
   const wish = wishedPath();
   if (wish === "off" || !granted()) return undefined;
-  if (wish !== undefined) return openWished(wish);
+  if (wish !== undefined) return openWished(wish, symbols);
   for (const path of systemPaths) {
-    const found = tryToOpen(path);
+    const found = tryToOpen(path, symbols);
     if (typeof found !== "string") return found;
   }
   return undefined;
@@ -95,8 +105,11 @@ function granted(): boolean {
   return state === "granted" && !partial;
 }
 
-function openWished(path: string): FoundLibrary {
-  const found = tryToOpen(path);
+function openWished<Symbols extends Deno.ForeignLibraryInterface>(
+  path: string,
+  symbols: Definitions<Symbols>,
+): FoundLibrary<Symbols> {
+  const found = tryToOpen(path, symbols);
   if (typeof found !== "string") return found;
   throw new DeviceError(
     `${variable} must be off, auto or the path of a BLAS with cblas_sgemm, found ${path}: ${found}`,
@@ -104,11 +117,14 @@ function openWished(path: string): FoundLibrary {
 }
 
 /** The library, or why its symbols cannot be had under their plain names. */
-function tryToOpen(path: string): FoundLibrary | string {
+function tryToOpen<Symbols extends Deno.ForeignLibraryInterface>(
+  path: string,
+  symbols: Definitions<Symbols>,
+): FoundLibrary<Symbols> | string {
   let reason = "";
-  for (const symbols of prefixes.map(definitions)) {
+  for (const definitions of prefixes.map(symbols)) {
     try {
-      return { library: Deno.dlopen(path, symbols), path, definitions: symbols };
+      return { library: Deno.dlopen(path, definitions), path, definitions };
     } catch (error) {
       reason ||= (error as Error).message;
     }

@@ -69,3 +69,10 @@ export function modelFolder(text: string): string {
   if (!text.endsWith(".json")) return modelPath(text);
   throw new InvalidArgumentError("It must be a folder, with the weights beside the configuration.");
 }
+
+/** A share, above 0 and at most 1. */
+export function share(text: string): number {
+  const value = finiteNumber(text);
+  if (value <= 0 || value > 1) throw new InvalidArgumentError("It must be above 0 and at most 1.");
+  return value;
+}

@@ -2,6 +2,7 @@
 
 import { Command, CommanderError } from "./commander.ts";
 import { addCommonOptions } from "./common.ts";
+import { addCompare } from "./compare.ts";
 import { addCount } from "./count.ts";
 import { addDevices } from "./devices.ts";
 import { addGenerate } from "./generate.ts";
@@ -12,6 +13,7 @@ import { addLogits } from "./logits.ts";
 import { addMemory } from "./memory.ts";
 import { addMerge } from "./merge.ts";
 import { addPaper } from "./paper.ts";
+import { addResize } from "./resize.ts";
 import { addTrain } from "./train.ts";
 
 const commands = [
@@ -25,6 +27,8 @@ const commands = [
   addGradients,
   addMerge,
   addInspect,
+  addCompare,
+  addResize,
 ];
 
 /** Runs the command line and returns its exit code: 0, 1 after an error, 130 after SIGINT. */

@@ -1,5 +1,6 @@
 /** Progress of training, on standard error. @module */
 
+import type { CompileReport } from "../device/mod.ts";
 import type { Progress } from "../train/mod.ts";
 import { type CommonOptions, note } from "./common.ts";
 
@@ -17,5 +18,16 @@ export function progressOf(options: CommonOptions, steps: number): (event: Progr
         ms.toFixed(1)
       } ms`,
     );
+  };
+}
+
+/** A listener that tells once a second how far the compilation is; of a shorter one it says nothing. */
+export function compilationOf(options: CommonOptions): CompileReport {
+  let last = performance.now();
+  return (done, total) => {
+    const now = performance.now();
+    if (now - last < 1000) return;
+    last = now;
+    note(options, `compiled ${done} of ${total} programs`);
   };
 }

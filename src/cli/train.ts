@@ -19,7 +19,7 @@ import { note, openChosen, printWritten } from "./common.ts";
 import { Interrupt } from "./interrupt.ts";
 import { addMethodOptions } from "./method.ts";
 import { copySmallFiles, prepareFolder } from "./model_folder.ts";
-import { progressOf } from "./progress.ts";
+import { compilationOf, progressOf } from "./progress.ts";
 import { rescue } from "./rescue.ts";
 import { readRequest, type TrainOptions } from "./train_request.ts";
 
@@ -81,7 +81,8 @@ async function trainSteps(
   options: TrainOptions & { readonly signal: AbortSignal },
 ): Promise<void> {
   const report = progressOf(options, trainer.options.steps);
-  for await (const event of runTrainer(trainer, batches, { signal: options.signal })) {
+  const { signal } = options, onCompile = compilationOf(options);
+  for await (const event of runTrainer(trainer, batches, { signal, onCompile })) {
     logStep(log, event);
     report(event);
   }

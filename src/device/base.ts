@@ -4,7 +4,7 @@ import type { ElementType, Kernel, Numbers } from "../../kernels/kernel.ts";
 import { DeviceError, ShapeError } from "../core/errors.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { type Shape, sizeOf } from "../core/shape.ts";
-import type { Device, DeviceKind } from "./device.ts";
+import type { CompileReport, Device, DeviceKind } from "./device.ts";
 import { Ledger, type Role } from "./ledger.ts";
 import { type Storage, Tensor } from "./tensor.ts";
 
@@ -80,6 +80,11 @@ export abstract class BaseDevice implements Device {
         this.ledger.countLaunch(kernel.name, bindings[name].role);
       }
     }
+  }
+
+  /** Compiles what `work` launches; a device whose kernels are compiled has nothing to do. */
+  compile(_work: () => void, _report?: CompileReport): Promise<void> {
+    return Promise.resolve();
   }
 
   /** Hands queued work over; a device without a queue has nothing to do. */

@@ -19,6 +19,9 @@ export type Scalars<K> = Readonly<Record<ScalarNames<K>, number>>;
 // deno-lint-ignore no-explicit-any
 export type AnyKernel = Kernel<any, any>;
 
+/** Told how many of the programs that a {@link Device.compile} needs are ready. */
+export type CompileReport = (done: number, total: number) => void;
+
 /** Something that holds tensors and runs kernels on them, in the order of the calls. */
 export interface Device extends Disposable {
   /** Which of the four it is. */
@@ -49,6 +52,13 @@ export interface Device extends Disposable {
   write(tensor: Tensor, values: HostTensor["data"]): void;
   /** Runs a kernel, or queues it. */
   launch<K extends AnyKernel>(kernel: K, bindings: Bindings<K>, scalars: Scalars<K>): void;
+  /**
+   * Compiles what `work` will launch, so that its first run is as fast as the next. `webgpu` calls `work`
+   * and leaves its launches out; other devices have nothing to compile and do not call it.
+   *
+   * @throws {DeviceError} when a kernel does not compile.
+   */
+  compile(work: () => void, report?: CompileReport): Promise<void>;
   /** Hands queued work to the hardware. */
   submit(): void;
   /**

@@ -1,7 +1,7 @@
 /** Devices: what holds tensors and runs kernels. @module */
 
 export { Arena, type ArenaEntry } from "./arena.ts";
-export type { AnyKernel, Bindings, Device, DeviceKind, Scalars } from "./device.ts";
+export type { AnyKernel, Bindings, CompileReport, Device, DeviceKind, Scalars } from "./device.ts";
 export { type BytesByRole, Ledger, type LedgerReading, type Role, roles } from "./ledger.ts";
 export {
   type DeviceEntry,

@@ -1,4 +1,4 @@
-/** Dense float64 matrices. @module */
+/** Dense matrices in float64. @module */
 
 /** Rows x columns, row-major. */
 export interface DenseMatrix {
@@ -7,29 +7,96 @@ export interface DenseMatrix {
   /** Number of columns. */
   readonly columns: number;
   /** Values, row by row. */
-  readonly data: Float64Array;
+  readonly data: Float64Array<ArrayBuffer>;
+}
+
+/** A matrix of zeros. */
+export function zeros(rows: number, columns: number): DenseMatrix {
+  return { rows, columns, data: new Float64Array(rows * columns) };
+}
+
+/** The first rows of an identity: ones where row and column are equal. */
+export function identity(rows: number, columns = rows): DenseMatrix {
+  const out = zeros(rows, columns);
+  for (let i = 0; i < Math.min(rows, columns); i++) out.data[i * columns + i] = 1;
+  return out;
+}
+
+/** Some rows, in the same memory. */
+export function rowsOf({ columns, data }: DenseMatrix, start: number, count: number): DenseMatrix {
+  const part = data.subarray(start * columns, (start + count) * columns);
+  return { rows: count, columns, data: part };
 }
 
 /** The transpose as a new matrix. */
 export function transposed({ rows, columns, data }: DenseMatrix): DenseMatrix {
-  const out = new Float64Array(data.length);
-  for (let i = 0; i < rows; i++) {
-    for (let j = 0; j < columns; j++) out[j * rows + i] = data[i * columns + j];
+  const out = new Float64Array(data.length), tile = 32;
+  // In tiles: a column of a wide matrix would touch a line of the cache for each of its values.
+  for (let top = 0; top < rows; top += tile) {
+    for (let left = 0; left < columns; left += tile) {
+      const bottom = Math.min(top + tile, rows), right = Math.min(left + tile, columns);
+      for (let i = top; i < bottom; i++) {
+        for (let j = left; j < right; j++) out[j * rows + i] = data[i * columns + j];
+      }
+    }
   }
   return { rows: columns, columns: rows, data: out };
 }
 
-/** factor · A Bᵀ. */
-export function multiplyTransposed(a: DenseMatrix, b: DenseMatrix, factor = 1): DenseMatrix {
-  const out = new Float64Array(a.rows * b.rows);
-  for (let i = 0; i < a.rows; i++) {
-    for (let j = 0; j < b.rows; j++) {
-      let sum = 0;
-      for (let p = 0; p < a.columns; p++) {
-        sum += a.data[i * a.columns + p] * b.data[j * b.columns + p];
-      }
-      out[i * b.rows + j] = factor * sum;
-    }
-  }
-  return { rows: a.rows, columns: b.rows, data: out };
+/** The matrix with every value times `factor`. */
+export function scaledBy({ rows, columns, data }: DenseMatrix, factor: number): DenseMatrix {
+  return { rows, columns, data: data.map((value) => factor * value) };
+}
+
+/** The largest magnitude, 0 for a matrix without values. */
+function largestMagnitude(data: Float64Array): number {
+  let largest = 0;
+  for (let i = 0; i < data.length; i++) largest = Math.max(largest, Math.abs(data[i]));
+  return largest;
+}
+
+/** ‖A‖_F: squares of scaled values, so that they neither overflow nor vanish. */
+export function frobeniusNorm({ data }: DenseMatrix): number {
+  const largest = largestMagnitude(data);
+  if (largest === 0) return 0;
+  let sum = 0;
+  for (let i = 0; i < data.length; i++) sum += (data[i] / largest) ** 2;
+  return largest * Math.sqrt(sum);
+}
+
+/** Whether every value is a finite number. */
+export function allFinite(values: Float32Array | Float64Array): boolean {
+  let sum = 0; // of zeros, and NaN from the first value that is not finite
+  for (let i = 0; i < values.length; i++) sum += 0 * values[i];
+  return sum === 0;
+}
+
+/** Throws a `RangeError` that names `what` and the place of the first value that is not finite. */
+export function assertFinite(what: string, { columns, data }: DenseMatrix): void {
+  if (allFinite(data)) return;
+  const at = data.findIndex((value) => !Number.isFinite(value));
+  const place = `[${Math.floor(at / columns)}, ${at % columns}]`;
+  throw new RangeError(`${what} must have finite values, found ${data[at]} at ${place}`);
+}
+
+/**
+ * The power of two that brings the largest magnitude into [1, 2), and the matrix times it, exactly
+ * but for values that vanish beside it: the squares in what follows then neither overflow nor vanish.
+ */
+export function normalized(matrix: DenseMatrix): { scaled: DenseMatrix; exponent: number } {
+  const largest = largestMagnitude(matrix.data);
+  if (largest === 0) return { scaled: { ...matrix, data: matrix.data.slice() }, exponent: 0 };
+  const exponent = Math.floor(Math.log2(largest));
+  return { scaled: { ...matrix, data: timesPowerOfTwo(matrix.data, -exponent) }, exponent };
+}
+
+/** values · 2^exponent as a new array, in two steps because 2^1074 is no number. */
+export function timesPowerOfTwo(
+  values: Float64Array<ArrayBuffer>,
+  exponent: number,
+): Float64Array<ArrayBuffer> {
+  const half = Math.trunc(exponent / 2), one = 2 ** half, other = 2 ** (exponent - half);
+  const out = new Float64Array(values.length);
+  for (let i = 0; i < out.length; i++) out[i] = values[i] * one * other;
+  return out;
 }

@@ -1,5 +1,29 @@
 /** Linear algebra in float64. @module */
 
-export { type DenseMatrix, multiplyTransposed, transposed } from "./matrix.ts";
-export { upperTriangle } from "./qr.ts";
-export { singularValues } from "./singular_values.ts";
+export type { Lq } from "./householder.ts";
+export type { LargeMatrix } from "./large_matrix.ts";
+export { largeFrobeniusNorm, times, timesTransposed } from "./large_matrix.ts";
+export {
+  lowerTriangle,
+  lq,
+  multiply,
+  multiplyTransposed,
+  type Qr,
+  qr,
+  singularValues,
+  svd,
+  symmetricEigen,
+} from "./linalg.ts";
+export {
+  assertFinite,
+  type DenseMatrix,
+  frobeniusNorm,
+  identity,
+  rowsOf,
+  scaledBy,
+  transposed,
+  zeros,
+} from "./matrix.ts";
+export { type LeadingOptions, leadingSvd, rangeFinder } from "./range_finder.ts";
+export type { Svd } from "./svd.ts";
+export type { SymmetricEigen } from "./symmetric_eigen.ts";

@@ -1,6 +1,7 @@
 /** Running a trainer block by block, so that reading a number does not hold up the steps. @module */
 
 import { setImmediate } from "node:timers";
+import type { CompileReport } from "../device/device.ts";
 import type { Batch, BatchReader } from "./batch.ts";
 import { type StepNumbers, StepRing } from "./step_ring.ts";
 import type { StepRecord, Trainer } from "./trainer.ts";
@@ -29,6 +30,8 @@ export interface WatchOptions<Evaluation = unknown> {
   readonly evaluateEvery?: number;
   /** Called at those steps, after the update. */
   readonly evaluate?: (step: number) => Evaluation | Promise<Evaluation>;
+  /** When given, what a step launches is compiled before the first one, and this is told how far it is. */
+  readonly onCompile?: CompileReport;
 }
 
 /** Keeps at most one block of steps in flight, whose numbers are on their way home. */
@@ -39,6 +42,7 @@ export class StepRunner<E> {
   readonly #blockSize: number;
   #flight: Promise<Progress<E>[]> = Promise.resolve([]);
   #clock = 0;
+  #compiled = false;
   #stopped = false;
 
   /** Starts where the trainer is; the reader must be at its step's batch. */
@@ -94,8 +98,15 @@ export class StepRunner<E> {
   async #step(): Promise<StepRecord> {
     const batches: Batch[] = [];
     while (batches.length < this.#trainer.accumulation) batches.push(await this.#reader.next());
+    await this.#compile(batches);
     await otherWork();
     return this.#trainer.step(batches);
+  }
+
+  async #compile(batches: readonly Batch[]): Promise<void> {
+    const { onCompile } = this.#options;
+    if (onCompile && !this.#compiled) await this.#trainer.compile(batches, onCompile);
+    this.#compiled = true;
   }
 
   async #numbers(records: readonly StepRecord[], started: number): Promise<Progress<E>[]> {

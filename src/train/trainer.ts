@@ -5,7 +5,7 @@ import type { Parameter } from "../autograd/parameter.ts";
 import { Tape } from "../autograd/tape.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { hash32 } from "../core/random.ts";
-import type { Device } from "../device/device.ts";
+import type { CompileReport, Device } from "../device/device.ts";
 import type { Tensor } from "../device/tensor.ts";
 import { type AdamW, adamW } from "./adamw.ts";
 import type { AdamWOptions, ParameterGroup } from "./adamw_options.ts";
@@ -130,6 +130,18 @@ export class Trainer implements Disposable {
     device.submit();
     const tokens = batches.reduce((sum, { inputs }) => sum + inputs.data.length, 0);
     return { step, learningRate, tokens };
+  }
+
+  /**
+   * Compiles what steps on batches of these shapes launch, and changes nothing: a first step that compiles
+   * as it goes takes seconds on a software adapter whose cache is empty. Only `webgpu` has anything to do.
+   *
+   * @param report Told how many programs are ready, of how many.
+   */
+  async compile(batches: readonly Batch[], report?: CompileReport): Promise<void> {
+    const { steps } = this;
+    await this.model.device.compile(() => void this.step(batches), report);
+    this.optimizer.resumeAt(steps);
   }
 
   /** Frees the optimizer; what was trained stays. */

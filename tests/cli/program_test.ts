@@ -25,6 +25,8 @@ const commands = [
   "gradients",
   "merge",
   "inspect",
+  "compare",
+  "resize",
 ];
 
 Deno.test("without arguments the help lists every command, and all is well", async () => {

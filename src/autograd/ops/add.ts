@@ -16,6 +16,6 @@ export function add(tape: Tape, a: Differentiable, b: Differentiable): Tensor {
   tape.device.launch(kernel, { a: valueOf(a), b: valueOf(b), out }, { size: out.size });
   return tape.record(out, [a, b], (dOut) => {
     tape.pass(a, dOut);
-    tape.pass(b, dOut);
+    tape.give(b, dOut);
   });
 }

@@ -11,6 +11,8 @@ export interface Pipeline {
   readonly pipeline: GPUComputePipeline;
   /** The layout of its only bind group. */
   readonly layout: GPUBindGroupLayout;
+  /** What it runs. */
+  readonly kernel: Kernel;
 }
 
 interface Compiled {
@@ -49,19 +51,36 @@ export class Pipelines {
     const key = JSON.stringify(constants);
     const found = compiled.byConstants.get(key);
     if (found) return found;
-    const made = this.#guard(kernel, () => this.#create(kernel.name, compiled, constants));
+    const made = this.#guard(kernel, () => this.#create(kernel, compiled, constants));
     compiled.byConstants.set(key, made);
     return made;
   }
 
-  #create(label: string, compiled: Compiled, constants: Record<string, number>): Pipeline {
-    const { module, layout } = compiled;
+  /** Launches no workgroup of it: some drivers put off the compilation until the first launch. */
+  warm({ kernel, pipeline, layout }: Pipeline): void {
+    const buffers = layoutEntries(kernel).map(({ buffer }) =>
+      this.#device.createBuffer({ label: "nothing", size: 256, usage: usageOf(buffer!) })
+    );
+    const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
+    this.#guard(kernel, () => {
+      const encoder = this.#device.createCommandEncoder(), pass = encoder.beginComputePass();
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, this.#device.createBindGroup({ layout, entries }), [0]);
+      pass.dispatchWorkgroups(0);
+      pass.end();
+      this.#device.queue.submit([encoder.finish()]);
+    });
+    for (const buffer of buffers) buffer.destroy();
+  }
+
+  #create(kernel: Kernel, compiled: Compiled, constants: Record<string, number>): Pipeline {
+    const { module, layout } = compiled, label = kernel.name;
     const pipeline = this.#device.createComputePipeline({
       label,
       layout: this.#device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
       compute: { module, entryPoint: "main", constants },
     });
-    return { id: this.#nextId++, pipeline, layout };
+    return { id: this.#nextId++, pipeline, layout, kernel };
   }
 
   #compiled(kernel: Kernel): Compiled {
@@ -87,6 +106,10 @@ export class Pipelines {
 /** Bytes of a kernel's scalars, a multiple of 16. */
 export function scalarBytes(kernel: Kernel): number {
   return Math.ceil(Object.keys(kernel.scalars).length / 4) * 16;
+}
+
+function usageOf({ type }: GPUBufferBindingLayout): GPUBufferUsageFlags {
+  return type === "uniform" ? GPUBufferUsage.UNIFORM : GPUBufferUsage.STORAGE;
 }
 
 /** The buffers in the order of the signature, then the scalars at a dynamic offset. */

@@ -5,7 +5,7 @@ import type { AnyBindings } from "../base.ts";
 import { BindGroups, bufferOf } from "./bind_groups.ts";
 import type { PooledBuffer } from "./buffer_pool.ts";
 import type { ErrorLog } from "./error_log.ts";
-import { Pipelines } from "./pipelines.ts";
+import { type Pipeline, Pipelines } from "./pipelines.ts";
 import { ScalarRing } from "./scalar_ring.ts";
 
 /** Kernels that an error message names when WebGPU does not say which of a submit it was. */
@@ -22,6 +22,7 @@ export class Recorder {
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
   #submits = 0;
+  #rehearsed: Set<Pipeline> | undefined;
 
   /** Starts with nothing recorded. */
   constructor(device: GPUDevice, traits: AdapterTraits, errors: ErrorLog) {
@@ -42,12 +43,29 @@ export class Recorder {
     return this.#encoder !== undefined && buffer.lastSubmit === this.#submits;
   }
 
+  /** Runs `work` without recording its kernels; gives what they would run. */
+  rehearse(work: () => void): Pipeline[] {
+    const pipelines = this.#rehearsed = new Set();
+    try {
+      work();
+    } finally {
+      this.#rehearsed = undefined;
+    }
+    return [...pipelines];
+  }
+
+  /** Has a pipeline compiled to the last. */
+  warm(pipeline: Pipeline): void {
+    this.#pipelines.warm(pipeline);
+  }
+
   /** Records a kernel. */
   dispatch(kernel: Kernel, bindings: AnyBindings, scalars: Readonly<Record<string, number>>): void {
     const workgroups = this.#pipelines.workgroups(kernel, scalars);
     if (workgroups === 0) return;
-    if (this.#scalars.full) this.submit();
     const pipeline = this.#pipelines.get(kernel, scalars);
+    if (this.#rehearsed) return void this.#rehearsed.add(pipeline);
+    if (this.#scalars.full) this.submit();
     const group = this.#groups.get(kernel, pipeline, bindings);
     const pass = this.#openPass();
     pass.setPipeline(pipeline.pipeline);

@@ -4,6 +4,7 @@ import type { ElementType, Kernel } from "../../../kernels/kernel.ts";
 import { DeviceError } from "../../core/errors.ts";
 import type { HostTensor } from "../../core/host_tensor.ts";
 import { type AnyBindings, BaseDevice } from "../base.ts";
+import type { CompileReport } from "../device.ts";
 import type { Storage, Tensor } from "../tensor.ts";
 import {
   adapterName,
@@ -69,6 +70,18 @@ export class WebgpuDevice extends BaseDevice {
     this.#waitingWrites = 0;
     this.#pool.trim(this.#recorder.currentSubmit - 1);
     this.#staging.trim(this.#recorder.currentSubmit - 1);
+  }
+
+  /** Compiles all that `work` would launch, one program after the other. */
+  override async compile(work: () => void, report?: CompileReport): Promise<void> {
+    const pipelines = this.#recorder.rehearse(work);
+    for (const [i, pipeline] of pipelines.entries()) {
+      this.#recorder.warm(pipeline);
+      report?.(i + 1, pipelines.length);
+      await new Promise((resolve) => setTimeout(resolve)); // lets whoever shows the report draw it
+    }
+    await this.#gpu.queue.onSubmittedWorkDone();
+    await this.#errors.check();
   }
 
   protected override allocateHandle(

@@ -1,0 +1,205 @@
+// Gradient of self-attention for software adapters with subgroups of 8, in the manner of
+// forward_subgroup.wgsl. Two kinds of subgroup share the dispatch, each with 8 rows of one head and 32
+// columns of their gradients: one makes dq and delta, the other dk and dv. Both draw the weights of 8
+// queries by 8 keys again, a query a lane.
+// Rows and columns beyond an edge repeat the last one: in bounds, with weight zero, and never stored.
+
+struct Scalars {
+  batch: u32,
+  heads: u32,
+  headWidth: u32,
+  time: u32,
+  scale: f32,
+  causal: u32,
+  hasMask: u32,
+}
+
+@group(0) @binding(0) var<storage, read> qkv: array<f32>;
+@group(0) @binding(1) var<storage, read> mask: array<u32>;
+@group(0) @binding(2) var<storage, read> out: array<f32>;
+@group(0) @binding(3) var<storage, read> logSumExp: array<f32>;
+@group(0) @binding(4) var<storage, read> dOut: array<f32>;
+@group(0) @binding(5) var<storage, read_write> delta: array<f32>;
+@group(0) @binding(6) var<storage, read_write> dQkv: array<f32>;
+@group(0) @binding(7) var<uniform> s: Scalars;
+
+alias Eight = mat2x4f; // a number for each of 8 rows
+
+// x of every lane.
+fn spread(x: f32) -> Eight {
+  return Eight(
+    subgroupBroadcast(x, 0u),
+    subgroupBroadcast(x, 1u),
+    subgroupBroadcast(x, 2u),
+    subgroupBroadcast(x, 3u),
+    subgroupBroadcast(x, 4u),
+    subgroupBroadcast(x, 5u),
+    subgroupBroadcast(x, 6u),
+    subgroupBroadcast(x, 7u),
+  );
+}
+
+// Where a subgroup works: batch entry, head among all, the head's first column, first own row.
+struct Place {
+  b: u32,
+  head: u32,
+  column: u32,
+  start: u32,
+}
+
+// Where a row of q (part 0), k (1) or v (2) starts.
+fn qkvRow(place: Place, row: u32, part: u32) -> u32 {
+  let token = place.b * s.time + min(row, s.time - 1u);
+  return (token * 3u + part) * s.heads * s.headWidth + place.column;
+}
+
+fn outRow(place: Place, row: u32) -> u32 {
+  return (place.b * s.time + min(row, s.time - 1u)) * s.heads * s.headWidth + place.column;
+}
+
+// Which of four keys a query sees.
+fn sees(b: u32, query: u32, keys: vec4u) -> vec4<bool> {
+  let reach = select(s.time, min(s.time, query + 1u), s.causal != 0u);
+  let reached = (keys < vec4u(reach)) & vec4<bool>(query < s.time);
+  if (s.hasMask == 0u) {
+    return reached;
+  }
+  let at = b * s.time + min(keys, vec4u(s.time - 1u));
+  return reached & (vec4u(mask[at.x], mask[at.y], mask[at.z], mask[at.w]) != vec4u(0u));
+}
+
+// Of 8 keys for this lane's query.
+struct Weights {
+  p: Eight,
+  ds: Eight,
+  delta: f32,
+}
+
+// The queries and the keys from two rows on.
+fn weigh(place: Place, lane: u32, firstQuery: u32, firstKey: u32) -> Weights {
+  let query = firstQuery + lane;
+  let qAt = qkvRow(place, query, 0u);
+  let kAt = qkvRow(place, firstKey + lane, 1u);
+  let vAt = qkvRow(place, firstKey + lane, 2u);
+  let outAt = outRow(place, query);
+  var score: Eight;
+  var dp: Eight;
+  var delta = 0.0;
+  for (var d = 0u; d < s.headWidth; d++) {
+    let gradient = dOut[outAt + d];
+    score += qkv[qAt + d] * spread(qkv[kAt + d]);
+    dp += gradient * spread(qkv[vAt + d]);
+    delta += gradient * out[outAt + d];
+  }
+  let lse = logSumExp[place.head * s.time + min(query, s.time - 1u)];
+  let seen0 = sees(place.b, query, firstKey + vec4u(0u, 1u, 2u, 3u));
+  let seen1 = sees(place.b, query, firstKey + vec4u(4u, 5u, 6u, 7u));
+  let p0 = select(vec4f(0.0), exp(s.scale * score[0] - lse), seen0);
+  let p1 = select(vec4f(0.0), exp(s.scale * score[1] - lse), seen1);
+  let ds = Eight(s.scale * p0 * (dp[0] - delta), s.scale * p1 * (dp[1] - delta));
+  return Weights(Eight(p0, p1), ds, delta);
+}
+
+// Columns lane, lane + 8, lane + 16 and lane + 24 of 8 rows.
+struct Sums {
+  c0: Eight,
+  c1: Eight,
+  c2: Eight,
+  c3: Eight,
+}
+
+fn add(sums: ptr<function, Sums>, weights: Eight, x: vec4f) {
+  (*sums).c0 += x.x * weights;
+  (*sums).c1 += x.y * weights;
+  (*sums).c2 += x.z * weights;
+  (*sums).c3 += x.w * weights;
+}
+
+fn qkvAt(at: vec4u) -> vec4f {
+  return vec4f(qkv[at.x], qkv[at.y], qkv[at.z], qkv[at.w]);
+}
+
+fn dOutAt(at: vec4u) -> vec4f {
+  return vec4f(dOut[at.x], dOut[at.y], dOut[at.z], dOut[at.w]);
+}
+
+// One loop over all: written out, it would take a compiler most of its time.
+fn store(place: Place, part: u32, column: u32, sums: Sums) {
+  var columns = array<Eight, 4>(sums.c0, sums.c1, sums.c2, sums.c3);
+  for (var i = 0u; i < 32u; i++) {
+    let row = place.start + i % 8u;
+    let d = column + i / 8u * 8u;
+    if (row < s.time && d < s.headWidth) {
+      dQkv[qkvRow(place, row, part) + d] = columns[i / 8u][i % 8u / 4u][i % 4u];
+    }
+  }
+}
+
+// Adds a key, of weight ds for this lane's query.
+fn addKey(sums: ptr<function, Sums>, place: Place, ds: f32, key: u32, columns: vec4u) {
+  add(sums, spread(ds), qkvAt(qkvRow(place, key, 1u) + columns));
+}
+
+fn gradientOfQueries(place: Place, lane: u32, columns: vec4u) -> Sums {
+  var sums: Sums;
+  let end = select(s.time, min(s.time, place.start + 8u), s.causal != 0u);
+  for (var first = 0u; first < end; first += 8u) {
+    let weights = weigh(place, lane, place.start, first);
+    for (var j = 0u; j < 8u; j++) {
+      addKey(&sums, place, weights.ds[j / 4u][j % 4u], first + j, columns);
+    }
+    if (place.start + lane < s.time) {
+      delta[place.head * s.time + place.start + lane] = weights.delta;
+    }
+  }
+  return sums;
+}
+
+// A query's weights for 8 keys are all in one lane.
+fn gradientOfKeys(
+  place: Place,
+  lane: u32,
+  columns: vec4u,
+  dk: ptr<function, Sums>,
+  dv: ptr<function, Sums>,
+) {
+  // Queries before the keys see none of them.
+  for (var first = select(0u, place.start, s.causal != 0u); first < s.time; first += 8u) {
+    let weights = weigh(place, lane, first, place.start);
+    for (var i = 0u; i < 8u; i++) {
+      let ds = Eight(subgroupShuffle(weights.ds[0], i), subgroupShuffle(weights.ds[1], i));
+      add(dk, ds, qkvAt(qkvRow(place, first + i, 0u) + columns));
+      let p = Eight(subgroupShuffle(weights.p[0], i), subgroupShuffle(weights.p[1], i));
+      add(dv, p, dOutAt(outRow(place, first + i) + columns));
+    }
+  }
+}
+
+@compute @workgroup_size(8)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let blocks = (s.time + 7u) / 8u;
+  let slices = (s.headWidth + 31u) / 32u;
+  let index = group.y * groups.x + group.x;
+  let unit = index / 2u;
+  let head = unit / (blocks * slices);
+  if (head >= s.batch * s.heads) {
+    return;
+  }
+  let start = unit / slices % blocks * 8u;
+  let place = Place(head / s.heads, head, head % s.heads * s.headWidth, start);
+  let column = unit % slices * 32u + lane;
+  let columns = min(column + vec4u(0u, 8u, 16u, 24u), vec4u(s.headWidth - 1u));
+  if (index % 2u == 0u) {
+    store(place, 0u, column, gradientOfQueries(place, lane, columns));
+  } else {
+    var dk: Sums;
+    var dv: Sums;
+    gradientOfKeys(place, lane, columns, &dk, &dv);
+    store(place, 1u, column, dk);
+    store(place, 2u, column, dv);
+  }
+}

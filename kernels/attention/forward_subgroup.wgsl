@@ -1,0 +1,189 @@
+// Attention without stored probabilities for software adapters with subgroups of 8, where a broadcast is
+// nearly free, a load costs as much as several multiply-adds and a barrier as much as ten loads. A subgroup
+// takes 8 queries of one head, and 32 columns of their output, over the keys 8 at a time. A lane scores one
+// query against 8 keys, so that maximum and sum need no other lane, then adds the keys into four columns
+// of all 8 queries.
+// Queries, keys and columns beyond an edge repeat the last one: in bounds, and never seen or stored.
+
+struct Scalars {
+  batch: u32,
+  heads: u32,
+  headWidth: u32,
+  queries: u32,
+  keys: u32,
+  past: u32,
+  qStride: u32,
+  qOffset: u32,
+  kvStride: u32,
+  kOffset: u32,
+  vOffset: u32,
+  kvRows: u32,
+  scale: f32,
+  causal: u32,
+  hasMask: u32,
+}
+
+@group(0) @binding(0) var<storage, read> q: array<f32>;
+@group(0) @binding(1) var<storage, read> k: array<f32>;
+@group(0) @binding(2) var<storage, read> v: array<f32>;
+@group(0) @binding(3) var<storage, read> mask: array<u32>;
+@group(0) @binding(4) var<storage, read_write> out: array<f32>;
+@group(0) @binding(5) var<storage, read_write> logSumExp: array<f32>;
+@group(0) @binding(6) var<uniform> s: Scalars;
+
+alias Eight = mat2x4f; // a number for each of 8 rows
+
+const lowest = -3.4028234663852886e38;
+
+// x of every lane.
+fn spread(x: f32) -> Eight {
+  return Eight(
+    subgroupBroadcast(x, 0u),
+    subgroupBroadcast(x, 1u),
+    subgroupBroadcast(x, 2u),
+    subgroupBroadcast(x, 3u),
+    subgroupBroadcast(x, 4u),
+    subgroupBroadcast(x, 5u),
+    subgroupBroadcast(x, 6u),
+    subgroupBroadcast(x, 7u),
+  );
+}
+
+fn times(a: Eight, b: Eight) -> Eight {
+  return Eight(a[0] * b[0], a[1] * b[1]);
+}
+
+fn largestOf(x: Eight) -> f32 {
+  let pairs = max(x[0], x[1]);
+  return max(max(pairs.x, pairs.y), max(pairs.z, pairs.w));
+}
+
+fn sumOf(x: Eight) -> f32 {
+  return dot(x[0] + x[1], vec4f(1.0));
+}
+
+// Where a subgroup works: batch entry, the head's first column, first query.
+struct Place {
+  b: u32,
+  column: u32,
+  start: u32,
+}
+
+// Where a row of k or v starts, but for its offset.
+fn kvRow(place: Place, key: u32) -> u32 {
+  return (place.b * s.kvRows + min(key, s.keys - 1u)) * s.kvStride + place.column;
+}
+
+// Scores of 8 keys for this lane's query; each lane loads one of the keys for all.
+fn scoresOf(place: Place, lane: u32, first: u32) -> Eight {
+  let query = min(place.start + lane, s.queries - 1u);
+  let qAt = (place.b * s.queries + query) * s.qStride + s.qOffset + place.column;
+  let kAt = kvRow(place, first + lane) + s.kOffset;
+  var scores: Eight;
+  for (var d = 0u; d < s.headWidth; d++) {
+    scores += q[qAt + d] * spread(k[kAt + d]);
+  }
+  return s.scale * scores;
+}
+
+// Which of four keys a query sees.
+fn sees(b: u32, query: u32, keys: vec4u) -> vec4<bool> {
+  let reach = select(s.keys, min(s.keys, s.past + query + 1u), s.causal != 0u);
+  if (s.hasMask == 0u) {
+    return keys < vec4u(reach);
+  }
+  let at = b * s.keys + min(keys, vec4u(s.keys - 1u));
+  let shown = vec4u(mask[at.x], mask[at.y], mask[at.z], mask[at.w]) != vec4u(0u);
+  return shown & (keys < vec4u(reach));
+}
+
+// Columns lane, lane + 8, lane + 16 and lane + 24 of 8 queries.
+struct Sums {
+  c0: Eight,
+  c1: Eight,
+  c2: Eight,
+  c3: Eight,
+}
+
+fn scale(sums: ptr<function, Sums>, factor: Eight) {
+  (*sums).c0 = times((*sums).c0, factor);
+  (*sums).c1 = times((*sums).c1, factor);
+  (*sums).c2 = times((*sums).c2, factor);
+  (*sums).c3 = times((*sums).c3, factor);
+}
+
+// Adds a key, of weight p for this lane's query.
+fn addKey(sums: ptr<function, Sums>, place: Place, p: f32, key: u32, columns: vec4u) {
+  let weights = spread(p);
+  let at = kvRow(place, key) + s.vOffset + columns;
+  (*sums).c0 += v[at.x] * weights;
+  (*sums).c1 += v[at.y] * weights;
+  (*sums).c2 += v[at.z] * weights;
+  (*sums).c3 += v[at.w] * weights;
+}
+
+// One loop over all: written out, it would take a compiler most of its time.
+fn store(place: Place, column: u32, sums: Sums) {
+  var columns = array<Eight, 4>(sums.c0, sums.c1, sums.c2, sums.c3);
+  for (var i = 0u; i < 32u; i++) {
+    let row = place.start + i % 8u;
+    let d = column + i / 8u * 8u;
+    if (row < s.queries && d < s.headWidth) {
+      let at = (place.b * s.queries + row) * s.heads * s.headWidth + place.column;
+      out[at + d] = columns[i / 8u][i % 8u / 4u][i % 4u];
+    }
+  }
+}
+
+@compute @workgroup_size(8)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let blocks = (s.queries + 7u) / 8u;
+  let slices = (s.headWidth + 31u) / 32u;
+  let index = group.y * groups.x + group.x;
+  let head = index / (blocks * slices); // of all batch * heads
+  if (head >= s.batch * s.heads) {
+    return;
+  }
+  let start = index / slices % blocks * 8u;
+  let place = Place(head / s.heads, head % s.heads * s.headWidth, start);
+  let query = start + lane;
+  let column = index % slices * 32u + lane;
+  let columns = min(column + vec4u(0u, 8u, 16u, 24u), vec4u(s.headWidth - 1u));
+  let end = select(s.keys, min(s.keys, s.past + start + 8u), s.causal != 0u);
+
+  var sums: Sums;
+  // A finite start: minus infinity minus itself would be NaN where a query sees no key.
+  var largest = lowest;
+  var total = 0.0;
+  for (var first = 0u; first < end; first += 8u) {
+    let scores = scoresOf(place, lane, first);
+    let seen0 = sees(place.b, query, first + vec4u(0u, 1u, 2u, 3u));
+    let seen1 = sees(place.b, query, first + vec4u(4u, 5u, 6u, 7u));
+    let none = vec4f(lowest);
+    let known = Eight(select(none, scores[0], seen0), select(none, scores[1], seen1));
+    let next = max(largest, largestOf(known));
+    // max() may swallow a NaN: exp() of that same score brings it back.
+    let p = Eight(
+      select(vec4f(0.0), exp(scores[0] - next), seen0),
+      select(vec4f(0.0), exp(scores[1] - next), seen1),
+    );
+    let shrink = exp(largest - next);
+    largest = next;
+    total = total * shrink + sumOf(p);
+    scale(&sums, spread(shrink));
+    for (var j = 0u; j < 8u; j++) {
+      addKey(&sums, place, p[j / 4u][j % 4u], first + j, columns);
+    }
+  }
+
+  let nothing = total == 0.0;
+  scale(&sums, spread(select(1.0 / total, 0.0, nothing)));
+  store(place, column, sums);
+  if (index % slices == 0u && query < s.queries) {
+    logSumExp[head * s.queries + query] = select(largest + log(total), 0.0, nothing);
+  }
+}

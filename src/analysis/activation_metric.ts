@@ -1,0 +1,67 @@
+/** Updates as the activations see them. @module */
+
+import { ShapeError } from "../core/errors.ts";
+import { formatShape } from "../core/shape.ts";
+import {
+  type DenseMatrix,
+  multiply,
+  multiplyTransposed,
+  scaledBy,
+  symmetricEigen,
+} from "../linalg/mod.ts";
+import { type Factors, type Matrix, nameOf, toDense } from "./input.ts";
+
+/** What is known of a layer's inputs x: their second moment, or the inputs themselves. */
+export type InputStatistics =
+  | { /** S = E x xᵀ, (in, in). */ readonly secondMoment: Matrix }
+  | { /** One x a row, (tokens, in): S = Xᵀ X / tokens. */ readonly activations: Matrix };
+
+/**
+ * The update ΔW S^½ as factors: its singular values are what the update does to the outputs, √E‖ΔW x‖²
+ * in all, and by Eckart and Young in this metric the best adapter of a rank is found.
+ *
+ * From activations it is ΔW Xᵀ / √tokens, S^½ turned by an orthogonal matrix: values, left vectors and
+ * φ are the same, and S is never formed. Compare updates by one and the same statistics.
+ *
+ * @throws {ShapeError} when S or the activations do not fit A.
+ * @throws {RangeError} when a value is not finite, or S has an eigenvalue below zero beyond rounding.
+ */
+export function inActivationMetric(factors: Factors, inputs: InputStatistics): Factors {
+  const { name, B, scaling } = factors, what = nameOf(factors);
+  const A = toDense(factors.A, `A of ${what}`);
+  const weighted = "activations" in inputs
+    ? timesActivations(A, toDense(inputs.activations, `activations of ${what}`))
+    : timesRoot(A, toDense(inputs.secondMoment, `second moment of ${what}`), what);
+  return { name, A: weighted, B, scaling };
+}
+
+/** A Xᵀ / √tokens. */
+function timesActivations(A: DenseMatrix, activations: DenseMatrix): DenseMatrix {
+  if (activations.columns !== A.columns) {
+    throw new ShapeError(
+      `activations must have ${A.columns} values each, as A's rows, found ${activations.columns}`,
+    );
+  }
+  return scaledBy(multiplyTransposed(A, activations), 1 / Math.sqrt(activations.rows));
+}
+
+/** A S^½ = Σ √λ (A x) xᵀ. */
+function timesRoot(A: DenseMatrix, moment: DenseMatrix, what: string): DenseMatrix {
+  if (moment.rows !== A.columns || moment.columns !== A.columns) {
+    throw new ShapeError(
+      `the second moment of ${what} must have shape [${A.columns}, ${A.columns}], found ${
+        formatShape([moment.rows, moment.columns])
+      }`,
+    );
+  }
+  const { values, vectors } = symmetricEigen(moment), smallest = values[values.length - 1];
+  if (smallest < -1e-6 * values[0]) {
+    throw new RangeError(
+      `the second moment of ${what} must have no negative eigenvalue, found ${smallest}`,
+    );
+  }
+  const roots = values.map((value) => Math.sqrt(Math.max(0, value)));
+  const { rows, columns, data } = multiplyTransposed(A, vectors);
+  const weighted = data.map((value, at) => value * roots[at % columns]);
+  return multiply({ rows, columns, data: weighted }, vectors);
+}

@@ -1,0 +1,155 @@
+/** How much an update amplifies what the weight does in the same directions. @module */
+
+import { ShapeError } from "../core/errors.ts";
+import { Random } from "../core/random.ts";
+import { formatShape } from "../core/shape.ts";
+import {
+  type DenseMatrix,
+  frobeniusNorm,
+  largeFrobeniusNorm,
+  type LargeMatrix,
+  leadingSvd,
+  lq,
+  multiplyTransposed,
+  rowsOf,
+  singularValues,
+  timesTransposed,
+  zeros,
+} from "../linalg/mod.ts";
+import { type Factors, type Matrix, nameOf, toLarge } from "./input.ts";
+import { frobeniusOf } from "./measures.ts";
+import { updateSvd } from "./update_svd.ts";
+
+/** A row of Table 7. All norms are Frobenius norms. */
+export interface Amplification {
+  /** Number of directions r. */
+  readonly rank: number;
+  /** ‖ΔW‖ of the effective update, α / r included; the paper does not say whether its own is. */
+  readonly deltaNorm: number;
+  /** ‖W‖. */
+  readonly weightNorm: number;
+  /** ‖Uᵀ W V‖ with U and V the first r singular vectors of ΔW. */
+  readonly inDelta: number;
+  /** The same with those of W: √(Σ σᵢ²) of its first r values. */
+  readonly inWeight: number;
+  /** The same with random orthonormal U and V, one draw. */
+  readonly inRandom: number;
+  /** What `inRandom` is by chance: see {@link expectedRandomNorm}. */
+  readonly expectedRandom: number;
+  /** `deltaNorm` / `inDelta`: Table 7's amplification factor, 21.5 at r = 4 in GPT-3's layer 48. */
+  readonly factor: number;
+}
+
+/** What {@link amplification} may be told. */
+export interface AmplificationOptions {
+  /** Seed of the random directions. */
+  readonly seed: number;
+  /** Number of directions. Default: as many as ΔW has. */
+  readonly rank?: number;
+}
+
+/** Above this side W's own directions come from random projections instead of a decomposition. */
+const largestDecomposed = 1024;
+
+/**
+ * ‖ΔW‖ against ‖Uᵀ W V‖, the part of W in the directions that ΔW uses, beside W's own and random ones
+ * (section 7.3 and Table 7 of the paper). W may be F32 and is never copied whole.
+ *
+ * @param weight W (out, in), as ΔW.
+ * @throws {ShapeError} when W and ΔW differ in shape, or the factors do not fit.
+ * @throws {RangeError} when a value is not finite, or the rank is not in 1 … ΔW's.
+ *
+ * @example
+ * ```ts
+ * import { amplification } from "@lowrank/core/analysis";
+ *
+ * const A = { shape: [1, 2], data: Float32Array.of(0, 1) };
+ * const B = { shape: [2, 1], data: Float32Array.of(0, 6) };
+ * const weight = { shape: [2, 2], data: Float32Array.of(5, 0, 0, 2) };
+ * console.log(amplification({ A, B, scaling: 1 }, weight, { seed: 1 }).factor); // 6 / 2 = 3
+ * ```
+ */
+export function amplification(
+  factors: Factors,
+  weight: Matrix,
+  { seed, rank }: AmplificationOptions,
+): Amplification {
+  const what = nameOf(factors), { left, values, right } = updateSvd(factors);
+  const W = toLarge(weight, `the weight of ${what}`), r = rank ?? values.length;
+  assertSameShape(W, left.columns, right.columns, what);
+  if (!(Number.isInteger(r) && r >= 1 && r <= values.length)) {
+    throw new RangeError(
+      `amplification of ${what} takes 1 … ${values.length} directions, found ${r}`,
+    );
+  }
+  const weightNorm = largeFrobeniusNorm(W);
+  if (!Number.isFinite(weightNorm)) {
+    throw new RangeError(`the weight of ${what} must have finite values, found one that is not`);
+  }
+  const random = new Random(seed), deltaNorm = frobeniusOf(values);
+  const inner = [rowsOf(right, 0, r), randomDirections(r, W.columns, random)];
+  const outer = [rowsOf(left, 0, r), randomDirections(r, W.rows, random)];
+  const [inDelta, inRandom] = projectedNorms(W, outer, inner);
+  return {
+    rank: r,
+    deltaNorm,
+    weightNorm,
+    inDelta,
+    inWeight: leadingNorm(W, r, seed),
+    inRandom,
+    expectedRandom: expectedRandomNorm(r, W.rows, W.columns, weightNorm),
+    factor: deltaNorm / inDelta,
+  };
+}
+
+/**
+ * rank · ‖W‖ / √(out · in): the root of the mean square of ‖Uᵀ W V‖ over random orthonormal U and V of
+ * that rank, for any W of that norm.
+ */
+export function expectedRandomNorm(
+  rank: number,
+  out: number,
+  inner: number,
+  weightNorm: number,
+): number {
+  return rank * weightNorm / Math.sqrt(out * inner);
+}
+
+function assertSameShape(W: LargeMatrix, out: number, inner: number, what: string): void {
+  if (W.rows === out && W.columns === inner) return;
+  const [found, expected] = [[W.rows, W.columns], [out, inner]].map(formatShape);
+  throw new ShapeError(`the weight of ${what} must have its shape ${expected}, found ${found}`);
+}
+
+/** ‖U W Vᵀ‖ of every pair, in one pass over W. */
+function projectedNorms(
+  W: LargeMatrix,
+  outer: readonly DenseMatrix[],
+  inner: readonly DenseMatrix[],
+): number[] {
+  const all = timesTransposed(stacked(inner), W);
+  return outer.map((U, i) => {
+    return frobeniusNorm(multiplyTransposed(U, rowsOf(all, i * U.rows, U.rows)));
+  });
+}
+
+function stacked(matrices: readonly DenseMatrix[]): DenseMatrix {
+  const [{ rows, columns }] = matrices, out = zeros(matrices.length * rows, columns);
+  matrices.forEach(({ data }, i) => out.data.set(data, i * rows * columns));
+  return out;
+}
+
+function randomDirections(count: number, dimensions: number, random: Random): DenseMatrix {
+  const out = zeros(count, dimensions);
+  for (let i = 0; i < out.data.length; i++) out.data[i] = random.normal();
+  return lq(out).Q;
+}
+
+/** √(Σ σᵢ²) of the first values of W. */
+function leadingNorm(W: LargeMatrix, rank: number, seed: number): number {
+  const whole = Math.min(W.rows, W.columns) <= largestDecomposed;
+  const values = whole
+    ? singularValues({ ...W, data: new Float64Array(W.data) })
+    : leadingSvd(W, rank, { seed }).values;
+  return frobeniusOf(values.subarray(0, rank));
+}

@@ -1,0 +1,93 @@
+/** What the analysis is given: matrices, and updates as factors. @module */
+
+import { ShapeError } from "../core/errors.ts";
+import type { HostTensor } from "../core/host_tensor.ts";
+import { formatShape, type Shape } from "../core/shape.ts";
+import { assertFinite, type DenseMatrix, type LargeMatrix, transposed } from "../linalg/mod.ts";
+
+/** A matrix: a tensor of two axes, as files and devices give it, or rows x columns. Row-major. */
+export type Matrix = HostTensor | LargeMatrix;
+
+/** A low-rank update ΔW = scaling · B A. A module of `readAdapter` is one. */
+export interface Factors {
+  /** (rank, in). */
+  readonly A: Matrix;
+  /** (out, rank). */
+  readonly B: Matrix;
+  /** α / r, or α / √r. */
+  readonly scaling: number;
+  /** The module's path, for messages. */
+  readonly name?: string;
+}
+
+/** Factors that were checked, in float64; rows of both lie along the sides of ΔW. */
+export interface CheckedFactors {
+  /** (rank, in). */
+  readonly A: DenseMatrix;
+  /** Bᵀ, (rank, out). */
+  readonly Bt: DenseMatrix;
+  /** The factor. */
+  readonly scaling: number;
+}
+
+/** How messages call an update. */
+export function nameOf({ name }: { readonly name?: string }): string {
+  return name === undefined ? "the update" : `the update of ${name}`;
+}
+
+/**
+ * Checks what every analysis of factors needs, and copies them to float64.
+ *
+ * @throws {ShapeError} when A and B do not fit each other, or the rank is 0 or above both sides.
+ * @throws {RangeError} when a value is not finite.
+ */
+export function checkFactors(factors: Factors): CheckedFactors {
+  const { scaling } = factors, what = nameOf(factors);
+  const A = toDense(factors.A, `A of ${what}`), B = toDense(factors.B, `B of ${what}`);
+  if (A.rows !== B.columns) {
+    throw new ShapeError(
+      `A (rank, in) and B (out, rank) of ${what} must share their rank, found ${
+        formatShape([A.rows, A.columns])
+      } and ${formatShape([B.rows, B.columns])}`,
+    );
+  }
+  if (A.rows > Math.max(A.columns, B.rows)) {
+    throw new ShapeError(
+      `the rank of ${what} must not be above both its sides, found rank ${A.rows} for ${
+        formatShape([B.rows, A.columns])
+      }`,
+    );
+  }
+  if (!Number.isFinite(scaling)) {
+    throw new RangeError(`the scaling of ${what} must be finite, found ${scaling}`);
+  }
+  return { A, Bt: transposed(B), scaling };
+}
+
+/** A checked copy in float64. */
+export function toDense(matrix: Matrix, what: string): DenseMatrix {
+  const { rows, columns, data } = toLarge(matrix, what);
+  const dense = { rows, columns, data: new Float64Array(data) };
+  assertFinite(what, dense);
+  return dense;
+}
+
+/** A matrix where it lies, of checked shape; its values are not looked at. */
+export function toLarge(matrix: Matrix, what: string): LargeMatrix {
+  const { data } = matrix;
+  const shape: Shape = "shape" in matrix ? matrix.shape : [matrix.rows, matrix.columns];
+  if (shape.length !== 2 || shape[0] === 0 || shape[1] === 0) {
+    throw new ShapeError(`${what} must be a matrix with values, found ${formatShape(shape)}`);
+  }
+  if (data.length !== shape[0] * shape[1]) {
+    throw new ShapeError(
+      `${what} must have ${shape[0] * shape[1]} values for ${
+        formatShape(shape)
+      }, found ${data.length}`,
+    );
+  }
+  if (!(data instanceof Float32Array || data instanceof Float64Array)) {
+    throw new TypeError(`${what} must hold floating-point values, found integers`);
+  }
+  return { rows: shape[0], columns: shape[1], data };
+}

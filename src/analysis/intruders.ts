@@ -1,0 +1,89 @@
+/** Intruder dimensions: directions of a tuned weight that the base did not have. @module */
+
+import { ShapeError } from "../core/errors.ts";
+import { formatShape } from "../core/shape.ts";
+import { type DenseMatrix, multiplyTransposed, svd, transposed } from "../linalg/mod.ts";
+import { checkFactors, type Factors, type Matrix, nameOf, toDense } from "./input.ts";
+
+/** A leading left singular vector u of W + ΔW beside those of W. */
+export interface TunedDirection {
+  /** Its singular value. */
+  readonly singularValue: number;
+  /** The largest |cosine| with a left singular vector of W. */
+  readonly cosine: number;
+  /** Which one that is, from 0 on. */
+  readonly nearest: number;
+  /** The largest length of u's projection onto as many neighbours in W's order as `block` says. */
+  readonly blockCosine: number;
+}
+
+/** What {@link intruders} finds. */
+export interface Intruders {
+  /** The leading directions of W + ΔW, largest first. */
+  readonly directions: readonly TunedDirection[];
+  /** Number of directions whose `cosine` is below the threshold. */
+  readonly count: number;
+  /** Number of directions whose `blockCosine` is: those that no mixing of near values explains. */
+  readonly blockCount: number;
+}
+
+/** What {@link intruders} may be told. */
+export interface IntruderOptions {
+  /** Leading directions of W + ΔW to look at, k. Default: 10. */
+  readonly leading?: number;
+  /** A direction below it is an intruder, ε. Default: 0.5. */
+  readonly threshold?: number;
+  /** Neighbouring directions of W that count as one. Default: 3. */
+  readonly block?: number;
+}
+
+/**
+ * Directions among the leading left singular vectors of W + ΔW that lie close to no left singular
+ * vector of W (Shuttleworth et al. 2024, arXiv:2410.21228).
+ *
+ * Where singular values of W nearly agree, single vectors are arbitrary within their span and a small
+ * cosine means nothing; hence the projection onto blocks of neighbours beside it. Cost: two
+ * decompositions of W's size.
+ *
+ * @param weight W (out, in), as ΔW.
+ * @throws {ShapeError} when W and ΔW differ in shape, or the factors do not fit.
+ * @throws {RangeError} when a value is not finite. Both name the module.
+ */
+export function intruders(
+  factors: Factors,
+  weight: Matrix,
+  { leading = 10, threshold = 0.5, block = 3 }: IntruderOptions = {},
+): Intruders {
+  const what = nameOf(factors), W = toDense(weight, `the weight of ${what}`);
+  const before = svd(W).left, after = svd(tuned(factors, W, what));
+  const cosines = multiplyTransposed(after.left, before);
+  const directions = Array.from({ length: Math.min(leading, cosines.rows) }, (_, j) => {
+    const row = cosines.data.subarray(j * cosines.columns, (j + 1) * cosines.columns);
+    return { singularValue: after.values[j], ...closest(row.map(Math.abs), block) };
+  });
+  return {
+    directions,
+    count: directions.filter(({ cosine }) => cosine < threshold).length,
+    blockCount: directions.filter(({ blockCosine }) => blockCosine < threshold).length,
+  };
+}
+
+/** W + ΔW. */
+function tuned(factors: Factors, W: DenseMatrix, what: string): DenseMatrix {
+  const { A, Bt, scaling } = checkFactors(factors);
+  if (W.rows !== Bt.columns || W.columns !== A.columns) {
+    const [found, expected] = [[W.rows, W.columns], [Bt.columns, A.columns]].map(formatShape);
+    throw new ShapeError(`the weight of ${what} must have its shape ${expected}, found ${found}`);
+  }
+  const delta = multiplyTransposed(transposed(Bt), transposed(A));
+  return { ...W, data: W.data.map((value, at) => value + scaling * delta.data[at]) };
+}
+
+function closest(cosines: Float64Array, block: number) {
+  const cosine = Math.max(...cosines), size = Math.min(block, cosines.length);
+  const blocks = Array.from(
+    { length: cosines.length - size + 1 },
+    (_, i) => Math.hypot(...cosines.subarray(i, i + size)),
+  );
+  return { cosine, nearest: cosines.indexOf(cosine), blockCosine: Math.max(...blocks) };
+}

@@ -1,0 +1,85 @@
+/** How much two subspaces have in common. @module */
+
+import { ShapeError } from "../core/errors.ts";
+import { type DenseMatrix, multiply, multiplyTransposed, singularValues } from "../linalg/mod.ts";
+
+/**
+ * φ(i, j) = ‖Uᵢ Vⱼᵀ‖_F² / min(i, j) for all i and j, where Uᵢ and Vⱼ are the first i and j rows: 0 for
+ * orthogonal subspaces, 1 where one contains the other (section 7.2, equation 4 of the paper).
+ *
+ * All at once: the squares of U Vᵀ, summed along both axes. Draw `randomSimilarity` beside it: in a
+ * space of few dimensions chance alone looks like similarity.
+ *
+ * @param one (k, d), orthonormal rows: see `rightDirections` and `updateDirections`.
+ * @param two (l, d), orthonormal rows.
+ * @returns k lists of l values; φ(i, j) is at [i − 1][j − 1].
+ * @throws {ShapeError} when the spaces differ.
+ */
+export function similarityGrid(one: DenseMatrix, two: DenseMatrix): number[][] {
+  assertOneSpace(one, two);
+  const products = multiplyTransposed(one, two), above = new Float64Array(two.rows);
+  return Array.from({ length: one.rows }, (_, i) => {
+    let row = 0;
+    return Array.from({ length: two.rows }, (_, j) => {
+      row += products.data[i * two.rows + j] ** 2;
+      above[j] += row;
+      return above[j] / (Math.min(i, j) + 1);
+    });
+  });
+}
+
+/** What φ(i, j) is by chance. */
+export interface RandomSimilarity {
+  /** max(i, j) / d: exactly, not in the limit. */
+  readonly mean: number;
+  /** Of one pair of subspaces. */
+  readonly standardDeviation: number;
+}
+
+/**
+ * Mean and spread of φ(i, j) between subspaces of which one at least has no preferred direction in d
+ * dimensions.
+ *
+ * A random projection has the mean j / d times the identity, so E ‖Uᵢ Vⱼᵀ‖² = i j / d; its variance is
+ * 2 i j (d − i) (d − j) / (d² (d − 1) (d + 2)).
+ *
+ * @throws {RangeError} when i or j is not in 1 … d.
+ */
+export function randomSimilarity(i: number, j: number, d: number): RandomSimilarity {
+  if (![i, j].every((size) => Number.isInteger(size) && size >= 1 && size <= d)) {
+    throw new RangeError(`subspaces must have 1 … ${d} dimensions, found ${i} and ${j}`);
+  }
+  const variance = d === 1 ? 0 : 2 * i * j * (d - i) * (d - j) / (d ** 2 * (d - 1) * (d + 2));
+  return { mean: Math.max(i, j) / d, standardDeviation: Math.sqrt(variance) / Math.min(i, j) };
+}
+
+/**
+ * The angles between two subspaces in radians, smallest first; cos θₖ = σₖ(U Vᵀ).
+ *
+ * Small angles come from their sines, which a cosine near 1 no longer tells apart (Björck and Golub
+ * 1973).
+ *
+ * @param one (k, d), orthonormal rows.
+ * @param two (l, d), orthonormal rows.
+ * @returns min(k, l) angles in [0, π / 2].
+ * @throws {ShapeError} when the spaces differ.
+ */
+export function principalAngles(one: DenseMatrix, two: DenseMatrix): number[] {
+  assertOneSpace(one, two);
+  if (one.rows < two.rows) return principalAngles(two, one);
+  const products = multiplyTransposed(two, one), cosines = singularValues(products);
+  const rest = multiply(products, one);
+  for (let i = 0; i < rest.data.length; i++) rest.data[i] = two.data[i] - rest.data[i];
+  const sines = singularValues(rest).reverse();
+  return Array.from(cosines, (cosine, k) => {
+    const sine = Math.min(1, sines[k - cosines.length + sines.length]);
+    return cosine < Math.SQRT1_2 ? Math.acos(cosine) : Math.asin(sine);
+  });
+}
+
+function assertOneSpace(one: DenseMatrix, two: DenseMatrix): void {
+  if (one.columns === two.columns) return;
+  throw new ShapeError(
+    `subspaces must lie in one space, found ${one.columns} and ${two.columns} dimensions`,
+  );
+}

@@ -1,0 +1,67 @@
+/** Adapters of lower rank. @module */
+
+import type { HostTensor } from "../core/host_tensor.ts";
+import { type DenseMatrix, rowsOf, transposed } from "../linalg/mod.ts";
+import { type Factors, nameOf } from "./input.ts";
+import { type TruncationError, truncationError } from "./measures.ts";
+import { updateSvd } from "./update_svd.ts";
+
+/** An update of lower rank, ΔW′ = scaling · B A with the scaling of the original. */
+export interface TruncatedUpdate {
+  /** (rank, in), F32. */
+  readonly A: HostTensor;
+  /** (out, rank), F32. */
+  readonly B: HostTensor;
+  /** As before. */
+  readonly scaling: number;
+  /** Rank of A and B. */
+  readonly rank: number;
+  /** What was cut off, before A and B are rounded to F32. */
+  readonly error: TruncationError;
+}
+
+/**
+ * The best approximation of ΔW of a rank (Eckart and Young 1936), as factors: B = Uₖ √(Σₖ / s) and
+ * A = √(Σₖ / s) Vₖᵀ, so that both have the same norm.
+ *
+ * @param rank Rank of the result; one above ΔW's own gives ΔW with as many directions as it has.
+ * @throws {ShapeError} when A and B do not fit each other.
+ * @throws {RangeError} when a value is not finite, or the rank is not a whole number from 1 on.
+ *
+ * @example
+ * ```ts
+ * import { truncateUpdate } from "@lowrank/core/analysis";
+ *
+ * const A = { shape: [2, 2], data: Float32Array.of(1, 0, 0, 1) };
+ * const B = { shape: [2, 2], data: Float32Array.of(4, 0, 0, 3) };
+ * console.log(truncateUpdate({ A, B, scaling: 1 }, 1).error.relative); // 3 / 5
+ * ```
+ */
+export function truncateUpdate(factors: Factors, rank: number): TruncatedUpdate {
+  if (!(Number.isInteger(rank) && rank >= 1)) {
+    throw new RangeError(`${nameOf(factors)} needs a whole rank from 1 on, found ${rank}`);
+  }
+  const { left, values, right } = updateSvd(factors), { scaling } = factors;
+  const size = Math.min(rank, values.length), error = truncationError(values, size);
+  const roots = values.map((value) => value === 0 ? 0 : Math.sqrt(value / Math.abs(scaling)));
+  const signed = roots.map((root) => scaling < 0 ? -root : root);
+  return {
+    A: tensor(scaledRows(rowsOf(right, 0, size), roots)),
+    B: tensor(transposed(scaledRows(rowsOf(left, 0, size), signed))),
+    scaling,
+    rank: size,
+    error,
+  };
+}
+
+function scaledRows({ rows, columns, data }: DenseMatrix, factors: Float64Array): DenseMatrix {
+  return {
+    rows,
+    columns,
+    data: data.map((value, at) => value * factors[Math.floor(at / columns)]),
+  };
+}
+
+function tensor({ rows, columns, data }: DenseMatrix): HostTensor {
+  return { shape: [rows, columns], data: new Float32Array(data) };
+}

@@ -1,0 +1,52 @@
+/** The singular value decomposition of an update, from its factors. @module */
+
+import {
+  type DenseMatrix,
+  lowerTriangle,
+  lq,
+  multiply,
+  multiplyTransposed,
+  scaledBy,
+  singularValues,
+  type Svd,
+  svd,
+  transposed,
+} from "../linalg/mod.ts";
+import { checkFactors, type Factors } from "./input.ts";
+
+/**
+ * Singular values and vectors of ΔW = s B A without forming it: with Bᵀ = L_B Q_B and A = L_A Q_A
+ * (the QR decompositions of B and of Aᵀ) they are those of the small s L_Bᵀ L_A, turned by Q_B and Q_A.
+ *
+ * @returns `left` (k, out), `values` and `right` (k, in), one vector a row; k is the smallest of rank,
+ * out and in. Where a value is zero its vectors are any that are orthogonal to the rest.
+ * @throws {ShapeError} when A and B do not fit each other, or the rank is 0 or above both sides.
+ * @throws {RangeError} when a value is not finite. Both name the module.
+ *
+ * @example
+ * ```ts
+ * import { updateSvd } from "@lowrank/core/analysis";
+ *
+ * const A = { shape: [1, 2], data: Float32Array.of(3, 4) };
+ * const B = { shape: [2, 1], data: Float32Array.of(0, 2) };
+ * const { values, right } = updateSvd({ A, B, scaling: 0.5 });
+ * console.log(values[0], right.data.map(Math.abs)); // 5 [0.6, 0.8]
+ * ```
+ */
+export function updateSvd(factors: Factors): Svd {
+  const { A, Bt, scaling } = checkFactors(factors);
+  const a = lq(A), b = lq(Bt);
+  const { left, values, right } = svd(core(b.L, a.L, scaling));
+  return { left: multiply(left, b.Q), values, right: multiply(right, a.Q) };
+}
+
+/** The values alone, in half the time. */
+export function updateSingularValues(factors: Factors): Float64Array {
+  const { A, Bt, scaling } = checkFactors(factors);
+  return singularValues(core(lowerTriangle(Bt), lowerTriangle(A), scaling));
+}
+
+/** s L_Bᵀ L_A. */
+function core(left: DenseMatrix, right: DenseMatrix, scaling: number): DenseMatrix {
+  return scaledBy(multiplyTransposed(transposed(left), transposed(right)), scaling);
+}

@@ -1,0 +1,90 @@
+/** LAPACK, where the system's BLAS carries it. @module */
+
+import { findLibrary, settingDefinitions } from "./library.ts";
+import { nameOf } from "./name.ts";
+
+/** Fortran passes everything by address, and behind the rest the length of each text by value. */
+const routine = <const Name extends string>(name: Name, buffers: number, texts = 0) => ({
+  name,
+  parameters: [
+    ...Array<"buffer">(buffers).fill("buffer"),
+    ...Array<"usize">(texts).fill("usize"),
+  ],
+  result: "void",
+  optional: true,
+} as const);
+
+const lapackDefinitions = (prefix: string) => ({
+  dgemm: {
+    name: `${prefix}cblas_dgemm`,
+    parameters: [
+      ...["i32", "i32", "i32", "i32", "i32", "i32"] as const, // order, transposes, m, n, k
+      ...["f64", "buffer", "i32", "buffer", "i32", "f64", "buffer", "i32"] as const,
+    ],
+    result: "void",
+    optional: true,
+  },
+  dgeqrf: routine(`${prefix}dgeqrf_`, 8),
+  dorgqr: routine(`${prefix}dorgqr_`, 9),
+  dgesdd: routine(`${prefix}dgesdd_`, 14, 1),
+  dsyevd: routine(`${prefix}dsyevd_`, 11, 2),
+  ...settingDefinitions(prefix),
+} as const);
+
+type LapackLibrary = Deno.DynamicLibrary<ReturnType<typeof lapackDefinitions>>;
+type Names = "dgemm" | "dgeqrf" | "dorgqr" | "dgesdd" | "dsyevd";
+
+/** The routines, all of them there. */
+export type LapackSymbols = {
+  readonly [Name in Names]: NonNullable<LapackLibrary["symbols"][Name]>;
+};
+
+/**
+ * Opens the LAPACK in the system's BLAS, or gives `undefined` where there is none: `LOWRANK_BLAS=off`,
+ * no `--allow-ffi`, no library, or one with BLAS alone.
+ *
+ * @throws {DeviceError} when `LOWRANK_BLAS` names a library that cannot be opened.
+ */
+export function openLapack(): Lapack | undefined {
+  const found = findLibrary(lapackDefinitions);
+  if (!found) return undefined;
+  const { dgemm, dgeqrf, dorgqr, dgesdd, dsyevd } = found.library.symbols;
+  if (!dgemm || !dgeqrf || !dorgqr || !dgesdd || !dsyevd) {
+    found.library.close();
+    return undefined;
+  }
+  return new Lapack(found.library, { dgemm, dgeqrf, dorgqr, dgesdd, dsyevd });
+}
+
+/** What {@link openLapack} opens. Whoever opens it disposes of it. */
+export class Lapack implements Disposable {
+  /** As `Blas` has it. */
+  readonly name: string;
+  /** The routines. */
+  readonly symbols: LapackSymbols;
+  readonly #library: LapackLibrary;
+
+  /** Takes charge of an open library and leaves it one thread for each call. */
+  constructor(library: LapackLibrary, symbols: LapackSymbols) {
+    this.name = nameOf(library.symbols);
+    this.symbols = symbols;
+    this.#library = library;
+    library.symbols.setThreads?.(1);
+  }
+
+  /** What `call` returns, with all processors at the library's service while it runs: decision 0011. */
+  withAllThreads<T>(call: () => T): T {
+    const { setThreads } = this.#library.symbols;
+    setThreads?.(navigator.hardwareConcurrency);
+    try {
+      return call();
+    } finally {
+      setThreads?.(1);
+    }
+  }
+
+  /** Closes the library. */
+  [Symbol.dispose](): void {
+    this.#library.close();
+  }
+}

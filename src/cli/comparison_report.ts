@@ -1,0 +1,66 @@
+/** The page of `lowrank compare --html`. @module */
+
+import type { Figure } from "../figures/figure.ts";
+import { axis, baseLayout } from "../figures/layout.ts";
+import type { Report } from "../figures/page.ts";
+
+/** Two modules of one name. */
+export interface ComparedModule {
+  /** Their name. */
+  readonly name: string;
+  /** φ(i, j) at [i − 1][j − 1], i directions of the first adapter and j of the second. */
+  readonly phi: readonly (readonly number[])[];
+  /** Radians, smallest first. */
+  readonly principalAngles: readonly number[];
+  /** Dimensions d of the space; φ(i, j) is max(i, j) / d by chance. */
+  readonly dimensions: number;
+  /** The chance value of the last φ, that of all directions. */
+  readonly randomBaseline: number;
+}
+
+/** One heat map a module, on one scale from 0 to 1. */
+export function comparisonReport(
+  modules: readonly ComparedModule[],
+  folders: readonly [string, string],
+  space: string,
+): Report {
+  return {
+    title: "Subspaces of two adapters",
+    facts: [["first", folders[0]], ["second", folders[1]], ["directions of", space]],
+    sections: [{
+      id: "modules",
+      title: "Modules",
+      question: "How much do the first i directions of one and the first j of the other share?",
+      source: "Hu et al. 2021, section 7.2",
+      settings: "φ(i, j) = ‖Uᵢ Vⱼᵀ‖² / min(i, j); by chance it is max(i, j) / d.",
+      findings: [],
+      tables: [],
+      figures: modules.map((module, index) => heatMap(module, `module-${index}`)),
+    }],
+  };
+}
+
+function heatMap({ name, phi, dimensions, randomBaseline }: ComparedModule, id: string): Figure {
+  const count = (length: number) => Array.from({ length }, (_, i) => i + 1);
+  return {
+    id,
+    title: name,
+    caption: `By chance φ is max(i, j) / ${dimensions}: ${
+      randomBaseline.toFixed(3)
+    } for all directions.`,
+    data: [{
+      type: "heatmap",
+      z: phi,
+      x: count(phi[0].length),
+      y: count(phi.length),
+      zmin: 0,
+      zmax: 1,
+      colorscale: "Viridis",
+      colorbar: { title: { text: "φ" } },
+    }],
+    layout: baseLayout(
+      axis("j, directions of the second"),
+      axis("i, directions of the first", { autorange: "reversed" }),
+    ),
+  };
+}

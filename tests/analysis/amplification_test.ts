@@ -1,0 +1,46 @@
+import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
+import { amplification, expectedRandomNorm } from "../../src/analysis/mod.ts";
+import { Random } from "../../src/core/random.ts";
+import { gaussian } from "../support/matrices.ts";
+
+Deno.test("the random column of Table 7 is r ‖W‖ / d, by GPT-3's numbers", () => {
+  // Quoted: ‖W_q‖ is 61.95, the column says 0.02 at r = 4 and 0.33 at r = 64, one draw.
+  assertAlmostEquals(expectedRandomNorm(4, 12288, 12288, 61.95), 0.02, 0.0005);
+  assertAlmostEquals(expectedRandomNorm(64, 12288, 12288, 61.95), 0.33, 0.01);
+});
+
+Deno.test("random directions find of any weight what is expected, in the mean square", () => {
+  const random = new Random(1), draws = 400;
+  const weight = gaussian(14, 20, random);
+  weight.data.fill(3, 0, 20); // one row stands out
+  const factors = { A: gaussian(3, 20, random), B: gaussian(14, 3, random), scaling: 1 };
+  let squares = 0, expected = 0;
+  for (let seed = 0; seed < draws; seed++) {
+    const found = amplification(factors, weight, { seed });
+    squares += found.inRandom ** 2 / draws;
+    expected = found.expectedRandom;
+  }
+  // Squares spread by about their mean at the most: five standard errors.
+  assertAlmostEquals(squares / expected ** 2, 1, 5 / Math.sqrt(draws));
+});
+
+Deno.test("the factor grows with the scaling; the directions do not know it", () => {
+  const random = new Random(2), weight = gaussian(9, 8, random);
+  const factors = { A: gaussian(2, 8, random), B: gaussian(9, 2, random), scaling: 0.5 };
+  const one = amplification(factors, weight, { seed: 3 });
+  const four = amplification({ ...factors, scaling: 2 }, weight, { seed: 3 });
+  assertAlmostEquals(four.factor / one.factor, 4, 1e-12);
+  assertAlmostEquals(four.inDelta, one.inDelta, 1e-12);
+  assertEquals(amplification(factors, weight, { seed: 3 }), one);
+  assert(amplification(factors, weight, { seed: 4 }).inRandom !== one.inRandom);
+  assertEquals(amplification(factors, weight, { seed: 3, rank: 1 }).rank, 1);
+});
+
+Deno.test("F32 weights give what their float64 copies give", () => {
+  const random = new Random(5), data = new Float32Array(gaussian(9, 8, random).data);
+  const factors = { A: gaussian(2, 8, random), B: gaussian(9, 2, random), scaling: 1 };
+  const [one, other] = [data, new Float64Array(data)].map((values) =>
+    amplification(factors, { shape: [9, 8], data: values }, { seed: 1 })
+  );
+  assertEquals(one, other);
+});

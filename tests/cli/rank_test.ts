@@ -1,0 +1,176 @@
+/** `lowrank inspect --base`, `compare` and `resize`: what adapters say without a device. */
+
+import { assert, assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
+import { truncationError } from "../../src/analysis/mod.ts";
+import { readAdapter, writeAdapter } from "../../src/formats/mod.ts";
+import { withFolder } from "../support/folders.ts";
+import { golden, tensorsOf } from "../support/golden.ts";
+import "../support/open_lapack.ts";
+import { assertFails, lowrank, lowrankJson, model } from "./lowrank.ts";
+
+const adapter = golden("adapters/peft_all_linear"), other = golden("adapters/peft_c_attn");
+
+Deno.test("inspect: every measure is there, and what is suggested holds the error", async () => {
+  const { modules } = await lowrankJson("inspect", adapter, "--error", "0.4");
+  for (const each of modules) {
+    const { name, rank, singularValues, suggestedRank, wastedRank } = each;
+    assert(truncationError(singularValues, suggestedRank).relative <= 0.4, name);
+    assert(truncationError(singularValues, suggestedRank - 1).relative > 0.4, name);
+    assertEquals(wastedRank, rank - suggestedRank);
+    assertEquals(each.numericalRank, rank);
+    for (const measure of ["effectiveRank", "participationRatio", "nuclearRatio"]) {
+      assert(each[measure] > 1 && each[measure] <= rank, `${measure} of ${name}`);
+    }
+    assert(each.energyRank90 <= each.energyRank99 && each.energyRank99 <= rank);
+    assertEquals(each.amplification, undefined);
+  }
+});
+
+Deno.test("inspect --base: norms of the weights that the adapter changes, turned as GPT-2 stores them", async () => {
+  const { modules } = await lowrankJson("inspect", adapter, "--base", model);
+  const weights = await tensorsOf(`${model}/model.safetensors`);
+  for (const { name, frobenius, relativeNorm, amplification } of modules) {
+    const norm = Math.hypot(...weights.get(`${name}.weight`)!.data);
+    assertAlmostEquals(amplification.weightNorm / norm, 1, 1e-12);
+    assertAlmostEquals(relativeNorm, frobenius / norm, 1e-12);
+    assertAlmostEquals(amplification.factor, frobenius / amplification.inDelta, 1e-9);
+    assert(amplification.inDelta <= amplification.inWeight);
+  }
+  const { stdout } = await lowrank("inspect", adapter, "--base", model);
+  assertStringIncludes(stdout.split("\n")[0], "|dW| / |W|  factor");
+  // Names without the prefix, as the hub's own gpt2 has them.
+  const bare = await lowrankJson("inspect", adapter, "--base", golden("gpt2_tiny_bare"));
+  assertEquals(bare.modules.length, modules.length);
+});
+
+Deno.test("inspect --base: a base that lacks a module, or has another shape, is named", () =>
+  withFolder(async (folder) => {
+    const A = { shape: [1, 48], data: new Float32Array(48).fill(1) };
+    const B = { shape: [48, 1], data: new Float32Array(48).fill(1) };
+    const write = (name: string) => writeAdapter(folder, { modules: [{ name, A, B, scaling: 1 }] });
+    await write("transformer.h.7.attn.c_proj");
+    await assertFails(
+      ["inspect", folder, "--base", model],
+      "must have one weight of transformer.h.7.attn.c_proj, found none",
+    );
+    await write("transformer.h.0.attn.c_attn");
+    await assertFails(
+      ["inspect", folder, "--base", model],
+      "the weight of transformer.h.0.attn.c_attn in ",
+      "must have its update's shape [48, 48], found [144, 48]",
+    );
+  }));
+
+Deno.test("inspect and compare name the module that has a value which is no number", () =>
+  withFolder(async (folder) => {
+    const A = { shape: [1, 3], data: Float32Array.of(1, NaN, 3) };
+    const B = { shape: [2, 1], data: Float32Array.of(1, 2) };
+    await writeAdapter(folder, { modules: [{ name: "layer.4.query", A, B, scaling: 1 }] });
+    const sentence =
+      "A of the update of layer.4.query must have finite values, found NaN at [0, 1]";
+    await assertFails(["inspect", folder], sentence);
+    await assertFails(["compare", folder, folder], sentence);
+  }));
+
+Deno.test("resize: the error is what the dense updates are apart, and PEFT's fields stay", () =>
+  withFolder(async (folder) => {
+    const { modules } = await lowrankJson("resize", adapter, "--rank", "3", "--output", folder);
+    const resized = await readAdapter(folder), original = await readAdapter(adapter);
+    const deltas = await tensorsOf(golden("adapters/deltas.safetensors"));
+    for (const [i, { name, rank, before, error }] of modules.entries()) {
+      assertEquals([rank, before], [Math.min(3, before), original.modules[i].rank]);
+      const delta = deltas.get(`delta.peft_all_linear.${name}`)!.data;
+      const { A, B, scaling } = resized.modules.find((module) => module.name === name)!;
+      assertEquals(scaling, original.modules[i].scaling);
+      const [, width] = A.shape;
+      const difference = Array.from(delta, (value, at) => {
+        let sum = 0;
+        for (let p = 0; p < rank; p++) {
+          sum += B.data[Math.floor(at / width) * rank + p] * A.data[p * width + at % width];
+        }
+        return value - scaling * sum;
+      });
+      assertAlmostEquals(Math.hypot(...difference) / Math.hypot(...delta), error, 1e-6);
+    }
+    const { config } = resized;
+    assertEquals(
+      [config.taskType, config.fanInFanOut, config.baseModelName],
+      [original.config.taskType, true, original.config.baseModelName],
+    );
+  }));
+
+Deno.test("resize --energy keeps the share, and the table says where it was written", () =>
+  withFolder(async (folder) => {
+    const { modules } = await lowrankJson("resize", adapter, "--energy", "0.8", "--output", folder);
+    const ranks = modules.map(({ rank }: { rank: number }) => rank);
+    assert(new Set(ranks).size > 1);
+    for (const { error } of modules) assert(error <= Math.sqrt(0.2) + 1e-12);
+    const { stdout } = await lowrank(
+      "resize",
+      adapter,
+      "--energy",
+      "1",
+      "--output",
+      `${folder}/all`,
+    );
+    assertStringIncludes(stdout, `wrote the adapter to ${folder}/all`);
+  }));
+
+Deno.test("resize refuses no rule, two rules, and writing over what it reads", () =>
+  withFolder(async (folder) => {
+    const to = ["--output", folder];
+    await assertFails(["resize", adapter, ...to], "needs --rank or --energy, found neither");
+    await assertFails(
+      ["resize", adapter, "--rank", "1", "--energy", "0.5", ...to],
+      "needs --rank or --energy, found both",
+    );
+    await assertFails(["resize", adapter, "--energy", "1.5", ...to], "at most 1");
+    await assertFails(["resize", adapter, "--rank", "0", ...to], "from 1 on");
+    await assertFails(
+      ["resize", adapter, "--rank", "1", "--output", adapter],
+      "must not be the folder",
+    );
+    await assertFails(
+      ["resize", adapter, "--rank", "1", "--output", model],
+      "holds a model already",
+    );
+  }));
+
+Deno.test("compare: an adapter with itself is 1 on the diagonal, with another near chance", () =>
+  withFolder(async (folder) => {
+    for (const  of of["A", "delta-left", "delta-right"]) {
+      const { modules } = await lowrankJson("compare", adapter, adapter, "--of", of);
+      for (const { phi, principalAngles } of modules) {
+        phi.forEach((row: number[], i: number) => assertAlmostEquals(row[i], 1, 1e-12));
+        for (const angle of principalAngles) assertAlmostEquals(angle, 0, 1e-7);
+      }
+    }
+    const page = `${folder}/page.html`;
+    const { modules } = await lowrankJson("compare", other, adapter, "--html", page);
+    assertEquals(modules.length, 2);
+    for (const { phi, dimensions, randomBaseline, principalAngles } of modules) {
+      assertEquals(dimensions, 48);
+      assertAlmostEquals(randomBaseline, Math.max(phi.length, phi[0].length) / 48, 1e-15);
+      assertEquals(principalAngles.length, Math.min(phi.length, phi[0].length));
+    }
+    const html = await Deno.readTextFile(page);
+    for (const { name } of modules) assertStringIncludes(html, name);
+    assertStringIncludes(html, '"heatmap"');
+  }));
+
+Deno.test("compare says which modules one adapter has alone, and refuses where none is shared", () =>
+  withFolder(async (folder) => {
+    const { stderr, stdout } = await lowrank("compare", adapter, other);
+    assertEquals(stderr, "left out: 6 modules that one of the two has alone\n");
+    assertStringIncludes(stdout, "by chance");
+    const A = { shape: [1, 3], data: Float32Array.of(1, 2, 3) };
+    const B = { shape: [2, 1], data: Float32Array.of(1, 2) };
+    await writeAdapter(folder, { modules: [{ name: "layer.4.query", A, B, scaling: 1 }] });
+    await assertFails(["compare", adapter, folder], "must share a module", "layer.4.query");
+    const zero = { shape: [2, 1], data: new Float32Array(2) };
+    await writeAdapter(folder, { modules: [{ name: "layer.4.query", A, B: zero, scaling: 1 }] });
+    await assertFails(
+      ["compare", folder, folder, "--of", "delta-left"],
+      "layer.4.query must not be zero",
+    );
+  }));
