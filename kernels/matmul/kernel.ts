@@ -74,9 +74,9 @@ export const onePair = { k2: 0, a2Offset: 0, a2Stride: 0, b2Offset: 0, b2Stride:
  *
  * opA[i, p] is A[i, p] (A is m x k) or, with `transposeA`, A[p, i] (A is k x m); likewise opB, and the
  * second pair with k2 in place of k. Row r of a matrix starts at `offset + r * stride` elements. Without
- * `hasBias` the bias is not read, with k2 = 0 the second pair: pass any buffers and {@link onePair}. A
- * training step uses: y = x Wᵀ (transposeB), dx = dy W (neither), dW = dyᵀ x (transposeA); a low-rank
- * layer's y = x Wᵀ + h Bᵀ and dx = dy W + dh A are one product each.
+ * `hasBias` the bias is not read, with k2 = 0 the second pair is not: pass any buffers. A training step
+ * uses: y = x Wᵀ (transposeB), dx = dy W (neither), dW = dyᵀ x (transposeA); a low-rank layer's
+ * y = x Wᵀ + h Bᵀ and dx = dy W + dh A are one product each.
  */
 export const matmul: Kernel<
   "a" | "b" | "a2" | "b2" | "bias" | "c",

@@ -3,7 +3,7 @@
 import { cutRange, type RowRange } from "../../core/row_range.ts";
 import type { Matrix, ProductOptions } from "./product.ts";
 
-/** A product: C = (accumulate ? C : 0) + alpha · op(A) op(B) + bias. */
+/** A product: C = (accumulate ? C : 0) + alpha · (op(A) op(B) + further terms) + bias. */
 export interface Product {
   /** A as it is stored. */
   readonly a: Matrix;
@@ -18,10 +18,11 @@ export interface Product {
 /** Elements that a binding's place is a multiple of: 256 bytes, WebGPU's largest alignment. */
 const alignment = 64;
 
-/** Whether a device's kernel may bind all of the three matrices. */
-export function fits({ a, b, c }: Product): boolean {
+/** Whether a device's kernel may bind all of the matrices. */
+export function fits({ a, b, c, options: { further } }: Product): boolean {
   const { maxBindingBytes } = c.tensor.device;
-  return [a, b, c].every(({ tensor }) => tensor.bytes <= maxBindingBytes);
+  const matrices = [a, b, c, ...(further ? [further.a, further.b] : [])];
+  return matrices.every(({ tensor }) => tensor.bytes <= maxBindingBytes);
 }
 
 /**
@@ -29,16 +30,16 @@ export function fits({ a, b, c }: Product): boolean {
  * 12,288 x 12,288 has 604 MB, and some devices bind 128 MiB.
  *
  * Rows of a matrix are rows or columns of C, which are made one after the other, or terms of its sums,
- * which are added up in their order. A bias comes first, by a product of no terms.
+ * which are added up in their order. A bias comes first, by a product of no terms, further terms last.
  */
 export function partsOf({ a, b, c, options }: Product): Product[] {
-  const { m, n, k, transposeA, transposeB, bias, accumulate } = options;
+  const { m, n, k, transposeA, transposeB, bias, accumulate, further } = options;
   const [rowsOfA, rowsOfB, rowsOfC] = [a, b, c].map(mostRows);
   const rows = cutRange(m, transposeA ? rowsOfC : Math.min(rowsOfA, rowsOfC));
   const columns = cutRange(n, transposeB ? rowsOfB : n);
   const terms = cutRange(k, Math.min(transposeA ? rowsOfA : k, transposeB ? k : rowsOfB));
-  const biases = bias ? cutRange(m, rowsOfC).map((row) => biasOf(c, row, options)) : [];
-  const rest = { ...options, bias: undefined };
+  const rest = { ...options, bias: undefined, further: undefined };
+  const biases = bias ? cutRange(m, rowsOfC).map((row) => biasOf(c, row, { ...rest, bias })) : [];
   const partOf = (row: RowRange, column: RowRange, term: RowRange): Product => ({
     a: transposeA ? block(a, term, row) : block(a, row, term),
     b: transposeB ? block(b, column, term) : block(b, term, column),
@@ -54,7 +55,9 @@ export function partsOf({ a, b, c, options }: Product): Product[] {
   const parts = rows.flatMap((row) =>
     columns.flatMap((column) => terms.map((term) => partOf(row, column, term)))
   );
-  return [...biases, ...parts];
+  if (!further) return [...biases, ...parts];
+  const added = { ...rest, k: further.k, accumulate: 1 } as const;
+  return [...biases, ...parts, ...partsOf({ a: further.a, b: further.b, c, options: added })];
 }
 
 function biasOf(c: Matrix, row: RowRange, options: ProductOptions): Product {
