@@ -6,6 +6,7 @@
  */
 
 import { matmul } from "../kernels/mod.ts";
+import { onePair } from "../kernels/matmul/kernel.ts";
 import { Random } from "../src/core/random.ts";
 import { type CpuDevice, openCpuDevice } from "../src/device/cpu/cpu_device.ts";
 import { injectLora } from "../src/adapt/mod.ts";
@@ -41,9 +42,10 @@ function product(device: CpuDevice, n: number, layout: string): Trial {
     },
     ...{ aOffset: 0, bOffset: 0, cOffset: 0, aStride: n, bStride: n, cStride: n },
     ...{ alpha: 1, hasBias: 0, accumulate: 0 },
+    ...onePair,
   };
   return {
-    run: () => device.launch(matmul, { a, b, bias: b, c }, scalars),
+    run: () => device.launch(matmul, { a, b, a2: a, b2: b, bias: b, c }, scalars),
     [Symbol.dispose]: () => stack.dispose(),
   };
 }

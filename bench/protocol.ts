@@ -56,7 +56,8 @@ async function clock(work: () => void | Promise<void>): Promise<number> {
 /** A step that takes this long is timed three times and in no block of ten. */
 const longMs = 1500;
 
-async function measure(item: Case, repeats: { each: number; tens: number }) {
+/** First calls, and steps that are waited for one by one. */
+async function measure(item: Case, each: number) {
   const once = async () => {
     await item.step();
     await item.wait();
@@ -67,14 +68,24 @@ async function measure(item: Case, repeats: { each: number; tens: number }) {
     ...{ name: item.name, firstMs, each: [], ten: [], checks: [first], steps: 5 },
   };
   const probe = await clock(once), long = probe > longMs || isProduct(item) && probe > 200;
-  const { each, tens } = long ? { each: 3, tens: 0 } : repeats;
   measured.each.push(probe, await clock(once), await clock(once));
   measured.checks.push(await item.check());
-  for (let i = 3; i < each; i++) measured.each.push(await clock(once));
-  for (let i = 0; i < tens; i++) measured.ten.push(await clock(() => tenOf(item)) / 10);
-  measured.checks.push(await item.check());
-  measured.steps += each - 3 + 10 * tens;
-  return measured;
+  const more = long ? 0 : each - 3;
+  for (let i = 0; i < more; i++) measured.each.push(await clock(once));
+  measured.steps += more;
+  return { item, long, measured };
+}
+
+/** Blocks of ten, the cases in turn, so that a machine that slows down slows them all. */
+async function measureTens(trials: Awaited<ReturnType<typeof measure>>[], tens: number) {
+  for (let i = 0; i < tens; i++) {
+    for (const { item, long, measured } of trials) {
+      if (long) continue;
+      measured.ten.push(await clock(() => tenOf(item)) / 10);
+      measured.steps += 10;
+    }
+  }
+  for (const { item, measured } of trials) measured.checks.push(await item.check());
 }
 
 /** A product gives the same number however often it runs; steps of training do not. */
@@ -88,11 +99,10 @@ async function tenOf(item: Case): Promise<void> {
 async function run(open: (variant: string) => Promise<Opened>): Promise<Report> {
   const [variant, workload] = Deno.args as [string, Workload];
   const start = performance.now(), { device, cases } = await open(variant);
-  const openMs = performance.now() - start, measured: Measured[] = [];
-  for (const item of await cases(workload)) {
-    measured.push(await measure(item, repeats[workload]));
-  }
-  return { device, openMs, cases: measured };
+  const openMs = performance.now() - start, { each, tens } = repeats[workload], trials = [];
+  for (const item of await cases(workload)) trials.push(await measure(item, each));
+  await measureTens(trials, tens);
+  return { device, openMs, cases: trials.map(({ measured }) => measured) };
 }
 
 /** The whole of a contender's program; exits, because the workers of some peers never do. */

@@ -91,7 +91,7 @@ export function tableOf(summary: Summary): string {
       ...lines,
     ].join("\n"),
     [...lowRankLines(summary), ...tokenLines(summary)].join("\n"),
-    "What must be shown, in the least times of steps waited for one by one:\n\n" +
+    "What must be shown, in the least times of steps, waited for one by one where it says nothing else:\n\n" +
     ["| what | found | verdict |", "|---|---|---|", ...goalsOf(summary).map(goalLine)].join("\n"),
     ["Not run:", ...notRun.map(({ what, why }) => `- ${what}: ${why}`)].join("\n"),
   ].filter((part) => part !== "").join("\n\n") + "\n";

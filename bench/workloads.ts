@@ -50,7 +50,7 @@ export const generation = { prompt: 8, tokens: 48 } as const;
 export const repeats: Readonly<Record<Workload, { readonly each: number; readonly tens: number }>> =
   {
     matmul: { each: 8, tens: 1 },
-    low_rank: { each: 40, tens: 4 },
+    low_rank: { each: 20, tens: 24 },
     lora_linear: { each: 40, tens: 4 },
     gpt_full: { each: 6, tens: 1 },
     gpt_lora: { each: 6, tens: 1 },

@@ -1,6 +1,7 @@
 /** Lowrank's products and single layers. @module */
 
 import { matmul, scaleAdd, sumSquares } from "../../kernels/mod.ts";
+import { onePair } from "../../kernels/matmul/kernel.ts";
 import { rootSum, squaresChunk } from "../../kernels/mod.ts";
 import { linear, Parameter, Tape } from "../../src/autograd/mod.ts";
 import type { LowRankSite } from "../../src/autograd/mod.ts";
@@ -46,11 +47,12 @@ function product(device: Device, n: number, layout: typeof layouts[number]): Cas
   const scalars = {
     ...{ m: n, n, k: n, aStride: n, bStride: n, cStride: n, aOffset: 0, bOffset: 0, cOffset: 0 },
     ...{ alpha: 1, hasBias: 0, accumulate: 0 },
+    ...onePair,
     ...{ transposeA: Number(layout[0] === "T"), transposeB: Number(layout[1] === "T") },
   };
   const bias = device.allocate([1], "f32", "scratch", "no bias");
   const step = () => {
-    device.launch(matmul, { a, b, bias, c }, scalars);
+    device.launch(matmul, { a, b, a2: a, b2: b, bias, c }, scalars);
     device.submit();
   };
   return { name, step, wait: () => settle(c), check: () => meanSize(c) };

@@ -1,12 +1,20 @@
 /** Matrix product with strides, in the four layouts. @module */
 
-import { ceilDivide, defineKernel, type Kernel, type WgslProgram } from "../kernel.ts";
+import {
+  ceilDivide,
+  defineKernel,
+  type Kernel,
+  type Numbers,
+  type WgslProgram,
+} from "../kernel.ts";
 import code from "./matmul.wgsl" with { type: "text" };
 import subgroupCode from "./subgroup.wgsl" with { type: "text" };
 
 const bindings = {
   a: { type: "f32", access: "read" },
   b: { type: "f32", access: "read" },
+  a2: { type: "f32", access: "read" },
+  b2: { type: "f32", access: "read" },
   bias: { type: "f32", access: "read" },
   c: { type: "f32", access: "update" },
 } as const;
@@ -26,6 +34,11 @@ const scalars = {
   alpha: "f32",
   hasBias: "u32",
   accumulate: "u32",
+  k2: "u32",
+  a2Offset: "u32",
+  a2Stride: "u32",
+  b2Offset: "u32",
+  b2Stride: "u32",
 } as const;
 
 /** How the 8 lanes of a subgroup share a tile: a lane has 4 columns, and 4 rows of each of some lanes. */
@@ -35,11 +48,16 @@ function shareOut({ m, n }: { readonly m: number; readonly n: number }) {
   return { columnLanes, rowLanes };
 }
 
+/** Whether all are multiples of four. */
+const areFours = (...counts: number[]) => Number(counts.every((count) => count % 4 === 0));
+
 const subgroup: WgslProgram<keyof typeof scalars> = {
   code: subgroupCode,
   constants: (s) => {
-    const aligned = Number((s.k | s.aOffset | s.aStride | s.bOffset | s.bStride) % 4 === 0);
-    return { transposeA: s.transposeA, transposeB: s.transposeB, aligned, ...shareOut(s) };
+    const { transposeA, transposeB } = s, second = Number(s.k2 > 0);
+    const aligned = areFours(s.k, s.aOffset, s.aStride, s.bOffset, s.bStride);
+    const aligned2 = second && areFours(s.k2, s.a2Offset, s.a2Stride, s.b2Offset, s.b2Stride);
+    return { transposeA, transposeB, second, aligned, aligned2, ...shareOut(s) };
   },
   workgroups: (s) => {
     const { columnLanes, rowLanes } = shareOut(s);
@@ -47,16 +65,21 @@ const subgroup: WgslProgram<keyof typeof scalars> = {
   },
 };
 
+/** The scalars of a product without a second pair. */
+export const onePair = { k2: 0, a2Offset: 0, a2Stride: 0, b2Offset: 0, b2Stride: 0 } as const;
+
 /**
- * C[i, j] = (accumulate ? C[i, j] : 0) + alpha · Σ_p opA[i, p] · opB[p, j] + (hasBias ? bias[j] : 0)
- * for i < m, j < n, p < k.
+ * C[i, j] = (accumulate ? C[i, j] : 0) + alpha · (Σ_p opA[i, p] · opB[p, j] + Σ_q opA2[i, q] · opB2[q, j])
+ * + (hasBias ? bias[j] : 0) for i < m, j < n, p < k, q < k2.
  *
- * opA[i, p] is A[i, p] (A is m x k) or, with `transposeA`, A[p, i] (A is k x m); likewise opB. Row r of
- * a matrix starts at `offset + r * stride` elements. Without `hasBias` the bias is not read: pass any
- * buffer. A training step uses: y = x Wᵀ (transposeB), dx = dy W (neither), dW = dyᵀ x (transposeA).
+ * opA[i, p] is A[i, p] (A is m x k) or, with `transposeA`, A[p, i] (A is k x m); likewise opB, and the
+ * second pair with k2 in place of k. Row r of a matrix starts at `offset + r * stride` elements. Without
+ * `hasBias` the bias is not read, with k2 = 0 the second pair is not: pass any buffers. A training step
+ * uses: y = x Wᵀ (transposeB), dx = dy W (neither), dW = dyᵀ x (transposeA); a low-rank layer's
+ * y = x Wᵀ + h Bᵀ and dx = dy W + dh A are one product each.
  */
 export const matmul: Kernel<
-  "a" | "b" | "bias" | "c",
+  "a" | "b" | "a2" | "b2" | "bias" | "c",
   | "m"
   | "n"
   | "k"
@@ -71,13 +94,22 @@ export const matmul: Kernel<
   | "alpha"
   | "hasBias"
   | "accumulate"
+  | "k2"
+  | "a2Offset"
+  | "a2Stride"
+  | "b2Offset"
+  | "b2Stride"
 > = defineKernel({
   name: "matmul",
   bindings,
   scalars,
   wgsl: {
     code,
-    constants: ({ transposeA, transposeB }) => ({ transposeA, transposeB }),
+    constants: ({ transposeA, transposeB, k2 }) => ({
+      transposeA,
+      transposeB,
+      second: Number(k2 > 0),
+    }),
     workgroups: ({ m, n }) => ceilDivide(m, 64) * ceilDivide(n, 64),
     variant: ({ software, subgroupSize }) => software && subgroupSize === 8 ? subgroup : undefined,
   },
@@ -88,18 +120,34 @@ export const matmul: Kernel<
     units: ({ m, n }) => Math.max(m, n),
     grain: ({ m, n, k }) => 24 * ceilDivide(65536, 24 * Math.min(m, n) * (k || 4) + 1),
   },
-  reference({ a, b, bias, c }, s) {
-    const [aRow, aStep] = s.transposeA ? [1, s.aStride] : [s.aStride, 1];
-    const [bRow, bStep] = s.transposeB ? [1, s.bStride] : [s.bStride, 1];
+  reference({ a, b, a2, b2, bias, c }, s) {
+    const stepsOf = (transposed: number, stride: number) => transposed ? [1, stride] : [stride, 1];
+    const [aRow, aStep] = stepsOf(s.transposeA, s.aStride);
+    const [bStep, bColumn] = stepsOf(s.transposeB, s.bStride);
+    const [a2Row, a2Step] = stepsOf(s.transposeA, s.a2Stride);
+    const [b2Step, b2Column] = stepsOf(s.transposeB, s.b2Stride);
     for (let i = 0; i < s.m; i++) {
+      const x = { of: a, at: s.aOffset + i * aRow, step: aStep };
+      const x2 = { of: a2, at: s.a2Offset + i * a2Row, step: a2Step };
       for (let j = 0; j < s.n; j++) {
-        let sum = 0;
-        for (let p = 0; p < s.k; p++) {
-          sum += a[s.aOffset + i * aRow + p * aStep] * b[s.bOffset + p * bRow + j * bStep];
-        }
-        const at = s.cOffset + i * s.cStride + j;
+        const y = { of: b, at: s.bOffset + j * bColumn, step: bStep };
+        const y2 = { of: b2, at: s.b2Offset + j * b2Column, step: b2Step };
+        const sum = dot(s.k, x, y) + dot(s.k2, x2, y2), at = s.cOffset + i * s.cStride + j;
         c[at] = (s.accumulate ? c[at] : 0) + s.alpha * sum + (s.hasBias ? bias[j] : 0);
       }
     }
   },
 });
+
+/** Every so manieth element of an array. */
+interface Line {
+  readonly of: Numbers;
+  readonly at: number;
+  readonly step: number;
+}
+
+function dot(terms: number, x: Line, y: Line): number {
+  let sum = 0;
+  for (let p = 0; p < terms; p++) sum += x.of[x.at + p * x.step] * y.of[y.at + p * y.step];
+  return sum;
+}

@@ -8,6 +8,8 @@ import { gemm } from "./gemm.as";
 export function matmul(
   a: usize,
   b: usize,
+  a2: usize,
+  b2: usize,
   bias: usize,
   c: usize,
   m: u32,
@@ -24,6 +26,11 @@ export function matmul(
   alpha: f32,
   hasBias: u32,
   accumulate: u32,
+  k2: u32,
+  a2Offset: u32,
+  a2Stride: u32,
+  b2Offset: u32,
+  b2Stride: u32,
   begin: u32,
   end: u32,
 ): void {
@@ -33,12 +40,19 @@ export function matmul(
   const wide = n > m, units = end - begin, first: usize = begin;
   a += bytesOf(aOffset) + (wide ? 0 : first * aRow);
   b += bytesOf(bOffset) + (wide ? first * bColumn : 0);
-  c += bytesOf(cOffset) + (wide ? bytesOf(begin) : first * cRow);
+  const to = c + bytesOf(cOffset) + (wide ? bytesOf(begin) : first * cRow);
   const biasAt = hasBias ? bias + (wide ? bytesOf(begin) : 0) : 0;
   const rows = wide ? m : units, columns = wide ? units : n;
   if (m <= FEW_ROWS && transposeB && !transposeA) {
-    dotRows(rows, columns, k, a, aBytes, b, bBytes, c, cRow, alpha, biasAt, accumulate);
+    dotRows(rows, columns, k, a, aBytes, b, bBytes, to, cRow, alpha, biasAt, accumulate);
   } else {
-    gemm(rows, columns, k, a, aRow, aStep, b, bColumn, bStep, c, cRow, alpha, biasAt, accumulate);
+    gemm(rows, columns, k, a, aRow, aStep, b, bColumn, bStep, to, cRow, alpha, biasAt, accumulate);
   }
+  if (k2 == 0) return;
+  // The second pair is a product of its own, added while this part of C is in the cache.
+  // deno-fmt-ignore
+  matmul(
+    a2, b2, 0, 0, 0, c, m, n, k2, transposeA, transposeB, a2Offset, a2Stride, b2Offset, b2Stride,
+    cOffset, cStride, alpha, 0, 1, 0, 0, 0, 0, 0, begin, end,
+  );
 }

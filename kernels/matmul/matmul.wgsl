@@ -1,4 +1,4 @@
-// C = (accumulate ? C : 0) + alpha op(A) op(B) + bias in the four layouts.
+// C = (accumulate ? C : 0) + alpha (op(A) op(B) + op(A2) op(B2)) + bias in the four layouts.
 //
 // A workgroup of 16 x 8 threads makes a tile of 64 x 64, a thread 8 rows of 4 columns of it in registers.
 // Sixteen terms at a time go through workgroup memory, so that each element is loaded once a tile: 16 loads
@@ -20,16 +20,25 @@ struct Scalars {
   alpha: f32,
   hasBias: u32,
   accumulate: u32,
+  k2: u32,
+  a2Offset: u32,
+  a2Stride: u32,
+  b2Offset: u32,
+  b2Stride: u32,
 }
 
 @group(0) @binding(0) var<storage, read> a: array<f32>;
 @group(0) @binding(1) var<storage, read> b: array<f32>;
-@group(0) @binding(2) var<storage, read> bias: array<f32>;
-@group(0) @binding(3) var<storage, read_write> c: array<f32>;
-@group(0) @binding(4) var<uniform> s: Scalars;
+@group(0) @binding(2) var<storage, read> a2: array<f32>;
+@group(0) @binding(3) var<storage, read> b2: array<f32>;
+@group(0) @binding(4) var<storage, read> bias: array<f32>;
+@group(0) @binding(5) var<storage, read_write> c: array<f32>;
+@group(0) @binding(6) var<uniform> s: Scalars;
 
 override transposeA: u32;
 override transposeB: u32;
+// 1 when there is a second pair of matrices.
+override second: u32;
 
 const terms = 16u;
 const pitch = 17u;
@@ -38,23 +47,69 @@ const next = vec4u(0u, 1u, 2u, 3u);
 var<workgroup> tileA: array<vec4f, terms * pitch>;
 var<workgroup> tileB: array<vec4f, terms * pitch>;
 
-// Term p of rows i to i + 3 of op(A), zero beyond its edges.
-fn rowsOfA(i: u32, p: u32) -> vec4f {
-  let at = s.aOffset + select((i + next) * s.aStride + p, p * s.aStride + i + next, transposeA != 0u);
-  let inside = i + next < vec4u(select(0u, s.m, p < s.k));
-  return select(vec4f(), vec4f(a[at.x], a[at.y], a[at.z], a[at.w]), inside);
+// One of the four matrices: 0 to 3 for A, B, A2 and B2. Which one is known when this is compiled.
+struct Matrix {
+  which: u32,
+  offset: u32,
+  stride: u32,
 }
 
-// Term p of columns j to j + 3 of op(B), zero beyond its edges.
-fn columnsOfB(p: u32, j: u32) -> vec4f {
-  let at = s.bOffset + select(p * s.bStride + j + next, (j + next) * s.bStride + p, transposeB != 0u);
-  let inside = j + next < vec4u(select(0u, s.n, p < s.k));
-  return select(vec4f(), vec4f(b[at.x], b[at.y], b[at.z], b[at.w]), inside);
+fn elementOf(x: Matrix, at: u32) -> f32 {
+  switch x.which {
+    case 0u: { return a[at]; }
+    case 1u: { return b[at]; }
+    case 2u: { return a2[at]; }
+    default: { return b2[at]; }
+  }
+}
+
+fn fourOf(x: Matrix, at: vec4u) -> vec4f {
+  return vec4f(elementOf(x, at.x), elementOf(x, at.y), elementOf(x, at.z), elementOf(x, at.w));
+}
+
+// Term p of k of rows i to i + 3 of op(A), zero beyond its edges.
+fn rowsOfA(x: Matrix, i: u32, p: u32, k: u32) -> vec4f {
+  let at = x.offset + select((i + next) * x.stride + p, p * x.stride + i + next, transposeA != 0u);
+  let inside = i + next < vec4u(select(0u, s.m, p < k));
+  return select(vec4f(), fourOf(x, at), inside);
+}
+
+// Term p of k of columns j to j + 3 of op(B), zero beyond its edges.
+fn columnsOfB(x: Matrix, p: u32, j: u32, k: u32) -> vec4f {
+  let at = x.offset + select(p * x.stride + j + next, (j + next) * x.stride + p, transposeB != 0u);
+  let inside = j + next < vec4u(select(0u, s.n, p < k));
+  return select(vec4f(), fourOf(x, at), inside);
 }
 
 // Which vector of a tile a thread loads: its term and its four rows or columns. Neighbours load neighbours.
 fn share(thread: u32, termsFirst: bool) -> vec2u {
   return select(vec2u(thread / 16u, thread % 16u), vec2u(thread % terms, thread / terms), termsFirst);
+}
+
+var<private> upper: mat4x4f;
+var<private> lower: mat4x4f;
+
+// Adds the k terms of a pair of matrices.
+fn addTerms(ofA: Matrix, ofB: Matrix, k: u32, top: u32, left: u32, thread: u32) {
+  let row = thread / 16u * 2u;
+  let column = thread % 16u;
+  for (var p = 0u; p < k; p += terms) {
+    for (var e = thread; e < 256u; e += 128u) {
+      let inA = share(e, transposeA == 0u);
+      let inB = share(e, transposeB != 0u);
+      tileA[inA.x * pitch + inA.y] = rowsOfA(ofA, top + inA.y * 4u, p + inA.x, k);
+      tileB[inB.x * pitch + inB.y] = columnsOfB(ofB, p + inB.x, left + inB.y * 4u, k);
+    }
+    workgroupBarrier();
+    for (var q = 0u; q < terms; q++) {
+      let x = tileA[q * pitch + row];
+      let z = tileA[q * pitch + row + 1u];
+      let y = tileB[q * pitch + column];
+      upper += mat4x4f(x.x * y, x.y * y, x.z * y, x.w * y);
+      lower += mat4x4f(z.x * y, z.y * y, z.z * y, z.w * y);
+    }
+    workgroupBarrier();
+  }
 }
 
 fn store(i: u32, j: u32, sum: f32) {
@@ -94,27 +149,14 @@ fn main(
   if (top >= s.m) {
     return;
   }
-  let row = thread / 16u * 2u;
-  let column = thread % 16u;
-  var upper = mat4x4f();
-  var lower = mat4x4f();
-  for (var p = 0u; p < s.k; p += terms) {
-    for (var e = thread; e < 256u; e += 128u) {
-      let ofA = share(e, transposeA == 0u);
-      let ofB = share(e, transposeB != 0u);
-      tileA[ofA.x * pitch + ofA.y] = rowsOfA(top + ofA.y * 4u, p + ofA.x);
-      tileB[ofB.x * pitch + ofB.y] = columnsOfB(p + ofB.x, left + ofB.y * 4u);
-    }
-    workgroupBarrier();
-    for (var q = 0u; q < terms; q++) {
-      let x = tileA[q * pitch + row];
-      let z = tileA[q * pitch + row + 1u];
-      let y = tileB[q * pitch + column];
-      upper += mat4x4f(x.x * y, x.y * y, x.z * y, x.w * y);
-      lower += mat4x4f(z.x * y, z.y * y, z.z * y, z.w * y);
-    }
-    workgroupBarrier();
+  addTerms(Matrix(0u, s.aOffset, s.aStride), Matrix(1u, s.bOffset, s.bStride), s.k, top, left, thread);
+  if (second != 0u) {
+    let ofA2 = Matrix(2u, s.a2Offset, s.a2Stride);
+    let ofB2 = Matrix(3u, s.b2Offset, s.b2Stride);
+    addTerms(ofA2, ofB2, s.k2, top, left, thread);
   }
-  storeRows(top + row * 4u, left + column * 4u, upper);
-  storeRows(top + row * 4u + 4u, left + column * 4u, lower);
+  let row = thread / 16u * 8u;
+  let column = thread % 16u * 4u;
+  storeRows(top + row, left + column, upper);
+  storeRows(top + row + 4u, left + column, lower);
 }

@@ -1,4 +1,5 @@
-// C = (accumulate ? C : 0) + alpha op(A) op(B) + bias, for software adapters with subgroups of 8.
+// C = (accumulate ? C : 0) + alpha (op(A) op(B) + op(A2) op(B2)) + bias, for software adapters with subgroups
+// of 8.
 //
 // There a load costs as much as many multiply-adds, one of four elements little more than one of one, and
 // to hand a lane's values to the others is nearly free. So a subgroup makes a tile of 32 x 32: a lane
@@ -23,61 +24,87 @@ struct Scalars {
   alpha: f32,
   hasBias: u32,
   accumulate: u32,
+  k2: u32,
+  a2Offset: u32,
+  a2Stride: u32,
+  b2Offset: u32,
+  b2Stride: u32,
 }
 
 @group(0) @binding(0) var<storage, read> a: array<vec4f>;
 @group(0) @binding(1) var<storage, read> b: array<vec4f>;
-@group(0) @binding(2) var<storage, read> bias: array<f32>;
-@group(0) @binding(3) var<storage, read_write> c: array<f32>;
-@group(0) @binding(4) var<uniform> s: Scalars;
+@group(0) @binding(2) var<storage, read> a2: array<vec4f>;
+@group(0) @binding(3) var<storage, read> b2: array<vec4f>;
+@group(0) @binding(4) var<storage, read> bias: array<f32>;
+@group(0) @binding(5) var<storage, read_write> c: array<f32>;
+@group(0) @binding(6) var<uniform> s: Scalars;
 
 override transposeA: u32;
 override transposeB: u32;
-// 1 when k, offsets and strides are multiples of four, so that every four elements are a vector of memory.
+// 1 when there is a second pair of matrices.
+override second: u32;
+// 1 when a pair's terms, offsets and strides are multiples of four, so that every four elements are a vector
+// of memory.
 override aligned: u32;
+override aligned2: u32;
 // Lanes that share a row of the tile, and lanes whose rows each of them adds up: 2, 4 or 8.
 override columnLanes: u32;
 override rowLanes: u32;
 
 const next = vec4u(0u, 1u, 2u, 3u);
 
-fn fourOfA(at: u32) -> vec4f {
-  if (aligned != 0u) {
-    return a[at / 4u];
+// One of the four matrices: 0 to 3 for A, B, A2 and B2. Which one is known when this is compiled.
+struct Matrix {
+  which: u32,
+  aligned: bool,
+  offset: u32,
+  stride: u32,
+}
+
+fn vectorOf(x: Matrix, at: u32) -> vec4f {
+  switch x.which {
+    case 0u: { return a[at]; }
+    case 1u: { return b[at]; }
+    case 2u: { return a2[at]; }
+    default: { return b2[at]; }
+  }
+}
+
+fn fourOf(x: Matrix, at: u32) -> vec4f {
+  if (x.aligned) {
+    return vectorOf(x, at / 4u);
   }
   let v = (at + next) / 4u;
   let e = (at + next) % 4u;
-  return vec4f(a[v.x][e.x], a[v.y][e.y], a[v.z][e.z], a[v.w][e.w]);
+  return vec4f(
+    vectorOf(x, v.x)[e.x],
+    vectorOf(x, v.y)[e.y],
+    vectorOf(x, v.z)[e.z],
+    vectorOf(x, v.w)[e.w],
+  );
 }
 
-fn fourOfB(at: u32) -> vec4f {
-  if (aligned != 0u) {
-    return b[at / 4u];
-  }
-  let v = (at + next) / 4u;
-  let e = (at + next) % 4u;
-  return vec4f(b[v.x][e.x], b[v.y][e.y], b[v.z][e.z], b[v.w][e.w]);
+// Elements i to i + 3 of four rows, a column for each row.
+fn partOf(x: Matrix, rows: vec4u, i: u32) -> mat4x4f {
+  let at = x.offset + i + rows * x.stride;
+  return mat4x4f(fourOf(x, at.x), fourOf(x, at.y), fourOf(x, at.z), fourOf(x, at.w));
 }
 
-// Rows i to i + 3 of op(A), terms p to p + 3: a column for each row. What lies beyond an edge is never
+// Rows i to i + 3 of op(A), terms p to p + 3 of k: a column for each row. What lies beyond an edge is never
 // stored or, a term, set to zero afterwards.
-fn rowsOfA(i: u32, p: u32) -> mat4x4f {
+fn rowsOfA(x: Matrix, i: u32, p: u32, k: u32) -> mat4x4f {
   if (transposeA != 0u) {
-    let at = s.aOffset + i + min(p + next, vec4u(s.k - 1u)) * s.aStride;
-    return transpose(mat4x4f(fourOfA(at.x), fourOfA(at.y), fourOfA(at.z), fourOfA(at.w)));
+    return transpose(partOf(x, min(p + next, vec4u(k - 1u)), i));
   }
-  let at = s.aOffset + p + min(i + next, vec4u(s.m - 1u)) * s.aStride;
-  return mat4x4f(fourOfA(at.x), fourOfA(at.y), fourOfA(at.z), fourOfA(at.w));
+  return partOf(x, min(i + next, vec4u(s.m - 1u)), p);
 }
 
-// Columns j to j + 3 of op(B), terms p to p + 3: a column for each term.
-fn columnsOfB(p: u32, j: u32) -> mat4x4f {
+// Columns j to j + 3 of op(B), terms p to p + 3 of k: a column for each term.
+fn columnsOfB(x: Matrix, p: u32, j: u32, k: u32) -> mat4x4f {
   if (transposeB != 0u) {
-    let at = s.bOffset + p + min(j + next, vec4u(s.n - 1u)) * s.bStride;
-    return transpose(mat4x4f(fourOfB(at.x), fourOfB(at.y), fourOfB(at.z), fourOfB(at.w)));
+    return transpose(partOf(x, min(j + next, vec4u(s.n - 1u)), p));
   }
-  let at = s.bOffset + j + min(p + next, vec4u(s.k - 1u)) * s.bStride;
-  return mat4x4f(fourOfB(at.x), fourOfB(at.y), fourOfB(at.z), fourOfB(at.w));
+  return partOf(x, min(p + next, vec4u(k - 1u)), j);
 }
 
 // Columns of x at the places of `kept`, zero elsewhere, even where x is NaN.
@@ -98,6 +125,41 @@ fn heldBy(lane: u32, x: mat4x4f) -> mat4x4f {
     subgroupShuffle(x[2], lane),
     subgroupShuffle(x[3], lane),
   );
+}
+
+var<private> sum0: mat4x4f;
+var<private> sum1: mat4x4f;
+var<private> sum2: mat4x4f;
+var<private> sum3: mat4x4f;
+var<private> sum4: mat4x4f;
+var<private> sum5: mat4x4f;
+var<private> sum6: mat4x4f;
+var<private> sum7: mat4x4f;
+
+// Adds the k terms of a pair of matrices. This lane loads rows from i and columns from j on; the first rows
+// that it adds up are those of lane `first`.
+fn addTerms(ofA: Matrix, ofB: Matrix, k: u32, i: u32, j: u32, first: u32) {
+  for (var p = 0u; p < k; p += 4u) {
+    var x = rowsOfA(ofA, i, p, k);
+    var y = columnsOfB(ofB, p, j, k);
+    if (!ofA.aligned) {
+      let kept = p + next < vec4u(k);
+      x = transpose(keepColumns(transpose(x), kept));
+      y = keepColumns(y, kept);
+    }
+    sum0 += y * heldBy(first, x);
+    sum1 += y * heldBy(first + 1u, x);
+    if (rowLanes > 2u) {
+      sum2 += y * heldBy(first + 2u, x);
+      sum3 += y * heldBy(first + 3u, x);
+    }
+    if (rowLanes > 4u) {
+      sum4 += y * heldBy(first + 4u, x);
+      sum5 += y * heldBy(first + 5u, x);
+      sum6 += y * heldBy(first + 6u, x);
+      sum7 += y * heldBy(first + 7u, x);
+    }
+  }
 }
 
 fn store(i: u32, j: u32, sum: f32) {
@@ -130,34 +192,13 @@ fn main(
   }
   let first = lane / columnLanes * columnLanes;
   let j = (tile % tilesAcross * columnLanes + lane - first) * 4u;
-  var sum0 = mat4x4f();
-  var sum1 = mat4x4f();
-  var sum2 = mat4x4f();
-  var sum3 = mat4x4f();
-  var sum4 = mat4x4f();
-  var sum5 = mat4x4f();
-  var sum6 = mat4x4f();
-  var sum7 = mat4x4f();
-  for (var p = 0u; p < s.k; p += 4u) {
-    var x = rowsOfA(top + lane * 4u, p);
-    var y = columnsOfB(p, j);
-    if (aligned == 0u) {
-      let kept = p + next < vec4u(s.k);
-      x = transpose(keepColumns(transpose(x), kept));
-      y = keepColumns(y, kept);
-    }
-    sum0 += y * heldBy(first, x);
-    sum1 += y * heldBy(first + 1u, x);
-    if (rowLanes > 2u) {
-      sum2 += y * heldBy(first + 2u, x);
-      sum3 += y * heldBy(first + 3u, x);
-    }
-    if (rowLanes > 4u) {
-      sum4 += y * heldBy(first + 4u, x);
-      sum5 += y * heldBy(first + 5u, x);
-      sum6 += y * heldBy(first + 6u, x);
-      sum7 += y * heldBy(first + 7u, x);
-    }
+  let ofA = Matrix(0u, aligned != 0u, s.aOffset, s.aStride);
+  let ofB = Matrix(1u, aligned != 0u, s.bOffset, s.bStride);
+  addTerms(ofA, ofB, s.k, top + lane * 4u, j, first);
+  if (second != 0u) {
+    let ofA2 = Matrix(2u, aligned2 != 0u, s.a2Offset, s.a2Stride);
+    let ofB2 = Matrix(3u, aligned2 != 0u, s.b2Offset, s.b2Stride);
+    addTerms(ofA2, ofB2, s.k2, top + lane * 4u, j, first);
   }
   var sums = array<mat4x4f, 8>(sum0, sum1, sum2, sum3, sum4, sum5, sum6, sum7);
   let start = top + first * 4u;

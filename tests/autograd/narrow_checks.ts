@@ -44,7 +44,7 @@ function place(scope: Scope, rows: number, width: number, seed: number) {
 }
 
 /** One product in pieces against the kernel's float64 reference, with the bound of its dot products. */
-async function checkProduct(device: Device, options: ProductOptions, withBias = true) {
+async function checkProduct(device: Device, options: ProductOptions, k2 = 0, withBias = true) {
   using scope = new Scope(device);
   const { m, n, k, transposeA, transposeB, alpha = 1, accumulate = 0 } = options;
   const a = place(scope, transposeA ? k : m, transposeA ? m : k, 1);
@@ -53,17 +53,23 @@ async function checkProduct(device: Device, options: ProductOptions, withBias = 
   const biasValues = numbers(n, 4), hasBias = Number(withBias);
   const bias = withBias ? scope.allocate([n], "f32", "scratch", "bias") : undefined;
   if (bias) device.write(bias, biasValues);
-  multiply(a.matrix, b.matrix, c.matrix, { ...options, bias });
+  const a2 = place(scope, transposeA ? k2 : m, transposeA ? m : k2, 5);
+  const b2 = place(scope, transposeB ? n : k2, transposeB ? k2 : n, 6);
+  const further = k2 > 0 ? { a: a2.matrix, b: b2.matrix, k: k2 } : undefined;
+  multiply(a.matrix, b.matrix, c.matrix, { ...options, bias, further });
   const [{ data }] = await device.read(c.matrix.tensor);
-  const buffers = { a: a.values, b: b.values, bias: Float64Array.from(biasValues), c: c.values };
+  const pairs = { a: a.values, b: b.values, a2: a2.values, b2: b2.values };
+  const buffers = { ...pairs, bias: Float64Array.from(biasValues), c: c.values };
   matmul.reference(buffers, {
     ...{ m, n, k, alpha, accumulate, hasBias },
     ...{ transposeA: Number(transposeA), transposeB: Number(transposeB) },
     ...{ aOffset: a.matrix.offset, bOffset: b.matrix.offset, cOffset: c.matrix.offset },
     ...{ aStride: a.matrix.stride, bStride: b.matrix.stride, cStride: c.matrix.stride },
+    ...{ k2, a2Offset: a2.matrix.offset, a2Stride: a2.matrix.stride },
+    ...{ b2Offset: b2.matrix.offset, b2Stride: b2.matrix.stride },
   });
-  // All values are below 1/2: k products of 1/4, one value of C and of the bias.
-  const bound = each(data.length, () => gamma(k + 8) * (k * alpha / 4 + 1));
+  // All values are below 1/2: k + k2 products of 1/4, one value of C and of the bias.
+  const terms = k + k2, bound = each(data.length, () => gamma(terms + 8) * (terms * alpha / 4 + 1));
   assertWithin(JSON.stringify(options), data, c.values, bound);
 }
 
@@ -99,6 +105,7 @@ const checks: Record<string, (device: Device) => Promise<void>> = {
           const shape = { m, n, k, transposeA, transposeB, alpha: 1.5 };
           await checkProduct(device, shape);
           await checkProduct(device, { ...shape, accumulate: 1 });
+          await checkProduct(device, shape, 9);
         }
       }
     }
@@ -107,8 +114,8 @@ const checks: Record<string, (device: Device) => Promise<void>> = {
     const shape = { m: 300, n: 100, k: 0, transposeA: false, transposeB: true };
     for (const accumulate of [0, 1] as const) {
       for (const withBias of [false, true]) {
-        await checkProduct(device, { ...shape, accumulate }, withBias);
-        await checkProduct(device, { ...shape, accumulate, transposeA: true }, withBias);
+        await checkProduct(device, { ...shape, accumulate }, 0, withBias);
+        await checkProduct(device, { ...shape, accumulate, transposeA: true }, 0, withBias);
       }
     }
   },

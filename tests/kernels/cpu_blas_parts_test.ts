@@ -4,6 +4,7 @@ import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { goesToBlas } from "../../src/device/cpu/products.ts";
 import { Scope } from "../../src/device/scope.ts";
 import { matmul } from "../../kernels/mod.ts";
+import { onePair } from "../../kernels/matmul/kernel.ts";
 import { blasAvailable } from "../support/parts.ts";
 import { matmulCase, matmulCases } from "./cases/matmul.ts";
 import { largeCases } from "./cases/large.ts";
@@ -28,6 +29,7 @@ const variants = [
   { accumulate: 1, alpha: 0.5, padding: 1 },
   { hasBias: 1, alpha: -2.5, padding: 3 },
   { hasBias: 1, accumulate: 1 },
+  { hasBias: 1, alpha: 0.5, padding: 1, k2: 8 },
 ];
 
 const cases = shapes.flatMap(([m, n, k]) =>
@@ -99,7 +101,8 @@ async function firstColumn(
   device.write(a, new Float32Array(n * n).fill(1).fill(broken, 3 * n + 7, 3 * n + 8));
   device.write(b, new Float32Array(n * n).fill(1));
   device.write(c, new Float32Array(n * n).fill(NaN));
-  device.launch(matmul, { a, b, bias: b, c }, {
+  device.launch(matmul, { a, b, a2: a, b2: b, bias: b, c }, {
+    ...onePair,
     ...{ m: n, n, k: n, transposeA: 0, transposeB: 0, hasBias: 0, accumulate: 0, alpha },
     ...{ aOffset: 0, bOffset: 0, cOffset: 0, aStride: n, bStride: n, cStride: n },
   });

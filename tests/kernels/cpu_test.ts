@@ -8,6 +8,7 @@ import {
   matmul,
   sumSquares,
 } from "../../kernels/mod.ts";
+import { onePair } from "../../kernels/matmul/kernel.ts";
 import type { HostData } from "../../src/core/host_tensor.ts";
 import { type CpuDevice, openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { Scope } from "../../src/device/scope.ts";
@@ -126,12 +127,15 @@ Deno.test("cpu: a product over no terms is the bias", async () => {
   const arrays = {
     a: one(),
     b: one(),
+    a2: one(),
+    b2: one(),
     bias: Float32Array.of(3, 4),
     c: new Float32Array(2).fill(NaN),
   };
   const scalars = {
     ...{ m: 1, n: 2, k: 0, transposeA: 0, transposeB: 0, aOffset: 0, aStride: 0, bOffset: 0 },
     ...{ bStride: 2, cOffset: 0, cStride: 2, alpha: 1, hasBias: 1, accumulate: 0 },
+    ...onePair,
   };
   assertEquals([...await outputOf(device, matmul, arrays, scalars, "c")], [3, 4]);
 });

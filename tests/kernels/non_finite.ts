@@ -2,6 +2,7 @@
 
 import { assert } from "@std/assert";
 import * as kernels from "../../kernels/mod.ts";
+import { onePair } from "../../kernels/matmul/kernel.ts";
 import type { Kernel } from "../../kernels/kernel.ts";
 import type { Device } from "../../src/device/device.ts";
 import { Scope } from "../../src/device/scope.ts";
@@ -107,10 +108,11 @@ const product = (value: number, transposeA: number, transposeB: number): NonFini
   return {
     name: `matmul of ${value}, transposed ${transposeA} ${transposeB}`,
     kernel: kernels.matmul,
-    buffers: { a: a.with(0, value), b, bias: [0], c: [NaN, NaN, NaN, NaN] },
+    buffers: { a: a.with(0, value), b, a2: [0], b2: [0], bias: [0], c: [NaN, NaN, NaN, NaN] },
     scalars: {
       ...{ m: 2, n: 2, k: 3, transposeA, transposeB, aOffset: 0, aStride: 4, bOffset: 0 },
       ...{ bStride: 4, cOffset: 0, cStride: 2, alpha: 1, hasBias: 0, accumulate: 0 },
+      ...onePair,
     },
     outputs: ["c"],
   };

@@ -1,5 +1,6 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import * as kernels from "../../kernels/mod.ts";
+import { onePair } from "../../kernels/matmul/kernel.ts";
 import { Random } from "../../src/core/random.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { casesByKernel } from "./cases.ts";
@@ -169,8 +170,10 @@ Deno.test("the layouts of matmul are the products that a linear layer's gradient
   const a = normals(1, m * k), b = normals(2, n * k), d = normals(3, m * n);
   const product = (x: Arrays["x"], y: Arrays["y"], size: number, scalars: object) => {
     const c = new Float64Array(size);
-    const rest = { aOffset: 0, bOffset: 0, cOffset: 0, alpha: 1, hasBias: 0, accumulate: 0 };
-    kernels.matmul.reference({ a: x, b: y, bias: y, c }, { ...rest, ...scalars } as never);
+    const offsets = { aOffset: 0, bOffset: 0, cOffset: 0 };
+    const rest = { ...offsets, ...onePair, alpha: 1, hasBias: 0, accumulate: 0 };
+    const buffers = { a: x, b: y, a2: x, b2: y, bias: y, c };
+    kernels.matmul.reference(buffers, { ...rest, ...scalars } as never);
     return c;
   };
   const strides = (aStride: number, bStride: number, cStride: number) => ({

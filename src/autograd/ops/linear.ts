@@ -6,14 +6,21 @@ import { assertShape, formatShape } from "../../core/shape.ts";
 import type { Tensor } from "../../device/tensor.ts";
 import type { Parameter } from "../parameter.ts";
 import type { Tape } from "../tape.ts";
-import { lowRankBackward, lowRankForward, type LowRankSite } from "./low_rank.ts";
-import { matrix, multiply } from "./product.ts";
+import {
+  addInputGradient,
+  addUpdate,
+  lowRankBackward,
+  lowRankPath,
+  type LowRankSite,
+} from "./low_rank.ts";
+import { matrix, multiply, type Terms } from "./product.ts";
 
 /**
  * y = x Wᵀ + bias, and for each adapted site y[:, rows] += scaling · (drop(x) Aᵀ) Bᵀ.
  *
  * x is (tokens, in), W (out, in), A (rank, in), B (rows.count, rank), y (tokens, out). The update is two
- * thin products: ΔW itself is never formed (Hu et al. 2021, section 4.1, equation 3).
+ * thin products: ΔW itself is never formed (Hu et al. 2021, section 4.1, equation 3). The second one of
+ * a site of all rows is further terms of x Wᵀ, so that y is written once.
  *
  * @throws {ShapeError} when x, the bias or a site does not fit W.
  */
@@ -34,24 +41,44 @@ export function linear(
   if (bias) assertShape(bias.name, bias.shape, [outputs]);
   tape.onLinear?.(weight, x);
   const y = tape.activation([tokens, outputs], weight.name);
+  const paths = sites.map((site) => lowRankPath(tape, x, site, outputs));
+  const fused = paths.find(({ site }) => site.rows.count === outputs);
   multiply(matrix(x), matrix(weight.tensor), matrix(y), {
     m: tokens,
     n: outputs,
     k: inputs,
     transposeB: true,
     bias: bias?.tensor,
+    further: fused && terms(fused.hidden, fused.site.B.tensor),
   });
-  const paths = sites.map((site) => lowRankForward(tape, x, site, y));
+  for (const path of paths) if (path !== fused) addUpdate(path, y);
   const operands = [x, weight, ...(bias ? [bias] : []), ...sites.flatMap(({ A, B }) => [A, B])];
   return tape.record(y, operands, (dy) => {
-    inputGradient(tape, x, weight, dy);
     weightGradient(tape, x, weight, dy);
     if (bias) biasGradient(tape, bias, dy);
-    for (const path of paths) lowRankBackward(tape, x, path, dy);
+    const fused = paths.find(({ mask }) => !mask);
+    if (!fused) inputGradient(tape, x, weight, dy);
+    for (const path of paths) {
+      using dHidden = lowRankBackward(tape, x, path, dy);
+      if (!dHidden) continue;
+      if (path !== fused) addInputGradient(tape, x, path, dHidden);
+      else inputGradient(tape, x, weight, dy, terms(dHidden, path.site.A.tensor));
+    }
   });
 }
 
-function inputGradient(tape: Tape, x: Tensor, weight: Parameter, dy: Tensor): void {
+/** Products of (tokens, rank) with B or A as further terms of those with W. */
+function terms(hidden: Tensor, factor: Tensor): Terms {
+  return { a: matrix(hidden), b: matrix(factor), k: hidden.shape[1] };
+}
+
+function inputGradient(
+  tape: Tape,
+  x: Tensor,
+  weight: Parameter,
+  dy: Tensor,
+  further?: Terms,
+): void {
   const into = tape.contribute(x);
   if (!into) return;
   const [outputs, inputs] = weight.shape;
@@ -60,6 +87,7 @@ function inputGradient(tape: Tape, x: Tensor, weight: Parameter, dy: Tensor): vo
     n: inputs,
     k: outputs,
     accumulate: into.accumulate,
+    further,
   });
 }
 

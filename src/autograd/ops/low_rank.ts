@@ -31,20 +31,20 @@ export interface LowRankPath {
   readonly input: Tensor;
   /** The mask that was drawn, if any. */
   readonly mask: DropoutMask | undefined;
-  /** input Aᵀ, (tokens, rank). */
+  /** scaling · input Aᵀ, (tokens, rank). */
   readonly hidden: Tensor;
 }
 
-/** Adds scaling · (drop(x) Aᵀ) Bᵀ to the site's columns of y. */
-export function lowRankForward(
+/** h = scaling · drop(x) Aᵀ of a site of a weight of so many rows. */
+export function lowRankPath(
   tape: Tape,
   x: Tensor,
   site: LowRankSite,
-  y: Tensor,
+  outputs: number,
 ): LowRankPath {
   const [tokens, width] = x.shape;
   const rank = site.A.shape[0];
-  assertSite(site, width, y.shape[1]);
+  assertSite(site, width, outputs);
   const mask = drawDropout(tape, site.dropout);
   const input = mask ? dropout(tape, x, mask) : x;
   const hidden = tape.activation([tokens, rank], `${site.A.name} hidden`);
@@ -53,20 +53,25 @@ export function lowRankForward(
     n: rank,
     k: width,
     transposeB: true,
-  });
-  multiply(matrix(hidden), matrix(site.B.tensor), columns(y, site.rows), {
-    m: tokens,
-    n: site.rows.count,
-    k: rank,
-    transposeB: true,
     alpha: site.scaling,
-    accumulate: 1,
   });
   return { site, input, mask, hidden };
 }
 
-/** dh = s · dy B, dB += s · dyᵀ h, dA += dhᵀ drop(x), dx += undrop(dh A). */
-export function lowRankBackward(tape: Tape, x: Tensor, path: LowRankPath, dy: Tensor): void {
+/** y[:, rows] += h Bᵀ. */
+export function addUpdate({ site, hidden }: LowRankPath, y: Tensor): void {
+  const [m, k] = hidden.shape, n = site.rows.count;
+  const options = { m, n, k, transposeB: true, accumulate: 1 } as const;
+  multiply(matrix(hidden), matrix(site.B.tensor), columns(y, site.rows), options);
+}
+
+/** dB += dyᵀ h and dA += dhᵀ drop(x); gives dh = scaling · dy B where A or x need it. */
+export function lowRankBackward(
+  tape: Tape,
+  x: Tensor,
+  path: LowRankPath,
+  dy: Tensor,
+): Tensor | undefined {
   const { site, hidden } = path;
   const [tokens, rank] = hidden.shape;
   const dyOfSite = columns(dy, site.rows);
@@ -77,12 +82,11 @@ export function lowRankBackward(tape: Tape, x: Tensor, path: LowRankPath, dy: Te
       n: rank,
       k: tokens,
       transposeA: true,
-      alpha: site.scaling,
       accumulate: intoB.accumulate,
     });
   }
   if (!tape.tracks(site.A) && !tape.tracks(x)) return;
-  using dHidden = tape.device.allocate([tokens, rank], "f32", "scratch", `${site.A.name} dHidden`);
+  const dHidden = tape.device.allocate([tokens, rank], "f32", "scratch", `${site.A.name} dHidden`);
   multiply(dyOfSite, matrix(site.B.tensor), matrix(dHidden), {
     m: tokens,
     n: rank,
@@ -90,7 +94,7 @@ export function lowRankBackward(tape: Tape, x: Tensor, path: LowRankPath, dy: Te
     alpha: site.scaling,
   });
   gradientOfA(tape, path, dHidden);
-  gradientOfInput(tape, x, path, dHidden);
+  return dHidden;
 }
 
 function gradientOfA(tape: Tape, { site, input }: LowRankPath, dHidden: Tensor): void {
@@ -105,7 +109,8 @@ function gradientOfA(tape: Tape, { site, input }: LowRankPath, dHidden: Tensor):
   });
 }
 
-function gradientOfInput(
+/** dx += undrop(dh A). */
+export function addInputGradient(
   tape: Tape,
   x: Tensor,
   { site, mask }: LowRankPath,

@@ -32,6 +32,18 @@ export interface ProductOptions {
   readonly bias?: Tensor;
   /** 1 to add to C. Default 0. */
   readonly accumulate?: 0 | 1;
+  /** Further terms of each sum, of two matrices stored as the first two are. */
+  readonly further?: Terms;
+}
+
+/** Terms of a product's sums. */
+export interface Terms {
+  /** A. */
+  readonly a: Matrix;
+  /** B. */
+  readonly b: Matrix;
+  /** How many. */
+  readonly k: number;
 }
 
 /** A tensor of two axes as a matrix. */
@@ -39,7 +51,10 @@ export function matrix(tensor: Tensor): Matrix {
   return { tensor, stride: tensor.shape[tensor.shape.length - 1] };
 }
 
-/** C = (accumulate ? C : 0) + alpha · op(A) op(B) + bias, in as few launches as the device allows. */
+/**
+ * C = (accumulate ? C : 0) + alpha · (op(A) op(B) + further terms) + bias, in as few launches as the
+ * device allows.
+ */
 export function multiply(a: Matrix, b: Matrix, c: Matrix, options: ProductOptions): void {
   const whole = { a, b, c, options };
   if (fits(whole)) launch(whole);
@@ -47,10 +62,14 @@ export function multiply(a: Matrix, b: Matrix, c: Matrix, options: ProductOption
 }
 
 function launch({ a, b, c, options }: Product): void {
-  const { m, n, k, transposeA, transposeB, alpha = 1, bias, accumulate = 0 } = options;
+  const { m, n, k, transposeA, transposeB, alpha = 1, bias, accumulate = 0, further } = options;
+  const { a: a2, b: b2, k: k2 } = further ?? { a, b, k: 0 };
   c.tensor.device.launch(
     matmul,
-    { a: a.tensor, b: b.tensor, bias: bias ?? b.tensor, c: c.tensor },
+    {
+      ...{ a: a.tensor, b: b.tensor, a2: a2.tensor, b2: b2.tensor },
+      ...{ bias: bias ?? b.tensor, c: c.tensor },
+    },
     {
       m,
       n,
@@ -66,6 +85,11 @@ function launch({ a, b, c, options }: Product): void {
       alpha,
       hasBias: bias ? 1 : 0,
       accumulate,
+      k2,
+      a2Offset: a2.offset ?? 0,
+      a2Stride: a2.stride,
+      b2Offset: b2.offset ?? 0,
+      b2Stride: b2.stride,
     },
   );
 }

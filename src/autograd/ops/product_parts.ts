@@ -3,7 +3,7 @@
 import { cutRange, type RowRange } from "../../core/row_range.ts";
 import type { Matrix, ProductOptions } from "./product.ts";
 
-/** A product: C = (accumulate ? C : 0) + alpha · op(A) op(B) + bias. */
+/** A product: C = (accumulate ? C : 0) + alpha · (op(A) op(B) + further terms) + bias. */
 export interface Product {
   /** A as it is stored. */
   readonly a: Matrix;
@@ -18,10 +18,11 @@ export interface Product {
 /** Elements that a binding's place is a multiple of: 256 bytes, WebGPU's largest alignment. */
 const alignment = 64;
 
-/** Whether a device's kernel may bind all of the three matrices. */
-export function fits({ a, b, c }: Product): boolean {
+/** Whether a device's kernel may bind all of the matrices. */
+export function fits({ a, b, c, options: { further } }: Product): boolean {
   const { maxBindingBytes } = c.tensor.device;
-  return [a, b, c].every(({ tensor }) => tensor.bytes <= maxBindingBytes);
+  const matrices = [a, b, c, ...(further ? [further.a, further.b] : [])];
+  return matrices.every(({ tensor }) => tensor.bytes <= maxBindingBytes);
 }
 
 /**
@@ -30,17 +31,17 @@ export function fits({ a, b, c }: Product): boolean {
  *
  * Rows of a matrix are rows or columns of C, which are made one after the other, or terms of its sums,
  * which are added up in their order. A bias comes first, by a product of no terms, and so do the zeros of
- * a sum that has none.
+ * a sum that has none; further terms come last.
  */
 export function partsOf(whole: Product): Product[] {
   const { a, b, c, options } = whole;
-  const { m, n, k, transposeA, transposeB, bias, accumulate } = options;
+  const { m, n, k, transposeA, transposeB, bias, accumulate, further } = options;
   const [rowsOfA, rowsOfB, rowsOfC] = [a, b, c].map(mostRows);
   const rows = cutRange(m, transposeA ? rowsOfC : Math.min(rowsOfA, rowsOfC));
   const columns = cutRange(n, transposeB ? rowsOfB : n);
   const terms = cutRange(k, Math.min(transposeA ? rowsOfA : k, transposeB ? k : rowsOfB));
   const starts = bias || k === 0 ? cutRange(m, rowsOfC).map((row) => startOf(whole, row)) : [];
-  const rest = { ...options, bias: undefined };
+  const rest = { ...options, bias: undefined, further: undefined };
   const partOf = (row: RowRange, column: RowRange, term: RowRange): Product => ({
     a: transposeA ? block(a, term, row) : block(a, row, term),
     b: transposeB ? block(b, column, term) : block(b, term, column),
@@ -56,7 +57,9 @@ export function partsOf(whole: Product): Product[] {
   const parts = rows.flatMap((row) =>
     columns.flatMap((column) => terms.map((term) => partOf(row, column, term)))
   );
-  return [...starts, ...parts];
+  if (!further) return [...starts, ...parts];
+  const added = { ...rest, k: further.k, accumulate: 1 } as const;
+  return [...starts, ...parts, ...partsOf({ a: further.a, b: further.b, c, options: added })];
 }
 
 /** Rows of C with the bias, or what they held, or zeros: a product of no terms. */
@@ -66,7 +69,7 @@ function startOf({ b, c, options }: Product, row: RowRange): Product {
     a: nothing,
     b: nothing,
     c: block(c, row, { start: 0, count: options.n }),
-    options: { ...options, m: row.count, k: 0 },
+    options: { ...options, m: row.count, k: 0, further: undefined },
   };
 }
 

@@ -1,7 +1,7 @@
 /** The CPU device: AssemblyScript kernels on threads over one shared WebAssembly memory. @module */
 
 import type { ElementType, Kernel } from "../../../kernels/kernel.ts";
-import { matmul } from "../../../kernels/matmul/kernel.ts";
+import { matmul, onePair } from "../../../kernels/matmul/kernel.ts";
 import { openBlas } from "../../blas/mod.ts";
 import { DeviceError } from "../../core/errors.ts";
 import type { HostData, HostTensor } from "../../core/host_tensor.ts";
@@ -9,7 +9,7 @@ import { type AnyBindings, BaseDevice } from "../base.ts";
 import type { Storage, Tensor } from "../tensor.ts";
 import { type Call, Crew, type KernelFunction } from "./crew.ts";
 import { Heap, memoryLimit } from "./heap.ts";
-import { goesToBlas, Products, type ProductScalars } from "./products.ts";
+import { goesToBlas, Products, type ProductScalars, secondPair } from "./products.ts";
 
 /** Options of {@link openCpuDevice}. */
 export interface CpuOptions {
@@ -165,12 +165,13 @@ export class CpuDevice extends BaseDevice {
     }
   }
 
-  /** By BLAS, which knows no bias: a kernel's product of no terms writes that first. */
+  /** By BLAS, which knows no bias: a kernel's product of no terms writes that first. A second pair is added. */
   #multiply(products: Products, bindings: AnyBindings, scalars: ProductScalars): void {
-    const { hasBias, accumulate } = scalars, { a, b, c } = bindings;
-    if (hasBias) this.#runKernel(matmul, bindings, { ...scalars, k: 0 });
+    const { hasBias, accumulate, k2 } = scalars, { a, b, c } = bindings;
+    if (hasBias) this.#runKernel(matmul, bindings, { ...scalars, ...onePair, k: 0 });
     const operands = { a: addressOf(a), b: addressOf(b), c: addressOf(c) };
     products.multiply(operands, scalars, (hasBias || accumulate) !== 0);
+    if (k2 > 0) this.run(matmul, ...secondPair(bindings, scalars));
   }
 
   #runKernel(kernel: Kernel, bindings: AnyBindings, scalars: ProductScalars): void {

@@ -1,6 +1,8 @@
 /** Matrix products of the CPU device that the system's BLAS computes, where they lie. @module */
 
 import { baseOf, type Blas } from "../../blas/mod.ts";
+import { onePair } from "../../../kernels/matmul/kernel.ts";
+import type { AnyBindings } from "../base.ts";
 import type { Call, Crew } from "./crew.ts";
 
 /** Scalars of the matmul kernel. */
@@ -37,6 +39,19 @@ export function goesToBlas(scalars: ProductScalars): boolean {
   const { m, n, k, alpha } = scalars;
   return m * n * k >= leastWork && m > fewRows && k >= leastDepth && alpha !== 0 &&
     isDense(scalars);
+}
+
+/** The second pair of a product's matrices as a product of its own, which is added. */
+export function secondPair(
+  { a2, b2, ...bindings }: AnyBindings,
+  scalars: ProductScalars,
+): [AnyBindings, ProductScalars] {
+  const { k2, a2Offset, a2Stride, b2Offset, b2Stride } = scalars;
+  const pair = { aOffset: a2Offset, aStride: a2Stride, bOffset: b2Offset, bStride: b2Stride };
+  return [
+    { ...bindings, a: a2, b: b2, a2, b2 },
+    { ...scalars, ...onePair, ...pair, k: k2, hasBias: 0, accumulate: 1 },
+  ];
 }
 
 /** The least part of a product for one thread. */

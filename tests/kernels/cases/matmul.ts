@@ -12,40 +12,51 @@ interface Options {
   readonly alpha?: number;
   readonly hasBias?: number;
   readonly accumulate?: number;
+  /** Terms of a second pair. */
+  readonly k2?: number;
 }
 
-/** |fl(C) - C| <= γ(k + 3) (|C₀| + |α| |A| |B| + |bias|), whatever the order of the sum. */
-const bound: Bound = ({ a, b, bias, c }, _, scalars) => {
+/** |fl(C) - C| <= γ(k + k2 + 3) (|C₀| + |α| (|A| |B| + |A2| |B2|) + |bias|), whatever the order of the sum. */
+const bound: Bound = ({ a, b, a2, b2, bias, c }, _, scalars) => {
   const largest = magnitudes(c);
-  const absolute = { a: magnitudes(a), b: magnitudes(b), bias: magnitudes(bias), c: largest };
+  const pairs = { a: magnitudes(a), b: magnitudes(b), a2: magnitudes(a2), b2: magnitudes(b2) };
+  const absolute = { ...pairs, bias: magnitudes(bias), c: largest };
   matmul.reference(absolute, { ...scalars, alpha: Math.abs(scalars.alpha) } as never);
-  const error = largest.map((value) => gamma(scalars.k + 3) * value);
+  const error = largest.map((value) => gamma(scalars.k + scalars.k2 + 3) * value);
   return { c: error };
 };
 
 /** One of the product. */
 export function matmulCase(m: number, n: number, k: number, options: Options = {}): KernelCase {
-  const { transposeA = 0, transposeB = 0, padding = 0, hasBias = 0, accumulate = 0 } = options;
+  const { transposeA = 0, transposeB = 0, padding = 0, hasBias = 0, accumulate = 0, k2 = 0 } =
+    options;
   const [aRows, aWidth] = transposeA ? [k, m] : [m, k];
   const [bRows, bWidth] = transposeB ? [n, k] : [k, n];
+  const [a2Rows, a2Width] = transposeA ? [k2, m] : [m, k2];
+  const [b2Rows, b2Width] = transposeB ? [n, k2] : [k2, n];
   const aStride = aWidth + padding, bStride = bWidth + 2 * padding, cStride = n + 3 * padding;
+  const a2Stride = a2Width + 2 * padding, b2Stride = b2Width + padding;
   return {
     name: `${m}x${n}x${k} ${JSON.stringify(options)}`,
     kernel: matmul,
     buffers: {
       a: normals(m, padding + aRows * aStride),
       b: normals(n, 2 * padding + bRows * bStride),
+      a2: k2 ? normals(m + 1, 3 * padding + a2Rows * a2Stride) : "a",
+      b2: k2 ? normals(n + 1, padding + b2Rows * b2Stride) : "b",
       bias: hasBias ? normals(k, n) : "b",
       c: target(7, padding + m * cStride, accumulate),
     },
     scalars: {
       ...{ m, n, k, transposeA, transposeB, hasBias, accumulate, aStride, bStride, cStride },
+      ...{ k2, a2Stride, b2Stride, a2Offset: 3 * padding, b2Offset: padding },
       aOffset: padding,
       bOffset: 2 * padding,
       cOffset: padding,
       alpha: Math.fround(options.alpha ?? 1),
     },
-    bound: (before, after, s) => bound({ bias: before.b, ...before }, after, s),
+    bound: (before, after, s) =>
+      bound({ a2: before.a, b2: before.b, bias: before.b, ...before }, after, s),
   };
 }
 
@@ -97,8 +108,25 @@ const fours: readonly (readonly [number, number, number])[] = [
   [132, 8, 64],
 ];
 
+/** Terms of a second pair, around a vector's four and an adapter's usual eight. */
+const furtherTerms: readonly number[] = [1, 3, 4, 8, 9];
+
+/** Products with a second pair: of few rows, of several tiles, and without first terms. */
+const secondPairs: readonly KernelCase[] = furtherTerms.flatMap((k2) => [
+  matmulCase(1, 1, 1, { transposeB: 1, k2 }),
+  matmulCase(3, 70, 33, { transposeB: 1, k2, hasBias: 1, padding: 1 }),
+  matmulCase(19, 35, 0, { transposeB: 1, k2, hasBias: 1 }),
+  ...layouts.flatMap((layout) => [
+    matmulCase(33, 17, 15, { ...layout, k2, alpha: -0.3, padding: 3 }),
+    matmulCase(36, 68, 44, { ...layout, k2, hasBias: 1, accumulate: 1, padding: 4 }),
+    matmulCase(70, 40, 300, { ...layout, k2, accumulate: 1, alpha: 2.5 }),
+  ]),
+]);
+
 /** All of them. */
 export const matmulCases: readonly KernelCase[] = [
+  ...secondPairs,
+  matmulCase(40, 70, 5, { k2: 300, transposeB: 1, alpha: 0.5, hasBias: 1 }),
   ...shapes.flatMap(([m, n, k]) =>
     layouts.flatMap((layout) => variants.map((v) => matmulCase(m, n, k, { ...layout, ...v })))
   ),
