@@ -8,6 +8,7 @@ export { dropout } from "./dropout/dropout.as";
 export { add, fill, scale_add } from "./elementwise/elementwise.as";
 export { embedding_backward, embedding_forward } from "./embedding/embedding.as";
 export { gelu_backward, gelu_forward } from "./gelu/gelu.as";
+export { kl_divergence_backward, kl_divergence_forward } from "./kl_divergence/kl_divergence.as";
 export { layer_norm_backward, layer_norm_backward_parameters } from "./layer_norm/backward.as";
 export { layer_norm_forward } from "./layer_norm/forward.as";
 export { matmul } from "./matmul/matmul.as";

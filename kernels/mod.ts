@@ -8,6 +8,7 @@ export { dropout, dropoutThreshold } from "./dropout/kernel.ts";
 export { add, fill, scaleAdd } from "./elementwise/kernel.ts";
 export { embeddingBackward, embeddingForward } from "./embedding/kernel.ts";
 export { geluBackward, geluForward } from "./gelu/kernel.ts";
+export { klDivergenceBackward, klDivergenceForward } from "./kl_divergence/kernel.ts";
 export {
   layerNormBackward,
   layerNormBackwardParameters,

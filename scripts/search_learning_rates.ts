@@ -1,8 +1,11 @@
 /**
- * Tries every learning rate of the grid with every method of the adaptation experiment, one seed each,
- * and writes the losses on the validation split, which no table reports.
+ * Tries every learning rate of the grid with every method of an experiment, one seed each, and writes
+ * the losses on the validation split, which no table reports, beside the experiment's code.
  *
- *     deno run -A scripts/search_learning_rates.ts
+ *     deno run -A scripts/search_learning_rates.ts adaptation
+ *     deno run -A scripts/search_learning_rates.ts rank_study
+ *
+ * Finished runs under `results/search` are not trained again.
  *
  * @module
  */
@@ -12,8 +15,27 @@ import { openCpuDevice } from "../src/device/cpu/cpu_device.ts";
 import type { Device } from "../src/device/device.ts";
 import type { MethodSpec } from "../src/runs/mod.ts";
 import { adaptationSteps } from "../src/experiments/adaptation/adaptation.ts";
-import { learningRateGrid, methods } from "../src/experiments/adaptation/methods.ts";
+import { methods } from "../src/experiments/adaptation/methods.ts";
 import { glossData, glossRun } from "../src/experiments/gloss_runs.ts";
+import { learningRateGrid } from "../src/experiments/learning_rates.ts";
+import { methodOf } from "../src/experiments/rank_study/runs.ts";
+import { searched, studySteps } from "../src/experiments/rank_study/training.ts";
+
+interface Search {
+  readonly methods: readonly { readonly key: string; readonly spec: MethodSpec }[];
+  readonly steps: number;
+  readonly grid: readonly number[];
+}
+
+const searches: Readonly<Record<string, Search>> = {
+  adaptation: { methods, steps: adaptationSteps, grid: learningRateGrid },
+  rank_study: {
+    methods: [{ key: searched.key, spec: methodOf(searched) }],
+    steps: studySteps,
+    // The grid's best was its last.
+    grid: [...learningRateGrid, 0.1],
+  },
+};
 
 /** None of the seeds that are reported, which count up from 1. */
 const seed = 1000;
@@ -23,8 +45,8 @@ const data = {
 } as const;
 
 /** The loss on the validation split; `null` where training diverges. */
-async function lossAt(device: Device, method: MethodSpec, learningRate: number) {
-  const chosen = { method, learningRate, seed, steps: adaptationSteps, data };
+async function lossAt(device: Device, method: MethodSpec, learningRate: number, steps: number) {
+  const chosen = { method, learningRate, seed, steps, data };
   try {
     return (await glossRun(chosen, { device, folder: "results/search" })).metrics.loss as number;
   } catch (error) {
@@ -34,19 +56,22 @@ async function lossAt(device: Device, method: MethodSpec, learningRate: number) 
 }
 
 if (import.meta.main) {
+  const [name] = Deno.args, search = searches[name];
+  if (!search) throw new RangeError(`give one of ${Object.keys(searches).join(", ")}`);
   using device = await openCpuDevice();
   const losses: Record<string, Record<string, number | null>> = {};
-  for (const { key, spec } of methods) {
+  for (const { key, spec } of search.methods) {
     losses[key] = {};
-    for (const learningRate of learningRateGrid) {
-      losses[key][String(learningRate)] = await lossAt(device, spec, learningRate);
-      console.error(key, learningRate, losses[key][String(learningRate)]);
+    for (const learningRate of search.grid) {
+      const loss = await lossAt(device, spec, learningRate, search.steps);
+      losses[key][String(learningRate)] = loss;
+      console.error(key, learningRate, loss);
     }
   }
-  await writeJsonAtomic("src/experiments/adaptation/learning_rates.json", {
+  await writeJsonAtomic(`src/experiments/${name}/learning_rates.json`, {
     split: "validation",
     seed,
-    steps: adaptationSteps,
+    steps: search.steps,
     losses,
   });
 }

@@ -35,7 +35,7 @@ function loss(from: usize, lse: f64, label: i32, vocabulary: u32, smoothing: f32
 }
 
 /** log Σ e^x over a row. A NaN that the maximum missed comes back through the exponentials. */
-function logSumExpOf(from: usize, count: u32): f64 {
+export function logSumExpOf(from: usize, count: u32): f64 {
   const largest = largestOf(from, from + bytesOf(count), load<f32>(from));
   let total: f64 = 0;
   for (let start: u32 = 0; start < count; start += BLOCK) {

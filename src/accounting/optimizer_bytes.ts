@@ -31,7 +31,7 @@ const stateBytes: Readonly<Record<OptimizerName, (tensor: TensorShape) => number
  * Bytes between steps, tensor by tensor.
  *
  * 8-bit Adam is bitsandbytes', which leaves tensors of fewer than 4,096 values in F32; Adafactor is
- * without momentum and factors every matrix.
+ * without momentum and factors every matrix, however narrow, as that of transformers does.
  *
  * @param trained What is trained: a model's tensors, or the A and B of its updates.
  *

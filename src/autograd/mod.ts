@@ -8,7 +8,9 @@ export { countLabels, crossEntropy, type CrossEntropyOptions } from "./ops/cross
 export { dropoutWithGradient as dropout } from "./ops/dropout.ts";
 export { embedding } from "./ops/embedding.ts";
 export { gelu } from "./ops/gelu.ts";
+export { klDivergence } from "./ops/kl_divergence.ts";
 export { layerNorm } from "./ops/layer_norm.ts";
 export { linear } from "./ops/linear.ts";
+export { squaredError } from "./ops/squared_error.ts";
 export type { RowRange } from "../core/row_range.ts";
 export type { LowRankSite } from "./ops/low_rank.ts";

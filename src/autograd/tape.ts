@@ -17,6 +17,8 @@ export interface TapeOptions {
   readonly record?: boolean;
   /** Seed of this step's dropout masks; without one dropout is off. */
   readonly dropoutSeed?: number;
+  /** Called by every linear layer with its weight and its input, which lives as long as the tape. */
+  readonly onLinear?: (weight: Parameter, input: Tensor) => void;
 }
 
 /** Where a backward function writes, as the kernels take it. */
@@ -53,6 +55,8 @@ interface Entry {
  * ```
  */
 export class Tape extends Scope {
+  /** Whom linear layers tell of their inputs. */
+  readonly onLinear: TapeOptions["onLinear"];
   readonly #recording: boolean;
   readonly #dropoutSeed: number | undefined;
   readonly #entries: Entry[] = [];
@@ -64,8 +68,9 @@ export class Tape extends Scope {
   #draws = 0;
 
   /** Starts an empty tape. */
-  constructor(device: Device, { record = true, dropoutSeed }: TapeOptions = {}) {
+  constructor(device: Device, { record = true, dropoutSeed, onLinear }: TapeOptions = {}) {
     super(device);
+    this.onLinear = onLinear;
     this.#recording = record;
     this.#dropoutSeed = dropoutSeed;
   }

@@ -21,7 +21,8 @@ The step is run, in F32 with AdamW, on a device that only counts. Another
 optimizer or type is restated by closed formulas: mixed is two bytes a value
 with an F32 copy of what is trained, nf4 holds linear layers in 4 bits
 (nf4-double their scales in 8) and the rest in two bytes beside F32 adapters;
-activations are then those of the F32 step at two bytes a value.
+activations are then those of the F32 step at two bytes a value. A matrix that
+is taken out of its 4 bits for a moment is left out.
 
 JSON: {"byRole", "live", "peak", "byFormula"} in bytes, where byRole adds up to
 the peak and live is what stays between steps. byFormula is the peak by closed

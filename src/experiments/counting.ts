@@ -6,6 +6,7 @@ import { axis, baseLayout, logAxis } from "../figures/layout.ts";
 import type { DataTable, Figure } from "../figures/figure.ts";
 import { palette } from "../figures/palette.ts";
 import { countTrainable, Gpt2 } from "../models/mod.ts";
+import { measured } from "../paper/printed/mod.ts";
 import type { Experiment, Finding } from "./experiment.ts";
 import { gpt3, printed } from "./gpt3.ts";
 
@@ -35,21 +36,21 @@ export function countLora(rank: number): number {
 
 function countRows(): CountRow[] {
   const full = countFull();
-  const lora = (rank: number, text: string, factor: string): CountRow => {
-    const trained = countLora(rank);
-    const method = `LoRA, r = ${rank} on q and v`;
-    return { method, trained, reduction: full / trained, printed: text, printedReduction: factor };
+  const lora = (rank: number, printedReduction: string): CountRow => {
+    const trained = countLora(rank), method = `LoRA, r = ${rank} on q and v`;
+    const printed = measured("table15", `LoRA, r_q = r_v = ${rank}`, "trained parameters");
+    return { method, trained, reduction: full / trained, printed, printedReduction };
   };
   return [
     {
       method: "full fine-tuning",
       trained: full,
       reduction: 1,
-      printed: "175,255.8M",
-      printedReduction: "1",
+      printed: measured("table4", "FT", "trained parameters"),
+      printedReduction: "–",
     },
-    lora(4, "18.8M", "10,000×"),
-    lora(1, "4.7M", "not stated"),
+    lora(4, measured("text", "abstract: fewer trained parameters")),
+    lora(1, "–"),
   ];
 }
 

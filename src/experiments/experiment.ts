@@ -3,10 +3,12 @@
 import type { Device } from "../device/device.ts";
 import type { DataTable, Figure } from "../figures/figure.ts";
 import type { Claim } from "../figures/page.ts";
+import type { PlannedRun } from "./planned_runs.ts";
 
-/** What a claim came to. */
+/** What a claim came to; `not held` where the scale is the one that is claimed. */
 export type Verdict =
   | "held"
+  | "not held"
   | "not held at this scale"
   | "differs from the paper"
   | "not judged (quick run)";
@@ -37,6 +39,8 @@ export interface ExperimentContext {
   readonly seeds: readonly number[];
   /** Fewer steps: to see that it works, not what comes out. */
   readonly quick: boolean;
+  /** All ranks and sizes, where the default has a few. */
+  readonly full: boolean;
   /** Folder for runs, adapters and results. */
   readonly out: string;
   /** Stops at the next step. */
@@ -44,6 +48,12 @@ export interface ExperimentContext {
   /** Tells how far it is, from 0 to 1. */
   report(share: number, text: string): void;
 }
+
+/** What a plan depends on. */
+export type PlanField = "seeds" | "quick" | "full";
+
+/** What a plan is made from. */
+export type PlanContext = Pick<ExperimentContext, PlanField>;
 
 /** One table or figure of the paper, made again. */
 export interface Experiment {
@@ -55,6 +65,8 @@ export interface Experiment {
   readonly question: string;
   /** The place in the paper. */
   readonly source: string;
-  /** Runs it. */
+  /** The training runs that it reads, where it has any: what `--shard` shares out. */
+  plan?(context: PlanContext): Promise<readonly PlannedRun[]>;
+  /** Makes its runs where they are not made yet, and reads them. */
   run(context: ExperimentContext): Promise<Outcome>;
 }

@@ -2,12 +2,14 @@
 
 import { join } from "node:path";
 import { glossBatches, type GlossSplit, type PartOfSpeech } from "../data/mod.ts";
-import type { Device } from "../device/device.ts";
+import type { DeviceKind } from "../device/device.ts";
 import { countTrainable, type Gpt2 } from "../models/mod.ts";
-import { type MethodSpec, run, type RunResult, type RunSpec } from "../runs/mod.ts";
+import { type Json, type MethodSpec, run, type RunResult, type RunSpec } from "../runs/mod.ts";
 import { loadTokenizer } from "../tokenizer/mod.ts";
 import { type Batch, evaluate } from "../train/mod.ts";
 import { median } from "./statistics.ts";
+import { LiveSpectra } from "./live_spectra.ts";
+import type { PlannedRun, RunContext } from "./planned_runs.ts";
 import { baseFolder, baseIdentity, loadBase } from "./base_model.ts";
 
 /** What is trained on and what is reported. */
@@ -46,9 +48,9 @@ export interface GlossRun {
 }
 
 /** The paper's schedule and optimizer in small: AdamW, linear, warm-up, no decay, clipped. */
-async function glossSpec(
+export async function glossSpec(
   { method, learningRate, seed, steps, data }: GlossRun,
-  device: Device,
+  device: DeviceKind,
 ): Promise<RunSpec> {
   return {
     model: await baseIdentity(),
@@ -62,54 +64,64 @@ async function glossSpec(
       clipNorm: 1,
     },
     seed,
-    device: device.kind,
+    device,
   };
-}
-
-/** Which device and folder, and who is told of each step. */
-export interface GlossRunContext {
-  /** Where it runs. */
-  readonly device: Device;
-  /** Folder of all runs. */
-  readonly folder: string;
-  /** Stops at the next step. */
-  readonly signal?: AbortSignal;
-  /** Called after each step. */
-  readonly onStep?: (step: number) => void;
 }
 
 /**
  * Trains one run, or reads it where it is finished. Its metrics are `loss` (mean over the scored tokens of
- * the evaluation split, nats), `trained` (values) and `stepMs` (median wall time).
+ * the evaluation split, nats), `trained` (values), `stepMs` (median wall time) and `spectra` (readings of
+ * its adapters; after a resume those of the last part).
  */
 export async function glossRun(
   chosen: GlossRun,
-  { device, folder, signal, onStep }: GlossRunContext,
+  { device, folder, signal, onStep }: RunContext,
 ): Promise<RunResult> {
   const times: number[] = [];
-  return await run(await glossSpec(chosen, device), {
+  let spectra: LiveSpectra | undefined;
+  return await run(await glossSpec(chosen, device.kind), {
     folder,
     device,
     signal,
-    openModel: () => loadBase(device),
+    openModel: async () => {
+      const model = await loadBase(device);
+      spectra = new LiveSpectra(model);
+      return model;
+    },
     openBatches: ({ seed }) => openGloss(chosen.data, "train", seed),
-    onProgress: ({ step, ms }) => {
+    onProgress: ({ step, ms }, steps) => {
       times.push(ms);
+      spectra?.observe(steps);
       onStep?.(step);
     },
     measure: async (model) => ({
       loss: await glossLoss(model, chosen.data),
       trained: countTrainable(model),
       stepMs: median(times),
+      spectra: await spectra?.readings() as unknown as Json,
     }),
   });
 }
 
+/** A run for a list of many. */
+export function planGloss(chosen: GlossRun, label: string): PlannedRun {
+  return {
+    label,
+    steps: chosen.steps,
+    spec: ({ kind }) => glossSpec(chosen, kind),
+    make: (context) => glossRun(chosen, context),
+  };
+}
+
 /** The loss of a model on the evaluation split, nats per scored token. */
 export async function glossLoss(model: Gpt2, data: GlossData): Promise<number> {
+  return (await evaluate(model, await openEvaluation(data))).loss;
+}
+
+/** Batches of what the loss is measured on. */
+export function openEvaluation(data: GlossData): Promise<Iterable<Batch>> {
   const { split, examples } = data.evaluation;
-  const batches = await openGloss({ ...data, examples }, split, evaluationSeed, 1);
-  return (await evaluate(model, batches)).loss;
+  return openGloss({ ...data, examples }, split, evaluationSeed, 1);
 }
 
 /** Chooses which pairs are evaluated, the same for every run. */

@@ -1,8 +1,10 @@
 /** GPT-3 175B's shape, and what the paper prints about it. @module */
 
-// Not from its mod.ts, which loads mathjs.
+// Not from their mod.ts, which load mathjs.
 import { catalogue } from "../accounting/models/catalogue.ts";
 import { type Gpt2Config, parseGpt2Config } from "../models/mod.ts";
+import { measured } from "../paper/printed/mod.ts";
+import { printedValue } from "../paper/printed_number.ts";
 
 /**
  * GPT-3 175B as a GPT-2 of its size (Brown et al. 2020, table 2.1): 96 blocks of width 12,288, 96 heads,
@@ -10,10 +12,10 @@ import { type Gpt2Config, parseGpt2Config } from "../models/mod.ts";
  */
 export const gpt3: Gpt2Config = parseGpt2Config(catalogue["gpt3-175b"].config);
 
-/** Figures printed in the paper (Hu et al. 2021, version 2), quoted. */
+/** The paper's two headlines about it, quoted. */
 export const printed = {
-  /** Section 1: "10,000 times". */
-  parameterReduction: 10_000,
-  /** Section 1: "3 times". */
-  memoryReduction: 3,
+  /** 10,000 times. */
+  parameterReduction: printedValue(measured("text", "abstract: fewer trained parameters")),
+  /** 3 times. */
+  memoryReduction: printedValue(measured("text", "abstract: less GPU memory")),
 } as const;

@@ -3,7 +3,18 @@
 import { parseArgs } from "node:util";
 import type { DeviceKind } from "../device/device.ts";
 import { openDevice } from "../device/mod.ts";
+import { experiments } from "./registry.ts";
 import { reproduce, type ReproduceOptions } from "./reproduce.ts";
+import { parseShard } from "./shard.ts";
+
+/** Four names a line, under the options' texts. */
+function listed(names: readonly string[]): string {
+  const lines = names.length / 4, indent = " ".repeat(21);
+  return Array.from(
+    { length: Math.ceil(lines) },
+    (_, line) => indent + names.slice(4 * line, 4 * line + 4).join(", "),
+  ).join(",\n");
+}
 
 const usage = `Usage: deno task reproduce [options]
 
@@ -11,11 +22,13 @@ Makes results of the LoRA paper again, on real text, and writes them to a folder
 results.json, the adapters as PEFT folders, and index.html, a report that needs no network.
 
 Options:
-  --only <a,b>       only these experiments: counting, memory, resident,
-                     scaling, matrix, paper, adaptation, merging
+  --only <a,b>       only these experiments:
+${listed(experiments.map(({ name }) => name))}
   --seeds <n>        number of seeds of every training run (default 1)
   --device <kind>    auto, cpu or webgpu (default auto)
   --out <folder>     where to write (default results)
+  --full             three seeds unless said, and all ranks and sizes of the rank study
+  --shard <i/n>      only train, every n-th of the runs; without it the job reads all that are there
   --quick            few steps: to see that it works, not what comes out
   --help             this text`;
 
@@ -25,15 +38,17 @@ export function parseReproduceArgs(args: readonly string[]): ReproduceOptions | 
     args: [...args],
     options: {
       only: { type: "string", default: "" },
-      seeds: { type: "string", default: "1" },
+      seeds: { type: "string" },
       device: { type: "string", default: "auto" },
       out: { type: "string", default: "results" },
+      full: { type: "boolean", default: false },
+      shard: { type: "string" },
       quick: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
   });
   if (values.help) return "help";
-  const seeds = Number(values.seeds);
+  const seeds = Number(values.seeds ?? (values.full ? 3 : 1));
   if (!Number.isInteger(seeds) || seeds < 1) {
     throw new RangeError(`--seeds must be a whole number from 1 on, found ${values.seeds}`);
   }
@@ -43,6 +58,8 @@ export function parseReproduceArgs(args: readonly string[]): ReproduceOptions | 
     deviceKind: parseDevice(values.device),
     out: values.out,
     quick: values.quick,
+    full: values.full,
+    shard: values.shard === undefined ? undefined : parseShard(values.shard),
   };
 }
 

@@ -106,15 +106,20 @@ async function formulaTables(paper: Paper, rows: readonly PaperRow[]): Promise<D
   }];
 }
 
-function finding(counts: VerdictCounts): Finding {
-  const rounded = counts["equal when rounded"], truncated = counts["equal when truncated"];
+function finding({ countVerdicts, computationOf }: Paper, rows: readonly PaperRow[]): Finding {
+  const counts = countVerdicts(rows),
+    rounded = counts["equal when rounded"],
+    truncated = counts["equal when truncated"];
   const { differs } = counts, all = rounded + truncated + differs;
+  const inferred =
+    rows.filter((row) => computationOf(row)?.inferred && row.verdict !== "differs").length;
   return {
     claim: "The paper's counts, bytes, percentages and averages follow from its settings",
     rule:
       "held when every printed number that arithmetic reaches is ours with the digits shown, rounded " +
       "or cut off; settings that the paper does not state may be inferred from the print, and are marked",
-    found: `${rounded + truncated} of ${all} do: ${rounded} rounded, ${truncated} only cut off. ` +
+    found: `${rounded + truncated} of ${all} do: ${rounded} rounded, ${truncated} only cut off; ` +
+      `${inferred} of them with a setting inferred from the print. ` +
       `${differs} differ, each for the reason beside it.`,
     verdict: differs === 0 ? "held" : "differs from the paper",
   };
@@ -138,9 +143,10 @@ export const paperTables: Experiment = {
     return {
       settings:
         "Formulas are those of the paper's section 5.1, evaluated exactly; models are counted tensor by " +
-        "tensor. No formula is fitted to a print. Figures that only training or GPT-3's weights would " +
+        "tensor. No formula is fitted to a print; widths of adapters that the paper does not state are inferred " +
+        "from it, and marked. Figures that only training or GPT-3's weights would " +
         "give are quoted, in italics, and folded.",
-      findings: [finding(paper.countVerdicts(rows))],
+      findings: [finding(paper, rows)],
       tables,
       figures: [],
     };

@@ -3,10 +3,23 @@
 import { adaptation } from "./adaptation/adaptation.ts";
 import { counting } from "./counting.ts";
 import type { Experiment } from "./experiment.ts";
+import { fullSize } from "./full_size/full_size.ts";
 import { matrix } from "./matrix/matrix.ts";
 import { memory } from "./memory.ts";
 import { merging } from "./merging/merging.ts";
+import { realAdapter } from "./real_adapter/real_adapter.ts";
 import { paperTables } from "./paper_tables.ts";
+import { facts } from "./planted/facts.ts";
+import { fullRankShift } from "./planted/full_rank_shift.ts";
+import { linearTeacher } from "./planted/linear_teacher.ts";
+import { plantedControls } from "./planted/controls.ts";
+import { plantedTransformer } from "./planted/planted_transformer.ts";
+import { rotatedDigits } from "./planted/rotated_digits.ts";
+import { amplification } from "./rank_study/amplification.ts";
+import { subspaces } from "./rank_study/subspaces.ts";
+import { whichMatrices } from "./rank_study/which_matrices.ts";
+import { whichRank } from "./rank_study/which_rank.ts";
+import { trainingSpectra } from "./training_spectra.ts";
 import { resident } from "./resident/resident.ts";
 import { scaling } from "./scaling/scaling.ts";
 
@@ -19,7 +32,20 @@ export const experiments: readonly Experiment[] = [
   matrix,
   paperTables,
   adaptation,
+  trainingSpectra,
   merging,
+  subspaces,
+  amplification,
+  whichMatrices,
+  whichRank,
+  linearTeacher,
+  plantedControls,
+  fullRankShift,
+  rotatedDigits,
+  plantedTransformer,
+  facts,
+  fullSize,
+  realAdapter,
 ];
 
 /**

@@ -8,6 +8,7 @@ import { loadPlotly, renderPage, type Report } from "../figures/page.ts";
 import type { Experiment, Outcome } from "./experiment.ts";
 import { ProgressBar } from "./progress_bar.ts";
 import { selectExperiments } from "./registry.ts";
+import { makeShard, type Shard } from "./shard.ts";
 
 /** What to reproduce, and how. */
 export interface ReproduceOptions {
@@ -21,6 +22,10 @@ export interface ReproduceOptions {
   readonly out: string;
   /** Few steps. */
   readonly quick: boolean;
+  /** All ranks and sizes. */
+  readonly full: boolean;
+  /** Only to train this part of the runs. */
+  readonly shard?: Shard;
 }
 
 /** An experiment with what it found. */
@@ -44,6 +49,7 @@ export async function reproduce(
   const started = performance.now(), chosen = selectExperiments(options.only);
   await makeFolder(options.out);
   console.error(`device: ${device.description}`);
+  if (options.shard) return await trainShard(device, options.shard, chosen, options, signal);
   const finished: Finished[] = [];
   for (const experiment of chosen) {
     if (signal.aborted) break;
@@ -53,6 +59,23 @@ export async function reproduce(
   const facts = factsOf(device, options, performance.now() - started);
   await writeResults(options.out, facts, finished);
   printFindings(finished, options.out);
+}
+
+async function trainShard(
+  device: Device,
+  shard: Shard,
+  chosen: readonly Experiment[],
+  options: ReproduceOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const bar = new ProgressBar(`shard ${shard.index}/${shard.count}`);
+  const report = (share: number, text: string) => bar.report(share, text);
+  try {
+    const count = await makeShard(chosen, shard, { ...options, device, signal, report });
+    console.log(`${count} runs in ${join(options.out, "runs")}; without --shard they are read`);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
 }
 
 async function runOne(
@@ -113,7 +136,8 @@ async function writeResults(
 }
 
 function printFindings(finished: readonly Finished[], out: string): void {
-  for (const { outcome } of finished) {
+  for (const { experiment, outcome } of finished) {
+    if (outcome.findings.length === 0) console.log(`${experiment.name}: ${outcome.settings}`);
     for (const { claim, found, verdict } of outcome.findings) {
       console.log(`${verdict}: ${claim}\n    ${found}`);
     }

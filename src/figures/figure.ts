@@ -15,7 +15,8 @@ export interface Figure {
 }
 
 /**
- * How a column is printed. `number` shows whole numbers with all digits and others with six; `verdict` is
+ * How a column is printed. `number` shows whole numbers with all digits and others with six,
+ * `share` three digits; `verdict` is
  * the one that has colour; `math` is a formula in TeX.
  */
 export type Unit =
@@ -26,6 +27,7 @@ export type Unit =
   | "time"
   | "percent"
   | "number"
+  | "share"
   | "text"
   | "verdict"
   | "math";

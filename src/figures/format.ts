@@ -21,6 +21,8 @@ const formatters: Readonly<Record<Unit, (value: number) => string>> = {
   bytes: formatBytes,
   ratio: (value) => `${value >= 100 ? counts.format(value) : value.toPrecision(3)}×`,
   nats: (value) => value.toFixed(3),
+  share: (value) =>
+    value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(1) : value.toPrecision(3),
   time: (value) => value >= 1000 ? counts.format(value) : value.toPrecision(3),
   percent: (value) => `${value.toPrecision(3)}%`,
 };

@@ -5,7 +5,9 @@ import { folderReason, readJson } from "../core/files.ts";
 import type { Device } from "../device/device.ts";
 import type { FloatDtype } from "../formats/mod.ts";
 import { loadGpt2, saveGpt2 } from "./gpt2/files.ts";
-import type { Gpt2, Gpt2Options } from "./gpt2/gpt2.ts";
+import { Gpt2, type Gpt2Options } from "./gpt2/gpt2.ts";
+import type { Model } from "./model.ts";
+import { saveParameters } from "./parameter_files.ts";
 
 /**
  * Reads a folder's `config.json` and `model.safetensors` (F32, F16 or BF16; sharded or not) onto a device.
@@ -49,13 +51,15 @@ export async function readConfig(path: string): Promise<Record<string, unknown>>
 }
 
 /**
- * Writes a model as a Hugging Face folder, each file whole or not at all; adapters are not in it.
+ * Writes a model as a Hugging Face folder, each file whole or not at all; adapters are not in it. Of a
+ * model other than GPT-2 the parameters alone are written, without a `config.json`.
  *
  * @throws {Error} when the folder cannot be written; an older file stays.
  */
-export async function saveModel(model: Gpt2, folder: string, dtype?: FloatDtype): Promise<void> {
+export async function saveModel(model: Model, folder: string, dtype?: FloatDtype): Promise<void> {
   await Deno.mkdir(folder, { recursive: true }).catch((error) => {
     throw new Error(`cannot save a model to ${folder}: ${folderReason(error)}`, { cause: error });
   });
-  await saveGpt2(model, folder, dtype);
+  if (model instanceof Gpt2) await saveGpt2(model, folder, dtype);
+  else await saveParameters(model, folder, dtype);
 }

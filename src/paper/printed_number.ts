@@ -28,10 +28,10 @@ const units: Readonly<Record<string, number>> = {
   TB: 12,
 };
 
-const number = /^(?:around )?\+?([\d,]+)(?:\.(\d+))?\s*(\D*)$/;
+const number = /^(?:around |roughly )?\+?([\d,]+)(?:\.(\d+))?\s*(\D*)$/;
 
 /**
- * Reads `175,255.8M`, `+2.2%`, `350 GB`, `around 2` or `2/3`.
+ * Reads `175,255.8M`, `+2.2%`, `350 GB`, `around 2`, `roughly 35 MB` or `2/3`.
  *
  * @throws {SyntaxError} when it is no such number.
  */
@@ -50,6 +50,12 @@ export function parsePrinted(text: string): PrintedNumber {
     isRound: zeros > 0,
     parts: BigInt(parts),
   };
+}
+
+/** What is printed, as a number. */
+export function printedValue(text: string): number {
+  const { digits, exponent, parts } = parsePrinted(text);
+  return Number(`${digits}e${exponent}`) / Number(parts);
 }
 
 /** The place to which a value is compared: as many digits as are printed. */

@@ -101,9 +101,10 @@ function quotedRow(
   return { table, cell, printed, computed: null, verdict: "quoted", reason };
 }
 
-/** Where zeros at the end are not read as digits. */
+/** Where zeros at the end are not read as digits, and of fractions. */
 function digitsRead(printed: string): string | null {
-  const { digits, isRound } = parsePrinted(printed), { length } = String(digits);
+  const { digits, isRound, parts } = parsePrinted(printed), { length } = String(digits);
+  if (parts > 1n) return `read to the nearest 1/${parts}`;
   return isRound ? `read to ${length} ${length === 1 ? "digit" : "digits"}` : null;
 }
 

@@ -3,7 +3,7 @@
 import { injectLora, type LoraAdapter } from "../adapt/mod.ts";
 import type { Device } from "../device/device.ts";
 import { roles } from "../device/ledger.ts";
-import { type Gpt2, saveModel } from "../models/mod.ts";
+import { type Gpt2, type Model, saveModel } from "../models/mod.ts";
 import {
   type BatchSource,
   emptyLog,
@@ -29,23 +29,26 @@ import {
 import type { JsonRecord, MethodSpec, RunSpec } from "./spec.ts";
 
 /** How a run reaches the world outside of its specification. */
-export interface RunOptions {
+export interface RunOptions<M extends Model = Gpt2> {
   /** Folder of all runs. */
   readonly folder: string;
   /** Where it runs. */
   readonly device: Device;
   /** Opens the model that `spec.model` names; the run disposes it. */
-  readonly openModel: (spec: RunSpec, device: Device) => Promise<Gpt2> | Gpt2;
+  readonly openModel: (spec: RunSpec, device: Device) => Promise<M> | M;
   /** Opens the batches that `spec.data` describes. */
   readonly openBatches: (spec: RunSpec) => Promise<BatchSource> | BatchSource;
   /** Measures the trained model: what goes into `metrics.json`. */
-  readonly measure?: (model: Gpt2, spec: RunSpec) => Promise<JsonRecord> | JsonRecord;
+  readonly measure?: (model: M, spec: RunSpec) => Promise<JsonRecord> | JsonRecord;
   /** Steps from one checkpoint to the next. Default 100. */
   readonly checkpointEvery?: number;
   /** Stops at the next step and keeps a checkpoint. */
   readonly signal?: AbortSignal;
-  /** Called after every step of this call, those before a resume not among them. */
-  readonly onProgress?: (event: Progress) => void;
+  /**
+   * Called after every step of this call, those before a resume not among them, with the number of steps
+   * that are done: on `webgpu` more than the event's, which comes home later.
+   */
+  readonly onProgress?: (event: Progress, steps: number) => void;
 }
 
 /**
@@ -89,7 +92,10 @@ export interface RunOptions {
  * await Deno.remove(folder, { recursive: true });
  * ```
  */
-export async function run(spec: RunSpec, options: RunOptions): Promise<RunResult> {
+export async function run<M extends Model = Gpt2>(
+  spec: RunSpec,
+  options: RunOptions<M>,
+): Promise<RunResult> {
   const { device } = options;
   if (device.kind !== spec.device) {
     throw new RangeError(`the run needs a ${spec.device} device, found ${device.description}`);
@@ -111,7 +117,7 @@ export async function run(spec: RunSpec, options: RunOptions): Promise<RunResult
 
 /** Puts on a model what a method adds; nothing for full fine-tuning. */
 export function applyMethod(
-  model: Gpt2,
+  model: Model,
   method: MethodSpec,
   seed: number,
 ): LoraAdapter | undefined {
@@ -126,10 +132,10 @@ export function applyMethod(
 
 /** Trains to the end, or throws the signal's reason after a checkpoint. */
 async function trainOn(
-  model: Gpt2,
+  model: Model,
   spec: RunSpec,
   files: RunFiles,
-  options: RunOptions,
+  options: Omit<RunOptions, "openModel" | "measure">,
   measureBytes: () => RunLedger,
 ): Promise<{ log: TrainingLog; exact: boolean; ledger: RunLedger }> {
   const { signal, checkpointEvery = 100, onProgress } = options;
@@ -139,7 +145,7 @@ async function trainOn(
   const atEnd = () => trainer.steps >= spec.training.steps;
   for await (const event of runTrainer(trainer, batches, { signal, pauseEvery: checkpointEvery })) {
     logStep(log, event);
-    onProgress?.(event);
+    onProgress?.(event, trainer.steps);
     const due = trainer.steps === event.step + 1 && trainer.steps % checkpointEvery === 0;
     // Not at the end: a resumed run has a step to go, which shows its peak.
     if ((due || event.stopped) && !atEnd()) await saveCheckpoint(files.checkpoint, trainer, log);
@@ -153,7 +159,7 @@ async function startOf(files: RunFiles, trainer: Trainer): Promise<Pick<Resumed,
   return await resumeCheckpoint(files.checkpoint, trainer);
 }
 
-async function saveWeights(files: RunFiles, model: Gpt2, adapter?: LoraAdapter): Promise<void> {
+async function saveWeights(files: RunFiles, model: Model, adapter?: LoraAdapter): Promise<void> {
   if (adapter) await adapter.save(files.adapter);
   else await saveModel(model, files.model);
 }

@@ -12,7 +12,10 @@ import { formatShape, sameShape } from "../core/shape.ts";
 export interface Batch {
   /** u32 (batch, time): token ids. */
   readonly inputs: HostTensor;
-  /** i32 (batch, time): the token that follows each input; negative ones do not count. */
+  /**
+   * i32 (batch, time): the token that follows each input; negative ones do not count. For an objective
+   * that has a teacher: f32 (rows, outputs), what the model's outputs are held against.
+   */
   readonly targets: HostTensor;
   /** u32 (batch, time): 0 hides a token from all others. Default: all are seen. */
   readonly attentionMask?: HostTensor;
@@ -41,6 +44,17 @@ export function assertBatch(batch: Batch): void {
       } and ${formatShape(targets.shape)}`,
     );
   }
+}
+
+/** The same for targets that are a teacher's outputs, whose shape the operation checks. */
+export function assertTeacherBatch(batch: Batch): void {
+  const { inputs, targets } = batch ?? {};
+  assertTensor("inputs", inputs);
+  assertTensor("targets", targets);
+  if (targets.shape.length === 2) return;
+  throw new ShapeError(
+    `a teacher's outputs must be (rows, outputs), found ${formatShape(targets.shape)}`,
+  );
 }
 
 function assertTensor(name: string, value: HostTensor | undefined): void {

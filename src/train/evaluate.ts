@@ -1,8 +1,8 @@
 /** The loss of a model on batches, without training. @module */
 
-import { countLabels, crossEntropy } from "../autograd/ops/cross_entropy.ts";
 import { Tape } from "../autograd/tape.ts";
-import { assertBatch, type Batch } from "./batch.ts";
+import type { Batch } from "./batch.ts";
+import { type Objective, type ObjectiveName, objectiveOf } from "./objective.ts";
 import { StepRing } from "./step_ring.ts";
 import type { TrainableModel } from "./trainer.ts";
 
@@ -20,7 +20,7 @@ export interface Evaluation {
 
 /**
  * loss = Σ_batches Σ_counted -log p(target) / counted, without dropout and without gradients. Batches in
- * which no label counts are passed over.
+ * which no label counts are passed over. Of an objective with a teacher rows are counted, not tokens.
  *
  * @throws {RangeError} when no label counts in any batch.
  *
@@ -40,7 +40,9 @@ export interface Evaluation {
 export async function evaluate(
   model: TrainableModel,
   batches: Iterable<Batch> | AsyncIterable<Batch>,
+  objectiveName?: ObjectiveName,
 ): Promise<Evaluation> {
+  const objective = objectiveOf(objectiveName);
   using ring = new StepRing(model.device);
   const counts: number[] = [];
   let sum = 0;
@@ -49,10 +51,10 @@ export async function evaluate(
     numbers.forEach(({ loss }, i) => sum += loss * counts[counts.length - pending + i]);
   };
   for await (const batch of batches) {
-    assertBatch(batch);
-    const counted = countLabels(batch.targets.data);
+    objective.assertBatch(batch);
+    const counted = objective.count(batch);
     if (counted === 0) continue;
-    launchLoss(model, batch, ring, counts.length);
+    launchLoss(model, objective, batch, ring, counts.length);
     counts.push(counted);
     if (counts.length % StepRing.capacity === 0) await collect(StepRing.capacity);
   }
@@ -60,10 +62,16 @@ export async function evaluate(
   return summarize(sum, counts.reduce((total, count) => total + count, 0));
 }
 
-function launchLoss(model: TrainableModel, batch: Batch, ring: StepRing, index: number): void {
+function launchLoss(
+  model: TrainableModel,
+  objective: Objective,
+  batch: Batch,
+  ring: StepRing,
+  index: number,
+): void {
   using tape = new Tape(model.device, { record: false });
-  const logits = model.forward(tape, batch.inputs, batch);
-  ring.addLoss(index, crossEntropy(tape, logits, batch.targets.data), false);
+  const outputs = model.forward(tape, batch.inputs, batch), divisor = objective.count(batch);
+  ring.addLoss(index, objective.loss(tape, outputs, batch, { divisor }), false);
   ring.finish(index);
   model.device.submit();
 }

@@ -6,6 +6,7 @@ export { type Batch, type BatchSource } from "./batch.ts";
 export { hasCheckpoint, resumeCheckpoint, type Resumed, saveCheckpoint } from "./checkpoint.ts";
 export { evaluate, type Evaluation } from "./evaluate.ts";
 export { emptyLog, logStep, type TrainingLog } from "./log.ts";
+export type { ObjectiveName } from "./objective.ts";
 export type { OptimizerSlot } from "./optimizer_layout.ts";
 export { type StepNumbers, StepRing } from "./step_ring.ts";
 export {

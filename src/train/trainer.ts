@@ -1,6 +1,5 @@
 /** The trainer: steps of any model that says what is trainable. @module */
 
-import { countLabels, crossEntropy } from "../autograd/ops/cross_entropy.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import { Tape } from "../autograd/tape.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
@@ -9,7 +8,8 @@ import type { CompileReport, Device } from "../device/device.ts";
 import type { Tensor } from "../device/tensor.ts";
 import { type AdamW, adamW } from "./adamw.ts";
 import type { AdamWOptions, ParameterGroup } from "./adamw_options.ts";
-import { assertBatch, type Batch } from "./batch.ts";
+import type { Batch } from "./batch.ts";
+import { type Objective, type ObjectiveName, objectiveOf } from "./objective.ts";
 import { StepRing } from "./step_ring.ts";
 import { type Schedule, type ScheduleName, scheduleOf } from "./schedule.ts";
 
@@ -41,6 +41,8 @@ export interface TrainerOptions extends AdamWOptions {
   readonly floor?: number;
   /** Batches of one step; the loss is the mean over the labels of all of them. Default 1. */
   readonly accumulation?: number;
+  /** What is lowered. Default `cross-entropy`. */
+  readonly objective?: ObjectiveName;
   /** Share of each target that is spread evenly over the vocabulary. Default 0. */
   readonly labelSmoothing?: number;
   /** Parameters with settings of their own. Default: all that are trainable, in one group. */
@@ -86,6 +88,7 @@ export class Trainer implements Disposable {
   /** Batches of one step. */
   readonly accumulation: number;
   readonly #schedule: Schedule;
+  readonly #objective: Objective;
 
   /**
    * Makes the optimizer's buffers.
@@ -100,6 +103,7 @@ export class Trainer implements Disposable {
     this.options = options;
     this.accumulation = accumulation;
     this.#schedule = typeof schedule === "function" ? schedule : scheduleOf(schedule, options);
+    this.#objective = objectiveOf(options.objective);
     using unfinished = new DisposableStack();
     this.optimizer = unfinished.use(adamW(options.groups ?? model.trainable(), options));
     this.ring = new StepRing(model.device);
@@ -112,17 +116,17 @@ export class Trainer implements Disposable {
   }
 
   /**
-   * One step on the mean loss over the labels of all batches, then one submit.
+   * One step on the mean loss over the labels (or rows) of all batches, then one submit.
    *
    * @throws {RangeError} when there are not {@link Trainer.accumulation} batches, or no label counts.
    * @throws {ShapeError} when targets do not fit their inputs.
    */
   step(batches: readonly Batch[]): StepRecord {
     const step = this.steps, { device } = this.model;
-    batches.forEach(assertBatch);
+    batches.forEach(this.#objective.assertBatch);
     this.#assertCount(batches.length);
-    const labels = batches.reduce((sum, { targets }) => sum + countLabels(targets.data), 0);
-    this.#accumulate(batches, labels);
+    const counted = batches.reduce((sum, batch) => sum + this.#objective.count(batch), 0);
+    this.#accumulate(batches, counted);
     this.optimizer.learningRate = this.options.learningRate * this.#schedule(step);
     const { learningRate } = this.optimizer;
     this.optimizer.step();
@@ -158,9 +162,9 @@ export class Trainer implements Disposable {
     );
   }
 
-  #accumulate(batches: readonly Batch[], labels: number): void {
+  #accumulate(batches: readonly Batch[], divisor: number): void {
     try {
-      batches.forEach((batch, i) => this.#addGradients(batch, i, labels));
+      batches.forEach((batch, i) => this.#addGradients(batch, i, divisor));
     } catch (error) {
       this.optimizer.discard();
       throw error;
@@ -172,8 +176,8 @@ export class Trainer implements Disposable {
     // From 1 on: seed 0 hashes index 0 to 0, a mask's seed that would hash its own index 0 to 0.
     const dropoutSeed = hash32(seed, this.steps * this.accumulation + index + 1);
     using tape = new Tape(this.model.device, { dropoutSeed });
-    const logits = this.model.forward(tape, batch.inputs, batch);
-    const loss = crossEntropy(tape, logits, batch.targets.data, { smoothing, divisor });
+    const outputs = this.model.forward(tape, batch.inputs, batch);
+    const loss = this.#objective.loss(tape, outputs, batch, { smoothing, divisor });
     tape.backward(loss);
     this.ring.addLoss(this.steps, loss, index > 0);
   }

@@ -33,7 +33,7 @@ Deno.test({
     await withFolder(async (out) => {
       using device = new DryDevice();
       const only = ["counting", "memory", "scaling"];
-      const options = { only, seeds: [1], deviceKind: undefined, out, quick: false };
+      const options = { only, seeds: [1], deviceKind: undefined, out, quick: false, full: false };
       const { log, error } = console;
       Object.assign(console, { log: () => {}, error: () => {} });
       try {

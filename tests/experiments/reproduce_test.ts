@@ -32,7 +32,21 @@ Deno.test("the arguments of reproduce are read, and wrong ones named", () => {
     deviceKind: undefined,
     out: "results",
     quick: true,
+    full: false,
+    shard: undefined,
   });
+  assertEquals(parseReproduceArgs(["--full", "--shard", "2/4"]), {
+    only: [],
+    seeds: [1, 2, 3],
+    deviceKind: undefined,
+    out: "results",
+    quick: false,
+    full: true,
+    shard: { index: 2, count: 4 },
+  });
+  for (const shard of ["0/2", "3/2", "1", "a/b", "1/2/3"]) {
+    assertThrows(() => parseReproduceArgs(["--shard", shard]), RangeError, `found ${shard}`);
+  }
   assertThrows(() => parseReproduceArgs(["--seeds", "0"]), RangeError, "--seeds");
   assertThrows(() => parseReproduceArgs(["--device", "tpu"]), RangeError, "found tpu");
   assertThrows(() => selectExperiments(["countin"]), RangeError, "counting, memory");
@@ -40,7 +54,14 @@ Deno.test("the arguments of reproduce are read, and wrong ones named", () => {
 
 Deno.test("the main job merges, unmerges and switches adapters exactly, and writes what it found", async () => {
   await withFolder(async (out) => {
-    const options = { only: ["merging"], seeds: [1], deviceKind: undefined, out, quick: true };
+    const options = {
+      only: ["merging"],
+      seeds: [1],
+      deviceKind: undefined,
+      out,
+      quick: true,
+      full: false,
+    };
     using device = await openCpuDevice({ threads: 2 });
     const before = device.ledger.read().live;
     await silently(() => reproduce(device, options, new AbortController().signal));
@@ -60,7 +81,7 @@ Deno.test("the main job merges, unmerges and switches adapters exactly, and writ
 
 Deno.test("a main job that is stopped writes the experiments that were finished", async () => {
   await withFolder(async (out) => {
-    const options = { only: [], seeds: [1], deviceKind: undefined, out, quick: true };
+    const options = { only: [], seeds: [1], deviceKind: undefined, out, quick: true, full: false };
     using device = await openCpuDevice({ threads: 1 });
     const controller = new AbortController();
     controller.abort();

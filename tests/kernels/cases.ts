@@ -6,6 +6,7 @@ import { crossEntropyCases } from "./cases/cross_entropy.ts";
 import { elementwiseCases } from "./cases/elementwise.ts";
 import { embeddingCases } from "./cases/embedding.ts";
 import { geluCases } from "./cases/gelu.ts";
+import { klDivergenceCases } from "./cases/kl_divergence.ts";
 import { layerNormCases } from "./cases/layer_norm.ts";
 import { matmulCases } from "./cases/matmul.ts";
 import { reduceCases } from "./cases/reduce.ts";
@@ -21,6 +22,7 @@ export const kernelCases: readonly KernelCase[] = [
   ...geluCases,
   ...layerNormCases,
   ...crossEntropyCases,
+  ...klDivergenceCases,
   ...attentionCases,
 ];
 

@@ -56,6 +56,18 @@ const crossEntropy = (logits: readonly number[]): NonFiniteCheck => ({
   outputs: ["losses", "logSumExp"],
 });
 
+/** Against an even teacher. */
+const divergence = (logits: readonly number[]): NonFiniteCheck => ({
+  name: `kl_divergence_forward of ${logits}`,
+  kernel: kernels.klDivergenceForward,
+  buffers: {
+    ...{ logits, teacher: logits.map(() => 1) },
+    ...{ losses: [0], logSumExp: [0], teacherLogSumExp: [0] },
+  },
+  scalars: { rows: 1, vocabulary: logits.length, scale: 1 },
+  outputs: ["losses", "logSumExp"],
+});
+
 /** Two queries on a fused buffer of rows [q, k, v]. */
 const attention = (q: number, v: number): NonFiniteCheck => ({
   name: `attention_forward with q ${q} and v ${v}`,
@@ -124,6 +136,7 @@ export const nonFiniteChecks: readonly NonFiniteCheck[] = [
   ...[NaN, Infinity].flatMap((value) => [
     crossEntropy([0, value, 1]),
     crossEntropy([value, 0, 1]),
+    divergence([value, 0, 1]),
   ]),
   ...[1, ...bad].flatMap((value) => [
     product(value, 0, 0),

@@ -21,6 +21,7 @@ import derivedChecks from "./derived_checks.json" with { type: "json" };
 
 const rows = paperRows();
 const computed = rows.filter(({ verdict }) => verdict !== "quoted");
+const equal = computed.filter(({ verdict }) => verdict !== "differs");
 
 /** Recorded after each row had been gone through by hand. */
 const recorded: Record<string, [rounded: number, truncated: number, differs: number]> = {
@@ -52,6 +53,9 @@ Deno.test("the README states how many cells have each verdict", () => {
   const stated = `Arithmetic reaches ${computed.length} of the paper's printed cells: ` +
     `${counts["equal when rounded"]} are equal when rounded, ` +
     `${counts["equal when truncated"]} when truncated, ${counts.differs} differ`;
+  const inferred = equal.filter((row) => computationOf(row)!.inferred).length;
+  const settings = `of the ${equal.length} that are equal, ${inferred} have a setting`;
+  assert(readme.includes(settings), `README.md must state: ${settings}`);
   assert(readme.includes(stated), `README.md must state: ${stated}`);
 });
 
@@ -90,6 +94,33 @@ Deno.test("inferred settings are marked: adapters of Tables 1 to 3, 13, 14 and p
   );
   assertEquals(marked, expected);
   for (const { reason } of marked) assertMatch(reason!, /^inferred, not stated in the paper: /);
+});
+
+Deno.test("widths that round to a print too are named, where Table 3 does not settle it", () => {
+  const medium = { L: 24, d: 1024 }, base = { L: 12, d: 768, L_drop: 0 };
+  const cases = [
+    [
+      "table1",
+      "Adapter L: 32 × 512, adapter parameters",
+      "L",
+      medium,
+      "r = 8 (9 rounds to it too)",
+    ],
+    ["table1", "Adapter H: 32 × 512, adapter parameters", "H", medium, "r = 5"],
+    ["table3", "GPT-2 M, Adapter L (11.09M): trained parameters", "L", medium, "r = 224"],
+    ["table2", "RoBERTa base, Adapter D (0.3M): trained parameters", "D", base, "(14 to 18 round"],
+    ["table2", "RoBERTa base, Adapter D (0.9M): trained parameters", "D", base, "(46 to 51 round"],
+  ] as const;
+  for (const [table, cell, kind, shape, text] of cases) {
+    const { printed, reason } = cellOf(table, cell);
+    const widths = Array.from({ length: 300 }, (_, r) => r).filter((r) =>
+      agreement(printed, wholes(Number(evaluate(`adapter${kind}Parameters`, { ...shape, r }))))
+        .rounded
+    );
+    const ends = [widths[0], widths.at(-1)!], stated = [...text.matchAll(/\d+/g)].map(Number);
+    assertEquals([stated[0], stated.at(-1)], ends, cell);
+    assert(reason!.includes(text), `${reason} ${text}`);
+  }
 });
 
 type Check = [table: string, row: string, printed: string, computed: string, reproduced: string];
@@ -226,6 +257,7 @@ Deno.test("what reasons say in numbers is so", () => {
   const W = 2n * tied, C = 2 * 18_874_368;
   const stated: [cell: string, text: string, value: number][] = [
     ["section 4.2: one model and adapters for 100 tasks", "352.98 GB", (Number(W) + 100 * C) / 1e9],
+    ["section 4.2: 100 models", "34.92 TB", 100 * Number(W) / 1e12],
     ["section 4.2: memory of training, all weights", "1.40 TB", 8 * Number(tied) / 1e12],
     ["section 4.2: checkpoint of an adapter, r = 4 on q and v", "36.0 MiB", C / 2 ** 20],
     ["section 4.2: speed-up of training", "32.6%", 100 * (43.1 / 32.5 - 1)],
@@ -235,7 +267,9 @@ Deno.test("what reasons say in numbers is so", () => {
     assert(reason("text", cell).includes(text), cell);
     assertEquals(value.toFixed(places(number)), number, cell);
   }
-  assertEquals([6.91 / 0.325, 6.91 / 0.315].map((x) => x.toFixed(1)), ["21.3", "21.9"]);
+  assertEquals([6.905 / 0.325, 6.915 / 0.315].map((x) => x.toFixed(2)), ["21.25", "21.95"]);
+  assertEquals(350e9 / 10_000, 35e6);
+  assertEquals(2 * 12 * 1024 ** 2, 24 * 2 ** 20);
   const fourBlocks = evaluate("adapterDParameters", { L: 12, L_drop: 8, d: 768, r: 48 });
   assertEquals(agreement("0.3M", wholes(Number(fourBlocks))).rounded, true);
   // The weights of a bottleneck without its biases, and the encoders with their poolers.

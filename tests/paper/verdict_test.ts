@@ -104,6 +104,7 @@ const byHand: [printed: string, exact: Rational, verdict: string][] = [
   ["89.1", parseDecimal("89.0499"), "differs"],
   ["+5.0%", parseDecimal("4.97"), "equal when rounded"],
   ["around 2", parseDecimal("1.879"), "equal when rounded"],
+  ["roughly 35 MB", whole(37_748_736), "differs"],
   // Zeros at the end of a whole number are no digits.
   ["350 GB", whole(349_208_518_656), "equal when rounded"],
   ["350 GB", whole(344_999_999_999), "differs"],

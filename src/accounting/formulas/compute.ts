@@ -5,7 +5,8 @@ import { type Formula, formula } from "../formula.ts";
 /** Compute of a token in training, and the time that depth costs. */
 export const computeFormulas: Readonly<Record<string, Formula>> = {
   fullComputePerToken: formula(
-    "training step: two operations a weight forward, four backward",
+    "training step: two operations a weight forward, four backward; P counts matrices that multiply, " +
+      "and the attention's products with itself are left out",
     "6 * P",
     "FLOP",
     "Kaplan et al. 2020, section 2.1",

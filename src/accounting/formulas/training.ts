@@ -14,13 +14,13 @@ export const trainingFormulas: Readonly<Record<string, Formula>> = {
   frozenBytesFp32: bytes("frozen weights in F32", "4 * P_f", "IEEE 754"),
   frozenBytesHalf: bytes("frozen weights in F16 or BF16", "2 * P_f", mixedSource),
   frozenBytesNf4: bytes(
-    "one matrix in NF4: half a byte a value, an F32 scale a block",
+    "one matrix in NF4: half a byte a value, an F32 scale a block; the code's 16 values left out",
     `ceil(P_q / 2) + 4 * ${scales}`,
     nf4Source,
   ),
   frozenBytesNf4Double: bytes(
     "one matrix in NF4 whose scales are quantised: a byte a scale, an F32 scale for a block of them, " +
-      "and their F32 mean",
+      "and their F32 mean; the codes' tables of 16 and 256 values left out",
     `ceil(P_q / 2) + ${scales} + 4 * ceil(${scales} / B_s) + 4`,
     nf4Source,
   ),

@@ -39,6 +39,7 @@ export function linear(
     );
   }
   if (bias) assertShape(bias.name, bias.shape, [outputs]);
+  tape.onLinear?.(weight, x);
   const y = tape.activation([tokens, outputs], weight.name);
   const paths = sites.map((site) => lowRankPath(tape, x, site, outputs));
   const fused = paths.find(({ site }) => site.rows.count === outputs);

@@ -3,17 +3,12 @@
 import { join } from "node:path";
 import type { RunResult } from "../../runs/mod.ts";
 import { loadBase } from "../base_model.ts";
-import type { Experiment, ExperimentContext, Finding } from "../experiment.ts";
-import { type GlossData, glossData, glossLoss, glossRun, publishAdapter } from "../gloss_runs.ts";
+import type { Experiment, ExperimentContext, Finding, PlanField } from "../experiment.ts";
+import { type GlossData, glossData, glossLoss, planGloss, publishAdapter } from "../gloss_runs.ts";
+import { makeRuns, type PlannedRun } from "../planned_runs.ts";
+import { learningRateGrid } from "../learning_rates.ts";
 import { lossFigure, memoryFigure, methodTable, qualityFigure } from "./figures.ts";
-import {
-  alpha,
-  bestLora,
-  learningRateGrid,
-  learningRateOf,
-  type Method,
-  methods,
-} from "./methods.ts";
+import { alpha, bestLora, learningRateOf, type Method, methods } from "./methods.ts";
 import { type AdaptationRun, type MethodRow, methodRows } from "./rows.ts";
 
 /** Steps of every run of this experiment. */
@@ -23,30 +18,33 @@ export const adaptationSteps = 150;
 const parShare = 0.01;
 
 /** Steps of a run of this experiment. */
-export const stepsOf = ({ quick }: ExperimentContext): number => quick ? 10 : adaptationSteps;
+export const stepsOf = ({ quick }: Pick<ExperimentContext, "quick">): number =>
+  quick ? 10 : adaptationSteps;
 
-const dataOf = ({ quick }: ExperimentContext) => glossData("noun", quick);
+const dataOf = ({ quick }: Pick<ExperimentContext, "quick">) => glossData("noun", quick);
+
+/** Every method with every seed. */
+const methodsWithSeeds = ({ seeds }: Pick<ExperimentContext, "seeds">) =>
+  seeds.flatMap((seed) => methods.map((method) => ({ seed, method })));
+
+function planAdaptation(context: Pick<ExperimentContext, PlanField>): PlannedRun[] {
+  const steps = stepsOf(context), data = dataOf(context);
+  return methodsWithSeeds(context).map(({ seed, method }) => {
+    const learningRate = learningRateOf(method);
+    const chosen = { method: method.spec, learningRate, seed, steps, data };
+    return planGloss(chosen, `${method.label}, seed ${seed}`);
+  });
+}
 
 async function adaptationRuns(context: ExperimentContext): Promise<AdaptationRun[]> {
-  const steps = stepsOf(context);
-  const plan = context.seeds.flatMap((seed) => methods.map((method) => ({ seed, method })));
-  const runs: AdaptationRun[] = [];
-  for (const [index, { seed, method }] of plan.entries()) {
-    const learningRate = learningRateOf(method);
-    const chosen = { method: method.spec, learningRate, seed, steps, data: dataOf(context) };
-    const result = await glossRun(chosen, {
-      device: context.device,
-      folder: join(context.out, "runs"),
-      signal: context.signal,
-      onStep: (step) =>
-        context.report((index + step / steps) / plan.length, `${method.label}, seed ${seed}`),
-    });
+  const results = await makeRuns(planAdaptation(context), context), runs: AdaptationRun[] = [];
+  for (const [index, { seed, method }] of methodsWithSeeds(context).entries()) {
+    const result = results[index];
     if (method.spec.kind === "lora") {
       await publishAdapter(result.folder, context.out, `nouns-${method.key}-seed${seed}`);
     }
     runs.push(await readBack(result, method));
   }
-  context.report(1, `${runs.length} runs`);
   return runs;
 }
 
@@ -150,6 +148,7 @@ export const adaptation: Experiment = {
     "Does LoRA match full fine-tuning on a real task, and what does each cost? The small base " +
     "learns to write WordNet's definitions: a word and its kind in, its definition out.",
   source: "Hu et al. 2021, section 5.4 and table 3 (E2E with GPT-2), in kind",
+  plan: (context) => Promise.resolve(planAdaptation(context)),
   async run(context) {
     const runs = await adaptationRuns(context), rows = methodRows(runs), data = dataOf(context);
     using base = await loadBase(context.device);

@@ -1,6 +1,7 @@
 /** The methods that are compared, with learning rates that were searched beforehand. @module */
 
 import type { MethodSpec } from "../../runs/mod.ts";
+import { bestRate } from "../learning_rates.ts";
 import found from "./learning_rates.json" with { type: "json" };
 
 /** A method with its name in tables. */
@@ -30,9 +31,6 @@ export const methods: readonly Method[] = [
   ...ranks.map(loraMethod),
 ];
 
-/** Learning rates that were tried, the same for every method. */
-export const learningRateGrid: readonly number[] = [3e-4, 1e-3, 3e-3, 1e-2, 3e-2];
-
 /**
  * The rate of the grid with the lowest loss on the validation split, which is reported nowhere
  * (`scripts/search_learning_rates.ts`).
@@ -49,9 +47,5 @@ export function bestLora(): Method {
 
 function bestOf({ key }: Method): { learningRate: number; loss: number } {
   const losses: Record<string, Record<string, number | null>> = found.losses;
-  const tried = Object.entries(losses[key]).map(([rate, loss]) => ({
-    learningRate: Number(rate),
-    loss: loss ?? Infinity, // diverged
-  }));
-  return tried.reduce((best, next) => next.loss < best.loss ? next : best);
+  return bestRate(losses[key]);
 }

@@ -1,14 +1,14 @@
 /** Merging: no latency, exact to the bit backwards, and one task for another. @module */
 
-import { join } from "node:path";
 import type { DataTable, Figure } from "../../figures/figure.ts";
 import { axis, baseLayout } from "../../figures/layout.ts";
 import { palette } from "../../figures/palette.ts";
 import { stepsOf } from "../adaptation/adaptation.ts";
 import { learningRateOf, loraMethod } from "../adaptation/methods.ts";
 import { loadBase } from "../base_model.ts";
-import type { Experiment, ExperimentContext, Finding } from "../experiment.ts";
-import { type GlossData, glossData, glossRun, openGloss, publishAdapter } from "../gloss_runs.ts";
+import type { Experiment, ExperimentContext, Finding, PlanField } from "../experiment.ts";
+import { type GlossData, glossData, openGloss, planGloss, publishAdapter } from "../gloss_runs.ts";
+import { makeRuns, type PlannedRun } from "../planned_runs.ts";
 import { measureMerging, type MergingResult } from "./checks.ts";
 import type { Timing } from "./timing.ts";
 
@@ -22,31 +22,27 @@ const latencyShare = 0.05;
 const mergeTolerance = 1e-4;
 
 /** Task A defines nouns, as the adaptation experiment does, whose run it shares; task B defines verbs. */
-function tasksOf({ quick }: ExperimentContext): GlossData[] {
+function tasksOf({ quick }: Pick<ExperimentContext, "quick">): GlossData[] {
   return [glossData("noun", quick), glossData("verb", quick)];
 }
 
+function planMerging(context: Pick<ExperimentContext, PlanField>): PlannedRun[] {
+  const method = loraMethod(rank), learningRate = learningRateOf(method);
+  const steps = stepsOf(context), [seed] = context.seeds;
+  return tasksOf(context).map((data, index) =>
+    planGloss({ method: method.spec, learningRate, seed, steps, data }, `task ${"AB"[index]}`)
+  );
+}
+
 async function trainAdapters(context: ExperimentContext): Promise<string[]> {
-  const method = loraMethod(rank), steps = stepsOf(context);
-  const folders: string[] = [];
-  for (const [index, data] of tasksOf(context).entries()) {
-    const chosen = {
-      method: method.spec,
-      learningRate: learningRateOf(method),
-      seed: context.seeds[0],
-      steps,
-      data,
-    };
-    const { folder } = await glossRun(chosen, {
-      device: context.device,
-      folder: join(context.out, "runs"),
-      signal: context.signal,
-      onStep: (step) => context.report(0.9 * (index + step / steps) / 2, `task ${"AB"[index]}`),
-    });
-    const name = `${data.part}s-${method.key}-seed${context.seeds[0]}`;
-    folders.push(await publishAdapter(folder, context.out, name));
-  }
-  return folders;
+  const report = (share: number, text: string) => context.report(0.9 * share, text);
+  const results = await makeRuns(planMerging(context), { ...context, report });
+  const names = tasksOf(context).map(({ part }) =>
+    `${part}s-${loraMethod(rank).key}-seed${context.seeds[0]}`
+  );
+  return await Promise.all(
+    results.map(({ folder }, i) => publishAdapter(folder, context.out, names[i])),
+  );
 }
 
 function findings(result: MergingResult): Finding[] {
@@ -139,6 +135,7 @@ export const merging: Experiment = {
     "What does an adapter cost when the model is used, and can it be taken out again? Task A " +
     "defines nouns, task B verbs.",
   source: "Hu et al. 2021, section 4.1 and table 1",
+  plan: (context) => Promise.resolve(planMerging(context)),
   async run(context) {
     const [folderA, folderB] = await trainAdapters(context);
     using model = await loadBase(context.device);

@@ -51,8 +51,9 @@ export function memoryFigure(rows: readonly ScalingRow[]): Figure {
     title: "Bytes of full fine-tuning over bytes of LoRA, by size and optimiser",
     caption:
       "Peak of a step in F32 on one sequence of the model's full length: 64 tokens for the two on the " +
-      "left, 1,024 for GPT-2, 2,048 for GPT-3; r = 4 on q and v. Dashed: weights, gradients and the " +
-      "optimiser's state alone. Dotted: the paper's figure for GPT-3 175B.",
+      "left, 1,024 for GPT-2, 2,048 for GPT-3, whose line is the lower one; r = 4 on q and v. SGD " +
+      "lies under Adafactor, which keeps next to nothing. Dashed: weights, gradients and the optimiser's " +
+      "state alone. Dotted: the paper's figure for GPT-3 175B.",
     data: [...traces, printedLine(rows, printed.memoryReduction, "paper: 3 times")],
     layout: baseLayout(sizeAxis(), axis("times less memory", { range: [0.9, 4.2] })),
   };

@@ -14,14 +14,14 @@ import { batches, type ScalingRow } from "./row.ts";
 
 const adamW = optimizerLabels.indexOf("AdamW");
 const largest = (rows: readonly ScalingRow[]): ScalingRow => rows[rows.length - 1];
-const verdict = (isHeld: boolean) => isHeld ? "held" : "not held at this scale";
 
-/** The smallest model from which on a rule holds for it and all that are larger. */
-function heldFrom(rows: readonly ScalingRow[], rule: (row: ScalingRow) => boolean): string {
-  const from = rows.findLastIndex((row) => !rule(row)) + 1;
-  if (from === rows.length) return "for none of the models";
-  const { model, parameters } = rows[from];
-  return `from ${model} (${parameters.toLocaleString("en-US")} parameters) on`;
+/** Every scale is among the rows. */
+const verdict = (isHeld: boolean) => isHeld ? "held" : "not held";
+
+/** The models for which a rule holds. */
+function heldFor(rows: readonly ScalingRow[], rule: (row: ScalingRow) => boolean): string {
+  const models = rows.filter(rule).map(({ model }) => model);
+  return `for ${models.join(" and ") || "none"} of ${rows.length} models`;
 }
 
 function sizeFinding(rows: readonly ScalingRow[]): Finding {
@@ -33,7 +33,7 @@ function sizeFinding(rows: readonly ScalingRow[]): Finding {
     rule:
       "held when in F32 with AdamW, on one sequence of the model's full length, r = 4 on q and v, " +
       "the peak of a step, activations included, falls by a factor of 3 or more for every model of the table",
-    found: `${span.join(", ")}; 3 or more ${heldFrom(rows, holds)}.`,
+    found: `${span.join(", ")}; 3 or more ${heldFor(rows, holds)}.`,
     verdict: verdict(rows.every(holds)),
   };
 }
@@ -75,7 +75,7 @@ function reductionFinding(rows: readonly ScalingRow[]): Finding {
     rule:
       "held when at r = 4 on q and v the reduction, rounded to one significant digit, is 10,000 or " +
       "more for every model of the table",
-    found: `${span.join(", ")}; 10,000 or more ${heldFrom(rows, holds)}.`,
+    found: `${span.join(", ")}; 10,000 or more ${heldFor(rows, holds)}.`,
     verdict: verdict(rows.every(holds)),
   };
 }

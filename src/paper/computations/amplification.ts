@@ -30,6 +30,6 @@ export const amplification: Computations = {
     64,
     "ours is the root mean square of all draws, the print one draw",
   ),
-  [`r = 4: ${factor}`]: amplificationAt(4, "the printed norms leave 21.3 to 21.9"),
+  [`r = 4: ${factor}`]: amplificationAt(4, "the printed norms leave 21.25 to 21.95"),
   [`r = 64: ${factor}`]: amplificationAt(64),
 };

@@ -23,9 +23,9 @@ const encoder = (model: string, reason: string): Computation =>
 
 const isEncoder = (name: string): boolean => /^(roberta\.)?(embeddings|encoder)\./.test(name);
 
-const adapterD = (r: number, more: string): Computation =>
+const adapterD = (r: number, others: string, more = ""): Computation =>
   byFormula("adapterDParameters", { ...base, L_drop: 0, r }, {
-    inferred: `r = ${r} in every block`,
+    inferred: `r = ${r} in every block (${others} round to it)`,
     reason: `quoted by the paper from other work${more}`,
   });
 
@@ -42,8 +42,12 @@ const counts: Computations = {
     "biases of the encoder",
     ({ name }) => isEncoder(name) && name.endsWith(".bias"),
   ),
-  "RoBERTa base, Adapter D (0.3M)": adapterD(16, "; r = 48 in 4 of 12 blocks is 0.3M too"),
-  "RoBERTa base, Adapter D (0.9M)": adapterD(48, ""),
+  "RoBERTa base, Adapter D (0.3M)": adapterD(
+    16,
+    "14 to 18",
+    "; r = 48 in 4 of 12 blocks is 0.3M too",
+  ),
+  "RoBERTa base, Adapter D (0.9M)": adapterD(48, "46 to 51"),
   "RoBERTa base, LoRA": lora(2, 8, base),
   "RoBERTa large, FT": encoder("roberta-large", "a nominal size; with its pooler it has 355.36M"),
   "RoBERTa large, LoRA": lora(2, 8),

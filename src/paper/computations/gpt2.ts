@@ -36,7 +36,9 @@ const shared: Computations = {
   "GPT-2 M, FT": full("gpt2-medium"),
   "GPT-2 M, Adapter L (0.37M)": adapter("L", medium, 6),
   "GPT-2 M, Adapter L (11M)": adapter("L", medium, 224),
-  "GPT-2 M, FT-Top2": top2("Table 3 prints 25.19M for the same"),
+  "GPT-2 M, FT-Top2": top2(
+    "Table 3 prints 25.19M for the same; the weights of two blocks without biases and norms are 24 · 2²⁰",
+  ),
   "GPT-2 M, PreLayer": preLayer(medium, 14),
   "GPT-2 M, LoRA": lora(
     medium,

@@ -6,12 +6,10 @@ import { measured } from "../printed/mod.ts";
 
 const shape = shapeOf("gpt2-medium");
 
-/** Widths of bottlenecks that have the printed size; the paper does not state them. */
-const grid = [
-  { size: "32 × 512", L: 8, H: 5 },
-  { size: "16 × 256", L: 224, H: 112 },
-  { size: "1 × 128", L: 224, H: 112 },
-] as const;
+/** Widths of bottlenecks that have the printed size, which the paper does not state, and what settles them. */
+const small = { L: [8, "(9 rounds to it too)"], H: [5, ""] } as const;
+const wide = { L: [224, "as in Table 3"], H: [112, "as in Table 3"] } as const;
+const grid = { "32 × 512": small, "16 × 256": wide, "1 × 128": wide } as const;
 
 /** The slow-down of an adapter, from the printed times. */
 function slowdown(size: string, adapter: string): Computations[string] {
@@ -21,13 +19,14 @@ function slowdown(size: string, adapter: string): Computations[string] {
 
 /** Sizes of adapters, and the time that they add. */
 export const latency: Computations = Object.fromEntries(
-  grid.flatMap(({ size, ...widths }) =>
+  Object.entries(grid).flatMap(([size, widths]) =>
     (["L", "H"] as const).flatMap((kind) => {
-      const adapter = `Adapter ${kind}`, r = widths[kind];
+      const adapter = `Adapter ${kind}`, [r, why] = widths[kind];
+      const inferred = `r = ${r} ${why}`.trimEnd();
       return [
         [
           `${adapter}: ${size}, adapter parameters`,
-          byFormula(`adapter${kind}Parameters`, { ...shape, r }, { inferred: `r = ${r}` }),
+          byFormula(`adapter${kind}Parameters`, { ...shape, r }, { inferred }),
         ],
         [`${adapter}: ${size}, slow-down`, slowdown(size, adapter)],
       ];

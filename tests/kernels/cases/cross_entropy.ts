@@ -19,7 +19,12 @@ function labelsFor(seed: number, rows: number, vocabulary: number): Int32Array {
 }
 
 /** The exponentials' errors, each weighted by its share, then γ of their sum, then the logarithm's. */
-function logSumExpError(logits: Numbers, at: number, vocabulary: number, lse: number): number {
+export function logSumExpError(
+  logits: Numbers,
+  at: number,
+  vocabulary: number,
+  lse: number,
+): number {
   let error = 0, largest = -Infinity;
   for (let j = 0; j < vocabulary; j++) largest = Math.max(largest, logits[at + j]);
   for (let j = 0; j < vocabulary; j++) {

@@ -1,0 +1,75 @@
+/** The divergence of a student's distribution from a teacher's, both given as logits. @module */
+
+import { defineKernel, type Kernel } from "../kernel.ts";
+import forwardCode from "./forward.wgsl" with { type: "text" };
+import backwardCode from "./backward.wgsl" with { type: "text" };
+
+/**
+ * losses[i] = scale · Σ_j p_ij · (log p_ij - log q_ij) with p = softmax(teacher), q = softmax(logits), so
+ * Σ_j p_ij · (teacher_ij - logits_ij) + lse_i - teacherLse_i. Also writes both lse, for backward.
+ */
+export const klDivergenceForward: Kernel<
+  "logits" | "teacher" | "losses" | "logSumExp" | "teacherLogSumExp",
+  "rows" | "vocabulary" | "scale"
+> = defineKernel({
+  name: "kl_divergence_forward",
+  bindings: {
+    logits: { type: "f32", access: "read" },
+    teacher: { type: "f32", access: "read" },
+    losses: { type: "f32", access: "write" },
+    logSumExp: { type: "f32", access: "write" },
+    teacherLogSumExp: { type: "f32", access: "write" },
+  },
+  scalars: { rows: "u32", vocabulary: "u32", scale: "f32" },
+  wgsl: { code: forwardCode, workgroups: ({ rows }) => rows },
+  cpu: { units: ({ rows }) => rows, grain: () => 4 },
+  reference(buffers, { rows, vocabulary, scale }) {
+    const { logits, teacher, losses, logSumExp, teacherLogSumExp } = buffers;
+    for (let row = 0; row < rows; row++) {
+      const at = row * vocabulary;
+      logSumExp[row] = logSumExpOf(logits, at, vocabulary);
+      teacherLogSumExp[row] = logSumExpOf(teacher, at, vocabulary);
+      let gap = 0;
+      for (let j = at; j < at + vocabulary; j++) {
+        gap += Math.exp(teacher[j] - teacherLogSumExp[row]) * (teacher[j] - logits[j]);
+      }
+      losses[row] = scale * (gap + logSumExp[row] - teacherLogSumExp[row]);
+    }
+  },
+});
+
+function logSumExpOf(x: ArrayLike<number>, at: number, count: number): number {
+  let largest = -Infinity, sum = 0;
+  for (let j = at; j < at + count; j++) largest = Math.max(largest, x[j]);
+  for (let j = at; j < at + count; j++) sum += Math.exp(x[j] - largest);
+  return largest + Math.log(sum);
+}
+
+/** dLogits[i, j] = dLoss[0] · scale · (q_ij - p_ij); added with `accumulate`. The teacher gets none. */
+export const klDivergenceBackward: Kernel<
+  "logits" | "teacher" | "logSumExp" | "teacherLogSumExp" | "dLoss" | "dLogits",
+  "rows" | "vocabulary" | "scale" | "accumulate"
+> = defineKernel({
+  name: "kl_divergence_backward",
+  bindings: {
+    logits: { type: "f32", access: "read" },
+    teacher: { type: "f32", access: "read" },
+    logSumExp: { type: "f32", access: "read" },
+    teacherLogSumExp: { type: "f32", access: "read" },
+    dLoss: { type: "f32", access: "read" },
+    dLogits: { type: "f32", access: "update" },
+  },
+  scalars: { rows: "u32", vocabulary: "u32", scale: "f32", accumulate: "u32" },
+  wgsl: { code: backwardCode, workgroups: ({ rows }) => rows },
+  cpu: { units: ({ rows }) => rows, grain: () => 4 },
+  reference({ logits, teacher, logSumExp, teacherLogSumExp, dLoss, dLogits }, s) {
+    const factor = dLoss[0] * s.scale;
+    for (let row = 0; row < s.rows; row++) {
+      for (let at = row * s.vocabulary; at < (row + 1) * s.vocabulary; at++) {
+        const q = Math.exp(logits[at] - logSumExp[row]);
+        const p = Math.exp(teacher[at] - teacherLogSumExp[row]);
+        dLogits[at] = (s.accumulate ? dLogits[at] : 0) + factor * (q - p);
+      }
+    }
+  },
+});

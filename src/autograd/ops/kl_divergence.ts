@@ -1,0 +1,47 @@
+/** The mean divergence of a student's distribution from a teacher's. @module */
+
+import {
+  klDivergenceBackward,
+  klDivergenceForward,
+} from "../../../kernels/kl_divergence/kernel.ts";
+import { sum } from "../../../kernels/reduce/kernel.ts";
+import type { HostTensor } from "../../core/host_tensor.ts";
+import { assertShape } from "../../core/shape.ts";
+import type { Tensor } from "../../device/tensor.ts";
+import type { Tape } from "../tape.ts";
+
+/**
+ * loss = Σ_i KL(softmax(teacher_i) ‖ softmax(logits_i)) / divisor, in nats: what a student loses by
+ * predicting in a teacher's stead (Hinton et al. 2015, at temperature 1, less the teacher's entropy).
+ *
+ * `logits` and `teacher` are (rows, vocabulary), the result a single number, 0 where they agree. The
+ * teacher gets no gradient. `divisor` is the number of rows unless said.
+ *
+ * @throws {ShapeError} when the teacher's logits are of another shape.
+ */
+export function klDivergence(
+  tape: Tape,
+  logits: Tensor,
+  teacher: HostTensor,
+  divisor = logits.shape[0],
+): Tensor {
+  assertShape("the teacher's logits", teacher.shape, logits.shape);
+  const { device } = tape, [rows, vocabulary] = logits.shape;
+  const teacherTensor = tape.activation(teacher.shape, "teacher's logits");
+  device.write(teacherTensor, teacher.data);
+  const losses = tape.activation([rows], "divergences");
+  const logSumExp = tape.activation([rows], "logits log sum exp");
+  const teacherLogSumExp = tape.activation([rows], "teacher's log sum exp");
+  const loss = tape.activation([1], "divergence");
+  const bindings = { logits, teacher: teacherTensor, logSumExp, teacherLogSumExp };
+  const scalars = { rows, vocabulary, scale: 1 / divisor };
+  device.launch(klDivergenceForward, { ...bindings, losses }, scalars);
+  device.launch(sum, { x: losses, y: loss }, { size: rows });
+  return tape.record(loss, [logits], (dLoss) => {
+    const { tensor: dLogits, accumulate } = tape.contribute(logits)!;
+    device.launch(klDivergenceBackward, { ...bindings, dLoss, dLogits }, {
+      ...scalars,
+      accumulate,
+    });
+  });
+}

@@ -1,0 +1,46 @@
+/** The squared distance of outputs from given values. @module */
+
+import { scaleAdd } from "../../../kernels/elementwise/kernel.ts";
+import { squaresChunk, sum, sumSquares } from "../../../kernels/reduce/kernel.ts";
+import type { HostTensor } from "../../core/host_tensor.ts";
+import { assertShape } from "../../core/shape.ts";
+import type { Tensor } from "../../device/tensor.ts";
+import type { Tape } from "../tape.ts";
+import { multiply } from "./product.ts";
+
+/**
+ * loss = Σ_i ‖y_i - t_i‖² / divisor over the rows of y and of the targets t, both (rows, outputs); the
+ * result is a single number. `divisor` is the number of rows unless said: no mean over the outputs.
+ *
+ * @throws {ShapeError} when the targets are of another shape.
+ */
+export function squaredError(
+  tape: Tape,
+  y: Tensor,
+  targets: HostTensor,
+  divisor = y.shape[0],
+): Tensor {
+  assertShape("targets", targets.shape, y.shape);
+  const { device } = tape, { size } = y;
+  const gap = tape.activation(y.shape, "targets less outputs");
+  device.write(gap, targets.data);
+  device.launch(scaleAdd, { x: y, y: gap }, { ...whole(size), alpha: -1, accumulate: 1 });
+  const partials = tape.activation([Math.ceil(size / squaresChunk)], "squares");
+  const squares = tape.activation([1], "sum of squares"), loss = tape.activation([1], "error");
+  device.launch(sumSquares, { x: gap, partials }, { size, partialOffset: 0 });
+  device.launch(sum, { x: partials, y: squares }, { size: partials.size });
+  const mean = { ...whole(1), alpha: 1 / divisor, accumulate: 0 };
+  device.launch(scaleAdd, { x: squares, y: loss }, mean);
+  return tape.record(loss, [y], (dLoss) => {
+    const { tensor: dy, accumulate } = tape.contribute(y)!;
+    const [row, into] = [gap, dy].map((tensor) => ({ tensor, stride: size }));
+    // The loss's own gradient is on the device: a product of one by one and one by size.
+    multiply({ tensor: dLoss, stride: 1 }, row, into, {
+      ...{ m: 1, n: size, k: 1 },
+      alpha: -2 / divisor,
+      accumulate,
+    });
+  });
+}
+
+const whole = (size: number) => ({ size, xOffset: 0, yOffset: 0 });

@@ -1,0 +1,183 @@
+/** Figures and the table on subspaces, as functions of the similarities. @module */
+
+import type { DataTable, Figure } from "../../figures/figure.ts";
+import { heatmaps } from "../../figures/heatmaps.ts";
+import { axis, baseLayout } from "../../figures/layout.ts";
+import { palette } from "../../figures/palette.ts";
+import { controlPairs, type Grid, type Space } from "./spaces.ts";
+import { commonDirections, type ModuleSimilarity, phi, restShared } from "./subspace_rules.ts";
+
+/** The similarities in one space. */
+export interface SpaceSimilarity {
+  /** The space. */
+  readonly space: Space;
+  /** A row for each module. */
+  readonly modules: readonly ModuleSimilarity[];
+}
+
+const label = ({ site, layer }: ModuleSimilarity) => `${site}, layer ${layer + 1}`;
+
+const columnsOf = ([{ modules }]: readonly SpaceSimilarity[]) => [
+  ...modules.map(label),
+  "Gaussian",
+];
+
+/** A row of panels a space: each module's grid, then the control's. */
+function rowsOf(
+  spaces: readonly SpaceSimilarity[],
+  counts: string,
+  gridOf: (part: Pick<ModuleSimilarity, "ranks" | "seeds">) => Grid,
+) {
+  return spaces.map(({ space, modules }) => ({
+    label: `${space.name}: ${counts}`,
+    panels: [...modules.map(gridOf), gridOf(modules[0].control)],
+  }));
+}
+
+const gaussianNote =
+  "The last column is chance: Gaussian updates of the same shapes in the same space, the mean of " +
+  `${controlPairs} pairs (layer 1's inputs for ΔW·S^½).`;
+
+/** Figure 3: rank 8 against rank 64. */
+export function ranksFigure(spaces: readonly SpaceSimilarity[]): Figure {
+  return {
+    id: "subspaces-ranks",
+    title: "Figure 3 in kind: φ(i, j) between r = 8 and r = 64",
+    caption: `Means of three pairs of seeds, no two alike. ${gaussianNote}`,
+    ...heatmaps({
+      columns: columnsOf(spaces),
+      rows: rowsOf(spaces, "i (r = 8)", ({ ranks }) => ranks),
+      xTitle: "j (r = 64)",
+      panelHeight: 110,
+    }),
+  };
+}
+
+/** The same in ΔW's own spaces, which are drawn and not judged. */
+export function updateFigure(spaces: readonly SpaceSimilarity[]): Figure {
+  const figure = ranksFigure(spaces);
+  return {
+    ...figure,
+    id: "subspaces-update",
+    title: "φ(i, j) between r = 8 and r = 64 in what ΔW reads (right) and writes (left)",
+    caption: `Drawn, not judged. ${figure.caption}`,
+  };
+}
+
+/** Figure 4: two seeds at rank 64. */
+export function seedsFigure(spaces: readonly SpaceSimilarity[]): Figure {
+  return {
+    id: "subspaces-seeds",
+    title: "Figure 4 in kind: φ(i, j) between two seeds at r = 64",
+    caption: `Means of three pairs of seeds. ${gaussianNote}`,
+    ...heatmaps({
+      columns: columnsOf(spaces),
+      rows: rowsOf(spaces, "i (a seed)", ({ seeds }) => seeds),
+      xTitle: "j (another)",
+      panelHeight: 140,
+    }),
+  };
+}
+
+/** What is drawn of the start of training. */
+export interface StartGrids {
+  /** Different seeds. */
+  readonly different: Grid;
+  /** Equal seeds. */
+  readonly equal: Grid;
+}
+
+/** The control that the paper lacks: the same similarity before the first step. */
+export function startFigure({ different, equal }: StartGrids, dimensions: number): Figure {
+  return {
+    id: "subspaces-start",
+    title: "Control: φ(i, j) of A between r = 8 and r = 64 at step 0",
+    caption: "Nothing is learned yet. With different seeds φ is what chance gives, " +
+      `max(i, j) / ${dimensions}: ${
+        (64 / dimensions).toFixed(2)
+      } at j = 64. With one seed A's first ` +
+      "eight rows are the same at both ranks, and φ(8, 64) is 1 for no other reason.",
+    ...heatmaps({
+      columns: ["different seeds", "the same seed"],
+      rows: [{ label: "A: i (r = 8)", panels: [different, equal] }],
+      xTitle: "j (r = 64)",
+      panelHeight: 110,
+    }),
+  };
+}
+
+/** φ(i, i) between two seeds, a line a module, chance dashed: what the diagonals of figure 4 show. */
+export function diagonalFigure(spaces: readonly SpaceSimilarity[]): Figure {
+  const domains = [[0, 0.47], [0.53, 1]];
+  return {
+    id: "subspaces-diagonal",
+    title: "How many directions two seeds share at r = 64: φ(i, i)",
+    caption:
+      "Left in A, as the paper; right in ΔW·S^½. Dashed: Gaussian updates of layer 1's shapes. A " +
+      "direction counts as shared down to φ = 0.5, the thin line.",
+    data: spaces.flatMap(({ modules }, panel) => diagonals(modules, panel)),
+    layout: baseLayout(
+      axis("i, in A", { domain: domains[0], anchor: "y" }),
+      axis("φ(i, i)", { range: [0, 1.02] }),
+      {
+        xaxis2: axis("i, in ΔW·S^½", { domain: domains[1], anchor: "y" }),
+        shapes: ["x domain", "x2 domain"].map((xref) => ({
+          type: "line",
+          xref,
+          ...{ x0: 0, x1: 1, y0: 0.5, y1: 0.5 },
+          line: { color: palette.base, width: 0.7 },
+        })),
+      },
+    ),
+  };
+}
+
+function diagonals(modules: readonly ModuleSimilarity[], panel: number) {
+  const line = (name: string, grid: Grid, color: string, dash: string) => ({
+    type: "scatter",
+    mode: "lines",
+    name,
+    x: grid.map((_, i) => i + 1),
+    y: grid.map((row, i) => row[i]),
+    xaxis: panel === 0 ? "x" : "x2",
+    showlegend: panel === 0,
+    line: { color, dash, width: 2 },
+  });
+  return [
+    ...modules.map((module, i) => line(label(module), module.seeds, palette.series[i], "solid")),
+    line("Gaussian", modules[0].control.seeds, palette.base, "dash"),
+  ];
+}
+
+/** The numbers that the rules read. */
+export function similarityTable(spaces: readonly SpaceSimilarity[]): DataTable {
+  const number = (key: string, label: string) => ({ key, label, unit: "share" as const });
+  return {
+    id: "subspaces",
+    title: "What the rules read; φ by chance from Gaussian updates in the same space",
+    columns: [
+      { key: "space", label: "space", unit: "text" },
+      { key: "module", label: "module", unit: "text" },
+      number("top", "r = 8 and 64: φ(1, 1)"),
+      number("topChance", "by chance"),
+      number("rest", "directions 2–8, mean"),
+      number("restChance", "by chance"),
+      number("seeds", "two seeds: φ(8, 8)"),
+      number("seedsChance", "by chance"),
+      number("common", "largest i with φ(i, i) ≥ 0.5"),
+    ],
+    rows: spaces.flatMap(({ space, modules }) =>
+      modules.map((module) => ({
+        space: space.name,
+        module: label(module),
+        top: phi(module.ranks, 1, 1),
+        topChance: phi(module.control.ranks, 1, 1),
+        rest: restShared(module),
+        restChance: restShared(module.control),
+        seeds: phi(module.seeds, 8, 8),
+        seedsChance: phi(module.control.seeds, 8, 8),
+        common: String(commonDirections(module)),
+      }))
+    ),
+  };
+}

@@ -1,0 +1,118 @@
+/** Panels of values from 0 to 1 side by side, all in one scale of colour. @module */
+
+import type { Figure } from "./figure.ts";
+import { axis, baseLayout } from "./layout.ts";
+
+/** Values from 0 to 1; the first index goes down, the second to the right, both counted from 1. */
+export type HeatmapPanel = readonly (readonly number[])[];
+
+/** Rows of panels with what their axes count. */
+export interface HeatmapGrid {
+  /** Above each column. */
+  readonly columns: readonly string[];
+  /** Each with a panel for every column. */
+  readonly rows: readonly {
+    /** Left of the row: what its panels are, and what counts down. */
+    readonly label: string;
+    /** Its panels. */
+    readonly panels: readonly HeatmapPanel[];
+  }[];
+  /** Below the lowest panels. */
+  readonly xTitle: string;
+  /** Height of a panel in pixels. */
+  readonly panelHeight: number;
+}
+
+type Interval = readonly [start: number, end: number];
+
+/** Between panels: a share of the width, and pixels. */
+const gapAcross = 0.025, gapDown = 18;
+
+/** Data and layout of a grid of panels. */
+export function heatmaps(
+  { columns, rows, xTitle, panelHeight }: HeatmapGrid,
+): Pick<Figure, "data" | "layout"> {
+  const height = rows.length * (panelHeight + gapDown) - gapDown;
+  const across = columns.map((_, x) => interval(x, columns.length, gapAcross));
+  const down = rows.map((_, y) => interval(rows.length - 1 - y, rows.length, gapDown / height));
+  const places = rows.flatMap(({ label, panels }, y) =>
+    panels.map((values, x) => {
+      const id = y * columns.length + x + 1, lowest = y === rows.length - 1;
+      return { id, values, x, y, xTitle: lowest ? xTitle : "", yTitle: x === 0 ? label : "" };
+    })
+  );
+  const axes = places.flatMap(({ id, x, y, xTitle, yTitle }) => {
+    const rising = panelAxis(xTitle, across[x], `y${suffix(id)}`);
+    const falling = { ...panelAxis(yTitle, down[y], `x${suffix(id)}`), autorange: "reversed" };
+    return [[`xaxis${suffix(id)}`, rising], [`yaxis${suffix(id)}`, falling]];
+  });
+  return {
+    data: places.map(({ id, values, x, y }) =>
+      trace(`${columns[x]}, ${rows[y].label}`, values, id)
+    ),
+    layout: baseLayout({}, {}, {
+      ...Object.fromEntries(axes),
+      annotations: columns.map((text, x) => heading(text, across[x])),
+      coloraxis: {
+        cmin: 0,
+        cmax: 1,
+        colorscale,
+        colorbar: { title: { text: "φ" }, thickness: 12 },
+      },
+      height: height + margin.t + margin.b,
+      margin,
+    }),
+  };
+}
+
+const margin = { t: 30, r: 20, b: 56, l: 60 };
+
+/** White for nothing in common, dark for all. */
+const colorscale = [
+  [0, "#ffffff"],
+  [0.25, "#c6e2f4"],
+  [0.5, "#56b4e9"],
+  [0.75, "#0072b2"],
+  [1, "#00263f"],
+];
+
+/** Plotly's first axis has no number. */
+const suffix = (id: number): string => id === 1 ? "" : String(id);
+
+function trace(name: string, values: HeatmapPanel, id: number) {
+  return {
+    type: "heatmap",
+    // Three digits are more than colours show, and keep the page small.
+    z: values.map((row) => row.map((value) => Math.round(1000 * value) / 1000)),
+    x0: 1,
+    y0: 1,
+    coloraxis: "coloraxis",
+    xaxis: `x${suffix(id)}`,
+    yaxis: `y${suffix(id)}`,
+    hovertemplate: `${name}<br>i = %{y}, j = %{x}: %{z}<extra></extra>`,
+  };
+}
+
+/** Where the n-th of so many parts of [0, 1] lies. */
+function interval(place: number, count: number, gap: number): Interval {
+  const size = (1 - gap * (count - 1)) / count, start = place * (size + gap);
+  return [start, Math.min(1, start + size)];
+}
+
+/** Only the outermost panels, which have titles, have labels at their ticks. */
+function panelAxis(title: string, domain: Interval, anchor: string) {
+  const more = { domain, anchor, showgrid: false, showticklabels: title !== "", nticks: 6 };
+  return axis("", { ...more, title: { text: title, font: { size: 12 } } });
+}
+
+function heading(text: string, [start, end]: Interval) {
+  const place = { x: (start + end) / 2, y: 1, xref: "paper", yref: "paper" };
+  return {
+    text,
+    ...place,
+    xanchor: "center",
+    yanchor: "bottom",
+    showarrow: false,
+    font: { size: 12 },
+  };
+}

@@ -1,0 +1,158 @@
+import { assertAlmostEquals, assertEquals } from "@std/assert";
+import { isExplained } from "../../../src/experiments/full_size/full_size.ts";
+import {
+  amplifiesUnemphasised,
+  factorFalls,
+  topsDiffer,
+} from "../../../src/experiments/rank_study/amplification_rules.ts";
+import type { LossRow } from "../../../src/experiments/rank_study/loss_rows.ts";
+import {
+  queryNeedsMore,
+  rankOneIsEnough,
+  relativeGain,
+  spreadBudgetWins,
+} from "../../../src/experiments/rank_study/loss_rules.ts";
+import type { Grid } from "../../../src/experiments/rank_study/spaces.ts";
+import {
+  commonDirections,
+  commonOf,
+  type ModuleSimilarity,
+  othersAreNot,
+  queryHasMore,
+  restShared,
+  sameInEveryLayer,
+  seedsShare,
+  topIsShared,
+} from "../../../src/experiments/rank_study/subspace_rules.ts";
+
+const size = 10;
+
+/** φ(i, j) of the same value everywhere but where others are said, counted from 1. */
+function grid(value: number, others: Readonly<Record<number, number>> = {}): Grid {
+  return Array.from(
+    { length: size },
+    (_, i) => Array.from({ length: size }, (_, j) => i === j ? others[i + 1] ?? value : value),
+  );
+}
+
+const chance = { ranks: grid(0.1), seeds: grid(0.1) };
+
+/** Four modules, each a change of one whose directions are all shared. */
+function modules(...changes: readonly Partial<ModuleSimilarity>[]): ModuleSimilarity[] {
+  return ([["q", 0], ["v", 0], ["q", 1], ["v", 1]] as const).map(([site, layer], i) => {
+    return { site, layer, ranks: grid(0.6), seeds: grid(0.6), control: chance, ...changes[i] };
+  });
+}
+
+Deno.test("figure 3: the top direction is shared in three of four modules, not in two, nor at 0.5", () => {
+  const not = { ranks: grid(0.9, { 1: 0.5 }) };
+  assertEquals(topIsShared(modules({}, {}, {}, not)), true);
+  assertEquals(topIsShared(modules({}, {}, not, not)), false);
+});
+
+Deno.test("figure 3: a shared direction says nothing where Gaussian updates share theirs", () => {
+  const alsoByChance = { control: { ranks: grid(0.1, { 1: 0.51 }), seeds: grid(0.1) } };
+  assertEquals(topIsShared(modules({}, {}, alsoByChance, alsoByChance)), false);
+});
+
+Deno.test("figure 3: the others are what is left of φ(8, 8) without φ(1, 1)", () => {
+  const ranks = grid(0.9, { 1: 0.95, 8: 0.5 });
+  assertAlmostEquals(restShared({ ranks }), (8 * 0.5 - 0.95) / 7);
+  const apart = { ranks }, shared = { ranks: grid(0.9, { 8: 0.7 }) };
+  assertEquals(othersAreNot(modules(apart, apart, apart, shared)), true);
+  assertEquals(othersAreNot(modules(apart, apart, shared, shared)), false);
+});
+
+Deno.test("figure 4: twice the Gaussian matrices' φ(8, 8), in every module, and these on chance", () => {
+  const seeds = (value: number) => ({ seeds: grid(0.9, { 8: value }) });
+  assertEquals(seedsShare(modules(seeds(0.2), seeds(0.2), seeds(0.2), seeds(0.2))), true);
+  assertEquals(seedsShare(modules(seeds(0.2), seeds(0.2), seeds(0.2), seeds(0.19))), false);
+  assertEquals(seedsShare(modules(), 0.119), true);
+  assertEquals(seedsShare(modules(), 0.121), false);
+});
+
+Deno.test("figure 4: the last i with φ(i, i) ≥ 0.5 counts, and q needs more of them than v", () => {
+  assertEquals(commonDirections({ seeds: grid(0.4, { 1: 0.7, 5: 0.5 }) }), 5);
+  assertEquals(commonDirections({ seeds: grid(0.4) }), 0);
+  const few = { seeds: grid(0.2, { 2: 0.5 }) }, many = { seeds: grid(0.2, { 3: 0.5 }) };
+  assertEquals(commonOf(modules(many, few, few, few), "q"), 5);
+  assertEquals(queryHasMore(modules(many, few, few, few)), true);
+  assertEquals(queryHasMore(modules(few, few, few, few)), false);
+});
+
+Deno.test("figures 6, 7: one module that does not share its top direction is enough", () => {
+  assertEquals(sameInEveryLayer(modules()), true);
+  assertEquals(sameInEveryLayer(modules({}, {}, {}, { ranks: grid(0.5) })), false);
+});
+
+Deno.test("figure 8: every rank stays within twice chance", () => {
+  const overlap = (rows: number, columns: number, last: number) => ({
+    overlap: Array.from(
+      { length: rows },
+      (_, i) =>
+        Array.from({ length: columns }, (_, j) => i === rows - 1 && j === columns - 1 ? last : 1),
+    ),
+  });
+  assertEquals(topsDiffer([overlap(26, 4, 0.2), overlap(26, 64, 0.5)], 256), true);
+  assertEquals(topsDiffer([overlap(26, 4, 0.21), overlap(26, 64, 0.5)], 256), false);
+  assertEquals(topsDiffer([overlap(26, 4, 0.2), overlap(26, 64, 0.51)], 256), false);
+});
+
+Deno.test("table 7: above random and below half of W's own, at r = 4, in every layer", () => {
+  const row = (inDelta: number, rank = 4) => ({ rank, inDelta, inRandom: 1, inWeight: 4 });
+  assertEquals(amplifiesUnemphasised([row(1.5), row(1.9), row(9, 64)]), true);
+  assertEquals(amplifiesUnemphasised([row(1.5), row(1)]), false);
+  assertEquals(amplifiesUnemphasised([row(1.5), row(2)]), false);
+});
+
+Deno.test("table 7: the factor has to fall in every layer", () => {
+  const rows = (last: number) => [
+    { layer: 0, rank: 4, factor: 9 },
+    { layer: 0, rank: 64, factor: 2 },
+    { layer: 1, rank: 4, factor: 3 },
+    { layer: 1, rank: 64, factor: last },
+  ];
+  assertEquals(factorFalls(rows(2)), true);
+  assertEquals(factorFalls(rows(3)), false);
+});
+
+const row = (sites: string, rank: number, ...losses: number[]): LossRow => {
+  return { sites, rank, trained: 1, losses };
+};
+
+Deno.test("table 5: both spread budgets win by more than the larger spread of the two compared", () => {
+  const rows = (q: number[], all: number[]) => [
+    row("q", 8, ...q),
+    row("k", 8, 4, 4),
+    row("v", 8, 1, 1),
+    row("q, v", 4, 3, 3.1),
+    row("q, k, v, o", 2, ...all),
+  ];
+  assertEquals(spreadBudgetWins(rows([3.3, 3.3], [3, 3])), true);
+  assertEquals(spreadBudgetWins(rows([3.15, 3.15], [3, 3])), false); // 0.1 above, as far as seeds
+  assertEquals(spreadBudgetWins(rows([3.5, 3.1], [3, 3])), false); // its own seeds spread by 0.4
+  assertEquals(spreadBudgetWins(rows([3.3, 3.3], [4, 4])), false);
+});
+
+Deno.test("table 6: within 1% of the best rank, and q gains more than q,v", () => {
+  const rows = (first: number, queryLast: number) => [
+    row("q, v", 1, first),
+    row("q, v", 8, 3),
+    row("q, v", 64, 3.01),
+    row("q", 1, 4),
+    row("q", 64, queryLast),
+  ];
+  assertEquals(rankOneIsEnough(rows(3.03, 4)), true);
+  assertEquals(rankOneIsEnough(rows(3.04, 4)), false);
+  assertAlmostEquals(relativeGain(rows(3.5, 3), "q"), 0.25);
+  assertEquals(queryNeedsMore(rows(3.5, 3)), true);
+  assertEquals(queryNeedsMore(rows(3.5, 3.9)), false);
+});
+
+Deno.test("full size: table 7's 0.02 and 0.33 are chance at 12,288, and would not be at a quarter of it", () => {
+  for (const [rank, value] of [[4, 0.02], [64, 0.33]]) {
+    assertEquals(isExplained(value, rank, 12_288, 0.01), true);
+    assertEquals(isExplained(value, rank, 3_072, 0.01), false);
+  }
+  assertEquals(isExplained(0.34, 64, 12_288, 0.01), false);
+});

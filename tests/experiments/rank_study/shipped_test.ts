@@ -1,0 +1,70 @@
+import { assert, assertEquals } from "@std/assert";
+import index from "../../../models/rank-study/runs.json" with { type: "json" };
+import found from "../../../src/experiments/rank_study/learning_rates.json" with { type: "json" };
+import {
+  plannedRuns,
+  shippedAdapter,
+  shippedFolder,
+} from "../../../src/experiments/rank_study/adapters.ts";
+import {
+  budgetRuns,
+  largeRank,
+  nameOf,
+  rankRuns,
+  shippedRuns,
+  subspaceRuns,
+} from "../../../src/experiments/rank_study/runs.ts";
+import { learningRate, searched } from "../../../src/experiments/rank_study/training.ts";
+import { readAdapter } from "../../../src/formats/mod.ts";
+
+Deno.test("every shipped adapter belongs to its run's specification, and none is missing", async () => {
+  assertEquals(Object.keys(index.runs).sort(), shippedRuns().map(nameOf).sort());
+  for (const run of shippedRuns()) {
+    const folder = await shippedAdapter(run, false);
+    assert(folder, `${nameOf(run)}: another specification`);
+    const { modules } = await readAdapter(folder);
+    const ranks = modules.flatMap(({ sites, rank }) => sites?.map((site) => site.rank) ?? [rank]);
+    assertEquals(new Set(ranks), new Set([run.rank]), nameOf(run));
+    assertEquals(ranks.length, 2 * run.sites.length, nameOf(run)); // two layers
+  }
+});
+
+Deno.test("what is shipped is at most 3 MB", async () => {
+  let bytes = 0;
+  for (const name of ["", ...Object.keys(index.runs)]) {
+    for await (const file of Deno.readDir(`${shippedFolder}/${name}`)) {
+      if (file.isFile) bytes += (await Deno.stat(`${shippedFolder}/${name}/${file.name}`)).size;
+    }
+  }
+  assert(bytes <= 3e6, `${bytes} bytes`);
+});
+
+Deno.test("a default job makes nothing that is shipped, a full one everything, a quick one its own", async () => {
+  const runs = subspaceRuns(8);
+  assertEquals(await plannedRuns(runs, { full: false, quick: false }), []);
+  assertEquals((await plannedRuns(runs, { full: true, quick: false })).length, 3);
+  const quick = await plannedRuns(runs, { full: false, quick: true });
+  assertEquals(quick.map(({ steps }) => steps), [10, 10, 10]);
+});
+
+Deno.test("no two runs that are compared start from the same seed", () => {
+  const seeds = (rank: number) => subspaceRuns(rank).map(({ seed }) => seed);
+  assertEquals([seeds(4), seeds(8), seeds(largeRank)], [[1, 2, 3], [1, 2, 3], [11, 12, 13]]);
+  const names = [...rankRuns([1, 2, 3]), ...budgetRuns([1, 2, 3])].map(nameOf);
+  assertEquals(new Set(rankRuns([1, 2, 3]).map(nameOf)).size, 27);
+  assertEquals(new Set(names).size, 42);
+});
+
+Deno.test("every choice of table 5 trains the same number of values", () => {
+  for (const { sites, rank } of budgetRuns([1])) assertEquals(sites.length * rank, 8);
+});
+
+Deno.test("the learning rate is the best of those tried, and neither the least nor the largest", () => {
+  const losses = Object.entries(found.losses[searched.key]) as [string, number][];
+  const best = losses.toSorted(([, a], [, b]) => a - b)[0][0];
+  assertEquals(Number(best), learningRate);
+  const rates = losses.map(([rate]) => Number(rate)).sort((a, b) => a - b);
+  const place = rates.indexOf(learningRate);
+  assert(place > 0 && place < rates.length - 1);
+  assertEquals(found.split, "validation");
+});

@@ -1,0 +1,45 @@
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { DryDevice } from "../../src/device/dry.ts";
+import { factorsOf } from "../../src/experiments/real_adapter/authors.ts";
+import { realAdapter } from "../../src/experiments/real_adapter/real_adapter.ts";
+
+const matrix = (rows: number, columns: number) => {
+  return { shape: [rows, columns], data: new Float32Array(rows * columns).fill(1) };
+};
+
+const key = (layer: number, site: string, part: string) =>
+  `roberta.encoder.layer.${layer}.attention.self.${site}.lora_${part}`;
+
+Deno.test("loralib's pairs are found, in the order of the layers; the classifier is passed over", () => {
+  const pair = (layer: number, site: string) =>
+    [
+      [key(layer, site, "B"), matrix(4, 2)],
+      [key(layer, site, "A"), matrix(2, 4)],
+    ] as const;
+  const tensors = new Map([
+    ...pair(10, "value"),
+    ...pair(10, "query"),
+    ...pair(2, "query"),
+    ["classifier.dense.weight", matrix(4, 4)] as const,
+  ]);
+  const found = factorsOf(tensors).map(({ site, layer }) => `${site} ${layer}`);
+  assertEquals(found, ["query 2", "query 10", "value 10"]);
+  tensors.delete(key(2, "query", "B"));
+  assertThrows(() => factorsOf(tensors), RangeError, "layer.2.attention.self.query.lora_B");
+});
+
+Deno.test("without the folder the experiment says in a line that it was left out", async () => {
+  const before = Deno.env.get("LOWRANK_DATA");
+  Deno.env.set("LOWRANK_DATA", "/no/such/folder");
+  try {
+    using device = new DryDevice();
+    const { signal } = new AbortController(), report = () => {};
+    const context = { device, seeds: [1], quick: false, full: false, out: "", signal, report };
+    const { settings, findings, figures } = await realAdapter.run(context);
+    assertStringIncludes(settings, "Left out: LOWRANK_DATA");
+    assertEquals([...findings, ...figures], []);
+  } finally {
+    if (before === undefined) Deno.env.delete("LOWRANK_DATA");
+    else Deno.env.set("LOWRANK_DATA", before);
+  }
+});
