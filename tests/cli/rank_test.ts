@@ -159,8 +159,8 @@ Deno.test("resize refuses no rule, two rules, and writing over what it reads", (
 
 Deno.test("compare: an adapter with itself is 1 on the diagonal, with another near chance", () =>
   withFolder(async (folder) => {
-    for (const  of of["A", "delta-left", "delta-right"]) {
-      const { modules } = await lowrankJson("compare", adapter, adapter, "--of", of);
+    for (const space of ["A", "delta-left", "delta-right"]) {
+      const { modules } = await lowrankJson("compare", adapter, adapter, "--of", space);
       for (const { phi, principalAngles } of modules) {
         phi.forEach((row: number[], i: number) => assertAlmostEquals(row[i], 1, 1e-12));
         for (const angle of principalAngles) assertAlmostEquals(angle, 0, 1e-7);
