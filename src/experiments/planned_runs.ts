@@ -42,6 +42,6 @@ export async function makeRuns(
     results.push(await make({ device, folder: join(out, "runs"), signal, onStep }));
     before += steps;
   }
-  report(1, howMany(plan.length, "run"));
+  report(1, plan.length === 0 ? "nothing to train" : howMany(plan.length, "run"));
   return results;
 }
