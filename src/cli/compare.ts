@@ -10,10 +10,11 @@ import {
 } from "../analysis/mod.ts";
 import { writeFileAtomic } from "../core/files.ts";
 import { loadPlotly, renderPage } from "../figures/page.ts";
-import { type AdapterModule, readAdapter } from "../formats/mod.ts";
+import type { AdapterModule } from "../formats/mod.ts";
 import { type CommonOptions, note, print } from "./common.ts";
 import { type ComparedModule, comparisonReport } from "./comparison_report.ts";
 import { table } from "./table.ts";
+import { readUpdates } from "./updates.ts";
 
 const spaces = ["A", "delta-left", "delta-right"] as const;
 
@@ -43,18 +44,18 @@ export function addCompare(program: Command): void {
 }
 
 async function run(one: string, other: string, options: CompareOptions): Promise<void> {
-  const [first, second] = [await readAdapter(one), await readAdapter(other)];
-  const modules = first.modules.flatMap((module) => {
-    const twin = second.modules.find(({ name }) => name === module.name);
+  const first = await readUpdates(one, options), second = await readUpdates(other, options);
+  const modules = first.flatMap((module) => {
+    const twin = second.find(({ name }) => name === module.name);
     return twin ? [compare(module, twin, options.of)] : [];
   });
   if (modules.length === 0) {
     throw new RangeError(
-      `adapters to compare must share a module, found ${first.modules[0].name} in ${one} and ` +
-        `${second.modules[0].name} in ${other}`,
+      `adapters to compare must share a module, found ${first[0].name} in ${one} and ` +
+        `${second[0].name} in ${other}`,
     );
   }
-  const alone = first.modules.length + second.modules.length - 2 * modules.length;
+  const alone = first.length + second.length - 2 * modules.length;
   if (alone > 0) note(options, `left out: ${alone} modules that one of the two has alone`);
   if (options.html) {
     const report = comparisonReport(modules, [one, other], options.of);

@@ -1,7 +1,7 @@
 /** The page of `lowrank compare --html`. @module */
 
 import type { Figure } from "../figures/figure.ts";
-import { axis, baseLayout } from "../figures/layout.ts";
+import { heatmaps } from "../figures/heatmaps.ts";
 import type { Report } from "../figures/page.ts";
 
 /** Two modules of one name. */
@@ -41,26 +41,17 @@ export function comparisonReport(
 }
 
 function heatMap({ name, phi, dimensions, randomBaseline }: ComparedModule, id: string): Figure {
-  const count = (length: number) => Array.from({ length }, (_, i) => i + 1);
   return {
     id,
     title: name,
     caption: `By chance φ is max(i, j) / ${dimensions}: ${
       randomBaseline.toFixed(3)
     } for all directions.`,
-    data: [{
-      type: "heatmap",
-      z: phi,
-      x: count(phi[0].length),
-      y: count(phi.length),
-      zmin: 0,
-      zmax: 1,
-      colorscale: "Viridis",
-      colorbar: { title: { text: "φ" } },
-    }],
-    layout: baseLayout(
-      axis("j, directions of the second"),
-      axis("i, directions of the first", { autorange: "reversed" }),
-    ),
+    ...heatmaps({
+      columns: ["φ(i, j)"],
+      rows: [{ label: "i, directions of the first", panels: [phi] }],
+      xTitle: "j, directions of the second",
+      panelHeight: 300,
+    }),
   };
 }

@@ -2,11 +2,12 @@
 
 import type { Command } from "./commander.ts";
 import { crossEntropy, Tape } from "../autograd/mod.ts";
+import { howMany } from "../core/how_many.ts";
 import { writeSafetensors } from "../formats/mod.ts";
 import { parseGpt2Config, readConfig } from "../models/mod.ts";
 import { modelFolder, once } from "./arguments.ts";
 import { type Case, readCases, shiftLabels } from "./cases.ts";
-import { type CommonOptions, loadAdapted, openChosen, print } from "./common.ts";
+import { type CommonOptions, loadAdapted, note, openChosen, print } from "./common.ts";
 import { gradientEntries } from "./gradient_entries.ts";
 import { assertInputs, assertLabels } from "./limits.ts";
 
@@ -49,6 +50,7 @@ async function run(options: GradientsOptions): Promise<void> {
   const [{ data: [value] }] = await device.read(loss);
   await writeSafetensors(options.output, entries);
   print(options, { loss: value }, () => `loss ${value.toFixed(6)}, in nats a token`);
+  note(options, `wrote ${howMany(entries.length, "gradient")} to ${options.output}`);
 }
 
 type Labelled = Case & Required<Pick<Case, "labels">>;

@@ -2,11 +2,12 @@
 
 import type { Command } from "./commander.ts";
 import { type Amplification, amplification, rankForError, spectrum } from "../analysis/mod.ts";
-import { type AdapterModule, readAdapter } from "../formats/mod.ts";
+import type { AdapterModule } from "../formats/mod.ts";
 import { modelFolder, share } from "./arguments.ts";
 import { openBaseWeights } from "./base_weights.ts";
 import { type CommonOptions, print } from "./common.ts";
 import { type Column, table } from "./table.ts";
+import { readUpdates } from "./updates.ts";
 
 interface InspectOptions extends CommonOptions {
   readonly base?: string;
@@ -35,7 +36,7 @@ export function addInspect(program: Command): void {
 }
 
 async function run(folder: string, options: InspectOptions): Promise<void> {
-  const { modules } = await readAdapter(folder);
+  const modules = await readUpdates(folder, options);
   const against = options.base === undefined
     ? modules.map(() => undefined)
     : await compareWithBase(modules, options.base, options.seed);

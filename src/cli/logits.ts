@@ -4,6 +4,7 @@ import { type Command, Option } from "./commander.ts";
 import { merge } from "../adapt/mod.ts";
 import { Tape } from "../autograd/mod.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
+import { howMany } from "../core/how_many.ts";
 import { writeSafetensors } from "../formats/mod.ts";
 import { type Gpt2, parseGpt2Config, readConfig } from "../models/mod.ts";
 import { collect, modelFolder } from "./arguments.ts";
@@ -52,7 +53,7 @@ async function run(options: LogitsOptions): Promise<void> {
     entries.push([`logits.${name}`, await logitsOf(merged ?? loaded.model, content)]);
   }
   await writeSafetensors(output, entries);
-  const text = `wrote the logits of ${cases.size} cases to ${output}`;
+  const text = `wrote the logits of ${howMany(cases.size, "case")} to ${output}`;
   printWritten(options, { cases: [...cases.keys()], output }, text);
 }
 

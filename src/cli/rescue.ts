@@ -2,6 +2,7 @@
 
 import { join } from "node:path";
 import { writeJsonAtomic } from "../core/files.ts";
+import { howMany } from "../core/how_many.ts";
 import type { TrainableModel, TrainingLog } from "../train/mod.ts";
 
 /** What there is to keep. */
@@ -29,7 +30,7 @@ export async function rescue(failure: unknown, remains: Remains): Promise<unknow
 }
 
 async function keep({ output, model, log, save }: Remains): Promise<string> {
-  const steps = `${log.loss.length} ${log.loss.length === 1 ? "step" : "steps"}`;
+  const steps = howMany(log.loss.length, "step");
   if (await allFinite(model)) {
     await save();
     return `wrote what ${steps} had trained, and their log, to ${output}`;

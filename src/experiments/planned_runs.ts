@@ -1,6 +1,7 @@
 /** Runs that an experiment is going to read, known before any of them is made. @module */
 
 import { join } from "node:path";
+import { howMany } from "../core/how_many.ts";
 import type { Device } from "../device/device.ts";
 import type { RunResult, RunSpec } from "../runs/mod.ts";
 import type { ExperimentContext } from "./experiment.ts";
@@ -41,6 +42,6 @@ export async function makeRuns(
     results.push(await make({ device, folder: join(out, "runs"), signal, onStep }));
     before += steps;
   }
-  report(1, `${plan.length} runs`);
+  report(1, plan.length === 0 ? "nothing to train" : howMany(plan.length, "run"));
   return results;
 }

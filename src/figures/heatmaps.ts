@@ -41,9 +41,16 @@ export function heatmaps(
       return { id, values, x, y, xTitle: lowest ? xTitle : "", yTitle: x === 0 ? label : "" };
     })
   );
-  const axes = places.flatMap(({ id, x, y, xTitle, yTitle }) => {
-    const rising = panelAxis(xTitle, across[x], `y${suffix(id)}`);
-    const falling = { ...panelAxis(yTitle, down[y], `x${suffix(id)}`), autorange: "reversed" };
+  const axes = places.flatMap(({ id, values, x, y, xTitle, yTitle }) => {
+    const rising = {
+      ...panelAxis(xTitle, across[x], `y${suffix(id)}`),
+      ...ticks(values[0].length),
+    };
+    const falling = {
+      ...panelAxis(yTitle, down[y], `x${suffix(id)}`),
+      ...ticks(values.length),
+      autorange: "reversed",
+    };
     return [[`xaxis${suffix(id)}`, rising], [`yaxis${suffix(id)}`, falling]];
   });
   return {
@@ -99,9 +106,14 @@ function interval(place: number, count: number, gap: number): Interval {
   return [start, Math.min(1, start + size)];
 }
 
+/** Whole numbers: left to itself, plotly halves the steps of a short axis. */
+function ticks(count: number) {
+  return count <= 6 ? { tick0: 1, dtick: 1 } : { nticks: 6 };
+}
+
 /** Only the outermost panels, which have titles, have labels at their ticks. */
 function panelAxis(title: string, domain: Interval, anchor: string) {
-  const more = { domain, anchor, showgrid: false, showticklabels: title !== "", nticks: 6 };
+  const more = { domain, anchor, showgrid: false, showticklabels: title !== "" };
   return axis("", { ...more, title: { text: title, font: { size: 12 } } });
 }
 

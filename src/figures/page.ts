@@ -90,12 +90,15 @@ ${sections.map((section) => sectionHtml(section, draw)).join("\n")}
 }
 
 function summary(sections: readonly Section[]): string {
-  const items = sections.flatMap(({ id, findings }) =>
-    findings.map(({ claim, verdict }) =>
-      `<li>${verdictHtml(verdict)} <a href="#${escapeHtml(id)}">${escapeHtml(claim)}</a></li>`
-    )
+  const parts = sections.filter(({ findings }) => findings.length > 0).map(summaryPart);
+  return `<nav class="summary">${parts.join("\n")}</nav>`;
+}
+
+function summaryPart({ id, title, findings }: Section): string {
+  const items = findings.map(({ claim, verdict }) =>
+    `<li>${verdictHtml(verdict)} <span>${escapeHtml(claim)}</span></li>`
   );
-  return `<ul class="summary">${items.join("\n")}</ul>`;
+  return `<a href="#${escapeHtml(id)}">${escapeHtml(title)}</a>\n<ul>${items.join("\n")}</ul>`;
 }
 
 function sectionHtml(section: Section, draw?: DrawFormula): string {

@@ -20,8 +20,11 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; fon
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 .source { color: var(--soft); }
 .settings { color: var(--soft); font-size: .92rem; }
-.summary { list-style: none; padding: 0; } .summary li { margin: .4rem 0; }
-.summary a { color: inherit; }
+.summary { margin: 2rem 0; } .summary a { color: inherit; font-weight: 600; }
+.summary ul { list-style: none; margin: .3rem 0 1.1rem; padding: 0; }
+.summary li { display: grid; grid-template-columns: 11rem 1fr; gap: .1rem .75rem; align-items: baseline; margin: .25rem 0; }
+.summary .verdict { justify-self: start; }
+@media (max-width: 36rem) { .summary li { grid-template-columns: 1fr; } }
 .finding { border-left: 3px solid var(--line); padding: .1rem 0 .1rem 1rem; margin: 1rem 0; }
 .finding p { margin: .3rem 0; }
 .rule { color: var(--soft); font-size: .88rem; }

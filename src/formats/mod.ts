@@ -21,7 +21,12 @@ export type { Dtype, FloatDtype } from "./dtype.ts";
 export { headerBytes, parseHeader, type SafetensorsHeader, type TensorEntry } from "./header.ts";
 export { parsePeftConfig, type PeftConfig } from "./peft_config.ts";
 export type { ModuleSelection } from "./peft_patterns.ts";
-export { type AdapterModule, type PeftAdapter, readAdapter } from "./read_adapter.ts";
+export {
+  type AdapterModule,
+  type PeftAdapter,
+  readAdapter,
+  type ReadAdapterOptions,
+} from "./read_adapter.ts";
 export type { SafetensorsContent, SafetensorsFile } from "./safetensors.ts";
 export { readRemoteHeaders, type RemoteHeaders } from "./remote.ts";
 export { openSafetensors, readSafetensors } from "./shards.ts";

@@ -91,6 +91,16 @@ export function parsePeftConfig(json: unknown): PeftConfig {
   };
 }
 
+/**
+ * Takes `modules_to_save` out of a configuration: the names of modules that were trained whole and
+ * saved beside the updates, which do not depend on them.
+ */
+export function takeSavedModules(json: unknown): { rest: unknown; saved: readonly string[] } {
+  if (!isRecord(json)) return { rest: json, saved: [] };
+  const { modules_to_save: _, ...rest } = json;
+  return { rest, saved: list(field(json, "modules_to_save", "be names", isNames)) ?? [] };
+}
+
 function refuse(what: string, rule: string, value: unknown): never {
   const found = JSON.stringify(value)?.slice(0, 200) ?? "nothing";
   throw new AdapterFileError(`${what} must ${rule}, found ${found}`);

@@ -5,7 +5,7 @@ import { readJson } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { formatShape } from "../core/shape.ts";
 import { type AdapterSite, parseSites, splitSites } from "./adapter_sites.ts";
-import { parsePeftConfig, type PeftConfig } from "./peft_config.ts";
+import { parsePeftConfig, type PeftConfig, takeSavedModules } from "./peft_config.ts";
 import { isSelected, patternValue } from "./peft_patterns.ts";
 import { openSafetensorsFile, type SafetensorsFile } from "./safetensors.ts";
 
@@ -33,6 +33,14 @@ export interface PeftAdapter {
   readonly config: PeftConfig;
   /** Every adapted module, layers in the order of their numbers. */
   readonly modules: readonly AdapterModule[];
+  /** Tensors of modules that were trained whole (`modules_to_save`), which were not read. */
+  readonly leftOut: readonly string[];
+}
+
+/** How much {@link readAdapter} is to read. */
+export interface ReadAdapterOptions {
+  /** Look at the updates alone: modules that were trained whole are left out, and not refused. */
+  readonly updatesOnly?: boolean;
 }
 
 /**
@@ -40,7 +48,8 @@ export interface PeftAdapter {
  *
  * Ranks and scalings follow `r`, `lora_alpha`, `use_rslora`, `rank_pattern` and `alpha_pattern`.
  * Weights that the configuration does not select, tensors that are no pair of A and B, and settings
- * that change the mathematics and are not implemented are refused, never ignored.
+ * that change the mathematics and are not implemented are refused, never ignored. The one exception
+ * must be asked for: `updatesOnly` leaves out modules that were trained whole, and names them.
  *
  * @throws {AdapterFileError} Where the folder is incomplete, broken, or says something that cannot be
  * honoured; the message names the field or tensor, the rule and the value found.
@@ -58,13 +67,18 @@ export interface PeftAdapter {
  * await Deno.remove(folder, { recursive: true });
  * ```
  */
-export async function readAdapter(folder: string): Promise<PeftAdapter> {
+export async function readAdapter(
+  folder: string,
+  { updatesOnly = false }: ReadAdapterOptions = {},
+): Promise<PeftAdapter> {
   try {
-    const config = parsePeftConfig(await readJson(`${folder}/adapter_config.json`));
+    const json = await readJson(`${folder}/adapter_config.json`);
+    const { rest, saved } = updatesOnly ? takeSavedModules(json) : { rest: json, saved: [] };
+    const config = parsePeftConfig(rest);
     using file = await openWeights(folder);
-    const modules = [];
-    for (const name of modulePaths(file)) modules.push(await readModule(file, config, name));
-    return { config, modules: withSites(file, modules) };
+    const modules = [], { paths, leftOut } = modulePaths(file, saved);
+    for (const name of paths) modules.push(await readModule(file, config, name));
+    return { config, modules: withSites(file, modules), leftOut };
   } catch (error) {
     const { message } = error as Error;
     throw new AdapterFileError(`cannot read the adapter in ${folder}: ${message}`, {
@@ -90,20 +104,26 @@ const PREFIX = "base_model.model.";
 const { compare } = new Intl.Collator("en", { numeric: true });
 
 /** The modules of the file, once each, after every tensor's name was understood. */
-function modulePaths(file: SafetensorsFile): string[] {
-  const paths = new Set<string>();
+function modulePaths(file: SafetensorsFile, saved: readonly string[]) {
+  const paths = new Set<string>(), leftOut: string[] = [];
   for (const key of file.tensors.keys()) {
     if (!key.startsWith(PREFIX)) {
       throw new AdapterFileError(`tensor names must begin with "${PREFIX}", found "${key}"`);
     }
-    const match = /^(.+)\.lora_[AB]\.weight$/.exec(key.slice(PREFIX.length));
-    if (!match) throw new AdapterFileError(`${ruleFor(key)}, found "${key}"`);
-    paths.add(match[1]);
+    const name = key.slice(PREFIX.length), match = /^(.+)\.lora_[AB]\.weight$/.exec(name);
+    if (match) paths.add(match[1]);
+    else if (isOfSaved(name, saved)) leftOut.push(name);
+    else throw new AdapterFileError(`${ruleFor(key)}, found "${key}"`);
   }
   if (paths.size === 0) {
     throw new AdapterFileError("the file must hold at least one pair of A and B, found no tensor");
   }
-  return [...paths].sort(compare);
+  return { paths: [...paths].sort(compare), leftOut };
+}
+
+/** PEFT's rule: the path of a module that is saved whole ends with one of the names. */
+function isOfSaved(tensor: string, saved: readonly string[]): boolean {
+  return !tensor.includes(".lora_") && saved.some((name) => tensor.includes(`${name}.`));
 }
 
 /** Adds what the metadata says of the modules' sites, once it is known to be true. */

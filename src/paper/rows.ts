@@ -1,5 +1,6 @@
 /** Every cell of the paper beside what we compute. @module */
 
+import { howMany } from "../core/how_many.ts";
 import type { Computation } from "./computation.ts";
 import { computations } from "./computations/mod.ts";
 import { cellName, type PrintedTable, printedTables } from "./printed/mod.ts";
@@ -105,7 +106,7 @@ function quotedRow(
 function digitsRead(printed: string): string | null {
   const { digits, isRound, parts } = parsePrinted(printed), { length } = String(digits);
   if (parts > 1n) return `read to the nearest 1/${parts}`;
-  return isRound ? `read to ${length} ${length === 1 ? "digit" : "digits"}` : null;
+  return isRound ? `read to ${howMany(length, "digit")}` : null;
 }
 
 function reasonOf({ inferred, reason }: Computation, remarks: (string | null)[]): string | null {

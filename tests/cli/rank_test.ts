@@ -3,6 +3,13 @@
 import { assert, assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
 import { truncationError } from "../../src/analysis/mod.ts";
 import { readAdapter, writeAdapter } from "../../src/formats/mod.ts";
+import {
+  goodConfig,
+  goodTensors,
+  matrix,
+  moduleName,
+  writeRawAdapter,
+} from "../formats/adapter_folders.ts";
 import { withFolder } from "../support/folders.ts";
 import { golden, tensorsOf } from "../support/golden.ts";
 import "../support/open_lapack.ts";
@@ -25,6 +32,20 @@ Deno.test("inspect: every measure is there, and what is suggested holds the erro
     assertEquals(each.amplification, undefined);
   }
 });
+
+Deno.test("inspect and compare look past a classifier that was trained whole, and say so", () =>
+  withFolder(async (folder) => {
+    const config = { ...goodConfig, modules_to_save: ["classifier"] };
+    const key = "base_model.model.classifier.bias";
+    await writeRawAdapter(folder, config, { ...goodTensors, [key]: matrix(1, 3) });
+    const said = `left out: trained whole in ${folder}: classifier.bias\n`;
+    for (const command of [["inspect", folder], ["compare", folder, folder]]) {
+      const { stdout, stderr } = await lowrank(...command);
+      assertStringIncludes(stdout, moduleName);
+      assertStringIncludes(stderr, said);
+    }
+    await assertFails(["resize", folder, "--rank", "1", "--output", `${folder}/x`], "classifier");
+  }));
 
 Deno.test("inspect --base: norms of the weights that the adapter changes, turned as GPT-2 stores them", async () => {
   const { modules } = await lowrankJson("inspect", adapter, "--base", model);
@@ -138,8 +159,8 @@ Deno.test("resize refuses no rule, two rules, and writing over what it reads", (
 
 Deno.test("compare: an adapter with itself is 1 on the diagonal, with another near chance", () =>
   withFolder(async (folder) => {
-    for (const factor of ["A", "delta-left", "delta-right"]) {
-      const { modules } = await lowrankJson("compare", adapter, adapter, "--of", factor);
+    for (const space of ["A", "delta-left", "delta-right"]) {
+      const { modules } = await lowrankJson("compare", adapter, adapter, "--of", space);
       for (const { phi, principalAngles } of modules) {
         phi.forEach((row: number[], i: number) => assertAlmostEquals(row[i], 1, 1e-12));
         for (const angle of principalAngles) assertAlmostEquals(angle, 0, 1e-7);

@@ -36,7 +36,7 @@ Deno.test("without the folder the experiment says in a line that it was left out
     const { signal } = new AbortController(), report = () => {};
     const context = { device, seeds: [1], quick: false, full: false, out: "", signal, report };
     const { settings, findings, figures } = await realAdapter.run(context);
-    assertStringIncludes(settings, "Left out: LOWRANK_DATA");
+    assertStringIncludes(settings, "Left out: the authors' adapter");
     assertEquals([...findings, ...figures], []);
   } finally {
     if (before === undefined) Deno.env.delete("LOWRANK_DATA");

@@ -107,3 +107,17 @@ Deno.test("a page holds its library and figures, and nothing in its data can end
   assertMatch(page, /class="verdict held">held</);
   assertEquals(/<(script|link|img)[^>]*(src|href)=/.test(page), false);
 });
+
+Deno.test("the contents name each part above its claims, and no part without a claim", () => {
+  const part = { question: "", source: "", settings: "", tables: [], figures: [] };
+  const finding = { claim: hostile, rule: "R", found: "F", verdict: "held" };
+  const sections = [
+    { ...part, id: "one", title: "One", findings: [finding, finding] },
+    { ...part, id: "bare", title: "Bare", findings: [] },
+  ];
+  const page = renderPage({ title: "T", facts: [], sections }, "");
+  const contents = /<nav class="summary">.*?<\/nav>/s.exec(page)![0];
+  const links = Array.from(contents.matchAll(/<a href="(.*?)">(.*?)<\/a>/g), ([, ...all]) => all);
+  assertEquals(links, [["#one", "One"]]);
+  assertEquals(contents.split(escapeHtml(hostile)).length, 3);
+});

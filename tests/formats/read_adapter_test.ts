@@ -49,7 +49,8 @@ Deno.test("ranks, alphas, scalings and ΔW are those that PEFT resolves", async 
 Deno.test("a good folder is read", () =>
   withFolder(async (folder) => {
     await writeRawAdapter(folder);
-    const { config, modules } = await readAdapter(folder);
+    const { config, modules, leftOut } = await readAdapter(folder);
+    assertEquals(leftOut, []);
     assertEquals([config.rank, config.alpha, config.targetModules], [2, 4, ["c_attn"]]);
     const [A, B] = Object.values(goodTensors);
     assertEquals(modules, [{ name: moduleName, A, B, rank: 2, alpha: 4, scaling: 2 }]);
@@ -101,6 +102,38 @@ Deno.test("tensors that are no pair of A and B are refused by name", async () =>
     await refuses(words, goodConfig, isPair ? tensors : { ...goodTensors, ...tensors });
   }
 });
+
+/** A classifier of PEFT's, and one whose path only ends with the name. */
+const saved = {
+  "base_model.model.classifier.dense.weight": A,
+  "base_model.model.pre_classifier.bias": B,
+};
+const savedConfig = { ...goodConfig, modules_to_save: ["classifier"] };
+
+Deno.test("modules that were trained whole are refused, unless updates alone are asked for", () =>
+  withFolder(async (folder) => {
+    await refuses('not implemented: fully trained modules), found ["classifier"]', savedConfig);
+    await writeRawAdapter(folder, savedConfig, { ...goodTensors, ...saved });
+    const { modules, leftOut } = await readAdapter(folder, { updatesOnly: true });
+    assertEquals(leftOut, ["classifier.dense.weight", "pre_classifier.bias"]);
+    await writeRawAdapter(folder);
+    assertEquals(modules, (await readAdapter(folder, { updatesOnly: true })).modules);
+  }));
+
+Deno.test("with updates alone, what no saved module explains is refused still", () =>
+  withFolder(async (folder) => {
+    const read = () => readAdapter(folder, { updatesOnly: true });
+    const refusal = async (config: unknown, key: string, words: string) => {
+      await writeRawAdapter(folder, config, { ...goodTensors, ...saved, [key]: A });
+      assertStringIncludes((await assertRejects(read, AdapterFileError)).message, words);
+    };
+    await refusal(savedConfig, "base_model.model.score.weight", "every tensor must be some");
+    const magnitude = "base_model.model.classifier.lora_magnitude_vector";
+    await refusal(savedConfig, magnitude, "DoRA is not implemented");
+    await refusal(goodConfig, keyA, "every tensor must be some");
+    await refusal({ ...savedConfig, use_dora: true }, keyA, "not implemented: DoRA");
+    await refusal({ ...savedConfig, modules_to_save: [1] }, keyA, "must be names");
+  }));
 
 Deno.test("shapes and types that do not fit the configuration are refused", async () => {
   const spoil = (key: string, tensor: HostTensor) => ({ ...goodTensors, [key]: tensor });

@@ -5,6 +5,7 @@ import { matmul, onePair } from "../../../kernels/matmul/kernel.ts";
 import { openBlas } from "../../blas/mod.ts";
 import { DeviceError } from "../../core/errors.ts";
 import type { HostData, HostTensor } from "../../core/host_tensor.ts";
+import { howMany } from "../../core/how_many.ts";
 import { type AnyBindings, BaseDevice } from "../base.ts";
 import type { Storage, Tensor } from "../tensor.ts";
 import { type Call, Crew, type KernelFunction } from "./crew.ts";
@@ -126,7 +127,7 @@ export class CpuDevice extends BaseDevice {
     this.#functions = functions;
     this.#products = products;
     const { threads } = crew;
-    const count = `${threads} ${threads === 1 ? "thread" : "threads"}`;
+    const count = howMany(threads, "thread");
     const makers = ["cpu", count, "WebAssembly SIMD", ...(products ? [products.name] : [])];
     this.description = `${makers.join(", ")}${note ? ` (${note})` : ""}`;
   }

@@ -26,9 +26,15 @@ async function measureLargest(device: Device, width: number): Promise<MatrixResu
 
 const format = (value: number): string => value.toLocaleString("en-US");
 
+const isGpt3s = (width: number): boolean => width === gpt3.n_embd;
+
+/** What the claim is about, which a quick run and a small device do not reach. */
+const widthOf = (width: number): string =>
+  isGpt3s(width) ? "GPT-3's width" : `width ${format(width)}, below GPT-3's,`;
+
 function exactFinding({ width, largest, mergeError, error, changed }: MatrixResult): Finding {
   return {
-    claim: "At GPT-3's width merging changes outputs by rounding only, and unmerging no bit",
+    claim: `At ${widthOf(width)} merging changes outputs by rounding only, and unmerging no bit`,
     rule:
       `held when outputs merged and unmerged differ from each other, and 64 of each token from ` +
       `float64, by at most ${tolerance} of the largest, and no weight has other bits than before`,
@@ -91,7 +97,7 @@ function barsOf({ moments, width }: MatrixResult): RoleBar[] {
 function matrixFigure(result: MatrixResult, device: string): Figure {
   return {
     id: "gpt3-matrix",
-    title: "Bytes of one matrix of GPT-3",
+    title: `Bytes of one matrix of ${isGpt3s(result.width) ? "GPT-3" : `width ${result.width}`}`,
     caption:
       `From the ledger; ${device}. The last bar is arithmetic: a weight, its gradient and two ` +
       "moments of 4 bytes a value.",
@@ -113,7 +119,7 @@ export const matrix: Experiment = {
     return {
       settings:
         `Rank ${rank} on one matrix of ${format(width)} x ${format(width)}${
-          width < gpt3.n_embd ? ", smaller than GPT-3's" : ""
+          isGpt3s(width) ? "" : ", smaller than GPT-3's"
         }, random weights, F32, 16 tokens; forward passes are the median of 5, read back. Where a kernel ` +
         "binds less than the matrix, products go over it by rows.",
       findings: [exactFinding(result), bytesFinding(result)],

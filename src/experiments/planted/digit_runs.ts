@@ -2,6 +2,7 @@
 
 import { Tape } from "../../autograd/mod.ts";
 import type { HostTensor } from "../../core/host_tensor.ts";
+import { howMany } from "../../core/how_many.ts";
 import type { DigitSplit } from "../../data/mod.ts";
 import type { Device } from "../../device/device.ts";
 import { multiplyTransposed, singularValues } from "../../linalg/mod.ts";
@@ -36,7 +37,7 @@ const longRun = 1000;
 export function planDigits(chosen: DigitRun, source: DigitSource, quick: boolean): PlannedRun {
   const { planes, rank, seed } = chosen, steps = quick ? 20 : longRun;
   return {
-    label: `${planes} planes, r = ${rank}, seed ${seed}`,
+    label: `${howMany(planes, "plane")}, r = ${rank}, seed ${seed}`,
     steps,
     spec: (device) => specOf(chosen, steps, device),
     make: async ({ onStep, ...context }) => {

@@ -1,5 +1,6 @@
 /** Rotated digits: real data, and an update whose rank is known. @module */
 
+import { howMany } from "../../core/how_many.ts";
 import type { DataTable, Figure } from "../../figures/figure.ts";
 import { axis, baseLayout, logAxis } from "../../figures/layout.ts";
 import { palette } from "../../figures/palette.ts";
@@ -85,7 +86,7 @@ function divergenceFigure(rows: readonly DigitRow[]): Figure {
       "and beyond which the divergence can be zero.",
     ...rankFigure(
       groups.map(([planes, own]) => ({
-        label: `${planes} ${planes === 1 ? "plane" : "planes"}, r* = ${2 * planes}`,
+        label: `${howMany(planes, "plane")}, r* = ${2 * planes}`,
         measured: own,
         plantedRank: 2 * planes,
       })),
@@ -107,7 +108,7 @@ function unreachable({ planes, spectrum }: DigitRow): RankPoint[] {
 function shiftFigure(rows: readonly DigitRow[]): Figure {
   const groups = [...Map.groupBy(rows, ({ planes }) => planes)];
   const curves = groups.map(([planes, own]) => ({
-    label: `${planes} ${planes === 1 ? "plane" : "planes"}`,
+    label: howMany(planes, "plane"),
     measured: unreachable(own[0]),
     plantedRank: 2 * planes,
   }));

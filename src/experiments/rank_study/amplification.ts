@@ -131,7 +131,7 @@ export const amplification: Experiment = {
   title: "What has an update to do with the weight that it changes?",
   question:
     "Does ΔW repeat the top directions of W, or amplify others that W has but does not emphasise? " +
-    "Judged in ΔW, as printed, and in ΔW·S^½ beside W·S^½.",
+    "Judged in ΔW, as printed, and in ΔW·S^½ beside W·S^½ (S = E[x xᵀ] of the inputs).",
   source: "Hu et al. 2021, section 7.3, table 7 and figure 8",
   plan: (context) => plannedRuns(ranks.flatMap(subspaceRuns), context),
   async run(context) {

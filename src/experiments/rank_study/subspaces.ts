@@ -117,7 +117,8 @@ export const subspaces: Experiment = {
   title: "Which directions do adapters share?",
   question:
     "Are the directions that LoRA finds the same for another rank, another seed, in every layer? " +
-    "Judged in A, as printed, and in ΔW·S^½, what the update does to inputs that it really sees.",
+    "Judged in A, as printed, and in ΔW·S^½, what the update does to inputs that it really sees " +
+    "(S = E[x xᵀ], their second moment).",
   source: "Hu et al. 2021, section 7.2, figures 3, 4, 6 and 7",
   plan: (context) => plannedRuns([smallRank, largeRank].flatMap(subspaceRuns), context),
   async run(context) {

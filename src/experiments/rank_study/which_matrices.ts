@@ -12,9 +12,19 @@ import { lossTable, seedsNote } from "./loss_table.ts";
 import { budgetRuns } from "./runs.ts";
 import { studySettings } from "./training.ts";
 
-const labelOf = ({ sites, rank }: LossRow) => `${sites}; r = ${rank}`;
+const labelOf = ({ sites, rank }: LossRow) => `${sites} (r = ${rank})`;
 
-function finding(rows: readonly LossRow[], quick: boolean): Finding {
+/** Says which choices did harm, so that nobody takes a run that broke down for a poor choice. */
+export function harmNote(base: number, rows: readonly LossRow[]): string {
+  const worse = rows.filter((row) => !(meanLoss(row) < base)).map(labelOf);
+  return worse.length === 0
+    ? ""
+    : `No better than the base's ${base.toFixed(3)}: ${
+      worse.join("; ")
+    }; the learning rate was chosen for q and v. `;
+}
+
+function finding(base: number, rows: readonly LossRow[], quick: boolean): Finding {
   const losses = rows.map((row) => `${labelOf(row)}: ${meanLoss(row).toFixed(3)}`).join("; ");
   const spread = Math.max(...rows.map(spreadOf)).toFixed(3);
   return {
@@ -22,7 +32,7 @@ function finding(rows: readonly LossRow[], quick: boolean): Finding {
     rule:
       "held when the mean held-out loss of each of the two lies below both others' by more than " +
       "the larger spread over seeds of the two that are compared.",
-    found: `${losses}. ${seedsNote(rows[0])}${
+    found: `${losses}. ${harmNote(base, rows)}${seedsNote(rows[0])}${
       rows[0].losses.length > 1 ? `, the largest spread ${spread}` : ""
     }.`,
     verdict: judge(spreadBudgetWins(rows), quick),
@@ -76,7 +86,7 @@ export const whichMatrices: Experiment = {
     const title = "Held-out loss at one budget of trained values";
     return {
       settings: studySettings(context.quick),
-      findings: [finding(rows, context.quick)],
+      findings: [finding(base, rows, context.quick)],
       tables: [lossTable("which-matrices", title, base, rows)],
       figures: [budgetFigure(rows)],
     };

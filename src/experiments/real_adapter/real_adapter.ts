@@ -29,7 +29,7 @@ function settings(modules: readonly AuthorsModule[]): string {
 }
 
 function adapterTable(modules: readonly AuthorsModule[]): DataTable {
-  const number = (key: string, label: string) => ({ key, label, unit: "number" as const });
+  const number = (key: string, label: string) => ({ key, label, unit: "share" as const });
   return {
     id: "authors-adapter",
     title: "The update of each matrix",
@@ -116,7 +116,8 @@ export const realAdapter: Experiment = {
     const file = await findAuthors();
     if (!file) {
       return leftOut(
-        "LOWRANK_DATA names no folder with roberta-base-mnli-lora/loralib.safetensors",
+        "the authors' adapter is not part of this repository, and LOWRANK_DATA names no folder with " +
+          "roberta-base-mnli-lora/loralib.safetensors",
       );
     }
     const modules = await readAuthors(file);

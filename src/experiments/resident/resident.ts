@@ -1,5 +1,6 @@
 /** Predicted, kept in the books, and seen by the operating system. @module */
 
+import { howMany } from "../../core/how_many.ts";
 import type { DataTable } from "../../figures/figure.ts";
 import type { Experiment, Finding } from "../experiment.ts";
 import type { ResidentRow } from "./measure.ts";
@@ -36,9 +37,11 @@ function finding(rows: readonly ResidentRow[]): Finding {
       "held when in every process the closed formula is the ledger's peak to the byte, and the " +
       "device's memory is resident with no less than that peak, and with no more beside it than the " +
       "threads' scratch, the padding, and the places that the backward pass frees before a step's end",
-    found: `${rows.length} processes: formula and ledger agree to the byte in ${
+    found: `${
+      howMany(rows.length, "process", "processes")
+    }: formula and ledger agree to the byte in ${
       rows.filter(({ peak, predicted }) => peak === predicted).length
-    }; the device's memory is ${least} to ${most}% above.`,
+    }; the device's memory is ${least === most ? least : `${least} to ${most}`}% above.`,
     verdict: rows.every(isExplained) ? "held" : "not held at this scale",
   };
 }

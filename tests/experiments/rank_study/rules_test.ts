@@ -1,4 +1,4 @@
-import { assertAlmostEquals, assertEquals } from "@std/assert";
+import { assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
 import { isExplained } from "../../../src/experiments/full_size/full_size.ts";
 import {
   amplifiesUnemphasised,
@@ -12,6 +12,7 @@ import {
   relativeGain,
   spreadBudgetWins,
 } from "../../../src/experiments/rank_study/loss_rules.ts";
+import { harmNote } from "../../../src/experiments/rank_study/which_matrices.ts";
 import type { Grid } from "../../../src/experiments/rank_study/spaces.ts";
 import {
   commonDirections,
@@ -155,4 +156,13 @@ Deno.test("full size: table 7's 0.02 and 0.33 are chance at 12,288, and would no
     assertEquals(isExplained(value, rank, 3_072, 0.01), false);
   }
   assertEquals(isExplained(0.34, 64, 12_288, 0.01), false);
+});
+
+Deno.test("table 5: a choice that ends where the base began, above it or at NaN, is named", () => {
+  const row = (sites: string, loss: number): LossRow => {
+    return { sites, rank: 4, trained: 1, losses: [loss] };
+  };
+  assertEquals(harmNote(4, [row("q", 3.9)]), "");
+  const note = harmNote(4, [row("q", 3.9), row("k", 4), row("q, k", 5), row("v", NaN)]);
+  assertStringIncludes(note, "the base's 4.000: k (r = 4); q, k (r = 4); v (r = 4); the");
 });

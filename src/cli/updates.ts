@@ -1,0 +1,16 @@
+/** The updates of an adapter folder, to look at. @module */
+
+import { type AdapterModule, readAdapter } from "../formats/mod.ts";
+import { type CommonOptions, note } from "./common.ts";
+
+/** Reads what an adapter adds to the weights, and says what else its folder holds. */
+export async function readUpdates(
+  folder: string,
+  options: CommonOptions,
+): Promise<readonly AdapterModule[]> {
+  const { modules, leftOut } = await readAdapter(folder, { updatesOnly: true });
+  if (leftOut.length > 0) {
+    note(options, `left out: trained whole in ${folder}: ${leftOut.join(", ")}`);
+  }
+  return modules;
+}
