@@ -49,7 +49,7 @@ export const generation = { prompt: 8, tokens: 48 } as const;
 /** Timed steps that are waited for one by one, and blocks of ten; few where a step is long. */
 export const repeats: Readonly<Record<Workload, { readonly each: number; readonly tens: number }>> =
   {
-    matmul: { each: 8, tens: 1 },
+    matmul: { each: 40, tens: 3 },
     low_rank: { each: 20, tens: 24 },
     lora_linear: { each: 40, tens: 4 },
     gpt_full: { each: 6, tens: 1 },

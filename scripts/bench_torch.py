@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 REPEATS = {
-    "matmul": (8, 1),
+    "matmul": (40, 3),
     "lora_linear": (40, 4),
     "gpt_full": (6, 1),
     "gpt_lora": (6, 1),
