@@ -46,6 +46,8 @@ export interface AmplificationOptions {
   readonly seed: number;
   /** Number of directions. Default: as many as ΔW has. */
   readonly rank?: number;
+  /** The singular values of W, where they are known: several updates of one W need them once. */
+  readonly weightValues?: Float64Array;
 }
 
 /** Above this side W's own directions come from random projections instead of a decomposition. */
@@ -72,7 +74,7 @@ const largestDecomposed = 1024;
 export function amplification(
   factors: Factors,
   weight: Matrix,
-  { seed, rank }: AmplificationOptions,
+  { seed, rank, weightValues }: AmplificationOptions,
 ): Amplification {
   const what = nameOf(factors), { left, values, right } = updateSvd(factors);
   const W = toLarge(weight, `the weight of ${what}`), r = rank ?? values.length;
@@ -95,7 +97,7 @@ export function amplification(
     deltaNorm,
     weightNorm,
     inDelta,
-    inWeight: leadingNorm(W, r, seed),
+    inWeight: frobeniusOf((weightValues ?? leadingValues(W, r, seed)).subarray(0, r)),
     inRandom,
     expectedRandom: expectedRandomNorm(r, W.rows, W.columns, weightNorm),
     factor: deltaNorm / inDelta,
@@ -145,11 +147,10 @@ function randomDirections(count: number, dimensions: number, random: Random): De
   return lq(out).Q;
 }
 
-/** √(Σ σᵢ²) of the first values of W. */
-function leadingNorm(W: LargeMatrix, rank: number, seed: number): number {
+/** The first singular values of W, at least as many as asked for. */
+function leadingValues(W: LargeMatrix, rank: number, seed: number): Float64Array {
   const whole = Math.min(W.rows, W.columns) <= largestDecomposed;
-  const values = whole
+  return whole
     ? singularValues({ ...W, data: new Float64Array(W.data) })
     : leadingSvd(W, rank, { seed }).values;
-  return frobeniusOf(values.subarray(0, rank));
 }

@@ -77,17 +77,16 @@ export function amplificationRows(
   return weightViews.flatMap((view) =>
     queries.flatMap((module) => {
       const weight = matrixIn(view, module.weight, module.metric);
-      const draws = randomDirections(view, module),
-        own = rowsOf(svd(weight).left, 0, topDirections);
-      return ranks.map((rank) => rowAt(view, module, rank, { weight, draws, own }));
+      const prepared = { weight, own: svd(weight), draws: randomDirections(view, module) };
+      return ranks.map((rank) => rowAt(view, module, rank, prepared));
     })
   );
 }
 
 interface Prepared {
   readonly weight: DenseMatrix;
+  readonly own: Svd;
   readonly draws: readonly Svd[];
-  readonly own: DenseMatrix;
 }
 
 function rowAt(
@@ -97,7 +96,9 @@ function rowAt(
   { weight, draws, own }: Prepared,
 ): AmplificationRow {
   const seen = updates.get(rank)!.map((update) => view.update(update, metric));
-  const measured = seen.map((update) => amplification(update, weight, { seed: randomSeed, rank }));
+  const options = { seed: randomSeed, rank, weightValues: own.values };
+  const measured = seen.map((update) => amplification(update, weight, options));
+  const top = rowsOf(own.left, 0, topDirections);
   const of = (key: "deltaNorm" | "inDelta" | "inWeight" | "weightNorm" | "factor") =>
     mean(measured.map((one) => one[key]));
   const random = draws.map(({ left, right }) => {
@@ -113,8 +114,8 @@ function rowAt(
     inRandom: mean(random.map((one) => projectedNorm(weight, one))),
     inWeight: of("inWeight"),
     factor: of("factor"),
-    overlap: meanGrid(seen.map((update) => similarityGrid(own, updateDirections(update).left))),
-    randomOverlap: meanGrid(random.map(({ left }) => similarityGrid(own, left))),
+    overlap: meanGrid(seen.map((update) => similarityGrid(top, updateDirections(update).left))),
+    randomOverlap: meanGrid(random.map(({ left }) => similarityGrid(top, left))),
   };
 }
 
