@@ -13,7 +13,7 @@ import { LiveSpectra } from "../src/experiments/live_spectra.ts";
 import { median } from "../src/experiments/statistics.ts";
 import { runTrainer, Trainer } from "../src/train/mod.ts";
 
-const every = 20, turns = 20, rank = Number(Deno.args[0] ?? 8);
+const every = 20, turns = 60, rank = Number(Deno.args[0] ?? 8);
 
 using device = await openDevice();
 using model = await loadBase(device);
