@@ -1,8 +1,23 @@
 /** `lowrank resize`. @module */
 
 import type { Command } from "./commander.ts";
-import { energyRank, truncateUpdate, updateSingularValues } from "../analysis/mod.ts";
-import { type AdapterModule, readAdapter, writeAdapter } from "../formats/mod.ts";
+import {
+  energyRank,
+  type Factors,
+  type TruncatedUpdate,
+  truncateUpdate,
+  updateSingularValues,
+} from "../analysis/mod.ts";
+import {
+  type AdapterModule,
+  type AdapterWeights,
+  blockAdapter,
+  readAdapter,
+  type RowRange,
+  splitSites,
+  writeAdapter,
+} from "../formats/mod.ts";
+import type { HostTensor } from "../core/host_tensor.ts";
 import { positiveNumber, share } from "./arguments.ts";
 import { type CommonOptions, print } from "./common.ts";
 import { assertNoOtherKind, assertOtherFolder } from "./model_folder.ts";
@@ -17,15 +32,17 @@ interface ResizeOptions extends CommonOptions {
 const help = `
 Every update becomes the nearest one of its new rank, which no other adapter of
 that rank can beat. error is |dW - dW'| / |dW|, Frobenius norms. --energy keeps
-in each module as many directions as hold that share of |dW|^2, at least one;
---rank gives all modules the same rank, or their own where that is lower.`;
+in each update as many directions as hold that share of |dW|^2, at least one;
+--rank gives all of them the same rank, or their own where that is lower. Where
+the adapter says that a module consists of sites, such as q and v in one weight,
+each site is an update of its own.`;
 
 /** Writes an adapter of lower rank. */
 export function addResize(program: Command): void {
   program.command("resize").description("write an adapter of lower rank, as near as can be")
     .argument("<adapter>", "PEFT folder")
-    .option("--rank <r>", "rank of every module", positiveNumber)
-    .option("--energy <share>", "share of |dW|^2 to keep in every module", share)
+    .option("--rank <r>", "rank of every update", positiveNumber)
+    .option("--energy <share>", "share of |dW|^2 to keep in every update", share)
     .requiredOption("--output <folder>", "PEFT folder to write")
     .addHelpText("after", help)
     .action(run);
@@ -39,28 +56,66 @@ async function run(folder: string, options: ResizeOptions): Promise<void> {
   await assertOtherFolder(folder, output);
   await assertNoOtherKind(output, "adapter");
   const { config, modules } = await readAdapter(folder);
-  const resized = modules.map((module) => ({
-    name: module.name,
-    before: module.rank,
-    ...truncateUpdate(module, rank ?? rankFor(module, energy!)),
-  }));
-  const { baseModelName, taskType, fanInFanOut, dropout } = config;
-  await writeAdapter(output, { baseModelName, taskType, fanInFanOut, dropout, modules: resized });
-  const rows = resized.map(({ name, before, rank, error }) => {
-    return { name, before, rank, error: error.relative };
+  const resized = modules.map((module) => {
+    const updates = updatesOf(module).map((update) => {
+      return { ...update, resized: truncateUpdate(update, rank ?? rankFor(update, energy!)) };
+    });
+    return { updates, module: joined(module, updates) };
   });
-  print(options, { modules: rows }, () =>
-    `${
-      table(rows, [
-        ["module", ({ name }) => name],
-        ["rank before", ({ before }) => before],
-        ["rank", ({ rank }) => rank],
-        ["error", ({ error }) => error.toExponential(2)],
-      ])
-    }\n\nwrote the adapter to ${output}`);
+  const { baseModelName, taskType, fanInFanOut, dropout } = config;
+  await writeAdapter(output, {
+    ...{ baseModelName, taskType, fanInFanOut, dropout },
+    modules: resized.map(({ module }) => module),
+  });
+  const rows = resized.flatMap(({ updates }) => updates.map(rowOf));
+  print(options, { modules: rows }, () => `${describe(rows)}\n\nwrote the adapter to ${output}`);
 }
 
+/** A whole module, or one of its sites. */
+interface Update extends Factors {
+  readonly name: string;
+  readonly A: HostTensor;
+  /** A site's rows of the weight. */
+  readonly rows?: RowRange;
+}
+
+interface ResizedUpdate extends Update {
+  readonly resized: TruncatedUpdate;
+}
+
+/** The sites of a module that says its own, else the module. */
+function updatesOf({ name, A, B, scaling, sites }: AdapterModule): Update[] {
+  const whole = { name, A, B, scaling };
+  if (!sites) return [whole];
+  return splitSites(whole, sites).map((site, i) => ({ ...site, name, rows: sites[i].rows }));
+}
+
+/** A module of its updates at their new ranks. */
+function joined(
+  { name, B, sites }: AdapterModule,
+  updates: readonly ResizedUpdate[],
+): AdapterWeights {
+  if (!sites) return { name, ...updates[0].resized };
+  const blocks = updates.map(({ resized }, i) => ({ ...resized, rows: sites[i].rows }));
+  return { name, ...blockAdapter(blocks, B.shape[0]), sites: blocks };
+}
+
+function rowOf({ name, rows, A, resized: { rank, error } }: ResizedUpdate) {
+  return { name, rows, before: A.shape[0], rank, error: error.relative };
+}
+
+function describe(rows: readonly ReturnType<typeof rowOf>[]): string {
+  return table(rows, [
+    ["module", ({ name, rows }) => rows ? `${name}, ${rowsText(rows)}` : name],
+    ["rank before", ({ before }) => before],
+    ["rank", ({ rank }) => rank],
+    ["error", ({ error }) => error.toExponential(2)],
+  ]);
+}
+
+const rowsText = ({ start, count }: RowRange) => `rows ${start} to ${start + count - 1}`;
+
 /** An update that is zero keeps one direction: an adapter has no rank 0. */
-function rankFor(module: AdapterModule, energy: number): number {
-  return Math.max(1, energyRank(updateSingularValues(module), energy));
+function rankFor(update: Factors, energy: number): number {
+  return Math.max(1, energyRank(updateSingularValues(update), energy));
 }
