@@ -1,6 +1,7 @@
 /** `lowrank compare`. @module */
 
 import { type Command, Option } from "./commander.ts";
+import { checkFactors } from "../analysis/input.ts";
 import {
   principalAngles,
   randomSimilarity,
@@ -9,6 +10,7 @@ import {
   updateDirections,
 } from "../analysis/mod.ts";
 import { writeFileAtomic } from "../core/files.ts";
+import { howMany } from "../core/how_many.ts";
 import { loadPlotly, renderPage } from "../figures/page.ts";
 import type { AdapterModule } from "../formats/mod.ts";
 import { type CommonOptions, note, print } from "./common.ts";
@@ -56,7 +58,9 @@ async function run(one: string, other: string, options: CompareOptions): Promise
     );
   }
   const alone = first.length + second.length - 2 * modules.length;
-  if (alone > 0) note(options, `left out: ${alone} modules that one of the two has alone`);
+  if (alone > 0) {
+    note(options, `left out: ${howMany(alone, "module")} that one of the two has alone`);
+  }
   if (options.html) {
     const report = comparisonReport(modules, [one, other], options.of);
     await writeFileAtomic(options.html, renderPage(report, await loadPlotly()));
@@ -85,7 +89,8 @@ function compare(
 }
 
 function directionsOf(module: AdapterModule, space: typeof spaces[number]) {
-  if (space === "A") return rightDirections(module.A, module.name);
+  // All of the module is checked, also where A alone is looked at.
+  if (space === "A") return rightDirections(checkFactors(module).A, module.name);
   const { left, right } = updateDirections(module);
   return space === "delta-left" ? left : right;
 }

@@ -93,6 +93,13 @@ Deno.test("inspect and compare name the module that has a value which is no numb
       "A of the update of layer.4.query must have finite values, found NaN at [0, 1]";
     await assertFails(["inspect", folder], sentence);
     await assertFails(["compare", folder, folder], sentence);
+    const swapped = {
+      A: { ...A, data: A.data.map(() => 1) },
+      B: { ...B, data: B.data.map(() => NaN) },
+    };
+    await writeAdapter(folder, { modules: [{ name: "layer.4.query", ...swapped, scaling: 1 }] });
+    const other = "B of the update of layer.4.query must have finite values, found NaN at [0, 0]";
+    await assertFails(["compare", folder, folder], other);
   }));
 
 Deno.test("resize: the error is what the dense updates are apart, and PEFT's fields stay", () =>
