@@ -50,9 +50,11 @@ function findingsIn(view: string, rows: readonly AmplificationRow[], width: numb
         "held when at r = 4, in both layers, ‖UᵀW_qVᵀ‖ with ΔW's directions lies above the mean " +
         `of ${randomDraws} random ones and below half of that with W's own.`,
       found: `${
-        list(small, ({ inDelta, inRandom, inWeight }) =>
-          `${inDelta.toFixed(2)}; random ${inRandom.toFixed(2)}, W's own ${inWeight.toFixed(2)}`)
-      }.`,
+        list(small, ({ inDelta, inRandom, randomSpread, inWeight }) =>
+          `${inDelta.toFixed(2)}; random ${inRandom.toFixed(2)} ± ${
+            randomSpread.toFixed(2)
+          }, W's own ${inWeight.toFixed(2)}`)
+      } (± the standard deviation of a draw).`,
       verdict: judge(amplifiesUnemphasised(own), false),
     },
     {
@@ -80,6 +82,7 @@ function amplificationTable(rows: readonly AmplificationRow[]): DataTable {
       number("inDelta", "‖UᵀWVᵀ‖, ΔW's directions"),
       number("inWeight", "W's own"),
       number("inRandom", "random"),
+      number("randomSpread", "± (one draw)"),
       number("deltaNorm", "‖ΔW‖"),
       number("weightNorm", "‖W‖"),
       number("factor", "‖ΔW‖ / ‖UᵀWVᵀ‖"),

@@ -50,6 +50,8 @@ export interface AmplificationRow {
   readonly inDelta: number;
   /** The same with random ones, the mean of {@link randomDraws}. */
   readonly inRandom: number;
+  /** Standard deviation of those draws. */
+  readonly randomSpread: number;
   /** The same with W's own. */
   readonly inWeight: number;
   /** ‖ΔW‖ / ‖UᵀWVᵀ‖. */
@@ -104,6 +106,7 @@ function rowAt(
   const random = draws.map(({ left, right }) => {
     return { left: rowsOf(left, 0, rank), right: rowsOf(right, 0, rank) };
   });
+  const byChance = random.map((one) => projectedNorm(weight, one));
   return {
     view: view.name,
     layer,
@@ -111,7 +114,8 @@ function rowAt(
     deltaNorm: of("deltaNorm"),
     weightNorm: of("weightNorm"),
     inDelta: of("inDelta"),
-    inRandom: mean(random.map((one) => projectedNorm(weight, one))),
+    inRandom: mean(byChance),
+    randomSpread: spread(byChance),
     inWeight: of("inWeight"),
     factor: of("factor"),
     overlap: meanGrid(seen.map((update) => similarityGrid(top, updateDirections(update).left))),
@@ -145,3 +149,9 @@ function projectedNorm(
 
 const mean = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** The standard deviation of a sample. */
+function spread(values: readonly number[]): number {
+  const middle = mean(values), squares = values.map((value) => (value - middle) ** 2);
+  return Math.sqrt(squares.reduce((sum, square) => sum + square, 0) / (values.length - 1));
+}

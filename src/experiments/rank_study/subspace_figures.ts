@@ -17,12 +17,18 @@ export interface SpaceSimilarity {
 
 const label = ({ site, layer }: ModuleSimilarity) => `${site}, layer ${layer + 1}`;
 
+/** The first module of every layer: a layer's modules have one control. */
+const layersOf = (modules: readonly ModuleSimilarity[]) =>
+  modules.filter(({ layer }, i) => modules.findIndex((one) => one.layer === layer) === i);
+
+const controlLabel = ({ layer }: ModuleSimilarity) => `Gaussian, layer ${layer + 1}`;
+
 const columnsOf = ([{ modules }]: readonly SpaceSimilarity[]) => [
   ...modules.map(label),
-  "Gaussian",
+  ...layersOf(modules).map(controlLabel),
 ];
 
-/** A row of panels a space: each module's grid, then the control's. */
+/** A row of panels a space: each module's grid, then each layer's control. */
 function rowsOf(
   spaces: readonly SpaceSimilarity[],
   counts: string,
@@ -30,13 +36,13 @@ function rowsOf(
 ) {
   return spaces.map(({ space, modules }) => ({
     label: `${space.name}: ${counts}`,
-    panels: [...modules.map(gridOf), gridOf(modules[0].control)],
+    panels: [...modules.map(gridOf), ...layersOf(modules).map(({ control }) => gridOf(control))],
   }));
 }
 
 const gaussianNote =
-  "The last column is chance: Gaussian updates of the same shapes in the same space, the mean of " +
-  `${controlPairs} pairs (layer 1's inputs for ΔW·S^½).`;
+  "The last columns are chance: Gaussian updates of the same shapes in the same space, the mean of " +
+  `${controlPairs} pairs, with the inputs of each layer for ΔW·S^½.`;
 
 /** Figure 3: rank 8 against rank 64. */
 export function ranksFigure(spaces: readonly SpaceSimilarity[]): Figure {
@@ -113,8 +119,8 @@ export function diagonalFigure(spaces: readonly SpaceSimilarity[]): Figure {
     id: "subspaces-diagonal",
     title: "How many directions two seeds share at r = 64: φ(i, i)",
     caption:
-      "Left in A, as the paper; right in ΔW·S^½. Dashed: Gaussian updates of layer 1's shapes. A " +
-      "direction counts as shared down to φ = 0.5, the thin line.",
+      "Left in A, as the paper; right in ΔW·S^½. Dashed and dotted: Gaussian updates, with the inputs of each " +
+      "layer. A direction counts as shared down to φ = 0.5, the thin line.",
     data: spaces.flatMap(({ modules }, panel) => diagonals(modules, panel)),
     layout: baseLayout(
       axis("i, in A", { domain: domains[0], anchor: "y" }),
@@ -145,7 +151,9 @@ function diagonals(modules: readonly ModuleSimilarity[], panel: number) {
   });
   return [
     ...modules.map((module, i) => line(label(module), module.seeds, palette.series[i], "solid")),
-    line("Gaussian", modules[0].control.seeds, palette.base, "dash"),
+    ...layersOf(modules).map((module, i) =>
+      line(controlLabel(module), module.control.seeds, palette.base, i === 0 ? "dash" : "dot")
+    ),
   ];
 }
 

@@ -45,10 +45,17 @@ const each = (
   modules.map((module) => `${module.site}${module.layer + 1} ${value(module).toFixed(2)}`)
     .join(", ");
 
+/** A layer's modules have one control. */
+const eachControl = (
+  modules: readonly ModuleSimilarity[],
+  value: (control: ModuleSimilarity["control"]) => number,
+) =>
+  modules.filter(({ site }) => site === "q")
+    .map(({ layer, control }) => `layer ${layer + 1} ${value(control).toFixed(2)}`).join(", ");
+
 const topFound = (modules: readonly ModuleSimilarity[]) =>
   `φ(1, 1): ${each(modules, ({ ranks }) => phi(ranks, 1, 1))}; Gaussian updates: ${
-    each(modules.filter(({ site }) => site === "q"), ({ control }) => phi(control.ranks, 1, 1))
-      .replaceAll("q", "layer ")
+    eachControl(modules, ({ ranks }) => phi(ranks, 1, 1))
   }.`;
 
 const claims: readonly SubspaceClaim[] = [
@@ -66,7 +73,7 @@ const claims: readonly SubspaceClaim[] = [
     held: othersAreNot,
     found: (modules) =>
       `directions 2 to 8: ${each(modules, restShared)}; Gaussian updates: ${
-        restShared(modules[0].control).toFixed(2)
+        eachControl(modules, restShared)
       }.`,
   },
   {
@@ -77,8 +84,7 @@ const claims: readonly SubspaceClaim[] = [
     held: seedsShare,
     found: (modules) =>
       `φ(8, 8): ${each(modules, ({ seeds }) => phi(seeds, 8, 8))}; Gaussian: ${
-        each(modules.filter(({ site }) => site === "q"), ({ control }) => phi(control.seeds, 8, 8))
-          .replaceAll("q", "layer ")
+        eachControl(modules, ({ seeds }) => phi(seeds, 8, 8))
       }.`,
   },
   {
