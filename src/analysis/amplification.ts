@@ -17,7 +17,8 @@ import {
   zeros,
 } from "../linalg/mod.ts";
 import { type Factors, type Matrix, nameOf, toLarge } from "./input.ts";
-import { frobeniusOf } from "./measures.ts";
+import { frobeniusOf, numericalRank } from "./measures.ts";
+import { float32Epsilon } from "./spectrum.ts";
 import { updateSvd } from "./update_svd.ts";
 
 /** A row of Table 7. All norms are Frobenius norms. */
@@ -44,7 +45,7 @@ export interface Amplification {
 export interface AmplificationOptions {
   /** Seed of the random directions. */
   readonly seed: number;
-  /** Number of directions. Default: as many as ΔW has. */
+  /** Number of directions. Default: ΔW's numerical rank; what lies beyond is any direction. */
   readonly rank?: number;
   /** The singular values of W, where they are known: several updates of one W need them once. */
   readonly weightValues?: Float64Array;
@@ -77,7 +78,9 @@ export function amplification(
   { seed, rank, weightValues }: AmplificationOptions,
 ): Amplification {
   const what = nameOf(factors), { left, values, right } = updateSvd(factors);
-  const W = toLarge(weight, `the weight of ${what}`), r = rank ?? values.length;
+  const W = toLarge(weight, `the weight of ${what}`);
+  const own = numericalRank(values, left.columns, right.columns, float32Epsilon);
+  const r = rank ?? Math.max(1, own);
   assertSameShape(W, left.columns, right.columns, what);
   if (!(Number.isInteger(r) && r >= 1 && r <= values.length)) {
     throw new RangeError(

@@ -36,6 +36,22 @@ Deno.test("the factor grows with the scaling; the directions do not know it", ()
   assertEquals(amplification(factors, weight, { seed: 3, rank: 1 }).rank, 1);
 });
 
+Deno.test("an update of fewer directions than its rank is judged by those that it has", () => {
+  const random = new Random(7), weight = gaussian(9, 8, random);
+  const B = gaussian(9, 2, random);
+  const A = gaussian(2, 8, random), twice = { ...A, data: A.data.slice() };
+  twice.data.set(A.data.subarray(0, 8), 8); // rank 1
+  const found = amplification({ A: twice, B, scaling: 1 }, weight, { seed: 1 });
+  const summed = Float64Array.from({ length: 9 }, (_, i) => B.data[2 * i] + B.data[2 * i + 1]);
+  const one = {
+    A: { rows: 1, columns: 8, data: A.data.slice(0, 8) },
+    B: { rows: 9, columns: 1, data: summed },
+    scaling: 1,
+  };
+  assertEquals(found.rank, 1);
+  assertAlmostEquals(found.factor / amplification(one, weight, { seed: 1 }).factor, 1, 1e-12);
+});
+
 Deno.test("F32 weights give what their float64 copies give", () => {
   const random = new Random(5), data = new Float32Array(gaussian(9, 8, random).data);
   const factors = { A: gaussian(2, 8, random), B: gaussian(9, 2, random), scaling: 1 };
