@@ -12,11 +12,10 @@ import {
 import { writeFileAtomic } from "../core/files.ts";
 import { howMany } from "../core/how_many.ts";
 import { loadPlotly, renderPage } from "../figures/page.ts";
-import type { AdapterModule } from "../formats/mod.ts";
 import { type CommonOptions, note, print } from "./common.ts";
 import { type ComparedModule, comparisonReport } from "./comparison_report.ts";
 import { table } from "./table.ts";
-import { readUpdates } from "./updates.ts";
+import { readUpdates, type Update } from "./updates.ts";
 
 const spaces = ["A", "delta-left", "delta-right"] as const;
 
@@ -30,7 +29,9 @@ phi(i, j) says how much the first i directions of one and the first j of the
 other have in common, from 0 to 1; by chance it is max(i, j) / d. Directions are
 the right singular vectors of A as in the paper, or the left or right ones of
 the whole update. The table shows the first directions, all of them, chance for
-all, and the smallest angle between the subspaces.`;
+all, and the smallest angle between the subspaces. Where an adapter says that a
+module consists of sites, such as q and v in one weight, each is compared on its
+own, as name[first row:end].`;
 
 /** Shows how much the updates of two adapters have in common. */
 export function addCompare(program: Command): void {
@@ -69,8 +70,8 @@ async function run(one: string, other: string, options: CompareOptions): Promise
 }
 
 function compare(
-  one: AdapterModule,
-  other: AdapterModule,
+  one: Update,
+  other: Update,
   space: typeof spaces[number],
 ): ComparedModule {
   const [u, v] = [one, other].map((module) => directionsOf(module, space));
@@ -88,7 +89,7 @@ function compare(
   };
 }
 
-function directionsOf(module: AdapterModule, space: typeof spaces[number]) {
+function directionsOf(module: Update, space: typeof spaces[number]) {
   // All of the module is checked, also where A alone is looked at.
   if (space === "A") return rightDirections(checkFactors(module).A, module.name);
   const { left, right } = updateDirections(module);

@@ -2,12 +2,13 @@
 
 import type { Command } from "./commander.ts";
 import { type Amplification, amplification, rankForError, spectrum } from "../analysis/mod.ts";
-import type { AdapterModule } from "../formats/mod.ts";
+import type { HostTensor } from "../core/host_tensor.ts";
+import type { RowRange } from "../core/row_range.ts";
 import { modelFolder, share } from "./arguments.ts";
 import { openBaseWeights } from "./base_weights.ts";
 import { type CommonOptions, print } from "./common.ts";
 import { type Column, table } from "./table.ts";
-import { readUpdates } from "./updates.ts";
+import { readUpdates, type Update } from "./updates.ts";
 
 interface InspectOptions extends CommonOptions {
   readonly base?: string;
@@ -21,7 +22,9 @@ singular value, and spectrum shows the first 16 beside that. Ranks: stable is
 values, 90% the directions that hold 90% of |dW|^2, suggested the least rank
 that is within --error, and wasted what the adapter has beyond that. With
 --base: |dW| / |W|, and the amplification factor |dW| / |U' W V| in the
-directions of dW (Table 7 of the paper). JSON has more.`;
+directions of dW (Table 7 of the paper). Where the adapter says that a module
+consists of sites, such as q and v in one weight, each is shown on its own, as
+name[first row:end]. JSON has more.`;
 
 /** Shows the updates of an adapter, module by module. */
 export function addInspect(program: Command): void {
@@ -44,23 +47,32 @@ async function run(folder: string, options: InspectOptions): Promise<void> {
   print(options, { modules: rows }, () => table(rows, columnsFor(options)));
 }
 
-/** One module at a time, so that one weight at a time is in memory. */
+/** One update at a time, so that one weight at a time is in memory. */
 async function compareWithBase(
-  modules: readonly AdapterModule[],
+  updates: readonly Update[],
   base: string,
   seed: number,
 ): Promise<Amplification[]> {
   using weights = await openBaseWeights(base);
   const found: Amplification[] = [];
-  for (const module of modules) {
-    found.push(amplification(module, await weights.weightOf(module), { seed }));
+  for (const update of updates) {
+    const weight = await weights.weightOf(update.module);
+    found.push(amplification(update, rowsOf(weight, update.rows), { seed }));
   }
   return found;
 }
 
+/** Some rows of a weight, where they are said. */
+function rowsOf(weight: HostTensor, rows: RowRange | undefined): HostTensor {
+  if (!rows) return weight;
+  const { start, count } = rows, [, columns] = weight.shape;
+  const data = weight.data.subarray(start * columns, (start + count) * columns);
+  return { shape: [count, columns], data };
+}
+
 type Row = ReturnType<typeof describe>;
 
-function describe(module: AdapterModule, error: number, against: Amplification | undefined) {
+function describe(module: Update, error: number, against: Amplification | undefined) {
   const { name, rank, scaling } = module, found = spectrum(module);
   const suggestedRank = rankForError(found.singularValues, error);
   const wastedRank = rank - suggestedRank;

@@ -13,15 +13,13 @@ import {
   type AdapterWeights,
   blockAdapter,
   readAdapter,
-  type RowRange,
-  splitSites,
   writeAdapter,
 } from "../formats/mod.ts";
-import type { HostTensor } from "../core/host_tensor.ts";
 import { positiveNumber, share } from "./arguments.ts";
 import { type CommonOptions, print } from "./common.ts";
 import { assertNoOtherKind, assertOtherFolder } from "./model_folder.ts";
 import { table } from "./table.ts";
+import { type Update, updatesOf } from "./updates.ts";
 
 interface ResizeOptions extends CommonOptions {
   readonly rank?: number;
@@ -35,7 +33,7 @@ that rank can beat. error is |dW - dW'| / |dW|, Frobenius norms. --energy keeps
 in each update as many directions as hold that share of |dW|^2, at least one;
 --rank gives all of them the same rank, or their own where that is lower. Where
 the adapter says that a module consists of sites, such as q and v in one weight,
-each site is an update of its own.`;
+each site, name[first row:end], is an update of its own.`;
 
 /** Writes an adapter of lower rank. */
 export function addResize(program: Command): void {
@@ -71,23 +69,8 @@ async function run(folder: string, options: ResizeOptions): Promise<void> {
   print(options, { modules: rows }, () => `${describe(rows)}\n\nwrote the adapter to ${output}`);
 }
 
-/** A whole module, or one of its sites. */
-interface Update extends Factors {
-  readonly name: string;
-  readonly A: HostTensor;
-  /** A site's rows of the weight. */
-  readonly rows?: RowRange;
-}
-
 interface ResizedUpdate extends Update {
   readonly resized: TruncatedUpdate;
-}
-
-/** The sites of a module that says its own, else the module. */
-function updatesOf({ name, A, B, scaling, sites }: AdapterModule): Update[] {
-  const whole = { name, A, B, scaling };
-  if (!sites) return [whole];
-  return splitSites(whole, sites).map((site, i) => ({ ...site, name, rows: sites[i].rows }));
 }
 
 /** A module of its updates at their new ranks. */
@@ -100,20 +83,18 @@ function joined(
   return { name, ...blockAdapter(blocks, B.shape[0]), sites: blocks };
 }
 
-function rowOf({ name, rows, A, resized: { rank, error } }: ResizedUpdate) {
-  return { name, rows, before: A.shape[0], rank, error: error.relative };
+function rowOf({ name, rank: before, resized: { rank, error } }: ResizedUpdate) {
+  return { name, before, rank, error: error.relative };
 }
 
 function describe(rows: readonly ReturnType<typeof rowOf>[]): string {
   return table(rows, [
-    ["module", ({ name, rows }) => rows ? `${name}, ${rowsText(rows)}` : name],
+    ["module", ({ name }) => name],
     ["rank before", ({ before }) => before],
     ["rank", ({ rank }) => rank],
     ["error", ({ error }) => error.toExponential(2)],
   ]);
 }
-
-const rowsText = ({ start, count }: RowRange) => `rows ${start} to ${start + count - 1}`;
 
 /** An update that is zero keeps one direction: an adapter has no rank 0. */
 function rankFor(update: Factors, energy: number): number {

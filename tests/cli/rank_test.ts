@@ -1,9 +1,8 @@
 /** `lowrank inspect --base`, `compare` and `resize`: what adapters say without a device. */
 
 import { assert, assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
-import { truncateUpdate, truncationError } from "../../src/analysis/mod.ts";
-import { Random } from "../../src/core/random.ts";
-import { blockAdapter, readAdapter, splitSites, writeAdapter } from "../../src/formats/mod.ts";
+import { truncationError } from "../../src/analysis/mod.ts";
+import { readAdapter, writeAdapter } from "../../src/formats/mod.ts";
 import {
   goodConfig,
   goodTensors,
@@ -13,7 +12,6 @@ import {
 } from "../formats/adapter_folders.ts";
 import { withFolder } from "../support/folders.ts";
 import { golden, tensorsOf } from "../support/golden.ts";
-import { gaussian } from "../support/matrices.ts";
 import "../support/open_lapack.ts";
 import { assertFails, lowrank, lowrankJson, model } from "./lowrank.ts";
 
@@ -127,35 +125,6 @@ Deno.test("resize: the error is what the dense updates are apart, and PEFT's fie
       [config.taskType, config.fanInFanOut, config.baseModelName],
       [original.config.taskType, true, original.config.baseModelName],
     );
-  }));
-
-Deno.test("resize: each site of a module is cut on its own, and stays a site", () =>
-  withFolder(async (folder) => {
-    const rows = [{ start: 0, count: 3 }, { start: 4, count: 2 }], random = new Random(1);
-    const factor = (rows: number, columns: number) => {
-      const { data } = gaussian(rows, columns, random);
-      return { shape: [rows, columns], data: new Float32Array(data) };
-    };
-    const site = (rank: number, i: number) => {
-      return { A: factor(rank, 5), B: factor(rows[i].count, rank), scaling: 0.5, rows: rows[i] };
-    };
-    const sites = [site(2, 0), site(1, 1)], name = "layer.0.qkv", [from, to] = ["/from", "/to"];
-    const ranks = sites.map(({ A, rows }) => ({ rank: A.shape[0], rows }));
-    await writeAdapter(folder + from, {
-      modules: [{ name, ...blockAdapter(sites, 6), sites: ranks }],
-    });
-    const { modules } = await lowrankJson(
-      ...["resize", folder + from, "--rank", "1", "--output", folder + to],
-    );
-    const [found] = (await readAdapter(folder + to)).modules;
-    assertEquals(found.sites, rows.map((rows) => ({ rows, rank: 1 })));
-    splitSites(found, found.sites!).forEach(({ A, B, scaling }, i) => {
-      const { error, ...expected } = truncateUpdate(sites[i], 1);
-      assertEquals({ A, B, scaling, rank: 1 }, expected);
-      assertEquals(modules[i], {
-        ...{ name, rows: rows[i], before: ranks[i].rank, rank: 1, error: error.relative },
-      });
-    });
   }));
 
 Deno.test("resize --energy keeps the share, and the table says where it was written", () =>

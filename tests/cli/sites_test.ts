@@ -1,0 +1,76 @@
+/** `lowrank inspect`, `compare` and `resize` of modules that consist of sites, such as q and v in one weight. */
+
+import { assertAlmostEquals, assertEquals } from "@std/assert";
+import { spectrum, truncateUpdate } from "../../src/analysis/mod.ts";
+import { Random } from "../../src/core/random.ts";
+import {
+  blockAdapter,
+  readAdapter,
+  type RowRange,
+  splitSites,
+  writeAdapter,
+} from "../../src/formats/mod.ts";
+import { withFolder } from "../support/folders.ts";
+import { tensorsOf } from "../support/golden.ts";
+import { gaussian } from "../support/matrices.ts";
+import "../support/open_lapack.ts";
+import { lowrankJson, model } from "./lowrank.ts";
+
+Deno.test("inspect and compare show each site of a module on its own, beside its rows of the base", () =>
+  withFolder(async (folder) => {
+    const random = new Random(2), name = "transformer.h.1.attn.c_attn";
+    const rows = [{ start: 0, count: 48 }, { start: 96, count: 48 }];
+    const sites = rows.map((rows) => siteOf(2, 48, rows, random));
+    const module = {
+      name,
+      ...blockAdapter(sites, 144),
+      sites: rows.map((rows) => ({ rows, rank: 2 })),
+    };
+    await writeAdapter(folder, { modules: [module] });
+    const { modules } = await lowrankJson("inspect", folder, "--base", model);
+    const names = [`${name}[0:48]`, `${name}[96:144]`];
+    assertEquals(modules.map((one: { name: string }) => one.name), names);
+    const { data } = (await tensorsOf(`${model}/model.safetensors`)).get(`${name}.weight`)!;
+    sites.forEach((site, i) => {
+      assertEquals(modules[i].singularValues, spectrum(site).singularValues);
+      const own = data.filter((_, at) => Math.floor(at % 144 / 48) === 2 * i); // stored (in, out)
+      assertAlmostEquals(modules[i].amplification.weightNorm / Math.hypot(...own), 1, 1e-12);
+    });
+    const compared = await lowrankJson("compare", folder, folder);
+    assertEquals(compared.modules.map((one: { name: string }) => one.name), names);
+    for (const { phi } of compared.modules) assertAlmostEquals(phi[1][1], 1, 1e-12);
+  }));
+
+Deno.test("resize: each site of a module is cut on its own, and stays a site", () =>
+  withFolder(async (folder) => {
+    const rows = [{ start: 0, count: 3 }, { start: 4, count: 2 }], random = new Random(1);
+    const sites = rows.map((rows, i) => siteOf(2 - i, 5, rows, random)),
+      name = "layer.0.qkv",
+      [from, to] = ["/from", "/to"];
+    const ranks = sites.map(({ A, rows }) => ({ rank: A.shape[0], rows }));
+    await writeAdapter(folder + from, {
+      modules: [{ name, ...blockAdapter(sites, 6), sites: ranks }],
+    });
+    const { modules } = await lowrankJson(
+      ...["resize", folder + from, "--rank", "1", "--output", folder + to],
+    );
+    const [found] = (await readAdapter(folder + to)).modules;
+    assertEquals(found.sites, rows.map((rows) => ({ rows, rank: 1 })));
+    splitSites(found, found.sites!).forEach(({ A, B, scaling }, i) => {
+      const { error, ...expected } = truncateUpdate(sites[i], 1);
+      assertEquals({ A, B, scaling, rank: 1 }, expected);
+      assertEquals(modules[i], {
+        name: `${name}${["[0:3]", "[4:6]"][i]}`,
+        ...{ before: ranks[i].rank, rank: 1, error: error.relative },
+      });
+    });
+  }));
+
+/** A site of random A and B. */
+function siteOf(rank: number, width: number, rows: RowRange, random: Random) {
+  const factor = (rows: number, columns: number) => {
+    const { data } = gaussian(rows, columns, random);
+    return { shape: [rows, columns], data: new Float32Array(data) };
+  };
+  return { A: factor(rank, width), B: factor(rows.count, rank), scaling: 0.5, rows };
+}
