@@ -5,7 +5,7 @@ import type { DataTable, Figure } from "../../figures/figure.ts";
 import { axis, baseLayout } from "../../figures/layout.ts";
 import { palette } from "../../figures/palette.ts";
 import type { Experiment, Finding } from "../experiment.ts";
-import { judge } from "../verdict.ts";
+import { besideFull, judge } from "../verdict.ts";
 import { type LinearResult, type LinearRun, linearRuns, planLinearRuns } from "./linear_runs.ts";
 import { linearTask, type LinearTaskSpec } from "./linear_task.ts";
 import { inMetric, linearMetric } from "./linear_theory.ts";
@@ -17,6 +17,9 @@ const deviations = 3, sharedTolerance = 0.02;
 const width = 64, rank = 8;
 
 const { mean: chance, standardDeviation } = randomSimilarity(rank, rank, width);
+
+/** How far from chance φ of unrelated spaces may lie. */
+const band = deviations * standardDeviation;
 
 const inputKinds = ["white", "coloured"] as const;
 
@@ -95,31 +98,39 @@ function rowOf(
 function findings(rows: readonly PairRow[], quick: boolean): Finding[] {
   const noise = rows.filter(({ kind }) => kind === "noise");
   return [
-    ...noiseFindings(noise, quick),
+    noiseFinding(noise, quick),
+    besideFull(
+      rawNoiseFinding(noise, quick),
+      "seeds 1 to 3 on coloured inputs: 0.196, 0.165, 0.183 where more than 0.183 is asked",
+    ),
     sharedFinding(rows.filter(({ kind }) => kind === "shared"), quick),
   ];
 }
 
-function noiseFindings(rows: readonly PairRow[], quick: boolean): Finding[] {
-  const band = deviations * standardDeviation;
-  const coloured = rows.filter(({ inputs }) => inputs === "coloured");
-  const list = (own: readonly PairRow[], key: "raw" | "inMetric") =>
-    own.map((row) => `${row[key].toFixed(3)} (${row.inputs})`).join(", ");
-  return [{
+const list = (own: readonly PairRow[], key: "raw" | "inMetric") =>
+  own.map((row) => `${row[key].toFixed(3)} (${row.inputs})`).join(", ");
+
+function noiseFinding(rows: readonly PairRow[], quick: boolean): Finding {
+  return {
     claim: "Noise alone gives no more similarity than chance in ΔW·S^½",
     rule: `held when φ(8, 8) is within ${deviations} standard deviations of chance, ${chance} ± ${
       band.toFixed(3)
     }, for both kinds of inputs and every seed`,
     found: `φ(8, 8): ${list(rows, "inMetric")}.`,
     verdict: judge(rows.every((row) => Math.abs(row.inMetric - chance) <= band), quick),
-  }, {
+  };
+}
+
+function rawNoiseFinding(rows: readonly PairRow[], quick: boolean): Finding {
+  const coloured = rows.filter(({ inputs }) => inputs === "coloured");
+  return {
     claim: "In raw ΔW, noise on coloured inputs looks like a shared task",
     rule:
       `held when φ(8, 8) is more than ${deviations} standard deviations above chance for every ` +
       "seed: directions that inputs hardly reach cost nothing to fill",
     found: `φ(8, 8): ${list(rows, "raw")}; chance ${chance}.`,
     verdict: judge(coloured.every((row) => row.raw > chance + band), quick),
-  }];
+  };
 }
 
 function sharedFinding(rows: readonly PairRow[], quick: boolean): Finding {

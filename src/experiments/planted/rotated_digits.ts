@@ -7,7 +7,7 @@ import { palette } from "../../figures/palette.ts";
 import type { RunResult } from "../../runs/mod.ts";
 import type { Experiment, Finding, PlanContext } from "../experiment.ts";
 import { makeRuns, type PlannedRun } from "../planned_runs.ts";
-import { judge } from "../verdict.ts";
+import { besideFull, judge } from "../verdict.ts";
 import { bendOf, enough, neededRank } from "./bend.ts";
 import { type DigitRun, planDigits } from "./digit_runs.ts";
 import { DigitSource } from "./digit_source.ts";
@@ -46,33 +46,54 @@ function curvesOf(rows: readonly DigitRow[]): (readonly DigitRow[])[] {
   return [...Map.groupBy(rows, ({ planes, seed }) => `${planes} ${seed}`).values()];
 }
 
+/** What the rules read of a curve. */
+type CurveReading = ReturnType<typeof readingOf>;
+
+function readingOf(curve: readonly DigitRow[]) {
+  const [{ planes, seed }] = curve, planted = 2 * planes;
+  const left = curve.find(({ rank }) => rank === planted)!.value;
+  const ranks = curve.map(({ rank }) => rank).join(", ");
+  return { seed, planted, left, ranks, bend: bendOf(curve), needed: neededRank(curve) };
+}
+
+const say = (curves: readonly CurveReading[], key: "bend" | "needed") =>
+  curves.map((curve) => `${curve[key] ?? "none"} for ${curve.planted} (seed ${curve.seed})`)
+    .join(", ");
+
 function findings(rows: readonly DigitRow[], quick: boolean): Finding[] {
-  const curves = curvesOf(rows).map((curve) => {
-    const [{ planes, seed }] = curve, planted = 2 * planes;
-    const left = curve.find(({ rank }) => rank === planted)!.value;
-    return { seed, planted, left, bend: bendOf(curve), needed: neededRank(curve) };
-  });
-  const say = (key: "bend" | "needed") =>
-    curves.map((curve) => `${curve[key] ?? "none"} for ${curve.planted} (seed ${curve.seed})`);
+  const curves = curvesOf(rows).map(readingOf);
+  return [
+    besideFull(
+      bendFinding(curves, quick),
+      "seeds 1 to 3, ranks 1 to 32: at r* for one and two planes, early for most of four and eight",
+    ),
+    neededFinding(curves, quick),
+  ];
+}
+
+function bendFinding(curves: readonly CurveReading[], quick: boolean): Finding {
   const most = Math.max(...curves.map(({ left }) => left));
-  const grids = curvesOf(rows).map((curve) => curve.map(({ rank }) => rank).join(", "));
-  return [{
+  return {
     claim: "The divergence bends at the planted rank r* = 2m",
     rule: "held when, of all measured doublings of the rank, the one that reaches r* lowers the " +
       `divergence by the largest factor, and at most ${100 * enough}% is left there, for every m ` +
       "and seed",
-    found: `Largest factor at: ${say("bend").join(", ")}. Left at r*: at most ${
+    found: `Largest factor at: ${say(curves, "bend")}. Left at r*: at most ${
       (100 * most).toFixed(2)
-    }%. Ranks measured: ${[...new Set(grids)].join("; ")}.`,
+    }%. Ranks measured: ${[...new Set(curves.map(({ ranks }) => ranks))].join("; ")}.`,
     verdict: judge(curves.every(({ bend, planted }) => bend === planted) && most <= enough, quick),
-  }, {
+  };
+}
+
+function neededFinding(curves: readonly CurveReading[], quick: boolean): Finding {
+  return {
     claim: "The needed rank grows with the difficulty of the task, as twice the planes rotated",
     rule:
       `held when the least measured rank that leaves at most ${100 * enough}% is 2m for every m ` +
       "and seed",
-    found: `Needed rank: ${say("needed").join(", ")}.`,
+    found: `Needed rank: ${say(curves, "needed")}.`,
     verdict: judge(curves.every(({ needed, planted }) => needed === planted), quick),
-  }];
+  };
 }
 
 function divergenceFigure(rows: readonly DigitRow[]): Figure {

@@ -3,12 +3,13 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import type { HostTensor } from "../../../src/core/host_tensor.ts";
 import { Random } from "../../../src/core/random.ts";
+import type { Verdict } from "../../../src/experiments/experiment.ts";
 import { bendOf, neededRank } from "../../../src/experiments/planted/bend.ts";
 import { crossing } from "../../../src/experiments/planted/crossing.ts";
 import { gaussian } from "../../../src/experiments/planted/random_matrices.ts";
 import { rotate } from "../../../src/experiments/planted/rotation.ts";
 import { meansByRank } from "../../../src/experiments/planted/rank_figure.ts";
-import { judge } from "../../../src/experiments/verdict.ts";
+import { besideFull, judge } from "../../../src/experiments/verdict.ts";
 import { orthonormalRows } from "../../../src/experiments/planted/random_matrices.ts";
 import { singularValues } from "../../../src/linalg/mod.ts";
 import { assertAllClose } from "../../support/all_close.ts";
@@ -44,6 +45,15 @@ Deno.test("a quick run is not judged", () => {
   assertEquals(judge(true, true), "not judged (quick run)");
   assertEquals(judge(true, false), "held");
   assertEquals(judge(false, false), "not held at this scale");
+});
+
+Deno.test("what --full measured stands beside a finding that is held, and beside no other", () => {
+  const finding = (verdict: Verdict) => ({ claim: "", rule: "", found: "φ: 1.", verdict });
+  const quote = "Quoted from decision 0013: with --full not held, φ: 0.";
+  assertEquals(besideFull(finding("held"), "φ: 0").found, `φ: 1. ${quote}`);
+  for (const verdict of ["not held at this scale", "not judged (quick run)"] as const) {
+    assertEquals(besideFull(finding(verdict), "φ: 0"), finding(verdict));
+  }
 });
 
 Deno.test("a rotation keeps lengths, and what it changes has rank 2 for each plane", () => {
