@@ -12,10 +12,11 @@ import {
 import { writeFileAtomic } from "../core/files.ts";
 import { howMany } from "../core/how_many.ts";
 import { loadPlotly, renderPage } from "../figures/page.ts";
+import type { AdapterModule } from "../formats/mod.ts";
 import { type CommonOptions, note, print } from "./common.ts";
 import { type ComparedModule, comparisonReport } from "./comparison_report.ts";
 import { table } from "./table.ts";
-import { readUpdates, type Update } from "./updates.ts";
+import { readModules, type Update, updatesOf } from "./updates.ts";
 
 const spaces = ["A", "delta-left", "delta-right"] as const;
 
@@ -29,9 +30,9 @@ phi(i, j) says how much the first i directions of one and the first j of the
 other have in common, from 0 to 1; by chance it is max(i, j) / d. Directions are
 the right singular vectors of A as in the paper, or the left or right ones of
 the whole update. The table shows the first directions, all of them, chance for
-all, and the smallest angle between the subspaces. Where an adapter says that a
-module consists of sites, such as q and v in one weight, each is compared on its
-own, as name[first row:end].`;
+all, and the smallest angle between the subspaces. Where both adapters say that
+a module consists of sites, such as q and v in one weight, each is compared on
+its own, as name[first row:end].`;
 
 /** Shows how much the updates of two adapters have in common. */
 export function addCompare(program: Command): void {
@@ -47,7 +48,10 @@ export function addCompare(program: Command): void {
 }
 
 async function run(one: string, other: string, options: CompareOptions): Promise<void> {
-  const first = await readUpdates(one, options), second = await readUpdates(other, options);
+  const [first, second] = comparable([
+    await readModules(one, options),
+    await readModules(other, options),
+  ]);
   const modules = first.flatMap((module) => {
     const twin = second.find(({ name }) => name === module.name);
     return twin ? [compare(module, twin, options.of)] : [];
@@ -67,6 +71,16 @@ async function run(one: string, other: string, options: CompareOptions): Promise
     await writeFileAtomic(options.html, renderPage(report, await loadPlotly()));
   }
   print(options, { modules }, () => describe(modules));
+}
+
+/** The updates of adapters; a module is taken whole where one of them does not name its sites. */
+function comparable(adapters: readonly (readonly AdapterModule[])[]): Update[][] {
+  const whole = new Set(adapters.flat().filter(({ sites }) => !sites).map(({ name }) => name));
+  return adapters.map((modules) =>
+    modules.flatMap((module) =>
+      updatesOf(whole.has(module.name) ? { ...module, sites: undefined } : module)
+    )
+  );
 }
 
 function compare(

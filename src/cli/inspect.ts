@@ -8,7 +8,7 @@ import { modelFolder, share } from "./arguments.ts";
 import { openBaseWeights } from "./base_weights.ts";
 import { type CommonOptions, print } from "./common.ts";
 import { type Column, table } from "./table.ts";
-import { readUpdates, type Update } from "./updates.ts";
+import { readModules, type Update, updatesOf } from "./updates.ts";
 
 interface InspectOptions extends CommonOptions {
   readonly base?: string;
@@ -39,7 +39,7 @@ export function addInspect(program: Command): void {
 }
 
 async function run(folder: string, options: InspectOptions): Promise<void> {
-  const modules = await readUpdates(folder, options);
+  const modules = (await readModules(folder, options)).flatMap(updatesOf);
   const against = options.base === undefined
     ? modules.map(() => undefined)
     : await compareWithBase(modules, options.base, options.seed);

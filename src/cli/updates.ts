@@ -22,13 +22,16 @@ export interface Update {
   readonly module: AdapterModule;
 }
 
-/** Reads what an adapter adds to the weights, and says what else its folder holds. */
-export async function readUpdates(folder: string, options: CommonOptions): Promise<Update[]> {
+/** Reads the modules that an adapter changes, and says what else its folder holds. */
+export async function readModules(
+  folder: string,
+  options: CommonOptions,
+): Promise<readonly AdapterModule[]> {
   const { modules, leftOut } = await readAdapter(folder, { updatesOnly: true });
   if (leftOut.length > 0) {
     note(options, `left out: trained whole in ${folder}: ${leftOut.join(", ")}`);
   }
-  return modules.flatMap(updatesOf);
+  return modules;
 }
 
 /** The sites of a module that names its own, else the module: what was trained as one B A. */

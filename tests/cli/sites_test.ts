@@ -41,6 +41,24 @@ Deno.test("inspect and compare show each site of a module on its own, beside its
     for (const { phi } of compared.modules) assertAlmostEquals(phi[1][1], 1, 1e-12);
   }));
 
+Deno.test("compare takes a module whole where one adapter does not name its sites", () =>
+  withFolder(async (folder) => {
+    const name = "layer.0.qkv", random = new Random(3), [from, to] = ["/sites", "/whole"];
+    const sites = [siteOf(1, 5, { start: 0, count: 3 }, random)];
+    const module = { name, ...blockAdapter(sites, 6) };
+    const ranks = sites.map(({ rows }) => ({ rows, rank: 1 }));
+    await writeAdapter(folder + from, { modules: [{ ...module, sites: ranks }] });
+    await writeAdapter(folder + to, { modules: [module] });
+    for (const pair of [[from, to], [to, from]]) {
+      const [one, other] = pair.map((end) => folder + end);
+      for (const space of ["A", "delta-left", "delta-right"]) {
+        const { modules } = await lowrankJson("compare", one, other, "--of", space);
+        assertEquals(modules.map((each: { name: string }) => each.name), [name]);
+        assertAlmostEquals(modules[0].phi[0][0], 1, 1e-12);
+      }
+    }
+  }));
+
 Deno.test("resize: each site of a module is cut on its own, and stays a site", () =>
   withFolder(async (folder) => {
     const rows = [{ start: 0, count: 3 }, { start: 4, count: 2 }], random = new Random(1);
