@@ -19,6 +19,7 @@
  * | make batches of texts | {@link loadTokenizer}, {@link promptedBatches} |
  * | measure a loss | {@link evaluate} |
  * | use a PEFT folder | {@link loadAdapter}, {@link merge}, {@link swap} |
+ * | ask what another rank, α or choice of layers would do | {@link injectUpdates} |
  * | continue a text | {@link generate}, {@link beamSearch} |
  * | save | {@link saveModel}, `adapter.save` |
  * | write a training loop | {@link Tape}, {@link crossEntropy}, {@link adamW} |

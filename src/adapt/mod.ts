@@ -4,6 +4,7 @@ export type { FloatDtype } from "../formats/mod.ts";
 export { type LoraAdapter, type LoraModule, type LoraValues } from "./lora/adapter.ts";
 export { deltaWeight } from "./lora/delta_weight.ts";
 export { injectLora, type LoraOptions } from "./lora/inject.ts";
+export { injectUpdates, type LoraUpdate } from "./lora/inject_updates.ts";
 export { loadAdapter, type LoadAdapterOptions } from "./lora/load.ts";
 export { merge, type Merged, swap, unmerge } from "./lora/merge.ts";
 export {

@@ -13,6 +13,7 @@ export {
 } from "./amplification.ts";
 export { rightDirections, type UpdateDirections, updateDirections } from "./directions.ts";
 export type { Factors, Matrix } from "./input.ts";
+export { matrixFactors } from "./matrix_factors.ts";
 export {
   type IntruderOptions,
   type Intruders,
