@@ -51,3 +51,21 @@ Deno.test("trainer: timers run while the cpu device trains", async () => {
   clearTimeout(timer);
   assertEquals(events.at(-1)!.stopped, true);
 });
+
+Deno.test("trainer: a signal is heard within a dozen slow steps", async () => {
+  using device = await openCpuDevice({ threads: 2 });
+  using model = tinyModel(device);
+  const [batch] = randomBatches(1), heard = Promise.withResolvers<void>();
+  let steps = 0, heardAt = Infinity;
+  const listener = () => (heardAt = steps, heard.resolve());
+  Deno.addSignalListener("SIGUSR2", listener);
+  for await (const { step } of train(model, [batch], { learningRate: 1e-3, steps: 40 })) {
+    if (step === 3) Deno.kill(Deno.pid, "SIGUSR2");
+    if (step > 3) steps++;
+    const started = performance.now();
+    while (performance.now() - started < 50); // a slow step
+  }
+  await heard.promise;
+  Deno.removeSignalListener("SIGUSR2", listener);
+  assert(heardAt <= 12, `after ${heardAt} steps of at least 50 ms`);
+});
