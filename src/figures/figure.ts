@@ -1,5 +1,7 @@
 /** What a figure and a table are: plain data that every page and notebook can draw. @module */
 
+import type { Frame, Layout, Trace } from "./plotly_types.ts";
+
 /** A plotly specification with the words around it. */
 export interface Figure {
   /** Unique in its report; also the anchor. */
@@ -9,9 +11,11 @@ export interface Figure {
   /** What is drawn, from how many seeds, on which device. */
   readonly caption: string;
   /** Traces, as plotly takes them. */
-  readonly data: readonly Readonly<Record<string, unknown>>[];
+  readonly data: readonly Trace[];
   /** Layout, as plotly takes it. */
-  readonly layout: Readonly<Record<string, unknown>>;
+  readonly layout: Layout;
+  /** What a slider steps through, as plotly takes it. */
+  readonly frames?: readonly Frame[];
 }
 
 /**

@@ -12,6 +12,11 @@ export function formatValue(value: string | number | undefined, unit: Unit): str
   return typeof value === "string" ? value : formatters[unit](value);
 }
 
+/** Whether values of this unit read as words, from the left. */
+export function isText(unit: Unit): boolean {
+  return unit === "text" || unit === "verdict" || unit === "math";
+}
+
 const formatters: Readonly<Record<Unit, (value: number) => string>> = {
   text: String,
   verdict: String,

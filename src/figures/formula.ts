@@ -1,6 +1,8 @@
 /** Formulas as pictures, drawn without a browser. @module */
 
+import type { MimeBundle } from "./bundle.ts";
 import { type DrawFormula, escapeHtml } from "./html.ts";
+import { pictureSource } from "./picture.ts";
 
 /** MathJax, which draws a formula as SVG in the colour of the text around it. */
 export async function loadMathJax(): Promise<DrawFormula> {
@@ -23,4 +25,38 @@ export async function loadMathJax(): Promise<DrawFormula> {
     const svg = adaptor.innerHTML(document.convert(tex, { display: true }));
     return svg.replace("<svg ", `<svg aria-label="${escapeHtml(tex)}" `);
   };
+}
+
+let drawing: Promise<DrawFormula> | undefined;
+
+/**
+ * A formula as `text/latex`, `image/svg+xml` and `text/plain`. JupyterLab, which carries a MathJax of
+ * its own, takes the first; nbconvert's page, which would need a network for it, the second. There is
+ * no `text/html`, which both would prefer to what is better here.
+ */
+export async function formulaBundle(tex: string): Promise<MimeBundle> {
+  const draw = await (drawing ??= loadMathJax());
+  return {
+    "text/latex": `$$${tex}$$`,
+    "image/svg+xml": standalone(draw(tex)),
+    "text/plain": tex,
+  };
+}
+
+/** Draws a formula as an image element, for HTML from which a front end may strip other drawings. */
+export async function formulaPictures(): Promise<DrawFormula> {
+  const draw = await (drawing ??= loadMathJax());
+  return (tex) => {
+    const svg = draw(tex), align = /vertical-align: [^;"]+/.exec(svg)?.[0] ?? "";
+    return `<img alt="${escapeHtml(tex)}" style="${align}" src="${
+      pictureSource(standalone(svg))
+    }">`;
+  };
+}
+
+/** An image knows no text around it: ink for light and for dark pages. */
+function standalone(svg: string): string {
+  const ink =
+    "<style>svg{color:#1f2430}@media(prefers-color-scheme:dark){svg{color:#e3e6ec}}</style>";
+  return svg.replace(/>/, `>${ink}`);
 }

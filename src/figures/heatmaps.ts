@@ -2,8 +2,12 @@
 
 import type { Figure } from "./figure.ts";
 import { axis, baseLayout } from "./layout.ts";
+import type { Trace } from "./plotly_types.ts";
 
-/** Values from 0 to 1; the first index goes down, the second to the right, both counted from 1. */
+/**
+ * Values from 0 to 1; the first index goes down, the second to the right, both counted from 1. Of more than
+ * 20 along an axis every second is drawn, or every third, …, the first always.
+ */
 export type HeatmapPanel = readonly (readonly number[])[];
 
 /** Rows of panels with what their axes count. */
@@ -72,7 +76,8 @@ export function heatmaps(
   };
 }
 
-const margin = { t: 30, r: 20, b: 56, l: 60 };
+/** The bar of buttons, which a live figure has at its top, stands above the headings. */
+const margin = { t: 48, r: 20, b: 56, l: 60 };
 
 /** White for nothing in common, dark for all. */
 const colorscale = [
@@ -86,19 +91,28 @@ const colorscale = [
 /** Plotly's first axis has no number. */
 const suffix = (id: number): string => id === 1 ? "" : String(id);
 
-function trace(name: string, values: HeatmapPanel, id: number) {
+function trace(name: string, values: HeatmapPanel, id: number): Trace {
+  const down = stepOf(values), across = stepOf(values[0]);
   return {
     type: "heatmap",
     // Three digits are more than colours show, and keep the page small.
-    z: values.map((row) => row.map((value) => Math.round(1000 * value) / 1000)),
-    x0: 1,
-    y0: 1,
+    z: everyNth(values, down).map((row) =>
+      everyNth(row, across).map((value) => Math.round(1000 * value) / 1000)
+    ),
+    ...{ x0: 1, dx: across, y0: 1, dy: down },
     coloraxis: "coloraxis",
     xaxis: `x${suffix(id)}`,
     yaxis: `y${suffix(id)}`,
     hovertemplate: `${name}<br>i = %{y}, j = %{x}: %{z}<extra></extra>`,
   };
 }
+
+/** Cells along an axis, at most: more are finer than six pixels, and a notebook keeps every value twice. */
+const mostCells = 20;
+
+const stepOf = ({ length }: readonly unknown[]): number => Math.ceil(length / mostCells);
+
+const everyNth = <T>(all: readonly T[], step: number): T[] => all.filter((_, i) => i % step === 0);
 
 /** Where the n-th of so many parts of [0, 1] lies. */
 function interval(place: number, count: number, gap: number): Interval {
@@ -111,9 +125,10 @@ function ticks(count: number) {
   return count <= 6 ? { tick0: 1, dtick: 1 } : { nticks: 6 };
 }
 
-/** Only the outermost panels, which have titles, have labels at their ticks. */
+/** Only the outermost panels, which have titles, have ticks and labels. */
 function panelAxis(title: string, domain: Interval, anchor: string) {
-  const more = { domain, anchor, showgrid: false, showticklabels: title !== "" };
+  const isOuter = title !== "", ticks = isOuter ? "outside" : "";
+  const more = { domain, anchor, showgrid: false, showticklabels: isOuter, ticks };
   return axis("", { ...more, title: { text: title, font: { size: 12 } } });
 }
 

@@ -1,7 +1,7 @@
 /** HTML from data, with everything escaped. @module */
 
-import type { DataTable, Figure, TableColumn, Unit } from "./figure.ts";
-import { formatValue } from "./format.ts";
+import type { DataTable, TableColumn, Unit } from "./figure.ts";
+import { formatValue, isText } from "./format.ts";
 
 /** A text with the five characters that HTML gives meaning to replaced. */
 export function escapeHtml(text: string): string {
@@ -45,8 +45,6 @@ ${body}
 </tbody>`;
 }
 
-const isText = (unit: Unit): boolean => unit === "text" || unit === "verdict" || unit === "math";
-
 function cellHtml(
   row: DataTable["rows"][number],
   { key, unit, detail }: TableColumn,
@@ -75,24 +73,4 @@ const kinds: Readonly<Record<string, string>> = {
 export function verdictHtml(verdict: string): string {
   const kind = verdict.startsWith("not judged") ? "none" : kinds[verdict] ?? "open";
   return `<span class="verdict ${kind}">${escapeHtml(verdict)}</span>`;
-}
-
-/** A place for a figure, which {@link figureScript} fills. */
-export function figureHtml({ id, title, caption }: Figure): string {
-  const name = escapeHtml(id);
-  return `<figure><h3>${escapeHtml(title)}</h3><div id="figure-${name}" class="plot"></div>
-<figcaption>${escapeHtml(caption)}</figcaption></figure>`;
-}
-
-/** The script that draws figures with the page's own plotly. */
-export function figureScript(figures: readonly Figure[]): string {
-  const specifications = figures.map(({ id, data, layout }) => ({ id, data, layout }));
-  return `for (const { id, data, layout } of ${embedJson(specifications)}) {
-  Plotly.newPlot("figure-" + id, data, layout, { displayModeBar: false, responsive: true });
-}`;
-}
-
-/** JSON that may stand inside a script element. */
-function embedJson(value: unknown): string {
-  return JSON.stringify(value).replaceAll("<", "\\u003c");
 }

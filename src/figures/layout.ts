@@ -1,30 +1,40 @@
 /** The layout that every figure starts from. @module */
 
+import { palette } from "./palette.ts";
+import type { Axis, Layout } from "./plotly_types.ts";
+
+/** Grid and ticks. */
+const line = "#e6e8ee";
+
 /** An axis with a title that names its unit. */
-export function axis(title: string, more: Readonly<Record<string, unknown>> = {}) {
+export function axis(title: string, more: Axis = {}): Axis {
   return {
-    title: { text: title },
+    title: { text: title, standoff: 10 },
     automargin: true,
-    gridcolor: "#e6e8ee",
+    gridcolor: line,
+    ticks: "outside",
+    ticklen: 4,
+    tickcolor: line,
     zeroline: false,
     ...more,
   };
 }
 
 /** A logarithmic axis with a label at each power of ten. */
-export function logAxis(title: string, more: Readonly<Record<string, unknown>> = {}) {
+export function logAxis(title: string, more: Axis = {}): Axis {
   return axis(title, { type: "log", dtick: 1, ...more });
 }
 
 /** White paper, room for titles, a legend above the plot. */
 export function baseLayout(
-  x: Readonly<Record<string, unknown>>,
-  y: Readonly<Record<string, unknown>>,
-  more: Readonly<Record<string, unknown>> = {},
-): Readonly<Record<string, unknown>> {
+  x: Axis,
+  y: Axis,
+  more: Layout = {},
+): Layout {
   return {
     paper_bgcolor: "#ffffff",
     plot_bgcolor: "#ffffff",
+    colorway: palette.series,
     font: { family: "system-ui, sans-serif", size: 13, color: "#1f2430" },
     margin: { t: 40, r: 20, b: 64, l: 60 },
     legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", traceorder: "normal" },

@@ -1,14 +1,9 @@
 /** A report as one HTML file that needs no network. @module */
 
 import type { DataTable, Figure } from "./figure.ts";
-import {
-  type DrawFormula,
-  escapeHtml,
-  figureHtml,
-  figureScript,
-  tableHtml,
-  verdictHtml,
-} from "./html.ts";
+import { figureLoader, plotHtml } from "./figure_card.ts";
+import { type DrawFormula, escapeHtml, tableHtml, verdictHtml } from "./html.ts";
+import { plotSvg } from "./static_svg.ts";
 import { style } from "./style.ts";
 
 /** A claim and what came of it. */
@@ -53,38 +48,29 @@ export interface Report {
   readonly sections: readonly Section[];
 }
 
-/** The plotly library's own source, from its package. */
-export async function loadPlotly(): Promise<string> {
-  await import("npm:plotly.js-cartesian-dist-min@4.1.1/package.json", { with: { type: "json" } });
-  const folder = import.meta.resolve("npm:plotly.js-cartesian-dist-min@4.1.1/package.json");
-  return await Deno.readTextFile(new URL("plotly-cartesian.min.js", folder));
-}
-
 /**
- * Renders a report; `plotly` is the library's source, which becomes part of the page. Without `draw`,
+ * Renders a report: its plots are pictures that the page's own plotly makes live. Without `draw`,
  * formulas stand there in TeX.
  */
-export function renderPage(
+export async function renderPage(
   { title, facts, sections }: Report,
-  plotly: string,
   draw?: DrawFormula,
-): string {
-  const figures = sections.flatMap((section) => section.figures);
+): Promise<string> {
+  const parts: string[] = [];
+  for (const section of sections) parts.push(await sectionHtml(section, draw));
+  const terms = facts.map(([name, value]) =>
+    `<dt>${escapeHtml(name)}</dt><dd>${escapeHtml(value)}</dd>`
+  );
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escapeHtml(title)}</title><style>${style}</style></head><body><main>
 <h1>${escapeHtml(title)}</h1>
-<dl>${
-    facts.map(([name, value]) => `<dt>${escapeHtml(name)}</dt><dd>${escapeHtml(value)}</dd>`).join(
-      "",
-    )
-  }</dl>
+<dl>${terms.join("")}</dl>
 ${summary(sections)}
-${sections.map((section) => sectionHtml(section, draw)).join("\n")}
+${parts.join("\n")}
 </main>
-<script>${plotly.replaceAll("</script", "<\\/script")}</script>
-<script>${figureScript(figures)}</script>
+${await figureLoader()}
 </body></html>
 `;
 }
@@ -101,14 +87,20 @@ function summaryPart({ id, title, findings }: Section): string {
   return `<a href="#${escapeHtml(id)}">${escapeHtml(title)}</a>\n<ul>${items.join("\n")}</ul>`;
 }
 
-function sectionHtml(section: Section, draw?: DrawFormula): string {
+async function sectionHtml(section: Section, draw?: DrawFormula): Promise<string> {
+  const figures = await Promise.all(section.figures.map(figureHtml));
   return `<section id="${escapeHtml(section.id)}"><h2>${escapeHtml(section.title)}</h2>
 <p>${escapeHtml(section.question)} <span class="source">${escapeHtml(section.source)}</span></p>
 <p class="settings">${escapeHtml(section.settings)}</p>
 ${section.findings.map(findingHtml).join("\n")}
-${section.figures.map(figureHtml).join("\n")}
+${figures.join("\n")}
 ${section.tables.map((table) => tableHtml(table, draw)).join("\n")}
 </section>`;
+}
+
+async function figureHtml(figure: Figure): Promise<string> {
+  return `<figure><h3>${escapeHtml(figure.title)}</h3>${plotHtml(figure, await plotSvg(figure))}
+<figcaption>${escapeHtml(figure.caption)}</figcaption></figure>`;
 }
 
 function findingHtml({ claim, rule, found, verdict }: Claim): string {

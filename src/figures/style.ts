@@ -9,7 +9,6 @@ export const style: string = `
   :root { --paper: #15181f; --ink: #e3e6ec; --soft: #a0a8b8; --line: #2b303b; --rule: #5d6575;
     --held: #123f2d; --held-ink: #a9e5c8; --near: #403809; --near-ink: #ecdf8f;
     --open: #4d2f0e; --open-ink: #f5cfa0; --none: #2b303b; --none-ink: #c0c6d2; }
-  .plot { background: #fff; border-radius: .4rem; overflow: hidden; }
 }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.55 system-ui, sans-serif; }
 main { max-width: 56rem; margin: 0 auto; padding: 2rem 1.25rem 5rem; }
@@ -31,8 +30,8 @@ dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 .verdict { display: inline-block; padding: 0 .5rem; border-radius: 1rem; font-size: .82rem; white-space: nowrap; }
 .held { background: var(--held); color: var(--held-ink); } .near { background: var(--near); color: var(--near-ink); }
 .open { background: var(--open); color: var(--open-ink); } .none { background: var(--none); color: var(--none-ink); }
-figure { margin: 2rem 0; } figcaption { color: var(--soft); font-size: .88rem; }
-.plot { width: 100%; }
+figure { margin: 2rem 0; } figcaption { margin-top: .4rem; color: var(--soft); font-size: .88rem; }
+.plot { width: 100%; background: #fff; border-radius: .4rem; overflow: hidden; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .92rem; margin: 1.5rem 0; width: 100%; }
 caption { text-align: left; font-weight: 600; padding-bottom: .4rem; }

@@ -9,3 +9,13 @@ Deno.test("a short axis has a tick at every whole number, a long one a few", () 
   assertEquals([yaxis.tick0, yaxis.dtick, yaxis.nticks], [1, 1, undefined]);
   assertEquals([xaxis.dtick, xaxis.nticks], [undefined, 6]);
 });
+
+Deno.test("of many values every fourth stands at its own place", () => {
+  const panel = [1, 2].map((i) => Array.from({ length: 64 }, (_, j) => i * (j + 1) / 1000));
+  const rows = [{ label: "i", panels: [panel] }];
+  const { data: [trace] } = heatmaps({ columns: ["φ"], rows, xTitle: "j", panelHeight: 9 });
+  const z = trace.z as number[][], { x0, dx, y0, dy } = trace;
+  assertEquals([x0, dx, y0, dy], [1, 4, 1, 1]);
+  assertEquals(z.map((row) => row.length), [16, 16]);
+  assertEquals([z[0][0], z[0][1], z[1][15]], [0.001, 0.005, 0.122]); // j = 1, 5 and 61
+});

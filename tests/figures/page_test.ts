@@ -2,6 +2,7 @@ import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { DataTable } from "../../src/figures/figure.ts";
 import { formulas, formulaTex } from "../../src/accounting/mod.ts";
 import { formatBytes, formatValue } from "../../src/figures/format.ts";
+import { figureLoader } from "../../src/figures/figure_card.ts";
 import { loadMathJax } from "../../src/figures/formula.ts";
 import { escapeHtml, tableHtml } from "../../src/figures/html.ts";
 import { renderPage } from "../../src/figures/page.ts";
@@ -88,8 +89,14 @@ Deno.test("MathJax draws a formula in the colour of its text, and says it to tho
   }
 });
 
-Deno.test("a page holds its library and figures, and nothing in its data can end the script", () => {
-  const figure = { id: "f", title: hostile, caption: "c", data: [{ name: hostile }], layout: {} };
+Deno.test("a page holds its library and figures, and nothing in its data can end the script", async () => {
+  const figure = {
+    id: "f",
+    title: hostile,
+    caption: "c",
+    data: [{ type: "scatter" as const, name: hostile }],
+    layout: {},
+  };
   const section = {
     id: "s",
     title: "S",
@@ -100,22 +107,23 @@ Deno.test("a page holds its library and figures, and nothing in its data can end
     tables: [table],
     figures: [figure],
   };
-  const page = renderPage({ title: "T", facts: [["k", "v"]], sections: [section] }, "/* lib */");
-  assertEquals(page.match(/<\/script>/g)?.length, 2);
-  assertStringIncludes(page, "/* lib */");
-  assertStringIncludes(page, 'id="figure-f"');
+  const page = await renderPage({ title: "T", facts: [["k", "v"]], sections: [section] });
+  assertEquals(page.match(/<\/script>/g)?.length, 2); // the figure's own, and the library
+  assertStringIncludes(page, '<div data-figure="f" class="plot"><img alt="');
+  assertStringIncludes(page, await figureLoader());
   assertMatch(page, /class="verdict held">held</);
-  assertEquals(/<(script|link|img)[^>]*(src|href)=/.test(page), false);
+  const addresses = Array.from(page.matchAll(/<[^>]* (?:src|href)="([^"]*)"/g), ([, to]) => to);
+  assertEquals(addresses.filter((to) => !/^(#|data:image\/svg\+xml;base64,)/.test(to)), []);
 });
 
-Deno.test("the contents name each part above its claims, and no part without a claim", () => {
+Deno.test("the contents name each part above its claims, and no part without a claim", async () => {
   const part = { question: "", source: "", settings: "", tables: [], figures: [] };
   const finding = { claim: hostile, rule: "R", found: "F", verdict: "held" };
   const sections = [
     { ...part, id: "one", title: "One", findings: [finding, finding] },
     { ...part, id: "bare", title: "Bare", findings: [] },
   ];
-  const page = renderPage({ title: "T", facts: [], sections }, "");
+  const page = await renderPage({ title: "T", facts: [], sections });
   const contents = /<nav class="summary">.*?<\/nav>/s.exec(page)![0];
   const links = Array.from(contents.matchAll(/<a href="(.*?)">(.*?)<\/a>/g), ([, ...all]) => all);
   assertEquals(links, [["#one", "One"]]);

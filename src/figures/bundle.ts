@@ -1,0 +1,46 @@
+/** What a notebook is given of a figure: one bundle that every front end shows something of. @module */
+
+import type { Figure } from "./figure.ts";
+import { figureCard } from "./figure_card.ts";
+import { compactJson } from "./json.ts";
+import { plotlyConfig } from "./plotly.ts";
+import { framed, plotSvg } from "./static_svg.ts";
+
+/** The same thing in several media types; a front end takes the richest that it can show. */
+export type MimeBundle = Readonly<Record<string, unknown>>;
+
+/**
+ * A figure as `application/vnd.plotly.v1+json`, `text/html` (the still picture, which the page's
+ * plotly makes live: {@link figureLoader}), `image/svg+xml` and `text/plain`.
+ */
+export async function figureBundle(figure: Figure): Promise<MimeBundle> {
+  const plot = await plotSvg(figure);
+  return {
+    "application/vnd.plotly.v1+json": JSON.parse(compactJson(titled(figure))),
+    "text/html": figureCard(figure, plot),
+    "image/svg+xml": framed(plot, figure),
+    "text/plain": plainFigure(figure),
+  };
+}
+
+/** A specification whose title plotly draws, where nobody else would. */
+function titled({ title, data, layout, frames }: Figure) {
+  const withTitle = (inner: Figure["layout"]) => {
+    const { text = "", ...style } = (inner.title ?? {}) as { text?: string };
+    const below = text.trim() === "" ? "" : `<br><sub>${text}</sub>`;
+    return { ...inner, title: { ...style, text: `${title}${below}` } };
+  };
+  const named = frames?.map((frame) =>
+    frame.layout?.title ? { ...frame, layout: withTitle(frame.layout) } : frame
+  );
+  return { data, layout: withTitle(layout), frames: named, config: plotlyConfig };
+}
+
+/** Title, caption and what each trace holds. */
+function plainFigure({ title, caption, data }: Figure): string {
+  const traces = data.map(({ name, type, x, y, z }, place) => {
+    const values = (y ?? z ?? x ?? []) as ArrayLike<unknown>;
+    return `  ${name ?? `trace ${place + 1}`}: ${type ?? "scatter"}, ${values.length} values`;
+  });
+  return [`[figure] ${title}`, caption, ...traces].join("\n");
+}

@@ -1,0 +1,76 @@
+/** A figure as HTML: first a still picture, then, where the page has plotly, the live one. @module */
+
+import { gzipSync } from "node:zlib";
+import type { Figure } from "./figure.ts";
+import { escapeHtml } from "./html.ts";
+import { scriptJson } from "./json.ts";
+import { pictureSource } from "./picture.ts";
+import { plotlyConfig, plotlySource } from "./plotly.ts";
+
+// Styles are inline and colours fixed: a front end strips style elements from what it does not
+// trust, and white paper is readable in the dark too.
+const card = "max-width:800px;box-sizing:border-box;padding:12px 0 10px;border-radius:6px;" +
+  "background:#fff;color:#1f2430;font:14px/1.45 system-ui,sans-serif";
+const heading = "margin:0 16px 4px;font-weight:600;font-size:15px";
+const small = "margin:4px 16px 0;color:#5b6270;font-size:13px";
+
+/** The card of a figure with its plot, as {@link plotSvg} draws it. */
+export function figureCard(figure: Figure, plot: string): string {
+  return `<div style="${card}"><div style="${heading}">${escapeHtml(figure.title)}</div>
+${plotHtml(figure, plot)}
+<div style="${small}">${escapeHtml(figure.caption)}</div></div>`;
+}
+
+/** A plot as a still picture, and the script that makes it live once {@link figureLoader} has run. */
+export function plotHtml({ id, title, data, layout, frames }: Figure, plot: string): string {
+  const picture = `<img alt="${escapeHtml(title)}" style="display:block;width:100%" src="${
+    pictureSource(plot)
+  }">`;
+  // A script may be run where it stands, or behind the whole output.
+  return `<div><div data-figure="${escapeHtml(id)}" class="plot">${picture}</div>
+<script>{ const places = document.currentScript.parentElement.querySelectorAll("[data-figure]");
+const place = [...places].find(({ dataset }) => dataset.figure === ${scriptJson(id)});
+const draw = () => lowrankFigures.draw(place, ${scriptJson({ data, layout, frames })});
+globalThis.lowrankFigures ? draw() : addEventListener("lowrank-figures", draw, { once: true }); }</script></div>`;
+}
+
+/**
+ * HTML without anything to see that brings plotly into a page, compressed (about 630 kB), once; every
+ * {@link figureCard} in the page becomes live, those that come later too. It does no harm twice.
+ */
+export async function figureLoader(): Promise<string> {
+  const packed = gzipSync(await plotlySource(), { level: 9 }).toBase64();
+  return `<script>globalThis.lowrankFigures ?? (${loader})("${packed}");</script>`;
+}
+
+/**
+ * Runs in the page. The library is called as a module of its own, so that it neither registers with
+ * a page's require.js nor takes another plotly's name.
+ */
+const loader = `(packed) => {
+  const load = async () => {
+    const bytes = Uint8Array.from(atob(packed), (character) => character.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    const module = { exports: {} }, before = globalThis.Plotly;
+    new Function("module", "exports", "define", await new Response(stream).text())(module, module.exports);
+    if (before) globalThis.Plotly = before;
+    return module.exports;
+  };
+  const plotly = load(), config = ${JSON.stringify(plotlyConfig)};
+  const draw = async (place, { data, layout, frames }) => {
+    const { newPlot, react } = await plotly;
+    const show = (plot) => {
+      place.style.height = (layout.height ?? 420) + "px"; // plotly asks for it when the width changes
+      return plot(place, { data, layout, frames, config });
+    };
+    if (place.data) return await show(react); // drawn before
+    new ResizeObserver((_, observer) => { // says when the place is on the page and has a width
+      if (place.clientWidth === 0) return;
+      observer.disconnect();
+      place.replaceChildren();
+      show(newPlot);
+    }).observe(place);
+  };
+  globalThis.lowrankFigures = { draw };
+  dispatchEvent(new Event("lowrank-figures"));
+}`;

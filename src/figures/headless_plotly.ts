@@ -1,0 +1,125 @@
+/**
+ * Plotly without a browser: its own code on a small DOM, so that a static picture is the one that
+ * people see live.
+ *
+ * @module
+ */
+
+import { Random } from "../core/random.ts";
+import type { Figure } from "./figure.ts";
+import { type CanvasSize, HeadlessCanvas } from "./headless_canvas.ts";
+import { plotlySource } from "./plotly.ts";
+import { boundingBox, type DrawnElement } from "./text_boxes.ts";
+
+/** Plotly on a DOM of its own. */
+export interface HeadlessPlotly {
+  /** Draws traces and layout as SVG; `seed` decides the names in it. */
+  draw(figure: Specification, size: Size, seed: number): Promise<string>;
+  /** What plotly does not know or would not take, a sentence each. */
+  faults(figure: Specification): string[];
+}
+
+type Specification = Pick<Figure, "data" | "layout">;
+
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+let loaded: Promise<HeadlessPlotly> | undefined;
+
+/** Loads plotly and its DOM, once. */
+export function headlessPlotly(): Promise<HeadlessPlotly> {
+  return loaded ??= loadHeadless();
+}
+
+async function loadHeadless(): Promise<HeadlessPlotly> {
+  let random = new Random(0);
+  const plotly = await loadLibrary(() => random.uniform());
+  let last: Promise<unknown> = Promise.resolve();
+  const drawNow = ({ data, layout }: Specification, size: Size, seed: number) => {
+    random = new Random(seed);
+    const figure = structuredClone({ data, layout: { ...layout, ...size } });
+    return plotly.toImage(figure, { format: "svg", imageDataOnly: true, ...size });
+  };
+  return {
+    draw(...figure) {
+      const drawn = last.then(() => drawNow(...figure)); // in turn, as random numbers are shared
+      last = drawn.catch(() => {});
+      return drawn;
+    },
+    faults(figure) {
+      const { data, layout } = validated(figure);
+      const found = plotly.validate(data, layout) ?? [];
+      return found.filter(({ code }) => faultCodes.includes(code)).map(({ msg }) => msg);
+    },
+  };
+}
+
+/** The others are of what is not seen: an attribute without effect, a part that is hidden. */
+const faultCodes = ["object", "array", "schema", "value"];
+
+/** All but what plotly 4.1.1 cannot validate: the first legend, and a common axis of colour. */
+function validated({ data, layout: { legend: _, ...layout } }: Specification): Specification {
+  return structuredClone({ data: data.map(({ coloraxis: _, ...trace }) => trace), layout });
+}
+
+async function loadLibrary(random: () => number): Promise<Plotly> {
+  const { Window } = await import("npm:happy-dom@21.0.4");
+  const window = new Window();
+  giveTextASize(window.SVGElement.prototype);
+  giveCanvasPixels(window.HTMLCanvasElement.prototype);
+  return run(await plotlySource(), {
+    window,
+    self: window,
+    document: window.document,
+    navigator: window.navigator,
+    DOMParser: window.DOMParser,
+    XMLSerializer: window.XMLSerializer,
+    getComputedStyle: window.getComputedStyle.bind(window),
+    Image: window.Image,
+    Element: window.Element,
+    HTMLElement: window.HTMLElement,
+    // Names of clip paths are random; the same figure must give the same bytes.
+    Math: Object.create(Math, { random: { value: random } }),
+  });
+}
+
+interface Plotly {
+  toImage(figure: unknown, options: unknown): Promise<string>;
+  validate(
+    data: unknown,
+    layout: unknown,
+  ): { readonly code: string; readonly msg: string }[] | undefined;
+}
+
+/** Runs the library with names of its own in place of globals, so that ours stay as they are. */
+function run(source: string, globals: Readonly<Record<string, unknown>>): Plotly {
+  const module = { exports: {} };
+  const library = new Function("module", ...Object.keys(globals), source);
+  library(module, ...Object.values(globals));
+  return module.exports as Plotly;
+}
+
+function giveTextASize(prototype: object): void {
+  const box = function (this: DrawnElement) {
+    return boundingBox(this);
+  };
+  Object.assign(prototype, { getBBox: box, getBoundingClientRect: box });
+}
+
+function giveCanvasPixels(prototype: object): void {
+  const contexts = new WeakMap<object, HeadlessCanvas>();
+  const contextOf = (canvas: CanvasSize) => {
+    if (!contexts.has(canvas)) contexts.set(canvas, new HeadlessCanvas(canvas));
+    return contexts.get(canvas)!;
+  };
+  Object.assign(prototype, {
+    getContext(this: CanvasSize) {
+      return contextOf(this);
+    },
+    toDataURL(this: CanvasSize) {
+      return contextOf(this).toDataUrl();
+    },
+  });
+}

@@ -1,0 +1,107 @@
+/** Lines over one axis, such as a number by rank. @module */
+
+import type { Figure } from "./figure.ts";
+import { axis, baseLayout, logAxis } from "./layout.ts";
+import { palette } from "./palette.ts";
+import type { Axis, Layout, Trace } from "./plotly_types.ts";
+import { sliderFigure } from "./slider_figure.ts";
+
+/** One line. */
+export interface Line {
+  /** Its name in the legend; a single line needs none. */
+  readonly name?: string;
+  /** Places along the x axis. */
+  readonly x: readonly number[];
+  /** A value for each of them. */
+  readonly y: readonly number[];
+  /** Default: the next of the palette's series. */
+  readonly color?: string;
+  /** Dashed, for theory, chance and quoted values. */
+  readonly dashed?: boolean;
+}
+
+/** What an axis says, and whether it is logarithmic. */
+export interface LinesAxis {
+  /** Title with the unit. */
+  readonly title: string;
+  /** Logarithmic; else it begins at zero. Default false. */
+  readonly log?: boolean;
+}
+
+/** The words and axes around lines. */
+export interface LinesWords extends Pick<Figure, "id" | "title" | "caption"> {
+  /** Across. */
+  readonly x: LinesAxis;
+  /** Up. */
+  readonly y: LinesAxis;
+}
+
+/**
+ * Draws lines; those of few points have markers.
+ *
+ * @example
+ * ```ts
+ * import { linesFigure } from "@lowrank/core/figures";
+ *
+ * const words = { id: "loss", title: "Loss", caption: "seed 1" };
+ * const axes = { x: { title: "step" }, y: { title: "nats" } };
+ * console.log(linesFigure({ ...words, ...axes }, [{ x: [1, 2], y: [3, 2.5] }]).data.length); // 1
+ * ```
+ */
+export function linesFigure({ x, y, ...words }: LinesWords, lines: readonly Line[]): Figure {
+  return { ...words, data: lines.map(trace), layout: layoutOf(x, y, lines) };
+}
+
+/** Lines of one state of a slider. */
+export interface LinesStep {
+  /** The state. */
+  readonly label: string;
+  /** As many at each state. */
+  readonly lines: readonly Line[];
+}
+
+/** Half of the last state's label lies right of the axis. */
+const lastLabelRoom = 48;
+
+/** Lines that a slider changes, on axes that hold all of them; it needs no kernel. */
+export function linesSlider(
+  { x, y, ...words }: LinesWords & { readonly name: string },
+  steps: readonly LinesStep[],
+): Figure {
+  const layout = layoutOf(x, y, steps.flatMap(({ lines }) => lines));
+  return sliderFigure({
+    ...words,
+    steps: steps.map(({ label, lines }) => ({ label, data: lines.map(trace) })),
+    layout: { ...layout, margin: { ...layout.margin, r: lastLabelRoom } },
+  });
+}
+
+function trace({ name, x, y, color, dashed }: Line, place: number): Trace {
+  return {
+    type: "scatter",
+    mode: x.length <= 24 && !dashed ? "lines+markers" : "lines",
+    ...(name !== undefined && { name }),
+    x,
+    y,
+    line: {
+      color: color ?? palette.series[place % palette.series.length],
+      ...(dashed && { dash: "dash", width: 1.5 }),
+    },
+  };
+}
+
+function layoutOf(x: LinesAxis, y: LinesAxis, lines: readonly Line[]): Layout {
+  return baseLayout(
+    axisOf(x, lines.flatMap((line) => line.x)),
+    axisOf(y, lines.flatMap((line) => line.y)),
+  );
+}
+
+/** An axis around all values, with a little room; plotly's own while there are none. */
+function axisOf({ title, log }: LinesAxis, values: readonly number[]): Axis {
+  if (values.length === 0) return log ? logAxis(title) : axis(title);
+  if (!log) return axis(title, { range: [0, 1.05 * Math.max(...values)] });
+  const [low, high] = [Math.min(...values), Math.max(...values)].map(Math.log10);
+  const room = 0.04 * (high - low) + 0.02;
+  return logAxis(title, { range: [low - room, high + room] });
+}

@@ -1,0 +1,26 @@
+/** Figures: rows to plotly specifications, tables and formulas. @module */
+
+export { figureBundle, type MimeBundle } from "./bundle.ts";
+export { figureLoader } from "./figure_card.ts";
+export { formulaBundle } from "./formula.ts";
+export { type HeatmapGrid, type HeatmapPanel, heatmaps } from "./heatmaps.ts";
+export type { DataTable, Figure, TableColumn, Unit } from "./figure.ts";
+export {
+  type Line,
+  type LinesAxis,
+  linesFigure,
+  linesSlider,
+  type LinesStep,
+  type LinesWords,
+} from "./lines.ts";
+export { axis, baseLayout, logAxis } from "./layout.ts";
+export { type LossCurve, lossCurves, type LossCurvesOptions } from "./loss_curves.ts";
+export { type LowRankPicture, lowRankPictures } from "./low_rank_pictures.ts";
+export { matrixTex } from "./matrix_tex.ts";
+export { palette } from "./palette.ts";
+export { type ParameterBar, parameterBars } from "./parameter_bars.ts";
+export type * from "./plotly_types.ts";
+export { sliderFigure, type SliderOptions, type SliderStep } from "./slider_figure.ts";
+export { staticSvg } from "./static_svg.ts";
+export { tableBundle } from "./table_bundle.ts";
+export { tableOf } from "./table_of.ts";

@@ -1,0 +1,40 @@
+/** Numbers of parameters that lie powers of ten apart, as bars. @module */
+
+import type { Figure } from "./figure.ts";
+import { axis, baseLayout, logAxis } from "./layout.ts";
+
+/** One bar. */
+export interface ParameterBar {
+  /** What is counted. */
+  readonly label: string;
+  /** How many. */
+  readonly parameters: number;
+  /** From the palette. */
+  readonly color: string;
+}
+
+/** Horizontal bars on a logarithmic axis from a tenth of the smallest on, each with its number. */
+export function parameterBars(
+  words: Pick<Figure, "id" | "title" | "caption">,
+  bars: readonly ParameterBar[],
+): Figure {
+  const sizes = bars.map(({ parameters }) => Math.log10(parameters));
+  const [low, high] = [Math.floor(Math.min(...sizes)) - 1, Math.max(...sizes) + 0.4];
+  return {
+    ...words,
+    data: [{
+      type: "bar",
+      orientation: "h",
+      y: bars.map(({ label }) => label),
+      x: bars.map(({ parameters }) => parameters),
+      text: bars.map(({ parameters }) => parameters.toLocaleString("en-US")),
+      textposition: "auto",
+      marker: { color: bars.map(({ color }) => color) },
+    }],
+    layout: baseLayout(
+      logAxis("parameters", { range: [low, high] }),
+      axis("", { autorange: "reversed" }),
+      { height: 120 + 60 * bars.length },
+    ),
+  };
+}

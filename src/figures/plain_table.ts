@@ -1,0 +1,24 @@
+/** Tables as text. @module */
+
+import type { DataTable } from "./figure.ts";
+import { formatValue, isText } from "./format.ts";
+
+/** Lines of cells as columns two spaces apart; those marked stand to the right. */
+export function alignColumns(
+  lines: readonly (readonly string[])[],
+  right: readonly boolean[],
+): string {
+  const widths = right.map((_, i) => Math.max(...lines.map((line) => line[i].length)));
+  return lines.map((line) =>
+    line.map((cell, i) => right[i] ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))
+      .join("  ").trimEnd()
+  ).join("\n");
+}
+
+/** Title, headings and rows, numbers to the right; details are left out. */
+export function plainTable({ title, quoted, columns, rows }: DataTable): string {
+  const cells = rows.map((row) => columns.map(({ key, unit }) => formatValue(row[key], unit)));
+  const lines = [columns.map(({ label }) => label), ...cells];
+  const whose = quoted === undefined ? "" : ` (${quoted})`;
+  return `${title}${whose}\n${alignColumns(lines, columns.map(({ unit }) => !isText(unit)))}`;
+}

@@ -1,0 +1,58 @@
+/** A figure as one picture that needs no script. @module */
+
+import { hash32 } from "../core/random.ts";
+import type { Figure } from "./figure.ts";
+import { escapeHtml } from "./html.ts";
+import { headlessPlotly } from "./headless_plotly.ts";
+import { slimSvg } from "./slim_svg.ts";
+import { wrapText } from "./text_size.ts";
+
+/** Pixels; a page scales the picture to its column. */
+const width = 800;
+
+/**
+ * The plot alone on white paper, as SVG, without title or caption. Same figure, same bytes; the names
+ * in it are the figure's own.
+ *
+ * @throws {TypeError} when plotly does not know an attribute or would not take its value.
+ */
+export async function plotSvg(figure: Figure): Promise<string> {
+  const plotly = await headlessPlotly();
+  const [fault] = plotly.faults(figure);
+  if (fault) throw new TypeError(`cannot draw the figure "${figure.id}": ${fault}`);
+  const height = figure.layout.height ?? 420;
+  return slimSvg(await plotly.draw(figure, { width, height }, seedOf(figure.id)));
+}
+
+/** A figure with title and caption as SVG of 800 pixels' width that stands alone. */
+export async function staticSvg(figure: Figure): Promise<string> {
+  return framed(await plotSvg(figure), figure);
+}
+
+const seedOf = (id: string): number =>
+  Array.from(id).reduce((seed, character) => hash32(seed, character.codePointAt(0)!), 0);
+
+const margin = 16, titleSize = 16, captionSize = 13;
+
+/** Puts title and caption around a plot. */
+export function framed(plot: string, { title, caption }: Figure): string {
+  const plotHeight = Number(/height="([\d.]+)"/.exec(plot)![1]);
+  const head = lines(title, titleSize, margin, "font-weight:600");
+  const foot = lines(caption, captionSize, head.bottom + plotHeight, "fill:#5b6270");
+  const height = foot.bottom + margin / 2;
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">
+<rect width="100%" height="100%" rx="6" fill="#ffffff"/>
+<g style="font-family:system-ui,sans-serif;fill:#1f2430">${head.svg}${foot.svg}</g>
+<g transform="translate(0,${head.bottom})">${plot}</g></svg>`;
+}
+
+function lines(text: string, size: number, top: number, style: string) {
+  const all = text === "" ? [] : wrapText(text, size, width - 2 * margin);
+  const step = Math.round(1.4 * size);
+  const svg = all.map((line, place) =>
+    `<text x="${margin}" y="${top + step * place + size}" style="font-size:${size}px;${style}">${
+      escapeHtml(line)
+    }</text>`
+  );
+  return { svg: svg.join(""), bottom: top + step * all.length };
+}

@@ -1,0 +1,88 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { figureBundle } from "../../src/figures/bundle.ts";
+import { figureLoader } from "../../src/figures/figure_card.ts";
+import { formulaBundle } from "../../src/figures/formula.ts";
+import { compactJson } from "../../src/figures/json.ts";
+import { staticSvg } from "../../src/figures/static_svg.ts";
+import { tableBundle } from "../../src/figures/table_bundle.ts";
+import { hostile, lines, moving } from "./fixtures.ts";
+
+Deno.test("a figure's bundle has four forms, each with its title", async () => {
+  const bundle = await figureBundle(lines);
+  assertEquals(Object.keys(bundle), [
+    "application/vnd.plotly.v1+json",
+    "text/html",
+    "image/svg+xml",
+    "text/plain",
+  ]);
+  assertEquals(bundle["image/svg+xml"], await staticSvg(lines));
+  for (const form of Object.values(bundle)) {
+    assertStringIncludes(typeof form === "string" ? form : JSON.stringify(form), "Two lines");
+  }
+  assertStringIncludes(String(bundle["text/plain"]), "Seed 1.\n  one: scatter, 3 values");
+});
+
+Deno.test("the HTML begins with the still picture, and no word ends its script", async () => {
+  const html = String(
+    (await figureBundle({ ...lines, title: hostile, caption: hostile }))["text/html"],
+  );
+  assertEquals(html.indexOf("<img alt=") < html.indexOf("<script>"), true);
+  assertEquals(html.match(/<\/script>/g)?.length, 1);
+  assertEquals(html.match(/<img/g)?.length, 1);
+  const [, data] = /src="data:image\/svg\+xml;base64,([^"]+)"/.exec(html)!;
+  assertStringIncludes(new TextDecoder().decode(Uint8Array.fromBase64(data)), "<svg");
+});
+
+Deno.test("where plotly alone draws, each step has the title above its own words", async () => {
+  const form = (await figureBundle(moving))["application/vnd.plotly.v1+json"];
+  const { layout, frames } = form as typeof moving;
+  assertEquals(layout.title?.text, "A line that turns<br><sub>three times 1 is 3</sub>");
+  assertEquals(
+    frames?.map((frame) => frame.layout?.title?.text),
+    [1, 2, 3].map((slope) =>
+      `A line that turns<br><sub>three times ${slope} is ${3 * slope}</sub>`
+    ),
+  );
+});
+
+Deno.test("numbers have six digits, typed arrays are lists, what is not finite is a gap", () => {
+  const values = { x: Float32Array.of(0.1, 3), y: [1 / 3, 123456789, 1e-9 / 3, NaN, Infinity] };
+  assertEquals(compactJson(values), '{"x":[0.1,3],"y":[0.333333,123456789,3.33333e-10,null,null]}');
+});
+
+Deno.test("the loader carries plotly once, compressed, and nothing from elsewhere", async () => {
+  const html = await figureLoader();
+  assertEquals(html.length < 700_000, true);
+  assertEquals(/https?:/.test(html), false);
+});
+
+Deno.test("a table's bundle needs no style sheet, and its text has columns", async () => {
+  const bundle = await tableBundle({
+    id: "t",
+    title: hostile,
+    columns: [
+      { key: "name", label: "name", unit: "text", detail: "why" },
+      { key: "count", label: "count", unit: "count" },
+      { key: "verdict", label: "", unit: "verdict" },
+      { key: "tex", label: "formula", unit: "math" },
+    ],
+    rows: [
+      { name: hostile, count: 1234567, verdict: "held", tex: "a<b", why: "small" },
+      { name: "b", verdict: "differs" },
+    ],
+  });
+  const html = String(bundle["text/html"]);
+  assertEquals(/class=|<style|<svg|onerror="/.test(html), false);
+  assertEquals(html.match(/<img alt="a&lt;b" style="vertical-align[^"]*" src="data:/g)?.length, 1);
+  assertStringIncludes(html, "background:#d8f0e4");
+  const [, head, first, second] = String(bundle["text/plain"]).split("\n");
+  assertEquals(head.indexOf("count") + "count".length, first.indexOf("1,234,567") + 9);
+  assertEquals(second.slice(0, 1), "b");
+});
+
+Deno.test("a formula is LaTeX, a picture for light and dark, and text, but not HTML", async () => {
+  const bundle = await formulaBundle("\\Delta W = s B A");
+  assertEquals(Object.keys(bundle), ["text/latex", "image/svg+xml", "text/plain"]);
+  assertEquals(bundle["text/latex"], "$$\\Delta W = s B A$$");
+  assertStringIncludes(String(bundle["image/svg+xml"]), "prefers-color-scheme:dark");
+});

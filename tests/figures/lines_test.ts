@@ -1,0 +1,36 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { linesFigure, linesSlider } from "../../src/figures/lines.ts";
+import { plotSvg } from "../../src/figures/static_svg.ts";
+
+const words = { id: "l", title: "lines", caption: "none" };
+const axes = { x: { title: "rank", log: true }, y: { title: "times" } };
+const rising = { name: "rising", x: [1, 10, 100], y: [0, 2, 8] };
+
+Deno.test("lines lie within their axes, linear ones from zero on", async () => {
+  const { layout, data } = linesFigure({ ...words, ...axes }, [rising, {
+    ...rising,
+    dashed: true,
+  }]);
+  const [low, high] = layout.xaxis!.range as [number, number];
+  assertEquals([low < 0, low > -0.2, high > 2, high < 2.2], [true, true, true, true]);
+  assertEquals(layout.yaxis!.range, [0, 1.05 * 8]);
+  assertEquals(data.map(({ line }) => line!.dash), [undefined, "dash"]);
+  assertStringIncludes(await plotSvg({ ...words, data, layout }), ">rising</text>");
+});
+
+Deno.test("a single line needs no name, and a figure no values yet", async () => {
+  const empty = linesFigure({ ...words, ...axes }, [{ x: [], y: [] }]);
+  assertEquals(Object.hasOwn(empty.data[0], "name"), false);
+  assertStringIncludes(await plotSvg(empty), "<svg");
+});
+
+Deno.test("the axes of a slider hold the lines of all its steps", async () => {
+  const steps = [2, 50].map((top) => ({
+    label: `${top}`,
+    lines: [{ name: "one", x: [1, 2], y: [1, top] }],
+  }));
+  const figure = linesSlider({ ...words, ...axes, name: "top" }, steps);
+  assertEquals(figure.layout.yaxis!.range, [0, 1.05 * 50]);
+  assertEquals(figure.frames!.map(({ data }) => data[0].y), [[1, 2], [1, 50]]);
+  assertStringIncludes(await plotSvg(figure), ">top: 2</text>");
+});

@@ -1,0 +1,46 @@
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { lowRankPictures, matrixTex, parameterBars, tableOf } from "../../src/figures/mod.ts";
+import { plotSvg } from "../../src/figures/static_svg.ts";
+
+const words = { id: "f", title: "a figure", caption: "none" };
+
+Deno.test("a table's headings are the keys of its rows, in their order and each once", () => {
+  const { id, columns } = tableOf("Bytes of a step, by role", [
+    { role: "weight", bytes: 4 },
+    { role: "adapter", bytes: 2, note: "small" },
+  ], { bytes: "bytes" });
+  assertEquals(id, "bytes-of-a-step-by-role");
+  assertEquals(columns.map(({ key, unit }) => [key, unit]), [
+    ["role", "text"],
+    ["bytes", "bytes"],
+    ["note", "text"],
+  ]);
+});
+
+Deno.test("a matrix in TeX has its rows and columns, whole numbers whole and others short", () => {
+  const data = Float32Array.of(1, -0.125, 1 / 3, 20);
+  assertEquals(
+    matrixTex({ shape: [2, 2], data }),
+    "\\begin{pmatrix}1 & -0.125 \\\\ 0.333 & 20\\end{pmatrix}",
+  );
+  const wide = { shape: [1, 17], data: new Float32Array(17) };
+  assertThrows(() => matrixTex(wide), RangeError, "at most 16 rows and columns, found 1,17");
+  assertThrows(() => matrixTex({ shape: [4], data }), RangeError, "found 4");
+});
+
+Deno.test("bars of parameters have room below the smallest and say their numbers", async () => {
+  const figure = parameterBars(words, [
+    { label: "full", parameters: 1_000_000, color: "#d55e00" },
+    { label: "LoRA", parameters: 250, color: "#0072b2" },
+  ]);
+  assertEquals(figure.layout.xaxis!.range, [1, 6.4]);
+  assertStringIncludes(await plotSvg(figure), ">1,000,000</text>");
+});
+
+Deno.test("pictures of a matrix: one for each rank, row by row, with its distance", async () => {
+  const matrix = { shape: [2, 3], data: Float32Array.of(0, 1, 0.5, 1, 0, 0.12345) };
+  const figure = lowRankPictures(words, [1, 2].map((rank) => ({ rank, matrix, error: 2 - rank })));
+  assertEquals(figure.frames!.map(({ name }) => name), ["1", "2"]);
+  assertEquals(figure.data[0].z, [[0, 1, 0.5], [1, 0, 0.123]]);
+  assertStringIncludes(await plotSvg(figure), "1 of 2 directions, distance 1.000");
+});
