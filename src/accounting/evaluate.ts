@@ -70,6 +70,7 @@ export function evaluateRatio(name: string, values: FormulaValues): number {
 /**
  * A formula in TeX.
  *
+ * @param formula One of the toolkit's by its name, or any.
  * @throws {RangeError} when there is no such formula.
  *
  * @example
@@ -80,8 +81,8 @@ export function evaluateRatio(name: string, values: FormulaValues): number {
  * // \frac{d_{\mathrm{in}}\,d_{\mathrm{out}}}{r\,(d_{\mathrm{in}}+d_{\mathrm{out}})}
  * ```
  */
-export function formulaTex(name: string): string {
-  const { expression, symbols } = formulaNamed(name);
+export function formulaTex(formula: string | Formula): string {
+  const { expression, symbols } = typeof formula === "string" ? formulaNamed(formula) : formula;
   const node: MathNode = math.parse(expression);
   return node.toTex({ parenthesis: "keep", handler: texHandler(symbols) });
 }

@@ -3,24 +3,11 @@
 import type { Figure } from "../figures/figure.ts";
 import { heatmaps } from "../figures/heatmaps.ts";
 import type { Report } from "../figures/page.ts";
-
-/** Two modules of one name. */
-export interface ComparedModule {
-  /** Their name. */
-  readonly name: string;
-  /** φ(i, j) at [i − 1][j − 1], i directions of the first adapter and j of the second. */
-  readonly phi: readonly (readonly number[])[];
-  /** Radians, smallest first. */
-  readonly principalAngles: readonly number[];
-  /** Dimensions d of the space; φ(i, j) is max(i, j) / d by chance. */
-  readonly dimensions: number;
-  /** The chance value of the last φ, that of all directions. */
-  readonly randomBaseline: number;
-}
+import type { ComparedUpdate } from "../inspect/mod.ts";
 
 /** One heat map a module, on one scale from 0 to 1. */
 export function comparisonReport(
-  modules: readonly ComparedModule[],
+  modules: readonly ComparedUpdate[],
   folders: readonly [string, string],
   space: string,
 ): Report {
@@ -40,7 +27,7 @@ export function comparisonReport(
   };
 }
 
-function heatMap({ name, phi, dimensions, randomBaseline }: ComparedModule, id: string): Figure {
+function heatMap({ name, phi, dimensions, randomBaseline }: ComparedUpdate, id: string): Figure {
   return {
     id,
     title: name,

@@ -1,14 +1,17 @@
 /** `lowrank inspect`. @module */
 
 import type { Command } from "./commander.ts";
-import { type Amplification, amplification, rankForError, spectrum } from "../analysis/mod.ts";
-import type { HostTensor } from "../core/host_tensor.ts";
-import type { RowRange } from "../core/row_range.ts";
+import {
+  describeUpdate,
+  openBaseWeights,
+  type Update,
+  type UpdateRow,
+  updatesOf,
+} from "../inspect/mod.ts";
 import { modelFolder, share } from "./arguments.ts";
-import { openBaseWeights } from "./base_weights.ts";
 import { type CommonOptions, print } from "./common.ts";
 import { type Column, table } from "./table.ts";
-import { readModules, type Update, updatesOf } from "./updates.ts";
+import { readModules } from "./updates.ts";
 
 interface InspectOptions extends CommonOptions {
   readonly base?: string;
@@ -39,52 +42,26 @@ export function addInspect(program: Command): void {
 }
 
 async function run(folder: string, options: InspectOptions): Promise<void> {
-  const modules = (await readModules(folder, options)).flatMap(updatesOf);
-  const against = options.base === undefined
-    ? modules.map(() => undefined)
-    : await compareWithBase(modules, options.base, options.seed);
-  const rows = modules.map((module, i) => describe(module, options.error, against[i]));
+  const updates = (await readModules(folder, options)).flatMap(updatesOf);
+  const rows = await describeAll(updates, options);
   print(options, { modules: rows }, () => table(rows, columnsFor(options)));
 }
 
 /** One update at a time, so that one weight at a time is in memory. */
-async function compareWithBase(
+async function describeAll(
   updates: readonly Update[],
-  base: string,
-  seed: number,
-): Promise<Amplification[]> {
-  using weights = await openBaseWeights(base);
-  const found: Amplification[] = [];
+  { base, error, seed }: InspectOptions,
+): Promise<UpdateRow[]> {
+  using weights = base === undefined ? undefined : await openBaseWeights(base);
+  const rows: UpdateRow[] = [];
   for (const update of updates) {
-    const weight = await weights.weightOf(update.module);
-    found.push(amplification(update, rowsOf(weight, update.rows), { seed }));
+    rows.push(describeUpdate(update, { error, seed, weight: await weights?.weightOf(update) }));
   }
-  return found;
+  return rows;
 }
 
-/** Some rows of a weight, where they are said. */
-function rowsOf(weight: HostTensor, rows: RowRange | undefined): HostTensor {
-  if (!rows) return weight;
-  const { start, count } = rows, [, columns] = weight.shape;
-  const data = weight.data.subarray(start * columns, (start + count) * columns);
-  return { shape: [count, columns], data };
-}
-
-type Row = ReturnType<typeof describe>;
-
-function describe(module: Update, error: number, against: Amplification | undefined) {
-  const { name, rank, scaling } = module, found = spectrum(module);
-  const suggestedRank = rankForError(found.singularValues, error);
-  const wastedRank = rank - suggestedRank;
-  const beside = against && {
-    relativeNorm: against.deltaNorm / against.weightNorm,
-    amplification: against,
-  };
-  return { name, rank, scaling, ...found, suggestedRank, wastedRank, ...beside };
-}
-
-function columnsFor({ base }: InspectOptions): Column<Row>[] {
-  const columns: Column<Row>[] = [
+function columnsFor({ base }: InspectOptions): Column<UpdateRow>[] {
+  const columns: Column<UpdateRow>[] = [
     ["module", ({ name }) => name],
     ["rank", ({ rank }) => rank],
     ["scaling", ({ scaling }) => scaling],

@@ -1,5 +1,6 @@
 /** The program: its commands, and how it ends. @module */
 
+import { version } from "../core/version.ts";
 import { Command, CommanderError } from "./commander.ts";
 import { addCommonOptions } from "./common.ts";
 import { addCompare } from "./compare.ts";
@@ -46,7 +47,7 @@ export async function main(args: readonly string[]): Promise<number> {
 function makeProgram(): Command {
   const program = new Command("lowrank")
     .description("Low-rank adaptation: train, count, merge and look into adapters.")
-    .version("0.1.0", "--version", "print the version")
+    .version(version, "--version", "print the version")
     .helpOption("--help", "print this help")
     .helpCommand("help [command]", "print the help of a command")
     .exitOverride()

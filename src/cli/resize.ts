@@ -15,11 +15,11 @@ import {
   readAdapter,
   writeAdapter,
 } from "../formats/mod.ts";
+import { type Update, updatesOf } from "../inspect/mod.ts";
 import { positiveNumber, share } from "./arguments.ts";
 import { type CommonOptions, print } from "./common.ts";
 import { assertNoOtherKind, assertOtherFolder } from "./model_folder.ts";
 import { table } from "./table.ts";
-import { type Update, updatesOf } from "./updates.ts";
 
 interface ResizeOptions extends CommonOptions {
   readonly rank?: number;

@@ -1,5 +1,7 @@
 /** Tables of text. @module */
 
+import { alignColumns } from "../figures/plain_table.ts";
+
 /** A column: its title and how a row shows in it. */
 export type Column<T> = readonly [title: string, show: (row: T) => string | number];
 
@@ -10,11 +12,7 @@ export function table<T>(rows: readonly T[], columns: readonly Column<T>[]): str
     ...rows.map((row) => columns.map(([, show]) => display(show(row)))),
   ];
   const right = columns.map(([, show]) => rows.every((row) => typeof show(row) === "number"));
-  const widths = columns.map((_, i) => Math.max(...cells.map((line) => line[i].length)));
-  return cells.map((line) =>
-    line.map((cell, i) => right[i] ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))
-      .join("  ").trimEnd()
-  ).join("\n");
+  return alignColumns(cells, right);
 }
 
 function display(value: string | number): string {

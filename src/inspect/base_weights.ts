@@ -1,25 +1,32 @@
 /** The weights of a base model that an adapter changes, read without a device. @module */
 
 import type { HostTensor } from "../core/host_tensor.ts";
+import type { RowRange } from "../core/row_range.ts";
 import { formatShape, sameShape } from "../core/shape.ts";
-import { type AdapterModule, openSafetensors, type SafetensorsFile } from "../formats/mod.ts";
+import { openSafetensors, type SafetensorsFile } from "../formats/mod.ts";
 import { readConfig } from "../models/mod.ts";
 import { transpose } from "../models/transpose.ts";
+import type { Update } from "./updates.ts";
 
-/** Gives a module's weight as (out, in). Dispose of it. */
+/** Gives the weight that an update changes, as (out, in). Dispose of it. */
 export interface BaseWeights extends Disposable {
   /** Reads one weight; throws a `RangeError` that names the module where the base has none that fits. */
-  weightOf(module: AdapterModule): Promise<HostTensor>;
+  weightOf(update: Update): Promise<HostTensor>;
 }
 
-/** Opens the weights of a Hugging Face folder. */
+/**
+ * Opens the weights of a Hugging Face folder.
+ *
+ * @throws {Error} when the folder is no model.
+ */
 export async function openBaseWeights(folder: string): Promise<BaseWeights> {
   const { model_type } = await readConfig(folder), file = await openSafetensors(folder);
   return {
-    weightOf: async ({ name, A, B }) => {
-      const stored = await readWeight(file, name, folder);
+    weightOf: async ({ name, module, rows, A, B }) => {
+      const stored = await readWeight(file, module, folder);
       // GPT-2's files hold (in, out).
-      const weight = model_type === "gpt2" ? transpose(stored) : stored;
+      const whole = model_type === "gpt2" ? transpose(stored) : stored;
+      const weight = rows ? rowsOf(whole, rows) : whole;
       const shape = [B.shape[0], A.shape[1]];
       if (sameShape(weight.shape, shape)) return weight;
       throw new RangeError(
@@ -28,6 +35,13 @@ export async function openBaseWeights(folder: string): Promise<BaseWeights> {
       );
     },
     [Symbol.dispose]: () => file[Symbol.dispose](),
+  };
+}
+
+function rowsOf({ shape: [, columns], data }: HostTensor, { start, count }: RowRange): HostTensor {
+  return {
+    shape: [count, columns],
+    data: data.subarray(start * columns, (start + count) * columns),
   };
 }
 

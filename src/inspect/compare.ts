@@ -1,0 +1,102 @@
+/** What two adapters have in common, update by update. @module */
+
+import { checkFactors } from "../analysis/input.ts";
+import {
+  principalAngles,
+  randomSimilarity,
+  rightDirections,
+  similarityGrid,
+  updateDirections,
+} from "../analysis/mod.ts";
+import { Random } from "../core/random.ts";
+import type { Update } from "./updates.ts";
+
+/** Whose directions are compared: A's as in the paper, or what the whole update writes or reads. */
+export const directionSpaces = ["A", "delta-left", "delta-right"] as const;
+
+/** One of {@link directionSpaces}. */
+export type DirectionSpace = typeof directionSpaces[number];
+
+/** Two updates of one name. */
+export interface ComparedUpdate {
+  /** Their name. */
+  readonly name: string;
+  /** φ(i, j) at [i − 1][j − 1], i directions of the first adapter and j of the second. */
+  readonly phi: readonly (readonly number[])[];
+  /** Radians, smallest first. */
+  readonly principalAngles: readonly number[];
+  /** Dimensions d of the space; φ(i, j) is max(i, j) / d by chance. */
+  readonly dimensions: number;
+  /** The chance value of the last φ, that of all directions. */
+  readonly randomBaseline: number;
+}
+
+/**
+ * Compares the updates that two adapters share by name, in the order of the first.
+ *
+ * @throws {RangeError} when they share none, or one has two sizes.
+ */
+export function compareUpdates(
+  one: readonly Update[],
+  other: readonly Update[],
+  space: DirectionSpace,
+): ComparedUpdate[] {
+  const twins = new Map(other.map((update) => [update.name, update]));
+  const pairs = one.filter(({ name }) => twins.has(name));
+  if (pairs.length === 0) {
+    throw new RangeError(
+      `adapters to compare must share a module, found ${one[0].name} in one and ${other[0].name} ` +
+        "in the other",
+    );
+  }
+  return pairs.map((update) => compare(update, twins.get(update.name)!, space));
+}
+
+function compare(one: Update, other: Update, space: DirectionSpace): ComparedUpdate {
+  const [u, v] = [one, other].map((update) => directionsOf(update, space));
+  if (u.columns !== v.columns) {
+    throw new RangeError(
+      `${one.name} must be of one size in both adapters, found ${u.columns} and ${v.columns}`,
+    );
+  }
+  return {
+    name: one.name,
+    phi: similarityGrid(u, v),
+    principalAngles: principalAngles(u, v),
+    dimensions: u.columns,
+    randomBaseline: randomSimilarity(u.rows, v.rows, u.columns).mean,
+  };
+}
+
+function directionsOf(update: Update, space: DirectionSpace) {
+  // All of the update is checked, also where A alone is looked at.
+  if (space === "A") return rightDirections(checkFactors(update).A, update.name);
+  const { left, right } = updateDirections(update);
+  return space === "delta-left" ? left : right;
+}
+
+/** φ by chance at every place of a comparison's grid: max(i, j) / d. */
+export function chanceOf({ phi, dimensions }: ComparedUpdate): number[][] {
+  return phi.map((row, i) => row.map((_, j) => randomSimilarity(i + 1, j + 1, dimensions).mean));
+}
+
+/** Pairs of random subspaces that {@link chanceAngles} is the mean of. */
+const draws = 20;
+
+/** Principal angles between subspaces of the same sizes that know nothing of each other, radians. */
+export function chanceAngles({ phi, dimensions }: ComparedUpdate, seed: number): number[] {
+  const random = new Random(seed), sizes = [phi.length, phi[0].length];
+  const pairs = Array.from({ length: draws }, () => {
+    const [u, v] = sizes.map((size) => rightDirections(gaussian(size, dimensions, random)));
+    return principalAngles(u, v);
+  });
+  return pairs[0].map((_, k) => pairs.reduce((sum, angles) => sum + angles[k], 0) / draws);
+}
+
+function gaussian(rows: number, columns: number, random: Random) {
+  return {
+    rows,
+    columns,
+    data: Float64Array.from({ length: rows * columns }, () => random.normal()),
+  };
+}

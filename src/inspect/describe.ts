@@ -1,0 +1,67 @@
+/** What an adapter's updates are, in numbers. @module */
+
+import {
+  type Amplification,
+  amplification,
+  rankForError,
+  type Spectrum,
+  spectrum,
+} from "../analysis/mod.ts";
+import type { HostTensor } from "../core/host_tensor.ts";
+import type { Update } from "./updates.ts";
+
+/** One update in numbers. */
+export interface UpdateRow extends Spectrum {
+  /** Its name. */
+  readonly name: string;
+  /** r. */
+  readonly rank: number;
+  /** The factor of B A. */
+  readonly scaling: number;
+  /** The least rank whose best approximation is within the error that was asked for. */
+  readonly suggestedRank: number;
+  /** What the adapter has beyond that. */
+  readonly wastedRank: number;
+  /** ‖ΔW‖ / ‖W‖, where W is known. */
+  readonly relativeNorm?: number;
+  /** Table 7's row, where W is known. */
+  readonly amplification?: Amplification;
+}
+
+/** How an update is described. */
+export interface DescribeOptions {
+  /** Relative error that a suggested rank may have. Default: 0.05. */
+  readonly error?: number;
+  /** W, (out, in), to hold it against. */
+  readonly weight?: HostTensor;
+  /** Seed of the random directions of Table 7. Default: 1. */
+  readonly seed?: number;
+}
+
+/**
+ * Norm, spectrum and ranks of an update; against its weight too where that is given.
+ *
+ * @throws {ShapeError} when A, B and W do not fit each other.
+ * @throws {RangeError} when a value is not finite or the error is outside of [0, 1).
+ *
+ * @example
+ * ```ts
+ * import { describeUpdate } from "@lowrank/core/inspect";
+ *
+ * const A = { shape: [2, 2], data: Float32Array.of(1, 0, 0, 1) };
+ * const B = { shape: [2, 2], data: Float32Array.of(100, 0, 0, 1) };
+ * const row = describeUpdate({ name: "layer", module: "layer", A, B, rank: 2, scaling: 1 });
+ * console.log(row.suggestedRank, row.wastedRank); // 1 1
+ * ```
+ */
+export function describeUpdate(
+  update: Update,
+  { error = 0.05, weight, seed = 1 }: DescribeOptions = {},
+): UpdateRow {
+  const { name, rank, scaling } = update, found = spectrum(update);
+  const suggestedRank = rankForError(found.singularValues, error);
+  const row = { name, rank, scaling, ...found, suggestedRank, wastedRank: rank - suggestedRank };
+  if (!weight) return row;
+  const against = amplification(update, weight, { seed });
+  return { ...row, relativeNorm: against.deltaNorm / against.weightNorm, amplification: against };
+}

@@ -1,0 +1,145 @@
+/** An adapter's numbers as figures. @module */
+
+import { truncationError } from "../analysis/mod.ts";
+import type { Figure } from "../figures/figure.ts";
+import { heatmaps } from "../figures/heatmaps.ts";
+import { axis, baseLayout, logAxis } from "../figures/layout.ts";
+import { palette } from "../figures/palette.ts";
+import type { Trace } from "../figures/plotly_types.ts";
+import { chanceAngles, chanceOf, type ComparedUpdate } from "./compare.ts";
+import type { UpdateRow } from "./describe.ts";
+import { shortNames } from "./updates.ts";
+
+/** Points of a line that still get marks: more would run into one another. */
+const mostMarks = 24;
+
+/** Lines of one colour each while the palette has one for each; else from light to dark. */
+function colours(count: number): string[] {
+  if (count <= palette.series.length) return [...palette.series];
+  const [light, , dark] = palette.lora.map((hex) =>
+    [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16))
+  );
+  return Array.from({ length: count }, (_, i) => {
+    const mixed = light.map((from, c) => Math.round(from + i / (count - 1) * (dark[c] - from)));
+    return `rgb(${mixed.join()})`;
+  });
+}
+
+function lines(
+  named: readonly { readonly name: string }[],
+  values: readonly (readonly number[])[],
+  first = 1,
+): Trace[] {
+  const names = shortNames(named.map(({ name }) => name)), colour = colours(named.length);
+  return values.map((y, i) => ({
+    type: "scatter",
+    mode: y.length <= mostMarks ? "lines+markers" : "lines",
+    name: names[i],
+    x0: first,
+    y: y.map((value) => Number(value.toPrecision(4))),
+    showlegend: named.length <= 8,
+    line: { color: colour[i], width: 1.5 },
+    marker: { color: colour[i], size: 5 },
+  }));
+}
+
+/** Singular values of every update, the noise edge dashed. */
+export function spectraFigure(updates: readonly UpdateRow[]): Figure {
+  const colour = colours(updates.length);
+  const longest = Math.max(...updates.map(({ singularValues }) => singularValues.length));
+  return {
+    id: "spectra",
+    title: "Singular values of ΔW",
+    caption:
+      "Dashed, in the colour of its update: where singular values of noise of that shape and " +
+      "norm would end (Marchenko and Pastur).",
+    data: [
+      ...lines(updates, updates.map(({ singularValues }) => singularValues)),
+      ...updates.map(({ noiseEdge }, i): Trace => ({
+        type: "scatter",
+        mode: "lines",
+        x: [1, longest],
+        y: [noiseEdge, noiseEdge],
+        showlegend: false,
+        hoverinfo: "skip",
+        line: { color: colour[i], width: 1, dash: "dash" },
+      })),
+    ],
+    // Within a decade a label at each power of ten is one label.
+    layout: baseLayout(axis("place i"), logAxis("singular value σᵢ", { dtick: "D2" })),
+  };
+}
+
+/** What is lost when updates are cut to a rank, and the error that the suggested ranks hold. */
+export function truncationFigure(updates: readonly UpdateRow[], error: number): Figure {
+  const curves = updates.map(({ singularValues }) =>
+    Array.from(
+      { length: singularValues.length + 1 },
+      (_, k) => truncationError(singularValues, k).relative,
+    )
+  );
+  return {
+    id: "truncation",
+    title: "What is lost at a lower rank",
+    caption:
+      "‖ΔW − ΔWₖ‖ / ‖ΔW‖ of the best update of rank k, Frobenius norms (Eckart and Young). " +
+      `Dashed: the error of ${error} that was asked for.`,
+    data: lines(updates, curves, 0),
+    layout: baseLayout(axis("rank k"), axis("relative error", { range: [0, 1.02] }), {
+      shapes: [{
+        type: "line",
+        xref: "paper",
+        ...{ x0: 0, x1: 1, y0: error, y1: error },
+        line: { color: palette.base, width: 1, dash: "dash" },
+      }],
+    }),
+  };
+}
+
+/** φ of every pair of updates, and below it what chance gives. */
+export function similarityFigure(compared: readonly ComparedUpdate[], of: string): Figure {
+  const names = shortNames(compared.map(({ name }) => name));
+  return {
+    id: "similarity",
+    title: `φ(i, j) between two adapters, in ${of}`,
+    caption: "i directions of the first adapter down, j of the second across. The lower row is " +
+      `chance, max(i, j) / d, with d = ${
+        [...new Set(compared.map(({ dimensions }) => dimensions))].join(", ")
+      }.`,
+    ...heatmaps({
+      columns: names,
+      rows: [
+        { label: "i", panels: compared.map(({ phi }) => phi) },
+        { label: "i, by chance", panels: compared.map(chanceOf) },
+      ],
+      xTitle: "j",
+      panelHeight: 110,
+    }),
+  };
+}
+
+/** Principal angles of every pair, and those of random subspaces of the first pair's sizes. */
+export function anglesFigure(compared: readonly ComparedUpdate[], seed: number): Figure {
+  const degrees = (angles: readonly number[]) => angles.map((angle) => angle * 180 / Math.PI);
+  const [first] = compared, chance = degrees(chanceAngles(first, seed));
+  return {
+    id: "angles",
+    title: "Principal angles between two adapters",
+    caption: "From the direction that they share best to the one they share least; 90 degrees is " +
+      `nothing in common. Dashed: random subspaces of ${first.phi.length} and ${
+        first.phi[0].length
+      } of ${first.dimensions} dimensions, the mean of 20 pairs, seed ${seed}.`,
+    data: [
+      ...lines(compared, compared.map(({ principalAngles }) => degrees(principalAngles))),
+      {
+        type: "scatter",
+        mode: "lines",
+        name: "by chance",
+        x: chance.map((_, i) => i + 1),
+        y: chance,
+        line: { color: palette.base, width: 2, dash: "dash" },
+      },
+    ],
+    layout: baseLayout(axis("k-th angle"), axis("degrees", { range: [0, 92] })),
+  };
+}

@@ -1,0 +1,27 @@
+/** What an adapter folder holds and what two of them share: rows, tables, figures; no device. @module */
+
+export type { Amplification, Spectrum } from "../analysis/mod.ts";
+export type { HostData, HostTensor } from "../core/host_tensor.ts";
+export type { RowRange } from "../core/row_range.ts";
+export type { Shape } from "../core/shape.ts";
+export type { DataTable, Figure, TableColumn, Unit } from "../figures/figure.ts";
+export type {
+  AdapterModule,
+  AdapterSite,
+  ModuleSelection,
+  PeftAdapter,
+  PeftConfig,
+} from "../formats/mod.ts";
+export { type BaseWeights, openBaseWeights } from "./base_weights.ts";
+export {
+  chanceAngles,
+  chanceOf,
+  type ComparedUpdate,
+  compareUpdates,
+  type DirectionSpace,
+  directionSpaces,
+} from "./compare.ts";
+export { type DescribeOptions, describeUpdate, type UpdateRow } from "./describe.ts";
+export { anglesFigure, similarityFigure, spectraFigure, truncationFigure } from "./figures.ts";
+export { amplificationTable, comparisonTable, updateTable } from "./tables.ts";
+export { comparableUpdates, type Update, updatesOf } from "./updates.ts";
