@@ -2,9 +2,9 @@
 
 import { injectLora } from "../adapt/mod.ts";
 import { DryDevice } from "../device/dry.ts";
-import { axis, baseLayout, logAxis } from "../figures/layout.ts";
 import type { DataTable, Figure } from "../figures/figure.ts";
 import { palette } from "../figures/palette.ts";
+import { parameterBars } from "../figures/parameter_bars.ts";
 import { countTrainable, Gpt2 } from "../models/mod.ts";
 import { measured } from "../paper/printed/mod.ts";
 import type { Experiment, Finding } from "./experiment.ts";
@@ -85,27 +85,21 @@ function countTable(rows: readonly CountRow[]): DataTable {
 }
 
 function countFigure(rows: readonly CountRow[]): Figure {
-  return {
-    id: "counts",
-    title: "Trained parameters of GPT-3 175B",
-    caption:
-      "Counted on the dry device from the tensors of the model and the adapter. The axis is " +
-      "logarithmic.",
-    data: [{
-      type: "bar",
-      orientation: "h",
-      y: rows.map(({ method }) => method),
-      x: rows.map(({ trained }) => trained),
-      text: rows.map(({ trained }) => trained.toLocaleString("en-US")),
-      textposition: "auto",
-      marker: { color: [palette.full, palette.lora[1], palette.lora[0]] },
-    }],
-    layout: baseLayout(
-      logAxis("trained parameters", { range: [6, 11.6] }),
-      axis("", { autorange: "reversed" }),
-      { height: 300 },
-    ),
-  };
+  const colours = [palette.full, palette.lora[1], palette.lora[0]];
+  return parameterBars(
+    {
+      id: "counts",
+      title: "Trained parameters of GPT-3 175B",
+      caption:
+        "Counted on the dry device from the tensors of the model and the adapter. The axis is " +
+        "logarithmic.",
+    },
+    rows.map(({ method, trained }, i) => ({
+      label: method,
+      parameters: trained,
+      color: colours[i],
+    })),
+  );
 }
 
 /** Counts what full fine-tuning and LoRA train in GPT-3 175B. */

@@ -4,6 +4,7 @@ import type { DataTable, TableColumn } from "../figures/figure.ts";
 import { formatBytes } from "../figures/format.ts";
 import type { PaperRow, VerdictCounts } from "../paper/mod.ts";
 import type { Experiment, Finding } from "./experiment.ts";
+import { verdictFigure } from "./paper_figure.ts";
 
 /** Loaded when it is needed, and mathjs with it. */
 type Paper = typeof import("../paper/mod.ts");
@@ -72,6 +73,13 @@ function overview(paper: Paper, byTable: ReadonlyMap<string, readonly PaperRow[]
       ...nonZero(paper.countVerdicts(rows)),
     })),
   };
+}
+
+function verdictsByTable(
+  { countVerdicts, tableLabel }: Paper,
+  byTable: ReadonlyMap<string, readonly PaperRow[]>,
+): ReadonlyMap<string, VerdictCounts> {
+  return new Map(Array.from(byTable, ([name, rows]) => [tableLabel(name), countVerdicts(rows)]));
 }
 
 /** Counts, of which a table shows none as a dash. */
@@ -148,7 +156,7 @@ export const paperTables: Experiment = {
         "give are quoted, in italics, and folded.",
       findings: [finding(paper, rows)],
       tables,
-      figures: [],
+      figures: [verdictFigure(verdictsByTable(paper, byTable))],
     };
   },
 };

@@ -2,6 +2,12 @@
 
 const width = 28;
 
+/** A bar as text: its title, how far it is, what is being done and for how long. */
+export function barText(title: string, share: number, text: string, ms: number): string {
+  const full = Math.round(share * width), bar = "█".repeat(full) + "░".repeat(width - full);
+  return `${title} ${bar} ${Math.round(100 * share)}% ${text}, ${(ms / 1000).toFixed(0)} s`;
+}
+
 /** Draws a bar in place in a terminal; elsewhere prints a line at each tenth. */
 export class ProgressBar {
   readonly #title: string;
@@ -17,13 +23,11 @@ export class ProgressBar {
 
   /** Shows how far it is, from 0 to 1, and what is being done. */
   report(share: number, text: string): void {
-    const now = performance.now(), seconds = ((now - this.#started) / 1000).toFixed(0);
-    if (!this.#terminal) return this.#line(share, `${text}, ${seconds} s`);
+    const now = performance.now(), ms = now - this.#started;
+    if (!this.#terminal) return this.#line(share, `${text}, ${(ms / 1000).toFixed(0)} s`);
     if (share < 1 && now - this.#drawn < 100) return;
     this.#drawn = now;
-    const full = Math.round(share * width);
-    const bar = "█".repeat(full) + "░".repeat(width - full);
-    const line = `\r\x1b[K${this.#title} ${bar} ${Math.round(100 * share)}% ${text}, ${seconds} s`;
+    const line = `\r\x1b[K${barText(this.#title, share, text, ms)}`;
     Deno.stderr.writeSync(new TextEncoder().encode(share < 1 ? line : `${line}\n`));
   }
 

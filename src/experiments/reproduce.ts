@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { writeFileAtomic, writeJsonAtomic } from "../core/files.ts";
 import type { Device, DeviceKind } from "../device/device.ts";
 import { loadMathJax } from "../figures/formula.ts";
-import { loadPlotly, renderPage, type Report } from "../figures/page.ts";
+import { renderPage, type Report } from "../figures/page.ts";
 import type { Experiment, Outcome } from "./experiment.ts";
 import { ProgressBar } from "./progress_bar.ts";
 import { selectExperiments } from "./registry.ts";
@@ -131,7 +131,7 @@ async function writeResults(
     ...outcome,
   }));
   const report = { title: "LoRA, reproduced", facts, sections };
-  const page = renderPage(report, await loadPlotly(), await loadMathJax());
+  const page = await renderPage(report, await loadMathJax());
   await writeFileAtomic(join(out, "index.html"), page);
 }
 

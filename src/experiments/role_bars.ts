@@ -4,6 +4,7 @@ import { type BytesByRole, type Role, roles } from "../device/ledger.ts";
 import type { Figure } from "../figures/figure.ts";
 import { axis, baseLayout } from "../figures/layout.ts";
 import { roleColours } from "../figures/palette.ts";
+import type { Trace } from "../figures/plotly_types.ts";
 
 /** A bar: a method and its bytes. */
 export interface RoleBar {
@@ -23,10 +24,10 @@ export function usedRoles(bars: readonly RoleBar[]): Role[] {
 /** Traces and layout of the bars. */
 export function roleBars(
   bars: readonly RoleBar[],
-  unit: keyof typeof bytesPerUnit,
+  unit: "MB" | "GB",
   height: number,
 ): Pick<Figure, "data" | "layout"> {
-  const trace = (role: Role) => ({
+  const trace = (role: Role): Trace => ({
     type: "bar",
     orientation: "h",
     name: role,

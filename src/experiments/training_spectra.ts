@@ -3,6 +3,7 @@
 import { axis, baseLayout, logAxis } from "../figures/layout.ts";
 import type { Figure } from "../figures/figure.ts";
 import { palette } from "../figures/palette.ts";
+import type { Axis, Trace } from "../figures/plotly_types.ts";
 import { stepsOf } from "./adaptation/adaptation.ts";
 import { learningRateOf, loraMethod } from "./adaptation/methods.ts";
 import type { Experiment, ExperimentContext, PlanField } from "./experiment.ts";
@@ -26,7 +27,7 @@ function overSteps(
   readings: readonly SpectrumReading[],
   site: number,
   value: (reading: SiteReading) => number | undefined,
-) {
+): Trace {
   return {
     type: "scatter",
     mode: "lines+markers",
@@ -41,14 +42,14 @@ function shortName({ name }: SiteReading): string {
   return `${part}, layer ${Number(layer) + 1}`;
 }
 
-/** Every singular value of one site. */
-function valuesFigure(readings: readonly SpectrumReading[], site: number): Figure {
-  const [{ sites }] = readings, count = sites[site].singularValues.length;
+/** Every singular value of one site over the steps, from at least one reading. */
+export function trainingSpectrum(readings: readonly SpectrumReading[], site: number): Figure {
+  const [{ steps, sites }] = readings, count = sites[site].singularValues.length;
   return {
     id: "spectra-values",
     title: `Singular values of ΔW while it trains: ${shortName(sites[site])}`,
     caption:
-      `All ${count}, the largest on top, dark; read every 20 steps while the training went on.`,
+      `All ${count}, the largest on top, dark; read every ${steps} steps while the training went on.`,
     data: Array.from({ length: count }, (_, place) => ({
       ...overSteps(readings, site, ({ singularValues }) => singularValues[place]),
       name: `σ ${place + 1}`,
@@ -63,7 +64,7 @@ function valuesFigure(readings: readonly SpectrumReading[], site: number): Figur
 function sitesFigure(
   readings: readonly SpectrumReading[],
   value: (reading: SiteReading) => number | undefined,
-  more: { id: string; title: string; caption: string; y: Readonly<Record<string, unknown>> },
+  more: { id: string; title: string; caption: string; y: Axis },
 ): Figure {
   const { y, ...words } = more, [{ sites }] = readings;
   return {
@@ -78,6 +79,25 @@ function sitesFigure(
   };
 }
 
+function figuresOf(readings: readonly SpectrumReading[]): Figure[] {
+  const query = readings[0].sites.findIndex(({ name }) => name.endsWith(":q"));
+  return [
+    trainingSpectrum(readings, query),
+    sitesFigure(readings, ({ stableRank }) => stableRank, {
+      id: "spectra-stable-rank",
+      title: "Stable rank of every adapter while it trains",
+      caption: "‖ΔW‖² / σ₁², from 1 to the rank.",
+      y: axis("stable rank", { rangemode: "tozero" }),
+    }),
+    sitesFigure(readings, ({ angle }) => angle && angle * 180 / Math.PI, {
+      id: "spectra-angle",
+      title: "How far the space that ΔW reads turned since the last reading",
+      caption: "The largest principal angle between the input spaces of ΔW, 20 steps apart.",
+      y: axis("degrees", { range: [0, 92] }),
+    }),
+  ];
+}
+
 /** An adapter's spectrum over the steps of its training. */
 export const trainingSpectra: Experiment = {
   name: "training-spectra",
@@ -89,27 +109,15 @@ export const trainingSpectra: Experiment = {
     const [{ metrics }] = await makeRuns(planSpectra(context), context);
     const readings = (metrics.spectra ?? []) as unknown as readonly SpectrumReading[];
     if (readings.length === 0) return leftOut("the run has no reading; they are 20 steps apart");
-    const query = readings[0].sites.findIndex(({ name }) => name.endsWith(":q"));
     return {
       settings: `LoRA of rank ${rank} on every linear layer, the run of the comparison with full ` +
         "fine-tuning; every 20 steps all adapters are read while the steps go on. Nothing is judged.",
       findings: [],
       tables: [],
-      figures: [
-        valuesFigure(readings, query),
-        sitesFigure(readings, ({ stableRank }) => stableRank, {
-          id: "spectra-stable-rank",
-          title: "Stable rank of every adapter while it trains",
-          caption: "‖ΔW‖² / σ₁², from 1 to the rank.",
-          y: axis("stable rank", { rangemode: "tozero" }),
-        }),
-        sitesFigure(readings, ({ angle }) => angle && angle * 180 / Math.PI, {
-          id: "spectra-angle",
-          title: "How far the space that ΔW reads turned since the last reading",
-          caption: "The largest principal angle between the input spaces of ΔW, 20 steps apart.",
-          y: axis("degrees", { range: [0, 92] }),
-        }),
-      ],
+      figures: figuresOf(readings).map((figure) => ({
+        ...figure,
+        caption: `${figure.caption} Seed ${context.seeds[0]}.`,
+      })),
     };
   },
 };

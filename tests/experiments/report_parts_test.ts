@@ -43,7 +43,7 @@ Deno.test({
       }
       const page = await openOffline(`${out}/index.html`, `${out}/profile`);
       for (const id of ["counts", "gpt3-memory", "scaling-memory", "scaling-parameters"]) {
-        assertStringIncludes(page, `<div id="figure-${id}" class="plot js-plotly-plot`);
+        assertStringIncludes(page, `<div data-figure="${id}" class="plot js-plotly-plot`);
       }
       assertEquals((page.match(/<svg class="main-svg"/g)?.length ?? 0) >= 4, true);
       assertStringIncludes(page, "174,604,259,328");

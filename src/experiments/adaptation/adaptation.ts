@@ -7,15 +7,13 @@ import type { Experiment, ExperimentContext, Finding, PlanField } from "../exper
 import { type GlossData, glossData, glossLoss, planGloss, publishAdapter } from "../gloss_runs.ts";
 import { makeRuns, type PlannedRun } from "../planned_runs.ts";
 import { learningRateGrid } from "../learning_rates.ts";
+import { memoryFinding, qualityFinding, sizeFinding } from "./findings.ts";
 import { lossFigure, memoryFigure, methodTable, qualityFigure } from "./figures.ts";
 import { alpha, bestLora, learningRateOf, type Method, methods } from "./methods.ts";
 import { type AdaptationRun, type MethodRow, methodRows } from "./rows.ts";
 
 /** Steps of every run of this experiment. */
 export const adaptationSteps = 150;
-
-/** A share of full fine-tuning's loss within which LoRA counts as on a par; written before any run. */
-const parShare = 0.01;
 
 /** Steps of a run of this experiment. */
 export const stepsOf = ({ quick }: Pick<ExperimentContext, "quick">): number =>
@@ -90,54 +88,6 @@ function findings(rows: readonly MethodRow[], baseLoss: number, quick: boolean):
     memoryFinding(full, lora),
     sizeFinding(full, lora),
   ];
-}
-
-function qualityFinding(full: MethodRow, best: MethodRow, baseLoss: number): Finding {
-  const held = best.loss <= full.loss * (1 + parShare);
-  return {
-    claim: "LoRA is on a par with full fine-tuning in quality",
-    rule: `held when LoRA's held-out loss is at most ${
-      100 * parShare
-    }% above full fine-tuning's, its rank and both learning rates chosen on another split`,
-    found: `${best.label} (the rank that did best on that split): ${
-      best.loss.toFixed(3)
-    } nats per token; full fine-tuning: ${full.loss.toFixed(3)}; the base before: ${
-      baseLoss.toFixed(3)
-    }.`,
-    verdict: held ? "held" : "not held at this scale",
-  };
-}
-
-function memoryFinding(full: MethodRow, lora: readonly MethodRow[]): Finding {
-  const state = ({ first: { peakByRole } }: MethodRow) =>
-    peakByRole.gradient + peakByRole.optimizer;
-  const largest = lora.reduce((a, b) => b.first.peak > a.first.peak ? b : a);
-  return {
-    claim: "LoRA trains in a third of the memory",
-    rule: "held when the peak bytes of a step, all roles together, are at most a third of full " +
-      "fine-tuning's at every rank; the paper's figure leaves activations out of the account",
-    found:
-      `${largest.label} needs ${(100 * largest.first.peak / full.first.peak).toFixed(0)}% of ` +
-      `full fine-tuning's peak: gradients and moments fall to ${
-        (100 * state(largest) / state(full)).toFixed(1)
-      }%, while weights and activations stay.`,
-    verdict: largest.first.peak <= full.first.peak / 3 ? "held" : "not held at this scale",
-  };
-}
-
-function sizeFinding(full: MethodRow, lora: readonly MethodRow[]): Finding {
-  const smaller = lora.every(({ first }) => first.checkpointBytes < full.first.checkpointBytes / 2);
-  const list = lora.map(({ label, first }) =>
-    `${label}: ${(full.first.checkpointBytes / first.checkpointBytes).toFixed(1)} times smaller`
-  );
-  return {
-    claim: "What is kept for each task shrinks to the adapter",
-    rule:
-      "held when the adapter's file is less than half of the full checkpoint at every rank; the " +
-      "factor itself is a matter of the model's width",
-    found: `${list.join("; ")} than the full checkpoint in F32.`,
-    verdict: smaller ? "held" : "not held at this scale",
-  };
 }
 
 /** Full fine-tuning and LoRA on the same task, compared in loss, bytes, time and files. */

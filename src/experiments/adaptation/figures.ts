@@ -1,10 +1,13 @@
 /** Figures and the table of full fine-tuning against LoRA, as functions of the rows. @module */
 
-import type { DataTable, Figure } from "../../figures/figure.ts";
+import type { DataTable, Figure, TableColumn } from "../../figures/figure.ts";
 import { axis, baseLayout, logAxis } from "../../figures/layout.ts";
+import { lossCurves } from "../../figures/loss_curves.ts";
 import { palette } from "../../figures/palette.ts";
+import type { Trace } from "../../figures/plotly_types.ts";
 import { roleBars } from "../role_bars.ts";
 import type { AdaptationRun, MethodRow } from "./rows.ts";
+import { seedList } from "../seed_list.ts";
 
 /** The colour of a method: full in one, LoRA's ranks in shades of another. */
 function colourOf(rows: readonly MethodRow[], label: string): string {
@@ -31,21 +34,11 @@ export function lossFigure(
   secondPass: number,
   device: string,
 ): Figure {
-  const trace = ({ label, first }: MethodRow) => ({
-    type: "scatter",
-    mode: "lines",
-    name: label,
-    x: first.curve.map((_, step) => step + 1),
-    y: smooth(first.curve),
-    line: { color: colourOf(rows, label), width: 2 },
+  const curves = rows.map(({ label, first }) => {
+    return { name: label, losses: smooth(first.curve), color: colourOf(rows, label) };
   });
-  return {
-    id: "adaptation-loss",
-    title: "Training loss",
-    caption: lossCaption(rows[0].first, secondPass, device),
-    data: rows.map(trace),
-    layout: baseLayout(axis("step"), axis("loss (nats per token)")),
-  };
+  const { first } = rows[0], caption = lossCaption(first, secondPass, device);
+  return lossCurves(curves, { id: "adaptation-loss", caption, steps: first.curve.length });
 }
 
 function lossCaption({ curve, seed }: AdaptationRun, secondPass: number, device: string): string {
@@ -60,7 +53,7 @@ function lossCaption({ curve, seed }: AdaptationRun, secondPass: number, device:
 
 /** Held-out loss over trained parameters, one mark a seed, with the base's own loss as a line. */
 export function qualityFigure(rows: readonly MethodRow[], baseLoss: number): Figure {
-  const marks = ({ label, runs }: MethodRow) => ({
+  const marks = ({ label, runs }: MethodRow): Trace => ({
     type: "scatter",
     mode: "markers",
     name: label,
@@ -69,7 +62,7 @@ export function qualityFigure(rows: readonly MethodRow[], baseLoss: number): Fig
     marker: { color: colourOf(rows, label), size: 12 },
   });
   const extent = rows.flatMap(({ runs }) => runs.map(({ trained }) => trained));
-  const base = {
+  const base: Trace = {
     type: "scatter",
     mode: "lines",
     name: "base, not adapted",
@@ -80,10 +73,7 @@ export function qualityFigure(rows: readonly MethodRow[], baseLoss: number): Fig
   return {
     id: "adaptation-quality",
     title: "Held-out loss against trained parameters",
-    caption:
-      `One mark for each seed (${
-        rows[0].runs.map(({ seed }) => seed).join(", ")
-      }); the dashed line is ` +
+    caption: `One mark for each seed (${seedList(rows[0].runs)}); the dashed line is ` +
       "the base before adaptation.",
     data: [...rows.map(marks), base],
     layout: baseLayout(
@@ -99,28 +89,33 @@ export function memoryFigure(rows: readonly MethodRow[]): Figure {
   return {
     id: "adaptation-memory",
     title: "Bytes by role at the peak of a training step",
-    caption: "From the device's ledger: what the run allocated, padding apart.",
+    caption: `From the device's ledger: what the run of seed ${
+      rows[0].first.seed
+    } allocated, padding apart.`,
     ...roleBars(bars, "MB", 340),
   };
 }
 
-/** All figures of each method side by side. */
+const spreadColumn: TableColumn = { key: "spread", label: "spread over seeds", unit: "nats" };
+
+/** All figures of each method side by side; the spread where there are several seeds. */
 export function methodTable(rows: readonly MethodRow[], baseLoss: number): DataTable {
-  const cells = ({ label, loss, spread, first, stepMs, runs }: MethodRow) => ({
+  const cells = ({ label, loss, spread, first, stepMs }: MethodRow) => ({
     label,
     loss,
-    spread: runs.length > 1 ? spread : undefined,
+    spread,
     ...pick(first),
     stepMs,
   });
   const base = { label: "base, not adapted", loss: baseLoss };
+  const several = rows.some(({ runs }) => runs.length > 1);
   return {
     id: "adaptation",
     title: "Full fine-tuning and LoRA on the same task, steps and batches",
     columns: [
       { key: "label", label: "method", unit: "text" },
       { key: "loss", label: "held-out loss (nats per token)", unit: "nats" },
-      { key: "spread", label: "spread over seeds", unit: "nats" },
+      ...(several ? [spreadColumn] : []),
       { key: "learningRate", label: "learning rate", unit: "text" },
       { key: "trained", label: "trained parameters", unit: "count" },
       { key: "peak", label: "peak of a step", unit: "bytes" },

@@ -3,6 +3,7 @@
 import type { DataTable, Figure } from "../../figures/figure.ts";
 import { baseLayout, logAxis } from "../../figures/layout.ts";
 import { palette } from "../../figures/palette.ts";
+import type { Trace } from "../../figures/plotly_types.ts";
 import type { Experiment, Finding } from "../experiment.ts";
 import { gpt3 } from "../gpt3.ts";
 import { leftOut } from "../left_out.ts";
@@ -87,10 +88,10 @@ function spectrumFigure({ updates }: LayerResult): Figure {
     caption:
       "From the factors; dashed: where those of noise of this shape and norm would end, had it " +
       "full rank (Marchenko and Pastur). A product of two Gaussian factors of low rank is nearly flat.",
-    data: updates.flatMap(({ rank, spectrum }, i) => {
+    data: updates.flatMap(({ rank, spectrum }, i): Trace[] => {
       const x = spectrum.singularValues.map((_, place) => place + 1), color = palette.series[i];
-      const line = { type: "scatter", mode: "lines", name: `r = ${rank}`, line: { color } };
-      const edge = { ...line, name: `r = ${rank}, noise`, line: { color, dash: "dash" } };
+      const line: Trace = { type: "scatter", mode: "lines", name: `r = ${rank}`, line: { color } };
+      const edge: Trace = { ...line, name: `r = ${rank}, noise`, line: { color, dash: "dash" } };
       return [
         { ...line, mode: "lines+markers", x, y: spectrum.singularValues },
         { ...edge, x: [1, 64], y: [spectrum.noiseEdge, spectrum.noiseEdge] },

@@ -4,12 +4,14 @@ import { randomSimilarity } from "../../analysis/mod.ts";
 import type { DataTable, Figure } from "../../figures/figure.ts";
 import { axis, baseLayout } from "../../figures/layout.ts";
 import { palette } from "../../figures/palette.ts";
+import type { Trace } from "../../figures/plotly_types.ts";
 import type { Experiment, Finding } from "../experiment.ts";
 import { besideFull, judge } from "../verdict.ts";
 import { type LinearResult, type LinearRun, linearRuns, planLinearRuns } from "./linear_runs.ts";
 import { linearTask, type LinearTaskSpec } from "./linear_task.ts";
 import { inMetric, linearMetric } from "./linear_theory.ts";
 import { rightSimilarity } from "./similarity.ts";
+import { seedList } from "../seed_list.ts";
 
 /** Marks of the rules; `docs/decisions/0013_rules_of_the_planted_tasks.md` gives the reasons. */
 const deviations = 3, sharedTolerance = 0.02;
@@ -146,7 +148,7 @@ function sharedFinding(rows: readonly PairRow[], quick: boolean): Finding {
 
 function noiseFigure(rows: readonly PairRow[]): Figure {
   const own = rows.filter(({ kind }) => kind === "noise");
-  const bars = (key: "raw" | "inMetric", name: string, color: string) => ({
+  const bars = (key: "raw" | "inMetric", name: string, color: string): Trace => ({
     type: "bar",
     name,
     x: own.map(({ inputs, seed }) => `${inputs}, seed ${seed}`),
@@ -158,7 +160,7 @@ function noiseFigure(rows: readonly PairRow[]): Figure {
     id: "controls-noise",
     title: "Similarity of two updates that learnt nothing but noise",
     caption: "φ(8, 8) between two runs that differ in their noise and in the seed of A. Dashed: " +
-      "chance, 8/64.",
+      `chance, 8/64. Seeds of the task: ${seedList(own)}.`,
     data: [
       bars("inMetric", "ΔW·S^½", palette.series[0]),
       bars("raw", "raw ΔW", palette.series[1]),
@@ -176,7 +178,7 @@ function sharedFigure(rows: readonly PairRow[]): Figure {
   return {
     id: "controls-shared",
     title: "Similarity of two tasks that share s of 8 directions",
-    caption: "Marks: raw ΔW of trained students, one for each seed. Line: s/8.",
+    caption: `Marks: raw ΔW of trained students, one for each seed (${seedList(own)}). Line: s/8.`,
     data: [
       { type: "scatter", mode: "lines", ...line },
       {

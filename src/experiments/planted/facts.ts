@@ -11,6 +11,7 @@ import { type LinearResult, type LinearRun, linearRuns, planLinearRuns } from ".
 import { linearTask, type LinearTaskSpec } from "./linear_task.ts";
 import { bestLoss, linearMetric, lossOf } from "./linear_theory.ts";
 import { rankFigure } from "./rank_figure.ts";
+import { seedList } from "../seed_list.ts";
 
 /** Marks of the rules; `docs/decisions/0013_rules_of_the_planted_tasks.md` gives the reasons. */
 const tolerance = 1e-3, roundoff = 1e-9, wantedRecall = 0.9;
@@ -115,7 +116,10 @@ function memoryFigure(rows: readonly FactRow[]): Figure {
   return {
     id: "facts-memory",
     title: "Linear memory of width 64: loss left at each rank",
-    caption: "Marks: trained, one for each seed. Lines: the best loss of the rank, one for each " +
+    caption:
+      `Marks: trained, one for each seed (${
+        seedList(rows)
+      }). Lines: the best loss of the rank, one for each ` +
       "seed. n facts with independent keys need rank n, at most the width.",
     ...rankFigure(
       curvesOf(rows, "loss", "best"),
@@ -130,7 +134,9 @@ function recallFigure(rows: readonly FactRow[]): Figure {
     id: "facts-transformer",
     title: "Transformer: share of the facts that are recalled at each rank",
     caption:
-      "One mark for each seed; dotted lines join the means. No exact answer is known here: " +
+      `One mark for each seed (${
+        seedList(rows)
+      }); dotted lines join the means. No exact answer is known here: ` +
       "only the largest logit counts, so that directions can be shared.",
     ...rankFigure(curvesOf(rows, "recall"), axis("recall", { range: [-0.05, 1.05] }), 340),
   };

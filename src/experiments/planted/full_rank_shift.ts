@@ -3,12 +3,14 @@
 import type { DataTable, Figure } from "../../figures/figure.ts";
 import { axis, baseLayout } from "../../figures/layout.ts";
 import { palette } from "../../figures/palette.ts";
+import type { Trace } from "../../figures/plotly_types.ts";
 import type { Experiment, Finding, PlanContext } from "../experiment.ts";
 import { judge } from "../verdict.ts";
 import { crossing } from "./crossing.ts";
 import { type LinearResult, type LinearRun, linearRuns, planLinearRuns } from "./linear_runs.ts";
 import { linearTask, type LinearTaskSpec } from "./linear_task.ts";
 import { bestUpdate, difference, linearMetric, squares } from "./linear_theory.ts";
+import { seedList } from "../seed_list.ts";
 
 /** Marks of the rules; `docs/decisions/0013_rules_of_the_planted_tasks.md` gives the reasons. */
 const tolerance = 0.01, crossingTolerance = 0.1, judgedRank = 8;
@@ -134,19 +136,23 @@ function shiftFigure(rows: readonly ShiftRow[]): Figure {
     x: own.map(({ exponent }) => exponent),
     y: own.map((row) => row[key]),
   });
-  const traces = methods.flatMap((method, place) => {
+  const traces = methods.flatMap((method, place): Trace[] => {
     const color = [palette.full, ...palette.lora][place];
     const of = (all: readonly ShiftRow[]) => all.filter((row) => row.method === method);
+    const known = { ...points(of(first), "known"), line: { color }, showlegend: false };
+    const trained = { ...points(of(rows), "risk"), marker: { color, size: 9 }, name: method };
     return [
-      { mode: "lines", showlegend: false, ...points(of(first), "known"), line: { color } },
-      { mode: "markers", name: method, ...points(of(rows), "risk"), marker: { color, size: 9 } },
-    ].map((trace) => ({ type: "scatter", ...trace }));
+      { type: "scatter", mode: "lines", ...known },
+      { type: "scatter", mode: "markers", ...trained },
+    ];
   });
   return {
     id: "full-rank-shift",
     title: "Excess risk against how fast the shift's singular values i^-a fall",
     caption:
-      `Marks: trained, one for each seed. Lines: least squares and reduced-rank regression ` +
+      `Marks: trained, one for each seed (${
+        seedList(rows)
+      }). Lines: least squares and reduced-rank regression ` +
       `on the same ${examples} examples, seed ${
         rows[0].seed
       }. To the left the shift is of full rank ` +

@@ -9,6 +9,7 @@ import { linearTask, type LinearTaskSpec, type ShiftSpectrum } from "./linear_ta
 import { bestLoss, bestUpdate, inMetric, linearMetric, lossOf } from "./linear_theory.ts";
 import { rankFigure, type RankPoint } from "./rank_figure.ts";
 import { rightSimilarity } from "./similarity.ts";
+import { seedList } from "../seed_list.ts";
 
 /** Marks of the rules; `docs/decisions/0013_rules_of_the_planted_tasks.md` gives the reasons. */
 const tolerance = 1e-3, roundoff = 1e-9, alike = 0.95, judgedRank = 4;
@@ -123,7 +124,10 @@ function lossFigure(rows: readonly TeacherRow[], inputs: string): Figure {
   return {
     id: `linear-teacher-${inputs}`,
     title: `Loss left at each rank, ${inputs} inputs`,
-    caption: "Marks: trained students, one for each seed. Lines: the best loss of the rank by " +
+    caption:
+      `Marks: trained students, one for each seed (${
+        seedList(own)
+      }). Lines: the best loss of the rank by ` +
       "Eckart and Young, one for each seed's teacher. Both as shares of the loss before adaptation.",
     ...rankFigure(curves, axis("share of the loss left", { rangemode: "tozero" }), 340),
   };
@@ -147,7 +151,10 @@ function similarityFigure(rows: readonly TeacherRow[]): Figure {
     id: "linear-teacher-similarity",
     title: "Are the planted directions found? Coloured inputs",
     caption:
-      "φ(r, r) between the update and the planted shift. In raw ΔW a flat shift looks missed " +
+      `φ(r, r) between the update and the planted shift, one mark for each seed (${
+        seedList(own)
+      }). ` +
+      "In raw ΔW a flat shift looks missed " +
       "below its rank though the loss is the best possible: which of its directions are worth " +
       "having is decided by the inputs. Raw ΔW shows no more of D than the best update itself does " +
       "(the table has both). Where singular values are equal or next to zero, as beyond rank 16 of " +

@@ -10,6 +10,7 @@ import { judge } from "../verdict.ts";
 import { bendOf, enough } from "./bend.ts";
 import { rankFigure } from "./rank_figure.ts";
 import { planTransformer, textSource, type TransformerRun } from "./transformer_runs.ts";
+import { seedList } from "../seed_list.ts";
 
 const plantedRank = 4;
 
@@ -113,7 +114,9 @@ function bendFigure(rows: readonly TransformerRow[]): Figure {
     id: "planted-transformer",
     title: "Divergence from the teacher at each rank, shift of rank 4 in q and v",
     caption:
-      "One mark for each seed, as a share of the divergence before adaptation, on held-out " +
+      `One mark for each seed (${
+        seedList(rows)
+      }), as a share of the divergence before adaptation, on held-out ` +
       "text; the dotted line joins the means. Dashed: r*, at and beyond which it can be zero.",
     ...rankFigure(
       [{

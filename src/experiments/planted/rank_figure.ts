@@ -3,6 +3,7 @@
 import type { Figure } from "../../figures/figure.ts";
 import { axis, baseLayout } from "../../figures/layout.ts";
 import { palette } from "../../figures/palette.ts";
+import type { Axis, Trace } from "../../figures/plotly_types.ts";
 
 /** A point of a curve. */
 export interface RankPoint {
@@ -36,7 +37,7 @@ export function meansByRank(points: readonly RankPoint[]): RankPoint[] {
 /** Data and layout of curves over ranks that double. */
 export function rankFigure(
   curves: readonly RankCurve[],
-  yAxis: Readonly<Record<string, unknown>>,
+  yAxis: Axis,
   height = 380,
 ): Pick<Figure, "data" | "layout"> {
   const ranks = curves.flatMap(({ measured }) => measured.map(({ rank }) => rank));
@@ -53,10 +54,10 @@ export function rankFigure(
 
 const colourOf = (place: number): string => palette.series[place % palette.series.length];
 
-function tracesOf({ label, measured, known }: RankCurve, place: number) {
+function tracesOf({ label, measured, known }: RankCurve, place: number): Trace[] {
   const color = colourOf(place), lines = known ?? [meansByRank(measured)];
   return [
-    ...lines.map((line) => ({
+    ...lines.map((line): Trace => ({
       type: "scatter",
       mode: "lines",
       ...coordinates(line),

@@ -12,6 +12,7 @@ import { bendOf, enough, neededRank } from "./bend.ts";
 import { type DigitRun, planDigits } from "./digit_runs.ts";
 import { DigitSource } from "./digit_source.ts";
 import { rankFigure, type RankPoint } from "./rank_figure.ts";
+import { seedList } from "../seed_list.ts";
 
 /** The students: planes, ranks around twice as many, and every seed. */
 export function digitRuns({ seeds, full, quick }: PlanContext): DigitRun[] {
@@ -102,7 +103,9 @@ function divergenceFigure(rows: readonly DigitRow[]): Figure {
     id: "rotated-digits",
     title: "Divergence from the teacher at each rank",
     caption:
-      "One mark for each seed, as a share of the divergence before adaptation, on held-out " +
+      `One mark for each seed (${
+        seedList(rows)
+      }), as a share of the divergence before adaptation, on held-out ` +
       "digits; dotted lines join the means. Dashed uprights: the rank 2m of the exact answer, at " +
       "and beyond which the divergence can be zero.",
     ...rankFigure(
@@ -156,7 +159,7 @@ function neededFigure(rows: readonly DigitRow[]): Figure {
     title: "Needed rank against the number of planes rotated",
     caption:
       `The least measured rank that leaves at most ${100 * enough}% of the divergence, one ` +
-      "mark for each seed. Line: 2m.",
+      `mark for each seed (${seedList(rows)}). Line: 2m.`,
     data: [
       {
         type: "scatter",

@@ -4,6 +4,9 @@ import type { DataTable, Figure } from "../../figures/figure.ts";
 import { heatmaps } from "../../figures/heatmaps.ts";
 import { axis, baseLayout } from "../../figures/layout.ts";
 import { palette } from "../../figures/palette.ts";
+import type { Axis, Trace } from "../../figures/plotly_types.ts";
+import { sliderFigure } from "../../figures/slider_figure.ts";
+import { smallRank } from "./similarities.ts";
 import { controlPairs, type Grid, type Space } from "./spaces.ts";
 import { commonDirections, type ModuleSimilarity, phi, restShared } from "./subspace_rules.ts";
 
@@ -41,7 +44,7 @@ function rowsOf(
 }
 
 const gaussianNote =
-  "The last columns are chance: Gaussian updates of the same shapes in the same space, the mean of " +
+  "Gaussian is chance: updates of the same shapes in the same space, the mean of " +
   `${controlPairs} pairs, with the inputs of each layer for ΔW·S^½.`;
 
 /** Figure 3: rank 8 against rank 64. */
@@ -49,7 +52,8 @@ export function ranksFigure(spaces: readonly SpaceSimilarity[]): Figure {
   return {
     id: "subspaces-ranks",
     title: "Figure 3 in kind: φ(i, j) between r = 8 and r = 64",
-    caption: `Means of three pairs of seeds, no two alike. ${gaussianNote}`,
+    caption:
+      `Means of three pairs of seeds, 1 and 11, 2 and 12, 3 and 13; every fourth j. ${gaussianNote}`,
     ...heatmaps({
       columns: columnsOf(spaces),
       rows: rowsOf(spaces, "i (r = 8)", ({ ranks }) => ranks),
@@ -75,7 +79,7 @@ export function seedsFigure(spaces: readonly SpaceSimilarity[]): Figure {
   return {
     id: "subspaces-seeds",
     title: "Figure 4 in kind: φ(i, j) between two seeds at r = 64",
-    caption: `Means of three pairs of seeds. ${gaussianNote}`,
+    caption: `Means of the three pairs of seeds 11, 12, 13; every fourth i and j. ${gaussianNote}`,
     ...heatmaps({
       columns: columnsOf(spaces),
       rows: rowsOf(spaces, "i (a seed)", ({ seeds }) => seeds),
@@ -112,16 +116,24 @@ export function startFigure({ different, equal }: StartGrids, dimensions: number
   };
 }
 
+/** Places that are drawn: a notebook keeps every value twice. */
+const everyThird = Array.from({ length: 22 }, (_, i) => 3 * i + 1);
+
+/** For axes by powers of two. */
+const doublings = [1, 2, 4, 8, 16, 32, 64];
+
 /** φ(i, i) between two seeds, a line a module, chance dashed: what the diagonals of figure 4 show. */
 export function diagonalFigure(spaces: readonly SpaceSimilarity[]): Figure {
-  const domains = [[0, 0.47], [0.53, 1]];
+  const domains = [[0, 0.47], [0.53, 1]] as const;
   return {
     id: "subspaces-diagonal",
     title: "How many directions two seeds share at r = 64: φ(i, i)",
     caption:
       "Left in A, as the paper; right in ΔW·S^½. Dashed and dotted: Gaussian updates, with the inputs of each " +
       "layer. A direction counts as shared down to φ = 0.5, the thin line.",
-    data: spaces.flatMap(({ modules }, panel) => diagonals(modules, panel)),
+    data: spaces.flatMap(({ modules }, panel) =>
+      linesOf(modules, panel, everyThird, ({ seeds }, i) => phi(seeds, i, i))
+    ),
     layout: baseLayout(
       axis("i, in A", { domain: domains[0], anchor: "y" }),
       axis("φ(i, i)", { range: [0, 1.02] }),
@@ -138,23 +150,63 @@ export function diagonalFigure(spaces: readonly SpaceSimilarity[]): Figure {
   };
 }
 
-function diagonals(modules: readonly ModuleSimilarity[], panel: number) {
-  const line = (name: string, grid: Grid, color: string, dash: string) => ({
+/** A line over some places for each module and for each layer's control, in one of two panels. */
+function linesOf(
+  modules: readonly ModuleSimilarity[],
+  panel: number,
+  places: readonly number[],
+  valueAt: (part: Pick<ModuleSimilarity, "ranks" | "seeds">, place: number) => number,
+): Trace[] {
+  const line = (
+    name: string,
+    part: Pick<ModuleSimilarity, "ranks" | "seeds">,
+    color: string,
+    dash: "solid" | "dash" | "dot",
+  ): Trace => ({
     type: "scatter",
     mode: "lines",
     name,
-    x: grid.map((_, i) => i + 1),
-    y: grid.map((row, i) => row[i]),
+    x: places,
+    y: places.map((place) => Math.round(1000 * valueAt(part, place)) / 1000), // as in heat maps
     xaxis: panel === 0 ? "x" : "x2",
     showlegend: panel === 0,
     line: { color, dash, width: 2 },
   });
   return [
-    ...modules.map((module, i) => line(label(module), module.seeds, palette.series[i], "solid")),
+    ...modules.map((module, i) => line(label(module), module, palette.series[i], "solid")),
     ...layersOf(modules).map((module, i) =>
-      line(controlLabel(module), module.control.seeds, palette.base, i === 0 ? "dash" : "dot")
+      line(controlLabel(module), module.control, palette.base, i === 0 ? "dash" : "dot")
     ),
   ];
+}
+
+/** Figure 3 row by row: φ(i, j) by powers of two, a slider for i. */
+export function acrossFigure(spaces: readonly SpaceSimilarity[]): Figure {
+  const domains = [[0, 0.47], [0.53, 1]] as const;
+  return sliderFigure({
+    id: "subspaces-across",
+    title: "Figure 3 row by row: the first i directions of r = 8 in the first j of r = 64",
+    caption:
+      `Left in A, as the paper; right in ΔW·S^½. Means of three pairs of seeds, 1 and 11, 2 and 12, 3 and 13. ${gaussianNote}`,
+    name: "i",
+    steps: doublings.filter((i) => i <= smallRank).map((i) => {
+      const data = spaces.flatMap(({ modules }, panel) =>
+        linesOf(modules, panel, doublings, ({ ranks }, j) => phi(ranks, i, j))
+      );
+      // What a frame does not name stays as the first has it.
+      return { label: String(i), data: i === 1 ? data : data.map(({ type, y }) => ({ type, y })) };
+    }),
+    layout: baseLayout(
+      doublingAxis("j, in A", domains[0]),
+      axis("φ(i, j)", { range: [0, 1.02] }),
+      { xaxis2: doublingAxis("j, in ΔW·S^½", domains[1]) },
+    ),
+  });
+}
+
+function doublingAxis(title: string, domain: readonly [number, number]): Axis {
+  const ticks = { tickvals: doublings, ticktext: doublings.map(String) };
+  return axis(title, { type: "log", ...ticks, domain, anchor: "y" });
 }
 
 /** The numbers that the rules read. */

@@ -8,6 +8,7 @@ import { meanOverSites, similaritiesIn, smallRank } from "./similarities.ts";
 import { spaces } from "./spaces.ts";
 import { loadStudy, startingPoint } from "./study.ts";
 import {
+  acrossFigure,
   diagonalFigure,
   ranksFigure,
   seedsFigure,
@@ -149,6 +150,7 @@ export const subspaces: Experiment = {
       tables: [similarityTable([...judged, ...drawn])],
       figures: [
         ranksFigure(judged),
+        acrossFigure(judged),
         updateFigure(drawn),
         startFigure(start, width),
         seedsFigure(judged),

@@ -39,13 +39,13 @@ function finding(base: number, rows: readonly LossRow[], quick: boolean): Findin
   };
 }
 
-function budgetFigure(rows: readonly LossRow[]): Figure {
+function budgetFigure(rows: readonly LossRow[], seeds: readonly number[]): Figure {
   const falling = rows.toSorted((a, b) => meanLoss(b) - meanLoss(a));
   return {
     id: "which-matrices",
     title: "Table 5 in kind: held-out loss by adapted matrices, one budget",
     caption: `${rows[0].trained.toLocaleString("en")} trained values each. Blue: a mark for each ` +
-      "seed; grey: their mean. The best is lowest.",
+      `seed (${seeds.join(", ")}); grey: their mean. The best is lowest.`,
     data: [
       {
         type: "scatter",
@@ -88,7 +88,7 @@ export const whichMatrices: Experiment = {
       settings: studySettings(context.quick),
       findings: [finding(base, rows, context.quick)],
       tables: [lossTable("which-matrices", title, base, rows)],
-      figures: [budgetFigure(rows)],
+      figures: [budgetFigure(rows, context.seeds)],
     };
   },
 };

@@ -37,7 +37,7 @@ function findings(rows: readonly LossRow[], quick: boolean): Finding[] {
   ];
 }
 
-function rankLossFigure(rows: readonly LossRow[]): Figure {
+function rankLossFigure(rows: readonly LossRow[], seeds: readonly number[]): Figure {
   const curves = ["q, v", "q"].map((sites) => ({
     label: sites,
     measured: rows.filter((row) => row.sites === sites)
@@ -47,7 +47,9 @@ function rankLossFigure(rows: readonly LossRow[]): Figure {
     id: "which-rank",
     title: "Table 6 in kind: held-out loss over the rank",
     caption:
-      "A mark for each seed, lines through their means. One learning rate for all ranks, α " +
+      `A mark for each seed (${
+        seeds.join(", ")
+      }; q, v at r = 64 ten more), lines through their means. One learning rate for all ranks, α ` +
       "constant: the scaling α/r falls as r grows.",
     ...rankFigure(curves, axis("held-out loss (nats per token)")),
   };
@@ -66,7 +68,7 @@ export const whichRank: Experiment = {
       settings: studySettings(context.quick),
       findings: findings(rows, context.quick),
       tables: [lossTable("which-rank", "Held-out loss over the rank", base, rows)],
-      figures: [rankLossFigure(rows)],
+      figures: [rankLossFigure(rows, context.seeds)],
     };
   },
 };

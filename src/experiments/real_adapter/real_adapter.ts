@@ -58,7 +58,7 @@ function adapterTable(modules: readonly AuthorsModule[]): DataTable {
 
 /** Each layer's spectrum as a line, queries left, values right. */
 function spectraFigure(modules: readonly AuthorsModule[]): Figure {
-  const sites = ["query", "value"] as const, panels = [[0, 0.47], [0.53, 1]];
+  const sites = ["query", "value"] as const, panels = [[0, 0.47], [0.53, 1]] as const;
   const shade = (layer: number) =>
     `rgb(${[86, 180, 233].map((dark, i) => dark + (layer / 11) * ([0, 38, 63][i] - dark)).join()})`;
   return {

@@ -3,6 +3,7 @@
 import type { DataTable, Figure } from "../../figures/figure.ts";
 import { axis, baseLayout, logAxis } from "../../figures/layout.ts";
 import { optimizerColours, palette } from "../../figures/palette.ts";
+import type { Trace } from "../../figures/plotly_types.ts";
 import { printed } from "../gpt3.ts";
 import { batches, type MemoryRatio, type ScalingRow } from "./row.ts";
 
@@ -12,7 +13,7 @@ export const optimizerLabels = ["AdamW", "SGD", "momentum", "8-bit Adam", "Adafa
 const sizeAxis = () => logAxis("parameters of the model", { range: [5.8, 11.5] });
 
 /** A line over the sizes, broken where the sequences become longer, which costs activations. */
-function line(name: string, rows: readonly ScalingRow[], y: (row: ScalingRow) => number) {
+function line(name: string, rows: readonly ScalingRow[], y: (row: ScalingRow) => number): Trace {
   const families = [...Map.groupBy(rows, ({ length }) => length).values()];
   const broken = families.flatMap((family) => [...family, undefined]);
   return {
@@ -26,15 +27,15 @@ function line(name: string, rows: readonly ScalingRow[], y: (row: ScalingRow) =>
   };
 }
 
-function printedLine(rows: readonly ScalingRow[], value: number, name: string) {
+function printedLine(rows: readonly ScalingRow[], value: number, name: string): Trace {
   const extent = [rows[0].parameters, rows[rows.length - 1].parameters];
-  const line = { color: palette.paper, dash: "dot" };
+  const line = { color: palette.paper, dash: "dot" } as const;
   return { type: "scatter", mode: "lines", name, x: extent, y: [value, value], line };
 }
 
 /** Memory ratio over size: a colour an optimiser, activations included or (dashed) not. */
 export function memoryFigure(rows: readonly ScalingRow[]): Figure {
-  const traces = optimizerLabels.flatMap((label, i) => {
+  const traces = optimizerLabels.flatMap((label, i): Trace[] => {
     const color = optimizerColours[i];
     return [
       { ...line(label, rows, (row) => row.byOptimizer[i].peak), line: { color } },

@@ -1,6 +1,6 @@
 /** Runs of the planted experiments: listed before they are made, the same bits twice, judged when long. */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { openCpuDevice } from "../../../src/device/cpu/cpu_device.ts";
 import type { Device } from "../../../src/device/device.ts";
 import type { ExperimentContext } from "../../../src/experiments/experiment.ts";
@@ -14,6 +14,7 @@ import { bestLoss, linearMetric, lossOf } from "../../../src/experiments/planted
 import { plantedTransformer } from "../../../src/experiments/planted/planted_transformer.ts";
 import { rotatedDigits } from "../../../src/experiments/planted/rotated_digits.ts";
 import { hashOf } from "../../../src/runs/mod.ts";
+import { figureFaults } from "../../support/figure_rules.ts";
 import { filesIn, withFolder } from "../../support/folders.ts";
 import "../../support/open_lapack.ts";
 
@@ -56,7 +57,10 @@ for (const experiment of all) {
       const outcome = await experiment.run(context);
       assertEquals(device.ledger.read().live, before);
       for (const { verdict } of outcome.findings) assertEquals(verdict, "not judged (quick run)");
-      for (const { data, caption } of outcome.figures) assert(data.length > 0 && caption !== "");
+      for (const figure of outcome.figures) {
+        assertEquals(figureFaults(figure), [], figure.id);
+        assertMatch(figure.caption, /seeds?\b.*\b1\b/i, figure.id);
+      }
       const plan = await experiment.plan!(context);
       const hashes = await Promise.all(plan.map(async ({ spec }) => hashOf(await spec(device))));
       assertEquals(filesIn(`${out}/runs`), [...new Set(hashes)].sort());
