@@ -32,10 +32,11 @@ const layers: LayerTable = {
   accounting: ["core"],
   paper: ["accounting"],
   figures: ["core"],
+  inspect: ["analysis", "figures", "models"],
   experiments: ["adapt", "runs", "analysis", "paper", "figures", "data"],
-  notebook: ["experiments"],
+  notebook: ["experiments", "inspect"],
   mod: ["adapt", "train", "data"],
-  cli: ["experiments"],
+  cli: ["experiments", "inspect"],
 };
 
 Deno.test("imports go one way only", async () => {

@@ -9,10 +9,10 @@ import { serveFolder } from "./serve.ts";
 
 const program = sourceText("tests/package/what_a_user_writes.ts");
 
-/** The program with the package's files at `base` in place of its name. */
-function importingFrom(base: string): string {
+/** A program with the package's files at `base` in place of its name. */
+function importingFrom(base: string, text = program): string {
   const { exports } = JSON.parse(sourceText("deno.json"));
-  return program.replaceAll(/"@lowrank\/core(\/\w+)?"/g, (_, entry = "") => {
+  return text.replaceAll(/"@lowrank\/core(\/\w+)?"/g, (_, entry = "") => {
     return JSON.stringify(new URL(exports[`.${entry}`], base).href);
   });
 }
@@ -66,4 +66,21 @@ Deno.test("packed by deno pack, by its name, types included", () =>
     await prepare(folder, program);
     await unpack(folder);
     assertWorks(await run(folder, ["--check", ...permissions, "main.ts"]));
+  }));
+
+const notebook = `import { check, show, slider } from "@lowrank/core/notebook";
+await show([1, NaN]);
+await slider({ rank: [2, 4] }, ({ rank }) => \`r = \${rank}\`);
+await check("it works", true);
+`;
+
+Deno.test("the notebook entry, over HTTP and packed", () =>
+  withFolder(async (folder) => {
+    const printed = "[ 1, NaN ]\nrank 2\nr = 2\n✓ it works\n";
+    await using server = serveFolder(rootPath);
+    await Deno.writeTextFile(`${folder}/main.ts`, importingFrom(server.url, notebook));
+    assertEquals(await run(folder, ["--allow-all", "main.ts"]), printed);
+    await Deno.writeTextFile(`${folder}/main.ts`, notebook);
+    await unpack(folder);
+    assertEquals(await run(folder, ["--allow-all", "main.ts"]), printed);
   }));

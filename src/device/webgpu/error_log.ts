@@ -1,6 +1,7 @@
 /** WebGPU's errors, which arrive as events, kept until somebody reads. @module */
 
 import { DeviceError } from "../../core/errors.ts";
+import { announceFailure, type DeviceFailure } from "../failures.ts";
 
 const scopes: readonly GPUErrorFilter[] = ["validation", "out-of-memory", "internal"];
 
@@ -8,8 +9,8 @@ const scopes: readonly GPUErrorFilter[] = ["validation", "out-of-memory", "inter
 export class ErrorLog {
   readonly #device: GPUDevice;
   readonly #pending = new Set<Promise<void>>();
-  #failure: string | undefined;
-  #lost: string | undefined;
+  #failure: DeviceFailure | undefined;
+  #lost: DeviceFailure | undefined;
 
   /** Resolves when the device is lost: it may then never answer. One that is closed does answer. */
   readonly whenLost: Promise<void>;
@@ -24,7 +25,8 @@ export class ErrorLog {
     this.whenLost = new Promise((resolve) => {
       device.lost.then(({ message, reason }) => {
         if (this.#lost) return;
-        this.#lost = `the webgpu device was lost: ${[reason, message].filter(Boolean).join(", ")}`;
+        const why = [reason, message].filter(Boolean).join(", ");
+        this.#lost = announceFailure(`the webgpu device was lost: ${why}`);
         resolve();
       });
     });
@@ -50,7 +52,7 @@ export class ErrorLog {
     this.assertNotLost();
     const failure = this.#failure;
     this.#failure = undefined;
-    if (failure) throw new DeviceError(failure);
+    if (failure) throw errorOf(failure);
   }
 
   /**
@@ -59,7 +61,7 @@ export class ErrorLog {
    * @throws {DeviceError} when it was.
    */
   assertNotLost(): void {
-    if (this.#lost) throw new DeviceError(this.#lost);
+    if (this.#lost) throw errorOf(this.#lost);
   }
 
   /** True when the device can do nothing any more. */
@@ -69,7 +71,8 @@ export class ErrorLog {
 
   /** Says that the loss which comes next is wanted. */
   close(): void {
-    this.#lost ??= "the webgpu device was disposed before a read was done";
+    const message = "the webgpu device was disposed before a read was done";
+    this.#lost ??= { message, thrown: false };
   }
 
   #collect(where: () => string): void {
@@ -84,6 +87,11 @@ export class ErrorLog {
 
   #note(where: string, error: GPUError): void {
     const kind = error instanceof GPUOutOfMemoryError ? "ran out of memory" : "failed";
-    this.#failure ??= `webgpu ${kind} ${where}: ${error.message.trim()}`;
+    this.#failure ??= announceFailure(`webgpu ${kind} ${where}: ${error.message.trim()}`);
   }
+}
+
+function errorOf(failure: DeviceFailure): DeviceError {
+  failure.thrown = true;
+  return new DeviceError(failure.message);
 }

@@ -1,0 +1,42 @@
+/** Assertion cells. @module */
+
+import { escapeHtml } from "../figures/html.ts";
+import { palette } from "../figures/palette.ts";
+import { display, flush, inNotebook } from "./kernel.ts";
+
+/**
+ * Asserts a claim: shows a line where it holds, and throws where it does not, so that the cell is red and
+ * running all cells stops there.
+ *
+ * @param claim What is claimed, as a sentence.
+ * @param holds Whether it holds. A promise is refused: it would always hold.
+ * @param found What was found, with its numbers.
+ * @throws {Error} when it does not hold; the message has claim and finding.
+ * @throws {TypeError} when `holds` is no boolean.
+ *
+ * @example
+ * ```ts
+ * import { check } from "@lowrank/core/notebook";
+ *
+ * await check("the ratio is above 9,000", 9251 > 9000, "9,251 times");
+ * ```
+ */
+export async function check(claim: string, holds: boolean, found?: string): Promise<void> {
+  if (typeof holds !== "boolean") {
+    throw new TypeError(`check needs true or false for "${claim}", found ${Deno.inspect(holds)}`);
+  }
+  if (!holds) throw new Error(`not held: ${claim}${found === undefined ? "" : `; found ${found}`}`);
+  const text = `✓ ${claim}${found === undefined ? "" : `: ${found}`}`;
+  if (!inNotebook()) return console.log(text);
+  await display({ "text/html": lineHtml(claim, found), "text/plain": text });
+  await flush();
+}
+
+function lineHtml(claim: string, found?: string): string {
+  const border = `border-left: 4px solid ${palette.merged}; padding: 0.1em 0 0.1em 0.7em`;
+  const rest = found === undefined
+    ? ""
+    : ` <span style="opacity: 0.75">${escapeHtml(found)}</span>`;
+  return `<div style="${border}"><span style="color: ${palette.merged}">✓</span> ` +
+    `<strong style="font-weight: 600">${escapeHtml(claim)}</strong>${rest}</div>`;
+}

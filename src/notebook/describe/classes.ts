@@ -1,0 +1,47 @@
+/** Which class a value is of, and what is shown of it. @module */
+
+import { LoraAdapter } from "../../adapt/lora/adapter.ts";
+import { Parameter } from "../../autograd/parameter.ts";
+import { BaseDevice } from "../../device/base.ts";
+import { Ledger } from "../../device/ledger.ts";
+import { Tensor } from "../../device/tensor.ts";
+import { Gpt2 } from "../../models/mod.ts";
+import type { Part } from "../part.ts";
+import { ledgerTable } from "./ledger.ts";
+import { adapterTable, modelTable } from "./model.ts";
+import { describeTensor } from "./tensor.ts";
+
+/** A class with what is shown of its objects. */
+interface Shown<T> {
+  /** The class. */
+  readonly class: { readonly prototype: T };
+  /** What is shown. */
+  show(value: T): readonly Part[] | Promise<readonly Part[]>;
+}
+
+/** The classes of which objects end a cell. */
+export const shownClasses: readonly Shown<object>[] = [
+  shown(Gpt2, (model) => [modelTable(model)]),
+  shown(LoraAdapter, (adapter) => [adapterTable(adapter)]),
+  shown(Ledger, (ledger) => [ledgerTable(ledger)]),
+  shown(BaseDevice, (device) => [device.description, ledgerTable(device.ledger)]),
+  shown(Tensor, readTensor),
+  shown(Parameter, async ({ name, tensor }) => [name, ...await readTensor(tensor)]),
+];
+
+function shown<T extends object>(type: Shown<T>["class"], show: Shown<T>["show"]): Shown<object> {
+  return { class: type, show } as unknown as Shown<object>;
+}
+
+/** What is shown of an object of one of the classes; nothing of others. */
+export async function describeClass(value: object): Promise<readonly Part[] | undefined> {
+  const found = shownClasses.find(({ class: { prototype } }) =>
+    Object.prototype.isPrototypeOf.call(prototype, value)
+  );
+  return await found?.show(value);
+}
+
+async function readTensor(tensor: Tensor): Promise<Part[]> {
+  const [values] = await tensor.device.read(tensor);
+  return [describeTensor(values)];
+}

@@ -1,0 +1,35 @@
+/** From any value to what is shown of it. @module */
+
+import type { Part } from "../part.ts";
+import { describeClass } from "./classes.ts";
+import { findingTable, isFinding } from "./finding.ts";
+import { describeRecord } from "./records.ts";
+import { describeTensor, isTensorLike } from "./tensor.ts";
+
+/** What is shown of a value: one part or several. */
+export async function describe(value: unknown): Promise<readonly Part[]> {
+  if (typeof value === "string") return [value];
+  if (typeof value !== "object" || value === null) return [inspect(value)];
+  if (Array.isArray(value)) return await describeArray(value);
+  if (isFinding(value)) return [findingTable([value])];
+  if (isTensorLike(value)) return [describeTensor(value)];
+  return await describeClass(value) ?? await describeRecord(value) ?? [inspect(value)];
+}
+
+/** Numbers stay in their array and findings make one table; all else stands one below the other. */
+async function describeArray(values: readonly unknown[]): Promise<readonly Part[]> {
+  if (isNumeric(values)) return [inspect(values)];
+  if (values.every(isFinding)) return [findingTable(values)];
+  const parts: Part[] = [];
+  for (const value of values) parts.push(...await describe(value));
+  return parts;
+}
+
+function isNumeric(value: unknown): boolean {
+  if (Array.isArray(value)) return value.every(isNumeric);
+  return typeof value === "number" || typeof value === "bigint";
+}
+
+function inspect(value: unknown): string {
+  return Deno.inspect(value, { colors: false, depth: 4 });
+}

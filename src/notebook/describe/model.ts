@@ -1,0 +1,96 @@
+/** A model and an adapter as tables. @module */
+
+import type { LoraAdapter } from "../../adapt/mod.ts";
+import type { Parameter } from "../../autograd/parameter.ts";
+import { howMany } from "../../core/how_many.ts";
+import { formatShape } from "../../core/shape.ts";
+import type { DataTable } from "../../figures/figure.ts";
+import { formatValue } from "../../figures/format.ts";
+import { countTrainable, type Gpt2, type Model } from "../../models/mod.ts";
+
+/** Parameters of one kind in all blocks. */
+interface Kind {
+  readonly name: string;
+  readonly members: Parameter[];
+}
+
+/** A GPT-2: one row for each kind of parameter, all blocks together. */
+export function modelTable(model: Gpt2): DataTable {
+  const { n_layer, n_embd, n_head, vocab_size, n_positions } = model.config;
+  const total = parametersOf(model), trainable = countTrainable(model);
+  return {
+    id: "model",
+    title: `GPT-2 of ${howMany(n_layer, "block")}, width ${n_embd}, ${howMany(n_head, "head")}, ` +
+      `${formatValue(vocab_size, "count")} tokens, context ${formatValue(n_positions, "count")}; ` +
+      `${formatValue(trainable, "count")} values are trained`,
+    columns: [
+      { key: "name", label: "parameter", unit: "text" },
+      { key: "times", label: "times", unit: "count" },
+      { key: "shape", label: "shape", unit: "text" },
+      { key: "parameters", label: "parameters", unit: "count" },
+      { key: "share", label: "share", unit: "percent" },
+      { key: "trained", label: "trained", unit: "text" },
+    ],
+    rows: [...kindsOf(model).map((kind) => kindRow(kind, total)), {
+      name: "all",
+      parameters: total,
+      share: 100,
+    }],
+  };
+}
+
+function kindRow({ name, members }: Kind, total: number) {
+  const parameters = members.reduce((sum, { size }) => sum + size, 0);
+  const trained = members.filter(({ trainable }) => trainable).length;
+  return {
+    name,
+    times: members.length,
+    shape: formatShape(members[0].shape),
+    parameters,
+    share: 100 * parameters / total,
+    trained: trained === 0 ? "no" : trained === members.length ? "yes" : `${trained}`,
+  };
+}
+
+/** `h.*.attn.c_attn.weight` stands for all blocks. */
+function kindsOf(model: Model): Kind[] {
+  const kinds = new Map<string, Kind>();
+  for (const [path, parameter] of model.parameters) {
+    const name = path.replace(/\.\d+\./, ".*."), members = kinds.get(name)?.members ?? [];
+    kinds.set(name, { name, members: [...members, parameter] });
+  }
+  return [...kinds.values()];
+}
+
+function parametersOf(model: Model): number {
+  return model.parameters.values().reduce((sum, { size }) => sum + size, 0);
+}
+
+/** An adapter: one row a site. */
+export function adapterTable(adapter: LoraAdapter): DataTable {
+  const share = 100 * adapter.parameterCount / parametersOf(adapter.model);
+  return {
+    id: "adapter",
+    title: `LoRA at ${howMany(adapter.modules.length, "site")}: ` +
+      `${formatValue(adapter.parameterCount, "count")} parameters, ` +
+      `${share.toPrecision(3)}% of the base, ${formatValue(adapter.bytes, "bytes")}`,
+    columns: [
+      { key: "name", label: "site", unit: "text" },
+      { key: "rank", label: "rank r", unit: "count" },
+      { key: "alpha", label: "α", unit: "number" },
+      { key: "scaling", label: "scaling s", unit: "number" },
+      { key: "A", label: "A", unit: "text" },
+      { key: "B", label: "B", unit: "text" },
+      { key: "parameters", label: "parameters", unit: "count" },
+    ],
+    rows: adapter.modules.map(({ name, rank, alpha, scaling, A, B }) => ({
+      name,
+      rank,
+      alpha,
+      scaling,
+      A: formatShape(A.shape),
+      B: formatShape(B.shape),
+      parameters: A.size + B.size,
+    })),
+  };
+}

@@ -1,0 +1,59 @@
+/** Which plain record a value is, told by its fields, and what is shown of it. @module */
+
+import type { MergeReport } from "../../adapt/mod.ts";
+import type { Formula } from "../../accounting/mod.ts";
+import type { Spectrum } from "../../analysis/mod.ts";
+import type { Outcome } from "../../experiments/mod.ts";
+import type { DataTable, Figure } from "../../figures/figure.ts";
+import type { PeftAdapter } from "../../formats/mod.ts";
+import type { Part, Tex } from "../part.ts";
+import { describeOutcome } from "./finding.ts";
+import { mergeTable } from "./merge_report.ts";
+import { peftTable } from "./peft.ts";
+import { describeSpectrum } from "./spectrum.ts";
+
+/** A kind of record. */
+interface Kind<T> {
+  /** Fields that it has, and no other kind has all of. */
+  readonly fields: readonly (keyof T & string)[];
+  /** What is shown. */
+  show(value: T): readonly Part[] | Promise<readonly Part[]>;
+}
+
+// deno-lint-ignore no-explicit-any
+const kinds: readonly Kind<any>[] = [
+  kind<Figure>(["data", "layout", "caption"], (figure) => [figure]),
+  kind<DataTable>(["columns", "rows"], (table) => [table]),
+  kind<Tex>(["tex"], (formula) => [formula]),
+  kind<Formula>(["expression", "symbols", "meaning"], describeFormula),
+  kind<Outcome>(["settings", "findings", "tables", "figures"], describeOutcome),
+  kind<Spectrum>(["singularValues", "noiseEdge"], describeSpectrum),
+  kind<MergeReport>(["weights", "extraBytes"], (report) => [mergeTable(report)]),
+  kind<PeftAdapter>(["config", "modules", "leftOut"], (adapter) => [peftTable(adapter)]),
+];
+
+function kind<T>(fields: Kind<T>["fields"], show: Kind<T>["show"]): Kind<T> {
+  return { fields, show };
+}
+
+/** What is shown of a record; nothing of one that is not known. */
+export async function describeRecord(value: object): Promise<readonly Part[] | undefined> {
+  return await kinds.find(({ fields }) => fields.every((field) => field in value))?.show(value);
+}
+
+/** mathjs takes 0.4 s to load: only for who shows a formula. */
+async function describeFormula(formula: Formula): Promise<Part[]> {
+  const { formulaTex } = await import("../../accounting/mod.ts");
+  const { meaning, unit, source, symbols } = formula;
+  const letters: DataTable = {
+    id: "letters",
+    title: `${meaning}${unit === "ratio" ? "" : `, in ${unit}`} (${source})`,
+    columns: [
+      { key: "tex", label: "letter", unit: "math" },
+      { key: "meaning", label: "meaning", unit: "text" },
+      { key: "unit", label: "unit", unit: "text" },
+    ],
+    rows: Object.values(symbols).map((symbol) => ({ ...symbol })),
+  };
+  return [{ tex: formulaTex(formula) }, letters];
+}

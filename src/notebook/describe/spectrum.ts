@@ -1,0 +1,65 @@
+/** A spectrum as a figure and a table. @module */
+
+import type { Spectrum } from "../../analysis/mod.ts";
+import type { DataTable, Figure } from "../../figures/figure.ts";
+import { axis, baseLayout } from "../../figures/layout.ts";
+import { palette } from "../../figures/palette.ts";
+
+/** The singular values, and what they say of the rank. */
+export function describeSpectrum(spectrum: Spectrum): [Figure, DataTable] {
+  return [spectrumFigure(spectrum), rankTable(spectrum)];
+}
+
+function spectrumFigure({ singularValues, noiseEdge }: Spectrum): Figure {
+  const count = singularValues.length;
+  return {
+    id: "spectrum",
+    title: "Singular values of ΔW",
+    caption: "Dashed: where those of noise of the same shape and norm would end.",
+    data: [
+      {
+        type: "scatter",
+        mode: "lines+markers",
+        name: "ΔW",
+        x: singularValues.map((_, i) => i + 1),
+        y: singularValues,
+        line: { color: palette.lora[1] },
+      },
+      {
+        type: "scatter",
+        mode: "lines",
+        name: "edge of noise",
+        x: [1, count],
+        y: [noiseEdge, noiseEdge],
+        line: { color: palette.base, dash: "dash" },
+      },
+    ],
+    layout: baseLayout(
+      axis("index i", { tick0: 1, dtick: Math.ceil(count / 10) }),
+      axis("singular value σᵢ", { rangemode: "tozero" }),
+      { height: 320 },
+    ),
+  };
+}
+
+function rankTable(spectrum: Spectrum): DataTable {
+  const measures: readonly (readonly [name: string, value: number])[] = [
+    ["‖ΔW‖, Frobenius", spectrum.frobenius],
+    ["numerical rank", spectrum.numericalRank],
+    ["stable rank ‖ΔW‖² / σ₁²", spectrum.stableRank],
+    ["effective rank, exp of the entropy of σ", spectrum.effectiveRank],
+    ["participation ratio (Σσ²)² / Σσ⁴", spectrum.participationRatio],
+    ["directions that hold 90% of ‖ΔW‖²", spectrum.energyRank90],
+    ["directions that hold 99% of ‖ΔW‖²", spectrum.energyRank99],
+    ["singular values above the edge of noise", spectrum.aboveNoise],
+  ];
+  return {
+    id: "ranks",
+    title: `Ranks of ΔW by several measures, of ${spectrum.singularValues.length} at most`,
+    columns: [
+      { key: "measure", label: "measure", unit: "text" },
+      { key: "value", label: "value", unit: "number" },
+    ],
+    rows: measures.map(([measure, value]) => ({ measure, value })),
+  };
+}

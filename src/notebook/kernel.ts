@@ -1,0 +1,57 @@
+/** The Jupyter kernel around us, where there is one. @module */
+
+import type { MimeBundle } from "../figures/bundle.ts";
+
+/** The part of `Deno.jupyter` that is used. */
+interface Kernel {
+  /** Sends a message to all front ends. Deno's types promise a promise, Deno 2.9.6 returns nothing. */
+  broadcast(type: string, content: Readonly<Record<string, unknown>>): Promise<void> | void;
+}
+
+/** Messages that are still on their way when a cell ends show under the next one. Measured: 40 ms is enough. */
+const flushMs = 40;
+
+/** The kernel that runs this program; nothing in a terminal, where reading `Deno.jupyter` throws. */
+function kernel(): Kernel | undefined {
+  try {
+    return (Deno as unknown as { jupyter: Kernel }).jupyter;
+  } catch {
+    return undefined;
+  }
+}
+
+/** True in a notebook. */
+export function inNotebook(): boolean {
+  return kernel() !== undefined;
+}
+
+/** Shows a bundle; one with an `id` can be replaced by {@link update}. */
+export async function display(data: MimeBundle, id?: string): Promise<void> {
+  await kernel()?.broadcast("display_data", content(data, id));
+}
+
+/** Replaces what was shown under an `id`, in whatever cell that was. */
+export async function update(data: MimeBundle, id: string): Promise<void> {
+  await kernel()?.broadcast("update_display_data", content(data, id));
+}
+
+/** Says something in red, in the cell that runs or ran last. */
+export function warn(text: string): void {
+  const jupyter = kernel();
+  if (jupyter) jupyter.broadcast("stream", { name: "stderr", text: `${text}\n` });
+  else console.error(text);
+}
+
+/** Waits until what was sent has reached the cell that sent it. */
+export async function flush(): Promise<void> {
+  if (inNotebook()) await wait(flushMs);
+}
+
+/** A pause in milliseconds. */
+export function wait(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function content(data: MimeBundle, id?: string) {
+  return { data, metadata: {}, transient: id === undefined ? {} : { display_id: id } };
+}

@@ -1,0 +1,92 @@
+/** One output that is replaced as things go on. @module */
+
+import type { MimeBundle } from "../figures/bundle.ts";
+import { display, flush, update } from "./kernel.ts";
+
+/** A front end drops messages above 1,000 a second, the last one too; eyes need no more than this. */
+const leastMs = 100;
+
+/** Pauses are this many times as long as drawing takes, so that what is watched is not held up. */
+const restShare = 4;
+
+/** And no longer than this: the first drawing loads plotly, which takes seconds on a busy machine. */
+const mostRestMs = 2000;
+
+/** Makes a bundle when its turn has come; those between are never made. */
+type Draw = () => MimeBundle | Promise<MimeBundle>;
+
+const drawing = new Set<LiveOutput>();
+
+/** Draws at once what was asked to be drawn, and waits for it. */
+export async function settle(): Promise<void> {
+  await Promise.allSettled(Array.from(drawing, (output) => output.settle()));
+  await flush();
+}
+
+/** An output of its own, redrawn at most ten times a second; what came last is always drawn, and at once. */
+export class LiveOutput {
+  readonly #id = crypto.randomUUID();
+  #next: Draw | undefined;
+  #drawing: Promise<void> | undefined;
+  #readyAt = -Infinity;
+  #hurried = false;
+  #endRest = () => {};
+  #displayed = false;
+
+  /** Asks for a drawing, and returns at once. */
+  draw(next: Draw): void {
+    this.#next = next;
+    if (this.#drawing) return;
+    drawing.add(this);
+    this.#drawing = this.#drawAll();
+    this.#drawing.catch(() => {}); // `done` waits for it and throws.
+  }
+
+  /** Draws what is left without a rest. */
+  async settle(): Promise<void> {
+    this.#hurried = true;
+    this.#endRest();
+    await this.#drawing;
+  }
+
+  /** Draws for the last time and waits until it is in the cell. */
+  async done(last: Draw): Promise<void> {
+    this.draw(last);
+    await this.settle();
+    await flush();
+  }
+
+  async #drawAll(): Promise<void> {
+    try {
+      while (this.#next) {
+        await this.#rest();
+        const draw = this.#next, started = performance.now();
+        this.#next = undefined;
+        await this.#send(await draw());
+        const now = performance.now();
+        this.#readyAt = now + Math.min(mostRestMs, Math.max(leastMs, restShare * (now - started)));
+      }
+    } finally {
+      this.#drawing = undefined;
+      this.#hurried = false;
+      drawing.delete(this);
+    }
+  }
+
+  /** Until its turn has come, or nobody draws any more. */
+  #rest(): Promise<void> {
+    const ms = this.#hurried ? 0 : Math.max(0, this.#readyAt - performance.now());
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#endRest = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  async #send(bundle: MimeBundle): Promise<void> {
+    await (this.#displayed ? update : display)(bundle, this.#id);
+    this.#displayed = true;
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * Notebooks: showing what the toolkit makes, progress, the Stop button and sliders. The only part that
+ * knows Jupyter; in a terminal all of it prints text.
+ *
+ * @example
+ * ```ts
+ * import { check, setup, show, tex } from "@lowrank/core/notebook";
+ *
+ * await setup();
+ * await show(tex("\\Delta W = s B A"));
+ * await check("two is even", 2 % 2 === 0);
+ * ```
+ *
+ * @module
+ */
+
+export type {
+  Claim,
+  DataTable,
+  Figure,
+  Finding,
+  Outcome,
+  TableColumn,
+  Unit,
+  Verdict,
+} from "../experiments/mod.ts";
+export { check } from "./check.ts";
+export { runExperiment } from "./experiment.ts";
+export { type LiveFigure, liveFigure } from "./live_figure.ts";
+export { type Tex, tex } from "./part.ts";
+export { type Progress, progress } from "./progress.ts";
+export { setup } from "./setup.ts";
+export { show } from "./show.ts";
+export { slider } from "./slider/slider.ts";
+export type {
+  Choice,
+  Choices,
+  Control,
+  Controls,
+  ControlWords,
+  Range,
+  ValueOf,
+  ValuesOf,
+} from "./slider/controls.ts";
+export { stoppable } from "./stop.ts";

@@ -1,0 +1,117 @@
+/** What a reader can move: every control is a list of values with a place to start. @module */
+
+import { formatValue } from "../../figures/format.ts";
+
+/** What a control stands for at one place. */
+export type Choice = string | number | boolean;
+
+/** Words around a control. */
+export interface ControlWords {
+  /** What it is called; its key unless said. */
+  readonly label?: string;
+  /** Unit of its values. */
+  readonly unit?: string;
+}
+
+/** Numbers at equal distances. */
+export interface Range extends ControlWords {
+  /** The first. */
+  readonly from: number;
+  /** None is above it. */
+  readonly to: number;
+  /** From one to the next. */
+  readonly step: number;
+  /** Where it starts; at `from` unless said. */
+  readonly value?: number;
+}
+
+/** Given values. */
+export interface Choices<T extends Choice = Choice> extends ControlWords {
+  /** From left to right. */
+  readonly values: readonly T[];
+  /** Where it starts; at the first unless said. */
+  readonly value?: T;
+}
+
+/** One control. */
+export type Control = readonly Choice[] | Range | Choices;
+
+/** Controls by name. */
+export type Controls = Readonly<Record<string, Control>>;
+
+/** What a control gives. */
+export type ValueOf<C extends Control> = C extends Range ? number
+  : C extends Choices<infer T> ? T
+  : C extends readonly (infer T)[] ? T
+  : never;
+
+/** What all controls give. */
+export type ValuesOf<C extends Controls> = { readonly [Name in keyof C]: ValueOf<C[Name]> };
+
+/** A control as the page draws it. */
+export interface Track {
+  /** Its key. */
+  readonly name: string;
+  /** What it is called. */
+  readonly label: string;
+  /** Its values from left to right. */
+  readonly values: readonly Choice[];
+  /** How each value reads, with its unit. */
+  readonly texts: readonly string[];
+  /** The place where it starts. */
+  readonly start: number;
+}
+
+const mostValues = 10_000;
+
+/**
+ * The tracks of all controls.
+ *
+ * @throws {RangeError} when there is no control, one has no values, or it starts elsewhere.
+ */
+export function tracksOf(controls: Controls): Track[] {
+  const names = Object.keys(controls);
+  if (names.length === 0) throw new RangeError("slider needs at least one control, found none");
+  return names.map((name) => trackOf(name, controls[name]));
+}
+
+function trackOf(name: string, control: Control): Track {
+  const { label = name, unit, value }: ControlWords & { value?: Choice } = isList(control)
+    ? {}
+    : control;
+  const values = valuesOf(name, control), start = value === undefined ? 0 : values.indexOf(value);
+  if (start < 0) {
+    throw new RangeError(`slider needs ${name} to start at one of its values, found ${value}`);
+  }
+  const texts = values.map((value) => textOf(value) + (unit === undefined ? "" : ` ${unit}`));
+  return { name, label, values, texts, start };
+}
+
+function isList(control: Control): control is readonly Choice[] {
+  return Array.isArray(control);
+}
+
+function valuesOf(name: string, control: Control): readonly Choice[] {
+  const values = isList(control)
+    ? control
+    : "values" in control
+    ? control.values
+    : rangeValues(name, control);
+  if (values.length > 0) return values;
+  throw new RangeError(`slider needs values for ${name}, found none`);
+}
+
+/** Twelve digits, so that three steps of 0.1 are 0.3. */
+function rangeValues(name: string, { from, to, step }: Range): number[] {
+  const count = Math.floor((to - from) / step + 1e-9) + 1;
+  if (!(step > 0 && count >= 1 && count <= mostValues)) {
+    throw new RangeError(
+      `slider needs 1 to ${mostValues} steps for ${name}, found ${from} to ${to} by ${step}`,
+    );
+  }
+  return Array.from({ length: count }, (_, i) => Number((from + i * step).toPrecision(12)));
+}
+
+function textOf(value: Choice): string {
+  return typeof value === "number" ? formatValue(value, "number") : String(value);
+}

@@ -1,0 +1,88 @@
+/** Sliders that ask the kernel. @module */
+
+import { figureCard } from "../../figures/figure_card.ts";
+import { describe } from "../describe/describe.ts";
+import { display, flush, inNotebook } from "../kernel.ts";
+import { type Part, render } from "../part.ts";
+import { type Choice, type Controls, type Track, tracksOf, type ValuesOf } from "./controls.ts";
+import { sliderHtml } from "./page.ts";
+import { type Answer, inTurn, serveAnswers } from "./server.ts";
+
+/** Whatever `show` takes, for the values of all controls. */
+type Draw = (values: never) => unknown;
+
+/**
+ * Controls over a picture that the kernel makes anew for every move. The first picture is made at once and
+ * stays in the notebook; it is also the last one that is seen where the kernel is gone. A terminal prints
+ * the first picture's text. Sliders draw one after the other; they do not wait for a cell that runs, so
+ * what both change, such as a model, should be the slider's own.
+ *
+ * @param controls Values from left to right, or numbers from, to and step, by name.
+ * @param draw Gives what `show` takes. Where it throws, its message stands below the picture.
+ * @throws {RangeError} when there is no control, or one has no values.
+ *
+ * @example
+ * ```ts
+ * import { slider } from "@lowrank/core/notebook";
+ *
+ * await slider({ rank: [1, 2, 4, 8], width: { from: 256, to: 1024, step: 256, unit: "values" } }, (
+ *   { rank, width },
+ * ) => `${2 * rank * width} parameters instead of ${width * width}`);
+ * ```
+ */
+export async function slider<const C extends Controls>(
+  controls: C,
+  draw: (values: ValuesOf<C>) => unknown,
+): Promise<void> {
+  const tracks = tracksOf(controls);
+  const start = tracks.map(({ start }) => start);
+  const parts = await inTurn(() => drawAt(tracks, start, draw));
+  const first = await Promise.all(parts.map(render));
+  const text = [wordsOf(tracks), ...first.map(({ text }) => text)].join("\n");
+  if (!inNotebook()) return console.log(text);
+  const address = serveAnswers(keyOf(controls, draw), answerTo(tracks, draw));
+  const html = sliderHtml(tracks, first.map(({ html }) => html), address);
+  await display({ "text/html": html, "text/plain": text });
+  await flush();
+}
+
+/** The same cell again has the same controls and the same function; nothing else tells cells apart. */
+function keyOf(controls: Controls, draw: Draw): string {
+  return JSON.stringify(controls) + draw;
+}
+
+/** A page asks `at=2,0`: the place of each control. */
+function answerTo(tracks: readonly Track[], draw: Draw): Answer {
+  return async (query) => {
+    const places = (query.get("at") ?? "").split(",");
+    const parts = await drawAt(tracks, tracks.map((track, i) => placeOn(track, places[i])), draw);
+    return { parts: await Promise.all(parts.map((part) => answerPart(part, query.has("live")))) };
+  };
+}
+
+function placeOn({ name, values }: Track, place = "nothing"): number {
+  if (/^\d+$/.test(place) && Number(place) < values.length) return Number(place);
+  throw new RangeError(`${name} needs a place below ${values.length}, found ${place}`);
+}
+
+async function drawAt(
+  tracks: readonly Track[],
+  places: readonly number[],
+  draw: Draw,
+): Promise<readonly Part[]> {
+  const values = tracks.map(({ name, values }, i): [string, Choice] => [name, values[places[i]]]);
+  return await describe(await draw(Object.fromEntries(values) as never));
+}
+
+/** For a page that has plotly a figure is its specification, for others a picture. */
+async function answerPart(part: Part, isLive: boolean): Promise<object> {
+  if (isLive && typeof part === "object" && "layout" in part) {
+    return { figure: part, html: figureCard(part, "") };
+  }
+  const { html } = await render(part);
+  return { html };
+}
+
+function wordsOf(tracks: readonly Track[]): string {
+  return tracks.map(({ label, texts, start }) => `${label} ${texts[start]}`).join(", ");
+}
