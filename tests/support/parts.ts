@@ -7,6 +7,7 @@
  * @module
  */
 
+import { labInstalled } from "../../scripts/lab_environment.ts";
 import { openBlas } from "../../src/blas/mod.ts";
 
 // Without it, Deno takes OpenGL where Vulkan is missing, which is no adapter that we support.
@@ -65,6 +66,11 @@ export const parts: readonly Part[] = [
     name: "browser",
     available: () => browserPath() !== undefined,
     remedy: "no Chromium found; on Debian: apt-get install chromium",
+  },
+  {
+    name: "jupyter",
+    available: labInstalled,
+    remedy: "no JupyterLab in .venv; deno task test:lab installs it",
   },
 ];
 

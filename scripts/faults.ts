@@ -1,0 +1,246 @@
+/** Edits of the package's source that the checks of a notebook must notice. @module */
+
+/** One edit that makes the package wrong. */
+export interface Fault {
+  /** What is wrong then. */
+  readonly what: string;
+  /** Where. */
+  readonly file: string;
+  /** Stands there once. */
+  readonly right: string;
+  /** Takes its place. */
+  readonly wrong: string;
+  /** How the notebooks' names begin. */
+  readonly notebooks: readonly string[];
+}
+
+const fault = (
+  notebooks: string,
+  what: string,
+  file: string,
+  right: string,
+  wrong: string,
+): Fault => ({ notebooks: notebooks.split(" "), what, file, right, wrong });
+
+const lora = "src/adapt/lora", accounting = "src/accounting", analysis = "src/analysis";
+
+/** In the order of the code that they break. */
+export const faults: readonly Fault[] = [
+  fault(
+    "00 04",
+    "B does not start at zero",
+    `${lora}/adapter.ts`,
+    "if (plan.B) arena.device.write(B.tensor, plan.B);",
+    "arena.device.write(B.tensor, plan.B ?? new Float32Array(B.size).fill(0.01));",
+  ),
+  fault(
+    "04",
+    "an adapter has eight times the rank that was asked for",
+    `${lora}/inject.ts`,
+    "?? options.rank;\n  const alpha",
+    "?? 8 * options.rank;\n  const alpha",
+  ),
+  fault(
+    "05",
+    "an update of weight 0 is put on at weight 1",
+    `${lora}/inject_updates.ts`,
+    "return { site, rank, alpha: scaling * rank, scaling,",
+    "return { site, rank, alpha: scaling * rank, scaling: scaling || 1,",
+  ),
+  fault(
+    "06",
+    "parameters of an adapter are counted as the square of its rank",
+    `${lora}/adapter.ts`,
+    "sum + A.size + B.size",
+    "sum + A.size * A.shape[0] + B.size",
+  ),
+  fault(
+    "04",
+    "training with an adapter changes the base",
+    "src/adapt/freeze.ts",
+    "parameters) parameter.trainable = false;",
+    "parameters) parameter.trainable = true;",
+  ),
+  fault(
+    "00 05",
+    "merging subtracts",
+    `${lora}/merge.ts`,
+    "of modules) addUpdate(merged, module, 1);",
+    "of modules) addUpdate(merged, module, -1);",
+  ),
+  fault(
+    "01 05",
+    "merging writes into the base",
+    `${lora}/merge.ts`,
+    "return [name, copy(parameter.tensor, arena.view(name))];",
+    "return [name, parameter.tensor];",
+  ),
+  fault(
+    "05",
+    "switching leaves the first task in",
+    `${lora}/merge.ts`,
+    "from.modules) addUpdate(merged, module, -1);",
+    "[]) addUpdate(merged, module, -1);",
+  ),
+  fault(
+    "06",
+    "the relative norm of an update is its inverse",
+    `${lora}/merge_report.ts`,
+    "relativeNorm: deltaNorm / weightNorm",
+    "relativeNorm: weightNorm / deltaNorm",
+  ),
+  fault(
+    "01 07",
+    "B has no gradient",
+    "src/autograd/ops/low_rank.ts",
+    "accumulate: intoB.accumulate,",
+    "accumulate: intoB.accumulate,\n      alpha: 0,",
+  ),
+  fault(
+    "01",
+    "AdamW steps twice as far",
+    "src/train/adamw.ts",
+    "learningRate: rate,",
+    "learningRate: 2 * rate,",
+  ),
+  fault(
+    "03 04",
+    "AdamW keeps a third moment",
+    "src/train/optimizer_layout.ts",
+    'const first = arena("optimizer", "first moments")',
+    'arena("optimizer", "third moments");\n  const first = arena("optimizer", "first moments")',
+  ),
+  fault(
+    "02 04",
+    "one trained value too many is counted",
+    "src/models/model.ts",
+    "model.trainable().reduce((sum, { size }) => sum + size, 0)",
+    "model.trainable().reduce((sum, { size }) => sum + size, 1)",
+  ),
+  fault(
+    "03",
+    "the dry device books four bytes too many a tensor",
+    "src/device/base.ts",
+    "this.ledger.add(role, storage.bytes, padding);",
+    'this.ledger.add(role, storage.bytes + (this.kind === "dry" ? 4 : 0), padding);',
+  ),
+  fault(
+    "00 02",
+    "an update has three factors",
+    `${accounting}/formulas/parameters.ts`,
+    '"2 * n_W * d * r"',
+    '"3 * n_W * d * r"',
+  ),
+  fault(
+    "01",
+    "the break-even rank is twice as high",
+    `${accounting}/formulas/parameters.ts`,
+    '"d_in * d_out / (d_in + d_out)"',
+    '"2 * d_in * d_out / (d_in + d_out)"',
+  ),
+  fault(
+    "02",
+    "the tensors of a model count 1% too much",
+    `${accounting}/models/tensor_shape.ts`,
+    "return total;",
+    "return Math.round(1.01 * total);",
+  ),
+  fault(
+    "02",
+    "an update counts as a quarter of it",
+    `${accounting}/lora_count.ts`,
+    'return Number(evaluate("lowRankParameters", { r: rank, d_in, d_out }));',
+    'return Number(evaluate("lowRankParameters", { r: rank, d_in, d_out })) / 4;',
+  ),
+  fault(
+    "03",
+    "a trained value takes six bytes",
+    `${accounting}/formulas/training.ts`,
+    '"trained weights in F32", "4 * P_t"',
+    '"trained weights in F32", "6 * P_t"',
+  ),
+  fault(
+    "03",
+    "the formula of activations is four bytes off",
+    `${accounting}/gpt2_step.ts`,
+    "activation: forwardBytes(step, shape, updates) + peak.activation",
+    "activation: forwardBytes(step, shape, updates) + 4 + peak.activation",
+  ),
+  fault(
+    "03",
+    "plain SGD keeps a velocity",
+    `${accounting}/optimizer_bytes.ts`,
+    '"sgdStateBytes"',
+    '"momentumStateBytes"',
+  ),
+  fault(
+    "02",
+    "every print agrees",
+    "src/paper/verdict.ts",
+    "rounded: 2n * distance <= denominator",
+    "rounded: true",
+  ),
+  fault(
+    "02",
+    "reasons are lost",
+    "src/paper/rows.ts",
+    'return parts.filter(Boolean).join("; ") || null;',
+    "return null;",
+  ),
+  fault(
+    "01",
+    "the numerical rank is one too low",
+    `${analysis}/measures.ts`,
+    "return shares(values).filter((share) => Math.sqrt(share) > edge).length;",
+    "return shares(values).filter((share) => Math.sqrt(share) > edge).length - 1;",
+  ),
+  fault(
+    "01",
+    "all singular values are the first",
+    `${analysis}/spectrum.ts`,
+    "singularValues: values,",
+    "singularValues: values.map(() => values[0]),",
+  ),
+  fault(
+    "07 08",
+    "singular values are those of A",
+    `${analysis}/update_svd.ts`,
+    "core(lowerTriangle(Bt), lowerTriangle(A), scaling)",
+    "core(lowerTriangle(A), lowerTriangle(A), scaling)",
+  ),
+  fault(
+    "01 06 08",
+    "a cut keeps one direction less",
+    `${analysis}/truncate.ts`,
+    "const size = Math.min(rank, values.length),",
+    "const size = Math.max(1, Math.min(rank, values.length) - 1),",
+  ),
+  fault(
+    "07 08",
+    "φ is divided by the larger number of directions",
+    `${analysis}/subspaces.ts`,
+    "above[j] / (Math.min(i, j) + 1)",
+    "above[j] / (Math.max(i, j) + 1)",
+  ),
+  fault(
+    "07",
+    "random directions see twice as much of W",
+    `${analysis}/amplification.ts`,
+    "return rank * weightNorm /",
+    "return 2 * rank * weightNorm /",
+  ),
+  fault(
+    "07",
+    "the norm of an update is an eighth",
+    `${analysis}/amplification.ts`,
+    "deltaNorm = frobeniusOf(values);",
+    "deltaNorm = frobeniusOf(values) / 8;",
+  ),
+  fault(
+    "08",
+    "what is left out of an adapter is not said",
+    "src/formats/read_adapter.ts",
+    "leftOut.push(name);",
+    "void name;",
+  ),
+];

@@ -1,0 +1,124 @@
+/** What a notebook of the series must be like before anyone runs it. */
+
+import { assertEquals } from "@std/assert";
+import {
+  codeCells,
+  type Notebook,
+  notebookNames,
+  notebooksPath,
+  parseNotebook,
+} from "../support/notebook_file.ts";
+import { formattedNotebook } from "../support/notebook_format.ts";
+import { normalNotebook } from "../support/notebook_normal.ts";
+
+const texts = Object.fromEntries(
+  notebookNames().map((name) => [name, Deno.readTextFileSync(`${notebooksPath}/${name}.ipynb`)]),
+);
+const notebooks = Object.entries(texts).map(([name, text]): [string, Notebook] => [
+  name,
+  parseNotebook(text),
+]);
+
+/** Where each notebook breaks a rule: the rule gives what it found. */
+function broken(rule: (notebook: Notebook, name: string) => unknown[]): string[] {
+  return notebooks.flatMap(([name, notebook]) =>
+    rule(notebook, name).map((found) => `${name}: ${found}`)
+  );
+}
+
+const outputsOf = (notebook: Notebook) =>
+  codeCells(notebook).flatMap(({ id, outputs }) => outputs.map((output) => ({ id, output })));
+
+Deno.test("each is nbformat 4.5, and as deno task notebooks writes it", async () => {
+  const names = [];
+  for (const [name, notebook] of notebooks) {
+    assertEquals(notebook, normalNotebook(notebook), name);
+    if (await formattedNotebook(texts[name]) !== texts[name]) names.push(name);
+  }
+  assertEquals(names, []);
+  const id = /^[\w-]{1,64}$/;
+  assertEquals(broken(({ cells }) => cells.map((cell) => cell.id).filter((x) => !id.test(x))), []);
+  const twice = ({ cells }: Notebook) =>
+    cells.map((cell) => cell.id).filter((each, index, all) => all.indexOf(each) < index);
+  assertEquals(broken(twice), []);
+});
+
+Deno.test("each was run once, from top to bottom, without an error", () => {
+  const counts = (notebook: Notebook) => codeCells(notebook).map((cell) => cell.execution_count);
+  assertEquals(broken((notebook) => counts(notebook).filter((n, i) => n !== i + 1)), []);
+  const failed = (notebook: Notebook) =>
+    outputsOf(notebook).filter(({ output }) =>
+      output.output_type === "error" ||
+      (output.output_type === "stream" && output.name === "stderr")
+    ).map(({ id }) => id);
+  assertEquals(broken(failed), []);
+});
+
+Deno.test("each is below 400 kB and holds no library and no path of a machine", () => {
+  const big = (_: Notebook, name: string) =>
+    texts[name].length > 400_000 ? [texts[name].length] : [];
+  assertEquals(broken(big), []);
+  const private_ = (_: Notebook, name: string) =>
+    texts[name].match(/lowrankFigures \?\?|(?:\/home|\/root|\/tmp|\/work|\/Users)\/\w+/g) ?? [];
+  assertEquals(broken(private_), []);
+});
+
+Deno.test("each output has a text, and each figure a picture that needs no script", () => {
+  const blank = (notebook: Notebook) =>
+    outputsOf(notebook).filter(({ output }) =>
+      "data" in output && !String(output.data["text/plain"] ?? "").trim()
+    ).map(({ id }) => id);
+  assertEquals(broken(blank), []);
+  const withoutPicture = (notebook: Notebook) =>
+    outputsOf(notebook).filter(({ output }) => {
+      if (!("data" in output)) return false;
+      const html = String(output.data["text/html"] ?? "");
+      const places = html.match(/<div data-figure=/g)?.length ?? 0;
+      const pictures = html.match(/<div data-figure=[^>]*>\s*<img [^>]*src="data:image\/svg/g);
+      return places !== (pictures?.length ?? 0);
+    }).map(({ id }) => id);
+  assertEquals(broken(withoutPicture), []);
+});
+
+Deno.test("each begins with a question and its minutes, and ends with folded solutions", () => {
+  const ends = ({ cells }: Notebook) => {
+    const first = cells[0].source, last = cells.at(-1)!.source;
+    return [
+      ...(/^# .*[\s\S]*\bminutes?\b/.test(first) ? [] : ["the first cell names no minutes"]),
+      ...(/<details>/.test(last) ? [] : ["the last cell folds no solution"]),
+    ];
+  };
+  assertEquals(broken(ends), []);
+});
+
+Deno.test("cells are short, show one thing each, and at least three are checks", () => {
+  const lines = (notebook: Notebook) =>
+    codeCells(notebook).map(({ source }) => source.split("\n").length).sort((a, b) => a - b);
+  assertEquals(broken((notebook) => lines(notebook).filter((count) => count > 20)), []);
+  const median = (sorted: number[]) =>
+    (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
+  const long = (notebook: Notebook) => [median(lines(notebook))].filter((count) => count > 8);
+  assertEquals(broken(long), []);
+  const many = (notebook: Notebook) =>
+    codeCells(notebook).filter(({ outputs }) => outputs.length > 1).map(({ id }) => id);
+  assertEquals(broken(many), []);
+  const checks = (
+    notebook: Notebook,
+  ) => [codeCells(notebook).filter(({ source }) => /\bawait check\(/.test(source)).length];
+  assertEquals(broken((notebook) => checks(notebook).filter((count) => count < 3)), []);
+});
+
+Deno.test("each asks for predictions, and makes a mistake whose message it shows", () => {
+  const faults = ({ cells }: Notebook) => {
+    const texts = cells.filter((cell) => cell.cell_type === "markdown");
+    const predictions = texts.filter(({ source }) => /\*\*Predict/.test(source)).length;
+    const shown = codeCells({ cells } as Notebook).filter(({ source, outputs }) =>
+      /\b(catch )?\(error\)/.test(source) && outputs.length === 1
+    );
+    return [
+      ...(predictions >= 3 ? [] : [`${predictions} predictions`]),
+      ...(shown.length > 0 ? [] : ["no mistake on purpose"]),
+    ];
+  };
+  assertEquals(broken(faults), []);
+});

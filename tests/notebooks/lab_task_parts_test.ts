@@ -1,0 +1,64 @@
+/** `deno task lab` as a process: it serves the notebooks until Ctrl-C and leaves nothing behind. */
+
+import { assertEquals } from "@std/assert";
+import { labInstalled } from "../../scripts/lab_environment.ts";
+import { deadline } from "../support/deadline.ts";
+import { filesIn, withFolder } from "../support/folders.ts";
+import { serverAddress } from "../support/lab.ts";
+import { rootPath } from "../support/source_files.ts";
+
+const token = crypto.randomUUID();
+
+function startLab(runtime: string): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "scripts/lab.ts", "--no-browser", "--allow-root", "--port=0"],
+    cwd: rootPath,
+    env: { JUPYTER_RUNTIME_DIR: runtime, JUPYTER_TOKEN: token },
+    detached: true, // a process group of its own, as a terminal gives it
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+}
+
+/** Asks until the server answers. */
+async function ask(runtime: string, path: string, body?: unknown) {
+  const headers = { authorization: `token ${token}` };
+  const request = body ? { method: "POST", body: JSON.stringify(body), headers } : { headers };
+  while (true) {
+    try {
+      return await (await fetch(`${await serverAddress(runtime)}/api/${path}`, request)).json();
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error; // no address yet, or nobody there
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}
+
+Deno.test({
+  name: "deno task lab has this deno as its kernel, and Ctrl-C ends all of it",
+  ignore: !labInstalled(),
+  fn: () =>
+    withFolder(async (runtime) => {
+      const lab = startLab(runtime);
+      try {
+        const ended = lab.status.then(({ code }) => Promise.reject(new Error(`it ended: ${code}`)));
+        const answer = Promise.race([ask(runtime, "kernelspecs"), ended]);
+        const specs = await deadline(answer, 120_000, "the lab to answer");
+        ended.catch(() => {}); // from here on it may
+        const [deno] = specs.kernelspecs.deno.spec.argv;
+        assertEquals(await Deno.realPath(deno), await Deno.realPath(Deno.execPath()));
+        await ask(runtime, "kernels", { name: "deno" });
+        assertEquals(filesIn(runtime).some((name) => name.startsWith("kernel-")), true);
+        Deno.kill(-lab.pid, "SIGINT");
+        assertEquals((await deadline(lab.status, 60_000, "the lab to end")).code, 0);
+        // Jupyter removes a kernel's connection file once the kernel has ended, and then its own.
+        assertEquals(filesIn(runtime).filter((name) => /^(kernel|jpserver)-/.test(name)), []);
+      } finally {
+        try {
+          lab.kill("SIGTERM"); // which it passes on
+        } catch { /* it has ended */ }
+        await lab.status;
+      }
+    }),
+});
