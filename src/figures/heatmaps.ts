@@ -76,8 +76,7 @@ export function heatmaps(
   };
 }
 
-/** The bar of buttons, which a live figure has at its top, stands above the headings. */
-const margin = { t: 48, r: 20, b: 56, l: 60 };
+const margin = { t: 30, r: 20, b: 56, l: 60 };
 
 /** White for nothing in common, dark for all. */
 const colorscale = [

@@ -7,9 +7,8 @@ export async function plotlySource(): Promise<string> {
   return await Deno.readTextFile(new URL("plotly-cartesian.min.js", folder));
 }
 
-/** How a live plot behaves: as wide as its place, and nothing that sends data elsewhere. */
-export const plotlyConfig = {
-  displaylogo: false,
-  responsive: true,
-  modeBarButtonsToRemove: ["sendChartToCloud", "select2d", "lasso2d"],
-} as const;
+/**
+ * How a live plot behaves: as wide as its place, without plotly's bar of buttons, which lies over
+ * legends and has one that sends data elsewhere. Dragging zooms, a double click shows all again.
+ */
+export const plotlyConfig = { displayModeBar: false, responsive: true } as const;

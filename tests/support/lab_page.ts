@@ -90,14 +90,16 @@ export class LabPage implements AsyncDisposable {
   /** Makes the window as high as the notebook, so that all of it is drawn; returns the height. */
   async showAll(): Promise<number> {
     const last = `document.querySelector(".jp-Notebook-footer").getBoundingClientRect().bottom`;
-    const scrolled = `document.querySelector(".jp-WindowedPanel-outer").scrollTop`;
+    const panel = `document.querySelector(".jp-WindowedPanel-outer")`;
     let height = 0;
     // What comes into view is drawn, and makes the notebook higher.
     for (let attempt = 0; attempt < 20; attempt++) {
-      const needed = Math.ceil(await this.page.evaluate<number>(`${last} + ${scrolled}`)) + 60;
+      const needed = Math.ceil(await this.page.evaluate<number>(`${last} + ${panel}.scrollTop`)) +
+        60;
       if (needed <= height) break;
       height = needed;
       await this.page.resize(width, height);
+      await this.page.evaluate(`${panel}.scrollTop = 0`);
       await this.page.evaluate(
         "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))",
       );
