@@ -38,7 +38,7 @@ await live.done(figure());`);
     "text/html",
     "text/plain",
   ]);
-  assertMatch(String(bundle["text/plain"]), /step 50/);
+  assertMatch(String(bundle["text/plain"]), /^\[figure\] y\nstep 52\n/);
 });
 
 Deno.test("Stop ends a loop at its next step, keeps its state, and says where", async (t) => {
