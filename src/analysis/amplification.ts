@@ -6,6 +6,7 @@ import { formatShape } from "../core/shape.ts";
 import {
   type DenseMatrix,
   frobeniusNorm,
+  gaussian,
   largeFrobeniusNorm,
   type LargeMatrix,
   leadingSvd,
@@ -145,9 +146,7 @@ function stacked(matrices: readonly DenseMatrix[]): DenseMatrix {
 }
 
 function randomDirections(count: number, dimensions: number, random: Random): DenseMatrix {
-  const out = zeros(count, dimensions);
-  for (let i = 0; i < out.data.length; i++) out.data[i] = random.normal();
-  return lq(out).Q;
+  return lq(gaussian(count, dimensions, random)).Q;
 }
 
 /** The first singular values of W, at least as many as asked for. */

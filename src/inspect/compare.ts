@@ -9,6 +9,7 @@ import {
   updateDirections,
 } from "../analysis/mod.ts";
 import { Random } from "../core/random.ts";
+import { gaussian } from "../linalg/mod.ts";
 import type { Update } from "./updates.ts";
 
 /** Whose directions are compared: A's as in the paper, or what the whole update writes or reads. */
@@ -81,22 +82,14 @@ export function chanceOf({ phi, dimensions }: ComparedUpdate): number[][] {
 }
 
 /** Pairs of random subspaces that {@link chanceAngles} is the mean of. */
-const draws = 20;
+export const chancePairs = 20;
 
 /** Principal angles between subspaces of the same sizes that know nothing of each other, radians. */
 export function chanceAngles({ phi, dimensions }: ComparedUpdate, seed: number): number[] {
   const random = new Random(seed), sizes = [phi.length, phi[0].length];
-  const pairs = Array.from({ length: draws }, () => {
+  const pairs = Array.from({ length: chancePairs }, () => {
     const [u, v] = sizes.map((size) => rightDirections(gaussian(size, dimensions, random)));
     return principalAngles(u, v);
   });
-  return pairs[0].map((_, k) => pairs.reduce((sum, angles) => sum + angles[k], 0) / draws);
-}
-
-function gaussian(rows: number, columns: number, random: Random) {
-  return {
-    rows,
-    columns,
-    data: Float64Array.from({ length: rows * columns }, () => random.normal()),
-  };
+  return pairs[0].map((_, k) => pairs.reduce((sum, angles) => sum + angles[k], 0) / chancePairs);
 }

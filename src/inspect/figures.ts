@@ -6,7 +6,7 @@ import { heatmaps } from "../figures/heatmaps.ts";
 import { axis, baseLayout, logAxis } from "../figures/layout.ts";
 import { palette } from "../figures/palette.ts";
 import type { Trace } from "../figures/plotly_types.ts";
-import { chanceAngles, chanceOf, type ComparedUpdate } from "./compare.ts";
+import { chanceAngles, chanceOf, chancePairs, type ComparedUpdate } from "./compare.ts";
 import type { UpdateRow } from "./describe.ts";
 import { shortNames } from "./updates.ts";
 
@@ -128,7 +128,7 @@ export function anglesFigure(compared: readonly ComparedUpdate[], seed: number):
     caption: "From the direction that they share best to the one they share least; 90 degrees is " +
       `nothing in common. Dashed: random subspaces of ${first.phi.length} and ${
         first.phi[0].length
-      } of ${first.dimensions} dimensions, the mean of 20 pairs, seed ${seed}.`,
+      } of ${first.dimensions} dimensions, the mean of ${chancePairs} pairs, seed ${seed}.`,
     data: [
       ...lines(compared, compared.map(({ principalAngles }) => degrees(principalAngles))),
       {

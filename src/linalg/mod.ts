@@ -1,5 +1,6 @@
 /** Linear algebra in float64. @module */
 
+export { gaussian } from "./gaussian.ts";
 export type { Lq } from "./householder.ts";
 export type { LargeMatrix } from "./large_matrix.ts";
 export { largeFrobeniusNorm, times, timesTransposed } from "./large_matrix.ts";

@@ -1,9 +1,10 @@
 /** The leading part of the singular value decomposition of large matrices, by random projections. @module */
 
 import { Random } from "../core/random.ts";
+import { gaussian } from "./gaussian.ts";
 import { type LargeMatrix, times, timesTransposed } from "./large_matrix.ts";
 import { lq, multiply, svd } from "./linalg.ts";
-import { type DenseMatrix, rowsOf, zeros } from "./matrix.ts";
+import { type DenseMatrix, rowsOf } from "./matrix.ts";
 import type { Svd } from "./svd.ts";
 
 /** How far {@link leadingSvd} goes. */
@@ -27,8 +28,7 @@ export function rangeFinder(
   size: number,
   { seed, iterations = 4 }: LeadingOptions,
 ): DenseMatrix {
-  const random = new Random(seed), start = zeros(size, large.rows);
-  for (let i = 0; i < start.data.length; i++) start.data[i] = random.normal();
+  const start = gaussian(size, large.rows, new Random(seed));
   let rows = lq(times(start, large)).Q;
   for (let i = 0; i < iterations; i++) {
     rows = lq(times(lq(timesTransposed(rows, large)).Q, large)).Q;

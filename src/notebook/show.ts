@@ -2,7 +2,7 @@
 
 import { describe } from "./describe/describe.ts";
 import { display, flush, inNotebook } from "./kernel.ts";
-import { bundleOf, type Part } from "./part.ts";
+import { bundleOf } from "./part.ts";
 
 /**
  * Shows a value: a figure, a table, findings, an outcome, a formula, a model, an adapter, a ledger, a merge
@@ -19,12 +19,7 @@ import { bundleOf, type Part } from "./part.ts";
  * ```
  */
 export async function show(value: unknown): Promise<void> {
-  await showParts(await describe(value));
-}
-
-/** Shows parts as one output. */
-export async function showParts(parts: readonly Part[]): Promise<void> {
-  const bundle = await bundleOf(parts);
+  const bundle = await bundleOf(await describe(value));
   if (!inNotebook()) return console.log(bundle["text/plain"]);
   await display(bundle);
   await flush();

@@ -1,7 +1,7 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { amplification, expectedRandomNorm } from "../../src/analysis/mod.ts";
 import { Random } from "../../src/core/random.ts";
-import { gaussian } from "../support/matrices.ts";
+import { gaussian } from "../../src/linalg/gaussian.ts";
 
 Deno.test("the random column of Table 7 is r ‖W‖ / d, by GPT-3's numbers", () => {
   // Quoted: ‖W_q‖ is 61.95, the column says 0.02 at r = 4 and 0.33 at r = 64, one draw.

@@ -19,7 +19,7 @@ import {
 } from "../../src/analysis/mod.ts";
 import { Random } from "../../src/core/random.ts";
 import { leadingSvd, multiply, symmetricEigen } from "../../src/linalg/mod.ts";
-import { gaussian } from "../support/matrices.ts";
+import { gaussian } from "../../src/linalg/gaussian.ts";
 
 const random = new Random(1), name = "h.3.attn.c_attn";
 

@@ -2,7 +2,7 @@ import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { intruders } from "../../src/analysis/mod.ts";
 import { Random } from "../../src/core/random.ts";
 import { zeros } from "../../src/linalg/mod.ts";
-import { gaussian } from "../support/matrices.ts";
+import { gaussian } from "../../src/linalg/gaussian.ts";
 
 function diagonal(...values: number[]) {
   const matrix = zeros(values.length, values.length);

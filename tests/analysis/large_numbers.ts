@@ -24,7 +24,7 @@ import {
   symmetricEigen,
   transposed,
 } from "../../src/linalg/mod.ts";
-import { gaussian } from "../support/matrices.ts";
+import { gaussian } from "../../src/linalg/gaussian.ts";
 
 const random = new Random(12);
 

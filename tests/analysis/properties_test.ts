@@ -30,7 +30,7 @@ import {
   transposed,
 } from "../../src/linalg/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
-import { gaussian } from "../support/matrices.ts";
+import { gaussian } from "../../src/linalg/gaussian.ts";
 
 const close = { relative: 1e-10, absolute: 1e-12 };
 

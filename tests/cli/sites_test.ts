@@ -12,7 +12,7 @@ import {
 } from "../../src/formats/mod.ts";
 import { withFolder } from "../support/folders.ts";
 import { tensorsOf } from "../support/golden.ts";
-import { gaussian } from "../support/matrices.ts";
+import { gaussian } from "../../src/linalg/gaussian.ts";
 import "../support/open_lapack.ts";
 import { lowrankJson, model } from "./lowrank.ts";
 

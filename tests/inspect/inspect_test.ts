@@ -16,7 +16,7 @@ import {
   updateTable,
 } from "../../src/inspect/mod.ts";
 import { shortNames } from "../../src/inspect/updates.ts";
-import { gaussian } from "../support/matrices.ts";
+import { gaussian } from "../../src/linalg/gaussian.ts";
 
 /** ΔW = diag(values) in the first columns of 6 x 8. */
 function diagonal(name: string, values: readonly number[]): Update {

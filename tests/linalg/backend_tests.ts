@@ -13,7 +13,8 @@ import {
 } from "../../src/linalg/matrix.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { goldenJson } from "../support/golden.ts";
-import { fromRows, gaussian } from "../support/matrices.ts";
+import { gaussian } from "../../src/linalg/gaussian.ts";
+import { fromRows } from "../support/matrices.ts";
 
 /** Defines the tests of a backend; `ignore` where the machine lacks it. */
 export function testBackend(name: string, ignore: boolean, backend: () => Backend): void {

@@ -11,7 +11,7 @@ import {
   transposed,
 } from "../../src/linalg/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
-import { gaussian } from "../support/matrices.ts";
+import { gaussian } from "../../src/linalg/gaussian.ts";
 
 /** 40 x 24 with values 0.7^i. */
 function falling() {

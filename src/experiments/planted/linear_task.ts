@@ -2,8 +2,14 @@
 
 import type { HostTensor } from "../../core/host_tensor.ts";
 import { Random } from "../../core/random.ts";
-import { type DenseMatrix, multiply, multiplyTransposed, transposed } from "../../linalg/mod.ts";
-import { gaussian, orthonormalRows } from "./random_matrices.ts";
+import {
+  type DenseMatrix,
+  gaussian,
+  multiply,
+  multiplyTransposed,
+  transposed,
+} from "../../linalg/mod.ts";
+import { orthonormalRows } from "./random_matrices.ts";
 
 /** Singular values of the shift: `rank` equal ones, ratio^i, or i^-exponent; `none` is no shift. */
 export type ShiftSpectrum =
@@ -84,7 +90,7 @@ export function spectrumOf(shift: ShiftSpectrum, width: number): Float64Array {
 
 /** Mean square 1 for each input, whatever the spectrum. */
 function drawInputs({ width, examples, inputs, seed }: LinearTaskSpec): DenseMatrix {
-  const random = new Random(seed), white = gaussian(random.split(streams.inputs), examples, width);
+  const random = new Random(seed), white = gaussian(examples, width, random.split(streams.inputs));
   if (inputs === "white") return white;
   const deviations = Array.from({ length: width }, (_, i) => 1 / Math.sqrt(i + 1));
   const scale = Math.sqrt(width) / Math.hypot(...deviations);

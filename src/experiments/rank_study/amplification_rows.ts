@@ -11,13 +11,14 @@ import { Random } from "../../core/random.ts";
 import {
   type DenseMatrix,
   frobeniusNorm,
+  gaussian,
   identity,
   multiplyTransposed,
   rowsOf,
   type Svd,
   svd,
 } from "../../linalg/mod.ts";
-import { gaussian, type Grid, type InputMetric, meanGrid } from "./spaces.ts";
+import { type Grid, type InputMetric, meanGrid } from "./spaces.ts";
 import type { StudyModule } from "./study.ts";
 
 /** A way to look at W and ΔW together. */
@@ -133,10 +134,10 @@ function matrixIn(view: WeightView, matrix: DenseMatrix, metric: InputMetric): D
 /** Directions of Gaussian matrices of W's shape, in the view. */
 function randomDirections(view: WeightView, { weight, metric, layer }: StudyModule): Svd[] {
   const random = new Random(randomSeed + layer), { rows, columns } = weight;
-  return Array.from({ length: randomDraws }, () => {
-    const data = Float64Array.from(gaussian(rows, columns, random).data);
-    return svd(matrixIn(view, { rows, columns, data }, metric));
-  });
+  return Array.from(
+    { length: randomDraws },
+    () => svd(matrixIn(view, gaussian(rows, columns, random), metric)),
+  );
 }
 
 /** ‖U W Vᵀ‖ with directions as rows. */

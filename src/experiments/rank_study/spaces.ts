@@ -8,8 +8,7 @@ import {
   updateDirections,
 } from "../../analysis/mod.ts";
 import { Random } from "../../core/random.ts";
-import type { HostTensor } from "../../core/host_tensor.ts";
-import { type DenseMatrix, symmetricEigen } from "../../linalg/mod.ts";
+import { type DenseMatrix, gaussian, symmetricEigen } from "../../linalg/mod.ts";
 
 /** φ(i, j) at [i − 1][j − 1]. */
 export type Grid = readonly (readonly number[])[];
@@ -65,12 +64,6 @@ export function gaussianUpdate(width: number, rank: number, random: Random): Fac
     scaling: 1,
     name: "a Gaussian update",
   };
-}
-
-/** A matrix of standard normal values. */
-export function gaussian(rows: number, columns: number, random: Random): HostTensor {
-  const data = Float64Array.from({ length: rows * columns }, () => random.normal());
-  return { shape: [rows, columns], data };
 }
 
 /** Pairs of random updates that a control is the mean of. */

@@ -15,9 +15,9 @@ import {
   lossOf,
   squares,
 } from "../../../src/experiments/planted/linear_theory.ts";
-import { gaussian, orthonormalRows } from "../../../src/experiments/planted/random_matrices.ts";
+import { orthonormalRows } from "../../../src/experiments/planted/random_matrices.ts";
 import { rightSimilarity } from "../../../src/experiments/planted/similarity.ts";
-import { type DenseMatrix, multiply, singularValues } from "../../../src/linalg/mod.ts";
+import { type DenseMatrix, gaussian, multiply, singularValues } from "../../../src/linalg/mod.ts";
 import { assertAllClose } from "../../support/all_close.ts";
 import "../../support/open_lapack.ts";
 
@@ -47,7 +47,7 @@ function plainLoss({ inputs, residuals }: ReturnType<typeof linearTask>, update:
 
 const updates = (rank: number, seed: number) => {
   const random = new Random(seed);
-  return multiply(gaussian(random, width, rank), gaussian(random, rank, width));
+  return multiply(gaussian(width, rank, random), gaussian(rank, width, random));
 };
 
 for (
@@ -87,7 +87,7 @@ Deno.test("best update: it has its rank, its loss is the tail, and no neighbour 
 });
 
 function nearIdentity(random: Random): DenseMatrix {
-  const matrix = gaussian(random, width, width);
+  const matrix = gaussian(width, width, random);
   const data = matrix.data.map((value, at) => 0.05 * value + Number(at % (width + 1) === 0));
   return { ...matrix, data };
 }

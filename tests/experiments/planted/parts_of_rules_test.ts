@@ -6,12 +6,11 @@ import { Random } from "../../../src/core/random.ts";
 import type { Verdict } from "../../../src/experiments/experiment.ts";
 import { bendOf, neededRank } from "../../../src/experiments/planted/bend.ts";
 import { crossing } from "../../../src/experiments/planted/crossing.ts";
-import { gaussian } from "../../../src/experiments/planted/random_matrices.ts";
 import { rotate } from "../../../src/experiments/planted/rotation.ts";
 import { meansByRank } from "../../../src/experiments/planted/rank_figure.ts";
 import { besideFull, judge } from "../../../src/experiments/verdict.ts";
 import { orthonormalRows } from "../../../src/experiments/planted/random_matrices.ts";
-import { singularValues } from "../../../src/linalg/mod.ts";
+import { gaussian, singularValues } from "../../../src/linalg/mod.ts";
 import { assertAllClose } from "../../support/all_close.ts";
 
 const curve = (values: Record<number, number>) =>
@@ -58,7 +57,7 @@ Deno.test("what --full measured stands beside a finding that is held, and beside
 
 Deno.test("a rotation keeps lengths, and what it changes has rank 2 for each plane", () => {
   const width = 9, directions = orthonormalRows(new Random(1), width, width);
-  const { data } = gaussian(new Random(2), width, width);
+  const { data } = gaussian(width, width, new Random(2));
   const images = { shape: [width, width], data: Float32Array.from(data) };
   for (const planes of [1, 2, 4]) {
     const turned = rotate(images, directions, planes, 135);

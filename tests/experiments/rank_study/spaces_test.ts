@@ -8,7 +8,6 @@ import { openCpuDevice } from "../../../src/device/cpu/cpu_device.ts";
 import { realPlaces, secondMoments } from "../../../src/experiments/rank_study/second_moment.ts";
 import { chanceGrid, meanOverSites } from "../../../src/experiments/rank_study/similarities.ts";
 import {
-  gaussian,
   gaussianControl,
   gaussianUpdate,
   meanGrid,
@@ -16,7 +15,7 @@ import {
   spaces,
 } from "../../../src/experiments/rank_study/spaces.ts";
 import { startingPoint } from "../../../src/experiments/rank_study/study.ts";
-import { identity, multiplyTransposed } from "../../../src/linalg/mod.ts";
+import { gaussian, identity, multiplyTransposed } from "../../../src/linalg/mod.ts";
 import { assertAllClose } from "../../support/all_close.ts";
 import { randomBatches, tinyModel } from "../../train/fixtures.ts";
 
