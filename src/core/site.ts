@@ -1,0 +1,28 @@
+/** Sites: a layer's weight, or a part of its output rows, that can be adapted on its own. @module */
+
+import type { RowRange } from "./row_range.ts";
+
+/** What a part of a transformer block does: GPT-2's fused `c_attn` is `q`, `k` and `v`. */
+export type SiteRole = "q" | "k" | "v" | "o" | "up" | "down" | "head";
+
+/** All roles, in the order in which errors list them. */
+export const siteRoles: readonly SiteRole[] = ["q", "k", "v", "o", "up", "down", "head"];
+
+/** Where a low-rank update belongs. */
+export interface SiteAddress {
+  /** Path of the layer, such as `transformer.h.0.attn.c_attn`. */
+  readonly module: string;
+  /** The part of a fused weight, where it is one that has a name. */
+  readonly role?: SiteRole;
+  /** The output rows of the weight that are meant; all of them where absent. */
+  readonly rows?: RowRange;
+}
+
+/**
+ * The one spelling of a site: `transformer.h.0.attn.c_attn:q` for a named part,
+ * `transformer.h.0.attn.c_attn[0:256]` for rows without a name, and the layer's path for all of its rows.
+ */
+export function siteName({ module, role, rows }: SiteAddress): string {
+  if (role) return `${module}:${role}`;
+  return rows ? `${module}[${rows.start}:${rows.start + rows.count}]` : module;
+}
