@@ -7,10 +7,10 @@
 
 import { injectLora } from "../src/adapt/mod.ts";
 import { openDevice } from "../src/device/mod.ts";
-import { loadBase } from "../src/experiments/base_model.ts";
-import { glossData, openGloss } from "../src/experiments/gloss_runs.ts";
-import { LiveSpectra } from "../src/experiments/live_spectra.ts";
-import { median } from "../src/experiments/statistics.ts";
+import { loadBase } from "../experiments/base_model.ts";
+import { glossData, openGloss } from "../experiments/gloss_runs.ts";
+import { LiveSpectra } from "../experiments/live_spectra.ts";
+import { median } from "../experiments/statistics.ts";
 import { runTrainer, Trainer } from "../src/train/mod.ts";
 
 const every = 20, turns = 60, rank = Number(Deno.args[0] ?? 8);

@@ -19,7 +19,7 @@ import { type Fault, faults } from "./faults.ts";
 const cellMs = 300_000;
 
 /** What notebooks read; models are not changed, and so not copied. */
-const copied = ["src", "kernels", "notebooks", "mod.ts", "deno.json", "deno.lock"];
+const copied = ["src", "kernels", "experiments", "notebooks", "mod.ts", "deno.json", "deno.lock"];
 
 /** A copy of the package in a folder of its own. */
 class PackageCopy implements AsyncDisposable {

@@ -15,7 +15,7 @@ import { addTotals, formatTotals, readTotals, type Totals, withFailures } from "
 
 const tiers = ["core", "parts", "reference"];
 /** Where the examples are that `--doc` runs. */
-const documented = ["README.md", "docs", "mod.ts", "src", "kernels"]
+const documented = ["README.md", "docs", "mod.ts", "src", "kernels", "experiments"]
   .filter((path) => existsSync(new URL(path, root)));
 
 const tierOf = (path: string): string => /_(parts|reference)_test\.ts$/.exec(path)?.[1] ?? "core";

@@ -14,12 +14,12 @@ import { writeJsonAtomic } from "../src/core/files.ts";
 import { openCpuDevice } from "../src/device/cpu/cpu_device.ts";
 import type { Device } from "../src/device/device.ts";
 import type { MethodSpec } from "../src/runs/mod.ts";
-import { adaptationSteps } from "../src/experiments/adaptation/adaptation.ts";
-import { methods } from "../src/experiments/adaptation/methods.ts";
-import { glossData, glossRun } from "../src/experiments/gloss_runs.ts";
-import { learningRateGrid } from "../src/experiments/learning_rates.ts";
-import { methodOf } from "../src/experiments/rank_study/runs.ts";
-import { searched, studySteps } from "../src/experiments/rank_study/training.ts";
+import { adaptationSteps } from "../experiments/adaptation/adaptation.ts";
+import { methods } from "../experiments/adaptation/methods.ts";
+import { glossData, glossRun } from "../experiments/gloss_runs.ts";
+import { learningRateGrid } from "../experiments/learning_rates.ts";
+import { methodOf } from "../experiments/rank_study/runs.ts";
+import { searched, studySteps } from "../experiments/rank_study/training.ts";
 
 interface Search {
   readonly methods: readonly { readonly key: string; readonly spec: MethodSpec }[];
@@ -68,7 +68,7 @@ if (import.meta.main) {
       console.error(key, learningRate, loss);
     }
   }
-  await writeJsonAtomic(`src/experiments/${name}/learning_rates.json`, {
+  await writeJsonAtomic(`experiments/${name}/learning_rates.json`, {
     split: "validation",
     seed,
     steps: search.steps,

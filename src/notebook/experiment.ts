@@ -1,7 +1,7 @@
 /** An experiment in a cell. @module */
 
 import { openDevice } from "../device/mod.ts";
-import type { Outcome } from "../experiments/mod.ts";
+import type { Outcome } from "../../experiments/mod.ts";
 import { progress } from "./progress.ts";
 import { stoppable } from "./stop.ts";
 
@@ -23,7 +23,7 @@ import { stoppable } from "./stop.ts";
  */
 export async function runExperiment(name: string): Promise<Outcome | undefined> {
   // Experiments read the package's own folder; over HTTP there is none, and all the rest works.
-  const { selectExperiments } = await import("../experiments/registry.ts");
+  const { selectExperiments } = await import("../../experiments/registry.ts");
   const [experiment] = selectExperiments([name]);
   return await stoppable(async (signal) => {
     using device = await openDevice();

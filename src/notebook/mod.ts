@@ -23,7 +23,7 @@ export type {
   TableColumn,
   Unit,
   Verdict,
-} from "../experiments/mod.ts";
+} from "../../experiments/mod.ts";
 export { check } from "./check.ts";
 export { runExperiment } from "./experiment.ts";
 export { type LiveFigure, liveFigure } from "./live_figure.ts";

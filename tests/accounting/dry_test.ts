@@ -11,9 +11,9 @@ import {
 } from "../../src/accounting/mod.ts";
 import { injectLora } from "../../src/adapt/mod.ts";
 import { DryDevice } from "../../src/device/dry.ts";
-import { countFull, countLora } from "../../src/experiments/counting.ts";
-import { gpt3 } from "../../src/experiments/gpt3.ts";
-import { gpt3Memory } from "../../src/experiments/memory.ts";
+import { countFull, countLora } from "../../experiments/counting.ts";
+import { gpt3 } from "../../experiments/gpt3.ts";
+import { gpt3Memory } from "../../experiments/memory.ts";
 import { countTrainable, Gpt2, type Gpt2Config, parseGpt2Config } from "../../src/models/mod.ts";
 import { predictMemory } from "../../src/runs/mod.ts";
 import { type Method, methods, shapes } from "../train/ledger_checks.ts";

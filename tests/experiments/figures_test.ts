@@ -2,7 +2,7 @@
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { DryDevice } from "../../src/device/dry.ts";
-import { selectExperiments } from "../../src/experiments/registry.ts";
+import { selectExperiments } from "../../experiments/registry.ts";
 import { plotSvg } from "../../src/figures/static_svg.ts";
 import { figureFaults } from "../support/figure_rules.ts";
 

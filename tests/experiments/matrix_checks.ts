@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import type { Device } from "../../src/device/device.ts";
-import { measureMatrix, rank } from "../../src/experiments/matrix/measure.ts";
+import { measureMatrix, rank } from "../../experiments/matrix/measure.ts";
 import { gamma } from "../kernels/error_model.ts";
 import { narrow } from "../support/narrow.ts";
 

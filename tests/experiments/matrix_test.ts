@@ -1,6 +1,6 @@
 import { assertStringIncludes } from "@std/assert";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
-import { matrix } from "../../src/experiments/matrix/matrix.ts";
+import { matrix } from "../../experiments/matrix/matrix.ts";
 import { checkMatrix } from "./matrix_checks.ts";
 
 Deno.test("matrix: forward, merge and unmerge in pieces are right to rounding and bit on cpu", async () => {

@@ -10,7 +10,7 @@ import {
   quotedFromPaper,
   taskLossFigure,
   weightFigure,
-} from "../../src/experiments/mod.ts";
+} from "../../experiments/mod.ts";
 import type { Figure } from "../../src/figures/figure.ts";
 import { lossCurves } from "../../src/figures/mod.ts";
 import { sliderFigure } from "../../src/figures/slider_figure.ts";

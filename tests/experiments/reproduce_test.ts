@@ -1,10 +1,10 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
-import { countFull, countLora } from "../../src/experiments/counting.ts";
-import { gpt3Memory } from "../../src/experiments/memory.ts";
-import { parseReproduceArgs } from "../../src/experiments/main.ts";
-import { selectExperiments } from "../../src/experiments/registry.ts";
-import { reproduce } from "../../src/experiments/reproduce.ts";
+import { countFull, countLora } from "../../experiments/counting.ts";
+import { gpt3Memory } from "../../experiments/memory.ts";
+import { parseReproduceArgs } from "../../experiments/main.ts";
+import { selectExperiments } from "../../experiments/registry.ts";
+import { reproduce } from "../../experiments/reproduce.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { measureResident } from "../../src/experiments/resident/measure.ts";
-import { besidePeak } from "../../src/experiments/resident/resident.ts";
+import { measureResident } from "../../experiments/resident/measure.ts";
+import { besidePeak } from "../../experiments/resident/resident.ts";
 
 /**
  * The system sees the peak in the device's memory, whole, because every byte of it was written. Beside it

@@ -2,10 +2,10 @@ import { assert, assertEquals } from "@std/assert";
 import { catalogue, type ConfigJson } from "../../src/accounting/mod.ts";
 import { injectLora } from "../../src/adapt/mod.ts";
 import type { LedgerReading } from "../../src/device/ledger.ts";
-import { baseConfig } from "../../src/experiments/base_model.ts";
-import { optimizerLabels } from "../../src/experiments/scaling/figures.ts";
-import { batches, lora } from "../../src/experiments/scaling/row.ts";
-import { scalingRows } from "../../src/experiments/scaling/rows.ts";
+import { baseConfig } from "../../experiments/base_model.ts";
+import { optimizerLabels } from "../../experiments/scaling/figures.ts";
+import { batches, lora } from "../../experiments/scaling/row.ts";
+import { scalingRows } from "../../experiments/scaling/rows.ts";
 import { parseGpt2Config } from "../../src/models/mod.ts";
 import { predictMemory } from "../../src/runs/mod.ts";
 

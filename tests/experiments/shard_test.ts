@@ -1,10 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
-import type { Experiment, ExperimentContext } from "../../src/experiments/experiment.ts";
-import { glossData, planGloss } from "../../src/experiments/gloss_runs.ts";
-import { makeRuns, type PlannedRun } from "../../src/experiments/planned_runs.ts";
-import { experiments } from "../../src/experiments/registry.ts";
-import { makeShard } from "../../src/experiments/shard.ts";
+import type { Experiment, ExperimentContext } from "../../experiments/experiment.ts";
+import { glossData, planGloss } from "../../experiments/gloss_runs.ts";
+import { makeRuns, type PlannedRun } from "../../experiments/planned_runs.ts";
+import { experiments } from "../../experiments/registry.ts";
+import { makeShard } from "../../experiments/shard.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 import "../support/open_lapack.ts";
 

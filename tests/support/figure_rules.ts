@@ -1,6 +1,6 @@
 /** What every figure of ours must say. */
 
-import type { Figure, Trace } from "../../src/experiments/mod.ts";
+import type { Figure, Trace } from "../../experiments/mod.ts";
 
 /** Where a figure lacks a caption, or an axis of numbers that shows them lacks a title. */
 export function figureFaults({ title, caption, data, layout }: Figure): string[] {

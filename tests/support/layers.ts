@@ -15,12 +15,13 @@ export interface Import {
   to: string;
 }
 
-/** The layer of a file: its folder in `src`, `kernels`, or the stem of a file of the root. */
+/** The layer of a file: its folder in `src`, `kernels`, `experiments`, or the stem of a file of the root. */
 export function layerOf(path: string): string {
   const [top, next] = path.split("/");
   if (next === undefined) return top.replace(/\.ts$/, "");
   if (top === "src") return next;
-  return top === "kernels" ? top : `${top}/`; // the slash keeps models/ apart from src/models
+  // The slash keeps models/ apart from src/models.
+  return top === "kernels" || top === "experiments" ? top : `${top}/`;
 }
 
 /** Every layer that `layer` may import: itself and all that can be reached along the arrows. */

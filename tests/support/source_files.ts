@@ -10,7 +10,13 @@ import { fileURLToPath } from "node:url";
 export const root: URL = new URL("../../", import.meta.url);
 
 /** Code of the package itself, as opposed to what exercises it. */
-export const packageRoots: readonly string[] = ["src", "kernels", "mod.ts", "cli.ts"];
+export const packageRoots: readonly string[] = [
+  "src",
+  "kernels",
+  "experiments",
+  "mod.ts",
+  "cli.ts",
+];
 
 /** Paths, relative to the root, of the `.ts` files (`.as.ts` included) in these files and folders. */
 export function sourceFiles(paths: readonly string[] = packageRoots): string[] {

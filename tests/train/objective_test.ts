@@ -6,7 +6,7 @@ import { ShapeError } from "../../src/core/errors.ts";
 import { hostTensor } from "../../src/core/host_tensor.ts";
 import { Random } from "../../src/core/random.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
-import { Perceptron } from "../../src/experiments/planted/perceptron.ts";
+import { Perceptron } from "../../experiments/planted/perceptron.ts";
 import {
   type Batch,
   evaluate,

@@ -1,6 +1,6 @@
 /** Findings and outcomes. @module */
 
-import type { Finding, Outcome } from "../../experiments/mod.ts";
+import type { Finding, Outcome } from "../../../experiments/mod.ts";
 import type { DataTable } from "../../figures/figure.ts";
 import type { Part } from "../part.ts";
 

@@ -3,7 +3,7 @@
 import type { MergeReport } from "../../adapt/mod.ts";
 import type { Formula } from "../../accounting/mod.ts";
 import type { Spectrum } from "../../analysis/mod.ts";
-import type { Outcome } from "../../experiments/mod.ts";
+import type { Outcome } from "../../../experiments/mod.ts";
 import type { DataTable, Figure } from "../../figures/figure.ts";
 import type { PeftAdapter } from "../../formats/mod.ts";
 import type { Part, Tex } from "../part.ts";

@@ -6,7 +6,7 @@ import {
   linearTask,
   type LinearTaskSpec,
   spectrumOf,
-} from "../../../src/experiments/planted/linear_task.ts";
+} from "../../../experiments/planted/linear_task.ts";
 import {
   bestLoss,
   bestUpdate,
@@ -14,9 +14,9 @@ import {
   linearMetric,
   lossOf,
   squares,
-} from "../../../src/experiments/planted/linear_theory.ts";
-import { orthonormalRows } from "../../../src/experiments/planted/random_matrices.ts";
-import { rightSimilarity } from "../../../src/experiments/planted/similarity.ts";
+} from "../../../experiments/planted/linear_theory.ts";
+import { orthonormalRows } from "../../../experiments/planted/random_matrices.ts";
+import { rightSimilarity } from "../../../experiments/planted/similarity.ts";
 import { type DenseMatrix, gaussian, multiply, singularValues } from "../../../src/linalg/mod.ts";
 import { assertAllClose } from "../../support/all_close.ts";
 import "../../support/open_lapack.ts";

@@ -3,13 +3,13 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import type { HostTensor } from "../../../src/core/host_tensor.ts";
 import { Random } from "../../../src/core/random.ts";
-import type { Verdict } from "../../../src/experiments/experiment.ts";
-import { bendOf, neededRank } from "../../../src/experiments/planted/bend.ts";
-import { crossing } from "../../../src/experiments/planted/crossing.ts";
-import { rotate } from "../../../src/experiments/planted/rotation.ts";
-import { meansByRank } from "../../../src/experiments/planted/rank_figure.ts";
-import { besideFull, judge } from "../../../src/experiments/verdict.ts";
-import { orthonormalRows } from "../../../src/experiments/planted/random_matrices.ts";
+import type { Verdict } from "../../../experiments/experiment.ts";
+import { bendOf, neededRank } from "../../../experiments/planted/bend.ts";
+import { crossing } from "../../../experiments/planted/crossing.ts";
+import { rotate } from "../../../experiments/planted/rotation.ts";
+import { meansByRank } from "../../../experiments/planted/rank_figure.ts";
+import { besideFull, judge } from "../../../experiments/verdict.ts";
+import { orthonormalRows } from "../../../experiments/planted/random_matrices.ts";
 import { gaussian, singularValues } from "../../../src/linalg/mod.ts";
 import { assertAllClose } from "../../support/all_close.ts";
 

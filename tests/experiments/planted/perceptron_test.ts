@@ -4,7 +4,7 @@ import { klDivergence, Tape } from "../../../src/autograd/mod.ts";
 import { hostTensor } from "../../../src/core/host_tensor.ts";
 import { openCpuDevice } from "../../../src/device/cpu/cpu_device.ts";
 import { ReferenceDevice } from "../../../src/device/reference.ts";
-import { Perceptron } from "../../../src/experiments/planted/perceptron.ts";
+import { Perceptron } from "../../../experiments/planted/perceptron.ts";
 import { openSafetensors } from "../../../src/formats/mod.ts";
 import { countTrainable, saveModel } from "../../../src/models/mod.ts";
 import { assertAllClose } from "../../support/all_close.ts";

@@ -1,19 +1,19 @@
 import { assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
-import { isExplained } from "../../../src/experiments/full_size/full_size.ts";
+import { isExplained } from "../../../experiments/full_size/full_size.ts";
 import {
   amplifiesUnemphasised,
   factorFalls,
   topsDiffer,
-} from "../../../src/experiments/rank_study/amplification_rules.ts";
-import type { LossRow } from "../../../src/experiments/rank_study/loss_rows.ts";
+} from "../../../experiments/rank_study/amplification_rules.ts";
+import type { LossRow } from "../../../experiments/rank_study/loss_rows.ts";
 import {
   queryNeedsMore,
   rankOneIsEnough,
   relativeGain,
   spreadBudgetWins,
-} from "../../../src/experiments/rank_study/loss_rules.ts";
-import { harmNote } from "../../../src/experiments/rank_study/which_matrices.ts";
-import type { Grid } from "../../../src/experiments/rank_study/spaces.ts";
+} from "../../../experiments/rank_study/loss_rules.ts";
+import { harmNote } from "../../../experiments/rank_study/which_matrices.ts";
+import type { Grid } from "../../../experiments/rank_study/spaces.ts";
 import {
   commonDirections,
   commonOf,
@@ -24,7 +24,7 @@ import {
   sameInEveryLayer,
   seedsShare,
   topIsShared,
-} from "../../../src/experiments/rank_study/subspace_rules.ts";
+} from "../../../experiments/rank_study/subspace_rules.ts";
 
 const size = 10;
 

@@ -1,11 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
 import index from "../../../models/rank-study/runs.json" with { type: "json" };
-import found from "../../../src/experiments/rank_study/learning_rates.json" with { type: "json" };
+import found from "../../../experiments/rank_study/learning_rates.json" with { type: "json" };
 import {
   plannedRuns,
   shippedAdapter,
   shippedFolder,
-} from "../../../src/experiments/rank_study/adapters.ts";
+} from "../../../experiments/rank_study/adapters.ts";
 import {
   budgetRuns,
   largeRank,
@@ -13,8 +13,8 @@ import {
   rankRuns,
   shippedRuns,
   subspaceRuns,
-} from "../../../src/experiments/rank_study/runs.ts";
-import { learningRate, searched } from "../../../src/experiments/rank_study/training.ts";
+} from "../../../experiments/rank_study/runs.ts";
+import { learningRate, searched } from "../../../experiments/rank_study/training.ts";
 import { readAdapter } from "../../../src/formats/mod.ts";
 
 Deno.test("every shipped adapter belongs to its run's specification, and none is missing", async () => {

@@ -5,16 +5,16 @@ import { injectLora } from "../../../src/adapt/mod.ts";
 import { Tape } from "../../../src/autograd/mod.ts";
 import { Random } from "../../../src/core/random.ts";
 import { openCpuDevice } from "../../../src/device/cpu/cpu_device.ts";
-import { realPlaces, secondMoments } from "../../../src/experiments/rank_study/second_moment.ts";
-import { chanceGrid, meanOverSites } from "../../../src/experiments/rank_study/similarities.ts";
+import { realPlaces, secondMoments } from "../../../experiments/rank_study/second_moment.ts";
+import { chanceGrid, meanOverSites } from "../../../experiments/rank_study/similarities.ts";
 import {
   gaussianControl,
   gaussianUpdate,
   meanGrid,
   metricOf,
   spaces,
-} from "../../../src/experiments/rank_study/spaces.ts";
-import { startingPoint } from "../../../src/experiments/rank_study/study.ts";
+} from "../../../experiments/rank_study/spaces.ts";
+import { startingPoint } from "../../../experiments/rank_study/study.ts";
 import { gaussian, identity, multiplyTransposed } from "../../../src/linalg/mod.ts";
 import { assertAllClose } from "../../support/all_close.ts";
 import { randomBatches, tinyModel } from "../../train/fixtures.ts";

@@ -1,10 +1,7 @@
 import { assertEquals } from "@std/assert";
-import {
-  acrossFigure,
-  diagonalFigure,
-} from "../../../src/experiments/rank_study/subspace_figures.ts";
-import { type Grid, spaces } from "../../../src/experiments/rank_study/spaces.ts";
-import type { ModuleSimilarity } from "../../../src/experiments/rank_study/subspace_rules.ts";
+import { acrossFigure, diagonalFigure } from "../../../experiments/rank_study/subspace_figures.ts";
+import { type Grid, spaces } from "../../../experiments/rank_study/spaces.ts";
+import type { ModuleSimilarity } from "../../../experiments/rank_study/subspace_rules.ts";
 
 /** A grid that says its place: i + j / 100, over `scale`. */
 const grid = (rows: number, scale: number): Grid =>

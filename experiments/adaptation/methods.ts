@@ -1,0 +1,51 @@
+/** The methods that are compared, with learning rates that were searched beforehand. @module */
+
+import type { MethodSpec } from "../../src/runs/mod.ts";
+import { bestRate } from "../learning_rates.ts";
+import found from "./learning_rates.json" with { type: "json" };
+
+/** A method with its name in tables. */
+export interface Method {
+  /** Key in `learning_rates.json`. */
+  readonly key: string;
+  /** Name in tables and figures. */
+  readonly label: string;
+  /** What is trained. */
+  readonly spec: MethodSpec;
+}
+
+const ranks = [1, 4, 16];
+
+/** α is one constant for all ranks, as in the paper's section 4.1. */
+export const alpha = 16;
+
+/** LoRA on every linear layer at one rank. */
+export function loraMethod(rank: number): Method {
+  const spec = { kind: "lora", rank, alpha, sites: "all" } as const;
+  return { key: `lora-${rank}`, label: `LoRA, r = ${rank}`, spec };
+}
+
+/** Full fine-tuning, then LoRA on every linear layer at three ranks. */
+export const methods: readonly Method[] = [
+  { key: "full", label: "full fine-tuning", spec: { kind: "full" } },
+  ...ranks.map(loraMethod),
+];
+
+/**
+ * The rate of the grid with the lowest loss on the validation split, which is reported nowhere
+ * (`scripts/search_learning_rates.ts`).
+ */
+export function learningRateOf(method: Method): number {
+  return bestOf(method).learningRate;
+}
+
+/** The LoRA method that did best on that split, so that no choice is made by what is reported. */
+export function bestLora(): Method {
+  const lora = methods.filter(({ spec }) => spec.kind === "lora");
+  return lora.reduce((best, next) => bestOf(next).loss < bestOf(best).loss ? next : best);
+}
+
+function bestOf({ key }: Method): { learningRate: number; loss: number } {
+  const losses: Record<string, Record<string, number | null>> = found.losses;
+  return bestRate(losses[key]);
+}

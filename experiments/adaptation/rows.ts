@@ -1,0 +1,60 @@
+/** What full fine-tuning and LoRA came to, a row a method. @module */
+
+import type { BytesByRole } from "../../src/device/ledger.ts";
+import { median } from "../statistics.ts";
+
+/** A training run that was read back. */
+export interface AdaptationRun {
+  /** `full fine-tuning`, `LoRA, r = 4`. */
+  readonly label: string;
+  /** Seed of the batches, of A and of dropout. */
+  readonly seed: number;
+  /** Peak of the schedule, the same for all seeds. */
+  readonly learningRate: number;
+  /** Trained values. */
+  readonly trained: number;
+  /** Held-out loss after training, nats per token. */
+  readonly loss: number;
+  /** Training loss of every step, nats per token. */
+  readonly curve: readonly number[];
+  /** Bytes of each role at the peak of a step. */
+  readonly peakByRole: BytesByRole;
+  /** Bytes of all roles at that moment. */
+  readonly peak: number;
+  /** Median wall time of a step. */
+  readonly stepMs: number;
+  /** Bytes of the weights file that has to be kept for this task. */
+  readonly checkpointBytes: number;
+}
+
+/** The runs of one method. */
+export interface MethodRow {
+  /** As in its runs. */
+  readonly label: string;
+  /** Its runs, a seed each. */
+  readonly runs: readonly AdaptationRun[];
+  /** Mean held-out loss over the seeds. */
+  readonly loss: number;
+  /** Largest minus smallest held-out loss over the seeds; 0 for one. */
+  readonly spread: number;
+  /** The first run's figures, which do not depend on the seed. */
+  readonly first: AdaptationRun;
+  /** Median over the seeds of the median step. */
+  readonly stepMs: number;
+}
+
+/** Groups runs by method, in the order in which methods first appear. */
+export function methodRows(runs: readonly AdaptationRun[]): MethodRow[] {
+  const groups = Map.groupBy(runs, ({ label }) => label);
+  return [...groups].map(([label, own]) => {
+    const losses = own.map(({ loss }) => loss);
+    return {
+      label,
+      runs: own,
+      loss: losses.reduce((sum, loss) => sum + loss, 0) / own.length,
+      spread: Math.max(...losses) - Math.min(...losses),
+      first: own[0],
+      stepMs: median(own.map(({ stepMs }) => stepMs)),
+    };
+  });
+}

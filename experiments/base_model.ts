@@ -1,0 +1,28 @@
+/** The project's own small base. @module */
+
+import { fileURLToPath } from "node:url";
+import { readJson } from "../src/core/files.ts";
+import type { Device } from "../src/device/device.ts";
+import { type Gpt2, loadModel } from "../src/models/mod.ts";
+
+/** Its Hugging Face folder. */
+export const baseFolder: string = fileURLToPath(
+  new URL("../models/tiny-gpt2", import.meta.url),
+);
+
+/** How a specification names it: by name and by the hash of its weights. */
+export async function baseIdentity(): Promise<{ name: string; sha256: string }> {
+  const bytes = await Deno.readFile(`${baseFolder}/model.safetensors`);
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return { name: "tiny-gpt2", sha256: digest.toHex() };
+}
+
+/** Its `config.json`. */
+export async function baseConfig(): Promise<Record<string, unknown>> {
+  return await readJson(`${baseFolder}/config.json`) as Record<string, unknown>;
+}
+
+/** Loads it. */
+export function loadBase(device: Device): Promise<Gpt2> {
+  return loadModel(device, baseFolder);
+}

@@ -1,0 +1,21 @@
+/** GPT-3 175B's shape, and what the paper prints about it. @module */
+
+// Not from their mod.ts, which load mathjs.
+import { catalogue } from "../src/accounting/models/catalogue.ts";
+import { type Gpt2Config, parseGpt2Config } from "../src/models/mod.ts";
+import { measured } from "../src/paper/printed/mod.ts";
+import { printedValue } from "../src/paper/printed_number.ts";
+
+/**
+ * GPT-3 175B as a GPT-2 of its size (Brown et al. 2020, table 2.1): 96 blocks of width 12,288, 96 heads,
+ * length 2,048, GPT-2's vocabulary. Its locally banded attention has the same parameters.
+ */
+export const gpt3: Gpt2Config = parseGpt2Config(catalogue["gpt3-175b"].config);
+
+/** The paper's two headlines about it, quoted. */
+export const printed = {
+  /** 10,000 times. */
+  parameterReduction: printedValue(measured("text", "abstract: fewer trained parameters")),
+  /** 3 times. */
+  memoryReduction: printedValue(measured("text", "abstract: less GPU memory")),
+} as const;

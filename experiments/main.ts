@@ -1,0 +1,96 @@
+/** The main job, `deno task reproduce`: runs experiments and writes what they found. @module */
+
+import { parseArgs } from "node:util";
+import type { DeviceKind } from "../src/device/device.ts";
+import { openDevice } from "../src/device/mod.ts";
+import { experiments } from "./registry.ts";
+import { reproduce, type ReproduceOptions } from "./reproduce.ts";
+import { parseShard } from "./shard.ts";
+
+/** Four names a line, under the options' texts. */
+function listed(names: readonly string[]): string {
+  const lines = names.length / 4, indent = " ".repeat(21);
+  return Array.from(
+    { length: Math.ceil(lines) },
+    (_, line) => indent + names.slice(4 * line, 4 * line + 4).join(", "),
+  ).join(",\n");
+}
+
+const usage = `Usage: deno task reproduce [options]
+
+Makes results of the LoRA paper again, on real text, and writes them to a folder:
+results.json, the adapters as PEFT folders, and index.html, a report that needs no network.
+
+Options:
+  --only <a,b>       only these experiments:
+${listed(experiments.map(({ name }) => name))}
+  --seeds <n>        number of seeds of every training run (default 1)
+  --device <kind>    auto, cpu or webgpu (default auto)
+  --out <folder>     where to write (default results)
+  --full             three seeds unless said, and all ranks and sizes of the rank study
+  --shard <i/n>      only train, every n-th of the runs; without it the job reads all that are there
+  --quick            few steps: to see that it works, not what comes out
+  --help             this text`;
+
+/** Parses the arguments of the main job. */
+export function parseReproduceArgs(args: readonly string[]): ReproduceOptions | "help" {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      only: { type: "string", default: "" },
+      seeds: { type: "string" },
+      device: { type: "string", default: "auto" },
+      out: { type: "string", default: "results" },
+      full: { type: "boolean", default: false },
+      shard: { type: "string" },
+      quick: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) return "help";
+  const seeds = Number(values.seeds ?? (values.full ? 3 : 1));
+  if (!Number.isInteger(seeds) || seeds < 1) {
+    throw new RangeError(`--seeds must be a whole number from 1 on, found ${values.seeds}`);
+  }
+  return {
+    only: values.only.split(",").map((name) => name.trim()).filter((name) => name !== ""),
+    seeds: Array.from({ length: seeds }, (_, i) => i + 1),
+    deviceKind: parseDevice(values.device),
+    out: values.out,
+    quick: values.quick,
+    full: values.full,
+    shard: values.shard === undefined ? undefined : parseShard(values.shard),
+  };
+}
+
+function parseDevice(kind: string): DeviceKind | undefined {
+  if (kind === "auto") return undefined;
+  if (kind === "cpu" || kind === "webgpu") return kind;
+  throw new RangeError(`--device must be auto, cpu or webgpu, found ${kind}`);
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const options = parseReproduceArgs(args);
+  if (options === "help") {
+    console.log(usage);
+    return 0;
+  }
+  const controller = new AbortController();
+  const stop = () => controller.signal.aborted ? Deno.exit(130) : controller.abort();
+  Deno.addSignalListener("SIGINT", stop);
+  try {
+    using device = await openDevice(options.deviceKind ? { kind: options.deviceKind } : {});
+    await reproduce(device, options, controller.signal);
+    return controller.signal.aborted ? 130 : 0;
+  } finally {
+    Deno.removeSignalListener("SIGINT", stop);
+  }
+}
+
+if (import.meta.main) {
+  const code = await main(Deno.args).catch((error: Error) => {
+    console.error(`error: ${error.message.replaceAll(/\s*\n\s*/g, " ")}`);
+    return 1;
+  });
+  Deno.exit(code);
+}

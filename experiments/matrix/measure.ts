@@ -1,0 +1,145 @@
+/** LoRA on one matrix, from the first forward pass to the unmerged weight, with bytes and times. @module */
+
+import { injectLora, type LoraAdapter, merge, unmerge } from "../../src/adapt/mod.ts";
+import { Tape } from "../../src/autograd/mod.ts";
+import type { HostTensor } from "../../src/core/host_tensor.ts";
+import { Random } from "../../src/core/random.ts";
+import type { Device } from "../../src/device/device.ts";
+import type { LedgerReading } from "../../src/device/ledger.ts";
+import { median } from "../statistics.ts";
+import { countChangedWeights, initSquareLayer, type SquareLayer, weightAt } from "./layer.ts";
+
+/** r, as in the paper's account of GPT-3. */
+export const rank = 4;
+
+/** Tokens of a forward pass, passes of which the median counts, and outputs that float64 checks. */
+const tokens = 16, passes = 5, samples = 64;
+
+/** A moment, how long it took to get there and what lived at its peak. */
+export interface Moment {
+  readonly label: string;
+  /** Milliseconds; of a forward pass the median. */
+  readonly ms: number;
+  /** The ledger. */
+  readonly reading: LedgerReading;
+}
+
+/** What was found. */
+export interface MatrixResult {
+  readonly width: number;
+  readonly moments: readonly Moment[];
+  /** Largest |y|. */
+  readonly largest: number;
+  /** Largest |merged - unmerged|. */
+  readonly mergeError: number;
+  /** Largest difference of either from float64, at the sampled outputs. */
+  readonly error: number;
+  /** Weights with other bits than before. */
+  readonly changed: number;
+}
+
+/**
+ * Runs it all on a matrix of width x width; nothing stays on the device.
+ *
+ * @throws {DeviceError} when the device cannot hold the matrix twice.
+ */
+export async function measureMatrix(device: Device, width: number): Promise<MatrixResult> {
+  const watch = new Stopwatch(device), x = randomInput(width);
+  using layer = await watch.time("weight written", () => initSquareLayer(device, width));
+  await watch.forward("forward, base", layer, x);
+  using adapter = injectLora(layer, { rank, alpha: 2 * rank, sites: ["q"], seed: 1 });
+  fillB(adapter);
+  const unmerged = await watch.forward("forward, unmerged", layer, x);
+  const merged = await watch.time("merge", () => merge(layer, adapter));
+  const values = await watch.forward("forward, merged", merged, x);
+  await watch.time("unmerge", () => unmerge(merged));
+  const exact = await expected(adapter, x, width);
+  const largest = unmerged.reduce((most, y) => Math.max(most, Math.abs(y)), 0);
+  return {
+    width,
+    moments: watch.moments,
+    largest,
+    mergeError: difference(unmerged, values),
+    error: Math.max(...[unmerged, values].map((y) => difference(sampled(y, width), exact))),
+    changed: await countChangedWeights(layer),
+  };
+}
+
+/** Times what the device is asked for until it is done, and reads the ledger's peak. */
+class Stopwatch {
+  readonly moments: Moment[] = [];
+  readonly #device: Device;
+
+  constructor(device: Device) {
+    this.#device = device;
+  }
+
+  async time<T extends SquareLayer>(label: string, work: () => T): Promise<T> {
+    this.#device.ledger.resetPeak();
+    const start = performance.now(), result = work();
+    // A read waits for all that was launched before it.
+    await this.#device.read(result.weight.view([1]));
+    const ms = performance.now() - start;
+    this.moments.push({ label, ms, reading: this.#device.ledger.read() });
+    return result;
+  }
+
+  async forward(label: string, layer: SquareLayer, x: HostTensor): Promise<Float32Array> {
+    const times: number[] = [];
+    let values = new Float32Array();
+    this.#device.ledger.resetPeak();
+    for (let pass = -1; pass < passes; pass++) {
+      const start = performance.now();
+      using tape = new Tape(this.#device, { record: false });
+      const [{ data }] = await this.#device.read(layer.forward(tape, x));
+      if (pass >= 0) times.push(performance.now() - start);
+      values = data as typeof values;
+    }
+    this.moments.push({ label, ms: median(times), reading: this.#device.ledger.read() });
+    return values;
+  }
+}
+
+function randomInput(width: number): HostTensor {
+  const random = new Random(2);
+  const data = Float32Array.from({ length: tokens * width }, () => 2 * random.uniform() - 1);
+  return { shape: [tokens, width], data };
+}
+
+/** B is zero at first; values of a trained one's order make ΔW a few percent of W. */
+function fillB({ modules: [{ B }] }: LoraAdapter): void {
+  const random = new Random(3);
+  const values = Float32Array.from({ length: B.size }, () => 0.02 * (2 * random.uniform() - 1));
+  B.tensor.device.write(B.tensor, values);
+}
+
+/** Outputs that are checked: all tokens at every (width / samples)-th row of W. */
+const sampledRows = (width: number): number[] =>
+  Array.from({ length: samples }, (_, i) => Math.floor(i * width / samples));
+
+function sampled(y: Float32Array, width: number): number[] {
+  const rows = sampledRows(width);
+  return Array.from({ length: tokens }, (_, t) => rows.map((row) => y[t * width + row])).flat();
+}
+
+/** The same outputs in float64: x · (W[row, :] + scaling · B[row, :] A). */
+async function expected(adapter: LoraAdapter, { data: x }: HostTensor, width: number) {
+  const [{ A, B, scaling }] = adapter.modules;
+  const [a, b] = (await A.tensor.device.read(A.tensor, B.tensor)).map(({ data }) => data);
+  const rows = sampledRows(width).map((row) => {
+    return Float64Array.from({ length: width }, (_, column) => {
+      let update = 0;
+      for (let r = 0; r < rank; r++) update += b[row * rank + r] * a[r * width + column];
+      return weightAt(width, row * width + column) + scaling * update;
+    });
+  });
+  const dot = (t: number, row: Float64Array) =>
+    row.reduce((sum, value, column) => sum + value * x[t * width + column], 0);
+  return Array.from({ length: tokens }, (_, t) => rows.map((row) => dot(t, row))).flat();
+}
+
+function difference(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let most = 0;
+  for (let i = 0; i < a.length; i++) most = Math.max(most, Math.abs(a[i] - b[i]));
+  return most;
+}

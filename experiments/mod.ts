@@ -1,0 +1,38 @@
+/** Experiments: the paper's tables and figures, made again. @module */
+
+export type {
+  Experiment,
+  ExperimentContext,
+  Finding,
+  Outcome,
+  PlanContext,
+  PlanField,
+  Verdict,
+} from "./experiment.ts";
+export type { DataTable, Figure, TableColumn, Unit } from "../src/figures/figure.ts";
+export type * from "../src/figures/plotly_types.ts";
+export type { Device, DeviceKind } from "../src/device/device.ts";
+export type { Claim } from "../src/figures/page.ts";
+export type { PlannedRun, RunContext } from "./planned_runs.ts";
+export type * from "../src/runs/mod.ts";
+export type { Shard } from "./shard.ts";
+export { experiments, selectExperiments } from "./registry.ts";
+export { type RoleBar, roleBars } from "./role_bars.ts";
+export { reproduce, type ReproduceOptions } from "./reproduce.ts";
+export { median } from "./statistics.ts";
+export { LiveSpectra, type SiteReading, type SpectrumReading } from "./live_spectra.ts";
+export { trainingSpectrum } from "./training_spectra.ts";
+export { quotedFromPaper } from "./printed_table.ts";
+export { memoryFigure, methodTable } from "./adaptation/figures.ts";
+export { qualityFinding } from "./adaptation/findings.ts";
+export { type AdaptationRun, type MethodRow, methodRows } from "./adaptation/rows.ts";
+export { latencyFigure, latencyTable, type TaskLoss, taskLossFigure } from "./merging/figures.ts";
+export { timeForward, type Timing } from "./merging/timing.ts";
+export {
+  prefixFigure,
+  prefixLayout,
+  prefixTraces,
+  type RankLoss,
+  type WeightCurve,
+  weightFigure,
+} from "./rank_study/what_if.ts";

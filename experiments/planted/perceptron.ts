@@ -1,0 +1,90 @@
+/** A perceptron of any depth: the smallest model that an adapter fits on. @module */
+
+import { gelu } from "../../src/autograd/mod.ts";
+import { Parameter } from "../../src/autograd/parameter.ts";
+import type { Tape } from "../../src/autograd/tape.ts";
+import type { HostTensor } from "../../src/core/host_tensor.ts";
+import { Random } from "../../src/core/random.ts";
+import { Arena, type ArenaEntry } from "../../src/device/arena.ts";
+import type { Device } from "../../src/device/device.ts";
+import type { Tensor } from "../../src/device/tensor.ts";
+import { type Model, trainableOf } from "../../src/models/mod.ts";
+import { Linear } from "../../src/nn/linear.ts";
+
+/** The shape of a perceptron. */
+export interface PerceptronShape {
+  /** Of the input and of every layer. */
+  readonly widths: readonly number[];
+  /** Whether layers have biases. */
+  readonly biases: boolean;
+}
+
+/** Linear layers with GELU between them; of two widths it is one linear layer. */
+export class Perceptron implements Model {
+  /** Where it lives. */
+  readonly device: Device;
+  /** `layers.0.weight` (out, in), where it has biases `layers.0.bias`, … */
+  readonly parameters: ReadonlyMap<string, Parameter>;
+  /** Its layers, `layers.0` first. */
+  readonly linears: readonly Linear[];
+  readonly #owner: Disposable;
+
+  /** Builds the layers around tensors that `owner` owns. */
+  constructor(device: Device, tensors: ReadonlyMap<string, Tensor>, owner: Disposable) {
+    this.device = device;
+    this.#owner = owner;
+    this.parameters = new Map(
+      [...tensors].map(([name, tensor]) => [name, new Parameter(name, tensor)]),
+    );
+    const weights = [...this.parameters.values()].filter(({ name }) => name.endsWith(".weight"));
+    this.linears = weights.map((weight, layer) => {
+      const name = `layers.${layer}`;
+      return new Linear(name, weight, this.parameters.get(`${name}.bias`), {});
+    });
+  }
+
+  /** Random weights N(0, 1/fan-in), biases zero. */
+  static init(device: Device, { widths, biases }: PerceptronShape, seed: number): Perceptron {
+    const entries = widths.slice(1).flatMap((width, layer): ArenaEntry[] => [
+      { name: `layers.${layer}.weight`, shape: [width, widths[layer]] },
+      ...(biases ? [{ name: `layers.${layer}.bias`, shape: [width] }] : []),
+    ]);
+    const arena = new Arena(device, entries, "weight", "perceptron");
+    const tensors = new Map(entries.map(({ name }) => [name, arena.view(name)]));
+    const random = new Random(seed);
+    for (const tensor of tensors.values()) {
+      if (tensor.shape.length === 1) continue; // biases are zero at birth
+      const deviation = 1 / Math.sqrt(tensor.shape[1]);
+      device.write(
+        tensor,
+        Float32Array.from({ length: tensor.size }, () => deviation * random.normal()),
+      );
+    }
+    return new Perceptron(device, tensors, arena);
+  }
+
+  /** The same layers around other tensors, without adapters. */
+  withTensors(tensors: ReadonlyMap<string, Tensor>, owner: Disposable): Perceptron {
+    return new Perceptron(this.device, tensors, owner);
+  }
+
+  /** Parameters that are not frozen, and adapters. */
+  trainable(): Parameter[] {
+    return trainableOf(this);
+  }
+
+  /** Inputs (rows, width) to outputs (rows, width of the last layer). */
+  forward(tape: Tape, inputs: HostTensor): Tensor {
+    const x = tape.activation(inputs.shape, "inputs");
+    this.device.write(x, inputs.data);
+    return this.linears.reduce(
+      (x, linear, layer) => linear.forward(tape, layer === 0 ? x : gelu(tape, x)),
+      x,
+    );
+  }
+
+  /** Frees the weights. */
+  [Symbol.dispose](): void {
+    this.#owner[Symbol.dispose]();
+  }
+}

@@ -1,0 +1,167 @@
+/** Runs of students that learn a shift planted in the small base. @module */
+
+import type { LoraModule } from "../../src/adapt/mod.ts";
+import { similarityGrid, updateDirections } from "../../src/analysis/mod.ts";
+import { Tape } from "../../src/autograd/mod.ts";
+import {
+  encodeDocuments,
+  loadPretrainingText,
+  randomWindows,
+  tokenStream,
+} from "../../src/data/mod.ts";
+import type { Device } from "../../src/device/device.ts";
+import { type DenseMatrix, svd } from "../../src/linalg/mod.ts";
+import type { Gpt2, Model } from "../../src/models/mod.ts";
+import { type JsonRecord, run, type RunSpec } from "../../src/runs/mod.ts";
+import { loadTokenizer } from "../../src/tokenizer/mod.ts";
+import { type Batch, evaluate } from "../../src/train/mod.ts";
+import { baseFolder, baseIdentity, loadBase } from "../base_model.ts";
+import type { PlannedRun } from "../planned_runs.ts";
+import { type PlantedShift, plantShift } from "./planted_shift.ts";
+
+/** A student of a planted shift. */
+export interface TransformerRun {
+  /** What the teacher has and the base has not. */
+  readonly planted: PlantedShift;
+  /** Sites that the student adapts. */
+  readonly sites: readonly string[];
+  /** Rank at each of them. */
+  readonly rank: number;
+  /** Seed of the batches and of A. */
+  readonly seed: number;
+}
+
+/** Token streams that the base was not trained on: some documents to learn from, others to measure on. */
+export type TextSource = () => Promise<Readonly<Record<"train" | "heldOut", Uint32Array>>>;
+
+/** Reads the text once, however often it is asked. */
+export function textSource(): TextSource {
+  let text: ReturnType<TextSource> | undefined;
+  const read = async () => {
+    const [tokenizer, { heldOut }] = [await loadTokenizer(baseFolder), await loadPretrainingText()];
+    const part = (rest: number) => heldOut.filter((_, index) => index % 2 === rest);
+    const stream = (rest: number) => tokenStream(encodeDocuments(tokenizer, part(rest)));
+    return { train: stream(0), heldOut: stream(1) };
+  };
+  return () => text ??= read();
+}
+
+/** Searched on seed 1000, which is reported nowhere. */
+const learningRate = 1e-2;
+
+const size = { batch: 8, length: 32 };
+
+/** Steps, and batches that are measured on. */
+interface Extent {
+  readonly steps: number;
+  readonly evaluationBatches: number;
+}
+
+const extentOf = (quick: boolean): Extent =>
+  quick ? { steps: 5, evaluationBatches: 2 } : { steps: 300, evaluationBatches: 16 };
+
+/** Chooses the windows that are measured on, the same for every run. */
+const evaluationSeed = 2021;
+
+/** One run, with a teacher beside it that answers batch after batch. */
+export function planTransformer(
+  chosen: TransformerRun,
+  source: TextSource,
+  quick: boolean,
+): PlannedRun {
+  const { planted, sites, rank, seed } = chosen, extent = extentOf(quick);
+  return {
+    label: `${planted.sites} planted, ${sites} adapted, r = ${rank}, seed ${seed}`,
+    steps: extent.steps,
+    spec: (device) => specOf(chosen, extent, device),
+    make: async ({ onStep, ...context }) => {
+      using owned = new DisposableStack();
+      let teacher: Promise<Teacher> | undefined;
+      const openTeacher = () => teacher ??= plantedBase(context.device, planted, owned);
+      return await run(await specOf(chosen, extent, context.device), {
+        ...context,
+        openModel: (_, device) => loadBase(device),
+        openBatches: async () => {
+          const windows = randomWindows((await source()).train, { ...size, seed });
+          return taught((await openTeacher()).model, windows);
+        },
+        measure: async (student) => measure(student, await openTeacher(), source, extent),
+        onProgress: ({ step }) => onStep?.(step),
+      });
+    },
+  };
+}
+
+async function specOf(
+  { planted, sites, rank, seed }: TransformerRun,
+  { steps, evaluationBatches }: Extent,
+  device: Device,
+): Promise<RunSpec> {
+  return {
+    model: await baseIdentity(),
+    method: { kind: "lora", rank, alpha: rank, sites },
+    data: { kind: "planted shift", planted, ...size, evaluationBatches },
+    training: { objective: "kl-divergence", learningRate, steps, schedule: "cosine" },
+    seed,
+    device: device.kind,
+  };
+}
+
+/** The base with shifts, and the shifts by their site's name. */
+interface Teacher {
+  readonly model: Model;
+  readonly shifts: ReadonlyMap<string, DenseMatrix>;
+}
+
+async function plantedBase(
+  device: Device,
+  planted: PlantedShift,
+  owned: DisposableStack,
+): Promise<Teacher> {
+  const model = owned.use(await loadBase(device));
+  return { model, shifts: await plantShift(model, planted) };
+}
+
+/** Batches with what the teacher says of them. */
+async function* taught(teacher: Model, batches: Iterable<Batch>): AsyncGenerator<Batch> {
+  for (const { inputs } of batches) {
+    using tape = new Tape(teacher.device, { record: false });
+    const [targets] = await teacher.device.read(teacher.forward(tape, inputs));
+    yield { inputs, targets };
+  }
+}
+
+/**
+ * Divergence from the teacher on held-out text, of the student and of the base, and how much of the planted
+ * directions raw ΔW shows.
+ */
+async function measure(
+  student: Gpt2,
+  teacher: Teacher,
+  source: TextSource,
+  { evaluationBatches }: Extent,
+): Promise<JsonRecord> {
+  const windows = randomWindows((await source()).heldOut, { ...size, seed: evaluationSeed });
+  const batches = await Array.fromAsync(taught(teacher.model, windows.take(evaluationBatches)));
+  const divergence = async (model: Gpt2) => (await evaluate(model, batches, "kl-divergence")).loss;
+  using base = await loadBase(student.device);
+  return {
+    divergence: await divergence(student),
+    before: await divergence(base),
+    similarity: await meanSimilarity(student, teacher),
+  };
+}
+
+/** Mean of φ(min(r, r*), r*) between ΔW and D over the sites that have both; absent where none has. */
+async function meanSimilarity(student: Gpt2, { shifts }: Teacher): Promise<number | undefined> {
+  const modules = student.linears.flatMap(({ adapted }) => adapted as LoraModule[]);
+  const shared = modules.filter(({ name }) => shifts.has(name));
+  const found = await Promise.all(shared.map(async ({ name, A, B, scaling }) => {
+    const [a, b] = await student.device.read(A.tensor, B.tensor);
+    const { right } = updateDirections({ A: a, B: b, scaling });
+    const { values, right: planted } = svd(shifts.get(name)!);
+    const rank = values.filter((value) => value > 1e-9 * values[0]).length;
+    return similarityGrid(right, planted)[Math.min(right.rows, rank) - 1][rank - 1];
+  }));
+  return found.length === 0 ? undefined : found.reduce((sum, one) => sum + one, 0) / found.length;
+}

@@ -1,0 +1,98 @@
+/** What a trained adapter would do with another weight, or cut to a lower rank: figures. @module */
+
+import type { Figure } from "../../src/figures/figure.ts";
+import { axis, baseLayout, logAxis } from "../../src/figures/layout.ts";
+import { palette } from "../../src/figures/palette.ts";
+import type { Trace } from "../../src/figures/plotly_types.ts";
+import { rankFigure } from "../planted/rank_figure.ts";
+
+/** An adapter's held-out loss at a rank. */
+export interface RankLoss {
+  /** Of each update. */
+  readonly rank: number;
+  /** Nats per token. */
+  readonly loss: number;
+}
+
+/** An adapter's held-out loss at weights of its update. */
+export interface WeightCurve {
+  /** Which adapter. */
+  readonly name: string;
+  /** 0 is the base, 1 the adapter as it was trained. */
+  readonly weights: readonly number[];
+  /** Nats per token, one for each weight. */
+  readonly losses: readonly number[];
+}
+
+/** Held-out losses over the weight that updates are put on with. */
+export function weightFigure(curves: readonly WeightCurve[], caption: string): Figure {
+  return {
+    id: "weights",
+    title: "Held-out loss over the weight of a trained update",
+    caption: `0 is the base, 1 the adapter as it was trained; ${caption}`,
+    data: curves.map(({ name, weights, losses }, place): Trace => ({
+      type: "scatter",
+      mode: "lines+markers",
+      name,
+      x: weights,
+      y: losses,
+      line: { color: palette.series[place % palette.series.length] },
+    })),
+    layout: baseLayout(axis("weight"), axis("held-out loss (nats per token)"), {
+      height: 360,
+      showlegend: true,
+    }),
+  };
+}
+
+/** Held-out losses over the rank: trained at it, where there are such runs, and cut to it. */
+export function prefixFigure(
+  trained: readonly RankLoss[],
+  cut: readonly RankLoss[],
+): Figure {
+  const points = (rows: readonly RankLoss[]) =>
+    rows.map(({ rank, loss }) => ({ rank, value: loss }));
+  const from = Math.max(...cut.map(({ rank }) => rank));
+  return {
+    id: "prefix",
+    title: "Trained at a rank, or cut to it",
+    caption:
+      `Cut: the nearest updates of each rank to those trained at r = ${from} (a prefix of the singular ` +
+      "value decomposition), without training.",
+    ...rankFigure([
+      ...(trained.length > 0 ? [{ label: "trained at this rank", measured: points(trained) }] : []),
+      { label: `trained at ${from}, cut to this rank`, measured: points(cut) },
+    ], axis("held-out loss (nats per token)")),
+  };
+}
+
+/** The traces of one rank for `sliderFigure`: what of an update's singular values stays. */
+export function prefixTraces(singularValues: readonly number[], rank: number): Figure["data"] {
+  const trace = (name: string, color: string, start: number, end: number): Trace => ({
+    type: "bar",
+    name,
+    x: singularValues.slice(start, end).map((_, i) => start + i + 1),
+    // Four digits are more than a bar shows, and keep the notebook small.
+    y: singularValues.slice(start, end).map((value) => Number(value.toPrecision(4))),
+    marker: { color },
+  });
+  const { length } = singularValues;
+  return [
+    trace("kept", palette.lora[1], 0, rank),
+    trace("cut off", cutColour, rank, length),
+  ];
+}
+
+/** Grey, as what is not there any more. */
+const cutColour = "#c9ced8";
+
+/** The layout of {@link prefixTraces}, the same at every rank; no value may be zero. */
+export function prefixLayout(singularValues: readonly number[]): Figure["layout"] {
+  const most = Math.log10(Math.max(...singularValues));
+  const least = Math.log10(Math.min(...singularValues));
+  return baseLayout(
+    axis("place i", { range: [0.4, singularValues.length + 0.6] }),
+    logAxis("singular value σᵢ", { range: [least - 0.3, most + 0.2] }),
+    { barmode: "overlay", bargap: 0.15, height: 320, showlegend: true },
+  );
+}

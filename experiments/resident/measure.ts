@@ -1,0 +1,44 @@
+/** Resident memory of fresh processes beside what was predicted for them. @module */
+
+import { fileURLToPath } from "node:url";
+import { evaluate, gpt2StepBytes } from "../../src/accounting/mod.ts";
+import { type Reading, type ResidentCase, shapeOf } from "./reading.ts";
+
+/** One process. */
+export interface ResidentRow extends Reading {
+  readonly trained: ResidentCase;
+  /** The peak by closed formulas. */
+  readonly predicted: number;
+  /** What the backward pass holds at its peak: only there are places freed before the step's end. */
+  readonly holes: number;
+}
+
+/**
+ * Trains in a process of its own and reads what Linux says of it.
+ *
+ * @throws {Error} when the process fails; the message is what it said.
+ */
+export async function measureResident(trained: ResidentCase): Promise<ResidentRow> {
+  const program = new URL("./program.ts", import.meta.url);
+  const path = program.protocol === "file:" ? fileURLToPath(program) : program.href;
+  const { stdout, stderr, success } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", path, JSON.stringify(trained)],
+  }).output();
+  const [text, problem] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  if (!success) throw new Error(`training in a process of its own failed: ${problem.trim()}`);
+  return { ...JSON.parse(text) as Reading, trained, ...predictionOf(trained) };
+}
+
+function predictionOf(trained: ResidentCase): { predicted: number; holes: number } {
+  const { width: d, rank, batch: b, length: s } = trained, config = shapeOf(trained);
+  const lora = rank === 0 ? undefined : { rank, sites: "all" as const };
+  const bytes = gpt2StepBytes(config, { batch: b, length: s, lora })!;
+  const { n_layer: L, n_head: a, vocab_size: n_voc } = config;
+  const forward = Number(
+    evaluate("stepForwardBytes", { b, s, d, d_ff: 4 * d, L, a, n_voc }),
+  );
+  return {
+    predicted: Object.values(bytes).reduce((sum, some) => sum + some, 0),
+    holes: bytes.activation - forward,
+  };
+}

@@ -1,0 +1,50 @@
+/**
+ * Trains a GPT-2 for two steps on the cpu device and prints what the ledger says and what Linux says. A
+ * process of its own, so that nothing else was ever resident in it. Its argument is a case as JSON.
+ *
+ * @module
+ */
+
+import { hostTensor } from "../../src/core/host_tensor.ts";
+import { Random } from "../../src/core/random.ts";
+import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
+import { initGpt2, parseGpt2Config } from "../../src/models/mod.ts";
+import { applyMethod } from "../../src/runs/mod.ts";
+import { type Batch, Trainer } from "../../src/train/mod.ts";
+import { type Reading, type ResidentCase, shapeOf } from "./reading.ts";
+
+/** Resident bytes of the process, and of the device's memory: its largest mapping of no file. */
+function resident(): { process: number; device: number } {
+  const mappings = Deno.readTextFileSync("/proc/self/smaps").split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m);
+  const bytes = (mapping: string) => 1024 * Number(/^Rss:\s+(\d+) kB$/m.exec(mapping)?.[1] ?? 0);
+  const anonymous = mappings.filter((mapping) => / 00:00 0 *\n/.test(mapping));
+  return {
+    process: mappings.map(bytes).reduce((sum, some) => sum + some),
+    device: Math.max(...anonymous.map(bytes)),
+  };
+}
+
+function batchOf({ batch, length }: ResidentCase, vocabulary: number): Batch {
+  const random = new Random(1), shape = [batch, length], size = batch * length;
+  const inputs = Uint32Array.from({ length: size }, () => random.integer(vocabulary));
+  return {
+    inputs: hostTensor(shape, inputs),
+    targets: hostTensor(shape, Int32Array.from(inputs)),
+  };
+}
+
+async function measure(trained: ResidentCase): Promise<Reading> {
+  using device = await openCpuDevice({ threads: 2 });
+  const before = resident().process, scratch = device.allocatedBytes, { rank } = trained;
+  const config = parseGpt2Config(shapeOf(trained));
+  using model = initGpt2(device, config, { seed: 1 });
+  using _ = applyMethod(model, rank ? { kind: "lora", rank, sites: "all" } : { kind: "full" }, 1);
+  using trainer = new Trainer(model, { learningRate: 1e-3, steps: 2 });
+  const batch = batchOf(trained, config.vocab_size);
+  for (let step = 0; step < 2; step++) trainer.step([batch]);
+  await trainer.ring.read(2);
+  const { peak, padding } = device.ledger.read();
+  return { ...resident(), before, scratch, peak, padding };
+}
+
+console.log(JSON.stringify(await measure(JSON.parse(Deno.args[0]))));

@@ -1,0 +1,56 @@
+/** Sharing out the training of a job among several, which one of them then reads together. @module */
+
+import { hashOf } from "../src/runs/mod.ts";
+import type { Experiment, ExperimentContext } from "./experiment.ts";
+import { makeRuns, type PlannedRun } from "./planned_runs.ts";
+
+/** One part of a job. */
+export interface Shard {
+  /** Which, counted from 1. */
+  readonly index: number;
+  /** Of how many. */
+  readonly count: number;
+}
+
+/**
+ * Reads `i/n`.
+ *
+ * @throws {RangeError} when it is not two whole numbers with 1 ≤ i ≤ n.
+ */
+export function parseShard(text: string): Shard {
+  const [, index, count] = (/^(\d+)\/(\d+)$/.exec(text) ?? []).map(Number);
+  if (index >= 1 && index <= count) return { index, count };
+  throw new RangeError(`--shard must be i/n with i from 1 to n, found ${text}`);
+}
+
+/**
+ * Makes every n-th of all the runs that the experiments read, each once however many read it. A run's
+ * folder is named by its specification: put together, the folders of all parts are those of one job.
+ *
+ * @returns How many runs are in this part.
+ */
+export async function makeShard(
+  experiments: readonly Experiment[],
+  { index, count }: Shard,
+  context: ExperimentContext,
+): Promise<number> {
+  const all = await distinctRuns(experiments, context);
+  const own = all.filter((_, place) => place % count === index - 1);
+  await makeRuns(own, context);
+  return own.length;
+}
+
+/** All runs in the order of the experiments. */
+async function distinctRuns(
+  experiments: readonly Experiment[],
+  context: ExperimentContext,
+): Promise<PlannedRun[]> {
+  const runs = new Map<string, PlannedRun>();
+  for (const experiment of experiments) {
+    for (const run of await experiment.plan?.(context) ?? []) {
+      const hash = await hashOf(await run.spec(context.device));
+      if (!runs.has(hash)) runs.set(hash, run);
+    }
+  }
+  return [...runs.values()];
+}
