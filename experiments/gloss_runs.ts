@@ -7,9 +7,9 @@ import { countTrainable, type Gpt2 } from "../src/models/mod.ts";
 import { type Json, type MethodSpec, run, type RunResult, type RunSpec } from "../src/runs/mod.ts";
 import { loadTokenizer } from "../src/tokenizer/mod.ts";
 import { type Batch, evaluate } from "../src/train/mod.ts";
-import { median } from "./statistics.ts";
+import { median } from "./numbers.ts";
 import { LiveSpectra } from "./live_spectra.ts";
-import type { PlannedRun, RunContext } from "./planned_runs.ts";
+import type { PlannedRun, RunContext } from "./frame/planned_runs.ts";
 import { baseFolder, baseIdentity, loadBase } from "./base_model.ts";
 
 /** What is trained on and what is reported. */

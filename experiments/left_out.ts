@@ -1,6 +1,6 @@
 /** Experiments that were asked for and not run. @module */
 
-import type { Outcome } from "./experiment.ts";
+import type { Outcome } from "./frame/experiment.ts";
 
 /** Nothing but a sentence that says why. */
 export function leftOut(why: string): Outcome {

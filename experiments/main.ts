@@ -4,8 +4,8 @@ import { parseArgs } from "node:util";
 import type { DeviceKind } from "../src/device/device.ts";
 import { openDevice } from "../src/device/mod.ts";
 import { experiments } from "./registry.ts";
-import { reproduce, type ReproduceOptions } from "./reproduce.ts";
-import { parseShard } from "./shard.ts";
+import { reproduce, type ReproduceOptions } from "./frame/reproduce.ts";
+import { parseShard } from "./frame/shard.ts";
 
 /** Four names a line, under the options' texts. */
 function listed(names: readonly string[]): string {

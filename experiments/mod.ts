@@ -1,25 +1,26 @@
 /** Experiments: the paper's tables and figures, made again. @module */
 
-export type {
-  Experiment,
-  ExperimentContext,
-  Finding,
-  Outcome,
-  PlanContext,
-  PlanField,
-  Verdict,
-} from "./experiment.ts";
+export type { Claim, Finding, Verdict } from "./frame/claim.ts";
+export {
+  type Experiment,
+  experiment,
+  type ExperimentContext,
+  type ExperimentDefinition,
+  LeftOut,
+  type Outcome,
+  type PlanContext,
+  type View,
+} from "./frame/experiment.ts";
 export type { DataTable, Figure, TableColumn, Unit } from "../src/figures/figure.ts";
 export type * from "../src/figures/plotly_types.ts";
 export type { Device, DeviceKind } from "../src/device/device.ts";
-export type { Claim } from "../src/figures/page.ts";
-export type { PlannedRun, RunContext } from "./planned_runs.ts";
+export type { PlannedRun, RunContext } from "./frame/planned_runs.ts";
 export type * from "../src/runs/mod.ts";
-export type { Shard } from "./shard.ts";
+export type { Shard } from "./frame/shard.ts";
 export { experiments, selectExperiments } from "./registry.ts";
 export { type RoleBar, roleBars } from "./role_bars.ts";
-export { reproduce, type ReproduceOptions } from "./reproduce.ts";
-export { median } from "./statistics.ts";
+export { reproduce, type ReproduceOptions } from "./frame/reproduce.ts";
+export { median } from "./numbers.ts";
 export { LiveSpectra, type SiteReading, type SpectrumReading } from "./live_spectra.ts";
 export { trainingSpectrum } from "./training_spectra.ts";
 export { quotedFromPaper } from "./printed_table.ts";

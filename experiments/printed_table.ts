@@ -1,7 +1,29 @@
 /** A table of the paper as it is printed, to stand beside ours. @module */
 
 import type { DataTable } from "../src/figures/figure.ts";
+import { table } from "../src/figures/table.ts";
 import { printedTables, tableLabel } from "../src/paper/printed/mod.ts";
+
+/** A row's name and its cells. */
+export type PrintedRow = readonly [name: string, cells: readonly (string | null)[]];
+
+/** Printed cells as they are, under their names. */
+export function quotedCells(
+  words: Pick<DataTable, "id" | "title" | "quoted">,
+  columns: readonly string[],
+  rows: readonly PrintedRow[],
+): DataTable {
+  return table({
+    ...words,
+    columns: [
+      ["row", "", "text", ([name]) => name],
+      ...columns.map((label, i) =>
+        [`${i}`, label, "text", ([, cells]: PrintedRow) => cells[i] ?? undefined] as const
+      ),
+    ],
+    rows,
+  });
+}
 
 /**
  * One of the paper's tables, quoted in full.
@@ -22,16 +44,9 @@ export function quotedFromPaper(name: string): DataTable {
     throw new RangeError(`the paper's tables are ${names}, found "${name}"`);
   }
   const { title, columns, rows } = printedTables[name];
-  return {
+  const words = {
     id: `printed-${name}`,
     title: `${tableLabel(name)} of Hu et al. 2021, quoted: ${title}`,
-    columns: [
-      { key: "row", label: "", unit: "text" },
-      ...columns.map((label, i) => ({ key: `${i}`, label, unit: "text" as const })),
-    ],
-    rows: Object.entries(rows).map(([row, cells]) => ({
-      row,
-      ...Object.fromEntries(cells.map((cell, i) => [`${i}`, cell ?? undefined])),
-    })),
   };
+  return quotedCells(words, columns, Object.entries(rows));
 }

@@ -3,8 +3,8 @@
 import { type BytesByRole, type Role, roles } from "../src/device/ledger.ts";
 import type { Figure } from "../src/figures/figure.ts";
 import { axis, baseLayout } from "../src/figures/layout.ts";
+import { barsAcross } from "../src/figures/marks.ts";
 import { roleColours } from "../src/figures/palette.ts";
-import type { Trace } from "../src/figures/plotly_types.ts";
 
 /** A bar: a method and its bytes. */
 export interface RoleBar {
@@ -27,19 +27,17 @@ export function roleBars(
   unit: "MB" | "GB",
   height: number,
 ): Pick<Figure, "data" | "layout"> {
-  const trace = (role: Role): Trace => ({
-    type: "bar",
-    orientation: "h",
-    name: role,
-    y: bars.map(({ label }) => label),
-    x: bars.map(({ byRole }) => byRole[role] / bytesPerUnit[unit]),
-    marker: { color: roleColours[role] },
-  });
+  const more = { barmode: "stack", height };
   return {
-    data: usedRoles(bars).map(trace),
-    layout: baseLayout(axis(unit), axis("", { autorange: "reversed" }), {
-      barmode: "stack",
-      height,
-    }),
+    data: usedRoles(bars).map((role) =>
+      barsAcross(
+        bars,
+        ({ byRole }) => byRole[role] / bytesPerUnit[unit],
+        ({ label }) => label,
+        { color: roleColours[role] },
+        { name: role },
+      )
+    ),
+    layout: baseLayout(axis(unit), axis("", { autorange: "reversed" }), more),
   };
 }

@@ -6,16 +6,16 @@ import { palette } from "../src/figures/palette.ts";
 import type { Axis, Trace } from "../src/figures/plotly_types.ts";
 import { stepsOf } from "./adaptation/adaptation.ts";
 import { learningRateOf, loraMethod } from "./adaptation/methods.ts";
-import type { Experiment, ExperimentContext, PlanField } from "./experiment.ts";
+import type { Experiment, ExperimentContext, PlanContext } from "./frame/experiment.ts";
 import { glossData, planGloss } from "./gloss_runs.ts";
 import { leftOut } from "./left_out.ts";
 import type { SiteReading, SpectrumReading } from "./live_spectra.ts";
-import { makeRuns, type PlannedRun } from "./planned_runs.ts";
+import { makeRuns, type PlannedRun } from "./frame/planned_runs.ts";
 
 /** The largest rank of the adaptation experiment, whose run it shares. */
 const rank = 16;
 
-function planSpectra(context: Pick<ExperimentContext, PlanField>): PlannedRun[] {
+function planSpectra(context: PlanContext): PlannedRun[] {
   const method = loraMethod(rank), learningRate = learningRateOf(method);
   const steps = stepsOf(context), [seed] = context.seeds, data = glossData("noun", context.quick);
   const chosen = { method: method.spec, learningRate, seed, steps, data };
@@ -104,7 +104,7 @@ export const trainingSpectra: Experiment = {
   title: "How an adapter's spectrum comes about",
   question: "When do an adapter's directions appear, and when do they come to rest?",
   source: "no figure of the paper; its section 7.2 looks at the end of training",
-  plan: (context) => Promise.resolve(planSpectra(context)),
+  runs: (context) => Promise.resolve(planSpectra(context)),
   async run(context) {
     const [{ metrics }] = await makeRuns(planSpectra(context), context);
     const readings = (metrics.spectra ?? []) as unknown as readonly SpectrumReading[];

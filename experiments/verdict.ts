@@ -1,6 +1,6 @@
 /** From a rule to a verdict. @module */
 
-import type { Finding, Verdict } from "./experiment.ts";
+import type { Finding, Verdict } from "./frame/claim.ts";
 
 /** The verdict of a rule about quality, which a quick run is too short for. */
 export function judge(held: boolean, quick: boolean): Verdict {

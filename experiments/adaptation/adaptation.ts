@@ -3,9 +3,10 @@
 import { join } from "node:path";
 import type { RunResult } from "../../src/runs/mod.ts";
 import { loadBase } from "../base_model.ts";
-import type { Experiment, ExperimentContext, Finding, PlanField } from "../experiment.ts";
+import type { Finding } from "../frame/claim.ts";
+import type { Experiment, ExperimentContext, PlanContext } from "../frame/experiment.ts";
 import { type GlossData, glossData, glossLoss, planGloss, publishAdapter } from "../gloss_runs.ts";
-import { makeRuns, type PlannedRun } from "../planned_runs.ts";
+import { makeRuns, type PlannedRun } from "../frame/planned_runs.ts";
 import { learningRateGrid } from "../learning_rates.ts";
 import { memoryFinding, qualityFinding, sizeFinding } from "./findings.ts";
 import { lossFigure, memoryFigure, methodTable, qualityFigure } from "./figures.ts";
@@ -25,7 +26,7 @@ const dataOf = ({ quick }: Pick<ExperimentContext, "quick">) => glossData("noun"
 const methodsWithSeeds = ({ seeds }: Pick<ExperimentContext, "seeds">) =>
   seeds.flatMap((seed) => methods.map((method) => ({ seed, method })));
 
-function planAdaptation(context: Pick<ExperimentContext, PlanField>): PlannedRun[] {
+function planAdaptation(context: PlanContext): PlannedRun[] {
   const steps = stepsOf(context), data = dataOf(context);
   return methodsWithSeeds(context).map(({ seed, method }) => {
     const learningRate = learningRateOf(method);
@@ -98,7 +99,7 @@ export const adaptation: Experiment = {
     "Does LoRA match full fine-tuning on a real task, and what does each cost? The small base " +
     "learns to write WordNet's definitions: a word and its kind in, its definition out.",
   source: "Hu et al. 2021, section 5.4 and table 3 (E2E with GPT-2), in kind",
-  plan: (context) => Promise.resolve(planAdaptation(context)),
+  runs: (context) => Promise.resolve(planAdaptation(context)),
   async run(context) {
     const runs = await adaptationRuns(context), rows = methodRows(runs), data = dataOf(context);
     using base = await loadBase(context.device);

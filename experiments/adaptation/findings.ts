@@ -1,6 +1,6 @@
 /** What full fine-tuning and LoRA came to, by rules that were written before any run. @module */
 
-import type { Finding } from "../experiment.ts";
+import type { Finding } from "../frame/claim.ts";
 import type { MethodRow } from "./rows.ts";
 
 /** A share of full fine-tuning's loss within which LoRA counts as on a par; written before any run. */

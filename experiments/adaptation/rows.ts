@@ -1,7 +1,7 @@
 /** What full fine-tuning and LoRA came to, a row a method. @module */
 
 import type { BytesByRole } from "../../src/device/ledger.ts";
-import { median } from "../statistics.ts";
+import { median } from "../numbers.ts";
 
 /** A training run that was read back. */
 export interface AdaptationRun {

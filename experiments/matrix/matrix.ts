@@ -3,7 +3,8 @@
 import { DeviceError } from "../../src/core/errors.ts";
 import type { Device } from "../../src/device/device.ts";
 import type { DataTable, Figure } from "../../src/figures/figure.ts";
-import type { Experiment, Finding } from "../experiment.ts";
+import type { Finding } from "../frame/claim.ts";
+import type { Experiment } from "../frame/experiment.ts";
 import { gpt3 } from "../gpt3.ts";
 import { type RoleBar, roleBars } from "../role_bars.ts";
 import { type MatrixResult, measureMatrix, rank } from "./measure.ts";

@@ -6,7 +6,7 @@ import type { HostTensor } from "../../src/core/host_tensor.ts";
 import { Random } from "../../src/core/random.ts";
 import type { Device } from "../../src/device/device.ts";
 import type { LedgerReading } from "../../src/device/ledger.ts";
-import { median } from "../statistics.ts";
+import { median } from "../numbers.ts";
 import { countChangedWeights, initSquareLayer, type SquareLayer, weightAt } from "./layer.ts";
 
 /** r, as in the paper's account of GPT-3. */

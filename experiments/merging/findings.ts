@@ -1,6 +1,6 @@
 /** What merging came to, by rules that were written before any run. @module */
 
-import type { Finding } from "../experiment.ts";
+import type { Finding } from "../frame/claim.ts";
 import type { MergingResult } from "./checks.ts";
 import type { Timing } from "./timing.ts";
 

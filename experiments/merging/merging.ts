@@ -3,9 +3,9 @@
 import { stepsOf } from "../adaptation/adaptation.ts";
 import { learningRateOf, loraMethod } from "../adaptation/methods.ts";
 import { loadBase } from "../base_model.ts";
-import type { Experiment, ExperimentContext, PlanField } from "../experiment.ts";
+import type { Experiment, ExperimentContext, PlanContext } from "../frame/experiment.ts";
 import { type GlossData, glossData, openGloss, planGloss, publishAdapter } from "../gloss_runs.ts";
-import { makeRuns, type PlannedRun } from "../planned_runs.ts";
+import { makeRuns, type PlannedRun } from "../frame/planned_runs.ts";
 import { measureMerging } from "./checks.ts";
 import { latencyFigure, latencyTable } from "./figures.ts";
 import { mergingFindings } from "./findings.ts";
@@ -18,7 +18,7 @@ function tasksOf({ quick }: Pick<ExperimentContext, "quick">): GlossData[] {
   return [glossData("noun", quick), glossData("verb", quick)];
 }
 
-function planMerging(context: Pick<ExperimentContext, PlanField>): PlannedRun[] {
+function planMerging(context: PlanContext): PlannedRun[] {
   const method = loraMethod(rank), learningRate = learningRateOf(method);
   const steps = stepsOf(context), [seed] = context.seeds;
   return tasksOf(context).map((data, index) =>
@@ -45,7 +45,7 @@ export const merging: Experiment = {
     "What does an adapter cost when the model is used, and can it be taken out again? Task A " +
     "defines nouns, task B verbs.",
   source: "Hu et al. 2021, section 4.1 and table 1",
-  plan: (context) => Promise.resolve(planMerging(context)),
+  runs: (context) => Promise.resolve(planMerging(context)),
   async run(context) {
     const [folderA, folderB] = await trainAdapters(context);
     using model = await loadBase(context.device);

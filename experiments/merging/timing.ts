@@ -3,7 +3,7 @@
 import { Tape } from "../../src/autograd/mod.ts";
 import type { HostTensor } from "../../src/core/host_tensor.ts";
 import type { Model } from "../../src/models/mod.ts";
-import { median, middleHalf } from "../statistics.ts";
+import { median, middleHalf } from "../numbers.ts";
 
 /** Time of a forward pass. */
 export interface Timing {

@@ -5,7 +5,8 @@ import type { DataTable, Figure } from "../../src/figures/figure.ts";
 import { axis, baseLayout } from "../../src/figures/layout.ts";
 import { palette } from "../../src/figures/palette.ts";
 import type { Trace } from "../../src/figures/plotly_types.ts";
-import type { Experiment, Finding } from "../experiment.ts";
+import type { Finding } from "../frame/claim.ts";
+import type { Experiment } from "../frame/experiment.ts";
 import { besideFull, judge } from "../verdict.ts";
 import { type LinearResult, type LinearRun, linearRuns, planLinearRuns } from "./linear_runs.ts";
 import { linearTask, type LinearTaskSpec } from "./linear_task.ts";
@@ -223,7 +224,7 @@ export const plantedControls: Experiment = {
     "that learnt noise alone should be alike by chance only, and tasks that share s of 8 input " +
     "directions by s/8.",
   source: "Controls for Hu et al. 2021, section 7.2 and figures 3 and 4",
-  plan: (context) =>
+  runs: (context) =>
     Promise.resolve(planLinearRuns(runsOf(context.seeds.flatMap(pairsOf)), context)),
   async run(context) {
     const pairs = context.seeds.flatMap(pairsOf);

@@ -8,7 +8,7 @@ import type { Device } from "../../src/device/device.ts";
 import { multiplyTransposed, singularValues } from "../../src/linalg/mod.ts";
 import { type JsonRecord, run, type RunSpec } from "../../src/runs/mod.ts";
 import { evaluate } from "../../src/train/mod.ts";
-import type { PlannedRun } from "../planned_runs.ts";
+import type { PlannedRun } from "../frame/planned_runs.ts";
 import { digitBatch, digitShape, type DigitSource, sampleRows } from "./digit_source.ts";
 import { dense } from "./linear_task.ts";
 import { difference } from "./linear_theory.ts";

@@ -7,7 +7,7 @@ import type { Gpt2 } from "../../src/models/mod.ts";
 import { run, type RunSpec } from "../../src/runs/mod.ts";
 import type { Batch } from "../../src/train/mod.ts";
 import { baseIdentity, loadBase } from "../base_model.ts";
-import type { PlannedRun } from "../planned_runs.ts";
+import type { PlannedRun } from "../frame/planned_runs.ts";
 
 /** A student of facts. */
 export interface FactRun {

@@ -3,8 +3,9 @@
 import type { DataTable, Figure } from "../../src/figures/figure.ts";
 import { axis } from "../../src/figures/layout.ts";
 import type { RunResult } from "../../src/runs/mod.ts";
-import type { Experiment, ExperimentContext, Finding, PlanContext } from "../experiment.ts";
-import { makeRuns, type PlannedRun } from "../planned_runs.ts";
+import type { Finding } from "../frame/claim.ts";
+import type { Experiment, ExperimentContext, PlanContext } from "../frame/experiment.ts";
+import { makeRuns, type PlannedRun } from "../frame/planned_runs.ts";
 import { judge } from "../verdict.ts";
 import { type FactRun, planFacts } from "./fact_runs.ts";
 import { type LinearResult, type LinearRun, linearRuns, planLinearRuns } from "./linear_runs.ts";
@@ -170,7 +171,7 @@ export const facts: Experiment = {
     "How does the rank that a task needs grow with the number of facts to store? In a linear " +
     "memory the answer is known; in the transformer it is measured.",
   source: "Question left open by Hu et al. 2021, section 7.2",
-  plan: (context) =>
+  runs: (context) =>
     Promise.resolve([
       ...planLinearRuns(factRuns(context).map(memoryRun), context),
       ...planStudents(context),

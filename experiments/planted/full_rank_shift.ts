@@ -4,7 +4,8 @@ import type { DataTable, Figure } from "../../src/figures/figure.ts";
 import { axis, baseLayout } from "../../src/figures/layout.ts";
 import { palette } from "../../src/figures/palette.ts";
 import type { Trace } from "../../src/figures/plotly_types.ts";
-import type { Experiment, Finding, PlanContext } from "../experiment.ts";
+import type { Finding } from "../frame/claim.ts";
+import type { Experiment, PlanContext } from "../frame/experiment.ts";
 import { judge } from "../verdict.ts";
 import { crossing } from "./crossing.ts";
 import { type LinearResult, type LinearRun, linearRuns, planLinearRuns } from "./linear_runs.ts";
@@ -189,7 +190,7 @@ export const fullRankShift: Experiment = {
     "How flat must a task's shift be until LoRA loses to full fine-tuning? The paper leaves " +
     "open when a small rank is not enough; here the answer is known and the crossing can be shown.",
   source: "Question left open by Hu et al. 2021, sections 7.2 and 8",
-  plan: (context) => Promise.resolve(planLinearRuns(shiftRuns(context), context)),
+  runs: (context) => Promise.resolve(planLinearRuns(shiftRuns(context), context)),
   async run(context) {
     const rows = (await linearRuns(shiftRuns(context), context)).map(rowOf);
     return {

@@ -2,7 +2,8 @@
 
 import type { DataTable, Figure } from "../../src/figures/figure.ts";
 import { axis } from "../../src/figures/layout.ts";
-import type { Experiment, Finding, PlanContext } from "../experiment.ts";
+import type { Finding } from "../frame/claim.ts";
+import type { Experiment, PlanContext } from "../frame/experiment.ts";
 import { judge } from "../verdict.ts";
 import { type LinearResult, type LinearRun, linearRuns, planLinearRuns } from "./linear_runs.ts";
 import { linearTask, type LinearTaskSpec, type ShiftSpectrum } from "./linear_task.ts";
@@ -201,7 +202,7 @@ export const linearTeacher: Experiment = {
   question: "Does LoRA, trained as always, reach what its rank allows? A teacher W₀ + D is to be " +
     "imitated; the best loss at rank r is known from the singular values of D in the inputs' metric.",
   source: "Control for Hu et al. 2021, section 7; Eckart and Young 1936",
-  plan: (context) => Promise.resolve(planLinearRuns(teacherRuns(context), context)),
+  runs: (context) => Promise.resolve(planLinearRuns(teacherRuns(context), context)),
   async run(context) {
     const rows = (await linearRuns(teacherRuns(context), context)).map(rowOf);
     return {

@@ -4,8 +4,9 @@ import type { DataTable, Figure } from "../../src/figures/figure.ts";
 import { axis, baseLayout, logAxis } from "../../src/figures/layout.ts";
 import { palette } from "../../src/figures/palette.ts";
 import type { RunResult } from "../../src/runs/mod.ts";
-import type { Experiment, Finding, PlanContext } from "../experiment.ts";
-import { makeRuns, type PlannedRun } from "../planned_runs.ts";
+import type { Finding } from "../frame/claim.ts";
+import type { Experiment, PlanContext } from "../frame/experiment.ts";
+import { makeRuns, type PlannedRun } from "../frame/planned_runs.ts";
 import { judge } from "../verdict.ts";
 import { bendOf, enough } from "./bend.ts";
 import { rankFigure } from "./rank_figure.ts";
@@ -184,7 +185,7 @@ export const plantedTransformer: Experiment = {
     "teacher is the small base with a shift of rank 4 on its attention; students imitate its " +
     "predictions on text.",
   source: "Control for Hu et al. 2021, section 7",
-  plan: (context) => Promise.resolve(planOf(context)),
+  runs: (context) => Promise.resolve(planOf(context)),
   async run(context) {
     const runs = transformerRuns(context), results = await makeRuns(planOf(context), context);
     const rows = runs.map((run, i) => rowOf(run, results[i]));

@@ -5,8 +5,9 @@ import type { DataTable, Figure } from "../../src/figures/figure.ts";
 import { axis, baseLayout, logAxis } from "../../src/figures/layout.ts";
 import { palette } from "../../src/figures/palette.ts";
 import type { RunResult } from "../../src/runs/mod.ts";
-import type { Experiment, Finding, PlanContext } from "../experiment.ts";
-import { makeRuns, type PlannedRun } from "../planned_runs.ts";
+import type { Finding } from "../frame/claim.ts";
+import type { Experiment, PlanContext } from "../frame/experiment.ts";
+import { makeRuns, type PlannedRun } from "../frame/planned_runs.ts";
 import { besideFull, judge } from "../verdict.ts";
 import { bendOf, enough, neededRank } from "./bend.ts";
 import { type DigitRun, planDigits } from "./digit_runs.ts";
@@ -224,7 +225,7 @@ export const rotatedDigits: Experiment = {
     "digits is shown rotated ones, and only its first layer is adapted: the exact answer has rank " +
     "2m for m rotated planes.",
   source: "Question left open by Hu et al. 2021, section 7.2",
-  plan: (context) => Promise.resolve(planOf(context)),
+  runs: (context) => Promise.resolve(planOf(context)),
   async run(context) {
     const runs = digitRuns(context), results = await makeRuns(planOf(context), context);
     const rows = runs.map((run, i) => rowOf(run, results[i]));

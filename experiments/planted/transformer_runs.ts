@@ -16,7 +16,7 @@ import { type JsonRecord, run, type RunSpec } from "../../src/runs/mod.ts";
 import { loadTokenizer } from "../../src/tokenizer/mod.ts";
 import { type Batch, evaluate } from "../../src/train/mod.ts";
 import { baseFolder, baseIdentity, loadBase } from "../base_model.ts";
-import type { PlannedRun } from "../planned_runs.ts";
+import type { PlannedRun } from "../frame/planned_runs.ts";
 import { type PlantedShift, plantShift } from "./planted_shift.ts";
 
 /** A student of a planted shift. */

@@ -2,7 +2,8 @@
 
 import type { DataTable, Figure } from "../../src/figures/figure.ts";
 import { heatmaps } from "../../src/figures/heatmaps.ts";
-import type { Experiment, Finding } from "../experiment.ts";
+import type { Finding } from "../frame/claim.ts";
+import type { Experiment } from "../frame/experiment.ts";
 import { plannedRuns } from "./adapters.ts";
 import { judge } from "../verdict.ts";
 import {
@@ -131,7 +132,7 @@ export const amplification: Experiment = {
     "Does ΔW repeat the top directions of W, or amplify others that W has but does not emphasise? " +
     "Judged in ΔW, as printed, and in ΔW·S^½ beside W·S^½ (S = E[x xᵀ] of the inputs).",
   source: "Hu et al. 2021, section 7.3, table 7 and figure 8",
-  plan: (context) => plannedRuns(ranks.flatMap(subspaceRuns), context),
+  runs: (context) => plannedRuns(ranks.flatMap(subspaceRuns), context),
   async run(context) {
     const modules = await loadStudy(ranks, context), width = modules[0].weight.rows;
     const rows = amplificationRows(modules, ranks);

@@ -1,6 +1,7 @@
 /** Figures 3, 4, 6 and 7: which directions adapters of other ranks, seeds and layers share. @module */
 
-import type { Experiment, Finding } from "../experiment.ts";
+import type { Finding } from "../frame/claim.ts";
+import type { Experiment } from "../frame/experiment.ts";
 import { plannedRuns } from "./adapters.ts";
 import { judge } from "../verdict.ts";
 import { largeRank, seedAt, subspaceRuns, subspaceSeeds } from "./runs.ts";
@@ -127,7 +128,7 @@ export const subspaces: Experiment = {
     "Judged in A, as printed, and in ΔW·S^½, what the update does to inputs that it really sees " +
     "(S = E[x xᵀ], their second moment).",
   source: "Hu et al. 2021, section 7.2, figures 3, 4, 6 and 7",
-  plan: (context) => plannedRuns([smallRank, largeRank].flatMap(subspaceRuns), context),
+  runs: (context) => plannedRuns([smallRank, largeRank].flatMap(subspaceRuns), context),
   async run(context) {
     const modules = await loadStudy([smallRank, largeRank], context);
     const of = (name: keyof typeof spaces): SpaceSimilarity => {

@@ -3,7 +3,8 @@
 import type { Figure } from "../../src/figures/figure.ts";
 import { axis, baseLayout } from "../../src/figures/layout.ts";
 import { palette } from "../../src/figures/palette.ts";
-import type { Experiment, Finding } from "../experiment.ts";
+import type { Finding } from "../frame/claim.ts";
+import type { Experiment } from "../frame/experiment.ts";
 import { plannedRuns } from "./adapters.ts";
 import { judge } from "../verdict.ts";
 import { type LossRow, lossRows, meanLoss, spreadOf } from "./loss_rows.ts";
@@ -80,7 +81,7 @@ export const whichMatrices: Experiment = {
     "Is it better to adapt one matrix with a higher rank, or several with a lower one? Each choice " +
     "trains as many values.",
   source: "Hu et al. 2021, section 7.1, table 5 (GPT-3), in kind",
-  plan: (context) => plannedRuns(budgetRuns(context.seeds), context),
+  runs: (context) => plannedRuns(budgetRuns(context.seeds), context),
   async run(context) {
     const { base, rows } = await lossRows(budgetRuns(context.seeds), context);
     const title = "Held-out loss at one budget of trained values";

@@ -2,7 +2,8 @@
 
 import { axis } from "../../src/figures/layout.ts";
 import type { Figure } from "../../src/figures/figure.ts";
-import type { Experiment, Finding } from "../experiment.ts";
+import type { Finding } from "../frame/claim.ts";
+import type { Experiment } from "../frame/experiment.ts";
 import { plannedRuns } from "./adapters.ts";
 import { rankFigure } from "../planted/rank_figure.ts";
 import { judge } from "../verdict.ts";
@@ -61,7 +62,7 @@ export const whichRank: Experiment = {
   title: "Which rank is enough?",
   question: "How far can the rank fall before quality does, for q and v and for q alone?",
   source: "Hu et al. 2021, section 7.2, table 6 (GPT-3), in kind",
-  plan: (context) => plannedRuns(rankRuns(context.seeds), context),
+  runs: (context) => plannedRuns(rankRuns(context.seeds), context),
   async run(context) {
     const { base, rows } = await lossRows(rankRuns(context.seeds), context);
     return {

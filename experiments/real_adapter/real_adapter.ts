@@ -3,7 +3,7 @@
 import type { DataTable, Figure } from "../../src/figures/figure.ts";
 import { axis, baseLayout, logAxis } from "../../src/figures/layout.ts";
 import { palette } from "../../src/figures/palette.ts";
-import type { Experiment } from "../experiment.ts";
+import type { Experiment } from "../frame/experiment.ts";
 import { leftOut } from "../left_out.ts";
 import { type AuthorsModule, findAuthors, readAuthors, scaling } from "./authors.ts";
 

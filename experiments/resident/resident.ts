@@ -2,7 +2,8 @@
 
 import { howMany } from "../../src/core/how_many.ts";
 import type { DataTable } from "../../src/figures/figure.ts";
-import type { Experiment, Finding } from "../experiment.ts";
+import type { Finding } from "../frame/claim.ts";
+import type { Experiment } from "../frame/experiment.ts";
 import type { ResidentRow } from "./measure.ts";
 import type { ResidentCase } from "./reading.ts";
 

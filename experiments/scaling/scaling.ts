@@ -1,7 +1,8 @@
 /** Where the headline shrinks: both ratios over the model's size, the optimiser and the batch. @module */
 
 import { baseConfig } from "../base_model.ts";
-import type { Experiment, Finding } from "../experiment.ts";
+import type { Finding } from "../frame/claim.ts";
+import type { Experiment } from "../frame/experiment.ts";
 import { printed } from "../gpt3.ts";
 import {
   batchTable,

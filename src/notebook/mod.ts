@@ -15,7 +15,6 @@
  */
 
 export type {
-  Claim,
   DataTable,
   Figure,
   Finding,

@@ -11,7 +11,7 @@ import {
 } from "../../src/accounting/mod.ts";
 import { injectLora } from "../../src/adapt/mod.ts";
 import { DryDevice } from "../../src/device/dry.ts";
-import { countFull, countLora } from "../../experiments/counting.ts";
+import { countTrained } from "../../experiments/counting.ts";
 import { gpt3 } from "../../experiments/gpt3.ts";
 import { gpt3Memory } from "../../experiments/memory.ts";
 import { countTrainable, Gpt2, type Gpt2Config, parseGpt2Config } from "../../src/models/mod.ts";
@@ -22,14 +22,14 @@ import { type Method, methods, shapes } from "../train/ledger_checks.ts";
 Deno.test("GPT-3's parameters are those of the formulas, full and at every rank", () => {
   const d = 12288;
   const full = { n_voc: 50257, n_pos: 2048, d, L: 96 };
-  assertEquals(BigInt(countFull()), evaluate("fullParameters", full));
+  assertEquals(BigInt(countTrained(0)), evaluate("fullParameters", full));
   for (const r of [1, 4]) {
-    assertEquals(BigInt(countLora(r)), evaluate("loraParameters", { n_W: 192, d, r }));
+    assertEquals(BigInt(countTrained(r)), evaluate("loraParameters", { n_W: 192, d, r }));
   }
 });
 
 Deno.test("bytes that outlive a step are 4 a frozen value and 16 a trained one", () => {
-  const values = countFull(), trained = countLora(4);
+  const values = countTrained(0), trained = countTrained(4);
   const stateBytes = (rank: number) => {
     const { weight, adapter, gradient, optimizer } = gpt3Memory(rank).byRole;
     return BigInt(weight + adapter + gradient + optimizer);

@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { DryDevice } from "../../src/device/dry.ts";
-import { reproduce } from "../../experiments/reproduce.ts";
+import { reproduce } from "../../experiments/frame/reproduce.ts";
 import { browserPath } from "../support/parts.ts";
 import { withFolder } from "../support/folders.ts";
 

@@ -1,24 +1,24 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
-import { countFull, countLora } from "../../experiments/counting.ts";
+import { countTrained } from "../../experiments/counting.ts";
 import { gpt3Memory } from "../../experiments/memory.ts";
 import { parseReproduceArgs } from "../../experiments/main.ts";
 import { selectExperiments } from "../../experiments/registry.ts";
-import { reproduce } from "../../experiments/reproduce.ts";
+import { reproduce } from "../../experiments/frame/reproduce.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 
 Deno.test("GPT-3 175B: LoRA trains 9,251 times fewer values at r = 4 and 37,003 times at r = 1", () => {
-  const full = countFull();
+  const full = countTrained(0);
   assertEquals(full, 174_604_259_328);
-  assertEquals(countLora(4), 18_874_368);
-  assertEquals(Math.round(full / countLora(4)), 9_251);
-  assertEquals(Math.round(full / countLora(1)), 37_003);
+  assertEquals(countTrained(4), 18_874_368);
+  assertEquals(Math.round(full / countTrained(4)), 9_251);
+  assertEquals(Math.round(full / countTrained(1)), 37_003);
 });
 
 Deno.test("GPT-3 175B: the ledger's state bytes are 16 a trained and 4 a frozen value", () => {
   const full = gpt3Memory(0).peakByRole, lora = gpt3Memory(4).peakByRole;
-  const values = countFull(), trained = countLora(4);
+  const values = countTrained(0), trained = countTrained(4);
   assertEquals(full.weight, 4 * values);
   assertEquals(full.gradient + full.optimizer, 12 * values);
   assertEquals(lora.weight, 4 * values);

@@ -1,10 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
-import type { Experiment, ExperimentContext } from "../../experiments/experiment.ts";
+import type { Experiment, ExperimentContext } from "../../experiments/frame/experiment.ts";
 import { glossData, planGloss } from "../../experiments/gloss_runs.ts";
-import { makeRuns, type PlannedRun } from "../../experiments/planned_runs.ts";
+import { makeRuns, type PlannedRun } from "../../experiments/frame/planned_runs.ts";
 import { experiments } from "../../experiments/registry.ts";
-import { makeShard } from "../../experiments/shard.ts";
+import { makeShard } from "../../experiments/frame/shard.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 import "../support/open_lapack.ts";
 
@@ -25,14 +25,14 @@ const reads = (name: string, plan: readonly PlannedRun[]): Experiment => ({
   title: name,
   question: "",
   source: "",
-  plan: () => Promise.resolve(plan),
+  runs: () => plan,
   run: () => Promise.reject(new Error("a shard only trains")),
 });
 
 /** Three runs, one of which two experiments read. */
 const both = [
   reads("one", [tinyRun(1, 1), tinyRun(2, 1)]),
-  { ...reads("none", []), plan: undefined },
+  { ...reads("none", []), runs: undefined },
   reads("two", [tinyRun(2, 1), tinyRun(2, 2)]),
 ];
 
@@ -66,13 +66,13 @@ Deno.test("runs are the same bits split or not, each made once, and joined by th
 });
 
 Deno.test("every experiment that trains says which runs it reads", async () => {
-  const planned = experiments.filter(({ plan }) => plan).map(({ name }) => name);
+  const planned = experiments.filter(({ runs }) => runs).map(({ name }) => name);
   for (const name of ["adaptation", "merging", "subspaces", "amplification", "which-rank"]) {
     assert(planned.includes(name), name);
   }
   const labels = new Set<string>();
-  for (const { plan } of experiments) {
-    for (const { label } of await plan?.({ seeds: [1, 2, 3], quick: false, full: true }) ?? []) {
+  for (const { runs } of experiments) {
+    for (const { label } of await runs?.({ seeds: [1, 2, 3], quick: false, full: true }) ?? []) {
       labels.add(label);
     }
   }

@@ -3,7 +3,7 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import type { HostTensor } from "../../../src/core/host_tensor.ts";
 import { Random } from "../../../src/core/random.ts";
-import type { Verdict } from "../../../experiments/experiment.ts";
+import type { Verdict } from "../../../experiments/frame/claim.ts";
 import { bendOf, neededRank } from "../../../experiments/planted/bend.ts";
 import { crossing } from "../../../experiments/planted/crossing.ts";
 import { rotate } from "../../../experiments/planted/rotation.ts";

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { openCpuDevice } from "../../../src/device/cpu/cpu_device.ts";
 import type { Device } from "../../../src/device/device.ts";
-import type { ExperimentContext } from "../../../experiments/experiment.ts";
+import type { ExperimentContext } from "../../../experiments/frame/experiment.ts";
 import { plantedControls } from "../../../experiments/planted/controls.ts";
 import { facts } from "../../../experiments/planted/facts.ts";
 import { fullRankShift } from "../../../experiments/planted/full_rank_shift.ts";
@@ -40,7 +40,7 @@ Deno.test("every planted experiment lists its runs, each with a name of its own"
   using device = await openCpuDevice({ threads: 1 });
   for (const experiment of all) {
     for (const more of [{}, { quick: false }, { quick: false, full: true, seeds: [1, 2] }]) {
-      const plan = await experiment.plan!(contextOf(device, "", more));
+      const plan = await experiment.runs!(contextOf(device, "", more));
       const hashes = await Promise.all(plan.map(async ({ spec }) => hashOf(await spec(device))));
       // The controls hold one task against five others.
       const repeated = experiment === plantedControls ? 4 * (more.seeds?.length ?? 1) : 0;
@@ -61,7 +61,7 @@ for (const experiment of all) {
         assertEquals(figureFaults(figure), [], figure.id);
         assertMatch(figure.caption, /seeds?\b.*\b1\b/i, figure.id);
       }
-      const plan = await experiment.plan!(context);
+      const plan = await experiment.runs!(context);
       const hashes = await Promise.all(plan.map(async ({ spec }) => hashOf(await spec(device))));
       assertEquals(filesIn(`${out}/runs`), [...new Set(hashes)].sort());
       for (const { rows, columns } of outcome.tables) {

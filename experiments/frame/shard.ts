@@ -1,6 +1,6 @@
 /** Sharing out the training of a job among several, which one of them then reads together. @module */
 
-import { hashOf } from "../src/runs/mod.ts";
+import { hashOf } from "../../src/runs/mod.ts";
 import type { Experiment, ExperimentContext } from "./experiment.ts";
 import { makeRuns, type PlannedRun } from "./planned_runs.ts";
 
@@ -47,7 +47,7 @@ async function distinctRuns(
 ): Promise<PlannedRun[]> {
   const runs = new Map<string, PlannedRun>();
   for (const experiment of experiments) {
-    for (const run of await experiment.plan?.(context) ?? []) {
+    for (const run of await experiment.runs?.(context) ?? []) {
       const hash = await hashOf(await run.spec(context.device));
       if (!runs.has(hash)) runs.set(hash, run);
     }

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { verdictFigure } from "../../experiments/paper_figure.ts";
+import { verdictFigure } from "../../experiments/paper_tables.ts";
 
 Deno.test("the bars leave out tables that arithmetic does not reach, and quoted cells", () => {
   const none = { "equal when rounded": 0, "equal when truncated": 0, "differs": 0, "quoted": 9 };

@@ -1,0 +1,158 @@
+/** The frame of every experiment: it makes the runs, reads them, judges and draws. @module */
+
+import type { Device } from "../../src/device/device.ts";
+import type { DataTable, Figure } from "../../src/figures/figure.ts";
+import type { RunResult } from "../../src/runs/mod.ts";
+import { type Claim, type Finding, judge } from "./claim.ts";
+import { makeRuns, type PlannedRun } from "./planned_runs.ts";
+
+/** What an experiment gives back. */
+export interface Outcome {
+  /** What was run: data, sizes, rates, in a sentence or two. */
+  readonly settings: string;
+  /** One for each claim. */
+  readonly findings: readonly Finding[];
+  /** Its rows. */
+  readonly tables: readonly DataTable[];
+  /** Its figures, functions of the rows. */
+  readonly figures: readonly Figure[];
+}
+
+/** What the list of an experiment's runs depends on. */
+export interface PlanContext {
+  /** Seeds of its runs. */
+  readonly seeds: readonly number[];
+  /** Fewer steps: to see that it works, not what comes out. */
+  readonly quick: boolean;
+  /** All ranks and sizes, where the default has a few. */
+  readonly full: boolean;
+}
+
+/** What an experiment is run with. */
+export interface ExperimentContext extends PlanContext {
+  /** The device of its runs. */
+  readonly device: Device;
+  /** Folder for runs, adapters and results. */
+  readonly out: string;
+  /** Stops at the next step. */
+  readonly signal: AbortSignal;
+  /** Tells how far it is, from 0 to 1. */
+  report(share: number, text: string): void;
+}
+
+/** One table or figure of the paper, made again. */
+export interface Experiment {
+  /** Its name on the command line, after `--only`. */
+  readonly name: string;
+  /** One line for the report. */
+  readonly title: string;
+  /** What it asks, and why a reader should care. */
+  readonly question: string;
+  /** The place in the paper. */
+  readonly source: string;
+  /** The training runs that it reads, where it has any: what `--shard` shares out. */
+  runs?(context: PlanContext): readonly PlannedRun[] | Promise<readonly PlannedRun[]>;
+  /** Makes its runs where they are not made yet, and reads them. */
+  run(context: ExperimentContext): Promise<Outcome>;
+}
+
+/** An experiment as data. `Rows` is what it measured, in whatever shape its claims read best. */
+export interface ExperimentDefinition<Rows> extends Omit<Experiment, "run"> {
+  /** What was run, in a sentence or two. */
+  readonly settings: string | ((rows: Rows, context: ExperimentContext) => string);
+  /** From the results of the runs, in their order, and from what it measures itself, to plain rows. */
+  rows(
+    results: readonly RunResult[],
+    context: ExperimentContext,
+  ): Rows | LeftOut | Promise<Rows | LeftOut>;
+  /** What is claimed of the rows. */
+  readonly claims?: readonly Claim<Rows>[] | ((rows: Rows) => readonly Claim<Rows>[]);
+  /** Functions of the rows. */
+  readonly tables?: readonly View<Rows, DataTable>[];
+  /** Functions of the rows; `{seeds}` and `{seed}` in a caption are all seeds and the first. */
+  readonly figures?: readonly View<Rows, Figure>[];
+}
+
+/** One picture of the rows, or several. */
+export type View<Rows, Picture> = (
+  rows: Rows,
+  context: ExperimentContext,
+) => Picture | readonly Picture[];
+
+/** What `rows` gives where there is nothing to read: the reason, which the report says. */
+export class LeftOut {
+  /** A sentence's end, without the full stop. */
+  readonly why: string;
+
+  /** Says why. */
+  constructor(why: string) {
+    this.why = why;
+  }
+}
+
+/** The share of the progress bar that training takes, where there is any. */
+const trainingShare = 0.9;
+
+/**
+ * Makes an experiment of its definition.
+ *
+ * @example
+ * ```ts
+ * import { experiment } from "@lowrank/core/experiments";
+ *
+ * const halves = experiment({
+ *   name: "halves",
+ *   title: "Halves",
+ *   question: "Is a half of four two?",
+ *   source: "arithmetic",
+ *   settings: "Computed.",
+ *   rows: () => ({ half: 4 / 2 }),
+ *   claims: [{
+ *     text: "A half of four is two",
+ *     rule: "held when it is 2",
+ *     holds: ({ half }) => half === 2,
+ *     found: ({ half }) => `${half}.`,
+ *   }],
+ * });
+ * console.log(halves.name); // halves
+ * ```
+ */
+export function experiment<Rows>(definition: ExperimentDefinition<Rows>): Experiment {
+  const { name, title, question, source, runs } = definition;
+  return { name, title, question, source, runs, run: (context) => outcomeOf(definition, context) };
+}
+
+async function outcomeOf<Rows>(
+  definition: ExperimentDefinition<Rows>,
+  context: ExperimentContext,
+): Promise<Outcome> {
+  const plan = await definition.runs?.(context) ?? [];
+  const trained = plan.length > 0 ? trainingShare : 0;
+  const results = await makeRuns(plan, withinProgress(context, 0, trained));
+  const rows = await definition.rows(results, withinProgress(context, trained, 1));
+  context.report(1, "done");
+  if (rows instanceof LeftOut) {
+    return { settings: `Left out: ${rows.why}.`, findings: [], tables: [], figures: [] };
+  }
+  const { settings, claims = [], tables = [], figures = [] } = definition;
+  const all = typeof claims === "function" ? claims(rows) : claims;
+  return {
+    settings: typeof settings === "string" ? settings : settings(rows, context),
+    findings: all.map((claim) => judge(claim, rows, context.quick)),
+    tables: tables.flatMap((view) => view(rows, context)),
+    figures: figures.flatMap((view) => view(rows, context)).map(namingSeeds(context)),
+  };
+}
+
+/** The same context, whose work is a part of the progress bar. */
+function withinProgress(context: ExperimentContext, from: number, to: number): ExperimentContext {
+  const report = (share: number, text: string) => context.report(from + (to - from) * share, text);
+  return { ...context, report };
+}
+
+/** Puts the seeds into a figure's caption. */
+const namingSeeds = ({ seeds }: PlanContext) => (figure: Figure): Figure => {
+  const list = seeds.toSorted((a, b) => a - b).join(", ");
+  const caption = figure.caption.replaceAll("{seeds}", list).replaceAll("{seed}", `${seeds[0]}`);
+  return { ...figure, caption };
+};

@@ -1,0 +1,123 @@
+/** Running experiments one after the other and keeping what they found. @module */
+
+import { join } from "node:path";
+import { writeFileAtomic, writeJsonAtomic } from "../../src/core/files.ts";
+import type { Device, DeviceKind } from "../../src/device/device.ts";
+import { loadMathJax } from "../../src/figures/formula.ts";
+import { renderPage, type Report } from "../../src/figures/page.ts";
+import { selectExperiments } from "../registry.ts";
+import type { Experiment, ExperimentContext, Outcome, PlanContext } from "./experiment.ts";
+import { ProgressBar } from "./progress_bar.ts";
+import { makeShard, type Shard } from "./shard.ts";
+
+/** What to reproduce, and how. */
+export interface ReproduceOptions extends PlanContext {
+  /** Names of experiments; all where there are none. */
+  readonly only: readonly string[];
+  /** The device that was asked for. */
+  readonly deviceKind: DeviceKind | undefined;
+  /** Folder to write to. */
+  readonly out: string;
+  /** Only to train this part of the runs. */
+  readonly shard?: Shard;
+}
+
+/** An experiment with what it found. */
+type Finished = Experiment & Outcome;
+
+/**
+ * Runs the experiments and writes `results.json` and `index.html`; adapters and logs are in `runs`.
+ * After a stop the finished ones are still written.
+ *
+ * @throws {RangeError} when an experiment's name is unknown.
+ * @throws {Error} when the folder cannot be written.
+ */
+export async function reproduce(
+  device: Device,
+  options: ReproduceOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const started = performance.now(), chosen = selectExperiments(options.only), { out } = options;
+  await makeFolder(out);
+  console.error(`device: ${device.description}`);
+  const withBar = <T>(title: string, work: (context: ExperimentContext) => Promise<T>) => {
+    const bar = new ProgressBar(title), report = bar.report.bind(bar);
+    return unlessStopped(work({ ...options, device, signal, report }), signal);
+  };
+  if (options.shard) return await trainShard(options.shard, chosen, out, withBar);
+  const finished: Finished[] = [];
+  for (const experiment of chosen) {
+    if (signal.aborted) break;
+    const outcome = await withBar(experiment.name.padEnd(10), experiment.run);
+    if (outcome) finished.push({ ...experiment, ...outcome });
+  }
+  const facts = factsOf(device, options, performance.now() - started);
+  await writeResults(out, facts, finished);
+  printFindings(finished, out);
+}
+
+type WithBar = <T>(
+  title: string,
+  work: (context: ExperimentContext) => Promise<T>,
+) => Promise<T | undefined>;
+
+/** What the work gives, nothing where it was stopped. */
+async function unlessStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (signal.aborted) return undefined;
+    throw error;
+  }
+}
+
+async function trainShard(
+  shard: Shard,
+  chosen: readonly Experiment[],
+  out: string,
+  withBar: WithBar,
+): Promise<void> {
+  const title = `shard ${shard.index}/${shard.count}`;
+  const count = await withBar(title, (context) => makeShard(chosen, shard, context));
+  if (count === undefined) return;
+  console.log(`${count} runs in ${join(out, "runs")}; without --shard they are read`);
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  await Deno.mkdir(folder, { recursive: true }).catch((error: Error) => {
+    throw new Error(`cannot write results to ${folder}: ${error.message}`, { cause: error });
+  });
+}
+
+function factsOf(device: Device, { seeds, quick }: ReproduceOptions, ms: number): Report["facts"] {
+  return [
+    ["device", device.description],
+    ["seeds", seeds.join(", ")],
+    ["made", `${new Date().toISOString().slice(0, 10)} in ${Math.round(ms / 1000)} s`],
+    ...(quick ? [["note", "quick run: too few steps to judge claims about quality"] as const] : []),
+  ];
+}
+
+async function writeResults(
+  out: string,
+  facts: Report["facts"],
+  finished: readonly Finished[],
+): Promise<void> {
+  const results = finished.map(({ name, title, source, settings, findings, tables }) => {
+    return { name, title, source, settings, findings, tables };
+  });
+  await writeJsonAtomic(join(out, "results.json"), { facts: Object.fromEntries(facts), results });
+  const sections = finished.map((one) => ({ ...one, id: one.name }));
+  const report = { title: "LoRA, reproduced", facts, sections };
+  await writeFileAtomic(join(out, "index.html"), await renderPage(report, await loadMathJax()));
+}
+
+function printFindings(finished: readonly Finished[], out: string): void {
+  for (const { name, settings, findings } of finished) {
+    if (findings.length === 0) console.log(`${name}: ${settings}`);
+    for (const { claim, found, verdict } of findings) {
+      console.log(`${verdict}: ${claim}\n    ${found}`);
+    }
+  }
+  console.log(`\nreport: ${join(out, "index.html")}`);
+}
