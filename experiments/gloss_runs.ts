@@ -2,14 +2,14 @@
 
 import { join } from "node:path";
 import { glossBatches, type GlossSplit, type PartOfSpeech } from "../src/data/mod.ts";
-import type { DeviceKind } from "../src/device/device.ts";
+import type { Device, DeviceKind } from "../src/device/device.ts";
 import { countTrainable, type Gpt2 } from "../src/models/mod.ts";
-import { type Json, type MethodSpec, run, type RunResult, type RunSpec } from "../src/runs/mod.ts";
+import type { Json, MethodSpec, RunSpec } from "../src/runs/mod.ts";
 import { loadTokenizer } from "../src/tokenizer/mod.ts";
 import { type Batch, evaluate } from "../src/train/mod.ts";
 import { median } from "./numbers.ts";
 import { LiveSpectra } from "./live_spectra.ts";
-import type { PlannedRun, RunContext } from "./frame/planned_runs.ts";
+import { type PlannedRun, planRun } from "./frame/planned_runs.ts";
 import { baseFolder, baseIdentity, loadBase } from "./base_model.ts";
 
 /** What is trained on and what is reported. */
@@ -47,6 +47,8 @@ export interface GlossRun {
   readonly data: GlossData;
 }
 
+const recipe = { schedule: "linear", clipNorm: 1 } as const;
+
 /** The paper's schedule and optimizer in small: AdamW, linear, warm-up, no decay, clipped. */
 export async function glossSpec(
   { method, learningRate, seed, steps, data }: GlossRun,
@@ -56,61 +58,41 @@ export async function glossSpec(
     model: await baseIdentity(),
     method,
     data: { ...data, evaluation: { ...data.evaluation } } as RunSpec["data"],
-    training: {
-      steps,
-      learningRate,
-      schedule: "linear",
-      warmupSteps: Math.ceil(steps / 20),
-      clipNorm: 1,
-    },
+    training: { steps, learningRate, ...recipe, warmupSteps: Math.ceil(steps / 20) },
     seed,
     device,
   };
 }
 
 /**
- * Trains one run, or reads it where it is finished. Its metrics are `loss` (mean over the scored tokens of
- * the evaluation split, nats), `trained` (values), `stepMs` (median wall time) and `spectra` (readings of
- * its adapters; after a resume those of the last part).
+ * One run. Its metrics are `loss` (mean over the scored tokens of the evaluation split, nats), `trained`
+ * (values), `stepMs` (median wall time) and `spectra` (readings of its adapters; after a resume those of
+ * the last part).
  */
-export async function glossRun(
-  chosen: GlossRun,
-  { device, folder, signal, onStep }: RunContext,
-): Promise<RunResult> {
-  const times: number[] = [];
-  let spectra: LiveSpectra | undefined;
-  return await run(await glossSpec(chosen, device.kind), {
-    folder,
-    device,
-    signal,
-    openModel: async () => {
-      const model = await loadBase(device);
-      spectra = new LiveSpectra(model);
-      return model;
-    },
-    openBatches: ({ seed }) => openGloss(chosen.data, "train", seed),
-    onProgress: ({ step, ms }, steps) => {
-      times.push(ms);
-      spectra?.observe(steps);
-      onStep?.(step);
-    },
-    measure: async (model) => ({
-      loss: await glossLoss(model, chosen.data),
-      trained: countTrainable(model),
-      stepMs: median(times),
-      spectra: await spectra?.readings() as unknown as Json,
-    }),
-  });
-}
-
-/** A run for a list of many. */
 export function planGloss(chosen: GlossRun, label: string): PlannedRun {
-  return {
-    label,
-    steps: chosen.steps,
-    spec: ({ kind }) => glossSpec(chosen, kind),
-    make: (context) => glossRun(chosen, context),
-  };
+  const spec = ({ kind }: Device) => glossSpec(chosen, kind);
+  return planRun(label, chosen.steps, spec, (device) => {
+    const times: number[] = [];
+    let spectra: LiveSpectra | undefined;
+    return {
+      openModel: async () => {
+        const model = await loadBase(device);
+        spectra = new LiveSpectra(model);
+        return model;
+      },
+      openBatches: ({ seed }) => openGloss(chosen.data, "train", seed),
+      onProgress: ({ ms }, steps) => {
+        times.push(ms);
+        spectra?.observe(steps);
+      },
+      measure: async (model) => ({
+        loss: await glossLoss(model, chosen.data),
+        trained: countTrainable(model),
+        stepMs: median(times),
+        spectra: await spectra?.readings() as unknown as Json,
+      }),
+    };
+  });
 }
 
 /** The loss of a model on the evaluation split, nats per scored token. */

@@ -25,10 +25,10 @@ export { LiveSpectra, type SiteReading, type SpectrumReading } from "./live_spec
 export { trainingSpectrum } from "./training_spectra.ts";
 export { quotedFromPaper } from "./printed_table.ts";
 export { memoryFigure, methodTable } from "./adaptation/figures.ts";
-export { qualityFinding } from "./adaptation/findings.ts";
-export { type AdaptationRun, type MethodRow, methodRows } from "./adaptation/rows.ts";
-export { latencyFigure, latencyTable, type TaskLoss, taskLossFigure } from "./merging/figures.ts";
-export { timeForward, type Timing } from "./merging/timing.ts";
+export { qualityFinding } from "./adaptation/adaptation.ts";
+export { type AdaptationRun, type MethodRow, methodRows } from "./adaptation/method_rows.ts";
+export { latencyFigure, latencyTable, timeForward, type Timing } from "./merging/latency.ts";
+export { type TaskLoss, taskLossFigure } from "./merging/task_losses.ts";
 export {
   prefixFigure,
   prefixLayout,

@@ -14,9 +14,9 @@ import { writeJsonAtomic } from "../src/core/files.ts";
 import { openCpuDevice } from "../src/device/cpu/cpu_device.ts";
 import type { Device } from "../src/device/device.ts";
 import type { MethodSpec } from "../src/runs/mod.ts";
-import { adaptationSteps } from "../experiments/adaptation/adaptation.ts";
-import { methods } from "../experiments/adaptation/methods.ts";
-import { glossData, glossRun } from "../experiments/gloss_runs.ts";
+
+import { adaptationSteps, methods } from "../experiments/adaptation/methods.ts";
+import { glossData, planGloss } from "../experiments/gloss_runs.ts";
 import { learningRateGrid } from "../experiments/learning_rates.ts";
 import { methodOf } from "../experiments/rank_study/runs.ts";
 import { searched, studySteps } from "../experiments/rank_study/training.ts";
@@ -48,7 +48,8 @@ const data = {
 async function lossAt(device: Device, method: MethodSpec, learningRate: number, steps: number) {
   const chosen = { method, learningRate, seed, steps, data };
   try {
-    return (await glossRun(chosen, { device, folder: "results/search" })).metrics.loss as number;
+    const run = await planGloss(chosen, "").make({ device, folder: "results/search" });
+    return run.metrics.loss as number;
   } catch (error) {
     console.error((error as Error).message);
     return null;

@@ -3,116 +3,157 @@
 import { join } from "node:path";
 import type { RunResult } from "../../src/runs/mod.ts";
 import { loadBase } from "../base_model.ts";
-import type { Finding } from "../frame/claim.ts";
-import type { Experiment, ExperimentContext, PlanContext } from "../frame/experiment.ts";
+import { type Claim, type Finding, judge } from "../frame/claim.ts";
+import {
+  type Experiment,
+  experiment,
+  type ExperimentContext,
+  type PlanContext,
+} from "../frame/experiment.ts";
 import { type GlossData, glossData, glossLoss, planGloss, publishAdapter } from "../gloss_runs.ts";
-import { makeRuns, type PlannedRun } from "../frame/planned_runs.ts";
 import { learningRateGrid } from "../learning_rates.ts";
-import { memoryFinding, qualityFinding, sizeFinding } from "./findings.ts";
 import { lossFigure, memoryFigure, methodTable, qualityFigure } from "./figures.ts";
-import { alpha, bestLora, learningRateOf, type Method, methods } from "./methods.ts";
-import { type AdaptationRun, type MethodRow, methodRows } from "./rows.ts";
-
-/** Steps of every run of this experiment. */
-export const adaptationSteps = 150;
-
-/** Steps of a run of this experiment. */
-export const stepsOf = ({ quick }: Pick<ExperimentContext, "quick">): number =>
-  quick ? 10 : adaptationSteps;
-
-const dataOf = ({ quick }: Pick<ExperimentContext, "quick">) => glossData("noun", quick);
+import { type AdaptationRun, type MethodRow, methodRows } from "./method_rows.ts";
+import { adaptationRun, alpha, bestLora, type Method, methods } from "./methods.ts";
 
 /** Every method with every seed. */
-const methodsWithSeeds = ({ seeds }: Pick<ExperimentContext, "seeds">) =>
+const methodsWithSeeds = ({ seeds }: PlanContext) =>
   seeds.flatMap((seed) => methods.map((method) => ({ seed, method })));
 
-function planAdaptation(context: PlanContext): PlannedRun[] {
-  const steps = stepsOf(context), data = dataOf(context);
-  return methodsWithSeeds(context).map(({ seed, method }) => {
-    const learningRate = learningRateOf(method);
-    const chosen = { method: method.spec, learningRate, seed, steps, data };
-    return planGloss(chosen, `${method.label}, seed ${seed}`);
-  });
+interface AdaptationRows {
+  /** A row a method. */
+  readonly all: readonly MethodRow[];
+  readonly full: MethodRow;
+  readonly lora: readonly MethodRow[];
+  /** LoRA of the rank that was chosen beforehand. */
+  readonly best: MethodRow;
+  /** Held-out loss of the base before. */
+  readonly baseLoss: number;
+  readonly data: GlossData;
+  /** Of every run. */
+  readonly steps: number;
 }
 
-async function adaptationRuns(context: ExperimentContext): Promise<AdaptationRun[]> {
-  const results = await makeRuns(planAdaptation(context), context), runs: AdaptationRun[] = [];
-  for (const [index, { seed, method }] of methodsWithSeeds(context).entries()) {
-    const result = results[index];
-    if (method.spec.kind === "lora") {
-      await publishAdapter(result.folder, context.out, `nouns-${method.key}-seed${seed}`);
-    }
-    runs.push(await readBack(result, method));
+async function adaptationRows(
+  results: readonly RunResult[],
+  context: ExperimentContext,
+): Promise<AdaptationRows> {
+  const runs: AdaptationRun[] = [];
+  for (const [index, { method }] of methodsWithSeeds(context).entries()) {
+    runs.push(await readBack(results[index], method, context.out));
   }
-  return runs;
-}
-
-function settings({ examples, batch, length, evaluation }: GlossData, steps: number): string {
-  return [
-    `${steps} steps of ${batch} pairs of at most ${length} tokens, from ${examples} training pairs.`,
-    "AdamW, linear schedule with 5% warm-up, clipping at norm 1.",
-    `LoRA on every linear layer, α = ${alpha} at every rank: the scaling α/r falls as r grows.`,
-    `Learning rates: the best of ${
-      learningRateGrid.join(", ")
-    } for each method on a validation split.`,
-    `Held-out loss: ${evaluation.examples} pairs, whose words are in no training pair.`,
-  ].join(" ");
+  using base = await loadBase(context.device);
+  const data = glossData("noun", context.quick), baseLoss = await glossLoss(base, data);
+  const all = methodRows(runs), [full, ...lora] = all, { steps } = results[0].spec.training;
+  const best = lora.find(({ label }) => label === bestLora().label)!;
+  return { all, full, lora, best, baseLoss, data, steps };
 }
 
 async function readBack(
   { folder, spec: { seed, training }, log, ledger, metrics }: RunResult,
-  { label, spec }: Method,
+  { key, label, spec }: Method,
+  out: string,
 ): Promise<AdaptationRun> {
+  if (spec.kind === "lora") await publishAdapter(folder, out, `nouns-${key}-seed${seed}`);
   const weights = spec.kind === "full"
     ? join(folder, "model", "model.safetensors")
     : join(folder, "adapter", "adapter_model.safetensors");
+  const { trained, loss, stepMs } = metrics as Record<string, number>;
+  const { size: checkpointBytes } = await Deno.stat(weights), { learningRate } = training;
+  const { peak, peakByRole } = ledger;
   return {
-    label,
-    seed,
-    learningRate: training.learningRate,
-    trained: metrics.trained as number,
-    loss: metrics.loss as number,
-    curve: log.loss,
-    peakByRole: ledger.peakByRole,
-    peak: ledger.peak,
-    stepMs: metrics.stepMs as number,
-    checkpointBytes: (await Deno.stat(weights)).size,
+    ...{ label, seed, learningRate, trained, loss, curve: log.loss },
+    ...{ peakByRole, peak, stepMs, checkpointBytes },
   };
 }
 
-function findings(rows: readonly MethodRow[], baseLoss: number, quick: boolean): Finding[] {
-  const [full, ...lora] = rows;
-  const best = lora.find(({ label }) => label === bestLora().label)!;
-  const quality = qualityFinding(full, best, baseLoss);
-  return [
-    quick ? { ...quality, verdict: "not judged (quick run)" } : quality,
-    memoryFinding(full, lora),
-    sizeFinding(full, lora),
-  ];
+/** A share of full fine-tuning's loss within which LoRA counts as on a par; written before any run. */
+const parShare = 0.01;
+
+const quality: Claim<Pick<AdaptationRows, "full" | "best" | "baseLoss">> = {
+  text: "LoRA is on a par with full fine-tuning in quality",
+  rule: `held when LoRA's held-out loss is at most ${
+    100 * parShare
+  }% above full fine-tuning's, its rank and both learning rates chosen on another split`,
+  scale: true,
+  holds: ({ full, best }) => best.loss <= full.loss * (1 + parShare),
+  found: ({ full, best, baseLoss }) =>
+    `${best.label} (the rank that did best on that split): ${
+      best.loss.toFixed(3)
+    } nats per token; ` +
+    `full fine-tuning: ${full.loss.toFixed(3)}; the base before: ${baseLoss.toFixed(3)}.`,
+};
+
+/** Whether LoRA, of a rank that was chosen beforehand, does as well as full fine-tuning. */
+export function qualityFinding(full: MethodRow, best: MethodRow, baseLoss: number): Finding {
+  return judge(quality, { full, best, baseLoss }, false);
 }
 
+/** LoRA at the rank that takes the most. */
+const largest = ({ lora }: AdaptationRows) =>
+  lora.reduce((a, b) => b.first.peak > a.first.peak ? b : a);
+
+const stateBytes = ({ first: { peakByRole } }: MethodRow) =>
+  peakByRole.gradient + peakByRole.optimizer;
+
+const percent = (part: number, whole: number, digits: number) =>
+  `${(100 * part / whole).toFixed(digits)}%`;
+
 /** Full fine-tuning and LoRA on the same task, compared in loss, bytes, time and files. */
-export const adaptation: Experiment = {
+export const adaptation: Experiment = experiment({
   name: "adaptation",
   title: "Full fine-tuning against LoRA",
   question:
     "Does LoRA match full fine-tuning on a real task, and what does each cost? The small base " +
     "learns to write WordNet's definitions: a word and its kind in, its definition out.",
   source: "Hu et al. 2021, section 5.4 and table 3 (E2E with GPT-2), in kind",
-  runs: (context) => Promise.resolve(planAdaptation(context)),
-  async run(context) {
-    const runs = await adaptationRuns(context), rows = methodRows(runs), data = dataOf(context);
-    using base = await loadBase(context.device);
-    const baseLoss = await glossLoss(base, data);
-    return {
-      settings: settings(data, stepsOf(context)),
-      findings: findings(rows, baseLoss, context.quick),
-      tables: [methodTable(rows, baseLoss)],
-      figures: [
-        qualityFigure(rows, baseLoss),
-        lossFigure(rows, Math.floor(data.examples / data.batch) + 1, context.device.description),
-        memoryFigure(rows),
-      ],
-    };
-  },
-};
+  settings: ({ data: { examples, batch, length, evaluation }, steps }) =>
+    `${steps} steps of ${batch} pairs of at most ${length} tokens, from ${examples} training pairs. ` +
+    "AdamW, linear schedule with 5% warm-up, clipping at norm 1. " +
+    `LoRA on every linear layer, α = ${alpha} at every rank: the scaling α/r falls as r grows. ` +
+    `Learning rates: the best of ${learningRateGrid.join(", ")} for each method on a validation ` +
+    `split. Held-out loss: ${evaluation.examples} pairs, whose words are in no training pair.`,
+  runs: (context) =>
+    methodsWithSeeds(context).map(({ seed, method }) =>
+      planGloss(adaptationRun(method, "noun", seed, context.quick), `${method.label}, seed ${seed}`)
+    ),
+  rows: adaptationRows,
+  claims: [quality, {
+    text: "LoRA trains in a third of the memory",
+    rule: "held when the peak bytes of a step, all roles together, are at most a third of full " +
+      "fine-tuning's at every rank; the paper's figure leaves activations out of the account",
+    scale: true,
+    quick: true,
+    holds: (rows) => largest(rows).first.peak <= rows.full.first.peak / 3,
+    found(rows) {
+      const { full } = rows, most = largest(rows);
+      return `${most.label} needs ${percent(most.first.peak, full.first.peak, 0)} of full ` +
+        `fine-tuning's peak: gradients and moments fall to ${
+          percent(stateBytes(most), stateBytes(full), 1)
+        }, while weights and activations stay.`;
+    },
+  }, {
+    text: "What is kept for each task shrinks to the adapter",
+    rule:
+      "held when the adapter's file is less than half of the full checkpoint at every rank; the " +
+      "factor itself is a matter of the model's width",
+    scale: true,
+    quick: true,
+    holds: ({ full, lora }) =>
+      lora.every(({ first }) => first.checkpointBytes < full.first.checkpointBytes / 2),
+    found({ full, lora }) {
+      const times = ({ first }: MethodRow) =>
+        (full.first.checkpointBytes / first.checkpointBytes).toFixed(1);
+      return `${
+        lora.map((row) => `${row.label}: ${times(row)} times smaller`).join("; ")
+      } than the full checkpoint in F32.`;
+    },
+  }],
+  tables: [({ all, baseLoss }) => methodTable(all, baseLoss)],
+  figures: [
+    ({ all, baseLoss }) => qualityFigure(all, baseLoss),
+    ({ all, data: { examples, batch } }, { device }) =>
+      lossFigure(all, Math.floor(examples / batch) + 1, device.description),
+    ({ all }) => memoryFigure(all),
+  ],
+});

@@ -1,6 +1,8 @@
 /** The methods that are compared, with learning rates that were searched beforehand. @module */
 
+import type { PartOfSpeech } from "../../src/data/mod.ts";
 import type { MethodSpec } from "../../src/runs/mod.ts";
+import { glossData, type GlossRun } from "../gloss_runs.ts";
 import { bestRate } from "../learning_rates.ts";
 import found from "./learning_rates.json" with { type: "json" };
 
@@ -14,8 +16,6 @@ export interface Method {
   readonly spec: MethodSpec;
 }
 
-const ranks = [1, 4, 16];
-
 /** α is one constant for all ranks, as in the paper's section 4.1. */
 export const alpha = 16;
 
@@ -28,16 +28,14 @@ export function loraMethod(rank: number): Method {
 /** Full fine-tuning, then LoRA on every linear layer at three ranks. */
 export const methods: readonly Method[] = [
   { key: "full", label: "full fine-tuning", spec: { kind: "full" } },
-  ...ranks.map(loraMethod),
+  ...[1, 4, 16].map(loraMethod),
 ];
 
 /**
  * The rate of the grid with the lowest loss on the validation split, which is reported nowhere
  * (`scripts/search_learning_rates.ts`).
  */
-export function learningRateOf(method: Method): number {
-  return bestOf(method).learningRate;
-}
+export const learningRateOf = (method: Method): number => bestOf(method).learningRate;
 
 /** The LoRA method that did best on that split, so that no choice is made by what is reported. */
 export function bestLora(): Method {
@@ -48,4 +46,18 @@ export function bestLora(): Method {
 function bestOf({ key }: Method): { learningRate: number; loss: number } {
   const losses: Record<string, Record<string, number | null>> = found.losses;
   return bestRate(losses[key]);
+}
+
+/** Steps of every run of the comparison. */
+export const adaptationSteps = 150;
+
+/** A method's run on the words of one kind. */
+export function adaptationRun(
+  method: Method,
+  part: PartOfSpeech,
+  seed: number,
+  quick: boolean,
+): GlossRun {
+  const steps = quick ? 10 : adaptationSteps, data = glossData(part, quick);
+  return { method: method.spec, learningRate: learningRateOf(method), seed, steps, data };
 }

@@ -1,6 +1,6 @@
 /** Where a curve over ranks bends, by rules without a threshold on its height. @module */
 
-import type { RankPoint } from "./rank_figure.ts";
+import type { RankPoint } from "../../src/figures/rank_curves.ts";
 
 /** At most this share is left where a rank is enough; a twentieth, as docs/decisions/0013 says. */
 export const enough = 0.05;

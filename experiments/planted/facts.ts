@@ -11,7 +11,7 @@ import { type FactRun, planFacts } from "./fact_runs.ts";
 import { type LinearResult, type LinearRun, linearRuns, planLinearRuns } from "./linear_runs.ts";
 import { linearTask, type LinearTaskSpec } from "./linear_task.ts";
 import { bestLoss, linearMetric, lossOf } from "./linear_theory.ts";
-import { rankFigure } from "./rank_figure.ts";
+import { rankCurves } from "../../src/figures/rank_curves.ts";
 import { seedList } from "../seed_list.ts";
 
 /** Marks of the rules; `docs/decisions/0013_rules_of_the_planted_tasks.md` gives the reasons. */
@@ -122,7 +122,7 @@ function memoryFigure(rows: readonly FactRow[]): Figure {
         seedList(rows)
       }). Lines: the best loss of the rank, one for each ` +
       "seed. n facts with independent keys need rank n, at most the width.",
-    ...rankFigure(
+    ...rankCurves(
       curvesOf(rows, "loss", "best"),
       axis("share of the loss left", { rangemode: "tozero" }),
       340,
@@ -139,7 +139,7 @@ function recallFigure(rows: readonly FactRow[]): Figure {
         seedList(rows)
       }); dotted lines join the means. No exact answer is known here: ` +
       "only the largest logit counts, so that directions can be shared.",
-    ...rankFigure(curvesOf(rows, "recall"), axis("recall", { range: [-0.05, 1.05] }), 340),
+    ...rankCurves(curvesOf(rows, "recall"), axis("recall", { range: [-0.05, 1.05] }), 340),
   };
 }
 

@@ -8,7 +8,7 @@ import { judge } from "../verdict.ts";
 import { type LinearResult, type LinearRun, linearRuns, planLinearRuns } from "./linear_runs.ts";
 import { linearTask, type LinearTaskSpec, type ShiftSpectrum } from "./linear_task.ts";
 import { bestLoss, bestUpdate, inMetric, linearMetric, lossOf } from "./linear_theory.ts";
-import { rankFigure, type RankPoint } from "./rank_figure.ts";
+import { rankCurves, type RankPoint } from "../../src/figures/rank_curves.ts";
 import { rightSimilarity } from "./similarity.ts";
 import { seedList } from "../seed_list.ts";
 
@@ -130,7 +130,7 @@ function lossFigure(rows: readonly TeacherRow[], inputs: string): Figure {
         seedList(own)
       }). Lines: the best loss of the rank by ` +
       "Eckart and Young, one for each seed's teacher. Both as shares of the loss before adaptation.",
-    ...rankFigure(curves, axis("share of the loss left", { rangemode: "tozero" }), 340),
+    ...rankCurves(curves, axis("share of the loss left", { rangemode: "tozero" }), 340),
   };
 }
 
@@ -160,7 +160,7 @@ function similarityFigure(rows: readonly TeacherRow[]): Figure {
       "having is decided by the inputs. Raw ΔW shows no more of D than the best update itself does " +
       "(the table has both). Where singular values are equal or next to zero, as beyond rank 16 of " +
       "the flat and the geometric shift, no direction is the right one.",
-    ...rankFigure(
+    ...rankCurves(
       [
         ...curves,
         { label: "ΔW·S^½, all three", measured: inMetric },

@@ -9,7 +9,7 @@ import type { Experiment, PlanContext } from "../frame/experiment.ts";
 import { makeRuns, type PlannedRun } from "../frame/planned_runs.ts";
 import { judge } from "../verdict.ts";
 import { bendOf, enough } from "./bend.ts";
-import { rankFigure } from "./rank_figure.ts";
+import { rankCurves } from "../../src/figures/rank_curves.ts";
 import { planTransformer, textSource, type TransformerRun } from "./transformer_runs.ts";
 import { seedList } from "../seed_list.ts";
 
@@ -119,7 +119,7 @@ function bendFigure(rows: readonly TransformerRow[]): Figure {
         seedList(rows)
       }), as a share of the divergence before adaptation, on held-out ` +
       "text; the dotted line joins the means. Dashed: r*, at and beyond which it can be zero.",
-    ...rankFigure(
+    ...rankCurves(
       [{
         label: "q and v adapted",
         measured: rows.filter(({ planted }) => planted === "q, v"),

@@ -12,7 +12,7 @@ import { besideFull, judge } from "../verdict.ts";
 import { bendOf, enough, neededRank } from "./bend.ts";
 import { type DigitRun, planDigits } from "./digit_runs.ts";
 import { DigitSource } from "./digit_source.ts";
-import { rankFigure, type RankPoint } from "./rank_figure.ts";
+import { rankCurves, type RankPoint } from "../../src/figures/rank_curves.ts";
 import { seedList } from "../seed_list.ts";
 
 /** The students: planes, ranks around twice as many, and every seed. */
@@ -109,7 +109,7 @@ function divergenceFigure(rows: readonly DigitRow[]): Figure {
       }), as a share of the divergence before adaptation, on held-out ` +
       "digits; dotted lines join the means. Dashed uprights: the rank 2m of the exact answer, at " +
       "and beyond which the divergence can be zero.",
-    ...rankFigure(
+    ...rankCurves(
       groups.map(([planes, own]) => ({
         label: `${howMany(planes, "plane")}, r* = ${2 * planes}`,
         measured: own,
@@ -145,7 +145,7 @@ function shiftFigure(rows: readonly DigitRow[]): Figure {
         rows[0].seed
       }; zero from 2m on (dashed). The divergence above is smaller at the same rank: a ` +
       "student need not restore the first layer's outputs, only the predictions.",
-    ...rankFigure(curves, logAxis("share of the shift left", { dtick: "D2" }), 380),
+    ...rankCurves(curves, logAxis("share of the shift left", { dtick: "D2" }), 380),
   };
 }
 

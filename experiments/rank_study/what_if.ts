@@ -4,7 +4,7 @@ import type { Figure } from "../../src/figures/figure.ts";
 import { axis, baseLayout, logAxis } from "../../src/figures/layout.ts";
 import { palette } from "../../src/figures/palette.ts";
 import type { Trace } from "../../src/figures/plotly_types.ts";
-import { rankFigure } from "../planted/rank_figure.ts";
+import { rankCurves } from "../../src/figures/rank_curves.ts";
 
 /** An adapter's held-out loss at a rank. */
 export interface RankLoss {
@@ -59,7 +59,7 @@ export function prefixFigure(
     caption:
       `Cut: the nearest updates of each rank to those trained at r = ${from} (a prefix of the singular ` +
       "value decomposition), without training.",
-    ...rankFigure([
+    ...rankCurves([
       ...(trained.length > 0 ? [{ label: "trained at this rank", measured: points(trained) }] : []),
       { label: `trained at ${from}, cut to this rank`, measured: points(cut) },
     ], axis("held-out loss (nats per token)")),

@@ -5,7 +5,7 @@ import type { Figure } from "../../src/figures/figure.ts";
 import type { Finding } from "../frame/claim.ts";
 import type { Experiment } from "../frame/experiment.ts";
 import { plannedRuns } from "./adapters.ts";
-import { rankFigure } from "../planted/rank_figure.ts";
+import { rankCurves } from "../../src/figures/rank_curves.ts";
 import { judge } from "../verdict.ts";
 import { type LossRow, lossRows, meanLoss } from "./loss_rows.ts";
 import { bestRow, parShare, queryNeedsMore, rankOneIsEnough, relativeGain } from "./loss_rules.ts";
@@ -52,7 +52,7 @@ function rankLossFigure(rows: readonly LossRow[], seeds: readonly number[]): Fig
         seeds.join(", ")
       }; q, v at r = 64 ten more), lines through their means. One learning rate for all ranks, α ` +
       "constant: the scaling α/r falls as r grows.",
-    ...rankFigure(curves, axis("held-out loss (nats per token)")),
+    ...rankCurves(curves, axis("held-out loss (nats per token)")),
   };
 }
 

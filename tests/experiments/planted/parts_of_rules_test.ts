@@ -7,7 +7,7 @@ import type { Verdict } from "../../../experiments/frame/claim.ts";
 import { bendOf, neededRank } from "../../../experiments/planted/bend.ts";
 import { crossing } from "../../../experiments/planted/crossing.ts";
 import { rotate } from "../../../experiments/planted/rotation.ts";
-import { meansByRank } from "../../../experiments/planted/rank_figure.ts";
+import { meansByRank } from "../../../src/figures/rank_curves.ts";
 import { besideFull, judge } from "../../../experiments/verdict.ts";
 import { orthonormalRows } from "../../../experiments/planted/random_matrices.ts";
 import { gaussian, singularValues } from "../../../src/linalg/mod.ts";

@@ -5,25 +5,7 @@ import { Tape } from "../../src/autograd/mod.ts";
 import type { HostTensor } from "../../src/core/host_tensor.ts";
 import type { Gpt2, Model } from "../../src/models/mod.ts";
 import { type GlossData, glossLoss } from "../gloss_runs.ts";
-import { timeForward, type Timing } from "./timing.ts";
-
-/** What was measured. */
-export interface MergingResult {
-  /** Largest |logit| of the adapted model on the test tokens. */
-  readonly largestLogit: number;
-  /** Largest |merged - unmerged| logit. */
-  readonly mergeError: number;
-  /** Weights and logits whose bits changed after merging and unmerging; 0 is the claim. */
-  readonly changedBits: number;
-  /** Largest |logit| difference between base - BA + another BA and a fresh merge of the other. */
-  readonly switchError: number;
-  /** Loss on task B of the base, of B unmerged, and of the model that was switched from A to B. */
-  readonly lossOnB: { readonly base: number; readonly unmerged: number; readonly switched: number };
-  /** Microseconds per token. */
-  readonly timings: readonly Timing[];
-  /** Bytes of the merged copies beside the base. */
-  readonly extraBytes: number;
-}
+import { timeForward } from "./latency.ts";
 
 /** Two adapters of one base, and how to judge the second. */
 export interface MergingInput {
@@ -44,11 +26,9 @@ export interface MergingInput {
 }
 
 /** Measures everything; the base is as it was at the end. */
-export async function measureMerging(input: MergingInput): Promise<MergingResult> {
-  const { model, tokens } = input;
-  const before = await bitsOf(model, tokens);
-  const exactness = await measureA(input);
-  const switching = await measureSwitch(input);
+export async function measureMerging(input: MergingInput) {
+  const { model, tokens } = input, before = await bitsOf(model, tokens);
+  const exactness = await measureA(input), switching = await measureSwitch(input);
   const after = await bitsOf(model, tokens);
   return { ...exactness, ...switching, changedBits: countChanges(before, after) };
 }
@@ -69,7 +49,7 @@ async function measureA({ model, base, folderA, tokens, rounds }: MergingInput) 
   }
 }
 
-/** From task A to task B by subtracting one BA and adding the other. */
+/** From task A to task B by subtracting one BA and adding the other, beside a fresh merge of B. */
 async function measureSwitch({ model, folderA, folderB, dataB, tokens }: MergingInput) {
   const base = await glossLoss(model, dataB);
   using a = await loadAdapter(model, folderA);

@@ -1,7 +1,7 @@
 /** What full fine-tuning and LoRA came to, a row a method. @module */
 
 import type { BytesByRole } from "../../src/device/ledger.ts";
-import { median } from "../numbers.ts";
+import { mean, median, range } from "../numbers.ts";
 
 /** A training run that was read back. */
 export interface AdaptationRun {
@@ -45,16 +45,8 @@ export interface MethodRow {
 
 /** Groups runs by method, in the order in which methods first appear. */
 export function methodRows(runs: readonly AdaptationRun[]): MethodRow[] {
-  const groups = Map.groupBy(runs, ({ label }) => label);
-  return [...groups].map(([label, own]) => {
-    const losses = own.map(({ loss }) => loss);
-    return {
-      label,
-      runs: own,
-      loss: losses.reduce((sum, loss) => sum + loss, 0) / own.length,
-      spread: Math.max(...losses) - Math.min(...losses),
-      first: own[0],
-      stepMs: median(own.map(({ stepMs }) => stepMs)),
-    };
+  return [...Map.groupBy(runs, ({ label }) => label)].map(([label, runs]) => {
+    const losses = runs.map(({ loss }) => loss), stepMs = median(runs.map(({ stepMs }) => stepMs));
+    return { label, runs, loss: mean(losses), spread: range(losses), first: runs[0], stepMs };
   });
 }

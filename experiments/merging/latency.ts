@@ -1,0 +1,81 @@
+/** Wall time of forward passes, in turn, so that a machine's drift meets all alike. @module */
+
+import { Tape } from "../../src/autograd/mod.ts";
+import type { HostTensor } from "../../src/core/host_tensor.ts";
+import type { Shape } from "../../src/core/shape.ts";
+import type { DataTable, Figure } from "../../src/figures/figure.ts";
+import { axis, baseLayout } from "../../src/figures/layout.ts";
+import { barsAcross } from "../../src/figures/marks.ts";
+import { palette } from "../../src/figures/palette.ts";
+import { table } from "../../src/figures/table.ts";
+import type { Model } from "../../src/models/mod.ts";
+import { median, middleHalf } from "../numbers.ts";
+
+/** Time of a forward pass. */
+export interface Timing {
+  /** What was timed. */
+  readonly label: string;
+  /** Smallest, microseconds per token. */
+  readonly minimum: number;
+  /** Median, microseconds per token. */
+  readonly median: number;
+  /** Width of the middle half of all passes, microseconds per token. */
+  readonly middleHalf: number;
+}
+
+/** Times every model once a round, `rounds` times after two rounds of warm-up. */
+export async function timeForward(
+  models: Readonly<Record<string, Model>>,
+  tokens: HostTensor,
+  rounds: number,
+): Promise<Timing[]> {
+  const times = Object.entries(models).map(([label, model]) => {
+    return { label, model, micros: [] as number[] };
+  });
+  for (let round = -2; round < rounds; round++) {
+    for (const { model, micros } of times) {
+      const ms = await timeOnce(model, tokens);
+      if (round >= 0) micros.push(1000 * ms / tokens.data.length);
+    }
+  }
+  return times.map(({ label, micros }) => {
+    const minimum = Math.min(...micros);
+    return { label, minimum, median: median(micros), middleHalf: middleHalf(micros) };
+  });
+}
+
+async function timeOnce(model: Model, tokens: HostTensor): Promise<number> {
+  const start = performance.now();
+  using tape = new Tape(model.device, { record: false });
+  const logits = model.forward(tape, tokens);
+  await model.device.read(logits.view([1]));
+  return performance.now() - start;
+}
+
+/** Wall times of forward passes of (batch, time) tokens. */
+export function latencyTable(timings: readonly Timing[], [batch, time]: Shape): DataTable {
+  return table({
+    id: "merging",
+    title: `A forward pass of ${batch} x ${time} tokens, timed in turn`,
+    columns: [
+      ["label", "weights", "text"],
+      ["minimum", "minimum (µs per token)", "time"],
+      ["median", "median (µs per token)", "time"],
+      ["middleHalf", "middle half spans (µs per token)", "time"],
+    ],
+    rows: timings,
+  });
+}
+
+/** Medians of base, unmerged and merged. */
+export function latencyFigure(timings: readonly Timing[], rank: number, device: string): Figure {
+  const color = [palette.base, palette.lora[1], palette.merged];
+  return {
+    id: "merging",
+    title: "Cost of a forward pass per token",
+    caption:
+      `Median of passes timed in turn; LoRA of rank ${rank} on every linear layer; ${device}.`,
+    data: [barsAcross(timings, ({ median }) => median, ({ label }) => label, { color })],
+    layout: baseLayout(axis("µs per token"), axis("", { autorange: "reversed" }), { height: 280 }),
+  };
+}

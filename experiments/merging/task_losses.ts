@@ -1,0 +1,44 @@
+/** The losses of tasks under whatever was merged, as notebooks draw them. @module */
+
+import type { Figure } from "../../src/figures/figure.ts";
+import { axis, baseLayout } from "../../src/figures/layout.ts";
+import { barsAcross, dots } from "../../src/figures/marks.ts";
+import { palette } from "../../src/figures/palette.ts";
+
+/** A task's held-out loss under whatever was merged, between what is known of it. */
+export interface TaskLoss {
+  /** Its name. */
+  readonly task: string;
+  /** Nats per token, now. */
+  readonly loss: number;
+  /** Of the base. */
+  readonly base: number;
+  /** Of the base with the adapter that was trained for it, and nothing else. */
+  readonly adapted: number;
+}
+
+const taskOf = ({ task }: TaskLoss) => task;
+
+/** A bar for each task, with two marks that stay: the base and the task's own adapter. */
+export function taskLossFigure(rows: readonly TaskLoss[], caption: string): Figure {
+  const marks = (name: string, loss: (row: TaskLoss) => number, color: string) =>
+    dots(rows, loss, taskOf, { color, size: 26, symbol: "line-ns-open", line: { width: 3 } }, {
+      name,
+    });
+  const most = 1.5 * Math.max(...rows.map(({ base }) => base)), color = palette.lora[0];
+  return {
+    id: "task-losses",
+    title: "Held-out loss of each task",
+    caption,
+    data: [
+      barsAcross(rows, ({ loss }) => loss, taskOf, { color }, { name: "now", width: 0.5 }),
+      marks("the base", ({ base }) => base, palette.base),
+      marks("its own adapter", ({ adapted }) => adapted, palette.lora[2]),
+    ],
+    layout: baseLayout(
+      axis("held-out loss (nats per token)", { range: [0, most] }),
+      axis("", { autorange: "reversed" }),
+      { height: 300, showlegend: true },
+    ),
+  };
+}
