@@ -1,60 +1,62 @@
 /** What a step of each model takes, fully trained and with LoRA, by closed formulas. @module */
 
-import {
-  catalogue,
-  type ConfigJson,
-  countParameters,
-  gpt2StepBytes,
-  loraCounts,
-  modelTensors,
-  type OptimizerName,
-  optimizerNames,
-  type StepBytes,
-  type StepShape,
-} from "../../src/accounting/mod.ts";
-import { batches, lora, type MemoryRatio, type ScalingRow } from "./row.ts";
+import type { ConfigJson, StepBytes, StepShape } from "../../src/accounting/mod.ts";
 
-/** Published sizes of GPT-2 and GPT-3, our base, and one of a million parameters below it. */
-function models(base: ConfigJson): Record<string, ConfigJson> {
-  const published = Object.entries(catalogue).filter(([name]) => /^gpt[23]/.test(name));
-  return {
-    "width 128, 4 blocks": { ...base, n_embd: 128, n_layer: 4 },
-    "tiny-gpt2": base,
-    ...Object.fromEntries(published.map(([name, { config }]) => [name, config])),
-  };
+/** Loaded when it is needed, and mathjs with it. */
+export type Accounting = typeof import("../../src/accounting/mod.ts");
+
+/** LoRA as in the paper's account of GPT-3: r = 4 on the query and value projections. */
+export const lora = { rank: 4, sites: ["q", "v"] } as const;
+
+/** Sequences of a step, each of the model's full length; verdicts are about the first. */
+export const batches = [1, 8, 64] as const;
+
+/** How many times less LoRA takes than full fine-tuning. */
+export interface MemoryRatio {
+  /** At the peak of a step, activations included. */
+  readonly peak: number;
+  /** Weights, gradients and the optimizer's state alone. */
+  readonly state: number;
 }
 
+/** One model. */
+export type ScalingRow = ReturnType<typeof rowOf>;
+
 /**
- * All models, the smallest first.
+ * Published sizes of GPT-2 and GPT-3, our base, and one of a million parameters below it, the smallest
+ * first.
  *
  * @param base The configuration of tiny-gpt2.
  */
-export function scalingRows(base: ConfigJson): ScalingRow[] {
-  const rows = Object.entries(models(base)).map(([model, config]) => rowOf(model, config));
-  return rows.sort((a, b) => a.parameters - b.parameters);
+export function scalingRows(accounting: Accounting, base: ConfigJson): ScalingRow[] {
+  const published = Object.entries(accounting.catalogue).filter(([name]) => /^gpt[23]/.test(name));
+  const models: [name: string, config: ConfigJson][] = [
+    ["width 128, 4 blocks", { ...base, n_embd: 128, n_layer: 4 }],
+    ["tiny-gpt2", base],
+    ...published.map(([name, { config }]) => [name, config] as [string, ConfigJson]),
+  ];
+  return models.map(([model, config]) => rowOf(accounting, model, config))
+    .sort((a, b) => a.parameters - b.parameters);
 }
 
-function rowOf(model: string, config: ConfigJson): ScalingRow {
+function rowOf(accounting: Accounting, model: string, config: ConfigJson) {
+  const { modelTensors, countParameters, loraCounts, optimizerNames, gpt2StepBytes } = accounting;
   const tensors = modelTensors(config), length = Number(config.n_positions);
   const parameters = countParameters(tensors);
   const trained = loraCounts(tensors, lora.rank, lora)
     .reduce((sum, { parameters }) => sum + parameters, 0);
-  const ratio = (batch: number, optimizer: OptimizerName) =>
-    memoryRatio(config, { batch, length, optimizer });
-  return {
-    model,
-    parameters,
-    length,
-    trained,
-    reduction: parameters / trained,
-    byOptimizer: optimizerNames.map((optimizer) => ratio(batches[0], optimizer)),
-    byBatch: batches.map((batch) => ratio(batch, "adamw")),
+  const ratioOf = (step: Omit<StepShape, "length">): MemoryRatio => {
+    const full = gpt2StepBytes(config, { ...step, length })!;
+    const adapted = gpt2StepBytes(config, { ...step, length, lora })!;
+    return { peak: peakOf(full) / peakOf(adapted), state: stateOf(full) / stateOf(adapted) };
   };
-}
-
-function memoryRatio(config: ConfigJson, step: StepShape): MemoryRatio {
-  const full = gpt2StepBytes(config, step)!, adapted = gpt2StepBytes(config, { ...step, lora })!;
-  return { peak: peakOf(full) / peakOf(adapted), state: stateOf(full) / stateOf(adapted) };
+  return {
+    ...{ model, parameters, length, trained, reduction: parameters / trained },
+    /** One sequence, in the order of `optimizerNames`. */
+    byOptimizer: optimizerNames.map((optimizer) => ratioOf({ batch: batches[0], optimizer })),
+    /** AdamW, in the order of {@link batches}. */
+    byBatch: batches.map((batch) => ratioOf({ batch, optimizer: "adamw" })),
+  };
 }
 
 const stateOf = ({ weight, adapter, gradient, optimizer }: StepBytes): number =>

@@ -1,112 +1,204 @@
-/** Where the headline shrinks: both ratios over the model's size, the optimiser and the batch. @module */
+/** Where the headline shrinks: both ratios over the model's size, the optimizer and the batch. @module */
 
+import type { DataTable, Figure } from "../../src/figures/figure.ts";
+import { axis, baseLayout, logAxis } from "../../src/figures/layout.ts";
+import { line } from "../../src/figures/marks.ts";
+import { optimizerColours, palette } from "../../src/figures/palette.ts";
+import type { Trace } from "../../src/figures/plotly_types.ts";
+import { type Column, table } from "../../src/figures/table.ts";
 import { baseConfig } from "../base_model.ts";
-import type { Finding } from "../frame/claim.ts";
-import type { Experiment } from "../frame/experiment.ts";
+import { type Experiment, experiment } from "../frame/experiment.ts";
 import { printed } from "../gpt3.ts";
-import {
-  batchTable,
-  memoryFigure,
-  optimizerLabels,
-  optimizerTables,
-  reductionFigure,
-} from "./figures.ts";
-import { batches, type ScalingRow } from "./row.ts";
+import { grouped } from "../numbers.ts";
+import { batches, type MemoryRatio, type ScalingRow, scalingRows } from "./rows.ts";
+
+type Rows = readonly ScalingRow[];
+
+/** Optimizers in the order of `optimizerNames`, as people write them. */
+export const optimizerLabels = ["AdamW", "SGD", "momentum", "8-bit Adam", "Adafactor"] as const;
 
 const adamW = optimizerLabels.indexOf("AdamW");
-const largest = (rows: readonly ScalingRow[]): ScalingRow => rows[rows.length - 1];
 
-/** Every scale is among the rows. */
-const verdict = (isHeld: boolean) => isHeld ? "held" : "not held";
-
-/** The models for which a rule holds. */
-function heldFor(rows: readonly ScalingRow[], rule: (row: ScalingRow) => boolean): string {
-  const models = rows.filter(rule).map(({ model }) => model);
-  return `for ${models.join(" and ") || "none"} of ${rows.length} models`;
+/** Figures for the smallest and the largest model, and how many models keep a rule. */
+function span(
+  rows: Rows,
+  value: (row: ScalingRow) => string,
+  rule: string,
+  holds: (row: ScalingRow) => boolean,
+): string {
+  const ends = [rows[0], rows.at(-1)!].map((row) => `${value(row)} for ${row.model}`).join(", ");
+  const models = rows.filter(holds).map(({ model }) => model).join(" and ") || "none";
+  return `${ends}; ${rule} for ${models} of ${rows.length} models.`;
 }
 
-function sizeFinding(rows: readonly ScalingRow[]): Finding {
-  const holds = ({ byOptimizer }: ScalingRow) => byOptimizer[adamW].peak >= printed.memoryReduction;
-  const span = [rows[0], largest(rows)]
-    .map(({ model, byOptimizer }) => `${byOptimizer[adamW].peak.toFixed(2)} for ${model}`);
+const isThird = ({ byOptimizer }: ScalingRow) => byOptimizer[adamW].peak >= printed.memoryReduction;
+
+const isTenThousandth = ({ reduction }: ScalingRow) =>
+  Number(reduction.toPrecision(1)) >= printed.parameterReduction;
+
+/** The largest is GPT-3 175B. */
+const largest = (rows: Rows) => rows.at(-1)!;
+
+const size: readonly Column<ScalingRow>[] = [
+  ["model", "model", "text"],
+  ["parameters", "parameters", "count"],
+  ["length", "tokens", "count"],
+];
+
+function batchTable(rows: Rows): DataTable {
+  return table({
+    id: "scaling-batch",
+    title:
+      "Times fewer trained parameters, and times less memory with AdamW by sequences in a step",
+    columns: [
+      ...size,
+      ["trained", "LoRA trains", "count"],
+      ["reduction", "times fewer", "ratio"],
+      ...batches.map((batch, i): Column<ScalingRow> => {
+        return [`${batch}`, `memory, batch ${batch}`, "ratio", ({ byBatch }) => byBatch[i].peak];
+      }),
+    ],
+    rows,
+  });
+}
+
+const optimizerTable = (id: string, title: string, key: keyof MemoryRatio) => (rows: Rows) =>
+  table({
+    ...{ id, title, rows },
+    columns: [
+      ...size,
+      ...optimizerLabels.map((label, i): Column<ScalingRow> => {
+        return [label, label, "ratio", ({ byOptimizer }) => byOptimizer[i][key]];
+      }),
+    ],
+  });
+
+const sizeAxis = () => logAxis("parameters of the model", { range: [5.8, 11.5] });
+
+/** A line over the sizes, broken where the sequences become longer, which costs activations. */
+function sizeLine(
+  rows: Rows,
+  y: (row: ScalingRow) => number,
+  style: Trace["line"],
+  more: Omit<Trace, "type">,
+): Trace {
+  const families = [...Map.groupBy(rows, ({ length }) => length).values()];
+  const broken = families.flatMap((family) => [...family, undefined]);
+  return line(broken, (row) => row?.parameters ?? null, (row) => row ? y(row) : null, style, {
+    mode: "lines+markers",
+    text: broken.map((row) => row?.model ?? ""),
+    marker: { size: 6 },
+    ...more,
+  });
+}
+
+function printedLine(rows: Rows, value: number, name: string): Trace {
+  const style = { color: palette.paper, dash: "dot" } as const, ends = [rows[0], largest(rows)];
+  return line(ends, ({ parameters }) => parameters, () => value, style, { name });
+}
+
+/** Memory ratio over size: a color an optimizer, activations included or (dashed) not. */
+function memoryFigure(rows: Rows): Figure {
+  const traces = optimizerLabels.flatMap((name, i) => {
+    const color = optimizerColours[i], dashed = { color, dash: "dash", width: 1 } as const;
+    const unnamed = { name, mode: "lines", showlegend: false } as const;
+    return [
+      sizeLine(rows, ({ byOptimizer }) => byOptimizer[i].peak, { color }, { name }),
+      sizeLine(rows, ({ byOptimizer }) => byOptimizer[i].state, dashed, unnamed),
+    ];
+  });
   return {
-    claim: "LoRA trains in 3 times less memory with Adam, whatever the size of the model",
-    rule:
-      "held when in F32 with AdamW, on one sequence of the model's full length, r = 4 on q and v, " +
-      "the peak of a step, activations included, falls by a factor of 3 or more for every model of the table",
-    found: `${span.join(", ")}; 3 or more ${heldFor(rows, holds)}.`,
-    verdict: verdict(rows.every(holds)),
+    id: "scaling-memory",
+    title: "Bytes of full fine-tuning over bytes of LoRA, by size and optimiser",
+    caption:
+      "Peak of a step in F32 on one sequence of the model's full length: 64 tokens for the two on the " +
+      "left, 1,024 for GPT-2, 2,048 for GPT-3, whose line is the lower one; r = 4 on q and v. SGD " +
+      "lies under Adafactor, which keeps next to nothing. Dashed: weights, gradients and the optimiser's " +
+      "state alone. Dotted: the paper's figure for GPT-3 175B.",
+    data: [...traces, printedLine(rows, printed.memoryReduction, "paper: 3 times")],
+    layout: baseLayout(sizeAxis(), axis("times less memory", { range: [0.9, 4.2] })),
   };
 }
 
-function batchFinding(rows: readonly ScalingRow[]): Finding {
-  const { model, length, byBatch } = largest(rows);
-  const found = batches.map((batch, i) => `${byBatch[i].peak.toFixed(2)} with ${batch}`);
+/** Parameter ratio over size. */
+function reductionFigure(rows: Rows): Figure {
+  const style = { color: palette.lora[1] };
   return {
-    claim: "The 3 times do not depend on the batch",
-    rule:
-      "held when for GPT-3 175B with AdamW in F32, activations included, the factor is 3 or more " +
-      `with ${batches.join(", ")} sequences of its full length in a step`,
-    found: `${model}, sequences of ${length.toLocaleString("en-US")} tokens: ${found.join(", ")}.`,
-    verdict: verdict(byBatch.every(({ peak }) => peak >= printed.memoryReduction)),
+    id: "scaling-parameters",
+    title: "Parameters of the model over parameters that LoRA trains, by size",
+    caption: "r = 4 on q and v; r = 1 trains a quarter of that. Both axes are logarithmic.",
+    data: [
+      sizeLine(rows, ({ reduction }) => reduction, style, { name: "r = 4" }),
+      printedLine(rows, printed.parameterReduction, "paper: 10,000 times"),
+    ],
+    layout: baseLayout(sizeAxis(), logAxis("times fewer", { range: [1.8, 4.3] }), { height: 340 }),
   };
 }
 
-function optimizerFinding(rows: readonly ScalingRow[]): Finding {
-  const { model, byOptimizer } = largest(rows);
-  const found = optimizerLabels.map((label, i) => `${byOptimizer[i].state.toFixed(3)} ${label}`);
-  return {
-    claim: "The 3 times do not depend on the optimiser",
-    rule:
-      "held when for GPT-3 175B in F32, activations left out, the factor is 3 or more with each of " +
-      "SGD, momentum, AdamW, 8-bit Adam and Adafactor",
-    found: `${model}: ${found.join(", ")}.`,
-    verdict: verdict(byOptimizer.every(({ state }) => state >= printed.memoryReduction)),
-  };
-}
-
-function reductionFinding(rows: readonly ScalingRow[]): Finding {
-  const holds = ({ reduction }: ScalingRow) =>
-    Number(reduction.toPrecision(1)) >= printed.parameterReduction;
-  const span = [rows[0], largest(rows)].map(({ model, reduction }) =>
-    `${Math.round(reduction).toLocaleString("en-US")} for ${model}`
-  );
-  return {
-    claim: "LoRA trains 10,000 times fewer parameters, whatever the size of the model",
-    rule:
-      "held when at r = 4 on q and v the reduction, rounded to one significant digit, is 10,000 or " +
-      "more for every model of the table",
-    found: `${span.join(", ")}; 10,000 or more ${heldFor(rows, holds)}.`,
-    verdict: verdict(rows.every(holds)),
-  };
-}
-
-/** The paper's two ratios where the paper does not look. */
-export const scaling: Experiment = {
+/** The paper's two ratios where the paper does not look. Every scale is among the rows. */
+export const scaling: Experiment = experiment({
   name: "scaling",
   title: "Where the headline shrinks",
   question:
     "The paper says 10,000 times fewer parameters and 3 times less memory of the largest GPT-3 with " +
     "Adam. What becomes of both with smaller models, larger batches and other optimisers?",
   source: "Hu et al. 2021, abstract and section 4.2; an open question of the paper",
-  async run(context) {
-    // Here, so that nothing else waits for mathjs.
-    const { scalingRows } = await import("./rows.ts");
-    const rows = scalingRows(await baseConfig());
-    context.report(1, `counted ${rows.length} models`);
-    return {
-      settings:
-        "GPT-2's and GPT-3's published shapes, our base, and a smaller one; by the closed formulas of a " +
-        "training step in F32, which equal the dry device's bytes. State of 8-bit Adam as in bitsandbytes, " +
-        "of Adafactor without momentum; gradients and weights are F32 for all.",
-      findings: [
-        sizeFinding(rows),
-        batchFinding(rows),
-        optimizerFinding(rows),
-        reductionFinding(rows),
-      ],
-      tables: [batchTable(rows), ...optimizerTables(rows)],
-      figures: [memoryFigure(rows), reductionFigure(rows)],
-    };
-  },
-};
+  settings:
+    "GPT-2's and GPT-3's published shapes, our base, and a smaller one; by the closed formulas of a " +
+    "training step in F32, which equal the dry device's bytes. State of 8-bit Adam as in bitsandbytes, " +
+    "of Adafactor without momentum; gradients and weights are F32 for all.",
+  rows: async () => scalingRows(await import("../../src/accounting/mod.ts"), await baseConfig()),
+  claims: [{
+    text: "LoRA trains in 3 times less memory with Adam, whatever the size of the model",
+    rule:
+      "held when in F32 with AdamW, on one sequence of the model's full length, r = 4 on q and v, " +
+      "the peak of a step, activations included, falls by a factor of 3 or more for every model of the table",
+    holds: (rows) => rows.every(isThird),
+    found: (rows) =>
+      span(rows, ({ byOptimizer }) => byOptimizer[adamW].peak.toFixed(2), "3 or more", isThird),
+  }, {
+    text: "The 3 times do not depend on the batch",
+    rule:
+      "held when for GPT-3 175B with AdamW in F32, activations included, the factor is 3 or more " +
+      `with ${batches.join(", ")} sequences of its full length in a step`,
+    holds: (rows) => largest(rows).byBatch.every(({ peak }) => peak >= printed.memoryReduction),
+    found(rows) {
+      const { model, length, byBatch } = largest(rows);
+      const found = batches.map((batch, i) => `${byBatch[i].peak.toFixed(2)} with ${batch}`);
+      return `${model}, sequences of ${grouped(length)} tokens: ${found.join(", ")}.`;
+    },
+  }, {
+    text: "The 3 times do not depend on the optimiser",
+    rule:
+      "held when for GPT-3 175B in F32, activations left out, the factor is 3 or more with each of " +
+      "SGD, momentum, AdamW, 8-bit Adam and Adafactor",
+    holds: (rows) =>
+      largest(rows).byOptimizer.every(({ state }) => state >= printed.memoryReduction),
+    found(rows) {
+      const { model, byOptimizer } = largest(rows);
+      const found = optimizerLabels.map((label, i) =>
+        `${byOptimizer[i].state.toFixed(3)} ${label}`
+      );
+      return `${model}: ${found.join(", ")}.`;
+    },
+  }, {
+    text: "LoRA trains 10,000 times fewer parameters, whatever the size of the model",
+    rule:
+      "held when at r = 4 on q and v the reduction, rounded to one significant digit, is 10,000 or " +
+      "more for every model of the table",
+    holds: (rows) => rows.every(isTenThousandth),
+    found: (rows) =>
+      span(
+        rows,
+        ({ reduction }) => grouped(Math.round(reduction)),
+        "10,000 or more",
+        isTenThousandth,
+      ),
+  }],
+  tables: [
+    batchTable,
+    optimizerTable("scaling-peak", "Times less memory at the peak of a step, one sequence", "peak"),
+    optimizerTable("scaling-state", "Times less memory, activations left out", "state"),
+  ],
+  figures: [memoryFigure, reductionFigure],
+});

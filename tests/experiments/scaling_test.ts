@@ -1,20 +1,20 @@
 import { assert, assertEquals } from "@std/assert";
-import { catalogue, type ConfigJson } from "../../src/accounting/mod.ts";
+import * as accounting from "../../src/accounting/mod.ts";
 import { injectLora } from "../../src/adapt/mod.ts";
 import type { LedgerReading } from "../../src/device/ledger.ts";
 import { baseConfig } from "../../experiments/base_model.ts";
-import { optimizerLabels } from "../../experiments/scaling/figures.ts";
-import { batches, lora } from "../../experiments/scaling/row.ts";
-import { scalingRows } from "../../experiments/scaling/rows.ts";
+import { batches, lora, scalingRows } from "../../experiments/scaling/rows.ts";
+import { optimizerLabels } from "../../experiments/scaling/scaling.ts";
 import { parseGpt2Config } from "../../src/models/mod.ts";
 import { predictMemory } from "../../src/runs/mod.ts";
 
-const base = await baseConfig(), rows = scalingRows(base);
+const base = await baseConfig(), rows = scalingRows(accounting, base);
+const { catalogue } = accounting;
 const rowOf = (name: string) => rows.find(({ model }) => model === name)!;
 const adamW = optimizerLabels.indexOf("AdamW");
 
 /** The ratio by running both steps on the dry device. */
-function measured(json: ConfigJson, batch: number) {
+function measured(json: accounting.ConfigJson, batch: number) {
   const config = parseGpt2Config(json), length = config.n_positions;
   const full = predictMemory(config, { batch, length });
   const adapted = predictMemory(config, {
