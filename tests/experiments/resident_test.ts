@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { measureResident } from "../../experiments/resident/measure.ts";
+import { measureResident } from "../../experiments/resident/rows.ts";
 import { besidePeak } from "../../experiments/resident/resident.ts";
 
 /**

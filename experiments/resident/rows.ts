@@ -2,7 +2,7 @@
 
 import { fileURLToPath } from "node:url";
 import { evaluate, gpt2StepBytes } from "../../src/accounting/mod.ts";
-import { type Reading, type ResidentCase, shapeOf } from "./reading.ts";
+import { configOf, type Reading, type ResidentCase } from "./process.ts";
 
 /** One process. */
 export interface ResidentRow extends Reading {
@@ -19,7 +19,7 @@ export interface ResidentRow extends Reading {
  * @throws {Error} when the process fails; the message is what it said.
  */
 export async function measureResident(trained: ResidentCase): Promise<ResidentRow> {
-  const program = new URL("./program.ts", import.meta.url);
+  const program = new URL("./process.ts", import.meta.url);
   const path = program.protocol === "file:" ? fileURLToPath(program) : program.href;
   const { stdout, stderr, success } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--no-check", path, JSON.stringify(trained)],
@@ -29,16 +29,12 @@ export async function measureResident(trained: ResidentCase): Promise<ResidentRo
   return { ...JSON.parse(text) as Reading, trained, ...predictionOf(trained) };
 }
 
-function predictionOf(trained: ResidentCase): { predicted: number; holes: number } {
-  const { width: d, rank, batch: b, length: s } = trained, config = shapeOf(trained);
+function predictionOf(trained: ResidentCase): Pick<ResidentRow, "predicted" | "holes"> {
+  const { width: d, rank, batch: b, length: s } = trained, config = configOf(trained);
   const lora = rank === 0 ? undefined : { rank, sites: "all" as const };
   const bytes = gpt2StepBytes(config, { batch: b, length: s, lora })!;
   const { n_layer: L, n_head: a, vocab_size: n_voc } = config;
-  const forward = Number(
-    evaluate("stepForwardBytes", { b, s, d, d_ff: 4 * d, L, a, n_voc }),
-  );
-  return {
-    predicted: Object.values(bytes).reduce((sum, some) => sum + some, 0),
-    holes: bytes.activation - forward,
-  };
+  const forward = evaluate("stepForwardBytes", { b, s, d, d_ff: 4 * d, L, a, n_voc });
+  const predicted = Object.values(bytes).reduce((sum, some) => sum + some, 0);
+  return { predicted, holes: bytes.activation - Number(forward) };
 }

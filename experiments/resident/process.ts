@@ -11,7 +11,40 @@ import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { initGpt2, parseGpt2Config } from "../../src/models/mod.ts";
 import { applyMethod } from "../../src/runs/mod.ts";
 import { type Batch, Trainer } from "../../src/train/mod.ts";
-import { type Reading, type ResidentCase, shapeOf } from "./reading.ts";
+
+/** What the process trains, on the cpu device. */
+export interface ResidentCase {
+  /** Width of the model, which has three blocks. */
+  readonly width: number;
+  /** Rank of LoRA on all linear layers; 0 for full fine-tuning. */
+  readonly rank: number;
+  /** Sequences of a step. */
+  readonly batch: number;
+  /** Tokens of each. */
+  readonly length: number;
+}
+
+/** Bytes. */
+export interface Reading {
+  /** Resident in the whole process, after two steps. */
+  readonly process: number;
+  /** Resident in it when the device had been opened and held nothing. */
+  readonly before: number;
+  /** Resident in the device's memory. */
+  readonly device: number;
+  /** The ledger's peak. */
+  readonly peak: number;
+  /** Bytes between tensors that only align them. */
+  readonly padding: number;
+  /** Scratch of the device's threads, which no ledger counts. */
+  readonly scratch: number;
+}
+
+/** The model of a case as a configuration. */
+export function configOf({ width, length }: ResidentCase) {
+  const shape = { n_positions: length, n_embd: width, n_layer: 3, n_head: 4 };
+  return { model_type: "gpt2", vocab_size: 1000, ...shape };
+}
 
 /** Resident bytes of the process, and of the device's memory: its largest mapping of no file. */
 function resident(): { process: number; device: number } {
@@ -27,16 +60,14 @@ function resident(): { process: number; device: number } {
 function batchOf({ batch, length }: ResidentCase, vocabulary: number): Batch {
   const random = new Random(1), shape = [batch, length], size = batch * length;
   const inputs = Uint32Array.from({ length: size }, () => random.integer(vocabulary));
-  return {
-    inputs: hostTensor(shape, inputs),
-    targets: hostTensor(shape, Int32Array.from(inputs)),
-  };
+  const targets = hostTensor(shape, Int32Array.from(inputs));
+  return { inputs: hostTensor(shape, inputs), targets };
 }
 
 async function measure(trained: ResidentCase): Promise<Reading> {
   using device = await openCpuDevice({ threads: 2 });
   const before = resident().process, scratch = device.allocatedBytes, { rank } = trained;
-  const config = parseGpt2Config(shapeOf(trained));
+  const config = parseGpt2Config(configOf(trained));
   using model = initGpt2(device, config, { seed: 1 });
   using _ = applyMethod(model, rank ? { kind: "lora", rank, sites: "all" } : { kind: "full" }, 1);
   using trainer = new Trainer(model, { learningRate: 1e-3, steps: 2 });
@@ -47,4 +78,4 @@ async function measure(trained: ResidentCase): Promise<Reading> {
   return { ...resident(), before, scratch, peak, padding };
 }
 
-console.log(JSON.stringify(await measure(JSON.parse(Deno.args[0]))));
+if (import.meta.main) console.log(JSON.stringify(await measure(JSON.parse(Deno.args[0]))));
