@@ -58,13 +58,13 @@ export interface Experiment {
 
 /** An experiment as data. `Rows` is what it measured, in whatever shape its claims read best. */
 export interface ExperimentDefinition<Rows> extends Omit<Experiment, "run"> {
-  /** What was run, in a sentence or two. */
-  readonly settings: string | ((rows: Rows, context: ExperimentContext) => string);
   /** From the results of the runs, in their order, and from what it measures itself, to plain rows. */
   rows(
     results: readonly RunResult[],
     context: ExperimentContext,
   ): Rows | LeftOut | Promise<Rows | LeftOut>;
+  /** What was run, in a sentence or two. */
+  readonly settings: string | ((rows: Rows, context: ExperimentContext) => string);
   /** What is claimed of the rows. */
   readonly claims?: readonly Claim<Rows>[] | ((rows: Rows) => readonly Claim<Rows>[]);
   /** Functions of the rows. */
@@ -105,8 +105,8 @@ const trainingShare = 0.9;
  *   title: "Halves",
  *   question: "Is a half of four two?",
  *   source: "arithmetic",
- *   settings: "Computed.",
  *   rows: () => ({ half: 4 / 2 }),
+ *   settings: "Computed.",
  *   claims: [{
  *     text: "A half of four is two",
  *     rule: "held when it is 2",

@@ -2,10 +2,10 @@
 
 import { DeviceError } from "../../src/core/errors.ts";
 import type { Device } from "../../src/device/device.ts";
-import type { DataTable, Figure } from "../../src/figures/figure.ts";
-import type { Finding } from "../frame/claim.ts";
-import type { Experiment } from "../frame/experiment.ts";
+import { table } from "../../src/figures/table.ts";
+import { type Experiment, experiment } from "../frame/experiment.ts";
 import { gpt3 } from "../gpt3.ts";
+import { grouped } from "../numbers.ts";
 import { type RoleBar, roleBars } from "../role_bars.ts";
 import { type MatrixResult, measureMatrix, rank } from "./measure.ts";
 
@@ -25,66 +25,11 @@ async function measureLargest(device: Device, width: number): Promise<MatrixResu
   }
 }
 
-const format = (value: number): string => value.toLocaleString("en-US");
-
 const isGpt3s = (width: number): boolean => width === gpt3.n_embd;
 
-/** What the claim is about, which a quick run and a small device do not reach. */
-const widthOf = (width: number): string =>
-  isGpt3s(width) ? "GPT-3's width" : `width ${format(width)}, below GPT-3's,`;
-
-function exactFinding({ width, largest, mergeError, error, changed }: MatrixResult): Finding {
-  return {
-    claim: `At ${widthOf(width)} merging changes outputs by rounding only, and unmerging no bit`,
-    rule:
-      `held when outputs merged and unmerged differ from each other, and 64 of each token from ` +
-      `float64, by at most ${tolerance} of the largest, and no weight has other bits than before`,
-    found: `${format(width)} x ${format(width)}: outputs up to ${largest.toFixed(2)} differ by ${
-      mergeError.toExponential(1)
-    }, and from float64 by ${error.toExponential(1)}; ${changed} of ${
-      format(width ** 2)
-    } weights changed.`,
-    verdict: Math.max(mergeError, error) <= tolerance * largest && changed === 0
-      ? "held"
-      : "not held at this scale",
-  };
-}
-
-function bytesFinding({ width, moments }: MatrixResult): Finding {
-  const { weight, adapter } = moments.find(({ label }) => label === "forward, unmerged")!.reading
-    .peakByRole;
-  const ratio = weight / adapter;
-  return {
-    claim: "An update of rank r takes 2r / d of its matrix of width d",
-    rule:
-      "held when the ledger's bytes of the weight are exactly d / 2r times those of the adapter",
-    found: `${format(weight)} bytes and ${format(adapter)}: ${format(ratio)} times at r = ${rank}.`,
-    verdict: ratio === width / (2 * rank) ? "held" : "differs from the paper",
-  };
-}
-
-function matrixTable({ moments }: MatrixResult): DataTable {
-  return {
-    id: "gpt3-matrix",
-    title: "What each step takes: its time, and the bytes at its peak",
-    columns: [
-      { key: "label", label: "step", unit: "text" },
-      { key: "ms", label: "time (ms)", unit: "time" },
-      { key: "weight", label: "weight", unit: "bytes" },
-      { key: "adapter", label: "adapter", unit: "bytes" },
-      { key: "activation", label: "activation", unit: "bytes" },
-      { key: "peak", label: "all", unit: "bytes" },
-      { key: "live", label: "left after it", unit: "bytes" },
-    ],
-    rows: moments.map(({ label, ms, reading: { live, peak, peakByRole } }) => ({
-      label,
-      ms,
-      peak,
-      live,
-      ...peakByRole,
-    })),
-  };
-}
+/** Bytes of the weight and of the adapter at the peak of an unmerged forward pass. */
+const unmergedBytes = ({ moments }: MatrixResult) =>
+  moments.find(({ label }) => label === "forward, unmerged")!.reading.peakByRole;
 
 /** What was run beside what training W itself would hold between steps: 16 bytes a value. */
 function barsOf({ moments, width }: MatrixResult): RoleBar[] {
@@ -95,37 +40,71 @@ function barsOf({ moments, width }: MatrixResult): RoleBar[] {
   return [...bars, { label: "trained with AdamW (not run)", byRole: full }];
 }
 
-function matrixFigure(result: MatrixResult, device: string): Figure {
-  return {
-    id: "gpt3-matrix",
-    title: `Bytes of one matrix of ${isGpt3s(result.width) ? "GPT-3" : `width ${result.width}`}`,
-    caption:
-      `From the ledger; ${device}. The last bar is arithmetic: a weight, its gradient and two ` +
-      "moments of 4 bytes a value.",
-    ...roleBars(barsOf(result), "GB", 300),
-  };
-}
-
 /** LoRA on one matrix of GPT-3's width: forward, merge, unmerge. */
-export const matrix: Experiment = {
+export const matrix: Experiment = experiment({
   name: "matrix",
   title: "One matrix of GPT-3, run",
   question:
     "Does LoRA keep its promises on a matrix of GPT-3's own size, 12,288 x 12,288, which takes 604 MB?",
   source: "Hu et al. 2021, sections 4.1 and 4.2",
-  async run({ device, quick, report }) {
-    const result = await measureLargest(device, quick ? quickWidth : gpt3.n_embd);
-    const { width } = result;
-    report(1, `ran ${width} x ${width}`);
-    return {
-      settings:
-        `Rank ${rank} on one matrix of ${format(width)} x ${format(width)}${
-          isGpt3s(width) ? "" : ", smaller than GPT-3's"
-        }, random weights, F32, 16 tokens; forward passes are the median of 5, read back. Where a kernel ` +
-        "binds less than the matrix, products go over it by rows.",
-      findings: [exactFinding(result), bytesFinding(result)],
-      tables: [matrixTable(result)],
-      figures: [matrixFigure(result, device.description)],
-    };
-  },
-};
+  rows: (_, { device, quick }) => measureLargest(device, quick ? quickWidth : gpt3.n_embd),
+  settings: ({ width }) =>
+    `Rank ${rank} on one matrix of ${grouped(width)} x ${grouped(width)}${
+      isGpt3s(width) ? "" : ", smaller than GPT-3's"
+    }, random weights, F32, 16 tokens; forward passes are the median of 5, read back. Where a kernel ` +
+    "binds less than the matrix, products go over it by rows.",
+  claims: [{
+    // A quick run and a small device do not reach GPT-3's width.
+    text: ({ width }) =>
+      `At ${
+        isGpt3s(width) ? "GPT-3's width" : `width ${grouped(width)}, below GPT-3's,`
+      } merging changes outputs by rounding only, and unmerging no bit`,
+    rule:
+      `held when outputs merged and unmerged differ from each other, and 64 of each token from ` +
+      `float64, by at most ${tolerance} of the largest, and no weight has other bits than before`,
+    holds: ({ largest, mergeError, error, changed }) =>
+      Math.max(mergeError, error) <= tolerance * largest && changed === 0,
+    found: ({ width, largest, mergeError, error, changed }) =>
+      `${grouped(width)} x ${grouped(width)}: outputs up to ${largest.toFixed(2)} differ by ${
+        mergeError.toExponential(1)
+      }, and from float64 by ${error.toExponential(1)}; ${changed} of ${
+        grouped(width ** 2)
+      } weights changed.`,
+  }, {
+    text: "An update of rank r takes 2r / d of its matrix of width d",
+    rule:
+      "held when the ledger's bytes of the weight are exactly d / 2r times those of the adapter",
+    printed: true,
+    holds(result) {
+      const { weight, adapter } = unmergedBytes(result);
+      return weight / adapter === result.width / (2 * rank);
+    },
+    found(result) {
+      const { weight, adapter } = unmergedBytes(result), times = grouped(weight / adapter);
+      return `${grouped(weight)} bytes and ${grouped(adapter)}: ${times} times at r = ${rank}.`;
+    },
+  }],
+  tables: [({ moments }) =>
+    table({
+      id: "gpt3-matrix",
+      title: "What each step takes: its time, and the bytes at its peak",
+      columns: [
+        ["label", "step", "text"],
+        ["ms", "time (ms)", "time"],
+        ["weight", "weight", "bytes", ({ reading }) => reading.peakByRole.weight],
+        ["adapter", "adapter", "bytes", ({ reading }) => reading.peakByRole.adapter],
+        ["activation", "activation", "bytes", ({ reading }) => reading.peakByRole.activation],
+        ["peak", "all", "bytes", ({ reading }) => reading.peak],
+        ["live", "left after it", "bytes", ({ reading }) => reading.live],
+      ],
+      rows: moments,
+    })],
+  figures: [(result, { device }) => ({
+    id: "gpt3-matrix",
+    title: `Bytes of one matrix of ${isGpt3s(result.width) ? "GPT-3" : `width ${result.width}`}`,
+    caption:
+      `From the ledger; ${device.description}. The last bar is arithmetic: a weight, its gradient and two ` +
+      "moments of 4 bytes a value.",
+    ...roleBars(barsOf(result), "GB", 300),
+  })],
+});

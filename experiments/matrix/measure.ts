@@ -25,25 +25,14 @@ export interface Moment {
 }
 
 /** What was found. */
-export interface MatrixResult {
-  readonly width: number;
-  readonly moments: readonly Moment[];
-  /** Largest |y|. */
-  readonly largest: number;
-  /** Largest |merged - unmerged|. */
-  readonly mergeError: number;
-  /** Largest difference of either from float64, at the sampled outputs. */
-  readonly error: number;
-  /** Weights with other bits than before. */
-  readonly changed: number;
-}
+export type MatrixResult = Awaited<ReturnType<typeof measureMatrix>>;
 
 /**
  * Runs it all on a matrix of width x width; nothing stays on the device.
  *
  * @throws {DeviceError} when the device cannot hold the matrix twice.
  */
-export async function measureMatrix(device: Device, width: number): Promise<MatrixResult> {
+export async function measureMatrix(device: Device, width: number) {
   const watch = new Stopwatch(device), x = randomInput(width);
   using layer = await watch.time("weight written", () => initSquareLayer(device, width));
   await watch.forward("forward, base", layer, x);
@@ -54,13 +43,16 @@ export async function measureMatrix(device: Device, width: number): Promise<Matr
   const values = await watch.forward("forward, merged", merged, x);
   await watch.time("unmerge", () => unmerge(merged));
   const exact = await expected(adapter, x, width);
-  const largest = unmerged.reduce((most, y) => Math.max(most, Math.abs(y)), 0);
   return {
     width,
     moments: watch.moments,
-    largest,
+    /** Largest |y|. */
+    largest: largestOf(unmerged),
+    /** Largest |merged - unmerged|. */
     mergeError: difference(unmerged, values),
+    /** Largest difference of either from float64, at the sampled outputs. */
     error: Math.max(...[unmerged, values].map((y) => difference(sampled(y, width), exact))),
+    /** Weights with other bits than before. */
     changed: await countChangedWeights(layer),
   };
 }
@@ -138,8 +130,8 @@ async function expected(adapter: LoraAdapter, { data: x }: HostTensor, width: nu
   return Array.from({ length: tokens }, (_, t) => rows.map((row) => dot(t, row))).flat();
 }
 
-function difference(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  let most = 0;
-  for (let i = 0; i < a.length; i++) most = Math.max(most, Math.abs(a[i] - b[i]));
-  return most;
-}
+const largestOf = (values: ArrayLike<number>): number =>
+  Array.from(values).reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+
+const difference = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
+  largestOf(Array.from(a, (value, i) => value - b[i]));
