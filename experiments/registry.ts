@@ -7,7 +7,7 @@ import { fullSize } from "./full_size/full_size.ts";
 import { matrix } from "./matrix/matrix.ts";
 import { memory } from "./memory.ts";
 import { merging } from "./merging/merging.ts";
-import { realAdapter } from "./real_adapter/real_adapter.ts";
+import { realAdapter } from "./real_adapter.ts";
 import { paperTables } from "./paper_tables.ts";
 import { facts } from "./planted/facts.ts";
 import { fullRankShift } from "./planted/full_rank_shift.ts";

@@ -1,5 +1,5 @@
 import { assertAlmostEquals } from "@std/assert";
-import { findAuthors, readAuthors } from "../../experiments/real_adapter/authors.ts";
+import { findAuthors, readAuthors } from "../../experiments/real_adapter.ts";
 
 const file = await findAuthors();
 

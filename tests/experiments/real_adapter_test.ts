@@ -1,7 +1,6 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { DryDevice } from "../../src/device/dry.ts";
-import { factorsOf } from "../../experiments/real_adapter/authors.ts";
-import { realAdapter } from "../../experiments/real_adapter/real_adapter.ts";
+import { factorsOf, realAdapter } from "../../experiments/real_adapter.ts";
 
 const matrix = (rows: number, columns: number) => {
   return { shape: [rows, columns], data: new Float32Array(rows * columns).fill(1) };
