@@ -1,10 +1,10 @@
 /** What merging promises, measured on two trained adapters. @module */
 
 import { loadAdapter, merge, mergeReport, swap, unmerge } from "../../src/adapt/mod.ts";
-import { Tape } from "../../src/autograd/mod.ts";
 import type { HostTensor } from "../../src/core/host_tensor.ts";
 import type { Gpt2, Model } from "../../src/models/mod.ts";
 import { type GlossData, glossLoss } from "../gloss_runs.ts";
+import { outputsOf } from "../outputs.ts";
 import { timeForward } from "./latency.ts";
 
 /** Two adapters of one base, and how to judge the second. */
@@ -72,9 +72,7 @@ async function bitsOf(model: Gpt2, tokens: HostTensor): Promise<Uint32Array[]> {
 }
 
 async function logitsOf(model: Model, tokens: HostTensor): Promise<Float32Array> {
-  using tape = new Tape(model.device, { record: false });
-  const [{ data }] = await model.device.read(model.forward(tape, tokens));
-  return Float32Array.from(data);
+  return Float32Array.from((await outputsOf(model, tokens)).data);
 }
 
 function countChanges(before: readonly Uint32Array[], after: readonly Uint32Array[]): number {

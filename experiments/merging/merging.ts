@@ -14,11 +14,11 @@ const rank = 16, method = loraMethod(rank);
 /** Task A defines nouns, as the adaptation experiment does, whose run it shares; task B defines verbs. */
 const parts = ["noun", "verb"] as const;
 
-async function mergingRows(results: readonly RunResult[], context: ExperimentContext) {
+async function mergingRows(made: readonly RunResult[], context: ExperimentContext) {
   const { device, out, seeds: [seed], quick } = context;
   const [dataA, dataB] = parts.map((part) => glossData(part, quick));
   const [folderA, folderB] = await Promise.all(
-    results.map(({ folder }, i) =>
+    made.map(({ folder }, i) =>
       publishAdapter(folder, out, `${parts[i]}s-${method.key}-seed${seed}`)
     ),
   );

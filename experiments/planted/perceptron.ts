@@ -21,11 +21,9 @@ export interface PerceptronShape {
 
 /** Linear layers with GELU between them; of two widths it is one linear layer. */
 export class Perceptron implements Model {
-  /** Where it lives. */
   readonly device: Device;
   /** `layers.0.weight` (out, in), where it has biases `layers.0.bias`, … */
   readonly parameters: ReadonlyMap<string, Parameter>;
-  /** Its layers, `layers.0` first. */
   readonly linears: readonly Linear[];
   readonly #owner: Disposable;
 
@@ -49,26 +47,20 @@ export class Perceptron implements Model {
       { name: `layers.${layer}.weight`, shape: [width, widths[layer]] },
       ...(biases ? [{ name: `layers.${layer}.bias`, shape: [width] }] : []),
     ]);
-    const arena = new Arena(device, entries, "weight", "perceptron");
+    const arena = new Arena(device, entries, "weight", "perceptron"), random = new Random(seed);
     const tensors = new Map(entries.map(({ name }) => [name, arena.view(name)]));
-    const random = new Random(seed);
     for (const tensor of tensors.values()) {
-      if (tensor.shape.length === 1) continue; // biases are zero at birth
-      const deviation = 1 / Math.sqrt(tensor.shape[1]);
-      device.write(
-        tensor,
-        Float32Array.from({ length: tensor.size }, () => deviation * random.normal()),
-      );
+      if (tensor.shape.length === 1) continue; // what is allocated is zero
+      const deviation = 1 / Math.sqrt(tensor.shape[1]), { size: length } = tensor;
+      device.write(tensor, Float32Array.from({ length }, () => deviation * random.normal()));
     }
     return new Perceptron(device, tensors, arena);
   }
 
-  /** The same layers around other tensors, without adapters. */
   withTensors(tensors: ReadonlyMap<string, Tensor>, owner: Disposable): Perceptron {
     return new Perceptron(this.device, tensors, owner);
   }
 
-  /** Parameters that are not frozen, and adapters. */
   trainable(): Parameter[] {
     return trainableOf(this);
   }
@@ -83,7 +75,6 @@ export class Perceptron implements Model {
     );
   }
 
-  /** Frees the weights. */
   [Symbol.dispose](): void {
     this.#owner[Symbol.dispose]();
   }

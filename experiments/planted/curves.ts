@@ -1,4 +1,4 @@
-/** Where a curve over ranks bends, by rules without a threshold on its height. @module */
+/** Where a curve over ranks bends, and which rank is enough. @module */
 
 import type { RankPoint } from "../../src/figures/rank_curves.ts";
 
