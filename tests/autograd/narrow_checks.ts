@@ -55,8 +55,8 @@ async function checkProduct(device: Device, options: ProductOptions, k2 = 0, wit
   if (bias) device.write(bias, biasValues);
   const a2 = place(scope, transposeA ? k2 : m, transposeA ? m : k2, 5);
   const b2 = place(scope, transposeB ? n : k2, transposeB ? k2 : n, 6);
-  const further = k2 > 0 ? { a: a2.matrix, b: b2.matrix, k: k2 } : undefined;
-  multiply(a.matrix, b.matrix, c.matrix, { ...options, bias, further });
+  const second = k2 > 0 ? { a: a2.matrix, b: b2.matrix, k: k2 } : undefined;
+  multiply(a.matrix, b.matrix, c.matrix, { ...options, bias, second });
   const [{ data }] = await device.read(c.matrix.tensor);
   const pairs = { a: a.values, b: b.values, a2: a2.values, b2: b2.values };
   const buffers = { ...pairs, bias: Float64Array.from(biasValues), c: c.values };

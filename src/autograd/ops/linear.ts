@@ -13,14 +13,14 @@ import {
   lowRankPath,
   type LowRankSite,
 } from "./low_rank.ts";
-import { matrix, multiply, type Terms } from "./product.ts";
+import { matrix, type MatrixPair, multiply } from "./product.ts";
 
 /**
  * y = x Wᵀ + bias, and for each adapted site y[:, rows] += scaling · (drop(x) Aᵀ) Bᵀ.
  *
  * x is (tokens, in), W (out, in), A (rank, in), B (rows.count, rank), y (tokens, out). The update is two
  * thin products: ΔW itself is never formed (Hu et al. 2021, section 4.1, equation 3). The second one of
- * a site of all rows is further terms of x Wᵀ, so that y is written once.
+ * a site of all rows is the second operand pair of x Wᵀ, so that y is written once.
  *
  * @throws {ShapeError} when x, the bias or a site does not fit W.
  */
@@ -49,7 +49,7 @@ export function linear(
     k: inputs,
     transposeB: true,
     bias: bias?.tensor,
-    further: fused && terms(fused.hidden, fused.site.B.tensor),
+    second: fused && secondPair(fused.hidden, fused.site.B.tensor),
   });
   for (const path of paths) if (path !== fused) addUpdate(path, y);
   const operands = [x, weight, ...(bias ? [bias] : []), ...sites.flatMap(({ A, B }) => [A, B])];
@@ -62,13 +62,13 @@ export function linear(
       using dHidden = lowRankBackward(tape, x, path, dy);
       if (!dHidden) continue;
       if (path !== fused) addInputGradient(tape, x, path, dHidden);
-      else inputGradient(tape, x, weight, dy, terms(dHidden, path.site.A.tensor));
+      else inputGradient(tape, x, weight, dy, secondPair(dHidden, path.site.A.tensor));
     }
   });
 }
 
-/** Products of (tokens, rank) with B or A as further terms of those with W. */
-function terms(hidden: Tensor, factor: Tensor): Terms {
+/** (tokens, rank) times B or A, added by the product with W. */
+function secondPair(hidden: Tensor, factor: Tensor): MatrixPair {
   return { a: matrix(hidden), b: matrix(factor), k: hidden.shape[1] };
 }
 
@@ -77,7 +77,7 @@ function inputGradient(
   x: Tensor,
   weight: Parameter,
   dy: Tensor,
-  further?: Terms,
+  second?: MatrixPair,
 ): void {
   const into = tape.contribute(x);
   if (!into) return;
@@ -87,7 +87,7 @@ function inputGradient(
     n: inputs,
     k: outputs,
     accumulate: into.accumulate,
-    further,
+    second,
   });
 }
 
