@@ -11,7 +11,7 @@ import {
   attentionForward,
   crossEntropyBackward,
   crossEntropyForward,
-  dropout,
+  dropoutKernel,
   geluBackward,
   geluForward,
   type Kernel,
@@ -106,7 +106,7 @@ function rowWise(rows: number, width: number): Trial[] {
       { logits: size, labels: rows, logSumExp: rows, dLoss: 1, dLogits: size },
       vocabulary,
     ),
-    trial(dropout, { x: size, y: size }, {
+    trial(dropoutKernel, { x: size, y: size }, {
       ...{ size, seed: 1, threshold: 2 ** 29, keepScale: 1.125, accumulate: 0 },
     }),
     trial(sumSquares, { x: size, partials: Math.ceil(size / 4096) }, { size, partialOffset: 0 }),

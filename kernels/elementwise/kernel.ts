@@ -6,7 +6,7 @@ import scaleAddCode from "./scale_add.wgsl" with { type: "text" };
 import fillCode from "./fill.wgsl" with { type: "text" };
 
 /** out = a + b. */
-export const add: Kernel<"a" | "b" | "out", "size"> = defineKernel({
+export const addKernel: Kernel<"a" | "b" | "out", "size"> = defineKernel({
   name: "add",
   bindings: {
     a: { type: "f32", access: "read" },

@@ -1,7 +1,7 @@
 /** What every device that holds values promises, as checks that each device's test file runs. @module */
 
 import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
-import { add, fill, scaleAdd } from "../../kernels/mod.ts";
+import { addKernel, fill, scaleAdd } from "../../kernels/mod.ts";
 import { DeviceError, ShapeError } from "../../src/core/errors.ts";
 import { Arena } from "../../src/device/arena.ts";
 import type { Device } from "../../src/device/device.ts";
@@ -32,7 +32,7 @@ export function exercise(device: Device): void {
   {
     using ids = device.allocate([7], "u32", "scratch", "ids");
     device.write(ids, new Uint32Array(7));
-    device.launch(add, { a: x, b: x, out: y }, { size: 200 });
+    device.launch(addKernel, { a: x, b: x, out: y }, { size: 200 });
   }
   device.launch(fill, { y: x.view([64], 64) }, { size: 64, value: 2 });
   const arena = scope.own(new Arena(device, [{ name: "A", shape: [3, 3] }], "optimizer", "arena"));

@@ -155,7 +155,7 @@ Deno.test("dropout is its own adjoint and drops about its rate", () => {
   const threshold = kernels.dropoutThreshold(0.3);
   const drop = (x: Float64Array) => {
     const y = new Float64Array(size);
-    kernels.dropout.reference({ x, y }, { ...scalars, threshold });
+    kernels.dropoutKernel.reference({ x, y }, { ...scalars, threshold });
     return y;
   };
   const x = normals(1, size);

@@ -4,7 +4,7 @@ import { scaleAdd } from "../../../kernels/elementwise/kernel.ts";
 import { matrix, multiply } from "../../autograd/ops/product.ts";
 import { formatShape, sameShape } from "../../core/shape.ts";
 import { Arena } from "../../device/arena.ts";
-import { piecesOf } from "../../device/stretch.ts";
+import { piecesOf } from "../../device/spans.ts";
 import type { Tensor } from "../../device/tensor.ts";
 import type { Model } from "../../models/model.ts";
 import type { Linear } from "../../nn/linear.ts";

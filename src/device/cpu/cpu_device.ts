@@ -8,7 +8,7 @@ import type { HostData, HostTensor } from "../../core/host_tensor.ts";
 import { howMany } from "../../core/how_many.ts";
 import { type AnyBindings, BaseDevice } from "../base.ts";
 import type { Storage, Tensor } from "../tensor.ts";
-import { type Call, Crew, type KernelFunction } from "./crew.ts";
+import { type Call, type KernelFunction, WorkerPool } from "./worker_pool.ts";
 import { Heap, memoryLimit } from "./heap.ts";
 import { goesToBlas, Products, type ProductScalars, secondPair } from "./products.ts";
 
@@ -66,9 +66,9 @@ export async function openCpuDevice(options: CpuOptions = {}): Promise<CpuDevice
   const names = Object.keys(kernels), blas = options.blas === false ? undefined : openBlas();
   try {
     const data = { module, memory, names, blas: blas?.place };
-    const crew = await Crew.start(data, scratches.slice(1));
-    const products = blas && new Products(blas, crew, memory, names.length);
-    return new CpuDevice(memory, heap, crew, kernels, products, options.note);
+    const pool = await WorkerPool.start(data, scratches.slice(1));
+    const products = blas && new Products(blas, pool, memory, names.length);
+    return new CpuDevice(memory, heap, pool, kernels, products, options.note);
   } catch (error) {
     blas?.[Symbol.dispose]();
     throw error;
@@ -106,7 +106,7 @@ export class CpuDevice extends BaseDevice {
   readonly description: string;
   readonly #memory: WebAssembly.Memory;
   readonly #heap: Heap;
-  readonly #crew: Crew;
+  readonly #pool: WorkerPool;
   readonly #functions: Readonly<Record<string, KernelFunction>>;
   readonly #products: Products | undefined;
   readonly #calls = new Map<Kernel, PreparedCall>();
@@ -115,7 +115,7 @@ export class CpuDevice extends BaseDevice {
   constructor(
     memory: WebAssembly.Memory,
     heap: Heap,
-    crew: Crew,
+    pool: WorkerPool,
     functions: Readonly<Record<string, KernelFunction>>,
     products?: Products,
     note?: string,
@@ -123,10 +123,10 @@ export class CpuDevice extends BaseDevice {
     super();
     this.#memory = memory;
     this.#heap = heap;
-    this.#crew = crew;
+    this.#pool = pool;
     this.#functions = functions;
     this.#products = products;
-    const { threads } = crew;
+    const { threads } = pool;
     const count = howMany(threads, "thread");
     const makers = ["cpu", count, "WebAssembly SIMD", ...(products ? [products.name] : [])];
     this.description = `${makers.join(", ")}${note ? ` (${note})` : ""}`;
@@ -180,7 +180,7 @@ export class CpuDevice extends BaseDevice {
     let at = 0;
     for (const name of call.bindings) call.values[at++] = addressOf(bindings[name]);
     for (const name of call.scalars) call.values[at++] = scalars[name];
-    this.#crew.run(call, kernel.cpu.units(scalars), kernel.cpu.grain(scalars));
+    this.#pool.run(call, kernel.cpu.units(scalars), kernel.cpu.grain(scalars));
   }
 
   protected override readValues(tensors: readonly Tensor[]): Promise<HostTensor[]> {
@@ -190,7 +190,7 @@ export class CpuDevice extends BaseDevice {
   }
 
   protected override close(): void {
-    this.#crew.stop();
+    this.#pool.stop();
     this.#products?.[Symbol.dispose]();
   }
 

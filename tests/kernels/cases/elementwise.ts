@@ -1,6 +1,12 @@
 /** Cases of the kernels that work element by element. @module */
 
-import { add, dropout, dropoutThreshold, fill, scaleAdd } from "../../../kernels/mod.ts";
+import {
+  addKernel,
+  dropoutKernel,
+  dropoutThreshold,
+  fill,
+  scaleAdd,
+} from "../../../kernels/mod.ts";
 import { each, gamma, u } from "../error_model.ts";
 import type { KernelCase } from "../kernel_case.ts";
 import { normals, target } from "./values.ts";
@@ -9,7 +15,7 @@ const sizes = [1, 3, 4, 15, 16, 17, 33, 64, 255, 1000, 40_001];
 
 const addCases = sizes.map((size): KernelCase => ({
   name: `${size}`,
-  kernel: add,
+  kernel: addKernel,
   buffers: { a: normals(1, size), b: normals(2, size), out: size },
   scalars: { size },
   bound: (_, { out }) => ({ out: each(size, (i) => u * Math.abs(out[i])) }),
@@ -55,7 +61,7 @@ export function dropoutCase(
   const keepScale = Math.fround(1 / (1 - rate));
   return {
     name: `${size}, rate ${rate}, accumulate ${accumulate}`,
-    kernel: dropout,
+    kernel: dropoutKernel,
     buffers: { x: normals(5, size), y: target(6, size, accumulate) },
     scalars: { size, seed, threshold: dropoutThreshold(rate), keepScale, accumulate },
     // The mask is exact: a wrong bit errs by a whole value.
