@@ -2,7 +2,8 @@
 
 import type { RowRange } from "../core/row_range.ts";
 import type { Model } from "../models/model.ts";
-import type { Linear, SiteName } from "../nn/linear.ts";
+import type { Linear } from "../nn/linear.ts";
+import { siteName, type SiteRole, siteRoles } from "../core/site.ts";
 import { listNames } from "../core/module_names.ts";
 import { selectTargets } from "./targets.ts";
 
@@ -12,6 +13,8 @@ export interface Site {
   readonly name: string;
   /** The layer. */
   readonly linear: Linear;
+  /** What they do, where they are a part of the layer's weight. */
+  readonly role?: SiteRole;
   /** Its rows. */
   readonly rows: RowRange;
   /** A number that no other site of the model has, whatever was selected: layers in their order. */
@@ -32,8 +35,6 @@ export interface SiteSelection {
    */
   readonly targetModules?: string | readonly string[];
 }
-
-const roles: readonly SiteName[] = ["q", "k", "v", "o", "up", "down", "head"];
 
 /**
  * The sites that a selection names, in the order of the forward pass, each once.
@@ -97,18 +98,18 @@ export function declaredSites(model: Model, linear: Linear): Site[] {
   return rolesOf(linear).map((role) => siteOf(model, linear, role));
 }
 
-const rolesOf = ({ sites }: Linear): SiteName[] => roles.filter((role) => sites[role]);
+const rolesOf = ({ parts }: Linear): SiteRole[] => siteRoles.filter((role) => parts[role]);
 
-function siteOf(model: Model, linear: Linear, role: SiteName): Site {
-  const whole = wholeSite(model, linear), rows = linear.sites[role]!;
+function siteOf(model: Model, linear: Linear, role: SiteRole): Site {
+  const whole = wholeSite(model, linear), rows = linear.parts[role]!;
   if (rows.count === whole.rows.count) return whole;
-  const index = whole.index + 1 + roles.indexOf(role);
-  return { name: `${linear.name}:${role}`, linear, rows, index };
+  const index = whole.index + 1 + siteRoles.indexOf(role);
+  return { name: siteName({ module: linear.name, role }), linear, role, rows, index };
 }
 
 function namedSites(model: Model, names: "all" | readonly string[]): Site[] {
   if (names === "all") {
-    const layers = model.linears.filter(({ sites }) => !sites.head);
+    const layers = model.linears.filter(({ parts }) => !parts.head);
     return layers.flatMap((linear) => declaredSites(model, linear));
   }
   if (names.length === 0) throw new RangeError("sites must name at least one site, found none");

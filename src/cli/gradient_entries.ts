@@ -42,11 +42,11 @@ function modelEntries(gradients: Gradients): Entry[] {
 }
 
 /** Sites of one layer are one pair of tensors in the file. */
-function adapterEntries({ modules }: LoraAdapter, gradients: Gradients): Entry[] {
-  const linears = [...new Set(modules.map(({ linear }) => linear))];
+function adapterEntries({ sites }: LoraAdapter, gradients: Gradients): Entry[] {
+  const linears = [...new Set(sites.map(({ linear }) => linear))];
   return linears.flatMap((linear) => {
     const { A, B } = joined(
-      modules.filter((module) => module.linear === linear),
+      sites.filter((site) => site.linear === linear),
       linear,
       gradients,
     );
@@ -55,7 +55,7 @@ function adapterEntries({ modules }: LoraAdapter, gradients: Gradients): Entry[]
   });
 }
 
-function joined(sites: LoraAdapter["modules"], { weight }: Linear, gradients: Gradients) {
+function joined(sites: LoraAdapter["sites"], { weight }: Linear, gradients: Gradients) {
   const pairs = sites.map(({ A, B, rows }) => {
     return { A: gradients.get(A)!, B: gradients.get(B)!, rows, scaling: 1 };
   });

@@ -29,7 +29,7 @@ for (const options of cases) {
     using tape = newTape();
     tape.backward(lossOf(tape, model));
     const random = new Random(9), step = 1e-5;
-    assertEquals(model.trainable().length, 2 * adapter.modules.length);
+    assertEquals(model.trainable().length, 2 * adapter.sites.length);
     for (const parameter of model.trainable()) {
       const gradient = await valuesOf(tape.gradientOf(parameter)!);
       const values = await valuesOf(parameter.tensor);

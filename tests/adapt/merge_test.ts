@@ -131,7 +131,7 @@ Deno.test("adapters of other models are refused by name and shape", () => {
   using ofWide = trainedLora(wide);
   using ofDeep = trainedLora(deep);
   const live = device.ledger.read().live;
-  const name = "merging needs a layer transformer.h";
+  const name = "merging needs a tensor transformer.h";
   assertThrows(
     () => merge(model, ofWide),
     RangeError,

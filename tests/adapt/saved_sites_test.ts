@@ -20,7 +20,7 @@ import { logitsOf, randomizeB, tinyModel, withFolder } from "./fixtures.ts";
 const attention = "transformer.h.0.attn.c_attn";
 
 /** Names and ranks of an adapter's sites. */
-const sitesOf = ({ modules }: LoraAdapter) => modules.map(({ name, rank }) => ({ name, rank }));
+const sitesOf = ({ sites }: LoraAdapter) => sites.map(({ name, rank }) => ({ name, rank }));
 
 const selections: Omit<LoraOptions, "seed">[] = [
   { rank: 2, alpha: 3, sites: ["q", "v"] },
@@ -58,7 +58,7 @@ Deno.test("a site that is not trained yet keeps its rank beside one that is", as
   using model = tinyModel(device);
   await withFolder(async (folder) => {
     using adapter = randomizeB(injectLora(model, { ...selections[0], seed: 1 }));
-    for (const { name, B } of adapter.modules) {
+    for (const { name, B } of adapter.sites) {
       if (name.endsWith(":v")) device.write(B.tensor, new Float32Array(B.size));
     }
     await adapter.save(folder);

@@ -10,6 +10,7 @@ import {
   selfAttention,
   Tape,
 } from "../../src/autograd/mod.ts";
+import { adaptedLinear } from "../../src/autograd/ops/adapted_linear.ts";
 import { ShapeError } from "../../src/core/errors.ts";
 import { sizeOf } from "../../src/core/shape.ts";
 import type { Device } from "../../src/device/device.ts";
@@ -30,7 +31,7 @@ Deno.test("operations refuse operands that do not fit, by name and both shapes",
   const wide = make("w", 6, 4), tall = make("A", 2, 4);
   const site = (A: Parameter, B: Parameter, start: number) => {
     const rows = { start, count: B.shape[0] };
-    return () => linear(tape, x, wide, undefined, [{ A, B, rows, scaling: 1, dropout: 0 }]);
+    return () => adaptedLinear(tape, x, wide, undefined, [{ A, B, rows, scaling: 1, dropout: 0 }]);
   };
   const mask = tape.allocate([1, 3], "u32", "activation", "mask");
   const attention = { batch: 1, time: 4, heads: 2, causal: true, mask };

@@ -1,18 +1,11 @@
 /** LoRA adapters to PEFT folders. @module */
 
-import { blockAdapter, type FloatDtype, writeAdapter } from "../../formats/mod.ts";
+import { blockAdapter, writeAdapter } from "../../formats/mod.ts";
 import type { AdapterSite, AdapterWeights } from "../../formats/mod.ts";
 import { isStoredTransposed } from "../../models/gpt2/layout.ts";
 import type { Linear } from "../../nn/linear.ts";
+import type { SaveAdapterOptions } from "../adapter.ts";
 import type { LoraAdapter, LoraValues } from "./adapter.ts";
-
-/** What a saved adapter says beside its weights. */
-export interface SaveAdapterOptions {
-  /** Name or path of the base model, `base_model_name_or_path`; `null` in the file unless said. */
-  readonly baseModelName?: string;
-  /** Type of the weights in the file, F32 unless said. */
-  readonly dtype?: FloatDtype;
-}
 
 /** Reads an adapter from its device and writes the folder that PEFT loads. */
 export async function saveAdapter(
@@ -21,12 +14,12 @@ export async function saveAdapter(
   options: SaveAdapterOptions = {},
 ): Promise<void> {
   const values = await adapter.read();
-  const linears = [...new Set(adapter.modules.map(({ linear }) => linear))];
+  const linears = [...new Set(adapter.sites.map(({ linear }) => linear))];
   await writeAdapter(folder, {
     modules: linears.map((linear) => joinSites(linear, values)),
     // PEFT sets the flag for Conv1D layers, whose files hold (in, out).
     fanInFanOut: linears.every(({ weight }) => isStoredTransposed(weight.name)),
-    dropout: Math.max(...adapter.modules.map(({ dropout }) => dropout)),
+    dropout: Math.max(...adapter.sites.map(({ dropout }) => dropout)),
     ...options,
   });
 }
@@ -42,7 +35,7 @@ function joinSites(linear: Linear, values: readonly LoraValues[]): AdapterWeight
   return hasOneSite(linear) ? module : { ...module, sites: sites.map(siteOf) };
 }
 
-const hasOneSite = ({ sites }: Linear): boolean => Object.keys(sites).length < 2;
+const hasOneSite = ({ parts }: Linear): boolean => Object.keys(parts).length < 2;
 
 const siteOf = ({ rows: { start, count }, rank }: LoraValues): AdapterSite => {
   return { rows: { start, count }, rank };

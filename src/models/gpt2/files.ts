@@ -9,6 +9,7 @@ import type { ArenaEntry } from "../../device/arena.ts";
 import type { Device } from "../../device/device.ts";
 import type { FloatDtype, SafetensorsFile } from "../../formats/mod.ts";
 import { openSafetensors, writeSafetensors } from "../../formats/mod.ts";
+import { readTensors } from "../parameter_files.ts";
 import { transpose } from "../transpose.ts";
 import { type Gpt2Config, gpt2ConfigJson, parseGpt2Config } from "./config.ts";
 import { Gpt2, type Gpt2Options } from "./gpt2.ts";
@@ -87,9 +88,9 @@ export async function saveGpt2(
   folder: string,
   dtype: FloatDtype = "F32",
 ): Promise<void> {
-  const parameters = [...model.parameters.values()];
-  const values = await model.device.read(...parameters.map(({ tensor }) => tensor));
-  const entries = parameters.map(({ name }, i) => [name, reorient(name, values[i])] as const);
+  const names = gpt2Entries(model.config).map(({ name }) => name);
+  const values = await readTensors(model, names);
+  const entries = names.map((name, i) => [name, reorient(name, values[i])] as const);
   const path = join(folder, "model.safetensors");
   await writeSafetensors(path, entries, { dtype, metadata: { format: "pt" } });
   await writeJsonAtomic(join(folder, "config.json"), {
