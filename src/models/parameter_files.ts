@@ -1,6 +1,6 @@
 /** Parameters of any model to a safetensors file, under their own names and as they lie. @module */
 
-import { join } from "node:path";
+import { fileIn } from "../core/storage.ts";
 import { type FloatDtype, writeSafetensors } from "../formats/mod.ts";
 import type { Model } from "./model.ts";
 
@@ -12,5 +12,5 @@ export async function saveParameters(
 ): Promise<void> {
   const values = await device.read(...[...parameters.values()].map(({ tensor }) => tensor));
   const entries = [...parameters.keys()].map((name, i) => [name, values[i]] as const);
-  await writeSafetensors(join(folder, "model.safetensors"), entries, { dtype });
+  await writeSafetensors(fileIn(folder, "model.safetensors"), entries, { dtype });
 }
