@@ -82,6 +82,18 @@ Deno.test("only device/ and blas/ say GPUDevice, WebAssembly or Deno.dlopen", ()
   assertEquals(saying(/\bGPU[A-Z]\w+|\bWebAssembly\b|\bDeno\.dlopen\b/, others), []);
 });
 
+/** Deno's functions and types of files, each also with `Sync`. */
+const fileApis =
+  "chmod|chown|copyFile|create|cwd|errors|FsFile|link|lstat|makeTempDir|makeTempFile|mkdir|" +
+  "open|readDir|readFile|readLink|readTextFile|realPath|remove|rename|SeekMode|stat|symlink|truncate|" +
+  "umask|utime|watchFs|writeFile|writeTextFile";
+
+Deno.test("only core/ opens files", () => {
+  const others = sourceFiles().filter((path) => !/^src\/(core|experiments)\//.test(path));
+  const files = new RegExp(`\\bDeno\\.(${fileApis})(Sync)?\\b|"node:fs|"npm:fs`);
+  assertEquals(saying(files, others), []);
+});
+
 Deno.test("nothing reads Math.random", () => {
   const all = ["src", "kernels", "mod.ts", "cli.ts", "examples", "bench", "scripts"];
   assertEquals(saying(/\bMath\s*\.\s*random\b/, sourceFiles(all)), []);

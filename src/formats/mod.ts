@@ -8,6 +8,7 @@ export { AdapterFileError, ShapeError } from "../core/errors.ts";
 export type { HostData, HostTensor } from "../core/host_tensor.ts";
 export type { RowRange } from "../core/row_range.ts";
 export type { Shape } from "../core/shape.ts";
+export type { Folder } from "../core/storage.ts";
 export type { AdapterRecord, AdapterWeights } from "./adapter_record.ts";
 export { type AdapterSite, splitSites } from "./adapter_sites.ts";
 export {

@@ -1,7 +1,7 @@
 /** Values of a model's tensors, and a safetensors file of them under their own names. @module */
 
-import { join } from "node:path";
 import type { HostTensor } from "../core/host_tensor.ts";
+import { fileIn } from "../core/storage.ts";
 import { type FloatDtype, writeSafetensors } from "../formats/mod.ts";
 import type { Model } from "./model.ts";
 
@@ -26,5 +26,5 @@ export async function saveParameters(
 ): Promise<void> {
   const names = [...model.parameters.keys()], values = await readTensors(model, names);
   const entries = names.map((name, i) => [name, values[i]] as const);
-  await writeSafetensors(join(folder, "model.safetensors"), entries, { dtype });
+  await writeSafetensors(fileIn(folder, "model.safetensors"), entries, { dtype });
 }

@@ -3,6 +3,7 @@
 import { assertDropout } from "../../autograd/ops/dropout.ts";
 import { AdapterFileError } from "../../core/errors.ts";
 import { formatShape } from "../../core/shape.ts";
+import { type Folder, folderName } from "../../core/storage.ts";
 import {
   type AdapterModule,
   type BlockSite,
@@ -54,7 +55,7 @@ export interface LoadAdapterOptions {
  */
 export async function loadAdapter(
   model: Model,
-  folder: string,
+  folder: Folder,
   options: LoadAdapterOptions = {},
 ): Promise<LoraAdapter> {
   if (options.dropout !== undefined) assertDropout("dropout", options.dropout);
@@ -66,7 +67,7 @@ export async function loadAdapter(
     return new LoraAdapter(model, plans.sort((a, b) => a.site.index - b.site.index));
   } catch (error) {
     if (!(error instanceof AdapterFileError)) throw error;
-    throw new AdapterFileError(`cannot use the adapter in ${folder}: ${error.message}`);
+    throw new AdapterFileError(`cannot use the adapter in ${folderName(folder)}: ${error.message}`);
   }
 }
 
