@@ -88,17 +88,10 @@ export async function saveGpt2(
   folder: string,
   dtype: FloatDtype = "F32",
 ): Promise<void> {
-<<<<<<< HEAD
   const names = gpt2Entries(model.config).map(({ name }) => name);
   const values = await readTensors(model, names);
   const entries = names.map((name, i) => [name, reorient(name, values[i])] as const);
-  const path = join(folder, "model.safetensors");
-=======
-  const parameters = [...model.parameters.values()];
-  const values = await model.device.read(...parameters.map(({ tensor }) => tensor));
-  const entries = parameters.map(({ name }, i) => [name, reorient(name, values[i])] as const);
   const path = fileIn(folder, "model.safetensors");
->>>>>>> doors
   await writeSafetensors(path, entries, { dtype, metadata: { format: "pt" } });
   await writeJsonAtomic(fileIn(folder, "config.json"), {
     ...gpt2ConfigJson(model.config),
