@@ -2,6 +2,8 @@
 
 export type { FloatDtype } from "../formats/mod.ts";
 export type { Adapter, SaveAdapterOptions, WeightChange } from "./adapter.ts";
+export { BitFitAdapter, injectBitFit } from "./bitfit.ts";
+export { BottleneckAdapter, type BottleneckOptions, injectBottleneck } from "./bottleneck.ts";
 export { freeze } from "./freeze.ts";
 export { LoraAdapter, type LoraPlan, type LoraValues } from "./lora/adapter.ts";
 export { deltaWeight } from "./lora/delta_weight.ts";
