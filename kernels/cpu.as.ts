@@ -7,6 +7,7 @@ export { cross_entropy_backward, cross_entropy_forward } from "./cross_entropy/c
 export { dropout } from "./dropout/dropout.as";
 export { add, fill, scale_add } from "./elementwise/elementwise.as";
 export { embedding_backward, embedding_forward } from "./embedding/embedding.as";
+export { widen } from "./float16/widen.as";
 export { gelu_backward, gelu_forward } from "./gelu/gelu.as";
 export { kl_divergence_backward, kl_divergence_forward } from "./kl_divergence/kl_divergence.as";
 export { layer_norm_backward, layer_norm_backward_parameters } from "./layer_norm/backward.as";

@@ -7,6 +7,7 @@ export { crossEntropyBackward, crossEntropyForward } from "./cross_entropy/kerne
 export { dropoutKernel, dropoutThreshold } from "./dropout/kernel.ts";
 export { addKernel, fill, scaleAdd } from "./elementwise/kernel.ts";
 export { embeddingBackward, embeddingForward } from "./embedding/kernel.ts";
+export { widen } from "./float16/kernel.ts";
 export { geluBackward, geluForward } from "./gelu/kernel.ts";
 export { klDivergenceBackward, klDivergenceForward } from "./kl_divergence/kernel.ts";
 export {

@@ -1,6 +1,7 @@
 /** Contiguous spans: neighboring tensors of one buffer as one, and cuts to what a kernel may bind. @module */
 
 import { cutRange, type RowRange } from "../core/row_range.ts";
+import { elementBytes } from "../../kernels/kernel.ts";
 import { Tensor } from "./tensor.ts";
 
 /** A part of a tensor that one kernel may bind. */
@@ -22,8 +23,9 @@ export function spanOver(tensors: readonly Tensor[]): Tensor {
 }
 
 /** Cuts a tensor into as few pieces as the device's binding limit allows. */
-export function piecesOf({ size, device }: Tensor): Piece[] {
-  const limit = Math.floor(Math.min(device.maxBindingBytes / 4, 2 ** 30) / cut) * cut;
+export function piecesOf({ size, type, device }: Tensor): Piece[] {
+  const most = Math.min(device.maxBindingBytes / elementBytes(type), 2 ** 30);
+  const limit = Math.floor(most / cut) * cut;
   const starts = Array.from({ length: Math.ceil(size / limit) }, (_, i) => i * limit);
   return starts.map((start) => ({ start, size: Math.min(limit, size - start) }));
 }

@@ -6,7 +6,7 @@ import { openBlas } from "../../blas/mod.ts";
 import { DeviceError } from "../../core/errors.ts";
 import type { HostData, HostTensor } from "../../core/host_tensor.ts";
 import { howMany } from "../../core/how_many.ts";
-import { type AnyBindings, BaseDevice } from "../base.ts";
+import { type AnyBindings, BaseDevice, hostArrays } from "../base.ts";
 import type { Storage, Tensor } from "../tensor.ts";
 import { type Call, type KernelFunction, WorkerPool } from "./worker_pool.ts";
 import { Heap, memoryLimit } from "./heap.ts";
@@ -21,8 +21,6 @@ export interface CpuOptions {
   /** Why it was chosen; the description adds it in brackets. */
   readonly note?: string;
 }
-
-const arrays = { f32: Float32Array, u32: Uint32Array, i32: Int32Array } as const;
 
 /** More threads than this share too little work each to pay. */
 const defaultThreadLimit = 8;
@@ -197,7 +195,7 @@ export class CpuDevice extends BaseDevice {
   /** A fresh view: one made before the memory grew would keep the old length. */
   #viewOf(tensor: Tensor): HostData {
     const buffer = this.#memory.buffer as ArrayBuffer; // shared: the types of the views agree anyway
-    return new arrays[tensor.type](buffer, addressOf(tensor), tensor.size);
+    return new hostArrays[tensor.type](buffer, addressOf(tensor), tensor.size);
   }
 
   #prepare(kernel: Kernel): PreparedCall {
@@ -224,5 +222,5 @@ interface PreparedCall extends Call {
 }
 
 function addressOf(tensor: Tensor): number {
-  return tensor.storage.handle as number + 4 * tensor.offset;
+  return tensor.storage.handle as number + tensor.byteOffset;
 }
