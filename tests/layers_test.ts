@@ -3,6 +3,7 @@
 import { assertEquals } from "@std/assert";
 import {
   allowedBelow,
+  circles,
   layerOf,
   type LayerTable,
   layerViolations,
@@ -41,6 +42,12 @@ const layers: LayerTable = {
 
 Deno.test("imports go one way only", async () => {
   assertEquals(layerViolations(await packageImports(), layers), []);
+});
+
+Deno.test("no file imports itself around a circle, types included", async () => {
+  assertEquals(circles(await packageImports()), []);
+  const pair = [{ from: "a.ts", to: "b.ts" }, { from: "b.ts", to: "a.ts" }];
+  assertEquals(circles([...pair, { from: "b.ts", to: "c.ts" }]), [["a.ts", "b.ts"]]);
 });
 
 Deno.test("every source file is in a layer of the table", () => {
