@@ -55,15 +55,16 @@ function product(m: number, n: number, k: number, layout: "NN" | "NT" | "TN"): T
 function attention(batch: number, time: number, heads: number, headWidth: number): Trial[] {
   const tokens = batch * time, width = heads * headWidth, pairs = batch * heads * time * time / 2;
   const common = { batch, heads, headWidth, causal: 1, hasMask: 0, scale: headWidth ** -0.5 };
-  const strides = { qStride: 3 * width, kvStride: 3 * width, qOffset: 0, kOffset: width };
-  const extents = { queries: time, keys: time, past: 0, kvRows: time, vOffset: 2 * width };
+  const strides = { qStride: 3 * width, kStride: 3 * width, vStride: 3 * width };
+  const offsets = { qOffset: 0, kOffset: width, vOffset: 2 * width };
+  const extents = { queries: time, keys: time, past: 0, kvRows: time };
   const title = `attention ${batch} x ${time}, ${heads} heads of ${headWidth}, causal,`;
   const qkv = tokens * 3 * width, out = tokens * width, logSumExp = batch * heads * time;
   return [{
     title: `${title} forward`,
     kernel: attentionForward,
     sizes: { q: qkv, k: qkv, v: qkv, mask: 1, out, logSumExp },
-    scalars: { ...common, ...strides, ...extents },
+    scalars: { ...common, ...strides, ...offsets, ...extents },
     flops: 4 * pairs * headWidth,
   }, {
     title: `${title} backward`,

@@ -5,7 +5,7 @@ export { attention_backward } from "./attention/backward.as";
 export { attention_forward } from "./attention/forward.as";
 export { cross_entropy_backward, cross_entropy_forward } from "./cross_entropy/cross_entropy.as";
 export { dropout } from "./dropout/dropout.as";
-export { add, fill, scale_add } from "./elementwise/elementwise.as";
+export { add, copy_columns, fill, scale_add } from "./elementwise/elementwise.as";
 export { embedding_backward, embedding_forward } from "./embedding/embedding.as";
 export { widen } from "./float16/widen.as";
 export { gelu_backward, gelu_forward } from "./gelu/gelu.as";

@@ -2,6 +2,7 @@
 
 import {
   addKernel,
+  copyColumns,
   dropoutKernel,
   dropoutThreshold,
   fill,
@@ -51,6 +52,22 @@ export function scaleAddCase(size: number, accumulate: number, offset: number): 
   };
 }
 
+/** One of `copy_columns`, between matrices of other rows that have columns before and after. */
+export function copyColumnsCase(rows: number, width: number, accumulate: number): KernelCase {
+  const xStride = width + 3, yStride = 2 * width + 1, xOffset = 2, yOffset = width + 4;
+  return {
+    name: `${rows} x ${width}, accumulate ${accumulate}`,
+    kernel: copyColumns,
+    buffers: {
+      x: normals(7, xOffset + rows * xStride),
+      y: target(8, yOffset + rows * yStride, accumulate),
+    },
+    scalars: { rows, width, xOffset, xStride, yOffset, yStride, accumulate },
+    // A copy is exact and a sum rounds once; elements beside the columns keep their bits.
+    bound: (_, { y }) => ({ y: each(y.length, (at) => accumulate && u * Math.abs(y[at])) }),
+  };
+}
+
 /** One of dropout. */
 export function dropoutCase(
   size: number,
@@ -82,6 +99,7 @@ export const elementwiseCases: readonly KernelCase[] = [
     [0, 1].flatMap((accumulate) => [
       scaleAddCase(size, accumulate, 0),
       scaleAddCase(size, accumulate, 5),
+      copyColumnsCase(size % 37 + 1, Math.ceil(size / 37), accumulate),
       dropoutCase(size, 0.3, accumulate, 0x9e3779b9 + size),
     ])
   ),
