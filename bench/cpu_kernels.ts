@@ -1,5 +1,5 @@
 /**
- * Speed of the CPU kernels: `deno run -A bench/cpu_kernels.ts [threads] [name…]`.
+ * Speed of the CPU kernels: `deno task bench:cpu [threads] [name…]`.
  *
  * Prints GFLOP/s for products and attention and GB/s, counting each byte that must move once, for the rest;
  * the best of several runs, since other work on the machine only ever slows one down.

@@ -1,7 +1,7 @@
 /** Finding the system's BLAS and opening it through Deno's FFI. @module */
 
 import { DeviceError } from "../core/errors.ts";
-import { environmentVariable } from "../core/platform.ts";
+import { environmentVariable, inBrowser } from "../core/platform.ts";
 
 /** What OpenBLAS has beside its routines: its one number of threads, and what it calls itself. */
 export const settingDefinitions = (prefix: string) => ({
@@ -100,7 +100,7 @@ function wishedPath(): string | undefined {
 
 /** Leave for one path is not enough: Deno gives no addresses without the whole of it. A browser has no FFI. */
 function granted(): boolean {
-  if (typeof Deno === "undefined") return false;
+  if (inBrowser) return false;
   const { state, partial } = Deno.permissions.querySync({ name: "ffi" });
   return state === "granted" && !partial;
 }

@@ -10,6 +10,7 @@
  */
 
 import { readReason } from "./file_errors.ts";
+import { inBrowser } from "./platform.ts";
 
 /**
  * A folder to read from: its path (in a browser an address relative to the page), or its files in memory,
@@ -67,7 +68,7 @@ export async function hasFile(folder: Folder, name: string): Promise<boolean> {
  * @throws {Error} Where it cannot be found out.
  */
 export async function kindOf(path: string): Promise<"file" | "folder" | undefined> {
-  if (!hasDisk) return /\.[a-z]+$/.test(path) ? await kindAt(path) : "folder";
+  if (inBrowser) return /\.[a-z]+$/.test(path) ? await kindAt(path) : "folder";
   try {
     return (await Deno.stat(path)).isDirectory ? "folder" : "file";
   } catch (error) {
@@ -89,17 +90,14 @@ export async function openFile(file: FileSource): Promise<OpenFile> {
   );
 }
 
-/** False in a browser. */
-const hasDisk = typeof Deno !== "undefined";
-
 /** Whether this file is read by Deno. */
 export function isOnDisk(file: FileSource): file is string | URL {
-  return hasDisk && !(file instanceof File);
+  return !inBrowser && !(file instanceof File);
 }
 
 /** Throws where no file can be written. */
 export function assertWritable(path: string): void {
-  if (!hasDisk) throw new Error(`cannot write ${path}: a page in a browser has no disk`);
+  if (inBrowser) throw new Error(`cannot write ${path}: a page in a browser has no disk`);
 }
 
 /** A file in memory, or one that is fetched into it. */

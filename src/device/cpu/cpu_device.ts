@@ -1,11 +1,13 @@
 /** The CPU device: AssemblyScript kernels on threads over one shared WebAssembly memory. @module */
 
 import type { ElementType, Kernel } from "../../../kernels/kernel.ts";
+import { cpuWasm } from "../../../kernels/cpu.ts";
 import { matmul, onePair } from "../../../kernels/matmul/kernel.ts";
 import { openBlas } from "../../blas/mod.ts";
 import { DeviceError } from "../../core/errors.ts";
 import type { HostData, HostTensor } from "../../core/host_tensor.ts";
 import { howMany } from "../../core/how_many.ts";
+import { inBrowser } from "../../core/platform.ts";
 import { type AnyBindings, BaseDevice, hostArrays } from "../base.ts";
 import type { Storage, Tensor } from "../tensor.ts";
 import { type Call, type KernelFunction, WorkerPool } from "./worker_pool.ts";
@@ -53,6 +55,9 @@ export async function openCpuDevice(options: CpuOptions = {}): Promise<CpuDevice
   if (!Number.isInteger(threads) || threads < 1) {
     throw new RangeError(`threads must be a whole number above 0, found ${threads}`);
   }
+  if (inBrowser && threads > 1) {
+    throw new RangeError(`the cpu device has one thread in a browser, found threads ${threads}`);
+  }
   const module = await (compiling ??= compileKernels());
   const memory = new WebAssembly.Memory({ initial: initialPages, maximum: 65536, shared: true });
   const { exports } = await WebAssembly.instantiate(module, { env: { memory } });
@@ -73,22 +78,24 @@ export async function openCpuDevice(options: CpuOptions = {}): Promise<CpuDevice
   }
 }
 
-/** Threads where nobody asks for a number. */
+/** Threads where nobody asks for a number. In a browser one: its main thread must not wait for others. */
 export function defaultThreads(): number {
-  return Math.min(navigator.hardwareConcurrency, defaultThreadLimit);
+  return inBrowser ? 1 : Math.min(navigator.hardwareConcurrency, defaultThreadLimit);
 }
 
 async function compileKernels(): Promise<WebAssembly.Module> {
-  const url = new URL("../../../kernels/cpu.wasm", import.meta.url);
   try {
-    const response = await fetch(url);
+    const response = await fetch(cpuWasm);
     if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
     return await WebAssembly.compile(await response.arrayBuffer());
   } catch (error) {
     compiling = undefined;
-    throw new DeviceError(`cannot load the CPU kernels from ${url}: ${(error as Error).message}`, {
-      cause: error,
-    });
+    throw new DeviceError(
+      `cannot load the CPU kernels from ${cpuWasm}: ${(error as Error).message}`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

@@ -1,6 +1,6 @@
 /** The threads of the CPU device: the main one and its workers. @module */
 
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { DeviceError } from "../../core/errors.ts";
 import {
   chunkMask,
@@ -144,12 +144,13 @@ export class WorkerPool {
     }
   }
 
-  #spawn(data: Omit<WorkerData, "control" | "layout">): Promise<void> {
+  async #spawn(data: Omit<WorkerData, "control" | "layout">): Promise<void> {
+    const { Worker } = await import("node:worker_threads"); // a browser, which has none, needs no import
     const layout = { flags, order, chunkMask, commandOffset };
     const workerData: WorkerData = { ...data, control: this.#control, layout };
     const worker = new Worker(workerProgram, { eval: true, workerData });
     this.#workers.push(worker);
-    return new Promise((resolve, reject) => {
+    await new Promise<void>((resolve, reject) => {
       worker.once("message", () => {
         worker.unref();
         resolve();
