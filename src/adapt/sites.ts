@@ -1,9 +1,10 @@
 /** Sites: which output rows of which linear layers an adapter takes. @module */
 
+import { listNames } from "../core/module_names.ts";
 import type { RowRange } from "../core/row_range.ts";
+import { type SiteAddress, siteName, siteRoles } from "../core/site.ts";
 import type { Model } from "../models/model.ts";
 import type { Linear, SiteName } from "../nn/linear.ts";
-import { listNames } from "../core/module_names.ts";
 import { selectTargets } from "./targets.ts";
 
 /** Output rows of a linear layer that an adapter may take. */
@@ -32,8 +33,6 @@ export interface SiteSelection {
    */
   readonly targetModules?: string | readonly string[];
 }
-
-const roles: readonly SiteName[] = ["q", "k", "v", "o", "up", "down", "head"];
 
 /**
  * The sites that a selection names, in the order of the forward pass, each once.
@@ -86,6 +85,22 @@ function assertSelection({ sites, targetModules }: SiteSelection): void {
 const isList = (value: unknown): boolean =>
   Array.isArray(value) && value.every((item) => typeof item === "string");
 
+/**
+ * Where an update of these rows of a layer belongs: the layer alone, or, where it has several parts, the
+ * rows and the part that they are.
+ */
+export function addressOf(linear: Linear, rows: RowRange): SiteAddress {
+  const { name: module, sites, weight } = linear, parts = rolesOf(linear);
+  if (parts.length < 2) return { module };
+  const role = parts.find((role) => sameRows(sites[role]!, rows));
+  return { module, ...role && { role }, rows, outputs: weight.shape[0] };
+}
+
+/** True for the same rows of one weight. */
+export function sameRows(a: RowRange, b: RowRange): boolean {
+  return a.start === b.start && a.count === b.count;
+}
+
 /** The site of all rows of a layer of the model. */
 export function wholeSite(model: Model, linear: Linear): Site {
   const rows = { start: 0, count: linear.weight.shape[0] };
@@ -97,13 +112,13 @@ export function declaredSites(model: Model, linear: Linear): Site[] {
   return rolesOf(linear).map((role) => siteOf(model, linear, role));
 }
 
-const rolesOf = ({ sites }: Linear): SiteName[] => roles.filter((role) => sites[role]);
+const rolesOf = ({ sites }: Linear): SiteName[] => siteRoles.filter((role) => sites[role]);
 
 function siteOf(model: Model, linear: Linear, role: SiteName): Site {
   const whole = wholeSite(model, linear), rows = linear.sites[role]!;
   if (rows.count === whole.rows.count) return whole;
-  const index = whole.index + 1 + roles.indexOf(role);
-  return { name: `${linear.name}:${role}`, linear, rows, index };
+  const index = whole.index + 1 + siteRoles.indexOf(role);
+  return { name: siteName({ module: linear.name, role }), linear, rows, index };
 }
 
 function namedSites(model: Model, names: "all" | readonly string[]): Site[] {

@@ -4,13 +4,13 @@ import type { LowRankSite } from "../../autograd/ops/low_rank.ts";
 import type { RowRange } from "../../core/row_range.ts";
 import { Parameter } from "../../autograd/parameter.ts";
 import type { HostData, HostTensor } from "../../core/host_tensor.ts";
+import { deltaWeight, type LowRankUpdate } from "../../core/low_rank_update.ts";
 import { Arena, type ArenaEntry } from "../../device/arena.ts";
 import type { Model } from "../../models/model.ts";
 import type { Linear } from "../../nn/linear.ts";
 import { freezeBase } from "../freeze.ts";
 import { listNames } from "../../core/module_names.ts";
-import type { Site } from "../sites.ts";
-import { deltaWeight } from "./delta_weight.ts";
+import { addressOf, type Site } from "../sites.ts";
 import { saveAdapter, type SaveAdapterOptions } from "./save.ts";
 
 /** One adapted site: ΔW[rows, :] = scaling · B A. */
@@ -25,26 +25,6 @@ export interface LoraModule extends LowRankSite {
   readonly rank: number;
   /** α. */
   readonly alpha: number;
-}
-
-/** One adapted site in ordinary memory. */
-export interface LoraValues {
-  /** The site's name. */
-  readonly name: string;
-  /** Path of the layer. */
-  readonly module: string;
-  /** The site's output rows in the layer's weight. */
-  readonly rows: RowRange;
-  /** `(rank, in)`. */
-  readonly A: HostTensor;
-  /** `(rows.count, rank)`. */
-  readonly B: HostTensor;
-  /** r. */
-  readonly rank: number;
-  /** α. */
-  readonly alpha: number;
-  /** α / r, or α / √r when rank-stabilised. */
-  readonly scaling: number;
 }
 
 /** What {@link LoraAdapter} needs to know of a site before it can make its tensors. */
@@ -99,12 +79,11 @@ export class LoraAdapter implements Disposable {
   }
 
   /** Copies every A and B from the device. */
-  async read(): Promise<LoraValues[]> {
+  async read(): Promise<LowRankUpdate[]> {
     const tensors = this.modules.flatMap(({ A, B }) => [A.tensor, B.tensor]);
     const values = await this.model.device.read(...tensors);
-    return this.modules.map(({ name, module, rows, rank, alpha, scaling }, i) => {
-      const [A, B] = [values[2 * i], values[2 * i + 1]];
-      return { name, module, rows, A, B, rank, alpha, scaling };
+    return this.modules.map(({ linear, rows, scaling }, i) => {
+      return { ...addressOf(linear, rows), A: values[2 * i], B: values[2 * i + 1], scaling };
     });
   }
 

@@ -7,11 +7,11 @@ import {
   float32ToFloat16,
 } from "../../core/float16.ts";
 import type { HostData, HostTensor } from "../../core/host_tensor.ts";
+import { deltaWeight } from "../../core/low_rank_update.ts";
 import type { FloatDtype } from "../../formats/mod.ts";
 import type { Model } from "../../models/model.ts";
 import type { Linear } from "../../nn/linear.ts";
 import type { LoraAdapter, LoraModule } from "./adapter.ts";
-import { deltaWeight } from "./delta_weight.ts";
 import { layerFor, modulesOf } from "./merge.ts";
 
 /** One merged weight. */

@@ -1,10 +1,8 @@
 /** LoRA adapters to PEFT folders. @module */
 
-import { blockAdapter, type FloatDtype, writeAdapter } from "../../formats/mod.ts";
-import type { AdapterSite, AdapterWeights } from "../../formats/mod.ts";
+import { type FloatDtype, writeAdapter } from "../../formats/mod.ts";
 import { isStoredTransposed } from "../../models/gpt2/layout.ts";
-import type { Linear } from "../../nn/linear.ts";
-import type { LoraAdapter, LoraValues } from "./adapter.ts";
+import type { LoraAdapter } from "./adapter.ts";
 
 /** What a saved adapter says beside its weights. */
 export interface SaveAdapterOptions {
@@ -20,30 +18,12 @@ export async function saveAdapter(
   folder: string,
   options: SaveAdapterOptions = {},
 ): Promise<void> {
-  const values = await adapter.read();
-  const linears = [...new Set(adapter.modules.map(({ linear }) => linear))];
+  const { modules } = adapter;
   await writeAdapter(folder, {
-    modules: linears.map((linear) => joinSites(linear, values)),
+    updates: await adapter.read(),
     // PEFT sets the flag for Conv1D layers, whose files hold (in, out).
-    fanInFanOut: linears.every(({ weight }) => isStoredTransposed(weight.name)),
-    dropout: Math.max(...adapter.modules.map(({ dropout }) => dropout)),
+    fanInFanOut: modules.every(({ linear }) => isStoredTransposed(linear.weight.name)),
+    dropout: Math.max(...modules.map(({ dropout }) => dropout)),
     ...options,
   });
 }
-
-/** All sites of a layer as one module of the file. */
-function joinSites(linear: Linear, values: readonly LoraValues[]): AdapterWeights {
-  const { name, weight } = linear;
-  const sites = values.filter(({ module }) => module === name);
-  const out = weight.shape[0];
-  const whole = sites.length === 1 && sites[0].rows.count === out;
-  const { A, B, scaling } = whole ? sites[0] : blockAdapter(sites, out);
-  const module = { name, A, B, scaling };
-  return hasOneSite(linear) ? module : { ...module, sites: sites.map(siteOf) };
-}
-
-const hasOneSite = ({ sites }: Linear): boolean => Object.keys(sites).length < 2;
-
-const siteOf = ({ rows: { start, count }, rank }: LoraValues): AdapterSite => {
-  return { rows: { start, count }, rank };
-};
