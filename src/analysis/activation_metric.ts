@@ -27,10 +27,10 @@ export type InputStatistics =
  * @throws {ShapeError} when S or the activations do not fit A.
  * @throws {RangeError} when a value is not finite, or S has an eigenvalue below zero beyond rounding.
  */
-export function inActivationMetric<T extends LowRankFactors>(
-  factors: T,
+export function inActivationMetric(
+  factors: LowRankFactors,
   inputs: InputStatistics,
-): T {
+): LowRankFactors {
   const what = nameOf(factors);
   const A = toDense(factors.A, `A of ${what}`);
   const weighted = "activations" in inputs
