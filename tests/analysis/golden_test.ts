@@ -4,7 +4,6 @@ import { assertAlmostEquals, assertEquals } from "@std/assert";
 import {
   amplification,
   energyRank,
-  type Factors,
   inActivationMetric,
   type InputStatistics,
   intruders,
@@ -24,7 +23,7 @@ import { fromRows } from "../support/matrices.ts";
 
 const { updates, pairs } = await goldenJson("analysis.json");
 
-const factorsOf = ({ A, B }: { A: number[][]; B: number[][] }, scaling = 1): Factors => {
+const factorsOf = ({ A, B }: { A: number[][]; B: number[][] }, scaling = 1): LowRankFactors => {
   return { A: fromRows(A), B: fromRows(B), scaling };
 };
 
@@ -127,6 +126,6 @@ function compare(found: number[][], expected: number[][]): void {
   assertAllClose(found.flat(), expected.flat(), close);
 }
 
-function dense({ A, B, scaling }: Factors) {
+function dense({ A, B, scaling }: LowRankFactors) {
   return scaledBy(multiply(toDense(B, "B"), toDense(A, "A")), scaling);
 }

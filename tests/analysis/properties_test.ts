@@ -3,7 +3,6 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import {
-  type Factors,
   inActivationMetric,
   marchenkoPasturEdge,
   principalAngles,
@@ -35,7 +34,7 @@ import { gaussian } from "../../src/linalg/gaussian.ts";
 const close = { relative: 1e-10, absolute: 1e-12 };
 
 /** Factors of any fitting shape. */
-const anyFactors: fc.Arbitrary<Factors> = fc.record({
+const anyFactors: fc.Arbitrary<LowRankFactors> = fc.record({
   out: fc.integer({ min: 1, max: 20 }),
   inner: fc.integer({ min: 1, max: 20 }),
   wish: fc.integer({ min: 1, max: 8 }),
@@ -46,7 +45,7 @@ const anyFactors: fc.Arbitrary<Factors> = fc.record({
   return { A: gaussian(rank, inner, random), B: gaussian(out, rank, random), scaling };
 });
 
-const dense = ({ A, B, scaling }: Factors) =>
+const dense = ({ A, B, scaling }: LowRankFactors) =>
   scaledBy(multiply(toDense(B, "B"), toDense(A, "A")), scaling);
 
 Deno.test("factored values are those of the dense update, and its vectors build it", () => {

@@ -9,21 +9,21 @@ import {
   compareUpdates,
   comparisonTable,
   describeUpdate,
+  type LowRankUpdate,
   similarityFigure,
   spectraFigure,
   truncationFigure,
-  type Update,
   updateTable,
 } from "../../src/inspect/mod.ts";
 import { shortNames } from "../../src/inspect/updates.ts";
 import { gaussian } from "../../src/linalg/gaussian.ts";
 
 /** ΔW = diag(values) in the first columns of 6 x 8. */
-function diagonal(name: string, values: readonly number[]): Update {
+function diagonal(name: string, values: readonly number[]): LowRankUpdate {
   const rank = values.length, A = new Float32Array(8 * rank), B = new Float32Array(6 * rank);
   values.forEach((value, i) => (A[8 * i + i] = 1, B[rank * i + i] = value));
   return {
-    ...{ name, module: name, rank, scaling: 1 },
+    ...{ module: name, scaling: 1 },
     A: { shape: [rank, 8], data: A },
     B: { shape: [6, rank], data: B },
   };
@@ -31,13 +31,13 @@ function diagonal(name: string, values: readonly number[]): Update {
 
 const known = diagonal("model.layers.0.q", [4, 3, 0.1]);
 
-function random(name: string, rank: number, seed: number): Update {
+function random(name: string, rank: number, seed: number): LowRankUpdate {
   const source = new Random(seed),
     tensor = (rows: number, columns: number) => {
       const { data } = gaussian(rows, columns, source);
       return { shape: [rows, columns], data: Float32Array.from(data) };
     };
-  return { name, module: name, rank, scaling: 1, A: tensor(rank, 8), B: tensor(6, rank) };
+  return { module: name, scaling: 1, A: tensor(rank, 8), B: tensor(6, rank) };
 }
 
 Deno.test("a row says what can be cut within the error, and how large ΔW is beside W", () => {
@@ -99,7 +99,7 @@ Deno.test("figures draw every update, chance and the error that was asked for", 
 });
 
 Deno.test("a comparison's pictures have chance in them", () => {
-  const compared: ComparedUpdate[] = compareUpdates([known], [random(known.name, 4, 5)], "A");
+  const compared: ComparedUpdate[] = compareUpdates([known], [random(known.module, 4, 5)], "A");
   const [phi, chance] = similarityFigure(compared, "A").data;
   assertAlmostEquals((phi.z as number[][])[2][3], compared[0].phi[2][3], 1e-3);
   assertEquals((chance.z as number[][])[2][3], 4 / 8);

@@ -47,8 +47,8 @@ async function ownLoop() {
 
 async function look() {
   const ranks: Record<string, number> = {};
-  for (const { name, A, B, scaling } of (await readAdapter("out/adapter")).modules) {
-    ranks[name] = spectrum({ A, B, scaling }).stableRank;
+  for (const update of (await readAdapter("out/adapter")).updates) {
+    ranks[siteName(update)] = spectrum(update).stableRank;
   }
   return ranks;
 }
