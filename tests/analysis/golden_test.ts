@@ -7,10 +7,12 @@ import {
   inActivationMetric,
   type InputStatistics,
   intruders,
+  type LowRankFactors,
   principalAngles,
   rightDirections,
   similarityGrid,
   spectrum,
+  toTensor,
   truncateUpdate,
   truncationError,
   updateDirections,
@@ -24,7 +26,7 @@ import { fromRows } from "../support/matrices.ts";
 const { updates, pairs } = await goldenJson("analysis.json");
 
 const factorsOf = ({ A, B }: { A: number[][]; B: number[][] }, scaling = 1): LowRankFactors => {
-  return { A: fromRows(A), B: fromRows(B), scaling };
+  return { A: toTensor(fromRows(A)), B: toTensor(fromRows(B)), scaling };
 };
 
 const close = { relative: 1e-10, absolute: 1e-12 };

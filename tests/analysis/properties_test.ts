@@ -4,6 +4,7 @@ import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import {
   inActivationMetric,
+  type LowRankFactors,
   marchenkoPasturEdge,
   principalAngles,
   randomSimilarity,
@@ -11,6 +12,7 @@ import {
   rightDirections,
   similarityGrid,
   spectrum,
+  toTensor,
   truncateUpdate,
   truncationError,
   updateDirections,
@@ -42,7 +44,11 @@ const anyFactors: fc.Arbitrary<LowRankFactors> = fc.record({
   seed: fc.nat(),
 }).map(({ out, inner, wish, scaling, seed }) => {
   const random = new Random(seed), rank = Math.min(wish, Math.max(out, inner));
-  return { A: gaussian(rank, inner, random), B: gaussian(out, rank, random), scaling };
+  return {
+    A: toTensor(gaussian(rank, inner, random)),
+    B: toTensor(gaussian(out, rank, random)),
+    scaling,
+  };
 });
 
 const dense = ({ A, B, scaling }: LowRankFactors) =>
@@ -168,7 +174,11 @@ Deno.test("the random baseline is what random subspaces have, mean and spread", 
 
 Deno.test("the metric of white inputs is none, and that of one direction leaves rank 1", () => {
   const random = new Random(2);
-  const factors = { A: gaussian(3, 8, random), B: gaussian(6, 3, random), scaling: 2 };
+  const factors = {
+    A: toTensor(gaussian(3, 8, random)),
+    B: toTensor(gaussian(6, 3, random)),
+    scaling: 2,
+  };
   const white = inActivationMetric(factors, { secondMoment: identity(8) });
   assertAllClose(spectrum(white).singularValues, spectrum(factors).singularValues, close);
   const single = inActivationMetric(factors, { activations: gaussian(1, 8, random) });
