@@ -57,7 +57,7 @@ function sitesOf(name: string, value: unknown): NamedSite[] {
     if (role === undefined) return where;
     return isRole(role)
       ? { ...where, role }
-      : refuse(`give each site of "${name}" a role of ${siteRoles.join(", ")}, or none`, role);
+      : refuse(`give each site of "${name}" a role of ${siteRoles.join(", ")}, or none`, site);
   });
 }
 

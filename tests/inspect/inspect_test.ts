@@ -1,10 +1,12 @@
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { truncationError } from "../../src/analysis/mod.ts";
+import { joinUpdates } from "../../src/formats/mod.ts";
 import { Random } from "../../src/core/random.ts";
 import {
   amplificationTable,
   anglesFigure,
   chanceAngles,
+  comparableUpdates,
   type ComparedUpdate,
   compareUpdates,
   comparisonTable,
@@ -61,6 +63,16 @@ Deno.test("updates are compared by name, and none in common is said", () => {
   assertEquals(compared.map(({ name, dimensions }) => [name, dimensions]), [["m.1.q", 6]]);
   assertAlmostEquals(compared[0].phi[1][1], 1, 1e-12);
   assertThrows(() => compareUpdates([one], [other], "A"), RangeError, "must share a module");
+});
+
+Deno.test("sites are joined for a comparison where another adapter has the whole module", () => {
+  const { A, B } = random("m.0.qkv", 2, 1), module = "m.0.qkv", half = { start: 0, count: 6 };
+  const site = { module, role: "q", rows: half, outputs: 12, A, B, scaling: 1 } as const;
+  const whole = joinUpdates([site]), other = random("m.1.q", 2, 2);
+  assertEquals(comparableUpdates([[site], [site, other]]), [[site], [site, other]]);
+  for (const all of [whole, { ...whole, rows: { start: 0, count: 12 }, outputs: 12 }]) {
+    assertEquals(comparableUpdates([[site, other], [all]]), [[whole, other], [whole]]);
+  }
 });
 
 Deno.test("random subspaces that must meet have an angle of zero, others none", () => {
