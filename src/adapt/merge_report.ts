@@ -7,11 +7,11 @@ import {
   float32ToFloat16,
 } from "../core/float16.ts";
 import type { HostData, HostTensor } from "../core/host_tensor.ts";
+import { deltaWeight } from "../core/low_rank_update.ts";
 import type { FloatDtype } from "../formats/mod.ts";
 import type { Model } from "../models/model.ts";
 import type { Linear } from "../nn/linear.ts";
 import type { LoraAdapter } from "./lora/adapter.ts";
-import { deltaWeight } from "./lora/delta_weight.ts";
 import type { LoraSite } from "./lora/lora_site.ts";
 import { assertTensor } from "./merge.ts";
 

@@ -1,10 +1,10 @@
 /** Sites: which output rows of which linear layers an adapter takes. @module */
 
+import { listNames } from "../core/module_names.ts";
 import type { RowRange } from "../core/row_range.ts";
+import { type SiteAddress, siteName, type SiteRole, siteRoles } from "../core/site.ts";
 import type { Model } from "../models/model.ts";
 import type { Linear } from "../nn/linear.ts";
-import { siteName, type SiteRole, siteRoles } from "../core/site.ts";
-import { listNames } from "../core/module_names.ts";
 import { selectTargets } from "./targets.ts";
 
 /** Output rows of a linear layer that an adapter may take. */
@@ -86,6 +86,22 @@ function assertSelection({ sites, targetModules }: SiteSelection): void {
 
 const isList = (value: unknown): boolean =>
   Array.isArray(value) && value.every((item) => typeof item === "string");
+
+/**
+ * Where an update of these rows of a layer belongs: the layer alone, or, where it has several parts, the
+ * rows and the part that they are.
+ */
+export function addressOf(linear: Linear, rows: RowRange): SiteAddress {
+  const { name: module, parts, weight } = linear, roles = rolesOf(linear);
+  if (roles.length < 2) return { module };
+  const role = roles.find((role) => sameRows(parts[role]!, rows));
+  return { module, ...role && { role }, rows, outputs: weight.shape[0] };
+}
+
+/** True for the same rows of one weight. */
+export function sameRows(a: RowRange, b: RowRange): boolean {
+  return a.start === b.start && a.count === b.count;
+}
 
 /** The site of all rows of a layer of the model. */
 export function wholeSite(model: Model, linear: Linear): Site {

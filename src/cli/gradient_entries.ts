@@ -4,10 +4,9 @@ import { join } from "node:path";
 import type { LoraAdapter } from "../adapt/mod.ts";
 import type { Parameter, Tape } from "../autograd/mod.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
-import { blockAdapter, openSafetensors } from "../formats/mod.ts";
+import { joinUpdates, openSafetensors } from "../formats/mod.ts";
 import { reorient } from "../models/gpt2/files.ts";
 import type { Gpt2 } from "../models/mod.ts";
-import type { Linear } from "../nn/linear.ts";
 
 type Entry = readonly [key: string, values: HostTensor];
 
@@ -45,21 +44,17 @@ function modelEntries(gradients: Gradients): Entry[] {
 function adapterEntries({ sites }: LoraAdapter, gradients: Gradients): Entry[] {
   const linears = [...new Set(sites.map(({ linear }) => linear))];
   return linears.flatMap((linear) => {
-    const { A, B } = joined(
-      sites.filter((site) => site.linear === linear),
-      linear,
-      gradients,
-    );
+    const { A, B } = joined(sites.filter((site) => site.linear === linear), gradients);
     const key = `base_model.model.${linear.name}`;
     return [[`${key}.lora_A.weight`, A], [`${key}.lora_B.weight`, B]] as Entry[];
   });
 }
 
-function joined(sites: LoraAdapter["sites"], { weight }: Linear, gradients: Gradients) {
-  const pairs = sites.map(({ A, B, rows }) => {
-    return { A: gradients.get(A)!, B: gradients.get(B)!, rows, scaling: 1 };
-  });
-  return blockAdapter(pairs, weight.shape[0]);
+function joined(sites: LoraAdapter["sites"], gradients: Gradients) {
+  return joinUpdates(sites.map(({ A, B, linear, rows }) => {
+    const [module, outputs] = [linear.name, linear.weight.shape[0]];
+    return { module, rows, outputs, A: gradients.get(A)!, B: gradients.get(B)!, scaling: 1 };
+  }));
 }
 
 async function fileKeys({ model, adapter }: Origins): Promise<ReadonlySet<string>> {

@@ -8,6 +8,11 @@ export interface RowRange {
   readonly count: number;
 }
 
+/** The rows one by one. */
+export function indicesOf({ start, count }: RowRange): number[] {
+  return Array.from({ length: count }, (_, i) => start + i);
+}
+
 /** The first `count` rows in ranges of at most `most`. */
 export function cutRange(count: number, most: number): RowRange[] {
   return Array.from({ length: Math.ceil(count / most) }, (_, i) => {

@@ -1,17 +1,18 @@
 /** The weights of a base model that an adapter changes, read without a device. @module */
 
 import type { HostTensor } from "../core/host_tensor.ts";
+import type { LowRankUpdate } from "../core/low_rank_update.ts";
 import type { RowRange } from "../core/row_range.ts";
 import { formatShape, sameShape } from "../core/shape.ts";
+import { siteName } from "../core/site.ts";
 import { openSafetensors, type SafetensorsFile } from "../formats/mod.ts";
 import { readConfig } from "../models/mod.ts";
 import { transpose } from "../models/transpose.ts";
-import type { Update } from "./updates.ts";
 
 /** Gives the weight that an update changes, as (out, in). Dispose of it. */
 export interface BaseWeights extends Disposable {
   /** Reads one weight; throws a `RangeError` that names the module where the base has none that fits. */
-  weightOf(update: Update): Promise<HostTensor>;
+  weightOf(update: LowRankUpdate): Promise<HostTensor>;
 }
 
 /**
@@ -22,7 +23,8 @@ export interface BaseWeights extends Disposable {
 export async function openBaseWeights(folder: string): Promise<BaseWeights> {
   const { model_type } = await readConfig(folder), file = await openSafetensors(folder);
   return {
-    weightOf: async ({ name, module, rows, A, B }) => {
+    weightOf: async (update) => {
+      const { module, rows, A, B } = update;
       const stored = await readWeight(file, module, folder);
       // GPT-2's files hold (in, out).
       const whole = model_type === "gpt2" ? transpose(stored) : stored;
@@ -30,7 +32,9 @@ export async function openBaseWeights(folder: string): Promise<BaseWeights> {
       const shape = [B.shape[0], A.shape[1]];
       if (sameShape(weight.shape, shape)) return weight;
       throw new RangeError(
-        `the weight of ${name} in ${folder} must have its update's shape ${formatShape(shape)}, ` +
+        `the weight of ${siteName(update)} in ${folder} must have its update's shape ${
+          formatShape(shape)
+        }, ` +
           `found ${formatShape(weight.shape)}`,
       );
     },

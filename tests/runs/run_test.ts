@@ -65,7 +65,7 @@ Deno.test("run: a LoRA run leaves adapter, log, ledger and metrics, and is read 
     assertEquals(Object.keys(result.log), ["loss", "gradientNorm", "learningRate"]);
     assertEquals(result.log.loss.length, 6);
     assertEquals(result.metrics, { kind: "cpu" });
-    assertEquals((await readAdapter(files.adapter)).modules.length, 8);
+    assertEquals((await readAdapter(files.adapter)).updates.length, 12);
     const nobody = () => {
       throw new Error("a finished run must not be opened");
     };

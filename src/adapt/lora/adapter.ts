@@ -3,35 +3,15 @@
 import type { RowRange } from "../../core/row_range.ts";
 import { Parameter } from "../../autograd/parameter.ts";
 import type { HostData, HostTensor } from "../../core/host_tensor.ts";
+import { deltaWeight, type LowRankUpdate } from "../../core/low_rank_update.ts";
 import { Arena, type ArenaEntry } from "../../device/arena.ts";
 import type { Model } from "../../models/model.ts";
 import type { Adapter, SaveAdapterOptions, WeightChange } from "../adapter.ts";
 import { freeze } from "../freeze.ts";
 import { listNames } from "../../core/module_names.ts";
-import type { Site } from "../sites.ts";
-import { deltaWeight } from "./delta_weight.ts";
+import { addressOf, type Site } from "../sites.ts";
 import { type LoraSettings, LoraSite } from "./lora_site.ts";
 import { saveAdapter } from "./save.ts";
-
-/** One adapted site in ordinary memory. */
-export interface LoraValues {
-  /** The site's name. */
-  readonly name: string;
-  /** Path of the layer. */
-  readonly module: string;
-  /** The site's output rows in the layer's weight. */
-  readonly rows: RowRange;
-  /** `(rank, in)`. */
-  readonly A: HostTensor;
-  /** `(rows.count, rank)`. */
-  readonly B: HostTensor;
-  /** r. */
-  readonly rank: number;
-  /** α. */
-  readonly alpha: number;
-  /** α / r, or α / √r when rank-stabilised. */
-  readonly scaling: number;
-}
 
 /** What {@link LoraAdapter} needs to know of a site before it can make its tensors. */
 export interface LoraPlan extends LoraSettings {
@@ -84,11 +64,10 @@ export class LoraAdapter implements Adapter {
   }
 
   /** Copies every A and B from the device. */
-  async read(): Promise<LoraValues[]> {
+  async read(): Promise<LowRankUpdate[]> {
     const values = await this.model.device.read(...this.parameters.map(({ tensor }) => tensor));
-    return this.sites.map(({ name, module, rows, rank, alpha, scaling }, i) => {
-      const [A, B] = [values[2 * i], values[2 * i + 1]];
-      return { name, module, rows, A, B, rank, alpha, scaling };
+    return this.sites.map(({ linear, rows, scaling }, i) => {
+      return { ...addressOf(linear, rows), A: values[2 * i], B: values[2 * i + 1], scaling };
     });
   }
 

@@ -3,8 +3,8 @@
 import {
   type Amplification,
   amplification,
-  type Factors,
   frobeniusOf,
+  type LowRankFactors,
   similarityGrid,
   type Spectrum,
   spectrum,
@@ -87,7 +87,7 @@ function fillNormal(data: Float32Array, random: Random, deviation: number): void
   }
 }
 
-function gaussianFactors(width: number, rank: number, seed: number): Factors {
+function gaussianFactors(width: number, rank: number, seed: number): LowRankFactors {
   const random = new Random(seed);
   const draw = (rows: number, columns: number): HostTensor => {
     const data = new Float32Array(rows * columns);
@@ -97,6 +97,6 @@ function gaussianFactors(width: number, rank: number, seed: number): Factors {
   return { A: draw(rank, width), B: draw(width, rank), scaling: 1 };
 }
 
-function scaledTo(norm: number, factors: Factors): Factors {
+function scaledTo(norm: number, factors: LowRankFactors): LowRankFactors {
   return { ...factors, scaling: norm / frobeniusOf(updateSingularValues(factors)) };
 }

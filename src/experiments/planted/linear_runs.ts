@@ -113,6 +113,6 @@ async function updateOf(
     const trained = dense(await file.read("layers.0.weight"));
     return difference(trained, dense(await baseWeight(chosen, device)));
   }
-  const { modules: [{ A, B }] } = await readAdapter(join(folder, "adapter")); // the scaling is 1
+  const { updates: [{ A, B }] } = await readAdapter(join(folder, "adapter")); // the scaling is 1
   return multiplyTransposed(dense(B), transposed(dense(A)));
 }

@@ -1,6 +1,6 @@
 /** What the figures on subspaces and amplification are made of: updates, weights and metrics. @module */
 
-import { injectLora, type LoraValues } from "../../adapt/mod.ts";
+import { injectLora, type LowRankUpdate, siteName } from "../../adapt/mod.ts";
 import type { DenseMatrix } from "../../linalg/mod.ts";
 import type { Gpt2 } from "../../models/mod.ts";
 import type { Linear } from "../../nn/mod.ts";
@@ -29,7 +29,7 @@ export interface StudyModule {
   /** Of its inputs on the base. */
   readonly metric: InputMetric;
   /** Its updates at a rank, one for each seed, in their order. */
-  readonly updates: ReadonlyMap<number, readonly LoraValues[]>;
+  readonly updates: ReadonlyMap<number, readonly LowRankUpdate[]>;
 }
 
 /** Reads everything, after training what is not there; layer by layer, q before v. */
@@ -39,7 +39,7 @@ export async function loadStudy(
 ): Promise<StudyModule[]> {
   const runs = ranks.flatMap(subspaceRuns), folders = await adapterFolders(runs, context);
   using base = await loadBase(context.device);
-  const adapters: LoraValues[][] = [];
+  const adapters: LowRankUpdate[][] = [];
   for (const folder of folders) adapters.push(await readUpdates(base, folder));
   const layers = base.linears.filter(({ parts }) => parts.q && parts.v);
   const metrics = await inputMetrics(base, layers);
@@ -75,17 +75,17 @@ async function weightOf(base: Gpt2, linear: Linear, site: StudySite): Promise<De
 
 function byRank(
   runs: readonly StudyRun[],
-  updates: readonly LoraValues[],
-): Map<number, LoraValues[]> {
+  updates: readonly LowRankUpdate[],
+): Map<number, LowRankUpdate[]> {
   const groups = Map.groupBy(updates.keys(), (i) => runs[i].rank);
   return new Map([...groups].map(([rank, places]) => [rank, places.map((i) => updates[i])]));
 }
 
-function siteNamed(sites: readonly LoraValues[], name: string): LoraValues {
-  const found = sites.find((site) => site.name === name);
+function siteNamed(sites: readonly LowRankUpdate[], name: string): LowRankUpdate {
+  const found = sites.find((site) => siteName(site) === name);
   if (found) return found;
   throw new RangeError(
-    `the study needs an update of ${name}, found ${sites.map((site) => site.name).join(", ")}`,
+    `the study needs an update of ${name}, found ${sites.map(siteName).join(", ")}`,
   );
 }
 
@@ -94,7 +94,7 @@ export async function startingPoint(
   { device }: Pick<ExperimentContext, "device">,
   rank: number,
   seed: number,
-): Promise<LoraValues[]> {
+): Promise<LowRankUpdate[]> {
   using base = await loadBase(device);
   using adapter = injectLora(base, { rank, sites: ["q", "v"], seed });
   return await adapter.read();
