@@ -1,17 +1,17 @@
 /** A LoRA adapter on a model: its tensors, its sites, and how it comes off again. @module */
 
-import type { RowRange } from "../../core/row_range.ts";
 import { Parameter } from "../../autograd/parameter.ts";
 import type { HostData, HostTensor } from "../../core/host_tensor.ts";
 import { deltaWeight, type LowRankUpdate } from "../../core/low_rank_update.ts";
 import { Arena, type ArenaEntry } from "../../device/arena.ts";
+import { writeAdapter } from "../../formats/mod.ts";
+import { isStoredTransposed } from "../../models/gpt2/layout.ts";
 import type { Model } from "../../models/model.ts";
 import type { Adapter, SaveAdapterOptions, WeightChange } from "../adapter.ts";
 import { freeze } from "../freeze.ts";
 import { listNames } from "../../core/module_names.ts";
 import { addressOf, type Site } from "../sites.ts";
 import { type LoraSettings, LoraSite } from "./lora_site.ts";
-import { saveAdapter } from "./save.ts";
 
 /** What {@link LoraAdapter} needs to know of a site before it can make its tensors. */
 export interface LoraPlan extends LoraSettings {
@@ -94,8 +94,12 @@ export class LoraAdapter implements Adapter {
    *
    * @throws {Error} when a file cannot be written; older files stay.
    */
-  async save(folder: string, options?: SaveAdapterOptions): Promise<void> {
-    await saveAdapter(this, folder, options);
+  async save(folder: string, options: SaveAdapterOptions = {}): Promise<void> {
+    const { sites } = this, updates = await this.read();
+    // PEFT sets the flag for Conv1D layers, whose files hold (in, out).
+    const fanInFanOut = sites.every(({ linear }) => isStoredTransposed(linear.weight.name));
+    const dropout = Math.max(...sites.map(({ dropout }) => dropout));
+    await writeAdapter(folder, { updates, fanInFanOut, dropout, ...options });
   }
 
   /** W' = W + Σ scaling · B A for every adapted weight. */
