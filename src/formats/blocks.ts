@@ -1,12 +1,9 @@
 /** Several sites of one weight as one adapter with blocks of zeros, and back. @module */
 
-import type { RowRange } from "../core/row_range.ts";
+import type { RowRange, SiteRows } from "../core/row_range.ts";
 import { ShapeError } from "../core/errors.ts";
 import type { HostData, HostTensor } from "../core/host_tensor.ts";
 import { formatShape } from "../core/shape.ts";
-
-/** The rows of a site: one range, or several in the order of the site's own rows. */
-export type SiteRows = RowRange | readonly RowRange[];
 
 /** A low-rank update of some rows of a weight: ΔW[rows] = scaling·B·A. */
 export interface BlockSite {

@@ -6,17 +6,11 @@
 
 export { AdapterFileError, ShapeError } from "../core/errors.ts";
 export type { HostData, HostTensor } from "../core/host_tensor.ts";
-export type { RowRange } from "../core/row_range.ts";
+export type { RowRange, SiteRows } from "../core/row_range.ts";
 export type { Shape } from "../core/shape.ts";
 export type { AdapterRecord, AdapterWeights } from "./adapter_record.ts";
 export { type AdapterSite, splitSites } from "./adapter_sites.ts";
-export {
-  type BlockAdapter,
-  blockAdapter,
-  type BlockSite,
-  type SiteRows,
-  splitBlocks,
-} from "./blocks.ts";
+export { type BlockAdapter, blockAdapter, type BlockSite, splitBlocks } from "./blocks.ts";
 export type { Dtype, FloatDtype } from "./dtype.ts";
 export { headerBytes, parseHeader, type SafetensorsHeader, type TensorEntry } from "./header.ts";
 export { parsePeftConfig, type PeftConfig } from "./peft_config.ts";

@@ -1,7 +1,7 @@
 /** `lowrank memory`. */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { catalogue } from "../../src/accounting/mod.ts";
+import { catalogue } from "../../src/architectures/mod.ts";
 import { withFolder } from "../support/folders.ts";
 import { assertFails, lowrank, lowrankJson } from "./lowrank.ts";
 

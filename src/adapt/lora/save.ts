@@ -2,7 +2,6 @@
 
 import { blockAdapter, type FloatDtype, writeAdapter } from "../../formats/mod.ts";
 import type { AdapterSite, AdapterWeights } from "../../formats/mod.ts";
-import { isStoredTransposed } from "../../models/gpt2/layout.ts";
 import type { Linear } from "../../nn/linear.ts";
 import type { LoraAdapter, LoraValues } from "./adapter.ts";
 
@@ -21,11 +20,13 @@ export async function saveAdapter(
   options: SaveAdapterOptions = {},
 ): Promise<void> {
   const values = await adapter.read();
+  const stored = adapter.model.architecture?.tensors.filter((tensor) => tensor.storedTransposed);
+  const turned = new Set(stored?.map(({ name }) => name));
   const linears = [...new Set(adapter.modules.map(({ linear }) => linear))];
   await writeAdapter(folder, {
     modules: linears.map((linear) => joinSites(linear, values)),
     // PEFT sets the flag for Conv1D layers, whose files hold (in, out).
-    fanInFanOut: linears.every(({ weight }) => isStoredTransposed(weight.name)),
+    fanInFanOut: linears.every(({ weight }) => turned.has(weight.name)),
     dropout: Math.max(...adapter.modules.map(({ dropout }) => dropout)),
     ...options,
   });

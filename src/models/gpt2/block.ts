@@ -1,5 +1,8 @@
 /** One block of GPT-2. @module */
 
+import type { LinearSpec } from "../../architectures/architecture.ts";
+import { contiguousParts } from "../../architectures/layers.ts";
+import type { Gpt2Config } from "../../architectures/gpt2.ts";
 import { add } from "../../autograd/mod.ts";
 import type { Parameter } from "../../autograd/parameter.ts";
 import type { Tape } from "../../autograd/tape.ts";
@@ -8,7 +11,6 @@ import { CausalSelfAttention, type SequenceContext } from "../../nn/attention.ts
 import { LayerNorm } from "../../nn/layer_norm.ts";
 import { Linear } from "../../nn/linear.ts";
 import { Mlp } from "../../nn/mlp.ts";
-import type { Gpt2Config } from "./config.ts";
 
 /** x + attention(norm(x)), then x + mlp(norm(x)). */
 export class Gpt2Block {
@@ -22,6 +24,7 @@ export class Gpt2Block {
   /** Builds the layers of block `layer` around their parameters. */
   constructor(
     parameters: ReadonlyMap<string, Parameter>,
+    linears: readonly LinearSpec[],
     config: Gpt2Config,
     layer: number,
     dropout: number,
@@ -34,17 +37,13 @@ export class Gpt2Block {
         parameter(`${name}.bias`),
         config.layer_norm_epsilon,
       );
-    const project = (name: string, sites: Linear["sites"]) =>
-      new Linear(`${block}.${name}`, parameter(`${name}.weight`), parameter(`${name}.bias`), sites);
-    const width = config.n_embd, inner = config.n_inner ?? 4 * width;
-    const qkv = project("attn.c_attn", {
-      q: { start: 0, count: width },
-      k: { start: width, count: width },
-      v: { start: 2 * width, count: width },
-    });
-    const output = project("attn.c_proj", { o: { start: 0, count: width } });
-    const up = project("mlp.c_fc", { up: { start: 0, count: inner } });
-    const down = project("mlp.c_proj", { down: { start: 0, count: width } });
+    const project = (name: string) => {
+      const { parts } = linears.find((linear) => linear.name === `${block}.${name}`)!;
+      const [weight, bias] = ["weight", "bias"].map((tensor) => parameter(`${name}.${tensor}`));
+      return new Linear(`${block}.${name}`, weight, bias, contiguousParts(parts));
+    };
+    const qkv = project("attn.c_attn"), output = project("attn.c_proj");
+    const up = project("mlp.c_fc"), down = project("mlp.c_proj");
     this.linears = [qkv, output, up, down];
     this.#norm1 = norm("ln_1");
     this.#attention = new CausalSelfAttention(config.n_head, qkv, output, dropout);
