@@ -123,12 +123,14 @@ export function parseGpt2Config(given: ConfigJson): Gpt2Config {
   }
   const stated = Object.entries(given).filter(([, value]) => (value ?? null) !== null);
   const json: ConfigJson = { ...defaults, ...Object.fromEntries(stated) };
-  const { n_inner, ...sizes } = gpt2Sizes(json), n_head = count(json, "n_head");
-  if (sizes.n_embd % n_head !== 0) {
-    throw fieldError(json, "n_head", `divide n_embd, ${sizes.n_embd}`);
-  }
+  const { vocab_size, n_positions, n_embd, n_layer } = gpt2Sizes(json);
+  const n_head = count(json, "n_head");
+  if (n_embd % n_head !== 0) throw fieldError(json, "n_head", `divide n_embd, ${n_embd}`);
   return {
-    ...sizes,
+    vocab_size,
+    n_positions,
+    n_embd,
+    n_layer,
     n_head,
     n_inner: json.n_inner === undefined ? null : count(json, "n_inner"),
     layer_norm_epsilon: epsilonOf(json),
