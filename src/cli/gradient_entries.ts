@@ -5,7 +5,7 @@ import type { LoraAdapter } from "../adapt/mod.ts";
 import type { Parameter, Tape } from "../autograd/mod.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { joinUpdates, openSafetensors } from "../formats/mod.ts";
-import { reorient } from "../models/gpt2/files.ts";
+import { reorient } from "../models/transpose.ts";
 import type { Gpt2 } from "../models/mod.ts";
 
 type Entry = readonly [key: string, values: HostTensor];
@@ -29,15 +29,18 @@ export async function gradientEntries(
   const values = await tape.device.read(...tensors);
   const gradients = new Map(parameters.map((parameter, i) => [parameter, values[i]]));
   const [adapter] = adapters;
-  const entries = adapter ? adapterEntries(adapter, gradients) : modelEntries(gradients);
+  const entries = adapter ? adapterEntries(adapter, gradients) : modelEntries(model, gradients);
   const keys = await fileKeys(origins);
   return entries.map(([name, values]) => [`grad.${keyIn(keys, name)}`, values]);
 }
 
 type Gradients = ReadonlyMap<Parameter, HostTensor>;
 
-function modelEntries(gradients: Gradients): Entry[] {
-  return [...gradients].map(([{ name }, values]) => [name, reorient(name, values)]);
+function modelEntries({ architecture, parameters }: Gpt2, gradients: Gradients): Entry[] {
+  return architecture.tensors.flatMap((spec) => {
+    const values = gradients.get(parameters.get(spec.name)!);
+    return values ? [[spec.name, reorient(spec, values)] as const] : [];
+  });
 }
 
 /** Sites of one layer are one pair of tensors in the file. */

@@ -1,7 +1,8 @@
 /** Opening and saving models as Hugging Face folders. @module */
 
+import type { ConfigJson } from "../architectures/config_fields.ts";
 import { makeFolder, readJson } from "../core/files.ts";
-import { fileIn, fileName, type Folder } from "../core/storage.ts";
+import { fileIn, fileName, type FileSource, type Folder } from "../core/storage.ts";
 import type { Device } from "../device/device.ts";
 import type { FloatDtype } from "../formats/mod.ts";
 import { loadGpt2, saveGpt2 } from "./gpt2/files.ts";
@@ -40,19 +41,28 @@ export async function loadModel(
 /**
  * Reads and checks the architecture of a folder's, or a file's, `config.json`.
  *
+ * @throws {SyntaxError} when it is not a JSON object.
  * @throws {RangeError} when the model type is one that we cannot build.
  */
-export async function readConfig(path: Folder): Promise<Record<string, unknown>> {
-  const isFile = typeof path === "string" && path.endsWith(".json");
-  const file = isFile ? path : fileIn(path, "config.json");
-  const config = await readJson(file) as Record<string, unknown>;
-  if (config?.model_type !== "gpt2") {
-    throw new RangeError(
-      `${fileName(file)} must have model_type gpt2, found ${config?.model_type}`,
-    );
-  }
-  return config;
+export async function readConfig(path: Folder): Promise<ConfigJson> {
+  const config = await readConfigJson(path), type = config.model_type;
+  if (type === "gpt2") return config;
+  throw new RangeError(`${fileName(configFile(path))} must have model_type gpt2, found ${type}`);
 }
+
+/**
+ * Reads a folder's, or a file's, `config.json`, of whatever architecture.
+ *
+ * @throws {SyntaxError} when it is not a JSON object.
+ */
+export async function readConfigJson(path: Folder): Promise<ConfigJson> {
+  const file = configFile(path), json = await readJson(file);
+  if (typeof json === "object" && json !== null && !Array.isArray(json)) return json as ConfigJson;
+  throw new SyntaxError(`cannot read ${fileName(file)}: a configuration must be a JSON object`);
+}
+
+const configFile = (path: Folder): FileSource =>
+  typeof path === "string" && path.endsWith(".json") ? path : fileIn(path, "config.json");
 
 /**
  * Writes a model as a Hugging Face folder, each file whole or not at all; adapters are not in it. Of a

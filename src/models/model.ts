@@ -1,5 +1,6 @@
 /** What every model offers to trainers, adapters and the command line. @module */
 
+import type { Architecture } from "../architectures/architecture.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
@@ -26,6 +27,8 @@ export interface ForwardOptions {
 export interface Model extends Disposable {
   /** Where it lives. */
   readonly device: Device;
+  /** What Hugging Face's files hold of it; absent where it is of no family that is known. */
+  readonly architecture?: Architecture;
   /** Its own parameters by their name in a Hugging Face file, adapters not among them. */
   readonly parameters: ReadonlyMap<string, Parameter>;
   /** Its linear layers, in the order of the forward pass; adapters attach to them. */

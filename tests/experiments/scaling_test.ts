@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { catalogue, type ConfigJson } from "../../src/accounting/mod.ts";
+import { catalogue, type ConfigJson } from "../../src/architectures/mod.ts";
 import { injectLora } from "../../src/adapt/mod.ts";
 import type { LedgerReading } from "../../src/device/ledger.ts";
 import { baseConfig } from "../../src/experiments/base_model.ts";

@@ -5,7 +5,6 @@ import type { HostData, HostTensor } from "../../core/host_tensor.ts";
 import { deltaWeight, type LowRankUpdate } from "../../core/low_rank_update.ts";
 import { Arena, type ArenaEntry } from "../../device/arena.ts";
 import { writeAdapter } from "../../formats/mod.ts";
-import { isStoredTransposed } from "../../models/gpt2/layout.ts";
 import type { Model } from "../../models/model.ts";
 import type { Adapter, SaveAdapterOptions, WeightChange } from "../adapter.ts";
 import { freeze } from "../freeze.ts";
@@ -95,9 +94,11 @@ export class LoraAdapter implements Adapter {
    * @throws {Error} when a file cannot be written; older files stay.
    */
   async save(folder: string, options: SaveAdapterOptions = {}): Promise<void> {
-    const { sites } = this, updates = await this.read();
+    const { sites, model } = this, updates = await this.read();
+    const turned = model.architecture?.tensors.filter((tensor) => tensor.storedTransposed);
+    const names = new Set(turned?.map(({ name }) => name));
     // PEFT sets the flag for Conv1D layers, whose files hold (in, out).
-    const fanInFanOut = sites.every(({ linear }) => isStoredTransposed(linear.weight.name));
+    const fanInFanOut = sites.every(({ linear }) => names.has(linear.weight.name));
     const dropout = Math.max(...sites.map(({ dropout }) => dropout));
     await writeAdapter(folder, { updates, fanInFanOut, dropout, ...options });
   }

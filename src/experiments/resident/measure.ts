@@ -1,7 +1,7 @@
 /** Resident memory of fresh processes beside what was predicted for them. @module */
 
 import { fileURLToPath } from "node:url";
-import { evaluate, gpt2StepBytes } from "../../accounting/mod.ts";
+import { evaluateFormula, gpt2StepBytes } from "../../accounting/mod.ts";
 import { type Reading, type ResidentCase, shapeOf } from "./reading.ts";
 
 /** One process. */
@@ -35,7 +35,7 @@ function predictionOf(trained: ResidentCase): { predicted: number; holes: number
   const bytes = gpt2StepBytes(config, { batch: b, length: s, lora })!;
   const { n_layer: L, n_head: a, vocab_size: n_voc } = config;
   const forward = Number(
-    evaluate("stepForwardBytes", { b, s, d, d_ff: 4 * d, L, a, n_voc }),
+    evaluateFormula("stepForwardBytes", { b, s, d, d_ff: 4 * d, L, a, n_voc }),
   );
   return {
     predicted: Object.values(bytes).reduce((sum, some) => sum + some, 0),

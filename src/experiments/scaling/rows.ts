@@ -1,17 +1,19 @@
 /** What a step of each model takes, fully trained and with LoRA, by closed formulas. @module */
 
 import {
-  catalogue,
-  type ConfigJson,
-  countParameters,
   gpt2StepBytes,
   loraCounts,
-  modelTensors,
   type OptimizerName,
   optimizerNames,
   type StepBytes,
   type StepShape,
 } from "../../accounting/mod.ts";
+import {
+  architectureOf,
+  catalogue,
+  type ConfigJson,
+  countParameters,
+} from "../../architectures/mod.ts";
 import { batches, lora, type MemoryRatio, type ScalingRow } from "./row.ts";
 
 /** Published sizes of GPT-2 and GPT-3, our base, and one of a million parameters below it. */
@@ -35,9 +37,9 @@ export function scalingRows(base: ConfigJson): ScalingRow[] {
 }
 
 function rowOf(model: string, config: ConfigJson): ScalingRow {
-  const tensors = modelTensors(config), length = Number(config.n_positions);
-  const parameters = countParameters(tensors);
-  const trained = loraCounts(tensors, lora.rank, lora)
+  const architecture = architectureOf(config), length = Number(config.n_positions);
+  const parameters = countParameters(architecture.tensors);
+  const trained = loraCounts(architecture, lora.rank, lora)
     .reduce((sum, { parameters }) => sum + parameters, 0);
   const ratio = (batch: number, optimizer: OptimizerName) =>
     memoryRatio(config, { batch, length, optimizer });

@@ -1,15 +1,17 @@
 /** One block of GPT-2. @module */
 
+import type { LinearSpec } from "../../architectures/architecture.ts";
+import { contiguousParts } from "../../architectures/layers.ts";
+import type { Gpt2Config } from "../../architectures/gpt2.ts";
 import { add } from "../../autograd/mod.ts";
 import type { Tape } from "../../autograd/tape.ts";
 import type { Tensor } from "../../device/tensor.ts";
 import { CausalSelfAttention, type SequenceContext } from "../../nn/attention.ts";
 import { LayerNorm } from "../../nn/layer_norm.ts";
-import { Linear, type LinearParts } from "../../nn/linear.ts";
+import { Linear } from "../../nn/linear.ts";
 import { Mlp } from "../../nn/mlp.ts";
 import { Place } from "../../nn/place.ts";
 import type { ModelTensors } from "../model_tensors.ts";
-import type { Gpt2Config } from "./config.ts";
 
 /** x + attention(norm(x)), then x + mlp(norm(x)). */
 export class Gpt2Block {
@@ -25,6 +27,7 @@ export class Gpt2Block {
   /** Builds the layers of block `layer` around the model's parameters and weights. */
   constructor(
     { parameters, weightOf }: ModelTensors,
+    linears: readonly LinearSpec[],
     config: Gpt2Config,
     layer: number,
     dropout: number,
@@ -37,28 +40,26 @@ export class Gpt2Block {
         parameter(`${name}.bias`),
         config.layer_norm_epsilon,
       );
-    const project = (name: string, parts: LinearParts) =>
-      new Linear(
-        `${block}.${name}`,
-        weightOf(`${block}.${name}`),
+    const project = (name: string) => {
+      const module = `${block}.${name}`, { parts } = linears.find(({ name }) => name === module)!;
+      return new Linear(
+        module,
+        weightOf(module),
         parameter(`${name}.bias`),
-        parts,
+        contiguousParts(parts),
       );
-    const width = config.n_embd, inner = config.n_inner ?? 4 * width;
-    const qkv = project("attn.c_attn", {
-      q: { start: 0, count: width },
-      k: { start: width, count: width },
-      v: { start: 2 * width, count: width },
-    });
-    const output = project("attn.c_proj", { o: { start: 0, count: width } });
-    const up = project("mlp.c_fc", { up: { start: 0, count: inner } });
-    const down = project("mlp.c_proj", { down: { start: 0, count: width } });
+    };
+    const qkv = project("attn.c_attn"), output = project("attn.c_proj");
+    const up = project("mlp.c_fc"), down = project("mlp.c_proj");
     this.linears = [qkv, output, up, down];
     this.#norm1 = norm("ln_1");
     this.#attention = new CausalSelfAttention(config.n_head, qkv, output, dropout);
     this.#norm2 = norm("ln_2");
     this.#mlp = new Mlp(up, down, dropout);
-    this.places = [new Place(`${block}.attn`, width), new Place(`${block}.mlp`, width)];
+    this.places = [
+      new Place(`${block}.attn`, config.n_embd),
+      new Place(`${block}.mlp`, config.n_embd),
+    ];
   }
 
   /** x (batch · time, width) to the same. */

@@ -1,5 +1,12 @@
 /** GPT-2 (Radford et al. 2019), with the parameter names of Hugging Face. @module */
 
+import type { Architecture } from "../../architectures/architecture.ts";
+import {
+  gpt2Architecture,
+  type Gpt2Config,
+  tokenEmbedding,
+  untiedHead,
+} from "../../architectures/gpt2.ts";
 import { add, dropout, embedding, linear } from "../../autograd/mod.ts";
 import { assertDropout } from "../../autograd/ops/dropout.ts";
 import type { Parameter } from "../../autograd/parameter.ts";
@@ -18,8 +25,6 @@ import type { Place } from "../../nn/place.ts";
 import { type ForwardOptions, type Model, trainableOf } from "../model.ts";
 import { ModelTensors, type StoredTensors } from "../model_tensors.ts";
 import { Gpt2Block } from "./block.ts";
-import type { Gpt2Config } from "./config.ts";
-import { gpt2Entries, tokenEmbedding, untiedHead } from "./layout.ts";
 
 /** How a GPT-2 behaves beyond its configuration. */
 export interface Gpt2Options {
@@ -36,6 +41,8 @@ export class Gpt2 implements Model {
   readonly device: Device;
   /** Its shape. */
   readonly config: Gpt2Config;
+  /** What files hold of it. */
+  readonly architecture: Architecture;
   /** Its parameters by Hugging Face name. */
   readonly parameters: ReadonlyMap<string, Parameter>;
   /** Its linear layers in the order of the forward pass, the head not among them. */
@@ -59,13 +66,14 @@ export class Gpt2 implements Model {
     assertDropout("dropout", dropout);
     this.device = device;
     this.config = config;
+    this.architecture = gpt2Architecture(config);
     this.#tensors = new ModelTensors(tensors);
     this.#owner = owner;
     this.#dropout = dropout;
     this.parameters = this.#tensors.parameters;
     this.#blocks = Array.from(
       { length: config.n_layer },
-      (_, layer) => new Gpt2Block(this.#tensors, config, layer, dropout),
+      (_, layer) => new Gpt2Block(this.#tensors, this.architecture.linears, config, layer, dropout),
     );
     this.linears = this.#blocks.flatMap(({ linears }) => linears);
     this.places = this.#blocks.flatMap(({ places }) => places);
@@ -78,10 +86,10 @@ export class Gpt2 implements Model {
 
   /** A GPT-2 whose weights are all zero, to be written. */
   static allocate(device: Device, config: Gpt2Config, options?: Gpt2Options): Gpt2 {
-    const entries = gpt2Entries(config);
-    const arena = new Arena(device, entries, "weight", "GPT-2 weights");
-    const tensors = new Map(entries.map(({ name }) => [name, arena.view(name)]));
-    return new Gpt2(device, config, tensors, arena, options);
+    const { tensors } = gpt2Architecture(config);
+    const arena = new Arena(device, tensors, "weight", "GPT-2 weights");
+    const views = new Map(tensors.map(({ name }) => [name, arena.view(name)]));
+    return new Gpt2(device, config, views, arena, options);
   }
 
   /** The same model with some tensors replaced by others, which `owner` owns; without adapters. */

@@ -1,7 +1,7 @@
 /** Configurations of published models. @module */
 
 import entries from "./catalogue.json" with { type: "json" };
-import type { ConfigJson } from "./fields.ts";
+import type { ConfigJson } from "./config_fields.ts";
 
 /** A published model. */
 export interface CatalogueEntry {

@@ -22,13 +22,13 @@ const compiled = new Map<string, EvalFunction>();
  *
  * @example
  * ```ts
- * import { evaluate } from "@lowrank/core/accounting";
+ * import { evaluateFormula } from "@lowrank/core/accounting";
  *
  * // q and v of GPT-3's 96 blocks at rank 4.
- * console.log(evaluate("loraParameters", { n_W: 192, d: 12288, r: 4 })); // 18874368n
+ * console.log(evaluateFormula("loraParameters", { n_W: 192, d: 12288, r: 4 })); // 18874368n
  * ```
  */
-export function evaluate(name: string, values: FormulaValues): bigint {
+export function evaluateFormula(name: string, values: FormulaValues): bigint {
   const result = evaluateExact(name, values);
   if (result.isInteger()) return BigInt(result.toFixed());
   throw new RangeError(`${name} must be whole, found ${result.toPrecision(17)}`);
@@ -37,33 +37,33 @@ export function evaluate(name: string, values: FormulaValues): bigint {
 /**
  * The value of a formula as a decimal of up to 64 digits: exact where it ends within them.
  *
- * @throws {RangeError} As {@link evaluateRatio}.
+ * @throws {RangeError} As {@link evaluateFormulaRatio}.
  *
  * @example
  * ```ts
- * import { evaluateDecimal } from "@lowrank/core/accounting";
+ * import { evaluateFormulaDecimal } from "@lowrank/core/accounting";
  *
  * // Table 1 of the paper prints +5.0%.
- * console.log(evaluateDecimal("slowdownPercent", { t_0: 338, t: 354.8 }).slice(0, 6)); // 4.9704
+ * console.log(evaluateFormulaDecimal("slowdownPercent", { t_0: 338, t: 354.8 }).slice(0, 6)); // 4.9704
  * ```
  */
-export function evaluateDecimal(name: string, values: FormulaValues): string {
+export function evaluateFormulaDecimal(name: string, values: FormulaValues): string {
   return evaluateExact(name, values).toFixed();
 }
 
 /**
  * The value of a formula as a number, for ratios and times.
  *
- * @throws {RangeError} As {@link evaluate}, except that fractions are allowed and only infinity is not.
+ * @throws {RangeError} As {@link evaluateFormula}, except that fractions are allowed and only infinity is not.
  *
  * @example
  * ```ts
- * import { evaluateRatio } from "@lowrank/core/accounting";
+ * import { evaluateFormulaRatio } from "@lowrank/core/accounting";
  *
- * console.log(evaluateRatio("breakEvenRank", { d_in: 12288, d_out: 12288 })); // 6144
+ * console.log(evaluateFormulaRatio("breakEvenRank", { d_in: 12288, d_out: 12288 })); // 6144
  * ```
  */
-export function evaluateRatio(name: string, values: FormulaValues): number {
+export function evaluateFormulaRatio(name: string, values: FormulaValues): number {
   return evaluateExact(name, values).toNumber();
 }
 
