@@ -7,7 +7,7 @@
 
 import { adamW, crossEntropy, injectLora, loadModel, merge } from "@lowrank/core";
 import { openDevice, Tape, train } from "@lowrank/core";
-import { readAdapter } from "@lowrank/core/formats";
+import { readAdapter, siteName } from "@lowrank/core/formats";
 import { spectrum } from "@lowrank/core/analysis";
 
 const shape = [2, 12];
