@@ -34,6 +34,7 @@ export { AdapterFileError, DeviceError, ShapeError } from "./src/core/errors.ts"
 export { type HostData, type HostTensor, hostTensor } from "./src/core/host_tensor.ts";
 export { Random } from "./src/core/random.ts";
 export type { Shape } from "./src/core/shape.ts";
+export type { Folder } from "./src/core/storage.ts";
 export * from "./src/device/mod.ts";
 export * from "./src/autograd/mod.ts";
 export * from "./src/nn/mod.ts";

@@ -1,5 +1,5 @@
 /**
- * The CPU device with the system's BLAS against without, alternating: `deno run -A bench/cpu_blas.ts [threads]`.
+ * The CPU device with the system's BLAS against without, alternating: `deno task bench:blas [threads]`.
  *
  * Prints least and median milliseconds of products of the three layouts and of training steps of the small
  * base, 16 windows of 64 tokens.

@@ -37,7 +37,7 @@ const folder = new URL(".", import.meta.url), root = new URL("..", folder);
 
 function programOf({ program, variant }: Contender, workload: string): [string, string[]] {
   if (program === "torch") {
-    const script = new URL("scripts/bench_torch.py", root).pathname;
+    const script = new URL("bench/contenders/pytorch.py", root).pathname;
     return [Deno.env.get("LOWRANK_PYTHON") ?? "python3", [script, variant, workload]];
   }
   const script = new URL(`contenders/${program}.ts`, folder).pathname;

@@ -1,5 +1,5 @@
 /**
- * Where a step's time goes on WebGPU: `deno run -A bench/webgpu_kernels.ts [workload] [kernel…]` with
+ * Where a step's time goes on WebGPU: `deno task bench:webgpu [workload] [kernel…]` with
  * gpt_full, gpt_lora, pretrain or generate, which is one token after the prompt.
  *
  * The launches of a step are gathered on the dry device; then each is repeated alone, many times in one

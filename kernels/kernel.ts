@@ -8,8 +8,8 @@
  * @module
  */
 
-/** Element types that kernels compute on. F16, BF16 and NF4 are storage only. */
-export type ElementType = "f32" | "u32" | "i32";
+/** Types of a buffer's elements. Kernels compute on f32, u32 and i32; f16 is storage only. */
+export type ElementType = "f32" | "u32" | "i32" | "f16";
 
 /** What a kernel does with a buffer: `update` reads and writes, `write` overwrites every element. */
 export type Access = "read" | "write" | "update";
@@ -22,7 +22,7 @@ export interface Binding {
   readonly access: Access;
 }
 
-/** An array that a reference function reads or writes: `Float64Array` for f32 bindings. */
+/** An array that a reference function reads or writes: `Float64Array` for f32, the bits for f16. */
 export interface Numbers {
   /** The element at an index. */
   [index: number]: number;
@@ -67,7 +67,7 @@ export interface AdapterTraits {
 export interface CpuProgram<S extends string = string> {
   /** Number of independent units (rows, heads, elements) that threads may share. */
   readonly units: (scalars: ScalarValues<S>) => number;
-  /** Fewest units that are worth a thread of their own, and the multiple that a cut falls on. */
+  /** Fewest units that are worth a thread; cuts are multiples of it. */
   readonly grain: (scalars: ScalarValues<S>) => number;
 }
 
@@ -98,6 +98,11 @@ export function defineKernel<B extends string, S extends string>(
   kernel: Kernel<B, S>,
 ): Kernel<B, S> {
   return kernel;
+}
+
+/** Bytes of one element. */
+export function elementBytes(type: ElementType): number {
+  return type === "f16" ? 2 : 4;
 }
 
 /** Number of pieces of `size` that cover `count`. */

@@ -121,8 +121,8 @@ export const faults: readonly Fault[] = [
     "03",
     "the dry device books four bytes too many a tensor",
     "src/device/base.ts",
-    "this.ledger.add(role, storage.bytes, padding);",
-    'this.ledger.add(role, storage.bytes + (this.kind === "dry" ? 4 : 0), padding);',
+    "this.ledger.add(storage);",
+    'this.ledger.add({ ...storage, bytes: bytes + (this.kind === "dry" ? 4 : 0) });',
   ),
   fault(
     "00 02",

@@ -3,6 +3,7 @@
 import { assertEquals } from "@std/assert";
 import {
   allowedBelow,
+  circles,
   layerOf,
   type LayerTable,
   layerViolations,
@@ -43,6 +44,12 @@ Deno.test("imports go one way only", async () => {
   assertEquals(layerViolations(await packageImports(), layers), []);
 });
 
+Deno.test("no file imports itself around a circle, types included", async () => {
+  assertEquals(circles(await packageImports()), []);
+  const pair = [{ from: "a.ts", to: "b.ts" }, { from: "b.ts", to: "a.ts" }];
+  assertEquals(circles([...pair, { from: "b.ts", to: "c.ts" }]), [["a.ts", "b.ts"]]);
+});
+
 Deno.test("every source file is in a layer of the table", () => {
   const strays = sourceFiles().filter((path) => !Object.hasOwn(layers, layerOf(path)));
   assertEquals(strays.map(unknownLayer), []);
@@ -80,6 +87,18 @@ const saying = (pattern: RegExp, files: readonly string[]): string[] =>
 Deno.test("only device/ and blas/ say GPUDevice, WebAssembly or Deno.dlopen", () => {
   const others = sourceFiles().filter((path) => !/^src\/(device|blas)\//.test(path));
   assertEquals(saying(/\bGPU[A-Z]\w+|\bWebAssembly\b|\bDeno\.dlopen\b/, others), []);
+});
+
+/** Deno's functions and types of files, each also with `Sync`. */
+const fileApis =
+  "chmod|chown|copyFile|create|cwd|errors|FsFile|link|lstat|makeTempDir|makeTempFile|mkdir|" +
+  "open|readDir|readFile|readLink|readTextFile|realPath|remove|rename|SeekMode|stat|symlink|truncate|" +
+  "umask|utime|watchFs|writeFile|writeTextFile";
+
+Deno.test("only core/ opens files", () => {
+  const others = sourceFiles().filter((path) => !/^src\/(core|experiments)\//.test(path));
+  const files = new RegExp(`\\bDeno\\.(${fileApis})(Sync)?\\b|"node:fs|"npm:fs`);
+  assertEquals(saying(files, others), []);
 });
 
 Deno.test("nothing reads Math.random", () => {

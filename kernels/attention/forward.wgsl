@@ -15,8 +15,9 @@ struct Scalars {
   past: u32,
   qStride: u32,
   qOffset: u32,
-  kvStride: u32,
+  kStride: u32,
   kOffset: u32,
+  vStride: u32,
   vOffset: u32,
   kvRows: u32,
   scale: f32,
@@ -96,7 +97,7 @@ fn main(
   var total = vec4f(0.0);
   for (var first = 0u; first < end; first += 32u) {
     let keys = first + tx + vec4u(0u, 8u, 16u, 24u);
-    let kRows = (b * s.kvRows + min(keys, vec4u(s.keys - 1u))) * s.kvStride + s.kOffset + column;
+    let kRows = (b * s.kvRows + min(keys, vec4u(s.keys - 1u))) * s.kStride + s.kOffset + column;
     var scores = scoresOf(qRows, kRows);
     let seen0 = sees(b, queries, keys.x);
     let seen1 = sees(b, queries, keys.y);
@@ -130,7 +131,7 @@ fn main(
     for (var j = 0u; j < min(32u, end - first); j++) {
       let p = weights[j * 8u + ty];
       total += p;
-      let vRow = (b * s.kvRows + first + j) * s.kvStride + s.vOffset + column;
+      let vRow = (b * s.kvRows + first + j) * s.vStride + s.vOffset + column;
       for (var chunk = 0u; chunk < chunks; chunk++) {
         let at = vRow + min(chunk * 32u + tx + vec4u(0u, 8u, 16u, 24u), vec4u(s.headWidth - 1u));
         let x = vec4f(v[at.x], v[at.y], v[at.z], v[at.w]);

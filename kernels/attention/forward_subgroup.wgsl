@@ -14,8 +14,9 @@ struct Scalars {
   past: u32,
   qStride: u32,
   qOffset: u32,
-  kvStride: u32,
+  kStride: u32,
   kOffset: u32,
+  vStride: u32,
   vOffset: u32,
   kvRows: u32,
   scale: f32,
@@ -69,16 +70,16 @@ struct Place {
   start: u32,
 }
 
-// Where a row of k or v starts, but for its offset.
+// The row of k and v that holds a key.
 fn kvRow(place: Place, key: u32) -> u32 {
-  return (place.b * s.kvRows + min(key, s.keys - 1u)) * s.kvStride + place.column;
+  return place.b * s.kvRows + min(key, s.keys - 1u);
 }
 
 // Scores of 8 keys for this lane's query; each lane loads one of the keys for all.
 fn scoresOf(place: Place, lane: u32, first: u32) -> Eight {
   let query = min(place.start + lane, s.queries - 1u);
   let qAt = (place.b * s.queries + query) * s.qStride + s.qOffset + place.column;
-  let kAt = kvRow(place, first + lane) + s.kOffset;
+  let kAt = kvRow(place, first + lane) * s.kStride + s.kOffset + place.column;
   var scores: Eight;
   for (var d = 0u; d < s.headWidth; d++) {
     scores += q[qAt + d] * spread(k[kAt + d]);
@@ -115,7 +116,7 @@ fn scale(sums: ptr<function, Sums>, factor: Eight) {
 // Adds a key, of weight p for this lane's query.
 fn addKey(sums: ptr<function, Sums>, place: Place, p: f32, key: u32, columns: vec4u) {
   let weights = spread(p);
-  let at = kvRow(place, key) + s.vOffset + columns;
+  let at = kvRow(place, key) * s.vStride + s.vOffset + place.column + columns;
   (*sums).c0 += v[at.x] * weights;
   (*sums).c1 += v[at.y] * weights;
   (*sums).c2 += v[at.z] * weights;

@@ -15,7 +15,7 @@ export function dropoutThreshold(rate: number): number {
  * Backward is the same kernel on the gradient: the mask is drawn again, never stored. `threshold` is
  * {@link dropoutThreshold} of the rate and `keepScale` is 1 / (1 - rate).
  */
-export const dropout: Kernel<
+export const dropoutKernel: Kernel<
   "x" | "y",
   "size" | "seed" | "threshold" | "keepScale" | "accumulate"
 > = defineKernel({

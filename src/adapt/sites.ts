@@ -2,9 +2,9 @@
 
 import { listNames } from "../core/module_names.ts";
 import type { RowRange } from "../core/row_range.ts";
-import { type SiteAddress, siteName, siteRoles } from "../core/site.ts";
+import { type SiteAddress, siteName, type SiteRole, siteRoles } from "../core/site.ts";
 import type { Model } from "../models/model.ts";
-import type { Linear, SiteName } from "../nn/linear.ts";
+import type { Linear } from "../nn/linear.ts";
 import { selectTargets } from "./targets.ts";
 
 /** Output rows of a linear layer that an adapter may take. */
@@ -13,6 +13,8 @@ export interface Site {
   readonly name: string;
   /** The layer. */
   readonly linear: Linear;
+  /** What they do, where they are a part of the layer's weight. */
+  readonly role?: SiteRole;
   /** Its rows. */
   readonly rows: RowRange;
   /** A number that no other site of the model has, whatever was selected: layers in their order. */
@@ -90,9 +92,9 @@ const isList = (value: unknown): boolean =>
  * rows and the part that they are.
  */
 export function addressOf(linear: Linear, rows: RowRange): SiteAddress {
-  const { name: module, sites, weight } = linear, parts = rolesOf(linear);
-  if (parts.length < 2) return { module };
-  const role = parts.find((role) => sameRows(sites[role]!, rows));
+  const { name: module, parts, weight } = linear, roles = rolesOf(linear);
+  if (roles.length < 2) return { module };
+  const role = roles.find((role) => sameRows(parts[role]!, rows));
   return { module, ...role && { role }, rows, outputs: weight.shape[0] };
 }
 
@@ -112,18 +114,18 @@ export function declaredSites(model: Model, linear: Linear): Site[] {
   return rolesOf(linear).map((role) => siteOf(model, linear, role));
 }
 
-const rolesOf = ({ sites }: Linear): SiteName[] => siteRoles.filter((role) => sites[role]);
+const rolesOf = ({ parts }: Linear): SiteRole[] => siteRoles.filter((role) => parts[role]);
 
-function siteOf(model: Model, linear: Linear, role: SiteName): Site {
-  const whole = wholeSite(model, linear), rows = linear.sites[role]!;
+function siteOf(model: Model, linear: Linear, role: SiteRole): Site {
+  const whole = wholeSite(model, linear), rows = linear.parts[role]!;
   if (rows.count === whole.rows.count) return whole;
   const index = whole.index + 1 + siteRoles.indexOf(role);
-  return { name: siteName({ module: linear.name, role }), linear, rows, index };
+  return { name: siteName({ module: linear.name, role }), linear, role, rows, index };
 }
 
 function namedSites(model: Model, names: "all" | readonly string[]): Site[] {
   if (names === "all") {
-    const layers = model.linears.filter(({ sites }) => !sites.head);
+    const layers = model.linears.filter(({ parts }) => !parts.head);
     return layers.flatMap((linear) => declaredSites(model, linear));
   }
   if (names.length === 0) throw new RangeError("sites must name at least one site, found none");

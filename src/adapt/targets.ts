@@ -15,7 +15,7 @@ export function selectTargets(
   linears: readonly Linear[],
   targets: string | readonly string[],
 ): Linear[] {
-  const layers = linears.filter(({ sites }) => !sites.head);
+  const layers = linears.filter(({ parts }) => !parts.head);
   if (targets === "all-linear") return layers;
   const entries = typeof targets === "string" ? [targets] : targets;
   if (entries.length === 0) throw new RangeError("targetModules must name a layer, found none");

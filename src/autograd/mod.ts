@@ -3,7 +3,13 @@
 export { type GradientSlot, Parameter } from "./parameter.ts";
 export { type Contribution, type Differentiable, Tape, type TapeOptions } from "./tape.ts";
 export { add } from "./ops/add.ts";
-export { type AttentionOptions, selfAttention } from "./ops/attention.ts";
+export {
+  attention,
+  type AttentionInputs,
+  type AttentionOptions,
+  fusedInputs,
+} from "./ops/attention.ts";
+export type { ColumnWindow } from "./ops/columns.ts";
 export { countLabels, crossEntropy, type CrossEntropyOptions } from "./ops/cross_entropy.ts";
 export { dropoutWithGradient as dropout } from "./ops/dropout.ts";
 export { embedding } from "./ops/embedding.ts";

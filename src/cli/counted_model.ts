@@ -2,6 +2,7 @@
 
 import { join } from "node:path";
 import { readJson } from "../core/files.ts";
+import { hasFile, kindOf } from "../core/storage.ts";
 import type { ConfigJson, TensorShape } from "../accounting/mod.ts";
 import { openSafetensors, readRemoteHeaders, type TensorEntry } from "../formats/mod.ts";
 import { formatBytes } from "../figures/format.ts";
@@ -54,12 +55,9 @@ export async function configOf(model: string): Promise<ConfigJson | undefined> {
   if (/\.safetensors(\.index\.json)?$/.test(model)) return undefined;
   if (model.endsWith(".json")) return await readConfigJson(model);
   const { catalogue } = await import("../accounting/mod.ts");
-  const found = await Deno.stat(model).catch(() => undefined),
-    isFolder = found?.isDirectory ?? false;
+  const found = await kindOf(model), isFolder = found === "folder";
   if (!isFolder && Object.hasOwn(catalogue, model)) return catalogue[model].config;
-  const file = join(model, "config.json");
-  const exists = await Deno.stat(file).then(() => true, () => false);
-  if (exists) return await readConfigJson(file);
+  if (await hasFile(model, "config.json")) return await readConfigJson(join(model, "config.json"));
   if (isFolder) return undefined;
   if (found) {
     throw new RangeError(

@@ -41,16 +41,16 @@ function modelEntries(gradients: Gradients): Entry[] {
 }
 
 /** Sites of one layer are one pair of tensors in the file. */
-function adapterEntries({ modules }: LoraAdapter, gradients: Gradients): Entry[] {
-  const linears = [...new Set(modules.map(({ linear }) => linear))];
+function adapterEntries({ sites }: LoraAdapter, gradients: Gradients): Entry[] {
+  const linears = [...new Set(sites.map(({ linear }) => linear))];
   return linears.flatMap((linear) => {
-    const { A, B } = joined(modules.filter((module) => module.linear === linear), gradients);
+    const { A, B } = joined(sites.filter((site) => site.linear === linear), gradients);
     const key = `base_model.model.${linear.name}`;
     return [[`${key}.lora_A.weight`, A], [`${key}.lora_B.weight`, B]] as Entry[];
   });
 }
 
-function joined(sites: LoraAdapter["modules"], gradients: Gradients) {
+function joined(sites: LoraAdapter["sites"], gradients: Gradients) {
   return joinUpdates(sites.map(({ A, B, linear, rows }) => {
     const [module, outputs] = [linear.name, linear.weight.shape[0]];
     return { module, rows, outputs, A: gradients.get(A)!, B: gradients.get(B)!, scaling: 1 };

@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import type { Command } from "./commander.ts";
 import { loadAdapter, type LoraAdapter } from "../adapt/mod.ts";
-import { writeJsonAtomic } from "../core/files.ts";
+import { prepareFolder, writeJsonAtomic } from "../core/files.ts";
 import { countTrainable, type Gpt2, loadModel, saveModel } from "../models/mod.ts";
 import { applyMethod, type MethodSpec } from "../runs/mod.ts";
 import {
@@ -18,7 +18,7 @@ import { modelFolder, once } from "./arguments.ts";
 import { note, openChosen, printWritten } from "./common.ts";
 import { Interrupt } from "./interrupt.ts";
 import { addMethodOptions } from "./method.ts";
-import { copySmallFiles, prepareFolder } from "./model_folder.ts";
+import { copySmallFiles } from "./model_folder.ts";
 import { compilationOf, progressOf } from "./progress.ts";
 import { rescue } from "./rescue.ts";
 import { readRequest, type TrainOptions } from "./train_request.ts";

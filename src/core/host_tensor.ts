@@ -3,8 +3,11 @@
 import { type Shape, sizeOf } from "./shape.ts";
 import { ShapeError } from "./errors.ts";
 
-/** Array types of a host tensor. The `reference` device gives `Float64Array`. */
-export type HostData = Float32Array | Float64Array | Uint32Array | Int32Array;
+/**
+ * Array types of a host tensor. The `reference` device gives `Float64Array`; a `Uint16Array` holds the
+ * bits of F16 values.
+ */
+export type HostData = Float32Array | Float64Array | Uint32Array | Int32Array | Uint16Array;
 
 /** Values in row-major order with their shape. */
 export interface HostTensor {

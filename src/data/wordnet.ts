@@ -1,5 +1,6 @@
 /** WordNet's nouns and verbs: what a word means, and of which kind that meaning is. @module */
 
+import { readText } from "../core/files.ts";
 import { wordNetPackage } from "./packages.ts";
 
 /** One meaning (synset). */
@@ -66,5 +67,5 @@ export function loadMeanings(part: PartOfSpeech = "noun"): Promise<readonly Mean
 
 async function readMeanings(part: PartOfSpeech): Promise<readonly Meaning[]> {
   const file = new URL(`dict/data.${part}`, await wordNetPackage());
-  return parseMeanings(await Deno.readTextFile(file));
+  return parseMeanings(await readText(file));
 }

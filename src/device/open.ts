@@ -2,6 +2,7 @@
 
 import { openBlas } from "../blas/mod.ts";
 import { DeviceError } from "../core/errors.ts";
+import { environmentVariable } from "../core/platform.ts";
 import { defaultThreads, openCpuDevice } from "./cpu/cpu_device.ts";
 import type { Device, DeviceKind } from "./device.ts";
 import { DryDevice } from "./dry.ts";
@@ -101,9 +102,7 @@ async function openBest(threads?: number): Promise<Device> {
 }
 
 function kindFromEnvironment(): DeviceKind | undefined {
-  // Asking first keeps a program without --allow-env from being stopped by a prompt.
-  if (Deno.permissions.querySync({ name: "env", variable }).state !== "granted") return undefined;
-  const value = Deno.env.get(variable) ?? "";
+  const value = environmentVariable(variable) ?? "";
   if (value === "" || value === "auto") return undefined;
   if (value === "cpu" || value === "webgpu") return value;
   throw new RangeError(`${variable} must be auto, cpu or webgpu, found ${value}`);

@@ -1,10 +1,12 @@
 /** The plotly library. @module */
 
+import { readText } from "../core/files.ts";
+
 /** Its source, from its package: one file that needs nothing else. */
 export async function plotlySource(): Promise<string> {
   await import("npm:plotly.js-cartesian-dist-min@4.1.1/package.json", { with: { type: "json" } });
   const folder = import.meta.resolve("npm:plotly.js-cartesian-dist-min@4.1.1/package.json");
-  return await Deno.readTextFile(new URL("plotly-cartesian.min.js", folder));
+  return await readText(new URL("plotly-cartesian.min.js", folder));
 }
 
 /**

@@ -5,6 +5,7 @@ import { readJson } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import type { LowRankUpdate } from "../core/low_rank_update.ts";
 import { formatShape } from "../core/shape.ts";
+import { fileIn, type Folder, folderName, hasFile } from "../core/storage.ts";
 import { cutSites, parseSites } from "./adapter_sites.ts";
 import { parsePeftConfig, type PeftConfig, takeSavedModules } from "./peft_config.ts";
 import { isSelected, patternValue } from "./peft_patterns.ts";
@@ -54,11 +55,11 @@ export interface ReadAdapterOptions {
  * ```
  */
 export async function readAdapter(
-  folder: string,
+  folder: Folder,
   { updatesOnly = false }: ReadAdapterOptions = {},
 ): Promise<PeftAdapter> {
   try {
-    const json = await readJson(`${folder}/adapter_config.json`);
+    const json = await readJson(fileIn(folder, "adapter_config.json"));
     const { rest, saved } = updatesOnly ? takeSavedModules(json) : { rest: json, saved: [] };
     const config = parsePeftConfig(rest);
     using file = await openWeights(folder);
@@ -67,21 +68,20 @@ export async function readAdapter(
     return { config, updates: cutNamed(updates, file.metadata), leftOut };
   } catch (error) {
     const { message } = error as Error;
-    throw new AdapterFileError(`cannot read the adapter in ${folder}: ${message}`, {
+    throw new AdapterFileError(`cannot read the adapter in ${folderName(folder)}: ${message}`, {
       cause: error,
     });
   }
 }
 
-async function openWeights(folder: string): Promise<SafetensorsFile> {
-  const path = `${folder}/adapter_model.safetensors`;
-  const has = (file: string) => Deno.stat(file).then((info) => info.isFile, () => false);
-  if (!await has(path) && await has(`${folder}/adapter_model.bin`)) {
+async function openWeights(folder: Folder): Promise<SafetensorsFile> {
+  const name = "adapter_model.safetensors";
+  if (!await hasFile(folder, name) && await hasFile(folder, "adapter_model.bin")) {
     throw new AdapterFileError(
       "weights must be in adapter_model.safetensors, found adapter_model.bin (a pickle can run code)",
     );
   }
-  return await openSafetensorsFile(path);
+  return await openSafetensorsFile(fileIn(folder, name));
 }
 
 const PREFIX = "base_model.model.";

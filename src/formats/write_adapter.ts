@@ -1,7 +1,7 @@
 /** Writes PEFT adapter folders. @module */
 
 import { ShapeError } from "../core/errors.ts";
-import { folderReason, writeFileAtomic, writeJsonAtomic } from "../core/files.ts";
+import { makeFolder, readText, writeFileAtomic, writeJsonAtomic } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import type { LowRankUpdate } from "../core/low_rank_update.ts";
 import { siteName } from "../core/site.ts";
@@ -53,14 +53,8 @@ export async function writeAdapter(folder: string, adapter: AdapterRecord): Prom
   });
   await writeJsonAtomic(`${folder}/adapter_config.json`, config);
   const card = `${folder}/README.md`;
-  const old = await Deno.readTextFile(card).catch(() => CARD_MARK);
+  const old = await readText(card).catch(() => CARD_MARK);
   if (old.includes(CARD_MARK)) await writeFileAtomic(card, adapterCard(adapter, modules));
-}
-
-async function makeFolder(folder: string): Promise<void> {
-  await Deno.mkdir(folder, { recursive: true }).catch((error) => {
-    throw new Error(`cannot make the folder ${folder}: ${folderReason(error)}`, { cause: error });
-  });
 }
 
 /** One update of all rows for each module, after everything was checked. */

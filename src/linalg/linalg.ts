@@ -5,7 +5,7 @@
  * @module
  */
 
-import { backendFor } from "./backend.ts";
+import { backendFor } from "./choose_backend.ts";
 import type { Lq } from "./householder.ts";
 import { type DenseMatrix, transposed } from "./matrix.ts";
 import type { Svd } from "./svd.ts";

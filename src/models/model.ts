@@ -7,6 +7,8 @@ import type { Device } from "../device/device.ts";
 import type { Tensor } from "../device/tensor.ts";
 import type { KeyValueCache } from "../nn/key_value_cache.ts";
 import type { Linear } from "../nn/linear.ts";
+import type { Place } from "../nn/place.ts";
+import type { StoredTensors } from "./model_tensors.ts";
 
 /** What goes into a forward pass beside the tokens. */
 export interface ForwardOptions {
@@ -28,21 +30,27 @@ export interface Model extends Disposable {
   readonly parameters: ReadonlyMap<string, Parameter>;
   /** Its linear layers, in the order of the forward pass; adapters attach to them. */
   readonly linears: readonly Linear[];
+  /** Where adapters may change what a sublayer gives, in the order of the forward pass. */
+  readonly places: readonly Place[];
   /** Whatever is to be trained: base parameters that are not frozen, and adapters. */
   trainable(): Parameter[];
   /**
-   * A model of the same class around other tensors, one for each of its parameters' names, without
-   * adapters; disposing it disposes `weights`, which owns those that nobody else does.
+   * The same model with the named tensors replaced and all others shared, without adapters; disposing it
+   * disposes `owner`, which owns the new ones.
    */
-  withTensors(tensors: ReadonlyMap<string, Tensor>, weights: Disposable): Model;
+  withTensors(replaced: StoredTensors, owner: Disposable): Model;
   /** Tokens (batch, time) to logits (batch · time, vocabulary). */
   forward(tape: Tape, tokens: HostTensor, options?: ForwardOptions): Tensor;
 }
 
-/** The parameters that gradients are computed for, base first, then the adapters of each layer. */
-export function trainableOf(model: Pick<Model, "parameters" | "linears">): Parameter[] {
-  const adapters = model.linears.flatMap(({ adapted }) => adapted.flatMap(({ A, B }) => [A, B]));
-  return [...model.parameters.values(), ...adapters].filter(({ trainable }) => trainable);
+/** The parameters that gradients are computed for: the base's, then those of adapters, layer by layer. */
+export function trainableOf(
+  { parameters, linears, places }: Pick<Model, "parameters" | "linears" | "places">,
+): Parameter[] {
+  const adapted = [...linears, ...places].flatMap(({ adaptations }) =>
+    adaptations.flatMap(({ parameters }) => parameters)
+  );
+  return [...parameters.values(), ...adapted].filter(({ trainable }) => trainable);
 }
 
 /** Number of values that training changes. */

@@ -6,7 +6,7 @@ import type { Tape } from "../autograd/tape.ts";
 import { DeviceError } from "../core/errors.ts";
 import type { Device } from "../device/device.ts";
 import { Scope } from "../device/scope.ts";
-import { piecesOf } from "../device/stretch.ts";
+import { piecesOf } from "../device/spans.ts";
 import type { Tensor } from "../device/tensor.ts";
 import { zero } from "../device/zero.ts";
 import {

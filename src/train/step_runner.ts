@@ -1,6 +1,5 @@
 /** Running a trainer block by block, so that reading a number does not hold up the steps. @module */
 
-import { setImmediate } from "node:timers";
 import type { CompileReport } from "../device/device.ts";
 import type { Batch, BatchReader } from "./batch.ts";
 import { type StepNumbers, StepRing } from "./step_ring.ts";
@@ -125,6 +124,9 @@ function isMultiple(steps: number, every: number | undefined): boolean {
   return every !== undefined && steps % every === 0;
 }
 
+/** The next turn of the event loop; browsers know only timers. */
+const soon: (task: () => void) => void = globalThis.setImmediate ?? setTimeout;
+
 /** From one sleep to the next, at least. */
 const awakeMs = 250;
 
@@ -137,7 +139,7 @@ let sleptAt = -Infinity;
  */
 function otherWork(): Promise<void> {
   const now = performance.now();
-  if (now - sleptAt < awakeMs) return new Promise((resolve) => setImmediate(() => resolve()));
+  if (now - sleptAt < awakeMs) return new Promise((resolve) => soon(resolve));
   sleptAt = now;
   return new Promise((resolve) => setTimeout(resolve));
 }

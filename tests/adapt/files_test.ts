@@ -42,8 +42,8 @@ for (const prefix of ["transformer.", "", "model.transformer."]) {
     await withFolder(async (folder) => {
       await writeAdapter(folder, { updates: [update(`${prefix}h.0.attn.c_proj`, 12, 12)] });
       using adapter = await loadAdapter(model, folder);
-      assertEquals(adapter.modules.map(({ name }) => name), ["transformer.h.0.attn.c_proj"]);
-      assertEquals(adapter.modules[0].alpha, 3);
+      assertEquals(adapter.sites.map(({ name }) => name), ["transformer.h.0.attn.c_proj"]);
+      assertEquals(adapter.sites[0].alpha, 3);
     });
   });
 }
@@ -80,7 +80,7 @@ Deno.test("sites of different scalings in one weight keep their ΔW", async () =
     assertEquals([...modules.values()].map((sites) => joinUpdates(sites).A.shape[0]), [3, 3]);
     adapter.remove();
     using loaded = await loadAdapter(model, folder);
-    assertEquals(loaded.modules.map(({ rank }) => rank), [1, 2, 1, 2]);
+    assertEquals(loaded.sites.map(({ rank }) => rank), [1, 2, 1, 2]);
     assertAllClose(await logitsOf(model), adapted, { relative: 1e-6, absolute: 1e-6 });
   });
 });
@@ -109,6 +109,6 @@ Deno.test("what is written says the base model, its layers' type, the dropout an
     const exact = await adapter.deltaWeight("transformer.h.0.attn.c_proj");
     assertAllClose(deltaWeight({ A, B, scaling }).data, exact.data, close);
     using loaded = await loadAdapter(model, folder);
-    assertEquals(loaded.modules[0].dropout, 0.25);
+    assertEquals(loaded.sites[0].dropout, 0.25);
   });
 });

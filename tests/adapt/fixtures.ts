@@ -68,7 +68,7 @@ export async function valuesOf(tensor: Tensor): Promise<HostData> {
 /** Gives every B values of size 0.3, as training would. */
 export function randomizeB(adapter: LoraAdapter, seed = 7): LoraAdapter {
   const random = new Random(seed);
-  for (const { B } of adapter.modules) {
+  for (const { B } of adapter.sites) {
     const values = Float32Array.from({ length: B.size }, () => 0.3 * random.normal());
     B.tensor.device.write(B.tensor, values);
   }

@@ -76,7 +76,7 @@ const checks: Record<string, (device: Device, epsilon: number) => Promise<void>>
     const { updates } = await trained(model);
     const kept = updates.filter(({ module }) => module.includes(".h.1."));
     using adapter = injectUpdates(model, kept);
-    assertEquals(model.linears.filter(({ adapted }) => adapted.length > 0).length, 1);
+    assertEquals(model.linears.filter(({ adaptations }) => adaptations.length > 0).length, 1);
     assertEquals(await adapter.read(), kept);
   },
 };
@@ -117,7 +117,7 @@ Deno.test("the update on the model at rank k is the dense truncation of ΔW (Eck
   const { updates } = await trained(model);
   for (const rank of [1, 2, 3]) {
     using adapter = injectUpdates(model, truncated(updates, rank));
-    assertEquals(adapter.modules.map((module) => module.rank), [rank, rank, rank, rank]);
+    assertEquals(adapter.sites.map((module) => module.rank), [rank, rank, rank, rank]);
     for (const update of updates) {
       const expected = denseTruncation(dense(deltaWeight(update)), rank);
       const { data } = await adapter.deltaWeight(siteName(update));
@@ -132,7 +132,7 @@ Deno.test("ΔW and α are linear in the scaling", async () => {
   const { updates } = await trained(model);
   using adapter = injectUpdates(model, scaled(updates, -2));
   for (const [i, update] of updates.entries()) {
-    assertEquals(adapter.modules[i].alpha, -2 * update.scaling * update.A.shape[0]);
+    assertEquals(adapter.sites[i].alpha, -2 * update.scaling * update.A.shape[0]);
     const expected = deltaWeight(update).data.map((value) => -2 * value);
     assertEquals((await adapter.deltaWeight(siteName(update))).data, expected);
   }
@@ -182,7 +182,7 @@ Deno.test("updates that fit no site are refused, and nothing is left behind", as
   refusing([{ ...first, B: first.A }], `${rule(name, 12)}, found [4, 12] and [4, 12]`, ShapeError);
   refusing([whole], rule(path, 36), ShapeError);
   assertEquals(device.ledger.read().live, live);
-  assert(model.linears.every(({ adapted }) => adapted.length === 0));
+  assert(model.linears.every(({ adaptations }) => adaptations.length === 0));
 });
 
 Deno.test("an adapter of no updates takes no bytes", () => {

@@ -24,7 +24,7 @@ import { logitsOf, randomizeB, tinyModel, withFolder } from "./fixtures.ts";
 const attention = "transformer.h.0.attn.c_attn";
 
 /** Names and ranks of an adapter's sites. */
-const sitesOf = ({ modules }: LoraAdapter) => modules.map(({ name, rank }) => ({ name, rank }));
+const sitesOf = ({ sites }: LoraAdapter) => sites.map(({ name, rank }) => ({ name, rank }));
 
 /** What a file's metadata says of its sites. */
 async function sitesSaid(folder: string): Promise<Record<string, Record<string, unknown>[]>> {
@@ -76,7 +76,7 @@ Deno.test("a site that is not trained yet keeps its rank beside one that is", as
   using model = tinyModel(device);
   await withFolder(async (folder) => {
     using adapter = randomizeB(injectLora(model, { ...selections[0], seed: 1 }));
-    for (const { name, B } of adapter.modules) {
+    for (const { name, B } of adapter.sites) {
       if (name.endsWith(":v")) device.write(B.tensor, new Float32Array(B.size));
     }
     await adapter.save(folder);
@@ -93,7 +93,7 @@ Deno.test("roles are kept: adapter, readAdapter and inspect spell a site alike",
     await withFolder(async (folder) => {
       using adapter = randomizeB(injectLora(model, { ...selection, seed: 1 }));
       await adapter.save(folder);
-      const names = adapter.modules.map(({ name }) => name);
+      const names = adapter.sites.map(({ name }) => name);
       const { updates } = await readAdapter(folder), read = await adapter.read();
       assertEquals(updates.map(siteName), names);
       assertEquals(read.map(siteName), names);
@@ -103,7 +103,7 @@ Deno.test("roles are kept: adapter, readAdapter and inspect spell a site alike",
       };
       assertEquals(updates.map(address), read.map(address));
       using loaded = await loadAdapter(model, folder);
-      assertEquals(loaded.modules.map(({ name }) => name), names);
+      assertEquals(loaded.sites.map(({ name }) => name), names);
     });
   }
 });

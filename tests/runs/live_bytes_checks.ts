@@ -78,7 +78,7 @@ const calls: Record<string, (scene: Scene) => unknown> = {
   "evaluate on a token that is none": ({ model }) => fails(noToken, () => evaluate(model, broken)),
   "reading an adapter and its ΔW": async ({ adapter }) => {
     await adapter.read();
-    await adapter.deltaWeight(adapter.modules[0].name);
+    await adapter.deltaWeight(adapter.sites[0].name);
   },
   "mergeReport": ({ model, adapter }) => mergeReport(model, adapter, { dtype: "BF16" }),
   "merge, swap and disposal": ({ model, adapter }) => {

@@ -75,7 +75,7 @@ function siteOf(model: Model, { module, role, ...update }: LowRankUpdate): Site 
     throw new RangeError(`updates must be of layers of the model (${names}), found "${module}"`);
   }
   const whole = wholeSite(model, linear), sites = [whole, ...declaredSites(model, linear)];
-  const part = role && linear.sites[role], { rows = part ?? whole.rows } = update;
+  const part = role && linear.parts[role], { rows = part ?? whole.rows } = update;
   const { outputs = whole.rows.count } = update;
   const site = sites.find((site) => sameRows(site.rows, rows));
   const isPart = role === undefined || part && sameRows(part, rows);

@@ -4,6 +4,7 @@ import { assertDropout } from "../../autograd/ops/dropout.ts";
 import { AdapterFileError } from "../../core/errors.ts";
 import { assertUpdate, type LowRankUpdate } from "../../core/low_rank_update.ts";
 import { listNames } from "../../core/module_names.ts";
+import { type Folder, folderName } from "../../core/storage.ts";
 import { readAdapter, splitUpdate } from "../../formats/mod.ts";
 import type { Model } from "../../models/model.ts";
 import type { Linear } from "../../nn/linear.ts";
@@ -48,7 +49,7 @@ export interface LoadAdapterOptions {
  */
 export async function loadAdapter(
   model: Model,
-  folder: string,
+  folder: Folder,
   options: LoadAdapterOptions = {},
 ): Promise<LoraAdapter> {
   if (options.dropout !== undefined) assertDropout("dropout", options.dropout);
@@ -60,7 +61,7 @@ export async function loadAdapter(
 
 function plansOf(
   model: Model,
-  folder: string,
+  folder: Folder,
   updates: readonly LowRankUpdate[],
   settings: UpdateSettings,
 ): LoraPlan[] {
@@ -70,9 +71,12 @@ function plansOf(
     return planUpdates(model, own, settings);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw new AdapterFileError(`cannot use the adapter in ${folder}: ${error.message}`, {
-      cause: error,
-    });
+    throw new AdapterFileError(
+      `cannot use the adapter in ${folderName(folder)}: ${error.message}`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

@@ -8,7 +8,7 @@ import { sum } from "../../../kernels/reduce/kernel.ts";
 import { ShapeError } from "../../core/errors.ts";
 import type { HostTensor } from "../../core/host_tensor.ts";
 import type { RowRange } from "../../core/row_range.ts";
-import { rowPiecesOf } from "../../device/stretch.ts";
+import { rowPiecesOf } from "../../device/spans.ts";
 import type { Tensor } from "../../device/tensor.ts";
 import type { Tape } from "../tape.ts";
 

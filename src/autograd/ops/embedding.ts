@@ -2,7 +2,7 @@
 
 import { embeddingBackward, embeddingForward } from "../../../kernels/embedding/kernel.ts";
 import type { RowRange } from "../../core/row_range.ts";
-import { rowPiecesOf } from "../../device/stretch.ts";
+import { rowPiecesOf } from "../../device/spans.ts";
 import type { Tensor } from "../../device/tensor.ts";
 import type { Parameter } from "../parameter.ts";
 import type { Tape } from "../tape.ts";

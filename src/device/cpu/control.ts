@@ -38,12 +38,10 @@ export const commandOffset = 64;
 /** Where its parts are: an export's index, units, their grain, chunks, and the arguments. */
 export const order = { index: 0, units: 1, grain: 2, chunks: 3, count: 4, values: 5 } as const;
 
-/** Most arguments of a kernel. */
-const maxArguments = 48;
-
-/** Makes a block. */
+/** Makes a block, of one page of 64 KiB: browsers share a WebAssembly memory where they hide SharedArrayBuffer. */
 export function controlBlock(): SharedArrayBuffer {
-  return new SharedArrayBuffer(commandOffset + 8 * (order.values + maxArguments));
+  const { buffer } = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+  return buffer as ArrayBufferLike as SharedArrayBuffer;
 }
 
 /** The first unit of a chunk: a multiple of the grain, chunks as equal as that allows. For workers, too. */

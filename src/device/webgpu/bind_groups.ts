@@ -58,7 +58,7 @@ export class BindGroups {
     const tensors = Object.keys(kernel.bindings).map((name) => bindings[name]);
     const resources: GPUBufferBinding[] = tensors.map((tensor) => ({
       buffer: bufferOf(tensor).buffer,
-      offset: tensor.offset * 4,
+      offset: tensor.byteOffset,
       size: Math.max(ceilDivide(tensor.bytes, 16), 1) * 16, // a kernel may take four elements at a time
     }));
     resources.push({ buffer: this.#scalars, size: scalarBytes(kernel) });

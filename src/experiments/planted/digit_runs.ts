@@ -114,7 +114,7 @@ async function shiftSpectrum(
   upright: HostTensor,
   rotated: HostTensor,
 ): Promise<number[]> {
-  const [weight] = await base.device.read(base.linears[0].weight.tensor);
+  const [weight] = await base.device.read(base.linears[0].weight.dense());
   const outputs = multiplyTransposed(difference(dense(upright), dense(rotated)), dense(weight));
   const scale = 1 / Math.sqrt(outputs.rows);
   return Array.from(singularValues(outputs), (value) => scale * value);

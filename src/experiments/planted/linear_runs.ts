@@ -88,7 +88,7 @@ function openStudent({ task: { width }, seed }: LinearRun, device: Device): Perc
 
 async function baseWeight(chosen: LinearRun, device: Device): Promise<HostTensor> {
   using model = openStudent(chosen, device);
-  return (await device.read(model.linears[0].weight.tensor))[0];
+  return (await device.read(model.linears[0].weight.dense()))[0];
 }
 
 /** The teacher's outputs: W₀ x and what comes on top. */

@@ -1,15 +1,15 @@
 /** A perceptron of any depth: the smallest model that an adapter fits on. @module */
 
 import { gelu } from "../../autograd/mod.ts";
-import { Parameter } from "../../autograd/parameter.ts";
+import type { Parameter } from "../../autograd/parameter.ts";
 import type { Tape } from "../../autograd/tape.ts";
 import type { HostTensor } from "../../core/host_tensor.ts";
 import { Random } from "../../core/random.ts";
 import { Arena, type ArenaEntry } from "../../device/arena.ts";
 import type { Device } from "../../device/device.ts";
 import type { Tensor } from "../../device/tensor.ts";
-import { type Model, trainableOf } from "../../models/mod.ts";
-import { Linear } from "../../nn/linear.ts";
+import { type Model, ModelTensors, type StoredTensors, trainableOf } from "../../models/mod.ts";
+import { Linear, type Place } from "../../nn/mod.ts";
 
 /** The shape of a perceptron. */
 export interface PerceptronShape {
@@ -27,19 +27,21 @@ export class Perceptron implements Model {
   readonly parameters: ReadonlyMap<string, Parameter>;
   /** Its layers, `layers.0` first. */
   readonly linears: readonly Linear[];
+  /** None. */
+  readonly places: readonly Place[] = [];
+  readonly #tensors: ModelTensors;
   readonly #owner: Disposable;
 
   /** Builds the layers around tensors that `owner` owns. */
-  constructor(device: Device, tensors: ReadonlyMap<string, Tensor>, owner: Disposable) {
+  constructor(device: Device, tensors: StoredTensors, owner: Disposable) {
     this.device = device;
     this.#owner = owner;
-    this.parameters = new Map(
-      [...tensors].map(([name, tensor]) => [name, new Parameter(name, tensor)]),
-    );
-    const weights = [...this.parameters.values()].filter(({ name }) => name.endsWith(".weight"));
-    this.linears = weights.map((weight, layer) => {
-      const name = `layers.${layer}`;
-      return new Linear(name, weight, this.parameters.get(`${name}.bias`), {});
+    this.#tensors = new ModelTensors(tensors);
+    this.parameters = this.#tensors.parameters;
+    const weights = [...tensors.keys()].filter((name) => name.endsWith(".weight"));
+    this.linears = weights.map((_, layer) => {
+      const name = `layers.${layer}`, bias = this.parameters.get(`${name}.bias`);
+      return new Linear(name, this.#tensors.weightOf(name), bias, {});
     });
   }
 
@@ -63,9 +65,9 @@ export class Perceptron implements Model {
     return new Perceptron(device, tensors, arena);
   }
 
-  /** The same layers around other tensors, without adapters. */
-  withTensors(tensors: ReadonlyMap<string, Tensor>, owner: Disposable): Perceptron {
-    return new Perceptron(this.device, tensors, owner);
+  /** The same layers with some tensors replaced, without adapters. */
+  withTensors(replaced: StoredTensors, owner: Disposable): Perceptron {
+    return new Perceptron(this.device, this.#tensors.with(replaced), owner);
   }
 
   /** Parameters that are not frozen, and adapters. */

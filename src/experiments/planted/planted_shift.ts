@@ -34,9 +34,10 @@ export async function plantShift(
 }
 
 async function shiftSite(
-  { linear: { weight: { tensor } }, rows, index }: Site,
+  { linear: { weight }, rows, index }: Site,
   planted: PlantedShift,
 ): Promise<DenseMatrix> {
+  const { tensor } = weight.parameter!;
   const [{ shape: [, width], data }] = await tensor.device.read(tensor);
   const own = data.subarray(rows.start * width, (rows.start + rows.count) * width);
   const norm = frobeniusNorm({ rows: rows.count, columns: width, data: Float64Array.from(own) });

@@ -1,6 +1,6 @@
 /** Runs of students that learn a shift planted in the small base. @module */
 
-import type { LoraModule } from "../../adapt/mod.ts";
+import type { LoraSite } from "../../adapt/mod.ts";
 import { similarityGrid, updateDirections } from "../../analysis/mod.ts";
 import { Tape } from "../../autograd/mod.ts";
 import {
@@ -154,7 +154,7 @@ async function measure(
 
 /** Mean of φ(min(r, r*), r*) between ΔW and D over the sites that have both; absent where none has. */
 async function meanSimilarity(student: Gpt2, { shifts }: Teacher): Promise<number | undefined> {
-  const modules = student.linears.flatMap(({ adapted }) => adapted as LoraModule[]);
+  const modules = student.linears.flatMap(({ adaptations }) => adaptations as LoraSite[]);
   const shared = modules.filter(({ name }) => shifts.has(name));
   const found = await Promise.all(shared.map(async ({ name, A, B, scaling }) => {
     const [a, b] = await student.device.read(A.tensor, B.tensor);

@@ -21,7 +21,7 @@ export async function secondMoments(
 ): Promise<Map<string, DenseMatrix>> {
   const layers = model.linears.filter(({ name }) => names.includes(name));
   const sums = layers.map(({ weight }) => zeros(weight.shape[1], weight.shape[1]));
-  const weights = layers.map(({ weight }) => weight);
+  const weights = layers.map(({ weight }) => weight.name);
   let count = 0;
   for (const batch of batches) {
     const places = realPlaces(batch.targets);
@@ -36,11 +36,11 @@ export async function secondMoments(
 /** Each layer's input (batch · time, in), read before the tape frees it. */
 async function readInputs(
   model: Model,
-  weights: readonly unknown[],
+  weights: readonly string[],
   { inputs, attentionMask, positionIds }: Batch,
 ): Promise<HostTensor[]> {
-  const seen = new Map<unknown, Tensor>();
-  const onLinear = (weight: unknown, input: Tensor) => seen.set(weight, input);
+  const seen = new Map<string, Tensor>();
+  const onLinear = (weight: string, input: Tensor) => seen.set(weight, input);
   using tape = new Tape(model.device, { record: false, onLinear });
   model.forward(tape, inputs, { attentionMask, positionIds });
   return await model.device.read(...weights.map((weight) => seen.get(weight)!));

@@ -41,7 +41,7 @@ export async function loadStudy(
   using base = await loadBase(context.device);
   const adapters: LowRankUpdate[][] = [];
   for (const folder of folders) adapters.push(await readUpdates(base, folder));
-  const layers = base.linears.filter(({ sites }) => sites.q && sites.v);
+  const layers = base.linears.filter(({ parts }) => parts.q && parts.v);
   const metrics = await inputMetrics(base, layers);
   const modules = layers.flatMap((linear, layer) =>
     (["q", "v"] as const).map(async (site): Promise<StudyModule> => {
@@ -66,8 +66,9 @@ async function inputMetrics(
 }
 
 async function weightOf(base: Gpt2, linear: Linear, site: StudySite): Promise<DenseMatrix> {
-  const [{ data }] = await base.device.read(linear.weight.tensor);
-  const { start, count } = linear.sites[site]!, columns = linear.weight.shape[1];
+  using dense = linear.weight.dense();
+  const [{ data }] = await base.device.read(dense);
+  const { start, count } = linear.parts[site]!, columns = linear.weight.shape[1];
   const rows = data.subarray(start * columns, (start + count) * columns);
   return { rows: count, columns, data: Float64Array.from(rows) };
 }

@@ -1,27 +1,30 @@
 /** One block of GPT-2. @module */
 
 import { add } from "../../autograd/mod.ts";
-import type { Parameter } from "../../autograd/parameter.ts";
 import type { Tape } from "../../autograd/tape.ts";
 import type { Tensor } from "../../device/tensor.ts";
 import { CausalSelfAttention, type SequenceContext } from "../../nn/attention.ts";
 import { LayerNorm } from "../../nn/layer_norm.ts";
-import { Linear } from "../../nn/linear.ts";
+import { Linear, type LinearParts } from "../../nn/linear.ts";
 import { Mlp } from "../../nn/mlp.ts";
+import { Place } from "../../nn/place.ts";
+import type { ModelTensors } from "../model_tensors.ts";
 import type { Gpt2Config } from "./config.ts";
 
 /** x + attention(norm(x)), then x + mlp(norm(x)). */
 export class Gpt2Block {
   /** Its four linear layers in the order of the forward pass. */
   readonly linears: readonly Linear[];
+  /** After the attention and after the feed-forward layer, before each is added to x. */
+  readonly places: readonly [Place, Place];
   readonly #norm1: LayerNorm;
   readonly #attention: CausalSelfAttention;
   readonly #norm2: LayerNorm;
   readonly #mlp: Mlp;
 
-  /** Builds the layers of block `layer` around their parameters. */
+  /** Builds the layers of block `layer` around the model's parameters and weights. */
   constructor(
-    parameters: ReadonlyMap<string, Parameter>,
+    { parameters, weightOf }: ModelTensors,
     config: Gpt2Config,
     layer: number,
     dropout: number,
@@ -34,8 +37,13 @@ export class Gpt2Block {
         parameter(`${name}.bias`),
         config.layer_norm_epsilon,
       );
-    const project = (name: string, sites: Linear["sites"]) =>
-      new Linear(`${block}.${name}`, parameter(`${name}.weight`), parameter(`${name}.bias`), sites);
+    const project = (name: string, parts: LinearParts) =>
+      new Linear(
+        `${block}.${name}`,
+        weightOf(`${block}.${name}`),
+        parameter(`${name}.bias`),
+        parts,
+      );
     const width = config.n_embd, inner = config.n_inner ?? 4 * width;
     const qkv = project("attn.c_attn", {
       q: { start: 0, count: width },
@@ -50,12 +58,16 @@ export class Gpt2Block {
     this.#attention = new CausalSelfAttention(config.n_head, qkv, output, dropout);
     this.#norm2 = norm("ln_2");
     this.#mlp = new Mlp(up, down, dropout);
+    this.places = [new Place(`${block}.attn`, width), new Place(`${block}.mlp`, width)];
   }
 
   /** x (batch · time, width) to the same. */
   forward(tape: Tape, x: Tensor, context: SequenceContext, layer: number): Tensor {
-    const attended = this.#attention.forward(tape, this.#norm1.forward(tape, x), context, layer);
-    const middle = add(tape, x, attended);
-    return add(tape, middle, this.#mlp.forward(tape, this.#norm2.forward(tape, middle)));
+    const [afterAttention, afterMlp] = this.places;
+    const n1 = this.#norm1.forward(tape, x);
+    const attended = this.#attention.forward(tape, n1, context, layer);
+    const middle = add(tape, x, afterAttention.forward(tape, n1, attended));
+    const n2 = this.#norm2.forward(tape, middle);
+    return add(tape, middle, afterMlp.forward(tape, n2, this.#mlp.forward(tape, n2)));
   }
 }

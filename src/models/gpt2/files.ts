@@ -1,14 +1,15 @@
 /** GPT-2 to and from a Hugging Face folder. @module */
 
-import { join } from "node:path";
 import { ShapeError } from "../../core/errors.ts";
 import { writeJsonAtomic } from "../../core/files.ts";
 import type { HostTensor } from "../../core/host_tensor.ts";
 import { formatShape, sameShape } from "../../core/shape.ts";
+import { fileIn, type Folder } from "../../core/storage.ts";
 import type { ArenaEntry } from "../../device/arena.ts";
 import type { Device } from "../../device/device.ts";
 import type { FloatDtype, SafetensorsFile } from "../../formats/mod.ts";
 import { openSafetensors, writeSafetensors } from "../../formats/mod.ts";
+import { readTensors } from "../parameter_files.ts";
 import { transpose } from "../transpose.ts";
 import { type Gpt2Config, gpt2ConfigJson, parseGpt2Config } from "./config.ts";
 import { Gpt2, type Gpt2Options } from "./gpt2.ts";
@@ -23,7 +24,7 @@ const buffers = /\.attn\.(bias|masked_bias)$/;
  */
 export async function loadGpt2(
   device: Device,
-  folder: string,
+  folder: Folder,
   json: Readonly<Record<string, unknown>>,
   options?: Gpt2Options,
 ): Promise<Gpt2> {
@@ -87,12 +88,12 @@ export async function saveGpt2(
   folder: string,
   dtype: FloatDtype = "F32",
 ): Promise<void> {
-  const parameters = [...model.parameters.values()];
-  const values = await model.device.read(...parameters.map(({ tensor }) => tensor));
-  const entries = parameters.map(({ name }, i) => [name, reorient(name, values[i])] as const);
-  const path = join(folder, "model.safetensors");
+  const names = gpt2Entries(model.config).map(({ name }) => name);
+  const values = await readTensors(model, names);
+  const entries = names.map((name, i) => [name, reorient(name, values[i])] as const);
+  const path = fileIn(folder, "model.safetensors");
   await writeSafetensors(path, entries, { dtype, metadata: { format: "pt" } });
-  await writeJsonAtomic(join(folder, "config.json"), {
+  await writeJsonAtomic(fileIn(folder, "config.json"), {
     ...gpt2ConfigJson(model.config),
     torch_dtype: { F32: "float32", F16: "float16", BF16: "bfloat16" }[dtype],
   });

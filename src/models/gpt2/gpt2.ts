@@ -2,7 +2,7 @@
 
 import { add, dropout, embedding, linear } from "../../autograd/mod.ts";
 import { assertDropout } from "../../autograd/ops/dropout.ts";
-import { Parameter } from "../../autograd/parameter.ts";
+import type { Parameter } from "../../autograd/parameter.ts";
 import type { Tape } from "../../autograd/tape.ts";
 import { embeddingForward } from "../../../kernels/embedding/kernel.ts";
 import type { HostTensor } from "../../core/host_tensor.ts";
@@ -14,7 +14,9 @@ import type { Tensor } from "../../device/tensor.ts";
 import { LayerNorm } from "../../nn/layer_norm.ts";
 import type { Linear } from "../../nn/linear.ts";
 import type { SequenceContext } from "../../nn/attention.ts";
+import type { Place } from "../../nn/place.ts";
 import { type ForwardOptions, type Model, trainableOf } from "../model.ts";
+import { ModelTensors, type StoredTensors } from "../model_tensors.ts";
 import { Gpt2Block } from "./block.ts";
 import type { Gpt2Config } from "./config.ts";
 import { gpt2Entries, tokenEmbedding, untiedHead } from "./layout.ts";
@@ -38,32 +40,35 @@ export class Gpt2 implements Model {
   readonly parameters: ReadonlyMap<string, Parameter>;
   /** Its linear layers in the order of the forward pass, the head not among them. */
   readonly linears: readonly Linear[];
-  readonly #weights: Disposable;
+  /** After the attention and after the feed-forward layer of each block. */
+  readonly places: readonly Place[];
+  readonly #tensors: ModelTensors;
+  readonly #owner: Disposable;
   readonly #blocks: readonly Gpt2Block[];
   readonly #finalNorm: LayerNorm;
   readonly #dropout: number;
 
-  /** Builds the layers around tensors that `weights` owns. */
+  /** Builds the layers around tensors and weights; disposing the model disposes `owner`. */
   constructor(
     device: Device,
     config: Gpt2Config,
-    tensors: ReadonlyMap<string, Tensor>,
-    weights: Disposable,
+    tensors: StoredTensors,
+    owner: Disposable,
     { dropout = 0 }: Gpt2Options = {},
   ) {
     assertDropout("dropout", dropout);
     this.device = device;
     this.config = config;
-    this.#weights = weights;
+    this.#tensors = new ModelTensors(tensors);
+    this.#owner = owner;
     this.#dropout = dropout;
-    this.parameters = new Map(
-      [...tensors].map(([name, tensor]) => [name, new Parameter(name, tensor)]),
-    );
+    this.parameters = this.#tensors.parameters;
     this.#blocks = Array.from(
       { length: config.n_layer },
-      (_, layer) => new Gpt2Block(this.parameters, config, layer, dropout),
+      (_, layer) => new Gpt2Block(this.#tensors, config, layer, dropout),
     );
     this.linears = this.#blocks.flatMap(({ linears }) => linears);
+    this.places = this.#blocks.flatMap(({ places }) => places);
     this.#finalNorm = new LayerNorm(
       this.#parameter("transformer.ln_f.weight"),
       this.#parameter("transformer.ln_f.bias"),
@@ -79,9 +84,10 @@ export class Gpt2 implements Model {
     return new Gpt2(device, config, tensors, arena, options);
   }
 
-  /** The same model around other tensors, which `weights` owns or others do; without adapters. */
-  withTensors(tensors: ReadonlyMap<string, Tensor>, weights: Disposable): Gpt2 {
-    return new Gpt2(this.device, this.config, tensors, weights, { dropout: this.#dropout });
+  /** The same model with some tensors replaced by others, which `owner` owns; without adapters. */
+  withTensors(replaced: StoredTensors, owner: Disposable): Gpt2 {
+    const tensors = this.#tensors.with(replaced);
+    return new Gpt2(this.device, this.config, tensors, owner, { dropout: this.#dropout });
   }
 
   /** Base parameters that are not frozen, and adapters. */
@@ -110,7 +116,7 @@ export class Gpt2 implements Model {
 
   /** Frees the weights; adapters are their owners' to free. */
   [Symbol.dispose](): void {
-    this.#weights[Symbol.dispose]();
+    this.#owner[Symbol.dispose]();
   }
 
   get #head(): Parameter {

@@ -1,14 +1,15 @@
 /** Merging adapters into weights, as a value: a new model beside the base. @module */
 
-import { scaleAdd } from "../../../kernels/elementwise/kernel.ts";
-import { matrix, multiply } from "../../autograd/ops/product.ts";
-import { formatShape, sameShape } from "../../core/shape.ts";
-import { Arena } from "../../device/arena.ts";
-import { piecesOf } from "../../device/stretch.ts";
-import type { Tensor } from "../../device/tensor.ts";
-import type { Model } from "../../models/model.ts";
-import type { Linear } from "../../nn/linear.ts";
-import type { LoraAdapter, LoraModule } from "./adapter.ts";
+import { scaleAdd } from "../../kernels/elementwise/kernel.ts";
+import type { Weight } from "../autograd/weight.ts";
+import { formatShape, sameShape, type Shape } from "../core/shape.ts";
+import { Arena } from "../device/arena.ts";
+import { piecesOf } from "../device/spans.ts";
+import type { Tensor } from "../device/tensor.ts";
+import type { Model } from "../models/model.ts";
+import type { Adapter } from "./adapter.ts";
+import type { LoraAdapter } from "./lora/adapter.ts";
+import type { LoraSite } from "./lora/lora_site.ts";
 
 /** A model with merged weights, which shares all others with its base. */
 export type Merged<M extends Model> = M & {
@@ -20,13 +21,14 @@ export type Merged<M extends Model> = M & {
  * A new model with the weights W' = W + Σ scaling · B A in place of adapted ones (Hu et al. 2021,
  * section 4.1: no latency beyond the base model's). The base keeps its bits and its adapters.
  *
- * Only adapted weights are copied; the rest is shared with the base, so the merged model's parameters
+ * Only changed tensors are copied; the rest is shared with the base, so the merged model's parameters
  * are frozen and the base must outlive it. Adapters of the base that are not given are not in it.
- * Cost: 4 bytes for each value of the adapted weights while both live; `mergeReport` counts them.
+ * Cost: 4 bytes for each value of the changed tensors while both live; `mergeReport` counts them.
  *
  * @param adapters Any adapters whose sites exist in the model, in force or removed.
- * @throws {RangeError} when the model has not got an adapter's layer in that shape.
- * @throws {DeviceError} when an adapter was disposed or lives elsewhere; nothing is left behind.
+ * @throws {RangeError} when the model has not got an adapter's tensor in that shape, or the adapter's method
+ * is no change of weights.
+ * @throws {DeviceError} when an adapter was disposed or is on another device; nothing is left behind.
  *
  * @example
  * ```ts
@@ -37,25 +39,23 @@ export type Merged<M extends Model> = M & {
  * using model = initGpt2(device, config, { seed: 1 });
  * using adapter = injectLora(model, { rank: 2, sites: ["q", "v"], seed: 1 });
  * using merged = merge(model, adapter);
- * console.log(merged.linears[0].adapted.length); // 0
+ * console.log(merged.linears[0].adaptations.length); // 0
  * ```
  */
 export function merge<M extends Model>(
   model: M,
-  adapters: LoraAdapter | readonly LoraAdapter[],
+  adapters: Adapter | readonly Adapter[],
 ): Merged<M> {
-  const modules = modulesOf(adapters);
-  const weights = new Set(modules.map((module) => layerFor(model, module).weight));
-  const entries = [...weights].map(({ name, shape }) => ({ name, shape }));
+  const changes = [adapters].flat().flatMap((adapter) => adapter.weightChanges());
+  for (const { name, shape } of changes) assertTensor(model, name, shape);
+  const entries = [...new Map(changes.map(({ name, shape }) => [name, { name, shape }])).values()];
   using unfinished = new DisposableStack();
   const arena = unfinished.use(new Arena(model.device, entries, "weight", "merged weights"));
-  const tensors = [...model.parameters].map(([name, parameter]): [string, Tensor] => {
-    if (!weights.has(parameter)) return [name, parameter.tensor];
-    return [name, copy(parameter.tensor, arena.view(name))];
-  });
-  const merged = model.withTensors(new Map(tensors), arena) as M;
+  const copies = new Map(entries.map(({ name }) => [name, arena.view(name)]));
+  for (const [name, copy] of copies) copyValues(model, name, copy);
+  for (const { name, mergeInto } of changes) mergeInto(copies.get(name)!);
+  const merged = model.withTensors(copies, arena) as M;
   for (const parameter of merged.parameters.values()) parameter.trainable = false;
-  for (const module of modules) addUpdate(merged, module, 1);
   unfinished.move();
   return Object.assign(merged, { base: model });
 }
@@ -102,52 +102,47 @@ export function unmerge<M extends Model>(merged: Merged<M>): M {
  * ```
  */
 export function swap<M extends Model>(merged: Merged<M>, from: LoraAdapter, to: LoraAdapter): void {
-  for (const module of modulesOf([from, to])) assertOwned(merged, module);
-  for (const module of from.modules) addUpdate(merged, module, -1);
-  for (const module of to.modules) addUpdate(merged, module, 1);
+  const exchanges = [[from, -1], [to, 1]] as const;
+  for (const [{ sites }] of exchanges) for (const site of sites) assertOwned(merged, site);
+  for (const [{ sites }, sign] of exchanges) {
+    for (const site of sites) site.mergeInto(ownTensor(merged, site.linear.weight.name)!, sign);
+  }
 }
 
-/** The sites of one adapter or of several. */
-export function modulesOf(adapters: LoraAdapter | readonly LoraAdapter[]): LoraModule[] {
-  return [adapters].flat().flatMap(({ modules }) => modules);
-}
-
-/** The model's own layer of an adapter's site. */
-export function layerFor(model: Model, { module, linear }: LoraModule): Linear {
-  const found = model.linears.find(({ name }) => name === module);
-  const { shape } = linear.weight;
-  if (found && sameShape(found.weight.shape, shape)) return found;
-  const what = found ? `one of ${formatShape(found.weight.shape)}` : "none";
-  throw new RangeError(`merging needs a layer ${module} of ${formatShape(shape)}, found ${what}`);
-}
-
-function assertOwned<M extends Model>(merged: Merged<M>, module: LoraModule): void {
-  const [own, base] = [merged, merged.base].map((model) => layerFor(model, module).weight.tensor);
-  if (own.storage !== base.storage) return;
+function assertOwned<M extends Model>(merged: Merged<M>, { name, linear }: LoraSite): void {
+  const { weight } = linear;
+  assertTensor(merged, weight.name, weight.shape);
+  const [own, base] = [merged, merged.base].map((model) => ownTensor(model, weight.name));
+  if (own && own.storage !== base?.storage) return;
   throw new RangeError(
-    `swapping needs adapters of merged weights, found ${module.name}, which the base shares`,
+    `swapping needs adapters of merged weights, found ${name}, which the base shares`,
   );
 }
 
-function copy(from: Tensor, to: Tensor): Tensor {
+const ownTensor = (model: Model, name: string): Tensor | undefined =>
+  model.parameters.get(name)?.own;
+
+/**
+ * Throws unless the model has the tensor in that shape.
+ *
+ * @throws {RangeError} when it has none of that name, or one of another shape.
+ */
+export function assertTensor(model: Model, name: string, shape: Shape): void {
+  const found = model.parameters.get(name)?.shape ?? weightNamed(model, name)?.shape;
+  if (found && sameShape(found, shape)) return;
+  const what = found ? `one of ${formatShape(found)}` : "none";
+  throw new RangeError(`merging needs a tensor ${name} of ${formatShape(shape)}, found ${what}`);
+}
+
+const weightNamed = ({ linears }: Model, name: string): Weight | undefined =>
+  linears.find(({ weight }) => weight.name === name)?.weight;
+
+/** Copies the model's own values, without what adapters make of them. */
+function copyValues(model: Model, name: string, to: Tensor): void {
+  using from = ownTensor(model, name)?.view(to.shape) ?? weightNamed(model, name)!.dense();
   for (const { start, size } of piecesOf(from)) {
     const [x, y] = [from, to].map((tensor) => tensor.view([size], start));
     const scalars = { size, xOffset: 0, yOffset: 0, alpha: 1, accumulate: 0 };
     from.device.launch(scaleAdd, { x, y }, scalars);
   }
-  return to;
-}
-
-/** W[rows, :] += sign · scaling · B A, the model's own W. */
-function addUpdate(model: Model, module: LoraModule, sign: 1 | -1): void {
-  const { A, B, rows, rank, scaling } = module;
-  const { tensor } = layerFor(model, module).weight, width = tensor.shape[1];
-  const target = { ...matrix(tensor), offset: rows.start * width };
-  multiply(matrix(B.tensor), matrix(A.tensor), target, {
-    m: rows.count,
-    n: width,
-    k: rank,
-    alpha: sign * scaling,
-    accumulate: 1,
-  });
 }

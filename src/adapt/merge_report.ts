@@ -5,14 +5,15 @@ import {
   float16ToFloat32,
   float32ToBfloat16,
   float32ToFloat16,
-} from "../../core/float16.ts";
-import type { HostData, HostTensor } from "../../core/host_tensor.ts";
-import { deltaWeight } from "../../core/low_rank_update.ts";
-import type { FloatDtype } from "../../formats/mod.ts";
-import type { Model } from "../../models/model.ts";
-import type { Linear } from "../../nn/linear.ts";
-import type { LoraAdapter, LoraModule } from "./adapter.ts";
-import { layerFor, modulesOf } from "./merge.ts";
+} from "../core/float16.ts";
+import type { HostData, HostTensor } from "../core/host_tensor.ts";
+import { deltaWeight } from "../core/low_rank_update.ts";
+import type { FloatDtype } from "../formats/mod.ts";
+import type { Model } from "../models/model.ts";
+import type { Linear } from "../nn/linear.ts";
+import type { LoraAdapter } from "./lora/adapter.ts";
+import type { LoraSite } from "./lora/lora_site.ts";
+import { assertTensor } from "./merge.ts";
 
 /** One merged weight. */
 export interface MergedWeight {
@@ -75,12 +76,11 @@ export async function mergeReport(
   adapters: LoraAdapter | readonly LoraAdapter[],
   { dtype = "F32" }: MergeReportOptions = {},
 ): Promise<MergeReport> {
-  const modules = modulesOf(adapters);
-  const layers = new Set(modules.map((module) => layerFor(model, module)));
-  const weights: MergedWeight[] = [];
-  for (const layer of model.linears.filter((linear) => layers.has(linear))) {
-    const sites = modules.filter(({ module }) => module === layer.name);
-    weights.push(await measure(model, layer, sites, dtype));
+  const sites = [adapters].flat().flatMap(({ sites }) => sites);
+  for (const { linear: { weight } } of sites) assertTensor(model, weight.name, weight.shape);
+  const byLayer = Map.groupBy(sites, ({ module }) => module), weights: MergedWeight[] = [];
+  for (const layer of model.linears.filter(({ name }) => byLayer.has(name))) {
+    weights.push(await measure(model, layer, byLayer.get(layer.name)!, dtype));
   }
   return { weights, extraBytes: weights.reduce((sum, { extraBytes }) => sum + extraBytes, 0) };
 }
@@ -88,11 +88,12 @@ export async function mergeReport(
 async function measure(
   { device }: Model,
   { name, weight }: Linear,
-  sites: readonly LoraModule[],
+  sites: readonly LoraSite[],
   dtype: FloatDtype,
 ): Promise<MergedWeight> {
+  using dense = weight.dense();
   const pairs = sites.flatMap(({ A, B }) => [A.tensor, B.tensor]);
-  const [{ data }, ...values] = await device.read(weight.tensor, ...pairs);
+  const [{ data }, ...values] = await device.read(dense, ...pairs);
   const delta = new Float64Array(data.length);
   sites.forEach((site, i) => addSite(delta, site, values[2 * i], values[2 * i + 1]));
   const deltaNorm = norm(delta), weightNorm = norm(data);
@@ -102,11 +103,11 @@ async function measure(
     weightNorm,
     relativeNorm: deltaNorm / weightNorm,
     survivingShare: survivingShare(data, delta, rounders[dtype]),
-    extraBytes: weight.tensor.bytes,
+    extraBytes: dense.bytes,
   };
 }
 
-function addSite(delta: Float64Array, site: LoraModule, A: HostTensor, B: HostTensor): void {
+function addSite(delta: Float64Array, site: LoraSite, A: HostTensor, B: HostTensor): void {
   const { shape, data } = deltaWeight({ A, B, scaling: site.scaling });
   const start = site.rows.start * shape[1];
   for (let i = 0; i < data.length; i++) delta[start + i] += data[i];

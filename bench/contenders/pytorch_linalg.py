@@ -1,4 +1,4 @@
-"""PyTorch's side of `bench/linalg.ts`, in float64: `bench_linalg.py THREADS` prints one line of JSON."""
+"""PyTorch's side of `bench/linalg.ts`, in float64: `pytorch_linalg.py THREADS` prints one line of JSON."""
 
 import json
 import sys
@@ -6,7 +6,7 @@ import time
 
 import torch
 
-from bench_torch import values
+from pytorch import values
 
 
 def matrix(seed, rows, columns):

@@ -1,6 +1,6 @@
 /** The threads of the CPU device: the main one and its workers. @module */
 
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { DeviceError } from "../../core/errors.ts";
 import {
   chunkMask,
@@ -29,10 +29,10 @@ export interface Call {
   readonly values: number[];
 }
 
-/** What all workers are born with. */
-export type CrewData = Pick<WorkerData, "module" | "memory" | "names" | "blas">;
+/** What all workers share. */
+export type SharedData = Pick<WorkerData, "module" | "memory" | "names" | "blas">;
 
-/** Turns of the loop in which the main thread looks for the workers' end before it sleeps. */
+/** Times that the main thread polls for the workers to finish before it sleeps. */
 const spins = 20_000;
 
 /** Chunks of a kernel: enough to even out a late worker, few enough that products pack rarely. */
@@ -41,10 +41,10 @@ const chunksFor = (threads: number): number => Math.min(maxChunks, Math.max(8, 2
 /**
  * Shares a kernel's units among threads.
  *
- * Workers park in `Atomics.wait` and are not counted among what keeps the process alive, so a program
- * that never disposes of its device still ends.
+ * Idle workers sleep in `Atomics.wait` and do not keep the process alive, so a program that never
+ * disposes of its device still ends.
  */
-export class Crew {
+export class WorkerPool {
   readonly #control = controlBlock();
   readonly #flags = new Int32Array(this.#control, 0, commandOffset / 4);
   readonly #command = new Float64Array(this.#control, commandOffset);
@@ -52,13 +52,13 @@ export class Crew {
   #failure: DeviceError | undefined;
 
   /** Starts one worker for each scratch address and waits until they are ready. */
-  static async start(data: CrewData, scratches: readonly number[]): Promise<Crew> {
-    const crew = new Crew();
+  static async start(data: SharedData, scratches: readonly number[]): Promise<WorkerPool> {
+    const pool = new WorkerPool();
     const threads = scratches.length + 1;
-    const hire = (scratch: number, i: number) =>
-      crew.#hire({ ...data, scratch, thread: i + 1, threads });
-    await Promise.all(scratches.map(hire));
-    return crew;
+    const spawn = (scratch: number, i: number) =>
+      pool.#spawn({ ...data, scratch, thread: i + 1, threads });
+    await Promise.all(scratches.map(spawn));
+    return pool;
   }
 
   /** Threads, the main one included. */
@@ -67,7 +67,7 @@ export class Crew {
   }
 
   /**
-   * Runs a kernel over `units`, cut at multiples of `grain` into at most so many chunks.
+   * Runs a kernel over `units`, cut at multiples of `grain` into at most `most` chunks.
    *
    * @throws {DeviceError} when it traps, or a worker has died.
    */
@@ -100,7 +100,7 @@ export class Crew {
       Atomics.sub(this.#flags, flags.pending, 1);
     }
     this.#awaitOthers();
-    // Taken back first: where two threads trap, the next kernel is not to be blamed.
+    // Cleared before anything is thrown: if two threads trap, the next kernel must not be blamed.
     const failed = Atomics.exchange(this.#flags, flags.failed, 0);
     if (trap) throw trap;
     if (failed) {
@@ -122,7 +122,7 @@ export class Crew {
     if (Atomics.load(shared, flags.sleepers) > 0) Atomics.notify(shared, flags.ticket);
   }
 
-  /** The number of the chunk that is now the main thread's, -1 where none was left. */
+  /** Claims a chunk for the main thread: its number, or -1 when none is left. */
   #claim(chunks: number): number {
     while (true) {
       const ticket = Atomics.load(this.#flags, flags.ticket), left = ticket & chunkMask;
@@ -144,12 +144,13 @@ export class Crew {
     }
   }
 
-  #hire(data: Omit<WorkerData, "control" | "layout">): Promise<void> {
+  async #spawn(data: Omit<WorkerData, "control" | "layout">): Promise<void> {
+    const { Worker } = await import("node:worker_threads"); // a browser, which has none, needs no import
     const layout = { flags, order, chunkMask, commandOffset };
     const workerData: WorkerData = { ...data, control: this.#control, layout };
     const worker = new Worker(workerProgram, { eval: true, workerData });
     this.#workers.push(worker);
-    return new Promise((resolve, reject) => {
+    await new Promise<void>((resolve, reject) => {
       worker.once("message", () => {
         worker.unref();
         resolve();

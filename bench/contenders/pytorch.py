@@ -1,4 +1,4 @@
-"""PyTorch's side of `deno task bench`: `bench_torch.py torch WORKLOAD`, or `bench_torch.py roof`.
+"""PyTorch's side of `deno task bench`: `pytorch.py torch WORKLOAD`, or `pytorch.py roof`.
 
 Prints one line of JSON as bench/protocol.ts describes. Numbers come from the same hash as in
 bench/workloads.ts; models are those of transformers and PEFT, eager, with PyTorch's own kernels.
