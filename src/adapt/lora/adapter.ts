@@ -1,6 +1,5 @@
 /** A LoRA adapter on a model: its tensors, its sites, and how it comes off again. @module */
 
-import type { RowRange } from "../../core/row_range.ts";
 import { Parameter } from "../../autograd/parameter.ts";
 import type { HostData, HostTensor } from "../../core/host_tensor.ts";
 import { deltaWeight, type LowRankUpdate } from "../../core/low_rank_update.ts";
