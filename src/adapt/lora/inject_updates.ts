@@ -39,7 +39,7 @@ import { LoraAdapter, type LoraPlan } from "./adapter.ts";
  * trained.remove();
  * const halved = updates.map((update) => ({ ...update, scaling: update.scaling / 2 }));
  * using adapter = injectUpdates(model, halved.filter(({ module }) => module.includes(".h.1.")));
- * console.log(adapter.modules.length, adapter.bytes); // 2, 2 · 4 · 2 · (8 + 8) = 256
+ * console.log(adapter.sites.length, adapter.bytes); // 2, 2 · 4 · 2 · (8 + 8) = 256
  * ```
  */
 export function injectUpdates(model: Model, updates: readonly LowRankUpdate[]): LoraAdapter {

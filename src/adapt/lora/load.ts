@@ -43,7 +43,7 @@ export interface LoadAdapterOptions {
  *   await adapter.save(folder);
  * }
  * using adapter = await loadAdapter(model, folder);
- * console.log(adapter.modules.map(({ rank }) => rank)); // 2, 2
+ * console.log(adapter.sites.map(({ rank }) => rank)); // 2, 2
  * await Deno.remove(folder, { recursive: true });
  * ```
  */
