@@ -14,20 +14,17 @@ export interface TensorSpec {
   readonly storedTransposed?: boolean;
 }
 
-/** A module that holds tensors; by its kind one with a matrix or one without. */
-export type LayerSpec = LinearSpec | VectorSpec;
+/** A module that holds tensors. */
+export type LayerSpec = LinearSpec | OtherLayerSpec;
 
-interface ModuleSpec {
-  /** Its path, such as `transformer.h.0.attn.c_attn`. */
+/** A layer that no low-rank update changes. */
+export interface OtherLayerSpec {
+  /** Its path, such as `transformer.h.0.ln_1`. */
   readonly name: string;
+  /** What it is. */
+  readonly kind: "norm" | "other";
   /** Its tensors, the weight before the bias. */
   readonly tensors: readonly TensorSpec[];
-}
-
-/** A norm, or any other layer that no low-rank update changes. */
-export interface VectorSpec extends ModuleSpec {
-  /** Which of the two. */
-  readonly kind: "norm" | "other";
 }
 
 /** The output rows of a weight by what they do: GPT-2's fused `c_attn` has `q`, `k` and `v`. */
@@ -37,7 +34,7 @@ export type LayerParts = Readonly<Partial<Record<SiteRole, SiteRows>>>;
  * A layer whose weight is one matrix, which a low-rank update can change: a linear layer, a head (the last
  * linear layer, which PEFT leaves alone), or an embedding, which is linear in one-hot tokens.
  */
-export interface LinearSpec extends ModuleSpec {
+export interface LinearSpec extends Omit<OtherLayerSpec, "kind"> {
   /** Which of the three. */
   readonly kind: "linear" | "head" | "embedding";
   /** Rows of the weight as we hold it; of an embedding, its tokens or positions. */

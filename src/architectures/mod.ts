@@ -5,15 +5,17 @@
  * @module
  */
 
+export type { RowRange, SiteRows } from "../core/row_range.ts";
+export type { SiteRole } from "../core/site.ts";
 export {
   type Architecture,
   countParameters,
   type LayerParts,
   type LayerSpec,
   type LinearSpec,
+  type OtherLayerSpec,
   storedShape,
   type TensorSpec,
-  type VectorSpec,
 } from "./architecture.ts";
 export { catalogue, type CatalogueEntry } from "./catalogue.ts";
 export type { ConfigJson, HeadKind } from "./config_fields.ts";
