@@ -3,7 +3,7 @@
  *
  * A kernel is a value. Its name, bindings and scalars are its signature; `wgsl` says how WebGPU runs
  * it, `cpu` which range the AssemblyScript function of the same name splits over threads, and
- * `reference` is the definition: plain float64 code that judges both others.
+ * `reference` is the definition: plain float64 code that the others are tested against.
  *
  * @module
  */
@@ -44,25 +44,25 @@ export interface WgslProgram<S extends string = string> {
   readonly constants?: (scalars: ScalarValues<S>) => Record<string, number>;
   /**
    * Number of workgroups. A device folds it over two dimensions where it exceeds one dimension's
-   * limit, so a kernel finds its own as `workgroup_id.y * num_workgroups.x + workgroup_id.x` and
-   * returns when it is past the end.
+   * limit, so the index of one is `workgroup_id.y * num_workgroups.x + workgroup_id.x`, and those past
+   * the end return.
    */
   readonly workgroups: (scalars: ScalarValues<S>) => number;
   /** A faster program for an adapter; only products and attention may have one (decision 0010). */
   readonly variant?: (adapter: AdapterTraits) => WgslProgram<S> | undefined;
 }
 
-/** What decides between programs that compute the same. */
+/** What decides between programs that compute the same values. */
 export interface AdapterTraits {
   /** Shaders run on the CPU. */
   readonly software: boolean;
-  /** Threads that run in step, where that is one number and subgroup operations are allowed; else 0. */
+  /** Threads of a subgroup, if that is one number and subgroup operations are allowed; else 0. */
   readonly subgroupSize: number;
 }
 
 /**
  * How the CPU runs a kernel: the WebAssembly export named after the kernel takes the bindings'
- * addresses, the scalars, then `begin` and `end`, and does the units `begin <= unit < end`.
+ * addresses, the scalars, then `begin` and `end`, and computes the units `begin <= unit < end`.
  */
 export interface CpuProgram<S extends string = string> {
   /** Number of independent units (rows, heads, elements) that threads may share. */

@@ -1,7 +1,7 @@
 // Attention without stored probabilities (Dao et al. 2022, algorithm 1): 32 queries of one head a
 // workgroup, over the keys 32 at a time, with a running maximum and sum for every query.
 //
-// The 64 threads stand in 8 rows of 8. Thread (ty, tx) keeps four queries, ty + 8 r, as the components of
+// The 64 threads form 8 rows of 8. Thread (ty, tx) holds four queries, ty + 8 r, as the components of
 // vectors. It scores them against the keys tx + 8 c, then adds all 32 keys into the columns
 // tx + 8 e + 32 chunk of the output: both are small matrix products, 16 multiply-adds for 8 loads.
 // Queries, keys and columns beyond an edge repeat the last one: in bounds, and never seen or stored.
@@ -113,7 +113,7 @@ fn main(
     for (var x = 0u; x < 8u; x++) {
       next = max(next, maxima[ty * 8u + x]);
     }
-    // max() may swallow a NaN: exp() of that same score brings it back.
+    // max() may swallow a NaN: exp() of the same score restores it.
     weights[tx * 8u + ty] = select(vec4f(0.0), exp(scores[0] - next), seen0);
     weights[(tx + 8u) * 8u + ty] = select(vec4f(0.0), exp(scores[1] - next), seen1);
     weights[(tx + 16u) * 8u + ty] = select(vec4f(0.0), exp(scores[2] - next), seen2);

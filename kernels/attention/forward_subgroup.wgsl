@@ -63,7 +63,7 @@ fn sumOf(x: Eight) -> f32 {
   return dot(x[0] + x[1], vec4f(1.0));
 }
 
-// Where a subgroup works: batch entry, the head's first column, first query.
+// What a subgroup works on: batch entry, the head's first column, first query.
 struct Place {
   b: u32,
   column: u32,
@@ -123,7 +123,7 @@ fn addKey(sums: ptr<function, Sums>, place: Place, p: f32, key: u32, columns: ve
   (*sums).c3 += v[at.w] * weights;
 }
 
-// One loop over all: written out, it would take a compiler most of its time.
+// One loop: unrolled, it would take most of the compile time.
 fn store(place: Place, column: u32, sums: Sums) {
   var columns = array<Eight, 4>(sums.c0, sums.c1, sums.c2, sums.c3);
   for (var i = 0u; i < 32u; i++) {
@@ -167,7 +167,7 @@ fn main(
     let none = vec4f(lowest);
     let known = Eight(select(none, scores[0], seen0), select(none, scores[1], seen1));
     let next = max(largest, largestOf(known));
-    // max() may swallow a NaN: exp() of that same score brings it back.
+    // max() may swallow a NaN: exp() of the same score restores it.
     let p = Eight(
       select(vec4f(0.0), exp(scores[0] - next), seen0),
       select(vec4f(0.0), exp(scores[1] - next), seen1),

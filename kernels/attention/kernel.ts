@@ -1,4 +1,4 @@
-/** Scaled dot-product attention that keeps no probabilities, forward and backward. @module */
+/** Scaled dot-product attention that stores no probabilities, forward and backward. @module */
 
 import { ceilDivide, defineKernel, type Kernel, type Numbers } from "../kernel.ts";
 import forwardSubgroupCode from "./forward_subgroup.wgsl" with { type: "text" };
@@ -124,7 +124,7 @@ const backwardScalars = {
 /**
  * Gradient of self-attention on a fused buffer whose rows are [q | k | v], each heads · headWidth wide.
  *
- * With p_ij drawn again from logSumExp, δ_i = dOut_i · out_i and ds_ij = p_ij (dOut_i · v_j - δ_i):
+ * With p_ij recomputed from logSumExp, δ_i = dOut_i · out_i and ds_ij = p_ij (dOut_i · v_j - δ_i):
  * dq_i = scale Σ_j ds_ij k_j, dk_j = scale Σ_i ds_ij q_i, dv_j = Σ_i p_ij dOut_i. `delta`
  * (batch · heads · time) is scratch. Nothing of size time x time is stored.
  */
@@ -179,10 +179,10 @@ export const attentionBackward: Kernel<
   },
 });
 
-/** The width of a head that the registers of the WGSL kernels have room for. */
+/** The widest head that fits the registers of the WGSL kernels. */
 const widestHead = 128;
 
-/** Pieces of 32 columns that a head's sums are kept in. */
+/** Chunks of 32 columns that hold a head's sums. */
 function chunksOf(headWidth: number): number {
   if (headWidth <= widestHead) return ceilDivide(headWidth, 32);
   throw new RangeError(
@@ -201,7 +201,7 @@ function dot(x: Numbers, xAt: number, y: Numbers, yAt: number, length: number): 
   return sum;
 }
 
-/** log Σ exp score(j) over the keys that are seen; 0 where none is (no weight is then ever drawn). */
+/** log Σ exp score(j) over the keys that are seen; 0 where none is (it is then never used). */
 function logSumExpOver(
   keys: number,
   sees: (j: number) => boolean,

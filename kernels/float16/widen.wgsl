@@ -1,7 +1,7 @@
 // F16 bits to F32, four values (two words) a thread.
 //
-// unpack2x16float may flush subnormal values and leaves infinities open, so the bits are moved by hand; y
-// is an array of bits so that nothing normalizes a NaN.
+// unpack2x16float may flush subnormal values and does not define infinities, so the bits are moved
+// explicitly; y is declared as bits so that no NaN is changed.
 
 struct Scalars {
   size: u32,

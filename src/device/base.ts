@@ -23,7 +23,7 @@ export type AnyBindings = Readonly<Record<string, Tensor>>;
 export abstract class BaseDevice implements Device {
   /** Which device it is. */
   abstract readonly kind: DeviceKind;
-  /** For people. */
+  /** What {@link Device.description} says. */
   abstract readonly description: string;
   /** Live and peak bytes. */
   readonly ledger = new Ledger();
@@ -119,7 +119,7 @@ export abstract class BaseDevice implements Device {
     this.#assertOpen();
     tensor.assertAlive();
     if (tensor.device !== this) {
-      throw new DeviceError(`${tensor.label} lives on another device than ${this.description}`);
+      throw new DeviceError(`${tensor.label} belongs to another device than ${this.description}`);
     }
   }
 }

@@ -9,11 +9,11 @@ type Values = Float64Array | Uint32Array | Int32Array | Uint16Array;
 
 const arrays = { ...hostArrays, f32: Float64Array } as const;
 
-/** Slow and exact to 1e-16: the judge of the other devices, and where finite differences are taken. */
+/** Slow and exact to 1e-16: other devices are tested against it, and finite differences are taken on it. */
 export class ReferenceDevice extends BaseDevice {
   /** Always `reference`. */
   readonly kind = "reference" as const;
-  /** For people. */
+  /** What it is. */
   readonly description = "reference, float64, one thread";
 
   protected override allocateHandle(bytes: number, type: ElementType): Values {

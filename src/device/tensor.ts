@@ -37,7 +37,7 @@ export class Tensor implements Disposable {
   readonly size: number;
   readonly #owner: boolean;
 
-  /** Devices make tensors; everyone else calls `device.allocate` or {@link Tensor.view}. */
+  /** Only devices call it; use `device.allocate` or {@link Tensor.view}. */
   constructor(
     device: Device,
     shape: Shape,
@@ -84,7 +84,7 @@ export class Tensor implements Disposable {
   view(shape: Shape, offset = 0): Tensor {
     const part = `a view ${formatShape(shape)} at ${offset}`;
     if (offset + sizeOf(shape) > this.size) {
-      throw new ShapeError(`${part} must lie within ${this.label} ${formatShape(this.shape)}`);
+      throw new ShapeError(`${part} must be within ${this.label} ${formatShape(this.shape)}`);
     }
     if (offset * elementBytes(this.type) % 4 !== 0) {
       throw new ShapeError(`${part} of ${this.label} must start at an even element of type f16`);

@@ -16,15 +16,15 @@ import { goesToBlas, Products, type ProductScalars, secondPair } from "./product
 
 /** Options of {@link openCpuDevice}. */
 export interface CpuOptions {
-  /** Threads, the main one included. Default: one a processor, at most 8. */
+  /** Number of threads, the main one included. Default: one per processor, at most 8. */
   readonly threads?: number;
-  /** Whether the system's BLAS, where there is one, computes large products. Default: true. */
+  /** Whether the system's BLAS, if there is one, computes large products. Default: true. */
   readonly blas?: boolean;
-  /** Why it was chosen; the description adds it in brackets. */
+  /** Why it was chosen; the description adds it in parentheses. */
   readonly note?: string;
 }
 
-/** More threads than this share too little work each to pay. */
+/** With more threads, each has too little work to pay for itself. */
 const defaultThreadLimit = 8;
 
 /** Pages of 64 KiB that the memory starts with. */
@@ -35,9 +35,9 @@ let compiling: Promise<WebAssembly.Module> | undefined;
 /**
  * Opens the CPU device.
  *
- * It reads `kernels/cpu.wasm` beside this package, so it needs leave to read or fetch that file.
- * Large products go to the system's BLAS where there is one and `--allow-ffi` lets it be opened;
- * `LOWRANK_BLAS=off`, or the path of one, decides otherwise. Without BLAS results have the same bits
+ * It reads `kernels/cpu.wasm` of this package, so it needs permission to read or fetch that file.
+ * Large products go to the system's BLAS if there is one and `--allow-ffi` permits it;
+ * `LOWRANK_BLAS=off`, or the path of a library, overrides the choice. Without BLAS results have the same bits
  * for any number of threads.
  *
  * @throws {RangeError} when `threads` is not a whole number above 0.
@@ -78,7 +78,7 @@ export async function openCpuDevice(options: CpuOptions = {}): Promise<CpuDevice
   }
 }
 
-/** Threads where nobody asks for a number. In a browser one: its main thread must not wait for others. */
+/** Number of threads by default. In a browser one: its main thread must not wait for others. */
 export function defaultThreads(): number {
   return inBrowser ? 1 : Math.min(navigator.hardwareConcurrency, defaultThreadLimit);
 }
@@ -102,12 +102,12 @@ async function compileKernels(): Promise<WebAssembly.Module> {
 /**
  * Tensors are addresses in the shared memory and a launch is done when it returns: nothing is queued.
  *
- * Beside what the ledger counts every thread has 1 MiB of scratch, for packed blocks and tiles.
+ * Each thread has 1 MiB of scratch for packed blocks and tiles, which the ledger does not count.
  */
 export class CpuDevice extends BaseDevice {
   /** Always `cpu`. */
   readonly kind = "cpu" as const;
-  /** For people. */
+  /** Human-readable. */
   readonly description: string;
   readonly #memory: WebAssembly.Memory;
   readonly #heap: Heap;
@@ -116,7 +116,7 @@ export class CpuDevice extends BaseDevice {
   readonly #products: Products | undefined;
   readonly #calls = new Map<Kernel, PreparedCall>();
 
-  /** {@link openCpuDevice} makes them. */
+  /** Use {@link openCpuDevice}. */
   constructor(
     memory: WebAssembly.Memory,
     heap: Heap,
@@ -137,7 +137,7 @@ export class CpuDevice extends BaseDevice {
     this.description = `${makers.join(", ")}${note ? ` (${note})` : ""}`;
   }
 
-  /** Bytes of the shared memory that are given out: tensors, rounded up to cache lines, and scratch. */
+  /** Allocated bytes of the shared memory: tensors, rounded up to cache lines, and scratch. */
   get allocatedBytes(): number {
     return this.#heap.liveBytes;
   }
@@ -171,7 +171,7 @@ export class CpuDevice extends BaseDevice {
     }
   }
 
-  /** By BLAS, which knows no bias: a kernel's product of no terms writes that first. A second pair is added. */
+  /** By BLAS, which has no bias: our kernel writes it first, as a product of no terms. A second pair is added. */
   #multiply(products: Products, bindings: AnyBindings, scalars: ProductScalars): void {
     const { hasBias, accumulate, k2 } = scalars, { a, b, c } = bindings;
     if (hasBias) this.#runKernel(matmul, bindings, { ...scalars, ...onePair, k: 0 });
@@ -199,7 +199,7 @@ export class CpuDevice extends BaseDevice {
     this.#products?.[Symbol.dispose]();
   }
 
-  /** A fresh view: one made before the memory grew would keep the old length. */
+  /** A new view each time: one from before the memory grew keeps the old length. */
   #viewOf(tensor: Tensor): HostData {
     const buffer = this.#memory.buffer as ArrayBuffer; // shared: the types of the views agree anyway
     return new hostArrays[tensor.type](buffer, addressOf(tensor), tensor.size);
@@ -222,7 +222,7 @@ export class CpuDevice extends BaseDevice {
   }
 }
 
-/** A kernel's call with the names of its arguments, made once. */
+/** A kernel's call with the names of its arguments, prepared once. */
 interface PreparedCall extends Call {
   readonly bindings: readonly string[];
   readonly scalars: readonly string[];

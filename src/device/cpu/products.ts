@@ -80,7 +80,7 @@ export class Products implements Disposable {
     this.#call = { name: "cblas_sgemm", index, run: blas.multiply, values: new Array(15).fill(0) };
   }
 
-  /** For people. */
+  /** The name of the BLAS. */
   get name(): string {
     return this.#blas.name;
   }

@@ -23,7 +23,7 @@ export interface Call {
   readonly name: string;
   /** Index among the names that the workers know. */
   readonly index: number;
-  /** The main thread's own. */
+  /** The main thread's instance of it. */
   readonly run: KernelFunction;
   /** Addresses and scalars, with two places at the end for the range. */
   readonly values: number[];
@@ -35,7 +35,7 @@ export type SharedData = Pick<WorkerData, "module" | "memory" | "names" | "blas"
 /** Times that the main thread polls for the workers to finish before it sleeps. */
 const spins = 20_000;
 
-/** Chunks of a kernel: enough to even out a late worker, few enough that products pack rarely. */
+/** Chunks of a kernel: enough to make up for a late worker, few enough that products seldom pack. */
 const chunksFor = (threads: number): number => Math.min(maxChunks, Math.max(8, 2 * threads));
 
 /**

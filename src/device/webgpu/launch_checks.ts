@@ -1,4 +1,4 @@
-/** What WebGPU would refuse without naming the kernel, refused with its name. @module */
+/** Refuses, with the kernel's name, what WebGPU would refuse without it. @module */
 
 import type { Kernel } from "../../../kernels/kernel.ts";
 import { DeviceError } from "../../core/errors.ts";

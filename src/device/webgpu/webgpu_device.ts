@@ -26,7 +26,7 @@ const mostWaitingWrites = 64 * 2 ** 20;
 export class WebgpuDevice extends BaseDevice {
   /** Always `webgpu`. */
   readonly kind = "webgpu" as const;
-  /** For people: `webgpu, llvmpipe (software)`. */
+  /** Human-readable: `webgpu, llvmpipe (software)`. */
   readonly description: string;
   /** The largest part of a buffer that one kernel may bind, in bytes. */
   override readonly maxBindingBytes: number;
@@ -76,7 +76,7 @@ export class WebgpuDevice extends BaseDevice {
     for (const [i, pipeline] of pipelines.entries()) {
       this.#recorder.warm(pipeline);
       report?.(i + 1, pipelines.length);
-      await new Promise((resolve) => setTimeout(resolve)); // lets whoever shows the report draw it
+      await new Promise((resolve) => setTimeout(resolve)); // lets the caller draw the report
     }
     await this.#gpu.queue.onSubmittedWorkDone();
     await this.#errors.check();
@@ -93,8 +93,8 @@ export class WebgpuDevice extends BaseDevice {
       );
     }
     this.#errors.assertNotLost();
-    // Integers come from the host: apart from what kernels write, their buffers seldom have waiting
-    // commands, so that a write in the middle of a step does not split its submit.
+    // Integers and f16 come from the host. In a pool apart from what kernels write, their buffers seldom have
+    // waiting commands, so that a write in the middle of a step does not split its submit.
     const kind = type === "f32" ? "values" : "indices";
     return this.#pool.acquire(bytes, kind, label, this.#recorder.currentSubmit);
   }
@@ -106,7 +106,7 @@ export class WebgpuDevice extends BaseDevice {
 
   protected override writeValues(tensor: Tensor, values: HostTensor["data"]): void {
     const buffer = bufferOf(tensor);
-    // A write overtakes the commands that wait: it must not change what they were meant to see.
+    // A write runs before the commands that wait: it must not change what they read.
     if (this.#recorder.isWaiting(buffer)) this.submit();
     this.#errors.guard(
       () => `while writing ${tensor.label}`,
