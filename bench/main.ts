@@ -10,7 +10,7 @@ import { environmentOf } from "./environment.ts";
 import { figure } from "./figure.ts";
 import type { Report } from "./protocol.ts";
 import { startUp } from "./start_up.ts";
-import { summarise, type Summary } from "./summary.ts";
+import { summarize, type Summary } from "./summary.ts";
 import { tableOf } from "./table.ts";
 import { type Workload, workloads } from "./workloads.ts";
 
@@ -121,7 +121,7 @@ const found: Summary = {
   note: options.note,
   rounds: Number(options.rounds),
   startUp: await startUp(root),
-  ...summarise(await compete()),
+  ...summarize(await compete()),
 };
 const summary = options.merge ? await mergeInto(options.merge, found) : found;
 await Deno.writeTextFile(`${options.out}.json`, JSON.stringify(summary, null, 1) + "\n");

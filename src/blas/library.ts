@@ -43,7 +43,7 @@ export type BlasLibrary = Deno.DynamicLibrary<ReturnType<typeof definitions>>;
 
 /** An open library, and how to open it again. */
 export interface FoundLibrary<Symbols extends Deno.ForeignLibraryInterface> {
-  /** The handle; whoever found it closes it. */
+  /** The handle, which the caller closes. */
   readonly library: Deno.DynamicLibrary<Symbols>;
   /** Name or path. */
   readonly path: string;

@@ -21,7 +21,7 @@ export interface BatchSize {
   readonly length: number;
 }
 
-/** A stretch of tokens of which only some are scored. */
+/** A span of tokens of which only some are scored. */
 export interface TokenRow {
   /** Up to length + 1 tokens: inputs are all but the last, targets all but the first. */
   readonly tokens: ArrayLike<number>;

@@ -41,7 +41,7 @@ function parseLine(line: string): Meaning {
 }
 
 /**
- * Parses a `data.noun` or `data.verb` file, whose licence lines start with two spaces.
+ * Parses a `data.noun` or `data.verb` file, whose license lines start with two spaces.
  *
  * @throws SyntaxError if a line is no noun or verb with a meaning.
  */

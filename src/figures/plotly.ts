@@ -10,7 +10,7 @@ export async function plotlySource(): Promise<string> {
 }
 
 /**
- * How a live plot behaves: as wide as its place, without plotly's bar of buttons, which lies over
+ * How a live plot behaves: as wide as its place, without plotly's bar of buttons, which covers
  * legends and has one that sends data elsewhere. Dragging zooms, a double click shows all again.
  */
 export const plotlyConfig = { displayModeBar: false, responsive: true } as const;

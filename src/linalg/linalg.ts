@@ -1,6 +1,6 @@
 /**
- * Products and decompositions as the rest of the package calls them. Values must be finite: whoever takes
- * matrices from outside checks that.
+ * Products and decompositions as the rest of the package calls them. Values must be finite: the code
+ * that takes matrices from outside checks that.
  *
  * @module
  */

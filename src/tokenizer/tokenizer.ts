@@ -15,7 +15,7 @@ export interface Tokenizer {
   readonly endOfText: number | undefined;
   /** Every special token with its id. */
   readonly specialTokens: ReadonlyMap<string, number>;
-  /** Token ids of a text; no special tokens are added, but those written in the text are recognised. */
+  /** Token ids of a text; no special tokens are added, but those written in the text are recognized. */
   encode(text: string): Uint32Array;
   /** The text of token ids, special tokens included unless told to skip them. */
   decode(ids: Iterable<number>, options?: { skipSpecialTokens?: boolean }): string;

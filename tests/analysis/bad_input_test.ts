@@ -1,4 +1,4 @@
-/** What cannot be analysed is refused in a sentence that names the module. */
+/** What cannot be analyzed is refused in a sentence that names the module. */
 
 import { assertEquals, assertThrows } from "@std/assert";
 import {

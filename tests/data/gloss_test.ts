@@ -19,7 +19,7 @@ const tokenizer = await loadTokenizer(
 const END = tokenizer.endOfText!;
 
 /** Lines in WordNet's format about things that do not exist. */
-const DATA = `  1 A licence line.
+const DATA = `  1 A license line.
 00000001 05 n 02 mock_griffin 0 griffling 0 001 @ 00000002 n 0000 | a small winged thing; seldom seen; "it was a mock griffin"; "two"  
 00000002 38 v 01 zorble 0 001 @ 00000003 v 0000 01 + 02 00 | move in wide loops  
 `;
@@ -43,7 +43,7 @@ function rowsOf({ inputs, targets }: TokenBatch): [string, string][] {
   });
 }
 
-Deno.test("meanings are parsed without licence, relations and examples", () => {
+Deno.test("meanings are parsed without license, relations and examples", () => {
   assertEquals(parseMeanings(DATA), [
     { lemma: "mock griffin", kind: "animal", definition: "a small winged thing; seldom seen" },
     { lemma: "zorble", kind: "motion", definition: "move in wide loops" },

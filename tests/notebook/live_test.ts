@@ -114,7 +114,7 @@ await stoppable(async () => {
     assertEquals([status, evalue], ["error", "its own, after Stop"]);
   });
 
-  await t.step("training stops at a step, and the adapter keeps what it learnt", async () => {
+  await t.step("training stops at a step, and the adapter keeps what it learned", async () => {
     const code = `import { injectLora, loadModel, openDevice, train } from "@lowrank/core";
 const model = await loadModel(await openDevice({ kind: "cpu" }), "../../models/tiny-gpt2");
 const adapter = injectLora(model, { rank: 2, sites: ["q"], seed: 1 });
