@@ -7,3 +7,4 @@ export { Gpt2, type Gpt2Options } from "./gpt2/gpt2.ts";
 export { initGpt2 } from "./gpt2/init.ts";
 export { loadModel, readConfig, saveModel } from "./load.ts";
 export { countTrainable, type ForwardOptions, type Model, trainableOf } from "./model.ts";
+export type { ModelInputs } from "../core/batch.ts";

@@ -62,7 +62,7 @@ const platform = `${Deno.build.target}, V8 ${Deno.version.v8}`;
  */
 export async function saveCheckpoint(
   path: string,
-  trainer: Trainer,
+  trainer: Trainer<unknown>,
   log: TrainingLog = emptyLog(),
 ): Promise<void> {
   const tensors = tensorsOf(trainer), { device } = trainer.model;
@@ -80,7 +80,10 @@ export async function saveCheckpoint(
  * @throws {RangeError} when the file is no checkpoint, or of other parameters or another seed; the trainer
  * is as before.
  */
-export async function resumeCheckpoint(path: string, trainer: Trainer): Promise<Resumed> {
+export async function resumeCheckpoint(
+  path: string,
+  trainer: Trainer<unknown>,
+): Promise<Resumed> {
   using file = await openSafetensors(path);
   const { step, seed, device, log, ...made } = stateOf(path, file);
   const expected = trainer.options.seed ?? 0;
@@ -107,7 +110,7 @@ export async function hasCheckpoint(path: string): Promise<boolean> {
 }
 
 /** The tensors of a trainer by their name in the file. */
-function tensorsOf({ optimizer: { slots } }: Trainer): Map<string, Tensor> {
+function tensorsOf({ optimizer: { slots } }: Trainer<unknown>): Map<string, Tensor> {
   const seen = new Map<string, number>();
   return new Map(slots.flatMap(({ parameter, first, second }): [string, Tensor][] => {
     const count = (seen.get(parameter.name) ?? 0) + 1;

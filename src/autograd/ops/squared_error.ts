@@ -5,12 +5,13 @@ import { squaresChunk, sum, sumSquares } from "../../../kernels/reduce/kernel.ts
 import type { HostTensor } from "../../core/host_tensor.ts";
 import { assertShape } from "../../core/shape.ts";
 import type { Tensor } from "../../device/tensor.ts";
+import type { LossOptions } from "../loss.ts";
 import type { Tape } from "../tape.ts";
 import { multiply } from "./product.ts";
 
 /**
  * loss = Σ_i ‖y_i - t_i‖² / divisor over the rows of y and of the targets t, both (rows, outputs); the
- * result is a single number. `divisor` is the number of rows unless said: no mean over the outputs.
+ * result is a single number. `divisor` defaults to the number of rows: no mean over the outputs.
  *
  * @throws {ShapeError} when the targets are of another shape.
  */
@@ -18,7 +19,7 @@ export function squaredError(
   tape: Tape,
   y: Tensor,
   targets: HostTensor,
-  divisor = y.shape[0],
+  { divisor = y.shape[0] }: LossOptions = {},
 ): Tensor {
   assertShape("targets", targets.shape, y.shape);
   const { device } = tape, { size } = y;

@@ -22,6 +22,12 @@ export interface Gpt2Config {
   readonly bos_token_id?: number | null;
   /** Token that ends a text, or several; as above. */
   readonly eos_token_id?: number | readonly number[] | null;
+  /** Number of classes of a `GPT2ForSequenceClassification`; a language model where absent. */
+  readonly num_labels?: number;
+  /** Names of a classifier's classes by their number. */
+  readonly id2label?: Readonly<Record<string, string>>;
+  /** Token that fills up the sequences of a classifier. */
+  readonly pad_token_id?: number;
 }
 
 const defaults = {
@@ -70,7 +76,23 @@ export function parseGpt2Config(json: Readonly<Record<string, unknown>>): Gpt2Co
       `n_head must divide n_embd, found ${config.n_head} heads for width ${config.n_embd}`,
     );
   }
-  return { ...config, ...specialTokens(json) };
+  return { ...config, ...specialTokens(json), ...classifierFields(json) };
+}
+
+const classifier = "GPT2ForSequenceClassification";
+
+/** What a classifier adds; nothing for other architectures. */
+function classifierFields(json: Readonly<Record<string, unknown>>): Partial<Gpt2Config> {
+  const { architectures, id2label, pad_token_id } = json;
+  if (!Array.isArray(architectures) || !architectures.includes(classifier)) return {};
+  const names = id2label as Gpt2Config["id2label"] | null | undefined;
+  const classes = names ? Object.keys(names).length : json.num_labels ?? 2;
+  assertCount("num_labels", classes as number);
+  return {
+    num_labels: classes as number,
+    ...(names ? { id2label: names } : {}),
+    ...(Number.isSafeInteger(pad_token_id) ? { pad_token_id: pad_token_id as number } : {}),
+  };
 }
 
 /** Ids in any form that they have in Hugging Face's files; other values are left out. */
@@ -105,7 +127,7 @@ function assertKind(
  */
 export function gpt2ConfigJson(config: Gpt2Config): Record<string, unknown> {
   return {
-    architectures: ["GPT2LMHeadModel"],
+    architectures: [config.num_labels ? classifier : "GPT2LMHeadModel"],
     model_type: "gpt2",
     bos_token_id: null,
     eos_token_id: null,

@@ -9,6 +9,9 @@ export const tokenEmbedding = "transformer.wte.weight";
 /** Name of the output head's weight where it is not tied. */
 export const untiedHead = "lm_head.weight";
 
+/** Name of a classifier's weight. */
+export const classifierHead = "score.weight";
+
 /** All parameters with extents as we hold them, linear weights as (out, in). */
 export function gpt2Entries(config: Gpt2Config): ArenaEntry[] {
   const { vocab_size, n_positions, n_embd: width, n_layer } = config;
@@ -18,8 +21,14 @@ export function gpt2Entries(config: Gpt2Config): ArenaEntry[] {
     { name: "transformer.wpe.weight", shape: [n_positions, width] },
     ...blocks,
     ...weightAndBias("transformer.ln_f", [width]),
-    ...(config.tie_word_embeddings ? [] : [{ name: untiedHead, shape: [vocab_size, width] }]),
+    ...headEntries(config),
   ];
+}
+
+function headEntries(config: Gpt2Config): ArenaEntry[] {
+  const { vocab_size, n_embd: width, num_labels, tie_word_embeddings } = config;
+  if (num_labels) return [{ name: classifierHead, shape: [num_labels, width] }];
+  return tie_word_embeddings ? [] : [{ name: untiedHead, shape: [vocab_size, width] }];
 }
 
 function blockEntries({ n_embd: width, n_inner }: Gpt2Config, layer: number): ArenaEntry[] {
