@@ -1,6 +1,7 @@
 /** Losses: functions of a model's outputs and their targets. @module */
 
-import type { HostTensor } from "../core/host_tensor.ts";
+import { type HostTensor, isFloat } from "../core/host_tensor.ts";
+import { assertShape, type Shape } from "../core/shape.ts";
 import type { Tensor } from "../device/tensor.ts";
 import type { Tape } from "./tape.ts";
 
@@ -29,3 +30,13 @@ export type Loss = (
   targets: HostTensor,
   options: Required<LossOptions>,
 ) => Tensor;
+
+/** Throws unless targets are floats of the outputs' shape: of integers a trainer counts others than rows. */
+export function assertFloatTargets(
+  what: string,
+  { shape, data }: HostTensor,
+  outputs: Shape,
+): void {
+  assertShape(what, shape, outputs);
+  if (!isFloat(data)) throw new TypeError(`${what} must be floats, found integers`);
+}

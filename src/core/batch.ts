@@ -1,6 +1,6 @@
 /** Batches: what goes into a model, and what should come out. @module */
 
-import type { HostTensor } from "./host_tensor.ts";
+import { type HostTensor, isFloat } from "./host_tensor.ts";
 
 /** What goes into a transformer. */
 export interface ModelInputs {
@@ -35,6 +35,5 @@ export function countLabels(labels: ArrayLike<number>): number {
 
 /** What a mean over targets is taken of: integers that are not negative, or rows of floats. */
 export function countTargets({ shape, data }: HostTensor): number {
-  const isFloat = data instanceof Float32Array || data instanceof Float64Array;
-  return isFloat ? shape[0] : countLabels(data);
+  return isFloat(data) ? shape[0] : countLabels(data);
 }

@@ -1,4 +1,4 @@
-/** Checkpoints: everything that a trainer needs to go on as if it had never stopped. @module */
+/** Checkpoints: everything that a trainer needs to continue as if it had never stopped. @module */
 
 import { readReason } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
@@ -104,7 +104,8 @@ export async function hasCheckpoint(path: string): Promise<boolean> {
   try {
     return (await Deno.stat(path)).isFile;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
+    const { NotADirectory, NotFound } = Deno.errors; // a path through a file leads to none either
+    if (error instanceof NotFound || error instanceof NotADirectory) return false;
     throw new Error(`cannot read ${path}: ${readReason(error)}`, { cause: error });
   }
 }

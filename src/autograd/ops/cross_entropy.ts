@@ -7,7 +7,7 @@ import {
 import { sum } from "../../../kernels/reduce/kernel.ts";
 import { countLabels } from "../../core/batch.ts";
 import { ShapeError } from "../../core/errors.ts";
-import type { HostTensor } from "../../core/host_tensor.ts";
+import { type HostTensor, isFloat } from "../../core/host_tensor.ts";
 import type { RowRange } from "../../core/row_range.ts";
 import { rowPiecesOf } from "../../device/stretch.ts";
 import type { Tensor } from "../../device/tensor.ts";
@@ -84,7 +84,7 @@ function assertLabels(
   if (labels.length !== rows) {
     throw new ShapeError(`${rows} rows of logits need ${rows} labels, found ${labels.length}`);
   }
-  if (labels instanceof Float32Array || labels instanceof Float64Array) {
+  if (isFloat(labels)) {
     throw new TypeError("labels must be integers, such as an Int32Array, found floats");
   }
   if (!(divisor > 0)) throw new RangeError("a loss needs a label that counts, found none");

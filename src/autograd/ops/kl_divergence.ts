@@ -6,9 +6,8 @@ import {
 } from "../../../kernels/kl_divergence/kernel.ts";
 import { sum } from "../../../kernels/reduce/kernel.ts";
 import type { HostTensor } from "../../core/host_tensor.ts";
-import { assertShape } from "../../core/shape.ts";
 import type { Tensor } from "../../device/tensor.ts";
-import type { LossOptions } from "../loss.ts";
+import { assertFloatTargets, type LossOptions } from "../loss.ts";
 import type { Tape } from "../tape.ts";
 
 /**
@@ -19,6 +18,7 @@ import type { Tape } from "../tape.ts";
  * teacher gets no gradient. `divisor` defaults to the number of rows.
  *
  * @throws {ShapeError} when the teacher's logits are of another shape.
+ * @throws {TypeError} when they are integers.
  */
 export function klDivergence(
   tape: Tape,
@@ -26,7 +26,7 @@ export function klDivergence(
   teacher: HostTensor,
   { divisor = logits.shape[0] }: LossOptions = {},
 ): Tensor {
-  assertShape("the teacher's logits", teacher.shape, logits.shape);
+  assertFloatTargets("the teacher's logits", teacher, logits.shape);
   const { device } = tape, [rows, vocabulary] = logits.shape;
   const teacherTensor = tape.activation(teacher.shape, "teacher's logits");
   device.write(teacherTensor, teacher.data);
