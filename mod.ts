@@ -47,4 +47,4 @@ export {
   type PromptedText,
   type SampleOptions,
 } from "./src/data/prompted_batches.ts";
-export type { BatchSize, TokenBatch } from "./src/data/token_batch.ts";
+export type { BatchSize } from "./src/data/token_rows.ts";

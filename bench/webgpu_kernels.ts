@@ -54,7 +54,7 @@ function stepOf(device: Device, workload: string): () => void {
     cache.advance(generation.prompt);
     return () => {
       using tape = new Tape(device, { record: false });
-      model.forward(tape, { shape: [1, 1], data }, { cache, rows: [0] });
+      model.forward(tape, { tokens: { shape: [1, 1], data } }, { cache, rows: [0] });
       cache.advance(-1);
       device.submit();
     };

@@ -54,8 +54,11 @@ export function adapt(model: Gpt2, size: GptSize): void {
 
 /** The one batch, as the trainer takes it. */
 export function trainingBatch(size: GptSize): Batch {
-  const { inputs, targets } = batchOf(size), shape = [size.batch, size.time];
-  return { inputs: { shape, data: inputs }, targets: { shape, data: Int32Array.from(targets) } };
+  const { inputs: data, targets } = batchOf(size), shape = [size.batch, size.time];
+  return {
+    inputs: { tokens: { shape, data } },
+    targets: { shape, data: Int32Array.from(targets) },
+  };
 }
 
 /** A training step: all weights, or those of adapters. */

@@ -34,6 +34,12 @@ export interface Gpt2Config {
   readonly bos_token_id?: number | null;
   /** Token that ends a text, or several; as above. */
   readonly eos_token_id?: number | readonly number[] | null;
+  /** Number of classes of a `GPT2ForSequenceClassification`; a language model where absent. */
+  readonly num_labels?: number;
+  /** Names of a classifier's classes by their number. */
+  readonly id2label?: Readonly<Record<string, string>>;
+  /** Token that fills up the sequences of a classifier. */
+  readonly pad_token_id?: number;
 }
 
 /** Name of the token embedding, which a tied head shares. */
@@ -42,9 +48,12 @@ export const tokenEmbedding = "transformer.wte.weight";
 /** Name of the output head's weight where it is not tied. */
 export const untiedHead = "lm_head.weight";
 
+/** Name of a classifier's weight. */
+export const classifierHead = "score.weight";
+
 /** The architecture of a `gpt2` configuration; sizes must be stated. */
-export function gpt2Architecture(config: ConfigJson | Gpt2Config): Architecture {
-  const json: ConfigJson = { model_type: "gpt2", ...config }, top = headOf(json, "language");
+export function gpt2Architecture(json: ConfigJson): Architecture {
+  const top = headOf(json, "language");
   assertOneOf(json, "add_cross_attention", [false]);
   const { vocab_size, n_positions, n_embd: d, n_layer, n_inner } = gpt2Sizes(json);
   const at = top.kind === "none" ? "" : "transformer.";
@@ -136,6 +145,21 @@ export function parseGpt2Config(given: ConfigJson): Gpt2Config {
     layer_norm_epsilon: epsilonOf(json),
     tie_word_embeddings: flagOr(json, "tie_word_embeddings", true),
     ...specialTokens(given),
+    ...classifierFields(json),
+  };
+}
+
+const classifier = "GPT2ForSequenceClassification";
+
+/** What a classifier adds; nothing for other architectures. */
+function classifierFields(json: ConfigJson): Partial<Gpt2Config> {
+  const { architectures, id2label, pad_token_id } = json;
+  if (!Array.isArray(architectures) || !architectures.includes(classifier)) return {};
+  const top = headOf({ ...json, architectures: [classifier] }, "language");
+  return {
+    num_labels: top.kind === "classes" ? top.labels : undefined,
+    ...(id2label ? { id2label: id2label as Gpt2Config["id2label"] } : {}),
+    ...(Number.isSafeInteger(pad_token_id) ? { pad_token_id: pad_token_id as number } : {}),
   };
 }
 
@@ -159,7 +183,7 @@ function specialTokens(json: ConfigJson): Pick<Gpt2Config, "bos_token_id" | "eos
  */
 export function gpt2ConfigJson(config: Gpt2Config): Record<string, unknown> {
   return {
-    architectures: ["GPT2LMHeadModel"],
+    architectures: [config.num_labels ? classifier : "GPT2LMHeadModel"],
     model_type: "gpt2",
     bos_token_id: null,
     eos_token_id: null,

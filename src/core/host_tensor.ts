@@ -17,6 +17,11 @@ export interface HostTensor {
   readonly data: HostData;
 }
 
+/** True for floats: what a mean is taken of depends on it. */
+export function isFloat(data: ArrayLike<number>): boolean {
+  return data instanceof Float32Array || data instanceof Float64Array;
+}
+
 /** Makes a host tensor after checking that the data fill the shape. */
 export function hostTensor(shape: Shape, data: HostData | readonly number[]): HostTensor {
   const values = Array.isArray(data) ? Float32Array.from(data) : data as HostData;

@@ -3,7 +3,6 @@
 import type { Architecture } from "../architectures/architecture.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
-import type { HostTensor } from "../core/host_tensor.ts";
 import type { Device } from "../device/device.ts";
 import type { Tensor } from "../device/tensor.ts";
 import type { KeyValueCache } from "../nn/key_value_cache.ts";
@@ -11,20 +10,19 @@ import type { Linear } from "../nn/linear.ts";
 import type { Place } from "../nn/place.ts";
 import type { StoredTensors } from "./model_tensors.ts";
 
-/** What goes into a forward pass beside the tokens. */
+/** How a forward pass runs. */
 export interface ForwardOptions {
-  /** (batch, keys): 0 hides a key from every query. Default: all are seen. */
-  readonly attentionMask?: HostTensor;
-  /** (batch, time). Default: 0, 1, 2, … after what the cache holds. */
-  readonly positionIds?: HostTensor;
   /** Keys and values of earlier tokens; the pass adds its own. */
   readonly cache?: KeyValueCache;
-  /** Rows of the batch · time tokens whose logits are wanted. Default: all. Not differentiable. */
+  /** Rows of the batch · time tokens whose outputs are wanted. Default: all. */
   readonly rows?: readonly number[];
 }
 
-/** A model on a device: its parameters and how to run them. */
-export interface Model extends Disposable {
+/**
+ * A model on a device: its parameters and how to run them. What adapts, merges or saves a model does not
+ * care what goes into it: `Inputs` matters to those who call `forward`.
+ */
+export interface Model<Inputs = unknown> extends Disposable {
   /** Where it lives. */
   readonly device: Device;
   /** What Hugging Face's files hold of it; absent where it is of no family that is known. */
@@ -35,15 +33,15 @@ export interface Model extends Disposable {
   readonly linears: readonly Linear[];
   /** Where adapters may change what a sublayer gives, in the order of the forward pass. */
   readonly places: readonly Place[];
-  /** Whatever is to be trained: base parameters that are not frozen, and adapters. */
+  /** The parameters to train: base parameters that are not frozen, and adapters. */
   trainable(): Parameter[];
   /**
    * The same model with the named tensors replaced and all others shared, without adapters; disposing it
    * disposes `owner`, which owns the new ones.
    */
-  withTensors(replaced: StoredTensors, owner: Disposable): Model;
-  /** Tokens (batch, time) to logits (batch · time, vocabulary). */
-  forward(tape: Tape, tokens: HostTensor, options?: ForwardOptions): Tensor;
+  withTensors(replaced: StoredTensors, owner: Disposable): Model<Inputs>;
+  /** Inputs to outputs, a row for each token, sequence or example. */
+  forward(tape: Tape, inputs: Inputs, options?: ForwardOptions): Tensor;
 }
 
 /** The parameters that gradients are computed for: the base's, then those of adapters, layer by layer. */

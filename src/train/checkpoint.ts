@@ -1,4 +1,4 @@
-/** Checkpoints: everything that a trainer needs to go on as if it had never stopped. @module */
+/** Checkpoints: everything that a trainer needs to continue as if it had never stopped. @module */
 
 import type { HostTensor } from "../core/host_tensor.ts";
 import { platform } from "../core/platform.ts";
@@ -62,7 +62,7 @@ const format = "lowrank checkpoint 1";
  */
 export async function saveCheckpoint(
   path: string,
-  trainer: Trainer,
+  trainer: Trainer<unknown>,
   log: TrainingLog = emptyLog(),
 ): Promise<void> {
   const tensors = tensorsOf(trainer), { device } = trainer.model;
@@ -80,7 +80,10 @@ export async function saveCheckpoint(
  * @throws {RangeError} when the file is no checkpoint, or of other parameters or another seed; the trainer
  * is as before.
  */
-export async function resumeCheckpoint(path: string, trainer: Trainer): Promise<Resumed> {
+export async function resumeCheckpoint(
+  path: string,
+  trainer: Trainer<unknown>,
+): Promise<Resumed> {
   using file = await openSafetensors(path);
   const { step, seed, device, log, ...made } = stateOf(path, file);
   const expected = trainer.options.seed ?? 0;
@@ -102,7 +105,7 @@ export async function hasCheckpoint(path: string): Promise<boolean> {
 }
 
 /** The tensors of a trainer by their name in the file. */
-function tensorsOf({ optimizer: { slots } }: Trainer): Map<string, Tensor> {
+function tensorsOf({ optimizer: { slots } }: Trainer<unknown>): Map<string, Tensor> {
   const seen = new Map<string, number>();
   return new Map(slots.flatMap(({ parameter, first, second }): [string, Tensor][] => {
     const count = (seen.get(parameter.name) ?? 0) + 1;

@@ -42,7 +42,7 @@ export const checks: readonly Check[] = [
       for (const selection of selections) {
         using _ = injectLora(model, { rank: 2, alpha: 5, seed: 1, dropout: 0.5, ...selection });
         assertEquals(await logitsOf(model), base);
-        assertEquals(await logitsOf(model, tokens, { dropoutSeed: 3 }), base);
+        assertEquals(await logitsOf(model, { tokens }, { dropoutSeed: 3 }), base);
       }
     },
   },

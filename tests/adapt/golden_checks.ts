@@ -49,8 +49,8 @@ const openBase = (device: Device) => loadModel(device, golden("gpt2_tiny"));
 async function assertGoldenLogits(model: Gpt2, name: string): Promise<void> {
   const expected = await goldenTensors(`adapters/logits/${name}`);
   for (const which of ["plain", "left_padding"]) {
-    const { tokens, labels: _, ...options } = await goldenCase("logits", which);
-    const found = await logitsOf(model, tokens, options), mask = options.attentionMask;
+    const { inputs } = await goldenCase("logits", which), mask = inputs.attentionMask;
+    const found = await logitsOf(model, inputs);
     const { shape: [, , vocabulary], data } = expected.get(`logits.${which}`)!;
     const counts = (_: number, i: number) => !mask || mask.data[Math.floor(i / vocabulary)] === 1;
     const [actual, wanted] = [found, data].map((values) => Array.from(values).filter(counts));
@@ -149,7 +149,7 @@ export const goldenChecks: readonly Check[] = [
         keys.set(A, `grad.A.${group}.${module}`).set(B, `grad.B.${group}.${module}`);
       }
       const input = await goldenCase("gradients/input", "labelled");
-      const logits = await logitsOf(model, input.tokens);
+      const logits = await logitsOf(model, input.inputs);
       assertAllClose(logits, tensors.get(`logits.${set}`)!.data, logitsTolerance);
       await assertGradients(
         model,
@@ -173,12 +173,12 @@ function assertSameMatrix(actual: HostTensor, expected: HostTensor): void {
 
 async function assertGradients(
   model: Gpt2,
-  { tokens, labels, ...options }: GoldenCase,
+  { inputs, labels }: GoldenCase,
   expected: (parameter: Parameter) => HostTensor,
   epsilon: number,
 ): Promise<void> {
   using tape = new Tape(model.device);
-  const logits = model.forward(tape, tokens, options);
+  const logits = model.forward(tape, inputs);
   tape.backward(crossEntropy(tape, logits, labels));
   for (const parameter of model.trainable()) {
     const wanted = expected(parameter), largest = largestOf(wanted);

@@ -95,7 +95,7 @@ for (const [method, inject] of Object.entries(methods)) {
       const valuesNow = () => Promise.all([...both].map(({ tensor }) => valuesOf(tensor)));
       const before = await valuesNow(), targets = { shape: tokens.shape, data: labels };
       const options = { learningRate: 0.02, steps: 5 }, losses: number[] = [];
-      for await (const { loss } of train(model, [{ inputs: tokens, targets }], options)) {
+      for await (const { loss } of train(model, [{ inputs: { tokens }, targets }], options)) {
         losses.push(loss);
       }
       assert(losses[4] < losses[0], losses.join());

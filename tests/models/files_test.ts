@@ -63,8 +63,8 @@ Deno.test("an untied head is saved, loaded and used", async () => {
     using loaded = await loadModel(device, folder);
     const tokens = hostTensor([1, 3], Uint32Array.of(1, 2, 3));
     using tape = new Tape(device, { record: false });
-    const [ours] = await device.read(loaded.forward(tape, tokens));
-    const [before] = await device.read(model.forward(tape, tokens));
+    const [ours] = await device.read(loaded.forward(tape, { tokens }));
+    const [before] = await device.read(model.forward(tape, { tokens }));
     assertEquals(ours.data.length, before.data.length);
     assertEquals(loaded.parameters.has("lm_head.weight"), true);
   });

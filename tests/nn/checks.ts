@@ -84,7 +84,7 @@ export const checks: readonly Check[] = [
       for (const selection of [{ sites: ["q", "v"] }, { targetModules: "all-linear" }] as const) {
         const [dense, half] = await onBoth(device, async (model) => {
           using adapter = trainedLora(model, { ...selection, dropout: 0.2 });
-          const logits = await logitsOf(model, tokens, { dropoutSeed: 3 });
+          const logits = await logitsOf(model, { tokens }, { dropoutSeed: 3 });
           using tape = new Tape(device, { dropoutSeed: 3 });
           tape.backward(lossOf(tape, model));
           const gradients = adapter.parameters.map((parameter) => tape.gradientOf(parameter)!);
@@ -111,7 +111,7 @@ export const checks: readonly Check[] = [
         () => injectBitFit(model),
         () => injectBottleneck(model, { size: 2, seed: 1 }),
       ];
-      const batches = [{ inputs: tokens, targets: { shape: tokens.shape, data: labels } }];
+      const batches = [{ inputs: { tokens }, targets: { shape: tokens.shape, data: labels } }];
       for (const inject of adapters) {
         using _ = inject();
         const losses: number[] = [];

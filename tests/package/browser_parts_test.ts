@@ -23,10 +23,10 @@ async function losses(lowrank: Lowrank, device: here.Device, folder: here.Folder
   using _adapter = lowrank.injectLora(model, { rank: 4, alpha: 8, sites: ["q", "v"], seed: 1 });
   const tokenizer = await lowrank.loadTokenizer(folder);
   const ids = tokenizer.encode(
-    "We the people of the United States, in order to form a more perfect union",
+    "A small change is learned beside the large matrix, which stays as it is",
   );
   const batch = {
-    inputs: { shape: [1, ids.length - 1], data: ids.slice(0, -1) },
+    inputs: { tokens: { shape: [1, ids.length - 1], data: ids.slice(0, -1) } },
     targets: { shape: [1, ids.length - 1], data: Int32Array.from(ids.slice(1)) },
   };
   const found: number[] = [], options = { learningRate: 1e-2, steps: 5, seed: 1 };

@@ -13,7 +13,7 @@ import { spectrum } from "@lowrank/core/analysis";
 const shape = [2, 12];
 const tokens = Array.from({ length: 24 }, (_, i) => (i * i) % 61);
 const batches = [{
-  inputs: { shape, data: Uint32Array.from(tokens) },
+  inputs: { tokens: { shape, data: Uint32Array.from(tokens) } },
   targets: { shape, data: Int32Array.from(tokens, (_, i) => tokens[(i + 1) % 24]) },
 }];
 

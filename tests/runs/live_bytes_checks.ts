@@ -47,7 +47,7 @@ const noToken = "needs ids from 0 to 10, found 11";
 const broken = randomBatches(2).map((batch, i) => {
   return i === 0
     ? batch
-    : { ...batch, inputs: { shape: [2, 5], data: new Uint32Array(10).fill(11) } };
+    : { ...batch, inputs: { tokens: { shape: [2, 5], data: new Uint32Array(10).fill(11) } } };
 });
 
 /** A call that must fail, and for this reason. */

@@ -51,20 +51,19 @@ export const merging: Experiment = {
     using model = await loadBase(context.device);
     using base = await loadBase(context.device);
     const [dataA, dataB] = tasksOf(context);
-    const [{ inputs: tokens }] = await openGloss(dataA, "test", 7, 1);
+    const [{ inputs }] = await openGloss(dataA, "test", 7, 1);
     const rounds = context.quick ? 5 : 30;
-    const input = { model, base, folderA, folderB, dataB, tokens, rounds };
+    const input = { model, base, folderA, folderB, dataB, inputs, rounds },
+      { shape } = inputs.tokens;
     const result = await measureMerging(input);
     context.report(1, "merged, unmerged, switched");
     return {
       settings:
         `Two adapters of rank ${rank} on every linear layer, trained as in the comparison above. ` +
-        `Timing: ${rounds} forward passes of ${tokens.shape[0]} sequences of ${
-          tokens.shape[1]
-        } tokens ` +
+        `Timing: ${rounds} forward passes of ${shape[0]} sequences of ${shape[1]} tokens ` +
         "each, the three models in turn.",
       findings: mergingFindings(result),
-      tables: [latencyTable(result.timings, tokens.shape)],
+      tables: [latencyTable(result.timings, shape)],
       figures: [latencyFigure(result.timings, rank, context.device.description)],
     };
   },

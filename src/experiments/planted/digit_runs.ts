@@ -1,6 +1,6 @@
 /** Runs of students that learn to read rotated digits. @module */
 
-import { Tape } from "../../autograd/mod.ts";
+import { klDivergence, Tape } from "../../autograd/mod.ts";
 import type { HostTensor } from "../../core/host_tensor.ts";
 import { howMany } from "../../core/how_many.ts";
 import type { DigitSplit } from "../../data/mod.ts";
@@ -98,7 +98,7 @@ async function measure(
   const { inputs, targets, labels } = await lesson(openBase, "heldOut", chosen, source);
   using base = await openBase();
   const divergence = async (model: Perceptron) =>
-    (await evaluate(model, [{ inputs, targets }], "kl-divergence")).loss;
+    (await evaluate(model, [{ inputs, targets }], { loss: klDivergence })).loss;
   return {
     divergence: await divergence(student),
     before: await divergence(base),

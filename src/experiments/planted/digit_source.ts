@@ -1,5 +1,6 @@
 /** What runs on digits share: the digits, the directions of the rotations, and bases that read upright ones. @module */
 
+import { klDivergence } from "../../autograd/mod.ts";
 import type { HostTensor } from "../../core/host_tensor.ts";
 import { Random } from "../../core/random.ts";
 import { type Digits, type DigitSplit, loadDigits } from "../../data/mod.ts";
@@ -58,8 +59,8 @@ async function trainBase(
   digits: Digits,
 ): Promise<HostTensor[]> {
   using base = Perceptron.init(device, digitShape, seed);
-  const schedule = "cosine", objective = "kl-divergence", targets = labelLogits(digits);
-  using trainer = new Trainer(base, { learningRate, steps, schedule, objective });
+  const schedule = "cosine", loss = klDivergence, targets = labelLogits(digits);
+  using trainer = new Trainer(base, { learningRate, steps, schedule, loss });
   const batches = (index: number) => sampleRows(digits.images, targets, seed, index);
   for await (const _ of runTrainer(trainer, batches));
   return await device.read(...[...base.parameters.values()].map(({ tensor }) => tensor));
@@ -78,7 +79,7 @@ export function sampleRows(
   targets: HostTensor,
   seed: number,
   index: number,
-): Batch {
+): Batch<HostTensor> {
   const random = new Random(seed).split(index);
   const rows = Array.from({ length: digitBatch }, () => random.integer(inputs.shape[0]));
   return { inputs: pick(inputs, rows), targets: pick(targets, rows) };

@@ -60,7 +60,7 @@ function planLinear(chosen: LinearRun, steps: number): PlannedRun {
     steps,
     spec: (device) => specOf(chosen, steps, device),
     make: ({ onStep, ...context }) =>
-      run(specOf(chosen, steps, context.device), {
+      run<Perceptron>(specOf(chosen, steps, context.device), {
         ...context,
         openModel: (_, device) => openStudent(chosen, device),
         openBatches: async () => [await teach(chosen, linearTask(task), context.device)],
@@ -96,7 +96,7 @@ async function teach(
   chosen: LinearRun,
   { inputs, residuals }: LinearTask,
   device: Device,
-): Promise<Batch> {
+): Promise<Batch<HostTensor>> {
   const outputs = multiplyTransposed(dense(inputs), dense(await baseWeight(chosen, device)));
   const data = residuals.data.map((residual, i) => residual + outputs.data[i]);
   return { inputs, targets: { shape: residuals.shape, data } };

@@ -20,7 +20,7 @@ export interface PerceptronShape {
 }
 
 /** Linear layers with GELU between them; of two widths it is one linear layer. */
-export class Perceptron implements Model {
+export class Perceptron implements Model<HostTensor> {
   /** Where it lives. */
   readonly device: Device;
   /** `layers.0.weight` (out, in), where it has biases `layers.0.bias`, … */

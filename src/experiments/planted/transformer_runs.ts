@@ -2,7 +2,7 @@
 
 import type { LoraSite } from "../../adapt/mod.ts";
 import { similarityGrid, updateDirections } from "../../analysis/mod.ts";
-import { Tape } from "../../autograd/mod.ts";
+import { klDivergence, Tape } from "../../autograd/mod.ts";
 import {
   encodeDocuments,
   loadPretrainingText,
@@ -11,7 +11,7 @@ import {
 } from "../../data/mod.ts";
 import type { Device } from "../../device/device.ts";
 import { type DenseMatrix, svd } from "../../linalg/mod.ts";
-import type { Gpt2, Model } from "../../models/mod.ts";
+import type { Gpt2, Model, ModelInputs } from "../../models/mod.ts";
 import { type JsonRecord, run, type RunSpec } from "../../runs/mod.ts";
 import { loadTokenizer } from "../../tokenizer/mod.ts";
 import { type Batch, evaluate } from "../../train/mod.ts";
@@ -109,7 +109,7 @@ async function specOf(
 
 /** The base with shifts, and the shifts by their site's name. */
 interface Teacher {
-  readonly model: Model;
+  readonly model: Model<ModelInputs>;
   readonly shifts: ReadonlyMap<string, DenseMatrix>;
 }
 
@@ -123,7 +123,10 @@ async function plantedBase(
 }
 
 /** Batches with what the teacher says of them. */
-async function* taught(teacher: Model, batches: Iterable<Batch>): AsyncGenerator<Batch> {
+async function* taught(
+  teacher: Model<ModelInputs>,
+  batches: Iterable<Batch>,
+): AsyncGenerator<Batch> {
   for (const { inputs } of batches) {
     using tape = new Tape(teacher.device, { record: false });
     const [targets] = await teacher.device.read(teacher.forward(tape, inputs));
@@ -143,7 +146,8 @@ async function measure(
 ): Promise<JsonRecord> {
   const windows = randomWindows((await source()).heldOut, { ...size, seed: evaluationSeed });
   const batches = await Array.fromAsync(taught(teacher.model, windows.take(evaluationBatches)));
-  const divergence = async (model: Gpt2) => (await evaluate(model, batches, "kl-divergence")).loss;
+  const divergence = async (model: Gpt2) =>
+    (await evaluate(model, batches, { loss: klDivergence })).loss;
   using base = await loadBase(student.device);
   return {
     divergence: await divergence(student),

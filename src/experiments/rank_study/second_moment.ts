@@ -4,7 +4,7 @@ import { Tape } from "../../autograd/mod.ts";
 import type { HostTensor } from "../../core/host_tensor.ts";
 import type { Tensor } from "../../device/tensor.ts";
 import { type DenseMatrix, multiply, transposed, zeros } from "../../linalg/mod.ts";
-import type { Model } from "../../models/mod.ts";
+import type { Model, ModelInputs } from "../../models/mod.ts";
 import type { Batch } from "../../train/mod.ts";
 
 /**
@@ -15,7 +15,7 @@ import type { Batch } from "../../train/mod.ts";
  * @param names Paths of the layers, such as `transformer.h.0.attn.c_attn`.
  */
 export async function secondMoments(
-  model: Model,
+  model: Model<ModelInputs>,
   names: readonly string[],
   batches: Iterable<Batch>,
 ): Promise<Map<string, DenseMatrix>> {
@@ -35,14 +35,14 @@ export async function secondMoments(
 
 /** Each layer's input (batch · time, in), read before the tape frees it. */
 async function readInputs(
-  model: Model,
+  model: Model<ModelInputs>,
   weights: readonly string[],
-  { inputs, attentionMask, positionIds }: Batch,
+  { inputs }: Batch,
 ): Promise<HostTensor[]> {
   const seen = new Map<string, Tensor>();
   const onLinear = (weight: string, input: Tensor) => seen.set(weight, input);
   using tape = new Tape(model.device, { record: false, onLinear });
-  model.forward(tape, inputs, { attentionMask, positionIds });
+  model.forward(tape, inputs);
   return await model.device.read(...weights.map((weight) => seen.get(weight)!));
 }
 

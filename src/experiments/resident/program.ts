@@ -26,10 +26,10 @@ function resident(): { process: number; device: number } {
 
 function batchOf({ batch, length }: ResidentCase, vocabulary: number): Batch {
   const random = new Random(1), shape = [batch, length], size = batch * length;
-  const inputs = Uint32Array.from({ length: size }, () => random.integer(vocabulary));
+  const tokens = Uint32Array.from({ length: size }, () => random.integer(vocabulary));
   return {
-    inputs: hostTensor(shape, inputs),
-    targets: hostTensor(shape, Int32Array.from(inputs)),
+    inputs: { tokens: hostTensor(shape, tokens) },
+    targets: hostTensor(shape, Int32Array.from(tokens)),
   };
 }
 

@@ -54,7 +54,9 @@ function namesInFile(config: Gpt2Config, { tensors }: SafetensorsFile): Map<Tens
     );
   }
   const names = new Map(
-    gpt2Architecture(config).tensors.map((spec) => [spec, findTensor(spec, tensors)]),
+    gpt2Architecture(gpt2ConfigJson(config)).tensors.map((
+      spec,
+    ) => [spec, findTensor(spec, tensors)]),
   );
   const known = new Set(names.values());
   const redundantHead = config.tie_word_embeddings ? untiedHead : undefined;

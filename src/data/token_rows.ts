@@ -1,17 +1,9 @@
-/** Batches of token ids with the tokens to predict. @module */
+/** Rows of tokens, packed into batches of next tokens. @module */
+
+import type { Batch } from "../core/batch.ts";
 
 /** The target of a place that is not scored, as everywhere else. */
 export const IGNORED: number = -100;
-
-/** A batch of equally long rows, as training and evaluation take it. */
-export interface TokenBatch {
-  /** Token ids, (batch, length). */
-  readonly inputs: { readonly shape: readonly [number, number]; readonly data: Uint32Array };
-  /** At t the token that follows inputs at t, or {@link IGNORED}, (batch, length). */
-  readonly targets: { readonly shape: readonly [number, number]; readonly data: Int32Array };
-  /** Number of targets that are scored: the weight of the batch in a mean over batches. */
-  readonly predictions: number;
-}
 
 /** The extents of every batch. */
 export interface BatchSize {
@@ -46,21 +38,18 @@ export function packBatch(
   rows: readonly TokenRow[],
   { batch, length }: BatchSize,
   padding: number,
-): TokenBatch {
-  const inputs = new Uint32Array(batch * length).fill(padding);
+): Batch {
+  const tokens = new Uint32Array(batch * length).fill(padding);
   const targets = new Int32Array(batch * length).fill(IGNORED);
-  let predictions = 0;
-  rows.forEach(({ tokens, scoredFrom }, row) => {
-    for (let at = 1; at < tokens.length; at++) {
+  rows.forEach(({ tokens: own, scoredFrom }, row) => {
+    for (let at = 1; at < own.length; at++) {
       const place = row * length + at - 1;
-      inputs[place] = tokens[at - 1];
-      if (at < scoredFrom) continue;
-      targets[place] = tokens[at];
-      predictions++;
+      tokens[place] = own[at - 1];
+      if (at >= scoredFrom) targets[place] = own[at];
     }
   });
-  const shape = [batch, length] as const;
-  return { inputs: { shape, data: inputs }, targets: { shape, data: targets }, predictions };
+  const shape = [batch, length];
+  return { inputs: { tokens: { shape, data: tokens } }, targets: { shape, data: targets } };
 }
 
 /** Packs any number of rows into batches; the last is filled up with rows that are not scored. */
@@ -68,7 +57,7 @@ export function* packBatches(
   rows: Iterable<TokenRow>,
   size: BatchSize,
   padding: number,
-): Generator<TokenBatch> {
+): Generator<Batch> {
   let waiting: TokenRow[] = [];
   for (const row of rows) {
     waiting.push(row);
