@@ -76,10 +76,10 @@ interface Moment {
 export function gpt2StepBytes(config: ConfigJson, shape: StepShape): StepBytes | undefined {
   const { tensors, linears } = gpt2Architecture(config), { lora } = shape;
   const updates = lora && selectLayerSites(linears, lora);
-  if (updates && !areAlike(config, updates)) return undefined;
+  const step = letters(config, shape);
+  if (updates && !areAlike(step, updates)) return undefined;
   const trained = updates ? factorsOf(updates, lora!.rank) : tensors;
   const P_t = countParameters(trained);
-  const step = letters(config, shape);
   const peak = highest(moments(step, shape, updates));
   return {
     weight: bytes("frozenBytesFp32", { P_f: countParameters(tensors) }),
@@ -107,18 +107,24 @@ interface Letters {
 }
 
 function letters(config: ConfigJson, { batch, length }: StepShape): Letters {
-  const { n_layer: L, n_embd: d, n_inner: d_ff, vocab_size: n_voc, n_positions: n_pos } = gpt2Sizes(
-    config,
-  );
-  return { b: batch, s: length, L, d, d_ff, a: count(config, "n_head"), n_voc, n_pos };
+  const sizes = gpt2Sizes(config);
+  return {
+    b: batch,
+    s: length,
+    L: sizes.n_layer,
+    d: sizes.n_embd,
+    d_ff: sizes.n_inner,
+    a: count(config, "n_head"),
+    n_voc: sizes.vocab_size,
+    n_pos: sizes.n_positions,
+  };
 }
 
 /** Whether every block has the same updates, and gradients go through a single one from end to end. */
-function areAlike(config: ConfigJson, updates: readonly LayerSite[]): boolean {
-  const blocks = gpt2Sizes(config).n_layer;
+function areAlike({ L }: Letters, updates: readonly LayerSite[]): boolean {
   const places = Map.groupBy(updates, ({ name }) => name.replace(/\.\d+\./, "."));
-  const isWhole = blocks > 1 || updates.some(({ layer }) => layer.parts.q);
-  return isWhole && [...places.values()].every(({ length }) => length === blocks);
+  const isWhole = L > 1 || updates.some(({ layer }) => layer.parts.q);
+  return isWhole && [...places.values()].every(({ length }) => length === L);
 }
 
 function aligned(tensors: readonly TensorSpec[]): number {

@@ -18,19 +18,19 @@ export type StoredTensor = Omit<TensorSpec, "storedTransposed">;
 const names = {
   embedding:
     /(^|\.)(wte|wpe|embed_tokens|shared|(word|position|token_type|rel)_embeddings|relative_attention_bias)$/,
-  head: /^(lm_head|score|classifier(\.dense|\.out_proj)?)$/,
-  classifier: /^(score|classifier)\./,
+  classifier: /^(score|classifier)(\.|$)/,
   conv1d: /\.(c_attn|c_proj|c_fc)$/,
   fused: /\.(c_attn|in_proj)$/,
 } as const;
 
-/** Projections that have one role. */
+/** Layers that have one role. */
 const roles: readonly [role: SiteRole, modules: RegExp][] = [
   ["q", /\.(q|query|query_proj|q_proj)$/],
   ["k", /\.(k|key|key_proj|k_proj)$/],
   ["v", /\.(v|value|value_proj|v_proj)$/],
   ["o", /\.(o|o_proj|attn\.c_proj|attention\.output\.dense)$/],
   ["up", /\.(wi|wi_0|wi_1|gate_proj|up_proj|c_fc|intermediate\.dense)$/],
+  ["head", /^(lm_head|score|classifier(\.dense|\.out_proj)?)$/],
   ["down", /\.(wo|down_proj|mlp\.c_proj|\d+\.output\.dense)$/],
 ];
 
@@ -41,7 +41,7 @@ const roles: readonly [role: SiteRole, modules: RegExp][] = [
  */
 export function inferArchitecture(tensors: Iterable<StoredTensor>): Architecture {
   const modules = Map.groupBy(tensors, ({ name }) => moduleOf(name));
-  const isClassifier = [...modules.keys()].some((name) => names.classifier.test(`${name}.`));
+  const isClassifier = [...modules.keys()].some((name) => names.classifier.test(name));
   return architectureFrom({
     modelType: undefined,
     head: isClassifier ? "classes" : "none",
@@ -50,7 +50,7 @@ export function inferArchitecture(tensors: Iterable<StoredTensor>): Architecture
   });
 }
 
-function layerOf(name: string, tensors: readonly StoredTensor[]): LayerSpec | LinearSpec {
+function layerOf(name: string, tensors: readonly StoredTensor[]): LayerSpec {
   const weight = tensors.find((tensor) => tensor.name === `${name}.weight`);
   if (weight?.shape.length !== 2) return other(...tensors);
   if (!names.conv1d.test(name)) return matrixLayer(name, weight.shape, tensors);
@@ -63,12 +63,9 @@ function matrixLayer(
   [outputs, inputs]: readonly number[],
   tensors: readonly TensorSpec[],
 ): LinearSpec {
-  return { name, kind: kindOf(name), tensors, outputs, inputs, parts: partsOf(name, outputs) };
-}
-
-function kindOf(name: string): LinearSpec["kind"] {
-  if (names.embedding.test(name)) return "embedding";
-  return names.head.test(name) ? "head" : "linear";
+  const parts = partsOf(name, outputs), isEmbedding = names.embedding.test(name);
+  const kind = isEmbedding ? "embedding" : parts.head ? "head" : "linear";
+  return { name, kind, tensors, outputs, inputs, parts };
 }
 
 function partsOf(name: string, outputs: number): LayerParts {

@@ -15,7 +15,7 @@ interface LinearOptions {
   readonly bias?: boolean;
 }
 
-/** A tensor as files hold it. */
+/** A tensor that files hold as we do. */
 export function tensor(name: string, ...shape: number[]): TensorSpec {
   return { name, shape };
 }

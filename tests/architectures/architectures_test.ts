@@ -95,8 +95,7 @@ Deno.test("the first DeBERTa holds q, k and v head by head, GPT-2 below each oth
 const counted = ({ linears }: Architecture) =>
   linears.map(({ name, kind, inputs, outputs, tensors, parts }) => ({
     ...{ name, kind, inputs, outputs, tensors: tensors.map(({ name }) => name) },
-    // Names alone cannot tell that a head has a role.
-    parts: kind === "head" ? {} : Object.fromEntries(
+    parts: Object.fromEntries(
       Object.entries(parts).map(([role, rows]) => [
         role,
         [rows].flat().reduce((sum, { count }) => sum + count, 0),
