@@ -1,6 +1,6 @@
 /** Some of a matrix's rows. @module */
 
-/** Adjacent rows, such as those of a weight that make one projection of a fused layer. */
+/** Neighbouring rows, such as those of a weight that make one projection of a fused layer. */
 export interface RowRange {
   /** First row. */
   readonly start: number;

@@ -91,7 +91,7 @@ Deno.test("sites without a column are left out", () => {
   assertEquals(splitBlocks(blockAdapter(sites, 9), rows), sites);
 });
 
-Deno.test("columns of zeros are shared out evenly where that fits, else to their neighbors", () => {
+Deno.test("columns of zeros are shared out evenly where that fits, else to their neighbours", () => {
   const rows = [range(0, 2), range(2, 2)];
   const zero = (rank: number) => ({
     ...site(rank, rows[0]),
