@@ -50,6 +50,8 @@ const variable = "LOWRANK_DEVICE";
  * `kind`, or `LOWRANK_DEVICE=cpu|webgpu`, requires that device. A software WebGPU adapter, which is slower
  * than the `cpu` device, is opened only then.
  *
+ * In a browser the `cpu` device has one thread, and looks for `cpu.wasm` beside the bundle.
+ *
  * @throws {DeviceError} when the device that was asked for cannot be opened.
  * @throws {RangeError} when `threads` is not a whole number above 0, or `LOWRANK_DEVICE` is unknown.
  *
