@@ -5,7 +5,7 @@
  */
 
 export { type PredictionOptions, predictMemory } from "./predict_memory.ts";
-export type { LossName } from "./losses.ts";
+export type { LossSpec } from "./losses.ts";
 export { applyMethod, run, type RunOptions, type Trained } from "./run.ts";
 export {
   type Provenance,

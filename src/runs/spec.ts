@@ -3,7 +3,7 @@
 import type { LoraOptions } from "../adapt/mod.ts";
 import type { DeviceKind } from "../device/device.ts";
 import type { ScheduleName, TrainerOptions } from "../train/mod.ts";
-import type { LossName } from "./losses.ts";
+import type { LossSpec } from "./losses.ts";
 
 /** What JSON can say. */
 export type Json = null | boolean | number | string | readonly Json[] | JsonRecord;
@@ -21,11 +21,7 @@ export type MethodSpec =
 
 /** How it is trained. */
 export interface TrainingSpec
-  extends Omit<TrainerOptions, "schedule" | "groups" | "seed" | "loss"> {
-  /** What is minimized. Default `cross-entropy`. */
-  readonly objective?: LossName;
-  /** Share of each target that is spread evenly over the classes, for the cross-entropy. Default 0. */
-  readonly labelSmoothing?: number;
+  extends LossSpec, Omit<TrainerOptions, "schedule" | "groups" | "seed" | "loss"> {
   /** How the learning rate changes. Default `constant`. */
   readonly schedule?: ScheduleName;
 }
