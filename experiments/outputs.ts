@@ -6,9 +6,9 @@ import type { ForwardOptions } from "../src/models/model.ts";
 import type { Model } from "../src/models/mod.ts";
 
 /** A model's outputs, without gradients. */
-export async function outputsOf(
-  model: Model,
-  inputs: HostTensor,
+export async function outputsOf<Inputs>(
+  model: Model<Inputs>,
+  inputs: Inputs,
   options?: ForwardOptions,
 ): Promise<HostTensor> {
   using tape = new Tape(model.device, { record: false });

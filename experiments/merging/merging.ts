@@ -24,9 +24,9 @@ async function mergingRows(made: readonly RunResult[], context: ExperimentContex
   );
   using model = await loadBase(device);
   using base = await loadBase(device);
-  const [{ inputs: tokens }] = await openGloss(dataA, "test", 7, 1), rounds = quick ? 5 : 30;
-  const input = { model, base, folderA, folderB, dataB, tokens, rounds };
-  return { ...await measureMerging(input), rounds, shape: tokens.shape };
+  const [{ inputs }] = await openGloss(dataA, "test", 7, 1), rounds = quick ? 5 : 30;
+  const input = { model, base, folderA, folderB, dataB, inputs, rounds };
+  return { ...await measureMerging(input), rounds, shape: inputs.tokens.shape };
 }
 
 /** Latency above the base's that counts as none: what two timings of the same thing may differ by here. */

@@ -1,5 +1,6 @@
 /** Runs of students that learn to read rotated digits. @module */
 
+import { klDivergence } from "../../src/autograd/mod.ts";
 import type { HostTensor } from "../../src/core/host_tensor.ts";
 import { howMany } from "../../src/core/how_many.ts";
 import type { DigitSplit } from "../../src/data/mod.ts";
@@ -90,7 +91,7 @@ async function measure(
   const { inputs, targets, labels } = await lesson(openBase, "heldOut", planes, source);
   using base = await openBase();
   const divergence = async (model: Perceptron) =>
-    (await evaluate(model, [{ inputs, targets }], "kl-divergence")).loss;
+    (await evaluate(model, [{ inputs, targets }], { loss: klDivergence })).loss;
   return {
     divergence: await divergence(student),
     before: await divergence(base),
@@ -106,7 +107,7 @@ async function shiftSpectrum(
   upright: HostTensor,
   rotated: HostTensor,
 ): Promise<number[]> {
-  const [weight] = await base.device.read(base.linears[0].weight.tensor);
+  const [weight] = await base.device.read(base.linears[0].weight.dense());
   const outputs = multiplyTransposed(difference(dense(upright), dense(rotated)), dense(weight));
   const scale = 1 / Math.sqrt(outputs.rows);
   return Array.from(singularValues(outputs), (value) => scale * value);

@@ -1,5 +1,6 @@
 /** Digits that are rotated, and perceptrons that read upright ones. @module */
 
+import { klDivergence } from "../../src/autograd/mod.ts";
 import type { HostTensor } from "../../src/core/host_tensor.ts";
 import { Random } from "../../src/core/random.ts";
 import { type Digits, loadDigits } from "../../src/data/mod.ts";
@@ -49,8 +50,8 @@ async function readData() {
 /** Learns the digits with smoothed labels, given as logits. */
 async function trainBase(device: Device, seed: number, steps: number, digits: Digits) {
   using base = Perceptron.init(device, digitShape, seed);
-  const schedule = "cosine", objective = "kl-divergence", targets = labelLogits(digits);
-  using trainer = new Trainer(base, { learningRate, steps, schedule, objective });
+  const schedule = "cosine", loss = klDivergence, targets = labelLogits(digits);
+  using trainer = new Trainer(base, { learningRate, steps, schedule, loss });
   const batches = (index: number) => sampleRows(digits.images, targets, seed, index);
   for await (const _ of runTrainer(trainer, batches));
   return await device.read(...[...base.parameters.values()].map(({ tensor }) => tensor));
@@ -69,7 +70,7 @@ export function sampleRows(
   targets: HostTensor,
   seed: number,
   index: number,
-): Batch {
+): Batch<HostTensor> {
   const random = new Random(seed).split(index);
   const rows = Array.from({ length: digitBatch }, () => random.integer(inputs.shape[0]));
   return { inputs: pick(inputs, rows), targets: pick(targets, rows) };

@@ -53,14 +53,14 @@ function sample(facts: number, random: Random): Uint32Array {
 /** Only the token after the key counts. */
 function batchOf(chosen: FactRun, chosenFacts: Uint32Array): Batch {
   const tokens = factTokens(chosen), shape = [chosenFacts.length, keyLength];
-  const inputs = new Uint32Array(chosenFacts.length * keyLength);
-  const targets = new Int32Array(inputs.length).fill(-100);
+  const keys = new Uint32Array(chosenFacts.length * keyLength);
+  const targets = new Int32Array(keys.length).fill(-100);
   chosenFacts.forEach((fact, row) => {
     const own = tokens.subarray(fact * (keyLength + 1), (fact + 1) * (keyLength + 1));
-    inputs.set(own.subarray(0, keyLength), row * keyLength);
+    keys.set(own.subarray(0, keyLength), row * keyLength);
     targets[(row + 1) * keyLength - 1] = own[keyLength];
   });
-  return { inputs: { shape, data: inputs }, targets: { shape, data: targets } };
+  return { inputs: { tokens: { shape, data: keys } }, targets: { shape, data: targets } };
 }
 
 /** All tokens but the last, which ends a text. */

@@ -64,11 +64,11 @@ function openStudent({ task: { width }, seed }: LinearRun, device: Device): Perc
 
 async function baseWeight(chosen: LinearRun, device: Device): Promise<HostTensor> {
   using model = openStudent(chosen, device);
-  return (await device.read(model.linears[0].weight.tensor))[0];
+  return (await device.read(model.linears[0].weight.dense()))[0];
 }
 
 /** The teacher's outputs: W₀ x and what comes on top. */
-async function teach(chosen: LinearRun, device: Device): Promise<Batch> {
+async function teach(chosen: LinearRun, device: Device): Promise<Batch<HostTensor>> {
   const { inputs, residuals } = linearTask(chosen.task);
   const outputs = multiplyTransposed(dense(inputs), dense(await baseWeight(chosen, device)));
   const data = residuals.data.map((residual, i) => residual + outputs.data[i]);
@@ -81,7 +81,7 @@ export async function linearResult(
   { device }: ExperimentContext,
 ): Promise<LinearResult> {
   if (chosen.rank !== "full") {
-    const { modules: [{ A, B }] } = await readAdapter(join(folder, "adapter")); // the scaling is 1
+    const { updates: [{ A, B }] } = await readAdapter(join(folder, "adapter")); // the scaling is 1
     return { ...chosen, update: multiplyTransposed(dense(B), transposed(dense(A))) };
   }
   using file = await openSafetensors(join(folder, "model"));

@@ -1,15 +1,15 @@
 /** A perceptron of any depth: the smallest model that an adapter fits on. @module */
 
 import { gelu } from "../../src/autograd/mod.ts";
-import { Parameter } from "../../src/autograd/parameter.ts";
+import type { Parameter } from "../../src/autograd/parameter.ts";
 import type { Tape } from "../../src/autograd/tape.ts";
 import type { HostTensor } from "../../src/core/host_tensor.ts";
 import { Random } from "../../src/core/random.ts";
 import { Arena, type ArenaEntry } from "../../src/device/arena.ts";
 import type { Device } from "../../src/device/device.ts";
 import type { Tensor } from "../../src/device/tensor.ts";
-import { type Model, trainableOf } from "../../src/models/mod.ts";
-import { Linear } from "../../src/nn/linear.ts";
+import { type Model, ModelTensors, type StoredTensors, trainableOf } from "../../src/models/mod.ts";
+import { Linear, type Place } from "../../src/nn/mod.ts";
 
 /** The shape of a perceptron. */
 export interface PerceptronShape {
@@ -20,24 +20,28 @@ export interface PerceptronShape {
 }
 
 /** Linear layers with GELU between them; of two widths it is one linear layer. */
-export class Perceptron implements Model {
+export class Perceptron implements Model<HostTensor> {
+  /** Where it lives. */
   readonly device: Device;
   /** `layers.0.weight` (out, in), where it has biases `layers.0.bias`, … */
   readonly parameters: ReadonlyMap<string, Parameter>;
+  /** Its layers, `layers.0` first. */
   readonly linears: readonly Linear[];
+  /** None. */
+  readonly places: readonly Place[] = [];
+  readonly #tensors: ModelTensors;
   readonly #owner: Disposable;
 
   /** Builds the layers around tensors that `owner` owns. */
-  constructor(device: Device, tensors: ReadonlyMap<string, Tensor>, owner: Disposable) {
+  constructor(device: Device, tensors: StoredTensors, owner: Disposable) {
     this.device = device;
     this.#owner = owner;
-    this.parameters = new Map(
-      [...tensors].map(([name, tensor]) => [name, new Parameter(name, tensor)]),
-    );
-    const weights = [...this.parameters.values()].filter(({ name }) => name.endsWith(".weight"));
-    this.linears = weights.map((weight, layer) => {
-      const name = `layers.${layer}`;
-      return new Linear(name, weight, this.parameters.get(`${name}.bias`), {});
+    this.#tensors = new ModelTensors(tensors);
+    this.parameters = this.#tensors.parameters;
+    const weights = [...tensors.keys()].filter((name) => name.endsWith(".weight"));
+    this.linears = weights.map((_, layer) => {
+      const name = `layers.${layer}`, bias = this.parameters.get(`${name}.bias`);
+      return new Linear(name, this.#tensors.weightOf(name), bias, {});
     });
   }
 
@@ -47,20 +51,26 @@ export class Perceptron implements Model {
       { name: `layers.${layer}.weight`, shape: [width, widths[layer]] },
       ...(biases ? [{ name: `layers.${layer}.bias`, shape: [width] }] : []),
     ]);
-    const arena = new Arena(device, entries, "weight", "perceptron"), random = new Random(seed);
+    const arena = new Arena(device, entries, "weight", "perceptron");
     const tensors = new Map(entries.map(({ name }) => [name, arena.view(name)]));
+    const random = new Random(seed);
     for (const tensor of tensors.values()) {
-      if (tensor.shape.length === 1) continue; // what is allocated is zero
-      const deviation = 1 / Math.sqrt(tensor.shape[1]), { size: length } = tensor;
-      device.write(tensor, Float32Array.from({ length }, () => deviation * random.normal()));
+      if (tensor.shape.length === 1) continue; // biases are zero at birth
+      const deviation = 1 / Math.sqrt(tensor.shape[1]);
+      device.write(
+        tensor,
+        Float32Array.from({ length: tensor.size }, () => deviation * random.normal()),
+      );
     }
     return new Perceptron(device, tensors, arena);
   }
 
-  withTensors(tensors: ReadonlyMap<string, Tensor>, owner: Disposable): Perceptron {
-    return new Perceptron(this.device, tensors, owner);
+  /** The same layers with some tensors replaced, without adapters. */
+  withTensors(replaced: StoredTensors, owner: Disposable): Perceptron {
+    return new Perceptron(this.device, this.#tensors.with(replaced), owner);
   }
 
+  /** Parameters that are not frozen, and adapters. */
   trainable(): Parameter[] {
     return trainableOf(this);
   }
@@ -75,6 +85,7 @@ export class Perceptron implements Model {
     );
   }
 
+  /** Frees the weights. */
   [Symbol.dispose](): void {
     this.#owner[Symbol.dispose]();
   }

@@ -1,7 +1,8 @@
 /** Runs of students that learn a low-rank shift planted in some sites of the small base. @module */
 
-import { type LoraModule, selectSites, type Site } from "../../src/adapt/mod.ts";
+import { type LoraSite, selectSites, type Site } from "../../src/adapt/mod.ts";
 import { similarityGrid, updateDirections } from "../../src/analysis/mod.ts";
+import { klDivergence } from "../../src/autograd/mod.ts";
 import { Random } from "../../src/core/random.ts";
 import {
   encodeDocuments,
@@ -17,7 +18,7 @@ import {
   svd,
   transposed,
 } from "../../src/linalg/mod.ts";
-import type { Gpt2, Model } from "../../src/models/mod.ts";
+import type { Gpt2, Model, ModelInputs } from "../../src/models/mod.ts";
 import type { JsonRecord } from "../../src/runs/mod.ts";
 import { loadTokenizer } from "../../src/tokenizer/mod.ts";
 import { type Batch, evaluate } from "../../src/train/mod.ts";
@@ -118,7 +119,7 @@ export function planTransformer(
 
 /** The base with shifts, and the shifts by their site's name. */
 interface Teacher {
-  readonly model: Model;
+  readonly model: Model<ModelInputs>;
   readonly shifts: ReadonlyMap<string, DenseMatrix>;
 }
 
@@ -136,9 +137,10 @@ async function plantedBase(
 
 /** Adds a shift to a site's weight, and gives it. */
 async function shiftSite(
-  { linear: { weight: { tensor } }, rows: { start, count }, index }: Site,
+  { linear: { weight }, rows: { start, count }, index }: Site,
   { share, seed, rank, ratio }: PlantedShift,
 ): Promise<DenseMatrix> {
+  const { tensor } = weight.parameter!;
   const [{ shape: [, width], data }] = await tensor.device.read(tensor);
   const own = data.subarray(start * width, (start + count) * width);
   const norm = frobeniusNorm({ rows: count, columns: width, data: Float64Array.from(own) });
@@ -154,7 +156,10 @@ async function shiftSite(
 }
 
 /** Batches with what the teacher says of them. */
-async function* taught(teacher: Model, batches: Iterable<Batch>): AsyncGenerator<Batch> {
+async function* taught(
+  teacher: Model<ModelInputs>,
+  batches: Iterable<Batch>,
+): AsyncGenerator<Batch> {
   for (const { inputs } of batches) yield { inputs, targets: await outputsOf(teacher, inputs) };
 }
 
@@ -168,7 +173,8 @@ async function measure(
   windows: Iterable<Batch>,
 ): Promise<JsonRecord> {
   const batches = await Array.fromAsync(taught(teacher.model, windows));
-  const divergence = async (model: Gpt2) => (await evaluate(model, batches, "kl-divergence")).loss;
+  const divergence = async (model: Gpt2) =>
+    (await evaluate(model, batches, { loss: klDivergence })).loss;
   using base = await loadBase(student.device);
   return {
     divergence: await divergence(student),
@@ -179,7 +185,7 @@ async function measure(
 
 /** Mean of φ(min(r, r*), r*) between ΔW and D over the sites that have both; absent where none has. */
 async function meanSimilarity(student: Gpt2, { shifts }: Teacher): Promise<number | undefined> {
-  const modules = student.linears.flatMap(({ adapted }) => adapted as LoraModule[]);
+  const modules = student.linears.flatMap(({ adaptations }) => adaptations as LoraSite[]);
   const shared = modules.filter(({ name }) => shifts.has(name));
   const found = await Promise.all(shared.map(async ({ name, A, B, scaling }) => {
     const [a, b] = await student.device.read(A.tensor, B.tensor);

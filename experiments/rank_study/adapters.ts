@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readJson } from "../../src/core/files.ts";
-import { loadAdapter, type LoraValues } from "../../src/adapt/mod.ts";
+import { loadAdapter, type LowRankUpdate } from "../../src/adapt/mod.ts";
 import { readAdapter, writeAdapter } from "../../src/formats/mod.ts";
 import type { Gpt2 } from "../../src/models/mod.ts";
 import { hashOf } from "../../src/runs/mod.ts";
@@ -60,14 +60,14 @@ export async function adapterFolders(
 
 /** Writes a run's adapter as it is shipped, in F16. */
 export async function writeHalf(runFolder: string, folder: string): Promise<string> {
-  const { config, modules } = await readAdapter(join(runFolder, "adapter"));
+  const { config, updates } = await readAdapter(join(runFolder, "adapter"));
   const { fanInFanOut } = config, baseModelName = "tiny-gpt2";
-  await writeAdapter(folder, { modules, fanInFanOut, baseModelName, dtype: "F16" });
+  await writeAdapter(folder, { updates, fanInFanOut, baseModelName, dtype: "F16" });
   return folder;
 }
 
 /** The updates of an adapter's sites, in the order of the forward pass. */
-export async function readUpdates(model: Gpt2, folder: string): Promise<LoraValues[]> {
+export async function readUpdates(model: Gpt2, folder: string): Promise<LowRankUpdate[]> {
   using adapter = await loadAdapter(model, folder);
   return await adapter.read();
 }

@@ -2,9 +2,10 @@
 
 import {
   amplification,
-  type Factors,
   inActivationMetric,
+  type LowRankFactors,
   similarityGrid,
+  toTensor,
   updateDirections,
 } from "../../src/analysis/mod.ts";
 import { Random } from "../../src/core/random.ts";
@@ -26,7 +27,7 @@ export interface WeightView {
   /** As in figures. */
   readonly name: string;
   /** The update in this view. */
-  update(factors: Factors, metric: InputMetric): Factors;
+  update(factors: LowRankFactors, metric: InputMetric): LowRankFactors;
 }
 
 /** As printed, and as the layer's inputs see it. */
@@ -126,8 +127,8 @@ function rowAt(
 
 /** A whole matrix in a view: an update whose other factor is the identity. */
 function matrixIn(view: WeightView, matrix: DenseMatrix, metric: InputMetric): DenseMatrix {
-  const { rows, columns } = matrix, B = identity(rows);
-  const { A } = view.update({ A: matrix, B, scaling: 1 }, metric);
+  const { rows, columns } = matrix, B = toTensor(identity(rows));
+  const { A } = view.update({ A: toTensor(matrix), B, scaling: 1 }, metric);
   return { rows, columns, data: Float64Array.from(A.data) };
 }
 

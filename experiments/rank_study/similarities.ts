@@ -1,7 +1,7 @@
 /** φ of every module, in every space, beside what chance gives. @module */
 
 import { randomSimilarity, rightDirections, similarityGrid } from "../../src/analysis/mod.ts";
-import type { LoraValues } from "../../src/adapt/mod.ts";
+import type { LowRankUpdate } from "../../src/adapt/mod.ts";
 import { largeRank } from "./runs.ts";
 import { gaussianControl, type Grid, meanGrid, type Space } from "./spaces.ts";
 import type { StudyModule } from "./study.ts";
@@ -59,7 +59,7 @@ export function chanceGrid(rows: number, columns: number, dimensions: number): G
 }
 
 /** φ of A between the updates of two adapters, the mean over their sites. */
-export function meanOverSites(one: readonly LoraValues[], two: readonly LoraValues[]): Grid {
+export function meanOverSites(one: readonly LowRankUpdate[], two: readonly LowRankUpdate[]): Grid {
   return meanGrid(
     one.map(({ A }, i) => similarityGrid(rightDirections(A), rightDirections(two[i].A))),
   );

@@ -1,6 +1,6 @@
 /** What the figures on subspaces and amplification are made of: updates, weights and metrics. @module */
 
-import { injectLora, type LoraValues } from "../../src/adapt/mod.ts";
+import { injectLora, type LowRankUpdate, siteName } from "../../src/adapt/mod.ts";
 import type { DenseMatrix } from "../../src/linalg/mod.ts";
 import type { Gpt2 } from "../../src/models/mod.ts";
 import type { Linear } from "../../src/nn/mod.ts";
@@ -29,7 +29,7 @@ export interface StudyModule {
   /** Of its inputs on the base. */
   readonly metric: InputMetric;
   /** Its updates at a rank, one for each seed, in their order. */
-  readonly updates: ReadonlyMap<number, readonly LoraValues[]>;
+  readonly updates: ReadonlyMap<number, readonly LowRankUpdate[]>;
 }
 
 /** Reads everything, after training what is not there; layer by layer, q before v. */
@@ -39,9 +39,9 @@ export async function loadStudy(
 ): Promise<StudyModule[]> {
   const runs = ranks.flatMap(subspaceRuns), folders = await adapterFolders(runs, context);
   using base = await loadBase(context.device);
-  const adapters: LoraValues[][] = [];
+  const adapters: LowRankUpdate[][] = [];
   for (const folder of folders) adapters.push(await readUpdates(base, folder));
-  const layers = base.linears.filter(({ sites }) => sites.q && sites.v);
+  const layers = base.linears.filter(({ parts }) => parts.q && parts.v);
   const metrics = await inputMetrics(base, layers);
   const modules = layers.flatMap((linear, layer) =>
     (["q", "v"] as const).map(async (site): Promise<StudyModule> => {
@@ -66,25 +66,26 @@ async function inputMetrics(
 }
 
 async function weightOf(base: Gpt2, linear: Linear, site: StudySite): Promise<DenseMatrix> {
-  const [{ data }] = await base.device.read(linear.weight.tensor);
-  const { start, count } = linear.sites[site]!, columns = linear.weight.shape[1];
+  using dense = linear.weight.dense();
+  const [{ data }] = await base.device.read(dense);
+  const { start, count } = linear.parts[site]!, columns = linear.weight.shape[1];
   const rows = data.subarray(start * columns, (start + count) * columns);
   return { rows: count, columns, data: Float64Array.from(rows) };
 }
 
 function byRank(
   runs: readonly StudyRun[],
-  updates: readonly LoraValues[],
-): Map<number, LoraValues[]> {
+  updates: readonly LowRankUpdate[],
+): Map<number, LowRankUpdate[]> {
   const groups = Map.groupBy(updates.keys(), (i) => runs[i].rank);
   return new Map([...groups].map(([rank, places]) => [rank, places.map((i) => updates[i])]));
 }
 
-function siteNamed(sites: readonly LoraValues[], name: string): LoraValues {
-  const found = sites.find((site) => site.name === name);
+function siteNamed(sites: readonly LowRankUpdate[], name: string): LowRankUpdate {
+  const found = sites.find((site) => siteName(site) === name);
   if (found) return found;
   throw new RangeError(
-    `the study needs an update of ${name}, found ${sites.map((site) => site.name).join(", ")}`,
+    `the study needs an update of ${name}, found ${sites.map(siteName).join(", ")}`,
   );
 }
 
@@ -93,7 +94,7 @@ export async function startingPoint(
   { device }: Pick<ExperimentContext, "device">,
   rank: number,
   seed: number,
-): Promise<LoraValues[]> {
+): Promise<LowRankUpdate[]> {
   using base = await loadBase(device);
   using adapter = injectLora(base, { rank, sites: ["q", "v"], seed });
   return await adapter.read();
