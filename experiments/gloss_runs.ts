@@ -1,6 +1,7 @@
 /** Runs on WordNet: a word and its kind in, its definition out (the paper's E2E task in kind). @module */
 
 import { join } from "node:path";
+import { listFolder, makeFolder, readBytes, writeFileAtomic } from "../src/core/files.ts";
 import { glossBatches, type GlossSplit, type PartOfSpeech } from "../src/data/mod.ts";
 import type { Device, DeviceKind } from "../src/device/device.ts";
 import { countTrainable, type Gpt2 } from "../src/models/mod.ts";
@@ -8,7 +9,7 @@ import type { Json, MethodSpec, RunSpec } from "../src/runs/mod.ts";
 import { loadTokenizer } from "../src/tokenizer/mod.ts";
 import { type Batch, evaluate } from "../src/train/mod.ts";
 import { median } from "./numbers.ts";
-import { LiveSpectra } from "./live_spectra.ts";
+import { LiveSpectra } from "../src/inspect/live_spectra.ts";
 import { type PlannedRun, planRun, type RunOpeners } from "./frame/planned_runs.ts";
 import { baseFolder, baseIdentity, loadBase } from "./base_model.ts";
 
@@ -129,9 +130,9 @@ export async function publishAdapter(
   name: string,
 ): Promise<string> {
   const from = join(runFolder, "adapter"), to = join(out, "adapters", name);
-  await Deno.mkdir(to, { recursive: true });
-  for await (const entry of Deno.readDir(from)) {
-    await Deno.copyFile(join(from, entry.name), join(to, entry.name));
+  await makeFolder(to);
+  for (const name of await listFolder(from)) {
+    await writeFileAtomic(join(to, name), await readBytes(join(from, name)));
   }
   return to;
 }

@@ -8,7 +8,7 @@ import { predictMemory } from "../src/runs/mod.ts";
 import { type Experiment, experiment } from "./frame/experiment.ts";
 import { gpt3, printed } from "./gpt3.ts";
 import { grouped } from "./numbers.ts";
-import { type RoleBar, roleBars, usedRoles } from "./role_bars.ts";
+import { type RoleBar, roleBars, usedRoles } from "../src/figures/role_bars.ts";
 
 interface MemoryRow extends RoleBar {
   /** Bytes at the peak. */

@@ -2,6 +2,7 @@
 
 import { join } from "node:path";
 import { type LowRankUpdate, type Spectrum, spectrum } from "../src/analysis/mod.ts";
+import { kindOf } from "../src/core/storage.ts";
 import type { Figure } from "../src/figures/figure.ts";
 import { axis, baseLayout, logAxis } from "../src/figures/layout.ts";
 import { line } from "../src/figures/marks.ts";
@@ -33,7 +34,7 @@ export async function findAuthors(): Promise<string | undefined> {
   const folder = Deno.env.get("LOWRANK_DATA");
   if (!folder) return undefined;
   const file = join(folder, path);
-  return await Deno.stat(file).then(({ isFile }) => isFile ? file : undefined, () => undefined);
+  return await kindOf(file) === "file" ? file : undefined;
 }
 
 /** Every adapted matrix in the order of the layers, queries first; the classifier is passed over. */

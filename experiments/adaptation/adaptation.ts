@@ -1,9 +1,11 @@
 /** Full fine-tuning against LoRA at three ranks, on real text. @module */
 
 import { join } from "node:path";
+import { openFile } from "../../src/core/storage.ts";
 import { loadBase } from "../base_model.ts";
 import { type Claim, type Finding, judge } from "../frame/claim.ts";
-import { type Experiment, experiment, type ExperimentContext } from "../frame/experiment.ts";
+import type { ExperimentContext } from "../frame/context.ts";
+import { type Experiment, experiment } from "../frame/experiment.ts";
 import type { MadeRun } from "../frame/planned_runs.ts";
 import { type GlossData, glossData, glossLoss, planGloss, publishAdapter } from "../gloss_runs.ts";
 import { learningRateGrid } from "../learning_rates.ts";
@@ -46,11 +48,11 @@ async function readBack(
     ? join(folder, "model", "model.safetensors")
     : join(folder, "adapter", "adapter_model.safetensors");
   const { trained, loss, stepMs } = run.metrics as Record<string, number>;
-  const { size: checkpointBytes } = await Deno.stat(weights), { learningRate } = training;
-  const { peak, peakByRole } = run.ledger;
+  using file = await openFile(weights);
+  const { peak, peakByRole } = run.ledger, { learningRate } = training;
   return {
     ...{ label, seed, learningRate, trained, loss, curve: run.log.loss },
-    ...{ peakByRole, peak, stepMs, checkpointBytes },
+    ...{ peakByRole, peak, stepMs, checkpointBytes: file.bytes },
   };
 }
 

@@ -7,7 +7,7 @@ import { dots, line } from "../../src/figures/marks.ts";
 import { palette } from "../../src/figures/palette.ts";
 import { table } from "../../src/figures/table.ts";
 import { mean } from "../numbers.ts";
-import { roleBars } from "../role_bars.ts";
+import { roleBars } from "../../src/figures/role_bars.ts";
 import type { AdaptationRun, MethodRow } from "./method_rows.ts";
 
 /** The color of a method: full in one, LoRA's ranks in shades of another. */

@@ -1,8 +1,8 @@
 /** The frame of every experiment: it makes the runs, reads them, judges and draws. @module */
 
-import type { Device } from "../../src/device/device.ts";
 import type { DataTable, Figure } from "../../src/figures/figure.ts";
 import { type Claim, type Finding, judge } from "./claim.ts";
+import type { ExperimentContext, PlanContext } from "./context.ts";
 import { type MadeRun, makeRuns, type PlannedRun } from "./planned_runs.ts";
 
 /** What an experiment gives back. */
@@ -15,28 +15,6 @@ export interface Outcome {
   readonly tables: readonly DataTable[];
   /** Its figures, functions of the rows. */
   readonly figures: readonly Figure[];
-}
-
-/** What the list of an experiment's runs depends on. */
-export interface PlanContext {
-  /** Seeds of its runs. */
-  readonly seeds: readonly number[];
-  /** Fewer steps: to see that it works, not what comes out. */
-  readonly quick: boolean;
-  /** All ranks and sizes, where the default has a few. */
-  readonly full: boolean;
-}
-
-/** What an experiment is run with. */
-export interface ExperimentContext extends PlanContext {
-  /** The device of its runs. */
-  readonly device: Device;
-  /** Folder for runs, adapters and results. */
-  readonly out: string;
-  /** Stops at the next step. */
-  readonly signal: AbortSignal;
-  /** Tells how far it is, from 0 to 1. */
-  report(share: number, text: string): void;
 }
 
 /** One table or figure of the paper, made again. */

@@ -6,7 +6,7 @@ import { table } from "../../src/figures/table.ts";
 import { type Experiment, experiment } from "../frame/experiment.ts";
 import { gpt3 } from "../gpt3.ts";
 import { grouped } from "../numbers.ts";
-import { type RoleBar, roleBars } from "../role_bars.ts";
+import { type RoleBar, roleBars } from "../../src/figures/role_bars.ts";
 import { type MatrixResult, measureMatrix, rank } from "./measure.ts";
 
 /** Width of a quick run, and the least that a device must hold. */

@@ -13,7 +13,7 @@ import { accuracyOf, outputsOf } from "../outputs.ts";
 import { digitBatch, digitShape, type DigitSource, rotate, sampleRows } from "./digits.ts";
 import { dense } from "./linear_task.ts";
 import { difference } from "./linear_theory.ts";
-import type { Perceptron } from "./perceptron.ts";
+import type { Perceptron } from "../../src/models/perceptron.ts";
 
 /** A student of a rotation. */
 export interface DigitRun {

@@ -3,12 +3,8 @@
 import { axis } from "../../src/figures/layout.ts";
 import { rankCurves } from "../../src/figures/rank_curves.ts";
 import { table } from "../../src/figures/table.ts";
-import {
-  type Experiment,
-  experiment,
-  type ExperimentContext,
-  type PlanContext,
-} from "../frame/experiment.ts";
+import type { ExperimentContext, PlanContext } from "../frame/context.ts";
+import { type Experiment, experiment } from "../frame/experiment.ts";
 import type { MadeRun } from "../frame/planned_runs.ts";
 import { type FactRun, planFacts } from "./fact_runs.ts";
 import { linearResult, type LinearRun, planLinear } from "./linear_runs.ts";

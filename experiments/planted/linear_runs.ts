@@ -7,11 +7,12 @@ import { openSafetensors, readAdapter } from "../../src/formats/mod.ts";
 import { type DenseMatrix, multiplyTransposed, transposed } from "../../src/linalg/mod.ts";
 import type { JsonRecord, RunSpec } from "../../src/runs/mod.ts";
 import type { Batch } from "../../src/train/mod.ts";
-import type { ExperimentContext, ExperimentDefinition } from "../frame/experiment.ts";
+import type { ExperimentContext } from "../frame/context.ts";
+import type { ExperimentDefinition } from "../frame/experiment.ts";
 import { type MadeRun, type PlannedRun, planRun } from "../frame/planned_runs.ts";
 import { dense, linearTask, type LinearTaskSpec } from "./linear_task.ts";
 import { difference } from "./linear_theory.ts";
-import { Perceptron } from "./perceptron.ts";
+import { Perceptron } from "../../src/models/perceptron.ts";
 
 /** A student on a task. */
 export interface LinearRun {

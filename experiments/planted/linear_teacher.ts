@@ -4,7 +4,8 @@ import type { DataTable, Figure } from "../../src/figures/figure.ts";
 import { axis } from "../../src/figures/layout.ts";
 import { rankCurves } from "../../src/figures/rank_curves.ts";
 import { table } from "../../src/figures/table.ts";
-import { type Experiment, experiment, type PlanContext } from "../frame/experiment.ts";
+import type { PlanContext } from "../frame/context.ts";
+import { type Experiment, experiment } from "../frame/experiment.ts";
 import { type LinearResult, linearRows, type LinearRun, planLinear } from "./linear_runs.ts";
 import { linearTask, type LinearTaskSpec, type ShiftSpectrum } from "./linear_task.ts";
 import {

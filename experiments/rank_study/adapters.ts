@@ -7,7 +7,7 @@ import { loadAdapter, type LowRankUpdate } from "../../src/adapt/mod.ts";
 import { readAdapter, writeAdapter } from "../../src/formats/mod.ts";
 import type { Gpt2 } from "../../src/models/mod.ts";
 import { hashOf } from "../../src/runs/mod.ts";
-import type { ExperimentContext } from "../frame/experiment.ts";
+import type { ExperimentContext } from "../frame/context.ts";
 import { glossSpec, planGloss } from "../gloss_runs.ts";
 import { makeRuns, type PlannedRun } from "../frame/planned_runs.ts";
 import { nameOf, type StudyRun } from "./runs.ts";

@@ -3,7 +3,7 @@
 import { loadAdapter } from "../../src/adapt/mod.ts";
 import { evaluate } from "../../src/train/mod.ts";
 import { loadBase } from "../base_model.ts";
-import type { ExperimentContext } from "../frame/experiment.ts";
+import type { ExperimentContext } from "../frame/context.ts";
 import { openEvaluation } from "../gloss_runs.ts";
 import { adapterFolders } from "./adapters.ts";
 import type { StudyRun } from "./runs.ts";

@@ -5,7 +5,7 @@ import type { DenseMatrix } from "../../src/linalg/mod.ts";
 import type { Gpt2 } from "../../src/models/mod.ts";
 import type { Linear } from "../../src/nn/mod.ts";
 import { loadBase } from "../base_model.ts";
-import type { ExperimentContext } from "../frame/experiment.ts";
+import type { ExperimentContext } from "../frame/context.ts";
 import { openEvaluation } from "../gloss_runs.ts";
 import { adapterFolders, readUpdates } from "./adapters.ts";
 import { type StudyRun, subspaceRuns } from "./runs.ts";

@@ -2,12 +2,8 @@
 
 import { howMany } from "../../src/core/how_many.ts";
 import { table } from "../../src/figures/table.ts";
-import {
-  type Experiment,
-  experiment,
-  type ExperimentContext,
-  LeftOut,
-} from "../frame/experiment.ts";
+import type { ExperimentContext } from "../frame/context.ts";
+import { type Experiment, experiment, LeftOut } from "../frame/experiment.ts";
 import type { ResidentCase } from "./process.ts";
 import type { ResidentRow } from "./rows.ts";
 

@@ -20,6 +20,7 @@ export { matrixTex } from "./matrix_tex.ts";
 export { palette } from "./palette.ts";
 export { type ParameterBar, parameterBars } from "./parameter_bars.ts";
 export type * from "./plotly_types.ts";
+export { type RoleBar, roleBars } from "./role_bars.ts";
 export { sliderFigure, type SliderOptions, type SliderStep } from "./slider_figure.ts";
 export { staticSvg } from "./static_svg.ts";
 export { tableBundle } from "./table_bundle.ts";

@@ -1,4 +1,9 @@
-/** What an adapter folder holds and what two of them share: rows, tables, figures; no device. @module */
+/**
+ * What an adapter folder holds and what two of them share, as rows, tables and figures, without a device;
+ * and the spectra of a live model's adapters while it trains.
+ *
+ * @module
+ */
 
 export type { Amplification, Spectrum } from "../analysis/mod.ts";
 export type { HostData, HostTensor } from "../core/host_tensor.ts";
@@ -17,6 +22,8 @@ export {
   directionSpaces,
 } from "./compare.ts";
 export { type DescribeOptions, describeUpdate, type UpdateRow } from "./describe.ts";
+export { sitesOverSteps, trainingSpectrum } from "./live_figures.ts";
+export { LiveSpectra, type SiteReading, type SpectrumReading } from "./live_spectra.ts";
 export { anglesFigure, similarityFigure, spectraFigure, truncationFigure } from "./figures.ts";
 export { amplificationTable, comparisonTable, updateTable } from "./tables.ts";
 export { comparableUpdates } from "./updates.ts";
