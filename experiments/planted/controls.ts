@@ -1,6 +1,6 @@
 /** Controls: what similarity noise alone gives, and what tasks give that share directions. @module */
 
-import { randomSimilarity } from "../../src/analysis/mod.ts";
+import { inInputMetric, randomSimilarity, reducedRank } from "../../src/analysis/mod.ts";
 import type { Figure } from "../../src/figures/figure.ts";
 import { axis, baseLayout } from "../../src/figures/layout.ts";
 import { bars, dots, line } from "../../src/figures/marks.ts";
@@ -11,7 +11,7 @@ import { type Experiment, experiment } from "../frame/experiment.ts";
 import type { MadeRun } from "../frame/planned_runs.ts";
 import { linearResult, type LinearRun, planLinear } from "./linear_runs.ts";
 import { linearTask, type LinearTaskSpec } from "./linear_task.ts";
-import { inMetric, linearMetric, rightSimilarity } from "./linear_theory.ts";
+import { rightSimilarity } from "./rules.ts";
 
 /** Marks of the rules; `docs/decisions/0013_rules_of_the_planted_tasks.md` gives the reasons. */
 const deviations = 3, sharedTolerance = 0.02;
@@ -71,8 +71,9 @@ async function rowOf(
   const [{ task, update }, other] = await Promise.all(
     runs.map((run) => linearResult(run, context)),
   );
-  const metric = linearMetric(linearTask(task)); // the inputs are the same for both
-  const seen = [update, other.update].map((one) => inMetric(metric, one));
+  const { inputs: x, residuals } = linearTask(task); // the inputs are the same for both
+  const metric = reducedRank(x, residuals);
+  const seen = [update, other.update].map((one) => inInputMetric(metric, one));
   return {
     ...{ inputs, seed, shared },
     raw: rightSimilarity(update, other.update, rank),

@@ -5,14 +5,13 @@ import type { HostTensor } from "../../src/core/host_tensor.ts";
 import { howMany } from "../../src/core/how_many.ts";
 import type { DigitSplit } from "../../src/data/mod.ts";
 import type { Device } from "../../src/device/device.ts";
-import { multiplyTransposed, singularValues } from "../../src/linalg/mod.ts";
+import { difference, multiplyTransposed, singularValues } from "../../src/linalg/mod.ts";
 import type { JsonRecord, RunSpec } from "../../src/runs/mod.ts";
 import { evaluate } from "../../src/train/mod.ts";
 import { type PlannedRun, planRun } from "../frame/planned_runs.ts";
 import { accuracyOf, outputsOf } from "../outputs.ts";
 import { digitBatch, digitShape, type DigitSource, rotate, sampleRows } from "./digits.ts";
 import { dense } from "./linear_task.ts";
-import { difference } from "./linear_theory.ts";
 import type { Perceptron } from "../../src/models/perceptron.ts";
 
 /** A student of a rotation. */

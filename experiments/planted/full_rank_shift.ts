@@ -1,15 +1,16 @@
 /** A shift of full rank, scarce data: where LoRA begins to lose to full fine-tuning. @module */
 
+import { bestUpdate, reducedRank } from "../../src/analysis/mod.ts";
 import type { DataTable, Figure } from "../../src/figures/figure.ts";
 import { axis, baseLayout } from "../../src/figures/layout.ts";
 import { dots, line, upright } from "../../src/figures/marks.ts";
 import { palette } from "../../src/figures/palette.ts";
 import { table } from "../../src/figures/table.ts";
+import { difference, squaredNorm } from "../../src/linalg/mod.ts";
 import type { PlanContext } from "../frame/context.ts";
 import { type Experiment, experiment } from "../frame/experiment.ts";
 import { type LinearResult, linearRows, type LinearRun, planLinear } from "./linear_runs.ts";
 import { linearTask, type LinearTaskSpec } from "./linear_task.ts";
-import { bestUpdate, difference, linearMetric, squares } from "./linear_theory.ts";
 
 /** Marks of the rules; `docs/decisions/0013_rules_of_the_planted_tasks.md` gives the reasons. */
 const tolerance = 0.01, crossingTolerance = 0.1, judgedRank = 8;
@@ -35,10 +36,10 @@ type ShiftRow = ReturnType<typeof rowOf>;
 
 /** A run beside the known answer; risks are shares of the unadapted one. */
 function rowOf({ task, rank, seed, update }: LinearResult) {
-  const { shift, ...data } = linearTask(task);
-  const best = bestUpdate(linearMetric({ shift, ...data }), rank === "full" ? width : rank);
+  const { shift, inputs, residuals } = linearTask(task);
+  const best = bestUpdate(reducedRank(inputs, residuals), rank === "full" ? width : rank);
   // The norm of D is 1, so that its square is the unadapted risk.
-  const riskOf = (found: typeof update) => squares(difference(shift, found));
+  const riskOf = (found: typeof update) => squaredNorm(difference(shift, found));
   const method = rank === "full" ? "full fine-tuning" : `LoRA, r = ${rank}`;
   const { exponent } = task.shift as { exponent: number };
   return { method, rank, exponent, seed, risk: riskOf(update), known: riskOf(best) };

@@ -4,14 +4,18 @@ import { join } from "node:path";
 import type { HostTensor } from "../../src/core/host_tensor.ts";
 import type { Device } from "../../src/device/device.ts";
 import { openSafetensors, readAdapter } from "../../src/formats/mod.ts";
-import { type DenseMatrix, multiplyTransposed, transposed } from "../../src/linalg/mod.ts";
+import {
+  type DenseMatrix,
+  difference,
+  multiplyTransposed,
+  transposed,
+} from "../../src/linalg/mod.ts";
 import type { JsonRecord, RunSpec } from "../../src/runs/mod.ts";
 import type { Batch } from "../../src/train/mod.ts";
 import type { ExperimentContext } from "../frame/context.ts";
 import type { ExperimentDefinition } from "../frame/experiment.ts";
 import { type MadeRun, type PlannedRun, planRun } from "../frame/planned_runs.ts";
 import { dense, linearTask, type LinearTaskSpec } from "./linear_task.ts";
-import { difference } from "./linear_theory.ts";
 import { Perceptron } from "../../src/models/perceptron.ts";
 
 /** A student on a task. */

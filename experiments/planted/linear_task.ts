@@ -7,10 +7,9 @@ import {
   gaussian,
   multiply,
   multiplyTransposed,
+  orthonormalRows,
   transposed,
 } from "../../src/linalg/mod.ts";
-// Not the one that may be LAPACK's: its signs, and so a task, would depend on the machine.
-import { lq } from "../../src/linalg/householder.ts";
 
 /** Singular values of the shift: `rank` equal ones, ratio^i, or i^-exponent; `none` is no shift. */
 export type ShiftSpectrum =
@@ -69,8 +68,8 @@ function plantedShift(
   { width, shift, norm, seed, firstDirection = 0 }: LinearTaskSpec,
 ): DenseMatrix {
   const random = new Random(seed), values = spectrumOf(shift, width);
-  const left = orthonormalRows(random.split(streams.left + 16 * firstDirection), width, width);
-  const right = orthonormalRows(random.split(streams.right), width, width);
+  const left = orthonormalRows(width, width, random.split(streams.left + 16 * firstDirection));
+  const right = orthonormalRows(width, width, random.split(streams.right));
   const scale = norm / (Math.hypot(...values) || 1);
   const rows = right.data.map((_, at) => {
     const row = Math.floor(at / width), turned = (row + firstDirection) % width;
@@ -96,16 +95,11 @@ function drawInputs({ width, examples, inputs, seed }: LinearTaskSpec): DenseMat
   const deviations = Array.from({ length: width }, (_, i) => 1 / Math.sqrt(i + 1));
   const scale = Math.sqrt(width) / Math.hypot(...deviations);
   const data = white.data.map((value, at) => scale * deviations[at % width] * value);
-  return multiply({ ...white, data }, orthonormalRows(random.split(streams.basis), width, width));
+  return multiply({ ...white, data }, orthonormalRows(width, width, random.split(streams.basis)));
 }
 
 function rounded({ rows, columns, data }: DenseMatrix): HostTensor {
   return { shape: [rows, columns], data: Float32Array.from(data) };
-}
-
-/** Random orthonormal vectors, one a row, at most as many as they are long: the same bits everywhere. */
-export function orthonormalRows(random: Random, rows: number, columns: number): DenseMatrix {
-  return lq(gaussian(rows, columns, random)).Q;
 }
 
 /** A host tensor of two axes as a matrix in float64. */

@@ -10,7 +10,7 @@ import type { Claim } from "../frame/claim.ts";
 import type { PlanContext } from "../frame/context.ts";
 import { type Experiment, experiment } from "../frame/experiment.ts";
 import type { MadeRun } from "../frame/planned_runs.ts";
-import { bendOf, enough } from "./curves.ts";
+import { bendOf, enough } from "./rules.ts";
 import { planTransformer, textSource, type TransformerRun } from "./transformer_runs.ts";
 
 const plantedRank = 4;

@@ -10,7 +10,7 @@ import { table } from "../../src/figures/table.ts";
 import type { PlanContext } from "../frame/context.ts";
 import { type Experiment, experiment } from "../frame/experiment.ts";
 import type { MadeRun } from "../frame/planned_runs.ts";
-import { bendOf, enough, neededRank } from "./curves.ts";
+import { bendOf, enough, neededRank } from "./rules.ts";
 import { type DigitRun, planDigits } from "./digit_runs.ts";
 import { DigitSource } from "./digits.ts";
 

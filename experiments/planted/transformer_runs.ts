@@ -15,6 +15,7 @@ import {
   type DenseMatrix,
   frobeniusNorm,
   multiply,
+  orthonormalRows,
   svd,
   transposed,
 } from "../../src/linalg/mod.ts";
@@ -26,7 +27,6 @@ import { baseFolder, baseIdentity, loadBase } from "../base_model.ts";
 import { type PlannedRun, planRun } from "../frame/planned_runs.ts";
 import { mean } from "../numbers.ts";
 import { outputsOf } from "../outputs.ts";
-import { orthonormalRows } from "./linear_task.ts";
 
 /** What is planted. */
 export interface PlantedShift {
@@ -146,8 +146,8 @@ async function shiftSite(
   const norm = frobeniusNorm({ rows: count, columns: width, data: Float64Array.from(own) });
   const values = Float64Array.from({ length: rank }, (_, i) => ratio ** i);
   const random = new Random(seed).split(index), scale = share * norm / Math.hypot(...values);
-  const left = orthonormalRows(random.split(1), rank, count);
-  const right = orthonormalRows(random.split(2), rank, width);
+  const left = orthonormalRows(rank, count, random.split(1));
+  const right = orthonormalRows(rank, width, random.split(2));
   const scaled = right.data.map((v, at) => scale * values[Math.floor(at / width)] * v);
   const shift = multiply(transposed(left), { ...right, data: scaled });
   own.forEach((value, i) => own[i] = value + shift.data[i]);
