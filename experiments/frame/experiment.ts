@@ -45,15 +45,15 @@ export interface ExperimentDefinition<Chosen, Rows> extends Omit<Experiment, "ru
     context: ExperimentContext,
   ): Rows | LeftOut | Promise<Rows | LeftOut>;
   /** What was run, in a sentence or two. */
-  readonly settings: string | ((rows: NoInfer<Rows>, context: ExperimentContext) => string);
+  readonly settings: string | ((rows: Rows, context: ExperimentContext) => string);
   /** What is claimed of the rows. */
   readonly claims?:
-    | readonly Claim<NoInfer<Rows>>[]
-    | ((rows: NoInfer<Rows>) => readonly Claim<NoInfer<Rows>>[]);
+    | readonly Claim<Rows>[]
+    | ((rows: Rows) => readonly Claim<Rows>[]);
   /** Functions of the rows. */
-  readonly tables?: readonly View<NoInfer<Rows>, DataTable>[];
+  readonly tables?: readonly View<Rows, DataTable>[];
   /** Functions of the rows; `{seeds}` and `{seed}` in a caption are all seeds and the first. */
-  readonly figures?: readonly View<NoInfer<Rows>, Figure>[];
+  readonly figures?: readonly View<Rows, Figure>[];
 }
 
 /** One picture of the rows, or several. */

@@ -99,7 +99,7 @@ export const facts: Experiment = experiment({
       `held when (loss - best) / loss before is at most ${excessTolerance} and at least -${roundoff} ` +
       "for every number of facts, rank and seed",
     scale: true,
-    holds: areBest,
+    holds: (rows) => areBest(rows),
     found: (rows) => `${excessRange(rows)}.`,
   }, {
     text: "In the transformer, more facts need more rank",

@@ -13,7 +13,6 @@ import {
 import type { JsonRecord, RunSpec } from "../../src/runs/mod.ts";
 import type { Batch } from "../../src/train/mod.ts";
 import type { ExperimentContext } from "../frame/context.ts";
-import type { ExperimentDefinition } from "../frame/experiment.ts";
 import { type MadeRun, type PlannedRun, planRun } from "../frame/planned_runs.ts";
 import { dense, linearTask, type LinearTaskSpec } from "./linear_task.ts";
 import { Perceptron } from "../../src/models/perceptron.ts";
@@ -94,7 +93,9 @@ export async function linearResult(
   return { ...chosen, update: difference(trained, dense(await baseWeight(chosen, device))) };
 }
 
-/** What `rows` of an experiment on linear tasks gives: a row for each student. */
-export const linearRows =
-  <Row>(rowOf: (student: LinearResult) => Row): ExperimentDefinition<LinearRun, Row[]>["rows"] =>
-  (made, context) => Promise.all(made.map(async (run) => rowOf(await linearResult(run, context))));
+/** A row for each student. */
+export const linearRows = <Row>(rowOf: (student: LinearResult) => Row) =>
+(
+  made: readonly MadeRun<LinearRun>[],
+  context: ExperimentContext,
+): Promise<Row[]> => Promise.all(made.map(async (run) => rowOf(await linearResult(run, context))));

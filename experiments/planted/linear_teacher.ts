@@ -157,7 +157,7 @@ export const linearTeacher: Experiment = experiment({
       `held when (loss - best) / loss before adaptation is at most ${excessTolerance} and at least ` +
       `-${roundoff} for every spectrum, input, rank and seed`,
     scale: true,
-    holds: areBest,
+    holds: (rows) => areBest(rows),
     found: (rows) => `${excessRange(rows)} of the loss before adaptation.`,
   }, {
     text: "The planted directions are found in ΔW·S^½, the metric of the inputs",
