@@ -10,19 +10,15 @@ import { loadTokenizer } from "../src/tokenizer/mod.ts";
 import { type Batch, evaluate } from "../src/train/mod.ts";
 import { median } from "./numbers.ts";
 import { LiveSpectra } from "../src/inspect/live_spectra.ts";
-import { type PlannedRun, planRun, type RunOpeners } from "./frame/planned_runs.ts";
+import { type PlannedRun, planRun, type RunOpeners } from "./frame/mod.ts";
 import { baseFolder, baseIdentity, loadBase } from "./base_model.ts";
 
 /** What is trained on and what is reported. */
 export interface GlossData {
-  /** Of which words. */
-  readonly part: PartOfSpeech;
-  /** Number of training pairs. */
-  readonly examples: number;
-  /** Pairs in a step. */
-  readonly batch: number;
-  /** Tokens of a pair, padding included; longer pairs are left out. */
-  readonly length: number;
+  readonly part: PartOfSpeech; // of which words
+  readonly examples: number; // number of training pairs
+  readonly batch: number; // pairs in a step
+  readonly length: number; // tokens of a pair, padding included; longer pairs are left out
   /** Split and number of pairs that the loss is measured on. */
   readonly evaluation: { readonly split: GlossSplit; readonly examples: number };
   readonly [field: string]: string | number | object;
@@ -36,16 +32,11 @@ export function glossData(part: PartOfSpeech, quick: boolean): GlossData {
 
 /** One run: a method, its learning rate and a seed. */
 export interface GlossRun {
-  /** Full fine-tuning, or LoRA. */
-  readonly method: MethodSpec;
-  /** Peak of the schedule. */
-  readonly learningRate: number;
-  /** Seed of the batches, the adapter and dropout. */
-  readonly seed: number;
-  /** Steps of training. */
-  readonly steps: number;
-  /** What it is trained on and what it is measured on. */
-  readonly data: GlossData;
+  readonly method: MethodSpec; // full fine-tuning, or LoRA
+  readonly learningRate: number; // peak of the schedule
+  readonly seed: number; // seed of the batches, the adapter and dropout
+  readonly steps: number; // steps of training
+  readonly data: GlossData; // what it is trained on and what it is measured on
 }
 
 const recipe = { schedule: "linear", clipNorm: 1 } as const;

@@ -1,19 +1,9 @@
 /** Experiments: the paper's tables and figures, made again. @module */
 
-export type { Claim, Finding, Verdict } from "./frame/claim.ts";
-export type { ExperimentContext, PlanContext } from "./frame/context.ts";
-export {
-  type Experiment,
-  experiment,
-  type ExperimentDefinition,
-  LeftOut,
-  type Outcome,
-  type View,
-} from "./frame/experiment.ts";
+export * from "./frame/mod.ts";
 export type { DataTable, Figure, TableColumn, Unit } from "../src/figures/figure.ts";
 export type * from "../src/figures/plotly_types.ts";
 export type { Device, DeviceKind } from "../src/device/device.ts";
-export type { MadeRun, PlannedRun, RunContext } from "./frame/planned_runs.ts";
 export type * from "../src/runs/mod.ts";
 export type { Shard } from "./frame/shard.ts";
 export { experiments, selectExperiments } from "./registry.ts";

@@ -1,9 +1,9 @@
 /** How an adapter's spectrum comes about, from readings taken while it trained. @module */
 
-import { axis } from "../src/figures/layout.ts";
+import { axis } from "../src/figures/mod.ts";
 import { sitesOverSteps, type SpectrumReading, trainingSpectrum } from "../src/inspect/mod.ts";
 import { adaptationRun, loraMethod } from "./adaptation/methods.ts";
-import { type Experiment, experiment, LeftOut } from "./frame/experiment.ts";
+import { type Experiment, experiment, LeftOut } from "./frame/mod.ts";
 import { planGloss } from "./gloss_runs.ts";
 
 /** The largest rank of the adaptation experiment, whose run it shares. */

@@ -3,10 +3,8 @@
 import { join } from "node:path";
 import { openFile } from "../../src/core/storage.ts";
 import { loadBase } from "../base_model.ts";
-import { type Claim, type Finding, judge } from "../frame/claim.ts";
-import type { ExperimentContext } from "../frame/context.ts";
-import { type Experiment, experiment } from "../frame/experiment.ts";
-import type { MadeRun } from "../frame/planned_runs.ts";
+import { experiment, judge } from "../frame/mod.ts";
+import type { Claim, Experiment, ExperimentContext, Finding, MadeRun } from "../frame/mod.ts";
 import { type GlossData, glossData, glossLoss, planGloss, publishAdapter } from "../gloss_runs.ts";
 import { learningRateGrid } from "../learning_rates.ts";
 import { lossFigure, memoryFigure, methodTable, qualityFigure } from "./figures.ts";
@@ -14,17 +12,13 @@ import { type AdaptationRun, type MethodRow, methodRows } from "./method_rows.ts
 import { adaptationRun, alpha, bestLora, type Method, methods } from "./methods.ts";
 
 interface AdaptationRows {
-  /** A row a method. */
-  readonly all: readonly MethodRow[];
+  readonly all: readonly MethodRow[]; // a row a method
   readonly full: MethodRow;
   readonly lora: readonly MethodRow[];
-  /** LoRA of the rank that was chosen beforehand. */
-  readonly best: MethodRow;
-  /** Held-out loss of the base before. */
-  readonly baseLoss: number;
+  readonly best: MethodRow; // LoRA of the rank that was chosen beforehand
+  readonly baseLoss: number; // held-out loss of the base before
   readonly data: GlossData;
-  /** Of every run. */
-  readonly steps: number;
+  readonly steps: number; // of every run
 }
 
 async function adaptationRows(

@@ -1,14 +1,9 @@
 /** Controls: what similarity noise alone gives, and what tasks give that share directions. @module */
 
 import { inInputMetric, randomSimilarity, reducedRank } from "../../src/analysis/mod.ts";
-import type { Figure } from "../../src/figures/figure.ts";
-import { axis, baseLayout } from "../../src/figures/layout.ts";
-import { bars, dots, line } from "../../src/figures/marks.ts";
-import { palette } from "../../src/figures/palette.ts";
-import { table } from "../../src/figures/table.ts";
-import type { ExperimentContext } from "../frame/context.ts";
-import { type Experiment, experiment } from "../frame/experiment.ts";
-import type { MadeRun } from "../frame/planned_runs.ts";
+import { axis, bars, baseLayout, dots, line, palette, table } from "../../src/figures/mod.ts";
+import type { Figure } from "../../src/figures/mod.ts";
+import { type Experiment, experiment, type ExperimentContext, type MadeRun } from "../frame/mod.ts";
 import { type LinearResult, linearRows, type LinearRun, planLinear } from "./linear_runs.ts";
 import { linearTask, type LinearTaskSpec } from "./linear_task.ts";
 import { rightSimilarity } from "./rules.ts";
@@ -30,8 +25,7 @@ const partner = 500;
 interface Pair {
   readonly inputs: "white" | "coloured";
   readonly seed: number;
-  /** Directions that the tasks share; none where there is no task. */
-  readonly shared?: number;
+  readonly shared?: number; // directions that the tasks share; none where there is no task
   readonly runs: readonly [LinearRun, LinearRun];
 }
 

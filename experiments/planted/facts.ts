@@ -1,12 +1,9 @@
 /** Facts inserted: how the rank that is needed grows with what is to be stored. @module */
 
 import { leastLoss, reducedRank, updateLoss } from "../../src/analysis/mod.ts";
-import { axis } from "../../src/figures/layout.ts";
-import { rankCurves } from "../../src/figures/rank_curves.ts";
-import { table } from "../../src/figures/table.ts";
-import type { ExperimentContext, PlanContext } from "../frame/context.ts";
-import { type Experiment, experiment } from "../frame/experiment.ts";
-import type { MadeRun } from "../frame/planned_runs.ts";
+import { axis, rankCurves, table } from "../../src/figures/mod.ts";
+import { experiment } from "../frame/mod.ts";
+import type { Experiment, ExperimentContext, MadeRun, PlanContext } from "../frame/mod.ts";
 import { type FactRun, planFacts } from "./fact_runs.ts";
 import { linearResult, type LinearRun, planLinear } from "./linear_runs.ts";
 import { linearTask } from "./linear_task.ts";

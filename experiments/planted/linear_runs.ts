@@ -12,25 +12,20 @@ import {
 } from "../../src/linalg/mod.ts";
 import type { JsonRecord, RunSpec } from "../../src/runs/mod.ts";
 import type { Batch } from "../../src/train/mod.ts";
-import type { ExperimentContext } from "../frame/context.ts";
-import { type MadeRun, type PlannedRun, planRun } from "../frame/planned_runs.ts";
+import { type ExperimentContext, type MadeRun, type PlannedRun, planRun } from "../frame/mod.ts";
 import { dense, linearTask, type LinearTaskSpec } from "./linear_task.ts";
 import { Perceptron } from "../../src/models/perceptron.ts";
 
 /** A student on a task. */
 export interface LinearRun {
-  /** The teacher and its inputs. */
-  readonly task: LinearTaskSpec;
-  /** Of ΔW; `full` trains the whole matrix. */
-  readonly rank: number | "full";
-  /** Seed of W₀, and of A. */
-  readonly seed: number;
+  readonly task: LinearTaskSpec; // the teacher and its inputs
+  readonly rank: number | "full"; // of ΔW; `full` trains the whole matrix
+  readonly seed: number; // seed of W₀, and of A
 }
 
 /** A student after its training. */
 export interface LinearResult extends LinearRun {
-  /** ΔW, (outputs, inputs). */
-  readonly update: DenseMatrix;
+  readonly update: DenseMatrix; // ΔW, (outputs, inputs)
 }
 
 /** Both searched on seed 1000, which is reported nowhere. */

@@ -20,22 +20,15 @@ export type ShiftSpectrum =
 
 /** What a task is made from; the hash of a run depends on it. */
 export interface LinearTaskSpec {
-  /** Number of inputs and of outputs. */
-  readonly width: number;
-  /** Spectrum of D. */
-  readonly shift: ShiftSpectrum;
-  /** ‖D‖. */
-  readonly norm: number;
+  readonly width: number; // number of inputs and of outputs
+  readonly shift: ShiftSpectrum; // spectrum of D
+  readonly norm: number; // ‖D‖
   /** White inputs, or correlated ones: their second moment has eigenvalues 1/i in a random basis. */
   readonly inputs: "white" | "coloured";
-  /** Number of inputs. */
-  readonly examples: number;
-  /** Standard deviation of the noise on every output. */
-  readonly noise: number;
-  /** Seed of everything but the noise. */
-  readonly seed: number;
-  /** Seed of the noise. Default: `seed`. */
-  readonly noiseSeed?: number;
+  readonly examples: number; // number of inputs
+  readonly noise: number; // standard deviation of the noise on every output
+  readonly seed: number; // seed of everything but the noise
+  readonly noiseSeed?: number; // seed of the noise. Default: `seed`
   /** Place of D's first input direction in the random basis that the seed draws. Default 0. */
   readonly firstDirection?: number;
   readonly [field: string]: string | number | object | undefined;
@@ -43,10 +36,8 @@ export interface LinearTaskSpec {
 
 /** A teacher and what it says about some inputs. */
 export interface LinearTask {
-  /** D, (outputs, inputs). */
-  readonly shift: DenseMatrix;
-  /** (examples, inputs), F32. */
-  readonly inputs: HostTensor;
+  readonly shift: DenseMatrix; // D, (outputs, inputs)
+  readonly inputs: HostTensor; // (examples, inputs), F32
   /** What the teacher says less W₀ x, (examples, outputs), F32: a student's ΔW x is compared with it. */
   readonly residuals: HostTensor;
 }

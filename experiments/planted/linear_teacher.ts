@@ -7,12 +7,8 @@ import {
   reducedRank,
   updateLoss,
 } from "../../src/analysis/mod.ts";
-import type { DataTable, Figure } from "../../src/figures/figure.ts";
-import { axis } from "../../src/figures/layout.ts";
-import { rankCurves } from "../../src/figures/rank_curves.ts";
-import { table } from "../../src/figures/table.ts";
-import type { PlanContext } from "../frame/context.ts";
-import { type Experiment, experiment } from "../frame/experiment.ts";
+import { axis, type Figure, rankCurves, table } from "../../src/figures/mod.ts";
+import { type Experiment, experiment, type PlanContext } from "../frame/mod.ts";
 import { type LinearResult, linearRows, type LinearRun, planLinear } from "./linear_runs.ts";
 import { linearTask, type LinearTaskSpec, type ShiftSpectrum } from "./linear_task.ts";
 import { areBest, excessRange, excessTolerance, rightSimilarity, roundoff } from "./rules.ts";
@@ -120,26 +116,6 @@ function similarityFigure(rows: readonly TeacherRow[]): Figure {
   };
 }
 
-function teacherTable(rows: readonly TeacherRow[]): DataTable {
-  return table({
-    id: "linear-teacher",
-    title: "Linear teachers: shares of the loss before adaptation, and φ(r, r) with the shift",
-    columns: [
-      ["spectrum", "spectrum of D", "text"],
-      ["inputs", "inputs", "text"],
-      ["seed", "seed", "count"],
-      ["rank", "rank", "count"],
-      ["best", "best share", "share"],
-      ["loss", "measured share", "share"],
-      ["excess", "excess", "share"],
-      ["inMetric", "φ, ΔW·S^½", "share"],
-      ["raw", "φ, raw ΔW", "share"],
-      ["bestRaw", "φ, raw, best update", "share"],
-    ],
-    rows,
-  });
-}
-
 /** Students of linear teachers at every rank, beside the best loss that each rank allows. */
 export const linearTeacher: Experiment = experiment({
   name: "linear-teacher",
@@ -181,6 +157,23 @@ export const linearTeacher: Experiment = experiment({
       return `Raw against in the metric: ${pairs.join("; ")}.`;
     },
   }],
-  tables: [teacherTable],
+  tables: [(rows) =>
+    table({
+      id: "linear-teacher",
+      title: "Linear teachers: shares of the loss before adaptation, and φ(r, r) with the shift",
+      columns: [
+        ["spectrum", "spectrum of D", "text"],
+        ["inputs", "inputs", "text"],
+        ["seed", "seed", "count"],
+        ["rank", "rank", "count"],
+        ["best", "best share", "share"],
+        ["loss", "measured share", "share"],
+        ["excess", "excess", "share"],
+        ["inMetric", "φ, ΔW·S^½", "share"],
+        ["raw", "φ, raw ΔW", "share"],
+        ["bestRaw", "φ, raw, best update", "share"],
+      ],
+      rows,
+    })],
   figures: [...inputKinds.map(lossFigure), similarityFigure],
 });

@@ -1,7 +1,7 @@
 /** What several rules read: where a curve over ranks bends, which rank is enough, what two updates share. @module */
 
 import { similarityGrid } from "../../src/analysis/mod.ts";
-import type { RankPoint } from "../../src/figures/rank_curves.ts";
+import type { RankPoint } from "../../src/figures/mod.ts";
 import { type DenseMatrix, rowsOf, svd } from "../../src/linalg/mod.ts";
 
 /** At most this share is left where a rank is enough; a twentieth, as docs/decisions/0013 says. */

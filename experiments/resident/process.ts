@@ -15,30 +15,20 @@ import { type Batch, Trainer } from "../../src/train/mod.ts";
 
 /** What the process trains, on the cpu device. */
 export interface ResidentCase {
-  /** Width of the model, which has three blocks. */
-  readonly width: number;
-  /** Rank of LoRA on all linear layers; 0 for full fine-tuning. */
-  readonly rank: number;
-  /** Sequences of a step. */
-  readonly batch: number;
-  /** Tokens of each. */
-  readonly length: number;
+  readonly width: number; // width of the model, which has three blocks
+  readonly rank: number; // rank of LoRA on all linear layers; 0 for full fine-tuning
+  readonly batch: number; // sequences of a step
+  readonly length: number; // tokens of each
 }
 
 /** Bytes. */
 export interface Reading {
-  /** Resident in the whole process, after two steps. */
-  readonly process: number;
-  /** Resident in it when the device had been opened and held nothing. */
-  readonly before: number;
-  /** Resident in the device's memory. */
-  readonly device: number;
-  /** The ledger's peak. */
-  readonly peak: number;
-  /** Bytes between tensors that only align them. */
-  readonly padding: number;
-  /** Scratch of the device's threads, which no ledger counts. */
-  readonly scratch: number;
+  readonly process: number; // resident in the whole process, after two steps
+  readonly before: number; // resident in it when the device had been opened and held nothing
+  readonly device: number; // resident in the device's memory
+  readonly peak: number; // the ledger's peak
+  readonly padding: number; // bytes between tensors that only align them
+  readonly scratch: number; // scratch of the device's threads, which no ledger counts
 }
 
 /** The model of a case as a configuration. */
