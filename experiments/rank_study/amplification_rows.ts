@@ -18,29 +18,25 @@ import {
   type Svd,
   svd,
 } from "../../src/linalg/mod.ts";
+import { mean } from "../numbers.ts";
 import { type Grid, type InputMetric, meanGrid } from "./spaces.ts";
 import type { StudyModule } from "./study.ts";
 
-/** A way to look at W and ΔW together. */
-export interface WeightView {
-  /** As in figures. */
-  readonly name: string;
-  /** The update in this view. */
-  update(factors: Factors, metric: InputMetric): Factors;
-}
+/** An update as printed, or as the layer's inputs see it. */
+type View = (factors: Factors, metric: InputMetric) => Factors;
 
-/** As printed, and as the layer's inputs see it. */
-export const weightViews: readonly WeightView[] = [
-  { name: "ΔW", update: (factors) => factors },
-  { name: "ΔW·S^½", update: inActivationMetric },
+/** The ways to look at W and ΔW together. */
+const views: readonly (readonly [name: string, view: View])[] = [
+  ["ΔW", (factors) => factors],
+  ["ΔW·S^½", inActivationMetric],
 ];
 
 /** One layer's W_q and its updates of one rank in one view; means over the seeds. */
 export interface AmplificationRow {
-  /** The view's name. */
+  /** `ΔW` or `ΔW·S^½`. */
   readonly view: string;
-  /** Number of the layer. */
-  readonly layer: number;
+  /** Number of the layer, counted from 1, as tables show it. */
+  readonly layer: string;
   /** r. */
   readonly rank: number;
   /** ‖ΔW‖. */
@@ -61,6 +57,8 @@ export interface AmplificationRow {
   readonly overlap: Grid;
   /** The same between W's and random ones. */
   readonly randomOverlap: Grid;
+  /** Length of a left direction. */
+  readonly dimensions: number;
 }
 
 /** A tenth of the width: the paper's figure 8 goes to 1,176 of 12,288. */
@@ -77,82 +75,70 @@ export function amplificationRows(
   ranks: readonly number[],
 ): AmplificationRow[] {
   const queries = modules.filter(({ site }) => site === "q");
-  return weightViews.flatMap((view) =>
+  return views.flatMap(([name, view]) =>
     queries.flatMap((module) => {
-      const weight = matrixIn(view, module.weight, module.metric);
-      const prepared = { weight, own: svd(weight), draws: randomDirections(view, module) };
-      return ranks.map((rank) => rowAt(view, module, rank, prepared));
+      const rowAt = rowsOfQuery(view, module);
+      return ranks.map((rank) => ({
+        view: name,
+        layer: `${module.layer + 1}`,
+        rank,
+        ...rowAt(rank),
+      }));
     })
   );
 }
 
-interface Prepared {
-  readonly weight: DenseMatrix;
-  readonly own: Svd;
-  readonly draws: readonly Svd[];
-}
-
-function rowAt(
-  view: WeightView,
-  { layer, metric, updates }: StudyModule,
-  rank: number,
-  { weight, draws, own }: Prepared,
-): AmplificationRow {
-  const seen = updates.get(rank)!.map((update) => view.update(update, metric));
-  const options = { seed: randomSeed, rank, weightValues: own.values };
-  const measured = seen.map((update) => amplification(update, weight, options));
+/** What is measured of W_q, its updates and random ones at any rank. */
+function rowsOfQuery(view: View, { layer, weight, metric, updates }: StudyModule) {
+  const seen = matrixIn(view, weight, metric), own = svd(seen);
+  const draws = randomDirections(view, weight, metric, randomSeed + layer);
   const top = rowsOf(own.left, 0, topDirections);
-  const of = (key: "deltaNorm" | "inDelta" | "inWeight" | "weightNorm" | "factor") =>
-    mean(measured.map((one) => one[key]));
-  const random = draws.map(({ left, right }) => {
-    return { left: rowsOf(left, 0, rank), right: rowsOf(right, 0, rank) };
-  });
-  const byChance = random.map((one) => projectedNorm(weight, one));
-  return {
-    view: view.name,
-    layer,
-    rank,
-    deltaNorm: of("deltaNorm"),
-    weightNorm: of("weightNorm"),
-    inDelta: of("inDelta"),
-    inRandom: mean(byChance),
-    randomSpread: spread(byChance),
-    inWeight: of("inWeight"),
-    factor: of("factor"),
-    overlap: meanGrid(seen.map((update) => similarityGrid(top, updateDirections(update).left))),
-    randomOverlap: meanGrid(random.map(({ left }) => similarityGrid(top, left))),
+  return (rank: number): Omit<AmplificationRow, "view" | "layer" | "rank"> => {
+    const deltas = updates.get(rank)!.map((update) => view(update, metric));
+    const options = { seed: randomSeed, rank, weightValues: own.values };
+    const measured = deltas.map((delta) => amplification(delta, seen, options));
+    const of = (key: "deltaNorm" | "weightNorm" | "inDelta" | "inWeight" | "factor") =>
+      mean(measured.map((one) => one[key]));
+    const random = draws.map(({ left, right }) => [rowsOf(left, 0, rank), rowsOf(right, 0, rank)]);
+    const byChance = random.map(([U, V]) =>
+      frobeniusNorm(multiplyTransposed(U, multiplyTransposed(V, seen)))
+    );
+    return {
+      deltaNorm: of("deltaNorm"),
+      weightNorm: of("weightNorm"),
+      inDelta: of("inDelta"),
+      inRandom: mean(byChance),
+      randomSpread: standardDeviation(byChance),
+      inWeight: of("inWeight"),
+      factor: of("factor"),
+      overlap: meanGrid(deltas.map((delta) => similarityGrid(top, updateDirections(delta).left))),
+      randomOverlap: meanGrid(random.map(([left]) => similarityGrid(top, left))),
+      dimensions: weight.rows,
+    };
   };
 }
 
 /** A whole matrix in a view: an update whose other factor is the identity. */
-function matrixIn(view: WeightView, matrix: DenseMatrix, metric: InputMetric): DenseMatrix {
+function matrixIn(view: View, matrix: DenseMatrix, metric: InputMetric): DenseMatrix {
   const { rows, columns } = matrix, B = identity(rows);
-  const { A } = view.update({ A: matrix, B, scaling: 1 }, metric);
+  const { A } = view({ A: matrix, B, scaling: 1 }, metric);
   return { rows, columns, data: Float64Array.from(A.data) };
 }
 
 /** Directions of Gaussian matrices of W's shape, in the view. */
-function randomDirections(view: WeightView, { weight, metric, layer }: StudyModule): Svd[] {
-  const random = new Random(randomSeed + layer), { rows, columns } = weight;
-  return Array.from(
-    { length: randomDraws },
-    () => svd(matrixIn(view, gaussian(rows, columns, random), metric)),
-  );
+function randomDirections(
+  view: View,
+  { rows, columns }: DenseMatrix,
+  metric: InputMetric,
+  seed: number,
+): Svd[] {
+  const random = new Random(seed);
+  const draw = () => svd(matrixIn(view, gaussian(rows, columns, random), metric));
+  return Array.from({ length: randomDraws }, draw);
 }
 
-/** ‖U W Vᵀ‖ with directions as rows. */
-function projectedNorm(
-  weight: DenseMatrix,
-  { left, right }: { readonly left: DenseMatrix; readonly right: DenseMatrix },
-): number {
-  return frobeniusNorm(multiplyTransposed(left, multiplyTransposed(right, weight)));
-}
-
-const mean = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length;
-
-/** The standard deviation of a sample. */
-function spread(values: readonly number[]): number {
+/** Of a sample. */
+function standardDeviation(values: readonly number[]): number {
   const middle = mean(values), squares = values.map((value) => (value - middle) ** 2);
   return Math.sqrt(squares.reduce((sum, square) => sum + square, 0) / (values.length - 1));
 }

@@ -9,19 +9,13 @@ import {
 } from "../../src/analysis/mod.ts";
 import { Random } from "../../src/core/random.ts";
 import { type DenseMatrix, gaussian, symmetricEigen } from "../../src/linalg/mod.ts";
+import type { Claim } from "../frame/claim.ts";
 
 /** φ(i, j) at [i − 1][j − 1]. */
 export type Grid = readonly (readonly number[])[];
 
-/** A way to take an update's directions, the largest first, one a row. */
-export interface Space {
-  /** As in figures. */
-  readonly name: string;
-  /** Whether claims are judged in it. */
-  readonly judged: boolean;
-  /** The directions; `metric` is that of the layer's inputs. */
-  directions(update: Factors, metric: InputMetric): DenseMatrix;
-}
+/** φ(i, j), counted from 1 as in the paper. */
+export const phi = (grid: Grid, i: number, j: number): number => grid[i - 1][j - 1];
 
 /** The metric of a layer's inputs, as `inActivationMetric` takes it. */
 export interface InputMetric {
@@ -40,31 +34,24 @@ export function metricOf(secondMoment: DenseMatrix): InputMetric {
   return { activations: { rows, columns, data: scaled } };
 }
 
+/** A way to take an update's directions, the largest first, one a row. */
+export interface Space {
+  /** As in figures. */
+  readonly name: string;
+  /** The directions; `metric` is that of the layer's inputs. */
+  directions(update: Factors, metric: InputMetric): DenseMatrix;
+}
+
 /** Where the paper looks, where the layer acts, and ΔW's own two sides. */
 export const spaces: Readonly<Record<"A" | "metric" | "right" | "left", Space>> = {
-  A: { name: "A", judged: true, directions: ({ A, name }) => rightDirections(A, name) },
+  A: { name: "A", directions: ({ A, name }) => rightDirections(A, name) },
   metric: {
     name: "ΔW·S^½",
-    judged: true,
     directions: (update, metric) => updateDirections(inActivationMetric(update, metric)).right,
   },
-  right: {
-    name: "ΔW, right",
-    judged: false,
-    directions: (update) => updateDirections(update).right,
-  },
-  left: { name: "ΔW, left", judged: false, directions: (update) => updateDirections(update).left },
+  right: { name: "ΔW, right", directions: (update) => updateDirections(update).right },
+  left: { name: "ΔW, left", directions: (update) => updateDirections(update).left },
 };
-
-/** An update of Gaussian A and B. */
-export function gaussianUpdate(width: number, rank: number, random: Random): Factors {
-  return {
-    A: gaussian(rank, width, random),
-    B: gaussian(width, rank, random),
-    scaling: 1,
-    name: "a Gaussian update",
-  };
-}
 
 /** Pairs of random updates that a control is the mean of. */
 export const controlPairs = 20;
@@ -83,16 +70,38 @@ export function gaussianControl(
   );
 }
 
+/** An update of Gaussian A and B. */
+export function gaussianUpdate(width: number, rank: number, random: Random): Factors {
+  return {
+    A: gaussian(rank, width, random),
+    B: gaussian(width, rank, random),
+    scaling: 1,
+    name: "a Gaussian update",
+  };
+}
+
 /** The mean of grids, over the part that all have. */
 export function meanGrid(grids: readonly Grid[]): Grid {
   const rows = Math.min(...grids.map((grid) => grid.length));
   const columns = Math.min(...grids.map(([row]) => row.length));
+  const at = (i: number, j: number) =>
+    grids.reduce((sum, grid) => sum + grid[i][j], 0) / grids.length;
   return Array.from(
     { length: rows },
-    (_, i) =>
-      Array.from(
-        { length: columns },
-        (_, j) => grids.reduce((sum, grid) => sum + grid[i][j], 0) / grids.length,
-      ),
+    (_, i) => Array.from({ length: columns }, (_, j) => at(i, j)),
   );
+}
+
+/** Claims as they are judged in one space, whose name they say. */
+export function claimsIn<Rows>(
+  name: string,
+  claims: readonly Claim<Rows>[],
+  rows: Rows,
+): Claim<unknown>[] {
+  return claims.map((claim) => ({
+    ...claim,
+    text: `${claim.text} (in ${name})`,
+    holds: () => claim.holds(rows),
+    found: () => claim.found(rows),
+  }));
 }

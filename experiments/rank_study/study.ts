@@ -1,43 +1,39 @@
 /** What the figures on subspaces and amplification are made of: updates, weights and metrics. @module */
 
-import { injectLora, type LoraValues } from "../../src/adapt/mod.ts";
+import { injectLora, loadAdapter, type LoraValues } from "../../src/adapt/mod.ts";
 import type { DenseMatrix } from "../../src/linalg/mod.ts";
 import type { Gpt2 } from "../../src/models/mod.ts";
 import type { Linear } from "../../src/nn/mod.ts";
+import type { RunResult } from "../../src/runs/mod.ts";
 import { loadBase } from "../base_model.ts";
 import type { ExperimentContext } from "../frame/experiment.ts";
 import { openEvaluation } from "../gloss_runs.ts";
-import { adapterFolders, readUpdates } from "./adapters.ts";
-import { type StudyRun, subspaceRuns } from "./runs.ts";
+import { adapterFolders } from "./adapters.ts";
+import { studyData, subspaceRuns } from "./runs.ts";
 import { secondMoments } from "./second_moment.ts";
 import { type InputMetric, metricOf } from "./spaces.ts";
-import { studyData } from "./training.ts";
-
-/** Roles of the runs on subspaces. */
-export type StudySite = "q" | "v";
 
 /** One adapted matrix with its updates. */
 export interface StudyModule {
-  /** `transformer.h.0.attn.c_attn:q`. */
-  readonly name: string;
   /** Its role. */
-  readonly site: StudySite;
-  /** Number of its layer. */
+  readonly site: "q" | "v";
+  /** Number of its layer, counted from 0. */
   readonly layer: number;
   /** W, (out, in). */
   readonly weight: DenseMatrix;
   /** Of its inputs on the base. */
   readonly metric: InputMetric;
-  /** Its updates at a rank, one for each seed, in their order. */
+  /** Its updates by rank, one for each seed, in their order. */
   readonly updates: ReadonlyMap<number, readonly LoraValues[]>;
 }
 
-/** Reads everything, after training what is not there; layer by layer, q before v. */
+/** Reads everything, layer by layer, q before v; `results` are those of the runs that are not shipped. */
 export async function loadStudy(
   ranks: readonly number[],
+  results: readonly RunResult[],
   context: ExperimentContext,
 ): Promise<StudyModule[]> {
-  const runs = ranks.flatMap(subspaceRuns), folders = await adapterFolders(runs, context);
+  const runs = subspaceRuns(ranks), folders = await adapterFolders(runs, results, context);
   using base = await loadBase(context.device);
   const adapters: LoraValues[][] = [];
   for (const folder of folders) adapters.push(await readUpdates(base, folder));
@@ -45,47 +41,39 @@ export async function loadStudy(
   const metrics = await inputMetrics(base, layers);
   const modules = layers.flatMap((linear, layer) =>
     (["q", "v"] as const).map(async (site): Promise<StudyModule> => {
-      const name = `${linear.name}:${site}`;
-      const weight = await weightOf(base, linear, site), metric = metrics.get(linear.name)!;
-      const updates = byRank(runs, adapters.map((sites) => siteNamed(sites, name)));
-      return { name, site, layer, weight, metric, updates };
+      const own = adapters.map((all) => all.find(({ name }) => name === `${linear.name}:${site}`)!);
+      const updates = Map.groupBy(own, (_, i) => runs[i].rank);
+      return {
+        site,
+        layer,
+        weight: await weightOf(base, linear, site),
+        metric: metrics[layer],
+        updates,
+      };
     })
   );
   return await Promise.all(modules);
 }
 
+/** The updates of an adapter's sites, in the order of the forward pass. */
+async function readUpdates(model: Gpt2, folder: string): Promise<LoraValues[]> {
+  using adapter = await loadAdapter(model, folder);
+  return await adapter.read();
+}
+
 /** The metric of each layer's inputs: the base's, on the validation split. */
-async function inputMetrics(
-  base: Gpt2,
-  layers: readonly Linear[],
-): Promise<Map<string, InputMetric>> {
+async function inputMetrics(base: Gpt2, layers: readonly Linear[]): Promise<InputMetric[]> {
   const data = studyData(false), { examples } = data.evaluation;
   const batches = await openEvaluation({ ...data, evaluation: { split: "validation", examples } });
   const moments = await secondMoments(base, layers.map(({ name }) => name), batches);
-  return new Map([...moments].map(([name, moment]) => [name, metricOf(moment)]));
+  return layers.map(({ name }) => metricOf(moments.get(name)!));
 }
 
-async function weightOf(base: Gpt2, linear: Linear, site: StudySite): Promise<DenseMatrix> {
+async function weightOf(base: Gpt2, linear: Linear, site: "q" | "v"): Promise<DenseMatrix> {
   const [{ data }] = await base.device.read(linear.weight.tensor);
-  const { start, count } = linear.sites[site]!, columns = linear.weight.shape[1];
-  const rows = data.subarray(start * columns, (start + count) * columns);
-  return { rows: count, columns, data: Float64Array.from(rows) };
-}
-
-function byRank(
-  runs: readonly StudyRun[],
-  updates: readonly LoraValues[],
-): Map<number, LoraValues[]> {
-  const groups = Map.groupBy(updates.keys(), (i) => runs[i].rank);
-  return new Map([...groups].map(([rank, places]) => [rank, places.map((i) => updates[i])]));
-}
-
-function siteNamed(sites: readonly LoraValues[], name: string): LoraValues {
-  const found = sites.find((site) => site.name === name);
-  if (found) return found;
-  throw new RangeError(
-    `the study needs an update of ${name}, found ${sites.map((site) => site.name).join(", ")}`,
-  );
+  const { start, count: rows } = linear.sites[site]!, columns = linear.weight.shape[1];
+  const own = data.subarray(start * columns, (start + rows) * columns);
+  return { rows, columns, data: Float64Array.from(own) };
 }
 
 /** A, and B still zero, of q and v in every layer at step 0. */
