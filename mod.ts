@@ -24,26 +24,75 @@
  * | save | {@link saveModel}, `adapter.save` |
  * | write a training loop | {@link Tape}, {@link crossEntropy}, {@link adamW} |
  * | read an adapter's spectrum | `@lowrank/core/formats` and `@lowrank/core/analysis` |
- * | count parameters and bytes | `@lowrank/core/accounting`, and a {@link Ledger} of the `dry` device |
+ * | count parameters and bytes | `@lowrank/core/accounting`, and the ledger of a `dry` {@link Device} |
+ *
+ * What is less common is in the entry of its folder: `@lowrank/core/device`, `/autograd`, `/nn`, `/models`,
+ * `/adapt`, `/train`, `/runs`, `/tokenizer`, `/data`.
  *
  * @module
  */
 
-export type * from "./kernels/kernel.ts";
 export { AdapterFileError, DeviceError, ShapeError } from "./src/core/errors.ts";
-export { type HostData, type HostTensor, hostTensor } from "./src/core/host_tensor.ts";
+export { type HostTensor, hostTensor } from "./src/core/host_tensor.ts";
 export { Random } from "./src/core/random.ts";
-export type { Shape } from "./src/core/shape.ts";
-export * from "./src/device/mod.ts";
-export * from "./src/autograd/mod.ts";
-export * from "./src/nn/mod.ts";
-export * from "./src/models/mod.ts";
-export * from "./src/adapt/mod.ts";
-export * from "./src/train/mod.ts";
-export * from "./src/tokenizer/mod.ts";
+export { type Device, type DeviceKind, openDevice, roles, type Tensor } from "./src/device/mod.ts";
 export {
-  promptedBatches,
-  type PromptedText,
-  type SampleOptions,
-} from "./src/data/prompted_batches.ts";
-export type { BatchSize, TokenBatch } from "./src/data/token_batch.ts";
+  add,
+  attention,
+  crossEntropy,
+  dropout,
+  embedding,
+  gelu,
+  klDivergence,
+  layerNorm,
+  linear,
+  type Loss,
+  Parameter,
+  squaredError,
+  Tape,
+} from "./src/autograd/mod.ts";
+export {
+  beamSearch,
+  countTrainable,
+  generate,
+  Gpt2,
+  type Gpt2Config,
+  initGpt2,
+  loadModel,
+  type Model,
+  type ModelInputs,
+  parseGpt2Config,
+  saveModel,
+} from "./src/models/mod.ts";
+export {
+  type Adapter,
+  deltaWeight,
+  injectBitFit,
+  injectBottleneck,
+  injectLora,
+  injectUpdates,
+  loadAdapter,
+  type LoraAdapter,
+  type LoraOptions,
+  type LowRankUpdate,
+  merge,
+  mergeReport,
+  selectSites,
+  siteName,
+  swap,
+  unmerge,
+} from "./src/adapt/mod.ts";
+export {
+  adamW,
+  type Batch,
+  cosineSchedule,
+  evaluate,
+  resumeCheckpoint,
+  saveCheckpoint,
+  type StepEvent,
+  train,
+  Trainer,
+  type TrainOptions,
+} from "./src/train/mod.ts";
+export { loadTokenizer, type Tokenizer } from "./src/tokenizer/mod.ts";
+export { promptedBatches } from "./src/data/prompted_batches.ts";

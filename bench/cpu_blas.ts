@@ -1,5 +1,5 @@
 /**
- * The CPU device with the system's BLAS against without, alternating: `deno run -A bench/cpu_blas.ts [threads]`.
+ * The CPU device with the system's BLAS against without, alternating: `deno task bench:blas [threads]`.
  *
  * Prints least and median milliseconds of products of the three layouts and of training steps of the small
  * base, 16 windows of 64 tokens.
@@ -57,8 +57,8 @@ async function trainingStep(device: CpuDevice, lora: boolean): Promise<Trial> {
   if (lora) stack.use(injectLora(model, { rank: 8, sites: "all", seed: 1 }));
   const trainer = stack.use(new Trainer(model, { learningRate: 1e-4, steps: 1e6, clipNorm: 1 }));
   const draw = () => Array.from({ length: 1024 }, () => Math.floor(1024 * random.uniform()));
-  const inputs = { shape, data: Uint32Array.from(draw()) };
-  const batch = { inputs, targets: { shape, data: Int32Array.from(draw()) } };
+  const tokens = { shape, data: Uint32Array.from(draw()) };
+  const batch = { inputs: { tokens }, targets: { shape, data: Int32Array.from(draw()) } };
   return {
     run: () => trainer.step([batch]),
     [Symbol.dispose]: () => stack.dispose(),

@@ -1,5 +1,5 @@
 /**
- * Speed of the CPU kernels: `deno run -A bench/cpu_kernels.ts [threads] [name…]`.
+ * Speed of the CPU kernels: `deno task bench:cpu [threads] [name…]`.
  *
  * Prints GFLOP/s for products and attention and GB/s, counting each byte that must move once, for the rest;
  * the best of several runs, since other work on the machine only ever slows one down.
@@ -11,7 +11,7 @@ import {
   attentionForward,
   crossEntropyBackward,
   crossEntropyForward,
-  dropout,
+  dropoutKernel,
   geluBackward,
   geluForward,
   type Kernel,
@@ -55,15 +55,16 @@ function product(m: number, n: number, k: number, layout: "NN" | "NT" | "TN"): T
 function attention(batch: number, time: number, heads: number, headWidth: number): Trial[] {
   const tokens = batch * time, width = heads * headWidth, pairs = batch * heads * time * time / 2;
   const common = { batch, heads, headWidth, causal: 1, hasMask: 0, scale: headWidth ** -0.5 };
-  const strides = { qStride: 3 * width, kvStride: 3 * width, qOffset: 0, kOffset: width };
-  const extents = { queries: time, keys: time, past: 0, kvRows: time, vOffset: 2 * width };
+  const strides = { qStride: 3 * width, kStride: 3 * width, vStride: 3 * width };
+  const offsets = { qOffset: 0, kOffset: width, vOffset: 2 * width };
+  const extents = { queries: time, keys: time, past: 0, kvRows: time };
   const title = `attention ${batch} x ${time}, ${heads} heads of ${headWidth}, causal,`;
   const qkv = tokens * 3 * width, out = tokens * width, logSumExp = batch * heads * time;
   return [{
     title: `${title} forward`,
     kernel: attentionForward,
     sizes: { q: qkv, k: qkv, v: qkv, mask: 1, out, logSumExp },
-    scalars: { ...common, ...strides, ...extents },
+    scalars: { ...common, ...strides, ...offsets, ...extents },
     flops: 4 * pairs * headWidth,
   }, {
     title: `${title} backward`,
@@ -106,7 +107,7 @@ function rowWise(rows: number, width: number): Trial[] {
       { logits: size, labels: rows, logSumExp: rows, dLoss: 1, dLogits: size },
       vocabulary,
     ),
-    trial(dropout, { x: size, y: size }, {
+    trial(dropoutKernel, { x: size, y: size }, {
       ...{ size, seed: 1, threshold: 2 ** 29, keepScale: 1.125, accumulate: 0 },
     }),
     trial(sumSquares, { x: size, partials: Math.ceil(size / 4096) }, { size, partialOffset: 0 }),

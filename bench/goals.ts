@@ -97,7 +97,7 @@ function raceGoals(summary: Summary): Goal[] {
 
 /**
  * By blocks of ten, because to wait for each step on WebGPU takes twice as long as the step. A merged layer
- * is the frozen one again: its noise is how far the frozen one's median lies off its least.
+ * is the frozen one again: its noise is how far the frozen one's median is from its least.
  */
 function lowRankGoals(summary: Summary): Goal[] {
   const of = (name: string, who: string) => rowOf(summary, `low_rank ${name}`, who)?.ten;

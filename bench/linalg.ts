@@ -1,6 +1,6 @@
 /**
  * Decompositions and the analysis on them, ours with LAPACK and without beside ml-matrix and PyTorch, all
- * in float64: `LOWRANK_PYTHON=path/to/python deno run -A bench/linalg.ts` prints a table.
+ * in float64: `LOWRANK_PYTHON=path/to/python deno task bench:linalg` prints a table.
  *
  * Every contender is a process of its own, which repeats each case for a second after a first run. Each
  * case ends in a number on which all must agree.
@@ -9,7 +9,7 @@
  */
 
 import { rightDirections, similarityGrid, spectrum, updateSvd } from "../src/analysis/mod.ts";
-import { backendFor } from "../src/linalg/backend.ts";
+import { backendFor } from "../src/linalg/choose_backend.ts";
 import { singularValues, svd, symmetricEigen } from "../src/linalg/mod.ts";
 import { values } from "./workloads.ts";
 
@@ -136,7 +136,7 @@ async function spawn(program: string, args: string[], env: Record<string, string
 
 async function compete(): Promise<Found[]> {
   const self = new URL(import.meta.url).pathname, deno = ["run", "-A", "--no-lock", self];
-  const script = new URL("../scripts/bench_linalg.py", import.meta.url).pathname;
+  const script = new URL("contenders/pytorch_linalg.py", import.meta.url).pathname;
   const python = Deno.env.get("LOWRANK_PYTHON") ?? "python3";
   const jobs: [string, string[], Record<string, string>][] = [
     [Deno.execPath(), [...deno, "ours"], { LOWRANK_BLAS: "off" }],

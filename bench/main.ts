@@ -10,7 +10,7 @@ import { environmentOf } from "./environment.ts";
 import { figure } from "./figure.ts";
 import type { Report } from "./protocol.ts";
 import { startUp } from "./start_up.ts";
-import { summarise, type Summary } from "./summary.ts";
+import { summarize, type Summary } from "./summary.ts";
 import { tableOf } from "./table.ts";
 import { type Workload, workloads } from "./workloads.ts";
 
@@ -37,7 +37,7 @@ const folder = new URL(".", import.meta.url), root = new URL("..", folder);
 
 function programOf({ program, variant }: Contender, workload: string): [string, string[]] {
   if (program === "torch") {
-    const script = new URL("scripts/bench_torch.py", root).pathname;
+    const script = new URL("bench/contenders/pytorch.py", root).pathname;
     return [Deno.env.get("LOWRANK_PYTHON") ?? "python3", [script, variant, workload]];
   }
   const script = new URL(`contenders/${program}.ts`, folder).pathname;
@@ -121,7 +121,7 @@ const found: Summary = {
   note: options.note,
   rounds: Number(options.rounds),
   startUp: await startUp(root),
-  ...summarise(await compete()),
+  ...summarize(await compete()),
 };
 const summary = options.merge ? await mergeInto(options.merge, found) : found;
 await Deno.writeTextFile(`${options.out}.json`, JSON.stringify(summary, null, 1) + "\n");

@@ -1,4 +1,4 @@
-/** Makes table and figure from a result again: `deno run -A bench/render.ts FILE.json`. @module */
+/** Makes table and figure from a result again: `deno task bench:table FILE.json`. @module */
 
 import { figure } from "./figure.ts";
 import type { Summary } from "./summary.ts";

@@ -107,7 +107,7 @@ function roofOf(reports: ReadonlyMap<string, readonly Report[]>, found: Found) {
 }
 
 /** Rows of all cases, and reasons for those that are missing. */
-export function summarise(
+export function summarize(
   reports: ReadonlyMap<string, readonly Report[]>,
 ): Pick<Summary, "devices" | "roof" | "rows" | "notRun"> {
   const found = gather(reports), roof = roofOf(reports, found);

@@ -1,5 +1,5 @@
 /**
- * Where a step's time goes on WebGPU: `deno run -A bench/webgpu_kernels.ts [workload] [kernel…]` with
+ * Where a step's time goes on WebGPU: `deno task bench:webgpu [workload] [kernel…]` with
  * gpt_full, gpt_lora, pretrain or generate, which is one token after the prompt.
  *
  * The launches of a step are gathered on the dry device; then each is repeated alone, many times in one
@@ -54,7 +54,7 @@ function stepOf(device: Device, workload: string): () => void {
     cache.advance(generation.prompt);
     return () => {
       using tape = new Tape(device, { record: false });
-      model.forward(tape, { shape: [1, 1], data }, { cache, rows: [0] });
+      model.forward(tape, { tokens: { shape: [1, 1], data } }, { cache, rows: [0] });
       cache.advance(-1);
       device.submit();
     };

@@ -9,7 +9,7 @@ import { loadTokenizer } from "../src/tokenizer/mod.ts";
 import { type Batch, evaluate } from "../src/train/mod.ts";
 import { median } from "./numbers.ts";
 import { LiveSpectra } from "./live_spectra.ts";
-import { type PlannedRun, planRun } from "./frame/planned_runs.ts";
+import { type PlannedRun, planRun, type RunOpeners } from "./frame/planned_runs.ts";
 import { baseFolder, baseIdentity, loadBase } from "./base_model.ts";
 
 /** What is trained on and what is reported. */
@@ -69,9 +69,8 @@ export async function glossSpec(
  * (values), `stepMs` (median wall time) and `spectra` (readings of its adapters; after a resume those of
  * the last part).
  */
-export function planGloss(chosen: GlossRun, label: string): PlannedRun {
-  const spec = ({ kind }: Device) => glossSpec(chosen, kind);
-  return planRun(label, chosen.steps, spec, (device) => {
+export function planGloss(chosen: GlossRun, label: string): PlannedRun<GlossRun> {
+  const open = (device: Device): RunOpeners<Gpt2> => {
     const times: number[] = [];
     let spectra: LiveSpectra | undefined;
     return {
@@ -92,7 +91,9 @@ export function planGloss(chosen: GlossRun, label: string): PlannedRun {
         spectra: await spectra?.readings() as unknown as Json,
       }),
     };
-  });
+  };
+  const spec = ({ kind }: Device) => glossSpec(chosen, kind);
+  return planRun({ label, steps: chosen.steps, chosen, spec, open });
 }
 
 /** The loss of a model on the evaluation split, nats per scored token. */

@@ -1,8 +1,8 @@
 /** GPT-3 175B's shape, and what the paper prints about it. @module */
 
-// Not from their mod.ts, which load mathjs.
-import { catalogue } from "../src/accounting/models/catalogue.ts";
+import { catalogue } from "../src/architectures/mod.ts";
 import { type Gpt2Config, parseGpt2Config } from "../src/models/mod.ts";
+// Not from its mod.ts, which loads mathjs.
 import { measured } from "../src/paper/printed/mod.ts";
 import { printedValue } from "../src/paper/printed_number.ts";
 

@@ -48,7 +48,9 @@ export class LiveSpectra {
   /** To be called after steps with how many are done; starts a reading where one is due. */
   observe(steps: number): void {
     if (steps - this.#last < this.#every) return;
-    const sites = this.#model.linears.flatMap(({ adapted }) => adapted);
+    const sites = this.#model.linears.flatMap(({ adaptations }) =>
+      adaptations.flatMap(({ lowRank }) => lowRank ?? [])
+    );
     if (sites.length === 0) return;
     this.#last = steps;
     const tensors = sites.flatMap(({ A, B }) => [A.tensor, B.tensor]);

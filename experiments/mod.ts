@@ -14,7 +14,7 @@ export {
 export type { DataTable, Figure, TableColumn, Unit } from "../src/figures/figure.ts";
 export type * from "../src/figures/plotly_types.ts";
 export type { Device, DeviceKind } from "../src/device/device.ts";
-export type { PlannedRun, RunContext } from "./frame/planned_runs.ts";
+export type { MadeRun, PlannedRun, RunContext } from "./frame/planned_runs.ts";
 export type * from "../src/runs/mod.ts";
 export type { Shard } from "./frame/shard.ts";
 export { experiments, selectExperiments } from "./registry.ts";

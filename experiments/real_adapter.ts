@@ -1,7 +1,7 @@
 /** Somebody's real adapter: what the authors' own RoBERTa adapter looks like. @module */
 
 import { join } from "node:path";
-import { type Factors, type Spectrum, spectrum } from "../src/analysis/mod.ts";
+import { type LowRankUpdate, type Spectrum, spectrum } from "../src/analysis/mod.ts";
 import type { Figure } from "../src/figures/figure.ts";
 import { axis, baseLayout, logAxis } from "../src/figures/layout.ts";
 import { line } from "../src/figures/marks.ts";
@@ -46,13 +46,13 @@ export async function readAuthors(file: string): Promise<AuthorsModule[]> {
 
 /** Pairs of A and B by their names. */
 export function factorsOf(tensors: ReadonlyMap<string, HostTensor>) {
-  const found: (Pick<AuthorsModule, "layer" | "site"> & { factors: Factors })[] = [];
+  const found: (Pick<AuthorsModule, "layer" | "site"> & { factors: LowRankUpdate })[] = [];
   for (const [key, A] of tensors) {
     const match = /^(.*\.layer\.(\d+)\..*\.(query|value))\.lora_A$/.exec(key);
     if (!match) continue;
     const [, name, layer, site] = match, B = tensors.get(`${name}.lora_B`);
     if (!B) throw new RangeError(`A and B must come in pairs, found no ${name}.lora_B`);
-    const factors = { name, A, B, scaling };
+    const factors = { module: name, A, B, scaling };
     found.push({ layer: Number(layer), site: site as "query" | "value", factors });
   }
   return found.sort((a, b) => a.site.localeCompare(b.site) || a.layer - b.layer);

@@ -3,13 +3,13 @@
  *
  * A kernel is a value. Its name, bindings and scalars are its signature; `wgsl` says how WebGPU runs
  * it, `cpu` which range the AssemblyScript function of the same name splits over threads, and
- * `reference` is the definition: plain float64 code that judges both others.
+ * `reference` is the definition: plain float64 code that the others are tested against.
  *
  * @module
  */
 
-/** Element types that kernels compute on. F16, BF16 and NF4 are storage only. */
-export type ElementType = "f32" | "u32" | "i32";
+/** Types of a buffer's elements. Kernels compute on f32, u32 and i32; f16 is storage only. */
+export type ElementType = "f32" | "u32" | "i32" | "f16";
 
 /** What a kernel does with a buffer: `update` reads and writes, `write` overwrites every element. */
 export type Access = "read" | "write" | "update";
@@ -22,7 +22,7 @@ export interface Binding {
   readonly access: Access;
 }
 
-/** An array that a reference function reads or writes: `Float64Array` for f32 bindings. */
+/** An array that a reference function reads or writes: `Float64Array` for f32, the bits for f16. */
 export interface Numbers {
   /** The element at an index. */
   [index: number]: number;
@@ -44,30 +44,30 @@ export interface WgslProgram<S extends string = string> {
   readonly constants?: (scalars: ScalarValues<S>) => Record<string, number>;
   /**
    * Number of workgroups. A device folds it over two dimensions where it exceeds one dimension's
-   * limit, so a kernel finds its own as `workgroup_id.y * num_workgroups.x + workgroup_id.x` and
-   * returns when it is past the end.
+   * limit, so the index of one is `workgroup_id.y * num_workgroups.x + workgroup_id.x`, and those past
+   * the end return.
    */
   readonly workgroups: (scalars: ScalarValues<S>) => number;
   /** A faster program for an adapter; only products and attention may have one (decision 0010). */
   readonly variant?: (adapter: AdapterTraits) => WgslProgram<S> | undefined;
 }
 
-/** What decides between programs that compute the same. */
+/** What decides between programs that compute the same values. */
 export interface AdapterTraits {
   /** Shaders run on the CPU. */
   readonly software: boolean;
-  /** Threads that run in step, where that is one number and subgroup operations are allowed; else 0. */
+  /** Threads of a subgroup, if that is one number and subgroup operations are allowed; else 0. */
   readonly subgroupSize: number;
 }
 
 /**
  * How the CPU runs a kernel: the WebAssembly export named after the kernel takes the bindings'
- * addresses, the scalars, then `begin` and `end`, and does the units `begin <= unit < end`.
+ * addresses, the scalars, then `begin` and `end`, and computes the units `begin <= unit < end`.
  */
 export interface CpuProgram<S extends string = string> {
   /** Number of independent units (rows, heads, elements) that threads may share. */
   readonly units: (scalars: ScalarValues<S>) => number;
-  /** Fewest units that are worth a thread of their own, and the multiple that a cut falls on. */
+  /** Fewest units that are worth a thread; cuts are multiples of it. */
   readonly grain: (scalars: ScalarValues<S>) => number;
 }
 
@@ -98,6 +98,11 @@ export function defineKernel<B extends string, S extends string>(
   kernel: Kernel<B, S>,
 ): Kernel<B, S> {
   return kernel;
+}
+
+/** Bytes of one element. */
+export function elementBytes(type: ElementType): number {
+  return type === "f16" ? 2 : 4;
 }
 
 /** Number of pieces of `size` that cover `count`. */

@@ -4,9 +4,10 @@ export * from "./kernel.ts";
 export { adamw } from "./adamw/kernel.ts";
 export { attentionBackward, attentionForward } from "./attention/kernel.ts";
 export { crossEntropyBackward, crossEntropyForward } from "./cross_entropy/kernel.ts";
-export { dropout, dropoutThreshold } from "./dropout/kernel.ts";
-export { add, fill, scaleAdd } from "./elementwise/kernel.ts";
+export { dropoutKernel, dropoutThreshold } from "./dropout/kernel.ts";
+export { addKernel, copyColumns, fill, scaleAdd } from "./elementwise/kernel.ts";
 export { embeddingBackward, embeddingForward } from "./embedding/kernel.ts";
+export { widen } from "./float16/kernel.ts";
 export { geluBackward, geluForward } from "./gelu/kernel.ts";
 export { klDivergenceBackward, klDivergenceForward } from "./kl_divergence/kernel.ts";
 export {

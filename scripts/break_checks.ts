@@ -1,6 +1,6 @@
 /**
  * Breaks a copy of the package, one fault at a time, runs the notebooks on it, and says which checks turn
- * red: `break_checks.ts [NAME…]`, a name being how a notebook's begins. Exits with 1 where a check stays
+ * red: `deno task test:faults [NAME…]`, a name being how a notebook's begins. Exits with 1 where a check stays
  * green under every fault.
  *
  * @module

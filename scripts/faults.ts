@@ -121,8 +121,8 @@ export const faults: readonly Fault[] = [
     "03",
     "the dry device books four bytes too many a tensor",
     "src/device/base.ts",
-    "this.ledger.add(role, storage.bytes, padding);",
-    'this.ledger.add(role, storage.bytes + (this.kind === "dry" ? 4 : 0), padding);',
+    "this.ledger.add(storage);",
+    'this.ledger.add({ ...storage, bytes: bytes + (this.kind === "dry" ? 4 : 0) });',
   ),
   fault(
     "00 02",
@@ -141,7 +141,7 @@ export const faults: readonly Fault[] = [
   fault(
     "02",
     "the tensors of a model count 1% too much",
-    `${accounting}/models/tensor_shape.ts`,
+    "src/architectures/architecture.ts",
     "return total;",
     "return Math.round(1.01 * total);",
   ),
@@ -149,8 +149,8 @@ export const faults: readonly Fault[] = [
     "02",
     "an update counts as a quarter of it",
     `${accounting}/lora_count.ts`,
-    'return Number(evaluate("lowRankParameters", { r: rank, d_in, d_out }));',
-    'return Number(evaluate("lowRankParameters", { r: rank, d_in, d_out })) / 4;',
+    'return Number(evaluateFormula("lowRankParameters", { r: rank, d_in, d_out }));',
+    'return Number(evaluateFormula("lowRankParameters", { r: rank, d_in, d_out })) / 4;',
   ),
   fault(
     "03",

@@ -2,8 +2,8 @@
  * Tries every learning rate of the grid with every method of an experiment, one seed each, and writes
  * the losses on the validation split, which no table reports, beside the experiment's code.
  *
- *     deno run -A scripts/search_learning_rates.ts adaptation
- *     deno run -A scripts/search_learning_rates.ts rank_study
+ *     deno task search:rates adaptation
+ *     deno task search:rates rank_study
  *
  * Finished runs under `results/search` are not trained again.
  *

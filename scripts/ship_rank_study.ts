@@ -2,7 +2,7 @@
  * Copies the adapters of the rank study that are shipped, in F16, from a folder where they were trained.
  *
  *     deno task reproduce --full --only subspaces,amplification,which-matrices,which-rank --device cpu
- *     deno run -A scripts/ship_rank_study.ts results
+ *     deno task ship:adapters results
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
  * Runs notebooks many times and counts the runs in which an output was lost, came twice or was under
- * another cell: `stress_notebooks.ts kernel ROUNDS NAME…` through the kernel client, with `lab`
+ * another cell: `deno task test:stress kernel ROUNDS NAME…` through the kernel client, with `lab`
  * through JupyterLab's Run All.
  *
  * @module

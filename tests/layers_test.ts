@@ -3,6 +3,7 @@
 import { assertEquals } from "@std/assert";
 import {
   allowedBelow,
+  circles,
   layerOf,
   type LayerTable,
   layerViolations,
@@ -17,6 +18,7 @@ const layers: LayerTable = {
   blas: ["core"],
   linalg: ["core", "blas"],
   analysis: ["linalg"],
+  architectures: ["core"],
   kernels: ["core"],
   device: ["kernels", "blas"],
   autograd: ["device"],
@@ -24,12 +26,12 @@ const layers: LayerTable = {
   nn: ["autograd", "quant"],
   tokenizer: ["core"],
   formats: ["core"],
-  models: ["nn", "formats", "tokenizer"],
+  models: ["nn", "formats", "tokenizer", "architectures"],
   adapt: ["models", "formats"],
   train: ["autograd", "formats"],
   data: ["tokenizer"],
   runs: ["train", "adapt"], // docs/decisions/0003
-  accounting: ["core"],
+  accounting: ["architectures"],
   paper: ["accounting"],
   figures: ["core"],
   inspect: ["analysis", "figures", "models"],
@@ -41,6 +43,12 @@ const layers: LayerTable = {
 
 Deno.test("imports go one way only", async () => {
   assertEquals(layerViolations(await packageImports(), layers), []);
+});
+
+Deno.test("no file imports itself around a circle, types included", async () => {
+  assertEquals(circles(await packageImports()), []);
+  const pair = [{ from: "a.ts", to: "b.ts" }, { from: "b.ts", to: "a.ts" }];
+  assertEquals(circles([...pair, { from: "b.ts", to: "c.ts" }]), [["a.ts", "b.ts"]]);
 });
 
 Deno.test("every source file is in a layer of the table", () => {
@@ -80,6 +88,18 @@ const saying = (pattern: RegExp, files: readonly string[]): string[] =>
 Deno.test("only device/ and blas/ say GPUDevice, WebAssembly or Deno.dlopen", () => {
   const others = sourceFiles().filter((path) => !/^src\/(device|blas)\//.test(path));
   assertEquals(saying(/\bGPU[A-Z]\w+|\bWebAssembly\b|\bDeno\.dlopen\b/, others), []);
+});
+
+/** Deno's functions and types of files, each also with `Sync`. */
+const fileApis =
+  "chmod|chown|copyFile|create|cwd|errors|FsFile|link|lstat|makeTempDir|makeTempFile|mkdir|" +
+  "open|readDir|readFile|readLink|readTextFile|realPath|remove|rename|SeekMode|stat|symlink|truncate|" +
+  "umask|utime|watchFs|writeFile|writeTextFile";
+
+Deno.test("only core/ opens files", () => {
+  const others = sourceFiles().filter((path) => !/^src\/(core|experiments)\//.test(path));
+  const files = new RegExp(`\\bDeno\\.(${fileApis})(Sync)?\\b|"node:fs|"npm:fs`);
+  assertEquals(saying(files, others), []);
 });
 
 Deno.test("nothing reads Math.random", () => {

@@ -3,7 +3,8 @@
 import { matmul, scaleAdd, sumSquares } from "../../kernels/mod.ts";
 import { onePair } from "../../kernels/matmul/kernel.ts";
 import { rootSum, squaresChunk } from "../../kernels/mod.ts";
-import { linear, Parameter, Tape } from "../../src/autograd/mod.ts";
+import { Parameter, Tape } from "../../src/autograd/mod.ts";
+import { adaptedLinear } from "../../src/autograd/ops/adapted_linear.ts";
 import type { LowRankSite } from "../../src/autograd/mod.ts";
 import type { Device } from "../../src/device/device.ts";
 import type { Tensor } from "../../src/device/tensor.ts";
@@ -77,14 +78,14 @@ export function lowRank(device: Device): Case[] {
     const out = device.allocate([layer.tokens, layer.width], "f32", "activation", "kept");
     const step = () => {
       using tape = new Tape(device, { record: false });
-      const y = linear(tape, x, weight, undefined, sites);
+      const y = adaptedLinear(tape, x, weight, undefined, sites);
       // One value is kept, so that something outlives the tape to be waited for.
       copy(y.view([1], 0), out.view([1], 0), 1, false);
       device.submit();
     };
     const check = async () => {
       using tape = new Tape(device, { record: false });
-      return await meanSize(linear(tape, x, weight, undefined, sites));
+      return await meanSize(adaptedLinear(tape, x, weight, undefined, sites));
     };
     return { name: `low_rank ${name}`, step, wait: () => settle(out), check };
   };
@@ -114,7 +115,7 @@ export function loraLinear(device: Device): Case {
   };
   const step = () => {
     using tape = new Tape(device);
-    const y = linear(tape, x, weight, undefined, [site]);
+    const y = adaptedLinear(tape, x, weight, undefined, [site]);
     measureError(y);
     const loss = tape.record(tape.activation([1], "loss"), [y], () => {
       const into = tape.contribute(y)!.tensor;

@@ -45,8 +45,8 @@ export function makeModel(device: Device, size: GptSize): Gpt2 {
 /** Puts adapters on `c_attn`. */
 export function adapt(model: Gpt2, size: GptSize): void {
   const options = { rank, alpha: 2 * rank, targetModules: ["c_attn"], seed: 1 };
-  const { modules } = injectLora(model, options), entries = loraEntries(size);
-  modules.forEach(({ A, B }, i) => {
+  const { sites } = injectLora(model, options), entries = loraEntries(size);
+  sites.forEach(({ A, B }, i) => {
     model.device.write(A.tensor, entries[2 * i].data);
     model.device.write(B.tensor, entries[2 * i + 1].data);
   });
@@ -54,8 +54,11 @@ export function adapt(model: Gpt2, size: GptSize): void {
 
 /** The one batch, as the trainer takes it. */
 export function trainingBatch(size: GptSize): Batch {
-  const { inputs, targets } = batchOf(size), shape = [size.batch, size.time];
-  return { inputs: { shape, data: inputs }, targets: { shape, data: Int32Array.from(targets) } };
+  const { inputs: data, targets } = batchOf(size), shape = [size.batch, size.time];
+  return {
+    inputs: { tokens: { shape, data } },
+    targets: { shape, data: Int32Array.from(targets) },
+  };
 }
 
 /** A training step: all weights, or those of adapters. */

@@ -35,10 +35,10 @@ export interface GptBatch<T> {
   readonly mask: T;
 }
 
-function normalise<T>(o: Operations<T>, x: T, w: Weights<T>, name: string): T {
-  const centred = o.sub(x, o.meanLast(x));
-  const scale = o.rsqrt(o.shift(o.meanLast(o.mul(centred, centred)), 1e-5));
-  return o.add(o.mul(o.mul(centred, scale), w[`${name}.weight`]), w[`${name}.bias`]);
+function normalize<T>(o: Operations<T>, x: T, w: Weights<T>, name: string): T {
+  const centered = o.sub(x, o.meanLast(x));
+  const scale = o.rsqrt(o.shift(o.meanLast(o.mul(centered, centered)), 1e-5));
+  return o.add(o.mul(o.mul(centered, scale), w[`${name}.weight`]), w[`${name}.bias`]);
 }
 
 function linear<T>(o: Operations<T>, x: T, w: Weights<T>, name: string): T {
@@ -66,12 +66,12 @@ function attention<T>(o: Operations<T>, qkv: T, mask: T, size: GptSize): T {
 }
 
 function block<T>(o: Operations<T>, x: T, w: Weights<T>, name: string, mask: T, size: GptSize): T {
-  const normed = normalise(o, x, w, `${name}.ln_1`);
+  const normed = normalize(o, x, w, `${name}.ln_1`);
   let qkv = linear(o, normed, w, `${name}.attn.c_attn`);
   if (`${name}.A` in w) qkv = o.add(qkv, lowRank(o, normed, w[`${name}.A`], w[`${name}.B`]));
   const mixed = attention(o, qkv, mask, size);
   const y = o.add(x, linear(o, mixed, w, `${name}.attn.c_proj`));
-  const up = linear(o, normalise(o, y, w, `${name}.ln_2`), w, `${name}.mlp.c_fc`);
+  const up = linear(o, normalize(o, y, w, `${name}.ln_2`), w, `${name}.mlp.c_fc`);
   return o.add(y, linear(o, gelu(o, up), w, `${name}.mlp.c_proj`));
 }
 
@@ -85,7 +85,7 @@ function embed<T>(o: Operations<T>, w: Weights<T>, inputs: T, size: GptSize): T 
 export function gptLoss<T>(o: Operations<T>, w: Weights<T>, batch: GptBatch<T>, size: GptSize): T {
   let x = embed(o, w, batch.inputs, size);
   for (let i = 0; i < size.layers; i++) x = block(o, x, w, `h.${i}`, batch.mask, size);
-  const logits = o.product(normalise(o, x, w, "ln_f"), w["wte.weight"], false, true);
+  const logits = o.product(normalize(o, x, w, "ln_f"), w["wte.weight"], false, true);
   return o.scale(o.mean(o.mul(o.logSoftmax(logits), batch.targets)), -size.vocabulary);
 }
 

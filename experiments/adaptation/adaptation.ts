@@ -1,24 +1,15 @@
 /** Full fine-tuning against LoRA at three ranks, on real text. @module */
 
 import { join } from "node:path";
-import type { RunResult } from "../../src/runs/mod.ts";
 import { loadBase } from "../base_model.ts";
 import { type Claim, type Finding, judge } from "../frame/claim.ts";
-import {
-  type Experiment,
-  experiment,
-  type ExperimentContext,
-  type PlanContext,
-} from "../frame/experiment.ts";
+import { type Experiment, experiment, type ExperimentContext } from "../frame/experiment.ts";
+import type { MadeRun } from "../frame/planned_runs.ts";
 import { type GlossData, glossData, glossLoss, planGloss, publishAdapter } from "../gloss_runs.ts";
 import { learningRateGrid } from "../learning_rates.ts";
 import { lossFigure, memoryFigure, methodTable, qualityFigure } from "./figures.ts";
 import { type AdaptationRun, type MethodRow, methodRows } from "./method_rows.ts";
 import { adaptationRun, alpha, bestLora, type Method, methods } from "./methods.ts";
-
-/** Every method with every seed. */
-const methodsWithSeeds = ({ seeds }: PlanContext) =>
-  seeds.flatMap((seed) => methods.map((method) => ({ seed, method })));
 
 interface AdaptationRows {
   /** A row a method. */
@@ -35,34 +26,30 @@ interface AdaptationRows {
 }
 
 async function adaptationRows(
-  results: readonly RunResult[],
+  made: readonly MadeRun<Method>[],
   context: ExperimentContext,
 ): Promise<AdaptationRows> {
-  const runs: AdaptationRun[] = [];
-  for (const [index, { method }] of methodsWithSeeds(context).entries()) {
-    runs.push(await readBack(results[index], method, context.out));
-  }
+  const all = methodRows(await Promise.all(made.map((run) => readBack(run, context.out))));
   using base = await loadBase(context.device);
   const data = glossData("noun", context.quick), baseLoss = await glossLoss(base, data);
-  const all = methodRows(runs), [full, ...lora] = all, { steps } = results[0].spec.training;
+  const [full, ...lora] = all, { steps } = made[0].spec.training;
   const best = lora.find(({ label }) => label === bestLora().label)!;
   return { all, full, lora, best, baseLoss, data, steps };
 }
 
 async function readBack(
-  { folder, spec: { seed, training }, log, ledger, metrics }: RunResult,
-  { key, label, spec }: Method,
+  { chosen: { key, label, spec }, folder, spec: { seed, training }, ...run }: MadeRun<Method>,
   out: string,
 ): Promise<AdaptationRun> {
   if (spec.kind === "lora") await publishAdapter(folder, out, `nouns-${key}-seed${seed}`);
   const weights = spec.kind === "full"
     ? join(folder, "model", "model.safetensors")
     : join(folder, "adapter", "adapter_model.safetensors");
-  const { trained, loss, stepMs } = metrics as Record<string, number>;
+  const { trained, loss, stepMs } = run.metrics as Record<string, number>;
   const { size: checkpointBytes } = await Deno.stat(weights), { learningRate } = training;
-  const { peak, peakByRole } = ledger;
+  const { peak, peakByRole } = run.ledger;
   return {
-    ...{ label, seed, learningRate, trained, loss, curve: log.loss },
+    ...{ label, seed, learningRate, trained, loss, curve: run.log.loss },
     ...{ peakByRole, peak, stepMs, checkpointBytes },
   };
 }
@@ -113,9 +100,12 @@ export const adaptation: Experiment = experiment({
     `LoRA on every linear layer, α = ${alpha} at every rank: the scaling α/r falls as r grows. ` +
     `Learning rates: the best of ${learningRateGrid.join(", ")} for each method on a validation ` +
     `split. Held-out loss: ${evaluation.examples} pairs, whose words are in no training pair.`,
-  runs: (context) =>
-    methodsWithSeeds(context).map(({ seed, method }) =>
-      planGloss(adaptationRun(method, "noun", seed, context.quick), `${method.label}, seed ${seed}`)
+  runs: ({ seeds, quick }) =>
+    seeds.flatMap((seed) =>
+      methods.map((method) => ({
+        ...planGloss(adaptationRun(method, "noun", seed, quick), `${method.label}, seed ${seed}`),
+        chosen: method,
+      }))
     ),
   rows: adaptationRows,
   claims: [quality, {

@@ -2,9 +2,8 @@
 
 import type { Device } from "../../src/device/device.ts";
 import type { DataTable, Figure } from "../../src/figures/figure.ts";
-import type { RunResult } from "../../src/runs/mod.ts";
 import { type Claim, type Finding, judge } from "./claim.ts";
-import { makeRuns, type PlannedRun } from "./planned_runs.ts";
+import { type MadeRun, makeRuns, type PlannedRun } from "./planned_runs.ts";
 
 /** What an experiment gives back. */
 export interface Outcome {
@@ -57,10 +56,14 @@ export interface Experiment {
 }
 
 /** An experiment as data. `Rows` is what it measured, in whatever shape its claims read best. */
-export interface ExperimentDefinition<Rows> extends Omit<Experiment, "run"> {
-  /** From the results of the runs, in their order, and from what it measures itself, to plain rows. */
+export interface ExperimentDefinition<Chosen, Rows> extends Omit<Experiment, "runs" | "run"> {
+  /** The training runs that it reads, where it has any. */
+  runs?(
+    context: PlanContext,
+  ): readonly PlannedRun<Chosen>[] | Promise<readonly PlannedRun<Chosen>[]>;
+  /** From the runs, in their order, and from what it measures itself, to plain rows. */
   rows(
-    results: readonly RunResult[],
+    made: readonly MadeRun<Chosen>[],
     context: ExperimentContext,
   ): Rows | LeftOut | Promise<Rows | LeftOut>;
   /** What was run, in a sentence or two. */
@@ -117,19 +120,21 @@ const trainingShare = 0.9;
  * console.log(halves.name); // halves
  * ```
  */
-export function experiment<Rows>(definition: ExperimentDefinition<Rows>): Experiment {
+export function experiment<Chosen, Rows>(
+  definition: ExperimentDefinition<Chosen, Rows>,
+): Experiment {
   const { name, title, question, source, runs } = definition;
   return { name, title, question, source, runs, run: (context) => outcomeOf(definition, context) };
 }
 
-async function outcomeOf<Rows>(
-  definition: ExperimentDefinition<Rows>,
+async function outcomeOf<Chosen, Rows>(
+  definition: ExperimentDefinition<Chosen, Rows>,
   context: ExperimentContext,
 ): Promise<Outcome> {
   const plan = await definition.runs?.(context) ?? [];
   const trained = plan.length > 0 ? trainingShare : 0;
-  const results = await makeRuns(plan, withinProgress(context, 0, trained));
-  const rows = await definition.rows(results, withinProgress(context, trained, 1));
+  const made = await makeRuns(plan, withinProgress(context, 0, trained));
+  const rows = await definition.rows(made, withinProgress(context, trained, 1));
   context.report(1, "done");
   if (rows instanceof LeftOut) {
     return { settings: `Left out: ${rows.why}.`, findings: [], tables: [], figures: [] };

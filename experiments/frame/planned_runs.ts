@@ -20,39 +20,44 @@ export interface RunContext {
 }
 
 /** A run to be made, or to be read where it is finished. */
-export interface PlannedRun {
+export interface PlannedRun<Chosen = unknown> {
   /** For the progress bar. */
   readonly label: string;
   /** Its steps. */
   readonly steps: number;
+  /** What sets it apart, as the experiment reads it: rank, seed, task. */
+  readonly chosen: Chosen;
   /** What names its folder. */
   spec(device: Device): RunSpec | Promise<RunSpec>;
   /** Trains it, or reads it. */
   make(context: RunContext): Promise<RunResult>;
 }
 
+/** A run's result, with what was chosen for it. */
+export interface MadeRun<Chosen> extends RunResult {
+  /** As planned. */
+  readonly chosen: Chosen;
+}
+
 /** How a planned run reaches its model and its batches, and what it measures. */
 export type RunOpeners<M extends Model> = Omit<RunOptions<M>, "folder" | "device" | "signal">;
 
-/**
- * A run as `run` makes it.
- *
- * @param open Called when the run is made; what `owned` is given is disposed after it.
- */
-export function planRun<M extends Model = Gpt2>(
-  label: string,
-  steps: number,
-  spec: PlannedRun["spec"],
-  open: (device: Device, owned: DisposableStack) => RunOpeners<M>,
-): PlannedRun {
+/** A planned run that `run` makes. */
+export interface RunPlan<Chosen, M extends Model> extends Omit<PlannedRun<Chosen>, "make"> {
+  /** Called when the run is made; what `owned` is given is disposed after it. */
+  open(device: Device, owned: DisposableStack): RunOpeners<M>;
+}
+
+/** Plans a run that `run` makes. */
+export function planRun<Chosen, M extends Model = Gpt2>(
+  { open, ...plan }: RunPlan<Chosen, M>,
+): PlannedRun<Chosen> {
   return {
-    label,
-    steps,
-    spec,
+    ...plan,
     make: async ({ onStep, ...context }) => {
       using owned = new DisposableStack();
       const { onProgress, ...openers } = open(context.device, owned);
-      return await run(await spec(context.device), {
+      return await run(await plan.spec(context.device), {
         ...openers,
         ...context,
         onProgress: (event, steps) => {
@@ -65,17 +70,18 @@ export function planRun<M extends Model = Gpt2>(
 }
 
 /** Makes the runs one after the other and gives their results in the same order. */
-export async function makeRuns(
-  plan: readonly PlannedRun[],
+export async function makeRuns<Chosen>(
+  plan: readonly PlannedRun<Chosen>[],
   { device, out, signal, report }: ExperimentContext,
-): Promise<RunResult[]> {
-  const total = plan.reduce((sum, { steps }) => sum + steps, 0), results: RunResult[] = [];
+): Promise<MadeRun<Chosen>[]> {
+  const total = plan.reduce((sum, { steps }) => sum + steps, 0), made: MadeRun<Chosen>[] = [];
   let before = 0;
-  for (const { label, steps, make } of plan) {
+  for (const { label, steps, chosen, make } of plan) {
     const onStep = (step: number) => report((before + step) / total, label);
-    results.push(await make({ device, folder: join(out, "runs"), signal, onStep }));
+    const result = await make({ device, folder: join(out, "runs"), signal, onStep });
+    made.push({ ...result, chosen });
     before += steps;
   }
   if (plan.length > 0) report(1, howMany(plan.length, "run"));
-  return results;
+  return made;
 }

@@ -2,8 +2,8 @@
 
 import {
   amplification,
-  type Factors,
   frobeniusOf,
+  type LowRankFactors,
   similarityGrid,
   spectrum,
   updateDirections,
@@ -61,7 +61,7 @@ function normalValues(size: number, deviation: number, random: Random): Float32A
   return data;
 }
 
-function gaussianFactors(width: number, rank: number, seed: number): Factors {
+function gaussianFactors(width: number, rank: number, seed: number): LowRankFactors {
   const random = new Random(seed);
   const draw = (...shape: [number, number]): HostTensor => {
     return { shape, data: normalValues(shape[0] * shape[1], 1, random) };
@@ -69,6 +69,6 @@ function gaussianFactors(width: number, rank: number, seed: number): Factors {
   return { A: draw(rank, width), B: draw(width, rank), scaling: 1 };
 }
 
-function scaledTo(norm: number, factors: Factors): Factors {
+function scaledTo(norm: number, factors: LowRankFactors): LowRankFactors {
   return { ...factors, scaling: norm / frobeniusOf(updateSingularValues(factors)) };
 }

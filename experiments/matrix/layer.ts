@@ -6,8 +6,8 @@ import { hash32 } from "../../src/core/random.ts";
 import type { HostTensor } from "../../src/core/host_tensor.ts";
 import type { Device } from "../../src/device/device.ts";
 import type { Tensor } from "../../src/device/tensor.ts";
-import { type Model, trainableOf } from "../../src/models/model.ts";
-import { Linear } from "../../src/nn/linear.ts";
+import { type Model, type StoredTensors, trainableOf } from "../../src/models/mod.ts";
+import { DenseWeight, Linear, type Place } from "../../src/nn/mod.ts";
 
 const name = "q_proj.weight";
 
@@ -22,6 +22,8 @@ export class SquareLayer implements Model {
   readonly parameters: ReadonlyMap<string, Parameter>;
   /** The layer. */
   readonly linears: readonly Linear[];
+  /** None. */
+  readonly places: readonly Place[] = [];
   readonly #owner: Disposable;
 
   /** Wraps a weight; {@link initSquareLayer} makes one. */
@@ -29,13 +31,13 @@ export class SquareLayer implements Model {
     this.device = weight.device;
     const parameter = new Parameter(name, weight), rows = { start: 0, count: weight.shape[0] };
     this.parameters = new Map([[name, parameter]]);
-    this.linears = [new Linear("q_proj", parameter, undefined, { q: rows })];
+    this.linears = [new Linear("q_proj", new DenseWeight(parameter), undefined, { q: rows })];
     this.#owner = owner;
   }
 
   /** W. */
   get weight(): Tensor {
-    return this.linears[0].weight.tensor;
+    return this.parameters.get(name)!.own;
   }
 
   /** A and B, where there are any. */
@@ -44,8 +46,8 @@ export class SquareLayer implements Model {
   }
 
   /** The same layer around another weight. */
-  withTensors(tensors: ReadonlyMap<string, Tensor>, weights: Disposable): SquareLayer {
-    return new SquareLayer(tensors.get(name)!, weights);
+  withTensors(replaced: StoredTensors, owner: Disposable): SquareLayer {
+    return new SquareLayer(replaced.get(name) as Tensor, owner);
   }
 
   /** x (tokens, width) to y (tokens, width). */

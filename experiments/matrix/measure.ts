@@ -99,7 +99,7 @@ function randomInput(width: number): HostTensor {
 }
 
 /** B is zero at first; values of a trained one's order make ΔW a few percent of W. */
-function fillB({ modules: [{ B }] }: LoraAdapter): void {
+function fillB({ sites: [{ B }] }: LoraAdapter): void {
   const random = new Random(3);
   const values = Float32Array.from({ length: B.size }, () => 0.02 * (2 * random.uniform() - 1));
   B.tensor.device.write(B.tensor, values);
@@ -116,7 +116,7 @@ function sampled(y: Float32Array, width: number): number[] {
 
 /** The same outputs in float64: x · (W[row, :] + scaling · B[row, :] A). */
 async function expected(adapter: LoraAdapter, { data: x }: HostTensor, width: number) {
-  const [{ A, B, scaling }] = adapter.modules;
+  const [{ A, B, scaling }] = adapter.sites;
   const [a, b] = (await A.tensor.device.read(A.tensor, B.tensor)).map(({ data }) => data);
   const rows = sampledRows(width).map((row) => {
     return Float64Array.from({ length: width }, (_, column) => {

@@ -1,14 +1,13 @@
 /** Wall time of forward passes, in turn, so that a machine's drift meets all alike. @module */
 
 import { Tape } from "../../src/autograd/mod.ts";
-import type { HostTensor } from "../../src/core/host_tensor.ts";
 import type { Shape } from "../../src/core/shape.ts";
 import type { DataTable, Figure } from "../../src/figures/figure.ts";
 import { axis, baseLayout } from "../../src/figures/layout.ts";
 import { barsAcross } from "../../src/figures/marks.ts";
 import { palette } from "../../src/figures/palette.ts";
 import { table } from "../../src/figures/table.ts";
-import type { Model } from "../../src/models/mod.ts";
+import type { Model, ModelInputs } from "../../src/models/mod.ts";
 import { median, middleHalf } from "../numbers.ts";
 
 /** Time of a forward pass. */
@@ -25,8 +24,8 @@ export interface Timing {
 
 /** Times every model once a round, `rounds` times after two rounds of warm-up. */
 export async function timeForward(
-  models: Readonly<Record<string, Model>>,
-  tokens: HostTensor,
+  models: Readonly<Record<string, Model<ModelInputs>>>,
+  inputs: ModelInputs,
   rounds: number,
 ): Promise<Timing[]> {
   const times = Object.entries(models).map(([label, model]) => {
@@ -34,8 +33,8 @@ export async function timeForward(
   });
   for (let round = -2; round < rounds; round++) {
     for (const { model, micros } of times) {
-      const ms = await timeOnce(model, tokens);
-      if (round >= 0) micros.push(1000 * ms / tokens.data.length);
+      const ms = await timeOnce(model, inputs);
+      if (round >= 0) micros.push(1000 * ms / inputs.tokens.data.length);
     }
   }
   return times.map(({ label, micros }) => {
@@ -44,10 +43,10 @@ export async function timeForward(
   });
 }
 
-async function timeOnce(model: Model, tokens: HostTensor): Promise<number> {
+async function timeOnce(model: Model<ModelInputs>, inputs: ModelInputs): Promise<number> {
   const start = performance.now();
   using tape = new Tape(model.device, { record: false });
-  const logits = model.forward(tape, tokens);
+  const logits = model.forward(tape, inputs);
   await model.device.read(logits.view([1]));
   return performance.now() - start;
 }

@@ -1,10 +1,9 @@
 /** What merging promises, measured on two trained adapters. @module */
 
 import { loadAdapter, merge, mergeReport, swap, unmerge } from "../../src/adapt/mod.ts";
-import { Tape } from "../../src/autograd/mod.ts";
-import type { HostTensor } from "../../src/core/host_tensor.ts";
-import type { Gpt2, Model } from "../../src/models/mod.ts";
+import type { Gpt2, Model, ModelInputs } from "../../src/models/mod.ts";
 import { type GlossData, glossLoss } from "../gloss_runs.ts";
+import { outputsOf } from "../outputs.ts";
 import { timeForward } from "./latency.ts";
 
 /** Two adapters of one base, and how to judge the second. */
@@ -19,29 +18,29 @@ export interface MergingInput {
   readonly folderB: string;
   /** Task B. */
   readonly dataB: GlossData;
-  /** u32 (batch, time) to compare and time on. */
-  readonly tokens: HostTensor;
+  /** What outputs are compared and timed on. */
+  readonly inputs: ModelInputs;
   /** Rounds of timing. */
   readonly rounds: number;
 }
 
 /** Measures everything; the base is as it was at the end. */
 export async function measureMerging(input: MergingInput) {
-  const { model, tokens } = input, before = await bitsOf(model, tokens);
+  const { model, inputs } = input, before = await bitsOf(model, inputs);
   const exactness = await measureA(input), switching = await measureSwitch(input);
-  const after = await bitsOf(model, tokens);
+  const after = await bitsOf(model, inputs);
   return { ...exactness, ...switching, changedBits: countChanges(before, after) };
 }
 
 /** Adapter A: merged against unmerged, and what each costs. */
-async function measureA({ model, base, folderA, tokens, rounds }: MergingInput) {
+async function measureA({ model, base, folderA, inputs, rounds }: MergingInput) {
   using adapter = await loadAdapter(model, folderA);
-  const unmerged = await logitsOf(model, tokens);
+  const unmerged = await logitsOf(model, inputs);
   const merged = merge(model, adapter);
   try {
-    const mergeError = largestDifference(unmerged, await logitsOf(merged, tokens));
+    const mergeError = largestDifference(unmerged, await logitsOf(merged, inputs));
     const { extraBytes } = await mergeReport(model, adapter);
-    const timings = await timeForward({ base, unmerged: model, merged }, tokens, rounds);
+    const timings = await timeForward({ base, unmerged: model, merged }, inputs, rounds);
     const largestLogit = unmerged.reduce((most, logit) => Math.max(most, Math.abs(logit)), 0);
     return { largestLogit, mergeError, extraBytes, timings };
   } finally {
@@ -50,7 +49,7 @@ async function measureA({ model, base, folderA, tokens, rounds }: MergingInput) 
 }
 
 /** From task A to task B by subtracting one BA and adding the other, beside a fresh merge of B. */
-async function measureSwitch({ model, folderA, folderB, dataB, tokens }: MergingInput) {
+async function measureSwitch({ model, folderA, folderB, dataB, inputs }: MergingInput) {
   const base = await glossLoss(model, dataB);
   using a = await loadAdapter(model, folderA);
   a.remove();
@@ -59,22 +58,20 @@ async function measureSwitch({ model, folderA, folderB, dataB, tokens }: Merging
   using switched = merge(model, a);
   swap(switched, a, b);
   using fresh = merge(model, b);
-  const [ours, theirs] = [await logitsOf(switched, tokens), await logitsOf(fresh, tokens)];
+  const [ours, theirs] = [await logitsOf(switched, inputs), await logitsOf(fresh, inputs)];
   const lossOnB = { base, unmerged, switched: await glossLoss(switched, dataB) };
   return { switchError: largestDifference(ours, theirs), lossOnB };
 }
 
 /** All weights and the logits of the test tokens, as bits. */
-async function bitsOf(model: Gpt2, tokens: HostTensor): Promise<Uint32Array[]> {
+async function bitsOf(model: Gpt2, inputs: ModelInputs): Promise<Uint32Array[]> {
   const weights = await model.device.read(...[...model.parameters.values()].map((p) => p.tensor));
-  const values = [...weights.map(({ data }) => data), await logitsOf(model, tokens)];
+  const values = [...weights.map(({ data }) => data), await logitsOf(model, inputs)];
   return values.map((data) => new Uint32Array(Float32Array.from(data).buffer));
 }
 
-async function logitsOf(model: Model, tokens: HostTensor): Promise<Float32Array> {
-  using tape = new Tape(model.device, { record: false });
-  const [{ data }] = await model.device.read(model.forward(tape, tokens));
-  return Float32Array.from(data);
+async function logitsOf(model: Model<ModelInputs>, inputs: ModelInputs): Promise<Float32Array> {
+  return Float32Array.from((await outputsOf(model, inputs)).data);
 }
 
 function countChanges(before: readonly Uint32Array[], after: readonly Uint32Array[]): number {

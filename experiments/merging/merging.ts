@@ -14,19 +14,19 @@ const rank = 16, method = loraMethod(rank);
 /** Task A defines nouns, as the adaptation experiment does, whose run it shares; task B defines verbs. */
 const parts = ["noun", "verb"] as const;
 
-async function mergingRows(results: readonly RunResult[], context: ExperimentContext) {
+async function mergingRows(made: readonly RunResult[], context: ExperimentContext) {
   const { device, out, seeds: [seed], quick } = context;
   const [dataA, dataB] = parts.map((part) => glossData(part, quick));
   const [folderA, folderB] = await Promise.all(
-    results.map(({ folder }, i) =>
+    made.map(({ folder }, i) =>
       publishAdapter(folder, out, `${parts[i]}s-${method.key}-seed${seed}`)
     ),
   );
   using model = await loadBase(device);
   using base = await loadBase(device);
-  const [{ inputs: tokens }] = await openGloss(dataA, "test", 7, 1), rounds = quick ? 5 : 30;
-  const input = { model, base, folderA, folderB, dataB, tokens, rounds };
-  return { ...await measureMerging(input), rounds, shape: tokens.shape };
+  const [{ inputs }] = await openGloss(dataA, "test", 7, 1), rounds = quick ? 5 : 30;
+  const input = { model, base, folderA, folderB, dataB, inputs, rounds };
+  return { ...await measureMerging(input), rounds, shape: inputs.tokens.shape };
 }
 
 /** Latency above the base's that counts as none: what two timings of the same thing may differ by here. */

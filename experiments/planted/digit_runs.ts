@@ -1,19 +1,19 @@
 /** Runs of students that learn to read rotated digits. @module */
 
-import { Tape } from "../../src/autograd/mod.ts";
+import { klDivergence } from "../../src/autograd/mod.ts";
 import type { HostTensor } from "../../src/core/host_tensor.ts";
 import { howMany } from "../../src/core/how_many.ts";
 import type { DigitSplit } from "../../src/data/mod.ts";
 import type { Device } from "../../src/device/device.ts";
 import { multiplyTransposed, singularValues } from "../../src/linalg/mod.ts";
-import { type JsonRecord, run, type RunSpec } from "../../src/runs/mod.ts";
+import type { JsonRecord, RunSpec } from "../../src/runs/mod.ts";
 import { evaluate } from "../../src/train/mod.ts";
-import type { PlannedRun } from "../frame/planned_runs.ts";
-import { digitBatch, digitShape, type DigitSource, sampleRows } from "./digit_source.ts";
+import { type PlannedRun, planRun } from "../frame/planned_runs.ts";
+import { accuracyOf, outputsOf } from "../outputs.ts";
+import { digitBatch, digitShape, type DigitSource, rotate, sampleRows } from "./digits.ts";
 import { dense } from "./linear_task.ts";
 import { difference } from "./linear_theory.ts";
 import type { Perceptron } from "./perceptron.ts";
-import { rotate } from "./rotation.ts";
 
 /** A student of a rotation. */
 export interface DigitRun {
@@ -34,55 +34,48 @@ const learningRate = 3e-2;
 const longRun = 1000;
 
 /** One run. */
-export function planDigits(chosen: DigitRun, source: DigitSource, quick: boolean): PlannedRun {
+export function planDigits(
+  chosen: DigitRun,
+  source: DigitSource,
+  quick: boolean,
+): PlannedRun<DigitRun> {
   const { planes, rank, seed } = chosen, steps = quick ? 20 : longRun;
-  return {
-    label: `${howMany(planes, "plane")}, r = ${rank}, seed ${seed}`,
-    steps,
-    spec: (device) => specOf(chosen, steps, device),
-    make: async ({ onStep, ...context }) => {
-      const openBase = () => source.openBase(context.device, seed, steps);
-      return await run(specOf(chosen, steps, context.device), {
-        ...context,
+  return planRun({
+    ...{ label: `${howMany(planes, "plane")}, r = ${rank}, seed ${seed}`, steps, chosen },
+    spec: ({ kind: device }): RunSpec => ({
+      model: { kind: "perceptron", ...digitShape },
+      method: { kind: "lora", rank, alpha: rank, targetModules: ["layers.0"] },
+      data: { kind: "rotated digits", planes, degrees, batch: digitBatch, base: { seed, steps } },
+      training: { objective: "kl-divergence", learningRate, steps, schedule: "cosine" },
+      ...{ seed, device },
+    }),
+    open(device) {
+      const openBase = () => source.openBase(device, seed, steps);
+      return {
         openModel: openBase,
         openBatches: async () => {
-          const { inputs, targets } = await lesson(openBase, "train", chosen, source);
-          return (index: number) => sampleRows(inputs, targets, seed, index);
+          const { inputs, targets } = await lesson(openBase, "train", planes, source);
+          return (index) => sampleRows(inputs, targets, seed, index);
         },
-        measure: (student) => measure(student, openBase, chosen, source),
-        onProgress: ({ step }) => onStep?.(step),
-      });
+        measure: (student: Perceptron) => measure(student, openBase, planes, source),
+      };
     },
-  };
+  });
 }
 
-function specOf({ planes, rank, seed }: DigitRun, steps: number, device: Device): RunSpec {
-  return {
-    model: { kind: "perceptron", ...digitShape },
-    method: { kind: "lora", rank, alpha: rank, targetModules: ["layers.0"] },
-    data: { kind: "rotated digits", planes, degrees, batch: digitBatch, base: { seed, steps } },
-    training: { objective: "kl-divergence", learningRate, steps, schedule: "cosine" },
-    seed,
-    device: device.kind,
-  };
-}
+type OpenBase = () => Promise<Perceptron>;
 
 /** Rotated images, and what the base says of the upright ones. */
 async function lesson(
-  openBase: () => Promise<Perceptron>,
+  openBase: OpenBase,
   part: keyof DigitSplit,
-  { planes }: DigitRun,
+  planes: number,
   source: DigitSource,
-): Promise<{ inputs: HostTensor; targets: HostTensor; labels: Uint8Array }> {
+) {
   const { split, directions } = await source.data(), { images, labels } = split[part];
   using base = await openBase();
-  const targets = await logitsOf(base, images);
+  const targets = await outputsOf(base, images);
   return { inputs: rotate(images, directions, planes, degrees), targets, labels };
-}
-
-async function logitsOf(model: Perceptron, inputs: HostTensor): Promise<HostTensor> {
-  using tape = new Tape(model.device, { record: false });
-  return (await model.device.read(model.forward(tape, inputs)))[0];
 }
 
 /**
@@ -91,18 +84,18 @@ async function logitsOf(model: Perceptron, inputs: HostTensor): Promise<HostTens
  */
 async function measure(
   student: Perceptron,
-  openBase: () => Promise<Perceptron>,
-  chosen: DigitRun,
+  openBase: OpenBase,
+  planes: number,
   source: DigitSource,
 ): Promise<JsonRecord> {
-  const { inputs, targets, labels } = await lesson(openBase, "heldOut", chosen, source);
+  const { inputs, targets, labels } = await lesson(openBase, "heldOut", planes, source);
   using base = await openBase();
   const divergence = async (model: Perceptron) =>
-    (await evaluate(model, [{ inputs, targets }], "kl-divergence")).loss;
+    (await evaluate(model, [{ inputs, targets }], { loss: klDivergence })).loss;
   return {
     divergence: await divergence(student),
     before: await divergence(base),
-    accuracy: accuracyOf(await logitsOf(student, inputs), labels),
+    accuracy: accuracyOf(await outputsOf(student, inputs), labels),
     teacherAccuracy: accuracyOf(targets, labels),
     spectrum: await shiftSpectrum(base, (await source.data()).split.heldOut.images, inputs),
   };
@@ -114,17 +107,8 @@ async function shiftSpectrum(
   upright: HostTensor,
   rotated: HostTensor,
 ): Promise<number[]> {
-  const [weight] = await base.device.read(base.linears[0].weight.tensor);
+  const [weight] = await base.device.read(base.linears[0].weight.dense());
   const outputs = multiplyTransposed(difference(dense(upright), dense(rotated)), dense(weight));
   const scale = 1 / Math.sqrt(outputs.rows);
   return Array.from(singularValues(outputs), (value) => scale * value);
-}
-
-function accuracyOf({ shape: [rows, width], data }: HostTensor, labels: Uint8Array): number {
-  let right = 0;
-  for (let row = 0; row < rows; row++) {
-    const logits = data.subarray(row * width, (row + 1) * width);
-    right += Number(logits.indexOf(Math.max(...logits)) === labels[row]);
-  }
-  return right / rows;
 }

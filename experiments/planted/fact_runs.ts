@@ -1,13 +1,11 @@
 /** Runs that insert invented facts into the small base: three tokens, and a fourth that follows. @module */
 
-import { Tape } from "../../src/autograd/mod.ts";
 import { Random } from "../../src/core/random.ts";
-import type { Device } from "../../src/device/device.ts";
 import type { Gpt2 } from "../../src/models/mod.ts";
-import { run, type RunSpec } from "../../src/runs/mod.ts";
 import type { Batch } from "../../src/train/mod.ts";
 import { baseIdentity, loadBase } from "../base_model.ts";
-import type { PlannedRun } from "../frame/planned_runs.ts";
+import { type PlannedRun, planRun } from "../frame/planned_runs.ts";
+import { accuracyOf, outputsOf } from "../outputs.ts";
 
 /** A student of facts. */
 export interface FactRun {
@@ -28,33 +26,23 @@ const learningRate = 1e-1, longRun = 150;
 const keyLength = 3, batchSize = 32;
 
 /** One run. */
-export function planFacts(chosen: FactRun, quick: boolean): PlannedRun {
+export function planFacts(chosen: FactRun, quick: boolean): PlannedRun<FactRun> {
   const { facts, rank, seed } = chosen, steps = quick ? 5 : longRun;
-  return {
-    label: `${facts} facts, r = ${rank}, seed ${seed}`,
-    steps,
-    spec: (device) => specOf(chosen, steps, device),
-    make: async ({ onStep, ...context }) =>
-      await run(await specOf(chosen, steps, context.device), {
-        ...context,
-        openModel: (_, device) => loadBase(device),
-        openBatches: () => (index) => batchOf(chosen, sample(facts, new Random(seed).split(index))),
-        measure: async (model) => ({ recall: await recallOf(model, chosen) }),
-        onProgress: ({ step }) => onStep?.(step),
-      }),
-  };
-}
-
-async function specOf({ facts, rank, seed }: FactRun, steps: number, device: Device) {
-  const spec: RunSpec = {
-    model: await baseIdentity(),
-    method: { kind: "lora", rank, alpha: rank, sites: [site] },
-    data: { kind: "facts", facts, keyLength, batchSize },
-    training: { learningRate, steps, schedule: "cosine" },
-    seed,
-    device: device.kind,
-  };
-  return spec;
+  return planRun({
+    ...{ label: `${facts} facts, r = ${rank}, seed ${seed}`, steps, chosen },
+    spec: async ({ kind: device }) => ({
+      model: await baseIdentity(),
+      method: { kind: "lora", rank, alpha: rank, sites: [site] },
+      data: { kind: "facts", facts, keyLength, batchSize },
+      training: { learningRate, steps, schedule: "cosine" },
+      ...{ seed, device },
+    }),
+    open: (device) => ({
+      openModel: () => loadBase(device),
+      openBatches: () => (index) => batchOf(chosen, sample(facts, new Random(seed).split(index))),
+      measure: async (model) => ({ recall: await recallOf(model, chosen) }),
+    }),
+  });
 }
 
 /** Which facts are in a batch: all where they fit, else random ones. */
@@ -65,14 +53,14 @@ function sample(facts: number, random: Random): Uint32Array {
 /** Only the token after the key counts. */
 function batchOf(chosen: FactRun, chosenFacts: Uint32Array): Batch {
   const tokens = factTokens(chosen), shape = [chosenFacts.length, keyLength];
-  const inputs = new Uint32Array(chosenFacts.length * keyLength);
-  const targets = new Int32Array(inputs.length).fill(-100);
+  const keys = new Uint32Array(chosenFacts.length * keyLength);
+  const targets = new Int32Array(keys.length).fill(-100);
   chosenFacts.forEach((fact, row) => {
     const own = tokens.subarray(fact * (keyLength + 1), (fact + 1) * (keyLength + 1));
-    inputs.set(own.subarray(0, keyLength), row * keyLength);
+    keys.set(own.subarray(0, keyLength), row * keyLength);
     targets[(row + 1) * keyLength - 1] = own[keyLength];
   });
-  return { inputs: { shape, data: inputs }, targets: { shape, data: targets } };
+  return { inputs: { tokens: { shape, data: keys } }, targets: { shape, data: targets } };
 }
 
 /** All tokens but the last, which ends a text. */
@@ -88,13 +76,6 @@ async function recallOf(model: Gpt2, chosen: FactRun): Promise<number> {
   const all = Uint32Array.from({ length: chosen.facts }, (_, fact) => fact);
   const { inputs, targets } = batchOf(chosen, all);
   const rows = [...all].map((fact) => (fact + 1) * keyLength - 1);
-  using tape = new Tape(model.device, { record: false });
-  const [{ shape: [, vocabulary], data }] = await model.device.read(
-    model.forward(tape, inputs, { rows }),
-  );
-  const right = rows.filter((row, fact) => {
-    const logits = data.subarray(fact * vocabulary, (fact + 1) * vocabulary);
-    return logits.indexOf(Math.max(...logits)) === targets.data[row];
-  });
-  return right.length / chosen.facts;
+  const logits = await outputsOf(model, inputs, { rows });
+  return accuracyOf(logits, rows.map((row) => targets.data[row]));
 }

@@ -5,11 +5,11 @@ import type { HostTensor } from "../../src/core/host_tensor.ts";
 import type { Device } from "../../src/device/device.ts";
 import { openSafetensors, readAdapter } from "../../src/formats/mod.ts";
 import { type DenseMatrix, multiplyTransposed, transposed } from "../../src/linalg/mod.ts";
-import { type JsonRecord, run, type RunResult, type RunSpec } from "../../src/runs/mod.ts";
+import type { JsonRecord, RunSpec } from "../../src/runs/mod.ts";
 import type { Batch } from "../../src/train/mod.ts";
-import type { ExperimentContext, PlanContext } from "../frame/experiment.ts";
-import { makeRuns, type PlannedRun } from "../frame/planned_runs.ts";
-import { dense, type LinearTask, linearTask, type LinearTaskSpec } from "./linear_task.ts";
+import type { ExperimentContext, ExperimentDefinition } from "../frame/experiment.ts";
+import { type MadeRun, type PlannedRun, planRun } from "../frame/planned_runs.ts";
+import { dense, linearTask, type LinearTaskSpec } from "./linear_task.ts";
 import { difference } from "./linear_theory.ts";
 import { Perceptron } from "./perceptron.ts";
 
@@ -32,41 +32,17 @@ export interface LinearResult extends LinearRun {
 /** Both searched on seed 1000, which is reported nowhere. */
 const learningRate = 1e-2, longRun = 2000;
 
-/** Makes the runs, or reads them, and their updates. */
-export async function linearRuns(
-  runs: readonly LinearRun[],
-  context: ExperimentContext,
-): Promise<LinearResult[]> {
-  const results = await makeRuns(planLinearRuns(runs, context), context);
-  return await Promise.all(results.map(async (result, i) => ({
-    ...runs[i],
-    update: await updateOf(result, runs[i], context.device),
-  })));
-}
-
-/** The runs, not yet made. */
-export function planLinearRuns(
-  runs: readonly LinearRun[],
-  { quick }: PlanContext,
-): PlannedRun[] {
-  return runs.map((run) => planLinear(run, quick ? 20 : longRun));
-}
-
-/** One run: full batches of all inputs. */
-function planLinear(chosen: LinearRun, steps: number): PlannedRun {
-  const { task, rank } = chosen, label = rank === "full" ? "full" : `r = ${rank}`;
-  return {
-    label: `${label}, seed ${chosen.seed}`,
-    steps,
+/** A run in full batches of all inputs. */
+export function planLinear(chosen: LinearRun, quick: boolean): PlannedRun<LinearRun> {
+  const { rank, seed } = chosen, steps = quick ? 20 : longRun;
+  return planRun({
+    ...{ label: `${rank === "full" ? "full" : `r = ${rank}`}, seed ${seed}`, steps, chosen },
     spec: (device) => specOf(chosen, steps, device),
-    make: ({ onStep, ...context }) =>
-      run(specOf(chosen, steps, context.device), {
-        ...context,
-        openModel: (_, device) => openStudent(chosen, device),
-        openBatches: async () => [await teach(chosen, linearTask(task), context.device)],
-        onProgress: ({ step }) => onStep?.(step),
-      }),
-  };
+    open: (device) => ({
+      openModel: () => openStudent(chosen, device),
+      openBatches: async () => [await teach(chosen, device)],
+    }),
+  });
 }
 
 function specOf({ task, rank, seed }: LinearRun, steps: number, device: Device): RunSpec {
@@ -88,31 +64,32 @@ function openStudent({ task: { width }, seed }: LinearRun, device: Device): Perc
 
 async function baseWeight(chosen: LinearRun, device: Device): Promise<HostTensor> {
   using model = openStudent(chosen, device);
-  return (await device.read(model.linears[0].weight.tensor))[0];
+  return (await device.read(model.linears[0].weight.dense()))[0];
 }
 
 /** The teacher's outputs: W₀ x and what comes on top. */
-async function teach(
-  chosen: LinearRun,
-  { inputs, residuals }: LinearTask,
-  device: Device,
-): Promise<Batch> {
+async function teach(chosen: LinearRun, device: Device): Promise<Batch<HostTensor>> {
+  const { inputs, residuals } = linearTask(chosen.task);
   const outputs = multiplyTransposed(dense(inputs), dense(await baseWeight(chosen, device)));
   const data = residuals.data.map((residual, i) => residual + outputs.data[i]);
   return { inputs, targets: { shape: residuals.shape, data } };
 }
 
-/** ΔW in float64, from the factors or as what full training changed. */
-async function updateOf(
-  { folder }: RunResult,
-  chosen: LinearRun,
-  device: Device,
-): Promise<DenseMatrix> {
-  if (chosen.rank === "full") {
-    using file = await openSafetensors(join(folder, "model"));
-    const trained = dense(await file.read("layers.0.weight"));
-    return difference(trained, dense(await baseWeight(chosen, device)));
+/** A student with its update in float64: from its factors, or what full training changed. */
+export async function linearResult(
+  { chosen, folder }: MadeRun<LinearRun>,
+  { device }: ExperimentContext,
+): Promise<LinearResult> {
+  if (chosen.rank !== "full") {
+    const { updates: [{ A, B }] } = await readAdapter(join(folder, "adapter")); // the scaling is 1
+    return { ...chosen, update: multiplyTransposed(dense(B), transposed(dense(A))) };
   }
-  const { modules: [{ A, B }] } = await readAdapter(join(folder, "adapter")); // the scaling is 1
-  return multiplyTransposed(dense(B), transposed(dense(A)));
+  using file = await openSafetensors(join(folder, "model"));
+  const trained = dense(await file.read("layers.0.weight"));
+  return { ...chosen, update: difference(trained, dense(await baseWeight(chosen, device))) };
 }
+
+/** What `rows` of an experiment on linear tasks gives: a row for each student. */
+export const linearRows =
+  <Row>(rowOf: (student: LinearResult) => Row): ExperimentDefinition<LinearRun, Row[]>["rows"] =>
+  (made, context) => Promise.all(made.map(async (run) => rowOf(await linearResult(run, context))));

@@ -1,4 +1,4 @@
-/** Linear teachers: y = (W₀ + D) x + noise, with D and the inputs' second moment as one likes. @module */
+/** Linear teachers: y = (W₀ + D) x + noise, with D and the inputs' second moment as asked for. @module */
 
 import type { HostTensor } from "../../src/core/host_tensor.ts";
 import { Random } from "../../src/core/random.ts";
@@ -9,7 +9,8 @@ import {
   multiplyTransposed,
   transposed,
 } from "../../src/linalg/mod.ts";
-import { orthonormalRows } from "./random_matrices.ts";
+// Not the one that may be LAPACK's: its signs, and so a task, would depend on the machine.
+import { lq } from "../../src/linalg/householder.ts";
 
 /** Singular values of the shift: `rank` equal ones, ratio^i, or i^-exponent; `none` is no shift. */
 export type ShiftSpectrum =
@@ -18,7 +19,7 @@ export type ShiftSpectrum =
   | { readonly kind: "geometric"; readonly ratio: number }
   | { readonly kind: "power"; readonly exponent: number };
 
-/** What a task is made from. */
+/** What a task is made from; the hash of a run depends on it. */
 export interface LinearTaskSpec {
   /** Number of inputs and of outputs. */
   readonly width: number;
@@ -26,7 +27,7 @@ export interface LinearTaskSpec {
   readonly shift: ShiftSpectrum;
   /** ‖D‖. */
   readonly norm: number;
-  /** White inputs, or ones whose second moment has eigenvalues 1/i in a random basis. */
+  /** White inputs, or correlated ones: their second moment has eigenvalues 1/i in a random basis. */
   readonly inputs: "white" | "coloured";
   /** Number of inputs. */
   readonly examples: number;
@@ -47,7 +48,7 @@ export interface LinearTask {
   readonly shift: DenseMatrix;
   /** (examples, inputs), F32. */
   readonly inputs: HostTensor;
-  /** What the teacher says less W₀ x, (examples, outputs), F32: a student's ΔW x is held against it. */
+  /** What the teacher says less W₀ x, (examples, outputs), F32: a student's ΔW x is compared with it. */
   readonly residuals: HostTensor;
 }
 
@@ -100,6 +101,11 @@ function drawInputs({ width, examples, inputs, seed }: LinearTaskSpec): DenseMat
 
 function rounded({ rows, columns, data }: DenseMatrix): HostTensor {
   return { shape: [rows, columns], data: Float32Array.from(data) };
+}
+
+/** Random orthonormal vectors, one a row, at most as many as they are long: the same bits everywhere. */
+export function orthonormalRows(random: Random, rows: number, columns: number): DenseMatrix {
+  return lq(gaussian(rows, columns, random)).Q;
 }
 
 /** A host tensor of two axes as a matrix in float64. */

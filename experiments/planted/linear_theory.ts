@@ -1,10 +1,12 @@
 /** What the best update of any rank comes to on a linear task: Eckart and Young in the inputs' metric. @module */
 
+import { similarityGrid } from "../../src/analysis/mod.ts";
 import {
   type DenseMatrix,
   lq,
   multiply,
   multiplyTransposed,
+  rowsOf,
   scaledBy,
   type Svd,
   svd,
@@ -79,6 +81,12 @@ function divideByLower(b: DenseMatrix, { rows, data: L }: DenseMatrix): DenseMat
   return { ...b, data: x };
 }
 
+/** φ(i, i) of the right singular spaces of two updates (Hu et al. 2021, section 7.2, on ΔW). */
+export function rightSimilarity(a: DenseMatrix, b: DenseMatrix, size: number): number {
+  const [U, V] = [a, b].map((matrix) => rowsOf(svd(matrix).right, 0, size));
+  return similarityGrid(U, V)[size - 1][size - 1];
+}
+
 /** A − B. */
 export function difference(a: DenseMatrix, b: DenseMatrix): DenseMatrix {
   return { ...a, data: a.data.map((value, i) => value - b.data[i]) };
@@ -87,4 +95,11 @@ export function difference(a: DenseMatrix, b: DenseMatrix): DenseMatrix {
 /** ‖A‖². */
 export function squares({ data }: DenseMatrix): number {
   return data.reduce((sum, value) => sum + value * value, 0);
+}
+
+/** How far losses are above the best ones, in a sentence's beginning. */
+export function excessRange(rows: readonly { readonly excess: number }[]): string {
+  const excess = rows.map((row) => row.excess);
+  const [least, most] = [Math.min, Math.max].map((pick) => pick(...excess).toExponential(1));
+  return `${rows.length} runs; the excess lies between ${least} and ${most}`;
 }

@@ -1,15 +1,15 @@
 /** A perceptron of any depth: the smallest model that an adapter fits on. @module */
 
 import { gelu } from "../../src/autograd/mod.ts";
-import { Parameter } from "../../src/autograd/parameter.ts";
+import type { Parameter } from "../../src/autograd/parameter.ts";
 import type { Tape } from "../../src/autograd/tape.ts";
 import type { HostTensor } from "../../src/core/host_tensor.ts";
 import { Random } from "../../src/core/random.ts";
 import { Arena, type ArenaEntry } from "../../src/device/arena.ts";
 import type { Device } from "../../src/device/device.ts";
 import type { Tensor } from "../../src/device/tensor.ts";
-import { type Model, trainableOf } from "../../src/models/mod.ts";
-import { Linear } from "../../src/nn/linear.ts";
+import { type Model, ModelTensors, type StoredTensors, trainableOf } from "../../src/models/mod.ts";
+import { Linear, type Place } from "../../src/nn/mod.ts";
 
 /** The shape of a perceptron. */
 export interface PerceptronShape {
@@ -20,26 +20,28 @@ export interface PerceptronShape {
 }
 
 /** Linear layers with GELU between them; of two widths it is one linear layer. */
-export class Perceptron implements Model {
+export class Perceptron implements Model<HostTensor> {
   /** Where it lives. */
   readonly device: Device;
   /** `layers.0.weight` (out, in), where it has biases `layers.0.bias`, … */
   readonly parameters: ReadonlyMap<string, Parameter>;
   /** Its layers, `layers.0` first. */
   readonly linears: readonly Linear[];
+  /** None. */
+  readonly places: readonly Place[] = [];
+  readonly #tensors: ModelTensors;
   readonly #owner: Disposable;
 
   /** Builds the layers around tensors that `owner` owns. */
-  constructor(device: Device, tensors: ReadonlyMap<string, Tensor>, owner: Disposable) {
+  constructor(device: Device, tensors: StoredTensors, owner: Disposable) {
     this.device = device;
     this.#owner = owner;
-    this.parameters = new Map(
-      [...tensors].map(([name, tensor]) => [name, new Parameter(name, tensor)]),
-    );
-    const weights = [...this.parameters.values()].filter(({ name }) => name.endsWith(".weight"));
-    this.linears = weights.map((weight, layer) => {
-      const name = `layers.${layer}`;
-      return new Linear(name, weight, this.parameters.get(`${name}.bias`), {});
+    this.#tensors = new ModelTensors(tensors);
+    this.parameters = this.#tensors.parameters;
+    const weights = [...tensors.keys()].filter((name) => name.endsWith(".weight"));
+    this.linears = weights.map((_, layer) => {
+      const name = `layers.${layer}`, bias = this.parameters.get(`${name}.bias`);
+      return new Linear(name, this.#tensors.weightOf(name), bias, {});
     });
   }
 
@@ -63,9 +65,9 @@ export class Perceptron implements Model {
     return new Perceptron(device, tensors, arena);
   }
 
-  /** The same layers around other tensors, without adapters. */
-  withTensors(tensors: ReadonlyMap<string, Tensor>, owner: Disposable): Perceptron {
-    return new Perceptron(this.device, tensors, owner);
+  /** The same layers with some tensors replaced, without adapters. */
+  withTensors(replaced: StoredTensors, owner: Disposable): Perceptron {
+    return new Perceptron(this.device, this.#tensors.with(replaced), owner);
   }
 
   /** Parameters that are not frozen, and adapters. */

@@ -1,8 +1,9 @@
-/** Runs of students that learn a shift planted in the small base. @module */
+/** Runs of students that learn a low-rank shift planted in some sites of the small base. @module */
 
-import type { LoraModule } from "../../src/adapt/mod.ts";
+import { type LoraSite, selectSites, type Site } from "../../src/adapt/mod.ts";
 import { similarityGrid, updateDirections } from "../../src/analysis/mod.ts";
-import { Tape } from "../../src/autograd/mod.ts";
+import { klDivergence } from "../../src/autograd/mod.ts";
+import { Random } from "../../src/core/random.ts";
 import {
   encodeDocuments,
   loadPretrainingText,
@@ -10,14 +11,37 @@ import {
   tokenStream,
 } from "../../src/data/mod.ts";
 import type { Device } from "../../src/device/device.ts";
-import { type DenseMatrix, svd } from "../../src/linalg/mod.ts";
-import type { Gpt2, Model } from "../../src/models/mod.ts";
-import { type JsonRecord, run, type RunSpec } from "../../src/runs/mod.ts";
+import {
+  type DenseMatrix,
+  frobeniusNorm,
+  multiply,
+  svd,
+  transposed,
+} from "../../src/linalg/mod.ts";
+import type { Gpt2, Model, ModelInputs } from "../../src/models/mod.ts";
+import type { JsonRecord } from "../../src/runs/mod.ts";
 import { loadTokenizer } from "../../src/tokenizer/mod.ts";
 import { type Batch, evaluate } from "../../src/train/mod.ts";
 import { baseFolder, baseIdentity, loadBase } from "../base_model.ts";
-import type { PlannedRun } from "../frame/planned_runs.ts";
-import { type PlantedShift, plantShift } from "./planted_shift.ts";
+import { type PlannedRun, planRun } from "../frame/planned_runs.ts";
+import { mean } from "../numbers.ts";
+import { outputsOf } from "../outputs.ts";
+import { orthonormalRows } from "./linear_task.ts";
+
+/** What is planted. */
+export interface PlantedShift {
+  /** Roles or names of the sites. */
+  readonly sites: readonly string[];
+  /** Rank of each site's D. */
+  readonly rank: number;
+  /** Singular values are ratio^i. */
+  readonly ratio: number;
+  /** ‖D‖ as a share of ‖W‖, site by site. */
+  readonly share: number;
+  /** Seed of the directions. */
+  readonly seed: number;
+  readonly [field: string]: string | number | readonly string[];
+}
 
 /** A student of a planted shift. */
 export interface TransformerRun {
@@ -51,15 +75,6 @@ const learningRate = 1e-2;
 
 const size = { batch: 8, length: 32 };
 
-/** Steps, and batches that are measured on. */
-interface Extent {
-  readonly steps: number;
-  readonly evaluationBatches: number;
-}
-
-const extentOf = (quick: boolean): Extent =>
-  quick ? { steps: 5, evaluationBatches: 2 } : { steps: 300, evaluationBatches: 16 };
-
 /** Chooses the windows that are measured on, the same for every run. */
 const evaluationSeed = 2021;
 
@@ -68,48 +83,43 @@ export function planTransformer(
   chosen: TransformerRun,
   source: TextSource,
   quick: boolean,
-): PlannedRun {
-  const { planted, sites, rank, seed } = chosen, extent = extentOf(quick);
-  return {
-    label: `${planted.sites} planted, ${sites} adapted, r = ${rank}, seed ${seed}`,
-    steps: extent.steps,
-    spec: (device) => specOf(chosen, extent, device),
-    make: async ({ onStep, ...context }) => {
-      using owned = new DisposableStack();
+): PlannedRun<TransformerRun> {
+  const { planted, sites, rank, seed } = chosen;
+  const { steps, evaluationBatches } = quick
+    ? { steps: 5, evaluationBatches: 2 }
+    : { steps: 300, evaluationBatches: 16 };
+  const label = `${planted.sites} planted, ${sites} adapted, r = ${rank}, seed ${seed}`;
+  return planRun({
+    ...{ label, steps, chosen },
+    spec: async ({ kind: device }) => ({
+      model: await baseIdentity(),
+      method: { kind: "lora", rank, alpha: rank, sites },
+      data: { kind: "planted shift", planted, ...size, evaluationBatches },
+      training: { objective: "kl-divergence", learningRate, steps, schedule: "cosine" },
+      ...{ seed, device },
+    }),
+    open(device, owned) {
       let teacher: Promise<Teacher> | undefined;
-      const openTeacher = () => teacher ??= plantedBase(context.device, planted, owned);
-      return await run(await specOf(chosen, extent, context.device), {
-        ...context,
-        openModel: (_, device) => loadBase(device),
+      const openTeacher = () => teacher ??= plantedBase(device, planted, owned);
+      return {
+        openModel: () => loadBase(device),
         openBatches: async () => {
           const windows = randomWindows((await source()).train, { ...size, seed });
           return taught((await openTeacher()).model, windows);
         },
-        measure: async (student) => measure(student, await openTeacher(), source, extent),
-        onProgress: ({ step }) => onStep?.(step),
-      });
+        measure: async (student) => {
+          const options = { ...size, seed: evaluationSeed };
+          const windows = randomWindows((await source()).heldOut, options);
+          return await measure(student, await openTeacher(), windows.take(evaluationBatches));
+        },
+      };
     },
-  };
-}
-
-async function specOf(
-  { planted, sites, rank, seed }: TransformerRun,
-  { steps, evaluationBatches }: Extent,
-  device: Device,
-): Promise<RunSpec> {
-  return {
-    model: await baseIdentity(),
-    method: { kind: "lora", rank, alpha: rank, sites },
-    data: { kind: "planted shift", planted, ...size, evaluationBatches },
-    training: { objective: "kl-divergence", learningRate, steps, schedule: "cosine" },
-    seed,
-    device: device.kind,
-  };
+  });
 }
 
 /** The base with shifts, and the shifts by their site's name. */
 interface Teacher {
-  readonly model: Model;
+  readonly model: Model<ModelInputs>;
   readonly shifts: ReadonlyMap<string, DenseMatrix>;
 }
 
@@ -118,17 +128,39 @@ async function plantedBase(
   planted: PlantedShift,
   owned: DisposableStack,
 ): Promise<Teacher> {
-  const model = owned.use(await loadBase(device));
-  return { model, shifts: await plantShift(model, planted) };
+  const model = owned.use(await loadBase(device)), shifts = new Map<string, DenseMatrix>();
+  for (const site of selectSites(model, { sites: planted.sites })) {
+    shifts.set(site.name, await shiftSite(site, planted));
+  }
+  return { model, shifts };
+}
+
+/** Adds a shift to a site's weight, and gives it. */
+async function shiftSite(
+  { linear: { weight }, rows: { start, count }, index }: Site,
+  { share, seed, rank, ratio }: PlantedShift,
+): Promise<DenseMatrix> {
+  const { tensor } = weight.parameter!;
+  const [{ shape: [, width], data }] = await tensor.device.read(tensor);
+  const own = data.subarray(start * width, (start + count) * width);
+  const norm = frobeniusNorm({ rows: count, columns: width, data: Float64Array.from(own) });
+  const values = Float64Array.from({ length: rank }, (_, i) => ratio ** i);
+  const random = new Random(seed).split(index), scale = share * norm / Math.hypot(...values);
+  const left = orthonormalRows(random.split(1), rank, count);
+  const right = orthonormalRows(random.split(2), rank, width);
+  const scaled = right.data.map((v, at) => scale * values[Math.floor(at / width)] * v);
+  const shift = multiply(transposed(left), { ...right, data: scaled });
+  own.forEach((value, i) => own[i] = value + shift.data[i]);
+  tensor.device.write(tensor, data);
+  return shift;
 }
 
 /** Batches with what the teacher says of them. */
-async function* taught(teacher: Model, batches: Iterable<Batch>): AsyncGenerator<Batch> {
-  for (const { inputs } of batches) {
-    using tape = new Tape(teacher.device, { record: false });
-    const [targets] = await teacher.device.read(teacher.forward(tape, inputs));
-    yield { inputs, targets };
-  }
+async function* taught(
+  teacher: Model<ModelInputs>,
+  batches: Iterable<Batch>,
+): AsyncGenerator<Batch> {
+  for (const { inputs } of batches) yield { inputs, targets: await outputsOf(teacher, inputs) };
 }
 
 /**
@@ -138,12 +170,11 @@ async function* taught(teacher: Model, batches: Iterable<Batch>): AsyncGenerator
 async function measure(
   student: Gpt2,
   teacher: Teacher,
-  source: TextSource,
-  { evaluationBatches }: Extent,
+  windows: Iterable<Batch>,
 ): Promise<JsonRecord> {
-  const windows = randomWindows((await source()).heldOut, { ...size, seed: evaluationSeed });
-  const batches = await Array.fromAsync(taught(teacher.model, windows.take(evaluationBatches)));
-  const divergence = async (model: Gpt2) => (await evaluate(model, batches, "kl-divergence")).loss;
+  const batches = await Array.fromAsync(taught(teacher.model, windows));
+  const divergence = async (model: Gpt2) =>
+    (await evaluate(model, batches, { loss: klDivergence })).loss;
   using base = await loadBase(student.device);
   return {
     divergence: await divergence(student),
@@ -154,7 +185,7 @@ async function measure(
 
 /** Mean of φ(min(r, r*), r*) between ΔW and D over the sites that have both; absent where none has. */
 async function meanSimilarity(student: Gpt2, { shifts }: Teacher): Promise<number | undefined> {
-  const modules = student.linears.flatMap(({ adapted }) => adapted as LoraModule[]);
+  const modules = student.linears.flatMap(({ adaptations }) => adaptations as LoraSite[]);
   const shared = modules.filter(({ name }) => shifts.has(name));
   const found = await Promise.all(shared.map(async ({ name, A, B, scaling }) => {
     const [a, b] = await student.device.read(A.tensor, B.tensor);
@@ -163,5 +194,5 @@ async function meanSimilarity(student: Gpt2, { shifts }: Teacher): Promise<numbe
     const rank = values.filter((value) => value > 1e-9 * values[0]).length;
     return similarityGrid(right, planted)[Math.min(right.rows, rank) - 1][rank - 1];
   }));
-  return found.length === 0 ? undefined : found.reduce((sum, one) => sum + one, 0) / found.length;
+  return found.length === 0 ? undefined : mean(found);
 }

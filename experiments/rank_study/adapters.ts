@@ -65,8 +65,8 @@ export async function adapterFolders(
 
 /** Writes a run's adapter as it is shipped, in F16. */
 export async function writeHalf(runFolder: string, folder: string): Promise<string> {
-  const { config, modules } = await readAdapter(join(runFolder, "adapter"));
+  const { config, updates } = await readAdapter(join(runFolder, "adapter"));
   const { fanInFanOut } = config, baseModelName = "tiny-gpt2";
-  await writeAdapter(folder, { modules, fanInFanOut, baseModelName, dtype: "F16" });
+  await writeAdapter(folder, { updates, fanInFanOut, baseModelName, dtype: "F16" });
   return folder;
 }

@@ -2,9 +2,10 @@
 
 import {
   amplification,
-  type Factors,
   inActivationMetric,
+  type LowRankFactors,
   similarityGrid,
+  toTensor,
   updateDirections,
 } from "../../src/analysis/mod.ts";
 import { Random } from "../../src/core/random.ts";
@@ -23,7 +24,7 @@ import { type Grid, type InputMetric, meanGrid } from "./spaces.ts";
 import type { StudyModule } from "./study.ts";
 
 /** An update as printed, or as the layer's inputs see it. */
-type View = (factors: Factors, metric: InputMetric) => Factors;
+type View = (factors: LowRankFactors, metric: InputMetric) => LowRankFactors;
 
 /** The ways to look at W and ΔW together. */
 const views: readonly (readonly [name: string, view: View])[] = [
@@ -120,8 +121,8 @@ function rowsOfQuery(view: View, { layer, weight, metric, updates }: StudyModule
 
 /** A whole matrix in a view: an update whose other factor is the identity. */
 function matrixIn(view: View, matrix: DenseMatrix, metric: InputMetric): DenseMatrix {
-  const { rows, columns } = matrix, B = identity(rows);
-  const { A } = view({ A: matrix, B, scaling: 1 }, metric);
+  const { rows, columns } = matrix, B = toTensor(identity(rows));
+  const { A } = view({ A: toTensor(matrix), B, scaling: 1 }, metric);
   return { rows, columns, data: Float64Array.from(A.data) };
 }
 

@@ -1,6 +1,6 @@
 /** The runs of the rank study: one set for all of its figures and tables. @module */
 
-import type { SiteName } from "../../src/nn/mod.ts";
+import type { SiteRole } from "../../src/core/site.ts";
 import type { MethodSpec } from "../../src/runs/mod.ts";
 import { alpha } from "../adaptation/methods.ts";
 import { type GlossData, glossData, type GlossRun } from "../gloss_runs.ts";
@@ -10,7 +10,7 @@ import found from "./learning_rates.json" with { type: "json" };
 /** One run; steps, data and learning rate are the same for all. */
 export interface StudyRun {
   /** Roles of the adapted sites, in every layer. */
-  readonly sites: readonly SiteName[];
+  readonly sites: readonly SiteRole[];
   /** r of each site. */
   readonly rank: number;
   /** Seed of A and of the batches. */
@@ -70,7 +70,7 @@ export function seedAt(rank: number, seed: number): number {
 /** Seeds of the subspaces, in every job: their adapters are shipped. */
 export const subspaceSeeds: readonly number[] = [1, 2, 3];
 
-const at = (sites: readonly SiteName[], ranks: readonly number[], seeds: readonly number[]) =>
+const at = (sites: readonly SiteRole[], ranks: readonly number[], seeds: readonly number[]) =>
   ranks.flatMap((rank) => seeds.map((seed): StudyRun => ({ sites, rank, seed })));
 
 /** q and v at some ranks, three seeds each, those of a partner at rank 64. */

@@ -4,7 +4,7 @@ import { Tape } from "../../src/autograd/mod.ts";
 import type { HostTensor } from "../../src/core/host_tensor.ts";
 import type { Tensor } from "../../src/device/tensor.ts";
 import { type DenseMatrix, multiply, transposed, zeros } from "../../src/linalg/mod.ts";
-import type { Model } from "../../src/models/mod.ts";
+import type { Model, ModelInputs } from "../../src/models/mod.ts";
 import type { Batch } from "../../src/train/mod.ts";
 
 /**
@@ -15,13 +15,13 @@ import type { Batch } from "../../src/train/mod.ts";
  * @param names Paths of the layers, such as `transformer.h.0.attn.c_attn`.
  */
 export async function secondMoments(
-  model: Model,
+  model: Model<ModelInputs>,
   names: readonly string[],
   batches: Iterable<Batch>,
 ): Promise<Map<string, DenseMatrix>> {
   const layers = model.linears.filter(({ name }) => names.includes(name));
   const sums = layers.map(({ weight }) => zeros(weight.shape[1], weight.shape[1]));
-  const weights = layers.map(({ weight }) => weight);
+  const weights = layers.map(({ weight }) => weight.name);
   let count = 0;
   for (const batch of batches) {
     const places = realPlaces(batch.targets);
@@ -35,14 +35,14 @@ export async function secondMoments(
 
 /** Each layer's input (batch · time, in), read before the tape frees it. */
 async function readInputs(
-  model: Model,
-  weights: readonly unknown[],
-  { inputs, attentionMask, positionIds }: Batch,
+  model: Model<ModelInputs>,
+  weights: readonly string[],
+  { inputs }: Batch,
 ): Promise<HostTensor[]> {
-  const seen = new Map<unknown, Tensor>();
-  const onLinear = (weight: unknown, input: Tensor) => seen.set(weight, input);
+  const seen = new Map<string, Tensor>();
+  const onLinear = (weight: string, input: Tensor) => seen.set(weight, input);
   using tape = new Tape(model.device, { record: false, onLinear });
-  model.forward(tape, inputs, { attentionMask, positionIds });
+  model.forward(tape, inputs);
   return await model.device.read(...weights.map((weight) => seen.get(weight)!));
 }
 

@@ -1,6 +1,6 @@
 /** φ of every module in a space, beside what chance gives. @module */
 
-import type { LoraValues } from "../../src/adapt/mod.ts";
+import type { LowRankUpdate } from "../../src/adapt/mod.ts";
 import { rightDirections, similarityGrid } from "../../src/analysis/mod.ts";
 import { largeRank, smallRank } from "./runs.ts";
 import { gaussianControl, type Grid, meanGrid, phi, type Space, spaces } from "./spaces.ts";
@@ -65,7 +65,7 @@ function similarityOf(space: Space, { updates, metric }: StudyModule): Similarit
 }
 
 /** φ of A between the updates of two adapters, the mean over their sites. */
-export function meanOverSites(one: readonly LoraValues[], two: readonly LoraValues[]): Grid {
+export function meanOverSites(one: readonly LowRankUpdate[], two: readonly LowRankUpdate[]): Grid {
   return meanGrid(
     one.map(({ A }, i) => similarityGrid(rightDirections(A), rightDirections(two[i].A))),
   );

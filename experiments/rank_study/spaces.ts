@@ -1,13 +1,15 @@
 /** The spaces in which adapters are compared, and what random adapters share in them. @module */
 
 import {
-  type Factors,
   inActivationMetric,
+  type LowRankUpdate,
   rightDirections,
   similarityGrid,
+  toTensor,
   updateDirections,
 } from "../../src/analysis/mod.ts";
 import { Random } from "../../src/core/random.ts";
+import { siteName } from "../../src/core/site.ts";
 import { type DenseMatrix, gaussian, symmetricEigen } from "../../src/linalg/mod.ts";
 import type { Claim } from "../frame/claim.ts";
 
@@ -39,12 +41,12 @@ export interface Space {
   /** As in figures. */
   readonly name: string;
   /** The directions; `metric` is that of the layer's inputs. */
-  directions(update: Factors, metric: InputMetric): DenseMatrix;
+  directions(update: LowRankUpdate, metric: InputMetric): DenseMatrix;
 }
 
 /** Where the paper looks, where the layer acts, and ΔW's own two sides. */
 export const spaces: Readonly<Record<"A" | "metric" | "right" | "left", Space>> = {
-  A: { name: "A", directions: ({ A, name }) => rightDirections(A, name) },
+  A: { name: "A", directions: (update) => rightDirections(update.A, siteName(update)) },
   metric: {
     name: "ΔW·S^½",
     directions: (update, metric) => updateDirections(inActivationMetric(update, metric)).right,
@@ -71,12 +73,12 @@ export function gaussianControl(
 }
 
 /** An update of Gaussian A and B. */
-export function gaussianUpdate(width: number, rank: number, random: Random): Factors {
+export function gaussianUpdate(width: number, rank: number, random: Random): LowRankUpdate {
   return {
-    A: gaussian(rank, width, random),
-    B: gaussian(width, rank, random),
+    module: "a Gaussian update",
+    A: toTensor(gaussian(rank, width, random)),
+    B: toTensor(gaussian(width, rank, random)),
     scaling: 1,
-    name: "a Gaussian update",
   };
 }
 

@@ -1,6 +1,6 @@
 /** What the figures on subspaces and amplification are made of: updates, weights and metrics. @module */
 
-import { injectLora, loadAdapter, type LoraValues } from "../../src/adapt/mod.ts";
+import { injectLora, loadAdapter, type LowRankUpdate, siteName } from "../../src/adapt/mod.ts";
 import type { DenseMatrix } from "../../src/linalg/mod.ts";
 import type { Gpt2 } from "../../src/models/mod.ts";
 import type { Linear } from "../../src/nn/mod.ts";
@@ -24,7 +24,7 @@ export interface StudyModule {
   /** Of its inputs on the base. */
   readonly metric: InputMetric;
   /** Its updates by rank, one for each seed, in their order. */
-  readonly updates: ReadonlyMap<number, readonly LoraValues[]>;
+  readonly updates: ReadonlyMap<number, readonly LowRankUpdate[]>;
 }
 
 /** Reads everything, layer by layer, q before v; `results` are those of the runs that are not shipped. */
@@ -35,13 +35,15 @@ export async function loadStudy(
 ): Promise<StudyModule[]> {
   const runs = subspaceRuns(ranks), folders = await adapterFolders(runs, results, context);
   using base = await loadBase(context.device);
-  const adapters: LoraValues[][] = [];
+  const adapters: LowRankUpdate[][] = [];
   for (const folder of folders) adapters.push(await readUpdates(base, folder));
-  const layers = base.linears.filter(({ sites }) => sites.q && sites.v);
+  const layers = base.linears.filter(({ parts }) => parts.q && parts.v);
   const metrics = await inputMetrics(base, layers);
   const modules = layers.flatMap((linear, layer) =>
     (["q", "v"] as const).map(async (site): Promise<StudyModule> => {
-      const own = adapters.map((all) => all.find(({ name }) => name === `${linear.name}:${site}`)!);
+      const own = adapters.map((all) =>
+        all.find((update) => siteName(update) === `${linear.name}:${site}`)!
+      );
       const updates = Map.groupBy(own, (_, i) => runs[i].rank);
       return {
         site,
@@ -56,7 +58,7 @@ export async function loadStudy(
 }
 
 /** The updates of an adapter's sites, in the order of the forward pass. */
-async function readUpdates(model: Gpt2, folder: string): Promise<LoraValues[]> {
+async function readUpdates(model: Gpt2, folder: string): Promise<LowRankUpdate[]> {
   using adapter = await loadAdapter(model, folder);
   return await adapter.read();
 }
@@ -70,8 +72,9 @@ async function inputMetrics(base: Gpt2, layers: readonly Linear[]): Promise<Inpu
 }
 
 async function weightOf(base: Gpt2, linear: Linear, site: "q" | "v"): Promise<DenseMatrix> {
-  const [{ data }] = await base.device.read(linear.weight.tensor);
-  const { start, count: rows } = linear.sites[site]!, columns = linear.weight.shape[1];
+  using dense = linear.weight.dense();
+  const [{ data }] = await base.device.read(dense);
+  const { start, count: rows } = linear.parts[site]!, columns = linear.weight.shape[1];
   const own = data.subarray(start * columns, (start + rows) * columns);
   return { rows, columns, data: Float64Array.from(own) };
 }
@@ -81,7 +84,7 @@ export async function startingPoint(
   { device }: Pick<ExperimentContext, "device">,
   rank: number,
   seed: number,
-): Promise<LoraValues[]> {
+): Promise<LowRankUpdate[]> {
   using base = await loadBase(device);
   using adapter = injectLora(base, { rank, sites: ["q", "v"], seed });
   return await adapter.read();

@@ -59,9 +59,9 @@ function resident(): { process: number; device: number } {
 
 function batchOf({ batch, length }: ResidentCase, vocabulary: number): Batch {
   const random = new Random(1), shape = [batch, length], size = batch * length;
-  const inputs = Uint32Array.from({ length: size }, () => random.integer(vocabulary));
-  const targets = hostTensor(shape, Int32Array.from(inputs));
-  return { inputs: hostTensor(shape, inputs), targets };
+  const tokens = Uint32Array.from({ length: size }, () => random.integer(vocabulary));
+  const targets = hostTensor(shape, Int32Array.from(tokens));
+  return { inputs: { tokens: hostTensor(shape, tokens) }, targets };
 }
 
 async function measure(trained: ResidentCase): Promise<Reading> {

@@ -1,7 +1,7 @@
 /** Resident memory of fresh processes beside what was predicted for them. @module */
 
 import { fileURLToPath } from "node:url";
-import { evaluate, gpt2StepBytes } from "../../src/accounting/mod.ts";
+import { evaluateFormula, gpt2StepBytes } from "../../src/accounting/mod.ts";
 import { configOf, type Reading, type ResidentCase } from "./process.ts";
 
 /** One process. */
@@ -34,7 +34,7 @@ function predictionOf(trained: ResidentCase): Pick<ResidentRow, "predicted" | "h
   const lora = rank === 0 ? undefined : { rank, sites: "all" as const };
   const bytes = gpt2StepBytes(config, { batch: b, length: s, lora })!;
   const { n_layer: L, n_head: a, vocab_size: n_voc } = config;
-  const forward = evaluate("stepForwardBytes", { b, s, d, d_ff: 4 * d, L, a, n_voc });
+  const forward = evaluateFormula("stepForwardBytes", { b, s, d, d_ff: 4 * d, L, a, n_voc });
   const predicted = Object.values(bytes).reduce((sum, some) => sum + some, 0);
   return { predicted, holes: bytes.activation - Number(forward) };
 }

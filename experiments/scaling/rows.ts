@@ -1,6 +1,12 @@
 /** What a step of each model takes, fully trained and with LoRA, by closed formulas. @module */
 
-import type { ConfigJson, StepBytes, StepShape } from "../../src/accounting/mod.ts";
+import type { StepBytes, StepShape } from "../../src/accounting/mod.ts";
+import {
+  architectureOf,
+  catalogue,
+  type ConfigJson,
+  countParameters,
+} from "../../src/architectures/mod.ts";
 
 /** Loaded when it is needed, and mathjs with it. */
 export type Accounting = typeof import("../../src/accounting/mod.ts");
@@ -29,7 +35,7 @@ export type ScalingRow = ReturnType<typeof rowOf>;
  * @param base The configuration of tiny-gpt2.
  */
 export function scalingRows(accounting: Accounting, base: ConfigJson): ScalingRow[] {
-  const published = Object.entries(accounting.catalogue).filter(([name]) => /^gpt[23]/.test(name));
+  const published = Object.entries(catalogue).filter(([name]) => /^gpt[23]/.test(name));
   const models: [name: string, config: ConfigJson][] = [
     ["width 128, 4 blocks", { ...base, n_embd: 128, n_layer: 4 }],
     ["tiny-gpt2", base],
@@ -40,10 +46,10 @@ export function scalingRows(accounting: Accounting, base: ConfigJson): ScalingRo
 }
 
 function rowOf(accounting: Accounting, model: string, config: ConfigJson) {
-  const { modelTensors, countParameters, loraCounts, optimizerNames, gpt2StepBytes } = accounting;
-  const tensors = modelTensors(config), length = Number(config.n_positions);
-  const parameters = countParameters(tensors);
-  const trained = loraCounts(tensors, lora.rank, lora)
+  const { loraCounts, optimizerNames, gpt2StepBytes } = accounting;
+  const architecture = architectureOf(config), length = Number(config.n_positions);
+  const parameters = countParameters(architecture.tensors);
+  const trained = loraCounts(architecture, lora.rank, lora)
     .reduce((sum, { parameters }) => sum + parameters, 0);
   const ratioOf = (step: Omit<StepShape, "length">): MemoryRatio => {
     const full = gpt2StepBytes(config, { ...step, length })!;

@@ -22,7 +22,7 @@ struct Scalars {
 @group(0) @binding(4) var<storage, read> norm: array<f32>;
 @group(0) @binding(5) var<uniform> s: Scalars;
 
-// Not min(1, ratio): min may swallow a NaN, and a norm that is NaN has to be seen.
+// Not min(1, ratio): min may swallow a NaN, and a NaN norm must show.
 fn clipFactor() -> f32 {
   if (s.maxNorm <= 0.0) {
     return 1.0;

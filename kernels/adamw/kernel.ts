@@ -33,7 +33,7 @@ const scalars = {
  *     parameter = parameter · keep - learningRate · (first / correction1) / (√(second / correction2) + ε)
  *
  * with complementᵢ = 1 - βᵢ, correctionᵢ = 1 - βᵢ^step and keep = 1 - learningRate · weightDecay, all
- * from the host, where they are exact: 1 - 0.999 in F32 is off by 5e-5 of itself.
+ * from the host, in double precision: 1 - 0.999 in F32 has a relative error of 5e-5.
  * Without clipping `norm` is not read: pass any buffer.
  */
 export const adamw: Kernel<

@@ -70,7 +70,7 @@ function headDeltas(
   }
 }
 
-/** Keys and values are packed once a tile of keys; then come the tiles of queries that see it. */
+/** Packs keys and values once per tile of keys, for all tiles of queries that see it. */
 function backwardHead(
   qkv: usize,
   mask: usize,
@@ -174,7 +174,7 @@ function gradientTile(
   }
 }
 
-/** In the last vector p is 0 past what is seen, and so is what becomes of dp. */
+/** Past the last key that is seen p is 0, and so the result is too. */
 function gradientRow(p: usize, dp: usize, seen: u32, scale: v128, delta: v128): void {
   for (let at: usize = 0; at < bytesOf(seen); at += VECTOR) {
     const share = f32x4.mul(scale, v128.load(p + at));

@@ -1,11 +1,11 @@
 // Gradient of self-attention. Two kinds of workgroup share the dispatch, each with 32 rows of one head:
-// one makes dq and delta from 32 queries, the other dk and dv from 32 keys. Each row of dQkv is summed by
-// one thread in one order: no atomics, the same bits every time. Both draw the same probabilities again.
+// one computes dq and delta of 32 queries, the other dk and dv of 32 keys. Both recompute the probabilities.
+// Each row of dQkv is summed by one thread in one order: without atomics the bits are the same every time.
 //
-// The 64 threads stand in 8 rows of 8. Thread (ty, tx) keeps four of the workgroup's own rows, ty + 8 r,
-// as the components of vectors, and walks over the others 32 at a time: it weighs its own against
-// tx + 8 c, then adds all 32 into the columns tx + 8 e + 32 chunk. Rows and columns beyond an edge repeat
-// the last one: in bounds, with weight zero, and never stored.
+// The 64 threads form 8 rows of 8. Thread (ty, tx) holds four of the workgroup's own rows, ty + 8 r, as the
+// components of vectors, and loops over the other rows 32 at a time: it computes the weights of its own
+// against tx + 8 c, then adds all 32 into the columns tx + 8 e + 32 chunk. Rows and columns beyond an edge
+// repeat the last one: in bounds, with weight zero, and never stored.
 
 struct Scalars {
   batch: u32,
@@ -37,7 +37,7 @@ var<workgroup> slopes: array<vec4f, 256>; // [other row, ty]: ds
 var<workgroup> weights: array<vec4f, 256>; // [other row, ty]: p
 var<workgroup> deltas: array<f32, 32>; // of 32 queries
 
-// Where a workgroup works: batch entry, head among all, the head's first column, first own row.
+// What a workgroup works on: batch entry, head among all, the head's first column, first own row.
 struct Place {
   b: u32,
   head: u32,
@@ -81,7 +81,7 @@ fn sees(place: Place, queries: vec4u, j: u32) -> vec4<bool> {
   return vec4<bool>(seen) & reached & (queries < vec4u(s.time));
 }
 
-// p and ds of four queries, whose first lies `offset` into the 32 of deltas, and four keys.
+// p and ds of four queries, the first of them at `offset` in deltas, and four keys.
 fn weigh(place: Place, queries: vec4u, offset: u32, keys: vec4u) -> Weights {
   let qs = qkvRows(place, queries, 0u);
   let given = outRows(place, queries);
@@ -159,7 +159,7 @@ fn gradientOfQueries(place: Place, lane: u32) {
   var sums: Sums;
   let end = select(s.time, min(s.time, place.start + 32u), s.causal != 0u);
   for (var first = 0u; first < end; first += 32u) {
-    workgroupBarrier(); // deltas are there; nobody reads the slopes any more
+    workgroupBarrier(); // deltas are written; slopes are no longer read
     let own = weigh(place, queries, ty, first + tx + eights);
     for (var c = 0u; c < 4u; c++) {
       slopes[(tx + 8u * c) * 8u + ty] = own.ds[c];
@@ -188,7 +188,7 @@ fn gradientOfKeys(place: Place, lane: u32) {
     if (lane < 32u) {
       deltas[lane] = deltaOf(place, first + lane);
     }
-    workgroupBarrier(); // deltas are there; nobody reads weights and slopes any more
+    workgroupBarrier(); // deltas are written; weights and slopes are no longer read
     let theirs = weigh(place, first + tx + eights, tx, keys);
     let p = transpose(theirs.p);
     let ds = transpose(theirs.ds);

@@ -1,7 +1,7 @@
-// Gradient of self-attention for software adapters with subgroups of 8, in the manner of
-// forward_subgroup.wgsl. Two kinds of subgroup share the dispatch, each with 8 rows of one head and 32
-// columns of their gradients: one makes dq and delta, the other dk and dv. Both draw the weights of 8
-// queries by 8 keys again, a query a lane.
+// Gradient of self-attention for software adapters with subgroups of 8, designed as
+// forward_subgroup.wgsl is. Two kinds of subgroup share the dispatch, each with 8 rows of one head and 32
+// columns of their gradients: one computes dq and delta, the other dk and dv. Both recompute the weights of
+// 8 queries by 8 keys, a query a lane.
 // Rows and columns beyond an edge repeat the last one: in bounds, with weight zero, and never stored.
 
 struct Scalars {
@@ -39,7 +39,7 @@ fn spread(x: f32) -> Eight {
   );
 }
 
-// Where a subgroup works: batch entry, head among all, the head's first column, first own row.
+// What a subgroup works on: batch entry, head among all, the head's first column, first own row.
 struct Place {
   b: u32,
   head: u32,
@@ -75,7 +75,7 @@ struct Weights {
   delta: f32,
 }
 
-// The queries and the keys from two rows on.
+// The queries and the keys from two rows onwards.
 fn weigh(place: Place, lane: u32, firstQuery: u32, firstKey: u32) -> Weights {
   let query = firstQuery + lane;
   let qAt = qkvRow(place, query, 0u);
@@ -123,7 +123,7 @@ fn dOutAt(at: vec4u) -> vec4f {
   return vec4f(dOut[at.x], dOut[at.y], dOut[at.z], dOut[at.w]);
 }
 
-// One loop over all: written out, it would take a compiler most of its time.
+// One loop: unrolled, it would take most of the compile time.
 fn store(place: Place, part: u32, column: u32, sums: Sums) {
   var columns = array<Eight, 4>(sums.c0, sums.c1, sums.c2, sums.c3);
   for (var i = 0u; i < 32u; i++) {

@@ -30,8 +30,9 @@ export function attention_forward(
   past: u32,
   qStride: u32,
   qOffset: u32,
-  kvStride: u32,
+  kStride: u32,
   kOffset: u32,
+  vStride: u32,
   vOffset: u32,
   kvRows: u32,
   scale: f32,
@@ -40,11 +41,12 @@ export function attention_forward(
   begin: u32,
   end: u32,
 ): void {
-  const qRow = bytesOf(qStride), kvRow = bytesOf(kvStride), outRow = bytesOf(heads * headWidth);
+  const qRow = bytesOf(qStride), kRow = bytesOf(kStride), vRow = bytesOf(vStride);
+  const outRow = bytesOf(heads * headWidth);
   for (let unit = begin; unit < end; unit++) {
     const b = unit / heads, head = (unit % heads) * headWidth;
-    const kAt = k + <usize>(b * kvRows) * kvRow + bytesOf(kOffset + head);
-    const vAt = v + <usize>(b * kvRows) * kvRow + bytesOf(vOffset + head);
+    const kAt = k + <usize>(b * kvRows) * kRow + bytesOf(kOffset + head);
+    const vAt = v + <usize>(b * kvRows) * vRow + bytesOf(vOffset + head);
     const maskAt = hasMask ? mask + bytesOf(b * keys) : 0;
     for (let first: u32 = 0; first < queries; first += SPAN_QUERIES) {
       const count = min(SPAN_QUERIES, queries - first), row: usize = b * queries + first;
@@ -54,7 +56,10 @@ export function attention_forward(
       const limit = causal ? past + first : keys;
       const seen = min(keys, limit + count);
       startSpan(to, outRow, headWidth, count);
-      attend(qAt, qRow, kAt, vAt, kvRow, maskAt, to, outRow, headWidth, count, seen, limit, scale);
+      // deno-fmt-ignore
+      attend(
+        qAt, qRow, kAt, kRow, vAt, vRow, maskAt, to, outRow, headWidth, count, seen, limit, scale,
+      );
       finishSpan(to, outRow, headWidth, count, lse);
     }
   }
@@ -70,14 +75,15 @@ function startSpan(out: usize, outRow: usize, headWidth: u32, count: u32): void 
 
 /**
  * All tiles of a span of queries, of which number i sees the keys up to limit + i. Keys and values
- * are packed once; every tile of queries goes on with its running maxima and sums.
+ * are packed once; every tile of queries updates its running maxima and sums.
  */
 function attend(
   q: usize,
   qRow: usize,
   k: usize,
+  kRow: usize,
   v: usize,
-  kvRow: usize,
+  vRow: usize,
   mask: usize,
   out: usize,
   outRow: usize,
@@ -90,9 +96,9 @@ function attend(
   const most = keysThatFit(headWidth, 2), packedK = scratch(PACKED_B);
   const packedV = packedK + bytesOf(most * headWidth), scores = scratch(SCORES);
   for (let key: u32 = 0; key < seen; key += most) {
-    const tile = min(most, seen - key), at = <usize>key * kvRow;
-    packB(packedK, k + at, tile, headWidth, kvRow, 4);
-    packB(packedV, v + at, headWidth, tile, 4, kvRow);
+    const tile = min(most, seen - key), row: usize = key;
+    packB(packedK, k + row * kRow, tile, headWidth, kRow, 4);
+    packB(packedV, v + row * vRow, headWidth, tile, 4, vRow);
     for (let query: u32 = 0; query < count; query += TILE_QUERIES) {
       const rows = min(TILE_QUERIES, count - query), last = limit + query + rows;
       if (last <= key) continue;

@@ -1,7 +1,7 @@
 // Attention without stored probabilities (Dao et al. 2022, algorithm 1): 32 queries of one head a
 // workgroup, over the keys 32 at a time, with a running maximum and sum for every query.
 //
-// The 64 threads stand in 8 rows of 8. Thread (ty, tx) keeps four queries, ty + 8 r, as the components of
+// The 64 threads form 8 rows of 8. Thread (ty, tx) holds four queries, ty + 8 r, as the components of
 // vectors. It scores them against the keys tx + 8 c, then adds all 32 keys into the columns
 // tx + 8 e + 32 chunk of the output: both are small matrix products, 16 multiply-adds for 8 loads.
 // Queries, keys and columns beyond an edge repeat the last one: in bounds, and never seen or stored.
@@ -15,8 +15,9 @@ struct Scalars {
   past: u32,
   qStride: u32,
   qOffset: u32,
-  kvStride: u32,
+  kStride: u32,
   kOffset: u32,
+  vStride: u32,
   vOffset: u32,
   kvRows: u32,
   scale: f32,
@@ -96,7 +97,7 @@ fn main(
   var total = vec4f(0.0);
   for (var first = 0u; first < end; first += 32u) {
     let keys = first + tx + vec4u(0u, 8u, 16u, 24u);
-    let kRows = (b * s.kvRows + min(keys, vec4u(s.keys - 1u))) * s.kvStride + s.kOffset + column;
+    let kRows = (b * s.kvRows + min(keys, vec4u(s.keys - 1u))) * s.kStride + s.kOffset + column;
     var scores = scoresOf(qRows, kRows);
     let seen0 = sees(b, queries, keys.x);
     let seen1 = sees(b, queries, keys.y);
@@ -112,7 +113,7 @@ fn main(
     for (var x = 0u; x < 8u; x++) {
       next = max(next, maxima[ty * 8u + x]);
     }
-    // max() may swallow a NaN: exp() of that same score brings it back.
+    // max() may swallow a NaN: exp() of the same score restores it.
     weights[tx * 8u + ty] = select(vec4f(0.0), exp(scores[0] - next), seen0);
     weights[(tx + 8u) * 8u + ty] = select(vec4f(0.0), exp(scores[1] - next), seen1);
     weights[(tx + 16u) * 8u + ty] = select(vec4f(0.0), exp(scores[2] - next), seen2);
@@ -130,7 +131,7 @@ fn main(
     for (var j = 0u; j < min(32u, end - first); j++) {
       let p = weights[j * 8u + ty];
       total += p;
-      let vRow = (b * s.kvRows + first + j) * s.kvStride + s.vOffset + column;
+      let vRow = (b * s.kvRows + first + j) * s.vStride + s.vOffset + column;
       for (var chunk = 0u; chunk < chunks; chunk++) {
         let at = vRow + min(chunk * 32u + tx + vec4u(0u, 8u, 16u, 24u), vec4u(s.headWidth - 1u));
         let x = vec4f(v[at.x], v[at.y], v[at.z], v[at.w]);

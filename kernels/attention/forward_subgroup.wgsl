@@ -14,8 +14,9 @@ struct Scalars {
   past: u32,
   qStride: u32,
   qOffset: u32,
-  kvStride: u32,
+  kStride: u32,
   kOffset: u32,
+  vStride: u32,
   vOffset: u32,
   kvRows: u32,
   scale: f32,
@@ -62,23 +63,23 @@ fn sumOf(x: Eight) -> f32 {
   return dot(x[0] + x[1], vec4f(1.0));
 }
 
-// Where a subgroup works: batch entry, the head's first column, first query.
+// What a subgroup works on: batch entry, the head's first column, first query.
 struct Place {
   b: u32,
   column: u32,
   start: u32,
 }
 
-// Where a row of k or v starts, but for its offset.
+// The row of k and v that holds a key.
 fn kvRow(place: Place, key: u32) -> u32 {
-  return (place.b * s.kvRows + min(key, s.keys - 1u)) * s.kvStride + place.column;
+  return place.b * s.kvRows + min(key, s.keys - 1u);
 }
 
 // Scores of 8 keys for this lane's query; each lane loads one of the keys for all.
 fn scoresOf(place: Place, lane: u32, first: u32) -> Eight {
   let query = min(place.start + lane, s.queries - 1u);
   let qAt = (place.b * s.queries + query) * s.qStride + s.qOffset + place.column;
-  let kAt = kvRow(place, first + lane) + s.kOffset;
+  let kAt = kvRow(place, first + lane) * s.kStride + s.kOffset + place.column;
   var scores: Eight;
   for (var d = 0u; d < s.headWidth; d++) {
     scores += q[qAt + d] * spread(k[kAt + d]);
@@ -115,14 +116,14 @@ fn scale(sums: ptr<function, Sums>, factor: Eight) {
 // Adds a key, of weight p for this lane's query.
 fn addKey(sums: ptr<function, Sums>, place: Place, p: f32, key: u32, columns: vec4u) {
   let weights = spread(p);
-  let at = kvRow(place, key) + s.vOffset + columns;
+  let at = kvRow(place, key) * s.vStride + s.vOffset + place.column + columns;
   (*sums).c0 += v[at.x] * weights;
   (*sums).c1 += v[at.y] * weights;
   (*sums).c2 += v[at.z] * weights;
   (*sums).c3 += v[at.w] * weights;
 }
 
-// One loop over all: written out, it would take a compiler most of its time.
+// One loop: unrolled, it would take most of the compile time.
 fn store(place: Place, column: u32, sums: Sums) {
   var columns = array<Eight, 4>(sums.c0, sums.c1, sums.c2, sums.c3);
   for (var i = 0u; i < 32u; i++) {
@@ -166,7 +167,7 @@ fn main(
     let none = vec4f(lowest);
     let known = Eight(select(none, scores[0], seen0), select(none, scores[1], seen1));
     let next = max(largest, largestOf(known));
-    // max() may swallow a NaN: exp() of that same score brings it back.
+    // max() may swallow a NaN: exp() of the same score restores it.
     let p = Eight(
       select(vec4f(0.0), exp(scores[0] - next), seen0),
       select(vec4f(0.0), exp(scores[1] - next), seen1),

@@ -1,4 +1,4 @@
-/** Scaled dot-product attention that keeps no probabilities, forward and backward. @module */
+/** Scaled dot-product attention that stores no probabilities, forward and backward. @module */
 
 import { ceilDivide, defineKernel, type Kernel, type Numbers } from "../kernel.ts";
 import forwardSubgroupCode from "./forward_subgroup.wgsl" with { type: "text" };
@@ -24,8 +24,9 @@ const forwardScalars = {
   past: "u32",
   qStride: "u32",
   qOffset: "u32",
-  kvStride: "u32",
+  kStride: "u32",
   kOffset: "u32",
+  vStride: "u32",
   vOffset: "u32",
   kvRows: "u32",
   scale: "f32",
@@ -36,10 +37,11 @@ const forwardScalars = {
 /**
  * out[b, i, h] = Σ_j p_ij v[b, j, h] with p_ij = softmax_j(scale · q[b, i, h] · k[b, j, h]).
  *
- * Query i may see key j when j <= past + i (or not `causal`) and mask[b, j] ≠ 0 (or not `hasMask`); one
- * that may see none gives 0. Row i of batch b of q starts at (b · queries + i) · qStride + qOffset and
- * its head h at a further h · headWidth; rows of k and v at (b · kvRows + j) · kvStride + kOffset (vOffset),
- * so q, k and v may be parts of one fused buffer (all three bind it) or k and v a cache with room for kvRows.
+ * Query i may see key j when j <= past + i (or not `causal`) and mask[b, j] ≠ 0 (or not `hasMask`); a
+ * query that may see none gives 0. Row i of batch b of q starts at (b · queries + i) · qStride + qOffset,
+ * row j of k at (b · kvRows + j) · kStride + kOffset, likewise v; head h is h · headWidth elements into a
+ * row. So q, k and v may be columns of one fused buffer, which all three bind, or buffers of their own,
+ * and k and v may be a cache with room for kvRows tokens.
  * out is (batch · queries) x (heads · headWidth); logSumExp, (batch · heads · queries), is kept for backward;
  * mask is batch x keys.
  */
@@ -53,8 +55,9 @@ export const attentionForward: Kernel<
   | "past"
   | "qStride"
   | "qOffset"
-  | "kvStride"
+  | "kStride"
   | "kOffset"
+  | "vStride"
   | "vOffset"
   | "kvRows"
   | "scale"
@@ -80,8 +83,8 @@ export const attentionForward: Kernel<
       const i = unit % s.queries, bh = (unit - i) / s.queries;
       const h = bh % s.heads, b = (bh - h) / s.heads;
       const qAt = (b * s.queries + i) * s.qStride + s.qOffset + h * s.headWidth;
-      const kAt = (j: number) => (b * s.kvRows + j) * s.kvStride + s.kOffset + h * s.headWidth;
-      const vAt = (j: number) => (b * s.kvRows + j) * s.kvStride + s.vOffset + h * s.headWidth;
+      const kAt = (j: number) => (b * s.kvRows + j) * s.kStride + s.kOffset + h * s.headWidth;
+      const vAt = (j: number) => (b * s.kvRows + j) * s.vStride + s.vOffset + h * s.headWidth;
       const sees = (j: number) =>
         (!s.causal || j <= s.past + i) && (!s.hasMask || mask[b * s.keys + j] !== 0);
       const score = (j: number) => s.scale * dot(q, qAt, k, kAt(j), s.headWidth);
@@ -121,7 +124,7 @@ const backwardScalars = {
 /**
  * Gradient of self-attention on a fused buffer whose rows are [q | k | v], each heads · headWidth wide.
  *
- * With p_ij drawn again from logSumExp, δ_i = dOut_i · out_i and ds_ij = p_ij (dOut_i · v_j - δ_i):
+ * With p_ij recomputed from logSumExp, δ_i = dOut_i · out_i and ds_ij = p_ij (dOut_i · v_j - δ_i):
  * dq_i = scale Σ_j ds_ij k_j, dk_j = scale Σ_i ds_ij q_i, dv_j = Σ_i p_ij dOut_i. `delta`
  * (batch · heads · time) is scratch. Nothing of size time x time is stored.
  */
@@ -176,10 +179,10 @@ export const attentionBackward: Kernel<
   },
 });
 
-/** The width of a head that the registers of the WGSL kernels have room for. */
+/** The widest head that fits the registers of the WGSL kernels. */
 const widestHead = 128;
 
-/** Pieces of 32 columns that a head's sums are kept in. */
+/** Chunks of 32 columns that hold a head's sums. */
 function chunksOf(headWidth: number): number {
   if (headWidth <= widestHead) return ceilDivide(headWidth, 32);
   throw new RangeError(
@@ -198,7 +201,7 @@ function dot(x: Numbers, xAt: number, y: Numbers, yAt: number, length: number): 
   return sum;
 }
 
-/** log Σ exp score(j) over the keys that are seen; 0 where none is (no weight is then ever drawn). */
+/** log Σ exp score(j) over the keys that are seen; 0 where none is (it is then never used). */
 function logSumExpOver(
   keys: number,
   sees: (j: number) => boolean,

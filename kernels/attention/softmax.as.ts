@@ -5,7 +5,7 @@ import { scratch } from "../simd/scratch.as";
 import { bytesOf, largestOf, splat, storePart, VECTOR, zero } from "../simd/vector.as";
 import { SINGLE } from "./tiles.as";
 
-/** Scores of hidden keys become -∞, of which the exponential is 0. */
+/** Sets the scores of hidden keys to -∞, whose exponential is 0. */
 export function maskRow(scores: usize, mask: usize, width: u32): void {
   for (let at: usize = 0; at < bytesOf(width); at += VECTOR) {
     const hidden = i32x4.eq(v128.load(mask + at), i32x4.splat(0));
@@ -14,20 +14,20 @@ export function maskRow(scores: usize, mask: usize, width: u32): void {
   }
 }
 
-/** Zeros from `begin` to `end` elements of a row; whole vectors are written. */
+/** Zeros the elements `begin` to `end` of a row, in whole vectors. */
 export function clearTail(row: usize, begin: u32, end: u32): void {
   const last = row + bytesOf(end);
   for (let at = row + bytesOf((begin + 3) & ~3); at < last; at += VECTOR) v128.store(at, zero());
 }
 
 /**
- * Scores become e^(score - maximum), those past `visible` 0; the row's running maximum and sum go
- * on. Gives the factor by which the sums so far shrink.
+ * Turns scores into e^(score - maximum), those past `visible` into 0, and updates the row's running
+ * maximum and sum. Returns the factor that rescales what was summed before.
  */
 export function softmaxRow(scores: usize, width: u32, visible: u32, statistics: usize): f32 {
   const before = load<f32>(statistics);
   const largest = largestOf(scores, scores + bytesOf(visible), before);
-  // Where nothing was seen, -∞ - 0 keeps the exponentials 0 rather than NaN.
+  // Where no key was seen, -∞ - 0 keeps the exponentials 0 rather than NaN.
   const shift: f32 = largest == -Infinity ? 0 : largest;
   const sum = expRange(scores, scores, visible, shift);
   clearTail(scores, visible, width);

@@ -1,13 +1,13 @@
 /**
- * How attention cuts its work, and where it keeps tiles and packed operands.
+ * How attention splits its work, and where it keeps tiles and packed operands.
  *
- * Within a tile a hidden key's weight is 0 and its value is still multiplied, so one that is not finite
- * is seen in the output: a broken activation shows itself rather than hides behind a mask.
+ * Within a tile the value of a hidden key is multiplied by a weight of 0, so one that is not finite
+ * shows in the output: a mask does not conceal a broken activation.
  */
 
 import { BLOCK_B, FREE } from "../matmul/gemm.as";
 
-/** Queries of a tile. Small ones waste less on what a causal mask hides. */
+/** Queries of a tile. Small tiles waste less on what a causal mask hides. */
 export const TILE_QUERIES: u32 = 24;
 /** Keys of a tile, at most. */
 export const TILE_KEYS: u32 = 256;

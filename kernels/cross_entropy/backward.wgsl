@@ -1,4 +1,4 @@
-// Gradient of cross-entropy by the logits, some threads a row.
+// Gradient of cross-entropy with respect to the logits, several threads a row.
 
 struct Scalars {
   rows: u32,
@@ -15,7 +15,7 @@ struct Scalars {
 @group(0) @binding(4) var<storage, read_write> dLogits: array<f32>;
 @group(0) @binding(5) var<uniform> s: Scalars;
 
-override threads: u32; // of a row, a divisor of 64
+override threads: u32; // per row, a divisor of 64
 
 @compute @workgroup_size(64)
 fn main(

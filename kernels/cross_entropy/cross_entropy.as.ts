@@ -34,7 +34,7 @@ function loss(from: usize, lse: f64, label: i32, vocabulary: u32, smoothing: f32
   return lse - (1 - <f64>smoothing) * logit - <f64>smoothing * mean;
 }
 
-/** log Σ e^x over a row. A NaN that the maximum missed comes back through the exponentials. */
+/** log Σ e^x over a row. A NaN that the maximum misses reappears in the exponentials. */
 export function logSumExpOf(from: usize, count: u32): f64 {
   const largest = largestOf(from, from + bytesOf(count), load<f32>(from));
   let total: f64 = 0;

@@ -1,5 +1,5 @@
-// Cross-entropy of rows of logits, some threads a row. Each thread takes the largest logit of its share of
-// the row and the sum of exponentials below it; one barrier later all join the shares.
+// Cross-entropy of rows of logits, several threads a row. Each thread finds the largest logit of its share
+// of the row and the sum of exponentials relative to it; after one barrier the shares are combined.
 
 struct Scalars {
   rows: u32,
@@ -14,14 +14,14 @@ struct Scalars {
 @group(0) @binding(3) var<storage, read_write> logSumExp: array<f32>;
 @group(0) @binding(4) var<uniform> s: Scalars;
 
-override threads: u32; // of a row, a divisor of 64
+override threads: u32; // per row, a divisor of 64
 
 const lowest = -3.4028234663852886e38;
 
-// The largest of a thread's logits, the sum of exponentials below it, the sum of the logits.
+// The largest of a thread's logits, the sum of exponentials relative to it, the sum of the logits.
 var<workgroup> shares: array<vec3f, 64>;
 
-// max() may swallow a NaN: the exponential of that same logit brings it back into the sum.
+// max() may swallow a NaN: the exponential of the same logit puts it back into the sum.
 fn shareOf(at: u32, first: u32) -> vec3f {
   var largest = lowest;
   for (var j = first; j < s.vocabulary; j += threads) {
@@ -35,7 +35,7 @@ fn shareOf(at: u32, first: u32) -> vec3f {
   return vec3f(largest, sums);
 }
 
-// The same of a whole row, whose shares begin at `start`.
+// The same for a whole row, whose shares start at `start`.
 fn join(start: u32) -> vec3f {
   var largest = lowest;
   for (var l = 0u; l < threads; l++) {

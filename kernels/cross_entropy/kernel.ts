@@ -4,7 +4,7 @@ import { ceilDivide, defineKernel, type Kernel } from "../kernel.ts";
 import forwardCode from "./forward.wgsl" with { type: "text" };
 import backwardCode from "./backward.wgsl" with { type: "text" };
 
-/** Threads of a row on WebGPU: few, since joining their shares costs more than a short row itself. */
+/** Threads per row on WebGPU: few, since combining their shares costs more than a short row itself. */
 function threadsFor(vocabulary: number): number {
   return vocabulary > 4096 ? 64 : 8;
 }

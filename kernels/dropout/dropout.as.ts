@@ -5,7 +5,7 @@ import { bytesOf, loadIf, splat, storeUntil, VECTOR } from "../simd/vector.as";
 // The constants of hash32 in src/core/random.ts, in memory as exponential.as.ts explains.
 const table = memory.data<u32>([0x7feb352d, 0x846ca68b, 4 * 0x9e3779b9]);
 
-// The steps of hash32 as it is written there; the product index · 0x9e3779b9 grows by addition.
+// The steps of hash32; the product index · 0x9e3779b9 is updated by addition.
 export function dropout(
   x: usize,
   y: usize,

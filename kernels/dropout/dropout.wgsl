@@ -1,5 +1,5 @@
-// Inverted dropout, four elements a thread. `hash32` is that of src/core/random.ts to the bit, so that
-// the mask is the same on every device and backward draws it again.
+// Inverted dropout, four elements a thread. `hash32` is that of src/core/random.ts, bit for bit, so that
+// the mask is the same on every device and in backward.
 
 struct Scalars {
   size: u32,

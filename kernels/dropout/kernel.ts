@@ -12,10 +12,10 @@ export function dropoutThreshold(rate: number): number {
 /**
  * y[i] = (accumulate ? y[i] : 0) + (hash32(seed, i) < threshold ? 0 : keepScale · x[i]).
  *
- * Backward is the same kernel on the gradient: the mask is drawn again, never stored. `threshold` is
+ * Backward is the same kernel on the gradient: the mask is recomputed, never stored. `threshold` is
  * {@link dropoutThreshold} of the rate and `keepScale` is 1 / (1 - rate).
  */
-export const dropout: Kernel<
+export const dropoutKernel: Kernel<
   "x" | "y",
   "size" | "seed" | "threshold" | "keepScale" | "accumulate"
 > = defineKernel({

@@ -1,6 +1,6 @@
-/** add, scale_add, fill. */
+/** add, scale_add, copy_columns, fill. */
 
-import { bytesOf, loadIf, madd, splat, storePart, VECTOR } from "../simd/vector.as";
+import { bytesOf, loadIf, madd, splat, storePart, storeUntil, VECTOR } from "../simd/vector.as";
 
 export function add(a: usize, b: usize, out: usize, _size: u32, begin: u32, end: u32): void {
   let at = bytesOf(begin);
@@ -32,6 +32,36 @@ export function scale_add(
   }
   if (to < last) {
     storePart(to, madd(factor, v128.load(from), loadIf(accumulate, to)), <u32>(last - to) >> 2);
+  }
+}
+
+/** Units are elements: a range may begin and end within a row. */
+export function copy_columns(
+  x: usize,
+  y: usize,
+  _rows: u32,
+  width: u32,
+  xOffset: u32,
+  xStride: u32,
+  yOffset: u32,
+  yStride: u32,
+  accumulate: u32,
+  begin: u32,
+  end: u32,
+): void {
+  for (let unit = begin; unit < end;) {
+    const row = unit / width, column = unit % width, count = min(width - column, end - unit);
+    const from = x + bytesOf(xOffset + row * xStride + column);
+    const to = y + bytesOf(yOffset + row * yStride + column);
+    if (accumulate) addTo(to, from, bytesOf(count));
+    else memory.copy(to, from, bytesOf(count));
+    unit += count;
+  }
+}
+
+function addTo(to: usize, from: usize, bytes: usize): void {
+  for (const last = to + bytes; to < last; to += VECTOR, from += VECTOR) {
+    storeUntil(last, to, f32x4.add(v128.load(to), v128.load(from)));
   }
 }
 

@@ -2,11 +2,12 @@
 
 import { ceilDivide, defineKernel, type Kernel } from "../kernel.ts";
 import addCode from "./add.wgsl" with { type: "text" };
+import copyColumnsCode from "./copy_columns.wgsl" with { type: "text" };
 import scaleAddCode from "./scale_add.wgsl" with { type: "text" };
 import fillCode from "./fill.wgsl" with { type: "text" };
 
 /** out = a + b. */
-export const add: Kernel<"a" | "b" | "out", "size"> = defineKernel({
+export const addKernel: Kernel<"a" | "b" | "out", "size"> = defineKernel({
   name: "add",
   bindings: {
     a: { type: "f32", access: "read" },
@@ -34,6 +35,37 @@ export const scaleAdd: Kernel<
   reference({ x, y }, { size, xOffset, yOffset, alpha, accumulate }) {
     for (let i = 0; i < size; i++) {
       y[yOffset + i] = (accumulate ? y[yOffset + i] : 0) + alpha * x[xOffset + i];
+    }
+  },
+});
+
+/**
+ * y[yOffset + i · yStride + j] = (accumulate ? the same of y : 0) + x[xOffset + i · xStride + j] for
+ * i < rows, j < width: some columns of one matrix into some of another.
+ */
+export const copyColumns: Kernel<
+  "x" | "y",
+  "rows" | "width" | "xOffset" | "xStride" | "yOffset" | "yStride" | "accumulate"
+> = defineKernel({
+  name: "copy_columns",
+  bindings: { x: { type: "f32", access: "read" }, y: { type: "f32", access: "update" } },
+  scalars: {
+    rows: "u32",
+    width: "u32",
+    xOffset: "u32",
+    xStride: "u32",
+    yOffset: "u32",
+    yStride: "u32",
+    accumulate: "u32",
+  },
+  wgsl: { code: copyColumnsCode, workgroups: ({ rows, width }) => ceilDivide(rows * width, 1024) },
+  cpu: { units: ({ rows, width }) => rows * width, grain: () => 16384 },
+  reference({ x, y }, { rows, width, xOffset, xStride, yOffset, yStride, accumulate }) {
+    for (let i = 0; i < rows; i++) {
+      for (let j = 0; j < width; j++) {
+        const from = xOffset + i * xStride + j, to = yOffset + i * yStride + j;
+        y[to] = accumulate ? y[to] + x[from] : x[from];
+      }
     }
   },
 });

@@ -1,4 +1,4 @@
-// y = (accumulate ? y : 0) + alpha * x on a stretch of each, four elements a thread.
+// y = (accumulate ? y : 0) + alpha * x on a contiguous span of each, four elements a thread.
 
 struct Scalars {
   size: u32,
@@ -21,7 +21,7 @@ fn main(
   let start = (group.y * groups.x + group.x) * 1024u + lane;
   for (var i = start; i < min(start + 1024u, s.size); i += 256u) {
     let value = s.alpha * x[s.xOffset + i];
-    // A branch, not a factor of zero: what y held may be NaN.
+    // A branch, not a factor of zero: the old y may be NaN.
     if (s.accumulate != 0u) {
       y[s.yOffset + i] += value;
     } else {

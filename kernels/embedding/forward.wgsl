@@ -1,4 +1,4 @@
-// out[i, :] = table[ids[i], :], four elements a thread, so that neighbours read neighbours.
+// out[i, :] = table[ids[i], :], four elements a thread; neighboring threads read neighboring elements.
 
 struct Scalars {
   count: u32,

@@ -4,7 +4,7 @@ import { ceilDivide, defineKernel, type Kernel } from "../kernel.ts";
 import forwardCode from "./forward.wgsl" with { type: "text" };
 import backwardCode from "./backward.wgsl" with { type: "text" };
 
-/** out[i, :] = table[ids[i], :] for i < count. The ids are checked where they enter. */
+/** out[i, :] = table[ids[i], :] for i < count. The caller checks the ids. */
 export const embeddingForward: Kernel<"table" | "ids" | "out", "count" | "width"> = defineKernel({
   name: "embedding_forward",
   bindings: {
@@ -26,7 +26,7 @@ export const embeddingForward: Kernel<"table" | "ids" | "out", "count" | "width"
  * dTable[v, :] = (accumulate ? dTable[v, :] : 0) + Σ dOut[order[p], :] over starts[v] <= p < starts[v + 1].
  *
  * `order` lists the positions sorted by id and `starts` (vocabulary + 1) where each id's run begins, so
- * that every row is summed by one thread in one fixed order: no atomics, the same bits every time.
+ * that every row is summed by one thread in one fixed order: without atomics, the same bits every time.
  */
 export const embeddingBackward: Kernel<
   "dOut" | "order" | "starts" | "dTable",

@@ -15,7 +15,7 @@ struct Scalars {
 const twiceSlope = 1.5957691216057308; // 2 * sqrt(2 / pi)
 const cubic = 0.044715;
 
-// WGSL lets a compiler assume that x != x is false, so NaN and infinity are told by their bits.
+// WGSL lets a compiler assume that x != x is false, so NaN and infinity are recognized by their bits.
 fn isFinite(value: f32) -> bool {
   return (bitcast<u32>(value) & 0x7f800000u) != 0x7f800000u;
 }
@@ -24,7 +24,7 @@ fn derivative(value: f32) -> f32 {
   if (!isFinite(value)) {
     return value;
   }
-  // Beyond 30 the derivative is 0 or 1 in F32; without the clamp x² would overflow and meet a zero.
+  // Beyond 30 the derivative is 0 or 1 in F32; without the clamp x² would overflow and be multiplied by 0.
   let v = clamp(value, -30.0, 30.0);
   let e = exp(min(-twiceSlope * (v + cubic * v * v * v), 80.0));
   let g = 1.0 / (1.0 + e);

@@ -1,7 +1,7 @@
 // GELU in the tanh form, four elements a thread.
 //
 // 1 + tanh(u) = 2 / (1 + exp(-2u)), so y = x / (1 + exp(-2u)): no cancellation where x is negative, and
-// no tanh, which some drivers draw from exp and let overflow.
+// no tanh, which some drivers compute from an exp that overflows.
 
 struct Scalars {
   size: u32,
@@ -23,8 +23,8 @@ fn main(
   let start = (group.y * groups.x + group.x) * 1024u + lane;
   for (var i = start; i < min(start + 1024u, s.size); i += 256u) {
     let value = x[i];
-    // Below exp(80) nothing overflows, and x * exp(-80) is as good as the true zero. A NaN that min()
-    // swallows comes back with the numerator.
+    // Up to exp(80) nothing overflows, and x * exp(-80) is as good as zero. A NaN that min() swallows
+    // is still in the numerator.
     let exponent = min(-twiceSlope * (value + cubic * value * value * value), 80.0);
     y[i] = value / (1.0 + exp(exponent));
   }

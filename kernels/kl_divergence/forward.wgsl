@@ -1,4 +1,4 @@
-// KL divergence, one row a workgroup: both largest logits, both sums of exponentials, then the mean gap.
+// KL divergence, one row a workgroup: both maxima, both sums of exponentials, then the mean difference.
 
 struct Scalars {
   rows: u32,
@@ -19,7 +19,7 @@ var<workgroup> largestShares: array<vec2f, 64>;
 var<workgroup> shares: array<vec2f, 64>;
 var<workgroup> gaps: array<f32, 64>;
 
-// max() may swallow a NaN: the exponential of that same logit brings it back into the sum.
+// max() may swallow a NaN: the exponential of the same logit puts it back into the sum.
 fn largestOf(lane: u32, share: vec2f) -> vec2f {
   largestShares[lane] = share;
   workgroupBarrier();

@@ -51,7 +51,7 @@ function meanGap(teacher: usize, logits: usize, count: u32, lse: f32): f64 {
   return total;
 }
 
-/** The scratch is zero from the block's end on, but what the others hold there may be NaN. */
+/** The scratch is zero past the end of the block, but the other arrays may hold NaN there. */
 function blockGap(teacher: usize, logits: usize, last: usize): f32 {
   const step = logits - teacher;
   let sum = zero(), p = scratch(0);

@@ -1,4 +1,4 @@
-// Gradient of layer normalisation by its input, 8 rows a workgroup and 8 threads a row.
+// Gradient of layer normalization with respect to its input, 8 rows a workgroup and 8 threads a row.
 
 struct Scalars {
   rows: u32,
@@ -16,7 +16,7 @@ struct Scalars {
 
 var<workgroup> shares: array<vec2f, 64>;
 
-// The sums of a row's 8 shares, in one order on every lane.
+// The sums of a row's 8 shares, added in the same order on every lane.
 fn total(lane: u32, share: vec2f) -> vec2f {
   shares[lane] = share;
   workgroupBarrier();

@@ -1,5 +1,5 @@
-// Gradient of layer normalisation by its weight and bias, one column a thread. Blocks of rows are summed
-// apart, which keeps the rounding error small.
+// Gradient of layer normalization with respect to its weight and bias, one column a thread. Blocks of rows
+// are summed separately, which keeps the rounding error small.
 
 struct Scalars {
   rows: u32,
@@ -17,7 +17,7 @@ struct Scalars {
 
 const blockRows = 64u;
 
-// (dy * normalised x, dy) summed over some rows of a column.
+// (dy * normalized x, dy) summed over some rows of a column.
 fn blockSums(column: u32, start: u32, end: u32) -> vec2f {
   var sums = vec2f(0.0);
   for (var row = start; row < end; row++) {

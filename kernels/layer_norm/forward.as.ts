@@ -21,13 +21,13 @@ export function layer_norm_forward(
     const from = x + row * bytes, mu = <f32>(sumOf(from, width) / <f64>width);
     const variance = sumOfSquares(from, width, mu) / <f64>width;
     const scale = <f32>(1 / sqrt(variance + <f64>epsilon));
-    normaliseRow(from, weight, bias, y + row * bytes, bytes, splat(mu), splat(scale));
+    normalizeRow(from, weight, bias, y + row * bytes, bytes, splat(mu), splat(scale));
     store<f32>(mean + row * 4, mu);
     store<f32>(inverseDeviation + row * 4, scale);
   }
 }
 
-function normaliseRow(
+function normalizeRow(
   x: usize,
   weight: usize,
   bias: usize,

@@ -1,6 +1,6 @@
-// Layer normalisation, 8 rows a workgroup and 8 threads a row. Each thread takes the mean of its share of
-// the row and the squares around that mean; one barrier later all join the shares (Chan, Golub and LeVeque
-// 1979, equation 1.5a): a difference of squares would cancel where the mean is large.
+// Layer normalization, 8 rows a workgroup and 8 threads a row. Each thread computes the mean of its share
+// of the row and the sum of squares around it; after one barrier the shares are combined (Chan, Golub and
+// LeVeque 1979, equation 1.5a). A difference of squares would cancel where the mean is large.
 
 struct Scalars {
   rows: u32,
@@ -38,7 +38,7 @@ fn shareOf(at: u32, first: u32) -> vec2f {
   return vec2f(mu, squares);
 }
 
-// Mean of a row, and the sum of squares around it, from 8 shares on.
+// Mean of a row, and the sum of squares around it, from the 8 shares that start at `start`.
 fn join(start: u32) -> vec2f {
   var sum = 0.0;
   for (var l = 0u; l < 8u; l++) {

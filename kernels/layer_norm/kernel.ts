@@ -1,4 +1,4 @@
-/** Layer normalisation over rows, forward and backward. @module */
+/** Layer normalization over rows, forward and backward. @module */
 
 import { ceilDivide, defineKernel, type Kernel } from "../kernel.ts";
 import forwardCode from "./forward.wgsl" with { type: "text" };

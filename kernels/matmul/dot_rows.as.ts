@@ -2,7 +2,7 @@
 
 import { bytesOf, loadUntil, madd, splat, storePart, VECTOR, zero } from "../simd/vector.as";
 
-/** Up to so many rows reading B as it lies is faster than packing it. */
+/** Up to this many rows, reading B in place is faster than packing it. */
 export const FEW_ROWS: u32 = 4;
 
 /**

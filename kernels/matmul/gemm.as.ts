@@ -12,11 +12,11 @@ const WIDTH: u32 = 512; // columns of B a block: 512 kB
 const BLOCK_A: u32 = 2 * ROWS * DEPTH; // fewer rows of a deeper A, for attention
 /** Elements of the scratch for packed B. */
 export const BLOCK_B: u32 = WIDTH * DEPTH;
-/** Where in scratch it is. */
+/** Its offset in scratch. */
 export const PACKED_B: usize = 4 * BLOCK_A;
 const SPARE: usize = PACKED_B + 4 * BLOCK_B;
 
-/** Where the scratch that products leave free begins. */
+/** Offset of the scratch that products leave free. */
 export const FREE: usize = SPARE + 256;
 
 /**
@@ -56,7 +56,7 @@ export function gemm(
   }
 }
 
-/** The same for a B that packB has packed whole, `steps` >= k deep. k is at most BLOCK_A / 6. */
+/** The same for a B that packB has packed completely, `steps` >= k deep. k is at most BLOCK_A / 6. */
 export function gemmPacked(
   m: u32,
   n: u32,

@@ -41,7 +41,7 @@ const scalars = {
   b2Stride: "u32",
 } as const;
 
-/** How the 8 lanes of a subgroup share a tile: a lane has 4 columns, and 4 rows of each of some lanes. */
+/** How the 8 lanes of a subgroup share a tile: a lane sums 4 columns of the rows that `rowLanes` lanes load. */
 function shareOut({ m, n }: { readonly m: number; readonly n: number }) {
   const lanesFor = (extent: number) => extent > 16 ? 8 : extent > 8 ? 4 : 2;
   const columnLanes = lanesFor(n), rowLanes = Math.min(columnLanes, lanesFor(m));
@@ -113,9 +113,9 @@ export const matmul: Kernel<
     workgroups: ({ m, n }) => ceilDivide(m, 64) * ceilDivide(n, 64),
     variant: ({ software, subgroupSize }) => software && subgroupSize === 8 ? subgroup : undefined,
   },
-  // Threads share the longer side of C, columns where it is wider than high, so that the shorter
-  // operand is the one that each packs for itself. A cut falls on whole tiles of 6 rows or 8 columns.
-  // A product of no terms writes the bias.
+  // Threads split the longer side of C, its columns where it is wider than high, so that the smaller
+  // operand is the one that every thread packs for itself. Cuts fall between whole tiles of 6 rows or 8
+  // columns. A product of no terms writes the bias.
   cpu: {
     units: ({ m, n }) => Math.max(m, n),
     grain: ({ m, n, k }) => 24 * ceilDivide(65536, 24 * Math.min(m, n) * (k || 4) + 1),
@@ -139,14 +139,14 @@ export const matmul: Kernel<
   },
 });
 
-/** Every so manieth element of an array. */
-interface Line {
+/** A strided view of an array: one row or column of a matrix. */
+interface Strided {
   readonly of: Numbers;
   readonly at: number;
   readonly step: number;
 }
 
-function dot(terms: number, x: Line, y: Line): number {
+function dot(terms: number, x: Strided, y: Strided): number {
   let sum = 0;
   for (let p = 0; p < terms; p++) sum += x.of[x.at + p * x.step] * y.of[y.at + p * y.step];
   return sum;

@@ -49,7 +49,7 @@ export function matmul(
     gemm(rows, columns, k, a, aRow, aStep, b, bColumn, bStep, to, cRow, alpha, biasAt, accumulate);
   }
   if (k2 == 0) return;
-  // The second pair is a product of its own, added while this part of C is in the cache.
+  // The second pair is a separate product, added while this part of C is in the cache.
   // deno-fmt-ignore
   matmul(
     a2, b2, 0, 0, 0, c, m, n, k2, transposeA, transposeB, a2Offset, a2Stride, b2Offset, b2Stride,

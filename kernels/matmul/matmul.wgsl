@@ -1,9 +1,9 @@
 // C = (accumulate ? C : 0) + alpha (op(A) op(B) + op(A2) op(B2)) + bias in the four layouts.
 //
-// A workgroup of 16 x 8 threads makes a tile of 64 x 64, a thread 8 rows of 4 columns of it in registers.
-// Sixteen terms at a time go through workgroup memory, so that each element is loaded once a tile: 16 loads
-// for 512 multiply-adds. There four rows, or columns, of a term are a vector; 17 vectors a term instead
-// of 16 keep the threads that write the same rows of several terms in different banks.
+// A workgroup of 16 x 8 threads computes a tile of 64 x 64, each thread 8 rows by 4 columns in registers.
+// Sixteen terms at a time go through workgroup memory, so that each element is loaded once per tile: 16 loads
+// for 512 multiply-adds. In workgroup memory four rows, or columns, of a term are a vector; the pitch of 17
+// vectors a term instead of 16 spreads the threads that write one row of several terms over the banks.
 
 struct Scalars {
   m: u32,
@@ -81,7 +81,7 @@ fn columnsOfB(x: Matrix, p: u32, j: u32, k: u32) -> vec4f {
   return select(vec4f(), fourOf(x, at), inside);
 }
 
-// Which vector of a tile a thread loads: its term and its four rows or columns. Neighbours load neighbours.
+// Which vector of a tile a thread loads: its term and its four rows or columns, neighbors next to each other.
 fn share(thread: u32, termsFirst: bool) -> vec2u {
   return select(vec2u(thread / 16u, thread % 16u), vec2u(thread % terms, thread / terms), termsFirst);
 }

@@ -5,8 +5,8 @@
  * the tile that it falls into, nor on how threads share the work. V8 checks the bounds of each load
  * unless one of the same bytes was checked before: so A is loaded in vectors, once a lane, which
  * costs no register either. One thread of a Xeon (Sapphire Rapids), Deno 2.9.6, R = 6: lanes loaded
- * one by one 47.6 GFLOP/s, the same in two steps 47.6, vectors loaded once 54.5, once a lane 56.1,
- * and with four steps 52.3.
+ * one by one 47.6 GFLOP/s, in two steps 47.6, vectors loaded once 54.5, once a lane 56.1, in four
+ * steps 52.3.
  */
 
 import { madd, splat, storePart, VECTOR, zero } from "../simd/vector.as";
@@ -145,7 +145,7 @@ export function tile(
   else micro(1, k, a, b, c, stride, alpha, bias, held);
 }
 
-/** A tile with fewer than 8 columns, by way of a full one at `spare` (192 bytes). */
+/** A tile of fewer than 8 columns, computed as a full one at `spare` (192 bytes) and copied. */
 export function edgeTile(
   rows: u32,
   columns: u32,

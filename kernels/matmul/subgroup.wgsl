@@ -1,13 +1,13 @@
 // C = (accumulate ? C : 0) + alpha (op(A) op(B) + op(A2) op(B2)) + bias, for software adapters with subgroups
 // of 8.
 //
-// There a load costs as much as many multiply-adds, one of four elements little more than one of one, and
-// to hand a lane's values to the others is nearly free. So a subgroup makes a tile of 32 x 32: a lane
+// On these a load costs as much as many multiply-adds, a load of four elements little more than one of one,
+// and a broadcast to the other lanes is nearly free. So a subgroup computes a tile of 32 x 32: a lane
 // loads four terms of four rows of op(A) and of four columns of op(B), 8 loads in all, and multiplies its
-// columns by the rows of each lane in turn, 512 multiply-adds. Loops and arrays in place of the eight sums
-// cost three quarters of the speed.
+// columns by the rows of each lane in turn, 512 multiply-adds. Loops and arrays in place of the eight named
+// sums cost three quarters of the speed.
 //
-// A narrow C needs fewer lanes across, and what they leave makes other rows; a low one adds up fewer rows.
+// A narrow C needs fewer lanes across, so the others take further rows; a low C sums fewer rows a lane.
 
 struct Scalars {
   m: u32,
@@ -47,7 +47,7 @@ override second: u32;
 // of memory.
 override aligned: u32;
 override aligned2: u32;
-// Lanes that share a row of the tile, and lanes whose rows each of them adds up: 2, 4 or 8.
+// Lanes that share a row of the tile, and lanes whose rows each of them sums: 2, 4 or 8.
 override columnLanes: u32;
 override rowLanes: u32;
 
@@ -90,8 +90,8 @@ fn partOf(x: Matrix, rows: vec4u, i: u32) -> mat4x4f {
   return mat4x4f(fourOf(x, at.x), fourOf(x, at.y), fourOf(x, at.z), fourOf(x, at.w));
 }
 
-// Rows i to i + 3 of op(A), terms p to p + 3 of k: a column for each row. What lies beyond an edge is never
-// stored or, a term, set to zero afterwards.
+// Rows i to i + 3 of op(A), terms p to p + 3 of k: a column for each row. Rows beyond an edge are
+// never stored; terms beyond it are set to zero afterwards.
 fn rowsOfA(x: Matrix, i: u32, p: u32, k: u32) -> mat4x4f {
   if (transposeA != 0u) {
     return transpose(partOf(x, min(p + next, vec4u(k - 1u)), i));
@@ -107,7 +107,7 @@ fn columnsOfB(x: Matrix, p: u32, j: u32, k: u32) -> mat4x4f {
   return partOf(x, min(p + next, vec4u(k - 1u)), j);
 }
 
-// Columns of x at the places of `kept`, zero elsewhere, even where x is NaN.
+// x where `kept` is true, zero elsewhere, even where x is NaN.
 fn keepColumns(x: mat4x4f, kept: vec4<bool>) -> mat4x4f {
   let zero = vec4f();
   return mat4x4f(
@@ -136,8 +136,8 @@ var<private> sum5: mat4x4f;
 var<private> sum6: mat4x4f;
 var<private> sum7: mat4x4f;
 
-// Adds the k terms of a pair of matrices. This lane loads rows from i and columns from j on; the first rows
-// that it adds up are those of lane `first`.
+// Adds the k terms of a pair of matrices. This lane loads rows from i and columns from j; the first rows
+// that it sums are those of lane `first`.
 fn addTerms(ofA: Matrix, ofB: Matrix, k: u32, i: u32, j: u32, first: u32) {
   for (var p = 0u; p < k; p += 4u) {
     var x = rowsOfA(ofA, i, p, k);
@@ -186,7 +186,7 @@ fn main(
   let tilesAcross = (s.n + 4u * columnLanes - 1u) / (4u * columnLanes);
   let tile = group.y * groups.x + group.x;
   let top = tile / tilesAcross * (32u / columnLanes * rowLanes);
-  // All lanes leave or none: shuffles want their whole subgroup.
+  // All lanes return or none: shuffles need the whole subgroup.
   if (top >= s.m) {
     return;
   }

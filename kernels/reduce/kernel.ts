@@ -5,7 +5,7 @@ import sumCode from "./sum.wgsl" with { type: "text" };
 import columnsCode from "./sum_columns.wgsl" with { type: "text" };
 import squaresCode from "./sum_squares.wgsl" with { type: "text" };
 
-/** Elements behind one partial sum of {@link sumSquares}: fixed, so that the bits do not depend on threads. */
+/** Elements of one partial sum of {@link sumSquares}: fixed, so that the bits do not depend on threads. */
 export const squaresChunk = 4096;
 
 /** y[0] = Σ x[i] for i < size. */

@@ -1,7 +1,7 @@
 /**
- * Sums over rows, a block of rows at a time: within a block the totals of some columns lie in
- * scratch, so that rows are read as they lie in memory, and the error grows with the block and the
- * number of blocks rather than with the number of rows.
+ * Sums over rows, a block of rows at a time: within a block the totals of some columns are kept in
+ * scratch, so that rows are read in memory order, and the error grows with the size and the number
+ * of blocks rather than with the number of rows.
  */
 
 import { loadIf, storeUntil, VECTOR, zero } from "./vector.as";

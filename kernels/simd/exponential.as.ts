@@ -2,9 +2,9 @@
 
 import { bytesOf, firstLanes, madd, splat, sumLanes, VECTOR, zero } from "./vector.as";
 
-// A constant of the code is built anew, in several instructions, wherever it is used in a loop.
-// Loaded before the loop, those that find no register are operands in memory, which cost nothing:
-// 4.3 -> 2.4 ns a vector.
+// A literal constant is rebuilt, in several instructions, wherever a loop uses it. Loaded before the
+// loop instead, those that find no register are memory operands, which cost nothing: 4.3 -> 2.4 ns a
+// vector.
 const table = memory.data<f32>([
   88.37626, // above this 2^n overflows
   -87.33654, // below it is not normal
@@ -26,7 +26,7 @@ const table = memory.data<f32>([
 }
 
 /**
- * to[i] = e^(from[i] - shift) for i < count, to 2 ulp; gives their sum.
+ * to[i] = e^(from[i] - shift) for i < count, to 2 ulp; returns their sum.
  *
  * 0 below -87.3, no more than e^88.37 above; NaN stays NaN. `to` may be `from` and must have room
  * for whole vectors: it is filled with 0. x = n ln 2 + r, and n is added to the exponent of e^r.

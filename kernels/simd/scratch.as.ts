@@ -1,10 +1,10 @@
-/** Memory of a thread's own, which the device sets aside beside the tensors. */
+/** Memory of each thread's own, which the device reserves beside the tensors. */
 
 const SCRATCH_BYTES: usize = 1 << 20;
 
 let base: usize = 0;
 
-/** Tells this instance where its thread's scratch lies. */
+/** Tells this instance the address of its thread's scratch. */
 export function use_scratch(address: usize): void {
   base = address;
 }

@@ -24,24 +24,24 @@ function blockSum(x: usize, last: usize): f32 {
   return sumLanes(f32x4.add(even, odd));
 }
 
-/** Σ (x - centre)². */
-export function sumOfSquares(x: usize, count: u32, centre: f32): f64 {
+/** Σ (x - center)². */
+export function sumOfSquares(x: usize, count: u32, center: f32): f64 {
   let total: f64 = 0;
   for (const end = x + bytesOf(count); x < end; x += bytesOf(BLOCK)) {
-    total += blockSquares(x, min(end, x + bytesOf(BLOCK)), centre);
+    total += blockSquares(x, min(end, x + bytesOf(BLOCK)), center);
   }
   return total;
 }
 
-function blockSquares(x: usize, last: usize, centre: f32): f32 {
-  const centres = splat(centre);
+function blockSquares(x: usize, last: usize, center: f32): f32 {
+  const centers = splat(center);
   let even = zero(), odd = zero();
   for (; x + 2 * VECTOR <= last; x += 2 * VECTOR) {
-    const a = f32x4.sub(v128.load(x), centres), b = f32x4.sub(v128.load(x, 16), centres);
+    const a = f32x4.sub(v128.load(x), centers), b = f32x4.sub(v128.load(x, 16), centers);
     even = madd(a, a, even);
     odd = madd(b, b, odd);
   }
   let sum = sumLanes(f32x4.add(even, odd));
-  for (; x < last; x += 4) sum += (load<f32>(x) - centre) * (load<f32>(x) - centre);
+  for (; x < last; x += 4) sum += (load<f32>(x) - center) * (load<f32>(x) - center);
   return sum;
 }

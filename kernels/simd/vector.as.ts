@@ -1,20 +1,20 @@
 /**
  * Vectors of four f32 and where a row ends.
  *
- * Loads may reach past the end of a buffer, into its padding or a neighbour: the device keeps the
- * last bytes of memory free, and the lanes read too many are never stored. Stores may not.
+ * Loads may reach past the end of a buffer, into its padding or the next buffer: the device keeps
+ * the last bytes of memory free, and the excess lanes are never stored. Stores may not.
  */
 
 export const LANES: u32 = 4;
 export const VECTOR: usize = 16;
 
-/** Bytes of so many f32. */
+/** Bytes of `count` f32 values. */
 // @ts-ignore: decorator
 @inline export function bytesOf(count: u32): usize {
   return <usize>count << 2;
 }
 
-/** a · b + c with one rounding where the machine has it. */
+/** a · b + c, with one rounding where the hardware has a fused multiply-add. */
 // @ts-ignore: decorator
 @inline export function madd(a: v128, b: v128, c: v128): v128 {
   return f32x4.relaxed_madd(a, b, c);
@@ -51,14 +51,14 @@ export const VECTOR: usize = 16;
   return i32x4.lt_s(i32x4(0, 1, 2, 3), i32x4.splat(<i32>count));
 }
 
-/** The vector at `at`, its lanes from `last` on zero. */
+/** The vector at `at`, with zeros in the lanes at and past `last`. */
 // @ts-ignore: decorator
 @inline export function loadUntil(last: usize, at: usize): v128 {
   const x = v128.load(at);
   return at + VECTOR <= last ? x : v128.and(x, firstLanes(<u32>(last - at) >> 2));
 }
 
-/** The vector at `at` if `accumulate`, else 0: a kernel must not read what it need not. */
+/** The vector at `at` if `accumulate`, else 0: a kernel must not read what it overwrites. */
 // @ts-ignore: decorator
 @inline export function loadIf(accumulate: u32, at: usize): v128 {
   return accumulate ? v128.load(at) : zero();
@@ -70,7 +70,7 @@ export const VECTOR: usize = 16;
   return f32x4.extract_lane(pairs, 0) + f32x4.extract_lane(pairs, 1);
 }
 
-/** The largest of a range; a NaN may get lost, so whoever needs it must meet it again. */
+/** The largest of a range; a NaN may get lost, so the caller must not rely on it for that. */
 export function largestOf(at: usize, last: usize, before: f32): f32 {
   let even = splat(before), odd = even;
   for (; at + 2 * VECTOR <= last; at += 2 * VECTOR) {

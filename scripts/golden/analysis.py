@@ -76,7 +76,7 @@ def amplification(delta, w, u, v, rank: int) -> dict:
 
 
 def intruders(w, delta) -> dict:
-    """For each of the first 5 left directions of W + dW: its largest cosine with one of W's, and with 3 neighbours'."""
+    """For each of the first 5 left directions of W + dW: its largest cosine with one of W's, and with 3 neighbors'."""
     before, after = svd(w)[0], svd(w + delta)[0]
     count = min(5, after.cols)
     cosines = [[abs((after[:, j].T * before[:, i])[0]) for i in range(before.cols)] for j in range(count)]

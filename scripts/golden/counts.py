@@ -10,7 +10,7 @@ from transformers import AutoConfig, PreTrainedModel
 
 from common import read_json, write_json
 
-CATALOGUE = Path(__file__).resolve().parents[2] / "src" / "accounting" / "models" / "catalogue.json"
+CATALOGUE = Path(__file__).resolve().parents[2] / "src" / "architectures" / "catalogue.json"
 
 FILES = {
     "counts.json": "`models`: name to config (as in catalogue.json, or with a field changed), number of parameters and "

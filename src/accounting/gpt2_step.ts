@@ -1,10 +1,16 @@
 /** The bytes of a training step of a GPT-2 by closed formulas, role by role. @module */
 
-import { evaluate, type FormulaValues } from "./evaluate.ts";
-import { factorsOf, type LoraSelection, selectedUpdates, type Update } from "./lora_count.ts";
-import { modelTensors } from "./models/architectures.ts";
-import { type ConfigJson, count, countOr } from "./models/fields.ts";
-import { countParameters, type TensorShape } from "./models/tensor_shape.ts";
+import { countParameters, type TensorSpec } from "../architectures/architecture.ts";
+import { type ConfigJson, count } from "../architectures/config_fields.ts";
+import { gpt2Architecture, gpt2Sizes } from "../architectures/gpt2.ts";
+import {
+  type LayerSite,
+  selectLayerSites,
+  type SiteSelection,
+} from "../architectures/layer_sites.ts";
+import type { SiteRole } from "../core/site.ts";
+import { evaluateFormula, type FormulaValues } from "./evaluate_formula.ts";
+import { factorsOf } from "./lora_count.ts";
 import { optimizerBytes } from "./optimizer_bytes.ts";
 import type { OptimizerName } from "./optimizers.ts";
 
@@ -17,7 +23,7 @@ export interface StepShape {
   /** Whether embeddings and residuals are dropped. */
   readonly dropout?: boolean;
   /** Low-rank adaptation, alike in every block. Default: everything is trained. */
-  readonly lora?: LoraSelection & {
+  readonly lora?: SiteSelection & {
     /** r. */
     readonly rank: number;
     /** Whether the inputs of the updates are dropped. */
@@ -59,7 +65,8 @@ interface Moment {
  *
  * @example
  * ```ts
- * import { catalogue, gpt2StepBytes } from "@lowrank/core/accounting";
+ * import { gpt2StepBytes } from "@lowrank/core/accounting";
+ * import { catalogue } from "@lowrank/core/architectures";
  *
  * const lora = { rank: 4, sites: ["q", "v"] };
  * const bytes = gpt2StepBytes(catalogue["gpt3-175b"].config, { batch: 1, length: 2048, lora });
@@ -67,11 +74,12 @@ interface Moment {
  * ```
  */
 export function gpt2StepBytes(config: ConfigJson, shape: StepShape): StepBytes | undefined {
-  const tensors = modelTensors(config), updates = updatesOf(tensors, shape);
-  if (updates && !areAlike(config, updates)) return undefined;
-  const trained = updates ? factorsOf(updates, shape.lora!.rank) : tensors;
-  const P_t = countParameters(trained);
+  const { tensors, linears } = gpt2Architecture(config), { lora } = shape;
+  const updates = lora && selectLayerSites(linears, lora);
   const step = letters(config, shape);
+  if (updates && !areAlike(step, updates)) return undefined;
+  const trained = updates ? factorsOf(updates, lora!.rank) : tensors;
+  const P_t = countParameters(trained);
   const peak = highest(moments(step, shape, updates));
   return {
     weight: bytes("frozenBytesFp32", { P_f: countParameters(tensors) }),
@@ -84,7 +92,7 @@ export function gpt2StepBytes(config: ConfigJson, shape: StepShape): StepBytes |
 }
 
 function bytes(name: string, values: FormulaValues): number {
-  return Number(evaluate(name, values));
+  return Number(evaluateFormula(name, values));
 }
 
 interface Letters {
@@ -99,33 +107,27 @@ interface Letters {
 }
 
 function letters(config: ConfigJson, { batch, length }: StepShape): Letters {
-  const d = count(config, "n_embd");
+  const sizes = gpt2Sizes(config);
   return {
     b: batch,
     s: length,
-    L: count(config, "n_layer"),
-    d,
-    d_ff: countOr(config, "n_inner", 4 * d),
+    L: sizes.n_layer,
+    d: sizes.n_embd,
+    d_ff: sizes.n_inner,
     a: count(config, "n_head"),
-    n_voc: count(config, "vocab_size"),
-    n_pos: count(config, "n_positions"),
+    n_voc: sizes.vocab_size,
+    n_pos: sizes.n_positions,
   };
 }
 
-/** The updates of all blocks; undefined where everything is trained. */
-function updatesOf(tensors: TensorShape[], { lora }: StepShape): Update[] | undefined {
-  return lora && selectedUpdates(tensors, lora);
-}
-
 /** Whether every block has the same updates, and gradients go through a single one from end to end. */
-function areAlike(config: ConfigJson, updates: Update[]): boolean {
-  const blocks = count(config, "n_layer");
-  const places = Map.groupBy(updates, ({ label }) => label.replace(/\.\d+\./, "."));
-  const isWhole = blocks > 1 || updates.some(({ matrix }) => matrix.name.endsWith("c_attn"));
-  return isWhole && [...places.values()].every(({ length }) => length === blocks);
+function areAlike({ L }: Letters, updates: readonly LayerSite[]): boolean {
+  const places = Map.groupBy(updates, ({ name }) => name.replace(/\.\d+\./, "."));
+  const isWhole = L > 1 || updates.some(({ layer }) => layer.parts.q);
+  return isWhole && [...places.values()].every(({ length }) => length === L);
 }
 
-function aligned(tensors: TensorShape[]): number {
+function aligned(tensors: readonly TensorSpec[]): number {
   return tensors.reduce(
     (sum, tensor) => sum + bytes("alignedParameters", { P: countParameters([tensor]) }),
     0,
@@ -133,27 +135,31 @@ function aligned(tensors: TensorShape[]): number {
 }
 
 /** All that the tape holds when the backward pass begins. */
-function forwardBytes(step: Letters, { dropout, lora }: StepShape, updates?: Update[]): number {
+function forwardBytes(
+  step: Letters,
+  { dropout, lora }: StepShape,
+  updates?: readonly LayerSite[],
+): number {
   const { b, s, L, d, d_ff, a, n_voc, n_pos } = step;
   const kept = bytes("stepForwardBytes", { b, s, L, d, d_ff, a, n_voc }) +
     (dropout ? bytes("stepDropoutBytes", { b, s, L, d }) : 0);
   if (!updates) return kept + bytes("stepIndexBytes", { b, s, n_voc, n_pos });
-  const n_in = updates.reduce((sum, { matrix }) => sum + matrix.inputs, 0);
+  const n_in = updates.reduce((sum, { layer }) => sum + layer.inputs, 0);
   return kept + bytes("stepHiddenBytes", { b, s, r: lora!.rank, n_W: updates.length }) +
     (lora!.dropout ? bytes("stepDroppedInputBytes", { b, s, n_in }) : 0);
 }
 
 /** The moments of the backward pass that can be its peak, in their order. */
-function moments(step: Letters, { lora }: StepShape, updates?: Update[]): Moment[] {
+function moments(step: Letters, { lora }: StepShape, updates?: readonly LayerSite[]): Moment[] {
   const { b, s, L, d, d_ff, a, n_voc } = step;
   const isFirst = updates !== undefined && L === 1;
   const attention = isFirst
     ? bytes("stepFirstAttentionGradientBytes", { b, s, d })
     : bytes("stepAttentionGradientBytes", { b, s, d });
-  const scratchOf = (module: string) => {
-    const update = updates?.find(({ matrix }) => matrix.name.endsWith(module));
+  const scratchOf = (role: SiteRole) => {
+    const update = updates?.find(({ layer }) => layer.parts[role]);
     if (!update) return 0;
-    const { rank: r, dropout } = lora!, d_in = update.matrix.inputs;
+    const { rank: r, dropout } = lora!, d_in = update.layer.inputs;
     return dropout
       ? bytes("stepDroppedUpdateScratchBytes", { b, s, r, d_in })
       : bytes("stepUpdateScratchBytes", { b, s, r });
@@ -162,15 +168,15 @@ function moments(step: Letters, { lora }: StepShape, updates?: Update[]): Moment
     { activation: bytes("stepHeadGradientBytes", { b, s, n_voc, d }), scratch: 0 },
     {
       activation: bytes("stepDownGradientBytes", { b, s, d, d_ff }),
-      scratch: scratchOf("mlp.c_proj"),
+      scratch: scratchOf("down"),
     },
     { activation: bytes("stepGeluGradientBytes", { b, s, d, d_ff }), scratch: 0 },
     {
       activation: bytes("stepDownGradientBytes", { b, s, d, d_ff }),
-      scratch: scratchOf("c_fc"),
+      scratch: scratchOf("up"),
     },
     { activation: attention, scratch: bytes("stepAttentionScratchBytes", { b, s, a }) },
-    ...(isFirst ? [] : [{ activation: attention, scratch: scratchOf("c_attn") }]),
+    ...(isFirst ? [] : [{ activation: attention, scratch: scratchOf("q") }]),
   ];
 }
 

@@ -1,16 +1,16 @@
-/** Bytes that an optimiser keeps for the tensors that it trains. @module */
+/** Bytes that an optimizer keeps for the tensors that it trains. @module */
 
-import { evaluate } from "./evaluate.ts";
-import { countParameters, type TensorShape } from "./models/tensor_shape.ts";
+import { countParameters, type TensorSpec } from "../architectures/architecture.ts";
+import { evaluateFormula } from "./evaluate_formula.ts";
 import type { OptimizerName } from "./optimizers.ts";
 
 /** Fewest values of a tensor whose moments bitsandbytes holds in 8 bits, and values of a block. */
 const least8bit = 4096, block8bit = 256;
 
 const bytes = (name: string, values: Record<string, number>): number =>
-  Number(evaluate(name, values));
+  Number(evaluateFormula(name, values));
 
-const stateBytes: Readonly<Record<OptimizerName, (tensor: TensorShape) => number>> = {
+const stateBytes: Readonly<Record<OptimizerName, (tensor: TensorSpec) => number>> = {
   sgd: (tensor) => bytes("sgdStateBytes", { P_t: countParameters([tensor]) }),
   momentum: (tensor) => bytes("momentumStateBytes", { P_t: countParameters([tensor]) }),
   adamw: (tensor) => bytes("adamStateBytes", { P_t: countParameters([tensor]) }),
@@ -44,6 +44,6 @@ const stateBytes: Readonly<Record<OptimizerName, (tensor: TensorShape) => number
  * console.log(optimizerBytes("adafactor", matrix)); // 15360, 4 a row and a column
  * ```
  */
-export function optimizerBytes(optimizer: OptimizerName, trained: Iterable<TensorShape>): number {
+export function optimizerBytes(optimizer: OptimizerName, trained: Iterable<TensorSpec>): number {
   return [...trained].reduce((sum, tensor) => sum + stateBytes[optimizer](tensor), 0);
 }

@@ -1,15 +1,15 @@
 /** Bytes of training any model, by role and by the type of its numbers, without activations. @module */
 
-import { evaluate } from "./evaluate.ts";
-import { factorsOf, type LoraSelection, selectedUpdates } from "./lora_count.ts";
-import { matricesOf } from "./matrices.ts";
-import { countParameters, type TensorShape } from "./models/tensor_shape.ts";
+import { type Architecture, countParameters } from "../architectures/architecture.ts";
+import { selectLayerSites, type SiteSelection } from "../architectures/layer_sites.ts";
+import { evaluateFormula } from "./evaluate_formula.ts";
+import { factorsOf } from "./lora_count.ts";
 import { optimizerBytes } from "./optimizer_bytes.ts";
 import type { OptimizerName } from "./optimizers.ts";
 
 /**
  * How numbers are held: all in F32; two bytes with an F32 copy of what is trained; or linear layers in NF4,
- * without or with double quantisation, the rest in two bytes and adapters in F32 (PEFT's default).
+ * without or with double quantization, the rest in two bytes and adapters in F32 (PEFT's default).
  */
 export type Precision = "fp32" | "mixed" | "nf4" | "nf4-double";
 
@@ -23,14 +23,13 @@ export interface TrainingBytes {
   readonly adapter: number;
   /** Gradients of what is trained. */
   readonly gradient: number;
-  /** What the optimiser keeps: two moments with Adam. */
+  /** What the optimizer keeps: two moments with Adam. */
   readonly optimizer: number;
 }
 
 /**
- * Bytes of weights, adapters, gradients and the optimiser's state, each from its closed formula.
+ * Bytes of weights, adapters, gradients and the optimizer's state, each from its closed formula.
  *
- * @param tensors The model's, as `modelTensors` lists them.
  * @param lora What is adapted and with which rank; undefined where everything is trained.
  * @param optimizer Whose state is F32 but for 8-bit Adam's. Default `adamw`.
  * @throws {RangeError} when everything is to be trained in NF4, whose values cannot move, or a selection
@@ -38,18 +37,19 @@ export interface TrainingBytes {
  *
  * @example
  * ```ts
- * import { catalogue, modelTensors, trainingBytes } from "@lowrank/core/accounting";
+ * import { trainingBytes } from "@lowrank/core/accounting";
+ * import { architectureOf, catalogue } from "@lowrank/core/architectures";
  *
- * const tensors = modelTensors(catalogue["llama-2-7b"].config);
+ * const llama = architectureOf(catalogue["llama-2-7b"].config);
  * const lora = { rank: 16, targetModules: "all-linear" } as const;
- * const { weight, quantized } = trainingBytes(tensors, "nf4-double", lora);
+ * const { weight, quantized } = trainingBytes(llama, "nf4-double", lora);
  * console.log(weight + quantized); // 3865592704
  * ```
  */
 export function trainingBytes(
-  tensors: readonly TensorShape[],
+  architecture: Pick<Architecture, "tensors" | "linears">,
   precision: Precision,
-  lora?: LoraSelection & {
+  lora?: SiteSelection & {
     /** r. */
     readonly rank: number;
   },
@@ -60,14 +60,15 @@ export function trainingBytes(
       `training all of a model needs F32 or mixed precision, found ${precision}`,
     );
   }
-  const trained = lora ? factorsOf(selectedUpdates(tensors, lora), lora.rank) : tensors;
+  const { tensors, linears } = architecture;
+  const trained = lora ? factorsOf(selectLayerSites(linears, lora), lora.rank) : tensors;
   const P_t = countParameters(trained);
   const [weights, gradients] = precision === "mixed"
     ? ["trainedBytesMixed", "gradientBytesHalf"]
     : ["trainedBytesFp32", "gradientBytesFp32"];
   const own = bytes(weights, { P_t });
   return {
-    ...(lora ? frozenBytes(tensors, precision) : { weight: own, quantized: 0 }),
+    ...(lora ? frozenBytes(architecture, precision) : { weight: own, quantized: 0 }),
     adapter: lora ? own : 0,
     gradient: bytes(gradients, { P_t }),
     optimizer: optimizerBytes(optimizer, trained),
@@ -75,17 +76,17 @@ export function trainingBytes(
 }
 
 const bytes = (name: string, values: Record<string, number>): number =>
-  Number(evaluate(name, values));
+  Number(evaluateFormula(name, values));
 
 function frozenBytes(
-  tensors: readonly TensorShape[],
+  { tensors, linears }: Pick<Architecture, "tensors" | "linears">,
   precision: Precision,
 ): Pick<TrainingBytes, "weight" | "quantized"> {
   const P_f = countParameters(tensors), half = (P_f: number) => bytes("frozenBytesHalf", { P_f });
   if (precision === "fp32") return { weight: bytes("frozenBytesFp32", { P_f }), quantized: 0 };
   if (precision === "mixed") return { weight: half(P_f), quantized: 0 };
-  const linears = matricesOf(tensors).filter(({ kind }) => kind === "linear");
-  const sizes = linears.map(({ inputs, outputs }) => inputs * outputs);
+  const sizes = linears.filter(({ kind }) => kind === "linear")
+    .map(({ inputs, outputs }) => inputs * outputs);
   return {
     weight: half(sizes.reduce((rest, size) => rest - size, P_f)),
     quantized: sizes.reduce((sum, P_q) => sum + quantizedBytes(P_q, precision), 0),

@@ -3,35 +3,15 @@
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Model } from "../models/model.ts";
 
-interface Freeze {
-  readonly flags: ReadonlyMap<Parameter, boolean>;
-  holders: number;
-}
-
-const frozen = new WeakMap<Model, Freeze>();
-
 /**
- * Makes all of a model's own parameters untrainable and returns how to let go: the last of several
- * holders to do so gives every parameter the flag that it had before the first.
+ * Freezes a model's own parameters and trains those in `except`, until the function that is returned is
+ * called. Several may do so at once: a parameter is trained while one of them excepts it, and has the flag
+ * of before when the last has let go.
  */
-export function freezeBase(model: Model): () => void {
-  const freeze = frozen.get(model) ?? startFreeze(model);
-  freeze.holders++;
-  let held = true;
-  return () => {
-    if (!held) return;
-    held = false;
-    if (--freeze.holders > 0) return;
-    frozen.delete(model);
-    for (const [parameter, flag] of freeze.flags) parameter.trainable = flag;
-  };
-}
-
-function startFreeze(model: Model): Freeze {
-  const parameters = [...model.parameters.values()];
-  const flags = new Map(parameters.map((parameter) => [parameter, parameter.trainable]));
-  for (const parameter of parameters) parameter.trainable = false;
-  const freeze = { flags, holders: 0 };
-  frozen.set(model, freeze);
-  return freeze;
+export function freeze(model: Model, except: Iterable<Parameter> = []): () => void {
+  const trained = new Set(except);
+  const releases = [...model.parameters.values()].map((parameter) =>
+    parameter.hold(trained.has(parameter))
+  );
+  return () => releases.forEach((release) => release());
 }

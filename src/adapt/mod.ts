@@ -1,17 +1,22 @@
 /** Adapters: choosing sites, injecting, saving, loading, merging. @module */
 
+export { deltaWeight, type LowRankFactors, type LowRankUpdate } from "../core/low_rank_update.ts";
+export { type SiteAddress, siteName } from "../core/site.ts";
 export type { FloatDtype } from "../formats/mod.ts";
-export { type LoraAdapter, type LoraModule, type LoraValues } from "./lora/adapter.ts";
-export { deltaWeight } from "./lora/delta_weight.ts";
+export type { Adapter, SaveAdapterOptions, WeightChange } from "./adapter.ts";
+export { BitFitAdapter, injectBitFit } from "./bitfit.ts";
+export { BottleneckAdapter, type BottleneckOptions, injectBottleneck } from "./bottleneck.ts";
+export { freeze } from "./freeze.ts";
+export { LoraAdapter, type LoraPlan } from "./lora/adapter.ts";
 export { injectLora, type LoraOptions } from "./lora/inject.ts";
-export { injectUpdates, type LoraUpdate } from "./lora/inject_updates.ts";
+export { injectUpdates } from "./lora/inject_updates.ts";
 export { loadAdapter, type LoadAdapterOptions } from "./lora/load.ts";
-export { merge, type Merged, swap, unmerge } from "./lora/merge.ts";
+export { type LoraSettings, LoraSite } from "./lora/lora_site.ts";
+export { merge, type Merged, swap, unmerge } from "./merge.ts";
 export {
   type MergedWeight,
   type MergeReport,
   mergeReport,
   type MergeReportOptions,
-} from "./lora/merge_report.ts";
-export type { SaveAdapterOptions } from "./lora/save.ts";
+} from "./merge_report.ts";
 export { selectSites, type Site, type SiteSelection } from "./sites.ts";

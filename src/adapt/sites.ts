@@ -1,10 +1,12 @@
-/** Sites: which output rows of which linear layers an adapter takes. @module */
+/** Sites of a live model: which output rows of which linear layers an adapter takes. @module */
 
+import * as architectures from "../architectures/layer_sites.ts";
 import type { RowRange } from "../core/row_range.ts";
+import { type SiteAddress, type SiteRole, siteRoles } from "../core/site.ts";
 import type { Model } from "../models/model.ts";
-import type { Linear, SiteName } from "../nn/linear.ts";
-import { listNames } from "../core/module_names.ts";
-import { selectTargets } from "./targets.ts";
+import type { Linear } from "../nn/linear.ts";
+
+export type { SiteSelection } from "../architectures/layer_sites.ts";
 
 /** Output rows of a linear layer that an adapter may take. */
 export interface Site {
@@ -12,28 +14,13 @@ export interface Site {
   readonly name: string;
   /** The layer. */
   readonly linear: Linear;
+  /** Which part of the layer it is; absent where it is all of its rows. */
+  readonly role?: SiteRole;
   /** Its rows. */
   readonly rows: RowRange;
   /** A number that no other site of the model has, whatever was selected: layers in their order. */
   readonly index: number;
 }
-
-/** What to adapt; one of the two. */
-export interface SiteSelection {
-  /**
-   * `"all"`: every site of every layer but the head. Else roles (`"q"`: that site of every layer), a
-   * layer's path (all rows of its weight as one site), or a path and a role
-   * (`"transformer.h.0.attn.c_attn:q"`).
-   */
-  readonly sites?: "all" | readonly string[];
-  /**
-   * Layers whose whole weight is one site, named as in PEFT: a list of paths or of their last parts
-   * (`["c_attn"]`), a regular expression for the whole path, or `"all-linear"`.
-   */
-  readonly targetModules?: string | readonly string[];
-}
-
-const roles: readonly SiteName[] = ["q", "k", "v", "o", "up", "down", "head"];
 
 /**
  * The sites that a selection names, in the order of the forward pass, each once.
@@ -52,95 +39,47 @@ const roles: readonly SiteName[] = ["q", "k", "v", "o", "up", "down", "head"];
  * console.log(selectSites(model, { sites: ["q"] })[0].name); // transformer.h.0.attn.c_attn:q
  * ```
  */
-export function selectSites(model: Model, { sites, targetModules }: SiteSelection): Site[] {
-  if ((sites === undefined) === (targetModules === undefined)) {
-    const found = sites === undefined ? "neither" : "both";
-    throw new TypeError(`an adapter needs either sites or targetModules, found ${found}`);
-  }
-  assertSelection({ sites, targetModules });
-  const selected = targetModules === undefined
-    ? namedSites(model, sites!)
-    : selectTargets(model.linears, targetModules).map((linear) => wholeSite(model, linear));
-  const unique = [...new Map(selected.map((site) => [site.name, site])).values()];
-  unique.sort((a, b) => a.index - b.index);
-  assertDisjoint(unique);
-  return unique;
+export function selectSites(model: Model, selection: architectures.SiteSelection): Site[] {
+  return architectures.selectLayerSites(model.linears.map(layerOf), selection).map(liveSite);
 }
-
-/** Selections come from JSON too. */
-function assertSelection({ sites, targetModules }: SiteSelection): void {
-  if (sites !== undefined && sites !== "all" && !isList(sites)) {
-    throw new TypeError(
-      `sites must be a list such as ["o", "down"] or "all", found ${JSON.stringify(sites)}`,
-    );
-  }
-  if (targetModules === undefined || typeof targetModules === "string" || isList(targetModules)) {
-    return;
-  }
-  const found = JSON.stringify(targetModules);
-  throw new TypeError(
-    `targetModules must be a list such as ["c_attn"], a pattern or "all-linear", found ${found}`,
-  );
-}
-
-const isList = (value: unknown): boolean =>
-  Array.isArray(value) && value.every((item) => typeof item === "string");
 
 /** The site of all rows of a layer of the model. */
 export function wholeSite(model: Model, linear: Linear): Site {
-  const rows = { start: 0, count: linear.weight.shape[0] };
-  return { name: linear.name, linear, rows, index: model.linears.indexOf(linear) * 8 };
+  return liveSite(architectures.wholeSite(layerOf(linear), model.linears.indexOf(linear)));
 }
 
 /** The declared sites of a layer of the model: `q`, `k` and `v` of a fused projection. */
 export function declaredSites(model: Model, linear: Linear): Site[] {
-  return rolesOf(linear).map((role) => siteOf(model, linear, role));
+  const position = model.linears.indexOf(linear);
+  return architectures.declaredSites(layerOf(linear), position).map(liveSite);
 }
 
-const rolesOf = ({ sites }: Linear): SiteName[] => roles.filter((role) => sites[role]);
-
-function siteOf(model: Model, linear: Linear, role: SiteName): Site {
-  const whole = wholeSite(model, linear), rows = linear.sites[role]!;
-  if (rows.count === whole.rows.count) return whole;
-  const index = whole.index + 1 + roles.indexOf(role);
-  return { name: `${linear.name}:${role}`, linear, rows, index };
+/**
+ * Where an update of these rows of a layer belongs: the layer alone, or, where it has several parts, the
+ * rows and the part that they are.
+ */
+export function addressOf({ name: module, parts, weight }: Linear, rows: RowRange): SiteAddress {
+  const roles = siteRoles.filter((role) => parts[role]);
+  if (roles.length < 2) return { module };
+  const role = roles.find((role) => sameRows(parts[role]!, rows));
+  return { module, ...role && { role }, rows, outputs: weight.shape[0] };
 }
 
-function namedSites(model: Model, names: "all" | readonly string[]): Site[] {
-  if (names === "all") {
-    const layers = model.linears.filter(({ sites }) => !sites.head);
-    return layers.flatMap((linear) => declaredSites(model, linear));
-  }
-  if (names.length === 0) throw new RangeError("sites must name at least one site, found none");
-  return names.flatMap((name) => sitesNamed(model, name));
+/** True for the same rows of one weight. */
+export function sameRows(a: RowRange, b: RowRange): boolean {
+  return a.start === b.start && a.count === b.count;
 }
 
-function sitesNamed(model: Model, name: string): Site[] {
-  const found = model.linears.flatMap((linear) => {
-    if (linear.name === name) return [wholeSite(model, linear)];
-    return rolesOf(linear)
-      .filter((role) => name === role || name === `${linear.name}:${role}`)
-      .map((role) => siteOf(model, linear, role));
-  });
-  return found.length > 0 ? found : refuse(model, name);
+interface LiveLayer extends architectures.AdaptableLayer {
+  readonly linear: Linear;
 }
 
-function refuse(model: Model, name: string): never {
-  const inUse = [...new Set(model.linears.flatMap(rolesOf))].join(", ");
-  const sites = model.linears.flatMap((linear) => declaredSites(model, linear));
-  throw new RangeError(
-    `sites must name a role (${inUse}) or a layer or site of the model ` +
-      `(${listNames(sites.map((site) => site.name))}), found "${name}"`,
-  );
+function layerOf(linear: Linear): LiveLayer {
+  const { name, weight, parts } = linear, kind = parts.head ? "head" : "linear";
+  return { name, kind, outputs: weight.shape[0], parts, linear };
 }
 
-function assertDisjoint(sites: readonly Site[]): void {
-  sites.slice(1).forEach((site, i) => {
-    const before = sites[i];
-    if (before.linear === site.linear && before.rows.start + before.rows.count > site.rows.start) {
-      throw new RangeError(
-        `sites of one adapter must not share rows, found ${before.name} and ${site.name}`,
-      );
-    }
-  });
+/** The rows of a live layer's part are one range. */
+function liveSite({ layer, rows, ...site }: architectures.LayerSite<LiveLayer>): Site {
+  return { ...site, linear: layer.linear, rows: rows as RowRange };
 }

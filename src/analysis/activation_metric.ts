@@ -1,6 +1,7 @@
 /** Updates as the activations see them. @module */
 
 import { ShapeError } from "../core/errors.ts";
+import type { LowRankFactors } from "../core/low_rank_update.ts";
 import { formatShape } from "../core/shape.ts";
 import {
   type DenseMatrix,
@@ -9,7 +10,7 @@ import {
   scaledBy,
   symmetricEigen,
 } from "../linalg/mod.ts";
-import { type Factors, type Matrix, nameOf, toDense } from "./input.ts";
+import { type Matrix, nameOf, toDense, toTensor } from "./input.ts";
 
 /** What is known of a layer's inputs x: their second moment, or the inputs themselves. */
 export type InputStatistics =
@@ -26,13 +27,16 @@ export type InputStatistics =
  * @throws {ShapeError} when S or the activations do not fit A.
  * @throws {RangeError} when a value is not finite, or S has an eigenvalue below zero beyond rounding.
  */
-export function inActivationMetric(factors: Factors, inputs: InputStatistics): Factors {
-  const { name, B, scaling } = factors, what = nameOf(factors);
+export function inActivationMetric(
+  factors: LowRankFactors,
+  inputs: InputStatistics,
+): LowRankFactors {
+  const what = nameOf(factors);
   const A = toDense(factors.A, `A of ${what}`);
   const weighted = "activations" in inputs
     ? timesActivations(A, toDense(inputs.activations, `activations of ${what}`))
     : timesRoot(A, toDense(inputs.secondMoment, `second moment of ${what}`), what);
-  return { name, A: weighted, B, scaling };
+  return { ...factors, A: toTensor(weighted) };
 }
 
 /** A Xᵀ / √tokens. */

@@ -1,6 +1,7 @@
 /** How much an update amplifies what the weight does in the same directions. @module */
 
 import { ShapeError } from "../core/errors.ts";
+import type { LowRankFactors } from "../core/low_rank_update.ts";
 import { Random } from "../core/random.ts";
 import { formatShape } from "../core/shape.ts";
 import {
@@ -17,7 +18,7 @@ import {
   timesTransposed,
   zeros,
 } from "../linalg/mod.ts";
-import { type Factors, type Matrix, nameOf, toLarge } from "./input.ts";
+import { type Matrix, nameOf, toLarge } from "./input.ts";
 import { frobeniusOf, numericalRank } from "./measures.ts";
 import { float32Epsilon } from "./spectrum.ts";
 import { updateSvd } from "./update_svd.ts";
@@ -74,7 +75,7 @@ const largestDecomposed = 1024;
  * ```
  */
 export function amplification(
-  factors: Factors,
+  factors: LowRankFactors,
   weight: Matrix,
   { seed, rank, weightValues }: AmplificationOptions,
 ): Amplification {

@@ -1,7 +1,8 @@
 /** Orthonormal directions of adapters, the largest first: what subspaces are compared by. @module */
 
+import type { LowRankFactors } from "../core/low_rank_update.ts";
 import { type DenseMatrix, rowsOf, type Svd, svd } from "../linalg/mod.ts";
-import { type Factors, type Matrix, nameOf, toDense } from "./input.ts";
+import { type Matrix, nameOf, toDense } from "./input.ts";
 import { numericalRank } from "./measures.ts";
 import { float32Epsilon } from "./spectrum.ts";
 import { updateSvd } from "./update_svd.ts";
@@ -23,7 +24,7 @@ import { updateSvd } from "./update_svd.ts";
  * ```
  */
 export function rightDirections(A: Matrix, name?: string): DenseMatrix {
-  const what = `A of ${nameOf({ name })}`;
+  const what = name === undefined ? "A of the update" : `A of the update of ${name}`;
   const matrix = toDense(A, what), { values, right } = svd(matrix);
   return leading(right, numericalRank(values, matrix.rows, matrix.columns, float32Epsilon), what);
 }
@@ -43,7 +44,7 @@ export interface UpdateDirections {
  * @throws {RangeError} when a value is not finite, or the update is zero: it has no directions. Both
  * name the module.
  */
-export function updateDirections(factors: Factors): UpdateDirections {
+export function updateDirections(factors: LowRankFactors): UpdateDirections {
   return directionsOf(updateSvd(factors), nameOf(factors));
 }
 

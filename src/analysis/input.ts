@@ -1,26 +1,15 @@
-/** What the analysis is given: matrices, and updates as factors. @module */
+/** What the analysis is given: matrices, and updates as factors, checked and in float64. @module */
 
 import { ShapeError } from "../core/errors.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
+import { assertUpdate, type LowRankFactors, updateName } from "../core/low_rank_update.ts";
 import { formatShape, type Shape } from "../core/shape.ts";
 import { assertFinite, type DenseMatrix, type LargeMatrix, transposed } from "../linalg/mod.ts";
 
 /** A matrix: a tensor of two axes, as files and devices give it, or rows x columns. Row-major. */
 export type Matrix = HostTensor | LargeMatrix;
 
-/** A low-rank update ΔW = scaling · B A. A module of `readAdapter` is one. */
-export interface Factors {
-  /** (rank, in). */
-  readonly A: Matrix;
-  /** (out, rank). */
-  readonly B: Matrix;
-  /** α / r, or α / √r. */
-  readonly scaling: number;
-  /** The module's path, for messages. */
-  readonly name?: string;
-}
-
-/** Factors that were checked, in float64; rows of both lie along the sides of ΔW. */
+/** Factors that were checked, in float64; their rows are along the sides of ΔW. */
 export interface CheckedFactors {
   /** (rank, in). */
   readonly A: DenseMatrix;
@@ -30,9 +19,10 @@ export interface CheckedFactors {
   readonly scaling: number;
 }
 
-/** How messages call an update. */
-export function nameOf({ name }: { readonly name?: string }): string {
-  return name === undefined ? "the update" : `the update of ${name}`;
+/** How messages name an update. */
+export function nameOf(factors: LowRankFactors): string {
+  const name = updateName(factors);
+  return "module" in factors ? `the update of ${name}` : name;
 }
 
 /**
@@ -41,25 +31,16 @@ export function nameOf({ name }: { readonly name?: string }): string {
  * @throws {ShapeError} when A and B do not fit each other, or the rank is 0 or above both sides.
  * @throws {RangeError} when a value is not finite.
  */
-export function checkFactors(factors: Factors): CheckedFactors {
+export function checkFactors(factors: LowRankFactors): CheckedFactors {
+  assertUpdate(factors);
   const { scaling } = factors, what = nameOf(factors);
   const A = toDense(factors.A, `A of ${what}`), B = toDense(factors.B, `B of ${what}`);
-  if (A.rows !== B.columns) {
-    throw new ShapeError(
-      `A (rank, in) and B (out, rank) of ${what} must share their rank, found ${
-        formatShape([A.rows, A.columns])
-      } and ${formatShape([B.rows, B.columns])}`,
-    );
-  }
   if (A.rows > Math.max(A.columns, B.rows)) {
     throw new ShapeError(
       `the rank of ${what} must not be above both its sides, found rank ${A.rows} for ${
         formatShape([B.rows, A.columns])
       }`,
     );
-  }
-  if (!Number.isFinite(scaling)) {
-    throw new RangeError(`the scaling of ${what} must be finite, found ${scaling}`);
   }
   return { A, Bt: transposed(B), scaling };
 }
@@ -72,7 +53,7 @@ export function toDense(matrix: Matrix, what: string): DenseMatrix {
   return dense;
 }
 
-/** A matrix where it lies, of checked shape; its values are not looked at. */
+/** A matrix of checked shape in the same memory; its values are not looked at. */
 export function toLarge(matrix: Matrix, what: string): LargeMatrix {
   const { data } = matrix;
   const shape: Shape = "shape" in matrix ? matrix.shape : [matrix.rows, matrix.columns];
@@ -90,4 +71,9 @@ export function toLarge(matrix: Matrix, what: string): LargeMatrix {
     throw new TypeError(`${what} must hold floating-point values, found integers`);
   }
   return { rows: shape[0], columns: shape[1], data };
+}
+
+/** A matrix as a tensor in the same memory. */
+export function toTensor({ rows, columns, data }: LargeMatrix): HostTensor {
+  return { shape: [rows, columns], data };
 }

@@ -1,9 +1,10 @@
 /** Intruder dimensions: directions of a tuned weight that the base did not have. @module */
 
 import { ShapeError } from "../core/errors.ts";
+import type { LowRankFactors } from "../core/low_rank_update.ts";
 import { formatShape } from "../core/shape.ts";
 import { type DenseMatrix, multiplyTransposed, svd, transposed } from "../linalg/mod.ts";
-import { checkFactors, type Factors, type Matrix, nameOf, toDense } from "./input.ts";
+import { checkFactors, type Matrix, nameOf, toDense } from "./input.ts";
 
 /** A leading left singular vector u of W + ΔW beside those of W. */
 export interface TunedDirection {
@@ -38,7 +39,7 @@ export interface IntruderOptions {
 }
 
 /**
- * Directions among the leading left singular vectors of W + ΔW that lie close to no left singular
+ * Directions among the leading left singular vectors of W + ΔW that are close to no left singular
  * vector of W (Shuttleworth et al. 2024, arXiv:2410.21228).
  *
  * Where singular values of W nearly agree, single vectors are arbitrary within their span and a small
@@ -50,7 +51,7 @@ export interface IntruderOptions {
  * @throws {RangeError} when a value is not finite. Both name the module.
  */
 export function intruders(
-  factors: Factors,
+  factors: LowRankFactors,
   weight: Matrix,
   { leading = 10, threshold = 0.5, block = 3 }: IntruderOptions = {},
 ): Intruders {
@@ -69,7 +70,7 @@ export function intruders(
 }
 
 /** W + ΔW. */
-function tuned(factors: Factors, W: DenseMatrix, what: string): DenseMatrix {
+function tuned(factors: LowRankFactors, W: DenseMatrix, what: string): DenseMatrix {
   const { A, Bt, scaling } = checkFactors(factors);
   if (W.rows !== Bt.columns || W.columns !== A.columns) {
     const [found, expected] = [[W.rows, W.columns], [Bt.columns, A.columns]].map(formatShape);

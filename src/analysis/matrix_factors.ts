@@ -1,13 +1,15 @@
 /** Any matrix as factors. @module */
 
+import type { LowRankUpdate } from "../core/low_rank_update.ts";
 import { identity } from "../linalg/mod.ts";
-import { type Factors, type Matrix, toLarge } from "./input.ts";
+import { type Matrix, toLarge, toTensor } from "./input.ts";
 
 /**
  * A matrix as the product of itself and an identity, for every analysis that takes factors: a weight, or
  * the change that full fine-tuning made.
  *
  * @param matrix (out, in); the smaller side becomes the rank.
+ * @param name How messages name it, in the place of a layer's path.
  * @throws {ShapeError} when it is no matrix with values.
  *
  * @example
@@ -18,9 +20,9 @@ import { type Factors, type Matrix, toLarge } from "./input.ts";
  * console.log(spectrum(matrixFactors(matrix)).singularValues); // [4, 3]
  * ```
  */
-export function matrixFactors(matrix: Matrix, name = "the matrix"): Factors {
-  const { rows, columns } = toLarge(matrix, name);
-  return rows <= columns
-    ? { A: matrix, B: identity(rows), scaling: 1, name }
-    : { A: identity(columns), B: matrix, scaling: 1, name };
+export function matrixFactors(matrix: Matrix, name = "the matrix"): LowRankUpdate {
+  const large = toLarge(matrix, name), whole = toTensor(large);
+  const unit = toTensor(identity(Math.min(large.rows, large.columns)));
+  const [A, B] = large.rows <= large.columns ? [whole, unit] : [unit, whole];
+  return { module: name, A, B, scaling: 1 };
 }

@@ -2,6 +2,7 @@
 
 export { ShapeError } from "../core/errors.ts";
 export type { HostData, HostTensor } from "../core/host_tensor.ts";
+export type { LowRankFactors, LowRankUpdate } from "../core/low_rank_update.ts";
 export type { Shape } from "../core/shape.ts";
 export type { DenseMatrix, LargeMatrix, Svd } from "../linalg/mod.ts";
 export { inActivationMetric, type InputStatistics } from "./activation_metric.ts";
@@ -12,7 +13,7 @@ export {
   expectedRandomNorm,
 } from "./amplification.ts";
 export { rightDirections, type UpdateDirections, updateDirections } from "./directions.ts";
-export type { Factors, Matrix } from "./input.ts";
+export { type Matrix, toTensor } from "./input.ts";
 export { matrixFactors } from "./matrix_factors.ts";
 export {
   type IntruderOptions,

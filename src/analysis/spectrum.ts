@@ -1,6 +1,6 @@
 /** The spectrum of a low-rank update, from its factors. @module */
 
-import { type Factors, toLarge } from "./input.ts";
+import type { LowRankFactors } from "../core/low_rank_update.ts";
 import {
   effectiveRank,
   energyRank,
@@ -58,9 +58,9 @@ export interface Spectrum {
  * console.log(spectrum({ A, B, scaling: 0.5 }).singularValues); // [5]
  * ```
  */
-export function spectrum(factors: Factors): Spectrum {
+export function spectrum(factors: LowRankFactors): Spectrum {
   const values = Array.from(updateSingularValues(factors)), frobenius = frobeniusOf(values);
-  const out = toLarge(factors.B, "B").rows, inner = toLarge(factors.A, "A").columns;
+  const [out] = factors.B.shape, [, inner] = factors.A.shape;
   const noiseEdge = marchenkoPasturEdge(out, inner, frobenius);
   return {
     frobenius,

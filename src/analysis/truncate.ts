@@ -1,21 +1,14 @@
 /** Adapters of lower rank. @module */
 
 import type { HostTensor } from "../core/host_tensor.ts";
+import type { LowRankFactors } from "../core/low_rank_update.ts";
 import { type DenseMatrix, rowsOf, transposed } from "../linalg/mod.ts";
-import { type Factors, nameOf } from "./input.ts";
+import { nameOf } from "./input.ts";
 import { type TruncationError, truncationError } from "./measures.ts";
 import { updateSvd } from "./update_svd.ts";
 
-/** An update of lower rank, ΔW′ = scaling · B A with the scaling of the original. */
-export interface TruncatedUpdate {
-  /** (rank, in), F32. */
-  readonly A: HostTensor;
-  /** (out, rank), F32. */
-  readonly B: HostTensor;
-  /** As before. */
-  readonly scaling: number;
-  /** Rank of A and B. */
-  readonly rank: number;
+/** An update of lower rank, ΔW′ = scaling · B A with A and B in F32 and the scaling of the original. */
+export interface TruncatedUpdate extends LowRankFactors {
   /** What was cut off, before A and B are rounded to F32. */
   readonly error: TruncationError;
 }
@@ -26,7 +19,7 @@ export interface TruncatedUpdate {
  *
  * @param rank Rank of the result; one above ΔW's own gives ΔW with as many directions as it has.
  * @throws {ShapeError} when A and B do not fit each other.
- * @throws {RangeError} when a value is not finite, or the rank is not a whole number from 1 on.
+ * @throws {RangeError} when a value is not finite, or the rank is not a positive integer.
  *
  * @example
  * ```ts
@@ -37,9 +30,9 @@ export interface TruncatedUpdate {
  * console.log(truncateUpdate({ A, B, scaling: 1 }, 1).error.relative); // 3 / 5
  * ```
  */
-export function truncateUpdate(factors: Factors, rank: number): TruncatedUpdate {
+export function truncateUpdate(factors: LowRankFactors, rank: number): TruncatedUpdate {
   if (!(Number.isInteger(rank) && rank >= 1)) {
-    throw new RangeError(`${nameOf(factors)} needs a whole rank from 1 on, found ${rank}`);
+    throw new RangeError(`${nameOf(factors)} needs a rank of at least 1, found ${rank}`);
   }
   const { left, values, right } = updateSvd(factors), { scaling } = factors;
   const size = Math.min(rank, values.length), error = truncationError(values, size);
@@ -49,7 +42,6 @@ export function truncateUpdate(factors: Factors, rank: number): TruncatedUpdate 
     A: tensor(scaledRows(rowsOf(right, 0, size), roots)),
     B: tensor(transposed(scaledRows(rowsOf(left, 0, size), signed))),
     scaling,
-    rank: size,
     error,
   };
 }

@@ -1,5 +1,6 @@
 /** The singular value decomposition of an update, from its factors. @module */
 
+import type { LowRankFactors } from "../core/low_rank_update.ts";
 import {
   type DenseMatrix,
   lowerTriangle,
@@ -12,7 +13,7 @@ import {
   svd,
   transposed,
 } from "../linalg/mod.ts";
-import { checkFactors, type Factors } from "./input.ts";
+import { checkFactors } from "./input.ts";
 
 /**
  * Singular values and vectors of ΔW = s B A without forming it: with Bᵀ = L_B Q_B and A = L_A Q_A
@@ -33,7 +34,7 @@ import { checkFactors, type Factors } from "./input.ts";
  * console.log(values[0], right.data.map(Math.abs)); // 5 [0.6, 0.8]
  * ```
  */
-export function updateSvd(factors: Factors): Svd {
+export function updateSvd(factors: LowRankFactors): Svd {
   const { A, Bt, scaling } = checkFactors(factors);
   const a = lq(A), b = lq(Bt);
   const { left, values, right } = svd(core(b.L, a.L, scaling));
@@ -41,7 +42,7 @@ export function updateSvd(factors: Factors): Svd {
 }
 
 /** The values alone, in half the time. */
-export function updateSingularValues(factors: Factors): Float64Array {
+export function updateSingularValues(factors: LowRankFactors): Float64Array {
   const { A, Bt, scaling } = checkFactors(factors);
   return singularValues(core(lowerTriangle(Bt), lowerTriangle(A), scaling));
 }

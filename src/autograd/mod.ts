@@ -1,10 +1,17 @@
 /** The tape and the operations that it can differentiate. @module */
 
+export type { Loss, LossOptions } from "./loss.ts";
 export { type GradientSlot, Parameter } from "./parameter.ts";
 export { type Contribution, type Differentiable, Tape, type TapeOptions } from "./tape.ts";
 export { add } from "./ops/add.ts";
-export { type AttentionOptions, selfAttention } from "./ops/attention.ts";
-export { countLabels, crossEntropy, type CrossEntropyOptions } from "./ops/cross_entropy.ts";
+export {
+  attention,
+  type AttentionInputs,
+  type AttentionOptions,
+  fusedInputs,
+} from "./ops/attention.ts";
+export type { ColumnWindow } from "./ops/columns.ts";
+export { crossEntropy, type CrossEntropyOptions } from "./ops/cross_entropy.ts";
 export { dropoutWithGradient as dropout } from "./ops/dropout.ts";
 export { embedding } from "./ops/embedding.ts";
 export { gelu } from "./ops/gelu.ts";

@@ -15,26 +15,56 @@ export interface GradientSlot {
 export class Parameter {
   /** Its name in the file it comes from, such as `transformer.wte.weight`. */
   readonly name: string;
-  /** Its values. */
-  readonly tensor: Tensor;
+  /** Its own values, whatever stands in for them. */
+  readonly own: Tensor;
+  /** Values of an adapter that are used in place of its own. */
+  substitute?: Tensor;
   /** Whether gradients are computed for it. A frozen parameter costs no buffer and no kernel. */
   trainable = true;
   /** Its gradient while an optimizer owns one; a tape makes its own where there is none. */
   gradient?: GradientSlot;
+  readonly #holds = new Set<{ readonly trainable: boolean }>();
+  #trainableBefore = true;
 
   /** Names a tensor. */
   constructor(name: string, tensor: Tensor) {
     this.name = name;
-    this.tensor = tensor;
+    this.own = tensor;
+  }
+
+  /** The values in use. */
+  get tensor(): Tensor {
+    return this.substitute ?? this.own;
   }
 
   /** The tensor's extents. */
   get shape(): Shape {
-    return this.tensor.shape;
+    return this.own.shape;
   }
 
   /** Number of values. */
   get size(): number {
-    return this.tensor.size;
+    return this.own.size;
+  }
+
+  /**
+   * Freezes it, or keeps it trainable, until the function that is returned is called. Where several hold
+   * it, it is trainable when one of them trains it; the last to let go gives the flag of before back.
+   */
+  hold(trainable: boolean): () => void {
+    if (this.#holds.size === 0) this.#trainableBefore = this.trainable;
+    const hold = { trainable };
+    this.#holds.add(hold);
+    this.#decide();
+    return () => {
+      if (this.#holds.delete(hold)) this.#decide();
+    };
+  }
+
+  #decide(): void {
+    const holds = [...this.#holds];
+    this.trainable = holds.length === 0
+      ? this.#trainableBefore
+      : holds.some(({ trainable }) => trainable);
   }
 }

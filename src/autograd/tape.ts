@@ -17,8 +17,8 @@ export interface TapeOptions {
   readonly record?: boolean;
   /** Seed of this step's dropout masks; without one dropout is off. */
   readonly dropoutSeed?: number;
-  /** Called by every linear layer with its weight and its input, which lives as long as the tape. */
-  readonly onLinear?: (weight: Parameter, input: Tensor) => void;
+  /** Called by every linear layer with its weight's name and its input, which lives as long as the tape. */
+  readonly onLinear?: (weight: string, input: Tensor) => void;
 }
 
 /** Where a backward function writes, as the kernels take it. */

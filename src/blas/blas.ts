@@ -18,7 +18,7 @@ export function openBlas(): Blas | undefined {
   return found && new Blas(found.library, { path: found.path, definitions: found.definitions });
 }
 
-/** What {@link openBlas} opens. Whoever opens it disposes of it. */
+/** What {@link openBlas} opens. The caller disposes of it. */
 export class Blas implements Disposable {
   /** `OpenBLAS 0.3.29 SkylakeX`, with the kernels that it chose: others round differently. */
   readonly name: string;

@@ -56,7 +56,7 @@ export function openLapack(): Lapack | undefined {
   return new Lapack(found.library, { dgemm, dgeqrf, dorgqr, dgesdd, dsyevd });
 }
 
-/** What {@link openLapack} opens. Whoever opens it disposes of it. */
+/** What {@link openLapack} opens. The caller disposes of it. */
 export class Lapack implements Disposable {
   /** As `Blas` has it. */
   readonly name: string;

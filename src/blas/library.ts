@@ -1,6 +1,7 @@
 /** Finding the system's BLAS and opening it through Deno's FFI. @module */
 
 import { DeviceError } from "../core/errors.ts";
+import { environmentVariable, inBrowser } from "../core/platform.ts";
 
 /** What OpenBLAS has beside its routines: its one number of threads, and what it calls itself. */
 export const settingDefinitions = (prefix: string) => ({
@@ -42,7 +43,7 @@ export type BlasLibrary = Deno.DynamicLibrary<ReturnType<typeof definitions>>;
 
 /** An open library, and how to open it again. */
 export interface FoundLibrary<Symbols extends Deno.ForeignLibraryInterface> {
-  /** The handle; whoever found it closes it. */
+  /** The handle, which the caller closes. */
   readonly library: Deno.DynamicLibrary<Symbols>;
   /** Name or path. */
   readonly path: string;
@@ -93,14 +94,13 @@ export function findLibrary<Symbols extends Deno.ForeignLibraryInterface>(
 
 /** The value of `LOWRANK_BLAS`; `undefined` for a search. */
 function wishedPath(): string | undefined {
-  // Asking first keeps a program without --allow-env from being stopped by a prompt.
-  if (Deno.permissions.querySync({ name: "env", variable }).state !== "granted") return undefined;
-  const value = Deno.env.get(variable) ?? "";
+  const value = environmentVariable(variable) ?? "";
   return value === "" || value === "auto" ? undefined : value;
 }
 
-/** Leave for one path is not enough: Deno gives no addresses without the whole of it. */
+/** Leave for one path is not enough: Deno gives no addresses without the whole of it. A browser has no FFI. */
 function granted(): boolean {
+  if (inBrowser) return false;
   const { state, partial } = Deno.permissions.querySync({ name: "ffi" });
   return state === "granted" && !partial;
 }

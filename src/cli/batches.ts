@@ -10,7 +10,7 @@ import { assertInputs, assertLabels } from "./limits.ts";
  * Reads `{"batches": [...]}`. A batch is a list of equally long lists of token ids, each its own labels,
  * or an object as a case of `logits` with `labels`.
  *
- * All of them are held against the model's configuration: a wrong one late in the file would end a run.
+ * All of them are checked against the model's configuration: a wrong one late in the file would end a run.
  *
  * @throws {SyntaxError} when the file is not of that form.
  * @throws {RangeError} when a batch does not suit the model.
@@ -26,9 +26,9 @@ export async function readBatchFile(path: string, config: Gpt2Config): Promise<B
 
 function parseBatch(what: string, batch: unknown, config: Gpt2Config): Batch {
   const fields = Array.isArray(batch) ? { input_ids: batch, labels: batch } : batch;
-  const { tokens, labels, ...rest } = parseCase(what, fields);
+  const { inputs, labels } = parseCase(what, fields);
   if (!labels) throw new SyntaxError(`${what} must have labels beside its input_ids`);
-  assertInputs(what, { tokens, ...rest }, config);
+  assertInputs(what, inputs, config);
   assertLabels(what, labels, config);
-  return { inputs: tokens, targets: shiftLabels(labels), ...rest };
+  return { inputs, targets: shiftLabels(labels) };
 }

@@ -1,16 +1,13 @@
 /** The input files of `logits`, `gradients` and `train`. @module */
 
+import type { ModelInputs } from "../core/batch.ts";
 import { readJson } from "../core/files.ts";
 import { type HostTensor, hostTensor } from "../core/host_tensor.ts";
 
-/** One batch for a forward pass, with labels where there are any. */
+/** Inputs of one forward pass, with labels where there are any. */
 export interface Case {
-  /** u32 (batch, time). */
-  readonly tokens: HostTensor;
-  /** u32 (batch, time). */
-  readonly attentionMask?: HostTensor;
-  /** u32 (batch, time). */
-  readonly positionIds?: HostTensor;
+  /** What goes into the model. */
+  readonly inputs: ModelInputs;
   /** i32 (batch, time), not shifted; negative ones are ignored. */
   readonly labels?: HostTensor;
 }
@@ -46,15 +43,17 @@ export function parseCase(what: string, fields: unknown): Case {
   if (!isFields(fields)) throw new SyntaxError(`${what} must be an object with input_ids`);
   for (const key of ["adapter", "token_type_ids"]) {
     if (fields[key] === undefined || fields[key] === null) continue;
-    throw new SyntaxError(`${what} must not have ${key}: this model cannot honour it`);
+    throw new SyntaxError(`${what} must not have ${key}: this command does not take it`);
   }
   const tokens = matrixOf(`input_ids of ${what}`, fields.input_ids, Uint32Array);
   const optional = (key: string, type: WholeArray) =>
     likeTokens(`${key} of ${what}`, fields[key], type, tokens);
   return {
-    tokens,
-    attentionMask: optional("attention_mask", Uint32Array),
-    positionIds: optional("position_ids", Uint32Array),
+    inputs: {
+      tokens,
+      attentionMask: optional("attention_mask", Uint32Array),
+      positionIds: optional("position_ids", Uint32Array),
+    },
     labels: optional("labels", Int32Array),
   };
 }

@@ -14,7 +14,7 @@ import {
 import { type CommonOptions, note, print } from "./common.ts";
 import { comparisonReport } from "./comparison_report.ts";
 import { table } from "./table.ts";
-import { readModules } from "./updates.ts";
+import { readUpdates } from "./updates.ts";
 
 interface CompareOptions extends CommonOptions {
   readonly of: DirectionSpace;
@@ -28,7 +28,7 @@ the right singular vectors of A as in the paper, or the left or right ones of
 the whole update. The table shows the first directions, all of them, chance for
 all, and the smallest angle between the subspaces. Where both adapters say that
 a module consists of sites, such as q and v in one weight, each is compared on
-its own, as name[first row:end].`;
+its own, as name:q, or name[first row:end] where its file keeps no roles.`;
 
 /** Shows how much the updates of two adapters have in common. */
 export function addCompare(program: Command): void {
@@ -45,8 +45,8 @@ export function addCompare(program: Command): void {
 
 async function run(one: string, other: string, options: CompareOptions): Promise<void> {
   const [first, second] = comparableUpdates([
-    await readModules(one, options),
-    await readModules(other, options),
+    await readUpdates(one, options),
+    await readUpdates(other, options),
   ]);
   const modules = compareUpdates(first, second, options.of);
   const alone = first.length + second.length - 2 * modules.length;

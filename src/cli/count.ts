@@ -1,6 +1,6 @@
 /** `lowrank count`. @module */
 
-import type { LoraCount, LoraSelection, TensorShape } from "../accounting/mod.ts";
+import { type Architecture, countParameters } from "../architectures/mod.ts";
 import { listNames } from "../core/module_names.ts";
 import { formatBytes } from "../figures/format.ts";
 import type { MethodSpec } from "../runs/mod.ts";
@@ -43,15 +43,15 @@ export function addCount(program: Command): void {
 async function run(argument: string | undefined, options: CountOptions): Promise<void> {
   const model = oneModel("count", [argument, options.model], options.url);
   const method = methodOf(options);
-  const { tensors, type, note: read } = await countedModel({ ...options, model });
+  const { architecture, note: read } = await countedModel({ ...options, model });
   if (read) note(options, read);
-  const byModule = await countModules(tensors, method);
+  const byModule = await countModules(architecture, method);
   const sum = (key: "parameters" | "trainable") =>
     byModule.reduce((total, module) => total + module[key], 0);
   const total = sum("parameters"), trainable = sum("trainable");
   if (total === 0) throw new RangeError("counting needs a model with parameters, found none");
   const percent = 100 * trainable / total;
-  const perRank = method.kind === "full" ? await defaultPerRank(tensors, type) : [];
+  const perRank = method.kind === "full" ? await defaultPerRank(architecture) : [];
   const files = await fileSizes(trainable, total);
   print(options, { total, trainable, percent, byModule }, () =>
     [
@@ -67,31 +67,24 @@ async function run(argument: string | undefined, options: CountOptions): Promise
 
 const format = (count: number): string => count.toLocaleString("en-US");
 
-/** Parameters by module: a name without its `.weight` or `.bias`. */
-async function countModules(tensors: TensorShape[], method: MethodSpec): Promise<ModuleCount[]> {
-  const { classifierParameters, countParameters } = await import("../accounting/mod.ts");
+/** Parameters by module. */
+async function countModules(model: Architecture, method: MethodSpec): Promise<ModuleCount[]> {
+  const { classifierParameters, loraCounts } = await import("../accounting/mod.ts");
   const isLora = method.kind === "lora", counts = new Map<string, ModuleCount>();
   const add = (name: string, more: number, trained: number) => {
     const { parameters, trainable } = counts.get(name) ?? { parameters: 0, trainable: 0 };
     counts.set(name, { name, parameters: parameters + more, trainable: trainable + trained });
   };
-  for (const tensor of tensors) {
-    const module = tensor.name.replace(/\.(weight|bias)$/, ""), size = countParameters([tensor]);
-    add(module, size, isLora ? 0 : size);
-    // As PEFT does: beside a frozen classifier lies a copy that is trained.
-    const copy = isLora ? classifierParameters([tensor]) : 0;
-    if (copy > 0) add(module, copy, copy);
+  for (const layer of model.layers) {
+    const size = countParameters(layer.tensors);
+    add(layer.name, size, isLora ? 0 : size);
+    // As PEFT does: beside a frozen classifier there is a copy that is trained.
+    const copy = isLora ? classifierParameters({ ...model, layers: [layer] }) : 0;
+    if (copy > 0) add(layer.name, copy, copy);
   }
-  for (const { name, parameters } of await adapted(tensors, method)) {
-    add(name, parameters, parameters);
-  }
+  const adapted = method.kind === "lora" ? loraCounts(model, method.rank, method) : [];
+  for (const { name, parameters } of adapted) add(name, parameters, parameters);
   return [...counts.values()];
-}
-
-async function adapted(tensors: TensorShape[], method: MethodSpec): Promise<LoraCount[]> {
-  if (method.kind === "full") return [];
-  const { loraCounts } = await import("../accounting/mod.ts");
-  return loraCounts(tensors, method.rank, method as LoraSelection);
 }
 
 /** Modules with the same counts in every layer are one line. */
@@ -112,20 +105,20 @@ function moduleTable(modules: readonly ModuleCount[]): string {
 
 /** What is trained, and the whole, as files of two and of four bytes a value. */
 async function fileSizes(trainable: number, total: number): Promise<string> {
-  const { evaluate } = await import("../accounting/mod.ts");
+  const { evaluateFormula } = await import("../accounting/mod.ts");
   const size = (P: number, beta: number) =>
-    formatBytes(Number(evaluate("checkpointBytes", { P, beta })));
+    formatBytes(Number(evaluateFormula("checkpointBytes", { P, beta })));
   return `checkpoint in F16 or BF16: ${size(trainable, 2)} (all ${size(total, 2)}); in F32: ${
     size(trainable, 4)
   } (all ${size(total, 4)})`;
 }
 
 /** What one rank of LoRA would train, on the modules that PEFT takes where none are named. */
-async function defaultPerRank(tensors: TensorShape[], type?: string): Promise<string[]> {
-  const { loraCounts, peftTargets } = await import("../accounting/mod.ts");
-  const targetModules = type === undefined ? undefined : peftTargets[type];
-  if (!targetModules) return [];
-  const each = loraCounts(tensors, 1, { targetModules })
+async function defaultPerRank(model: Architecture): Promise<string[]> {
+  const { loraCounts } = await import("../accounting/mod.ts");
+  const targetModules = model.peftTargets;
+  if (targetModules.length === 0) return [];
+  const each = loraCounts(model, 1, { targetModules })
     .reduce((sum, { parameters }) => sum + parameters, 0);
   return [`LoRA on ${targetModules.join(", ")} (PEFT's choice): ${format(each)} for each rank`];
 }

@@ -1,10 +1,18 @@
 /** Models whose weights are not needed: a name, a configuration, or headers. @module */
 
 import { join } from "node:path";
-import { readJson } from "../core/files.ts";
-import type { ConfigJson, TensorShape } from "../accounting/mod.ts";
+import {
+  type Architecture,
+  architectureOf,
+  catalogue,
+  type ConfigJson,
+  inferArchitecture,
+  isBuffer,
+} from "../architectures/mod.ts";
+import { hasFile, kindOf } from "../core/storage.ts";
 import { openSafetensors, readRemoteHeaders, type TensorEntry } from "../formats/mod.ts";
 import { formatBytes } from "../figures/format.ts";
+import { readConfigJson } from "../models/load.ts";
 
 /** Where a model is found; one of the two. */
 export interface ModelSource {
@@ -16,22 +24,20 @@ export interface ModelSource {
   readonly labels?: number;
 }
 
-/** The tensors of a model. */
+/** What is known of a model. */
 export interface CountedModel {
-  /** Every parameter. */
-  readonly tensors: TensorShape[];
-  /** `model_type`, where there is a configuration. */
-  readonly type?: string;
+  /** Its layers, by its configuration or, where there is none, by the names of its tensors. */
+  readonly architecture: Architecture;
   /** What was read of a remote model, for people. */
   readonly note?: string;
 }
 
-/** Finds the model and lists its tensors; no values are read. */
+/** Finds the model and lists its layers; no values are read. */
 export async function countedModel(source: ModelSource): Promise<CountedModel> {
   const { url, labels } = source;
   if (url !== undefined) return await fromAddress(url, labels);
   const model = source.model!, config = await configOf(model);
-  if (config) return await fromConfig(config, labels);
+  if (config) return fromConfig(config, labels);
   using file = await openSafetensors(model);
   return fromHeaders(file.tensors, labels);
 }
@@ -42,24 +48,19 @@ async function fromAddress(url: string, labels?: number): Promise<CountedModel> 
   return { ...fromHeaders(tensors, labels), note };
 }
 
-async function fromConfig(config: ConfigJson, labels?: number): Promise<CountedModel> {
-  const { modelTensors } = await import("../accounting/mod.ts");
+function fromConfig(config: ConfigJson, labels?: number): CountedModel {
   const classifier = { architectures: ["ForSequenceClassification"], num_labels: labels };
-  const tensors = modelTensors(labels === undefined ? config : { ...config, ...classifier });
-  return { tensors, type: String(config.model_type) };
+  const changed = labels === undefined ? config : { ...config, ...classifier };
+  return { architecture: architectureOf(changed) };
 }
 
 /** The configuration of a name, a file or a folder; undefined where there are headers only. */
 export async function configOf(model: string): Promise<ConfigJson | undefined> {
   if (/\.safetensors(\.index\.json)?$/.test(model)) return undefined;
   if (model.endsWith(".json")) return await readConfigJson(model);
-  const { catalogue } = await import("../accounting/mod.ts");
-  const found = await Deno.stat(model).catch(() => undefined),
-    isFolder = found?.isDirectory ?? false;
+  const found = await kindOf(model), isFolder = found === "folder";
   if (!isFolder && Object.hasOwn(catalogue, model)) return catalogue[model].config;
-  const file = join(model, "config.json");
-  const exists = await Deno.stat(file).then(() => true, () => false);
-  if (exists) return await readConfigJson(file);
+  if (await hasFile(model, "config.json")) return await readConfigJson(join(model, "config.json"));
   if (isFolder) return undefined;
   if (found) {
     throw new RangeError(
@@ -76,20 +77,11 @@ function unknownModel(model: string, names: string[]): never {
   );
 }
 
-async function readConfigJson(file: string): Promise<ConfigJson> {
-  const json = await readJson(file);
-  if (typeof json === "object" && json !== null && !Array.isArray(json)) return json as ConfigJson;
-  throw new SyntaxError(`cannot read ${file}: a configuration must be a JSON object`);
-}
-
-/** Tensors of files that are no parameters: causal masks, positions and frequencies. */
-const buffers = /(^|\.)(attn\.(bias|masked_bias)|position_ids|rotary_emb\.inv_freq)$/;
-
 function fromHeaders(entries: ReadonlyMap<string, TensorEntry>, labels?: number): CountedModel {
   if (labels !== undefined) {
     throw new RangeError("labels replace a head in a configuration, found the tensors of a file");
   }
-  const kept = [...entries].filter(([name]) => !buffers.test(name));
+  const kept = [...entries].filter(([name]) => !isBuffer(name));
   for (const [name, { dtype }] of kept) {
     if (/^(BF|F)(16|32|64)$/.test(dtype)) continue;
     throw new RangeError(
@@ -97,7 +89,7 @@ function fromHeaders(entries: ReadonlyMap<string, TensorEntry>, labels?: number)
         "not parameters, so count the model's config.json",
     );
   }
-  return { tensors: kept.map(([name, { shape }]) => ({ name, shape })) };
+  return { architecture: inferArchitecture(kept.map(([name, { shape }]) => ({ name, shape }))) };
 }
 
 /**

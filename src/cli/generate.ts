@@ -42,8 +42,8 @@ async function run(options: GenerateOptions): Promise<void> {
   using device = await openChosen(options);
   using loaded = await loadAdapted(device, options.model, options.adapter);
   const prompt = tokenizer.encode(options.prompt), stopToken = tokenizer.endOfText;
-  // A beam search has made nothing until it ends, so Ctrl-C may end it there and then.
-  using interrupt = options.beams ? undefined : new Interrupt();
+  // A beam search has made nothing until it ends, so Ctrl-C may end it at once.
+  using interrupt = options.beams ? undefined : new Interrupt().listen();
   const tokens = interrupt
     ? await sample(loaded.model, prompt, { ...options, stopToken, signal: interrupt.signal })
     : await search(loaded.model, prompt, { ...options, beams: options.beams!, stopToken });

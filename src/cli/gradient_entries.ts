@@ -4,10 +4,9 @@ import { join } from "node:path";
 import type { LoraAdapter } from "../adapt/mod.ts";
 import type { Parameter, Tape } from "../autograd/mod.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
-import { blockAdapter, openSafetensors } from "../formats/mod.ts";
-import { reorient } from "../models/gpt2/files.ts";
+import { joinUpdates, openSafetensors } from "../formats/mod.ts";
+import { reorient } from "../models/transpose.ts";
 import type { Gpt2 } from "../models/mod.ts";
-import type { Linear } from "../nn/linear.ts";
 
 type Entry = readonly [key: string, values: HostTensor];
 
@@ -30,36 +29,35 @@ export async function gradientEntries(
   const values = await tape.device.read(...tensors);
   const gradients = new Map(parameters.map((parameter, i) => [parameter, values[i]]));
   const [adapter] = adapters;
-  const entries = adapter ? adapterEntries(adapter, gradients) : modelEntries(gradients);
+  const entries = adapter ? adapterEntries(adapter, gradients) : modelEntries(model, gradients);
   const keys = await fileKeys(origins);
   return entries.map(([name, values]) => [`grad.${keyIn(keys, name)}`, values]);
 }
 
 type Gradients = ReadonlyMap<Parameter, HostTensor>;
 
-function modelEntries(gradients: Gradients): Entry[] {
-  return [...gradients].map(([{ name }, values]) => [name, reorient(name, values)]);
+function modelEntries({ architecture, parameters }: Gpt2, gradients: Gradients): Entry[] {
+  return architecture.tensors.flatMap((spec) => {
+    const values = gradients.get(parameters.get(spec.name)!);
+    return values ? [[spec.name, reorient(spec, values)] as const] : [];
+  });
 }
 
 /** Sites of one layer are one pair of tensors in the file. */
-function adapterEntries({ modules }: LoraAdapter, gradients: Gradients): Entry[] {
-  const linears = [...new Set(modules.map(({ linear }) => linear))];
+function adapterEntries({ sites }: LoraAdapter, gradients: Gradients): Entry[] {
+  const linears = [...new Set(sites.map(({ linear }) => linear))];
   return linears.flatMap((linear) => {
-    const { A, B } = joined(
-      modules.filter((module) => module.linear === linear),
-      linear,
-      gradients,
-    );
+    const { A, B } = joined(sites.filter((site) => site.linear === linear), gradients);
     const key = `base_model.model.${linear.name}`;
     return [[`${key}.lora_A.weight`, A], [`${key}.lora_B.weight`, B]] as Entry[];
   });
 }
 
-function joined(sites: LoraAdapter["modules"], { weight }: Linear, gradients: Gradients) {
-  const pairs = sites.map(({ A, B, rows }) => {
-    return { A: gradients.get(A)!, B: gradients.get(B)!, rows, scaling: 1 };
-  });
-  return blockAdapter(pairs, weight.shape[0]);
+function joined(sites: LoraAdapter["sites"], gradients: Gradients) {
+  return joinUpdates(sites.map(({ A, B, linear, rows }) => {
+    const [module, outputs] = [linear.name, linear.weight.shape[0]];
+    return { module, rows, outputs, A: gradients.get(A)!, B: gradients.get(B)!, scaling: 1 };
+  }));
 }
 
 async function fileKeys({ model, adapter }: Origins): Promise<ReadonlySet<string>> {

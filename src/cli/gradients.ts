@@ -4,12 +4,11 @@ import type { Command } from "./commander.ts";
 import { crossEntropy, Tape } from "../autograd/mod.ts";
 import { howMany } from "../core/how_many.ts";
 import { writeSafetensors } from "../formats/mod.ts";
-import { parseGpt2Config, readConfig } from "../models/mod.ts";
 import { modelFolder, once } from "./arguments.ts";
 import { type Case, readCases, shiftLabels } from "./cases.ts";
 import { type CommonOptions, loadAdapted, note, openChosen, print } from "./common.ts";
 import { gradientEntries } from "./gradient_entries.ts";
-import { assertInputs, assertLabels } from "./limits.ts";
+import { assertInputs, assertLabels, readLanguageModel } from "./limits.ts";
 
 interface GradientsOptions extends CommonOptions {
   readonly model: string;
@@ -38,12 +37,12 @@ export function addGradients(program: Command): void {
 }
 
 async function run(options: GradientsOptions): Promise<void> {
-  const { labels, tokens, ...inputs } = await labelledCase(options);
+  const { labels, inputs } = await labelledCase(options);
   using device = await openChosen(options);
   const folders = options.adapter === undefined ? [] : [options.adapter];
   using loaded = await loadAdapted(device, options.model, folders);
   using tape = new Tape(device);
-  const logits = loaded.model.forward(tape, tokens, inputs);
+  const logits = loaded.model.forward(tape, inputs);
   const loss = crossEntropy(tape, logits, shiftLabels(labels).data);
   tape.backward(loss);
   const entries = await gradientEntries(tape, loaded, options);
@@ -55,7 +54,7 @@ async function run(options: GradientsOptions): Promise<void> {
 
 type Labelled = Case & Required<Pick<Case, "labels">>;
 
-/** The chosen case, after it was held against the model. */
+/** The chosen case, checked against the model. */
 async function labelledCase({ input, case: name, model }: GradientsOptions): Promise<Labelled> {
   const cases = await readCases(input), chosen = cases.get(name);
   if (!chosen) {
@@ -67,8 +66,8 @@ async function labelledCase({ input, case: name, model }: GradientsOptions): Pro
     const rest = others.length > 0 ? `these have: ${others.join(", ")}` : "no case has";
     throw new RangeError(`gradients need labels: case ${name} in ${input} has none (${rest})`);
   }
-  const config = parseGpt2Config(await readConfig(model));
-  assertInputs(`case ${name}`, chosen, config);
+  const config = await readLanguageModel(model);
+  assertInputs(`case ${name}`, chosen.inputs, config);
   assertLabels(`case ${name}`, labels, config);
   return { ...chosen, labels };
 }

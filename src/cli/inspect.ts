@@ -3,15 +3,14 @@
 import type { Command } from "./commander.ts";
 import {
   describeUpdate,
+  type LowRankUpdate,
   openBaseWeights,
-  type Update,
   type UpdateRow,
-  updatesOf,
 } from "../inspect/mod.ts";
 import { modelFolder, share } from "./arguments.ts";
 import { type CommonOptions, print } from "./common.ts";
 import { type Column, table } from "./table.ts";
-import { readModules } from "./updates.ts";
+import { readUpdates } from "./updates.ts";
 
 interface InspectOptions extends CommonOptions {
   readonly base?: string;
@@ -27,7 +26,7 @@ that is within --error, and wasted what the adapter has beyond that. With
 --base: |dW| / |W|, and the amplification factor |dW| / |U' W V| in the
 directions of dW (Table 7 of the paper). Where the adapter says that a module
 consists of sites, such as q and v in one weight, each is shown on its own, as
-name[first row:end]. JSON has more.`;
+name:q, or name[first row:end] where the file keeps no roles. JSON has more.`;
 
 /** Shows the updates of an adapter, module by module. */
 export function addInspect(program: Command): void {
@@ -42,14 +41,13 @@ export function addInspect(program: Command): void {
 }
 
 async function run(folder: string, options: InspectOptions): Promise<void> {
-  const updates = (await readModules(folder, options)).flatMap(updatesOf);
-  const rows = await describeAll(updates, options);
+  const rows = await describeAll(await readUpdates(folder, options), options);
   print(options, { modules: rows }, () => table(rows, columnsFor(options)));
 }
 
 /** One update at a time, so that one weight at a time is in memory. */
 async function describeAll(
-  updates: readonly Update[],
+  updates: readonly LowRankUpdate[],
   { base, error, seed }: InspectOptions,
 ): Promise<UpdateRow[]> {
   using weights = base === undefined ? undefined : await openBaseWeights(base);

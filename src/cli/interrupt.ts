@@ -8,27 +8,28 @@ export class Interrupted extends Error {
   override name = "Interrupted";
 }
 
-/** While it lives a first SIGINT aborts its signal; a second one ends the process at once. */
+/** Once it listens a first SIGINT aborts its signal; a second one ends the process at once. */
 export class Interrupt implements Disposable {
   readonly #controller = new AbortController();
   readonly #onSignal = () => {
     if (this.signal.aborted) Deno.exit(130);
-    this.#controller.abort();
+    this.#controller.abort(new Interrupted("stopped by SIGINT"));
   };
 
-  /** Starts listening. */
-  constructor() {
+  /** Starts listening: until then SIGINT ends the process at once. */
+  listen(): this {
     Deno.addSignalListener("SIGINT", this.#onSignal);
+    return this;
   }
 
-  /** Aborted after SIGINT. */
+  /** Aborted after SIGINT, by an {@link Interrupted}. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
   /** Call it when everything was kept: throws {@link Interrupted} after SIGINT. */
   throwIfStopped(): void {
-    if (this.signal.aborted) throw new Interrupted("stopped by SIGINT");
+    this.signal.throwIfAborted();
   }
 
   /** Stops listening. */

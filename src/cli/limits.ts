@@ -1,18 +1,29 @@
 /** What a model asks of its input, checked before anything is computed. @module */
 
-import { countLabels } from "../autograd/ops/cross_entropy.ts";
+import { countLabels, type ModelInputs } from "../core/batch.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
-import type { Gpt2Config } from "../models/mod.ts";
-import { type Case, shiftLabels } from "./cases.ts";
+import { type Gpt2Config, parseGpt2Config, readConfig } from "../models/mod.ts";
+import { shiftLabels } from "./cases.ts";
 
 /**
- * Holds one case against a model's vocabulary and length; `what` names it in errors.
+ * The configuration of a language model's folder.
+ *
+ * @throws {RangeError} when the model has another head.
+ */
+export async function readLanguageModel(folder: string): Promise<Gpt2Config> {
+  const config = parseGpt2Config(await readConfig(folder));
+  if (!config.num_labels) return config;
+  throw new RangeError(`this command needs a language model, found a classifier in ${folder}`);
+}
+
+/**
+ * Checks the inputs of one case against a model's vocabulary and length; `what` names it in errors.
  *
  * @throws {RangeError} that names the case, the row and the position.
  */
 export function assertInputs(
   what: string,
-  { tokens, positionIds }: Case,
+  { tokens, positionIds }: ModelInputs,
   config: Gpt2Config,
 ): void {
   const time = tokens.shape[1], { n_positions: longest, vocab_size: vocabulary } = config;

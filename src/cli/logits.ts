@@ -6,11 +6,11 @@ import { Tape } from "../autograd/mod.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { howMany } from "../core/how_many.ts";
 import { writeSafetensors } from "../formats/mod.ts";
-import { type Gpt2, parseGpt2Config, readConfig } from "../models/mod.ts";
+import type { Gpt2, ModelInputs } from "../models/mod.ts";
 import { collect, modelFolder } from "./arguments.ts";
-import { type Case, readCases } from "./cases.ts";
+import { readCases } from "./cases.ts";
 import { type CommonOptions, loadAdapted, openChosen, printWritten } from "./common.ts";
-import { assertInputs } from "./limits.ts";
+import { assertInputs, readLanguageModel } from "./limits.ts";
 
 interface LogitsOptions extends CommonOptions {
   readonly model: string;
@@ -43,22 +43,22 @@ export function addLogits(program: Command): void {
 async function run(options: LogitsOptions): Promise<void> {
   const { adapter, output } = options, cases = await readCases(options.input);
   if (options.merge && !adapter) throw new RangeError("--merge needs an --adapter to merge");
-  const config = parseGpt2Config(await readConfig(options.model));
-  for (const [name, content] of cases) assertInputs(`case ${name}`, content, config);
+  const config = await readLanguageModel(options.model);
+  for (const [name, content] of cases) assertInputs(`case ${name}`, content.inputs, config);
   using device = await openChosen(options);
   using loaded = await loadAdapted(device, options.model, adapter);
   using merged = options.merge ? merge(loaded.model, loaded.adapters) : undefined;
   const entries: [string, HostTensor][] = [];
   for (const [name, content] of cases) {
-    entries.push([`logits.${name}`, await logitsOf(merged ?? loaded.model, content)]);
+    entries.push([`logits.${name}`, await logitsOf(merged ?? loaded.model, content.inputs)]);
   }
   await writeSafetensors(output, entries);
   const text = `wrote the logits of ${howMany(cases.size, "case")} to ${output}`;
   printWritten(options, { cases: [...cases.keys()], output }, text);
 }
 
-async function logitsOf(model: Gpt2, { tokens, ...options }: Case): Promise<HostTensor> {
+async function logitsOf(model: Gpt2, inputs: ModelInputs): Promise<HostTensor> {
   using tape = new Tape(model.device, { record: false });
-  const [logits] = await model.device.read(model.forward(tape, tokens, options));
-  return { shape: [...tokens.shape, model.config.vocab_size], data: logits.data };
+  const [logits] = await model.device.read(model.forward(tape, inputs));
+  return { shape: [...inputs.tokens.shape, model.config.vocab_size], data: logits.data };
 }

@@ -1,7 +1,8 @@
 /** Bytes of a training step: run where this toolkit runs it, by formula beyond. @module */
 
-import type { LoraSelection, Precision, TensorShape } from "../accounting/mod.ts";
+import type { Precision } from "../accounting/mod.ts";
 import type { OptimizerName } from "../accounting/optimizers.ts";
+import { type Architecture, architectureOf, type SiteSelection } from "../architectures/mod.ts";
 import type { BytesByRole } from "../device/mod.ts";
 import type { Gpt2Config } from "../models/mod.ts";
 import { applyMethod, type MethodSpec, predictMemory } from "../runs/mod.ts";
@@ -41,13 +42,13 @@ export async function forecast(
   options: ForecastOptions,
   method: MethodSpec,
 ): Promise<Forecast> {
-  const { gpt2StepBytes, modelTensors } = await import("../accounting/mod.ts");
+  const { gpt2StepBytes } = await import("../accounting/mod.ts");
   // First, so that a model beyond all measure is refused before it is run.
-  const tensors = modelTensors(jsonOf(config));
+  const architecture = architectureOf(jsonOf(config));
   const { batch, length, seed } = options;
   const adapt = (model: Parameters<typeof applyMethod>[0]) => void applyMethod(model, method, seed);
   const { byRole, peakByRole } = predictMemory(config, { batch, length, adapt });
-  const restate = await restatement(tensors, options, method);
+  const restate = await restatement(architecture, options, method);
   const formula = gpt2StepBytes(jsonOf(config), { batch, length, lora: loraOf(method) });
   return {
     parameters: byRole.weight / 4,
@@ -58,15 +59,15 @@ export async function forecast(
   };
 }
 
-/** What turns bytes of F32 with AdamW into those of another type and optimiser. */
+/** What turns bytes of F32 with AdamW into those of another type and optimizer. */
 async function restatement(
-  tensors: readonly TensorShape[],
+  architecture: Architecture,
   { optimizer, dtype }: ForecastOptions,
   method: MethodSpec,
 ) {
   const { trainingBytes } = await import("../accounting/mod.ts");
   if (dtype === "f32" && optimizer === "adamw") return <T extends object>(bytes: T): T => bytes;
-  const state = trainingBytes(tensors, precisions[dtype], loraOf(method), optimizer);
+  const state = trainingBytes(architecture, precisions[dtype], loraOf(method), optimizer);
   const share = dtype === "f32" ? 1 : 1 / 2;
   return <T extends { readonly activation: number }>(bytes: T): T => {
     return { ...bytes, ...state, activation: bytes.activation * share };
@@ -75,8 +76,8 @@ async function restatement(
 
 const jsonOf = (config: Gpt2Config) => ({ ...config, model_type: "gpt2" });
 
-function loraOf(method: MethodSpec): LoraSelection & { rank: number } | undefined {
+function loraOf(method: MethodSpec): SiteSelection & { rank: number } | undefined {
   if (method.kind === "full") return undefined;
   const { rank, sites, targetModules } = method;
-  return { rank, sites, targetModules: targetModules as LoraSelection["targetModules"] };
+  return { rank, sites, targetModules };
 }

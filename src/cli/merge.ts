@@ -2,16 +2,12 @@
 
 import type { Command } from "./commander.ts";
 import { merge, type MergeReport, mergeReport } from "../adapt/mod.ts";
+import { prepareFolder } from "../core/files.ts";
 import { formatBytes } from "../figures/format.ts";
 import { saveModel } from "../models/mod.ts";
 import { collect, modelFolder } from "./arguments.ts";
 import { type CommonOptions, loadAdapted, openChosen, print } from "./common.ts";
-import {
-  assertNoOtherKind,
-  assertOtherFolder,
-  copySmallFiles,
-  prepareFolder,
-} from "./model_folder.ts";
+import { assertNoOtherKind, assertOtherFolder, copySmallFiles } from "./model_folder.ts";
 import { table } from "./table.ts";
 
 interface MergeOptions extends CommonOptions {

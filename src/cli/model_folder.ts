@@ -1,24 +1,9 @@
-/** Writing into folders: making sure first that it can be done, and carrying a model's small files along. @module */
+/** What an output folder may hold, and the small files of a model that go along. @module */
 
 import { join } from "node:path";
-import { folderReason, writeFileAtomic, writeJsonAtomic } from "../core/files.ts";
+import { isSamePlace, readBytes, writeFileAtomic, writeJsonAtomic } from "../core/files.ts";
+import { hasFile } from "../core/storage.ts";
 import { readConfig } from "../models/mod.ts";
-
-/**
- * Makes a folder and writes a file to it, so that a long run does not end at a folder that cannot be written.
- *
- * @throws {Error} when it cannot.
- */
-export async function prepareFolder(folder: string): Promise<void> {
-  try {
-    await Deno.mkdir(folder, { recursive: true });
-    await Deno.remove(await Deno.makeTempFile({ dir: folder, suffix: ".tmp" }));
-  } catch (error) {
-    throw new Error(`cannot write to the folder ${folder}: ${folderReason(error)}`, {
-      cause: error,
-    });
-  }
-}
 
 const smallFiles = [
   "tokenizer.json",
@@ -41,16 +26,14 @@ export async function copySmallFiles(from: string, to: string): Promise<void> {
   const ids = tokenIds.filter((id) => id in source).map((id) => [id, source[id]]);
   await writeJsonAtomic(join(to, "config.json"), { ...target, ...Object.fromEntries(ids) });
   for (const name of smallFiles) {
-    const content = await readIfPresent(join(from, name));
-    if (content) await writeFileAtomic(join(to, name), content);
+    if (!await hasFile(from, name)) continue;
+    await writeFileAtomic(join(to, name), await readBytes(join(from, name)));
   }
 }
 
 /** Throws when a model would be written over the one that it is made from. */
 export async function assertOtherFolder(model: string, output: string): Promise<void> {
-  const paths = [model, output].map((path) => Deno.realPath(path).catch(() => path));
-  const [from, to] = await Promise.all(paths);
-  if (from !== to) return;
+  if (!await isSamePlace(model, output)) return;
   throw new RangeError(`the output must not be the folder of the model itself, found ${output}`);
 }
 
@@ -66,18 +49,9 @@ const otherKind = {
 export async function assertNoOtherKind(folder: string, kind: "adapter" | "model"): Promise<void> {
   const { found, files } = otherKind[kind];
   for (const file of files) {
-    if (!await Deno.stat(join(folder, file)).catch(() => undefined)) continue;
+    if (!await hasFile(folder, file)) continue;
     throw new RangeError(
       `${folder} holds ${found} already; choose another folder, or remove ${file}`,
     );
-  }
-}
-
-async function readIfPresent(path: string): Promise<Uint8Array | undefined> {
-  try {
-    return await Deno.readFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
   }
 }

@@ -1,7 +1,7 @@
 /** `lowrank paper`. @module */
 
 import { formatValue } from "../figures/format.ts";
-import type { PaperRow, Verdict } from "../paper/mod.ts";
+import type { CellVerdict, PaperRow } from "../paper/mod.ts";
 import type { Command } from "./commander.ts";
 import { type CommonOptions, print } from "./common.ts";
 import { table } from "./table.ts";
@@ -80,7 +80,7 @@ function summary({ countVerdicts }: Paper, rows: readonly PaperRow[]): string {
     .map(([verdict, n]) => `${formatValue(n, "count")} ${verdict}`).join(", ");
 }
 
-const colours: readonly [verdict: Verdict, code: number][] = [
+const colours: readonly [verdict: CellVerdict, code: number][] = [
   ["equal when rounded", 32],
   ["equal when truncated", 33],
   ["differs", 31],

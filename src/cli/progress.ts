@@ -1,11 +1,11 @@
 /** Progress of training, on standard error. @module */
 
 import type { CompileReport } from "../device/mod.ts";
-import type { Progress } from "../train/mod.ts";
+import type { StepEvent } from "../train/mod.ts";
 import { type CommonOptions, note } from "./common.ts";
 
 /** A listener that tells of the first step, the last one, and one a second between. */
-export function progressOf(options: CommonOptions, steps: number): (event: Progress) => void {
+export function progressOf(options: CommonOptions, steps: number): (event: StepEvent) => void {
   let last = -Infinity;
   return ({ step, loss, learningRate, ms, stopped }) => {
     const now = performance.now(), isEnd = step + 1 === steps || stopped;

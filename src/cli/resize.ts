@@ -3,19 +3,11 @@
 import type { Command } from "./commander.ts";
 import {
   energyRank,
-  type Factors,
   type TruncatedUpdate,
   truncateUpdate,
   updateSingularValues,
 } from "../analysis/mod.ts";
-import {
-  type AdapterModule,
-  type AdapterWeights,
-  blockAdapter,
-  readAdapter,
-  writeAdapter,
-} from "../formats/mod.ts";
-import { type Update, updatesOf } from "../inspect/mod.ts";
+import { type LowRankUpdate, readAdapter, siteName, writeAdapter } from "../formats/mod.ts";
 import { positiveNumber, share } from "./arguments.ts";
 import { type CommonOptions, print } from "./common.ts";
 import { assertNoOtherKind, assertOtherFolder } from "./model_folder.ts";
@@ -33,7 +25,7 @@ that rank can beat. error is |dW - dW'| / |dW|, Frobenius norms. --energy keeps
 in each update as many directions as hold that share of |dW|^2, at least one;
 --rank gives all of them the same rank, or their own where that is lower. Where
 the adapter says that a module consists of sites, such as q and v in one weight,
-each site, name[first row:end], is an update of its own.`;
+each site, name:q or name[first row:end], is an update of its own.`;
 
 /** Writes an adapter of lower rank. */
 export function addResize(program: Command): void {
@@ -53,38 +45,20 @@ async function run(folder: string, options: ResizeOptions): Promise<void> {
   }
   await assertOtherFolder(folder, output);
   await assertNoOtherKind(output, "adapter");
-  const { config, modules } = await readAdapter(folder);
-  const resized = modules.map((module) => {
-    const updates = updatesOf(module).map((update) => {
-      return { ...update, resized: truncateUpdate(update, rank ?? rankFor(update, energy!)) };
-    });
-    return { updates, module: joined(module, updates) };
-  });
+  const { config, updates } = await readAdapter(folder);
+  const cuts = updates.map((update) => truncateUpdate(update, rank ?? rankFor(update, energy!)));
   const { baseModelName, taskType, fanInFanOut, dropout } = config;
   await writeAdapter(output, {
     ...{ baseModelName, taskType, fanInFanOut, dropout },
-    modules: resized.map(({ module }) => module),
+    updates: updates.map((update, i) => ({ ...update, ...cuts[i] })),
   });
-  const rows = resized.flatMap(({ updates }) => updates.map(rowOf));
+  const rows = updates.map((update, i) => rowOf(update, cuts[i]));
   print(options, { modules: rows }, () => `${describe(rows)}\n\nwrote the adapter to ${output}`);
 }
 
-interface ResizedUpdate extends Update {
-  readonly resized: TruncatedUpdate;
-}
-
-/** A module of its updates at their new ranks. */
-function joined(
-  { name, B, sites }: AdapterModule,
-  updates: readonly ResizedUpdate[],
-): AdapterWeights {
-  if (!sites) return { name, ...updates[0].resized };
-  const blocks = updates.map(({ resized }, i) => ({ ...resized, rows: sites[i].rows }));
-  return { name, ...blockAdapter(blocks, B.shape[0]), sites: blocks };
-}
-
-function rowOf({ name, rank: before, resized: { rank, error } }: ResizedUpdate) {
-  return { name, before, rank, error: error.relative };
+function rowOf(update: LowRankUpdate, { A, error }: TruncatedUpdate) {
+  const [before, rank] = [update.A.shape[0], A.shape[0]];
+  return { name: siteName(update), before, rank, error: error.relative };
 }
 
 function describe(rows: readonly ReturnType<typeof rowOf>[]): string {
@@ -97,6 +71,6 @@ function describe(rows: readonly ReturnType<typeof rowOf>[]): string {
 }
 
 /** An update that is zero keeps one direction: an adapter has no rank 0. */
-function rankFor(update: Factors, energy: number): number {
+function rankFor(update: LowRankUpdate, energy: number): number {
   return Math.max(1, energyRank(updateSingularValues(update), energy));
 }

@@ -3,25 +3,28 @@
 import { join } from "node:path";
 import type { Command } from "./commander.ts";
 import { loadAdapter, type LoraAdapter } from "../adapt/mod.ts";
-import { writeJsonAtomic } from "../core/files.ts";
+import { prepareFolder, writeJsonAtomic } from "../core/files.ts";
+import type { Device } from "../device/mod.ts";
 import { countTrainable, type Gpt2, loadModel, saveModel } from "../models/mod.ts";
-import { applyMethod, type MethodSpec } from "../runs/mod.ts";
 import {
-  type Batch,
-  emptyLog,
-  logStep,
-  runTrainer,
-  Trainer,
-  type TrainingLog,
-} from "../train/mod.ts";
+  applyMethod,
+  type MethodSpec,
+  run as trainRun,
+  runFiles,
+  type RunOptions,
+  type RunResult,
+  type RunSpec,
+  type Trained,
+} from "../runs/mod.ts";
+import { hasCheckpoint, type TrainingLog } from "../train/mod.ts";
 import { modelFolder, once } from "./arguments.ts";
 import { note, openChosen, printWritten } from "./common.ts";
-import { Interrupt } from "./interrupt.ts";
+import { Interrupt, Interrupted } from "./interrupt.ts";
 import { addMethodOptions } from "./method.ts";
-import { copySmallFiles, prepareFolder } from "./model_folder.ts";
+import { copySmallFiles } from "./model_folder.ts";
 import { compilationOf, progressOf } from "./progress.ts";
 import { rescue } from "./rescue.ts";
-import { readRequest, type TrainOptions } from "./train_request.ts";
+import { readRequest, type TrainOptions, type TrainRequest } from "./train_request.ts";
 
 const help = `
 Batches: {"batches": [[[id, …], …], …]}, where the labels are the ids, or
@@ -37,7 +40,9 @@ Configuration: {"steps", "learningRate"} and, where the defaults are not wanted,
 The output folder gets the adapter in PEFT's format, or the whole model, and
 log.json with the loss, the gradient's norm before clipping and the learning
 rate of every step. Ctrl-C stops at the next step and writes what was trained;
-a failure midway does so too.`;
+a failure midway does so too. Called again with the same arguments, train
+resumes from its last checkpoint, one every 100 steps and one at Ctrl-C; until
+training is finished they are in the folder "run" of the output folder.`;
 
 /** Trains an adapter or a whole model. */
 export function addTrain(program: Command): void {
@@ -46,45 +51,65 @@ export function addTrain(program: Command): void {
     .requiredOption("--batches <file>", "JSON with batches of token ids")
     .requiredOption("--config <file>", "JSON with the settings of training")
     .requiredOption("--output <folder>", "folder to write")
-    .option("--adapter <folder>", "PEFT folder to go on from", once);
+    .option("--adapter <folder>", "PEFT folder of an adapter to continue", once);
   addMethodOptions(command).addHelpText("after", help).action(run);
 }
 
 async function run(options: TrainOptions): Promise<void> {
-  const { training, method, batches, hintOf } = await readRequest(options);
+  const request = await readRequest(options);
   using device = await openChosen(options);
-  using model = await loadModel(device, options.model);
-  using adapter = await adapt(model, method, options);
-  using trainer = new Trainer(model, { ...training, seed: options.seed });
-  await prepareFolder(options.output);
   using interrupt = new Interrupt();
-  note(options, hintOf(countTrainable(model)));
-  const log = emptyLog(), keep = () => save(options, model, adapter, log);
-  const { output } = options, { signal } = interrupt;
-  await trainSteps(trainer, batches, log, { ...options, signal }).catch(async (error) => {
-    throw await rescue(error, { output, model, log, save: keep });
-  });
-  await keep();
-  const steps = log.loss.length, stopped = signal.aborted;
-  printWritten(
-    options,
-    { steps, trainable: countTrainable(model), loss: log.loss.at(-1) ?? null, stopped, output },
-    `wrote ${adapter ? "the adapter" : "the model"} after ${steps} steps to ${output}`,
-  );
+  const spec = { ...request.spec, device: device.kind };
+  const { log, metrics } = await runOnce(spec, runOptionsOf(request, options, device, interrupt));
+  report(options, spec, log, metrics.trainable as number, interrupt.signal.aborted);
   interrupt.throwIfStopped();
 }
 
-async function trainSteps(
-  trainer: Trainer,
-  batches: readonly Batch[],
-  log: TrainingLog,
-  options: TrainOptions & { readonly signal: AbortSignal },
-): Promise<void> {
-  const report = progressOf(options, trainer.options.steps);
-  const { signal } = options, onCompile = compilationOf(options);
-  for await (const event of runTrainer(trainer, batches, { signal, onCompile })) {
-    logStep(log, event);
-    report(event);
+function runOptionsOf(
+  { spec, batches, hintOf }: TrainRequest,
+  options: TrainOptions,
+  device: Device,
+  interrupt: Interrupt,
+): RunOptions {
+  const { output } = options, save = (trained: Trained) => saveTrained(options, trained);
+  return {
+    folder: join(output, "run"),
+    device,
+    signal: interrupt.signal,
+    openModel: () => loadModel(device, options.model),
+    openBatches: () => batches,
+    adapt: (model) => adapt(model, spec.method, options),
+    onReady: async (model, steps) => {
+      await prepareFolder(output);
+      interrupt.listen();
+      note(options, hintOf(countTrainable(model)));
+      if (steps > 0) note(options, `resuming after step ${steps}`);
+    },
+    onProgress: progressOf(options, spec.training.steps),
+    onCompile: compilationOf(options),
+    measure: (model) => ({ trainable: countTrainable(model) }),
+    save,
+    onCut: async (trained, failure) => {
+      if (!(failure instanceof Interrupted)) throw await rescue(failure, { output, trained, save });
+      await save(trained);
+      report(options, spec, trained.log, countTrainable(trained.model), true);
+    },
+  };
+}
+
+/** A run whose folder is gone when it is finished, and holds a checkpoint when it is not. */
+async function runOnce(spec: RunSpec, options: RunOptions): Promise<RunResult> {
+  const { folder: runs } = options, { folder, checkpoint } = await runFiles(runs, spec);
+  try {
+    const result = await trainRun(spec, options);
+    await Deno.remove(runs, { recursive: true });
+    return result;
+  } catch (error) {
+    if (!await hasCheckpoint(checkpoint)) {
+      await Deno.remove(folder, { recursive: true }).catch(() => {});
+      await Deno.remove(runs).catch(() => {}); // stays while another call's checkpoint is in it
+    }
+    throw error;
   }
 }
 
@@ -96,16 +121,14 @@ async function adapt(
 ): Promise<LoraAdapter | undefined> {
   const { adapter, seed } = options;
   if (adapter === undefined) return applyMethod(model, method, seed);
-  note(options, "the adapter goes on with its own ranks, scalings and modules");
+  note(options, "the adapter keeps its own ranks, scalings and modules");
   const { dropout = 0 } = method.kind === "lora" ? method : {};
   return await loadAdapter(model, adapter, { dropout });
 }
 
-async function save(
+async function saveTrained(
   { model: base, output }: TrainOptions,
-  model: Gpt2,
-  adapter: LoraAdapter | undefined,
-  log: TrainingLog,
+  { model, adapter, log }: Trained,
 ): Promise<void> {
   if (adapter) await adapter.save(output, { baseModelName: base });
   else {
@@ -113,4 +136,19 @@ async function save(
     await copySmallFiles(base, output);
   }
   await writeJsonAtomic(join(output, "log.json"), log);
+}
+
+function report(
+  options: TrainOptions,
+  { method }: Pick<RunSpec, "method">,
+  { loss }: TrainingLog,
+  trainable: number,
+  stopped: boolean,
+): void {
+  const { output } = options, steps = loss.length;
+  printWritten(
+    options,
+    { steps, trainable, loss: loss.at(-1) ?? null, stopped, output },
+    `wrote the ${method.kind === "full" ? "model" : "adapter"} after ${steps} steps to ${output}`,
+  );
 }

@@ -1,10 +1,11 @@
 /** What `train` is asked for, checked before a model is read. @module */
 
-import { parseGpt2Config, readConfig } from "../models/mod.ts";
-import type { MethodSpec, TrainingSpec } from "../runs/mod.ts";
+import { readConfig } from "../models/mod.ts";
+import { type JsonRecord, type MethodSpec, type RunSpec, sha256 } from "../runs/mod.ts";
 import type { Batch } from "../train/mod.ts";
 import { readBatchFile } from "./batches.ts";
 import type { CommonOptions } from "./common.ts";
+import { readLanguageModel } from "./limits.ts";
 import { methodOf, type MethodOptions } from "./method.ts";
 import { assertNoOtherKind, assertOtherFolder } from "./model_folder.ts";
 import { readTrainConfig } from "./train_config.ts";
@@ -20,11 +21,9 @@ export interface TrainOptions extends CommonOptions, MethodOptions {
 
 /** What is to be done. */
 export interface TrainRequest {
-  /** How. */
-  readonly training: TrainingSpec;
-  /** What is trained. */
-  readonly method: MethodSpec;
-  /** On what. */
+  /** Everything that the result depends on, the device apart. */
+  readonly spec: Omit<RunSpec, "device">;
+  /** What is trained on. */
   readonly batches: readonly Batch[];
   /** A note for people on a number of trainable parameters. */
   readonly hintOf: (trainable: number) => string;
@@ -34,13 +33,14 @@ export interface TrainRequest {
 export async function readRequest(options: TrainOptions): Promise<TrainRequest> {
   const { training, method: configured } = await readTrainConfig(options.config);
   const method = methodOf(options, configured ?? (options.adapter ? { kind: "lora" } : {}));
-  if (options.adapter) assertGoesOn(options, method);
+  if (options.adapter) assertContinues(options, method);
   await assertOutput(options, method.kind);
-  const config = parseGpt2Config(await readConfig(options.model));
-  const batches = await readBatchFile(options.batches, config);
+  const batches = await readBatchFile(options.batches, await readLanguageModel(options.model));
+  const { seed } = options, [model, data] = [await modelSpec(options), await dataSpec(options)];
+  const spec = { model, method, data, training, seed };
   const isNamed = method.kind !== "full" || configured !== undefined ||
     options.method !== undefined;
-  return { training, method, batches, hintOf: isNamed ? plainHint : fullHint };
+  return { spec, batches, hintOf: isNamed ? plainHint : fullHint };
 }
 
 const plainHint = (trainable: number) => `training ${trainable.toLocaleString("en-US")} parameters`;
@@ -52,10 +52,23 @@ async function assertOutput({ model, output }: TrainOptions, kind: string): Prom
   await assertNoOtherKind(output, kind === "full" ? "model" : "adapter");
 }
 
+/**
+ * The folders and the configuration. The weights are not looked at: somebody who changes them between a kill
+ * and the next call resumes on others (issue 7 adds a fingerprint).
+ */
+async function modelSpec({ model, adapter }: TrainOptions): Promise<JsonRecord> {
+  const config = await readConfig(model) as JsonRecord, folder = await Deno.realPath(model);
+  return { folder, config, adapter: adapter && await Deno.realPath(adapter).catch(() => adapter) };
+}
+
+async function dataSpec({ batches }: TrainOptions): Promise<JsonRecord> {
+  return { batches: await sha256(await Deno.readFile(batches)) };
+}
+
 /** An adapter has its rank, scaling and modules. */
-function assertGoesOn(options: TrainOptions, { kind }: MethodSpec): void {
+function assertContinues(options: TrainOptions, { kind }: MethodSpec): void {
   if (kind === "full") {
-    throw new RangeError("full fine-tuning does not go on from an adapter: merge it first");
+    throw new RangeError("full fine-tuning cannot continue an adapter: merge it first");
   }
   const { rank, alpha, sites, targetModules } = options;
   const given = { rank, alpha, sites, "target-modules": targetModules };
@@ -63,6 +76,6 @@ function assertGoesOn(options: TrainOptions, { kind }: MethodSpec): void {
   if (names.length === 0) return;
   const list = names.map(([name]) => `--${name}`).join(" and ");
   throw new RangeError(
-    `--adapter goes on with its own rank, alpha and modules: leave ${list} out`,
+    `--adapter keeps its own rank, alpha and modules: leave ${list} out`,
   );
 }

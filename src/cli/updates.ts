@@ -1,16 +1,16 @@
 /** The updates of an adapter folder, to look at. @module */
 
-import { type AdapterModule, readAdapter } from "../formats/mod.ts";
+import { type LowRankUpdate, readAdapter } from "../formats/mod.ts";
 import { type CommonOptions, note } from "./common.ts";
 
-/** Reads the modules that an adapter changes, and says what else its folder holds. */
-export async function readModules(
+/** Reads the updates of an adapter, and says what else its folder holds. */
+export async function readUpdates(
   folder: string,
   options: CommonOptions,
-): Promise<readonly AdapterModule[]> {
-  const { modules, leftOut } = await readAdapter(folder, { updatesOnly: true });
+): Promise<readonly LowRankUpdate[]> {
+  const { updates, leftOut } = await readAdapter(folder, { updatesOnly: true });
   if (leftOut.length > 0) {
     note(options, `left out: trained whole in ${folder}: ${leftOut.join(", ")}`);
   }
-  return modules;
+  return updates;
 }

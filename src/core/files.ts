@@ -1,36 +1,113 @@
-/** Files that are written whole or not at all, and JSON with clear errors. @module */
+/** Files that are read as a whole, or written whole or not at all, and folders. @module */
+
+import { folderReason, writeReason } from "./file_errors.ts";
+import {
+  assertWritable,
+  blobOf,
+  cannotRead,
+  fileName,
+  type FileSource,
+  isOnDisk,
+} from "./storage.ts";
 
 /** What {@link writeFileAtomic} takes: bytes, text, or pieces that are made as they are written. */
 export type FileContent = Uint8Array | string | Iterable<Uint8Array>;
-
-/** What the system's error codes mean for somebody whose file was not written. */
-const REASONS: Readonly<Record<string, string>> = {
-  ENOSPC: "the disk is full",
-  EDQUOT: "the disk quota is used up",
-  EACCES: "its folder is not writable",
-  EPERM: "its folder is not writable",
-  EROFS: "its folder is on a read-only file system",
-  ENOENT: "its folder does not exist",
-  ENOTDIR: "its folder is not a folder",
-  EISDIR: "it is a folder",
-  ENOTEMPTY: "it is a folder",
-  // Deno gives no code for some errors, only their number.
-  "27": "the file would be larger than the system allows",
-  "122": "the disk quota is used up",
-};
-
-/** The same for any use of a path. */
-const ANYWHERE: Readonly<Record<string, string>> = {
-  ENAMETOOLONG: "its name is too long",
-  ELOOP: "its links lead in a circle",
-  EMFILE: "too many files are open",
-  EIO: "the disk failed",
-};
 
 /** How far a write has come, for the error message. */
 interface Progress {
   written: number;
   total?: number;
+}
+
+/**
+ * Reads a file.
+ *
+ * @throws {Error} Where the file cannot be read.
+ */
+export async function readBytes(file: FileSource): Promise<Uint8Array<ArrayBuffer>> {
+  if (!isOnDisk(file)) return new Uint8Array(await (await blobOf(file)).arrayBuffer());
+  return await Deno.readFile(file).catch((error) => Promise.reject(cannotRead(file, error)));
+}
+
+/**
+ * Reads a text file.
+ *
+ * @throws {Error} Where the file cannot be read.
+ */
+export async function readText(file: FileSource): Promise<string> {
+  if (!isOnDisk(file)) return await (await blobOf(file)).text();
+  return await Deno.readTextFile(file).catch((error) => Promise.reject(cannotRead(file, error)));
+}
+
+/**
+ * Reads a JSON file.
+ *
+ * @throws {SyntaxError} Where the file is not JSON.
+ * @throws {Error} Where the file cannot be read.
+ */
+export async function readJson(file: FileSource): Promise<unknown> {
+  const text = await readText(file);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const { message } = error as Error;
+    throw new SyntaxError(`cannot read ${fileName(file)}: it is not JSON (${message})`);
+  }
+}
+
+/**
+ * The names of what a folder on the disk holds, in no order.
+ *
+ * @throws {Error} Where the folder cannot be read.
+ */
+export async function listFolder(folder: string | URL): Promise<string[]> {
+  try {
+    return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
+  } catch (error) {
+    throw cannotRead(folder, error);
+  }
+}
+
+/**
+ * Makes a folder and those above it; one that exists stays as it is.
+ *
+ * @throws {Error} Where it cannot be made.
+ */
+export async function makeFolder(folder: string): Promise<void> {
+  assertWritable(folder);
+  await Deno.mkdir(folder, { recursive: true }).catch((error) => {
+    throw new Error(`cannot make the folder ${folder}: ${folderReason(error)}`, { cause: error });
+  });
+}
+
+/**
+ * Makes a folder and writes a file to it, which is removed: a long run should not end at a folder that
+ * cannot be written.
+ *
+ * @throws {Error} Where the folder cannot be made or written to.
+ */
+export async function prepareFolder(folder: string): Promise<void> {
+  assertWritable(folder);
+  try {
+    await Deno.mkdir(folder, { recursive: true });
+    await Deno.remove(await Deno.makeTempFile({ dir: folder, suffix: ".tmp" }));
+  } catch (error) {
+    throw new Error(`cannot write to the folder ${folder}: ${folderReason(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Removes a file, if it is there and can be removed. */
+export async function removeFile(path: string): Promise<void> {
+  await Deno.remove(path).catch(() => {});
+}
+
+/** Whether two paths lead to one place; a path that leads nowhere is compared as text. */
+export async function isSamePlace(one: string, other: string): Promise<boolean> {
+  const paths = [one, other].map((path) => Deno.realPath(path).catch(() => path));
+  const [from, to] = await Promise.all(paths);
+  return from === to;
 }
 
 /**
@@ -53,6 +130,7 @@ export async function writeFileAtomic(
   content: FileContent,
   totalBytes?: number,
 ): Promise<void> {
+  assertWritable(path);
   const pieces = piecesOf(content);
   const total = Array.isArray(pieces) ? pieces[0].length : totalBytes;
   const progress: Progress = { written: 0, total };
@@ -78,56 +156,6 @@ export async function writeFileAtomic(
  */
 export async function writeJsonAtomic(path: string, value: unknown): Promise<void> {
   await writeFileAtomic(path, JSON.stringify(value, null, 2) + "\n");
-}
-
-/**
- * Reads a JSON file.
- *
- * @throws {SyntaxError} Where the file is not JSON.
- * @throws {Error} Where the file cannot be read.
- */
-export async function readJson(path: string): Promise<unknown> {
-  const text = await Deno.readTextFile(path).catch((error) => {
-    throw new Error(`cannot read ${path}: ${readReason(error)}`, { cause: error });
-  });
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new SyntaxError(`cannot read ${path}: it is not JSON (${(error as Error).message})`);
-  }
-}
-
-/** Why a file could not be opened for reading, in a few words. */
-export function readReason(error: unknown): string {
-  return reasonFor(error, {
-    ENOENT: "it does not exist",
-    EACCES: "it is not readable",
-    EPERM: "it is not readable",
-    EISDIR: "it is a folder",
-    ENOTDIR: "a part of its path is not a folder",
-  });
-}
-
-/** Why a folder could not be made or written to, in a few words. */
-export function folderReason(error: unknown): string {
-  return reasonFor(error, {
-    EEXIST: "it is a file",
-    ENOENT: "it cannot be made there",
-    ENOTDIR: "a part of its path is not a folder",
-    EACCES: "it is not writable",
-    EPERM: "it is not writable",
-    EROFS: "it is on a read-only file system",
-    ENOSPC: REASONS.ENOSPC,
-    EDQUOT: REASONS.EDQUOT,
-  });
-}
-
-/** Words for an error of the system, or its message without its number and call. */
-function reasonFor(error: unknown, reasons: Readonly<Record<string, string>>): string {
-  const { code, message } = error as Error & { code?: string };
-  const number = /os error (\d+)/.exec(message)?.[1] ?? "";
-  return reasons[code ?? ""] ?? reasons[number] ?? ANYWHERE[code ?? ""] ??
-    message.replace(/ \(os error \d+\).*$/, "");
 }
 
 function piecesOf(content: FileContent): Iterable<Uint8Array> {
@@ -157,7 +185,7 @@ async function explain<T>(path: string, progress: Progress, step: Promise<T>): P
   try {
     return await step;
   } catch (error) {
-    const reason = reasonFor(error, REASONS);
+    const reason = writeReason(error);
     const total = progress.total ?? "unknown";
     const count = `wrote ${progress.written} of ${total} bytes`;
     throw new Error(

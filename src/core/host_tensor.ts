@@ -3,8 +3,11 @@
 import { type Shape, sizeOf } from "./shape.ts";
 import { ShapeError } from "./errors.ts";
 
-/** Array types of a host tensor. The `reference` device gives `Float64Array`. */
-export type HostData = Float32Array | Float64Array | Uint32Array | Int32Array;
+/**
+ * Array types of a host tensor. The `reference` device gives `Float64Array`; a `Uint16Array` holds the
+ * bits of F16 values.
+ */
+export type HostData = Float32Array | Float64Array | Uint32Array | Int32Array | Uint16Array;
 
 /** Values in row-major order with their shape. */
 export interface HostTensor {
@@ -12,6 +15,11 @@ export interface HostTensor {
   readonly shape: Shape;
   /** Row-major values. */
   readonly data: HostData;
+}
+
+/** True for floats: what a mean is taken of depends on it. */
+export function isFloat(data: ArrayLike<number>): boolean {
+  return data instanceof Float32Array || data instanceof Float64Array;
 }
 
 /** Makes a host tensor after checking that the data fill the shape. */

@@ -2,7 +2,7 @@
 
 import { ShapeError } from "./errors.ts";
 import type { HostTensor } from "./host_tensor.ts";
-import { formatShape } from "./shape.ts";
+import { formatShape, type Shape } from "./shape.ts";
 import { type SiteAddress, siteName } from "./site.ts";
 
 /** The factors of an update, ΔW = scaling · B A (Hu et al. 2021, section 4.1). */
@@ -18,19 +18,28 @@ export interface LowRankFactors {
 /** The update of one site: W[rows, :] changes by scaling · B A. */
 export interface LowRankUpdate extends SiteAddress, LowRankFactors {}
 
+/** How messages name an update: by its site, where it has one. */
+export function updateName(update: LowRankFactors | LowRankUpdate): string {
+  return "module" in update ? siteName(update) : "the update";
+}
+
 /**
- * Throws unless A and B are matrices of one rank, at least 1, and the scaling is finite.
+ * Throws unless A and B are matrices of one rank, at least 1, that fit the update's rows and the weight
+ * that it is for, and the scaling is finite.
  *
- * @throws {ShapeError} when A and B do not fit each other.
+ * @param weight Shape of the weight, `(out, in)`, where it is known.
+ * @throws {ShapeError} when A and B do not fit each other, the rows or the weight.
  * @throws {RangeError} when the scaling is not finite.
  */
-export function assertUpdate(update: LowRankUpdate): void {
-  const { A, B, scaling } = update, name = siteName(update), rank = A.shape[0];
-  const fit = A.shape.length === 2 && B.shape.length === 2 && rank > 0 && B.shape[1] === rank;
-  if (!fit || update.rows && update.rows.count !== B.shape[0]) {
-    const out = update.rows?.count ?? "out";
+export function assertUpdate(update: LowRankFactors | LowRankUpdate, weight?: Shape): void {
+  const { A, B, scaling } = update, name = updateName(update), [rank] = A.shape;
+  const rows = "rows" in update ? update.rows?.count : undefined;
+  const [out, inner] = [rows ?? weight?.[0], weight?.[1]];
+  const fit = A.shape.length === 2 && B.shape.length === 2 && rank > 0 && B.shape[1] === rank &&
+    B.shape[0] === (out ?? B.shape[0]) && A.shape[1] === (inner ?? A.shape[1]);
+  if (!fit) {
     throw new ShapeError(
-      `A and B of ${name} must be (rank, in) and (${out}, rank), found ${
+      `A and B of ${name} must be (rank, ${inner ?? "in"}) and (${out ?? "out"}, rank), found ${
         formatShape(A.shape)
       } and ${formatShape(B.shape)}`,
     );
@@ -38,4 +47,35 @@ export function assertUpdate(update: LowRankUpdate): void {
   if (!Number.isFinite(scaling)) {
     throw new RangeError(`the scaling of ${name} must be finite, found ${scaling}`);
   }
+}
+
+/**
+ * ΔW = scaling · B A, `(out, in)`, summed in float64 and rounded to F32 at the end (Hu et al. 2021,
+ * section 4.1). Cost: out · rank · in multiplications.
+ *
+ * @throws {ShapeError} when A and B do not fit each other.
+ * @throws {RangeError} when the scaling is not finite.
+ *
+ * @example
+ * ```ts
+ * import { deltaWeight } from "@lowrank/core";
+ *
+ * const A = { shape: [1, 2], data: Float32Array.of(1, 2) };
+ * const B = { shape: [2, 1], data: Float32Array.of(3, -1) };
+ * console.log(deltaWeight({ A, B, scaling: 2 }).data); // 6, 12, -2, -4
+ * ```
+ */
+export function deltaWeight(update: LowRankFactors): HostTensor {
+  assertUpdate(update);
+  const { A, B, scaling } = update, [out, rank] = B.shape, width = A.shape[1];
+  const data = new Float32Array(out * width), row = new Float64Array(width);
+  for (let i = 0; i < out; i++) {
+    row.fill(0);
+    for (let r = 0; r < rank; r++) {
+      const factor = scaling * B.data[i * rank + r];
+      for (let j = 0; j < width; j++) row[j] += factor * A.data[r * width + j];
+    }
+    data.set(row, i * width);
+  }
+  return { shape: [out, width], data };
 }

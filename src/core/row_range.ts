@@ -1,11 +1,24 @@
 /** Some of a matrix's rows. @module */
 
-/** Neighbouring rows, such as those of a weight that make one projection of a fused layer. */
+/** Neighboring rows, such as those of a weight that make one projection of a fused layer. */
 export interface RowRange {
   /** First row. */
   readonly start: number;
   /** Number of rows. */
   readonly count: number;
+}
+
+/** The rows one by one. */
+export function indicesOf({ start, count }: RowRange): number[] {
+  return Array.from({ length: count }, (_, i) => start + i);
+}
+
+/** The rows of a site: one range, or several in the order of the site's own rows. */
+export type SiteRows = RowRange | readonly RowRange[];
+
+/** How many rows they are. */
+export function countRows(rows: SiteRows): number {
+  return [rows].flat().reduce((sum, { count }: RowRange) => sum + count, 0);
 }
 
 /** The first `count` rows in ranges of at most `most`. */

@@ -16,13 +16,17 @@ export interface SiteAddress {
   readonly role?: SiteRole;
   /** The output rows of the weight that are meant; all of them where absent. */
   readonly rows?: RowRange;
+  /** How many output rows the whole weight has; known wherever `rows` come from a model or a file. */
+  readonly outputs?: number;
 }
 
 /**
  * The one spelling of a site: `transformer.h.0.attn.c_attn:q` for a named part,
  * `transformer.h.0.attn.c_attn[0:256]` for rows without a name, and the layer's path for all of its rows.
  */
-export function siteName({ module, role, rows }: SiteAddress): string {
+export function siteName({ module, role, rows, outputs }: SiteAddress): string {
   if (role) return `${module}:${role}`;
-  return rows ? `${module}[${rows.start}:${rows.start + rows.count}]` : module;
+  return rows && rows.count !== outputs
+    ? `${module}[${rows.start}:${rows.start + rows.count}]`
+    : module;
 }

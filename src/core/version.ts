@@ -1,4 +1,7 @@
 /** Which release this is. @module */
 
-/** As in `deno.json`, which is not there once the package is packed. */
+/**
+ * The version of `deno.json`, which `deno pack` leaves out of the package, so that it cannot be imported.
+ * A test compares the two, and `CITATION.cff`.
+ */
 export const version = "0.1.0";

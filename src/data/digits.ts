@@ -1,5 +1,6 @@
 /** Handwritten digits: a part of MNIST, at half its width and height. @module */
 
+import { readJson } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { digitsPackage } from "./packages.ts";
 
@@ -25,8 +26,8 @@ const side = 28, half = side / 2, pixels = half * half;
 export async function loadDigits(): Promise<DigitSplit> {
   const folder = await digitsPackage();
   const kinds = await Promise.all(Array.from({ length: 10 }, async (_, digit) => {
-    const text = await Deno.readTextFile(new URL(`src/digits/${digit}.json`, folder));
-    return (JSON.parse(text) as { data: number[] }).data;
+    const json = await readJson(new URL(`src/digits/${digit}.json`, folder));
+    return (json as { data: number[] }).data;
   }));
   const places = kinds.flatMap((data, digit) =>
     Array.from({ length: data.length / side ** 2 }, (_, index) => ({ digit, index }))

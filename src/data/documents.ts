@@ -1,5 +1,6 @@
 /** The pretraining text: presidents' speeches and Moby Dick, split by document. @module */
 
+import { listFolder, readText } from "../core/files.ts";
 import { mobyDickPackage, speechesPackage } from "./packages.ts";
 
 /** One speech or chapter. */
@@ -23,11 +24,8 @@ const LEAKS: ReadonlySet<string> = new Set(["data.txt", "contents.txt"]);
 
 /** File names of a folder's texts in the order of their code units, the same everywhere. */
 async function textFiles(folder: URL): Promise<string[]> {
-  const names: string[] = [];
-  for await (const { name } of Deno.readDir(folder)) {
-    if (name.endsWith(".txt") && !LEAKS.has(name)) names.push(name);
-  }
-  return names.sort();
+  const names = await listFolder(folder);
+  return names.filter((name) => name.endsWith(".txt") && !LEAKS.has(name)).sort();
 }
 
 async function readDocuments(packageUrl: URL): Promise<TextDocument[]> {
@@ -35,7 +33,7 @@ async function readDocuments(packageUrl: URL): Promise<TextDocument[]> {
   const names = await textFiles(folder);
   return await Promise.all(names.map(async (file) => ({
     name: file.slice(0, -".txt".length),
-    text: await Deno.readTextFile(new URL(file, folder)),
+    text: await readText(new URL(file, folder)),
   })));
 }
 

@@ -1,9 +1,9 @@
 /** Batches of the WordNet tasks. @module */
 
+import type { Batch } from "../core/batch.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { type GlossSplit, type GlossTask, promptedText, splitOf } from "./gloss.ts";
 import { promptedBatches, type PromptedText, type SampleOptions } from "./prompted_batches.ts";
-import type { TokenBatch } from "./token_batch.ts";
 import { loadMeanings, type Meaning, type PartOfSpeech } from "./wordnet.ts";
 
 /** What {@link glossBatches} needs beside the tokenizer. */
@@ -32,7 +32,7 @@ export interface GlossOptions extends SampleOptions {
 export async function glossBatches(
   tokenizer: Tokenizer,
   options: GlossOptions,
-): Promise<Iterable<TokenBatch>> {
+): Promise<Iterable<Batch>> {
   const { split, task = "gloss", part = "noun" } = options;
   const texts = glossTexts(await loadMeanings(part), split, task);
   return promptedBatches(tokenizer, texts, options);

@@ -13,5 +13,5 @@ export * from "./kneser_ney.ts";
 export * from "./language_score.ts";
 export * from "./prompted_batches.ts";
 export * from "./text_batches.ts";
-export * from "./token_batch.ts";
+export * from "./token_rows.ts";
 export * from "./wordnet.ts";

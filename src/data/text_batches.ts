@@ -1,14 +1,9 @@
 /** Windows of running text: random ones to train on, and those that score every held-out token once. @module */
 
+import type { Batch } from "../core/batch.ts";
 import { Random } from "../core/random.ts";
 import type { EncodedDocuments } from "./encoded_documents.ts";
-import {
-  type BatchSize,
-  checkBatchSize,
-  packBatches,
-  type TokenBatch,
-  type TokenRow,
-} from "./token_batch.ts";
+import { type BatchSize, checkBatchSize, packBatches, type TokenRow } from "./token_rows.ts";
 
 /** All documents in one stream, each after an end-of-text token: `<e> d₁ <e> d₂ … <e>`. */
 export function tokenStream({ documents, endOfText, tokens }: EncodedDocuments): Uint32Array {
@@ -33,7 +28,7 @@ export function tokenStream({ documents, endOfText, tokens }: EncodedDocuments):
  * import { randomWindows } from "./text_batches.ts";
  * const stream = Uint32Array.from({ length: 100 }, (_, at) => at);
  * for (const { inputs, targets } of randomWindows(stream, { batch: 2, length: 8, seed: 1 })) {
- *   console.log(targets.data[0] === inputs.data[0] + 1); // true
+ *   console.log(targets.data[0] === inputs.tokens.data[0] + 1); // true
  *   break;
  * }
  * ```
@@ -41,7 +36,7 @@ export function tokenStream({ documents, endOfText, tokens }: EncodedDocuments):
 export function* randomWindows(
   stream: Uint32Array,
   { seed, ...size }: BatchSize & { readonly seed: number },
-): Generator<TokenBatch, never> {
+): Generator<Batch, never> {
   checkBatchSize(size);
   if (stream.length <= size.length) {
     throw new RangeError(
@@ -80,7 +75,7 @@ export interface EvaluationOptions extends BatchSize {
 export function* evaluationWindows(
   encoded: EncodedDocuments,
   { stride, ...size }: EvaluationOptions,
-): Generator<TokenBatch> {
+): Generator<Batch> {
   checkBatchSize(size);
   const step = stride ?? Math.ceil(size.length / 2);
   if (!Number.isInteger(step) || step < 1 || step > size.length) {

@@ -1,5 +1,6 @@
 /** WordNet's nouns and verbs: what a word means, and of which kind that meaning is. @module */
 
+import { readText } from "../core/files.ts";
 import { wordNetPackage } from "./packages.ts";
 
 /** One meaning (synset). */
@@ -40,7 +41,7 @@ function parseLine(line: string): Meaning {
 }
 
 /**
- * Parses a `data.noun` or `data.verb` file, whose licence lines start with two spaces.
+ * Parses a `data.noun` or `data.verb` file, whose license lines start with two spaces.
  *
  * @throws SyntaxError if a line is no noun or verb with a meaning.
  */
@@ -66,5 +67,5 @@ export function loadMeanings(part: PartOfSpeech = "noun"): Promise<readonly Mean
 
 async function readMeanings(part: PartOfSpeech): Promise<readonly Meaning[]> {
   const file = new URL(`dict/data.${part}`, await wordNetPackage());
-  return parseMeanings(await Deno.readTextFile(file));
+  return parseMeanings(await readText(file));
 }

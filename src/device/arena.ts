@@ -7,7 +7,7 @@ import { Scope } from "./scope.ts";
 import type { Tensor } from "./tensor.ts";
 import { zero } from "./zero.ts";
 
-/** A named place in an arena. */
+/** A named tensor of an arena. */
 export interface ArenaEntry {
   /** Unique within the arena. */
   readonly name: string;
@@ -26,13 +26,13 @@ function alignedSize(shape: Shape): number {
 /**
  * F32 tensors side by side in as few buffers as the device allows, each aligned to 256 bytes.
  *
- * Entries keep their order, everything is zero at birth, so that kernels may run over a whole
- * stretch of neighbours with the padding between them.
+ * Entries keep their order and all bytes start as zero, so that kernels may run over a contiguous span of
+ * entries with the padding between them.
  */
 export class Arena extends Scope {
   readonly #views = new Map<string, Tensor>();
 
-  /** Makes room for all entries, or for none where the device cannot hold them. */
+  /** Allocates all entries, or none if the device cannot hold them. */
   constructor(device: Device, entries: readonly ArenaEntry[], role: Role, label: string) {
     super(device);
     try {

@@ -1,6 +1,6 @@
-/** What all four devices share: the ledger, the birth and death of tensors, the checks of a launch. @module */
+/** What all four devices share: the ledger, making and freeing tensors, the checks of a launch. @module */
 
-import type { ElementType, Kernel, Numbers } from "../../kernels/kernel.ts";
+import { elementBytes, type ElementType, type Kernel, type Numbers } from "../../kernels/kernel.ts";
 import { DeviceError, ShapeError } from "../core/errors.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { type Shape, sizeOf } from "../core/shape.ts";
@@ -8,14 +8,22 @@ import type { CompileReport, Device, DeviceKind } from "./device.ts";
 import { Ledger, type Role } from "./ledger.ts";
 import { type Storage, Tensor } from "./tensor.ts";
 
+/** The typed array of each element type; f16 values are kept as bits. */
+export const hostArrays = {
+  f32: Float32Array,
+  u32: Uint32Array,
+  i32: Int32Array,
+  f16: Uint16Array,
+} as const;
+
 /** Tensors by binding name, as a device sees them. */
 export type AnyBindings = Readonly<Record<string, Tensor>>;
 
-/** Keeps the books; a device adds the memory and the arithmetic. */
+/** Checks and counts; a device adds the memory and the arithmetic. */
 export abstract class BaseDevice implements Device {
   /** Which device it is. */
   abstract readonly kind: DeviceKind;
-  /** For people. */
+  /** What {@link Device.description} says. */
   abstract readonly description: string;
   /** Live and peak bytes. */
   readonly ledger = new Ledger();
@@ -45,10 +53,11 @@ export abstract class BaseDevice implements Device {
   /** Makes a tensor. */
   allocate(shape: Shape, type: ElementType, role: Role, label: string, padding = 0): Tensor {
     this.#assertOpen();
-    const total = sizeOf(shape) * 4;
+    const bytes = sizeOf(shape) * elementBytes(type) - padding;
+    const total = wholeWords(bytes + padding);
     const handle = this.allocateHandle(total, type, label);
-    const storage = { bytes: total - padding, padding, role, label, handle, alive: true };
-    this.ledger.add(role, storage.bytes, padding);
+    const storage = { role, type, bytes, padding: total - bytes, label, handle, alive: true };
+    this.ledger.add(storage);
     return new Tensor(this, shape, type, storage);
   }
 
@@ -56,24 +65,23 @@ export abstract class BaseDevice implements Device {
   release(storage: Storage): void {
     if (!storage.alive) return;
     storage.alive = false;
-    this.ledger.remove(storage.role, storage.bytes, storage.padding);
+    this.ledger.remove(storage);
     if (!this.#disposed) this.releaseHandle(storage);
   }
 
   /** Copies values in. */
   write(tensor: Tensor, values: HostTensor["data"]): void {
     this.#assertUsable(tensor);
-    if (values.length !== tensor.size) {
-      throw new ShapeError(
-        `writing ${tensor.label} needs ${tensor.size} values, found ${values.length}`,
-      );
-    }
+    assertWritable(tensor, values);
     this.writeValues(tensor, values);
   }
 
   /** Runs or queues a kernel. */
   launch(kernel: Kernel, bindings: AnyBindings, scalars: Readonly<Record<string, number>>): void {
-    for (const name in kernel.bindings) this.#assertUsable(bindings[name]);
+    for (const name in kernel.bindings) {
+      this.#assertUsable(bindings[name]);
+      assertWidth(kernel, name, bindings[name]);
+    }
     this.run(kernel, bindings, scalars);
     for (const name in kernel.bindings) {
       if (kernel.bindings[name].access !== "read") {
@@ -111,7 +119,7 @@ export abstract class BaseDevice implements Device {
     this.#assertOpen();
     tensor.assertAlive();
     if (tensor.device !== this) {
-      throw new DeviceError(`${tensor.label} lives on another device than ${this.description}`);
+      throw new DeviceError(`${tensor.label} belongs to another device than ${this.description}`);
     }
   }
 }
@@ -122,4 +130,37 @@ export function window<T extends Numbers & { subarray(begin: number, end: number
   array: T,
 ): T {
   return array.subarray(tensor.offset, tensor.offset + tensor.size);
+}
+
+/** Bytes rounded up to words of 4, which is what devices allocate and copy. */
+export function wholeWords(bytes: number): number {
+  return Math.ceil(bytes / 4) * 4;
+}
+
+/** The values of a write must fit the tensor. */
+function assertWritable(tensor: Tensor, values: HostTensor["data"]): void {
+  const { label, size, type } = tensor, end = tensor.byteOffset + tensor.bytes;
+  if (values.length !== size) {
+    throw new ShapeError(`writing ${label} needs ${size} values, found ${values.length}`);
+  }
+  if ((type === "f16") !== (values instanceof Uint16Array)) {
+    throw new TypeError(
+      `writing ${label} of type ${type} found a ${values.constructor.name}: f16, and only f16, is ` +
+        "written as bits in a Uint16Array",
+    );
+  }
+  if (end % 4 !== 0 && end !== tensor.storage.bytes) {
+    throw new ShapeError(
+      `writing a part of ${label} must end at an even element of type f16, found ${end / 2}`,
+    );
+  }
+}
+
+/** A placeholder of another type will do for a binding that is not read, but not one of another width. */
+function assertWidth(kernel: Kernel, name: string, { label, type }: Tensor): void {
+  const expected = kernel.bindings[name].type;
+  if (elementBytes(type) === elementBytes(expected)) return;
+  throw new TypeError(
+    `${kernel.name} takes ${name} as ${expected}, found ${label} of type ${type}`,
+  );
 }

@@ -11,7 +11,7 @@ import { BaseDevice } from "./base.ts";
 export class DryDevice extends BaseDevice {
   /** Always `dry`. */
   readonly kind = "dry" as const;
-  /** For people. */
+  /** What it does. */
   readonly description = "dry, counts bytes and computes nothing";
 
   protected override allocateHandle(): undefined {}

@@ -1,10 +1,10 @@
-/** Failures of a device, which the next read throws, for those who show them at once. @module */
+/** Failures of a device, for those who show them before the next read throws. @module */
 
 /** What went wrong. */
 export interface DeviceFailure {
   /** One sentence. */
   readonly message: string;
-  /** True once somebody was told by an error. */
+  /** True once it was thrown as an error. */
   thrown: boolean;
 }
 
@@ -17,7 +17,7 @@ export function onDeviceFailure(listener: Listener): void {
   listeners.add(listener);
 }
 
-/** Makes a failure known. */
+/** Tells all listeners of a failure. */
 export function announceFailure(message: string): DeviceFailure {
   const failure = { message, thrown: false };
   for (const listener of listeners) listener(failure);

@@ -1,6 +1,8 @@
-/** The ledger: which bytes live on a device, by role, and what was launched. @module */
+/** The ledger: live and peak bytes of a device, by role and by type, and what was launched. @module */
 
-/** What a buffer is for. Every buffer is born with one. */
+import type { ElementType } from "../../kernels/kernel.ts";
+
+/** What a buffer is for. Every buffer has one. */
 export type Role =
   | "weight"
   | "quantized"
@@ -24,48 +26,74 @@ export const roles: readonly Role[] = [
 /** Bytes by role. */
 export type BytesByRole = Record<Role, number>;
 
+/** Bytes by element type. */
+export type BytesByType = Record<ElementType, number>;
+
+/** What a ledger knows of a buffer. */
+export interface LedgerItem {
+  /** What it is for. */
+  readonly role: Role;
+  /** Type of its elements. */
+  readonly type: ElementType;
+  /** Bytes of its elements. */
+  readonly bytes: number;
+  /** Bytes beyond them that only align. */
+  readonly padding: number;
+}
+
 /** What a ledger says at one moment, in bytes. */
 export interface LedgerReading {
   /** Live bytes of each role. */
   readonly byRole: BytesByRole;
-  /** Bytes of each role at the moment when all roles together stood highest. */
+  /** Bytes of each role at the moment of the peak. */
   readonly peakByRole: BytesByRole;
+  /** Live bytes of each element type. */
+  readonly byType: BytesByType;
+  /** Bytes of each element type at the moment of the peak. */
+  readonly peakByType: BytesByType;
   /** Live bytes of all roles. */
   readonly live: number;
-  /** The highest that `live` stood since the ledger began or {@link Ledger.resetPeak}. */
+  /** The largest `live` since the ledger began or {@link Ledger.resetPeak}. */
   readonly peak: number;
   /** Live bytes that only align buffers; not part of the others. */
   readonly padding: number;
 }
 
-const noBytes = (): BytesByRole =>
+const noBytesByRole = (): BytesByRole =>
   Object.fromEntries(roles.map((role) => [role, 0])) as BytesByRole;
 
+const noBytesByType = (): BytesByType => ({ f32: 0, u32: 0, i32: 0, f16: 0 });
+
 /**
- * Live and peak bytes of a device by role, requested bytes and padding apart, and the launches so far.
+ * Live and peak bytes of a device by role and by element type, padding counted apart, and the launches
+ * so far.
  *
  * It counts what was asked for, so that the `dry` device, which allocates nothing, and the others,
  * which do, agree to the byte when they run the same code.
  */
 export class Ledger {
-  #byRole = noBytes();
-  #peakByRole = noBytes();
+  #byRole = noBytesByRole();
+  #peakByRole = noBytesByRole();
+  #byType = noBytesByType();
+  #peakByType = noBytesByType();
   #live = 0;
   #peak = 0;
   #padding = 0;
   #launches = new Map<string, number>();
 
-  /** Enters a buffer. */
-  add(role: Role, bytes: number, padding = 0): void {
+  /** Records an allocation. */
+  add({ role, type, bytes, padding }: LedgerItem): void {
     this.#byRole[role] += bytes;
+    this.#byType[type] += bytes;
     this.#live += bytes;
     this.#padding += padding;
     if (this.#live > this.#peak) this.resetPeak();
   }
 
-  /** Strikes a buffer out. */
-  remove(role: Role, bytes: number, padding = 0): void {
+  /** Records a release. */
+  remove({ role, type, bytes, padding }: LedgerItem): void {
     this.#byRole[role] -= bytes;
+    this.#byType[type] -= bytes;
     this.#live -= bytes;
     this.#padding -= padding;
   }
@@ -76,7 +104,7 @@ export class Ledger {
     this.#launches.set(key, (this.#launches.get(key) ?? 0) + 1);
   }
 
-  /** Forgets the launches of `work`, which were asked for and left out. */
+  /** Runs `work` without counting its launches: they were not executed. */
   rehearse<T>(work: () => T): T {
     const launches = new Map(this.#launches);
     try {
@@ -96,15 +124,18 @@ export class Ledger {
     return {
       byRole: { ...this.#byRole },
       peakByRole: { ...this.#peakByRole },
+      byType: { ...this.#byType },
+      peakByType: { ...this.#peakByType },
       live: this.#live,
       peak: this.#peak,
       padding: this.#padding,
     };
   }
 
-  /** Makes the present the peak, to measure what comes next. */
+  /** Starts a new peak from what is live now. */
   resetPeak(): void {
     this.#peak = this.#live;
     this.#peakByRole = { ...this.#byRole };
+    this.#peakByType = { ...this.#byType };
   }
 }

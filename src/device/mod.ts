@@ -2,7 +2,15 @@
 
 export { Arena, type ArenaEntry } from "./arena.ts";
 export type { AnyKernel, Bindings, CompileReport, Device, DeviceKind, Scalars } from "./device.ts";
-export { type BytesByRole, Ledger, type LedgerReading, type Role, roles } from "./ledger.ts";
+export {
+  type BytesByRole,
+  type BytesByType,
+  Ledger,
+  type LedgerItem,
+  type LedgerReading,
+  type Role,
+  roles,
+} from "./ledger.ts";
 export {
   type DeviceEntry,
   type DeviceListing,

@@ -2,6 +2,7 @@
 
 import { openBlas } from "../blas/mod.ts";
 import { DeviceError } from "../core/errors.ts";
+import { environmentVariable } from "../core/platform.ts";
 import { defaultThreads, openCpuDevice } from "./cpu/cpu_device.ts";
 import type { Device, DeviceKind } from "./device.ts";
 import { DryDevice } from "./dry.ts";
@@ -13,7 +14,7 @@ import { openAdapter, openWebgpuDevice } from "./webgpu/webgpu_device.ts";
 export interface OpenOptions {
   /** Which device; without it the environment variable `LOWRANK_DEVICE` or this machine decides. */
   readonly kind?: DeviceKind;
-  /** Threads of the `cpu` device. Default: one a processor, at most 8. */
+  /** Threads of the `cpu` device. Default: one per processor, at most 8. */
   readonly threads?: number;
 }
 
@@ -21,15 +22,15 @@ export interface OpenOptions {
 export interface DeviceEntry {
   /** `cpu` or `webgpu`. */
   readonly kind: DeviceKind;
-  /** For people. */
+  /** Human-readable. */
   readonly name: string;
-  /** True for a WebGPU adapter that draws on the CPU; it is opened only when asked for. */
+  /** True for a WebGPU adapter that runs on the CPU; it is opened only on request. */
   readonly software: boolean;
-  /** Threads by default; null where that has no meaning. */
+  /** Default number of threads; null for `webgpu`. */
   readonly threads: number | null;
   /** The BLAS that it calls, null for none. */
   readonly blas: string | null;
-  /** What it can do beyond the least. */
+  /** Optional features that it has. */
   readonly features: readonly string[];
 }
 
@@ -44,10 +45,12 @@ export interface DeviceListing {
 const variable = "LOWRANK_DEVICE";
 
 /**
- * Opens a device: a hardware GPU where there is one, else the CPU. `description` says which and why.
+ * Opens a device: a hardware GPU if there is one, else the CPU. `description` says which and why.
  *
- * `kind`, or `LOWRANK_DEVICE=cpu|webgpu`, takes that one and no other; only so is a software WebGPU
- * adapter ever opened, which is slower than the `cpu` device.
+ * `kind`, or `LOWRANK_DEVICE=cpu|webgpu`, requires that device. A software WebGPU adapter, which is slower
+ * than the `cpu` device, is opened only then.
+ *
+ * In a browser the `cpu` device has one thread, and looks for `cpu.wasm` beside the bundle.
  *
  * @throws {DeviceError} when the device that was asked for cannot be opened.
  * @throws {RangeError} when `threads` is not a whole number above 0, or `LOWRANK_DEVICE` is unknown.
@@ -86,7 +89,7 @@ export async function listDevices(): Promise<DeviceListing> {
   return { chosen: kindFromEnvironment() ?? best, devices };
 }
 
-/** The hardware GPU, or the CPU with a note that says why not. */
+/** The hardware GPU, or the CPU with a note that says why. */
 async function openBest(threads?: number): Promise<Device> {
   const adapter = await findAdapter();
   if (!adapter || isSoftwareAdapter(adapter.info)) {
@@ -101,9 +104,7 @@ async function openBest(threads?: number): Promise<Device> {
 }
 
 function kindFromEnvironment(): DeviceKind | undefined {
-  // Asking first keeps a program without --allow-env from being stopped by a prompt.
-  if (Deno.permissions.querySync({ name: "env", variable }).state !== "granted") return undefined;
-  const value = Deno.env.get(variable) ?? "";
+  const value = environmentVariable(variable) ?? "";
   if (value === "" || value === "auto") return undefined;
   if (value === "cpu" || value === "webgpu") return value;
   throw new RangeError(`${variable} must be auto, cpu or webgpu, found ${value}`);

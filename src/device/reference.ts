@@ -1,23 +1,23 @@
 /** The reference device: float64, straight from the kernels' reference functions. @module */
 
-import type { ElementType, Kernel } from "../../kernels/kernel.ts";
+import { elementBytes, type ElementType, type Kernel } from "../../kernels/kernel.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
-import { type AnyBindings, BaseDevice, window } from "./base.ts";
+import { type AnyBindings, BaseDevice, hostArrays, window } from "./base.ts";
 import type { Storage, Tensor } from "./tensor.ts";
 
-type Values = Float64Array | Uint32Array | Int32Array;
+type Values = Float64Array | Uint32Array | Int32Array | Uint16Array;
 
-const arrays = { f32: Float64Array, u32: Uint32Array, i32: Int32Array } as const;
+const arrays = { ...hostArrays, f32: Float64Array } as const;
 
-/** Slow and exact to 1e-16: the judge of the other devices, and where finite differences are taken. */
+/** Slow and exact to 1e-16: other devices are tested against it, and finite differences are taken on it. */
 export class ReferenceDevice extends BaseDevice {
   /** Always `reference`. */
   readonly kind = "reference" as const;
-  /** For people. */
+  /** What it is. */
   readonly description = "reference, float64, one thread";
 
   protected override allocateHandle(bytes: number, type: ElementType): Values {
-    return new arrays[type](bytes / 4);
+    return new arrays[type](bytes / elementBytes(type));
   }
 
   protected override releaseHandle(storage: Storage): void {

@@ -6,9 +6,9 @@ import type { Device } from "./device.ts";
 import type { Role } from "./ledger.ts";
 import type { Tensor } from "./tensor.ts";
 
-/** Owns what it allocates and what it is given; disposing it frees all, the youngest first. */
+/** Owns what it allocates and what it is given; disposing it frees all, the latest first. */
 export class Scope implements Disposable {
-  /** Where its tensors live. */
+  /** The device of its tensors. */
   readonly device: Device;
   #owned: Disposable[] = [];
 
@@ -22,7 +22,7 @@ export class Scope implements Disposable {
     return this.own(this.device.allocate(shape, type, role, label, padding));
   }
 
-  /** Takes charge of something. */
+  /** Takes ownership of something. */
   own<T extends Disposable>(disposable: T): T {
     this.#owned.push(disposable);
     return disposable;

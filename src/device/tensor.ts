@@ -1,22 +1,16 @@
 /** Tensors on a device, the storage behind them, and views into it. @module */
 
-import type { ElementType } from "../../kernels/kernel.ts";
+import { elementBytes, type ElementType } from "../../kernels/kernel.ts";
 import { DeviceError, ShapeError } from "../core/errors.ts";
 import { formatShape, type Shape, sizeOf } from "../core/shape.ts";
 import type { Device } from "./device.ts";
-import type { Role } from "./ledger.ts";
+import type { LedgerItem, Role } from "./ledger.ts";
 
 /** One buffer of a device. `handle` is what that device keeps behind it. */
-export interface Storage {
-  /** Bytes asked for. */
-  readonly bytes: number;
-  /** Bytes beyond them that only align its parts. */
-  readonly padding: number;
-  /** What it is for. */
-  readonly role: Role;
+export interface Storage extends LedgerItem {
   /** A name for errors and listings. */
   readonly label: string;
-  /** The device's own side of it, unknown to everyone else. */
+  /** The device's own side of it; nothing else reads it. */
   handle: unknown;
   /** False once it was disposed. */
   alive: boolean;
@@ -29,11 +23,11 @@ export interface Storage {
  * {@link Tensor.view} shares it and frees nothing.
  */
 export class Tensor implements Disposable {
-  /** Where it lives. */
+  /** The device that holds it. */
   readonly device: Device;
   /** Extents, outermost first. */
   readonly shape: Shape;
-  /** Type of its elements, 4 bytes each. */
+  /** Type of its elements. */
   readonly type: ElementType;
   /** The buffer behind it. */
   readonly storage: Storage;
@@ -43,7 +37,7 @@ export class Tensor implements Disposable {
   readonly size: number;
   readonly #owner: boolean;
 
-  /** Devices make tensors; everyone else calls `device.allocate` or {@link Tensor.view}. */
+  /** Only devices call it; use `device.allocate` or {@link Tensor.view}. */
   constructor(
     device: Device,
     shape: Shape,
@@ -73,21 +67,27 @@ export class Tensor implements Disposable {
 
   /** Bytes of its own elements. */
   get bytes(): number {
-    return this.size * 4;
+    return this.size * elementBytes(this.type);
+  }
+
+  /** First byte within the storage. */
+  get byteOffset(): number {
+    return this.offset * elementBytes(this.type);
   }
 
   /**
    * Other extents, or a part, of the same storage.
    *
-   * @throws {ShapeError} when the part would reach beyond this tensor.
+   * @throws {ShapeError} when the part would reach beyond this tensor, or an f16 one starts at an odd
+   * element: devices address words of 4 bytes.
    */
   view(shape: Shape, offset = 0): Tensor {
+    const part = `a view ${formatShape(shape)} at ${offset}`;
     if (offset + sizeOf(shape) > this.size) {
-      throw new ShapeError(
-        `a view ${formatShape(shape)} at ${offset} must lie within ${this.label} ${
-          formatShape(this.shape)
-        }`,
-      );
+      throw new ShapeError(`${part} must be within ${this.label} ${formatShape(this.shape)}`);
+    }
+    if (offset * elementBytes(this.type) % 4 !== 0) {
+      throw new ShapeError(`${part} of ${this.label} must start at an even element of type f16`);
     }
     return new Tensor(this.device, shape, this.type, this.storage, this.offset + offset, false);
   }

@@ -21,7 +21,7 @@ export interface Figure {
 /**
  * How a column is printed. `number` shows whole numbers with all digits and others with six,
  * `share` three digits; `verdict` is
- * the one that has colour; `math` is a formula in TeX.
+ * the one that has color; `math` is a formula in TeX.
  */
 export type Unit =
   | "count"

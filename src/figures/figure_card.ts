@@ -7,7 +7,7 @@ import { scriptJson } from "./json.ts";
 import { pictureSource } from "./picture.ts";
 import { plotlyConfig, plotlySource } from "./plotly.ts";
 
-// Styles are inline and colours fixed: a front end strips style elements from what it does not
+// Styles are inline and colors fixed: a front end strips style elements from what it does not
 // trust, and white paper is readable in the dark too.
 const card = "max-width:800px;box-sizing:border-box;padding:12px 0 10px;border-radius:6px;" +
   "background:#fff;color:#1f2430;font:14px/1.45 system-ui,sans-serif";

@@ -4,7 +4,7 @@ import type { MimeBundle } from "./bundle.ts";
 import { type DrawFormula, escapeHtml } from "./html.ts";
 import { pictureSource } from "./picture.ts";
 
-/** MathJax, which draws a formula as SVG in the colour of the text around it. */
+/** MathJax, which draws a formula as SVG in the color of the text around it. */
 export async function loadMathJax(): Promise<DrawFormula> {
   const [{ mathjax }, { TeX }, { SVG }, { liteAdaptor }, { RegisterHTMLHandler }] = await Promise
     .all([

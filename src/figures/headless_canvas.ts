@@ -1,4 +1,4 @@
-/** What plotly needs of a canvas: rectangles of one colour, and the picture as PNG. @module */
+/** What plotly needs of a canvas: rectangles of one color, and the picture as PNG. @module */
 
 import { encodePng } from "./png.ts";
 
@@ -27,12 +27,12 @@ export class HeadlessCanvas {
 
   /** Paints whole pixels. */
   fillRect(left: number, top: number, width: number, height: number): void {
-    const colour = channels(this.fillStyle);
+    const color = channels(this.fillStyle);
     const right = Math.min(this.#width, left + width);
     const bottom = Math.min(this.#height, top + height);
     for (let y = Math.max(0, top); y < bottom; y++) {
       for (let x = Math.max(0, left); x < right; x++) {
-        this.#pixels.set(colour, 4 * (y * this.#width + x));
+        this.#pixels.set(color, 4 * (y * this.#width + x));
       }
     }
   }

@@ -59,7 +59,7 @@ async function loadHeadless(): Promise<HeadlessPlotly> {
 /** The others are of what is not seen: an attribute without effect, a part that is hidden. */
 const faultCodes = ["object", "array", "schema", "value"];
 
-/** All but what plotly 4.1.1 cannot validate: the first legend, and a common axis of colour. */
+/** All but what plotly 4.1.1 cannot validate: the first legend, and a common axis of color. */
 function validated({ data, layout: { legend: _, ...layout } }: Specification): Specification {
   return structuredClone({ data: data.map(({ coloraxis: _, ...trace }) => trace), layout });
 }

@@ -1,4 +1,4 @@
-/** Panels of values from 0 to 1 side by side, all in one scale of colour. @module */
+/** Panels of values from 0 to 1 side by side, all in one scale of color. @module */
 
 import type { Figure } from "./figure.ts";
 import { axis, baseLayout } from "./layout.ts";
@@ -94,7 +94,7 @@ function trace(name: string, values: HeatmapPanel, id: number): Trace {
   const down = stepOf(values), across = stepOf(values[0]);
   return {
     type: "heatmap",
-    // Three digits are more than colours show, and keep the page small.
+    // Three digits are more than colors show, and keep the page small.
     z: everyNth(values, down).map((row) =>
       everyNth(row, across).map((value) => Math.round(1000 * value) / 1000)
     ),
@@ -113,7 +113,7 @@ const stepOf = ({ length }: readonly unknown[]): number => Math.ceil(length / mo
 
 const everyNth = <T>(all: readonly T[], step: number): T[] => all.filter((_, i) => i % step === 0);
 
-/** Where the n-th of so many parts of [0, 1] lies. */
+/** The place of the n-th of equal parts of [0, 1]. */
 function interval(place: number, count: number, gap: number): Interval {
   const size = (1 - gap * (count - 1)) / count, start = place * (size + gap);
   return [start, Math.min(1, start + size)];

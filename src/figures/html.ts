@@ -69,7 +69,7 @@ const kinds: Readonly<Record<string, string>> = {
   "quoted": "none",
 };
 
-/** A verdict in its colour. */
+/** A verdict in its color. */
 export function verdictHtml(verdict: string): string {
   const kind = verdict.startsWith("not judged") ? "none" : kinds[verdict] ?? "open";
   return `<span class="verdict ${kind}">${escapeHtml(verdict)}</span>`;

@@ -60,7 +60,7 @@ export interface LinesStep {
   readonly lines: readonly Line[];
 }
 
-/** Half of the last state's label lies right of the axis. */
+/** Half of the last state's label is to the right of the axis. */
 const lastLabelRoom = 48;
 
 /** Lines that a slider changes, on axes that hold all of them; it needs no kernel. */

@@ -20,7 +20,7 @@ export interface LowRankPicture {
 /** Pixels of a square, and the most of a figure's height. */
 const square = 34, most = 420;
 
-/** A slider over ranks: white is 0, dark is 1, and what lies outside is cut off. */
+/** A slider over ranks: white is 0, dark is 1, and what is outside is cut off. */
 export function lowRankPictures(
   words: Pick<Figure, "id" | "title" | "caption">,
   pictures: readonly LowRankPicture[],
@@ -51,5 +51,5 @@ function trace({ shape: [rows, columns], data }: HostTensor): Trace {
   return { type: "heatmap", z, zmin: 0, zmax: 1, colorscale, showscale: false, xgap: 1, ygap: 1 };
 }
 
-/** Three digits are more than colours show. */
+/** Three digits are more than colors show. */
 const round = (value: number): number => Math.round(1000 * value) / 1000;

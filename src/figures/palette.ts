@@ -1,6 +1,6 @@
-/** One palette throughout, told apart also by those who see few colours (after Okabe and Ito). @module */
+/** One palette throughout, told apart also by those who see few colors (after Okabe and Ito). @module */
 
-/** Colours of what is compared. */
+/** Colors of what is compared. */
 export const palette = {
   base: "#6b7280",
   full: "#d55e00",
@@ -11,7 +11,7 @@ export const palette = {
   series: ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00"],
 } as const;
 
-/** Colours of the memory roles, in the ledger's order. */
+/** Colors of the memory roles, in the ledger's order. */
 export const roleColours: Readonly<Record<string, string>> = {
   weight: "#6b7280",
   quantized: "#a3a3a3",
@@ -22,7 +22,7 @@ export const roleColours: Readonly<Record<string, string>> = {
   scratch: "#cc79a7",
 };
 
-/** Colours of AdamW, SGD, momentum, 8-bit Adam and Adafactor. */
+/** Colors of AdamW, SGD, momentum, 8-bit Adam and Adafactor. */
 export const optimizerColours: readonly string[] = [
   "#d55e00",
   "#6b7280",

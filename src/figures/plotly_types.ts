@@ -39,9 +39,9 @@ export interface Trace {
   readonly mode?: "lines" | "markers" | "lines+markers" | "text" | "markers+text";
   /** Horizontal or vertical bars. */
   readonly orientation?: "h" | "v";
-  /** Colour, width in pixels, dashes. */
+  /** Color, width in pixels, dashes. */
   readonly line?: {
-    /** Any CSS colour. */
+    /** Any CSS color. */
     readonly color?: string;
     /** Pixels. */
     readonly width?: number;

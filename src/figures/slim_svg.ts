@@ -11,7 +11,7 @@ const idle: ReadonlySet<string> = new Set([
   "white-space:pre",
 ]);
 
-/** Classes, clips that nothing refers to and empty groups left out, colours and numbers shortened, fonts said once. */
+/** Classes, clips that nothing refers to and empty groups left out, colors and numbers shortened, fonts said once. */
 export function slimSvg(svg: string): string {
   const family = /font-family: ([^;"]+)/.exec(svg)?.[1] ?? "sans-serif";
   const tags = svg.replace(/<[a-z][^>]*>/gi, (tag) => slimTag(tag, family));
@@ -43,8 +43,8 @@ function declarations(style: string): string[] {
     .filter((one) => one !== "" && !idle.has(one));
 }
 
-function hex(colour: string): string {
-  const channels = colour.match(/\d+/g)!.map((part) => Number(part).toString(16).padStart(2, "0"));
+function hex(color: string): string {
+  const channels = color.match(/\d+/g)!.map((part) => Number(part).toString(16).padStart(2, "0"));
   return `#${channels.join("")}`;
 }
 

@@ -1,4 +1,4 @@
-/** The look of a report: one column, colour only for verdicts, light or dark as the reader's system is. @module */
+/** The look of a report: one column, color only for verdicts, light or dark as the reader's system is. @module */
 
 /** CSS of a page. */
 export const style: string = `

@@ -1,12 +1,16 @@
 /** The model card of an adapter folder. @module */
 
-import type { AdapterRecord, AdapterWeights } from "./adapter_record.ts";
+import type { LowRankUpdate } from "../core/low_rank_update.ts";
+import type { AdapterRecord } from "./adapter_record.ts";
 
 /** The line by which our own cards are known; cards without it are somebody's work and stay. */
 export const CARD_MARK = "<!-- written by Lowrank -->";
 
-/** The card's text: what the adapter is, its size, and how to load it. */
-export function adapterCard({ modules, baseModelName }: AdapterRecord): string {
+/** The card's text: what the adapter is, its size as the modules of its file, and how to load it. */
+export function adapterCard(
+  { updates, baseModelName }: AdapterRecord,
+  modules: readonly LowRankUpdate[],
+): string {
   const ranks = [...new Set(modules.map(({ A }) => A.shape[0]))].sort((a, b) => a - b);
   // A JSON string is a YAML string too, whatever the name holds.
   const base = baseModelName ? `base_model: ${JSON.stringify(baseModelName)}\n` : "";
@@ -22,7 +26,7 @@ ${CARD_MARK}
 
 - Base model: ${baseModelName ? `\`${baseModelName.replaceAll("`", "")}\`` : "not recorded"}
 - Modules: ${modules.length}, rank ${ranks.join(", ")}
-- Parameters: ${sizeLine(modules)}
+- Parameters: ${sizeLine(updates, modules)}
 
 \`\`\`python
 from peft import PeftModel
@@ -31,35 +35,32 @@ model = PeftModel.from_pretrained(base_model, "this folder")
 
 \`\`\`ts
 import { readAdapter } from "@lowrank/core/formats";
-const { modules } = await readAdapter("this folder");
+const { updates } = await readAdapter("this folder");
 \`\`\`
 `;
 }
 
 /** What the file holds and, where sites share a module, what of it was trained. */
-function sizeLine(modules: readonly AdapterWeights[]): string {
-  const total = (count: (module: AdapterWeights) => number) =>
-    modules.reduce((sum, module) => sum + count(module), 0);
-  const stored = total(({ A, B }) => A.data.length + B.data.length);
-  const trained = total(({ A, B, sites }) => A.data.length + trainedValues(B.data.length, sites));
+function sizeLine(updates: readonly LowRankUpdate[], modules: readonly LowRankUpdate[]): string {
+  const trained = valuesOf(updates), stored = valuesOf(modules);
   const inFile = stored.toLocaleString("en");
   if (trained === stored) return inFile;
   return `${inFile} in the file, ${trained.toLocaleString("en")} of them trained: ${
-    describe(modules)
+    describe(updates, modules)
   }`;
 }
 
-/** Values of B inside of its blocks. */
-function trainedValues(size: number, sites: AdapterWeights["sites"]): number {
-  return sites?.reduce((sum, { rows, rank }) => sum + rows.count * rank, 0) ?? size;
+function valuesOf(updates: readonly LowRankUpdate[]): number {
+  return updates.reduce((sum, { A, B }) => sum + A.data.length + B.data.length, 0);
 }
 
 /** Which modules hold sites, by the last part of their names. */
-function describe(modules: readonly AdapterWeights[]): string {
-  const lines = modules.flatMap(({ name, A, B, sites }) => {
-    if (!sites || trainedValues(0, sites) === B.data.length) return [];
-    const rows = sites.map(({ rows: { start, count } }) => `${start}–${start + count - 1}`);
-    return `${name.split(".").at(-1)} holds the updates of its rows ${rows.join(" and ")} ` +
+function describe(updates: readonly LowRankUpdate[], modules: readonly LowRankUpdate[]): string {
+  const lines = modules.flatMap(({ module, A, B }) => {
+    const sites = updates.filter((update) => update.module === module);
+    if (sites.length === 1 && sites[0].B.data.length === B.data.length) return [];
+    const rows = sites.map(({ rows }) => `${rows!.start}–${rows!.start + rows!.count - 1}`);
+    return `${module.split(".").at(-1)} holds the updates of its rows ${rows.join(" and ")} ` +
       `as one PEFT module of rank ${A.shape[0]}, whose B is zero elsewhere`;
   });
   return `${[...new Set(lines)].join("; ")}.`;

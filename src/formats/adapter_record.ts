@@ -1,27 +1,12 @@
 /** An adapter as it is handed over for writing. @module */
 
-import type { HostTensor } from "../core/host_tensor.ts";
-import type { AdapterSite } from "./adapter_sites.ts";
+import type { LowRankUpdate } from "../core/low_rank_update.ts";
 import type { FloatDtype } from "./dtype.ts";
-
-/** One module's update as `writeAdapter` takes it: ΔW = scaling·B·A. */
-export interface AdapterWeights {
-  /** The module's path in the base model. */
-  readonly name: string;
-  /** `(rank, in)`. */
-  readonly A: HostTensor;
-  /** `(out, rank)`. */
-  readonly B: HostTensor;
-  /** The factor s in ΔW = s·B·A; α is chosen so that PEFT computes the same factor. */
-  readonly scaling: number;
-  /** The blocks that B consists of, kept in the file so that reading can tell them where B is zero. */
-  readonly sites?: readonly AdapterSite[];
-}
 
 /** An adapter to write. */
 export interface AdapterRecord {
-  /** Its modules, each name once. */
-  readonly modules: readonly AdapterWeights[];
+  /** Its updates, each site once; those of one module's rows become one PEFT module in blocks. */
+  readonly updates: readonly LowRankUpdate[];
   /** Name or path of the base model. */
   readonly baseModelName?: string;
   /** Names or name endings that select the modules; the modules' full names unless said. */

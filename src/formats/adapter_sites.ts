@@ -2,82 +2,90 @@
 
 import { AdapterFileError } from "../core/errors.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
-import type { RowRange } from "../core/row_range.ts";
-import type { BlockSite } from "./blocks.ts";
+import type { LowRankUpdate } from "../core/low_rank_update.ts";
+import { indicesOf, type RowRange } from "../core/row_range.ts";
+import { type SiteRole, siteRoles } from "../core/site.ts";
+import { gather } from "./join_updates.ts";
 
-/** A block of a module's B: the rows of the weight that it changes and how many columns it has. */
-export interface AdapterSite {
-  /** The rows. */
+/** What the metadata says of a block of a module's B. */
+interface NamedSite {
+  /** The rows of the weight that it changes. */
   readonly rows: RowRange;
-  /** The site's rank: its columns follow those of the site before. */
+  /** How many columns it has; they follow those of the site before. */
   readonly rank: number;
+  /** The part of the weight that the rows are; absent in older files. */
+  readonly role?: SiteRole;
 }
 
 /** The key of `__metadata__`; PEFT reads `format` alone. */
 const KEY = "lowrank.sites";
 
-interface Named {
-  readonly name: string;
-  readonly sites?: readonly AdapterSite[];
-}
-
-/** Metadata that names the sites of the modules that say theirs; nothing where none does. */
-export function sitesMetadata(modules: readonly Named[]): Record<string, string> {
-  const named = modules.filter(({ sites }) => sites);
-  const entries = named.map(({ name, sites }) => [
-    name,
-    sites!.map(({ rows: { start, count }, rank }) => ({ rows: [start, count], rank })),
+/** Metadata that names the sites of every module whose updates say their rows; nothing where none does. */
+export function sitesMetadata(updates: readonly LowRankUpdate[]): Record<string, string> {
+  const named = Map.groupBy(updates.filter(({ rows }) => rows), ({ module }) => module);
+  const entries = [...named].map(([module, sites]) => [
+    module,
+    sites.map(({ rows, A, role }) => ({
+      rows: [rows!.start, rows!.count],
+      rank: A.shape[0],
+      role,
+    })),
   ]);
-  return named.length > 0 ? { [KEY]: JSON.stringify(Object.fromEntries(entries)) } : {};
+  return named.size > 0 ? { [KEY]: JSON.stringify(Object.fromEntries(entries)) } : {};
 }
 
 /**
  * The sites of each module that the metadata names.
  *
- * @throws {AdapterFileError} Where the text is not what {@link sitesMetadata} writes.
+ * @throws {AdapterFileError} when the text is not what {@link sitesMetadata} writes.
  */
-export function parseSites(metadata: Readonly<Record<string, string>>): Map<string, AdapterSite[]> {
+export function parseSites(metadata: Readonly<Record<string, string>>): Map<string, NamedSite[]> {
   if (!Object.hasOwn(metadata, KEY)) return new Map();
   const json = parseJson(metadata[KEY]);
   if (!isRecord(json)) return refuse("be a JSON object of modules", metadata[KEY]);
   return new Map(Object.entries(json).map(([name, sites]) => [name, sitesOf(name, sites)]));
 }
 
-function sitesOf(name: string, value: unknown): AdapterSite[] {
+function sitesOf(name: string, value: unknown): NamedSite[] {
   if (!Array.isArray(value)) return refuse(`list the sites of "${name}"`, value);
   return value.map((site) => {
-    const { rows, rank } = isRecord(site) ? site : {} as Json;
+    const { rows, rank, role } = isRecord(site) ? site : {} as Json;
     if (!isCounts(rows) || rows.length !== 2 || !isCounts([rank])) {
       return refuse(`give rows and a rank for each site of "${name}"`, site);
     }
-    return { rows: { start: rows[0], count: rows[1] }, rank: rank as number };
+    const where = { rows: { start: rows[0], count: rows[1] }, rank: rank as number };
+    if (role === undefined) return where;
+    return isRole(role)
+      ? { ...where, role }
+      : refuse(`give each site of "${name}" a role of ${siteRoles.join(", ")}, or none`, site);
   });
 }
 
 /**
- * Cuts a module into the sites that it is said to have.
+ * Cuts the update of a whole module into those of the sites that it is said to have.
  *
- * @throws {AdapterFileError} Where they do not fit its shapes, share rows, or B has values outside.
+ * @throws {AdapterFileError} when they do not fit its shapes, share rows, or B has values outside.
  */
-export function splitSites(
-  { name, A, B, scaling }: { name: string; A: HostTensor; B: HostTensor; scaling: number },
-  sites: readonly AdapterSite[],
-): BlockSite[] {
-  checkFit(name, B, sites);
+export function cutSites(
+  { module, A, B, scaling }: LowRankUpdate,
+  sites: readonly NamedSite[],
+): LowRankUpdate[] {
+  checkFit(module, B, sites);
   let first = 0;
-  const blocks = sites.map(({ rows, rank }): BlockSite => {
-    const columns = { start: first, count: rank }, all = { start: 0, count: A.shape[1] };
+  const updates = sites.map(({ rank, ...site }): LowRankUpdate => {
+    const columns = indicesOf({ start: first, count: rank });
     first += rank;
-    return { A: cut(A, columns, all), B: cut(B, rows, columns), scaling, rows };
+    const [a, b] = [gather(A, columns), gather(B, indicesOf(site.rows), columns)];
+    return { module, ...site, outputs: B.shape[0], A: a, B: b, scaling };
   });
-  const inside = blocks.reduce((sum, block) => sum + countValues(block.B), 0);
+  const inside = updates.reduce((sum, update) => sum + countValues(update.B), 0);
   if (inside !== countValues(B)) {
-    refuse(`name every block of "${name}" that is not zero`, sites);
+    refuse(`name every block of "${module}" that is not zero`, sites);
   }
-  return blocks;
+  return updates;
 }
 
-function checkFit(name: string, { shape: [out, rank] }: HostTensor, sites: readonly AdapterSite[]) {
+function checkFit(name: string, { shape: [out, rank] }: HostTensor, sites: readonly NamedSite[]) {
   const ranks = sites.reduce((sum, site) => sum + site.rank, 0);
   if (ranks !== rank || sites.some((site) => site.rank === 0)) {
     refuse(`share out the rank ${rank} of "${name}" among its sites`, sites);
@@ -89,20 +97,6 @@ function checkFit(name: string, { shape: [out, rank] }: HostTensor, sites: reado
     }
     end = start + count;
   }
-}
-
-/** Some rows and columns of a matrix. */
-function cut(
-  { shape: [, width], data }: HostTensor,
-  rows: RowRange,
-  columns: RowRange,
-): HostTensor {
-  const values = new Float32Array(rows.count * columns.count);
-  for (let row = 0; row < rows.count; row++) {
-    const from = (rows.start + row) * width + columns.start;
-    values.set(data.subarray(from, from + columns.count), row * columns.count);
-  }
-  return { shape: [rows.count, columns.count], data: values };
 }
 
 /** How many values are not zero. */
@@ -119,6 +113,8 @@ const isRecord = (value: unknown): value is Json =>
 
 const isCounts = (value: unknown): value is number[] =>
   Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0);
+
+const isRole = (value: unknown): value is SiteRole => siteRoles.some((role) => role === value);
 
 function parseJson(text: string): unknown {
   try {

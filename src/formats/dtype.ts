@@ -123,9 +123,10 @@ function narrow<T extends Int32Array | Uint32Array>(
   return to;
 }
 
-/** The type that values are stored as: integers as they are, real numbers as asked. */
+/** The type that values are stored as: integers and F16 bits as they are, real numbers as asked. */
 export function storedDtype(data: HostData, float: FloatDtype): "I32" | "U32" | FloatDtype {
   if (data instanceof Int32Array) return "I32";
+  if (data instanceof Uint16Array) return "F16";
   return data instanceof Uint32Array ? "U32" : float;
 }
 
@@ -137,6 +138,7 @@ export function encode(data: HostData, float: FloatDtype): Uint8Array {
 
 function toStored(data: HostData, float: FloatDtype): ArrayBufferView {
   if (data instanceof Int32Array || data instanceof Uint32Array) return data;
+  if (data instanceof Uint16Array) return data;
   if (float === "F16") return float32ToFloat16(data);
   if (float === "BF16") return float32ToBfloat16(data);
   return data instanceof Float32Array ? data : Float32Array.from(data);

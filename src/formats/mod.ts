@@ -6,27 +6,19 @@
 
 export { AdapterFileError, ShapeError } from "../core/errors.ts";
 export type { HostData, HostTensor } from "../core/host_tensor.ts";
+export type { LowRankFactors, LowRankUpdate } from "../core/low_rank_update.ts";
 export type { RowRange } from "../core/row_range.ts";
 export type { Shape } from "../core/shape.ts";
-export type { AdapterRecord, AdapterWeights } from "./adapter_record.ts";
-export { type AdapterSite, splitSites } from "./adapter_sites.ts";
-export {
-  type BlockAdapter,
-  blockAdapter,
-  type BlockSite,
-  type SiteRows,
-  splitBlocks,
-} from "./blocks.ts";
+export type { Folder } from "../core/storage.ts";
+export { type SiteAddress, siteName, type SiteRole } from "../core/site.ts";
+export type { AdapterRecord } from "./adapter_record.ts";
 export type { Dtype, FloatDtype } from "./dtype.ts";
+export { alphaOf } from "./exact_alpha.ts";
 export { headerBytes, parseHeader, type SafetensorsHeader, type TensorEntry } from "./header.ts";
+export { joinUpdates, splitUpdate } from "./join_updates.ts";
 export { parsePeftConfig, type PeftConfig } from "./peft_config.ts";
 export type { ModuleSelection } from "./peft_patterns.ts";
-export {
-  type AdapterModule,
-  type PeftAdapter,
-  readAdapter,
-  type ReadAdapterOptions,
-} from "./read_adapter.ts";
+export { type PeftAdapter, readAdapter, type ReadAdapterOptions } from "./read_adapter.ts";
 export type { SafetensorsContent, SafetensorsFile } from "./safetensors.ts";
 export { readRemoteHeaders, type RemoteHeaders } from "./remote.ts";
 export { openSafetensors, readSafetensors } from "./shards.ts";

@@ -3,36 +3,23 @@
 import { AdapterFileError } from "../core/errors.ts";
 import { readJson } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
+import type { LowRankUpdate } from "../core/low_rank_update.ts";
 import { formatShape } from "../core/shape.ts";
-import { type AdapterSite, parseSites, splitSites } from "./adapter_sites.ts";
+import { fileIn, type Folder, folderName, hasFile } from "../core/storage.ts";
+import { cutSites, parseSites } from "./adapter_sites.ts";
 import { parsePeftConfig, type PeftConfig, takeSavedModules } from "./peft_config.ts";
 import { isSelected, patternValue } from "./peft_patterns.ts";
 import { openSafetensorsFile, type SafetensorsFile } from "./safetensors.ts";
-
-/** The low-rank update of one module: ΔW = scaling·B·A, of shape `(out, in)`. */
-export interface AdapterModule {
-  /** The module's path in the base model, for example `transformer.h.0.attn.c_attn`. */
-  readonly name: string;
-  /** `(rank, in)`. */
-  readonly A: HostTensor;
-  /** `(out, rank)`. */
-  readonly B: HostTensor;
-  /** Rank of the update. */
-  readonly rank: number;
-  /** The module's α. */
-  readonly alpha: number;
-  /** α/rank, or α/√rank where the configuration says `use_rslora`. */
-  readonly scaling: number;
-  /** The blocks that B consists of, where the file names them; A and B are made of these. */
-  readonly sites?: readonly AdapterSite[];
-}
 
 /** A PEFT adapter as a record. */
 export interface PeftAdapter {
   /** What `adapter_config.json` says. */
   readonly config: PeftConfig;
-  /** Every adapted module, layers in the order of their numbers. */
-  readonly modules: readonly AdapterModule[];
+  /**
+   * Layers in the order of their numbers: an update for each site of a module whose file names its sites
+   * (those that Lowrank wrote), one of all rows for any other module.
+   */
+  readonly updates: readonly LowRankUpdate[];
   /** Tensors of modules that were trained whole (`modules_to_save`), which were not read. */
   readonly leftOut: readonly string[];
 }
@@ -51,8 +38,8 @@ export interface ReadAdapterOptions {
  * that change the mathematics and are not implemented are refused, never ignored. The one exception
  * must be asked for: `updatesOnly` leaves out modules that were trained whole, and names them.
  *
- * @throws {AdapterFileError} Where the folder is incomplete, broken, or says something that cannot be
- * honoured; the message names the field or tensor, the rule and the value found.
+ * @throws {AdapterFileError} when the folder is incomplete, broken, or says something that cannot be
+ * honored; the message names the field or tensor, the rule and the value found.
  *
  * @example
  * ```ts
@@ -61,41 +48,40 @@ export interface ReadAdapterOptions {
  * const folder = await Deno.makeTempDir();
  * const A = { shape: [1, 3], data: Float32Array.of(1, 2, 3) };
  * const B = { shape: [2, 1], data: Float32Array.of(1, -1) };
- * await writeAdapter(folder, { modules: [{ name: "layer.0.query", A, B, scaling: 2 }] });
- * const { modules } = await readAdapter(folder);
- * console.log(modules[0].name, modules[0].scaling); // layer.0.query 2
+ * await writeAdapter(folder, { updates: [{ module: "layer.0.query", A, B, scaling: 2 }] });
+ * const { updates } = await readAdapter(folder);
+ * console.log(updates[0].module, updates[0].scaling); // layer.0.query 2
  * await Deno.remove(folder, { recursive: true });
  * ```
  */
 export async function readAdapter(
-  folder: string,
+  folder: Folder,
   { updatesOnly = false }: ReadAdapterOptions = {},
 ): Promise<PeftAdapter> {
   try {
-    const json = await readJson(`${folder}/adapter_config.json`);
+    const json = await readJson(fileIn(folder, "adapter_config.json"));
     const { rest, saved } = updatesOnly ? takeSavedModules(json) : { rest: json, saved: [] };
     const config = parsePeftConfig(rest);
     using file = await openWeights(folder);
-    const modules = [], { paths, leftOut } = modulePaths(file, saved);
-    for (const name of paths) modules.push(await readModule(file, config, name));
-    return { config, modules: withSites(file, modules), leftOut };
+    const updates = [], { paths, leftOut } = modulePaths(file, saved);
+    for (const path of paths) updates.push(await readModule(file, config, path));
+    return { config, updates: cutNamed(updates, file.metadata), leftOut };
   } catch (error) {
     const { message } = error as Error;
-    throw new AdapterFileError(`cannot read the adapter in ${folder}: ${message}`, {
+    throw new AdapterFileError(`cannot read the adapter in ${folderName(folder)}: ${message}`, {
       cause: error,
     });
   }
 }
 
-async function openWeights(folder: string): Promise<SafetensorsFile> {
-  const path = `${folder}/adapter_model.safetensors`;
-  const has = (file: string) => Deno.stat(file).then((info) => info.isFile, () => false);
-  if (!await has(path) && await has(`${folder}/adapter_model.bin`)) {
+async function openWeights(folder: Folder): Promise<SafetensorsFile> {
+  const name = "adapter_model.safetensors";
+  if (!await hasFile(folder, name) && await hasFile(folder, "adapter_model.bin")) {
     throw new AdapterFileError(
       "weights must be in adapter_model.safetensors, found adapter_model.bin (a pickle can run code)",
     );
   }
-  return await openSafetensorsFile(path);
+  return await openSafetensorsFile(fileIn(folder, name));
 }
 
 const PREFIX = "base_model.model.";
@@ -126,17 +112,19 @@ function isOfSaved(tensor: string, saved: readonly string[]): boolean {
   return !tensor.includes(".lora_") && saved.some((name) => tensor.includes(`${name}.`));
 }
 
-/** Adds what the metadata says of the modules' sites, once it is known to be true. */
-function withSites({ metadata }: SafetensorsFile, modules: AdapterModule[]): AdapterModule[] {
-  const said = parseSites(metadata), names = modules.map(({ name }) => name);
-  const unknown = [...said.keys()].find((name) => !names.includes(name));
+/** Cuts the modules whose sites the metadata names, once what it says is known to be true. */
+function cutNamed(
+  updates: readonly LowRankUpdate[],
+  metadata: Readonly<Record<string, string>>,
+): LowRankUpdate[] {
+  const named = parseSites(metadata), modules = updates.map(({ module }) => module);
+  const unknown = [...named.keys()].find((module) => !modules.includes(module));
   if (unknown !== undefined) {
     throw new AdapterFileError(`sites must be of modules of the file, found sites of "${unknown}"`);
   }
-  return modules.map((module) => {
-    const sites = said.get(module.name);
-    if (sites) splitSites(module, sites);
-    return sites ? { ...module, sites } : module;
+  return updates.flatMap((update) => {
+    const sites = named.get(update.module);
+    return sites ? cutSites(update, sites) : [update];
   });
 }
 
@@ -150,31 +138,31 @@ function ruleFor(key: string): string {
 async function readModule(
   file: SafetensorsFile,
   config: PeftConfig,
-  name: string,
-): Promise<AdapterModule> {
-  if (!isSelected(config, name)) {
+  module: string,
+): Promise<LowRankUpdate> {
+  if (!isSelected(config, module)) {
     const targets = JSON.stringify(config.targetModules ?? null);
     throw new AdapterFileError(
-      `the configuration must select every module that has weights, found "${name}" beside ` +
+      `the configuration must select every module that has weights, found "${module}" beside ` +
         `target_modules ${targets}`,
     );
   }
-  const rank = patternValue(config.rankPattern, name) ?? config.rank;
-  const alpha = patternValue(config.alphaPattern, name) ?? config.alpha;
-  const A = await readMatrix(file, name, "A", rank);
-  const B = await readMatrix(file, name, "B", rank);
+  const rank = patternValue(config.rankPattern, module) ?? config.rank;
+  const alpha = patternValue(config.alphaPattern, module) ?? config.alpha;
+  const A = await readMatrix(file, module, "A", rank);
+  const B = await readMatrix(file, module, "B", rank);
   const scaling = alpha / (config.rankStabilized ? Math.sqrt(rank) : rank);
-  return { name, A, B, rank, alpha, scaling };
+  return { module, A, B, scaling };
 }
 
 /** Reads A `(rank, in)` or B `(out, rank)`; the shape is checked before a value is read. */
 async function readMatrix(
   file: SafetensorsFile,
-  name: string,
+  module: string,
   letter: "A" | "B",
   rank: number,
 ): Promise<HostTensor> {
-  const key = `${PREFIX}${name}.lora_${letter}.weight`;
+  const key = `${PREFIX}${module}.lora_${letter}.weight`;
   const entry = file.tensors.get(key);
   if (!entry) throw new AdapterFileError(`A and B must come in pairs, found no "${key}"`);
   const { shape, dtype } = entry;

@@ -1,9 +1,9 @@
 /** Reads safetensors files, one tensor at a time. @module */
 
-import { readReason } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
+import { fileName, type FileSource, type OpenFile, openFile } from "../core/storage.ts";
 import { decode } from "./dtype.ts";
-import { headerBytes, parseHeader, type TensorEntry } from "./header.ts";
+import { headerBytes, parseHeader, type SafetensorsHeader, type TensorEntry } from "./header.ts";
 
 /** An open safetensors file, or the files of a sharded model as one. */
 export interface SafetensorsFile extends Disposable {
@@ -31,16 +31,14 @@ export interface SafetensorsContent {
 }
 
 /** Opens one file, whose header is read and checked; {@link openSafetensors} knows shards too. */
-export async function openSafetensorsFile(path: string): Promise<SafetensorsFile> {
-  const file = await Deno.open(path).catch((error) => {
-    throw new Error(`cannot read ${path}: ${readReason(error)}`, { cause: error });
-  });
+export async function openSafetensorsFile(source: FileSource): Promise<SafetensorsFile> {
+  const file = await openFile(source), path = fileName(source);
   try {
-    const { tensors, metadata } = readHeader(file);
-    const read = (name: string) => Promise.try(readTensor, file, path, tensors, name);
-    return { tensors, metadata, read, [Symbol.dispose]: () => file.close() };
+    const { tensors, metadata } = await readHeader(file);
+    const read = (name: string) => readTensor(file, path, tensors, name);
+    return { tensors, metadata, read, [Symbol.dispose]: () => file[Symbol.dispose]() };
   } catch (error) {
-    file.close();
+    file[Symbol.dispose]();
     throw inFile(path, error);
   }
 }
@@ -52,22 +50,21 @@ function inFile(path: string, error: unknown): Error {
   return reason;
 }
 
-function readHeader(file: Deno.FsFile): ReturnType<typeof parseHeader> {
-  const { size } = file.statSync();
-  const length = headerBytes(readAt(file, 0, Math.min(8, size)), size);
-  return parseHeader(readAt(file, 0, length), size);
+async function readHeader(file: OpenFile): Promise<SafetensorsHeader> {
+  const length = headerBytes(await file.read(0, Math.min(8, file.bytes)), file.bytes);
+  return parseHeader(await file.read(0, length), file.bytes);
 }
 
-function readTensor(
-  file: Deno.FsFile,
+async function readTensor(
+  file: OpenFile,
   path: string,
   tensors: ReadonlyMap<string, TensorEntry>,
   name: string,
-): HostTensor {
+): Promise<HostTensor> {
   const entry = tensors.get(name);
   if (!entry) throw new RangeError(missing(path, name, tensors));
   try {
-    const data = decode(entry.dtype, readAt(file, entry.offset, entry.bytes));
+    const data = decode(entry.dtype, await file.read(entry.offset, entry.bytes));
     return { shape: entry.shape, data };
   } catch (error) {
     throw inFile(`"${name}" of ${path}`, error);
@@ -79,19 +76,4 @@ export function missing(path: string, name: string, tensors: ReadonlyMap<string,
   const names = [...tensors.keys()];
   const some = names.slice(0, 5).join(", ") + (names.length > 5 ? ", …" : "");
   return `cannot read "${name}" of ${path}: the file has ${names.length} tensors (${some})`;
-}
-
-/**
- * Reads bytes at an offset. Seeking and reading are synchronous so that two reads that run at the
- * same time cannot move each other's place in the file.
- */
-function readAt(file: Deno.FsFile, offset: number, length: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(length);
-  file.seekSync(offset, Deno.SeekMode.Start);
-  for (let filled = 0; filled < length;) {
-    const count = file.readSync(bytes.subarray(filled));
-    if (count === null) throw new SyntaxError(`the file ends ${length - filled} bytes too early`);
-    filled += count;
-  }
-  return bytes;
 }

@@ -2,6 +2,14 @@
 
 import { readJson } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
+import {
+  fileIn,
+  fileName,
+  type FileSource,
+  type Folder,
+  hasFile,
+  kindOf,
+} from "../core/storage.ts";
 import type { TensorEntry } from "./header.ts";
 import {
   missing,
@@ -11,8 +19,8 @@ import {
 } from "./safetensors.ts";
 
 /**
- * Opens a safetensors file, a sharded model's `….safetensors.index.json`, or a folder that holds
- * `model.safetensors` or `model.safetensors.index.json`. Only the headers are read.
+ * Opens a safetensors file, a sharded model's `….safetensors.index.json`, or a folder, on the disk or in
+ * memory, that holds `model.safetensors` or `model.safetensors.index.json`. Only the headers are read.
  *
  * @throws {SyntaxError} Where a header or the index says what the files do not hold.
  * @throws {Error} Where a file cannot be read.
@@ -32,9 +40,9 @@ import {
  * await Deno.remove(folder, { recursive: true });
  * ```
  */
-export async function openSafetensors(path: string): Promise<SafetensorsFile> {
-  const found = await findModel(path);
-  return found.endsWith(".json") ? await openShards(found) : await openSafetensorsFile(found);
+export async function openSafetensors(path: Folder): Promise<SafetensorsFile> {
+  const [folder, name] = await findModel(path), file = fileIn(folder, name);
+  return name.endsWith(".json") ? await openShards(folder, file) : await openSafetensorsFile(file);
 }
 
 /**
@@ -55,31 +63,30 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
  * await Deno.remove(path);
  * ```
  */
-export async function readSafetensors(path: string): Promise<SafetensorsContent> {
+export async function readSafetensors(path: Folder): Promise<SafetensorsContent> {
   using file = await openSafetensors(path);
   const tensors = new Map<string, HostTensor>();
   for (const name of file.tensors.keys()) tensors.set(name, await file.read(name));
   return { tensors, metadata: file.metadata };
 }
 
-async function findModel(path: string): Promise<string> {
-  if (!await exists(path, "isDirectory")) return path;
-  const single = `${path}/model.safetensors`;
-  const index = `${single}.index.json`;
-  return !await exists(single, "isFile") && await exists(index, "isFile") ? index : single;
+/** The folder and the name of a model's file or index. */
+async function findModel(path: Folder): Promise<[Folder, string]> {
+  if (typeof path === "string" && await kindOf(path) !== "folder") {
+    const end = path.lastIndexOf("/") + 1;
+    return [path.slice(0, end), path.slice(end)];
+  }
+  const single = "model.safetensors", index = `${single}.index.json`;
+  const isSharded = !await hasFile(path, single) && await hasFile(path, index);
+  return [path, isSharded ? index : single];
 }
 
-async function exists(path: string, kind: "isFile" | "isDirectory"): Promise<boolean> {
-  return (await Deno.stat(path).catch(() => undefined))?.[kind] ?? false;
-}
-
-async function openShards(index: string): Promise<SafetensorsFile> {
-  const places = await readWeightMap(index);
+async function openShards(folder: Folder, file: FileSource): Promise<SafetensorsFile> {
+  const index = fileName(file), places = parseWeightMap(index, await readJson(file));
   using files = new DisposableStack();
   const shards = new Map<string, SafetensorsFile>();
   for (const shard of new Set(places.values())) {
-    const path = index.slice(0, index.lastIndexOf("/") + 1) + shard;
-    shards.set(shard, files.use(await openSafetensorsFile(path)));
+    shards.set(shard, files.use(await openSafetensorsFile(fileIn(folder, shard))));
   }
   const open = joinShards(index, places, shards);
   const owned = files.move();
@@ -103,11 +110,6 @@ function joinShards(
   };
   const [first] = shards.values();
   return { tensors, metadata: first?.metadata ?? {}, read };
-}
-
-/** Which file holds which tensor. */
-async function readWeightMap(index: string): Promise<Map<string, string>> {
-  return parseWeightMap(index, await readJson(index));
 }
 
 /**

@@ -1,13 +1,15 @@
 /** Writes PEFT adapter folders. @module */
 
 import { ShapeError } from "../core/errors.ts";
-import { folderReason, writeFileAtomic, writeJsonAtomic } from "../core/files.ts";
+import { makeFolder, readText, writeFileAtomic, writeJsonAtomic } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
-import { formatShape } from "../core/shape.ts";
+import type { LowRankUpdate } from "../core/low_rank_update.ts";
+import { siteName } from "../core/site.ts";
 import { adapterCard, CARD_MARK } from "./adapter_card.ts";
 import type { AdapterRecord } from "./adapter_record.ts";
-import { sitesMetadata, splitSites } from "./adapter_sites.ts";
-import { exactAlpha } from "./exact_alpha.ts";
+import { sitesMetadata } from "./adapter_sites.ts";
+import { alphaOf } from "./exact_alpha.ts";
+import { joinUpdates } from "./join_updates.ts";
 import { isSelected } from "./peft_patterns.ts";
 import { writeSafetensors } from "./write_safetensors.ts";
 
@@ -15,13 +17,14 @@ import { writeSafetensors } from "./write_safetensors.ts";
  * Writes an adapter folder that PEFT loads: `adapter_model.safetensors`, `adapter_config.json` and a
  * `README.md`, each whole or not at all; a README that is not ours stays. The folder is made.
  *
- * The commonest rank and α become `r` and `lora_alpha`; other modules get exact patterns.
+ * Updates of several sites of a layer become one PEFT module (see {@link joinUpdates}) whose sites the
+ * file names in its metadata. The commonest rank and α become `r` and `lora_alpha`; other modules get
+ * exact patterns.
  *
- * @throws {RangeError} Where there is no module, a name comes twice, `targetModules` misses one, or
- * `dropout` is outside of [0, 1).
- * @throws {ShapeError} Where A and B do not fit each other.
- * @throws {AdapterFileError} Where a module does not consist of the `sites` that it names.
- * @throws {Error} Where a file cannot be written; an older file of that name is unchanged.
+ * @throws {RangeError} when there is no update, a site comes twice, a scaling is not finite,
+ * `targetModules` misses a module, or `dropout` is outside of [0, 1).
+ * @throws {ShapeError} when A and B do not fit each other, or sites do not fit their weight.
+ * @throws {Error} when a file cannot be written; an older file of that name is unchanged.
  *
  * @example
  * ```ts
@@ -31,7 +34,7 @@ import { writeSafetensors } from "./write_safetensors.ts";
  * const A = { shape: [4, 8], data: new Float32Array(32).fill(0.1) };
  * const B = { shape: [24, 4], data: new Float32Array(96) };
  * await writeAdapter(folder, {
- *   modules: [{ name: "transformer.h.0.attn.c_attn", A, B, scaling: 2 }],
+ *   updates: [{ module: "transformer.h.0.attn.c_attn", A, B, scaling: 2 }],
  *   baseModelName: "gpt2",
  *   targetModules: ["c_attn"],
  *   fanInFanOut: true,
@@ -42,72 +45,63 @@ import { writeSafetensors } from "./write_safetensors.ts";
  * ```
  */
 export async function writeAdapter(folder: string, adapter: AdapterRecord): Promise<void> {
-  checkAdapter(folder, adapter);
-  const config = configOf(adapter);
+  const modules = joinModules(folder, adapter), config = configOf(modules, adapter);
   await makeFolder(folder);
-  await writeSafetensors(`${folder}/adapter_model.safetensors`, tensorsOf(adapter), {
+  await writeSafetensors(`${folder}/adapter_model.safetensors`, tensorsOf(modules), {
     dtype: adapter.dtype,
-    metadata: { format: "pt", ...sitesMetadata(adapter.modules) },
+    metadata: { format: "pt", ...sitesMetadata(adapter.updates) },
   });
   await writeJsonAtomic(`${folder}/adapter_config.json`, config);
   const card = `${folder}/README.md`;
-  const old = await Deno.readTextFile(card).catch(() => CARD_MARK);
-  if (old.includes(CARD_MARK)) await writeFileAtomic(card, adapterCard(adapter));
+  const old = await readText(card).catch(() => CARD_MARK);
+  if (old.includes(CARD_MARK)) await writeFileAtomic(card, adapterCard(adapter, modules));
 }
 
-async function makeFolder(folder: string): Promise<void> {
-  await Deno.mkdir(folder, { recursive: true }).catch((error) => {
-    throw new Error(`cannot make the folder ${folder}: ${folderReason(error)}`, { cause: error });
-  });
+/** One update of all rows for each module, after everything was checked. */
+function joinModules(folder: string, adapter: AdapterRecord): LowRankUpdate[] {
+  try {
+    checkAdapter(adapter);
+    const modules = Map.groupBy(adapter.updates, ({ module }) => module);
+    return [...modules.values()].map(joinUpdates);
+  } catch (error) {
+    const Kind = error instanceof ShapeError ? ShapeError : RangeError;
+    const { message } = error as Error;
+    throw new Kind(`cannot write the adapter in ${folder}: ${message}`, { cause: error });
+  }
 }
 
-function checkAdapter(folder: string, adapter: AdapterRecord): void {
-  const { modules, targetModules, dropout = 0 } = adapter;
-  const fail = (rule: string): never => {
-    throw new RangeError(`cannot write the adapter in ${folder}: ${rule}`);
-  };
-  if (modules.length === 0) fail("it must have at least one module, found none");
-  if (!(dropout >= 0 && dropout < 1)) fail(`dropout must lie in [0, 1), found ${dropout}`);
+function checkAdapter({ updates, targetModules, dropout = 0 }: AdapterRecord): void {
+  if (updates.length === 0) throw new RangeError("it must have at least one update, found none");
+  if (!(dropout >= 0 && dropout < 1)) {
+    throw new RangeError(`dropout must be in [0, 1), found ${dropout}`);
+  }
   const names = new Set<string>();
-  for (const module of modules) {
-    const { name, A, B, scaling, sites } = module;
-    if (names.has(name)) fail(`module names must be unique, found "${name}" twice`);
+  for (const update of updates) {
+    const { module } = update, name = siteName(update);
+    if (names.has(name)) throw new RangeError(`sites must be unique, found "${name}" twice`);
     names.add(name);
-    if (!Number.isFinite(scaling)) {
-      fail(`the scaling of "${name}" must be finite, found ${scaling}`);
-    }
-    checkShapes(folder, name, A, B);
-    if (sites) splitSites(module, sites);
-    if (!isSelected({ targetModules }, name)) {
-      fail(`targetModules must select "${name}", found ${JSON.stringify(targetModules)}`);
+    if (!isSelected({ targetModules }, module)) {
+      const found = JSON.stringify(targetModules);
+      throw new RangeError(`targetModules must select "${module}", found ${found}`);
     }
   }
 }
 
-function checkShapes(folder: string, name: string, A: HostTensor, B: HostTensor): void {
-  const fit = A.shape.length === 2 && B.shape.length === 2 && A.shape[0] === B.shape[1];
-  if (!fit || A.shape[0] === 0) {
-    const found = `${formatShape(A.shape)} and ${formatShape(B.shape)}`;
-    throw new ShapeError(
-      `cannot write the adapter in ${folder}: A and B of "${name}" must have shapes (rank, in) and ` +
-        `(out, rank), found ${found}`,
-    );
-  }
-}
-
-function* tensorsOf({ modules }: AdapterRecord): Generator<[string, HostTensor]> {
-  for (const { name, A, B } of modules) {
-    yield [`base_model.model.${name}.lora_A.weight`, A];
-    yield [`base_model.model.${name}.lora_B.weight`, B];
+function* tensorsOf(modules: readonly LowRankUpdate[]): Generator<[string, HostTensor]> {
+  for (const { module, A, B } of modules) {
+    yield [`base_model.model.${module}.lora_A.weight`, A];
+    yield [`base_model.model.${module}.lora_B.weight`, B];
   }
 }
 
 /** The configuration with its keys in order, as PEFT writes it. */
-function configOf(adapter: AdapterRecord): Record<string, unknown> {
-  const { modules, fanInFanOut = false, dropout = 0, taskType = "CAUSAL_LM" } = adapter;
-  const ranks = modules.map(({ A }) => A.shape[0]);
-  const alphas = modules.map(({ scaling }, index) => exactAlpha(scaling, ranks[index]));
-  const names = modules.map(({ name }) => name);
+function configOf(
+  modules: readonly LowRankUpdate[],
+  adapter: AdapterRecord,
+): Record<string, unknown> {
+  const { fanInFanOut = false, dropout = 0, taskType = "CAUSAL_LM" } = adapter;
+  const ranks = modules.map(({ A }) => A.shape[0]), names = modules.map(({ module }) => module);
+  const alphas = modules.map((update) => alphaOf(update));
   const r = commonest(ranks);
   const alpha = commonest(alphas);
   return {

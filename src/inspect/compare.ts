@@ -8,9 +8,10 @@ import {
   similarityGrid,
   updateDirections,
 } from "../analysis/mod.ts";
+import type { LowRankUpdate } from "../core/low_rank_update.ts";
 import { Random } from "../core/random.ts";
+import { siteName } from "../core/site.ts";
 import { gaussian } from "../linalg/mod.ts";
-import type { Update } from "./updates.ts";
 
 /** Whose directions are compared: A's as in the paper, or what the whole update writes or reads. */
 export const directionSpaces = ["A", "delta-left", "delta-right"] as const;
@@ -38,30 +39,30 @@ export interface ComparedUpdate {
  * @throws {RangeError} when they share none, or one has two sizes.
  */
 export function compareUpdates(
-  one: readonly Update[],
-  other: readonly Update[],
+  one: readonly LowRankUpdate[],
+  other: readonly LowRankUpdate[],
   space: DirectionSpace,
 ): ComparedUpdate[] {
-  const twins = new Map(other.map((update) => [update.name, update]));
-  const pairs = one.filter(({ name }) => twins.has(name));
+  const twins = new Map(other.map((update) => [siteName(update), update]));
+  const pairs = one.filter((update) => twins.has(siteName(update)));
   if (pairs.length === 0) {
+    const [first, second] = [one, other].map(([update]) => siteName(update));
     throw new RangeError(
-      `adapters to compare must share a module, found ${one[0].name} in one and ${other[0].name} ` +
-        "in the other",
+      `adapters to compare must share a module, found ${first} in one and ${second} in the other`,
     );
   }
-  return pairs.map((update) => compare(update, twins.get(update.name)!, space));
+  return pairs.map((update) => compare(update, twins.get(siteName(update))!, space));
 }
 
-function compare(one: Update, other: Update, space: DirectionSpace): ComparedUpdate {
+function compare(one: LowRankUpdate, other: LowRankUpdate, space: DirectionSpace): ComparedUpdate {
   const [u, v] = [one, other].map((update) => directionsOf(update, space));
   if (u.columns !== v.columns) {
     throw new RangeError(
-      `${one.name} must be of one size in both adapters, found ${u.columns} and ${v.columns}`,
+      `${siteName(one)} must be of one size in both adapters, found ${u.columns} and ${v.columns}`,
     );
   }
   return {
-    name: one.name,
+    name: siteName(one),
     phi: similarityGrid(u, v),
     principalAngles: principalAngles(u, v),
     dimensions: u.columns,
@@ -69,9 +70,9 @@ function compare(one: Update, other: Update, space: DirectionSpace): ComparedUpd
   };
 }
 
-function directionsOf(update: Update, space: DirectionSpace) {
+function directionsOf(update: LowRankUpdate, space: DirectionSpace) {
   // All of the update is checked, also where A alone is looked at.
-  if (space === "A") return rightDirections(checkFactors(update).A, update.name);
+  if (space === "A") return rightDirections(checkFactors(update).A, siteName(update));
   const { left, right } = updateDirections(update);
   return space === "delta-left" ? left : right;
 }

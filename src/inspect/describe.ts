@@ -8,11 +8,12 @@ import {
   spectrum,
 } from "../analysis/mod.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
-import type { Update } from "./updates.ts";
+import type { LowRankUpdate } from "../core/low_rank_update.ts";
+import { siteName } from "../core/site.ts";
 
 /** One update in numbers. */
 export interface UpdateRow extends Spectrum {
-  /** Its name. */
+  /** Its site's name. */
   readonly name: string;
   /** r. */
   readonly rank: number;
@@ -32,7 +33,7 @@ export interface UpdateRow extends Spectrum {
 export interface DescribeOptions {
   /** Relative error that a suggested rank may have. Default: 0.05. */
   readonly error?: number;
-  /** W, (out, in), to hold it against. */
+  /** W, (out, in), to compare it with. */
   readonly weight?: HostTensor;
   /** Seed of the random directions of Table 7. Default: 1. */
   readonly seed?: number;
@@ -50,15 +51,16 @@ export interface DescribeOptions {
  *
  * const A = { shape: [2, 2], data: Float32Array.of(1, 0, 0, 1) };
  * const B = { shape: [2, 2], data: Float32Array.of(100, 0, 0, 1) };
- * const row = describeUpdate({ name: "layer", module: "layer", A, B, rank: 2, scaling: 1 });
+ * const row = describeUpdate({ module: "layer", A, B, scaling: 1 });
  * console.log(row.suggestedRank, row.wastedRank); // 1 1
  * ```
  */
 export function describeUpdate(
-  update: Update,
+  update: LowRankUpdate,
   { error = 0.05, weight, seed = 1 }: DescribeOptions = {},
 ): UpdateRow {
-  const { name, rank, scaling } = update, found = spectrum(update);
+  const { scaling, A: { shape: [rank] } } = update;
+  const name = siteName(update), found = spectrum(update);
   const suggestedRank = rankForError(found.singularValues, error);
   const row = { name, rank, scaling, ...found, suggestedRank, wastedRank: rank - suggestedRank };
   if (!weight) return row;

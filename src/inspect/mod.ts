@@ -2,16 +2,11 @@
 
 export type { Amplification, Spectrum } from "../analysis/mod.ts";
 export type { HostData, HostTensor } from "../core/host_tensor.ts";
+export type { LowRankFactors, LowRankUpdate } from "../core/low_rank_update.ts";
 export type { RowRange } from "../core/row_range.ts";
 export type { Shape } from "../core/shape.ts";
+export { type SiteAddress, siteName, type SiteRole } from "../core/site.ts";
 export type { DataTable, Figure, TableColumn, Unit } from "../figures/figure.ts";
-export type {
-  AdapterModule,
-  AdapterSite,
-  ModuleSelection,
-  PeftAdapter,
-  PeftConfig,
-} from "../formats/mod.ts";
 export { type BaseWeights, openBaseWeights } from "./base_weights.ts";
 export {
   chanceAngles,
@@ -24,4 +19,4 @@ export {
 export { type DescribeOptions, describeUpdate, type UpdateRow } from "./describe.ts";
 export { anglesFigure, similarityFigure, spectraFigure, truncationFigure } from "./figures.ts";
 export { amplificationTable, comparisonTable, updateTable } from "./tables.ts";
-export { comparableUpdates, type Update, updatesOf } from "./updates.ts";
+export { comparableUpdates } from "./updates.ts";

@@ -1,61 +1,37 @@
-/** The updates of an adapter folder, one for each adapted matrix. @module */
+/** The updates of adapters that are to be compared, and their names in tables and figures. @module */
 
-import type { HostTensor } from "../core/host_tensor.ts";
-import type { RowRange } from "../core/row_range.ts";
-import { type AdapterModule, splitSites } from "../formats/mod.ts";
-
-/** The update of one matrix, ΔW = scaling · B A: what the analysis takes. */
-export interface Update {
-  /** The module's path; `[0:256]` after it where it changes those output rows alone. */
-  readonly name: string;
-  /** The module's path. */
-  readonly module: string;
-  /** The output rows of the module that it changes; all where there are none. */
-  readonly rows?: RowRange;
-  /** (rank, in). */
-  readonly A: HostTensor;
-  /** (out, rank). */
-  readonly B: HostTensor;
-  /** r. */
-  readonly rank: number;
-  /** α / r, or α / √r. */
-  readonly scaling: number;
-}
+import type { LowRankUpdate } from "../core/low_rank_update.ts";
+import { siteName } from "../core/site.ts";
+import { joinUpdates } from "../formats/mod.ts";
 
 /**
- * The updates of a module: its sites where the file names them, as `q` and `v` of a fused `c_attn` that
- * Lowrank saved, else the whole. The spectrum of two sites mixed would be that of neither.
+ * The updates of adapters that are to be compared: sites of a module on their own, as the spectrum of two
+ * sites mixed would be that of neither, and joined where another adapter has an update of the whole module.
+ *
+ * @throws {ShapeError} when the sites of one adapter do not fit the whole module of another.
  *
  * @example
  * ```ts
- * import { updatesOf } from "@lowrank/core/inspect";
- * import { readAdapter } from "@lowrank/core/formats";
+ * import { comparableUpdates } from "@lowrank/core/inspect";
  *
- * const { modules } = await readAdapter("models/rank-study/qv-r8-seed1");
- * console.log(modules.flatMap(updatesOf)[0].name); // transformer.h.0.attn.c_attn[0:256]
+ * const tensor = (...shape: number[]) => ({ shape, data: new Float32Array(4).fill(1) });
+ * const whole = { module: "c_attn", A: tensor(1, 4), B: tensor(4, 1), scaling: 1 };
+ * const rows = { start: 0, count: 2 }, B = { shape: [2, 1], data: Float32Array.of(1, 2) };
+ * const [[joined]] = comparableUpdates([[{ ...whole, rows, outputs: 4, B }], [whole]]);
+ * console.log(joined.B.data); // [1, 2, 0, 0]
  * ```
  */
-export function updatesOf({ name, A, B, rank, scaling, sites }: AdapterModule): Update[] {
-  const module = name;
-  if (!sites) return [{ name, module, A, B, rank, scaling }];
-  return splitSites({ name, A, B, scaling }, sites).map(({ A, B }, i) => {
-    const { rows, rank } = sites[i], end = rows.start + rows.count;
-    return { name: `${name}[${rows.start}:${end}]`, module, rows, A, B, rank, scaling };
+export function comparableUpdates(
+  adapters: readonly (readonly LowRankUpdate[])[],
+): LowRankUpdate[][] {
+  const whole = new Set(adapters.flat().filter(isWhole).map(({ module }) => module));
+  return adapters.map((updates) => {
+    const modules = Map.groupBy(updates, ({ module }) => module);
+    return [...modules].flatMap(([module, own]) => whole.has(module) ? [joinUpdates(own)] : own);
   });
 }
 
-/**
- * The updates of adapters that are to be compared; a module is taken whole where one of them does not name
- * its sites.
- */
-export function comparableUpdates(adapters: readonly (readonly AdapterModule[])[]): Update[][] {
-  const whole = new Set(adapters.flat().filter(({ sites }) => !sites).map(({ name }) => name));
-  return adapters.map((modules) =>
-    modules.flatMap((module) =>
-      updatesOf(whole.has(module.name) ? { ...module, sites: undefined } : module)
-    )
-  );
-}
+const isWhole = (update: LowRankUpdate): boolean => siteName(update) === update.module;
 
 /** Names without the leading parts that all share: `0.attn.c_attn` of `transformer.h.0.attn.c_attn`. */
 export function shortNames(names: readonly string[]): string[] {

@@ -1,8 +1,6 @@
-/** Who computes: this package, or the system's LAPACK. @module */
+/** What a backend of linear algebra computes, and our own. @module */
 
-import { openLapack } from "../blas/mod.ts";
 import { lowerTriangle, type Lq, lq } from "./householder.ts";
-import { lapackBackend } from "./lapack.ts";
 import type { DenseMatrix } from "./matrix.ts";
 import { multiply, multiplyTransposed } from "./products.ts";
 import { singularValues, type Svd, svd } from "./svd.ts";
@@ -39,20 +37,3 @@ export const own: Backend = {
   singularValues,
   symmetricEigen,
 };
-
-/** Work of fewer multiplications takes us well under a millisecond: the library, 4 ms to open, is not asked. */
-const worthACall = 2 ** 16;
-
-let system: Backend | undefined;
-
-/** The backend for work of so many multiplications; the system's library is opened when first needed. */
-export function backendFor(multiplications: number): Backend {
-  if (multiplications < worthACall) return own;
-  return system ??= openSystem();
-}
-
-/** Never closed: it is one for the process, as its threads are. */
-function openSystem(): Backend {
-  const lapack = openLapack();
-  return lapack ? lapackBackend(lapack) : own;
-}

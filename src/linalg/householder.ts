@@ -27,7 +27,7 @@ export function lowerTriangle(matrix: DenseMatrix): DenseMatrix {
 }
 
 /**
- * The first `size` rows of … H₁ H₀, where Hₚ = I − factorₚ vₚᵀ vₚ and vₚ lies in row p of `vectors` from
+ * The first `size` rows of … H₁ H₀, where Hₚ = I − factorₚ vₚᵀ vₚ and vₚ is in row p of `vectors` from
  * its place p + `shift` on.
  */
 export function productOfReflections(

@@ -1,11 +1,11 @@
 /**
- * Products and decompositions as the rest of the package calls them. Values must be finite: whoever takes
- * matrices from outside checks that.
+ * Products and decompositions as the rest of the package calls them. Values must be finite: the code
+ * that takes matrices from outside checks that.
  *
  * @module
  */
 
-import { backendFor } from "./backend.ts";
+import { backendFor } from "./choose_backend.ts";
 import type { Lq } from "./householder.ts";
 import { type DenseMatrix, transposed } from "./matrix.ts";
 import type { Svd } from "./svd.ts";

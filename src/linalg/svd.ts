@@ -16,7 +16,7 @@ import { multiply, multiplyTransposed } from "./products.ts";
 import { addRow, dot } from "./rows.ts";
 import { symmetricEigen } from "./symmetric_eigen.ts";
 
-/** A = Σᵢ σᵢ uᵢ vᵢᵀ with k terms, the smaller of rows and columns. Vectors are rows: each lies together. */
+/** A = Σᵢ σᵢ uᵢ vᵢᵀ with k terms, the smaller of rows and columns. Vectors are rows, each contiguous in memory. */
 export interface Svd {
   /** uᵢ, (k, rows), orthonormal also where σᵢ is zero. */
   readonly left: DenseMatrix;

@@ -76,11 +76,11 @@ export async function nextLogits(
   sequences: readonly ArrayLike<number>[],
 ): Promise<Float32Array[]> {
   const time = sequences[0].length, vocabulary = model.config.vocab_size;
-  const tokens = Uint32Array.from(sequences.flatMap((sequence) => Array.from(sequence)));
+  const ids = Uint32Array.from(sequences.flatMap((sequence) => Array.from(sequence)));
   const rows = sequences.map((_, i) => i * time + time - 1);
   using tape = new Tape(model.device, { record: false });
-  const shaped = hostTensor([sequences.length, time], tokens);
-  const [logits] = await model.device.read(model.forward(tape, shaped, { cache, rows }));
+  const tokens = hostTensor([sequences.length, time], ids);
+  const [logits] = await model.device.read(model.forward(tape, { tokens }, { cache, rows }));
   const wrong = logits.data.find((value) => !Number.isFinite(value));
   if (wrong !== undefined) throw new RangeError(`generating needs finite logits, found ${wrong}`);
   return rows.map((_, i) =>
@@ -98,11 +98,11 @@ export function assertRoom(model: Gpt2, prompt: ArrayLike<number>, maxNewTokens:
   }
 }
 
-/** Throws unless it is a whole number from `least` on. */
+/** Throws unless it is an integer of at least `least`. */
 export function assertWhole(name: string, value: number, least: number): void {
   if (Number.isSafeInteger(value) && value >= least) return;
   throw new RangeError(
-    `generating needs ${name} to be a whole number from ${least} on, found ${value}`,
+    `generating needs ${name} to be an integer of at least ${least}, found ${value}`,
   );
 }
 

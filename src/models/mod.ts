@@ -2,8 +2,10 @@
 
 export { type BeamOptions, beamSearch, type Hypothesis } from "./beam_search.ts";
 export { generate, type GenerateOptions } from "./generate.ts";
-export { type Gpt2Config, parseGpt2Config } from "./gpt2/config.ts";
+export { type Gpt2Config, parseGpt2Config } from "../architectures/gpt2.ts";
 export { Gpt2, type Gpt2Options } from "./gpt2/gpt2.ts";
 export { initGpt2 } from "./gpt2/init.ts";
 export { loadModel, readConfig, saveModel } from "./load.ts";
+export { ModelTensors, type StoredTensors } from "./model_tensors.ts";
 export { countTrainable, type ForwardOptions, type Model, trainableOf } from "./model.ts";
+export type { ModelInputs } from "../core/batch.ts";

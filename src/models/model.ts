@@ -1,48 +1,57 @@
 /** What every model offers to trainers, adapters and the command line. @module */
 
+import type { Architecture } from "../architectures/architecture.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
-import type { HostTensor } from "../core/host_tensor.ts";
 import type { Device } from "../device/device.ts";
 import type { Tensor } from "../device/tensor.ts";
 import type { KeyValueCache } from "../nn/key_value_cache.ts";
 import type { Linear } from "../nn/linear.ts";
+import type { Place } from "../nn/place.ts";
+import type { StoredTensors } from "./model_tensors.ts";
 
-/** What goes into a forward pass beside the tokens. */
+/** How a forward pass runs. */
 export interface ForwardOptions {
-  /** (batch, keys): 0 hides a key from every query. Default: all are seen. */
-  readonly attentionMask?: HostTensor;
-  /** (batch, time). Default: 0, 1, 2, … after what the cache holds. */
-  readonly positionIds?: HostTensor;
   /** Keys and values of earlier tokens; the pass adds its own. */
   readonly cache?: KeyValueCache;
-  /** Rows of the batch · time tokens whose logits are wanted. Default: all. Not differentiable. */
+  /** Rows of the batch · time tokens whose outputs are wanted. Default: all. */
   readonly rows?: readonly number[];
 }
 
-/** A model on a device: its parameters and how to run them. */
-export interface Model extends Disposable {
+/**
+ * A model on a device: its parameters and how to run them. What adapts, merges or saves a model does not
+ * care what goes into it: `Inputs` matters to those who call `forward`.
+ */
+export interface Model<Inputs = unknown> extends Disposable {
   /** Where it lives. */
   readonly device: Device;
+  /** What Hugging Face's files hold of it; absent where it is of no family that is known. */
+  readonly architecture?: Architecture;
   /** Its own parameters by their name in a Hugging Face file, adapters not among them. */
   readonly parameters: ReadonlyMap<string, Parameter>;
   /** Its linear layers, in the order of the forward pass; adapters attach to them. */
   readonly linears: readonly Linear[];
-  /** Whatever is to be trained: base parameters that are not frozen, and adapters. */
+  /** Where adapters may change what a sublayer gives, in the order of the forward pass. */
+  readonly places: readonly Place[];
+  /** The parameters to train: base parameters that are not frozen, and adapters. */
   trainable(): Parameter[];
   /**
-   * A model of the same class around other tensors, one for each of its parameters' names, without
-   * adapters; disposing it disposes `weights`, which owns those that nobody else does.
+   * The same model with the named tensors replaced and all others shared, without adapters; disposing it
+   * disposes `owner`, which owns the new ones.
    */
-  withTensors(tensors: ReadonlyMap<string, Tensor>, weights: Disposable): Model;
-  /** Tokens (batch, time) to logits (batch · time, vocabulary). */
-  forward(tape: Tape, tokens: HostTensor, options?: ForwardOptions): Tensor;
+  withTensors(replaced: StoredTensors, owner: Disposable): Model<Inputs>;
+  /** Inputs to outputs, a row for each token, sequence or example. */
+  forward(tape: Tape, inputs: Inputs, options?: ForwardOptions): Tensor;
 }
 
-/** The parameters that gradients are computed for, base first, then the adapters of each layer. */
-export function trainableOf(model: Pick<Model, "parameters" | "linears">): Parameter[] {
-  const adapters = model.linears.flatMap(({ adapted }) => adapted.flatMap(({ A, B }) => [A, B]));
-  return [...model.parameters.values(), ...adapters].filter(({ trainable }) => trainable);
+/** The parameters that gradients are computed for: the base's, then those of adapters, layer by layer. */
+export function trainableOf(
+  { parameters, linears, places }: Pick<Model, "parameters" | "linears" | "places">,
+): Parameter[] {
+  const adapted = [...linears, ...places].flatMap(({ adaptations }) =>
+    adaptations.flatMap(({ parameters }) => parameters)
+  );
+  return [...parameters.values(), ...adapted].filter(({ trainable }) => trainable);
 }
 
 /** Number of values that training changes. */

@@ -1,5 +1,6 @@
 /** Turning matrices between a file's orientation and ours. @module */
 
+import type { TensorSpec } from "../architectures/architecture.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 
 /** The transpose of a matrix, in blocks that stay in the cache. */
@@ -17,4 +18,9 @@ export function transpose({ shape, data }: HostTensor): HostTensor {
     }
   }
   return { shape: [columns, rows], data: out };
+}
+
+/** A tensor's values, or its gradient, from a file's orientation to ours or back: a swap of axes. */
+export function reorient({ storedTransposed }: TensorSpec, values: HostTensor): HostTensor {
+  return storedTransposed ? transpose(values) : values;
 }

@@ -1,6 +1,6 @@
 /** Multi-head causal self-attention over a fused projection. @module */
 
-import { dropout, selfAttention } from "../autograd/mod.ts";
+import { attention, dropout, fusedInputs } from "../autograd/mod.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { Tensor } from "../device/tensor.ts";
 import type { KeyValueCache } from "./key_value_cache.ts";
@@ -35,10 +35,10 @@ export class CausalSelfAttention {
 
   /** x (batch · time, width) to the same; `layer` is its place in the cache. */
   forward(tape: Tape, x: Tensor, context: SequenceContext, layer: number): Tensor {
-    const qkv = this.#qkv.forward(tape, x);
+    const inputs = fusedInputs(this.#qkv.forward(tape, x));
     const attended = context.cache
-      ? context.cache.attend(tape, layer, qkv, this.#heads, context.mask)
-      : selfAttention(tape, qkv, { ...context, heads: this.#heads, causal: true });
+      ? context.cache.attend(tape, layer, inputs, this.#heads, context.mask)
+      : attention(tape, inputs, { ...context, heads: this.#heads, causal: true });
     return dropout(tape, this.#output.forward(tape, attended), this.#dropout);
   }
 }

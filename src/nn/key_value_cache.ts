@@ -1,10 +1,10 @@
 /** Keys and values of the tokens so far, so that each new token costs one token's work. @module */
 
-import { attentionForward } from "../../kernels/attention/kernel.ts";
-import { scaleAdd } from "../../kernels/elementwise/kernel.ts";
 import { embeddingForward } from "../../kernels/embedding/kernel.ts";
-import { assertShape } from "../core/shape.ts";
+import { attend, type AttentionInputs } from "../autograd/ops/attention.ts";
+import { assertWindow, type ColumnWindow, copyColumns } from "../autograd/ops/columns.ts";
 import type { Tape } from "../autograd/tape.ts";
+import { ShapeError } from "../core/errors.ts";
 import type { Device } from "../device/device.ts";
 import { Scope } from "../device/scope.ts";
 import type { Tensor } from "../device/tensor.ts";
@@ -21,10 +21,7 @@ export interface CacheShape {
   readonly width: number;
 }
 
-/**
- * Holds the rows [q | k | v] of every token so far, (batch, capacity, 3 · width) a layer: q is kept
- * along so that a step appends with one copy a sequence.
- */
+/** Holds the rows [k | v] of every token so far, (batch · capacity, 2 · width) a layer. */
 export class KeyValueCache extends Scope {
   readonly #shape: CacheShape;
   #layers: Tensor[];
@@ -36,7 +33,7 @@ export class KeyValueCache extends Scope {
     super(device);
     this.#shape = shape;
     const rows = () =>
-      this.allocate([shape.batch, shape.capacity * 3 * shape.width], "f32", "activation", "cache");
+      this.allocate([shape.batch * shape.capacity, 2 * shape.width], "f32", "activation", "cache");
     this.#layers = Array.from({ length: shape.layers }, rows);
     this.#spare = rows();
   }
@@ -52,40 +49,26 @@ export class KeyValueCache extends Scope {
   }
 
   /**
-   * Appends the new tokens' rows to a layer and attends from them to all so far.
+   * Appends the new tokens' keys and values to a layer and attends from them to all so far.
    *
+   * @throws {ShapeError} when q, k or v have other extents than the cache or the mask than its keys.
    * @throws {RangeError} when they do not fit, or were to be differentiated.
    */
-  attend(tape: Tape, layer: number, qkv: Tensor, heads: number, mask?: Tensor): Tensor {
+  attend(
+    tape: Tape,
+    layer: number,
+    inputs: AttentionInputs,
+    heads: number,
+    mask?: Tensor,
+  ): Tensor {
     const { batch, capacity, width } = this.#shape;
-    const time = qkv.shape[0] / batch, keys = this.#length + time;
-    this.#assertFits(tape, qkv, keys);
-    this.#append(layer, qkv, time);
-    const out = tape.activation([batch * time, width], "attention");
-    const logSumExp = tape.activation([batch * heads * time], "attention log sum exp");
-    const kv = this.#layers[layer], headWidth = width / heads;
-    tape.device.launch(
-      attentionForward,
-      { q: qkv, k: kv, v: kv, mask: mask ?? qkv, out, logSumExp },
-      {
-        batch,
-        heads,
-        headWidth,
-        queries: time,
-        keys,
-        past: this.#length,
-        qStride: 3 * width,
-        qOffset: 0,
-        kvStride: 3 * width,
-        kOffset: width,
-        vOffset: 2 * width,
-        kvRows: capacity,
-        scale: 1 / Math.sqrt(headWidth),
-        causal: 1,
-        hasMask: mask ? 1 : 0,
-      },
-    );
-    return out;
+    const queries = Math.floor(inputs.q.tensor.shape[0] / batch), keys = this.#length + queries;
+    this.#assertFits(tape, inputs, queries);
+    this.#append(layer, inputs, queries);
+    const tensor = this.#layers[layer];
+    const k = { tensor, width }, v = { tensor, offset: width, width };
+    const extents = { batch, heads, queries, keys, kvRows: capacity, causal: true, mask };
+    return attend(tape, { q: inputs.q, k, v }, extents).out;
   }
 
   /** Makes sequence i continue what was sequence `parents[i]`: a step of beam search. */
@@ -93,7 +76,7 @@ export class KeyValueCache extends Scope {
     const { batch, capacity, width } = this.#shape;
     const ids = tape.allocate([batch], "u32", "activation", "beam parents");
     tape.device.write(ids, Uint32Array.from(parents));
-    const scalars = { count: batch, width: capacity * 3 * width };
+    const scalars = { count: batch, width: capacity * 2 * width };
     this.#layers = this.#layers.map((table) => {
       const out = this.#spare;
       tape.device.launch(embeddingForward, { table, ids, out }, scalars);
@@ -102,27 +85,40 @@ export class KeyValueCache extends Scope {
     });
   }
 
-  #assertFits(tape: Tape, qkv: Tensor, keys: number): void {
-    const { batch, capacity, width } = this.#shape;
-    if (tape.tracks(qkv)) throw new RangeError("a cache needs a tape with record: false");
-    const time = Math.ceil(keys - this.#length);
-    assertShape(`q, k and v of ${batch} sequences`, qkv.shape, [batch * time, 3 * width]);
+  #assertFits(tape: Tape, inputs: AttentionInputs, queries: number): void {
+    const { batch, capacity, width } = this.#shape, keys = this.#length + queries;
+    for (const name of ["q", "k", "v"] as const) {
+      const window = inputs[name];
+      if (tape.tracks(window.tensor)) {
+        throw new RangeError("a cache needs a tape with record: false");
+      }
+      assertWindow(`${name} of ${batch} sequences`, window, batch * queries);
+      if (window.width === width) continue;
+      throw new ShapeError(
+        `${name} must have the cache's width of ${width}, found ${window.width}`,
+      );
+    }
     if (keys > capacity) {
       throw new RangeError(`the cache holds ${capacity} tokens a sequence, found ${keys}`);
     }
   }
 
-  #append(layer: number, qkv: Tensor, time: number): void {
-    const { batch, capacity, width } = this.#shape;
-    const size = time * 3 * width;
-    for (let row = 0; row < batch; row++) {
-      this.device.launch(scaleAdd, { x: qkv, y: this.#layers[layer] }, {
-        size,
-        xOffset: row * size,
-        yOffset: (row * capacity + this.#length) * 3 * width,
-        alpha: 1,
-        accumulate: 0,
-      });
+  #append(layer: number, { k, v }: AttentionInputs, tokens: number): void {
+    const { batch, capacity, width } = this.#shape, tensor = this.#layers[layer];
+    for (let sequence = 0; sequence < batch; sequence++) {
+      const rows = { rows: tokens, fromRow: sequence * tokens };
+      const options = { ...rows, toRow: sequence * capacity + this.#length };
+      if (areNeighbors(k, v)) {
+        copyColumns({ ...k, width: 2 * width }, { tensor, width: 2 * width }, options);
+      } else {
+        copyColumns(k, { tensor, width }, options);
+        copyColumns(v, { tensor, offset: width, width }, options);
+      }
     }
   }
+}
+
+/** Whether the columns of v follow those of k, as in a fused projection: one copy takes both. */
+function areNeighbors(k: ColumnWindow, v: ColumnWindow): boolean {
+  return k.tensor === v.tensor && (k.offset ?? 0) + k.width === (v.offset ?? 0);
 }

@@ -1,43 +1,52 @@
-/** A linear layer whose output rows may be adapted site by site. @module */
+/** A linear layer whose output may be adapted. @module */
 
+import { adaptedLinear } from "../autograd/ops/adapted_linear.ts";
 import { linear } from "../autograd/ops/linear.ts";
-import type { LowRankSite } from "../autograd/ops/low_rank.ts";
-import type { RowRange } from "../core/row_range.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
+import type { Weight } from "../autograd/weight.ts";
+import type { RowRange } from "../core/row_range.ts";
+import type { SiteRole } from "../core/site.ts";
 import type { Tensor } from "../device/tensor.ts";
+import type { Adaptation } from "./adaptation.ts";
 
-/** Role of a site in a transformer block. */
-export type SiteName = "q" | "k" | "v" | "o" | "up" | "down" | "head";
+/** Output rows of a layer's weight by what they do: GPT-2's fused `c_attn` has three parts. */
+export type LinearParts = Readonly<Partial<Record<SiteRole, RowRange>>>;
 
-/** y = x Wᵀ + b, with the low-rank updates that were injected. */
+/** y = x Wᵀ + b, and what adapters make of it. */
 export class Linear {
   /** Path of the module, such as `transformer.h.0.attn.c_attn`. */
   readonly name: string;
-  /** (out, in). */
-  readonly weight: Parameter;
+  /** W, (out, in). */
+  readonly weight: Weight;
   /** (out), where there is one. */
   readonly bias: Parameter | undefined;
-  /** The weight's output rows by role: GPT-2's fused `c_attn` has three, a plain projection one. */
-  readonly sites: Readonly<Partial<Record<SiteName, RowRange>>>;
-  /** The updates in force; `injectLora` and `Adapter.remove` change this list. */
-  readonly adapted: LowRankSite[] = [];
+  /** The parts of the weight; a plain projection has one, of all rows. */
+  readonly parts: LinearParts;
+  /** The adaptations in force, in the order in which they are applied. */
+  readonly adaptations: Adaptation[] = [];
 
-  /** Names a weight and its sites. */
-  constructor(
-    name: string,
-    weight: Parameter,
-    bias: Parameter | undefined,
-    sites: Readonly<Partial<Record<SiteName, RowRange>>>,
-  ) {
+  /** Names a weight and its parts. */
+  constructor(name: string, weight: Weight, bias: Parameter | undefined, parts: LinearParts) {
     this.name = name;
     this.weight = weight;
     this.bias = bias;
-    this.sites = sites;
+    this.parts = parts;
   }
 
   /** x (tokens, in) to (tokens, out). */
   forward(tape: Tape, x: Tensor): Tensor {
-    return linear(tape, x, this.weight, this.bias, this.adapted);
+    const { weight, bias } = this, fused = this.#fused;
+    const y = weight.parameter && fused.length > 0
+      ? adaptedLinear(tape, x, weight.parameter, bias, fused.map(({ lowRank }) => lowRank!))
+      : linear(tape, x, weight, bias);
+    return this.adaptations
+      .filter((adaptation) => !fused.includes(adaptation))
+      .reduce((y, adaptation) => adaptation.forward(tape, x, y), y);
+  }
+
+  /** The adaptations that the product with a dense weight computes along. */
+  get #fused(): readonly Adaptation[] {
+    return this.weight.parameter ? this.adaptations.filter(({ lowRank }) => lowRank) : [];
   }
 }

@@ -3,5 +3,8 @@
 export { CausalSelfAttention, type SequenceContext } from "./attention.ts";
 export { type CacheShape, KeyValueCache } from "./key_value_cache.ts";
 export { LayerNorm } from "./layer_norm.ts";
-export { Linear, type SiteName } from "./linear.ts";
+export { DenseWeight, type Weight } from "../autograd/weight.ts";
+export type { Adaptation } from "./adaptation.ts";
+export { Linear, type LinearParts } from "./linear.ts";
 export { Mlp } from "./mlp.ts";
+export { Place } from "./place.ts";

@@ -84,7 +84,7 @@ class TerminalProgress implements Progress {
   }
 }
 
-/** A bar of inline styles, which also an untrusted notebook shows, in the colours of either theme. */
+/** A bar of inline styles, which also an untrusted notebook shows, in the colors of either theme. */
 function barHtml(title: string, share: number, text: string): string {
   const percent = Math.round(100 * Math.min(1, Math.max(0, share)));
   const track = "display: inline-block; width: 14em; height: 0.6em; border-radius: 0.3em; " +

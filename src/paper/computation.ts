@@ -1,13 +1,12 @@
 /** What arithmetic says about a printed cell. @module */
 
+import { evaluateFormulaDecimal, type FormulaValues } from "../accounting/mod.ts";
 import {
+  architectureOf,
   catalogue,
   countParameters,
-  evaluateDecimal,
-  type FormulaValues,
-  modelTensors,
-  type TensorShape,
-} from "../accounting/mod.ts";
+  type TensorSpec,
+} from "../architectures/mod.ts";
 import { parseDecimal, type Rational } from "./rational.ts";
 
 /** How a cell's exact value is found. */
@@ -42,7 +41,7 @@ export function byFormula(
   return {
     formula,
     settings,
-    value: () => parseDecimal(evaluateDecimal(formula, values)),
+    value: () => parseDecimal(evaluateFormulaDecimal(formula, values)),
     ...remarks,
   };
 }
@@ -51,11 +50,11 @@ export function byFormula(
 export function byTensors(
   model: string,
   settings: string,
-  isCounted: (tensor: TensorShape) => boolean,
+  isCounted: (tensor: TensorSpec) => boolean,
   remarks: Remarks = {},
 ): Computation {
   const value = () => {
-    const tensors = modelTensors(catalogue[model].config).filter(isCounted);
+    const tensors = architectureOf(catalogue[model].config).tensors.filter(isCounted);
     return { numerator: BigInt(countParameters(tensors)), denominator: 1n };
   };
   return { settings, value, ...remarks };

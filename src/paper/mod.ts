@@ -11,4 +11,4 @@ export {
   paperRows,
   type VerdictCounts,
 } from "./rows.ts";
-export { type Agreement, agreement, type Verdict, verdictOf } from "./verdict.ts";
+export { type Agreement, agreement, type CellVerdict, verdictOf } from "./verdict.ts";

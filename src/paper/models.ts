@@ -1,6 +1,7 @@
-/** The models of the paper, from the catalogue of accounting. @module */
+/** The models of the paper, from the catalogue of architectures. @module */
 
-import { catalogue, evaluate, type FormulaValues } from "../accounting/mod.ts";
+import { evaluateFormula, type FormulaValues } from "../accounting/mod.ts";
+import { catalogue } from "../architectures/mod.ts";
 
 /** Number of blocks and width. */
 export interface BlockShape extends FormulaValues {
@@ -26,7 +27,7 @@ export function gptShapeOf(model: string): FormulaValues {
 export const gpt3: BlockShape = shapeOf("gpt3-175b");
 
 /** Its parameters: 174,604,259,328. */
-export const gpt3Parameters: bigint = evaluate("fullParameters", gptShapeOf("gpt3-175b"));
+export const gpt3Parameters: bigint = evaluateFormula("fullParameters", gptShapeOf("gpt3-175b"));
 
 /** Values of LoRA's formula for `matrices` square matrices of every block. */
 export function loraOn(matrices: number, r: number, { L, d }: BlockShape): FormulaValues {
@@ -34,4 +35,4 @@ export function loraOn(matrices: number, r: number, { L, d }: BlockShape): Formu
 }
 
 /** Parameters of the paper's usual adapter of GPT-3: r = 4 on q and v. */
-export const gpt3Lora: bigint = evaluate("loraParameters", loraOn(2, 4, gpt3));
+export const gpt3Lora: bigint = evaluateFormula("loraParameters", loraOn(2, 4, gpt3));

@@ -6,7 +6,7 @@ import { computations } from "./computations/mod.ts";
 import { cellName, type PrintedTable, printedTables } from "./printed/mod.ts";
 import { parsePrinted } from "./printed_number.ts";
 import { toNumber } from "./rational.ts";
-import { agreement, type Verdict, verdictOf } from "./verdict.ts";
+import { agreement, type CellVerdict, verdictOf } from "./verdict.ts";
 
 /** A printed cell. */
 export interface PaperRow {
@@ -19,13 +19,13 @@ export interface PaperRow {
   /** Our value in whole units (parameters, bytes, percent), or null where only a measurement would tell. */
   readonly computed: number | null;
   /** What the printed number is beside ours; `quoted` where we have none. */
-  readonly verdict: Verdict;
+  readonly verdict: CellVerdict;
   /** Why it differs, what was inferred, or why it is quoted; null where there is nothing to say. */
   readonly reason: string | null;
 }
 
 /** How many cells have each verdict. */
-export type VerdictCounts = Readonly<Record<Verdict, number>>;
+export type VerdictCounts = Readonly<Record<CellVerdict, number>>;
 
 /**
  * The cells of a table, of the text, or of all.

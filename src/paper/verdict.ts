@@ -4,7 +4,7 @@ import { parsePrinted, placeOf } from "./printed_number.ts";
 import type { Rational } from "./rational.ts";
 
 /** What a printed number is beside the exact one; `quoted` where there is none. */
-export type Verdict = "equal when rounded" | "equal when truncated" | "differs" | "quoted";
+export type CellVerdict = "equal when rounded" | "equal when truncated" | "differs" | "quoted";
 
 /** By which custom a printed number follows from the exact one. */
 export interface Agreement {
@@ -50,7 +50,7 @@ export function agreement(printed: string, exact: Rational): Agreement {
  *
  * @throws {SyntaxError} As {@link agreement}.
  */
-export function verdictOf(printed: string, exact: Rational): Verdict {
+export function verdictOf(printed: string, exact: Rational): CellVerdict {
   const { rounded, truncated } = agreement(printed, exact);
   if (rounded) return "equal when rounded";
   return truncated ? "equal when truncated" : "differs";

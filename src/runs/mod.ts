@@ -5,7 +5,8 @@
  */
 
 export { type PredictionOptions, predictMemory } from "./predict_memory.ts";
-export { applyMethod, run, type RunOptions } from "./run.ts";
+export type { LossSpec } from "./losses.ts";
+export { applyMethod, run, type RunOptions, type Trained } from "./run.ts";
 export {
   type Provenance,
   readRun,
@@ -21,5 +22,6 @@ export {
   type JsonRecord,
   type MethodSpec,
   type RunSpec,
+  sha256,
   type TrainingSpec,
 } from "./spec.ts";

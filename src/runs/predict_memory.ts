@@ -1,5 +1,6 @@
 /** The bytes of a training step, found by running it where nothing is allocated. @module */
 
+import { sizeOf } from "../core/shape.ts";
 import { DryDevice } from "../device/dry.ts";
 import type { LedgerReading } from "../device/ledger.ts";
 import { Gpt2, type Gpt2Config, type Gpt2Options } from "../models/mod.ts";
@@ -42,23 +43,22 @@ export function predictMemory(
   { batch, length, accumulation = 1, adapt, ...options }: PredictionOptions,
 ): LedgerReading {
   using device = new DryDevice();
-  using model = Gpt2.allocate(device, config, options);
+  // Tokens are all 0: with another id of padding each sequence has an end, as a classifier needs.
+  using model = Gpt2.allocate(device, { ...config, pad_token_id: 1 }, options);
   adapt?.(model);
   const training: TrainerOptions = { learningRate: 0, steps: 1, accumulation };
   using trainer = new Trainer(model, training);
-  trainer.step(new Array<Batch>(accumulation).fill(anyBatch(batch, length)));
+  trainer.step(new Array<Batch>(accumulation).fill(anyBatch(config, batch, length)));
   return device.ledger.read();
 }
 
-function anyBatch(batch: number, length: number): Batch {
+function anyBatch({ num_labels }: Gpt2Config, batch: number, length: number): Batch {
   if (batch * length > mostTokens) {
     throw new RangeError(
       `a batch may have up to ${mostTokens} tokens, found ${batch} x ${length}`,
     );
   }
-  const shape = [batch, length];
-  return {
-    inputs: { shape, data: new Uint32Array(batch * length) },
-    targets: { shape, data: new Int32Array(batch * length) },
-  };
+  const tokens = { shape: [batch, length], data: new Uint32Array(batch * length) };
+  const shape = num_labels ? [batch] : tokens.shape;
+  return { inputs: { tokens }, targets: { shape, data: new Int32Array(sizeOf(shape)) } };
 }

@@ -1,7 +1,7 @@
 /** Runs: a specification in, a folder of results out, whatever happens in between. @module */
 
 import { injectLora, type LoraAdapter } from "../adapt/mod.ts";
-import type { Device } from "../device/device.ts";
+import type { CompileReport, Device } from "../device/device.ts";
 import { roles } from "../device/ledger.ts";
 import { type Gpt2, type Model, saveModel } from "../models/mod.ts";
 import {
@@ -9,11 +9,11 @@ import {
   emptyLog,
   hasCheckpoint,
   logStep,
-  type Progress,
   resumeCheckpoint,
   type Resumed,
   runTrainer,
   saveCheckpoint,
+  type StepEvent,
   Trainer,
   type TrainingLog,
 } from "../train/mod.ts";
@@ -26,9 +26,23 @@ import {
   type RunLedger,
   type RunResult,
 } from "./run_folder.ts";
+import { lossOf } from "./losses.ts";
 import type { JsonRecord, MethodSpec, RunSpec } from "./spec.ts";
 
-/** How a run reaches the world outside of its specification. */
+/** The inputs that a model's forward takes. */
+type InputsOf<M extends Model> = Parameters<M["forward"]>[1];
+
+/** What there is when training ends: the model with its adapter, and the steps so far. */
+export interface Trained<M extends Model = Gpt2> {
+  /** The model. */
+  readonly model: M;
+  /** Its adapter, where the method has one. */
+  readonly adapter?: LoraAdapter;
+  /** One number a step. */
+  readonly log: TrainingLog;
+}
+
+/** What a run needs beside its specification. */
 export interface RunOptions<M extends Model = Gpt2> {
   /** Folder of all runs. */
   readonly folder: string;
@@ -37,30 +51,48 @@ export interface RunOptions<M extends Model = Gpt2> {
   /** Opens the model that `spec.model` names; the run disposes it. */
   readonly openModel: (spec: RunSpec, device: Device) => Promise<M> | M;
   /** Opens the batches that `spec.data` describes. */
-  readonly openBatches: (spec: RunSpec) => Promise<BatchSource> | BatchSource;
+  readonly openBatches: (
+    spec: RunSpec,
+  ) => Promise<BatchSource<InputsOf<M>>> | BatchSource<InputsOf<M>>;
+  /** Adds to the model what is trained. Default: {@link applyMethod}. */
+  readonly adapt?: (model: M, spec: RunSpec) => Promise<LoraAdapter | undefined>;
+  /**
+   * Called when everything is ready, with the number of steps that an earlier call left done; the run's
+   * folder is made afterwards.
+   */
+  readonly onReady?: (model: M, steps: number) => Promise<void> | void;
   /** Measures the trained model: what goes into `metrics.json`. */
   readonly measure?: (model: M, spec: RunSpec) => Promise<JsonRecord> | JsonRecord;
+  /** Writes what was trained. Default: into the run's folder, as `adapter` or `model`. */
+  readonly save?: (trained: Trained<M>) => Promise<void>;
+  /**
+   * Called when training was stopped or failed before its end, while there is a model; the run throws the
+   * failure afterwards, or what this throws.
+   */
+  readonly onCut?: (trained: Trained<M>, failure: unknown) => Promise<void>;
   /** Steps from one checkpoint to the next. Default 100. */
   readonly checkpointEvery?: number;
   /** Stops at the next step and keeps a checkpoint. */
   readonly signal?: AbortSignal;
   /**
    * Called after every step of this call, those before a resume not among them, with the number of steps
-   * that are done: on `webgpu` more than the event's, which comes home later.
+   * that are done: on `webgpu` more than the event's, which is read back later.
    */
-  readonly onProgress?: (event: Progress, steps: number) => void;
+  readonly onProgress?: (event: StepEvent, steps: number) => void;
+  /** Told how far the compilation of a step is. */
+  readonly onCompile?: CompileReport;
 }
 
 /**
  * Trains what a specification says and leaves a folder `<folder>/<hash of the specification>` with
  * `spec.json`, the `adapter` (PEFT) or the `model` (Hugging Face), `log.json`, `ledger.json` and
  * `metrics.json`. A run that is finished already is read and not trained again; one that was stopped or
- * killed goes on from its last checkpoint, to the same bits where the device allows it.
+ * killed resumes from its last checkpoint, to the same bits where the device allows it.
  *
  * The peak of the device's ledger is reset. `done.json` is written last: a folder without it is no result.
  *
  * @throws {RangeError} when the device is not of the specification's kind, or a loss is not finite.
- * @throws The signal's reason when it was stopped: call again to go on.
+ * @throws The signal's reason when it was stopped: call again to resume.
  *
  * @example
  * ```ts
@@ -84,7 +116,7 @@ export interface RunOptions<M extends Model = Gpt2> {
  *     return initGpt2(device, parseGpt2Config(model as Record<string, unknown>), { seed });
  *   },
  *   openBatches: ({ data }) => (data as number[][]).map((row) => ({
- *     inputs: { shape: [1, row.length], data: Uint32Array.from(row) },
+ *     inputs: { tokens: { shape: [1, row.length], data: Uint32Array.from(row) } },
  *     targets: { shape: [1, row.length], data: Int32Array.from([...row.slice(1), -100]) },
  *   })),
  * });
@@ -103,13 +135,14 @@ export async function run<M extends Model = Gpt2>(
   const files = await runFiles(options.folder, spec);
   const finished = await readRun(files, spec);
   if (finished) return finished;
-  await createRunFolder(files, spec);
-  const measureBytes = watchLedger(device);
+  const measureBytes = watchLedger(device),
+    { adapt = adaptByMethod, save = saverTo(files) } = options;
   using model = await options.openModel(spec, device);
-  using adapter = applyMethod(model, spec.method, spec.seed);
-  const { log, exact, ledger } = await trainOn(model, spec, files, options, measureBytes);
+  using adapter = await adapt(model, spec);
+  const made = { model, adapter };
+  const { log, exact, ledger } = await trainOn(made, spec, files, options, measureBytes);
   const metrics = await options.measure?.(model, spec) ?? {};
-  await saveWeights(files, model, adapter);
+  await save({ ...made, log });
   const { folder } = files, result = { folder, spec, log, ledger, metrics, exact };
   await finishRun(files, { ...result, device: device.description });
   return { ...result, device: device.description };
@@ -130,38 +163,63 @@ export function applyMethod(
   throw new RangeError(`a method must be of kind full or lora, found ${kind}`);
 }
 
-/** Trains to the end, or throws the signal's reason after a checkpoint. */
-async function trainOn(
-  model: Model,
+const adaptByMethod = (model: Model, { method, seed }: RunSpec) =>
+  Promise.resolve(applyMethod(model, method, seed));
+
+const saverTo = (files: RunFiles) => ({ model, adapter }: Trained<Model>): Promise<void> =>
+  adapter ? adapter.save(files.adapter) : saveModel(model, files.model);
+
+/** Trains to the end, or throws what stopped it. */
+async function trainOn<M extends Model>(
+  made: Omit<Trained<M>, "log">,
   spec: RunSpec,
   files: RunFiles,
-  options: Omit<RunOptions, "openModel" | "measure">,
+  options: RunOptions<M>,
   measureBytes: () => RunLedger,
 ): Promise<{ log: TrainingLog; exact: boolean; ledger: RunLedger }> {
-  const { signal, checkpointEvery = 100, onProgress } = options;
+  const { training, seed } = spec, { model } = made;
   const batches = await options.openBatches(spec);
-  using trainer = new Trainer(model, { ...spec.training, seed: spec.seed });
+  using trainer = new Trainer(model, { ...training, loss: lossOf(training), seed });
   const { log, exact } = await startOf(files, trainer);
-  const atEnd = () => trainer.steps >= spec.training.steps;
-  for await (const event of runTrainer(trainer, batches, { signal, pauseEvery: checkpointEvery })) {
+  await options.onReady?.(model, trainer.steps);
+  await createRunFolder(files, spec);
+  try {
+    await takeSteps(trainer, batches, log, files, options);
+  } catch (failure) {
+    await options.onCut?.({ ...made, log }, failure);
+    throw failure;
+  }
+  return { log, exact, ledger: measureBytes() };
+}
+
+type Watch = Pick<RunOptions, "signal" | "checkpointEvery" | "onProgress" | "onCompile">;
+
+/** Steps to the end, with a checkpoint now and then and where it is stopped. */
+async function takeSteps<Inputs>(
+  trainer: Trainer<Inputs>,
+  batches: BatchSource<Inputs>,
+  log: TrainingLog,
+  { checkpoint }: RunFiles,
+  { signal, checkpointEvery = 100, onProgress, onCompile }: Watch,
+): Promise<void> {
+  const isDone = () => trainer.steps >= trainer.options.steps;
+  const watch = { signal, onCompile, pauseEvery: checkpointEvery };
+  for await (const event of runTrainer(trainer, batches, watch)) {
     logStep(log, event);
     onProgress?.(event, trainer.steps);
     const due = trainer.steps === event.step + 1 && trainer.steps % checkpointEvery === 0;
     // Not at the end: a resumed run has a step to go, which shows its peak.
-    if ((due || event.stopped) && !atEnd()) await saveCheckpoint(files.checkpoint, trainer, log);
+    if ((due || event.stopped) && !isDone()) await saveCheckpoint(checkpoint, trainer, log);
   }
-  if (!atEnd()) throw signal?.reason;
-  return { log, exact, ledger: measureBytes() };
+  if (!isDone()) throw signal?.reason;
 }
 
-async function startOf(files: RunFiles, trainer: Trainer): Promise<Pick<Resumed, "log" | "exact">> {
-  if (!await hasCheckpoint(files.checkpoint)) return { log: emptyLog(), exact: true };
-  return await resumeCheckpoint(files.checkpoint, trainer);
-}
-
-async function saveWeights(files: RunFiles, model: Model, adapter?: LoraAdapter): Promise<void> {
-  if (adapter) await adapter.save(files.adapter);
-  else await saveModel(model, files.model);
+async function startOf(
+  { checkpoint }: RunFiles,
+  trainer: Trainer<unknown>,
+): Promise<Pick<Resumed, "log" | "exact">> {
+  if (!await hasCheckpoint(checkpoint)) return { log: emptyLog(), exact: true };
+  return await resumeCheckpoint(checkpoint, trainer);
 }
 
 /** Starts counting; the function says what came on top of what was there. */

@@ -1,7 +1,14 @@
 /** The folder of one run: what is in it, and when it counts as finished. @module */
 
 import { join } from "node:path";
-import { folderReason, readJson, writeFileAtomic, writeJsonAtomic } from "../core/files.ts";
+import {
+  listFolder,
+  makeFolder,
+  readJson,
+  removeFile,
+  writeFileAtomic,
+  writeJsonAtomic,
+} from "../core/files.ts";
 import type { BytesByRole } from "../device/ledger.ts";
 import { hasCheckpoint, type TrainingLog } from "../train/mod.ts";
 import { canonicalJson, hashOf, type JsonRecord, type RunSpec } from "./spec.ts";
@@ -81,9 +88,7 @@ export async function runFiles(runs: string, spec: RunSpec): Promise<RunFiles> {
 
 /** Makes the folder, with the specification in it. */
 export async function createRunFolder(files: RunFiles, spec: RunSpec): Promise<void> {
-  await Deno.mkdir(files.folder, { recursive: true }).catch((error) => {
-    throw new Error(`cannot make ${files.folder}: ${folderReason(error)}`, { cause: error });
-  });
+  await makeFolder(files.folder);
   await writeFileAtomic(files.spec, canonicalJson(spec) + "\n");
 }
 
@@ -114,8 +119,8 @@ export async function finishRun(
 
 /** The checkpoint, and what a killed process had begun to write. */
 async function removeLeftovers({ folder, checkpoint }: RunFiles): Promise<void> {
-  await Deno.remove(checkpoint).catch(() => {});
-  for await (const { name } of Deno.readDir(folder)) {
-    if (name.endsWith(".tmp")) await Deno.remove(join(folder, name)).catch(() => {});
+  await removeFile(checkpoint);
+  for (const name of await listFolder(folder)) {
+    if (name.endsWith(".tmp")) await removeFile(join(folder, name));
   }
 }

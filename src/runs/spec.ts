@@ -3,6 +3,7 @@
 import type { LoraOptions } from "../adapt/mod.ts";
 import type { DeviceKind } from "../device/device.ts";
 import type { ScheduleName, TrainerOptions } from "../train/mod.ts";
+import type { LossSpec } from "./losses.ts";
 
 /** What JSON can say. */
 export type Json = null | boolean | number | string | readonly Json[] | JsonRecord;
@@ -19,7 +20,8 @@ export type MethodSpec =
   | ({ readonly kind: "lora" } & Omit<LoraOptions, "seed">);
 
 /** How it is trained. */
-export interface TrainingSpec extends Omit<TrainerOptions, "schedule" | "groups" | "seed"> {
+export interface TrainingSpec
+  extends LossSpec, Omit<TrainerOptions, "schedule" | "groups" | "seed" | "loss"> {
   /** How the learning rate changes. Default `constant`. */
   readonly schedule?: ScheduleName;
 }
@@ -71,7 +73,11 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 /** SHA-256 of the specification's canonical JSON, 64 hexadecimal digits. */
 export async function hashOf(spec: RunSpec): Promise<string> {
-  const text = canonicalJson({ format, spec });
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return await sha256(new TextEncoder().encode(canonicalJson({ format, spec })));
+}
+
+/** SHA-256 of bytes, 64 hexadecimal digits. */
+export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", bytes);
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

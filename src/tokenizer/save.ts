@@ -1,6 +1,6 @@
 /** Writes a trained vocabulary as the two files that the Hugging Face libraries read. @module */
 
-import { writeJsonAtomic } from "../core/files.ts";
+import { makeFolder, writeJsonAtomic } from "../core/files.ts";
 import type { BytePairVocabulary } from "./train.ts";
 
 /** The contents of `tokenizer.json`: a byte-level BPE as GPT-2's. */
@@ -55,7 +55,7 @@ export function tokenizerConfig(vocabulary: BytePairVocabulary): Record<string, 
  * load in `transformers`, `tokenizers` and with `loadTokenizer`.
  */
 export async function saveTokenizer(folder: string, vocabulary: BytePairVocabulary): Promise<void> {
-  await Deno.mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   await writeJsonAtomic(`${folder}/tokenizer.json`, tokenizerJson(vocabulary));
   await writeJsonAtomic(`${folder}/tokenizer_config.json`, tokenizerConfig(vocabulary));
 }

@@ -1,6 +1,7 @@
 /** Text to token ids and back, from a Hugging Face folder. @module */
 
 import { readJson } from "../core/files.ts";
+import { fileIn, type Folder } from "../core/storage.ts";
 import type { Tokenizer as HubTokenizer } from "npm:@huggingface/tokenizers@0.2.0";
 
 /** A parsed JSON file. */
@@ -14,7 +15,7 @@ export interface Tokenizer {
   readonly endOfText: number | undefined;
   /** Every special token with its id. */
   readonly specialTokens: ReadonlyMap<string, number>;
-  /** Token ids of a text; no special tokens are added, but those written in the text are recognised. */
+  /** Token ids of a text; no special tokens are added, but those written in the text are recognized. */
   encode(text: string): Uint32Array;
   /** The text of token ids, special tokens included unless told to skip them. */
   decode(ids: Iterable<number>, options?: { skipSpecialTokens?: boolean }): string;
@@ -46,10 +47,10 @@ function endOfTextOf(
  * tokenizer.decode(tokenizer.encode("We the people")); // "We the people"
  * ```
  */
-export async function loadTokenizer(folder: string): Promise<Tokenizer> {
+export async function loadTokenizer(folder: Folder): Promise<Tokenizer> {
   // One after the other: where the first is missing, no read of the second is left behind.
-  const json = await readJson(`${folder}/tokenizer.json`);
-  const config = await readJson(`${folder}/tokenizer_config.json`);
+  const json = await readJson(fileIn(folder, "tokenizer.json"));
+  const config = await readJson(fileIn(folder, "tokenizer_config.json"));
   return await makeTokenizer(json as JsonObject, config as JsonObject);
 }
 

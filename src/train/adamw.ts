@@ -6,7 +6,7 @@ import type { Tape } from "../autograd/tape.ts";
 import { DeviceError } from "../core/errors.ts";
 import type { Device } from "../device/device.ts";
 import { Scope } from "../device/scope.ts";
-import { piecesOf } from "../device/stretch.ts";
+import { piecesOf } from "../device/spans.ts";
 import type { Tensor } from "../device/tensor.ts";
 import { zero } from "../device/zero.ts";
 import {
@@ -25,9 +25,9 @@ import {
 } from "./optimizer_layout.ts";
 
 /**
- * Owns the gradients and moments of the parameters that it optimises; made by {@link adamW}.
+ * Owns the gradients and moments of the parameters that it optimizes; made by {@link adamW}.
  *
- * From birth to disposal a tape sums gradients straight into its buffers, over as many tapes as there
+ * Until it is disposed a tape sums gradients straight into its buffers, over as many tapes as there
  * are before a {@link AdamW.step}. Cost: 12 bytes a parameter, 4 of role `gradient` and 8 of role
  * `optimizer`.
  */
@@ -178,7 +178,8 @@ export class AdamW implements Disposable {
  * using model = initGpt2(device, config, { seed: 1 });
  * using optimizer = adamW(model.trainable(), { learningRate: 1e-3 });
  * using tape = new Tape(device);
- * const logits = model.forward(tape, { shape: [1, 3], data: Uint32Array.of(1, 2, 3) });
+ * const tokens = { shape: [1, 3], data: Uint32Array.of(1, 2, 3) };
+ * const logits = model.forward(tape, { tokens });
  * tape.backward(crossEntropy(tape, logits, Int32Array.of(2, 3, 4)));
  * optimizer.step(tape);
  * ```

@@ -1,8 +1,9 @@
-/** Checkpoints: everything that a trainer needs to go on as if it had never stopped. @module */
+/** Checkpoints: everything that a trainer needs to continue as if it had never stopped. @module */
 
-import { readReason } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
+import { platform } from "../core/platform.ts";
 import { formatShape, sameShape } from "../core/shape.ts";
+import { kindOf } from "../core/storage.ts";
 import type { Tensor } from "../device/tensor.ts";
 import { openSafetensors, type SafetensorsFile, writeSafetensors } from "../formats/mod.ts";
 import { emptyLog, type TrainingLog } from "./log.ts";
@@ -37,7 +38,6 @@ export interface Resumed {
 }
 
 const format = "lowrank checkpoint 1";
-const platform = `${Deno.build.target}, V8 ${Deno.version.v8}`;
 
 /**
  * Writes the trainable parameters, their moments, the step, the seed, the log and the device's description
@@ -62,7 +62,7 @@ const platform = `${Deno.build.target}, V8 ${Deno.version.v8}`;
  */
 export async function saveCheckpoint(
   path: string,
-  trainer: Trainer,
+  trainer: Trainer<unknown>,
   log: TrainingLog = emptyLog(),
 ): Promise<void> {
   const tensors = tensorsOf(trainer), { device } = trainer.model;
@@ -80,7 +80,10 @@ export async function saveCheckpoint(
  * @throws {RangeError} when the file is no checkpoint, or of other parameters or another seed; the trainer
  * is as before.
  */
-export async function resumeCheckpoint(path: string, trainer: Trainer): Promise<Resumed> {
+export async function resumeCheckpoint(
+  path: string,
+  trainer: Trainer<unknown>,
+): Promise<Resumed> {
   using file = await openSafetensors(path);
   const { step, seed, device, log, ...made } = stateOf(path, file);
   const expected = trainer.options.seed ?? 0;
@@ -98,16 +101,11 @@ export async function resumeCheckpoint(path: string, trainer: Trainer): Promise<
 
 /** True when there is a file to resume from. */
 export async function hasCheckpoint(path: string): Promise<boolean> {
-  try {
-    return (await Deno.stat(path)).isFile;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw new Error(`cannot read ${path}: ${readReason(error)}`, { cause: error });
-  }
+  return await kindOf(path) === "file";
 }
 
 /** The tensors of a trainer by their name in the file. */
-function tensorsOf({ optimizer: { slots } }: Trainer): Map<string, Tensor> {
+function tensorsOf({ optimizer: { slots } }: Trainer<unknown>): Map<string, Tensor> {
   const seen = new Map<string, number>();
   return new Map(slots.flatMap(({ parameter, first, second }): [string, Tensor][] => {
     const count = (seen.get(parameter.name) ?? 0) + 1;

@@ -1,26 +1,28 @@
 /** The loss of a model on batches, without training. @module */
 
+import type { Loss } from "../autograd/loss.ts";
+import { crossEntropy } from "../autograd/ops/cross_entropy.ts";
 import { Tape } from "../autograd/tape.ts";
-import type { Batch } from "./batch.ts";
-import { type Objective, type ObjectiveName, objectiveOf } from "./objective.ts";
+import { type Batch, countTargets, type ModelInputs } from "../core/batch.ts";
+import { assertBatch } from "./batch.ts";
 import { StepRing } from "./step_ring.ts";
 import type { TrainableModel } from "./trainer.ts";
 
 /** How well a model predicts. */
 export interface Evaluation {
-  /** Mean loss over counted tokens, in nats. */
+  /** Mean loss over what counts, in nats where it is a cross-entropy. */
   readonly loss: number;
   /** The same in bits. */
   readonly bitsPerToken: number;
   /** exp(loss). */
   readonly perplexity: number;
-  /** Tokens that counted. */
-  readonly tokens: number;
+  /** Labels, or rows of float targets, that counted. */
+  readonly counted: number;
 }
 
 /**
- * loss = Σ_batches Σ_counted -log p(target) / counted, without dropout and without gradients. Batches in
- * which no label counts are passed over. Of an objective with a teacher rows are counted, not tokens.
+ * The mean of a loss over everything that counts in all batches, without dropout and without gradients.
+ * Batches in which nothing counts are skipped.
  *
  * @throws {RangeError} when no label counts in any batch.
  *
@@ -31,18 +33,17 @@ export interface Evaluation {
  * using device = await openDevice();
  * const config = parseGpt2Config({ vocab_size: 8, n_positions: 8, n_embd: 8, n_layer: 1, n_head: 2 });
  * using model = initGpt2(device, config, { seed: 1 });
- * const inputs = { shape: [1, 3], data: Uint32Array.of(1, 2, 3) };
+ * const tokens = { shape: [1, 3], data: Uint32Array.of(1, 2, 3) };
  * const targets = { shape: [1, 3], data: Int32Array.of(2, 3, -100) };
- * const { perplexity, tokens } = await evaluate(model, [{ inputs, targets }]);
- * console.log(perplexity, tokens); // about 8, 2
+ * const { perplexity, counted } = await evaluate(model, [{ inputs: { tokens }, targets }]);
+ * console.log(perplexity, counted); // about 8, 2
  * ```
  */
-export async function evaluate(
-  model: TrainableModel,
-  batches: Iterable<Batch> | AsyncIterable<Batch>,
-  objectiveName?: ObjectiveName,
+export async function evaluate<Inputs = ModelInputs>(
+  model: TrainableModel<Inputs>,
+  batches: Iterable<Batch<Inputs>> | AsyncIterable<Batch<Inputs>>,
+  { loss = crossEntropy }: { readonly loss?: Loss } = {},
 ): Promise<Evaluation> {
-  const objective = objectiveOf(objectiveName);
   using ring = new StepRing(model.device);
   const counts: number[] = [];
   let sum = 0;
@@ -51,33 +52,25 @@ export async function evaluate(
     numbers.forEach(({ loss }, i) => sum += loss * counts[counts.length - pending + i]);
   };
   for await (const batch of batches) {
-    objective.assertBatch(batch);
-    const counted = objective.count(batch);
-    if (counted === 0) continue;
-    launchLoss(model, objective, batch, ring, counts.length);
-    counts.push(counted);
+    assertBatch(batch);
+    const divisor = countTargets(batch.targets);
+    if (divisor === 0) continue;
+    {
+      using tape = new Tape(model.device, { record: false });
+      const outputs = model.forward(tape, batch.inputs);
+      ring.addLoss(counts.length, loss(tape, outputs, batch.targets, { divisor }), false);
+    }
+    ring.finish(counts.length);
+    model.device.submit();
+    counts.push(divisor);
     if (counts.length % StepRing.capacity === 0) await collect(StepRing.capacity);
   }
   await collect(counts.length % StepRing.capacity);
   return summarize(sum, counts.reduce((total, count) => total + count, 0));
 }
 
-function launchLoss(
-  model: TrainableModel,
-  objective: Objective,
-  batch: Batch,
-  ring: StepRing,
-  index: number,
-): void {
-  using tape = new Tape(model.device, { record: false });
-  const outputs = model.forward(tape, batch.inputs, batch), divisor = objective.count(batch);
-  ring.addLoss(index, objective.loss(tape, outputs, batch, { divisor }), false);
-  ring.finish(index);
-  model.device.submit();
-}
-
-function summarize(sum: number, tokens: number): Evaluation {
-  if (tokens === 0) throw new RangeError("evaluating needs a label that counts, found none");
-  const loss = sum / tokens;
-  return { loss, bitsPerToken: loss / Math.LN2, perplexity: Math.exp(loss), tokens };
+function summarize(sum: number, counted: number): Evaluation {
+  if (counted === 0) throw new RangeError("evaluating needs a label that counts, found none");
+  const loss = sum / counted;
+  return { loss, bitsPerToken: loss / Math.LN2, perplexity: Math.exp(loss), counted };
 }

@@ -2,11 +2,11 @@
 
 export { AdamW, adamW } from "./adamw.ts";
 export type { AdamWOptions, AdamWSettings, ParameterGroup } from "./adamw_options.ts";
-export { type Batch, type BatchSource } from "./batch.ts";
+export { type Batch, countTargets, type ModelInputs } from "../core/batch.ts";
+export type { BatchSource } from "./batch.ts";
 export { hasCheckpoint, resumeCheckpoint, type Resumed, saveCheckpoint } from "./checkpoint.ts";
 export { evaluate, type Evaluation } from "./evaluate.ts";
 export { emptyLog, logStep, type TrainingLog } from "./log.ts";
-export type { ObjectiveName } from "./objective.ts";
 export type { OptimizerSlot } from "./optimizer_layout.ts";
 export { type StepNumbers, StepRing } from "./step_ring.ts";
 export {
@@ -18,6 +18,6 @@ export {
   scheduleOf,
   type ScheduleOptions,
 } from "./schedule.ts";
-export type { Progress, WatchOptions } from "./step_runner.ts";
+export type { StepEvent, WatchOptions } from "./step_runner.ts";
 export { runTrainer, train, type TrainOptions } from "./train.ts";
 export { type StepRecord, type TrainableModel, Trainer, type TrainerOptions } from "./trainer.ts";

@@ -8,7 +8,7 @@ import type { Parameter } from "../autograd/parameter.ts";
 import { Arena } from "../device/arena.ts";
 import type { Device } from "../device/device.ts";
 import type { Scope } from "../device/scope.ts";
-import { stretchOver } from "../device/stretch.ts";
+import { spanOver } from "../device/spans.ts";
 import type { Storage, Tensor } from "../device/tensor.ts";
 
 /** A parameter with its gradient and its moments, each of the parameter's shape. */
@@ -86,16 +86,16 @@ export function runsOf(slots: readonly OptimizerSlot[]): Run[] {
     b.parameter.tensor.offset - a.parameter.tensor.offset === b.gradient.offset - a.gradient.offset)
     .map((slots) => ({
       group: slots[0].group,
-      parameter: stretchOver(slots.map(({ parameter }) => parameter.tensor)),
-      gradient: stretchOver(slots.map(({ gradient }) => gradient)),
-      first: stretchOver(slots.map(({ first }) => first)),
-      second: stretchOver(slots.map(({ second }) => second)),
+      parameter: spanOver(slots.map(({ parameter }) => parameter.tensor)),
+      gradient: spanOver(slots.map(({ gradient }) => gradient)),
+      first: spanOver(slots.map(({ first }) => first)),
+      second: spanOver(slots.map(({ second }) => second)),
     }));
 }
 
 /** All gradients in as few flat ranges as there are buffers, whatever their group. */
 export function gradientRanges(slots: readonly OptimizerSlot[]): Tensor[] {
-  return chunksOf(slots.map(({ gradient }) => gradient), areNeighbours).map(stretchOver);
+  return chunksOf(slots.map(({ gradient }) => gradient), areNeighbours).map(spanOver);
 }
 
 /** Within an arena the next view starts where the one before ends, padding apart. */

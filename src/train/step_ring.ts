@@ -13,11 +13,11 @@ export interface StepNumbers {
   readonly gradientNorm: number;
 }
 
-/** The latest steps' numbers; one read brings many home. */
+/** The losses and norms of the latest steps; one read returns many. */
 export class StepRing implements Disposable {
   /** Steps that it remembers. */
   static readonly capacity = 32;
-  /** The step after the last that ended; whoever rehearses a step sets it back. */
+  /** The step after the last that ended; a rehearsal sets it back. */
   next = 0;
   readonly #values: Tensor;
 
@@ -39,8 +39,8 @@ export class StepRing implements Disposable {
   }
 
   /**
-   * Reads the numbers of the last `count` steps, the oldest first; what is launched later may overwrite
-   * them at once.
+   * Reads the losses and norms of the last `count` steps, oldest first; what is launched later may
+   * overwrite them at once.
    *
    * @throws {RangeError} when it does not remember as many.
    */

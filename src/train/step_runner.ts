@@ -1,13 +1,13 @@
 /** Running a trainer block by block, so that reading a number does not hold up the steps. @module */
 
-import { setImmediate } from "node:timers";
 import type { CompileReport } from "../device/device.ts";
-import type { Batch, BatchReader } from "./batch.ts";
+import type { Batch } from "../core/batch.ts";
+import type { BatchReader } from "./batch.ts";
 import { type StepNumbers, StepRing } from "./step_ring.ts";
 import type { StepRecord, Trainer } from "./trainer.ts";
 
-/** What is told of every step. */
-export interface Progress<Evaluation = unknown> extends StepRecord, StepNumbers {
+/** What is reported of every step. */
+export interface StepEvent<Evaluation = unknown> extends StepRecord, StepNumbers {
   /** Wall time of the step in milliseconds; where several are read together, their mean. */
   readonly ms: number;
   /** What {@link WatchOptions.evaluate} found after this step. */
@@ -30,23 +30,27 @@ export interface WatchOptions<Evaluation = unknown> {
   readonly evaluateEvery?: number;
   /** Called at those steps, after the update. */
   readonly evaluate?: (step: number) => Evaluation | Promise<Evaluation>;
-  /** When given, what a step launches is compiled before the first one, and this is told how far it is. */
+  /** Compiles what a step launches before the first one, and is told how far that is. */
   readonly onCompile?: CompileReport;
 }
 
-/** Keeps at most one block of steps in flight, whose numbers are on their way home. */
-export class StepRunner<E> {
-  readonly #trainer: Trainer;
-  readonly #reader: BatchReader;
+/** Keeps at most one block of steps in flight, whose losses and norms are not read back yet. */
+export class StepRunner<Inputs, E> {
+  readonly #trainer: Trainer<Inputs>;
+  readonly #reader: BatchReader<Inputs>;
   readonly #options: WatchOptions<E>;
   readonly #blockSize: number;
-  #flight: Promise<Progress<E>[]> = Promise.resolve([]);
+  #flight: Promise<StepEvent<E>[]> = Promise.resolve([]);
   #clock = 0;
   #compiled = false;
   #stopped = false;
 
   /** Starts where the trainer is; the reader must be at its step's batch. */
-  constructor(trainer: Trainer, reader: BatchReader, options: WatchOptions<E>) {
+  constructor(
+    trainer: Trainer<Inputs>,
+    reader: BatchReader<Inputs>,
+    options: WatchOptions<E>,
+  ) {
     this.#trainer = trainer;
     this.#reader = reader;
     this.#options = options;
@@ -58,18 +62,18 @@ export class StepRunner<E> {
     return this.#atEnd || this.#stopped;
   }
 
-  /** Runs a block; returns the events of the one before it, and its own where nothing follows at once. */
-  async advance(): Promise<Progress<E>[]> {
+  /** Runs a block; returns the events of the block before it, and its own where it must be read at once. */
+  async advance(): Promise<StepEvent<E>[]> {
     const started = performance.now(), before = this.#flight;
     const records = [await this.#step()];
-    while (records.length < this.#blockSize && !this.#mustLand) records.push(await this.#step());
+    while (records.length < this.#blockSize && !this.#mustRead) records.push(await this.#step());
     this.#flight = this.#numbers(records, started);
     this.#flight.catch(() => {}); // Until it is awaited, nobody else looks at it.
-    return [...await before, ...(this.#mustLand ? await this.land() : [])];
+    return [...await before, ...(this.#mustRead ? await this.read() : [])];
   }
 
-  /** Waits for the block in flight. */
-  async land(): Promise<Progress<E>[]> {
+  /** Reads the block in flight. */
+  async read(): Promise<StepEvent<E>[]> {
     const events = await this.#flight, last = events.length - 1;
     this.#flight = Promise.resolve([]);
     this.#stopped ||= last >= 0 && this.#aborted && !this.#atEnd;
@@ -85,7 +89,7 @@ export class StepRunner<E> {
     return this.#options.signal?.aborted ?? false;
   }
 
-  get #mustLand(): boolean {
+  get #mustRead(): boolean {
     return this.#atEnd || this.#aborted || this.#paused;
   }
 
@@ -96,25 +100,25 @@ export class StepRunner<E> {
   }
 
   async #step(): Promise<StepRecord> {
-    const batches: Batch[] = [];
+    const batches: Batch<Inputs>[] = [];
     while (batches.length < this.#trainer.accumulation) batches.push(await this.#reader.next());
     await this.#compile(batches);
     await otherWork();
     return this.#trainer.step(batches);
   }
 
-  async #compile(batches: readonly Batch[]): Promise<void> {
+  async #compile(batches: readonly Batch<Inputs>[]): Promise<void> {
     const { onCompile } = this.#options;
     if (onCompile && !this.#compiled) await this.#trainer.compile(batches, onCompile);
     this.#compiled = true;
   }
 
-  async #numbers(records: readonly StepRecord[], started: number): Promise<Progress<E>[]> {
+  async #numbers(records: readonly StepRecord[], started: number): Promise<StepEvent<E>[]> {
     const numbers = await this.#trainer.ring.read(records.length);
     const now = performance.now();
     const ms = (now - Math.max(started, this.#clock)) / records.length;
     this.#clock = now;
-    const events = records.map((record, i): Progress<E> => ({ ...record, ...numbers[i], ms }));
+    const events = records.map((record, i): StepEvent<E> => ({ ...record, ...numbers[i], ms }));
     const { evaluate, evaluateEvery } = this.#options, last = events.pop()!;
     const due = evaluate && isMultiple(last.step + 1, evaluateEvery);
     return [...events, due ? { ...last, evaluation: await evaluate(last.step) } : last];
@@ -124,6 +128,9 @@ export class StepRunner<E> {
 function isMultiple(steps: number, every: number | undefined): boolean {
   return every !== undefined && steps % every === 0;
 }
+
+/** The next turn of the event loop; browsers know only timers. */
+const soon: (task: () => void) => void = globalThis.setImmediate ?? setTimeout;
 
 /** From one sleep to the next, at least. */
 const awakeMs = 250;
@@ -137,7 +144,7 @@ let sleptAt = -Infinity;
  */
 function otherWork(): Promise<void> {
   const now = performance.now();
-  if (now - sleptAt < awakeMs) return new Promise((resolve) => setImmediate(() => resolve()));
+  if (now - sleptAt < awakeMs) return new Promise((resolve) => soon(resolve));
   sleptAt = now;
   return new Promise((resolve) => setTimeout(resolve));
 }

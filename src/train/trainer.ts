@@ -1,30 +1,27 @@
 /** The trainer: steps of any model that says what is trainable. @module */
 
+import type { Loss } from "../autograd/loss.ts";
+import { crossEntropy } from "../autograd/ops/cross_entropy.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import { Tape } from "../autograd/tape.ts";
-import type { HostTensor } from "../core/host_tensor.ts";
+import { type Batch, countTargets, type ModelInputs } from "../core/batch.ts";
 import { hash32 } from "../core/random.ts";
 import type { CompileReport, Device } from "../device/device.ts";
 import type { Tensor } from "../device/tensor.ts";
 import { type AdamW, adamW } from "./adamw.ts";
 import type { AdamWOptions, ParameterGroup } from "./adamw_options.ts";
-import type { Batch } from "./batch.ts";
-import { type Objective, type ObjectiveName, objectiveOf } from "./objective.ts";
+import { assertBatch } from "./batch.ts";
 import { StepRing } from "./step_ring.ts";
 import { type Schedule, type ScheduleName, scheduleOf } from "./schedule.ts";
 
 /** What the trainer asks of a model. */
-export interface TrainableModel {
+export interface TrainableModel<Inputs = ModelInputs> {
   /** Where it lives. */
   readonly device: Device;
-  /** Whatever is to be trained. */
+  /** The parameters to train. */
   trainable(): Parameter[];
-  /** Tokens (batch, time) to logits (batch · time, vocabulary). */
-  forward(
-    tape: Tape,
-    tokens: HostTensor,
-    options?: Pick<Batch, "attentionMask" | "positionIds">,
-  ): Tensor;
+  /** Inputs to what the loss takes, such as logits (batch · time, vocabulary). */
+  forward(tape: Tape, inputs: Inputs): Tensor;
 }
 
 /** How a trainer steps. */
@@ -41,22 +38,20 @@ export interface TrainerOptions extends AdamWOptions {
   readonly floor?: number;
   /** Batches of one step; the loss is the mean over the labels of all of them. Default 1. */
   readonly accumulation?: number;
-  /** What is lowered. Default `cross-entropy`. */
-  readonly objective?: ObjectiveName;
-  /** Share of each target that is spread evenly over the vocabulary. Default 0. */
-  readonly labelSmoothing?: number;
+  /** What is minimized. Default: {@link crossEntropy}, with the next tokens or classes as targets. */
+  readonly loss?: Loss;
   /** Parameters with settings of their own. Default: all that are trainable, in one group. */
   readonly groups?: readonly ParameterGroup[];
 }
 
-/** What is known of a step as soon as it was handed to the device. */
+/** What is known of a step as soon as it was submitted to the device. */
 export interface StepRecord {
   /** The step, counted from 0. */
   readonly step: number;
   /** The learning rate that it used. */
   readonly learningRate: number;
-  /** Tokens that went in. */
-  readonly tokens: number;
+  /** Labels, or rows of float targets, that the loss is the mean of. */
+  readonly counted: number;
 }
 
 /**
@@ -71,15 +66,16 @@ export interface StepRecord {
  * const config = parseGpt2Config({ vocab_size: 8, n_positions: 8, n_embd: 8, n_layer: 1, n_head: 2 });
  * using model = initGpt2(device, config, { seed: 1 });
  * using trainer = new Trainer(model, { learningRate: 1e-3, steps: 10 });
- * const inputs = { shape: [1, 3], data: Uint32Array.of(1, 2, 3) };
- * trainer.step([{ inputs, targets: { shape: [1, 3], data: Int32Array.of(2, 3, 4) } }]);
+ * const tokens = { shape: [1, 3], data: Uint32Array.of(1, 2, 3) };
+ * const targets = { shape: [1, 3], data: Int32Array.of(2, 3, 4) };
+ * trainer.step([{ inputs: { tokens }, targets }]);
  * console.log((await trainer.ring.read(1))[0].loss);
  * ```
  */
-export class Trainer implements Disposable {
-  /** What is trained. */
-  readonly model: TrainableModel;
-  /** How. */
+export class Trainer<Inputs = ModelInputs> implements Disposable {
+  /** The model in training. */
+  readonly model: TrainableModel<Inputs>;
+  /** How it is trained. */
   readonly options: TrainerOptions;
   /** Its gradients, moments and count of steps. */
   readonly optimizer: AdamW;
@@ -88,14 +84,14 @@ export class Trainer implements Disposable {
   /** Batches of one step. */
   readonly accumulation: number;
   readonly #schedule: Schedule;
-  readonly #objective: Objective;
+  readonly #loss: Loss;
 
   /**
    * Makes the optimizer's buffers.
    *
    * @throws {RangeError} when an option is out of range or nothing is trainable.
    */
-  constructor(model: TrainableModel, options: TrainerOptions) {
+  constructor(model: TrainableModel<Inputs>, options: TrainerOptions) {
     const { schedule = "constant", accumulation = 1, steps } = options;
     assertCount("steps", steps, 0);
     assertCount("accumulation", accumulation, 1);
@@ -103,7 +99,7 @@ export class Trainer implements Disposable {
     this.options = options;
     this.accumulation = accumulation;
     this.#schedule = typeof schedule === "function" ? schedule : scheduleOf(schedule, options);
-    this.#objective = objectiveOf(options.objective);
+    this.#loss = options.loss ?? crossEntropy;
     using unfinished = new DisposableStack();
     this.optimizer = unfinished.use(adamW(options.groups ?? model.trainable(), options));
     this.ring = new StepRing(model.device);
@@ -116,24 +112,23 @@ export class Trainer implements Disposable {
   }
 
   /**
-   * One step on the mean loss over the labels (or rows) of all batches, then one submit.
+   * One step on the mean loss over everything that counts in all batches, then one submit.
    *
    * @throws {RangeError} when there are not {@link Trainer.accumulation} batches, or no label counts.
-   * @throws {ShapeError} when targets do not fit their inputs.
+   * @throws {ShapeError} when targets do not fit their outputs.
    */
-  step(batches: readonly Batch[]): StepRecord {
+  step(batches: readonly Batch<Inputs>[]): StepRecord {
     const step = this.steps, { device } = this.model;
-    batches.forEach(this.#objective.assertBatch);
+    batches.forEach(assertBatch);
     this.#assertCount(batches.length);
-    const counted = batches.reduce((sum, batch) => sum + this.#objective.count(batch), 0);
+    const counted = batches.reduce((sum, { targets }) => sum + countTargets(targets), 0);
     this.#accumulate(batches, counted);
     this.optimizer.learningRate = this.options.learningRate * this.#schedule(step);
     const { learningRate } = this.optimizer;
     this.optimizer.step();
     this.ring.finish(step, this.optimizer.norm);
     device.submit();
-    const tokens = batches.reduce((sum, { inputs }) => sum + inputs.data.length, 0);
-    return { step, learningRate, tokens };
+    return { step, learningRate, counted };
   }
 
   /**
@@ -142,7 +137,7 @@ export class Trainer implements Disposable {
    *
    * @param report Told how many programs are ready, of how many.
    */
-  async compile(batches: readonly Batch[], report?: CompileReport): Promise<void> {
+  async compile(batches: readonly Batch<Inputs>[], report?: CompileReport): Promise<void> {
     await this.model.device.compile(() => this.#rehearse(batches), report);
   }
 
@@ -152,8 +147,8 @@ export class Trainer implements Disposable {
     this.optimizer[Symbol.dispose]();
   }
 
-  /** A step whose launches are left out. */
-  #rehearse(batches: readonly Batch[]): void {
+  /** A step without its launches. */
+  #rehearse(batches: readonly Batch<Inputs>[]): void {
     const { steps, ring: { next }, optimizer: { learningRate } } = this;
     try {
       this.step(batches);
@@ -172,7 +167,7 @@ export class Trainer implements Disposable {
     );
   }
 
-  #accumulate(batches: readonly Batch[], divisor: number): void {
+  #accumulate(batches: readonly Batch<Inputs>[], divisor: number): void {
     try {
       batches.forEach((batch, i) => this.#addGradients(batch, i, divisor));
     } catch (error) {
@@ -181,13 +176,13 @@ export class Trainer implements Disposable {
     }
   }
 
-  #addGradients(batch: Batch, index: number, divisor: number): void {
-    const { seed = 0, labelSmoothing: smoothing } = this.options;
-    // From 1 on: seed 0 hashes index 0 to 0, a mask's seed that would hash its own index 0 to 0.
+  #addGradients({ inputs, targets }: Batch<Inputs>, index: number, divisor: number): void {
+    const { seed = 0 } = this.options;
+    // At least 1: seed 0 hashes index 0 to 0, a mask's seed that would hash its own index 0 to 0.
     const dropoutSeed = hash32(seed, this.steps * this.accumulation + index + 1);
     using tape = new Tape(this.model.device, { dropoutSeed });
-    const outputs = this.model.forward(tape, batch.inputs, batch);
-    const loss = this.#objective.loss(tape, outputs, batch, { smoothing, divisor });
+    const outputs = this.model.forward(tape, inputs);
+    const loss = this.#loss(tape, outputs, targets, { divisor });
     tape.backward(loss);
     this.ring.addLoss(this.steps, loss, index > 0);
   }
@@ -196,7 +191,7 @@ export class Trainer implements Disposable {
 function assertCount(name: string, value: number, least: number): void {
   if (!Number.isSafeInteger(value) || value < least) {
     throw new RangeError(
-      `training needs ${name} to be a whole number from ${least} on, found ${value}`,
+      `training needs ${name} to be an integer of at least ${least}, found ${value}`,
     );
   }
 }

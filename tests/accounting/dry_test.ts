@@ -1,15 +1,8 @@
 import { assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
-import {
-  catalogue,
-  type ConfigJson,
-  evaluate,
-  gpt2StepBytes,
-  loraCounts,
-  type LoraSelection,
-  modelTensors,
-} from "../../src/accounting/mod.ts";
-import { injectLora } from "../../src/adapt/mod.ts";
+import { evaluateFormula, gpt2StepBytes, loraCounts } from "../../src/accounting/mod.ts";
+import { injectLora, type SiteSelection } from "../../src/adapt/mod.ts";
+import { architectureOf, catalogue, type ConfigJson } from "../../src/architectures/mod.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 import { countTrained } from "../../experiments/counting.ts";
 import { gpt3 } from "../../experiments/gpt3.ts";
@@ -22,9 +15,9 @@ import { type Method, methods, shapes } from "../train/ledger_checks.ts";
 Deno.test("GPT-3's parameters are those of the formulas, full and at every rank", () => {
   const d = 12288;
   const full = { n_voc: 50257, n_pos: 2048, d, L: 96 };
-  assertEquals(BigInt(countTrained(0)), evaluate("fullParameters", full));
+  assertEquals(BigInt(countTrained(0)), evaluateFormula("fullParameters", full));
   for (const r of [1, 4]) {
-    assertEquals(BigInt(countTrained(r)), evaluate("loraParameters", { n_W: 192, d, r }));
+    assertEquals(BigInt(countTrained(r)), evaluateFormula("loraParameters", { n_W: 192, d, r }));
   }
 });
 
@@ -34,26 +27,27 @@ Deno.test("bytes that outlive a step are 4 a frozen value and 16 a trained one",
     const { weight, adapter, gradient, optimizer } = gpt3Memory(rank).byRole;
     return BigInt(weight + adapter + gradient + optimizer);
   };
-  const bytes = (P_f: number, P_t: number) => evaluate("trainingBytesFp32", { P_f, P_t });
+  const bytes = (P_f: number, P_t: number) => evaluateFormula("trainingBytesFp32", { P_f, P_t });
   assertEquals(stateBytes(0), bytes(0, values));
   assertEquals(stateBytes(4), bytes(values, trained));
 });
 
 Deno.test("counted adapters are those that are injected", () => {
   const { config } = catalogue.gpt2;
-  const selections: LoraSelection[] = [
+  const selections: SiteSelection[] = [
     { sites: "all" },
     { sites: ["k"] },
     { sites: ["o", "down", "transformer.h.3.attn.c_attn:q"] },
     { sites: ["transformer.h.0.attn.c_attn"] },
     { targetModules: "all-linear" },
     { targetModules: ["c_attn", "h.2.mlp.c_proj"] },
+    { targetModules: ".*attn\\.c_(attn|proj)" },
   ];
   using device = new DryDevice();
   for (const selection of selections) {
     using model = Gpt2.allocate(device, parseGpt2Config(config));
     using _adapter = injectLora(model, { rank: 5, seed: 0, ...selection });
-    const counts = loraCounts(modelTensors(config), 5, selection);
+    const counts = loraCounts(architectureOf(config), 5, selection);
     const counted = counts.reduce((sum, { parameters }) => sum + parameters, 0);
     assertEquals(counted, countTrainable(model), JSON.stringify(selection));
   }

@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import {
-  evaluate,
-  evaluateRatio,
+  evaluateFormula,
+  evaluateFormulaRatio,
   formulas,
   formulaTex,
   type FormulaValues,
@@ -58,7 +58,7 @@ const byHand: [string, FormulaValues, bigint][] = [
 
 for (const [name, values, expected] of byHand) {
   Deno.test(`${name} of ${JSON.stringify(values)} is ${expected}`, () =>
-    assertEquals(evaluate(name, values), expected));
+    assertEquals(evaluateFormula(name, values), expected));
 }
 
 Deno.test("every formula says what, where from and in which unit, and knows its letters", () => {
@@ -77,26 +77,29 @@ Deno.test("every letter of the notation is used, and no two look the same", () =
 });
 
 Deno.test("counts beyond 2^53 are exact", () => {
-  assertEquals(evaluate("adamStateBytes", { P_t: 2n ** 60n + 1n }), 2n ** 63n + 8n);
-  assertEquals(evaluate("checkpointBytes", { beta: 4n, P: 10n ** 30n + 1n }), 4n * 10n ** 30n + 4n);
+  assertEquals(evaluateFormula("adamStateBytes", { P_t: 2n ** 60n + 1n }), 2n ** 63n + 8n);
+  assertEquals(
+    evaluateFormula("checkpointBytes", { beta: 4n, P: 10n ** 30n + 1n }),
+    4n * 10n ** 30n + 4n,
+  );
 });
 
 Deno.test("ratios are numbers", () => {
-  assertEquals(evaluateRatio("breakEvenRank", { d_in: 12288, d_out: 12288 }), 6144);
-  assertEquals(evaluateRatio("reductionFactor", { d_in: 12288, d_out: 12288, r: 4 }), 1536);
+  assertEquals(evaluateFormulaRatio("breakEvenRank", { d_in: 12288, d_out: 12288 }), 6144);
+  assertEquals(evaluateFormulaRatio("reductionFactor", { d_in: 12288, d_out: 12288, r: 4 }), 1536);
   // Section 4.2: 32.5 and 43.1 tokens a second are 24.6% less time and 32.6% more tokens.
   const speed = { t_0: 1000 / 32.5, t: 1000 / 43.1 };
-  assertEquals(evaluateRatio("timeSavedPercent", speed).toFixed(1), "24.6");
-  assertEquals(evaluateRatio("throughputGainPercent", speed).toFixed(1), "32.6");
+  assertEquals(evaluateFormulaRatio("timeSavedPercent", speed).toFixed(1), "24.6");
+  assertEquals(evaluateFormulaRatio("throughputGainPercent", speed).toFixed(1), "32.6");
   const depth = { t_0: 19.8, n_step: 48, t_step: 0.1, b: 1, s: 128, F: 22e6, v: 1e10 };
-  assertEquals(evaluateRatio("addedDepthTime", depth).toFixed(4), "24.8816");
+  assertEquals(evaluateFormulaRatio("addedDepthTime", depth).toFixed(4), "24.8816");
   // Table 1, first column: 1449.4 ms against 1482.0 ms.
-  assertEquals(evaluateRatio("slowdownPercent", { t_0: 1449.4, t: 1482 }).toFixed(1), "2.2");
+  assertEquals(evaluateFormulaRatio("slowdownPercent", { t_0: 1449.4, t: 1482 }).toFixed(1), "2.2");
 });
 
 Deno.test("what is missing, unknown, negative or not whole is said", () => {
   const fails = (name: string, values: FormulaValues, sentence: string) =>
-    assertThrows(() => evaluate(name, values), RangeError, sentence);
+    assertThrows(() => evaluateFormula(name, values), RangeError, sentence);
   fails(
     "lowRankParameters",
     { r: 1, d_in: 2 },

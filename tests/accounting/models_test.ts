@@ -1,28 +1,13 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals } from "@std/assert";
+import { classifierParameters, evaluateFormula, loraCounts } from "../../src/accounting/mod.ts";
 import {
+  architectureOf,
   catalogue,
-  classifierParameters,
   type ConfigJson,
   countParameters,
-  evaluate,
-  loraCounts,
-  type LoraSelection,
-  matricesOf,
-  modelTensors,
-  peftTargets,
-  type TensorShape,
-} from "../../src/accounting/mod.ts";
+  type TensorSpec,
+} from "../../src/architectures/mod.ts";
 import goldenFile from "../golden/counts.json" with { type: "json" };
-
-interface Golden {
-  models: {
-    name: string;
-    config: ConfigJson;
-    parameters: number;
-    tensors: Record<string, string>;
-  }[];
-  peft: PeftRow[];
-}
 
 interface PeftRow {
   model: string;
@@ -33,45 +18,15 @@ interface PeftRow {
   all: number;
 }
 
-/** Shapes by transformers and counts by PEFT. */
-const golden = goldenFile as unknown as Golden;
-
-/** Tensors as the golden file groups them: names with `*` for the first number, and how many. */
-function grouped(tensors: TensorShape[]): Record<string, string> {
-  const groups: Record<string, { count: number; shape: string }> = {};
-  for (const { name, shape } of tensors) {
-    const key = name.replace(/(?<=\.)\d+(?=\.)/, "*");
-    const group = groups[key] ??= { count: 0, shape: shape.join("x") };
-    assertEquals(group.shape, shape.join("x"), name);
-    group.count++;
-  }
-  return Object.fromEntries(
-    Object.entries(groups).map(([key, { count, shape }]) => [key, `${count} of ${shape}`]),
-  );
-}
-
-for (const { name, config, parameters, tensors } of golden.models) {
-  Deno.test(`${name} as ${config.architectures} has transformers' tensors, ${parameters} values`, () => {
-    const ours = modelTensors(config);
-    assertEquals(grouped(ours), tensors);
-    assertEquals(new Set(ours.map(({ name }) => name)).size, ours.length);
-    assertEquals(countParameters(ours), parameters);
-  });
-}
-
-Deno.test("the golden file has every model of the catalogue as it is there", () => {
-  const checked = golden.models.slice(0, Object.keys(catalogue).length);
-  const configs = Object.entries(catalogue).map(([name, { config }]) => ({ name, config }));
-  assertEquals(checked.map(({ name, config }) => ({ name, config })), configs);
-});
+/** Counts by PEFT. */
+const golden = goldenFile as unknown as { peft: PeftRow[] };
 
 function peftCount({ config, rank, targets }: PeftRow): { trainable: number; all: number } {
-  const tensors = modelTensors(config);
-  const targetModules =
-    (targets ?? peftTargets[String(config.model_type)]) as LoraSelection["targetModules"];
-  const trainable = loraCounts(tensors, rank, { targetModules })
-    .reduce((sum, { parameters }) => sum + parameters, classifierParameters(tensors));
-  return { trainable, all: countParameters(tensors) + trainable };
+  const architecture = architectureOf(config);
+  const targetModules = targets ?? architecture.peftTargets;
+  const trainable = loraCounts(architecture, rank, { targetModules })
+    .reduce((sum, { parameters }) => sum + parameters, classifierParameters(architecture));
+  return { trainable, all: countParameters(architecture.tensors) + trainable };
 }
 
 for (const row of golden.peft) {
@@ -92,7 +47,7 @@ Deno.test("T5 base in PEFT's docstring is 72 vectors of its width above what PEF
 
 Deno.test("sites adapt a third of a fused weight, whatever the model calls it", () => {
   const parameters = (model: string, rank: number, sites: string[] | "all") =>
-    loraCounts(modelTensors(catalogue[model].config), rank, { sites })
+    loraCounts(architectureOf(catalogue[model].config), rank, { sites })
       .reduce((sum, { parameters }) => sum + parameters, 0);
   // The paper's tables 2, 3, 4 and 5.
   assertEquals(parameters("gpt2-medium", 4, ["q", "v"]), 393_216);
@@ -115,68 +70,17 @@ Deno.test("the closed formulas of GPT-2's shape are its tensors' counts", () => 
       string,
       number
     >;
-    const tensors = modelTensors(config);
-    const count = (keep: (tensor: TensorShape) => boolean) =>
+    const { tensors } = architectureOf(config);
+    const count = (keep: (tensor: TensorSpec) => boolean) =>
       BigInt(countParameters(tensors.filter(keep)));
-    assertEquals(count(() => true), evaluate("fullParameters", { d, L, n_voc, n_pos }), name);
+    assertEquals(
+      count(() => true),
+      evaluateFormula("fullParameters", { d, L, n_voc, n_pos }),
+      name,
+    );
     const biases = count(({ name }) => name.endsWith(".bias"));
-    assertEquals(biases, evaluate("bitFitParameters", { d, L }), name);
-    const isTop = ({ name }: TensorShape) => name.includes(`.h.${L - 1}.`);
-    assertEquals(count(isTop), evaluate("topLayersParameters", { d, L_top: 1 }), name);
+    assertEquals(biases, evaluateFormula("bitFitParameters", { d, L }), name);
+    const isTop = ({ name }: TensorSpec) => name.includes(`.h.${L - 1}.`);
+    assertEquals(count(isTop), evaluateFormula("topLayersParameters", { d, L_top: 1 }), name);
   }
-});
-
-Deno.test("matrices know their inputs, their outputs and what all-linear leaves out", () => {
-  const config = { ...catalogue["llama-3-8b"].config, num_hidden_layers: 1 };
-  assertEquals(matricesOf(modelTensors(config)).map(({ name, kind }) => [name, kind]), [
-    ["model.embed_tokens", "embedding"],
-    ...["q", "k", "v", "o"].map((name) => [`model.layers.0.self_attn.${name}_proj`, "linear"]),
-    ...["gate", "up", "down"].map((name) => [`model.layers.0.mlp.${name}_proj`, "linear"]),
-    ["lm_head", "head"],
-  ]);
-  const [gpt2] = matricesOf(modelTensors(catalogue.gpt2.config))
-    .filter(({ name }) => name.endsWith("c_fc"));
-  assertEquals([gpt2.inputs, gpt2.outputs], [768, 3072]);
-});
-
-Deno.test("a configuration that cannot be counted is refused in one sentence", () => {
-  const fails = (config: ConfigJson, sentence: string) =>
-    assertThrows(() => modelTensors(config), RangeError, sentence);
-  fails({}, "a configuration must have a model_type of gpt2, bert, ");
-  fails({ model_type: "mamba" }, 'files); found "mamba"');
-  fails({ model_type: "constructor" }, 'files); found "constructor"');
-  // Every field that a model cannot do without, and what may be absent but not be anything.
-  const needed =
-    /^(vocab_size|n_(embd|layer|positions)|hidden_size|(num_)?(hidden_)?layers|d_\w+)$/;
-  const optional = /^(n_inner|num_(labels|key_value_heads|decoder_layers)|head_dim)$/;
-  for (const { config } of golden.models) {
-    for (const field of Object.keys(config)) {
-      const rule = `must have ${field}, a whole number from`;
-      if (needed.test(field)) {
-        fails({ ...config, [field]: undefined }, `${rule} 1 on; found nothing`);
-      }
-      if (needed.test(field)) fails({ ...config, [field]: 0 }, `${rule} 1 on; found 0`);
-      if (optional.test(field)) fails({ ...config, [field]: -1.5 }, `${rule} 0 on; found -1.5`);
-    }
-  }
-  const { config } = catalogue["t5-base"];
-  fails(
-    { ...config, architectures: ["T5ForSequenceClassification"] },
-    "must have architectures, T5Mo",
-  );
-  fails(
-    { ...config, architectures: ["T5ForDancing"] },
-    'ForSequenceClassification; found ["T5ForD',
-  );
-  fails(
-    { ...config, tie_word_embeddings: "no" },
-    'must have tie_word_embeddings, true or false; found "no"',
-  );
-});
-
-/** transformers 5 ties the head whatever the configuration says; the files of version 1.1 have their own. */
-Deno.test("T5 1.1 base has a head of its own: 247,577,856 values", () => {
-  const changes = { d_ff: 2048, feed_forward_proj: "gated-gelu", tie_word_embeddings: false };
-  const tensors = modelTensors({ ...catalogue["t5-base"].config, ...changes });
-  assertEquals(countParameters(tensors), 247_577_856);
 });

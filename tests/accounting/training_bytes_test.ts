@@ -1,22 +1,24 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import {
-  catalogue,
-  countParameters,
-  evaluate,
-  matricesOf,
-  modelTensors,
+  evaluateFormula,
   optimizerBytes,
   type OptimizerName,
   optimizerNames,
   type Precision,
-  type TensorShape,
   trainingBytes,
 } from "../../src/accounting/mod.ts";
+import {
+  type Architecture,
+  architectureOf,
+  catalogue,
+  countParameters,
+  inferArchitecture,
+} from "../../src/architectures/mod.ts";
 
 const allLinear = { rank: 64, targetModules: "all-linear" } as const;
 
 /** LLaMA 65B, of which the QLoRA paper speaks. */
-const llama65b = modelTensors({
+const llama65b = architectureOf({
   ...catalogue["llama-2-7b"].config,
   hidden_size: 8192,
   intermediate_size: 22016,
@@ -25,16 +27,16 @@ const llama65b = modelTensors({
   num_key_value_heads: 64,
 });
 
-const baseBytes = (tensors: TensorShape[], precision: Precision) => {
-  const { weight, quantized } = trainingBytes(tensors, precision, allLinear);
+const baseBytes = (model: Architecture, precision: Precision) => {
+  const { weight, quantized } = trainingBytes(model, precision, allLinear);
   return weight + quantized;
 };
 
-Deno.test("double quantisation saves 3 GB of LLaMA 65B, as the QLoRA paper says", () => {
-  const linears = matricesOf(llama65b).filter(({ kind }) => kind === "linear");
+Deno.test("double quantization saves 3 GB of LLaMA 65B, as the QLoRA paper says", () => {
+  const linears = llama65b.linears.filter(({ kind }) => kind === "linear");
   const values = linears.reduce((sum, { inputs, outputs }) => sum + inputs * outputs, 0);
   assertEquals(values, 64_760_053_760);
-  const rest = 2 * (countParameters(llama65b) - values);
+  const rest = 2 * (countParameters(llama65b.tensors) - values);
   const weight = (precision: Precision) => baseBytes(llama65b, precision);
   // 4.5 and 4.127 bits a value, and 16 for embeddings, head and norms.
   assertEquals(weight("nf4"), values * 4.5 / 8 + rest);
@@ -44,15 +46,15 @@ Deno.test("double quantisation saves 3 GB of LLaMA 65B, as the QLoRA paper says"
   assertEquals((weight("nf4-double") / 2 ** 30).toFixed(1), "32.1");
 });
 
-Deno.test("LLaMA 7B in NF4, doubly quantised: 3.34 GB of linear layers and 0.52 GB of the rest", () => {
-  const llama7b = modelTensors(catalogue["llama-2-7b"].config);
+Deno.test("LLaMA 7B in NF4, doubly quantized: 3.34 GB of linear layers and 0.52 GB of the rest", () => {
+  const llama7b = architectureOf(catalogue["llama-2-7b"].config);
   const { quantized, weight } = trainingBytes(llama7b, "nf4-double", allLinear);
   assertEquals([quantized, weight].map((bytes) => (bytes / 1e9).toFixed(2)), ["3.34", "0.52"]);
   assertEquals((baseBytes(llama7b, "nf4-double") / 1e9).toFixed(2), "3.87");
 });
 
-Deno.test("a 4096 x 4096 matrix has 4.5 bits a value in NF4, 4.127 doubly quantised", () => {
-  const matrix = [{ name: "q_proj.weight", shape: [4096, 4096] }];
+Deno.test("a 4096 x 4096 matrix has 4.5 bits a value in NF4, 4.127 doubly quantized", () => {
+  const matrix = inferArchitecture([{ name: "q_proj.weight", shape: [4096, 4096] }]);
   const bits = (precision: Precision) => {
     const { quantized } = trainingBytes(matrix, precision, {
       rank: 1,
@@ -75,16 +77,16 @@ Deno.test("an adapter of rank 64 on all linear layers of LLaMA 65B has 799.5M va
 });
 
 Deno.test("the roles add up to the formulas of the whole", () => {
-  const tensors = modelTensors(catalogue["gpt3-175b"].config);
+  const gpt3 = architectureOf(catalogue["gpt3-175b"].config);
   const sum = (precision: Precision, lora?: typeof qv) => {
-    const { weight, adapter, gradient, optimizer } = trainingBytes(tensors, precision, lora);
+    const { weight, adapter, gradient, optimizer } = trainingBytes(gpt3, precision, lora);
     return BigInt(weight + adapter + gradient + optimizer);
   };
   const qv = { rank: 4, sites: ["q", "v"] };
   const full = { P_f: 0, P_t: 174_604_259_328 }, lora = { P_f: 174_604_259_328, P_t: 18_874_368 };
   for (const [precision, name] of [["fp32", "Fp32"], ["mixed", "Mixed"]] as const) {
-    assertEquals(sum(precision), evaluate(`trainingBytes${name}`, full));
-    assertEquals(sum(precision, qv), evaluate(`trainingBytes${name}`, lora));
+    assertEquals(sum(precision), evaluateFormula(`trainingBytes${name}`, full));
+    assertEquals(sum(precision, qv), evaluateFormula(`trainingBytes${name}`, lora));
   }
 });
 
@@ -96,7 +98,7 @@ Deno.test("values in NF4 cannot be trained", () => {
   );
 });
 
-Deno.test("an optimiser's bytes are summed tensor by tensor", () => {
+Deno.test("an optimizer's bytes are summed tensor by tensor", () => {
   // A matrix, one too small for 8 bits, and a vector.
   const trained = [[64, 128], [10, 20], [128]].map((shape, i) => ({ name: `${i}`, shape }));
   const values = 64 * 128 + 200 + 128;
@@ -116,6 +118,6 @@ Deno.test("A and B of a matrix have the Adafactor state of the formula for both"
   const factors = [[r, d_in], [d_out, r]].map((shape) => ({ name: "factor", shape }));
   assertEquals(
     BigInt(optimizerBytes("adafactor", factors)),
-    evaluate("loraAdafactorStateBytes", { r, d_in, d_out }),
+    evaluateFormula("loraAdafactorStateBytes", { r, d_in, d_out }),
   );
 });

@@ -42,7 +42,7 @@ export const checks: readonly Check[] = [
       for (const selection of selections) {
         using _ = injectLora(model, { rank: 2, alpha: 5, seed: 1, dropout: 0.5, ...selection });
         assertEquals(await logitsOf(model), base);
-        assertEquals(await logitsOf(model, tokens, { dropoutSeed: 3 }), base);
+        assertEquals(await logitsOf(model, { tokens }, { dropoutSeed: 3 }), base);
       }
     },
   },
@@ -65,7 +65,7 @@ export const checks: readonly Check[] = [
       first.remove();
       first.remove();
       assertEquals(await logitsOf(model), base);
-      assert(model.linears.every(({ adapted }) => adapted.length === 0));
+      assert(model.linears.every(({ adaptations }) => adaptations.length === 0));
     },
   },
   {
@@ -79,7 +79,7 @@ export const checks: readonly Check[] = [
       using again = trainedLora(model, { seed: 2 });
       older.remove();
       assertEquals(await logitsOf(model), alone);
-      assertEquals(again.modules.length, 4);
+      assertEquals(again.sites.length, 4);
       assert(model.trainable().length === 8);
     },
   },
@@ -95,8 +95,8 @@ export const checks: readonly Check[] = [
         const expected = new Map<string, Float64Array>();
         for (const { module, linear, rows, ...update } of await withLinears(adapter)) {
           const sum = expected.get(module) ??
-            Float64Array.from(await valuesOf(linear.weight.tensor));
-          const start = rows.start * linear.weight.shape[1];
+            Float64Array.from(await valuesOf(linear.weight.dense()));
+          const start = (rows?.start ?? 0) * linear.weight.shape[1];
           deltaWeight(update).data.forEach((value, i) => sum[start + i] += value);
           expected.set(module, sum);
         }
@@ -104,7 +104,7 @@ export const checks: readonly Check[] = [
           if (!expected.has(name)) continue;
           // ΔW is rounded to F32 by deltaWeight, so even float64 agrees to 1e-7 only.
           const close = { relative: 1e-7 + 2 * epsilon, absolute: 1e-7 };
-          assertAllClose(await valuesOf(weight.tensor), expected.get(name)!, close);
+          assertAllClose(await valuesOf(weight.dense()), expected.get(name)!, close);
         }
       }
     },
@@ -119,7 +119,7 @@ export const checks: readonly Check[] = [
         adapter.remove();
         const before = device.ledger.read().byRole.weight;
         const merged = merge(model, adapter);
-        const bytes = model.linears.reduce((sum, { weight }) => sum + weight.tensor.bytes, 0);
+        const bytes = model.linears.reduce((sum, { weight }) => sum + weight.bytes, 0);
         assertEquals(device.ledger.read().byRole.weight - before, bytes);
         assertNotEquals(await logitsOf(merged), base);
         assert(unmerge(merged) === model);
@@ -175,7 +175,7 @@ export const checks: readonly Check[] = [
       assertEquals(device.ledger.read().byRole.gradient, adapter.bytes);
       const count = (kernel: string) =>
         (device.ledger.launches.get(kernel) ?? 0) - (before.get(kernel) ?? 0);
-      assertEquals(count("matmul > gradient"), 2 * adapter.modules.length);
+      assertEquals(count("matmul > gradient"), 2 * adapter.sites.length);
       const others = [...device.ledger.launches.keys()].filter((key) => key.endsWith("> gradient"));
       assertEquals(others.filter((key) => count(key) > 0), ["matmul > gradient"]);
       const parameterKernels = /^(layer_norm_backward_parameters|embedding_backward|sum_columns)/;
@@ -185,7 +185,7 @@ export const checks: readonly Check[] = [
         [...model.parameters.values()].map((p) => tape.gradientOf(p)).filter(Boolean),
         [],
       );
-      await device.read(tape.gradientOf(adapter.modules[0].A)!);
+      await device.read(tape.gradientOf(adapter.sites[0].A)!);
     },
   },
   {
@@ -199,7 +199,7 @@ export const checks: readonly Check[] = [
         using merged = merge(model, adapter);
         using tape = new Tape(device, { dropoutSeed: 2 });
         tape.backward(lossOf(tape, model));
-        await adapter.deltaWeight(adapter.modules[0].name);
+        await adapter.deltaWeight(adapter.sites[0].name);
         await logitsOf(merged);
         adapter[Symbol.dispose]();
       }
@@ -215,5 +215,5 @@ const tolerance = (epsilon: number) => ({ relative: 30 * epsilon, absolute: 30 *
 
 async function withLinears(adapter: ReturnType<typeof trainedLora>) {
   const values = await adapter.read();
-  return values.map((value, i) => ({ ...value, linear: adapter.modules[i].linear }));
+  return values.map((value, i) => ({ ...value, linear: adapter.sites[i].linear }));
 }

@@ -4,26 +4,31 @@ import { AdapterFileError } from "../../src/core/errors.ts";
 import { readJson } from "../../src/core/files.ts";
 import { Random } from "../../src/core/random.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
-import { type AdapterWeights, readAdapter, writeAdapter } from "../../src/formats/mod.ts";
+import {
+  joinUpdates,
+  type LowRankUpdate,
+  readAdapter,
+  writeAdapter,
+} from "../../src/formats/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { logitsOf, randomizeB, tinyModel, trainedLora, withFolder } from "./fixtures.ts";
 
 /** An update of random values. */
-function update(name: string, out: number, width: number, rank = 2): AdapterWeights {
+function update(name: string, out: number, width: number, rank = 2): LowRankUpdate {
   const random = new Random(out + width);
   const draw = (...shape: [number, number]) => ({
     shape,
     data: Float32Array.from({ length: shape[0] * shape[1] }, () => random.normal()),
   });
-  return { name, A: draw(rank, width), B: draw(out, rank), scaling: 1.5 };
+  return { module: name, A: draw(rank, width), B: draw(out, rank), scaling: 1.5 };
 }
 
-async function refusing(modules: AdapterWeights[], includes: string): Promise<void> {
+async function refusing(updates: LowRankUpdate[], includes: string): Promise<void> {
   using device = new ReferenceDevice();
   using model = tinyModel(device);
   const before = device.ledger.read();
   await withFolder(async (folder) => {
-    await writeAdapter(folder, { modules });
+    await writeAdapter(folder, { updates });
     const error = await assertRejects(() => loadAdapter(model, folder), AdapterFileError, includes);
     assert(error.message.startsWith(`cannot use the adapter in ${folder}: `));
   });
@@ -35,10 +40,10 @@ for (const prefix of ["transformer.", "", "model.transformer."]) {
     using device = new ReferenceDevice();
     using model = tinyModel(device);
     await withFolder(async (folder) => {
-      await writeAdapter(folder, { modules: [update(`${prefix}h.0.attn.c_proj`, 12, 12)] });
+      await writeAdapter(folder, { updates: [update(`${prefix}h.0.attn.c_proj`, 12, 12)] });
       using adapter = await loadAdapter(model, folder);
-      assertEquals(adapter.modules.map(({ name }) => name), ["transformer.h.0.attn.c_proj"]);
-      assertEquals(adapter.modules[0].alpha, 3);
+      assertEquals(adapter.sites.map(({ name }) => name), ["transformer.h.0.attn.c_proj"]);
+      assertEquals(adapter.sites[0].alpha, 3);
     });
   });
 }
@@ -69,11 +74,13 @@ Deno.test("sites of different scalings in one weight keep their ΔW", async () =
   const adapted = await logitsOf(model);
   await withFolder(async (folder) => {
     await adapter.save(folder);
-    const { modules } = await readAdapter(folder);
-    assertEquals(modules.map(({ rank }) => rank), [3, 3]);
+    const { updates } = await readAdapter(folder);
+    assertEquals(updates.map(({ A }) => A.shape[0]), [1, 2, 1, 2]);
+    const modules = Map.groupBy(updates, ({ module }) => module);
+    assertEquals([...modules.values()].map((sites) => joinUpdates(sites).A.shape[0]), [3, 3]);
     adapter.remove();
     using loaded = await loadAdapter(model, folder);
-    assertEquals(loaded.modules.map(({ rank }) => rank), [1, 2, 1, 2]);
+    assertEquals(loaded.sites.map(({ rank }) => rank), [1, 2, 1, 2]);
     assertAllClose(await logitsOf(model), adapted, { relative: 1e-6, absolute: 1e-6 });
   });
 });
@@ -96,12 +103,12 @@ Deno.test("what is written says the base model, its layers' type, the dropout an
     assertEquals(config.base_model_name_or_path, "tiny-gpt2");
     assertEquals(config.fan_in_fan_out, true);
     assertEquals(config.lora_dropout, 0.25);
-    const [{ scaling, A, B }] = (await readAdapter(folder)).modules;
+    const [{ scaling, A, B }] = (await readAdapter(folder)).updates;
     assertEquals(scaling, 3);
     const close = { relative: 0.02, absolute: 0.02 };
     const exact = await adapter.deltaWeight("transformer.h.0.attn.c_proj");
     assertAllClose(deltaWeight({ A, B, scaling }).data, exact.data, close);
     using loaded = await loadAdapter(model, folder);
-    assertEquals(loaded.modules[0].dropout, 0.25);
+    assertEquals(loaded.sites[0].dropout, 0.25);
   });
 });

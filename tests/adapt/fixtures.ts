@@ -16,10 +16,10 @@ import { ReferenceDevice } from "../../src/device/reference.ts";
 import type { Tensor } from "../../src/device/tensor.ts";
 import { readSafetensors } from "../../src/formats/mod.ts";
 import {
-  type ForwardOptions,
   type Gpt2,
   initGpt2,
   type Model,
+  type ModelInputs,
   parseGpt2Config,
 } from "../../src/models/mod.ts";
 
@@ -48,16 +48,16 @@ export const labels: Int32Array = Int32Array.of(4, 9, -100, 0, 5, 3, 7, 2, 6, -1
 /** Logits of a model for {@link tokens}, or for others. */
 export async function logitsOf(
   model: Model,
-  input: HostTensor = tokens,
-  options: ForwardOptions & TapeOptions = {},
+  inputs: ModelInputs = { tokens },
+  options: TapeOptions = {},
 ): Promise<HostData> {
   using tape = new Tape(model.device, { record: false, ...options });
-  return await valuesOf(model.forward(tape, input, options));
+  return await valuesOf(model.forward(tape, inputs));
 }
 
 /** The mean loss of a model on a tape. */
 export function lossOf(tape: Tape, model: Model): Tensor {
-  return crossEntropy(tape, model.forward(tape, tokens), labels);
+  return crossEntropy(tape, model.forward(tape, { tokens }), labels);
 }
 
 /** Values of one tensor. */
@@ -68,7 +68,7 @@ export async function valuesOf(tensor: Tensor): Promise<HostData> {
 /** Gives every B values of size 0.3, as training would. */
 export function randomizeB(adapter: LoraAdapter, seed = 7): LoraAdapter {
   const random = new Random(seed);
-  for (const { B } of adapter.modules) {
+  for (const { B } of adapter.sites) {
     const values = Float32Array.from({ length: B.size }, () => 0.3 * random.normal());
     B.tensor.device.write(B.tensor, values);
   }
@@ -107,12 +107,8 @@ export async function goldenTensors(path: string): Promise<Map<string, HostTenso
 
 /** One case of a golden file of inputs. */
 export interface GoldenCase {
-  /** (batch, time). */
-  readonly tokens: HostTensor;
-  /** 1 where a token counts. */
-  readonly attentionMask?: HostTensor;
-  /** Places of the tokens, where the file gives them. */
-  readonly positionIds?: HostTensor;
+  /** What goes into the model. */
+  readonly inputs: ModelInputs;
   /** The label of the next token at each place, where there are labels. */
   readonly labels: Int32Array;
 }
@@ -131,9 +127,11 @@ export async function goldenCase(path: string, name: string): Promise<GoldenCase
   const shape = [input_ids.length, input_ids[0].length];
   const table = (rows: number[][]) => hostTensor(shape, Uint32Array.from(rows.flat()));
   return {
-    tokens: table(input_ids),
-    attentionMask: attention_mask && table(attention_mask),
-    positionIds: position_ids && table(position_ids),
+    inputs: {
+      tokens: table(input_ids),
+      attentionMask: attention_mask && table(attention_mask),
+      positionIds: position_ids && table(position_ids),
+    },
     labels: Int32Array.from(labels.flatMap((row) => [...row.slice(1), -100])),
   };
 }

@@ -49,8 +49,8 @@ const openBase = (device: Device) => loadModel(device, golden("gpt2_tiny"));
 async function assertGoldenLogits(model: Gpt2, name: string): Promise<void> {
   const expected = await goldenTensors(`adapters/logits/${name}`);
   for (const which of ["plain", "left_padding"]) {
-    const { tokens, labels: _, ...options } = await goldenCase("logits", which);
-    const found = await logitsOf(model, tokens, options), mask = options.attentionMask;
+    const { inputs } = await goldenCase("logits", which), mask = inputs.attentionMask;
+    const found = await logitsOf(model, inputs);
     const { shape: [, , vocabulary], data } = expected.get(`logits.${which}`)!;
     const counts = (_: number, i: number) => !mask || mask.data[Math.floor(i / vocabulary)] === 1;
     const [actual, wanted] = [found, data].map((values) => Array.from(values).filter(counts));
@@ -84,12 +84,12 @@ export const goldenChecks: readonly Check[] = [
         const name of adapters.filter((name) => name.startsWith("peft") && !name.includes("+"))
       ) {
         using adapter = await loadAdapter(model, golden(`adapters/${name}`));
-        const found = adapter.modules.map(({ module, rank, alpha, scaling }) =>
+        const found = adapter.sites.map(({ module, rank, alpha, scaling }) =>
           [module, { rank, alpha, scaling }] as const
         );
         const expected = (modules as Record<string, Record<string, unknown>>)[name];
         assertEquals(Object.fromEntries(found), expected as Record<string, never>);
-        for (const { name: site } of adapter.modules) {
+        for (const { name: site } of adapter.sites) {
           assertSameMatrix(await adapter.deltaWeight(site), deltas.get(`delta.${name}.${site}`)!);
         }
       }
@@ -102,12 +102,12 @@ export const goldenChecks: readonly Check[] = [
       using adapter = await loadAdapter(model, golden("adapters/block_qv"));
       const paths = [0, 1].map((layer) => `transformer.h.${layer}.attn.c_attn`);
       const names = paths.flatMap((path) => [`${path}:q`, `${path}:v`]);
-      assertEquals(adapter.modules.map(({ name }) => name), names);
-      assertEquals(adapter.modules.map(({ rank, scaling }) => [rank, scaling]), [
+      assertEquals(adapter.sites.map(({ name }) => name), names);
+      assertEquals(adapter.sites.map(({ rank, scaling }) => [rank, scaling]), [
         ...[[2, 3], [2, 3], [2, 3], [2, 3]],
       ]);
       const deltas = await goldenTensors("adapters/deltas");
-      for (const { name, module, rows } of adapter.modules) {
+      for (const { name, module, rows } of adapter.sites) {
         const { shape: [, width], data } = deltas.get(`delta.block_qv.${module}`)!;
         const part = data.subarray(rows.start * width, (rows.start + rows.count) * width);
         assertSameMatrix(await adapter.deltaWeight(name), {
@@ -141,7 +141,7 @@ export const goldenChecks: readonly Check[] = [
       using adapter = injectLora(model, { rank: 3, alpha: 6, sites: [...set], seed: 1 });
       const tensors = await goldenTensors("gradients/sites");
       const keys = new Map<Parameter, string>();
-      for (const { name, A, B } of adapter.modules) {
+      for (const { name, A, B } of adapter.sites) {
         const [module, site] = name.split(":");
         device.write(A.tensor, tensors.get(`A.${site}.${module}`)!.data);
         device.write(B.tensor, tensors.get(`B.${site}.${module}`)!.data);
@@ -149,7 +149,7 @@ export const goldenChecks: readonly Check[] = [
         keys.set(A, `grad.A.${group}.${module}`).set(B, `grad.B.${group}.${module}`);
       }
       const input = await goldenCase("gradients/input", "labelled");
-      const logits = await logitsOf(model, input.tokens);
+      const logits = await logitsOf(model, input.inputs);
       assertAllClose(logits, tensors.get(`logits.${set}`)!.data, logitsTolerance);
       await assertGradients(
         model,
@@ -173,12 +173,12 @@ function assertSameMatrix(actual: HostTensor, expected: HostTensor): void {
 
 async function assertGradients(
   model: Gpt2,
-  { tokens, labels, ...options }: GoldenCase,
+  { inputs, labels }: GoldenCase,
   expected: (parameter: Parameter) => HostTensor,
   epsilon: number,
 ): Promise<void> {
   using tape = new Tape(model.device);
-  const logits = model.forward(tape, tokens, options);
+  const logits = model.forward(tape, inputs);
   tape.backward(crossEntropy(tape, logits, labels));
   for (const parameter of model.trainable()) {
     const wanted = expected(parameter), largest = largestOf(wanted);

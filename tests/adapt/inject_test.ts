@@ -13,7 +13,7 @@ function refusing(options: Partial<LoraOptions>, includes: string, errorClass = 
   const before = device.ledger.read();
   assertThrows(() => injectLora(model, { ...qv, ...options }), errorClass, includes);
   assertEquals(device.ledger.read().byRole, before.byRole);
-  assert(model.linears.every(({ adapted }) => adapted.length === 0));
+  assert(model.linears.every(({ adaptations }) => adaptations.length === 0));
   assert([...model.parameters.values()].every(({ trainable }) => trainable));
 }
 
@@ -36,7 +36,7 @@ Deno.test("scaling is α / r, or α / √r when rank-stabilised, and α is r unl
   using model = tinyModel(device);
   const scalingOf = (options: Partial<LoraOptions>) => {
     using adapter = injectLora(model, { ...qv, rank: 4, ...options });
-    return adapter.modules[0].scaling;
+    return adapter.sites[0].scaling;
   };
   assertEquals(scalingOf({}), 1);
   assertEquals(scalingOf({ alpha: 6 }), 1.5);
@@ -52,7 +52,7 @@ Deno.test("patterns choose rank and α on their own, the first match winning", (
     rankPattern: { "h\\.1\\.attn\\.c_attn": 5, "c_attn": 3, ".*": 1 },
     alphaPattern: { "c_attn:v": 6 },
   });
-  assertEquals(adapter.modules.map(({ rank, alpha }) => [rank, alpha]), [
+  assertEquals(adapter.sites.map(({ rank, alpha }) => [rank, alpha]), [
     [3, 8],
     [3, 6],
     [5, 8],
@@ -65,8 +65,8 @@ Deno.test("A is uniform within 1/√in, and a site's draw depends on the seed an
   using model = tinyModel(device);
   const draws = async (options: Partial<LoraOptions>) => {
     using adapter = injectLora(model, { ...qv, ...options });
-    const values = await Promise.all(adapter.modules.map(({ A }) => valuesOf(A.tensor)));
-    return new Map(adapter.modules.map(({ name }, i) => [name, values[i]]));
+    const values = await Promise.all(adapter.sites.map(({ A }) => valuesOf(A.tensor)));
+    return new Map(adapter.sites.map(({ name }, i) => [name, values[i]]));
   };
   const [few, all, other] = [
     await draws({}),
@@ -94,11 +94,13 @@ Deno.test("injection freezes the base, and the last adapter to go gives every fl
   using second = trainedLora(model, { seed: 2 });
   assertEquals(
     model.trainable(),
-    [0, 4].flatMap((layer) => model.linears[layer].adapted.flatMap(({ A, B }) => [A, B])),
+    [0, 4].flatMap((layer) =>
+      model.linears[layer].adaptations.flatMap(({ parameters }) => parameters)
+    ),
   );
   first.remove();
   first.remove();
-  assertEquals(model.trainable().length, 2 * second.modules.length);
+  assertEquals(model.trainable().length, 2 * second.sites.length);
   second[Symbol.dispose]();
   assertEquals(model.trainable().length, model.parameters.size - 1);
   assert(!bias.trainable);
@@ -108,10 +110,10 @@ Deno.test("parameters carry PEFT's names, and all lie in one arena", () => {
   using device = new DryDevice();
   using model = tinyModel(device);
   using adapter = injectLora(model, { rank: 2, targetModules: ["c_attn"], seed: 1 });
-  const [{ A, B }] = adapter.modules;
+  const [{ A, B }] = adapter.sites;
   assertEquals(A.name, "base_model.model.transformer.h.0.attn.c_attn.lora_A.weight");
   assertEquals(B.name, "base_model.model.transformer.h.0.attn.c_attn.lora_B.weight");
-  const storages = adapter.modules.flatMap(({ A, B }) => [A.tensor.storage, B.tensor.storage]);
+  const storages = adapter.sites.flatMap(({ A, B }) => [A.tensor.storage, B.tensor.storage]);
   assertEquals(new Set(storages).size, 1);
   assertEquals(A.tensor.role, "adapter");
 });

@@ -1,13 +1,13 @@
 /** What a trained adapter would do with another rank, scaling or choice of sites. */
 
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
-import { deltaWeight, injectUpdates, type LoraUpdate } from "../../src/adapt/mod.ts";
+import { deltaWeight, injectUpdates, type LowRankUpdate, siteName } from "../../src/adapt/mod.ts";
 import { truncateUpdate } from "../../src/analysis/mod.ts";
 import { ShapeError } from "../../src/core/errors.ts";
 import type { HostTensor } from "../../src/core/host_tensor.ts";
 import type { Device } from "../../src/device/device.ts";
 import { DryDevice } from "../../src/device/dry.ts";
-import { readAdapter } from "../../src/formats/mod.ts";
+import { joinUpdates, readAdapter } from "../../src/formats/mod.ts";
 import { type DenseMatrix, svd } from "../../src/linalg/mod.ts";
 import type { Model } from "../../src/models/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
@@ -19,15 +19,15 @@ async function trained(model: Model) {
   return { updates: await adapter.read(), logits: await logitsOf(model) };
 }
 
-async function logitsWith(model: Model, updates: readonly LoraUpdate[]) {
+async function logitsWith(model: Model, updates: readonly LowRankUpdate[]) {
   using _ = injectUpdates(model, updates);
   return await logitsOf(model);
 }
 
-const scaled = (updates: readonly LoraUpdate[], weight: number) =>
+const scaled = (updates: readonly LowRankUpdate[], weight: number) =>
   updates.map((update) => ({ ...update, scaling: weight * update.scaling }));
 
-const truncated = (updates: readonly LoraUpdate[], rank: number) =>
+const truncated = (updates: readonly LowRankUpdate[], rank: number) =>
   updates.map((update) => ({ ...update, ...truncateUpdate(update, rank) }));
 
 /** A property of injected updates; `epsilon` is the device's relative rounding error. */
@@ -74,9 +74,9 @@ const checks: Record<string, (device: Device, epsilon: number) => Promise<void>>
   async "updates that are left out are not there, the others are"(device) {
     using model = tinyModel(device);
     const { updates } = await trained(model);
-    const kept = updates.filter(({ name }) => name.includes(".h.1."));
+    const kept = updates.filter(({ module }) => module.includes(".h.1."));
     using adapter = injectUpdates(model, kept);
-    assertEquals(model.linears.filter(({ adapted }) => adapted.length > 0).length, 1);
+    assertEquals(model.linears.filter(({ adaptations }) => adaptations.length > 0).length, 1);
     assertEquals(await adapter.read(), kept);
   },
 };
@@ -117,10 +117,10 @@ Deno.test("the update on the model at rank k is the dense truncation of ΔW (Eck
   const { updates } = await trained(model);
   for (const rank of [1, 2, 3]) {
     using adapter = injectUpdates(model, truncated(updates, rank));
-    assertEquals(adapter.modules.map((module) => module.rank), [rank, rank, rank, rank]);
+    assertEquals(adapter.sites.map((module) => module.rank), [rank, rank, rank, rank]);
     for (const update of updates) {
       const expected = denseTruncation(dense(deltaWeight(update)), rank);
-      const { data } = await adapter.deltaWeight(update.name);
+      const { data } = await adapter.deltaWeight(siteName(update));
       assertAllClose(data, expected, { relative: 1e-5, absolute: 1e-6 });
     }
   }
@@ -132,13 +132,13 @@ Deno.test("ΔW and α are linear in the scaling", async () => {
   const { updates } = await trained(model);
   using adapter = injectUpdates(model, scaled(updates, -2));
   for (const [i, update] of updates.entries()) {
-    assertEquals(adapter.modules[i].alpha, -2 * update.alpha);
+    assertEquals(adapter.sites[i].alpha, -2 * update.scaling * update.A.shape[0]);
     const expected = deltaWeight(update).data.map((value) => -2 * value);
-    assertEquals((await adapter.deltaWeight(update.name)).data, expected);
+    assertEquals((await adapter.deltaWeight(siteName(update))).data, expected);
   }
 });
 
-Deno.test("modules of a PEFT folder are updates of whole layers", async () => {
+Deno.test("what a PEFT folder holds can be put on a model: its sites, or its modules whole", async () => {
   using device = await coreDevices[0].open();
   using model = tinyModel(device);
   await withFolder(async (folder) => {
@@ -146,8 +146,11 @@ Deno.test("modules of a PEFT folder are updates of whole layers", async () => {
     await adapter.save(folder);
     const logits = await logitsOf(model);
     adapter.remove();
-    const { modules } = await readAdapter(folder);
-    assertAllClose(await logitsWith(model, modules), logits, tolerance(2 ** -52));
+    const { updates } = await readAdapter(folder);
+    assertEquals(await logitsWith(model, updates), logits);
+    const modules = Map.groupBy(updates, ({ module }) => module);
+    const whole = [...modules.values()].map(joinUpdates);
+    assertAllClose(await logitsWith(model, whole), logits, tolerance(2 ** -52));
   });
 });
 
@@ -156,22 +159,30 @@ Deno.test("updates that fit no site are refused, and nothing is left behind", as
   using model = tinyModel(device);
   const { updates } = await trained(model), [first] = updates, { live } = device.ledger.read();
   const refusing = (
-    changed: readonly LoraUpdate[],
+    changed: readonly LowRankUpdate[],
     includes: string,
     errorClass: new (message: string) => Error = RangeError,
   ) => assertThrows(() => injectUpdates(model, changed), errorClass, includes);
+  const whole = { ...first, role: undefined, rows: undefined };
   const name = "transformer.h.0.attn.c_attn:q", path = "transformer.h.0.attn.c_attn";
   refusing([first, first], `a site takes one update, found two for ${name}`);
-  refusing([{ ...first, name: "q" }], 'the name of one site, found the role "q"');
-  refusing([{ ...first, name: "h.9" }], 'found "h.9"');
+  refusing([{ ...first, module: "q" }], "must be of layers of the model (transformer.h.0…1");
+  refusing([{ ...first, module: "h.9" }], 'found "h.9"');
+  const rows = (part: Partial<LowRankUpdate>) => ({ ...first, role: undefined, ...part });
+  const some = { start: 1, count: 12 };
+  refusing([rows({ rows: some })], `must be those of ${path}, ${path}:q`);
+  refusing([rows({ rows: some })], "found rows 1 to 13 of 36");
+  refusing([rows({ outputs: 24 })], "found rows 0 to 12 of 24");
+  refusing([{ ...first, role: "k" }], 'found rows 0 to 12 of 36 as "k"');
+  refusing([{ ...first, role: "o" }], 'found rows 0 to 12 of 36 as "o"');
   refusing([{ ...first, scaling: NaN }], `the scaling of ${name} must be finite, found NaN`);
-  refusing([first, { ...first, name: path }], "must not share rows");
+  refusing([first, whole], "must not share rows");
   const rule = (site: string, rows: number) =>
     `A and B of ${site} must be (rank, 12) and (${rows}, rank)`;
   refusing([{ ...first, B: first.A }], `${rule(name, 12)}, found [4, 12] and [4, 12]`, ShapeError);
-  refusing([{ ...first, name: path }], rule(path, 36), ShapeError);
+  refusing([whole], rule(path, 36), ShapeError);
   assertEquals(device.ledger.read().live, live);
-  assert(model.linears.every(({ adapted }) => adapted.length === 0));
+  assert(model.linears.every(({ adaptations }) => adaptations.length === 0));
 });
 
 Deno.test("an adapter of no updates takes no bytes", () => {

@@ -131,16 +131,16 @@ Deno.test("adapters of other models are refused by name and shape", () => {
   using ofWide = trainedLora(wide);
   using ofDeep = trainedLora(deep);
   const live = device.ledger.read().live;
-  const name = "merging needs a layer transformer.h";
+  const name = "merging needs a tensor transformer.h";
   assertThrows(
     () => merge(model, ofWide),
     RangeError,
-    `${name}.0.attn.c_attn of [72, 24], found one`,
+    `${name}.0.attn.c_attn.weight of [72, 24], found one`,
   );
   assertThrows(
     () => merge(model, ofDeep),
     RangeError,
-    `${name}.2.attn.c_attn of [36, 12], found none`,
+    `${name}.2.attn.c_attn.weight of [36, 12], found none`,
   );
   assertEquals(device.ledger.read().live, live);
 });

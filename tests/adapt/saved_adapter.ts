@@ -18,7 +18,7 @@ export async function savedAdapter(
   using model = await loadModel(device, modelFolder);
   using adapter = injectLora(model, { ...change, seed: 5 });
   const random = new Random(6);
-  for (const { B } of adapter.modules) {
+  for (const { B } of adapter.sites) {
     device.write(B.tensor, Float32Array.from({ length: B.size }, () => 0.3 * random.normal()));
   }
   await adapter.save(folder);

@@ -10,17 +10,35 @@ import {
 import { AdapterFileError } from "../../src/core/errors.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import {
+  joinUpdates,
+  type LowRankUpdate,
   readAdapter,
   readSafetensors,
+  siteName,
   writeAdapter,
   writeSafetensors,
 } from "../../src/formats/mod.ts";
+import { describeUpdate } from "../../src/inspect/mod.ts";
 import { logitsOf, randomizeB, tinyModel, withFolder } from "./fixtures.ts";
 
 const attention = "transformer.h.0.attn.c_attn";
 
 /** Names and ranks of an adapter's sites. */
-const sitesOf = ({ modules }: LoraAdapter) => modules.map(({ name, rank }) => ({ name, rank }));
+const sitesOf = ({ sites }: LoraAdapter) => sites.map(({ name, rank }) => ({ name, rank }));
+
+/** What a file's metadata says of its sites. */
+async function sitesSaid(folder: string): Promise<Record<string, Record<string, unknown>[]>> {
+  const { metadata } = await readSafetensors(`${folder}/adapter_model.safetensors`);
+  return JSON.parse(metadata["lowrank.sites"]);
+}
+
+/** Changes what a file's metadata says of its sites. */
+async function say(folder: string, sites: unknown): Promise<void> {
+  const path = `${folder}/adapter_model.safetensors`;
+  const { tensors, metadata } = await readSafetensors(path);
+  const said = typeof sites === "string" ? sites : JSON.stringify(sites);
+  await writeSafetensors(path, tensors, { metadata: { ...metadata, "lowrank.sites": said } });
+}
 
 const selections: Omit<LoraOptions, "seed">[] = [
   { rank: 2, alpha: 3, sites: ["q", "v"] },
@@ -58,12 +76,57 @@ Deno.test("a site that is not trained yet keeps its rank beside one that is", as
   using model = tinyModel(device);
   await withFolder(async (folder) => {
     using adapter = randomizeB(injectLora(model, { ...selections[0], seed: 1 }));
-    for (const { name, B } of adapter.modules) {
+    for (const { name, B } of adapter.sites) {
       if (name.endsWith(":v")) device.write(B.tensor, new Float32Array(B.size));
     }
     await adapter.save(folder);
     using loaded = await loadAdapter(model, folder);
     assertEquals(sitesOf(loaded), sitesOf(adapter));
+    assertEquals(await loaded.read(), await adapter.read());
+  });
+});
+
+Deno.test("roles are kept: adapter, readAdapter and inspect spell a site alike", async () => {
+  using device = new ReferenceDevice();
+  using model = tinyModel(device);
+  for (const selection of selections) {
+    await withFolder(async (folder) => {
+      using adapter = randomizeB(injectLora(model, { ...selection, seed: 1 }));
+      await adapter.save(folder);
+      const names = adapter.sites.map(({ name }) => name);
+      const { updates } = await readAdapter(folder), read = await adapter.read();
+      assertEquals(updates.map(siteName), names);
+      assertEquals(read.map(siteName), names);
+      assertEquals(updates.map((update) => describeUpdate(update).name), names);
+      const address = ({ module, role, rows, outputs }: LowRankUpdate) => {
+        return { module, role, rows, outputs };
+      };
+      assertEquals(updates.map(address), read.map(address));
+      using loaded = await loadAdapter(model, folder);
+      assertEquals(loaded.sites.map(({ name }) => name), names);
+    });
+  }
+});
+
+Deno.test("the metadata says rows, rank and role; a file without roles loads the same", async () => {
+  using device = new ReferenceDevice();
+  using model = tinyModel(device);
+  await withFolder(async (folder) => {
+    using adapter = randomizeB(injectLora(model, { ...selections[0], seed: 1 }));
+    await adapter.save(folder);
+    const said = await sitesSaid(folder);
+    assertEquals(said[attention], [
+      { rows: [0, 12], rank: 2, role: "q" },
+      { rows: [24, 12], rank: 2, role: "v" },
+    ]);
+    const older = Object.entries(said).map(([module, sites]) => [
+      module,
+      sites.map(({ rows, rank }) => ({ rows, rank })),
+    ]);
+    await say(folder, Object.fromEntries(older));
+    const [first] = (await readAdapter(folder)).updates;
+    assertEquals([siteName(first), first.role], [`${attention}[0:12]`, undefined]);
+    using loaded = await loadAdapter(model, folder);
     assertEquals(await loaded.read(), await adapter.read());
   });
 });
@@ -77,9 +140,8 @@ Deno.test("a file that names no sites: blocks are found, an all-zero B is one si
       using adapter = injectLora(model, { ...selections[0], seed: 1 });
       if (trained) randomizeB(adapter);
       await adapter.save(folder);
-      const { modules } = await readAdapter(folder);
-      const plain = modules.map(({ name, A, B, scaling }) => ({ name, A, B, scaling }));
-      await writeAdapter(folder, { modules: plain.slice(0, 1) });
+      const { updates } = await readAdapter(folder);
+      await writeAdapter(folder, { updates: [joinUpdates(updates.slice(0, 2))] });
       using loaded = await loadAdapter(model, folder);
       sites = sitesOf(loaded);
     });
@@ -100,10 +162,7 @@ async function refusing(sites: unknown, includes: string): Promise<void> {
       using adapter = randomizeB(injectLora(model, { ...selections[0], seed: 1 }));
       await adapter.save(folder);
     }
-    const path = `${folder}/adapter_model.safetensors`;
-    const { tensors, metadata } = await readSafetensors(path);
-    const said = typeof sites === "string" ? sites : JSON.stringify(sites);
-    await writeSafetensors(path, tensors, { metadata: { ...metadata, "lowrank.sites": said } });
+    await say(folder, sites);
     const error = await assertRejects(() => loadAdapter(model, folder), AdapterFileError, includes);
     assertEquals(/^cannot (read|use) the adapter in /.test(error.message), true);
   });
@@ -135,7 +194,14 @@ Deno.test("what a file says of its sites is believed only where it is true", asy
   await refusing(moved, `must name every block of "${attention}" that is not zero`);
   const foreign = of(site(0, 13, 2), site(24, 12, 2));
   await refusing(foreign, "the rows of a site must be those of ");
-  await refusing(foreign, "found rows 0 to 13");
+  await refusing(foreign, "found rows 0 to 13 of 36");
+  const q = site(0, 12, 2), v = site(24, 12, 2);
+  for (const role of ["query", "", 1, null]) {
+    const rule = `give each site of "${attention}" a role of q, k, v, o, up, down, head, or none`;
+    await refusing(of({ ...q, role }, v), `${rule}, found ${JSON.stringify({ ...q, role })}`);
+  }
+  await refusing(of({ ...q, role: "v" }, v), 'found rows 0 to 12 of 36 as "v"');
+  await refusing(of({ ...q, role: "up" }, v), 'found rows 0 to 12 of 36 as "up"');
 });
 
 Deno.test("a folder's dropout must leave something to train", async () => {

@@ -1,5 +1,5 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
-import { amplification, expectedRandomNorm } from "../../src/analysis/mod.ts";
+import { amplification, expectedRandomNorm, toTensor } from "../../src/analysis/mod.ts";
 import { Random } from "../../src/core/random.ts";
 import { gaussian } from "../../src/linalg/gaussian.ts";
 
@@ -13,7 +13,11 @@ Deno.test("random directions find of any weight what is expected, in the mean sq
   const random = new Random(1), draws = 400;
   const weight = gaussian(14, 20, random);
   weight.data.fill(3, 0, 20); // one row stands out
-  const factors = { A: gaussian(3, 20, random), B: gaussian(14, 3, random), scaling: 1 };
+  const factors = {
+    A: toTensor(gaussian(3, 20, random)),
+    B: toTensor(gaussian(14, 3, random)),
+    scaling: 1,
+  };
   let squares = 0, expected = 0;
   for (let seed = 0; seed < draws; seed++) {
     const found = amplification(factors, weight, { seed });
@@ -26,7 +30,11 @@ Deno.test("random directions find of any weight what is expected, in the mean sq
 
 Deno.test("the factor grows with the scaling; the directions do not know it", () => {
   const random = new Random(2), weight = gaussian(9, 8, random);
-  const factors = { A: gaussian(2, 8, random), B: gaussian(9, 2, random), scaling: 0.5 };
+  const factors = {
+    A: toTensor(gaussian(2, 8, random)),
+    B: toTensor(gaussian(9, 2, random)),
+    scaling: 0.5,
+  };
   const one = amplification(factors, weight, { seed: 3 });
   const four = amplification({ ...factors, scaling: 2 }, weight, { seed: 3 });
   assertAlmostEquals(four.factor / one.factor, 4, 1e-12);
@@ -41,11 +49,12 @@ Deno.test("an update of fewer directions than its rank is judged by those that i
   const B = gaussian(9, 2, random);
   const A = gaussian(2, 8, random), twice = { ...A, data: A.data.slice() };
   twice.data.set(A.data.subarray(0, 8), 8); // rank 1
-  const found = amplification({ A: twice, B, scaling: 1 }, weight, { seed: 1 });
+  const factors = { A: toTensor(twice), B: toTensor(B), scaling: 1 };
+  const found = amplification(factors, weight, { seed: 1 });
   const summed = Float64Array.from({ length: 9 }, (_, i) => B.data[2 * i] + B.data[2 * i + 1]);
   const one = {
-    A: { rows: 1, columns: 8, data: A.data.slice(0, 8) },
-    B: { rows: 9, columns: 1, data: summed },
+    A: { shape: [1, 8], data: A.data.slice(0, 8) },
+    B: { shape: [9, 1], data: summed },
     scaling: 1,
   };
   assertEquals(found.rank, 1);
@@ -54,7 +63,11 @@ Deno.test("an update of fewer directions than its rank is judged by those that i
 
 Deno.test("F32 weights give what their float64 copies give", () => {
   const random = new Random(5), data = new Float32Array(gaussian(9, 8, random).data);
-  const factors = { A: gaussian(2, 8, random), B: gaussian(9, 2, random), scaling: 1 };
+  const factors = {
+    A: toTensor(gaussian(2, 8, random)),
+    B: toTensor(gaussian(9, 2, random)),
+    scaling: 1,
+  };
   const [one, other] = [data, new Float64Array(data)].map((values) =>
     amplification(factors, { shape: [9, 8], data: values }, { seed: 1 })
   );

@@ -1,19 +1,20 @@
-/** What cannot be analysed is refused in a sentence that names the module. */
+/** What cannot be analyzed is refused in a sentence that names the module. */
 
 import { assertEquals, assertThrows } from "@std/assert";
 import {
   amplification,
   energyRank,
-  type Factors,
+  type HostTensor,
   inActivationMetric,
   intruders,
-  type Matrix,
+  type LowRankUpdate,
   principalAngles,
   randomSimilarity,
   rankForError,
   rightDirections,
   similarityGrid,
   spectrum,
+  toTensor,
   truncateUpdate,
   updateDirections,
 } from "../../src/analysis/mod.ts";
@@ -23,22 +24,24 @@ import { gaussian } from "../../src/linalg/gaussian.ts";
 
 const random = new Random(1), name = "h.3.attn.c_attn";
 
-const ones = (...shape: number[]): Matrix => {
+const ones = (...shape: number[]): HostTensor => {
   return {
     shape,
     data: new Float32Array(shape.reduce((product, extent) => product * extent, 1)).fill(1),
   };
 };
 
-const good: Factors = { name, A: gaussian(2, 5, random), B: gaussian(4, 2, random), scaling: 1 };
+const draw = (rows: number, columns: number) => toTensor(gaussian(rows, columns, random));
 
-function withValue(matrix: Matrix, at: number, value: number): Matrix {
+const good: LowRankUpdate = { module: name, A: draw(2, 5), B: draw(4, 2), scaling: 1 };
+
+function withValue(matrix: HostTensor, at: number, value: number): HostTensor {
   return { ...matrix, data: Float64Array.from(matrix.data, (old, i) => i === at ? value : old) };
 }
 
 Deno.test("factors: shapes, ranks and values", () => {
   const of = `of the update of ${name}`;
-  const cases: [Partial<Factors>, string][] = [
+  const cases: [Partial<LowRankUpdate>, string][] = [
     [{ A: withValue(good.A, 7, NaN) }, `A ${of} must have finite values, found NaN at [1, 2]`],
     [
       { B: withValue(good.B, 0, -Infinity) },
@@ -46,14 +49,21 @@ Deno.test("factors: shapes, ranks and values", () => {
     ],
     [
       { A: ones(3, 5) },
-      `A (rank, in) and B (out, rank) ${of} must share their rank, found [3, 5] and [4, 2]`,
+      `A and B of ${name} must be (rank, in) and (out, rank), found [3, 5] and [4, 2]`,
     ],
     [
       { A: ones(6, 5), B: ones(4, 6) },
       `the rank ${of} must not be above both its sides, found rank 6 for [4, 5]`,
     ],
-    [{ A: ones(0, 5), B: ones(4, 0) }, `A ${of} must be a matrix with values, found [0, 5]`],
-    [{ A: ones(2, 5, 1) }, `A ${of} must be a matrix with values, found [2, 5, 1]`],
+    [
+      { A: ones(0, 5), B: ones(4, 0) },
+      `A and B of ${name} must be (rank, in) and (out, rank), found [0, 5] and [4, 0]`,
+    ],
+    [
+      { A: ones(2, 5, 1) },
+      `A and B of ${name} must be (rank, in) and (out, rank), found [2, 5, 1] and [4, 2]`,
+    ],
+    [{ A: ones(2, 0) }, `A ${of} must be a matrix with values, found [2, 0]`],
     [
       { A: { shape: [2, 5], data: new Float32Array(9) } },
       `A ${of} must have 10 values for [2, 5], found 9`,
@@ -62,19 +72,22 @@ Deno.test("factors: shapes, ranks and values", () => {
       { A: { shape: [2, 5], data: new Int32Array(10) } },
       `A ${of} must hold floating-point values, found integers`,
     ],
-    [{ scaling: NaN }, `the scaling ${of} must be finite, found NaN`],
+    [{ scaling: NaN }, `the scaling of ${name} must be finite, found NaN`],
   ];
   for (const [change, sentence] of cases) {
     const factors = { ...good, ...change };
-    for (const analyse of [spectrum, updateDirections, (bad: Factors) => truncateUpdate(bad, 1)]) {
+    for (
+      const analyse of [spectrum, updateDirections, (bad: LowRankUpdate) => truncateUpdate(bad, 1)]
+    ) {
       assertThrows(() => analyse(factors), Error, sentence);
     }
-    assertThrows(() => spectrum({ ...factors, name: undefined }), Error, "of the update ");
+    const { A, B, scaling } = factors;
+    assertThrows(() => spectrum({ A, B, scaling }), Error, "of the update ");
   }
 });
 
 Deno.test("a rank between the sides is no error: a head of few outputs", () => {
-  const head = { A: gaussian(4, 9, random), B: gaussian(2, 4, random), scaling: 1 };
+  const head = { A: draw(4, 9), B: draw(2, 4), scaling: 1 };
   assertEquals(spectrum(head).singularValues.length, 2);
 });
 
@@ -117,7 +130,7 @@ Deno.test("numbers out of range", () => {
   assertThrows(
     () => truncateUpdate(good, 0),
     RangeError,
-    `the update of ${name} needs a whole rank`,
+    `the update of ${name} needs a rank of at least 1`,
   );
   const [one, two] = [3, 4].map((d) => rightDirections(gaussian(2, d, random)));
   assertThrows(() => similarityGrid(one, two), RangeError, "found 3 and 4 dimensions");

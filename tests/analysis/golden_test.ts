@@ -4,14 +4,15 @@ import { assertAlmostEquals, assertEquals } from "@std/assert";
 import {
   amplification,
   energyRank,
-  type Factors,
   inActivationMetric,
   type InputStatistics,
   intruders,
+  type LowRankFactors,
   principalAngles,
   rightDirections,
   similarityGrid,
   spectrum,
+  toTensor,
   truncateUpdate,
   truncationError,
   updateDirections,
@@ -24,8 +25,8 @@ import { fromRows } from "../support/matrices.ts";
 
 const { updates, pairs } = await goldenJson("analysis.json");
 
-const factorsOf = ({ A, B }: { A: number[][]; B: number[][] }, scaling = 1): Factors => {
-  return { A: fromRows(A), B: fromRows(B), scaling };
+const factorsOf = ({ A, B }: { A: number[][]; B: number[][] }, scaling = 1): LowRankFactors => {
+  return { A: toTensor(fromRows(A)), B: toTensor(fromRows(B)), scaling };
 };
 
 const close = { relative: 1e-10, absolute: 1e-12 };
@@ -127,6 +128,6 @@ function compare(found: number[][], expected: number[][]): void {
   assertAllClose(found.flat(), expected.flat(), close);
 }
 
-function dense({ A, B, scaling }: Factors) {
+function dense({ A, B, scaling }: LowRankFactors) {
   return scaledBy(multiply(toDense(B, "B"), toDense(A, "A")), scaling);
 }

@@ -1,5 +1,5 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
-import { intruders } from "../../src/analysis/mod.ts";
+import { intruders, toTensor } from "../../src/analysis/mod.ts";
 import { Random } from "../../src/core/random.ts";
 import { zeros } from "../../src/linalg/mod.ts";
 import { gaussian } from "../../src/linalg/gaussian.ts";
@@ -18,7 +18,11 @@ const rankOne = (direction: number[], scaling: number) => ({
 
 Deno.test("no update, no intruders; a large one in a new direction is one", () => {
   const random = new Random(1), weight = gaussian(36, 30, random);
-  const factors = { A: gaussian(1, 30, random), B: gaussian(36, 1, random), scaling: 0 };
+  const factors = {
+    A: toTensor(gaussian(1, 30, random)),
+    B: toTensor(gaussian(36, 1, random)),
+    scaling: 0,
+  };
   const without = intruders(factors, weight);
   assertEquals([without.count, without.blockCount, without.directions.length], [0, 0, 10]);
   for (const [i, { cosine, nearest }] of without.directions.entries()) {

@@ -13,10 +13,11 @@ import {
   rightDirections,
   similarityGrid,
   spectrum,
+  toTensor,
   updateDirections,
 } from "../../src/analysis/mod.ts";
 import { Random } from "../../src/core/random.ts";
-import { backendFor } from "../../src/linalg/backend.ts";
+import { backendFor } from "../../src/linalg/choose_backend.ts";
 import {
   type DenseMatrix,
   leadingSvd,
@@ -38,8 +39,8 @@ function falling(rows: number, columns: number, ratio: number): DenseMatrix {
 }
 
 const update = (out: number, inner: number, rank: number) => ({
-  A: gaussian(rank, inner, random),
-  B: transposed(falling(rank, out, 0.8)),
+  A: toTensor(gaussian(rank, inner, random)),
+  B: toTensor(transposed(falling(rank, out, 0.8))),
   scaling: 0.5,
 });
 

@@ -3,8 +3,8 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import {
-  type Factors,
   inActivationMetric,
+  type LowRankFactors,
   marchenkoPasturEdge,
   principalAngles,
   randomSimilarity,
@@ -12,6 +12,7 @@ import {
   rightDirections,
   similarityGrid,
   spectrum,
+  toTensor,
   truncateUpdate,
   truncationError,
   updateDirections,
@@ -35,7 +36,7 @@ import { gaussian } from "../../src/linalg/gaussian.ts";
 const close = { relative: 1e-10, absolute: 1e-12 };
 
 /** Factors of any fitting shape. */
-const anyFactors: fc.Arbitrary<Factors> = fc.record({
+const anyFactors: fc.Arbitrary<LowRankFactors> = fc.record({
   out: fc.integer({ min: 1, max: 20 }),
   inner: fc.integer({ min: 1, max: 20 }),
   wish: fc.integer({ min: 1, max: 8 }),
@@ -43,10 +44,14 @@ const anyFactors: fc.Arbitrary<Factors> = fc.record({
   seed: fc.nat(),
 }).map(({ out, inner, wish, scaling, seed }) => {
   const random = new Random(seed), rank = Math.min(wish, Math.max(out, inner));
-  return { A: gaussian(rank, inner, random), B: gaussian(out, rank, random), scaling };
+  return {
+    A: toTensor(gaussian(rank, inner, random)),
+    B: toTensor(gaussian(out, rank, random)),
+    scaling,
+  };
 });
 
-const dense = ({ A, B, scaling }: Factors) =>
+const dense = ({ A, B, scaling }: LowRankFactors) =>
   scaledBy(multiply(toDense(B, "B"), toDense(A, "A")), scaling);
 
 Deno.test("factored values are those of the dense update, and its vectors build it", () => {
@@ -169,7 +174,11 @@ Deno.test("the random baseline is what random subspaces have, mean and spread", 
 
 Deno.test("the metric of white inputs is none, and that of one direction leaves rank 1", () => {
   const random = new Random(2);
-  const factors = { A: gaussian(3, 8, random), B: gaussian(6, 3, random), scaling: 2 };
+  const factors = {
+    A: toTensor(gaussian(3, 8, random)),
+    B: toTensor(gaussian(6, 3, random)),
+    scaling: 2,
+  };
   const white = inActivationMetric(factors, { secondMoment: identity(8) });
   assertAllClose(spectrum(white).singularValues, spectrum(factors).singularValues, close);
   const single = inActivationMetric(factors, { activations: gaussian(1, 8, random) });

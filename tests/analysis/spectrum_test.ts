@@ -55,6 +55,6 @@ Deno.test("spectrum refuses factors that do not fit", () => {
   assertThrows(
     () => spectrum({ A: matrix, B: matrix, scaling: 1 }),
     ShapeError,
-    "share their rank",
+    "A and B of the update must be (rank, in) and (out, rank), found [2, 3] and [2, 3]",
   );
 });

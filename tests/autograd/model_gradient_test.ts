@@ -21,7 +21,7 @@ Deno.test("whole model: every gradient equals finite differences on the referenc
   using model = initGpt2(device, config, { seed: 3, dropout: 0.2 });
   const run = (backward: boolean) => {
     const tape = new Tape(device, { dropoutSeed: 5 });
-    const loss = crossEntropy(tape, model.forward(tape, tokens), labels, { smoothing: 0.1 });
+    const loss = crossEntropy(tape, model.forward(tape, { tokens }), labels, { smoothing: 0.1 });
     if (backward) tape.backward(loss);
     return { tape, loss };
   };

@@ -55,8 +55,8 @@ async function checkProduct(device: Device, options: ProductOptions, k2 = 0, wit
   if (bias) device.write(bias, biasValues);
   const a2 = place(scope, transposeA ? k2 : m, transposeA ? m : k2, 5);
   const b2 = place(scope, transposeB ? n : k2, transposeB ? k2 : n, 6);
-  const further = k2 > 0 ? { a: a2.matrix, b: b2.matrix, k: k2 } : undefined;
-  multiply(a.matrix, b.matrix, c.matrix, { ...options, bias, further });
+  const second = k2 > 0 ? { a: a2.matrix, b: b2.matrix, k: k2 } : undefined;
+  multiply(a.matrix, b.matrix, c.matrix, { ...options, bias, second });
   const [{ data }] = await device.read(c.matrix.tensor);
   const pairs = { a: a.values, b: b.values, a2: a2.values, b2: b2.values };
   const buffers = { ...pairs, bias: Float64Array.from(biasValues), c: c.values };
@@ -164,10 +164,10 @@ const checks: Record<string, (device: Device) => Promise<void>> = {
   "merging copies and updates a weight in pieces, and the base keeps its bits": async (device) => {
     using model = initGpt2(device, config, { seed: 3 });
     using adapter = injectLora(model, { rank: 3, sites: ["transformer.h.0.mlp.c_fc"], seed: 1 });
-    for (const { B } of adapter.modules) device.write(B.tensor, numbers(B.size, 6));
+    for (const { B } of adapter.sites) device.write(B.tensor, numbers(B.size, 6));
     const before = await logits(model);
     using merged = merge(model, adapter);
-    assert(model.linears.some(({ weight }) => weight.tensor.bytes > limit));
+    assert(model.linears.some(({ weight }) => weight.bytes > limit));
     assertAllClose(await logits(merged), before, { relative: 1e-4, absolute: 1e-5 });
     adapter.remove();
     using untouched = initGpt2(device, config, { seed: 3 });

@@ -10,7 +10,7 @@ const tokens = hostTensor([1, 4], Uint32Array.of(1, 2, 3, 4));
 /** Gradients by name of whatever is trainable. */
 async function gradients(model: Gpt2): Promise<Record<string, number[]>> {
   using tape = new Tape(model.device);
-  tape.backward(crossEntropy(tape, model.forward(tape, tokens), [2, 3, 4, 5]));
+  tape.backward(crossEntropy(tape, model.forward(tape, { tokens }), [2, 3, 4, 5]));
   const parameters = model.trainable();
   const values = await model.device.read(...parameters.map((p) => tape.gradientOf(p)!));
   return Object.fromEntries(parameters.map(({ name }, i) => [name, [...values[i].data]]));

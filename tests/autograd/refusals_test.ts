@@ -2,14 +2,16 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { attentionBackward, attentionForward, type Kernel } from "../../kernels/mod.ts";
 import {
   add,
+  attention,
   crossEntropy,
   dropout,
+  fusedInputs,
   layerNorm,
   linear,
   Parameter,
-  selfAttention,
   Tape,
 } from "../../src/autograd/mod.ts";
+import { adaptedLinear } from "../../src/autograd/ops/adapted_linear.ts";
 import { ShapeError } from "../../src/core/errors.ts";
 import { sizeOf } from "../../src/core/shape.ts";
 import type { Device } from "../../src/device/device.ts";
@@ -30,10 +32,10 @@ Deno.test("operations refuse operands that do not fit, by name and both shapes",
   const wide = make("w", 6, 4), tall = make("A", 2, 4);
   const site = (A: Parameter, B: Parameter, start: number) => {
     const rows = { start, count: B.shape[0] };
-    return () => linear(tape, x, wide, undefined, [{ A, B, rows, scaling: 1, dropout: 0 }]);
+    return () => adaptedLinear(tape, x, wide, undefined, [{ A, B, rows, scaling: 1, dropout: 0 }]);
   };
-  const mask = tape.allocate([1, 3], "u32", "activation", "mask");
-  const attention = { batch: 1, time: 4, heads: 2, causal: true, mask };
+  const fused = fusedInputs(qkv), mask = tape.allocate([1, 3], "u32", "activation", "mask");
+  const options = { batch: 1, time: 4, heads: 2, causal: true, mask };
   const wrong: [() => unknown, string][] = [
     [
       () => layerNorm(tape, x, make("g", 3), make("b", 4), 1e-5),
@@ -47,7 +49,20 @@ Deno.test("operations refuse operands that do not fit, by name and both shapes",
     [site(make("A", 2, 3), make("B", 3, 2), 0), "A must have shape [2, 4], found [2, 3]"],
     [site(tall, make("B", 3, 1), 0), "B must have shape [3, 2], found [3, 1]"],
     [site(tall, make("B", 3, 2), 4), "within the weight's 6, found 3 from 4 on"],
-    [() => selfAttention(tape, qkv, attention), "mask must have shape [1, 4], found [1, 3]"],
+    [() => attention(tape, fused, options), "mask must have shape [1, 4], found [1, 3]"],
+    [
+      () => attention(tape, { ...fused, v: { tensor: qkv, offset: 9, width: 4 } }, options),
+      "v of 1 x 4 tokens must be columns of 4 rows, found 4 from 9 of [4, 12]",
+    ],
+    [
+      () => attention(tape, { ...fused, q: { tensor: x, width: 4 } }, options),
+      "q of 1 x 4 tokens must be columns of 4 rows, found 4 from 0 of [2, 4]",
+    ],
+    [
+      () => attention(tape, { ...fused, k: { tensor: qkv, width: 2 } }, options),
+      "q, k and v of one width that they divide, found 4, 2 and 4",
+    ],
+    [() => attention(tape, fused, { ...options, heads: 3 }), "attention with 3 heads needs"],
   ];
   for (const [act, message] of wrong) assertThrows(act, ShapeError, message);
 });

@@ -26,7 +26,7 @@ async function differentiate(device: Device, loss: Loss, y: HostTensor, targets:
   const tensor = tape.allocate(y.shape, "f32", "weight", "y"), leaf = new Parameter("y", tensor);
   device.write(tensor, y.data);
   const tracked = tape.record(tensor, [leaf], (gradient) => tape.pass(leaf, gradient));
-  const value = loss(tape, tracked, targets, 3);
+  const value = loss(tape, tracked, targets, { divisor: 3 });
   tape.backward(value, 0.5);
   const [{ data: [number] }, gradient] = await device.read(value, tape.gradientOf(leaf)!);
   return { value: number, gradient: [...gradient.data] };

@@ -164,7 +164,7 @@ Deno.test("a configuration without a field is refused with the field's name", ()
     const config = { model_type: "bert", hidden_size: 8, num_hidden_layers: 1, vocab_size: 9 };
     await Deno.writeTextFile(path, JSON.stringify(config));
     const sentence =
-      "the configuration of a bert model must have intermediate_size, a whole number from 1";
+      "a bert configuration needs intermediate_size to be a positive integer, found nothing";
     await assertFails(["count", path], sentence);
     await assertFails(["count", folder], sentence);
     await Deno.writeTextFile(path, "[]");

@@ -87,6 +87,17 @@ Deno.test("a configuration alone, and a folder without weights, are no model to 
     );
   }));
 
+Deno.test("commands on next tokens refuse a model that classifies", () =>
+  withFolder(async (folder) => {
+    const classifier = golden("classifier");
+    const message = `this command needs a language model, found a classifier in ${classifier}`;
+    await assertFails(await logitsArgs(folder, [[1]], classifier), message);
+    await assertFails([...await trainArgs(folder, folder), "--model", classifier], message);
+    const input = ["--input", golden("gradients/input.json"), "--case", "labelled"];
+    const output = ["--output", `${folder}/g.safetensors`];
+    await assertFails(["gradients", "--model", classifier, ...input, ...output], message);
+  }));
+
 Deno.test("a truncated file of weights is refused", () =>
   withFolder(async (folder) => {
     const broken = await copyModel(folder, (bytes) => bytes.subarray(0, bytes.length / 2));

@@ -17,7 +17,7 @@ async function writeBabbler(folder: string): Promise<void> {
   using model = initGpt2(device, parseGpt2Config(config), { seed: 1 });
   await saveModel(model, folder);
   using adapter = injectLora(model, { rank: 2, sites: "all", seed: 1 });
-  for (const { B } of adapter.modules) device.write(B.tensor, new Float32Array(B.size).fill(0.5));
+  for (const { B } of adapter.sites) device.write(B.tensor, new Float32Array(B.size).fill(0.5));
   await adapter.save(`${folder}/adapter`);
 }
 

@@ -18,10 +18,10 @@ const configs: [changes: Record<string, unknown>, sentence: string][] = [
     { n_embd: 2 ** 40 },
     "a model must have fewer than 2^53 parameters to be counted, found about 1.5e+25",
   ],
-  [{ n_embd: -8 }, "must have n_embd, a whole number from 1 on; found -8"],
-  [{ n_embd: "8" }, 'must have n_embd, a whole number from 1 on; found "8"'],
-  [{ n_layer: 1.5 }, "must have n_layer, a whole number from 1 on; found 1.5"],
-  [{ vocab_size: null }, "must have vocab_size, a whole number from 1 on; found null"],
+  [{ n_embd: -8 }, "needs n_embd to be a positive integer, found -8"],
+  [{ n_embd: "8" }, 'needs n_embd to be a positive integer, found "8"'],
+  [{ n_layer: 1.5 }, "needs n_layer to be a positive integer, found 1.5"],
+  [{ vocab_size: null }, "needs vocab_size to be a positive integer, found null"],
   [{ model_type: "mamba" }, "must have a model_type of gpt2, bert"],
 ];
 

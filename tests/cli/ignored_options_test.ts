@@ -8,14 +8,14 @@ import { assertFails, lowrank, model } from "./lowrank.ts";
 
 const first = golden("adapters/peft_c_attn"), second = golden("adapters/peft_all_linear");
 
-Deno.test("an adapter that goes on takes no rank, alpha or modules", () =>
+Deno.test("an adapter that is continued takes no rank, alpha or modules", () =>
   withFolder(async (folder) => {
     const args = [...await trainArgs(folder, `${folder}/out`), "--adapter", first];
-    const rule = "--adapter goes on with its own rank, alpha and modules: leave ";
+    const rule = "--adapter keeps its own rank, alpha and modules: leave ";
     await assertFails([...args, "--rank", "8"], `${rule}--rank out`);
     await assertFails([...args, "--alpha", "8", "--sites", "q"], `${rule}--alpha and --sites out`);
     await assertFails([...args, "--target-modules", "c_attn"], `${rule}--target-modules out`);
-    await assertFails([...args, "--method", "full"], "does not go on from an adapter");
+    await assertFails([...args, "--method", "full"], "cannot continue an adapter");
   }));
 
 Deno.test("a second adapter is refused where one alone would count", () =>

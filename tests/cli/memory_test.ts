@@ -1,7 +1,7 @@
 /** `lowrank memory`. */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { catalogue } from "../../src/accounting/mod.ts";
+import { catalogue } from "../../src/architectures/mod.ts";
 import { withFolder } from "../support/folders.ts";
 import { assertFails, lowrank, lowrankJson } from "./lowrank.ts";
 
@@ -37,7 +37,7 @@ Deno.test("memory needs a GPT-2, whose heads fill its width", async () => {
     memory("roberta-base"),
     "needs a configuration of model_type gpt2, found roberta",
   );
-  await assertFails(memory("gpt3-xl"), "n_head must divide n_embd, found 24 heads for width 2048");
+  await assertFails(memory("gpt3-xl"), "n_head to divide n_embd, 2048, found 24");
   await assertFails(memory("gpt4"), "cannot read gpt4: it does not exist");
 });
 

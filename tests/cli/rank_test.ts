@@ -68,7 +68,8 @@ Deno.test("inspect --base: a base that lacks a module, or has another shape, is 
   withFolder(async (folder) => {
     const A = { shape: [1, 48], data: new Float32Array(48).fill(1) };
     const B = { shape: [48, 1], data: new Float32Array(48).fill(1) };
-    const write = (name: string) => writeAdapter(folder, { modules: [{ name, A, B, scaling: 1 }] });
+    const write = (name: string) =>
+      writeAdapter(folder, { updates: [{ module: name, A, B, scaling: 1 }] });
     await write("transformer.h.7.attn.c_proj");
     await assertFails(
       ["inspect", folder, "--base", model],
@@ -86,7 +87,7 @@ Deno.test("inspect and compare name the module that has a value which is no numb
   withFolder(async (folder) => {
     const A = { shape: [1, 3], data: Float32Array.of(1, NaN, 3) };
     const B = { shape: [2, 1], data: Float32Array.of(1, 2) };
-    await writeAdapter(folder, { modules: [{ name: "layer.4.query", A, B, scaling: 1 }] });
+    await writeAdapter(folder, { updates: [{ module: "layer.4.query", A, B, scaling: 1 }] });
     const sentence =
       "A of the update of layer.4.query must have finite values, found NaN at [0, 1]";
     await assertFails(["inspect", folder], sentence);
@@ -95,7 +96,7 @@ Deno.test("inspect and compare name the module that has a value which is no numb
       A: { ...A, data: A.data.map(() => 1) },
       B: { ...B, data: B.data.map(() => NaN) },
     };
-    await writeAdapter(folder, { modules: [{ name: "layer.4.query", ...swapped, scaling: 1 }] });
+    await writeAdapter(folder, { updates: [{ module: "layer.4.query", ...swapped, scaling: 1 }] });
     const other = "B of the update of layer.4.query must have finite values, found NaN at [0, 0]";
     await assertFails(["compare", folder, folder], other);
   }));
@@ -106,10 +107,10 @@ Deno.test("resize: the error is what the dense updates are apart, and PEFT's fie
     const resized = await readAdapter(folder), original = await readAdapter(adapter);
     const deltas = await tensorsOf(golden("adapters/deltas.safetensors"));
     for (const [i, { name, rank, before, error }] of modules.entries()) {
-      assertEquals([rank, before], [Math.min(3, before), original.modules[i].rank]);
+      assertEquals([rank, before], [Math.min(3, before), original.updates[i].A.shape[0]]);
       const delta = deltas.get(`delta.peft_all_linear.${name}`)!.data;
-      const { A, B, scaling } = resized.modules.find((module) => module.name === name)!;
-      assertEquals(scaling, original.modules[i].scaling);
+      const { A, B, scaling } = resized.updates.find(({ module }) => module === name)!;
+      assertEquals(scaling, original.updates[i].scaling);
       const [, width] = A.shape;
       const difference = Array.from(delta, (value, at) => {
         let sum = 0;
@@ -193,10 +194,10 @@ Deno.test("compare says which modules one adapter has alone, and refuses where n
     assertStringIncludes(stdout, "by chance");
     const A = { shape: [1, 3], data: Float32Array.of(1, 2, 3) };
     const B = { shape: [2, 1], data: Float32Array.of(1, 2) };
-    await writeAdapter(folder, { modules: [{ name: "layer.4.query", A, B, scaling: 1 }] });
+    await writeAdapter(folder, { updates: [{ module: "layer.4.query", A, B, scaling: 1 }] });
     await assertFails(["compare", adapter, folder], "must share a module", "layer.4.query");
     const zero = { shape: [2, 1], data: new Float32Array(2) };
-    await writeAdapter(folder, { modules: [{ name: "layer.4.query", A, B: zero, scaling: 1 }] });
+    await writeAdapter(folder, { updates: [{ module: "layer.4.query", A, B: zero, scaling: 1 }] });
     await assertFails(
       ["compare", folder, folder, "--of", "delta-left"],
       "layer.4.query must not be zero",

@@ -25,8 +25,7 @@ async function rescued(change: { weight?: number; saveFails?: boolean }, steps =
     };
     const failure = await rescue(new Error("the device is lost"), {
       output,
-      model,
-      log: steps,
+      trained: { model, log: steps },
       save,
     });
     message = (failure as Error).message.replace(output, "OUT");

@@ -4,10 +4,10 @@ import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { spectrum, truncateUpdate } from "../../src/analysis/mod.ts";
 import { Random } from "../../src/core/random.ts";
 import {
-  blockAdapter,
+  joinUpdates,
   readAdapter,
   type RowRange,
-  splitSites,
+  siteName,
   writeAdapter,
 } from "../../src/formats/mod.ts";
 import { withFolder } from "../support/folders.ts";
@@ -20,13 +20,8 @@ Deno.test("inspect and compare show each site of a module on its own, beside its
   withFolder(async (folder) => {
     const random = new Random(2), name = "transformer.h.1.attn.c_attn";
     const rows = [{ start: 0, count: 48 }, { start: 96, count: 48 }];
-    const sites = rows.map((rows) => siteOf(2, 48, rows, random));
-    const module = {
-      name,
-      ...blockAdapter(sites, 144),
-      sites: rows.map((rows) => ({ rows, rank: 2 })),
-    };
-    await writeAdapter(folder, { modules: [module] });
+    const sites = rows.map((rows) => updateOf(name, 2, [144, 48], rows, random));
+    await writeAdapter(folder, { updates: sites });
     const { modules } = await lowrankJson("inspect", folder, "--base", model);
     const names = [`${name}[0:48]`, `${name}[96:144]`];
     assertEquals(modules.map((one: { name: string }) => one.name), names);
@@ -44,11 +39,9 @@ Deno.test("inspect and compare show each site of a module on its own, beside its
 Deno.test("compare takes a module whole where one adapter does not name its sites", () =>
   withFolder(async (folder) => {
     const name = "layer.0.qkv", random = new Random(3), [from, to] = ["/sites", "/whole"];
-    const sites = [siteOf(1, 5, { start: 0, count: 3 }, random)];
-    const module = { name, ...blockAdapter(sites, 6) };
-    const ranks = sites.map(({ rows }) => ({ rows, rank: 1 }));
-    await writeAdapter(folder + from, { modules: [{ ...module, sites: ranks }] });
-    await writeAdapter(folder + to, { modules: [module] });
+    const site = updateOf(name, 1, [6, 5], { start: 0, count: 3 }, random);
+    await writeAdapter(folder + from, { updates: [site] });
+    await writeAdapter(folder + to, { updates: [joinUpdates([site])] });
     for (const pair of [[from, to], [to, from]]) {
       const [one, other] = pair.map((end) => folder + end);
       for (const space of ["A", "delta-left", "delta-right"]) {
@@ -62,33 +55,36 @@ Deno.test("compare takes a module whole where one adapter does not name its site
 Deno.test("resize: each site of a module is cut on its own, and stays a site", () =>
   withFolder(async (folder) => {
     const rows = [{ start: 0, count: 3 }, { start: 4, count: 2 }], random = new Random(1);
-    const sites = rows.map((rows, i) => siteOf(2 - i, 5, rows, random)),
-      name = "layer.0.qkv",
-      [from, to] = ["/from", "/to"];
-    const ranks = sites.map(({ A, rows }) => ({ rank: A.shape[0], rows }));
-    await writeAdapter(folder + from, {
-      modules: [{ name, ...blockAdapter(sites, 6), sites: ranks }],
-    });
+    const name = "layer.0.qkv", [from, to] = ["/from", "/to"];
+    const sites = rows.map((rows, i) => updateOf(name, 2 - i, [6, 5], rows, random));
+    await writeAdapter(folder + from, { updates: sites });
     const { modules } = await lowrankJson(
       ...["resize", folder + from, "--rank", "1", "--output", folder + to],
     );
-    const [found] = (await readAdapter(folder + to)).modules;
-    assertEquals(found.sites, rows.map((rows) => ({ rows, rank: 1 })));
-    splitSites(found, found.sites!).forEach(({ A, B, scaling }, i) => {
-      const { error, ...expected } = truncateUpdate(sites[i], 1);
-      assertEquals({ A, B, scaling, rank: 1 }, expected);
+    const { updates } = await readAdapter(folder + to);
+    assertEquals(updates.map(siteName), [`${name}[0:3]`, `${name}[4:6]`]);
+    updates.forEach((update, i) => {
+      const { error, ...cut } = truncateUpdate(sites[i], 1);
+      assertEquals(update, { ...sites[i], ...cut });
       assertEquals(modules[i], {
-        name: `${name}${["[0:3]", "[4:6]"][i]}`,
-        ...{ before: ranks[i].rank, rank: 1, error: error.relative },
+        name: siteName(sites[i]),
+        ...{ before: 2 - i, rank: 1, error: error.relative },
       });
     });
   }));
 
-/** A site of random A and B. */
-function siteOf(rank: number, width: number, rows: RowRange, random: Random) {
+/** An update of random A and B for some rows of a weight `(out, in)`. */
+function updateOf(
+  module: string,
+  rank: number,
+  [outputs, width]: readonly [number, number],
+  rows: RowRange,
+  random: Random,
+) {
   const factor = (rows: number, columns: number) => {
     const { data } = gaussian(rows, columns, random);
     return { shape: [rows, columns], data: new Float32Array(data) };
   };
-  return { A: factor(rank, width), B: factor(rows.count, rank), scaling: 0.5, rows };
+  const [A, B] = [factor(rank, width), factor(rows.count, rank)];
+  return { module, rows, outputs, A, B, scaling: 0.5 };
 }

@@ -9,7 +9,9 @@ import {
 import { glossBatches, glossTexts } from "../../src/data/gloss_batches.ts";
 import { encodePrompted, promptedBatches } from "../../src/data/prompted_batches.ts";
 import { promptedText, splitOf } from "../../src/data/gloss.ts";
-import { IGNORED, type TokenBatch } from "../../src/data/token_batch.ts";
+import { type Batch, countTargets } from "../../src/core/batch.ts";
+import type { HostData } from "../../src/core/host_tensor.ts";
+import { IGNORED } from "../../src/data/token_rows.ts";
 import { loadMeanings, type Meaning, parseMeanings } from "../../src/data/wordnet.ts";
 import { loadTokenizer } from "../../src/tokenizer/tokenizer.ts";
 
@@ -19,7 +21,7 @@ const tokenizer = await loadTokenizer(
 const END = tokenizer.endOfText!;
 
 /** Lines in WordNet's format about things that do not exist. */
-const DATA = `  1 A licence line.
+const DATA = `  1 A license line.
 00000001 05 n 02 mock_griffin 0 griffling 0 001 @ 00000002 n 0000 | a small winged thing; seldom seen; "it was a mock griffin"; "two"  
 00000002 38 v 01 zorble 0 001 @ 00000003 v 0000 01 + 02 00 | move in wide loops  
 `;
@@ -33,17 +35,16 @@ const MEANINGS: Meaning[] = Array.from({ length: 200 }, (_, at) => ({
 const TEXTS = MEANINGS.map((meaning) => promptedText(meaning, "gloss"));
 
 /** The rows of a batch as text: the inputs, and what is scored. */
-function rowsOf({ inputs, targets }: TokenBatch): [string, string][] {
-  const [batch, length] = inputs.shape;
+function rowsOf({ inputs: { tokens }, targets }: Batch): [string, string][] {
+  const [batch, length] = tokens.shape;
   return Array.from({ length: batch }, (_, row) => {
-    const part = <A extends Uint32Array | Int32Array>(all: A) =>
-      all.subarray(row * length, (row + 1) * length);
+    const part = (all: HostData) => all.subarray(row * length, (row + 1) * length);
     const scored = [...part(targets.data)].filter((target) => target !== IGNORED);
-    return [tokenizer.decode(part(inputs.data)), tokenizer.decode(scored)];
+    return [tokenizer.decode(part(tokens.data)), tokenizer.decode(scored)];
   });
 }
 
-Deno.test("meanings are parsed without licence, relations and examples", () => {
+Deno.test("meanings are parsed without license, relations and examples", () => {
   assertEquals(parseMeanings(DATA), [
     { lemma: "mock griffin", kind: "animal", definition: "a small winged thing; seldom seen" },
     { lemma: "zorble", kind: "motion", definition: "move in wide loops" },
@@ -96,10 +97,10 @@ Deno.test("targets are the next inputs, and the last batch keeps the shape", () 
   const batches = [...promptedBatches(tokenizer, TEXTS, options)];
   assertEquals(batches.length, 3);
   for (const batch of batches) {
-    assertEquals(batch.inputs.shape, [2, 24]);
+    assertEquals(batch.inputs.tokens.shape, [2, 24]);
     batch.targets.data.forEach((target, at) => {
       if (target !== IGNORED && (at + 1) % 24 !== 0) {
-        assertEquals(batch.inputs.data[at + 1], target);
+        assertEquals(batch.inputs.tokens.data[at + 1], target);
       }
     });
     for (const [input, scored] of rowsOf(batch)) {
@@ -107,7 +108,8 @@ Deno.test("targets are the next inputs, and the last batch keeps the shape", () 
       assertEquals(scored, text ? `${text.completion}<|endoftext|>` : "");
     }
   }
-  assert(batches[2].predictions > 0 && batches[2].predictions < batches[0].predictions);
+  const [first, , last] = batches.map(({ targets }) => countTargets(targets));
+  assert(last > 0 && last < first);
 });
 
 Deno.test("a smaller sample is a part of a larger one, and every pass has all of it", () => {
@@ -145,7 +147,7 @@ Deno.test("batches of a real task can be had for either part of speech", async (
   for (const part of ["noun", "verb"] as const) {
     const options = { examples: 6, batch: 3, length: 48, seed: 1, part, task: "kind" } as const;
     const batches = [...await glossBatches(tokenizer, { ...options, split: "test" })];
-    assertEquals(batches.map(({ inputs }) => inputs.shape), [[3, 48], [3, 48]]);
+    assertEquals(batches.map(({ inputs }) => inputs.tokens.shape), [[3, 48], [3, 48]]);
   }
   const many = { examples: 1e6, batch: 1, length: 48, seed: 1, split: "test" } as const;
   await assertRejects(() => glossBatches(tokenizer, many), RangeError, "sampling 1000000");

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertGreaterOrEqual, assertThrows } from "@std/assert";
+import { countTargets } from "../../src/core/batch.ts";
 import type { EncodedDocuments } from "../../src/data/encoded_documents.ts";
 import { evaluationWindows, randomWindows, tokenStream } from "../../src/data/text_batches.ts";
-import { IGNORED, packBatch } from "../../src/data/token_batch.ts";
+import { IGNORED, packBatch } from "../../src/data/token_rows.ts";
 
 /** Documents of these lengths whose tokens are all different: 1, 2, 3 … and 0 at each end. */
 function encoded(lengths: number[]): EncodedDocuments {
@@ -24,17 +25,17 @@ Deno.test("random windows predict the next token of the stream and depend on the
     return [windows.next().value, windows.next().value];
   };
   const [first, second] = take(1);
-  assertEquals(first.inputs.shape, [3, 7]);
-  assertEquals(first.predictions, 21);
-  assertEquals([...first.targets.data], [...first.inputs.data].map((token) => token + 1));
+  assertEquals(first.inputs.tokens.shape, [3, 7]);
+  assertEquals(countTargets(first.targets), 21);
+  assertEquals([...first.targets.data], [...first.inputs.tokens.data].map((token) => token + 1));
   assertEquals(take(1), [first, second]);
-  assert(String(take(2)[0].inputs.data) !== String(first.inputs.data));
-  assert(String(second.inputs.data) !== String(first.inputs.data));
+  assert(String(take(2)[0].inputs.tokens.data) !== String(first.inputs.tokens.data));
+  assert(String(second.inputs.tokens.data) !== String(first.inputs.tokens.data));
 });
 
 Deno.test("random windows reach both ends of the stream", () => {
   const windows = randomWindows(new Uint32Array([5, 6, 7]), { batch: 40, length: 2, seed: 1 });
-  assertEquals(new Set(windows.next().value.inputs.data), new Set([5, 6]));
+  assertEquals(new Set(windows.next().value.inputs.tokens.data), new Set([5, 6]));
   const only = randomWindows(new Uint32Array([5, 6, 7, 8]), { batch: 40, length: 2, seed: 1 });
   assertEquals(new Set(only.next().value.targets.data), new Set([6, 7, 8]));
 });
@@ -49,11 +50,11 @@ Deno.test("evaluation scores every token once and never crosses documents", () =
         if (target === IGNORED) return;
         scored.push(target);
         counted++;
-        if (target > 0 && batch.inputs.data[at] > 0) {
-          assertEquals(batch.inputs.data[at], target - 1);
+        if (target > 0 && batch.inputs.tokens.data[at] > 0) {
+          assertEquals(batch.inputs.tokens.data[at], target - 1);
         }
       });
-      assertEquals(batch.predictions, counted);
+      assertEquals(countTargets(batch.targets), counted);
     }
     assertEquals(scored, held.documents.flatMap((document) => [...document]));
   }
@@ -64,20 +65,20 @@ Deno.test("evaluation gives every scored token half a window of context or its w
   for (const { inputs, targets } of evaluationWindows(held, { batch: 1, length: 8 })) {
     targets.data.forEach((target, at) => {
       if (target > 8) assertGreaterOrEqual(at + 1, 4);
-      if (target > 0 && target <= 8) assertEquals(inputs.data[0], 0);
+      if (target > 0 && target <= 8) assertEquals(inputs.tokens.data[0], 0);
     });
   }
 });
 
 Deno.test("missing rows and short rows are padded and not scored", () => {
-  const { inputs, targets, predictions } = packBatch(
+  const { inputs, targets } = packBatch(
     [{ tokens: [1, 2, 3], scoredFrom: 2 }],
     { batch: 2, length: 3 },
     9,
   );
-  assertEquals([...inputs.data], [1, 2, 9, 9, 9, 9]);
+  assertEquals([...inputs.tokens.data], [1, 2, 9, 9, 9, 9]);
   assertEquals([...targets.data], [IGNORED, 3, IGNORED, IGNORED, IGNORED, IGNORED]);
-  assertEquals(predictions, 1);
+  assertEquals(countTargets(targets), 1);
 });
 
 Deno.test("windows refuse short streams, strides and sizes out of range", () => {

@@ -1,7 +1,7 @@
 /** What every device that holds values promises, as checks that each device's test file runs. @module */
 
 import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
-import { add, fill, scaleAdd } from "../../kernels/mod.ts";
+import { addKernel, fill, scaleAdd, widen } from "../../kernels/mod.ts";
 import { DeviceError, ShapeError } from "../../src/core/errors.ts";
 import { Arena } from "../../src/device/arena.ts";
 import type { Device } from "../../src/device/device.ts";
@@ -23,7 +23,7 @@ const ramp = (length: number, start = 0): Float32Array<ArrayBuffer> =>
 
 const copyScalars = (size: number) => ({ size, xOffset: 0, yOffset: 0, alpha: 1, accumulate: 0 });
 
-/** Code that any device can run: births, views, launches, deaths. */
+/** Code that any device can run: allocations, views, launches, releases. */
 export function exercise(device: Device): void {
   using scope = new Scope(device);
   const x = scope.allocate([40, 5], "f32", "weight", "x");
@@ -32,8 +32,10 @@ export function exercise(device: Device): void {
   {
     using ids = device.allocate([7], "u32", "scratch", "ids");
     device.write(ids, new Uint32Array(7));
-    device.launch(add, { a: x, b: x, out: y }, { size: 200 });
+    device.launch(addKernel, { a: x, b: x, out: y }, { size: 200 });
   }
+  const halves = scope.allocate([3, 5], "f16", "weight", "halves");
+  device.launch(widen, { x: halves, y }, { size: 15 });
   device.launch(fill, { y: x.view([64], 64) }, { size: 64, value: 2 });
   const arena = scope.own(new Arena(device, [{ name: "A", shape: [3, 3] }], "optimizer", "arena"));
   device.launch(fill, { y: arena.view("A") }, { size: 9, value: 1 });
@@ -60,6 +62,42 @@ export const deviceChecks: readonly DeviceCheck[] = [
         [0, 4294967295],
         [3, 4],
       ]);
+    },
+  },
+  {
+    name: "an odd number of halves keeps its bits, in views too, and its padding is counted apart",
+    run: async (open) => {
+      using device = await open();
+      using x = device.allocate([3, 3], "f16", "weight", "x");
+      const bits = Uint16Array.from({ length: 9 }, (_, i) => 0x3c00 + 7 * i);
+      device.write(x, bits);
+      device.write(x.view([2], 4), Uint16Array.of(1, 2));
+      device.write(x.view([1], 8), Uint16Array.of(65535));
+      const [whole, middle, last] = await device.read(x, x.view([3], 2), x.view([1, 1], 8));
+      bits.set([1, 2], 4);
+      bits[8] = 65535;
+      assertEquals([whole.data, middle.data, last.data], [
+        bits,
+        bits.slice(2, 5),
+        bits.slice(8),
+      ]);
+      const { live, padding, byType, byRole } = device.ledger.read();
+      assertEquals([x.bytes, live, padding, byType.f16, byRole.weight], [18, 18, 2, 18, 18]);
+    },
+  },
+  {
+    name: "halves are written as bits, by whole words, and taken by no kernel of another width",
+    run: async (open) => {
+      using device = await open();
+      using x = device.allocate([9], "f16", "weight", "x");
+      using y = device.allocate([9], "f32", "scratch", "y");
+      const one = Uint16Array.of(0x3c00);
+      assertThrows(() => device.write(x, ramp(9)), TypeError, "x of type f16 found a Float32Array");
+      assertThrows(() => device.write(y.view([1]), one), TypeError, "y of type f32 found a Uint16");
+      assertThrows(() => x.view([2], 3), ShapeError, "x must start at an even element");
+      assertThrows(() => device.write(x.view([1], 2), one), ShapeError, "even element of type f16");
+      const launch = () => device.launch(fill, { y: x }, { size: 9, value: 0 });
+      assertThrows(launch, TypeError, "fill takes y as f32, found x of type f16");
     },
   },
   {
@@ -139,7 +177,7 @@ export const deviceChecks: readonly DeviceCheck[] = [
       const x = device.allocate([4], "f32", "scratch", "x");
       using stranger = foreign.allocate([4], "f32", "scratch", "stranger");
       const launch = (y: typeof x) => device.launch(fill, { y }, { size: 4, value: 0 });
-      assertThrows(() => launch(stranger), DeviceError, "stranger lives on another device");
+      assertThrows(() => launch(stranger), DeviceError, "stranger belongs to another device");
       x[Symbol.dispose]();
       x[Symbol.dispose]();
       assertThrows(() => launch(x), DeviceError, "x was used after it was disposed");

@@ -5,10 +5,10 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import { add, fill } from "../../kernels/mod.ts";
+import { addKernel, fill } from "../../kernels/mod.ts";
 import { DeviceError } from "../../src/core/errors.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
-import { Crew } from "../../src/device/cpu/crew.ts";
+import { WorkerPool } from "../../src/device/cpu/worker_pool.ts";
 import { Scope } from "../../src/device/scope.ts";
 
 Deno.test("cpu: the number of threads is what was asked for, and must be one", async () => {
@@ -28,7 +28,7 @@ Deno.test("cpu: ledger and allocator come back to where they were", async () => 
     using scope = new Scope(device);
     const [x, y] = ["x", "y"].map((name) => scope.allocate([50_000], "f32", "activation", name));
     device.launch(fill, { y: x }, { size: x.size, value: 1 });
-    device.launch(add, { a: x, b: x, out: y }, { size: x.size });
+    device.launch(addKernel, { a: x, b: x, out: y }, { size: x.size });
     using inner = device.allocate([3, 5], "u32", "scratch", "ids");
     assertEquals(device.ledger.read().live - live, 400_000 + inner.bytes);
     assert(device.allocatedBytes - allocated >= 400_000 + inner.bytes);
@@ -59,7 +59,7 @@ Deno.test("cpu: values survive the growth of the memory, and high addresses work
   // Pages that nobody touches are not resident, so 2.5 GiB between the two cost nothing.
   using gap = device.allocate([640, 1 << 20], "f32", "scratch", "gap");
   using last = device.allocate([100_000], "f32", "weight", "last");
-  device.launch(add, { a: first, b: first, out: last }, { size: 1000 });
+  device.launch(addKernel, { a: first, b: first, out: last }, { size: 1000 });
   device.launch(fill, { y: last.view([99_000], 1000) }, { size: 99_000, value: 3 });
   const [low, high] = await device.read(first, last);
   assert(gap.storage.handle as number + gap.bytes > 2 ** 31);
@@ -86,7 +86,9 @@ Deno.test("cpu: many small launches and devices, one after another and side by s
     device.launch(fill, { y: x }, { size: x.size, value: 0 });
     using ones = device.allocate([70_000], "f32", "scratch", "ones");
     device.launch(fill, { y: ones }, { size: x.size, value: 1 });
-    for (let i = 0; i < 500; i++) device.launch(add, { a: x, b: ones, out: x }, { size: x.size });
+    for (let i = 0; i < 500; i++) {
+      device.launch(addKernel, { a: x, b: ones, out: x }, { size: x.size });
+    }
     assert((await device.read(x))[0].data.every((value) => value === 500));
     device[Symbol.dispose]();
     assertThrows(() => device.allocate([1], "f32", "scratch", "late"), DeviceError, "disposal");
@@ -96,6 +98,6 @@ Deno.test("cpu: many small launches and devices, one after another and side by s
 Deno.test("cpu: a thread that dies as it starts is an error, not a wait", async () => {
   const empty = await WebAssembly.compile(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0));
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
-  const start = () => Crew.start({ module: empty, memory, names: [] }, [0]);
+  const start = () => WorkerPool.start({ module: empty, memory, names: [] }, [0]);
   await assertRejects(start, DeviceError, "a thread of the cpu device died");
 });

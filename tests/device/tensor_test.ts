@@ -12,7 +12,7 @@ Deno.test("views of views count from the storage's start and may not reach beyon
   using x = device.allocate([10, 10], "f32", "weight", "x");
   const inner = x.view([5, 10], 50).view([10], 20);
   assertEquals([inner.offset, inner.size, inner.bytes, inner.role], [70, 10, 40, "weight"]);
-  assertThrows(() => x.view([51], 50), ShapeError, "a view [51] at 50 must lie within x [10, 10]");
+  assertThrows(() => x.view([51], 50), ShapeError, "a view [51] at 50 must be within x [10, 10]");
   assertThrows(() => inner.view([11]), ShapeError);
 });
 

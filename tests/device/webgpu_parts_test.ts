@@ -1,7 +1,7 @@
 /** What only the webgpu device can get wrong: queues, pools, limits and errors that are events. */
 
 import { assert, assertEquals, assertLessOrEqual, assertRejects, assertThrows } from "@std/assert";
-import { add, defineKernel, fill, layerNormForward, scaleAdd } from "../../kernels/mod.ts";
+import { addKernel, defineKernel, fill, layerNormForward, scaleAdd } from "../../kernels/mod.ts";
 import { DeviceError } from "../../src/core/errors.ts";
 import { Scope } from "../../src/device/scope.ts";
 import { openWebgpuDevice } from "../../src/device/webgpu/webgpu_device.ts";
@@ -35,7 +35,7 @@ test("a step with writes in its middle is one submit", async () => {
       device.launch(scaleAdd, { x, y }, copy(1000));
       const labels = scope.allocate([1000], "i32", "activation", "labels");
       device.write(labels, new Int32Array(1000).fill(step));
-      device.launch(add, { a: labels, b: y, out: x }, { size: 1000 });
+      device.launch(addKernel, { a: labels, b: y, out: x }, { size: 1000 });
       device.submit();
     }
   } finally {

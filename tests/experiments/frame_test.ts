@@ -63,7 +63,7 @@ Deno.test("what --full measured stands beside a finding that is held, and beside
   assertEquals(found(2, true), "It is 2.");
 });
 
-const definition: ExperimentDefinition<number> = {
+const definition: ExperimentDefinition<unknown, number> = {
   ...{ name: "small", title: "Small", question: "Is it?", source: "us" },
   settings: (value) => `Value ${value}.`,
   rows: () => 2,
@@ -72,7 +72,7 @@ const definition: ExperimentDefinition<number> = {
 
 /** What an experiment gives and reports on a device that computes nothing. */
 async function outcomeOf(
-  more: Partial<ExperimentDefinition<number>>,
+  more: Partial<ExperimentDefinition<unknown, number>>,
   context: Partial<ExperimentContext> = {},
 ) {
   using device = new DryDevice();
@@ -112,6 +112,7 @@ Deno.test("results come in the order of the runs, and progress never falls", asy
   const runs = ["a", "b"].map((label) => ({
     label,
     steps: 2,
+    chosen: label,
     spec: () => ({}) as RunResult["spec"],
     make({ onStep }: { onStep?: (step: number) => void }) {
       for (const step of [0, 1]) onStep?.(step);
@@ -121,13 +122,13 @@ Deno.test("results come in the order of the runs, and progress never falls", asy
   let folders: string[] = [];
   const { shares, settings } = await outcomeOf({
     runs: () => runs,
-    rows(results, { report }) {
-      folders = results.map(({ folder }) => folder);
+    rows(made, { report }) {
+      folders = made.map(({ folder, chosen }) => `${folder} ${chosen}`);
       report(0.5, "measured");
       return 2;
     },
   });
-  assertEquals([folders, settings], [["a", "b"], "Value 2."]);
+  assertEquals([folders, settings], [["a a", "b b"], "Value 2."]);
   assertEquals(shares, shares.toSorted((a, b) => a - b));
   assertEquals(shares.at(-1), 1);
 });

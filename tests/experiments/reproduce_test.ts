@@ -74,7 +74,7 @@ Deno.test("the main job merges, unmerges and switches adapters exactly, and writ
     const adapters = filesIn(`${out}/adapters`);
     assertEquals(adapters, ["nouns-lora-16-seed1", "verbs-lora-16-seed1"]);
     for (const name of adapters) {
-      assertEquals((await readAdapter(`${out}/adapters/${name}`)).modules.length, 8);
+      assertEquals((await readAdapter(`${out}/adapters/${name}`)).updates.length, 12);
     }
   });
 });

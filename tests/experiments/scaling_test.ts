@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import * as accounting from "../../src/accounting/mod.ts";
+import { catalogue, type ConfigJson } from "../../src/architectures/mod.ts";
 import { injectLora } from "../../src/adapt/mod.ts";
 import type { LedgerReading } from "../../src/device/ledger.ts";
 import { baseConfig } from "../../experiments/base_model.ts";
@@ -9,12 +10,11 @@ import { parseGpt2Config } from "../../src/models/mod.ts";
 import { predictMemory } from "../../src/runs/mod.ts";
 
 const base = await baseConfig(), rows = scalingRows(accounting, base);
-const { catalogue } = accounting;
 const rowOf = (name: string) => rows.find(({ model }) => model === name)!;
 const adamW = optimizerLabels.indexOf("AdamW");
 
 /** The ratio by running both steps on the dry device. */
-function measured(json: accounting.ConfigJson, batch: number) {
+function measured(json: ConfigJson, batch: number) {
   const config = parseGpt2Config(json), length = config.n_positions;
   const full = predictMemory(config, { batch, length });
   const adapted = predictMemory(config, {

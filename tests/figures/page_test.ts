@@ -49,7 +49,7 @@ Deno.test("a table escapes what it shows and marks what is missing", () => {
   assertStringIncludes(html, '<td class="number">–</td>');
 });
 
-Deno.test("verdicts alone have colour, details stand below, and formulas are drawn", () => {
+Deno.test("verdicts alone have color, details stand below, and formulas are drawn", () => {
   const html = tableHtml({
     id: "v",
     title: "V",
@@ -79,7 +79,7 @@ Deno.test("figures of others are folded, and say whose they are", () => {
   assertEquals([html.includes(hostile), html.includes("<caption>")], [false, false]);
 });
 
-Deno.test("MathJax draws a formula in the colour of its text, and says it to those who cannot see", async () => {
+Deno.test("MathJax draws a formula in the color of its text, and says it to those who cannot see", async () => {
   const draw = await loadMathJax();
   const svg = draw("\\frac{a}{b}<c");
   assertMatch(svg, /^<svg aria-label="\\frac\{a\}\{b\}&lt;c" .*currentColor/);

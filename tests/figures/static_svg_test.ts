@@ -14,7 +14,7 @@ Deno.test("a static figure stands alone: size, white paper, title, caption, axes
   }
   const strokes = Array.from(
     svg.matchAll(/stroke:(#\w+);stroke-width:2px/g),
-    ([, colour]) => colour,
+    ([, color]) => color,
   );
   const [one, two] = palette.series;
   assertEquals(strokes, [one, two, one, two]); // in the plot, then in the legend

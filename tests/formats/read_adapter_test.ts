@@ -1,31 +1,17 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import {
   AdapterFileError,
-  type AdapterModule,
+  alphaOf,
   type HostTensor,
   readAdapter,
   readSafetensors,
 } from "../../src/formats/mod.ts";
+import { deltaWeight } from "../../src/core/low_rank_update.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { withFolder } from "../support/folders.ts";
 import { goodConfig, goodTensors, matrix, moduleName, writeRawAdapter } from "./adapter_folders.ts";
 
 const golden = new URL("../golden/adapters/", import.meta.url).pathname;
-
-/** ΔW = scaling·B·A in float64. */
-function deltaOf({ A, B, rank, scaling }: AdapterModule): Float64Array {
-  const [out, inner] = [B.shape[0], A.shape[1]];
-  const delta = new Float64Array(out * inner);
-  for (let row = 0; row < out; row++) {
-    for (let k = 0; k < rank; k++) {
-      const factor = scaling * B.data[row * rank + k];
-      for (let column = 0; column < inner; column++) {
-        delta[row * inner + column] += factor * A.data[k * inner + column];
-      }
-    }
-  }
-  return delta;
-}
 
 Deno.test("ranks, alphas, scalings and ΔW are those that PEFT resolves", async () => {
   type Resolved = Record<string, { rank: number; alpha: number; scaling: number }>;
@@ -35,13 +21,14 @@ Deno.test("ranks, alphas, scalings and ΔW are those that PEFT resolves", async 
   const deltas = (await readSafetensors(`${golden}deltas.safetensors`)).tensors;
   for (const [name, modules] of Object.entries(expected)) {
     const adapter = await readAdapter(golden + name);
-    const resolved = adapter.modules.map(({ name, rank, alpha, scaling }) =>
-      [name, { rank, alpha, scaling }] as const
-    );
+    const resolved = adapter.updates.map((update) => {
+      const { module, A: { shape: [rank] }, scaling } = update;
+      return [module, { rank, alpha: alphaOf(update, adapter.config), scaling }] as const;
+    });
     assertEquals(Object.fromEntries(resolved), modules, name);
-    for (const module of adapter.modules) {
-      const key = `delta.${name}.${module.name}`;
-      assertAllClose(deltaOf(module), deltas.get(key)!.data, { what: key });
+    for (const update of adapter.updates) {
+      const key = `delta.${name}.${update.module}`;
+      assertAllClose(deltaWeight(update).data, deltas.get(key)!.data, { what: key });
     }
   }
 });
@@ -49,11 +36,11 @@ Deno.test("ranks, alphas, scalings and ΔW are those that PEFT resolves", async 
 Deno.test("a good folder is read", () =>
   withFolder(async (folder) => {
     await writeRawAdapter(folder);
-    const { config, modules, leftOut } = await readAdapter(folder);
+    const { config, updates, leftOut } = await readAdapter(folder);
     assertEquals(leftOut, []);
     assertEquals([config.rank, config.alpha, config.targetModules], [2, 4, ["c_attn"]]);
     const [A, B] = Object.values(goodTensors);
-    assertEquals(modules, [{ name: moduleName, A, B, rank: 2, alpha: 4, scaling: 2 }]);
+    assertEquals(updates, [{ module: moduleName, A, B, scaling: 2 }]);
   }));
 
 Deno.test("layers come in the order of their numbers", () =>
@@ -63,7 +50,7 @@ Deno.test("layers come in the order of their numbers", () =>
       [`base_model.model.h.${layer}.c_attn.lora_B.weight`, matrix(4, 2)],
     ]);
     await writeRawAdapter(folder, goodConfig, Object.fromEntries(layers));
-    const names = (await readAdapter(folder)).modules.map(({ name }) => name);
+    const names = (await readAdapter(folder)).updates.map(({ module }) => module);
     assertEquals(names, ["h.1.c_attn", "h.2.c_attn", "h.10.c_attn"]);
   }));
 
@@ -114,10 +101,10 @@ Deno.test("modules that were trained whole are refused, unless updates alone are
   withFolder(async (folder) => {
     await refuses('not implemented: fully trained modules), found ["classifier"]', savedConfig);
     await writeRawAdapter(folder, savedConfig, { ...goodTensors, ...saved });
-    const { modules, leftOut } = await readAdapter(folder, { updatesOnly: true });
+    const { updates, leftOut } = await readAdapter(folder, { updatesOnly: true });
     assertEquals(leftOut, ["classifier.dense.weight", "pre_classifier.bias"]);
     await writeRawAdapter(folder);
-    assertEquals(modules, (await readAdapter(folder, { updatesOnly: true })).modules);
+    assertEquals(updates, (await readAdapter(folder, { updatesOnly: true })).updates);
   }));
 
 Deno.test("with updates alone, what no saved module explains is refused still", () =>

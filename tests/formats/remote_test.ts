@@ -93,7 +93,7 @@ Deno.test("a range must be the one that was asked for, whole and with the file's
   await refuses(first, status, `${unusable}: it answered 503 Service Unavailable`);
 });
 
-Deno.test("a header that lies about its length is not fetched", async () => {
+Deno.test("a header with a wrong length is not fetched", async () => {
   const lying = (length: bigint) => {
     const start = first.start.slice();
     new DataView(start.buffer).setBigUint64(0, length, true);

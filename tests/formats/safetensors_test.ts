@@ -261,7 +261,7 @@ Deno.test("a sharded model reads as one file, by its index or its folder", () =>
     await assertRejects(() => file.read("d"), RangeError, 'cannot read "d"');
   }));
 
-Deno.test("an index that lies is refused and no file stays open", () =>
+Deno.test("an index that contradicts its files is refused and no file stays open", () =>
   withFolder(async (folder) => {
     const refuses = async (map: Record<string, unknown>, words: string) => {
       await writeShards(folder, map);

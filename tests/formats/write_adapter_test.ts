@@ -1,8 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import {
-  AdapterFileError,
-  type AdapterWeights,
+  type LowRankUpdate,
   readAdapter,
   readSafetensors,
   ShapeError,
@@ -16,8 +15,8 @@ import { matrix } from "./adapter_folders.ts";
 const golden = new URL("../golden/adapters/", import.meta.url).pathname;
 
 /** An update of a module from 3 to 4. */
-const update = (name: string, rank = 2, scaling = 2): AdapterWeights => ({
-  name,
+const update = (module: string, rank = 2, scaling = 2): LowRankUpdate => ({
+  module,
   A: matrix(rank, 3),
   B: matrix(4, rank),
   scaling,
@@ -29,7 +28,7 @@ Deno.test("the configuration is PEFT's, with sorted keys and an indent of two", 
   withFolder(async (parent) => {
     const folder = `${parent}/new/adapter`;
     await writeAdapter(folder, {
-      modules: [update("h.0.c_attn"), update("h.1.c_attn")],
+      updates: [update("h.0.c_attn"), update("h.1.c_attn")],
       baseModelName: "gpt2",
       targetModules: ["c_proj", "c_attn"],
       fanInFanOut: true,
@@ -74,21 +73,21 @@ Deno.test("the configuration is PEFT's, with sorted keys and an indent of two", 
 
 Deno.test("modules that differ get patterns that match them alone", () =>
   withFolder(async (folder) => {
-    const modules = [
+    const updates = [
       update("h.1.c", 2, 2),
       update("x.h.1.c", 3, 2),
       update("h.1xc", 4, 2),
       update("h.11.c", 2, 0.1),
       update("h.2.c", 2, 2),
     ];
-    await writeAdapter(folder, { modules });
+    await writeAdapter(folder, { updates });
     const config = JSON.parse(await readText(folder, "adapter_config.json"));
     assertEquals([config.r, config.lora_alpha], [2, 4]);
     assertEquals(config.rank_pattern, { "^h\\.1xc": 4, "^x\\.h\\.1\\.c": 3 });
     assertEquals(config.alpha_pattern, { "^h\\.11\\.c": 0.2, "^h\\.1xc": 8, "^x\\.h\\.1\\.c": 6 });
-    const read = (await readAdapter(folder)).modules;
-    const byName = new Map(read.map(({ name, A, B, scaling }) => [name, { name, A, B, scaling }]));
-    for (const module of modules) assertEquals(byName.get(module.name), module);
+    const read = (await readAdapter(folder)).updates;
+    const byName = new Map(read.map((update) => [update.module, update]));
+    for (const update of updates) assertEquals(byName.get(update.module), update);
   }));
 
 Deno.test("what is written is read", () => {
@@ -103,14 +102,11 @@ Deno.test("what is written is read", () => {
   return withFolder((folder) =>
     fc.assert(
       fc.asyncProperty(adapters, async (specs) => {
-        const modules = specs.map(({ name, rank, alpha }) => update(name, rank, alpha / rank));
-        await writeAdapter(folder, { modules });
-        const read = (await readAdapter(folder)).modules;
-        const byName = (a: { name: string }, b: { name: string }) => a.name < b.name ? -1 : 1;
-        assertEquals(
-          read.map(({ name, A, B, scaling }) => ({ name, A, B, scaling })).sort(byName),
-          modules.toSorted(byName),
-        );
+        const updates = specs.map(({ name, rank, alpha }) => update(name, rank, alpha / rank));
+        await writeAdapter(folder, { updates });
+        const byName = (a: LowRankUpdate, b: LowRankUpdate) => a.module < b.module ? -1 : 1;
+        const read = (await readAdapter(folder)).updates;
+        assertEquals(read.toSorted(byName), updates.toSorted(byName));
       }),
       { numRuns: 30 },
     )
@@ -123,10 +119,8 @@ Deno.test("PEFT's own adapters survive reading and writing to the byte", () =>
       const name of ["peft_c_attn", "peft_all_linear", "peft_rslora", "peft_suffix", "block_qv"]
     ) {
       const original = await readAdapter(golden + name);
-      await writeAdapter(folder, { modules: original.modules });
-      const scalings = (adapter: typeof original) =>
-        adapter.modules.map(({ name, rank, scaling }) => ({ name, rank, scaling }));
-      assertEquals(scalings(await readAdapter(folder)), scalings(original));
+      await writeAdapter(folder, { updates: original.updates });
+      assertEquals((await readAdapter(folder)).updates, original.updates);
       const file = "adapter_model.safetensors";
       const [ours, theirs] = [`${folder}/${file}`, `${golden}${name}/${file}`];
       assertEquals(await Deno.readFile(ours), await Deno.readFile(theirs), name);
@@ -152,57 +146,65 @@ Deno.test("alpha gives back the very scaling it came from", () => {
 
 Deno.test("F16 adapters are half the size and read as F32", () =>
   withFolder(async (folder) => {
-    await writeAdapter(folder, { modules: [update("a")], dtype: "F16" });
+    await writeAdapter(folder, { updates: [update("a")], dtype: "F16" });
     const { tensors } = await readSafetensors(`${folder}/adapter_model.safetensors`);
     assert(tensors.get("base_model.model.a.lora_A.weight")?.data instanceof Float32Array);
-    assertEquals((await readAdapter(folder)).modules[0].A, matrix(2, 3));
+    assertEquals((await readAdapter(folder)).updates[0].A, matrix(2, 3));
   }));
 
 Deno.test("adapters that cannot be read back are refused and nothing is written", () =>
   withFolder(async (parent) => {
     const folder = `${parent}/adapter`;
-    const refuses = async (modules: AdapterWeights[], words: string, targetModules?: string[]) => {
-      const write = () => writeAdapter(folder, { modules, targetModules });
+    const refuses = async (updates: LowRankUpdate[], words: string, targetModules?: string[]) => {
+      const write = () => writeAdapter(folder, { updates, targetModules });
       const { message } = await assertRejects(write, RangeError);
       assertStringIncludes(message, `cannot write the adapter in ${folder}: `);
       assertStringIncludes(message, words);
     };
-    await refuses([], "at least one module, found none");
+    await refuses([], "at least one update, found none");
     await refuses([update("a"), update("a")], 'unique, found "a" twice');
-    await refuses([update("a", 2, NaN)], 'the scaling of "a" must be finite, found NaN');
+    await refuses([update("a", 2, NaN)], "the scaling of a must be finite, found NaN");
     await refuses([update("h.c_attn")], 'targetModules must select "h.c_attn", found ["q"]', ["q"]);
     const unfit = { ...update("a"), B: matrix(4, 3) };
-    await refuses([unfit], 'A and B of "a" must have shapes (rank, in) and (out, rank)');
-    await assertRejects(() => writeAdapter(folder, { modules: [unfit] }), ShapeError);
+    await refuses([unfit], "A and B of a must be (rank, 3) and (4, rank), found [2, 3] and [4, 3]");
+    await assertRejects(() => writeAdapter(folder, { updates: [unfit] }), ShapeError);
     for (const dropout of [1, -0.1, NaN]) {
-      const write = () => writeAdapter(folder, { modules: [update("a")], dropout });
-      await assertRejects(write, RangeError, `dropout must lie in [0, 1), found ${dropout}`);
+      const write = () => writeAdapter(folder, { updates: [update("a")], dropout });
+      await assertRejects(write, RangeError, `dropout must be in [0, 1), found ${dropout}`);
     }
-    const sites = [{ rows: { start: 0, count: 1 }, rank: 2 }];
-    const lying = { modules: [{ ...update("a"), sites }] };
-    await assertRejects(() => writeAdapter(folder, lying), AdapterFileError, 'every block of "a"');
+    const rows = { start: 2, count: 4 }, part = { ...update("a"), rows, outputs: 6 };
+    await refuses([part, { ...part, rows: { start: 1, count: 4 } }], "share rows, found row 2");
+    await refuses([{ ...part, outputs: 5 }], "rows of a site must be in [0, 5), found 5");
+    await refuses(
+      [{ ...part, outputs: undefined }],
+      "how many outputs its weight has, found a[2:6]",
+    );
+    await refuses([part, update("a")], "A and B of a must be (rank, 3) and (6, rank)");
     assertEquals(filesIn(parent), []);
   }));
 
 Deno.test("our card is renewed, somebody else's README stays", () =>
   withFolder(async (folder) => {
-    await writeAdapter(folder, { modules: [update("a")], baseModelName: 'odd "name": `x`' });
+    await writeAdapter(folder, { updates: [update("a")], baseModelName: 'odd "name": `x`' });
     const card = await readText(folder, "README.md");
     assertStringIncludes(card, '---\nbase_model: "odd \\"name\\": `x`"\nlibrary_name: peft\n');
     assertStringIncludes(card, "- Parameters: 14\n");
-    await writeAdapter(folder, { modules: [update("a"), update("b")] });
+    await writeAdapter(folder, { updates: [update("a"), update("b")] });
     assertStringIncludes(await readText(folder, "README.md"), "- Parameters: 28\n");
     await Deno.writeTextFile(`${folder}/README.md`, "mine");
-    await writeAdapter(folder, { modules: [update("a")] });
+    await writeAdapter(folder, { updates: [update("a")] });
     assertEquals(await readText(folder, "README.md"), "mine");
   }));
 
 Deno.test("the card tells what was trained from the zeros around it", () =>
   withFolder(async (folder) => {
-    const B = { shape: [4, 2], data: Float32Array.of(1, 0, 2, 0, 0, 3, 0, 4) };
-    const sites = [0, 2].map((start) => ({ rows: { start, count: 2 }, rank: 1 }));
-    const joined = ["h.0.c_attn", "h.1.c_attn"].map((name) => ({ ...update(name), B, sites }));
-    await writeAdapter(folder, { modules: [...joined, update("h.0.c_fc")] });
+    const sites = ["h.0.c_attn", "h.1.c_attn"].flatMap((module) =>
+      [0, 2].map((start) => {
+        const rows = { start, count: 2 };
+        return { module, rows, outputs: 4, A: matrix(1, 3), B: matrix(2, 1), scaling: 2 };
+      })
+    );
+    await writeAdapter(folder, { updates: [...sites, update("h.0.c_fc")] });
     assertStringIncludes(
       await readText(folder, "README.md"),
       "- Parameters: 42 in the file, 34 of them trained: c_attn holds the updates of its rows " +
@@ -215,14 +217,14 @@ Deno.test({
   ignore: !canLimitFiles,
   fn: () =>
     withFolder(async (folder) => {
-      await writeAdapter(folder, { modules: [update("a")] });
+      await writeAdapter(folder, { updates: [update("a")] });
       const before = await readAdapter(folder);
       const message = await runWithFileLimit(
         16,
         `import { writeAdapter } from "./src/formats/mod.ts";
          const A = { shape: [9, 1000], data: new Float32Array(9000) };
          const B = { shape: [1, 9], data: new Float32Array(9) };
-         await writeAdapter("${folder}", { modules: [{ name: "a", A, B, scaling: 1 }] })
+         await writeAdapter("${folder}", { updates: [{ module: "a", A, B, scaling: 1 }] })
            .catch((error) => console.log(error.message));`,
       );
       assertStringIncludes(message, `cannot write ${folder}/adapter_model.safetensors: the file`);

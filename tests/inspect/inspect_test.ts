@@ -1,29 +1,31 @@
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { truncationError } from "../../src/analysis/mod.ts";
+import { joinUpdates } from "../../src/formats/mod.ts";
 import { Random } from "../../src/core/random.ts";
 import {
   amplificationTable,
   anglesFigure,
   chanceAngles,
+  comparableUpdates,
   type ComparedUpdate,
   compareUpdates,
   comparisonTable,
   describeUpdate,
+  type LowRankUpdate,
   similarityFigure,
   spectraFigure,
   truncationFigure,
-  type Update,
   updateTable,
 } from "../../src/inspect/mod.ts";
 import { shortNames } from "../../src/inspect/updates.ts";
 import { gaussian } from "../../src/linalg/gaussian.ts";
 
 /** ΔW = diag(values) in the first columns of 6 x 8. */
-function diagonal(name: string, values: readonly number[]): Update {
+function diagonal(name: string, values: readonly number[]): LowRankUpdate {
   const rank = values.length, A = new Float32Array(8 * rank), B = new Float32Array(6 * rank);
   values.forEach((value, i) => (A[8 * i + i] = 1, B[rank * i + i] = value));
   return {
-    ...{ name, module: name, rank, scaling: 1 },
+    ...{ module: name, scaling: 1 },
     A: { shape: [rank, 8], data: A },
     B: { shape: [6, rank], data: B },
   };
@@ -31,13 +33,13 @@ function diagonal(name: string, values: readonly number[]): Update {
 
 const known = diagonal("model.layers.0.q", [4, 3, 0.1]);
 
-function random(name: string, rank: number, seed: number): Update {
+function random(name: string, rank: number, seed: number): LowRankUpdate {
   const source = new Random(seed),
     tensor = (rows: number, columns: number) => {
       const { data } = gaussian(rows, columns, source);
       return { shape: [rows, columns], data: Float32Array.from(data) };
     };
-  return { name, module: name, rank, scaling: 1, A: tensor(rank, 8), B: tensor(6, rank) };
+  return { module: name, scaling: 1, A: tensor(rank, 8), B: tensor(6, rank) };
 }
 
 Deno.test("a row says what can be cut within the error, and how large ΔW is beside W", () => {
@@ -61,6 +63,16 @@ Deno.test("updates are compared by name, and none in common is said", () => {
   assertEquals(compared.map(({ name, dimensions }) => [name, dimensions]), [["m.1.q", 6]]);
   assertAlmostEquals(compared[0].phi[1][1], 1, 1e-12);
   assertThrows(() => compareUpdates([one], [other], "A"), RangeError, "must share a module");
+});
+
+Deno.test("sites are joined for a comparison where another adapter has the whole module", () => {
+  const { A, B } = random("m.0.qkv", 2, 1), module = "m.0.qkv", half = { start: 0, count: 6 };
+  const site = { module, role: "q", rows: half, outputs: 12, A, B, scaling: 1 } as const;
+  const whole = joinUpdates([site]), other = random("m.1.q", 2, 2);
+  assertEquals(comparableUpdates([[site], [site, other]]), [[site], [site, other]]);
+  for (const all of [whole, { ...whole, rows: { start: 0, count: 12 }, outputs: 12 }]) {
+    assertEquals(comparableUpdates([[site, other], [all]]), [[whole, other], [whole]]);
+  }
 });
 
 Deno.test("random subspaces that must meet have an angle of zero, others none", () => {
@@ -99,7 +111,7 @@ Deno.test("figures draw every update, chance and the error that was asked for", 
 });
 
 Deno.test("a comparison's pictures have chance in them", () => {
-  const compared: ComparedUpdate[] = compareUpdates([known], [random(known.name, 4, 5)], "A");
+  const compared: ComparedUpdate[] = compareUpdates([known], [random(known.module, 4, 5)], "A");
   const [phi, chance] = similarityFigure(compared, "A").data;
   assertAlmostEquals((phi.z as number[][])[2][3], compared[0].phi[2][3], 1e-3);
   assertEquals((chance.z as number[][])[2][3], 4 / 8);

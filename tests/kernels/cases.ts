@@ -5,6 +5,7 @@ import { attentionCases } from "./cases/attention.ts";
 import { crossEntropyCases } from "./cases/cross_entropy.ts";
 import { elementwiseCases } from "./cases/elementwise.ts";
 import { embeddingCases } from "./cases/embedding.ts";
+import { float16Cases } from "./cases/float16.ts";
 import { geluCases } from "./cases/gelu.ts";
 import { klDivergenceCases } from "./cases/kl_divergence.ts";
 import { layerNormCases } from "./cases/layer_norm.ts";
@@ -17,6 +18,7 @@ export const kernelCases: readonly KernelCase[] = [
   ...matmulCases,
   ...elementwiseCases,
   ...embeddingCases,
+  ...float16Cases,
   ...reduceCases,
   ...adamwCases,
   ...geluCases,

@@ -40,10 +40,12 @@ Deno.test("cpu: without BLAS 1, 2 and 4 threads give the same bits", async () =>
   }
 });
 
-const bitsOf = (buffers: Record<string, HostData>): Int32Array[] =>
-  Object.values(buffers).map(({ buffer, length }) => new Int32Array(buffer, 0, length));
+const bitsOf = (buffers: Record<string, HostData>): Uint16Array[] =>
+  Object.values(buffers).map(({ buffer, byteLength }) =>
+    new Uint16Array(buffer, 0, byteLength / 2)
+  );
 
-const sameBits = (actual: Int32Array[], expected: Int32Array[]): boolean =>
+const sameBits = (actual: Uint16Array[], expected: Uint16Array[]): boolean =>
   expected.every((bits, at) => bits.every((word, index) => word === actual[at][index]));
 
 /** Launches a kernel on named arrays and gives one of them as it is then. */

@@ -8,6 +8,7 @@
 import { AssertionError } from "@std/assert";
 import type { Kernel, Numbers } from "../../kernels/kernel.ts";
 import type { HostData } from "../../src/core/host_tensor.ts";
+import { hostArrays } from "../../src/device/base.ts";
 import type { Device } from "../../src/device/device.ts";
 import { Scope } from "../../src/device/scope.ts";
 import type { Tensor } from "../../src/device/tensor.ts";
@@ -38,10 +39,9 @@ export interface KernelCase {
   readonly bound: Bound;
 }
 
-// A device may want 256-byte alignment, so the canaries before a buffer are 64 elements.
-const fence = 64;
+// A device may want 256-byte alignment, so the canaries before a buffer are 128 elements: of f16, 256 bytes.
+const fence = 128;
 const canary = 12345.5;
-const arrays = { f32: Float32Array, u32: Uint32Array, i32: Int32Array } as const;
 
 /** Runs a case and fails, naming the worst element, unless every output is within its bound. */
 export async function runCase(device: Device, trial: KernelCase): Promise<void> {
@@ -110,7 +110,7 @@ function runReference(trial: KernelCase, before: Buffers): Record<string, Number
 
 function placeFenced(scope: Scope, trial: KernelCase, name: string, values: Numbers): Tensor {
   const type = trial.kernel.bindings[name].type;
-  const data = new arrays[type](values.length + 2 * fence).fill(canary);
+  const data = new hostArrays[type](values.length + 2 * fence).fill(canary);
   data.set(values as Float64Array, fence);
   const tensor = scope.allocate([data.length], type, "scratch", name);
   scope.device.write(tensor, data);

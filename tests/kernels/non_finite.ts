@@ -75,7 +75,16 @@ const attention = (q: number, v: number): NonFiniteCheck => ({
   buffers: { q: [q, 1, v, 1, 1, 1], k: [], v: [], mask: [1], out: [0, 0], logSumExp: [0, 0] },
   scalars: {
     ...{ batch: 1, heads: 1, headWidth: 1, queries: 2, keys: 2, past: 0, qStride: 3 },
-    ...{ qOffset: 0, kvStride: 3, kOffset: 1, vOffset: 2, kvRows: 2, scale: 1, causal: 0 },
+    ...{
+      qOffset: 0,
+      kStride: 3,
+      kOffset: 1,
+      vStride: 3,
+      vOffset: 2,
+      kvRows: 2,
+      scale: 1,
+      causal: 0,
+    },
     hasMask: 0,
   },
   outputs: ["out"],

@@ -112,7 +112,7 @@ for (const [causal, hasMask] of [[0, 0], [1, 0], [0, 1], [1, 1]]) {
       kernels.attentionForward.reference({ q: qkv, k: qkv, v: qkv, mask, out, logSumExp }, {
         ...common,
         ...{ queries: time, keys: time, past: 0, kvRows: time, qStride: 3 * width, qOffset: 0 },
-        ...{ kvStride: 3 * width, kOffset: width, vOffset: 2 * width },
+        ...{ kStride: 3 * width, kOffset: width, vStride: 3 * width, vOffset: 2 * width },
       });
       return dot(dOut, out);
     };
@@ -155,7 +155,7 @@ Deno.test("dropout is its own adjoint and drops about its rate", () => {
   const threshold = kernels.dropoutThreshold(0.3);
   const drop = (x: Float64Array) => {
     const y = new Float64Array(size);
-    kernels.dropout.reference({ x, y }, { ...scalars, threshold });
+    kernels.dropoutKernel.reference({ x, y }, { ...scalars, threshold });
     return y;
   };
   const x = normals(1, size);

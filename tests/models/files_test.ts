@@ -63,8 +63,8 @@ Deno.test("an untied head is saved, loaded and used", async () => {
     using loaded = await loadModel(device, folder);
     const tokens = hostTensor([1, 3], Uint32Array.of(1, 2, 3));
     using tape = new Tape(device, { record: false });
-    const [ours] = await device.read(loaded.forward(tape, tokens));
-    const [before] = await device.read(model.forward(tape, tokens));
+    const [ours] = await device.read(loaded.forward(tape, { tokens }));
+    const [before] = await device.read(model.forward(tape, { tokens }));
     assertEquals(ours.data.length, before.data.length);
     assertEquals(loaded.parameters.has("lm_head.weight"), true);
   });
@@ -104,8 +104,8 @@ Deno.test("a config that is not a GPT-2 we can run is refused by field and value
     for (
       const [fields, part] of [
         [{ model_type: "llama" }, "found llama"],
-        [{ model_type: "gpt2", activation_function: "relu" }, "found relu"],
-        [{ model_type: "gpt2", n_embd: 6, n_head: 4 }, "4 heads for width 6"],
+        [{ model_type: "gpt2", activation_function: "relu" }, 'found "relu"'],
+        [{ model_type: "gpt2", n_embd: 6, n_head: 4 }, "n_head to divide n_embd, 6, found 4"],
         [{ model_type: "gpt2", n_layer: -1 }, "n_layer"],
       ] as const
     ) {

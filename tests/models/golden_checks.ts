@@ -48,10 +48,10 @@ function valid({ data, shape }: HostTensor, mask?: HostTensor): number[] {
 async function checkLogits(device: Device, folder: string, file: string): Promise<void> {
   using model = await loadModel(device, golden(folder));
   const expected = await tensorsOf(golden(file));
-  for (const [name, { tokens, ...options }] of await readCases(golden("logits.json"))) {
+  for (const [name, { inputs }] of await readCases(golden("logits.json"))) {
     using tape = new Tape(device, { record: false });
-    const [logits] = await device.read(model.forward(tape, tokens, options));
-    const mask = options.attentionMask, what = `${folder}, ${name}`;
+    const [logits] = await device.read(model.forward(tape, inputs));
+    const mask = inputs.attentionMask, what = `${folder}, ${name}`;
     assertAllClose(valid(logits, mask), valid(expected.get(`logits.${name}`)!, mask), {
       absolute: 5e-5,
       what,

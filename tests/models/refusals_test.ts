@@ -9,6 +9,7 @@ import {
   generate,
   initGpt2,
   loadModel,
+  type ModelInputs,
   parseGpt2Config,
 } from "../../src/models/mod.ts";
 import { KeyValueCache } from "../../src/nn/mod.ts";
@@ -24,17 +25,30 @@ Deno.test("a forward pass refuses masks, positions, rows and tokens that do not 
   using device = new ReferenceDevice();
   using model = initGpt2(device, config, { seed: 1 });
   using tape = new Tape(device, { record: false });
-  const wrong: [ForwardOptions, string][] = [
+  const wrong: [Partial<ModelInputs> & ForwardOptions, string][] = [
     [{ attentionMask: ones(1, 2) }, "attention mask must have shape [1, 3], found [1, 2]"],
     [{ positionIds: ones(1, 4) }, "position ids must have shape [1, 3], found [1, 4]"],
+    [{ tokenTypeIds: ones(1, 4) }, "token type ids must have shape [1, 3], found [1, 4]"],
     [{ rows: [0, 3] }, "below the 3 tokens, found 3"],
     [{ rows: [-1] }, "below the 3 tokens, found -1"],
   ];
-  for (const [options, message] of wrong) {
-    assertThrows(() => model.forward(tape, tokens, options), RangeError, message);
+  for (const [{ rows, ...inputs }, message] of wrong) {
+    const run = () => model.forward(tape, { tokens, ...inputs }, { rows });
+    assertThrows(run, RangeError, message);
   }
-  const lying = { shape: [2, 3], data: tokens.data };
-  assertThrows(() => model.forward(tape, lying), ShapeError, "found [2, 3] of 3 values");
+  const short = { shape: [2, 3], data: tokens.data };
+  assertThrows(
+    () => model.forward(tape, { tokens: short }),
+    ShapeError,
+    "found [2, 3] of 3 values",
+  );
+  const rule = "inputs as { tokens: { shape: [batch, time], data } }, found ";
+  const refused = (inputs: unknown, found: string) =>
+    assertThrows(() => model.forward(tape, inputs as ModelInputs), TypeError, rule + found);
+  refused(tokens, "nothing for its tokens");
+  refused(undefined, "nothing for its tokens");
+  refused({ tokens: [[1, 2]] }, "a plain list for its tokens");
+  refused({ tokens: { shape: [1, 2] } }, "something else for its tokens");
   assertThrows(() => initGpt2(device, config, { seed: 1, dropout: 1 }), RangeError, "found 1");
 });
 
@@ -43,10 +57,9 @@ Deno.test("what has no backward is refused on a tape that records, not dropped i
   using model = initGpt2(device, config, { seed: 1 });
   using tape = new Tape(device);
   const message = "a tape with record: false";
-  assertThrows(() => model.forward(tape, tokens, { rows: [2] }), RangeError, message);
   using cache = new KeyValueCache(device, { layers: 1, batch: 1, capacity: 6, width: 6 });
-  assertThrows(() => model.forward(tape, tokens, { cache }), RangeError, message);
-  tape.backward(crossEntropy(tape, model.forward(tape, tokens), [2, 3, 4]));
+  assertThrows(() => model.forward(tape, { tokens }, { cache }), RangeError, message);
+  tape.backward(crossEntropy(tape, model.forward(tape, { tokens }), [2, 3, 4]));
 });
 
 Deno.test("a mask beside a cache covers the tokens so far", () => {
@@ -54,9 +67,9 @@ Deno.test("a mask beside a cache covers the tokens so far", () => {
   using model = initGpt2(device, config, { seed: 1 });
   using cache = new KeyValueCache(device, { layers: 1, batch: 1, capacity: 6, width: 6 });
   using tape = new Tape(device, { record: false });
-  model.forward(tape, tokens, { cache, attentionMask: ones(1, 3) });
+  model.forward(tape, { tokens, attentionMask: ones(1, 3) }, { cache });
   const next = (attentionMask: typeof tokens) =>
-    model.forward(tape, tokens, { cache, attentionMask });
+    model.forward(tape, { tokens, attentionMask }, { cache });
   assertThrows(() => next(ones(1, 3)), ShapeError, "must have shape [1, 6], found [1, 3]");
   assertEquals(next(ones(1, 6)).shape, [3, 7]);
 });

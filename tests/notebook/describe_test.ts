@@ -67,7 +67,7 @@ Deno.test("a merge report, a PEFT adapter and a spectrum show their numbers", as
   const peft = await readAdapter(golden("adapters/peft_c_attn"));
   const [{ inputs, outputs, rank, parameters }] = (await tableOf(peft)).rows;
   assertEquals(parameters, Number(rank) * (Number(inputs) + Number(outputs)));
-  const found = spectrum(peft.modules[0]);
+  const found = spectrum(peft.updates[0]);
   const [figure, ranks] = await describe(found) as [Figure, DataTable];
   assertEquals(figure.data[0].y, found.singularValues);
   assertEquals(

@@ -114,12 +114,12 @@ await stoppable(async () => {
     assertEquals([status, evalue], ["error", "its own, after Stop"]);
   });
 
-  await t.step("training stops at a step, and the adapter keeps what it learnt", async () => {
+  await t.step("training stops at a step, and the adapter keeps what it learned", async () => {
     const code = `import { injectLora, loadModel, openDevice, train } from "@lowrank/core";
 const model = await loadModel(await openDevice({ kind: "cpu" }), "../../models/tiny-gpt2");
 const adapter = injectLora(model, { rank: 2, sites: ["q"], seed: 1 });
-const inputs = { shape: [1, 8], data: Uint32Array.from({ length: 8 }, (_, i) => i) };
-const batches = [{ inputs, targets: { ...inputs, data: Int32Array.from(inputs.data) } }];
+const tokens = { shape: [1, 8], data: Uint32Array.from({ length: 8 }, (_, i) => i) };
+const batches = [{ inputs: { tokens }, targets: { ...tokens, data: Int32Array.from(tokens.data) } }];
 let steps = 0;
 await stoppable(async (signal) => {
   const bar = progress("training");

@@ -24,6 +24,11 @@ export async function unpack(folder: string): Promise<void> {
   );
 }
 
+/** Bundles one of the package's entries for a browser. */
+export async function bundle(entry: string, output: string): Promise<void> {
+  await deno(rootPath, ["bundle", "--quiet", "--platform=browser", `--output=${output}`, entry]);
+}
+
 async function deno(
   cwd: string,
   args: readonly string[],

@@ -1,6 +1,8 @@
 /** A folder over HTTP, as a server of static files has it. @module */
 
 const types: Readonly<Record<string, string>> = {
+  html: "text/html",
+  js: "text/javascript",
   ts: "application/typescript",
   json: "application/json",
   wasm: "application/wasm",

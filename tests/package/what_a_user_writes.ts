@@ -7,13 +7,13 @@
 
 import { adamW, crossEntropy, injectLora, loadModel, merge } from "@lowrank/core";
 import { openDevice, Tape, train } from "@lowrank/core";
-import { readAdapter } from "@lowrank/core/formats";
+import { readAdapter, siteName } from "@lowrank/core/formats";
 import { spectrum } from "@lowrank/core/analysis";
 
 const shape = [2, 12];
 const tokens = Array.from({ length: 24 }, (_, i) => (i * i) % 61);
 const batches = [{
-  inputs: { shape, data: Uint32Array.from(tokens) },
+  inputs: { tokens: { shape, data: Uint32Array.from(tokens) } },
   targets: { shape, data: Int32Array.from(tokens, (_, i) => tokens[(i + 1) % 24]) },
 }];
 
@@ -47,8 +47,8 @@ async function ownLoop() {
 
 async function look() {
   const ranks: Record<string, number> = {};
-  for (const { name, A, B, scaling } of (await readAdapter("out/adapter")).modules) {
-    ranks[name] = spectrum({ A, B, scaling }).stableRank;
+  for (const update of (await readAdapter("out/adapter")).updates) {
+    ranks[siteName(update)] = spectrum(update).stableRank;
   }
   return ranks;
 }

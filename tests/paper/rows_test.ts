@@ -1,12 +1,11 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import {
-  catalogue,
-  evaluate,
-  evaluateRatio,
+  evaluateFormula,
+  evaluateFormulaRatio,
   formulas,
   loraCounts,
-  modelTensors,
 } from "../../src/accounting/mod.ts";
+import { architectureOf, catalogue } from "../../src/architectures/mod.ts";
 import {
   agreement,
   computationOf,
@@ -114,7 +113,10 @@ Deno.test("widths that round to a print too are named, where Table 3 does not se
   for (const [table, cell, kind, shape, text] of cases) {
     const { printed, reason } = cellOf(table, cell);
     const widths = Array.from({ length: 300 }, (_, r) => r).filter((r) =>
-      agreement(printed, wholes(Number(evaluate(`adapter${kind}Parameters`, { ...shape, r }))))
+      agreement(
+        printed,
+        wholes(Number(evaluateFormula(`adapter${kind}Parameters`, { ...shape, r }))),
+      )
         .rounded
     );
     const ends = [widths[0], widths.at(-1)!], stated = [...text.matchAll(/\d+/g)].map(Number);
@@ -177,7 +179,7 @@ Deno.test("the verdicts are those of the other hand", () => {
 
 Deno.test("LoRA's counts are those of the models' tensors, site by site", () => {
   const count = (model: string, r: number, sites: string[]) =>
-    loraCounts(modelTensors(catalogue[model].config), r, { sites })
+    loraCounts(architectureOf(catalogue[model].config), r, { sites })
       .reduce((sum, { parameters }) => sum + parameters, 0);
   const lora = /^LoRA, (?<sites>(r_\w = )+)(?<rank>\d+): trained/;
   const settings = paperRows("table15").flatMap((row) => {
@@ -242,17 +244,17 @@ Deno.test("what reasons say in numbers is so", () => {
   const says = (text: string, value: number | bigint) =>
     assert(text.includes(value.toLocaleString("en-US")), `${text} ${value}`);
   const gpt3 = { L: 96, d: 12288 }, large = { L: 24, d: 1024, r: 64 };
-  const tied = evaluate("fullParameters", { ...gpt3, n_voc: 50257, n_pos: 2048 });
+  const tied = evaluateFormula("fullParameters", { ...gpt3, n_voc: 50257, n_pos: 2048 });
   says(reason("table4", `FT${count}`), tied + 50257n * 12288n);
   says(reason("table4", `BitFit${count}`), 12 * 96 * 12288);
   says(
     reason("table2", `DeBERTa XXL, LoRA${count}`),
-    evaluate("loraParameters", { n_W: 96, d: 1536, r: 16 }),
+    evaluateFormula("loraParameters", { n_W: 96, d: 1536, r: 16 }),
   );
   says(reason("table3", `GPT-2 M, LoRA${count}`), 1_572_864 / 4);
   says(
     reason("text", "abstract: fewer trained parameters"),
-    Math.round(evaluateRatio("parameterReduction", { P: tied, P_t: 4_718_592 })),
+    Math.round(evaluateFormulaRatio("parameterReduction", { P: tied, P_t: 4_718_592 })),
   );
   const W = 2n * tied, C = 2 * 18_874_368;
   const stated: [cell: string, text: string, value: number][] = [
@@ -270,7 +272,7 @@ Deno.test("what reasons say in numbers is so", () => {
   assertEquals([6.905 / 0.325, 6.915 / 0.315].map((x) => x.toFixed(2)), ["21.25", "21.95"]);
   assertEquals(350e9 / 10_000, 35e6);
   assertEquals(2 * 12 * 1024 ** 2, 24 * 2 ** 20);
-  const fourBlocks = evaluate("adapterDParameters", { L: 12, L_drop: 8, d: 768, r: 48 });
+  const fourBlocks = evaluateFormula("adapterDParameters", { L: 12, L_drop: 8, d: 768, r: 48 });
   assertEquals(agreement("0.3M", wholes(Number(fourBlocks))).rounded, true);
   // The weights of a bottleneck without its biases, and the encoders with their poolers.
   assertEquals(2 * large.L * large.d * large.r, 3 * 2 ** 20);
@@ -287,7 +289,7 @@ Deno.test("what reasons say in numbers is so", () => {
     assertEquals(agreement(printed, wholes(Math.round(all / 1000))).rounded, true);
   }
   for (let r = 1; r < 300; r++) {
-    assertDiffers("11.09M", Number(evaluate("adapterHParameters", { ...large, r })));
+    assertDiffers("11.09M", Number(evaluateFormula("adapterHParameters", { ...large, r })));
   }
 });
 
@@ -312,7 +314,7 @@ Deno.test("Table 7's random column: the root mean square over all choices of axe
   const choices = axes(d, r), every = [0, 1, 2, 3, 4];
   const sum = choices.flatMap((u) => choices.map((v) => square(u, v))).reduce((a, x) => a + x);
   const mean = sum / choices.length ** 2, norm = Math.sqrt(square(every, every));
-  const ours = evaluateRatio("randomProjectionNorm", { r, d, N_W: norm });
+  const ours = evaluateFormulaRatio("randomProjectionNorm", { r, d, N_W: norm });
   assert(Math.abs(ours / Math.sqrt(mean) - 1) < 1e-14);
 });
 

@@ -47,7 +47,7 @@ const noToken = "needs ids from 0 to 10, found 11";
 const broken = randomBatches(2).map((batch, i) => {
   return i === 0
     ? batch
-    : { ...batch, inputs: { shape: [2, 5], data: new Uint32Array(10).fill(11) } };
+    : { ...batch, inputs: { tokens: { shape: [2, 5], data: new Uint32Array(10).fill(11) } } };
 });
 
 /** A call that must fail, and for this reason. */
@@ -78,7 +78,7 @@ const calls: Record<string, (scene: Scene) => unknown> = {
   "evaluate on a token that is none": ({ model }) => fails(noToken, () => evaluate(model, broken)),
   "reading an adapter and its ΔW": async ({ adapter }) => {
     await adapter.read();
-    await adapter.deltaWeight(adapter.modules[0].name);
+    await adapter.deltaWeight(adapter.sites[0].name);
   },
   "mergeReport": ({ model, adapter }) => mergeReport(model, adapter, { dtype: "BF16" }),
   "merge, swap and disposal": ({ model, adapter }) => {

@@ -1,6 +1,6 @@
 /**
  * A program that is to be killed: `run_program.ts FOLDER STEPS UNTIL` trains with a checkpoint every 10
- * steps, and slowly from step UNTIL on, so that whoever kills it need not hurry.
+ * steps, and slowly from step UNTIL on, so that there is time to kill it.
  *
  * @module
  */

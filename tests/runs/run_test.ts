@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
 import { injectLora } from "../../src/adapt/mod.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
+import { hostTensor } from "../../src/core/host_tensor.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
@@ -65,7 +66,7 @@ Deno.test("run: a LoRA run leaves adapter, log, ledger and metrics, and is read 
     assertEquals(Object.keys(result.log), ["loss", "gradientNorm", "learningRate"]);
     assertEquals(result.log.loss.length, 6);
     assertEquals(result.metrics, { kind: "cpu" });
-    assertEquals((await readAdapter(files.adapter)).modules.length, 8);
+    assertEquals((await readAdapter(files.adapter)).updates.length, 12);
     const nobody = () => {
       throw new Error("a finished run must not be opened");
     };
@@ -83,6 +84,68 @@ Deno.test("run: a full run leaves a model", () =>
     assertEquals(filesIn(own).includes("adapter"), false);
   }));
 
+Deno.test("run: a specification names its loss", async () => {
+  using device = await openCpuDevice({ threads: 2 });
+  const losses: number[] = [];
+  const runWith = (training: Partial<RunSpec["training"]>) =>
+    withFolder(async (folder) => {
+      const spec = tinySpec(1), targets = hostTensor([10, 11], new Float32Array(110).fill(0.5));
+      const { log } = await run({ ...spec, training: { ...spec.training, ...training } }, {
+        ...tinyOptions(folder, device),
+        openBatches: () => {
+          const [batch] = randomBatches(1, { seed: 4 });
+          return [training.objective ? { ...batch, targets } : batch];
+        },
+      });
+      losses.push(log.loss[0]);
+    });
+  await runWith({});
+  await runWith({ labelSmoothing: 0.3 });
+  await runWith({ objective: "kl-divergence" });
+  await runWith({ objective: "squared-error" });
+  assertEquals(new Set(losses).size, 4, losses.join());
+  assert(losses.every((loss) => loss > 0), losses.join());
+  const hinge = runWith({ objective: "hinge" as "squared-error" });
+  await assertRejects(() => hinge, RangeError, "kl-divergence, squared-error, found hinge");
+});
+
+Deno.test("run: a run that cannot start makes no folder, and says so before its first step", () =>
+  withFolder(async (folder) => {
+    using device = await openCpuDevice({ threads: 1 });
+    const spec = tinySpec(3), runs = `${folder}/runs`, options = tinyOptions(runs, device);
+    const openModel = () => Promise.reject(new Error("no model"));
+    await assertRejects(() => run(spec, { ...options, openModel }), Error, "no model");
+    const onReady = (_: unknown, steps: number) => {
+      assertEquals(steps, 0);
+      throw new Error("not here");
+    };
+    await assertRejects(() => run(spec, { ...options, onReady }), Error, "not here");
+    assertEquals(filesIn(folder), []);
+  }));
+
+Deno.test("run: what was cut off is handed over, and may be saved elsewhere", () =>
+  withFolder(async (folder) => {
+    using device = await openCpuDevice({ threads: 1 });
+    const spec = tinySpec(6), options = tinyOptions(folder, device);
+    const controller = new AbortController(), cut: [number, unknown][] = [], saved: number[] = [];
+    const more: Partial<RunOptions> = {
+      onCut: ({ adapter, log }, failure) => {
+        assert(adapter);
+        return Promise.resolve(void cut.push([log.loss.length, failure]));
+      },
+      save: ({ log }) => Promise.resolve(void saved.push(log.loss.length)),
+      onProgress: ({ step }) => void (step === 2 && controller.abort("enough")),
+    };
+    const signal = controller.signal;
+    const stopped = await run(spec, { ...options, ...more, signal }).catch((reason) => reason);
+    assertEquals([stopped, cut, saved], ["enough", [[4, "enough"]], []]);
+    const { folder: own } = await run(spec, { ...options, ...more });
+    assertEquals([saved, filesIn(own).includes("adapter")], [[6], false]);
+    const replaced = { ...more, onCut: () => Promise.reject(new Error("kept nothing")) };
+    const wild = { ...spec, training: { ...spec.training, learningRate: 1e38, weightDecay: 1e38 } };
+    await assertRejects(() => run(wild, { ...options, ...replaced }), Error, "kept nothing");
+  }));
+
 Deno.test("run: the ledger is the run's own and what was predicted", () =>
   withFolder(async (folder) => {
     using device = await openCpuDevice({ threads: 2 });
@@ -96,7 +159,7 @@ Deno.test("run: the ledger is the run's own and what was predicted", () =>
     assertEquals(device.ledger.read().live, 4000);
   }));
 
-Deno.test("run: an abort leaves a checkpoint and no result; the same call goes on", () =>
+Deno.test("run: an abort leaves a checkpoint and no result; the same call resumes", () =>
   withFolder(async (folder) => {
     using device = await openCpuDevice({ threads: 2 });
     const spec = tinySpec(9), files = await runFiles(folder, spec);
@@ -181,7 +244,7 @@ Deno.test("run: it trains what one would train by hand", () =>
     assertEquals(log.loss, events.map(({ loss }) => loss));
   }));
 
-Deno.test("run: going on elsewhere says that the bits may differ", () =>
+Deno.test("run: resuming elsewhere says that the bits may differ", () =>
   withFolder(async (folder) => {
     const spec: RunSpec = { ...tinySpec(6), device: "reference" };
     using device = new ReferenceDevice();

@@ -105,7 +105,7 @@ async function removeFolder(path: string): Promise<void> {
 // deno-lint-ignore no-explicit-any
 type Answer = any;
 
-/** A page with changes that are not saved would ask whoever closes it, and nobody answers. */
+/** A page with changes that are not saved would ask before it closes, and nobody answers. */
 const leaveUnasked =
   `addEventListener("beforeunload", (event) => event.stopImmediatePropagation(), {
   capture: true,

@@ -25,7 +25,7 @@ export class LabServer implements AsyncDisposable {
     this.#home = Deno.makeTempDirSync({ prefix: "lowrank_lab_" });
     writeSettings(this.#home);
     // Where the shell that started us ignores SIGINT, a child that inherits this would have kernels
-    // that Stop does not reach; a process that listens passes the usual behaviour on.
+    // that Stop does not reach; a process that listens passes the usual behavior on.
     const listener = () => {};
     Deno.addSignalListener("SIGINT", listener);
     this.#process = new Deno.Command(labPython, {

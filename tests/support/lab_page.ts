@@ -73,7 +73,7 @@ export class LabPage implements AsyncDisposable {
     await this.page.until(shown, ms, `${this.name} to show ${text}`);
   }
 
-  /** Changes the colours of everything. */
+  /** Changes the colors of everything. */
   async setTheme(theme: string): Promise<void> {
     await this.command("apputils:change-theme", { theme });
     const name = "document.body.dataset.jpThemeName";

@@ -46,6 +46,29 @@ export function unknownLayer(path: string): string {
   return `${path} is in no layer: "${layerOf(path)}" is not in the table of tests/layers_test.ts`;
 }
 
+/** Groups of files that import each other, directly or around a circle. */
+export function circles(imports: readonly Import[]): string[][] {
+  const reach = new Map<string, Set<string>>();
+  const next = Map.groupBy(imports, ({ from }) => from);
+  const reachable = (file: string): Set<string> => {
+    const known = reach.get(file);
+    if (known) return known;
+    const found = new Set<string>();
+    reach.set(file, found);
+    const waiting = [file];
+    for (const at of waiting) {
+      for (const { to } of next.get(at) ?? []) if (!found.has(to)) found.add(to), waiting.push(to);
+    }
+    return found;
+  };
+  const inCircle = [...next.keys()].filter((file) => reachable(file).has(file));
+  const groups = Map.groupBy(
+    inCircle,
+    (file) => inCircle.find((other) => reachable(file).has(other) && reachable(other).has(file)),
+  );
+  return [...groups.values()];
+}
+
 interface GraphModule {
   specifier: string;
   error?: string;

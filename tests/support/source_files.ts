@@ -23,8 +23,8 @@ export function sourceFiles(paths: readonly string[] = packageRoots): string[] {
   return paths.flatMap((path) => filesUnder(path)).filter((path) => path.endsWith(".ts")).sort();
 }
 
-/** A path that does not exist holds no files: the tree may lack a folder. */
-function filesUnder(path: string): string[] {
+/** Paths, relative to the root, of all files below a path. One that does not exist has none: the tree may lack a folder. */
+export function filesUnder(path: string): string[] {
   const url = new URL(path, root);
   try {
     if (Deno.statSync(url).isFile) return [path];

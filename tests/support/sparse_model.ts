@@ -1,8 +1,8 @@
 /** Models that are as large as they say and take no room on the disk. @module */
 
 import { sizeOf } from "../../src/core/shape.ts";
-import { parseGpt2Config } from "../../src/models/gpt2/config.ts";
-import { gpt2Entries, isStoredTransposed } from "../../src/models/gpt2/layout.ts";
+import { storedShape } from "../../src/architectures/mod.ts";
+import { gpt2Architecture, gpt2ConfigJson, parseGpt2Config } from "../../src/architectures/gpt2.ts";
 
 /** Writes a GPT-2 folder in F16 whose values are a hole in the file: a true header and no data. */
 export async function writeSparseGpt2(
@@ -10,11 +10,12 @@ export async function writeSparseGpt2(
   fields: Record<string, number>,
 ): Promise<void> {
   let end = 0;
-  const entries = gpt2Entries(parseGpt2Config(fields)).map(({ name, shape }) => {
-    const data_offsets = [end, end += 2 * sizeOf(shape)];
-    const stored = isStoredTransposed(name) ? shape.toReversed() : shape;
-    return [name, { dtype: "F16", shape: stored, data_offsets }];
-  });
+  const entries = gpt2Architecture(gpt2ConfigJson(parseGpt2Config(fields))).tensors.map(
+    (tensor) => {
+      const data_offsets = [end, end += 2 * sizeOf(tensor.shape)];
+      return [tensor.name, { dtype: "F16", shape: storedShape(tensor), data_offsets }];
+    },
+  );
   const header = new TextEncoder().encode(JSON.stringify(Object.fromEntries(entries)));
   const start = new Uint8Array(8 + header.length);
   new DataView(start.buffer).setBigUint64(0, BigInt(header.length), true);

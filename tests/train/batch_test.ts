@@ -37,16 +37,21 @@ Deno.test("trainer: a batch that does not fit is named before anything runs", ()
   using trainer = new Trainer(model, { learningRate: 1, steps: 1 });
   const [good] = randomBatches(1), [other] = randomBatches(1, { rows: 1 });
   const bad = { inputs: good.inputs, targets: other.targets };
-  const message = "of one shape (batch, time), found [2, 5] and [1, 5]";
-  assertThrows(() => trainer.step([good, bad]), ShapeError, message);
-  const rule = "a batch needs inputs and targets as {shape: [batch, time], data}, found ";
+  const message = "10 rows of logits need 10 labels, found 5";
+  assertThrows(() => trainer.step([bad]), ShapeError, message);
+  const rule = "a batch needs ";
   const refused = (batch: unknown, found: string) =>
     assertThrows(() => trainer.step([batch as Batch]), TypeError, rule + found);
-  refused({ inputs: [[1, 2]], targets: [[2, 3]] }, "a plain list for its inputs");
-  refused({ ...good, targets: Int32Array.of(1) }, "values without a shape for its targets");
-  refused([[1, 2]], "nothing for its inputs");
-  refused(undefined, "nothing for its inputs");
-  refused({ ...good, targets: { shape: [2, 5] } }, "something else for its targets");
+  const targets = "targets as { shape, data }, found ";
+  refused({ ...good, targets: [[2, 3]] }, targets + "a plain list for its targets");
+  refused({ ...good, targets: Int32Array.of(1) }, targets + "values without a shape");
+  refused({ ...good, targets: { shape: [2, 5] } }, targets + "something else for its targets");
+  refused([[1, 2]], "inputs and targets, found nothing for its inputs");
+  refused(undefined, "inputs and targets, found nothing for its inputs");
+  const old = { inputs: good.inputs.tokens, targets: good.targets } as unknown as Batch;
+  assertThrows(() => trainer.step([old]), TypeError, "inputs as { tokens: ");
+  const plain = { ...good, inputs: [[1, 2]] } as unknown as Batch;
+  assertThrows(() => trainer.step([plain]), TypeError, "inputs as { tokens: ");
   const silent = { ...good, targets: { ...good.targets, data: new Int32Array(10).fill(-100) } };
   assertThrows(() => trainer.step([silent]), RangeError, "needs a label that counts, found none");
   assertThrows(() => trainer.step([]), RangeError, "found none");
@@ -59,7 +64,10 @@ Deno.test("trainer: a step that fails half way leaves no gradients behind", asyn
     using model = tinyModel(device);
     using trainer = new Trainer(model, { learningRate: 1e-2, steps: 2, accumulation: 2 });
     const [a, b, c] = randomBatches(3);
-    const wrong = { ...b, inputs: { ...b.inputs, data: new Uint32Array(10).fill(99) } };
+    const wrong = {
+      ...b,
+      inputs: { tokens: { shape: [2, 5], data: new Uint32Array(10).fill(99) } },
+    };
     if (fail) assertThrows(() => trainer.step([c, wrong]), RangeError, "found 99 at position 0");
     trainer.step([a, b]);
     return await trainedValues(model);
@@ -100,8 +108,8 @@ Deno.test("trainer: options out of range are named", () => {
       RangeError,
       message,
     );
-  fails({ steps: 1.5 }, "training needs steps to be a whole number from 0 on, found 1.5");
-  fails({ accumulation: 0 }, "training needs accumulation to be a whole number from 1 on, found 0");
+  fails({ steps: 1.5 }, "training needs steps to be an integer of at least 0, found 1.5");
+  fails({ accumulation: 0 }, "training needs accumulation to be an integer of at least 1, found 0");
   fails({ schedule: "step" }, "a schedule must be constant, linear or cosine, found step");
   for (const parameter of model.parameters.values()) parameter.trainable = false;
   fails({}, "AdamW needs trainable parameters, found none");
@@ -129,9 +137,9 @@ Deno.test("trainer: no batch of any step draws its dropout masks from another's 
   const watched: TrainableModel = {
     device,
     trainable: () => model.trainable(),
-    forward: (tape, tokens) => {
+    forward: (tape, inputs) => {
       seeds.push(tape.nextDropoutSeed());
-      return model.forward(tape, tokens);
+      return model.forward(tape, inputs);
     },
   };
   for (const seed of [0, 1]) {

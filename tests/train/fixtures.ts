@@ -27,9 +27,10 @@ export function randomBatches(
 ): Batch[] {
   const random = new Random(seed);
   return Array.from({ length: count }, () => {
-    const inputs = Uint32Array.from({ length: rows * time }, () => random.integer(vocabulary));
-    const targets = Int32Array.from(inputs, (_, i) => (i + 1) % time === 0 ? -100 : inputs[i + 1]);
-    return { inputs: hostTensor([rows, time], inputs), targets: hostTensor([rows, time], targets) };
+    const tokens = Uint32Array.from({ length: rows * time }, () => random.integer(vocabulary));
+    const targets = Int32Array.from(tokens, (_, i) => (i + 1) % time === 0 ? -100 : tokens[i + 1]);
+    const shape = [rows, time];
+    return { inputs: { tokens: hostTensor(shape, tokens) }, targets: hostTensor(shape, targets) };
   });
 }
 

@@ -36,7 +36,7 @@ export async function goldenBatches(): Promise<Batch[]> {
     const shape = [rows.length, rows[0].length];
     const targets = rows.map((row) => [...row.slice(1), -100]);
     return {
-      inputs: hostTensor(shape, Uint32Array.from(rows.flat())),
+      inputs: { tokens: hostTensor(shape, Uint32Array.from(rows.flat())) },
       targets: hostTensor(shape, Int32Array.from(targets.flat())),
     };
   });

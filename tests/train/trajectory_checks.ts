@@ -3,7 +3,7 @@
 import { assertEquals } from "@std/assert";
 import type { Device } from "../../src/device/device.ts";
 import { readSafetensors } from "../../src/formats/mod.ts";
-import { reorient } from "../../src/models/gpt2/files.ts";
+import { reorient } from "../../src/models/transpose.ts";
 import { emptyLog, logStep, train } from "../../src/train/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import {
@@ -51,9 +51,9 @@ const keyBias = /attn\.c_attn\.bias$/;
 async function checkModel(device: Device, { model }: Start): Promise<void> {
   const { tensors } = await readSafetensors(`${golden}trajectories/full_linear.final.safetensors`);
   const width = model.config.n_embd;
-  for (const { name, tensor } of model.parameters.values()) {
-    const expected = reorient(name, tensors.get(name)!).data;
-    const [{ data }] = await device.read(tensor);
+  for (const spec of model.architecture.tensors) {
+    const { name } = spec, expected = reorient(spec, tensors.get(name)!).data;
+    const [{ data }] = await device.read(model.parameters.get(name)!.tensor);
     const keep = (_: unknown, i: number) => !keyBias.test(name) || i < width || i >= 2 * width;
     assertAllClose([...data].filter(keep), [...expected].filter(keep), {
       absolute: 1e-4,

@@ -1,64 +1,23 @@
 /** A LoRA adapter on a model: its tensors, its sites, and how it comes off again. @module */
 
-import type { LowRankSite } from "../../autograd/ops/low_rank.ts";
-import type { RowRange } from "../../core/row_range.ts";
 import { Parameter } from "../../autograd/parameter.ts";
 import type { HostData, HostTensor } from "../../core/host_tensor.ts";
+import { deltaWeight, type LowRankUpdate } from "../../core/low_rank_update.ts";
 import { Arena, type ArenaEntry } from "../../device/arena.ts";
+import { writeAdapter } from "../../formats/mod.ts";
 import type { Model } from "../../models/model.ts";
-import type { Linear } from "../../nn/linear.ts";
-import { freezeBase } from "../freeze.ts";
+import type { Adapter, SaveAdapterOptions, WeightChange } from "../adapter.ts";
+import { freeze } from "../freeze.ts";
 import { listNames } from "../../core/module_names.ts";
-import type { Site } from "../sites.ts";
-import { deltaWeight } from "./delta_weight.ts";
-import { saveAdapter, type SaveAdapterOptions } from "./save.ts";
-
-/** One adapted site: ΔW[rows, :] = scaling · B A. */
-export interface LoraModule extends LowRankSite {
-  /** The site's name: `transformer.h.0.attn.c_attn:q`, or the layer's path for all of its rows. */
-  readonly name: string;
-  /** Path of the layer. */
-  readonly module: string;
-  /** The layer. */
-  readonly linear: Linear;
-  /** r. */
-  readonly rank: number;
-  /** α. */
-  readonly alpha: number;
-}
-
-/** One adapted site in ordinary memory. */
-export interface LoraValues {
-  /** The site's name. */
-  readonly name: string;
-  /** Path of the layer. */
-  readonly module: string;
-  /** The site's output rows in the layer's weight. */
-  readonly rows: RowRange;
-  /** `(rank, in)`. */
-  readonly A: HostTensor;
-  /** `(rows.count, rank)`. */
-  readonly B: HostTensor;
-  /** r. */
-  readonly rank: number;
-  /** α. */
-  readonly alpha: number;
-  /** α / r, or α / √r when rank-stabilised. */
-  readonly scaling: number;
-}
+import { addressOf, type Site } from "../sites.ts";
+import { type LoraSettings, LoraSite } from "./lora_site.ts";
 
 /** What {@link LoraAdapter} needs to know of a site before it can make its tensors. */
-export interface LoraPlan {
+export interface LoraPlan extends LoraSettings {
   /** Where. */
   readonly site: Site;
   /** r. */
   readonly rank: number;
-  /** α. */
-  readonly alpha: number;
-  /** The factor of B A. */
-  readonly scaling: number;
-  /** Share of the inputs that dropout zeroes while training. */
-  readonly dropout: number;
   /** Values of A, `(rank, in)`. */
   readonly A: HostData;
   /** Values of B, `(rows.count, rank)`; zeros where there are none. */
@@ -66,31 +25,36 @@ export interface LoraPlan {
 }
 
 /**
- * Low-rank updates of some of a model's weights, in force from birth until {@link LoraAdapter.remove}.
+ * Low-rank updates of some of a model's weights, in force until {@link LoraAdapter.remove}.
  *
- * All A and B lie in one arena of role `adapter`. While any adapter is on a model, the model's own
+ * All A and B are in one arena of role `adapter`. While any adapter is on a model, the model's own
  * parameters are frozen; several adapters on one model add up. Made by `injectLora` and `loadAdapter`.
  */
-export class LoraAdapter implements Disposable {
+export class LoraAdapter implements Adapter {
   /** The model that it was made for. */
   readonly model: Model;
   /** The adapted sites in the order of the forward pass. */
-  readonly modules: readonly LoraModule[];
+  readonly sites: readonly LoraSite[];
   readonly #arena: Arena;
-  readonly #thaw: () => void;
+  readonly #unfreeze: () => void;
 
   /** Makes the tensors, freezes the model and puts the sites on its layers. */
   constructor(model: Model, plans: readonly LoraPlan[]) {
     this.model = model;
     this.#arena = new Arena(model.device, entriesOf(plans), "adapter", "LoRA");
-    this.modules = plans.map((plan) => makeModule(plan, this.#arena));
-    this.#thaw = freezeBase(model);
-    for (const module of this.modules) module.linear.adapted.push(module);
+    this.sites = plans.map((plan) => makeSite(plan, this.#arena));
+    this.#unfreeze = freeze(model);
+    for (const site of this.sites) site.linear.adaptations.push(site);
+  }
+
+  /** A and B of every site. */
+  get parameters(): readonly Parameter[] {
+    return this.sites.flatMap(({ parameters }) => parameters);
   }
 
   /** Number of trained values, Σ rank · (in + rows). */
   get parameterCount(): number {
-    return this.modules.reduce((sum, { A, B }) => sum + A.size + B.size, 0);
+    return this.parameters.reduce((sum, { size }) => sum + size, 0);
   }
 
   /** Bytes of A and B on the device, 4 a value. */
@@ -99,29 +63,27 @@ export class LoraAdapter implements Disposable {
   }
 
   /** Copies every A and B from the device. */
-  async read(): Promise<LoraValues[]> {
-    const tensors = this.modules.flatMap(({ A, B }) => [A.tensor, B.tensor]);
-    const values = await this.model.device.read(...tensors);
-    return this.modules.map(({ name, module, rows, rank, alpha, scaling }, i) => {
-      const [A, B] = [values[2 * i], values[2 * i + 1]];
-      return { name, module, rows, A, B, rank, alpha, scaling };
+  async read(): Promise<LowRankUpdate[]> {
+    const values = await this.model.device.read(...this.parameters.map(({ tensor }) => tensor));
+    return this.sites.map(({ linear, rows, scaling }, i) => {
+      return { ...addressOf(linear, rows), A: values[2 * i], B: values[2 * i + 1], scaling };
     });
   }
 
   /**
    * ΔW = scaling · B A of one site, `(rows.count, in)` as in `(out, in)`.
    *
-   * @param name The site's name, as in {@link LoraAdapter.modules}.
+   * @param name The site's name, as in {@link LoraAdapter.sites}.
    * @throws {RangeError} when the adapter has no such site.
    */
   async deltaWeight(name: string): Promise<HostTensor> {
-    const module = this.modules.find((module) => module.name === name);
-    if (!module) {
-      const names = listNames(this.modules.map(({ name }) => name));
+    const site = this.sites.find((site) => site.name === name);
+    if (!site) {
+      const names = listNames(this.sites.map(({ name }) => name));
       throw new RangeError(`deltaWeight needs a site of the adapter (${names}), found "${name}"`);
     }
-    const [A, B] = await this.model.device.read(module.A.tensor, module.B.tensor);
-    return deltaWeight({ A, B, scaling: module.scaling });
+    const [A, B] = await this.model.device.read(site.A.tensor, site.B.tensor);
+    return deltaWeight({ A, B, scaling: site.scaling });
   }
 
   /**
@@ -131,8 +93,22 @@ export class LoraAdapter implements Disposable {
    *
    * @throws {Error} when a file cannot be written; older files stay.
    */
-  async save(folder: string, options?: SaveAdapterOptions): Promise<void> {
-    await saveAdapter(this, folder, options);
+  async save(folder: string, options: SaveAdapterOptions = {}): Promise<void> {
+    const { sites, model } = this, updates = await this.read();
+    const turned = model.architecture?.tensors.filter((tensor) => tensor.storedTransposed);
+    const names = new Set(turned?.map(({ name }) => name));
+    // PEFT sets the flag for Conv1D layers, whose files hold (in, out).
+    const fanInFanOut = sites.every(({ linear }) => names.has(linear.weight.name));
+    const dropout = Math.max(...sites.map(({ dropout }) => dropout));
+    await writeAdapter(folder, { updates, fanInFanOut, dropout, ...options });
+  }
+
+  /** W' = W + Σ scaling · B A for every adapted weight. */
+  weightChanges(): readonly WeightChange[] {
+    return this.sites.map((site) => {
+      const { name, shape } = site.linear.weight;
+      return { name, shape, mergeInto: (copy) => site.mergeInto(copy) };
+    });
   }
 
   /**
@@ -140,11 +116,11 @@ export class LoraAdapter implements Disposable {
    * the `trainable` flags that they had. The values stay readable until disposal.
    */
   remove(): void {
-    for (const module of this.modules) {
-      const { adapted } = module.linear, at = adapted.indexOf(module);
-      if (at >= 0) adapted.splice(at, 1);
+    for (const site of this.sites) {
+      const { adaptations } = site.linear, at = adaptations.indexOf(site);
+      if (at >= 0) adaptations.splice(at, 1);
     }
-    this.#thaw();
+    this.#unfreeze();
   }
 
   /** Removes it and frees its tensors; a second call does nothing. */
@@ -170,12 +146,12 @@ function entriesOf(plans: readonly LoraPlan[]): ArenaEntry[] {
   return [...entriesOfA, ...entriesOfB];
 }
 
-function makeModule(plan: LoraPlan, arena: Arena): LoraModule {
-  const { site: { name, linear, rows }, rank, alpha, scaling, dropout } = plan;
-  const parameter = (letter: "A" | "B") =>
-    new Parameter(nameOf(plan, letter), arena.view(nameOf(plan, letter)));
-  const [A, B] = [parameter("A"), parameter("B")];
+function makeSite(plan: LoraPlan, arena: Arena): LoraSite {
+  const [A, B] = (["A", "B"] as const).map((letter) => {
+    const name = nameOf(plan, letter);
+    return new Parameter(name, arena.view(name));
+  });
   arena.device.write(A.tensor, plan.A);
   if (plan.B) arena.device.write(B.tensor, plan.B);
-  return { name, module: linear.name, linear, rows, A, B, rank, alpha, scaling, dropout };
+  return new LoraSite(plan.site, A, B, plan);
 }

@@ -1,11 +1,11 @@
 /** Putting fresh LoRA sites on a model. @module */
 
 import { assertDropout } from "../../autograd/ops/dropout.ts";
+import { checkPattern } from "../../core/name_patterns.ts";
 import { Random } from "../../core/random.ts";
 import { patternValue } from "../../formats/peft_patterns.ts";
 import type { Model } from "../../models/model.ts";
 import { selectSites, type Site, type SiteSelection } from "../sites.ts";
-import { checkPattern } from "../targets.ts";
 import { LoraAdapter, type LoraPlan } from "./adapter.ts";
 
 /** How to adapt a model. */

@@ -1,45 +1,30 @@
-/** Putting updates that somebody holds in memory on a model. @module */
+/** Putting updates from ordinary memory on a model. @module */
 
-import { ShapeError } from "../../core/errors.ts";
-import type { HostTensor } from "../../core/host_tensor.ts";
-import { formatShape } from "../../core/shape.ts";
+import { assertUpdate, type LowRankUpdate } from "../../core/low_rank_update.ts";
+import { listNames } from "../../core/module_names.ts";
+import { alphaOf } from "../../formats/mod.ts";
 import type { Model } from "../../models/model.ts";
-import { selectSites, type Site } from "../sites.ts";
+import { addressOf, declaredSites, sameRows, selectSites, type Site, wholeSite } from "../sites.ts";
 import { LoraAdapter, type LoraPlan } from "./adapter.ts";
-
-/**
- * The update of one site, ΔW[rows, :] = scaling · B A. What `adapter.read()` gives is one, and what
- * `readAdapter` gives where its paths are the model's.
- */
-export interface LoraUpdate {
-  /** The site's name: `transformer.h.0.attn.c_attn:q`, or the layer's path for all of its rows. */
-  readonly name: string;
-  /** `(rank, in)`. */
-  readonly A: HostTensor;
-  /** `(rows, rank)`. */
-  readonly B: HostTensor;
-  /** The factor of B A. */
-  readonly scaling: number;
-}
 
 /**
  * Puts updates on a model as an adapter, in force at once; none at all make an adapter that changes
  * nothing. Rank is read off A, and α is scaling · rank.
  *
  * With it every question that needs no training is a change of plain values (`updates` being what
- * `adapter.read()` gave):
+ * `adapter.read()` gave, or `readAdapter` where its paths are the model's):
  *
  * | what if | updates |
  * | --- | --- |
  * | the rank were k (the nearest of rank k, a prefix of the SVD) | `updates.map((u) => ({ ...u, ...truncateUpdate(u, k) }))`, from `@lowrank/core/analysis` |
  * | the adapter's weight, or α, were w times as large | `updates.map((u) => ({ ...u, scaling: w * u.scaling }))` |
- * | only the first layer were adapted | `updates.filter(({ name }) => name.includes(".h.0."))` |
+ * | only the first layer were adapted | `updates.filter(({ module }) => module.includes(".h.0."))` |
  * | one of several adapters were missing | inject the others; adapters on one model add up |
  *
  * Cost: 4 · rank · (in + rows) bytes a site, and copying them.
  *
- * @throws {RangeError} when a name is no site of the model or comes twice, sites share rows, or a
- * scaling is not finite.
+ * @throws {RangeError} when an update belongs to no site of the model, two belong to one, sites share
+ * rows, or a scaling is not finite.
  * @throws {ShapeError} when A and B fit neither each other nor the site.
  *
  * @example
@@ -53,46 +38,57 @@ export interface LoraUpdate {
  * const updates = await trained.read();
  * trained.remove();
  * const halved = updates.map((update) => ({ ...update, scaling: update.scaling / 2 }));
- * using adapter = injectUpdates(model, halved.filter(({ name }) => name.includes(".h.1.")));
- * console.log(adapter.modules.length, adapter.bytes); // 2, 2 · 4 · 2 · (8 + 8) = 256
+ * using adapter = injectUpdates(model, halved.filter(({ module }) => module.includes(".h.1.")));
+ * console.log(adapter.sites.length, adapter.bytes); // 2, 2 · 4 · 2 · (8 + 8) = 256
  * ```
  */
-export function injectUpdates(model: Model, updates: readonly LoraUpdate[]): LoraAdapter {
-  const byName = new Map(updates.map((update) => [update.name, update]));
-  if (byName.size < updates.length) {
-    throw new RangeError(`a site takes one update, found two for ${twice(updates)}`);
-  }
-  const names = [...byName.keys()];
+export function injectUpdates(model: Model, updates: readonly LowRankUpdate[]): LoraAdapter {
+  return new LoraAdapter(model, planUpdates(model, updates));
+}
+
+/** What a file says of its updates beside their values. */
+export interface UpdateSettings {
+  /** Share of each site's input that is zeroed while training. Default 0. */
+  readonly dropout?: number;
+  /** True where scalings are α / √r. Default false. */
+  readonly rankStabilized?: boolean;
+}
+
+/** The sites that updates take, in the order of the forward pass, with their values. */
+export function planUpdates(
+  model: Model,
+  updates: readonly LowRankUpdate[],
+  settings: UpdateSettings = {},
+): LoraPlan[] {
+  const names = updates.map((update) => siteOf(model, update).name);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice) throw new RangeError(`a site takes one update, found two for ${twice}`);
   const sites = names.length === 0 ? [] : selectSites(model, { sites: names });
-  assertNamed(names, sites);
-  return new LoraAdapter(model, sites.map((site) => planUpdate(site, byName.get(site.name)!)));
+  return sites.map((site) => planUpdate(site, updates[names.indexOf(site.name)], settings));
 }
 
-function twice(updates: readonly LoraUpdate[]): string {
-  const names = updates.map(({ name }) => name);
-  return names.find((name, i) => names.indexOf(name) !== i)!;
-}
-
-/** `selectSites` takes a role for all sites that have it; an update belongs to one. */
-function assertNamed(names: readonly string[], sites: readonly Site[]): void {
-  const found = new Set(sites.map(({ name }) => name));
-  const role = names.find((name) => !found.has(name));
-  if (role === undefined) return;
-  throw new RangeError(`an update needs the name of one site, found the role "${role}"`);
-}
-
-function planUpdate(site: Site, { name, A, B, scaling }: LoraUpdate): LoraPlan {
-  const rank = A.shape[0], rows = site.rows.count, width = site.linear.weight.shape[1];
-  const fit = A.shape.length === 2 && B.shape.length === 2 && rank > 0 && A.shape[1] === width &&
-    B.shape[0] === rows && B.shape[1] === rank;
-  if (!fit) {
-    const found = `${formatShape(A.shape)} and ${formatShape(B.shape)}`;
-    throw new ShapeError(
-      `A and B of ${name} must be (rank, ${width}) and (${rows}, rank), found ${found}`,
-    );
+/** The site of the model that an update belongs to: by its rows, by its role, or by both. */
+function siteOf(model: Model, { module, role, ...update }: LowRankUpdate): Site {
+  const linear = model.linears.find(({ name }) => name === module);
+  if (!linear) {
+    const names = listNames(model.linears.map(({ name }) => name));
+    throw new RangeError(`updates must be of layers of the model (${names}), found "${module}"`);
   }
-  if (!Number.isFinite(scaling)) {
-    throw new RangeError(`the scaling of ${name} must be finite, found ${scaling}`);
-  }
-  return { site, rank, alpha: scaling * rank, scaling, dropout: 0, A: A.data, B: B.data };
+  const whole = wholeSite(model, linear), sites = [whole, ...declaredSites(model, linear)];
+  const part = role && linear.parts[role], { rows = part ?? whole.rows } = update;
+  const { outputs = whole.rows.count } = update;
+  const site = sites.find((site) => sameRows(site.rows, rows));
+  const isPart = role === undefined || part && sameRows(part, rows);
+  if (site && isPart && outputs === whole.rows.count) return site;
+  throw new RangeError(
+    `the rows of a site must be those of ${listNames(sites.map(({ name }) => name))}, found rows ` +
+      `${rows.start} to ${rows.start + rows.count} of ${outputs}${role ? ` as "${role}"` : ""}`,
+  );
+}
+
+function planUpdate(site: Site, update: LowRankUpdate, settings: UpdateSettings): LoraPlan {
+  const { linear, rows } = site, { A, B, scaling } = update, { dropout = 0 } = settings;
+  assertUpdate({ ...addressOf(linear, rows), A, B, scaling }, linear.weight.shape);
+  const alpha = alphaOf(update, settings);
+  return { site, rank: A.shape[0], alpha, scaling, dropout, A: A.data, B: B.data };
 }

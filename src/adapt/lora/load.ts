@@ -2,20 +2,15 @@
 
 import { assertDropout } from "../../autograd/ops/dropout.ts";
 import { AdapterFileError } from "../../core/errors.ts";
-import { formatShape } from "../../core/shape.ts";
-import {
-  type AdapterModule,
-  type BlockSite,
-  readAdapter,
-  type RowRange,
-  splitBlocks,
-  splitSites,
-} from "../../formats/mod.ts";
+import { assertUpdate, type LowRankUpdate } from "../../core/low_rank_update.ts";
+import { listNames } from "../../core/module_names.ts";
+import { type Folder, folderName } from "../../core/storage.ts";
+import { readAdapter, splitUpdate } from "../../formats/mod.ts";
 import type { Model } from "../../models/model.ts";
 import type { Linear } from "../../nn/linear.ts";
-import { listNames } from "../../core/module_names.ts";
-import { declaredSites, type Site, wholeSite } from "../sites.ts";
+import { addressOf, declaredSites } from "../sites.ts";
 import { LoraAdapter, type LoraPlan } from "./adapter.ts";
+import { planUpdates, type UpdateSettings } from "./inject_updates.ts";
 
 /** How {@link loadAdapter} puts an adapter on a model. */
 export interface LoadAdapterOptions {
@@ -48,34 +43,50 @@ export interface LoadAdapterOptions {
  *   await adapter.save(folder);
  * }
  * using adapter = await loadAdapter(model, folder);
- * console.log(adapter.modules.map(({ rank }) => rank)); // 2, 2
+ * console.log(adapter.sites.map(({ rank }) => rank)); // 2, 2
  * await Deno.remove(folder, { recursive: true });
  * ```
  */
 export async function loadAdapter(
   model: Model,
-  folder: string,
+  folder: Folder,
   options: LoadAdapterOptions = {},
 ): Promise<LoraAdapter> {
   if (options.dropout !== undefined) assertDropout("dropout", options.dropout);
-  const { config, modules } = await readAdapter(folder);
-  const dropout = options.dropout ?? config.dropout;
+  const { config, updates } = await readAdapter(folder);
+  const { dropout, rankStabilized } = config;
+  const settings = { dropout: options.dropout ?? dropout, rankStabilized };
+  return new LoraAdapter(model, plansOf(model, folder, updates, settings));
+}
+
+function plansOf(
+  model: Model,
+  folder: Folder,
+  updates: readonly LowRankUpdate[],
+  settings: UpdateSettings,
+): LoraPlan[] {
   try {
-    const layers = matchLayers(model, modules);
-    const plans = modules.flatMap((module, i) => plansOf(model, layers[i], module, dropout));
-    return new LoraAdapter(model, plans.sort((a, b) => a.site.index - b.site.index));
+    const layers = matchLayers(model, updates);
+    const own = updates.flatMap((update) => splitKnown(model, layers.get(update.module)!, update));
+    return planUpdates(model, own, settings);
   } catch (error) {
-    if (!(error instanceof AdapterFileError)) throw error;
-    throw new AdapterFileError(`cannot use the adapter in ${folder}: ${error.message}`);
+    if (!(error instanceof RangeError)) throw error;
+    throw new AdapterFileError(
+      `cannot use the adapter in ${folderName(folder)}: ${error.message}`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 
 /** The layer of each module. */
-function matchLayers(model: Model, modules: readonly AdapterModule[]): Linear[] {
-  const matches = modules.map(({ name }) => layersNamed(model, name));
-  const unmatched = modules.filter((_, i) => matches[i].length !== 1).map(({ name }) => name);
+function matchLayers(model: Model, updates: readonly LowRankUpdate[]): Map<string, Linear> {
+  const modules = [...new Set(updates.map(({ module }) => module))];
+  const matches = modules.map((module) => layersNamed(model, module));
+  const unmatched = modules.filter((_, i) => matches[i].length !== 1);
   if (unmatched.length > 0) {
-    throw new AdapterFileError(
+    throw new RangeError(
       `every module must belong to one layer of the model (${
         listNames(model.linears.map(({ name }) => name))
       }), found ${listNames(unmatched)}`,
@@ -83,8 +94,8 @@ function matchLayers(model: Model, modules: readonly AdapterModule[]): Linear[] 
   }
   const layers = matches.flat();
   const twice = layers.find((layer, i) => layers.indexOf(layer) !== i);
-  if (twice) throw new AdapterFileError(`a layer takes one module, found two for ${twice.name}`);
-  return layers;
+  if (twice) throw new RangeError(`a layer takes one module, found two for ${twice.name}`);
+  return new Map(modules.map((module, i) => [module, layers[i]]));
 }
 
 function layersNamed({ linears }: Model, module: string): Linear[] {
@@ -93,43 +104,12 @@ function layersNamed({ linears }: Model, module: string): Linear[] {
   return linears.filter(({ name }) => name.endsWith(`.${module}`) || module.endsWith(`.${name}`));
 }
 
-function plansOf(model: Model, linear: Linear, module: AdapterModule, dropout: number): LoraPlan[] {
-  checkShapes(linear, module);
-  const sites = declaredSites(model, linear), whole = wholeSite(model, linear);
-  const blocks = module.sites ? splitSites(module, module.sites) : findBlocks(module, sites);
-  if (!blocks) {
-    const { rank, alpha, scaling, A, B } = module;
-    return [{ site: whole, rank, alpha, scaling, dropout, A: A.data, B: B.data }];
-  }
-  return blocks.map((block) => {
-    const { A, B, scaling } = block, rank = A.shape[0], site = siteOf(block, [whole, ...sites]);
-    return { site, rank, alpha: scaling * rank, scaling, dropout, A: A.data, B: B.data };
-  });
-}
-
-/** The sites whose blocks a B of unnamed sites has. */
-function findBlocks(module: AdapterModule, sites: readonly Site[]): BlockSite[] | undefined {
-  if (sites.length < 2 || module.B.data.every((value) => value === 0)) return undefined;
-  return splitBlocks(module, sites.map(({ rows }) => rows));
-}
-
-/** The site of these rows. */
-function siteOf({ rows }: BlockSite, sites: readonly Site[]): Site {
-  const { start, count } = rows as RowRange;
-  const site = sites.find(({ rows }) => rows.start === start && rows.count === count);
-  if (site) return site;
-  throw new AdapterFileError(
-    `the rows of a site must be those of ${listNames(sites.map(({ name }) => name))}, found rows ` +
-      `${start} to ${start + count}`,
-  );
-}
-
-function checkShapes({ name, weight }: Linear, { A, B }: AdapterModule): void {
-  const [out, width] = weight.shape;
-  if (A.shape[1] === width && B.shape[0] === out) return;
-  throw new AdapterFileError(
-    `A and B of ${name} must be (rank, ${width}) and (${out}, rank), found ${
-      formatShape(A.shape)
-    } and ${formatShape(B.shape)}`,
-  );
+/** An update of a layer of the model: in a module of unnamed sites, those whose blocks its B has. */
+function splitKnown(model: Model, linear: Linear, update: LowRankUpdate): LowRankUpdate[] {
+  const own = { ...update, module: linear.name };
+  if (update.rows) return [own];
+  assertUpdate(own, linear.weight.shape);
+  const sites = declaredSites(model, linear).map(({ rows }) => addressOf(linear, rows));
+  if (sites.length < 2 || own.B.data.every((value) => value === 0)) return [own];
+  return splitUpdate(own, sites) ?? [own];
 }

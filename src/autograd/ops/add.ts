@@ -1,6 +1,6 @@
 /** The sum of two tensors: a residual connection. @module */
 
-import { add as kernel } from "../../../kernels/elementwise/kernel.ts";
+import { addKernel } from "../../../kernels/elementwise/kernel.ts";
 import { assertShape } from "../../core/shape.ts";
 import type { Tensor } from "../../device/tensor.ts";
 import { type Differentiable, type Tape, valueOf } from "../tape.ts";
@@ -13,7 +13,7 @@ import { type Differentiable, type Tape, valueOf } from "../tape.ts";
 export function add(tape: Tape, a: Differentiable, b: Differentiable): Tensor {
   assertShape("the second summand", b.shape, a.shape);
   const out = tape.activation(a.shape, "sum");
-  tape.device.launch(kernel, { a: valueOf(a), b: valueOf(b), out }, { size: out.size });
+  tape.device.launch(addKernel, { a: valueOf(a), b: valueOf(b), out }, { size: out.size });
   return tape.record(out, [a, b], (dOut) => {
     tape.pass(a, dOut);
     tape.give(b, dOut);

@@ -1,16 +1,28 @@
-/** Multi-head self-attention over a fused q, k, v. @module */
+/** Multi-head attention over column windows of q, k and v. @module */
 
 import { attentionBackward, attentionForward } from "../../../kernels/attention/kernel.ts";
 import { ShapeError } from "../../core/errors.ts";
-import { assertShape, formatShape } from "../../core/shape.ts";
+import { assertShape } from "../../core/shape.ts";
+import { Scope } from "../../device/scope.ts";
 import type { Tensor } from "../../device/tensor.ts";
 import type { Tape } from "../tape.ts";
+import { assertWindow, type ColumnWindow, copyColumns, passColumns } from "./columns.ts";
 
-/** Extents and masks of self-attention. */
+/** Queries, keys and values: columns of one fused tensor, or of several. */
+export interface AttentionInputs {
+  /** Queries. */
+  readonly q: ColumnWindow;
+  /** Keys. */
+  readonly k: ColumnWindow;
+  /** Values. */
+  readonly v: ColumnWindow;
+}
+
+/** Extents and masks of attention within sequences. */
 export interface AttentionOptions {
   /** Number of sequences. */
   readonly batch: number;
-  /** Tokens of each. */
+  /** Tokens of each: as many queries as keys. */
   readonly time: number;
   /** Number of heads. */
   readonly heads: number;
@@ -20,62 +32,143 @@ export interface AttentionOptions {
   readonly mask?: Tensor;
 }
 
+/** Extents of attention from the last tokens of sequences to all of them; the mask is (batch, keys). */
+export interface AttendOptions extends Omit<AttentionOptions, "time"> {
+  /** Queries of each sequence. */
+  readonly queries: number;
+  /** Keys of each sequence. */
+  readonly keys: number;
+  /** Rows from one sequence's keys to the next's. */
+  readonly kvRows: number;
+}
+
 /**
  * out_i = Σ_j softmax_j(q_i · k_j / √d) v_j in every head (Vaswani et al. 2017, equation 1).
  *
- * `qkv` is (batch · time, 3 · width) with rows [q | k | v]; out is (batch · time, width), d = width / heads.
- * Probabilities are never stored: backward draws them again from one number a query.
+ * q, k and v are (batch · time, width) windows, such as {@link fusedInputs} of one projection or the
+ * whole of three; out is (batch · time, width), d = width / heads. Probabilities are never stored:
+ * backward computes them again from one number a query. Unless q, k and v are one fused tensor, backward
+ * packs them into one and takes 6 · width values a token of scratch.
  *
- * @throws {ShapeError} when qkv or the mask has other extents or the heads do not divide the width.
+ * @throws {ShapeError} when a window or the mask has other extents or the heads do not divide the width.
  */
-export function selfAttention(tape: Tape, qkv: Tensor, options: AttentionOptions): Tensor {
-  const { batch, time, heads, causal, mask } = options;
-  const width = qkv.shape[1] / 3, headWidth = width / heads;
-  if (qkv.shape[0] !== batch * time || !Number.isInteger(headWidth)) {
-    throw new ShapeError(
-      `attention over ${batch} x ${time} tokens with ${heads} heads cannot take ${
-        formatShape(qkv.shape)
-      }`,
-    );
+export function attention(tape: Tape, inputs: AttentionInputs, options: AttentionOptions): Tensor {
+  const { batch, time } = options, { q, k, v } = inputs;
+  for (const name of ["q", "k", "v"] as const) {
+    assertWindow(`${name} of ${batch} x ${time} tokens`, inputs[name], batch * time);
   }
-  if (mask) assertShape("the attention mask", mask.shape, [batch, time]);
-  const out = tape.activation([batch * time, width], "attention");
-  const logSumExp = tape.activation([batch * heads * time], "attention log sum exp");
-  const common = {
-    batch,
-    heads,
-    headWidth,
-    scale: 1 / Math.sqrt(headWidth),
-    causal: Number(causal),
-    hasMask: mask ? 1 : 0,
-  };
-  tape.device.launch(
-    attentionForward,
-    { q: qkv, k: qkv, v: qkv, mask: mask ?? qkv, out, logSumExp },
-    { ...common, ...fusedLayout(time, width) },
-  );
-  return tape.record(out, [qkv], (dOut) => {
-    const { tensor: dQkv, accumulate } = tape.contribute(qkv)!;
-    if (accumulate) throw new ShapeError("q, k and v of an attention may have no other reader");
-    using delta = tape.device.allocate(logSumExp.shape, "f32", "scratch", "attention delta");
-    tape.device.launch(
-      attentionBackward,
-      { qkv, mask: mask ?? qkv, out, logSumExp, dOut, delta, dQkv },
-      { ...common, time },
-    );
+  const forward = attend(tape, inputs, { ...options, queries: time, keys: time, kvRows: time });
+  return tape.record(forward.out, [q.tensor, k.tensor, v.tensor], (dOut) => {
+    const backward = (qkv: Tensor, dQkv: Tensor) =>
+      launchBackward({ ...forward, qkv, dOut, dQkv }, options);
+    const fused = fusedTensor(inputs);
+    if (fused && !tape.gradientOf(fused)) backward(fused, tape.contribute(fused)!.tensor);
+    else backwardPacked(tape, inputs, backward);
   });
 }
 
-function fusedLayout(time: number, width: number) {
+/** The three thirds of the columns of a fused projection, (tokens, 3 · width) with rows [q | k | v]. */
+export function fusedInputs(qkv: Tensor): AttentionInputs {
+  const tensor = qkv, width = qkv.shape[1] / 3;
   return {
-    queries: time,
-    keys: time,
-    past: 0,
-    qStride: 3 * width,
-    qOffset: 0,
-    kvStride: 3 * width,
-    kOffset: width,
-    vOffset: 2 * width,
-    kvRows: time,
+    q: { tensor, width },
+    k: { tensor, offset: width, width },
+    v: { tensor, offset: 2 * width, width },
   };
+}
+
+/**
+ * Attention without a gradient, from the last `queries` tokens of each sequence to all its `keys`;
+ * gives (batch · queries, width) and what backward needs of it.
+ *
+ * @throws {ShapeError} when widths or the mask do not fit or the heads do not divide the width.
+ */
+export function attend(
+  tape: Tape,
+  { q, k, v }: AttentionInputs,
+  { batch, heads, queries, keys, kvRows, causal, mask }: AttendOptions,
+): { readonly out: Tensor; readonly logSumExp: Tensor } {
+  const { width } = q, headWidth = width / heads;
+  if (k.width !== width || v.width !== width || !Number.isInteger(headWidth)) {
+    throw new ShapeError(
+      `attention with ${heads} heads needs q, k and v of one width that they divide, found ` +
+        `${width}, ${k.width} and ${v.width}`,
+    );
+  }
+  if (mask) assertShape("the attention mask", mask.shape, [batch, keys]);
+  const out = tape.activation([batch * queries, width], "attention");
+  const logSumExp = tape.activation([batch * heads * queries], "attention log sum exp");
+  tape.device.launch(
+    attentionForward,
+    { q: q.tensor, k: k.tensor, v: v.tensor, mask: mask ?? q.tensor, out, logSumExp },
+    {
+      batch,
+      heads,
+      headWidth,
+      queries,
+      keys,
+      past: keys - queries,
+      qStride: q.tensor.shape[1],
+      qOffset: q.offset ?? 0,
+      kStride: k.tensor.shape[1],
+      kOffset: k.offset ?? 0,
+      vStride: v.tensor.shape[1],
+      vOffset: v.offset ?? 0,
+      kvRows,
+      scale: 1 / Math.sqrt(headWidth),
+      causal: Number(causal),
+      hasMask: mask ? 1 : 0,
+    },
+  );
+  return { out, logSumExp };
+}
+
+/** The tensor of which q, k and v are the three thirds, if they are. */
+function fusedTensor({ q, k, v }: AttentionInputs): Tensor | undefined {
+  const { tensor, width } = q, offsets = [q, k, v].map(({ offset = 0 }) => offset);
+  const isFused = k.tensor === tensor && v.tensor === tensor && tensor.shape[1] === 3 * width &&
+    offsets.every((offset, part) => offset === part * width);
+  return isFused ? tensor : undefined;
+}
+
+/** Backward on a packed copy; adds its gradient to those of the windows. */
+function backwardPacked(
+  tape: Tape,
+  inputs: AttentionInputs,
+  backward: (qkv: Tensor, dQkv: Tensor) => void,
+): void {
+  using scratch = new Scope(tape.device);
+  const { q: { tensor, width } } = inputs, shape = [tensor.shape[0], 3 * width];
+  const qkv = scratch.allocate(shape, "f32", "scratch", "packed q, k, v");
+  const dQkv = scratch.allocate(shape, "f32", "scratch", "gradient of packed q, k, v");
+  const packed = fusedInputs(qkv), gradients = fusedInputs(dQkv), names = ["q", "k", "v"] as const;
+  for (const name of names) copyColumns(inputs[name], packed[name]);
+  backward(qkv, dQkv);
+  for (const name of names) passColumns(tape, inputs[name], gradients[name]);
+}
+
+/** The tensors of a backward launch. */
+interface BackwardTensors {
+  readonly qkv: Tensor;
+  readonly out: Tensor;
+  readonly logSumExp: Tensor;
+  readonly dOut: Tensor;
+  readonly dQkv: Tensor;
+}
+
+function launchBackward(
+  { qkv, logSumExp, ...tensors }: BackwardTensors,
+  { batch, time, heads, causal, mask }: AttentionOptions,
+): void {
+  const headWidth = qkv.shape[1] / 3 / heads;
+  using delta = qkv.device.allocate(logSumExp.shape, "f32", "scratch", "attention delta");
+  qkv.device.launch(attentionBackward, { qkv, mask: mask ?? qkv, logSumExp, ...tensors, delta }, {
+    batch,
+    heads,
+    headWidth,
+    time,
+    scale: 1 / Math.sqrt(headWidth),
+    causal: Number(causal),
+    hasMask: mask ? 1 : 0,
+  });
 }

@@ -5,26 +5,19 @@ import {
   crossEntropyForward,
 } from "../../../kernels/cross_entropy/kernel.ts";
 import { sum } from "../../../kernels/reduce/kernel.ts";
+import { countLabels } from "../../core/batch.ts";
 import { ShapeError } from "../../core/errors.ts";
-import type { HostTensor } from "../../core/host_tensor.ts";
+import { type HostTensor, isFloat } from "../../core/host_tensor.ts";
 import type { RowRange } from "../../core/row_range.ts";
-import { rowPiecesOf } from "../../device/stretch.ts";
+import { rowPiecesOf } from "../../device/spans.ts";
 import type { Tensor } from "../../device/tensor.ts";
+import type { LossOptions } from "../loss.ts";
 import type { Tape } from "../tape.ts";
 
-/** How labels count. */
-export interface CrossEntropyOptions {
-  /** Share of the target that is spread evenly over the vocabulary, in [0, 1]. Default 0. */
+/** How a cross-entropy is summed. */
+export interface CrossEntropyOptions extends LossOptions {
+  /** Share of each target that is spread evenly over the vocabulary, in [0, 1]. Default 0. */
   readonly smoothing?: number;
-  /** Divisor of the summed loss. Default: the number of counted labels. */
-  readonly divisor?: number;
-}
-
-/** Number of labels that count: those that are not negative. */
-export function countLabels(labels: ArrayLike<number>): number {
-  let count = 0;
-  for (let i = 0; i < labels.length; i++) if (labels[i] >= 0) count++;
-  return count;
 }
 
 /**
@@ -34,8 +27,10 @@ export function countLabels(labels: ArrayLike<number>): number {
  * `logits` is (rows, vocabulary), `targets` a label for each row, the result a single number. Over several
  * micro-batches pass the count of labels of all of them as `divisor`.
  *
- * @throws {RangeError} when a label is no whole number below the vocabulary, none counts, or the
- * smoothing is no share.
+ * @throws {RangeError} when a label is not an integer below the vocabulary, none counts, or the smoothing
+ * is not in [0, 1].
+ * @throws {ShapeError} when there is not one label for each row.
+ * @throws {TypeError} when the labels are floats.
  */
 export function crossEntropy(
   tape: Tape,
@@ -88,6 +83,9 @@ function assertLabels(
 ): void {
   if (labels.length !== rows) {
     throw new ShapeError(`${rows} rows of logits need ${rows} labels, found ${labels.length}`);
+  }
+  if (isFloat(labels)) {
+    throw new TypeError("labels must be integers, such as an Int32Array, found floats");
   }
   if (!(divisor > 0)) throw new RangeError("a loss needs a label that counts, found none");
   for (let i = 0; i < rows; i++) {

@@ -1,6 +1,6 @@
 /** Dropout whose mask is drawn from a seed, again in backward, and never stored. @module */
 
-import { dropout as kernel, dropoutThreshold } from "../../../kernels/dropout/kernel.ts";
+import { dropoutKernel, dropoutThreshold } from "../../../kernels/dropout/kernel.ts";
 import type { Tensor } from "../../device/tensor.ts";
 import type { Tape } from "../tape.ts";
 
@@ -56,7 +56,7 @@ export function applyDropout(
   { seed, rate }: DropoutMask,
   accumulate: 0 | 1,
 ): void {
-  from.device.launch(kernel, { x: from, y: to }, {
+  from.device.launch(dropoutKernel, { x: from, y: to }, {
     size: from.size,
     seed,
     threshold: dropoutThreshold(rate),

@@ -2,25 +2,26 @@
 
 import { embeddingBackward, embeddingForward } from "../../../kernels/embedding/kernel.ts";
 import type { RowRange } from "../../core/row_range.ts";
-import { rowPiecesOf } from "../../device/stretch.ts";
+import { rowPiecesOf } from "../../device/spans.ts";
 import type { Tensor } from "../../device/tensor.ts";
-import type { Parameter } from "../parameter.ts";
-import type { Tape } from "../tape.ts";
+import { Parameter } from "../parameter.ts";
+import { type Differentiable, type Tape, valueOf } from "../tape.ts";
 
 /**
- * out[i, :] = table[ids[i], :]; the gradient adds the rows of equal ids in the order of their positions.
+ * out[i, :] = table[ids[i], :], of a parameter or of rows that were computed; the gradient adds the rows of equal ids in the order of their positions.
  *
  * @throws {RangeError} when an id is not below the table's number of rows.
  */
-export function embedding(tape: Tape, table: Parameter, ids: ArrayLike<number>): Tensor {
-  const [vocabulary, width] = table.shape;
-  assertIds(ids, vocabulary, table.name);
-  const out = tape.activation([ids.length, width], table.name);
-  const pieces = rowPiecesOf(table.tensor);
-  if (pieces.length > 1) gather(tape, table, ids, out, pieces);
-  else lookUp(tape, table, ids, out);
+export function embedding(tape: Tape, table: Differentiable, ids: ArrayLike<number>): Tensor {
+  const [vocabulary, width] = table.shape, rows = valueOf(table);
+  const name = table instanceof Parameter ? table.name : table.label;
+  assertIds(ids, vocabulary, name);
+  const out = tape.activation([ids.length, width], name);
+  const pieces = rowPiecesOf(rows);
+  if (pieces.length > 1) gather(tape, rows, ids, out, pieces);
+  else lookUp(tape, rows, ids, out);
   if (!tape.tracks(table)) return out;
-  const { order, starts } = uploadRuns(tape, ids, vocabulary, table.name);
+  const { order, starts } = uploadRuns(tape, ids, vocabulary, name);
   return tape.record(out, [table], (dOut) => {
     const into = tape.contribute(table)!, { accumulate } = into;
     for (const { start, count: vocabulary } of pieces) {
@@ -35,11 +36,10 @@ export function embedding(tape: Tape, table: Parameter, ids: ArrayLike<number>):
   });
 }
 
-function lookUp(tape: Tape, table: Parameter, ids: ArrayLike<number>, out: Tensor): void {
+function lookUp(tape: Tape, table: Tensor, ids: ArrayLike<number>, out: Tensor): void {
   const [count, width] = out.shape;
-  const idTensor = uploadIds(tape, ids, `${table.name} ids`);
-  const bindings = { table: table.tensor, ids: idTensor, out };
-  tape.device.launch(embeddingForward, bindings, { count, width });
+  const idTensor = uploadIds(tape, ids, `${out.label} ids`);
+  tape.device.launch(embeddingForward, { table, ids: idTensor, out }, { count, width });
 }
 
 /**
@@ -48,12 +48,13 @@ function lookUp(tape: Tape, table: Parameter, ids: ArrayLike<number>, out: Tenso
  */
 function gather(
   tape: Tape,
-  { name, tensor }: Parameter,
+  table: Tensor,
   ids: ArrayLike<number>,
   out: Tensor,
   pieces: readonly RowRange[],
 ): void {
-  const { device } = tape, [vocabulary, width] = out.shape, inPieces = new Uint32Array(ids.length);
+  const { device } = tape, { label } = out, [vocabulary, width] = out.shape;
+  const inPieces = new Uint32Array(ids.length);
   let found = 0;
   const runs = pieces.map(({ start, count }) => {
     const ends = new Uint32Array(ids.length + 1).fill(found);
@@ -63,11 +64,11 @@ function gather(
     }
     return ends;
   });
-  const order = uploadIds(tape, inPieces, `${name} ids`);
+  const order = uploadIds(tape, inPieces, `${label} ids`);
   pieces.forEach(({ start, count }, i) => {
-    using starts = device.allocate([runs[i].length], "u32", "scratch", `${name} runs`);
+    using starts = device.allocate([runs[i].length], "u32", "scratch", `${label} runs`);
     device.write(starts, runs[i]);
-    const dOut = tensor.view([count, width], start * width), accumulate = i > 0 ? 1 : 0;
+    const dOut = table.view([count, width], start * width), accumulate = i > 0 ? 1 : 0;
     const scalars = { vocabulary, width, accumulate };
     device.launch(embeddingBackward, { dOut, order, starts, dTable: out }, scalars);
   });

@@ -6,26 +6,27 @@ import {
 } from "../../../kernels/kl_divergence/kernel.ts";
 import { sum } from "../../../kernels/reduce/kernel.ts";
 import type { HostTensor } from "../../core/host_tensor.ts";
-import { assertShape } from "../../core/shape.ts";
 import type { Tensor } from "../../device/tensor.ts";
+import { assertFloatTargets, type LossOptions } from "../loss.ts";
 import type { Tape } from "../tape.ts";
 
 /**
  * loss = Σ_i KL(softmax(teacher_i) ‖ softmax(logits_i)) / divisor, in nats: what a student loses by
- * predicting in a teacher's stead (Hinton et al. 2015, at temperature 1, less the teacher's entropy).
+ * predicting in a teacher's place (Hinton et al. 2015, at temperature 1, less the teacher's entropy).
  *
  * `logits` and `teacher` are (rows, vocabulary), the result a single number, 0 where they agree. The
- * teacher gets no gradient. `divisor` is the number of rows unless said.
+ * teacher gets no gradient. `divisor` defaults to the number of rows.
  *
  * @throws {ShapeError} when the teacher's logits are of another shape.
+ * @throws {TypeError} when they are integers.
  */
 export function klDivergence(
   tape: Tape,
   logits: Tensor,
   teacher: HostTensor,
-  divisor = logits.shape[0],
+  { divisor = logits.shape[0] }: LossOptions = {},
 ): Tensor {
-  assertShape("the teacher's logits", teacher.shape, logits.shape);
+  assertFloatTargets("the teacher's logits", teacher, logits.shape);
   const { device } = tape, [rows, vocabulary] = logits.shape;
   const teacherTensor = tape.activation(teacher.shape, "teacher's logits");
   device.write(teacherTensor, teacher.data);

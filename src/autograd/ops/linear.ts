@@ -1,113 +1,65 @@
-/** The linear layer, with low-rank updates of any of its sites. @module */
+/** The linear layer. @module */
 
 import { sumColumns } from "../../../kernels/reduce/kernel.ts";
 import { ShapeError } from "../../core/errors.ts";
 import { assertShape, formatShape } from "../../core/shape.ts";
 import type { Tensor } from "../../device/tensor.ts";
-import type { Parameter } from "../parameter.ts";
+import { Parameter } from "../parameter.ts";
 import type { Tape } from "../tape.ts";
-import {
-  addInputGradient,
-  addUpdate,
-  lowRankBackward,
-  lowRankPath,
-  type LowRankSite,
-} from "./low_rank.ts";
-import { matrix, multiply, type Terms } from "./product.ts";
+import { DenseWeight, type Weight } from "../weight.ts";
+import { matrix, multiply } from "./product.ts";
 
 /**
- * y = x Wᵀ + bias, and for each adapted site y[:, rows] += scaling · (drop(x) Aᵀ) Bᵀ.
+ * y = x Wᵀ + bias with x `(tokens, in)`, W `(out, in)` and y `(tokens, out)`.
  *
- * x is (tokens, in), W (out, in), A (rank, in), B (rows.count, rank), y (tokens, out). The update is two
- * thin products: ΔW itself is never formed (Hu et al. 2021, section 4.1, equation 3). The second one of
- * a site of all rows is further terms of x Wᵀ, so that y is written once.
+ * Gradients: dx = dy W, dW = dyᵀ x, dbias = Σ dy over tokens; a frozen operand costs nothing.
  *
- * @throws {ShapeError} when x, the bias or a site does not fit W.
+ * @throws {ShapeError} when x or the bias does not fit W.
  */
 export function linear(
   tape: Tape,
   x: Tensor,
-  weight: Parameter,
+  weight: Parameter | Weight,
   bias?: Parameter,
-  sites: readonly LowRankSite[] = [],
 ): Tensor {
-  const [tokens, width] = x.shape;
-  const [outputs, inputs] = weight.shape;
+  const W = weight instanceof Parameter ? new DenseWeight(weight) : weight;
+  const y = linearOutput(tape, x, W, bias);
+  W.multiply(x, y, bias?.tensor);
+  const operands = [W.parameter, bias].filter((operand) => operand !== undefined);
+  return tape.record(y, [x, ...operands], (dy) => {
+    if (W.parameter) weightGradient(tape, x, W.parameter, dy);
+    if (bias) biasGradient(tape, bias, dy);
+    const into = tape.contribute(x);
+    if (into) W.multiplyTransposed(dy, into);
+  });
+}
+
+/** Checks the operands of x Wᵀ + bias and makes room for the result. */
+export function linearOutput(tape: Tape, x: Tensor, weight: Weight, bias?: Parameter): Tensor {
+  const [outputs, inputs] = weight.shape, [tokens, width] = x.shape;
   if (width !== inputs || x.shape.length !== 2) {
     throw new ShapeError(
       `${weight.name} takes (tokens, ${inputs}), found ${formatShape(x.shape)}`,
     );
   }
   if (bias) assertShape(bias.name, bias.shape, [outputs]);
-  tape.onLinear?.(weight, x);
-  const y = tape.activation([tokens, outputs], weight.name);
-  const paths = sites.map((site) => lowRankPath(tape, x, site, outputs));
-  const fused = paths.find(({ site }) => site.rows.count === outputs);
-  multiply(matrix(x), matrix(weight.tensor), matrix(y), {
-    m: tokens,
-    n: outputs,
-    k: inputs,
-    transposeB: true,
-    bias: bias?.tensor,
-    further: fused && terms(fused.hidden, fused.site.B.tensor),
-  });
-  for (const path of paths) if (path !== fused) addUpdate(path, y);
-  const operands = [x, weight, ...(bias ? [bias] : []), ...sites.flatMap(({ A, B }) => [A, B])];
-  return tape.record(y, operands, (dy) => {
-    weightGradient(tape, x, weight, dy);
-    if (bias) biasGradient(tape, bias, dy);
-    const fused = paths.find(({ mask }) => !mask);
-    if (!fused) inputGradient(tape, x, weight, dy);
-    for (const path of paths) {
-      using dHidden = lowRankBackward(tape, x, path, dy);
-      if (!dHidden) continue;
-      if (path !== fused) addInputGradient(tape, x, path, dHidden);
-      else inputGradient(tape, x, weight, dy, terms(dHidden, path.site.A.tensor));
-    }
-  });
+  tape.onLinear?.(weight.name, x);
+  return tape.activation([tokens, outputs], weight.name);
 }
 
-/** Products of (tokens, rank) with B or A as further terms of those with W. */
-function terms(hidden: Tensor, factor: Tensor): Terms {
-  return { a: matrix(hidden), b: matrix(factor), k: hidden.shape[1] };
-}
-
-function inputGradient(
-  tape: Tape,
-  x: Tensor,
-  weight: Parameter,
-  dy: Tensor,
-  further?: Terms,
-): void {
-  const into = tape.contribute(x);
-  if (!into) return;
-  const [outputs, inputs] = weight.shape;
-  multiply(matrix(dy), matrix(weight.tensor), matrix(into.tensor), {
-    m: x.shape[0],
-    n: inputs,
-    k: outputs,
-    accumulate: into.accumulate,
-    further,
-  });
-}
-
-function weightGradient(tape: Tape, x: Tensor, weight: Parameter, dy: Tensor): void {
+/** dW += dyᵀ x. */
+export function weightGradient(tape: Tape, x: Tensor, weight: Parameter, dy: Tensor): void {
   const into = tape.contribute(weight);
   if (!into) return;
-  const [outputs, inputs] = weight.shape;
-  multiply(matrix(dy), matrix(x), matrix(into.tensor), {
-    m: outputs,
-    n: inputs,
-    k: x.shape[0],
-    transposeA: true,
-    accumulate: into.accumulate,
-  });
+  const [m, n] = weight.shape, k = x.shape[0], { accumulate } = into;
+  const options = { m, n, k, transposeA: true, accumulate };
+  multiply(matrix(dy), matrix(x), matrix(into.tensor), options);
 }
 
-function biasGradient(tape: Tape, bias: Parameter, dy: Tensor): void {
+/** dbias += Σ dy over tokens. */
+export function biasGradient(tape: Tape, bias: Parameter, dy: Tensor): void {
   const into = tape.contribute(bias);
   if (!into) return;
-  const [rows, width] = dy.shape;
-  const { accumulate } = into;
+  const [rows, width] = dy.shape, { accumulate } = into;
   tape.device.launch(sumColumns, { x: dy, y: into.tensor }, { rows, width, accumulate });
 }

@@ -1,17 +1,27 @@
 /** Matrix products for operations: what a linear layer and a low-rank path launch. @module */
 
 import { matmul } from "../../../kernels/matmul/kernel.ts";
+import { cutRange, type RowRange } from "../../core/row_range.ts";
 import type { Tensor } from "../../device/tensor.ts";
-import { fits, partsOf, type Product } from "./product_parts.ts";
 
 /** A matrix inside a tensor: row r starts at `offset + r * stride` elements. */
 export interface Matrix {
-  /** Where it lies. */
+  /** The tensor that holds it. */
   readonly tensor: Tensor;
   /** Elements from one row to the next. */
   readonly stride: number;
   /** First element. Default 0. */
   readonly offset?: number;
+}
+
+/** Two matrices whose product is added: the pair's own number of terms, the extents of the first pair. */
+export interface MatrixPair {
+  /** A2, stored as A is. */
+  readonly a: Matrix;
+  /** B2, stored as B is. */
+  readonly b: Matrix;
+  /** Terms of each of its sums. */
+  readonly k: number;
 }
 
 /** Extents and options of a product. */
@@ -32,18 +42,15 @@ export interface ProductOptions {
   readonly bias?: Tensor;
   /** 1 to add to C. Default 0. */
   readonly accumulate?: 0 | 1;
-  /** Further terms of each sum, of two matrices stored as the first two are. */
-  readonly further?: Terms;
+  /** A second operand pair. */
+  readonly second?: MatrixPair;
 }
 
-/** Terms of a product's sums. */
-export interface Terms {
-  /** A. */
+interface Product {
   readonly a: Matrix;
-  /** B. */
   readonly b: Matrix;
-  /** How many. */
-  readonly k: number;
+  readonly c: Matrix;
+  readonly options: ProductOptions;
 }
 
 /** A tensor of two axes as a matrix. */
@@ -52,7 +59,7 @@ export function matrix(tensor: Tensor): Matrix {
 }
 
 /**
- * C = (accumulate ? C : 0) + alpha · (op(A) op(B) + further terms) + bias, in as few launches as the
+ * C = (accumulate ? C : 0) + alpha · (op(A) op(B) + op(A2) op(B2)) + bias, in as few launches as the
  * device allows.
  */
 export function multiply(a: Matrix, b: Matrix, c: Matrix, options: ProductOptions): void {
@@ -62,8 +69,8 @@ export function multiply(a: Matrix, b: Matrix, c: Matrix, options: ProductOption
 }
 
 function launch({ a, b, c, options }: Product): void {
-  const { m, n, k, transposeA, transposeB, alpha = 1, bias, accumulate = 0, further } = options;
-  const { a: a2, b: b2, k: k2 } = further ?? { a, b, k: 0 };
+  const { m, n, k, transposeA, transposeB, alpha = 1, bias, accumulate = 0, second } = options;
+  const { a: a2, b: b2, k: k2 } = second ?? { a, b, k: 0 };
   c.tensor.device.launch(
     matmul,
     {
@@ -92,4 +99,74 @@ function launch({ a, b, c, options }: Product): void {
       b2Stride: b2.stride,
     },
   );
+}
+
+/** Whether a device's kernel may bind all of the matrices. */
+function fits({ a, b, c, options: { second } }: Product): boolean {
+  const { maxBindingBytes } = c.tensor.device;
+  const matrices = [a, b, c, ...(second ? [second.a, second.b] : [])];
+  return matrices.every(({ tensor }) => tensor.bytes <= maxBindingBytes);
+}
+
+/**
+ * The product as several, each on neighboring rows of what is too large to bind at once: a weight of
+ * 12,288 x 12,288 has 604 MB, and some devices bind 128 MiB.
+ *
+ * Rows of a matrix are rows or columns of C, which are made one after the other, or terms of its sums,
+ * which are added in their order. A bias comes first, by a product of no terms, and so do the zeros of
+ * a sum that has none; the second pair comes last.
+ */
+function partsOf(whole: Product): Product[] {
+  const { a, b, c, options } = whole;
+  const { m, n, k, transposeA, transposeB, bias, accumulate, second } = options;
+  const [rowsOfA, rowsOfB, rowsOfC] = [a, b, c].map(mostRows);
+  const rows = cutRange(m, transposeA ? rowsOfC : Math.min(rowsOfA, rowsOfC));
+  const columns = cutRange(n, transposeB ? rowsOfB : n);
+  const terms = cutRange(k, Math.min(transposeA ? rowsOfA : k, transposeB ? k : rowsOfB));
+  const starts = bias || k === 0 ? cutRange(m, rowsOfC).map((row) => startOf(whole, row)) : [];
+  const rest = { ...options, bias: undefined, second: undefined };
+  const partOf = (row: RowRange, column: RowRange, term: RowRange): Product => ({
+    a: transposeA ? block(a, term, row) : block(a, row, term),
+    b: transposeB ? block(b, column, term) : block(b, term, column),
+    c: block(c, row, column),
+    options: {
+      ...rest,
+      m: row.count,
+      n: column.count,
+      k: term.count,
+      accumulate: bias || term.start > 0 ? 1 : accumulate,
+    },
+  });
+  const parts = rows.flatMap((row) =>
+    columns.flatMap((column) => terms.map((term) => partOf(row, column, term)))
+  );
+  if (!second) return [...starts, ...parts];
+  const added = { ...rest, k: second.k, accumulate: 1 } as const;
+  return [...starts, ...parts, ...partsOf({ a: second.a, b: second.b, c, options: added })];
+}
+
+/** Rows of C with the bias, or what they held, or zeros: a product of no terms. */
+function startOf({ b, c, options }: Product, row: RowRange): Product {
+  const nothing = { tensor: b.tensor.view([0]), stride: 0 };
+  return {
+    a: nothing,
+    b: nothing,
+    c: block(c, row, { start: 0, count: options.n }),
+    options: { ...options, m: row.count, k: 0, second: undefined },
+  };
+}
+
+/** Elements that the offset of a binding is a multiple of: 256 bytes, WebGPU's largest alignment. */
+const alignment = 64;
+
+/** Rows of a matrix that one binding holds wherever they begin. */
+function mostRows({ tensor, stride }: Matrix): number {
+  return Math.max(1, Math.floor((tensor.device.maxBindingBytes / 4 - alignment) / stride));
+}
+
+/** A part of a matrix in a view of no more than its rows. */
+function block({ tensor, stride, offset = 0 }: Matrix, rows: RowRange, columns: RowRange): Matrix {
+  const first = offset + rows.start * stride + columns.start, over = first % alignment;
+  const size = over + (rows.count - 1) * stride + columns.count;
+  return { tensor: tensor.view([size], first - over), stride, offset: over };
 }

@@ -3,24 +3,25 @@
 import { scaleAdd } from "../../../kernels/elementwise/kernel.ts";
 import { squaresChunk, sum, sumSquares } from "../../../kernels/reduce/kernel.ts";
 import type { HostTensor } from "../../core/host_tensor.ts";
-import { assertShape } from "../../core/shape.ts";
 import type { Tensor } from "../../device/tensor.ts";
+import { assertFloatTargets, type LossOptions } from "../loss.ts";
 import type { Tape } from "../tape.ts";
 import { multiply } from "./product.ts";
 
 /**
  * loss = Σ_i ‖y_i - t_i‖² / divisor over the rows of y and of the targets t, both (rows, outputs); the
- * result is a single number. `divisor` is the number of rows unless said: no mean over the outputs.
+ * result is a single number. `divisor` defaults to the number of rows: no mean over the outputs.
  *
  * @throws {ShapeError} when the targets are of another shape.
+ * @throws {TypeError} when they are integers.
  */
 export function squaredError(
   tape: Tape,
   y: Tensor,
   targets: HostTensor,
-  divisor = y.shape[0],
+  { divisor = y.shape[0] }: LossOptions = {},
 ): Tensor {
-  assertShape("targets", targets.shape, y.shape);
+  assertFloatTargets("targets", targets, y.shape);
   const { device } = tape, { size } = y;
   const gap = tape.activation(y.shape, "targets less outputs");
   device.write(gap, targets.data);

@@ -1,61 +1,59 @@
 /**
  * The block of shared memory through which threads share the work of a kernel.
  *
- * A command is cut into chunks, and whoever is free claims the next: a worker that wakes late, or shares its
- * processor with another program, holds nobody up. Every thread claims those of its own share first, so
- * that what one kernel wrote lies in the cache of the processor that reads it in the next.
+ * A command is split into chunks, and any idle thread claims the next one: a worker that wakes late, or
+ * shares its processor with another program, delays no other. Every thread first claims the chunks of its
+ * own share, so that what one kernel wrote is in the cache of the processor that reads it in the next.
  *
  * The `ticket` holds a count of commands in its upper 16 bits and a bit for each unclaimed chunk in its
- * lower 16. To claim one is to clear it by compare-and-exchange, which succeeds only while the command that
- * was read before it is still the present one.
+ * lower 16. A thread claims a chunk by clearing its bit with compare-and-exchange, which succeeds only
+ * while the command that the thread has read is still the current one.
  *
  * @module
  */
 
 /** Indices into the `Int32Array` over the block. */
 export const flags = {
-  /** Command and unclaimed chunks; idle workers sleep on it. */
+  /** Command count and unclaimed chunks; idle workers sleep on it. */
   ticket: 0,
   /** Chunks that are not done; the main thread sleeps on it. */
   pending: 1,
-  /** Workers that are about to sleep or do. */
+  /** Workers that sleep or are about to. */
   sleepers: 2,
-  /** 1 when the workers shall end. */
+  /** 1 when the workers must end. */
   stop: 3,
   /** 1 when a kernel threw on a worker. */
   failed: 4,
 } as const;
 
-/** Most chunks of a command. */
+/** Maximum number of chunks of a command. */
 export const maxChunks = 16;
 
-/** Bits of the ticket that stand for chunks. */
+/** The ticket's bits for chunks. */
 export const chunkMask = 2 ** maxChunks - 1;
 
 /** Byte offset of the `Float64Array` that holds a command. */
 export const commandOffset = 64;
 
-/** Where its parts are: an export's index, units, their grain, chunks, and the arguments. */
+/** Indices into it: the export's index, units, their grain, chunks, and the arguments. */
 export const order = { index: 0, units: 1, grain: 2, chunks: 3, count: 4, values: 5 } as const;
 
-/** Most arguments of a kernel. */
-const maxArguments = 48;
-
-/** Makes a block. */
+/** Makes a block, of one page of 64 KiB: browsers share a WebAssembly memory where they hide SharedArrayBuffer. */
 export function controlBlock(): SharedArrayBuffer {
-  return new SharedArrayBuffer(commandOffset + 8 * (order.values + maxArguments));
+  const { buffer } = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+  return buffer as ArrayBufferLike as SharedArrayBuffer;
 }
 
-/** The first unit of a chunk: a multiple of the grain, chunks as equal as that allows. For workers, too. */
+/** The first unit of a chunk: a multiple of the grain, chunks as equal as that allows. Its text goes to workers. */
 export function chunkStart(chunk: number, chunks: number, units: number, grain: number): number {
   return chunk === chunks ? units : grain * Math.round(chunk * units / (chunks * grain));
 }
 
 /**
- * The bit of the chunk that a thread claims next, where `left` has those of the unclaimed ones: the first of
- * its own share, else the last of all, which its owner would come to last.
+ * The bit of the chunk that a thread claims next, given the bits `left` of the unclaimed ones: the first of
+ * its own share, else the last of all, which its owner would claim last.
  *
- * Its text goes to the workers, so it may use nothing from around it.
+ * Its text is sent to the workers, so it must not refer to anything outside of itself.
  */
 export function nextChunk(left: number, chunks: number, thread: number, threads: number): number {
   const below = (share: number) => 2 ** Math.round(share * chunks / threads) - 1;

@@ -1,30 +1,30 @@
 /** The CPU device: AssemblyScript kernels on threads over one shared WebAssembly memory. @module */
 
 import type { ElementType, Kernel } from "../../../kernels/kernel.ts";
+import { cpuWasm } from "../../../kernels/cpu.ts";
 import { matmul, onePair } from "../../../kernels/matmul/kernel.ts";
 import { openBlas } from "../../blas/mod.ts";
 import { DeviceError } from "../../core/errors.ts";
 import type { HostData, HostTensor } from "../../core/host_tensor.ts";
 import { howMany } from "../../core/how_many.ts";
-import { type AnyBindings, BaseDevice } from "../base.ts";
+import { inBrowser } from "../../core/platform.ts";
+import { type AnyBindings, BaseDevice, hostArrays } from "../base.ts";
 import type { Storage, Tensor } from "../tensor.ts";
-import { type Call, Crew, type KernelFunction } from "./crew.ts";
+import { type Call, type KernelFunction, WorkerPool } from "./worker_pool.ts";
 import { Heap, memoryLimit } from "./heap.ts";
 import { goesToBlas, Products, type ProductScalars, secondPair } from "./products.ts";
 
 /** Options of {@link openCpuDevice}. */
 export interface CpuOptions {
-  /** Threads, the main one included. Default: one a processor, at most 8. */
+  /** Number of threads, the main one included. Default: one per processor, at most 8. */
   readonly threads?: number;
-  /** Whether the system's BLAS, where there is one, computes large products. Default: true. */
+  /** Whether the system's BLAS, if there is one, computes large products. Default: true. */
   readonly blas?: boolean;
-  /** Why it was chosen; the description adds it in brackets. */
+  /** Why it was chosen; the description adds it in parentheses. */
   readonly note?: string;
 }
 
-const arrays = { f32: Float32Array, u32: Uint32Array, i32: Int32Array } as const;
-
-/** More threads than this share too little work each to pay. */
+/** With more threads, each has too little work to pay for itself. */
 const defaultThreadLimit = 8;
 
 /** Pages of 64 KiB that the memory starts with. */
@@ -35,9 +35,9 @@ let compiling: Promise<WebAssembly.Module> | undefined;
 /**
  * Opens the CPU device.
  *
- * It reads `kernels/cpu.wasm` beside this package, so it needs leave to read or fetch that file.
- * Large products go to the system's BLAS where there is one and `--allow-ffi` lets it be opened;
- * `LOWRANK_BLAS=off`, or the path of one, decides otherwise. Without BLAS results have the same bits
+ * It reads `kernels/cpu.wasm` of this package, so it needs permission to read or fetch that file.
+ * Large products go to the system's BLAS if there is one and `--allow-ffi` permits it;
+ * `LOWRANK_BLAS=off`, or the path of a library, overrides the choice. Without BLAS results have the same bits
  * for any number of threads.
  *
  * @throws {RangeError} when `threads` is not a whole number above 0.
@@ -55,6 +55,9 @@ export async function openCpuDevice(options: CpuOptions = {}): Promise<CpuDevice
   if (!Number.isInteger(threads) || threads < 1) {
     throw new RangeError(`threads must be a whole number above 0, found ${threads}`);
   }
+  if (inBrowser && threads > 1) {
+    throw new RangeError(`the cpu device has one thread in a browser, found threads ${threads}`);
+  }
   const module = await (compiling ??= compileKernels());
   const memory = new WebAssembly.Memory({ initial: initialPages, maximum: 65536, shared: true });
   const { exports } = await WebAssembly.instantiate(module, { env: { memory } });
@@ -66,56 +69,58 @@ export async function openCpuDevice(options: CpuOptions = {}): Promise<CpuDevice
   const names = Object.keys(kernels), blas = options.blas === false ? undefined : openBlas();
   try {
     const data = { module, memory, names, blas: blas?.place };
-    const crew = await Crew.start(data, scratches.slice(1));
-    const products = blas && new Products(blas, crew, memory, names.length);
-    return new CpuDevice(memory, heap, crew, kernels, products, options.note);
+    const pool = await WorkerPool.start(data, scratches.slice(1));
+    const products = blas && new Products(blas, pool, memory, names.length);
+    return new CpuDevice(memory, heap, pool, kernels, products, options.note);
   } catch (error) {
     blas?.[Symbol.dispose]();
     throw error;
   }
 }
 
-/** Threads where nobody asks for a number. */
+/** Number of threads by default. In a browser one: its main thread must not wait for others. */
 export function defaultThreads(): number {
-  return Math.min(navigator.hardwareConcurrency, defaultThreadLimit);
+  return inBrowser ? 1 : Math.min(navigator.hardwareConcurrency, defaultThreadLimit);
 }
 
 async function compileKernels(): Promise<WebAssembly.Module> {
-  const url = new URL("../../../kernels/cpu.wasm", import.meta.url);
   try {
-    const response = await fetch(url);
+    const response = await fetch(cpuWasm);
     if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
     return await WebAssembly.compile(await response.arrayBuffer());
   } catch (error) {
     compiling = undefined;
-    throw new DeviceError(`cannot load the CPU kernels from ${url}: ${(error as Error).message}`, {
-      cause: error,
-    });
+    throw new DeviceError(
+      `cannot load the CPU kernels from ${cpuWasm}: ${(error as Error).message}`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 
 /**
  * Tensors are addresses in the shared memory and a launch is done when it returns: nothing is queued.
  *
- * Beside what the ledger counts every thread has 1 MiB of scratch, for packed blocks and tiles.
+ * Each thread has 1 MiB of scratch for packed blocks and tiles, which the ledger does not count.
  */
 export class CpuDevice extends BaseDevice {
   /** Always `cpu`. */
   readonly kind = "cpu" as const;
-  /** For people. */
+  /** Human-readable. */
   readonly description: string;
   readonly #memory: WebAssembly.Memory;
   readonly #heap: Heap;
-  readonly #crew: Crew;
+  readonly #pool: WorkerPool;
   readonly #functions: Readonly<Record<string, KernelFunction>>;
   readonly #products: Products | undefined;
   readonly #calls = new Map<Kernel, PreparedCall>();
 
-  /** {@link openCpuDevice} makes them. */
+  /** Use {@link openCpuDevice}. */
   constructor(
     memory: WebAssembly.Memory,
     heap: Heap,
-    crew: Crew,
+    pool: WorkerPool,
     functions: Readonly<Record<string, KernelFunction>>,
     products?: Products,
     note?: string,
@@ -123,16 +128,16 @@ export class CpuDevice extends BaseDevice {
     super();
     this.#memory = memory;
     this.#heap = heap;
-    this.#crew = crew;
+    this.#pool = pool;
     this.#functions = functions;
     this.#products = products;
-    const { threads } = crew;
+    const { threads } = pool;
     const count = howMany(threads, "thread");
     const makers = ["cpu", count, "WebAssembly SIMD", ...(products ? [products.name] : [])];
     this.description = `${makers.join(", ")}${note ? ` (${note})` : ""}`;
   }
 
-  /** Bytes of the shared memory that are given out: tensors, rounded up to cache lines, and scratch. */
+  /** Allocated bytes of the shared memory: tensors, rounded up to cache lines, and scratch. */
   get allocatedBytes(): number {
     return this.#heap.liveBytes;
   }
@@ -166,7 +171,7 @@ export class CpuDevice extends BaseDevice {
     }
   }
 
-  /** By BLAS, which knows no bias: a kernel's product of no terms writes that first. A second pair is added. */
+  /** By BLAS, which has no bias: our kernel writes it first, as a product of no terms. A second pair is added. */
   #multiply(products: Products, bindings: AnyBindings, scalars: ProductScalars): void {
     const { hasBias, accumulate, k2 } = scalars, { a, b, c } = bindings;
     if (hasBias) this.#runKernel(matmul, bindings, { ...scalars, ...onePair, k: 0 });
@@ -180,7 +185,7 @@ export class CpuDevice extends BaseDevice {
     let at = 0;
     for (const name of call.bindings) call.values[at++] = addressOf(bindings[name]);
     for (const name of call.scalars) call.values[at++] = scalars[name];
-    this.#crew.run(call, kernel.cpu.units(scalars), kernel.cpu.grain(scalars));
+    this.#pool.run(call, kernel.cpu.units(scalars), kernel.cpu.grain(scalars));
   }
 
   protected override readValues(tensors: readonly Tensor[]): Promise<HostTensor[]> {
@@ -190,14 +195,14 @@ export class CpuDevice extends BaseDevice {
   }
 
   protected override close(): void {
-    this.#crew.stop();
+    this.#pool.stop();
     this.#products?.[Symbol.dispose]();
   }
 
-  /** A fresh view: one made before the memory grew would keep the old length. */
+  /** A new view each time: one from before the memory grew keeps the old length. */
   #viewOf(tensor: Tensor): HostData {
     const buffer = this.#memory.buffer as ArrayBuffer; // shared: the types of the views agree anyway
-    return new arrays[tensor.type](buffer, addressOf(tensor), tensor.size);
+    return new hostArrays[tensor.type](buffer, addressOf(tensor), tensor.size);
   }
 
   #prepare(kernel: Kernel): PreparedCall {
@@ -217,12 +222,12 @@ export class CpuDevice extends BaseDevice {
   }
 }
 
-/** A kernel's call with the names of its arguments, made once. */
+/** A kernel's call with the names of its arguments, prepared once. */
 interface PreparedCall extends Call {
   readonly bindings: readonly string[];
   readonly scalars: readonly string[];
 }
 
 function addressOf(tensor: Tensor): number {
-  return tensor.storage.handle as number + 4 * tensor.offset;
+  return tensor.storage.handle as number + tensor.byteOffset;
 }

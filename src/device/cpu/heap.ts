@@ -1,40 +1,40 @@
 /** The heap of the CPU device: addresses in one shared WebAssembly memory. @module */
 
-/** Where WebAssembly memory ends: 65,536 pages of 64 KiB. */
+/** The size limit of WebAssembly memory: 65,536 pages of 64 KiB. */
 export const memoryLimit = 2 ** 32;
 
 const pageBytes = 65536;
 
-/** Allocations start on a cache line, so that threads that write neighbours do not share one. */
+/** Allocations start on a cache line, so that threads that write adjacent ones do not share a line. */
 const alignment = 64;
 
-/** Memory grows in steps of this: reserving costs no resident memory, growing costs a system call. */
+/** Memory grows in these steps: reserving costs no resident memory, growing costs a system call. */
 const growthBytes = 2 ** 26;
 
-/** Kernels may load a vector past the end of a buffer, so the last page is never given out. */
+/** Kernels may load a vector past the end of a buffer, so the last page is never allocated. */
 const guardBytes = pageBytes;
 
-/** Hands out ranges of a memory, first fit, and joins what comes back with its free neighbours. */
+/** Allocates ranges of a memory, first fit, and joins released ones with adjacent free ranges. */
 export class Heap {
   readonly #memory: WebAssembly.Memory;
-  // Free ranges in the order of their addresses; never two that touch.
+  // Free ranges in the order of their addresses; no two are adjacent.
   readonly #starts: number[] = [];
   readonly #sizes: number[] = [];
   #end: number;
   #live = 0;
 
-  /** Manages `memory` from `base` up. */
+  /** Manages `memory` from `base` upwards. */
   constructor(memory: WebAssembly.Memory, base: number) {
     this.#memory = memory;
     this.#end = roundUp(base, alignment);
   }
 
-  /** Bytes that are given out, rounding included. */
+  /** Allocated bytes, rounding included. */
   get liveBytes(): number {
     return this.#live;
   }
 
-  /** An address with room for `bytes`, or `undefined` where the memory cannot grow so far. */
+  /** The address of `bytes` free bytes, or `undefined` if the memory cannot grow that far. */
   allocate(bytes: number): number | undefined {
     const size = roomFor(bytes);
     const address = this.#reuse(size) ?? this.#extend(size);
@@ -42,7 +42,7 @@ export class Heap {
     return address;
   }
 
-  /** Takes back what {@link Heap.allocate} gave for as many bytes. */
+  /** Releases what {@link Heap.allocate} gave for the same number of bytes. */
   release(address: number, bytes: number): void {
     const size = roomFor(bytes);
     this.#live -= size;
@@ -86,7 +86,7 @@ export class Heap {
       this.#memory.grow(bytes / pageBytes);
       return true;
     } catch {
-      return false; // a RangeError: the system has no room
+      return false; // a RangeError: the system has no memory left
     }
   }
 
@@ -96,7 +96,7 @@ export class Heap {
     this.#remove(at + 1);
   }
 
-  /** A free range at the very end goes back to the unused part. */
+  /** A free range at the end becomes part of the unused memory again. */
   #shrink(): void {
     const last = this.#starts.length - 1;
     if (this.#starts[last] + this.#sizes[last] !== this.#end) return;
@@ -114,7 +114,7 @@ function roundUp(value: number, multiple: number): number {
   return Math.ceil(value / multiple) * multiple;
 }
 
-/** An empty tensor has an address of its own, too. */
+/** Even an empty tensor has its own address. */
 function roomFor(bytes: number): number {
   return Math.max(alignment, roundUp(bytes, alignment));
 }

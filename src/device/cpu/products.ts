@@ -1,9 +1,9 @@
-/** Matrix products of the CPU device that the system's BLAS computes, where they lie. @module */
+/** Matrix products of the CPU device that the system's BLAS computes in place. @module */
 
 import { baseOf, type Blas } from "../../blas/mod.ts";
 import { onePair } from "../../../kernels/matmul/kernel.ts";
 import type { AnyBindings } from "../base.ts";
-import type { Call, Crew } from "./crew.ts";
+import type { Call, WorkerPool } from "./worker_pool.ts";
 
 /** Scalars of the matmul kernel. */
 export type ProductScalars = Readonly<Record<string, number>>;
@@ -18,13 +18,13 @@ export interface Operands {
   readonly c: number;
 }
 
-/** Least multiplications, and terms of a sum, with which BLAS wins. */
+/** Fewest multiplications, and terms of a sum, for which BLAS wins. */
 const leastWork = 2 ** 15, leastDepth = 4;
 
-/** Our kernel has dot products of its own for as many rows as this: the tokens of a generation. */
+/** Up to this many rows our kernel has its own dot products: the tokens of a generation. */
 const fewRows = 4;
 
-/** Multiplications that pay for waking a thread, and rows or columns that fill OpenBLAS's tiles. */
+/** Multiplications that are worth waking a thread, and rows or columns that fill OpenBLAS's tiles. */
 const threadWork = 2 ** 19, threadRows = 64;
 
 /**
@@ -33,7 +33,7 @@ const threadWork = 2 ** 19, threadRows = 64;
  * **Measured** with OpenBLAS 0.3.29 on two cores of an AMD EPYC (Zen 5), our kernel's time over that of
  * BLAS: 0.5 to 1.4 with 8 x 8 x 8, 0.9 to 2.1 with 24, 1.2 to 3.2 with 32 and 2.2 to 4.2 with 64, least with a
  * bias; 0.6 to 1.5 below 5 rows with B transposed; 1.0 with one term and a bias. A factor of 0
- * stays with our kernel, which multiplies NaN by it where BLAS does not look.
+ * stays with our kernel: it multiplies NaN by 0, where BLAS skips the product.
  */
 export function goesToBlas(scalars: ProductScalars): boolean {
   const { m, n, k, alpha } = scalars;
@@ -54,7 +54,7 @@ export function secondPair(
   ];
 }
 
-/** The least part of a product for one thread. */
+/** The smallest share of a product for one thread. */
 function grainOf({ m, n, k }: ProductScalars): number {
   return threadRows * Math.ceil(threadWork / (threadRows * Math.min(m, n) * k));
 }
@@ -65,22 +65,22 @@ function isDense(scalars: ProductScalars): boolean {
   return aStride >= (transposeA ? m : k) && bStride >= (transposeB ? k : n) && cStride >= n;
 }
 
-/** A BLAS at work on the shared memory: each of the crew multiplies its own rows or columns of C. */
+/** A BLAS on the shared memory: each thread of the pool multiplies its own rows or columns of C. */
 export class Products implements Disposable {
   readonly #blas: Blas;
-  readonly #crew: Crew;
+  readonly #pool: WorkerPool;
   readonly #base: number;
   readonly #call: Call;
 
-  /** Takes charge of a BLAS, which the crew knows as the export of number `index`. */
-  constructor(blas: Blas, crew: Crew, memory: WebAssembly.Memory, index: number) {
+  /** Owns a BLAS, which the pool knows as the export of number `index`. */
+  constructor(blas: Blas, pool: WorkerPool, memory: WebAssembly.Memory, index: number) {
     this.#blas = blas;
-    this.#crew = crew;
+    this.#pool = pool;
     this.#base = baseOf(memory.buffer as unknown as SharedArrayBuffer);
     this.#call = { name: "cblas_sgemm", index, run: blas.multiply, values: new Array(15).fill(0) };
   }
 
-  /** For people. */
+  /** The name of the BLAS. */
   get name(): string {
     return this.#blas.name;
   }
@@ -93,9 +93,9 @@ export class Products implements Disposable {
     [values[5], values[6], values[7]] = [scalars.alpha, base + a + 4 * scalars.aOffset, aStride];
     [values[8], values[9]] = [base + b + 4 * scalars.bOffset, bStride];
     [values[10], values[11], values[12]] = [held ? 1 : 0, base + c + 4 * scalars.cOffset, cStride];
-    // One chunk a thread: each packs the shorter operand for itself, which two of them feel by a tenth.
+    // One chunk a thread: each packs the shorter operand for itself, which costs two threads a tenth.
     const grain = this.#blas.place ? grainOf(scalars) : units;
-    this.#crew.run(this.#call, units, grain, this.#crew.threads);
+    this.#pool.run(this.#call, units, grain, this.#pool.threads);
   }
 
   /** Closes the library. */

@@ -1,10 +1,10 @@
 /**
  * What a worker thread runs, as text.
  *
- * A worker's file would have to be found by path, over HTTP and inside of a package made by `deno pack`,
- * which does not rewrite `new URL("./worker.ts", import.meta.url)`, and node:worker_threads opens no
- * http: URL. So the program is a function whose text is handed to the worker: it may use nothing from
- * around it, all comes in {@link WorkerData}.
+ * A worker's file would have to be found by path, over HTTP and in a package made by `deno pack`, which
+ * does not rewrite `new URL("./worker.ts", import.meta.url)`, and node:worker_threads opens no http: URL.
+ * So the program is a function whose text is sent to the worker: it must not refer to anything outside of
+ * itself, and everything it needs is in {@link WorkerData}.
  *
  * @module
  */
@@ -12,30 +12,30 @@
 import { type BlasPlace, type Sgemm, sgemmRange } from "../../blas/mod.ts";
 import { chunkStart, type flags, nextChunk, type order } from "./control.ts";
 
-/** What a worker is born with. */
+/** What a worker starts with. */
 export interface WorkerData {
   /** The compiled kernels. */
   readonly module: WebAssembly.Module;
   /** The memory of all threads. */
   readonly memory: WebAssembly.Memory;
-  /** The block of control.ts, and where things are in it. */
+  /** The shared block of control.ts. */
   readonly control: SharedArrayBuffer;
-  /** The constants of control.ts. */
+  /** The constants of control.ts: its layout. */
   readonly layout: {
     readonly flags: typeof flags;
     readonly order: typeof order;
     readonly chunkMask: number;
     readonly commandOffset: number;
   };
-  /** Names of the exports, by the index that a command gives. */
+  /** Names of the exports; a command gives an index into them. */
   readonly names: readonly string[];
-  /** The BLAS that the index after the last export stands for. */
+  /** The BLAS: its index is the one after the last export. */
   readonly blas?: BlasPlace;
   /** Address of this thread's scratch. */
   readonly scratch: number;
   /** Its number; the main thread is 0. */
   readonly thread: number;
-  /** All of them, the main one included. */
+  /** Number of threads, the main one included. */
   readonly threads: number;
 }
 
@@ -58,8 +58,8 @@ function work(
   if (library) functions.push(rangeOf(library.symbols.sgemm));
   (exports.use_scratch as KernelFunction)(data.scratch);
 
-  // Between the kernels of a step some microseconds pass, and to be woken costs more than those. A turn
-  // takes 12 ns: with 4000 turns a generated token took 0.33 ms, with 20,000 0.28, with 60,000 no less.
+  // Between the kernels of a step some microseconds pass, and waking up costs more than that. A poll takes
+  // 12 ns: with 4000 polls a generated token took 0.33 ms, with 20,000 0.28, with 60,000 no less.
   const spins = 20_000;
   const awaitTicket = (): number => {
     for (let spin = 0; spin < spins; spin++) {

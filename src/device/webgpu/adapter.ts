@@ -1,4 +1,4 @@
-/** Which WebGPU adapter there is, and whether real hardware stands behind it. @module */
+/** Which WebGPU adapter there is, and whether it is real hardware. @module */
 
 import type { AdapterTraits } from "../../../kernels/kernel.ts";
 
@@ -23,18 +23,18 @@ const label = "lowrank";
 const softwareNames = /llvmpipe|lavapipe|softpipe|swiftshader|basic render|software/i;
 
 /**
- * True for an adapter that draws on the CPU, and for OpenGL, which Deno falls to without a word where
- * Vulkan is missing: it is told by its subgroups, 4 to 128, the bounds of the specification that stand
- * in for a size that it does not know.
+ * True for an adapter that runs on the CPU, and for OpenGL, to which Deno silently falls back where Vulkan
+ * is missing. OpenGL is recognized by its subgroup sizes, 4 to 128: the specification's bounds, reported
+ * for an unknown size.
  */
 export function isSoftwareAdapter(info: AdapterInfo): boolean {
   return info.isFallbackAdapter || softwareNames.test(`${info.architecture} ${info.description}`) ||
     (info.subgroupMinSize === 4 && info.subgroupMaxSize === 128);
 }
 
-/** A name for people: `llvmpipe`, `NVIDIA H100`. */
+/** A human-readable name: `llvmpipe`, `NVIDIA H100`. */
 export function adapterName({ vendor, architecture, description }: AdapterInfo): string {
-  // llvmpipe adds its compiler's version in brackets.
+  // llvmpipe adds its compiler's version in parentheses.
   const name = description.replace(/\s*\(LLVM.*\)/, "");
   return name || [vendor, architecture].filter(Boolean).join(" ") || "unnamed adapter";
 }
@@ -45,7 +45,7 @@ export async function findAdapter(): Promise<GPUAdapter | undefined> {
   return await gpu?.requestAdapter({ powerPreference: "high-performance" }) ?? undefined;
 }
 
-/** An open device with what its shaders may count on. */
+/** An open device with the traits that shaders may rely on. */
 export interface OpenedAdapter {
   /** WebGPU's device. */
   readonly gpu: GPUDevice;
@@ -53,7 +53,7 @@ export interface OpenedAdapter {
   readonly traits: AdapterTraits;
 }
 
-/** Opens an adapter with the largest buffers that it can have, and with subgroups if it grants them. */
+/** Opens an adapter with its largest buffer limits, and with subgroups if it grants them. */
 export async function requestDevice(adapter: GPUAdapter): Promise<OpenedAdapter> {
   const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
   const requiredLimits = { maxBufferSize, maxStorageBufferBindingSize };

@@ -1,4 +1,4 @@
-/** Bind groups, kept: the buffers of a step come back in the next. @module */
+/** A cache of bind groups: each step uses the buffers of the one before. @module */
 
 import { ceilDivide, type Kernel } from "../../../kernels/kernel.ts";
 import type { AnyBindings } from "../base.ts";
@@ -7,7 +7,7 @@ import type { PooledBuffer } from "./buffer_pool.ts";
 import type { ErrorLog } from "./error_log.ts";
 import { type Pipeline, scalarBytes } from "./pipelines.ts";
 
-/** Most bind groups that are kept; steps of ever new shapes must not fill the memory with them. */
+/** Most bind groups that are kept: steps of ever-changing shapes must not fill the memory with them. */
 const most = 4096;
 
 /** Makes bind groups and keeps them until one of their buffers is destroyed. */
@@ -58,7 +58,7 @@ export class BindGroups {
     const tensors = Object.keys(kernel.bindings).map((name) => bindings[name]);
     const resources: GPUBufferBinding[] = tensors.map((tensor) => ({
       buffer: bufferOf(tensor).buffer,
-      offset: tensor.offset * 4,
+      offset: tensor.byteOffset,
       size: Math.max(ceilDivide(tensor.bytes, 16), 1) * 16, // a kernel may take four elements at a time
     }));
     resources.push({ buffer: this.#scalars, size: scalarBytes(kernel) });

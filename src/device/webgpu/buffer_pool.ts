@@ -1,4 +1,4 @@
-/** Buffers kept for reuse: making one costs far more than a kernel on it. @module */
+/** Buffers kept for reuse: creating one costs far more than running a kernel on it. @module */
 
 /** A buffer of the pool. */
 export interface PooledBuffer {
@@ -14,7 +14,7 @@ export interface PooledBuffer {
   lastSubmit: number;
 }
 
-/** How a pool makes and ends buffers. */
+/** How a pool creates and destroys buffers. */
 export interface PoolCallbacks {
   /** Makes a buffer of so many bytes. */
   create(bytes: number, label: string): GPUBuffer;
@@ -35,12 +35,12 @@ export function sizeClass(bytes: number): number {
 }
 
 /**
- * Hands out buffers by size class and takes them back. Free ones stay while all together, in use or
- * free, are no more than was needed at once of late; so the memory of 2,000 steps of varying shapes is
- * that of the largest step, not of their sum.
+ * Lends buffers by size class. Free ones are kept as long as all buffers, in use or free, take no more
+ * bytes than were recently in use at once: the memory of 2,000 steps of varying shapes is that of the
+ * largest step, not of their sum.
  *
- * Commands run in order, so a buffer may be handed out again while commands on it wait. But it must not
- * be destroyed before they are submitted: the pool keeps those of the current submit.
+ * Commands run in order, so a buffer may be lent again while commands on it wait. But it must not be
+ * destroyed before they are submitted: the pool keeps those of the current submit.
  */
 export class BufferPool {
   readonly #callbacks: PoolCallbacks;
@@ -85,7 +85,7 @@ export class BufferPool {
     this.#freeBytes += buffer.bytes;
   }
 
-  /** Call it after submit number `submit`, when nothing waits: destroys what is free and too much. */
+  /** Call it after submit number `submit`, when nothing waits: destroys free buffers beyond what is needed. */
   trim(submit: number): void {
     if (submit % window === 0) {
       this.#previousPeak = this.#peak;
@@ -112,7 +112,7 @@ export class BufferPool {
     return pooled;
   }
 
-  /** Makes room for `coming` bytes within what was needed of late. */
+  /** Makes room for `coming` bytes within what was recently needed. */
   #evict(coming: number, currentSubmit: number): void {
     const needed = this.#bytes - this.#freeBytes + coming;
     const limit = Math.max(needed, this.#peak, this.#previousPeak) + slack;

@@ -1,4 +1,4 @@
-/** WebGPU's errors, which arrive as events, kept until somebody reads. @module */
+/** WebGPU's errors, which arrive as events, kept until the next read. @module */
 
 import { DeviceError } from "../../core/errors.ts";
 import { announceFailure, type DeviceFailure } from "../failures.ts";
@@ -12,7 +12,7 @@ export class ErrorLog {
   #failure: DeviceFailure | undefined;
   #lost: DeviceFailure | undefined;
 
-  /** Resolves when the device is lost: it may then never answer. One that is closed does answer. */
+  /** Resolves when the device is lost: a map may then never settle. On a closed device it does. */
   readonly whenLost: Promise<void>;
 
   /** Listens to a device. */
@@ -32,7 +32,7 @@ export class ErrorLog {
     });
   }
 
-  /** Runs an action; an error that WebGPU finds in it will be reported as having happened at `where`. */
+  /** Runs an action; an error that WebGPU finds in it is reported as having happened at `where`. */
   guard<T>(where: () => string, action: () => T): T {
     for (const scope of scopes) this.#device.pushErrorScope(scope);
     try {
@@ -64,12 +64,12 @@ export class ErrorLog {
     if (this.#lost) throw errorOf(this.#lost);
   }
 
-  /** True when the device can do nothing any more. */
+  /** True when the device was lost. */
   get lost(): boolean {
     return this.#lost !== undefined;
   }
 
-  /** Says that the loss which comes next is wanted. */
+  /** Declares that the loss to come is intended. */
   close(): void {
     const message = "the webgpu device was disposed before a read was done";
     this.#lost ??= { message, thrown: false };

@@ -1,4 +1,4 @@
-/** What WebGPU would refuse without naming the kernel, refused with its name. @module */
+/** Refuses, with the kernel's name, what WebGPU would refuse without it. @module */
 
 import type { Kernel } from "../../../kernels/kernel.ts";
 import { DeviceError } from "../../core/errors.ts";
@@ -14,7 +14,7 @@ const alignment = 256;
  */
 export function checkLaunch(kernel: Kernel, bindings: AnyBindings, maxBindingBytes: number): void {
   for (const name in kernel.bindings) {
-    const { bytes, offset, label } = bindings[name];
+    const { bytes, byteOffset, label } = bindings[name];
     if (bytes > maxBindingBytes) {
       refuse(
         kernel,
@@ -22,11 +22,11 @@ export function checkLaunch(kernel: Kernel, bindings: AnyBindings, maxBindingByt
         `${label} of ${bytes} bytes, but webgpu binds at most ${maxBindingBytes}`,
       );
     }
-    if (offset * 4 % alignment !== 0) {
+    if (byteOffset % alignment !== 0) {
       refuse(
         kernel,
         name,
-        `${label} at byte ${offset * 4}, but webgpu needs a multiple of ${alignment}`,
+        `${label} at byte ${byteOffset}, but webgpu needs a multiple of ${alignment}`,
       );
     }
   }

@@ -56,7 +56,7 @@ export class Pipelines {
     return made;
   }
 
-  /** Launches no workgroup of it: some drivers put off the compilation until the first launch. */
+  /** Launches it with no workgroups: some drivers postpone compilation until the first launch. */
   warm({ kernel, pipeline, layout }: Pipeline): void {
     const buffers = layoutEntries(kernel).map(({ buffer }) =>
       this.#device.createBuffer({ label: "nothing", size: 256, usage: usageOf(buffer!) })

@@ -8,10 +8,10 @@ import type { ErrorLog } from "./error_log.ts";
 import { type Pipeline, Pipelines } from "./pipelines.ts";
 import { ScalarRing } from "./scalar_ring.ts";
 
-/** Kernels that an error message names when WebGPU does not say which of a submit it was. */
+/** Most kernels that an error names when WebGPU does not say which of a submit failed. */
 const mostNamed = 8;
 
-/** Records kernels and copies in their order, in one compute pass as long as no copy comes between. */
+/** Records kernels and copies in order, in one compute pass unless a copy comes between. */
 export class Recorder {
   readonly #device: GPUDevice;
   readonly #errors: ErrorLog;
@@ -54,7 +54,7 @@ export class Recorder {
     return [...pipelines];
   }
 
-  /** Has a pipeline compiled to the last. */
+  /** Compiles a pipeline completely. */
   warm(pipeline: Pipeline): void {
     this.#pipelines.warm(pipeline);
   }

@@ -9,8 +9,8 @@ const stride = 256;
 const slots = 4096;
 
 /**
- * Gathers scalars on the host and writes them with one call at submit. The next step may overwrite
- * them: that write waits in the queue behind the commands that read these.
+ * Collects scalars on the host and writes them with one call at submit. The next step may overwrite them:
+ * its write waits in the queue behind the commands that read these.
  */
 export class ScalarRing {
   /** Where kernels read. */
@@ -34,7 +34,7 @@ export class ScalarRing {
     return this.#used === slots;
   }
 
-  /** Enters a launch's scalars and returns their offset in bytes. */
+  /** Stores a launch's scalars and returns their offset in bytes. */
   push(kernel: Kernel, scalars: Readonly<Record<string, number>>): number {
     const start = this.#used++ * stride;
     let at = start;
@@ -46,7 +46,7 @@ export class ScalarRing {
     return start;
   }
 
-  /** Writes what was entered; call it before the submit of the commands that read it. */
+  /** Writes what was stored; call it before submitting the commands that read it. */
   flush(): void {
     if (this.#used === 0) return;
     this.#queue.writeBuffer(this.buffer, 0, this.#view.buffer, 0, this.#used * stride);

@@ -1,9 +1,9 @@
 /** The webgpu device. @module */
 
-import type { ElementType, Kernel } from "../../../kernels/kernel.ts";
+import { elementBytes, type ElementType, type Kernel } from "../../../kernels/kernel.ts";
 import { DeviceError } from "../../core/errors.ts";
 import type { HostTensor } from "../../core/host_tensor.ts";
-import { type AnyBindings, BaseDevice } from "../base.ts";
+import { type AnyBindings, BaseDevice, hostArrays, wholeWords } from "../base.ts";
 import type { CompileReport } from "../device.ts";
 import type { Storage, Tensor } from "../tensor.ts";
 import {
@@ -22,13 +22,11 @@ import { Recorder } from "./recorder.ts";
 /** Bytes of waiting writes that are worth a submit: the queue keeps a copy of each until then. */
 const mostWaitingWrites = 64 * 2 ** 20;
 
-const arrays = { f32: Float32Array, u32: Uint32Array, i32: Int32Array } as const;
-
 /** Runs kernels on a GPU: one encoder, one compute pass and one submit a step. */
 export class WebgpuDevice extends BaseDevice {
   /** Always `webgpu`. */
   readonly kind = "webgpu" as const;
-  /** For people: `webgpu, llvmpipe (software)`. */
+  /** Human-readable: `webgpu, llvmpipe (software)`. */
   readonly description: string;
   /** The largest part of a buffer that one kernel may bind, in bytes. */
   override readonly maxBindingBytes: number;
@@ -78,7 +76,7 @@ export class WebgpuDevice extends BaseDevice {
     for (const [i, pipeline] of pipelines.entries()) {
       this.#recorder.warm(pipeline);
       report?.(i + 1, pipelines.length);
-      await new Promise((resolve) => setTimeout(resolve)); // lets whoever shows the report draw it
+      await new Promise((resolve) => setTimeout(resolve)); // lets the caller draw the report
     }
     await this.#gpu.queue.onSubmittedWorkDone();
     await this.#errors.check();
@@ -95,8 +93,8 @@ export class WebgpuDevice extends BaseDevice {
       );
     }
     this.#errors.assertNotLost();
-    // Integers come from the host: apart from what kernels write, their buffers seldom have waiting
-    // commands, so that a write in the middle of a step does not split its submit.
+    // Integers and f16 come from the host. In a pool apart from what kernels write, their buffers seldom have
+    // waiting commands, so that a write in the middle of a step does not split its submit.
     const kind = type === "f32" ? "values" : "indices";
     return this.#pool.acquire(bytes, kind, label, this.#recorder.currentSubmit);
   }
@@ -108,15 +106,15 @@ export class WebgpuDevice extends BaseDevice {
 
   protected override writeValues(tensor: Tensor, values: HostTensor["data"]): void {
     const buffer = bufferOf(tensor);
-    // A write overtakes the commands that wait: it must not change what they were meant to see.
+    // A write runs before the commands that wait: it must not change what they read.
     if (this.#recorder.isWaiting(buffer)) this.submit();
     this.#errors.guard(
       () => `while writing ${tensor.label}`,
       () =>
         this.#gpu.queue.writeBuffer(
           buffer.buffer,
-          tensor.offset * 4,
-          unshared(values, tensor.type),
+          tensor.byteOffset,
+          writable(values, tensor.type),
         ),
     );
     this.#waitingWrites += tensor.bytes;
@@ -133,7 +131,7 @@ export class WebgpuDevice extends BaseDevice {
   }
 
   protected override async readValues(tensors: readonly Tensor[]): Promise<HostTensor[]> {
-    const total = tensors.reduce((sum, { bytes }) => sum + bytes, 0);
+    const total = tensors.reduce((sum, { bytes }) => sum + wholeWords(bytes), 0);
     const staging = this.#stage(tensors, total);
     this.submit();
     try {
@@ -168,8 +166,9 @@ export class WebgpuDevice extends BaseDevice {
     const staging = this.#staging.acquire(total, "staging", "staging", submit);
     let at = 0;
     for (const tensor of tensors) {
-      this.#recorder.copy(bufferOf(tensor), tensor.offset * 4, staging, at, tensor.bytes);
-      at += tensor.bytes;
+      const bytes = wholeWords(tensor.bytes);
+      this.#recorder.copy(bufferOf(tensor), tensor.byteOffset, staging, at, bytes);
+      at += bytes;
     }
     return staging;
   }
@@ -222,18 +221,23 @@ function floorTo256(bytes: number): number {
   return Math.floor(bytes / 256) * 256;
 }
 
-/** The values in the element type's array, which WebGPU wants in memory that no thread shares. */
-function unshared(values: HostTensor["data"], type: ElementType): BufferSource {
-  const Values = arrays[type];
-  const fits = values instanceof Values && values.buffer instanceof ArrayBuffer;
-  return (fits ? values : Values.from(values)) as BufferSource;
+/** The values as WebGPU takes them: of the element type, not shared among threads, whole words. */
+function writable(values: HostTensor["data"], type: ElementType): BufferSource {
+  const Values = hostArrays[type];
+  const fits = values instanceof Values && values.buffer instanceof ArrayBuffer &&
+    values.byteLength % 4 === 0;
+  if (fits) return values as BufferSource;
+  const copy = new Values(wholeWords(values.length * elementBytes(type)) / elementBytes(type));
+  copy.set(values);
+  return copy;
 }
 
 function copyOut(tensors: readonly Tensor[], range: ArrayBuffer): HostTensor[] {
   let at = 0;
   return tensors.map(({ shape, size, type }) => {
-    const data = new arrays[type](range.slice(at, at + size * 4));
-    at += size * 4;
+    const bytes = size * elementBytes(type);
+    const data = new hostArrays[type](range.slice(at, at + bytes));
+    at += wholeWords(bytes);
     return { shape, data };
   });
 }

@@ -1,10 +1,10 @@
 /** Fresh weights for a GPT-2 that is to be pretrained. @module */
 
+import type { LayerSpec } from "../../architectures/architecture.ts";
+import type { Gpt2Config } from "../../architectures/gpt2.ts";
 import { Random } from "../../core/random.ts";
 import { sizeOf } from "../../core/shape.ts";
 import type { Device } from "../../device/device.ts";
-import type { Parameter } from "../../autograd/parameter.ts";
-import type { Gpt2Config } from "./config.ts";
 import { Gpt2, type Gpt2Options } from "./gpt2.ts";
 
 const embeddingDeviation = 0.1;
@@ -20,27 +20,30 @@ export function initGpt2(
   config: Gpt2Config,
   { seed, ...options }: Gpt2Options & { readonly seed: number },
 ): Gpt2 {
-  const model = Gpt2.allocate(device, config, options);
-  const random = new Random(seed);
-  [...model.parameters.values()].forEach((parameter, index) => {
-    const values = initialValues(parameter, config, random.split(index));
-    if (values) device.write(parameter.tensor, values);
-  });
+  const model = Gpt2.allocate(device, config, options), random = new Random(seed);
+  model.architecture.layers
+    .flatMap((layer) => layer.tensors.map((tensor) => ({ layer, ...tensor })))
+    .forEach(({ layer, name, shape }, index) => {
+      const isBias = shape.length === 1 && !name.endsWith(".weight");
+      if (isBias) return; // Zero, as all that is allocated.
+      const values = initialValues(layer, shape, config, random.split(index));
+      device.write(model.parameters.get(name)!.tensor, values);
+    });
   return model;
 }
 
-/** Values of one parameter; nothing for biases, which are zero at birth. */
+/** Values of one weight. */
 function initialValues(
-  { name, shape }: Parameter,
+  layer: LayerSpec,
+  shape: readonly number[],
   { n_layer }: Gpt2Config,
   random: Random,
-): Float32Array | undefined {
+): Float32Array {
   const size = sizeOf(shape);
-  if (shape.length === 1) {
-    return name.endsWith(".weight") ? new Float32Array(size).fill(1) : undefined;
-  }
-  const isEmbedding = /\.(wte|wpe)\./.test(name);
-  const residual = name.includes("c_proj") ? 1 / Math.sqrt(2 * n_layer) : 1;
-  const deviation = isEmbedding ? embeddingDeviation : residual / Math.sqrt(shape[1]);
+  if (!("parts" in layer)) return new Float32Array(size).fill(1);
+  const writesToResidual = layer.parts.o || layer.parts.down;
+  const residual = writesToResidual ? 1 / Math.sqrt(2 * n_layer) : 1;
+  const isEmbedding = layer.kind === "embedding";
+  const deviation = isEmbedding ? embeddingDeviation : residual / Math.sqrt(layer.inputs);
   return Float32Array.from({ length: size }, () => deviation * random.normal());
 }

@@ -71,7 +71,7 @@ export function adapterTable(adapter: LoraAdapter): DataTable {
   const share = 100 * adapter.parameterCount / parametersOf(adapter.model);
   return {
     id: "adapter",
-    title: `LoRA at ${howMany(adapter.modules.length, "site")}: ` +
+    title: `LoRA at ${howMany(adapter.sites.length, "site")}: ` +
       `${formatValue(adapter.parameterCount, "count")} parameters, ` +
       `${share.toPrecision(3)}% of the base, ${formatValue(adapter.bytes, "bytes")}`,
     columns: [
@@ -83,7 +83,7 @@ export function adapterTable(adapter: LoraAdapter): DataTable {
       { key: "B", label: "B", unit: "text" },
       { key: "parameters", label: "parameters", unit: "count" },
     ],
-    rows: adapter.modules.map(({ name, rank, alpha, scaling, A, B }) => ({
+    rows: adapter.sites.map(({ name, rank, alpha, scaling, A, B }) => ({
       name,
       rank,
       alpha,

@@ -3,18 +3,18 @@
 import { howMany } from "../../core/how_many.ts";
 import type { DataTable } from "../../figures/figure.ts";
 import { formatValue } from "../../figures/format.ts";
-import type { AdapterModule, PeftAdapter } from "../../formats/mod.ts";
+import { alphaOf, type LowRankUpdate, type PeftAdapter, siteName } from "../../formats/mod.ts";
 
-/** One row for each adapted module. */
-export function peftTable({ modules, leftOut }: PeftAdapter): DataTable {
-  const total = modules.reduce((sum, module) => sum + parametersOf(module), 0);
+/** One row for each update. */
+export function peftTable({ config, updates, leftOut }: PeftAdapter): DataTable {
+  const total = updates.reduce((sum, update) => sum + parametersOf(update), 0);
   const rest = leftOut.length === 0 ? "" : `; ${howMany(leftOut.length, "tensor")} left out`;
   return {
     id: "peft",
-    title: `PEFT adapter of ${howMany(modules.length, "module")}: ` +
+    title: `PEFT adapter of ${howMany(updates.length, "update")}: ` +
       `${formatValue(total, "count")} parameters${rest}`,
     columns: [
-      { key: "name", label: "module", unit: "text" },
+      { key: "name", label: "site", unit: "text" },
       { key: "rank", label: "rank r", unit: "count" },
       { key: "alpha", label: "α", unit: "number" },
       { key: "scaling", label: "scaling s", unit: "number" },
@@ -22,14 +22,14 @@ export function peftTable({ modules, leftOut }: PeftAdapter): DataTable {
       { key: "outputs", label: "out", unit: "count" },
       { key: "parameters", label: "parameters", unit: "count" },
     ],
-    rows: modules.map((module) => {
-      const { name, rank, alpha, scaling, A, B } = module;
-      const [inputs, outputs] = [A.shape[1], B.shape[0]];
-      return { name, rank, alpha, scaling, inputs, outputs, parameters: parametersOf(module) };
+    rows: updates.map((update) => {
+      const { A: { shape: [rank, inputs] }, B: { shape: [outputs] }, scaling } = update;
+      const [name, alpha] = [siteName(update), alphaOf(update, config)];
+      return { name, rank, alpha, scaling, inputs, outputs, parameters: parametersOf(update) };
     }),
   };
 }
 
-function parametersOf({ A, B }: AdapterModule): number {
+function parametersOf({ A, B }: LowRankUpdate): number {
   return A.data.length + B.data.length;
 }

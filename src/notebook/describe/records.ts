@@ -29,7 +29,7 @@ const kinds: readonly Kind<any>[] = [
   kind<Outcome>(["settings", "findings", "tables", "figures"], describeOutcome),
   kind<Spectrum>(["singularValues", "noiseEdge"], describeSpectrum),
   kind<MergeReport>(["weights", "extraBytes"], (report) => [mergeTable(report)]),
-  kind<PeftAdapter>(["config", "modules", "leftOut"], (adapter) => [peftTable(adapter)]),
+  kind<PeftAdapter>(["config", "updates", "leftOut"], (adapter) => [peftTable(adapter)]),
 ];
 
 function kind<T>(fields: Kind<T>["fields"], show: Kind<T>["show"]): Kind<T> {

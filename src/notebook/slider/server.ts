@@ -52,7 +52,7 @@ let before: Promise<unknown> = Promise.resolve();
 /** One drawing after the other: sliders may share what they use, such as a model. */
 export function inTurn<T>(work: () => Promise<T>): Promise<T> {
   const done = before.then(work);
-  before = done.catch(() => {}); // whoever asked is told
+  before = done.catch(() => {}); // the request that failed is told
   return done;
 }
 

@@ -5,6 +5,7 @@ import { Random } from "../../../src/core/random.ts";
 import {
   linearTask,
   type LinearTaskSpec,
+  orthonormalRows,
   spectrumOf,
 } from "../../../experiments/planted/linear_task.ts";
 import {
@@ -13,10 +14,9 @@ import {
   difference,
   linearMetric,
   lossOf,
+  rightSimilarity,
   squares,
 } from "../../../experiments/planted/linear_theory.ts";
-import { orthonormalRows } from "../../../experiments/planted/random_matrices.ts";
-import { rightSimilarity } from "../../../experiments/planted/similarity.ts";
 import { type DenseMatrix, gaussian, multiply, singularValues } from "../../../src/linalg/mod.ts";
 import { assertAllClose } from "../../support/all_close.ts";
 import "../../support/open_lapack.ts";

@@ -3,13 +3,11 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import type { HostTensor } from "../../../src/core/host_tensor.ts";
 import { Random } from "../../../src/core/random.ts";
-import type { Verdict } from "../../../experiments/frame/claim.ts";
-import { bendOf, neededRank } from "../../../experiments/planted/bend.ts";
-import { crossing } from "../../../experiments/planted/crossing.ts";
-import { rotate } from "../../../experiments/planted/rotation.ts";
+import { bendOf, neededRank } from "../../../experiments/planted/curves.ts";
+import { crossing } from "../../../experiments/planted/full_rank_shift.ts";
+import { rotate } from "../../../experiments/planted/digits.ts";
 import { meansByRank } from "../../../src/figures/rank_curves.ts";
-import { besideFull, judge } from "../../../experiments/verdict.ts";
-import { orthonormalRows } from "../../../experiments/planted/random_matrices.ts";
+import { orthonormalRows } from "../../../experiments/planted/linear_task.ts";
 import { gaussian, singularValues } from "../../../src/linalg/mod.ts";
 import { assertAllClose } from "../../support/all_close.ts";
 
@@ -38,21 +36,6 @@ Deno.test("curves cross where a straight line between two places says", () => {
 Deno.test("means are taken rank by rank, ranks rising", () => {
   const points = [{ rank: 4, value: 1 }, { rank: 1, value: 5 }, { rank: 4, value: 3 }];
   assertEquals(meansByRank(points), [{ rank: 1, value: 5 }, { rank: 4, value: 2 }]);
-});
-
-Deno.test("a quick run is not judged", () => {
-  assertEquals(judge(true, true), "not judged (quick run)");
-  assertEquals(judge(true, false), "held");
-  assertEquals(judge(false, false), "not held at this scale");
-});
-
-Deno.test("what --full measured stands beside a finding that is held, and beside no other", () => {
-  const finding = (verdict: Verdict) => ({ claim: "", rule: "", found: "φ: 1.", verdict });
-  const quote = "Quoted from decision 0013: with --full not held, φ: 0.";
-  assertEquals(besideFull(finding("held"), "φ: 0").found, `φ: 1. ${quote}`);
-  for (const verdict of ["not held at this scale", "not judged (quick run)"] as const) {
-    assertEquals(besideFull(finding(verdict), "φ: 0"), finding(verdict));
-  }
 });
 
 Deno.test("a rotation keeps lengths, and what it changes has rank 2 for each plane", () => {

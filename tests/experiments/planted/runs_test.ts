@@ -7,7 +7,12 @@ import type { ExperimentContext } from "../../../experiments/frame/experiment.ts
 import { plantedControls } from "../../../experiments/planted/controls.ts";
 import { facts } from "../../../experiments/planted/facts.ts";
 import { fullRankShift } from "../../../experiments/planted/full_rank_shift.ts";
-import { linearRuns } from "../../../experiments/planted/linear_runs.ts";
+import { makeRuns } from "../../../experiments/frame/planned_runs.ts";
+import {
+  linearResult,
+  type LinearRun,
+  planLinear,
+} from "../../../experiments/planted/linear_runs.ts";
 import { linearTask } from "../../../experiments/planted/linear_task.ts";
 import { linearTeacher, teacherRuns } from "../../../experiments/planted/linear_teacher.ts";
 import { bestLoss, linearMetric, lossOf } from "../../../experiments/planted/linear_theory.ts";
@@ -25,6 +30,12 @@ function contextOf(
 ): ExperimentContext {
   const signal = new AbortController().signal;
   return { device, out, seeds: [1], quick: true, full: false, signal, report() {}, ...more };
+}
+
+/** Students that are made now. */
+async function trained(runs: readonly LinearRun[], context: ExperimentContext) {
+  const made = await makeRuns(runs.map((run) => planLinear(run, context.quick)), context);
+  return await Promise.all(made.map((run) => linearResult(run, context)));
 }
 
 const all = [
@@ -79,7 +90,7 @@ Deno.test("a planted run has the same bits twice", async () => {
     let found: number[][] = [];
     await withFolder(async (out) => {
       const context = contextOf(device, out);
-      const results = await linearRuns(teacherRuns(context), context);
+      const results = await trained(teacherRuns(context), context);
       found = results.map(({ update }) => [...update.data]);
     });
     return found;
@@ -96,7 +107,7 @@ Deno.test("a student of a small linear teacher reaches the best loss of its rank
       ...{ examples: 12, noise: 0.1, seed: 3 },
     };
     const runs = ([1, 2, "full"] as const).map((rank) => ({ task, rank, seed: 3 }));
-    const results = await linearRuns(runs, contextOf(device, out, { quick: false }));
+    const results = await trained(runs, contextOf(device, out, { quick: false }));
     const metric = linearMetric(linearTask(task)), before = bestLoss(metric, 0);
     for (const { rank, update } of results) {
       const excess = lossOf(metric, update) - bestLoss(metric, rank === "full" ? 5 : rank);

@@ -22,8 +22,7 @@ Deno.test("every shipped adapter belongs to its run's specification, and none is
   for (const run of shippedRuns()) {
     const folder = await shippedAdapter(run, false);
     assert(folder, `${nameOf(run)}: another specification`);
-    const { modules } = await readAdapter(folder);
-    const ranks = modules.flatMap(({ sites, rank }) => sites?.map((site) => site.rank) ?? [rank]);
+    const ranks = (await readAdapter(folder)).updates.map(({ A }) => A.shape[0]);
     assertEquals(new Set(ranks), new Set([run.rank]), nameOf(run));
     assertEquals(ranks.length, 2 * run.sites.length, nameOf(run)); // two layers
   }

@@ -25,7 +25,7 @@ Deno.test("a tape tells of every linear layer's input in the order of the forwar
   const [{ inputs }] = randomBatches(1), seen: [string, readonly number[]][] = [];
   using tape = new Tape(device, {
     record: false,
-    onLinear: ({ name }, { shape }) => seen.push([name, shape]),
+    onLinear: (name, { shape }) => seen.push([name, shape]),
   });
   model.forward(tape, inputs);
   const names = model.linears.map(({ weight }) => weight.name);
@@ -44,12 +44,12 @@ Deno.test("the second moment of a layer's inputs is what its outputs say, paddin
   const linear = model.linears.find((one) => one.name === name)!;
   using adapter = injectLora(model, { rank: 3, alpha: 3, sites: [name], seed: 2 });
   const B = Float32Array.from(gaussian(36, 3, new Random(5)).data);
-  device.write(adapter.modules[0].B.tensor, B);
+  device.write(adapter.sites[0].B.tensor, B);
   let square = 0, count = 0;
   for (const { inputs, targets } of batches) {
     const seen: Float64Array[] = [];
     for (const scale of [1, 0]) {
-      device.write(adapter.modules[0].B.tensor, B.map((value) => scale * value));
+      device.write(adapter.sites[0].B.tensor, B.map((value) => scale * value));
       using tape = new Tape(device, { record: false });
       let output;
       const forward = linear.forward.bind(linear);
@@ -64,7 +64,7 @@ Deno.test("the second moment of a layer's inputs is what its outputs say, paddin
     }
   }
   assertEquals(count, 4 + 4 + 4);
-  device.write(adapter.modules[0].B.tensor, B);
+  device.write(adapter.sites[0].B.tensor, B);
   const [factors] = await adapter.read();
   const { values } = updateSvd(inActivationMetric(factors, { secondMoment: moment }));
   const expected = values.reduce((sum, value) => sum + value ** 2, 0);

@@ -52,7 +52,13 @@ export function fusedCase(extents: Extents, sight: Sight): KernelCase {
     scalars: {
       ...common(extents, sight),
       ...{ queries: time, keys: time, past: 0, qStride: 3 * width, qOffset: 0 },
-      ...{ kvStride: 3 * width, kOffset: width, vOffset: 2 * width, kvRows: time },
+      ...{
+        kStride: 3 * width,
+        kOffset: width,
+        vStride: 3 * width,
+        vOffset: 2 * width,
+        kvRows: time,
+      },
     },
     bound: (before, after, s) => forwardBound({ k: before.q, v: before.q, ...before }, after, s),
   };
@@ -82,13 +88,33 @@ function cacheCase(extents: Extents, sight: Sight, queries: number, past: number
         past,
         qStride,
         qOffset: 2,
-        kvStride,
+        kStride: kvStride,
         kOffset: 1,
+        vStride: kvStride,
         vOffset: width + 3,
         kvRows,
       },
     },
     bound: (before, after, s) => forwardBound({ v: before.k, ...before }, after, s),
+  };
+}
+
+/** Projections of their own, each in a buffer of other rows. */
+function separateCase(extents: Extents, sight: Sight): KernelCase {
+  const { batch, heads, headWidth, time } = extents, width = heads * headWidth;
+  const fused = fusedCase(extents, sight), rows = batch * time;
+  const strides = { qStride: width, kStride: width + 3, vStride: 2 * width + 1 };
+  return {
+    ...fused,
+    name: `separate ${titleOf(extents, sight)}`,
+    buffers: {
+      ...fused.buffers,
+      q: normals(6, rows * strides.qStride),
+      k: normals(7, rows * strides.kStride),
+      v: normals(8, rows * strides.vStride),
+    },
+    scalars: { ...fused.scalars, ...strides, kOffset: 2, vOffset: width + 1 },
+    bound: forwardBound,
   };
 }
 
@@ -127,6 +153,11 @@ const fused: readonly Extents[] = [
   { batch: 1, heads: 1, headWidth: 128, time: 10 },
 ];
 
+const separate: readonly Extents[] = [
+  { batch: 2, heads: 3, headWidth: 5, time: 7 },
+  { batch: 2, heads: 2, headWidth: 16, time: 33 },
+];
+
 const cached: readonly (readonly [Extents, number, number])[] = [
   [{ batch: 1, heads: 2, headWidth: 16, time: 0 }, 1, 0],
   [{ batch: 2, heads: 3, headWidth: 8, time: 0 }, 1, 17],
@@ -138,6 +169,7 @@ const cached: readonly (readonly [Extents, number, number])[] = [
 /** All of them. */
 export const attentionCases: readonly KernelCase[] = sights.flatMap((sight) => [
   ...fused.map((extents) => fusedCase(extents, sight)),
+  ...separate.map((extents) => separateCase(extents, sight)),
   ...cached.map(([extents, queries, past]) => cacheCase(extents, sight, queries, past)),
   ...fused.map((extents) => backwardCase(extents, sight)),
 ]);

@@ -52,8 +52,10 @@ function boundQuery(
   const keys = [...Array(s.keys).keys()].filter((j) =>
     (!s.causal || j <= s.past + i) && (!s.hasMask || mask[b * s.keys + j] !== 0)
   );
-  const row = (j: number) => (b * s.kvRows + j) * s.kvStride + head;
-  const pairs = keys.map((j) => scoreOf(q, qAt, k, row(j) + s.kOffset, s));
+  const row = (j: number) => b * s.kvRows + j;
+  const kAt = (j: number) => row(j) * s.kStride + s.kOffset + head;
+  const vAt = (j: number) => row(j) * s.vStride + s.vOffset + head;
+  const pairs = keys.map((j) => scoreOf(q, qAt, k, kAt(j), s));
   const largest = Math.max(...pairs.map(([score]) => score));
   const errors = pairs.map(([score, error]) =>
     expError(largest - score, 2 * error + u * Math.abs(score))
@@ -62,7 +64,7 @@ function boundQuery(
   const total = errors.reduce((sum, error, at) => sum + share[at] * error, gamma(s.keys + 2));
   logSumExp[unit] = keys.length ? 2 * total + logError(lse - largest) + u * Math.abs(lse) : 0;
   for (let d = 0; d < s.headWidth; d++) {
-    const weighted = keys.map((j, at) => share[at] * Math.abs(v[row(j) + s.vOffset + d]));
+    const weighted = keys.map((j, at) => share[at] * Math.abs(v[vAt(j) + d]));
     const error = weighted.reduce(
       (sum, w, at) => sum + w * (errors[at] + total + gamma(s.keys + 4)),
       0,

@@ -1,6 +1,13 @@
 /** Cases of the kernels that work element by element. @module */
 
-import { add, dropout, dropoutThreshold, fill, scaleAdd } from "../../../kernels/mod.ts";
+import {
+  addKernel,
+  copyColumns,
+  dropoutKernel,
+  dropoutThreshold,
+  fill,
+  scaleAdd,
+} from "../../../kernels/mod.ts";
 import { each, gamma, u } from "../error_model.ts";
 import type { KernelCase } from "../kernel_case.ts";
 import { normals, target } from "./values.ts";
@@ -9,7 +16,7 @@ const sizes = [1, 3, 4, 15, 16, 17, 33, 64, 255, 1000, 40_001];
 
 const addCases = sizes.map((size): KernelCase => ({
   name: `${size}`,
-  kernel: add,
+  kernel: addKernel,
   buffers: { a: normals(1, size), b: normals(2, size), out: size },
   scalars: { size },
   bound: (_, { out }) => ({ out: each(size, (i) => u * Math.abs(out[i])) }),
@@ -45,6 +52,22 @@ export function scaleAddCase(size: number, accumulate: number, offset: number): 
   };
 }
 
+/** One of `copy_columns`, between matrices of other rows that have columns before and after. */
+export function copyColumnsCase(rows: number, width: number, accumulate: number): KernelCase {
+  const xStride = width + 3, yStride = 2 * width + 1, xOffset = 2, yOffset = width + 4;
+  return {
+    name: `${rows} x ${width}, accumulate ${accumulate}`,
+    kernel: copyColumns,
+    buffers: {
+      x: normals(7, xOffset + rows * xStride),
+      y: target(8, yOffset + rows * yStride, accumulate),
+    },
+    scalars: { rows, width, xOffset, xStride, yOffset, yStride, accumulate },
+    // A copy is exact and a sum rounds once; elements beside the columns keep their bits.
+    bound: (_, { y }) => ({ y: each(y.length, (at) => accumulate && u * Math.abs(y[at])) }),
+  };
+}
+
 /** One of dropout. */
 export function dropoutCase(
   size: number,
@@ -55,7 +78,7 @@ export function dropoutCase(
   const keepScale = Math.fround(1 / (1 - rate));
   return {
     name: `${size}, rate ${rate}, accumulate ${accumulate}`,
-    kernel: dropout,
+    kernel: dropoutKernel,
     buffers: { x: normals(5, size), y: target(6, size, accumulate) },
     scalars: { size, seed, threshold: dropoutThreshold(rate), keepScale, accumulate },
     // The mask is exact: a wrong bit errs by a whole value.
@@ -76,6 +99,7 @@ export const elementwiseCases: readonly KernelCase[] = [
     [0, 1].flatMap((accumulate) => [
       scaleAddCase(size, accumulate, 0),
       scaleAddCase(size, accumulate, 5),
+      copyColumnsCase(size % 37 + 1, Math.ceil(size / 37), accumulate),
       dropoutCase(size, 0.3, accumulate, 0x9e3779b9 + size),
     ])
   ),

@@ -109,10 +109,10 @@ const fours: readonly (readonly [number, number, number])[] = [
 ];
 
 /** Terms of a second pair, around a vector's four and an adapter's usual eight. */
-const furtherTerms: readonly number[] = [1, 3, 4, 8, 9];
+const secondTerms: readonly number[] = [1, 3, 4, 8, 9];
 
 /** Products with a second pair: of few rows, of several tiles, and without first terms. */
-const secondPairs: readonly KernelCase[] = furtherTerms.flatMap((k2) => [
+const secondPairs: readonly KernelCase[] = secondTerms.flatMap((k2) => [
   matmulCase(1, 1, 1, { transposeB: 1, k2 }),
   matmulCase(3, 70, 33, { transposeB: 1, k2, hasBias: 1, padding: 1 }),
   matmulCase(19, 35, 0, { transposeB: 1, k2, hasBias: 1 }),

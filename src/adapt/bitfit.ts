@@ -1,0 +1,96 @@
+/** BitFit: training the biases alone (Ben Zaken et al. 2022). @module */
+
+import { scaleAdd } from "../../kernels/elementwise/kernel.ts";
+import type { Parameter } from "../autograd/parameter.ts";
+import { Arena } from "../device/arena.ts";
+import type { Tensor } from "../device/tensor.ts";
+import type { Model } from "../models/model.ts";
+import type { Adapter, SaveAdapterOptions, WeightChange } from "./adapter.ts";
+import { freeze } from "./freeze.ts";
+import { saveValues } from "./save_values.ts";
+
+/**
+ * Freezes a model but for its biases, those of layer norms included, which are trained as copies that
+ * stand in for the model's own.
+ *
+ * Cost: 4 bytes a bias value. Merging replaces the biases, so that nothing is computed beyond the base.
+ *
+ * @throws {RangeError} when the model has no bias, or another BitFit adapter is on it.
+ *
+ * @example
+ * ```ts
+ * import { injectBitFit } from "@lowrank/core/adapt";
+ * import { initGpt2, openDevice, parseGpt2Config } from "@lowrank/core";
+ *
+ * using device = await openDevice();
+ * const config = parseGpt2Config({ vocab_size: 8, n_positions: 8, n_embd: 8, n_layer: 1, n_head: 2 });
+ * using model = initGpt2(device, config, { seed: 1 });
+ * using adapter = injectBitFit(model);
+ * console.log(adapter.parameters.reduce((sum, { size }) => sum + size, 0)); // 11 · 8 + 3 · 8 = 112
+ * ```
+ */
+export function injectBitFit(model: Model): BitFitAdapter {
+  return new BitFitAdapter(model);
+}
+
+/** Trained biases of a model; made by {@link injectBitFit}. */
+export class BitFitAdapter implements Adapter {
+  /** The model that it was made for. */
+  readonly model: Model;
+  /** The model's biases. */
+  readonly parameters: readonly Parameter[];
+  readonly #arena: Arena;
+  readonly #unfreeze: () => void;
+
+  /** Copies the biases and puts the copies in their places. */
+  constructor(model: Model) {
+    this.model = model;
+    this.parameters = biasesOf(model);
+    this.#arena = new Arena(model.device, this.parameters, "adapter", "BitFit");
+    for (const bias of this.parameters) {
+      bias.substitute = copy(bias.own, this.#arena.view(bias.name));
+    }
+    this.#unfreeze = freeze(model, this.parameters);
+  }
+
+  /** Writes the biases under the names that they have in the model's file. */
+  async save(folder: string, options: SaveAdapterOptions = {}): Promise<void> {
+    const values = this.parameters.map(({ name }) => [name, this.#arena.view(name)] as const);
+    await saveValues(folder, { method: "bitfit" }, values, options);
+  }
+
+  /** Every bias becomes the trained one. */
+  weightChanges(): readonly WeightChange[] {
+    return this.parameters.map(({ name, shape }) => {
+      return { name, shape, mergeInto: (bias) => void copy(this.#arena.view(name), bias) };
+    });
+  }
+
+  /** Gives the model its own biases back, to the bit. */
+  remove(): void {
+    for (const bias of this.parameters) {
+      if (bias.substitute === this.#arena.view(bias.name)) bias.substitute = undefined;
+    }
+    this.#unfreeze();
+  }
+
+  /** Removes it and frees the copies. */
+  [Symbol.dispose](): void {
+    this.remove();
+    this.#arena[Symbol.dispose]();
+  }
+}
+
+function biasesOf({ parameters }: Model): Parameter[] {
+  const biases = [...parameters.values()].filter(({ name }) => name.endsWith(".bias"));
+  if (biases.length === 0) throw new RangeError("BitFit needs a model with biases, found none");
+  const taken = biases.find(({ substitute }) => substitute);
+  if (!taken) return biases;
+  throw new RangeError(`BitFit needs biases that no adapter trains, found ${taken.name} in use`);
+}
+
+function copy(x: Tensor, y: Tensor): Tensor {
+  const scalars = { size: x.size, xOffset: 0, yOffset: 0, alpha: 1, accumulate: 0 };
+  x.device.launch(scaleAdd, { x, y }, scalars);
+  return y;
+}

@@ -1,0 +1,162 @@
+/** Bottleneck adapters after sublayers (Houlsby et al. 2019). @module */
+
+import { add } from "../autograd/ops/add.ts";
+import { gelu } from "../autograd/ops/gelu.ts";
+import { linear } from "../autograd/ops/linear.ts";
+import { Parameter } from "../autograd/parameter.ts";
+import type { Tape } from "../autograd/tape.ts";
+import { isNamed, listNames } from "../core/module_names.ts";
+import { Random } from "../core/random.ts";
+import { Arena } from "../device/arena.ts";
+import type { Tensor } from "../device/tensor.ts";
+import type { Model } from "../models/model.ts";
+import type { Adaptation } from "../nn/adaptation.ts";
+import type { Place } from "../nn/place.ts";
+import type { Adapter, SaveAdapterOptions, WeightChange } from "./adapter.ts";
+import { freeze } from "./freeze.ts";
+import { saveValues } from "./save_values.ts";
+
+/** Where bottlenecks go, and how narrow they are. */
+export interface BottleneckOptions {
+  /** m, the width between the two projections. */
+  readonly size: number;
+  /** Places by path or by its last part, such as `["mlp"]`. Default: after every sublayer. */
+  readonly places?: readonly string[];
+  /** Seed of the draws of the projections down. */
+  readonly seed: number;
+}
+
+/** y + gelu(y W_downᵀ + b_down) W_upᵀ + b_up (Houlsby et al. 2019, section 2.1). */
+class Bottleneck implements Adaptation {
+  readonly place: Place;
+  readonly parameters: readonly Parameter[];
+
+  constructor(place: Place, parameters: readonly Parameter[]) {
+    this.place = place;
+    this.parameters = parameters;
+  }
+
+  forward(tape: Tape, _x: Tensor, y: Tensor): Tensor {
+    const [down, downBias, up, upBias] = this.parameters;
+    const hidden = gelu(tape, linear(tape, y, down, downBias));
+    return add(tape, y, linear(tape, hidden, up, upBias));
+  }
+}
+
+/**
+ * Freezes a model and puts a small network after its sublayers, before their results are added to the
+ * residual stream: 2 · m · d + m + d values each.
+ *
+ * The projection up is zero at first, so that the model computes what the base computes. A bottleneck is
+ * computed after the sublayer and cannot be merged: that is the latency that the LoRA paper's section 3
+ * speaks of.
+ *
+ * @throws {RangeError} when a place does not exist, or the size is not a positive integer.
+ *
+ * @example
+ * ```ts
+ * import { injectBottleneck } from "@lowrank/core/adapt";
+ * import { initGpt2, openDevice, parseGpt2Config } from "@lowrank/core";
+ *
+ * using device = await openDevice();
+ * const config = parseGpt2Config({ vocab_size: 8, n_positions: 8, n_embd: 8, n_layer: 1, n_head: 2 });
+ * using model = initGpt2(device, config, { seed: 1 });
+ * using adapter = injectBottleneck(model, { size: 2, seed: 1 });
+ * console.log(adapter.parameters.length); // 2 places · 2 projections with a weight and a bias = 8
+ * ```
+ */
+export function injectBottleneck(model: Model, options: BottleneckOptions): BottleneckAdapter {
+  return new BottleneckAdapter(model, options);
+}
+
+/** Bottlenecks on a model; made by {@link injectBottleneck}. */
+export class BottleneckAdapter implements Adapter {
+  /** The model that it was made for. */
+  readonly model: Model;
+  readonly #size: number;
+  readonly #bottlenecks: readonly Bottleneck[];
+  readonly #arena: Arena;
+  readonly #unfreeze: () => void;
+
+  /** Makes the tensors, freezes the model and puts the bottlenecks in their places. */
+  constructor(model: Model, { size, places, seed }: BottleneckOptions) {
+    if (!(Number.isInteger(size) && size > 0)) {
+      throw new RangeError(`a bottleneck needs a size of at least 1, found ${size}`);
+    }
+    const chosen = selectPlaces(model, places);
+    const entries = chosen.map((place) => entriesOf(place, size));
+    this.model = model;
+    this.#size = size;
+    this.#arena = new Arena(model.device, entries.flat(), "adapter", "bottlenecks");
+    this.#bottlenecks = chosen.map((place, i) => {
+      const parameters = entries[i].map(({ name }) => new Parameter(name, this.#arena.view(name)));
+      return new Bottleneck(place, parameters);
+    });
+    const random = new Random(seed);
+    this.#bottlenecks.forEach((bottleneck, i) => drawDown(bottleneck, random.split(i)));
+    this.#unfreeze = freeze(model);
+    for (const bottleneck of this.#bottlenecks) bottleneck.place.adaptations.push(bottleneck);
+  }
+
+  /** Weight and bias of the projection down and of the one up, place by place. */
+  get parameters(): readonly Parameter[] {
+    return this.#bottlenecks.flatMap(({ parameters }) => parameters);
+  }
+
+  /** Writes the projections under their own names. */
+  async save(folder: string, options: SaveAdapterOptions = {}): Promise<void> {
+    const values = this.parameters.map(({ name, tensor }) => [name, tensor] as const);
+    await saveValues(folder, { method: "bottleneck", size: this.#size }, values, options);
+  }
+
+  /**
+   * Refuses: there is no weight that a bottleneck could be added to.
+   *
+   * @throws {RangeError} always.
+   */
+  weightChanges(): readonly WeightChange[] {
+    throw new RangeError(
+      "merging needs an adapter that changes weights, found bottlenecks, which are computed after a layer",
+    );
+  }
+
+  /** Takes the bottlenecks off the model. */
+  remove(): void {
+    for (const bottleneck of this.#bottlenecks) {
+      const { adaptations } = bottleneck.place, at = adaptations.indexOf(bottleneck);
+      if (at >= 0) adaptations.splice(at, 1);
+    }
+    this.#unfreeze();
+  }
+
+  /** Removes it and frees its tensors. */
+  [Symbol.dispose](): void {
+    this.remove();
+    this.#arena[Symbol.dispose]();
+  }
+}
+
+function selectPlaces(model: Model, names?: readonly string[]): Place[] {
+  for (const name of names ?? []) {
+    if (model.places.some((place) => isNamed(place.name, name))) continue;
+    const known = listNames(model.places.map(({ name }) => name)) || "none";
+    throw new RangeError(`places must be of the model (${known}), found "${name}"`);
+  }
+  return model.places.filter(({ name }) => names?.some((one) => isNamed(name, one)) ?? true);
+}
+
+function entriesOf({ name, width }: Place, size: number) {
+  return [
+    { name: `${name}.adapter.down.weight`, shape: [size, width] },
+    { name: `${name}.adapter.down.bias`, shape: [size] },
+    { name: `${name}.adapter.up.weight`, shape: [width, size] },
+    { name: `${name}.adapter.up.bias`, shape: [width] },
+  ];
+}
+
+/** U(−1/√d, 1/√d), as LoRA draws A; all else is zero. */
+function drawDown({ parameters: [{ tensor, size }], place }: Bottleneck, random: Random): void {
+  const bound = 1 / Math.sqrt(place.width);
+  const values = Float32Array.from({ length: size }, () => (2 * random.uniform() - 1) * bound);
+  tensor.device.write(tensor, values);
+}

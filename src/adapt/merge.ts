@@ -1,0 +1,148 @@
+/** Merging adapters into weights, as a value: a new model beside the base. @module */
+
+import { scaleAdd } from "../../kernels/elementwise/kernel.ts";
+import type { Weight } from "../autograd/weight.ts";
+import { formatShape, sameShape, type Shape } from "../core/shape.ts";
+import { Arena } from "../device/arena.ts";
+import { piecesOf } from "../device/spans.ts";
+import type { Tensor } from "../device/tensor.ts";
+import type { Model } from "../models/model.ts";
+import type { Adapter } from "./adapter.ts";
+import type { LoraAdapter } from "./lora/adapter.ts";
+import type { LoraSite } from "./lora/lora_site.ts";
+
+/** A model with merged weights, which shares all others with its base. */
+export type Merged<M extends Model> = M & {
+  /** The model that it was made from; it must outlive this one. */
+  readonly base: M;
+};
+
+/**
+ * A new model with the weights W' = W + Σ scaling · B A in place of adapted ones (Hu et al. 2021,
+ * section 4.1: no latency beyond the base model's). The base keeps its bits and its adapters.
+ *
+ * Only changed tensors are copied; the rest is shared with the base, so the merged model's parameters
+ * are frozen and the base must outlive it. Adapters of the base that are not given are not in it.
+ * Cost: 4 bytes for each value of the changed tensors while both live; `mergeReport` counts them.
+ *
+ * @param adapters Any adapters whose sites exist in the model, in force or removed.
+ * @throws {RangeError} when the model has not got an adapter's tensor in that shape, or the adapter's method
+ * is no change of weights.
+ * @throws {DeviceError} when an adapter was disposed or is on another device; nothing is left behind.
+ *
+ * @example
+ * ```ts
+ * import { initGpt2, injectLora, merge, openDevice, parseGpt2Config } from "@lowrank/core";
+ *
+ * using device = await openDevice();
+ * const config = parseGpt2Config({ vocab_size: 8, n_positions: 8, n_embd: 8, n_layer: 1, n_head: 2 });
+ * using model = initGpt2(device, config, { seed: 1 });
+ * using adapter = injectLora(model, { rank: 2, sites: ["q", "v"], seed: 1 });
+ * using merged = merge(model, adapter);
+ * console.log(merged.linears[0].adaptations.length); // 0
+ * ```
+ */
+export function merge<M extends Model>(
+  model: M,
+  adapters: Adapter | readonly Adapter[],
+): Merged<M> {
+  const changes = [adapters].flat().flatMap((adapter) => adapter.weightChanges());
+  for (const { name, shape } of changes) assertTensor(model, name, shape);
+  const entries = [...new Map(changes.map(({ name, shape }) => [name, { name, shape }])).values()];
+  using unfinished = new DisposableStack();
+  const arena = unfinished.use(new Arena(model.device, entries, "weight", "merged weights"));
+  const copies = new Map(entries.map(({ name }) => [name, arena.view(name)]));
+  for (const [name, copy] of copies) copyValues(model, name, copy);
+  for (const { name, mergeInto } of changes) mergeInto(copies.get(name)!);
+  const merged = model.withTensors(copies, arena) as M;
+  for (const parameter of merged.parameters.values()) parameter.trainable = false;
+  unfinished.move();
+  return Object.assign(merged, { base: model });
+}
+
+/**
+ * Frees a merged model's own weights and gives the base back, whose bits never changed.
+ *
+ * Subtracting ΔW instead, as PEFT does, leaves the rounding errors of both sums in the weights.
+ *
+ * @example
+ * ```ts
+ * import { initGpt2, injectLora, merge, openDevice, parseGpt2Config, unmerge } from "@lowrank/core";
+ *
+ * using device = await openDevice();
+ * const config = parseGpt2Config({ vocab_size: 8, n_positions: 8, n_embd: 8, n_layer: 1, n_head: 2 });
+ * using model = initGpt2(device, config, { seed: 1 });
+ * using adapter = injectLora(model, { rank: 2, sites: ["q", "v"], seed: 1 });
+ * console.log(unmerge(merge(model, adapter)) === model); // true
+ * ```
+ */
+export function unmerge<M extends Model>(merged: Merged<M>): M {
+  merged[Symbol.dispose]();
+  return merged.base;
+}
+
+/**
+ * Exchanges one task for another in place, W' − s₁ B₁ A₁ + s₂ B₂ A₂, as the paper's section 4.1
+ * describes deployment: no other memory, and a rounding error of W' at each exchange, which a fresh
+ * {@link merge} has not.
+ *
+ * @throws {RangeError} when an adapter changes a weight that the merged model shares with its base.
+ *
+ * @example
+ * ```ts
+ * import { initGpt2, injectLora, merge, openDevice, parseGpt2Config, swap } from "@lowrank/core";
+ *
+ * using device = await openDevice();
+ * const config = parseGpt2Config({ vocab_size: 8, n_positions: 8, n_embd: 8, n_layer: 1, n_head: 2 });
+ * using model = initGpt2(device, config, { seed: 1 });
+ * using first = injectLora(model, { rank: 2, sites: ["q", "v"], seed: 1 });
+ * using second = injectLora(model, { rank: 2, sites: ["q", "v"], seed: 2 });
+ * using merged = merge(model, first);
+ * swap(merged, first, second);
+ * ```
+ */
+export function swap<M extends Model>(merged: Merged<M>, from: LoraAdapter, to: LoraAdapter): void {
+  const exchanges = [[from, -1], [to, 1]] as const;
+  for (const [{ sites }] of exchanges) for (const site of sites) assertOwned(merged, site);
+  for (const [{ sites }, sign] of exchanges) {
+    for (const site of sites) site.mergeInto(ownTensor(merged, site.linear.weight.name)!, sign);
+  }
+}
+
+function assertOwned<M extends Model>(merged: Merged<M>, { name, linear }: LoraSite): void {
+  const { weight } = linear;
+  assertTensor(merged, weight.name, weight.shape);
+  const [own, base] = [merged, merged.base].map((model) => ownTensor(model, weight.name));
+  if (own && own.storage !== base?.storage) return;
+  throw new RangeError(
+    `swapping needs adapters of merged weights, found ${name}, which the base shares`,
+  );
+}
+
+const ownTensor = (model: Model, name: string): Tensor | undefined =>
+  model.parameters.get(name)?.own;
+
+/**
+ * Throws unless the model has the tensor in that shape.
+ *
+ * @throws {RangeError} when it has none of that name, or one of another shape.
+ */
+export function assertTensor(model: Model, name: string, shape: Shape): void {
+  const found = model.parameters.get(name)?.shape ?? weightNamed(model, name)?.shape;
+  if (found && sameShape(found, shape)) return;
+  const what = found ? `one of ${formatShape(found)}` : "none";
+  throw new RangeError(`merging needs a tensor ${name} of ${formatShape(shape)}, found ${what}`);
+}
+
+const weightNamed = ({ linears }: Model, name: string): Weight | undefined =>
+  linears.find(({ weight }) => weight.name === name)?.weight;
+
+/** Copies the model's own values, without what adapters make of them. */
+function copyValues(model: Model, name: string, to: Tensor): void {
+  using from = ownTensor(model, name)?.view(to.shape) ?? weightNamed(model, name)!.dense();
+  for (const { start, size } of piecesOf(from)) {
+    const [x, y] = [from, to].map((tensor) => tensor.view([size], start));
+    const scalars = { size, xOffset: 0, yOffset: 0, alpha: 1, accumulate: 0 };
+    from.device.launch(scaleAdd, { x, y }, scalars);
+  }
+}

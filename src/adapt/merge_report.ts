@@ -1,0 +1,135 @@
+/** What a merge does to each weight, in numbers. @module */
+
+import {
+  bfloat16ToFloat32,
+  float16ToFloat32,
+  float32ToBfloat16,
+  float32ToFloat16,
+} from "../core/float16.ts";
+import type { HostData, HostTensor } from "../core/host_tensor.ts";
+import { deltaWeight } from "../core/low_rank_update.ts";
+import type { FloatDtype } from "../formats/mod.ts";
+import type { Model } from "../models/model.ts";
+import type { Linear } from "../nn/linear.ts";
+import type { LoraAdapter } from "./lora/adapter.ts";
+import type { LoraSite } from "./lora/lora_site.ts";
+import { assertTensor } from "./merge.ts";
+
+/** One merged weight. */
+export interface MergedWeight {
+  /** Path of the layer. */
+  readonly module: string;
+  /** ‖ΔW‖, Frobenius, of all merged sites together. */
+  readonly deltaNorm: number;
+  /** ‖W‖, Frobenius, of the whole weight. */
+  readonly weightNorm: number;
+  /** ‖ΔW‖ / ‖W‖. */
+  readonly relativeNorm: number;
+  /**
+   * Share of ΔW that survives rounding to the type: ⟨round(W + ΔW) − round(W), ΔW⟩ / ‖ΔW‖², 1 where
+   * nothing is lost or ΔW is zero.
+   */
+  readonly survivingShare: number;
+  /** Bytes of the merged copy on the device. */
+  readonly extraBytes: number;
+}
+
+/** What a merge does. */
+export interface MergeReport {
+  /** Each merged weight, in the order of the forward pass. */
+  readonly weights: readonly MergedWeight[];
+  /** Bytes of all merged copies, beside the base's. */
+  readonly extraBytes: number;
+}
+
+/** How {@link mergeReport} rounds. */
+export interface MergeReportOptions {
+  /** Type that the merged weights would be stored as. Default F32. */
+  readonly dtype?: FloatDtype;
+}
+
+const rounders: Readonly<Record<FloatDtype, (values: Float64Array) => ArrayLike<number>>> = {
+  F32: (values) => new Float32Array(values),
+  F16: (values) => float16ToFloat32(float32ToFloat16(new Float32Array(values))),
+  BF16: (values) => bfloat16ToFloat32(float32ToBfloat16(new Float32Array(values))),
+};
+
+/**
+ * Measures what `merge(model, adapters)` does to each weight, and how much of ΔW survives when the
+ * result is stored as `dtype`. Nothing on the device changes; one weight at a time is read.
+ *
+ * @throws {RangeError} when the model has not got an adapter's layer in that shape.
+ *
+ * @example
+ * ```ts
+ * import { initGpt2, injectLora, mergeReport, openDevice, parseGpt2Config } from "@lowrank/core";
+ *
+ * using device = await openDevice();
+ * const config = parseGpt2Config({ vocab_size: 8, n_positions: 8, n_embd: 8, n_layer: 1, n_head: 2 });
+ * using model = initGpt2(device, config, { seed: 1 });
+ * using adapter = injectLora(model, { rank: 2, sites: ["q"], seed: 1 });
+ * console.log((await mergeReport(model, adapter)).extraBytes); // 4 · 24 · 8 = 768
+ * ```
+ */
+export async function mergeReport(
+  model: Model,
+  adapters: LoraAdapter | readonly LoraAdapter[],
+  { dtype = "F32" }: MergeReportOptions = {},
+): Promise<MergeReport> {
+  const sites = [adapters].flat().flatMap(({ sites }) => sites);
+  for (const { linear: { weight } } of sites) assertTensor(model, weight.name, weight.shape);
+  const byLayer = Map.groupBy(sites, ({ module }) => module), weights: MergedWeight[] = [];
+  for (const layer of model.linears.filter(({ name }) => byLayer.has(name))) {
+    weights.push(await measure(model, layer, byLayer.get(layer.name)!, dtype));
+  }
+  return { weights, extraBytes: weights.reduce((sum, { extraBytes }) => sum + extraBytes, 0) };
+}
+
+async function measure(
+  { device }: Model,
+  { name, weight }: Linear,
+  sites: readonly LoraSite[],
+  dtype: FloatDtype,
+): Promise<MergedWeight> {
+  using dense = weight.dense();
+  const pairs = sites.flatMap(({ A, B }) => [A.tensor, B.tensor]);
+  const [{ data }, ...values] = await device.read(dense, ...pairs);
+  const delta = new Float64Array(data.length);
+  sites.forEach((site, i) => addSite(delta, site, values[2 * i], values[2 * i + 1]));
+  const deltaNorm = norm(delta), weightNorm = norm(data);
+  return {
+    module: name,
+    deltaNorm,
+    weightNorm,
+    relativeNorm: deltaNorm / weightNorm,
+    survivingShare: survivingShare(data, delta, rounders[dtype]),
+    extraBytes: dense.bytes,
+  };
+}
+
+function addSite(delta: Float64Array, site: LoraSite, A: HostTensor, B: HostTensor): void {
+  const { shape, data } = deltaWeight({ A, B, scaling: site.scaling });
+  const start = site.rows.start * shape[1];
+  for (let i = 0; i < data.length; i++) delta[start + i] += data[i];
+}
+
+function survivingShare(
+  weight: HostData,
+  delta: Float64Array,
+  round: (values: Float64Array) => ArrayLike<number>,
+): number {
+  const before = round(Float64Array.from(weight));
+  const after = round(delta.map((value, i) => weight[i] + value));
+  let kept = 0, whole = 0;
+  for (let i = 0; i < delta.length; i++) {
+    kept += (after[i] - before[i]) * delta[i];
+    whole += delta[i] * delta[i];
+  }
+  return whole === 0 ? 1 : kept / whole;
+}
+
+function norm(values: HostData): number {
+  let squares = 0;
+  for (let i = 0; i < values.length; i++) squares += values[i] * values[i];
+  return Math.sqrt(squares);
+}

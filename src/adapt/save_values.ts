@@ -1,0 +1,22 @@
+/** Folders of adapters whose values are tensors by name. @module */
+
+import { makeFolder, writeJsonAtomic } from "../core/files.ts";
+import type { Tensor } from "../device/tensor.ts";
+import { writeSafetensors } from "../formats/mod.ts";
+import type { SaveAdapterOptions } from "./adapter.ts";
+
+/** Writes `adapter_model.safetensors` and, with what the method says of itself, `adapter_config.json`. */
+export async function saveValues(
+  folder: string,
+  config: { readonly method: string; readonly [field: string]: string | number },
+  values: readonly (readonly [name: string, tensor: Tensor])[],
+  { baseModelName, dtype = "F32" }: SaveAdapterOptions,
+): Promise<void> {
+  const [[, { device }]] = values;
+  const data = await device.read(...values.map(([, tensor]) => tensor));
+  const entries = values.map(([name], i) => [name, data[i]] as const);
+  await makeFolder(folder);
+  await writeSafetensors(`${folder}/adapter_model.safetensors`, entries, { dtype });
+  const base = { base_model_name_or_path: baseModelName ?? null };
+  await writeJsonAtomic(`${folder}/adapter_config.json`, { ...config, ...base });
+}

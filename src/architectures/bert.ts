@@ -1,0 +1,62 @@
+/** BERT (Devlin et al. 2018) and RoBERTa (Liu et al. 2019). @module */
+
+import { type Architecture, architectureFrom, type LayerSpec } from "./architecture.ts";
+import { type ConfigJson, type Head, headOf } from "./config_fields.ts";
+import {
+  encoder,
+  type EncoderSizes,
+  encoderSizes,
+  maskedHead,
+  separateAttention,
+} from "./encoder.ts";
+import { head, linear, norm, other, tensor } from "./layers.ts";
+
+/** The architecture of a `bert` configuration. */
+export function bertArchitecture(json: ConfigJson): Architecture {
+  return bertLike("bert", json, (at, top, sizes) => [
+    ...(top.kind === "language" ? maskedHead(sizes) : [pooler(at, sizes)]),
+    ...(top.kind === "classes" ? [head("classifier", [top.labels, sizes.d], { bias: true })] : []),
+  ]);
+}
+
+/** The architecture of a `roberta` configuration. */
+export function robertaArchitecture(json: ConfigJson): Architecture {
+  return bertLike("roberta", json, robertaTop);
+}
+
+function robertaTop(at: string, top: Head, sizes: EncoderSizes): LayerSpec[] {
+  const { d, vocabulary } = sizes;
+  switch (top.kind) {
+    case "none":
+      return [pooler(at, sizes)];
+    case "language":
+      return [
+        other(tensor("lm_head.bias", vocabulary)),
+        linear("lm_head.dense", [d, d]),
+        norm("lm_head.layer_norm", d),
+      ];
+    case "classes":
+      return [
+        head("classifier.dense", [d, d], { bias: true }),
+        head("classifier.out_proj", [top.labels, d], { bias: true }),
+      ];
+  }
+}
+
+const pooler = (at: string, { d }: EncoderSizes) => linear(`${at}pooler.dense`, [d, d]);
+
+function bertLike(
+  modelType: "bert" | "roberta",
+  json: ConfigJson,
+  topOf: (at: string, top: Head, sizes: EncoderSizes) => LayerSpec[],
+): Architecture {
+  const sizes = encoderSizes(json), top = headOf(json, "none");
+  const at = top.kind === "none" ? "" : `${modelType}.`;
+  const attention = (self: string) => separateAttention(self, sizes.d, ["query", "key", "value"]);
+  return architectureFrom({
+    modelType,
+    head: top.kind,
+    peftTargets: ["query", "value"],
+    layers: [...encoder(at, json, attention), ...topOf(at, top, sizes)],
+  });
+}

@@ -1,0 +1,80 @@
+/** What names tell of a model without a configuration. @module */
+
+import type { SiteRole } from "../core/site.ts";
+import {
+  type Architecture,
+  architectureFrom,
+  type LayerParts,
+  type LayerSpec,
+  type LinearSpec,
+  type TensorSpec,
+} from "./architecture.ts";
+import { fusedParts, moduleOf, other } from "./layers.ts";
+
+/** A tensor as a file's header lists it. */
+export type StoredTensor = Omit<TensorSpec, "storedTransposed">;
+
+/** Names, of all the families that are known, that say what a matrix is. */
+const names = {
+  embedding:
+    /(^|\.)(wte|wpe|embed_tokens|shared|(word|position|token_type|rel)_embeddings|relative_attention_bias)$/,
+  classifier: /^(score|classifier)(\.|$)/,
+  conv1d: /\.(c_attn|c_proj|c_fc)$/,
+  fused: /\.(c_attn|in_proj)$/,
+} as const;
+
+/** Layers that have one role. */
+const roles: readonly [role: SiteRole, modules: RegExp][] = [
+  ["q", /\.(q|query|query_proj|q_proj)$/],
+  ["k", /\.(k|key|key_proj|k_proj)$/],
+  ["v", /\.(v|value|value_proj|v_proj)$/],
+  ["o", /\.(o|o_proj|attn\.c_proj|attention\.output\.dense)$/],
+  ["up", /\.(wi|wi_0|wi_1|gate_proj|up_proj|c_fc|intermediate\.dense)$/],
+  ["head", /^(lm_head|score|classifier(\.dense|\.out_proj)?)$/],
+  ["down", /\.(wo|down_proj|mlp\.c_proj|\d+\.output\.dense)$/],
+];
+
+/**
+ * The architecture of a model of which only the tensors of its files are known, guessed from their names:
+ * enough to count it. A matrix of an unknown name is a linear layer without parts; rows of a fused weight
+ * are taken to be thirds.
+ */
+export function inferArchitecture(tensors: Iterable<StoredTensor>): Architecture {
+  const modules = Map.groupBy(tensors, ({ name }) => moduleOf(name));
+  const isClassifier = [...modules.keys()].some((name) => names.classifier.test(name));
+  return architectureFrom({
+    modelType: undefined,
+    head: isClassifier ? "classes" : "none",
+    peftTargets: [],
+    layers: Array.from(modules, ([name, tensors]) => layerOf(name, tensors)),
+  });
+}
+
+function layerOf(name: string, tensors: readonly StoredTensor[]): LayerSpec {
+  const weight = tensors.find((tensor) => tensor.name === `${name}.weight`);
+  if (weight?.shape.length !== 2) return other(...tensors);
+  if (!names.conv1d.test(name)) return matrixLayer(name, weight.shape, tensors);
+  const shape = weight.shape.toReversed(), turned = { ...weight, shape, storedTransposed: true };
+  return matrixLayer(name, shape, tensors.map((tensor) => tensor === weight ? turned : tensor));
+}
+
+function matrixLayer(
+  name: string,
+  [outputs, inputs]: readonly number[],
+  tensors: readonly TensorSpec[],
+): LinearSpec {
+  const parts = partsOf(name, outputs), isEmbedding = names.embedding.test(name);
+  const kind = isEmbedding ? "embedding" : parts.head ? "head" : "linear";
+  return { name, kind, tensors, outputs, inputs, parts };
+}
+
+function partsOf(name: string, outputs: number): LayerParts {
+  if (names.fused.test(name)) return fusedParts(outputs / 3);
+  const role = roles.find(([, modules]) => modules.test(name))?.[0];
+  return role ? { [role]: { start: 0, count: outputs } } : {};
+}
+
+/** Tensors of Hugging Face's files that are no parameters: causal masks, positions and frequencies. */
+export function isBuffer(tensor: string): boolean {
+  return /(^|\.)(attn\.(bias|masked_bias)|position_ids|rotary_emb\.inv_freq)$/.test(tensor);
+}

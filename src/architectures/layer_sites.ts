@@ -1,0 +1,188 @@
+/** Sites: which output rows of which layers are to be adapted, chosen by name. @module */
+
+import { listNames } from "../core/module_names.ts";
+import { checkPattern, isTargeted } from "../core/name_patterns.ts";
+import { countRows, type SiteRows } from "../core/row_range.ts";
+import { siteName, type SiteRole, siteRoles } from "../core/site.ts";
+import type { LinearSpec } from "./architecture.ts";
+
+/** What a selection has to know of a layer, be it of an architecture or of a model on a device. */
+export type AdaptableLayer = Pick<LinearSpec, "name" | "kind" | "outputs" | "parts">;
+
+/** Output rows of a layer that can be adapted on their own. */
+export interface LayerSite<Layer extends AdaptableLayer = LinearSpec> {
+  /** `transformer.h.0.attn.c_attn:q`, or the layer's path alone where it is all of its rows. */
+  readonly name: string;
+  /** The layer. */
+  readonly layer: Layer;
+  /** Which part of the layer it is; absent where it is all of its rows. */
+  readonly role?: SiteRole;
+  /** Its rows. */
+  readonly rows: SiteRows;
+  /** A number that no other site of the model has, whatever was selected: layers in their order. */
+  readonly index: number;
+}
+
+/** What to adapt; one of the two. */
+export interface SiteSelection {
+  /**
+   * `"all"`: every site of every layer but heads and embeddings. Else roles (`"q"`: that site of every
+   * layer), a layer's path (all rows of its weight as one site), or a path and a role
+   * (`"transformer.h.0.attn.c_attn:q"`).
+   */
+  readonly sites?: "all" | readonly string[];
+  /**
+   * Layers whose whole weight is one site, named as in PEFT: a list of paths or of their last parts
+   * (`["c_attn"]`), a regular expression for the whole path, or `"all-linear"`.
+   */
+  readonly targetModules?: string | readonly string[];
+}
+
+/**
+ * The sites that a selection names, in the order of the layers, each once.
+ *
+ * @throws {TypeError} when not exactly one of `sites` and `targetModules` is given, or it is of another
+ * type.
+ * @throws {RangeError} when a name matches nothing, or two sites share rows of a weight.
+ * @throws {SyntaxError} when a string for `targetModules` is not a regular expression.
+ *
+ * @example
+ * ```ts
+ * import { architectureOf, catalogue, selectLayerSites } from "@lowrank/core/architectures";
+ *
+ * const { linears } = architectureOf(catalogue["gpt2"].config);
+ * const sites = selectLayerSites(linears, { sites: ["q", "v"] });
+ * console.log(sites.length, sites[0].name); // 24 transformer.h.0.attn.c_attn:q
+ * ```
+ */
+export function selectLayerSites<Layer extends AdaptableLayer>(
+  layers: readonly Layer[],
+  selection: SiteSelection,
+): LayerSite<Layer>[] {
+  assertSelection(selection);
+  const { sites, targetModules } = selection;
+  const selected = targetModules === undefined
+    ? namedSites(layers, sites!)
+    : targetedSites(layers, targetModules);
+  const unique = [...new Map(selected.map((site) => [site.index, site])).values()]
+    .sort((a, b) => a.index - b.index);
+  assertDisjoint(unique);
+  return unique;
+}
+
+/** Selections come from JSON too. */
+function assertSelection({ sites, targetModules }: SiteSelection): void {
+  if ((sites === undefined) === (targetModules === undefined)) {
+    const found = sites === undefined ? "neither" : "both";
+    throw new TypeError(`an adapter needs either sites or targetModules, found ${found}`);
+  }
+  if (sites !== undefined && sites !== "all" && !isList(sites)) {
+    throw new TypeError(
+      `sites must be a list such as ["o", "down"] or "all", found ${JSON.stringify(sites)}`,
+    );
+  }
+  if (targetModules === undefined || typeof targetModules === "string" || isList(targetModules)) {
+    return;
+  }
+  const found = JSON.stringify(targetModules);
+  throw new TypeError(
+    `targetModules must be a list such as ["c_attn"], a pattern or "all-linear", found ${found}`,
+  );
+}
+
+const isList = (value: unknown): boolean =>
+  Array.isArray(value) && value.every((item) => typeof item === "string");
+
+/** Numbers that the sites of one layer take. */
+const perLayer = 1 + siteRoles.length;
+
+/** The site of all rows of the layer at a position of its model. */
+export function wholeSite<Layer extends AdaptableLayer>(
+  layer: Layer,
+  position: number,
+): LayerSite<Layer> {
+  const rows = { start: 0, count: layer.outputs };
+  return { name: layer.name, layer, rows, index: perLayer * position };
+}
+
+/** The sites of the roles that a layer has: `q`, `k` and `v` of a fused projection. */
+export function declaredSites<Layer extends AdaptableLayer>(
+  layer: Layer,
+  position: number,
+): LayerSite<Layer>[] {
+  return rolesOf(layer).map((role) => siteOf(layer, position, role));
+}
+
+const rolesOf = ({ parts }: AdaptableLayer): SiteRole[] => siteRoles.filter((role) => parts[role]);
+
+function siteOf<Layer extends AdaptableLayer>(
+  layer: Layer,
+  position: number,
+  role: SiteRole,
+): LayerSite<Layer> {
+  const whole = wholeSite(layer, position), rows = layer.parts[role]!;
+  if (countRows(rows) === layer.outputs) return whole;
+  const name = siteName({ module: layer.name, role });
+  return { name, layer, role, rows, index: whole.index + 1 + siteRoles.indexOf(role) };
+}
+
+function namedSites<Layer extends AdaptableLayer>(
+  layers: readonly Layer[],
+  names: "all" | readonly string[],
+): LayerSite<Layer>[] {
+  if (names === "all") {
+    return layers.flatMap((layer, i) => layer.kind === "linear" ? declaredSites(layer, i) : []);
+  }
+  if (names.length === 0) throw new RangeError("sites must name at least one site, found none");
+  return names.flatMap((name) => {
+    const found = layers.flatMap((layer, position) => {
+      if (layer.name === name) return [wholeSite(layer, position)];
+      return rolesOf(layer)
+        .filter((role) => name === role || name === siteName({ module: layer.name, role }))
+        .map((role) => siteOf(layer, position, role));
+    });
+    return found.length > 0 ? found : refuseSite(layers, name);
+  });
+}
+
+function refuseSite(layers: readonly AdaptableLayer[], name: string): never {
+  const roles = [...new Set(layers.flatMap(rolesOf))].join(", ");
+  const sites = layers.flatMap((layer) => declaredSites(layer, 0));
+  throw new RangeError(
+    `sites must name a role (${roles}) or a layer or site of the model ` +
+      `(${listNames(sites.map((site) => site.name))}), found "${name}"`,
+  );
+}
+
+function targetedSites<Layer extends AdaptableLayer>(
+  layers: readonly Layer[],
+  targets: string | readonly string[],
+): LayerSite<Layer>[] {
+  const wholes = layers.map(wholeSite);
+  if (targets === "all-linear") return wholes.filter(({ layer }) => layer.kind === "linear");
+  if (targets.length === 0) throw new RangeError("targetModules must name a layer, found none");
+  if (typeof targets === "string") checkPattern(targets, "targetModules");
+  const tests = typeof targets === "string" ? [targets] : targets.map((target) => [target]);
+  for (const test of tests) {
+    if (!layers.some(({ name }) => isTargeted(name, test))) refuseTarget(layers, `${test}`);
+  }
+  return wholes.filter(({ name }) => isTargeted(name, targets));
+}
+
+function refuseTarget(layers: readonly AdaptableLayer[], target: string): never {
+  const names = layers.filter(({ kind }) => kind !== "embedding").map(({ name }) => name);
+  throw new RangeError(
+    `targetModules must match a layer of the model (${listNames(names)}), found "${target}"`,
+  );
+}
+
+/** Parts of one weight have rows of their own: only its whole can share them, and it comes first. */
+function assertDisjoint(sites: readonly LayerSite<AdaptableLayer>[]): void {
+  sites.slice(1).forEach((site, i) => {
+    const before = sites[i];
+    if (before.layer !== site.layer || before.role) return;
+    throw new RangeError(
+      `sites of one adapter must not share rows, found ${before.name} and ${site.name}`,
+    );
+  });
+}

@@ -1,0 +1,29 @@
+/**
+ * What a model's `config.json` says: its tensors, its linear layers with their parts, its head. Data alone,
+ * without a device and without the values of any weight.
+ *
+ * @module
+ */
+
+export type { RowRange, SiteRows } from "../core/row_range.ts";
+export type { SiteRole } from "../core/site.ts";
+export {
+  type Architecture,
+  countParameters,
+  type LayerParts,
+  type LayerSpec,
+  type LinearSpec,
+  type OtherLayerSpec,
+  storedShape,
+  type TensorSpec,
+} from "./architecture.ts";
+export { catalogue, type CatalogueEntry } from "./catalogue.ts";
+export type { ConfigJson, HeadKind } from "./config_fields.ts";
+export { inferArchitecture, isBuffer, type StoredTensor } from "./infer_architecture.ts";
+export {
+  type AdaptableLayer,
+  type LayerSite,
+  selectLayerSites,
+  type SiteSelection,
+} from "./layer_sites.ts";
+export { architectureOf } from "./registry.ts";

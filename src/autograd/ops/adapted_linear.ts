@@ -1,0 +1,79 @@
+/** A dense linear layer with low-rank updates, in as few products as it takes. @module */
+
+import type { Tensor } from "../../device/tensor.ts";
+import type { Parameter } from "../parameter.ts";
+import type { Tape } from "../tape.ts";
+import { DenseWeight } from "../weight.ts";
+import { biasGradient, linearOutput, weightGradient } from "./linear.ts";
+import {
+  addInputGradient,
+  addUpdate,
+  lowRankBackward,
+  lowRankPath,
+  type LowRankSite,
+} from "./low_rank.ts";
+import { matrix, type MatrixPair, multiply } from "./product.ts";
+
+/**
+ * y = x Wᵀ + bias, and for each site y[:, rows] += scaling · (drop(x) Aᵀ) Bᵀ (Hu et al. 2021, equation 3).
+ *
+ * The sum of `linear` and of each site's two thin products, fused: the product with B of a site of all
+ * rows adds its terms to those of x Wᵀ, so that y is written once; other sites add to y in place. ΔW itself
+ * is never formed.
+ *
+ * @throws {ShapeError} when x, the bias or a site does not fit W.
+ */
+export function adaptedLinear(
+  tape: Tape,
+  x: Tensor,
+  weight: Parameter,
+  bias: Parameter | undefined,
+  sites: readonly LowRankSite[],
+): Tensor {
+  const [n, k] = weight.shape, m = x.shape[0];
+  const y = linearOutput(tape, x, new DenseWeight(weight), bias);
+  const paths = sites.map((site) => lowRankPath(tape, x, site, n));
+  const fused = paths.find(({ site }) => site.rows.count === n);
+  multiply(matrix(x), matrix(weight.tensor), matrix(y), {
+    m,
+    n,
+    k,
+    transposeB: true,
+    bias: bias?.tensor,
+    second: fused && secondPair(fused.hidden, fused.site.B.tensor),
+  });
+  for (const path of paths) if (path !== fused) addUpdate(path, y);
+  const operands = [weight, ...(bias ? [bias] : []), ...sites.flatMap(({ A, B }) => [A, B])];
+  return tape.record(y, [x, ...operands], (dy) => {
+    weightGradient(tape, x, weight, dy);
+    if (bias) biasGradient(tape, bias, dy);
+    const fused = paths.find(({ mask }) => !mask);
+    if (!fused) inputGradient(tape, x, weight, dy);
+    for (const path of paths) {
+      using dHidden = lowRankBackward(tape, x, path, dy);
+      if (!dHidden) continue;
+      if (path !== fused) addInputGradient(tape, x, path, dHidden);
+      else inputGradient(tape, x, weight, dy, secondPair(dHidden, path.site.A.tensor));
+    }
+  });
+}
+
+/** (tokens, rank) times B or A, added by the product with W. */
+function secondPair(hidden: Tensor, factor: Tensor): MatrixPair {
+  return { a: matrix(hidden), b: matrix(factor), k: hidden.shape[1] };
+}
+
+/** dx += dy W + dh A. */
+function inputGradient(
+  tape: Tape,
+  x: Tensor,
+  weight: Parameter,
+  dy: Tensor,
+  second?: MatrixPair,
+): void {
+  const into = tape.contribute(x);
+  if (!into) return;
+  const [k, n] = weight.shape, m = x.shape[0], { accumulate } = into;
+  const options = { m, n, k, accumulate, second };
+  multiply(matrix(dy), matrix(weight.tensor), matrix(into.tensor), options);
+}

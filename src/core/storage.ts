@@ -1,0 +1,158 @@
+/**
+ * Where files are: on the disk, at an address, or in memory. With `files.ts`, which reads and writes whole
+ * ones, this is the only code in `src/` that opens files.
+ *
+ * Under Deno a path leads to the disk. In a browser it is an address relative to the page: files are
+ * fetched and none is written. Files in memory are the platform's own `File` objects, as those of an
+ * `<input type="file">`; wherever a {@link Folder} is read, a list of them will do.
+ *
+ * @module
+ */
+
+import { readReason } from "./file_errors.ts";
+import { inBrowser } from "./platform.ts";
+
+/**
+ * A folder to read from: its path (in a browser an address relative to the page), or its files in memory,
+ * found by `name`.
+ */
+export type Folder = string | readonly File[];
+
+/** A file to read: its path or `file:` URL, or the file itself in memory. */
+export type FileSource = string | URL | File;
+
+/** A file that can be read at any position; disposing of it closes it. */
+export interface OpenFile extends Disposable {
+  /** Its size. */
+  readonly bytes: number;
+  /**
+   * Reads `length` bytes from an offset; several reads may run at the same time.
+   *
+   * @throws {SyntaxError} Where the file ends earlier.
+   */
+  read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
+}
+
+/** The path of a file in a folder, or the file itself where the folder is in memory. */
+export function fileIn(folder: string, name: string): string;
+export function fileIn(folder: Folder, name: string): FileSource;
+export function fileIn(folder: Folder, name: string): FileSource {
+  if (typeof folder === "string") {
+    return /(^|\/)$/.test(folder) ? folder + name : `${folder}/${name}`;
+  }
+  const file = folder.find((file) => file.name === name);
+  if (file) return file;
+  throw new Error(`cannot read ${name}: it is not among the files in memory`);
+}
+
+/** What a message calls a folder. */
+export function folderName(folder: Folder): string {
+  return typeof folder === "string" ? folder : "memory";
+}
+
+/** What a message calls a file. */
+export function fileName(file: FileSource): string {
+  return file instanceof File ? file.name : String(file);
+}
+
+/** Whether a folder has a file of this name. */
+export async function hasFile(folder: Folder, name: string): Promise<boolean> {
+  if (typeof folder !== "string") return folder.some((file) => file.name === name);
+  return await kindOf(fileIn(folder, name)) === "file";
+}
+
+/**
+ * What a path leads to; `undefined` where there is nothing. A server tells files only: in a browser a name
+ * without an ending is a folder.
+ *
+ * @throws {Error} Where it cannot be found out.
+ */
+export async function kindOf(path: string): Promise<"file" | "folder" | undefined> {
+  if (inBrowser) return /\.[a-z]+$/.test(path) ? await kindAt(path) : "folder";
+  try {
+    return (await Deno.stat(path)).isDirectory ? "folder" : "file";
+  } catch (error) {
+    const { NotFound, NotADirectory } = Deno.errors;
+    if (error instanceof NotFound || error instanceof NotADirectory) return undefined;
+    throw cannotRead(path, error);
+  }
+}
+
+/**
+ * Opens a file for reading at any position. In a browser it is fetched as a whole.
+ *
+ * @throws {Error} Where the file does not exist or cannot be read.
+ */
+export async function openFile(file: FileSource): Promise<OpenFile> {
+  if (!isOnDisk(file)) return openBlob(await blobOf(file));
+  return openDiskFile(
+    await Deno.open(file).catch((error) => Promise.reject(cannotRead(file, error))),
+  );
+}
+
+/** Whether this file is read by Deno. */
+export function isOnDisk(file: FileSource): file is string | URL {
+  return !inBrowser && !(file instanceof File);
+}
+
+/** Throws where no file can be written. */
+export function assertWritable(path: string): void {
+  if (inBrowser) throw new Error(`cannot write ${path}: a page in a browser has no disk`);
+}
+
+/** A file in memory, or one that is fetched into it. */
+export async function blobOf(file: FileSource): Promise<Blob> {
+  return file instanceof File ? file : await (await request(String(file), "GET")).blob();
+}
+
+/** The error of a file that cannot be read, with the system's reason in words. */
+export function cannotRead(file: FileSource, error: unknown): Error {
+  return new Error(`cannot read ${fileName(file)}: ${readReason(error)}`, { cause: error });
+}
+
+async function kindAt(address: string): Promise<"file" | undefined> {
+  return await request(address, "HEAD").then(() => "file", () => undefined);
+}
+
+/** The server's answer, once it is a good one. */
+async function request(address: string, method: "GET" | "HEAD"): Promise<Response> {
+  const response = await fetch(address, { method })
+    .catch((error) => Promise.reject(cannotRead(address, error)));
+  if (response.ok) return response;
+  await response.body?.cancel();
+  const { status, statusText } = response;
+  const reason = status === 404
+    ? "it does not exist"
+    : `the server answered ${status} ${statusText}`;
+  throw new Error(`cannot read ${address}: ${reason.trim()}`);
+}
+
+function openBlob(blob: Blob): OpenFile {
+  const read = async (offset: number, length: number) => {
+    const bytes = new Uint8Array(await blob.slice(offset, offset + length).arrayBuffer());
+    if (bytes.length < length) throw endsEarly(length - bytes.length);
+    return bytes;
+  };
+  return { bytes: blob.size, read, [Symbol.dispose]: () => {} };
+}
+
+function openDiskFile(file: Deno.FsFile): OpenFile {
+  const read = (offset: number, length: number) => Promise.try(readAt, file, offset, length);
+  return { bytes: file.statSync().size, read, [Symbol.dispose]: () => file.close() };
+}
+
+/** Synchronous, so that of two reads at the same time neither moves the other's position. */
+function readAt(file: Deno.FsFile, offset: number, length: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(length);
+  file.seekSync(offset, Deno.SeekMode.Start);
+  for (let filled = 0; filled < length;) {
+    const count = file.readSync(bytes.subarray(filled));
+    if (count === null) throw endsEarly(length - filled);
+    filled += count;
+  }
+  return bytes;
+}
+
+function endsEarly(missing: number): SyntaxError {
+  return new SyntaxError(`the file ends ${missing} bytes too early`);
+}

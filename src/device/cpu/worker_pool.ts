@@ -1,0 +1,177 @@
+/** The threads of the CPU device: the main one and its workers. @module */
+
+import type { Worker } from "node:worker_threads";
+import { DeviceError } from "../../core/errors.ts";
+import {
+  chunkMask,
+  chunkStart,
+  commandOffset,
+  controlBlock,
+  flags,
+  maxChunks,
+  nextChunk,
+  order,
+} from "./control.ts";
+import { type WorkerData, workerProgram } from "./worker_program.ts";
+
+/** A kernel as WebAssembly exports it. */
+export type KernelFunction = (...values: number[]) => void;
+
+/** What runs: an export by its index and as a function, and its arguments. */
+export interface Call {
+  /** Name, for errors. */
+  readonly name: string;
+  /** Index among the names that the workers know. */
+  readonly index: number;
+  /** The main thread's instance of it. */
+  readonly run: KernelFunction;
+  /** Addresses and scalars, with two places at the end for the range. */
+  readonly values: number[];
+}
+
+/** What all workers share. */
+export type SharedData = Pick<WorkerData, "module" | "memory" | "names" | "blas">;
+
+/** Times that the main thread polls for the workers to finish before it sleeps. */
+const spins = 20_000;
+
+/** Chunks of a kernel: enough to make up for a late worker, few enough that products seldom pack. */
+const chunksFor = (threads: number): number => Math.min(maxChunks, Math.max(8, 2 * threads));
+
+/**
+ * Shares a kernel's units among threads.
+ *
+ * Idle workers sleep in `Atomics.wait` and do not keep the process alive, so a program that never
+ * disposes of its device still ends.
+ */
+export class WorkerPool {
+  readonly #control = controlBlock();
+  readonly #flags = new Int32Array(this.#control, 0, commandOffset / 4);
+  readonly #command = new Float64Array(this.#control, commandOffset);
+  readonly #workers: Worker[] = [];
+  #failure: DeviceError | undefined;
+
+  /** Starts one worker for each scratch address and waits until they are ready. */
+  static async start(data: SharedData, scratches: readonly number[]): Promise<WorkerPool> {
+    const pool = new WorkerPool();
+    const threads = scratches.length + 1;
+    const spawn = (scratch: number, i: number) =>
+      pool.#spawn({ ...data, scratch, thread: i + 1, threads });
+    await Promise.all(scratches.map(spawn));
+    return pool;
+  }
+
+  /** Threads, the main one included. */
+  get threads(): number {
+    return this.#workers.length + 1;
+  }
+
+  /**
+   * Runs a kernel over `units`, cut at multiples of `grain` into at most `most` chunks.
+   *
+   * @throws {DeviceError} when it traps, or a worker has died.
+   */
+  run(call: Call, units: number, grain: number, most = chunksFor(this.threads)): void {
+    if (units === 0) return;
+    const chunks = this.threads > 1 ? Math.min(most, Math.floor(units / grain)) : 1;
+    if (chunks < 2) runRange(call, 0, units);
+    else this.#share(call, units, grain, chunks);
+    if (this.#failure) throw this.#failure;
+  }
+
+  /** Ends the workers. */
+  stop(): void {
+    Atomics.store(this.#flags, flags.stop, 1);
+    Atomics.add(this.#flags, flags.ticket, chunkMask + 1);
+    Atomics.notify(this.#flags, flags.ticket);
+    this.#workers.length = 0;
+  }
+
+  #share(call: Call, units: number, grain: number, chunks: number): void {
+    this.#publish(call, units, grain, chunks);
+    let trap: unknown;
+    for (let chunk; (chunk = this.#claim(chunks)) >= 0;) {
+      try {
+        const begin = chunkStart(chunk, chunks, units, grain);
+        runRange(call, begin, chunkStart(chunk + 1, chunks, units, grain));
+      } catch (error) {
+        trap = error;
+      }
+      Atomics.sub(this.#flags, flags.pending, 1);
+    }
+    this.#awaitOthers();
+    // Cleared before anything is thrown: if two threads trap, the next kernel must not be blamed.
+    const failed = Atomics.exchange(this.#flags, flags.failed, 0);
+    if (trap) throw trap;
+    if (failed) {
+      throw new DeviceError(`${call.name} trapped on a thread of the cpu device`);
+    }
+  }
+
+  #publish({ index, values }: Call, units: number, grain: number, chunks: number): void {
+    const command = this.#command, shared = this.#flags;
+    command[order.index] = index;
+    command[order.units] = units;
+    command[order.grain] = grain;
+    command[order.chunks] = chunks;
+    command[order.count] = values.length - 2;
+    for (let i = 0; i < values.length - 2; i++) command[order.values + i] = values[i];
+    Atomics.store(shared, flags.pending, chunks);
+    const commands = (Atomics.load(shared, flags.ticket) & ~chunkMask) + chunkMask + 1;
+    Atomics.store(shared, flags.ticket, commands | (2 ** chunks - 1));
+    if (Atomics.load(shared, flags.sleepers) > 0) Atomics.notify(shared, flags.ticket);
+  }
+
+  /** Claims a chunk for the main thread: its number, or -1 when none is left. */
+  #claim(chunks: number): number {
+    while (true) {
+      const ticket = Atomics.load(this.#flags, flags.ticket), left = ticket & chunkMask;
+      if (left === 0) return -1;
+      const bit = nextChunk(left, chunks, 0, this.threads);
+      if (Atomics.compareExchange(this.#flags, flags.ticket, ticket, ticket - bit) === ticket) {
+        return 31 - Math.clz32(bit);
+      }
+    }
+  }
+
+  #awaitOthers(): void {
+    const shared = this.#flags;
+    for (let spin = 0; spin < spins; spin++) {
+      if (Atomics.load(shared, flags.pending) === 0) return;
+    }
+    for (let left; (left = Atomics.load(shared, flags.pending)) > 0;) {
+      Atomics.wait(shared, flags.pending, left);
+    }
+  }
+
+  async #spawn(data: Omit<WorkerData, "control" | "layout">): Promise<void> {
+    const { Worker } = await import("node:worker_threads"); // a browser, which has none, needs no import
+    const layout = { flags, order, chunkMask, commandOffset };
+    const workerData: WorkerData = { ...data, control: this.#control, layout };
+    const worker = new Worker(workerProgram, { eval: true, workerData });
+    this.#workers.push(worker);
+    await new Promise<void>((resolve, reject) => {
+      worker.once("message", () => {
+        worker.unref();
+        resolve();
+      });
+      worker.once("error", (error) => {
+        const { message } = error as Error;
+        this.#failure = new DeviceError(`a thread of the cpu device died: ${message}`);
+        reject(this.#failure);
+      });
+    });
+  }
+}
+
+function runRange({ name, run, values }: Call, begin: number, end: number): void {
+  values[values.length - 2] = begin;
+  values[values.length - 1] = end;
+  try {
+    run(...values);
+  } catch (error) {
+    throw new DeviceError(`${name} trapped on the cpu device: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+}

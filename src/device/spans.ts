@@ -1,0 +1,39 @@
+/** Contiguous spans: neighboring tensors of one buffer as one, and cuts to what a kernel may bind. @module */
+
+import { cutRange, type RowRange } from "../core/row_range.ts";
+import { elementBytes } from "../../kernels/kernel.ts";
+import { Tensor } from "./tensor.ts";
+
+/** A part of a tensor that one kernel may bind. */
+export interface Piece {
+  /** First element within the tensor. */
+  readonly start: number;
+  /** Number of elements. */
+  readonly size: number;
+}
+
+/** Cuts of {@link piecesOf} fall on multiples of this, so that partial sums do not depend on them. */
+const cut = 4096;
+
+/** One tensor over several that follow each other in one storage, the gaps between them included. */
+export function spanOver(tensors: readonly Tensor[]): Tensor {
+  const first = tensors[0], last = tensors[tensors.length - 1];
+  const size = last.offset + last.size - first.offset;
+  return new Tensor(first.device, [size], first.type, first.storage, first.offset, false);
+}
+
+/** Cuts a tensor into as few pieces as the device's binding limit allows. */
+export function piecesOf({ size, type, device }: Tensor): Piece[] {
+  const most = Math.min(device.maxBindingBytes / elementBytes(type), 2 ** 30);
+  const limit = Math.floor(most / cut) * cut;
+  const starts = Array.from({ length: Math.ceil(size / limit) }, (_, i) => i * limit);
+  return starts.map((start) => ({ start, size: Math.min(limit, size - start) }));
+}
+
+/** Cuts a matrix into as few blocks of rows as the device's binding limit allows. */
+export function rowPiecesOf({ shape: [rows, width], device }: Tensor): RowRange[] {
+  const limit = device.maxBindingBytes / 4 / width;
+  // A multiple of 64 rows starts at a multiple of 256 bytes, in the matrix and in lists of its rows.
+  const most = limit >= rows ? rows : Math.max(64, Math.floor(limit / 64) * 64);
+  return cutRange(rows, most);
+}

@@ -1,0 +1,167 @@
+/** Updates of several sites of one weight as one PEFT module with blocks of zeros, and back. @module */
+
+import { ShapeError } from "../core/errors.ts";
+import type { HostTensor } from "../core/host_tensor.ts";
+import { assertUpdate, type LowRankUpdate } from "../core/low_rank_update.ts";
+import { indicesOf, type RowRange } from "../core/row_range.ts";
+import { type SiteAddress, siteName } from "../core/site.ts";
+
+/**
+ * Joins the updates of one layer's sites into one update of all its rows with the same ΔW, as a PEFT
+ * module holds it: A `(Σ rank, in)` is the sites' A below each other, and B `(out, Σ rank)` has each
+ * site's B in its rows and columns and zeros elsewhere.
+ *
+ * The scaling is the sites'; where they differ it is the largest in size, and the others' ratio to it
+ * goes into their B (rounded to F32, exact for ratios that are powers of two).
+ *
+ * @throws {ShapeError} when shapes do not fit, rows are outside the weight or in two sites, the number
+ * of the weight's outputs is not known, or there is no update.
+ *
+ * @example
+ * ```ts
+ * import { joinUpdates } from "@lowrank/core/formats";
+ *
+ * const A = { shape: [1, 2], data: Float32Array.of(1, 2) };
+ * const B = { shape: [1, 1], data: Float32Array.of(3) };
+ * const site = { module: "h.0.attn.c_attn", outputs: 3, A, B, scaling: 2 };
+ * const query = { ...site, rows: { start: 0, count: 1 } };
+ * const value = { ...site, rows: { start: 2, count: 1 } };
+ * console.log(joinUpdates([query, value]).B.data); // [3, 0, 0, 0, 0, 3]
+ * ```
+ */
+export function joinUpdates(updates: readonly LowRankUpdate[]): LowRankUpdate {
+  if (updates.length === 0) throw new ShapeError("joining needs at least one update, found none");
+  const [{ module, A: { shape: [, inner] } }] = updates, out = outputsOf(updates[0]);
+  updates.forEach((update) => assertUpdate(update, [out, inner]));
+  rowOwners(updates, out);
+  if (updates.length === 1 && updates[0].B.shape[0] === out) {
+    return { module, A: updates[0].A, B: updates[0].B, scaling: updates[0].scaling };
+  }
+  const scaling = commonScaling(updates);
+  const rank = updates.reduce((sum, { A }) => sum + A.shape[0], 0);
+  const A = new Float32Array(rank * inner), B = new Float32Array(out * rank);
+  let first = 0;
+  for (const update of updates) {
+    A.set(update.A.data, first * inner);
+    placeBlock(B, rank, first, update, scaling === 0 ? 1 : update.scaling / scaling);
+    first += update.A.shape[0];
+  }
+  return {
+    module,
+    A: { shape: [rank, inner], data: A },
+    B: { shape: [out, rank], data: B },
+    scaling,
+  };
+}
+
+/**
+ * Splits an update of a whole weight into those of its sites; the inverse of {@link joinUpdates}.
+ *
+ * A column of B belongs to the site whose rows hold all its values that are not zero. Columns of
+ * zeros go where they make the sites' ranks equal, else to the site of the column before. Sites
+ * without a column are left out.
+ *
+ * @param sites Every site that the weight has.
+ * @returns Undefined where a column reaches into two sites or outside of all, or where all columns
+ * are zero and cannot be shared out evenly.
+ * @throws {ShapeError} when A and B do not fit, or rows are outside the weight or in two sites.
+ */
+export function splitUpdate(
+  update: LowRankUpdate,
+  sites: readonly SiteAddress[],
+): LowRankUpdate[] | undefined {
+  assertUpdate(update);
+  const { A, B, scaling } = update, [out, rank] = B.shape;
+  const found = columnOwners(B, rowOwners(sites, out));
+  const owners = found && shareZeroColumns(found, sites.length);
+  return owners && sites.flatMap((site, i) => {
+    const columns = indicesOf({ start: 0, count: rank }).filter((column) => owners[column] === i);
+    const [a, b] = [gather(A, columns), gather(B, site.rows && indicesOf(site.rows), columns)];
+    return columns.length > 0 ? [{ ...site, A: a, B: b, scaling }] : [];
+  });
+}
+
+/** Some rows of a matrix, and of these some columns; all where there are no indices. */
+export function gather(
+  { shape: [height, width], data }: HostTensor,
+  rows: readonly number[] = indicesOf({ start: 0, count: height }),
+  columns: readonly number[] = indicesOf({ start: 0, count: width }),
+): HostTensor {
+  const values = new Float32Array(rows.length * columns.length);
+  rows.forEach((row, y) =>
+    columns.forEach((column, x) => values[y * columns.length + x] = data[row * width + column])
+  );
+  return { shape: [rows.length, columns.length], data: values };
+}
+
+function outputsOf(update: LowRankUpdate): number {
+  const out = update.outputs ?? (update.rows ? undefined : update.B.shape[0]);
+  if (out !== undefined) return out;
+  throw new ShapeError(
+    `an update of some rows must say how many outputs its weight has, found ${
+      siteName(update)
+    } without`,
+  );
+}
+
+/** Which site each row of the weight belongs to; -1 for none. */
+function rowOwners(sites: readonly SiteAddress[], out: number): Int32Array {
+  const owners = new Int32Array(out).fill(-1), all: RowRange = { start: 0, count: out };
+  sites.forEach(({ rows = all }, site) => {
+    for (let row = rows.start; row < rows.start + rows.count; row++) {
+      if (!(row >= 0 && row < out)) {
+        throw new ShapeError(`rows of a site must be in [0, ${out}), found ${row}`);
+      }
+      if (owners[row] !== -1) throw new ShapeError(`sites must not share rows, found row ${row}`);
+      owners[row] = site;
+    }
+  });
+  return owners;
+}
+
+function commonScaling(updates: readonly LowRankUpdate[]): number {
+  const scalings = updates.map(({ scaling }) => scaling);
+  return scalings.reduce((most, next) => Math.abs(next) > Math.abs(most) ? next : most);
+}
+
+/** Writes a site's B into its rows and columns. */
+function placeBlock(
+  to: Float32Array,
+  stride: number,
+  first: number,
+  { B, rows }: LowRankUpdate,
+  ratio: number,
+): void {
+  const [count, rank] = B.shape, start = rows?.start ?? 0;
+  for (let row = 0; row < count; row++) {
+    for (let column = 0; column < rank; column++) {
+      to[(start + row) * stride + first + column] = B.data[row * rank + column] * ratio;
+    }
+  }
+}
+
+/** The site of each column of B, -1 for a column of zeros; undefined where there is no one site. */
+function columnOwners({ shape: [out, rank], data }: HostTensor, rows: Int32Array) {
+  const owners = new Array<number>(rank).fill(-1);
+  for (let index = 0; index < out * rank; index++) {
+    if (data[index] === 0) continue;
+    const site = rows[Math.floor(index / rank)];
+    const column = index % rank;
+    if (site === -1 || (owners[column] !== -1 && owners[column] !== site)) return undefined;
+    owners[column] = site;
+  }
+  return owners;
+}
+
+/** Gives columns of zeros to sites: evenly where that fits the others, else as their neighbours. */
+function shareZeroColumns(owners: number[], sites: number): number[] | undefined {
+  const used = new Set(owners.filter((site) => site !== -1));
+  const order = used.size ? [...used] : Array.from({ length: sites }, (_, site) => site);
+  const each = owners.length / order.length;
+  const even = owners.map((_, column) => order[Math.floor(column / each)]);
+  const fits = owners.every((site, column) => site === -1 || site === even[column]);
+  if (Number.isInteger(each) && fits) return even;
+  if (used.size === 0) return undefined;
+  let last = order[0];
+  return owners.map((site) => last = site === -1 ? last : site);
+}

@@ -1,0 +1,162 @@
+/**
+ * A GPT-2 whose linear layers are stored in F16, beside one in F32 that has the same values.
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import {
+  injectBitFit,
+  injectBottleneck,
+  injectLora,
+  loadAdapter,
+  merge,
+  mergeReport,
+  unmerge,
+} from "../../src/adapt/mod.ts";
+import { Tape } from "../../src/autograd/mod.ts";
+import { float16ToFloat32, float32ToFloat16 } from "../../src/core/float16.ts";
+import type { Device } from "../../src/device/device.ts";
+import { readSafetensors } from "../../src/formats/mod.ts";
+import type { Tensor } from "../../src/device/tensor.ts";
+import { Gpt2, saveModel } from "../../src/models/mod.ts";
+import type { Weight } from "../../src/nn/mod.ts";
+import { train } from "../../src/train/mod.ts";
+import {
+  labels,
+  logitsOf,
+  lossOf,
+  tinyModel,
+  tokens,
+  trainedLora,
+  valuesOf,
+} from "../adapt/fixtures.ts";
+import { assertAllClose } from "../support/all_close.ts";
+import { HalfWeight } from "./half_weight.ts";
+
+/** A property and the test of it; `epsilon` is the device's relative rounding error. */
+export interface Check {
+  readonly name: string;
+  readonly run: (device: Device, epsilon: number) => Promise<void>;
+}
+
+/** The tiny model with weights that F16 can hold. */
+async function denseModel(device: Device): Promise<Gpt2> {
+  const model = tinyModel(device);
+  for (const { weight } of model.linears) {
+    const { tensor } = weight.parameter!, values = Float32Array.from(await valuesOf(tensor));
+    device.write(tensor, Float32Array.from(float16ToFloat32(float32ToFloat16(values))));
+  }
+  return model;
+}
+
+/** The same with linear layers in F16; it borrows all else from the dense one. */
+async function halfModel(dense: Gpt2): Promise<Gpt2> {
+  const { device, config } = dense, owned = new DisposableStack();
+  const tensors = new Map<string, Tensor | Weight>();
+  for (const [name, { own }] of dense.parameters) tensors.set(name, own);
+  for (const { weight } of dense.linears) {
+    const [values] = await device.read(weight.parameter!.own);
+    tensors.set(weight.name, owned.use(new HalfWeight(device, weight.name, values)));
+  }
+  return new Gpt2(device, config, tensors, owned);
+}
+
+/** Runs on both, each with the tensors that it would have alone. */
+async function onBoth<T>(device: Device, run: (model: Gpt2) => Promise<T>): Promise<[T, T]> {
+  using dense = await denseModel(device);
+  using half = await halfModel(dense);
+  return [await run(dense), await run(half)];
+}
+
+/** All of them. */
+export const checks: readonly Check[] = [
+  {
+    name: "the forward pass is that of the same values in F32, to the bit",
+    async run(device) {
+      const [dense, half] = await onBoth(device, (model) => logitsOf(model));
+      assertEquals(half, dense);
+    },
+  },
+  {
+    name: "LoRA's own forward, equation 3, is what a dense layer fuses",
+    async run(device, epsilon) {
+      for (const selection of [{ sites: ["q", "v"] }, { targetModules: "all-linear" }] as const) {
+        const [dense, half] = await onBoth(device, async (model) => {
+          using adapter = trainedLora(model, { ...selection, dropout: 0.2 });
+          const logits = await logitsOf(model, { tokens }, { dropoutSeed: 3 });
+          using tape = new Tape(device, { dropoutSeed: 3 });
+          tape.backward(lossOf(tape, model));
+          const gradients = adapter.parameters.map((parameter) => tape.gradientOf(parameter)!);
+          const values = await device.read(...gradients);
+          return [logits, ...values.map(({ data }) => data)];
+        });
+        const close = { relative: 100 * epsilon, absolute: 100 * epsilon };
+        half.forEach((values, i) => assertAllClose(values, dense[i], close));
+      }
+    },
+  },
+  {
+    name: "every kind of adapter trains on it, and its F16 bytes do not change",
+    async run(device) {
+      using dense = await denseModel(device);
+      const before = await logitsOf(dense);
+      using model = await halfModel(dense);
+      const byType = device.ledger.read().byType, live = device.ledger.read().live;
+      const halves = model.linears.reduce((sum, { weight }) => sum + weight.bytes, 0);
+      assertEquals(byType.f16, halves);
+      assertEquals(halves, 2 * 2 * (36 * 12 + 12 * 12 + 2 * 48 * 12));
+      const adapters = [
+        () => injectLora(model, { rank: 2, sites: "all", seed: 1 }),
+        () => injectBitFit(model),
+        () => injectBottleneck(model, { size: 2, seed: 1 }),
+      ];
+      const batches = [{ inputs: { tokens }, targets: { shape: tokens.shape, data: labels } }];
+      for (const inject of adapters) {
+        using _ = inject();
+        const losses: number[] = [];
+        for await (const { loss } of train(model, batches, { learningRate: 0.02, steps: 8 })) {
+          losses.push(loss);
+        }
+        assert(losses[7] < losses[0], losses.join());
+      }
+      assertEquals(await logitsOf(model), before);
+      assertEquals(device.ledger.read().live, live);
+    },
+  },
+  {
+    name: "merging makes F32 weights of it, the report knows how much of ΔW there is",
+    async run(device) {
+      const [dense, half] = await onBoth(device, async (model) => {
+        using adapter = trainedLora(model, { sites: "all" });
+        const merged = merge(model, adapter);
+        const logits = await logitsOf(merged);
+        assert(unmerge(merged) === model);
+        return [logits, await mergeReport(model, adapter)];
+      });
+      assertEquals(half, dense);
+    },
+  },
+  {
+    name: "a saved model and a saved adapter are those of the same values in F32",
+    async run(device) {
+      const [dense, half] = await onBoth(device, async (model) => {
+        const folder = await Deno.makeTempDir();
+        try {
+          using adapter = trainedLora(model, { sites: ["q", "v"] });
+          await adapter.save(`${folder}/adapter`);
+          await saveModel(model, `${folder}/model`);
+          adapter.remove();
+          using _ = await loadAdapter(model, `${folder}/adapter`);
+          const names = ["model/model", "adapter/adapter_model"];
+          return await Promise.all(
+            names.map((name) => readSafetensors(`${folder}/${name}.safetensors`)),
+          );
+        } finally {
+          await Deno.remove(folder, { recursive: true });
+        }
+      });
+      assertEquals(half, dense);
+    },
+  },
+];

@@ -1,0 +1,71 @@
+import { assertThrows } from "@std/assert";
+import {
+  attention,
+  type AttentionInputs,
+  type ColumnWindow,
+  fusedInputs,
+  Tape,
+} from "../../src/autograd/mod.ts";
+import { ShapeError } from "../../src/core/errors.ts";
+import { ReferenceDevice } from "../../src/device/reference.ts";
+import type { Tensor } from "../../src/device/tensor.ts";
+import { KeyValueCache } from "../../src/nn/mod.ts";
+import { normals } from "../kernels/cases/values.ts";
+import { assertAllClose } from "../support/all_close.ts";
+
+const batch = 2, time = 5, heads = 2, width = 6;
+
+const layouts: Record<string, (fused: ArrayLike<number>, tape: Tape) => AttentionInputs> = {
+  fused: (values, tape) => fusedInputs(matrix(tape, values, 3 * width)),
+  separate: (values, tape) => {
+    const window = (part: number): ColumnWindow => {
+      const inPart = (at: number) => Math.floor(at % (3 * width) / width) === part;
+      const own = Array.from(values).filter((_, at) => inPart(at));
+      return { tensor: matrix(tape, own, width), width };
+    };
+    return { q: window(0), k: window(1), v: window(2) };
+  },
+};
+
+function matrix(tape: Tape, values: ArrayLike<number>, columns: number): Tensor {
+  const tensor = tape.activation([values.length / columns, columns], "values");
+  tape.device.write(tensor, Float32Array.from(values));
+  return tensor;
+}
+
+/** Tokens `begin` to `end` of every sequence. */
+function tokensOf(values: Float32Array, begin: number, end: number): number[] {
+  const size = 3 * width;
+  return Array.from({ length: batch }, (_, b) => b * time * size).flatMap((at) => [
+    ...values.subarray(at + begin * size, at + end * size),
+  ]);
+}
+
+for (const [name, inputsOf] of Object.entries(layouts)) {
+  Deno.test(`a cache attends as causal attention over all tokens does: ${name}`, async () => {
+    using device = new ReferenceDevice();
+    using tape = new Tape(device, { record: false });
+    const values = normals(1, batch * time * 3 * width);
+    const whole = attention(tape, inputsOf(values, tape), { batch, time, heads, causal: true });
+    const [{ data }] = await device.read(whole);
+    using cache = new KeyValueCache(device, { layers: 1, batch, capacity: 7, width });
+    for (const [begin, end] of [[0, 3], [3, 4], [4, 5]]) {
+      const out = cache.attend(tape, 0, inputsOf(tokensOf(values, begin, end), tape), heads);
+      cache.advance(end - begin);
+      const [found] = await device.read(out);
+      const expected = [0, time].flatMap((row) => [
+        ...data.subarray((row + begin) * width, (row + end) * width),
+      ]);
+      assertAllClose([...found.data], expected, { absolute: 1e-14 });
+    }
+  });
+}
+
+Deno.test("a cache refuses keys of another width than its own", () => {
+  using device = new ReferenceDevice();
+  using tape = new Tape(device, { record: false });
+  using cache = new KeyValueCache(device, { layers: 1, batch, capacity: 7, width: 4 });
+  const inputs = layouts.fused(normals(1, batch * 3 * width), tape);
+  const message = "q must have the cache's width of 4, found 6";
+  assertThrows(() => cache.attend(tape, 0, inputs, heads), ShapeError, message);
+});

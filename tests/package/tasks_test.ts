@@ -1,0 +1,20 @@
+/** Every program of the repository is a task, and every task is explained. */
+
+import { assertEquals } from "@std/assert";
+import { sourceFiles, sourceText } from "../support/source_files.ts";
+
+const tasks: Record<string, string> = JSON.parse(sourceText("deno.json")).tasks;
+const commands = Object.values(tasks).join("\n");
+
+Deno.test("CONTRIBUTING.md explains every task", () => {
+  const explained = [...sourceText("CONTRIBUTING.md").matchAll(/^\| `([\w:]+)`/gm)];
+  assertEquals(explained.map(([, task]) => task).sort(), Object.keys(tasks).sort());
+});
+
+Deno.test("every script is a task or a part of one", () => {
+  // bench/main.ts starts its contenders by their names.
+  const files = sourceFiles(["scripts", "bench"]).filter((path) => !path.includes("/contenders/"));
+  const imported = (path: string) =>
+    files.some((file) => sourceText(file).includes(`/${path.split("/").at(-1)}"`));
+  assertEquals(files.filter((path) => !commands.includes(path) && !imported(path)), []);
+});

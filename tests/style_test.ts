@@ -1,0 +1,75 @@
+/** The language of `docs/style.md`: what no line of code, tests, docs and notebooks may say. */
+
+import { assert, assertEquals } from "@std/assert";
+import { notebookNames, notebooksPath, readNotebook } from "./support/notebook_file.ts";
+import { filesUnder, sourceText } from "./support/source_files.ts";
+
+const style = sourceText("docs/style.md");
+
+/** Rows of the table of phrases: what is not said, and what is said instead. */
+const phrases = section("Not these phrases", "British").matchAll(/^\| `(.+?)` +\| (.+?) +\|$/gm)
+  .map(([, phrase, instead]) => ({ rule: new RegExp(`\\b${phrase}\\b`, "i"), instead })).toArray();
+
+const stems = section("British spellings", "## Errors").matchAll(/`(\w+)`/g)
+  .map(([, stem]) => stem).toArray();
+
+// Optimism, realistic and the like have one spelling.
+const british = new RegExp(`(${stems.join("|")})(?![tm])`, "i");
+
+function section(from: string, to: string): string {
+  const start = style.indexOf(from);
+  return style.slice(start, style.indexOf(to, start + from.length));
+}
+
+/** Quotations and names of others: a line of this file that matches keeps its words. */
+const quoted: readonly { file: RegExp; line: RegExp }[] = [
+  { file: /^(docs\/style\.md|tests\/style_test\.ts)$/, line: /./ },
+  // A case's name and a note in the golden files.
+  { file: /^scripts\/golden\/|^tests\/adapt\/golden_checks/, line: /labelled|between neighbours/ },
+];
+
+/** What is wrong with a path, as line 0, and a text: each with `file:line`. */
+function faults(file: string, text: string): string[] {
+  return [file, ...text.split("\n")].flatMap((line, index) => {
+    if (quoted.some((name) => name.file.test(file) && name.line.test(line))) return [];
+    const place = `${file}:${index}: `, stem = british.exec(line)?.[0];
+    return [
+      ...phrases.filter(({ rule }) => rule.test(line))
+        .map(({ rule, instead }) => `${place}"${rule.exec(line)![0]}": write ${instead}`),
+      ...(stem ? [`${place}"${stem}": American spelling`] : []),
+    ];
+  });
+}
+
+const written = /\.(ts|md|wgsl|py|sh|cff)$/;
+const roots = [
+  ...["src", "experiments", "kernels", "tests", "docs", "bench", "scripts", "models", "examples"],
+  ...["mod.ts", "cli.ts", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "CITATION.cff"],
+];
+
+Deno.test("code, tests and docs keep to the language of docs/style.md", () => {
+  const files = roots.flatMap(filesUnder).filter((path) => {
+    return written.test(path) && !/^tests\/golden\/|^docs\/api\//.test(path);
+  });
+  assertEquals(files.flatMap((file) => faults(file, sourceText(file))), []);
+});
+
+Deno.test("notebooks keep to the language of docs/style.md", async () => {
+  const found: string[] = [];
+  for (const name of notebookNames()) {
+    const { cells } = await readNotebook(`${notebooksPath}/${name}.ipynb`);
+    cells.forEach(({ source }, i) =>
+      found.push(...faults(`notebooks/${name}, cell ${i + 1}`, source))
+    );
+  }
+  assertEquals(found, []);
+});
+
+Deno.test("the checker finds a phrase and a spelling, and leaves other words alone", () => {
+  assert(phrases.length > 15 && stems.length > 20);
+  const text = "the Optimiser\noptimism, a realistic relief\na buffer that lies here";
+  assertEquals(faults("a.ts", text), [
+    'a.ts:1: "Optimis": American spelling',
+    'a.ts:3: "lies": write is',
+  ]);
+});
