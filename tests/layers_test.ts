@@ -35,10 +35,10 @@ const layers: LayerTable = {
   paper: ["accounting"],
   figures: ["core"],
   inspect: ["analysis", "figures", "models"],
-  experiments: ["adapt", "runs", "analysis", "paper", "figures", "data"],
-  notebook: ["experiments", "inspect"],
+  experiments: ["adapt", "runs", "inspect", "paper", "data"],
+  notebook: ["experiments"],
   mod: ["adapt", "train", "data"],
-  cli: ["experiments", "inspect"],
+  cli: ["experiments"],
 };
 
 Deno.test("imports go one way only", async () => {

@@ -3,7 +3,7 @@
 import type { DataTable, Figure } from "../../src/figures/figure.ts";
 import { heatmaps } from "../../src/figures/heatmaps.ts";
 import { table } from "../../src/figures/table.ts";
-import type { Claim } from "../frame/claim.ts";
+import { type Claim, claimsIn } from "../frame/claim.ts";
 import { type Experiment, experiment } from "../frame/experiment.ts";
 import { missingRuns } from "./adapters.ts";
 import {
@@ -13,7 +13,7 @@ import {
   topDirections,
 } from "./amplification_rows.ts";
 import { studySettings, subspaceRuns } from "./runs.ts";
-import { claimsIn, phi } from "./spaces.ts";
+import { phi } from "./subspace_rows.ts";
 import { loadStudy } from "./study.ts";
 
 const ranks = [4, 8, 64];

@@ -4,6 +4,7 @@ import {
   amplification,
   inActivationMetric,
   type LowRankFactors,
+  meanSimilarity,
   similarityGrid,
   toTensor,
   updateDirections,
@@ -16,51 +17,19 @@ import {
   identity,
   multiplyTransposed,
   rowsOf,
-  type Svd,
   svd,
 } from "../../src/linalg/mod.ts";
 import { mean } from "../numbers.ts";
-import { type Grid, type InputMetric, meanGrid } from "./spaces.ts";
-import type { StudyModule } from "./study.ts";
+import type { InputMetric, StudyModule } from "./study.ts";
 
 /** An update as printed, or as the layer's inputs see it. */
 type View = (factors: LowRankFactors, metric: InputMetric) => LowRankFactors;
 
 /** The ways to look at W and ΔW together. */
-const views: readonly (readonly [name: string, view: View])[] = [
-  ["ΔW", (factors) => factors],
-  ["ΔW·S^½", inActivationMetric],
-];
-
-/** One layer's W_q and its updates of one rank in one view; means over the seeds. */
-export interface AmplificationRow {
-  /** `ΔW` or `ΔW·S^½`. */
-  readonly view: string;
-  /** Number of the layer, counted from 1, as tables show it. */
-  readonly layer: string;
-  /** r. */
-  readonly rank: number;
-  /** ‖ΔW‖. */
-  readonly deltaNorm: number;
-  /** ‖W‖. */
-  readonly weightNorm: number;
-  /** ‖UᵀWVᵀ‖ with ΔW's directions. */
-  readonly inDelta: number;
-  /** The same with random ones, the mean of {@link randomDraws}. */
-  readonly inRandom: number;
-  /** Standard deviation of those draws. */
-  readonly randomSpread: number;
-  /** The same with W's own. */
-  readonly inWeight: number;
-  /** ‖ΔW‖ / ‖UᵀWVᵀ‖. */
-  readonly factor: number;
-  /** φ(i, j) between W's first {@link topDirections} left directions and ΔW's. */
-  readonly overlap: Grid;
-  /** The same between W's and random ones. */
-  readonly randomOverlap: Grid;
-  /** Length of a left direction. */
-  readonly dimensions: number;
-}
+const views: Readonly<Record<string, View>> = {
+  "ΔW": (factors) => factors,
+  "ΔW·S^½": inActivationMetric,
+};
 
 /** A tenth of the width: the paper's figure 8 goes to 1,176 of 12,288. */
 export const topDirections = 26;
@@ -70,50 +39,53 @@ export const randomDraws = 20;
 
 const randomSeed = 11;
 
+/** One layer's W_q and its updates of one rank in one view; norms are means over the seeds. */
+export type AmplificationRow = ReturnType<typeof amplificationRows>[number];
+
 /** A row for every view, layer and rank. */
-export function amplificationRows(
-  modules: readonly StudyModule[],
-  ranks: readonly number[],
-): AmplificationRow[] {
+export function amplificationRows(modules: readonly StudyModule[], ranks: readonly number[]) {
   const queries = modules.filter(({ site }) => site === "q");
-  return views.flatMap(([name, view]) =>
+  return Object.entries(views).flatMap(([view, seenIn]) =>
     queries.flatMap((module) => {
-      const rowAt = rowsOfQuery(view, module);
-      return ranks.map((rank) => ({
-        view: name,
-        layer: `${module.layer + 1}`,
-        rank,
-        ...rowAt(rank),
-      }));
+      const measure = measuring(seenIn, module), layer = `${module.layer + 1}`;
+      return ranks.map((rank) => ({ view, layer, rank, ...measure(rank) }));
     })
   );
 }
 
-/** What is measured of W_q, its updates and random ones at any rank. */
-function rowsOfQuery(view: View, { layer, weight, metric, updates }: StudyModule) {
-  const seen = matrixIn(view, weight, metric), own = svd(seen);
-  const draws = randomDirections(view, weight, metric, randomSeed + layer);
-  const top = rowsOf(own.left, 0, topDirections);
-  return (rank: number): Omit<AmplificationRow, "view" | "layer" | "rank"> => {
+/** What is found at a rank; what does not depend on it is computed once. */
+function measuring(view: View, { layer, weight, metric, updates }: StudyModule) {
+  const W = matrixIn(view, weight, metric), own = svd(W);
+  const top = rowsOf(own.left, 0, topDirections), random = new Random(randomSeed + layer);
+  const draw = () => svd(matrixIn(view, gaussian(weight.rows, weight.columns, random), metric));
+  const draws = Array.from({ length: randomDraws }, draw);
+  return (rank: number) => {
     const deltas = updates.get(rank)!.map((update) => view(update, metric));
     const options = { seed: randomSeed, rank, weightValues: own.values };
-    const measured = deltas.map((delta) => amplification(delta, seen, options));
-    const of = (key: "deltaNorm" | "weightNorm" | "inDelta" | "inWeight" | "factor") =>
-      mean(measured.map((one) => one[key]));
-    const random = draws.map(({ left, right }) => [rowsOf(left, 0, rank), rowsOf(right, 0, rank)]);
-    const byChance = random.map(([U, V]) =>
-      frobeniusNorm(multiplyTransposed(U, multiplyTransposed(V, seen)))
-    );
+    const measured = deltas.map((delta) => amplification(delta, W, options));
+    const lefts = draws.map(({ left }) => rowsOf(left, 0, rank));
+    const byChance = draws.map(({ right }, i) => {
+      return frobeniusNorm(
+        multiplyTransposed(lefts[i], multiplyTransposed(rowsOf(right, 0, rank), W)),
+      );
+    });
     return {
-      deltaNorm: of("deltaNorm"),
-      weightNorm: of("weightNorm"),
-      inDelta: of("inDelta"),
+      /** ‖ΔW‖. */
+      deltaNorm: mean(measured.map(({ deltaNorm }) => deltaNorm)),
+      /** ‖W‖. */
+      weightNorm: mean(measured.map(({ weightNorm }) => weightNorm)),
+      /** ‖UᵀWVᵀ‖ with ΔW's directions, random ones, and W's own. */
+      inDelta: mean(measured.map(({ inDelta }) => inDelta)),
       inRandom: mean(byChance),
       randomSpread: standardDeviation(byChance),
-      inWeight: of("inWeight"),
-      factor: of("factor"),
-      overlap: meanGrid(deltas.map((delta) => similarityGrid(top, updateDirections(delta).left))),
-      randomOverlap: meanGrid(random.map(([left]) => similarityGrid(top, left))),
+      inWeight: mean(measured.map(({ inWeight }) => inWeight)),
+      /** ‖ΔW‖ / ‖UᵀWVᵀ‖. */
+      factor: mean(measured.map(({ factor }) => factor)),
+      /** φ(i, j) between W's top left directions and ΔW's, and random ones; d is `dimensions`. */
+      overlap: meanSimilarity(
+        deltas.map((delta) => similarityGrid(top, updateDirections(delta).left)),
+      ),
+      randomOverlap: meanSimilarity(lefts.map((left) => similarityGrid(top, left))),
       dimensions: weight.rows,
     };
   };
@@ -124,18 +96,6 @@ function matrixIn(view: View, matrix: DenseMatrix, metric: InputMetric): DenseMa
   const { rows, columns } = matrix, B = toTensor(identity(rows));
   const { A } = view({ A: toTensor(matrix), B, scaling: 1 }, metric);
   return { rows, columns, data: Float64Array.from(A.data) };
-}
-
-/** Directions of Gaussian matrices of W's shape, in the view. */
-function randomDirections(
-  view: View,
-  { rows, columns }: DenseMatrix,
-  metric: InputMetric,
-  seed: number,
-): Svd[] {
-  const random = new Random(seed);
-  const draw = () => svd(matrixIn(view, gaussian(rows, columns, random), metric));
-  return Array.from({ length: randomDraws }, draw);
 }
 
 /** Of a sample. */

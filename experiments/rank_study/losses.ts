@@ -12,46 +12,23 @@ import { mean, range } from "../numbers.ts";
 import { adapterFolders } from "./adapters.ts";
 import { studyData, type StudyRun } from "./runs.ts";
 
-/** The runs of one choice. */
-export interface LossRow {
-  /** The adapted roles: `q, v`. */
-  readonly sites: string;
-  /** r of each site. */
-  readonly rank: number;
-  /** Trained values. */
-  readonly trained: number;
-  /** Held-out loss of each seed, nats per token. */
-  readonly losses: readonly number[];
-  /** Their mean. */
-  readonly loss: number;
-  /** Largest minus smallest; 0 for one seed. */
-  readonly spread: number;
-}
+/** The runs of one choice: the adapted roles (`q, v`), the rank of each, and the losses in nats per token. */
+export type LossRow = ReturnType<typeof lossRow>;
 
 /** The row of the losses of some seeds. */
-export function lossRow(
-  sites: string,
-  rank: number,
-  trained: number,
-  losses: readonly number[],
-): LossRow {
+export function lossRow(sites: string, rank: number, trained: number, losses: readonly number[]) {
   return { sites, rank, trained, losses, loss: mean(losses), spread: range(losses) };
 }
 
-/** What the choices came to. */
-export interface StudyLosses {
-  /** The base's loss without an adapter. */
-  readonly base: number;
-  /** A row for each choice, in the order of the runs. */
-  readonly rows: readonly LossRow[];
-}
+/** A row for each choice, in the order of the runs, and the base's loss without an adapter. */
+export type StudyLosses = Awaited<ReturnType<typeof studyLosses>>;
 
 /** Measures every run's adapter; `results` are those of the runs that are not shipped. */
 export async function studyLosses(
   runs: readonly StudyRun[],
   results: readonly RunResult[],
   context: ExperimentContext,
-): Promise<StudyLosses> {
+) {
   const folders = await adapterFolders(runs, results, context);
   using model = await loadBase(context.device);
   const batches = await openEvaluation(studyData(context.quick));

@@ -1,17 +1,22 @@
 /** What the figures on subspaces and amplification are made of: updates, weights and metrics. @module */
 
-import { injectLora, loadAdapter, type LowRankUpdate, siteName } from "../../src/adapt/mod.ts";
+import { injectLora, type LowRankUpdate } from "../../src/adapt/mod.ts";
+import { activationsOf } from "../../src/analysis/mod.ts";
+import { readAdapter } from "../../src/formats/mod.ts";
+import { openBaseWeights, secondMoments } from "../../src/inspect/mod.ts";
 import type { DenseMatrix } from "../../src/linalg/mod.ts";
-import type { Gpt2 } from "../../src/models/mod.ts";
-import type { Linear } from "../../src/nn/mod.ts";
 import type { RunResult } from "../../src/runs/mod.ts";
-import { loadBase } from "../base_model.ts";
+import { baseFolder, loadBase } from "../base_model.ts";
 import type { ExperimentContext } from "../frame/experiment.ts";
 import { openEvaluation } from "../gloss_runs.ts";
 import { adapterFolders } from "./adapters.ts";
 import { studyData, subspaceRuns } from "./runs.ts";
-import { secondMoments } from "./second_moment.ts";
-import { type InputMetric, metricOf } from "./spaces.ts";
+
+/** The metric of a layer's inputs, as `inActivationMetric` takes it. */
+export interface InputMetric {
+  /** As many rows as columns; their second moment is S. */
+  readonly activations: DenseMatrix;
+}
 
 /** One adapted matrix with its updates. */
 export interface StudyModule {
@@ -33,50 +38,31 @@ export async function loadStudy(
   results: readonly RunResult[],
   context: ExperimentContext,
 ): Promise<StudyModule[]> {
-  const runs = subspaceRuns(ranks), folders = await adapterFolders(runs, results, context);
-  using base = await loadBase(context.device);
-  const adapters: LowRankUpdate[][] = [];
-  for (const folder of folders) adapters.push(await readUpdates(base, folder));
-  const layers = base.linears.filter(({ parts }) => parts.q && parts.v);
-  const metrics = await inputMetrics(base, layers);
-  const modules = layers.flatMap((linear, layer) =>
-    (["q", "v"] as const).map(async (site): Promise<StudyModule> => {
-      const own = adapters.map((all) =>
-        all.find((update) => siteName(update) === `${linear.name}:${site}`)!
-      );
-      const updates = Map.groupBy(own, (_, i) => runs[i].rank);
-      return {
-        site,
-        layer,
-        weight: await weightOf(base, linear, site),
-        metric: metrics[layer],
-        updates,
-      };
-    })
-  );
-  return await Promise.all(modules);
-}
-
-/** The updates of an adapter's sites, in the order of the forward pass. */
-async function readUpdates(model: Gpt2, folder: string): Promise<LowRankUpdate[]> {
-  using adapter = await loadAdapter(model, folder);
-  return await adapter.read();
+  const runs = subspaceRuns(ranks), adapters: (readonly LowRankUpdate[])[] = [];
+  for (const folder of await adapterFolders(runs, results, context)) {
+    adapters.push((await readAdapter(folder)).updates);
+  }
+  const metrics = await inputMetrics(context, adapters[0].map(({ module }) => module));
+  using weights = await openBaseWeights(baseFolder);
+  return await Promise.all(adapters[0].map(async (update, place): Promise<StudyModule> => {
+    const { shape: [rows, columns], data } = await weights.weightOf(update);
+    return {
+      site: place % 2 === 0 ? "q" : "v",
+      layer: place >> 1,
+      weight: { rows, columns, data: Float64Array.from(data) },
+      metric: metrics.get(update.module)!,
+      updates: Map.groupBy(adapters.map((all) => all[place]), (_, i) => runs[i].rank),
+    };
+  }));
 }
 
 /** The metric of each layer's inputs: the base's, on the validation split. */
-async function inputMetrics(base: Gpt2, layers: readonly Linear[]): Promise<InputMetric[]> {
+async function inputMetrics({ device }: ExperimentContext, names: readonly string[]) {
+  using base = await loadBase(device);
   const data = studyData(false), { examples } = data.evaluation;
   const batches = await openEvaluation({ ...data, evaluation: { split: "validation", examples } });
-  const moments = await secondMoments(base, layers.map(({ name }) => name), batches);
-  return layers.map(({ name }) => metricOf(moments.get(name)!));
-}
-
-async function weightOf(base: Gpt2, linear: Linear, site: "q" | "v"): Promise<DenseMatrix> {
-  using dense = linear.weight.dense();
-  const [{ data }] = await base.device.read(dense);
-  const { start, count: rows } = linear.parts[site]!, columns = linear.weight.shape[1];
-  const own = data.subarray(start * columns, (start + rows) * columns);
-  return { rows, columns, data: Float64Array.from(own) };
+  const moments = await secondMoments(base, [...new Set(names)], batches);
+  return new Map([...moments].map(([name, S]) => [name, { activations: activationsOf(S) }]));
 }
 
 /** A, and B still zero, of q and v in every layer at step 0. */

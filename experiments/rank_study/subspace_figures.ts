@@ -8,18 +8,22 @@ import { palette } from "../../src/figures/palette.ts";
 import type { Axis, Trace } from "../../src/figures/plotly_types.ts";
 import { sliderFigure } from "../../src/figures/slider_figure.ts";
 import { type Column, table } from "../../src/figures/table.ts";
+import type { View } from "../frame/experiment.ts";
 import { smallRank } from "./runs.ts";
 import {
   commonDirections,
-  labelOf,
+  controlPairs,
   type ModuleSimilarity,
+  phi,
   restShared,
   type Similarity,
   type SpaceSimilarity,
-} from "./similarities.ts";
-import { controlPairs, type Grid, phi } from "./spaces.ts";
+  type SubspaceRows,
+} from "./subspace_rows.ts";
 
 type Spaces = readonly SpaceSimilarity[];
+
+const labelOf = ({ site, layer }: ModuleSimilarity) => `${site}, layer ${layer + 1}`;
 
 /** Every module, then every layer's Gaussian updates, which all of its modules are compared with. */
 function partsOf(modules: readonly ModuleSimilarity[]) {
@@ -40,68 +44,30 @@ const gaussianNote =
   "Gaussian is chance: updates of the same shapes in the same space, the mean of " +
   `${controlPairs} pairs, with the inputs of each layer for ΔW·S^½.`;
 
-/** A row of panels for each space. */
-function grids(
-  spaces: Spaces,
-  key: keyof Similarity,
-  [down, across]: readonly [string, string],
-  panelHeight: number,
-) {
+/** Three pairs of runs that have no seed in common. */
+const pairsNote = "Means of three pairs of seeds, 1 and 11, 2 and 12, 3 and 13";
+
+/** What the axes of heat maps count. */
+const gridWords = {
+  ranks: { down: "i (r = 8)", xTitle: "j (r = 64)", panelHeight: 110 },
+  seeds: { down: "i (a seed)", xTitle: "j (another)", panelHeight: 140 },
+} as const;
+
+/** Heat maps of every module and each control, a row of panels for each space. */
+function grids(spaces: Spaces, key: keyof Similarity) {
+  const { down, ...words } = gridWords[key];
   return heatmaps({
     columns: partsOf(spaces[0].modules).map(({ label }) => label),
     rows: spaces.map(({ space, modules }) => ({
-      label: `${space.name}: i (${down})`,
+      label: `${space}: ${down}`,
       panels: partsOf(modules).map(({ similarity }) => similarity[key]),
     })),
-    xTitle: `j (${across})`,
-    panelHeight,
+    ...words,
   });
 }
 
-/** Figure 3: rank 8 against rank 64. */
-export function ranksFigure(spaces: Spaces): Figure {
-  return {
-    id: "subspaces-ranks",
-    title: "Figure 3 at small scale: φ(i, j) between r = 8 and r = 64",
-    caption:
-      `Means of three pairs of seeds, 1 and 11, 2 and 12, 3 and 13; every fourth j. ${gaussianNote}`,
-    ...grids(spaces, "ranks", ["r = 8", "r = 64"], 110),
-  };
-}
-
-/** The same in ΔW's own spaces, which are drawn and not judged. */
-export function updateFigure(spaces: Spaces): Figure {
-  const figure = ranksFigure(spaces);
-  return {
-    ...figure,
-    id: "subspaces-update",
-    title: "φ(i, j) between r = 8 and r = 64 in what ΔW reads (right) and writes (left)",
-    caption: `Drawn, not judged. ${figure.caption}`,
-  };
-}
-
-/** Figure 4: two seeds at rank 64. */
-export function seedsFigure(spaces: Spaces): Figure {
-  return {
-    id: "subspaces-seeds",
-    title: "Figure 4 at small scale: φ(i, j) between two seeds at r = 64",
-    caption: `Means of the three pairs of seeds 11, 12, 13; every fourth i and j. ${gaussianNote}`,
-    ...grids(spaces, "seeds", ["a seed", "another"], 140),
-  };
-}
-
-/** φ of A at the start of training, for inputs of some width. */
-export interface StartGrids {
-  /** Different seeds. */
-  readonly different: Grid;
-  /** Equal seeds. */
-  readonly equal: Grid;
-  /** d. */
-  readonly width: number;
-}
-
 /** The control that the paper lacks: the same similarity before the first step. */
-export function startFigure({ different, equal, width }: StartGrids): Figure {
+function startFigure({ different, equal, width }: SubspaceRows["start"]): Figure {
   return {
     id: "subspaces-start",
     title: "Control: φ(i, j) of A between r = 8 and r = 64 at step 0",
@@ -165,8 +131,7 @@ export function acrossFigure(spaces: Spaces): Figure {
   return sliderFigure({
     id: "subspaces-across",
     title: "Figure 3 row by row: the first i directions of r = 8 in the first j of r = 64",
-    caption:
-      `Left in A, as the paper; right in ΔW·S^½. Means of three pairs of seeds, 1 and 11, 2 and 12, 3 and 13. ${gaussianNote}`,
+    caption: `Left in A, as the paper; right in ΔW·S^½. ${pairsNote}. ${gaussianNote}`,
     name: "i",
     steps: doublings.filter((i) => i <= smallRank).map((i) => {
       const data = lines(spaces, doublings, ({ ranks }, j) => phi(ranks, i, j));
@@ -176,6 +141,31 @@ export function acrossFigure(spaces: Spaces): Figure {
     layout: twoPanels("j", "φ(i, j)", { type: "log", tickvals: doublings, ticktext }),
   });
 }
+
+/** All figures, in the order of the report. */
+export const subspaceFigures: readonly View<SubspaceRows, Figure>[] = [
+  ({ judged }) => ({
+    id: "subspaces-ranks",
+    title: "Figure 3 at small scale: φ(i, j) between r = 8 and r = 64",
+    caption: `${pairsNote}; every fourth j. ${gaussianNote}`,
+    ...grids(judged, "ranks"),
+  }),
+  ({ judged }) => acrossFigure(judged),
+  ({ drawn }) => ({
+    id: "subspaces-update",
+    title: "φ(i, j) between r = 8 and r = 64 in what ΔW reads (right) and writes (left)",
+    caption: `Drawn, not judged. ${pairsNote}; every fourth j. ${gaussianNote}`,
+    ...grids(drawn, "ranks"),
+  }),
+  ({ start }) => startFigure(start),
+  ({ judged }) => ({
+    id: "subspaces-seeds",
+    title: "Figure 4 at small scale: φ(i, j) between two seeds at r = 64",
+    caption: `Means of the three pairs of seeds 11, 12, 13; every fourth i and j. ${gaussianNote}`,
+    ...grids(judged, "seeds"),
+  }),
+  ({ judged }) => diagonalFigure(judged),
+];
 
 /** The numbers that the rules read. */
 export function similarityTable(spaces: Spaces): DataTable {
@@ -203,8 +193,6 @@ export function similarityTable(spaces: Spaces): DataTable {
         (module) => `${commonDirections(module)}`,
       ],
     ],
-    rows: spaces.flatMap(({ space, modules }) =>
-      modules.map((module) => ({ ...module, space: space.name }))
-    ),
+    rows: spaces.flatMap(({ space, modules }) => modules.map((module) => ({ ...module, space }))),
   });
 }

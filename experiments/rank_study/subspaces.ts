@@ -1,56 +1,20 @@
 /** Figures 3, 4, 6 and 7: which directions adapters of other ranks, seeds and layers share. @module */
 
-import type { RunResult } from "../../src/runs/mod.ts";
-import type { Claim } from "../frame/claim.ts";
-import { type Experiment, experiment, type ExperimentContext } from "../frame/experiment.ts";
+import { type Claim, claimsIn } from "../frame/claim.ts";
+import { type Experiment, experiment } from "../frame/experiment.ts";
 import { missingRuns } from "./adapters.ts";
-import {
-  largeRank,
-  seedAt,
-  smallRank,
-  studySettings,
-  subspaceRuns,
-  subspaceSeeds,
-} from "./runs.ts";
+import { largeRank, smallRank, studySettings, subspaceRuns } from "./runs.ts";
+import { similarityTable, subspaceFigures } from "./subspace_figures.ts";
 import {
   commonDirections,
-  meanOverSites,
   type ModuleSimilarity,
+  phi,
   restShared,
   shared,
-  similaritiesIn,
   type Similarity,
   type SpaceSimilarity,
-} from "./similarities.ts";
-import { claimsIn, phi, spaces } from "./spaces.ts";
-import { loadStudy, startingPoint } from "./study.ts";
-import {
-  acrossFigure,
-  diagonalFigure,
-  ranksFigure,
-  seedsFigure,
-  similarityTable,
-  startFigure,
-  updateFigure,
-} from "./subspace_figures.ts";
-
-const ranks = [smallRank, largeRank];
-
-async function subspaceRows(results: readonly RunResult[], context: ExperimentContext) {
-  const modules = await loadStudy(ranks, results, context);
-  const [A, metric, right, left] = [spaces.A, spaces.metric, spaces.right, spaces.left]
-    .map((space) => similaritiesIn(space, modules));
-  return { judged: [A, metric], drawn: [right, left], start: await startGrids(context) };
-}
-
-/** φ of A before the first step, where seeds differ and where they are equal. */
-async function startGrids(context: ExperimentContext) {
-  const [seed] = subspaceSeeds, small = await startingPoint(context, smallRank, seed);
-  const against = async (seed: number) =>
-    meanOverSites(small, await startingPoint(context, largeRank, seed));
-  const different = await against(seedAt(largeRank, seed)), equal = await against(seed);
-  return { different, equal, width: small[0].A.shape[1] };
-}
+  subspaceRows,
+} from "./subspace_rows.ts";
 
 type Modules = readonly ModuleSimilarity[];
 
@@ -66,21 +30,20 @@ const mostOf = (modules: Modules, keeps: (module: ModuleSimilarity) => boolean) 
 const chanceTolerance = 0.02;
 
 /** {@link commonDirections}, summed over the layers of a site. */
-const commonOf = (modules: Modules, site: "q" | "v") =>
-  modules.filter((module) => module.site === site)
+export function commonOf(modules: Modules, site: "q" | "v"): number {
+  return modules.filter((module) => module.site === site)
     .reduce((sum, module) => sum + commonDirections(module), 0);
+}
 
 const short = ({ site, layer }: ModuleSimilarity) => `${site}${layer + 1}`;
 
 /** A number of each module, and of each layer's control. */
-const each = (modules: Modules, value: (similarity: Similarity) => number, gaussian: string) =>
-  `${
-    modules.map((module) => `${short(module)} ${value(module).toFixed(2)}`).join(", ")
-  }; ${gaussian}: ` +
-  `${
-    modules.filter(({ site }) => site === "q")
-      .map(({ layer, control }) => `layer ${layer + 1} ${value(control).toFixed(2)}`).join(", ")
-  }.`;
+function each(modules: Modules, value: (found: Similarity) => number, gaussian: string): string {
+  const own = modules.map((module) => `${short(module)} ${value(module).toFixed(2)}`);
+  const random = modules.filter(({ site }) => site === "q")
+    .map(({ layer, control }) => `layer ${layer + 1} ${value(control).toFixed(2)}`);
+  return `${own.join(", ")}; ${gaussian}: ${random.join(", ")}.`;
+}
 
 const topFound = ({ modules }: SpaceSimilarity) =>
   `φ(1, 1): ${each(modules, ({ ranks }) => phi(ranks, 1, 1), "Gaussian updates")}`;
@@ -142,17 +105,9 @@ export const subspaces: Experiment = experiment({
     "(S = E[x xᵀ], their second moment).",
   source: "Hu et al. 2021, section 7.2, figures 3, 4, 6 and 7",
   settings: studySettings,
-  runs: (context) => missingRuns(subspaceRuns(ranks), context),
+  runs: (context) => missingRuns(subspaceRuns([smallRank, largeRank]), context),
   rows: subspaceRows,
-  claims: ({ judged }) =>
-    judged.flatMap((found) => claimsIn(found.space.name, subspaceClaims, found)),
+  claims: ({ judged }) => judged.flatMap((found) => claimsIn(found.space, subspaceClaims, found)),
   tables: [({ judged, drawn }) => similarityTable([...judged, ...drawn])],
-  figures: [
-    ({ judged }) => ranksFigure(judged),
-    ({ judged }) => acrossFigure(judged),
-    ({ drawn }) => updateFigure(drawn),
-    ({ start }) => startFigure(start),
-    ({ judged }) => seedsFigure(judged),
-    ({ judged }) => diagonalFigure(judged),
-  ],
+  figures: subspaceFigures,
 });

@@ -1,4 +1,4 @@
-/** What an adapter folder holds and what two of them share: rows, tables, figures; no device. @module */
+/** What an adapter folder holds and two of them share, and what layers see: rows, tables, figures. @module */
 
 export type { Amplification, Spectrum } from "../analysis/mod.ts";
 export type { HostData, HostTensor } from "../core/host_tensor.ts";
@@ -18,5 +18,14 @@ export {
 } from "./compare.ts";
 export { type DescribeOptions, describeUpdate, type UpdateRow } from "./describe.ts";
 export { anglesFigure, similarityFigure, spectraFigure, truncationFigure } from "./figures.ts";
+export { secondMoments } from "./second_moments.ts";
 export { amplificationTable, comparisonTable, updateTable } from "./tables.ts";
 export { comparableUpdates } from "./updates.ts";
+export {
+  prefixFigure,
+  prefixLayout,
+  prefixTraces,
+  type RankLoss,
+  type WeightCurve,
+  weightFigure,
+} from "./what_if.ts";
