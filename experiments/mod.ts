@@ -15,11 +15,3 @@ export { qualityFinding } from "./adaptation/adaptation.ts";
 export { type AdaptationRun, type MethodRow, methodRows } from "./adaptation/method_rows.ts";
 export { latencyFigure, latencyTable, timeForward, type Timing } from "./merging/latency.ts";
 export { type TaskLoss, taskLossFigure } from "./merging/task_losses.ts";
-export {
-  prefixFigure,
-  prefixLayout,
-  prefixTraces,
-  type RankLoss,
-  type WeightCurve,
-  weightFigure,
-} from "./rank_study/what_if.ts";

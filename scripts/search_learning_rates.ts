@@ -18,8 +18,7 @@ import type { MethodSpec } from "../src/runs/mod.ts";
 import { adaptationSteps, methods } from "../experiments/adaptation/methods.ts";
 import { glossData, planGloss } from "../experiments/gloss_runs.ts";
 import { learningRateGrid } from "../experiments/learning_rates.ts";
-import { methodOf } from "../experiments/rank_study/runs.ts";
-import { searched, studySteps } from "../experiments/rank_study/training.ts";
+import { methodOf, searched, studySteps } from "../experiments/rank_study/runs.ts";
 
 interface Search {
   readonly methods: readonly { readonly key: string; readonly spec: MethodSpec }[];

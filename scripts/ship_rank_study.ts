@@ -11,8 +11,7 @@ import { join } from "node:path";
 import { writeJsonAtomic } from "../src/core/files.ts";
 import { glossSpec } from "../experiments/gloss_runs.ts";
 import { shippedFolder, type ShippedRuns, writeHalf } from "../experiments/rank_study/adapters.ts";
-import { nameOf, shippedRuns } from "../experiments/rank_study/runs.ts";
-import { glossRunOf } from "../experiments/rank_study/training.ts";
+import { glossRunOf, nameOf, shippedRuns } from "../experiments/rank_study/runs.ts";
 import { hashOf, readRun, runFiles } from "../src/runs/mod.ts";
 
 if (import.meta.main) {

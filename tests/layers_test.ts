@@ -36,9 +36,9 @@ const layers: LayerTable = {
   figures: ["core"],
   inspect: ["analysis", "figures", "models"],
   experiments: ["adapt", "runs", "inspect", "paper", "data"],
-  notebook: ["experiments", "inspect"],
+  notebook: ["experiments"],
   mod: ["adapt", "train", "data"],
-  cli: ["experiments", "inspect"],
+  cli: ["experiments"],
 };
 
 Deno.test("imports go one way only", async () => {

@@ -44,6 +44,20 @@ export interface Claim<Rows> {
   readonly brokenInFull?: string;
 }
 
+/** The same claims as `claims` gives them, but judged on one part of the rows, whose name they say. */
+export function claimsIn<Part>(
+  name: string,
+  claims: readonly Claim<Part>[],
+  part: Part,
+): Claim<unknown>[] {
+  return claims.map((claim) => ({
+    ...claim,
+    text: `${typeof claim.text === "string" ? claim.text : claim.text(part)} (in ${name})`,
+    holds: () => claim.holds(part),
+    found: () => claim.found(part),
+  }));
+}
+
 /** Applies a claim's rule to rows; `quick` says that they are of a quick run. */
 export function judge<Rows>(claim: Claim<Rows>, rows: Rows, quick: boolean): Finding {
   const { text, rule, brokenInFull } = claim, verdict = verdictOf(claim, rows, quick);

@@ -1,19 +1,15 @@
-/** The adapters of the rank study: shipped, or trained now. @module */
+/** The adapters of the rank study: shipped with the repository, or trained now. @module */
 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readJson } from "../../src/core/files.ts";
-import { loadAdapter, type LowRankUpdate } from "../../src/adapt/mod.ts";
 import { readAdapter, writeAdapter } from "../../src/formats/mod.ts";
-import type { Gpt2 } from "../../src/models/mod.ts";
-import { hashOf } from "../../src/runs/mod.ts";
-import type { ExperimentContext } from "../frame/context.ts";
+import { hashOf, type RunResult } from "../../src/runs/mod.ts";
+import type { ExperimentContext, PlanContext, PlannedRun } from "../frame/mod.ts";
 import { glossSpec, planGloss } from "../gloss_runs.ts";
-import { makeRuns, type PlannedRun } from "../frame/planned_runs.ts";
-import { nameOf, type StudyRun } from "./runs.ts";
-import { glossRunOf } from "./training.ts";
+import { glossRunOf, nameOf, type StudyRun } from "./runs.ts";
 
-/** Where shipped adapters lie, a PEFT folder for each run, and `runs.json`. */
+/** The folder of the shipped adapters: a PEFT folder for each run, and `runs.json`. */
 export const shippedFolder: string = fileURLToPath(
   new URL("../../models/rank-study", import.meta.url),
 );
@@ -26,36 +22,44 @@ export interface ShippedRuns {
   readonly runs: Readonly<Record<string, string>>;
 }
 
-/** The shipped PEFT folder of a run; none where its specification is not the one that was trained. */
-export async function shippedAdapter(run: StudyRun, quick: boolean): Promise<string | undefined> {
+type Job = Pick<PlanContext, "full" | "quick">;
+
+/** The PEFT folder that spares a job a run: none in a full job, or where what was shipped has another specification. */
+export async function shippedAdapter(
+  run: StudyRun,
+  { full, quick }: Job,
+): Promise<string | undefined> {
+  if (full) return undefined;
   const { runs } = await readJson(join(shippedFolder, "runs.json")) as ShippedRuns;
   const name = nameOf(run), spec = await glossSpec(glossRunOf(run, quick), "cpu");
   return runs[name] === await hashOf(spec) ? join(shippedFolder, name) : undefined;
 }
 
-/** The runs that a job has to make: all in a full one, else those that are not shipped. */
-export async function plannedRuns(
-  runs: readonly StudyRun[],
-  { full, quick }: Pick<ExperimentContext, "full" | "quick">,
-): Promise<PlannedRun[]> {
-  const folders = await Promise.all(runs.map((run) => shippedAdapter(run, quick)));
-  return runs.filter((_, i) => full || !folders[i])
-    .map((run) => planGloss(glossRunOf(run, quick), nameOf(run)));
+/** The runs that a job has to make. */
+export async function missingRuns(runs: readonly StudyRun[], job: Job): Promise<PlannedRun[]> {
+  const shipped = await Promise.all(runs.map((run) => shippedAdapter(run, job)));
+  return runs.filter((_, i) => !shipped[i])
+    .map((run) => planGloss(glossRunOf(run, job.quick), nameOf(run)));
 }
 
-/** The PEFT folder of every run, in F16, shipped or made now under `<out>/adapters/rank-study`. */
+/**
+ * The PEFT folder of every run, in F16: shipped, or written now to `<out>/adapters/rank-study`.
+ *
+ * @param results Those of {@link missingRuns}, in its order.
+ */
 export async function adapterFolders(
   runs: readonly StudyRun[],
+  results: readonly RunResult[],
   context: ExperimentContext,
 ): Promise<string[]> {
-  const plan = await plannedRuns(runs, context), made = await makeRuns(plan, context);
-  const folderOf = new Map(made.map(({ folder }, i) => [plan[i].label, folder]));
-  return await Promise.all(runs.map(async (run) => {
-    const trained = folderOf.get(nameOf(run));
-    return trained
-      ? await writeHalf(trained, join(context.out, "adapters", "rank-study", nameOf(run)))
-      : (await shippedAdapter(run, context.quick))!;
-  }));
+  const made = results.values(), folders: string[] = [];
+  for (const run of runs) {
+    const folder = join(context.out, "adapters", "rank-study", nameOf(run));
+    folders.push(
+      await shippedAdapter(run, context) ?? await writeHalf(made.next().value!.folder, folder),
+    );
+  }
+  return folders;
 }
 
 /** Writes a run's adapter as it is shipped, in F16. */
@@ -64,10 +68,4 @@ export async function writeHalf(runFolder: string, folder: string): Promise<stri
   const { fanInFanOut } = config, baseModelName = "tiny-gpt2";
   await writeAdapter(folder, { updates, fanInFanOut, baseModelName, dtype: "F16" });
   return folder;
-}
-
-/** The updates of an adapter's sites, in the order of the forward pass. */
-export async function readUpdates(model: Gpt2, folder: string): Promise<LowRankUpdate[]> {
-  using adapter = await loadAdapter(model, folder);
-  return await adapter.read();
 }

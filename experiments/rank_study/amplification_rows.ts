@@ -4,6 +4,7 @@ import {
   amplification,
   inActivationMetric,
   type LowRankFactors,
+  meanSimilarity,
   similarityGrid,
   toTensor,
   updateDirections,
@@ -16,53 +17,19 @@ import {
   identity,
   multiplyTransposed,
   rowsOf,
-  type Svd,
   svd,
 } from "../../src/linalg/mod.ts";
-import { type Grid, type InputMetric, meanGrid } from "./spaces.ts";
-import type { StudyModule } from "./study.ts";
+import { mean } from "../numbers.ts";
+import type { InputMetric, StudyModule } from "./study.ts";
 
-/** A way to look at W and ΔW together. */
-export interface WeightView {
-  /** As in figures. */
-  readonly name: string;
-  /** The update in this view. */
-  update(factors: LowRankFactors, metric: InputMetric): LowRankFactors;
-}
+/** An update as printed, or as the layer's inputs see it. */
+type View = (factors: LowRankFactors, metric: InputMetric) => LowRankFactors;
 
-/** As printed, and as the layer's inputs see it. */
-export const weightViews: readonly WeightView[] = [
-  { name: "ΔW", update: (factors) => factors },
-  { name: "ΔW·S^½", update: inActivationMetric },
-];
-
-/** One layer's W_q and its updates of one rank in one view; means over the seeds. */
-export interface AmplificationRow {
-  /** The view's name. */
-  readonly view: string;
-  /** Number of the layer. */
-  readonly layer: number;
-  /** r. */
-  readonly rank: number;
-  /** ‖ΔW‖. */
-  readonly deltaNorm: number;
-  /** ‖W‖. */
-  readonly weightNorm: number;
-  /** ‖UᵀWVᵀ‖ with ΔW's directions. */
-  readonly inDelta: number;
-  /** The same with random ones, the mean of {@link randomDraws}. */
-  readonly inRandom: number;
-  /** Standard deviation of those draws. */
-  readonly randomSpread: number;
-  /** The same with W's own. */
-  readonly inWeight: number;
-  /** ‖ΔW‖ / ‖UᵀWVᵀ‖. */
-  readonly factor: number;
-  /** φ(i, j) between W's first {@link topDirections} left directions and ΔW's. */
-  readonly overlap: Grid;
-  /** The same between W's and random ones. */
-  readonly randomOverlap: Grid;
-}
+/** The ways to look at W and ΔW together. */
+const views: Readonly<Record<string, View>> = {
+  "ΔW": (factors) => factors,
+  "ΔW·S^½": inActivationMetric,
+};
 
 /** A tenth of the width: the paper's figure 8 goes to 1,176 of 12,288. */
 export const topDirections = 26;
@@ -72,88 +39,67 @@ export const randomDraws = 20;
 
 const randomSeed = 11;
 
+/** One layer's W_q and its updates of one rank in one view; norms are means over the seeds. */
+export type AmplificationRow = ReturnType<typeof amplificationRows>[number];
+
 /** A row for every view, layer and rank. */
-export function amplificationRows(
-  modules: readonly StudyModule[],
-  ranks: readonly number[],
-): AmplificationRow[] {
+export function amplificationRows(modules: readonly StudyModule[], ranks: readonly number[]) {
   const queries = modules.filter(({ site }) => site === "q");
-  return weightViews.flatMap((view) =>
+  return Object.entries(views).flatMap(([view, seenIn]) =>
     queries.flatMap((module) => {
-      const weight = matrixIn(view, module.weight, module.metric);
-      const prepared = { weight, own: svd(weight), draws: randomDirections(view, module) };
-      return ranks.map((rank) => rowAt(view, module, rank, prepared));
+      const measure = measuring(seenIn, module), layer = `${module.layer + 1}`;
+      return ranks.map((rank) => ({ view, layer, rank, ...measure(rank) }));
     })
   );
 }
 
-interface Prepared {
-  readonly weight: DenseMatrix;
-  readonly own: Svd;
-  readonly draws: readonly Svd[];
-}
-
-function rowAt(
-  view: WeightView,
-  { layer, metric, updates }: StudyModule,
-  rank: number,
-  { weight, draws, own }: Prepared,
-): AmplificationRow {
-  const seen = updates.get(rank)!.map((update) => view.update(update, metric));
-  const options = { seed: randomSeed, rank, weightValues: own.values };
-  const measured = seen.map((update) => amplification(update, weight, options));
-  const top = rowsOf(own.left, 0, topDirections);
-  const of = (key: "deltaNorm" | "inDelta" | "inWeight" | "weightNorm" | "factor") =>
-    mean(measured.map((one) => one[key]));
-  const random = draws.map(({ left, right }) => {
-    return { left: rowsOf(left, 0, rank), right: rowsOf(right, 0, rank) };
-  });
-  const byChance = random.map((one) => projectedNorm(weight, one));
-  return {
-    view: view.name,
-    layer,
-    rank,
-    deltaNorm: of("deltaNorm"),
-    weightNorm: of("weightNorm"),
-    inDelta: of("inDelta"),
-    inRandom: mean(byChance),
-    randomSpread: spread(byChance),
-    inWeight: of("inWeight"),
-    factor: of("factor"),
-    overlap: meanGrid(seen.map((update) => similarityGrid(top, updateDirections(update).left))),
-    randomOverlap: meanGrid(random.map(({ left }) => similarityGrid(top, left))),
+/** What is found at a rank; what does not depend on it is computed once. */
+function measuring(view: View, { layer, weight, metric, updates }: StudyModule) {
+  const W = matrixIn(view, weight, metric), own = svd(W);
+  const top = rowsOf(own.left, 0, topDirections), random = new Random(randomSeed + layer);
+  const draw = () => svd(matrixIn(view, gaussian(weight.rows, weight.columns, random), metric));
+  const draws = Array.from({ length: randomDraws }, draw);
+  return (rank: number) => {
+    const deltas = updates.get(rank)!.map((update) => view(update, metric));
+    const options = { seed: randomSeed, rank, weightValues: own.values };
+    const measured = deltas.map((delta) => amplification(delta, W, options));
+    const lefts = draws.map(({ left }) => rowsOf(left, 0, rank));
+    const byChance = draws.map(({ right }, i) => {
+      return frobeniusNorm(
+        multiplyTransposed(lefts[i], multiplyTransposed(rowsOf(right, 0, rank), W)),
+      );
+    });
+    return {
+      /** ‖ΔW‖. */
+      deltaNorm: mean(measured.map(({ deltaNorm }) => deltaNorm)),
+      /** ‖W‖. */
+      weightNorm: mean(measured.map(({ weightNorm }) => weightNorm)),
+      /** ‖UᵀWVᵀ‖ with ΔW's directions, random ones, and W's own. */
+      inDelta: mean(measured.map(({ inDelta }) => inDelta)),
+      inRandom: mean(byChance),
+      randomSpread: standardDeviation(byChance),
+      inWeight: mean(measured.map(({ inWeight }) => inWeight)),
+      /** ‖ΔW‖ / ‖UᵀWVᵀ‖. */
+      factor: mean(measured.map(({ factor }) => factor)),
+      /** φ(i, j) between W's top left directions and ΔW's, and random ones; d is `dimensions`. */
+      overlap: meanSimilarity(
+        deltas.map((delta) => similarityGrid(top, updateDirections(delta).left)),
+      ),
+      randomOverlap: meanSimilarity(lefts.map((left) => similarityGrid(top, left))),
+      dimensions: weight.rows,
+    };
   };
 }
 
 /** A whole matrix in a view: an update whose other factor is the identity. */
-function matrixIn(view: WeightView, matrix: DenseMatrix, metric: InputMetric): DenseMatrix {
+function matrixIn(view: View, matrix: DenseMatrix, metric: InputMetric): DenseMatrix {
   const { rows, columns } = matrix, B = toTensor(identity(rows));
-  const { A } = view.update({ A: toTensor(matrix), B, scaling: 1 }, metric);
+  const { A } = view({ A: toTensor(matrix), B, scaling: 1 }, metric);
   return { rows, columns, data: Float64Array.from(A.data) };
 }
 
-/** Directions of Gaussian matrices of W's shape, in the view. */
-function randomDirections(view: WeightView, { weight, metric, layer }: StudyModule): Svd[] {
-  const random = new Random(randomSeed + layer), { rows, columns } = weight;
-  return Array.from(
-    { length: randomDraws },
-    () => svd(matrixIn(view, gaussian(rows, columns, random), metric)),
-  );
-}
-
-/** ‖U W Vᵀ‖ with directions as rows. */
-function projectedNorm(
-  weight: DenseMatrix,
-  { left, right }: { readonly left: DenseMatrix; readonly right: DenseMatrix },
-): number {
-  return frobeniusNorm(multiplyTransposed(left, multiplyTransposed(right, weight)));
-}
-
-const mean = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length;
-
-/** The standard deviation of a sample. */
-function spread(values: readonly number[]): number {
+/** Of a sample. */
+function standardDeviation(values: readonly number[]): number {
   const middle = mean(values), squares = values.map((value) => (value - middle) ** 2);
   return Math.sqrt(squares.reduce((sum, square) => sum + square, 0) / (values.length - 1));
 }

@@ -1,92 +1,68 @@
 /** What the figures on subspaces and amplification are made of: updates, weights and metrics. @module */
 
-import { injectLora, type LowRankUpdate, siteName } from "../../src/adapt/mod.ts";
+import { injectLora, type LowRankUpdate } from "../../src/adapt/mod.ts";
+import { activationsOf } from "../../src/analysis/mod.ts";
+import { readAdapter } from "../../src/formats/mod.ts";
+import { openBaseWeights, secondMoments } from "../../src/inspect/mod.ts";
 import type { DenseMatrix } from "../../src/linalg/mod.ts";
-import type { Gpt2 } from "../../src/models/mod.ts";
-import type { Linear } from "../../src/nn/mod.ts";
-import { loadBase } from "../base_model.ts";
-import type { ExperimentContext } from "../frame/context.ts";
+import type { RunResult } from "../../src/runs/mod.ts";
+import { baseFolder, loadBase } from "../base_model.ts";
+import type { ExperimentContext } from "../frame/mod.ts";
 import { openEvaluation } from "../gloss_runs.ts";
-import { adapterFolders, readUpdates } from "./adapters.ts";
-import { type StudyRun, subspaceRuns } from "./runs.ts";
-import { secondMoments } from "./second_moment.ts";
-import { type InputMetric, metricOf } from "./spaces.ts";
-import { studyData } from "./training.ts";
+import { adapterFolders } from "./adapters.ts";
+import { studyData, subspaceRuns } from "./runs.ts";
 
-/** Roles of the runs on subspaces. */
-export type StudySite = "q" | "v";
+/** The metric of a layer's inputs, as `inActivationMetric` takes it. */
+export interface InputMetric {
+  /** As many rows as columns; their second moment is S. */
+  readonly activations: DenseMatrix;
+}
 
 /** One adapted matrix with its updates. */
 export interface StudyModule {
-  /** `transformer.h.0.attn.c_attn:q`. */
-  readonly name: string;
   /** Its role. */
-  readonly site: StudySite;
-  /** Number of its layer. */
+  readonly site: "q" | "v";
+  /** Number of its layer, counted from 0. */
   readonly layer: number;
   /** W, (out, in). */
   readonly weight: DenseMatrix;
   /** Of its inputs on the base. */
   readonly metric: InputMetric;
-  /** Its updates at a rank, one for each seed, in their order. */
+  /** Its updates by rank, one for each seed, in their order. */
   readonly updates: ReadonlyMap<number, readonly LowRankUpdate[]>;
 }
 
-/** Reads everything, after training what is not there; layer by layer, q before v. */
+/** Reads everything, layer by layer, q before v; `results` are those of the runs that are not shipped. */
 export async function loadStudy(
   ranks: readonly number[],
+  results: readonly RunResult[],
   context: ExperimentContext,
 ): Promise<StudyModule[]> {
-  const runs = ranks.flatMap(subspaceRuns), folders = await adapterFolders(runs, context);
-  using base = await loadBase(context.device);
-  const adapters: LowRankUpdate[][] = [];
-  for (const folder of folders) adapters.push(await readUpdates(base, folder));
-  const layers = base.linears.filter(({ parts }) => parts.q && parts.v);
-  const metrics = await inputMetrics(base, layers);
-  const modules = layers.flatMap((linear, layer) =>
-    (["q", "v"] as const).map(async (site): Promise<StudyModule> => {
-      const name = `${linear.name}:${site}`;
-      const weight = await weightOf(base, linear, site), metric = metrics.get(linear.name)!;
-      const updates = byRank(runs, adapters.map((sites) => siteNamed(sites, name)));
-      return { name, site, layer, weight, metric, updates };
-    })
-  );
-  return await Promise.all(modules);
+  const runs = subspaceRuns(ranks), adapters: (readonly LowRankUpdate[])[] = [];
+  for (const folder of await adapterFolders(runs, results, context)) {
+    adapters.push((await readAdapter(folder)).updates);
+  }
+  const metrics = await inputMetrics(context, adapters[0].map(({ module }) => module));
+  using weights = await openBaseWeights(baseFolder);
+  return await Promise.all(adapters[0].map(async (update, place): Promise<StudyModule> => {
+    const { shape: [rows, columns], data } = await weights.weightOf(update);
+    return {
+      site: place % 2 === 0 ? "q" : "v",
+      layer: place >> 1,
+      weight: { rows, columns, data: Float64Array.from(data) },
+      metric: metrics.get(update.module)!,
+      updates: Map.groupBy(adapters.map((all) => all[place]), (_, i) => runs[i].rank),
+    };
+  }));
 }
 
 /** The metric of each layer's inputs: the base's, on the validation split. */
-async function inputMetrics(
-  base: Gpt2,
-  layers: readonly Linear[],
-): Promise<Map<string, InputMetric>> {
+async function inputMetrics({ device }: ExperimentContext, names: readonly string[]) {
+  using base = await loadBase(device);
   const data = studyData(false), { examples } = data.evaluation;
   const batches = await openEvaluation({ ...data, evaluation: { split: "validation", examples } });
-  const moments = await secondMoments(base, layers.map(({ name }) => name), batches);
-  return new Map([...moments].map(([name, moment]) => [name, metricOf(moment)]));
-}
-
-async function weightOf(base: Gpt2, linear: Linear, site: StudySite): Promise<DenseMatrix> {
-  using dense = linear.weight.dense();
-  const [{ data }] = await base.device.read(dense);
-  const { start, count } = linear.parts[site]!, columns = linear.weight.shape[1];
-  const rows = data.subarray(start * columns, (start + count) * columns);
-  return { rows: count, columns, data: Float64Array.from(rows) };
-}
-
-function byRank(
-  runs: readonly StudyRun[],
-  updates: readonly LowRankUpdate[],
-): Map<number, LowRankUpdate[]> {
-  const groups = Map.groupBy(updates.keys(), (i) => runs[i].rank);
-  return new Map([...groups].map(([rank, places]) => [rank, places.map((i) => updates[i])]));
-}
-
-function siteNamed(sites: readonly LowRankUpdate[], name: string): LowRankUpdate {
-  const found = sites.find((site) => siteName(site) === name);
-  if (found) return found;
-  throw new RangeError(
-    `the study needs an update of ${name}, found ${sites.map(siteName).join(", ")}`,
-  );
+  const moments = await secondMoments(base, [...new Set(names)], batches);
+  return new Map([...moments].map(([name, S]) => [name, { activations: activationsOf(S) }]));
 }
 
 /** A, and B still zero, of q and v in every layer at step 0. */

@@ -8,6 +8,7 @@ import {
   multiply,
   multiplyTransposed,
   scaledBy,
+  type SymmetricEigen,
   symmetricEigen,
 } from "../linalg/mod.ts";
 import { type Matrix, nameOf, toDense, toTensor } from "./input.ts";
@@ -39,6 +40,30 @@ export function inActivationMetric(
   return { ...factors, A: toTensor(weighted) };
 }
 
+/**
+ * As many inputs as S has rows, whose second moment is S = Σ λ x xᵀ: √(d λ) x, one a row. As the
+ * `activations` of many updates they let S be decomposed once.
+ *
+ * @param secondMoment S, (in, in).
+ * @throws {ShapeError} when S is not square.
+ * @throws {RangeError} when a value is not finite, or S has an eigenvalue below zero beyond rounding.
+ *
+ * @example
+ * ```ts
+ * import { activationsOf } from "@lowrank/core/analysis";
+ *
+ * const secondMoment = { shape: [2, 2], data: Float32Array.of(2, 0, 0, 8) };
+ * console.log(activationsOf(secondMoment).data); // ±(0, 4) and ±(2, 0)
+ * ```
+ */
+export function activationsOf(secondMoment: Matrix): DenseMatrix {
+  const moment = toDense(secondMoment, "the second moment");
+  const { values, vectors } = eigenOf(moment, moment.columns, "the second moment");
+  const { rows, columns, data } = vectors;
+  const sizes = values.map((value) => Math.sqrt(columns * value));
+  return { rows, columns, data: data.map((value, at) => sizes[Math.floor(at / columns)] * value) };
+}
+
 /** A Xᵀ / √tokens. */
 function timesActivations(A: DenseMatrix, activations: DenseMatrix): DenseMatrix {
   if (activations.columns !== A.columns) {
@@ -51,21 +76,23 @@ function timesActivations(A: DenseMatrix, activations: DenseMatrix): DenseMatrix
 
 /** A S^½ = Σ √λ (A x) xᵀ. */
 function timesRoot(A: DenseMatrix, moment: DenseMatrix, what: string): DenseMatrix {
-  if (moment.rows !== A.columns || moment.columns !== A.columns) {
-    throw new ShapeError(
-      `the second moment of ${what} must have shape [${A.columns}, ${A.columns}], found ${
-        formatShape([moment.rows, moment.columns])
-      }`,
-    );
+  const found = eigenOf(moment, A.columns, `the second moment of ${what}`);
+  const roots = found.values.map(Math.sqrt);
+  const { rows, columns, data } = multiplyTransposed(A, found.vectors);
+  const weighted = data.map((value, at) => value * roots[at % columns]);
+  return multiply({ rows, columns, data: weighted }, found.vectors);
+}
+
+/** Eigenvalues and vectors of a second moment of that many dimensions, rounding below zero cut off. */
+function eigenOf(moment: DenseMatrix, dimensions: number, what: string): SymmetricEigen {
+  if (moment.rows !== dimensions || moment.columns !== dimensions) {
+    const [expected, found] = [[dimensions, dimensions], [moment.rows, moment.columns]]
+      .map(formatShape);
+    throw new ShapeError(`${what} must have shape ${expected}, found ${found}`);
   }
   const { values, vectors } = symmetricEigen(moment), smallest = values[values.length - 1];
   if (smallest < -1e-6 * values[0]) {
-    throw new RangeError(
-      `the second moment of ${what} must have no negative eigenvalue, found ${smallest}`,
-    );
+    throw new RangeError(`${what} must have no negative eigenvalue, found ${smallest}`);
   }
-  const roots = values.map((value) => Math.sqrt(Math.max(0, value)));
-  const { rows, columns, data } = multiplyTransposed(A, vectors);
-  const weighted = data.map((value, at) => value * roots[at % columns]);
-  return multiply({ rows, columns, data: weighted }, vectors);
+  return { values: values.map((value) => Math.max(0, value)), vectors };
 }

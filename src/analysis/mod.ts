@@ -5,7 +5,7 @@ export type { HostData, HostTensor } from "../core/host_tensor.ts";
 export type { LowRankFactors, LowRankUpdate } from "../core/low_rank_update.ts";
 export type { Shape } from "../core/shape.ts";
 export type { DenseMatrix, LargeMatrix, Svd } from "../linalg/mod.ts";
-export { inActivationMetric, type InputStatistics } from "./activation_metric.ts";
+export { activationsOf, inActivationMetric, type InputStatistics } from "./activation_metric.ts";
 export {
   type Amplification,
   amplification,
@@ -14,6 +14,11 @@ export {
 } from "./amplification.ts";
 export { rightDirections, type UpdateDirections, updateDirections } from "./directions.ts";
 export { type Matrix, toTensor } from "./input.ts";
+export {
+  gaussianSimilarity,
+  type GaussianSimilarityOptions,
+  meanSimilarity,
+} from "./gaussian_similarity.ts";
 export { matrixFactors } from "./matrix_factors.ts";
 export {
   type IntruderOptions,

@@ -1,6 +1,6 @@
 /**
- * What an adapter folder holds and what two of them share, as rows, tables and figures, without a device;
- * and the spectra of a live model's adapters while it trains.
+ * What an adapter folder holds and what two of them share; the spectra of adapters that train, and what
+ * layers see: rows, tables, figures.
  *
  * @module
  */
@@ -25,5 +25,14 @@ export { type DescribeOptions, describeUpdate, type UpdateRow } from "./describe
 export { sitesOverSteps, trainingSpectrum } from "./live_figures.ts";
 export { LiveSpectra, type SiteReading, type SpectrumReading } from "./live_spectra.ts";
 export { anglesFigure, similarityFigure, spectraFigure, truncationFigure } from "./figures.ts";
+export { secondMoments } from "./second_moments.ts";
 export { amplificationTable, comparisonTable, updateTable } from "./tables.ts";
 export { comparableUpdates } from "./updates.ts";
+export {
+  prefixFigure,
+  prefixLayout,
+  prefixTraces,
+  type RankLoss,
+  type WeightCurve,
+  weightFigure,
+} from "./what_if.ts";

@@ -4,16 +4,13 @@ import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@
 import {
   latencyFigure,
   latencyTable,
-  prefixFigure,
-  prefixLayout,
-  prefixTraces,
   quotedFromPaper,
   taskLossFigure,
-  weightFigure,
 } from "../../experiments/mod.ts";
 import type { Figure } from "../../src/figures/figure.ts";
 import { lossCurves } from "../../src/figures/mod.ts";
 import { sliderFigure } from "../../src/figures/slider_figure.ts";
+import { prefixFigure, prefixLayout, prefixTraces, weightFigure } from "../../src/inspect/mod.ts";
 import { plotSvg } from "../../src/figures/static_svg.ts";
 import { figureFaults } from "../support/figure_rules.ts";
 

@@ -1,30 +1,17 @@
 import { assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
 import { isExplained } from "../../../experiments/full_size/full_size.ts";
-import {
-  amplifiesUnemphasised,
-  factorFalls,
-  topsDiffer,
-} from "../../../experiments/rank_study/amplification_rules.ts";
-import type { LossRow } from "../../../experiments/rank_study/loss_rows.ts";
-import {
-  queryNeedsMore,
-  rankOneIsEnough,
-  relativeGain,
-  spreadBudgetWins,
-} from "../../../experiments/rank_study/loss_rules.ts";
-import { harmNote } from "../../../experiments/rank_study/which_matrices.ts";
-import type { Grid } from "../../../experiments/rank_study/spaces.ts";
+import { amplificationClaims } from "../../../experiments/rank_study/amplification.ts";
+import type { AmplificationRow } from "../../../experiments/rank_study/amplification_rows.ts";
+import { type LossRow, lossRow } from "../../../experiments/rank_study/losses.ts";
+import { commonOf, subspaceClaims } from "../../../experiments/rank_study/subspaces.ts";
 import {
   commonDirections,
-  commonOf,
+  type Grid,
   type ModuleSimilarity,
-  othersAreNot,
-  queryHasMore,
   restShared,
-  sameInEveryLayer,
-  seedsShare,
-  topIsShared,
-} from "../../../experiments/rank_study/subspace_rules.ts";
+} from "../../../experiments/rank_study/subspace_rows.ts";
+import { budgetClaim, harmNote } from "../../../experiments/rank_study/which_matrices.ts";
+import { rankClaims, relativeGain } from "../../../experiments/rank_study/which_rank.ts";
 
 const size = 10;
 
@@ -44,6 +31,12 @@ function modules(...changes: readonly Partial<ModuleSimilarity>[]): ModuleSimila
     return { site, layer, ranks: grid(0.6), seeds: grid(0.6), control: chance, ...changes[i] };
   });
 }
+
+/** What the claims of figures 3, 4, 6 and 7 say of modules, in their order. */
+const [topIsShared, othersAreNot, seedsShare, queryHasMore, sameInEveryLayer] = subspaceClaims.map(
+  (claim) => (modules: readonly ModuleSimilarity[], chance?: number) =>
+    claim.holds({ space: "A", modules, chance }),
+);
 
 Deno.test("figure 3: the top direction is shared in three of four modules, not in two, nor at 0.5", () => {
   const not = { ranks: grid(0.9, { 1: 0.5 }) };
@@ -86,40 +79,48 @@ Deno.test("figures 6, 7: one module that does not share its top direction is eno
   assertEquals(sameInEveryLayer(modules({}, {}, {}, { ranks: grid(0.5) })), false);
 });
 
+/** What the claims of figure 8 and table 7 say of rows, in their order. */
+const [topsDiffer, amplifiesUnemphasized, factorFalls] = amplificationClaims.map(
+  ({ holds }) => (rows: readonly Partial<AmplificationRow>[]) => holds(rows as AmplificationRow[]),
+);
+
 Deno.test("figure 8: every rank stays within twice chance", () => {
   const overlap = (rows: number, columns: number, last: number) => ({
+    dimensions: 256,
     overlap: Array.from(
       { length: rows },
       (_, i) =>
         Array.from({ length: columns }, (_, j) => i === rows - 1 && j === columns - 1 ? last : 1),
     ),
   });
-  assertEquals(topsDiffer([overlap(26, 4, 0.2), overlap(26, 64, 0.5)], 256), true);
-  assertEquals(topsDiffer([overlap(26, 4, 0.21), overlap(26, 64, 0.5)], 256), false);
-  assertEquals(topsDiffer([overlap(26, 4, 0.2), overlap(26, 64, 0.51)], 256), false);
+  assertEquals(topsDiffer([overlap(26, 4, 0.2), overlap(26, 64, 0.5)]), true);
+  assertEquals(topsDiffer([overlap(26, 4, 0.21), overlap(26, 64, 0.5)]), false);
+  assertEquals(topsDiffer([overlap(26, 4, 0.2), overlap(26, 64, 0.51)]), false);
 });
 
 Deno.test("table 7: above random and below half of W's own, at r = 4, in every layer", () => {
   const row = (inDelta: number, rank = 4) => ({ rank, inDelta, inRandom: 1, inWeight: 4 });
-  assertEquals(amplifiesUnemphasised([row(1.5), row(1.9), row(9, 64)]), true);
-  assertEquals(amplifiesUnemphasised([row(1.5), row(1)]), false);
-  assertEquals(amplifiesUnemphasised([row(1.5), row(2)]), false);
+  assertEquals(amplifiesUnemphasized([row(1.5), row(1.9), row(9, 64)]), true);
+  assertEquals(amplifiesUnemphasized([row(1.5), row(1)]), false);
+  assertEquals(amplifiesUnemphasized([row(1.5), row(2)]), false);
 });
 
 Deno.test("table 7: the factor has to fall in every layer", () => {
   const rows = (last: number) => [
-    { layer: 0, rank: 4, factor: 9 },
-    { layer: 0, rank: 64, factor: 2 },
-    { layer: 1, rank: 4, factor: 3 },
-    { layer: 1, rank: 64, factor: last },
+    { layer: "1", rank: 4, factor: 9 },
+    { layer: "1", rank: 64, factor: 2 },
+    { layer: "2", rank: 4, factor: 3 },
+    { layer: "2", rank: 64, factor: last },
   ];
   assertEquals(factorFalls(rows(2)), true);
   assertEquals(factorFalls(rows(3)), false);
 });
 
-const row = (sites: string, rank: number, ...losses: number[]): LossRow => {
-  return { sites, rank, trained: 1, losses };
-};
+const row = (sites: string, rank: number, ...losses: number[]) => lossRow(sites, rank, 1, losses);
+
+const base = 5,
+  [spreadBudgetWins, rankOneIsEnough, queryNeedsMore] = [budgetClaim, ...rankClaims]
+    .map(({ holds }) => (rows: LossRow[]) => holds({ base, rows }));
 
 Deno.test("table 5: both spread budgets win by more than the larger spread of the two compared", () => {
   const rows = (q: number[], all: number[]) => [
@@ -159,10 +160,13 @@ Deno.test("full size: table 7's 0.02 and 0.33 are chance at 12,288, and would no
 });
 
 Deno.test("table 5: a choice that ends where the base began, above it or at NaN, is named", () => {
-  const row = (sites: string, loss: number): LossRow => {
-    return { sites, rank: 4, trained: 1, losses: [loss] };
-  };
-  assertEquals(harmNote(4, [row("q", 3.9)]), "");
-  const note = harmNote(4, [row("q", 3.9), row("k", 4), row("q, k", 5), row("v", NaN)]);
+  assertEquals(harmNote({ base: 4, rows: [row("q", 4, 3.9)] }), "");
+  const rows = [row("q", 4, 3.9), row("k", 4, 4), row("q, k", 4, 5), row("v", 4, NaN)];
+  const note = harmNote({ base: 4, rows });
   assertStringIncludes(note, "the base's 4.000: k (r = 4); q, k (r = 4); v (r = 4); the");
+});
+
+Deno.test("every claim of the study depends on scale", () => {
+  const all = [...subspaceClaims, ...amplificationClaims, budgetClaim, ...rankClaims];
+  assertEquals(all.map(({ scale }) => scale), all.map(() => true));
 });

@@ -2,25 +2,26 @@ import { assert, assertEquals } from "@std/assert";
 import index from "../../../models/rank-study/runs.json" with { type: "json" };
 import found from "../../../experiments/rank_study/learning_rates.json" with { type: "json" };
 import {
-  plannedRuns,
+  missingRuns,
   shippedAdapter,
   shippedFolder,
 } from "../../../experiments/rank_study/adapters.ts";
 import {
   budgetRuns,
   largeRank,
+  learningRate,
   nameOf,
   rankRuns,
+  searched,
   shippedRuns,
   subspaceRuns,
 } from "../../../experiments/rank_study/runs.ts";
-import { learningRate, searched } from "../../../experiments/rank_study/training.ts";
 import { readAdapter } from "../../../src/formats/mod.ts";
 
 Deno.test("every shipped adapter belongs to its run's specification, and none is missing", async () => {
   assertEquals(Object.keys(index.runs).sort(), shippedRuns().map(nameOf).sort());
   for (const run of shippedRuns()) {
-    const folder = await shippedAdapter(run, false);
+    const folder = await shippedAdapter(run, { full: false, quick: false });
     assert(folder, `${nameOf(run)}: another specification`);
     const ranks = (await readAdapter(folder)).updates.map(({ A }) => A.shape[0]);
     assertEquals(new Set(ranks), new Set([run.rank]), nameOf(run));
@@ -39,15 +40,15 @@ Deno.test("what is shipped is at most 3 MB", async () => {
 });
 
 Deno.test("a default job makes nothing that is shipped, a full one everything, a quick one its own", async () => {
-  const runs = subspaceRuns(8);
-  assertEquals(await plannedRuns(runs, { full: false, quick: false }), []);
-  assertEquals((await plannedRuns(runs, { full: true, quick: false })).length, 3);
-  const quick = await plannedRuns(runs, { full: false, quick: true });
+  const runs = subspaceRuns([8]);
+  assertEquals(await missingRuns(runs, { full: false, quick: false }), []);
+  assertEquals((await missingRuns(runs, { full: true, quick: false })).length, 3);
+  const quick = await missingRuns(runs, { full: false, quick: true });
   assertEquals(quick.map(({ steps }) => steps), [10, 10, 10]);
 });
 
 Deno.test("no two runs that are compared start from the same seed", () => {
-  const seeds = (rank: number) => subspaceRuns(rank).map(({ seed }) => seed);
+  const seeds = (rank: number) => subspaceRuns([rank]).map(({ seed }) => seed);
   assertEquals([seeds(4), seeds(8), seeds(largeRank)], [[1, 2, 3], [1, 2, 3], [11, 12, 13]]);
   const names = [...rankRuns([1, 2, 3]), ...budgetRuns([1, 2, 3])].map(nameOf);
   assertEquals(new Set(rankRuns([1, 2, 3]).map(nameOf)).size, 27);

@@ -1,7 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { acrossFigure, diagonalFigure } from "../../../experiments/rank_study/subspace_figures.ts";
-import { type Grid, spaces } from "../../../experiments/rank_study/spaces.ts";
-import type { ModuleSimilarity } from "../../../experiments/rank_study/subspace_rules.ts";
+import type { Grid, ModuleSimilarity } from "../../../experiments/rank_study/subspace_rows.ts";
 
 /** A grid that says its place: i + j / 100, over `scale`. */
 const grid = (rows: number, scale: number): Grid =>
@@ -14,7 +13,7 @@ const module: ModuleSimilarity = {
   ...{ site: "q", layer: 0, ranks: grid(8, 10), seeds: grid(64, 100) },
   control: { ranks: grid(8, 20), seeds: grid(64, 200) },
 };
-const drawn = [spaces.A, spaces.metric].map((space) => ({ space, modules: [module] }));
+const drawn = ["A", "ΔW·S^½"].map((space) => ({ space, modules: [module] }));
 
 Deno.test("the slider's steps are rows of figure 3 at powers of two, and its frames only new heights", () => {
   const { data, frames } = acrossFigure(drawn);

@@ -1,39 +1,47 @@
-/** S = E[x xᵀ] over what a layer really sees: the metric in which its updates act. @module */
+/** What a layer really sees: the second moment of its inputs, the metric in which its updates act. @module */
 
-import { Tape } from "../../src/autograd/mod.ts";
-import type { HostTensor } from "../../src/core/host_tensor.ts";
-import type { Tensor } from "../../src/device/tensor.ts";
-import { type DenseMatrix, multiply, transposed, zeros } from "../../src/linalg/mod.ts";
-import type { Model, ModelInputs } from "../../src/models/mod.ts";
-import type { Batch } from "../../src/train/mod.ts";
+import { Tape } from "../autograd/mod.ts";
+import type { Batch, ModelInputs } from "../core/batch.ts";
+import type { HostTensor } from "../core/host_tensor.ts";
+import type { Tensor } from "../device/tensor.ts";
+import { type DenseMatrix, multiply, transposed, zeros } from "../linalg/mod.ts";
+import type { Model } from "../models/mod.ts";
 
 /**
- * The second moment (in, in) of the inputs of some of a model's linear layers, from the model's own
- * forward passes, padding left out. Inputs of one layer differ between adapters of the layers below:
- * give it the base where adapters are to be compared.
+ * S = E[x xᵀ], `(in, in)`, over the inputs x of some of a model's linear layers, from its own forward
+ * passes, for `inActivationMetric`. Each row of a batch counts up to its last label that is scored: the
+ * rest is padding. What a layer sees depends on the adapters of the layers below; to compare adapters,
+ * give the base alone.
  *
  * @param names Paths of the layers, such as `transformer.h.0.attn.c_attn`.
+ * @returns S by the layer's path.
+ * @throws {RangeError} when the model has no layer of a name.
  */
 export async function secondMoments(
   model: Model<ModelInputs>,
   names: readonly string[],
   batches: Iterable<Batch>,
 ): Promise<Map<string, DenseMatrix>> {
-  const layers = model.linears.filter(({ name }) => names.includes(name));
-  const sums = layers.map(({ weight }) => zeros(weight.shape[1], weight.shape[1]));
-  const weights = layers.map(({ weight }) => weight.name);
+  const weights = names.map((name) => weightOf(model, name));
+  const sums = weights.map(({ shape: [, width] }) => zeros(width, width));
   let count = 0;
   for (const batch of batches) {
     const places = realPlaces(batch.targets);
-    const inputs = await readInputs(model, weights, batch);
+    const inputs = await readInputs(model, weights.map(({ name }) => name), batch);
     inputs.forEach((input, i) => addSquare(sums[i], rowsAt(input, places)));
     count += places.length;
   }
   for (const { data } of sums) for (let i = 0; i < data.length; i++) data[i] /= count;
-  return new Map(layers.map(({ name }, i) => [name, sums[i]]));
+  return new Map(names.map((name, i) => [name, sums[i]]));
 }
 
-/** Each layer's input (batch · time, in), read before the tape frees it. */
+function weightOf({ linears }: Model<ModelInputs>, name: string) {
+  const linear = linears.find((one) => one.name === name);
+  if (linear) return linear.weight;
+  throw new RangeError(`second moments need the path of a linear layer, found ${name}`);
+}
+
+/** Each weight's input (batch · time, in), read before the tape frees it. */
 async function readInputs(
   model: Model<ModelInputs>,
   weights: readonly string[],
@@ -57,8 +65,8 @@ export function realPlaces({ shape: [rows, length], data }: HostTensor): number[
   return places;
 }
 
-function rowsAt({ shape, data }: HostTensor, places: readonly number[]): DenseMatrix {
-  const columns = shape[1], rows = zeros(places.length, columns);
+function rowsAt({ shape: [, columns], data }: HostTensor, places: readonly number[]): DenseMatrix {
+  const rows = zeros(places.length, columns);
   places.forEach((place, i) => {
     rows.data.set(data.subarray(place * columns, (place + 1) * columns), i * columns);
   });

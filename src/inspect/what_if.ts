@@ -1,10 +1,10 @@
 /** What a trained adapter would do with another weight, or cut to a lower rank: figures. @module */
 
-import type { Figure } from "../../src/figures/figure.ts";
-import { axis, baseLayout, logAxis } from "../../src/figures/layout.ts";
-import { palette } from "../../src/figures/palette.ts";
-import type { Trace } from "../../src/figures/plotly_types.ts";
-import { rankCurves } from "../../src/figures/rank_curves.ts";
+import type { Figure } from "../figures/figure.ts";
+import { axis, baseLayout, logAxis } from "../figures/layout.ts";
+import { bars, line } from "../figures/marks.ts";
+import { palette } from "../figures/palette.ts";
+import { rankCurves } from "../figures/rank_curves.ts";
 
 /** An adapter's held-out loss at a rank. */
 export interface RankLoss {
@@ -24,20 +24,16 @@ export interface WeightCurve {
   readonly losses: readonly number[];
 }
 
-/** Held-out losses over the weight that updates are put on with. */
+/** Held-out losses over the weight c of a trained update, W + c ΔW. */
 export function weightFigure(curves: readonly WeightCurve[], caption: string): Figure {
   return {
     id: "weights",
     title: "Held-out loss over the weight of a trained update",
     caption: `0 is the base, 1 the adapter as it was trained; ${caption}`,
-    data: curves.map(({ name, weights, losses }, place): Trace => ({
-      type: "scatter",
-      mode: "lines+markers",
-      name,
-      x: weights,
-      y: losses,
-      line: { color: palette.series[place % palette.series.length] },
-    })),
+    data: curves.map(({ name, weights, losses }, place) => {
+      const color = palette.series[place % palette.series.length], mode = "lines+markers";
+      return line(weights, (weight) => weight, (_, i) => losses[i], { color }, { name, mode });
+    }),
     layout: baseLayout(axis("weight"), axis("held-out loss (nats per token)"), {
       height: 360,
       showlegend: true,
@@ -46,10 +42,7 @@ export function weightFigure(curves: readonly WeightCurve[], caption: string): F
 }
 
 /** Held-out losses over the rank: trained at it, where there are such runs, and cut to it. */
-export function prefixFigure(
-  trained: readonly RankLoss[],
-  cut: readonly RankLoss[],
-): Figure {
+export function prefixFigure(trained: readonly RankLoss[], cut: readonly RankLoss[]): Figure {
   const points = (rows: readonly RankLoss[]) =>
     rows.map(({ rank, loss }) => ({ rank, value: loss }));
   const from = Math.max(...cut.map(({ rank }) => rank));
@@ -66,25 +59,22 @@ export function prefixFigure(
   };
 }
 
-/** The traces of one rank for `sliderFigure`: what of an update's singular values stays. */
+/** What of an update's singular values stays at one rank, for a step of `sliderFigure`. */
 export function prefixTraces(singularValues: readonly number[], rank: number): Figure["data"] {
-  const trace = (name: string, color: string, start: number, end: number): Trace => ({
-    type: "bar",
-    name,
-    x: singularValues.slice(start, end).map((_, i) => start + i + 1),
-    // Four digits are more than a bar shows, and keep the notebook small.
-    y: singularValues.slice(start, end).map((value) => Number(value.toPrecision(4))),
-    marker: { color },
+  // Four digits are more than a bar shows, and keep the notebook small.
+  const all = singularValues.map((value, i) => {
+    return { place: i + 1, value: Number(value.toPrecision(4)) };
   });
-  const { length } = singularValues;
+  const trace = (name: string, color: string, values: typeof all) =>
+    bars(values, ({ place }) => place, ({ value }) => value, { color }, { name });
   return [
-    trace("kept", palette.lora[1], 0, rank),
-    trace("cut off", cutColour, rank, length),
+    trace("kept", palette.lora[1], all.slice(0, rank)),
+    trace("cut off", cutColor, all.slice(rank)),
   ];
 }
 
-/** Grey, as what is not there any more. */
-const cutColour = "#c9ced8";
+/** Gray, for what is not there any more. */
+const cutColor = "#c9ced8";
 
 /** The layout of {@link prefixTraces}, the same at every rank; no value may be zero. */
 export function prefixLayout(singularValues: readonly number[]): Figure["layout"] {

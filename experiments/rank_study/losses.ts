@@ -1,0 +1,75 @@
+/** Held-out losses of runs of the study, a row for each choice of sites and rank. @module */
+
+import { loadAdapter } from "../../src/adapt/mod.ts";
+import { type DataTable, table } from "../../src/figures/mod.ts";
+import type { RunResult } from "../../src/runs/mod.ts";
+import { evaluate } from "../../src/train/mod.ts";
+import { loadBase } from "../base_model.ts";
+import type { ExperimentContext } from "../frame/mod.ts";
+import { openEvaluation } from "../gloss_runs.ts";
+import { mean, range } from "../numbers.ts";
+import { adapterFolders } from "./adapters.ts";
+import { studyData, type StudyRun } from "./runs.ts";
+
+/** The runs of one choice: the adapted roles (`q, v`), the rank of each, and the losses in nats per token. */
+export type LossRow = ReturnType<typeof lossRow>;
+
+/** The row of the losses of some seeds. */
+export function lossRow(sites: string, rank: number, trained: number, losses: readonly number[]) {
+  return { sites, rank, trained, losses, loss: mean(losses), spread: range(losses) };
+}
+
+/** A row for each choice, in the order of the runs, and the base's loss without an adapter. */
+export type StudyLosses = Awaited<ReturnType<typeof studyLosses>>;
+
+/** Measures every run's adapter; `results` are those of the runs that are not shipped. */
+export async function studyLosses(
+  runs: readonly StudyRun[],
+  results: readonly RunResult[],
+  context: ExperimentContext,
+) {
+  const folders = await adapterFolders(runs, results, context);
+  using model = await loadBase(context.device);
+  const batches = await openEvaluation(studyData(context.quick));
+  const base = (await evaluate(model, batches)).loss, measured = [];
+  for (const [i, { sites, rank }] of runs.entries()) {
+    using adapter = await loadAdapter(model, folders[i]);
+    const { loss } = await evaluate(model, batches);
+    measured.push({ sites: sites.join(", "), rank, loss, trained: adapter.parameterCount });
+    context.report((i + 1) / runs.length, "measured");
+  }
+  const groups = Map.groupBy(measured, ({ sites, rank }) => `${sites} ${rank}`);
+  const rows = [...groups.values()].map((own) => {
+    const [{ sites, rank, trained }] = own;
+    return lossRow(sites, rank, trained, own.map(({ loss }) => loss));
+  });
+  return { base, rows };
+}
+
+/** A row for each choice, the base without an adapter first. */
+export const lossTable = (id: string, title: string) => ({ base, rows }: StudyLosses): DataTable =>
+  table<Partial<LossRow>>({
+    id,
+    title,
+    columns: [
+      ["sites", "adapted", "text"],
+      ["rank", "r", "count"],
+      ["trained", "trained values", "count"],
+      ["loss", "held-out loss (nats per token)", "nats"],
+      [
+        "spread",
+        "spread over seeds",
+        "nats",
+        ({ losses = [], spread }) => losses.length > 1 ? spread : undefined,
+      ],
+      ["seeds", "seeds", "count", ({ losses }) => losses?.length],
+    ],
+    rows: [{ sites: "nothing: the base", loss: base }, ...rows],
+  });
+
+/** What a finding says of its seeds. */
+export function seedsNote({ losses }: LossRow): string {
+  return losses.length === 1
+    ? "One seed: how far seeds spread is not known"
+    : `Means of ${losses.length} seeds`;
+}

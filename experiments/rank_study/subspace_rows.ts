@@ -1,0 +1,135 @@
+/** φ of every module in the spaces in which adapters are compared, beside what chance gives. @module */
+
+import type { LowRankUpdate } from "../../src/adapt/mod.ts";
+import {
+  gaussianSimilarity,
+  inActivationMetric,
+  type LowRankFactors,
+  meanSimilarity,
+  rightDirections,
+  similarityGrid,
+  updateDirections,
+} from "../../src/analysis/mod.ts";
+import type { DenseMatrix } from "../../src/linalg/mod.ts";
+import type { RunResult } from "../../src/runs/mod.ts";
+import type { ExperimentContext } from "../frame/mod.ts";
+import { largeRank, seedAt, smallRank, subspaceSeeds } from "./runs.ts";
+import { type InputMetric, loadStudy, startingPoint, type StudyModule } from "./study.ts";
+
+/** φ(i, j) at [i − 1][j − 1]. */
+export type Grid = readonly (readonly number[])[];
+
+/** φ(i, j), counted from 1 as in the paper. */
+export const phi = (grid: Grid, i: number, j: number): number => grid[i - 1][j - 1];
+
+/** A way to take an update's directions, the largest first, one a row. */
+type Space = (update: LowRankFactors, metric: InputMetric) => DenseMatrix;
+
+/** Where the paper looks, where the layer acts, and ΔW's own two sides. */
+const spaces: Readonly<Record<string, Space>> = {
+  "A": ({ A }) => rightDirections(A),
+  "ΔW·S^½": (update, metric) => updateDirections(inActivationMetric(update, metric)).right,
+  "ΔW, right": (update) => updateDirections(update).right,
+  "ΔW, left": (update) => updateDirections(update).left,
+};
+
+/** φ between adapters; means over seeds or pairs. */
+export interface Similarity {
+  /** Between rank 8 (down) and rank 64 (across). */
+  readonly ranks: Grid;
+  /** Between two seeds at rank 64. */
+  readonly seeds: Grid;
+}
+
+/** What was found for one module in one space. */
+export interface ModuleSimilarity extends Similarity, Pick<StudyModule, "site" | "layer"> {
+  /** Of Gaussian updates of the same shapes, in the same space. */
+  readonly control: Similarity;
+}
+
+/** What was found in one space. */
+export interface SpaceSimilarity {
+  /** `A`, `ΔW·S^½`. */
+  readonly space: string;
+  /** One for each module. */
+  readonly modules: readonly ModuleSimilarity[];
+  /** max(8, 8) / d in A, where Gaussian updates have to agree with it. */
+  readonly chance?: number;
+}
+
+/** Two spaces that are judged, two that are drawn, and the start of training. */
+export type SubspaceRows = Awaited<ReturnType<typeof subspaceRows>>;
+
+/** Reads the study and compares its updates. */
+export async function subspaceRows(results: readonly RunResult[], context: ExperimentContext) {
+  const modules = await loadStudy([smallRank, largeRank], results, context);
+  const found = Object.keys(spaces).map((space) => similaritiesIn(space, modules));
+  return { judged: found.slice(0, 2), drawn: found.slice(2), start: await startGrids(context) };
+}
+
+/** A layer's modules have the same inputs and shapes: they share a control. */
+function similaritiesIn(space: string, modules: readonly StudyModule[]): SpaceSimilarity {
+  const controls = modules.filter(({ site }) => site === "q")
+    .map((module) => controlOf(spaces[space], module));
+  const found = modules.map((module) => {
+    const { site, layer } = module;
+    return { site, layer, ...similarityOf(spaces[space], module), control: controls[layer] };
+  });
+  const chance = space === "A" ? smallRank / modules[0].weight.columns : undefined;
+  return { space, modules: found, chance };
+}
+
+/** Pairs of seeds by their places: 11 and 12, 12 and 13, 11 and 13. */
+const pairsOfSeeds = [[0, 1], [1, 2], [0, 2]] as const;
+
+function similarityOf(space: Space, { updates, metric }: StudyModule): Similarity {
+  const [small, large] = [smallRank, largeRank].map((rank) =>
+    updates.get(rank)!.map((update) => space(update, metric))
+  );
+  return {
+    ranks: meanSimilarity(small.map((one, seed) => similarityGrid(one, large[seed]))),
+    seeds: meanSimilarity(pairsOfSeeds.map(([a, b]) => similarityGrid(large[a], large[b]))),
+  };
+}
+
+/** Pairs of random updates that a control is the mean of. */
+export const controlPairs = 20;
+
+function controlOf(space: Space, { layer, metric, weight }: StudyModule): Similarity {
+  const shape = [weight.rows, weight.columns] as const, seed = 7 + layer, pairs = controlPairs;
+  const at = (rank: number) =>
+    gaussianSimilarity((update) => space(update, metric), {
+      ...{ shape, seed, pairs },
+      ranks: [rank, largeRank],
+    });
+  return { ranks: at(smallRank), seeds: at(largeRank) };
+}
+
+/** φ of A before the first step, where seeds differ and where they are equal. */
+async function startGrids(context: ExperimentContext) {
+  const [seed] = subspaceSeeds, small = await startingPoint(context, smallRank, seed);
+  const against = async (seed: number) =>
+    meanOverSites(small, await startingPoint(context, largeRank, seed));
+  const different = await against(seedAt(largeRank, seed)), equal = await against(seed);
+  return { different, equal, width: small[0].A.shape[1] };
+}
+
+/** φ of A between the updates of two adapters, the mean over their sites. */
+export function meanOverSites(one: readonly LowRankUpdate[], two: readonly LowRankUpdate[]): Grid {
+  return meanSimilarity(
+    one.map(({ A }, i) => similarityGrid(rightDirections(A), rightDirections(two[i].A))),
+  );
+}
+
+/** The mean share of directions 2 to 8: (8 φ(8, 8) − φ(1, 1)) / 7. */
+export function restShared({ ranks }: Pick<Similarity, "ranks">): number {
+  return (8 * phi(ranks, 8, 8) - phi(ranks, 1, 1)) / 7;
+}
+
+/** φ above this is a shared direction: the paper's own word for figure 3. */
+export const shared = 0.5;
+
+/** The largest i with φ(i, i) ≥ 0.5 between two seeds; 0 where there is none. */
+export function commonDirections({ seeds }: Pick<Similarity, "seeds">): number {
+  return seeds.findLastIndex((row, i) => row[i] >= shared) + 1;
+}
