@@ -19,7 +19,7 @@ import {
   rowsOf,
   svd,
 } from "../../src/linalg/mod.ts";
-import { mean } from "../numbers.ts";
+import { mean } from "../../src/core/numbers.ts";
 import type { InputMetric, StudyModule } from "./study.ts";
 
 /** An update as printed, or as the layer's inputs see it. */
