@@ -9,7 +9,7 @@ import { injectLora } from "../src/adapt/mod.ts";
 import { openDevice } from "../src/device/mod.ts";
 import { loadBase } from "../experiments/base_model.ts";
 import { glossData, openGloss } from "../experiments/gloss_runs.ts";
-import { LiveSpectra } from "../experiments/live_spectra.ts";
+import { LiveSpectra } from "../src/inspect/live_spectra.ts";
 import { median } from "../experiments/numbers.ts";
 import { runTrainer, Trainer } from "../src/train/mod.ts";
 

@@ -1,7 +1,7 @@
 /** The project's own small base. @module */
 
 import { fileURLToPath } from "node:url";
-import { readJson } from "../src/core/files.ts";
+import { readBytes, readJson } from "../src/core/files.ts";
 import type { Device } from "../src/device/device.ts";
 import { type Gpt2, loadModel } from "../src/models/mod.ts";
 
@@ -12,7 +12,7 @@ export const baseFolder: string = fileURLToPath(
 
 /** How a specification names it: by name and by the hash of its weights. */
 export async function baseIdentity(): Promise<{ name: string; sha256: string }> {
-  const bytes = await Deno.readFile(`${baseFolder}/model.safetensors`);
+  const bytes = await readBytes(`${baseFolder}/model.safetensors`);
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
   return { name: "tiny-gpt2", sha256: digest.toHex() };
 }

@@ -2,12 +2,10 @@
 
 import { injectLora } from "../src/adapt/mod.ts";
 import { DryDevice } from "../src/device/dry.ts";
-import { palette } from "../src/figures/palette.ts";
-import { parameterBars } from "../src/figures/parameter_bars.ts";
-import { table } from "../src/figures/table.ts";
+import { palette, parameterBars, table } from "../src/figures/mod.ts";
 import { countTrainable, Gpt2 } from "../src/models/mod.ts";
 import { measured } from "../src/paper/printed/mod.ts";
-import { type Experiment, experiment } from "./frame/experiment.ts";
+import { type Experiment, experiment } from "./frame/mod.ts";
 import { gpt3, printed } from "./gpt3.ts";
 import { grouped } from "./numbers.ts";
 

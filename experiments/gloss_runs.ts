@@ -1,6 +1,7 @@
 /** Runs on WordNet: a word and its kind in, its definition out (the paper's E2E task in kind). @module */
 
 import { join } from "node:path";
+import { listFolder, makeFolder, readBytes, writeFileAtomic } from "../src/core/files.ts";
 import { glossBatches, type GlossSplit, type PartOfSpeech } from "../src/data/mod.ts";
 import type { Device, DeviceKind } from "../src/device/device.ts";
 import { countTrainable, type Gpt2 } from "../src/models/mod.ts";
@@ -8,20 +9,16 @@ import type { Json, MethodSpec, RunSpec } from "../src/runs/mod.ts";
 import { loadTokenizer } from "../src/tokenizer/mod.ts";
 import { type Batch, evaluate } from "../src/train/mod.ts";
 import { median } from "./numbers.ts";
-import { LiveSpectra } from "./live_spectra.ts";
-import { type PlannedRun, planRun, type RunOpeners } from "./frame/planned_runs.ts";
+import { LiveSpectra } from "../src/inspect/live_spectra.ts";
+import { type PlannedRun, planRun, type RunOpeners } from "./frame/mod.ts";
 import { baseFolder, baseIdentity, loadBase } from "./base_model.ts";
 
 /** What is trained on and what is reported. */
 export interface GlossData {
-  /** Of which words. */
-  readonly part: PartOfSpeech;
-  /** Number of training pairs. */
-  readonly examples: number;
-  /** Pairs in a step. */
-  readonly batch: number;
-  /** Tokens of a pair, padding included; longer pairs are left out. */
-  readonly length: number;
+  readonly part: PartOfSpeech; // of which words
+  readonly examples: number; // number of training pairs
+  readonly batch: number; // pairs in a step
+  readonly length: number; // tokens of a pair, padding included; longer pairs are left out
   /** Split and number of pairs that the loss is measured on. */
   readonly evaluation: { readonly split: GlossSplit; readonly examples: number };
   readonly [field: string]: string | number | object;
@@ -35,16 +32,11 @@ export function glossData(part: PartOfSpeech, quick: boolean): GlossData {
 
 /** One run: a method, its learning rate and a seed. */
 export interface GlossRun {
-  /** Full fine-tuning, or LoRA. */
-  readonly method: MethodSpec;
-  /** Peak of the schedule. */
-  readonly learningRate: number;
-  /** Seed of the batches, the adapter and dropout. */
-  readonly seed: number;
-  /** Steps of training. */
-  readonly steps: number;
-  /** What it is trained on and what it is measured on. */
-  readonly data: GlossData;
+  readonly method: MethodSpec; // full fine-tuning, or LoRA
+  readonly learningRate: number; // peak of the schedule
+  readonly seed: number; // seed of the batches, the adapter and dropout
+  readonly steps: number; // steps of training
+  readonly data: GlossData; // what it is trained on and what it is measured on
 }
 
 const recipe = { schedule: "linear", clipNorm: 1 } as const;
@@ -129,9 +121,9 @@ export async function publishAdapter(
   name: string,
 ): Promise<string> {
   const from = join(runFolder, "adapter"), to = join(out, "adapters", name);
-  await Deno.mkdir(to, { recursive: true });
-  for await (const entry of Deno.readDir(from)) {
-    await Deno.copyFile(join(from, entry.name), join(to, entry.name));
+  await makeFolder(to);
+  for (const name of await listFolder(from)) {
+    await writeFileAtomic(join(to, name), await readBytes(join(from, name)));
   }
   return to;
 }

@@ -2,19 +2,17 @@
 
 import { injectLora } from "../src/adapt/mod.ts";
 import type { LedgerReading } from "../src/device/ledger.ts";
-import { type Column, table } from "../src/figures/table.ts";
+import { type Column, table } from "../src/figures/mod.ts";
 import { measured } from "../src/paper/printed/mod.ts";
 import { predictMemory } from "../src/runs/mod.ts";
-import { type Experiment, experiment } from "./frame/experiment.ts";
+import { type Experiment, experiment } from "./frame/mod.ts";
 import { gpt3, printed } from "./gpt3.ts";
 import { grouped } from "./numbers.ts";
-import { type RoleBar, roleBars, usedRoles } from "./role_bars.ts";
+import { type RoleBar, roleBars, usedRoles } from "../src/figures/role_bars.ts";
 
 interface MemoryRow extends RoleBar {
-  /** Bytes at the peak. */
-  readonly peak: number;
-  /** In section 4.2, quoted. */
-  readonly printed: string;
+  readonly peak: number; // bytes at the peak
+  readonly printed: string; // in section 4.2, quoted
 }
 
 /** Tokens of the sequence: GPT-3's full length. */

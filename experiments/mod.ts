@@ -1,28 +1,14 @@
 /** Experiments: the paper's tables and figures, made again. @module */
 
-export type { Claim, Finding, Verdict } from "./frame/claim.ts";
-export {
-  type Experiment,
-  experiment,
-  type ExperimentContext,
-  type ExperimentDefinition,
-  LeftOut,
-  type Outcome,
-  type PlanContext,
-  type View,
-} from "./frame/experiment.ts";
+export * from "./frame/mod.ts";
 export type { DataTable, Figure, TableColumn, Unit } from "../src/figures/figure.ts";
 export type * from "../src/figures/plotly_types.ts";
 export type { Device, DeviceKind } from "../src/device/device.ts";
-export type { MadeRun, PlannedRun, RunContext } from "./frame/planned_runs.ts";
 export type * from "../src/runs/mod.ts";
 export type { Shard } from "./frame/shard.ts";
 export { experiments, selectExperiments } from "./registry.ts";
-export { type RoleBar, roleBars } from "./role_bars.ts";
 export { reproduce, type ReproduceOptions } from "./frame/reproduce.ts";
 export { median } from "./numbers.ts";
-export { LiveSpectra, type SiteReading, type SpectrumReading } from "./live_spectra.ts";
-export { trainingSpectrum } from "./training_spectra.ts";
 export { quotedFromPaper } from "./printed_table.ts";
 export { memoryFigure, methodTable } from "./adaptation/figures.ts";
 export { qualityFinding } from "./adaptation/adaptation.ts";

@@ -1,13 +1,10 @@
 /** "Every count, byte and table": the paper's printed numbers beside what follows from its settings. @module */
 
-import type { DataTable, Figure } from "../src/figures/figure.ts";
+import { axis, barsAcross, baseLayout, palette, table } from "../src/figures/mod.ts";
+import type { DataTable, Figure } from "../src/figures/mod.ts";
 import { formatBytes } from "../src/figures/format.ts";
-import { axis, baseLayout } from "../src/figures/layout.ts";
-import { barsAcross } from "../src/figures/marks.ts";
-import { palette } from "../src/figures/palette.ts";
-import { table } from "../src/figures/table.ts";
 import type { PaperRow, VerdictCounts } from "../src/paper/mod.ts";
-import { type Experiment, experiment } from "./frame/experiment.ts";
+import { type Experiment, experiment } from "./frame/mod.ts";
 import { quotedCells } from "./printed_table.ts";
 
 /** Loaded when they are needed, and mathjs with them. */

@@ -1,7 +1,6 @@
 /** A table of the paper as it is printed, to stand beside ours. @module */
 
-import type { DataTable } from "../src/figures/figure.ts";
-import { table } from "../src/figures/table.ts";
+import { type DataTable, table } from "../src/figures/mod.ts";
 import { printedTables, tableLabel } from "../src/paper/printed/mod.ts";
 
 /** A row's name and its cells. */

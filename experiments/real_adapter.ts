@@ -2,13 +2,11 @@
 
 import { join } from "node:path";
 import { type LowRankUpdate, type Spectrum, spectrum } from "../src/analysis/mod.ts";
-import type { Figure } from "../src/figures/figure.ts";
-import { axis, baseLayout, logAxis } from "../src/figures/layout.ts";
-import { line } from "../src/figures/marks.ts";
-import { palette } from "../src/figures/palette.ts";
-import { table } from "../src/figures/table.ts";
+import { kindOf } from "../src/core/storage.ts";
+import { axis, baseLayout, line, logAxis, palette, table } from "../src/figures/mod.ts";
+import type { Figure } from "../src/figures/mod.ts";
 import { type HostTensor, readSafetensors } from "../src/formats/mod.ts";
-import { type Experiment, experiment, LeftOut } from "./frame/experiment.ts";
+import { type Experiment, experiment, LeftOut } from "./frame/mod.ts";
 import { mean } from "./numbers.ts";
 
 /** The file within the folder that `LOWRANK_DATA` names: loralib's names, `….query.lora_A`. */
@@ -21,11 +19,9 @@ const sites = ["query", "value"] as const;
 
 /** One adapted matrix and its spectrum. */
 interface AuthorsModule {
-  /** Number of the layer, from 0. */
-  readonly layer: number;
+  readonly layer: number; // number of the layer, from 0
   readonly site: "query" | "value";
-  /** Of ΔW. */
-  readonly spectrum: Spectrum;
+  readonly spectrum: Spectrum; // of ΔW
 }
 
 /** The file's path, if there is one. */
@@ -33,7 +29,7 @@ export async function findAuthors(): Promise<string | undefined> {
   const folder = Deno.env.get("LOWRANK_DATA");
   if (!folder) return undefined;
   const file = join(folder, path);
-  return await Deno.stat(file).then(({ isFile }) => isFile ? file : undefined, () => undefined);
+  return await kindOf(file) === "file" ? file : undefined;
 }
 
 /** Every adapted matrix in the order of the layers, queries first; the classifier is passed over. */

@@ -97,7 +97,7 @@ const fileApis =
   "umask|utime|watchFs|writeFile|writeTextFile";
 
 Deno.test("only core/ opens files", () => {
-  const others = sourceFiles().filter((path) => !/^src\/(core|experiments)\//.test(path));
+  const others = sourceFiles().filter((path) => !/^src\/core\//.test(path));
   const files = new RegExp(`\\bDeno\\.(${fileApis})(Sync)?\\b|"node:fs|"npm:fs`);
   assertEquals(saying(files, others), []);
 });

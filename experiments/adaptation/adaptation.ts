@@ -1,10 +1,10 @@
 /** Full fine-tuning against LoRA at three ranks, on real text. @module */
 
 import { join } from "node:path";
+import { openFile } from "../../src/core/storage.ts";
 import { loadBase } from "../base_model.ts";
-import { type Claim, type Finding, judge } from "../frame/claim.ts";
-import { type Experiment, experiment, type ExperimentContext } from "../frame/experiment.ts";
-import type { MadeRun } from "../frame/planned_runs.ts";
+import { experiment, judge } from "../frame/mod.ts";
+import type { Claim, Experiment, ExperimentContext, Finding, MadeRun } from "../frame/mod.ts";
 import { type GlossData, glossData, glossLoss, planGloss, publishAdapter } from "../gloss_runs.ts";
 import { learningRateGrid } from "../learning_rates.ts";
 import { lossFigure, memoryFigure, methodTable, qualityFigure } from "./figures.ts";
@@ -12,17 +12,13 @@ import { type AdaptationRun, type MethodRow, methodRows } from "./method_rows.ts
 import { adaptationRun, alpha, bestLora, type Method, methods } from "./methods.ts";
 
 interface AdaptationRows {
-  /** A row a method. */
-  readonly all: readonly MethodRow[];
+  readonly all: readonly MethodRow[]; // a row a method
   readonly full: MethodRow;
   readonly lora: readonly MethodRow[];
-  /** LoRA of the rank that was chosen beforehand. */
-  readonly best: MethodRow;
-  /** Held-out loss of the base before. */
-  readonly baseLoss: number;
+  readonly best: MethodRow; // LoRA of the rank that was chosen beforehand
+  readonly baseLoss: number; // held-out loss of the base before
   readonly data: GlossData;
-  /** Of every run. */
-  readonly steps: number;
+  readonly steps: number; // of every run
 }
 
 async function adaptationRows(
@@ -46,11 +42,11 @@ async function readBack(
     ? join(folder, "model", "model.safetensors")
     : join(folder, "adapter", "adapter_model.safetensors");
   const { trained, loss, stepMs } = run.metrics as Record<string, number>;
-  const { size: checkpointBytes } = await Deno.stat(weights), { learningRate } = training;
-  const { peak, peakByRole } = run.ledger;
+  using file = await openFile(weights);
+  const { peak, peakByRole } = run.ledger, { learningRate } = training;
   return {
     ...{ label, seed, learningRate, trained, loss, curve: run.log.loss },
-    ...{ peakByRole, peak, stepMs, checkpointBytes },
+    ...{ peakByRole, peak, stepMs, checkpointBytes: file.bytes },
   };
 }
 

@@ -1,13 +1,18 @@
 /** Figures and the table of full fine-tuning against LoRA, as functions of the rows. @module */
 
-import type { DataTable, Figure } from "../../src/figures/figure.ts";
-import { axis, baseLayout, logAxis } from "../../src/figures/layout.ts";
-import { lossCurves } from "../../src/figures/loss_curves.ts";
-import { dots, line } from "../../src/figures/marks.ts";
-import { palette } from "../../src/figures/palette.ts";
-import { table } from "../../src/figures/table.ts";
+import {
+  axis,
+  baseLayout,
+  dots,
+  line,
+  logAxis,
+  lossCurves,
+  palette,
+  roleBars,
+  table,
+} from "../../src/figures/mod.ts";
+import type { DataTable, Figure } from "../../src/figures/mod.ts";
 import { mean } from "../numbers.ts";
-import { roleBars } from "../role_bars.ts";
 import type { AdaptationRun, MethodRow } from "./method_rows.ts";
 
 /** The color of a method: full in one, LoRA's ranks in shades of another. */

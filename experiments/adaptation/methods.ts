@@ -8,12 +8,9 @@ import found from "./learning_rates.json" with { type: "json" };
 
 /** A method with its name in tables. */
 export interface Method {
-  /** Key in `learning_rates.json`. */
-  readonly key: string;
-  /** Name in tables and figures. */
-  readonly label: string;
-  /** What is trained. */
-  readonly spec: MethodSpec;
+  readonly key: string; // key in `learning_rates.json`
+  readonly label: string; // name in tables and figures
+  readonly spec: MethodSpec; // what is trained
 }
 
 /** α is one constant for all ranks, as in the paper's section 4.1. */

@@ -1,8 +1,8 @@
 /** The frame of every experiment: it makes the runs, reads them, judges and draws. @module */
 
-import type { Device } from "../../src/device/device.ts";
 import type { DataTable, Figure } from "../../src/figures/figure.ts";
 import { type Claim, type Finding, judge } from "./claim.ts";
+import type { ExperimentContext, PlanContext } from "./context.ts";
 import { type MadeRun, makeRuns, type PlannedRun } from "./planned_runs.ts";
 
 /** What an experiment gives back. */
@@ -15,28 +15,6 @@ export interface Outcome {
   readonly tables: readonly DataTable[];
   /** Its figures, functions of the rows. */
   readonly figures: readonly Figure[];
-}
-
-/** What the list of an experiment's runs depends on. */
-export interface PlanContext {
-  /** Seeds of its runs. */
-  readonly seeds: readonly number[];
-  /** Fewer steps: to see that it works, not what comes out. */
-  readonly quick: boolean;
-  /** All ranks and sizes, where the default has a few. */
-  readonly full: boolean;
-}
-
-/** What an experiment is run with. */
-export interface ExperimentContext extends PlanContext {
-  /** The device of its runs. */
-  readonly device: Device;
-  /** Folder for runs, adapters and results. */
-  readonly out: string;
-  /** Stops at the next step. */
-  readonly signal: AbortSignal;
-  /** Tells how far it is, from 0 to 1. */
-  report(share: number, text: string): void;
 }
 
 /** One table or figure of the paper, made again. */
@@ -69,7 +47,9 @@ export interface ExperimentDefinition<Chosen, Rows> extends Omit<Experiment, "ru
   /** What was run, in a sentence or two. */
   readonly settings: string | ((rows: Rows, context: ExperimentContext) => string);
   /** What is claimed of the rows. */
-  readonly claims?: readonly Claim<Rows>[] | ((rows: Rows) => readonly Claim<Rows>[]);
+  readonly claims?:
+    | readonly Claim<Rows>[]
+    | ((rows: Rows) => readonly Claim<Rows>[]);
   /** Functions of the rows. */
   readonly tables?: readonly View<Rows, DataTable>[];
   /** Functions of the rows; `{seeds}` and `{seed}` in a caption are all seeds and the first. */

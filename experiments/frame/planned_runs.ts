@@ -5,7 +5,7 @@ import { howMany } from "../../src/core/how_many.ts";
 import type { Device } from "../../src/device/device.ts";
 import type { Gpt2, Model } from "../../src/models/mod.ts";
 import { run, type RunOptions, type RunResult, type RunSpec } from "../../src/runs/mod.ts";
-import type { ExperimentContext } from "./experiment.ts";
+import type { ExperimentContext } from "./context.ts";
 
 /** Where a run is made, and who is told of each step. */
 export interface RunContext {

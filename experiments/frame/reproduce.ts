@@ -1,12 +1,13 @@
 /** Running experiments one after the other and keeping what they found. @module */
 
 import { join } from "node:path";
-import { writeFileAtomic, writeJsonAtomic } from "../../src/core/files.ts";
+import { makeFolder, writeFileAtomic, writeJsonAtomic } from "../../src/core/files.ts";
 import type { Device, DeviceKind } from "../../src/device/device.ts";
 import { loadMathJax } from "../../src/figures/formula.ts";
 import { renderPage, type Report } from "../../src/figures/page.ts";
 import { selectExperiments } from "../registry.ts";
-import type { Experiment, ExperimentContext, Outcome, PlanContext } from "./experiment.ts";
+import type { ExperimentContext, PlanContext } from "./context.ts";
+import type { Experiment, Outcome } from "./experiment.ts";
 import { ProgressBar } from "./progress_bar.ts";
 import { makeShard, type Shard } from "./shard.ts";
 
@@ -81,12 +82,6 @@ async function trainShard(
   const count = await withBar(title, (context) => makeShard(chosen, shard, context));
   if (count === undefined) return;
   console.log(`${count} runs in ${join(out, "runs")}; without --shard they are read`);
-}
-
-async function makeFolder(folder: string): Promise<void> {
-  await Deno.mkdir(folder, { recursive: true }).catch((error: Error) => {
-    throw new Error(`cannot write results to ${folder}: ${error.message}`, { cause: error });
-  });
 }
 
 function factsOf(device: Device, { seeds, quick }: ReproduceOptions, ms: number): Report["facts"] {

@@ -1,10 +1,7 @@
 /** Table 7's random column, and what an analysis costs, at GPT-3's own width. @module */
 
-import { baseLayout, logAxis } from "../../src/figures/layout.ts";
-import { line } from "../../src/figures/marks.ts";
-import { palette } from "../../src/figures/palette.ts";
-import { table } from "../../src/figures/table.ts";
-import { type Experiment, experiment, LeftOut } from "../frame/experiment.ts";
+import { baseLayout, line, logAxis, palette, table } from "../../src/figures/mod.ts";
+import { type Experiment, experiment, LeftOut } from "../frame/mod.ts";
 import { gpt3 } from "../gpt3.ts";
 import { analyzeLayer, printed } from "./layer.ts";
 

@@ -2,11 +2,10 @@
 
 import { DeviceError } from "../../src/core/errors.ts";
 import type { Device } from "../../src/device/device.ts";
-import { table } from "../../src/figures/table.ts";
-import { type Experiment, experiment } from "../frame/experiment.ts";
+import { type RoleBar, roleBars, table } from "../../src/figures/mod.ts";
+import { type Experiment, experiment } from "../frame/mod.ts";
 import { gpt3 } from "../gpt3.ts";
 import { grouped } from "../numbers.ts";
-import { type RoleBar, roleBars } from "../role_bars.ts";
 import { type MatrixResult, measureMatrix, rank } from "./measure.ts";
 
 /** Width of a quick run, and the least that a device must hold. */

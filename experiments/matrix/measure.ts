@@ -18,10 +18,8 @@ const tokens = 16, passes = 5, samples = 64;
 /** A moment, how long it took to get there and what lived at its peak. */
 export interface Moment {
   readonly label: string;
-  /** Milliseconds; of a forward pass the median. */
-  readonly ms: number;
-  /** The ledger. */
-  readonly reading: LedgerReading;
+  readonly ms: number; // milliseconds; of a forward pass the median
+  readonly reading: LedgerReading; // the ledger
 }
 
 /** What was found. */

@@ -2,11 +2,8 @@
 
 import { Tape } from "../../src/autograd/mod.ts";
 import type { Shape } from "../../src/core/shape.ts";
-import type { DataTable, Figure } from "../../src/figures/figure.ts";
-import { axis, baseLayout } from "../../src/figures/layout.ts";
-import { barsAcross } from "../../src/figures/marks.ts";
-import { palette } from "../../src/figures/palette.ts";
-import { table } from "../../src/figures/table.ts";
+import { axis, barsAcross, baseLayout, palette, table } from "../../src/figures/mod.ts";
+import type { DataTable, Figure } from "../../src/figures/mod.ts";
 import type { Model, ModelInputs } from "../../src/models/mod.ts";
 import { median, middleHalf } from "../numbers.ts";
 

@@ -8,20 +8,13 @@ import { timeForward } from "./latency.ts";
 
 /** Two adapters of one base, and how to judge the second. */
 export interface MergingInput {
-  /** The base that adapters go on, without any. */
-  readonly model: Gpt2;
-  /** The same base again, which stays as it is. */
-  readonly base: Gpt2;
-  /** PEFT folder of task A. */
-  readonly folderA: string;
-  /** PEFT folder of task B. */
-  readonly folderB: string;
-  /** Task B. */
-  readonly dataB: GlossData;
-  /** What outputs are compared and timed on. */
-  readonly inputs: ModelInputs;
-  /** Rounds of timing. */
-  readonly rounds: number;
+  readonly model: Gpt2; // the base that adapters go on, without any
+  readonly base: Gpt2; // the same base again, which stays as it is
+  readonly folderA: string; // PEFT folder of task A
+  readonly folderB: string; // PEFT folder of task B
+  readonly dataB: GlossData; // task B
+  readonly inputs: ModelInputs; // what outputs are compared and timed on
+  readonly rounds: number; // rounds of timing
 }
 
 /** Measures everything; the base is as it was at the end. */

@@ -3,7 +3,7 @@
 import type { RunResult } from "../../src/runs/mod.ts";
 import { adaptationRun, loraMethod } from "../adaptation/methods.ts";
 import { loadBase } from "../base_model.ts";
-import { type Experiment, experiment, type ExperimentContext } from "../frame/experiment.ts";
+import { type Experiment, experiment, type ExperimentContext } from "../frame/mod.ts";
 import { glossData, openGloss, planGloss, publishAdapter } from "../gloss_runs.ts";
 import { latencyFigure, latencyTable, type Timing } from "./latency.ts";
 import { measureMerging } from "./measure.ts";

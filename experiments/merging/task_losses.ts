@@ -1,9 +1,6 @@
 /** The losses of tasks under whatever was merged, as notebooks draw them. @module */
 
-import type { Figure } from "../../src/figures/figure.ts";
-import { axis, baseLayout } from "../../src/figures/layout.ts";
-import { barsAcross, dots } from "../../src/figures/marks.ts";
-import { palette } from "../../src/figures/palette.ts";
+import { axis, barsAcross, baseLayout, dots, type Figure, palette } from "../../src/figures/mod.ts";
 
 /** A task's held-out loss under whatever was merged, between what is known of it. */
 export interface TaskLoss {

@@ -1,16 +1,12 @@
 /** Controls: what similarity noise alone gives, and what tasks give that share directions. @module */
 
-import { randomSimilarity } from "../../src/analysis/mod.ts";
-import type { Figure } from "../../src/figures/figure.ts";
-import { axis, baseLayout } from "../../src/figures/layout.ts";
-import { bars, dots, line } from "../../src/figures/marks.ts";
-import { palette } from "../../src/figures/palette.ts";
-import { table } from "../../src/figures/table.ts";
-import { type Experiment, experiment, type ExperimentContext } from "../frame/experiment.ts";
-import type { MadeRun } from "../frame/planned_runs.ts";
-import { linearResult, type LinearRun, planLinear } from "./linear_runs.ts";
+import { inInputMetric, randomSimilarity, reducedRank } from "../../src/analysis/mod.ts";
+import { axis, bars, baseLayout, dots, line, palette, table } from "../../src/figures/mod.ts";
+import type { Figure } from "../../src/figures/mod.ts";
+import { type Experiment, experiment, type ExperimentContext, type MadeRun } from "../frame/mod.ts";
+import { type LinearResult, linearRows, type LinearRun, planLinear } from "./linear_runs.ts";
 import { linearTask, type LinearTaskSpec } from "./linear_task.ts";
-import { inMetric, linearMetric, rightSimilarity } from "./linear_theory.ts";
+import { rightSimilarity } from "./rules.ts";
 
 /** Marks of the rules; `docs/decisions/0013_rules_of_the_planted_tasks.md` gives the reasons. */
 const deviations = 3, sharedTolerance = 0.02;
@@ -29,8 +25,7 @@ const partner = 500;
 interface Pair {
   readonly inputs: "white" | "coloured";
   readonly seed: number;
-  /** Directions that the tasks share; none where there is no task. */
-  readonly shared?: number;
+  readonly shared?: number; // directions that the tasks share; none where there is no task
   readonly runs: readonly [LinearRun, LinearRun];
 }
 
@@ -59,24 +54,28 @@ function pairsOf(seed: number): Pair[] {
   ];
 }
 
-type PairRow = Awaited<ReturnType<typeof rowOf>>;
+type PairRow = ReturnType<typeof rowOf>;
 
 /** Two updates compared: φ(8, 8) of their right spaces. */
-async function rowOf(
+function rowOf(
   { inputs, seed, shared }: Pair,
-  runs: readonly MadeRun<LinearRun>[],
-  context: ExperimentContext,
+  { task, update }: LinearResult,
+  other: LinearResult,
 ) {
-  const [{ task, update }, other] = await Promise.all(
-    runs.map((run) => linearResult(run, context)),
-  );
-  const metric = linearMetric(linearTask(task)); // the inputs are the same for both
-  const seen = [update, other.update].map((one) => inMetric(metric, one));
+  const known = linearTask(task); // the inputs are the same for both
+  const metric = reducedRank(known.inputs, known.residuals);
+  const seen = [update, other.update].map((one) => inInputMetric(metric, one));
   return {
     ...{ inputs, seed, shared },
     raw: rightSimilarity(update, other.update, rank),
     inMetric: rightSimilarity(seen[0], seen[1], rank),
   };
+}
+
+async function controlRows(made: readonly MadeRun<LinearRun>[], context: ExperimentContext) {
+  const results = await linearRows((student) => student)(made, context);
+  return context.seeds.flatMap(pairsOf)
+    .map((pair, i) => rowOf(pair, results[2 * i], results[2 * i + 1]));
 }
 
 type Rows = readonly PairRow[];
@@ -139,11 +138,7 @@ export const plantedControls: Experiment = experiment({
   source: "Controls for Hu et al. 2021, section 7.2 and figures 3 and 4",
   runs: ({ seeds, quick }) =>
     seeds.flatMap(pairsOf).flatMap(({ runs }) => runs.map((run) => planLinear(run, quick))),
-  rows: (made, context) =>
-    Promise.all(
-      context.seeds.flatMap(pairsOf)
-        .map((pair, i) => rowOf(pair, made.slice(2 * i, 2 * i + 2), context)),
-    ),
+  rows: controlRows,
   settings: "64 inputs and outputs, 256 examples in full batches, r = 8. Runs on noise: D = 0, " +
     "noise of deviation 1. Tasks that share directions: D of 8 equal singular values, no noise.",
   claims: [{

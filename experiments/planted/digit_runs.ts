@@ -5,24 +5,20 @@ import type { HostTensor } from "../../src/core/host_tensor.ts";
 import { howMany } from "../../src/core/how_many.ts";
 import type { DigitSplit } from "../../src/data/mod.ts";
 import type { Device } from "../../src/device/device.ts";
-import { multiplyTransposed, singularValues } from "../../src/linalg/mod.ts";
+import { difference, multiplyTransposed, singularValues } from "../../src/linalg/mod.ts";
 import type { JsonRecord, RunSpec } from "../../src/runs/mod.ts";
-import { evaluate } from "../../src/train/mod.ts";
-import { type PlannedRun, planRun } from "../frame/planned_runs.ts";
+import { type Batch, evaluate } from "../../src/train/mod.ts";
+import { type PlannedRun, planRun } from "../frame/mod.ts";
 import { accuracyOf, outputsOf } from "../outputs.ts";
 import { digitBatch, digitShape, type DigitSource, rotate, sampleRows } from "./digits.ts";
 import { dense } from "./linear_task.ts";
-import { difference } from "./linear_theory.ts";
-import type { Perceptron } from "./perceptron.ts";
+import type { Perceptron } from "../../src/models/perceptron.ts";
 
 /** A student of a rotation. */
 export interface DigitRun {
-  /** Planes that are rotated: the exact update has twice that rank. */
-  readonly planes: number;
-  /** Of the first layer's update. */
-  readonly rank: number;
-  /** Seed of base, batches and A. */
-  readonly seed: number;
+  readonly planes: number; // planes that are rotated: the exact update has twice that rank
+  readonly rank: number; // of the first layer's update
+  readonly seed: number; // seed of base, batches and A
 }
 
 const degrees = 135;
@@ -51,45 +47,39 @@ export function planDigits(
     }),
     open(device) {
       const openBase = () => source.openBase(device, seed, steps);
+      /** Rotated images, and what the base says of the upright ones. */
+      const lesson = async (part: keyof DigitSplit) => {
+        const { split, directions } = await source.data(), { images, labels } = split[part];
+        using base = await openBase();
+        const inputs = rotate(images, directions, planes, degrees);
+        return { upright: images, inputs, targets: await outputsOf(base, images), labels };
+      };
       return {
         openModel: openBase,
         openBatches: async () => {
-          const { inputs, targets } = await lesson(openBase, "train", planes, source);
+          const { inputs, targets } = await lesson("train");
           return (index) => sampleRows(inputs, targets, seed, index);
         },
-        measure: (student: Perceptron) => measure(student, openBase, planes, source),
+        measure: async (student: Perceptron) => {
+          using base = await openBase();
+          return await measure(student, base, await lesson("heldOut"));
+        },
       };
     },
   });
 }
 
-type OpenBase = () => Promise<Perceptron>;
-
-/** Rotated images, and what the base says of the upright ones. */
-async function lesson(
-  openBase: OpenBase,
-  part: keyof DigitSplit,
-  planes: number,
-  source: DigitSource,
-) {
-  const { split, directions } = await source.data(), { images, labels } = split[part];
-  using base = await openBase();
-  const targets = await outputsOf(base, images);
-  return { inputs: rotate(images, directions, planes, degrees), targets, labels };
+interface Lesson extends Batch<HostTensor> {
+  readonly upright: HostTensor;
+  readonly labels: Uint8Array;
 }
 
 /**
  * Divergence and accuracy on held-out digits, the divergence before adaptation, and the singular values of
  * D·S^½: what the rotation does to the first layer's outputs.
  */
-async function measure(
-  student: Perceptron,
-  openBase: OpenBase,
-  planes: number,
-  source: DigitSource,
-): Promise<JsonRecord> {
-  const { inputs, targets, labels } = await lesson(openBase, "heldOut", planes, source);
-  using base = await openBase();
+async function measure(student: Perceptron, base: Perceptron, lesson: Lesson): Promise<JsonRecord> {
+  const { inputs, targets, labels } = lesson;
   const divergence = async (model: Perceptron) =>
     (await evaluate(model, [{ inputs, targets }], { loss: klDivergence })).loss;
   return {
@@ -97,18 +87,14 @@ async function measure(
     before: await divergence(base),
     accuracy: accuracyOf(await outputsOf(student, inputs), labels),
     teacherAccuracy: accuracyOf(targets, labels),
-    spectrum: await shiftSpectrum(base, (await source.data()).split.heldOut.images, inputs),
+    spectrum: await shiftSpectrum(base, lesson),
   };
 }
 
 /** D S^½ has the singular values of W₁ (x - R x) over the images, one a row, divided by √images. */
-async function shiftSpectrum(
-  base: Perceptron,
-  upright: HostTensor,
-  rotated: HostTensor,
-): Promise<number[]> {
+async function shiftSpectrum(base: Perceptron, { upright, inputs }: Lesson): Promise<number[]> {
   const [weight] = await base.device.read(base.linears[0].weight.dense());
-  const outputs = multiplyTransposed(difference(dense(upright), dense(rotated)), dense(weight));
+  const outputs = multiplyTransposed(difference(dense(upright), dense(inputs)), dense(weight));
   const scale = 1 / Math.sqrt(outputs.rows);
   return Array.from(singularValues(outputs), (value) => scale * value);
 }

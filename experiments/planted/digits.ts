@@ -10,7 +10,7 @@ import { type DenseMatrix, multiplyTransposed, transposed } from "../../src/lina
 import { symmetricEigen } from "../../src/linalg/symmetric_eigen.ts";
 import { type Batch, runTrainer, Trainer } from "../../src/train/mod.ts";
 import { dense } from "./linear_task.ts";
-import { Perceptron } from "./perceptron.ts";
+import { Perceptron } from "../../src/models/perceptron.ts";
 
 /** The shape of base and students. */
 export const digitShape = { widths: [196, 64, 10], biases: true };

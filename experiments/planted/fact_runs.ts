@@ -4,17 +4,14 @@ import { Random } from "../../src/core/random.ts";
 import type { Gpt2 } from "../../src/models/mod.ts";
 import type { Batch } from "../../src/train/mod.ts";
 import { baseIdentity, loadBase } from "../base_model.ts";
-import { type PlannedRun, planRun } from "../frame/planned_runs.ts";
+import { type PlannedRun, planRun } from "../frame/mod.ts";
 import { accuracyOf, outputsOf } from "../outputs.ts";
 
 /** A student of facts. */
 export interface FactRun {
-  /** Number of facts. */
-  readonly facts: number;
-  /** Of the update of the last MLP's output projection. */
-  readonly rank: number;
-  /** Seed of facts, batches and A. */
-  readonly seed: number;
+  readonly facts: number; // number of facts
+  readonly rank: number; // of the update of the last MLP's output projection
+  readonly seed: number; // seed of facts, batches and A
 }
 
 /** The place nearest to a linear memory: its outputs are added to what the head reads. */

@@ -1,22 +1,16 @@
 /** Facts inserted: how the rank that is needed grows with what is to be stored. @module */
 
-import { axis } from "../../src/figures/layout.ts";
-import { rankCurves } from "../../src/figures/rank_curves.ts";
-import { table } from "../../src/figures/table.ts";
-import {
-  type Experiment,
-  experiment,
-  type ExperimentContext,
-  type PlanContext,
-} from "../frame/experiment.ts";
-import type { MadeRun } from "../frame/planned_runs.ts";
+import { leastLoss, reducedRank, updateLoss } from "../../src/analysis/mod.ts";
+import { axis, rankCurves, table } from "../../src/figures/mod.ts";
+import { experiment } from "../frame/mod.ts";
+import type { Experiment, ExperimentContext, MadeRun, PlanContext } from "../frame/mod.ts";
 import { type FactRun, planFacts } from "./fact_runs.ts";
 import { linearResult, type LinearRun, planLinear } from "./linear_runs.ts";
 import { linearTask } from "./linear_task.ts";
-import { bestLoss, excessRange, linearMetric, lossOf } from "./linear_theory.ts";
+import { areBest, excessRange, excessTolerance, roundoff } from "./rules.ts";
 
 /** Marks of the rules; `docs/decisions/0013_rules_of_the_planted_tasks.md` gives the reasons. */
-const tolerance = 1e-3, roundoff = 1e-9, wantedRecall = 0.9;
+const wantedRecall = 0.9;
 
 /** Facts, rank and seed of every run, in the linear memory and in the transformer. */
 function factRuns({ seeds, full, quick }: PlanContext): FactRun[] {
@@ -47,8 +41,9 @@ async function rowOf(
 ) {
   const run = { ...memory, chosen: memoryRun(memory.chosen) };
   const { task, update } = await linearResult(run, context);
-  const metric = linearMetric(linearTask(task)), before = bestLoss(metric, 0);
-  const loss = lossOf(metric, update) / before, best = bestLoss(metric, chosen.rank) / before;
+  const { inputs, residuals } = linearTask(task), metric = reducedRank(inputs, residuals);
+  const before = leastLoss(metric, 0), loss = updateLoss(metric, update) / before;
+  const best = leastLoss(metric, chosen.rank) / before;
   return { ...chosen, recall: metrics.recall as number, loss, best, excess: loss - best };
 }
 
@@ -98,10 +93,10 @@ export const facts: Experiment = experiment({
   claims: [{
     text: "In a linear memory, LoRA stores as much as its rank allows",
     rule:
-      `held when (loss - best) / loss before is at most ${tolerance} and at least -${roundoff} ` +
+      `held when (loss - best) / loss before is at most ${excessTolerance} and at least -${roundoff} ` +
       "for every number of facts, rank and seed",
     scale: true,
-    holds: (rows) => rows.every(({ excess }) => excess <= tolerance && excess >= -roundoff),
+    holds: (rows) => areBest(rows),
     found: (rows) => `${excessRange(rows)}.`,
   }, {
     text: "In the transformer, more facts need more rank",

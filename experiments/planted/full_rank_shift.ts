@@ -1,14 +1,12 @@
 /** A shift of full rank, scarce data: where LoRA begins to lose to full fine-tuning. @module */
 
-import type { DataTable, Figure } from "../../src/figures/figure.ts";
-import { axis, baseLayout } from "../../src/figures/layout.ts";
-import { dots, line, upright } from "../../src/figures/marks.ts";
-import { palette } from "../../src/figures/palette.ts";
-import { table } from "../../src/figures/table.ts";
-import { type Experiment, experiment, type PlanContext } from "../frame/experiment.ts";
+import { bestUpdate, reducedRank } from "../../src/analysis/mod.ts";
+import { axis, baseLayout, dots, line, palette, table, upright } from "../../src/figures/mod.ts";
+import type { Figure } from "../../src/figures/mod.ts";
+import { difference, squaredNorm } from "../../src/linalg/mod.ts";
+import { type Experiment, experiment, type PlanContext } from "../frame/mod.ts";
 import { type LinearResult, linearRows, type LinearRun, planLinear } from "./linear_runs.ts";
 import { linearTask, type LinearTaskSpec } from "./linear_task.ts";
-import { bestUpdate, difference, linearMetric, squares } from "./linear_theory.ts";
 
 /** Marks of the rules; `docs/decisions/0013_rules_of_the_planted_tasks.md` gives the reasons. */
 const tolerance = 0.01, crossingTolerance = 0.1, judgedRank = 8;
@@ -34,25 +32,22 @@ type ShiftRow = ReturnType<typeof rowOf>;
 
 /** A run beside the known answer; risks are shares of the unadapted one. */
 function rowOf({ task, rank, seed, update }: LinearResult) {
-  const { shift, ...data } = linearTask(task);
-  const best = bestUpdate(linearMetric({ shift, ...data }), rank === "full" ? width : rank);
+  const { shift, inputs, residuals } = linearTask(task);
+  const best = bestUpdate(reducedRank(inputs, residuals), rank === "full" ? width : rank);
   // The norm of D is 1, so that its square is the unadapted risk.
-  const riskOf = (found: typeof update) => squares(difference(shift, found));
+  const riskOf = (found: typeof update) => squaredNorm(difference(shift, found));
   const method = rank === "full" ? "full fine-tuning" : `LoRA, r = ${rank}`;
   const { exponent } = task.shift as { exponent: number };
   return { method, rank, exponent, seed, risk: riskOf(update), known: riskOf(best) };
 }
 
-/** The distance of two curves at a place. */
-export interface Gap {
-  /** Place, rising from one to the next. */
-  readonly x: number;
-  /** The first curve less the second. */
-  readonly gap: number;
-}
-
-/** The first place where the gap changes its sign, by a straight line between two; `undefined` for none. */
-export function crossing(gaps: readonly Gap[]): number | undefined {
+/**
+ * The first place where the gap between two curves changes its sign, by a straight line between two of its
+ * places, which rise; `undefined` for none.
+ */
+export function crossing(
+  gaps: readonly { readonly x: number; readonly gap: number }[],
+): number | undefined {
   for (let i = 1; i < gaps.length; i++) {
     const [a, b] = [gaps[i - 1], gaps[i]];
     if (a.gap === 0) return a.x;
@@ -81,7 +76,8 @@ function shiftFigure(rows: readonly ShiftRow[]): Figure {
   const [{ seed }] = rows, [{ known }] = crossings(rows);
   const exponent = (row: ShiftRow) => row.exponent;
   const data = [...Map.groupBy(rows, ({ method }) => method)].flatMap(([name, own], place) => {
-    const color = [palette.full, ...palette.lora][place], first = own.filter(isOf(seed));
+    const color = [palette.full, ...palette.lora][place],
+      first = own.filter((row) => row.seed === seed);
     return [
       line(first, exponent, ({ known }) => known, { color }, { showlegend: false }),
       dots(own, exponent, ({ risk }) => risk, { color, size: 9 }, { name }),
@@ -103,8 +99,6 @@ function shiftFigure(rows: readonly ShiftRow[]): Figure {
   };
 }
 
-const isOf = (seed: number) => (row: ShiftRow) => row.seed === seed;
-
 /** An upright line where the known answers of the first seed cross. */
 function crossingLine(x: number | undefined) {
   if (x === undefined) return {};
@@ -113,21 +107,6 @@ function crossingLine(x: number | undefined) {
     shapes: [upright(x, { color: palette.base, width: 1, dash: "dash" })],
     annotations: [{ x, y: 1, yref: "paper", text, showarrow: false, xanchor: "left" }],
   };
-}
-
-function shiftTable(rows: readonly ShiftRow[]): DataTable {
-  return table({
-    id: "full-rank-shift",
-    title: "Excess risk as a share of the unadapted one",
-    columns: [
-      ["method", "method", "text"],
-      ["exponent", "exponent a", "text", ({ exponent }) => `${exponent}`],
-      ["seed", "seed", "count"],
-      ["risk", "measured", "share"],
-      ["known", "known answer", "share"],
-    ],
-    rows,
-  });
 }
 
 /** Full fine-tuning and LoRA on shifts from flat to steep, with the crossing. */
@@ -170,6 +149,18 @@ export const fullRankShift: Experiment = experiment({
       return `The curves cross at a = ${places.join("; ")}.`;
     },
   }],
-  tables: [shiftTable],
+  tables: [(rows) =>
+    table({
+      id: "full-rank-shift",
+      title: "Excess risk as a share of the unadapted one",
+      columns: [
+        ["method", "method", "text"],
+        ["exponent", "exponent a", "text", ({ exponent }) => `${exponent}`],
+        ["seed", "seed", "count"],
+        ["risk", "measured", "share"],
+        ["known", "known answer", "share"],
+      ],
+      rows,
+    })],
   figures: [shiftFigure],
 });

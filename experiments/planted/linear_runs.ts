@@ -4,29 +4,28 @@ import { join } from "node:path";
 import type { HostTensor } from "../../src/core/host_tensor.ts";
 import type { Device } from "../../src/device/device.ts";
 import { openSafetensors, readAdapter } from "../../src/formats/mod.ts";
-import { type DenseMatrix, multiplyTransposed, transposed } from "../../src/linalg/mod.ts";
+import {
+  type DenseMatrix,
+  difference,
+  multiplyTransposed,
+  transposed,
+} from "../../src/linalg/mod.ts";
 import type { JsonRecord, RunSpec } from "../../src/runs/mod.ts";
 import type { Batch } from "../../src/train/mod.ts";
-import type { ExperimentContext, ExperimentDefinition } from "../frame/experiment.ts";
-import { type MadeRun, type PlannedRun, planRun } from "../frame/planned_runs.ts";
+import { type ExperimentContext, type MadeRun, type PlannedRun, planRun } from "../frame/mod.ts";
 import { dense, linearTask, type LinearTaskSpec } from "./linear_task.ts";
-import { difference } from "./linear_theory.ts";
-import { Perceptron } from "./perceptron.ts";
+import { Perceptron } from "../../src/models/perceptron.ts";
 
 /** A student on a task. */
 export interface LinearRun {
-  /** The teacher and its inputs. */
-  readonly task: LinearTaskSpec;
-  /** Of ΔW; `full` trains the whole matrix. */
-  readonly rank: number | "full";
-  /** Seed of W₀, and of A. */
-  readonly seed: number;
+  readonly task: LinearTaskSpec; // the teacher and its inputs
+  readonly rank: number | "full"; // of ΔW; `full` trains the whole matrix
+  readonly seed: number; // seed of W₀, and of A
 }
 
 /** A student after its training. */
 export interface LinearResult extends LinearRun {
-  /** ΔW, (outputs, inputs). */
-  readonly update: DenseMatrix;
+  readonly update: DenseMatrix; // ΔW, (outputs, inputs)
 }
 
 /** Both searched on seed 1000, which is reported nowhere. */
@@ -89,7 +88,9 @@ export async function linearResult(
   return { ...chosen, update: difference(trained, dense(await baseWeight(chosen, device))) };
 }
 
-/** What `rows` of an experiment on linear tasks gives: a row for each student. */
-export const linearRows =
-  <Row>(rowOf: (student: LinearResult) => Row): ExperimentDefinition<LinearRun, Row[]>["rows"] =>
-  (made, context) => Promise.all(made.map(async (run) => rowOf(await linearResult(run, context))));
+/** A row for each student. */
+export const linearRows = <Row>(rowOf: (student: LinearResult) => Row) =>
+(
+  made: readonly MadeRun<LinearRun>[],
+  context: ExperimentContext,
+): Promise<Row[]> => Promise.all(made.map(async (run) => rowOf(await linearResult(run, context))));

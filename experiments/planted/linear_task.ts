@@ -7,10 +7,9 @@ import {
   gaussian,
   multiply,
   multiplyTransposed,
+  orthonormalRows,
   transposed,
 } from "../../src/linalg/mod.ts";
-// Not the one that may be LAPACK's: its signs, and so a task, would depend on the machine.
-import { lq } from "../../src/linalg/householder.ts";
 
 /** Singular values of the shift: `rank` equal ones, ratio^i, or i^-exponent; `none` is no shift. */
 export type ShiftSpectrum =
@@ -21,22 +20,15 @@ export type ShiftSpectrum =
 
 /** What a task is made from; the hash of a run depends on it. */
 export interface LinearTaskSpec {
-  /** Number of inputs and of outputs. */
-  readonly width: number;
-  /** Spectrum of D. */
-  readonly shift: ShiftSpectrum;
-  /** ‖D‖. */
-  readonly norm: number;
+  readonly width: number; // number of inputs and of outputs
+  readonly shift: ShiftSpectrum; // spectrum of D
+  readonly norm: number; // ‖D‖
   /** White inputs, or correlated ones: their second moment has eigenvalues 1/i in a random basis. */
   readonly inputs: "white" | "coloured";
-  /** Number of inputs. */
-  readonly examples: number;
-  /** Standard deviation of the noise on every output. */
-  readonly noise: number;
-  /** Seed of everything but the noise. */
-  readonly seed: number;
-  /** Seed of the noise. Default: `seed`. */
-  readonly noiseSeed?: number;
+  readonly examples: number; // number of inputs
+  readonly noise: number; // standard deviation of the noise on every output
+  readonly seed: number; // seed of everything but the noise
+  readonly noiseSeed?: number; // seed of the noise. Default: `seed`
   /** Place of D's first input direction in the random basis that the seed draws. Default 0. */
   readonly firstDirection?: number;
   readonly [field: string]: string | number | object | undefined;
@@ -44,10 +36,8 @@ export interface LinearTaskSpec {
 
 /** A teacher and what it says about some inputs. */
 export interface LinearTask {
-  /** D, (outputs, inputs). */
-  readonly shift: DenseMatrix;
-  /** (examples, inputs), F32. */
-  readonly inputs: HostTensor;
+  readonly shift: DenseMatrix; // D, (outputs, inputs)
+  readonly inputs: HostTensor; // (examples, inputs), F32
   /** What the teacher says less W₀ x, (examples, outputs), F32: a student's ΔW x is compared with it. */
   readonly residuals: HostTensor;
 }
@@ -69,8 +59,8 @@ function plantedShift(
   { width, shift, norm, seed, firstDirection = 0 }: LinearTaskSpec,
 ): DenseMatrix {
   const random = new Random(seed), values = spectrumOf(shift, width);
-  const left = orthonormalRows(random.split(streams.left + 16 * firstDirection), width, width);
-  const right = orthonormalRows(random.split(streams.right), width, width);
+  const left = orthonormalRows(width, width, random.split(streams.left + 16 * firstDirection));
+  const right = orthonormalRows(width, width, random.split(streams.right));
   const scale = norm / (Math.hypot(...values) || 1);
   const rows = right.data.map((_, at) => {
     const row = Math.floor(at / width), turned = (row + firstDirection) % width;
@@ -96,16 +86,11 @@ function drawInputs({ width, examples, inputs, seed }: LinearTaskSpec): DenseMat
   const deviations = Array.from({ length: width }, (_, i) => 1 / Math.sqrt(i + 1));
   const scale = Math.sqrt(width) / Math.hypot(...deviations);
   const data = white.data.map((value, at) => scale * deviations[at % width] * value);
-  return multiply({ ...white, data }, orthonormalRows(random.split(streams.basis), width, width));
+  return multiply({ ...white, data }, orthonormalRows(width, width, random.split(streams.basis)));
 }
 
 function rounded({ rows, columns, data }: DenseMatrix): HostTensor {
   return { shape: [rows, columns], data: Float32Array.from(data) };
-}
-
-/** Random orthonormal vectors, one a row, at most as many as they are long: the same bits everywhere. */
-export function orthonormalRows(random: Random, rows: number, columns: number): DenseMatrix {
-  return lq(gaussian(rows, columns, random)).Q;
 }
 
 /** A host tensor of two axes as a matrix in float64. */

@@ -1,24 +1,20 @@
 /** Linear teachers: the best loss at every rank is known, and LoRA is compared with it. @module */
 
-import type { DataTable, Figure } from "../../src/figures/figure.ts";
-import { axis } from "../../src/figures/layout.ts";
-import { rankCurves } from "../../src/figures/rank_curves.ts";
-import { table } from "../../src/figures/table.ts";
-import { type Experiment, experiment, type PlanContext } from "../frame/experiment.ts";
+import {
+  bestUpdate,
+  inInputMetric,
+  leastLoss,
+  reducedRank,
+  updateLoss,
+} from "../../src/analysis/mod.ts";
+import { axis, type Figure, rankCurves, table } from "../../src/figures/mod.ts";
+import { type Experiment, experiment, type PlanContext } from "../frame/mod.ts";
 import { type LinearResult, linearRows, type LinearRun, planLinear } from "./linear_runs.ts";
 import { linearTask, type LinearTaskSpec, type ShiftSpectrum } from "./linear_task.ts";
-import {
-  bestLoss,
-  bestUpdate,
-  excessRange,
-  inMetric,
-  linearMetric,
-  lossOf,
-  rightSimilarity,
-} from "./linear_theory.ts";
+import { areBest, excessRange, excessTolerance, rightSimilarity, roundoff } from "./rules.ts";
 
 /** Marks of the rules; `docs/decisions/0013_rules_of_the_planted_tasks.md` gives the reasons. */
-const tolerance = 1e-3, roundoff = 1e-9, alike = 0.95, judgedRank = 4;
+const alike = 0.95, judgedRank = 4;
 
 const width = 64;
 
@@ -48,19 +44,20 @@ type TeacherRow = ReturnType<typeof rowOf>;
 
 /** A run beside what is known; losses are shares of the loss before adaptation. */
 function rowOf({ task, rank: r, seed, update }: LinearResult) {
-  const known = linearTask(task), metric = linearMetric(known), rank = r as number;
-  const before = bestLoss(metric, 0), bestAt = (rank: number) => bestLoss(metric, rank) / before;
-  const { name, distinct } = spectra.find(({ shift }) => shift === task.shift)!;
-  const loss = lossOf(metric, update) / before, best = bestAt(rank);
+  const { shift, inputs, residuals } = linearTask(task), rank = r as number;
+  const metric = reducedRank(inputs, residuals), before = leastLoss(metric, 0);
+  const bestAt = (rank: number) => leastLoss(metric, rank) / before;
+  const { name, distinct } = spectra.find((one) => one.shift === task.shift)!;
+  const loss = updateLoss(metric, update) / before, best = bestAt(rank);
   return {
     ...{ spectrum: name, inputs: task.inputs, distinct, seed, rank, loss, best },
     excess: loss - best,
     /** The best of every rank up to half the width. */
     line: Array.from({ length: width / 2 }, (_, i) => ({ rank: i + 1, value: bestAt(i + 1) })),
     /** φ(r, r) with the planted shift: in ΔW·S^½, in ΔW, and what the best update has in ΔW. */
-    inMetric: rightSimilarity(inMetric(metric, update), metric.core, rank),
-    raw: rightSimilarity(update, known.shift, rank),
-    bestRaw: rightSimilarity(bestUpdate(metric, rank), known.shift, rank),
+    inMetric: rightSimilarity(inInputMetric(metric, update), metric.core, rank),
+    raw: rightSimilarity(update, shift, rank),
+    bestRaw: rightSimilarity(bestUpdate(metric, rank), shift, rank),
   };
 }
 
@@ -119,26 +116,6 @@ function similarityFigure(rows: readonly TeacherRow[]): Figure {
   };
 }
 
-function teacherTable(rows: readonly TeacherRow[]): DataTable {
-  return table({
-    id: "linear-teacher",
-    title: "Linear teachers: shares of the loss before adaptation, and φ(r, r) with the shift",
-    columns: [
-      ["spectrum", "spectrum of D", "text"],
-      ["inputs", "inputs", "text"],
-      ["seed", "seed", "count"],
-      ["rank", "rank", "count"],
-      ["best", "best share", "share"],
-      ["loss", "measured share", "share"],
-      ["excess", "excess", "share"],
-      ["inMetric", "φ, ΔW·S^½", "share"],
-      ["raw", "φ, raw ΔW", "share"],
-      ["bestRaw", "φ, raw, best update", "share"],
-    ],
-    rows,
-  });
-}
-
 /** Students of linear teachers at every rank, beside the best loss that each rank allows. */
 export const linearTeacher: Experiment = experiment({
   name: "linear-teacher",
@@ -152,10 +129,11 @@ export const linearTeacher: Experiment = experiment({
     "schedule. D is of norm 4. Coloured inputs have a second moment with eigenvalues 1/i.",
   claims: [{
     text: "LoRA reaches the best loss that its rank allows, on every linear teacher",
-    rule: `held when (loss - best) / loss before adaptation is at most ${tolerance} and at least ` +
+    rule:
+      `held when (loss - best) / loss before adaptation is at most ${excessTolerance} and at least ` +
       `-${roundoff} for every spectrum, input, rank and seed`,
     scale: true,
-    holds: (rows) => rows.every(({ excess }) => excess <= tolerance && excess >= -roundoff),
+    holds: (rows) => areBest(rows),
     found: (rows) => `${excessRange(rows)} of the loss before adaptation.`,
   }, {
     text: "The planted directions are found in ΔW·S^½, the metric of the inputs",
@@ -179,6 +157,23 @@ export const linearTeacher: Experiment = experiment({
       return `Raw against in the metric: ${pairs.join("; ")}.`;
     },
   }],
-  tables: [teacherTable],
+  tables: [(rows) =>
+    table({
+      id: "linear-teacher",
+      title: "Linear teachers: shares of the loss before adaptation, and φ(r, r) with the shift",
+      columns: [
+        ["spectrum", "spectrum of D", "text"],
+        ["inputs", "inputs", "text"],
+        ["seed", "seed", "count"],
+        ["rank", "rank", "count"],
+        ["best", "best share", "share"],
+        ["loss", "measured share", "share"],
+        ["excess", "excess", "share"],
+        ["inMetric", "φ, ΔW·S^½", "share"],
+        ["raw", "φ, raw ΔW", "share"],
+        ["bestRaw", "φ, raw, best update", "share"],
+      ],
+      rows,
+    })],
   figures: [...inputKinds.map(lossFigure), similarityFigure],
 });

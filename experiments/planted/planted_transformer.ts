@@ -1,15 +1,18 @@
 /** A low-rank shift planted inside the small base: the bend, and what a wrong place costs. @module */
 
-import type { Figure } from "../../src/figures/figure.ts";
-import { axis, baseLayout, logAxis } from "../../src/figures/layout.ts";
-import { barsAcross } from "../../src/figures/marks.ts";
-import { palette } from "../../src/figures/palette.ts";
-import { rankCurves } from "../../src/figures/rank_curves.ts";
-import { table } from "../../src/figures/table.ts";
-import type { Claim } from "../frame/claim.ts";
-import { type Experiment, experiment, type PlanContext } from "../frame/experiment.ts";
-import type { MadeRun } from "../frame/planned_runs.ts";
-import { bendOf, enough } from "./curves.ts";
+import {
+  axis,
+  barsAcross,
+  baseLayout,
+  logAxis,
+  palette,
+  rankCurves,
+  table,
+} from "../../src/figures/mod.ts";
+import type { Figure } from "../../src/figures/mod.ts";
+import { experiment } from "../frame/mod.ts";
+import type { Claim, Experiment, MadeRun, PlanContext } from "../frame/mod.ts";
+import { bendOf, enough } from "./rules.ts";
 import { planTransformer, textSource, type TransformerRun } from "./transformer_runs.ts";
 
 const plantedRank = 4;

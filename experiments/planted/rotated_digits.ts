@@ -1,15 +1,18 @@
 /** Rotated digits: real data, and an update whose rank is known. @module */
 
 import { howMany } from "../../src/core/how_many.ts";
-import type { Figure } from "../../src/figures/figure.ts";
-import { axis, baseLayout, logAxis } from "../../src/figures/layout.ts";
-import { dots, line } from "../../src/figures/marks.ts";
-import { palette } from "../../src/figures/palette.ts";
-import { rankCurves } from "../../src/figures/rank_curves.ts";
-import { table } from "../../src/figures/table.ts";
-import { type Experiment, experiment, type PlanContext } from "../frame/experiment.ts";
-import type { MadeRun } from "../frame/planned_runs.ts";
-import { bendOf, enough, neededRank } from "./curves.ts";
+import {
+  axis,
+  baseLayout,
+  dots,
+  line,
+  logAxis,
+  palette,
+  rankCurves,
+  table,
+} from "../../src/figures/mod.ts";
+import { type Experiment, experiment, type MadeRun, type PlanContext } from "../frame/mod.ts";
+import { bendOf, enough, neededRank } from "./rules.ts";
 import { type DigitRun, planDigits } from "./digit_runs.ts";
 import { DigitSource } from "./digits.ts";
 
@@ -23,25 +26,15 @@ function digitRuns({ seeds, full, quick }: PlanContext): DigitRun[] {
   );
 }
 
-/** A student's outcome; divergences in nats per digit, on held-out digits. */
-interface DigitRow extends DigitRun {
-  readonly divergence: number;
-  readonly before: number;
-  /** Share of the divergence before adaptation. */
-  readonly value: number;
-  readonly accuracy: number;
-  readonly teacherAccuracy: number;
-  /** Singular values of D·S^½. */
-  readonly spectrum: readonly number[];
-}
+type Rows = readonly ReturnType<typeof rowOf>[];
 
-function rowOf({ chosen, metrics }: MadeRun<DigitRun>): DigitRow {
+/** A student's outcome; divergences in nats per digit, on held-out digits. */
+function rowOf({ chosen, metrics }: MadeRun<DigitRun>) {
   const { divergence, before, accuracy, teacherAccuracy } = metrics as Record<string, number>;
-  const spectrum = metrics.spectrum as number[], value = divergence / before;
+  const spectrum = metrics.spectrum as number[]; // singular values of D·S^½
+  const value = divergence / before; // share of the divergence before adaptation
   return { ...chosen, divergence, before, value, accuracy, teacherAccuracy, spectrum };
 }
-
-type Rows = readonly DigitRow[];
 
 /** What the rules read of each curve, which is a number of planes and a seed. */
 function readings(rows: Rows) {
@@ -63,34 +56,12 @@ const mostLeft = (rows: Rows) => Math.max(...readings(rows).map(({ left }) => le
 const byPlanes = (rows: Rows) => [...Map.groupBy(rows, ({ planes }) => planes)];
 
 /** The share of the first layer's shift that no update of a rank can make, up to the planted rank. */
-function unreachable({ planes, spectrum }: DigitRow) {
+function unreachable({ planes, spectrum }: Rows[number]) {
   const energy = (values: readonly number[]) => values.reduce((sum, value) => sum + value ** 2, 0);
   return Array.from({ length: 2 * planes - 1 }, (_, i) => ({
     rank: i + 1,
     value: energy(spectrum.slice(i + 1)) / energy(spectrum),
   }));
-}
-
-function neededFigure(rows: Rows): Figure {
-  const planes = [...new Set(rows.map((row) => row.planes))];
-  const points = readings(rows).filter(({ needed }) => needed !== undefined);
-  const marker = { color: palette.series[0], size: 10 }, name = "needed rank";
-  return {
-    id: "rotated-digits-needed",
-    title: "Needed rank against the number of planes rotated",
-    caption:
-      `The least measured rank that leaves at most ${100 * enough}% of the divergence, one ` +
-      "mark for each seed ({seeds}). Line: 2m.",
-    data: [
-      line(planes, (m) => m, (m) => 2 * m, { color: palette.base }, { name: "2m" }),
-      dots(points, ({ planes }) => planes, ({ needed }) => needed, marker, { name }),
-    ],
-    layout: baseLayout(
-      axis("planes rotated", { tickvals: planes }),
-      axis("needed rank", { rangemode: "tozero" }),
-      { height: 320 },
-    ),
-  };
 }
 
 /** Students of digits whose principal planes are rotated. */
@@ -178,5 +149,25 @@ export const rotatedDigits: Experiment = experiment({
       }),
       logAxis("share of the shift left", { dtick: "D2" }),
     ),
-  }), neededFigure],
+  }), (rows) => {
+    const planes = [...new Set(rows.map((row) => row.planes))];
+    const points = readings(rows).filter(({ needed }) => needed !== undefined);
+    const marker = { color: palette.series[0], size: 10 }, name = "needed rank";
+    return {
+      id: "rotated-digits-needed",
+      title: "Needed rank against the number of planes rotated",
+      caption:
+        `The least measured rank that leaves at most ${100 * enough}% of the divergence, one ` +
+        "mark for each seed ({seeds}). Line: 2m.",
+      data: [
+        line(planes, (m) => m, (m) => 2 * m, { color: palette.base }, { name: "2m" }),
+        dots(points, ({ planes }) => planes, ({ needed }) => needed, marker, { name }),
+      ],
+      layout: baseLayout(
+        axis("planes rotated", { tickvals: planes }),
+        axis("needed rank", { rangemode: "tozero" }),
+        { height: 320 },
+      ),
+    };
+  }],
 });

@@ -15,6 +15,7 @@ import {
   type DenseMatrix,
   frobeniusNorm,
   multiply,
+  orthonormalRows,
   svd,
   transposed,
 } from "../../src/linalg/mod.ts";
@@ -23,36 +24,26 @@ import type { JsonRecord } from "../../src/runs/mod.ts";
 import { loadTokenizer } from "../../src/tokenizer/mod.ts";
 import { type Batch, evaluate } from "../../src/train/mod.ts";
 import { baseFolder, baseIdentity, loadBase } from "../base_model.ts";
-import { type PlannedRun, planRun } from "../frame/planned_runs.ts";
+import { type PlannedRun, planRun } from "../frame/mod.ts";
 import { mean } from "../numbers.ts";
 import { outputsOf } from "../outputs.ts";
-import { orthonormalRows } from "./linear_task.ts";
 
 /** What is planted. */
 export interface PlantedShift {
-  /** Roles or names of the sites. */
-  readonly sites: readonly string[];
-  /** Rank of each site's D. */
-  readonly rank: number;
-  /** Singular values are ratio^i. */
-  readonly ratio: number;
-  /** ‖D‖ as a share of ‖W‖, site by site. */
-  readonly share: number;
-  /** Seed of the directions. */
-  readonly seed: number;
+  readonly sites: readonly string[]; // roles or names of the sites
+  readonly rank: number; // rank of each site's D
+  readonly ratio: number; // singular values are ratio^i
+  readonly share: number; // ‖D‖ as a share of ‖W‖, site by site
+  readonly seed: number; // seed of the directions
   readonly [field: string]: string | number | readonly string[];
 }
 
 /** A student of a planted shift. */
 export interface TransformerRun {
-  /** What the teacher has and the base has not. */
-  readonly planted: PlantedShift;
-  /** Sites that the student adapts. */
-  readonly sites: readonly string[];
-  /** Rank at each of them. */
-  readonly rank: number;
-  /** Seed of the batches and of A. */
-  readonly seed: number;
+  readonly planted: PlantedShift; // what the teacher has and the base has not
+  readonly sites: readonly string[]; // sites that the student adapts
+  readonly rank: number; // rank at each of them
+  readonly seed: number; // seed of the batches and of A
 }
 
 /** Token streams that the base was not trained on: some documents to learn from, others to measure on. */
@@ -146,8 +137,8 @@ async function shiftSite(
   const norm = frobeniusNorm({ rows: count, columns: width, data: Float64Array.from(own) });
   const values = Float64Array.from({ length: rank }, (_, i) => ratio ** i);
   const random = new Random(seed).split(index), scale = share * norm / Math.hypot(...values);
-  const left = orthonormalRows(random.split(1), rank, count);
-  const right = orthonormalRows(random.split(2), rank, width);
+  const left = orthonormalRows(rank, count, random.split(1));
+  const right = orthonormalRows(rank, width, random.split(2));
   const scaled = right.data.map((v, at) => scale * values[Math.floor(at / width)] * v);
   const shift = multiply(transposed(left), { ...right, data: scaled });
   own.forEach((value, i) => own[i] = value + shift.data[i]);

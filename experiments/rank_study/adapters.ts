@@ -5,8 +5,7 @@ import { fileURLToPath } from "node:url";
 import { readJson } from "../../src/core/files.ts";
 import { readAdapter, writeAdapter } from "../../src/formats/mod.ts";
 import { hashOf, type RunResult } from "../../src/runs/mod.ts";
-import type { ExperimentContext, PlanContext } from "../frame/experiment.ts";
-import type { PlannedRun } from "../frame/planned_runs.ts";
+import type { ExperimentContext, PlanContext, PlannedRun } from "../frame/mod.ts";
 import { glossSpec, planGloss } from "../gloss_runs.ts";
 import { glossRunOf, nameOf, type StudyRun } from "./runs.ts";
 

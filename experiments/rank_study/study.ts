@@ -7,7 +7,7 @@ import { openBaseWeights, secondMoments } from "../../src/inspect/mod.ts";
 import type { DenseMatrix } from "../../src/linalg/mod.ts";
 import type { RunResult } from "../../src/runs/mod.ts";
 import { baseFolder, loadBase } from "../base_model.ts";
-import type { ExperimentContext } from "../frame/experiment.ts";
+import type { ExperimentContext } from "../frame/mod.ts";
 import { openEvaluation } from "../gloss_runs.ts";
 import { adapterFolders } from "./adapters.ts";
 import { studyData, subspaceRuns } from "./runs.ts";

@@ -1,14 +1,16 @@
 /** Figures and the table on subspaces, as functions of the similarities. @module */
 
-import type { DataTable, Figure } from "../../src/figures/figure.ts";
-import { heatmaps } from "../../src/figures/heatmaps.ts";
-import { axis, baseLayout } from "../../src/figures/layout.ts";
-import { line } from "../../src/figures/marks.ts";
-import { palette } from "../../src/figures/palette.ts";
-import type { Axis, Trace } from "../../src/figures/plotly_types.ts";
-import { sliderFigure } from "../../src/figures/slider_figure.ts";
-import { type Column, table } from "../../src/figures/table.ts";
-import type { View } from "../frame/experiment.ts";
+import {
+  axis,
+  baseLayout,
+  heatmaps,
+  line,
+  palette,
+  sliderFigure,
+  table,
+} from "../../src/figures/mod.ts";
+import type { Axis, Column, DataTable, Figure, Trace } from "../../src/figures/mod.ts";
+import type { View } from "../frame/mod.ts";
 import { smallRank } from "./runs.ts";
 import {
   commonDirections,

@@ -14,7 +14,7 @@ import {
 import type { DenseMatrix } from "../../src/linalg/mod.ts";
 import type { RunResult } from "../../src/runs/mod.ts";
 import { loadBase } from "../base_model.ts";
-import type { ExperimentContext } from "../frame/experiment.ts";
+import type { ExperimentContext } from "../frame/mod.ts";
 import { largeRank, seedAt, smallRank, subspaceSeeds } from "./runs.ts";
 import { loadStudy, type StudyModule } from "./study.ts";
 

@@ -1,11 +1,7 @@
 /** Table 5: which matrices a fixed budget of trained values is best spent on. @module */
 
-import type { Figure } from "../../src/figures/figure.ts";
-import { axis, baseLayout } from "../../src/figures/layout.ts";
-import { dots } from "../../src/figures/marks.ts";
-import { palette } from "../../src/figures/palette.ts";
-import type { Claim } from "../frame/claim.ts";
-import { type Experiment, experiment } from "../frame/experiment.ts";
+import { axis, baseLayout, dots, type Figure, palette } from "../../src/figures/mod.ts";
+import { type Claim, type Experiment, experiment } from "../frame/mod.ts";
 import { missingRuns } from "./adapters.ts";
 import { type LossRow, lossTable, seedsNote, type StudyLosses, studyLosses } from "./losses.ts";
 import { budgetRuns, studySettings } from "./runs.ts";

@@ -1,10 +1,7 @@
 /** Table 6: which rank is enough. @module */
 
-import type { Figure } from "../../src/figures/figure.ts";
-import { axis } from "../../src/figures/layout.ts";
-import { rankCurves } from "../../src/figures/rank_curves.ts";
-import type { Claim } from "../frame/claim.ts";
-import { type Experiment, experiment } from "../frame/experiment.ts";
+import { axis, type Figure, rankCurves } from "../../src/figures/mod.ts";
+import { type Claim, type Experiment, experiment } from "../frame/mod.ts";
 import { missingRuns } from "./adapters.ts";
 import { type LossRow, lossTable, seedsNote, type StudyLosses, studyLosses } from "./losses.ts";
 import { rankRuns, studySettings } from "./runs.ts";

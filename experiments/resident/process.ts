@@ -5,6 +5,7 @@
  * @module
  */
 
+import { readText } from "../../src/core/files.ts";
 import { hostTensor } from "../../src/core/host_tensor.ts";
 import { Random } from "../../src/core/random.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
@@ -14,30 +15,20 @@ import { type Batch, Trainer } from "../../src/train/mod.ts";
 
 /** What the process trains, on the cpu device. */
 export interface ResidentCase {
-  /** Width of the model, which has three blocks. */
-  readonly width: number;
-  /** Rank of LoRA on all linear layers; 0 for full fine-tuning. */
-  readonly rank: number;
-  /** Sequences of a step. */
-  readonly batch: number;
-  /** Tokens of each. */
-  readonly length: number;
+  readonly width: number; // width of the model, which has three blocks
+  readonly rank: number; // rank of LoRA on all linear layers; 0 for full fine-tuning
+  readonly batch: number; // sequences of a step
+  readonly length: number; // tokens of each
 }
 
 /** Bytes. */
 export interface Reading {
-  /** Resident in the whole process, after two steps. */
-  readonly process: number;
-  /** Resident in it when the device had been opened and held nothing. */
-  readonly before: number;
-  /** Resident in the device's memory. */
-  readonly device: number;
-  /** The ledger's peak. */
-  readonly peak: number;
-  /** Bytes between tensors that only align them. */
-  readonly padding: number;
-  /** Scratch of the device's threads, which no ledger counts. */
-  readonly scratch: number;
+  readonly process: number; // resident in the whole process, after two steps
+  readonly before: number; // resident in it when the device had been opened and held nothing
+  readonly device: number; // resident in the device's memory
+  readonly peak: number; // the ledger's peak
+  readonly padding: number; // bytes between tensors that only align them
+  readonly scratch: number; // scratch of the device's threads, which no ledger counts
 }
 
 /** The model of a case as a configuration. */
@@ -47,8 +38,8 @@ export function configOf({ width, length }: ResidentCase) {
 }
 
 /** Resident bytes of the process, and of the device's memory: its largest mapping of no file. */
-function resident(): { process: number; device: number } {
-  const mappings = Deno.readTextFileSync("/proc/self/smaps").split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m);
+async function resident(): Promise<{ process: number; device: number }> {
+  const mappings = (await readText("/proc/self/smaps")).split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m);
   const bytes = (mapping: string) => 1024 * Number(/^Rss:\s+(\d+) kB$/m.exec(mapping)?.[1] ?? 0);
   const anonymous = mappings.filter((mapping) => / 00:00 0 *\n/.test(mapping));
   return {
@@ -66,7 +57,7 @@ function batchOf({ batch, length }: ResidentCase, vocabulary: number): Batch {
 
 async function measure(trained: ResidentCase): Promise<Reading> {
   using device = await openCpuDevice({ threads: 2 });
-  const before = resident().process, scratch = device.allocatedBytes, { rank } = trained;
+  const before = (await resident()).process, scratch = device.allocatedBytes, { rank } = trained;
   const config = parseGpt2Config(configOf(trained));
   using model = initGpt2(device, config, { seed: 1 });
   using _ = applyMethod(model, rank ? { kind: "lora", rank, sites: "all" } : { kind: "full" }, 1);
@@ -75,7 +66,7 @@ async function measure(trained: ResidentCase): Promise<Reading> {
   for (let step = 0; step < 2; step++) trainer.step([batch]);
   await trainer.ring.read(2);
   const { peak, padding } = device.ledger.read();
-  return { ...resident(), before, scratch, peak, padding };
+  return { ...await resident(), before, scratch, peak, padding };
 }
 
 if (import.meta.main) console.log(JSON.stringify(await measure(JSON.parse(Deno.args[0]))));

@@ -1,13 +1,8 @@
 /** Predicted, kept in the books, and seen by the operating system. @module */
 
 import { howMany } from "../../src/core/how_many.ts";
-import { table } from "../../src/figures/table.ts";
-import {
-  type Experiment,
-  experiment,
-  type ExperimentContext,
-  LeftOut,
-} from "../frame/experiment.ts";
+import { table } from "../../src/figures/mod.ts";
+import { type Experiment, experiment, type ExperimentContext, LeftOut } from "../frame/mod.ts";
 import type { ResidentCase } from "./process.ts";
 import type { ResidentRow } from "./rows.ts";
 

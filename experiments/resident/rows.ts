@@ -7,8 +7,7 @@ import { configOf, type Reading, type ResidentCase } from "./process.ts";
 /** One process. */
 export interface ResidentRow extends Reading {
   readonly trained: ResidentCase;
-  /** The peak by closed formulas. */
-  readonly predicted: number;
+  readonly predicted: number; // the peak by closed formulas
   /** What the backward pass holds at its peak: only there are places freed before the step's end. */
   readonly holes: number;
 }

@@ -19,10 +19,8 @@ export const batches = [1, 8, 64] as const;
 
 /** How many times less LoRA takes than full fine-tuning. */
 export interface MemoryRatio {
-  /** At the peak of a step, activations included. */
-  readonly peak: number;
-  /** Weights, gradients and the optimizer's state alone. */
-  readonly state: number;
+  readonly peak: number; // at the peak of a step, activations included
+  readonly state: number; // weights, gradients and the optimizer's state alone
 }
 
 /** One model. */

@@ -1,13 +1,10 @@
 /** Where the headline shrinks: both ratios over the model's size, the optimizer and the batch. @module */
 
-import type { DataTable, Figure } from "../../src/figures/figure.ts";
-import { axis, baseLayout, logAxis } from "../../src/figures/layout.ts";
-import { line } from "../../src/figures/marks.ts";
+import { axis, baseLayout, line, logAxis, table } from "../../src/figures/mod.ts";
+import type { Column, DataTable, Figure, Trace } from "../../src/figures/mod.ts";
 import { optimizerColours, palette } from "../../src/figures/palette.ts";
-import type { Trace } from "../../src/figures/plotly_types.ts";
-import { type Column, table } from "../../src/figures/table.ts";
 import { baseConfig } from "../base_model.ts";
-import { type Experiment, experiment } from "../frame/experiment.ts";
+import { type Experiment, experiment } from "../frame/mod.ts";
 import { printed } from "../gpt3.ts";
 import { grouped } from "../numbers.ts";
 import { batches, type MemoryRatio, type ScalingRow, scalingRows } from "./rows.ts";

@@ -39,6 +39,14 @@ export {
   type TruncationError,
   truncationError,
 } from "./measures.ts";
+export {
+  bestUpdate,
+  inInputMetric,
+  leastLoss,
+  type ReducedRank,
+  reducedRank,
+  updateLoss,
+} from "./reduced_rank.ts";
 export { float32Epsilon, type Spectrum, spectrum } from "./spectrum.ts";
 export {
   principalAngles,

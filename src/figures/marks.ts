@@ -2,16 +2,28 @@
 
 import type { Trace } from "./plotly_types.ts";
 
-/** A place along an axis; null breaks a line. */
-type Place = string | number | null | undefined;
+/** A place along an axis: a number or a category; none breaks a line. */
+export type MarkPlace = string | number | null | undefined;
 
-type Reader<R> = (row: R, index: number) => Place;
+/** What a row says of its mark's place along an axis. */
+export type PlaceOf<Row> = (row: Row, index: number) => MarkPlace;
 
-/** A mark for each row. */
-export function dots<R>(
-  rows: readonly R[],
-  x: Reader<R>,
-  y: Reader<R>,
+/**
+ * A mark for each row.
+ *
+ * @example
+ * ```ts
+ * import { dots } from "@lowrank/core/figures";
+ *
+ * const rows = [{ rank: 1, loss: 3.5 }, { rank: 4, loss: 3.3 }];
+ * const trace = dots(rows, ({ rank }) => rank, ({ loss }) => loss, { size: 9 }, { name: "LoRA" });
+ * console.log(trace.y); // [ 3.5, 3.3 ]
+ * ```
+ */
+export function dots<Row>(
+  rows: readonly Row[],
+  x: PlaceOf<Row>,
+  y: PlaceOf<Row>,
   marker: Trace["marker"],
   more: Omit<Trace, "type"> = {},
 ): Trace {
@@ -19,10 +31,10 @@ export function dots<R>(
 }
 
 /** A line through the rows. */
-export function line<R>(
-  rows: readonly R[],
-  x: Reader<R>,
-  y: Reader<R>,
+export function line<Row>(
+  rows: readonly Row[],
+  x: PlaceOf<Row>,
+  y: PlaceOf<Row>,
   line: Trace["line"],
   more: Omit<Trace, "type"> = {},
 ): Trace {
@@ -30,10 +42,10 @@ export function line<R>(
 }
 
 /** An upright bar for each row. */
-export function bars<R>(
-  rows: readonly R[],
-  x: Reader<R>,
-  y: Reader<R>,
+export function bars<Row>(
+  rows: readonly Row[],
+  x: PlaceOf<Row>,
+  y: PlaceOf<Row>,
   marker: Trace["marker"],
   more: Omit<Trace, "type"> = {},
 ): Trace {
@@ -41,10 +53,10 @@ export function bars<R>(
 }
 
 /** A bar to the right for each row. */
-export function barsAcross<R>(
-  rows: readonly R[],
-  x: Reader<R>,
-  y: Reader<R>,
+export function barsAcross<Row>(
+  rows: readonly Row[],
+  x: PlaceOf<Row>,
+  y: PlaceOf<Row>,
   marker: Trace["marker"],
   more: Omit<Trace, "type"> = {},
 ): Trace {
@@ -56,6 +68,10 @@ export function upright(x: number, line: Trace["line"]): Record<string, unknown>
   return { type: "line", x0: x, x1: x, y0: 0, y1: 1, yref: "paper", line };
 }
 
-function places<R>(rows: readonly R[], x: Reader<R>, y: Reader<R>): Pick<Trace, "x" | "y"> {
+function places<Row>(
+  rows: readonly Row[],
+  x: PlaceOf<Row>,
+  y: PlaceOf<Row>,
+): Pick<Trace, "x" | "y"> {
   return { x: rows.map(x), y: rows.map(y) } as Pick<Trace, "x" | "y">;
 }

@@ -16,11 +16,15 @@ export {
 export { axis, baseLayout, logAxis } from "./layout.ts";
 export { type LossCurve, lossCurves, type LossCurvesOptions } from "./loss_curves.ts";
 export { type LowRankPicture, lowRankPictures } from "./low_rank_pictures.ts";
+export { bars, barsAcross, dots, line, type MarkPlace, type PlaceOf, upright } from "./marks.ts";
 export { matrixTex } from "./matrix_tex.ts";
 export { palette } from "./palette.ts";
 export { type ParameterBar, parameterBars } from "./parameter_bars.ts";
 export type * from "./plotly_types.ts";
+export { type RoleBar, roleBars } from "./role_bars.ts";
 export { sliderFigure, type SliderOptions, type SliderStep } from "./slider_figure.ts";
 export { staticSvg } from "./static_svg.ts";
+export { type RankCurve, rankCurves, type RankPoint } from "./rank_curves.ts";
+export { type Cell, type Column, table, type TableDefinition } from "./table.ts";
 export { tableBundle } from "./table_bundle.ts";
 export { tableOf } from "./table_of.ts";

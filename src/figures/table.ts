@@ -3,7 +3,7 @@
 import type { DataTable, Unit } from "./figure.ts";
 
 /** What stands in a cell; a missing value shows as a dash. */
-type Cell = string | number | undefined;
+export type Cell = string | number | undefined;
 
 /**
  * A column: its key, its heading, how its values are printed, what it shows of a row (the value under
@@ -27,7 +27,25 @@ export interface TableDefinition<Row> extends Pick<DataTable, "id" | "title" | "
   readonly rows: readonly Row[];
 }
 
-/** The table that the columns make of the rows. */
+/**
+ * The table that the columns make of the rows.
+ *
+ * @example
+ * ```ts
+ * import { table } from "@lowrank/core/figures";
+ *
+ * const { rows } = table({
+ *   id: "losses",
+ *   title: "Losses",
+ *   columns: [
+ *     ["rank", "r", "count"],
+ *     ["gain", "gained (nats)", "nats", ({ before, after }) => before - after],
+ *   ],
+ *   rows: [{ rank: 4, before: 4.5, after: 3 }],
+ * });
+ * console.log(rows); // [ { rank: 4, gain: 1.5 } ]
+ * ```
+ */
 export function table<Row>({ columns, rows, ...words }: TableDefinition<Row>): DataTable {
   return {
     ...words,

@@ -1,4 +1,9 @@
-/** What an adapter folder holds and two of them share, and what layers see: rows, tables, figures. @module */
+/**
+ * What an adapter folder holds and what two of them share; the spectra of adapters that train, and what
+ * layers see: rows, tables, figures.
+ *
+ * @module
+ */
 
 export type { Amplification, Spectrum } from "../analysis/mod.ts";
 export type { HostData, HostTensor } from "../core/host_tensor.ts";
@@ -17,6 +22,8 @@ export {
   directionSpaces,
 } from "./compare.ts";
 export { type DescribeOptions, describeUpdate, type UpdateRow } from "./describe.ts";
+export { sitesOverSteps, trainingSpectrum } from "./live_figures.ts";
+export { LiveSpectra, type SiteReading, type SpectrumReading } from "./live_spectra.ts";
 export { anglesFigure, similarityFigure, spectraFigure, truncationFigure } from "./figures.ts";
 export { secondMoments } from "./second_moments.ts";
 export { amplificationTable, comparisonTable, updateTable } from "./tables.ts";

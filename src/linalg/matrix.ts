@@ -48,6 +48,16 @@ export function scaledBy({ rows, columns, data }: DenseMatrix, factor: number): 
   return { rows, columns, data: data.map((value) => factor * value) };
 }
 
+/** A − B, of matrices of one shape. */
+export function difference(a: DenseMatrix, b: DenseMatrix): DenseMatrix {
+  return { ...a, data: a.data.map((value, i) => value - b.data[i]) };
+}
+
+/** ‖A‖², the sum of the squares: for values that neither overflow nor vanish when squared. */
+export function squaredNorm({ data }: DenseMatrix): number {
+  return data.reduce((sum, value) => sum + value * value, 0);
+}
+
 /** The largest magnitude, 0 for a matrix without values. */
 function largestMagnitude(data: Float64Array): number {
   let largest = 0;

@@ -1,6 +1,6 @@
 /** Linear algebra in float64. @module */
 
-export { gaussian } from "./gaussian.ts";
+export { gaussian, orthonormalRows } from "./gaussian.ts";
 export type { Lq } from "./householder.ts";
 export type { LargeMatrix } from "./large_matrix.ts";
 export { largeFrobeniusNorm, times, timesTransposed } from "./large_matrix.ts";
@@ -18,10 +18,12 @@ export {
 export {
   assertFinite,
   type DenseMatrix,
+  difference,
   frobeniusNorm,
   identity,
   rowsOf,
   scaledBy,
+  squaredNorm,
   transposed,
   zeros,
 } from "./matrix.ts";

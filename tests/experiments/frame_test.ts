@@ -2,9 +2,9 @@
 
 import { assertEquals, assertRejects } from "@std/assert";
 import { type Claim, judge } from "../../experiments/frame/claim.ts";
+import type { ExperimentContext } from "../../experiments/frame/context.ts";
 import {
   experiment,
-  type ExperimentContext,
   type ExperimentDefinition,
   LeftOut,
 } from "../../experiments/frame/experiment.ts";

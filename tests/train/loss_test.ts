@@ -12,7 +12,7 @@ import { ShapeError } from "../../src/core/errors.ts";
 import { type HostTensor, hostTensor } from "../../src/core/host_tensor.ts";
 import { Random } from "../../src/core/random.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
-import { Perceptron } from "../../experiments/planted/perceptron.ts";
+import { Perceptron } from "../../src/models/perceptron.ts";
 import { type Batch, countTargets, evaluate, runTrainer, Trainer } from "../../src/train/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
 

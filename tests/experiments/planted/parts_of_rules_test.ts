@@ -3,12 +3,11 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import type { HostTensor } from "../../../src/core/host_tensor.ts";
 import { Random } from "../../../src/core/random.ts";
-import { bendOf, neededRank } from "../../../experiments/planted/curves.ts";
+import { bendOf, neededRank } from "../../../experiments/planted/rules.ts";
 import { crossing } from "../../../experiments/planted/full_rank_shift.ts";
 import { rotate } from "../../../experiments/planted/digits.ts";
 import { meansByRank } from "../../../src/figures/rank_curves.ts";
-import { orthonormalRows } from "../../../experiments/planted/linear_task.ts";
-import { gaussian, singularValues } from "../../../src/linalg/mod.ts";
+import { gaussian, orthonormalRows, singularValues } from "../../../src/linalg/mod.ts";
 import { assertAllClose } from "../../support/all_close.ts";
 
 const curve = (values: Record<number, number>) =>
@@ -39,7 +38,7 @@ Deno.test("means are taken rank by rank, ranks rising", () => {
 });
 
 Deno.test("a rotation keeps lengths, and what it changes has rank 2 for each plane", () => {
-  const width = 9, directions = orthonormalRows(new Random(1), width, width);
+  const width = 9, directions = orthonormalRows(width, width, new Random(1));
   const { data } = gaussian(width, width, new Random(2));
   const images = { shape: [width, width], data: Float32Array.from(data) };
   for (const planes of [1, 2, 4]) {

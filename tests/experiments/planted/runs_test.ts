@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { openCpuDevice } from "../../../src/device/cpu/cpu_device.ts";
 import type { Device } from "../../../src/device/device.ts";
-import type { ExperimentContext } from "../../../experiments/frame/experiment.ts";
+import type { ExperimentContext } from "../../../experiments/frame/context.ts";
 import { plantedControls } from "../../../experiments/planted/controls.ts";
 import { facts } from "../../../experiments/planted/facts.ts";
 import { fullRankShift } from "../../../experiments/planted/full_rank_shift.ts";
@@ -15,7 +15,7 @@ import {
 } from "../../../experiments/planted/linear_runs.ts";
 import { linearTask } from "../../../experiments/planted/linear_task.ts";
 import { linearTeacher, teacherRuns } from "../../../experiments/planted/linear_teacher.ts";
-import { bestLoss, linearMetric, lossOf } from "../../../experiments/planted/linear_theory.ts";
+import { leastLoss, reducedRank, updateLoss } from "../../../src/analysis/mod.ts";
 import { plantedTransformer } from "../../../experiments/planted/planted_transformer.ts";
 import { rotatedDigits } from "../../../experiments/planted/rotated_digits.ts";
 import { hashOf } from "../../../src/runs/mod.ts";
@@ -108,9 +108,10 @@ Deno.test("a student of a small linear teacher reaches the best loss of its rank
     };
     const runs = ([1, 2, "full"] as const).map((rank) => ({ task, rank, seed: 3 }));
     const results = await trained(runs, contextOf(device, out, { quick: false }));
-    const metric = linearMetric(linearTask(task)), before = bestLoss(metric, 0);
+    const { inputs, residuals } = linearTask(task), metric = reducedRank(inputs, residuals);
+    const before = leastLoss(metric, 0);
     for (const { rank, update } of results) {
-      const excess = lossOf(metric, update) - bestLoss(metric, rank === "full" ? 5 : rank);
+      const excess = updateLoss(metric, update) - leastLoss(metric, rank === "full" ? 5 : rank);
       // The tolerance of docs/decisions/0013.
       assert(excess / before < 1e-3 && excess > -1e-9, `rank ${rank}: ${excess}`);
     }

@@ -1,25 +1,25 @@
-/** What is known of linear tasks, against brute force. */
+/** Reduced-rank regression and linear tasks, against brute force. */
 
 import { assert, assertEquals } from "@std/assert";
-import { Random } from "../../../src/core/random.ts";
+import { Random } from "../../src/core/random.ts";
 import {
   linearTask,
   type LinearTaskSpec,
-  orthonormalRows,
   spectrumOf,
-} from "../../../experiments/planted/linear_task.ts";
+} from "../../experiments/planted/linear_task.ts";
+import { rightSimilarity } from "../../experiments/planted/rules.ts";
+import { bestUpdate, leastLoss, reducedRank, updateLoss } from "../../src/analysis/mod.ts";
 import {
-  bestLoss,
-  bestUpdate,
+  type DenseMatrix,
   difference,
-  linearMetric,
-  lossOf,
-  rightSimilarity,
-  squares,
-} from "../../../experiments/planted/linear_theory.ts";
-import { type DenseMatrix, gaussian, multiply, singularValues } from "../../../src/linalg/mod.ts";
-import { assertAllClose } from "../../support/all_close.ts";
-import "../../support/open_lapack.ts";
+  gaussian,
+  multiply,
+  orthonormalRows,
+  singularValues,
+  squaredNorm,
+} from "../../src/linalg/mod.ts";
+import { assertAllClose } from "../support/all_close.ts";
+import "../support/open_lapack.ts";
 
 const width = 6;
 
@@ -28,6 +28,9 @@ function taskSpec(more: Partial<LinearTaskSpec> = {}): LinearTaskSpec {
   const rest = { width, shift, norm: 2, inputs: "coloured", examples: 20, noise: 0.3, seed: 4 };
   return { ...rest, ...more } as LinearTaskSpec;
 }
+
+const metricOf = ({ inputs, residuals }: ReturnType<typeof linearTask>) =>
+  reducedRank(inputs, residuals);
 
 /** Σ ‖residual - ΔW x‖² / n, example by example. */
 function plainLoss({ inputs, residuals }: ReturnType<typeof linearTask>, update: DenseMatrix) {
@@ -57,14 +60,17 @@ for (
     ["white, no noise", taskSpec({ inputs: "white", noise: 0 })],
   ] as const
 ) {
-  Deno.test(`linear metric, ${name}: the loss of an update is that over all examples`, () => {
-    const task = linearTask(spec), metric = linearMetric(task);
+  Deno.test(`reduced rank, ${name}: the loss of an update is that over all examples`, () => {
+    const task = linearTask(spec), metric = metricOf(task);
     for (const rank of [1, 3, width]) {
       const update = updates(rank, rank), plain = plainLoss(task, update);
-      assertAllClose([lossOf(metric, update)], [plain], { absolute: 1e-11 * plain, what: name });
+      assertAllClose([updateLoss(metric, update)], [plain], {
+        absolute: 1e-11 * plain,
+        what: name,
+      });
     }
     const zero = { rows: width, columns: width, data: new Float64Array(width ** 2) };
-    assertAllClose([bestLoss(metric, 0)], [plainLoss(task, zero)], {
+    assertAllClose([leastLoss(metric, 0)], [plainLoss(task, zero)], {
       absolute: 1e-11,
       what: "no update",
     });
@@ -72,11 +78,11 @@ for (
 }
 
 Deno.test("best update: it has its rank, its loss is the tail, and no neighbour of that rank is better", () => {
-  const task = linearTask(taskSpec()), metric = linearMetric(task), random = new Random(3);
+  const task = linearTask(taskSpec()), metric = metricOf(task), random = new Random(3);
   for (const rank of [1, 2, 4, width]) {
     const best = bestUpdate(metric, rank), loss = plainLoss(task, best);
     assertEquals(singularValues(best).filter((value) => value > 1e-9).length, rank);
-    assertAllClose([bestLoss(metric, rank)], [loss], { absolute: 1e-10, what: `rank ${rank}` });
+    assertAllClose([leastLoss(metric, rank)], [loss], { absolute: 1e-10, what: `rank ${rank}` });
     for (let trial = 0; trial < 30; trial++) {
       // Turning both sides a little keeps the rank.
       const [left, right] = [nearIdentity(random), nearIdentity(random)];
@@ -93,7 +99,7 @@ function nearIdentity(random: Random): DenseMatrix {
 }
 
 Deno.test("best update of full rank is the least-squares solution: its gradient is zero", () => {
-  const task = linearTask(taskSpec()), best = bestUpdate(linearMetric(task), width);
+  const task = linearTask(taskSpec()), best = bestUpdate(metricOf(task), width);
   const { inputs: { shape: [examples], data: x }, residuals: { data: y } } = task;
   for (let i = 0; i < width; i++) {
     for (let j = 0; j < width; j++) {
@@ -113,7 +119,7 @@ Deno.test("linear task: the shift has its norm and spectrum, inputs have theirs,
   const values = singularValues(task.shift), wanted = spectrumOf(spec.shift, width);
   const scale = 2 / Math.hypot(...wanted);
   assertAllClose([...values], [...wanted].map((v) => scale * v), { absolute: 1e-12, what: "σ" });
-  const moments = singularValues(linearMetric(task).root).map((value) => value ** 2);
+  const moments = singularValues(metricOf(task).root).map((value) => value ** 2);
   const sum = [1, 2, 3, 4, 5, 6].reduce((total, i) => total + 1 / i, 0);
   const known = Array.from({ length: width }, (_, i) => width / sum / (i + 1));
   // 40,000 draws: a relative deviation of √(2 / 40,000) = 0.007, four of them.
@@ -132,11 +138,11 @@ Deno.test("linear task: tasks share the directions that they are said to share",
     const similarity = rightSimilarity(shiftOf(0), shiftOf(3 - shared), 3);
     assertAllClose([similarity], [shared / 3], { absolute: 1e-12, what: `${shared} shared` });
   }
-  assert(squares(difference(shiftOf(0), shiftOf(3))) > 1);
+  assert(squaredNorm(difference(shiftOf(0), shiftOf(3))) > 1);
 });
 
 Deno.test("random rows are orthonormal", () => {
-  const Q = orthonormalRows(new Random(2), 3, 7);
+  const Q = orthonormalRows(3, 7, new Random(2));
   for (let i = 0; i < 3; i++) {
     for (let j = 0; j < 3; j++) {
       let sum = 0;

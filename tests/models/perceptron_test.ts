@@ -1,14 +1,14 @@
 import { assertEquals } from "@std/assert";
-import { injectLora } from "../../../src/adapt/mod.ts";
-import { klDivergence, Tape } from "../../../src/autograd/mod.ts";
-import { hostTensor } from "../../../src/core/host_tensor.ts";
-import { openCpuDevice } from "../../../src/device/cpu/cpu_device.ts";
-import { ReferenceDevice } from "../../../src/device/reference.ts";
-import { Perceptron } from "../../../experiments/planted/perceptron.ts";
-import { openSafetensors } from "../../../src/formats/mod.ts";
-import { countTrainable, saveModel } from "../../../src/models/mod.ts";
-import { assertAllClose } from "../../support/all_close.ts";
-import { withFolder } from "../../support/folders.ts";
+import { injectLora } from "../../src/adapt/mod.ts";
+import { klDivergence, Tape } from "../../src/autograd/mod.ts";
+import { hostTensor } from "../../src/core/host_tensor.ts";
+import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
+import { ReferenceDevice } from "../../src/device/reference.ts";
+import { Perceptron } from "../../src/models/perceptron.ts";
+import { openSafetensors } from "../../src/formats/mod.ts";
+import { countTrainable, saveModel } from "../../src/models/mod.ts";
+import { assertAllClose } from "../support/all_close.ts";
+import { withFolder } from "../support/folders.ts";
 
 const shape = { widths: [3, 4, 2], biases: true };
 const inputs = hostTensor([2, 3], Float32Array.of(1, -2, 0.5, 0.25, 3, -1));

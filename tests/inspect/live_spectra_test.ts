@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { spectrum } from "../../src/analysis/mod.ts";
 import { injectLora } from "../../src/adapt/mod.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
-import { LiveSpectra } from "../../experiments/live_spectra.ts";
+import { LiveSpectra } from "../../src/inspect/live_spectra.ts";
 import { runTrainer, Trainer } from "../../src/train/mod.ts";
 import { randomBatches, tinyModel, trainedValues } from "../train/fixtures.ts";
 

@@ -1,15 +1,16 @@
 /** A perceptron of any depth: the smallest model that an adapter fits on. @module */
 
-import { gelu } from "../../src/autograd/mod.ts";
-import type { Parameter } from "../../src/autograd/parameter.ts";
-import type { Tape } from "../../src/autograd/tape.ts";
-import type { HostTensor } from "../../src/core/host_tensor.ts";
-import { Random } from "../../src/core/random.ts";
-import { Arena, type ArenaEntry } from "../../src/device/arena.ts";
-import type { Device } from "../../src/device/device.ts";
-import type { Tensor } from "../../src/device/tensor.ts";
-import { type Model, ModelTensors, type StoredTensors, trainableOf } from "../../src/models/mod.ts";
-import { Linear, type Place } from "../../src/nn/mod.ts";
+import { gelu } from "../autograd/mod.ts";
+import type { Parameter } from "../autograd/parameter.ts";
+import type { Tape } from "../autograd/tape.ts";
+import type { HostTensor } from "../core/host_tensor.ts";
+import { Random } from "../core/random.ts";
+import { Arena, type ArenaEntry } from "../device/arena.ts";
+import type { Device } from "../device/device.ts";
+import type { Tensor } from "../device/tensor.ts";
+import { type Model, trainableOf } from "./model.ts";
+import { ModelTensors, type StoredTensors } from "./model_tensors.ts";
+import { Linear, type Place } from "../nn/mod.ts";
 
 /** The shape of a perceptron. */
 export interface PerceptronShape {
@@ -19,7 +20,21 @@ export interface PerceptronShape {
   readonly biases: boolean;
 }
 
-/** Linear layers with GELU between them; of two widths it is one linear layer. */
+/**
+ * Linear layers with GELU between them; of two widths it is one linear layer, y = x Wᵀ + b. What goes in
+ * are rows, not tokens: a model for controlled experiments, on which every adapter fits.
+ *
+ * @example
+ * ```ts
+ * import { injectLora, openDevice } from "@lowrank/core";
+ * import { countTrainable, Perceptron } from "@lowrank/core/models";
+ *
+ * using device = await openDevice({ kind: "cpu" });
+ * using model = Perceptron.init(device, { widths: [8, 16, 2], biases: true }, 1);
+ * using adapter = injectLora(model, { rank: 2, targetModules: ["layers.0"], seed: 1 });
+ * console.log(countTrainable(model)); // 48
+ * ```
+ */
 export class Perceptron implements Model<HostTensor> {
   /** Where it lives. */
   readonly device: Device;
@@ -51,16 +66,12 @@ export class Perceptron implements Model<HostTensor> {
       { name: `layers.${layer}.weight`, shape: [width, widths[layer]] },
       ...(biases ? [{ name: `layers.${layer}.bias`, shape: [width] }] : []),
     ]);
-    const arena = new Arena(device, entries, "weight", "perceptron");
+    const arena = new Arena(device, entries, "weight", "perceptron"), random = new Random(seed);
     const tensors = new Map(entries.map(({ name }) => [name, arena.view(name)]));
-    const random = new Random(seed);
     for (const tensor of tensors.values()) {
-      if (tensor.shape.length === 1) continue; // biases are zero at birth
-      const deviation = 1 / Math.sqrt(tensor.shape[1]);
-      device.write(
-        tensor,
-        Float32Array.from({ length: tensor.size }, () => deviation * random.normal()),
-      );
+      if (tensor.shape.length === 1) continue; // a bias stays zero, as it was allocated
+      const deviation = 1 / Math.sqrt(tensor.shape[1]), { size: length } = tensor;
+      device.write(tensor, Float32Array.from({ length }, () => deviation * random.normal()));
     }
     return new Perceptron(device, tensors, arena);
   }

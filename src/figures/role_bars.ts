@@ -1,27 +1,36 @@
 /** Bytes by role as stacked bars, one bar a method. @module */
 
-import { type BytesByRole, type Role, roles } from "../src/device/ledger.ts";
-import type { Figure } from "../src/figures/figure.ts";
-import { axis, baseLayout } from "../src/figures/layout.ts";
-import { barsAcross } from "../src/figures/marks.ts";
-import { roleColours } from "../src/figures/palette.ts";
+import type { Figure } from "./figure.ts";
+import { axis, baseLayout } from "./layout.ts";
+import { barsAcross } from "./marks.ts";
+import { roleColours } from "./palette.ts";
 
 /** A bar: a method and its bytes. */
 export interface RoleBar {
   /** Name of the method. */
   readonly label: string;
-  /** Its bytes of each role. */
-  readonly byRole: BytesByRole;
+  /** Its bytes of each role, as a ledger tells them. */
+  readonly byRole: Readonly<Record<string, number>>;
 }
 
 const bytesPerUnit = { MB: 1e6, GB: 1e9 } as const;
 
 /** The roles that any of the bars has bytes of, in the ledger's order. */
-export function usedRoles(bars: readonly RoleBar[]): Role[] {
-  return roles.filter((role) => bars.some(({ byRole }) => byRole[role] > 0));
+export function usedRoles(bars: readonly RoleBar[]): string[] {
+  return Object.keys(roleColours).filter((role) => bars.some(({ byRole }) => byRole[role] > 0));
 }
 
-/** Traces and layout of the bars. */
+/**
+ * Traces and layout of the bars.
+ *
+ * @example
+ * ```ts
+ * import { roleBars } from "@lowrank/core/figures";
+ *
+ * const bars = [{ label: "LoRA", byRole: { weight: 4e6, adapter: 1e5 } }];
+ * console.log(roleBars(bars, "MB", 300).data.length); // 2
+ * ```
+ */
 export function roleBars(
   bars: readonly RoleBar[],
   unit: "MB" | "GB",

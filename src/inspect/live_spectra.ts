@@ -1,10 +1,10 @@
 /** The spectra of a model's adapters while they train, read beside the steps. @module */
 
-import { effectiveRank, principalAngles, stableRank, updateSvd } from "../src/analysis/mod.ts";
-import type { LowRankSite } from "../src/autograd/mod.ts";
-import type { HostTensor } from "../src/core/host_tensor.ts";
-import type { DenseMatrix } from "../src/linalg/mod.ts";
-import type { Model } from "../src/models/mod.ts";
+import { effectiveRank, principalAngles, stableRank, updateSvd } from "../analysis/mod.ts";
+import type { LowRankSite } from "../autograd/mod.ts";
+import type { HostTensor } from "../core/host_tensor.ts";
+import type { DenseMatrix } from "../linalg/mod.ts";
+import type { Model } from "../models/mod.ts";
 
 /** One adapted site at a reading. */
 export interface SiteReading {
@@ -55,7 +55,7 @@ export class LiveSpectra {
     this.#last = steps;
     const tensors = sites.flatMap(({ A, B }) => [A.tensor, B.tensor]);
     this.#readings = this.#append(steps, sites, this.#model.device.read(...tensors));
-    this.#readings.catch(() => {}); // whoever asks for them is told
+    this.#readings.catch(() => {}); // readings() rejects
   }
 
   /** All readings, once the last is there. */
