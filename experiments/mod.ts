@@ -9,5 +9,5 @@ export type { Shard } from "./frame/shard.ts";
 export { experiments, selectExperiments } from "./registry.ts";
 export { reproduce, type ReproduceOptions } from "./frame/reproduce.ts";
 export { median } from "../src/core/numbers.ts";
-export { quotedFromPaper } from "./printed_table.ts";
+export { quotedFromPaper } from "../src/paper/printed_tables.ts";
 export { qualityFinding } from "./adaptation/adaptation.ts";

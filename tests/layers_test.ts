@@ -32,7 +32,7 @@ const layers: LayerTable = {
   data: ["tokenizer", "linalg"],
   runs: ["train", "adapt"], // docs/decisions/0003
   accounting: ["architectures"],
-  paper: ["accounting"],
+  paper: ["accounting", "figures"],
   figures: ["core"],
   inspect: ["analysis", "figures", "models"],
   experiments: ["adapt", "runs", "inspect", "paper", "data"],

@@ -1,6 +1,6 @@
 /** The frame: what an experiment is written with. @module */
 
-export { type Claim, type Finding, judge, type Verdict } from "./claim.ts";
+export { type Claim, claimsIn, type Finding, judge, type Verdict } from "./claim.ts";
 export type { ExperimentContext, PlanContext } from "./context.ts";
 export {
   type Experiment,

@@ -1,8 +1,7 @@
 /** Figure 8 and table 7: what an update has to do with the weight that it changes. @module */
 
 import { type DataTable, type Figure, heatmaps, table } from "../../src/figures/mod.ts";
-import { type Claim, claimsIn } from "../frame/claim.ts";
-import { type Experiment, experiment } from "../frame/mod.ts";
+import { type Claim, claimsIn, type Experiment, experiment } from "../frame/mod.ts";
 import { missingRuns } from "./adapters.ts";
 import {
   type AmplificationRow,

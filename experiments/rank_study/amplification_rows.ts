@@ -3,6 +3,7 @@
 import {
   amplification,
   inActivationMetric,
+  type InputStatistics,
   type LowRankFactors,
   meanSimilarity,
   similarityGrid,
@@ -20,10 +21,10 @@ import {
   svd,
 } from "../../src/linalg/mod.ts";
 import { mean } from "../../src/core/numbers.ts";
-import type { InputMetric, StudyModule } from "./study.ts";
+import type { StudyModule } from "./study.ts";
 
 /** An update as printed, or as the layer's inputs see it. */
-type View = (factors: LowRankFactors, metric: InputMetric) => LowRankFactors;
+type View = (factors: LowRankFactors, metric: InputStatistics) => LowRankFactors;
 
 /** The ways to look at W and ΔW together. */
 const views: Readonly<Record<string, View>> = {
@@ -92,7 +93,7 @@ function measuring(view: View, { layer, weight, metric, updates }: StudyModule) 
 }
 
 /** A whole matrix in a view: an update whose other factor is the identity. */
-function matrixIn(view: View, matrix: DenseMatrix, metric: InputMetric): DenseMatrix {
+function matrixIn(view: View, matrix: DenseMatrix, metric: InputStatistics): DenseMatrix {
   const { rows, columns } = matrix, B = toTensor(identity(rows));
   const { A } = view({ A: toTensor(matrix), B, scaling: 1 }, metric);
   return { rows, columns, data: Float64Array.from(A.data) };

@@ -1,7 +1,7 @@
 /** What the figures on subspaces and amplification are made of: updates, weights and metrics. @module */
 
-import { injectLora, type LowRankUpdate } from "../../src/adapt/mod.ts";
-import { activationsOf } from "../../src/analysis/mod.ts";
+import type { LowRankUpdate } from "../../src/adapt/mod.ts";
+import { activationsOf, type InputStatistics } from "../../src/analysis/mod.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
 import { openBaseWeights, secondMoments } from "../../src/inspect/mod.ts";
 import type { DenseMatrix } from "../../src/linalg/mod.ts";
@@ -12,12 +12,6 @@ import { openEvaluation } from "../gloss_runs.ts";
 import { adapterFolders } from "./adapters.ts";
 import { studyData, subspaceRuns } from "./runs.ts";
 
-/** The metric of a layer's inputs, as `inActivationMetric` takes it. */
-export interface InputMetric {
-  /** As many rows as columns; their second moment is S. */
-  readonly activations: DenseMatrix;
-}
-
 /** One adapted matrix with its updates. */
 export interface StudyModule {
   /** Its role. */
@@ -27,7 +21,7 @@ export interface StudyModule {
   /** W, (out, in). */
   readonly weight: DenseMatrix;
   /** Of its inputs on the base. */
-  readonly metric: InputMetric;
+  readonly metric: InputStatistics;
   /** Its updates by rank, one for each seed, in their order. */
   readonly updates: ReadonlyMap<number, readonly LowRankUpdate[]>;
 }
@@ -63,15 +57,4 @@ async function inputMetrics({ device }: ExperimentContext, names: readonly strin
   const batches = await openEvaluation({ ...data, evaluation: { split: "validation", examples } });
   const moments = await secondMoments(base, [...new Set(names)], batches);
   return new Map([...moments].map(([name, S]) => [name, { activations: activationsOf(S) }]));
-}
-
-/** A, and B still zero, of q and v in every layer at step 0. */
-export async function startingPoint(
-  { device }: Pick<ExperimentContext, "device">,
-  rank: number,
-  seed: number,
-): Promise<LowRankUpdate[]> {
-  using base = await loadBase(device);
-  using adapter = injectLora(base, { rank, sites: ["q", "v"], seed });
-  return await adapter.read();
 }

@@ -10,7 +10,7 @@ import {
   table,
 } from "../../src/figures/mod.ts";
 import type { Axis, Column, DataTable, Figure, Trace } from "../../src/figures/mod.ts";
-import type { View } from "../frame/experiment.ts";
+import type { View } from "../frame/mod.ts";
 import { smallRank } from "./runs.ts";
 import {
   commonDirections,

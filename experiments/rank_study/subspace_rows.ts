@@ -1,9 +1,10 @@
 /** φ of every module in the spaces in which adapters are compared, beside what chance gives. @module */
 
-import type { LowRankUpdate } from "../../src/adapt/mod.ts";
+import { injectLora } from "../../src/adapt/mod.ts";
 import {
   gaussianSimilarity,
   inActivationMetric,
+  type InputStatistics,
   type LowRankFactors,
   meanSimilarity,
   rightDirections,
@@ -12,9 +13,10 @@ import {
 } from "../../src/analysis/mod.ts";
 import type { DenseMatrix } from "../../src/linalg/mod.ts";
 import type { RunResult } from "../../src/runs/mod.ts";
+import { loadBase } from "../base_model.ts";
 import type { ExperimentContext } from "../frame/mod.ts";
 import { largeRank, seedAt, smallRank, subspaceSeeds } from "./runs.ts";
-import { type InputMetric, loadStudy, startingPoint, type StudyModule } from "./study.ts";
+import { loadStudy, type StudyModule } from "./study.ts";
 
 /** φ(i, j) at [i − 1][j − 1]. */
 export type Grid = readonly (readonly number[])[];
@@ -23,7 +25,7 @@ export type Grid = readonly (readonly number[])[];
 export const phi = (grid: Grid, i: number, j: number): number => grid[i - 1][j - 1];
 
 /** A way to take an update's directions, the largest first, one a row. */
-type Space = (update: LowRankFactors, metric: InputMetric) => DenseMatrix;
+type Space = (update: LowRankFactors, metric: InputStatistics) => DenseMatrix;
 
 /** Where the paper looks, where the layer acts, and ΔW's own two sides. */
 const spaces: Readonly<Record<string, Space>> = {
@@ -105,20 +107,20 @@ function controlOf(space: Space, { layer, metric, weight }: StudyModule): Simila
   return { ranks: at(smallRank), seeds: at(largeRank) };
 }
 
-/** φ of A before the first step, where seeds differ and where they are equal. */
-async function startGrids(context: ExperimentContext) {
-  const [seed] = subspaceSeeds, small = await startingPoint(context, smallRank, seed);
-  const against = async (seed: number) =>
-    meanOverSites(small, await startingPoint(context, largeRank, seed));
-  const different = await against(seedAt(largeRank, seed)), equal = await against(seed);
-  return { different, equal, width: small[0].A.shape[1] };
-}
-
-/** φ of A between the updates of two adapters, the mean over their sites. */
-export function meanOverSites(one: readonly LowRankUpdate[], two: readonly LowRankUpdate[]): Grid {
-  return meanSimilarity(
-    one.map(({ A }, i) => similarityGrid(rightDirections(A), rightDirections(two[i].A))),
-  );
+/** φ of A before the first step, the mean over q and v, where seeds differ and where they are equal. */
+export async function startGrids({ device }: Pick<ExperimentContext, "device">) {
+  using base = await loadBase(device);
+  const directionsAt = async (rank: number, seed: number) => {
+    using adapter = injectLora(base, { rank, sites: ["q", "v"], seed });
+    return (await adapter.read()).map(({ A }) => rightDirections(A));
+  };
+  const [seed] = subspaceSeeds, small = await directionsAt(smallRank, seed);
+  const phiAt = async (seed: number) => {
+    const large = await directionsAt(largeRank, seed);
+    return meanSimilarity(small.map((one, i) => similarityGrid(one, large[i])));
+  };
+  const different = await phiAt(seedAt(largeRank, seed)), equal = await phiAt(seed);
+  return { different, equal, width: small[0].columns };
 }
 
 /** The mean share of directions 2 to 8: (8 φ(8, 8) − φ(1, 1)) / 7. */

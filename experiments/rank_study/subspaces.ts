@@ -1,7 +1,6 @@
 /** Figures 3, 4, 6 and 7: which directions adapters of other ranks, seeds and layers share. @module */
 
-import { type Claim, claimsIn } from "../frame/claim.ts";
-import { type Experiment, experiment } from "../frame/mod.ts";
+import { type Claim, claimsIn, type Experiment, experiment } from "../frame/mod.ts";
 import { missingRuns } from "./adapters.ts";
 import { largeRank, smallRank, studySettings, subspaceRuns } from "./runs.ts";
 import { similarityTable, subspaceFigures } from "./subspace_figures.ts";

@@ -42,15 +42,15 @@ export const budgetClaim: Claim<StudyLosses> = {
 function budgetFigure({ rows }: StudyLosses): Figure {
   const falling = rows.toSorted((a, b) => b.loss - a.loss);
   const marks = falling.flatMap((row) => row.losses.map((loss) => ({ ...row, loss })));
-  const loss = (row: LossRow) => row.loss, grey = { color: palette.base, size: 16 };
+  const loss = (row: LossRow) => row.loss, gray = { color: palette.base, size: 16 };
   return {
     id: "which-matrices",
     title: "Table 5 at small scale: held-out loss by adapted matrices, one budget",
     caption: `${rows[0].trained.toLocaleString("en")} trained values each. Blue: a mark for each ` +
-      "seed ({seeds}); grey: their mean. The best is lowest.",
+      "seed ({seeds}); gray: their mean. The best is lowest.",
     data: [
       dots(marks, loss, labelOf, { color: palette.lora[1], size: 9 }, { name: "a seed" }),
-      dots(falling, loss, labelOf, { ...grey, symbol: "line-ns-open" }, { name: "mean" }),
+      dots(falling, loss, labelOf, { ...gray, symbol: "line-ns-open" }, { name: "mean" }),
     ],
     layout: baseLayout(
       axis("held-out loss (nats per token)"),

@@ -16,6 +16,21 @@ import type { Model } from "../models/mod.ts";
  * @param names Paths of the layers, such as `transformer.h.0.attn.c_attn`.
  * @returns S by the layer's path.
  * @throws {RangeError} when the model has no layer of a name.
+ *
+ * @example
+ * ```ts
+ * import { initGpt2, openDevice, parseGpt2Config } from "@lowrank/core";
+ * import { secondMoments } from "@lowrank/core/inspect";
+ *
+ * using device = await openDevice();
+ * const config = parseGpt2Config({ vocab_size: 8, n_positions: 8, n_embd: 8, n_layer: 1, n_head: 2 });
+ * using model = initGpt2(device, config, { seed: 1 });
+ * const tokens = { shape: [1, 3], data: Uint32Array.of(1, 2, 3) };
+ * const targets = { shape: [1, 3], data: Int32Array.of(2, 3, -100) };
+ * const name = "transformer.h.0.attn.c_attn";
+ * const moments = await secondMoments(model, [name], [{ inputs: { tokens }, targets }]);
+ * console.log(moments.get(name)!.rows); // 8
+ * ```
  */
 export async function secondMoments(
   model: Model<ModelInputs>,

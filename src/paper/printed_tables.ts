@@ -1,7 +1,8 @@
 /** A table of the paper as it is printed, to stand beside ours. @module */
 
-import { type DataTable, table } from "../src/figures/mod.ts";
-import { printedTables, tableLabel } from "../src/paper/printed/mod.ts";
+import type { DataTable } from "../figures/figure.ts";
+import { table } from "../figures/table.ts";
+import { printedTables, tableLabel } from "./printed/mod.ts";
 
 /** A row's name and its cells. */
 export type PrintedRow = readonly [name: string, cells: readonly (string | null)[]];

@@ -1,0 +1,124 @@
+/** The paper's printed numbers beside ours as tables and a figure. @module */
+
+import { formulas, formulaTex, symbols } from "../accounting/mod.ts";
+import type { DataTable, Figure } from "../figures/figure.ts";
+import { formatBytes } from "../figures/format.ts";
+import { axis, baseLayout } from "../figures/layout.ts";
+import { barsAcross } from "../figures/marks.ts";
+import { palette } from "../figures/palette.ts";
+import { type Column, table } from "../figures/table.ts";
+import { quotedCells } from "./printed_tables.ts";
+import { printedTables, tableLabel } from "./printed/mod.ts";
+import { quotedTable } from "./quoted.ts";
+import { computationOf, countVerdicts, type PaperRow, type VerdictCounts } from "./rows.ts";
+
+/** How many cells of each of the paper's tables have which verdict. */
+export function verdictTable(rows: readonly PaperRow[]): DataTable {
+  const verdicts = Object.keys(countVerdicts([])) as (keyof VerdictCounts)[];
+  return table({
+    id: "paper-overview",
+    title: "Printed cells by verdict",
+    columns: [
+      ["table", "", "text", ([name]) => tableLabel(name), ([name]) => printedTables[name].title],
+      ...verdicts.map((verdict): Column<[string, PaperRow[]]> => {
+        // A table shows none as a dash.
+        return [verdict, verdict, "count", ([, own]) => countVerdicts(own)[verdict] || undefined];
+      }),
+    ],
+    rows: byTable(rows),
+  });
+}
+
+/** The rows of each of the paper's tables. */
+const byTable = (rows: readonly PaperRow[]) => [...Map.groupBy(rows, ({ table }) => table)];
+
+/** What arithmetic reaches of each of the paper's tables, and below it what it does not. */
+export function comparisonTables(rows: readonly PaperRow[]): DataTable[] {
+  return byTable(rows).flatMap(([name, own]) => {
+    const computed = own.filter(({ verdict }) => verdict !== "quoted");
+    return [
+      ...(computed.length > 0 ? [computedCells(name, computed)] : []),
+      ...(computed.length < own.length ? [whatIsQuoted(name)] : []),
+    ];
+  });
+}
+
+function computedCells(name: string, rows: readonly PaperRow[]): DataTable {
+  const how = (row: PaperRow) => [computationOf(row)!.settings, row.reason ?? []].flat().join("; ");
+  const size = ({ printed, computed }: PaperRow) =>
+    /[MGT]B$/.test(printed) ? formatBytes(computed!) : undefined;
+  return table({
+    id: `paper-${name}`,
+    title: `${tableLabel(name)}: ${printedTables[name].title}`,
+    columns: [
+      ["cell", "cell", "text", ({ cell }) => cell.replace(/: trained parameters$/, ""), how],
+      ["printed", "printed", "text"],
+      ["computed", "ours", "number", ({ computed }) => computed!, size],
+      ["verdict", "verdict", "verdict"],
+    ],
+    rows,
+  });
+}
+
+function whatIsQuoted(name: string): DataTable {
+  const { why, columns, rows } = quotedTable(name);
+  const title = `${tableLabel(name)}: what is quoted`;
+  return quotedCells({ id: `quoted-${name}`, title, quoted: why }, columns, rows);
+}
+
+/** The formulas that the tables use, in TeX, and their letters. */
+export function formulaTables(rows: readonly PaperRow[]): DataTable[] {
+  const names = [...new Set(rows.flatMap((row) => computationOf(row)?.formula ?? []))];
+  const letters = new Set(names.flatMap((name) => Object.keys(formulas[name].symbols)));
+  return [
+    table({
+      id: "paper-formulas",
+      title: "Formulas",
+      columns: [
+        ["meaning", "what", "text", ({ meaning }) => meaning, ({ source }) => source],
+        ["tex", "formula", "math"],
+      ],
+      rows: names.map((name) => ({ ...formulas[name], tex: formulaTex(name) })),
+    }),
+    table({
+      id: "paper-letters",
+      title: "Letters",
+      columns: [
+        ["letter", "in the tables", "text"],
+        ["tex", "in formulas", "math"],
+        ["meaning", "what", "text"],
+      ],
+      rows: [...letters].map((letter) => ({ letter, ...symbols[letter] })),
+    }),
+  ];
+}
+
+/** Colors of what is compared, without what is only quoted. */
+const colors = {
+  "equal when rounded": palette.merged,
+  "equal when truncated": palette.series[4],
+  "differs": palette.full,
+} as const;
+
+/** A bar for each table that arithmetic reaches, by verdict. */
+export function verdictFigure(rows: readonly PaperRow[]): Figure {
+  const verdicts = Object.keys(colors) as (keyof typeof colors)[];
+  const counts = byTable(rows).map(([name, own]) => {
+    return { label: tableLabel(name), ...countVerdicts(own) };
+  });
+  const reached = counts.filter((count) => verdicts.some((verdict) => count[verdict] > 0));
+  return {
+    id: "paper-verdicts",
+    title: "Printed numbers that arithmetic reaches, beside ours",
+    caption: "One bar a table, one unit a printed cell. What only training would give is left out.",
+    data: verdicts.map((name) => {
+      const marker = { color: colors[name] };
+      return barsAcross(reached, (count) => count[name], ({ label }) => label, marker, { name });
+    }),
+    layout: baseLayout(
+      axis("printed cells", { rangemode: "tozero" }),
+      axis("", { autorange: "reversed" }),
+      { barmode: "stack", height: 380 },
+    ),
+  };
+}
