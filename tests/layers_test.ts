@@ -27,7 +27,7 @@ const layers: LayerTable = {
   tokenizer: ["core"],
   formats: ["core"],
   models: ["nn", "formats", "tokenizer", "architectures"],
-  adapt: ["models", "formats"],
+  adapt: ["models", "formats", "linalg"],
   train: ["autograd", "formats"],
   data: ["tokenizer", "linalg"],
   runs: ["train", "adapt"], // docs/decisions/0003

@@ -8,7 +8,7 @@ import { renderPage, type Report } from "../../src/figures/page.ts";
 import { selectExperiments } from "../registry.ts";
 import type { ExperimentContext, PlanContext } from "./context.ts";
 import type { Experiment, Outcome } from "./experiment.ts";
-import { ProgressBar } from "./progress_bar.ts";
+import { ProgressBar } from "../../src/core/progress_bar.ts";
 import { makeShard, type Shard } from "./shard.ts";
 
 /** What to reproduce, and how. */

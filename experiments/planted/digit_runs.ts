@@ -3,14 +3,14 @@
 import { klDivergence } from "../../src/autograd/mod.ts";
 import type { HostTensor } from "../../src/core/host_tensor.ts";
 import { howMany } from "../../src/core/how_many.ts";
-import type { DigitSplit } from "../../src/data/mod.ts";
+import { type DigitSplit, rotate, rowBatches } from "../../src/data/mod.ts";
 import type { Device } from "../../src/device/device.ts";
 import { denseOf, difference, multiplyTransposed, singularValues } from "../../src/linalg/mod.ts";
 import type { JsonRecord, RunSpec } from "../../src/runs/mod.ts";
 import { type Batch, evaluate } from "../../src/train/mod.ts";
 import { type PlannedRun, planRun } from "../frame/mod.ts";
 import { accuracyOf, outputsOf } from "../../src/models/mod.ts";
-import { digitBatch, digitShape, type DigitSource, rotate, sampleRows } from "./digits.ts";
+import { digitBatch, digitShape, type DigitSource } from "./digits.ts";
 import type { Perceptron } from "../../src/models/perceptron.ts";
 
 /** A student of a rotation. */
@@ -57,7 +57,7 @@ export function planDigits(
         openModel: openBase,
         openBatches: async () => {
           const { inputs, targets } = await lesson("train");
-          return (index) => sampleRows(inputs, targets, seed, index);
+          return rowBatches(inputs, targets, digitBatch, seed);
         },
         measure: async (student: Perceptron) => {
           using base = await openBase();

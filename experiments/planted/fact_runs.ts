@@ -2,7 +2,7 @@
 
 import { Random } from "../../src/core/random.ts";
 import type { Gpt2 } from "../../src/models/mod.ts";
-import type { Batch } from "../../src/train/mod.ts";
+import { factBatch, factKeyLength as keyLength } from "../../src/data/mod.ts";
 import { baseIdentity, loadBase } from "../base_model.ts";
 import { type PlannedRun, planRun } from "../frame/mod.ts";
 import { accuracyOf, outputsOf } from "../../src/models/mod.ts";
@@ -20,7 +20,10 @@ const site = "transformer.h.1.mlp.c_proj";
 /** Searched on seed 1000, which is reported nowhere. */
 const learningRate = 1e-1, longRun = 150;
 
-const keyLength = 3, batchSize = 32;
+const batchSize = 32;
+
+/** All tokens but the last, which ends a text. */
+const words = 1023;
 
 /** One run. */
 export function planFacts(chosen: FactRun, quick: boolean): PlannedRun<FactRun> {
@@ -36,7 +39,8 @@ export function planFacts(chosen: FactRun, quick: boolean): PlannedRun<FactRun> 
     }),
     open: (device) => ({
       openModel: () => loadBase(device),
-      openBatches: () => (index) => batchOf(chosen, sample(facts, new Random(seed).split(index))),
+      openBatches: () => (index) =>
+        factBatch(chosen, words, sample(facts, new Random(seed).split(index))),
       measure: async (model) => ({ recall: await recallOf(model, chosen) }),
     }),
   });
@@ -47,32 +51,11 @@ function sample(facts: number, random: Random): Uint32Array {
   return random.permutation(facts).subarray(0, batchSize);
 }
 
-/** Only the token after the key counts. */
-function batchOf(chosen: FactRun, chosenFacts: Uint32Array): Batch {
-  const tokens = factTokens(chosen), shape = [chosenFacts.length, keyLength];
-  const keys = new Uint32Array(chosenFacts.length * keyLength);
-  const targets = new Int32Array(keys.length).fill(-100);
-  chosenFacts.forEach((fact, row) => {
-    const own = tokens.subarray(fact * (keyLength + 1), (fact + 1) * (keyLength + 1));
-    keys.set(own.subarray(0, keyLength), row * keyLength);
-    targets[(row + 1) * keyLength - 1] = own[keyLength];
-  });
-  return { inputs: { tokens: { shape, data: keys } }, targets: { shape, data: targets } };
-}
-
-/** All tokens but the last, which ends a text. */
-const words = 1023;
-
-function factTokens({ facts, seed }: FactRun): Uint32Array {
-  const random = new Random(seed);
-  return Uint32Array.from({ length: facts * (keyLength + 1) }, () => random.integer(words));
-}
-
 /** The share of facts whose token gets the largest logit. */
 async function recallOf(model: Gpt2, chosen: FactRun): Promise<number> {
-  const all = Uint32Array.from({ length: chosen.facts }, (_, fact) => fact);
-  const { inputs, targets } = batchOf(chosen, all);
-  const rows = [...all].map((fact) => (fact + 1) * keyLength - 1);
+  const all = Array.from({ length: chosen.facts }, (_, fact) => fact);
+  const { inputs, targets } = factBatch(chosen, words, all);
+  const rows = all.map((fact) => (fact + 1) * keyLength - 1);
   const logits = await outputsOf(model, inputs, { rows });
   return accuracyOf(logits, rows.map((row) => targets.data[row]));
 }

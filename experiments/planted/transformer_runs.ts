@@ -1,9 +1,8 @@
 /** Runs of students that learn a low-rank shift planted in some sites of the small base. @module */
 
-import { type LoraSite, selectSites, type Site } from "../../src/adapt/mod.ts";
+import { type LoraSite, type PlantedShift, plantShift } from "../../src/adapt/mod.ts";
 import { similarityGrid, updateDirections } from "../../src/analysis/mod.ts";
 import { klDivergence } from "../../src/autograd/mod.ts";
-import { Random } from "../../src/core/random.ts";
 import {
   encodeDocuments,
   loadPretrainingText,
@@ -11,14 +10,7 @@ import {
   tokenStream,
 } from "../../src/data/mod.ts";
 import type { Device } from "../../src/device/device.ts";
-import {
-  type DenseMatrix,
-  frobeniusNorm,
-  multiply,
-  orthonormalRows,
-  svd,
-  transposed,
-} from "../../src/linalg/mod.ts";
+import { type DenseMatrix, svd } from "../../src/linalg/mod.ts";
 import type { Gpt2, Model, ModelInputs } from "../../src/models/mod.ts";
 import type { JsonRecord } from "../../src/runs/mod.ts";
 import { loadTokenizer } from "../../src/tokenizer/mod.ts";
@@ -27,16 +19,6 @@ import { baseFolder, baseIdentity, loadBase } from "../base_model.ts";
 import { type PlannedRun, planRun } from "../frame/mod.ts";
 import { mean } from "../../src/core/numbers.ts";
 import { outputsOf } from "../../src/models/mod.ts";
-
-/** What is planted. */
-export interface PlantedShift {
-  readonly sites: readonly string[]; // roles or names of the sites
-  readonly rank: number; // rank of each site's D
-  readonly ratio: number; // singular values are ratio^i
-  readonly share: number; // ‖D‖ as a share of ‖W‖, site by site
-  readonly seed: number; // seed of the directions
-  readonly [field: string]: string | number | readonly string[];
-}
 
 /** A student of a planted shift. */
 export interface TransformerRun {
@@ -85,7 +67,7 @@ export function planTransformer(
     spec: async ({ kind: device }) => ({
       model: await baseIdentity(),
       method: { kind: "lora", rank, alpha: rank, sites },
-      data: { kind: "planted shift", planted, ...size, evaluationBatches },
+      data: { kind: "planted shift", planted: { ...planted }, ...size, evaluationBatches },
       training: { objective: "kl-divergence", learningRate, steps, schedule: "cosine" },
       ...{ seed, device },
     }),
@@ -119,31 +101,8 @@ async function plantedBase(
   planted: PlantedShift,
   owned: DisposableStack,
 ): Promise<Teacher> {
-  const model = owned.use(await loadBase(device)), shifts = new Map<string, DenseMatrix>();
-  for (const site of selectSites(model, { sites: planted.sites })) {
-    shifts.set(site.name, await shiftSite(site, planted));
-  }
-  return { model, shifts };
-}
-
-/** Adds a shift to a site's weight, and gives it. */
-async function shiftSite(
-  { linear: { weight }, rows: { start, count }, index }: Site,
-  { share, seed, rank, ratio }: PlantedShift,
-): Promise<DenseMatrix> {
-  const { tensor } = weight.parameter!;
-  const [{ shape: [, width], data }] = await tensor.device.read(tensor);
-  const own = data.subarray(start * width, (start + count) * width);
-  const norm = frobeniusNorm({ rows: count, columns: width, data: Float64Array.from(own) });
-  const values = Float64Array.from({ length: rank }, (_, i) => ratio ** i);
-  const random = new Random(seed).split(index), scale = share * norm / Math.hypot(...values);
-  const left = orthonormalRows(rank, count, random.split(1));
-  const right = orthonormalRows(rank, width, random.split(2));
-  const scaled = right.data.map((v, at) => scale * values[Math.floor(at / width)] * v);
-  const shift = multiply(transposed(left), { ...right, data: scaled });
-  own.forEach((value, i) => own[i] = value + shift.data[i]);
-  tensor.device.write(tensor, data);
-  return shift;
+  const model = owned.use(await loadBase(device));
+  return { model, shifts: await plantShift(model, planted) };
 }
 
 /** Batches with what the teacher says of them. */

@@ -19,4 +19,5 @@ export {
   mergeReport,
   type MergeReportOptions,
 } from "./merge_report.ts";
+export { type PlantedShift, plantShift } from "./plant_shift.ts";
 export { selectSites, type Site, type SiteSelection } from "./sites.ts";

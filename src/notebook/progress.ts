@@ -3,7 +3,7 @@
 import { escapeHtml } from "../figures/html.ts";
 import { palette } from "../figures/palette.ts";
 import type { MimeBundle } from "../figures/bundle.ts";
-import { barText, ProgressBar } from "../../experiments/frame/progress_bar.ts";
+import { barText, ProgressBar } from "../core/progress_bar.ts";
 import { inNotebook } from "./kernel.ts";
 import { LiveOutput } from "./live_output.ts";
 import { isStopped, noteProgress } from "./stop.ts";

@@ -5,7 +5,7 @@ import type { HostTensor } from "../../../src/core/host_tensor.ts";
 import { Random } from "../../../src/core/random.ts";
 import { bendOf, neededRank } from "../../../experiments/planted/rules.ts";
 import { crossing } from "../../../experiments/planted/full_rank_shift.ts";
-import { rotate } from "../../../experiments/planted/digits.ts";
+import { rotate } from "../../../src/data/mod.ts";
 import { meansByRank } from "../../../src/figures/rank_curves.ts";
 import { gaussian, orthonormalRows, singularValues } from "../../../src/linalg/mod.ts";
 import { assertAllClose } from "../../support/all_close.ts";

@@ -1,0 +1,62 @@
+/** A low-rank shift planted in some sites of a model: a task whose answer is known. @module */
+
+import { Random } from "../core/random.ts";
+import {
+  type DenseMatrix,
+  frobeniusNorm,
+  multiply,
+  orthonormalRows,
+  transposed,
+} from "../linalg/mod.ts";
+import type { Model } from "../models/mod.ts";
+import { selectSites, type Site } from "./sites.ts";
+
+/** What is planted. */
+export interface PlantedShift {
+  /** Roles or names of the sites. */
+  readonly sites: readonly string[];
+  /** Rank of each site's D. */
+  readonly rank: number;
+  /** Singular values are ratio^i. */
+  readonly ratio: number;
+  /** ‖D‖ as a share of ‖W‖, site by site. */
+  readonly share: number;
+  /** Seed of the directions. */
+  readonly seed: number;
+}
+
+/**
+ * W ← W + D at each site, with D = Σ σᵢ uᵢ vᵢᵀ of random orthonormal u and v: the model's own weights change.
+ *
+ * @returns D by the site's name, (out, in).
+ * @throws {RangeError} when no site matches; the message lists those that exist.
+ */
+export async function plantShift(
+  model: Model,
+  planted: PlantedShift,
+): Promise<Map<string, DenseMatrix>> {
+  const shifts = new Map<string, DenseMatrix>();
+  for (const site of selectSites(model, { sites: planted.sites })) {
+    shifts.set(site.name, await shiftSite(site, planted));
+  }
+  return shifts;
+}
+
+async function shiftSite(
+  { linear: { weight }, rows: { start, count }, index }: Site,
+  { share, seed, rank, ratio }: PlantedShift,
+): Promise<DenseMatrix> {
+  const { tensor } = weight.parameter!;
+  const [{ shape: [, width], data }] = await tensor.device.read(tensor);
+  const own = data.subarray(start * width, (start + count) * width);
+  const norm = frobeniusNorm({ rows: count, columns: width, data: Float64Array.from(own) });
+  const values = Float64Array.from({ length: rank }, (_, i) => ratio ** i);
+  const random = new Random(seed).split(index), scale = share * norm / Math.hypot(...values);
+  const left = orthonormalRows(rank, count, random.split(1));
+  const right = orthonormalRows(rank, width, random.split(2));
+  const scaled = right.data.map((v, at) => scale * values[Math.floor(at / width)] * v);
+  const shift = multiply(transposed(left), { ...right, data: scaled });
+  own.forEach((value, i) => own[i] = value + shift.data[i]);
+  tensor.device.write(tensor, data);
+  return shift;
+}
