@@ -7,14 +7,11 @@ import { experiments } from "./registry.ts";
 import { reproduce, type ReproduceOptions } from "./frame/reproduce.ts";
 import { parseShard } from "./frame/shard.ts";
 
+const names = experiments.map(({ name }) => name), indent = " ".repeat(21);
+
 /** Four names a line, under the options' texts. */
-function listed(names: readonly string[]): string {
-  const lines = names.length / 4, indent = " ".repeat(21);
-  return Array.from(
-    { length: Math.ceil(lines) },
-    (_, line) => indent + names.slice(4 * line, 4 * line + 4).join(", "),
-  ).join(",\n");
-}
+const listed = names.map((name, i) => `${i % 4 === 0 ? indent : " "}${name}`)
+  .reduce((text, name, i) => text + (i % 4 === 0 ? ",\n" : ",") + name);
 
 const usage = `Usage: deno task reproduce [options]
 
@@ -23,7 +20,7 @@ results.json, the adapters as PEFT folders, and index.html, a report that needs 
 
 Options:
   --only <a,b>       only these experiments:
-${listed(experiments.map(({ name }) => name))}
+${listed}
   --seeds <n>        number of seeds of every training run (default 1)
   --device <kind>    auto, cpu or webgpu (default auto)
   --out <folder>     where to write (default results)
@@ -50,16 +47,15 @@ export function parseReproduceArgs(args: readonly string[]): ReproduceOptions | 
   if (values.help) return "help";
   const seeds = Number(values.seeds ?? (values.full ? 3 : 1));
   if (!Number.isInteger(seeds) || seeds < 1) {
-    throw new RangeError(`--seeds must be a whole number from 1 on, found ${values.seeds}`);
+    throw new RangeError(`--seeds must be a positive integer, found ${values.seeds}`);
   }
+  const { only, device, out, quick, full, shard } = values;
   return {
-    only: values.only.split(",").map((name) => name.trim()).filter((name) => name !== ""),
+    only: only.split(",").map((name) => name.trim()).filter((name) => name !== ""),
     seeds: Array.from({ length: seeds }, (_, i) => i + 1),
-    deviceKind: parseDevice(values.device),
-    out: values.out,
-    quick: values.quick,
-    full: values.full,
-    shard: values.shard === undefined ? undefined : parseShard(values.shard),
+    deviceKind: parseDevice(device),
+    ...{ out, quick, full },
+    shard: shard === undefined ? undefined : parseShard(shard),
   };
 }
 

@@ -2,13 +2,13 @@
 
 import { join } from "node:path";
 import { makeFolder, writeFileAtomic, writeJsonAtomic } from "../../src/core/files.ts";
+import { ProgressBar } from "../../src/core/progress_bar.ts";
 import type { Device, DeviceKind } from "../../src/device/device.ts";
 import { loadMathJax } from "../../src/figures/formula.ts";
 import { renderPage, type Report } from "../../src/figures/page.ts";
 import { selectExperiments } from "../registry.ts";
 import type { ExperimentContext, PlanContext } from "./context.ts";
 import type { Experiment, Outcome } from "./experiment.ts";
-import { ProgressBar } from "../../src/core/progress_bar.ts";
 import { makeShard, type Shard } from "./shard.ts";
 
 /** What to reproduce, and how. */
@@ -41,47 +41,26 @@ export async function reproduce(
   const started = performance.now(), chosen = selectExperiments(options.only), { out } = options;
   await makeFolder(out);
   console.error(`device: ${device.description}`);
-  const withBar = <T>(title: string, work: (context: ExperimentContext) => Promise<T>) => {
+  /** Works under a progress bar; gives nothing where it was stopped. */
+  const under = async <T>(title: string, work: (context: ExperimentContext) => Promise<T>) => {
     const bar = new ProgressBar(title), report = bar.report.bind(bar);
-    return unlessStopped(work({ ...options, device, signal, report }), signal);
+    const stopped = (error: unknown) => signal.aborted ? undefined : Promise.reject(error);
+    return await work({ ...options, device, signal, report }).catch(stopped);
   };
-  if (options.shard) return await trainShard(options.shard, chosen, out, withBar);
+  if (options.shard) {
+    const { shard } = options, title = `shard ${shard.index}/${shard.count}`;
+    const made = await under(title, (context) => makeShard(chosen, shard, context));
+    const where = `${join(out, "runs")}; without --shard they are read`;
+    return made === undefined ? undefined : console.log(`${made} runs in ${where}`);
+  }
   const finished: Finished[] = [];
   for (const experiment of chosen) {
     if (signal.aborted) break;
-    const outcome = await withBar(experiment.name.padEnd(10), experiment.run);
+    const outcome = await under(experiment.name.padEnd(10), experiment.run);
     if (outcome) finished.push({ ...experiment, ...outcome });
   }
-  const facts = factsOf(device, options, performance.now() - started);
-  await writeResults(out, facts, finished);
+  await writeResults(out, factsOf(device, options, performance.now() - started), finished);
   printFindings(finished, out);
-}
-
-type WithBar = <T>(
-  title: string,
-  work: (context: ExperimentContext) => Promise<T>,
-) => Promise<T | undefined>;
-
-/** What the work gives, nothing where it was stopped. */
-async function unlessStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    if (signal.aborted) return undefined;
-    throw error;
-  }
-}
-
-async function trainShard(
-  shard: Shard,
-  chosen: readonly Experiment[],
-  out: string,
-  withBar: WithBar,
-): Promise<void> {
-  const title = `shard ${shard.index}/${shard.count}`;
-  const count = await withBar(title, (context) => makeShard(chosen, shard, context));
-  if (count === undefined) return;
-  console.log(`${count} runs in ${join(out, "runs")}; without --shard they are read`);
 }
 
 function factsOf(device: Device, { seeds, quick }: ReproduceOptions, ms: number): Report["facts"] {

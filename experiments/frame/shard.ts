@@ -35,17 +35,6 @@ export async function makeShard(
   { index, count }: Shard,
   context: ExperimentContext,
 ): Promise<number> {
-  const all = await distinctRuns(experiments, context);
-  const own = all.filter((_, place) => place % count === index - 1);
-  await makeRuns(own, context);
-  return own.length;
-}
-
-/** All runs in the order of the experiments. */
-async function distinctRuns(
-  experiments: readonly Experiment[],
-  context: ExperimentContext,
-): Promise<PlannedRun[]> {
   const runs = new Map<string, PlannedRun>();
   for (const experiment of experiments) {
     for (const run of await experiment.runs?.(context) ?? []) {
@@ -53,5 +42,7 @@ async function distinctRuns(
       if (!runs.has(hash)) runs.set(hash, run);
     }
   }
-  return [...runs.values()];
+  const own = [...runs.values()].filter((_, place) => place % count === index - 1);
+  await makeRuns(own, context);
+  return own.length;
 }
