@@ -21,7 +21,7 @@ import { whichMatrices } from "./rank_study/which_matrices.ts";
 import { whichRank } from "./rank_study/which_rank.ts";
 import { trainingSpectra } from "./training_spectra.ts";
 import { resident } from "./resident/resident.ts";
-import { scaling } from "./scaling/scaling.ts";
+import { scaling } from "./scaling.ts";
 
 /** Every experiment that `reproduce` knows. */
 export const experiments: readonly Experiment[] = [

@@ -1,15 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
-import * as accounting from "../../src/accounting/mod.ts";
 import { catalogue, type ConfigJson } from "../../src/architectures/mod.ts";
 import { injectLora } from "../../src/adapt/mod.ts";
 import type { LedgerReading } from "../../src/device/ledger.ts";
 import { baseConfig } from "../../experiments/base_model.ts";
-import { batches, lora, scalingRows } from "../../experiments/scaling/rows.ts";
-import { optimizerLabels } from "../../experiments/scaling/scaling.ts";
+import { batches, lora, optimizerLabels, scalingRows } from "../../experiments/scaling.ts";
 import { parseGpt2Config } from "../../src/models/mod.ts";
 import { predictMemory } from "../../src/runs/mod.ts";
 
-const base = await baseConfig(), rows = scalingRows(accounting, base);
+const base = await baseConfig(), rows = await scalingRows();
 const rowOf = (name: string) => rows.find(({ model }) => model === name)!;
 const adamW = optimizerLabels.indexOf("AdamW");
 

@@ -1,15 +1,38 @@
 /** Where the headline shrinks: both ratios over the model's size, the optimizer and the batch. @module */
 
-import { axis, baseLayout, line, logAxis, table } from "../../src/figures/mod.ts";
-import type { Column, DataTable, Figure, Trace } from "../../src/figures/mod.ts";
-import { optimizerColours, palette } from "../../src/figures/palette.ts";
-import { baseConfig } from "../base_model.ts";
-import { type Experiment, experiment } from "../frame/mod.ts";
-import { printed } from "../gpt3.ts";
-import { grouped } from "../../src/core/numbers.ts";
-import { batches, type MemoryRatio, type ScalingRow, scalingRows } from "./rows.ts";
+import { axis, baseLayout, line, logAxis, table } from "../src/figures/mod.ts";
+import type { Column, DataTable, Figure, Trace } from "../src/figures/mod.ts";
+import { optimizerColours, palette } from "../src/figures/palette.ts";
+import { catalogue, type ConfigJson } from "../src/architectures/mod.ts";
+import { baseConfig } from "./base_model.ts";
+import { type Experiment, experiment } from "./frame/mod.ts";
+import { printed } from "./gpt3.ts";
+import { grouped } from "../src/core/numbers.ts";
+
+/** LoRA as in the paper's account of GPT-3: r = 4 on the query and value projections. */
+export const lora = { rank: 4, sites: ["q", "v"] } as const;
+
+/** Sequences of a step, each of the model's full length; verdicts are about the first. */
+export const batches = [1, 8, 64] as const;
+
+type ScalingRow = Awaited<ReturnType<typeof scalingRows>>[number];
 
 type Rows = readonly ScalingRow[];
+
+/** Published sizes of GPT-2 and GPT-3, our base, and one of a million parameters, the smallest first. */
+export async function scalingRows() {
+  // Here, so that nothing else waits for mathjs.
+  const { loraSavings } = await import("../src/accounting/mod.ts"), base = await baseConfig();
+  const published = Object.entries(catalogue).filter(([name]) => /^gpt[23]/.test(name));
+  const models: [name: string, config: ConfigJson][] = [
+    ["width 128, 4 blocks", { ...base, n_embd: 128, n_layer: 4 }],
+    ["tiny-gpt2", base],
+    ...published.map(([name, { config }]) => [name, config] as [string, ConfigJson]),
+  ];
+  return models.map(([model, config]) => {
+    return { model, length: Number(config.n_positions), ...loraSavings(config, lora, batches) };
+  }).sort((a, b) => a.parameters - b.parameters);
+}
 
 /** Optimizers in the order of `optimizerNames`, as people write them. */
 export const optimizerLabels = ["AdamW", "SGD", "momentum", "8-bit Adam", "Adafactor"] as const;
@@ -59,7 +82,7 @@ function batchTable(rows: Rows): DataTable {
   });
 }
 
-const optimizerTable = (id: string, title: string, key: keyof MemoryRatio) => (rows: Rows) =>
+const optimizerTable = (id: string, title: string, key: "peak" | "state") => (rows: Rows) =>
   table({
     ...{ id, title, rows },
     columns: [
@@ -144,7 +167,7 @@ export const scaling: Experiment = experiment({
     "GPT-2's and GPT-3's published shapes, our base, and a smaller one; by the closed formulas of a " +
     "training step in F32, which equal the dry device's bytes. State of 8-bit Adam as in bitsandbytes, " +
     "of Adafactor without momentum; gradients and weights are F32 for all.",
-  rows: async () => scalingRows(await import("../../src/accounting/mod.ts"), await baseConfig()),
+  rows: scalingRows,
   claims: [{
     text: "LoRA trains in 3 times less memory with Adam, whatever the size of the model",
     rule:
