@@ -10,7 +10,7 @@ import { openDevice } from "../src/device/mod.ts";
 import { loadBase } from "../experiments/base_model.ts";
 import { glossData, openGloss } from "../experiments/gloss_runs.ts";
 import { LiveSpectra } from "../src/inspect/live_spectra.ts";
-import { median } from "../experiments/numbers.ts";
+import { median } from "../src/core/numbers.ts";
 import { runTrainer, Trainer } from "../src/train/mod.ts";
 
 const every = 20, turns = 60, rank = Number(Deno.args[0] ?? 8);

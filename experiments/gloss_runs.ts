@@ -8,7 +8,7 @@ import { countTrainable, type Gpt2 } from "../src/models/mod.ts";
 import type { Json, MethodSpec, RunSpec } from "../src/runs/mod.ts";
 import { loadTokenizer } from "../src/tokenizer/mod.ts";
 import { type Batch, evaluate } from "../src/train/mod.ts";
-import { median } from "./numbers.ts";
+import { median } from "../src/core/numbers.ts";
 import { LiveSpectra } from "../src/inspect/live_spectra.ts";
 import { type PlannedRun, planRun, type RunOpeners } from "./frame/mod.ts";
 import { baseFolder, baseIdentity, loadBase } from "./base_model.ts";

@@ -7,7 +7,7 @@ import { measured } from "../src/paper/printed/mod.ts";
 import { predictMemory } from "../src/runs/mod.ts";
 import { type Experiment, experiment } from "./frame/mod.ts";
 import { gpt3, printed } from "./gpt3.ts";
-import { grouped } from "./numbers.ts";
+import { grouped } from "../src/core/numbers.ts";
 import { type RoleBar, roleBars, usedRoles } from "../src/figures/role_bars.ts";
 
 interface MemoryRow extends RoleBar {

@@ -7,7 +7,7 @@ import { axis, baseLayout, line, logAxis, palette, table } from "../src/figures/
 import type { Figure } from "../src/figures/mod.ts";
 import { type HostTensor, readSafetensors } from "../src/formats/mod.ts";
 import { type Experiment, experiment, LeftOut } from "./frame/mod.ts";
-import { mean } from "./numbers.ts";
+import { mean } from "../src/core/numbers.ts";
 
 /** The file within the folder that `LOWRANK_DATA` names: loralib's names, `….query.lora_A`. */
 const path = "roberta-base-mnli-lora/loralib.safetensors";

@@ -29,7 +29,7 @@ const layers: LayerTable = {
   models: ["nn", "formats", "tokenizer", "architectures"],
   adapt: ["models", "formats"],
   train: ["autograd", "formats"],
-  data: ["tokenizer"],
+  data: ["tokenizer", "linalg"],
   runs: ["train", "adapt"], // docs/decisions/0003
   accounting: ["architectures"],
   paper: ["accounting"],

@@ -7,8 +7,9 @@ import { experiment, judge } from "../frame/mod.ts";
 import type { Claim, Experiment, ExperimentContext, Finding, MadeRun } from "../frame/mod.ts";
 import { type GlossData, glossData, glossLoss, planGloss, publishAdapter } from "../gloss_runs.ts";
 import { learningRateGrid } from "../learning_rates.ts";
-import { lossFigure, memoryFigure, methodTable, qualityFigure } from "./figures.ts";
-import { type AdaptationRun, type MethodRow, methodRows } from "./method_rows.ts";
+import { lossFigure, qualityFigure } from "./figures.ts";
+import { type AdaptationRun, memoryFigure, type MethodRow } from "../../src/inspect/mod.ts";
+import { methodRows, methodTable } from "../../src/inspect/mod.ts";
 import { adaptationRun, alpha, bestLora, type Method, methods } from "./methods.ts";
 
 interface AdaptationRows {

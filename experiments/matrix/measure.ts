@@ -3,11 +3,12 @@
 import { injectLora, type LoraAdapter, merge, unmerge } from "../../src/adapt/mod.ts";
 import { Tape } from "../../src/autograd/mod.ts";
 import type { HostTensor } from "../../src/core/host_tensor.ts";
-import { Random } from "../../src/core/random.ts";
+import { hash32, Random } from "../../src/core/random.ts";
 import type { Device } from "../../src/device/device.ts";
 import type { LedgerReading } from "../../src/device/ledger.ts";
-import { median } from "../numbers.ts";
-import { countChangedWeights, initSquareLayer, type SquareLayer, weightAt } from "./layer.ts";
+import type { Tensor } from "../../src/device/tensor.ts";
+import { Perceptron } from "../../src/models/mod.ts";
+import { median } from "../../src/core/numbers.ts";
 
 /** r, as in the paper's account of GPT-3. */
 export const rank = 4;
@@ -32,7 +33,7 @@ export type MatrixResult = Awaited<ReturnType<typeof measureMatrix>>;
  */
 export async function measureMatrix(device: Device, width: number) {
   const watch = new Stopwatch(device), x = randomInput(width);
-  using layer = await watch.time("weight written", () => initSquareLayer(device, width));
+  using layer = await watch.time("weight written", () => initLayer(device, width));
   await watch.forward("forward, base", layer, x);
   using adapter = injectLora(layer, { rank, alpha: 2 * rank, sites: ["q"], seed: 1 });
   fillB(adapter);
@@ -64,17 +65,17 @@ class Stopwatch {
     this.#device = device;
   }
 
-  async time<T extends SquareLayer>(label: string, work: () => T): Promise<T> {
+  async time<T extends Perceptron>(label: string, work: () => T): Promise<T> {
     this.#device.ledger.resetPeak();
     const start = performance.now(), result = work();
     // A read waits for all that was launched before it.
-    await this.#device.read(result.weight.view([1]));
+    await this.#device.read(weightOf(result).view([1]));
     const ms = performance.now() - start;
     this.moments.push({ label, ms, reading: this.#device.ledger.read() });
     return result;
   }
 
-  async forward(label: string, layer: SquareLayer, x: HostTensor): Promise<Float32Array> {
+  async forward(label: string, layer: Perceptron, x: HostTensor): Promise<Float32Array> {
     const times: number[] = [];
     let values = new Float32Array();
     this.#device.ledger.resetPeak();
@@ -88,6 +89,52 @@ class Stopwatch {
     this.moments.push({ label, ms: median(times), reading: this.#device.ledger.read() });
     return values;
   }
+}
+
+const name = "layers.0.weight";
+
+const weightOf = ({ parameters }: Perceptron): Tensor => parameters.get(name)!.own;
+
+/** Weights that are made and compared at once. */
+const blockSize = 2 ** 22;
+
+/** W[row, column], uniform with the variance 1 / (3 · width): a function of its place, kept nowhere. */
+function weightAt(width: number, index: number): number {
+  return Math.fround((hash32(1, index) / 2 ** 31 - 1) / Math.sqrt(width));
+}
+
+function* blocks(width: number): Iterable<[start: number, values: Float32Array<ArrayBuffer>]> {
+  const size = width * width;
+  for (let start = 0; start < size; start += blockSize) {
+    const values = new Float32Array(Math.min(blockSize, size - start));
+    for (let i = 0; i < values.length; i++) values[i] = weightAt(width, start + i);
+    yield [start, values];
+  }
+}
+
+/** One square layer, y = x Wᵀ, whose weights are {@link weightAt}; they are written block by block. */
+function initLayer(device: Device, width: number): Perceptron {
+  const weight = device.allocate([width, width], "f32", "weight", name);
+  for (const [start, values] of blocks(width)) {
+    device.write(weight.view([values.length], start), values);
+  }
+  return new Perceptron(device, new Map([[name, weight]]), weight, {
+    q: { start: 0, count: width },
+  });
+}
+
+/** How many of the weights have other bits than those that were written. */
+async function countChangedWeights(layer: Perceptron): Promise<number> {
+  const weight = weightOf(layer);
+  let changed = 0;
+  for (const [start, values] of blocks(weight.shape[0])) {
+    const [{ data }] = await layer.device.read(weight.view([values.length], start));
+    const [found, written] = [data as Float32Array, values].map(({ buffer }) =>
+      new Uint32Array(buffer)
+    );
+    for (let i = 0; i < values.length; i++) if (found[i] !== written[i]) changed++;
+  }
+  return changed;
 }
 
 function randomInput(width: number): HostTensor {

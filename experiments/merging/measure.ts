@@ -3,8 +3,8 @@
 import { loadAdapter, merge, mergeReport, swap, unmerge } from "../../src/adapt/mod.ts";
 import type { Gpt2, Model, ModelInputs } from "../../src/models/mod.ts";
 import { type GlossData, glossLoss } from "../gloss_runs.ts";
-import { outputsOf } from "../outputs.ts";
-import { timeForward } from "./latency.ts";
+import { outputsOf } from "../../src/models/mod.ts";
+import { timeForward } from "../../src/inspect/mod.ts";
 
 /** Two adapters of one base, and how to judge the second. */
 export interface MergingInput {

@@ -5,7 +5,7 @@ import { adaptationRun, loraMethod } from "../adaptation/methods.ts";
 import { loadBase } from "../base_model.ts";
 import { type Experiment, experiment, type ExperimentContext } from "../frame/mod.ts";
 import { glossData, openGloss, planGloss, publishAdapter } from "../gloss_runs.ts";
-import { latencyFigure, latencyTable, type Timing } from "./latency.ts";
+import { latencyFigure, latencyTable, type Timing } from "../../src/inspect/mod.ts";
 import { measureMerging } from "./measure.ts";
 
 /** The largest rank of the adaptation experiment. */

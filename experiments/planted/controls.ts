@@ -5,7 +5,7 @@ import { axis, bars, baseLayout, dots, line, palette, table } from "../../src/fi
 import type { Figure } from "../../src/figures/mod.ts";
 import { type Experiment, experiment, type ExperimentContext, type MadeRun } from "../frame/mod.ts";
 import { type LinearResult, linearRows, type LinearRun, planLinear } from "./linear_runs.ts";
-import { linearTask, type LinearTaskSpec } from "./linear_task.ts";
+import { linearTask, type LinearTaskSpec } from "../../src/data/mod.ts";
 import { rightSimilarity } from "./rules.ts";
 
 /** Marks of the rules; `docs/decisions/0013_rules_of_the_planted_tasks.md` gives the reasons. */
@@ -23,7 +23,7 @@ const partner = 500;
 
 /** Two runs to compare. */
 interface Pair {
-  readonly inputs: "white" | "coloured";
+  readonly inputs: "white" | "correlated";
   readonly seed: number;
   readonly shared?: number; // directions that the tasks share; none where there is no task
   readonly runs: readonly [LinearRun, LinearRun];
@@ -43,7 +43,7 @@ function pairsOf(seed: number): Pair[] {
     return { task: { width, shift, norm: 4, inputs, ...rest }, rank, seed: own };
   };
   return [
-    ...(["white", "coloured"] as const).map((inputs): Pair => {
+    ...(["white", "correlated"] as const).map((inputs): Pair => {
       const runs = [noise(inputs, seed), noise(inputs, seed + partner)] as const;
       return { inputs, seed, runs };
     }),

@@ -5,13 +5,12 @@ import type { HostTensor } from "../../src/core/host_tensor.ts";
 import { howMany } from "../../src/core/how_many.ts";
 import type { DigitSplit } from "../../src/data/mod.ts";
 import type { Device } from "../../src/device/device.ts";
-import { difference, multiplyTransposed, singularValues } from "../../src/linalg/mod.ts";
+import { denseOf, difference, multiplyTransposed, singularValues } from "../../src/linalg/mod.ts";
 import type { JsonRecord, RunSpec } from "../../src/runs/mod.ts";
 import { type Batch, evaluate } from "../../src/train/mod.ts";
 import { type PlannedRun, planRun } from "../frame/mod.ts";
-import { accuracyOf, outputsOf } from "../outputs.ts";
+import { accuracyOf, outputsOf } from "../../src/models/mod.ts";
 import { digitBatch, digitShape, type DigitSource, rotate, sampleRows } from "./digits.ts";
-import { dense } from "./linear_task.ts";
 import type { Perceptron } from "../../src/models/perceptron.ts";
 
 /** A student of a rotation. */
@@ -94,7 +93,10 @@ async function measure(student: Perceptron, base: Perceptron, lesson: Lesson): P
 /** D S^½ has the singular values of W₁ (x - R x) over the images, one a row, divided by √images. */
 async function shiftSpectrum(base: Perceptron, { upright, inputs }: Lesson): Promise<number[]> {
   const [weight] = await base.device.read(base.linears[0].weight.dense());
-  const outputs = multiplyTransposed(difference(dense(upright), dense(inputs)), dense(weight));
+  const outputs = multiplyTransposed(
+    difference(denseOf(upright), denseOf(inputs)),
+    denseOf(weight),
+  );
   const scale = 1 / Math.sqrt(outputs.rows);
   return Array.from(singularValues(outputs), (value) => scale * value);
 }

@@ -5,11 +5,10 @@ import type { HostTensor } from "../../src/core/host_tensor.ts";
 import { Random } from "../../src/core/random.ts";
 import { type Digits, loadDigits } from "../../src/data/mod.ts";
 import type { Device } from "../../src/device/device.ts";
-import { type DenseMatrix, multiplyTransposed, transposed } from "../../src/linalg/mod.ts";
+import { type DenseMatrix, denseOf, multiplyTransposed, transposed } from "../../src/linalg/mod.ts";
 // Not the one that may be LAPACK's: the last bits, and so the task, would depend on the machine.
 import { symmetricEigen } from "../../src/linalg/symmetric_eigen.ts";
 import { type Batch, runTrainer, Trainer } from "../../src/train/mod.ts";
-import { dense } from "./linear_task.ts";
 import { Perceptron } from "../../src/models/perceptron.ts";
 
 /** The shape of base and students. */
@@ -84,7 +83,7 @@ function pick({ shape: [, width], data }: HostTensor, rows: readonly number[]): 
 
 /** The eigenvectors of the images' covariance, largest variance first, one a row. */
 function principalDirections(images: HostTensor): DenseMatrix {
-  const columns = transposed(dense(images)), { rows, columns: count, data } = columns;
+  const columns = transposed(denseOf(images)), { rows, columns: count, data } = columns;
   for (let pixel = 0; pixel < rows; pixel++) {
     const own = data.subarray(pixel * count, (pixel + 1) * count);
     const mean = own.reduce((sum, value) => sum + value, 0) / count;

@@ -5,7 +5,7 @@ import type { Gpt2 } from "../../src/models/mod.ts";
 import type { Batch } from "../../src/train/mod.ts";
 import { baseIdentity, loadBase } from "../base_model.ts";
 import { type PlannedRun, planRun } from "../frame/mod.ts";
-import { accuracyOf, outputsOf } from "../outputs.ts";
+import { accuracyOf, outputsOf } from "../../src/models/mod.ts";
 
 /** A student of facts. */
 export interface FactRun {

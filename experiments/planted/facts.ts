@@ -6,7 +6,7 @@ import { experiment } from "../frame/mod.ts";
 import type { Experiment, ExperimentContext, MadeRun, PlanContext } from "../frame/mod.ts";
 import { type FactRun, planFacts } from "./fact_runs.ts";
 import { linearResult, type LinearRun, planLinear } from "./linear_runs.ts";
-import { linearTask } from "./linear_task.ts";
+import { linearTask } from "../../src/data/mod.ts";
 import { areBest, excessRange, excessTolerance, roundoff } from "./rules.ts";
 
 /** Marks of the rules; `docs/decisions/0013_rules_of_the_planted_tasks.md` gives the reasons. */

@@ -6,6 +6,7 @@ import type { Device } from "../../src/device/device.ts";
 import { openSafetensors, readAdapter } from "../../src/formats/mod.ts";
 import {
   type DenseMatrix,
+  denseOf,
   difference,
   multiplyTransposed,
   transposed,
@@ -13,7 +14,7 @@ import {
 import type { JsonRecord, RunSpec } from "../../src/runs/mod.ts";
 import type { Batch } from "../../src/train/mod.ts";
 import { type ExperimentContext, type MadeRun, type PlannedRun, planRun } from "../frame/mod.ts";
-import { dense, linearTask, type LinearTaskSpec } from "./linear_task.ts";
+import { linearTask, type LinearTaskSpec } from "../../src/data/mod.ts";
 import { Perceptron } from "../../src/models/perceptron.ts";
 
 /** A student on a task. */
@@ -45,12 +46,18 @@ export function planLinear(chosen: LinearRun, quick: boolean): PlannedRun<Linear
 }
 
 function specOf({ task, rank, seed }: LinearRun, steps: number, device: Device): RunSpec {
+  const { inputs } = task;
   return {
     model: { kind: "perceptron", widths: [task.width, task.width], biases: false },
     method: rank === "full"
       ? { kind: "full" }
       : { kind: "lora", rank, alpha: rank, targetModules: "all-linear" },
-    data: { kind: "linear", ...task } as JsonRecord,
+    // The word that named the runs' folders first.
+    data: {
+      kind: "linear",
+      ...task,
+      inputs: inputs === "white" ? inputs : "coloured",
+    } as JsonRecord,
     training: { objective: "squared-error", learningRate, steps, schedule: "cosine" },
     seed,
     device: device.kind,
@@ -69,7 +76,7 @@ async function baseWeight(chosen: LinearRun, device: Device): Promise<HostTensor
 /** The teacher's outputs: W₀ x and what comes on top. */
 async function teach(chosen: LinearRun, device: Device): Promise<Batch<HostTensor>> {
   const { inputs, residuals } = linearTask(chosen.task);
-  const outputs = multiplyTransposed(dense(inputs), dense(await baseWeight(chosen, device)));
+  const outputs = multiplyTransposed(denseOf(inputs), denseOf(await baseWeight(chosen, device)));
   const data = residuals.data.map((residual, i) => residual + outputs.data[i]);
   return { inputs, targets: { shape: residuals.shape, data } };
 }
@@ -81,11 +88,11 @@ export async function linearResult(
 ): Promise<LinearResult> {
   if (chosen.rank !== "full") {
     const { updates: [{ A, B }] } = await readAdapter(join(folder, "adapter")); // the scaling is 1
-    return { ...chosen, update: multiplyTransposed(dense(B), transposed(dense(A))) };
+    return { ...chosen, update: multiplyTransposed(denseOf(B), transposed(denseOf(A))) };
   }
   using file = await openSafetensors(join(folder, "model"));
-  const trained = dense(await file.read("layers.0.weight"));
-  return { ...chosen, update: difference(trained, dense(await baseWeight(chosen, device))) };
+  const trained = denseOf(await file.read("layers.0.weight"));
+  return { ...chosen, update: difference(trained, denseOf(await baseWeight(chosen, device))) };
 }
 
 /** A row for each student. */

@@ -10,7 +10,7 @@ import {
 import { axis, type Figure, rankCurves, table } from "../../src/figures/mod.ts";
 import { type Experiment, experiment, type PlanContext } from "../frame/mod.ts";
 import { type LinearResult, linearRows, type LinearRun, planLinear } from "./linear_runs.ts";
-import { linearTask, type LinearTaskSpec, type ShiftSpectrum } from "./linear_task.ts";
+import { linearTask, type LinearTaskSpec, type ShiftSpectrum } from "../../src/data/mod.ts";
 import { areBest, excessRange, excessTolerance, rightSimilarity, roundoff } from "./rules.ts";
 
 /** Marks of the rules; `docs/decisions/0013_rules_of_the_planted_tasks.md` gives the reasons. */
@@ -24,7 +24,7 @@ const spectra: readonly { name: string; shift: ShiftSpectrum; distinct: boolean 
   { name: "power law, 1/i", shift: { kind: "power", exponent: 1 }, distinct: true },
 ];
 
-const inputKinds = ["white", "coloured"] as const;
+const inputKinds = ["white", "correlated"] as const;
 
 /** The runs: three spectra, two kinds of inputs, and every rank and seed. */
 export function teacherRuns({ seeds, full, quick }: PlanContext): LinearRun[] {
@@ -65,7 +65,7 @@ function rowOf({ task, rank: r, seed, update }: LinearResult) {
 const judged = (rows: readonly TeacherRow[]) =>
   rows.filter(({ rank, distinct }) => distinct && rank === judgedRank);
 
-const isCorrelated = ({ inputs }: TeacherRow) => inputs === "coloured";
+const isCorrelated = ({ inputs }: TeacherRow) => inputs === "correlated";
 
 const leastInMetric = (rows: readonly TeacherRow[]) =>
   Math.min(...judged(rows).map((row) => row.inMetric));

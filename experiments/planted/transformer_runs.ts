@@ -25,8 +25,8 @@ import { loadTokenizer } from "../../src/tokenizer/mod.ts";
 import { type Batch, evaluate } from "../../src/train/mod.ts";
 import { baseFolder, baseIdentity, loadBase } from "../base_model.ts";
 import { type PlannedRun, planRun } from "../frame/mod.ts";
-import { mean } from "../numbers.ts";
-import { outputsOf } from "../outputs.ts";
+import { mean } from "../../src/core/numbers.ts";
+import { outputsOf } from "../../src/models/mod.ts";
 
 /** What is planted. */
 export interface PlantedShift {

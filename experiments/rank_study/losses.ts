@@ -7,7 +7,7 @@ import { evaluate } from "../../src/train/mod.ts";
 import { loadBase } from "../base_model.ts";
 import type { ExperimentContext } from "../frame/mod.ts";
 import { openEvaluation } from "../gloss_runs.ts";
-import { mean, range } from "../numbers.ts";
+import { mean, range } from "../../src/core/numbers.ts";
 import { adapterFolders } from "./adapters.ts";
 import { studyData, type StudyRun } from "./runs.ts";
 

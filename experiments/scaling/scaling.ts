@@ -6,7 +6,7 @@ import { optimizerColours, palette } from "../../src/figures/palette.ts";
 import { baseConfig } from "../base_model.ts";
 import { type Experiment, experiment } from "../frame/mod.ts";
 import { printed } from "../gpt3.ts";
-import { grouped } from "../numbers.ts";
+import { grouped } from "../../src/core/numbers.ts";
 import { batches, type MemoryRatio, type ScalingRow, scalingRows } from "./rows.ts";
 
 type Rows = readonly ScalingRow[];

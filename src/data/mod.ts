@@ -10,6 +10,7 @@ export * from "./encoded_documents.ts";
 export * from "./gloss.ts";
 export * from "./gloss_batches.ts";
 export * from "./kneser_ney.ts";
+export * from "./linear_task.ts";
 export * from "./language_score.ts";
 export * from "./prompted_batches.ts";
 export * from "./text_batches.ts";

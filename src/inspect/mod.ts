@@ -22,6 +22,15 @@ export {
   directionSpaces,
 } from "./compare.ts";
 export { type DescribeOptions, describeUpdate, type UpdateRow } from "./describe.ts";
+export { latencyFigure, latencyTable, timeForward, type Timing } from "./latency.ts";
+export {
+  type AdaptationRun,
+  memoryFigure,
+  type MethodRow,
+  methodRows,
+  methodTable,
+} from "./method_rows.ts";
+export { type TaskLoss, taskLossFigure } from "./task_losses.ts";
 export { sitesOverSteps, trainingSpectrum } from "./live_figures.ts";
 export { LiveSpectra, type SiteReading, type SpectrumReading } from "./live_spectra.ts";
 export { anglesFigure, similarityFigure, spectraFigure, truncationFigure } from "./figures.ts";

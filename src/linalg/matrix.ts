@@ -1,5 +1,7 @@
 /** Dense matrices in float64. @module */
 
+import type { HostTensor } from "../core/host_tensor.ts";
+
 /** Rows x columns, row-major. */
 export interface DenseMatrix {
   /** Number of rows. */
@@ -46,6 +48,11 @@ export function transposed({ rows, columns, data }: DenseMatrix): DenseMatrix {
 /** The matrix with every value times `factor`. */
 export function scaledBy({ rows, columns, data }: DenseMatrix, factor: number): DenseMatrix {
   return { rows, columns, data: data.map((value) => factor * value) };
+}
+
+/** A tensor of two axes as a matrix, copied. */
+export function denseOf({ shape: [rows, columns], data }: HostTensor): DenseMatrix {
+  return { rows, columns, data: Float64Array.from(data) };
 }
 
 /** A − B, of matrices of one shape. */

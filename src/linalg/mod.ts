@@ -18,6 +18,7 @@ export {
 export {
   assertFinite,
   type DenseMatrix,
+  denseOf,
   difference,
   frobeniusNorm,
   identity,

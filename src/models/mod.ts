@@ -8,5 +8,6 @@ export { initGpt2 } from "./gpt2/init.ts";
 export { loadModel, readConfig, saveModel } from "./load.ts";
 export { ModelTensors, type StoredTensors } from "./model_tensors.ts";
 export { countTrainable, type ForwardOptions, type Model, trainableOf } from "./model.ts";
+export { accuracyOf, outputsOf } from "./outputs.ts";
 export { Perceptron, type PerceptronShape } from "./perceptron.ts";
 export type { ModelInputs } from "../core/batch.ts";

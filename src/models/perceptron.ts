@@ -10,7 +10,7 @@ import type { Device } from "../device/device.ts";
 import type { Tensor } from "../device/tensor.ts";
 import { type Model, trainableOf } from "./model.ts";
 import { ModelTensors, type StoredTensors } from "./model_tensors.ts";
-import { Linear, type Place } from "../nn/mod.ts";
+import { Linear, type LinearParts, type Place } from "../nn/mod.ts";
 
 /** The shape of a perceptron. */
 export interface PerceptronShape {
@@ -46,17 +46,28 @@ export class Perceptron implements Model<HostTensor> {
   readonly places: readonly Place[] = [];
   readonly #tensors: ModelTensors;
   readonly #owner: Disposable;
+  readonly #parts: LinearParts;
 
-  /** Builds the layers around tensors that `owner` owns. */
-  constructor(device: Device, tensors: StoredTensors, owner: Disposable) {
+  /**
+   * Builds the layers around tensors that `owner` owns.
+   *
+   * @param parts Roles of every layer's rows, for adapters that choose their sites by role. Default: none.
+   */
+  constructor(
+    device: Device,
+    tensors: StoredTensors,
+    owner: Disposable,
+    parts: LinearParts = {},
+  ) {
     this.device = device;
     this.#owner = owner;
+    this.#parts = parts;
     this.#tensors = new ModelTensors(tensors);
     this.parameters = this.#tensors.parameters;
     const weights = [...tensors.keys()].filter((name) => name.endsWith(".weight"));
     this.linears = weights.map((_, layer) => {
       const name = `layers.${layer}`, bias = this.parameters.get(`${name}.bias`);
-      return new Linear(name, this.#tensors.weightOf(name), bias, {});
+      return new Linear(name, this.#tensors.weightOf(name), bias, parts);
     });
   }
 
@@ -78,7 +89,7 @@ export class Perceptron implements Model<HostTensor> {
 
   /** The same layers with some tensors replaced, without adapters. */
   withTensors(replaced: StoredTensors, owner: Disposable): Perceptron {
-    return new Perceptron(this.device, this.#tensors.with(replaced), owner);
+    return new Perceptron(this.device, this.#tensors.with(replaced), owner, this.#parts);
   }
 
   /** Parameters that are not frozen, and adapters. */

@@ -2,11 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { Random } from "../../src/core/random.ts";
-import {
-  linearTask,
-  type LinearTaskSpec,
-  spectrumOf,
-} from "../../experiments/planted/linear_task.ts";
+import { linearTask, type LinearTaskSpec, shiftValues } from "../../src/data/mod.ts";
 import { rightSimilarity } from "../../experiments/planted/rules.ts";
 import { bestUpdate, leastLoss, reducedRank, updateLoss } from "../../src/analysis/mod.ts";
 import {
@@ -25,7 +21,7 @@ const width = 6;
 
 function taskSpec(more: Partial<LinearTaskSpec> = {}): LinearTaskSpec {
   const shift = { kind: "geometric", ratio: 0.7 } as const;
-  const rest = { width, shift, norm: 2, inputs: "coloured", examples: 20, noise: 0.3, seed: 4 };
+  const rest = { width, shift, norm: 2, inputs: "correlated", examples: 20, noise: 0.3, seed: 4 };
   return { ...rest, ...more } as LinearTaskSpec;
 }
 
@@ -116,7 +112,7 @@ Deno.test("best update of full rank is the least-squares solution: its gradient 
 
 Deno.test("linear task: the shift has its norm and spectrum, inputs have theirs, and bits repeat", () => {
   const spec = taskSpec({ examples: 40_000, noise: 0 }), task = linearTask(spec);
-  const values = singularValues(task.shift), wanted = spectrumOf(spec.shift, width);
+  const values = singularValues(task.shift), wanted = shiftValues(spec.shift, width);
   const scale = 2 / Math.hypot(...wanted);
   assertAllClose([...values], [...wanted].map((v) => scale * v), { absolute: 1e-12, what: "σ" });
   const moments = singularValues(metricOf(task).root).map((value) => value ** 2);

@@ -1,16 +1,19 @@
 /** Figures that notebooks draw of what they measured themselves. */
 
 import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
-import {
-  latencyFigure,
-  latencyTable,
-  quotedFromPaper,
-  taskLossFigure,
-} from "../../experiments/mod.ts";
+import { quotedFromPaper } from "../../experiments/mod.ts";
 import type { Figure } from "../../src/figures/figure.ts";
 import { lossCurves } from "../../src/figures/mod.ts";
 import { sliderFigure } from "../../src/figures/slider_figure.ts";
-import { prefixFigure, prefixLayout, prefixTraces, weightFigure } from "../../src/inspect/mod.ts";
+import {
+  latencyFigure,
+  latencyTable,
+  prefixFigure,
+  prefixLayout,
+  prefixTraces,
+  taskLossFigure,
+  weightFigure,
+} from "../../src/inspect/mod.ts";
 import { plotSvg } from "../../src/figures/static_svg.ts";
 import { figureFaults } from "../support/figure_rules.ts";
 

@@ -13,7 +13,7 @@ import {
   type LinearRun,
   planLinear,
 } from "../../../experiments/planted/linear_runs.ts";
-import { linearTask } from "../../../experiments/planted/linear_task.ts";
+import { linearTask } from "../../../src/data/mod.ts";
 import { linearTeacher, teacherRuns } from "../../../experiments/planted/linear_teacher.ts";
 import { leastLoss, reducedRank, updateLoss } from "../../../src/analysis/mod.ts";
 import { plantedTransformer } from "../../../experiments/planted/planted_transformer.ts";
@@ -103,7 +103,7 @@ Deno.test("a student of a small linear teacher reaches the best loss of its rank
     using device = await openCpuDevice({ threads: 1 });
     const shift = { kind: "geometric", ratio: 0.5 } as const;
     const task = {
-      ...{ width: 5, shift, norm: 2, inputs: "coloured" as const },
+      ...{ width: 5, shift, norm: 2, inputs: "correlated" as const },
       ...{ examples: 12, noise: 0.1, seed: 3 },
     };
     const runs = ([1, 2, "full"] as const).map((rank) => ({ task, rank, seed: 3 }));

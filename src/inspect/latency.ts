@@ -1,11 +1,11 @@
 /** Wall time of forward passes, in turn, so that a machine's drift meets all alike. @module */
 
-import { Tape } from "../../src/autograd/mod.ts";
-import type { Shape } from "../../src/core/shape.ts";
-import { axis, barsAcross, baseLayout, palette, table } from "../../src/figures/mod.ts";
-import type { DataTable, Figure } from "../../src/figures/mod.ts";
-import type { Model, ModelInputs } from "../../src/models/mod.ts";
-import { median, middleHalf } from "../numbers.ts";
+import { Tape } from "../autograd/mod.ts";
+import type { Shape } from "../core/shape.ts";
+import { axis, barsAcross, baseLayout, palette, table } from "../figures/mod.ts";
+import type { DataTable, Figure } from "../figures/mod.ts";
+import type { Model, ModelInputs } from "../models/mod.ts";
+import { median, middleHalf } from "../core/numbers.ts";
 
 /** Time of a forward pass. */
 export interface Timing {

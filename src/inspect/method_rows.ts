@@ -1,7 +1,10 @@
 /** What full fine-tuning and LoRA came to, a row a method. @module */
 
-import type { BytesByRole } from "../../src/device/ledger.ts";
-import { mean, median, range } from "../numbers.ts";
+import type { BytesByRole } from "../device/ledger.ts";
+import type { DataTable, Figure } from "../figures/figure.ts";
+import { roleBars } from "../figures/role_bars.ts";
+import { table } from "../figures/table.ts";
+import { mean, median, range } from "../core/numbers.ts";
 
 /** A training run that was read back. */
 export interface AdaptationRun {
@@ -48,5 +51,38 @@ export function methodRows(runs: readonly AdaptationRun[]): MethodRow[] {
   return [...Map.groupBy(runs, ({ label }) => label)].map(([label, runs]) => {
     const losses = runs.map(({ loss }) => loss), stepMs = median(runs.map(({ stepMs }) => stepMs));
     return { label, runs, loss: mean(losses), spread: range(losses), first: runs[0], stepMs };
+  });
+}
+
+/** Bytes by role at the peak of a step, stacked, one bar a method. */
+export function memoryFigure(rows: readonly MethodRow[]): Figure {
+  const bars = rows.map(({ label, first }) => ({ label, byRole: first.peakByRole }));
+  const { seed } = rows[0].first;
+  return {
+    id: "adaptation-memory",
+    title: "Bytes by role at the peak of a training step",
+    caption: `From the device's ledger: what the run of seed ${seed} allocated, padding apart.`,
+    ...roleBars(bars, "MB", 340),
+  };
+}
+
+/** All figures of each method side by side; the spread where there are several seeds. */
+export function methodTable(rows: readonly MethodRow[], baseLoss: number): DataTable {
+  const several = rows.some(({ runs }) => runs.length > 1);
+  const base: Partial<MethodRow> = { label: "base, not adapted", loss: baseLoss };
+  return table({
+    id: "adaptation",
+    title: "Full fine-tuning and LoRA on the same task, steps and batches",
+    columns: [
+      ["label", "method", "text"],
+      ["loss", "held-out loss (nats per token)", "nats"],
+      ...(several ? [["spread", "spread over seeds", "nats"] as const] : []),
+      ["learningRate", "learning rate", "text", ({ first }) => first && `${first.learningRate}`],
+      ["trained", "trained parameters", "count", ({ first }) => first?.trained],
+      ["peak", "peak of a step", "bytes", ({ first }) => first?.peak],
+      ["checkpointBytes", "kept for the task", "bytes", ({ first }) => first?.checkpointBytes],
+      ["stepMs", "step (ms, median)", "time"],
+    ],
+    rows: [base, ...rows],
   });
 }

@@ -1,6 +1,6 @@
 /** The losses of tasks under whatever was merged, as notebooks draw them. @module */
 
-import { axis, barsAcross, baseLayout, dots, type Figure, palette } from "../../src/figures/mod.ts";
+import { axis, barsAcross, baseLayout, dots, type Figure, palette } from "../figures/mod.ts";
 
 /** A task's held-out loss under whatever was merged, between what is known of it. */
 export interface TaskLoss {

@@ -1,54 +1,76 @@
-/** Linear teachers: y = (W₀ + D) x + noise, with D and the inputs' second moment as asked for. @module */
+/** Linear teachers, y = (W₀ + D) x + noise, with D and the inputs' second moment as asked for. @module */
 
-import type { HostTensor } from "../../src/core/host_tensor.ts";
-import { Random } from "../../src/core/random.ts";
+import type { HostTensor } from "../core/host_tensor.ts";
+import { Random } from "../core/random.ts";
 import {
   type DenseMatrix,
+  denseOf,
   gaussian,
   multiply,
   multiplyTransposed,
   orthonormalRows,
   transposed,
-} from "../../src/linalg/mod.ts";
+} from "../linalg/mod.ts";
 
-/** Singular values of the shift: `rank` equal ones, ratio^i, or i^-exponent; `none` is no shift. */
+/** Singular values of a shift: `rank` equal ones, ratio^i, or i^-exponent; `none` is no shift. */
 export type ShiftSpectrum =
   | { readonly kind: "none" }
   | { readonly kind: "flat"; readonly rank: number }
   | { readonly kind: "geometric"; readonly ratio: number }
   | { readonly kind: "power"; readonly exponent: number };
 
-/** What a task is made from; the hash of a run depends on it. */
+/** What a linear task is made from. */
 export interface LinearTaskSpec {
-  readonly width: number; // number of inputs and of outputs
-  readonly shift: ShiftSpectrum; // spectrum of D
-  readonly norm: number; // ‖D‖
+  /** Number of inputs and of outputs. */
+  readonly width: number;
+  /** Spectrum of D. */
+  readonly shift: ShiftSpectrum;
+  /** ‖D‖. */
+  readonly norm: number;
   /** White inputs, or correlated ones: their second moment has eigenvalues 1/i in a random basis. */
-  readonly inputs: "white" | "coloured";
-  readonly examples: number; // number of inputs
-  readonly noise: number; // standard deviation of the noise on every output
-  readonly seed: number; // seed of everything but the noise
-  readonly noiseSeed?: number; // seed of the noise. Default: `seed`
+  readonly inputs: "white" | "correlated";
+  /** Number of inputs. */
+  readonly examples: number;
+  /** Standard deviation of the noise on every output. */
+  readonly noise: number;
+  /** Seed of everything but the noise. */
+  readonly seed: number;
+  /** Seed of the noise. Default: `seed`. */
+  readonly noiseSeed?: number;
   /** Place of D's first input direction in the random basis that the seed draws. Default 0. */
   readonly firstDirection?: number;
-  readonly [field: string]: string | number | object | undefined;
 }
 
 /** A teacher and what it says about some inputs. */
 export interface LinearTask {
-  readonly shift: DenseMatrix; // D, (outputs, inputs)
-  readonly inputs: HostTensor; // (examples, inputs), F32
-  /** What the teacher says less W₀ x, (examples, outputs), F32: a student's ΔW x is compared with it. */
+  /** D, (outputs, inputs). */
+  readonly shift: DenseMatrix;
+  /** (examples, inputs), F32. */
+  readonly inputs: HostTensor;
+  /** What the teacher says less W₀ x, (examples, outputs), F32: what a student's ΔW x is to be. */
   readonly residuals: HostTensor;
 }
 
 const streams = { inputs: 1, basis: 2, left: 3, right: 4, noise: 5 };
 
-/** Makes the task: the same bits for the same specification. */
+/**
+ * Makes a task whose best update of any rank is known (`reducedRank` of `@lowrank/core/analysis`): the same
+ * bits for the same specification, on every machine.
+ *
+ * @example
+ * ```ts
+ * import { linearTask } from "@lowrank/core/data";
+ *
+ * const shift = { kind: "flat", rank: 2 } as const;
+ * const size = { width: 8, norm: 4, examples: 32, noise: 0 };
+ * const { inputs, residuals } = linearTask({ ...size, shift, inputs: "white", seed: 1 });
+ * console.log(inputs.shape, residuals.shape); // [ 32, 8 ] [ 32, 8 ]
+ * ```
+ */
 export function linearTask(spec: LinearTaskSpec): LinearTask {
   const { width, examples, noise, seed, noiseSeed = seed } = spec;
   const shift = plantedShift(spec), inputs = rounded(drawInputs(spec));
-  const outputs = multiplyTransposed(dense(inputs), shift);
+  const outputs = multiplyTransposed(denseOf(inputs), shift);
   const random = new Random(noiseSeed).split(streams.noise);
   const noisy = outputs.data.map((value) => value + (noise && noise * random.normal()));
   return { shift, inputs, residuals: rounded({ rows: examples, columns: width, data: noisy }) };
@@ -58,7 +80,7 @@ export function linearTask(spec: LinearTaskSpec): LinearTask {
 function plantedShift(
   { width, shift, norm, seed, firstDirection = 0 }: LinearTaskSpec,
 ): DenseMatrix {
-  const random = new Random(seed), values = spectrumOf(shift, width);
+  const random = new Random(seed), values = shiftValues(shift, width);
   const left = orthonormalRows(width, width, random.split(streams.left + 16 * firstDirection));
   const right = orthonormalRows(width, width, random.split(streams.right));
   const scale = norm / (Math.hypot(...values) || 1);
@@ -69,8 +91,8 @@ function plantedShift(
   return multiply(transposed(left), { ...right, data: rows });
 }
 
-/** Singular values before they are scaled. */
-export function spectrumOf(shift: ShiftSpectrum, width: number): Float64Array {
+/** The singular values of a shift before they are scaled to its norm. */
+export function shiftValues(shift: ShiftSpectrum, width: number): Float64Array {
   const valueAt = (i: number): number => {
     if (shift.kind === "flat") return Number(i < shift.rank);
     if (shift.kind === "geometric") return shift.ratio ** i;
@@ -91,9 +113,4 @@ function drawInputs({ width, examples, inputs, seed }: LinearTaskSpec): DenseMat
 
 function rounded({ rows, columns, data }: DenseMatrix): HostTensor {
   return { shape: [rows, columns], data: Float32Array.from(data) };
-}
-
-/** A host tensor of two axes as a matrix in float64. */
-export function dense({ shape: [rows, columns], data }: HostTensor): DenseMatrix {
-  return { rows, columns, data: Float64Array.from(data) };
 }

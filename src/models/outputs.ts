@@ -1,9 +1,8 @@
 /** What a model says, read back. @module */
 
-import { Tape } from "../src/autograd/mod.ts";
-import type { HostTensor } from "../src/core/host_tensor.ts";
-import type { ForwardOptions } from "../src/models/model.ts";
-import type { Model } from "../src/models/mod.ts";
+import { Tape } from "../autograd/mod.ts";
+import type { HostTensor } from "../core/host_tensor.ts";
+import type { ForwardOptions, Model } from "./model.ts";
 
 /** A model's outputs, without gradients. */
 export async function outputsOf<Inputs>(
