@@ -10,6 +10,7 @@ import {
   toTensor,
   updateDirections,
 } from "../../src/analysis/mod.ts";
+import { mean } from "../../src/core/numbers.ts";
 import { Random } from "../../src/core/random.ts";
 import {
   type DenseMatrix,
@@ -20,7 +21,6 @@ import {
   rowsOf,
   svd,
 } from "../../src/linalg/mod.ts";
-import { mean } from "../../src/core/numbers.ts";
 import type { StudyModule } from "./study.ts";
 
 /** An update as printed, or as the layer's inputs see it. */
