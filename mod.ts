@@ -63,6 +63,7 @@ export {
   type ModelInputs,
   parseGpt2Config,
   saveModel,
+  type TextModel,
 } from "./src/models/mod.ts";
 export {
   type Adapter,

@@ -62,6 +62,7 @@ export function gpt2Architecture(json: ConfigJson): Architecture {
     modelType: "gpt2",
     head: top.kind,
     peftTargets: ["c_attn"],
+    ...(top.kind === "language" && isTied ? { copies: [untiedHead] } : {}),
     layers: [
       embedding(`${at}wte`, [vocab_size, d]),
       embedding(`${at}wpe`, [n_positions, d]),

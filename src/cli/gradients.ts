@@ -8,7 +8,7 @@ import { modelFolder, once } from "./arguments.ts";
 import { type Case, readCases, shiftLabels } from "./cases.ts";
 import { type CommonOptions, loadAdapted, note, openChosen, print } from "./common.ts";
 import { gradientEntries } from "./gradient_entries.ts";
-import { assertInputs, assertLabels, readLanguageModel } from "./limits.ts";
+import { assertInputs, assertLabels, readInputLimits } from "./limits.ts";
 
 interface GradientsOptions extends CommonOptions {
   readonly model: string;
@@ -66,7 +66,7 @@ async function labelledCase({ input, case: name, model }: GradientsOptions): Pro
     const rest = others.length > 0 ? `these have: ${others.join(", ")}` : "no case has";
     throw new RangeError(`gradients need labels: case ${name} in ${input} has none (${rest})`);
   }
-  const config = await readLanguageModel(model);
+  const config = await readInputLimits(model);
   assertInputs(`case ${name}`, chosen.inputs, config);
   assertLabels(`case ${name}`, labels, config);
   return { ...chosen, labels };

@@ -5,7 +5,7 @@ import type { Command } from "./commander.ts";
 import { loadAdapter, type LoraAdapter } from "../adapt/mod.ts";
 import { prepareFolder, writeJsonAtomic } from "../core/files.ts";
 import type { Device } from "../device/mod.ts";
-import { countTrainable, type Gpt2, loadModel, saveModel } from "../models/mod.ts";
+import { countTrainable, loadModel, saveModel, type TextModel } from "../models/mod.ts";
 import {
   applyMethod,
   type MethodSpec,
@@ -115,7 +115,7 @@ async function runOnce(spec: RunSpec, options: RunOptions): Promise<RunResult> {
 
 /** The adapter to train, continued or new; none for full fine-tuning. */
 async function adapt(
-  model: Gpt2,
+  model: TextModel,
   method: MethodSpec,
   options: TrainOptions,
 ): Promise<LoraAdapter | undefined> {

@@ -5,7 +5,7 @@ import { type JsonRecord, type MethodSpec, type RunSpec, sha256 } from "../runs/
 import type { Batch } from "../train/mod.ts";
 import { readBatchFile } from "./batches.ts";
 import type { CommonOptions } from "./common.ts";
-import { readLanguageModel } from "./limits.ts";
+import { readInputLimits } from "./limits.ts";
 import { methodOf, type MethodOptions } from "./method.ts";
 import { assertNoOtherKind, assertOtherFolder } from "./model_folder.ts";
 import { readTrainConfig } from "./train_config.ts";
@@ -35,7 +35,7 @@ export async function readRequest(options: TrainOptions): Promise<TrainRequest> 
   const method = methodOf(options, configured ?? (options.adapter ? { kind: "lora" } : {}));
   if (options.adapter) assertContinues(options, method);
   await assertOutput(options, method.kind);
-  const batches = await readBatchFile(options.batches, await readLanguageModel(options.model));
+  const batches = await readBatchFile(options.batches, await readInputLimits(options.model));
   const { seed } = options, [model, data] = [await modelSpec(options), await dataSpec(options)];
   const spec = { model, method, data, training, seed };
   const isNamed = method.kind !== "full" || configured !== undefined ||

@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { glossBatches, type GlossSplit, type PartOfSpeech } from "../data/mod.ts";
 import type { DeviceKind } from "../device/device.ts";
-import { countTrainable, type Gpt2 } from "../models/mod.ts";
+import { countTrainable, type TextModel } from "../models/mod.ts";
 import { type Json, type MethodSpec, run, type RunResult, type RunSpec } from "../runs/mod.ts";
 import { loadTokenizer } from "../tokenizer/mod.ts";
 import { type Batch, evaluate } from "../train/mod.ts";
@@ -114,7 +114,7 @@ export function planGloss(chosen: GlossRun, label: string): PlannedRun {
 }
 
 /** The loss of a model on the evaluation split, nats per scored token. */
-export async function glossLoss(model: Gpt2, data: GlossData): Promise<number> {
+export async function glossLoss(model: TextModel, data: GlossData): Promise<number> {
   return (await evaluate(model, await openEvaluation(data))).loss;
 }
 

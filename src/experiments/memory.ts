@@ -1,5 +1,6 @@
 /** "3 times less memory": the bytes of a training step of GPT-3 175B, from the dry device. @module */
 
+import { gpt2ConfigJson } from "../architectures/gpt2.ts";
 import { injectLora } from "../adapt/mod.ts";
 import type { LedgerReading } from "../device/ledger.ts";
 import type { DataTable, Figure } from "../figures/figure.ts";
@@ -24,7 +25,7 @@ const length = 2048, tokens = length.toLocaleString("en-US");
 
 /** Bytes of one step of GPT-3 175B on one sequence, in F32 with AdamW; rank 0 is full fine-tuning. */
 export function gpt3Memory(rank: number): LedgerReading {
-  return predictMemory(gpt3, {
+  return predictMemory(gpt2ConfigJson(gpt3), {
     batch: 1,
     length,
     adapt: rank === 0 ? undefined : (model) => {

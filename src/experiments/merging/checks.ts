@@ -2,7 +2,7 @@
 
 import { loadAdapter, merge, mergeReport, swap, unmerge } from "../../adapt/mod.ts";
 import { Tape } from "../../autograd/mod.ts";
-import type { Gpt2, Model, ModelInputs } from "../../models/mod.ts";
+import type { Model, ModelInputs, TextModel } from "../../models/mod.ts";
 import { type GlossData, glossLoss } from "../gloss_runs.ts";
 import { timeForward, type Timing } from "./timing.ts";
 
@@ -27,9 +27,9 @@ export interface MergingResult {
 /** Two adapters of one base, and how to judge the second. */
 export interface MergingInput {
   /** The base that adapters go on, without any. */
-  readonly model: Gpt2;
+  readonly model: TextModel;
   /** The same base again, which stays as it is. */
-  readonly base: Gpt2;
+  readonly base: TextModel;
   /** PEFT folder of task A. */
   readonly folderA: string;
   /** PEFT folder of task B. */
@@ -84,7 +84,7 @@ async function measureSwitch({ model, folderA, folderB, dataB, inputs }: Merging
 }
 
 /** All weights and the logits of the test tokens, as bits. */
-async function bitsOf(model: Gpt2, inputs: ModelInputs): Promise<Uint32Array[]> {
+async function bitsOf(model: TextModel, inputs: ModelInputs): Promise<Uint32Array[]> {
   const weights = await model.device.read(...[...model.parameters.values()].map((p) => p.tensor));
   const values = [...weights.map(({ data }) => data), await logitsOf(model, inputs)];
   return values.map((data) => new Uint32Array(Float32Array.from(data).buffer));

@@ -3,7 +3,7 @@
 import { Tape } from "../../autograd/mod.ts";
 import { Random } from "../../core/random.ts";
 import type { Device } from "../../device/device.ts";
-import type { Gpt2 } from "../../models/mod.ts";
+import type { TextModel } from "../../models/mod.ts";
 import { run, type RunSpec } from "../../runs/mod.ts";
 import type { Batch } from "../../train/mod.ts";
 import { baseIdentity, loadBase } from "../base_model.ts";
@@ -84,7 +84,7 @@ function factTokens({ facts, seed }: FactRun): Uint32Array {
 }
 
 /** The share of facts whose token gets the largest logit. */
-async function recallOf(model: Gpt2, chosen: FactRun): Promise<number> {
+async function recallOf(model: TextModel, chosen: FactRun): Promise<number> {
   const all = Uint32Array.from({ length: chosen.facts }, (_, fact) => fact);
   const { inputs, targets } = batchOf(chosen, all);
   const rows = [...all].map((fact) => (fact + 1) * keyLength - 1);

@@ -8,7 +8,7 @@ import { Random } from "../../core/random.ts";
 import { Arena, type ArenaEntry } from "../../device/arena.ts";
 import type { Device } from "../../device/device.ts";
 import type { Tensor } from "../../device/tensor.ts";
-import { type Model, ModelTensors, type StoredTensors, trainableOf } from "../../models/mod.ts";
+import { type Model, ModelLayers, type StoredTensors, trainableOf } from "../../models/mod.ts";
 import { Linear, type Place } from "../../nn/mod.ts";
 
 /** The shape of a perceptron. */
@@ -29,20 +29,17 @@ export class Perceptron implements Model<HostTensor> {
   readonly linears: readonly Linear[];
   /** None. */
   readonly places: readonly Place[] = [];
-  readonly #tensors: ModelTensors;
+  readonly #layers: ModelLayers;
   readonly #owner: Disposable;
 
   /** Builds the layers around tensors that `owner` owns. */
   constructor(device: Device, tensors: StoredTensors, owner: Disposable) {
     this.device = device;
     this.#owner = owner;
-    this.#tensors = new ModelTensors(tensors);
-    this.parameters = this.#tensors.parameters;
+    this.#layers = new ModelLayers(tensors);
+    this.parameters = this.#layers.parameters;
     const weights = [...tensors.keys()].filter((name) => name.endsWith(".weight"));
-    this.linears = weights.map((_, layer) => {
-      const name = `layers.${layer}`, bias = this.parameters.get(`${name}.bias`);
-      return new Linear(name, this.#tensors.weightOf(name), bias, {});
-    });
+    this.linears = weights.map((_, layer) => this.#layers.linear(`layers.${layer}`));
   }
 
   /** Random weights N(0, 1/fan-in), biases zero. */
@@ -67,7 +64,7 @@ export class Perceptron implements Model<HostTensor> {
 
   /** The same layers with some tensors replaced, without adapters. */
   withTensors(replaced: StoredTensors, owner: Disposable): Perceptron {
-    return new Perceptron(this.device, this.#tensors.with(replaced), owner);
+    return new Perceptron(this.device, this.#layers.with(replaced), owner);
   }
 
   /** Parameters that are not frozen, and adapters. */

@@ -11,7 +11,7 @@ import {
 } from "../../data/mod.ts";
 import type { Device } from "../../device/device.ts";
 import { type DenseMatrix, svd } from "../../linalg/mod.ts";
-import type { Gpt2, Model, ModelInputs } from "../../models/mod.ts";
+import type { Model, ModelInputs, TextModel } from "../../models/mod.ts";
 import { type JsonRecord, run, type RunSpec } from "../../runs/mod.ts";
 import { loadTokenizer } from "../../tokenizer/mod.ts";
 import { type Batch, evaluate } from "../../train/mod.ts";
@@ -139,14 +139,14 @@ async function* taught(
  * directions raw ΔW shows.
  */
 async function measure(
-  student: Gpt2,
+  student: TextModel,
   teacher: Teacher,
   source: TextSource,
   { evaluationBatches }: Extent,
 ): Promise<JsonRecord> {
   const windows = randomWindows((await source()).heldOut, { ...size, seed: evaluationSeed });
   const batches = await Array.fromAsync(taught(teacher.model, windows.take(evaluationBatches)));
-  const divergence = async (model: Gpt2) =>
+  const divergence = async (model: TextModel) =>
     (await evaluate(model, batches, { loss: klDivergence })).loss;
   using base = await loadBase(student.device);
   return {
@@ -157,7 +157,10 @@ async function measure(
 }
 
 /** Mean of φ(min(r, r*), r*) between ΔW and D over the sites that have both; absent where none has. */
-async function meanSimilarity(student: Gpt2, { shifts }: Teacher): Promise<number | undefined> {
+async function meanSimilarity(
+  student: TextModel,
+  { shifts }: Teacher,
+): Promise<number | undefined> {
   const modules = student.linears.flatMap(({ adaptations }) => adaptations as LoraSite[]);
   const shared = modules.filter(({ name }) => shifts.has(name));
   const found = await Promise.all(shared.map(async ({ name, A, B, scaling }) => {

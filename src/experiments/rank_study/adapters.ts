@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { readJson } from "../../core/files.ts";
 import { loadAdapter, type LowRankUpdate } from "../../adapt/mod.ts";
 import { readAdapter, writeAdapter } from "../../formats/mod.ts";
-import type { Gpt2 } from "../../models/mod.ts";
+import type { TextModel } from "../../models/mod.ts";
 import { hashOf } from "../../runs/mod.ts";
 import type { ExperimentContext } from "../experiment.ts";
 import { glossSpec, planGloss } from "../gloss_runs.ts";
@@ -67,7 +67,7 @@ export async function writeHalf(runFolder: string, folder: string): Promise<stri
 }
 
 /** The updates of an adapter's sites, in the order of the forward pass. */
-export async function readUpdates(model: Gpt2, folder: string): Promise<LowRankUpdate[]> {
+export async function readUpdates(model: TextModel, folder: string): Promise<LowRankUpdate[]> {
   using adapter = await loadAdapter(model, folder);
   return await adapter.read();
 }

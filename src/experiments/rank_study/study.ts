@@ -2,7 +2,7 @@
 
 import { injectLora, type LowRankUpdate, siteName } from "../../adapt/mod.ts";
 import type { DenseMatrix } from "../../linalg/mod.ts";
-import type { Gpt2 } from "../../models/mod.ts";
+import type { TextModel } from "../../models/mod.ts";
 import type { Linear } from "../../nn/mod.ts";
 import { loadBase } from "../base_model.ts";
 import type { ExperimentContext } from "../experiment.ts";
@@ -56,7 +56,7 @@ export async function loadStudy(
 
 /** The metric of each layer's inputs: the base's, on the validation split. */
 async function inputMetrics(
-  base: Gpt2,
+  base: TextModel,
   layers: readonly Linear[],
 ): Promise<Map<string, InputMetric>> {
   const data = studyData(false), { examples } = data.evaluation;
@@ -65,7 +65,7 @@ async function inputMetrics(
   return new Map([...moments].map(([name, moment]) => [name, metricOf(moment)]));
 }
 
-async function weightOf(base: Gpt2, linear: Linear, site: StudySite): Promise<DenseMatrix> {
+async function weightOf(base: TextModel, linear: Linear, site: StudySite): Promise<DenseMatrix> {
   using dense = linear.weight.dense();
   const [{ data }] = await base.device.read(dense);
   const { start, count } = linear.parts[site]!, columns = linear.weight.shape[1];
