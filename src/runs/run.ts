@@ -135,8 +135,8 @@ export async function run<M extends Model = Gpt2>(
   const files = await runFiles(options.folder, spec);
   const finished = await readRun(files, spec);
   if (finished) return finished;
-  const measureBytes = watchLedger(device),
-    { adapt = adaptByMethod, save = saverTo(files) } = options;
+  const { adapt = adaptByMethod, save = saverTo(files) } = options;
+  const measureBytes = watchLedger(device);
   using model = await options.openModel(spec, device);
   using adapter = await adapt(model, spec);
   const made = { model, adapter };

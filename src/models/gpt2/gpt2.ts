@@ -129,8 +129,8 @@ export class Gpt2 implements Model<ModelInputs> {
   }
 
   #makeHead(): Head {
-    const { num_labels, pad_token_id, tie_word_embeddings } = this.config;
-    if (num_labels) {
+    const { pad_token_id, tie_word_embeddings } = this.config;
+    if (this.architecture.head === "classes") {
       return new SequenceClassificationHead(this.#parameter(classifierHead), pad_token_id);
     }
     return new CausalLmHead(this.#parameter(tie_word_embeddings ? tokenEmbedding : untiedHead));
