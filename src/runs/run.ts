@@ -30,7 +30,7 @@ import { lossOf } from "./losses.ts";
 import type { JsonRecord, MethodSpec, RunSpec } from "./spec.ts";
 
 /** The inputs that a model's forward takes. */
-type InputsOf<M extends Model> = Parameters<M["forward"]>[1];
+export type InputsOf<M extends Model> = Parameters<M["forward"]>[1];
 
 /** What there is when training ends: the model with its adapter, and the steps so far. */
 export interface Trained<M extends Model = Gpt2> {
