@@ -37,7 +37,7 @@ export function addGradients(program: Command): void {
 }
 
 async function run(options: GradientsOptions): Promise<void> {
-  const { labels, inputs } = await labelledCase(options);
+  const { labels, inputs } = await labeledCase(options);
   using device = await openChosen(options);
   const folders = options.adapter === undefined ? [] : [options.adapter];
   using loaded = await loadAdapted(device, options.model, folders);
@@ -52,10 +52,10 @@ async function run(options: GradientsOptions): Promise<void> {
   note(options, `wrote ${howMany(entries.length, "gradient")} to ${options.output}`);
 }
 
-type Labelled = Case & Required<Pick<Case, "labels">>;
+type Labeled = Case & Required<Pick<Case, "labels">>;
 
 /** The chosen case, checked against the model. */
-async function labelledCase({ input, case: name, model }: GradientsOptions): Promise<Labelled> {
+async function labeledCase({ input, case: name, model }: GradientsOptions): Promise<Labeled> {
   const cases = await readCases(input), chosen = cases.get(name);
   if (!chosen) {
     throw new RangeError(`no case ${name} in ${input} (it has ${[...cases.keys()].join(", ")})`);

@@ -1,5 +1,6 @@
 /** What `train` is asked for, checked before a model is read. @module */
 
+import { readBytes, realPath } from "../core/files.ts";
 import { readConfig } from "../models/mod.ts";
 import { type JsonRecord, type MethodSpec, type RunSpec, sha256 } from "../runs/mod.ts";
 import type { Batch } from "../train/mod.ts";
@@ -57,12 +58,12 @@ async function assertOutput({ model, output }: TrainOptions, kind: string): Prom
  * and the next call resumes on others (issue 7 adds a fingerprint).
  */
 async function modelSpec({ model, adapter }: TrainOptions): Promise<JsonRecord> {
-  const config = await readConfig(model) as JsonRecord, folder = await Deno.realPath(model);
-  return { folder, config, adapter: adapter && await Deno.realPath(adapter).catch(() => adapter) };
+  const config = await readConfig(model) as JsonRecord, folder = await realPath(model);
+  return { folder, config, adapter: adapter && await realPath(adapter) };
 }
 
 async function dataSpec({ batches }: TrainOptions): Promise<JsonRecord> {
-  return { batches: await sha256(await Deno.readFile(batches)) };
+  return { batches: await sha256(await readBytes(batches)) };
 }
 
 /** An adapter has its rank, scaling and modules. */

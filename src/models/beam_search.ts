@@ -1,4 +1,4 @@
-/** Beam search with length-normalised scores. @module */
+/** Beam search with length-normalized scores. @module */
 
 import { Tape } from "../autograd/tape.ts";
 import { assertRoom, assertWhole, nextLogits } from "./generate.ts";
@@ -20,7 +20,7 @@ export interface BeamOptions {
 export interface Hypothesis {
   /** New tokens, the stop token included. */
   readonly tokens: readonly number[];
-  /** Its length-normalised log probability in nats. */
+  /** Its length-normalized log probability in nats. */
   readonly score: number;
 }
 

@@ -1,7 +1,7 @@
 /** GPT-2 (Radford et al. 2019), with the parameter names of Hugging Face. @module */
 
 import type { Architecture } from "../architectures/architecture.ts";
-import type { ConfigJson } from "../architectures/config_fields.ts";
+import type { ConfigJson, HeadKind } from "../architectures/config_fields.ts";
 import {
   classifierHead,
   gpt2Architecture,
@@ -65,7 +65,7 @@ export class Gpt2 implements TextModel {
       (_, layer) => new Block(layers, `transformer.h.${layer}`, config, dropout),
     );
     this.#finalNorm = layers.norm("transformer.ln_f", config.layer_norm_epsilon);
-    this.#head = headOf(layers, config);
+    this.#head = headOf(layers, config, this.architecture.head);
   }
 
   /** A GPT-2 whose weights are all zero, to be written. */
@@ -198,9 +198,9 @@ class Block {
   }
 }
 
-function headOf(layers: ModelLayers, config: Gpt2Config): Head {
-  const { num_labels, pad_token_id, tie_word_embeddings } = config;
-  if (num_labels) {
+function headOf(layers: ModelLayers, config: Gpt2Config, kind: HeadKind): Head {
+  const { pad_token_id, tie_word_embeddings } = config;
+  if (kind === "classes") {
     return new SequenceClassificationHead(layers.parameter(classifierHead), pad_token_id);
   }
   return new CausalLmHead(layers.parameter(tie_word_embeddings ? tokenEmbedding : untiedHead));

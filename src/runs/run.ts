@@ -30,7 +30,7 @@ import { lossOf } from "./losses.ts";
 import type { JsonRecord, MethodSpec, RunSpec } from "./spec.ts";
 
 /** The inputs that a model's forward takes. */
-type InputsOf<M extends Model> = Parameters<M["forward"]>[1];
+export type InputsOf<M extends Model> = Parameters<M["forward"]>[1];
 
 /** What there is when training ends: the model with its adapter, and the steps so far. */
 export interface Trained<M extends Model = TextModel> {
@@ -135,8 +135,8 @@ export async function run<M extends Model = TextModel>(
   const files = await runFiles(options.folder, spec);
   const finished = await readRun(files, spec);
   if (finished) return finished;
-  const measureBytes = watchLedger(device),
-    { adapt = adaptByMethod, save = saverTo(files) } = options;
+  const { adapt = adaptByMethod, save = saverTo(files) } = options;
+  const measureBytes = watchLedger(device);
   using model = await options.openModel(spec, device);
   using adapter = await adapt(model, spec);
   const made = { model, adapter };

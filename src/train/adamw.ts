@@ -164,7 +164,7 @@ export class AdamW implements Disposable {
  *     θ ← θ (1 - η λ) - η m / (1 - β₁ᵗ) / (√(v / (1 - β₂ᵗ)) + ε)
  *
  * with g scaled by min(1, clipNorm / (‖g‖ + 1e-6)), ‖g‖ over all parameters of all groups. One kernel
- * launch updates all neighbours of a group.
+ * launch updates all neighbors of a group.
  *
  * @throws {RangeError} when there are no parameters, one is frozen or has an optimizer already, or a
  * setting is out of range.
