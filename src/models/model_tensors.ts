@@ -2,7 +2,7 @@
 
 import { Parameter } from "../autograd/parameter.ts";
 import { DenseWeight, type Weight } from "../autograd/weight.ts";
-import { Tensor } from "../device/tensor.ts";
+import { Tensor } from "../device/device.ts";
 
 /** Values by Hugging Face name: F32 tensors, and for linear layers' weights whatever stores them. */
 export type StoredTensors = ReadonlyMap<string, Tensor | Weight>;

@@ -5,7 +5,7 @@ import { contiguousParts } from "../../architectures/layers.ts";
 import type { Gpt2Config } from "../../architectures/gpt2.ts";
 import { add } from "../../autograd/mod.ts";
 import type { Tape } from "../../autograd/tape.ts";
-import type { Tensor } from "../../device/tensor.ts";
+import type { Tensor } from "../../device/device.ts";
 import { CausalSelfAttention, type SequenceContext } from "../../nn/attention.ts";
 import { LayerNorm } from "../../nn/layer_norm.ts";
 import { Linear } from "../../nn/linear.ts";
