@@ -1,4 +1,4 @@
-/** Layer normalisation. @module */
+/** Layer normalization. @module */
 
 import {
   layerNormBackward,
