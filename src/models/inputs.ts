@@ -6,7 +6,7 @@ import type { ModelInputs } from "../core/batch.ts";
 import { ShapeError } from "../core/errors.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { assertShape, formatShape, sizeOf } from "../core/shape.ts";
-import type { Tensor } from "../device/tensor.ts";
+import type { Tensor } from "../device/device.ts";
 import type { SequenceContext } from "../nn/attention.ts";
 import type { KeyValueCache } from "../nn/key_value_cache.ts";
 

@@ -4,7 +4,7 @@ import type { LinearSpec } from "../architectures/architecture.ts";
 import { contiguousParts } from "../architectures/layers.ts";
 import { Parameter } from "../autograd/parameter.ts";
 import { DenseWeight, type Weight } from "../autograd/weight.ts";
-import { Tensor } from "../device/tensor.ts";
+import { Tensor } from "../device/device.ts";
 import { LayerNorm } from "../nn/layer_norm.ts";
 import { Linear } from "../nn/linear.ts";
 import { Place } from "../nn/place.ts";

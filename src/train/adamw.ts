@@ -4,10 +4,9 @@ import { adamw as kernel } from "../../kernels/adamw/kernel.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
 import { DeviceError } from "../core/errors.ts";
-import type { Device } from "../device/device.ts";
+import type { Device, Tensor } from "../device/device.ts";
 import { Scope } from "../device/scope.ts";
 import { piecesOf } from "../device/spans.ts";
-import type { Tensor } from "../device/tensor.ts";
 import { zero } from "../device/zero.ts";
 import {
   type AdamWOptions,

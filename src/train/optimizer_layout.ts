@@ -6,10 +6,9 @@
 
 import type { Parameter } from "../autograd/parameter.ts";
 import { Arena } from "../device/arena.ts";
-import type { Device } from "../device/device.ts";
+import type { Device, Storage, Tensor } from "../device/device.ts";
 import type { Scope } from "../device/scope.ts";
 import { spanOver } from "../device/spans.ts";
-import type { Storage, Tensor } from "../device/tensor.ts";
 
 /** A parameter with its gradient and its moments, each of the parameter's shape. */
 export interface OptimizerSlot {

@@ -4,8 +4,7 @@ import { Parameter } from "../../autograd/parameter.ts";
 import type { Tape } from "../../autograd/tape.ts";
 import { hash32 } from "../../core/random.ts";
 import type { HostTensor } from "../../core/host_tensor.ts";
-import type { Device } from "../../device/device.ts";
-import type { Tensor } from "../../device/tensor.ts";
+import type { Device, Tensor } from "../../device/device.ts";
 import { type Model, type StoredTensors, trainableOf } from "../../models/mod.ts";
 import { DenseWeight, Linear, type Place } from "../../nn/mod.ts";
 

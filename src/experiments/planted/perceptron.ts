@@ -6,8 +6,7 @@ import type { Tape } from "../../autograd/tape.ts";
 import type { HostTensor } from "../../core/host_tensor.ts";
 import { Random } from "../../core/random.ts";
 import { Arena, type ArenaEntry } from "../../device/arena.ts";
-import type { Device } from "../../device/device.ts";
-import type { Tensor } from "../../device/tensor.ts";
+import type { Device, Tensor } from "../../device/device.ts";
 import { type Model, ModelLayers, type StoredTensors, trainableOf } from "../../models/mod.ts";
 import { Linear, type Place } from "../../nn/mod.ts";
 

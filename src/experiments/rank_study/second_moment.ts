@@ -2,7 +2,7 @@
 
 import { Tape } from "../../autograd/mod.ts";
 import type { HostTensor } from "../../core/host_tensor.ts";
-import type { Tensor } from "../../device/tensor.ts";
+import type { Tensor } from "../../device/device.ts";
 import { type DenseMatrix, multiply, transposed, zeros } from "../../linalg/mod.ts";
 import type { Model, ModelInputs } from "../../models/mod.ts";
 import type { Batch } from "../../train/mod.ts";

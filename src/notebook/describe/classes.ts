@@ -4,7 +4,7 @@ import { LoraAdapter } from "../../adapt/lora/adapter.ts";
 import { Parameter } from "../../autograd/parameter.ts";
 import { BaseDevice } from "../../device/base.ts";
 import { Ledger } from "../../device/ledger.ts";
-import { Tensor } from "../../device/tensor.ts";
+import { Tensor } from "../../device/device.ts";
 import type { Part } from "../part.ts";
 import { ledgerTable } from "./ledger.ts";
 import { adapterTable, isTextModel, modelTable } from "./model.ts";
