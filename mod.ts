@@ -63,7 +63,7 @@ export {
   type ModelInputs,
   parseGpt2Config,
   saveModel,
-  type TextModel,
+  TextModel,
 } from "./src/models/mod.ts";
 export {
   type Adapter,

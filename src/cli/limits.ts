@@ -39,7 +39,9 @@ export function assertInputs(
     );
   }
   assertBelow(`${what}: token id`, tokens, vocabulary, "the vocabulary");
-  if (positionIds) assertBelow(`${what}: position id`, positionIds, positions, "the positions");
+  if (positionIds) {
+    assertBelow(`${what}: position id`, positionIds, positions, "the model's length");
+  }
 }
 
 /** The same for labels, of which one must count: the first of a row predicts nothing. */

@@ -2,7 +2,7 @@
 
 import { Tape } from "../autograd/tape.ts";
 import { assertRoom, assertWhole, nextLogits } from "./generate.ts";
-import type { TextModel } from "./model.ts";
+import type { TextModel } from "./text_model.ts";
 
 /** How wide to search and when to stop. */
 export interface BeamOptions {

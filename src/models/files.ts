@@ -12,8 +12,9 @@ import { fileIn, fileName, type FileSource, type Folder } from "../core/storage.
 import type { Device } from "../device/device.ts";
 import type { FloatDtype, SafetensorsFile } from "../formats/mod.ts";
 import { openSafetensors, writeSafetensors } from "../formats/mod.ts";
-import type { Model, ModelOptions, TextModel } from "./model.ts";
+import type { Model } from "./model.ts";
 import { familyOf } from "./registry.ts";
+import { type ModelOptions, TextModel } from "./text_model.ts";
 import { reorient } from "./transpose.ts";
 
 /**
@@ -116,7 +117,7 @@ const configFile = (path: Folder): FileSource =>
  * @throws {Error} when the folder cannot be written; an older file stays.
  */
 export async function saveModel(
-  model: Model | TextModel,
+  model: Model,
   folder: string,
   dtype: FloatDtype = "F32",
 ): Promise<void> {
@@ -127,7 +128,7 @@ export async function saveModel(
   const options = architecture ? { dtype, metadata: { format: "pt" } } : { dtype };
   await makeFolder(folder);
   await writeSafetensors(fileIn(folder, "model.safetensors"), entries, options);
-  if (!("configJson" in model)) return;
+  if (!(model instanceof TextModel)) return;
   await writeJsonAtomic(fileIn(folder, "config.json"), {
     ...model.configJson(),
     torch_dtype: { F32: "float32", F16: "float16", BF16: "bfloat16" }[dtype],

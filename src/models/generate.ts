@@ -4,7 +4,7 @@ import { Tape } from "../autograd/tape.ts";
 import { hostTensor } from "../core/host_tensor.ts";
 import { Random } from "../core/random.ts";
 import type { KeyValueCache } from "../nn/key_value_cache.ts";
-import type { TextModel } from "./model.ts";
+import type { TextModel } from "./text_model.ts";
 
 /** How the next token is chosen and when to stop. */
 export interface GenerateOptions {

@@ -1,7 +1,6 @@
 /** GPT-2 (Radford et al. 2019), with the parameter names of Hugging Face. @module */
 
-import type { Architecture } from "../architectures/architecture.ts";
-import type { ConfigJson, HeadKind } from "../architectures/config_fields.ts";
+import type { HeadKind } from "../architectures/config_fields.ts";
 import {
   classifierHead,
   gpt2Architecture,
@@ -11,38 +10,28 @@ import {
   untiedHead,
 } from "../architectures/gpt2.ts";
 import { add, dropout, embedding } from "../autograd/mod.ts";
-import { assertDropout } from "../autograd/ops/dropout.ts";
-import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { ModelInputs } from "../core/batch.ts";
 import { howMany } from "../core/how_many.ts";
-import { Arena } from "../device/arena.ts";
 import type { Device, Tensor } from "../device/device.ts";
 import { CausalSelfAttention, type SequenceContext } from "../nn/attention.ts";
 import { KeyValueCache } from "../nn/key_value_cache.ts";
 import type { LayerNorm } from "../nn/layer_norm.ts";
-import type { Linear } from "../nn/linear.ts";
 import { Mlp } from "../nn/mlp.ts";
 import type { Place } from "../nn/place.ts";
 import { CausalLmHead, type Head, SequenceClassificationHead } from "./heads.ts";
 import { pickRows, positionsOf, sequenceContext } from "./inputs.ts";
-import { ModelLayers, type StoredTensors } from "./model_layers.ts";
-import { type ForwardOptions, type ModelOptions, type TextModel, trainableOf } from "./model.ts";
+import type { ModelLayers, StoredTensors } from "./model_layers.ts";
+import type { ForwardOptions } from "./model.ts";
+import { allocateTensors, type ModelOptions, TextModel } from "./text_model.ts";
 
 /** A decoder-only transformer: pre-norm blocks, learned positions, and a head. */
-export class Gpt2 implements TextModel {
-  /** Where it lives. */
-  readonly device: Device;
+export class Gpt2 extends TextModel {
   /** Its shape. */
   readonly config: Gpt2Config;
-  /** What files hold of it. */
-  readonly architecture: Architecture;
-  readonly #layers: ModelLayers;
-  readonly #owner: Disposable;
   readonly #blocks: readonly Block[];
   readonly #finalNorm: LayerNorm;
   readonly #head: Head;
-  readonly #dropout: number;
 
   /** Builds the layers around tensors and weights; disposing the model disposes `owner`. */
   constructor(
@@ -50,42 +39,32 @@ export class Gpt2 implements TextModel {
     config: Gpt2Config,
     tensors: StoredTensors,
     owner: Disposable,
-    { dropout = 0 }: ModelOptions = {},
+    options: ModelOptions = {},
   ) {
-    assertDropout("dropout", dropout);
-    this.device = device;
+    super(device, gpt2ConfigJson(config), tensors, owner, options);
+    const { layers, architecture } = this;
     this.config = config;
-    this.architecture = gpt2Architecture(gpt2ConfigJson(config));
-    this.#owner = owner;
-    this.#dropout = dropout;
-    const layers = this.#layers = new ModelLayers(tensors, this.architecture.linears);
     this.#blocks = Array.from(
       { length: config.n_layer },
-      (_, layer) => new Block(layers, `transformer.h.${layer}`, config, dropout),
+      (_, layer) => new Block(layers, `transformer.h.${layer}`, config, options.dropout ?? 0),
     );
     this.#finalNorm = layers.norm("transformer.ln_f", config.layer_norm_epsilon);
-    this.#head = headOf(layers, config, this.architecture.head);
+    this.#head = headOf(layers, config, architecture.head);
   }
 
   /** A GPT-2 whose weights are all zero, to be written. */
   static allocate(device: Device, config: Gpt2Config, options?: ModelOptions): Gpt2 {
-    const { tensors } = gpt2Architecture(gpt2ConfigJson(config));
-    const arena = new Arena(device, tensors, "weight", "GPT-2 weights");
-    const views = new Map(tensors.map(({ name }) => [name, arena.view(name)]));
+    const architecture = gpt2Architecture(gpt2ConfigJson(config));
+    const { arena, views } = allocateTensors(device, architecture, "GPT-2 weights");
     return new Gpt2(device, config, views, arena, options);
   }
 
   /**
    * Tokens (batch, time) to the head's outputs: logits (batch · time, vocabulary) of a language model, or
    * of the `rows` asked for; logits (batch, classes) of a classifier.
-   *
-   * @throws {RangeError} when a token is not in the vocabulary, a sequence is too long, or `rows` are
-   * not among the tokens.
-   * @throws {ShapeError} when mask, positions or token types do not fit the tokens.
-   * @throws {TypeError} when there are no tokens.
    */
-  forward(tape: Tape, inputs: ModelInputs, { cache, rows }: ForwardOptions = {}): Tensor {
-    const context = sequenceContext(tape, inputs, this.config.n_positions, cache);
+  override forward(tape: Tape, inputs: ModelInputs, { cache, rows }: ForwardOptions = {}): Tensor {
+    const context = sequenceContext(tape, inputs, this.positions, cache);
     const wanted = this.#head.rowsOf(inputs, rows);
     let x = this.#embed(tape, inputs, cache?.length);
     this.#blocks.forEach((block, layer) => x = block.forward(tape, x, context, layer));
@@ -96,73 +75,43 @@ export class Gpt2 implements TextModel {
 
   /** Token and position embeddings; token types have rows of the token embedding. */
   #embed(tape: Tape, inputs: ModelInputs, past = 0): Tensor {
-    const table = this.#layers.parameter(tokenEmbedding), { tokens, tokenTypeIds } = inputs;
-    const positions = this.#layers.parameter("transformer.wpe.weight");
+    const { tokens, tokenTypeIds } = inputs, table = this.layers.parameter(tokenEmbedding);
+    const positions = this.layers.parameter("transformer.wpe.weight");
     const sum = add(
       tape,
       embedding(tape, table, tokens.data),
       embedding(tape, positions, positionsOf(inputs, past)),
     );
     const typed = tokenTypeIds ? add(tape, sum, embedding(tape, table, tokenTypeIds.data)) : sum;
-    return dropout(tape, typed, this.#dropout);
-  }
-
-  /** Its parameters by Hugging Face name. */
-  get parameters(): ReadonlyMap<string, Parameter> {
-    return this.#layers.parameters;
-  }
-
-  /** Its linear layers in the order of the forward pass, the head not among them. */
-  get linears(): readonly Linear[] {
-    return this.#layers.linears;
-  }
-
-  /** After the attention and after the feed-forward layer of each block. */
-  get places(): readonly Place[] {
-    return this.#layers.places;
-  }
-
-  /** Base parameters that are not frozen, and adapters. */
-  trainable(): Parameter[] {
-    return trainableOf(this);
-  }
-
-  /** The same model with some tensors replaced by others, which `owner` owns; without adapters. */
-  withTensors(replaced: StoredTensors, owner: Disposable): Gpt2 {
-    const tensors = this.#layers.with(replaced);
-    return new Gpt2(this.device, this.config, tensors, owner, { dropout: this.#dropout });
-  }
-
-  /** The `config.json` that makes transformers build the same model. */
-  configJson(): ConfigJson {
-    return gpt2ConfigJson(this.config);
-  }
-
-  /** Room for the keys and values of `batch` sequences of up to `capacity` tokens. */
-  openCache(batch: number, capacity: number): KeyValueCache {
-    const { n_layer: layers, n_embd: width } = this.config;
-    return new KeyValueCache(this.device, { layers, batch, capacity, width });
+    return dropout(tape, typed, this.options.dropout ?? 0);
   }
 
   /** Its sizes, for people. */
-  get description(): string {
+  override get description(): string {
     const { n_layer, n_embd, n_head } = this.config;
     return `GPT-2 of ${howMany(n_layer, "block")}, width ${n_embd}, ${howMany(n_head, "head")}`;
   }
 
   /** Longest sequence, in tokens. */
-  get positions(): number {
+  override get positions(): number {
     return this.config.n_positions;
   }
 
   /** Number of tokens. */
-  get vocabulary(): number {
+  override get vocabulary(): number {
     return this.config.vocab_size;
   }
 
-  /** Frees the weights; adapters are their owners' to free. */
-  [Symbol.dispose](): void {
-    this.#owner[Symbol.dispose]();
+  /** The same model with some tensors replaced by others, which `owner` owns; without adapters. */
+  override withTensors(replaced: StoredTensors, owner: Disposable): Gpt2 {
+    const tensors = this.layers.with(replaced);
+    return new Gpt2(this.device, this.config, tensors, owner, this.options);
+  }
+
+  /** Room for the keys and values of `batch` sequences of up to `capacity` tokens. */
+  override openCache(batch: number, capacity: number): KeyValueCache {
+    const { n_layer: layers, n_embd: width } = this.config;
+    return new KeyValueCache(this.device, { layers, batch, capacity, width });
   }
 }
 

@@ -6,7 +6,7 @@ import { Random } from "../core/random.ts";
 import { sizeOf } from "../core/shape.ts";
 import type { Device } from "../device/device.ts";
 import { Gpt2 } from "./gpt2.ts";
-import type { ModelOptions } from "./model.ts";
+import type { ModelOptions } from "./text_model.ts";
 
 const embeddingDeviation = 0.1;
 

@@ -8,12 +8,6 @@ export { initGpt2 } from "./init.ts";
 export { loadModel, readConfig, saveModel } from "./files.ts";
 export { allocateModel, completeConfig, runnableTypes } from "./registry.ts";
 export { ModelLayers, type StoredTensors } from "./model_layers.ts";
-export {
-  countTrainable,
-  type ForwardOptions,
-  type Model,
-  type ModelOptions,
-  type TextModel,
-  trainableOf,
-} from "./model.ts";
+export { countTrainable, type ForwardOptions, type Model, trainableOf } from "./model.ts";
+export { type ModelOptions, TextModel } from "./text_model.ts";
 export type { ModelInputs } from "../core/batch.ts";

@@ -1,24 +1,13 @@
 /** What every model offers to trainers, adapters and the command line. @module */
 
 import type { Architecture } from "../architectures/architecture.ts";
-import type { ConfigJson } from "../architectures/config_fields.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
-import type { ModelInputs } from "../core/batch.ts";
 import type { Device, Tensor } from "../device/device.ts";
 import type { KeyValueCache } from "../nn/key_value_cache.ts";
 import type { Linear } from "../nn/linear.ts";
 import type { Place } from "../nn/place.ts";
 import type { StoredTensors } from "./model_layers.ts";
-
-/** How a model behaves beyond its configuration. */
-export interface ModelOptions {
-  /**
-   * Dropout rate of embeddings and residual branches while training with a dropout seed. Default 0;
-   * attention probabilities are never dropped. The rates in `config.json` are not used.
-   */
-  readonly dropout?: number;
-}
 
 /** How a forward pass runs. */
 export interface ForwardOptions {
@@ -52,24 +41,6 @@ export interface Model<Inputs = unknown> extends Disposable {
   withTensors(replaced: StoredTensors, owner: Disposable): Model<Inputs>;
   /** Inputs to outputs, a row for each token, sequence or example. */
   forward(tape: Tape, inputs: Inputs, options?: ForwardOptions): Tensor;
-}
-
-/** A model of tokens that comes from a Hugging Face configuration: what `loadModel` gives. */
-export interface TextModel extends Model<ModelInputs> {
-  /** What Hugging Face's files hold of it. */
-  readonly architecture: Architecture;
-  /** For people: `GPT-2 of 12 blocks, width 768, 12 heads`. */
-  readonly description: string;
-  /** Longest sequence, in tokens. */
-  readonly positions: number;
-  /** Number of tokens. */
-  readonly vocabulary: number;
-  /** The `config.json` that makes transformers build the same model. */
-  configJson(): ConfigJson;
-  /** Room for the keys and values of `batch` sequences of up to `capacity` tokens. */
-  openCache(batch: number, capacity: number): KeyValueCache;
-  /** The same model with some tensors replaced, as {@link Model.withTensors}. */
-  withTensors(replaced: StoredTensors, owner: Disposable): TextModel;
 }
 
 /** The parameters that gradients are computed for: the base's, then those of adapters, layer by layer. */

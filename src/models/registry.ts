@@ -4,7 +4,7 @@ import type { ConfigJson } from "../architectures/config_fields.ts";
 import { gpt2ConfigJson, parseGpt2Config } from "../architectures/gpt2.ts";
 import type { Device } from "../device/device.ts";
 import { Gpt2 } from "./gpt2.ts";
-import type { ModelOptions, TextModel } from "./model.ts";
+import type { ModelOptions, TextModel } from "./text_model.ts";
 
 /** How a family comes from a configuration to a model. */
 interface Family {

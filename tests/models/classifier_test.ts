@@ -148,7 +148,7 @@ Deno.test("a classifier's folder says its head, its classes and its padding", as
     assertEquals(await logitsOf(loaded, { tokens }), await logitsOf(model, { tokens }));
     const { architectures: _, ...config } = saved;
     await Deno.writeTextFile(`${folder}/config.json`, JSON.stringify(config));
-    const message = "may hold GPT-2's tensors only, found score.weight";
+    const message = "may hold the tensors of its model, found score.weight";
     await assertRejects(() => loadModel(device, folder), RangeError, message);
   });
 });

@@ -5,9 +5,10 @@ import { Parameter } from "../../autograd/parameter.ts";
 import { BaseDevice } from "../../device/base.ts";
 import { Ledger } from "../../device/ledger.ts";
 import { Tensor } from "../../device/device.ts";
+import { TextModel } from "../../models/mod.ts";
 import type { Part } from "../part.ts";
 import { ledgerTable } from "./ledger.ts";
-import { adapterTable, isTextModel, modelTable } from "./model.ts";
+import { adapterTable, modelTable } from "./model.ts";
 import { describeTensor } from "./tensor.ts";
 
 /** A class with what is shown of its objects. */
@@ -20,6 +21,7 @@ interface Shown<T> {
 
 /** The classes of which objects end a cell. */
 export const shownClasses: readonly Shown<object>[] = [
+  shown(TextModel, (model) => [modelTable(model)]),
   shown(LoraAdapter, (adapter) => [adapterTable(adapter)]),
   shown(Ledger, (ledger) => [ledgerTable(ledger)]),
   shown(BaseDevice, (device) => [device.description, ledgerTable(device.ledger)]),
@@ -33,7 +35,6 @@ function shown<T extends object>(type: Shown<T>["class"], show: Shown<T>["show"]
 
 /** What is shown of an object of one of the classes; nothing of others. */
 export async function describeClass(value: object): Promise<readonly Part[] | undefined> {
-  if (isTextModel(value)) return [modelTable(value)];
   const found = shownClasses.find(({ class: { prototype } }) =>
     Object.prototype.isPrototypeOf.call(prototype, value)
   );

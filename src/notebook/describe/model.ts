@@ -14,11 +14,6 @@ interface Kind {
   readonly members: Parameter[];
 }
 
-/** True for a model as `loadModel` gives it. */
-export function isTextModel(value: object): value is TextModel {
-  return "architecture" in value && "configJson" in value;
-}
-
 /** A model: one row for each kind of parameter, all blocks together. */
 export function modelTable(model: TextModel): DataTable {
   const { description, vocabulary, positions } = model;
