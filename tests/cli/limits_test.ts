@@ -25,7 +25,10 @@ Deno.test("a batch that does not suit the model is named before the first step",
     await check(labelled(5, -100, -100), "a label must count, found none");
     await check([[7]], "a label must count, found none");
     const positions = { ...labelled(1, 2, 3), position_ids: [[0, 1, 32]] };
-    await check(positions, "position id 32 at row 0, position 2 must be below the model's length of 32");
+    await check(
+      positions,
+      "position id 32 at row 0, position 2 must be below the model's length of 32",
+    );
     assertEquals(filesIn(folder), ["b.json", "c.json"]);
   }));
 
