@@ -63,6 +63,7 @@ export {
   type ModelInputs,
   parseGpt2Config,
   saveModel,
+  TextModel,
 } from "./src/models/mod.ts";
 export {
   type Adapter,

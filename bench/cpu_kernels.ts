@@ -26,7 +26,7 @@ import { Random } from "../src/core/random.ts";
 import { openCpuDevice } from "../src/device/cpu/cpu_device.ts";
 import type { CpuDevice } from "../src/device/cpu/cpu_device.ts";
 import { Scope } from "../src/device/scope.ts";
-import type { Tensor } from "../src/device/tensor.ts";
+import type { Tensor } from "../src/device/device.ts";
 
 /** One thing to time. Without `flops` its speed is counted in bytes. */
 interface Trial {

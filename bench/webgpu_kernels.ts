@@ -12,7 +12,6 @@ import type { HostData } from "../src/core/host_tensor.ts";
 import { Random } from "../src/core/random.ts";
 import { type Device, openDevice, Scope, type Storage, type Tensor } from "../src/device/mod.ts";
 import { DryDevice } from "../src/device/dry.ts";
-import { openCache } from "../src/models/generate.ts";
 import { Trainer } from "../src/train/mod.ts";
 import { adapt, makeModel, trainingBatch } from "./contenders/ours_models.ts";
 import { base, generation, learningRate, tinyGpt, tokens } from "./workloads.ts";
@@ -50,7 +49,7 @@ class Recording extends DryDevice {
 function stepOf(device: Device, workload: string): () => void {
   const size = workload.startsWith("gpt") ? tinyGpt : base, model = makeModel(device, size);
   if (workload === "generate") {
-    const data = tokens(903, 1, size.vocabulary), cache = openCache(model, 1, size.time);
+    const data = tokens(903, 1, size.vocabulary), cache = model.openCache(1, size.time);
     cache.advance(generation.prompt);
     return () => {
       using tape = new Tape(device, { record: false });

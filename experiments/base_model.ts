@@ -3,7 +3,7 @@
 import { fileURLToPath } from "node:url";
 import { readBytes, readJson } from "../src/core/files.ts";
 import type { Device } from "../src/device/device.ts";
-import { type Gpt2, loadModel } from "../src/models/mod.ts";
+import { loadModel, type TextModel } from "../src/models/mod.ts";
 
 /** Its Hugging Face folder. */
 export const baseFolder: string = fileURLToPath(
@@ -23,6 +23,6 @@ export async function baseConfig(): Promise<Record<string, unknown>> {
 }
 
 /** Loads it. */
-export function loadBase(device: Device): Promise<Gpt2> {
+export function loadBase(device: Device): Promise<TextModel> {
   return loadModel(device, baseFolder);
 }

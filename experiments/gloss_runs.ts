@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { listFolder, makeFolder, readBytes, writeFileAtomic } from "../src/core/files.ts";
 import { glossBatches, type GlossSplit, type PartOfSpeech } from "../src/data/mod.ts";
 import type { Device, DeviceKind } from "../src/device/device.ts";
-import { countTrainable, type Gpt2 } from "../src/models/mod.ts";
+import { countTrainable, type TextModel } from "../src/models/mod.ts";
 import type { Json, MethodSpec, RunSpec } from "../src/runs/mod.ts";
 import { loadTokenizer } from "../src/tokenizer/mod.ts";
 import { type Batch, evaluate } from "../src/train/mod.ts";
@@ -62,7 +62,7 @@ export async function glossSpec(
  * the last part).
  */
 export function planGloss(chosen: GlossRun, label: string): PlannedRun<GlossRun> {
-  const open = (device: Device): RunOpeners<Gpt2> => {
+  const open = (device: Device): RunOpeners<TextModel> => {
     const times: number[] = [];
     let spectra: LiveSpectra | undefined;
     return {
@@ -89,7 +89,7 @@ export function planGloss(chosen: GlossRun, label: string): PlannedRun<GlossRun>
 }
 
 /** The loss of a model on the evaluation split, nats per scored token. */
-export async function glossLoss(model: Gpt2, data: GlossData): Promise<number> {
+export async function glossLoss(model: TextModel, data: GlossData): Promise<number> {
   return (await evaluate(model, await openEvaluation(data))).loss;
 }
 

@@ -1,6 +1,7 @@
 /** "3 times less memory": the bytes of a training step of GPT-3 175B, from the dry device. @module */
 
 import { injectLora } from "../src/adapt/mod.ts";
+import { gpt2ConfigJson } from "../src/architectures/gpt2.ts";
 import type { LedgerReading } from "../src/device/ledger.ts";
 import { type Column, table } from "../src/figures/mod.ts";
 import { measured } from "../src/paper/printed/mod.ts";
@@ -20,7 +21,7 @@ const length = 2048, tokens = grouped(length);
 
 /** Bytes of one step of GPT-3 175B on one sequence, in F32 with AdamW; rank 0 is full fine-tuning. */
 export function gpt3Memory(rank: number): LedgerReading {
-  return predictMemory(gpt3, {
+  return predictMemory(gpt2ConfigJson(gpt3), {
     batch: 1,
     length,
     adapt: rank === 0 ? undefined : (model) => {

@@ -6,8 +6,7 @@ import { rootSum, squaresChunk } from "../../kernels/mod.ts";
 import { Parameter, Tape } from "../../src/autograd/mod.ts";
 import { adaptedLinear } from "../../src/autograd/ops/adapted_linear.ts";
 import type { LowRankSite } from "../../src/autograd/mod.ts";
-import type { Device } from "../../src/device/device.ts";
-import type { Tensor } from "../../src/device/tensor.ts";
+import type { Device, Tensor } from "../../src/device/device.ts";
 import { adamW } from "../../src/train/mod.ts";
 import type { Case } from "../protocol.ts";
 import {

@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { howMany } from "../../src/core/how_many.ts";
 import type { Device } from "../../src/device/device.ts";
-import type { Gpt2, Model } from "../../src/models/mod.ts";
+import type { Model, TextModel } from "../../src/models/mod.ts";
 import { run, type RunOptions, type RunResult, type RunSpec } from "../../src/runs/mod.ts";
 import type { ExperimentContext } from "./context.ts";
 
@@ -49,7 +49,7 @@ export interface RunPlan<Chosen, M extends Model> extends Omit<PlannedRun<Chosen
 }
 
 /** Plans a run that `run` makes. */
-export function planRun<Chosen, M extends Model = Gpt2>(
+export function planRun<Chosen, M extends Model = TextModel>(
   { open, ...plan }: RunPlan<Chosen, M>,
 ): PlannedRun<Chosen> {
   return {

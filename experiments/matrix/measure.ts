@@ -6,7 +6,7 @@ import type { HostTensor } from "../../src/core/host_tensor.ts";
 import { hash32, Random } from "../../src/core/random.ts";
 import type { Device } from "../../src/device/device.ts";
 import type { LedgerReading } from "../../src/device/ledger.ts";
-import type { Tensor } from "../../src/device/tensor.ts";
+import type { Tensor } from "../../src/device/device.ts";
 import { Perceptron } from "../../src/models/mod.ts";
 import { median } from "../../src/core/numbers.ts";
 

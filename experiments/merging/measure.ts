@@ -1,15 +1,15 @@
 /** What merging promises, measured on two trained adapters. @module */
 
 import { loadAdapter, merge, mergeReport, swap, unmerge } from "../../src/adapt/mod.ts";
-import type { Gpt2, Model, ModelInputs } from "../../src/models/mod.ts";
+import type { Model, ModelInputs, TextModel } from "../../src/models/mod.ts";
 import { type GlossData, glossLoss } from "../gloss_runs.ts";
 import { outputsOf } from "../../src/models/mod.ts";
 import { timeForward } from "../../src/inspect/mod.ts";
 
 /** Two adapters of one base, and how to judge the second. */
 export interface MergingInput {
-  readonly model: Gpt2; // the base that adapters go on, without any
-  readonly base: Gpt2; // the same base again, which stays as it is
+  readonly model: TextModel; // the base that adapters go on, without any
+  readonly base: TextModel; // the same base again, which stays as it is
   readonly folderA: string; // PEFT folder of task A
   readonly folderB: string; // PEFT folder of task B
   readonly dataB: GlossData; // task B
@@ -57,7 +57,7 @@ async function measureSwitch({ model, folderA, folderB, dataB, inputs }: Merging
 }
 
 /** All weights and the logits of the test tokens, as bits. */
-async function bitsOf(model: Gpt2, inputs: ModelInputs): Promise<Uint32Array[]> {
+async function bitsOf(model: TextModel, inputs: ModelInputs): Promise<Uint32Array[]> {
   const weights = await model.device.read(...[...model.parameters.values()].map((p) => p.tensor));
   const values = [...weights.map(({ data }) => data), await logitsOf(model, inputs)];
   return values.map((data) => new Uint32Array(Float32Array.from(data).buffer));

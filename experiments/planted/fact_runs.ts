@@ -1,7 +1,7 @@
 /** Runs that insert invented facts into the small base: three tokens, and a fourth that follows. @module */
 
 import { Random } from "../../src/core/random.ts";
-import type { Gpt2 } from "../../src/models/mod.ts";
+import type { TextModel } from "../../src/models/mod.ts";
 import { factBatch, factKeyLength as keyLength } from "../../src/data/mod.ts";
 import { baseIdentity, loadBase } from "../base_model.ts";
 import { type PlannedRun, planRun } from "../frame/mod.ts";
@@ -52,7 +52,7 @@ function sample(facts: number, random: Random): Uint32Array {
 }
 
 /** The share of facts whose token gets the largest logit. */
-async function recallOf(model: Gpt2, chosen: FactRun): Promise<number> {
+async function recallOf(model: TextModel, chosen: FactRun): Promise<number> {
   const all = Array.from({ length: chosen.facts }, (_, fact) => fact);
   const { inputs, targets } = factBatch(chosen, words, all);
   const rows = all.map((fact) => (fact + 1) * keyLength - 1);

@@ -11,7 +11,7 @@ import {
 } from "../../src/data/mod.ts";
 import type { Device } from "../../src/device/device.ts";
 import { type DenseMatrix, svd } from "../../src/linalg/mod.ts";
-import type { Gpt2, Model, ModelInputs } from "../../src/models/mod.ts";
+import type { Model, ModelInputs, TextModel } from "../../src/models/mod.ts";
 import type { JsonRecord } from "../../src/runs/mod.ts";
 import { loadTokenizer } from "../../src/tokenizer/mod.ts";
 import { type Batch, evaluate } from "../../src/train/mod.ts";
@@ -118,12 +118,12 @@ async function* taught(
  * directions raw ΔW shows.
  */
 async function measure(
-  student: Gpt2,
+  student: TextModel,
   teacher: Teacher,
   windows: Iterable<Batch>,
 ): Promise<JsonRecord> {
   const batches = await Array.fromAsync(taught(teacher.model, windows));
-  const divergence = async (model: Gpt2) =>
+  const divergence = async (model: TextModel) =>
     (await evaluate(model, batches, { loss: klDivergence })).loss;
   using base = await loadBase(student.device);
   return {
@@ -134,7 +134,10 @@ async function measure(
 }
 
 /** Mean of φ(min(r, r*), r*) between ΔW and D over the sites that have both; absent where none has. */
-async function meanSimilarity(student: Gpt2, { shifts }: Teacher): Promise<number | undefined> {
+async function meanSimilarity(
+  student: TextModel,
+  { shifts }: Teacher,
+): Promise<number | undefined> {
   const modules = student.linears.flatMap(({ adaptations }) => adaptations as LoraSite[]);
   const shared = modules.filter(({ name }) => shifts.has(name));
   const found = await Promise.all(shared.map(async ({ name, A, B, scaling }) => {

@@ -21,11 +21,11 @@ import {
 } from "../../src/data/mod.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import {
-  type Gpt2,
   initGpt2,
   loadModel,
   parseGpt2Config,
   saveModel,
+  type TextModel,
 } from "../../src/models/mod.ts";
 import { loadTokenizer } from "../../src/tokenizer/mod.ts";
 import { cosineSchedule, evaluate, train } from "../../src/train/mod.ts";
@@ -55,14 +55,14 @@ const config = parseGpt2Config({
 });
 
 /** Nats per token and bits per byte on all held-out tokens. */
-async function score(model: Gpt2, heldOut: EncodedDocuments) {
+async function score(model: TextModel, heldOut: EncodedDocuments) {
   const windows = evaluationWindows(heldOut, { batch: 16, length: recipe.length });
   const { loss } = await evaluate(model, windows);
   return languageScore(loss * heldOut.tokens, heldOut);
 }
 
 /** Decay on matrices only, as is usual for pretraining. */
-function groups(model: Gpt2) {
+function groups(model: TextModel) {
   const parameters = model.trainable();
   const isMatrix = ({ name, shape }: { name: string; shape: readonly number[] }) =>
     shape.length === 2 && !/\.(wte|wpe)\./.test(name);

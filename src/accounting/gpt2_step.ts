@@ -59,8 +59,8 @@ interface Moment {
  * Bytes by role at the peak of a training step of a GPT-2, in F32: what the `dry` device
  * finds by running it with AdamW, from formulas that can be checked by hand.
  *
- * @returns Undefined where there is no closed formula: blocks that are not adapted alike, or a single one
- * whose attention's input is not adapted.
+ * @returns Undefined where there is no closed formula: other families, blocks that are not adapted alike, or
+ * a single one whose attention's input is not adapted.
  * @throws {RangeError} when the configuration lacks a field, or a selection matches nothing.
  *
  * @example
@@ -74,6 +74,7 @@ interface Moment {
  * ```
  */
 export function gpt2StepBytes(config: ConfigJson, shape: StepShape): StepBytes | undefined {
+  if (config.model_type !== "gpt2") return undefined;
   const { tensors, linears } = gpt2Architecture(config), { lora } = shape;
   const updates = lora && selectLayerSites(linears, lora);
   const step = letters(config, shape);

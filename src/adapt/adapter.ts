@@ -2,7 +2,7 @@
 
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Shape } from "../core/shape.ts";
-import type { Tensor } from "../device/tensor.ts";
+import type { Tensor } from "../device/device.ts";
 import type { FloatDtype } from "../formats/mod.ts";
 import type { Model } from "../models/model.ts";
 

@@ -3,7 +3,7 @@
 import { scaleAdd } from "../../kernels/elementwise/kernel.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import { Arena } from "../device/arena.ts";
-import type { Tensor } from "../device/tensor.ts";
+import type { Tensor } from "../device/device.ts";
 import type { Model } from "../models/model.ts";
 import type { Adapter, SaveAdapterOptions, WeightChange } from "./adapter.ts";
 import { freeze } from "./freeze.ts";

@@ -8,7 +8,7 @@ import type { Tape } from "../autograd/tape.ts";
 import { isNamed, listNames } from "../core/module_names.ts";
 import { Random } from "../core/random.ts";
 import { Arena } from "../device/arena.ts";
-import type { Tensor } from "../device/tensor.ts";
+import type { Tensor } from "../device/device.ts";
 import type { Model } from "../models/model.ts";
 import type { Adaptation } from "../nn/adaptation.ts";
 import type { Place } from "../nn/place.ts";

@@ -5,7 +5,7 @@ import type { Weight } from "../autograd/weight.ts";
 import { formatShape, sameShape, type Shape } from "../core/shape.ts";
 import { Arena } from "../device/arena.ts";
 import { piecesOf } from "../device/spans.ts";
-import type { Tensor } from "../device/tensor.ts";
+import type { Tensor } from "../device/device.ts";
 import type { Model } from "../models/model.ts";
 import type { Adapter } from "./adapter.ts";
 import type { LoraAdapter } from "./lora/adapter.ts";

@@ -1,7 +1,7 @@
 /** Folders of adapters whose values are tensors by name. @module */
 
 import { makeFolder, writeJsonAtomic } from "../core/files.ts";
-import type { Tensor } from "../device/tensor.ts";
+import type { Tensor } from "../device/device.ts";
 import { writeSafetensors } from "../formats/mod.ts";
 import type { SaveAdapterOptions } from "./adapter.ts";
 

@@ -60,6 +60,8 @@ export interface Architecture {
   readonly tensors: readonly TensorSpec[];
   /** Those of the layers whose weight is one matrix. */
   readonly linears: readonly LinearSpec[];
+  /** Tensors that files may hold again: a tied head's weight. */
+  readonly copies?: readonly string[];
   /** PEFT's own choice of `target_modules`, where the user names none; empty where it has none. */
   readonly peftTargets: readonly string[];
 }

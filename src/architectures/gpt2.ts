@@ -62,6 +62,7 @@ export function gpt2Architecture(json: ConfigJson): Architecture {
     modelType: "gpt2",
     head: top.kind,
     peftTargets: ["c_attn"],
+    ...(top.kind === "language" && isTied ? { copies: [untiedHead] } : {}),
     layers: [
       embedding(`${at}wte`, [vocab_size, d]),
       embedding(`${at}wpe`, [n_positions, d]),
@@ -156,8 +157,9 @@ function classifierFields(json: ConfigJson): Partial<Gpt2Config> {
   const { architectures, id2label, pad_token_id } = json;
   if (!Array.isArray(architectures) || !architectures.includes(classifier)) return {};
   const top = headOf({ ...json, architectures: [classifier] }, "language");
+  const num_labels = top.kind === "classes" ? top.labels : 0;
   return {
-    num_labels: top.kind === "classes" ? top.labels : undefined,
+    num_labels: count({ ...json, num_labels }, "num_labels"),
     ...(id2label ? { id2label: id2label as Gpt2Config["id2label"] } : {}),
     ...(Number.isSafeInteger(pad_token_id) ? { pad_token_id: pad_token_id as number } : {}),
   };

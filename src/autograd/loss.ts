@@ -2,7 +2,7 @@
 
 import { type HostTensor, isFloat } from "../core/host_tensor.ts";
 import { assertShape, type Shape } from "../core/shape.ts";
-import type { Tensor } from "../device/tensor.ts";
+import type { Tensor } from "../device/device.ts";
 import type { Tape } from "./tape.ts";
 
 /** How a loss is summed. */

@@ -1,7 +1,7 @@
 /** Parameters: the leaves that gradients are taken for. @module */
 
 import type { Shape } from "../core/shape.ts";
-import type { Tensor } from "../device/tensor.ts";
+import type { Tensor } from "../device/device.ts";
 
 /** A gradient's buffer, and whether this step has written it yet. */
 export interface GradientSlot {

@@ -3,9 +3,8 @@
 import { fill, scaleAdd } from "../../kernels/elementwise/kernel.ts";
 import { hash32 } from "../core/random.ts";
 import { formatShape, type Shape } from "../core/shape.ts";
-import type { Device } from "../device/device.ts";
+import type { Device, Tensor } from "../device/device.ts";
 import { Scope } from "../device/scope.ts";
-import type { Tensor } from "../device/tensor.ts";
 import { type GradientSlot, Parameter } from "./parameter.ts";
 
 /** What an operation can be differentiated by. */

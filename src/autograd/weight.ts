@@ -1,7 +1,7 @@
 /** What a linear layer multiplies by, however it is stored. @module */
 
 import type { Shape } from "../core/shape.ts";
-import type { Tensor } from "../device/tensor.ts";
+import type { Tensor } from "../device/device.ts";
 import { matrix, multiply } from "./ops/product.ts";
 import type { Parameter } from "./parameter.ts";
 import type { Contribution } from "./tape.ts";

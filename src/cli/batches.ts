@@ -1,10 +1,9 @@
 /** The file of batches that `train` reads. @module */
 
 import { readJson } from "../core/files.ts";
-import type { Gpt2Config } from "../models/mod.ts";
 import type { Batch } from "../train/mod.ts";
 import { isFields, parseCase, shiftLabels } from "./cases.ts";
-import { assertInputs, assertLabels } from "./limits.ts";
+import { assertInputs, assertLabels, type InputLimits } from "./limits.ts";
 
 /**
  * Reads `{"batches": [...]}`. A batch is a list of equally long lists of token ids, each its own labels,
@@ -15,20 +14,20 @@ import { assertInputs, assertLabels } from "./limits.ts";
  * @throws {SyntaxError} when the file is not of that form.
  * @throws {RangeError} when a batch does not suit the model.
  */
-export async function readBatchFile(path: string, config: Gpt2Config): Promise<Batch[]> {
+export async function readBatchFile(path: string, limits: InputLimits): Promise<Batch[]> {
   const content = await readJson(path);
   const list = isFields(content) ? content.batches : undefined;
   if (!Array.isArray(list) || list.length === 0) {
     throw new SyntaxError(`${path} must be {"batches": [[[id, …], …], …]}, found no batches`);
   }
-  return list.map((batch, index) => parseBatch(`batch ${index}`, batch, config));
+  return list.map((batch, index) => parseBatch(`batch ${index}`, batch, limits));
 }
 
-function parseBatch(what: string, batch: unknown, config: Gpt2Config): Batch {
+function parseBatch(what: string, batch: unknown, limits: InputLimits): Batch {
   const fields = Array.isArray(batch) ? { input_ids: batch, labels: batch } : batch;
   const { inputs, labels } = parseCase(what, fields);
   if (!labels) throw new SyntaxError(`${what} must have labels beside its input_ids`);
-  assertInputs(what, inputs, config);
-  assertLabels(what, labels, config);
+  assertInputs(what, inputs, limits);
+  assertLabels(what, labels, limits);
   return { inputs, targets: shiftLabels(labels) };
 }

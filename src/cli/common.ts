@@ -3,7 +3,7 @@
 import { type Command, Option } from "./commander.ts";
 import { loadAdapter, type LoraAdapter } from "../adapt/mod.ts";
 import { type Device, openDevice } from "../device/mod.ts";
-import { type Gpt2, loadModel } from "../models/mod.ts";
+import { loadModel, type TextModel } from "../models/mod.ts";
 import { wholeNumber } from "./arguments.ts";
 
 /** Options that every command takes. */
@@ -42,7 +42,7 @@ export async function openChosen(options: CommonOptions): Promise<Device> {
 /** A model with its adapters, freed together. */
 export interface Loaded extends Disposable {
   /** The model. */
-  readonly model: Gpt2;
+  readonly model: TextModel;
   /** Its adapters in the order in which they were named. */
   readonly adapters: readonly LoraAdapter[];
 }

@@ -12,7 +12,7 @@ import {
 import { hasFile, kindOf } from "../core/storage.ts";
 import { openSafetensors, readRemoteHeaders, type TensorEntry } from "../formats/mod.ts";
 import { formatBytes } from "../figures/format.ts";
-import { readConfigJson } from "../models/load.ts";
+import { readConfigJson } from "../models/files.ts";
 
 /** Where a model is found; one of the two. */
 export interface ModelSource {

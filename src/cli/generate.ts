@@ -6,7 +6,7 @@ import {
   beamSearch,
   generate,
   type GenerateOptions as SampleOptions,
-  type Gpt2,
+  type TextModel,
 } from "../models/mod.ts";
 import { loadTokenizer } from "../tokenizer/mod.ts";
 import { collect, modelFolder, positiveNumber, temperature } from "./arguments.ts";
@@ -65,7 +65,7 @@ function assertSampling({ beams, temperature, topK }: GenerateOptions): void {
 
 type Prompt = ArrayLike<number>;
 
-async function sample(model: Gpt2, prompt: Prompt, options: SampleOptions): Promise<number[]> {
+async function sample(model: TextModel, prompt: Prompt, options: SampleOptions): Promise<number[]> {
   const tokens: number[] = [];
   for await (const token of generate(model, prompt, options)) {
     tokens.push(token);
@@ -74,6 +74,6 @@ async function sample(model: Gpt2, prompt: Prompt, options: SampleOptions): Prom
   return tokens;
 }
 
-async function search(model: Gpt2, prompt: Prompt, options: BeamOptions): Promise<number[]> {
+async function search(model: TextModel, prompt: Prompt, options: BeamOptions): Promise<number[]> {
   return [...(await beamSearch(model, prompt, options)).tokens];
 }

@@ -6,7 +6,7 @@ import type { Parameter, Tape } from "../autograd/mod.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { joinUpdates, openSafetensors } from "../formats/mod.ts";
 import { reorient } from "../models/transpose.ts";
-import type { Gpt2 } from "../models/mod.ts";
+import type { TextModel } from "../models/mod.ts";
 
 type Entry = readonly [key: string, values: HostTensor];
 
@@ -21,7 +21,7 @@ export interface Origins {
 /** `grad.KEY` of every trainable tensor, in the extents and under the key of its file. */
 export async function gradientEntries(
   tape: Tape,
-  { model, adapters }: { readonly model: Gpt2; readonly adapters: readonly LoraAdapter[] },
+  { model, adapters }: { readonly model: TextModel; readonly adapters: readonly LoraAdapter[] },
   origins: Origins,
 ): Promise<Entry[]> {
   const parameters = model.trainable();
@@ -36,7 +36,7 @@ export async function gradientEntries(
 
 type Gradients = ReadonlyMap<Parameter, HostTensor>;
 
-function modelEntries({ architecture, parameters }: Gpt2, gradients: Gradients): Entry[] {
+function modelEntries({ architecture, parameters }: TextModel, gradients: Gradients): Entry[] {
   return architecture.tensors.flatMap((spec) => {
     const values = gradients.get(parameters.get(spec.name)!);
     return values ? [[spec.name, reorient(spec, values)] as const] : [];

@@ -8,7 +8,7 @@ import { modelFolder, once } from "./arguments.ts";
 import { type Case, readCases, shiftLabels } from "./cases.ts";
 import { type CommonOptions, loadAdapted, note, openChosen, print } from "./common.ts";
 import { gradientEntries } from "./gradient_entries.ts";
-import { assertInputs, assertLabels, readLanguageModel } from "./limits.ts";
+import { assertInputs, assertLabels, readInputLimits } from "./limits.ts";
 
 interface GradientsOptions extends CommonOptions {
   readonly model: string;
@@ -37,7 +37,7 @@ export function addGradients(program: Command): void {
 }
 
 async function run(options: GradientsOptions): Promise<void> {
-  const { labels, inputs } = await labelledCase(options);
+  const { labels, inputs } = await labeledCase(options);
   using device = await openChosen(options);
   const folders = options.adapter === undefined ? [] : [options.adapter];
   using loaded = await loadAdapted(device, options.model, folders);
@@ -52,10 +52,10 @@ async function run(options: GradientsOptions): Promise<void> {
   note(options, `wrote ${howMany(entries.length, "gradient")} to ${options.output}`);
 }
 
-type Labelled = Case & Required<Pick<Case, "labels">>;
+type Labeled = Case & Required<Pick<Case, "labels">>;
 
 /** The chosen case, checked against the model. */
-async function labelledCase({ input, case: name, model }: GradientsOptions): Promise<Labelled> {
+async function labeledCase({ input, case: name, model }: GradientsOptions): Promise<Labeled> {
   const cases = await readCases(input), chosen = cases.get(name);
   if (!chosen) {
     throw new RangeError(`no case ${name} in ${input} (it has ${[...cases.keys()].join(", ")})`);
@@ -66,7 +66,7 @@ async function labelledCase({ input, case: name, model }: GradientsOptions): Pro
     const rest = others.length > 0 ? `these have: ${others.join(", ")}` : "no case has";
     throw new RangeError(`gradients need labels: case ${name} in ${input} has none (${rest})`);
   }
-  const config = await readLanguageModel(model);
+  const config = await readInputLimits(model);
   assertInputs(`case ${name}`, chosen.inputs, config);
   assertLabels(`case ${name}`, labels, config);
   return { ...chosen, labels };

@@ -2,17 +2,23 @@
 
 import { countLabels, type ModelInputs } from "../core/batch.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
-import { type Gpt2Config, parseGpt2Config, readConfig } from "../models/mod.ts";
+import { DryDevice } from "../device/dry.ts";
+import { allocateModel, readConfig, type TextModel } from "../models/mod.ts";
 import { shiftLabels } from "./cases.ts";
 
+/** How long and how large a model's inputs may be. */
+export type InputLimits = Pick<TextModel, "positions" | "vocabulary">;
+
 /**
- * The configuration of a language model's folder.
+ * The limits of the language model in a folder, from its configuration alone.
  *
  * @throws {RangeError} when the model has another head.
  */
-export async function readLanguageModel(folder: string): Promise<Gpt2Config> {
-  const config = parseGpt2Config(await readConfig(folder));
-  if (!config.num_labels) return config;
+export async function readInputLimits(folder: string): Promise<InputLimits> {
+  using device = new DryDevice();
+  using model = allocateModel(device, await readConfig(folder));
+  const { architecture: { head }, positions, vocabulary } = model;
+  if (head === "language") return { positions, vocabulary };
   throw new RangeError(`this command needs a language model, found a classifier in ${folder}`);
 }
 
@@ -24,21 +30,23 @@ export async function readLanguageModel(folder: string): Promise<Gpt2Config> {
 export function assertInputs(
   what: string,
   { tokens, positionIds }: ModelInputs,
-  config: Gpt2Config,
+  { positions, vocabulary }: InputLimits,
 ): void {
-  const time = tokens.shape[1], { n_positions: longest, vocab_size: vocabulary } = config;
-  if (time > longest) {
+  const time = tokens.shape[1];
+  if (time > positions) {
     throw new RangeError(
-      `${what}: a row may have at most ${longest} tokens (n_positions), found ${time}`,
+      `${what}: a row may have at most ${positions} tokens, the model's positions, found ${time}`,
     );
   }
   assertBelow(`${what}: token id`, tokens, vocabulary, "the vocabulary");
-  if (positionIds) assertBelow(`${what}: position id`, positionIds, longest, "n_positions");
+  if (positionIds) {
+    assertBelow(`${what}: position id`, positionIds, positions, "the model's length");
+  }
 }
 
 /** The same for labels, of which one must count: the first of a row predicts nothing. */
-export function assertLabels(what: string, labels: HostTensor, { vocab_size }: Gpt2Config): void {
-  assertBelow(`${what}: label`, labels, vocab_size, "the vocabulary");
+export function assertLabels(what: string, labels: HostTensor, { vocabulary }: InputLimits): void {
+  assertBelow(`${what}: label`, labels, vocabulary, "the vocabulary");
   if (countLabels(shiftLabels(labels).data) > 0) return;
   throw new RangeError(
     `${what}: a label must count, found none (negative labels and the first of a row do not)`,

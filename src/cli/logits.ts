@@ -6,11 +6,11 @@ import { Tape } from "../autograd/mod.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { howMany } from "../core/how_many.ts";
 import { writeSafetensors } from "../formats/mod.ts";
-import type { Gpt2, ModelInputs } from "../models/mod.ts";
+import type { ModelInputs, TextModel } from "../models/mod.ts";
 import { collect, modelFolder } from "./arguments.ts";
 import { readCases } from "./cases.ts";
 import { type CommonOptions, loadAdapted, openChosen, printWritten } from "./common.ts";
-import { assertInputs, readLanguageModel } from "./limits.ts";
+import { assertInputs, readInputLimits } from "./limits.ts";
 
 interface LogitsOptions extends CommonOptions {
   readonly model: string;
@@ -43,7 +43,7 @@ export function addLogits(program: Command): void {
 async function run(options: LogitsOptions): Promise<void> {
   const { adapter, output } = options, cases = await readCases(options.input);
   if (options.merge && !adapter) throw new RangeError("--merge needs an --adapter to merge");
-  const config = await readLanguageModel(options.model);
+  const config = await readInputLimits(options.model);
   for (const [name, content] of cases) assertInputs(`case ${name}`, content.inputs, config);
   using device = await openChosen(options);
   using loaded = await loadAdapted(device, options.model, adapter);
@@ -57,8 +57,8 @@ async function run(options: LogitsOptions): Promise<void> {
   printWritten(options, { cases: [...cases.keys()], output }, text);
 }
 
-async function logitsOf(model: Gpt2, inputs: ModelInputs): Promise<HostTensor> {
+async function logitsOf(model: TextModel, inputs: ModelInputs): Promise<HostTensor> {
   using tape = new Tape(model.device, { record: false });
   const [logits] = await model.device.read(model.forward(tape, inputs));
-  return { shape: [...inputs.tokens.shape, model.config.vocab_size], data: logits.data };
+  return { shape: [...inputs.tokens.shape, model.vocabulary], data: logits.data };
 }

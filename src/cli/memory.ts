@@ -3,7 +3,8 @@
 import { optimizerNames } from "../accounting/optimizers.ts";
 import { type BytesByRole, roles } from "../device/mod.ts";
 import { formatBytes } from "../figures/format.ts";
-import { type Gpt2Config, parseGpt2Config } from "../models/mod.ts";
+import type { ConfigJson } from "../architectures/mod.ts";
+import { completeConfig, runnableTypes } from "../models/mod.ts";
 import { modelPath, positiveNumber } from "./arguments.ts";
 import { type Command, Option } from "./commander.ts";
 import { type CommonOptions, print } from "./common.ts";
@@ -55,7 +56,7 @@ export function addMemory(program: Command): void {
 
 async function run(argument: string | undefined, options: MemoryOptions): Promise<void> {
   const model = oneModel("memory", [argument, options.model])!, method = methodOf(options);
-  const found = await forecast(await gpt2Config(model), options, method);
+  const found = await forecast(await runnableConfig(model), options, method);
   const { peak: byRole, live, byFormula } = found;
   assertExact(sumOf(byRole));
   print(
@@ -72,12 +73,12 @@ function assertExact(bytes: number): void {
   );
 }
 
-async function gpt2Config(model: string): Promise<Gpt2Config> {
-  const json = await configOf(model);
-  if (json?.model_type === "gpt2") return parseGpt2Config(json);
+async function runnableConfig(model: string): Promise<ConfigJson> {
+  const json = await configOf(model), type = json?.model_type;
+  if (json && runnableTypes.some((known) => known === type)) return completeConfig(json);
   throw new RangeError(
-    `predicting memory needs a configuration of model_type gpt2, found ${
-      json ? json.model_type : "none"
+    `predicting memory needs a configuration of model_type ${runnableTypes.join(" or ")}, found ${
+      json ? type : "none"
     }`,
   );
 }

@@ -2,9 +2,13 @@
 
 import type { Precision } from "../accounting/mod.ts";
 import type { OptimizerName } from "../accounting/optimizers.ts";
-import { type Architecture, architectureOf, type SiteSelection } from "../architectures/mod.ts";
+import {
+  type Architecture,
+  architectureOf,
+  type ConfigJson,
+  type SiteSelection,
+} from "../architectures/mod.ts";
 import type { BytesByRole } from "../device/mod.ts";
-import type { Gpt2Config } from "../models/mod.ts";
 import { applyMethod, type MethodSpec, predictMemory } from "../runs/mod.ts";
 
 /** How numbers are held, by the name of the option. */
@@ -38,18 +42,18 @@ export interface Forecast {
 
 /** Runs the step in F32 with AdamW on the dry device, and restates what was asked for otherwise. */
 export async function forecast(
-  config: Gpt2Config,
+  config: ConfigJson,
   options: ForecastOptions,
   method: MethodSpec,
 ): Promise<Forecast> {
   const { gpt2StepBytes } = await import("../accounting/mod.ts");
   // First, so that a model beyond all measure is refused before it is run.
-  const architecture = architectureOf(jsonOf(config));
+  const architecture = architectureOf(config);
   const { batch, length, seed } = options;
   const adapt = (model: Parameters<typeof applyMethod>[0]) => void applyMethod(model, method, seed);
   const { byRole, peakByRole } = predictMemory(config, { batch, length, adapt });
   const restate = await restatement(architecture, options, method);
-  const formula = gpt2StepBytes(jsonOf(config), { batch, length, lora: loraOf(method) });
+  const formula = gpt2StepBytes(config, { batch, length, lora: loraOf(method) });
   return {
     parameters: byRole.weight / 4,
     trained: byRole.gradient / 4,
@@ -73,8 +77,6 @@ async function restatement(
     return { ...bytes, ...state, activation: bytes.activation * share };
   };
 }
-
-const jsonOf = (config: Gpt2Config) => ({ ...config, model_type: "gpt2" });
 
 function loraOf(method: MethodSpec): SiteSelection & { rank: number } | undefined {
   if (method.kind === "full") return undefined;

@@ -43,8 +43,8 @@ const otherKind = {
 };
 
 /**
- * Throws when a folder that is to get an adapter holds a model, or the reverse: whoever loads it would
- * put the one of them on the other.
+ * Throws when a folder that is to get an adapter holds a model, or the reverse: a reader would put
+ * one on the other.
  */
 export async function assertNoOtherKind(folder: string, kind: "adapter" | "model"): Promise<void> {
   const { found, files } = otherKind[kind];

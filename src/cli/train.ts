@@ -3,9 +3,9 @@
 import { join } from "node:path";
 import type { Command } from "./commander.ts";
 import { loadAdapter, type LoraAdapter } from "../adapt/mod.ts";
-import { prepareFolder, writeJsonAtomic } from "../core/files.ts";
+import { prepareFolder, removeFile, removeFolder, writeJsonAtomic } from "../core/files.ts";
 import type { Device } from "../device/mod.ts";
-import { countTrainable, type Gpt2, loadModel, saveModel } from "../models/mod.ts";
+import { countTrainable, loadModel, saveModel, type TextModel } from "../models/mod.ts";
 import {
   applyMethod,
   type MethodSpec,
@@ -102,12 +102,12 @@ async function runOnce(spec: RunSpec, options: RunOptions): Promise<RunResult> {
   const { folder: runs } = options, { folder, checkpoint } = await runFiles(runs, spec);
   try {
     const result = await trainRun(spec, options);
-    await Deno.remove(runs, { recursive: true });
+    await removeFolder(runs);
     return result;
   } catch (error) {
     if (!await hasCheckpoint(checkpoint)) {
-      await Deno.remove(folder, { recursive: true }).catch(() => {});
-      await Deno.remove(runs).catch(() => {}); // stays while another call's checkpoint is in it
+      await removeFolder(folder);
+      await removeFile(runs); // It stays while the checkpoint of other arguments is in it.
     }
     throw error;
   }
@@ -115,7 +115,7 @@ async function runOnce(spec: RunSpec, options: RunOptions): Promise<RunResult> {
 
 /** The adapter to train, continued or new; none for full fine-tuning. */
 async function adapt(
-  model: Gpt2,
+  model: TextModel,
   method: MethodSpec,
   options: TrainOptions,
 ): Promise<LoraAdapter | undefined> {

@@ -1,11 +1,12 @@
 /** What `train` is asked for, checked before a model is read. @module */
 
+import { readBytes, realPath } from "../core/files.ts";
 import { readConfig } from "../models/mod.ts";
 import { type JsonRecord, type MethodSpec, type RunSpec, sha256 } from "../runs/mod.ts";
 import type { Batch } from "../train/mod.ts";
 import { readBatchFile } from "./batches.ts";
 import type { CommonOptions } from "./common.ts";
-import { readLanguageModel } from "./limits.ts";
+import { readInputLimits } from "./limits.ts";
 import { methodOf, type MethodOptions } from "./method.ts";
 import { assertNoOtherKind, assertOtherFolder } from "./model_folder.ts";
 import { readTrainConfig } from "./train_config.ts";
@@ -35,7 +36,7 @@ export async function readRequest(options: TrainOptions): Promise<TrainRequest> 
   const method = methodOf(options, configured ?? (options.adapter ? { kind: "lora" } : {}));
   if (options.adapter) assertContinues(options, method);
   await assertOutput(options, method.kind);
-  const batches = await readBatchFile(options.batches, await readLanguageModel(options.model));
+  const batches = await readBatchFile(options.batches, await readInputLimits(options.model));
   const { seed } = options, [model, data] = [await modelSpec(options), await dataSpec(options)];
   const spec = { model, method, data, training, seed };
   const isNamed = method.kind !== "full" || configured !== undefined ||
@@ -57,12 +58,12 @@ async function assertOutput({ model, output }: TrainOptions, kind: string): Prom
  * and the next call resumes on others (issue 7 adds a fingerprint).
  */
 async function modelSpec({ model, adapter }: TrainOptions): Promise<JsonRecord> {
-  const config = await readConfig(model) as JsonRecord, folder = await Deno.realPath(model);
-  return { folder, config, adapter: adapter && await Deno.realPath(adapter).catch(() => adapter) };
+  const config = await readConfig(model) as JsonRecord, folder = await realPath(model);
+  return { folder, config, adapter: adapter && await realPath(adapter) };
 }
 
 async function dataSpec({ batches }: TrainOptions): Promise<JsonRecord> {
-  return { batches: await sha256(await Deno.readFile(batches)) };
+  return { batches: await sha256(await readBytes(batches)) };
 }
 
 /** An adapter has its rank, scaling and modules. */

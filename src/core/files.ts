@@ -98,16 +98,24 @@ export async function prepareFolder(folder: string): Promise<void> {
   }
 }
 
-/** Removes a file, if it is there and can be removed. */
+/** Removes a folder with everything in it, if it is there and can be removed. */
+export async function removeFolder(path: string): Promise<void> {
+  await Deno.remove(path, { recursive: true }).catch(() => {});
+}
+
+/** Removes a file or an empty folder, if it is there and can be removed. */
 export async function removeFile(path: string): Promise<void> {
   await Deno.remove(path).catch(() => {});
 }
 
+/** The one path of a place, whatever leads to it; a path that leads nowhere stays as it is. */
+export async function realPath(path: string): Promise<string> {
+  return await Deno.realPath(path).catch(() => path);
+}
+
 /** Whether two paths lead to one place; a path that leads nowhere is compared as text. */
 export async function isSamePlace(one: string, other: string): Promise<boolean> {
-  const paths = [one, other].map((path) => Deno.realPath(path).catch(() => path));
-  const [from, to] = await Promise.all(paths);
-  return from === to;
+  return await realPath(one) === await realPath(other);
 }
 
 /**

@@ -1,10 +1,9 @@
 /** Arenas: many tensors in one buffer, so that an optimizer can run over all of them at once. @module */
 
 import { type Shape, sizeOf } from "../core/shape.ts";
-import type { Device } from "./device.ts";
+import type { Device, Tensor } from "./device.ts";
 import type { Role } from "./ledger.ts";
 import { Scope } from "./scope.ts";
-import type { Tensor } from "./tensor.ts";
 import { zero } from "./zero.ts";
 
 /** A named tensor of an arena. */

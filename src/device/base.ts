@@ -4,9 +4,14 @@ import { elementBytes, type ElementType, type Kernel, type Numbers } from "../..
 import { DeviceError, ShapeError } from "../core/errors.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { type Shape, sizeOf } from "../core/shape.ts";
-import type { CompileReport, Device, DeviceKind } from "./device.ts";
+import {
+  type CompileReport,
+  type Device,
+  type DeviceKind,
+  type Storage,
+  Tensor,
+} from "./device.ts";
 import { Ledger, type Role } from "./ledger.ts";
-import { type Storage, Tensor } from "./tensor.ts";
 
 /** The typed array of each element type; f16 values are kept as bits. */
 export const hostArrays = {

@@ -1,7 +1,16 @@
 /** Devices: what holds tensors and runs kernels. @module */
 
 export { Arena, type ArenaEntry } from "./arena.ts";
-export type { AnyKernel, Bindings, CompileReport, Device, DeviceKind, Scalars } from "./device.ts";
+export {
+  type AnyKernel,
+  type Bindings,
+  type CompileReport,
+  type Device,
+  type DeviceKind,
+  type Scalars,
+  type Storage,
+  Tensor,
+} from "./device.ts";
 export {
   type BytesByRole,
   type BytesByType,
@@ -19,5 +28,4 @@ export {
   type OpenOptions,
 } from "./open.ts";
 export { Scope } from "./scope.ts";
-export { type Storage, Tensor } from "./tensor.ts";
 export { zero } from "./zero.ts";

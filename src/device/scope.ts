@@ -2,9 +2,8 @@
 
 import type { ElementType } from "../../kernels/kernel.ts";
 import type { Shape } from "../core/shape.ts";
-import type { Device } from "./device.ts";
+import type { Device, Tensor } from "./device.ts";
 import type { Role } from "./ledger.ts";
-import type { Tensor } from "./tensor.ts";
 
 /** Owns what it allocates and what it is given; disposing it frees all, the latest first. */
 export class Scope implements Disposable {

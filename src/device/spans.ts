@@ -2,7 +2,7 @@
 
 import { cutRange, type RowRange } from "../core/row_range.ts";
 import { elementBytes } from "../../kernels/kernel.ts";
-import { Tensor } from "./tensor.ts";
+import { Tensor } from "./device.ts";
 
 /** A part of a tensor that one kernel may bind. */
 export interface Piece {

@@ -1,7 +1,7 @@
 /** Setting tensors of any size to zero. @module */
 
 import { fill } from "../../kernels/elementwise/kernel.ts";
-import type { Tensor } from "./tensor.ts";
+import type { Tensor } from "./device.ts";
 
 /** Writes zeros in as many launches as the device's binding limit asks for. */
 export function zero(tensor: Tensor): void {

@@ -8,7 +8,7 @@ import type { RowRange } from "../core/row_range.ts";
 import { formatShape, sameShape } from "../core/shape.ts";
 import { siteName } from "../core/site.ts";
 import { openSafetensors, type SafetensorsFile } from "../formats/mod.ts";
-import { readConfigJson } from "../models/load.ts";
+import { readConfigJson } from "../models/files.ts";
 import { reorient } from "../models/transpose.ts";
 
 /** Gives the weight that an update changes, as (out, in). Dispose of it. */

@@ -3,7 +3,7 @@
 import { Tape } from "../autograd/mod.ts";
 import type { Batch, ModelInputs } from "../core/batch.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
-import type { Tensor } from "../device/tensor.ts";
+import type { Tensor } from "../device/device.ts";
 import { type DenseMatrix, multiply, transposed, zeros } from "../linalg/mod.ts";
 import type { Model } from "../models/mod.ts";
 

@@ -1,8 +1,8 @@
-/** Beam search with length-normalised scores. @module */
+/** Beam search with length-normalized scores. @module */
 
 import { Tape } from "../autograd/tape.ts";
-import { assertRoom, assertWhole, nextLogits, openCache } from "./generate.ts";
-import type { Gpt2 } from "./gpt2/gpt2.ts";
+import { assertRoom, assertWhole, nextLogits } from "./generate.ts";
+import type { TextModel } from "./text_model.ts";
 
 /** How wide to search and when to stop. */
 export interface BeamOptions {
@@ -20,7 +20,7 @@ export interface BeamOptions {
 export interface Hypothesis {
   /** New tokens, the stop token included. */
   readonly tokens: readonly number[];
-  /** Its length-normalised log probability in nats. */
+  /** Its length-normalized log probability in nats. */
   readonly score: number;
 }
 
@@ -44,14 +44,14 @@ interface Candidate {
  * finite.
  */
 export async function beamSearch(
-  model: Gpt2,
+  model: TextModel,
   prompt: ArrayLike<number>,
   options: BeamOptions,
 ): Promise<Hypothesis> {
   const { beams, maxNewTokens } = options;
   assertRoom(model, prompt, maxNewTokens);
   assertWhole("beams", beams, 1);
-  using cache = openCache(model, beams, prompt.length + maxNewTokens);
+  using cache = model.openCache(beams, prompt.length + maxNewTokens);
   const search = new Search(options);
   while (!search.finished) {
     const inputs = search.running.map(({ tokens }) => tokens.length ? tokens.slice(-1) : prompt);

@@ -3,8 +3,8 @@
 import { Tape } from "../autograd/tape.ts";
 import { hostTensor } from "../core/host_tensor.ts";
 import { Random } from "../core/random.ts";
-import { KeyValueCache } from "../nn/key_value_cache.ts";
-import type { Gpt2 } from "./gpt2/gpt2.ts";
+import type { KeyValueCache } from "../nn/key_value_cache.ts";
+import type { TextModel } from "./text_model.ts";
 
 /** How the next token is chosen and when to stop. */
 export interface GenerateOptions {
@@ -40,13 +40,13 @@ export interface GenerateOptions {
  * ```
  */
 export async function* generate(
-  model: Gpt2,
+  model: TextModel,
   prompt: ArrayLike<number>,
   options: GenerateOptions,
 ): AsyncGenerator<number> {
   assertRoom(model, prompt, options.maxNewTokens);
   assertChoice(options);
-  using cache = openCache(model, 1, prompt.length + options.maxNewTokens);
+  using cache = model.openCache(1, prompt.length + options.maxNewTokens);
   const random = new Random(options.seed ?? 0);
   let input: ArrayLike<number> = prompt;
   for (let made = 0; made < options.maxNewTokens; made++) {
@@ -59,23 +59,17 @@ export async function* generate(
   }
 }
 
-/** A cache for `batch` sequences of at most `capacity` tokens. */
-export function openCache(model: Gpt2, batch: number, capacity: number): KeyValueCache {
-  const { n_layer: layers, n_embd: width } = model.config;
-  return new KeyValueCache(model.device, { layers, batch, capacity, width });
-}
-
 /**
  * Feeds new tokens of equally long sequences and reads the logits after the last of each.
  *
  * @throws {RangeError} when one is not finite: what is chosen by it would look like a token.
  */
 export async function nextLogits(
-  model: Gpt2,
+  model: TextModel,
   cache: KeyValueCache,
   sequences: readonly ArrayLike<number>[],
 ): Promise<Float32Array[]> {
-  const time = sequences[0].length, vocabulary = model.config.vocab_size;
+  const time = sequences[0].length, vocabulary = model.vocabulary;
   const ids = Uint32Array.from(sequences.flatMap((sequence) => Array.from(sequence)));
   const rows = sequences.map((_, i) => i * time + time - 1);
   using tape = new Tape(model.device, { record: false });
@@ -89,8 +83,12 @@ export async function nextLogits(
 }
 
 /** Throws unless the prompt and its continuation fit the model. */
-export function assertRoom(model: Gpt2, prompt: ArrayLike<number>, maxNewTokens: number): void {
-  const limit = model.config.n_positions, wanted = prompt.length + maxNewTokens;
+export function assertRoom(
+  model: TextModel,
+  prompt: ArrayLike<number>,
+  maxNewTokens: number,
+): void {
+  const limit = model.positions, wanted = prompt.length + maxNewTokens;
   if (prompt.length === 0) throw new RangeError("generating needs a prompt of at least one token");
   assertWhole("maxNewTokens", maxNewTokens, 0);
   if (wanted > limit) {

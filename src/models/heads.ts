@@ -5,7 +5,7 @@ import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { ModelInputs } from "../core/batch.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
-import type { Tensor } from "../device/tensor.ts";
+import type { Tensor } from "../device/device.ts";
 
 /** Reads hidden states, all of them or some rows, and gives a model's outputs. */
 export interface Head {

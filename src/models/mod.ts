@@ -3,11 +3,13 @@
 export { type BeamOptions, beamSearch, type Hypothesis } from "./beam_search.ts";
 export { generate, type GenerateOptions } from "./generate.ts";
 export { type Gpt2Config, parseGpt2Config } from "../architectures/gpt2.ts";
-export { Gpt2, type Gpt2Options } from "./gpt2/gpt2.ts";
-export { initGpt2 } from "./gpt2/init.ts";
-export { loadModel, readConfig, saveModel } from "./load.ts";
-export { ModelTensors, type StoredTensors } from "./model_tensors.ts";
+export { Gpt2 } from "./gpt2.ts";
+export { initGpt2 } from "./init.ts";
+export { loadModel, readConfig, saveModel } from "./files.ts";
+export { allocateModel, completeConfig, runnableTypes } from "./registry.ts";
+export { ModelLayers, type StoredTensors } from "./model_layers.ts";
 export { countTrainable, type ForwardOptions, type Model, trainableOf } from "./model.ts";
 export { accuracyOf, outputsOf } from "./outputs.ts";
 export { Perceptron, type PerceptronShape } from "./perceptron.ts";
+export { type ModelOptions, TextModel } from "./text_model.ts";
 export type { ModelInputs } from "../core/batch.ts";

@@ -3,12 +3,11 @@
 import type { Architecture } from "../architectures/architecture.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
-import type { Device } from "../device/device.ts";
-import type { Tensor } from "../device/tensor.ts";
+import type { Device, Tensor } from "../device/device.ts";
 import type { KeyValueCache } from "../nn/key_value_cache.ts";
 import type { Linear } from "../nn/linear.ts";
 import type { Place } from "../nn/place.ts";
-import type { StoredTensors } from "./model_tensors.ts";
+import type { StoredTensors } from "./model_layers.ts";
 
 /** How a forward pass runs. */
 export interface ForwardOptions {

@@ -1,5 +1,6 @@
 /** A perceptron of any depth: the smallest model that an adapter fits on. @module */
 
+import type { LayerParts } from "../architectures/mod.ts";
 import { gelu } from "../autograd/mod.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
@@ -7,10 +8,10 @@ import type { HostTensor } from "../core/host_tensor.ts";
 import { Random } from "../core/random.ts";
 import { Arena, type ArenaEntry } from "../device/arena.ts";
 import type { Device } from "../device/device.ts";
-import type { Tensor } from "../device/tensor.ts";
+import type { Tensor } from "../device/device.ts";
 import { type Model, trainableOf } from "./model.ts";
-import { ModelTensors, type StoredTensors } from "./model_tensors.ts";
-import { Linear, type LinearParts, type Place } from "../nn/mod.ts";
+import { ModelLayers, type StoredTensors } from "./model_layers.ts";
+import type { Linear, Place } from "../nn/mod.ts";
 
 /** The shape of a perceptron. */
 export interface PerceptronShape {
@@ -44,9 +45,9 @@ export class Perceptron implements Model<HostTensor> {
   readonly linears: readonly Linear[];
   /** None. */
   readonly places: readonly Place[] = [];
-  readonly #tensors: ModelTensors;
+  readonly #layers: ModelLayers;
   readonly #owner: Disposable;
-  readonly #parts: LinearParts;
+  readonly #parts: LayerParts;
 
   /**
    * Builds the layers around tensors that `owner` owns.
@@ -57,18 +58,16 @@ export class Perceptron implements Model<HostTensor> {
     device: Device,
     tensors: StoredTensors,
     owner: Disposable,
-    parts: LinearParts = {},
+    parts: LayerParts = {},
   ) {
     this.device = device;
     this.#owner = owner;
     this.#parts = parts;
-    this.#tensors = new ModelTensors(tensors);
-    this.parameters = this.#tensors.parameters;
     const weights = [...tensors.keys()].filter((name) => name.endsWith(".weight"));
-    this.linears = weights.map((_, layer) => {
-      const name = `layers.${layer}`, bias = this.parameters.get(`${name}.bias`);
-      return new Linear(name, this.#tensors.weightOf(name), bias, parts);
-    });
+    const names = weights.map((name) => name.replace(/\.weight$/, ""));
+    this.#layers = new ModelLayers(tensors, names.map((name) => ({ name, parts })));
+    this.parameters = this.#layers.parameters;
+    this.linears = names.map((name) => this.#layers.linear(name));
   }
 
   /** Random weights N(0, 1/fan-in), biases zero. */
@@ -89,7 +88,7 @@ export class Perceptron implements Model<HostTensor> {
 
   /** The same layers with some tensors replaced, without adapters. */
   withTensors(replaced: StoredTensors, owner: Disposable): Perceptron {
-    return new Perceptron(this.device, this.#tensors.with(replaced), owner, this.#parts);
+    return new Perceptron(this.device, this.#layers.with(replaced), owner, this.#parts);
   }
 
   /** Parameters that are not frozen, and adapters. */

@@ -3,7 +3,7 @@
 import type { LowRankSite } from "../autograd/ops/low_rank.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
-import type { Tensor } from "../device/tensor.ts";
+import type { Tensor } from "../device/device.ts";
 
 /** A trained change of what one layer, or one place in a block, gives. */
 export interface Adaptation {

@@ -2,7 +2,7 @@
 
 import { attention, dropout, fusedInputs } from "../autograd/mod.ts";
 import type { Tape } from "../autograd/tape.ts";
-import type { Tensor } from "../device/tensor.ts";
+import type { Tensor } from "../device/device.ts";
 import type { KeyValueCache } from "./key_value_cache.ts";
 import type { Linear } from "./linear.ts";
 

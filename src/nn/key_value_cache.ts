@@ -5,9 +5,8 @@ import { attend, type AttentionInputs } from "../autograd/ops/attention.ts";
 import { assertWindow, type ColumnWindow, copyColumns } from "../autograd/ops/columns.ts";
 import type { Tape } from "../autograd/tape.ts";
 import { ShapeError } from "../core/errors.ts";
-import type { Device } from "../device/device.ts";
+import type { Device, Tensor } from "../device/device.ts";
 import { Scope } from "../device/scope.ts";
-import type { Tensor } from "../device/tensor.ts";
 
 /** Extents of a cache. */
 export interface CacheShape {

@@ -1,9 +1,9 @@
-/** Layer normalisation with its two parameters. @module */
+/** Layer normalization with its two parameters. @module */
 
 import { layerNorm } from "../autograd/ops/layer_norm.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
-import type { Tensor } from "../device/tensor.ts";
+import type { Tensor } from "../device/device.ts";
 
 /** y = (x - μ) / √(σ² + ε) · weight + bias. */
 export class LayerNorm {

@@ -7,7 +7,7 @@ import type { Tape } from "../autograd/tape.ts";
 import type { Weight } from "../autograd/weight.ts";
 import type { RowRange } from "../core/row_range.ts";
 import type { SiteRole } from "../core/site.ts";
-import type { Tensor } from "../device/tensor.ts";
+import type { Tensor } from "../device/device.ts";
 import type { Adaptation } from "./adaptation.ts";
 
 /** Output rows of a layer's weight by what they do: GPT-2's fused `c_attn` has three parts. */

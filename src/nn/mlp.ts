@@ -2,7 +2,7 @@
 
 import { dropout, gelu } from "../autograd/mod.ts";
 import type { Tape } from "../autograd/tape.ts";
-import type { Tensor } from "../device/tensor.ts";
+import type { Tensor } from "../device/device.ts";
 import type { Linear } from "./linear.ts";
 
 /** down(gelu(up(x))). */

@@ -1,7 +1,7 @@
 /** Named places in a transformer block where an adapter may change what passes. @module */
 
 import type { Tape } from "../autograd/tape.ts";
-import type { Tensor } from "../device/tensor.ts";
+import type { Tensor } from "../device/device.ts";
 import type { Adaptation } from "./adaptation.ts";
 
 /** After a sublayer and before its result is added to the residual stream; does nothing by itself. */

@@ -2,16 +2,18 @@
 
 import { crossEntropy, klDivergence, type Loss, squaredError } from "../autograd/mod.ts";
 
-const losses = {
+type LossName = NonNullable<LossSpec["objective"]>;
+
+const losses: Readonly<Record<LossName, Loss>> = {
   "cross-entropy": crossEntropy,
   "kl-divergence": klDivergence,
   "squared-error": squaredError,
-} as const satisfies Record<string, Loss>;
+};
 
 /** A loss by its name: JSON holds no functions. */
 export interface LossSpec {
   /** What is minimized. Default `cross-entropy`. */
-  readonly objective?: keyof typeof losses;
+  readonly objective?: "cross-entropy" | "kl-divergence" | "squared-error";
   /** Share of each target that is spread evenly over the classes, for the cross-entropy. Default 0. */
   readonly labelSmoothing?: number;
 }
@@ -26,8 +28,7 @@ export function lossOf({ objective = "cross-entropy", labelSmoothing }: LossSpec
     const known = Object.keys(losses).join(", ");
     throw new RangeError(`an objective must be one of ${known}, found ${objective}`);
   }
-  const loss = losses[objective];
-  if (!labelSmoothing) return loss;
-  return (tape, outputs, targets, options) =>
-    loss(tape, outputs, targets, { smoothing: labelSmoothing, ...options });
+  if (objective !== "cross-entropy" || !labelSmoothing) return losses[objective];
+  return (tape, logits, targets, options) =>
+    crossEntropy(tape, logits, targets, { smoothing: labelSmoothing, ...options });
 }

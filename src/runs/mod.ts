@@ -6,7 +6,7 @@
 
 export { type PredictionOptions, predictMemory } from "./predict_memory.ts";
 export type { LossSpec } from "./losses.ts";
-export { applyMethod, run, type RunOptions, type Trained } from "./run.ts";
+export { applyMethod, type InputsOf, run, type RunOptions, type Trained } from "./run.ts";
 export {
   type Provenance,
   readRun,

@@ -3,11 +3,12 @@
 import { sizeOf } from "../core/shape.ts";
 import { DryDevice } from "../device/dry.ts";
 import type { LedgerReading } from "../device/ledger.ts";
-import { Gpt2, type Gpt2Config, type Gpt2Options } from "../models/mod.ts";
+import type { ConfigJson } from "../architectures/mod.ts";
+import { allocateModel, type ModelOptions, type TextModel } from "../models/mod.ts";
 import { type Batch, Trainer, type TrainerOptions } from "../train/mod.ts";
 
 /** What is trained, on what. */
-export interface PredictionOptions extends Gpt2Options {
+export interface PredictionOptions extends ModelOptions {
   /** Sequences in a batch. */
   readonly batch: number;
   /** Tokens of a sequence. */
@@ -15,7 +16,7 @@ export interface PredictionOptions extends Gpt2Options {
   /** Batches of a step. Default 1. */
   readonly accumulation?: number;
   /** Makes the model ready for training, such as by injecting an adapter. */
-  readonly adapt?: (model: Gpt2) => void;
+  readonly adapt?: (model: TextModel) => void;
 }
 
 /** Tokens of a batch are listed on the host, on whatever device. */
@@ -30,35 +31,34 @@ const mostTokens = 2 ** 26;
  *
  * @example
  * ```ts
- * import { predictMemory } from "./predict_memory.ts";
- * import { parseGpt2Config } from "@lowrank/core";
+ * import { catalogue } from "@lowrank/core/architectures";
+ * import { predictMemory } from "@lowrank/core/runs";
  *
- * const small = parseGpt2Config({});
- * const { peakByRole } = predictMemory(small, { batch: 4, length: 128 });
+ * const { peakByRole } = predictMemory(catalogue["gpt2"].config, { batch: 4, length: 128 });
  * console.log(peakByRole.optimizer); // 8 bytes for each of 124,439,808 parameters
  * ```
  */
 export function predictMemory(
-  config: Gpt2Config,
+  config: ConfigJson,
   { batch, length, accumulation = 1, adapt, ...options }: PredictionOptions,
 ): LedgerReading {
   using device = new DryDevice();
   // Tokens are all 0: with another id of padding each sequence has an end, as a classifier needs.
-  using model = Gpt2.allocate(device, { ...config, pad_token_id: 1 }, options);
+  using model = allocateModel(device, { ...config, pad_token_id: 1 }, options);
   adapt?.(model);
   const training: TrainerOptions = { learningRate: 0, steps: 1, accumulation };
   using trainer = new Trainer(model, training);
-  trainer.step(new Array<Batch>(accumulation).fill(anyBatch(config, batch, length)));
+  trainer.step(new Array<Batch>(accumulation).fill(anyBatch(model, batch, length)));
   return device.ledger.read();
 }
 
-function anyBatch({ num_labels }: Gpt2Config, batch: number, length: number): Batch {
+function anyBatch({ architecture }: TextModel, batch: number, length: number): Batch {
   if (batch * length > mostTokens) {
     throw new RangeError(
       `a batch may have up to ${mostTokens} tokens, found ${batch} x ${length}`,
     );
   }
   const tokens = { shape: [batch, length], data: new Uint32Array(batch * length) };
-  const shape = num_labels ? [batch] : tokens.shape;
+  const shape = architecture.head === "classes" ? [batch] : tokens.shape;
   return { inputs: { tokens }, targets: { shape, data: new Int32Array(sizeOf(shape)) } };
 }

@@ -3,7 +3,7 @@
 import { injectLora, type LoraAdapter } from "../adapt/mod.ts";
 import type { CompileReport, Device } from "../device/device.ts";
 import { roles } from "../device/ledger.ts";
-import { type Gpt2, type Model, saveModel } from "../models/mod.ts";
+import { type Model, saveModel, type TextModel } from "../models/mod.ts";
 import {
   type BatchSource,
   emptyLog,
@@ -30,10 +30,10 @@ import { lossOf } from "./losses.ts";
 import type { JsonRecord, MethodSpec, RunSpec } from "./spec.ts";
 
 /** The inputs that a model's forward takes. */
-type InputsOf<M extends Model> = Parameters<M["forward"]>[1];
+export type InputsOf<M extends Model> = Parameters<M["forward"]>[1];
 
 /** What there is when training ends: the model with its adapter, and the steps so far. */
-export interface Trained<M extends Model = Gpt2> {
+export interface Trained<M extends Model = TextModel> {
   /** The model. */
   readonly model: M;
   /** Its adapter, where the method has one. */
@@ -43,7 +43,7 @@ export interface Trained<M extends Model = Gpt2> {
 }
 
 /** What a run needs beside its specification. */
-export interface RunOptions<M extends Model = Gpt2> {
+export interface RunOptions<M extends Model = TextModel> {
   /** Folder of all runs. */
   readonly folder: string;
   /** Where it runs. */
@@ -124,7 +124,7 @@ export interface RunOptions<M extends Model = Gpt2> {
  * await Deno.remove(folder, { recursive: true });
  * ```
  */
-export async function run<M extends Model = Gpt2>(
+export async function run<M extends Model = TextModel>(
   spec: RunSpec,
   options: RunOptions<M>,
 ): Promise<RunResult> {
@@ -135,8 +135,8 @@ export async function run<M extends Model = Gpt2>(
   const files = await runFiles(options.folder, spec);
   const finished = await readRun(files, spec);
   if (finished) return finished;
-  const measureBytes = watchLedger(device),
-    { adapt = adaptByMethod, save = saverTo(files) } = options;
+  const { adapt = adaptByMethod, save = saverTo(files) } = options;
+  const measureBytes = watchLedger(device);
   using model = await options.openModel(spec, device);
   using adapter = await adapt(model, spec);
   const made = { model, adapter };

@@ -4,10 +4,9 @@ import { adamw as kernel } from "../../kernels/adamw/kernel.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
 import { DeviceError } from "../core/errors.ts";
-import type { Device } from "../device/device.ts";
+import type { Device, Tensor } from "../device/device.ts";
 import { Scope } from "../device/scope.ts";
 import { piecesOf } from "../device/spans.ts";
-import type { Tensor } from "../device/tensor.ts";
 import { zero } from "../device/zero.ts";
 import {
   type AdamWOptions,
@@ -164,7 +163,7 @@ export class AdamW implements Disposable {
  *     θ ← θ (1 - η λ) - η m / (1 - β₁ᵗ) / (√(v / (1 - β₂ᵗ)) + ε)
  *
  * with g scaled by min(1, clipNorm / (‖g‖ + 1e-6)), ‖g‖ over all parameters of all groups. One kernel
- * launch updates all neighbours of a group.
+ * launch updates all neighbors of a group.
  *
  * @throws {RangeError} when there are no parameters, one is frozen or has an optimizer already, or a
  * setting is out of range.

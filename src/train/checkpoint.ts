@@ -4,7 +4,7 @@ import type { HostTensor } from "../core/host_tensor.ts";
 import { platform } from "../core/platform.ts";
 import { formatShape, sameShape } from "../core/shape.ts";
 import { kindOf } from "../core/storage.ts";
-import type { Tensor } from "../device/tensor.ts";
+import type { Tensor } from "../device/device.ts";
 import { openSafetensors, type SafetensorsFile, writeSafetensors } from "../formats/mod.ts";
 import { emptyLog, type TrainingLog } from "./log.ts";
 import type { Trainer } from "./trainer.ts";

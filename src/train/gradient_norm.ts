@@ -3,7 +3,7 @@
 import { rootSum, squaresChunk, sumSquares } from "../../kernels/reduce/kernel.ts";
 import type { Scope } from "../device/scope.ts";
 import { piecesOf } from "../device/spans.ts";
-import type { Tensor } from "../device/tensor.ts";
+import type { Tensor } from "../device/device.ts";
 
 /** √(Σ g²) over flat ranges, by partial sums of fixed chunks: the bits do not depend on threads. */
 export class GradientNorm {

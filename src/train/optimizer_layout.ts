@@ -6,14 +6,13 @@
 
 import type { Parameter } from "../autograd/parameter.ts";
 import { Arena } from "../device/arena.ts";
-import type { Device } from "../device/device.ts";
+import type { Device, Storage, Tensor } from "../device/device.ts";
 import type { Scope } from "../device/scope.ts";
 import { spanOver } from "../device/spans.ts";
-import type { Storage, Tensor } from "../device/tensor.ts";
 
 /** A parameter with its gradient and its moments, each of the parameter's shape. */
 export interface OptimizerSlot {
-  /** What is optimised. */
+  /** What is optimized. */
   readonly parameter: Parameter;
   /** Index of its group. */
   readonly group: number;
@@ -25,7 +24,7 @@ export interface OptimizerSlot {
   readonly second: Tensor;
 }
 
-/** Neighbours of one group as one flat range each, padding included: one launch updates them all. */
+/** Neighbors of one group as one flat range each, padding included: one launch updates them all. */
 export interface Run {
   /** Index of the group. */
   readonly group: number;
@@ -78,10 +77,10 @@ function inMemoryOrder(parameters: readonly Parameter[]): Parameter[] {
   return [...parameters].sort((a, b) => place(a) - place(b) || a.tensor.offset - b.tensor.offset);
 }
 
-/** Joins slots of one group whose parameters are neighbours in memory as their gradients are. */
+/** Joins slots of one group whose parameters are neighbors in memory as their gradients are. */
 export function runsOf(slots: readonly OptimizerSlot[]): Run[] {
   return chunksOf(slots, (a, b) =>
-    a.group === b.group && areNeighbours(a.gradient, b.gradient) &&
+    a.group === b.group && areNeighbors(a.gradient, b.gradient) &&
     a.parameter.tensor.storage === b.parameter.tensor.storage &&
     b.parameter.tensor.offset - a.parameter.tensor.offset === b.gradient.offset - a.gradient.offset)
     .map((slots) => ({
@@ -95,11 +94,11 @@ export function runsOf(slots: readonly OptimizerSlot[]): Run[] {
 
 /** All gradients in as few flat ranges as there are buffers, whatever their group. */
 export function gradientRanges(slots: readonly OptimizerSlot[]): Tensor[] {
-  return chunksOf(slots.map(({ gradient }) => gradient), areNeighbours).map(spanOver);
+  return chunksOf(slots.map(({ gradient }) => gradient), areNeighbors).map(spanOver);
 }
 
 /** Within an arena the next view starts where the one before ends, padding apart. */
-function areNeighbours(a: Tensor, b: Tensor): boolean {
+function areNeighbors(a: Tensor, b: Tensor): boolean {
   return a.storage === b.storage;
 }
 

@@ -1,8 +1,7 @@
 /** A ring of losses and norms on the device, so that a step need not wait for a number. @module */
 
 import { scaleAdd } from "../../kernels/elementwise/kernel.ts";
-import type { Device } from "../device/device.ts";
-import type { Tensor } from "../device/tensor.ts";
+import type { Device, Tensor } from "../device/device.ts";
 import { zero } from "../device/zero.ts";
 
 /** Two numbers of a step. */

@@ -1,3 +1,4 @@
+import { gpt2ConfigJson } from "../../src/architectures/gpt2.ts";
 import { assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import { evaluateFormula, gpt2StepBytes, loraCounts } from "../../src/accounting/mod.ts";
@@ -56,7 +57,7 @@ Deno.test("counted adapters are those that are injected", () => {
 /** The peak of a step by running it, in the roles that the formulas know. */
 function measured(config: Gpt2Config, rows: number, length: number, method: Method) {
   const { lora, dropout, accumulation } = method;
-  const { peakByRole, peak } = predictMemory(config, {
+  const { peakByRole, peak } = predictMemory(gpt2ConfigJson(config), {
     batch: rows,
     length,
     accumulation,

@@ -11,9 +11,8 @@ import { readJson } from "../../src/core/files.ts";
 import { type HostData, type HostTensor, hostTensor } from "../../src/core/host_tensor.ts";
 import { Random } from "../../src/core/random.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
-import type { Device } from "../../src/device/device.ts";
+import type { Device, Tensor } from "../../src/device/device.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
-import type { Tensor } from "../../src/device/tensor.ts";
 import { readSafetensors } from "../../src/formats/mod.ts";
 import {
   type Gpt2,

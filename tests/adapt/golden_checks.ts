@@ -11,7 +11,7 @@ import { readJson } from "../../src/core/files.ts";
 import type { HostTensor } from "../../src/core/host_tensor.ts";
 import type { Device } from "../../src/device/device.ts";
 import { parseHeader } from "../../src/formats/mod.ts";
-import { type Gpt2, loadModel } from "../../src/models/mod.ts";
+import { loadModel, type TextModel } from "../../src/models/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import type { Check } from "./checks.ts";
 import {
@@ -46,7 +46,7 @@ const adapters = [
 
 const openBase = (device: Device) => loadModel(device, golden("gpt2_tiny"));
 
-async function assertGoldenLogits(model: Gpt2, name: string): Promise<void> {
+async function assertGoldenLogits(model: TextModel, name: string): Promise<void> {
   const expected = await goldenTensors(`adapters/logits/${name}`);
   for (const which of ["plain", "left_padding"]) {
     const { inputs } = await goldenCase("logits", which), mask = inputs.attentionMask;
@@ -172,7 +172,7 @@ function assertSameMatrix(actual: HostTensor, expected: HostTensor): void {
 }
 
 async function assertGradients(
-  model: Gpt2,
+  model: TextModel,
   { inputs, labels }: GoldenCase,
   expected: (parameter: Parameter) => HostTensor,
   epsilon: number,

@@ -10,9 +10,8 @@ import {
   Tape,
 } from "../../src/autograd/mod.ts";
 import { sizeOf } from "../../src/core/shape.ts";
-import type { Device } from "../../src/device/device.ts";
+import type { Device, Tensor } from "../../src/device/device.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
-import type { Tensor } from "../../src/device/tensor.ts";
 import { normals } from "../kernels/cases/values.ts";
 import { assertAllClose } from "../support/all_close.ts";
 

@@ -2,8 +2,7 @@
 
 import { crossEntropy, gelu, layerNorm, Parameter, Tape } from "../../src/autograd/mod.ts";
 import type { HostTensor } from "../../src/core/host_tensor.ts";
-import type { Device } from "../../src/device/device.ts";
-import type { Tensor } from "../../src/device/tensor.ts";
+import type { Device, Tensor } from "../../src/device/device.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { golden, tensorsOf } from "../support/golden.ts";
 

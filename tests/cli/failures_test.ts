@@ -55,7 +55,7 @@ Deno.test("a token that the model has not got is named with its place", () =>
     const long = [new Array(33).fill(1)];
     await assertFails(
       await logitsArgs(folder, long),
-      "case one: a row may have at most 32 tokens (n_positions), found 33",
+      "case one: a row may have at most 32 tokens, the model's positions, found 33",
     );
   }));
 

@@ -30,7 +30,7 @@ Deno.test("heap: addresses are aligned, apart and inside of the memory", () => {
   assertEquals(heap.allocate(10), 1024, "what came back was not joined to one range");
 });
 
-Deno.test("heap: a freed range serves what fits into it, and neighbours join", () => {
+Deno.test("heap: a freed range serves what fits into it, and neighbors join", () => {
   const heap = new Heap(newMemory(), 0);
   const [a, b, c] = [heap.allocate(100)!, heap.allocate(200)!, heap.allocate(300)!];
   heap.allocate(64);

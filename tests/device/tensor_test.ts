@@ -4,7 +4,7 @@ import { Arena } from "../../src/device/arena.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { Scope } from "../../src/device/scope.ts";
-import type { Tensor } from "../../src/device/tensor.ts";
+import type { Tensor } from "../../src/device/device.ts";
 import { zero } from "../../src/device/zero.ts";
 
 Deno.test("views of views count from the storage's start and may not reach beyond their tensor", () => {

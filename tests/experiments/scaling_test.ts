@@ -1,3 +1,4 @@
+import { gpt2ConfigJson } from "../../src/architectures/gpt2.ts";
 import { assert, assertEquals } from "@std/assert";
 import { catalogue, type ConfigJson } from "../../src/architectures/mod.ts";
 import { injectLora } from "../../src/adapt/mod.ts";
@@ -14,8 +15,8 @@ const adamW = optimizerLabels.indexOf("AdamW");
 /** The ratio by running both steps on the dry device. */
 function measured(json: ConfigJson, batch: number) {
   const config = parseGpt2Config(json), length = config.n_positions;
-  const full = predictMemory(config, { batch, length });
-  const adapted = predictMemory(config, {
+  const full = predictMemory(gpt2ConfigJson(config), { batch, length });
+  const adapted = predictMemory(gpt2ConfigJson(config), {
     batch,
     length,
     adapt: (model) => void injectLora(model, { ...lora, seed: 1 }),

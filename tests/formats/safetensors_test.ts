@@ -112,6 +112,15 @@ Deno.test("F16 and BF16 files hold the rounded values", () =>
     assertEquals(tensors.get("x")?.data, Float32Array.of(0.1, 1));
   }));
 
+Deno.test("bits of F16 values are stored as F16, whatever type real numbers are asked for", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/x.safetensors`, data = Uint16Array.of(0x3e00, 0xfc00, 1);
+    await writeSafetensors(path, [["x", { shape: [3], data }]], { dtype: "F32" });
+    using file = await openSafetensors(path);
+    assertEquals(file.tensors.get("x")?.dtype, "F16");
+    assertEquals([...(await file.read("x")).data], [1.5, -Infinity, 2 ** -24]);
+  }));
+
 Deno.test("the bytes do not depend on the order of the entries and the header is padded", () =>
   withFolder(async (folder) => {
     const path = `${folder}/x.safetensors`;

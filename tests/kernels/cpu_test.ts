@@ -119,7 +119,7 @@ for (const broken of [NaN, Infinity, -Infinity]) {
     }, "partials");
     assert(!Number.isFinite(loss[0]), `a loss of ${loss[0]}`);
     assert(!Number.isFinite(gelu[7]), `a GELU of ${gelu[7]}`);
-    assert(norm.every(Number.isNaN), `normalised to ${norm}`);
+    assert(norm.every(Number.isNaN), `normalized to ${norm}`);
     assert(!Number.isFinite(squares[0]), `a sum of squares of ${squares[0]}`);
   });
 }

@@ -9,9 +9,8 @@ import { AssertionError } from "@std/assert";
 import type { Kernel, Numbers } from "../../kernels/kernel.ts";
 import type { HostData } from "../../src/core/host_tensor.ts";
 import { hostArrays } from "../../src/device/base.ts";
-import type { Device } from "../../src/device/device.ts";
+import type { Device, Tensor } from "../../src/device/device.ts";
 import { Scope } from "../../src/device/scope.ts";
-import type { Tensor } from "../../src/device/tensor.ts";
 
 /** Arrays by binding name. */
 export type Buffers = Readonly<Record<string, Numbers>>;

@@ -109,7 +109,7 @@ const sums = (kernel: Kernel, x: readonly number[]): NonFiniteCheck => ({
   outputs: ["partials" in kernel.bindings ? "partials" : "y"],
 });
 
-/** Products of 2 x 3 by 3 x 2 whose rows are four apart: what lies between is NaN and no part of them. */
+/** Products of 2 x 3 by 3 x 2 matrices with rows of four: the gaps hold NaN, which must not matter. */
 const product = (value: number, transposeA: number, transposeB: number): NonFiniteCheck => {
   const two = [1, 1, NaN, NaN], three = [1, 1, 1, NaN];
   const b = transposeB ? [...three, ...three] : [...two, ...two, ...two];

@@ -10,12 +10,12 @@ import { ReferenceDevice } from "../../src/device/reference.ts";
 import {
   type ForwardOptions,
   generate,
-  type Gpt2,
   initGpt2,
   loadModel,
   type ModelInputs,
   parseGpt2Config,
   saveModel,
+  type TextModel,
 } from "../../src/models/mod.ts";
 import { train } from "../../src/train/mod.ts";
 import { coreDevices } from "../adapt/fixtures.ts";
@@ -32,7 +32,7 @@ const config = parseGpt2Config({ ...shape, architectures, num_labels: 3, pad_tok
 const tokens = hostTensor([3, 4], Uint32Array.of(1, 4, 0, 9, 10, 3, 0, 0, 3, 0, 0, 0));
 const classes = hostTensor([3], Int32Array.of(2, 0, 1));
 
-async function logitsOf(model: Gpt2, inputs: ModelInputs, options?: ForwardOptions) {
+async function logitsOf(model: TextModel, inputs: ModelInputs, options?: ForwardOptions) {
   using tape = new Tape(model.device, { record: false });
   return (await model.device.read(model.forward(tape, inputs, options)))[0];
 }
@@ -70,7 +70,7 @@ for (const { name, open } of coreDevices) {
 
 /** Compares some gradients of every parameter with differences of the loss. */
 async function assertGradients(
-  model: Gpt2,
+  model: TextModel,
   inputs: ModelInputs,
   targets: Int32Array,
   options?: ForwardOptions,
@@ -148,7 +148,7 @@ Deno.test("a classifier's folder says its head, its classes and its padding", as
     assertEquals(await logitsOf(loaded, { tokens }), await logitsOf(model, { tokens }));
     const { architectures: _, ...config } = saved;
     await Deno.writeTextFile(`${folder}/config.json`, JSON.stringify(config));
-    const message = "may hold GPT-2's tensors only, found score.weight";
+    const message = "may hold the tensors of its model, found score.weight";
     await assertRejects(() => loadModel(device, folder), RangeError, message);
   });
 });

@@ -5,8 +5,8 @@ import { Tape } from "../../src/autograd/mod.ts";
 import { readCases } from "../../src/cli/cases.ts";
 import type { HostTensor } from "../../src/core/host_tensor.ts";
 import type { Device } from "../../src/device/device.ts";
-import { beamSearch, generate, type Gpt2, loadModel } from "../../src/models/mod.ts";
-import { nextLogits, openCache } from "../../src/models/generate.ts";
+import { beamSearch, generate, loadModel, type TextModel } from "../../src/models/mod.ts";
+import { nextLogits } from "../../src/models/generate.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { golden, goldenJson, tensorsOf } from "../support/golden.ts";
 
@@ -59,7 +59,7 @@ async function checkLogits(device: Device, folder: string, file: string): Promis
   }
 }
 
-async function checkGeneration(model: Gpt2, wanted: GenerationCase): Promise<void> {
+async function checkGeneration(model: TextModel, wanted: GenerationCase): Promise<void> {
   const { beams, maxNewTokens, lengthPenalty, sequences, scores } = wanted;
   const prompt = prompts[wanted.prompt], stopToken = wanted.eos ?? undefined;
   if (beams === 1) {
@@ -103,7 +103,7 @@ export const checks: readonly ModelCheck[] = [
     name: "sampling with top-k 3 takes each of the three likeliest, and no other",
     run: async (device) => {
       using model = await loadModel(device, golden("gpt2_tiny"));
-      using cache = openCache(model, 1, 3);
+      using cache = model.openCache(1, 3);
       const [logits] = await nextLogits(model, cache, [[3, 1, 4]]);
       const order = [...logits.keys()].sort((a, b) => logits[b] - logits[a]);
       const taken = new Set<number>();

@@ -16,9 +16,8 @@ import {
 } from "../../src/adapt/mod.ts";
 import { Tape } from "../../src/autograd/mod.ts";
 import { float16ToFloat32, float32ToFloat16 } from "../../src/core/float16.ts";
-import type { Device } from "../../src/device/device.ts";
+import type { Device, Tensor } from "../../src/device/device.ts";
 import { readSafetensors } from "../../src/formats/mod.ts";
-import type { Tensor } from "../../src/device/tensor.ts";
 import { Gpt2, saveModel } from "../../src/models/mod.ts";
 import type { Weight } from "../../src/nn/mod.ts";
 import { train } from "../../src/train/mod.ts";

@@ -12,8 +12,7 @@ import { Parameter } from "../../src/autograd/mod.ts";
 import { float32ToFloat16 } from "../../src/core/float16.ts";
 import type { HostTensor } from "../../src/core/host_tensor.ts";
 import type { Shape } from "../../src/core/shape.ts";
-import type { Device } from "../../src/device/device.ts";
-import type { Tensor } from "../../src/device/tensor.ts";
+import type { Device, Tensor } from "../../src/device/device.ts";
 
 /** A frozen matrix in F16. */
 export class HalfWeight implements Weight, Disposable {

@@ -8,7 +8,7 @@ import {
 } from "../../src/autograd/mod.ts";
 import { ShapeError } from "../../src/core/errors.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
-import type { Tensor } from "../../src/device/tensor.ts";
+import type { Tensor } from "../../src/device/device.ts";
 import { KeyValueCache } from "../../src/nn/mod.ts";
 import { normals } from "../kernels/cases/values.ts";
 import { assertAllClose } from "../support/all_close.ts";

@@ -8,6 +8,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import * as here from "../../mod.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
+import type { Folder } from "../../src/core/storage.ts";
 import { Browser, type Page } from "../support/browser.ts";
 import { withFolder } from "../support/folders.ts";
 import { browserPath } from "../support/parts.ts";
@@ -18,7 +19,7 @@ import { serveFolder } from "./serve.ts";
 type Lowrank = typeof here;
 
 /** The losses of a few steps of LoRA on a tokenized text. Its text goes to the page: nothing from around it. */
-async function losses(lowrank: Lowrank, device: here.Device, folder: here.Folder) {
+async function losses(lowrank: Lowrank, device: here.Device, folder: Folder) {
   using model = await lowrank.loadModel(device, folder);
   using _adapter = lowrank.injectLora(model, { rank: 4, alpha: 8, sites: ["q", "v"], seed: 1 });
   const tokenizer = await lowrank.loadTokenizer(folder);

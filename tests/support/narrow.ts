@@ -1,8 +1,7 @@
 /** A device whose kernels bind less than they could, as those of some adapters do. @module */
 
 import { assert } from "@std/assert";
-import type { Tensor } from "../../src/device/tensor.ts";
-import type { Device } from "../../src/device/device.ts";
+import type { Device, Tensor } from "../../src/device/device.ts";
 
 /** Lowers the device's binding limit, and fails whatever binds more. */
 export function narrow<D extends Device>(device: D, maxBindingBytes: number): D {

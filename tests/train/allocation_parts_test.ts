@@ -5,7 +5,7 @@ import { injectLora } from "../../src/adapt/mod.ts";
 import { bufferOf } from "../../src/device/webgpu/bind_groups.ts";
 import { openWebgpuDevice } from "../../src/device/webgpu/webgpu_device.ts";
 import { sizeClass } from "../../src/device/webgpu/buffer_pool.ts";
-import type { Tensor } from "../../src/device/tensor.ts";
+import type { Tensor } from "../../src/device/device.ts";
 import { initGpt2 } from "../../src/models/mod.ts";
 import { Trainer } from "../../src/train/mod.ts";
 import { webgpuAvailable } from "../support/parts.ts";

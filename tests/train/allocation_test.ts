@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { injectLora } from "../../src/adapt/mod.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
-import type { Storage } from "../../src/device/tensor.ts";
+import type { Storage } from "../../src/device/device.ts";
 import { initGpt2 } from "../../src/models/mod.ts";
 import { Trainer } from "../../src/train/mod.ts";
 import { randomBatches } from "./fixtures.ts";

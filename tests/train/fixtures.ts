@@ -3,7 +3,7 @@
 import { hostTensor } from "../../src/core/host_tensor.ts";
 import { Random } from "../../src/core/random.ts";
 import type { Device } from "../../src/device/device.ts";
-import { type Gpt2, type Gpt2Options, initGpt2, parseGpt2Config } from "../../src/models/mod.ts";
+import { type Gpt2, initGpt2, type ModelOptions, parseGpt2Config } from "../../src/models/mod.ts";
 import type { Batch } from "../../src/train/mod.ts";
 
 /** A GPT-2 of 2 layers with 12 wide states over 11 tokens. */
@@ -16,7 +16,7 @@ export const tinyConfig = parseGpt2Config({
 });
 
 /** A random {@link tinyConfig}. */
-export function tinyModel(device: Device, options: Gpt2Options = {}): Gpt2 {
+export function tinyModel(device: Device, options: ModelOptions = {}): Gpt2 {
   return initGpt2(device, tinyConfig, { seed: 3, ...options });
 }
 

@@ -5,7 +5,7 @@ import { loadAdapter, type LoraAdapter } from "../../src/adapt/mod.ts";
 import { readJson } from "../../src/core/files.ts";
 import { hostTensor } from "../../src/core/host_tensor.ts";
 import type { Device } from "../../src/device/device.ts";
-import { type Gpt2, loadModel } from "../../src/models/mod.ts";
+import { loadModel, type TextModel } from "../../src/models/mod.ts";
 import type { Batch, TrainerOptions, TrainingLog } from "../../src/train/mod.ts";
 
 /** The folder of golden files. */
@@ -44,7 +44,7 @@ export async function goldenBatches(): Promise<Batch[]> {
 
 /** A model with its adapter where the run has one. */
 export interface Start extends Disposable {
-  readonly model: Gpt2;
+  readonly model: TextModel;
   readonly adapter: LoraAdapter | undefined;
 }
 

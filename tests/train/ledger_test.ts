@@ -1,3 +1,4 @@
+import { gpt2ConfigJson } from "../../src/architectures/gpt2.ts";
 import { assert, assertEquals } from "@std/assert";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { DryDevice } from "../../src/device/dry.ts";
@@ -24,7 +25,7 @@ Deno.test("ledger: predictMemory says what a trainer allocates", () => {
   using _ = applyMethod(model, { kind: "lora", rank: 2, sites: ["q"] }, 1);
   using trainer = new Trainer(model, { learningRate: 1, steps: 1, accumulation: 2 });
   trainer.step(randomBatches(2, { rows: 3, time: 6 }));
-  const predicted = predictMemory(shapes["2 x 12"], {
+  const predicted = predictMemory(gpt2ConfigJson(shapes["2 x 12"]), {
     batch: 3,
     length: 6,
     accumulation: 2,
@@ -43,7 +44,7 @@ Deno.test("ledger: training GPT-3 175B takes the dry device no time and no memor
     n_head: 96,
   });
   const started = performance.now();
-  const { byRole } = predictMemory(config, { batch: 1, length: 2048 });
+  const { byRole } = predictMemory(gpt2ConfigJson(config), { batch: 1, length: 2048 });
   const parameters = byRole.weight / 4;
   assert(Math.abs(parameters / 174.6e9 - 1) < 0.01, `${parameters} parameters`);
   assertEquals([byRole.gradient, byRole.optimizer], [4 * parameters, 8 * parameters]);

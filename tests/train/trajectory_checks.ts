@@ -50,7 +50,7 @@ const keyBias = /attn\.c_attn\.bias$/;
 
 async function checkModel(device: Device, { model }: Start): Promise<void> {
   const { tensors } = await readSafetensors(`${golden}trajectories/full_linear.final.safetensors`);
-  const width = model.config.n_embd;
+  const width = model.linears[0].weight.shape[1];
   for (const spec of model.architecture.tensors) {
     const { name } = spec, expected = reorient(spec, tensors.get(name)!).data;
     const [{ data }] = await device.read(model.parameters.get(name)!.tensor);

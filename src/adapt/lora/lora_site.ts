@@ -10,7 +10,7 @@ import type { Parameter } from "../../autograd/parameter.ts";
 import type { Tape } from "../../autograd/tape.ts";
 import type { RowRange } from "../../core/row_range.ts";
 import type { SiteRole } from "../../core/site.ts";
-import type { Tensor } from "../../device/tensor.ts";
+import type { Tensor } from "../../device/device.ts";
 import type { Adaptation } from "../../nn/adaptation.ts";
 import type { Linear } from "../../nn/linear.ts";
 import type { Site } from "../sites.ts";

@@ -1,6 +1,6 @@
 /** A dense linear layer with low-rank updates, in as few products as it takes. @module */
 
-import type { Tensor } from "../../device/tensor.ts";
+import type { Tensor } from "../../device/device.ts";
 import type { Parameter } from "../parameter.ts";
 import type { Tape } from "../tape.ts";
 import { DenseWeight } from "../weight.ts";

@@ -2,7 +2,7 @@
 
 import { addKernel } from "../../../kernels/elementwise/kernel.ts";
 import { assertShape } from "../../core/shape.ts";
-import type { Tensor } from "../../device/tensor.ts";
+import type { Tensor } from "../../device/device.ts";
 import { type Differentiable, type Tape, valueOf } from "../tape.ts";
 
 /**

@@ -1,6 +1,6 @@
 /** Adding to some columns of a tensor. @module */
 
-import type { Tensor } from "../../device/tensor.ts";
+import type { Tensor } from "../../device/device.ts";
 import type { Tape } from "../tape.ts";
 import { assertWindow, type ColumnWindow, copyColumns, passColumns } from "./columns.ts";
 

@@ -4,7 +4,7 @@ import { attentionBackward, attentionForward } from "../../../kernels/attention/
 import { ShapeError } from "../../core/errors.ts";
 import { assertShape } from "../../core/shape.ts";
 import { Scope } from "../../device/scope.ts";
-import type { Tensor } from "../../device/tensor.ts";
+import type { Tensor } from "../../device/device.ts";
 import type { Tape } from "../tape.ts";
 import { assertWindow, type ColumnWindow, copyColumns, passColumns } from "./columns.ts";
 

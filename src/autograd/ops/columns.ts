@@ -3,7 +3,7 @@
 import { copyColumns as copyKernel } from "../../../kernels/elementwise/kernel.ts";
 import { ShapeError } from "../../core/errors.ts";
 import { formatShape } from "../../core/shape.ts";
-import type { Tensor } from "../../device/tensor.ts";
+import type { Tensor } from "../../device/device.ts";
 import { zero } from "../../device/zero.ts";
 import type { Tape } from "../tape.ts";
 

@@ -10,7 +10,7 @@ import { ShapeError } from "../../core/errors.ts";
 import { type HostTensor, isFloat } from "../../core/host_tensor.ts";
 import type { RowRange } from "../../core/row_range.ts";
 import { rowPiecesOf } from "../../device/spans.ts";
-import type { Tensor } from "../../device/tensor.ts";
+import type { Tensor } from "../../device/device.ts";
 import type { LossOptions } from "../loss.ts";
 import type { Tape } from "../tape.ts";
 

@@ -1,7 +1,7 @@
 /** Dropout whose mask is drawn from a seed, again in backward, and never stored. @module */
 
 import { dropoutKernel, dropoutThreshold } from "../../../kernels/dropout/kernel.ts";
-import type { Tensor } from "../../device/tensor.ts";
+import type { Tensor } from "../../device/device.ts";
 import type { Tape } from "../tape.ts";
 
 /** A mask that is a function of its seed. */

@@ -3,7 +3,7 @@
 import { embeddingBackward, embeddingForward } from "../../../kernels/embedding/kernel.ts";
 import type { RowRange } from "../../core/row_range.ts";
 import { rowPiecesOf } from "../../device/spans.ts";
-import type { Tensor } from "../../device/tensor.ts";
+import type { Tensor } from "../../device/device.ts";
 import { Parameter } from "../parameter.ts";
 import { type Differentiable, type Tape, valueOf } from "../tape.ts";
 

@@ -1,7 +1,7 @@
 /** GELU in its tanh form. @module */
 
 import { geluBackward, geluForward } from "../../../kernels/gelu/kernel.ts";
-import type { Tensor } from "../../device/tensor.ts";
+import type { Tensor } from "../../device/device.ts";
 import type { Tape } from "../tape.ts";
 
 /**

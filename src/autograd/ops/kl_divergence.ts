@@ -6,7 +6,7 @@ import {
 } from "../../../kernels/kl_divergence/kernel.ts";
 import { sum } from "../../../kernels/reduce/kernel.ts";
 import type { HostTensor } from "../../core/host_tensor.ts";
-import type { Tensor } from "../../device/tensor.ts";
+import type { Tensor } from "../../device/device.ts";
 import { assertFloatTargets, type LossOptions } from "../loss.ts";
 import type { Tape } from "../tape.ts";
 

@@ -1,4 +1,4 @@
-/** Layer normalisation. @module */
+/** Layer normalization. @module */
 
 import {
   layerNormBackward,
@@ -6,7 +6,7 @@ import {
   layerNormForward,
 } from "../../../kernels/layer_norm/kernel.ts";
 import { assertShape } from "../../core/shape.ts";
-import type { Tensor } from "../../device/tensor.ts";
+import type { Tensor } from "../../device/device.ts";
 import type { Parameter } from "../parameter.ts";
 import type { Tape } from "../tape.ts";
 

@@ -3,7 +3,7 @@
 import { sumColumns } from "../../../kernels/reduce/kernel.ts";
 import { ShapeError } from "../../core/errors.ts";
 import { assertShape, formatShape } from "../../core/shape.ts";
-import type { Tensor } from "../../device/tensor.ts";
+import type { Tensor } from "../../device/device.ts";
 import { Parameter } from "../parameter.ts";
 import type { Tape } from "../tape.ts";
 import { DenseWeight, type Weight } from "../weight.ts";

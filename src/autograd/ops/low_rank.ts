@@ -3,7 +3,7 @@
 import type { RowRange } from "../../core/row_range.ts";
 import { ShapeError } from "../../core/errors.ts";
 import { assertShape } from "../../core/shape.ts";
-import type { Tensor } from "../../device/tensor.ts";
+import type { Tensor } from "../../device/device.ts";
 import type { Parameter } from "../parameter.ts";
 import type { Tape } from "../tape.ts";
 import { applyDropout, drawDropout, dropout, type DropoutMask } from "./dropout.ts";

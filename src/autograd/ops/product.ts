@@ -2,7 +2,7 @@
 
 import { matmul } from "../../../kernels/matmul/kernel.ts";
 import { cutRange, type RowRange } from "../../core/row_range.ts";
-import type { Tensor } from "../../device/tensor.ts";
+import type { Tensor } from "../../device/device.ts";
 
 /** A matrix inside a tensor: row r starts at `offset + r * stride` elements. */
 export interface Matrix {

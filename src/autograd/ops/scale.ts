@@ -1,7 +1,7 @@
 /** A multiple of a tensor. @module */
 
 import { scaleAdd } from "../../../kernels/elementwise/kernel.ts";
-import type { Tensor } from "../../device/tensor.ts";
+import type { Tensor } from "../../device/device.ts";
 import type { Tape } from "../tape.ts";
 
 /** y = factor · x; the gradient is factor · dy. */

@@ -3,7 +3,7 @@
 import { scaleAdd } from "../../../kernels/elementwise/kernel.ts";
 import { squaresChunk, sum, sumSquares } from "../../../kernels/reduce/kernel.ts";
 import type { HostTensor } from "../../core/host_tensor.ts";
-import type { Tensor } from "../../device/tensor.ts";
+import type { Tensor } from "../../device/device.ts";
 import { assertFloatTargets, type LossOptions } from "../loss.ts";
 import type { Tape } from "../tape.ts";
 import { multiply } from "./product.ts";

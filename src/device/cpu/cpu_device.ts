@@ -9,7 +9,7 @@ import type { HostData, HostTensor } from "../../core/host_tensor.ts";
 import { howMany } from "../../core/how_many.ts";
 import { inBrowser } from "../../core/platform.ts";
 import { type AnyBindings, BaseDevice, hostArrays } from "../base.ts";
-import type { Storage, Tensor } from "../tensor.ts";
+import type { Storage, Tensor } from "../device.ts";
 import { type Call, type KernelFunction, WorkerPool } from "./worker_pool.ts";
 import { Heap, memoryLimit } from "./heap.ts";
 import { goesToBlas, Products, type ProductScalars, secondPair } from "./products.ts";

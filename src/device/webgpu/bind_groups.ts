@@ -2,7 +2,7 @@
 
 import { ceilDivide, type Kernel } from "../../../kernels/kernel.ts";
 import type { AnyBindings } from "../base.ts";
-import type { Tensor } from "../tensor.ts";
+import type { Tensor } from "../device.ts";
 import type { PooledBuffer } from "./buffer_pool.ts";
 import type { ErrorLog } from "./error_log.ts";
 import { type Pipeline, scalarBytes } from "./pipelines.ts";

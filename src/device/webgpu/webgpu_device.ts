@@ -4,8 +4,7 @@ import { elementBytes, type ElementType, type Kernel } from "../../../kernels/ke
 import { DeviceError } from "../../core/errors.ts";
 import type { HostTensor } from "../../core/host_tensor.ts";
 import { type AnyBindings, BaseDevice, hostArrays, wholeWords } from "../base.ts";
-import type { CompileReport } from "../device.ts";
-import type { Storage, Tensor } from "../tensor.ts";
+import type { CompileReport, Storage, Tensor } from "../device.ts";
 import {
   adapterName,
   findAdapter,

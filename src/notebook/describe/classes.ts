@@ -4,8 +4,8 @@ import { LoraAdapter } from "../../adapt/lora/adapter.ts";
 import { Parameter } from "../../autograd/parameter.ts";
 import { BaseDevice } from "../../device/base.ts";
 import { Ledger } from "../../device/ledger.ts";
-import { Tensor } from "../../device/tensor.ts";
-import { Gpt2 } from "../../models/mod.ts";
+import { Tensor } from "../../device/device.ts";
+import { TextModel } from "../../models/mod.ts";
 import type { Part } from "../part.ts";
 import { ledgerTable } from "./ledger.ts";
 import { adapterTable, modelTable } from "./model.ts";
@@ -21,7 +21,7 @@ interface Shown<T> {
 
 /** The classes of which objects end a cell. */
 export const shownClasses: readonly Shown<object>[] = [
-  shown(Gpt2, (model) => [modelTable(model)]),
+  shown(TextModel, (model) => [modelTable(model)]),
   shown(LoraAdapter, (adapter) => [adapterTable(adapter)]),
   shown(Ledger, (ledger) => [ledgerTable(ledger)]),
   shown(BaseDevice, (device) => [device.description, ledgerTable(device.ledger)]),

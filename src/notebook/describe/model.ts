@@ -6,7 +6,7 @@ import { howMany } from "../../core/how_many.ts";
 import { formatShape } from "../../core/shape.ts";
 import type { DataTable } from "../../figures/figure.ts";
 import { formatValue } from "../../figures/format.ts";
-import { countTrainable, type Gpt2, type Model } from "../../models/mod.ts";
+import { countTrainable, type Model, type TextModel } from "../../models/mod.ts";
 
 /** Parameters of one kind in all blocks. */
 interface Kind {
@@ -14,14 +14,14 @@ interface Kind {
   readonly members: Parameter[];
 }
 
-/** A GPT-2: one row for each kind of parameter, all blocks together. */
-export function modelTable(model: Gpt2): DataTable {
-  const { n_layer, n_embd, n_head, vocab_size, n_positions } = model.config;
+/** A model: one row for each kind of parameter, all blocks together. */
+export function modelTable(model: TextModel): DataTable {
+  const { description, vocabulary, positions } = model;
   const total = parametersOf(model), trainable = countTrainable(model);
   return {
     id: "model",
-    title: `GPT-2 of ${howMany(n_layer, "block")}, width ${n_embd}, ${howMany(n_head, "head")}, ` +
-      `${formatValue(vocab_size, "count")} tokens, context ${formatValue(n_positions, "count")}; ` +
+    title: `${description}, ${formatValue(vocabulary, "count")} tokens, ` +
+      `context ${formatValue(positions, "count")}; ` +
       `${formatValue(trainable, "count")} values are trained`,
     columns: [
       { key: "name", label: "parameter", unit: "text" },

@@ -1,4 +1,4 @@
-/** Cases of layer normalisation. @module */
+/** Cases of layer normalization. @module */
 
 import {
   layerNormBackward,
@@ -28,9 +28,9 @@ const forwardBound: Bound = (before, after, { rows, width }) => {
     inverseDeviation: each(rows, (row) => scaleError[row] * inverseDeviation[row]),
     y: each(rows * width, (at) => {
       const column = at % width, row = (at - column) / width;
-      const centred = Math.abs(x[at] - mean[row]), factor = Math.abs(weight[column]);
+      const centerd = Math.abs(x[at] - mean[row]), factor = Math.abs(weight[column]);
       const scaled = inverseDeviation[row] * factor;
-      return meanError[row] * scaled + (scaleError[row] + gamma(4)) * centred * scaled +
+      return meanError[row] * scaled + (scaleError[row] + gamma(4)) * centerd * scaled +
         u * (Math.abs(y[at]) + Math.abs(bias[column]));
     }),
   };
@@ -64,7 +64,7 @@ function statistics(x: Float32Array, rows: number, width: number) {
 }
 
 /** Magnitudes of x̂, which errs by three roundings of |x| + |μ|. */
-const normalised = ({ x, mean, inverseDeviation }: Buffers, at: number, row: number) =>
+const normalized = ({ x, mean, inverseDeviation }: Buffers, at: number, row: number) =>
   (Math.abs(x[at]) + Math.abs(mean[row])) * inverseDeviation[row];
 
 /** Each sum errs by γ(w + 6) of its terms' magnitudes. */
@@ -76,9 +76,9 @@ function backwardBound(before: Buffers, width: number, accumulate: number): Numb
     let sum = 0, product = 0;
     for (let i = 0; i < width; i++) {
       sum += gradient(i);
-      product += gradient(i) * normalised(before, start + i, row);
+      product += gradient(i) * normalized(before, start + i, row);
     }
-    const value = gradient(at - start) + (sum + normalised(before, at, row) * product) / width;
+    const value = gradient(at - start) + (sum + normalized(before, at, row) * product) / width;
     return gamma(width + 10) * inverseDeviation[row] * value +
       (accumulate && 2 * u * Math.abs(dx[at]));
   });
@@ -124,7 +124,7 @@ export function parametersCase(rows: number, width: number, accumulate: number):
     },
     scalars: { rows, width, accumulate },
     bound: (before) => ({
-      dWeight: columnError(before, (at, row) => normalised(before, at, row), before.dWeight),
+      dWeight: columnError(before, (at, row) => normalized(before, at, row), before.dWeight),
       dBias: columnError(before, () => 1, before.dBias),
     }),
   };

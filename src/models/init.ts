@@ -1,11 +1,12 @@
-/** Fresh weights for a GPT-2 that is to be pretrained. @module */
+/** Fresh weights for a model that is to be pretrained. @module */
 
-import type { LayerSpec } from "../../architectures/architecture.ts";
-import type { Gpt2Config } from "../../architectures/gpt2.ts";
-import { Random } from "../../core/random.ts";
-import { sizeOf } from "../../core/shape.ts";
-import type { Device } from "../../device/device.ts";
-import { Gpt2, type Gpt2Options } from "./gpt2.ts";
+import type { LayerSpec } from "../architectures/architecture.ts";
+import type { Gpt2Config } from "../architectures/gpt2.ts";
+import { Random } from "../core/random.ts";
+import { sizeOf } from "../core/shape.ts";
+import type { Device } from "../device/device.ts";
+import { Gpt2 } from "./gpt2.ts";
+import type { ModelOptions } from "./text_model.ts";
 
 const embeddingDeviation = 0.1;
 
@@ -18,7 +19,7 @@ const embeddingDeviation = 0.1;
 export function initGpt2(
   device: Device,
   config: Gpt2Config,
-  { seed, ...options }: Gpt2Options & { readonly seed: number },
+  { seed, ...options }: ModelOptions & { readonly seed: number },
 ): Gpt2 {
   const model = Gpt2.allocate(device, config, options), random = new Random(seed);
   model.architecture.layers

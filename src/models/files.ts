@@ -1,0 +1,149 @@
+/** Models to and from Hugging Face folders. @module */
+
+import { type Architecture, storedShape, type TensorSpec } from "../architectures/architecture.ts";
+import type { ConfigJson } from "../architectures/config_fields.ts";
+import { isBuffer } from "../architectures/infer_architecture.ts";
+import { architectureOf } from "../architectures/registry.ts";
+import { ShapeError } from "../core/errors.ts";
+import { makeFolder, readJson, writeJsonAtomic } from "../core/files.ts";
+import type { HostTensor } from "../core/host_tensor.ts";
+import { formatShape, sameShape } from "../core/shape.ts";
+import { fileIn, fileName, type FileSource, type Folder } from "../core/storage.ts";
+import type { Device } from "../device/device.ts";
+import type { FloatDtype, SafetensorsFile } from "../formats/mod.ts";
+import { openSafetensors, writeSafetensors } from "../formats/mod.ts";
+import type { Model } from "./model.ts";
+import { familyOf } from "./registry.ts";
+import { type ModelOptions, TextModel } from "./text_model.ts";
+import { reorient } from "./transpose.ts";
+
+/**
+ * Reads a folder's `config.json` and `model.safetensors` (F32, F16 or BF16; sharded or not) onto a device.
+ * In a browser the path is an address relative to the page; files in memory do as well.
+ *
+ * Tensor names are taken with and without the trunk's prefix (`transformer.`), and weights of Conv1D layers
+ * are turned by the layer's type. The header is compared with the configuration before anything is
+ * allocated: neither can ask for more than the file holds. Cost: the weights once in F32 on the device, one
+ * tensor at a time here.
+ *
+ * @throws {RangeError} when the architecture is unknown or a tensor is missing or does not belong.
+ * @throws {ShapeError} when a tensor does not fit the configuration.
+ *
+ * @example
+ * ```ts
+ * import { loadModel, openDevice } from "@lowrank/core";
+ *
+ * using device = await openDevice();
+ * using model = await loadModel(device, "models/tiny-gpt2");
+ * console.log(model.parameters.size);
+ * ```
+ */
+export async function loadModel(
+  device: Device,
+  folder: Folder,
+  options?: ModelOptions,
+): Promise<TextModel> {
+  const json = await readConfig(folder), family = familyOf(json), config = family.complete(json);
+  using file = await openSafetensors(folder);
+  const names = namesInFile(architectureOf(config), file);
+  using unfinished = new DisposableStack();
+  const model = unfinished.use(family.allocate(device, config, options));
+  for (const [spec, nameInFile] of names) {
+    const values = reorient(spec, await file.read(nameInFile));
+    device.write(model.parameters.get(spec.name)!.tensor, values.data);
+  }
+  unfinished.move();
+  return model;
+}
+
+/** The file's name of every tensor, after both were found to fit. */
+function namesInFile(
+  { modelType, tensors, copies }: Architecture,
+  file: SafetensorsFile,
+): Map<TensorSpec, string> {
+  const names = new Map(tensors.map((spec) => [spec, findTensor(modelType!, spec, file)]));
+  const known = new Set([...names.values(), ...copies ?? []]);
+  for (const name of file.tensors.keys()) {
+    if (known.has(name) || isBuffer(name)) continue;
+    throw new RangeError(`a ${modelType} file may hold the tensors of its model, found ${name}`);
+  }
+  return names;
+}
+
+function findTensor(modelType: string, spec: TensorSpec, { tensors }: SafetensorsFile): string {
+  const { name, shape } = spec, bare = name.replace(/^transformer\./, "");
+  const nameInFile = [name, bare].find((candidate) => tensors.has(candidate));
+  if (!nameInFile) throw new RangeError(`a ${modelType} file needs the tensor ${name}, found none`);
+  const found = storedShape({ ...spec, shape: tensors.get(nameInFile)!.shape });
+  if (sameShape(found, shape)) return nameInFile;
+  throw new ShapeError(
+    `${nameInFile} must have shape ${formatShape(shape)} as (out, in) to fit config.json, found ${
+      formatShape(found)
+    }`,
+  );
+}
+
+/**
+ * Reads a folder's, or a file's, `config.json` of a family that runs.
+ *
+ * @throws {SyntaxError} when it is not a JSON object.
+ * @throws {RangeError} when the model type is one that we cannot build.
+ */
+export async function readConfig(path: Folder): Promise<ConfigJson> {
+  const config = await readConfigJson(path);
+  familyOf(config, fileName(configFile(path)));
+  return config;
+}
+
+/**
+ * Reads a folder's, or a file's, `config.json`, of whatever architecture.
+ *
+ * @throws {SyntaxError} when it is not a JSON object.
+ */
+export async function readConfigJson(path: Folder): Promise<ConfigJson> {
+  const file = configFile(path), json = await readJson(file);
+  if (typeof json === "object" && json !== null && !Array.isArray(json)) return json as ConfigJson;
+  throw new SyntaxError(`cannot read ${fileName(file)}: a configuration must be a JSON object`);
+}
+
+const configFile = (path: Folder): FileSource =>
+  typeof path === "string" && path.endsWith(".json") ? path : fileIn(path, "config.json");
+
+/**
+ * Writes a model as a Hugging Face folder, each file whole or not at all; adapters are not in it. Of a
+ * model without a known architecture the parameters alone are written, as they are and without a
+ * `config.json`.
+ *
+ * @throws {Error} when the folder cannot be written; an older file stays.
+ */
+export async function saveModel(
+  model: Model,
+  folder: string,
+  dtype: FloatDtype = "F32",
+): Promise<void> {
+  const { architecture, parameters } = model;
+  const specs = architecture?.tensors ?? [...parameters.values()];
+  const values = await readTensors(model, specs.map(({ name }) => name));
+  const entries = specs.map((spec, i) => [spec.name, reorient(spec, values[i])] as const);
+  const options = architecture ? { dtype, metadata: { format: "pt" } } : { dtype };
+  await makeFolder(folder);
+  await writeSafetensors(fileIn(folder, "model.safetensors"), entries, options);
+  if (!(model instanceof TextModel)) return;
+  await writeJsonAtomic(fileIn(folder, "config.json"), {
+    ...model.configJson(),
+    torch_dtype: { F32: "float32", F16: "float16", BF16: "bfloat16" }[dtype],
+  });
+}
+
+/** Reads the named tensors in F32, however they are stored; values of adapters are not in them. */
+async function readTensors(
+  { device, parameters, linears }: Model,
+  names: readonly string[],
+): Promise<HostTensor[]> {
+  using scope = new DisposableStack();
+  const weights = new Map(linears.map(({ weight }) => [weight.name, weight]));
+  const tensors = names.map((name) =>
+    parameters.get(name)?.own ?? scope.use(weights.get(name)!.dense())
+  );
+  return await device.read(...tensors);
+}

@@ -1,0 +1,155 @@
+/** GPT-2 (Radford et al. 2019), with the parameter names of Hugging Face. @module */
+
+import type { HeadKind } from "../architectures/config_fields.ts";
+import {
+  classifierHead,
+  gpt2Architecture,
+  type Gpt2Config,
+  gpt2ConfigJson,
+  tokenEmbedding,
+  untiedHead,
+} from "../architectures/gpt2.ts";
+import { add, dropout, embedding } from "../autograd/mod.ts";
+import type { Tape } from "../autograd/tape.ts";
+import type { ModelInputs } from "../core/batch.ts";
+import { howMany } from "../core/how_many.ts";
+import type { Device, Tensor } from "../device/device.ts";
+import { CausalSelfAttention, type SequenceContext } from "../nn/attention.ts";
+import { KeyValueCache } from "../nn/key_value_cache.ts";
+import type { LayerNorm } from "../nn/layer_norm.ts";
+import { Mlp } from "../nn/mlp.ts";
+import type { Place } from "../nn/place.ts";
+import { CausalLmHead, type Head, SequenceClassificationHead } from "./heads.ts";
+import { pickRows, positionsOf, sequenceContext } from "./inputs.ts";
+import type { ModelLayers, StoredTensors } from "./model_layers.ts";
+import type { ForwardOptions } from "./model.ts";
+import { allocateTensors, type ModelOptions, TextModel } from "./text_model.ts";
+
+/** A decoder-only transformer: pre-norm blocks, learned positions, and a head. */
+export class Gpt2 extends TextModel {
+  /** Its shape. */
+  readonly config: Gpt2Config;
+  readonly #blocks: readonly Block[];
+  readonly #finalNorm: LayerNorm;
+  readonly #head: Head;
+
+  /** Builds the layers around tensors and weights; disposing the model disposes `owner`. */
+  constructor(
+    device: Device,
+    config: Gpt2Config,
+    tensors: StoredTensors,
+    owner: Disposable,
+    options: ModelOptions = {},
+  ) {
+    super(device, gpt2ConfigJson(config), tensors, owner, options);
+    const { layers, architecture } = this;
+    this.config = config;
+    this.#blocks = Array.from(
+      { length: config.n_layer },
+      (_, layer) => new Block(layers, `transformer.h.${layer}`, config, options.dropout ?? 0),
+    );
+    this.#finalNorm = layers.norm("transformer.ln_f", config.layer_norm_epsilon);
+    this.#head = headOf(layers, config, architecture.head);
+  }
+
+  /** A GPT-2 whose weights are all zero, to be written. */
+  static allocate(device: Device, config: Gpt2Config, options?: ModelOptions): Gpt2 {
+    const architecture = gpt2Architecture(gpt2ConfigJson(config));
+    const { arena, views } = allocateTensors(device, architecture, "GPT-2 weights");
+    return new Gpt2(device, config, views, arena, options);
+  }
+
+  /**
+   * Tokens (batch, time) to the head's outputs: logits (batch · time, vocabulary) of a language model, or
+   * of the `rows` asked for; logits (batch, classes) of a classifier.
+   */
+  override forward(tape: Tape, inputs: ModelInputs, { cache, rows }: ForwardOptions = {}): Tensor {
+    const context = sequenceContext(tape, inputs, this.positions, cache);
+    const wanted = this.#head.rowsOf(inputs, rows);
+    let x = this.#embed(tape, inputs, cache?.length);
+    this.#blocks.forEach((block, layer) => x = block.forward(tape, x, context, layer));
+    cache?.advance(context.time);
+    const states = wanted ? pickRows(tape, x, wanted) : x;
+    return this.#head.forward(tape, this.#finalNorm.forward(tape, states));
+  }
+
+  /** Token and position embeddings; token types have rows of the token embedding. */
+  #embed(tape: Tape, inputs: ModelInputs, past = 0): Tensor {
+    const { tokens, tokenTypeIds } = inputs, table = this.layers.parameter(tokenEmbedding);
+    const positions = this.layers.parameter("transformer.wpe.weight");
+    const sum = add(
+      tape,
+      embedding(tape, table, tokens.data),
+      embedding(tape, positions, positionsOf(inputs, past)),
+    );
+    const typed = tokenTypeIds ? add(tape, sum, embedding(tape, table, tokenTypeIds.data)) : sum;
+    return dropout(tape, typed, this.options.dropout ?? 0);
+  }
+
+  /** Its sizes, for people. */
+  override get description(): string {
+    const { n_layer, n_embd, n_head } = this.config;
+    return `GPT-2 of ${howMany(n_layer, "block")}, width ${n_embd}, ${howMany(n_head, "head")}`;
+  }
+
+  /** Longest sequence, in tokens. */
+  override get positions(): number {
+    return this.config.n_positions;
+  }
+
+  /** Number of tokens. */
+  override get vocabulary(): number {
+    return this.config.vocab_size;
+  }
+
+  /** The same model with some tensors replaced by others, which `owner` owns; without adapters. */
+  override withTensors(replaced: StoredTensors, owner: Disposable): Gpt2 {
+    const tensors = this.layers.with(replaced);
+    return new Gpt2(this.device, this.config, tensors, owner, this.options);
+  }
+
+  /** Room for the keys and values of `batch` sequences of up to `capacity` tokens. */
+  override openCache(batch: number, capacity: number): KeyValueCache {
+    const { n_layer: layers, n_embd: width } = this.config;
+    return new KeyValueCache(this.device, { layers, batch, capacity, width });
+  }
+}
+
+/** x + attention(norm(x)), then x + mlp(norm(x)). */
+class Block {
+  readonly #norm1: LayerNorm;
+  readonly #attention: CausalSelfAttention;
+  readonly #afterAttention: Place;
+  readonly #norm2: LayerNorm;
+  readonly #mlp: Mlp;
+  readonly #afterMlp: Place;
+
+  constructor(layers: ModelLayers, at: string, config: Gpt2Config, dropout: number) {
+    const { n_head, n_embd, layer_norm_epsilon } = config;
+    const [qkv, output] = ["c_attn", "c_proj"].map((name) => layers.linear(`${at}.attn.${name}`));
+    const [up, down] = ["c_fc", "c_proj"].map((name) => layers.linear(`${at}.mlp.${name}`));
+    this.#norm1 = layers.norm(`${at}.ln_1`, layer_norm_epsilon);
+    this.#attention = new CausalSelfAttention(n_head, qkv, output, dropout);
+    this.#afterAttention = layers.place(`${at}.attn`, n_embd);
+    this.#norm2 = layers.norm(`${at}.ln_2`, layer_norm_epsilon);
+    this.#mlp = new Mlp(up, down, dropout);
+    this.#afterMlp = layers.place(`${at}.mlp`, n_embd);
+  }
+
+  /** x (batch · time, width) to the same. */
+  forward(tape: Tape, x: Tensor, context: SequenceContext, layer: number): Tensor {
+    const n1 = this.#norm1.forward(tape, x);
+    const attended = this.#attention.forward(tape, n1, context, layer);
+    const middle = add(tape, x, this.#afterAttention.forward(tape, n1, attended));
+    const n2 = this.#norm2.forward(tape, middle);
+    return add(tape, middle, this.#afterMlp.forward(tape, n2, this.#mlp.forward(tape, n2)));
+  }
+}
+
+function headOf(layers: ModelLayers, config: Gpt2Config, kind: HeadKind): Head {
+  const { pad_token_id, tie_word_embeddings } = config;
+  if (kind === "classes") {
+    return new SequenceClassificationHead(layers.parameter(classifierHead), pad_token_id);
+  }
+  return new CausalLmHead(layers.parameter(tie_word_embeddings ? tokenEmbedding : untiedHead));
+}

@@ -1,0 +1,74 @@
+/** The layers of a model, made from its tensors by name. @module */
+
+import type { LinearSpec } from "../architectures/architecture.ts";
+import { contiguousParts } from "../architectures/layers.ts";
+import { Parameter } from "../autograd/parameter.ts";
+import { DenseWeight, type Weight } from "../autograd/weight.ts";
+import { Tensor } from "../device/device.ts";
+import { LayerNorm } from "../nn/layer_norm.ts";
+import { Linear } from "../nn/linear.ts";
+import { Place } from "../nn/place.ts";
+
+/** Values by Hugging Face name: F32 tensors, and for linear layers' weights whatever stores them. */
+export type StoredTensors = ReadonlyMap<string, Tensor | Weight>;
+
+/** A linear layer's path and its parts. */
+type NamedParts = Pick<LinearSpec, "name" | "parts">;
+
+/** Makes the layers of one model, and keeps those that adapters attach to, in the order of the calls. */
+export class ModelLayers {
+  /** The F32 tensors, which can be trained. */
+  readonly parameters: ReadonlyMap<string, Parameter>;
+  /** The linear layers made so far. */
+  readonly linears: Linear[] = [];
+  /** The places made so far. */
+  readonly places: Place[] = [];
+  readonly #weights: ReadonlyMap<string, Weight>;
+  readonly #specs: ReadonlyMap<string, NamedParts>;
+
+  /** Names each tensor; `linears` says which parts the layers of an architecture have. */
+  constructor(tensors: StoredTensors, linears: readonly NamedParts[] = []) {
+    const parameters: [string, Parameter][] = [], weights: [string, Weight][] = [];
+    for (const [name, stored] of tensors) {
+      if (stored instanceof Tensor) parameters.push([name, new Parameter(name, stored)]);
+      else weights.push([name, stored]);
+    }
+    this.parameters = new Map(parameters);
+    this.#weights = new Map(weights);
+    this.#specs = new Map(linears.map((spec) => [spec.name, spec]));
+  }
+
+  /** A parameter that the model must have. */
+  parameter(name: string): Parameter {
+    return this.parameters.get(name)!;
+  }
+
+  /** The linear layer of a module, with its bias where there is one. */
+  linear(module: string): Linear {
+    const name = `${module}.weight`, { parts = {} } = this.#specs.get(module) ?? {};
+    const weight = this.#weights.get(name) ?? new DenseWeight(this.parameter(name));
+    const bias = this.parameters.get(`${module}.bias`);
+    const linear = new Linear(module, weight, bias, contiguousParts(parts));
+    this.linears.push(linear);
+    return linear;
+  }
+
+  /** The layer norm of a module. */
+  norm(module: string, epsilon: number): LayerNorm {
+    const [weight, bias] = ["weight", "bias"].map((name) => this.parameter(`${module}.${name}`));
+    return new LayerNorm(weight, bias, epsilon);
+  }
+
+  /** The place after the sublayer of a module. */
+  place(module: string, width: number): Place {
+    const place = new Place(module, width);
+    this.places.push(place);
+    return place;
+  }
+
+  /** The model's own tensors, without what adapters put in their place, and with some replaced. */
+  with(replaced: StoredTensors): StoredTensors {
+    const own = [...this.parameters.values()].map(({ name, own }) => [name, own] as const);
+    return new Map<string, Tensor | Weight>([...own, ...this.#weights, ...replaced]);
+  }
+}

@@ -1,0 +1,122 @@
+/** What models of tokens share, whatever their family. @module */
+
+import type { Architecture } from "../architectures/architecture.ts";
+import type { ConfigJson } from "../architectures/config_fields.ts";
+import { architectureOf } from "../architectures/registry.ts";
+import { assertDropout } from "../autograd/ops/dropout.ts";
+import type { Parameter } from "../autograd/parameter.ts";
+import type { Tape } from "../autograd/tape.ts";
+import type { ModelInputs } from "../core/batch.ts";
+import { Arena } from "../device/arena.ts";
+import type { Device, Tensor } from "../device/device.ts";
+import type { KeyValueCache } from "../nn/key_value_cache.ts";
+import type { Linear } from "../nn/linear.ts";
+import type { Place } from "../nn/place.ts";
+import { type ForwardOptions, type Model, trainableOf } from "./model.ts";
+import { ModelLayers, type StoredTensors } from "./model_layers.ts";
+
+/** How a model behaves beyond its configuration. */
+export interface ModelOptions {
+  /**
+   * Dropout rate of embeddings and residual branches while training with a dropout seed. Default 0;
+   * attention probabilities are never dropped. The rates in `config.json` are not used.
+   */
+  readonly dropout?: number;
+}
+
+/**
+ * A model of tokens that comes from a Hugging Face configuration: what `loadModel` gives. A family adds its
+ * forward pass.
+ */
+export abstract class TextModel implements Model<ModelInputs> {
+  /** Where it lives. */
+  readonly device: Device;
+  /** What Hugging Face's files hold of it. */
+  readonly architecture: Architecture;
+  /** How it behaves beyond its configuration. */
+  readonly options: ModelOptions;
+  /** Its layers, which a family's constructor makes in the order of the forward pass. */
+  protected readonly layers: ModelLayers;
+  readonly #config: ConfigJson;
+  readonly #owner: Disposable;
+
+  /**
+   * Names tensors and weights; disposing the model disposes `owner`.
+   *
+   * @param config The whole `config.json`, without defaults to fill in.
+   */
+  constructor(
+    device: Device,
+    config: ConfigJson,
+    tensors: StoredTensors,
+    owner: Disposable,
+    options: ModelOptions = {},
+  ) {
+    assertDropout("dropout", options.dropout ?? 0);
+    this.device = device;
+    this.architecture = architectureOf(config);
+    this.options = options;
+    this.layers = new ModelLayers(tensors, this.architecture.linears);
+    this.#config = config;
+    this.#owner = owner;
+  }
+
+  /** For people: `GPT-2 of 12 blocks, width 768, 12 heads`. */
+  abstract readonly description: string;
+  /** Longest sequence, in tokens. */
+  abstract readonly positions: number;
+  /** Number of tokens. */
+  abstract readonly vocabulary: number;
+
+  /**
+   * Inputs to what the head gives: a row for each token, or for each of the `rows` asked for.
+   *
+   * @throws {RangeError} when a token is not in the vocabulary, a sequence is too long, or `rows` are
+   * not among the tokens.
+   * @throws {ShapeError} when mask, positions or token types do not fit the tokens.
+   * @throws {TypeError} when there are no tokens.
+   */
+  abstract forward(tape: Tape, inputs: ModelInputs, options?: ForwardOptions): Tensor;
+
+  /** Room for the keys and values of `batch` sequences of up to `capacity` tokens. */
+  abstract openCache(batch: number, capacity: number): KeyValueCache;
+
+  /** The same model with some tensors replaced by others, which `owner` owns; without adapters. */
+  abstract withTensors(replaced: StoredTensors, owner: Disposable): TextModel;
+
+  /** Its parameters by Hugging Face name. */
+  get parameters(): ReadonlyMap<string, Parameter> {
+    return this.layers.parameters;
+  }
+
+  /** Its linear layers in the order of the forward pass, the head not among them. */
+  get linears(): readonly Linear[] {
+    return this.layers.linears;
+  }
+
+  /** After each sublayer of each block. */
+  get places(): readonly Place[] {
+    return this.layers.places;
+  }
+
+  /** Base parameters that are not frozen, and adapters. */
+  trainable(): Parameter[] {
+    return trainableOf(this);
+  }
+
+  /** The `config.json` that makes transformers build the same model. */
+  configJson(): ConfigJson {
+    return this.#config;
+  }
+
+  /** Frees the weights; adapters are their owners' to free. */
+  [Symbol.dispose](): void {
+    this.#owner[Symbol.dispose]();
+  }
+}
+
+/** Tensors of an architecture, all zero, in one arena. */
+export function allocateTensors(device: Device, { tensors }: Architecture, label: string) {
+  const arena = new Arena(device, tensors, "weight", label);
+  return { arena, views: new Map(tensors.map(({ name }) => [name, arena.view(name)])) };
+}
