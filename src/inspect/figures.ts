@@ -13,8 +13,8 @@ import { shortNames } from "./updates.ts";
 /** Points of a line that still get marks: more would run into one another. */
 const mostMarks = 24;
 
-/** Lines of one colour each while the palette has one for each; else from light to dark. */
-function colours(count: number): string[] {
+/** Lines of one color each while the palette has one for each; else from light to dark. */
+function colors(count: number): string[] {
   if (count <= palette.series.length) return [...palette.series];
   const [light, , dark] = palette.lora.map((hex) =>
     [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16))
@@ -30,7 +30,7 @@ function lines(
   values: readonly (readonly number[])[],
   first = 1,
 ): Trace[] {
-  const names = shortNames(named.map(({ name }) => name)), colour = colours(named.length);
+  const names = shortNames(named.map(({ name }) => name)), color = colors(named.length);
   return values.map((y, i) => ({
     type: "scatter",
     mode: y.length <= mostMarks ? "lines+markers" : "lines",
@@ -38,20 +38,20 @@ function lines(
     x0: first,
     y: y.map((value) => Number(value.toPrecision(4))),
     showlegend: named.length <= 8,
-    line: { color: colour[i], width: 1.5 },
-    marker: { color: colour[i], size: 5 },
+    line: { color: color[i], width: 1.5 },
+    marker: { color: color[i], size: 5 },
   }));
 }
 
 /** Singular values of every update, the noise edge dashed. */
 export function spectraFigure(updates: readonly UpdateRow[]): Figure {
-  const colour = colours(updates.length);
+  const color = colors(updates.length);
   const longest = Math.max(...updates.map(({ singularValues }) => singularValues.length));
   return {
     id: "spectra",
     title: "Singular values of ΔW",
     caption:
-      "Dashed, in the colour of its update: where singular values of noise of that shape and " +
+      "Dashed, in the color of its update: where singular values of noise of that shape and " +
       "norm would end (Marchenko and Pastur).",
     data: [
       ...lines(updates, updates.map(({ singularValues }) => singularValues)),
@@ -62,7 +62,7 @@ export function spectraFigure(updates: readonly UpdateRow[]): Figure {
         y: [noiseEdge, noiseEdge],
         showlegend: false,
         hoverinfo: "skip",
-        line: { color: colour[i], width: 1, dash: "dash" },
+        line: { color: color[i], width: 1, dash: "dash" },
       })),
     ],
     // Within a decade a label at each power of ten is one label.
