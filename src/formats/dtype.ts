@@ -74,8 +74,8 @@ export function bitsOf(dtype: Dtype): number {
  * Turns little-endian bytes into numbers: floats into F32, integers into 32-bit integers.
  * `bytes` must start at an offset that suits the type; F32, I32 and U32 are views, not copies.
  *
- * @throws {RangeError} Where a 64-bit integer does not fit into 32 bits.
- * @throws {TypeError} Where the type has no conversion (C64 and the types under 16 bits that are
+ * @throws {RangeError} when a 64-bit integer does not fit into 32 bits.
+ * @throws {TypeError} when the type has no conversion (C64 and the types under 16 bits that are
  * not integers).
  */
 export function decode(dtype: Dtype, bytes: Bytes): HostData {

@@ -36,7 +36,7 @@ const broken = (rule: string): never => {
 /**
  * The number of leading bytes that {@link parseHeader} needs, from the first 8 bytes of a file.
  *
- * @throws {SyntaxError} Where the length is beyond the end of the file or the format's 100 MB.
+ * @throws {SyntaxError} when the length is beyond the end of the file or the format's 100 MB.
  */
 export function headerBytes(start: Uint8Array, fileBytes: number): number {
   if (start.length < 8 || fileBytes < 8) {
@@ -60,8 +60,8 @@ export function headerBytes(start: Uint8Array, fileBytes: number): number {
  *
  * @param start At least the first {@link headerBytes} bytes of the file.
  * @param fileBytes The size of the whole file.
- * @throws {SyntaxError} Where a claim is wrong.
- * @throws {RangeError} Where `start` ends before the header does.
+ * @throws {SyntaxError} when a claim is wrong.
+ * @throws {RangeError} when `start` ends before the header does.
  *
  * @example
  * ```ts

@@ -60,7 +60,7 @@ const STARTS: readonly unknown[] = [true, false, null, undefined, "gaussian", "e
 /**
  * Reads the value of an `adapter_config.json` and refuses what cannot be honoured.
  *
- * @throws {AdapterFileError} Where a field has the wrong type, asks for something that is not
+ * @throws {AdapterFileError} when a field has the wrong type, asks for something that is not
  * implemented, or is unknown and not null, false or empty.
  *
  * @example

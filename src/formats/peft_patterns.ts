@@ -18,7 +18,7 @@ export interface ModuleSelection {
  * The value of a `rank_pattern` or `alpha_pattern` for a module: the first pattern that matches the
  * name or its end after a dot, in the order of the file; undefined where none does.
  *
- * @throws {AdapterFileError} Where a pattern is refused.
+ * @throws {AdapterFileError} when a pattern is refused.
  */
 export function patternValue(
   patterns: Readonly<Record<string, number>>,
@@ -33,7 +33,7 @@ export function patternValue(
 /**
  * True when PEFT would put an adapter on the module.
  *
- * @throws {AdapterFileError} Where a pattern is refused.
+ * @throws {AdapterFileError} when a pattern is refused.
  */
 export function isSelected(selection: ModuleSelection, name: string): boolean {
   const { targetModules, excludeModules } = selection;

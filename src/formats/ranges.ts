@@ -17,7 +17,7 @@ const LONGEST_TEXT = 64 * 2 ** 20;
 /**
  * Bytes `start` to `end` (without it) of a file; undefined where there is none and there need not be.
  *
- * @throws {Error} Where the server sends anything but that range; the rest of its answer is not read.
+ * @throws {Error} when the server sends anything but that range; the rest of its answer is not read.
  */
 export async function fetchRange(
   address: string,

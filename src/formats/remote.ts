@@ -19,8 +19,8 @@ export interface RemoteHeaders {
  * of `model.safetensors` or `model.safetensors.index.json` in a folder. Two ranges of each file are asked
  * for: the header's length, and the header.
  *
- * @throws {SyntaxError} Where a header or the index says what the files do not hold.
- * @throws {Error} Where the server does not answer or ignores ranges; the file is not downloaded then.
+ * @throws {SyntaxError} when a header or the index says what the files do not hold.
+ * @throws {Error} when the server does not answer or ignores ranges; the file is not downloaded then.
  *
  * @example
  * ```ts ignore

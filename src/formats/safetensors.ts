@@ -14,8 +14,8 @@ export interface SafetensorsFile extends Disposable {
   /**
    * Reads one tensor: floats as F32, integers as 32-bit integers.
    *
-   * @throws {RangeError} Where the file has no such tensor or an integer needs more than 32 bits.
-   * @throws {TypeError} Where the element type has no conversion (C64, F8 and smaller floats).
+   * @throws {RangeError} when the file has no such tensor or an integer needs more than 32 bits.
+   * @throws {TypeError} when the element type has no conversion (C64, F8 and smaller floats).
    */
   read(name: string): Promise<HostTensor>;
   /** Closes the file. */

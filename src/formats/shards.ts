@@ -22,8 +22,8 @@ import {
  * Opens a safetensors file, a sharded model's `….safetensors.index.json`, or a folder, on the disk or in
  * memory, that holds `model.safetensors` or `model.safetensors.index.json`. Only the headers are read.
  *
- * @throws {SyntaxError} Where a header or the index says what the files do not hold.
- * @throws {Error} Where a file cannot be read.
+ * @throws {SyntaxError} when a header or the index says what the files do not hold.
+ * @throws {Error} when a file cannot be read.
  *
  * @example
  * ```ts
@@ -50,7 +50,7 @@ export async function openSafetensors(path: Folder): Promise<SafetensorsFile> {
  * integers.
  *
  * @throws {SyntaxError} As {@link openSafetensors}.
- * @throws {RangeError} Where a 64-bit integer does not fit into 32 bits.
+ * @throws {RangeError} when a 64-bit integer does not fit into 32 bits.
  *
  * @example
  * ```ts
@@ -115,7 +115,7 @@ function joinShards(
 /**
  * Checks the `weight_map` of a sharded model's index: file names by tensor names.
  *
- * @throws {SyntaxError} Where it is none, or a file is not beside the index.
+ * @throws {SyntaxError} when it is none, or a file is not beside the index.
  */
 export function parseWeightMap(index: string, json: unknown): Map<string, string> {
   const map = (json as { weight_map?: unknown } | null)?.weight_map;

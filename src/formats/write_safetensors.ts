@@ -27,8 +27,8 @@ interface Item {
  * Real numbers are rounded to nearest, ties to even; F16 turns 65520 and more into infinity. Memory:
  * one tensor's bytes beyond the tensors themselves.
  *
- * @throws {RangeError} Where a name comes twice or data do not fill their shape; nothing is written.
- * @throws {Error} Where the disk is full or the folder missing or not writable; an older file stays.
+ * @throws {RangeError} when a name comes twice or data do not fill their shape; nothing is written.
+ * @throws {Error} when the disk is full or the folder missing or not writable; an older file stays.
  *
  * @example
  * ```ts
