@@ -1,4 +1,9 @@
-/** What an adapter folder holds and what two of them share: rows, tables, figures; no device. @module */
+/**
+ * What an adapter contains and what two adapters have in common: rows, tables and figures, without a
+ * device.
+ *
+ * @module
+ */
 
 export type { Amplification, Spectrum } from "../analysis/mod.ts";
 export type { HostData, HostTensor } from "../core/host_tensor.ts";

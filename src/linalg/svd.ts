@@ -99,7 +99,10 @@ function unpermuted(matrix: DenseMatrix, order: Uint32Array): DenseMatrix {
   return out;
 }
 
-/** Rows of descending norm by their norms, in place; those that are zero become any that fill the basis. */
+/**
+ * Divides rows by their norms, in place; zero rows, which come last, are replaced to complete the
+ * basis.
+ */
 function unitRows(matrix: DenseMatrix): DenseMatrix {
   const { rows, columns, data } = matrix;
   for (let i = 0; i < rows; i++) {

@@ -146,7 +146,7 @@ Deno.test("sites that do not fit are refused", () => {
     ],
     [[{ ...first, rows: range(0, 3) }], "found [1, 3] and [2, 1]"],
     [[first, { ...second, A: matrix(1, 4) }], "(rank, 3) and (2, rank), found [1, 4] and [2, 1]"],
-    [[{ ...first, outputs: undefined }], `how many outputs its weight has, found ${module}[0:2]`],
+    [[{ ...first, outputs: undefined }], `its weight's number of outputs, found none for ${module}[0:2]`],
   ];
   for (const [updates, words] of wrong) {
     assertThrows(() => joinUpdates(updates), ShapeError, words);
