@@ -104,7 +104,9 @@ function outputsOf(update: LowRankUpdate): number {
   const out = update.outputs ?? (update.rows ? undefined : update.B.shape[0]);
   if (out !== undefined) return out;
   throw new ShapeError(
-    `an update of some rows needs its weight's number of outputs, found none for ${siteName(update)}`,
+    `an update of some rows needs its weight's number of outputs, found none for ${
+      siteName(update)
+    }`,
   );
 }
 

@@ -125,7 +125,8 @@ export function anglesFigure(compared: readonly ComparedUpdate[], seed: number):
   return {
     id: "angles",
     title: "Principal angles between two adapters",
-    caption: "From the direction that they share most to the one that they share least; 90 degrees means " +
+    caption:
+      "From the direction that they share most to the one that they share least; 90 degrees means " +
       `nothing in common. Dashed: random subspaces of ${first.phi.length} and ${
         first.phi[0].length
       } of ${first.dimensions} dimensions, the mean of ${chancePairs} pairs, seed ${seed}.`,

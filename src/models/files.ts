@@ -66,7 +66,9 @@ function namesInFile(
   const known = new Set([...names.values(), ...copies ?? []]);
   for (const name of file.tensors.keys()) {
     if (known.has(name) || isBuffer(name)) continue;
-    throw new RangeError(`a ${modelType} file must hold only the tensors of its model, found ${name}`);
+    throw new RangeError(
+      `a ${modelType} file must hold only the tensors of its model, found ${name}`,
+    );
   }
   return names;
 }

@@ -58,7 +58,9 @@ export class SequenceClassificationHead implements Head {
    * which tells where each ends.
    */
   rowsOf({ tokens }: ModelInputs, wanted?: readonly number[]): number[] {
-    if (wanted) throw new RangeError("a sequence classification head cannot return logits of requested rows");
+    if (wanted) {
+      throw new RangeError("a sequence classification head cannot return logits of requested rows");
+    }
     const [batch, time] = tokens.shape;
     if (batch > 1 && this.#padding === undefined) {
       throw new RangeError(

@@ -75,5 +75,7 @@ export function pickRows(tape: Tape, x: Tensor, rows: readonly number[]): Tensor
   const [tokens] = x.shape;
   const wrong = rows.find((row) => !(Number.isInteger(row) && row >= 0 && row < tokens));
   if (wrong === undefined) return embedding(tape, x, rows);
-  throw new RangeError(`rows must be integers below the number of tokens, ${tokens}, found ${wrong}`);
+  throw new RangeError(
+    `rows must be integers below the number of tokens, ${tokens}, found ${wrong}`,
+  );
 }

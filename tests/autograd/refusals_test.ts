@@ -72,7 +72,7 @@ Deno.test("labels, smoothing and dropout are refused where they mean nothing", (
   using tape = new Tape(device, { dropoutSeed: 1 });
   const logits = tape.activation([2, 3], "logits");
   for (const [label, found] of [[3, "found 3"], [0.5, "found 0.5"], [NaN, "found NaN"]] as const) {
-    const message = `whole numbers below the vocabulary of 3, ${found} at position 1`;
+    const message = `integers below the vocabulary of 3, ${found} at position 1`;
     assertThrows(() => crossEntropy(tape, logits, [0, label]), RangeError, message);
   }
   for (const smoothing of [-0.1, 1.1, NaN]) {

@@ -67,7 +67,10 @@ Deno.test("lengths that are not true are refused before anything is allocated", 
   assertStringIncludes(lying(3n), "within the file's 10 bytes, found a length of 3");
   assertStringIncludes(lying(2n ** 64n - 1n), "found a length of 18446744073709551615");
   assertStringIncludes(lying(2n ** 63n), "found a length of 9223372036854775808");
-  assertStringIncludes(lying(100_000_001n, 2 ** 40), "may have at most 100000000 bytes, found 100000001");
+  assertStringIncludes(
+    lying(100_000_001n, 2 ** 40),
+    "may have at most 100000000 bytes, found 100000001",
+  );
   assertThrows(() => parse(new Uint8Array(7)), SyntaxError, "at least 8 bytes, found 7");
   assertThrows(() => parse(new Uint8Array(0)), SyntaxError, "at least 8 bytes, found 0");
 });

@@ -87,11 +87,11 @@ function assertLabels(
   if (isFloat(labels)) {
     throw new TypeError("labels must be integers, such as an Int32Array, found floats");
   }
-  if (!(divisor > 0)) throw new RangeError("a loss needs a label that counts, found none");
+  if (!(divisor > 0)) throw new RangeError("a loss needs a label that is not ignored, found none");
   for (let i = 0; i < rows; i++) {
     if (labels[i] < vocabulary && Number.isInteger(labels[i])) continue;
     throw new RangeError(
-      `labels must be whole numbers below the vocabulary of ${vocabulary}, found ${
+      `labels must be integers below the vocabulary of ${vocabulary}, found ${
         labels[i]
       } at position ${i}`,
     );
