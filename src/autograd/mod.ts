@@ -1,4 +1,4 @@
-/** The tape and the operations that it can differentiate. @module */
+/** The tape and its differentiable operations. @module */
 
 export type { Loss, LossOptions } from "./loss.ts";
 export { type GradientSlot, Parameter } from "./parameter.ts";

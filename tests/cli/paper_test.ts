@@ -37,7 +37,7 @@ Deno.test("people see separators, reasons by number, and quotations apart, witho
   const { stdout, stderr } = await lowrank("paper", "table3");
   assertEquals(stderr, "");
   assertMatch(stdout, /^GPT-2 M, LoRA: trained parameters +0\.35M +393,216 +differs +6$/m);
-  assertMatch(stdout, /^6\. the print is 0\.1% of the model/m);
+  assertMatch(stdout, /^6\. the printed value is 0\.1% of the model/m);
   const [ours, quoted] = stdout.split("Quoted from Table 3. ");
   assertEquals(ours.includes("70.4"), false);
   assertMatch(quoted, /^GPT-2 M, LoRA +70\.4 ± 0\.1 /m);
