@@ -3,7 +3,7 @@
 import { type BytesByRole, type Role, roles } from "../device/ledger.ts";
 import type { Figure } from "../figures/figure.ts";
 import { axis, baseLayout } from "../figures/layout.ts";
-import { roleColours } from "../figures/palette.ts";
+import { roleColors } from "../figures/palette.ts";
 import type { Trace } from "../figures/plotly_types.ts";
 
 /** A bar: a method and its bytes. */
@@ -33,7 +33,7 @@ export function roleBars(
     name: role,
     y: bars.map(({ label }) => label),
     x: bars.map(({ byRole }) => byRole[role] / bytesPerUnit[unit]),
-    marker: { color: roleColours[role] },
+    marker: { color: roleColors[role] },
   });
   return {
     data: usedRoles(bars).map(trace),

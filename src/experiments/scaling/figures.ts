@@ -2,7 +2,7 @@
 
 import type { DataTable, Figure } from "../../figures/figure.ts";
 import { axis, baseLayout, logAxis } from "../../figures/layout.ts";
-import { optimizerColours, palette } from "../../figures/palette.ts";
+import { optimizerColors, palette } from "../../figures/palette.ts";
 import type { Trace } from "../../figures/plotly_types.ts";
 import { printed } from "../gpt3.ts";
 import { batches, type MemoryRatio, type ScalingRow } from "./row.ts";
@@ -36,7 +36,7 @@ function printedLine(rows: readonly ScalingRow[], value: number, name: string): 
 /** Memory ratio over size: a colour an optimiser, activations included or (dashed) not. */
 export function memoryFigure(rows: readonly ScalingRow[]): Figure {
   const traces = optimizerLabels.flatMap((label, i): Trace[] => {
-    const color = optimizerColours[i];
+    const color = optimizerColors[i];
     return [
       { ...line(label, rows, (row) => row.byOptimizer[i].peak), line: { color } },
       {
