@@ -18,6 +18,7 @@ export { gelu } from "./ops/gelu.ts";
 export { klDivergence } from "./ops/kl_divergence.ts";
 export { layerNorm } from "./ops/layer_norm.ts";
 export { linear } from "./ops/linear.ts";
+export { scale } from "./ops/scale.ts";
 export { squaredError } from "./ops/squared_error.ts";
 export type { RowRange } from "../core/row_range.ts";
 export type { LowRankSite } from "./ops/low_rank.ts";

@@ -12,7 +12,7 @@ export const palette = {
 } as const;
 
 /** Colors of the memory roles, in the ledger's order. */
-export const roleColours: Readonly<Record<string, string>> = {
+export const roleColors: Readonly<Record<string, string>> = {
   weight: "#6b7280",
   quantized: "#a3a3a3",
   adapter: "#0072b2",
@@ -23,7 +23,7 @@ export const roleColours: Readonly<Record<string, string>> = {
 };
 
 /** Colors of AdamW, SGD, momentum, 8-bit Adam and Adafactor. */
-export const optimizerColours: readonly string[] = [
+export const optimizerColors: readonly string[] = [
   "#d55e00",
   "#6b7280",
   "#e69f00",
