@@ -2,7 +2,7 @@
 
 import { axis, baseLayout, line, logAxis, table } from "../src/figures/mod.ts";
 import type { Column, DataTable, Figure, Trace } from "../src/figures/mod.ts";
-import { optimizerColours, palette } from "../src/figures/palette.ts";
+import { optimizerColors, palette } from "../src/figures/palette.ts";
 import { catalogue, type ConfigJson } from "../src/architectures/mod.ts";
 import { baseConfig } from "./base_model.ts";
 import { type Experiment, experiment } from "./frame/mod.ts";
@@ -120,7 +120,7 @@ function printedLine(rows: Rows, value: number, name: string): Trace {
 /** Memory ratio over size: a color an optimizer, activations included or (dashed) not. */
 function memoryFigure(rows: Rows): Figure {
   const traces = optimizerLabels.flatMap((name, i) => {
-    const color = optimizerColours[i], dashed = { color, dash: "dash", width: 1 } as const;
+    const color = optimizerColors[i], dashed = { color, dash: "dash", width: 1 } as const;
     const unnamed = { name, mode: "lines", showlegend: false } as const;
     return [
       sizeLine(rows, ({ byOptimizer }) => byOptimizer[i].peak, { color }, { name }),

@@ -25,7 +25,10 @@ function section(from: string, to: string): string {
 const quoted: readonly { file: RegExp; line: RegExp }[] = [
   { file: /^(docs\/style\.md|tests\/style_test\.ts)$/, line: /./ },
   // A case's name and a note in the golden files.
-  { file: /^scripts\/golden\/|^tests\/(adapt\/golden_checks|cli\/)/, line: /labelled|between neighbours/ },
+  {
+    file: /^scripts\/golden\/|^tests\/(adapt\/golden_checks|cli\/)/,
+    line: /labelled|between neighbours/,
+  },
 ];
 
 /** What is wrong with a path, as line 0, and a text: each with `file:line`. */

@@ -3,7 +3,7 @@
 import type { Figure } from "./figure.ts";
 import { axis, baseLayout } from "./layout.ts";
 import { barsAcross } from "./marks.ts";
-import { roleColours } from "./palette.ts";
+import { roleColors } from "./palette.ts";
 
 /** A bar: a method and its bytes. */
 export interface RoleBar {
@@ -17,7 +17,7 @@ const bytesPerUnit = { MB: 1e6, GB: 1e9 } as const;
 
 /** The roles that any of the bars has bytes of, in the ledger's order. */
 export function usedRoles(bars: readonly RoleBar[]): string[] {
-  return Object.keys(roleColours).filter((role) => bars.some(({ byRole }) => byRole[role] > 0));
+  return Object.keys(roleColors).filter((role) => bars.some(({ byRole }) => byRole[role] > 0));
 }
 
 /**
@@ -43,7 +43,7 @@ export function roleBars(
         bars,
         ({ byRole }) => byRole[role] / bytesPerUnit[unit],
         ({ label }) => label,
-        { color: roleColours[role] },
+        { color: roleColors[role] },
         { name: role },
       )
     ),
