@@ -1,4 +1,7 @@
 /** Where the CPU device's kernels are. @module */
 
-/** The build of `cpu.as.ts`: beside this file, and in a browser beside the bundle that this file is part of. */
+/**
+ * The build of `cpu.as.ts`: next to this file or, in a browser, next to the bundle that contains this
+ * file.
+ */
 export const cpuWasm: URL = new URL("./cpu.wasm", import.meta.url);

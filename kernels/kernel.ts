@@ -2,8 +2,8 @@
  * The `Kernel` type: one operation on buffers, described once for all devices.
  *
  * A kernel is a value. Its name, bindings and scalars are its signature; `wgsl` says how WebGPU runs
- * it, `cpu` which range the AssemblyScript function of the same name splits over threads, and
- * `reference` is the definition: plain float64 code that the others are tested against.
+ * it, `cpu` how threads split the work of the AssemblyScript function of the same name, and `reference`
+ * is the definition: plain float64 code that the others are tested against.
  *
  * @module
  */
@@ -43,20 +43,20 @@ export interface WgslProgram<S extends string = string> {
   /** Values of the `override` constants. */
   readonly constants?: (scalars: ScalarValues<S>) => Record<string, number>;
   /**
-   * Number of workgroups. A device folds it over two dimensions where it exceeds one dimension's
-   * limit, so the index of one is `workgroup_id.y * num_workgroups.x + workgroup_id.x`, and those past
-   * the end return.
+   * Number of workgroups. If it exceeds the limit of one dimension, a device spreads it over two, so
+   * the index of a workgroup is `workgroup_id.y * num_workgroups.x + workgroup_id.x`, and workgroups
+   * past the end must return.
    */
   readonly workgroups: (scalars: ScalarValues<S>) => number;
   /** A faster program for an adapter; only products and attention may have one (decision 0010). */
   readonly variant?: (adapter: AdapterTraits) => WgslProgram<S> | undefined;
 }
 
-/** What decides between programs that compute the same values. */
+/** Traits that select among programs that compute the same values. */
 export interface AdapterTraits {
   /** Shaders run on the CPU. */
   readonly software: boolean;
-  /** Threads of a subgroup, if that is one number and subgroup operations are allowed; else 0. */
+  /** Threads per subgroup, if it is fixed and subgroup operations are allowed; else 0. */
   readonly subgroupSize: number;
 }
 
@@ -65,15 +65,15 @@ export interface AdapterTraits {
  * addresses, the scalars, then `begin` and `end`, and computes the units `begin <= unit < end`.
  */
 export interface CpuProgram<S extends string = string> {
-  /** Number of independent units (rows, heads, elements) that threads may share. */
+  /** Number of independent units (rows, heads, elements) that can be divided among threads. */
   readonly units: (scalars: ScalarValues<S>) => number;
-  /** Fewest units that are worth a thread; cuts are multiples of it. */
+  /** Fewest units that are worth a thread; threads' ranges begin at multiples of it. */
   readonly grain: (scalars: ScalarValues<S>) => number;
 }
 
 /** One operation on buffers. `B` are the names of its buffers, `S` of its scalars. */
 export interface Kernel<B extends string = string, S extends string = string> {
-  /** snake_case name, also that of the WebAssembly export. */
+  /** snake_case name, which is also that of the WebAssembly export. */
   readonly name: string;
   /** Buffers in the order in which all devices pass them. */
   readonly bindings: Readonly<Record<B, Binding>>;
@@ -83,7 +83,7 @@ export interface Kernel<B extends string = string, S extends string = string> {
   readonly wgsl: WgslProgram<S>;
   /** How the CPU runs it. */
   readonly cpu: CpuProgram<S>;
-  /** What it means, in float64. */
+  /** Its definition, in float64. */
   reference(buffers: Readonly<Record<B, Numbers>>, scalars: ScalarValues<S>): void;
 }
 

@@ -1,4 +1,4 @@
-/** All kernels: one description each, run by every device. @module */
+/** All kernels: each is described once and runs on every device. @module */
 
 export * from "./kernel.ts";
 export { adamw } from "./adamw/kernel.ts";

@@ -27,7 +27,10 @@ const quoted: readonly { file: RegExp; line: RegExp }[] = [
   // Folders of runs are named by this word.
   { file: /^experiments\/planted\/linear_runs\.ts$/, line: /"coloured"/ },
   // A case's name and a note in the golden files.
-  { file: /^scripts\/golden\/|^tests\/adapt\/golden_checks/, line: /labelled|between neighbours/ },
+  {
+    file: /^scripts\/golden\/|^tests\/(adapt\/golden_checks|cli\/)/,
+    line: /labelled|between neighbours/,
+  },
 ];
 
 /** What is wrong with a path, as line 0, and a text: each with `file:line`. */

@@ -38,7 +38,7 @@ export function adamw(
   }
 }
 
-/** A NaN norm gives a NaN factor, so that a broken gradient shows. */
+/** A NaN norm yields a NaN factor, so that a broken gradient shows. */
 function clipFactor(norm: usize, maxNorm: f32): f32 {
   if (!(maxNorm > 0)) return 1;
   const factor = maxNorm / (load<f32>(norm) + <f32>1e-6);

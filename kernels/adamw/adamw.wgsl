@@ -1,5 +1,5 @@
-// One AdamW step, four parameters a thread. What needs more than F32 (1 - beta, 1 - beta^step) comes from
-// the host; the norm for clipping stays on the device.
+// One AdamW step, four parameters per thread. Scalars that need more than F32 (1 - beta, 1 - beta^step)
+// come from the host; the norm for clipping stays on the device.
 
 struct Scalars {
   size: u32,

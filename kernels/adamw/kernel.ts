@@ -1,4 +1,4 @@
-/** AdamW over a flat range of parameters, with clipping by a norm that stays on the device. @module */
+/** AdamW over a flat range of parameters, clipped by a norm that stays on the device. @module */
 
 import { ceilDivide, defineKernel, type Kernel } from "../kernel.ts";
 import code from "./adamw.wgsl" with { type: "text" };
@@ -33,8 +33,8 @@ const scalars = {
  *     parameter = parameter · keep - learningRate · (first / correction1) / (√(second / correction2) + ε)
  *
  * with complementᵢ = 1 - βᵢ, correctionᵢ = 1 - βᵢ^step and keep = 1 - learningRate · weightDecay, all
- * from the host, in double precision: 1 - 0.999 in F32 has a relative error of 5e-5.
- * Without clipping `norm` is not read: pass any buffer.
+ * computed on the host in double precision: 1 - 0.999 in F32 has a relative error of 5e-5. Without
+ * clipping, `norm` is not read: pass any buffer.
  */
 export const adamw: Kernel<
   "parameter" | "gradient" | "first" | "second" | "norm",

@@ -150,8 +150,8 @@ function productsOfTile(
 }
 
 /**
- * Scores become p = e^(score - lse), their gradients scale · p · (dp - δ). With `causal` row i sees
- * `visible` + i keys, else `visible`.
+ * Scores become p = e^(score - lse), their gradients scale · p · (dp - δ). With `causal`, row i sees
+ * `visible` + i keys, otherwise `visible`.
  */
 function gradientTile(
   rows: u32,
@@ -174,7 +174,7 @@ function gradientTile(
   }
 }
 
-/** Past the last key that is seen p is 0, and so the result is too. */
+/** p is 0 beyond the last visible key, so the result is 0 there too. */
 function gradientRow(p: usize, dp: usize, seen: u32, scale: v128, delta: v128): void {
   for (let at: usize = 0; at < bytesOf(seen); at += VECTOR) {
     const share = f32x4.mul(scale, v128.load(p + at));

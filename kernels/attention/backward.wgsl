@@ -1,11 +1,12 @@
 // Gradient of self-attention. Two kinds of workgroup share the dispatch, each with 32 rows of one head:
-// one computes dq and delta of 32 queries, the other dk and dv of 32 keys. Both recompute the probabilities.
-// Each row of dQkv is summed by one thread in one order: without atomics the bits are the same every time.
+// one computes dq and delta of 32 queries, the other dk and dv of 32 keys. Both recompute the
+// probabilities. Each row of dQkv is summed by one thread in a fixed order: without atomics, the bits
+// are the same every time.
 //
-// The 64 threads form 8 rows of 8. Thread (ty, tx) holds four of the workgroup's own rows, ty + 8 r, as the
-// components of vectors, and loops over the other rows 32 at a time: it computes the weights of its own
-// against tx + 8 c, then adds all 32 into the columns tx + 8 e + 32 chunk. Rows and columns beyond an edge
-// repeat the last one: in bounds, with weight zero, and never stored.
+// The 64 threads form 8 rows of 8. Thread (ty, tx) holds four of the workgroup's own rows, ty + 8 r, as
+// the components of vectors, and loops over the other rows 32 at a time: it computes the weights of its
+// own rows and rows tx + 8 c, then adds all 32 to the columns tx + 8 e + 32 chunk. Rows and columns
+// beyond an edge repeat the last one: in bounds, with weight zero, and never stored.
 
 struct Scalars {
   batch: u32,
@@ -37,7 +38,8 @@ var<workgroup> slopes: array<vec4f, 256>; // [other row, ty]: ds
 var<workgroup> weights: array<vec4f, 256>; // [other row, ty]: p
 var<workgroup> deltas: array<f32, 32>; // of 32 queries
 
-// What a workgroup works on: batch entry, head among all, the head's first column, first own row.
+// What a workgroup works on: batch entry, index of the head in the batch, the head's first column, its
+// own first row.
 struct Place {
   b: u32,
   head: u32,
@@ -45,7 +47,7 @@ struct Place {
   start: u32,
 }
 
-// For each of four keys a vector over four queries.
+// For each of four keys, a vector over four queries.
 struct Weights {
   p: mat4x4f,
   ds: mat4x4f,

@@ -1,8 +1,8 @@
-// Gradient of self-attention for software adapters with subgroups of 8, designed as
-// forward_subgroup.wgsl is. Two kinds of subgroup share the dispatch, each with 8 rows of one head and 32
-// columns of their gradients: one computes dq and delta, the other dk and dv. Both recompute the weights of
-// 8 queries by 8 keys, a query a lane.
-// Rows and columns beyond an edge repeat the last one: in bounds, with weight zero, and never stored.
+// Gradient of self-attention for software adapters with subgroups of 8, designed like
+// forward_subgroup.wgsl. Two kinds of subgroup share the dispatch, each with 8 rows of one head and 32
+// columns of their gradients: one computes dq and delta, the other dk and dv. Both recompute the
+// weights of 8 queries by 8 keys, one query per lane. Rows and columns beyond an edge repeat the last
+// one: in bounds, with weight zero, and never stored.
 
 struct Scalars {
   batch: u32,
@@ -39,7 +39,8 @@ fn spread(x: f32) -> Eight {
   );
 }
 
-// What a subgroup works on: batch entry, head among all, the head's first column, first own row.
+// What a subgroup works on: batch entry, index of the head in the batch, the head's first column, its
+// own first row.
 struct Place {
   b: u32,
   head: u32,
@@ -68,14 +69,14 @@ fn sees(b: u32, query: u32, keys: vec4u) -> vec4<bool> {
   return reached & (vec4u(mask[at.x], mask[at.y], mask[at.z], mask[at.w]) != vec4u(0u));
 }
 
-// Of 8 keys for this lane's query.
+// Weights of 8 keys for this lane's query.
 struct Weights {
   p: Eight,
   ds: Eight,
   delta: f32,
 }
 
-// The queries and the keys from two rows onwards.
+// Weights of the 8 queries and 8 keys that start at two rows.
 fn weigh(place: Place, lane: u32, firstQuery: u32, firstKey: u32) -> Weights {
   let query = firstQuery + lane;
   let qAt = qkvRow(place, query, 0u);
@@ -135,7 +136,7 @@ fn store(place: Place, part: u32, column: u32, sums: Sums) {
   }
 }
 
-// Adds a key, of weight ds for this lane's query.
+// Adds a key, with weight ds for this lane's query.
 fn addKey(sums: ptr<function, Sums>, place: Place, ds: f32, key: u32, columns: vec4u) {
   add(sums, spread(ds), qkvAt(qkvRow(place, key, 1u) + columns));
 }

@@ -74,8 +74,8 @@ function startSpan(out: usize, outRow: usize, headWidth: u32, count: u32): void 
 }
 
 /**
- * All tiles of a span of queries, of which number i sees the keys up to limit + i. Keys and values
- * are packed once; every tile of queries updates its running maxima and sums.
+ * All tiles of a span of queries; query i sees the keys up to limit + i. Keys and values are packed
+ * once; every tile of queries updates its running maxima and sums.
  */
 function attend(
   q: usize,
@@ -133,7 +133,7 @@ function softmaxTile(
   }
 }
 
-/** Divides by the sums. A query that saw no key gets 0, also as a log-sum-exp: it is never used. */
+/** Divides by the sums. A query that saw no key gets 0, and a log-sum-exp of 0, which is never used. */
 function finishSpan(out: usize, outRow: usize, headWidth: u32, count: u32, logSumExp: usize): void {
   for (let i: usize = 0; i < count; i++) {
     const at = scratch(STATISTICS) + i * 8, largest = load<f32>(at), sum = load<f32>(at, 4);

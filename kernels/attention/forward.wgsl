@@ -1,10 +1,10 @@
-// Attention without stored probabilities (Dao et al. 2022, algorithm 1): 32 queries of one head a
-// workgroup, over the keys 32 at a time, with a running maximum and sum for every query.
+// Attention without stored probabilities (Dao et al. 2022, algorithm 1): a workgroup takes 32 queries
+// of one head over the keys, 32 at a time, with a running maximum and sum for every query.
 //
 // The 64 threads form 8 rows of 8. Thread (ty, tx) holds four queries, ty + 8 r, as the components of
-// vectors. It scores them against the keys tx + 8 c, then adds all 32 keys into the columns
-// tx + 8 e + 32 chunk of the output: both are small matrix products, 16 multiply-adds for 8 loads.
-// Queries, keys and columns beyond an edge repeat the last one: in bounds, and never seen or stored.
+// vectors. It scores them against the keys tx + 8 c, then adds all 32 keys to the columns tx + 8 e + 32
+// chunk of the output: both are small matrix products, 16 multiply-adds for 8 loads. Queries, keys and
+// columns beyond an edge repeat the last one: in bounds, and never seen or stored.
 
 struct Scalars {
   batch: u32,
@@ -92,7 +92,7 @@ fn main(
   for (var i = 0u; i < 4u * chunks; i++) {
     sums[i] = vec4f(0.0);
   }
-  // A finite start: minus infinity minus itself would be NaN where a query sees no key.
+  // A finite start: minus infinity minus itself would be NaN if a query sees no key.
   var largest = vec4f(lowest);
   var total = vec4f(0.0);
   for (var first = 0u; first < end; first += 32u) {

@@ -1,9 +1,9 @@
-// Attention without stored probabilities for software adapters with subgroups of 8, where a broadcast is
-// nearly free, a load costs as much as several multiply-adds and a barrier as much as ten loads. A subgroup
-// takes 8 queries of one head, and 32 columns of their output, over the keys 8 at a time. A lane scores one
-// query against 8 keys, so that maximum and sum need no other lane, then adds the keys into four columns
-// of all 8 queries.
-// Queries, keys and columns beyond an edge repeat the last one: in bounds, and never seen or stored.
+// Attention without stored probabilities for software adapters with subgroups of 8, where a broadcast
+// is nearly free, a load costs as much as several multiply-adds and a barrier as much as ten loads. A
+// subgroup takes 8 queries of one head, and 32 columns of their output, over the keys 8 at a time. A
+// lane scores one query against 8 keys, so that maximum and sum need no other lane, then adds the keys
+// to four columns of all 8 queries. Queries, keys and columns beyond an edge repeat the last one: in
+// bounds, and never seen or stored.
 
 struct Scalars {
   batch: u32,
@@ -113,7 +113,7 @@ fn scale(sums: ptr<function, Sums>, factor: Eight) {
   (*sums).c3 = times((*sums).c3, factor);
 }
 
-// Adds a key, of weight p for this lane's query.
+// Adds a key, with weight p for this lane's query.
 fn addKey(sums: ptr<function, Sums>, place: Place, p: f32, key: u32, columns: vec4u) {
   let weights = spread(p);
   let at = kvRow(place, key) * s.vStride + s.vOffset + place.column + columns;
@@ -157,7 +157,7 @@ fn main(
   let end = select(s.keys, min(s.keys, s.past + start + 8u), s.causal != 0u);
 
   var sums: Sums;
-  // A finite start: minus infinity minus itself would be NaN where a query sees no key.
+  // A finite start: minus infinity minus itself would be NaN if a query sees no key.
   var largest = lowest;
   var total = 0.0;
   for (var first = 0u; first < end; first += 8u) {

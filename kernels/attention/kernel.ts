@@ -1,4 +1,4 @@
-/** Scaled dot-product attention that stores no probabilities, forward and backward. @module */
+/** Scaled dot-product attention without stored probabilities, forward and backward. @module */
 
 import { ceilDivide, defineKernel, type Kernel, type Numbers } from "../kernel.ts";
 import forwardSubgroupCode from "./forward_subgroup.wgsl" with { type: "text" };
@@ -37,13 +37,13 @@ const forwardScalars = {
 /**
  * out[b, i, h] = Σ_j p_ij v[b, j, h] with p_ij = softmax_j(scale · q[b, i, h] · k[b, j, h]).
  *
- * Query i may see key j when j <= past + i (or not `causal`) and mask[b, j] ≠ 0 (or not `hasMask`); a
- * query that may see none gives 0. Row i of batch b of q starts at (b · queries + i) · qStride + qOffset,
- * row j of k at (b · kvRows + j) · kStride + kOffset, likewise v; head h is h · headWidth elements into a
- * row. So q, k and v may be columns of one fused buffer, which all three bind, or buffers of their own,
- * and k and v may be a cache with room for kvRows tokens.
- * out is (batch · queries) x (heads · headWidth); logSumExp, (batch · heads · queries), is kept for backward;
- * mask is batch x keys.
+ * Query i may see key j when j <= past + i (or not `causal`) and mask[b, j] ≠ 0 (or not `hasMask`); the
+ * output of a query that sees none is 0. Row i of batch b of q starts at (b · queries + i) · qStride +
+ * qOffset, row j of k at (b · kvRows + j) · kStride + kOffset, likewise v; head h is h · headWidth
+ * elements into a row. So q, k and v may be columns of one fused buffer, bound three times, or separate
+ * buffers, and k and v may be a cache with room for kvRows tokens. out is (batch · queries) x (heads ·
+ * headWidth); logSumExp, (batch · heads · queries), is kept for the backward pass; mask is batch x
+ * keys.
  */
 export const attentionForward: Kernel<
   "q" | "k" | "v" | "mask" | "out" | "logSumExp",
@@ -201,7 +201,7 @@ function dot(x: Numbers, xAt: number, y: Numbers, yAt: number, length: number): 
   return sum;
 }
 
-/** log Σ exp score(j) over the keys that are seen; 0 where none is (it is then never used). */
+/** log Σ exp score(j) over the keys that are seen; 0 if there are none (it is then never used). */
 function logSumExpOver(
   keys: number,
   sees: (j: number) => boolean,

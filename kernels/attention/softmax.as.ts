@@ -21,13 +21,13 @@ export function clearTail(row: usize, begin: u32, end: u32): void {
 }
 
 /**
- * Turns scores into e^(score - maximum), those past `visible` into 0, and updates the row's running
+ * Replaces scores by e^(score - maximum), those past `visible` by 0, and updates the row's running
  * maximum and sum. Returns the factor that rescales what was summed before.
  */
 export function softmaxRow(scores: usize, width: u32, visible: u32, statistics: usize): f32 {
   const before = load<f32>(statistics);
   const largest = largestOf(scores, scores + bytesOf(visible), before);
-  // Where no key was seen, -∞ - 0 keeps the exponentials 0 rather than NaN.
+  // If no key was seen, -∞ - 0 keeps the exponentials 0 rather than NaN.
   const shift: f32 = largest == -Infinity ? 0 : largest;
   const sum = expRange(scores, scores, visible, shift);
   clearTail(scores, visible, width);

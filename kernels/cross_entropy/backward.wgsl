@@ -1,4 +1,4 @@
-// Gradient of cross-entropy with respect to the logits, several threads a row.
+// Gradient of cross-entropy with respect to the logits, several threads per row.
 
 struct Scalars {
   rows: u32,

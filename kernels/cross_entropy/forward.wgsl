@@ -1,5 +1,6 @@
-// Cross-entropy of rows of logits, several threads a row. Each thread finds the largest logit of its share
-// of the row and the sum of exponentials relative to it; after one barrier the shares are combined.
+// Cross-entropy of rows of logits, several threads per row. Each thread finds the largest logit of its
+// share of the row and the sum of exponentials relative to it; after one barrier the shares are
+// combined.
 
 struct Scalars {
   rows: u32,
@@ -18,7 +19,7 @@ override threads: u32; // per row, a divisor of 64
 
 const lowest = -3.4028234663852886e38;
 
-// The largest of a thread's logits, the sum of exponentials relative to it, the sum of the logits.
+// The largest of a thread's logits, the sum of exponentials relative to it, and the sum of the logits.
 var<workgroup> shares: array<vec3f, 64>;
 
 // max() may swallow a NaN: the exponential of the same logit puts it back into the sum.

@@ -11,8 +11,8 @@ function threadsFor(vocabulary: number): number {
 
 /**
  * losses[i] = scale · (lse_i - (1 - smoothing) · logits[i, label_i] - smoothing · mean(logits[i, :])),
- * 0 where the label is negative (ignored). Also writes lse_i = log Σ exp logits[i, :] for backward.
- * With smoothing this is PyTorch's `cross_entropy(label_smoothing)`.
+ * 0 if the label is negative (ignored). Also writes lse_i = log Σ exp logits[i, :] for the backward
+ * pass. With smoothing this is PyTorch's `cross_entropy(label_smoothing)`.
  */
 export const crossEntropyForward: Kernel<
   "logits" | "labels" | "losses" | "logSumExp",

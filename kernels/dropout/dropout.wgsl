@@ -1,5 +1,5 @@
-// Inverted dropout, four elements a thread. `hash32` is that of src/core/random.ts, bit for bit, so that
-// the mask is the same on every device and in backward.
+// Inverted dropout, four elements per thread. `hash32` is that of src/core/random.ts, bit for bit, so
+// that the mask is the same on every device and in the backward pass.
 
 struct Scalars {
   size: u32,

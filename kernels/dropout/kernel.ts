@@ -4,7 +4,7 @@ import { hash32 } from "../../src/core/random.ts";
 import { ceilDivide, defineKernel, type Kernel } from "../kernel.ts";
 import code from "./dropout.wgsl" with { type: "text" };
 
-/** Elements whose 32 hashed bits are below this are dropped. */
+/** The threshold for a rate: elements whose 32 hashed bits are below it are dropped. */
 export function dropoutThreshold(rate: number): number {
   return Math.floor(rate * 4294967296);
 }
@@ -12,8 +12,8 @@ export function dropoutThreshold(rate: number): number {
 /**
  * y[i] = (accumulate ? y[i] : 0) + (hash32(seed, i) < threshold ? 0 : keepScale · x[i]).
  *
- * Backward is the same kernel on the gradient: the mask is recomputed, never stored. `threshold` is
- * {@link dropoutThreshold} of the rate and `keepScale` is 1 / (1 - rate).
+ * The backward pass is the same kernel on the gradient: the mask is recomputed, never stored.
+ * `threshold` is {@link dropoutThreshold} of the rate and `keepScale` is 1 / (1 - rate).
  */
 export const dropoutKernel: Kernel<
   "x" | "y",

@@ -1,4 +1,4 @@
-// out = a + b, four elements a thread.
+// out = a + b, four elements per thread.
 
 struct Scalars {
   size: u32,

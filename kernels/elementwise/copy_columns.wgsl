@@ -1,4 +1,4 @@
-// Some columns of x into, or onto, some of y, four elements a thread.
+// Copies some columns of x to, or adds them to, some columns of y, four elements per thread.
 
 struct Scalars {
   rows: u32,

@@ -1,4 +1,4 @@
-// y[i] = value, four elements a thread.
+// y[i] = value, four elements per thread.
 
 struct Scalars {
   size: u32,

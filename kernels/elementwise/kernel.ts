@@ -40,8 +40,8 @@ export const scaleAdd: Kernel<
 });
 
 /**
- * y[yOffset + i · yStride + j] = (accumulate ? the same of y : 0) + x[xOffset + i · xStride + j] for
- * i < rows, j < width: some columns of one matrix into some of another.
+ * y[yOffset + i · yStride + j] = (accumulate ? its old value : 0) + x[xOffset + i · xStride + j] for i
+ * < rows, j < width: copies some columns of one matrix to some of another.
  */
 export const copyColumns: Kernel<
   "x" | "y",

@@ -1,4 +1,4 @@
-// y = (accumulate ? y : 0) + alpha * x on a contiguous span of each, four elements a thread.
+// y = (accumulate ? y : 0) + alpha * x on a contiguous span of each, four elements per thread.
 
 struct Scalars {
   size: u32,

@@ -1,5 +1,5 @@
-// Gradient of the table, one element a thread: the sum over the positions of its row's id, which the host
-// has sorted into runs. Without atomics the bits are the same every time.
+// Gradient of the table, one element per thread: the sum over the positions of its row's id, which the
+// host has sorted into runs. Without atomics, the bits are the same every time.
 
 struct Scalars {
   vocabulary: u32,

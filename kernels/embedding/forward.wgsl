@@ -1,4 +1,5 @@
-// out[i, :] = table[ids[i], :], four elements a thread; neighboring threads read neighboring elements.
+// out[i, :] = table[ids[i], :], four elements per thread; neighboring threads read neighboring
+// elements.
 
 struct Scalars {
   count: u32,

@@ -1,4 +1,4 @@
-/** Rows of a table by their index, forward and backward. @module */
+/** Looking up rows of a table, forward and backward. @module */
 
 import { ceilDivide, defineKernel, type Kernel } from "../kernel.ts";
 import forwardCode from "./forward.wgsl" with { type: "text" };
@@ -26,7 +26,8 @@ export const embeddingForward: Kernel<"table" | "ids" | "out", "count" | "width"
  * dTable[v, :] = (accumulate ? dTable[v, :] : 0) + Σ dOut[order[p], :] over starts[v] <= p < starts[v + 1].
  *
  * `order` lists the positions sorted by id and `starts` (vocabulary + 1) where each id's run begins, so
- * that every row is summed by one thread in one fixed order: without atomics, the same bits every time.
+ * that every row is summed by one thread in a fixed order: without atomics, the bits are the same every
+ * time.
  */
 export const embeddingBackward: Kernel<
   "dOut" | "order" | "starts" | "dTable",

@@ -1,10 +1,10 @@
-/** Half precision as storage. @module */
+/** Half precision for storage. @module */
 
 import { ceilDivide, defineKernel, type Kernel } from "../kernel.ts";
 import code from "./widen.wgsl" with { type: "text" };
 
 /**
- * y[i] = the value of the F16 bits x[i] for i < size, exactly; infinities and NaN stay so.
+ * y[i] = the exact value of the F16 bits x[i] for i < size; infinities and NaN are kept.
  *
  * A frozen weight stored in F16 takes half the bytes and is widened where it is used.
  */

@@ -3,8 +3,8 @@
 import { bytesOf, splat, storeUntil, VECTOR } from "../simd/vector.as";
 
 /**
- * Exponent and fraction, moved to where F32 has them, are the value times 2^-112, subnormal or not: one
- * exact product gives it. Infinities and NaN get all bits of the exponent.
+ * Exponent and fraction, moved to their places in F32, are the value times 2^-112, subnormal or not:
+ * one exact product recovers the value. Infinities and NaN get all bits of the exponent.
  */
 export function widen(x: usize, y: usize, _size: u32, begin: u32, end: u32): void {
   const scale = splat(5.192296858534828e33), last = bytesOf(end); // 2^112

@@ -1,7 +1,7 @@
-// F16 bits to F32, four values (two words) a thread.
+// F16 bits to F32, four values (two words) per thread.
 //
 // unpack2x16float may flush subnormal values and does not define infinities, so the bits are moved
-// explicitly; y is declared as bits so that no NaN is changed.
+// explicitly; y is declared as integers so that no NaN is changed.
 
 struct Scalars {
   size: u32,

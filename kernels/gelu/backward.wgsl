@@ -1,4 +1,4 @@
-// Derivative of GELU in the tanh form, four elements a thread.
+// Derivative of GELU in the tanh form, four elements per thread.
 //
 // With e = exp(-2u) and g = 1 / (1 + e): (1 + tanh u) / 2 = g and 1 - tanh² u = 4 g (1 - g) = 4 g² e.
 

@@ -1,4 +1,4 @@
-// GELU in the tanh form, four elements a thread.
+// GELU in the tanh form, four elements per thread.
 //
 // 1 + tanh(u) = 2 / (1 + exp(-2u)), so y = x / (1 + exp(-2u)): no cancellation where x is negative, and
 // no tanh, which some drivers compute from an exp that overflows.

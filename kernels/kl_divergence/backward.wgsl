@@ -1,4 +1,4 @@
-// Gradient of the KL divergence with respect to the student's logits, one row a workgroup.
+// Gradient of the KL divergence with respect to the student's logits, one row per workgroup.
 
 struct Scalars {
   rows: u32,

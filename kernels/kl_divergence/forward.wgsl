@@ -1,4 +1,5 @@
-// KL divergence, one row a workgroup: both maxima, both sums of exponentials, then the mean difference.
+// KL divergence, one row per workgroup: both maxima, both sums of exponentials, then the mean
+// difference.
 
 struct Scalars {
   rows: u32,

@@ -5,8 +5,9 @@ import forwardCode from "./forward.wgsl" with { type: "text" };
 import backwardCode from "./backward.wgsl" with { type: "text" };
 
 /**
- * losses[i] = scale · Σ_j p_ij · (log p_ij - log q_ij) with p = softmax(teacher), q = softmax(logits), so
- * Σ_j p_ij · (teacher_ij - logits_ij) + lse_i - teacherLse_i. Also writes both lse, for backward.
+ * losses[i] = scale · Σ_j p_ij · (log p_ij - log q_ij) with p = softmax(teacher), q = softmax(logits),
+ * which is Σ_j p_ij · (teacher_ij - logits_ij) + lse_i - teacherLse_i. Also writes both lse for the
+ * backward pass.
  */
 export const klDivergenceForward: Kernel<
   "logits" | "teacher" | "losses" | "logSumExp" | "teacherLogSumExp",
@@ -45,7 +46,10 @@ function logSumExpOf(x: ArrayLike<number>, at: number, count: number): number {
   return largest + Math.log(sum);
 }
 
-/** dLogits[i, j] = dLoss[0] · scale · (q_ij - p_ij); added with `accumulate`. The teacher gets none. */
+/**
+ * dLogits[i, j] = dLoss[0] · scale · (q_ij - p_ij); added with `accumulate`. The teacher gets no
+ * gradient.
+ */
 export const klDivergenceBackward: Kernel<
   "logits" | "teacher" | "logSumExp" | "teacherLogSumExp" | "dLoss" | "dLogits",
   "rows" | "vocabulary" | "scale" | "accumulate"

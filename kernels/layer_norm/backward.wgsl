@@ -1,4 +1,5 @@
-// Gradient of layer normalization with respect to its input, 8 rows a workgroup and 8 threads a row.
+// Gradient of layer normalization with respect to its input, 8 rows per workgroup and 8 threads per
+// row.
 
 struct Scalars {
   rows: u32,

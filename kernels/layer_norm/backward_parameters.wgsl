@@ -1,5 +1,5 @@
-// Gradient of layer normalization with respect to its weight and bias, one column a thread. Blocks of rows
-// are summed separately, which keeps the rounding error small.
+// Gradient of layer normalization with respect to its weight and bias, one column per thread. Blocks of
+// rows are summed separately, which keeps the rounding error small.
 
 struct Scalars {
   rows: u32,

@@ -1,6 +1,6 @@
-// Layer normalization, 8 rows a workgroup and 8 threads a row. Each thread computes the mean of its share
-// of the row and the sum of squares around it; after one barrier the shares are combined (Chan, Golub and
-// LeVeque 1979, equation 1.5a). A difference of squares would cancel where the mean is large.
+// Layer normalization, 8 rows per workgroup and 8 threads per row. Each thread computes the mean of its
+// share of the row and the sum of squares around it; after one barrier the shares are combined (Chan,
+// Golub and LeVeque 1979, equation 1.5a). A difference of squares would cancel if the mean is large.
 
 struct Scalars {
   rows: u32,

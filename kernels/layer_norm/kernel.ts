@@ -16,7 +16,7 @@ const forwardBindings = {
 
 /**
  * y = (x - μ) / √(σ² + ε) · weight + bias, row by row, with the mean μ and the population variance σ²
- * of the row. Also writes μ and 1/√(σ² + ε), one each a row, for backward.
+ * of the row. Also writes μ and 1/√(σ² + ε) of each row for the backward pass.
  */
 export const layerNormForward: Kernel<
   "x" | "weight" | "bias" | "y" | "mean" | "inverseDeviation",

@@ -6,8 +6,8 @@ import { bytesOf, loadUntil, madd, splat, storePart, VECTOR, zero } from "../sim
 export const FEW_ROWS: u32 = 4;
 
 /**
- * C = (held ? C : 0) + bias + alpha · A Bᵀ for m <= FEW_ROWS; both are contiguous in k. Four
- * columns of C at a time, each the sum of eight partial sums.
+ * C = (held ? C : 0) + bias + alpha · A Bᵀ for m <= FEW_ROWS; A and B are contiguous in k. Four columns
+ * of C at a time, each the sum of eight partial sums.
  */
 export function dotRows(
   m: u32,

@@ -5,9 +5,9 @@ import { bytesOf } from "../simd/vector.as";
 import { COLUMNS, edgeTile, tile } from "./micro.as";
 import { packA, packB, panelRows } from "./pack.as";
 
-const DEPTH: u32 = 256; // steps of k a block: a panel of B is 8 kB, in the first-level cache
-const ROWS: u32 = 48; // rows of A a block: 48 kB, in the second level; 96 are 5% slower at 1024
-const WIDTH: u32 = 512; // columns of B a block: 512 kB
+const DEPTH: u32 = 256; // steps of k per block: a panel of B is 8 kB, in the first-level cache
+const ROWS: u32 = 48; // rows of A per block: 48 kB, in the second-level cache; 96 rows are 5% slower at 1024
+const WIDTH: u32 = 512; // columns of B per block: 512 kB
 
 const BLOCK_A: u32 = 2 * ROWS * DEPTH; // fewer rows of a deeper A, for attention
 /** Elements of the scratch for packed B. */

@@ -1,4 +1,4 @@
-/** Matrix product with strides, in the four layouts. @module */
+/** Matrix product with strides, in all four layouts. @module */
 
 import {
   ceilDivide,
@@ -41,8 +41,11 @@ const scalars = {
   b2Stride: "u32",
 } as const;
 
-/** How the 8 lanes of a subgroup share a tile: a lane sums 4 columns of the rows that `rowLanes` lanes load. */
-function shareOut({ m, n }: { readonly m: number; readonly n: number }) {
+/**
+ * How the 8 lanes of a subgroup divide a tile: a lane sums 4 columns of the rows that `rowLanes` lanes
+ * load.
+ */
+function lanesOf({ m, n }: { readonly m: number; readonly n: number }) {
   const lanesFor = (extent: number) => extent > 16 ? 8 : extent > 8 ? 4 : 2;
   const columnLanes = lanesFor(n), rowLanes = Math.min(columnLanes, lanesFor(m));
   return { columnLanes, rowLanes };
@@ -57,10 +60,10 @@ const subgroup: WgslProgram<keyof typeof scalars> = {
     const { transposeA, transposeB } = s, second = Number(s.k2 > 0);
     const aligned = areFours(s.k, s.aOffset, s.aStride, s.bOffset, s.bStride);
     const aligned2 = second && areFours(s.k2, s.a2Offset, s.a2Stride, s.b2Offset, s.b2Stride);
-    return { transposeA, transposeB, second, aligned, aligned2, ...shareOut(s) };
+    return { transposeA, transposeB, second, aligned, aligned2, ...lanesOf(s) };
   },
   workgroups: (s) => {
-    const { columnLanes, rowLanes } = shareOut(s);
+    const { columnLanes, rowLanes } = lanesOf(s);
     return ceilDivide(s.m, 32 / columnLanes * rowLanes) * ceilDivide(s.n, 4 * columnLanes);
   },
 };
@@ -73,10 +76,10 @@ export const onePair = { k2: 0, a2Offset: 0, a2Stride: 0, b2Offset: 0, b2Stride:
  * + (hasBias ? bias[j] : 0) for i < m, j < n, p < k, q < k2.
  *
  * opA[i, p] is A[i, p] (A is m x k) or, with `transposeA`, A[p, i] (A is k x m); likewise opB, and the
- * second pair with k2 in place of k. Row r of a matrix starts at `offset + r * stride` elements. Without
- * `hasBias` the bias is not read, with k2 = 0 the second pair is not: pass any buffers. A training step
- * uses: y = x Wᵀ (transposeB), dx = dy W (neither), dW = dyᵀ x (transposeA); a low-rank layer's
- * y = x Wᵀ + h Bᵀ and dx = dy W + dh A are one product each.
+ * second pair with k2 in place of k. Row r of a matrix starts at `offset + r * stride` elements. The
+ * bias is not read without `hasBias`, nor the second pair with k2 = 0: pass any buffers. A training
+ * step uses: y = x Wᵀ (transposeB), dx = dy W (neither), dW = dyᵀ x (transposeA); a low-rank layer's y
+ * = x Wᵀ + h Bᵀ and dx = dy W + dh A are one product each.
  */
 export const matmul: Kernel<
   "a" | "b" | "a2" | "b2" | "bias" | "c",
@@ -113,9 +116,9 @@ export const matmul: Kernel<
     workgroups: ({ m, n }) => ceilDivide(m, 64) * ceilDivide(n, 64),
     variant: ({ software, subgroupSize }) => software && subgroupSize === 8 ? subgroup : undefined,
   },
-  // Threads split the longer side of C, its columns where it is wider than high, so that the smaller
+  // Threads split the longer side of C, its columns if it is wider than high, so that the smaller
   // operand is the one that every thread packs for itself. Cuts fall between whole tiles of 6 rows or 8
-  // columns. A product of no terms writes the bias.
+  // columns. A product with k = 0 writes the bias.
   cpu: {
     units: ({ m, n }) => Math.max(m, n),
     grain: ({ m, n, k }) => 24 * ceilDivide(65536, 24 * Math.min(m, n) * (k || 4) + 1),

@@ -4,7 +4,7 @@ import { bytesOf } from "../simd/vector.as";
 import { dotRows, FEW_ROWS } from "./dot_rows.as";
 import { gemm } from "./gemm.as";
 
-/** Units are columns where C is wider than high, else rows: see `cpu` in kernel.ts. */
+/** Units are columns if C is wider than high, else rows: see `cpu` in kernel.ts. */
 export function matmul(
   a: usize,
   b: usize,

@@ -1,9 +1,10 @@
-// C = (accumulate ? C : 0) + alpha (op(A) op(B) + op(A2) op(B2)) + bias in the four layouts.
+// C = (accumulate ? C : 0) + alpha (op(A) op(B) + op(A2) op(B2)) + bias in all four layouts.
 //
-// A workgroup of 16 x 8 threads computes a tile of 64 x 64, each thread 8 rows by 4 columns in registers.
-// Sixteen terms at a time go through workgroup memory, so that each element is loaded once per tile: 16 loads
-// for 512 multiply-adds. In workgroup memory four rows, or columns, of a term are a vector; the pitch of 17
-// vectors a term instead of 16 spreads the threads that write one row of several terms over the banks.
+// A workgroup of 16 x 8 threads computes a tile of 64 x 64, each thread 8 rows by 4 columns in
+// registers. Sixteen terms (steps of k) at a time go through workgroup memory, so that each element is
+// loaded once per tile: 16 loads for 512 multiply-adds. In workgroup memory, four rows, or columns, of
+// a term are a vector; a pitch of 17 vectors per term instead of 16 spreads the threads that write one
+// row of several terms over the banks.
 
 struct Scalars {
   m: u32,

@@ -1,4 +1,4 @@
-/** Copies of blocks in the order in which the innermost loop reads them. */
+/** Packing: copies of blocks in the order in which the innermost loop reads them. */
 
 import { bytesOf } from "../simd/vector.as";
 import { COLUMNS } from "./micro.as";
@@ -11,8 +11,8 @@ import { COLUMNS } from "./micro.as";
 }
 
 /**
- * Packs `rows` x `k` of A, panel after panel. Row i, step p is at a + i · rowBytes +
- * p · stepBytes, of which one is 4.
+ * Packs `rows` x `k` of A, panel after panel. Row i, step p is at a + i · rowBytes + p · stepBytes; one
+ * of the two strides is 4.
  */
 export function packA(
   to: usize,
@@ -32,8 +32,8 @@ export function packA(
 }
 
 /**
- * Packs `k` x `columns` of B in panels of 8 columns. Column j, step p is at b + j · columnBytes +
- * p · stepBytes, of which one is 4.
+ * Packs `k` x `columns` of B in panels of 8 columns. Column j, step p is at b + j · columnBytes + p ·
+ * stepBytes; one of the two strides is 4.
  */
 export function packB(
   to: usize,
@@ -52,7 +52,7 @@ export function packB(
   }
 }
 
-/** Lines that are contiguous in k, transposed 4, 2 or 1 at a time. Lines past the last repeat it. */
+/** Packs lines that are contiguous in k, transposing 4, 2 or 1 at a time. Lines past the last repeat it. */
 function interleave(
   to: usize,
   step: usize,
@@ -132,7 +132,7 @@ function interleave1(to: usize, step: usize, from: usize, k: u32): void {
   for (; from < end; from += 4, to += step) store<f32>(to, load<f32>(from));
 }
 
-/** Steps that are contiguous already. */
+/** Packs lines whose steps are already contiguous. */
 function copySteps(
   to: usize,
   width: usize,

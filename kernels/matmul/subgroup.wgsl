@@ -1,13 +1,14 @@
 // C = (accumulate ? C : 0) + alpha (op(A) op(B) + op(A2) op(B2)) + bias, for software adapters with subgroups
 // of 8.
 //
-// On these a load costs as much as many multiply-adds, a load of four elements little more than one of one,
-// and a broadcast to the other lanes is nearly free. So a subgroup computes a tile of 32 x 32: a lane
-// loads four terms of four rows of op(A) and of four columns of op(B), 8 loads in all, and multiplies its
-// columns by the rows of each lane in turn, 512 multiply-adds. Loops and arrays in place of the eight named
-// sums cost three quarters of the speed.
+// On these adapters a load costs as much as many multiply-adds, a load of four elements little more
+// than a load of one, and a broadcast to the other lanes is nearly free. So a subgroup computes a tile
+// of 32 x 32: a lane loads four terms of four rows of op(A) and of four columns of op(B), 8 loads in
+// all, and multiplies its columns by the rows of each lane in turn, 512 multiply-adds. Loops and arrays
+// instead of the eight named sums would cost three quarters of the speed.
 //
-// A narrow C needs fewer lanes across, so the others take further rows; a low C sums fewer rows a lane.
+// A narrow C needs fewer lanes across, so the other lanes take further rows; for a low C, each lane
+// sums fewer rows.
 
 struct Scalars {
   m: u32,
@@ -43,8 +44,8 @@ override transposeA: u32;
 override transposeB: u32;
 // 1 when there is a second pair of matrices.
 override second: u32;
-// 1 when a pair's terms, offsets and strides are multiples of four, so that every four elements are a vector
-// of memory.
+// 1 when a pair's terms, offsets and strides are multiples of four, so that every four elements are one
+// vector in memory.
 override aligned: u32;
 override aligned2: u32;
 // Lanes that share a row of the tile, and lanes whose rows each of them sums: 2, 4 or 8.

@@ -1,11 +1,14 @@
-/** Reductions: to one number, to columns, and the two halves of a norm. @module */
+/** Reductions: sums, column sums, and the two halves of a norm. @module */
 
 import { ceilDivide, defineKernel, type Kernel, type Numbers } from "../kernel.ts";
 import sumCode from "./sum.wgsl" with { type: "text" };
 import columnsCode from "./sum_columns.wgsl" with { type: "text" };
 import squaresCode from "./sum_squares.wgsl" with { type: "text" };
 
-/** Elements of one partial sum of {@link sumSquares}: fixed, so that the bits do not depend on threads. */
+/**
+ * Elements per partial sum of {@link sumSquares}: fixed, so that the bits do not depend on the number
+ * of threads.
+ */
 export const squaresChunk = 4096;
 
 /** y[0] = Σ x[i] for i < size. */

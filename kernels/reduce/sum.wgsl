@@ -1,8 +1,8 @@
 // y[0] = sum of x, or its square root. One workgroup: the operands are a batch's losses or the partial sums
 // of a norm, thousands at most.
 //
-// Every thread sums a strided share, then the shares are added in one order. That takes one barrier where a
-// tree takes eight, and barriers are what costs on a software adapter.
+// Every thread sums a strided share, then the shares are added in one order. That takes one barrier
+// where a tree takes eight, and barriers are expensive on a software adapter.
 
 struct Scalars {
   size: u32,

@@ -1,6 +1,6 @@
-// y[j] = (accumulate ? y[j] : 0) + sum of column j, one column a thread, so that neighboring
-// threads read neighboring elements. Blocks of rows are summed separately: the rounding error grows with
-// their number and their length, not with the number of rows.
+// y[j] = (accumulate ? y[j] : 0) + sum of column j, one column per thread, so that neighboring threads
+// read neighboring elements. Blocks of rows are summed separately: the rounding error grows with their
+// number and their length, not with the number of rows.
 
 struct Scalars {
   rows: u32,

@@ -1,4 +1,4 @@
-// partials[partialOffset + c] = sum of x² over the c-th chunk, one chunk a workgroup.
+// partials[partialOffset + c] = sum of x² over the c-th chunk, one chunk per workgroup.
 
 struct Scalars {
   size: u32,

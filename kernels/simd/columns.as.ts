@@ -6,7 +6,7 @@
 
 import { loadIf, storeUntil, VECTOR, zero } from "./vector.as";
 
-/** Rows of a block. */
+/** Rows per block. */
 export const BLOCK_ROWS: u32 = 128;
 
 /** Columns whose totals are kept at once. */

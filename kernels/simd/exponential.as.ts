@@ -2,14 +2,14 @@
 
 import { bytesOf, firstLanes, madd, splat, sumLanes, VECTOR, zero } from "./vector.as";
 
-// A literal constant is rebuilt, in several instructions, wherever a loop uses it. Loaded before the
-// loop instead, those that find no register are memory operands, which cost nothing: 4.3 -> 2.4 ns a
-// vector.
+// A literal constant is rebuilt, in several instructions, wherever a loop uses it. If loaded before the
+// loop instead, constants that get no register become memory operands, which cost nothing: 4.3 -> 2.4
+// ns per vector.
 const table = memory.data<f32>([
   88.37626, // above this 2^n overflows
   -87.33654, // below it is not normal
   1.44269504, // 1 / ln 2
-  12582912, // 1.5 · 2^23: adding it rounds to a whole number, kept in the low bits
+  12582912, // 1.5 · 2^23: adding it rounds to an integer, kept in the low bits
   -0.693359375, // -ln 2 in two parts, the first short enough for exact products
   2.12194440e-4,
   1.3814467e-3, // (e^r - 1 - r) / r² over |r| <= ln 2 / 2, minimax, to 3e-9
@@ -28,7 +28,7 @@ const table = memory.data<f32>([
 /**
  * to[i] = e^(from[i] - shift) for i < count, to 2 ulp; returns their sum.
  *
- * 0 below -87.3, no more than e^88.37 above; NaN stays NaN. `to` may be `from` and must have room
+ * The result is 0 below -87.3 and at most e^88.37; NaN stays NaN. `to` may be `from` and must have room
  * for whole vectors: it is filled with 0. x = n ln 2 + r, and n is added to the exponent of e^r.
  */
 export function expRange(to: usize, from: usize, count: u32, shift: f32): f32 {
@@ -40,7 +40,7 @@ export function expRange(to: usize, from: usize, count: u32, shift: f32): f32 {
   let sum = zero(), newest = zero();
   for (; from < last; from += VECTOR, to += VECTOR) {
     const given = f32x4.sub(v128.load(from), shifts);
-    const x = f32x4.pmin(given, highest); // pmin gives its first operand when that is NaN
+    const x = f32x4.pmin(given, highest); // pmin returns its first operand if that is NaN
     const shifted = madd(x, perLog2, magic), n = f32x4.sub(shifted, magic);
     const r = madd(n, log2Low, madd(n, log2High, x));
     let p = madd(madd(madd(madd(r, c6, c5), r, c4), r, c3), r, c2);

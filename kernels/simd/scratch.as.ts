@@ -1,4 +1,4 @@
-/** Memory of each thread's own, which the device reserves beside the tensors. */
+/** Memory of each thread's own, which the device reserves next to the tensors. */
 
 const SCRATCH_BYTES: usize = 1 << 20;
 

@@ -2,7 +2,7 @@
 
 import { bytesOf, loadUntil, madd, splat, sumLanes, VECTOR, zero } from "./vector.as";
 
-/** Elements of a block. */
+/** Elements per block. */
 export const BLOCK: u32 = 512;
 
 /** Σ x. */

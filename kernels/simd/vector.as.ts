@@ -1,8 +1,8 @@
 /**
- * Vectors of four f32 and where a row ends.
+ * Vectors of four f32, and handling the end of a row.
  *
- * Loads may reach past the end of a buffer, into its padding or the next buffer: the device keeps
- * the last bytes of memory free, and the excess lanes are never stored. Stores may not.
+ * Loads may reach past the end of a buffer, into its padding or the next buffer: the device keeps the
+ * last bytes of memory free, and the excess lanes are never stored. Stores must not.
  */
 
 export const LANES: u32 = 4;
@@ -70,7 +70,7 @@ export const VECTOR: usize = 16;
   return f32x4.extract_lane(pairs, 0) + f32x4.extract_lane(pairs, 1);
 }
 
-/** The largest of a range; a NaN may get lost, so the caller must not rely on it for that. */
+/** The largest value of a range. A NaN may get lost, so callers must not rely on it to propagate NaN. */
 export function largestOf(at: usize, last: usize, before: f32): f32 {
   let even = splat(before), odd = even;
   for (; at + 2 * VECTOR <= last; at += 2 * VECTOR) {

@@ -1,4 +1,4 @@
-/** Exact values of formulas, and their pictures in TeX. @module */
+/** Exact values of formulas, and formulas as TeX. @module */
 
 import { all, type BigNumber, create, type EvalFunction, type MathNode } from "npm:mathjs@15.2.0";
 import type { Formula } from "./formula.ts";
@@ -8,17 +8,17 @@ import { texHandler } from "./tex.ts";
 /** Values of a formula's letters. */
 export type FormulaValues = Readonly<Record<string, number | bigint>>;
 
-/** Digits enough for any product here; a quotient that ends within them is exact. */
+/** Enough digits for any product here; quotients that terminate within 64 digits are exact. */
 const math = create(all, { number: "BigNumber", precision: 64 });
 
 const compiled = new Map<string, EvalFunction>();
 
 /**
- * The exact value of a formula of whole units, such as parameters or bytes.
+ * The exact value of a formula that counts whole units, such as parameters or bytes.
  *
  * @param values A number for each of the formula's letters, in their units.
- * @throws {RangeError} when there is no such formula, a letter is missing, unknown or no finite number
- * of 0 or more, or the result is not whole.
+ * @throws {RangeError} when there is no such formula, a letter is missing, unknown or not a finite
+ * number of at least 0, or the result is not whole.
  *
  * @example
  * ```ts
@@ -35,7 +35,7 @@ export function evaluateFormula(name: string, values: FormulaValues): bigint {
 }
 
 /**
- * The value of a formula as a decimal of up to 64 digits: exact where it ends within them.
+ * The value of a formula as a decimal of up to 64 digits: exact if it terminates within them.
  *
  * @throws {RangeError} As {@link evaluateFormulaRatio}.
  *
@@ -54,7 +54,7 @@ export function evaluateFormulaDecimal(name: string, values: FormulaValues): str
 /**
  * The value of a formula as a number, for ratios and times.
  *
- * @throws {RangeError} As {@link evaluateFormula}, except that fractions are allowed and only infinity is not.
+ * @throws {RangeError} As {@link evaluateFormula}, except that the result may be any finite number.
  *
  * @example
  * ```ts
@@ -70,7 +70,7 @@ export function evaluateFormulaRatio(name: string, values: FormulaValues): numbe
 /**
  * A formula in TeX.
  *
- * @param formula One of the toolkit's by its name, or any.
+ * @param formula The name of one of the toolkit's formulas, or any formula.
  * @throws {RangeError} when there is no such formula.
  *
  * @example
@@ -89,7 +89,7 @@ export function formulaTex(formula: string | Formula): string {
 
 function evaluateExact(name: string, values: FormulaValues): BigNumber {
   const { symbols } = formulaNamed(name);
-  // A letter without a value would be taken for a unit or a constant.
+  // Mathjs would take a letter without a value for a unit or a constant.
   for (const letter of Object.keys(symbols)) assertValue(name, letter, values[letter]);
   for (const letter of Object.keys(values)) {
     if (!Object.hasOwn(symbols, letter)) {

@@ -2,7 +2,7 @@
 
 import { type FormulaSymbol, symbols } from "./symbols.ts";
 
-/** A formula: an expression of mathjs with all that is needed to read it. */
+/** A formula: a mathjs expression with everything needed to read it. */
 export interface Formula {
   /** What the result is, as a noun. */
   readonly meaning: string;
@@ -16,7 +16,7 @@ export interface Formula {
   readonly source: string;
 }
 
-/** Makes a formula; its letters are found in the notation by their names. */
+/** Makes a formula, looking up its letters in the notation. */
 export function formula(
   meaning: string,
   expression: string,

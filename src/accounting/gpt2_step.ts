@@ -1,4 +1,4 @@
-/** The bytes of a training step of a GPT-2 by closed formulas, role by role. @module */
+/** The bytes of a GPT-2 training step from closed formulas, role by role. @module */
 
 import { countParameters, type TensorSpec } from "../architectures/architecture.ts";
 import { type ConfigJson, count } from "../architectures/config_fields.ts";
@@ -16,20 +16,20 @@ import type { OptimizerName } from "./optimizers.ts";
 
 /** A step in F32. */
 export interface StepShape {
-  /** Sequences of the batch. */
+  /** Sequences in the batch. */
   readonly batch: number;
-  /** Tokens of a sequence. */
+  /** Tokens per sequence. */
   readonly length: number;
-  /** Whether embeddings and residuals are dropped. */
+  /** Whether dropout applies to embeddings and residuals. */
   readonly dropout?: boolean;
-  /** Low-rank adaptation, alike in every block. Default: everything is trained. */
+  /** Low-rank adaptation, the same in every block. Default: full fine-tuning. */
   readonly lora?: SiteSelection & {
     /** r. */
     readonly rank: number;
-    /** Whether the inputs of the updates are dropped. */
+    /** Whether dropout applies to the updates' inputs. */
     readonly dropout?: boolean;
   };
-  /** What keeps state between steps. Default `adamw`, the only one that the devices run. */
+  /** The optimizer whose state is counted. Default `adamw`, the only one that devices run. */
   readonly optimizer?: OptimizerName;
 }
 
@@ -43,24 +43,24 @@ export interface StepBytes {
   readonly gradient: number;
   /** State of what is trained: two moments with AdamW. */
   readonly optimizer: number;
-  /** Results of the forward pass and gradients of some. */
+  /** Results of the forward pass and their gradients that exist at the same time. */
   readonly activation: number;
-  /** What kernels need for a moment, and the numbers that are reported. */
+  /** Temporary buffers of kernels, and the numbers that are reported. */
   readonly scratch: number;
 }
 
-/** What the backward pass holds beside the forward pass's results at one moment. */
+/** What the backward pass holds in addition to the forward pass's results at one moment. */
 interface Moment {
   readonly activation: number;
   readonly scratch: number;
 }
 
 /**
- * Bytes by role at the peak of a training step of a GPT-2, in F32: what the `dry` device
- * finds by running it with AdamW, from formulas that can be checked by hand.
+ * Bytes by role at the peak of a training step of a GPT-2, in F32: what the `dry` device measures by
+ * running it with AdamW, from formulas that can be checked by hand.
  *
- * @returns Undefined where there is no closed formula: other families, blocks that are not adapted alike, or
- * a single one whose attention's input is not adapted.
+ * @returns Undefined if there is no closed formula: another family, blocks that are not adapted alike, or a
+ * single block whose attention input projection is not adapted.
  * @throws {RangeError} when the configuration lacks a field, or a selection matches nothing.
  *
  * @example
@@ -121,7 +121,7 @@ function letters(config: ConfigJson, { batch, length }: StepShape): Letters {
   };
 }
 
-/** Whether every block has the same updates, and gradients go through a single one from end to end. */
+/** Whether every block has the same updates and, if there is only one, gradients pass through all of it. */
 function areAlike({ L }: Letters, updates: readonly LayerSite[]): boolean {
   const places = Map.groupBy(updates, ({ name }) => name.replace(/\.\d+\./, "."));
   const isWhole = L > 1 || updates.some(({ layer }) => layer.parts.q);
@@ -135,7 +135,7 @@ function aligned(tensors: readonly TensorSpec[]): number {
   );
 }
 
-/** All that the tape holds when the backward pass begins. */
+/** Everything that the tape holds when the backward pass begins. */
 function forwardBytes(
   step: Letters,
   { dropout, lora }: StepShape,
@@ -150,7 +150,7 @@ function forwardBytes(
     (lora!.dropout ? bytes("stepDroppedInputBytes", { b, s, n_in }) : 0);
 }
 
-/** The moments of the backward pass that can be its peak, in their order. */
+/** The moments of the backward pass that can be its peak, in order. */
 function moments(step: Letters, { lora }: StepShape, updates?: readonly LayerSite[]): Moment[] {
   const { b, s, L, d, d_ff, a, n_voc } = step;
   const isFirst = updates !== undefined && L === 1;

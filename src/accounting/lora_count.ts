@@ -18,13 +18,13 @@ import { evaluateFormula } from "./evaluate_formula.ts";
 export interface LoraCount {
   /** Path of the module. */
   readonly name: string;
-  /** Values of its A and B. */
+  /** Number of values in its A and B. */
   readonly parameters: number;
 }
 
 /**
- * A and B of every selected module: rank · (inputs + outputs) each, and for sites of a fused weight one
- * pair a site.
+ * Parameters of A and B of every selected module: rank · (inputs + outputs) each; sites of a fused
+ * weight have one pair each.
  *
  * @throws {RangeError} when a name matches nothing, or the rank is not an integer from 1 to the smaller
  * extent of every site.
@@ -71,8 +71,8 @@ export function factorsOf(sites: readonly LayerSite<LinearSpec>[], rank: number)
 }
 
 /**
- * Values of the classifier, which PEFT copies and trains whole beside the frozen one; none where the model
- * does not classify.
+ * Number of parameters of the classifier, which PEFT copies and trains in full beside the frozen
+ * original; 0 if the model does not classify.
  */
 export function classifierParameters(
   { head, layers }: Pick<Architecture, "head" | "layers">,

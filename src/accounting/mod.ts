@@ -1,4 +1,4 @@
-/** Closed formulas of parameters, bytes and compute, each written once. @module */
+/** Closed formulas for parameters, bytes and compute, each written once. @module */
 
 export {
   evaluateFormula,

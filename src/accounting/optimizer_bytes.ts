@@ -1,10 +1,10 @@
-/** Bytes that an optimizer keeps for the tensors that it trains. @module */
+/** Bytes of optimizer state for the tensors that are trained. @module */
 
 import { countParameters, type TensorSpec } from "../architectures/architecture.ts";
 import { evaluateFormula } from "./evaluate_formula.ts";
 import type { OptimizerName } from "./optimizers.ts";
 
-/** Fewest values of a tensor whose moments bitsandbytes holds in 8 bits, and values of a block. */
+/** Smallest tensor whose moments bitsandbytes holds in 8 bits, and block size. */
 const least8bit = 4096, block8bit = 256;
 
 const bytes = (name: string, values: Record<string, number>): number =>
@@ -21,17 +21,17 @@ const stateBytes: Readonly<Record<OptimizerName, (tensor: TensorSpec) => number>
       : bytes("adam8bitStateBytes", { P_t, B_q: block8bit });
   },
   adafactor: ({ name, shape }) => {
-    // A vector has no rows and columns: its squares are kept one by one.
+    // A vector cannot be factored: all its squares are kept.
     if (shape.length !== 2) return stateBytes.momentum({ name, shape });
     return bytes("adafactorStateBytes", { d_out: shape[0], d_in: shape[1] });
   },
 };
 
 /**
- * Bytes between steps, tensor by tensor.
+ * Bytes kept between steps, summed over tensors.
  *
- * 8-bit Adam is bitsandbytes', which leaves tensors of fewer than 4,096 values in F32; Adafactor is
- * without momentum and factors every matrix, however narrow, as that of transformers does.
+ * 8-bit Adam is that of bitsandbytes, which leaves tensors of fewer than 4,096 values in F32; Adafactor
+ * has no momentum and factors every matrix, however narrow, as in transformers.
  *
  * @param trained What is trained: a model's tensors, or the A and B of its updates.
  *
@@ -39,9 +39,9 @@ const stateBytes: Readonly<Record<OptimizerName, (tensor: TensorSpec) => number>
  * ```ts
  * import { optimizerBytes } from "@lowrank/core/accounting";
  *
- * const matrix = [{ name: "W", shape: [768, 3072] }];
- * console.log(optimizerBytes("adamw", matrix)); // 18874368, 8 a value
- * console.log(optimizerBytes("adafactor", matrix)); // 15360, 4 a row and a column
+ * const matrix = [{ name: "W", shape: [768, 3072] }]; console.log(optimizerBytes("adamw", matrix)); //
+ * 18874368, 8 per value console.log(optimizerBytes("adafactor", matrix)); // 15360, 4 per row and
+ * column
  * ```
  */
 export function optimizerBytes(optimizer: OptimizerName, trained: Iterable<TensorSpec>): number {

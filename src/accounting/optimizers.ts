@@ -1,6 +1,6 @@
 /** Optimizers by name. @module */
 
-/** Optimizers whose state is known by formula; `adamw` is what this toolkit trains with. */
+/** Optimizers whose state has a formula; `adamw` is what this toolkit trains with. */
 export const optimizerNames = ["adamw", "sgd", "momentum", "adam8bit", "adafactor"] as const;
 
 /** One of them. */

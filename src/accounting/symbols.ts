@@ -1,4 +1,4 @@
-/** The notation of all formulas: each letter means one thing. @module */
+/** The notation of all formulas: each letter has one meaning. @module */
 
 /** A letter of the formulas. */
 export interface FormulaSymbol {
@@ -16,7 +16,7 @@ const symbol = (tex: string, meaning: string, unit: string): FormulaSymbol => ({
   unit,
 });
 
-/** Every letter by the name that it has in expressions. */
+/** Every letter by its name in expressions. */
 export const symbols: Readonly<Record<string, FormulaSymbol>> = {
   d: symbol("d", "width of the model", "values"),
   d_in: symbol("d_{\\mathrm{in}}", "inputs of a weight matrix", "values"),
@@ -24,7 +24,7 @@ export const symbols: Readonly<Record<string, FormulaSymbol>> = {
   L: symbol("L", "blocks of the model", "blocks"),
   L_top: symbol("L_{\\mathrm{top}}", "blocks at the top that are trained", "blocks"),
   L_drop: symbol("L_{\\mathrm{drop}}", "blocks at the bottom without adapters", "blocks"),
-  n_voc: symbol("n_{\\mathrm{voc}}", "tokens of the vocabulary", "tokens"),
+  n_voc: symbol("n_{\\mathrm{voc}}", "tokens in the vocabulary", "tokens"),
   n_pos: symbol("n_{\\mathrm{pos}}", "positions of the longest sequence", "tokens"),
   n_W: symbol("n_{W}", "adapted weight matrices in the whole model", "matrices"),
   r: symbol("r", "rank of an update, or width of an adapter's bottleneck", "values"),
@@ -32,24 +32,28 @@ export const symbols: Readonly<Record<string, FormulaSymbol>> = {
   d_ff: symbol("d_{\\mathrm{ff}}", "width of the feed-forward layer", "values"),
   l_p: symbol("l_{\\mathrm{p}}", "special tokens before the prompt", "tokens"),
   l_i: symbol("l_{\\mathrm{i}}", "special tokens after the prompt", "tokens"),
-  a: symbol("a", "heads of an attention", "heads"),
+  a: symbol("a", "attention heads per block", "heads"),
   P: symbol("P", "parameters", "parameters"),
   P_f: symbol("P_{\\mathrm{f}}", "frozen parameters", "parameters"),
   P_t: symbol("P_{\\mathrm{t}}", "trained parameters", "parameters"),
-  P_q: symbol("P_{\\mathrm{q}}", "parameters of one quantised matrix", "parameters"),
+  P_q: symbol("P_{\\mathrm{q}}", "parameters of one quantized matrix", "parameters"),
   P_a: symbol("P_{\\mathrm{a}}", "trained parameters with their padding", "parameters"),
-  beta: symbol("\\beta", "bytes of a value", "bytes"),
+  beta: symbol("\\beta", "bytes per value", "bytes"),
   C: symbol("C", "checkpoint of one task", "bytes"),
   W: symbol("W", "checkpoint of the whole model", "bytes"),
   n_task: symbol("n_{\\mathrm{task}}", "tasks", "tasks"),
   B_q: symbol("B_{\\mathrm{q}}", "values that share one scale", "values"),
   B_s: symbol("B_{\\mathrm{s}}", "scales that share one scale of their own", "values"),
-  b: symbol("b", "sequences of a batch", "sequences"),
-  s: symbol("s", "tokens of a sequence", "tokens"),
+  b: symbol("b", "sequences in a batch", "sequences"),
+  s: symbol("s", "tokens per sequence", "tokens"),
   t_0: symbol("t_{0}", "time of the model without the addition", "ms"),
   t: symbol("t", "time of the model with the addition", "ms"),
-  t_step: symbol("t_{\\mathrm{step}}", "time that one more layer waits, however small it is", "ms"),
-  n_step: symbol("n_{\\mathrm{step}}", "layers added one after another", "layers"),
+  t_step: symbol(
+    "t_{\\mathrm{step}}",
+    "waiting time that one more layer adds, however small it is",
+    "ms",
+  ),
+  n_step: symbol("n_{\\mathrm{step}}", "layers added in sequence", "layers"),
   F: symbol("F", "operations of the added layers for one token", "FLOP"),
   N_W: symbol("\\lVert W\\rVert", "Frobenius norm of a weight", "values"),
   N_D: symbol("\\lVert\\Delta W\\rVert", "Frobenius norm of its update", "values"),
@@ -58,5 +62,5 @@ export const symbols: Readonly<Record<string, FormulaSymbol>> = {
     "Frobenius norm of the weight in r directions",
     "values",
   ),
-  v: symbol("v", "operations of the device in a millisecond", "FLOP/ms"),
+  v: symbol("v", "operations of the device per millisecond", "FLOP/ms"),
 };

@@ -6,9 +6,9 @@ import type { FormulaSymbol } from "./symbols.ts";
 type Handler = (node: MathNode, options: object) => string | undefined;
 
 /**
- * A handler for mathjs's `toTex`: letters as the notation sets them, products without dots and fractions
- * without the brackets that the bar replaces. It needs `parenthesis: "keep"`: "auto" drops brackets that
- * change the value.
+ * A handler for mathjs's `toTex`: letters as in the notation, products without dots, and fractions
+ * without the parentheses that the bar replaces. It needs `parenthesis: "keep"`: "auto" drops
+ * parentheses that change the value.
  */
 export function texHandler(symbols: Readonly<Record<string, FormulaSymbol>>): Handler {
   return (node, options) => {
@@ -27,7 +27,7 @@ function operator({ op, args: [left, right] }: OperatorNode, options: object): s
   return left.toTex(options) + sign + right.toTex(options);
 }
 
-/** A node without the brackets around it. */
+/** A node without the parentheses around it. */
 function bare(node: MathNode): MathNode {
   return node.type === "ParenthesisNode" ? (node as ParenthesisNode).content : node;
 }

@@ -1,4 +1,4 @@
-/** Bytes of training any model, by role and by the type of its numbers, without activations. @module */
+/** Bytes of training any model, by role and precision, without activations. @module */
 
 import { type Architecture, countParameters } from "../architectures/architecture.ts";
 import { selectLayerSites, type SiteSelection } from "../architectures/layer_sites.ts";
@@ -8,8 +8,9 @@ import { optimizerBytes } from "./optimizer_bytes.ts";
 import type { OptimizerName } from "./optimizers.ts";
 
 /**
- * How numbers are held: all in F32; two bytes with an F32 copy of what is trained; or linear layers in NF4,
- * without or with double quantization, the rest in two bytes and adapters in F32 (PEFT's default).
+ * How values are stored: all in F32; in two bytes, with an F32 copy of what is trained; or linear
+ * layers in NF4, without or with double quantization, the rest in two bytes and adapters in F32 (PEFT's
+ * default).
  */
 export type Precision = "fp32" | "mixed" | "nf4" | "nf4-double";
 
@@ -17,7 +18,7 @@ export type Precision = "fp32" | "mixed" | "nf4" | "nf4-double";
 export interface TrainingBytes {
   /** The base model in four bytes or two, with all copies of it. */
   readonly weight: number;
-  /** Its linear layers where they are in NF4. */
+  /** Its linear layers, if they are in NF4. */
   readonly quantized: number;
   /** A and B of every update. */
   readonly adapter: number;
@@ -30,9 +31,9 @@ export interface TrainingBytes {
 /**
  * Bytes of weights, adapters, gradients and the optimizer's state, each from its closed formula.
  *
- * @param lora What is adapted and with which rank; undefined where everything is trained.
- * @param optimizer Whose state is F32 but for 8-bit Adam's. Default `adamw`.
- * @throws {RangeError} when everything is to be trained in NF4, whose values cannot move, or a selection
+ * @param lora What is adapted and with which rank. Default: everything is trained.
+ * @param optimizer Its state is F32, except that of 8-bit Adam. Default `adamw`.
+ * @throws {RangeError} when everything is to be trained in NF4, which cannot be trained, or a selection
  * matches nothing.
  *
  * @example
@@ -93,7 +94,7 @@ function frozenBytes(
   };
 }
 
-/** Blocks of 64 values, and of 256 scales, as bitsandbytes has them. */
+/** Blocks of 64 values, and of 256 scales, as in bitsandbytes. */
 function quantizedBytes(P_q: number, precision: "nf4" | "nf4-double"): number {
   return precision === "nf4"
     ? bytes("frozenBytesNf4", { P_q, B_q: 64 })

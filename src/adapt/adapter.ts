@@ -1,4 +1,4 @@
-/** What every adapter is, whatever its method. @module */
+/** What all adapters have in common, whatever their method. @module */
 
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Shape } from "../core/shape.ts";
@@ -6,11 +6,11 @@ import type { Tensor } from "../device/device.ts";
 import type { FloatDtype } from "../formats/mod.ts";
 import type { Model } from "../models/model.ts";
 
-/** What a saved adapter says beside its values. */
+/** What is saved with an adapter besides its values. */
 export interface SaveAdapterOptions {
-  /** Name or path of the base model; `null` in the file by default. */
+  /** Name or path of the base model. Default: `null` in the file. */
   readonly baseModelName?: string;
-  /** Type of the values in the file. Default F32. */
+  /** Dtype of the values in the file. Default F32. */
   readonly dtype?: FloatDtype;
 }
 
@@ -20,13 +20,13 @@ export interface WeightChange {
   readonly name: string;
   /** Its extents, (out, in) for the weight of a linear layer. */
   readonly shape: Shape;
-  /** Changes a copy of the tensor, in F32. */
+  /** Applies the change to a copy of the tensor, in F32. */
   mergeInto(copy: Tensor): void;
 }
 
 /**
- * A trained change of a model, in force from when it is made until {@link Adapter.remove}. While any is on
- * a model, the model's own parameters are frozen; several on one model act together.
+ * A trainable change to a model, in force from its creation until {@link Adapter.remove}. While a model
+ * has any adapter, its own parameters are frozen; several adapters on one model act together.
  */
 export interface Adapter extends Disposable {
   /** The model that it was made for. */
@@ -34,20 +34,20 @@ export interface Adapter extends Disposable {
   /** What is trained; role `adapter`. */
   readonly parameters: readonly Parameter[];
   /**
-   * Writes it to a folder, in the form of its method.
+   * Saves the adapter to a folder, in its method's file format.
    *
-   * @throws {Error} when a file cannot be written; older files stay.
+   * @throws {Error} when a file cannot be written; files already there stay unchanged.
    */
   save(folder: string, options?: SaveAdapterOptions): Promise<void>;
   /**
-   * Takes it off the model, which is then as it was before, to the bit; a second call does nothing. Its
+   * Removes the adapter and restores the model bit for bit; a second call does nothing. The adapter's
    * values stay readable until disposal.
    */
   remove(): void;
   /**
    * What `merge` does to the model's tensors.
    *
-   * @throws {RangeError} when the method is no change of weights, so that it cannot be merged.
+   * @throws {RangeError} when the method does not change weights and so cannot be merged.
    */
   weightChanges(): readonly WeightChange[];
 }

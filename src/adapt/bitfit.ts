@@ -10,10 +10,11 @@ import { freeze } from "./freeze.ts";
 import { saveValues } from "./save_values.ts";
 
 /**
- * Freezes a model but for its biases, those of layer norms included, which are trained as copies that
- * stand in for the model's own.
+ * Freezes a model and trains its biases, including those of layer norms, as copies that stand in for
+ * the model's own.
  *
- * Cost: 4 bytes a bias value. Merging replaces the biases, so that nothing is computed beyond the base.
+ * Cost: 4 bytes per bias value. Merging replaces the biases, so a merged model computes nothing beyond
+ * the base model.
  *
  * @throws {RangeError} when the model has no bias, or another BitFit adapter is on it.
  *
@@ -42,7 +43,7 @@ export class BitFitAdapter implements Adapter {
   readonly #arena: Arena;
   readonly #unfreeze: () => void;
 
-  /** Copies the biases and puts the copies in their places. */
+  /** Copies the biases and substitutes the copies for them. */
   constructor(model: Model) {
     this.model = model;
     this.parameters = biasesOf(model);
@@ -53,20 +54,20 @@ export class BitFitAdapter implements Adapter {
     this.#unfreeze = freeze(model, this.parameters);
   }
 
-  /** Writes the biases under the names that they have in the model's file. */
+  /** Saves the biases under their names in the model's file. */
   async save(folder: string, options: SaveAdapterOptions = {}): Promise<void> {
     const values = this.parameters.map(({ name }) => [name, this.#arena.view(name)] as const);
     await saveValues(folder, { method: "bitfit" }, values, options);
   }
 
-  /** Every bias becomes the trained one. */
+  /** Replaces every bias with the trained one. */
   weightChanges(): readonly WeightChange[] {
     return this.parameters.map(({ name, shape }) => {
       return { name, shape, mergeInto: (bias) => void copy(this.#arena.view(name), bias) };
     });
   }
 
-  /** Gives the model its own biases back, to the bit. */
+  /** Restores the model's own biases bit for bit. */
   remove(): void {
     for (const bias of this.parameters) {
       if (bias.substitute === this.#arena.view(bias.name)) bias.substitute = undefined;
@@ -74,7 +75,7 @@ export class BitFitAdapter implements Adapter {
     this.#unfreeze();
   }
 
-  /** Removes it and frees the copies. */
+  /** Removes the adapter and frees the copies. */
   [Symbol.dispose](): void {
     this.remove();
     this.#arena[Symbol.dispose]();

@@ -16,13 +16,13 @@ import type { Adapter, SaveAdapterOptions, WeightChange } from "./adapter.ts";
 import { freeze } from "./freeze.ts";
 import { saveValues } from "./save_values.ts";
 
-/** Where bottlenecks go, and how narrow they are. */
+/** Where to insert bottlenecks, and how narrow they are. */
 export interface BottleneckOptions {
   /** m, the width between the two projections. */
   readonly size: number;
-  /** Places by path or by its last part, such as `["mlp"]`. Default: after every sublayer. */
+  /** Places, each by its path or the end of it, such as `["mlp"]`. Default: after every sublayer. */
   readonly places?: readonly string[];
-  /** Seed of the draws of the projections down. */
+  /** Seed of the down projections' initial values. */
   readonly seed: number;
 }
 
@@ -44,12 +44,12 @@ class Bottleneck implements Adaptation {
 }
 
 /**
- * Freezes a model and puts a small network after its sublayers, before their results are added to the
- * residual stream: 2 · m · d + m + d values each.
+ * Freezes a model and inserts a small network after each chosen sublayer, before the sublayer's result
+ * is added to the residual stream: 2 · m · d + m + d parameters each.
  *
- * The projection up is zero at first, so that the model computes what the base computes. A bottleneck is
- * computed after the sublayer and cannot be merged: that is the latency that the LoRA paper's section 3
- * speaks of.
+ * The up projection starts at zero, so at first the model computes what the base model computes. A
+ * bottleneck runs after its sublayer and cannot be merged: this is the latency that section 3 of the
+ * LoRA paper discusses.
  *
  * @throws {RangeError} when a place does not exist, or the size is not a positive integer.
  *
@@ -78,7 +78,7 @@ export class BottleneckAdapter implements Adapter {
   readonly #arena: Arena;
   readonly #unfreeze: () => void;
 
-  /** Makes the tensors, freezes the model and puts the bottlenecks in their places. */
+  /** Allocates the tensors, freezes the model and inserts the bottlenecks. */
   constructor(model: Model, { size, places, seed }: BottleneckOptions) {
     if (!(Number.isInteger(size) && size > 0)) {
       throw new RangeError(`a bottleneck needs a size of at least 1, found ${size}`);
@@ -93,24 +93,24 @@ export class BottleneckAdapter implements Adapter {
       return new Bottleneck(place, parameters);
     });
     const random = new Random(seed);
-    this.#bottlenecks.forEach((bottleneck, i) => drawDown(bottleneck, random.split(i)));
+    this.#bottlenecks.forEach((bottleneck, i) => initDown(bottleneck, random.split(i)));
     this.#unfreeze = freeze(model);
     for (const bottleneck of this.#bottlenecks) bottleneck.place.adaptations.push(bottleneck);
   }
 
-  /** Weight and bias of the projection down and of the one up, place by place. */
+  /** Weight and bias of the down projection, then of the up projection, place by place. */
   get parameters(): readonly Parameter[] {
     return this.#bottlenecks.flatMap(({ parameters }) => parameters);
   }
 
-  /** Writes the projections under their own names. */
+  /** Saves the projections under their own names. */
   async save(folder: string, options: SaveAdapterOptions = {}): Promise<void> {
     const values = this.parameters.map(({ name, tensor }) => [name, tensor] as const);
     await saveValues(folder, { method: "bottleneck", size: this.#size }, values, options);
   }
 
   /**
-   * Refuses: there is no weight that a bottleneck could be added to.
+   * Always throws: there is no weight that a bottleneck could be added to.
    *
    * @throws {RangeError} always.
    */
@@ -120,7 +120,7 @@ export class BottleneckAdapter implements Adapter {
     );
   }
 
-  /** Takes the bottlenecks off the model. */
+  /** Removes the bottlenecks from the model. */
   remove(): void {
     for (const bottleneck of this.#bottlenecks) {
       const { adaptations } = bottleneck.place, at = adaptations.indexOf(bottleneck);
@@ -129,7 +129,7 @@ export class BottleneckAdapter implements Adapter {
     this.#unfreeze();
   }
 
-  /** Removes it and frees its tensors. */
+  /** Removes the adapter and frees its tensors. */
   [Symbol.dispose](): void {
     this.remove();
     this.#arena[Symbol.dispose]();
@@ -140,7 +140,7 @@ function selectPlaces(model: Model, names?: readonly string[]): Place[] {
   for (const name of names ?? []) {
     if (model.places.some((place) => isNamed(place.name, name))) continue;
     const known = listNames(model.places.map(({ name }) => name)) || "none";
-    throw new RangeError(`places must be of the model (${known}), found "${name}"`);
+    throw new RangeError(`places must be among the model's (${known}), found "${name}"`);
   }
   return model.places.filter(({ name }) => names?.some((one) => isNamed(name, one)) ?? true);
 }
@@ -154,8 +154,8 @@ function entriesOf({ name, width }: Place, size: number) {
   ];
 }
 
-/** U(−1/√d, 1/√d), as LoRA draws A; all else is zero. */
-function drawDown({ parameters: [{ tensor, size }], place }: Bottleneck, random: Random): void {
+/** U(−1/√d, 1/√d), like LoRA's A; everything else starts at zero. */
+function initDown({ parameters: [{ tensor, size }], place }: Bottleneck, random: Random): void {
   const bound = 1 / Math.sqrt(place.width);
   const values = Float32Array.from({ length: size }, () => (2 * random.uniform() - 1) * bound);
   tensor.device.write(tensor, values);

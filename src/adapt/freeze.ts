@@ -1,12 +1,12 @@
-/** Freezing a base model while adapters are on it. @module */
+/** Freezing a base model while it has adapters. @module */
 
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Model } from "../models/model.ts";
 
 /**
- * Freezes a model's own parameters and trains those in `except`, until the function that is returned is
- * called. Several may do so at once: a parameter is trained while one of them excepts it, and has the flag
- * of before when the last has let go.
+ * Freezes a model's own parameters and trains those in `except`, until the returned function is called.
+ * Several freezes may overlap: a parameter is trained while any of them excepts it, and gets its
+ * original `trainable` flag back when the last one ends.
  */
 export function freeze(model: Model, except: Iterable<Parameter> = []): () => void {
   const trained = new Set(except);

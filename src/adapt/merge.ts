@@ -1,4 +1,4 @@
-/** Merging adapters into weights, as a value: a new model beside the base. @module */
+/** Merging adapters into the weights of a new model; the base model stays as it is. @module */
 
 import { scaleAdd } from "../../kernels/elementwise/kernel.ts";
 import type { Weight } from "../autograd/weight.ts";
@@ -19,15 +19,16 @@ export type Merged<M extends Model> = M & {
 
 /**
  * A new model with the weights W' = W + Σ scaling · B A in place of adapted ones (Hu et al. 2021,
- * section 4.1: no latency beyond the base model's). The base keeps its bits and its adapters.
+ * section 4.1: no latency beyond the base model's). The base model keeps its weights, bit for bit, and
+ * its adapters.
  *
  * Only changed tensors are copied; the rest is shared with the base, so the merged model's parameters
- * are frozen and the base must outlive it. Adapters of the base that are not given are not in it.
- * Cost: 4 bytes for each value of the changed tensors while both live; `mergeReport` counts them.
+ * are frozen and the base must outlive it. Adapters on the base that are not passed are not merged.
+ * Cost: 4 bytes per value of the changed tensors while both models exist; `mergeReport` counts them.
  *
  * @param adapters Any adapters whose sites exist in the model, in force or removed.
- * @throws {RangeError} when the model has not got an adapter's tensor in that shape, or the adapter's method
- * is no change of weights.
+ * @throws {RangeError} when the model has no tensor of an adapter's name and shape, or the adapter's
+ * method does not change weights.
  * @throws {DeviceError} when an adapter was disposed or is on another device; nothing is left behind.
  *
  * @example
@@ -61,7 +62,7 @@ export function merge<M extends Model>(
 }
 
 /**
- * Frees a merged model's own weights and gives the base back, whose bits never changed.
+ * Frees a merged model's own weights and returns the base model, whose weights never changed.
  *
  * Subtracting ΔW instead, as PEFT does, leaves the rounding errors of both sums in the weights.
  *
@@ -82,9 +83,9 @@ export function unmerge<M extends Model>(merged: Merged<M>): M {
 }
 
 /**
- * Exchanges one task for another in place, W' − s₁ B₁ A₁ + s₂ B₂ A₂, as the paper's section 4.1
- * describes deployment: no other memory, and a rounding error of W' at each exchange, which a fresh
- * {@link merge} has not.
+ * Switches a merged model from one task to another in place, W' − s₁ B₁ A₁ + s₂ B₂ A₂, as section 4.1
+ * of the paper describes for deployment. It needs no more memory, but each swap leaves rounding errors
+ * in W', which a new {@link merge} does not.
  *
  * @throws {RangeError} when an adapter changes a weight that the merged model shares with its base.
  *
@@ -123,7 +124,7 @@ const ownTensor = (model: Model, name: string): Tensor | undefined =>
   model.parameters.get(name)?.own;
 
 /**
- * Throws unless the model has the tensor in that shape.
+ * Throws unless the model has a tensor of that name and shape.
  *
  * @throws {RangeError} when it has none of that name, or one of another shape.
  */
@@ -137,7 +138,7 @@ export function assertTensor(model: Model, name: string, shape: Shape): void {
 const weightNamed = ({ linears }: Model, name: string): Weight | undefined =>
   linears.find(({ weight }) => weight.name === name)?.weight;
 
-/** Copies the model's own values, without what adapters make of them. */
+/** Copies the model's own values, without any adapter's change. */
 function copyValues(model: Model, name: string, to: Tensor): void {
   using from = ownTensor(model, name)?.view(to.shape) ?? weightNamed(model, name)!.dense();
   for (const { start, size } of piecesOf(from)) {

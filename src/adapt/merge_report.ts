@@ -26,7 +26,7 @@ export interface MergedWeight {
   /** ‖ΔW‖ / ‖W‖. */
   readonly relativeNorm: number;
   /**
-   * Share of ΔW that survives rounding to the type: ⟨round(W + ΔW) − round(W), ΔW⟩ / ‖ΔW‖², 1 where
+   * Share of ΔW that survives rounding to the type: ⟨round(W + ΔW) − round(W), ΔW⟩ / ‖ΔW‖², 1 if
    * nothing is lost or ΔW is zero.
    */
   readonly survivingShare: number;
@@ -38,13 +38,13 @@ export interface MergedWeight {
 export interface MergeReport {
   /** Each merged weight, in the order of the forward pass. */
   readonly weights: readonly MergedWeight[];
-  /** Bytes of all merged copies, beside the base's. */
+  /** Bytes of all merged copies, in addition to the base model's. */
   readonly extraBytes: number;
 }
 
 /** How {@link mergeReport} rounds. */
 export interface MergeReportOptions {
-  /** Type that the merged weights would be stored as. Default F32. */
+  /** Dtype that the merged weights would be stored as. Default F32. */
   readonly dtype?: FloatDtype;
 }
 
@@ -58,7 +58,7 @@ const rounders: Readonly<Record<FloatDtype, (values: Float64Array) => ArrayLike<
  * Measures what `merge(model, adapters)` does to each weight, and how much of ΔW survives when the
  * result is stored as `dtype`. Nothing on the device changes; one weight at a time is read.
  *
- * @throws {RangeError} when the model has not got an adapter's layer in that shape.
+ * @throws {RangeError} when the model has no weight of an adapter's name and shape.
  *
  * @example
  * ```ts

@@ -1,11 +1,11 @@
-/** Folders of adapters whose values are tensors by name. @module */
+/** Saving adapters that are a list of named tensors. @module */
 
 import { makeFolder, writeJsonAtomic } from "../core/files.ts";
 import type { Tensor } from "../device/device.ts";
 import { writeSafetensors } from "../formats/mod.ts";
 import type { SaveAdapterOptions } from "./adapter.ts";
 
-/** Writes `adapter_model.safetensors` and, with what the method says of itself, `adapter_config.json`. */
+/** Writes `adapter_model.safetensors`, and the method's settings to `adapter_config.json`. */
 export async function saveValues(
   folder: string,
   config: { readonly method: string; readonly [field: string]: string | number },

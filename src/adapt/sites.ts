@@ -1,4 +1,4 @@
-/** Sites of a live model: which output rows of which linear layers an adapter takes. @module */
+/** Sites of a live model: which output rows of which linear layers an adapter changes. @module */
 
 import * as architectures from "../architectures/layer_sites.ts";
 import type { RowRange } from "../core/row_range.ts";
@@ -8,17 +8,17 @@ import type { Linear } from "../nn/linear.ts";
 
 export type { SiteSelection } from "../architectures/layer_sites.ts";
 
-/** Output rows of a linear layer that an adapter may take. */
+/** Output rows of a linear layer that an adapter may change. */
 export interface Site {
-  /** `transformer.h.0.attn.c_attn:q`, or the layer's path alone where it is all of its rows. */
+  /** `transformer.h.0.attn.c_attn:q`, or the layer's path alone if it has all rows. */
   readonly name: string;
   /** The layer. */
   readonly linear: Linear;
-  /** Which part of the layer it is; absent where it is all of its rows. */
+  /** Which part of the layer it is; absent if it has all rows. */
   readonly role?: SiteRole;
   /** Its rows. */
   readonly rows: RowRange;
-  /** A number that no other site of the model has, whatever was selected: layers in their order. */
+  /** The site's number among all sites of the model, independent of the selection. */
   readonly index: number;
 }
 
@@ -55,8 +55,8 @@ export function declaredSites(model: Model, linear: Linear): Site[] {
 }
 
 /**
- * Where an update of these rows of a layer belongs: the layer alone, or, where it has several parts, the
- * rows and the part that they are.
+ * Where an update of these rows of a layer belongs: the layer alone, or, if it has several parts, the
+ * rows and the part's role.
  */
 export function addressOf({ name: module, parts, weight }: Linear, rows: RowRange): SiteAddress {
   const roles = siteRoles.filter((role) => parts[role]);

@@ -1,4 +1,4 @@
-/** Updates as the activations see them. @module */
+/** Updates weighted by the activations that they act on. @module */
 
 import { ShapeError } from "../core/errors.ts";
 import type { LowRankFactors } from "../core/low_rank_update.ts";
@@ -13,17 +13,18 @@ import {
 } from "../linalg/mod.ts";
 import { type Matrix, nameOf, toDense, toTensor } from "./input.ts";
 
-/** What is known of a layer's inputs x: their second moment, or the inputs themselves. */
+/** What is known about a layer's inputs x: their second moment, or the inputs themselves. */
 export type InputStatistics =
   | { /** S = E x xᵀ, (in, in). */ readonly secondMoment: Matrix }
-  | { /** One x a row, (tokens, in): S = Xᵀ X / tokens. */ readonly activations: Matrix };
+  | { /** One x per row, (tokens, in): S = Xᵀ X / tokens. */ readonly activations: Matrix };
 
 /**
- * The update ΔW S^½ as factors: its singular values are what the update does to the outputs, √E‖ΔW x‖²
- * in all, and by Eckart and Young in this metric the best adapter of a rank is found.
+ * The update ΔW S^½ as factors. Its singular values measure what the update does to the outputs, √E‖ΔW
+ * x‖² in total, and truncating it (Eckart and Young) finds the best adapter of a rank in this metric.
  *
- * From activations it is ΔW Xᵀ / √tokens, S^½ turned by an orthogonal matrix: values, left vectors and
- * φ are the same, and S is never formed. Compare updates by one and the same statistics.
+ * From activations it is ΔW Xᵀ / √tokens, which equals ΔW S^½ up to an orthogonal factor on the right:
+ * values, left vectors and φ are the same, and S is never formed. Use the same statistics for all
+ * updates that are compared.
  *
  * @throws {ShapeError} when S or the activations do not fit A.
  * @throws {RangeError} when a value is not finite, or S has an eigenvalue below zero beyond rounding.
@@ -68,7 +69,7 @@ export function activationsOf(secondMoment: Matrix): DenseMatrix {
 function timesActivations(A: DenseMatrix, activations: DenseMatrix): DenseMatrix {
   if (activations.columns !== A.columns) {
     throw new ShapeError(
-      `activations must have ${A.columns} values each, as A's rows, found ${activations.columns}`,
+      `activations must have ${A.columns} values each, like A's rows, found ${activations.columns}`,
     );
   }
   return scaledBy(multiplyTransposed(A, activations), 1 / Math.sqrt(activations.rows));

@@ -1,4 +1,4 @@
-/** How much an update amplifies what the weight does in the same directions. @module */
+/** How much an update amplifies the directions that it shares with the weight. @module */
 
 import { ShapeError } from "../core/errors.ts";
 import type { LowRankFactors } from "../core/low_rank_update.ts";
@@ -27,7 +27,10 @@ import { updateSvd } from "./update_svd.ts";
 export interface Amplification {
   /** Number of directions r. */
   readonly rank: number;
-  /** ‖ΔW‖ of the effective update, α / r included; the paper does not say whether its own is. */
+  /**
+   * ‖ΔW‖ of the effective update, including α / r; the paper does not say whether its value includes
+   * it.
+   */
   readonly deltaNorm: number;
   /** ‖W‖. */
   readonly weightNorm: number;
@@ -43,26 +46,29 @@ export interface Amplification {
   readonly factor: number;
 }
 
-/** What {@link amplification} may be told. */
+/** Options of {@link amplification}. */
 export interface AmplificationOptions {
   /** Seed of the random directions. */
   readonly seed: number;
-  /** Number of directions. Default: ΔW's numerical rank; what lies beyond is any direction. */
+  /** Number of directions. Default: ΔW's numerical rank; directions beyond it are arbitrary. */
   readonly rank?: number;
-  /** The singular values of W, where they are known: several updates of one W need them once. */
+  /** The singular values of W, if known: several updates of one W need them only once. */
   readonly weightValues?: Float64Array;
 }
 
-/** Above this side W's own directions come from random projections instead of a decomposition. */
+/**
+ * If both sides of W are larger, its own directions come from random projections instead of an exact
+ * SVD.
+ */
 const largestDecomposed = 1024;
 
 /**
- * ‖ΔW‖ against ‖Uᵀ W V‖, the part of W in the directions that ΔW uses, beside W's own and random ones
- * (section 7.3 and Table 7 of the paper). W may be F32 and is never copied whole.
+ * Compares ‖ΔW‖ with ‖Uᵀ W V‖, the part of W in ΔW's directions, and that with W's own and random
+ * directions (section 7.3 and Table 7 of the paper). W may be F32 and is never copied as a whole.
  *
- * @param weight W (out, in), as ΔW.
+ * @param weight W (out, in), the shape of ΔW.
  * @throws {ShapeError} when W and ΔW differ in shape, or the factors do not fit.
- * @throws {RangeError} when a value is not finite, or the rank is not in 1 … ΔW's.
+ * @throws {RangeError} when a value is not finite, or the rank is not between 1 and ΔW's.
  *
  * @example
  * ```ts
@@ -110,8 +116,8 @@ export function amplification(
 }
 
 /**
- * rank · ‖W‖ / √(out · in): the root of the mean square of ‖Uᵀ W V‖ over random orthonormal U and V of
- * that rank, for any W of that norm.
+ * rank · ‖W‖ / √(out · in): the root mean square of ‖Uᵀ W V‖ over random orthonormal U and V of that
+ * rank, for any W of that norm.
  */
 export function expectedRandomNorm(
   rank: number,
@@ -128,7 +134,7 @@ function assertSameShape(W: LargeMatrix, out: number, inner: number, what: strin
   throw new ShapeError(`the weight of ${what} must have its shape ${expected}, found ${found}`);
 }
 
-/** ‖U W Vᵀ‖ of every pair, in one pass over W. */
+/** ‖U W Vᵀ‖ for every pair, in one pass over W. */
 function projectedNorms(
   W: LargeMatrix,
   outer: readonly DenseMatrix[],

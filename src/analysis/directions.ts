@@ -1,4 +1,4 @@
-/** Orthonormal directions of adapters, the largest first: what subspaces are compared by. @module */
+/** Orthonormal directions of adapters, largest first, for comparing subspaces. @module */
 
 import type { LowRankFactors } from "../core/low_rank_update.ts";
 import { type DenseMatrix, rowsOf, type Svd, svd } from "../linalg/mod.ts";
@@ -8,10 +8,11 @@ import { float32Epsilon } from "./spectrum.ts";
 import { updateSvd } from "./update_svd.ts";
 
 /**
- * Right singular vectors of A (rank, in), one a row, as in section 7.2 of the paper: (k, in) with k the
- * numerical rank of A. Appendix G says left vectors, which live in another space for each rank.
+ * Right singular vectors of A (rank, in), one per row, as in section 7.2 of the paper: (k, in) with k
+ * the numerical rank of A. Appendix G says left vectors, but those of A are in a different space for
+ * each rank.
  *
- * @throws {ShapeError} when A is no matrix.
+ * @throws {ShapeError} when A is not a matrix.
  * @throws {RangeError} when a value is not finite, or all are zero.
  *
  * @example
@@ -29,7 +30,7 @@ export function rightDirections(A: Matrix, name?: string): DenseMatrix {
   return leading(right, numericalRank(values, matrix.rows, matrix.columns, float32Epsilon), what);
 }
 
-/** Left (k, out) and right (k, in) singular vectors of ΔW, one a row; k is its numerical rank. */
+/** Left (k, out) and right (k, in) singular vectors of ΔW, one per row; k is its numerical rank. */
 export interface UpdateDirections {
   /** Where ΔW writes to. */
   readonly left: DenseMatrix;
@@ -38,10 +39,10 @@ export interface UpdateDirections {
 }
 
 /**
- * The singular vectors of ΔW = s B A that stand for something: those of values above rounding.
+ * The meaningful singular vectors of ΔW = s B A: those whose singular values are above rounding error.
  *
  * @throws {ShapeError} when A and B do not fit each other, or the rank is 0 or above both sides.
- * @throws {RangeError} when a value is not finite, or the update is zero: it has no directions. Both
+ * @throws {RangeError} when a value is not finite, or the update is zero and has no directions. Both
  * name the module.
  */
 export function updateDirections(factors: LowRankFactors): UpdateDirections {

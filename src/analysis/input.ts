@@ -1,4 +1,8 @@
-/** What the analysis is given: matrices, and updates as factors, checked and in float64. @module */
+/**
+ * The inputs of the analysis: matrices, and updates as factors, checked and converted to float64.
+ *
+ * @module
+ */
 
 import { ShapeError } from "../core/errors.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
@@ -6,16 +10,16 @@ import { assertUpdate, type LowRankFactors, updateName } from "../core/low_rank_
 import { formatShape, type Shape } from "../core/shape.ts";
 import { assertFinite, type DenseMatrix, type LargeMatrix, transposed } from "../linalg/mod.ts";
 
-/** A matrix: a tensor of two axes, as files and devices give it, or rows x columns. Row-major. */
+/** A matrix: a tensor of two axes, as read from files and devices, or rows x columns. Row-major. */
 export type Matrix = HostTensor | LargeMatrix;
 
-/** Factors that were checked, in float64; their rows are along the sides of ΔW. */
+/** Checked factors in float64; each row runs along a side of ΔW. */
 export interface CheckedFactors {
   /** (rank, in). */
   readonly A: DenseMatrix;
   /** Bᵀ, (rank, out). */
   readonly Bt: DenseMatrix;
-  /** The factor. */
+  /** The factor of B A. */
   readonly scaling: number;
 }
 
@@ -53,7 +57,7 @@ export function toDense(matrix: Matrix, what: string): DenseMatrix {
   return dense;
 }
 
-/** A matrix of checked shape in the same memory; its values are not looked at. */
+/** A matrix of checked shape in the same memory; its values are not checked. */
 export function toLarge(matrix: Matrix, what: string): LargeMatrix {
   const { data } = matrix;
   const shape: Shape = "shape" in matrix ? matrix.shape : [matrix.rows, matrix.columns];

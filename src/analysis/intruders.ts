@@ -1,4 +1,4 @@
-/** Intruder dimensions: directions of a tuned weight that the base did not have. @module */
+/** Intruder dimensions: directions of a fine-tuned weight that the base weight does not have. @module */
 
 import { ShapeError } from "../core/errors.ts";
 import type { LowRankFactors } from "../core/low_rank_update.ts";
@@ -6,15 +6,15 @@ import { formatShape } from "../core/shape.ts";
 import { type DenseMatrix, multiplyTransposed, svd, transposed } from "../linalg/mod.ts";
 import { checkFactors, type Matrix, nameOf, toDense } from "./input.ts";
 
-/** A leading left singular vector u of W + ΔW beside those of W. */
+/** A leading left singular vector u of W + ΔW, compared with those of W. */
 export interface TunedDirection {
   /** Its singular value. */
   readonly singularValue: number;
   /** The largest |cosine| with a left singular vector of W. */
   readonly cosine: number;
-  /** Which one that is, from 0 on. */
+  /** Index of that vector of W, counted from 0. */
   readonly nearest: number;
-  /** The largest length of u's projection onto as many neighbours in W's order as `block` says. */
+  /** The largest length of u's projection onto `block` neighboring singular vectors of W. */
   readonly blockCosine: number;
 }
 
@@ -28,13 +28,13 @@ export interface Intruders {
   readonly blockCount: number;
 }
 
-/** What {@link intruders} may be told. */
+/** Options of {@link intruders}. */
 export interface IntruderOptions {
-  /** Leading directions of W + ΔW to look at, k. Default: 10. */
+  /** Number of leading directions of W + ΔW to examine, k. Default: 10. */
   readonly leading?: number;
-  /** A direction below it is an intruder, ε. Default: 0.5. */
+  /** A direction whose cosine is below this is an intruder, ε. Default: 0.5. */
   readonly threshold?: number;
-  /** Neighbouring directions of W that count as one. Default: 3. */
+  /** Number of neighboring directions of W in a block. Default: 3. */
   readonly block?: number;
 }
 
@@ -43,10 +43,10 @@ export interface IntruderOptions {
  * vector of W (Shuttleworth et al. 2024, arXiv:2410.21228).
  *
  * Where singular values of W nearly agree, single vectors are arbitrary within their span and a small
- * cosine means nothing; hence the projection onto blocks of neighbours beside it. Cost: two
- * decompositions of W's size.
+ * cosine means nothing; this is why the projection onto blocks of neighbors is reported as well. Cost:
+ * two decompositions of W's size.
  *
- * @param weight W (out, in), as ΔW.
+ * @param weight W (out, in), the shape of ΔW.
  * @throws {ShapeError} when W and ΔW differ in shape, or the factors do not fit.
  * @throws {RangeError} when a value is not finite. Both name the module.
  */

@@ -9,8 +9,8 @@ import { type Matrix, toLarge, toTensor } from "./input.ts";
  * the change that full fine-tuning made.
  *
  * @param matrix (out, in); the smaller side becomes the rank.
- * @param name How messages name it, in the place of a layer's path.
- * @throws {ShapeError} when it is no matrix with values.
+ * @param name Its name in messages, in place of a layer's path.
+ * @throws {ShapeError} when it is not a matrix, or is empty.
  *
  * @example
  * ```ts

@@ -1,6 +1,6 @@
-/** Numbers that say how many directions an update really has, from its singular values. @module */
+/** Measures of how many directions an update really has, from its singular values. @module */
 
-/** Squares of the values over the largest's, so that none overflows; nothing where all are zero. */
+/** Squares of the values over the largest square, so that none overflows; empty if all are zero. */
 function shares(values: ArrayLike<number>): number[] {
   const largest = values[0];
   return largest > 0 ? Array.from(values, (value) => (value / largest) ** 2) : [];
@@ -9,12 +9,12 @@ function shares(values: ArrayLike<number>): number[] {
 const sum = (values: readonly number[]): number =>
   values.reduce((total, value) => total + value, 0);
 
-/** ‖ΔW‖_F = √(Σ σᵢ²), of values from the largest on. */
+/** ‖ΔW‖_F = √(Σ σᵢ²), of values in descending order. */
 export function frobeniusOf(values: ArrayLike<number>): number {
   return values.length === 0 ? 0 : values[0] * Math.sqrt(sum(shares(values)));
 }
 
-/** Number of σᵢ above max(rows, columns) · epsilon · σ₁: those that rounding cannot have made. */
+/** Number of σᵢ above max(rows, columns) · epsilon · σ₁: those too large to be rounding errors. */
 export function numericalRank(
   values: ArrayLike<number>,
   rows: number,
@@ -58,16 +58,16 @@ export function nuclearRatio(values: ArrayLike<number>): number {
 }
 
 /**
- * K_τ: the least k with Σ_{i ≤ k} σᵢ² ≥ τ Σ σ², the directions that hold the share τ of the energy; 0
- * for an update that is zero.
+ * K_τ: the least k with Σ_{i ≤ k} σᵢ² ≥ τ Σ σ², the number of directions that hold a share τ of the
+ * energy; 0 for an update that is zero.
  *
- * PEFT's `convert_to_lora` with a share counts so too; kohya's `sv_fro` compares with τ².
+ * PEFT's `convert_to_lora` counts the same way when given a share; kohya's `sv_fro` compares with τ².
  *
  * @throws {RangeError} when τ is outside of (0, 1].
  */
 export function energyRank(values: ArrayLike<number>, tau: number): number {
   if (!(tau > 0 && tau <= 1)) {
-    throw new RangeError(`a share of the energy must lie in (0, 1], found ${tau}`);
+    throw new RangeError(`a share of the energy must be in (0, 1], found ${tau}`);
   }
   const squares = shares(values), total = sum(squares);
   let head = 0;
@@ -75,13 +75,13 @@ export function energyRank(values: ArrayLike<number>, tau: number): number {
 }
 
 /**
- * The least k whose best approximation is off by at most `error` · ‖ΔW‖_F in the Frobenius norm.
+ * The least k whose best approximation of ΔW has an error of at most `error` · ‖ΔW‖_F.
  *
  * @throws {RangeError} when the error is outside of [0, 1).
  */
 export function rankForError(values: ArrayLike<number>, error: number): number {
   if (!(error >= 0 && error < 1)) {
-    throw new RangeError(`a relative error must lie in [0, 1), found ${error}`);
+    throw new RangeError(`a relative error must be in [0, 1), found ${error}`);
   }
   const squares = shares(values), tails = tailSums(squares);
   return squares.length === 0 ? 0 : tails.findIndex((tail) => tail <= error ** 2 * tails[0]);
@@ -94,7 +94,7 @@ function tailSums(squares: readonly number[]): number[] {
   return tails;
 }
 
-/** How far the best approximation of a rank is away. */
+/** The error of the best approximation of a rank. */
 export interface TruncationError {
   /** √(Σ_{i > k} σᵢ²), in the Frobenius norm. */
   readonly frobenius: number;
@@ -115,8 +115,8 @@ export function truncationError(values: ArrayLike<number>, rank: number): Trunca
 }
 
 /**
- * ‖ΔW‖_F (1 / √rows + 1 / √columns): where the singular values of noise of that shape and norm end,
- * independent values of one variance (Marchenko and Pastur 1967). What lies above is no such noise.
+ * ‖ΔW‖_F (1 / √rows + 1 / √columns): the largest singular value of noise of that shape and norm, with
+ * independent values of one variance (Marchenko and Pastur 1967). Values above it are not such noise.
  */
 export function marchenkoPasturEdge(rows: number, columns: number, frobenius: number): number {
   return frobenius * (1 / Math.sqrt(rows) + 1 / Math.sqrt(columns));

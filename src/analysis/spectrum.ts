@@ -13,16 +13,16 @@ import {
 } from "./measures.ts";
 import { updateSingularValues } from "./update_svd.ts";
 
-/** ε of F32, in which adapters are stored: from 1 to the next number. */
+/** Machine epsilon of F32, in which adapters are stored: the distance from 1 to the next number. */
 export const float32Epsilon: number = 2 ** -23;
 
-/** Size and shape of an update, plain numbers. All ranks are 0 for an update that is zero. */
+/** The size and spectrum of an update, as plain numbers. All ranks are 0 for an update that is zero. */
 export interface Spectrum {
   /** ‖ΔW‖_F. */
   readonly frobenius: number;
   /** σ₁ ≥ … ≥ σ_k, k the smallest of rank, out and in. */
   readonly singularValues: readonly number[];
-  /** Number of σ above max(in, out) · ε · σ₁ with the ε of F32, 2⁻²³, in which adapters are stored. */
+  /** Number of σ above max(in, out) · ε · σ₁ with ε = 2⁻²³, that of F32, in which adapters are stored. */
   readonly numericalRank: number;
   /** ‖ΔW‖_F² / σ₁². */
   readonly stableRank: number;
@@ -36,15 +36,15 @@ export interface Spectrum {
   readonly energyRank90: number;
   /** Directions that hold 99% of ‖ΔW‖_F². */
   readonly energyRank99: number;
-  /** Where singular values of noise of ΔW's shape and norm end: see `marchenkoPasturEdge`. */
+  /** The largest singular value of noise of ΔW's shape and norm: see `marchenkoPasturEdge`. */
   readonly noiseEdge: number;
   /** Number of σ above `noiseEdge`. */
   readonly aboveNoise: number;
 }
 
 /**
- * The singular values of ΔW = s B A and what they say of its rank, without forming ΔW: 15 ms for a
- * 4,096 x 4,096 update of rank 64 where the system has LAPACK.
+ * The singular values of ΔW = s B A and what they say about its rank, without forming ΔW: 15 ms for a
+ * 4,096 x 4,096 update of rank 64 on a system with LAPACK.
  *
  * @throws {ShapeError} when A and B do not fit each other, or the rank is 0 or above both sides.
  * @throws {RangeError} when a value is not finite. Both name the module.

@@ -5,10 +5,10 @@ import { type DenseMatrix, multiply, multiplyTransposed, singularValues } from "
 
 /**
  * φ(i, j) = ‖Uᵢ Vⱼᵀ‖_F² / min(i, j) for all i and j, where Uᵢ and Vⱼ are the first i and j rows: 0 for
- * orthogonal subspaces, 1 where one contains the other (section 7.2, equation 4 of the paper).
+ * orthogonal subspaces, 1 if one contains the other (section 7.2, equation 4 of the paper).
  *
- * All at once: the squares of U Vᵀ, summed along both axes. Draw `randomSimilarity` beside it: in a
- * space of few dimensions chance alone looks like similarity.
+ * All values come from one product: the squares of U Vᵀ, summed cumulatively along both axes. Plot
+ * `randomSimilarity` next to it: in a space of few dimensions chance alone looks like similarity.
  *
  * @param one (k, d), orthonormal rows: see `rightDirections` and `updateDirections`.
  * @param two (l, d), orthonormal rows.
@@ -32,13 +32,13 @@ export function similarityGrid(one: DenseMatrix, two: DenseMatrix): number[][] {
 export interface RandomSimilarity {
   /** max(i, j) / d: exactly, not in the limit. */
   readonly mean: number;
-  /** Of one pair of subspaces. */
+  /** Standard deviation for one pair of subspaces. */
   readonly standardDeviation: number;
 }
 
 /**
- * Mean and spread of φ(i, j) between subspaces of which one at least has no preferred direction in d
- * dimensions.
+ * Mean and spread of φ(i, j) between two subspaces of d dimensions, at least one of which is uniformly
+ * random.
  *
  * A random projection has the mean j / d times the identity, so E ‖Uᵢ Vⱼᵀ‖² = i j / d; its variance is
  * 2 i j (d − i) (d − j) / (d² (d − 1) (d + 2)).
@@ -56,8 +56,8 @@ export function randomSimilarity(i: number, j: number, d: number): RandomSimilar
 /**
  * The angles between two subspaces in radians, smallest first; cos θₖ = σₖ(U Vᵀ).
  *
- * Small angles come from their sines, which a cosine near 1 no longer tells apart (Björck and Golub
- * 1973).
+ * Small angles are computed from their sines, as cosines near 1 cannot tell them apart (Björck and
+ * Golub 1973).
  *
  * @param one (k, d), orthonormal rows.
  * @param two (l, d), orthonormal rows.
@@ -80,6 +80,6 @@ export function principalAngles(one: DenseMatrix, two: DenseMatrix): number[] {
 function assertOneSpace(one: DenseMatrix, two: DenseMatrix): void {
   if (one.columns === two.columns) return;
   throw new ShapeError(
-    `subspaces must lie in one space, found ${one.columns} and ${two.columns} dimensions`,
+    `subspaces must be in one space, found ${one.columns} and ${two.columns} dimensions`,
   );
 }

@@ -14,10 +14,10 @@ export interface TruncatedUpdate extends LowRankFactors {
 }
 
 /**
- * The best approximation of ΔW of a rank (Eckart and Young 1936), as factors: B = Uₖ √(Σₖ / s) and
- * A = √(Σₖ / s) Vₖᵀ, so that both have the same norm.
+ * The best rank-k approximation of ΔW (Eckart and Young 1936), as factors: B = Uₖ √(Σₖ / s) and A =
+ * √(Σₖ / s) Vₖᵀ, so that both have the same norm.
  *
- * @param rank Rank of the result; one above ΔW's own gives ΔW with as many directions as it has.
+ * @param rank k, the rank of the result, at most that of ΔW: a larger one returns all of ΔW.
  * @throws {ShapeError} when A and B do not fit each other.
  * @throws {RangeError} when a value is not finite, or the rank is not a positive integer.
  *

@@ -16,11 +16,12 @@ import {
 import { checkFactors } from "./input.ts";
 
 /**
- * Singular values and vectors of ΔW = s B A without forming it: with Bᵀ = L_B Q_B and A = L_A Q_A
- * (the QR decompositions of B and of Aᵀ) they are those of the small s L_Bᵀ L_A, turned by Q_B and Q_A.
+ * Singular values and vectors of ΔW = s B A without forming it: with Bᵀ = L_B Q_B and A = L_A Q_A (the
+ * QR decompositions of B and of Aᵀ) they are those of the small matrix s L_Bᵀ L_A, its vectors
+ * multiplied by Q_B and Q_A.
  *
- * @returns `left` (k, out), `values` and `right` (k, in), one vector a row; k is the smallest of rank,
- * out and in. Where a value is zero its vectors are any that are orthogonal to the rest.
+ * @returns `left` (k, out), `values` and `right` (k, in), one vector per row; k is the smallest of
+ * rank, out and in. The vectors of a zero value are arbitrary but orthogonal to the rest.
  * @throws {ShapeError} when A and B do not fit each other, or the rank is 0 or above both sides.
  * @throws {RangeError} when a value is not finite. Both name the module.
  *
@@ -41,7 +42,7 @@ export function updateSvd(factors: LowRankFactors): Svd {
   return { left: multiply(left, b.Q), values, right: multiply(right, a.Q) };
 }
 
-/** The values alone, in half the time. */
+/** The singular values alone, in half the time. */
 export function updateSingularValues(factors: LowRankFactors): Float64Array {
   const { A, Bt, scaling } = checkFactors(factors);
   return singularValues(core(lowerTriangle(Bt), lowerTriangle(A), scaling));

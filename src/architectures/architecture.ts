@@ -8,9 +8,9 @@ import type { HeadKind } from "./config_fields.ts";
 export interface TensorSpec {
   /** Its name in Hugging Face's files. */
   readonly name: string;
-  /** Extents as we hold it, outermost first; weights of linear layers are (out, in). */
+  /** Its shape in this toolkit, outermost first; weights of linear layers are (out, in). */
   readonly shape: readonly number[];
-  /** Whether files hold it as (in, out), as those of GPT-2's Conv1D layers do. */
+  /** Whether files hold it transposed, as (in, out): the weights of GPT-2's Conv1D layers. */
   readonly storedTransposed?: boolean;
 }
 
@@ -31,45 +31,45 @@ export interface OtherLayerSpec {
 export type LayerParts = Readonly<Partial<Record<SiteRole, SiteRows>>>;
 
 /**
- * A layer whose weight is one matrix, which a low-rank update can change: a linear layer, a head (the last
- * linear layer, which PEFT leaves alone), or an embedding, which is linear in one-hot tokens.
+ * A layer whose weight is one matrix, which a low-rank update can change: a linear layer, a head (the
+ * last linear layer, which PEFT does not adapt), or an embedding, which is linear in one-hot tokens.
  */
 export interface LinearSpec extends Omit<OtherLayerSpec, "kind"> {
   /** Which of the three. */
   readonly kind: "linear" | "head" | "embedding";
-  /** Rows of the weight as we hold it; of an embedding, its tokens or positions. */
+  /** Rows of the weight in this toolkit; for an embedding, the number of tokens or positions. */
   readonly outputs: number;
-  /** Columns of the weight as we hold it. */
+  /** Columns of the weight in this toolkit. */
   readonly inputs: number;
   /**
-   * Rows by role. A plain projection has one role of all rows, a fused one several: contiguous ranges in
-   * GPT-2, one range for each head in the first DeBERTa. Embeddings and a few projections have none.
+   * Rows by role. A plain projection has one role with all rows, a fused one has several: contiguous
+   * ranges in GPT-2, one range per head in DeBERTa v1. Embeddings and a few projections have none.
    */
   readonly parts: LayerParts;
 }
 
-/** Everything about a model that its `config.json` says, apart from how to compute it. */
+/** Everything that a model's `config.json` says, apart from how to compute it. */
 export interface Architecture {
-  /** `model_type`; undefined where only the names of tensors are known. */
+  /** `model_type`; undefined if only the names of tensors are known. */
   readonly modelType: string | undefined;
-  /** What stands on top of the blocks. */
+  /** The head on top of the blocks. */
   readonly head: HeadKind;
   /** All layers, in the order in which transformers registers them. */
   readonly layers: readonly LayerSpec[];
   /** Their tensors, a tied head once. */
   readonly tensors: readonly TensorSpec[];
-  /** Those of the layers whose weight is one matrix. */
+  /** The layers whose weight is one matrix. */
   readonly linears: readonly LinearSpec[];
-  /** Tensors that files may hold again: a tied head's weight. */
+  /** Tensors that files may repeat: a tied head's weight. */
   readonly copies?: readonly string[];
-  /** PEFT's own choice of `target_modules`, where the user names none; empty where it has none. */
+  /** PEFT's default `target_modules`; empty if it has none. */
   readonly peftTargets: readonly string[];
 }
 
 /**
- * An architecture of its layers.
+ * An architecture from its layers.
  *
- * @throws {RangeError} when there are 2^53 parameters or more: bytes and sums are exact below.
+ * @throws {RangeError} when there are 2^53 parameters or more, as sums are exact only below.
  */
 export function architectureFrom(
   { layers, ...facts }: Omit<Architecture, "tensors" | "linears">,

@@ -3,16 +3,16 @@
 /** A parsed `config.json`. */
 export type ConfigJson = Readonly<Record<string, unknown>>;
 
-/** What stands on top of a model's blocks: nothing, a language head, or a classifier. */
+/** The head on top of a model's blocks: none, a language head, or a classifier. */
 export type HeadKind = "none" | "language" | "classes";
 
-/** A head, and how many classes it tells apart. */
+/** A head, with a classifier's number of classes. */
 export type Head =
   | { readonly kind: Exclude<HeadKind, "classes"> }
   | { readonly kind: "classes"; readonly labels: number };
 
 /**
- * A size that must be there.
+ * A required size.
  *
  * @throws {RangeError} when it is absent or not a positive integer.
  */
@@ -22,27 +22,27 @@ export function count(json: ConfigJson, field: string): number {
   throw fieldError(json, field, "be a positive integer");
 }
 
-/** A size that may be absent or null. */
+/** An optional size, which may be null. */
 export function countOr(json: ConfigJson, field: string, otherwise: number): number {
   const value = json[field] ?? otherwise;
   if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number;
   throw fieldError(json, field, "be an integer of at least 0");
 }
 
-/** A yes or no that may be absent or null. */
+/** An optional boolean, which may be null. */
 export function flagOr(json: ConfigJson, field: string, otherwise: boolean): boolean {
   const value = json[field] ?? otherwise;
   if (typeof value === "boolean") return value;
   throw fieldError(json, field, "be true or false");
 }
 
-/** Throws unless a field is absent or has a value that is understood here: others change the result. */
+/** Throws unless a field is absent or has a supported value: other values would change the result. */
 export function assertOneOf(json: ConfigJson, field: string, allowed: readonly unknown[]): void {
   if (json[field] === undefined || allowed.includes(json[field])) return;
   throw fieldError(json, field, `be ${allowed.join(" or ")}`);
 }
 
-/** The one sentence for a field that cannot be used. */
+/** The error for a field that cannot be used. */
 export function fieldError(json: ConfigJson, field: string, rule: string): RangeError {
   const found = JSON.stringify(json[field]) ?? "nothing";
   return new RangeError(
@@ -57,9 +57,9 @@ const heads: readonly [ending: RegExp, kind: HeadKind][] = [
 ];
 
 /**
- * The head that `architectures` names, or `otherwise` where it names nothing.
+ * The head that `architectures` names, or `otherwise` if it names none.
  *
- * @throws {RangeError} when it is a head that is not known here.
+ * @throws {RangeError} when it names an unknown head.
  */
 export function headOf(json: ConfigJson, otherwise: "none" | "language"): Head {
   const [name] = Array.isArray(json.architectures) ? json.architectures : [];
@@ -77,7 +77,7 @@ export function headOf(json: ConfigJson, otherwise: "none" | "language"): Head {
   return kind === "classes" ? { kind, labels: labelsOf(json) } : { kind };
 }
 
-/** Labels of a classifier: Hugging Face writes their names and, at their default of two, nothing. */
+/** Number of a classifier's labels: Hugging Face writes their names, and nothing for the default of two. */
 function labelsOf(json: ConfigJson): number {
   const names = json.id2label;
   const named = typeof names === "object" && names !== null ? Object.keys(names).length : 2;

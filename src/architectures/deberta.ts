@@ -1,4 +1,4 @@
-/** DeBERTa (He et al. 2020), the first version and the second. @module */
+/** DeBERTa (He et al. 2020), versions 1 and 2. @module */
 
 import {
   type Architecture,
@@ -70,7 +70,7 @@ function withHead(
   return architectureFrom({ modelType, head: top.kind, peftTargets, layers });
 }
 
-/** Real configurations spell the terms of the attention's score `c2p|p2c` or as a list. */
+/** Published configurations write the attention score's terms as `c2p|p2c` or as a list. */
 function positionTerms(json: ConfigJson): (term: string) => boolean {
   const terms = Array.isArray(json.pos_att_type)
     ? json.pos_att_type
@@ -80,7 +80,7 @@ function positionTerms(json: ConfigJson): (term: string) => boolean {
 
 const isRelative = (json: ConfigJson): boolean => flagOr(json, "relative_attention", false);
 
-/** One table for all blocks: a row for each distance, forward and back. */
+/** One table for all blocks: a row for each distance, forward and backward. */
 function relativePositions(
   at: string,
   json: ConfigJson,
@@ -96,7 +96,7 @@ function longestDistance(json: ConfigJson): number {
   return limit < 1 ? count(json, "max_position_embeddings") : limit;
 }
 
-/** Distances fall into buckets where the configuration has any. */
+/** Distances are grouped into buckets if the configuration has any. */
 function distanceBuckets(json: ConfigJson): number {
   const buckets = Number(json.position_buckets ?? -1);
   return buckets > 0 ? buckets : longestDistance(json);

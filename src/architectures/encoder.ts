@@ -1,4 +1,4 @@
-/** What BERT and its descendants share. @module */
+/** Layers that BERT and its descendants share. @module */
 
 import type { LayerSpec } from "./architecture.ts";
 import { type ConfigJson, count, countOr, flagOr } from "./config_fields.ts";
@@ -12,7 +12,7 @@ export interface EncoderSizes {
   readonly inner: number;
   /** Number of blocks. */
   readonly depth: number;
-  /** Number of tokens. */
+  /** Number of tokens in the vocabulary. */
   readonly vocabulary: number;
 }
 
@@ -26,7 +26,7 @@ export function encoderSizes(json: ConfigJson): EncoderSizes {
   };
 }
 
-/** Embeddings and blocks; `attention` gives the input projections of a block's attention. */
+/** Embeddings and blocks; `attention` returns the input projections of a block's attention. */
 export function encoder(
   at: string,
   json: ConfigJson,
@@ -39,7 +39,7 @@ export function encoder(
   ];
 }
 
-/** Token, position and type embeddings, as far as there are any, and their norm. */
+/** Token, position and type embeddings, whichever there are, and their norm. */
 function embeddings(at: string, json: ConfigJson, { d, vocabulary }: EncoderSizes): LayerSpec[] {
   const types = countOr(json, "type_vocab_size", 0);
   const hasPositions = flagOr(json, "position_biased_input", true);
@@ -67,7 +67,7 @@ function block(
   ];
 }
 
-/** Queries, keys and values as three layers. */
+/** Query, key and value projections as three layers. */
 export function separateAttention(
   self: string,
   d: number,
@@ -80,7 +80,7 @@ export function separateAttention(
   ];
 }
 
-/** Masked-token head of BERT and DeBERTa; its output weight is the token embedding. */
+/** Masked-language head of BERT and DeBERTa; its output weight is the token embedding. */
 export function maskedHead({ d, vocabulary }: EncoderSizes): LayerSpec[] {
   return [
     other(tensor("cls.predictions.bias", vocabulary)),

@@ -14,7 +14,7 @@ import { conv1d, embedding, fusedParts, head, norm, repeat } from "./layers.ts";
 
 /** Shape of a GPT-2 that can be run, in the names of Hugging Face's `config.json`. */
 export interface Gpt2Config {
-  /** Number of tokens. */
+  /** Number of tokens in the vocabulary. */
   readonly vocab_size: number;
   /** Longest sequence. */
   readonly n_positions: number;
@@ -22,7 +22,7 @@ export interface Gpt2Config {
   readonly n_embd: number;
   /** Number of blocks. */
   readonly n_layer: number;
-  /** Heads of each attention. */
+  /** Attention heads per block. */
   readonly n_head: number;
   /** Width of the feed-forward layer; null for 4 · n_embd. */
   readonly n_inner: number | null;
@@ -30,22 +30,22 @@ export interface Gpt2Config {
   readonly layer_norm_epsilon: number;
   /** Whether the output head is the token embedding. */
   readonly tie_word_embeddings: boolean;
-  /** Token that begins a text, where it is known; nothing is computed from it. */
+  /** Token that begins a text, if known; nothing is computed from it. */
   readonly bos_token_id?: number | null;
   /** Token that ends a text, or several; as above. */
   readonly eos_token_id?: number | readonly number[] | null;
-  /** Number of classes of a `GPT2ForSequenceClassification`; a language model where absent. */
+  /** Number of classes of a `GPT2ForSequenceClassification`; a language model if absent. */
   readonly num_labels?: number;
-  /** Names of a classifier's classes by their number. */
+  /** Names of a classifier's classes by index. */
   readonly id2label?: Readonly<Record<string, string>>;
-  /** Token that fills up the sequences of a classifier. */
+  /** Token that pads the sequences of a classifier. */
   readonly pad_token_id?: number;
 }
 
 /** Name of the token embedding, which a tied head shares. */
 export const tokenEmbedding = "transformer.wte.weight";
 
-/** Name of the output head's weight where it is not tied. */
+/** Name of the output head's weight if it is not tied. */
 export const untiedHead = "lm_head.weight";
 
 /** Name of a classifier's weight. */
@@ -85,7 +85,7 @@ function block(at: string, d: number, inner: number): LayerSpec[] {
   ];
 }
 
-/** The sizes that every tensor of a `gpt2` configuration follows from. */
+/** The sizes from which all tensor shapes of a `gpt2` configuration follow. */
 export function gpt2Sizes(json: ConfigJson) {
   const n_embd = count(json, "n_embd");
   return {
@@ -116,9 +116,9 @@ const implemented: Readonly<Record<string, readonly unknown[]>> = {
 };
 
 /**
- * Reads the configuration of a GPT-2 that is to be run, Hugging Face's defaults where a field is absent.
+ * Reads the configuration of a GPT-2 that is to be run, with Hugging Face's defaults for absent fields.
  *
- * @throws {RangeError} when a field has a value that cannot be honored.
+ * @throws {RangeError} when a field has a value that is not supported.
  *
  * @example
  * ```ts
@@ -152,7 +152,7 @@ export function parseGpt2Config(given: ConfigJson): Gpt2Config {
 
 const classifier = "GPT2ForSequenceClassification";
 
-/** What a classifier adds; nothing for other architectures. */
+/** The fields that a classifier adds; none for other architectures. */
 function classifierFields(json: ConfigJson): Partial<Gpt2Config> {
   const { architectures, id2label, pad_token_id } = json;
   if (!Array.isArray(architectures) || !architectures.includes(classifier)) return {};
@@ -171,7 +171,7 @@ function epsilonOf(json: ConfigJson): number {
   throw fieldError(json, "layer_norm_epsilon", "be a number of at least 0");
 }
 
-/** Ids in any form that they have in Hugging Face's files; other values are left out. */
+/** Token ids in any form found in Hugging Face's files; other values are left out. */
 function specialTokens(json: ConfigJson): Pick<Gpt2Config, "bos_token_id" | "eos_token_id"> {
   const isId = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
   const isKnown = (value: unknown) => isId(value) || Array.isArray(value) && value.every(isId);
@@ -180,8 +180,8 @@ function specialTokens(json: ConfigJson): Pick<Gpt2Config, "bos_token_id" | "eos
 }
 
 /**
- * The fields that make Hugging Face's transformers build the same model. Ids that are not known are null:
- * without the fields it would take GPT-2's, which a smaller vocabulary does not have.
+ * The fields that make Hugging Face's transformers build the same model. Unknown token ids are null:
+ * without the fields it would take those of GPT-2, which are outside a smaller vocabulary.
  */
 export function gpt2ConfigJson(config: Gpt2Config): Record<string, unknown> {
   return {

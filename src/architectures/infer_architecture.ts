@@ -1,4 +1,4 @@
-/** What names tell of a model without a configuration. @module */
+/** What tensor names say about a model without a configuration. @module */
 
 import type { SiteRole } from "../core/site.ts";
 import {
@@ -14,7 +14,7 @@ import { fusedParts, moduleOf, other } from "./layers.ts";
 /** A tensor as a file's header lists it. */
 export type StoredTensor = Omit<TensorSpec, "storedTransposed">;
 
-/** Names, of all the families that are known, that say what a matrix is. */
+/** Module names, of all known families, that say what a matrix is. */
 const names = {
   embedding:
     /(^|\.)(wte|wpe|embed_tokens|shared|(word|position|token_type|rel)_embeddings|relative_attention_bias)$/,
@@ -35,9 +35,9 @@ const roles: readonly [role: SiteRole, modules: RegExp][] = [
 ];
 
 /**
- * The architecture of a model of which only the tensors of its files are known, guessed from their names:
- * enough to count it. A matrix of an unknown name is a linear layer without parts; rows of a fused weight
- * are taken to be thirds.
+ * The architecture of a model guessed from the names of the tensors in its files, which is enough to
+ * count parameters and bytes. A matrix with an unknown name is a linear layer without parts; q, k and v
+ * of a fused weight are taken to be thirds.
  */
 export function inferArchitecture(tensors: Iterable<StoredTensor>): Architecture {
   const modules = Map.groupBy(tensors, ({ name }) => moduleOf(name));
@@ -54,8 +54,9 @@ function layerOf(name: string, tensors: readonly StoredTensor[]): LayerSpec {
   const weight = tensors.find((tensor) => tensor.name === `${name}.weight`);
   if (weight?.shape.length !== 2) return other(...tensors);
   if (!names.conv1d.test(name)) return matrixLayer(name, weight.shape, tensors);
-  const shape = weight.shape.toReversed(), turned = { ...weight, shape, storedTransposed: true };
-  return matrixLayer(name, shape, tensors.map((tensor) => tensor === weight ? turned : tensor));
+  const shape = weight.shape.toReversed(),
+    transposed = { ...weight, shape, storedTransposed: true };
+  return matrixLayer(name, shape, tensors.map((tensor) => tensor === weight ? transposed : tensor));
 }
 
 function matrixLayer(
@@ -74,7 +75,7 @@ function partsOf(name: string, outputs: number): LayerParts {
   return role ? { [role]: { start: 0, count: outputs } } : {};
 }
 
-/** Tensors of Hugging Face's files that are no parameters: causal masks, positions and frequencies. */
+/** Tensors of Hugging Face's files that are not parameters: causal masks, positions and frequencies. */
 export function isBuffer(tensor: string): boolean {
   return /(^|\.)(attn\.(bias|masked_bias)|position_ids|rotary_emb\.inv_freq)$/.test(tensor);
 }

@@ -6,33 +6,33 @@ import { countRows, type SiteRows } from "../core/row_range.ts";
 import { siteName, type SiteRole, siteRoles } from "../core/site.ts";
 import type { LinearSpec } from "./architecture.ts";
 
-/** What a selection has to know of a layer, be it of an architecture or of a model on a device. */
+/** What a selection needs to know about a layer, whether of an architecture or of a model on a device. */
 export type AdaptableLayer = Pick<LinearSpec, "name" | "kind" | "outputs" | "parts">;
 
 /** Output rows of a layer that can be adapted on their own. */
 export interface LayerSite<Layer extends AdaptableLayer = LinearSpec> {
-  /** `transformer.h.0.attn.c_attn:q`, or the layer's path alone where it is all of its rows. */
+  /** `transformer.h.0.attn.c_attn:q`, or the layer's path alone if it has all rows. */
   readonly name: string;
   /** The layer. */
   readonly layer: Layer;
-  /** Which part of the layer it is; absent where it is all of its rows. */
+  /** Which part of the layer it is; absent if it has all rows. */
   readonly role?: SiteRole;
   /** Its rows. */
   readonly rows: SiteRows;
-  /** A number that no other site of the model has, whatever was selected: layers in their order. */
+  /** The site's number among all sites of the model, independent of the selection. */
   readonly index: number;
 }
 
-/** What to adapt; one of the two. */
+/** What to adapt; exactly one of the two must be given. */
 export interface SiteSelection {
   /**
-   * `"all"`: every site of every layer but heads and embeddings. Else roles (`"q"`: that site of every
-   * layer), a layer's path (all rows of its weight as one site), or a path and a role
-   * (`"transformer.h.0.attn.c_attn:q"`).
+   * `"all"`: every site of every layer except heads and embeddings. Otherwise a list of roles (`"q"`:
+   * that site of every layer), a layer's path (all rows of its weight as one site), or a path and a
+   * role (`"transformer.h.0.attn.c_attn:q"`).
    */
   readonly sites?: "all" | readonly string[];
   /**
-   * Layers whose whole weight is one site, named as in PEFT: a list of paths or of their last parts
+   * Layers whose whole weight is one site, named as in PEFT: a list of paths or their last parts
    * (`["c_attn"]`), a regular expression for the whole path, or `"all-linear"`.
    */
   readonly targetModules?: string | readonly string[];
@@ -70,7 +70,7 @@ export function selectLayerSites<Layer extends AdaptableLayer>(
   return unique;
 }
 
-/** Selections come from JSON too. */
+/** Selections may come from JSON, so their types are checked. */
 function assertSelection({ sites, targetModules }: SiteSelection): void {
   if ((sites === undefined) === (targetModules === undefined)) {
     const found = sites === undefined ? "neither" : "both";
@@ -93,7 +93,7 @@ function assertSelection({ sites, targetModules }: SiteSelection): void {
 const isList = (value: unknown): boolean =>
   Array.isArray(value) && value.every((item) => typeof item === "string");
 
-/** Numbers that the sites of one layer take. */
+/** How many site numbers each layer reserves. */
 const perLayer = 1 + siteRoles.length;
 
 /** The site of all rows of the layer at a position of its model. */
@@ -176,7 +176,7 @@ function refuseTarget(layers: readonly AdaptableLayer[], target: string): never 
   );
 }
 
-/** Parts of one weight have rows of their own: only its whole can share them, and it comes first. */
+/** Parts of one weight never share rows; only the whole weight overlaps them, and it comes first. */
 function assertDisjoint(sites: readonly LayerSite<AdaptableLayer>[]): void {
   sites.slice(1).forEach((site, i) => {
     const before = sites[i];

@@ -1,4 +1,4 @@
-/** The layers that architectures are made of, each with its tensors, said once. @module */
+/** The layers that architectures are made of, with their tensors. @module */
 
 import type { RowRange } from "../core/row_range.ts";
 import type { SiteRole } from "../core/site.ts";
@@ -7,7 +7,7 @@ import type { LayerParts, LayerSpec, LinearSpec, TensorSpec } from "./architectu
 /** Extents of a weight, (out, in). */
 type MatrixShape = readonly [outputs: number, inputs: number];
 
-/** What may differ from one linear layer to the next. */
+/** What differs between linear layers. */
 interface LinearOptions {
   /** The role of all rows, or the rows of each role; a layer may have none. */
   readonly parts?: SiteRole | LayerParts;
@@ -15,7 +15,7 @@ interface LinearOptions {
   readonly bias?: boolean;
 }
 
-/** A tensor that files hold as we do. */
+/** A tensor that files do not hold transposed. */
 export function tensor(name: string, ...shape: number[]): TensorSpec {
   return { name, shape };
 }
@@ -37,7 +37,7 @@ export function linear(
   };
 }
 
-/** transformers' `Conv1D`: a linear layer whose weight files hold as (in, out). */
+/** transformers' `Conv1D`: a linear layer whose weight is (in, out) in files. */
 export function conv1d(name: string, shape: MatrixShape, parts: SiteRole | LayerParts): LinearSpec {
   const layer = linear(name, shape, { parts }), [weight, bias] = layer.tensors;
   return { ...layer, tensors: [{ ...weight, storedTransposed: true }, bias] };
@@ -73,7 +73,7 @@ export function moduleOf(tensor: string): string {
   return tensor.replace(/\.(weight|bias)$/, "");
 }
 
-/** Parts of a fused projection that has q, k and v below each other, `width` rows each. */
+/** Parts of a fused projection with q, k and v one after another, `width` rows each. */
 export function fusedParts(width: number): LayerParts {
   return {
     q: { start: 0, count: width },
@@ -83,9 +83,9 @@ export function fusedParts(width: number): LayerParts {
 }
 
 /**
- * Parts of which each is one range of rows, as a forward pass here needs them.
+ * Parts that are one range of rows each, as this toolkit's forward pass needs.
  *
- * @throws {RangeError} when a part is several ranges.
+ * @throws {RangeError} when a part has several ranges.
  */
 export function contiguousParts(parts: LayerParts): Readonly<Partial<Record<SiteRole, RowRange>>> {
   return Object.fromEntries(
@@ -96,11 +96,11 @@ export function contiguousParts(parts: LayerParts): Readonly<Partial<Record<Site
   );
 }
 
-/** Far above any model, and few enough to be listed. */
+/** Far more than any model has, but few enough to list. */
 const mostBlocks = 10_000;
 
 /**
- * `count` blocks, of which `block` gives the layers by index.
+ * The layers of `count` blocks; `block` returns those of one, by index.
  *
  * @throws {RangeError} when there are more than 10,000.
  */

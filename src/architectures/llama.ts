@@ -1,4 +1,4 @@
-/** Llama (Touvron et al. 2023), and Mistral and Qwen2, which have its layers. @module */
+/** Llama (Touvron et al. 2023), and Mistral and Qwen2, which have the same layers. @module */
 
 import { type Architecture, architectureFrom, type LayerSpec } from "./architecture.ts";
 import { type ConfigJson, count, countOr, flagOr, headOf } from "./config_fields.ts";
@@ -37,7 +37,7 @@ function attention(at: string, json: ConfigJson, d: number): LayerSpec[] {
   const width = countOr(json, "head_dim", Math.floor(d / heads));
   const queries = heads * width, keys = countOr(json, "num_key_value_heads", heads) * width;
   const bias = flagOr(json, "attention_bias", false);
-  // Qwen2 has biases on the inputs of the attention alone, and no field that says so.
+  // Qwen2 has biases only on the q, k and v projections, and no field for them.
   const inputBias = bias || json.model_type === "qwen2";
   return [
     linear(`${at}.q_proj`, [queries, d], { parts: "q", bias: inputBias }),

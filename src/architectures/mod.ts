@@ -1,6 +1,6 @@
 /**
- * What a model's `config.json` says: its tensors, its linear layers with their parts, its head. Data alone,
- * without a device and without the values of any weight.
+ * What a model's `config.json` says: its tensors, its linear layers with their parts, its head. Data
+ * only: no device, no weight values.
  *
  * @module
  */

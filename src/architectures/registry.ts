@@ -24,8 +24,8 @@ const families: Readonly<Record<string, (json: ConfigJson) => Architecture>> = {
 /**
  * The architecture that a parsed `config.json` describes; its head is that of the field `architectures`.
  *
- * @throws {RangeError} when the model type is not known here, a field is missing or cannot be, or there
- * are more than 10,000 layers or 2^53 parameters.
+ * @throws {RangeError} when the model type is unknown, a field is missing or invalid, or there are more
+ * than 10,000 layers or 2^53 parameters.
  *
  * @example
  * ```ts

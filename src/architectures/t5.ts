@@ -6,11 +6,11 @@ import { embedding, head, linear, norm, repeat } from "./layers.ts";
 
 interface Sizes {
   readonly d: number;
-  /** Heads times their width, which need not be `d`. */
+  /** Number of heads times head width, which need not be `d`. */
   readonly attended: number;
   readonly inner: number;
   readonly isGated: boolean;
-  /** Buckets and heads of the first block's table of distances. */
+  /** Shape of the first block's table of distances: buckets, heads. */
   readonly distances: readonly [number, number];
 }
 

@@ -7,13 +7,13 @@ import type { Tape } from "./tape.ts";
 
 /** How a loss is summed. */
 export interface LossOptions {
-  /** Divisor of the summed loss. Default: the number of labels that count, or of rows. */
+  /** Divisor of the summed loss. Default: the number of labels that are not ignored, or of rows. */
   readonly divisor?: number;
 }
 
 /**
- * What training minimizes: a single number, the sum over everything that counts divided by `divisor`. With
- * integer targets labels that are not negative count, with float targets rows. `crossEntropy`,
+ * What training minimizes: a single number, the sum over the targets divided by `divisor`. Integer
+ * targets are labels, of which negative ones are ignored; float targets are rows. `crossEntropy`,
  * `klDivergence` and `squaredError` are losses; a closure adds settings.
  *
  * @example Smoothed labels
@@ -31,7 +31,10 @@ export type Loss = (
   options: Required<LossOptions>,
 ) => Tensor;
 
-/** Throws unless targets are floats of the outputs' shape: of integers a trainer counts others than rows. */
+/**
+ * Throws unless targets are floats of the outputs' shape; for integers a trainer would count labels
+ * instead of rows.
+ */
 export function assertFloatTargets(
   what: string,
   { shape, data }: HostTensor,

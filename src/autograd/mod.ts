@@ -1,4 +1,4 @@
-/** The tape and the operations that it can differentiate. @module */
+/** The tape and its differentiable operations. @module */
 
 export type { Loss, LossOptions } from "./loss.ts";
 export { type GradientSlot, Parameter } from "./parameter.ts";
@@ -18,6 +18,7 @@ export { gelu } from "./ops/gelu.ts";
 export { klDivergence } from "./ops/kl_divergence.ts";
 export { layerNorm } from "./ops/layer_norm.ts";
 export { linear } from "./ops/linear.ts";
+export { scale } from "./ops/scale.ts";
 export { squaredError } from "./ops/squared_error.ts";
 export type { RowRange } from "../core/row_range.ts";
 export type { LowRankSite } from "./ops/low_rank.ts";

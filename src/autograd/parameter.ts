@@ -1,4 +1,4 @@
-/** Parameters: the leaves that gradients are taken for. @module */
+/** Parameters: the leaves of differentiation. @module */
 
 import type { Shape } from "../core/shape.ts";
 import type { Tensor } from "../device/device.ts";
@@ -15,13 +15,13 @@ export interface GradientSlot {
 export class Parameter {
   /** Its name in the file it comes from, such as `transformer.wte.weight`. */
   readonly name: string;
-  /** Its own values, whatever stands in for them. */
+  /** Its own values, even while a substitute is in use. */
   readonly own: Tensor;
   /** Values of an adapter that are used in place of its own. */
   substitute?: Tensor;
   /** Whether gradients are computed for it. A frozen parameter costs no buffer and no kernel. */
   trainable = true;
-  /** Its gradient while an optimizer owns one; a tape makes its own where there is none. */
+  /** Its gradient if an optimizer owns one; otherwise each tape allocates its own. */
   gradient?: GradientSlot;
   readonly #holds = new Set<{ readonly trainable: boolean }>();
   #trainableBefore = true;
@@ -48,8 +48,8 @@ export class Parameter {
   }
 
   /**
-   * Freezes it, or keeps it trainable, until the function that is returned is called. Where several hold
-   * it, it is trainable when one of them trains it; the last to let go gives the flag of before back.
+   * Freezes it, or keeps it trainable, until the returned function is called. Holds may overlap: it is
+   * trainable while any of them trains it, and gets its original flag back when the last one ends.
    */
   hold(trainable: boolean): () => void {
     if (this.#holds.size === 0) this.#trainableBefore = this.trainable;

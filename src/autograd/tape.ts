@@ -1,4 +1,4 @@
-/** The tape: it owns every intermediate of a step and remembers how to differentiate it. @module */
+/** The tape: it owns every intermediate of a step and records how to differentiate it. @module */
 
 import { fill, scaleAdd } from "../../kernels/elementwise/kernel.ts";
 import { hash32 } from "../core/random.ts";
@@ -7,12 +7,12 @@ import type { Device, Tensor } from "../device/device.ts";
 import { Scope } from "../device/scope.ts";
 import { type GradientSlot, Parameter } from "./parameter.ts";
 
-/** What an operation can be differentiated by. */
+/** What an operation can be differentiated with respect to. */
 export type Differentiable = Tensor | Parameter;
 
 /** How a tape behaves. */
 export interface TapeOptions {
-  /** False to compute without remembering anything. Default true. */
+  /** False to compute without recording. Default true. */
   readonly record?: boolean;
   /** Seed of this step's dropout masks; without one dropout is off. */
   readonly dropoutSeed?: number;
@@ -20,7 +20,7 @@ export interface TapeOptions {
   readonly onLinear?: (weight: string, input: Tensor) => void;
 }
 
-/** Where a backward function writes, as the kernels take it. */
+/** Where a backward function writes, in the form that kernels take. */
 export interface Contribution {
   /** The gradient's buffer. */
   readonly tensor: Tensor;
@@ -34,11 +34,11 @@ interface Entry {
 }
 
 /**
- * Owns every intermediate of a step, remembers how to differentiate it, and frees all at the end of
+ * Owns every intermediate of a step, records how to differentiate it, and frees them all at the end of
  * the block. An operation launches its forward kernels and calls {@link Tape.record} with its backward
  * function; inputs that need no gradient get no buffer and no backward kernel.
  *
- * @example Differentiate a sum of squares' half
+ * @example Differentiate a sum
  * ```ts
  * import { add, openDevice, Parameter, Tape } from "@lowrank/core";
  *
@@ -54,7 +54,7 @@ interface Entry {
  * ```
  */
 export class Tape extends Scope {
-  /** Whom linear layers tell of their inputs. */
+  /** Called by linear layers with their inputs. */
   readonly onLinear: TapeOptions["onLinear"];
   readonly #recording: boolean;
   readonly #dropoutSeed: number | undefined;
@@ -62,7 +62,7 @@ export class Tape extends Scope {
   readonly #tracked = new Set<Tensor>();
   readonly #spent = new Set<Tensor>();
   readonly #gradients = new Map<Differentiable, GradientSlot>();
-  /** The gradient that the running backward function gave away whole. */
+  /** The gradient that the running backward function handed over by {@link Tape.give}. */
   #given: Tensor | undefined;
   #draws = 0;
 
@@ -80,16 +80,16 @@ export class Tape extends Scope {
   }
 
   /**
-   * True when gradients flow to it: a trainable parameter, or what was computed from one.
+   * True if gradients flow to it: a trainable parameter, or a result computed from one.
    *
-   * @throws {RangeError} when {@link Tape.backward} has passed it: what is computed from it now would
-   * get a part of its gradient only.
+   * @throws {RangeError} when {@link Tape.backward} has already passed it: what is computed from it
+   * afterwards could not add to its gradient.
    */
   tracks(x: Differentiable): boolean {
     if (x instanceof Parameter) return this.#recording && x.trainable;
     if (!this.#spent.has(x)) return this.#tracked.has(x);
     throw new RangeError(
-      `a tape runs back over ${x.label} once, found a second use after backward`,
+      `a tape runs backward over ${x.label} once, found a second use after backward`,
     );
   }
 
@@ -98,7 +98,7 @@ export class Tape extends Scope {
     return this.#dropoutSeed === undefined ? undefined : hash32(this.#dropoutSeed, this.#draws++);
   }
 
-  /** Remembers how to differentiate `out`; forgotten at once when no input needs a gradient. */
+  /** Records how to differentiate `out`, unless no input needs a gradient. */
   record(
     out: Tensor,
     inputs: readonly Differentiable[],
@@ -111,7 +111,7 @@ export class Tape extends Scope {
     return out;
   }
 
-  /** Where to add the gradient of an input that is tracked; `undefined` for one that is not. */
+  /** Where to add the gradient of a tracked input; `undefined` for an untracked one. */
   contribute(x: Differentiable): Contribution | undefined {
     if (!this.tracks(x)) return undefined;
     const slot = this.#slotOf(x);
@@ -133,7 +133,10 @@ export class Tape extends Scope {
     });
   }
 
-  /** The same for the last reader of a backward function's own gradient: `x` may keep it, without a copy. */
+  /**
+   * Like {@link Tape.pass}, but hands the buffer over without a copy if possible; for the last use of
+   * the output's gradient in a backward function.
+   */
   give(x: Differentiable, gradient: Tensor): void {
     if (!this.tracks(x)) return;
     if (x instanceof Parameter || this.#gradients.has(x)) return this.pass(x, gradient);
@@ -148,13 +151,12 @@ export class Tape extends Scope {
   }
 
   /**
-   * Runs the tape backwards from `loss`, whose own gradient is `seed` in every element.
+   * Runs the tape backward from `loss`, whose own gradient is `seed` in every element.
    *
-   * Gradients of intermediates are freed as soon as they were used; those of parameters stay, in the
-   * optimizer's buffers or, where there is none, for as long as the tape.
+   * Gradients of intermediates are freed as soon as they have been used; those of parameters stay in
+   * the optimizer's buffers or, without an optimizer, as long as the tape.
    *
-   * @throws {RangeError} when nothing trainable led to `loss`.
-   * @throws {RangeError} when it ran back over `loss` before.
+   * @throws {RangeError} when `loss` depends on nothing trainable, or backward ran over it before.
    */
   backward(loss: Tensor, seed = 1): void {
     if (!this.tracks(loss)) {
@@ -181,7 +183,7 @@ export class Tape extends Scope {
     super[Symbol.dispose]();
   }
 
-  /** Nothing to do for what did not lead to the loss. */
+  /** Skips outputs that did not contribute to the loss. */
   #differentiate({ out, backward }: Entry): void {
     const slot = this.#gradients.get(out);
     if (!slot) return;

@@ -1,4 +1,4 @@
-/** What a linear layer multiplies by, however it is stored. @module */
+/** The weight of a linear layer, however it is stored. @module */
 
 import type { Shape } from "../core/shape.ts";
 import type { Tensor } from "../device/device.ts";
@@ -7,17 +7,17 @@ import type { Parameter } from "./parameter.ts";
 import type { Contribution } from "./tape.ts";
 
 /**
- * A matrix W `(out, in)` of a linear layer. What stores W in another form implements these few products
- * and is frozen; nothing above `nn/` reads its buffers.
+ * The matrix W `(out, in)` of a linear layer. Other storage formats implement these few products and
+ * are frozen; nothing above `nn/` reads their buffers.
  */
 export interface Weight {
   /** Its name in the model's file, such as `transformer.h.0.attn.c_attn.weight`. */
   readonly name: string;
   /** `[out, in]`. */
   readonly shape: Shape;
-  /** Bytes that it takes on its device. */
+  /** Bytes on its device. */
   readonly bytes: number;
-  /** The parameter that it is, where it can be trained. */
+  /** Its parameter, if it can be trained. */
   readonly parameter?: Parameter;
   /** y = x Wᵀ + bias with x `(tokens, in)` and y `(tokens, out)`. */
   multiply(x: Tensor, y: Tensor, bias?: Tensor): void;
@@ -47,7 +47,7 @@ export class DenseWeight implements Weight {
     return this.parameter.shape;
   }
 
-  /** 4 bytes a value. */
+  /** 4 bytes per value. */
   get bytes(): number {
     return this.parameter.tensor.bytes;
   }

@@ -12,7 +12,7 @@ export interface BlasPlace {
   readonly definitions: ReturnType<typeof definitions>;
 }
 
-/** Opens the system's BLAS, or gives `undefined` where there is none: see {@link findLibrary}. */
+/** Opens the system's BLAS, or returns `undefined` if there is none: see {@link findLibrary}. */
 export function openBlas(): Blas | undefined {
   const found = findLibrary(definitions);
   return found && new Blas(found.library, { path: found.path, definitions: found.definitions });
@@ -20,15 +20,18 @@ export function openBlas(): Blas | undefined {
 
 /** What {@link openBlas} opens. The caller disposes of it. */
 export class Blas implements Disposable {
-  /** `OpenBLAS 0.3.29 SkylakeX`, with the kernels that it chose: others round differently. */
+  /**
+   * Such as `OpenBLAS 0.3.29 SkylakeX`; the last word is the kernels it chose, as others round
+   * differently.
+   */
   readonly name: string;
-  /** For workers; `undefined` where the library shares its work among threads that we cannot stop. */
+  /** For workers; `undefined` if the library splits its work among threads that we cannot turn off. */
   readonly place: BlasPlace | undefined;
-  /** A part of a product: see {@link sgemmRange}. */
+  /** One thread's part of a product: see {@link sgemmRange}. */
   readonly multiply: (...values: number[]) => void;
   readonly #library: BlasLibrary;
 
-  /** Takes charge of an open library and leaves it one thread for each call. */
+  /** Takes ownership of an open library and limits it to one thread per call. */
   constructor(library: BlasLibrary, place: BlasPlace) {
     const { sgemm, setThreads } = library.symbols;
     this.#library = library;
@@ -44,8 +47,8 @@ export class Blas implements Disposable {
   }
 }
 
-/** Where a memory begins in the process. That of a shared one never moves, also when it grows. */
+/** The address where a memory begins. A shared memory never moves, even when it grows. */
 export function baseOf(memory: SharedArrayBuffer): number {
-  const bytes = new Uint8Array(memory as unknown as ArrayBuffer); // the types know no shared buffers
+  const bytes = new Uint8Array(memory as unknown as ArrayBuffer); // the types do not allow shared buffers
   return Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(bytes)));
 }

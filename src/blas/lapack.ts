@@ -1,14 +1,14 @@
-/** LAPACK, where the system's BLAS carries it. @module */
+/** LAPACK, if the system's BLAS includes it. @module */
 
 import { findLibrary, settingDefinitions } from "./library.ts";
 import { nameOf } from "./name.ts";
 
-/** Fortran passes everything by address, and behind the rest the length of each text by value. */
-const routine = <const Name extends string>(name: Name, buffers: number, texts = 0) => ({
+/** Fortran passes everything by address; the lengths of the strings come last, by value. */
+const routine = <const Name extends string>(name: Name, buffers: number, strings = 0) => ({
   name,
   parameters: [
     ...Array<"buffer">(buffers).fill("buffer"),
-    ...Array<"usize">(texts).fill("usize"),
+    ...Array<"usize">(strings).fill("usize"),
   ],
   result: "void",
   optional: true,
@@ -34,13 +34,13 @@ const lapackDefinitions = (prefix: string) => ({
 type LapackLibrary = Deno.DynamicLibrary<ReturnType<typeof lapackDefinitions>>;
 type Names = "dgemm" | "dgeqrf" | "dorgqr" | "dgesdd" | "dsyevd";
 
-/** The routines, all of them there. */
+/** The routines, all of them present. */
 export type LapackSymbols = {
   readonly [Name in Names]: NonNullable<LapackLibrary["symbols"][Name]>;
 };
 
 /**
- * Opens the LAPACK in the system's BLAS, or gives `undefined` where there is none: `LOWRANK_BLAS=off`,
+ * Opens the LAPACK in the system's BLAS, or returns `undefined` if there is none: `LOWRANK_BLAS=off`,
  * no `--allow-ffi`, no library, or one with BLAS alone.
  *
  * @throws {DeviceError} when `LOWRANK_BLAS` names a library that cannot be opened.
@@ -58,13 +58,13 @@ export function openLapack(): Lapack | undefined {
 
 /** What {@link openLapack} opens. The caller disposes of it. */
 export class Lapack implements Disposable {
-  /** As `Blas` has it. */
+  /** See `Blas.name`. */
   readonly name: string;
   /** The routines. */
   readonly symbols: LapackSymbols;
   readonly #library: LapackLibrary;
 
-  /** Takes charge of an open library and leaves it one thread for each call. */
+  /** Takes ownership of an open library and limits it to one thread per call. */
   constructor(library: LapackLibrary, symbols: LapackSymbols) {
     this.name = nameOf(library.symbols);
     this.symbols = symbols;
@@ -72,7 +72,7 @@ export class Lapack implements Disposable {
     library.symbols.setThreads?.(1);
   }
 
-  /** What `call` returns, with all processors at the library's service while it runs: decision 0011. */
+  /** Runs `call` with one thread for each processor and returns its result: decision 0011. */
   withAllThreads<T>(call: () => T): T {
     const { setThreads } = this.#library.symbols;
     setThreads?.(navigator.hardwareConcurrency);

@@ -3,7 +3,7 @@
 import { DeviceError } from "../core/errors.ts";
 import { environmentVariable, inBrowser } from "../core/platform.ts";
 
-/** What OpenBLAS has beside its routines: its one number of threads, and what it calls itself. */
+/** What OpenBLAS has besides its routines: the number of threads of the whole process, and its own name. */
 export const settingDefinitions = (prefix: string) => ({
   setThreads: {
     name: `${prefix}openblas_set_num_threads`,
@@ -25,7 +25,7 @@ export const settingDefinitions = (prefix: string) => ({
   },
 } as const);
 
-/** The symbols under their names with a prefix; plain data, so that workers can have them. */
+/** The symbols, with a prefix before their names; plain data, so that workers can receive them. */
 export const definitions = (prefix: string) => ({
   sgemm: {
     name: `${prefix}cblas_sgemm`,
@@ -47,11 +47,11 @@ export interface FoundLibrary<Symbols extends Deno.ForeignLibraryInterface> {
   readonly library: Deno.DynamicLibrary<Symbols>;
   /** Name or path. */
   readonly path: string;
-  /** With the prefix that its symbols have. */
+  /** The symbols, with the prefix that this library uses. */
   readonly definitions: Symbols;
 }
 
-/** Symbols under their names with a prefix. */
+/** Makes the definitions of symbols with a prefix before their names. */
 type Definitions<Symbols> = (prefix: string) => Symbols;
 
 /** PyPI's scipy-openblas32 puts `scipy_` before each of its names. */
@@ -74,17 +74,17 @@ const variable = "LOWRANK_BLAS";
 /**
  * Opens the BLAS that `LOWRANK_BLAS` names or, without that, the first that the system has.
  *
- * It gives `undefined` where there is none, for `LOWRANK_BLAS=off`, and without `--allow-ffi`, for
- * which it prompts nobody.
+ * Returns `undefined` if there is none, for `LOWRANK_BLAS=off`, and without `--allow-ffi`, for which it
+ * does not prompt.
  *
  * @throws {DeviceError} when `LOWRANK_BLAS` names a library that cannot be opened.
  */
 export function findLibrary<Symbols extends Deno.ForeignLibraryInterface>(
   symbols: Definitions<Symbols>,
 ): FoundLibrary<Symbols> | undefined {
-  const wish = wishedPath();
-  if (wish === "off" || !granted()) return undefined;
-  if (wish !== undefined) return openWished(wish, symbols);
+  const requested = requestedPath();
+  if (requested === "off" || !granted()) return undefined;
+  if (requested !== undefined) return openRequested(requested, symbols);
   for (const path of systemPaths) {
     const found = tryToOpen(path, symbols);
     if (typeof found !== "string") return found;
@@ -93,19 +93,22 @@ export function findLibrary<Symbols extends Deno.ForeignLibraryInterface>(
 }
 
 /** The value of `LOWRANK_BLAS`; `undefined` for a search. */
-function wishedPath(): string | undefined {
+function requestedPath(): string | undefined {
   const value = environmentVariable(variable) ?? "";
   return value === "" || value === "auto" ? undefined : value;
 }
 
-/** Leave for one path is not enough: Deno gives no addresses without the whole of it. A browser has no FFI. */
+/**
+ * Permission for one path is not enough: Deno reveals addresses only with permission for all. A browser
+ * has no FFI.
+ */
 function granted(): boolean {
   if (inBrowser) return false;
   const { state, partial } = Deno.permissions.querySync({ name: "ffi" });
   return state === "granted" && !partial;
 }
 
-function openWished<Symbols extends Deno.ForeignLibraryInterface>(
+function openRequested<Symbols extends Deno.ForeignLibraryInterface>(
   path: string,
   symbols: Definitions<Symbols>,
 ): FoundLibrary<Symbols> {
@@ -116,7 +119,7 @@ function openWished<Symbols extends Deno.ForeignLibraryInterface>(
   );
 }
 
-/** The library, or why its symbols cannot be had under their plain names. */
+/** The library, or why it cannot be opened with unprefixed symbols. */
 function tryToOpen<Symbols extends Deno.ForeignLibraryInterface>(
   path: string,
   symbols: Definitions<Symbols>,

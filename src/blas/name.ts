@@ -4,11 +4,11 @@
 export interface NameSymbols {
   /** Its version and options. */
   readonly config: (() => Deno.PointerValue) | null;
-  /** The processor whose kernels it took. */
+  /** The processor type whose kernels it chose. */
   readonly core: (() => Deno.PointerValue) | null;
 }
 
-/** `OpenBLAS 0.3.29 SkylakeX`; a word for its kind where it does not say. */
+/** Such as `OpenBLAS 0.3.29 SkylakeX`; `Accelerate` or `BLAS` if the library does not say. */
 export function nameOf({ config, core }: NameSymbols): string {
   const words = textAt(config?.()).split(" ").slice(0, 2);
   if (words.length < 2) return Deno.build.os === "darwin" ? "Accelerate" : "BLAS";

@@ -1,6 +1,6 @@
 /** One thread's part of a matrix product. @module */
 
-/** `cblas_sgemm` as Deno's FFI gives it. */
+/** `cblas_sgemm` as Deno's FFI provides it. */
 export type Sgemm = (
   order: number,
   opA: number,
@@ -23,7 +23,7 @@ export type Sgemm = (
  * than high, else rows. Its arguments, all numbers, are transposeA, transposeB, m, n, k, alpha, a,
  * aStride, b, bStride, beta, c, cStride, begin, end; a, b and c are addresses in the process.
  *
- * Its text goes to the workers of the CPU device, so it may use nothing from around it.
+ * Its source text is sent to the CPU device's workers, so it must not use anything outside itself.
  */
 export function sgemmRange(sgemm: Sgemm): (...values: number[]) => void {
   const rowMajor = 101, asIs = 111, transposed = 112;

@@ -1,4 +1,4 @@
-/** Parsers of option values; commander puts the option's name before their sentences. @module */
+/** Parsers of option values; commander puts the option's name before their messages. @module */
 
 import { InvalidArgumentError } from "./commander.ts";
 
@@ -11,10 +11,10 @@ export function wholeNumber(text: string): number {
   return value;
 }
 
-/** A whole number from 1 on. */
+/** A whole number of at least 1. */
 export function positiveNumber(text: string): number {
   if (!/^\d+$/.test(text) || wholeNumber(text) === 0) {
-    throw new InvalidArgumentError("It must be a whole number from 1 on.");
+    throw new InvalidArgumentError("It must be a whole number of at least 1.");
   }
   return wholeNumber(text);
 }
@@ -38,7 +38,7 @@ export function temperature(text: string): number {
 /** `a,b,c`. */
 export function list(text: string): string[] {
   const items = text.split(",").map((item) => item.trim()).filter((item) => item !== "");
-  if (items.length === 0) throw new InvalidArgumentError("It must name at least one.");
+  if (items.length === 0) throw new InvalidArgumentError("It must have at least one item.");
   return items;
 }
 
@@ -47,30 +47,32 @@ export function collect(value: string, before: string[] = []): string[] {
   return [...before, value];
 }
 
-/** An option that must not come twice: the last one alone would count, in silence. */
+/** An option that may be given only once: otherwise the last one would silently win. */
 export function once(value: string, before?: string): string {
   if (before === undefined) return value;
-  throw new InvalidArgumentError(`It may be given once here, found ${before} before it.`);
+  throw new InvalidArgumentError(`It may be given only once here, found ${before} before it.`);
 }
 
-/** A model's folder or configuration on this machine. */
+/** A model's folder or configuration file on this machine. */
 export function modelPath(text: string): string {
   if (text === "") throw new InvalidArgumentError("It must not be empty.");
   if (/^(hf|https?):/.test(text)) {
     throw new InvalidArgumentError(
-      "It must be on this machine: download the model's folder and name that.",
+      "It must be on this machine: download the model's folder and give its path.",
     );
   }
   return text;
 }
 
-/** A model's folder on this machine, where the weights are needed too. */
+/** A model's folder on this machine, for commands that need the weights. */
 export function modelFolder(text: string): string {
   if (!text.endsWith(".json")) return modelPath(text);
-  throw new InvalidArgumentError("It must be a folder, with the weights beside the configuration.");
+  throw new InvalidArgumentError(
+    "It must be a folder, with the weights next to the configuration.",
+  );
 }
 
-/** A share, above 0 and at most 1. */
+/** A fraction, above 0 and at most 1. */
 export function share(text: string): number {
   const value = finiteNumber(text);
   if (value <= 0 || value > 1) throw new InvalidArgumentError("It must be above 0 and at most 1.");

@@ -6,13 +6,14 @@ import { isFields, parseCase, shiftLabels } from "./cases.ts";
 import { assertInputs, assertLabels, type InputLimits } from "./limits.ts";
 
 /**
- * Reads `{"batches": [...]}`. A batch is a list of equally long lists of token ids, each its own labels,
- * or an object as a case of `logits` with `labels`.
+ * Reads `{"batches": [...]}`. A batch is a list of equally long lists of token ids, which are their own
+ * labels, or an object like a case of `logits` plus `labels`.
  *
- * All of them are checked against the model's configuration: a wrong one late in the file would end a run.
+ * All batches are checked against the model's configuration first: a bad one late in the file would
+ * otherwise end a run that has already trained.
  *
- * @throws {SyntaxError} when the file is not of that form.
- * @throws {RangeError} when a batch does not suit the model.
+ * @throws {SyntaxError} when the file does not have that form.
+ * @throws {RangeError} when a batch does not fit the model.
  */
 export async function readBatchFile(path: string, limits: InputLimits): Promise<Batch[]> {
   const content = await readJson(path);
@@ -26,7 +27,7 @@ export async function readBatchFile(path: string, limits: InputLimits): Promise<
 function parseBatch(what: string, batch: unknown, limits: InputLimits): Batch {
   const fields = Array.isArray(batch) ? { input_ids: batch, labels: batch } : batch;
   const { inputs, labels } = parseCase(what, fields);
-  if (!labels) throw new SyntaxError(`${what} must have labels beside its input_ids`);
+  if (!labels) throw new SyntaxError(`${what} must have labels as well as input_ids`);
   assertInputs(what, inputs, limits);
   assertLabels(what, labels, limits);
   return { inputs, targets: shiftLabels(labels) };

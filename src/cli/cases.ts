@@ -4,15 +4,15 @@ import type { ModelInputs } from "../core/batch.ts";
 import { readJson } from "../core/files.ts";
 import { type HostTensor, hostTensor } from "../core/host_tensor.ts";
 
-/** Inputs of one forward pass, with labels where there are any. */
+/** Inputs of one forward pass, and labels if there are any. */
 export interface Case {
-  /** What goes into the model. */
+  /** The model's inputs. */
   readonly inputs: ModelInputs;
-  /** i32 (batch, time), not shifted; negative ones are ignored. */
+  /** i32 (batch, time), not shifted; negative labels are ignored. */
   readonly labels?: HostTensor;
 }
 
-/** What a JSON object holds. */
+/** The fields of a JSON object. */
 export type Fields = Readonly<Record<string, unknown>>;
 
 /** True for a JSON object. */
@@ -23,7 +23,7 @@ export function isFields(value: unknown): value is Fields {
 /**
  * Reads `{"cases": {NAME: {...}}}`.
  *
- * @throws {SyntaxError} when a case is not of that form.
+ * @throws {SyntaxError} when a case does not have that form.
  */
 export async function readCases(path: string): Promise<Map<string, Case>> {
   const content = await readJson(path);
@@ -37,7 +37,7 @@ export async function readCases(path: string): Promise<Map<string, Case>> {
 /**
  * Checks one case; `what` names it in errors.
  *
- * @throws {SyntaxError} when it is not of the form, or asks for what is not there yet.
+ * @throws {SyntaxError} when a field is malformed, or is one that no command takes yet.
  */
 export function parseCase(what: string, fields: unknown): Case {
   if (!isFields(fields)) throw new SyntaxError(`${what} must be an object with input_ids`);
@@ -87,7 +87,7 @@ function matrixOf(what: string, rows: unknown, type: WholeArray): HostTensor {
   return hostTensor([rows.length, rows[0].length], type.from(flat as number[]));
 }
 
-/** Labels moved one to the left, as a causal model needs them: the target of t is the label of t + 1. */
+/** Labels shifted left by one, as a causal model needs them: the target at t is the label at t + 1. */
 export function shiftLabels(labels: HostTensor): HostTensor {
   const [batch, time] = labels.shape;
   const shifted = new Int32Array(labels.data.length).fill(-100);

@@ -1,6 +1,6 @@
 /**
- * The parser of the command line. Imported here by its full name, so that `cli.ts` runs over HTTP too,
- * where no import map is read.
+ * The command-line parser. It is imported by its full name so that `cli.ts` also runs over HTTP, where
+ * no import map is read.
  *
  * @module
  */

@@ -1,4 +1,4 @@
-/** What the commands share: options, devices, models with adapters, output. @module */
+/** What the commands share: options, opening devices, loading models with adapters, output. @module */
 
 import { type Command, Option } from "./commander.ts";
 import { loadAdapter, type LoraAdapter } from "../adapt/mod.ts";
@@ -10,28 +10,31 @@ import { wholeNumber } from "./arguments.ts";
 export interface CommonOptions {
   /** Which device to open. */
   readonly device: "auto" | "cpu" | "webgpu";
-  /** One JSON document on standard output and nothing else there. */
+  /** Print one JSON document on standard output and nothing else. */
   readonly json?: boolean;
-  /** Seed of all random draws. */
+  /** Seed of all random numbers. */
   readonly seed: number;
   /** No progress and no notes on standard error. */
   readonly quiet?: boolean;
 }
 
-/** Adds them, after a command's own. */
+/** Adds the common options after a command's own. */
 export function addCommonOptions(command: Command): void {
   command.optionsGroup("Common options:")
     .addOption(
-      new Option("--device <kind>", "where to compute; auto takes a GPU if there is one, else cpu")
+      new Option(
+        "--device <kind>",
+        "where to compute; auto uses a GPU if there is one, otherwise the CPU",
+      )
         .choices(["auto", "cpu", "webgpu"])
         .default("auto"),
     )
-    .option("--json", "print one JSON document and nothing else on standard output")
-    .option("--seed <n>", "seed of all random draws", wholeNumber, 0)
-    .option("--quiet", "no progress and no notes on standard error");
+    .option("--json", "print a single JSON document on standard output")
+    .option("--seed <n>", "seed of all random numbers", wholeNumber, 0)
+    .option("--quiet", "print no progress and no notes on standard error");
 }
 
-/** Opens the device that was asked for and says on standard error which one it is. */
+/** Opens the requested device and notes on standard error which one it is. */
 export async function openChosen(options: CommonOptions): Promise<Device> {
   const { device } = options;
   const opened = await openDevice(device === "auto" ? {} : { kind: device });
@@ -43,7 +46,7 @@ export async function openChosen(options: CommonOptions): Promise<Device> {
 export interface Loaded extends Disposable {
   /** The model. */
   readonly model: TextModel;
-  /** Its adapters in the order in which they were named. */
+  /** Its adapters, in the order given. */
   readonly adapters: readonly LoraAdapter[];
 }
 
@@ -63,18 +66,18 @@ export async function loadAdapted(
   return { model, adapters, [Symbol.dispose]: () => owned.dispose() };
 }
 
-/** Prints a result: one JSON document, or text for people. */
+/** Prints a result: one JSON document, or text for a reader. */
 export function print(options: CommonOptions, document: unknown, text: () => string): void {
   console.log(options.json ? JSON.stringify(document) : text());
 }
 
-/** Ends a command whose result is a file: one JSON document, or a note for people. */
+/** Reports a result that was written to a file: one JSON document, or a note. */
 export function printWritten(options: CommonOptions, document: unknown, text: string): void {
   if (options.json) console.log(JSON.stringify(document));
   else note(options, text);
 }
 
-/** A note for people, on standard error. */
+/** Prints a note on standard error. */
 export function note({ quiet }: CommonOptions, text: string): void {
   if (!quiet) console.error(text);
 }

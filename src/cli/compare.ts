@@ -22,23 +22,25 @@ interface CompareOptions extends CommonOptions {
 }
 
 const help = `
-phi(i, j) says how much the first i directions of one and the first j of the
-other have in common, from 0 to 1; by chance it is max(i, j) / d. Directions are
-the right singular vectors of A as in the paper, or the left or right ones of
-the whole update. The table shows the first directions, all of them, chance for
-all, and the smallest angle between the subspaces. Where both adapters say that
-a module consists of sites, such as q and v in one weight, each is compared on
-its own, as name:q, or name[first row:end] where its file keeps no roles.`;
+phi(i, j) measures how much the first i directions of one adapter and the first
+j of the other have in common, from 0 to 1; by chance it is max(i, j) / d. The
+directions are the right singular vectors of A, as in the paper, or the left or
+right singular vectors of the whole update. The table shows phi of the first
+directions, phi of all of them, the value of the latter by chance, and the
+smallest angle between the two subspaces. If both adapters have several sites in
+one weight, such as q and v, each site is compared separately, as name:q, or as
+name[first row:end] if the file does not name the sites.`;
 
-/** Shows how much the updates of two adapters have in common. */
+/** Adds `compare`, which shows how much the updates of two adapters have in common. */
 export function addCompare(program: Command): void {
-  program.command("compare").description("compare the subspaces of two adapters, module by module")
+  program.command("compare").description("compare the subspaces of two adapters, site by site")
     .argument("<one>", "PEFT folder")
     .argument("<other>", "PEFT folder")
     .addOption(
-      new Option("--of <directions>", "whose directions").choices(directionSpaces).default("A"),
+      new Option("--of <directions>", "directions of which matrix").choices(directionSpaces)
+        .default("A"),
     )
-    .option("--html <file>", "write a page with a figure for every module")
+    .option("--html <file>", "also write a page with a figure for every site")
     .addHelpText("after", help)
     .action(run);
 }
@@ -51,7 +53,7 @@ async function run(one: string, other: string, options: CompareOptions): Promise
   const modules = compareUpdates(first, second, options.of);
   const alone = first.length + second.length - 2 * modules.length;
   if (alone > 0) {
-    note(options, `left out: ${howMany(alone, "module")} that one of the two has alone`);
+    note(options, `left out: ${howMany(alone, "module")} that only one of the two has`);
   }
   if (options.html) {
     const report = comparisonReport(modules, [one, other], options.of);

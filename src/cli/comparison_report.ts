@@ -5,7 +5,7 @@ import { heatmaps } from "../figures/heatmaps.ts";
 import type { Report } from "../figures/page.ts";
 import type { ComparedUpdate } from "../inspect/mod.ts";
 
-/** One heat map a module, on one scale from 0 to 1. */
+/** One heat map per module, all on one scale from 0 to 1. */
 export function comparisonReport(
   modules: readonly ComparedUpdate[],
   folders: readonly [string, string],
@@ -17,7 +17,8 @@ export function comparisonReport(
     sections: [{
       id: "modules",
       title: "Modules",
-      question: "How much do the first i directions of one and the first j of the other share?",
+      question:
+        "How much do the first i directions of one adapter and the first j of the other share?",
       source: "Hu et al. 2021, section 7.2",
       settings: "φ(i, j) = ‖Uᵢ Vⱼᵀ‖² / min(i, j); by chance it is max(i, j) / d.",
       findings: [],

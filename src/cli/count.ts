@@ -24,19 +24,21 @@ interface ModuleCount {
 }
 
 const help = `
-A model is a name (gpt2 … gpt2-xl, gpt3-small … gpt3-175b, t5-base, …),
-a folder, a config.json, or a safetensors file or index, whose headers are
-read. JSON: {"total", "trainable", "percent", "byModule"}.`;
+A model is given by its name (gpt2 … gpt2-xl, gpt3-small … gpt3-175b, t5-base,
+…) or by the path of a folder, a config.json, or a safetensors file or index.
+Only the headers of safetensors files are read.
 
-/** Counts a model's parameters and those that a method trains. */
+JSON: {"total", "trainable", "percent", "byModule"}.`;
+
+/** Adds `count`, which counts a model's parameters and those that a method trains. */
 export function addCount(program: Command): void {
   const command = program.command("count").description(
-    "count parameters, and those that a method trains",
+    "count a model's parameters and those that a method trains",
   )
     .argument("[model]", "name, folder, config.json or safetensors file", modelPath)
-    .option("--model <path>", "the same", modelPath)
-    .option("--url <address>", "safetensors file, index or folder; only headers are read")
-    .option("--labels <n>", "count with a classifier of so many labels", positiveNumber);
+    .option("--model <path>", "another way to give the model", modelPath)
+    .option("--url <url>", "safetensors file, index or folder; only headers are downloaded")
+    .option("--labels <n>", "count with a classifier head of n labels", positiveNumber);
   addMethodOptions(command).addHelpText("after", help).action(run);
 }
 
@@ -78,7 +80,7 @@ async function countModules(model: Architecture, method: MethodSpec): Promise<Mo
   for (const layer of model.layers) {
     const size = countParameters(layer.tensors);
     add(layer.name, size, isLora ? 0 : size);
-    // As PEFT does: beside a frozen classifier there is a copy that is trained.
+    // As PEFT does: the classifier stays frozen and a copy of it is trained.
     const copy = isLora ? classifierParameters({ ...model, layers: [layer] }) : 0;
     if (copy > 0) add(layer.name, copy, copy);
   }
@@ -87,7 +89,7 @@ async function countModules(model: Architecture, method: MethodSpec): Promise<Mo
   return [...counts.values()];
 }
 
-/** Modules with the same counts in every layer are one line. */
+/** One row for all modules that differ only in the layer's number. */
 function moduleTable(modules: readonly ModuleCount[]): string {
   const groups = Map.groupBy(
     modules,
@@ -103,22 +105,25 @@ function moduleTable(modules: readonly ModuleCount[]): string {
   ]);
 }
 
-/** What is trained, and the whole, as files of two and of four bytes a value. */
+/** File sizes of what is trained, and of the whole model, at two and at four bytes per value. */
 async function fileSizes(trainable: number, total: number): Promise<string> {
   const { evaluateFormula } = await import("../accounting/mod.ts");
   const size = (P: number, beta: number) =>
     formatBytes(Number(evaluateFormula("checkpointBytes", { P, beta })));
-  return `checkpoint in F16 or BF16: ${size(trainable, 2)} (all ${size(total, 2)}); in F32: ${
+  return `trained values on disk: ${size(trainable, 2)} in F16 or BF16, ${
     size(trainable, 4)
-  } (all ${size(total, 4)})`;
+  } in F32; ` +
+    `all values: ${size(total, 2)} and ${size(total, 4)}`;
 }
 
-/** What one rank of LoRA would train, on the modules that PEFT takes where none are named. */
+/** What LoRA trains per rank, on the modules that PEFT adapts by default. */
 async function defaultPerRank(model: Architecture): Promise<string[]> {
   const { loraCounts } = await import("../accounting/mod.ts");
   const targetModules = model.peftTargets;
   if (targetModules.length === 0) return [];
   const each = loraCounts(model, 1, { targetModules })
     .reduce((sum, { parameters }) => sum + parameters, 0);
-  return [`LoRA on ${targetModules.join(", ")} (PEFT's choice): ${format(each)} for each rank`];
+  return [
+    `LoRA on ${targetModules.join(", ")} (PEFT's default): ${format(each)} parameters per rank`,
+  ];
 }

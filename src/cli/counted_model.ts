@@ -1,4 +1,4 @@
-/** Models whose weights are not needed: a name, a configuration, or headers. @module */
+/** Models without weights: from a name, a configuration, or the headers of a file. @module */
 
 import { join } from "node:path";
 import {
@@ -14,25 +14,25 @@ import { openSafetensors, readRemoteHeaders, type TensorEntry } from "../formats
 import { formatBytes } from "../figures/format.ts";
 import { readConfigJson } from "../models/files.ts";
 
-/** Where a model is found; one of the two. */
+/** Where to find a model; exactly one of `model` and `url`. */
 export interface ModelSource {
   /** A published model's name, a folder, a `config.json`, or a safetensors file or index. */
   readonly model?: string;
-  /** Address of a safetensors file, an index, or the folder of either. */
+  /** URL of a safetensors file, an index, or the folder of either. */
   readonly url?: string;
-  /** Labels of a classifier that takes the place of the model's head. */
+  /** Number of labels of a classifier that replaces the model's head. */
   readonly labels?: number;
 }
 
-/** What is known of a model. */
+/** What is known about a model. */
 export interface CountedModel {
-  /** Its layers, by its configuration or, where there is none, by the names of its tensors. */
+  /** Its layers, from its configuration or, without one, from the names of its tensors. */
   readonly architecture: Architecture;
-  /** What was read of a remote model, for people. */
+  /** A note on how much of a remote model was read. */
   readonly note?: string;
 }
 
-/** Finds the model and lists its layers; no values are read. */
+/** Finds the model and lists its layers; no weights are read. */
 export async function countedModel(source: ModelSource): Promise<CountedModel> {
   const { url, labels } = source;
   if (url !== undefined) return await fromAddress(url, labels);
@@ -54,7 +54,7 @@ function fromConfig(config: ConfigJson, labels?: number): CountedModel {
   return { architecture: architectureOf(changed) };
 }
 
-/** The configuration of a name, a file or a folder; undefined where there are headers only. */
+/** The configuration that a name, a file or a folder stands for; undefined if there are only headers. */
 export async function configOf(model: string): Promise<ConfigJson | undefined> {
   if (/\.safetensors(\.index\.json)?$/.test(model)) return undefined;
   if (model.endsWith(".json")) return await readConfigJson(model);
@@ -79,7 +79,9 @@ function unknownModel(model: string, names: string[]): never {
 
 function fromHeaders(entries: ReadonlyMap<string, TensorEntry>, labels?: number): CountedModel {
   if (labels !== undefined) {
-    throw new RangeError("labels replace a head in a configuration, found the tensors of a file");
+    throw new RangeError(
+      "--labels needs a model's configuration, whose head it replaces, found the tensors of a file",
+    );
   }
   const kept = [...entries].filter(([name]) => !isBuffer(name));
   for (const [name, { dtype }] of kept) {
@@ -93,7 +95,7 @@ function fromHeaders(entries: ReadonlyMap<string, TensorEntry>, labels?: number)
 }
 
 /**
- * The path or name of the model, given once and as an argument or an option; undefined for an address.
+ * The path or name of the model, given once, as an argument or as an option; undefined for a URL.
  *
  * @throws {RangeError} when none was given, or more than one.
  */

@@ -5,10 +5,10 @@ import { listDevices } from "../device/mod.ts";
 import { type CommonOptions, print } from "./common.ts";
 import { table } from "./table.ts";
 
-/** Lists the devices of this machine and which one would be chosen. */
+/** Adds `devices`, which lists this machine's devices and marks the default. */
 export function addDevices(program: Command): void {
   program.command("devices").description(
-    "list the devices of this machine and the one that auto takes (*)",
+    "list this machine's devices; * marks the one that auto uses",
   )
     .action(async (options: CommonOptions) => {
       const listing = await listDevices();

@@ -1,14 +1,14 @@
-/** Checks of JSON objects that people write by hand. @module */
+/** Checks of hand-written JSON objects. @module */
 
 import { type Fields, isFields } from "./cases.ts";
 
-/** What a field must be, in words and as a test. */
+/** What a field must be, in words and as a predicate. */
 export interface Rule {
-  /** Ends the sentence "… must be". */
+  /** Completes the sentence "… must be". */
   readonly words: string;
-  /** The test. */
+  /** True if a value is allowed. */
   readonly holds: (value: unknown) => boolean;
-  /** Another name of a field, which lists of fields leave out. */
+  /** True for an alias, which error messages do not list. */
   readonly isAlias?: true;
 }
 
@@ -36,7 +36,7 @@ export const flag: Rule = {
   holds: (value) => typeof value === "boolean",
 };
 
-/** A text (a pattern) or a list of texts. */
+/** A string (a pattern) or a list of strings. */
 export const names: Rule = {
   words: 'a list such as ["c_attn"], a pattern or "all-linear"',
   holds: (value) => isText(value) || isList(value),
@@ -54,19 +54,19 @@ export const numbersByName: Rule = {
   holds: (value) => isFields(value) && Object.values(value).every(Number.isFinite),
 };
 
-/** One of some texts. */
+/** One of several strings. */
 export function oneOf(...choices: readonly string[]): Rule {
   return { words: choices.join(" or "), holds: (value) => choices.includes(value as string) };
 }
 
-/** Anything, which somebody else checks. */
+/** Anything; it is checked elsewhere. */
 export const anything: Rule = { words: "anything", holds: () => true };
 
 /**
- * Checks every field and leaves out those that are null.
+ * Checks every field and drops those that are null.
  *
  * @param what Names the object in errors.
- * @throws {SyntaxError} when it is no object, or a field is unknown or not what its rule says.
+ * @throws {SyntaxError} when it is not an object, or a field is unknown or breaks its rule.
  */
 export function checkFields(
   what: string,
@@ -93,5 +93,5 @@ function unknown(key: string, rules: Readonly<Record<string, Rule>>): string {
   return `${known.join(", ")}; found ${key}${meant ? ` (did you mean ${meant}?)` : ""}`;
 }
 
-/** `learning_rate` and `learningRate`, `lora_alpha` and `alpha` are the same word. */
+/** `learning_rate` and `learningRate` are the same word, and so are `lora_alpha` and `alpha`. */
 const plain = (name: string) => name.toLowerCase().replaceAll(/[_-]/g, "").replace(/^lora/, "");

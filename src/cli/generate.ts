@@ -23,16 +23,16 @@ interface GenerateOptions extends CommonOptions {
   readonly beams?: number;
 }
 
-/** Continues a prompt. */
+/** Adds `generate`, which continues a prompt. */
 export function addGenerate(program: Command): void {
-  program.command("generate").description("continue a text")
+  program.command("generate").description("continue a prompt")
     .requiredOption("--model <folder>", "Hugging Face folder with a tokenizer.json", modelFolder)
-    .option("--adapter <folder>", "PEFT folder; several add up", collect)
+    .option("--adapter <folder>", "PEFT folder; repeat to add several", collect)
     .requiredOption("--prompt <text>", "text to continue")
-    .option("--max-new-tokens <n>", "most new tokens", positiveNumber, 32)
-    .option("--temperature <t>", "0 takes the likeliest token, above 0 samples", temperature, 0)
-    .option("--top-k <k>", "sample among the k likeliest tokens only", positiveNumber)
-    .option("--beams <n>", "beam search of this width, without sampling", positiveNumber)
+    .option("--max-new-tokens <n>", "maximum number of new tokens", positiveNumber, 32)
+    .option("--temperature <t>", "0 takes the most likely token, above 0 samples", temperature, 0)
+    .option("--top-k <k>", "sample from the k most likely tokens only", positiveNumber)
+    .option("--beams <n>", "use beam search of width n; it does not sample", positiveNumber)
     .action(run);
 }
 
@@ -42,7 +42,7 @@ async function run(options: GenerateOptions): Promise<void> {
   using device = await openChosen(options);
   using loaded = await loadAdapted(device, options.model, options.adapter);
   const prompt = tokenizer.encode(options.prompt), stopToken = tokenizer.endOfText;
-  // A beam search has made nothing until it ends, so Ctrl-C may end it at once.
+  // A beam search has no result until it ends, so Ctrl-C may end it at once.
   using interrupt = options.beams ? undefined : new Interrupt().listen();
   const tokens = interrupt
     ? await sample(loaded.model, prompt, { ...options, stopToken, signal: interrupt.signal })
@@ -54,11 +54,11 @@ async function run(options: GenerateOptions): Promise<void> {
 
 function assertSampling({ beams, temperature, topK }: GenerateOptions): void {
   if (beams && (temperature > 0 || topK)) {
-    throw new RangeError("--beams does not sample: leave --temperature and --top-k out");
+    throw new RangeError("--beams does not sample: leave out --temperature and --top-k");
   }
   if (topK && temperature === 0) {
     throw new RangeError(
-      "--top-k needs a --temperature above 0: without one the likeliest token is always taken",
+      "--top-k needs a --temperature above 0: otherwise the most likely token is always taken",
     );
   }
 }

@@ -1,4 +1,4 @@
-/** Gradients under the names that their tensors have in files. @module */
+/** Gradients, named as their tensors are in files. @module */
 
 import { join } from "node:path";
 import type { LoraAdapter } from "../adapt/mod.ts";
@@ -18,7 +18,7 @@ export interface Origins {
   readonly adapter?: string;
 }
 
-/** `grad.KEY` of every trainable tensor, in the extents and under the key of its file. */
+/** `grad.KEY` for every trainable tensor, with the shape and the key that it has in its file. */
 export async function gradientEntries(
   tape: Tape,
   { model, adapters }: { readonly model: TextModel; readonly adapters: readonly LoraAdapter[] },
@@ -43,7 +43,7 @@ function modelEntries({ architecture, parameters }: TextModel, gradients: Gradie
   });
 }
 
-/** Sites of one layer are one pair of tensors in the file. */
+/** All sites of one layer are one pair of tensors in the file. */
 function adapterEntries({ sites }: LoraAdapter, gradients: Gradients): Entry[] {
   const linears = [...new Set(sites.map(({ linear }) => linear))];
   return linears.flatMap((linear) => {
@@ -66,7 +66,7 @@ async function fileKeys({ model, adapter }: Origins): Promise<ReadonlySet<string
   return new Set(file.tensors.keys());
 }
 
-/** Files name tensors with and without `transformer.`. */
+/** Files name tensors with or without `transformer.`. */
 function keyIn(keys: ReadonlySet<string>, name: string): string {
   const bare = name.replace(/(^|\.)transformer\./, "$1");
   return keys.has(name) || !keys.has(bare) ? name : bare;

@@ -19,19 +19,20 @@ interface GradientsOptions extends CommonOptions {
 }
 
 const help = `
-The loss is the mean over the labels that are not -100; the position before a
-label predicts it. The output holds grad.KEY for every KEY of the tensors' file.`;
+The loss is the mean over all labels that are not -100; each label is predicted
+at the position before it. The output has a tensor grad.KEY for every trainable
+tensor KEY of the model's file, or of the adapter's with --adapter.`;
 
-/** Computes the gradient of the mean loss by every trainable tensor. */
+/** Adds `gradients`, which computes the gradient of the loss for every trainable tensor. */
 export function addGradients(program: Command): void {
   program.command("gradients").description(
     "compute the gradient of every trainable tensor for one case",
   )
     .requiredOption("--model <folder>", "Hugging Face folder", modelFolder)
-    .option("--adapter <folder>", "PEFT folder; then only its tensors are trainable", once)
-    .requiredOption("--input <file>", "JSON as for logits, with labels")
-    .requiredOption("--case <name>", "the case")
-    .requiredOption("--output <file>", "safetensors to write, F32")
+    .option("--adapter <folder>", "PEFT folder; only its tensors are then trainable", once)
+    .requiredOption("--input <file>", "JSON file of cases as for logits, with labels")
+    .requiredOption("--case <name>", "name of the case to use")
+    .requiredOption("--output <file>", "safetensors file to write, in F32")
     .addHelpText("after", help)
     .action(run);
 }
@@ -48,7 +49,7 @@ async function run(options: GradientsOptions): Promise<void> {
   const entries = await gradientEntries(tape, loaded, options);
   const [{ data: [value] }] = await device.read(loss);
   await writeSafetensors(options.output, entries);
-  print(options, { loss: value }, () => `loss ${value.toFixed(6)}, in nats a token`);
+  print(options, { loss: value }, () => `loss ${value.toFixed(6)} nats per token`);
   note(options, `wrote ${howMany(entries.length, "gradient")} to ${options.output}`);
 }
 
@@ -58,12 +59,12 @@ type Labeled = Case & Required<Pick<Case, "labels">>;
 async function labeledCase({ input, case: name, model }: GradientsOptions): Promise<Labeled> {
   const cases = await readCases(input), chosen = cases.get(name);
   if (!chosen) {
-    throw new RangeError(`no case ${name} in ${input} (it has ${[...cases.keys()].join(", ")})`);
+    throw new RangeError(`${input} has no case ${name}; it has ${[...cases.keys()].join(", ")}`);
   }
   const { labels } = chosen;
   if (!labels) {
     const others = [...cases].filter(([, { labels }]) => labels).map(([name]) => name);
-    const rest = others.length > 0 ? `these have: ${others.join(", ")}` : "no case has";
+    const rest = others.length > 0 ? `these do: ${others.join(", ")}` : "no case does";
     throw new RangeError(`gradients need labels: case ${name} in ${input} has none (${rest})`);
   }
   const config = await readInputLimits(model);

@@ -18,24 +18,31 @@ interface InspectOptions extends CommonOptions {
 }
 
 const help = `
-|dW| is the Frobenius norm of the update dW = scaling B A, largest its first
-singular value, and spectrum shows the first 16 beside that. Ranks: stable is
-|dW|^2 / largest^2, effective the exponential of the entropy of the singular
-values, 90% the directions that hold 90% of |dW|^2, suggested the least rank
-that is within --error, and wasted what the adapter has beyond that. With
---base: |dW| / |W|, and the amplification factor |dW| / |U' W V| in the
-directions of dW (Table 7 of the paper). Where the adapter says that a module
-consists of sites, such as q and v in one weight, each is shown on its own, as
-name:q, or name[first row:end] where the file keeps no roles. JSON has more.`;
+Columns:
+  |dW|       Frobenius norm of the update dW = scaling B A
+  largest    largest singular value
+  spectrum   first 16 singular values, as bars
+  stable     stable rank, |dW|^2 / largest^2
+  effective  effective rank, exp of the entropy of the singular values
+  90%        number of directions that hold 90% of |dW|^2
+  suggested  lowest rank whose relative error is at most --error
+  wasted     rank of the adapter beyond the suggested one
+With --base also:
+  |dW| / |W|  size of the update relative to the weight
+  factor      amplification |dW| / |U' W V| in the directions of dW (Table 7)
 
-/** Shows the updates of an adapter, module by module. */
+If the adapter has several sites in one weight, such as q and v, each has a row,
+named name:q, or name[first row:end] if the file does not name the sites. --json
+prints more.`;
+
+/** Adds `inspect`, which describes the updates of an adapter one by one. */
 export function addInspect(program: Command): void {
   program.command("inspect").description(
-    "show the rank, norm and spectrum of every update of an adapter",
+    "show rank, norm and spectrum of every update in an adapter",
   )
     .argument("<adapter>", "PEFT folder")
-    .option("--base <folder>", "Hugging Face folder of the base, to compare with", modelFolder)
-    .option("--error <share>", "relative error that a suggested rank may have", share, 0.05)
+    .option("--base <folder>", "Hugging Face folder of the base model to compare with", modelFolder)
+    .option("--error <share>", "relative error allowed for the suggested rank", share, 0.05)
     .addHelpText("after", help)
     .action(run);
 }
@@ -45,7 +52,7 @@ async function run(folder: string, options: InspectOptions): Promise<void> {
   print(options, { modules: rows }, () => table(rows, columnsFor(options)));
 }
 
-/** One update at a time, so that one weight at a time is in memory. */
+/** Goes through the updates one by one, so that only one base weight is in memory. */
 async function describeAll(
   updates: readonly LowRankUpdate[],
   { base, error, seed }: InspectOptions,
@@ -80,7 +87,7 @@ function columnsFor({ base }: InspectOptions): Column<UpdateRow>[] {
   ];
 }
 
-/** The first values as bars, the largest a full one. */
+/** The first values as bars; the largest is a full bar. */
 function bars(values: readonly number[]): string {
   const heights = "▁▂▃▄▅▆▇█";
   return values.slice(0, 16).map((value) => heights[Math.round(7 * value / (values[0] || 1))])

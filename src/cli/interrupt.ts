@@ -2,13 +2,13 @@
 
 import { setImmediate } from "node:timers";
 
-/** Ends the program with exit code 130 once everything made so far was kept. */
+/** Ends the program with exit code 130, once everything made so far is saved. */
 export class Interrupted extends Error {
   /** The class's name. */
   override name = "Interrupted";
 }
 
-/** Once it listens a first SIGINT aborts its signal; a second one ends the process at once. */
+/** While it listens, the first SIGINT aborts its signal and a second one ends the process at once. */
 export class Interrupt implements Disposable {
   readonly #controller = new AbortController();
   readonly #onSignal = () => {
@@ -16,18 +16,18 @@ export class Interrupt implements Disposable {
     this.#controller.abort(new Interrupted("stopped by SIGINT"));
   };
 
-  /** Starts listening: until then SIGINT ends the process at once. */
+  /** Starts listening; before that, SIGINT ends the process at once. */
   listen(): this {
     Deno.addSignalListener("SIGINT", this.#onSignal);
     return this;
   }
 
-  /** Aborted after SIGINT, by an {@link Interrupted}. */
+  /** Aborted by SIGINT, with an {@link Interrupted} as its reason. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
-  /** Call it when everything was kept: throws {@link Interrupted} after SIGINT. */
+  /** Throws {@link Interrupted} after SIGINT; call it when everything is saved. */
   throwIfStopped(): void {
     this.signal.throwIfAborted();
   }
@@ -38,7 +38,7 @@ export class Interrupt implements Disposable {
   }
 }
 
-/** Gives a signal the chance to be seen: a loop of promises that are resolved already never does. */
+/** Lets a pending signal be handled: a loop over promises that are already resolved never does. */
 export function letSignalsIn(): Promise<void> {
   return new Promise((resolve) => setImmediate(() => resolve()));
 }

@@ -1,4 +1,4 @@
-/** What a model asks of its input, checked before anything is computed. @module */
+/** What a model requires of its inputs, checked before anything is computed. @module */
 
 import { countLabels, type ModelInputs } from "../core/batch.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
@@ -6,13 +6,13 @@ import { DryDevice } from "../device/dry.ts";
 import { allocateModel, readConfig, type TextModel } from "../models/mod.ts";
 import { shiftLabels } from "./cases.ts";
 
-/** How long and how large a model's inputs may be. */
+/** How many positions a model's inputs may have, and how large a token id may be. */
 export type InputLimits = Pick<TextModel, "positions" | "vocabulary">;
 
 /**
  * The limits of the language model in a folder, from its configuration alone.
  *
- * @throws {RangeError} when the model has another head.
+ * @throws {RangeError} when the model is a classifier.
  */
 export async function readInputLimits(folder: string): Promise<InputLimits> {
   using device = new DryDevice();
@@ -25,7 +25,7 @@ export async function readInputLimits(folder: string): Promise<InputLimits> {
 /**
  * Checks the inputs of one case against a model's vocabulary and length; `what` names it in errors.
  *
- * @throws {RangeError} that names the case, the row and the position.
+ * @throws {RangeError} when a row is too long or an id too large; the message names the row and position.
  */
 export function assertInputs(
   what: string,
@@ -35,21 +35,22 @@ export function assertInputs(
   const time = tokens.shape[1];
   if (time > positions) {
     throw new RangeError(
-      `${what}: a row may have at most ${positions} tokens, the model's positions, found ${time}`,
+      `${what}: a row may have at most ${positions} tokens, the model's context length, found ${time}`,
     );
   }
   assertBelow(`${what}: token id`, tokens, vocabulary, "the vocabulary");
   if (positionIds) {
-    assertBelow(`${what}: position id`, positionIds, positions, "the model's length");
+    assertBelow(`${what}: position id`, positionIds, positions, "the context length");
   }
 }
 
-/** The same for labels, of which one must count: the first of a row predicts nothing. */
+/** The same for labels. At least one must count; the first label of a row does not, as nothing precedes it. */
 export function assertLabels(what: string, labels: HostTensor, { vocabulary }: InputLimits): void {
   assertBelow(`${what}: label`, labels, vocabulary, "the vocabulary");
   if (countLabels(shiftLabels(labels).data) > 0) return;
   throw new RangeError(
-    `${what}: a label must count, found none (negative labels and the first of a row do not)`,
+    `${what}: at least one label must count, found none (negative labels and the first label of a row ` +
+      "do not)",
   );
 }
 

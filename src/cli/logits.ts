@@ -21,21 +21,21 @@ interface LogitsOptions extends CommonOptions {
 }
 
 const help = `
-Input: {"cases": {NAME: {"input_ids": [[…], …], …}}} with "attention_mask" and
-"position_ids" where they are wanted; other keys are ignored. The output holds
-logits.NAME of shape (batch, time, vocabulary).`;
+Input: {"cases": {NAME: {"input_ids": [[…], …], …}}}. A case may also have
+"attention_mask" and "position_ids"; other keys are ignored. The output has a
+tensor logits.NAME of shape (batch, time, vocabulary) for every case.`;
 
-/** Computes a model's logits for the cases of a file. */
+/** Adds `logits`, which computes a model's logits for the cases in a file. */
 export function addLogits(program: Command): void {
-  program.command("logits").description("compute the logits of a model for the cases of a file")
+  program.command("logits").description("compute a model's logits for the cases in a file")
     .requiredOption("--model <folder>", "Hugging Face folder", modelFolder)
-    .option("--adapter <folder>", "PEFT folder; several add up", collect)
+    .option("--adapter <folder>", "PEFT folder; repeat to add several", collect)
     .option("--merge", "merge the adapters into the weights first")
     .addOption(
-      new Option("--base-dtype <type>", "storage of weights").choices(["f32"]).default("f32"),
+      new Option("--base-dtype <type>", "how weights are stored").choices(["f32"]).default("f32"),
     )
-    .requiredOption("--input <file>", "JSON with the cases")
-    .requiredOption("--output <file>", "safetensors to write, F32")
+    .requiredOption("--input <file>", "JSON file of cases")
+    .requiredOption("--output <file>", "safetensors file to write, in F32")
     .addHelpText("after", help)
     .action(run);
 }

@@ -18,37 +18,38 @@ interface MemoryOptions extends CommonOptions, MethodOptions, ForecastOptions {
 }
 
 const help = `
-The step is run, in F32 with AdamW, on a device that only counts. Another
-optimizer or type is restated by closed formulas: mixed is two bytes a value
-with an F32 copy of what is trained, nf4 holds linear layers in 4 bits
-(nf4-double their scales in 8) and the rest in two bytes beside F32 adapters;
-activations are then those of the F32 step at two bytes a value. A matrix that
-is taken out of its 4 bits for a moment is left out.
+The step runs in F32 with AdamW on the dry device, which counts bytes and
+computes nothing. Other optimizers and types are converted from that by closed
+formulas:
+  mixed       two bytes per value, and an F32 copy of what is trained
+  nf4         linear layers in 4 bits, all else in two bytes, adapters in F32
+  nf4-double  as nf4, with the scales of the 4-bit values in 8 bits
+In all three, activations take two bytes per value. The memory for unpacking a
+4-bit matrix is not counted.
 
-JSON: {"byRole", "live", "peak", "byFormula"} in bytes, where byRole adds up to
-the peak and live is what stays between steps. byFormula is the peak by closed
-formulas alone; null where blocks are not adapted alike, for which there are
-none.`;
+JSON: {"byRole", "live", "peak", "byFormula"} in bytes. byRole sums to the peak;
+live is what remains between steps; byFormula is the peak by closed formulas
+alone, or null if blocks are adapted differently, which no formula covers.`;
 
-/** Predicts the bytes of a training step by running it on the dry device. */
+/** Adds `memory`, which predicts the bytes of a training step by running it on the dry device. */
 export function addMemory(program: Command): void {
   const command = program.command("memory").description(
-    "predict the bytes of training, role by role",
+    "predict the memory of a training step by role",
   )
     .argument(
       "[model]",
       "name of a GPT-2 or GPT-3, Hugging Face folder or config.json",
       modelPath,
     )
-    .option("--model <path>", "the same", modelPath)
-    .option("--batch <n>", "sequences of a step", positiveNumber, 8)
-    .option("--length <n>", "tokens of a sequence", positiveNumber, 64)
+    .option("--model <path>", "another way to give the model", modelPath)
+    .option("--batch <n>", "sequences per step", positiveNumber, 8)
+    .option("--length <n>", "tokens per sequence", positiveNumber, 64)
     .addOption(
-      new Option("--optimizer <name>", "what keeps state between steps").choices(optimizerNames)
+      new Option("--optimizer <name>", "optimizer whose state is counted").choices(optimizerNames)
         .default("adamw"),
     )
     .addOption(
-      new Option("--dtype <type>", "how numbers are held").choices(Object.keys(precisions))
+      new Option("--dtype <type>", "how values are stored").choices(Object.keys(precisions))
         .default("f32"),
     );
   addMethodOptions(command).addHelpText("after", help).action(run);
@@ -69,7 +70,7 @@ async function run(argument: string | undefined, options: MemoryOptions): Promis
 function assertExact(bytes: number): void {
   if (Number.isSafeInteger(bytes)) return;
   throw new RangeError(
-    `a step must take fewer than 2^53 bytes to be exact, found about ${bytes.toExponential(1)}`,
+    `the bytes of a step must be below 2^53 to be exact, found about ${bytes.toExponential(1)}`,
   );
 }
 
@@ -110,7 +111,7 @@ function describe({ live, peak, byFormula }: Forecast): string {
 
 function footnote({ optimizer, dtype }: ForecastOptions): string[] {
   if (dtype === "f32" && optimizer === "adamw") return [];
-  return ["", `Restated by formula for ${optimizer} in ${dtype}: AdamW in F32 is what was run.`];
+  return ["", `The step ran with AdamW in F32; formulas convert it to ${optimizer} in ${dtype}.`];
 }
 
 const sumOf = (bytes: Partial<BytesByRole>): number =>

@@ -1,4 +1,4 @@
-/** Bytes of a training step: run where this toolkit runs it, by formula beyond. @module */
+/** Bytes of a training step: run on the dry device, then converted by formula if needed. @module */
 
 import type { Precision } from "../accounting/mod.ts";
 import type { OptimizerName } from "../accounting/optimizers.ts";
@@ -11,7 +11,7 @@ import {
 import type { BytesByRole } from "../device/mod.ts";
 import { applyMethod, type MethodSpec, predictMemory } from "../runs/mod.ts";
 
-/** How numbers are held, by the name of the option. */
+/** How values are stored, by the option's value. */
 export const precisions = {
   f32: "fp32",
   mixed: "mixed",
@@ -19,7 +19,7 @@ export const precisions = {
   "nf4-double": "nf4-double",
 } as const satisfies Record<string, Precision>;
 
-/** What is asked for. */
+/** The step whose bytes are wanted. */
 export interface ForecastOptions {
   readonly batch: number;
   readonly length: number;
@@ -28,26 +28,26 @@ export interface ForecastOptions {
   readonly dtype: keyof typeof precisions;
 }
 
-/** What comes out, in bytes. */
+/** Its size, in bytes. */
 export interface Forecast {
-  /** Values of the base, and those that are trained. */
+  /** Number of values in the base model, and of those that are trained. */
   readonly parameters: number;
   readonly trained: number;
-  /** At the peak of a step, and what stays between steps. */
+  /** Bytes at the peak of a step, and bytes that remain between steps. */
   readonly peak: BytesByRole;
   readonly live: BytesByRole;
-  /** The peak by closed formulas; undefined where there are none. */
+  /** The peak by closed formulas; undefined if no formula covers the method. */
   readonly byFormula: Partial<BytesByRole> | undefined;
 }
 
-/** Runs the step in F32 with AdamW on the dry device, and restates what was asked for otherwise. */
+/** Runs the step in F32 with AdamW on the dry device, and converts it to the optimizer and type asked for. */
 export async function forecast(
   config: ConfigJson,
   options: ForecastOptions,
   method: MethodSpec,
 ): Promise<Forecast> {
   const { gpt2StepBytes } = await import("../accounting/mod.ts");
-  // First, so that a model beyond all measure is refused before it is run.
+  // First, so that an absurdly large model is refused before it is run.
   const architecture = architectureOf(config);
   const { batch, length, seed } = options;
   const adapt = (model: Parameters<typeof applyMethod>[0]) => void applyMethod(model, method, seed);
@@ -63,7 +63,7 @@ export async function forecast(
   };
 }
 
-/** What turns bytes of F32 with AdamW into those of another type and optimizer. */
+/** Converts the bytes of AdamW in F32 to those of another optimizer and type. */
 async function restatement(
   architecture: Architecture,
   { optimizer, dtype }: ForecastOptions,

@@ -17,14 +17,15 @@ interface MergeOptions extends CommonOptions {
 }
 
 const help = `
-|dW| / |W| compares the update with the whole weight (Frobenius norms); kept is
-the share of the update that survived the rounding of the sum to F32.`;
+Columns: |dW| is the Frobenius norm of the update, |dW| / |W| its size relative
+to the weight, and kept the share of the update that is left after the merged
+weight is rounded to F32.`;
 
-/** Writes a model whose weights hold an adapter. */
+/** Adds `merge`, which writes a model whose weights include adapters. */
 export function addMerge(program: Command): void {
   program.command("merge").description("write a model with adapters merged into its weights")
     .requiredOption("--model <folder>", "Hugging Face folder", modelFolder)
-    .requiredOption("--adapter <folder>", "PEFT folder; several add up", collect)
+    .requiredOption("--adapter <folder>", "PEFT folder; repeat to add several", collect)
     .requiredOption("--output <folder>", "Hugging Face folder to write")
     .addHelpText("after", help)
     .action(run);
@@ -51,5 +52,5 @@ function describe({ weights, extraBytes }: MergeReport, output: string): string 
     ["kept", ({ survivingShare }) => `${(100 * survivingShare).toFixed(4)}%`],
   ]);
   const bytes = formatBytes(extraBytes);
-  return `${rows}\n\nwrote the merged model to ${output}; merging took ${bytes} beside the model's own`;
+  return `${rows}\n\nwrote the merged model to ${output}; merging took ${bytes} of extra memory`;
 }

@@ -1,4 +1,4 @@
-/** What is trained: options of the command line and the `method` of a configuration. @module */
+/** What is trained: command-line options, and the `method` of a configuration file. @module */
 
 import { type Command, Option } from "./commander.ts";
 import type { MethodSpec } from "../runs/mod.ts";
@@ -6,7 +6,7 @@ import { finiteNumber, list, wholeNumber } from "./arguments.ts";
 import type { Fields } from "./cases.ts";
 import { checkFields, flag, names, number, numbersByName, oneOf, siteNames } from "./fields.ts";
 
-/** Options that {@link addMethodOptions} adds, absent where they were not given. */
+/** Options that {@link addMethodOptions} adds; undefined if not given. */
 export interface MethodOptions {
   /** Full fine-tuning, or low-rank adaptation. */
   readonly method?: "full" | "lora";
@@ -26,18 +26,18 @@ export function addMethodOptions(command: Command): Command {
     .addOption(
       new Option(
         "--method <name>",
-        "what is trained (default: lora beside any option of it, else full)",
+        "what to train (default: lora if a lora option is given, else full)",
       )
         .choices(["full", "lora"]),
     )
     .option("--rank <r>", "lora: rank of every update (default: 8)", wholeNumber)
     .option(
       "--alpha <a>",
-      "lora: updates are scaled by alpha / rank (default: the rank)",
+      "lora: scale updates by alpha / rank (default: the rank)",
       finiteNumber,
     )
-    .option("--sites <a,b>", "lora: some of q, k, v, o, up, down, or all (default: q,v)", list)
-    .option("--target-modules <a,b>", "lora: modules by PEFT's rule, or all-linear", list);
+    .option("--sites <a,b>", "lora: any of q, k, v, o, up, down, or all (default: q,v)", list)
+    .option("--target-modules <a,b>", "lora: PEFT's target_modules, or all-linear", list);
 }
 
 const rules = {
@@ -62,9 +62,9 @@ export function checkMethod(value: unknown): Fields {
 }
 
 /**
- * The method that a command line, and a configuration below it, ask for.
+ * The method given by the command line and, where that says nothing, by a configuration.
  *
- * @throws {RangeError} when full fine-tuning is asked for with settings of an adapter.
+ * @throws {RangeError} when full fine-tuning is combined with settings of an adapter.
  */
 export function methodOf(options: MethodOptions, configured: Fields = {}): MethodSpec {
   const { kind: configuredKind, ...below } = configured;
@@ -76,7 +76,7 @@ export function methodOf(options: MethodOptions, configured: Fields = {}): Metho
   if (kind === "lora") return { kind, ...defaults(settings), ...settings } as MethodSpec;
   if (Object.keys(given).length === 0) return { kind: "full" };
   throw new RangeError(
-    `full fine-tuning has no rank, alpha, sites or target modules, found ${Object.keys(given)}`,
+    `full fine-tuning takes no rank, alpha, sites or target modules, found ${Object.keys(given)}`,
   );
 }
 
@@ -91,7 +91,7 @@ function selectionOf({ sites, targetModules }: MethodOptions): Fields {
   return { sites: only(sites, "all"), targetModules: only(targetModules, "all-linear") };
 }
 
-/** Sites given on the command line replace target modules of the configuration, and the reverse. */
+/** Sites on the command line replace target modules in the configuration, and vice versa. */
 function withoutRivals(below: Fields, { sites, targetModules }: Fields): Fields {
   if (sites === undefined && targetModules === undefined) return below;
   const { sites: _, targetModules: __, ...rest } = below;

@@ -1,4 +1,4 @@
-/** What an output folder may hold, and the small files of a model that go along. @module */
+/** What an output folder may already contain, and the small files copied along with a model. @module */
 
 import { join } from "node:path";
 import { isSamePlace, readBytes, writeFileAtomic, writeJsonAtomic } from "../core/files.ts";
@@ -18,8 +18,8 @@ const smallFiles = [
 const tokenIds = ["bos_token_id", "eos_token_id", "pad_token_id"];
 
 /**
- * Copies the tokenizer's files and the settings of generation where the source folder has them, and the
- * ids of special tokens from its `config.json`, which the computation does not need.
+ * Copies the tokenizer's files and the generation settings if the source folder has them, and the ids of
+ * special tokens from its `config.json`, which our own config leaves out.
  */
 export async function copySmallFiles(from: string, to: string): Promise<void> {
   const [source, target] = await Promise.all([from, to].map((folder) => readConfig(folder)));
@@ -31,10 +31,10 @@ export async function copySmallFiles(from: string, to: string): Promise<void> {
   }
 }
 
-/** Throws when a model would be written over the one that it is made from. */
+/** Throws when a model would overwrite the one that it is made from. */
 export async function assertOtherFolder(model: string, output: string): Promise<void> {
   if (!await isSamePlace(model, output)) return;
-  throw new RangeError(`the output must not be the folder of the model itself, found ${output}`);
+  throw new RangeError(`the output must not be the input folder itself, found ${output}`);
 }
 
 const otherKind = {
@@ -43,15 +43,15 @@ const otherKind = {
 };
 
 /**
- * Throws when a folder that is to get an adapter holds a model, or the reverse: a reader would put
- * one on the other.
+ * Throws when a folder for an adapter already holds a model, or vice versa: a program that reads the
+ * folder would combine the two.
  */
 export async function assertNoOtherKind(folder: string, kind: "adapter" | "model"): Promise<void> {
   const { found, files } = otherKind[kind];
   for (const file of files) {
     if (!await hasFile(folder, file)) continue;
     throw new RangeError(
-      `${folder} holds ${found} already; choose another folder, or remove ${file}`,
+      `${folder} already holds ${found}; choose another folder, or remove ${file}`,
     );
   }
 }

@@ -9,14 +9,16 @@ import { table } from "./table.ts";
 type Paper = typeof import("../paper/mod.ts");
 
 const help = `
-Tables are table1 to table18, and text for the claims outside of them. Verdicts:
-equal when rounded, equal when truncated (only so), differs; quoted is what no
-formula reaches, shown for one table at a time and in JSON: [{"table", "cell",
-"printed", "computed", "verdict", "reason"}].`;
+The argument is one of table1 to table18, or text for claims outside the tables.
+Each printed number has a verdict: equal when rounded, equal when truncated (if
+rounding does not match), or differs. Numbers that only an experiment can give
+are quoted; they are shown if one table is named, and with --json.
 
-/** Shows what the LoRA paper prints beside what follows from its settings. */
+JSON: [{"table", "cell", "printed", "computed", "verdict", "reason"}].`;
+
+/** Adds `paper`, which shows the LoRA paper's numbers beside what follows from its settings. */
 export function addPaper(program: Command): void {
-  program.command("paper").description("compare the LoRA paper's printed numbers with ours")
+  program.command("paper").description("compare the numbers in the LoRA paper with ours")
     .argument("[table]", "table1 to table18, text, or all", "all")
     .addHelpText("after", help)
     .action(run);
@@ -35,7 +37,7 @@ async function run(name: string, options: CommonOptions): Promise<void> {
   });
 }
 
-/** Cells with a value of ours; reasons below, by number. */
+/** The cells that we can compute, with numbered reasons below. */
 function computedPart(
   { printedTables, tableLabel }: Paper,
   name: string,
@@ -80,7 +82,7 @@ function summary({ countVerdicts }: Paper, rows: readonly PaperRow[]): string {
     .map(([verdict, n]) => `${formatValue(n, "count")} ${verdict}`).join(", ");
 }
 
-const colours: readonly [verdict: CellVerdict, code: number][] = [
+const colors: readonly [verdict: CellVerdict, code: number][] = [
   ["equal when rounded", 32],
   ["equal when truncated", 33],
   ["differs", 31],
@@ -88,7 +90,7 @@ const colours: readonly [verdict: CellVerdict, code: number][] = [
 
 /** Verdicts in the terminal's green, yellow and red. */
 export function paintVerdicts(text: string): string {
-  return colours.reduce(
+  return colors.reduce(
     (painted, [verdict, code]) => painted.replaceAll(verdict, `\x1b[${code}m${verdict}\x1b[39m`),
     text,
   );

@@ -43,13 +43,13 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-/** Commands inherit the settings that the program has when they are added. */
+/** Settings come first: commands inherit what the program has when they are added. */
 function makeProgram(): Command {
   const program = new Command("lowrank")
-    .description("Low-rank adaptation: train, count, merge and look into adapters.")
+    .description("Low-rank adaptation: train, merge, count and inspect adapters.")
     .version(version, "--version", "print the version")
     .helpOption("--help", "print this help")
-    .helpCommand("help [command]", "print the help of a command")
+    .helpCommand("help [command]", "print help for a command")
     .exitOverride()
     .configureOutput({
       writeOut: (text) => console.log(text.trimEnd()),
@@ -64,16 +64,14 @@ function makeProgram(): Command {
   return program;
 }
 
-/** What must be given, in the order of the help. */
+/** The usage line: arguments, then the required options. */
 function usageOf({ options, registeredArguments }: Command): string {
   const required = options.filter(({ mandatory }) => mandatory).map(({ flags }) => flags);
   return [
     ...registeredArguments.map((item) => item.required ? `<${item.name()}>` : `[${item.name()}]`),
     ...required,
     "[options]",
-  ].join(
-    " ",
-  );
+  ].join(" ");
 }
 
 function exitCode(error: unknown): number {
@@ -85,9 +83,9 @@ function exitCode(error: unknown): number {
 }
 
 function sentenceOf(error: unknown): string {
-  // What `help` throws for a command that does not exist.
+  // Commander throws this when `help` is asked for an unknown command.
   if (error instanceof CommanderError && error.code === "commander.help") {
-    return "unknown command: lowrank --help lists them all";
+    return "unknown command: lowrank --help lists all commands";
   }
   return error instanceof Error ? error.message : String(error);
 }

@@ -1,10 +1,10 @@
-/** Progress of training, on standard error. @module */
+/** Training progress on standard error. @module */
 
 import type { CompileReport } from "../device/mod.ts";
 import type { StepEvent } from "../train/mod.ts";
 import { type CommonOptions, note } from "./common.ts";
 
-/** A listener that tells of the first step, the last one, and one a second between. */
+/** A listener that reports the first step, the last one, and one per second in between. */
 export function progressOf(options: CommonOptions, steps: number): (event: StepEvent) => void {
   let last = -Infinity;
   return ({ step, loss, learningRate, ms, stopped }) => {
@@ -21,13 +21,13 @@ export function progressOf(options: CommonOptions, steps: number): (event: StepE
   };
 }
 
-/** A listener that tells once a second how far the compilation is; of a shorter one it says nothing. */
+/** A listener that reports compilation once a second; one that takes less says nothing. */
 export function compilationOf(options: CommonOptions): CompileReport {
   let last = performance.now();
   return (done, total) => {
     const now = performance.now();
     if (now - last < 1000) return;
     last = now;
-    note(options, `compiled ${done} of ${total} programs`);
+    note(options, `compiled ${done} of ${total} kernels`);
   };
 }

@@ -1,25 +1,25 @@
-/** Keeping what a training that failed midway has made. @module */
+/** Saving what a failed training run has learned so far. @module */
 
 import { join } from "node:path";
 import { writeJsonAtomic } from "../core/files.ts";
 import { howMany } from "../core/how_many.ts";
 import type { Trained } from "../runs/mod.ts";
 
-/** What there is to keep, and how. */
+/** What can be saved, and how. */
 export interface Remains {
   /** The output folder. */
   readonly output: string;
-  /** The model in training, and the steps that went well. */
+  /** The model in training and the log of its successful steps. */
   readonly trained: Trained;
-  /** Writes everything, as after the last step. */
+  /** Saves everything, as after the last step. */
   readonly save: (trained: Trained) => Promise<void>;
 }
 
 /**
- * Writes what was trained before a failure; weights that are not finite are left out, as they would replace
- * good ones of before.
+ * Saves what was trained before a failure. Weights that are not finite are not written: they might
+ * overwrite good ones.
  *
- * @returns The failure, with a sentence on what was kept.
+ * @returns The failure, with a note on what was saved.
  */
 export async function rescue(failure: unknown, remains: Remains): Promise<unknown> {
   if (!(failure instanceof Error) || remains.trained.log.loss.length === 0) return failure;
@@ -33,7 +33,7 @@ async function keep({ output, trained, save }: Remains): Promise<string> {
   const values = await model.device.read(...parameters);
   if (values.every(({ data }) => data.every(Number.isFinite))) {
     await save(trained);
-    return `wrote what ${steps} had trained, and their log, to ${output}`;
+    return `wrote the weights after ${steps}, and the log, to ${output}`;
   }
   await writeJsonAtomic(join(output, "log.json"), log);
   return `wrote the log of ${steps} to ${output}, without the weights: they are not finite`;

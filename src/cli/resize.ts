@@ -20,19 +20,23 @@ interface ResizeOptions extends CommonOptions {
 }
 
 const help = `
-Every update becomes the nearest one of its new rank, which no other adapter of
-that rank can beat. error is |dW - dW'| / |dW|, Frobenius norms. --energy keeps
-in each update as many directions as hold that share of |dW|^2, at least one;
---rank gives all of them the same rank, or their own where that is lower. Where
-the adapter says that a module consists of sites, such as q and v in one weight,
-each site, name:q or name[first row:end], is an update of its own.`;
+Every update is replaced by its best approximation of the new rank; error is
+|dW - dW'| / |dW| in Frobenius norms. --energy keeps in each update as many
+directions as are needed to hold that share of |dW|^2, and at least one. --rank
+gives every update the same rank, unless its own is lower. If the adapter has
+several sites in one weight, such as q and v, each site, name:q or name[first
+row:end], is reduced separately.`;
 
-/** Writes an adapter of lower rank. */
+/** Adds `resize`, which writes an adapter of lower rank. */
 export function addResize(program: Command): void {
-  program.command("resize").description("write an adapter of lower rank, as near as can be")
+  program.command("resize").description("write the closest adapter of lower rank")
     .argument("<adapter>", "PEFT folder")
     .option("--rank <r>", "rank of every update", positiveNumber)
-    .option("--energy <share>", "share of |dW|^2 to keep in every update", share)
+    .option(
+      "--energy <share>",
+      "share of |dW|^2 to keep in every update, above 0 and at most 1",
+      share,
+    )
     .requiredOption("--output <folder>", "PEFT folder to write")
     .addHelpText("after", help)
     .action(run);
@@ -70,7 +74,7 @@ function describe(rows: readonly ReturnType<typeof rowOf>[]): string {
   ]);
 }
 
-/** An update that is zero keeps one direction: an adapter has no rank 0. */
+/** A zero update keeps one direction: an adapter cannot have rank 0. */
 function rankFor(update: LowRankUpdate, energy: number): number {
   return Math.max(1, energyRank(updateSingularValues(update), energy));
 }

@@ -1,11 +1,11 @@
-/** Tables of text. @module */
+/** Text tables. @module */
 
 import { alignColumns } from "../figures/plain_table.ts";
 
-/** A column: its title and how a row shows in it. */
+/** A column: its title, and what it shows for a row. */
 export type Column<T> = readonly [title: string, show: (row: T) => string | number];
 
-/** Aligned columns, numbers to the right, with a line of titles. */
+/** Aligned columns under a line of titles; numbers are right-aligned. */
 export function table<T>(rows: readonly T[], columns: readonly Column<T>[]): string {
   const cells = [
     columns.map(([title]) => title),

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Command } from "./commander.ts";
 import { loadAdapter, type LoraAdapter } from "../adapt/mod.ts";
 import { prepareFolder, removeFile, removeFolder, writeJsonAtomic } from "../core/files.ts";
+import { howMany } from "../core/how_many.ts";
 import type { Device } from "../device/mod.ts";
 import { countTrainable, loadModel, saveModel, type TextModel } from "../models/mod.ts";
 import {
@@ -27,31 +28,32 @@ import { rescue } from "./rescue.ts";
 import { readRequest, type TrainOptions, type TrainRequest } from "./train_request.ts";
 
 const help = `
-Batches: {"batches": [[[id, …], …], …]}, where the labels are the ids, or
-objects as for logits with labels (-100 is ignored). They are taken in order,
-from the start again when they run out.
+Batches: {"batches": [BATCH, …]}. A batch is a list of equally long lists of
+token ids, which are also the labels, or an object like a case of logits, with
+"labels" (-100 is ignored). Batches are used in order, and again from the first
+after the last.
 
-Configuration: {"steps", "learningRate"} and, where the defaults are not wanted,
-"betas", "epsilon", "weightDecay", "schedule" (constant, linear or cosine),
-"warmupSteps", "clipNorm" and "method": "full" or {"name": "lora", "rank",
-"alpha", "sites" or "targetModules", "dropout", "rankStabilized", "rankPattern",
-"alphaPattern"}. Options of the command line take precedence.
+Configuration: {"steps", "learningRate"} and optionally "betas", "epsilon",
+"weightDecay", "schedule" (constant, linear or cosine), "warmupSteps",
+"clipNorm" and "method", which is "full" or {"name": "lora", "rank", "alpha",
+"sites" or "targetModules", "dropout", "rankStabilized", "rankPattern",
+"alphaPattern"}. Command-line options take precedence over the file.
 
 The output folder gets the adapter in PEFT's format, or the whole model, and
-log.json with the loss, the gradient's norm before clipping and the learning
-rate of every step. Ctrl-C stops at the next step and writes what was trained;
-a failure midway does so too. Called again with the same arguments, train
-resumes from its last checkpoint, one every 100 steps and one at Ctrl-C; until
-training is finished they are in the folder "run" of the output folder.`;
+log.json with the loss, the learning rate and the norm of the gradient before
+clipping at every step. If training fails, or Ctrl-C stops it (after the current
+step), what was trained so far is written too. Checkpoints, one every 100 steps
+and one at Ctrl-C, are kept in the subfolder "run" until training is finished:
+run the same command again to resume from the last one.`;
 
-/** Trains an adapter or a whole model. */
+/** Adds `train`, which trains an adapter or a whole model. */
 export function addTrain(program: Command): void {
-  const command = program.command("train").description("train an adapter, or a whole model")
+  const command = program.command("train").description("train an adapter or a whole model")
     .requiredOption("--model <folder>", "Hugging Face folder", modelFolder)
-    .requiredOption("--batches <file>", "JSON with batches of token ids")
-    .requiredOption("--config <file>", "JSON with the settings of training")
+    .requiredOption("--batches <file>", "JSON file with batches of token ids")
+    .requiredOption("--config <file>", "JSON file with training settings")
     .requiredOption("--output <folder>", "folder to write")
-    .option("--adapter <folder>", "PEFT folder of an adapter to continue", once);
+    .option("--adapter <folder>", "PEFT folder of an adapter to train further", once);
   addMethodOptions(command).addHelpText("after", help).action(run);
 }
 
@@ -97,7 +99,7 @@ function runOptionsOf(
   };
 }
 
-/** A run whose folder is gone when it is finished, and holds a checkpoint when it is not. */
+/** A run whose folder is removed when it finishes, and keeps a checkpoint when it does not. */
 async function runOnce(spec: RunSpec, options: RunOptions): Promise<RunResult> {
   const { folder: runs } = options, { folder, checkpoint } = await runFiles(runs, spec);
   try {
@@ -107,13 +109,13 @@ async function runOnce(spec: RunSpec, options: RunOptions): Promise<RunResult> {
   } catch (error) {
     if (!await hasCheckpoint(checkpoint)) {
       await removeFolder(folder);
-      await removeFile(runs); // It stays while the checkpoint of other arguments is in it.
+      await removeFile(runs); // Not removed if it still holds the checkpoint of another run.
     }
     throw error;
   }
 }
 
-/** The adapter to train, continued or new; none for full fine-tuning. */
+/** The adapter to train, loaded or new; undefined for full fine-tuning. */
 async function adapt(
   model: TextModel,
   method: MethodSpec,
@@ -149,6 +151,8 @@ function report(
   printWritten(
     options,
     { steps, trainable, loss: loss.at(-1) ?? null, stopped, output },
-    `wrote the ${method.kind === "full" ? "model" : "adapter"} after ${steps} steps to ${output}`,
+    `wrote the ${method.kind === "full" ? "model" : "adapter"} after ${
+      howMany(steps, "step")
+    } to ${output}`,
   );
 }

@@ -10,7 +10,7 @@ import { checkMethod } from "./method.ts";
 export interface TrainConfig {
   /** How to train. */
   readonly training: TrainingSpec;
-  /** What to train, where the file says it. */
+  /** What to train, if the file says so. */
   readonly method: Fields | undefined;
 }
 
@@ -29,7 +29,7 @@ const rules = {
 /**
  * Reads `{"steps", "learningRate", ...}`.
  *
- * @throws {SyntaxError} when a field is missing, unknown or not what it must be.
+ * @throws {SyntaxError} when a field is missing, unknown or invalid.
  */
 export async function readTrainConfig(path: string): Promise<TrainConfig> {
   const { method, ...training } = checkFields(path, await readJson(path), rules);

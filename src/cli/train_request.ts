@@ -1,4 +1,4 @@
-/** What `train` is asked for, checked before a model is read. @module */
+/** What `train` was asked to do, checked before the model is loaded. @module */
 
 import { readBytes, realPath } from "../core/files.ts";
 import { readConfig } from "../models/mod.ts";
@@ -20,17 +20,17 @@ export interface TrainOptions extends CommonOptions, MethodOptions {
   readonly output: string;
 }
 
-/** What is to be done. */
+/** The training to run. */
 export interface TrainRequest {
-  /** Everything that the result depends on, the device apart. */
+  /** Everything that the result depends on, except the device. */
   readonly spec: Omit<RunSpec, "device">;
-  /** What is trained on. */
+  /** The training data. */
   readonly batches: readonly Batch[];
-  /** A note for people on a number of trainable parameters. */
+  /** The note that announces a number of trainable parameters. */
   readonly hintOf: (trainable: number) => string;
 }
 
-/** Reads everything that can be refused before a model is read. */
+/** Reads and checks everything that can be checked without loading the model. */
 export async function readRequest(options: TrainOptions): Promise<TrainRequest> {
   const { training, method: configured } = await readTrainConfig(options.config);
   const method = methodOf(options, configured ?? (options.adapter ? { kind: "lora" } : {}));
@@ -54,8 +54,8 @@ async function assertOutput({ model, output }: TrainOptions, kind: string): Prom
 }
 
 /**
- * The folders and the configuration. The weights are not looked at: somebody who changes them between a kill
- * and the next call resumes on others (issue 7 adds a fingerprint).
+ * The folders and the configuration. The weights are not compared: if they change between a stop and the
+ * next call, training resumes with the new ones (issue 7 adds a fingerprint).
  */
 async function modelSpec({ model, adapter }: TrainOptions): Promise<JsonRecord> {
   const config = await readConfig(model) as JsonRecord, folder = await realPath(model);
@@ -66,7 +66,7 @@ async function dataSpec({ batches }: TrainOptions): Promise<JsonRecord> {
   return { batches: await sha256(await readBytes(batches)) };
 }
 
-/** An adapter has its rank, scaling and modules. */
+/** Refuses options that an existing adapter already fixes. */
 function assertContinues(options: TrainOptions, { kind }: MethodSpec): void {
   if (kind === "full") {
     throw new RangeError("full fine-tuning cannot continue an adapter: merge it first");
@@ -77,6 +77,6 @@ function assertContinues(options: TrainOptions, { kind }: MethodSpec): void {
   if (names.length === 0) return;
   const list = names.map(([name]) => `--${name}`).join(" and ");
   throw new RangeError(
-    `--adapter keeps its own rank, alpha and modules: leave ${list} out`,
+    `--adapter keeps its own rank, alpha and modules: leave out ${list}`,
   );
 }

@@ -8,7 +8,7 @@ export interface ModelInputs {
   readonly tokens: HostTensor;
   /** u32 (batch, keys): 0 hides a token from every query. Default: all are seen. */
   readonly attentionMask?: HostTensor;
-  /** u32 (batch, time). Default: 0, 1, 2, … after what a cache holds. */
+  /** u32 (batch, time). Default: 0, 1, 2, …, counted from the end of the cache. */
   readonly positionIds?: HostTensor;
   /** u32 (batch, time): which segment each token belongs to. Default: no segments. */
   readonly tokenTypeIds?: HostTensor;
@@ -19,9 +19,9 @@ export interface Batch<Inputs = ModelInputs> {
   /** What the model's forward takes. */
   readonly inputs: Inputs;
   /**
-   * i32: a class for each row of the outputs. For a language model those are the next tokens, (batch, time),
-   * **shifted already**: `targets[t]` is `tokens[t + 1]` (`labels` of PEFT and transformers are shifted
-   * inside). f32 (rows, outputs): values, or a teacher's outputs.
+   * i32: a class for each row of the outputs. For a language model these are the next tokens, (batch,
+   * time), **already shifted**: `targets[t]` is `tokens[t + 1]` (transformers shifts its `labels`
+   * inside the model). f32 (rows, outputs): values to fit, or a teacher's outputs.
    */
   readonly targets: HostTensor;
 }
@@ -33,7 +33,7 @@ export function countLabels(labels: ArrayLike<number>): number {
   return count;
 }
 
-/** What a mean over targets is taken of: integers that are not negative, or rows of floats. */
+/** How many targets a mean is taken over: integers that are not negative, or rows of floats. */
 export function countTargets({ shape, data }: HostTensor): number {
   return isFloat(data) ? shape[0] : countLabels(data);
 }

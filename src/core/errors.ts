@@ -12,7 +12,7 @@ export class DeviceError extends Error {
   override name = "DeviceError";
 }
 
-/** An adapter folder that is missing, broken, or says something that we cannot follow. */
+/** An adapter folder that is missing, broken, or asks for something that we do not support. */
 export class AdapterFileError extends Error {
   /** The class's name. */
   override name = "AdapterFileError";

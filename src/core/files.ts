@@ -22,7 +22,7 @@ interface Progress {
 /**
  * Reads a file.
  *
- * @throws {Error} Where the file cannot be read.
+ * @throws {Error} when the file cannot be read.
  */
 export async function readBytes(file: FileSource): Promise<Uint8Array<ArrayBuffer>> {
   if (!isOnDisk(file)) return new Uint8Array(await (await blobOf(file)).arrayBuffer());
@@ -32,7 +32,7 @@ export async function readBytes(file: FileSource): Promise<Uint8Array<ArrayBuffe
 /**
  * Reads a text file.
  *
- * @throws {Error} Where the file cannot be read.
+ * @throws {Error} when the file cannot be read.
  */
 export async function readText(file: FileSource): Promise<string> {
   if (!isOnDisk(file)) return await (await blobOf(file)).text();
@@ -42,8 +42,8 @@ export async function readText(file: FileSource): Promise<string> {
 /**
  * Reads a JSON file.
  *
- * @throws {SyntaxError} Where the file is not JSON.
- * @throws {Error} Where the file cannot be read.
+ * @throws {SyntaxError} when the file is not JSON.
+ * @throws {Error} when the file cannot be read.
  */
 export async function readJson(file: FileSource): Promise<unknown> {
   const text = await readText(file);
@@ -56,9 +56,9 @@ export async function readJson(file: FileSource): Promise<unknown> {
 }
 
 /**
- * The names of what a folder on the disk holds, in no order.
+ * The names of a folder's entries on disk, in no particular order.
  *
- * @throws {Error} Where the folder cannot be read.
+ * @throws {Error} when the folder cannot be read.
  */
 export async function listFolder(folder: string | URL): Promise<string[]> {
   try {
@@ -69,9 +69,9 @@ export async function listFolder(folder: string | URL): Promise<string[]> {
 }
 
 /**
- * Makes a folder and those above it; one that exists stays as it is.
+ * Makes a folder and its parents; an existing folder stays as it is.
  *
- * @throws {Error} Where it cannot be made.
+ * @throws {Error} when it cannot be made.
  */
 export async function makeFolder(folder: string): Promise<void> {
   assertWritable(folder);
@@ -81,10 +81,10 @@ export async function makeFolder(folder: string): Promise<void> {
 }
 
 /**
- * Makes a folder and writes a file to it, which is removed: a long run should not end at a folder that
- * cannot be written.
+ * Makes a folder and checks that it can be written to, with a file that is removed again: a long run
+ * should not fail at its end because of its folder.
  *
- * @throws {Error} Where the folder cannot be made or written to.
+ * @throws {Error} when the folder cannot be made or written to.
  */
 export async function prepareFolder(folder: string): Promise<void> {
   assertWritable(folder);
@@ -108,22 +108,22 @@ export async function removeFile(path: string): Promise<void> {
   await Deno.remove(path).catch(() => {});
 }
 
-/** The one path of a place, whatever leads to it; a path that leads nowhere stays as it is. */
+/** The canonical path of a file or folder; a path that leads nowhere stays as it is. */
 export async function realPath(path: string): Promise<string> {
   return await Deno.realPath(path).catch(() => path);
 }
 
-/** Whether two paths lead to one place; a path that leads nowhere is compared as text. */
+/** Whether two paths lead to the same place; a path that leads nowhere is compared as text. */
 export async function isSamePlace(one: string, other: string): Promise<boolean> {
   return await realPath(one) === await realPath(other);
 }
 
 /**
- * Writes a file through a temporary one in the same folder (write, flush, rename), so that a reader
- * and a crash see the old bytes or the new ones and never a part.
+ * Writes a file through a temporary one in the same folder (write, flush, rename), so that readers and
+ * crashes find the old bytes or the new ones, never a part of them.
  *
- * @param totalBytes The size of the whole, where `content` comes in pieces; only errors mention it.
- * @throws {Error} Where the disk is full or the folder missing or not writable; the old file is as
+ * @param totalBytes The size of the whole if `content` comes in pieces; only errors mention it.
+ * @throws {Error} when the disk is full or the folder missing or not writable; the old file is as
  * before and no temporary file is left. What `content` throws while it is iterated passes through.
  *
  * @example

@@ -1,11 +1,11 @@
-/** Tensors in ordinary memory: what files hold and what a device gives back. @module */
+/** Tensors in host memory: what files hold and what is read from a device. @module */
 
 import { type Shape, sizeOf } from "./shape.ts";
 import { ShapeError } from "./errors.ts";
 
 /**
- * Array types of a host tensor. The `reference` device gives `Float64Array`; a `Uint16Array` holds the
- * bits of F16 values.
+ * Array types of a host tensor. The `reference` device returns `Float64Array`; a `Uint16Array` holds
+ * the bits of F16 values.
  */
 export type HostData = Float32Array | Float64Array | Uint32Array | Int32Array | Uint16Array;
 
@@ -17,7 +17,7 @@ export interface HostTensor {
   readonly data: HostData;
 }
 
-/** True for floats: what a mean is taken of depends on it. */
+/** True for F32 and F64 values. */
 export function isFloat(data: ArrayLike<number>): boolean {
   return data instanceof Float32Array || data instanceof Float64Array;
 }

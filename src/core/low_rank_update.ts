@@ -1,4 +1,4 @@
-/** A low-rank update in ordinary memory: what files hold, analysis takes and adapters give back. @module */
+/** A low-rank update in host memory: what files hold, analysis takes and adapters return. @module */
 
 import { ShapeError } from "./errors.ts";
 import type { HostTensor } from "./host_tensor.ts";
@@ -18,7 +18,7 @@ export interface LowRankFactors {
 /** The update of one site: W[rows, :] changes by scaling · B A. */
 export interface LowRankUpdate extends SiteAddress, LowRankFactors {}
 
-/** How messages name an update: by its site, where it has one. */
+/** How messages name an update: by its site, if it has one. */
 export function updateName(update: LowRankFactors | LowRankUpdate): string {
   return "module" in update ? siteName(update) : "the update";
 }

@@ -1,20 +1,20 @@
-/** Regular expressions for names out of configurations, which may be hostile. @module */
+/** Regular expressions for names, from configurations that may be hostile. @module */
 
 import { AdapterFileError } from "./errors.ts";
 import { isNamed } from "./module_names.ts";
 
-/** More unbounded repetitions than any pattern in use. */
+/** More unbounded repetitions than any pattern in use has. */
 const MOST_REPETITIONS = 8;
 
 /** Steps that matching one name may take at worst: a second or two. */
 const MOST_STEPS = 2e8;
 
 /**
- * Compiles a regular expression out of an adapter's configuration for whole names, of which `before`
- * and `after` match the parts around it.
+ * Compiles a regular expression from an adapter's configuration. It must match a whole name, together
+ * with `before` and `after` around it.
  *
- * @throws {AdapterFileError} Where it is not a regular expression, or one that could take for ever:
- * a repeated group with a repetition or a choice in it, or more than 8 unbounded repetitions.
+ * @throws {AdapterFileError} when it is not a regular expression, or one that could take forever: a
+ * repeated group with a repetition or a choice in it, or more than 8 unbounded repetitions.
  */
 export function compilePattern(pattern: string, before = "", after = ""): RegExp {
   if (choicesOf(pattern) === undefined) {
@@ -48,16 +48,16 @@ export function matchName(
 /** An escaped character or a class of characters. */
 const ATOM = /\\.|\[(?:\\.|[^\]\\])*\]/gs;
 
-/** What makes a group something else than a capture. */
+/** The beginning of a group that is not a plain capture. */
 const GROUP_KIND = /\(\?(?:<?[=!]|<\w+>|:)/g;
 
-/** A group without groups in it, with the repetition behind it. */
+/** A group without groups in it, with the repetition after it. */
 const INNER_GROUP = /\(([^()]*)\)([*+{]?)/;
 
-/** A repetition, bounded or not, with the mark of a lazy one. */
+/** A repetition, bounded or not, with the mark for lazy matching. */
 const REPETITION = /(?:[*+?]|\{[^}]*\})\??/g;
 
-/** What a pattern leaves to trial and error; undefined where repetitions are nested or too many. */
+/** How much backtracking a pattern allows; undefined if repetitions are nested or too many. */
 function choicesOf(pattern: string): { repetitions: number; forks: number } | undefined {
   let rest = pattern.replace(ATOM, ".").replace(GROUP_KIND, "(");
   if ((rest.match(/[*+]|,\}/g)?.length ?? 0) > MOST_REPETITIONS) return undefined;
@@ -73,11 +73,11 @@ function choicesOf(pattern: string): { repetitions: number; forks: number } | un
   return { repetitions, forks: forks + forksIn(rest) };
 }
 
-/** Pairs of alternatives that can match at one place: where one could begin as the other does. */
+/** Pairs of alternatives that can match at one place: where one can be a prefix of the other. */
 function forksIn(body: string): number {
   const alternatives = body.split("|");
   const alike = (a: string, b: string) =>
-    [...a].every((sign, i) => i >= b.length || sign === b[i] || sign === "." || b[i] === ".");
+    [...a].every((char, i) => i >= b.length || char === b[i] || char === "." || b[i] === ".");
   return alternatives.reduce(
     (sum, a, i) => sum + alternatives.slice(0, i).filter((b) => alike(a, b)).length,
     0,
@@ -97,7 +97,7 @@ export function checkPattern(pattern: string, option: string): void {
  * PEFT's rule for `target_modules`: the members of a list are whole paths or their last parts, a string is
  * a regular expression for the whole path.
  *
- * @throws {AdapterFileError} Where a pattern is refused.
+ * @throws {AdapterFileError} when a pattern is refused.
  */
 export function isTargeted(name: string, targets: string | readonly string[]): boolean {
   if (typeof targets === "string") return matchName(name, targets) !== null;

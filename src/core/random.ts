@@ -4,9 +4,9 @@
 const multiply = Math.imul;
 
 /**
- * Hashes (seed, index) to 32 uniform bits: Bob Jenkins / Chris Wellons' `lowbias32` finaliser over a
- * seeded counter. The kernels of all devices hold the same function, so a dropout mask needs no memory:
- * backward draws it again.
+ * Hashes (seed, index) to 32 uniform bits: Bob Jenkins / Chris Wellons' `lowbias32` finalizer over a
+ * seeded counter. The kernels of all devices compute the same function, so a dropout mask needs no
+ * memory: the backward pass draws it again.
  */
 export function hash32(seed: number, index: number): number {
   let x = (multiply(index, 0x9e3779b9) ^ seed) >>> 0;

@@ -1,6 +1,6 @@
-/** Some of a matrix's rows. @module */
+/** Ranges of a matrix's rows. @module */
 
-/** Neighboring rows, such as those of a weight that make one projection of a fused layer. */
+/** A contiguous range of rows, such as one projection's rows in the weight of a fused layer. */
 export interface RowRange {
   /** First row. */
   readonly start: number;
@@ -16,12 +16,12 @@ export function indicesOf({ start, count }: RowRange): number[] {
 /** The rows of a site: one range, or several in the order of the site's own rows. */
 export type SiteRows = RowRange | readonly RowRange[];
 
-/** How many rows they are. */
+/** How many rows a site has. */
 export function countRows(rows: SiteRows): number {
   return [rows].flat().reduce((sum, { count }: RowRange) => sum + count, 0);
 }
 
-/** The first `count` rows in ranges of at most `most`. */
+/** Cuts the first `count` rows into ranges of at most `most`. */
 export function cutRange(count: number, most: number): RowRange[] {
   return Array.from({ length: Math.ceil(count / most) }, (_, i) => {
     return { start: i * most, count: Math.min(most, count - i * most) };

@@ -12,11 +12,11 @@ export const siteRoles: readonly SiteRole[] = ["q", "k", "v", "o", "up", "down",
 export interface SiteAddress {
   /** Path of the layer, such as `transformer.h.0.attn.c_attn`. */
   readonly module: string;
-  /** The part of a fused weight, where it is one that has a name. */
+  /** The part of a fused weight, if it has a name. */
   readonly role?: SiteRole;
-  /** The output rows of the weight that are meant; all of them where absent. */
+  /** The output rows of the weight that the site covers; all of them if absent. */
   readonly rows?: RowRange;
-  /** How many output rows the whole weight has; known wherever `rows` come from a model or a file. */
+  /** How many output rows the whole weight has; known whenever `rows` come from a model or a file. */
   readonly outputs?: number;
 }
 

@@ -1,10 +1,10 @@
 /**
- * Where files are: on the disk, at an address, or in memory. With `files.ts`, which reads and writes whole
- * ones, this is the only code in `src/` that opens files.
+ * Where files are: on disk, at a URL, or in memory. With `files.ts`, which reads and writes whole ones,
+ * this is the only code in `src/` that opens files.
  *
- * Under Deno a path leads to the disk. In a browser it is an address relative to the page: files are
- * fetched and none is written. Files in memory are the platform's own `File` objects, as those of an
- * `<input type="file">`; wherever a {@link Folder} is read, a list of them will do.
+ * Under Deno a path leads to the disk. In a browser it is a URL relative to the page: files are
+ * fetched, and none can be written. Files in memory are the platform's own `File` objects, such as
+ * those of an `<input type="file">`; wherever a {@link Folder} is read, a list of them works too.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { readReason } from "./file_errors.ts";
 import { inBrowser } from "./platform.ts";
 
 /**
- * A folder to read from: its path (in a browser an address relative to the page), or its files in memory,
+ * A folder to read from: its path (in a browser, a URL relative to the page), or its files in memory,
  * found by `name`.
  */
 export type Folder = string | readonly File[];
@@ -28,12 +28,12 @@ export interface OpenFile extends Disposable {
   /**
    * Reads `length` bytes from an offset; several reads may run at the same time.
    *
-   * @throws {SyntaxError} Where the file ends earlier.
+   * @throws {SyntaxError} when the file ends earlier.
    */
   read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
 }
 
-/** The path of a file in a folder, or the file itself where the folder is in memory. */
+/** The path of a file in a folder, or the file itself if the folder is in memory. */
 export function fileIn(folder: string, name: string): string;
 export function fileIn(folder: Folder, name: string): FileSource;
 export function fileIn(folder: Folder, name: string): FileSource {
@@ -45,12 +45,12 @@ export function fileIn(folder: Folder, name: string): FileSource {
   throw new Error(`cannot read ${name}: it is not among the files in memory`);
 }
 
-/** What a message calls a folder. */
+/** A folder's name in messages. */
 export function folderName(folder: Folder): string {
   return typeof folder === "string" ? folder : "memory";
 }
 
-/** What a message calls a file. */
+/** A file's name in messages. */
 export function fileName(file: FileSource): string {
   return file instanceof File ? file.name : String(file);
 }
@@ -62,10 +62,10 @@ export async function hasFile(folder: Folder, name: string): Promise<boolean> {
 }
 
 /**
- * What a path leads to; `undefined` where there is nothing. A server tells files only: in a browser a name
- * without an ending is a folder.
+ * What a path leads to; `undefined` if nothing. A server only serves files: in a browser a name without
+ * an extension is taken for a folder.
  *
- * @throws {Error} Where it cannot be found out.
+ * @throws {Error} when this cannot be determined.
  */
 export async function kindOf(path: string): Promise<"file" | "folder" | undefined> {
   if (inBrowser) return /\.[a-z]+$/.test(path) ? await kindAt(path) : "folder";
@@ -81,7 +81,7 @@ export async function kindOf(path: string): Promise<"file" | "folder" | undefine
 /**
  * Opens a file for reading at any position. In a browser it is fetched as a whole.
  *
- * @throws {Error} Where the file does not exist or cannot be read.
+ * @throws {Error} when the file does not exist or cannot be read.
  */
 export async function openFile(file: FileSource): Promise<OpenFile> {
   if (!isOnDisk(file)) return openBlob(await blobOf(file));
@@ -90,17 +90,17 @@ export async function openFile(file: FileSource): Promise<OpenFile> {
   );
 }
 
-/** Whether this file is read by Deno. */
+/** Whether the file is on disk, to be read by Deno. */
 export function isOnDisk(file: FileSource): file is string | URL {
   return !inBrowser && !(file instanceof File);
 }
 
-/** Throws where no file can be written. */
+/** Throws where files cannot be written. */
 export function assertWritable(path: string): void {
   if (inBrowser) throw new Error(`cannot write ${path}: a page in a browser has no disk`);
 }
 
-/** A file in memory, or one that is fetched into it. */
+/** A file in memory, or fetched into it. */
 export async function blobOf(file: FileSource): Promise<Blob> {
   return file instanceof File ? file : await (await request(String(file), "GET")).blob();
 }
@@ -114,7 +114,7 @@ async function kindAt(address: string): Promise<"file" | undefined> {
   return await request(address, "HEAD").then(() => "file", () => undefined);
 }
 
-/** The server's answer, once it is a good one. */
+/** The server's response; throws unless it is a success. */
 async function request(address: string, method: "GET" | "HEAD"): Promise<Response> {
   const response = await fetch(address, { method })
     .catch((error) => Promise.reject(cannotRead(address, error)));
@@ -141,7 +141,7 @@ function openDiskFile(file: Deno.FsFile): OpenFile {
   return { bytes: file.statSync().size, read, [Symbol.dispose]: () => file.close() };
 }
 
-/** Synchronous, so that of two reads at the same time neither moves the other's position. */
+/** Synchronous, so that two reads at the same time cannot move each other's position. */
 function readAt(file: Deno.FsFile, offset: number, length: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(length);
   file.seekSync(offset, Deno.SeekMode.Start);

@@ -1,4 +1,4 @@
-/** Which release this is. @module */
+/** The version of this release. @module */
 
 /**
  * The version of `deno.json`, which `deno pack` leaves out of the package, so that it cannot be imported.

@@ -1,12 +1,12 @@
-/** Handwritten digits: a part of MNIST, at half its width and height. @module */
+/** Handwritten digits: a part of MNIST, at half the resolution. @module */
 
 import { readJson } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { digitsPackage } from "./packages.ts";
 
-/** Images with what they show. */
+/** Images with their labels. */
 export interface Digits {
-  /** (images, 196) values from 0 to 1, rows of 14 pixels from the top. */
+  /** (images, 196) values from 0 to 1, in rows of 14 pixels from the top. */
   readonly images: HostTensor;
   /** 0 to 9 for each image. */
   readonly labels: Uint8Array;
@@ -14,15 +14,15 @@ export interface Digits {
 
 /** Digits to train on, and digits that training never sees. */
 export interface DigitSplit {
-  /** Four of five. */
+  /** Four out of five. */
   readonly train: Digits;
-  /** Every fifth digit of each kind, from the third on. */
+  /** Every fifth image of each digit, starting with the third. */
   readonly heldOut: Digits;
 }
 
 const side = 28, half = side / 2, pixels = half * half;
 
-/** Reads the 10,000 digits of the package, kind by kind. */
+/** Reads the package's 10,000 images, digit by digit. */
 export async function loadDigits(): Promise<DigitSplit> {
   const folder = await digitsPackage();
   const kinds = await Promise.all(Array.from({ length: 10 }, async (_, digit) => {

@@ -1,11 +1,11 @@
-/** The pretraining text: presidents' speeches and Moby Dick, split by document. @module */
+/** The pretraining text: State of the Union speeches and Moby Dick, split by document. @module */
 
 import { listFolder, readText } from "../core/files.ts";
 import { mobyDickPackage, speechesPackage } from "./packages.ts";
 
 /** One speech or chapter. */
 export interface TextDocument {
-  /** File name without its ending: `1862_abraham_lincoln_r`, `chapter_42`. */
+  /** File name without its extension: `1862_abraham_lincoln_r`, `chapter_42`. */
   readonly name: string;
   /** The whole text. */
   readonly text: string;
@@ -15,14 +15,14 @@ export interface TextDocument {
 export interface DocumentSplit {
   /** All other documents. */
   readonly train: readonly TextDocument[];
-  /** Every 25th document, from the 13th on. */
+  /** Every 25th document, starting with the 13th. */
   readonly heldOut: readonly TextDocument[];
 }
 
-/** The whole book and its table of contents: with either, held-out chapters would leak. */
+/** The whole book and its table of contents: either would leak held-out chapters. */
 const LEAKS: ReadonlySet<string> = new Set(["data.txt", "contents.txt"]);
 
-/** File names of a folder's texts in the order of their code units, the same everywhere. */
+/** File names of a folder's texts, sorted by code units so that the order is the same everywhere. */
 async function textFiles(folder: URL): Promise<string[]> {
   const names = await listFolder(folder);
   return names.filter((name) => name.endsWith(".txt") && !LEAKS.has(name)).sort();
@@ -47,7 +47,7 @@ export async function loadMobyDick(): Promise<TextDocument[]> {
   return await readDocuments(await mobyDickPackage());
 }
 
-/** Holds out every 25th document: those whose index leaves 12 when divided by 25. */
+/** Holds out every 25th document: those whose index modulo 25 is 12. */
 export function splitDocuments(documents: readonly TextDocument[]): DocumentSplit {
   const isHeldOut = (index: number) => index % 25 === 12;
   return {
@@ -58,7 +58,7 @@ export function splitDocuments(documents: readonly TextDocument[]): DocumentSpli
 
 /**
  * The pretraining split: every 25th speech and every 25th chapter is held out; the book's etymology,
- * extracts and epilogue are no chapters and stay in training. 11.57 MB to train on, 0.40 MB held out.
+ * extracts and epilogue are not chapters and stay in training. 11.57 MB to train on, 0.40 MB held out.
  */
 export async function loadPretrainingText(): Promise<DocumentSplit> {
   const book = await loadMobyDick();

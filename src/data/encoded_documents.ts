@@ -1,13 +1,13 @@
-/** Documents as token ids, with one convention for language models and n-grams alike. @module */
+/** Documents as token ids, with the same convention for language models and n-grams. @module */
 
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import type { TextDocument } from "./documents.ts";
 
-/** Encoded documents with what is needed to score a language model on them. */
+/** Encoded documents, and what is needed to score a language model on them. */
 export interface EncodedDocuments {
   /** One sequence per document, ending with `endOfText`, which counts as a token like any other. */
   readonly documents: readonly Uint32Array[];
-  /** The id that ends every document and stands before its first token as context. */
+  /** The id that ends every document and precedes its first token as context. */
   readonly endOfText: number;
   /** Number of tokens to predict: the sum of the documents' lengths. */
   readonly tokens: number;
@@ -17,10 +17,10 @@ export interface EncodedDocuments {
 
 /**
  * Encodes documents. Every document ends with the end-of-text token, which is scored (a model must say
- * where a document ends) and is the context of the document's first token: a document of n tokens gives
- * n + 1 predictions, and nothing before it is seen.
+ * where a document ends) and is the context of the document's first token: a document of n tokens
+ * requires n + 1 predictions, none of which sees earlier documents.
  *
- * @throws TypeError if the tokenizer has no end-of-text token.
+ * @throws {TypeError} when the tokenizer has no end-of-text token.
  */
 export function encodeDocuments(
   tokenizer: Tokenizer,

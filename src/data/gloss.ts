@@ -1,20 +1,21 @@
-/** The tasks made from WordNet: prompts, completions and which words are for testing. @module */
+/** Tasks made from WordNet: prompts, completions and the split of words. @module */
 
 import { hash32 } from "../core/random.ts";
 import type { PromptedText } from "./prompted_batches.ts";
 import type { Meaning } from "./wordnet.ts";
 
 /**
- * What is asked: `gloss` gives a word and its kind and wants the definition (meaning to text, as the E2E
- * task of the paper's section 5.4); `kind` gives the definition and wants the kind (as its classification).
+ * The task: `gloss` asks for the definition of a word and its kind (meaning to text, like the E2E task
+ * of the paper's section 5.4); `kind` asks for the kind, given the definition (like the paper's
+ * classification tasks).
  */
 export type GlossTask = "gloss" | "kind";
 
-/** To train on; to choose learning rates with; to report. */
+/** For training; for choosing learning rates; for reporting. */
 export type GlossSplit = "train" | "validation" | "test";
 
 /**
- * Words a meaning as a prompt with its completion.
+ * Phrases a meaning as a prompt with its completion.
  *
  * @example
  * ```ts
@@ -39,9 +40,10 @@ function hashText(text: string): number {
 }
 
 /**
- * The split of a lemma: 5% validation, 10% test, the rest to train on, by a hash of its lower-case form.
- * So all meanings of a word, of either part of speech and in either task, are in the same split.
- * Not so definitions: about 1% of nouns share theirs with another word ("a genus of bacteria").
+ * The split of a lemma: 5% validation, 10% test, the rest for training, by a hash of its lower-case
+ * form. So all meanings of a word, as noun or verb and in either task, are in the same split.
+ * Definitions may be in several: about 1% of nouns share theirs with another word ("a genus of
+ * bacteria").
  */
 export function splitOf(lemma: string): GlossSplit {
   const share = hashText(lemma.toLowerCase()) / 2 ** 32;

@@ -6,20 +6,20 @@ import { type GlossSplit, type GlossTask, promptedText, splitOf } from "./gloss.
 import { promptedBatches, type PromptedText, type SampleOptions } from "./prompted_batches.ts";
 import { loadMeanings, type Meaning, type PartOfSpeech } from "./wordnet.ts";
 
-/** What {@link glossBatches} needs beside the tokenizer. */
+/** Options of {@link glossBatches}. */
 export interface GlossOptions extends SampleOptions {
-  /** Which words. */
+  /** Which split of the words. */
   readonly split: GlossSplit;
-  /** What is asked. Default `gloss`. */
+  /** The task. Default `gloss`. */
   readonly task?: GlossTask;
-  /** Of which words. Default `noun`. */
+  /** The part of speech. Default `noun`. */
   readonly part?: PartOfSpeech;
 }
 
 /**
- * Batches of a WordNet task. Iterating again gives the same batches again.
+ * Batches of a WordNet task. Iterating again yields the same batches.
  *
- * @throws RangeError if the split has too few examples that fit `length` tokens.
+ * @throws {RangeError} when the split has too few examples that fit `length` tokens.
  *
  * @example
  * ```ts ignore

@@ -1,5 +1,5 @@
 /**
- * Interpolated modified Kneser-Ney n-gram language models over token ids: the honest baseline of a small
+ * Interpolated modified Kneser-Ney n-gram language models over token ids: a strong baseline for a small
  * language model. Source: Chen and Goodman 1998, section 4.1.6 and equations 27-28.
  *
  * @module
@@ -7,7 +7,7 @@
 
 import { ABSENT, NgramTrie, ROOT } from "./ngram_trie.ts";
 
-/** What {@link KneserNey} needs besides the documents. */
+/** Options of {@link KneserNey}. */
 export interface KneserNeyOptions {
   /** Longest n-gram, in tokens: 1 to 5 are usual, 3 is a trigram. */
   readonly order: number;
@@ -20,10 +20,10 @@ export interface KneserNeyOptions {
 /** Discounts of counts 0, 1, 2 and 3 or more. */
 type Discounts = readonly [0, number, number, number];
 
-/** Taken where a corpus is too small to estimate discounts, as KenLM's `--discount_fallback`. */
+/** Used if a corpus is too small to estimate discounts, like KenLM's `--discount_fallback`. */
 const FALLBACK: Discounts = [0, 0.5, 1, 1.5];
 
-/** Discounts from how many n-grams have count 1, 2, 3 and 4 (Chen and Goodman 1998, equation 26). */
+/** Discounts from the numbers of n-grams with counts 1, 2, 3 and 4 (Chen and Goodman 1998, equation 26). */
 function discountsOf([, n1, n2, n3, n4]: readonly number[]): Discounts {
   const y = n1 / (n1 + 2 * n2);
   const discounts: Discounts = [
@@ -47,13 +47,13 @@ function checkOptions({ order, vocabularySize, endOfText }: KneserNeyOptions): v
 }
 
 /**
- * An interpolated modified Kneser-Ney model:
- * p(w | c) = max(0, a(c w) − D(a(c w))) / Σ a(c ·) + γ(c) p(w | c without its first token), and below the
- * unigram the uniform distribution. The count a is the number of occurrences for n-grams of full order and
- * for those that begin a document, and the number of distinct tokens before the n-gram for all others.
+ * An interpolated modified Kneser-Ney model: p(w | c) = max(0, a(c w) − D(a(c w))) / Σ a(c ·) + γ(c)
+ * p(w | c without its first token), with the uniform distribution below the unigram. The count a is the
+ * number of occurrences for n-grams of full order and for those that begin a document, and the number
+ * of distinct tokens before the n-gram for all others.
  *
- * The discounts D of counts 1, 2 and 3 or more are estimated per order; a corpus too small for that takes
- * 0.5, 1 and 1.5. N-grams never cross documents. Costs about 50 bytes per distinct n-gram.
+ * The discounts D of counts 1, 2 and 3 or more are estimated per order; for a corpus too small for that
+ * they are 0.5, 1 and 1.5. N-grams never cross documents. Cost: about 50 bytes per distinct n-gram.
  *
  * @example
  * ```ts
@@ -76,7 +76,7 @@ export class KneserNey {
   /**
    * Counts the documents, each a sequence of token ids that ends with `endOfText`.
    *
-   * @throws RangeError if the order or the end-of-text token is out of range.
+   * @throws {RangeError} when the order or the end-of-text token is out of range.
    */
   constructor(documents: Iterable<ArrayLike<number>>, options: KneserNeyOptions) {
     checkOptions(options);
@@ -90,7 +90,7 @@ export class KneserNey {
     this.#sumContexts();
   }
 
-  /** Probability of `token` after `context`, of which the last order − 1 tokens count. */
+  /** Probability of `token` after `context`, of which the last order − 1 tokens are used. */
   probability(context: ArrayLike<number>, token: number): number {
     const start = Math.max(0, context.length - this.order + 1);
     let nodes: number[] = [ROOT];
@@ -98,7 +98,7 @@ export class KneserNey {
     return this.#probability(nodes, token);
   }
 
-  /** Nats that the model needs for a document (ending with `endOfText`): −Σ ln p. */
+  /** The negative log-likelihood, −Σ ln p in nats, of a document (ending with `endOfText`). */
   nats(document: ArrayLike<number>): number {
     let nodes = this.#advance([ROOT], this.#endOfText);
     let sum = 0;
@@ -109,7 +109,7 @@ export class KneserNey {
     return sum;
   }
 
-  /** Nodes of the contexts of 0, 1, 2, … tokens after one more token. */
+  /** The nodes of the contexts of 0, 1, 2, … tokens, after one more token. */
   #advance(nodes: readonly number[], token: number): number[] {
     const kept = nodes.slice(0, this.order - 1);
     return [ROOT, ...kept.map((node) => node === ABSENT ? ABSENT : this.#trie.find(node, token))];
@@ -145,7 +145,10 @@ export class KneserNey {
     }
   }
 
-  /** Counts one n-gram: by occurrence if it cannot grow to the left, else by its distinct left sides. */
+  /**
+   * Counts one n-gram: by occurrence if it cannot be extended to the left, else by distinct preceding
+   * tokens.
+   */
   #countOne(context: number, token: number, suffix: number, isLongest: boolean): number {
     const trie = this.#trie;
     const before = trie.size;

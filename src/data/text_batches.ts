@@ -1,4 +1,8 @@
-/** Windows of running text: random ones to train on, and those that score every held-out token once. @module */
+/**
+ * Windows of running text: random ones for training, and those that score every held-out token once.
+ *
+ * @module
+ */
 
 import type { Batch } from "../core/batch.ts";
 import { Random } from "../core/random.ts";
@@ -18,10 +22,10 @@ export function tokenStream({ documents, endOfText, tokens }: EncodedDocuments):
 }
 
 /**
- * Endless batches of random windows of a stream, every place equally likely, documents crossed as in
- * GPT-2's training. The same seed gives the same batches.
+ * Endless batches of random windows of a stream, every position equally likely, crossing documents as
+ * in GPT-2's training. The same seed yields the same batches.
  *
- * @throws RangeError if the stream is not longer than a window.
+ * @throws {RangeError} when the stream is not longer than a window.
  *
  * @example
  * ```ts
@@ -58,19 +62,19 @@ export function* randomWindows(
 /** How held-out text is cut. */
 export interface EvaluationOptions extends BatchSize {
   /**
-   * Tokens that each window moves on, at most `length`. Default half of `length`: every scored token then
-   * sees at least length / 2 tokens before it, or its whole document. With `length` it is half the work,
-   * and the first tokens of each window see little.
+   * Tokens from one window to the next, at most `length`. Default half of `length`: every scored token
+   * then sees at least length / 2 tokens before it, or its whole document. A stride of `length` halves
+   * the work, but the first tokens of each window have little context.
    */
   readonly stride?: number;
 }
 
 /**
  * Batches that score every token of every document exactly once, the end of text included. Windows stay
- * within a document, which starts with the end-of-text token as context, so that a model sees no more than
- * an n-gram model of the same documents does, apart from its longer reach.
+ * within a document, which starts with the end-of-text token as context, so that a model sees no more
+ * than an n-gram model of the same documents, apart from its longer context.
  *
- * @throws RangeError if the stride is not in 1 … length.
+ * @throws {RangeError} when the stride is not an integer from 1 to length.
  */
 export function* evaluationWindows(
   encoded: EncodedDocuments,
@@ -80,7 +84,7 @@ export function* evaluationWindows(
   const step = stride ?? Math.ceil(size.length / 2);
   if (!Number.isInteger(step) || step < 1 || step > size.length) {
     throw new RangeError(
-      `evaluation windows need a whole stride of 1 to ${size.length}, found ${step}`,
+      `evaluation windows need an integer stride from 1 to ${size.length}, found ${step}`,
     );
   }
   yield* packBatches(evaluationRows(encoded, size.length, step), size, encoded.endOfText);

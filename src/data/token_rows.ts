@@ -1,11 +1,11 @@
-/** Rows of tokens, packed into batches of next tokens. @module */
+/** Rows of tokens, packed into batches with next tokens as targets. @module */
 
 import type { Batch } from "../core/batch.ts";
 
-/** The target of a place that is not scored, as everywhere else. */
+/** The target of a position that is not scored. */
 export const IGNORED: number = -100;
 
-/** The extents of every batch. */
+/** The shape of every batch. */
 export interface BatchSize {
   /** Rows in a batch. */
   readonly batch: number;
@@ -13,26 +13,26 @@ export interface BatchSize {
   readonly length: number;
 }
 
-/** A span of tokens of which only some are scored. */
+/** A span of tokens, only some of which are scored. */
 export interface TokenRow {
   /** Up to length + 1 tokens: inputs are all but the last, targets all but the first. */
   readonly tokens: ArrayLike<number>;
-  /** Tokens before this place are context and never targets. At least 1. */
+  /** Tokens before this index are context and never targets. At least 1. */
   readonly scoredFrom: number;
 }
 
-/** Throws a RangeError unless batch and length are whole numbers of at least 1. */
+/** Throws a `RangeError` unless batch and length are positive integers. */
 export function checkBatchSize({ batch, length }: BatchSize): void {
   for (const [name, value] of Object.entries({ batch, length })) {
     if (!Number.isInteger(value) || value < 1) {
-      throw new RangeError(`batches need a whole ${name} of at least 1, found ${value}`);
+      throw new RangeError(`batches need an integer ${name} of at least 1, found ${value}`);
     }
   }
 }
 
 /**
- * Packs up to `batch` rows: short rows are filled with `padding` on the right, and missing rows wholly, so
- * that the shape is always (batch, length). What is filled in has the target {@link IGNORED}.
+ * Packs up to `batch` rows: short rows are padded with `padding` on the right, and missing rows are all
+ * padding, so that the shape is always (batch, length). Padding has the target {@link IGNORED}.
  */
 export function packBatch(
   rows: readonly TokenRow[],
@@ -52,7 +52,7 @@ export function packBatch(
   return { inputs: { tokens: { shape, data: tokens } }, targets: { shape, data: targets } };
 }
 
-/** Packs any number of rows into batches; the last is filled up with rows that are not scored. */
+/** Packs any number of rows into batches; the last is filled up with unscored rows. */
 export function* packBatches(
   rows: Iterable<TokenRow>,
   size: BatchSize,

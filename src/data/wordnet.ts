@@ -1,4 +1,4 @@
-/** WordNet's nouns and verbs: what a word means, and of which kind that meaning is. @module */
+/** WordNet's nouns and verbs: the meanings of words, and the kind of each meaning. @module */
 
 import { readText } from "../core/files.ts";
 import { wordNetPackage } from "./packages.ts";
@@ -13,13 +13,16 @@ export interface Meaning {
   readonly definition: string;
 }
 
-/** The parts of speech that we read. */
+/** The parts of speech that can be read. */
 export type PartOfSpeech = "noun" | "verb";
 
 /** Number of the first supersense of nouns in WordNet's `lexnames`. */
 const FIRST_KIND = 3;
 
-/** Supersenses by number from 3 on: nouns to 28, then verbs. The first, "Tops", are the unique beginners. */
+/**
+ * Supersenses by number, starting with 3: nouns to 28, then verbs. The first ("Tops" in WordNet) are
+ * the roots of the hierarchy.
+ */
 const KINDS: readonly string[] =
   ("thing act animal artifact attribute body cognition communication " +
     "event feeling food group location motive object person phenomenon plant possession process quantity " +
@@ -43,18 +46,18 @@ function parseLine(line: string): Meaning {
 /**
  * Parses a `data.noun` or `data.verb` file, whose license lines start with two spaces.
  *
- * @throws SyntaxError if a line is no noun or verb with a meaning.
+ * @throws {SyntaxError} when a line is not a noun or verb with a meaning.
  */
 export function parseMeanings(text: string): Meaning[] {
   return text.split("\n").filter((line) => line !== "" && !line.startsWith("  ")).map(parseLine);
 }
 
-/** What was read, kept for as long as the program runs: 26 MB of nouns, 4 MB of verbs. */
+/** Files read so far, kept as long as the program runs: 26 MB of nouns, 4 MB of verbs. */
 const read = new Map<PartOfSpeech, Promise<readonly Meaning[]>>();
 
 /**
- * All 82,192 meanings of nouns or 13,789 of verbs, in the order of the file (WordNet 3.1). The file is read
- * once, however often it is asked for; a read that failed is tried again.
+ * All 82,192 meanings of nouns or 13,789 of verbs, in the order of the file (WordNet 3.1). The file is
+ * read only once; a failed read is tried again.
  */
 export function loadMeanings(part: PartOfSpeech = "noun"): Promise<readonly Meaning[]> {
   const found = read.get(part);

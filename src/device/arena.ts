@@ -14,7 +14,7 @@ export interface ArenaEntry {
   readonly shape: Shape;
 }
 
-/** Elements between the starts of entries are a multiple of this: 256 bytes, WebGPU's offset alignment. */
+/** Entries start at multiples of this many elements: 256 bytes, WebGPU's offset alignment. */
 const arenaAlignment = 64;
 
 /** Elements that an entry takes with its padding. */
@@ -44,7 +44,7 @@ export class Arena extends Scope {
     }
   }
 
-  /** The tensor of a name, a view of the arena. */
+  /** The tensor of that name, a view of the arena. */
   view(name: string): Tensor {
     const view = this.#views.get(name);
     if (!view) throw new RangeError(`an arena holds no tensor named ${name}`);

@@ -1,4 +1,8 @@
-/** What all four devices share: the ledger, making and freeing tensors, the checks of a launch. @module */
+/**
+ * What all four devices share: the ledger, allocating and freeing tensors, the checks of a launch.
+ *
+ * @module
+ */
 
 import { elementBytes, type ElementType, type Kernel, type Numbers } from "../../kernels/kernel.ts";
 import { DeviceError, ShapeError } from "../core/errors.ts";
@@ -13,7 +17,7 @@ import {
 } from "./device.ts";
 import { Ledger, type Role } from "./ledger.ts";
 
-/** The typed array of each element type; f16 values are kept as bits. */
+/** The typed array for each element type; f16 values are stored as bits. */
 export const hostArrays = {
   f32: Float32Array,
   u32: Uint32Array,
@@ -24,11 +28,11 @@ export const hostArrays = {
 /** Tensors by binding name, as a device sees them. */
 export type AnyBindings = Readonly<Record<string, Tensor>>;
 
-/** Checks and counts; a device adds the memory and the arithmetic. */
+/** Checks calls and keeps the ledger; a device adds the memory and the arithmetic. */
 export abstract class BaseDevice implements Device {
   /** Which device it is. */
   abstract readonly kind: DeviceKind;
-  /** What {@link Device.description} says. */
+  /** See {@link Device.description}. */
   abstract readonly description: string;
   /** Live and peak bytes. */
   readonly ledger = new Ledger();
@@ -38,13 +42,13 @@ export abstract class BaseDevice implements Device {
   readonly maxBufferBytes: number = Infinity;
   #disposed = false;
 
-  /** Makes the device's side of a buffer. */
+  /** Allocates the device's side of a buffer. */
   protected abstract allocateHandle(bytes: number, type: ElementType, label: string): unknown;
-  /** Frees it. */
+  /** Frees the device's side of a buffer. */
   protected abstract releaseHandle(storage: Storage): void;
   /** Copies values in. */
   protected abstract writeValues(tensor: Tensor, values: HostTensor["data"]): void;
-  /** Runs or queues a kernel whose bindings were checked. */
+  /** Runs or queues a kernel whose bindings have been checked. */
   protected abstract run(
     kernel: Kernel,
     bindings: AnyBindings,
@@ -55,7 +59,7 @@ export abstract class BaseDevice implements Device {
   /** Frees everything that the device itself holds. */
   protected abstract close(): void;
 
-  /** Makes a tensor. */
+  /** Allocates a tensor. */
   allocate(shape: Shape, type: ElementType, role: Role, label: string, padding = 0): Tensor {
     this.#assertOpen();
     const bytes = sizeOf(shape) * elementBytes(type) - padding;
@@ -95,12 +99,12 @@ export abstract class BaseDevice implements Device {
     }
   }
 
-  /** Compiles what `work` launches; a device whose kernels are compiled has nothing to do. */
+  /** Compiles what `work` launches; a device with precompiled kernels has nothing to do. */
   compile(_work: () => void, _report?: CompileReport): Promise<void> {
     return Promise.resolve();
   }
 
-  /** Hands queued work over; a device without a queue has nothing to do. */
+  /** Submits queued work; a device without a queue has nothing to do. */
   submit(): void {}
 
   /** Copies values out. */
@@ -124,7 +128,7 @@ export abstract class BaseDevice implements Device {
     this.#assertOpen();
     tensor.assertAlive();
     if (tensor.device !== this) {
-      throw new DeviceError(`${tensor.label} belongs to another device than ${this.description}`);
+      throw new DeviceError(`${tensor.label} belongs to a device other than ${this.description}`);
     }
   }
 }
@@ -142,7 +146,7 @@ export function wholeWords(bytes: number): number {
   return Math.ceil(bytes / 4) * 4;
 }
 
-/** The values of a write must fit the tensor. */
+/** Throws unless the values of a write fit the tensor. */
 function assertWritable(tensor: Tensor, values: HostTensor["data"]): void {
   const { label, size, type } = tensor, end = tensor.byteOffset + tensor.bytes;
   if (values.length !== size) {
@@ -161,7 +165,7 @@ function assertWritable(tensor: Tensor, values: HostTensor["data"]): void {
   }
 }
 
-/** A placeholder of another type will do for a binding that is not read, but not one of another width. */
+/** An unused binding may have a placeholder of another type, but not of another width. */
 function assertWidth(kernel: Kernel, name: string, { label, type }: Tensor): void {
   const expected = kernel.bindings[name].type;
   if (elementBytes(type) === elementBytes(expected)) return;

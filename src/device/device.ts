@@ -21,11 +21,11 @@ export type Bindings<K> = Readonly<Record<BindingNames<K>, Tensor>>;
 /** A number for each of a kernel's scalars. */
 export type Scalars<K> = Readonly<Record<ScalarNames<K>, number>>;
 
-/** A kernel of any bindings and scalars. */
+/** A kernel with any bindings and scalars. */
 // deno-lint-ignore no-explicit-any
 export type AnyKernel = Kernel<any, any>;
 
-/** Receives how many of the programs that a {@link Device.compile} needs are ready. */
+/** Receives how many of the programs for {@link Device.compile} are ready. */
 export type CompileReport = (done: number, total: number) => void;
 
 /** Something that holds tensors and runs kernels on them, in the order of the calls. */
@@ -41,9 +41,9 @@ export interface Device extends Disposable {
   /** The largest single buffer, in bytes. */
   readonly maxBufferBytes: number;
   /**
-   * Makes a tensor. Its values are undefined until something writes them.
+   * Allocates a tensor. Its values are undefined until something writes them.
    *
-   * `padding` is the number of the shape's bytes that only align its parts.
+   * `padding` is how many of the shape's bytes only align its parts.
    *
    * @throws {DeviceError} when the device cannot hold it.
    */
@@ -51,7 +51,7 @@ export interface Device extends Disposable {
   /** Frees a storage; tensors call it when they are disposed. */
   release(storage: Storage): void;
   /**
-   * Copies values in: of type f16 as bits in a `Uint16Array`.
+   * Copies values in, those of type f16 as bits in a `Uint16Array`.
    *
    * @throws {ShapeError} when their number is not the tensor's, or an f16 part ends at an odd element.
    * @throws {TypeError} when f16 is not written as bits, or another type is.
@@ -64,29 +64,29 @@ export interface Device extends Disposable {
    */
   launch<K extends AnyKernel>(kernel: K, bindings: Bindings<K>, scalars: Scalars<K>): void;
   /**
-   * Compiles what `work` will launch, so that its first run is as fast as the next. `webgpu` calls `work`
-   * without executing its launches; other devices have nothing to compile and do not call it.
+   * Compiles what `work` will launch, so that the first run is as fast as later ones. `webgpu` calls
+   * `work` without executing its launches; other devices have nothing to compile and do not call it.
    *
    * @throws {DeviceError} when a kernel does not compile.
    */
   compile(work: () => void, report?: CompileReport): Promise<void>;
-  /** Hands queued work to the hardware. */
+  /** Submits queued work to the hardware. */
   submit(): void;
   /**
-   * Copies values out, after all that was launched before.
+   * Copies values out, once everything launched before has finished.
    *
-   * @throws {DeviceError} when a kernel before it failed.
+   * @throws {DeviceError} when an earlier kernel failed.
    */
   read(...tensors: Tensor[]): Promise<HostTensor[]>;
 }
 
-/** One buffer of a device. `handle` is what that device keeps behind it. */
+/** One buffer of a device. */
 export interface Storage extends LedgerItem {
   /** A name for errors and listings. */
   readonly label: string;
-  /** The device's own side of it; nothing else reads it. */
+  /** The device's own side of the buffer; nothing else reads it. */
   handle: unknown;
-  /** False once it was disposed. */
+  /** False once it has been disposed. */
   alive: boolean;
 }
 
@@ -150,10 +150,10 @@ export class Tensor implements Disposable {
   }
 
   /**
-   * Other extents, or a part, of the same storage.
+   * A view of the same storage with other extents, or of a part of it.
    *
-   * @throws {ShapeError} when the part would reach beyond this tensor, or an f16 one starts at an odd
-   * element: devices address words of 4 bytes.
+   * @throws {ShapeError} when the view would reach beyond this tensor, or one of type f16 would start
+   * at an odd element: devices address words of 4 bytes.
    */
   view(shape: Shape, offset = 0): Tensor {
     const part = `a view ${formatShape(shape)} at ${offset}`;
@@ -169,7 +169,7 @@ export class Tensor implements Disposable {
   /**
    * Throws unless the storage is alive.
    *
-   * @throws {DeviceError} when it was disposed.
+   * @throws {DeviceError} when it has been disposed.
    */
   assertAlive(): void {
     if (!this.storage.alive) throw new DeviceError(`${this.label} was used after it was disposed`);

@@ -1,4 +1,4 @@
-/** The dry device: it keeps the ledger and nothing else. @module */
+/** The dry device: it only keeps the ledger. @module */
 
 import { DeviceError } from "../core/errors.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
@@ -6,7 +6,7 @@ import { BaseDevice } from "./base.ts";
 
 /**
  * Counts the bytes of a model, a method and a batch by running the real code without memory or
- * arithmetic, GPT-3 175B included. It can be written to but holds no values, so it cannot be read.
+ * arithmetic, GPT-3 175B included. It accepts writes but stores no values, so it cannot be read.
  */
 export class DryDevice extends BaseDevice {
   /** Always `dry`. */

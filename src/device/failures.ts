@@ -1,10 +1,10 @@
-/** Failures of a device, for those who show them before the next read throws. @module */
+/** Failures of a device, for listeners that show them before the next read throws. @module */
 
-/** What went wrong. */
+/** A failure of a device. */
 export interface DeviceFailure {
-  /** One sentence. */
+  /** What went wrong, in one sentence. */
   readonly message: string;
-  /** True once it was thrown as an error. */
+  /** True once it has been thrown as an error. */
   thrown: boolean;
 }
 
@@ -17,7 +17,7 @@ export function onDeviceFailure(listener: Listener): void {
   listeners.add(listener);
 }
 
-/** Tells all listeners of a failure. */
+/** Notifies all listeners of a failure. */
 export function announceFailure(message: string): DeviceFailure {
   const failure = { message, thrown: false };
   for (const listener of listeners) listener(failure);

@@ -2,7 +2,7 @@
 
 import type { ElementType } from "../../kernels/kernel.ts";
 
-/** What a buffer is for. Every buffer has one. */
+/** What a buffer is for. Every buffer has a role. */
 export type Role =
   | "weight"
   | "quantized"
@@ -29,7 +29,7 @@ export type BytesByRole = Record<Role, number>;
 /** Bytes by element type. */
 export type BytesByType = Record<ElementType, number>;
 
-/** What a ledger knows of a buffer. */
+/** What a ledger knows about a buffer. */
 export interface LedgerItem {
   /** What it is for. */
   readonly role: Role;
@@ -37,11 +37,11 @@ export interface LedgerItem {
   readonly type: ElementType;
   /** Bytes of its elements. */
   readonly bytes: number;
-  /** Bytes beyond them that only align. */
+  /** Further bytes that only align. */
   readonly padding: number;
 }
 
-/** What a ledger says at one moment, in bytes. */
+/** A ledger's values at one moment, in bytes. */
 export interface LedgerReading {
   /** Live bytes of each role. */
   readonly byRole: BytesByRole;
@@ -53,9 +53,9 @@ export interface LedgerReading {
   readonly peakByType: BytesByType;
   /** Live bytes of all roles. */
   readonly live: number;
-  /** The largest `live` since the ledger began or {@link Ledger.resetPeak}. */
+  /** The largest `live` since the ledger began or since {@link Ledger.resetPeak}. */
   readonly peak: number;
-  /** Live bytes that only align buffers; not part of the others. */
+  /** Live bytes that only align buffers; not included in the other values. */
   readonly padding: number;
 }
 
@@ -65,11 +65,11 @@ const noBytesByRole = (): BytesByRole =>
 const noBytesByType = (): BytesByType => ({ f32: 0, u32: 0, i32: 0, f16: 0 });
 
 /**
- * Live and peak bytes of a device by role and by element type, padding counted apart, and the launches
- * so far.
+ * Live and peak bytes of a device by role and by element type, with padding counted separately, and the
+ * launches so far.
  *
- * It counts what was asked for, so that the `dry` device, which allocates nothing, and the others,
- * which do, agree to the byte when they run the same code.
+ * It counts the bytes requested. So all devices agree to the byte when they run the same code,
+ * including the `dry` device, which allocates nothing.
  */
 export class Ledger {
   #byRole = noBytesByRole();
@@ -98,7 +98,7 @@ export class Ledger {
     this.#padding -= padding;
   }
 
-  /** Counts a launch under `kernel > role of what it writes`. */
+  /** Counts a launch under the key `kernel > role of what it writes`. */
   countLaunch(kernel: string, written: Role): void {
     const key = `${kernel} > ${written}`;
     this.#launches.set(key, (this.#launches.get(key) ?? 0) + 1);

@@ -10,9 +10,12 @@ import { ReferenceDevice } from "./reference.ts";
 import { adapterName, findAdapter, isSoftwareAdapter } from "./webgpu/adapter.ts";
 import { openAdapter, openWebgpuDevice } from "./webgpu/webgpu_device.ts";
 
-/** What {@link openDevice} is asked for. */
+/** Options of {@link openDevice}. */
 export interface OpenOptions {
-  /** Which device; without it the environment variable `LOWRANK_DEVICE` or this machine decides. */
+  /**
+   * Which device. Default: the one that the environment variable `LOWRANK_DEVICE` names, or else the
+   * best of this machine.
+   */
   readonly kind?: DeviceKind;
   /** Threads of the `cpu` device. Default: one per processor, at most 8. */
   readonly threads?: number;
@@ -28,7 +31,7 @@ export interface DeviceEntry {
   readonly software: boolean;
   /** Default number of threads; null for `webgpu`. */
   readonly threads: number | null;
-  /** The BLAS that it calls, null for none. */
+  /** The BLAS that it uses, or null. */
   readonly blas: string | null;
   /** Optional features that it has. */
   readonly features: readonly string[];
@@ -36,9 +39,9 @@ export interface DeviceEntry {
 
 /** The devices of this machine. */
 export interface DeviceListing {
-  /** The kind that {@link openDevice} takes without options. */
+  /** The kind that {@link openDevice} opens by default. */
   readonly chosen: DeviceKind;
-  /** All that can be opened. */
+  /** All devices that can be opened. */
   readonly devices: readonly DeviceEntry[];
 }
 
@@ -50,9 +53,9 @@ const variable = "LOWRANK_DEVICE";
  * `kind`, or `LOWRANK_DEVICE=cpu|webgpu`, requires that device. A software WebGPU adapter, which is slower
  * than the `cpu` device, is opened only then.
  *
- * In a browser the `cpu` device has one thread, and looks for `cpu.wasm` beside the bundle.
+ * In a browser the `cpu` device has one thread, and looks for `cpu.wasm` next to the bundle.
  *
- * @throws {DeviceError} when the device that was asked for cannot be opened.
+ * @throws {DeviceError} when the requested device cannot be opened.
  * @throws {RangeError} when `threads` is not a whole number above 0, or `LOWRANK_DEVICE` is unknown.
  *
  * @example
@@ -80,7 +83,7 @@ export async function openDevice({ kind, threads }: OpenOptions = {}): Promise<D
   }
 }
 
-/** Lists the devices of this machine and which one {@link openDevice} takes. */
+/** Lists the devices of this machine, and which kind {@link openDevice} opens by default. */
 export async function listDevices(): Promise<DeviceListing> {
   const adapter = await findAdapter();
   const devices = [cpuEntry()];
@@ -89,7 +92,7 @@ export async function listDevices(): Promise<DeviceListing> {
   return { chosen: kindFromEnvironment() ?? best, devices };
 }
 
-/** The hardware GPU, or the CPU with a note that says why. */
+/** Opens the hardware GPU, or the CPU with a note that says why. */
 async function openBest(threads?: number): Promise<Device> {
   const adapter = await findAdapter();
   if (!adapter || isSoftwareAdapter(adapter.info)) {

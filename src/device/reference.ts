@@ -9,7 +9,10 @@ type Values = Float64Array | Uint32Array | Int32Array | Uint16Array;
 
 const arrays = { ...hostArrays, f32: Float64Array } as const;
 
-/** Slow and exact to 1e-16: other devices are tested against it, and finite differences are taken on it. */
+/**
+ * Slow, with a relative error of 1e-16: other devices are tested against it, and finite differences are
+ * computed on it.
+ */
 export class ReferenceDevice extends BaseDevice {
   /** Always `reference`. */
   readonly kind = "reference" as const;

@@ -1,11 +1,11 @@
-/** Scopes: owners of tensors that free all at the end of a block. @module */
+/** Scopes: owners of tensors that free them all at the end of a block. @module */
 
 import type { ElementType } from "../../kernels/kernel.ts";
 import type { Shape } from "../core/shape.ts";
 import type { Device, Tensor } from "./device.ts";
 import type { Role } from "./ledger.ts";
 
-/** Owns what it allocates and what it is given; disposing it frees all, the latest first. */
+/** Owns what it allocates and what it is given; disposing it frees everything, latest first. */
 export class Scope implements Disposable {
   /** The device of its tensors. */
   readonly device: Device;
@@ -16,7 +16,7 @@ export class Scope implements Disposable {
     this.device = device;
   }
 
-  /** Makes a tensor that lives as long as this scope. */
+  /** Allocates a tensor that lives as long as this scope. */
   allocate(shape: Shape, type: ElementType, role: Role, label: string, padding = 0): Tensor {
     return this.own(this.device.allocate(shape, type, role, label, padding));
   }

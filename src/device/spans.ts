@@ -1,4 +1,9 @@
-/** Contiguous spans: neighboring tensors of one buffer as one, and cuts to what a kernel may bind. @module */
+/**
+ * Contiguous spans: adjacent tensors of one buffer as one, and tensors cut into pieces that kernels can
+ * bind.
+ *
+ * @module
+ */
 
 import { cutRange, type RowRange } from "../core/row_range.ts";
 import { elementBytes } from "../../kernels/kernel.ts";
@@ -12,10 +17,10 @@ export interface Piece {
   readonly size: number;
 }
 
-/** Cuts of {@link piecesOf} fall on multiples of this, so that partial sums do not depend on them. */
+/** {@link piecesOf} cuts at multiples of this, so that partial sums do not depend on the cuts. */
 const cut = 4096;
 
-/** One tensor over several that follow each other in one storage, the gaps between them included. */
+/** One tensor that covers several consecutive ones of the same storage, including the gaps between them. */
 export function spanOver(tensors: readonly Tensor[]): Tensor {
   const first = tensors[0], last = tensors[tensors.length - 1];
   const size = last.offset + last.size - first.offset;
@@ -33,7 +38,8 @@ export function piecesOf({ size, type, device }: Tensor): Piece[] {
 /** Cuts a matrix into as few blocks of rows as the device's binding limit allows. */
 export function rowPiecesOf({ shape: [rows, width], device }: Tensor): RowRange[] {
   const limit = device.maxBindingBytes / 4 / width;
-  // A multiple of 64 rows starts at a multiple of 256 bytes, in the matrix and in lists of its rows.
+  // Every 64th row starts at a multiple of 256 bytes, both in the matrix and in vectors with one value
+  // per row.
   const most = limit >= rows ? rows : Math.max(64, Math.floor(limit / 64) * 64);
   return cutRange(rows, most);
 }

@@ -3,7 +3,7 @@
 import { fill } from "../../kernels/elementwise/kernel.ts";
 import type { Tensor } from "./device.ts";
 
-/** Writes zeros in as many launches as the device's binding limit asks for. */
+/** Writes zeros, in as many launches as the device's binding limit requires. */
 export function zero(tensor: Tensor): void {
   const limit = Math.floor(Math.min(tensor.device.maxBindingBytes / 4, 2 ** 30));
   for (let start = 0; start < tensor.size; start += limit) {

@@ -3,16 +3,16 @@
 import type { LowRankUpdate } from "../core/low_rank_update.ts";
 import type { AdapterRecord } from "./adapter_record.ts";
 
-/** The line by which our own cards are known; cards without it are somebody's work and stay. */
+/** The line that marks our own cards; a card without it is somebody's work and is not overwritten. */
 export const CARD_MARK = "<!-- written by Lowrank -->";
 
-/** The card's text: what the adapter is, its size as the modules of its file, and how to load it. */
+/** The card's text: what the adapter is, the size of its modules in the file, and how to load it. */
 export function adapterCard(
   { updates, baseModelName }: AdapterRecord,
   modules: readonly LowRankUpdate[],
 ): string {
   const ranks = [...new Set(modules.map(({ A }) => A.shape[0]))].sort((a, b) => a - b);
-  // A JSON string is a YAML string too, whatever the name holds.
+  // A JSON string is also a YAML string, whatever characters the name has.
   const base = baseModelName ? `base_model: ${JSON.stringify(baseModelName)}\n` : "";
   return `---
 ${base}library_name: peft
@@ -40,7 +40,7 @@ const { updates } = await readAdapter("this folder");
 `;
 }
 
-/** What the file holds and, where sites share a module, what of it was trained. */
+/** The number of values in the file and, if sites share a module, how many of them were trained. */
 function sizeLine(updates: readonly LowRankUpdate[], modules: readonly LowRankUpdate[]): string {
   const trained = valuesOf(updates), stored = valuesOf(modules);
   const inFile = stored.toLocaleString("en");

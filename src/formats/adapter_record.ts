@@ -1,22 +1,22 @@
-/** An adapter as it is handed over for writing. @module */
+/** An adapter as a record, for writing. @module */
 
 import type { LowRankUpdate } from "../core/low_rank_update.ts";
 import type { FloatDtype } from "./dtype.ts";
 
 /** An adapter to write. */
 export interface AdapterRecord {
-  /** Its updates, each site once; those of one module's rows become one PEFT module in blocks. */
+  /** Its updates, each site once; the sites of one module become blocks of one PEFT module. */
   readonly updates: readonly LowRankUpdate[];
   /** Name or path of the base model. */
   readonly baseModelName?: string;
-  /** Names or name endings that select the modules; the modules' full names unless said. */
+  /** Names or name endings that select the modules. Default: the modules' full names. */
   readonly targetModules?: readonly string[];
-  /** PEFT's task, `CAUSAL_LM` unless said. */
+  /** PEFT's task type. Default `CAUSAL_LM`. */
   readonly taskType?: string;
-  /** True where the base model's layers are GPT-2's Conv1D; false unless said. */
+  /** True if the base model's layers are GPT-2's Conv1D. Default false. */
   readonly fanInFanOut?: boolean;
-  /** Dropout of the training, 0 unless said; it has no effect on the weights. */
+  /** Dropout rate of the training, which does not affect the weights. Default 0. */
   readonly dropout?: number;
-  /** Type of the weights in the file, F32 unless said. */
+  /** Dtype of the weights in the file. Default F32. */
   readonly dtype?: FloatDtype;
 }

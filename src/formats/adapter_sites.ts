@@ -7,20 +7,20 @@ import { indicesOf, type RowRange } from "../core/row_range.ts";
 import { type SiteRole, siteRoles } from "../core/site.ts";
 import { gather } from "./join_updates.ts";
 
-/** What the metadata says of a block of a module's B. */
+/** What the metadata says about a block of a module's B. */
 interface NamedSite {
   /** The rows of the weight that it changes. */
   readonly rows: RowRange;
-  /** How many columns it has; they follow those of the site before. */
+  /** How many columns it has; they follow those of the previous site. */
   readonly rank: number;
-  /** The part of the weight that the rows are; absent in older files. */
+  /** The role of those rows; absent in older files. */
   readonly role?: SiteRole;
 }
 
-/** The key of `__metadata__`; PEFT reads `format` alone. */
+/** The key in `__metadata__`; PEFT only reads `format`. */
 const KEY = "lowrank.sites";
 
-/** Metadata that names the sites of every module whose updates say their rows; nothing where none does. */
+/** Metadata that names the sites of every module whose updates have rows; empty if none has. */
 export function sitesMetadata(updates: readonly LowRankUpdate[]): Record<string, string> {
   const named = Map.groupBy(updates.filter(({ rows }) => rows), ({ module }) => module);
   const entries = [...named].map(([module, sites]) => [
@@ -62,9 +62,10 @@ function sitesOf(name: string, value: unknown): NamedSite[] {
 }
 
 /**
- * Cuts the update of a whole module into those of the sites that it is said to have.
+ * Cuts the update of a whole module into those of its sites.
  *
- * @throws {AdapterFileError} when they do not fit its shapes, share rows, or B has values outside.
+ * @throws {AdapterFileError} when the sites do not fit the module's shapes, share rows, or B has
+ * nonzero values outside them.
  */
 export function cutSites(
   { module, A, B, scaling }: LowRankUpdate,
@@ -88,7 +89,7 @@ export function cutSites(
 function checkFit(name: string, { shape: [out, rank] }: HostTensor, sites: readonly NamedSite[]) {
   const ranks = sites.reduce((sum, site) => sum + site.rank, 0);
   if (ranks !== rank || sites.some((site) => site.rank === 0)) {
-    refuse(`share out the rank ${rank} of "${name}" among its sites`, sites);
+    refuse(`divide the rank ${rank} of "${name}" among its sites`, sites);
   }
   let end = 0;
   for (const { start, count } of sites.map(({ rows }) => rows).sort((a, b) => a.start - b.start)) {
@@ -99,7 +100,7 @@ function checkFit(name: string, { shape: [out, rank] }: HostTensor, sites: reado
   }
 }
 
-/** How many values are not zero. */
+/** Number of nonzero values. */
 function countValues({ data }: HostTensor): number {
   let count = 0;
   for (let i = 0; i < data.length; i++) if (data[i] !== 0) count++;

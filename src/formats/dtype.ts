@@ -1,4 +1,4 @@
-/** The element types of safetensors files and how their bytes become numbers. @module */
+/** The dtypes of safetensors files, and converting their bytes to numbers. @module */
 
 import {
   bfloat16ToFloat32,
@@ -8,7 +8,7 @@ import {
 } from "../core/float16.ts";
 import type { HostData } from "../core/host_tensor.ts";
 
-/** An element type of the safetensors format. */
+/** A dtype of the safetensors format. */
 export type Dtype =
   | "BOOL"
   | "U8"
@@ -55,12 +55,12 @@ const BITS: Readonly<Record<Dtype, number>> = {
   F4: 4,
 };
 
-/** The types that real numbers can be stored as. */
+/** The dtypes that floats can be stored as. */
 export type FloatDtype = "F32" | "F16" | "BF16";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** True when the format has this element type. */
+/** True if the format has this dtype. */
 export function isDtype(name: unknown): name is Dtype {
   return typeof name === "string" && Object.hasOwn(BITS, name);
 }
@@ -71,12 +71,11 @@ export function bitsOf(dtype: Dtype): number {
 }
 
 /**
- * Turns little-endian bytes into numbers: floats into F32, integers into 32-bit integers.
- * `bytes` must start at an offset that suits the type; F32, I32 and U32 are views, not copies.
+ * Converts little-endian bytes to numbers: floats to F32, integers to 32-bit integers. `bytes` must be
+ * aligned for the dtype; for F32, I32 and U32 the result is a view, not a copy.
  *
- * @throws {RangeError} Where a 64-bit integer does not fit into 32 bits.
- * @throws {TypeError} Where the type has no conversion (C64 and the types under 16 bits that are
- * not integers).
+ * @throws {RangeError} when a 64-bit integer does not fit into 32 bits.
+ * @throws {TypeError} when the dtype has no conversion (C64, and floats of fewer than 16 bits).
  */
 export function decode(dtype: Dtype, bytes: Bytes): HostData {
   const decoder = DECODERS[dtype];
@@ -86,7 +85,7 @@ export function decode(dtype: Dtype, bytes: Bytes): HostData {
   return decoder(bytes);
 }
 
-/** One constructor of typed arrays, as far as {@link view} needs it. */
+/** A constructor of typed arrays, as far as {@link view} needs it. */
 type ViewOf<T> = new (buffer: ArrayBuffer, offset: number, length: number) => T;
 
 function view<T>(type: ViewOf<T> & { BYTES_PER_ELEMENT: number }, bytes: Bytes): T {
@@ -123,14 +122,14 @@ function narrow<T extends Int32Array | Uint32Array>(
   return to;
 }
 
-/** The type that values are stored as: integers and F16 bits as they are, real numbers as asked. */
+/** The dtype that values are stored as: integers and F16 bits unchanged, floats as `float`. */
 export function storedDtype(data: HostData, float: FloatDtype): "I32" | "U32" | FloatDtype {
   if (data instanceof Int32Array) return "I32";
   if (data instanceof Uint16Array) return "F16";
   return data instanceof Uint32Array ? "U32" : float;
 }
 
-/** Turns numbers into little-endian bytes; a view, not a copy, where nothing changes. */
+/** Converts numbers to little-endian bytes; the result is a view, not a copy, if nothing changes. */
 export function encode(data: HostData, float: FloatDtype): Uint8Array {
   const stored = toStored(data, float);
   return new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength);

@@ -1,11 +1,11 @@
-/** The α that gives a scaling. @module */
+/** The α that yields a given scaling. @module */
 
 import type { LowRankFactors } from "../core/low_rank_update.ts";
 
 /**
- * The α whose quotient α/divisor, as PEFT computes it in double precision, is exactly `scaling`; a whole
- * number where one does. Not every scaling has such an α: then the nearest, one part in 2⁵² off, which
- * is the same F32 factor but for ties.
+ * The α whose quotient α/divisor, as PEFT computes it in double precision, is exactly `scaling`; an
+ * integer if possible. Not every scaling has such an α. Then it is the nearest, off by one part in 2⁵²,
+ * which rounds to the same F32 factor except for ties.
  */
 export function exactAlpha(scaling: number, divisor: number): number {
   const alpha = scaling * divisor;
@@ -14,7 +14,7 @@ export function exactAlpha(scaling: number, divisor: number): number {
   return candidates.find((candidate) => candidate / divisor === scaling) ?? alpha;
 }
 
-/** α of an update: scaling · r, or scaling · √r where it is rank-stabilized. */
+/** α of an update: scaling · r, or scaling · √r if it is rank-stabilized. */
 export function alphaOf(
   { A: { shape: [rank] }, scaling }: LowRankFactors,
   { rankStabilized = false }: { readonly rankStabilized?: boolean } = {},

@@ -1,12 +1,12 @@
-/** The header of a safetensors file: an index of names, types, shapes and places. @module */
+/** The header of a safetensors file: an index of names, dtypes, shapes and offsets. @module */
 
 import { formatShape, type Shape } from "../core/shape.ts";
 import { bitsOf, type Dtype, isDtype } from "./dtype.ts";
 import { duplicateKey } from "./json_keys.ts";
 
-/** Where and what one tensor of a file is. */
+/** Dtype, shape and place of one tensor of a file. */
 export interface TensorEntry {
-  /** Element type in the file. */
+  /** Dtype in the file. */
   readonly dtype: Dtype;
   /** Extents, outermost first. */
   readonly shape: Shape;
@@ -16,9 +16,9 @@ export interface TensorEntry {
   readonly bytes: number;
 }
 
-/** What a header says: enough for counts of parameters and bytes without the values. */
+/** A parsed header: enough to count parameters and bytes without reading the values. */
 export interface SafetensorsHeader {
-  /** Every tensor, in the order of the bytes. */
+  /** Every tensor, in the order of its bytes in the file. */
   readonly tensors: ReadonlyMap<string, TensorEntry>;
   /** The file's `__metadata__`. */
   readonly metadata: Readonly<Record<string, string>>;
@@ -36,7 +36,7 @@ const broken = (rule: string): never => {
 /**
  * The number of leading bytes that {@link parseHeader} needs, from the first 8 bytes of a file.
  *
- * @throws {SyntaxError} Where the length is beyond the end of the file or the format's 100 MB.
+ * @throws {SyntaxError} when the length is beyond the end of the file or the format's 100 MB.
  */
 export function headerBytes(start: Uint8Array, fileBytes: number): number {
   if (start.length < 8 || fileBytes < 8) {
@@ -47,7 +47,7 @@ export function headerBytes(start: Uint8Array, fileBytes: number): number {
     broken(`the header must end within the file's ${fileBytes} bytes, found a length of ${length}`);
   }
   if (length > BigInt(LONGEST_HEADER)) {
-    broken(`the header may have ${LONGEST_HEADER} bytes, found ${length}`);
+    broken(`the header may have at most ${LONGEST_HEADER} bytes, found ${length}`);
   }
   return 8 + Number(length);
 }
@@ -55,13 +55,14 @@ export function headerBytes(start: Uint8Array, fileBytes: number): number {
 /**
  * Reads a header from the first bytes of a file, which may come from an HTTP range request.
  *
- * Every claim is checked: the header lies in the file, names are unique, types known, each tensor's
- * bytes are its elements' bytes, and the tensors fill the rest of the file without hole or overlap.
+ * Everything is checked: the header is within the file, names are unique, dtypes are known, each
+ * tensor's byte count fits its shape, and the tensors fill the rest of the file without gaps or
+ * overlaps.
  *
  * @param start At least the first {@link headerBytes} bytes of the file.
  * @param fileBytes The size of the whole file.
- * @throws {SyntaxError} Where a claim is wrong.
- * @throws {RangeError} Where `start` ends before the header does.
+ * @throws {SyntaxError} when a check fails.
+ * @throws {RangeError} when `start` ends before the header does.
  *
  * @example
  * ```ts
@@ -114,7 +115,7 @@ function tensorEntry(name: string, value: unknown, dataOffset: number): TensorEn
   if (!isDtype(dtype)) return broken(`"${name}" must have a known dtype, found ${quote(dtype)}`);
   if (!isCounts(shape)) return broken(`"${name}" must have a shape, found ${quote(shape)}`);
   if (!isCounts(offsets) || offsets.length !== 2 || offsets[0] > offsets[1]) {
-    return broken(`"${name}" must have two rising data_offsets, found ${quote(offsets)}`);
+    return broken(`"${name}" must have two ascending data_offsets, found ${quote(offsets)}`);
   }
   const bytes = bytesOf(dtype, shape);
   if (bytes !== offsets[1] - offsets[0]) {
@@ -129,7 +130,7 @@ const quote = (value: unknown): string => JSON.stringify(value)?.slice(0, 100) ?
 const isCounts = (value: unknown): value is number[] =>
   Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0);
 
-/** Bytes of a tensor; undefined where the count is no whole number of bytes or not exact. */
+/** Bytes of a tensor; undefined if it is not a whole number of bytes or not a safe integer. */
 function bytesOf(dtype: Dtype, shape: Shape): number | undefined {
   let bits = bitsOf(dtype);
   for (const extent of shape) {
@@ -139,7 +140,7 @@ function bytesOf(dtype: Dtype, shape: Shape): number | undefined {
   return bits % 8 === 0 ? bits / 8 : undefined;
 }
 
-/** Tensors must follow each other from the header's end to the file's, in the order of offsets. */
+/** Tensors in the order of their offsets must fill the file from the end of the header. */
 function checkContiguous(
   entries: [string, TensorEntry][],
   dataOffset: number,

@@ -1,4 +1,9 @@
-/** Updates of several sites of one weight as one PEFT module with blocks of zeros, and back. @module */
+/**
+ * Joining the updates of one weight's sites into one PEFT module with blocks of zeros, and splitting
+ * it.
+ *
+ * @module
+ */
 
 import { ShapeError } from "../core/errors.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
@@ -7,15 +12,16 @@ import { indicesOf, type RowRange } from "../core/row_range.ts";
 import { type SiteAddress, siteName } from "../core/site.ts";
 
 /**
- * Joins the updates of one layer's sites into one update of all its rows with the same ΔW, as a PEFT
- * module holds it: A `(Σ rank, in)` is the sites' A below each other, and B `(out, Σ rank)` has each
- * site's B in its rows and columns and zeros elsewhere.
+ * Joins the updates of one layer's sites into one update of all its rows with the same ΔW, as PEFT
+ * stores a module: A `(Σ rank, in)` stacks the sites' A, and B `(out, Σ rank)` has each site's B in the
+ * site's rows and columns and zeros elsewhere.
  *
- * The scaling is the sites'; where they differ it is the largest in size, and the others' ratio to it
- * goes into their B (rounded to F32, exact for ratios that are powers of two).
+ * The scaling is that of the sites. Where their scalings differ, it is the one of the largest
+ * magnitude, and every other site's B is multiplied by the ratio to it (rounded to F32, exact for
+ * powers of two).
  *
- * @throws {ShapeError} when shapes do not fit, rows are outside the weight or in two sites, the number
- * of the weight's outputs is not known, or there is no update.
+ * @throws {ShapeError} when shapes do not fit, rows are outside the weight or in two sites, the
+ * weight's number of outputs is unknown, or there is no update.
  *
  * @example
  * ```ts
@@ -57,13 +63,13 @@ export function joinUpdates(updates: readonly LowRankUpdate[]): LowRankUpdate {
 /**
  * Splits an update of a whole weight into those of its sites; the inverse of {@link joinUpdates}.
  *
- * A column of B belongs to the site whose rows hold all its values that are not zero. Columns of
- * zeros go where they make the sites' ranks equal, else to the site of the column before. Sites
- * without a column are left out.
+ * A column of B belongs to the site whose rows hold all its nonzero values. Columns of zeros are
+ * assigned so that the sites' ranks are equal if possible, otherwise to the site of the previous
+ * column. Sites without a column are left out.
  *
  * @param sites Every site that the weight has.
- * @returns Undefined where a column reaches into two sites or outside of all, or where all columns
- * are zero and cannot be shared out evenly.
+ * @returns Undefined if a column reaches into two sites or outside all sites, or if all columns are
+ * zero and cannot be divided evenly.
  * @throws {ShapeError} when A and B do not fit, or rows are outside the weight or in two sites.
  */
 export function splitUpdate(
@@ -81,7 +87,7 @@ export function splitUpdate(
   });
 }
 
-/** Some rows of a matrix, and of these some columns; all where there are no indices. */
+/** A submatrix of the given rows and columns; all of them by default. */
 export function gather(
   { shape: [height, width], data }: HostTensor,
   rows: readonly number[] = indicesOf({ start: 0, count: height }),
@@ -98,9 +104,9 @@ function outputsOf(update: LowRankUpdate): number {
   const out = update.outputs ?? (update.rows ? undefined : update.B.shape[0]);
   if (out !== undefined) return out;
   throw new ShapeError(
-    `an update of some rows must say how many outputs its weight has, found ${
+    `an update of some rows needs its weight's number of outputs, found none for ${
       siteName(update)
-    } without`,
+    }`,
   );
 }
 
@@ -140,7 +146,7 @@ function placeBlock(
   }
 }
 
-/** The site of each column of B, -1 for a column of zeros; undefined where there is no one site. */
+/** The site of each column of B, -1 for a column of zeros; undefined if a column has no single site. */
 function columnOwners({ shape: [out, rank], data }: HostTensor, rows: Int32Array) {
   const owners = new Array<number>(rank).fill(-1);
   for (let index = 0; index < out * rank; index++) {
@@ -153,7 +159,10 @@ function columnOwners({ shape: [out, rank], data }: HostTensor, rows: Int32Array
   return owners;
 }
 
-/** Gives columns of zeros to sites: evenly where that fits the others, else as their neighbours. */
+/**
+ * Assigns columns of zeros to sites: evenly if that fits the other columns, otherwise like the previous
+ * column.
+ */
 function shareZeroColumns(owners: number[], sites: number): number[] | undefined {
   const used = new Set(owners.filter((site) => site !== -1));
   const order = used.size ? [...used] : Array.from({ length: sites }, (_, site) => site);

@@ -1,9 +1,9 @@
-/** Finds names that a JSON text gives twice, which `JSON.parse` drops in silence. @module */
+/** Finds duplicate keys of a JSON text, which `JSON.parse` drops silently. @module */
 
-/** A string, with the colon behind it where it is a name, or the bracket of an object. */
+/** A string, with the colon after it if it is a key, or the brace of an object. */
 const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?|[{}]/gs;
 
-/** The first name that stands twice in one object of a valid JSON text, if any does. */
+/** The first key that occurs twice in one object of a valid JSON text, if any. */
 export function duplicateKey(text: string): string | undefined {
   const objects: Set<string>[] = [];
   for (const [token, colon] of text.matchAll(TOKEN)) {

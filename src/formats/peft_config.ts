@@ -1,23 +1,23 @@
-/** The `adapter_config.json` of a PEFT LoRA adapter: every field honoured or refused. @module */
+/** The `adapter_config.json` of a PEFT LoRA adapter: every field is honored or refused. @module */
 
 import { AdapterFileError } from "../core/errors.ts";
 import type { ModuleSelection } from "./peft_patterns.ts";
 
 /** What a PEFT configuration says about the mathematics of an adapter. */
 export interface PeftConfig extends ModuleSelection {
-  /** `r`, the rank where no pattern says otherwise. */
+  /** `r`, the rank where no pattern applies. */
   readonly rank: number;
-  /** `lora_alpha` where no pattern says otherwise. */
+  /** `lora_alpha`, where no pattern applies. */
   readonly alpha: number;
   /** `use_rslora`: the scaling is α/√r and not α/r. */
   readonly rankStabilized: boolean;
   /** `rank_pattern`: ranks by a regular expression for the end of a module's name. */
   readonly rankPattern: Readonly<Record<string, number>>;
-  /** `alpha_pattern`: the same for alpha, looked up on its own. */
+  /** `alpha_pattern`: the same for alpha, matched independently. */
   readonly alphaPattern: Readonly<Record<string, number>>;
   /** `fan_in_fan_out`: base weights are stored `(in, out)`; trust the layer's type, not this. */
   readonly fanInFanOut: boolean;
-  /** `lora_dropout`, which acts in training only. */
+  /** `lora_dropout`, which only applies in training. */
   readonly dropout: number;
   /** `base_model_name_or_path`. */
   readonly baseModelName?: string;
@@ -27,7 +27,7 @@ export interface PeftConfig extends ModuleSelection {
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** Fields that change what an adapter computes in a way that is not implemented. */
+/** Fields that change what an adapter computes in ways that are not implemented. */
 const REFUSED: Readonly<Record<string, string>> = {
   lora_bias: "biases of B",
   use_dora: "DoRA",
@@ -44,7 +44,7 @@ const REFUSED: Readonly<Record<string, string>> = {
   monteclora_config: "MonteCLoRA",
 };
 
-/** Fields that change nothing once the weights are there, or that {@link parsePeftConfig} reads. */
+/** Fields that do not matter once the weights exist, or that {@link parsePeftConfig} reads. */
 const KNOWN = new Set([
   ...["peft_type", "r", "lora_alpha", "use_rslora", "rank_pattern", "alpha_pattern", "bias"],
   ...["target_modules", "exclude_modules", "layers_to_transform", "layers_pattern"],
@@ -54,13 +54,21 @@ const KNOWN = new Set([
   ...["ensure_weight_tying", "qalora_group_size"],
 ]);
 
-/** Starts that leave the base weights as they are; PiSSA and the like train against others. */
-const STARTS: readonly unknown[] = [true, false, null, undefined, "gaussian", "eva", "orthogonal"];
+/** Initializations that leave the base weights as they are; PiSSA and the like change them. */
+const INITIALIZATIONS: readonly unknown[] = [
+  true,
+  false,
+  null,
+  undefined,
+  "gaussian",
+  "eva",
+  "orthogonal",
+];
 
 /**
- * Reads the value of an `adapter_config.json` and refuses what cannot be honoured.
+ * Reads the parsed `adapter_config.json` and refuses what is not supported.
  *
- * @throws {AdapterFileError} Where a field has the wrong type, asks for something that is not
+ * @throws {AdapterFileError} when a field has the wrong type, asks for something that is not
  * implemented, or is unknown and not null, false or empty.
  *
  * @example
@@ -75,7 +83,7 @@ export function parsePeftConfig(json: unknown): PeftConfig {
   if (!isRecord(json)) refuse("the configuration", "be a JSON object", json);
   refuseForeign(json);
   return {
-    rank: field(json, "r", "be a whole number from 1 up", isRank) ?? 8,
+    rank: field(json, "r", "be an integer of at least 1", isRank) ?? 8,
     alpha: field(json, "lora_alpha", "be a finite number", isFinite) ?? 8,
     rankStabilized: flag(json, "use_rslora"),
     rankPattern: field(json, "rank_pattern", "map names to ranks", isMapOf(isRank)) ?? {},
@@ -85,14 +93,14 @@ export function parsePeftConfig(json: unknown): PeftConfig {
     layers: list(field(json, "layers_to_transform", "be layer indices", isIndices)),
     layerLists: list(field(json, "layers_pattern", "be names", isNames)),
     fanInFanOut: flag(json, "fan_in_fan_out"),
-    dropout: field(json, "lora_dropout", "lie in [0, 1)", isShare) ?? 0,
+    dropout: field(json, "lora_dropout", "be in [0, 1)", isShare) ?? 0,
     baseModelName: field(json, "base_model_name_or_path", "be text", isText),
     taskType: field(json, "task_type", "be text", isText),
   };
 }
 
 /**
- * Takes `modules_to_save` out of a configuration: the names of modules that were trained whole and
+ * Takes `modules_to_save` out of a configuration: the names of modules that were fully trained and
  * saved beside the updates, which do not depend on them.
  */
 export function takeSavedModules(json: unknown): { rest: unknown; saved: readonly string[] } {
@@ -111,8 +119,9 @@ function refuseForeign(json: Json): void {
   if ((json.bias ?? "none") !== "none") {
     refuse("bias", 'be "none" (trained biases are not implemented)', json.bias);
   }
-  if (!STARTS.includes(json.init_lora_weights)) {
-    const rule = "be a start that leaves the base weights alone (PEFT can convert the adapter)";
+  if (!INITIALIZATIONS.includes(json.init_lora_weights)) {
+    const rule =
+      "be an initialization that leaves the base weights unchanged (PEFT can convert the adapter)";
     refuse("init_lora_weights", rule, json.init_lora_weights);
   }
   for (const [name, value] of Object.entries(json)) {
@@ -123,7 +132,7 @@ function refuseForeign(json: Json): void {
   }
 }
 
-/** A field's value where it is there and not null. */
+/** A field's value, if it is present and not null. */
 function field<T>(
   json: Json,
   name: string,

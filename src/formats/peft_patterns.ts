@@ -1,4 +1,4 @@
-/** How PEFT's configuration picks modules and values by name. @module */
+/** How a PEFT configuration selects modules and values by name. @module */
 
 import { isTargeted, matchName } from "../core/name_patterns.ts";
 
@@ -6,19 +6,19 @@ import { isTargeted, matchName } from "../core/name_patterns.ts";
 export interface ModuleSelection {
   /** Names or name endings; or a regular expression for the whole name, or `"all-linear"`. */
   readonly targetModules?: readonly string[] | string;
-  /** The same for modules that are left out. */
+  /** The same for modules to leave out. */
   readonly excludeModules?: readonly string[] | string;
-  /** Indices of the only layers that are adapted. */
+  /** Indices of the layers to adapt. Default: all. */
   readonly layers?: readonly number[];
-  /** Names of the lists whose members are layers, where they are not found by themselves. */
+  /** Names of the lists whose members are layers. Default: any name before a number. */
   readonly layerLists?: readonly string[];
 }
 
 /**
  * The value of a `rank_pattern` or `alpha_pattern` for a module: the first pattern that matches the
- * name or its end after a dot, in the order of the file; undefined where none does.
+ * name or its end after a dot, in the order of the file; undefined if none does.
  *
- * @throws {AdapterFileError} Where a pattern is refused.
+ * @throws {AdapterFileError} when a pattern is refused.
  */
 export function patternValue(
   patterns: Readonly<Record<string, number>>,
@@ -31,16 +31,16 @@ export function patternValue(
 }
 
 /**
- * True when PEFT would put an adapter on the module.
+ * True if PEFT would adapt the module.
  *
- * @throws {AdapterFileError} Where a pattern is refused.
+ * @throws {AdapterFileError} when a pattern is refused.
  */
 export function isSelected(selection: ModuleSelection, name: string): boolean {
   const { targetModules, excludeModules } = selection;
   if (excludeModules?.length && isTargeted(name, excludeModules)) return false;
   if (targetModules === "all-linear") return true;
   if (targetModules !== undefined && !isTargeted(name, targetModules)) return false;
-  // As in PEFT, layers narrow name endings down, but neither patterns nor full names.
+  // As in PEFT, layers restrict matches of name endings, but not of patterns or full names.
   const isFinal = typeof targetModules === "string" || targetModules?.includes(name);
   return isFinal || isInLayers(selection, name);
 }

@@ -2,22 +2,23 @@
 
 /** Bytes of a file. */
 export interface Range {
-  /** The bytes that were asked for, fewer where the file ends before. */
+  /** The requested bytes; fewer if the file ends earlier. */
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** Size of the whole file. */
   readonly fileBytes: number;
 }
 
-/** How long a server may keep silent. */
-const PATIENCE_MS = 30_000;
+/** Timeout of a request. */
+const TIMEOUT_MS = 30_000;
 
-/** An index of a model's files is text of some megabytes at most. */
+/** The index of a model's files is text of a few megabytes at most. */
 const LONGEST_TEXT = 64 * 2 ** 20;
 
 /**
- * Bytes `start` to `end` (without it) of a file; undefined where there is none and there need not be.
+ * Bytes `start` to `end` (exclusive) of a file; undefined if there is no such file and it may be
+ * missing.
  *
- * @throws {Error} Where the server sends anything but that range; the rest of its answer is not read.
+ * @throws {Error} when the server sends anything but that range; the rest of its response is not read.
  */
 export async function fetchRange(
   address: string,
@@ -25,7 +26,7 @@ export async function fetchRange(
   end: number,
   missing?: "may be missing",
 ): Promise<Range | undefined> {
-  // A compressed answer would have other offsets.
+  // A compressed response would have other offsets.
   const headers = { range: `bytes=${start}-${end - 1}`, "accept-encoding": "identity" };
   const response = await request(address, headers);
   if (missing && response.status === 404) {
@@ -59,22 +60,22 @@ export async function fetchText(address: string): Promise<{ text: string; bytes:
 
 async function request(address: string, headers?: HeadersInit): Promise<Response> {
   try {
-    return await fetch(address, { headers, signal: AbortSignal.timeout(PATIENCE_MS) });
+    return await fetch(address, { headers, signal: AbortSignal.timeout(TIMEOUT_MS) });
   } catch (error) {
     throw broken(address, error as Error);
   }
 }
 
-/** What ended a connection, in a sentence. */
+/** An error that says why a connection ended. */
 function broken(address: string, error: Error): Error {
   const { name, message } = error;
-  // Deno's reason lies below, after the address once more.
-  const told = error.cause instanceof Error
+  // Deno's reason is in the cause, after the address again.
+  const detail = error.cause instanceof Error
     ? error.cause.message.replace(/^error sending request for url \(.*?\): /, "")
     : message;
   const reason = name === "TimeoutError"
-    ? `the server must answer within ${PATIENCE_MS / 1000} s`
-    : told.replaceAll(/\s+/g, " ");
+    ? `the server must answer within ${TIMEOUT_MS / 1000} s`
+    : detail.replaceAll(/\s+/g, " ");
   return new Error(`cannot read ${address}: ${reason}`, { cause: error });
 }
 
@@ -96,7 +97,7 @@ async function refuse(address: string, response: Response, reason: string): Prom
   throw new Error(`cannot read ${address}: the server's answer cannot be used: ${reason}`);
 }
 
-/** The first byte that was sent, and the size of the file. */
+/** The offset of the first byte sent, and the size of the file. */
 async function placeOf(address: string, response: Response): Promise<[number, number]> {
   const range = response.headers.get("content-range");
   const [, first, size] = /^bytes (\d+)-\d+\/(\d+)$/.exec(range ?? "") ?? [];
@@ -108,7 +109,7 @@ async function placeOf(address: string, response: Response): Promise<[number, nu
   );
 }
 
-/** Reads a body up to a length and no further: a server may send more than was asked for. */
+/** Reads a body up to a length and no further: a server may send more than requested. */
 async function readBody(
   address: string,
   response: Response,
@@ -131,7 +132,7 @@ async function readBody(
   );
 }
 
-/** Pieces of a file as one. */
+/** Concatenates pieces of a file. */
 export function concat(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
   let offset = 0;

@@ -13,33 +13,33 @@ import { openSafetensorsFile, type SafetensorsFile } from "./safetensors.ts";
 
 /** A PEFT adapter as a record. */
 export interface PeftAdapter {
-  /** What `adapter_config.json` says. */
+  /** The parsed `adapter_config.json`. */
   readonly config: PeftConfig;
   /**
-   * Layers in the order of their numbers: an update for each site of a module whose file names its sites
-   * (those that Lowrank wrote), one of all rows for any other module.
+   * In the order of layer numbers: an update for each site if the file names a module's sites (as files
+   * written by Lowrank do), else one update of all rows for the module.
    */
   readonly updates: readonly LowRankUpdate[];
-  /** Tensors of modules that were trained whole (`modules_to_save`), which were not read. */
+  /** Tensors of fully trained modules (`modules_to_save`), which were not read. */
   readonly leftOut: readonly string[];
 }
 
-/** How much {@link readAdapter} is to read. */
+/** Options of {@link readAdapter}. */
 export interface ReadAdapterOptions {
-  /** Look at the updates alone: modules that were trained whole are left out, and not refused. */
+  /** Read only the updates: fully trained modules are left out instead of refused. Default false. */
   readonly updatesOnly?: boolean;
 }
 
 /**
- * Reads an adapter folder of PEFT: `adapter_config.json` and `adapter_model.safetensors`.
+ * Reads a PEFT adapter folder: `adapter_config.json` and `adapter_model.safetensors`.
  *
  * Ranks and scalings follow `r`, `lora_alpha`, `use_rslora`, `rank_pattern` and `alpha_pattern`.
- * Weights that the configuration does not select, tensors that are no pair of A and B, and settings
- * that change the mathematics and are not implemented are refused, never ignored. The one exception
- * must be asked for: `updatesOnly` leaves out modules that were trained whole, and names them.
+ * Weights that the configuration does not select, tensors that are not part of a pair of A and B, and
+ * settings that change the mathematics but are not implemented are refused, never ignored. The only
+ * exception must be requested: `updatesOnly` leaves out fully trained modules, and names them.
  *
- * @throws {AdapterFileError} when the folder is incomplete, broken, or says something that cannot be
- * honored; the message names the field or tensor, the rule and the value found.
+ * @throws {AdapterFileError} when the folder is incomplete, broken, or has settings that are not
+ * supported; the message names the field or tensor, the rule and the value found.
  *
  * @example
  * ```ts
@@ -89,7 +89,7 @@ const PREFIX = "base_model.model.";
 /** Layers in the order of their numbers: `h.2` before `h.10`. */
 const { compare } = new Intl.Collator("en", { numeric: true });
 
-/** The modules of the file, once each, after every tensor's name was understood. */
+/** The modules of the file, each once; throws for a tensor name that it does not understand. */
 function modulePaths(file: SafetensorsFile, saved: readonly string[]) {
   const paths = new Set<string>(), leftOut: string[] = [];
   for (const key of file.tensors.keys()) {
@@ -107,12 +107,12 @@ function modulePaths(file: SafetensorsFile, saved: readonly string[]) {
   return { paths: [...paths].sort(compare), leftOut };
 }
 
-/** PEFT's rule: the path of a module that is saved whole ends with one of the names. */
+/** PEFT's rule: the path of a fully saved module ends with one of the names. */
 function isOfSaved(tensor: string, saved: readonly string[]): boolean {
   return !tensor.includes(".lora_") && saved.some((name) => tensor.includes(`${name}.`));
 }
 
-/** Cuts the modules whose sites the metadata names, once what it says is known to be true. */
+/** Cuts the modules whose sites the metadata names, after checking the metadata. */
 function cutNamed(
   updates: readonly LowRankUpdate[],
   metadata: Readonly<Record<string, string>>,
@@ -120,7 +120,7 @@ function cutNamed(
   const named = parseSites(metadata), modules = updates.map(({ module }) => module);
   const unknown = [...named.keys()].find((module) => !modules.includes(module));
   if (unknown !== undefined) {
-    throw new AdapterFileError(`sites must be of modules of the file, found sites of "${unknown}"`);
+    throw new AdapterFileError(`sites must be of modules in the file, found sites of "${unknown}"`);
   }
   return updates.flatMap((update) => {
     const sites = named.get(update.module);

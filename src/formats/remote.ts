@@ -1,26 +1,26 @@
-/** Headers of safetensors files at an address, by range requests: the values stay where they are. @module */
+/** Headers of safetensors files at a URL, by range requests: the values are not downloaded. @module */
 
 import { headerBytes, parseHeader, type SafetensorsHeader, type TensorEntry } from "./header.ts";
 import { concat, fetchRange, fetchText } from "./ranges.ts";
 import { parseWeightMap } from "./shards.ts";
 
-/** What the headers of one file, or of all shards of a model, say. */
+/** The headers of one file, or of all shards of a model. */
 export interface RemoteHeaders {
   /** Every tensor by name; offsets count from its own file's start. */
   readonly tensors: ReadonlyMap<string, TensorEntry>;
-  /** Bytes of the files, values included. */
+  /** Size of the files, values included. */
   readonly fileBytes: number;
-  /** Bytes that were transferred, without HTTP's own. */
+  /** Bytes transferred, excluding HTTP's own. */
   readonly bytesRead: number;
 }
 
 /**
- * Reads the headers of a safetensors file at an address, of all shards of a `….safetensors.index.json`, or
- * of `model.safetensors` or `model.safetensors.index.json` in a folder. Two ranges of each file are asked
- * for: the header's length, and the header.
+ * Reads the headers of a safetensors file at an address, of all shards of a `….safetensors.index.json`,
+ * or of `model.safetensors` or `model.safetensors.index.json` in a folder. Two ranges of each file are
+ * requested: the header's length, and the header.
  *
- * @throws {SyntaxError} Where a header or the index says what the files do not hold.
- * @throws {Error} Where the server does not answer or ignores ranges; the file is not downloaded then.
+ * @throws {SyntaxError} when a header or the index says what the files do not hold.
+ * @throws {Error} when the server does not answer or ignores ranges; the file is not downloaded then.
  *
  * @example
  * ```ts ignore
@@ -46,9 +46,9 @@ function parseAddress(address: string): URL {
   throw new SyntaxError(`an address must begin with https:// or http://, found ${address}`);
 }
 
-/** A file beside another; what follows a `?` (a token, a revision) goes along. */
+/** The URL of a file next to another; the query (a token, a revision) is kept. */
 function beside(address: string, name: string): string {
-  // Encoded and after a dot, so that a name cannot be another place.
+  // Encoded and after "./", so that a name cannot lead to another folder or host.
   const { search } = new URL(address), url = new URL(`./${encodeURIComponent(name)}`, address);
   url.search = search;
   return url.href;
@@ -82,7 +82,7 @@ function parseJson(address: string, text: string): unknown {
   }
 }
 
-/** Undefined only where there is no such file and there need not be. */
+/** Undefined only if there is no such file and it may be missing. */
 async function readFile(
   address: string,
   missing?: "may be missing",
@@ -97,7 +97,7 @@ async function readFile(
   return { tensors: header.tensors, fileBytes, bytesRead: length };
 }
 
-/** Adds the address to a sentence about the file. */
+/** Adds the address to an error about the file. */
 function inFile<T>(address: string, read: () => T): T {
   try {
     return read();

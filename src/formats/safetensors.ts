@@ -7,15 +7,15 @@ import { headerBytes, parseHeader, type SafetensorsHeader, type TensorEntry } fr
 
 /** An open safetensors file, or the files of a sharded model as one. */
 export interface SafetensorsFile extends Disposable {
-  /** Type, shape and place of every tensor by name; offsets count from its own file's start. */
+  /** Dtype, shape and place of every tensor by name; offsets count from its own file's start. */
   readonly tensors: ReadonlyMap<string, TensorEntry>;
   /** The file's `__metadata__`. */
   readonly metadata: Readonly<Record<string, string>>;
   /**
    * Reads one tensor: floats as F32, integers as 32-bit integers.
    *
-   * @throws {RangeError} Where the file has no such tensor or an integer needs more than 32 bits.
-   * @throws {TypeError} Where the element type has no conversion (C64, F8 and smaller floats).
+   * @throws {RangeError} when the file has no such tensor or an integer needs more than 32 bits.
+   * @throws {TypeError} when the dtype has no conversion (C64, F8 and smaller floats).
    */
   read(name: string): Promise<HostTensor>;
   /** Closes the file. */
@@ -30,7 +30,7 @@ export interface SafetensorsContent {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** Opens one file, whose header is read and checked; {@link openSafetensors} knows shards too. */
+/** Opens one file and checks its header; {@link openSafetensors} also opens shards. */
 export async function openSafetensorsFile(source: FileSource): Promise<SafetensorsFile> {
   const file = await openFile(source), path = fileName(source);
   try {
@@ -43,7 +43,7 @@ export async function openSafetensorsFile(source: FileSource): Promise<Safetenso
   }
 }
 
-/** Adds the file's name to an error's sentence and keeps its class. */
+/** Adds the file's name to an error's message and keeps its class. */
 function inFile(path: string, error: unknown): Error {
   const reason = error as Error;
   reason.message = `cannot read ${path}: ${reason.message}`;
@@ -71,7 +71,7 @@ async function readTensor(
   }
 }
 
-/** The sentence for a tensor that does not exist, with some that do. */
+/** The message for a tensor that does not exist, with some that do. */
 export function missing(path: string, name: string, tensors: ReadonlyMap<string, unknown>): string {
   const names = [...tensors.keys()];
   const some = names.slice(0, 5).join(", ") + (names.length > 5 ? ", …" : "");

@@ -1,4 +1,4 @@
-/** Safetensors models in one file or in several with an index. @module */
+/** Safetensors models in one file, or in several files with an index. @module */
 
 import { readJson } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
@@ -19,11 +19,11 @@ import {
 } from "./safetensors.ts";
 
 /**
- * Opens a safetensors file, a sharded model's `….safetensors.index.json`, or a folder, on the disk or in
+ * Opens a safetensors file, a sharded model's `….safetensors.index.json`, or a folder, on disk or in
  * memory, that holds `model.safetensors` or `model.safetensors.index.json`. Only the headers are read.
  *
- * @throws {SyntaxError} Where a header or the index says what the files do not hold.
- * @throws {Error} Where a file cannot be read.
+ * @throws {SyntaxError} when a header or the index says what the files do not hold.
+ * @throws {Error} when a file cannot be read.
  *
  * @example
  * ```ts
@@ -50,7 +50,7 @@ export async function openSafetensors(path: Folder): Promise<SafetensorsFile> {
  * integers.
  *
  * @throws {SyntaxError} As {@link openSafetensors}.
- * @throws {RangeError} Where a 64-bit integer does not fit into 32 bits.
+ * @throws {RangeError} when a 64-bit integer does not fit into 32 bits.
  *
  * @example
  * ```ts
@@ -70,7 +70,7 @@ export async function readSafetensors(path: Folder): Promise<SafetensorsContent>
   return { tensors, metadata: file.metadata };
 }
 
-/** The folder and the name of a model's file or index. */
+/** The folder and name of a model's file or index. */
 async function findModel(path: Folder): Promise<[Folder, string]> {
   if (typeof path === "string" && await kindOf(path) !== "folder") {
     const end = path.lastIndexOf("/") + 1;
@@ -115,7 +115,7 @@ function joinShards(
 /**
  * Checks the `weight_map` of a sharded model's index: file names by tensor names.
  *
- * @throws {SyntaxError} Where it is none, or a file is not beside the index.
+ * @throws {SyntaxError} when there is none, or a file is not next to the index.
  */
 export function parseWeightMap(index: string, json: unknown): Map<string, string> {
   const map = (json as { weight_map?: unknown } | null)?.weight_map;

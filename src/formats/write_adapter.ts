@@ -15,14 +15,15 @@ import { writeSafetensors } from "./write_safetensors.ts";
 
 /**
  * Writes an adapter folder that PEFT loads: `adapter_model.safetensors`, `adapter_config.json` and a
- * `README.md`, each whole or not at all; a README that is not ours stays. The folder is made.
+ * `README.md`, each whole or not at all; a README that Lowrank did not write is kept. The folder is
+ * created if missing.
  *
- * Updates of several sites of a layer become one PEFT module (see {@link joinUpdates}) whose sites the
- * file names in its metadata. The commonest rank and α become `r` and `lora_alpha`; other modules get
- * exact patterns.
+ * Updates of several sites of a layer become one PEFT module (see {@link joinUpdates}) whose sites are
+ * named in the file's metadata. The most common rank and α become `r` and `lora_alpha`; modules that
+ * differ get exact patterns.
  *
- * @throws {RangeError} when there is no update, a site comes twice, a scaling is not finite,
- * `targetModules` misses a module, or `dropout` is outside of [0, 1).
+ * @throws {RangeError} when there is no update, a site occurs twice, a scaling is not finite,
+ * `targetModules` misses a module, or `dropout` is outside [0, 1).
  * @throws {ShapeError} when A and B do not fit each other, or sites do not fit their weight.
  * @throws {Error} when a file cannot be written; an older file of that name is unchanged.
  *
@@ -57,7 +58,7 @@ export async function writeAdapter(folder: string, adapter: AdapterRecord): Prom
   if (old.includes(CARD_MARK)) await writeFileAtomic(card, adapterCard(adapter, modules));
 }
 
-/** One update of all rows for each module, after everything was checked. */
+/** Checks everything and joins the updates into one of all rows per module. */
 function joinModules(folder: string, adapter: AdapterRecord): LowRankUpdate[] {
   try {
     checkAdapter(adapter);
@@ -94,7 +95,7 @@ function* tensorsOf(modules: readonly LowRankUpdate[]): Generator<[string, HostT
   }
 }
 
-/** The configuration with its keys in order, as PEFT writes it. */
+/** The configuration with sorted keys, as PEFT writes it. */
 function configOf(
   modules: readonly LowRankUpdate[],
   adapter: AdapterRecord,
@@ -102,8 +103,8 @@ function configOf(
   const { fanInFanOut = false, dropout = 0, taskType = "CAUSAL_LM" } = adapter;
   const ranks = modules.map(({ A }) => A.shape[0]), names = modules.map(({ module }) => module);
   const alphas = modules.map((update) => alphaOf(update));
-  const r = commonest(ranks);
-  const alpha = commonest(alphas);
+  const r = mostCommon(ranks);
+  const alpha = mostCommon(alphas);
   return {
     alpha_pattern: exceptions(names, alphas, alpha),
     base_model_name_or_path: adapter.baseModelName ?? null,
@@ -124,8 +125,8 @@ function configOf(
   };
 }
 
-/** The value that comes most often, the earliest of several. */
-function commonest(values: readonly number[]): number {
+/** The most frequent value; of several, the first. */
+function mostCommon(values: readonly number[]): number {
   const counts = new Map<number, number>();
   for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
   return [...counts].reduce((best, next) => next[1] > best[1] ? next : best)[0];
@@ -139,7 +140,7 @@ function exceptions(names: string[], values: number[], common: number): Record<s
   );
 }
 
-/** A pattern that matches this name and no name that ends like it. */
+/** A pattern that matches this name, but no other name that ends with it. */
 function exactPattern(name: string): string {
   return "^" + name.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
 }

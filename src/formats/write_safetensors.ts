@@ -5,15 +5,15 @@ import type { HostTensor } from "../core/host_tensor.ts";
 import { formatShape, sizeOf } from "../core/shape.ts";
 import { bitsOf, type Dtype, encode, type FloatDtype, storedDtype } from "./dtype.ts";
 
-/** How {@link writeSafetensors} writes. */
+/** Options of {@link writeSafetensors}. */
 export interface WriteOptions {
-  /** Type of real numbers in the file, F32 unless said; integers stay I32 or U32. */
+  /** Dtype of floats in the file; integers stay I32 or U32. Default F32. */
   readonly dtype?: FloatDtype;
   /** The file's `__metadata__`. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-/** A tensor with its name and its type in the file. */
+/** A tensor with its name and dtype in the file. */
 interface Item {
   readonly name: string;
   readonly tensor: HostTensor;
@@ -22,13 +22,14 @@ interface Item {
 
 /**
  * Writes tensors to a safetensors file, whole or not at all. The bytes depend only on the content:
- * larger element types come first, then names in order, and the header is padded to 8 bytes.
+ * larger dtypes come first, names are sorted within a size, and the header is padded to 8 bytes.
  *
- * Real numbers are rounded to nearest, ties to even; F16 turns 65520 and more into infinity. Memory:
- * one tensor's bytes beyond the tensors themselves.
+ * Floats are rounded to nearest, ties to even; in F16, 65520 and more become infinity. Memory: one
+ * tensor's bytes in addition to the tensors themselves.
  *
- * @throws {RangeError} Where a name comes twice or data do not fill their shape; nothing is written.
- * @throws {Error} Where the disk is full or the folder missing or not writable; an older file stays.
+ * @throws {RangeError} when a name occurs twice or data do not fill their shape; nothing is written.
+ * @throws {Error} when the disk is full or the folder missing or not writable; an older file is
+ * unchanged.
  *
  * @example
  * ```ts

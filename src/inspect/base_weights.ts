@@ -11,17 +11,20 @@ import { openSafetensors, type SafetensorsFile } from "../formats/mod.ts";
 import { readConfigJson } from "../models/files.ts";
 import { reorient } from "../models/transpose.ts";
 
-/** Gives the weight that an update changes, as (out, in). Dispose of it. */
+/** The weights that updates change. The caller disposes of it. */
 export interface BaseWeights extends Disposable {
-  /** Reads one weight; throws a `RangeError` that names the module where the base has none that fits. */
+  /**
+   * Reads the weight of an update, (out, in); throws a `RangeError` that names the module if the base
+   * has none that fits.
+   */
   weightOf(update: LowRankUpdate): Promise<HostTensor>;
 }
 
 /**
- * Opens the weights of a Hugging Face folder, of any family that `architectureOf` knows.
+ * Opens the weights in a Hugging Face folder of any family that `architectureOf` knows.
  *
- * @throws {Error} when the folder is no model.
- * @throws {RangeError} when its architecture is not known.
+ * @throws {Error} when the folder does not hold a model.
+ * @throws {RangeError} when its architecture is unknown.
  */
 export async function openBaseWeights(folder: string): Promise<BaseWeights> {
   const architecture = architectureOf(await readConfigJson(folder));
@@ -51,7 +54,7 @@ function rowsOf({ shape: [, columns], data }: HostTensor, { start, count }: RowR
   };
 }
 
-/** A module's weight as (out, in), whichever way the file has it. */
+/** A module's weight as (out, in), whichever way the file stores it. */
 async function readWeight(
   file: SafetensorsFile,
   { tensors }: Architecture,
@@ -68,7 +71,7 @@ async function readWeight(
   return spec ? reorient(spec, stored) : stored;
 }
 
-/** Names are the same, or one of them has more in front: GPT-2's `transformer.`. */
+/** Whether names are equal, except that one may have a longer prefix: GPT-2's `transformer.`. */
 function isSameTensor(a: string, b: string): boolean {
   return isNamed(a, b) || isNamed(b, a);
 }

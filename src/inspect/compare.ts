@@ -13,45 +13,48 @@ import { Random } from "../core/random.ts";
 import { siteName } from "../core/site.ts";
 import { gaussian } from "../linalg/mod.ts";
 
-/** Whose directions are compared: A's as in the paper, or what the whole update writes or reads. */
+/**
+ * Which directions are compared: those of A as in the paper, or those that the whole update writes or
+ * reads.
+ */
 export const directionSpaces = ["A", "delta-left", "delta-right"] as const;
 
 /** One of {@link directionSpaces}. */
 export type DirectionSpace = typeof directionSpaces[number];
 
-/** Two updates of one name. */
+/** Two updates of the same name. */
 export interface ComparedUpdate {
   /** Their name. */
   readonly name: string;
-  /** φ(i, j) at [i − 1][j − 1], i directions of the first adapter and j of the second. */
+  /** φ(i, j) at [i − 1][j − 1], with i directions of the first adapter and j of the second. */
   readonly phi: readonly (readonly number[])[];
   /** Radians, smallest first. */
   readonly principalAngles: readonly number[];
   /** Dimensions d of the space; φ(i, j) is max(i, j) / d by chance. */
   readonly dimensions: number;
-  /** The chance value of the last φ, that of all directions. */
+  /** The value by chance of the last φ, which has all directions. */
   readonly randomBaseline: number;
 }
 
 /**
  * Compares the updates that two adapters share by name, in the order of the first.
  *
- * @throws {RangeError} when they share none, or one has two sizes.
+ * @throws {RangeError} when they share none, or an update has different sizes in the two adapters.
  */
 export function compareUpdates(
   one: readonly LowRankUpdate[],
   other: readonly LowRankUpdate[],
   space: DirectionSpace,
 ): ComparedUpdate[] {
-  const twins = new Map(other.map((update) => [siteName(update), update]));
-  const pairs = one.filter((update) => twins.has(siteName(update)));
+  const others = new Map(other.map((update) => [siteName(update), update]));
+  const pairs = one.filter((update) => others.has(siteName(update)));
   if (pairs.length === 0) {
     const [first, second] = [one, other].map(([update]) => siteName(update));
     throw new RangeError(
       `adapters to compare must share a module, found ${first} in one and ${second} in the other`,
     );
   }
-  return pairs.map((update) => compare(update, twins.get(siteName(update))!, space));
+  return pairs.map((update) => compare(update, others.get(siteName(update))!, space));
 }
 
 function compare(one: LowRankUpdate, other: LowRankUpdate, space: DirectionSpace): ComparedUpdate {
@@ -71,21 +74,21 @@ function compare(one: LowRankUpdate, other: LowRankUpdate, space: DirectionSpace
 }
 
 function directionsOf(update: LowRankUpdate, space: DirectionSpace) {
-  // All of the update is checked, also where A alone is looked at.
+  // The whole update is checked, even if only A is used.
   if (space === "A") return rightDirections(checkFactors(update).A, siteName(update));
   const { left, right } = updateDirections(update);
   return space === "delta-left" ? left : right;
 }
 
-/** φ by chance at every place of a comparison's grid: max(i, j) / d. */
+/** φ by chance at every position of a comparison's grid: max(i, j) / d. */
 export function chanceOf({ phi, dimensions }: ComparedUpdate): number[][] {
   return phi.map((row, i) => row.map((_, j) => randomSimilarity(i + 1, j + 1, dimensions).mean));
 }
 
-/** Pairs of random subspaces that {@link chanceAngles} is the mean of. */
+/** Number of pairs of random subspaces that {@link chanceAngles} averages. */
 export const chancePairs = 20;
 
-/** Principal angles between subspaces of the same sizes that know nothing of each other, radians. */
+/** Principal angles between independent random subspaces of the same sizes, in radians. */
 export function chanceAngles({ phi, dimensions }: ComparedUpdate, seed: number): number[] {
   const random = new Random(seed), sizes = [phi.length, phi[0].length];
   const pairs = Array.from({ length: chancePairs }, () => {

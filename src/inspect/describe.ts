@@ -1,4 +1,4 @@
-/** What an adapter's updates are, in numbers. @module */
+/** An adapter's updates in numbers. @module */
 
 import {
   type Amplification,
@@ -19,13 +19,13 @@ export interface UpdateRow extends Spectrum {
   readonly rank: number;
   /** The factor of B A. */
   readonly scaling: number;
-  /** The least rank whose best approximation is within the error that was asked for. */
+  /** The least rank whose best approximation is within the requested error. */
   readonly suggestedRank: number;
-  /** What the adapter has beyond that. */
+  /** The adapter's rank minus the suggested one. */
   readonly wastedRank: number;
-  /** ‖ΔW‖ / ‖W‖, where W is known. */
+  /** ‖ΔW‖ / ‖W‖, if W is known. */
   readonly relativeNorm?: number;
-  /** Table 7's row, where W is known. */
+  /** The row of Table 7, if W is known. */
   readonly amplification?: Amplification;
 }
 
@@ -40,10 +40,10 @@ export interface DescribeOptions {
 }
 
 /**
- * Norm, spectrum and ranks of an update; against its weight too where that is given.
+ * Norm, spectrum and ranks of an update and, if the weight is given, how it compares with it.
  *
  * @throws {ShapeError} when A, B and W do not fit each other.
- * @throws {RangeError} when a value is not finite or the error is outside of [0, 1).
+ * @throws {RangeError} when a value is not finite or the error is outside [0, 1).
  *
  * @example
  * ```ts

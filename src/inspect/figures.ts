@@ -10,10 +10,10 @@ import { chanceAngles, chanceOf, chancePairs, type ComparedUpdate } from "./comp
 import type { UpdateRow } from "./describe.ts";
 import { shortNames } from "./updates.ts";
 
-/** Points of a line that still get marks: more would run into one another. */
+/** Most points of a line with markers: more would overlap. */
 const mostMarks = 24;
 
-/** Lines of one color each while the palette has one for each; else from light to dark. */
+/** A color for each line, from the palette if it has enough, otherwise from light to dark. */
 function colors(count: number): string[] {
   if (count <= palette.series.length) return [...palette.series];
   const [light, , dark] = palette.lora.map((hex) =>
@@ -65,12 +65,12 @@ export function spectraFigure(updates: readonly UpdateRow[]): Figure {
         line: { color: color[i], width: 1, dash: "dash" },
       })),
     ],
-    // Within a decade a label at each power of ten is one label.
-    layout: baseLayout(axis("place i"), logAxis("singular value σᵢ", { dtick: "D2" })),
+    // Labels at powers of ten alone would leave a single label if all values are within a decade.
+    layout: baseLayout(axis("index i"), logAxis("singular value σᵢ", { dtick: "D2" })),
   };
 }
 
-/** What is lost when updates are cut to a rank, and the error that the suggested ranks hold. */
+/** The error of updates truncated to a rank, and the error allowed for the suggested ranks. */
 export function truncationFigure(updates: readonly UpdateRow[], error: number): Figure {
   const curves = updates.map(({ singularValues }) =>
     Array.from(
@@ -83,7 +83,7 @@ export function truncationFigure(updates: readonly UpdateRow[], error: number): 
     title: "What is lost at a lower rank",
     caption:
       "‖ΔW − ΔWₖ‖ / ‖ΔW‖ of the best update of rank k, Frobenius norms (Eckart and Young). " +
-      `Dashed: the error of ${error} that was asked for.`,
+      `Dashed: the requested error of ${error}.`,
     data: lines(updates, curves, 0),
     layout: baseLayout(axis("rank k"), axis("relative error", { range: [0, 1.02] }), {
       shapes: [{
@@ -96,7 +96,7 @@ export function truncationFigure(updates: readonly UpdateRow[], error: number): 
   };
 }
 
-/** φ of every pair of updates, and below it what chance gives. */
+/** φ of every pair of updates, and below it the value by chance. */
 export function similarityFigure(compared: readonly ComparedUpdate[], of: string): Figure {
   const names = shortNames(compared.map(({ name }) => name));
   return {
@@ -125,7 +125,8 @@ export function anglesFigure(compared: readonly ComparedUpdate[], seed: number):
   return {
     id: "angles",
     title: "Principal angles between two adapters",
-    caption: "From the direction that they share best to the one they share least; 90 degrees is " +
+    caption:
+      "From the direction that they share most to the one that they share least; 90 degrees means " +
       `nothing in common. Dashed: random subspaces of ${first.phi.length} and ${
         first.phi[0].length
       } of ${first.dimensions} dimensions, the mean of ${chancePairs} pairs, seed ${seed}.`,

@@ -1,6 +1,6 @@
 /**
- * What an adapter folder holds and what two of them share; the spectra of adapters that train, and what
- * layers see: rows, tables, figures.
+ * What an adapter contains and what two adapters have in common, the spectra of adapters while they train,
+ * and what layers see: rows, tables and figures.
  *
  * @module
  */

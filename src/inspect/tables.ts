@@ -9,7 +9,7 @@ const share = (key: string, label: string): TableColumn => ({ key, label, unit: 
 const count = (key: string, label: string): TableColumn => ({ key, label, unit: "count" });
 const text = (key: string, label: string): TableColumn => ({ key, label, unit: "text" });
 
-/** A row an update: its size, and its rank by several measures. */
+/** A row per update: its size, and its rank by several measures. */
 export function updateTable(updates: readonly UpdateRow[]): DataTable {
   const names = shortNames(updates.map(({ name }) => name));
   return {
@@ -34,12 +34,12 @@ export function updateTable(updates: readonly UpdateRow[]): DataTable {
   };
 }
 
-/** A row an update beside the weight that it changes: Table 7 of the paper. */
+/** A row per update, compared with the weight that it changes: Table 7 of the paper. */
 export function amplificationTable(updates: readonly UpdateRow[]): DataTable {
   const names = shortNames(updates.map(({ name }) => name));
   return {
     id: "amplification",
-    title: "Every update beside its weight, in as many directions as it has",
+    title: "Every update compared with its weight, in the update's directions",
     columns: [
       text("name", "matrix"),
       share("deltaNorm", "‖ΔW‖"),
@@ -58,7 +58,10 @@ export function amplificationTable(updates: readonly UpdateRow[]): DataTable {
   };
 }
 
-/** A row a pair of updates: φ of the first and of all directions beside chance, and the smallest angle. */
+/**
+ * A row per pair of updates: φ of the first and of all directions, the value by chance, and the
+ * smallest angle.
+ */
 export function comparisonTable(compared: readonly ComparedUpdate[]): DataTable {
   const names = shortNames(compared.map(({ name }) => name));
   return {

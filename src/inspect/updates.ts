@@ -1,12 +1,13 @@
-/** The updates of adapters that are to be compared, and their names in tables and figures. @module */
+/** Preparing the updates of adapters for comparison, and their names in tables and figures. @module */
 
 import type { LowRankUpdate } from "../core/low_rank_update.ts";
 import { siteName } from "../core/site.ts";
 import { joinUpdates } from "../formats/mod.ts";
 
 /**
- * The updates of adapters that are to be compared: sites of a module on their own, as the spectrum of two
- * sites mixed would be that of neither, and joined where another adapter has an update of the whole module.
+ * Prepares the updates of adapters for comparison: sites of a module stay separate, as the spectrum of
+ * a mixture would be that of neither, unless another adapter has an update of the whole module; then
+ * they are joined.
  *
  * @throws {ShapeError} when the sites of one adapter do not fit the whole module of another.
  *
@@ -33,7 +34,10 @@ export function comparableUpdates(
 
 const isWhole = (update: LowRankUpdate): boolean => siteName(update) === update.module;
 
-/** Names without the leading parts that all share: `0.attn.c_attn` of `transformer.h.0.attn.c_attn`. */
+/**
+ * Names without the leading parts that they all share: `0.attn.c_attn` of
+ * `transformer.h.0.attn.c_attn`.
+ */
 export function shortNames(names: readonly string[]): string[] {
   const paths = names.map((name) => name.split("."));
   const most = Math.min(...paths.map((path) => path.length)) - 1;

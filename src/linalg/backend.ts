@@ -1,4 +1,4 @@
-/** What a backend of linear algebra computes, and our own. @module */
+/** What a linear algebra backend computes, and our own implementation. @module */
 
 import { lowerTriangle, type Lq, lq } from "./householder.ts";
 import type { DenseMatrix } from "./matrix.ts";
@@ -8,7 +8,7 @@ import { type SymmetricEigen, symmetricEigen } from "./symmetric_eigen.ts";
 
 /** Products and decompositions of finite matrices. */
 export interface Backend {
-  /** For people. */
+  /** For display. */
   readonly name: string;
   /** A B. */
   multiply(a: DenseMatrix, b: DenseMatrix): DenseMatrix;
@@ -26,7 +26,7 @@ export interface Backend {
   symmetricEigen(matrix: DenseMatrix): SymmetricEigen;
 }
 
-/** What is written here. */
+/** The implementation in this folder. */
 export const own: Backend = {
   name: "own",
   multiply,

@@ -1,21 +1,27 @@
-/** Who computes: this package, or the system's LAPACK. @module */
+/** Chooses between this package's code and the system's LAPACK. @module */
 
 import { openLapack } from "../blas/mod.ts";
 import { type Backend, own } from "./backend.ts";
 import { lapackBackend } from "./lapack.ts";
 
-/** Work of fewer multiplications takes us well under a millisecond: the library, 4 ms to open, is not asked. */
-const worthACall = 2 ** 16;
+/**
+ * Below this many multiplications our own code takes well under a millisecond, while the library takes
+ * 4 ms to open.
+ */
+const libraryThreshold = 2 ** 16;
 
 let system: Backend | undefined;
 
-/** The backend for work of so many multiplications; the system's library is opened when first needed. */
+/**
+ * The backend for an operation of about this many multiplications; the system's library is opened when
+ * first needed.
+ */
 export function backendFor(multiplications: number): Backend {
-  if (multiplications < worthACall) return own;
+  if (multiplications < libraryThreshold) return own;
   return system ??= openSystem();
 }
 
-/** Never closed: it is one for the process, as its threads are. */
+/** Never closed: the process has one library with one set of threads. */
 function openSystem(): Backend {
   const lapack = openLapack();
   return lapack ? lapackBackend(lapack) : own;

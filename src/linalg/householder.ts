@@ -12,9 +12,9 @@ export interface Lq {
 }
 
 /**
- * L and Q of any finite matrix; 4 · columns · rows² operations where it is wide.
+ * L and Q of any finite matrix; 4 · columns · rows² operations if it is wide.
  *
- * Golub and Van Loan, Matrix Computations, algorithm 5.2.1, on rows in place of columns.
+ * Golub and Van Loan, Matrix Computations, algorithm 5.2.1, on rows instead of columns.
  */
 export function lq(matrix: DenseMatrix): Lq {
   const { L, vectors, factors } = reflectRows(matrix);
@@ -27,8 +27,8 @@ export function lowerTriangle(matrix: DenseMatrix): DenseMatrix {
 }
 
 /**
- * The first `size` rows of … H₁ H₀, where Hₚ = I − factorₚ vₚᵀ vₚ and vₚ is in row p of `vectors` from
- * its place p + `shift` on.
+ * The first `size` rows of … H₁ H₀, where Hₚ = I − factorₚ vₚᵀ vₚ and vₚ is in row p of `vectors`,
+ * starting at column p + `shift`.
  */
 export function productOfReflections(
   vectors: DenseMatrix,
@@ -39,7 +39,7 @@ export function productOfReflections(
   const { columns } = vectors, Q = identity(size, columns);
   for (let p = factors.length - 1; p >= 0; p--) {
     const begin = p + shift;
-    // Rows above have no part in vₚ yet.
+    // Rows above are still orthogonal to vₚ.
     for (let row = begin; row < size; row++) {
       reflect(
         Q.data,
@@ -55,8 +55,8 @@ export function productOfReflections(
 }
 
 /**
- * Turns `length` values from `at` on into the vector v that reflects them onto the first place: that
- * place's new value, and the factor in H = I − factor vᵀ v.
+ * Replaces `length` values, starting at `at`, by the vector v that reflects them onto the first axis.
+ * Returns the reflected first value and the factor in H = I − factor vᵀ v.
  */
 export function makeReflection(
   data: Float64Array,
@@ -64,14 +64,14 @@ export function makeReflection(
   length: number,
 ): { head: number; factor: number } {
   const head = data[at], norm = Math.sqrt(dot(data, at, data, at, length));
-  // Values that are zero, or too small for their squares to be numbers, stay as they are.
+  // Values that are zero, or whose squares underflow, stay as they are.
   if (norm === 0) return { head, factor: 0 };
   const reflected = head > 0 ? -norm : norm;
-  data[at] = head - reflected; // of opposite signs, so nothing cancels
+  data[at] = head - reflected; // opposite signs, so nothing cancels
   return { head: reflected, factor: 1 / (norm * (norm + Math.abs(head))) };
 }
 
-/** The matrix as L, and the reflections whose product is Q. */
+/** L, and the reflections whose product is Q. */
 function reflectRows(
   matrix: DenseMatrix,
 ): { L: DenseMatrix; vectors: DenseMatrix; factors: Float64Array } {
@@ -91,7 +91,7 @@ function reflectRows(
   return { L: { ...L, data: timesPowerOfTwo(L.data, exponent) }, vectors, factors };
 }
 
-/** x ← x − factor (x · v) v for the `length` values of x from `at` on. */
+/** x ← x − factor (x · v) v for the `length` values of x that start at `at`. */
 function reflect(
   x: Float64Array,
   at: number,

@@ -5,18 +5,19 @@ import { dot, rotateRows } from "./rows.ts";
 
 const mostSweeps = 60;
 
-/** Squares below are noise of the underflow: their rows, 1e-140 of the largest, count as zero. */
+/** Smaller squared norms are underflow noise: rows below 1e-140 of the largest count as zero. */
 const vanishing = 1e-280;
 
 /**
  * Rotates pairs of rows of M, in place, until all are orthogonal (Hestenes 1958): R M = M′. The same
- * rotations are applied to `others`, so that an identity becomes R.
+ * rotations are applied to `others`, so that an identity matrix becomes R.
  *
- * Rows count as orthogonal when their cosine is at most 2 √columns · ε, the rounding of a rotation and of
- * a product: below it rotations never rest. A bound on the cosine keeps the norms of small rows accurate
- * relative to themselves (Demmel and Veselić 1992). M must be scaled: see `normalized`.
+ * Rows count as orthogonal when their cosine is at most 2 √columns · ε, the rounding error of a
+ * rotation and a product: with less, the rotations would never converge. A bound on the cosine keeps
+ * the norms of small rows accurate relative to themselves (Demmel and Veselić 1992). M must be scaled:
+ * see `normalized`.
  *
- * @throws {RangeError} when the rotations do not come to rest.
+ * @throws {RangeError} when the rotations do not converge.
  */
 export function orthogonalizeRows(matrix: DenseMatrix, others?: DenseMatrix): void {
   const tolerance = 2 * Math.sqrt(matrix.columns) * Number.EPSILON;
@@ -35,7 +36,7 @@ function rotateAll(
   tolerance: number,
 ): boolean {
   let rotated = false;
-  // Updated by every rotation, and computed again in every sweep so that roundings do not add up.
+  // Updated by every rotation, and recomputed in every sweep so that rounding errors do not add up.
   for (let p = 0; p < rows; p++) squares[p] = dot(data, p * columns, data, p * columns, columns);
   for (let p = 0; p < rows; p++) {
     for (let q = p + 1; q < rows; q++) {

@@ -7,12 +7,13 @@ import { type DenseMatrix, identity, rowsOf, transposed, zeros } from "./matrix.
 import type { Svd } from "./svd.ts";
 import type { SymmetricEigen } from "./symmetric_eigen.ts";
 
-/** From this side on a decomposition gains from threads more than waking them costs. */
+/** From this size on, a decomposition gains more from threads than waking them costs. */
 const worthThreads = 384;
 
 /**
  * The routines as a backend. LAPACK stores columns, so our rows are its columns: it sees the transpose
- * of every matrix, whose A = L Q is its Q R and whose right singular vectors are its left ones.
+ * of every matrix, so A = L Q is its QR decomposition, and our right singular vectors are its left
+ * ones.
  */
 export function lapackBackend(lapack: Lapack): Backend {
   const { name, symbols } = lapack;
@@ -46,7 +47,7 @@ function product(
   return out;
 }
 
-/** L and the reflections below it, as LAPACK has them, and their factors. */
+/** L and the reflections in one matrix, in LAPACK's layout, and the reflections' factors. */
 function reflections({ dgeqrf }: LapackSymbols, matrix: DenseMatrix) {
   const { rows, columns } = matrix, compact = { rows, columns, data: matrix.data.slice() };
   const factors = new Float64Array(Math.min(rows, columns)), wide = integer(columns);
@@ -59,7 +60,7 @@ function reflections({ dgeqrf }: LapackSymbols, matrix: DenseMatrix) {
 function lq(symbols: LapackSymbols, matrix: DenseMatrix): Lq {
   const { compact, factors } = reflections(symbols, matrix), size = factors.length;
   const Q = rowsOf(compact, 0, size), wide = integer(compact.columns), count = integer(size);
-  const L = triangle(compact); // before its place is taken
+  const L = triangle(compact); // before dorgqr overwrites it
   withWork("dorgqr", (work, length, info) => {
     symbols.dorgqr(wide, count, count, Q.data, wide, factors, work, length, info);
   });
@@ -80,13 +81,13 @@ function svd(symbols: LapackSymbols, matrix: DenseMatrix): Svd {
   return { left: transposed(left), values, right };
 }
 
-/** `left` has the left vectors as columns; without vectors (N) both matrices are no more than places. */
+/** `left` has the left vectors as columns; without vectors (N) both matrices are placeholders. */
 function divideAndConquer(symbols: LapackSymbols, matrix: DenseMatrix, job: "S" | "N") {
-  const { rows, columns, data } = matrix, size = Math.min(rows, columns), some = job === "S";
+  const { rows, columns, data } = matrix, size = Math.min(rows, columns), withVectors = job === "S";
   const values = new Float64Array(size), copy = data.slice();
-  const right = some ? zeros(size, columns) : identity(1),
-    left = some ? zeros(rows, size) : identity(1);
-  const wide = integer(columns), high = integer(rows), count = integer(some ? size : 1);
+  const right = withVectors ? zeros(size, columns) : identity(1),
+    left = withVectors ? zeros(rows, size) : identity(1);
+  const wide = integer(columns), high = integer(rows), count = integer(withVectors ? size : 1);
   const indices = new Int32Array(8 * size);
   withWork("dgesdd", (work, length, info) => {
     symbols.dgesdd(
@@ -100,22 +101,24 @@ function divideAndConquer(symbols: LapackSymbols, matrix: DenseMatrix, job: "S" 
 
 function symmetricEigen({ dsyevd }: LapackSymbols, matrix: DenseMatrix): SymmetricEigen {
   const { rows, data } = matrix, order = integer(rows);
-  const rising = { rows, columns: rows, data: data.slice() }, values = new Float64Array(rows);
+  const ascending = { rows, columns: rows, data: data.slice() }, values = new Float64Array(rows);
   const indices = new Int32Array(3 + 5 * rows), indexCount = integer(indices.length);
-  // Our upper triangle is its lower one.
+  // Our upper triangle is LAPACK's lower one.
   const job = text("V"), triangle = text("L");
   withWork("dsyevd", (work, length, info) => {
     dsyevd(
-      ...[job, triangle, order, rising.data, order, values] as const,
+      ...[job, triangle, order, ascending.data, order, values] as const,
       ...[work, length, indices, indexCount, info, 1n, 1n] as const,
     );
   });
   const vectors = zeros(rows, rows);
-  for (let i = 0; i < rows; i++) vectors.data.set(rowsOf(rising, rows - 1 - i, 1).data, i * rows);
+  for (let i = 0; i < rows; i++) {
+    vectors.data.set(rowsOf(ascending, rows - 1 - i, 1).data, i * rows);
+  }
   return { values: values.reverse(), vectors };
 }
 
-/** Asks a routine for the size of its workspace, then lets it work in one. */
+/** Asks a routine for its workspace size, then calls it with a workspace of that size. */
 function withWork(
   name: string,
   call: (
@@ -124,9 +127,9 @@ function withWork(
     info: Int32Array<ArrayBuffer>,
   ) => void,
 ): void {
-  const info = integer(0), wish = new Float64Array(1);
-  call(wish, integer(-1), info);
-  const work = new Float64Array(wish[0]);
+  const info = integer(0), optimal = new Float64Array(1);
+  call(optimal, integer(-1), info);
+  const work = new Float64Array(optimal[0]);
   call(work, integer(work.length), info);
   if (info[0] !== 0) throw new Error(`LAPACK's ${name} found no result, its info is ${info[0]}`);
 }

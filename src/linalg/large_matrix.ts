@@ -13,7 +13,7 @@ export interface LargeMatrix {
   readonly data: Float32Array | Float64Array;
 }
 
-/** About 8 MB of float64 at a time. */
+/** About 8 MB of float64. */
 const valuesAtOnce = 2 ** 20;
 
 /** X Wᵀ, where X has few rows. */
@@ -27,9 +27,9 @@ export function timesTransposed(x: DenseMatrix, large: LargeMatrix): DenseMatrix
 
 /** X W, where X has few rows. */
 export function times(x: DenseMatrix, large: LargeMatrix): DenseMatrix {
-  const out = zeros(x.rows, large.columns), turned = transposed(x);
+  const out = zeros(x.rows, large.columns), xTransposed = transposed(x);
   for (const [start, block] of blocksOf(large)) {
-    const part = multiply(transposed(rowsOf(turned, start, block.rows)), block).data;
+    const part = multiply(transposed(rowsOf(xTransposed, start, block.rows)), block).data;
     for (let i = 0; i < part.length; i++) out.data[i] += part[i];
   }
   return out;

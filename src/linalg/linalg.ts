@@ -1,6 +1,6 @@
 /**
- * Products and decompositions as the rest of the package calls them. Values must be finite: the code
- * that takes matrices from outside checks that.
+ * Products and decompositions for the rest of the package. Values must be finite: code that takes
+ * matrices from callers checks this.
  *
  * @module
  */
@@ -25,7 +25,8 @@ export function multiplyTransposed(a: DenseMatrix, b: DenseMatrix): DenseMatrix 
 
 /**
  * A = L Q: L (rows, k) is zero above its diagonal, Q (k, columns) has orthonormal rows, and k is the
- * smaller of rows and columns. It is the QR decomposition of Aᵀ, whose vectors lie together here.
+ * smaller of rows and columns. It is the QR decomposition of Aᵀ, with every vector contiguous in
+ * memory.
  */
 export function lq(matrix: DenseMatrix): Lq {
   return backendFor(work(matrix)).lq(matrix);
@@ -45,7 +46,7 @@ export interface Qr {
 }
 
 /**
- * A = Q R by Householder reflections; signs of R's diagonal are not fixed.
+ * A = Q R by Householder reflections; the signs of R's diagonal are not normalized.
  */
 export function qr(matrix: DenseMatrix): Qr {
   const { L, Q } = lq(transposed(matrix));

@@ -24,7 +24,7 @@ export function identity(rows: number, columns = rows): DenseMatrix {
   return out;
 }
 
-/** Some rows, in the same memory. */
+/** A range of rows, in the same memory. */
 export function rowsOf({ columns, data }: DenseMatrix, start: number, count: number): DenseMatrix {
   const part = data.subarray(start * columns, (start + count) * columns);
   return { rows: count, columns, data: part };
@@ -33,7 +33,7 @@ export function rowsOf({ columns, data }: DenseMatrix, start: number, count: num
 /** The transpose as a new matrix. */
 export function transposed({ rows, columns, data }: DenseMatrix): DenseMatrix {
   const out = new Float64Array(data.length), tile = 32;
-  // In tiles: a column of a wide matrix would touch a line of the cache for each of its values.
+  // In tiles: reading a whole column of a wide matrix would touch one cache line per value.
   for (let top = 0; top < rows; top += tile) {
     for (let left = 0; left < columns; left += tile) {
       const bottom = Math.min(top + tile, rows), right = Math.min(left + tile, columns);
@@ -72,7 +72,7 @@ function largestMagnitude(data: Float64Array): number {
   return largest;
 }
 
-/** ‖A‖_F: squares of scaled values, so that they neither overflow nor vanish. */
+/** ‖A‖_F, from scaled values so that their squares neither overflow nor underflow. */
 export function frobeniusNorm({ data }: DenseMatrix): number {
   const largest = largestMagnitude(data);
   if (largest === 0) return 0;
@@ -83,12 +83,12 @@ export function frobeniusNorm({ data }: DenseMatrix): number {
 
 /** Whether every value is a finite number. */
 export function allFinite(values: Float32Array | Float64Array): boolean {
-  let sum = 0; // of zeros, and NaN from the first value that is not finite
+  let sum = 0; // adds zeros, or NaN for a value that is not finite
   for (let i = 0; i < values.length; i++) sum += 0 * values[i];
   return sum === 0;
 }
 
-/** Throws a `RangeError` that names `what` and the place of the first value that is not finite. */
+/** Throws a `RangeError` that names `what` and the position of the first value that is not finite. */
 export function assertFinite(what: string, { columns, data }: DenseMatrix): void {
   if (allFinite(data)) return;
   const at = data.findIndex((value) => !Number.isFinite(value));
@@ -97,8 +97,9 @@ export function assertFinite(what: string, { columns, data }: DenseMatrix): void
 }
 
 /**
- * The power of two that brings the largest magnitude into [1, 2), and the matrix times it, exactly
- * but for values that vanish beside it: the squares in what follows then neither overflow nor vanish.
+ * Scales a matrix by a power of two so that its largest magnitude is in [1, 2) and later squares
+ * neither overflow nor underflow. Exact, except for values too small compared with the largest.
+ * `exponent` undoes it.
  */
 export function normalized(matrix: DenseMatrix): { scaled: DenseMatrix; exponent: number } {
   const largest = largestMagnitude(matrix.data);
@@ -107,7 +108,7 @@ export function normalized(matrix: DenseMatrix): { scaled: DenseMatrix; exponent
   return { scaled: { ...matrix, data: timesPowerOfTwo(matrix.data, -exponent) }, exponent };
 }
 
-/** values · 2^exponent as a new array, in two steps because 2^1074 is no number. */
+/** values · 2^exponent as a new array, in two steps because 2^1074 is not a finite number. */
 export function timesPowerOfTwo(
   values: Float64Array<ArrayBuffer>,
   exponent: number,

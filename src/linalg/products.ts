@@ -3,7 +3,10 @@
 import { type DenseMatrix, zeros } from "./matrix.ts";
 import { addRow, dot } from "./rows.ts";
 
-/** A Bᵀ, with rows of both along the sum: four at a time, so that a loaded value is used four times. */
+/**
+ * A Bᵀ as dot products of rows, with four rows of B at a time so that a loaded value is used four
+ * times.
+ */
 export function multiplyTransposed(a: DenseMatrix, b: DenseMatrix): DenseMatrix {
   const out = zeros(a.rows, b.rows), sums = new Float64Array(4);
   for (let i = 0; i < a.rows; i++) {
@@ -16,7 +19,7 @@ export function multiplyTransposed(a: DenseMatrix, b: DenseMatrix): DenseMatrix 
   return out;
 }
 
-/** A B, as sums of rows of B: four at a time, so that a sum is loaded and stored once for four. */
+/** A B as sums of rows of B, four at a time so that a sum is loaded and stored once for four rows. */
 export function multiply(a: DenseMatrix, b: DenseMatrix): DenseMatrix {
   const out = zeros(a.rows, b.columns), inner = a.columns;
   for (let i = 0; i < a.rows; i++) {
@@ -30,7 +33,7 @@ export function multiply(a: DenseMatrix, b: DenseMatrix): DenseMatrix {
   return out;
 }
 
-/** y[at…] += the sum of four rows of b from `row` on, times four factors. */
+/** Adds four rows of b, starting at `row`, times their factors to y, starting at `at`. */
 function addRows(
   y: Float64Array,
   at: number,
@@ -49,7 +52,7 @@ function addRows(
   }
 }
 
-/** Products of one row of x with `count` (at most 4) rows of y that lie `length` apart, into `sums`. */
+/** Dot products of one row of x with `count` (at most 4) rows of y, `length` apart, into `sums`. */
 function dotRows(
   x: Float64Array,
   at: number,

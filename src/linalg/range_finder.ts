@@ -1,4 +1,4 @@
-/** The leading part of the singular value decomposition of large matrices, by random projections. @module */
+/** The leading singular values and vectors of large matrices, by random projections. @module */
 
 import { Random } from "../core/random.ts";
 import { gaussian } from "./gaussian.ts";
@@ -7,13 +7,13 @@ import { lq, multiply, svd } from "./linalg.ts";
 import { type DenseMatrix, rowsOf } from "./matrix.ts";
 import type { Svd } from "./svd.ts";
 
-/** How far {@link leadingSvd} goes. */
+/** How {@link leadingSvd} trades time for accuracy. */
 export interface LeadingOptions {
   /** Seed of the random start. */
   readonly seed: number;
   /** Directions kept beyond the rank while searching. Default: 10. */
   readonly oversampling?: number;
-  /** Times that W and Wᵀ are applied to the first guess. Default: 4. */
+  /** Power iterations, each applying W and Wᵀ. Default: 4. */
   readonly iterations?: number;
 }
 
@@ -39,19 +39,19 @@ export function rangeFinder(
 /**
  * The first `rank` singular values and vectors of W, without a decomposition of W.
  *
- * The same seed gives the same result on the same backend. Values come out at most too small, by what
- * {@link rangeFinder} missed: little where they fall, and not where many are nearly equal.
+ * The same seed gives the same result on the same backend. Values can only be too small, by what
+ * {@link rangeFinder} missed: little if the spectrum decays, more if many values are nearly equal.
  *
  * @throws {RangeError} when the rank is not between 1 and the smaller side.
  */
 export function leadingSvd(large: LargeMatrix, rank: number, options: LeadingOptions): Svd {
   const side = Math.min(large.rows, large.columns);
   if (!(Number.isInteger(rank) && rank >= 1 && rank <= side)) {
-    throw new RangeError(`a leading rank must lie in 1 … ${side}, found ${rank}`);
+    throw new RangeError(`a leading rank must be in 1 … ${side}, found ${rank}`);
   }
   const size = Math.min(side, rank + (options.oversampling ?? 10));
   const basis = rangeFinder(large, size, options);
-  // W ≈ (W Qᵀ) Q, so that the vectors of Q Wᵀ, few by many, are those of W.
+  // W ≈ (W Qᵀ) Q, so the singular vectors of the small Q Wᵀ yield those of W.
   const { left, values, right } = svd(timesTransposed(basis, large));
   return {
     left: rowsOf(right, 0, rank),

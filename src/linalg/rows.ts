@@ -1,6 +1,6 @@
-/** Loops over rows of matrices, where they lie in an array: what all else spends its time in. @module */
+/** The inner loops over rows of matrices, where everything else spends its time. @module */
 
-/** y[at…] += factor · x[from…], `length` values. */
+/** y[at + i] += factor · x[from + i] for `length` values. */
 export function addRow(
   y: Float64Array,
   at: number,
@@ -13,7 +13,7 @@ export function addRow(
   for (let i = 0; i < length; i++) y[at + i] += factor * x[from + i];
 }
 
-/** Σ x[at + i] · y[from + i], in four sums: one alone waits for each addition. */
+/** Σ x[at + i] · y[from + i], in four sums, as a single one would wait for each addition. */
 export function dot(
   x: Float64Array,
   at: number,

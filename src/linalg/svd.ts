@@ -1,4 +1,4 @@
-/** Singular values and vectors by Jacobi rotations after two reductions to triangles. @module */
+/** Singular values and vectors by Jacobi rotations of a triangular factor. @module */
 
 import { lowerTriangle, lq } from "./householder.ts";
 import { orthogonalizeRows } from "./jacobi.ts";
@@ -18,24 +18,23 @@ import { symmetricEigen } from "./symmetric_eigen.ts";
 
 /** A = Σᵢ σᵢ uᵢ vᵢᵀ with k terms, the smaller of rows and columns. Vectors are rows, each contiguous in memory. */
 export interface Svd {
-  /** uᵢ, (k, rows), orthonormal also where σᵢ is zero. */
-  readonly left: DenseMatrix;
+  /** uᵢ, (k, rows), orthonormal even if σᵢ is zero. */ readonly left: DenseMatrix;
   /** σ₁ ≥ σ₂ ≥ … */
   readonly values: Float64Array;
-  /** vᵢ, (k, columns), orthonormal also where σᵢ is zero. */
-  readonly right: DenseMatrix;
+  /** vᵢ, (k, columns), orthonormal even if σᵢ is zero. */ readonly right: DenseMatrix;
 }
 
-/** From this many rows on, the rotations start near their end: twice as fast at 768. */
+/** From this many rows on, rotations start from eigenvectors: twice as fast at 768 rows. */
 const large = 128;
 
 /**
  * All singular values and vectors of any finite matrix; each value is within 1e-13 σ₁.
  *
- * P A = L Q with the largest rows first, then rotations of the rows of Lᵀ: so prepared they rest after
- * few sweeps, and small values are accurate relative to themselves as far as A's own rows determine
- * them (Drmač and Veselić 2008, without their second reduction). A large L is first turned by the
- * eigenvectors of Lᵀ L, which leaves little to rotate and makes errors relative to σ₁.
+ * P A = L Q with the largest rows first, then rotations of the rows of Lᵀ. Prepared this way they
+ * converge in few sweeps, and small values are accurate relative to themselves as far as A's rows
+ * determine them (Drmač and Veselić 2008, without their second reduction). A large L is first
+ * multiplied by the eigenvectors of Lᵀ L, which leaves little to rotate but makes errors relative to
+ * σ₁.
  */
 export function svd(matrix: DenseMatrix): Svd {
   if (matrix.rows > matrix.columns) {
@@ -43,14 +42,14 @@ export function svd(matrix: DenseMatrix): Svd {
     return { left: right, values, right: left };
   }
   const { scaled, exponent } = normalized(matrix);
-  const order = byFallingNorm(scaled), { L, Q } = lq(permuted(scaled, order));
+  const order = byDescendingNorm(scaled), { L, Q } = lq(permuted(scaled, order));
   const { rows, rotations } = prepared(transposed(L));
   orthogonalizeRows(rows, rotations); // R Lᵀ = Σ Y, so P A = Yᵀ Σ (R Q)
-  const norms = rowNorms(rows), falling = fallingOrder(norms);
+  const norms = rowNorms(rows), descending = descendingOrder(norms);
   return {
-    left: unpermuted(unitRows(permuted(rows, falling)), order),
-    values: timesPowerOfTwo(Float64Array.from(falling, (i) => norms[i]), exponent),
-    right: multiply(permuted(rotations, falling), Q),
+    left: unpermuted(unitRows(permuted(rows, descending)), order),
+    values: timesPowerOfTwo(Float64Array.from(descending, (i) => norms[i]), exponent),
+    right: multiply(permuted(rotations, descending), Q),
   };
 }
 
@@ -58,12 +57,12 @@ export function svd(matrix: DenseMatrix): Svd {
 export function singularValues(matrix: DenseMatrix): Float64Array {
   if (matrix.rows > matrix.columns) return singularValues(transposed(matrix));
   const { scaled, exponent } = normalized(matrix);
-  const { rows } = prepared(transposed(lowerTriangle(permuted(scaled, byFallingNorm(scaled)))));
+  const { rows } = prepared(transposed(lowerTriangle(permuted(scaled, byDescendingNorm(scaled)))));
   orthogonalizeRows(rows);
   return timesPowerOfTwo(rowNorms(rows), exponent).sort().reverse();
 }
 
-/** R M and R to begin with. */
+/** R M and R for the initial rotation R. */
 function prepared(matrix: DenseMatrix): { rows: DenseMatrix; rotations: DenseMatrix } {
   if (matrix.rows < large) return { rows: matrix, rotations: identity(matrix.rows) };
   const { vectors } = symmetricEigen(multiplyTransposed(matrix, matrix));
@@ -77,9 +76,9 @@ function rowNorms(matrix: DenseMatrix): Float64Array<ArrayBuffer> {
   );
 }
 
-const byFallingNorm = (matrix: DenseMatrix): Uint32Array => fallingOrder(rowNorms(matrix));
+const byDescendingNorm = (matrix: DenseMatrix): Uint32Array => descendingOrder(rowNorms(matrix));
 
-function fallingOrder(values: Float64Array): Uint32Array {
+function descendingOrder(values: Float64Array): Uint32Array {
   return Uint32Array.from(values.keys()).sort((i, j) => values[j] - values[i] || i - j);
 }
 
@@ -89,7 +88,7 @@ function permuted(matrix: DenseMatrix, order: Uint32Array): DenseMatrix {
   return out;
 }
 
-/** Places of each row's values go back to where `order` took them from. */
+/** Undoes {@link permuted} on the columns: moves value j of each row to `order[j]`. */
 function unpermuted(matrix: DenseMatrix, order: Uint32Array): DenseMatrix {
   const out = zeros(matrix.rows, matrix.columns), { columns } = matrix;
   for (let i = 0; i < matrix.rows; i++) {
@@ -100,7 +99,10 @@ function unpermuted(matrix: DenseMatrix, order: Uint32Array): DenseMatrix {
   return out;
 }
 
-/** Rows of falling norm by their norms, in place; those that are zero become any that fill the basis. */
+/**
+ * Divides rows by their norms, in place; zero rows, which come last, are replaced to complete the
+ * basis.
+ */
 function unitRows(matrix: DenseMatrix): DenseMatrix {
   const { rows, columns, data } = matrix;
   for (let i = 0; i < rows; i++) {
@@ -111,7 +113,10 @@ function unitRows(matrix: DenseMatrix): DenseMatrix {
   return matrix;
 }
 
-/** Fills a square matrix from row `known` on: unit vectors made orthogonal to the rows before, twice. */
+/**
+ * Fills a square matrix from row `known` on with unit vectors, made orthogonal to the rows before
+ * twice.
+ */
 function completed(matrix: DenseMatrix, known: number): DenseMatrix {
   const { columns, data } = matrix;
   for (let i = known, unit = 0; i < matrix.rows; unit++) {
@@ -130,7 +135,8 @@ function completed(matrix: DenseMatrix, known: number): DenseMatrix {
       }
     }
     const norm = frobeniusNorm(rowsOf(matrix, i, 1));
-    // Of n unit vectors one is at least √((n − i) / n) away from the span of the i rows before.
+    // Of n unit vectors, at least one is √((n − i) / n) or more away from the span of the i rows
+    // before.
     if (norm < 0.5 / Math.sqrt(columns)) continue;
     for (let j = 0; j < columns; j++) data[at + j] /= norm;
     i++;

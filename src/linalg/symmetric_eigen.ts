@@ -8,27 +8,29 @@ import { addRow, dot, rotateRows } from "./rows.ts";
 export interface SymmetricEigen {
   /** λ₁ ≥ λ₂ ≥ … */
   readonly values: Float64Array;
-  /** xᵢ, one a row, orthonormal. */
+  /** xᵢ, one per row, orthonormal. */
   readonly vectors: DenseMatrix;
 }
 
 const mostSteps = 60;
 
 /**
- * All eigenvalues and eigenvectors of a symmetric matrix, whose upper triangle is read; each value to
- * a few ε of the largest magnitude.
+ * All eigenvalues and eigenvectors of a symmetric matrix, whose upper triangle is read; each value is
+ * accurate to a few ε of the largest magnitude.
  *
  * Golub and Van Loan, algorithms 8.3.1 (tridiagonal form by reflections) and 8.3.3 (implicit QL steps,
  * after Bowdler, Martin, Reinsch and Wilkinson 1968).
  */
 export function symmetricEigen(matrix: DenseMatrix): SymmetricEigen {
   const { scaled, exponent } = normalized(matrix);
-  const { diagonal, beside, vectors } = tridiagonal(mirrored(scaled));
-  diagonalize(diagonal, beside, vectors);
-  const falling = Uint32Array.from(diagonal.keys()).sort((i, j) => diagonal[j] - diagonal[i]);
+  const { diagonal, offDiagonal, vectors } = tridiagonal(mirrored(scaled));
+  diagonalize(diagonal, offDiagonal, vectors);
+  const descending = Uint32Array.from(diagonal.keys()).sort((i, j) => diagonal[j] - diagonal[i]);
   const sorted = zeros(vectors.rows, vectors.columns);
-  falling.forEach((from, i) => sorted.data.set(rowsOf(vectors, from, 1).data, i * sorted.columns));
-  const values = timesPowerOfTwo(Float64Array.from(falling, (i) => diagonal[i]), exponent);
+  descending.forEach((from, i) =>
+    sorted.data.set(rowsOf(vectors, from, 1).data, i * sorted.columns)
+  );
+  const values = timesPowerOfTwo(Float64Array.from(descending, (i) => diagonal[i]), exponent);
   return { values, vectors: sorted };
 }
 
@@ -41,22 +43,22 @@ function mirrored(matrix: DenseMatrix): DenseMatrix {
   return matrix;
 }
 
-/** A = Xᵀ T X, where T has `diagonal` and `beside` it, and X is `vectors`. Works in the matrix. */
+/** A = Xᵀ T X, where T has `diagonal` and `offDiagonal`, and X is `vectors`. Overwrites the matrix. */
 function tridiagonal(matrix: DenseMatrix) {
   const { rows: n, data } = matrix, factors = new Float64Array(Math.max(0, n - 1));
-  const diagonal = new Float64Array(n), beside = new Float64Array(n), w = new Float64Array(n);
+  const diagonal = new Float64Array(n), offDiagonal = new Float64Array(n), w = new Float64Array(n);
   for (let p = 0; p < n; p++) {
     diagonal[p] = data[p * n + p];
     if (p === n - 1) break;
     const at = p * n + p + 1;
     const { head, factor } = makeReflection(data, at, n - p - 1);
-    [beside[p], factors[p]] = [head, factor];
+    [offDiagonal[p], factors[p]] = [head, factor];
     reflectBothSides(matrix, p, factor, w);
   }
-  return { diagonal, beside, vectors: productOfReflections(matrix, factors, n, 1) };
+  return { diagonal, offDiagonal, vectors: productOfReflections(matrix, factors, n, 1) };
 }
 
-/** A ← Hₚ A Hₚ below and right of place p, with vₚ in row p: A − vᵀ w − wᵀ v. */
+/** A ← Hₚ A Hₚ below and to the right of p, with vₚ in row p: A − vᵀ w − wᵀ v. */
 function reflectBothSides(
   { rows: n, data }: DenseMatrix,
   p: number,
@@ -72,24 +74,28 @@ function reflectBothSides(
   }
 }
 
-/** Makes `beside` vanish by rotations, which `vectors` follows. */
-function diagonalize(diagonal: Float64Array, beside: Float64Array, vectors: DenseMatrix): void {
+/** Makes `offDiagonal` vanish by rotations, applied to `vectors` as well. */
+function diagonalize(
+  diagonal: Float64Array,
+  offDiagonal: Float64Array,
+  vectors: DenseMatrix,
+): void {
   for (let first = 0; first < diagonal.length; first++) {
     for (let step = 0;; step++) {
-      const last = endOfBlock(diagonal, beside, first);
+      const last = endOfBlock(diagonal, offDiagonal, first);
       if (last === first) break;
       if (step === mostSteps) throw new RangeError(`no eigenvalue found in ${mostSteps} steps`);
-      qlStep(diagonal, beside, vectors, first, last);
+      qlStep(diagonal, offDiagonal, vectors, first, last);
     }
   }
 }
 
-/** The first place from `first` on behind which T falls apart. */
-function endOfBlock(diagonal: Float64Array, beside: Float64Array, first: number): number {
+/** The end of the unreduced block of T that begins at `first`. */
+function endOfBlock(diagonal: Float64Array, offDiagonal: Float64Array, first: number): number {
   let last = first;
   while (last < diagonal.length - 1) {
     const size = Math.abs(diagonal[last]) + Math.abs(diagonal[last + 1]);
-    if (Math.abs(beside[last]) <= Number.EPSILON * size) break;
+    if (Math.abs(offDiagonal[last]) <= Number.EPSILON * size) break;
     last++;
   }
   return last;
@@ -98,23 +104,23 @@ function endOfBlock(diagonal: Float64Array, beside: Float64Array, first: number)
 /** One implicit QL step with Wilkinson's shift, from `last` up to `first`. */
 function qlStep(
   diagonal: Float64Array,
-  beside: Float64Array,
+  offDiagonal: Float64Array,
   { columns, data }: DenseMatrix,
   first: number,
   last: number,
 ): void {
-  const half = (diagonal[first + 1] - diagonal[first]) / (2 * beside[first]);
+  const half = (diagonal[first + 1] - diagonal[first]) / (2 * offDiagonal[first]);
   const root = Math.hypot(half, 1);
   let bulge = diagonal[last] - diagonal[first] +
-    beside[first] / (half + (half < 0 ? -root : root));
+    offDiagonal[first] / (half + (half < 0 ? -root : root));
   let sine = 1, cosine = 1, shift = 0;
   for (let i = last - 1; i >= first; i--) {
-    const across = sine * beside[i], along = cosine * beside[i];
+    const across = sine * offDiagonal[i], along = cosine * offDiagonal[i];
     const length = Math.hypot(across, bulge);
-    beside[i + 1] = length;
-    if (length === 0) { // the block fell apart on the way
+    offDiagonal[i + 1] = length;
+    if (length === 0) { // the block split
       diagonal[i + 1] -= shift;
-      beside[last] = 0;
+      offDiagonal[last] = 0;
       return;
     }
     [sine, cosine] = [across / length, bulge / length];
@@ -126,6 +132,6 @@ function qlStep(
     rotateRows(data, i * columns, (i + 1) * columns, columns, cosine, sine);
   }
   diagonal[first] -= shift;
-  beside[first] = bulge;
-  beside[last] = 0;
+  offDiagonal[first] = bulge;
+  offDiagonal[last] = 0;
 }

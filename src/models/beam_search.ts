@@ -36,9 +36,9 @@ interface Candidate {
 }
 
 /**
- * The best continuation found by beam search, by the rules of Hugging Face's `generate`: 2 · beams
- * candidates a step, those that end join the finished ones when they rank among the first `beams`, and the
- * search ends when no running beam can beat the worst of `beams` finished ones.
+ * The best continuation found by beam search, by the rules of Hugging Face's `generate`: each step
+ * takes 2 · beams candidates; those that end join the finished hypotheses if they rank among the first
+ * `beams`; and the search ends when no running beam can beat the worst of `beams` finished hypotheses.
  *
  * @throws {RangeError} when the prompt is empty or too long, an option is out of range, or a logit is not
  * finite.
@@ -62,9 +62,9 @@ export async function beamSearch(
   return search.best();
 }
 
-/** The hypotheses of one search; it knows logits and scores, and no model. */
+/** The hypotheses of one search; it knows logits and scores, but no model. */
 class Search {
-  /** The beams that go on, best first; of the equal ones at the start only the first counts. */
+  /** The running beams, best first; of the equal ones at the start, only the first counts. */
   running: readonly Beam[];
   readonly #options: BeamOptions;
   readonly #finished: Hypothesis[] = [];
@@ -85,7 +85,7 @@ class Search {
     return this.#finished[beams - 1].score >= this.#hypothesis(this.running[0]).score;
   }
 
-  /** Takes the logits after each running beam; returns which beam each of the new ones continues. */
+  /** Takes the logits after each running beam; returns which old beam each new one continues. */
   advance(logits: readonly Float32Array[]): number[] {
     const { beams, stopToken } = this.#options;
     const candidates = bestCandidates(this.running, logits, 2 * beams);
@@ -103,7 +103,7 @@ class Search {
     return kept.map(({ parent }) => parent);
   }
 
-  /** The best of what ended; where too few did, running beams count as they stand. */
+  /** The best finished hypothesis; if too few have finished, running beams count as well. */
   best(): Hypothesis {
     const cut = this.#finished.length < this.#options.beams ? this.running : [];
     const all = [...this.#finished, ...cut.map((beam) => this.#hypothesis(beam))];

@@ -1,4 +1,4 @@
-/** Models to and from Hugging Face folders. @module */
+/** Loading and saving models as Hugging Face folders. @module */
 
 import { type Architecture, storedShape, type TensorSpec } from "../architectures/architecture.ts";
 import type { ConfigJson } from "../architectures/config_fields.ts";
@@ -18,15 +18,16 @@ import { type ModelOptions, TextModel } from "./text_model.ts";
 import { reorient } from "./transpose.ts";
 
 /**
- * Reads a folder's `config.json` and `model.safetensors` (F32, F16 or BF16; sharded or not) onto a device.
- * In a browser the path is an address relative to the page; files in memory do as well.
+ * Reads a folder's `config.json` and `model.safetensors` (F32, F16 or BF16; sharded or not) onto a
+ * device. In a browser the path is a URL relative to the page; files in memory work too.
  *
- * Tensor names are taken with and without the trunk's prefix (`transformer.`), and weights of Conv1D layers
- * are turned by the layer's type. The header is compared with the configuration before anything is
- * allocated: neither can ask for more than the file holds. Cost: the weights once in F32 on the device, one
- * tensor at a time here.
+ * Tensor names may have the trunk's prefix (`transformer.`) or not, and weights of Conv1D layers are
+ * transposed. The header is compared with the configuration before anything is allocated, so that
+ * neither can claim more than the file holds. Cost: the weights once in F32 on the device, and one
+ * tensor at a time on the host.
  *
- * @throws {RangeError} when the architecture is unknown or a tensor is missing or does not belong.
+ * @throws {RangeError} when the architecture is unknown, or a tensor is missing or does not belong to
+ * it.
  * @throws {ShapeError} when a tensor does not fit the configuration.
  *
  * @example
@@ -56,7 +57,7 @@ export async function loadModel(
   return model;
 }
 
-/** The file's name of every tensor, after both were found to fit. */
+/** The name in the file of every tensor, after checking that the file fits the architecture. */
 function namesInFile(
   { modelType, tensors, copies }: Architecture,
   file: SafetensorsFile,
@@ -65,7 +66,9 @@ function namesInFile(
   const known = new Set([...names.values(), ...copies ?? []]);
   for (const name of file.tensors.keys()) {
     if (known.has(name) || isBuffer(name)) continue;
-    throw new RangeError(`a ${modelType} file may hold the tensors of its model, found ${name}`);
+    throw new RangeError(
+      `a ${modelType} file must hold only the tensors of its model, found ${name}`,
+    );
   }
   return names;
 }
@@ -84,10 +87,10 @@ function findTensor(modelType: string, spec: TensorSpec, { tensors }: Safetensor
 }
 
 /**
- * Reads a folder's, or a file's, `config.json` of a family that runs.
+ * Reads the `config.json` of a folder, or that file, of a supported model family.
  *
  * @throws {SyntaxError} when it is not a JSON object.
- * @throws {RangeError} when the model type is one that we cannot build.
+ * @throws {RangeError} when the model type is not supported.
  */
 export async function readConfig(path: Folder): Promise<ConfigJson> {
   const config = await readConfigJson(path);
@@ -96,7 +99,7 @@ export async function readConfig(path: Folder): Promise<ConfigJson> {
 }
 
 /**
- * Reads a folder's, or a file's, `config.json`, of whatever architecture.
+ * Reads the `config.json` of a folder, or that file, of any architecture.
  *
  * @throws {SyntaxError} when it is not a JSON object.
  */
@@ -110,11 +113,10 @@ const configFile = (path: Folder): FileSource =>
   typeof path === "string" && path.endsWith(".json") ? path : fileIn(path, "config.json");
 
 /**
- * Writes a model as a Hugging Face folder, each file whole or not at all; adapters are not in it. Of a
- * model without a known architecture the parameters alone are written, as they are and without a
- * `config.json`.
+ * Saves a model as a Hugging Face folder, each file whole or not at all, without adapters. Of a model
+ * without a known architecture, only the parameters are saved, unchanged and without a `config.json`.
  *
- * @throws {Error} when the folder cannot be written; an older file stays.
+ * @throws {Error} when the folder cannot be written; older files are unchanged.
  */
 export async function saveModel(
   model: Model,
@@ -135,7 +137,7 @@ export async function saveModel(
   });
 }
 
-/** Reads the named tensors in F32, however they are stored; values of adapters are not in them. */
+/** Reads the named tensors in F32, however they are stored, without adapters' changes. */
 async function readTensors(
   { device, parameters, linears }: Model,
   names: readonly string[],

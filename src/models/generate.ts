@@ -10,11 +10,11 @@ import type { TextModel } from "./text_model.ts";
 export interface GenerateOptions {
   /** Most new tokens. */
   readonly maxNewTokens: number;
-  /** 0 takes the likeliest token; otherwise logits are divided by it before sampling. Default 0. */
+  /** 0 takes the most likely token; otherwise logits are divided by it before sampling. Default 0. */
   readonly temperature?: number;
-  /** Sample among this many likeliest tokens. Default: all. */
+  /** Sample among this many most likely tokens. Default: all. */
   readonly topK?: number;
-  /** Stop after this token, which is returned too. */
+  /** Stop after this token, which is also returned. */
   readonly stopToken?: number;
   /** Seed of the sampling. Default 0. */
   readonly seed?: number;
@@ -23,8 +23,8 @@ export interface GenerateOptions {
 }
 
 /**
- * Continues a prompt greedily or by sampling softmax(logits / temperature) among the `topK` likeliest.
- * Yields each new token as it comes; every one costs one token's forward pass.
+ * Continues a prompt greedily or by sampling softmax(logits / temperature) among the `topK` most likely
+ * tokens. Yields each new token as soon as it is chosen; each costs the forward pass of one token.
  *
  * @throws {RangeError} when the prompt is empty, prompt and continuation exceed the positions, an option
  * is out of range, or a logit is not finite.
@@ -62,7 +62,7 @@ export async function* generate(
 /**
  * Feeds new tokens of equally long sequences and reads the logits after the last of each.
  *
- * @throws {RangeError} when one is not finite: what is chosen by it would look like a token.
+ * @throws {RangeError} when a logit is not finite, as a token chosen from it would be meaningless.
  */
 export async function nextLogits(
   model: TextModel,
@@ -107,29 +107,29 @@ export function assertWhole(name: string, value: number, least: number): void {
 function assertChoice({ temperature = 0, topK = 1 }: GenerateOptions): void {
   assertWhole("topK", topK, 1);
   if (Number.isFinite(temperature) && temperature >= 0) return;
-  throw new RangeError(`generating needs a temperature of 0 or more, found ${temperature}`);
+  throw new RangeError(`generating needs a temperature of at least 0, found ${temperature}`);
 }
 
 function choose(logits: Float32Array, options: GenerateOptions, random: Random): number {
   const { temperature = 0, topK = logits.length } = options, best = argmax(logits);
   if (temperature === 0) return best;
-  const ids = likeliest(logits, topK);
+  const ids = mostLikely(logits, topK);
   const weights = ids.map((id) => Math.exp((logits[id] - logits[best]) / temperature));
   let left = random.uniform() * weights.reduce((sum, weight) => sum + weight, 0);
   return ids.find((_, i) => (left -= weights[i]) < 0) ?? best;
 }
 
 /** Ids of the `count` largest values; of equal ones, the first. */
-function likeliest(values: Float32Array, count: number): number[] {
+function mostLikely(values: Float32Array, count: number): number[] {
   const ids = Array.from(values.keys());
   if (count >= ids.length) return ids;
   const least = valueOfRank(values.slice(), count - 1);
   const above = ids.filter((id) => values[id] > least);
-  const level = ids.filter((id) => values[id] === least);
-  return [...above, ...level.slice(0, count - above.length)];
+  const equal = ids.filter((id) => values[id] === least);
+  return [...above, ...equal.slice(0, count - above.length)];
 }
 
-/** What would stand at `rank` if values were sorted downwards; it only parts them (Hoare 1961, FIND). */
+/** The value at `rank` in descending order, by partitioning instead of sorting (Hoare 1961, FIND). */
 function valueOfRank(values: Float32Array, rank: number): number {
   let low = 0, high = values.length - 1;
   while (low < high) {

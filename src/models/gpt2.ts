@@ -52,7 +52,7 @@ export class Gpt2 extends TextModel {
     this.#head = headOf(layers, config, architecture.head);
   }
 
-  /** A GPT-2 whose weights are all zero, to be written. */
+  /** A GPT-2 with all weights zero, to be filled. */
   static allocate(device: Device, config: Gpt2Config, options?: ModelOptions): Gpt2 {
     const architecture = gpt2Architecture(gpt2ConfigJson(config));
     const { arena, views } = allocateTensors(device, architecture, "GPT-2 weights");
@@ -60,8 +60,8 @@ export class Gpt2 extends TextModel {
   }
 
   /**
-   * Tokens (batch, time) to the head's outputs: logits (batch · time, vocabulary) of a language model, or
-   * of the `rows` asked for; logits (batch, classes) of a classifier.
+   * Maps tokens (batch, time) to the head's outputs: a language model's logits (batch · time,
+   * vocabulary), or those of the requested `rows`; a classifier's logits (batch, classes).
    */
   override forward(tape: Tape, inputs: ModelInputs, { cache, rows }: ForwardOptions = {}): Tensor {
     const context = sequenceContext(tape, inputs, this.positions, cache);
@@ -73,7 +73,7 @@ export class Gpt2 extends TextModel {
     return this.#head.forward(tape, this.#finalNorm.forward(tape, states));
   }
 
-  /** Token and position embeddings; token types have rows of the token embedding. */
+  /** Token and position embeddings; token types also use the token embedding. */
   #embed(tape: Tape, inputs: ModelInputs, past = 0): Tensor {
     const { tokens, tokenTypeIds } = inputs, table = this.layers.parameter(tokenEmbedding);
     const positions = this.layers.parameter("transformer.wpe.weight");
@@ -86,7 +86,7 @@ export class Gpt2 extends TextModel {
     return dropout(tape, typed, this.options.dropout ?? 0);
   }
 
-  /** Its sizes, for people. */
+  /** Its sizes, for display. */
   override get description(): string {
     const { n_layer, n_embd, n_head } = this.config;
     return `GPT-2 of ${howMany(n_layer, "block")}, width ${n_embd}, ${howMany(n_head, "head")}`;
@@ -97,18 +97,18 @@ export class Gpt2 extends TextModel {
     return this.config.n_positions;
   }
 
-  /** Number of tokens. */
+  /** Number of tokens in the vocabulary. */
   override get vocabulary(): number {
     return this.config.vocab_size;
   }
 
-  /** The same model with some tensors replaced by others, which `owner` owns; without adapters. */
+  /** The same model, without adapters and with some tensors replaced by others, which `owner` owns. */
   override withTensors(replaced: StoredTensors, owner: Disposable): Gpt2 {
     const tensors = this.layers.with(replaced);
     return new Gpt2(this.device, this.config, tensors, owner, this.options);
   }
 
-  /** Room for the keys and values of `batch` sequences of up to `capacity` tokens. */
+  /** A cache for the keys and values of `batch` sequences of up to `capacity` tokens. */
   override openCache(batch: number, capacity: number): KeyValueCache {
     const { n_layer: layers, n_embd: width } = this.config;
     return new KeyValueCache(this.device, { layers, batch, capacity, width });
@@ -136,7 +136,7 @@ class Block {
     this.#afterMlp = layers.place(`${at}.mlp`, n_embd);
   }
 
-  /** x (batch · time, width) to the same. */
+  /** Maps x (batch · time, width) to the same shape. */
   forward(tape: Tape, x: Tensor, context: SequenceContext, layer: number): Tensor {
     const n1 = this.#norm1.forward(tape, x);
     const attended = this.#attention.forward(tape, n1, context, layer);

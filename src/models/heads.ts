@@ -1,4 +1,4 @@
-/** Heads: what comes out of a transformer's hidden states. @module */
+/** Heads: from a transformer's hidden states to outputs. @module */
 
 import { linear } from "../autograd/mod.ts";
 import type { Parameter } from "../autograd/parameter.ts";
@@ -7,33 +7,33 @@ import type { ModelInputs } from "../core/batch.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import type { Tensor } from "../device/device.ts";
 
-/** Reads hidden states, all of them or some rows, and gives a model's outputs. */
+/** Maps hidden states, all or some rows of them, to a model's outputs. */
 export interface Head {
   /**
-   * The rows of the batch · time hidden states that it reads, all where `undefined`.
+   * The rows of the batch · time hidden states that it needs; `undefined` for all.
    *
-   * @param wanted Rows that the caller asked for.
+   * @param wanted Rows that the caller requested.
    */
   rowsOf(inputs: ModelInputs, wanted?: readonly number[]): readonly number[] | undefined;
-  /** Hidden states (rows, width) to outputs (rows, outputs). */
+  /** Maps hidden states (rows, width) to outputs (rows, outputs). */
   forward(tape: Tape, states: Tensor): Tensor;
 }
 
-/** Logits of the next token, y = h Wᵀ, for every row or those asked for. */
+/** Logits of the next token, y = h Wᵀ, for every row, or the requested rows. */
 export class CausalLmHead implements Head {
   readonly #weight: Parameter;
 
-  /** Holds the weight (vocabulary, width): the token embedding where the two are tied. */
+  /** Takes the weight (vocabulary, width), which is the token embedding if the two are tied. */
   constructor(weight: Parameter) {
     this.#weight = weight;
   }
 
-  /** What was asked for. */
+  /** The requested rows. */
   rowsOf(_: ModelInputs, wanted?: readonly number[]): readonly number[] | undefined {
     return wanted;
   }
 
-  /** States (rows, width) to logits (rows, vocabulary). */
+  /** Maps states (rows, width) to logits (rows, vocabulary). */
   forward(tape: Tape, states: Tensor): Tensor {
     return linear(tape, states, this.#weight);
   }
@@ -44,21 +44,23 @@ export class SequenceClassificationHead implements Head {
   readonly #weight: Parameter;
   readonly #padding: number | undefined;
 
-  /** Holds the weight (classes, width) and the id of padding, which ends short sequences. */
+  /** Takes the weight (classes, width) and the id of the padding token, which fills up short sequences. */
   constructor(weight: Parameter, padding?: number) {
     this.#weight = weight;
     this.#padding = padding;
   }
 
   /**
-   * One row for each sequence, by the rule of transformers' `GPT2ForSequenceClassification`: the last token
-   * that is not the padding id, and the first where all of them are.
+   * One row per sequence, by the rule of transformers' `GPT2ForSequenceClassification`: the last token
+   * that is not padding, or the first token if all are padding.
    *
-   * @throws {RangeError} when rows were asked for, or several sequences have no padding id to tell where
-   * each of them ends.
+   * @throws {RangeError} when rows are requested, or there are several sequences but no padding id,
+   * which tells where each ends.
    */
   rowsOf({ tokens }: ModelInputs, wanted?: readonly number[]): number[] {
-    if (wanted) throw new RangeError("a sequence classification head has no logits of other rows");
+    if (wanted) {
+      throw new RangeError("a sequence classification head cannot return logits of requested rows");
+    }
     const [batch, time] = tokens.shape;
     if (batch > 1 && this.#padding === undefined) {
       throw new RangeError(
@@ -68,7 +70,7 @@ export class SequenceClassificationHead implements Head {
     return Array.from({ length: batch }, (_, row) => row * time + this.#lastOf(tokens, row));
   }
 
-  /** States (batch, width) to logits (batch, classes). */
+  /** Maps states (batch, width) to logits (batch, classes). */
   forward(tape: Tape, states: Tensor): Tensor {
     return linear(tape, states, this.#weight);
   }

@@ -1,4 +1,4 @@
-/** Fresh weights for a model that is to be pretrained. @module */
+/** Random initial weights for pretraining. @module */
 
 import type { LayerSpec } from "../architectures/architecture.ts";
 import type { Gpt2Config } from "../architectures/gpt2.ts";
@@ -11,10 +11,10 @@ import type { ModelOptions } from "./text_model.ts";
 const embeddingDeviation = 0.1;
 
 /**
- * A GPT-2 with random weights: matrices N(0, 1/fan-in), those that write to the residual stream a further
- * 1/√(2 · layers) (GPT-2's own rule), embeddings N(0, 0.1²), norms 1, biases 0.
+ * A GPT-2 with random weights: matrices N(0, 1/fan-in), multiplied by 1/√(2 · layers) if they write to
+ * the residual stream (GPT-2's rule); embeddings N(0, 0.1²), norms 1, biases 0.
  *
- * Fan-in deviations beat the usual 0.02 by far at small widths.
+ * At small widths, standard deviations by fan-in work far better than the usual 0.02.
  */
 export function initGpt2(
   device: Device,
@@ -26,7 +26,7 @@ export function initGpt2(
     .flatMap((layer) => layer.tensors.map((tensor) => ({ layer, ...tensor })))
     .forEach(({ layer, name, shape }, index) => {
       const isBias = shape.length === 1 && !name.endsWith(".weight");
-      if (isBias) return; // Zero, as all that is allocated.
+      if (isBias) return; // Allocated tensors are already zero.
       const values = initialValues(layer, shape, config, random.split(index));
       device.write(model.parameters.get(name)!.tensor, values);
     });

@@ -1,4 +1,4 @@
-/** What every model of tokens does with its inputs before the first layer. @module */
+/** What every text model does with its inputs before the first layer. @module */
 
 import { embedding } from "../autograd/mod.ts";
 import type { Tape } from "../autograd/tape.ts";
@@ -11,7 +11,7 @@ import type { SequenceContext } from "../nn/attention.ts";
 import type { KeyValueCache } from "../nn/key_value_cache.ts";
 
 /**
- * Checks inputs and gives the blocks what they need to know of them.
+ * Checks inputs and returns what the blocks need to know about them.
  *
  * @param limit Longest sequence that the model has positions for.
  * @throws {RangeError} when a sequence is too long.
@@ -41,7 +41,7 @@ export function sequenceContext(
   return { batch, time, mask: attentionMask && uploadMask(tape, attentionMask), cache };
 }
 
-/** A user of plain JavaScript, or of an older version, may give the tokens themselves. */
+/** Callers in plain JavaScript may pass the tokens themselves. */
 function assertTokens(tokens: HostTensor | undefined): void {
   if (Array.isArray(tokens?.shape) && tokens.data?.length >= 0) return;
   throw new TypeError(
@@ -57,7 +57,7 @@ function uploadMask(tape: Tape, mask: HostTensor): Tensor {
   return tensor;
 }
 
-/** The positions of new tokens: 0, 1, 2, … after those of a cache, unless they are given. */
+/** The positions of new tokens: the given ones, or 0, 1, 2, … counted from the end of the cache. */
 export function positionsOf(
   { tokens, positionIds }: ModelInputs,
   past: number,
@@ -75,5 +75,7 @@ export function pickRows(tape: Tape, x: Tensor, rows: readonly number[]): Tensor
   const [tokens] = x.shape;
   const wrong = rows.find((row) => !(Number.isInteger(row) && row >= 0 && row < tokens));
   if (wrong === undefined) return embedding(tape, x, rows);
-  throw new RangeError(`rows must be whole numbers below the ${tokens} tokens, found ${wrong}`);
+  throw new RangeError(
+    `rows must be integers below the number of tokens, ${tokens}, found ${wrong}`,
+  );
 }

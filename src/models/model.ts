@@ -1,4 +1,4 @@
-/** What every model offers to trainers, adapters and the command line. @module */
+/** The interface of all models, for trainers, adapters and the command line. @module */
 
 import type { Architecture } from "../architectures/architecture.ts";
 import type { Parameter } from "../autograd/parameter.ts";
@@ -18,32 +18,35 @@ export interface ForwardOptions {
 }
 
 /**
- * A model on a device: its parameters and how to run them. What adapts, merges or saves a model does not
- * care what goes into it: `Inputs` matters to those who call `forward`.
+ * A model on a device: its parameters and forward pass. Code that adapts, merges or saves a model does
+ * not depend on its inputs; `Inputs` only matters to callers of `forward`.
  */
 export interface Model<Inputs = unknown> extends Disposable {
-  /** Where it lives. */
+  /** The device that holds it. */
   readonly device: Device;
-  /** What Hugging Face's files hold of it; absent where it is of no family that is known. */
+  /** Its layers and tensors in Hugging Face's files; absent for a model of an unknown family. */
   readonly architecture?: Architecture;
-  /** Its own parameters by their name in a Hugging Face file, adapters not among them. */
+  /** Its own parameters by their names in a Hugging Face file, without adapters. */
   readonly parameters: ReadonlyMap<string, Parameter>;
   /** Its linear layers, in the order of the forward pass; adapters attach to them. */
   readonly linears: readonly Linear[];
-  /** Where adapters may change what a sublayer gives, in the order of the forward pass. */
+  /** Where adapters may change the output of a sublayer, in the order of the forward pass. */
   readonly places: readonly Place[];
   /** The parameters to train: base parameters that are not frozen, and adapters. */
   trainable(): Parameter[];
   /**
-   * The same model with the named tensors replaced and all others shared, without adapters; disposing it
-   * disposes `owner`, which owns the new ones.
+   * The same model, without adapters, with the named tensors replaced and all others shared. Disposing
+   * it disposes `owner`, which owns the new tensors.
    */
   withTensors(replaced: StoredTensors, owner: Disposable): Model<Inputs>;
-  /** Inputs to outputs, a row for each token, sequence or example. */
+  /** Maps inputs to outputs: a row for each token, sequence or example. */
   forward(tape: Tape, inputs: Inputs, options?: ForwardOptions): Tensor;
 }
 
-/** The parameters that gradients are computed for: the base's, then those of adapters, layer by layer. */
+/**
+ * The parameters that gradients are computed for: those of the base model, then those of adapters,
+ * layer by layer.
+ */
 export function trainableOf(
   { parameters, linears, places }: Pick<Model, "parameters" | "linears" | "places">,
 ): Parameter[] {

@@ -1,4 +1,4 @@
-/** The layers of a model, made from its tensors by name. @module */
+/** Building a model's layers from its tensors by name. @module */
 
 import type { LinearSpec } from "../architectures/architecture.ts";
 import { contiguousParts } from "../architectures/layers.ts";
@@ -9,13 +9,13 @@ import { LayerNorm } from "../nn/layer_norm.ts";
 import { Linear } from "../nn/linear.ts";
 import { Place } from "../nn/place.ts";
 
-/** Values by Hugging Face name: F32 tensors, and for linear layers' weights whatever stores them. */
+/** Tensors by Hugging Face name: F32 tensors, or, for the weights of linear layers, any {@link Weight}. */
 export type StoredTensors = ReadonlyMap<string, Tensor | Weight>;
 
 /** A linear layer's path and its parts. */
 type NamedParts = Pick<LinearSpec, "name" | "parts">;
 
-/** Makes the layers of one model, and keeps those that adapters attach to, in the order of the calls. */
+/** Builds the layers of one model, and keeps those that adapters attach to, in the order of the calls. */
 export class ModelLayers {
   /** The F32 tensors, which can be trained. */
   readonly parameters: ReadonlyMap<string, Parameter>;
@@ -26,7 +26,7 @@ export class ModelLayers {
   readonly #weights: ReadonlyMap<string, Weight>;
   readonly #specs: ReadonlyMap<string, NamedParts>;
 
-  /** Names each tensor; `linears` says which parts the layers of an architecture have. */
+  /** Takes the tensors by name; `linears` says which parts the linear layers have. */
   constructor(tensors: StoredTensors, linears: readonly NamedParts[] = []) {
     const parameters: [string, Parameter][] = [], weights: [string, Weight][] = [];
     for (const [name, stored] of tensors) {
@@ -43,7 +43,7 @@ export class ModelLayers {
     return this.parameters.get(name)!;
   }
 
-  /** The linear layer of a module, with its bias where there is one. */
+  /** The linear layer of a module, with its bias if there is one. */
   linear(module: string): Linear {
     const name = `${module}.weight`, { parts = {} } = this.#specs.get(module) ?? {};
     const weight = this.#weights.get(name) ?? new DenseWeight(this.parameter(name));
@@ -66,7 +66,7 @@ export class ModelLayers {
     return place;
   }
 
-  /** The model's own tensors, without what adapters put in their place, and with some replaced. */
+  /** The model's own tensors, not adapters' substitutes, with some replaced. */
   with(replaced: StoredTensors): StoredTensors {
     const own = [...this.parameters.values()].map(({ name, own }) => [name, own] as const);
     return new Map<string, Tensor | Weight>([...own, ...this.#weights, ...replaced]);

@@ -1,4 +1,4 @@
-/** The families that run, by the `model_type` of their configurations. @module */
+/** The supported model families, by the `model_type` of their configurations. @module */
 
 import type { ConfigJson } from "../architectures/config_fields.ts";
 import { gpt2ConfigJson, parseGpt2Config } from "../architectures/gpt2.ts";
@@ -6,11 +6,11 @@ import type { Device } from "../device/device.ts";
 import { Gpt2 } from "./gpt2.ts";
 import type { ModelOptions, TextModel } from "./text_model.ts";
 
-/** How a family comes from a configuration to a model. */
+/** How a family turns a configuration into a model. */
 interface Family {
-  /** The whole configuration, defaults filled in; refuses what the forward pass does not implement. */
+  /** The full configuration, with defaults filled in; refuses what the forward pass does not implement. */
   complete(json: ConfigJson): ConfigJson;
-  /** A model whose weights are zero. */
+  /** Allocates a model with all weights zero. */
   allocate(device: Device, json: ConfigJson, options?: ModelOptions): TextModel;
 }
 
@@ -22,9 +22,9 @@ const families: Readonly<Record<string, Family>> = {
 };
 
 /**
- * A model of a configuration whose weights are zero, to be written.
+ * Allocates the model of a configuration, with all weights zero, to be filled.
  *
- * @throws {RangeError} when it is of no family that runs, or a field cannot be honored.
+ * @throws {RangeError} when its family, or the value of a field, is not supported.
  */
 export function allocateModel(
   device: Device,
@@ -34,13 +34,13 @@ export function allocateModel(
   return familyOf(config).allocate(device, config, options);
 }
 
-/** Values of `model_type` that run. */
+/** The supported values of `model_type`. */
 export const runnableTypes: readonly string[] = Object.keys(families);
 
 /**
  * A configuration with its defaults filled in.
  *
- * @throws {RangeError} when it is of no family that runs, or a field cannot be honored.
+ * @throws {RangeError} when its family, or the value of a field, is not supported.
  */
 export function completeConfig(config: ConfigJson): ConfigJson {
   return familyOf(config).complete(config);
@@ -50,7 +50,7 @@ export function completeConfig(config: ConfigJson): ConfigJson {
  * The family of a configuration.
  *
  * @param what Names the configuration in errors.
- * @throws {RangeError} when it is of no family that runs.
+ * @throws {RangeError} when its family is not supported.
  */
 export function familyOf({ model_type }: ConfigJson, what = "a configuration"): Family {
   if (typeof model_type === "string" && Object.hasOwn(families, model_type)) {

@@ -1,4 +1,4 @@
-/** What models of tokens share, whatever their family. @module */
+/** What text models share, whatever their family. @module */
 
 import type { Architecture } from "../architectures/architecture.ts";
 import type { ConfigJson } from "../architectures/config_fields.ts";
@@ -25,25 +25,25 @@ export interface ModelOptions {
 }
 
 /**
- * A model of tokens that comes from a Hugging Face configuration: what `loadModel` gives. A family adds its
- * forward pass.
+ * A text model with a Hugging Face configuration, as `loadModel` returns. A family adds its forward
+ * pass.
  */
 export abstract class TextModel implements Model<ModelInputs> {
-  /** Where it lives. */
+  /** The device that holds it. */
   readonly device: Device;
-  /** What Hugging Face's files hold of it. */
+  /** Its layers and tensors in Hugging Face's files. */
   readonly architecture: Architecture;
   /** How it behaves beyond its configuration. */
   readonly options: ModelOptions;
-  /** Its layers, which a family's constructor makes in the order of the forward pass. */
+  /** Its layers, which a family's constructor builds in the order of the forward pass. */
   protected readonly layers: ModelLayers;
   readonly #config: ConfigJson;
   readonly #owner: Disposable;
 
   /**
-   * Names tensors and weights; disposing the model disposes `owner`.
+   * Takes tensors and weights by name; disposing the model disposes `owner`.
    *
-   * @param config The whole `config.json`, without defaults to fill in.
+   * @param config The full `config.json`, with defaults filled in.
    */
   constructor(
     device: Device,
@@ -61,15 +61,15 @@ export abstract class TextModel implements Model<ModelInputs> {
     this.#owner = owner;
   }
 
-  /** For people: `GPT-2 of 12 blocks, width 768, 12 heads`. */
+  /** For display: `GPT-2 of 12 blocks, width 768, 12 heads`. */
   abstract readonly description: string;
   /** Longest sequence, in tokens. */
   abstract readonly positions: number;
-  /** Number of tokens. */
+  /** Number of tokens in the vocabulary. */
   abstract readonly vocabulary: number;
 
   /**
-   * Inputs to what the head gives: a row for each token, or for each of the `rows` asked for.
+   * Maps inputs to the head's outputs: a row for each token, or for each of the requested `rows`.
    *
    * @throws {RangeError} when a token is not in the vocabulary, a sequence is too long, or `rows` are
    * not among the tokens.
@@ -78,10 +78,10 @@ export abstract class TextModel implements Model<ModelInputs> {
    */
   abstract forward(tape: Tape, inputs: ModelInputs, options?: ForwardOptions): Tensor;
 
-  /** Room for the keys and values of `batch` sequences of up to `capacity` tokens. */
+  /** A cache for the keys and values of `batch` sequences of up to `capacity` tokens. */
   abstract openCache(batch: number, capacity: number): KeyValueCache;
 
-  /** The same model with some tensors replaced by others, which `owner` owns; without adapters. */
+  /** The same model, without adapters and with some tensors replaced by others, which `owner` owns. */
   abstract withTensors(replaced: StoredTensors, owner: Disposable): TextModel;
 
   /** Its parameters by Hugging Face name. */
@@ -89,12 +89,12 @@ export abstract class TextModel implements Model<ModelInputs> {
     return this.layers.parameters;
   }
 
-  /** Its linear layers in the order of the forward pass, the head not among them. */
+  /** Its linear layers in the order of the forward pass, without the head. */
   get linears(): readonly Linear[] {
     return this.layers.linears;
   }
 
-  /** After each sublayer of each block. */
+  /** The places after each sublayer of each block. */
   get places(): readonly Place[] {
     return this.layers.places;
   }
@@ -109,13 +109,13 @@ export abstract class TextModel implements Model<ModelInputs> {
     return this.#config;
   }
 
-  /** Frees the weights; adapters are their owners' to free. */
+  /** Frees the weights; adapters are freed by their owners. */
   [Symbol.dispose](): void {
     this.#owner[Symbol.dispose]();
   }
 }
 
-/** Tensors of an architecture, all zero, in one arena. */
+/** Allocates the tensors of an architecture, all zero, in one arena. */
 export function allocateTensors(device: Device, { tensors }: Architecture, label: string) {
   const arena = new Arena(device, tensors, "weight", label);
   return { arena, views: new Map(tensors.map(({ name }) => [name, arena.view(name)])) };

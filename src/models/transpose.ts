@@ -1,4 +1,4 @@
-/** Turning matrices between a file's orientation and ours. @module */
+/** Transposing matrices between the orientation in files and (out, in). @module */
 
 import type { TensorSpec } from "../architectures/architecture.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
@@ -20,7 +20,7 @@ export function transpose({ shape, data }: HostTensor): HostTensor {
   return { shape: [columns, rows], data: out };
 }
 
-/** A tensor's values, or its gradient, from a file's orientation to ours or back: a swap of axes. */
+/** A tensor's values, or its gradient, from a file's orientation to (out, in) or back. */
 export function reorient({ storedTransposed }: TensorSpec, values: HostTensor): HostTensor {
   return storedTransposed ? transpose(values) : values;
 }

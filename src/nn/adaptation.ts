@@ -1,16 +1,16 @@
-/** What an adapter hangs on a layer. @module */
+/** What an adapter adds to a layer. @module */
 
 import type { LowRankSite } from "../autograd/ops/low_rank.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { Tensor } from "../device/device.ts";
 
-/** A trained change of what one layer, or one place in a block, gives. */
+/** A trained change to the output of one layer, or of one place in a block. */
 export interface Adaptation {
   /** What is trained, in a fixed order. */
   readonly parameters: readonly Parameter[];
   /** From the layer's input x and its output y, (tokens, width) each, to the adapted output. */
   forward(tape: Tape, x: Tensor, y: Tensor): Tensor;
-  /** The same change as a low-rank term, which a dense layer computes within its own product. */
+  /** The same change as a low-rank term, which a dense layer fuses with its own product. */
   readonly lowRank?: LowRankSite;
 }

@@ -6,11 +6,11 @@ import type { Tensor } from "../device/device.ts";
 import type { KeyValueCache } from "./key_value_cache.ts";
 import type { Linear } from "./linear.ts";
 
-/** What a block needs to know of the batch it works on. */
+/** What a block needs to know about its batch. */
 export interface SequenceContext {
   /** Number of sequences. */
   readonly batch: number;
-  /** New tokens of each. */
+  /** New tokens per sequence. */
   readonly time: number;
   /** u32 (batch, keys): 0 hides a key. */
   readonly mask?: Tensor;
@@ -25,7 +25,7 @@ export class CausalSelfAttention {
   readonly #output: Linear;
   readonly #dropout: number;
 
-  /** Holds its projections. */
+  /** Takes the projections. */
   constructor(heads: number, qkv: Linear, output: Linear, dropout: number) {
     this.#heads = heads;
     this.#qkv = qkv;
@@ -33,7 +33,7 @@ export class CausalSelfAttention {
     this.#dropout = dropout;
   }
 
-  /** x (batch · time, width) to the same; `layer` is its place in the cache. */
+  /** Maps x (batch · time, width) to the same shape; `layer` is the block's index in the cache. */
   forward(tape: Tape, x: Tensor, context: SequenceContext, layer: number): Tensor {
     const inputs = fusedInputs(this.#qkv.forward(tape, x));
     const attended = context.cache

@@ -1,4 +1,4 @@
-/** Keys and values of the tokens so far, so that each new token costs one token's work. @module */
+/** Keys and values of the tokens so far, so that each new token costs the work of one token. @module */
 
 import { embeddingForward } from "../../kernels/embedding/kernel.ts";
 import { attend, type AttentionInputs } from "../autograd/ops/attention.ts";
@@ -14,13 +14,13 @@ export interface CacheShape {
   readonly layers: number;
   /** Number of sequences. */
   readonly batch: number;
-  /** Most tokens of a sequence. */
+  /** Most tokens per sequence. */
   readonly capacity: number;
   /** Width of the model. */
   readonly width: number;
 }
 
-/** Holds the rows [k | v] of every token so far, (batch · capacity, 2 · width) a layer. */
+/** Holds the rows [k | v] of every token so far, (batch · capacity, 2 · width) per layer. */
 export class KeyValueCache extends Scope {
   readonly #shape: CacheShape;
   #layers: Tensor[];
@@ -48,10 +48,11 @@ export class KeyValueCache extends Scope {
   }
 
   /**
-   * Appends the new tokens' keys and values to a layer and attends from them to all so far.
+   * Appends the new tokens' keys and values to a layer and attends from the new tokens to all so far.
    *
-   * @throws {ShapeError} when q, k or v have other extents than the cache or the mask than its keys.
-   * @throws {RangeError} when they do not fit, or were to be differentiated.
+   * @throws {ShapeError} when the shapes of q, k or v do not fit the cache, or the mask does not fit
+   * its keys.
+   * @throws {RangeError} when there is no room for the new tokens, or the tape records.
    */
   attend(
     tape: Tape,
@@ -70,7 +71,7 @@ export class KeyValueCache extends Scope {
     return attend(tape, { q: inputs.q, k, v }, extents).out;
   }
 
-  /** Makes sequence i continue what was sequence `parents[i]`: a step of beam search. */
+  /** Makes sequence i continue the former sequence `parents[i]`: a step of beam search. */
   reorder(tape: Tape, parents: readonly number[]): void {
     const { batch, capacity, width } = this.#shape;
     const ids = tape.allocate([batch], "u32", "activation", "beam parents");
@@ -98,7 +99,7 @@ export class KeyValueCache extends Scope {
       );
     }
     if (keys > capacity) {
-      throw new RangeError(`the cache holds ${capacity} tokens a sequence, found ${keys}`);
+      throw new RangeError(`the cache holds ${capacity} tokens per sequence, found ${keys}`);
     }
   }
 
@@ -117,7 +118,7 @@ export class KeyValueCache extends Scope {
   }
 }
 
-/** Whether the columns of v follow those of k, as in a fused projection: one copy takes both. */
+/** Whether the columns of v follow those of k, as in a fused projection: one copy suffices for both. */
 function areNeighbors(k: ColumnWindow, v: ColumnWindow): boolean {
   return k.tensor === v.tensor && (k.offset ?? 0) + k.width === (v.offset ?? 0);
 }

@@ -11,14 +11,14 @@ export class LayerNorm {
   readonly #bias: Parameter;
   readonly #epsilon: number;
 
-  /** Holds its parameters, (width) each. */
+  /** Takes the parameters, (width) each. */
   constructor(weight: Parameter, bias: Parameter, epsilon: number) {
     this.#weight = weight;
     this.#bias = bias;
     this.#epsilon = epsilon;
   }
 
-  /** x (tokens, width) to the same. */
+  /** Maps x (tokens, width) to the same shape. */
   forward(tape: Tape, x: Tensor): Tensor {
     return layerNorm(tape, x, this.#weight, this.#bias, this.#epsilon);
   }

@@ -1,4 +1,4 @@
-/** A linear layer whose output may be adapted. @module */
+/** A linear layer that can be adapted. @module */
 
 import { adaptedLinear } from "../autograd/ops/adapted_linear.ts";
 import { linear } from "../autograd/ops/linear.ts";
@@ -13,20 +13,20 @@ import type { Adaptation } from "./adaptation.ts";
 /** Output rows of a layer's weight by what they do: GPT-2's fused `c_attn` has three parts. */
 export type LinearParts = Readonly<Partial<Record<SiteRole, RowRange>>>;
 
-/** y = x Wᵀ + b, and what adapters make of it. */
+/** y = x Wᵀ + b, changed by its adaptations. */
 export class Linear {
   /** Path of the module, such as `transformer.h.0.attn.c_attn`. */
   readonly name: string;
   /** W, (out, in). */
   readonly weight: Weight;
-  /** (out), where there is one. */
+  /** (out), if there is one. */
   readonly bias: Parameter | undefined;
-  /** The parts of the weight; a plain projection has one, of all rows. */
+  /** The parts of the weight; a plain projection has one, with all rows. */
   readonly parts: LinearParts;
   /** The adaptations in force, in the order in which they are applied. */
   readonly adaptations: Adaptation[] = [];
 
-  /** Names a weight and its parts. */
+  /** Takes a weight and the names of its parts. */
   constructor(name: string, weight: Weight, bias: Parameter | undefined, parts: LinearParts) {
     this.name = name;
     this.weight = weight;
@@ -34,7 +34,7 @@ export class Linear {
     this.parts = parts;
   }
 
-  /** x (tokens, in) to (tokens, out). */
+  /** Maps x (tokens, in) to (tokens, out). */
   forward(tape: Tape, x: Tensor): Tensor {
     const { weight, bias } = this, fused = this.#fused;
     const y = weight.parameter && fused.length > 0
@@ -45,7 +45,7 @@ export class Linear {
       .reduce((y, adaptation) => adaptation.forward(tape, x, y), y);
   }
 
-  /** The adaptations that the product with a dense weight computes along. */
+  /** The adaptations that are fused with the product of a dense weight. */
   get #fused(): readonly Adaptation[] {
     return this.weight.parameter ? this.adaptations.filter(({ lowRank }) => lowRank) : [];
   }

@@ -11,14 +11,14 @@ export class Mlp {
   readonly #down: Linear;
   readonly #dropout: number;
 
-  /** Holds its projections. */
+  /** Takes the projections. */
   constructor(up: Linear, down: Linear, dropout: number) {
     this.#up = up;
     this.#down = down;
     this.#dropout = dropout;
   }
 
-  /** x (tokens, width) to the same. */
+  /** Maps x (tokens, width) to the same shape. */
   forward(tape: Tape, x: Tensor): Tensor {
     const hidden = gelu(tape, this.#up.forward(tape, x));
     return dropout(tape, this.#down.forward(tape, hidden), this.#dropout);

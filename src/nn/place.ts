@@ -1,14 +1,14 @@
-/** Named places in a transformer block where an adapter may change what passes. @module */
+/** Named places in a transformer block where an adapter may change the activations. @module */
 
 import type { Tape } from "../autograd/tape.ts";
 import type { Tensor } from "../device/device.ts";
 import type { Adaptation } from "./adaptation.ts";
 
-/** After a sublayer and before its result is added to the residual stream; does nothing by itself. */
+/** A place after a sublayer, before its result is added to the residual stream; does nothing by itself. */
 export class Place {
   /** The sublayer's name, such as `transformer.h.0.attn`. */
   readonly name: string;
-  /** Width of what passes. */
+  /** Width of the activations. */
   readonly width: number;
   /** The adaptations in force, in the order in which they are applied. */
   readonly adaptations: Adaptation[] = [];
@@ -19,7 +19,7 @@ export class Place {
     this.width = width;
   }
 
-  /** From the sublayer's input x and its output y, (tokens, width) each, to what goes on. */
+  /** From the sublayer's input x and its output y, (tokens, width) each, to the adapted output. */
   forward(tape: Tape, x: Tensor, y: Tensor): Tensor {
     return this.adaptations.reduce((y, adaptation) => adaptation.forward(tape, x, y), y);
   }

@@ -5,14 +5,14 @@ import { palette } from "../figures/palette.ts";
 import { display, flush, inNotebook } from "./kernel.ts";
 
 /**
- * Asserts a claim: shows a line where it holds, and throws where it does not, so that the cell is red and
- * running all cells stops there.
+ * Asserts a claim: shows a line if it holds; otherwise throws, so that the cell turns red and "Run All"
+ * stops there.
  *
- * @param claim What is claimed, as a sentence.
- * @param holds Whether it holds. A promise is refused: it would always hold.
- * @param found What was found, with its numbers.
- * @throws {Error} when it does not hold; the message has claim and finding.
- * @throws {TypeError} when `holds` is no boolean.
+ * @param claim The claim, as a sentence.
+ * @param holds Whether it holds. A promise is refused, as it would always count as true.
+ * @param found The numbers found.
+ * @throws {Error} when it does not hold; the message has the claim and the numbers.
+ * @throws {TypeError} when `holds` is not a boolean.
  *
  * @example
  * ```ts

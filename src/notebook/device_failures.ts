@@ -1,14 +1,14 @@
-/** Failures of a GPU in the cell. @module */
+/** GPU failures, shown in the cell. @module */
 
 import { onDeviceFailure } from "../device/failures.ts";
 import { warn } from "./kernel.ts";
 
-/** A read that comes within this time throws the failure, and the cell is red without us. */
+/** A read within this time throws the failure itself, and the cell turns red without our help. */
 const patienceMs = 500;
 
 let listening = false;
 
-/** Shows what goes wrong on a device and nobody reads: a lost device, a program that does not compile. */
+/** Shows device failures that no read reports: a lost device, a kernel that does not compile. */
 export function showDeviceFailures(): void {
   if (listening) return;
   listening = true;

@@ -6,11 +6,11 @@ import { progress } from "./progress.ts";
 import { stoppable } from "./stop.ts";
 
 /**
- * Runs an experiment on the default device with seed 1, as `deno task reproduce --only NAME` does: from the
- * runs that are shipped or lie in `../results`, where there are any. It has a progress bar and can be
- * stopped; what it has trained by then is kept.
+ * Runs an experiment on the default device with seed 1, as `deno task reproduce --only NAME` does. Runs that
+ * are shipped or in `../results` are read instead of trained. It shows a progress bar and can be stopped;
+ * runs that are finished by then are kept.
  *
- * @returns What it found; nothing when it was stopped.
+ * @returns The outcome, or undefined if it was stopped.
  * @throws {RangeError} when there is no such experiment; the message lists those that exist.
  *
  * @example
@@ -22,7 +22,7 @@ import { stoppable } from "./stop.ts";
  * ```
  */
 export async function runExperiment(name: string): Promise<Outcome | undefined> {
-  // Experiments read the package's own folder; over HTTP there is none, and all the rest works.
+  // Imported here because experiments read the package's folder, which does not exist over HTTP.
   const { selectExperiments } = await import("../../experiments/registry.ts");
   const [experiment] = selectExperiments([name]);
   return await stoppable(async (signal) => {

@@ -1,17 +1,17 @@
-/** The Jupyter kernel around us, where there is one. @module */
+/** The Jupyter kernel that runs this program, if there is one. @module */
 
 import type { MimeBundle } from "../figures/bundle.ts";
 
-/** The part of `Deno.jupyter` that is used. */
+/** The part of `Deno.jupyter` that we use. */
 interface Kernel {
-  /** Sends a message to all front ends. Deno's types promise a promise, Deno 2.9.6 returns nothing. */
+  /** Sends a message to all front ends. Deno's types say that it returns a promise; Deno 2.9.6 returns nothing. */
   broadcast(type: string, content: Readonly<Record<string, unknown>>): Promise<void> | void;
 }
 
-/** Messages that are still on their way when a cell ends show under the next one. Measured: 40 ms is enough. */
+/** Messages still in transit when a cell ends appear below the next one. Measured: 40 ms is enough. */
 const flushMs = 40;
 
-/** The kernel that runs this program; nothing in a terminal, where reading `Deno.jupyter` throws. */
+/** The kernel that runs this program; undefined in a terminal, where reading `Deno.jupyter` throws. */
 function kernel(): Kernel | undefined {
   try {
     return (Deno as unknown as { jupyter: Kernel }).jupyter;
@@ -30,19 +30,19 @@ export async function display(data: MimeBundle, id?: string): Promise<void> {
   await kernel()?.broadcast("display_data", content(data, id));
 }
 
-/** Replaces what was shown under an `id`, in whatever cell that was. */
+/** Replaces what was shown under an `id`, in any cell. */
 export async function update(data: MimeBundle, id: string): Promise<void> {
   await kernel()?.broadcast("update_display_data", content(data, id));
 }
 
-/** Says something in red, in the cell that runs or ran last. */
+/** Prints a warning in red, below the cell that is running or ran last. */
 export function warn(text: string): void {
   const jupyter = kernel();
   if (jupyter) jupyter.broadcast("stream", { name: "stderr", text: `${text}\n` });
   else console.error(text);
 }
 
-/** Waits until what was sent has reached the cell that sent it. */
+/** Waits until messages sent so far have reached their cell. */
 export async function flush(): Promise<void> {
   if (inNotebook()) await wait(flushMs);
 }

@@ -1,14 +1,14 @@
-/** Objects of the toolkit that end a cell. @module */
+/** Showing an object that ends a cell. @module */
 
 import { shownClasses } from "./describe/classes.ts";
 import { show } from "./show.ts";
 
-/** What the kernel asks an object for; it shows what comes back. */
+/** The method that the kernel calls on a cell's last value; it shows the result. */
 const method = Symbol.for("Jupyter.display");
 
 /**
- * Lets a cell end with a model, an adapter or another object of the toolkit. It is shown before the method
- * returns, which leaves the kernel nothing to show: what the kernel sends itself may come under the next cell.
+ * Lets a cell end with a model, an adapter or another object of the toolkit. The method shows the object and
+ * returns nothing for the kernel to show: what the kernel sends itself may appear below the next cell.
  */
 export function showLastValues(): void {
   for (const { class: { prototype } } of shownClasses) {

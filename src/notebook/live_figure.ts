@@ -1,4 +1,4 @@
-/** A figure that is redrawn while its rows come in. @module */
+/** A figure that is redrawn while its data arrive. @module */
 
 import { figureBundle, type MimeBundle } from "../figures/bundle.ts";
 import type { Figure } from "../figures/figure.ts";
@@ -10,9 +10,9 @@ import { noteProgress } from "./stop.ts";
 
 /** A figure in one output. */
 export interface LiveFigure {
-  /** Draws it and returns at once; its caption says how far it is. */
+  /** Draws it and returns at once; the caption should say how far the work is. */
   draw(figure: Figure): void;
-  /** Draws it for the last time and waits until that is in the cell. */
+  /** Draws it for the last time and waits until the cell shows it. */
   done(figure: Figure): Promise<void>;
 }
 
@@ -50,7 +50,7 @@ export function liveFigure(): LiveFigure {
   };
 }
 
-/** While it changes it is a picture: a live plot would be built anew, and flicker, each time. */
+/** A picture while it changes: a live plot would be rebuilt, and flicker, every time. */
 async function stillBundle(figure: Figure): Promise<MimeBundle> {
   return { "image/svg+xml": await staticSvg(figure), "text/plain": figure.caption };
 }

@@ -1,29 +1,29 @@
-/** One output that is replaced as things go on. @module */
+/** One output that is replaced as work proceeds. @module */
 
 import type { MimeBundle } from "../figures/bundle.ts";
 import { display, flush, update } from "./kernel.ts";
 
-/** A front end drops messages above 1,000 a second, the last one too; eyes need no more than this. */
+/** Shortest time between drawings: a front end drops messages above 1,000 a second, even the last one. */
 const leastMs = 100;
 
-/** Pauses are this many times as long as drawing takes, so that what is watched is not held up. */
+/** Pauses are this many times as long as drawing takes, so that drawing hardly slows the work down. */
 const restShare = 4;
 
-/** And no longer than this: the first drawing loads plotly, which takes seconds on a busy machine. */
+/** Longest pause: the first drawing loads plotly, which takes seconds on a busy machine. */
 const mostRestMs = 2000;
 
-/** Makes a bundle when its turn has come; those between are never made. */
+/** Makes a bundle when it is about to be drawn; a drawing that is replaced before that is never made. */
 type Draw = () => MimeBundle | Promise<MimeBundle>;
 
 const drawing = new Set<LiveOutput>();
 
-/** Draws at once what was asked to be drawn, and waits for it. */
+/** Draws everything that is pending at once, and waits for it. */
 export async function settle(): Promise<void> {
   await Promise.allSettled(Array.from(drawing, (output) => output.settle()));
   await flush();
 }
 
-/** An output of its own, redrawn at most ten times a second; what came last is always drawn, and at once. */
+/** An output of its own, redrawn at most ten times a second. The last drawing is never dropped. */
 export class LiveOutput {
   readonly #id = crypto.randomUUID();
   #next: Draw | undefined;
@@ -42,7 +42,7 @@ export class LiveOutput {
     this.#drawing.catch(() => {}); // `done` waits for it and throws.
   }
 
-  /** Draws what is left without a rest. */
+  /** Draws what is pending without a pause. */
   async settle(): Promise<void> {
     this.#hurried = true;
     this.#endRest();
@@ -73,7 +73,7 @@ export class LiveOutput {
     }
   }
 
-  /** Until its turn has come, or nobody draws any more. */
+  /** Waits until the pause is over or {@link settle} ends it. */
   #rest(): Promise<void> {
     const ms = this.#hurried ? 0 : Math.max(0, this.#readyAt - performance.now());
     return new Promise((resolve) => {

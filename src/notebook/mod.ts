@@ -1,6 +1,6 @@
 /**
- * Notebooks: showing what the toolkit makes, progress, the Stop button and sliders. The only part that
- * knows Jupyter; in a terminal all of it prints text.
+ * Notebooks: showing what the toolkit makes, progress, the Stop button and sliders. This is the only part
+ * that knows Jupyter; in a terminal everything prints text.
  *
  * @example
  * ```ts

@@ -1,4 +1,4 @@
-/** What an output consists of. @module */
+/** The parts of an output. @module */
 
 import { figureBundle, type MimeBundle } from "../figures/bundle.ts";
 import type { DataTable, Figure } from "../figures/figure.ts";
@@ -8,7 +8,7 @@ import { tableBundle } from "../figures/table_bundle.ts";
 
 /** A formula in TeX, made by {@link tex}. */
 export interface Tex {
-  /** What stands between the dollars. */
+  /** TeX without dollar signs. */
   readonly tex: string;
 }
 
@@ -29,17 +29,17 @@ export function tex(source: string): Tex {
   return { tex: source };
 }
 
-/** A part as others put it together. */
+/** A part in all its forms. */
 export interface Rendered {
-  /** All its types. */
+  /** All its media types. */
   readonly bundle: MimeBundle;
-  /** As HTML, which not every bundle has. */
+  /** As HTML, which not every bundle contains. */
   readonly html: string;
   /** As text. */
   readonly text: string;
 }
 
-/** One bundle of all parts, one below the other. */
+/** One bundle with all parts, one below another. */
 export async function bundleOf(parts: readonly Part[]): Promise<MimeBundle> {
   const all: Rendered[] = [];
   for (const part of parts) all.push(await render(part));
@@ -50,7 +50,7 @@ export async function bundleOf(parts: readonly Part[]): Promise<MimeBundle> {
   };
 }
 
-/** Makes all types of a part. */
+/** Makes all forms of a part. */
 export async function render(part: Part): Promise<Rendered> {
   const bundle = await bundleOfPart(part), text = String(bundle["text/plain"]);
   return { bundle, text, html: await htmlOf(part, bundle) };
@@ -62,14 +62,14 @@ async function bundleOfPart(part: Part): Promise<MimeBundle> {
   return await ("rows" in part ? tableBundle(part) : figureBundle(part));
 }
 
-/** A formula's bundle has no HTML, which front ends would prefer to what is better where it stands alone. */
+/** A formula's bundle has no HTML: front ends would choose it over the better types. */
 async function htmlOf(part: Part, bundle: MimeBundle): Promise<string> {
   if (typeof part === "string") return textHtml(part);
   if ("tex" in part) return `<div>${(await formulaPictures())(part.tex)}</div>`;
   return String(bundle["text/html"]);
 }
 
-/** Text with its lines and spaces; one line runs on as words do. */
+/** Text with its line breaks and spaces; a single line wraps. */
 function textHtml(text: string): string {
   const tag = text.includes("\n") ? "pre" : "div";
   return `<${tag} style="margin: 0 0 0.5em">${escapeHtml(text)}</${tag}>`;

@@ -1,4 +1,4 @@
-/** A progress bar and a live figure. @module */
+/** Progress bars. @module */
 
 import { escapeHtml } from "../figures/html.ts";
 import { palette } from "../figures/palette.ts";
@@ -8,11 +8,11 @@ import { inNotebook } from "./kernel.ts";
 import { LiveOutput } from "./live_output.ts";
 import { isStopped, noteProgress } from "./stop.ts";
 
-/** A bar that shows how far something is. */
+/** A progress bar. */
 export interface Progress {
-  /** Shows how far it is, from 0 to 1, and what is being done; returns at once. */
+  /** Shows the share done, from 0 to 1, and a text; returns at once. */
   report(share: number, text: string): void;
-  /** Shows what came of it and waits until that is in the cell. */
+  /** Shows the final text and waits until the cell shows it. */
   done(text: string): Promise<void>;
 }
 
@@ -49,7 +49,7 @@ class NotebookProgress implements Progress {
     this.#output.draw(() => this.#bundle(share, text));
   }
 
-  /** A loop that was stopped ends as others do; the bar must not say that all was done. */
+  /** A stopped loop also gets here; the bar must then not claim that everything was done. */
   async done(text: string): Promise<void> {
     const [share, said] = isStopped() ? this.#last : [1, text] as const;
     await this.#output.done(() => this.#bundle(share, said));
@@ -84,7 +84,7 @@ class TerminalProgress implements Progress {
   }
 }
 
-/** A bar of inline styles, which also an untrusted notebook shows, in the colors of either theme. */
+/** A bar with inline styles, which an untrusted notebook shows too, in colors that suit both themes. */
 function barHtml(title: string, share: number, text: string): string {
   const percent = Math.round(100 * Math.min(1, Math.max(0, share)));
   const track = "display: inline-block; width: 14em; height: 0.6em; border-radius: 0.3em; " +

@@ -1,4 +1,4 @@
-/** The second cell of a notebook. @module */
+/** Preparing a notebook in its first cell. @module */
 
 import { version } from "../core/version.ts";
 import { openDevice } from "../device/mod.ts";
@@ -10,8 +10,8 @@ import { showLastValues } from "./last_value.ts";
 import { listenToStop } from "./stop.ts";
 
 /**
- * Prepares a notebook: brings plotly into the page, listens to the Stop button, and says which versions and
- * which device there are. Doing it again does no harm.
+ * Prepares a notebook: loads plotly into the page, listens to the Stop button, and shows the versions and the
+ * device. Calling it again is harmless.
  *
  * @example
  * ```ts

@@ -1,4 +1,4 @@
-/** Showing a value, in a notebook or in a terminal. @module */
+/** Showing a value in a notebook or a terminal. @module */
 
 import { describe } from "./describe/describe.ts";
 import { display, flush, inNotebook } from "./kernel.ts";
@@ -6,10 +6,10 @@ import { bundleOf } from "./part.ts";
 
 /**
  * Shows a value: a figure, a table, findings, an outcome, a formula, a model, an adapter, a ledger, a merge
- * report, a spectrum, a PEFT adapter, a tensor, any number, text, or an array of such, one below the other.
+ * report, a spectrum, a PEFT adapter, a tensor, a number or a text, or an array of these, one below another.
  *
- * One call is one output. It comes under its own cell, which a value that ends a cell or `console.log` do
- * not always. In a terminal it prints the value's text.
+ * One call makes one output, and it always appears below its own cell; `console.log`, or a value at the end of a
+ * cell, may appear below the next one. A terminal prints the value as text.
  *
  * @example
  * ```ts

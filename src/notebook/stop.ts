@@ -1,23 +1,23 @@
-/** The Stop button: SIGINT as an abort of what can be stopped. @module */
+/** The Stop button: SIGINT aborts whatever can be stopped. @module */
 
 import { AsyncLocalStorage } from "node:async_hooks";
 import { inNotebook, warn } from "./kernel.ts";
 import { settle } from "./live_output.ts";
 import { show } from "./show.ts";
 
-/** Something under way that can be stopped. */
+/** Running work that can be stopped. */
 interface Stoppable {
   readonly controller: AbortController;
-  /** What was last said of it: `step 28 of 300`. */
+  /** Its last progress report: `step 28 of 300`. */
   last?: string;
 }
 
-/** The one that this code runs in, or ran in: a cell that stood in the queue inherits that of the cell before. */
+/** The work that this code is part of, or was: a queued cell inherits the context of the cell before it. */
 const inner = new AsyncLocalStorage<Stoppable>();
 
 const running = new Set<Stoppable>();
 
-/** The one around this code, unless it has ended. */
+/** The work around this code, unless it has ended. */
 function surrounding(): Stoppable | undefined {
   const found = inner.getStore();
   return found && running.has(found) ? found : undefined;
@@ -25,7 +25,7 @@ function surrounding(): Stoppable | undefined {
 
 let listening = false;
 
-/** Listens to SIGINT for as long as the kernel lives: without a listener Stop ends it and all it holds. */
+/** Listens to SIGINT for the kernel's lifetime: without a listener, Stop would kill it and all its state. */
 export function listenToStop(): void {
   if (listening) return;
   Deno.addSignalListener("SIGINT", stopAll);
@@ -37,18 +37,18 @@ export function isStopped(): boolean {
   return surrounding()?.controller.signal.aborted ?? false;
 }
 
-/** Notes how far the surrounding `stoppable` is, for the line that says where it stopped. */
+/** Records the progress of the surrounding `stoppable`, for the line that says where it stopped. */
 export function noteProgress(text: string): void {
   const current = surrounding();
   if (current) current.last = text;
 }
 
 /**
- * Runs work that the Stop button (in a terminal Ctrl-C) ends at its next step: pass the signal on to
- * `train` or call `signal.throwIfAborted()` in a loop. What was made stays; instead of an error a line says
- * where it stopped. Inside of another one it is part of that.
+ * Runs work that the Stop button (Ctrl-C in a terminal) ends at its next step: pass the signal to `train`,
+ * or call `signal.throwIfAborted()` in a loop. Results so far are kept, and a line instead of an error says
+ * where it stopped. A `stoppable` inside another one stops together with it.
  *
- * @returns What the work returned; nothing when it threw the signal's reason. Other errors are thrown on.
+ * @returns What the work returned, or undefined if it was stopped. Other errors are rethrown.
  *
  * @example
  * ```ts
@@ -85,13 +85,13 @@ export async function stoppable<T>(
   }
 }
 
-/** `stopped at step 28 of 300`, or what was last said where that names no step. */
+/** `stopped at step 28 of 300`, or the last progress report if it names no step. */
 function stoppedAt({ last }: Stoppable): string {
-  if (last === undefined) return "stopped; what was made stays";
+  if (last === undefined) return "stopped; results so far are kept";
   return `stopped at ${/\bstep \d+(?: of \d+)?/.exec(last)?.[0] ?? last}`;
 }
 
-/** In a terminal the listener goes with the work, so that Ctrl-C does what it did. */
+/** In a terminal the listener is removed after the work, so that Ctrl-C works as usual again. */
 function whileRunning(current: Stoppable): Disposable {
   running.add(current);
   if (inNotebook()) listenToStop();
@@ -104,7 +104,7 @@ function whileRunning(current: Stoppable): Disposable {
   };
 }
 
-/** It must not throw: Deno would never call a SIGINT listener again, the reader's own neither. */
+/** It must not throw: Deno would then never call a SIGINT listener again, not even the user's own. */
 function stopAll(): void {
   const again = [...running].every(({ controller }) => controller.signal.aborted);
   if (again && !inNotebook()) Deno.exit(130); // as a second Ctrl-C does elsewhere
@@ -113,6 +113,6 @@ function stopAll(): void {
 }
 
 const nothingToStop =
-  "Nothing here listens to Stop: what runs inside of stoppable(…) does. To end it, restart the kernel.";
+  "Stop only ends work inside stoppable(…), and none is running. To end this cell, restart the kernel.";
 
-const stopping = "Stopping: it ends with the step that is under way.";
+const stopping = "Stopping after the current step.";

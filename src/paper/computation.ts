@@ -1,4 +1,4 @@
-/** What arithmetic says about a printed cell. @module */
+/** The computation of a printed cell's exact value. @module */
 
 import { evaluateFormulaDecimal, type FormulaValues } from "../accounting/mod.ts";
 import {
@@ -9,28 +9,28 @@ import {
 } from "../architectures/mod.ts";
 import { parseDecimal, type Rational } from "./rational.ts";
 
-/** How a cell's exact value is found. */
+/** How a cell's exact value is computed. */
 export interface Computation extends Remarks {
-  /** Name of the formula of `@lowrank/core/accounting`, where it is one. */
+  /** Name of the formula in `@lowrank/core/accounting`, if it is one. */
   readonly formula?: string;
-  /** What goes in: `L = 24, d = 1,024, r = 6`. */
+  /** The inputs: `L = 24, d = 1,024, r = 6`. */
   readonly settings: string;
   /** The value. */
   readonly value: () => Rational;
 }
 
-/** What is to be said of a cell. */
+/** Remarks on a cell. */
 export interface Remarks {
-  /** Settings that the paper does not state and that were found from what it prints. */
+  /** Settings that the paper does not state, inferred from what it prints. */
   readonly inferred?: string;
-  /** Why it differs, or what else it could be. */
+  /** Why the printed value differs, or what else it could be. */
   readonly reason?: string;
 }
 
 /** Computations by the cell's name. */
 export type Computations = Readonly<Record<string, Computation>>;
 
-/** A cell by one of the formulas. */
+/** A cell computed by one of the formulas. */
 export function byFormula(
   formula: string,
   values: FormulaValues,
@@ -46,7 +46,7 @@ export function byFormula(
   };
 }
 
-/** A cell by counting those tensors of a model that the paper means. */
+/** A cell computed by counting some tensors of a model. */
 export function byTensors(
   model: string,
   settings: string,
@@ -60,12 +60,12 @@ export function byTensors(
   return { settings, value, ...remarks };
 }
 
-/** Names the column of a row's computation. */
+/** Adds the column's name to each row's computation. */
 export function inColumn(column: string, rows: Computations): Computations {
   return Object.fromEntries(
     Object.entries(rows).map(([row, computation]) => [`${row}: ${column}`, computation]),
   );
 }
 
-/** The column of most counts. */
+/** The column of most parameter counts. */
 export const trained = "trained parameters";

@@ -17,7 +17,7 @@ export function shapeOf(model: string): BlockShape {
   return { L: Number(n_layer ?? num_hidden_layers), d: Number(n_embd ?? hidden_size) };
 }
 
-/** Values of the formula for all parameters of a GPT. */
+/** Inputs of the formula for all parameters of a GPT. */
 export function gptShapeOf(model: string): FormulaValues {
   const { vocab_size, n_positions } = catalogue[model].config;
   return { ...shapeOf(model), n_voc: Number(vocab_size), n_pos: Number(n_positions) };
@@ -29,7 +29,7 @@ export const gpt3: BlockShape = shapeOf("gpt3-175b");
 /** Its parameters: 174,604,259,328. */
 export const gpt3Parameters: bigint = evaluateFormula("fullParameters", gptShapeOf("gpt3-175b"));
 
-/** Values of LoRA's formula for `matrices` square matrices of every block. */
+/** Inputs of LoRA's formula for `matrices` square matrices in every block. */
 export function loraOn(matrices: number, r: number, { L, d }: BlockShape): FormulaValues {
   return { n_W: matrices * L, d, r };
 }

@@ -2,19 +2,19 @@
 
 import type { Rational } from "./rational.ts";
 
-/** A printed number, `digits` · 10^`exponent` of a whole (`1`) or of its parts (`2/3` is 2 of 3). */
+/** A printed number, `digits` · 10^`exponent` / `parts`, where `parts` is 3 in `2/3`. */
 export interface PrintedNumber {
-  /** All digits that are shown, without the zeros at the end of a whole number. */
+  /** All digits shown, without trailing zeros of a whole number. */
   readonly digits: bigint;
-  /** Place of the last of them, with the unit's power of ten. */
+  /** Decimal exponent of the last digit, including the unit's power of ten. */
   readonly exponent: number;
-  /** Whether zeros at the end were left out: they hold a place and say nothing of the value. */
+  /** Whether trailing zeros were left out: they may only be placeholders. */
   readonly isRound: boolean;
-  /** Below the bar of a fraction, else 1. */
+  /** Denominator of a printed fraction, else 1. */
   readonly parts: bigint;
 }
 
-/** Powers of ten of units; percentages and factors are printed as they are. */
+/** Powers of ten of units; percentages and factors have none. */
 const units: Readonly<Record<string, number>> = {
   "": 0,
   "%": 0,
@@ -33,7 +33,7 @@ const number = /^(?:around |roughly )?\+?([\d,]+)(?:\.(\d+))?\s*(\D*)$/;
 /**
  * Reads `175,255.8M`, `+2.2%`, `350 GB`, `around 2`, `roughly 35 MB` or `2/3`.
  *
- * @throws {SyntaxError} when it is no such number.
+ * @throws {SyntaxError} when it is not such a number.
  */
 export function parsePrinted(text: string): PrintedNumber {
   const [shown, parts = "1"] = text.split("/");
@@ -52,13 +52,13 @@ export function parsePrinted(text: string): PrintedNumber {
   };
 }
 
-/** What is printed, as a number. */
+/** A printed number as a JavaScript number. */
 export function printedValue(text: string): number {
   const { digits, exponent, parts } = parsePrinted(text);
   return Number(`${digits}e${exponent}`) / Number(parts);
 }
 
-/** The place to which a value is compared: as many digits as are printed. */
+/** The decimal place to which a value is compared: as many digits as are printed. */
 export function placeOf({ digits, exponent, isRound }: PrintedNumber, exact: Rational): number {
   if (!isRound) return exponent;
   const { length } = String(exact.numerator / exact.denominator);

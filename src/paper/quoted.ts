@@ -1,15 +1,15 @@
-/** What of the paper's tables no formula reaches. @module */
+/** The cells of the paper's tables that no formula computes. @module */
 
 import { computations } from "./computations/mod.ts";
 import { cellName, printedTables } from "./printed/mod.ts";
 
-/** The quoted cells of a table in its own layout, without the rows and columns that have none. */
+/** The quoted cells of a table in its own layout, without rows and columns that have none. */
 export interface QuotedTable {
-  /** Why they can only be quoted. */
+  /** Why they are only quoted. */
   readonly why: string;
   /** Names of the columns. */
   readonly columns: readonly string[];
-  /** Rows by name; null where the paper has no cell, or we have a value for it. */
+  /** Rows by name; null where the paper has no cell, or we compute it. */
   readonly rows: readonly (readonly [name: string, cells: readonly (string | null)[]])[];
 }
 

@@ -1,10 +1,10 @@
 /** Exact fractions. @module */
 
-/** A fraction of whole numbers. */
+/** A fraction of integers. */
 export interface Rational {
-  /** Above the bar. */
+  /** The numerator. */
   readonly numerator: bigint;
-  /** Below the bar, from 1 on. */
+  /** The denominator, a positive integer. */
   readonly denominator: bigint;
 }
 
@@ -22,7 +22,7 @@ export function parseDecimal(text: string): Rational {
   return { numerator: BigInt(whole + fraction), denominator: 10n ** BigInt(fraction.length) };
 }
 
-/** The mean of one or more. */
+/** The mean of one or more fractions. */
 export function mean(values: readonly Rational[]): Rational {
   const { numerator, denominator } = values.reduce(add);
   return { numerator, denominator: denominator * BigInt(values.length) };
@@ -35,7 +35,7 @@ function add(a: Rational, b: Rational): Rational {
   };
 }
 
-/** As a number, from its first 20 digits after the point. */
+/** As a number, from the first 20 decimal places. */
 export function toNumber({ numerator, denominator }: Rational): number {
   return Number(`${numerator * 10n ** 20n / denominator}e-20`);
 }

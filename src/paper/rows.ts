@@ -1,4 +1,4 @@
-/** Every cell of the paper beside what we compute. @module */
+/** Every cell of the paper's tables next to what we compute. @module */
 
 import { howMany } from "../core/how_many.ts";
 import type { Computation } from "./computation.ts";
@@ -14,13 +14,13 @@ export interface PaperRow {
   readonly table: string;
   /** Row and column. */
   readonly cell: string;
-  /** As it is printed. */
+  /** The cell as printed. */
   readonly printed: string;
-  /** Our value in whole units (parameters, bytes, percent), or null where only a measurement would tell. */
+  /** Our value in whole units (parameters, bytes, percent), or null if only a measurement would tell. */
   readonly computed: number | null;
-  /** What the printed number is beside ours; `quoted` where we have none. */
+  /** How the printed number compares with ours; `quoted` if we have none. */
   readonly verdict: CellVerdict;
-  /** Why it differs, what was inferred, or why it is quoted; null where there is nothing to say. */
+  /** Why it differs, what was inferred, or why it is quoted; null if there is nothing to say. */
   readonly reason: string | null;
 }
 
@@ -51,7 +51,7 @@ export function paperRows(table = "all"): PaperRow[] {
   });
 }
 
-/** How a cell is computed, where it is. */
+/** How a cell is computed, if it is. */
 export function computationOf({ table, cell }: PaperRow): Computation | undefined {
   return computations[table]?.[cell];
 }
@@ -102,7 +102,7 @@ function quotedRow(
   return { table, cell, printed, computed: null, verdict: "quoted", reason };
 }
 
-/** Where zeros at the end are not read as digits, and of fractions. */
+/** To how many digits a number was read if it has trailing zeros or is a fraction. */
 function digitsRead(printed: string): string | null {
   const { digits, isRound, parts } = parsePrinted(printed), { length } = String(digits);
   if (parts > 1n) return `read to the nearest 1/${parts}`;

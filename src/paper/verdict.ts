@@ -1,27 +1,27 @@
-/** Whether a printed number is the exact one. @module */
+/** Whether a printed number agrees with the exact one. @module */
 
 import { parsePrinted, placeOf } from "./printed_number.ts";
 import type { Rational } from "./rational.ts";
 
-/** What a printed number is beside the exact one; `quoted` where there is none. */
+/** How a printed number compares with the exact one; `quoted` if there is none. */
 export type CellVerdict = "equal when rounded" | "equal when truncated" | "differs" | "quoted";
 
-/** By which custom a printed number follows from the exact one. */
+/** How a printed number follows from the exact one. */
 export interface Agreement {
-  /** It is a nearest number with the digits shown; halfway, both neighbours are. */
+  /** It is the nearest number with the digits shown; halfway, both neighbors count. */
   readonly rounded: boolean;
   /** It is the exact number with further digits cut off. */
   readonly truncated: boolean;
-  /** The exact number lies in the middle of two that have the digits shown. */
+  /** The exact number is exactly between two numbers with the digits shown. */
   readonly halfway: boolean;
 }
 
 /**
- * Compares a printed number with the exact one, in whole numbers and so without error. The digits shown
- * count: `0.4M` has one, `175,255.8M` seven. Zeros at the end of a whole number do not: `350 GB` has two,
- * and the exact number is brought to two as well.
+ * Compares a printed number with the exact one, in integers and so without rounding error, to the
+ * digits shown: `0.4M` has one, `175,255.8M` seven. Trailing zeros of a whole number do not count:
+ * `350 GB` has two digits, and the exact number is reduced to two as well.
  *
- * @throws {SyntaxError} when `printed` is no number with a known unit.
+ * @throws {SyntaxError} when `printed` is not a number with a known unit.
  *
  * @example
  * ```ts
@@ -46,7 +46,7 @@ export function agreement(printed: string, exact: Rational): Agreement {
 }
 
 /**
- * The verdict of {@link agreement}; a number that is both is called rounded, as numbers usually are.
+ * The verdict of {@link agreement}; a number that is both rounded and truncated is called rounded.
  *
  * @throws {SyntaxError} As {@link agreement}.
  */
@@ -56,5 +56,5 @@ export function verdictOf(printed: string, exact: Rational): CellVerdict {
   return truncated ? "equal when truncated" : "differs";
 }
 
-/** 10^exponent, or 1 where that is a fraction. */
+/** 10^exponent, or 1 for negative exponents. */
 const power = (exponent: number): bigint => 10n ** BigInt(Math.max(0, exponent));

@@ -1,4 +1,4 @@
-/** Losses as specifications name them. @module */
+/** Losses by their names in specifications. @module */
 
 import { crossEntropy, klDivergence, type Loss, squaredError } from "../autograd/mod.ts";
 
@@ -10,7 +10,7 @@ const losses: Readonly<Record<LossName, Loss>> = {
   "squared-error": squaredError,
 };
 
-/** A loss by its name: JSON holds no functions. */
+/** A loss by its name, as JSON cannot hold functions. */
 export interface LossSpec {
   /** What is minimized. Default `cross-entropy`. */
   readonly objective?: "cross-entropy" | "kl-divergence" | "squared-error";
@@ -19,9 +19,9 @@ export interface LossSpec {
 }
 
 /**
- * The loss that a specification asks for.
+ * The loss that a specification names.
  *
- * @throws {RangeError} when there is none of that name.
+ * @throws {RangeError} when there is no loss of that name.
  */
 export function lossOf({ objective = "cross-entropy", labelSmoothing }: LossSpec): Loss {
   if (!Object.hasOwn(losses, objective)) {

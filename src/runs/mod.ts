@@ -1,5 +1,6 @@
 /**
- * Runs: resumable training in folders named by what was asked for; memory predicted without training.
+ * Runs: resumable training, in folders named by a hash of their specification; predicting memory
+ * without training.
  *
  * @module
  */

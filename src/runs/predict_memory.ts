@@ -1,4 +1,4 @@
-/** The bytes of a training step, found by running it where nothing is allocated. @module */
+/** The bytes of a training step, found by running it on the dry device. @module */
 
 import { sizeOf } from "../core/shape.ts";
 import { DryDevice } from "../device/dry.ts";
@@ -11,20 +11,21 @@ import { type Batch, Trainer, type TrainerOptions } from "../train/mod.ts";
 export interface PredictionOptions extends ModelOptions {
   /** Sequences in a batch. */
   readonly batch: number;
-  /** Tokens of a sequence. */
+  /** Tokens per sequence. */
   readonly length: number;
-  /** Batches of a step. Default 1. */
+  /** Batches per step. Default 1. */
   readonly accumulation?: number;
-  /** Makes the model ready for training, such as by injecting an adapter. */
+  /** Prepares the model for training, for example by injecting an adapter. */
   readonly adapt?: (model: TextModel) => void;
 }
 
-/** Tokens of a batch are listed on the host, on whatever device. */
+/** The tokens of a batch are allocated on the host, whatever the device. */
 const mostTokens = 2 ** 26;
 
 /**
- * Live bytes between steps and peak bytes within one, by role, of training with AdamW: the real code on
- * the `dry` device, so that they are what any device will be asked for. Weights are F32.
+ * Live bytes between steps and peak bytes within a step, by role, of training with AdamW. It runs the
+ * real code on the `dry` device, so these are the bytes that any device will be asked for. Weights are
+ * F32.
  *
  * @throws {RangeError} when the sequences are longer than the model allows, or a batch has more than 2^26
  * tokens.
@@ -43,7 +44,7 @@ export function predictMemory(
   { batch, length, accumulation = 1, adapt, ...options }: PredictionOptions,
 ): LedgerReading {
   using device = new DryDevice();
-  // Tokens are all 0: with another id of padding each sequence has an end, as a classifier needs.
+  // Tokens are all 0: with a different padding id each sequence has an end, which a classifier needs.
   using model = allocateModel(device, { ...config, pad_token_id: 1 }, options);
   adapt?.(model);
   const training: TrainerOptions = { learningRate: 0, steps: 1, accumulation };

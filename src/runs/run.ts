@@ -1,4 +1,4 @@
-/** Runs: a specification in, a folder of results out, whatever happens in between. @module */
+/** Runs: from a specification to a folder of results, resumable at any time. @module */
 
 import { injectLora, type LoraAdapter } from "../adapt/mod.ts";
 import type { CompileReport, Device } from "../device/device.ts";
@@ -32,17 +32,17 @@ import type { JsonRecord, MethodSpec, RunSpec } from "./spec.ts";
 /** The inputs that a model's forward takes. */
 export type InputsOf<M extends Model> = Parameters<M["forward"]>[1];
 
-/** What there is when training ends: the model with its adapter, and the steps so far. */
+/** The result of training: the model with its adapter, and the steps so far. */
 export interface Trained<M extends Model = TextModel> {
   /** The model. */
   readonly model: M;
-  /** Its adapter, where the method has one. */
+  /** Its adapter, if the method has one. */
   readonly adapter?: LoraAdapter;
-  /** One number a step. */
+  /** One number per step. */
   readonly log: TrainingLog;
 }
 
-/** What a run needs beside its specification. */
+/** What a run needs besides its specification. */
 export interface RunOptions<M extends Model = TextModel> {
   /** Folder of all runs. */
   readonly folder: string;
@@ -54,20 +54,20 @@ export interface RunOptions<M extends Model = TextModel> {
   readonly openBatches: (
     spec: RunSpec,
   ) => Promise<BatchSource<InputsOf<M>>> | BatchSource<InputsOf<M>>;
-  /** Adds to the model what is trained. Default: {@link applyMethod}. */
+  /** Adds what is trained to the model. Default: {@link applyMethod}. */
   readonly adapt?: (model: M, spec: RunSpec) => Promise<LoraAdapter | undefined>;
   /**
-   * Called when everything is ready, with the number of steps that an earlier call left done; the run's
-   * folder is made afterwards.
+   * Called when everything is ready, with the number of steps that earlier calls completed; the run's
+   * folder is created afterwards.
    */
   readonly onReady?: (model: M, steps: number) => Promise<void> | void;
-  /** Measures the trained model: what goes into `metrics.json`. */
+  /** Measures the trained model; the result is written to `metrics.json`. */
   readonly measure?: (model: M, spec: RunSpec) => Promise<JsonRecord> | JsonRecord;
-  /** Writes what was trained. Default: into the run's folder, as `adapter` or `model`. */
+  /** Saves what was trained. Default: in the run's folder, as `adapter` or `model`. */
   readonly save?: (trained: Trained<M>) => Promise<void>;
   /**
-   * Called when training was stopped or failed before its end, while there is a model; the run throws the
-   * failure afterwards, or what this throws.
+   * Called when training is stopped or fails before its end, while the model still exists; the run then
+   * throws the failure, or what this callback throws.
    */
   readonly onCut?: (trained: Trained<M>, failure: unknown) => Promise<void>;
   /** Steps from one checkpoint to the next. Default 100. */
@@ -75,24 +75,25 @@ export interface RunOptions<M extends Model = TextModel> {
   /** Stops at the next step and keeps a checkpoint. */
   readonly signal?: AbortSignal;
   /**
-   * Called after every step of this call, those before a resume not among them, with the number of steps
-   * that are done: on `webgpu` more than the event's, which is read back later.
+   * Called after every step of this call, but not for steps before a resume, with the number of
+   * completed steps. On `webgpu` it is more than the event's, as events are read back later.
    */
   readonly onProgress?: (event: StepEvent, steps: number) => void;
-  /** Told how far the compilation of a step is. */
+  /** Called with the progress of compiling a step. */
   readonly onCompile?: CompileReport;
 }
 
 /**
- * Trains what a specification says and leaves a folder `<folder>/<hash of the specification>` with
+ * Trains what a specification describes and writes a folder `<folder>/<hash of the specification>` with
  * `spec.json`, the `adapter` (PEFT) or the `model` (Hugging Face), `log.json`, `ledger.json` and
- * `metrics.json`. A run that is finished already is read and not trained again; one that was stopped or
- * killed resumes from its last checkpoint, to the same bits where the device allows it.
+ * `metrics.json`. A run that has finished is read, not trained again; one that was stopped or killed
+ * resumes from its last checkpoint, bit for bit if the device allows it.
  *
- * The peak of the device's ledger is reset. `done.json` is written last: a folder without it is no result.
+ * The peak of the device's ledger is reset. `done.json` is written last: a folder without it is not
+ * finished.
  *
  * @throws {RangeError} when the device is not of the specification's kind, or a loss is not finite.
- * @throws The signal's reason when it was stopped: call again to resume.
+ * @throws The signal's reason when it was stopped; call again to resume.
  *
  * @example
  * ```ts
@@ -148,7 +149,7 @@ export async function run<M extends Model = TextModel>(
   return { ...result, device: device.description };
 }
 
-/** Puts on a model what a method adds; nothing for full fine-tuning. */
+/** Adds what a method needs to a model; nothing for full fine-tuning. */
 export function applyMethod(
   model: Model,
   method: MethodSpec,
@@ -169,7 +170,7 @@ const adaptByMethod = (model: Model, { method, seed }: RunSpec) =>
 const saverTo = (files: RunFiles) => ({ model, adapter }: Trained<Model>): Promise<void> =>
   adapter ? adapter.save(files.adapter) : saveModel(model, files.model);
 
-/** Trains to the end, or throws what stopped it. */
+/** Trains to the end, or throws the reason why it stopped. */
 async function trainOn<M extends Model>(
   made: Omit<Trained<M>, "log">,
   spec: RunSpec,
@@ -194,7 +195,7 @@ async function trainOn<M extends Model>(
 
 type Watch = Pick<RunOptions, "signal" | "checkpointEvery" | "onProgress" | "onCompile">;
 
-/** Steps to the end, with a checkpoint now and then and where it is stopped. */
+/** Steps to the end, with checkpoints at regular intervals and when stopped. */
 async function takeSteps<Inputs>(
   trainer: Trainer<Inputs>,
   batches: BatchSource<Inputs>,
@@ -208,7 +209,7 @@ async function takeSteps<Inputs>(
     logStep(log, event);
     onProgress?.(event, trainer.steps);
     const due = trainer.steps === event.step + 1 && trainer.steps % checkpointEvery === 0;
-    // Not at the end: a resumed run has a step to go, which shows its peak.
+    // Not at the end: a resumed run needs at least one step, which determines its peak bytes.
     if ((due || event.stopped) && !isDone()) await saveCheckpoint(checkpoint, trainer, log);
   }
   if (!isDone()) throw signal?.reason;
@@ -222,19 +223,19 @@ async function startOf(
   return await resumeCheckpoint(checkpoint, trainer);
 }
 
-/** Starts counting; the function says what came on top of what was there. */
+/** Starts counting; the returned function measures the bytes in addition to those already there. */
 function watchLedger({ ledger }: Device): () => RunLedger {
   ledger.resetPeak();
   const before = ledger.read();
   return () => {
     const { byRole, peakByRole, live, peak } = ledger.read();
-    const onTop = (bytes: typeof byRole) =>
+    const added = (bytes: typeof byRole) =>
       Object.fromEntries(
         roles.map((role) => [role, bytes[role] - before.byRole[role]]),
       ) as typeof byRole;
     return {
-      byRole: onTop(byRole),
-      peakByRole: onTop(peakByRole),
+      byRole: added(byRole),
+      peakByRole: added(peakByRole),
       live: live - before.live,
       peak: peak - before.live,
     };

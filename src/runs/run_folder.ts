@@ -13,33 +13,33 @@ import type { BytesByRole } from "../device/ledger.ts";
 import { hasCheckpoint, type TrainingLog } from "../train/mod.ts";
 import { canonicalJson, hashOf, type JsonRecord, type RunSpec } from "./spec.ts";
 
-/** Bytes of a run on its device, what lived there before left out. */
+/** Bytes of a run on its device, excluding those that were there before. */
 export interface RunLedger {
   /** Between steps, by role. */
   readonly byRole: BytesByRole;
-  /** At the moment when all roles together stood highest. */
+  /** At the moment of the peak of all roles together. */
   readonly peakByRole: BytesByRole;
   /** Between steps, all roles. */
   readonly live: number;
-  /** The highest. */
+  /** At the peak, all roles. */
   readonly peak: number;
 }
 
-/** How a run came about; none of it is in its specification. */
+/** How a run was made, apart from its specification. */
 export interface Provenance {
-  /** Description of the device that ended it. */
+  /** Description of the device on which it finished. */
   readonly device: string;
-  /** False when it was resumed where its bits could not go on. */
+  /** False if it was resumed in a way that does not reproduce an uninterrupted run's bits. */
   readonly exact: boolean;
 }
 
-/** What a finished run leaves. */
+/** The results of a finished run. */
 export interface RunResult extends Provenance {
   /** Its folder. */
   readonly folder: string;
   /** Its specification. */
   readonly spec: RunSpec;
-  /** One number a step. */
+  /** One number per step. */
   readonly log: TrainingLog;
   /** Bytes on the device. */
   readonly ledger: RunLedger;
@@ -53,7 +53,7 @@ export interface RunFiles {
   readonly folder: string;
   /** The specification, canonical. */
   readonly spec: string;
-  /** Trained so far; gone when the run is finished. */
+  /** The training so far; removed when the run is finished. */
   readonly checkpoint: string;
   /** PEFT folder of a `lora` run. */
   readonly adapter: string;
@@ -69,7 +69,7 @@ export interface RunFiles {
   readonly done: string;
 }
 
-/** Names the files of a specification's run within the folder of all runs. */
+/** The paths of the files of a specification's run within the folder of all runs. */
 export async function runFiles(runs: string, spec: RunSpec): Promise<RunFiles> {
   const folder = join(runs, await hashOf(spec));
   const file = (name: string) => join(folder, name);
@@ -86,13 +86,13 @@ export async function runFiles(runs: string, spec: RunSpec): Promise<RunFiles> {
   };
 }
 
-/** Makes the folder, with the specification in it. */
+/** Creates the folder with the specification in it. */
 export async function createRunFolder(files: RunFiles, spec: RunSpec): Promise<void> {
   await makeFolder(files.folder);
   await writeFileAtomic(files.spec, canonicalJson(spec) + "\n");
 }
 
-/** The result of a run that is finished, else `undefined`. */
+/** The result of a finished run; `undefined` if it is not finished. */
 export async function readRun(files: RunFiles, spec: RunSpec): Promise<RunResult | undefined> {
   if (!await hasCheckpoint(files.done)) return undefined;
   return {
@@ -105,7 +105,7 @@ export async function readRun(files: RunFiles, spec: RunSpec): Promise<RunResult
   };
 }
 
-/** Writes everything but the weights, `done.json` last, and removes what only a resume needs. */
+/** Writes everything but the weights, `done.json` last, and removes what is only needed to resume. */
 export async function finishRun(
   files: RunFiles,
   { log, ledger, metrics, device, exact }: RunResult,
@@ -117,7 +117,7 @@ export async function finishRun(
   await removeLeftovers(files);
 }
 
-/** The checkpoint, and what a killed process had begun to write. */
+/** Removes the checkpoint, and partial files of a killed process. */
 async function removeLeftovers({ folder, checkpoint }: RunFiles): Promise<void> {
   await removeFile(checkpoint);
   for (const name of await listFolder(folder)) {

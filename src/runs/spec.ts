@@ -5,10 +5,10 @@ import type { DeviceKind } from "../device/device.ts";
 import type { ScheduleName, TrainerOptions } from "../train/mod.ts";
 import type { LossSpec } from "./losses.ts";
 
-/** What JSON can say. */
+/** A JSON value. */
 export type Json = null | boolean | number | string | readonly Json[] | JsonRecord;
 
-/** An object of JSON. */
+/** A JSON object. */
 export interface JsonRecord {
   /** A field; one that is absent or `undefined` is not part of the record. */
   readonly [field: string]: Json | undefined;
@@ -28,27 +28,27 @@ export interface TrainingSpec
 
 /** Everything that a run's result depends on. */
 export interface RunSpec {
-  /** Which model: a folder, or whatever the opener of models understands. */
+  /** Which model: a folder, or anything that `openModel` understands. */
   readonly model: Json;
   /** What is trained. */
   readonly method: MethodSpec;
-  /** Which batches: whatever the opener of batches understands. */
+  /** Which batches: anything that `openBatches` understands. */
   readonly data: Json;
-  /** How. */
+  /** How it is trained. */
   readonly training: TrainingSpec;
-  /** Seed of the adapter's values, of dropout, and of what openers draw. */
+  /** Seed of the adapter's initial values, of dropout, and for `openModel` and `openBatches`. */
   readonly seed: number;
   /** The kind of device: its rounding is part of the result. */
   readonly device: DeviceKind;
 }
 
-/** Raised when a specification comes to mean other numbers: old folders are not to be taken for new. */
+/** Raised when the same specification yields different numbers, so that old folders are not reused. */
 const format = 2;
 
 /**
- * JSON whose bytes depend on the content only: fields in order, no spaces, absent where `undefined`.
+ * JSON whose bytes depend only on the content: sorted fields, no spaces, `undefined` fields left out.
  *
- * @throws {TypeError} when a value is none of JSON's, such as NaN or a function.
+ * @throws {TypeError} when a value cannot be JSON, such as NaN or a function.
  */
 export function canonicalJson(value: unknown, path = "spec"): string {
   if (Array.isArray(value)) {
@@ -63,7 +63,7 @@ export function canonicalJson(value: unknown, path = "spec"): string {
   }
   const plain = value === null || ["string", "boolean"].includes(typeof value);
   if (plain || Number.isFinite(value)) return JSON.stringify(value);
-  throw new TypeError(`a specification must hold JSON only, found ${String(value)} as ${path}`);
+  throw new TypeError(`a specification must be JSON only, found ${String(value)} as ${path}`);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -14,15 +14,15 @@ function byteCharacters(): readonly string[] {
 }
 
 /**
- * The character of each byte, indexed by the byte: itself where it is printable, else one from U+0100
- * onwards (a space is `Ġ`, a newline `Ċ`). Source: GPT-2's `bytes_to_unicode`.
+ * The character of each byte, indexed by the byte: itself if printable, else one from U+0100 on (a
+ * space is `Ġ`, a newline `Ċ`). Source: GPT-2's `bytes_to_unicode`.
  */
 export const BYTE_CHARACTERS: readonly string[] = byteCharacters();
 
 /** The alphabet in the order of its token ids, that of its code points: `!` is 0, as in GPT-2. */
 export const BYTE_ALPHABET: readonly string[] = [...BYTE_CHARACTERS].sort();
 
-/** The token id of each byte: its character's place in {@link BYTE_ALPHABET}. */
+/** The token id of each byte: its character's index in {@link BYTE_ALPHABET}. */
 export const BYTE_IDS: Uint8Array = Uint8Array.from(
   BYTE_CHARACTERS,
   (character) => BYTE_ALPHABET.indexOf(character),

@@ -1,4 +1,4 @@
-/** Tokenizers: reading a Hugging Face folder, training and writing our own. @module */
+/** Tokenizers: loading from a Hugging Face folder, training and saving. @module */
 
 export * from "./save.ts";
 export * from "./tokenizer.ts";

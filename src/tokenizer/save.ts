@@ -1,9 +1,9 @@
-/** Writes a trained vocabulary as the two files that the Hugging Face libraries read. @module */
+/** Saves a trained vocabulary as the two files that Hugging Face's libraries read. @module */
 
 import { makeFolder, writeJsonAtomic } from "../core/files.ts";
 import type { BytePairVocabulary } from "./train.ts";
 
-/** The contents of `tokenizer.json`: a byte-level BPE as GPT-2's. */
+/** The contents of `tokenizer.json`: a byte-level BPE like GPT-2's. */
 export function tokenizerJson(vocabulary: BytePairVocabulary): Record<string, unknown> {
   const { tokens, merges, specialToken } = vocabulary;
   const byteLevel = {
@@ -51,8 +51,8 @@ export function tokenizerConfig(vocabulary: BytePairVocabulary): Record<string, 
 }
 
 /**
- * Writes `tokenizer.json` and `tokenizer_config.json` into a folder, which is made if missing. The files
- * load in `transformers`, `tokenizers` and with `loadTokenizer`.
+ * Writes `tokenizer.json` and `tokenizer_config.json` to a folder, which is created if missing. They
+ * can be loaded with `transformers`, `tokenizers` and `loadTokenizer`.
  */
 export async function saveTokenizer(folder: string, vocabulary: BytePairVocabulary): Promise<void> {
   await makeFolder(folder);

@@ -11,7 +11,7 @@ export type JsonObject = Record<string, unknown>;
 export interface Tokenizer {
   /** The largest token id plus one. */
   readonly vocabularySize: number;
-  /** The id that ends a document (also where one starts), or undefined if the folder names none. */
+  /** The id that ends a document (and begins one), or undefined if the folder names none. */
   readonly endOfText: number | undefined;
   /** Every special token with its id. */
   readonly specialTokens: ReadonlyMap<string, number>;
@@ -39,7 +39,7 @@ function endOfTextOf(
  * Loads `tokenizer.json` and `tokenizer_config.json` of a Hugging Face folder. The parser
  * (`@huggingface/tokenizers`) is fetched on the first call.
  *
- * @throws Error if a file is missing, SyntaxError if it is not JSON.
+ * @throws {Error} when a file is missing. @throws {SyntaxError} when a file is not JSON.
  *
  * @example
  * ```ts ignore
@@ -48,7 +48,7 @@ function endOfTextOf(
  * ```
  */
 export async function loadTokenizer(folder: Folder): Promise<Tokenizer> {
-  // One after the other: where the first is missing, no read of the second is left behind.
+  // One after the other: if the first is missing, no read of the second is left running.
   const json = await readJson(fileIn(folder, "tokenizer.json"));
   const config = await readJson(fileIn(folder, "tokenizer_config.json"));
   return await makeTokenizer(json as JsonObject, config as JsonObject);

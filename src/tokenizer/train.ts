@@ -3,19 +3,19 @@
 import { BYTE_ALPHABET, BYTE_IDS } from "./byte_alphabet.ts";
 import { countWords } from "./words.ts";
 
-/** What {@link trainBytePairs} needs besides the text. */
+/** Options of {@link trainBytePairs}. */
 export interface BytePairOptions {
-  /** Tokens in all: 256 bytes, the merges and the special token. */
+  /** Total number of tokens: 256 bytes, the merges and the special token. */
   readonly vocabularySize: number;
   /** The token that ends a document; it gets the last id. Default `<|endoftext|>`. */
   readonly specialToken?: string;
 }
 
-/** A trained vocabulary: ids are places in `tokens`. */
+/** A trained vocabulary: ids are indices into `tokens`. */
 export interface BytePairVocabulary {
   /** Tokens in the printable alphabet: the 256 bytes, one per merge, then the special token. */
   readonly tokens: readonly string[];
-  /** Pairs of tokens in the order in which they are merged. */
+  /** Pairs of tokens in the order of merging. */
   readonly merges: readonly (readonly [string, string])[];
   /** The token that ends a document. */
   readonly specialToken: string;
@@ -24,12 +24,12 @@ export interface BytePairVocabulary {
 /** A pair (left, right) is the number left * PAIR_BASE + right. */
 const PAIR_BASE = 2 ** 20;
 
-/** Counts of adjacent pairs over distinct words, kept up to date while words change. */
+/** Counts of adjacent pairs over distinct words, kept up to date as words change. */
 class PairCounts {
   readonly #counts = new Map<number, number>();
   readonly #wordsOf = new Map<number, Set<number>>();
 
-  /** Adds `weight` (negative to take away) to every pair of the word. */
+  /** Adds `weight` (negative to subtract) to the count of every pair of the word. */
   add(word: number, ids: readonly number[], weight: number): void {
     for (let at = 1; at < ids.length; at++) {
       const pair = ids[at - 1] * PAIR_BASE + ids[at];
@@ -45,7 +45,7 @@ class PairCounts {
     return this.#wordsOf.get(pair) ?? [];
   }
 
-  /** The most frequent pair; of equals the one with the smallest left, then right id. */
+  /** The most frequent pair; of ties, the one with the smallest left id, then right id. */
   best(): number | undefined {
     let best: number | undefined;
     let most = 0;
@@ -120,13 +120,13 @@ function checkSize(size: number): void {
 }
 
 /**
- * Trains a byte-level BPE vocabulary: starts from the 256 bytes and merges the most frequent adjacent pair
- * within words (ties: smallest ids) until the vocabulary is full. The same text always gives the same
- * vocabulary; words' order does not matter. Costs one pass over the text, then time in the number of
- * distinct words.
+ * Trains a byte-level BPE vocabulary: starts from the 256 bytes and merges the most frequent adjacent
+ * pair within words (ties: smallest ids) until the vocabulary is full. The same text always yields the
+ * same vocabulary; the order of words does not matter. Cost: one pass over the text, then time
+ * proportional to the number of distinct words for each merge.
  *
- * @param texts Documents; merges never cross words, so never documents.
- * @throws RangeError if the size is not a whole number of at least 257, or the text has too few pairs.
+ * @param texts Documents; merges never cross word boundaries, so they never cross documents.
+ * @throws {RangeError} when the size is not an integer of at least 257, or the text has too few pairs.
  *
  * @example
  * ```ts

@@ -1,8 +1,8 @@
-/** Pre-tokenisation: cuts text into the words that merges never cross. @module */
+/** Pre-tokenization: splits text into words, whose boundaries merges never cross. @module */
 
 /**
- * GPT-2's split: contractions, then letters, digits or other signs with at most one leading space, then
- * runs of white space. Source: GPT-2's `encoder.py`.
+ * GPT-2's split: contractions, then letters, digits or other symbols with at most one leading space,
+ * then runs of whitespace. Source: GPT-2's `encoder.py`.
  */
 export const WORD_PATTERN: RegExp =
   /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;

@@ -1,4 +1,4 @@
-/** AdamW: Adam with decoupled weight decay, in groups. @module */
+/** AdamW: Adam with decoupled weight decay and parameter groups. @module */
 
 import { adamw as kernel } from "../../kernels/adamw/kernel.ts";
 import type { Parameter } from "../autograd/parameter.ts";
@@ -26,16 +26,18 @@ import {
 /**
  * Owns the gradients and moments of the parameters that it optimizes; made by {@link adamW}.
  *
- * Until it is disposed a tape sums gradients straight into its buffers, over as many tapes as there
- * are before a {@link AdamW.step}. Cost: 12 bytes a parameter, 4 of role `gradient` and 8 of role
- * `optimizer`.
+ * Until it is disposed, tapes sum gradients directly into its buffers, over any number of tapes before
+ * a {@link AdamW.step}. Cost: 12 bytes per parameter, 4 of role `gradient` and 8 of role `optimizer`.
  */
 export class AdamW implements Disposable {
-  /** Where the parameters live. */
+  /** The device of the parameters. */
   readonly device: Device;
-  /** Every parameter with its gradient and moments, in the order of memory. */
+  /** Every parameter with its gradient and moments, in memory order. */
   readonly slots: readonly OptimizerSlot[];
-  /** Learning rate of groups that have none of their own; setting it scales all others alike. */
+  /**
+   * Learning rate of groups without their own; setting it scales the other groups' rates by the same
+   * factor.
+   */
   learningRate: number;
   readonly #initialRate: number;
   readonly #clipNorm: number;
@@ -45,7 +47,7 @@ export class AdamW implements Disposable {
   readonly #norm: GradientNorm;
   #steps = 0;
 
-  /** Makes the buffers; {@link adamW} is the short way. */
+  /** Allocates the buffers; see {@link adamW}. */
   constructor(parameters: readonly Parameter[] | readonly ParameterGroup[], options: AdamWOptions) {
     const groups = groupsOf(parameters, options);
     this.device = groups[0].parameters[0].tensor.device;
@@ -74,10 +76,11 @@ export class AdamW implements Disposable {
   }
 
   /**
-   * Updates every parameter by the gradients summed since the last step. A parameter that got none
-   * counts as one whose gradient is zero.
+   * Updates every parameter with the gradients summed since the last step. A parameter without a
+   * gradient is updated as if it were zero.
    *
-   * @param tape The tape that made the gradients; they are in the optimizer's buffers already.
+   * @param tape The tape that computed the gradients, only to check its device: the gradients are
+   * already in the optimizer's buffers.
    * @throws {RangeError} when no parameter has a gradient.
    * @throws {DeviceError} when the tape is on another device.
    */
@@ -94,17 +97,17 @@ export class AdamW implements Disposable {
     this.discard();
   }
 
-  /** Forgets the gradients summed since the last step. */
+  /** Discards the gradients summed since the last step. */
   discard(): void {
     for (const { parameter } of this.slots) parameter.gradient!.filled = false;
   }
 
-  /** Takes up the count of steps of a saved run, whose moments were written to {@link AdamW.slots}. */
+  /** Sets the step count to that of a saved run, whose moments were written to {@link AdamW.slots}. */
   resumeAt(steps: number): void {
     this.#steps = steps;
   }
 
-  /** Takes the gradients off the parameters and frees everything. */
+  /** Detaches the gradients from the parameters and frees everything. */
   [Symbol.dispose](): void {
     for (const { parameter, gradient } of this.slots) {
       if (parameter.gradient?.tensor === gradient) parameter.gradient = undefined;
@@ -136,7 +139,7 @@ export class AdamW implements Disposable {
     }
   }
 
-  /** The kernel's scalars, computed in float64: 1 - 0.999 in F32 is off by 5e-5 of itself. */
+  /** The kernel's scalars, computed in float64: in F32, 1 - 0.999 has a relative error of 5e-5. */
   #scalars({ learningRate, betas: [beta1, beta2], epsilon, weightDecay }: AdamWSettings) {
     const ratio = learningRate === this.#initialRate ? 1 : learningRate / this.#initialRate;
     const rate = ratio * this.learningRate;
@@ -156,14 +159,14 @@ export class AdamW implements Disposable {
 }
 
 /**
- * AdamW over parameters, or over groups of them with settings of their own (Loshchilov and Hutter 2019,
- * algorithm 2, as in PyTorch):
+ * AdamW over parameters, or over groups with their own settings (Loshchilov and Hutter 2019, algorithm
+ * 2, as in PyTorch):
  *
  *     m ← β₁ m + (1 - β₁) g        v ← β₂ v + (1 - β₂) g²
  *     θ ← θ (1 - η λ) - η m / (1 - β₁ᵗ) / (√(v / (1 - β₂ᵗ)) + ε)
  *
  * with g scaled by min(1, clipNorm / (‖g‖ + 1e-6)), ‖g‖ over all parameters of all groups. One kernel
- * launch updates all neighbors of a group.
+ * launch updates all parameters of a group that are adjacent in memory.
  *
  * @throws {RangeError} when there are no parameters, one is frozen or has an optimizer already, or a
  * setting is out of range.

@@ -3,27 +3,29 @@
 import { Parameter } from "../autograd/parameter.ts";
 import { DeviceError } from "../core/errors.ts";
 
-/** What a group of parameters may have of its own. */
+/** Settings that a group of parameters may have of its own. */
 export interface AdamWSettings {
-  /** η, 0 or more. */
-  readonly learningRate: number;
-  /** β₁ and β₂, in [0, 1). Default 0.9 and 0.999. */
+  /** η, at least 0. */ readonly learningRate:
+    number; /** β₁ and β₂, in [0, 1). Default 0.9 and 0.999. */
   readonly betas: readonly [number, number];
   /** ε, above 0. Default 1e-8. */
   readonly epsilon: number;
-  /** λ, 0 or more. Default 0. */
+  /** λ, at least 0. Default 0. */
   readonly weightDecay: number;
 }
 
-/** AdamWSettings of all groups that say nothing else. */
+/** Settings of all groups without their own. */
 export interface AdamWOptions extends Partial<AdamWSettings> {
-  /** η, 0 or more. */
+  /** η, at least 0. */
   readonly learningRate: number;
-  /** Largest norm of all gradients together; larger ones are scaled down to it. Default: any. */
+  /**
+   * Largest norm of all gradients together; larger gradients are scaled down to it. Default: no
+   * clipping.
+   */
   readonly clipNorm?: number;
 }
 
-/** Parameters with settings of their own; those that are absent are the optimizer's. */
+/** Parameters with their own settings; absent settings are the optimizer's. */
 export interface ParameterGroup extends Partial<AdamWSettings> {
   /** Its members. */
   readonly parameters: readonly Parameter[];

@@ -1,10 +1,11 @@
-/** Where batches come from, and in which order they are taken. @module */
+/** Where batches come from, and in which order they are read. @module */
 
 import type { Batch, ModelInputs } from "../core/batch.ts";
 
 /**
- * Where batches come from: a list or another collection, from the start again when it runs out, or a
- * function of the batch's index, counted from 0. A generator can be used once and must not end early.
+ * Where batches come from: a list or another iterable, which starts again when it runs out, or a
+ * function of the batch's index, counted from 0. A generator can only be used once and must not end
+ * early.
  */
 export type BatchSource<Inputs = ModelInputs> =
   | Iterable<Batch<Inputs>>
@@ -33,14 +34,14 @@ function kindOf(value: unknown): string {
 export interface BatchReader<Inputs> {
   /** The next batch. */
   next(): Promise<Batch<Inputs>>;
-  /** Closes a generator that was started. */
+  /** Closes a started generator. */
   close(): Promise<void>;
 }
 
 /**
  * Reads a source, starting at batch `start`.
  *
- * @throws {RangeError} from `next` when the source is empty, or a generator ends.
+ * @throws {RangeError} when (in `next`) the source is empty, or a generator ends.
  */
 export function readBatches<Inputs>(
   source: BatchSource<Inputs>,

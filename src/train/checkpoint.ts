@@ -9,26 +9,25 @@ import { openSafetensors, type SafetensorsFile, writeSafetensors } from "../form
 import { emptyLog, type TrainingLog } from "./log.ts";
 import type { Trainer } from "./trainer.ts";
 
-/** What a checkpoint says beside its tensors. */
+/** What a checkpoint holds besides its tensors. */
 interface State {
   readonly format: "lowrank checkpoint 1";
-  /** Steps done. */
-  readonly step: number;
+  /** Completed steps. */ readonly step: number;
   readonly seed: number;
   /** Description of the device that made it. */
   readonly device: string;
-  /** The system and the engine beneath it: whether a product and a sum round once depends on them. */
+  /** The operating system and JavaScript engine, on which the last bits of results may depend. */
   readonly platform: string;
   readonly log: TrainingLog;
 }
 
 /** What {@link resumeCheckpoint} found. */
 export interface Resumed {
-  /** Steps done. */
+  /** Completed steps. */
   readonly step: number;
   /**
-   * True when what follows has the bits of a run that was never stopped: the same device on the same
-   * system, and one whose numbers are F32 as the file's are.
+   * True if further steps have the same bits as those of a run that was never stopped: the device and
+   * system are the same, and the device's numbers are F32 like the file's.
    */
   readonly exact: boolean;
   /** Description of the device that made the checkpoint. */
@@ -40,10 +39,10 @@ export interface Resumed {
 const format = "lowrank checkpoint 1";
 
 /**
- * Writes the trainable parameters, their moments, the step, the seed, the log and the device's description
- * to one safetensors file, whole or not at all: 12 bytes a trainable parameter.
+ * Writes the trainable parameters, their moments, the step, the seed, the log and the device's
+ * description to one safetensors file, whole or not at all: 12 bytes per trainable parameter.
  *
- * @throws {Error} when the file cannot be written; an older one stays.
+ * @throws {Error} when the file cannot be written; an older file is unchanged.
  *
  * @example
  * ```ts
@@ -74,11 +73,11 @@ export async function saveCheckpoint(
 }
 
 /**
- * Puts a trainer where a checkpoint was made. Frozen parameters are not in the file: the model must be
- * built as it was then.
+ * Restores a trainer to the state of a checkpoint. Frozen parameters are not in the file: the model
+ * must be built the same way as before.
  *
- * @throws {RangeError} when the file is no checkpoint, or of other parameters or another seed; the trainer
- * is as before.
+ * @throws {RangeError} when the file is not a checkpoint, or has other parameters or another seed; the
+ * trainer is unchanged.
  */
 export async function resumeCheckpoint(
   path: string,
@@ -99,18 +98,18 @@ export async function resumeCheckpoint(
   return { step, exact: same && now.kind !== "reference", device, log };
 }
 
-/** True when there is a file to resume from. */
+/** True if there is a file to resume from. */
 export async function hasCheckpoint(path: string): Promise<boolean> {
   return await kindOf(path) === "file";
 }
 
-/** The tensors of a trainer by their name in the file. */
+/** The tensors of a trainer by their names in the file. */
 function tensorsOf({ optimizer: { slots } }: Trainer<unknown>): Map<string, Tensor> {
   const seen = new Map<string, number>();
   return new Map(slots.flatMap(({ parameter, first, second }): [string, Tensor][] => {
     const count = (seen.get(parameter.name) ?? 0) + 1;
     seen.set(parameter.name, count);
-    // Two adapters of one site bear the same names.
+    // Two adapters on one site have the same names.
     const name = count === 1 ? parameter.name : `${parameter.name}#${count}`;
     return [[`parameter.${name}`, parameter.tensor], [`first.${name}`, first], [
       `second.${name}`,
@@ -124,7 +123,7 @@ function stateOf(path: string, { metadata }: SafetensorsFile): State {
     const state: State = JSON.parse(metadata.state);
     if (state.format === format) return state;
   } catch {
-    // It is no checkpoint of ours either.
+    // Not a checkpoint either.
   }
   throw new RangeError(`resuming from ${path} needs a "${format}" in its metadata, found none`);
 }

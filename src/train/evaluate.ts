@@ -10,21 +10,21 @@ import type { TrainableModel } from "./trainer.ts";
 
 /** How well a model predicts. */
 export interface Evaluation {
-  /** Mean loss over what counts, in nats where it is a cross-entropy. */
+  /** Mean loss over the targets, in nats for a cross-entropy. */
   readonly loss: number;
-  /** The same in bits. */
+  /** The loss in bits. */
   readonly bitsPerToken: number;
   /** exp(loss). */
   readonly perplexity: number;
-  /** Labels, or rows of float targets, that counted. */
+  /** Number of labels that are not ignored, or of rows of float targets. */
   readonly counted: number;
 }
 
 /**
- * The mean of a loss over everything that counts in all batches, without dropout and without gradients.
- * Batches in which nothing counts are skipped.
+ * The mean loss over the targets of all batches, without dropout and gradients. Batches in which all
+ * labels are ignored are skipped.
  *
- * @throws {RangeError} when no label counts in any batch.
+ * @throws {RangeError} when all labels of all batches are ignored.
  *
  * @example
  * ```ts
@@ -70,7 +70,9 @@ export async function evaluate<Inputs = ModelInputs>(
 }
 
 function summarize(sum: number, counted: number): Evaluation {
-  if (counted === 0) throw new RangeError("evaluating needs a label that counts, found none");
+  if (counted === 0) {
+    throw new RangeError("evaluating needs a label that is not ignored, found none");
+  }
   const loss = sum / counted;
   return { loss, bitsPerToken: loss / Math.LN2, perplexity: Math.exp(loss), counted };
 }

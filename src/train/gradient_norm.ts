@@ -5,14 +5,17 @@ import type { Scope } from "../device/scope.ts";
 import { piecesOf } from "../device/spans.ts";
 import type { Tensor } from "../device/device.ts";
 
-/** √(Σ g²) over flat ranges, by partial sums of fixed chunks: the bits do not depend on threads. */
+/**
+ * √(Σ g²) over flat ranges, by partial sums over fixed chunks, so that the bits do not depend on the
+ * number of threads.
+ */
 export class GradientNorm {
   /** The norm, a single number. */
   readonly value: Tensor;
   readonly #ranges: readonly Tensor[];
   readonly #partials: Tensor;
 
-  /** Makes room for the partial sums, which `scope` owns. */
+  /** Allocates the partial sums, which `scope` owns. */
   constructor(scope: Scope, ranges: readonly Tensor[]) {
     this.#ranges = ranges;
     const chunks = ranges.reduce((sum, { size }) => sum + chunksIn(size), 0);
@@ -20,7 +23,7 @@ export class GradientNorm {
     this.value = scope.allocate([1], "f32", "scratch", "gradient norm");
   }
 
-  /** Computes the norm of what the gradients are now. */
+  /** Computes the norm of the current gradients. */
   update(): void {
     const { device, size } = this.#partials;
     let partialOffset = 0;

@@ -1,4 +1,4 @@
-/** What a run leaves of its steps: one number a step in each list. @module */
+/** The log of a run: one number per step in each list. @module */
 
 import type { StepNumbers } from "./step_ring.ts";
 import type { StepRecord } from "./trainer.ts";
@@ -18,7 +18,7 @@ export function emptyLog(): TrainingLog {
   return { loss: [], gradientNorm: [], learningRate: [] };
 }
 
-/** Writes a step into a log. */
+/** Appends a step to a log. */
 export function logStep(log: TrainingLog, event: StepRecord & StepNumbers): void {
   log.loss.push(event.loss);
   log.gradientNorm.push(event.gradientNorm);

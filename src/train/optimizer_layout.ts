@@ -1,5 +1,5 @@
 /**
- * Where an optimizer keeps gradients and moments: beside each other in the parameters' own order.
+ * Where an optimizer keeps gradients and moments: contiguous, in the parameters' own order.
  *
  * @module
  */
@@ -24,7 +24,7 @@ export interface OptimizerSlot {
   readonly second: Tensor;
 }
 
-/** Neighbors of one group as one flat range each, padding included: one launch updates them all. */
+/** Adjacent parameters of one group as flat ranges, padding included: one launch updates them all. */
 export interface Run {
   /** Index of the group. */
   readonly group: number;
@@ -77,7 +77,7 @@ function inMemoryOrder(parameters: readonly Parameter[]): Parameter[] {
   return [...parameters].sort((a, b) => place(a) - place(b) || a.tensor.offset - b.tensor.offset);
 }
 
-/** Joins slots of one group whose parameters are neighbors in memory as their gradients are. */
+/** Joins slots of one group whose parameters are adjacent in memory, like their gradients. */
 export function runsOf(slots: readonly OptimizerSlot[]): Run[] {
   return chunksOf(slots, (a, b) =>
     a.group === b.group && areNeighbors(a.gradient, b.gradient) &&
@@ -92,12 +92,12 @@ export function runsOf(slots: readonly OptimizerSlot[]): Run[] {
     }));
 }
 
-/** All gradients in as few flat ranges as there are buffers, whatever their group. */
+/** All gradients as one flat range per buffer, whatever their group. */
 export function gradientRanges(slots: readonly OptimizerSlot[]): Tensor[] {
   return chunksOf(slots.map(({ gradient }) => gradient), areNeighbors).map(spanOver);
 }
 
-/** Within an arena the next view starts where the one before ends, padding apart. */
+/** Within an arena, consecutive views are adjacent, apart from padding. */
 function areNeighbors(a: Tensor, b: Tensor): boolean {
   return a.storage === b.storage;
 }

@@ -1,4 +1,4 @@
-/** Schedules: factors of the learning rate as functions of the step. @module */
+/** Schedules: the factor of the learning rate as a function of the step. @module */
 
 /** The factor of the learning rate at a step, counted from 0. */
 export type Schedule = (step: number) => number;
@@ -8,30 +8,30 @@ export type ScheduleName = "constant" | "linear" | "cosine";
 
 /** How long a schedule runs. */
 export interface ScheduleOptions {
-  /** Steps in all. */
+  /** Total number of steps. */
   readonly steps: number;
-  /** Steps from factor 0 up to 1: the first one runs at rate 0. Default 0. */
+  /** Steps of the linear warm-up from factor 0 to 1; the first step has factor 0. Default 0. */
   readonly warmupSteps?: number;
-  /** Factor that the descent ends at. Default 0. */
+  /** Factor at the end. Default 0. */
   readonly floor?: number;
 }
 
-/** 1 after the warm-up, as Hugging Face's `get_constant_schedule_with_warmup`. */
+/** 1 after the warm-up, like Hugging Face's `get_constant_schedule_with_warmup`. */
 export function constantSchedule({ warmupSteps = 0 }: Partial<ScheduleOptions> = {}): Schedule {
   return (step) => step < warmupSteps ? step / warmupSteps : 1;
 }
 
 /**
- * Down from 1 to `floor` in a straight line, floor + (1 - floor) · (steps - step) / (steps - warmupSteps),
- * as Hugging Face's `get_linear_schedule_with_warmup` where the floor is 0.
+ * Decays linearly from 1 to `floor`, floor + (1 - floor) · (steps - step) / (steps - warmupSteps), like
+ * Hugging Face's `get_linear_schedule_with_warmup` if the floor is 0.
  */
 export function linearSchedule(options: ScheduleOptions): Schedule {
   return descent(options, (_, left) => left);
 }
 
 /**
- * Down from 1 to `floor` along half a cosine wave, floor + (1 - floor) · (1 + cos(π · progress)) / 2, as
- * Hugging Face's `get_cosine_schedule_with_warmup` where the floor is 0.
+ * Decays from 1 to `floor` along half a cosine wave, floor + (1 - floor) · (1 + cos(π · progress)) / 2,
+ * like Hugging Face's `get_cosine_schedule_with_warmup` if the floor is 0.
  *
  * @example Pretraining ends at 5 % of the rate
  * ```ts

@@ -1,10 +1,10 @@
-/** A ring of losses and norms on the device, so that a step need not wait for a number. @module */
+/** A ring of losses and norms on the device, so that steps do not wait for numbers to be read. @module */
 
 import { scaleAdd } from "../../kernels/elementwise/kernel.ts";
 import type { Device, Tensor } from "../device/device.ts";
 import { zero } from "../device/zero.ts";
 
-/** Two numbers of a step. */
+/** Numbers computed by a step. */
 export interface StepNumbers {
   /** Mean loss over counted labels, before the update, in nats. */
   readonly loss: number;
@@ -14,13 +14,13 @@ export interface StepNumbers {
 
 /** The losses and norms of the latest steps; one read returns many. */
 export class StepRing implements Disposable {
-  /** Steps that it remembers. */
+  /** Number of steps that it holds. */
   static readonly capacity = 32;
-  /** The step after the last that ended; a rehearsal sets it back. */
+  /** The step after the last finished one; a rehearsal resets it. */
   next = 0;
   readonly #values: Tensor;
 
-  /** Makes room: 256 bytes of role `scratch`. */
+  /** Allocates 256 bytes of role `scratch`. */
   constructor(device: Device) {
     this.#values = device.allocate([StepRing.capacity, 2], "f32", "scratch", "losses and norms");
     zero(this.#values);
@@ -31,17 +31,17 @@ export class StepRing implements Disposable {
     this.#put(loss, 2 * (step % StepRing.capacity), accumulate);
   }
 
-  /** Ends a step, with its norm where it has one. */
+  /** Finishes a step, with its gradient norm if it has one. */
   finish(step: number, norm?: Tensor): void {
     if (norm) this.#put(norm, 2 * (step % StepRing.capacity) + 1, false);
     this.next = step + 1;
   }
 
   /**
-   * Reads the losses and norms of the last `count` steps, oldest first; what is launched later may
-   * overwrite them at once.
+   * Reads the losses and norms of the last `count` steps, oldest first. Later launches may overwrite
+   * them at once.
    *
-   * @throws {RangeError} when it does not remember as many.
+   * @throws {RangeError} when it does not hold that many.
    */
   async read(count: number): Promise<StepNumbers[]> {
     const first = this.next - count;
@@ -60,7 +60,7 @@ export class StepRing implements Disposable {
     });
   }
 
-  /** Frees it. */
+  /** Frees its tensor. */
   [Symbol.dispose](): void {
     this.#values[Symbol.dispose]();
   }

@@ -1,4 +1,4 @@
-/** Running a trainer block by block, so that reading a number does not hold up the steps. @module */
+/** Running a trainer in blocks of steps, so that reading numbers does not delay them. @module */
 
 import type { CompileReport } from "../device/device.ts";
 import type { Batch } from "../core/batch.ts";
@@ -6,35 +6,35 @@ import type { BatchReader } from "./batch.ts";
 import { type StepNumbers, StepRing } from "./step_ring.ts";
 import type { StepRecord, Trainer } from "./trainer.ts";
 
-/** What is reported of every step. */
+/** What is reported for every step. */
 export interface StepEvent<Evaluation = unknown> extends StepRecord, StepNumbers {
-  /** Wall time of the step in milliseconds; where several are read together, their mean. */
+  /** Wall time of the step in milliseconds; the mean if several steps are read together. */
   readonly ms: number;
-  /** What {@link WatchOptions.evaluate} found after this step. */
+  /** The result of {@link WatchOptions.evaluate} after this step. */
   readonly evaluation?: Evaluation;
   /** Present on the last event of a run that was stopped before its end. */
   readonly stopped?: true;
 }
 
-/** How a run is watched and stopped. */
+/** How training is observed and stopped. */
 export interface WatchOptions<Evaluation = unknown> {
-  /** Stops at the next step, which still counts. */
+  /** Stops after the next step. */
   readonly signal?: AbortSignal;
   /**
-   * Steps from one pause to the next: the event of a pause's step comes before the next step begins, so
-   * that the model is what the event says. Default: `evaluateEvery`, else no pauses; devices other than
-   * `webgpu` pause at every step.
+   * Steps from one pause to the next. At a pause, the step's event is yielded before the next step
+   * begins, so that the model is in the state of that event. Default: `evaluateEvery`, else no pauses;
+   * devices other than `webgpu` pause at every step.
    */
   readonly pauseEvery?: number;
   /** Steps from one evaluation to the next. */
   readonly evaluateEvery?: number;
   /** Called at those steps, after the update. */
   readonly evaluate?: (step: number) => Evaluation | Promise<Evaluation>;
-  /** Compiles what a step launches before the first one, and is told how far that is. */
+  /** If given, compiles a step's kernels before the first step and receives the progress. */
   readonly onCompile?: CompileReport;
 }
 
-/** Keeps at most one block of steps in flight, whose losses and norms are not read back yet. */
+/** Keeps at most one block of steps in flight, whose losses and norms have not been read back yet. */
 export class StepRunner<Inputs, E> {
   readonly #trainer: Trainer<Inputs>;
   readonly #reader: BatchReader<Inputs>;
@@ -45,7 +45,7 @@ export class StepRunner<Inputs, E> {
   #compiled = false;
   #stopped = false;
 
-  /** Starts where the trainer is; the reader must be at its step's batch. */
+  /** Starts at the trainer's step; the reader must be at that step's batch. */
   constructor(
     trainer: Trainer<Inputs>,
     reader: BatchReader<Inputs>,
@@ -57,18 +57,18 @@ export class StepRunner<Inputs, E> {
     this.#blockSize = trainer.model.device.kind === "webgpu" ? StepRing.capacity / 2 : 1;
   }
 
-  /** True when all steps are done, or the last event said that the run was stopped. */
+  /** True if all steps are done, or the last event reported that training was stopped. */
   get ended(): boolean {
     return this.#atEnd || this.#stopped;
   }
 
-  /** Runs a block; returns the events of the block before it, and its own where it must be read at once. */
+  /** Runs a block; returns the events of the previous block, and its own if it must be read at once. */
   async advance(): Promise<StepEvent<E>[]> {
     const started = performance.now(), before = this.#flight;
     const records = [await this.#step()];
     while (records.length < this.#blockSize && !this.#mustRead) records.push(await this.#step());
     this.#flight = this.#numbers(records, started);
-    this.#flight.catch(() => {}); // Until it is awaited, nobody else looks at it.
+    this.#flight.catch(() => {}); // Awaited later; until then, a rejection is not unhandled.
     return [...await before, ...(this.#mustRead ? await this.read() : [])];
   }
 
@@ -129,22 +129,22 @@ function isMultiple(steps: number, every: number | undefined): boolean {
   return every !== undefined && steps % every === 0;
 }
 
-/** The next turn of the event loop; browsers know only timers. */
+/** Schedules a task for the next turn of the event loop; browsers only have timers. */
 const soon: (task: () => void) => void = globalThis.setImmediate ?? setTimeout;
 
-/** From one sleep to the next, at least. */
-const awakeMs = 250;
+/** Least time from one sleep to the next. */
+const sleepEveryMs = 250;
 
 let sleptAt = -Infinity;
 
 /**
- * Lets timers in, in 6 µs: on the CPU a step is synchronous, and promises alone never do. Signals, as of a
- * Stop button, Deno takes in when it sleeps, else at every 61st turn, which is twenty steps: so sometimes
- * it sleeps, for 1 ms.
+ * Lets timers run, in 6 µs: on the CPU a step is synchronous, and awaiting promises alone never lets
+ * them. Deno handles signals, such as a Stop button's, when it sleeps, and otherwise only at every 61st
+ * turn, which takes twenty steps. So this sometimes sleeps, for 1 ms.
  */
 function otherWork(): Promise<void> {
   const now = performance.now();
-  if (now - sleptAt < awakeMs) return new Promise((resolve) => soon(resolve));
+  if (now - sleptAt < sleepEveryMs) return new Promise((resolve) => soon(resolve));
   sleptAt = now;
   return new Promise((resolve) => setTimeout(resolve));
 }

@@ -11,11 +11,11 @@ export interface TrainOptions<Evaluation = unknown>
 }
 
 /**
- * Trains a model and yields one event a step, in order. Batches are taken in order, from the start again
+ * Trains a model and yields one event per step, in order. Batches are read in order, starting again
  * when they run out.
  *
- * On `webgpu` losses are read back 16 steps at a time, while the next ones run: waiting for a number costs
- * 10 ms. Leaving the loop ends the training; what was trained stays.
+ * On `webgpu`, losses are read back 16 steps at a time while the next steps run, as waiting for a
+ * number costs 10 ms. Leaving the loop ends the training; the parameters keep their values.
  *
  * @throws {RangeError} when an option is out of range, batches run out, or a loss is not finite: the
  * message names the step, counted from 1.
@@ -43,7 +43,7 @@ export async function* train<Inputs = ModelInputs, Evaluation = unknown>(
   yield* runTrainer(trainer, batches, options);
 }
 
-/** Steps a trainer from where it is up to its `steps`; {@link train} with a trainer of one's own. */
+/** Runs a trainer from its current step to its `steps`: {@link train} for an existing trainer. */
 export async function* runTrainer<Inputs = ModelInputs, Evaluation = unknown>(
   trainer: Trainer<Inputs>,
   batches: BatchSource<Inputs>,
@@ -60,7 +60,7 @@ export async function* runTrainer<Inputs = ModelInputs, Evaluation = unknown>(
   }
 }
 
-/** Passes events on, up to one with a loss or norm that is not finite. */
+/** Passes events on; throws at a loss or norm that is not finite. */
 function* checked<E>(events: readonly StepEvent<E>[], steps: number): Generator<StepEvent<E>> {
   for (const event of events) {
     for (const name of ["loss", "gradientNorm"] as const) {

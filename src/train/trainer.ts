@@ -1,4 +1,4 @@
-/** The trainer: steps of any model that says what is trainable. @module */
+/** The trainer: steps any model that names its trainable parameters. @module */
 
 import type { Loss } from "../autograd/loss.ts";
 import { crossEntropy } from "../autograd/ops/cross_entropy.ts";
@@ -13,43 +13,43 @@ import { assertBatch } from "./batch.ts";
 import { StepRing } from "./step_ring.ts";
 import { type Schedule, type ScheduleName, scheduleOf } from "./schedule.ts";
 
-/** What the trainer asks of a model. */
+/** What the trainer needs from a model. */
 export interface TrainableModel<Inputs = ModelInputs> {
-  /** Where it lives. */
+  /** The device that holds it. */
   readonly device: Device;
   /** The parameters to train. */
   trainable(): Parameter[];
-  /** Inputs to what the loss takes, such as logits (batch · time, vocabulary). */
+  /** Maps inputs to what the loss takes, such as logits (batch · time, vocabulary). */
   forward(tape: Tape, inputs: Inputs): Tensor;
 }
 
 /** How a trainer steps. */
 export interface TrainerOptions extends AdamWOptions {
-  /** Steps in all: where schedules end. */
+  /** Total number of steps, at which schedules end. */
   readonly steps: number;
   /** Seed of the dropout masks. Default 0. */
   readonly seed?: number;
   /** How the learning rate changes: a name or a function. Default `constant`. */
   readonly schedule?: ScheduleName | Schedule;
-  /** Steps from rate 0 up to the learning rate, for a schedule that is a name. Default 0. */
+  /** Steps from rate 0 up to the learning rate, for a named schedule. Default 0. */
   readonly warmupSteps?: number;
-  /** Factor that a schedule with a name descends to. Default 0. */
+  /** Factor that a named schedule decays to. Default 0. */
   readonly floor?: number;
-  /** Batches of one step; the loss is the mean over the labels of all of them. Default 1. */
+  /** Batches per step; the loss is the mean over the labels of all of them. Default 1. */
   readonly accumulation?: number;
   /** What is minimized. Default: {@link crossEntropy}, with the next tokens or classes as targets. */
   readonly loss?: Loss;
-  /** Parameters with settings of their own. Default: all that are trainable, in one group. */
+  /** Parameters with their own settings. Default: all trainable parameters, in one group. */
   readonly groups?: readonly ParameterGroup[];
 }
 
-/** What is known of a step as soon as it was submitted to the device. */
+/** What is known about a step as soon as it is submitted to the device. */
 export interface StepRecord {
   /** The step, counted from 0. */
   readonly step: number;
   /** The learning rate that it used. */
   readonly learningRate: number;
-  /** Labels, or rows of float targets, that the loss is the mean of. */
+  /** Number of labels that are not ignored, or of rows of float targets, over which the loss is a mean. */
   readonly counted: number;
 }
 
@@ -80,13 +80,13 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
   readonly optimizer: AdamW;
   /** Losses and norms of the latest steps. */
   readonly ring: StepRing;
-  /** Batches of one step. */
+  /** Batches per step. */
   readonly accumulation: number;
   readonly #schedule: Schedule;
   readonly #loss: Loss;
 
   /**
-   * Makes the optimizer's buffers.
+   * Allocates the optimizer's buffers.
    *
    * @throws {RangeError} when an option is out of range or nothing is trainable.
    */
@@ -105,15 +105,16 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
     unfinished.move();
   }
 
-  /** Steps done. */
+  /** Completed steps. */
   get steps(): number {
     return this.optimizer.steps;
   }
 
   /**
-   * One step on the mean loss over everything that counts in all batches, then one submit.
+   * Takes one step on the mean loss over the targets of all batches, then submits.
    *
-   * @throws {RangeError} when there are not {@link Trainer.accumulation} batches, or no label counts.
+   * @throws {RangeError} when there are not {@link Trainer.accumulation} batches, or all labels are
+   * ignored.
    * @throws {ShapeError} when targets do not fit their outputs.
    */
   step(batches: readonly Batch<Inputs>[]): StepRecord {
@@ -131,16 +132,17 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
   }
 
   /**
-   * Compiles what steps on batches of these shapes launch, and changes nothing: a first step that compiles
-   * as it goes takes seconds on a software adapter whose cache is empty. Only `webgpu` has anything to do.
+   * Compiles what steps on batches of these shapes launch, without changing anything. Otherwise the
+   * first step compiles as it runs, which takes seconds on a software adapter with an empty cache. Does
+   * nothing on devices other than `webgpu`.
    *
-   * @param report Told how many programs are ready, of how many.
+   * @param report Called with the number of programs that are ready, and of all.
    */
   async compile(batches: readonly Batch<Inputs>[], report?: CompileReport): Promise<void> {
     await this.model.device.compile(() => this.#rehearse(batches), report);
   }
 
-  /** Frees the optimizer; what was trained stays. */
+  /** Frees the optimizer; the parameters keep their values. */
   [Symbol.dispose](): void {
     this.ring[Symbol.dispose]();
     this.optimizer[Symbol.dispose]();
@@ -158,7 +160,7 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
     }
   }
 
-  /** Dropout is seeded by the number of the batch: another count would draw masks twice. */
+  /** Dropout is seeded by the batch's number: with another count, masks would repeat. */
   #assertCount(count: number): void {
     if (count === this.accumulation) return;
     throw new RangeError(
@@ -177,7 +179,7 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
 
   #addGradients({ inputs, targets }: Batch<Inputs>, index: number, divisor: number): void {
     const { seed = 0 } = this.options;
-    // At least 1: seed 0 hashes index 0 to 0, a mask's seed that would hash its own index 0 to 0.
+    // Indices start at 1: seed 0 hashes index 0 to 0, a mask seed that would again hash index 0 to 0.
     const dropoutSeed = hash32(seed, this.steps * this.accumulation + index + 1);
     using tape = new Tape(this.model.device, { dropoutSeed });
     const outputs = this.model.forward(tape, inputs);

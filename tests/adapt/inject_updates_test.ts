@@ -166,7 +166,7 @@ Deno.test("updates that fit no site are refused, and nothing is left behind", as
   const whole = { ...first, role: undefined, rows: undefined };
   const name = "transformer.h.0.attn.c_attn:q", path = "transformer.h.0.attn.c_attn";
   refusing([first, first], `a site takes one update, found two for ${name}`);
-  refusing([{ ...first, module: "q" }], "must be of layers of the model (transformer.h.0…1");
+  refusing([{ ...first, module: "q" }], "must be for layers of the model (transformer.h.0…1");
   refusing([{ ...first, module: "h.9" }], 'found "h.9"');
   const rows = (part: Partial<LowRankUpdate>) => ({ ...first, role: undefined, ...part });
   const some = { start: 1, count: 12 };

@@ -181,10 +181,10 @@ Deno.test("what a file says of its sites is believed only where it is true", asy
   }
   await refusing(
     { x: [site(0, 36, 4)] },
-    'sites must be of modules of the file, found sites of "x"',
+    'sites must be of modules in the file, found sites of "x"',
   );
   for (const ranks of [of(), of(site(0, 36, 3)), of(site(0, 12, 4), site(24, 12, 0))]) {
-    await refusing(ranks, `must share out the rank 4 of "${attention}" among its sites`);
+    await refusing(ranks, `must divide the rank 4 of "${attention}" among its sites`);
   }
   const shared = [of(site(0, 12, 2), site(11, 12, 2)), of(site(0, 37, 4)), of(site(1e15, 1e15, 4))];
   for (const rows of shared) {
@@ -218,7 +218,7 @@ Deno.test("a folder's dropout must leave something to train", async () => {
         path,
         config.replace(/"lora_dropout": 0/, `"lora_dropout": ${share}`),
       );
-      const rule = share === "NaN" ? "NaN" : `lora_dropout must lie in [0, 1), found ${share}`;
+      const rule = share === "NaN" ? "NaN" : `lora_dropout must be in [0, 1), found ${share}`;
       await assertRejects(() => loadAdapter(model, folder), AdapterFileError, rule);
     }
   });

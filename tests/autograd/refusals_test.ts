@@ -48,7 +48,7 @@ Deno.test("operations refuse operands that do not fit, by name and both shapes",
     [() => linear(tape, x, wide, make("b", 4)), "b must have shape [6], found [4]"],
     [site(make("A", 2, 3), make("B", 3, 2), 0), "A must have shape [2, 4], found [2, 3]"],
     [site(tall, make("B", 3, 1), 0), "B must have shape [3, 2], found [3, 1]"],
-    [site(tall, make("B", 3, 2), 4), "within the weight's 6, found 3 from 4 on"],
+    [site(tall, make("B", 3, 2), 4), "within the weight's 6, found 3 from row 4"],
     [() => attention(tape, fused, options), "mask must have shape [1, 4], found [1, 3]"],
     [
       () => attention(tape, { ...fused, v: { tensor: qkv, offset: 9, width: 4 } }, options),
@@ -72,7 +72,7 @@ Deno.test("labels, smoothing and dropout are refused where they mean nothing", (
   using tape = new Tape(device, { dropoutSeed: 1 });
   const logits = tape.activation([2, 3], "logits");
   for (const [label, found] of [[3, "found 3"], [0.5, "found 0.5"], [NaN, "found NaN"]] as const) {
-    const message = `whole numbers below the vocabulary of 3, ${found} at position 1`;
+    const message = `integers below the vocabulary of 3, ${found} at position 1`;
     assertThrows(() => crossEntropy(tape, logits, [0, label]), RangeError, message);
   }
   for (const smoothing of [-0.1, 1.1, NaN]) {

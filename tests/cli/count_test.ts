@@ -74,7 +74,7 @@ Deno.test("a published model is counted by its name alone", async () => {
   assertEquals(byModule.at(-1), { name: "classifier.out_proj", parameters: 3076, trainable: 1538 });
 });
 
-Deno.test("people see layers that are alike in one line, and what a rank would cost", async () => {
+Deno.test("people see layers that are alike as one row, and what a rank would cost", async () => {
   const { stdout } = await lowrank("count", "llama-3.2-3b");
   const line = stdout.split("\n").find((line) => line.includes("mlp.up_proj"))!;
   assertEquals(line.split(/ +/), [
@@ -83,16 +83,19 @@ Deno.test("people see layers that are alike in one line, and what a rank would c
     "25,165,824",
     "25,165,824",
   ]);
-  assertStringIncludes(stdout, "LoRA on q_proj, v_proj (PEFT's choice): 286,720 for each rank\n");
+  assertStringIncludes(
+    stdout,
+    "LoRA on q_proj, v_proj (PEFT's default): 286,720 parameters per rank\n",
+  );
 });
 
 Deno.test("people see what a checkpoint of it takes: the paper's 350 GB, and what it calls 35 MB", async () => {
   const { stdout } = await lowrank("count", "gpt3-175b", "--rank", "4");
-  const sizes = "in F16 or BF16: 37.7 MB (all 349 GB); in F32: 75.5 MB (all 698 GB)\n";
-  assertStringIncludes(stdout, `checkpoint ${sizes}`);
+  const sizes = "37.7 MB in F16 or BF16, 75.5 MB in F32; all values: 349 GB and 698 GB\n";
+  assertStringIncludes(stdout, `trained values on disk: ${sizes}`);
 });
 
-Deno.test("a header that lies about its length is one sentence", () =>
+Deno.test("a header with a wrong length is one sentence", () =>
   withFolder(async (folder) => {
     const { start } = sparseFile({ "a.weight": [8, 8] });
     new DataView(start.buffer).setBigUint64(0, 2n ** 40n, true);
@@ -150,7 +153,7 @@ Deno.test("what cannot be counted is one sentence", async () => {
   await assertFails(["count", "--url", "gpt2"], "an address must begin with https:// or http://");
   await assertFails(
     ["count", `${model}/model.safetensors`, "--labels", "2"],
-    "labels replace a head in a configuration, found the tensors of a file",
+    "--labels needs a model's configuration, whose head it replaces, found the tensors of a file",
   );
   await withServer(shards, async (address) => {
     const args = ["count", "--url", `${address}/m/a.safetensors`];

@@ -55,7 +55,7 @@ Deno.test("a token that the model has not got is named with its place", () =>
     const long = [new Array(33).fill(1)];
     await assertFails(
       await logitsArgs(folder, long),
-      "case one: a row may have at most 32 tokens, the model's positions, found 33",
+      "case one: a row may have at most 32 tokens, the model's context length, found 33",
     );
   }));
 
@@ -79,7 +79,7 @@ Deno.test("a configuration alone, and a folder without weights, are no model to 
     await Deno.copyFile(`${model}/config.json`, config);
     await assertFails(
       await logitsArgs(folder, [[1]], config),
-      "It must be a folder, with the weights",
+      "It must be a folder, with the weights next to",
     );
     await assertFails(
       await logitsArgs(folder, [[1]], folder),
@@ -220,16 +220,16 @@ Deno.test("a loss that is not finite ends training with its step", () =>
     await assertFails(args, "training needs a finite", "at step 2 of 9; wrote the log of 1 step");
   }));
 
-Deno.test("gradients without a labelled case name those that have labels", () =>
+Deno.test("gradients without a labeled case name those that have labels", () =>
   withFolder(async (folder) => {
     const output = ["--output", `${folder}/g.safetensors`];
     const args = ["gradients", "--model", model, ...output, "--case", "nope", "--input"];
     const input = golden("gradients/input.json");
-    await assertFails([...args, input], `no case nope in ${input} (it has labelled, padded)`);
+    await assertFails([...args, input], `${input} has no case nope; it has labelled, padded`);
     const cases = { one: { input_ids: [[1, 2]] }, two: { input_ids: [[1]], labels: [[1]] } };
     const bare = await writeJson(`${folder}/bare.json`, { cases });
     const sentence = `gradients need labels: case one in ${bare} has none`;
-    await assertFails([...args, bare, "--case", "one"], `${sentence} (these have: two)`);
+    await assertFails([...args, bare, "--case", "one"], `${sentence} (these do: two)`);
     const logits = golden("logits.json");
-    await assertFails([...args, logits, "--case", "plain"], "has none (no case has)");
+    await assertFails([...args, logits, "--case", "plain"], "has none (no case does)");
   }));

@@ -14,7 +14,7 @@ Deno.test("a model goes into no folder that holds an adapter", () =>
     await lowrankJson(...await trainArgs(folder, out, { method: "lora" }));
     const before = filesIn(out);
     const sentence =
-      `${out} holds an adapter already; choose another folder, or remove adapter_config.json`;
+      `${out} already holds an adapter; choose another folder, or remove adapter_config.json`;
     await assertFails(await trainArgs(folder, out, { method: "full" }), sentence);
     const merge = ["merge", "--model", model, "--adapter", adapter, "--output", out];
     await assertFails(merge, sentence);
@@ -28,9 +28,9 @@ Deno.test("an adapter goes into no folder that holds a model", () =>
     await lowrankJson("merge", "--model", model, "--adapter", adapter, "--output", out);
     await assertFails(
       await trainArgs(folder, out, { method: "lora" }),
-      `${out} holds a model already; choose another folder, or remove model.safetensors`,
+      `${out} already holds a model; choose another folder, or remove model.safetensors`,
     );
     const onward = [...await trainArgs(folder, out), "--adapter", adapter];
-    await assertFails(onward, "holds a model already");
+    await assertFails(onward, "already holds a model");
     await lowrankJson("merge", "--model", model, "--adapter", adapter, "--output", out);
   }));

@@ -49,7 +49,7 @@ Deno.test("generate says what it cannot do", () =>
       [...args, ...prompt, "--max-new-tokens", "31"],
       "prompt and continuation hold at most 32 tokens, found 34",
     );
-    await assertFails([...args, ...prompt, "--max-new-tokens", "0"], "from 1 on");
+    await assertFails([...args, ...prompt, "--max-new-tokens", "0"], "of at least 1");
     await assertFails([...args, ...prompt, "--temperature", "-1"], "0 or more");
     await assertFails([...args, ...prompt, "--beams", "2", "--temperature", "1"], "--temperature");
     await assertFails(

@@ -38,7 +38,7 @@ Deno.test("a configuration of what cannot be is refused before anything is liste
     await assertFails(["memory", path], "fewer than 2^53 parameters");
     const vast = { ...small, n_embd: 2 ** 20, vocab_size: 2 ** 32 };
     await Deno.writeTextFile(path, JSON.stringify(vast));
-    const sentence = "must take fewer than 2^53 bytes to be exact, found about";
+    const sentence = "the bytes of a step must be below 2^53 to be exact, found about";
     await assertFails(["memory", path, "--rank", "1", "--length", "8"], sentence);
   }));
 

@@ -11,17 +11,17 @@ const first = golden("adapters/peft_c_attn"), second = golden("adapters/peft_all
 Deno.test("an adapter that is continued takes no rank, alpha or modules", () =>
   withFolder(async (folder) => {
     const args = [...await trainArgs(folder, `${folder}/out`), "--adapter", first];
-    const rule = "--adapter keeps its own rank, alpha and modules: leave ";
-    await assertFails([...args, "--rank", "8"], `${rule}--rank out`);
-    await assertFails([...args, "--alpha", "8", "--sites", "q"], `${rule}--alpha and --sites out`);
-    await assertFails([...args, "--target-modules", "c_attn"], `${rule}--target-modules out`);
+    const rule = "--adapter keeps its own rank, alpha and modules: leave out ";
+    await assertFails([...args, "--rank", "8"], `${rule}--rank\n`);
+    await assertFails([...args, "--alpha", "8", "--sites", "q"], `${rule}--alpha and --sites\n`);
+    await assertFails([...args, "--target-modules", "c_attn"], `${rule}--target-modules\n`);
     await assertFails([...args, "--method", "full"], "cannot continue an adapter");
   }));
 
 Deno.test("a second adapter is refused where one alone would count", () =>
   withFolder(async (folder) => {
     const both = ["--adapter", first, "--adapter", second];
-    const rule = `It may be given once here, found ${first} before it`;
+    const rule = `It may be given only once here, found ${first} before it`;
     await assertFails([...await trainArgs(folder, `${folder}/out`), ...both], rule);
     const input = golden("gradients/input.json"), output = `${folder}/g.safetensors`;
     const args = ["--input", input, "--case", "labelled", "--output", output];

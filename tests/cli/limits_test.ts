@@ -18,16 +18,16 @@ Deno.test("a batch that does not suit the model is named before the first step",
     await check([[1, 2, 3], [4, 5, 61]], `token id 61 at row 1, position 2 ${rule}`);
     await check(
       [new Array(33).fill(1)],
-      "a row may have at most 32 tokens, the model's positions, found 33",
+      "a row may have at most 32 tokens, the model's context length, found 33",
     );
-    const labelled = (...labels: number[]) => ({ input_ids: good, labels: [labels] });
-    await check(labelled(-100, 99, 1), `label 99 at row 0, position 1 ${rule}`);
-    await check(labelled(5, -100, -100), "a label must count, found none");
-    await check([[7]], "a label must count, found none");
-    const positions = { ...labelled(1, 2, 3), position_ids: [[0, 1, 32]] };
+    const labeled = (...labels: number[]) => ({ input_ids: good, labels: [labels] });
+    await check(labeled(-100, 99, 1), `label 99 at row 0, position 1 ${rule}`);
+    await check(labeled(5, -100, -100), "at least one label must count, found none");
+    await check([[7]], "at least one label must count, found none");
+    const positions = { ...labeled(1, 2, 3), position_ids: [[0, 1, 32]] };
     await check(
       positions,
-      "position id 32 at row 0, position 2 must be below the model's length of 32",
+      "position id 32 at row 0, position 2 must be below the context length of 32",
     );
     assertEquals(filesIn(folder), ["b.json", "c.json"]);
   }));

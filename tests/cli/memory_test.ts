@@ -41,7 +41,7 @@ Deno.test("memory needs a GPT-2, whose heads fill its width", async () => {
   await assertFails(memory("gpt4"), "cannot read gpt4: it does not exist");
 });
 
-Deno.test("another optimiser and other types change the bytes that their formulas say", async () => {
+Deno.test("another optimizer and other types change the bytes that their formulas say", async () => {
   const bytes = (...more: string[]) => lowrankJson("memory", "gpt2", "--rank", "8", ...more);
   const run = await bytes(), trained = 294_912, linears = 12 * 12 * 768 ** 2;
   const rest = 124_439_808 - linears;
@@ -76,7 +76,7 @@ Deno.test("people see what is trained, bytes with separators and units, and what
   ]);
   assertStringIncludes(
     stdout,
-    "Restated by formula for adafactor in f32: AdamW in F32 is what was",
+    "The step ran with AdamW in F32; formulas convert it to adafactor in f32.",
   );
 });
 
@@ -90,7 +90,7 @@ Deno.test("what memory cannot predict is one sentence", async () => {
     "--dtype",
     "f32, mixed, nf4, nf4-double",
   );
-  await assertFails(["memory", "gpt2", "--batch", "0"], "--batch", "a whole number from 1 on");
+  await assertFails(["memory", "gpt2", "--batch", "0"], "--batch", "a whole number of at least 1");
   await assertFails(["memory", "gpt2", "--length", "1025"], "at most 1024 tokens, found 1025");
   await assertFails(["memory", "gpt2", "--method", "qlora"], "--method", "full, lora");
 });

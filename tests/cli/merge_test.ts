@@ -46,7 +46,7 @@ Deno.test("merge reports the size of every update and what rounding left of it",
 Deno.test("merging into the model's own folder is refused", () =>
   assertFails(
     ["merge", "--model", model, "--adapter", adapter, "--output", `${model}/`],
-    "the output must not be the folder of the model itself",
+    "the output must not be the input folder itself",
   ));
 
 Deno.test("inspect finds PEFT's ranks and scalings, and the norm of every update", async () => {

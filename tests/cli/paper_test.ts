@@ -33,11 +33,11 @@ Deno.test("without a table, or with all, every cell is printed", async () => {
   );
 });
 
-Deno.test("people see separators, reasons by number, and quotations apart, without colour", async () => {
+Deno.test("people see separators, reasons by number, and quotations apart, without color", async () => {
   const { stdout, stderr } = await lowrank("paper", "table3");
   assertEquals(stderr, "");
   assertMatch(stdout, /^GPT-2 M, LoRA: trained parameters +0\.35M +393,216 +differs +6$/m);
-  assertMatch(stdout, /^6\. the print is 0\.1% of the model/m);
+  assertMatch(stdout, /^6\. the printed value is 0\.1% of the model/m);
   const [ours, quoted] = stdout.split("Quoted from Table 3. ");
   assertEquals(ours.includes("70.4"), false);
   assertMatch(quoted, /^GPT-2 M, LoRA +70\.4 ± 0\.1 /m);
@@ -52,7 +52,7 @@ Deno.test("every table can be shown", async () => {
   }
 });
 
-Deno.test("a terminal's colours are for verdicts alone", () => {
+Deno.test("a terminal's colors are for verdicts alone", () => {
   const painted = paintVerdicts("a  differs\nb  equal when rounded  1\nc  equal when truncated");
   const expected = "a  \x1b[31mdiffers\x1b[39m\nb  \x1b[32mequal when rounded\x1b[39m  1\n" +
     "c  \x1b[33mequal when truncated\x1b[39m";

@@ -57,7 +57,7 @@ Deno.test("the version is the package's", async () => {
 Deno.test("what is not understood is one line and exit code 1", async () => {
   await assertFails(["fly"], "unknown command 'fly'");
   await assertFails(["trian"], "unknown command 'trian'", "Did you mean train?");
-  await assertFails(["help", "fly"], "unknown command: lowrank --help lists them all");
+  await assertFails(["help", "fly"], "unknown command: lowrank --help lists all commands");
   await assertFails(
     ["count"],
     "count needs one model, by its name or path or by --url, found none",

@@ -38,7 +38,7 @@ Deno.test("inspect and compare look past a classifier that was trained whole, an
     const config = { ...goodConfig, modules_to_save: ["classifier"] };
     const key = "base_model.model.classifier.bias";
     await writeRawAdapter(folder, config, { ...goodTensors, [key]: matrix(1, 3) });
-    const said = `left out: trained whole in ${folder}: classifier.bias\n`;
+    const said = `left out of ${folder}: fully trained tensors classifier.bias\n`;
     for (const command of [["inspect", folder], ["compare", folder, folder]]) {
       const { stdout, stderr } = await lowrank(...command);
       assertStringIncludes(stdout, moduleName);
@@ -154,14 +154,14 @@ Deno.test("resize refuses no rule, two rules, and writing over what it reads", (
       "needs --rank or --energy, found both",
     );
     await assertFails(["resize", adapter, "--energy", "1.5", ...to], "at most 1");
-    await assertFails(["resize", adapter, "--rank", "0", ...to], "from 1 on");
+    await assertFails(["resize", adapter, "--rank", "0", ...to], "of at least 1");
     await assertFails(
       ["resize", adapter, "--rank", "1", "--output", adapter],
-      "must not be the folder",
+      "must not be the input folder",
     );
     await assertFails(
       ["resize", adapter, "--rank", "1", "--output", model],
-      "holds a model already",
+      "already holds a model",
     );
   }));
 
@@ -190,7 +190,7 @@ Deno.test("compare: an adapter with itself is 1 on the diagonal, with another ne
 Deno.test("compare says which modules one adapter has alone, and refuses where none is shared", () =>
   withFolder(async (folder) => {
     const { stderr, stdout } = await lowrank("compare", adapter, other);
-    assertEquals(stderr, "left out: 6 modules that one of the two has alone\n");
+    assertEquals(stderr, "left out: 6 modules that only one of the two has\n");
     assertStringIncludes(stdout, "by chance");
     const A = { shape: [1, 3], data: Float32Array.of(1, 2, 3) };
     const B = { shape: [2, 1], data: Float32Array.of(1, 2) };

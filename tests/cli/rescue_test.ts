@@ -39,7 +39,7 @@ Deno.test("a failure after some steps writes what they have trained", async () =
   assert(saved);
   assertEquals(
     message,
-    "the device is lost; wrote what 2 steps had trained, and their log, to OUT",
+    "the device is lost; wrote the weights after 2 steps, and the log, to OUT",
   );
 });
 

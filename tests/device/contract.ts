@@ -177,7 +177,8 @@ export const deviceChecks: readonly DeviceCheck[] = [
       const x = device.allocate([4], "f32", "scratch", "x");
       using stranger = foreign.allocate([4], "f32", "scratch", "stranger");
       const launch = (y: typeof x) => device.launch(fill, { y }, { size: 4, value: 0 });
-      assertThrows(() => launch(stranger), DeviceError, "stranger belongs to another device");
+      const other = `stranger belongs to a device other than ${device.description}`;
+      assertThrows(() => launch(stranger), DeviceError, other);
       x[Symbol.dispose]();
       x[Symbol.dispose]();
       assertThrows(() => launch(x), DeviceError, "x was used after it was disposed");

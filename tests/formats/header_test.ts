@@ -67,7 +67,10 @@ Deno.test("lengths that are not true are refused before anything is allocated", 
   assertStringIncludes(lying(3n), "within the file's 10 bytes, found a length of 3");
   assertStringIncludes(lying(2n ** 64n - 1n), "found a length of 18446744073709551615");
   assertStringIncludes(lying(2n ** 63n), "found a length of 9223372036854775808");
-  assertStringIncludes(lying(100_000_001n, 2 ** 40), "may have 100000000 bytes, found 100000001");
+  assertStringIncludes(
+    lying(100_000_001n, 2 ** 40),
+    "may have at most 100000000 bytes, found 100000001",
+  );
   assertThrows(() => parse(new Uint8Array(7)), SyntaxError, "at least 8 bytes, found 7");
   assertThrows(() => parse(new Uint8Array(0)), SyntaxError, "at least 8 bytes, found 0");
 });
@@ -90,10 +93,10 @@ Deno.test("entries that say what cannot be are refused", () => {
   refuses({ a: entry("F32", [-1], 0, 4) }, 4, '"a" must have a shape, found [-1]');
   refuses({ a: entry("F32", [1.5], 0, 6) }, 6, '"a" must have a shape, found [1.5]');
   refuses({ a: entry("F32", "1", 0, 4) }, 4, '"a" must have a shape, found "1"');
-  refuses({ a: entry("F32", [1], 4, 0) }, 4, "two rising data_offsets, found [4,0]");
+  refuses({ a: entry("F32", [1], 4, 0) }, 4, "two ascending data_offsets, found [4,0]");
   refuses({ a: { dtype: "F32", shape: [1], data_offsets: [0] } }, 4, "found [0]");
   refuses({ a: entry("F32", [1], -4, 0) }, 4, "found [-4,0]");
-  refuses({ a: entry("F32", [1], 0, 1e300) }, 4, "two rising data_offsets");
+  refuses({ a: entry("F32", [1], 0, 1e300) }, 4, "two ascending data_offsets");
 });
 
 Deno.test("byte counts must be the shape's, with no overflow", () => {

@@ -108,7 +108,7 @@ Deno.test("sites without a column are left out", () => {
   assertEquals(found, [first, last]);
 });
 
-Deno.test("columns of zeros are shared out evenly where that fits, else to their neighbours", () => {
+Deno.test("columns of zeros are divided evenly if that fits, otherwise go to their neighbors", () => {
   const rows = [0, 2].map((start) => ({ module, rows: range(start, 2) }));
   const zero = (rank: number): LowRankUpdate => {
     const B = { shape: [4, rank], data: new Float32Array(4 * rank) };
@@ -146,7 +146,10 @@ Deno.test("sites that do not fit are refused", () => {
     ],
     [[{ ...first, rows: range(0, 3) }], "found [1, 3] and [2, 1]"],
     [[first, { ...second, A: matrix(1, 4) }], "(rank, 3) and (2, rank), found [1, 4] and [2, 1]"],
-    [[{ ...first, outputs: undefined }], `how many outputs its weight has, found ${module}[0:2]`],
+    [
+      [{ ...first, outputs: undefined }],
+      `its weight's number of outputs, found none for ${module}[0:2]`,
+    ],
   ];
   for (const [updates, words] of wrong) {
     assertThrows(() => joinUpdates(updates), ShapeError, words);

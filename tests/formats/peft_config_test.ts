@@ -51,7 +51,9 @@ Deno.test("settings that change the mathematics are refused by name and value", 
 
 Deno.test("starts that change the base weights are refused, the others pass", () => {
   const starts = ["pissa", "pissa_niter_16", "olora", "corda", "loftq", "lora_ga", "mica"];
-  for (const start of starts) refuses("init_lora_weights", start, "leaves the base weights alone");
+  for (const start of starts) {
+    refuses("init_lora_weights", start, "leaves the base weights unchanged");
+  }
   for (const start of [true, false, null, "gaussian", "eva", "orthogonal"]) {
     parsePeftConfig({ ...goodConfig, init_lora_weights: start });
   }
@@ -68,7 +70,9 @@ Deno.test("unknown fields pass only with a value that says nothing", () => {
 });
 
 Deno.test("fields of the wrong type are refused", () => {
-  for (const r of [0, -1, 1.5, "8", true, [8]]) refuses("r", r, "r must be a whole number");
+  for (const r of [0, -1, 1.5, "8", true, [8]]) {
+    refuses("r", r, "r must be an integer of at least 1");
+  }
   refuses("lora_alpha", "16", "lora_alpha must be a finite number");
   refuses("use_rslora", 1, "use_rslora must be true or false");
   refuses("rank_pattern", { a: 0 }, "rank_pattern must map names to ranks");
@@ -78,7 +82,7 @@ Deno.test("fields of the wrong type are refused", () => {
   refuses("target_modules", ["a", 3], "target_modules must be names or a pattern");
   refuses("layers_to_transform", [0.5], "layers_to_transform must be layer indices");
   for (const share of [1, 2, -0.1, "0.1"]) {
-    refuses("lora_dropout", share, "lora_dropout must lie in [0, 1), found");
+    refuses("lora_dropout", share, "lora_dropout must be in [0, 1), found");
   }
   for (const json of [null, [], "x", 1]) {
     assertThrows(() => parsePeftConfig(json), AdapterFileError, "must be a JSON object");

@@ -103,7 +103,11 @@ Deno.test("a header with a wrong length is not fetched", async () => {
   const all = `${rule} must end within the file's ${first.size} bytes, found a length of`;
   await refuses(lying(2n ** 63n), honest, `${all} ${2n ** 63n}`);
   await refuses(lying(BigInt(first.size)), honest, `${all} ${first.size}`);
-  await refuses(lying(10n ** 9n), honest, `${rule} may have 100000000 bytes, found 1000000000`);
+  await refuses(
+    lying(10n ** 9n),
+    honest,
+    `${rule} may have at most 100000000 bytes, found 1000000000`,
+  );
   await refuses(lying(0n), honest, `${rule} must be JSON (Unexpected end of JSON input)`);
   await refuses(
     textFile("hello"),

@@ -177,7 +177,7 @@ Deno.test("adapters that cannot be read back are refused and nothing is written"
     await refuses([{ ...part, outputs: 5 }], "rows of a site must be in [0, 5), found 5");
     await refuses(
       [{ ...part, outputs: undefined }],
-      "how many outputs its weight has, found a[2:6]",
+      "its weight's number of outputs, found none for a[2:6]",
     );
     await refuses([part, update("a")], "A and B of a must be (rank, 3) and (6, rank)");
     assertEquals(filesIn(parent), []);

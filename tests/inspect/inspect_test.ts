@@ -99,7 +99,7 @@ Deno.test("tables have a row an update, with its numbers under their headings", 
   assertEquals([compared.rows[0].sizes, compared.rows[0].chance], ["3 × 3", 3 / 8]);
 });
 
-Deno.test("figures draw every update, chance and the error that was asked for", () => {
+Deno.test("figures draw every update, chance and the requested error", () => {
   const many = Array.from({ length: 7 }, (_, i) => random(`m.${i}.q`, 2, i));
   const rows = many.map((update) => describeUpdate(update));
   const { data } = spectraFigure(rows);

@@ -148,7 +148,7 @@ Deno.test("a classifier's folder says its head, its classes and its padding", as
     assertEquals(await logitsOf(loaded, { tokens }), await logitsOf(model, { tokens }));
     const { architectures: _, ...config } = saved;
     await Deno.writeTextFile(`${folder}/config.json`, JSON.stringify(config));
-    const message = "may hold the tensors of its model, found score.weight";
+    const message = "must hold only the tensors of its model, found score.weight";
     await assertRejects(() => loadModel(device, folder), RangeError, message);
   });
 });
@@ -165,7 +165,7 @@ Deno.test("a classifier refuses what only a language model has, and sequences wi
   using device = new ReferenceDevice();
   using model = initGpt2(device, config, { seed: 3 });
   using tape = new Tape(device, { record: false });
-  const rows = [0], message = "has no logits of other rows";
+  const rows = [0], message = "cannot return logits of requested rows";
   assertThrows(() => model.forward(tape, { tokens }, { rows }), RangeError, message);
   const generated = () => collect(generate(model, [1], { maxNewTokens: 1 }));
   await assertRejects(generated, RangeError, message);

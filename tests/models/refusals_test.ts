@@ -81,7 +81,7 @@ Deno.test("generation refuses options that choose nothing, and logits that are n
     Array.fromAsync(generate(model, [1], { maxNewTokens: 2, ...options }));
   await assertRejects(() => made({ maxNewTokens: 1.5 }), RangeError, "maxNewTokens");
   await assertRejects(() => made({ temperature: 1, topK: 0 }), RangeError, "topK");
-  await assertRejects(() => made({ temperature: -1 }), RangeError, "temperature of 0 or more");
+  await assertRejects(() => made({ temperature: -1 }), RangeError, "temperature of at least 0");
   const search = (beams: number) => beamSearch(model, [1], { maxNewTokens: 0, beams });
   await assertRejects(() => search(0), RangeError, "beams");
   assertEquals(await search(2), { tokens: [], score: 0 });

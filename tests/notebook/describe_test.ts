@@ -30,7 +30,7 @@ Deno.test("a model's rows add up to its parameters, and say what is trained", as
   using adapter = injectLora(model, { rank: 2, sites: ["q", "v"], seed: 1 });
   assert((await tableOf(model)).rows.every(({ trained }) => trained !== "yes"));
   const table = await tableOf(adapter), first = table.rows[0];
-  assertMatch(table.title, /^LoRA at 4 sites: 128 parameters, .*% of the base, 512 B$/);
+  assertMatch(table.title, /^LoRA on 4 sites: 128 parameters, .*% of the base, 512 B$/);
   assertEquals([first.name, first.A, first.B, first.parameters], [
     "transformer.h.0.attn.c_attn:q",
     "[2, 8]",

@@ -72,7 +72,7 @@ const value = await stoppable(async (signal) => {
   return "half";
 });`;
     const { outputs } = await cells.run(code, stopAt(1));
-    assertEquals(bundleOf(outputs[1])["text/plain"], "stopped; what was made stays");
+    assertEquals(bundleOf(outputs[1])["text/plain"], "stopped; results so far are kept");
     assertEquals(await cells.text("await show(half);"), "half");
   });
 
@@ -98,7 +98,7 @@ await stoppable(async () => {
     let shown = 0;
     const { status, outputs } = await cells.run(code, () => ++shown <= 2 && kernel.interrupt());
     assertEquals([status, outputs.length, outputs[2].output_type], ["ok", 4, "stream"]);
-    assertEquals(bundleOf(outputs[3])["text/plain"], "stopped; what was made stays");
+    assertEquals(bundleOf(outputs[3])["text/plain"], "stopped; results so far are kept");
   });
 
   await t.step("other errors stay errors", async () => {

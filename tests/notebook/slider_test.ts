@@ -48,9 +48,9 @@ Deno.test("a slider shows its first picture and answers on this machine alone", 
     const answer = await ask(await addressIn(cells), "at=2,0&live=1");
     assertEquals(answer, { error: "rank 4 is too much" });
     const { error } = await ask(await addressIn(cells), "at=3,0");
-    assertEquals(error, "rank needs a place below 3, found 3");
+    assertEquals(error, "rank needs a position below 3, found 3");
     const none = await ask(await addressIn(cells), "live=1");
-    assertEquals(none.error, "rank needs a place below 3, found ");
+    assertEquals(none.error, "rank needs a position below 3, found ");
   });
 
   await t.step(

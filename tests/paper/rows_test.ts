@@ -103,7 +103,7 @@ Deno.test("widths that round to a print too are named, where Table 3 does not se
       "Adapter L: 32 × 512, adapter parameters",
       "L",
       medium,
-      "r = 8 (9 rounds to it too)",
+      "r = 8 (9 also rounds to it)",
     ],
     ["table1", "Adapter H: 32 × 512, adapter parameters", "H", medium, "r = 5"],
     ["table3", "GPT-2 M, Adapter L (11.09M): trained parameters", "L", medium, "r = 224"],
@@ -277,7 +277,7 @@ Deno.test("what reasons say in numbers is so", () => {
   // The weights of a bottleneck without its biases, and the encoders with their poolers.
   assertEquals(2 * large.L * large.d * large.r, 3 * 2 ** 20);
   assertEquals([124_055_040 + 768 * 769, 354_310_144 + 1024 * 1025], [124_645_632, 355_359_744]);
-  // No whole number of prefix tokens or width of Adapter H gives the print; 0.1% of the model does.
+  // No whole number of prefix tokens or width of Adapter H yields the printed value; 0.1% of the model does.
   for (
     const [printed, perToken, all] of [["0.35M", 24 * 1024, 354_823_168], [
       "0.77M",

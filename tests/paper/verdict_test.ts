@@ -49,7 +49,7 @@ Deno.test("what is printed by rounding is equal when rounded", () => {
   }));
 });
 
-Deno.test("halfway both neighbours are equal when rounded", () => {
+Deno.test("halfway, both neighbors are equal when rounded", () => {
   const steps = fc.bigInt({ min: 0n, max: 10n ** 9n }), places = fc.integer({ min: 1, max: 6 });
   fc.assert(fc.property(steps, places, (below, places) => {
     const exact = { numerator: 2n * below + 1n, denominator: 2n * 10n ** BigInt(places) };

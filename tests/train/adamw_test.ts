@@ -68,7 +68,7 @@ Deno.test("AdamW: five steps on parameters of an arena equal its definition, gro
   });
 });
 
-Deno.test("AdamW: neighbours of a group are updated by one launch", () => {
+Deno.test("AdamW: adjacent parameters of a group are updated by one launch", () => {
   using device = new ReferenceDevice();
   const { parameters, arena } = makeParameters(device);
   using _ = arena;

@@ -53,7 +53,11 @@ Deno.test("trainer: a batch that does not fit is named before anything runs", ()
   const plain = { ...good, inputs: [[1, 2]] } as unknown as Batch;
   assertThrows(() => trainer.step([plain]), TypeError, "inputs as { tokens: ");
   const silent = { ...good, targets: { ...good.targets, data: new Int32Array(10).fill(-100) } };
-  assertThrows(() => trainer.step([silent]), RangeError, "needs a label that counts, found none");
+  assertThrows(
+    () => trainer.step([silent]),
+    RangeError,
+    "needs a label that is not ignored, found none",
+  );
   assertThrows(() => trainer.step([]), RangeError, "found none");
   assertEquals(trainer.steps, 0);
 });

@@ -2,11 +2,11 @@
 
 import { type Formula, formula } from "../formula.ts";
 
-/** Compute of a token in training, and the time that depth costs. */
+/** Compute per training token, and the time that added depth costs. */
 export const computeFormulas: Readonly<Record<string, Formula>> = {
   fullComputePerToken: formula(
-    "training step: two operations a weight forward, four backward; P counts matrices that multiply, " +
-      "and the attention's products with itself are left out",
+    "training step: two operations per weight forward, four backward; P counts the weight matrices, " +
+      "and the products inside attention are left out",
     "6 * P",
     "FLOP",
     "Kaplan et al. 2020, section 2.1",
@@ -30,13 +30,13 @@ export const computeFormulas: Readonly<Record<string, Formula>> = {
     "Hu et al. 2021, section 4.2; at most a third less than full fine-tuning",
   ),
   loraForwardPerToken: formula(
-    "forward pass of an unmerged update of one matrix; merged it is nothing",
+    "forward pass of an unmerged update of one matrix; zero once merged",
     "2 * r * (d_in + d_out)",
     "FLOP",
     "Hu et al. 2021, equation 3",
   ),
   addedDepthTime: formula(
-    "forward pass with layers added one after another: each waits, and each computes",
+    "forward pass with layers added in sequence: each adds waiting time and computation",
     "t_0 + n_step * t_step + b * s * F / v",
     "ms",
     "Hu et al. 2021, section 3, table 1 and figure 5",

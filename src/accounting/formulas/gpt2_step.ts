@@ -6,70 +6,70 @@ const bytes = (meaning: string, expression: string, source: string): Formula =>
   formula(meaning, expression, "bytes", source);
 
 const forward = "src/autograd: a tape keeps what it computed until the step's end";
-const backward = "src/autograd: a gradient lives until it was used";
+const backward = "src/autograd: a gradient lives until it has been used";
 
-/** What the tape holds, and what the backward pass adds at the moments when that is most. */
+/** What the tape holds, and what the backward pass adds at the moments that may be its peak. */
 export const gpt2StepFormulas: Readonly<Record<string, Formula>> = {
   stepForwardBytes: bytes(
-    "results of the forward pass: in each block ten of the model's width (norm, q k v, attention, " +
-      "output, sum; norm, down, sum), two of the feed-forward layer's, and the numbers of two norms " +
-      "and the attention; around them three of the embeddings, the last norm, the logits and the loss",
+    "results of the forward pass: in each block, ten of the model's width (norm, q k v, attention, " +
+      "output, sum; norm, down, sum), two of the feed-forward width, and the statistics of two norms " +
+      "and the attention; around them, three of the embeddings, the last norm, the logits and the loss",
     "4 * (b * s * ((10 * L + 4) * d + 2 * L * d_ff + L * (a + 4) + n_voc + 7) + 1)",
     forward,
   ),
   stepIndexBytes: bytes(
-    "where each token's gradient goes, for embeddings that are trained",
+    "the index of each token's gradient, if embeddings are trained",
     "4 * (2 * b * s + n_voc + n_pos + 2)",
     forward,
   ),
   stepDropoutBytes: bytes(
-    "dropped embeddings and, twice a block, dropped residuals",
+    "embeddings after dropout and, twice per block, residuals after dropout",
     "4 * b * s * (2 * L + 1) * d",
     forward,
   ),
   stepHiddenBytes: bytes("x A of every update", "4 * b * s * r * n_W", forward),
   stepDroppedInputBytes: bytes(
-    "dropped inputs of the updates: each has a copy of its own",
+    "inputs of the updates after dropout: each update has its own copy",
     "4 * b * s * n_in",
     forward,
   ),
   stepHeadGradientBytes: bytes(
-    "gradients when the head runs back: logits and their input",
+    "gradients in the head's backward pass: logits and their input",
     "4 * b * s * (n_voc + d)",
     backward,
   ),
   stepDownGradientBytes: bytes(
-    "gradients when the down projection runs back: residual, output and input",
+    "gradients in the down projection's backward pass: residual, output and input",
     "4 * b * s * (2 * d + d_ff)",
     backward,
   ),
   stepGeluGradientBytes: bytes(
-    "gradients when the activation function runs back: residual, output and input",
+    "gradients in the activation function's backward pass: residual, output and input",
     "4 * b * s * (d + 2 * d_ff)",
     backward,
   ),
   stepAttentionGradientBytes: bytes(
-    "gradients when the attention or its input projection runs back: residual, one more, q, k and v",
+    "gradients in the backward pass of attention or its input projection: residual, one more, q, k and v",
     "20 * b * s * d",
     backward,
   ),
   stepFirstAttentionGradientBytes: bytes(
-    "the same where the block's input needs no gradient: output, q, k and v",
+    "the same if the block's input needs no gradient: output, q, k and v",
     "16 * b * s * d",
     backward,
   ),
   stepAttentionScratchBytes: bytes(
-    "one number for each query while the attention runs back",
+    "one number per query during attention's backward pass",
     "4 * b * s * a",
     backward,
   ),
   stepUpdateScratchBytes: bytes(
-    "gradient of x A while an update runs back",
+    "gradient of x A during an update's backward pass",
     "4 * b * s * r",
     backward,
   ),
   stepDroppedUpdateScratchBytes: bytes(
-    "gradients of x A and of the dropped input while an update runs back",
+    "gradients of x A and of the input after dropout during an update's backward pass",
     "4 * b * s * (r + d_in)",
     backward,
   ),

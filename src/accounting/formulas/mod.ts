@@ -10,7 +10,7 @@ import { storageFormulas } from "./storage.ts";
 import { subspaceFormulas } from "./subspaces.ts";
 import { trainingFormulas } from "./training.ts";
 
-/** Every formula of the toolkit by its name; each is written once, in this folder. */
+/** Every formula of the toolkit by name; each is written once, in this folder. */
 export const formulas: Readonly<Record<string, Formula>> = {
   ...parameterFormulas,
   ...storageFormulas,

@@ -64,9 +64,9 @@ export const parameterFormulas: Readonly<Record<string, Formula>> = {
     "Hu et al. 2021, section 5.1 (Adapter P); Pfeiffer et al. 2021",
   ),
   adapterDParameters: count(
-    "one bottleneck in every block that keeps its own",
+    "one bottleneck in every block that keeps its adapter",
     `(L - L_drop) * ${bottleneck}`,
-    "Hu et al. 2021, section 5.1 (Adapter D, whose settings it does not give); Rücklé et al. 2020",
+    "Hu et al. 2021, section 5.1 (Adapter D, whose settings the paper does not give); Rücklé et al. 2020",
   ),
   loraPreEmbedParameters: count(
     "LoRA and prefix embeddings together",
@@ -79,7 +79,7 @@ export const parameterFormulas: Readonly<Record<string, Formula>> = {
     "Hu et al. 2021, appendix E (LoRA+PL)",
   ),
   reductionFactor: formula(
-    "parameters of a matrix for each one of its update",
+    "parameters of a matrix per parameter of its update",
     "d_in * d_out / (r * (d_in + d_out))",
     "ratio",
     "Hu et al. 2021, section 4.1",
@@ -91,13 +91,13 @@ export const parameterFormulas: Readonly<Record<string, Formula>> = {
     "Hu et al. 2021, section 4.1",
   ),
   parameterReduction: formula(
-    "parameters of a model for each one that is trained",
+    "parameters of a model per trained parameter",
     "P / P_t",
     "ratio",
     "Hu et al. 2021, abstract (10,000 times)",
   ),
   trainedPercent: formula(
-    "trained parameters in percent of the model",
+    "trained parameters as a percentage of the model",
     "100 * P_t / P",
     "percent",
     "Hu et al. 2021, section 2 (0.01%)",

@@ -2,10 +2,10 @@
 
 import { type Formula, formula } from "../formula.ts";
 
-/** What section 7.3 of the paper compares, and what chance gives. */
+/** What section 7.3 of the paper compares, and its value by chance. */
 export const subspaceFormulas: Readonly<Record<string, Formula>> = {
   amplificationFactor: formula(
-    "norm of an update for each unit of the weight's norm in the same directions",
+    "norm of an update over the weight's norm in the same directions",
     "N_D / N_UV",
     "ratio",
     "Hu et al. 2021, section 7.3",

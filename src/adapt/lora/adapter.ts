@@ -1,4 +1,4 @@
-/** A LoRA adapter on a model: its tensors, its sites, and how it comes off again. @module */
+/** A LoRA adapter on a model: its tensors and sites, how it is saved and removed. @module */
 
 import { Parameter } from "../../autograd/parameter.ts";
 import type { HostData, HostTensor } from "../../core/host_tensor.ts";
@@ -12,23 +12,23 @@ import { listNames } from "../../core/module_names.ts";
 import { addressOf, type Site } from "../sites.ts";
 import { type LoraSettings, LoraSite } from "./lora_site.ts";
 
-/** What {@link LoraAdapter} needs to know of a site before it can make its tensors. */
+/** What {@link LoraAdapter} needs to know about a site to allocate its tensors. */
 export interface LoraPlan extends LoraSettings {
-  /** Where. */
+  /** Where the update applies. */
   readonly site: Site;
   /** r. */
   readonly rank: number;
   /** Values of A, `(rank, in)`. */
   readonly A: HostData;
-  /** Values of B, `(rows.count, rank)`; zeros where there are none. */
+  /** Values of B, `(rows.count, rank)`; zeros if absent. */
   readonly B?: HostData;
 }
 
 /**
- * Low-rank updates of some of a model's weights, in force until {@link LoraAdapter.remove}.
+ * Low-rank updates to some of a model's weights, in force until {@link LoraAdapter.remove}.
  *
- * All A and B are in one arena of role `adapter`. While any adapter is on a model, the model's own
- * parameters are frozen; several adapters on one model add up. Made by `injectLora` and `loadAdapter`.
+ * All A and B are in one arena of role `adapter`. While a model has any adapter, its own parameters are
+ * frozen; several adapters on one model add up. Made by `injectLora` and `loadAdapter`.
  */
 export class LoraAdapter implements Adapter {
   /** The model that it was made for. */
@@ -38,7 +38,7 @@ export class LoraAdapter implements Adapter {
   readonly #arena: Arena;
   readonly #unfreeze: () => void;
 
-  /** Makes the tensors, freezes the model and puts the sites on its layers. */
+  /** Allocates the tensors, freezes the model and attaches the sites to its layers. */
   constructor(model: Model, plans: readonly LoraPlan[]) {
     this.model = model;
     this.#arena = new Arena(model.device, entriesOf(plans), "adapter", "LoRA");
@@ -57,12 +57,12 @@ export class LoraAdapter implements Adapter {
     return this.parameters.reduce((sum, { size }) => sum + size, 0);
   }
 
-  /** Bytes of A and B on the device, 4 a value. */
+  /** Bytes of A and B on the device, 4 per value. */
   get bytes(): number {
     return 4 * this.parameterCount;
   }
 
-  /** Copies every A and B from the device. */
+  /** Reads every A and B from the device. */
   async read(): Promise<LowRankUpdate[]> {
     const values = await this.model.device.read(...this.parameters.map(({ tensor }) => tensor));
     return this.sites.map(({ linear, rows, scaling }, i) => {
@@ -71,7 +71,7 @@ export class LoraAdapter implements Adapter {
   }
 
   /**
-   * ΔW = scaling · B A of one site, `(rows.count, in)` as in `(out, in)`.
+   * ΔW = scaling · B A of one site, of shape `(rows.count, in)`.
    *
    * @param name The site's name, as in {@link LoraAdapter.sites}.
    * @throws {RangeError} when the adapter has no such site.
@@ -87,16 +87,17 @@ export class LoraAdapter implements Adapter {
   }
 
   /**
-   * Writes a PEFT folder. Sites of one weight become one PEFT module of the sum of their ranks, with
-   * zeros in B outside of each site's rows. Its scaling is the sites'; where theirs differ it is the
-   * largest in size, and the others' ratio to it goes into their B: ΔW is the same, α is not.
+   * Saves a PEFT folder. Sites of one weight become one PEFT module whose rank is the sum of theirs,
+   * with zeros in B outside each site's rows. Its scaling is that of the sites. Where their scalings
+   * differ, it is the one of the largest magnitude, and every other site's B is multiplied by the ratio
+   * to it: ΔW is the same, α is not.
    *
-   * @throws {Error} when a file cannot be written; older files stay.
+   * @throws {Error} when a file cannot be written; files already there stay unchanged.
    */
   async save(folder: string, options: SaveAdapterOptions = {}): Promise<void> {
     const { sites, model } = this, updates = await this.read();
-    const turned = model.architecture?.tensors.filter((tensor) => tensor.storedTransposed);
-    const names = new Set(turned?.map(({ name }) => name));
+    const transposed = model.architecture?.tensors.filter((tensor) => tensor.storedTransposed);
+    const names = new Set(transposed?.map(({ name }) => name));
     // PEFT sets the flag for Conv1D layers, whose files hold (in, out).
     const fanInFanOut = sites.every(({ linear }) => names.has(linear.weight.name));
     const dropout = Math.max(...sites.map(({ dropout }) => dropout));
@@ -112,8 +113,8 @@ export class LoraAdapter implements Adapter {
   }
 
   /**
-   * Takes exactly its own sites off the model. With the last adapter the model's parameters get back
-   * the `trainable` flags that they had. The values stay readable until disposal.
+   * Removes exactly this adapter's sites from the model. When the last adapter is removed, the model's
+   * parameters get their `trainable` flags back. The values stay readable until disposal.
    */
   remove(): void {
     for (const site of this.sites) {
@@ -123,19 +124,19 @@ export class LoraAdapter implements Adapter {
     this.#unfreeze();
   }
 
-  /** Removes it and frees its tensors; a second call does nothing. */
+  /** Removes the adapter and frees its tensors; a second call does nothing. */
   [Symbol.dispose](): void {
     this.remove();
     this.#arena[Symbol.dispose]();
   }
 }
 
-/** PEFT's name of a site's A or B in a file, which block-structured sites share after saving. */
+/** A tensor's name in PEFT's form; saving joins the sites of one weight under the module's name. */
 function nameOf({ site }: LoraPlan, letter: "A" | "B"): string {
   return `base_model.model.${site.name}.lora_${letter}.weight`;
 }
 
-/** All A before all B: an optimizer with a learning rate for each (LoRA+) finds two ranges. */
+/** All A before all B, so that an optimizer with a learning rate for each (LoRA+) finds two ranges. */
 function entriesOf(plans: readonly LoraPlan[]): ArenaEntry[] {
   const entriesOfA = plans.map((plan) => {
     return { name: nameOf(plan, "A"), shape: [plan.rank, plan.site.linear.weight.shape[1]] };

@@ -1,4 +1,4 @@
-/** Putting fresh LoRA sites on a model. @module */
+/** Injecting new LoRA sites into a model. @module */
 
 import { assertDropout } from "../../autograd/ops/dropout.ts";
 import { checkPattern } from "../../core/name_patterns.ts";
@@ -19,17 +19,17 @@ export interface LoraOptions extends SiteSelection {
   /** Share of each site's input that is zeroed while training with a dropout seed. Default 0. */
   readonly dropout?: number;
   /**
-   * Ranks of some sites, as PEFT's `rank_pattern`: a regular expression for the end of a layer's path
-   * or a site's name, after a dot; the first that matches wins.
+   * Ranks of some sites, like PEFT's `rank_pattern`: each key is a regular expression for a layer's
+   * path or a site's name, whole or after any dot; the first match wins.
    */
   readonly rankPattern?: Readonly<Record<string, number>>;
-  /** The same for α, looked up on its own. */
+  /** The same for α, matched independently. */
   readonly alphaPattern?: Readonly<Record<string, number>>;
-  /** Seed of the draws of A: each site has a stream of its own, whatever else is adapted. */
+  /** Seed of A's initial values: each site has a stream of its own, whatever else is adapted. */
   readonly seed: number;
 }
 
-/** Keeps A's draws apart from what else is drawn from the same seed, such as the order of batches. */
+/** Keeps A's random stream apart from others with the same seed, such as the order of batches. */
 const adapterStream = 0x4c6f5241;
 
 /**
@@ -37,8 +37,8 @@ const adapterStream = 0x4c6f5241;
  * y[:, rows] += (α / r) · (x Aᵀ) Bᵀ with A `(r, in)` and B `(rows, r)`.
  *
  * A is drawn from U(−1/√in, 1/√in), Kaiming's uniform with a = √5 as in loralib and PEFT (the paper's
- * section 4.1 says a Gaussian), and B is zero: at step 0 the model computes what the base computes, to
- * the bit. Cost: 4 · r · (in + rows) bytes a site.
+ * section 4.1 says a Gaussian), and B is zero: at step 0 the model computes what the base model
+ * computes, bit for bit. Cost: 4 · r · (in + rows) bytes per site.
  *
  * @throws {RangeError} when a site does not exist, or a rank, alpha or dropout is out of range.
  * @throws {TypeError} when not exactly one of `sites` and `targetModules` is given.

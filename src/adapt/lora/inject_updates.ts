@@ -1,4 +1,4 @@
-/** Putting updates from ordinary memory on a model. @module */
+/** Injecting updates from host memory into a model. @module */
 
 import { assertUpdate, type LowRankUpdate } from "../../core/low_rank_update.ts";
 import { listNames } from "../../core/module_names.ts";
@@ -8,11 +8,11 @@ import { addressOf, declaredSites, sameRows, selectSites, type Site, wholeSite }
 import { LoraAdapter, type LoraPlan } from "./adapter.ts";
 
 /**
- * Puts updates on a model as an adapter, in force at once; none at all make an adapter that changes
- * nothing. Rank is read off A, and α is scaling · rank.
+ * Injects updates into a model as an adapter, in force at once; an empty list makes an adapter that
+ * changes nothing. The rank is read off A, and α is scaling · rank.
  *
- * With it every question that needs no training is a change of plain values (`updates` being what
- * `adapter.read()` gave, or `readAdapter` where its paths are the model's):
+ * Any question that needs no training can be answered by changing plain values. Here `updates` comes
+ * from `adapter.read()`, or from `readAdapter` if its paths are the model's:
  *
  * | what if | updates |
  * | --- | --- |
@@ -21,11 +21,11 @@ import { LoraAdapter, type LoraPlan } from "./adapter.ts";
  * | only the first layer were adapted | `updates.filter(({ module }) => module.includes(".h.0."))` |
  * | one of several adapters were missing | inject the others; adapters on one model add up |
  *
- * Cost: 4 · rank · (in + rows) bytes a site, and copying them.
+ * Cost: 4 · rank · (in + rows) bytes per site, and copying them.
  *
- * @throws {RangeError} when an update belongs to no site of the model, two belong to one, sites share
- * rows, or a scaling is not finite.
- * @throws {ShapeError} when A and B fit neither each other nor the site.
+ * @throws {RangeError} when an update belongs to no site of the model, two belong to the same site,
+ * sites share rows, or a scaling is not finite.
+ * @throws {ShapeError} when A and B do not fit each other or the site.
  *
  * @example
  * ```ts
@@ -46,15 +46,15 @@ export function injectUpdates(model: Model, updates: readonly LowRankUpdate[]): 
   return new LoraAdapter(model, planUpdates(model, updates));
 }
 
-/** What a file says of its updates beside their values. */
+/** What a file records about its updates besides their values. */
 export interface UpdateSettings {
   /** Share of each site's input that is zeroed while training. Default 0. */
   readonly dropout?: number;
-  /** True where scalings are α / √r. Default false. */
+  /** True if scalings are α / √r. Default false. */
   readonly rankStabilized?: boolean;
 }
 
-/** The sites that updates take, in the order of the forward pass, with their values. */
+/** A plan for each update, in the order of the forward pass. */
 export function planUpdates(
   model: Model,
   updates: readonly LowRankUpdate[],
@@ -72,7 +72,7 @@ function siteOf(model: Model, { module, role, ...update }: LowRankUpdate): Site 
   const linear = model.linears.find(({ name }) => name === module);
   if (!linear) {
     const names = listNames(model.linears.map(({ name }) => name));
-    throw new RangeError(`updates must be of layers of the model (${names}), found "${module}"`);
+    throw new RangeError(`updates must be for layers of the model (${names}), found "${module}"`);
   }
   const whole = wholeSite(model, linear), sites = [whole, ...declaredSites(model, linear)];
   const part = role && linear.parts[role], { rows = part ?? whole.rows } = update;

@@ -12,19 +12,20 @@ import { addressOf, declaredSites } from "../sites.ts";
 import { LoraAdapter, type LoraPlan } from "./adapter.ts";
 import { planUpdates, type UpdateSettings } from "./inject_updates.ts";
 
-/** How {@link loadAdapter} puts an adapter on a model. */
+/** How {@link loadAdapter} injects an adapter. */
 export interface LoadAdapterOptions {
   /** Share of each site's input that is zeroed while training, in [0, 1). Default: the folder's. */
   readonly dropout?: number;
 }
 
 /**
- * Reads a PEFT folder and puts the adapter on a model, trainable and with the base frozen.
+ * Reads a PEFT folder and injects the adapter into a model, trainable and with the base frozen.
  *
- * A module of the file belongs to the one layer whose path it is, or ends, or is ended by: files
- * written with and without `transformer.` fit alike. A module becomes the sites that it was saved
- * from (`q`, `v`), which our files name. In files of others, one whose B is zero outside of blocks
- * becomes their sites; any other, and one whose B is all zero, is one site of all rows.
+ * A module in the file belongs to the layer with the same path or, if there is none, to the one layer
+ * where either path ends with the other: files written with and without `transformer.` both fit. A
+ * module becomes the sites that it was saved from (`q`, `v`), which our files name. In other files, a
+ * module whose B is zero outside the rows of some sites becomes those sites; any other module,
+ * including one whose B is all zero, becomes one site of all rows.
  *
  * @throws {RangeError} when `dropout` is out of range.
  * @throws {AdapterFileError} when the folder is broken, a module matches no layer or several, or its
@@ -104,7 +105,7 @@ function layersNamed({ linears }: Model, module: string): Linear[] {
   return linears.filter(({ name }) => name.endsWith(`.${module}`) || module.endsWith(`.${name}`));
 }
 
-/** An update of a layer of the model: in a module of unnamed sites, those whose blocks its B has. */
+/** The updates of one layer: if the file does not name a module's sites, those whose rows B fills. */
 function splitKnown(model: Model, linear: Linear, update: LowRankUpdate): LowRankUpdate[] {
   const own = { ...update, module: linear.name };
   if (update.rows) return [own];

@@ -15,7 +15,7 @@ import type { Adaptation } from "../../nn/adaptation.ts";
 import type { Linear } from "../../nn/linear.ts";
 import type { Site } from "../sites.ts";
 
-/** The numbers of a site's update beside A and B. */
+/** The numbers of a site's update besides A and B. */
 export interface LoraSettings {
   /** α. */
   readonly alpha: number;
@@ -31,7 +31,7 @@ export class LoraSite implements Adaptation, LowRankSite {
   readonly name: string;
   /** The layer. */
   readonly linear: Linear;
-  /** The part of a fused weight that it is. */
+  /** Which part of a fused weight it is, if any. */
   readonly role: SiteRole | undefined;
   /** Output rows of the weight. */
   readonly rows: RowRange;

@@ -1,4 +1,4 @@
-/** A dense linear layer with low-rank updates, in as few products as it takes. @module */
+/** A dense linear layer with low-rank updates, in as few products as possible. @module */
 
 import type { Tensor } from "../../device/device.ts";
 import type { Parameter } from "../parameter.ts";
@@ -17,9 +17,9 @@ import { matrix, type MatrixPair, multiply } from "./product.ts";
 /**
  * y = x Wᵀ + bias, and for each site y[:, rows] += scaling · (drop(x) Aᵀ) Bᵀ (Hu et al. 2021, equation 3).
  *
- * The sum of `linear` and of each site's two thin products, fused: the product with B of a site of all
- * rows adds its terms to those of x Wᵀ, so that y is written once; other sites add to y in place. ΔW itself
- * is never formed.
+ * The sum of `linear` and of each site's two thin products, fused: if a site has all rows, its product
+ * with B is summed within x Wᵀ, so that y is written once; other sites add to y in place. ΔW itself is
+ * never formed.
  *
  * @throws {ShapeError} when x, the bias or a site does not fit W.
  */
@@ -58,7 +58,7 @@ export function adaptedLinear(
   });
 }
 
-/** (tokens, rank) times B or A, added by the product with W. */
+/** (tokens, rank) times B or A, as the second operand pair of the product with W. */
 function secondPair(hidden: Tensor, factor: Tensor): MatrixPair {
   return { a: matrix(hidden), b: matrix(factor), k: hidden.shape[1] };
 }

@@ -11,7 +11,7 @@ import { type Differentiable, type Tape, valueOf } from "../tape.ts";
  * @throws {ShapeError} when the shapes differ.
  */
 export function add(tape: Tape, a: Differentiable, b: Differentiable): Tensor {
-  assertShape("the second summand", b.shape, a.shape);
+  assertShape("the second addend", b.shape, a.shape);
   const out = tape.activation(a.shape, "sum");
   tape.device.launch(addKernel, { a: valueOf(a), b: valueOf(b), out }, { size: out.size });
   return tape.record(out, [a, b], (dOut) => {

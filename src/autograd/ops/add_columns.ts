@@ -5,7 +5,7 @@ import type { Tape } from "../tape.ts";
 import { assertWindow, type ColumnWindow, copyColumns, passColumns } from "./columns.ts";
 
 /**
- * out = x, with `addend` (rows, width) added to its columns from `offset` on.
+ * out = x, with `addend` (rows, width) added to its columns, starting at `offset`.
  *
  * @throws {ShapeError} when the addend does not fit.
  */

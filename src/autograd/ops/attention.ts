@@ -32,7 +32,10 @@ export interface AttentionOptions {
   readonly mask?: Tensor;
 }
 
-/** Extents of attention from the last tokens of sequences to all of them; the mask is (batch, keys). */
+/**
+ * Extents of attention from the last tokens of each sequence to all its tokens; the mask is (batch,
+ * keys).
+ */
 export interface AttendOptions extends Omit<AttentionOptions, "time"> {
   /** Queries of each sequence. */
   readonly queries: number;
@@ -45,10 +48,10 @@ export interface AttendOptions extends Omit<AttentionOptions, "time"> {
 /**
  * out_i = Σ_j softmax_j(q_i · k_j / √d) v_j in every head (Vaswani et al. 2017, equation 1).
  *
- * q, k and v are (batch · time, width) windows, such as {@link fusedInputs} of one projection or the
- * whole of three; out is (batch · time, width), d = width / heads. Probabilities are never stored:
- * backward computes them again from one number a query. Unless q, k and v are one fused tensor, backward
- * packs them into one and takes 6 · width values a token of scratch.
+ * q, k and v are (batch · time, width) windows, such as {@link fusedInputs} of one projection, or three
+ * whole tensors; out is (batch · time, width), d = width / heads. Probabilities are never stored: the
+ * backward pass recomputes them from one number per query. Unless q, k and v are one fused tensor, it
+ * packs them into one, which takes 6 · width values of scratch per token.
  *
  * @throws {ShapeError} when a window or the mask has other extents or the heads do not divide the width.
  */
@@ -67,7 +70,7 @@ export function attention(tape: Tape, inputs: AttentionInputs, options: Attentio
   });
 }
 
-/** The three thirds of the columns of a fused projection, (tokens, 3 · width) with rows [q | k | v]. */
+/** q, k and v as the thirds of a fused projection's columns, (tokens, 3 · width) with rows [q | k | v]. */
 export function fusedInputs(qkv: Tensor): AttentionInputs {
   const tensor = qkv, width = qkv.shape[1] / 3;
   return {
@@ -79,7 +82,7 @@ export function fusedInputs(qkv: Tensor): AttentionInputs {
 
 /**
  * Attention without a gradient, from the last `queries` tokens of each sequence to all its `keys`;
- * gives (batch · queries, width) and what backward needs of it.
+ * returns (batch · queries, width) and what the backward pass needs.
  *
  * @throws {ShapeError} when widths or the mask do not fit or the heads do not divide the width.
  */
@@ -123,7 +126,7 @@ export function attend(
   return { out, logSumExp };
 }
 
-/** The tensor of which q, k and v are the three thirds, if they are. */
+/** The tensor whose three thirds are q, k and v, if there is one. */
 function fusedTensor({ q, k, v }: AttentionInputs): Tensor | undefined {
   const { tensor, width } = q, offsets = [q, k, v].map(({ offset = 0 }) => offset);
   const isFused = k.tensor === tensor && v.tensor === tensor && tensor.shape[1] === 3 * width &&
@@ -131,7 +134,7 @@ function fusedTensor({ q, k, v }: AttentionInputs): Tensor | undefined {
   return isFused ? tensor : undefined;
 }
 
-/** Backward on a packed copy; adds its gradient to those of the windows. */
+/** Runs the backward pass on a packed copy and adds its gradient to those of the windows. */
 function backwardPacked(
   tape: Tape,
   inputs: AttentionInputs,

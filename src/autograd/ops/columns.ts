@@ -1,4 +1,4 @@
-/** Column windows: some columns of a matrix, as operations read and write them. @module */
+/** Column windows: a range of a matrix's columns that operations read or write. @module */
 
 import { copyColumns as copyKernel } from "../../../kernels/elementwise/kernel.ts";
 import { ShapeError } from "../../core/errors.ts";
@@ -17,7 +17,7 @@ export interface ColumnWindow {
   readonly width: number;
 }
 
-/** Which rows a copy takes, and whether it adds. */
+/** Which rows to copy, and whether to add them. */
 export interface CopyOptions {
   /** Number of rows. Default: all of the source. */
   readonly rows?: number;
@@ -59,7 +59,7 @@ export function passColumns(tape: Tape, window: ColumnWindow, gradient: ColumnWi
 }
 
 /**
- * Throws unless a window is within a matrix of so many rows.
+ * Throws unless a window is within a matrix of `rows` rows.
  *
  * @throws {ShapeError} when it is not.
  */

@@ -14,7 +14,7 @@ import type { Tensor } from "../../device/device.ts";
 import type { LossOptions } from "../loss.ts";
 import type { Tape } from "../tape.ts";
 
-/** How a cross-entropy is summed. */
+/** Options of a cross-entropy. */
 export interface CrossEntropyOptions extends LossOptions {
   /** Share of each target that is spread evenly over the vocabulary, in [0, 1]. Default 0. */
   readonly smoothing?: number;
@@ -24,11 +24,11 @@ export interface CrossEntropyOptions extends LossOptions {
  * loss = Σ_i (log Σ_j exp z_ij - (1 - s) z_i,label - s · mean_j z_ij) / divisor, in nats, over rows whose
  * label is not negative (-100 is ignored, as everywhere).
  *
- * `logits` is (rows, vocabulary), `targets` a label for each row, the result a single number. Over several
- * micro-batches pass the count of labels of all of them as `divisor`.
+ * `logits` is (rows, vocabulary), `targets` a label for each row, the result a single number. With
+ * several micro-batches, pass the number of labels in all of them as `divisor`.
  *
- * @throws {RangeError} when a label is not an integer below the vocabulary, none counts, or the smoothing
- * is not in [0, 1].
+ * @throws {RangeError} when a label is not an integer below the vocabulary, all are ignored, or the
+ * smoothing is not in [0, 1].
  * @throws {ShapeError} when there is not one label for each row.
  * @throws {TypeError} when the labels are floats.
  */
@@ -87,11 +87,11 @@ function assertLabels(
   if (isFloat(labels)) {
     throw new TypeError("labels must be integers, such as an Int32Array, found floats");
   }
-  if (!(divisor > 0)) throw new RangeError("a loss needs a label that counts, found none");
+  if (!(divisor > 0)) throw new RangeError("a loss needs a label that is not ignored, found none");
   for (let i = 0; i < rows; i++) {
     if (labels[i] < vocabulary && Number.isInteger(labels[i])) continue;
     throw new RangeError(
-      `labels must be whole numbers below the vocabulary of ${vocabulary}, found ${
+      `labels must be integers below the vocabulary of ${vocabulary}, found ${
         labels[i]
       } at position ${i}`,
     );

@@ -1,4 +1,4 @@
-/** Dropout whose mask is drawn from a seed, again in backward, and never stored. @module */
+/** Dropout whose mask is never stored: the backward pass draws it again from its seed. @module */
 
 import { dropoutKernel, dropoutThreshold } from "../../../kernels/dropout/kernel.ts";
 import type { Tensor } from "../../device/device.ts";
@@ -12,12 +12,12 @@ export interface DropoutMask {
   readonly rate: number;
 }
 
-/** Throws unless it is a share that dropout can zero; `what` names it. */
+/** Throws a `RangeError` that names `what` unless the rate is in [0, 1). */
 export function assertDropout(what: string, rate: number): void {
   if (!(rate >= 0 && rate < 1)) throw new RangeError(`${what} must be in [0, 1), found ${rate}`);
 }
 
-/** The next mask of this step; `undefined` where nothing is to be dropped. */
+/** The next mask of this step; `undefined` if nothing is to be dropped. */
 export function drawDropout(tape: Tape, rate: number): DropoutMask | undefined {
   assertDropout("dropout", rate);
   if (rate === 0) return undefined;
@@ -26,7 +26,7 @@ export function drawDropout(tape: Tape, rate: number): DropoutMask | undefined {
 }
 
 /**
- * y = mask · x / (1 - rate) (Srivastava et al. 2014, inverted form). Backward is the same map.
+ * y = mask · x / (1 - rate) (Srivastava et al. 2014, inverted form). The backward pass is the same map.
  */
 export function dropout(tape: Tape, x: Tensor, mask: DropoutMask): Tensor {
   const y = tape.activation(x.shape, `${x.label} dropped`);
@@ -35,8 +35,8 @@ export function dropout(tape: Tape, x: Tensor, mask: DropoutMask): Tensor {
 }
 
 /**
- * The same, remembered by the tape: what a model puts on its activations. Without a dropout seed on the
- * tape it is x itself.
+ * Differentiable dropout, as models apply it to activations. If the tape has no dropout seed, it
+ * returns x itself.
  *
  * @throws {RangeError} when the rate is not in [0, 1).
  */

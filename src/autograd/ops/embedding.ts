@@ -8,7 +8,8 @@ import { Parameter } from "../parameter.ts";
 import { type Differentiable, type Tape, valueOf } from "../tape.ts";
 
 /**
- * out[i, :] = table[ids[i], :], of a parameter or of rows that were computed; the gradient adds the rows of equal ids in the order of their positions.
+ * out[i, :] = table[ids[i], :], where the table is a parameter or computed rows. The gradient sums the
+ * rows of equal ids in the order of their positions.
  *
  * @throws {RangeError} when an id is not below the table's number of rows.
  */
@@ -43,8 +44,8 @@ function lookUp(tape: Tape, table: Tensor, ids: ArrayLike<number>, out: Tensor):
 }
 
 /**
- * Looks up piece by piece. Each adds its own rows to those that ask for them: a run of one row or of none,
- * which is what the backward kernel sums.
+ * Looks up rows in a table that is bound piece by piece. It uses the backward kernel, which sums runs
+ * of rows: for each piece, every id has a run of one row if the piece holds it, else an empty run.
  */
 function gather(
   tape: Tape,

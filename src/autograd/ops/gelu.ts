@@ -5,8 +5,8 @@ import type { Tensor } from "../../device/device.ts";
 import type { Tape } from "../tape.ts";
 
 /**
- * y = x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³))), `gelu_new` of Hugging Face (Hendrycks and Gimpel
- * 2016, section 2).
+ * y = x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³))), Hugging Face's `gelu_new` (Hendrycks and Gimpel 2016,
+ * section 2).
  */
 export function gelu(tape: Tape, x: Tensor): Tensor {
   const y = tape.activation(x.shape, "gelu");

@@ -1,4 +1,4 @@
-/** The mean divergence of a student's distribution from a teacher's. @module */
+/** The mean Kullback-Leibler divergence of a student's distribution from a teacher's. @module */
 
 import {
   klDivergenceBackward,
@@ -11,10 +11,10 @@ import { assertFloatTargets, type LossOptions } from "../loss.ts";
 import type { Tape } from "../tape.ts";
 
 /**
- * loss = Σ_i KL(softmax(teacher_i) ‖ softmax(logits_i)) / divisor, in nats: what a student loses by
- * predicting in a teacher's place (Hinton et al. 2015, at temperature 1, less the teacher's entropy).
+ * loss = Σ_i KL(softmax(teacher_i) ‖ softmax(logits_i)) / divisor, in nats: the distillation loss
+ * (Hinton et al. 2015, at temperature 1) minus the teacher's entropy.
  *
- * `logits` and `teacher` are (rows, vocabulary), the result a single number, 0 where they agree. The
+ * `logits` and `teacher` are (rows, vocabulary), the result a single number, 0 if they agree. The
  * teacher gets no gradient. `divisor` defaults to the number of rows.
  *
  * @throws {ShapeError} when the teacher's logits are of another shape.

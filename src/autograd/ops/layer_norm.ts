@@ -14,7 +14,7 @@ import type { Tape } from "../tape.ts";
  * y = (x - μ) / √(σ² + ε) · weight + bias over the last axis (Ba et al. 2016, equation 4). x is
  * (tokens, width).
  *
- * @throws {ShapeError} when weight and bias are not as wide as x.
+ * @throws {ShapeError} when the weight or bias is not as wide as x.
  */
 export function layerNorm(
   tape: Tape,
@@ -57,7 +57,7 @@ function parameterGradients(
   const into = intoWeight ?? intoBias;
   if (!into) return;
   const [rows, width] = saved.x.shape, { device } = tape;
-  // The kernel makes both; that of a frozen one goes to a buffer that nobody reads.
+  // The kernel computes both; a frozen parameter's gradient goes to a buffer that is never read.
   using unread = intoWeight && intoBias
     ? undefined
     : device.allocate([width], "f32", "scratch", `${weight.name} unread gradient`);

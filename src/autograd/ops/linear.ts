@@ -34,7 +34,7 @@ export function linear(
   });
 }
 
-/** Checks the operands of x Wᵀ + bias and makes room for the result. */
+/** Checks the operands of x Wᵀ + bias and allocates the result. */
 export function linearOutput(tape: Tape, x: Tensor, weight: Weight, bias?: Parameter): Tensor {
   const [outputs, inputs] = weight.shape, [tokens, width] = x.shape;
   if (width !== inputs || x.shape.length !== 2) {

@@ -15,7 +15,7 @@ export interface LowRankSite {
   readonly A: Parameter;
   /** (rows.count, rank). */
   readonly B: Parameter;
-  /** α / r, or α / √r when rank-stabilised. */
+  /** α / r, or α / √r when rank-stabilized. */
   readonly scaling: number;
   /** Which output rows it changes. */
   readonly rows: RowRange;
@@ -23,11 +23,11 @@ export interface LowRankSite {
   readonly dropout: number;
 }
 
-/** What the forward of one site leaves for its backward. */
+/** What the forward pass of a site saves for its backward pass. */
 export interface LowRankPath {
   /** The site. */
   readonly site: LowRankSite;
-  /** Its input after dropout: x itself where there is none. */
+  /** Its input after dropout; x itself without dropout. */
   readonly input: Tensor;
   /** The mask that was drawn, if any. */
   readonly mask: DropoutMask | undefined;
@@ -35,7 +35,7 @@ export interface LowRankPath {
   readonly hidden: Tensor;
 }
 
-/** h = scaling · drop(x) Aᵀ of a site of a weight of so many rows. */
+/** h = scaling · drop(x) Aᵀ of a site; `outputs` is the number of the weight's rows. */
 export function lowRankPath(
   tape: Tape,
   x: Tensor,
@@ -65,7 +65,7 @@ export function addUpdate({ site, hidden }: LowRankPath, y: Tensor): void {
   multiply(matrix(hidden), matrix(site.B.tensor), columns(y, site.rows), options);
 }
 
-/** dB += dyᵀ h and dA += dhᵀ drop(x); gives dh = scaling · dy B where A or x need it. */
+/** dB += dyᵀ h and dA += dhᵀ drop(x); returns dh = scaling · dy B if A or x needs it. */
 export function lowRankBackward(
   tape: Tape,
   x: Tensor,
@@ -134,7 +134,7 @@ function assertSite({ A, B, rows }: LowRankSite, width: number, outputs: number)
   assertShape(B.name, B.shape, [rows.count, A.shape[0]]);
   if (rows.start >= 0 && rows.start + rows.count <= outputs) return;
   throw new ShapeError(
-    `rows of a site must lie within the weight's ${outputs}, found ${rows.count} from ${rows.start} on`,
+    `a site's rows must be within the weight's ${outputs}, found ${rows.count} from row ${rows.start}`,
   );
 }
 

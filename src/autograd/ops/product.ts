@@ -1,10 +1,10 @@
-/** Matrix products for operations: what a linear layer and a low-rank path launch. @module */
+/** Matrix products for linear layers and low-rank paths. @module */
 
 import { matmul } from "../../../kernels/matmul/kernel.ts";
 import { cutRange, type RowRange } from "../../core/row_range.ts";
 import type { Tensor } from "../../device/device.ts";
 
-/** A matrix inside a tensor: row r starts at `offset + r * stride` elements. */
+/** A matrix inside a tensor: row r initial at `offset + r * stride` elements. */
 export interface Matrix {
   /** The tensor that holds it. */
   readonly tensor: Tensor;
@@ -14,13 +14,13 @@ export interface Matrix {
   readonly offset?: number;
 }
 
-/** Two matrices whose product is added: the pair's own number of terms, the extents of the first pair. */
+/** A second pair of matrices whose product is added: same m and n as the first pair, its own k. */
 export interface MatrixPair {
-  /** A2, stored as A is. */
+  /** A2, stored like A. */
   readonly a: Matrix;
-  /** B2, stored as B is. */
+  /** B2, stored like B. */
   readonly b: Matrix;
-  /** Terms of each of its sums. */
+  /** Length of its inner dimension. */
   readonly k: number;
 }
 
@@ -30,7 +30,7 @@ export interface ProductOptions {
   readonly m: number;
   /** Columns of C. */
   readonly n: number;
-  /** Terms of each sum. */
+  /** Length of the inner dimension. */
   readonly k: number;
   /** A is stored k x m. */
   readonly transposeA?: boolean;
@@ -38,7 +38,7 @@ export interface ProductOptions {
   readonly transposeB?: boolean;
   /** Factor of the product. Default 1. */
   readonly alpha?: number;
-  /** One value a column, added once. */
+  /** One value per column, added once. */
   readonly bias?: Tensor;
   /** 1 to add to C. Default 0. */
   readonly accumulate?: 0 | 1;
@@ -101,7 +101,7 @@ function launch({ a, b, c, options }: Product): void {
   );
 }
 
-/** Whether a device's kernel may bind all of the matrices. */
+/** Whether the device's kernel can bind all of the matrices. */
 function fits({ a, b, c, options: { second } }: Product): boolean {
   const { maxBindingBytes } = c.tensor.device;
   const matrices = [a, b, c, ...(second ? [second.a, second.b] : [])];
@@ -109,12 +109,12 @@ function fits({ a, b, c, options: { second } }: Product): boolean {
 }
 
 /**
- * The product as several, each on neighboring rows of what is too large to bind at once: a weight of
- * 12,288 x 12,288 has 604 MB, and some devices bind 128 MiB.
+ * Splits a product into several, each on a contiguous range of rows of what is too large to bind at
+ * once: a weight of 12,288 x 12,288 has 604 MB, and some devices bind at most 128 MiB.
  *
- * Rows of a matrix are rows or columns of C, which are made one after the other, or terms of its sums,
- * which are added in their order. A bias comes first, by a product of no terms, and so do the zeros of
- * a sum that has none; the second pair comes last.
+ * The rows of A and B are rows or columns of C, which are computed one range after another, or terms of
+ * the inner sum, which are added in order. If there is a bias, or if k is 0, C is initialized first by
+ * a product with k = 0; the second pair comes last.
  */
 function partsOf(whole: Product): Product[] {
   const { a, b, c, options } = whole;
@@ -123,7 +123,7 @@ function partsOf(whole: Product): Product[] {
   const rows = cutRange(m, transposeA ? rowsOfC : Math.min(rowsOfA, rowsOfC));
   const columns = cutRange(n, transposeB ? rowsOfB : n);
   const terms = cutRange(k, Math.min(transposeA ? rowsOfA : k, transposeB ? k : rowsOfB));
-  const starts = bias || k === 0 ? cutRange(m, rowsOfC).map((row) => startOf(whole, row)) : [];
+  const initial = bias || k === 0 ? cutRange(m, rowsOfC).map((row) => initialOf(whole, row)) : [];
   const rest = { ...options, bias: undefined, second: undefined };
   const partOf = (row: RowRange, column: RowRange, term: RowRange): Product => ({
     a: transposeA ? block(a, term, row) : block(a, row, term),
@@ -140,13 +140,13 @@ function partsOf(whole: Product): Product[] {
   const parts = rows.flatMap((row) =>
     columns.flatMap((column) => terms.map((term) => partOf(row, column, term)))
   );
-  if (!second) return [...starts, ...parts];
+  if (!second) return [...initial, ...parts];
   const added = { ...rest, k: second.k, accumulate: 1 } as const;
-  return [...starts, ...parts, ...partsOf({ a: second.a, b: second.b, c, options: added })];
+  return [...initial, ...parts, ...partsOf({ a: second.a, b: second.b, c, options: added })];
 }
 
-/** Rows of C with the bias, or what they held, or zeros: a product of no terms. */
-function startOf({ b, c, options }: Product, row: RowRange): Product {
+/** Sets rows of C to the bias, plus their old values if accumulating: a product with k = 0. */
+function initialOf({ b, c, options }: Product, row: RowRange): Product {
   const nothing = { tensor: b.tensor.view([0]), stride: 0 };
   return {
     a: nothing,
@@ -156,15 +156,15 @@ function startOf({ b, c, options }: Product, row: RowRange): Product {
   };
 }
 
-/** Elements that the offset of a binding is a multiple of: 256 bytes, WebGPU's largest alignment. */
+/** Offsets of bindings are multiples of this many elements: 256 bytes, WebGPU's largest alignment. */
 const alignment = 64;
 
-/** Rows of a matrix that one binding holds wherever they begin. */
+/** Number of a matrix's rows that one binding can hold wherever they begin. */
 function mostRows({ tensor, stride }: Matrix): number {
   return Math.max(1, Math.floor((tensor.device.maxBindingBytes / 4 - alignment) / stride));
 }
 
-/** A part of a matrix in a view of no more than its rows. */
+/** A block of a matrix, as a view that holds no more than its rows. */
 function block({ tensor, stride, offset = 0 }: Matrix, rows: RowRange, columns: RowRange): Matrix {
   const first = offset + rows.start * stride + columns.start, over = first % alignment;
   const size = over + (rows.count - 1) * stride + columns.count;

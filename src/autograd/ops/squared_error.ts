@@ -1,4 +1,4 @@
-/** The squared distance of outputs from given values. @module */
+/** The squared error of outputs. @module */
 
 import { scaleAdd } from "../../../kernels/elementwise/kernel.ts";
 import { squaresChunk, sum, sumSquares } from "../../../kernels/reduce/kernel.ts";
@@ -10,7 +10,8 @@ import { multiply } from "./product.ts";
 
 /**
  * loss = Σ_i ‖y_i - t_i‖² / divisor over the rows of y and of the targets t, both (rows, outputs); the
- * result is a single number. `divisor` defaults to the number of rows: no mean over the outputs.
+ * result is a single number. `divisor` defaults to the number of rows, so there is no mean over the
+ * outputs of a row.
  *
  * @throws {ShapeError} when the targets are of another shape.
  * @throws {TypeError} when they are integers.
@@ -23,19 +24,19 @@ export function squaredError(
 ): Tensor {
   assertFloatTargets("targets", targets, y.shape);
   const { device } = tape, { size } = y;
-  const gap = tape.activation(y.shape, "targets less outputs");
-  device.write(gap, targets.data);
-  device.launch(scaleAdd, { x: y, y: gap }, { ...whole(size), alpha: -1, accumulate: 1 });
+  const difference = tape.activation(y.shape, "targets minus outputs");
+  device.write(difference, targets.data);
+  device.launch(scaleAdd, { x: y, y: difference }, { ...whole(size), alpha: -1, accumulate: 1 });
   const partials = tape.activation([Math.ceil(size / squaresChunk)], "squares");
   const squares = tape.activation([1], "sum of squares"), loss = tape.activation([1], "error");
-  device.launch(sumSquares, { x: gap, partials }, { size, partialOffset: 0 });
+  device.launch(sumSquares, { x: difference, partials }, { size, partialOffset: 0 });
   device.launch(sum, { x: partials, y: squares }, { size: partials.size });
   const mean = { ...whole(1), alpha: 1 / divisor, accumulate: 0 };
   device.launch(scaleAdd, { x: squares, y: loss }, mean);
   return tape.record(loss, [y], (dLoss) => {
     const { tensor: dy, accumulate } = tape.contribute(y)!;
-    const [row, into] = [gap, dy].map((tensor) => ({ tensor, stride: size }));
-    // The loss's own gradient is on the device: a product of one by one and one by size.
+    const [row, into] = [difference, dy].map((tensor) => ({ tensor, stride: size }));
+    // The loss's own gradient is on the device, so this is a product of a 1 x 1 and a 1 x size matrix.
     multiply({ tensor: dLoss, stride: 1 }, row, into, {
       ...{ m: 1, n: size, k: 1 },
       alpha: -2 / divisor,

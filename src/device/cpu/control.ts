@@ -2,8 +2,9 @@
  * The block of shared memory through which threads share the work of a kernel.
  *
  * A command is split into chunks, and any idle thread claims the next one: a worker that wakes late, or
- * shares its processor with another program, delays no other. Every thread first claims the chunks of its
- * own share, so that what one kernel wrote is in the cache of the processor that reads it in the next.
+ * shares its processor with another program, does not delay the others. Every thread first claims the
+ * chunks of its own share, so that the next kernel finds in a processor's cache what the last one wrote
+ * there.
  *
  * The `ticket` holds a count of commands in its upper 16 bits and a bit for each unclaimed chunk in its
  * lower 16. A thread claims a chunk by clearing its bit with compare-and-exchange, which succeeds only
@@ -35,25 +36,31 @@ export const chunkMask = 2 ** maxChunks - 1;
 /** Byte offset of the `Float64Array` that holds a command. */
 export const commandOffset = 64;
 
-/** Indices into it: the export's index, units, their grain, chunks, and the arguments. */
+/** Indices into the command: the export's index, units, grain, number of chunks, and the arguments. */
 export const order = { index: 0, units: 1, grain: 2, chunks: 3, count: 4, values: 5 } as const;
 
-/** Makes a block, of one page of 64 KiB: browsers share a WebAssembly memory where they hide SharedArrayBuffer. */
+/**
+ * Allocates a block of one 64 KiB page. Browsers that hide SharedArrayBuffer still allow a shared
+ * WebAssembly memory.
+ */
 export function controlBlock(): SharedArrayBuffer {
   const { buffer } = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
   return buffer as ArrayBufferLike as SharedArrayBuffer;
 }
 
-/** The first unit of a chunk: a multiple of the grain, chunks as equal as that allows. Its text goes to workers. */
+/**
+ * The first unit of a chunk: a multiple of the grain, with chunks as equal as that allows. Its source
+ * text is sent to the workers.
+ */
 export function chunkStart(chunk: number, chunks: number, units: number, grain: number): number {
   return chunk === chunks ? units : grain * Math.round(chunk * units / (chunks * grain));
 }
 
 /**
- * The bit of the chunk that a thread claims next, given the bits `left` of the unclaimed ones: the first of
- * its own share, else the last of all, which its owner would claim last.
+ * The bit of the chunk that a thread claims next, given the bits `left` of the unclaimed ones: the
+ * first of its own share or, when none is left, the last of all, which its owner would claim last.
  *
- * Its text is sent to the workers, so it must not refer to anything outside of itself.
+ * Its source text is sent to the workers, so it must not refer to anything outside itself.
  */
 export function nextChunk(left: number, chunks: number, thread: number, threads: number): number {
   const below = (share: number) => 2 ** Math.round(share * chunks / threads) - 1;

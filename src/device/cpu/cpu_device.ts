@@ -20,11 +20,11 @@ export interface CpuOptions {
   readonly threads?: number;
   /** Whether the system's BLAS, if there is one, computes large products. Default: true. */
   readonly blas?: boolean;
-  /** Why it was chosen; the description adds it in parentheses. */
+  /** Why it was chosen; the description shows it in parentheses. */
   readonly note?: string;
 }
 
-/** With more threads, each has too little work to pay for itself. */
+/** With more threads, each has too little work to be worth waking. */
 const defaultThreadLimit = 8;
 
 /** Pages of 64 KiB that the memory starts with. */
@@ -35,10 +35,10 @@ let compiling: Promise<WebAssembly.Module> | undefined;
 /**
  * Opens the CPU device.
  *
- * It reads `kernels/cpu.wasm` of this package, so it needs permission to read or fetch that file.
- * Large products go to the system's BLAS if there is one and `--allow-ffi` permits it;
- * `LOWRANK_BLAS=off`, or the path of a library, overrides the choice. Without BLAS results have the same bits
- * for any number of threads.
+ * It reads `kernels/cpu.wasm` of this package, so it needs permission to read or fetch that file. Large
+ * products go to the system's BLAS if there is one and `--allow-ffi` permits it; `LOWRANK_BLAS`, set to
+ * `off` or to the path of a library, overrides this. Without BLAS, results are bit-identical for any
+ * number of threads.
  *
  * @throws {RangeError} when `threads` is not a whole number above 0.
  * @throws {DeviceError} when the kernels cannot be loaded, a thread does not start, or `LOWRANK_BLAS`
@@ -78,7 +78,7 @@ export async function openCpuDevice(options: CpuOptions = {}): Promise<CpuDevice
   }
 }
 
-/** Number of threads by default. In a browser one: its main thread must not wait for others. */
+/** Default number of threads: 1 in a browser, whose main thread must not block. */
 export function defaultThreads(): number {
   return inBrowser ? 1 : Math.min(navigator.hardwareConcurrency, defaultThreadLimit);
 }
@@ -100,7 +100,7 @@ async function compileKernels(): Promise<WebAssembly.Module> {
 }
 
 /**
- * Tensors are addresses in the shared memory and a launch is done when it returns: nothing is queued.
+ * Tensors are addresses in the shared memory. A launch has finished when it returns: nothing is queued.
  *
  * Each thread has 1 MiB of scratch for packed blocks and tiles, which the ledger does not count.
  */
@@ -133,8 +133,8 @@ export class CpuDevice extends BaseDevice {
     this.#products = products;
     const { threads } = pool;
     const count = howMany(threads, "thread");
-    const makers = ["cpu", count, "WebAssembly SIMD", ...(products ? [products.name] : [])];
-    this.description = `${makers.join(", ")}${note ? ` (${note})` : ""}`;
+    const parts = ["cpu", count, "WebAssembly SIMD", ...(products ? [products.name] : [])];
+    this.description = `${parts.join(", ")}${note ? ` (${note})` : ""}`;
   }
 
   /** Allocated bytes of the shared memory: tensors, rounded up to cache lines, and scratch. */
@@ -171,7 +171,10 @@ export class CpuDevice extends BaseDevice {
     }
   }
 
-  /** By BLAS, which has no bias: our kernel writes it first, as a product of no terms. A second pair is added. */
+  /**
+   * Multiplies by BLAS. BLAS has no bias, so our kernel writes it first, as a product with k = 0; a
+   * second pair is added afterwards.
+   */
   #multiply(products: Products, bindings: AnyBindings, scalars: ProductScalars): void {
     const { hasBias, accumulate, k2 } = scalars, { a, b, c } = bindings;
     if (hasBias) this.#runKernel(matmul, bindings, { ...scalars, ...onePair, k: 0 });
@@ -199,9 +202,9 @@ export class CpuDevice extends BaseDevice {
     this.#products?.[Symbol.dispose]();
   }
 
-  /** A new view each time: one from before the memory grew keeps the old length. */
+  /** A new view each time: a view from before the memory grew would keep the old length. */
   #viewOf(tensor: Tensor): HostData {
-    const buffer = this.#memory.buffer as ArrayBuffer; // shared: the types of the views agree anyway
+    const buffer = this.#memory.buffer as ArrayBuffer; // shared, which the types of views do not allow
     return new hostArrays[tensor.type](buffer, addressOf(tensor), tensor.size);
   }
 
@@ -222,7 +225,7 @@ export class CpuDevice extends BaseDevice {
   }
 }
 
-/** A kernel's call with the names of its arguments, prepared once. */
+/** A kernel's call with the names of its arguments, prepared once per kernel. */
 interface PreparedCall extends Call {
   readonly bindings: readonly string[];
   readonly scalars: readonly string[];

@@ -5,7 +5,7 @@ export const memoryLimit = 2 ** 32;
 
 const pageBytes = 65536;
 
-/** Allocations start on a cache line, so that threads that write adjacent ones do not share a line. */
+/** Allocations start on a cache line, so that threads writing to adjacent ones never share a line. */
 const alignment = 64;
 
 /** Memory grows in these steps: reserving costs no resident memory, growing costs a system call. */
@@ -42,7 +42,7 @@ export class Heap {
     return address;
   }
 
-  /** Releases what {@link Heap.allocate} gave for the same number of bytes. */
+  /** Releases what {@link Heap.allocate} returned for the same number of bytes. */
   release(address: number, bytes: number): void {
     const size = roomFor(bytes);
     this.#live -= size;

@@ -1,4 +1,4 @@
-/** Matrix products of the CPU device that the system's BLAS computes in place. @module */
+/** Matrix products of the CPU device that the system's BLAS computes, in the same memory. @module */
 
 import { baseOf, type Blas } from "../../blas/mod.ts";
 import { onePair } from "../../../kernels/matmul/kernel.ts";
@@ -10,30 +10,30 @@ export type ProductScalars = Readonly<Record<string, number>>;
 
 /** Addresses of the operands in the shared memory. */
 export interface Operands {
-  /** Of A, before its offset. */
+  /** Address of A, before its offset. */
   readonly a: number;
-  /** Of B. */
+  /** Address of B. */
   readonly b: number;
-  /** Of C. */
+  /** Address of C. */
   readonly c: number;
 }
 
-/** Fewest multiplications, and terms of a sum, for which BLAS wins. */
+/** Fewest multiplications, and smallest k, for which BLAS wins. */
 const leastWork = 2 ** 15, leastDepth = 4;
 
-/** Up to this many rows our kernel has its own dot products: the tokens of a generation. */
+/** Up to this many rows, as when generating tokens, our kernel has its own dot products. */
 const fewRows = 4;
 
-/** Multiplications that are worth waking a thread, and rows or columns that fill OpenBLAS's tiles. */
+/** Multiplications that make waking a thread worthwhile, and rows or columns that fill OpenBLAS's tiles. */
 const threadWork = 2 ** 19, threadRows = 64;
 
 /**
  * Whether a product goes to BLAS, by its shape alone.
  *
  * **Measured** with OpenBLAS 0.3.29 on two cores of an AMD EPYC (Zen 5), our kernel's time over that of
- * BLAS: 0.5 to 1.4 with 8 x 8 x 8, 0.9 to 2.1 with 24, 1.2 to 3.2 with 32 and 2.2 to 4.2 with 64, least with a
- * bias; 0.6 to 1.5 below 5 rows with B transposed; 1.0 with one term and a bias. A factor of 0
- * stays with our kernel: it multiplies NaN by 0, where BLAS skips the product.
+ * BLAS: 0.5 to 1.4 with 8 x 8 x 8, 0.9 to 2.1 with 24, 1.2 to 3.2 with 32 and 2.2 to 4.2 with 64, least
+ * with a bias; 0.6 to 1.5 below 5 rows with B transposed; 1.0 with k = 1 and a bias. Products with
+ * alpha = 0 stay with our kernel, which multiplies NaN by 0, while BLAS skips the product.
  */
 export function goesToBlas(scalars: ProductScalars): boolean {
   const { m, n, k, alpha } = scalars;
@@ -41,7 +41,7 @@ export function goesToBlas(scalars: ProductScalars): boolean {
     isDense(scalars);
 }
 
-/** The second pair of a product's matrices as a product of its own, which is added. */
+/** The second operand pair as a product of its own that is added to C. */
 export function secondPair(
   { a2, b2, ...bindings }: AnyBindings,
   scalars: ProductScalars,
@@ -59,20 +59,20 @@ function grainOf({ m, n, k }: ProductScalars): number {
   return threadRows * Math.ceil(threadWork / (threadRows * Math.min(m, n) * k));
 }
 
-/** Rows that do not overlap: BLAS takes no others. */
+/** Whether rows do not overlap, as BLAS requires. */
 function isDense(scalars: ProductScalars): boolean {
   const { m, n, k, transposeA, transposeB, aStride, bStride, cStride } = scalars;
   return aStride >= (transposeA ? m : k) && bStride >= (transposeB ? k : n) && cStride >= n;
 }
 
-/** A BLAS on the shared memory: each thread of the pool multiplies its own rows or columns of C. */
+/** A BLAS on the shared memory: each thread of the pool computes its own rows or columns of C. */
 export class Products implements Disposable {
   readonly #blas: Blas;
   readonly #pool: WorkerPool;
   readonly #base: number;
   readonly #call: Call;
 
-  /** Owns a BLAS, which the pool knows as the export of number `index`. */
+  /** Owns a BLAS, which the pool's workers know as export number `index`. */
   constructor(blas: Blas, pool: WorkerPool, memory: WebAssembly.Memory, index: number) {
     this.#blas = blas;
     this.#pool = pool;
@@ -85,15 +85,20 @@ export class Products implements Disposable {
     return this.#blas.name;
   }
 
-  /** C = (held ? C : 0) + alpha · opA opB, what the matmul kernel does without a bias. */
-  multiply({ a, b, c }: Operands, scalars: ProductScalars, held: boolean): void {
+  /** C = (accumulate ? C : 0) + alpha · opA opB, like the matmul kernel without a bias. */
+  multiply({ a, b, c }: Operands, scalars: ProductScalars, accumulate: boolean): void {
     const { m, n, k, transposeA, transposeB, aStride, bStride, cStride } = scalars;
     const values = this.#call.values, base = this.#base, units = Math.max(m, n);
     [values[0], values[1], values[2], values[3], values[4]] = [transposeA, transposeB, m, n, k];
     [values[5], values[6], values[7]] = [scalars.alpha, base + a + 4 * scalars.aOffset, aStride];
     [values[8], values[9]] = [base + b + 4 * scalars.bOffset, bStride];
-    [values[10], values[11], values[12]] = [held ? 1 : 0, base + c + 4 * scalars.cOffset, cStride];
-    // One chunk a thread: each packs the shorter operand for itself, which costs two threads a tenth.
+    [values[10], values[11], values[12]] = [
+      accumulate ? 1 : 0,
+      base + c + 4 * scalars.cOffset,
+      cStride,
+    ];
+    // One chunk per thread, as each packs the shorter operand for itself: with two threads, a tenth of
+    // the time.
     const grain = this.#blas.place ? grainOf(scalars) : units;
     this.#pool.run(this.#call, units, grain, this.#pool.threads);
   }

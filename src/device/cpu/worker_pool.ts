@@ -17,13 +17,13 @@ import { type WorkerData, workerProgram } from "./worker_program.ts";
 /** A kernel as WebAssembly exports it. */
 export type KernelFunction = (...values: number[]) => void;
 
-/** What runs: an export by its index and as a function, and its arguments. */
+/** A kernel to run, as an index and as a function, with its arguments. */
 export interface Call {
   /** Name, for errors. */
   readonly name: string;
   /** Index among the names that the workers know. */
   readonly index: number;
-  /** The main thread's instance of it. */
+  /** The main thread's instance of the kernel. */
   readonly run: KernelFunction;
   /** Addresses and scalars, with two places at the end for the range. */
   readonly values: number[];
@@ -35,11 +35,14 @@ export type SharedData = Pick<WorkerData, "module" | "memory" | "names" | "blas"
 /** Times that the main thread polls for the workers to finish before it sleeps. */
 const spins = 20_000;
 
-/** Chunks of a kernel: enough to make up for a late worker, few enough that products seldom pack. */
+/**
+ * Chunks per kernel: enough to make up for a late worker, few enough that products do not pack too
+ * often.
+ */
 const chunksFor = (threads: number): number => Math.min(maxChunks, Math.max(8, 2 * threads));
 
 /**
- * Shares a kernel's units among threads.
+ * Divides a kernel's units among threads.
  *
  * Idle workers sleep in `Atomics.wait` and do not keep the process alive, so a program that never
  * disposes of its device still ends.
@@ -100,7 +103,8 @@ export class WorkerPool {
       Atomics.sub(this.#flags, flags.pending, 1);
     }
     this.#awaitOthers();
-    // Cleared before anything is thrown: if two threads trap, the next kernel must not be blamed.
+    // Cleared before anything is thrown: if two threads trap, the second trap must not be blamed on the
+    // next kernel.
     const failed = Atomics.exchange(this.#flags, flags.failed, 0);
     if (trap) throw trap;
     if (failed) {
@@ -145,7 +149,7 @@ export class WorkerPool {
   }
 
   async #spawn(data: Omit<WorkerData, "control" | "layout">): Promise<void> {
-    const { Worker } = await import("node:worker_threads"); // a browser, which has none, needs no import
+    const { Worker } = await import("node:worker_threads"); // imported here because browsers do not have it
     const layout = { flags, order, chunkMask, commandOffset };
     const workerData: WorkerData = { ...data, control: this.#control, layout };
     const worker = new Worker(workerProgram, { eval: true, workerData });

@@ -1,10 +1,10 @@
 /**
- * What a worker thread runs, as text.
+ * The program of a worker thread, as source text.
  *
- * A worker's file would have to be found by path, over HTTP and in a package made by `deno pack`, which
- * does not rewrite `new URL("./worker.ts", import.meta.url)`, and node:worker_threads opens no http: URL.
- * So the program is a function whose text is sent to the worker: it must not refer to anything outside of
- * itself, and everything it needs is in {@link WorkerData}.
+ * A worker file would have to be found from disk, over HTTP and in a package. But `deno pack` does not
+ * rewrite `new URL("./worker.ts", import.meta.url)`, and node:worker_threads does not open http: URLs.
+ * So the program is a function whose source text is sent to the worker: it must not refer to anything
+ * outside itself, and everything it needs is in {@link WorkerData}.
  *
  * @module
  */
@@ -20,16 +20,16 @@ export interface WorkerData {
   readonly memory: WebAssembly.Memory;
   /** The shared block of control.ts. */
   readonly control: SharedArrayBuffer;
-  /** The constants of control.ts: its layout. */
+  /** The constants of control.ts, which describe its layout. */
   readonly layout: {
     readonly flags: typeof flags;
     readonly order: typeof order;
     readonly chunkMask: number;
     readonly commandOffset: number;
   };
-  /** Names of the exports; a command gives an index into them. */
+  /** Names of the exports; a command holds an index into them. */
   readonly names: readonly string[];
-  /** The BLAS: its index is the one after the last export. */
+  /** The BLAS; its index follows that of the last export. */
   readonly blas?: BlasPlace;
   /** Address of this thread's scratch. */
   readonly scratch: number;
@@ -58,8 +58,9 @@ function work(
   if (library) functions.push(rangeOf(library.symbols.sgemm));
   (exports.use_scratch as KernelFunction)(data.scratch);
 
-  // Between the kernels of a step some microseconds pass, and waking up costs more than that. A poll takes
-  // 12 ns: with 4000 polls a generated token took 0.33 ms, with 20,000 0.28, with 60,000 no less.
+  // A few microseconds pass between the kernels of a step, and waking up takes longer than that. A poll
+  // takes 12 ns: a generated token took 0.33 ms with 4,000 polls, 0.28 with 20,000, and no less with
+  // 60,000.
   const spins = 20_000;
   const awaitTicket = (): number => {
     for (let spin = 0; spin < spins; spin++) {
@@ -100,7 +101,7 @@ function work(
   }
 }
 
-/** CommonJS, as `eval: true` takes it. */
+/** CommonJS, as `eval: true` requires. */
 export const workerProgram: string = `{
 const { parentPort, workerData } = require("node:worker_threads");
 (${work})(parentPort, workerData, ${sgemmRange}, ${nextChunk}, ${chunkStart});

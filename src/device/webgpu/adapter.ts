@@ -1,4 +1,4 @@
-/** Which WebGPU adapter there is, and whether it is real hardware. @module */
+/** Finding a WebGPU adapter, and telling whether it is real hardware. @module */
 
 import type { AdapterTraits } from "../../../kernels/kernel.ts";
 
@@ -12,9 +12,9 @@ export interface AdapterInfo {
   readonly description: string;
   /** True when the adapter itself says that it is software. */
   readonly isFallbackAdapter: boolean;
-  /** Fewest threads that run in step. */
+  /** Fewest threads per subgroup. */
   readonly subgroupMinSize: number;
-  /** Most threads that run in step. */
+  /** Most threads per subgroup. */
   readonly subgroupMaxSize: number;
 }
 
@@ -23,9 +23,9 @@ const label = "lowrank";
 const softwareNames = /llvmpipe|lavapipe|softpipe|swiftshader|basic render|software/i;
 
 /**
- * True for an adapter that runs on the CPU, and for OpenGL, to which Deno silently falls back where Vulkan
- * is missing. OpenGL is recognized by its subgroup sizes, 4 to 128: the specification's bounds, reported
- * for an unknown size.
+ * True for an adapter that runs on the CPU, and for OpenGL, to which Deno silently falls back if Vulkan
+ * is missing. OpenGL is recognized by its subgroup sizes, 4 to 128: the specification's bounds,
+ * reported for an unknown size.
  */
 export function isSoftwareAdapter(info: AdapterInfo): boolean {
   return info.isFallbackAdapter || softwareNames.test(`${info.architecture} ${info.description}`) ||
@@ -39,7 +39,7 @@ export function adapterName({ vendor, architecture, description }: AdapterInfo):
   return name || [vendor, architecture].filter(Boolean).join(" ") || "unnamed adapter";
 }
 
-/** The adapter, or `undefined` where there is none or Deno was built without WebGPU. */
+/** The adapter, or `undefined` if there is none or Deno was built without WebGPU. */
 export async function findAdapter(): Promise<GPUAdapter | undefined> {
   const gpu: GPU | undefined = navigator.gpu;
   return await gpu?.requestAdapter({ powerPreference: "high-performance" }) ?? undefined;
@@ -49,7 +49,7 @@ export async function findAdapter(): Promise<GPUAdapter | undefined> {
 export interface OpenedAdapter {
   /** WebGPU's device. */
   readonly gpu: GPUDevice;
-  /** What decides between programs. */
+  /** The traits that select a kernel's program. */
   readonly traits: AdapterTraits;
 }
 
@@ -59,7 +59,7 @@ export async function requestDevice(adapter: GPUAdapter): Promise<OpenedAdapter>
   const requiredLimits = { maxBufferSize, maxStorageBufferBindingSize };
   const software = isSoftwareAdapter(adapter.info);
   try {
-    // Deno grants the feature when asked, though its adapters do not list it.
+    // Deno grants this feature on request, although its adapters do not list it.
     const requiredFeatures = ["subgroups" as GPUFeatureName];
     const gpu = await adapter.requestDevice({ label, requiredFeatures, requiredLimits });
     return { gpu, traits: { software, subgroupSize: fixedSubgroupSize(adapter.info) } };

@@ -1,4 +1,4 @@
-/** A cache of bind groups: each step uses the buffers of the one before. @module */
+/** A cache of bind groups: each step uses the same buffers as the one before. @module */
 
 import { ceilDivide, type Kernel } from "../../../kernels/kernel.ts";
 import type { AnyBindings } from "../base.ts";
@@ -7,7 +7,7 @@ import type { PooledBuffer } from "./buffer_pool.ts";
 import type { ErrorLog } from "./error_log.ts";
 import { type Pipeline, scalarBytes } from "./pipelines.ts";
 
-/** Most bind groups that are kept: steps of ever-changing shapes must not fill the memory with them. */
+/** Most bind groups to keep: steps of ever-changing shapes must not fill the memory with them. */
 const most = 4096;
 
 /** Makes bind groups and keeps them until one of their buffers is destroyed. */
@@ -59,7 +59,7 @@ export class BindGroups {
     const resources: GPUBufferBinding[] = tensors.map((tensor) => ({
       buffer: bufferOf(tensor).buffer,
       offset: tensor.byteOffset,
-      size: Math.max(ceilDivide(tensor.bytes, 16), 1) * 16, // a kernel may take four elements at a time
+      size: Math.max(ceilDivide(tensor.bytes, 16), 1) * 16, // a kernel may load four elements at a time
     }));
     resources.push({ buffer: this.#scalars, size: scalarBytes(kernel) });
     const entries = resources.map((resource, binding) => ({ binding, resource }));

@@ -16,31 +16,31 @@ export interface PooledBuffer {
 
 /** How a pool creates and destroys buffers. */
 export interface PoolCallbacks {
-  /** Makes a buffer of so many bytes. */
+  /** Creates a buffer of that many bytes. */
   create(bytes: number, label: string): GPUBuffer;
   /** Called before a buffer is destroyed. */
   onDestroy(buffer: PooledBuffer): void;
 }
 
-/** Submits over which the largest need is remembered, twice. */
+/** Submits in each of the two windows over which the largest use is remembered. */
 const window = 32;
 
 /** Free bytes that are never worth destroying. */
 const slack = 16 * 2 ** 20;
 
-/** The size class of a need: at most an eighth more, in multiples of 256. */
+/** The size class of a request: at most an eighth more bytes, rounded to a multiple of 256. */
 export function sizeClass(bytes: number): number {
   const step = Math.max(256, 2 ** (Math.floor(Math.log2(Math.max(bytes, 1))) - 3));
   return Math.max(256, Math.ceil(bytes / step) * step);
 }
 
 /**
- * Lends buffers by size class. Free ones are kept as long as all buffers, in use or free, take no more
- * bytes than were recently in use at once: the memory of 2,000 steps of varying shapes is that of the
+ * Lends buffers by size class. Free buffers are kept as long as all buffers, in use or free, take no
+ * more bytes than were recently in use at once: 2,000 steps of varying shapes take the memory of the
  * largest step, not of their sum.
  *
- * Commands run in order, so a buffer may be lent again while commands on it wait. But it must not be
- * destroyed before they are submitted: the pool keeps those of the current submit.
+ * Commands run in order, so a buffer may be lent again while commands that use it are waiting. But it
+ * must not be destroyed before they are submitted, so the pool keeps the buffers of the current submit.
  */
 export class BufferPool {
   readonly #callbacks: PoolCallbacks;
@@ -66,7 +66,7 @@ export class BufferPool {
     return this.#bytes;
   }
 
-  /** A buffer of at least so many bytes; one that was released under the same `kind` before any other. */
+  /** A buffer of at least that many bytes, preferably one released under the same `kind`. */
   acquire(bytes: number, kind: string, label: string, currentSubmit: number): PooledBuffer {
     const size = Math.min(sizeClass(bytes), this.#largest);
     const key = `${kind}:${size}`;
@@ -85,7 +85,10 @@ export class BufferPool {
     this.#freeBytes += buffer.bytes;
   }
 
-  /** Call it after submit number `submit`, when nothing waits: destroys free buffers beyond what is needed. */
+  /**
+   * Call it after submit number `submit`, when no commands are waiting: destroys free buffers beyond
+   * what is needed.
+   */
   trim(submit: number): void {
     if (submit % window === 0) {
       this.#previousPeak = this.#peak;
@@ -112,7 +115,7 @@ export class BufferPool {
     return pooled;
   }
 
-  /** Makes room for `coming` bytes within what was recently needed. */
+  /** Destroys free buffers until `coming` more bytes fit within what was recently in use. */
   #evict(coming: number, currentSubmit: number): void {
     const needed = this.#bytes - this.#freeBytes + coming;
     const limit = Math.max(needed, this.#peak, this.#previousPeak) + slack;

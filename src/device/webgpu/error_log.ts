@@ -12,7 +12,10 @@ export class ErrorLog {
   #failure: DeviceFailure | undefined;
   #lost: DeviceFailure | undefined;
 
-  /** Resolves when the device is lost: a map may then never settle. On a closed device it does. */
+  /**
+   * Resolves when the device is lost, since mapping a buffer may then never settle; after closing, it
+   * does.
+   */
   readonly whenLost: Promise<void>;
 
   /** Listens to a device. */
@@ -32,7 +35,7 @@ export class ErrorLog {
     });
   }
 
-  /** Runs an action; an error that WebGPU finds in it is reported as having happened at `where`. */
+  /** Runs an action; an error that WebGPU finds in it is reported with `where`. */
   guard<T>(where: () => string, action: () => T): T {
     for (const scope of scopes) this.#device.pushErrorScope(scope);
     try {
@@ -43,7 +46,7 @@ export class ErrorLog {
   }
 
   /**
-   * Throws what went wrong since the last check.
+   * Throws the first failure since the last check.
    *
    * @throws {DeviceError} when the device failed or was lost.
    */
@@ -69,7 +72,7 @@ export class ErrorLog {
     return this.#lost !== undefined;
   }
 
-  /** Declares that the loss to come is intended. */
+  /** Marks the coming loss of the device as intended. */
   close(): void {
     const message = "the webgpu device was disposed before a read was done";
     this.#lost ??= { message, thrown: false };
@@ -80,7 +83,7 @@ export class ErrorLog {
       (error) => {
         if (error) this.#note(where(), error);
       },
-      () => {}, // the device is gone: `lost` says so
+      () => {}, // the device is gone, which `lost` reports
     ).finally(() => this.#pending.delete(done));
     this.#pending.add(done);
   }

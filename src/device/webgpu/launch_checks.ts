@@ -1,10 +1,10 @@
-/** Refuses, with the kernel's name, what WebGPU would refuse without it. @module */
+/** Refuses what WebGPU would refuse, but names the kernel. @module */
 
 import type { Kernel } from "../../../kernels/kernel.ts";
 import { DeviceError } from "../../core/errors.ts";
 import type { AnyBindings } from "../base.ts";
 
-/** WebGPU's largest alignment of bindings, so that what runs on one adapter runs on all. */
+/** WebGPU's largest alignment of bindings, so that a launch that runs on one adapter runs on all. */
 const alignment = 256;
 
 /**

@@ -56,7 +56,10 @@ export class Pipelines {
     return made;
   }
 
-  /** Launches it with no workgroups: some drivers postpone compilation until the first launch. */
+  /**
+   * Launches a pipeline with no workgroups, as some drivers postpone compilation until the first
+   * launch.
+   */
   warm({ kernel, pipeline, layout }: Pipeline): void {
     const buffers = layoutEntries(kernel).map(({ buffer }) =>
       this.#device.createBuffer({ label: "nothing", size: 256, usage: usageOf(buffer!) })

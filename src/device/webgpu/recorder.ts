@@ -1,4 +1,4 @@
-/** The command encoder of the step: launches go in, one submit comes out. @module */
+/** The command encoder of a step, which turns launches into one submit. @module */
 
 import type { AdapterTraits, Kernel } from "../../../kernels/kernel.ts";
 import type { AnyBindings } from "../base.ts";
@@ -33,17 +33,17 @@ export class Recorder {
     this.#groups = new BindGroups(device, this.#scalars.buffer, errors);
   }
 
-  /** Number of the submit that what is recorded now will be part of. */
+  /** Number of the submit that commands recorded now will be part of. */
   get currentSubmit(): number {
     return this.#submits;
   }
 
-  /** True when commands that use a buffer wait for their submit. */
+  /** True if commands that use a buffer are waiting to be submitted. */
   isWaiting(buffer: PooledBuffer): boolean {
     return this.#encoder !== undefined && buffer.lastSubmit === this.#submits;
   }
 
-  /** Runs `work` without recording its kernels; gives what they would run. */
+  /** Runs `work` without recording its kernels; returns the pipelines that they would run. */
   rehearse(work: () => void): Pipeline[] {
     const pipelines = this.#rehearsed = new Set();
     try {
@@ -90,7 +90,7 @@ export class Recorder {
     from.lastSubmit = to.lastSubmit = this.#submits;
   }
 
-  /** Hands what was recorded to the queue; false when there was nothing. */
+  /** Submits what was recorded to the queue; false if there was nothing. */
   submit(): boolean {
     const encoder = this.#encoder;
     if (!encoder) return false;
@@ -106,7 +106,7 @@ export class Recorder {
     return true;
   }
 
-  /** Forgets what refers to a buffer that is about to be destroyed. */
+  /** Drops what refers to a buffer that is about to be destroyed. */
   forget(buffer: PooledBuffer): void {
     this.#groups.forget(buffer);
   }
@@ -130,7 +130,7 @@ export class Recorder {
   }
 }
 
-/** Workgroups in two dimensions, as nearly square as the limit asks for. */
+/** Workgroups in two dimensions, with as few rows as the limit allows. */
 export function fold(workgroups: number, limit: number): [number, number] {
   const rows = Math.ceil(workgroups / limit);
   return [Math.ceil(workgroups / rows), rows];

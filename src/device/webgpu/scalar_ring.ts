@@ -1,16 +1,16 @@
-/** The scalars of the launches that wait for their submit, in one uniform buffer. @module */
+/** The scalars of the launches that are waiting to be submitted, in one uniform buffer. @module */
 
 import type { Kernel } from "../../../kernels/kernel.ts";
 
 /** WebGPU's largest alignment of dynamic offsets, so that it holds on every adapter. */
 const stride = 256;
 
-/** Launches between two submits: 4096 of them are more than a training step of GPT-2 medium has. */
+/** Launches between two submits: more than a training step of GPT-2 medium has. */
 const slots = 4096;
 
 /**
- * Collects scalars on the host and writes them with one call at submit. The next step may overwrite them:
- * its write waits in the queue behind the commands that read these.
+ * Collects scalars on the host and writes them with one call at submit. The next step may overwrite
+ * them, as its write is queued after the commands that read these.
  */
 export class ScalarRing {
   /** Where kernels read. */

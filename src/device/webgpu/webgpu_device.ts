@@ -18,10 +18,10 @@ import { ErrorLog } from "./error_log.ts";
 import { checkLaunch } from "./launch_checks.ts";
 import { Recorder } from "./recorder.ts";
 
-/** Bytes of waiting writes that are worth a submit: the queue keeps a copy of each until then. */
+/** Bytes of waiting writes that trigger a submit, as the queue keeps a copy of each until then. */
 const mostWaitingWrites = 64 * 2 ** 20;
 
-/** Runs kernels on a GPU: one encoder, one compute pass and one submit a step. */
+/** Runs kernels on a GPU: one encoder, one compute pass and one submit per step. */
 export class WebgpuDevice extends BaseDevice {
   /** Always `webgpu`. */
   readonly kind = "webgpu" as const;
@@ -53,15 +53,15 @@ export class WebgpuDevice extends BaseDevice {
     this.#staging = this.#newPool(MAP_READ | COPY_DST);
   }
 
-  /** Bytes of the GPU's buffers, those kept for reuse included. */
+  /** Bytes of the GPU's buffers, including those kept for reuse. */
   get residentBytes(): number {
     return this.#pool.bytes + this.#staging.bytes;
   }
 
-  /** Hands queued work to the GPU. */
+  /** Submits queued work to the GPU. */
   override submit(): void {
     if (!this.#recorder.submit()) {
-      // Writes without commands wait for a submit too.
+      // Writes wait for a submit even without commands.
       if (this.#waitingWrites > 0) this.#gpu.queue.submit([]);
     }
     this.#waitingWrites = 0;
@@ -69,7 +69,7 @@ export class WebgpuDevice extends BaseDevice {
     this.#staging.trim(this.#recorder.currentSubmit - 1);
   }
 
-  /** Compiles all that `work` would launch, one program after the other. */
+  /** Compiles everything that `work` would launch, one program after another. */
   override async compile(work: () => void, report?: CompileReport): Promise<void> {
     const pipelines = this.ledger.rehearse(() => this.#recorder.rehearse(work));
     for (const [i, pipeline] of pipelines.entries()) {
@@ -92,8 +92,9 @@ export class WebgpuDevice extends BaseDevice {
       );
     }
     this.#errors.assertNotLost();
-    // Integers and f16 come from the host. In a pool apart from what kernels write, their buffers seldom have
-    // waiting commands, so that a write in the middle of a step does not split its submit.
+    // Integers and f16 come from the host. With free lists separate from those of kernels' results,
+    // their buffers seldom have waiting commands, so that a write in the middle of a step does not
+    // split its submit.
     const kind = type === "f32" ? "values" : "indices";
     return this.#pool.acquire(bytes, kind, label, this.#recorder.currentSubmit);
   }
@@ -105,7 +106,7 @@ export class WebgpuDevice extends BaseDevice {
 
   protected override writeValues(tensor: Tensor, values: HostTensor["data"]): void {
     const buffer = bufferOf(tensor);
-    // A write runs before the commands that wait: it must not change what they read.
+    // A write would run before the waiting commands and must not change what they read.
     if (this.#recorder.isWaiting(buffer)) this.submit();
     this.#errors.guard(
       () => `while writing ${tensor.label}`,
@@ -152,7 +153,7 @@ export class WebgpuDevice extends BaseDevice {
     this.#gpu.destroy();
   }
 
-  /** Waits for a copy to be readable, and for the errors of all that came before it. */
+  /** Waits until a copy is readable, and checks for errors of everything before it. */
   async #map({ buffer }: PooledBuffer, bytes: number): Promise<void> {
     const mapping = buffer.mapAsync(GPUMapMode.READ, 0, bytes).then(() => undefined, String);
     const problem = await Promise.race([mapping, this.#errors.whenLost]);
@@ -176,7 +177,10 @@ export class WebgpuDevice extends BaseDevice {
     return new BufferPool({
       create: (size, label) =>
         this.#errors.guard(
-          () => `while allocating ${size} bytes for ${label} beside ${this.residentBytes - size}`,
+          () =>
+            `while allocating ${size} bytes for ${label} in addition to ${
+              this.residentBytes - size
+            }`,
           () => this.#gpu.createBuffer({ label, size, usage }),
         ),
       onDestroy: (buffer) => this.#recorder.forget(buffer),
@@ -220,7 +224,7 @@ function floorTo256(bytes: number): number {
   return Math.floor(bytes / 256) * 256;
 }
 
-/** The values as WebGPU takes them: of the element type, not shared among threads, whole words. */
+/** The values in a form that WebGPU accepts: of the element type, in unshared memory, in whole words. */
 function writable(values: HostTensor["data"], type: ElementType): BufferSource {
   const Values = hostArrays[type];
   const fits = values instanceof Values && values.buffer instanceof ArrayBuffer &&

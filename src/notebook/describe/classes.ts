@@ -1,4 +1,4 @@
-/** Which class a value is of, and what is shown of it. @module */
+/** What is shown of an instance of each class. @module */
 
 import { LoraAdapter } from "../../adapt/lora/adapter.ts";
 import { Parameter } from "../../autograd/parameter.ts";
@@ -11,15 +11,15 @@ import { ledgerTable } from "./ledger.ts";
 import { adapterTable, modelTable } from "./model.ts";
 import { describeTensor } from "./tensor.ts";
 
-/** A class with what is shown of its objects. */
+/** A class and how its instances are shown. */
 interface Shown<T> {
   /** The class. */
   readonly class: { readonly prototype: T };
-  /** What is shown. */
+  /** The parts that are shown. */
   show(value: T): readonly Part[] | Promise<readonly Part[]>;
 }
 
-/** The classes of which objects end a cell. */
+/** The classes whose instances are shown when they end a cell. */
 export const shownClasses: readonly Shown<object>[] = [
   shown(TextModel, (model) => [modelTable(model)]),
   shown(LoraAdapter, (adapter) => [adapterTable(adapter)]),
@@ -33,7 +33,7 @@ function shown<T extends object>(type: Shown<T>["class"], show: Shown<T>["show"]
   return { class: type, show } as unknown as Shown<object>;
 }
 
-/** What is shown of an object of one of the classes; nothing of others. */
+/** The parts for an instance of one of these classes; undefined for anything else. */
 export async function describeClass(value: object): Promise<readonly Part[] | undefined> {
   const found = shownClasses.find(({ class: { prototype } }) =>
     Object.prototype.isPrototypeOf.call(prototype, value)

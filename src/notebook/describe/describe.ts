@@ -1,4 +1,4 @@
-/** From any value to what is shown of it. @module */
+/** Turns any value into the parts that are shown of it. @module */
 
 import type { Part } from "../part.ts";
 import { describeClass } from "./classes.ts";
@@ -6,7 +6,7 @@ import { findingTable, isFinding } from "./finding.ts";
 import { describeRecord } from "./records.ts";
 import { describeTensor, isTensorLike } from "./tensor.ts";
 
-/** What is shown of a value: one part or several. */
+/** The parts that are shown of a value: at least one. */
 export async function describe(value: unknown): Promise<readonly Part[]> {
   if (typeof value === "string") return [value];
   if (typeof value !== "object" || value === null) return [inspect(value)];
@@ -16,7 +16,7 @@ export async function describe(value: unknown): Promise<readonly Part[]> {
   return await describeClass(value) ?? await describeRecord(value) ?? [inspect(value)];
 }
 
-/** Numbers stay in their array and findings make one table; all else stands one below the other. */
+/** Numbers stay an array, findings become one table, and anything else is shown item by item. */
 async function describeArray(values: readonly unknown[]): Promise<readonly Part[]> {
   if (isNumeric(values)) return [inspect(values)];
   if (values.every(isFinding)) return [findingTable(values)];

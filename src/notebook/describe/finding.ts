@@ -10,11 +10,13 @@ export function isFinding(value: unknown): value is Finding {
     "verdict" in value;
 }
 
-/** Claims with what was found; the rule stands below each claim. */
+/** Claims with what was found; each claim has its rule below it. */
 export function findingTable(findings: readonly Finding[]): DataTable {
   return {
     id: "findings",
-    title: "Claims, each with its rule, which was written before the run",
+    title: findings.length === 1
+      ? "A claim, with the rule that was fixed before the run"
+      : "Claims, each with the rule that was fixed before the run",
     columns: [
       { key: "claim", label: "claim", unit: "text", detail: "rule" },
       { key: "verdict", label: "verdict", unit: "verdict" },
@@ -24,7 +26,7 @@ export function findingTable(findings: readonly Finding[]): DataTable {
   };
 }
 
-/** All that an experiment gave back. */
+/** Everything in an experiment's outcome. */
 export function describeOutcome({ settings, findings, figures, tables }: Outcome): Part[] {
   const claims = findings.length === 0 ? [] : [findingTable(findings)];
   return [settings, ...claims, ...figures, ...tables];

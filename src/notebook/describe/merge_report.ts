@@ -9,13 +9,14 @@ export function mergeTable({ weights, extraBytes }: MergeReport): DataTable {
   const extra = formatValue(extraBytes, "bytes");
   return {
     id: "merge",
-    title: `What merging does to each weight; the merged copies take ${extra} beside the base`,
+    title:
+      `The effect of merging on each weight; the merged copies take ${extra} in addition to the base`,
     columns: [
       { key: "module", label: "weight", unit: "text" },
       { key: "deltaNorm", label: "‖ΔW‖", unit: "number" },
       { key: "weightNorm", label: "‖W‖", unit: "number" },
       { key: "relativeNorm", label: "‖ΔW‖ / ‖W‖", unit: "share" },
-      { key: "survivingShare", label: "share of ΔW that survives rounding", unit: "number" },
+      { key: "survivingShare", label: "share of ΔW left after rounding", unit: "number" },
       { key: "extraBytes", label: "copy", unit: "bytes" },
     ],
     rows: weights.map((weight) => ({ ...weight })),

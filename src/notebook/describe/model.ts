@@ -14,7 +14,7 @@ interface Kind {
   readonly members: Parameter[];
 }
 
-/** A model: one row for each kind of parameter, all blocks together. */
+/** A model: one row for each kind of parameter, over all blocks. */
 export function modelTable(model: TextModel): DataTable {
   const { description, vocabulary, positions } = model;
   const total = parametersOf(model), trainable = countTrainable(model);
@@ -22,10 +22,10 @@ export function modelTable(model: TextModel): DataTable {
     id: "model",
     title: `${description}, ${formatValue(vocabulary, "count")} tokens, ` +
       `context ${formatValue(positions, "count")}; ` +
-      `${formatValue(trainable, "count")} values are trained`,
+      `${formatValue(trainable, "count")} trainable values`,
     columns: [
       { key: "name", label: "parameter", unit: "text" },
-      { key: "times", label: "times", unit: "count" },
+      { key: "times", label: "count", unit: "count" },
       { key: "shape", label: "shape", unit: "text" },
       { key: "parameters", label: "parameters", unit: "count" },
       { key: "share", label: "share", unit: "percent" },
@@ -52,7 +52,7 @@ function kindRow({ name, members }: Kind, total: number) {
   };
 }
 
-/** `h.*.attn.c_attn.weight` stands for all blocks. */
+/** `h.*.attn.c_attn.weight` stands for that weight in all blocks. */
 function kindsOf(model: Model): Kind[] {
   const kinds = new Map<string, Kind>();
   for (const [path, parameter] of model.parameters) {
@@ -66,12 +66,12 @@ function parametersOf(model: Model): number {
   return model.parameters.values().reduce((sum, { size }) => sum + size, 0);
 }
 
-/** An adapter: one row a site. */
+/** An adapter: one row per site. */
 export function adapterTable(adapter: LoraAdapter): DataTable {
   const share = 100 * adapter.parameterCount / parametersOf(adapter.model);
   return {
     id: "adapter",
-    title: `LoRA at ${howMany(adapter.sites.length, "site")}: ` +
+    title: `LoRA on ${howMany(adapter.sites.length, "site")}: ` +
       `${formatValue(adapter.parameterCount, "count")} parameters, ` +
       `${share.toPrecision(3)}% of the base, ${formatValue(adapter.bytes, "bytes")}`,
     columns: [

@@ -1,4 +1,4 @@
-/** Which plain record a value is, told by its fields, and what is shown of it. @module */
+/** Plain records, recognized by their fields, and what is shown of them. @module */
 
 import type { MergeReport } from "../../adapt/mod.ts";
 import type { Formula } from "../../accounting/mod.ts";
@@ -14,9 +14,9 @@ import { describeSpectrum } from "./spectrum.ts";
 
 /** A kind of record. */
 interface Kind<T> {
-  /** Fields that it has, and no other kind has all of. */
+  /** Fields that only this kind has all of. */
   readonly fields: readonly (keyof T & string)[];
-  /** What is shown. */
+  /** The parts that are shown. */
   show(value: T): readonly Part[] | Promise<readonly Part[]>;
 }
 
@@ -36,12 +36,12 @@ function kind<T>(fields: Kind<T>["fields"], show: Kind<T>["show"]): Kind<T> {
   return { fields, show };
 }
 
-/** What is shown of a record; nothing of one that is not known. */
+/** The parts for a record of a known kind; undefined for any other. */
 export async function describeRecord(value: object): Promise<readonly Part[] | undefined> {
   return await kinds.find(({ fields }) => fields.every((field) => field in value))?.show(value);
 }
 
-/** mathjs takes 0.4 s to load: only for who shows a formula. */
+/** Imported here because mathjs takes 0.4 s to load. */
 async function describeFormula(formula: Formula): Promise<Part[]> {
   const { formulaTex } = await import("../../accounting/mod.ts");
   const { meaning, unit, source, symbols } = formula;

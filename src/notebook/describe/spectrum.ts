@@ -5,7 +5,7 @@ import type { DataTable, Figure } from "../../figures/figure.ts";
 import { axis, baseLayout } from "../../figures/layout.ts";
 import { palette } from "../../figures/palette.ts";
 
-/** The singular values, and what they say of the rank. */
+/** The singular values, and the measures of rank. */
 export function describeSpectrum(spectrum: Spectrum): [Figure, DataTable] {
   return [spectrumFigure(spectrum), rankTable(spectrum)];
 }
@@ -15,7 +15,7 @@ function spectrumFigure({ singularValues, noiseEdge }: Spectrum): Figure {
   return {
     id: "spectrum",
     title: "Singular values of ΔW",
-    caption: "Dashed: where those of noise of the same shape and norm would end.",
+    caption: "Dashed: the largest singular value of noise with the same shape and norm.",
     data: [
       {
         type: "scatter",
@@ -28,7 +28,7 @@ function spectrumFigure({ singularValues, noiseEdge }: Spectrum): Figure {
       {
         type: "scatter",
         mode: "lines",
-        name: "edge of noise",
+        name: "noise edge",
         x: [1, count],
         y: [noiseEdge, noiseEdge],
         line: { color: palette.base, dash: "dash" },
@@ -44,18 +44,18 @@ function spectrumFigure({ singularValues, noiseEdge }: Spectrum): Figure {
 
 function rankTable(spectrum: Spectrum): DataTable {
   const measures: readonly (readonly [name: string, value: number])[] = [
-    ["‖ΔW‖, Frobenius", spectrum.frobenius],
+    ["Frobenius norm ‖ΔW‖", spectrum.frobenius],
     ["numerical rank", spectrum.numericalRank],
     ["stable rank ‖ΔW‖² / σ₁²", spectrum.stableRank],
-    ["effective rank, exp of the entropy of σ", spectrum.effectiveRank],
+    ["effective rank, exp(entropy of σ)", spectrum.effectiveRank],
     ["participation ratio (Σσ²)² / Σσ⁴", spectrum.participationRatio],
     ["directions that hold 90% of ‖ΔW‖²", spectrum.energyRank90],
     ["directions that hold 99% of ‖ΔW‖²", spectrum.energyRank99],
-    ["singular values above the edge of noise", spectrum.aboveNoise],
+    ["singular values above the noise edge", spectrum.aboveNoise],
   ];
   return {
     id: "ranks",
-    title: `Ranks of ΔW by several measures, of ${spectrum.singularValues.length} at most`,
+    title: `Measures of the rank of ΔW, which is at most ${spectrum.singularValues.length}`,
     columns: [
       { key: "measure", label: "measure", unit: "text" },
       { key: "value", label: "value", unit: "number" },

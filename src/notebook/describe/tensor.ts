@@ -1,4 +1,4 @@
-/** Values in ordinary memory as text: shape, type and a corner. @module */
+/** Host tensors as text: shape, type and the first values. @module */
 
 import type { HostTensor } from "../../core/host_tensor.ts";
 import { howMany } from "../../core/how_many.ts";
@@ -14,7 +14,7 @@ export function isTensorLike(value: object): value is Numbers | HostTensor {
   return isNumbers(value) || ("data" in value && "shape" in value && isNumbers(value.data));
 }
 
-/** A line with shape and type, then a corner of the values. */
+/** A line with shape and type, then the first rows and columns. */
 export function describeTensor(value: Numbers | HostTensor): string {
   const { shape, data } = isNumbers(value) ? { shape: [value.length], data: value } : value;
   const columns = shape.at(-1) ?? 1, rows = columns === 0 ? 0 : data.length / columns;

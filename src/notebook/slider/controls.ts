@@ -1,27 +1,27 @@
-/** What a reader can move: every control is a list of values with a place to start. @module */
+/** What a reader can move: every control is a list of values with a starting position. @module */
 
 import { formatValue } from "../../figures/format.ts";
 
-/** What a control stands for at one place. */
+/** A control's value at one position. */
 export type Choice = string | number | boolean;
 
-/** Words around a control. */
+/** The words beside a control. */
 export interface ControlWords {
-  /** What it is called; its key unless said. */
+  /** Its label; by default its key. */
   readonly label?: string;
   /** Unit of its values. */
   readonly unit?: string;
 }
 
-/** Numbers at equal distances. */
+/** Equally spaced numbers. */
 export interface Range extends ControlWords {
-  /** The first. */
+  /** The first number. */
   readonly from: number;
-  /** None is above it. */
+  /** The upper limit. */
   readonly to: number;
-  /** From one to the next. */
+  /** The distance between two numbers. */
   readonly step: number;
-  /** Where it starts; at `from` unless said. */
+  /** The starting value; by default `from`. */
   readonly value?: number;
 }
 
@@ -29,7 +29,7 @@ export interface Range extends ControlWords {
 export interface Choices<T extends Choice = Choice> extends ControlWords {
   /** From left to right. */
   readonly values: readonly T[];
-  /** Where it starts; at the first unless said. */
+  /** The starting value; by default the first. */
   readonly value?: T;
 }
 
@@ -39,13 +39,13 @@ export type Control = readonly Choice[] | Range | Choices;
 /** Controls by name. */
 export type Controls = Readonly<Record<string, Control>>;
 
-/** What a control gives. */
+/** The type of a control's value. */
 export type ValueOf<C extends Control> = C extends Range ? number
   : C extends Choices<infer T> ? T
   : C extends readonly (infer T)[] ? T
   : never;
 
-/** What all controls give. */
+/** The values of all controls, by name. */
 export type ValuesOf<C extends Controls> = { readonly [Name in keyof C]: ValueOf<C[Name]> };
 
 /** A control as the page draws it. */
@@ -56,9 +56,9 @@ export interface Track {
   readonly label: string;
   /** Its values from left to right. */
   readonly values: readonly Choice[];
-  /** How each value reads, with its unit. */
+  /** Each value as text, with its unit. */
   readonly texts: readonly string[];
-  /** The place where it starts. */
+  /** The starting position. */
   readonly start: number;
 }
 
@@ -67,7 +67,7 @@ const mostValues = 10_000;
 /**
  * The tracks of all controls.
  *
- * @throws {RangeError} when there is no control, one has no values, or it starts elsewhere.
+ * @throws {RangeError} when there is no control, or a control has no values or does not start at one of them.
  */
 export function tracksOf(controls: Controls): Track[] {
   const names = Object.keys(controls);
@@ -101,7 +101,7 @@ function valuesOf(name: string, control: Control): readonly Choice[] {
   throw new RangeError(`slider needs values for ${name}, found none`);
 }
 
-/** Twelve digits, so that three steps of 0.1 are 0.3. */
+/** Rounded to twelve digits, so that three steps of 0.1 are 0.3. */
 function rangeValues(name: string, { from, to, step }: Range): number[] {
   const count = Math.floor((to - from) / step + 1e-9) + 1;
   if (!(step > 0 && count >= 1 && count <= mostValues)) {

@@ -6,7 +6,7 @@ import script from "./page_script.js" with { type: "text" };
 
 const asleep = "To use this slider, start the kernel and run this cell.";
 
-/** The controls, the first picture, a line for what is to be said, and the script that makes them live. */
+/** The controls, the first output, a status line, and the script that makes them live. */
 export function sliderHtml(
   tracks: readonly Track[],
   picture: readonly string[],

@@ -1,11 +1,11 @@
-/** The kernel's side of sliders: one server for all, on this machine alone. @module */
+/** The kernel's side of sliders: one server for all of them, reachable from this machine only. @module */
 
 import { compactJson } from "../../figures/json.ts";
 
-/** Answers a page's question with what JSON can say. */
+/** Answers a page's query with a value for JSON. */
 export type Answer = (query: URLSearchParams) => Promise<unknown>;
 
-/** A page is from another origin: Jupyter's, or a file. */
+/** The page has another origin: Jupyter's, or a file. */
 const headers = {
   "access-control-allow-origin": "*",
   "access-control-allow-private-network": "true",
@@ -15,14 +15,14 @@ const headers = {
 
 const answers = new Map<string, Answer>();
 
-/** The token of each slider by what tells it from others. */
+/** The token of each slider by its key. */
 const tokens = new Map<string, string>();
 
 let origin: string | undefined;
 
 /**
- * Serves answers at an address that cannot be guessed. The slider that had the same `key` before is
- * served no longer: its cell was run again.
+ * Serves answers at a URL that cannot be guessed. An earlier slider with the same `key` is no longer served:
+ * its cell was run again.
  */
 export function serveAnswers(key: string, answer: Answer): string {
   answers.delete(tokens.get(key) ?? "");
@@ -49,10 +49,10 @@ async function respond(request: Request): Promise<Response> {
 
 let before: Promise<unknown> = Promise.resolve();
 
-/** One drawing after the other: sliders may share what they use, such as a model. */
+/** Draws one at a time: sliders may share what they use, such as a model. */
 export function inTurn<T>(work: () => Promise<T>): Promise<T> {
   const done = before.then(work);
-  before = done.catch(() => {}); // the request that failed is told
+  before = done.catch(() => {}); // the failed request gets the error
   return done;
 }
 

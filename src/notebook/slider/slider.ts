@@ -12,14 +12,14 @@ import { type Answer, inTurn, serveAnswers } from "./server.ts";
 type Draw = (values: never) => unknown;
 
 /**
- * Controls over a picture that the kernel makes anew for every move. The first picture is made at once and
- * stays in the notebook; it is also the last one that is seen where the kernel is gone. A terminal prints
- * the first picture's text. Sliders draw one after the other; they do not wait for a cell that runs, so
- * what both change, such as a model, should be the slider's own.
+ * Controls above an output that the kernel makes again for every move. The first output is made at once and
+ * is saved with the notebook; it is what is shown without a kernel. A terminal prints the text of the first
+ * output. Sliders draw one at a time, but they do not wait for a running cell: if a slider changes
+ * something, such as a model, it should have its own copy.
  *
- * @param controls Values from left to right, or numbers from, to and step, by name.
- * @param draw Gives what `show` takes. Where it throws, its message stands below the picture.
- * @throws {RangeError} when there is no control, or one has no values.
+ * @param controls By name: a list of values, or numbers as `from`, `to` and `step`.
+ * @param draw Returns anything that `show` takes. If it throws, the message is shown below the output.
+ * @throws {RangeError} when there is no control, or a control has no values.
  *
  * @example
  * ```ts
@@ -46,12 +46,12 @@ export async function slider<const C extends Controls>(
   await flush();
 }
 
-/** The same cell again has the same controls and the same function; nothing else tells cells apart. */
+/** Running a cell again gives the same controls and the same function; nothing else identifies a cell. */
 function keyOf(controls: Controls, draw: Draw): string {
   return JSON.stringify(controls) + draw;
 }
 
-/** A page asks `at=2,0`: the place of each control. */
+/** A page asks `at=2,0`: the position of each control. */
 function answerTo(tracks: readonly Track[], draw: Draw): Answer {
   return async (query) => {
     const places = (query.get("at") ?? "").split(",");
@@ -62,7 +62,7 @@ function answerTo(tracks: readonly Track[], draw: Draw): Answer {
 
 function placeOn({ name, values }: Track, place = "nothing"): number {
   if (/^\d+$/.test(place) && Number(place) < values.length) return Number(place);
-  throw new RangeError(`${name} needs a place below ${values.length}, found ${place}`);
+  throw new RangeError(`${name} needs a position below ${values.length}, found ${place}`);
 }
 
 async function drawAt(
@@ -74,7 +74,7 @@ async function drawAt(
   return await describe(await draw(Object.fromEntries(values) as never));
 }
 
-/** For a page that has plotly a figure is its specification, for others a picture. */
+/** A page with plotly gets a figure's specification, any other page a picture. */
 async function answerPart(part: Part, isLive: boolean): Promise<object> {
   if (isLive && typeof part === "object" && "layout" in part) {
     return { figure: part, html: figureCard(part, "") };

@@ -11,7 +11,7 @@ const random = (r: number, reason?: string): Computation =>
     reason,
   });
 
-/** The factor from the printed norms. */
+/** The amplification factor from the printed norms. */
 export function amplificationAt(r: number, reason?: string): Computation {
   const row = `r = ${r}`;
   const norms = {
@@ -23,13 +23,13 @@ export function amplificationAt(r: number, reason?: string): Computation {
 
 const factor = "amplification (section 7.3, appendix H.4)";
 
-/** What chance gives, and the factors. */
+/** Values by chance, and the factors. */
 export const amplification: Computations = {
   "r = 4: random directions": random(4),
   "r = 64: random directions": random(
     64,
-    "ours is the root mean square of all draws, the print one draw",
+    "ours is the root mean square over all draws, the printed value is one draw",
   ),
-  [`r = 4: ${factor}`]: amplificationAt(4, "the printed norms leave 21.25 to 21.95"),
+  [`r = 4: ${factor}`]: amplificationAt(4, "the printed norms allow 21.25 to 21.95"),
   [`r = 64: ${factor}`]: amplificationAt(64),
 };

@@ -1,4 +1,4 @@
-/** Table 2: what is trained on GLUE, and averages. @module */
+/** Table 2: trained parameters on GLUE, and averages. @module */
 
 import {
   byFormula,
@@ -15,7 +15,7 @@ import { mean, parseDecimal } from "../rational.ts";
 const base = shapeOf("roberta-base"), large = shapeOf("roberta-large");
 const deberta = shapeOf("deberta-v2-xxlarge");
 
-/** Heads are trained, and left out of every count of the paper. */
+/** Heads are trained too, but the paper leaves them out of every count. */
 const encoder = (model: string, reason: string): Computation =>
   byTensors(model, "the encoder, without pooler and head", ({ name }) => isEncoder(name), {
     reason,
@@ -45,7 +45,7 @@ const counts: Computations = {
   "RoBERTa base, Adapter D (0.3M)": adapterD(
     16,
     "14 to 18",
-    "; r = 48 in 4 of 12 blocks is 0.3M too",
+    "; r = 48 in 4 of 12 blocks is also 0.3M",
   ),
   "RoBERTa base, Adapter D (0.9M)": adapterD(48, "46 to 51"),
   "RoBERTa base, LoRA": lora(2, 8, base),

@@ -1,4 +1,4 @@
-/** Tables 3, 13 and 14: what is trained of GPT-2. @module */
+/** Tables 3, 13 and 14: trained parameters of GPT-2. @module */
 
 import {
   byFormula,
@@ -21,11 +21,11 @@ const adapter = (kind: "H" | "L", shape: typeof medium, r: number, reason?: stri
 const top2 = (reason?: string): Computation =>
   byFormula("topLayersParameters", { L_top: 2, d: medium.d }, { reason });
 
-/** The number of tokens that comes nearest. */
+/** With the number of tokens that comes closest. */
 const preLayer = (shape: typeof medium, l_p: number): Computation =>
   byFormula("preLayerParameters", { ...shape, l_p, l_i: 0 }, {
     inferred: `${l_p} tokens`,
-    reason: "no whole number of tokens gives the print, which is 0.1% of the model",
+    reason: "no integer number of tokens yields the printed value, which is 0.1% of the model",
   });
 
 const lora = (shape: typeof medium, reason: string): Computation =>
@@ -42,14 +42,17 @@ const shared: Computations = {
   "GPT-2 M, PreLayer": preLayer(medium, 14),
   "GPT-2 M, LoRA": lora(
     medium,
-    "the print is 0.1% of the model, the budget of the prefixes; the authors' checkpoint of 1.5 MB " +
+    "the printed value is 0.1% of the model, the budget of the prefixes; the authors' checkpoint of 1.5 MB " +
       "has 393,216 values of 4 bytes",
   ),
   "GPT-2 L, FT": full("gpt2-large"),
   "GPT-2 L, Adapter L (0.88M)": adapter("L", large, 8),
   "GPT-2 L, Adapter L (23M)": adapter("L", large, 248),
   "GPT-2 L, PreLayer": preLayer(large, 17),
-  "GPT-2 L, LoRA": lora(large, "the print is 0.1% of the model, the budget of the prefixes"),
+  "GPT-2 L, LoRA": lora(
+    large,
+    "the printed value is 0.1% of the model, the budget of the prefixes",
+  ),
 };
 
 /** Tables 13 and 14. */
@@ -58,7 +61,7 @@ export const dartAndWebNlg: Computations = inColumn(trained, shared);
 /** Table 3, which prints more digits. */
 export const e2e: Computations = inColumn(trained, {
   "GPT-2 M, FT": full("gpt2-medium", {
-    reason: "354.82M misprinted, it seems: the same formula is exact for GPT-2 large",
+    reason: "probably a misprint of 354.82M: the same formula is exact for GPT-2 large",
   }),
   "GPT-2 M, Adapter L (0.37M)": shared["GPT-2 M, Adapter L (0.37M)"],
   "GPT-2 M, Adapter L (11.09M)": shared["GPT-2 M, Adapter L (11M)"],
@@ -66,7 +69,7 @@ export const e2e: Computations = inColumn(trained, {
     "H",
     medium,
     112,
-    "the nearest: no whole r gives 11.09M, which is what Adapter L has at r = 224",
+    "the closest: no integer r yields 11.09M, which is what Adapter L has at r = 224",
   ),
   "GPT-2 M, FT-Top2": top2(),
   "GPT-2 M, PreLayer": shared["GPT-2 M, PreLayer"],

@@ -1,4 +1,4 @@
-/** Tables 4, 5 and 15: what is trained of GPT-3 175B. @module */
+/** Tables 4, 5 and 15: trained parameters of GPT-3 175B. @module */
 
 import {
   byFormula,
@@ -19,8 +19,9 @@ const preEmbed = (l_p: number, l_i: number): Computation =>
 
 const preLayer = (l_p: number, l_i: number): Computation =>
   byFormula("preLayerParameters", { L, d, l_p, l_i }, {
-    reason: "prints of prefix layers are 0.8 to 8.1% above section 5.1's formula; no simple term " +
-      "accounts for all five",
+    reason:
+      "the printed values of prefix layers are 0.8 to 8.1% above section 5.1's formula; no simple term " +
+      "explains all five",
   });
 
 const adapterH = (r: number): Computation => byFormula("adapterHParameters", { L, d, r });
@@ -31,11 +32,11 @@ const lora = (matrices: number, r: number, reason?: string): Computation =>
 const loraPreEmbed = (r: number): Computation =>
   byFormula("loraPreEmbedParameters", { ...loraOn(2, r, gpt3), l_p: 8, l_i: 4 });
 
-/** Settings are those of appendix D.4, where Table 4 has none. */
+/** Settings are those of appendix D.4 where Table 4 states none. */
 export const table4: Computations = inColumn(trained, {
-  "FT": full("175,221,817,344 with a head of its own, 34M short of the print"),
+  "FT": full("175,221,817,344 with an untied head, 34M less than the printed value"),
   "BitFit": byFormula("bitFitParameters", { L, d }, {
-    reason: "twelve widths a block, one more than a block has biases, are 14,155,776",
+    reason: "twelve widths per block, one more than a block has biases, are 14,155,776",
   }),
   "PreEmbed": preEmbed(256, 8),
   "PreLayer": preLayer(8, 8),
@@ -45,7 +46,7 @@ export const table4: Computations = inColumn(trained, {
   "LoRA (37.7M)": lora(2, 8),
 });
 
-/** One budget, spent on different matrices. */
+/** The same budget, spent on different matrices. */
 export const table5: Computations = inColumn(trained, {
   "W_q, r = 8": lora(1, 8),
   "W_k, r = 8": lora(1, 8),
@@ -83,7 +84,11 @@ export const table15: Computations = inColumn(trained, {
   "LoRA, r_q = r_v = 8": lora(2, 8),
   "LoRA, r_q = r_k = r_v = r_o = 4": lora(4, 4),
   "LoRA, r_q = r_v = 64": lora(2, 64),
-  "LoRA, r_q = r_k = r_v = r_o = 64": lora(4, 64, "the print is twice 301.9M, which was cut off"),
+  "LoRA, r_q = r_k = r_v = r_o = 64": lora(
+    4,
+    64,
+    "the printed value is twice 301.9M, which was truncated",
+  ),
   "LoRA+PE, r_q = r_v = 8, l_p = 8, l_i = 4": loraPreEmbed(8),
   "LoRA+PE, r_q = r_v = 32, l_p = 8, l_i = 4": loraPreEmbed(32),
   "LoRA+PE, r_q = r_v = 64, l_p = 8, l_i = 4": loraPreEmbed(64),

@@ -1,4 +1,4 @@
-/** Table 1: adapters in the way of a forward pass. @module */
+/** Table 1: the latency that adapters add to a forward pass. @module */
 
 import { byFormula, type Computations } from "../computation.ts";
 import { shapeOf } from "../models.ts";
@@ -6,12 +6,12 @@ import { measured } from "../printed/mod.ts";
 
 const shape = shapeOf("gpt2-medium");
 
-/** Widths of bottlenecks that have the printed size, which the paper does not state, and what settles them. */
-const small = { L: [8, "(9 rounds to it too)"], H: [5, ""] } as const;
+/** Bottleneck widths of the printed sizes, which the paper does not state, and how they were inferred. */
+const small = { L: [8, "(9 also rounds to it)"], H: [5, ""] } as const;
 const wide = { L: [224, "as in Table 3"], H: [112, "as in Table 3"] } as const;
 const grid = { "32 × 512": small, "16 × 256": wide, "1 × 128": wide } as const;
 
-/** The slow-down of an adapter, from the printed times. */
+/** The slowdown by an adapter, from the printed times. */
 function slowdown(size: string, adapter: string): Computations[string] {
   const ms = (row: string) => Number(measured("table1", row, `${size}, ms`));
   return byFormula("slowdownPercent", { t_0: ms("FT or LoRA"), t: ms(adapter) });

@@ -1,4 +1,4 @@
-/** Claims of the text about GPT-3 175B. @module */
+/** Claims in the text about GPT-3 175B. @module */
 
 import { byFormula, type Computation, type Computations } from "../computation.ts";
 import { gpt3, gpt3Lora as P_t, gpt3Parameters as P, loraOn } from "../models.ts";
@@ -6,7 +6,7 @@ import { measured } from "../printed/mod.ts";
 import { amplificationAt } from "./amplification.ts";
 import { latency } from "./latency.ts";
 
-const bytesStated = "weights and two moments in two bytes each; gradients and activations left out";
+const bytesStated = "weights and two moments at two bytes each; gradients and activations left out";
 
 const reduction = byFormula("parameterReduction", { P, P_t }, {
   reason: "r = 4 on q and v, as in section 4.2; 37,003 times at r = 1",
@@ -14,7 +14,7 @@ const reduction = byFormula("parameterReduction", { P, P_t }, {
 
 const memoryReduction = byFormula("paperMemoryReduction", { P, P_t }, { reason: bytesStated });
 
-/** 1 − 1/x of what is left. */
+/** 1 − 1/x of the reduction x. */
 const memorySaved: Computation = {
   ...memoryReduction,
   value: () => {
@@ -23,7 +23,7 @@ const memorySaved: Computation = {
   },
 };
 
-/** Two bytes a value. */
+/** Two bytes per value. */
 const checkpoint = (P: bigint, reason?: string): Computation =>
   byFormula("checkpointBytes", { beta: 2, P }, { reason });
 
@@ -32,7 +32,7 @@ const adapterFile = checkpoint(
   "36.0 MiB; the printed 350 GB over the printed 10,000 times are 35 MB",
 );
 
-/** Milliseconds a token. */
+/** Milliseconds per token. */
 const time = (method: string): number =>
   1000 / Number(measured("text", `section 4.2: tokens per second and card, ${method}`));
 
@@ -40,10 +40,10 @@ const speedUp = byFormula("timeSavedPercent", { t_0: time("all weights"), t: tim
   reason: "time saved for the same tokens; tokens gained in the same time are 32.6%",
 });
 
-/** Bytes as the footnote rounds them. */
+/** Sizes as rounded in the footnote. */
 const stated = { W: 350e9, n_task: 100 };
 
-/** By the place of the claim. */
+/** Claims by their place in the text. */
 export const text: Computations = {
   "abstract: fewer trained parameters": reduction,
   "abstract: less GPU memory": memoryReduction,
@@ -51,7 +51,9 @@ export const text: Computations = {
   "section 4.2: memory of training, all weights": byFormula(
     "paperTrainingBytes",
     { P_f: 0, P_t: P },
-    { reason: `${bytesStated}; with gradients 1.40 TB; no breakdown of the print is known` },
+    {
+      reason: `${bytesStated}; with gradients 1.40 TB; no breakdown of the printed value is known`,
+    },
   ),
   "section 4.2: memory of training, LoRA": byFormula("paperTrainingBytes", { P_f: P, P_t }, {
     reason: bytesStated,
@@ -74,7 +76,7 @@ export const text: Computations = {
   "section 7.1: budget of Table 5": byFormula("loraParameters", loraOn(2, 4, gpt3)),
   "section 7.1: checkpoint of that budget": adapterFile,
   "appendix D.4: LoRA, r = 2 on q, k, v and o": byFormula("loraParameters", loraOn(4, 2, gpt3), {
-    reason: "r = 4 gives it, as in Table 15",
+    reason: "r = 4 yields it, as in Table 15",
   }),
   "appendix H.4: amplification at r = 4, as large as": amplificationAt(4),
   "figure 5: slow-down of an adapter, over": latency["Adapter H: 1 × 128, slow-down"],

@@ -21,24 +21,24 @@ import table18 from "./table18.json" with { type: "json" };
 import text from "./text.json" with { type: "json" };
 
 /**
- * A table as it is printed, or the claims of the text. Numbers that a formula is held against stand as they
- * are printed, with their unit; of measurements and settings the notation is ours (`70.4 ± 0.1`, `5e-4`).
- * A † marks GLUE's restricted runs, as in the paper.
+ * A table as printed, or the claims in the text. Numbers that are compared with a formula are exactly
+ * as printed, with their unit; measurements and settings are in our notation (`70.4 ± 0.1`, `5e-4`). A
+ * † marks GLUE's restricted runs, as in the paper.
  */
 export interface PrintedTable {
   /** What it shows, in our words. */
   readonly title: string;
-  /** Why cells without a formula can only be quoted. */
+  /** Why cells without a formula are only quoted. */
   readonly quoted: string;
   /** Names of the columns. */
   readonly columns: readonly string[];
   /** The cells of each row by its name; null where the paper has none. */
   readonly rows: Readonly<Record<string, readonly (string | null)[]>>;
-  /** What else the paper says of a cell, by the cell's name. */
+  /** What else the paper says about a cell, by the cell's name. */
   readonly notes?: Readonly<Record<string, string>>;
 }
 
-/** All of them by name. */
+/** All tables by name. */
 export const printedTables: Readonly<Record<string, PrintedTable>> = {
   table1,
   table2,
@@ -61,17 +61,17 @@ export const printedTables: Readonly<Record<string, PrintedTable>> = {
   text,
 };
 
-/** What a table is called: `Table 3`, `Text`. */
+/** A table's label: `Table 3`, `Text`. */
 export function tableLabel(name: string): string {
   return name === "text" ? "Text" : name.replace("table", "Table ");
 }
 
-/** The name of a cell: its row and its column, unless that is the only one. */
+/** The name of a cell: its row and its column, or its row if there is only one column. */
 export function cellName({ columns }: PrintedTable, row: string, column: number): string {
   return columns.length === 1 ? row : `${row}: ${columns[column]}`;
 }
 
-/** What a cell says, without its spread. */
+/** The value of a cell, without its spread. */
 export function measured(table: string, row: string, column = "printed"): string {
   const { columns, rows } = printedTables[table];
   const cell = rows[row]?.[columns.indexOf(column)];
