@@ -3,7 +3,7 @@
 import { adaptation } from "./adaptation/adaptation.ts";
 import { counting } from "./counting.ts";
 import type { Experiment } from "./frame/mod.ts";
-import { fullSize } from "./full_size/full_size.ts";
+import { fullSize } from "./full_size.ts";
 import { matrix } from "./matrix/matrix.ts";
 import { memory } from "./memory.ts";
 import { merging } from "./merging/merging.ts";
