@@ -5,7 +5,7 @@ import { axis, bars, baseLayout, dots, line, palette, table } from "../../src/fi
 import type { Figure } from "../../src/figures/mod.ts";
 import { type Experiment, experiment, type ExperimentContext, type MadeRun } from "../frame/mod.ts";
 import { type LinearResult, linearRows, type LinearRun, planLinear } from "./linear_runs.ts";
-import { linearTask, type LinearTaskSpec } from "../../src/data/mod.ts";
+import { linearTask } from "../../src/data/mod.ts";
 import { rightSimilarity } from "./rules.ts";
 
 /** Marks of the rules; `docs/decisions/0013_rules_of_the_planted_tasks.md` gives the reasons. */
