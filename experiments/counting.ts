@@ -67,7 +67,7 @@ export const counting: Experiment = experiment({
   tables: [({ full, rank4, rank1 }) =>
     table({
       id: "counts",
-      title: "Trained parameters of GPT-3 175B, ours beside the paper's print (quoted)",
+      title: "Trained parameters of GPT-3 175B, ours beside the printed values (quoted)",
       columns: [
         ["method", "method", "text"],
         ["trained", "trained parameters", "count"],

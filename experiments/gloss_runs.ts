@@ -1,4 +1,4 @@
-/** Runs on WordNet: a word and its kind in, its definition out (the paper's E2E task in kind). @module */
+/** Runs on WordNet: a word and its kind in, its definition out (the paper's E2E task at small scale). @module */
 
 import { join } from "node:path";
 import { listFolder, makeFolder, readBytes, writeFileAtomic } from "../src/core/files.ts";

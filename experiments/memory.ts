@@ -11,10 +11,7 @@ import { gpt3, printed } from "./gpt3.ts";
 import { grouped } from "../src/core/numbers.ts";
 import { type RoleBar, roleBars, usedRoles } from "../src/figures/role_bars.ts";
 
-interface MemoryRow extends RoleBar {
-  readonly peak: number; // bytes at the peak
-  readonly printed: string; // in section 4.2, quoted
-}
+type MemoryRow = ReturnType<typeof memoryRow>;
 
 /** Tokens of the sequence: GPT-3's full length. */
 const length = 2048, tokens = grouped(length);
@@ -30,7 +27,7 @@ export function gpt3Memory(rank: number): LedgerReading {
   });
 }
 
-function memoryRow(label: string, rank: number, printedAs: string): MemoryRow {
+function memoryRow(label: string, rank: number, printedAs: string) {
   const { peak, peakByRole: byRole } = gpt3Memory(rank);
   const printed = measured("text", `section 4.2: memory of training, ${printedAs}`);
   return { label, byRole, peak, printed };
@@ -77,7 +74,7 @@ export const memory: Experiment = experiment({
       columns: [
         ["method", "method", "text", ({ label }) => label],
         ...usedRoles(rows).map((role): Column<MemoryRow> => {
-          return [role, role, "bytes", ({ byRole }) => byRole[role]];
+          return [role, role, "bytes", ({ byRole }: RoleBar) => byRole[role]];
         }),
         ["peak", "all", "bytes"],
         ["printed", "paper", "text"],

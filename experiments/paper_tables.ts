@@ -14,7 +14,7 @@ export const paperTables: Experiment = experiment({
   source: "Hu et al. 2021, tables 1 to 18, abstract, sections 2, 4.2 and 7, appendices D and H",
   settings:
     "Formulas are those of the paper's section 5.1, evaluated exactly; models are counted tensor by " +
-    "tensor. No formula is fitted to a print; widths of adapters that the paper does not state are inferred " +
+    "tensor. No formula is fitted to a printed value; widths of adapters that the paper does not state are inferred " +
     "from it, and marked. Figures that only training or GPT-3's weights would " +
     "give are quoted, in italics, and folded.",
   async rows() {
@@ -25,7 +25,7 @@ export const paperTables: Experiment = experiment({
     text: "The paper's counts, bytes, percentages and averages follow from its settings",
     rule:
       "held when every printed number that arithmetic reaches is ours with the digits shown, rounded " +
-      "or cut off; settings that the paper does not state may be inferred from the print, and are marked",
+      "or cut off; settings that the paper does not state may be inferred from the printed value, and are marked",
     printed: true,
     holds: ({ countVerdicts, rows }) => countVerdicts(rows).differs === 0,
     found({ countVerdicts, computationOf, rows }) {
@@ -34,7 +34,9 @@ export const paperTables: Experiment = experiment({
       const equal = rounded + truncated,
         isInferred = (row: PaperRow) => computationOf(row)?.inferred && row.verdict !== "differs";
       return `${equal} of ${equal + differs} do: ${rounded} rounded, ${truncated} only cut off; ` +
-        `${rows.filter(isInferred).length} of them with a setting inferred from the print. ` +
+        `${
+          rows.filter(isInferred).length
+        } of them with a setting inferred from the printed value. ` +
         `${differs} differ, each for the reason beside it.`;
     },
   }],

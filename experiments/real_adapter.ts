@@ -1,11 +1,11 @@
 /** Somebody's real adapter: what the authors' own RoBERTa adapter looks like. @module */
 
 import { join } from "node:path";
-import { type LowRankUpdate, type Spectrum, spectrum } from "../src/analysis/mod.ts";
+import { type Spectrum, spectrum } from "../src/analysis/mod.ts";
 import { kindOf } from "../src/core/storage.ts";
 import { axis, baseLayout, line, logAxis, palette, table } from "../src/figures/mod.ts";
 import type { Figure } from "../src/figures/mod.ts";
-import { type HostTensor, readSafetensors } from "../src/formats/mod.ts";
+import { type HostTensor, loralibUpdates, readSafetensors } from "../src/formats/mod.ts";
 import { type Experiment, experiment, LeftOut } from "./frame/mod.ts";
 import { mean } from "../src/core/numbers.ts";
 
@@ -32,26 +32,19 @@ export async function findAuthors(): Promise<string | undefined> {
   return await kindOf(file) === "file" ? file : undefined;
 }
 
-/** Every adapted matrix in the order of the layers, queries first; the classifier is passed over. */
+/** Every adapted matrix of the file. */
 export async function readAuthors(file: string): Promise<AuthorsModule[]> {
-  const { tensors } = await readSafetensors(file);
-  return factorsOf(tensors).map(({ layer, site, factors }) => {
-    return { layer, site, spectrum: spectrum(factors) };
-  });
+  return modulesOf((await readSafetensors(file)).tensors);
 }
 
-/** Pairs of A and B by their names. */
-export function factorsOf(tensors: ReadonlyMap<string, HostTensor>) {
-  const found: (Pick<AuthorsModule, "layer" | "site"> & { factors: LowRankUpdate })[] = [];
-  for (const [key, A] of tensors) {
-    const match = /^(.*\.layer\.(\d+)\..*\.(query|value))\.lora_A$/.exec(key);
-    if (!match) continue;
-    const [, name, layer, site] = match, B = tensors.get(`${name}.lora_B`);
-    if (!B) throw new RangeError(`A and B must come in pairs, found no ${name}.lora_B`);
-    const factors = { module: name, A, B, scaling };
-    found.push({ layer: Number(layer), site: site as "query" | "value", factors });
-  }
-  return found.sort((a, b) => a.site.localeCompare(b.site) || a.layer - b.layer);
+/** Every adapted matrix in the order of the layers, queries first; the classifier is passed over. */
+export function modulesOf(tensors: ReadonlyMap<string, HostTensor>): AuthorsModule[] {
+  return loralibUpdates(tensors, scaling).flatMap((update) => {
+    const match = /\.layer\.(\d+)\..*\.(query|value)$/.exec(update.module);
+    if (!match) return [];
+    const site = match[2] as AuthorsModule["site"];
+    return [{ layer: Number(match[1]), site, spectrum: spectrum(update) }];
+  }).sort((a, b) => a.site.localeCompare(b.site) || a.layer - b.layer);
 }
 
 const ofSite = (modules: readonly AuthorsModule[], site: "query" | "value") =>
@@ -72,7 +65,7 @@ function settings(modules: readonly AuthorsModule[]): string {
     `${steepest.layer}'s ${steepest.site}, ${
       (100 * topShare(steepest)).toFixed(1)
     }% of whose energy ` +
-    `lies in one direction (σ ${first.toFixed(2)}, ${second.toFixed(2)}, …). ` +
+    `is in one direction (σ ${first.toFixed(2)}, ${second.toFixed(2)}, …). ` +
     "Described, not judged: the paper claims nothing of this adapter.";
 }
 

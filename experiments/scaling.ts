@@ -129,11 +129,11 @@ function memoryFigure(rows: Rows): Figure {
   });
   return {
     id: "scaling-memory",
-    title: "Bytes of full fine-tuning over bytes of LoRA, by size and optimiser",
+    title: "Bytes of full fine-tuning over bytes of LoRA, by size and optimizer",
     caption:
       "Peak of a step in F32 on one sequence of the model's full length: 64 tokens for the two on the " +
       "left, 1,024 for GPT-2, 2,048 for GPT-3, whose line is the lower one; r = 4 on q and v. SGD " +
-      "lies under Adafactor, which keeps next to nothing. Dashed: weights, gradients and the optimiser's " +
+      "is under Adafactor, which keeps next to nothing. Dashed: weights, gradients and the optimizer's " +
       "state alone. Dotted: the paper's figure for GPT-3 175B.",
     data: [...traces, printedLine(rows, printed.memoryReduction, "paper: 3 times")],
     layout: baseLayout(sizeAxis(), axis("times less memory", { range: [0.9, 4.2] })),
@@ -161,7 +161,7 @@ export const scaling: Experiment = experiment({
   title: "Where the headline shrinks",
   question:
     "The paper says 10,000 times fewer parameters and 3 times less memory of the largest GPT-3 with " +
-    "Adam. What becomes of both with smaller models, larger batches and other optimisers?",
+    "Adam. What becomes of both with smaller models, larger batches and other optimizers?",
   source: "Hu et al. 2021, abstract and section 4.2; an open question of the paper",
   settings:
     "GPT-2's and GPT-3's published shapes, our base, and a smaller one; by the closed formulas of a " +
@@ -188,7 +188,7 @@ export const scaling: Experiment = experiment({
       return `${model}, sequences of ${grouped(length)} tokens: ${found.join(", ")}.`;
     },
   }, {
-    text: "The 3 times do not depend on the optimiser",
+    text: "The 3 times do not depend on the optimizer",
     rule:
       "held when for GPT-3 175B in F32, activations left out, the factor is 3 or more with each of " +
       "SGD, momentum, AdamW, 8-bit Adam and Adafactor",

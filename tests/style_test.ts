@@ -24,6 +24,8 @@ function section(from: string, to: string): string {
 /** Quotations and names of others: a line of this file that matches keeps its words. */
 const quoted: readonly { file: RegExp; line: RegExp }[] = [
   { file: /^(docs\/style\.md|tests\/style_test\.ts)$/, line: /./ },
+  // Folders of runs are named by this word.
+  { file: /^experiments\/planted\/linear_runs\.ts$/, line: /"coloured"/ },
   // A case's name and a note in the golden files.
   {
     file: /^scripts\/golden\/|^tests\/(adapt\/golden_checks|cli\/)/,

@@ -12,20 +12,9 @@ import { type AdaptationRun, memoryFigure, type MethodRow } from "../../src/insp
 import { methodRows, methodTable } from "../../src/inspect/mod.ts";
 import { adaptationRun, alpha, bestLora, type Method, methods } from "./methods.ts";
 
-interface AdaptationRows {
-  readonly all: readonly MethodRow[]; // a row a method
-  readonly full: MethodRow;
-  readonly lora: readonly MethodRow[];
-  readonly best: MethodRow; // LoRA of the rank that was chosen beforehand
-  readonly baseLoss: number; // held-out loss of the base before
-  readonly data: GlossData;
-  readonly steps: number; // of every run
-}
+type AdaptationRows = Awaited<ReturnType<typeof adaptationRows>>;
 
-async function adaptationRows(
-  made: readonly MadeRun<Method>[],
-  context: ExperimentContext,
-): Promise<AdaptationRows> {
+async function adaptationRows(made: readonly MadeRun<Method>[], context: ExperimentContext) {
   const all = methodRows(await Promise.all(made.map((run) => readBack(run, context.out))));
   using base = await loadBase(context.device);
   const data = glossData("noun", context.quick), baseLoss = await glossLoss(base, data);
@@ -90,7 +79,7 @@ export const adaptation: Experiment = experiment({
   question:
     "Does LoRA match full fine-tuning on a real task, and what does each cost? The small base " +
     "learns to write WordNet's definitions: a word and its kind in, its definition out.",
-  source: "Hu et al. 2021, section 5.4 and table 3 (E2E with GPT-2), in kind",
+  source: "Hu et al. 2021, section 5.4 and table 3 (E2E with GPT-2), at small scale",
   settings: ({ data: { examples, batch, length, evaluation }, steps }) =>
     `${steps} steps of ${batch} pairs of at most ${length} tokens, from ${examples} training pairs. ` +
     "AdamW, linear schedule with 5% warm-up, clipping at norm 1. " +

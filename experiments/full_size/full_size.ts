@@ -26,7 +26,7 @@ export const fullSize: Experiment = experiment({
   settings: ({ width, similarity }) =>
     `W is ${width} x ${width}, independent normal values of norm ${printed.weightNorm}; updates of ` +
     "rank 4 and 64 with the printed norms 6.91 and 3.57 and random factors. W's own directions come " +
-    "from the randomised range finder. φ(4, 64) between the two updates is " +
+    "from the randomized range finder. φ(4, 64) between the two updates is " +
     `${similarity[3][63].toFixed(4)}; by chance ${(64 / width).toFixed(4)}.`,
   claims: [{
     text: "Table 7's random column is (r/d)·‖W‖, whatever W is",

@@ -8,7 +8,8 @@ import type { Device } from "../../src/device/device.ts";
 import type { LedgerReading } from "../../src/device/ledger.ts";
 import type { Tensor } from "../../src/device/device.ts";
 import { Perceptron } from "../../src/models/mod.ts";
-import { median } from "../../src/core/numbers.ts";
+import { countChangedBits, largestDifference, largestOf, median } from "../../src/core/numbers.ts";
+import { denseOf, multiply, multiplyTransposed } from "../../src/linalg/mod.ts";
 
 /** r, as in the paper's account of GPT-3. */
 export const rank = 4;
@@ -48,9 +49,9 @@ export async function measureMatrix(device: Device, width: number) {
     /** Largest |y|. */
     largest: largestOf(unmerged),
     /** Largest |merged - unmerged|. */
-    mergeError: difference(unmerged, values),
+    mergeError: largestDifference(unmerged, values),
     /** Largest difference of either from float64, at the sampled outputs. */
-    error: Math.max(...[unmerged, values].map((y) => difference(sampled(y, width), exact))),
+    error: Math.max(...[unmerged, values].map((y) => largestDifference(sampled(y, width), exact))),
     /** Weights with other bits than before. */
     changed: await countChangedWeights(layer),
   };
@@ -129,10 +130,7 @@ async function countChangedWeights(layer: Perceptron): Promise<number> {
   let changed = 0;
   for (const [start, values] of blocks(weight.shape[0])) {
     const [{ data }] = await layer.device.read(weight.view([values.length], start));
-    const [found, written] = [data as Float32Array, values].map(({ buffer }) =>
-      new Uint32Array(buffer)
-    );
-    for (let i = 0; i < values.length; i++) if (found[i] !== written[i]) changed++;
+    changed += countChangedBits(data as Float32Array, values);
   }
   return changed;
 }
@@ -160,23 +158,14 @@ function sampled(y: Float32Array, width: number): number[] {
 }
 
 /** The same outputs in float64: x · (W[row, :] + scaling · B[row, :] A). */
-async function expected(adapter: LoraAdapter, { data: x }: HostTensor, width: number) {
-  const [{ A, B, scaling }] = adapter.sites;
-  const [a, b] = (await A.tensor.device.read(A.tensor, B.tensor)).map(({ data }) => data);
-  const rows = sampledRows(width).map((row) => {
-    return Float64Array.from({ length: width }, (_, column) => {
-      let update = 0;
-      for (let r = 0; r < rank; r++) update += b[row * rank + r] * a[r * width + column];
-      return weightAt(width, row * width + column) + scaling * update;
-    });
+async function expected(adapter: LoraAdapter, x: HostTensor, width: number) {
+  const [{ A, B, scaling }] = adapter.sites, rows = sampledRows(width);
+  const [a, b] = (await A.tensor.device.read(A.tensor, B.tensor)).map(denseOf);
+  const own = rows.flatMap((row) => Array.from(b.data.subarray(row * rank, (row + 1) * rank)));
+  const update = multiply({ rows: samples, columns: rank, data: Float64Array.from(own) }, a);
+  const data = update.data.map((value, at) => {
+    const row = rows[Math.floor(at / width)];
+    return weightAt(width, row * width + at % width) + scaling * value;
   });
-  const dot = (t: number, row: Float64Array) =>
-    row.reduce((sum, value, column) => sum + value * x[t * width + column], 0);
-  return Array.from({ length: tokens }, (_, t) => rows.map((row) => dot(t, row))).flat();
+  return multiplyTransposed(denseOf(x), { ...update, data }).data;
 }
-
-const largestOf = (values: ArrayLike<number>): number =>
-  Array.from(values).reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-
-const difference = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
-  largestOf(Array.from(a, (value, i) => value - b[i]));

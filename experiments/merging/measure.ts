@@ -2,6 +2,7 @@
 
 import { loadAdapter, merge, mergeReport, swap, unmerge } from "../../src/adapt/mod.ts";
 import type { Model, ModelInputs, TextModel } from "../../src/models/mod.ts";
+import { countChangedBits, largestDifference, largestOf } from "../../src/core/numbers.ts";
 import { type GlossData, glossLoss } from "../gloss_runs.ts";
 import { outputsOf } from "../../src/models/mod.ts";
 import { timeForward } from "../../src/inspect/mod.ts";
@@ -19,10 +20,11 @@ export interface MergingInput {
 
 /** Measures everything; the base is as it was at the end. */
 export async function measureMerging(input: MergingInput) {
-  const { model, inputs } = input, before = await bitsOf(model, inputs);
+  const { model, inputs } = input, before = await valuesOf(model, inputs);
   const exactness = await measureA(input), switching = await measureSwitch(input);
-  const after = await bitsOf(model, inputs);
-  return { ...exactness, ...switching, changedBits: countChanges(before, after) };
+  const after = await valuesOf(model, inputs);
+  const changed = before.map((values, i) => countChangedBits(values, after[i]));
+  return { ...exactness, ...switching, changedBits: changed.reduce((sum, n) => sum + n) };
 }
 
 /** Adapter A: merged against unmerged, and what each costs. */
@@ -34,8 +36,7 @@ async function measureA({ model, base, folderA, inputs, rounds }: MergingInput) 
     const mergeError = largestDifference(unmerged, await logitsOf(merged, inputs));
     const { extraBytes } = await mergeReport(model, adapter);
     const timings = await timeForward({ base, unmerged: model, merged }, inputs, rounds);
-    const largestLogit = unmerged.reduce((most, logit) => Math.max(most, Math.abs(logit)), 0);
-    return { largestLogit, mergeError, extraBytes, timings };
+    return { largestLogit: largestOf(unmerged), mergeError, extraBytes, timings };
   } finally {
     unmerge(merged);
   }
@@ -56,24 +57,12 @@ async function measureSwitch({ model, folderA, folderB, dataB, inputs }: Merging
   return { switchError: largestDifference(ours, theirs), lossOnB };
 }
 
-/** All weights and the logits of the test tokens, as bits. */
-async function bitsOf(model: TextModel, inputs: ModelInputs): Promise<Uint32Array[]> {
+/** All weights and the logits of the test tokens. */
+async function valuesOf(model: TextModel, inputs: ModelInputs): Promise<Float32Array[]> {
   const weights = await model.device.read(...[...model.parameters.values()].map((p) => p.tensor));
-  const values = [...weights.map(({ data }) => data), await logitsOf(model, inputs)];
-  return values.map((data) => new Uint32Array(Float32Array.from(data).buffer));
+  return [...weights.map(({ data }) => Float32Array.from(data)), await logitsOf(model, inputs)];
 }
 
 async function logitsOf(model: Model<ModelInputs>, inputs: ModelInputs): Promise<Float32Array> {
   return Float32Array.from((await outputsOf(model, inputs)).data);
-}
-
-function countChanges(before: readonly Uint32Array[], after: readonly Uint32Array[]): number {
-  return before.reduce(
-    (sum, words, i) => sum + words.reduce((n, word, at) => n + Number(word !== after[i][at]), 0),
-    0,
-  );
-}
-
-function largestDifference(a: Float32Array, b: Float32Array): number {
-  return a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i])), 0);
 }

@@ -97,7 +97,7 @@ function noiseFigure(rows: Rows): Figure {
   const level = { type: "line", xref: "paper", x0: 0, x1: 1, y0: chance, y1: chance };
   return {
     id: "controls-noise",
-    title: "Similarity of two updates that learnt nothing but noise",
+    title: "Similarity of two updates that learned nothing but noise",
     caption: "φ(8, 8) between two runs that differ in their noise and in the seed of A. Dashed: " +
       "chance, 8/64. Seeds of the task: {seeds}.",
     data: [
@@ -133,7 +133,7 @@ export const plantedControls: Experiment = experiment({
   title: "Controls: noise alone, and tasks that share directions",
   question:
     "What does a similarity of subspaces mean? Two controls whose answers are known: runs " +
-    "that learnt noise alone should be alike by chance only, and tasks that share s of 8 input " +
+    "that learned noise alone should be alike by chance only, and tasks that share s of 8 input " +
     "directions by s/8.",
   source: "Controls for Hu et al. 2021, section 7.2 and figures 3 and 4",
   runs: ({ seeds, quick }) =>
@@ -150,13 +150,13 @@ export const plantedControls: Experiment = experiment({
     holds: (rows) => noiseOnly(rows).every(({ inMetric }) => Math.abs(inMetric - chance) <= band),
     found: (rows) => `φ(8, 8): ${list(rows, "inMetric")}.`,
   }, {
-    text: "In raw ΔW, noise on coloured inputs looks like a shared task",
+    text: "In raw ΔW, noise on correlated inputs looks like a shared task",
     rule:
       `held when φ(8, 8) is more than ${deviations} standard deviations above chance for every ` +
       "seed: directions that inputs hardly reach cost nothing to fill",
     scale: true,
     brokenInFull:
-      "seeds 1 to 3 on coloured inputs: 0.196, 0.165, 0.183 where more than 0.183 is asked",
+      "seeds 1 to 3 on correlated inputs: 0.196, 0.165, 0.183 where more than 0.183 is asked",
     holds: (rows) =>
       noiseOnly(rows).every(({ inputs, raw }) => inputs === "white" || raw > chance + band),
     found: (rows) => `φ(8, 8): ${list(rows, "raw")}; chance ${chance}.`,

@@ -1,6 +1,6 @@
 /** A shift of full rank, scarce data: where LoRA begins to lose to full fine-tuning. @module */
 
-import { bestUpdate, reducedRank } from "../../src/analysis/mod.ts";
+import { bestUpdate, crossing, reducedRank } from "../../src/analysis/mod.ts";
 import { axis, baseLayout, dots, line, palette, table, upright } from "../../src/figures/mod.ts";
 import type { Figure } from "../../src/figures/mod.ts";
 import { difference, squaredNorm } from "../../src/linalg/mod.ts";
@@ -39,21 +39,6 @@ function rowOf({ task, rank, seed, update }: LinearResult) {
   const method = rank === "full" ? "full fine-tuning" : `LoRA, r = ${rank}`;
   const { exponent } = task.shift as { exponent: number };
   return { method, rank, exponent, seed, risk: riskOf(update), known: riskOf(best) };
-}
-
-/**
- * The first place where the gap between two curves changes its sign, by a straight line between two of its
- * places, which rise; `undefined` for none.
- */
-export function crossing(
-  gaps: readonly { readonly x: number; readonly gap: number }[],
-): number | undefined {
-  for (let i = 1; i < gaps.length; i++) {
-    const [a, b] = [gaps[i - 1], gaps[i]];
-    if (a.gap === 0) return a.x;
-    if (a.gap * b.gap < 0) return a.x + (b.x - a.x) * a.gap / (a.gap - b.gap);
-  }
-  return gaps.at(-1)?.gap === 0 ? gaps.at(-1)!.x : undefined;
 }
 
 /** Where LoRA's curve crosses full fine-tuning's, measured and known, for each seed. */

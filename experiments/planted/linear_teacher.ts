@@ -98,7 +98,7 @@ function similarityFigure(rows: readonly TeacherRow[]): Figure {
   const chance = [...ranks].map((rank) => ({ rank, value: rank / width }));
   return {
     id: "linear-teacher-similarity",
-    title: "Are the planted directions found? Coloured inputs",
+    title: "Are the planted directions found? Correlated inputs",
     caption:
       "φ(r, r) between the update and the planted shift, one mark for each seed ({seeds}). In raw ΔW " +
       "a flat shift looks missed below its rank though the loss is the best possible: which of its " +
@@ -126,7 +126,7 @@ export const linearTeacher: Experiment = experiment({
   runs: (context) => teacherRuns(context).map((run) => planLinear(run, context.quick)),
   rows: linearRows(rowOf),
   settings: "64 inputs and outputs, 256 examples in full batches, α = r; AdamW, cosine " +
-    "schedule. D is of norm 4. Coloured inputs have a second moment with eigenvalues 1/i.",
+    "schedule. D is of norm 4. Correlated inputs have a second moment with eigenvalues 1/i.",
   claims: [{
     text: "LoRA reaches the best loss that its rank allows, on every linear teacher",
     rule:
@@ -146,9 +146,9 @@ export const linearTeacher: Experiment = experiment({
         judgedRank / width
       }.`,
   }, {
-    text: "Raw ΔW shows less of the planted directions where inputs are coloured",
+    text: "Raw ΔW shows less of the planted directions where inputs are correlated",
     rule: "held when φ(4, 4) between ΔW and D is lower than in ΔW·S^½ for the same spectra, " +
-      "coloured inputs and every seed",
+      "correlated inputs and every seed",
     scale: true,
     holds: (rows) => judged(rows).filter(isCorrelated).every((row) => row.raw < row.inMetric),
     found(rows) {

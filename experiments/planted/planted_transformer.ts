@@ -12,7 +12,8 @@ import {
 import type { Figure } from "../../src/figures/mod.ts";
 import { experiment } from "../frame/mod.ts";
 import type { Claim, Experiment, MadeRun, PlanContext } from "../frame/mod.ts";
-import { bendOf, enough } from "./rules.ts";
+import { bendOf } from "../../src/analysis/mod.ts";
+import { enough } from "./rules.ts";
 import { planTransformer, textSource, type TransformerRun } from "./transformer_runs.ts";
 
 const plantedRank = 4;

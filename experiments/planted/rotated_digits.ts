@@ -12,7 +12,8 @@ import {
   table,
 } from "../../src/figures/mod.ts";
 import { type Experiment, experiment, type MadeRun, type PlanContext } from "../frame/mod.ts";
-import { bendOf, enough, neededRank } from "./rules.ts";
+import { bendOf, neededRank } from "../../src/analysis/mod.ts";
+import { enough } from "./rules.ts";
 import { type DigitRun, planDigits } from "./digit_runs.ts";
 import { DigitSource } from "./digits.ts";
 
@@ -43,7 +44,15 @@ function readings(rows: Rows) {
     const [{ planes, seed }] = curve, planted = 2 * planes;
     const left = curve.find(({ rank }) => rank === planted)!.value;
     const ranks = curve.map(({ rank }) => rank).join(", ");
-    return { seed, planes, planted, left, ranks, bend: bendOf(curve), needed: neededRank(curve) };
+    return {
+      seed,
+      planes,
+      planted,
+      left,
+      ranks,
+      bend: bendOf(curve),
+      needed: neededRank(curve, enough),
+    };
   });
 }
 
@@ -79,7 +88,7 @@ export const rotatedDigits: Experiment = experiment({
   rows: (made) => made.map(rowOf),
   settings:
     "10,000 digits of 14 x 14 pixels, a fifth held out; a perceptron 196-64-10 with GELU. " +
-    "Inputs are rotated by 135° inside m planes of neighbouring principal directions. AdamW, " +
+    "Inputs are rotated by 135° inside m planes of neighboring principal directions. AdamW, " +
     "cosine schedule, batches of 128, α = r.",
   claims: [{
     text: "The divergence bends at the planted rank r* = 2m",

@@ -1,29 +1,10 @@
-/** What several rules read: where a curve over ranks bends, which rank is enough, what two updates share. @module */
+/** What several rules of the planted tasks read. @module */
 
 import { similarityGrid } from "../../src/analysis/mod.ts";
-import type { RankPoint } from "../../src/figures/mod.ts";
 import { type DenseMatrix, rowsOf, svd } from "../../src/linalg/mod.ts";
 
 /** At most this share is left where a rank is enough; a twentieth, as docs/decisions/0013 says. */
 export const enough = 0.05;
-
-/** The rank that is reached by the doubling that lowers the curve by the largest factor. */
-export function bendOf(curve: readonly RankPoint[]): number | undefined {
-  const heights = new Map(curve.map(({ rank, value }) => [rank, value]));
-  let bend: number | undefined, largest = 0;
-  for (const { rank, value } of curve) {
-    const before = heights.get(rank / 2);
-    if (before === undefined || !(before / value > largest)) continue;
-    [bend, largest] = [rank, before / value];
-  }
-  return bend;
-}
-
-/** The least rank of the curve that leaves little enough; `undefined` where none does. */
-export function neededRank(curve: readonly RankPoint[]): number | undefined {
-  const ranks = curve.filter(({ value }) => value <= enough).map(({ rank }) => rank);
-  return ranks.length === 0 ? undefined : Math.min(...ranks);
-}
 
 /** φ(i, i) of the right singular spaces of two updates (Hu et al. 2021, section 7.2, on ΔW). */
 export function rightSimilarity(a: DenseMatrix, b: DenseMatrix, size: number): number {
@@ -43,5 +24,5 @@ export function areBest(rows: readonly { readonly excess: number }[]): boolean {
 export function excessRange(rows: readonly { readonly excess: number }[]): string {
   const excess = rows.map((row) => row.excess);
   const [least, most] = [Math.min, Math.max].map((pick) => pick(...excess).toExponential(1));
-  return `${rows.length} runs; the excess lies between ${least} and ${most}`;
+  return `${rows.length} runs; the excess is between ${least} and ${most}`;
 }

@@ -54,7 +54,7 @@ export const resident: Experiment = experiment({
   question: "Are the bytes that we predict those that the operating system gives?",
   source: "ours; the paper counts on paper alone",
   settings: "GPT-2s of three blocks on the cpu device with two threads. " +
-    "The device's memory is one mapping: the ledger's peak lies in it whole, because every byte of it was " +
+    "The device's memory is one mapping: the ledger's peak is in it whole, because every byte of it was " +
     "written. Beside it lie 1 MiB of scratch for each thread, the padding, and holes: places that the " +
     "backward pass freed and could not fill again; a negative hole is scratch that was never touched. The " +
     "rest of the process is Deno: what it was before, and what grew with the work, such as host copies of " +

@@ -12,6 +12,7 @@ export {
   type AmplificationOptions,
   expectedRandomNorm,
 } from "./amplification.ts";
+export { bendOf, crossing, neededRank, type RankHeight } from "./curves.ts";
 export { rightDirections, type UpdateDirections, updateDirections } from "./directions.ts";
 export { type Matrix, toTensor } from "./input.ts";
 export {

@@ -26,3 +26,25 @@ export function range(values: readonly number[]): number {
 export function grouped(value: number): string {
   return value.toLocaleString("en-US");
 }
+
+/** The largest |a - b| of two lists of one length. */
+export function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let largest = 0;
+  for (let i = 0; i < a.length; i++) largest = Math.max(largest, Math.abs(a[i] - b[i]));
+  return largest;
+}
+
+/** The largest magnitude. */
+export function largestOf(values: ArrayLike<number>): number {
+  return largestDifference(values, new Float32Array(values.length));
+}
+
+/** How many values of two F32 lists of one length have different bits. */
+export function countChangedBits(a: Float32Array, b: Float32Array): number {
+  const [before, after] = [a, b].map((values) =>
+    new Uint32Array(values.buffer, values.byteOffset, values.length)
+  );
+  let changed = 0;
+  for (let i = 0; i < before.length; i++) if (before[i] !== after[i]) changed++;
+  return changed;
+}

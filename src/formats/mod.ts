@@ -16,6 +16,7 @@ export type { Dtype, FloatDtype } from "./dtype.ts";
 export { alphaOf } from "./exact_alpha.ts";
 export { headerBytes, parseHeader, type SafetensorsHeader, type TensorEntry } from "./header.ts";
 export { joinUpdates, splitUpdate } from "./join_updates.ts";
+export { loralibUpdates } from "./loralib.ts";
 export { parsePeftConfig, type PeftConfig } from "./peft_config.ts";
 export type { ModuleSelection } from "./peft_patterns.ts";
 export { type PeftAdapter, readAdapter, type ReadAdapterOptions } from "./read_adapter.ts";

@@ -73,7 +73,7 @@ for (
   });
 }
 
-Deno.test("best update: it has its rank, its loss is the tail, and no neighbour of that rank is better", () => {
+Deno.test("best update: it has its rank, its loss is the tail, and no neighbor of that rank is better", () => {
   const task = linearTask(taskSpec()), metric = metricOf(task), random = new Random(3);
   for (const rank of [1, 2, 4, width]) {
     const best = bestUpdate(metric, rank), loss = plainLoss(task, best);
@@ -82,8 +82,8 @@ Deno.test("best update: it has its rank, its loss is the tail, and no neighbour 
     for (let trial = 0; trial < 30; trial++) {
       // Turning both sides a little keeps the rank.
       const [left, right] = [nearIdentity(random), nearIdentity(random)];
-      const neighbour = multiply(left, multiply(best, right));
-      assert(plainLoss(task, neighbour) >= loss - 1e-12, `a better update of rank ${rank}`);
+      const neighbor = multiply(left, multiply(best, right));
+      assert(plainLoss(task, neighbor) >= loss - 1e-12, `a better update of rank ${rank}`);
     }
   }
 });

@@ -13,7 +13,7 @@ Deno.test("every method tried the whole grid, and none is best at its edge", () 
   }
 });
 
-Deno.test("the rank that is held against full fine-tuning is chosen where nothing is reported", () => {
+Deno.test("the rank that is compared with full fine-tuning is chosen where nothing is reported", () => {
   const losses: Record<string, Record<string, number>> = found.losses;
   const best = ({ key }: { key: string }) => Math.min(...Object.values(losses[key]));
   const lora = methods.filter(({ spec }) => spec.kind === "lora");

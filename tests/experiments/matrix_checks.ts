@@ -1,5 +1,6 @@
 /** The matrix experiment at a small width, on a device that binds a part of the matrix at once. @module */
 
+import "../support/open_lapack.ts";
 import { assert, assertEquals } from "@std/assert";
 import type { Device } from "../../src/device/device.ts";
 import { measureMatrix, rank } from "../../experiments/matrix/measure.ts";

@@ -83,7 +83,7 @@ Deno.test("latencies are drawn in the order in which they were timed", async () 
   assertStringIncludes(latencyTable(timings, [32, 48]).title, "32 x 48 tokens");
 });
 
-Deno.test("a quoted table has the cells of the print, and names of tables are known", () => {
+Deno.test("a quoted table has the cells that are printed, and names of tables are known", () => {
   const { title, columns, rows } = quotedFromPaper("table6");
   assertMatch(title, /^Table 6 of Hu et al. 2021, quoted: /);
   assertEquals(columns.length, 6);

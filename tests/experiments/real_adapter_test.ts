@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { DryDevice } from "../../src/device/dry.ts";
-import { factorsOf, realAdapter } from "../../experiments/real_adapter.ts";
+import { modulesOf, realAdapter } from "../../experiments/real_adapter.ts";
 
 const matrix = (rows: number, columns: number) => {
   return { shape: [rows, columns], data: new Float32Array(rows * columns).fill(1) };
@@ -21,10 +21,10 @@ Deno.test("loralib's pairs are found, in the order of the layers; the classifier
     ...pair(2, "query"),
     ["classifier.dense.weight", matrix(4, 4)] as const,
   ]);
-  const found = factorsOf(tensors).map(({ site, layer }) => `${site} ${layer}`);
+  const found = modulesOf(tensors).map(({ site, layer }) => `${site} ${layer}`);
   assertEquals(found, ["query 2", "query 10", "value 10"]);
   tensors.delete(key(2, "query", "B"));
-  assertThrows(() => factorsOf(tensors), RangeError, "layer.2.attention.self.query.lora_B");
+  assertThrows(() => modulesOf(tensors), RangeError, "layer.2.attention.self.query.lora_B");
 });
 
 Deno.test("without the folder the experiment says in a line that it was left out", async () => {

@@ -3,8 +3,8 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import type { HostTensor } from "../../../src/core/host_tensor.ts";
 import { Random } from "../../../src/core/random.ts";
-import { bendOf, neededRank } from "../../../experiments/planted/rules.ts";
-import { crossing } from "../../../experiments/planted/full_rank_shift.ts";
+import { bendOf, crossing, neededRank } from "../../../src/analysis/mod.ts";
+import { enough } from "../../../experiments/planted/rules.ts";
 import { rotate } from "../../../src/data/mod.ts";
 import { meansByRank } from "../../../src/figures/rank_curves.ts";
 import { gaussian, orthonormalRows, singularValues } from "../../../src/linalg/mod.ts";
@@ -20,8 +20,8 @@ Deno.test("a curve bends at the doubling that lowers it by the largest factor", 
 });
 
 Deno.test("the needed rank is the least that leaves a twentieth", () => {
-  assertEquals(neededRank(curve({ 1: 0.9, 2: 0.051, 4: 0.05, 8: 0.001 })), 4);
-  assertEquals(neededRank(curve({ 1: 0.9 })), undefined);
+  assertEquals(neededRank(curve({ 1: 0.9, 2: 0.051, 4: 0.05, 8: 0.001 }), enough), 4);
+  assertEquals(neededRank(curve({ 1: 0.9 }), enough), undefined);
 });
 
 Deno.test("curves cross where a straight line between two places says", () => {
