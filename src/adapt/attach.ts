@@ -25,8 +25,8 @@ export function attach(model: Model, attachments: readonly Attachment[]): () => 
 
 /**
  * Freezes a model's own parameters and trains those in `except`, until the returned function is called.
- * Several callers may do so at once: a parameter is trained while one of them excepts it, and gets its
- * earlier flag back when the last has let go.
+ * Several freezes may overlap: a parameter is trained while any of them excepts it, and gets its
+ * original `trainable` flag back when the last one ends.
  */
 export function freeze(model: Model, except: Iterable<Parameter> = []): () => void {
   const trained = new Set(except);
