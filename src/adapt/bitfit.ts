@@ -6,7 +6,7 @@ import { Arena } from "../device/arena.ts";
 import type { Tensor } from "../device/device.ts";
 import type { Model } from "../models/model.ts";
 import type { Adapter, SaveAdapterOptions, WeightChange } from "./adapter.ts";
-import { freeze } from "./freeze.ts";
+import { freeze } from "./attach.ts";
 import { saveValues } from "./save_values.ts";
 
 /**

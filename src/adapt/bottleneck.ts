@@ -13,7 +13,7 @@ import type { Model } from "../models/model.ts";
 import type { Adaptation } from "../nn/adaptation.ts";
 import type { Place } from "../nn/place.ts";
 import type { Adapter, SaveAdapterOptions, WeightChange } from "./adapter.ts";
-import { freeze } from "./freeze.ts";
+import { attach } from "./attach.ts";
 import { saveValues } from "./save_values.ts";
 
 /** Where to insert bottlenecks, and how narrow they are. */
@@ -76,7 +76,7 @@ export class BottleneckAdapter implements Adapter {
   readonly #size: number;
   readonly #bottlenecks: readonly Bottleneck[];
   readonly #arena: Arena;
-  readonly #unfreeze: () => void;
+  readonly #detach: () => void;
 
   /** Allocates the tensors, freezes the model and inserts the bottlenecks. */
   constructor(model: Model, { size, places, seed }: BottleneckOptions) {
@@ -94,8 +94,7 @@ export class BottleneckAdapter implements Adapter {
     });
     const random = new Random(seed);
     this.#bottlenecks.forEach((bottleneck, i) => initDown(bottleneck, random.split(i)));
-    this.#unfreeze = freeze(model);
-    for (const bottleneck of this.#bottlenecks) bottleneck.place.adaptations.push(bottleneck);
+    this.#detach = attach(model, this.#bottlenecks.map((one) => [one.place, one]));
   }
 
   /** Weight and bias of the down projection, then of the up projection, place by place. */
@@ -122,11 +121,7 @@ export class BottleneckAdapter implements Adapter {
 
   /** Removes the bottlenecks from the model. */
   remove(): void {
-    for (const bottleneck of this.#bottlenecks) {
-      const { adaptations } = bottleneck.place, at = adaptations.indexOf(bottleneck);
-      if (at >= 0) adaptations.splice(at, 1);
-    }
-    this.#unfreeze();
+    this.#detach();
   }
 
   /** Removes the adapter and frees its tensors. */

@@ -4,9 +4,9 @@ export { deltaWeight, type LowRankFactors, type LowRankUpdate } from "../core/lo
 export { type SiteAddress, siteName } from "../core/site.ts";
 export type { FloatDtype } from "../formats/mod.ts";
 export type { Adapter, SaveAdapterOptions, WeightChange } from "./adapter.ts";
+export { freeze } from "./attach.ts";
 export { BitFitAdapter, injectBitFit } from "./bitfit.ts";
 export { BottleneckAdapter, type BottleneckOptions, injectBottleneck } from "./bottleneck.ts";
-export { freeze } from "./freeze.ts";
 export { LoraAdapter, type LoraPlan } from "./lora/adapter.ts";
 export { injectLora, type LoraOptions } from "./lora/inject.ts";
 export { injectUpdates } from "./lora/inject_updates.ts";

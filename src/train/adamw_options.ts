@@ -5,8 +5,9 @@ import { DeviceError } from "../core/errors.ts";
 
 /** Settings that a group of parameters may have of its own. */
 export interface AdamWSettings {
-  /** η, at least 0. */ readonly learningRate:
-    number; /** β₁ and β₂, in [0, 1). Default 0.9 and 0.999. */
+  /** η, at least 0. */
+  readonly learningRate: number;
+  /** β₁ and β₂, in [0, 1). Default 0.9 and 0.999. */
   readonly betas: readonly [number, number];
   /** ε, above 0. Default 1e-8. */
   readonly epsilon: number;

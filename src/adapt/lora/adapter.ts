@@ -7,7 +7,7 @@ import { Arena, type ArenaEntry } from "../../device/arena.ts";
 import { writeAdapter } from "../../formats/mod.ts";
 import type { Model } from "../../models/model.ts";
 import type { Adapter, SaveAdapterOptions, WeightChange } from "../adapter.ts";
-import { freeze } from "../freeze.ts";
+import { attach } from "../attach.ts";
 import { listNames } from "../../core/module_names.ts";
 import { addressOf, type Site } from "../sites.ts";
 import { type LoraSettings, LoraSite } from "./lora_site.ts";
@@ -36,15 +36,14 @@ export class LoraAdapter implements Adapter {
   /** The adapted sites in the order of the forward pass. */
   readonly sites: readonly LoraSite[];
   readonly #arena: Arena;
-  readonly #unfreeze: () => void;
+  readonly #detach: () => void;
 
   /** Allocates the tensors, freezes the model and attaches the sites to its layers. */
   constructor(model: Model, plans: readonly LoraPlan[]) {
     this.model = model;
     this.#arena = new Arena(model.device, entriesOf(plans), "adapter", "LoRA");
     this.sites = plans.map((plan) => makeSite(plan, this.#arena));
-    this.#unfreeze = freeze(model);
-    for (const site of this.sites) site.linear.adaptations.push(site);
+    this.#detach = attach(model, this.sites.map((site) => [site.linear, site]));
   }
 
   /** A and B of every site. */
@@ -117,11 +116,7 @@ export class LoraAdapter implements Adapter {
    * parameters get their `trainable` flags back. The values stay readable until disposal.
    */
   remove(): void {
-    for (const site of this.sites) {
-      const { adaptations } = site.linear, at = adaptations.indexOf(site);
-      if (at >= 0) adaptations.splice(at, 1);
-    }
-    this.#unfreeze();
+    this.#detach();
   }
 
   /** Removes the adapter and frees its tensors; a second call does nothing. */

@@ -1,0 +1,37 @@
+/** Putting adaptations on a base model, which is frozen while they are there. @module */
+
+import type { Parameter } from "../autograd/parameter.ts";
+import type { Model } from "../models/model.ts";
+import type { Adaptation } from "../nn/adaptation.ts";
+
+/** A linear layer or a place, and what is to adapt it. */
+export type Attachment = readonly [layer: { readonly adaptations: Adaptation[] }, Adaptation];
+
+/**
+ * Freezes a model and adds adaptations to its layers, until the returned function is called; a second call
+ * of that does nothing.
+ */
+export function attach(model: Model, attachments: readonly Attachment[]): () => void {
+  const unfreeze = freeze(model);
+  for (const [{ adaptations }, adaptation] of attachments) adaptations.push(adaptation);
+  return () => {
+    for (const [{ adaptations }, adaptation] of attachments) {
+      const at = adaptations.indexOf(adaptation);
+      if (at >= 0) adaptations.splice(at, 1);
+    }
+    unfreeze();
+  };
+}
+
+/**
+ * Freezes a model's own parameters and trains those in `except`, until the returned function is called.
+ * Several freezes may overlap: a parameter is trained while any of them excepts it, and gets its
+ * original `trainable` flag back when the last one ends.
+ */
+export function freeze(model: Model, except: Iterable<Parameter> = []): () => void {
+  const trained = new Set(except);
+  const releases = [...model.parameters.values()].map((parameter) =>
+    parameter.hold(trained.has(parameter))
+  );
+  return () => releases.forEach((release) => release());
+}
