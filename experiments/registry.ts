@@ -54,11 +54,10 @@ export const experiments: readonly Experiment[] = [
  * @throws {RangeError} when a name is unknown; the message lists those that exist.
  */
 export function selectExperiments(names: readonly string[]): readonly Experiment[] {
-  for (const name of names) {
-    if (!experiments.some((experiment) => experiment.name === name)) {
-      const known = experiments.map((experiment) => experiment.name).join(", ");
-      throw new RangeError(`--only takes ${known}, found ${name}`);
-    }
+  const known = experiments.map(({ name }) => name);
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    throw new RangeError(`--only takes ${known.join(", ")}, found ${unknown}`);
   }
   return names.length === 0 ? experiments : experiments.filter(({ name }) => names.includes(name));
 }

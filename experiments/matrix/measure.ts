@@ -92,7 +92,6 @@ class Stopwatch {
 }
 
 const name = "layers.0.weight";
-
 const weightOf = ({ parameters }: Perceptron): Tensor => parameters.get(name)!.own;
 
 /** Weights that are made and compared at once. */

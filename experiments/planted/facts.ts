@@ -23,7 +23,6 @@ const site = "transformer.h.1.mlp.c_proj";
 
 /** Searched on seed 1000, which is reported nowhere. */
 const learningRate = 1e-1, longRun = 150;
-
 const batchSize = 32;
 
 /** All tokens but the last, which ends a text. */

@@ -60,7 +60,6 @@ const say = (rows: Rows, key: "bend" | "needed") =>
     .join(", ");
 
 const mostLeft = (rows: Rows) => Math.max(...readings(rows).map(({ left }) => left));
-
 const byPlanes = (rows: Rows) => [...Map.groupBy(rows, ({ planes }) => planes)];
 
 /** The share of the first layer's shift that no update of a rank can make, up to the planted rank. */
