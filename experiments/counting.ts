@@ -18,28 +18,22 @@ export function countTrained(rank: number): number {
   return countTrainable(model);
 }
 
-function loraRow(rank: number, full: number, printedReduction: string) {
-  const trained = countTrained(rank);
-  return {
-    method: `LoRA, r = ${rank} on q and v`,
-    trained,
-    printed: measured("table15", `LoRA, r_q = r_v = ${rank}`, "trained parameters"),
-    reduction: full / trained,
-    printedReduction,
+function countRows() {
+  const full = countTrained(0);
+  const lora = (rank: number, printedReduction: string) => {
+    const method = `LoRA, r = ${rank} on q and v`, trained = countTrained(rank);
+    const printed = measured("table15", `LoRA, r_q = r_v = ${rank}`, "trained parameters");
+    return { method, trained, printed, reduction: full / trained, printedReduction };
   };
+  const printed = measured("table4", "FT", "trained parameters"), method = "full fine-tuning";
+  return [
+    { method, trained: full, printed, reduction: 1, printedReduction: "–" },
+    lora(4, measured("text", "abstract: fewer trained parameters")),
+    lora(1, "–"),
+  ];
 }
 
-function countRows() {
-  const full = countTrained(0), printed = measured("table4", "FT", "trained parameters");
-  return {
-    full: {
-      ...{ method: "full fine-tuning", trained: full, printed },
-      ...{ reduction: 1, printedReduction: "–" },
-    },
-    rank4: loraRow(4, full, measured("text", "abstract: fewer trained parameters")),
-    rank1: loraRow(1, full, "–"),
-  };
-}
+const colors = [palette.full, palette.lora[1], palette.lora[0]];
 
 /** Counts what full fine-tuning and LoRA train in GPT-3 175B. */
 export const counting: Experiment = experiment({
@@ -56,15 +50,15 @@ export const counting: Experiment = experiment({
     rule: "held when the reduction at r = 4 on q and v, rounded to one significant digit, is the " +
       "printed 10,000; the count comes from the model's tensors, not from the printed total",
     printed: true,
-    holds: ({ rank4 }) => Number(rank4.reduction.toPrecision(1)) === printed.parameterReduction,
-    found({ rank4, rank1 }) {
+    holds: ([, rank4]) => Number(rank4.reduction.toPrecision(1)) === printed.parameterReduction,
+    found([, rank4, rank1]) {
       const share = Math.round(100 * rank4.reduction / printed.parameterReduction);
       return `${grouped(Math.round(rank4.reduction))} times at r = 4 and ` +
         `${grouped(Math.round(rank1.reduction))} times at r = 1; at r = 4 that is ${share}% of ` +
         "the printed figure.";
     },
   }],
-  tables: [({ full, rank4, rank1 }) =>
+  tables: [(rows) =>
     table({
       id: "counts",
       title: "Trained parameters of GPT-3 175B, ours beside the printed values (quoted)",
@@ -75,18 +69,21 @@ export const counting: Experiment = experiment({
         ["reduction", "reduction", "ratio"],
         ["printedReduction", "paper: reduction", "text"],
       ],
-      rows: [full, rank4, rank1],
+      rows,
     })],
-  figures: [({ full, rank4, rank1 }) =>
-    parameterBars({
-      id: "counts",
-      title: "Trained parameters of GPT-3 175B",
-      caption:
-        "Counted on the dry device from the tensors of the model and the adapter. The axis is " +
-        "logarithmic.",
-    }, [
-      { label: full.method, parameters: full.trained, color: palette.full },
-      { label: rank4.method, parameters: rank4.trained, color: palette.lora[1] },
-      { label: rank1.method, parameters: rank1.trained, color: palette.lora[0] },
-    ])],
+  figures: [(rows) =>
+    parameterBars(
+      {
+        id: "counts",
+        title: "Trained parameters of GPT-3 175B",
+        caption:
+          "Counted on the dry device from the tensors of the model and the adapter. The axis is " +
+          "logarithmic.",
+      },
+      rows.map(({ method, trained }, i) => ({
+        label: method,
+        parameters: trained,
+        color: colors[i],
+      })),
+    )],
 });

@@ -14,7 +14,6 @@ const path = "roberta-base-mnli-lora/loralib.safetensors";
 
 /** α / r: 16 by the authors' script (table 9 prints 8), r = 8. The file says neither. */
 const scaling = 16 / 8;
-
 const sites = ["query", "value"] as const;
 
 /** One adapted matrix and its spectrum. */

@@ -3,7 +3,7 @@
 import { adaptation } from "./adaptation/adaptation.ts";
 import { counting } from "./counting.ts";
 import type { Experiment } from "./frame/mod.ts";
-import { fullSize } from "./full_size/full_size.ts";
+import { fullSize } from "./full_size.ts";
 import { matrix } from "./matrix/matrix.ts";
 import { memory } from "./memory.ts";
 import { merging } from "./merging/merging.ts";
@@ -54,11 +54,10 @@ export const experiments: readonly Experiment[] = [
  * @throws {RangeError} when a name is unknown; the message lists those that exist.
  */
 export function selectExperiments(names: readonly string[]): readonly Experiment[] {
-  for (const name of names) {
-    if (!experiments.some((experiment) => experiment.name === name)) {
-      const known = experiments.map((experiment) => experiment.name).join(", ");
-      throw new RangeError(`--only takes ${known}, found ${name}`);
-    }
+  const known = experiments.map(({ name }) => name);
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    throw new RangeError(`--only takes ${known.join(", ")}, found ${unknown}`);
   }
   return names.length === 0 ? experiments : experiments.filter(({ name }) => names.includes(name));
 }

@@ -16,7 +16,6 @@ export const lora = { rank: 4, sites: ["q", "v"] } as const;
 export const batches = [1, 8, 64] as const;
 
 type ScalingRow = Awaited<ReturnType<typeof scalingRows>>[number];
-
 type Rows = readonly ScalingRow[];
 
 /** Published sizes of GPT-2 and GPT-3, our base, and one of a million parameters, the smallest first. */

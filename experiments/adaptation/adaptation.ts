@@ -5,7 +5,7 @@ import { openFile } from "../../src/core/storage.ts";
 import { loadBase } from "../base_model.ts";
 import { experiment, judge } from "../frame/mod.ts";
 import type { Claim, Experiment, ExperimentContext, Finding, MadeRun } from "../frame/mod.ts";
-import { type GlossData, glossData, glossLoss, planGloss, publishAdapter } from "../gloss_runs.ts";
+import { glossData, glossLoss, planGloss, publishAdapter } from "../gloss_runs.ts";
 import { learningRateGrid } from "../learning_rates.ts";
 import { lossFigure, qualityFigure } from "./figures.ts";
 import { type AdaptationRun, memoryFigure, type MethodRow } from "../../src/inspect/mod.ts";

@@ -64,13 +64,8 @@ export type View<Rows, Picture> = (
 
 /** What `rows` gives where there is nothing to read: the reason, which the report says. */
 export class LeftOut {
-  /** A sentence's end, without the full stop. */
-  readonly why: string;
-
-  /** Says why. */
-  constructor(why: string) {
-    this.why = why;
-  }
+  /** Says why: a sentence's end, without the full stop. */
+  constructor(readonly why: string) {}
 }
 
 /** The share of the progress bar that training takes, where there is any. */

@@ -4,9 +4,8 @@ import { injectLora, type LoraAdapter, merge, unmerge } from "../../src/adapt/mo
 import { Tape } from "../../src/autograd/mod.ts";
 import type { HostTensor } from "../../src/core/host_tensor.ts";
 import { hash32, Random } from "../../src/core/random.ts";
-import type { Device } from "../../src/device/device.ts";
+import type { Device, Tensor } from "../../src/device/device.ts";
 import type { LedgerReading } from "../../src/device/ledger.ts";
-import type { Tensor } from "../../src/device/device.ts";
 import { Perceptron } from "../../src/models/mod.ts";
 import { countChangedBits, largestDifference, largestOf, median } from "../../src/core/numbers.ts";
 import { denseOf, multiply, multiplyTransposed } from "../../src/linalg/mod.ts";
@@ -93,7 +92,6 @@ class Stopwatch {
 }
 
 const name = "layers.0.weight";
-
 const weightOf = ({ parameters }: Perceptron): Tensor => parameters.get(name)!.own;
 
 /** Weights that are made and compared at once. */

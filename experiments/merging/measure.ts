@@ -1,10 +1,9 @@
 /** What merging promises, measured on two trained adapters. @module */
 
 import { loadAdapter, merge, mergeReport, swap, unmerge } from "../../src/adapt/mod.ts";
-import type { Model, ModelInputs, TextModel } from "../../src/models/mod.ts";
+import { type Model, type ModelInputs, outputsOf, type TextModel } from "../../src/models/mod.ts";
 import { countChangedBits, largestDifference, largestOf } from "../../src/core/numbers.ts";
 import { type GlossData, glossLoss } from "../gloss_runs.ts";
-import { outputsOf } from "../../src/models/mod.ts";
 import { timeForward } from "../../src/inspect/mod.ts";
 
 /** Two adapters of one base, and how to judge the second. */

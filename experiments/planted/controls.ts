@@ -5,14 +5,12 @@ import { axis, bars, baseLayout, dots, line, palette, table } from "../../src/fi
 import type { Figure } from "../../src/figures/mod.ts";
 import { type Experiment, experiment, type ExperimentContext, type MadeRun } from "../frame/mod.ts";
 import { type LinearResult, linearRows, type LinearRun, planLinear } from "./linear_runs.ts";
-import { linearTask, type LinearTaskSpec } from "../../src/data/mod.ts";
+import { linearTask } from "../../src/data/mod.ts";
 import { rightSimilarity } from "./rules.ts";
 
 /** Marks of the rules; `docs/decisions/0013_rules_of_the_planted_tasks.md` gives the reasons. */
 const deviations = 3, sharedTolerance = 0.02;
-
 const width = 64, rank = 8;
-
 const { mean: chance, standardDeviation } = randomSimilarity(rank, rank, width);
 
 /** How far from chance φ of unrelated spaces may be. */
@@ -26,30 +24,30 @@ interface Pair {
   readonly inputs: "white" | "correlated";
   readonly seed: number;
   readonly shared?: number; // directions that the tasks share; none where there is no task
-  readonly runs: readonly [LinearRun, LinearRun];
+  readonly runs: readonly LinearRun[];
 }
-
-const examples = 256;
 
 /** All pairs of a seed: those on noise alone, then those that share directions. */
 function pairsOf(seed: number): Pair[] {
-  const noise = (inputs: Pair["inputs"], own: number): LinearRun => {
-    const shift = { kind: "none" } as const, rest = { examples, noise: 1, seed, noiseSeed: own };
-    return { task: { width, shift, norm: 0, inputs, ...rest }, rank, seed: own };
-  };
-  const planted = (firstDirection: number, own: number): LinearRun => {
-    const shift = { kind: "flat", rank } as const, inputs = "white";
-    const rest = { examples, noise: 0, seed, firstDirection };
-    return { task: { width, shift, norm: 4, inputs, ...rest }, rank, seed: own };
-  };
+  const size = { width, examples: 256, seed }, seeds = [seed, seed + partner];
+  const none = { kind: "none" } as const, flat = { kind: "flat", rank } as const;
+  const noiseOnly = (inputs: Pair["inputs"]) =>
+    seeds.map((own) => {
+      const task = { ...size, shift: none, norm: 0, inputs, noise: 1, noiseSeed: own };
+      return { task, rank, seed: own };
+    });
+  const sharing = (shared: number) =>
+    seeds.map((own) => {
+      const firstDirection = own === seed ? 0 : rank - shared, inputs = "white" as const;
+      const task = { ...size, shift: flat, norm: 4, inputs, noise: 0, firstDirection };
+      return { task, rank, seed: own };
+    });
   return [
-    ...(["white", "correlated"] as const).map((inputs): Pair => {
-      const runs = [noise(inputs, seed), noise(inputs, seed + partner)] as const;
-      return { inputs, seed, runs };
+    ...(["white", "correlated"] as const).map((inputs) => {
+      return { inputs, seed, runs: noiseOnly(inputs) };
     }),
-    ...[0, 2, 4, 6, 8].map((shared): Pair => {
-      const runs = [planted(0, seed), planted(rank - shared, seed + partner)] as const;
-      return { inputs: "white", seed, shared, runs };
+    ...[0, 2, 4, 6, 8].map((shared) => {
+      return { inputs: "white" as const, seed, shared, runs: sharing(shared) };
     }),
   ];
 }
@@ -79,9 +77,7 @@ async function controlRows(made: readonly MadeRun<LinearRun>[], context: Experim
 }
 
 type Rows = readonly PairRow[];
-
 const noiseOnly = (rows: Rows) => rows.filter(({ shared }) => shared === undefined);
-
 const sharing = (rows: Rows) => rows.filter(({ shared }) => shared !== undefined);
 
 const list = (rows: Rows, key: "raw" | "inMetric") =>

@@ -10,7 +10,6 @@ import { linearTask, type LinearTaskSpec } from "../../src/data/mod.ts";
 
 /** Marks of the rules; `docs/decisions/0013_rules_of_the_planted_tasks.md` gives the reasons. */
 const tolerance = 0.01, crossingTolerance = 0.1, judgedRank = 8;
-
 const width = 64, examples = 128, noise = 0.0555;
 
 /** The runs: every exponent, full fine-tuning and LoRA, and every seed. */

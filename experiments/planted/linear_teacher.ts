@@ -15,7 +15,6 @@ import { areBest, excessRange, excessTolerance, rightSimilarity, roundoff } from
 
 /** Marks of the rules; `docs/decisions/0013_rules_of_the_planted_tasks.md` gives the reasons. */
 const alike = 0.95, judgedRank = 4;
-
 const width = 64;
 
 const spectra: readonly { name: string; shift: ShiftSpectrum; distinct: boolean }[] = [

@@ -56,9 +56,7 @@ function rowOf({ chosen: { planted, sites, rank, seed }, metrics }: MadeRun<Tran
 }
 
 const percent = (share: number) => `${(100 * share).toPrecision(3)}%`;
-
 const plantedInBoth = (rows: readonly Row[]) => rows.filter(({ planted }) => planted === "q, v");
-
 const plantedInOne = (rows: readonly Row[]) => rows.filter(({ planted }) => planted === "q");
 
 /** Where each seed's curve bends, and what is left at the planted rank. */

@@ -14,8 +14,7 @@ import {
 import { type Experiment, experiment, type MadeRun, type PlanContext } from "../frame/mod.ts";
 import { bendOf, neededRank } from "../../src/analysis/mod.ts";
 import { enough } from "./rules.ts";
-import { type DigitRun, planDigits } from "./digit_runs.ts";
-import { DigitSource } from "./digits.ts";
+import { type DigitRun, DigitSource, planDigits } from "./digit_runs.ts";
 
 /** The students: planes, ranks around twice as many, and every seed. */
 function digitRuns({ seeds, full, quick }: PlanContext): DigitRun[] {
@@ -61,7 +60,6 @@ const say = (rows: Rows, key: "bend" | "needed") =>
     .join(", ");
 
 const mostLeft = (rows: Rows) => Math.max(...readings(rows).map(({ left }) => left));
-
 const byPlanes = (rows: Rows) => [...Map.groupBy(rows, ({ planes }) => planes)];
 
 /** The share of the first layer's shift that no update of a rank can make, up to the planted rank. */

@@ -11,14 +11,13 @@ import {
 } from "../../src/data/mod.ts";
 import type { Device } from "../../src/device/device.ts";
 import { type DenseMatrix, svd } from "../../src/linalg/mod.ts";
-import type { Model, ModelInputs, TextModel } from "../../src/models/mod.ts";
+import { type Model, type ModelInputs, outputsOf, type TextModel } from "../../src/models/mod.ts";
 import type { JsonRecord } from "../../src/runs/mod.ts";
 import { loadTokenizer } from "../../src/tokenizer/mod.ts";
 import { type Batch, evaluate } from "../../src/train/mod.ts";
 import { baseFolder, baseIdentity, loadBase } from "../base_model.ts";
 import { type PlannedRun, planRun } from "../frame/mod.ts";
 import { mean } from "../../src/core/numbers.ts";
-import { outputsOf } from "../../src/models/mod.ts";
 
 /** A student of a planted shift. */
 export interface TransformerRun {
@@ -45,7 +44,6 @@ export function textSource(): TextSource {
 
 /** Searched on seed 1000, which is reported nowhere. */
 const learningRate = 1e-2;
-
 const size = { batch: 8, length: 32 };
 
 /** Chooses the windows that are measured on, the same for every run. */

@@ -1,10 +1,10 @@
 /** Predicted, kept in the books, and seen by the operating system. @module */
 
+import { fileURLToPath } from "node:url";
 import { howMany } from "../../src/core/how_many.ts";
 import { table } from "../../src/figures/mod.ts";
 import { type Experiment, experiment, type ExperimentContext, LeftOut } from "../frame/mod.ts";
-import type { ResidentCase } from "./process.ts";
-import type { ResidentRow } from "./rows.ts";
+import { configOf, type Reading, type ResidentCase } from "./process.ts";
 
 /** Small to large, full and LoRA, few tokens and many. */
 const cases: readonly ResidentCase[] = [
@@ -24,8 +24,6 @@ async function residentRows({ quick, signal, report }: ExperimentContext) {
       "resident memory by mapping is read from Linux's /proc; this is another system",
     );
   }
-  // Here, so that nothing else waits for mathjs.
-  const { measureResident } = await import("./rows.ts");
   const rows: ResidentRow[] = [];
   for (const trained of quick ? cases.slice(0, 1) : cases) {
     signal.throwIfAborted();
@@ -33,6 +31,42 @@ async function residentRows({ quick, signal, report }: ExperimentContext) {
     report(rows.length / cases.length, label(trained));
   }
   return rows;
+}
+
+/** One process. */
+interface ResidentRow extends Reading {
+  readonly trained: ResidentCase;
+  readonly predicted: number; // the peak by closed formulas
+  /** What the backward pass holds at its peak: only there are places freed before the step's end. */
+  readonly holes: number;
+}
+
+/**
+ * Trains in a process of its own and reads what Linux says of it.
+ *
+ * @throws {Error} when the process fails; the message is what it said.
+ */
+export async function measureResident(trained: ResidentCase): Promise<ResidentRow> {
+  const program = new URL("./process.ts", import.meta.url);
+  const path = program.protocol === "file:" ? fileURLToPath(program) : program.href;
+  const { stdout, stderr, success } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", path, JSON.stringify(trained)],
+  }).output();
+  const [text, problem] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  if (!success) throw new Error(`training in a process of its own failed: ${problem.trim()}`);
+  return { ...JSON.parse(text) as Reading, trained, ...await predictionOf(trained) };
+}
+
+async function predictionOf(trained: ResidentCase) {
+  // Here, so that nothing else waits for mathjs.
+  const { evaluateFormula, gpt2StepBytes } = await import("../../src/accounting/mod.ts");
+  const { width: d, rank, batch: b, length: s } = trained, config = configOf(trained);
+  const lora = rank === 0 ? undefined : { rank, sites: "all" as const };
+  const bytes = gpt2StepBytes(config, { batch: b, length: s, lora })!;
+  const { n_layer: L, n_head: a, vocab_size: n_voc } = config;
+  const forward = evaluateFormula("stepForwardBytes", { b, s, d, d_ff: 4 * d, L, a, n_voc });
+  const predicted = Object.values(bytes).reduce((sum, some) => sum + some, 0);
+  return { predicted, holes: bytes.activation - Number(forward) };
 }
 
 /** What is in the device's memory beside the ledger's peak, and the most of it that is explained. */

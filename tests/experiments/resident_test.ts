@@ -1,6 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { measureResident } from "../../experiments/resident/rows.ts";
-import { besidePeak } from "../../experiments/resident/resident.ts";
+import { besidePeak, measureResident } from "../../experiments/resident/resident.ts";
 
 /**
  * The system sees the peak in the device's memory, whole, because every byte of it was written. Beside it

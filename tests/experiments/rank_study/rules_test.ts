@@ -1,5 +1,5 @@
 import { assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
-import { isExplained } from "../../../experiments/full_size/full_size.ts";
+import { isExplained } from "../../../experiments/full_size.ts";
 import { amplificationClaims } from "../../../experiments/rank_study/amplification.ts";
 import type { AmplificationRow } from "../../../experiments/rank_study/amplification_rows.ts";
 import { type LossRow, lossRow } from "../../../experiments/rank_study/losses.ts";
