@@ -12,7 +12,8 @@ import type { Trainer } from "./trainer.ts";
 /** What a checkpoint holds besides its tensors. */
 interface State {
   readonly format: "lowrank checkpoint 1";
-  /** Completed steps. */ readonly step: number;
+  /** Completed steps. */
+  readonly step: number;
   readonly seed: number;
   /** Description of the device that made it. */
   readonly device: string;
