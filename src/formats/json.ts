@@ -14,7 +14,10 @@ export const isCounts = (value: unknown): value is number[] =>
 /** A string, with the colon after it if it is a key, or the brace of an object. */
 const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?|[{}]/gs;
 
-/** The first key that occurs twice in one object of a valid JSON text, if any: `JSON.parse` drops it silently. */
+/**
+ * The first key that occurs twice in one object of a valid JSON text, if any: `JSON.parse` silently
+ * drops the first value.
+ */
 export function duplicateKey(text: string): string | undefined {
   const objects: Set<string>[] = [];
   for (const [token, colon] of text.matchAll(TOKEN)) {
