@@ -124,7 +124,7 @@ function stateOf(path: string, { metadata }: SafetensorsFile): State {
     const state: State = JSON.parse(metadata.state);
     if (state.format === format) return state;
   } catch {
-    // Not a checkpoint either.
+    // Metadata that is not JSON is not a checkpoint's.
   }
   throw new RangeError(`resuming from ${path} needs a "${format}" in its metadata, found none`);
 }
