@@ -14,7 +14,7 @@ const card = "max-width:800px;box-sizing:border-box;padding:12px 0 10px;border-r
 const heading = "margin:0 16px 4px;font-weight:600;font-size:15px";
 const small = "margin:4px 16px 0;color:#5b6270;font-size:13px";
 
-/** A figure's card: title, plot and caption. `svg` is the plot as {@link plotSvg} draws it. */
+/** A figure's card: title, plot and caption; `plot` is drawn by {@link plotSvg}. */
 export function figureCard(figure: Figure, plot: string): string {
   return `<div style="${card}"><div style="${heading}">${escapeHtml(figure.title)}</div>
 ${plotHtml(figure, plot)}

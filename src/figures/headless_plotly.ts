@@ -56,7 +56,7 @@ async function loadHeadless(): Promise<HeadlessPlotly> {
   };
 }
 
-/** Other codes concern invisible things: an attribute without effect, a hidden part. */
+/** Codes of visible faults; others are attributes without effect and hidden parts. */
 const faultCodes = ["object", "array", "schema", "value"];
 
 /** The specification without what plotly 4.1.1 cannot validate: the first legend, a shared color axis. */
