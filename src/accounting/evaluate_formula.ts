@@ -114,7 +114,7 @@ function formulaNamed(name: string): Formula {
 function assertValue(name: string, letter: string, value: number | bigint | undefined): void {
   if (value !== undefined && value >= 0 && value < Infinity) return;
   const found = value === undefined ? "nothing" : value;
-  throw new RangeError(`${name} needs ${letter} to be a number of 0 or more, found ${found}`);
+  throw new RangeError(`${name} needs ${letter} to be a number of at least 0, found ${found}`);
 }
 
 function compile(name: string): EvalFunction {

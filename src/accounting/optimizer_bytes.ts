@@ -39,9 +39,9 @@ const stateBytes: Readonly<Record<OptimizerName, (tensor: TensorSpec) => number>
  * ```ts
  * import { optimizerBytes } from "@lowrank/core/accounting";
  *
- * const matrix = [{ name: "W", shape: [768, 3072] }]; console.log(optimizerBytes("adamw", matrix)); //
- * 18874368, 8 per value console.log(optimizerBytes("adafactor", matrix)); // 15360, 4 per row and
- * column
+ * const matrix = [{ name: "W", shape: [768, 3072] }];
+ * console.log(optimizerBytes("adamw", matrix)); // 18874368, 8 per value
+ * console.log(optimizerBytes("adafactor", matrix)); // 15360, 4 per row and column
  * ```
  */
 export function optimizerBytes(optimizer: OptimizerName, trained: Iterable<TensorSpec>): number {

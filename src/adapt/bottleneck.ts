@@ -151,7 +151,6 @@ function entriesOf({ name, width }: Place, size: number) {
 
 /** U(−1/√d, 1/√d), like LoRA's A; everything else starts at zero. */
 function initDown({ parameters: [{ tensor, size }], place }: Bottleneck, random: Random): void {
-  const bound = 1 / Math.sqrt(place.width);
-  const values = Float32Array.from({ length: size }, () => (2 * random.uniform() - 1) * bound);
+  const values = random.uniformWithin(1 / Math.sqrt(place.width), size);
   tensor.device.write(tensor, values);
 }

@@ -156,7 +156,7 @@ function randomDirections(count: number, dimensions: number, random: Random): De
   return lq(gaussian(count, dimensions, random)).Q;
 }
 
-/** The first singular values of W, at least as many as asked for. */
+/** The first singular values of W, at least `rank` of them. */
 function leadingValues(W: LargeMatrix, rank: number, seed: number): Float64Array {
   const whole = Math.min(W.rows, W.columns) <= largestDecomposed;
   return whole

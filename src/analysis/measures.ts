@@ -63,7 +63,7 @@ export function nuclearRatio(values: ArrayLike<number>): number {
  *
  * PEFT's `convert_to_lora` counts the same way when given a share; kohya's `sv_fro` compares with τ².
  *
- * @throws {RangeError} when τ is outside of (0, 1].
+ * @throws {RangeError} when τ is outside (0, 1].
  */
 export function energyRank(values: ArrayLike<number>, tau: number): number {
   if (!(tau > 0 && tau <= 1)) {
@@ -77,7 +77,7 @@ export function energyRank(values: ArrayLike<number>, tau: number): number {
 /**
  * The least k whose best approximation of ΔW has an error of at most `error` · ‖ΔW‖_F.
  *
- * @throws {RangeError} when the error is outside of [0, 1).
+ * @throws {RangeError} when the error is outside [0, 1).
  */
 export function rankForError(values: ArrayLike<number>, error: number): number {
   if (!(error >= 0 && error < 1)) {

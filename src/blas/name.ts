@@ -1,6 +1,6 @@
 /** What a library calls itself. @module */
 
-/** The symbols of `settingDefinitions`, where the library has them. */
+/** The symbols of `settingDefinitions` that the library has. */
 export interface NameSymbols {
   /** Its version and options. */
   readonly config: (() => Deno.PointerValue) | null;

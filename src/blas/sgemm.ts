@@ -19,7 +19,7 @@ export type Sgemm = (
 ) => void;
 
 /**
- * The part from `begin` to `end` of C = alpha · opA opB + beta · C, row-major: columns where C is wider
+ * The part from `begin` to `end` of C = alpha · opA opB + beta · C, row-major: columns if C is wider
  * than high, else rows. Its arguments, all numbers, are transposeA, transposeB, m, n, k, alpha, a,
  * aStride, b, bStride, beta, c, cStride, begin, end; a, b and c are addresses in the process.
  *

@@ -26,7 +26,7 @@ export interface Batch<Inputs = ModelInputs> {
   readonly targets: HostTensor;
 }
 
-/** Number of labels that count: those that are not negative (-100 is ignored, as everywhere). */
+/** Number of labels that are not ignored: those that are not negative (-100 is ignored, as in PyTorch). */
 export function countLabels(labels: ArrayLike<number>): number {
   let count = 0;
   for (let i = 0; i < labels.length; i++) if (labels[i] >= 0) count++;

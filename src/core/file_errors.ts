@@ -34,7 +34,7 @@ export function writeReason(error: unknown): string {
     ENOTDIR: "its folder is not a folder",
     EISDIR: "it is a folder",
     ENOTEMPTY: "it is a folder",
-    // Deno gives no code for some errors, only their number.
+    // For some errors Deno has no code, only a number.
     "27": "the file would be larger than the system allows",
     "122": NO_QUOTA,
   });

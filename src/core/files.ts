@@ -119,8 +119,8 @@ export async function isSamePlace(one: string, other: string): Promise<boolean> 
 }
 
 /**
- * Writes a file through a temporary one in the same folder (write, flush, rename), so that readers and
- * crashes find the old bytes or the new ones, never a part of them.
+ * Writes a file through a temporary one in the same folder (write, flush, rename), so that a reader, or
+ * a crash, finds the old bytes or the new ones, never a mix.
  *
  * @param totalBytes The size of the whole if `content` comes in pieces; only errors mention it.
  * @throws {Error} when the disk is full or the folder missing or not writable; the old file is as

@@ -1,4 +1,4 @@
-/** Numbers beside their nouns. @module */
+/** Numbers with their nouns. @module */
 
 /** A number and its noun: `1 step`, `2 steps`. */
 export function howMany(count: number, one: string, many = `${one}s`): string {

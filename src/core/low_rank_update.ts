@@ -27,7 +27,7 @@ export function updateName(update: LowRankFactors | LowRankUpdate): string {
  * Throws unless A and B are matrices of one rank, at least 1, that fit the update's rows and the weight
  * that it is for, and the scaling is finite.
  *
- * @param weight Shape of the weight, `(out, in)`, where it is known.
+ * @param weight Shape of the weight, `(out, in)`, if it is known.
  * @throws {ShapeError} when A and B do not fit each other, the rows or the weight.
  * @throws {RangeError} when the scaling is not finite.
  */

@@ -1,8 +1,8 @@
 /** The operating system and JavaScript engine that the library runs on. @module */
 
 /**
- * True where there is no Deno: a page has no disk, no environment variables, no worker threads of ours
- * and no FFI.
+ * True if there is no Deno: a page has no disk, no environment variables, no worker threads of ours and
+ * no FFI.
  */
 export const inBrowser: boolean = typeof Deno === "undefined";
 

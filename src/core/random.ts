@@ -35,7 +35,12 @@ export class Random {
     return ((this.bits() >>> 5) * 67108864 + (this.bits() >>> 6)) / 9007199254740992;
   }
 
-  /** A whole number in [0, bound). */
+  /** `size` values that are uniform in [−bound, bound). */
+  uniformWithin(bound: number, size: number): Float32Array<ArrayBuffer> {
+    return Float32Array.from({ length: size }, () => (2 * this.uniform() - 1) * bound);
+  }
+
+  /** An integer in [0, bound). */
   integer(bound: number): number {
     return Math.floor(this.uniform() * bound);
   }

@@ -61,7 +61,7 @@ function sampleRows(
   }
   if (rows.length === examples) return rows;
   throw new RangeError(
-    `sampling ${examples} examples needs as many that fit ${length} tokens, found ${rows.length}`,
+    `sampling ${examples} examples needs ${examples} that fit in ${length} tokens, found ${rows.length}`,
   );
 }
 

@@ -1,4 +1,4 @@
-/** What a notebook is given of a figure: one bundle that every front end shows something of. @module */
+/** A figure as a bundle from which every notebook front end can show something. @module */
 
 import type { Figure } from "./figure.ts";
 import { figureCard } from "./figure_card.ts";
@@ -6,7 +6,7 @@ import { compactJson } from "./json.ts";
 import { plotlyConfig } from "./plotly.ts";
 import { framed, plotSvg } from "./static_svg.ts";
 
-/** The same thing in several media types; a front end takes the richest that it can show. */
+/** The same output in several media types; a front end shows the richest that it can. */
 export type MimeBundle = Readonly<Record<string, unknown>>;
 
 /**
@@ -23,7 +23,7 @@ export async function figureBundle(figure: Figure): Promise<MimeBundle> {
   };
 }
 
-/** A specification whose title plotly draws, where nobody else would. */
+/** A specification with the title drawn by plotly, as some front ends show nothing else. */
 function titled({ title, data, layout, frames }: Figure) {
   const withTitle = (inner: Figure["layout"]) => {
     const { text = "", ...style } = (inner.title ?? {}) as { text?: string };
@@ -36,7 +36,7 @@ function titled({ title, data, layout, frames }: Figure) {
   return { data, layout: withTitle(layout), frames: named, config: plotlyConfig };
 }
 
-/** Title, caption and what each trace holds. */
+/** Title, caption and a line about each trace. */
 function plainFigure({ title, caption, data }: Figure): string {
   const traces = data.map(({ name, type, x, y, z }, place) => {
     const values = (y ?? z ?? x ?? []) as ArrayLike<unknown>;

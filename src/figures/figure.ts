@@ -1,8 +1,8 @@
-/** What a figure and a table are: plain data that every page and notebook can draw. @module */
+/** Figures and tables: plain data that every page and notebook can draw. @module */
 
 import type { Frame, Layout, Trace } from "./plotly_types.ts";
 
-/** A plotly specification with the words around it. */
+/** A plotly specification with title and caption. */
 export interface Figure {
   /** Unique in its report; also the anchor. */
   readonly id: string;
@@ -14,14 +14,13 @@ export interface Figure {
   readonly data: readonly Trace[];
   /** Layout, as plotly takes it. */
   readonly layout: Layout;
-  /** What a slider steps through, as plotly takes it. */
+  /** The states of a slider, as plotly takes them. */
   readonly frames?: readonly Frame[];
 }
 
 /**
- * How a column is printed. `number` shows whole numbers with all digits and others with six,
- * `share` three digits; `verdict` is
- * the one that has color; `math` is a formula in TeX.
+ * How a column is printed. `number` shows whole numbers with all digits and others with six, `share`
+ * shows three digits, `verdict` is colored, and `math` is a formula in TeX.
  */
 export type Unit =
   | "count"
@@ -40,24 +39,24 @@ export type Unit =
 export interface TableColumn {
   /** Key of a row's value. */
   readonly key: string;
-  /** Heading, with the unit where numbers have one. */
+  /** Heading, with the unit of the numbers if they have one. */
   readonly label: string;
   /** How its values are printed. */
   readonly unit: Unit;
-  /** Key of what is said below each value, in small print. */
+  /** Key of the small print below each value. */
   readonly detail?: string;
 }
 
-/** Rows with their columns. */
+/** Columns and rows. */
 export interface DataTable {
   /** Unique in its report. */
   readonly id: string;
   /** One line. */
   readonly title: string;
-  /** Of whom these figures are, where they are not ours; shown folded and set apart. */
+  /** The source, if the numbers are not ours; the table is then folded and set apart. */
   readonly quoted?: string;
-  /** In the order in which they are shown. */
+  /** The columns, in the order shown. */
   readonly columns: readonly TableColumn[];
-  /** One record a row; a missing value shows as a dash. */
+  /** One record per row; a missing value is shown as a dash. */
   readonly rows: readonly Readonly<Record<string, string | number | undefined>>[];
 }

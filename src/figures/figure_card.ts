@@ -1,4 +1,4 @@
-/** A figure as HTML: first a still picture, then, where the page has plotly, the live one. @module */
+/** A figure as HTML: a still picture, which becomes live if the page has plotly. @module */
 
 import { gzipSync } from "node:zlib";
 import type { Figure } from "./figure.ts";
@@ -7,14 +7,14 @@ import { scriptJson } from "./json.ts";
 import { pictureSource } from "./picture.ts";
 import { plotlyConfig, plotlySource } from "./plotly.ts";
 
-// Styles are inline and colors fixed: a front end strips style elements from what it does not
-// trust, and white paper is readable in the dark too.
+// Styles are inline and colors fixed: a front end strips style elements from untrusted output, and a
+// white card is readable in a dark theme too.
 const card = "max-width:800px;box-sizing:border-box;padding:12px 0 10px;border-radius:6px;" +
   "background:#fff;color:#1f2430;font:14px/1.45 system-ui,sans-serif";
 const heading = "margin:0 16px 4px;font-weight:600;font-size:15px";
 const small = "margin:4px 16px 0;color:#5b6270;font-size:13px";
 
-/** The card of a figure with its plot, as {@link plotSvg} draws it. */
+/** A figure's card: title, plot and caption; `plot` is drawn by {@link plotSvg}. */
 export function figureCard(figure: Figure, plot: string): string {
   return `<div style="${card}"><div style="${heading}">${escapeHtml(figure.title)}</div>
 ${plotHtml(figure, plot)}
@@ -26,7 +26,7 @@ export function plotHtml({ id, title, data, layout, frames }: Figure, plot: stri
   const picture = `<img alt="${escapeHtml(title)}" style="display:block;width:100%" src="${
     pictureSource(plot)
   }">`;
-  // A script may be run where it stands, or behind the whole output.
+  // A front end may run a script in place, or after the whole output.
   return `<div><div data-figure="${escapeHtml(id)}" class="plot">${picture}</div>
 <script>{ const places = document.currentScript.parentElement.querySelectorAll("[data-figure]");
 const place = [...places].find(({ dataset }) => dataset.figure === ${scriptJson(id)});
@@ -35,8 +35,8 @@ globalThis.lowrankFigures ? draw() : addEventListener("lowrank-figures", draw, {
 }
 
 /**
- * HTML without anything to see that brings plotly into a page, compressed (about 630 kB), once; every
- * {@link figureCard} in the page becomes live, those that come later too. It does no harm twice.
+ * Invisible HTML that loads plotly into a page, compressed (about 630 kB); then every {@link figureCard} in
+ * the page, later ones too, becomes live. Adding it twice is harmless.
  */
 export async function figureLoader(): Promise<string> {
   const packed = gzipSync(await plotlySource(), { level: 9 }).toBase64();
@@ -44,8 +44,8 @@ export async function figureLoader(): Promise<string> {
 }
 
 /**
- * Runs in the page. The library is called as a module of its own, so that it neither registers with
- * a page's require.js nor takes another plotly's name.
+ * Runs in the page. The library runs as a module of its own, so that it neither registers with the page's
+ * require.js nor replaces another plotly.
  */
 const loader = `(packed) => {
   const load = async () => {

@@ -1,4 +1,4 @@
-/** Numbers as people read them. @module */
+/** Formatting numbers for readers. @module */
 
 import type { Unit } from "./figure.ts";
 
@@ -6,13 +6,13 @@ const counts = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 
 const sixDigits = new Intl.NumberFormat("en-US", { maximumSignificantDigits: 6 });
 
-/** A value in its unit: separators, decimal byte units, a dash for what is missing. */
+/** A value in its unit: with separators and decimal byte units; a dash if it is missing. */
 export function formatValue(value: string | number | undefined, unit: Unit): string {
   if (value === undefined) return "–";
   return typeof value === "string" ? value : formatters[unit](value);
 }
 
-/** Whether values of this unit read as words, from the left. */
+/** Whether values of this unit are words, which are left-aligned. */
 export function isText(unit: Unit): boolean {
   return unit === "text" || unit === "verdict" || unit === "math";
 }
@@ -32,7 +32,7 @@ const formatters: Readonly<Record<Unit, (value: number) => string>> = {
   percent: (value) => `${value.toPrecision(3)}%`,
 };
 
-/** Bytes with a decimal unit, three digits: `1.21 GB`. */
+/** Bytes with a decimal unit and three digits: `1.21 GB`. */
 export function formatBytes(bytes: number): string {
   const units = ["B", "kB", "MB", "GB", "TB"];
   const size = Math.abs(bytes);

@@ -4,7 +4,7 @@ import type { MimeBundle } from "./bundle.ts";
 import { type DrawFormula, escapeHtml } from "./html.ts";
 import { pictureSource } from "./picture.ts";
 
-/** MathJax, which draws a formula as SVG in the color of the text around it. */
+/** Draws a formula with MathJax, as SVG in the color of the text around it. */
 export async function loadMathJax(): Promise<DrawFormula> {
   const [{ mathjax }, { TeX }, { SVG }, { liteAdaptor }, { RegisterHTMLHandler }] = await Promise
     .all([
@@ -30,9 +30,9 @@ export async function loadMathJax(): Promise<DrawFormula> {
 let drawing: Promise<DrawFormula> | undefined;
 
 /**
- * A formula as `text/latex`, `image/svg+xml` and `text/plain`. JupyterLab, which carries a MathJax of
- * its own, takes the first; nbconvert's page, which would need a network for it, the second. There is
- * no `text/html`, which both would prefer to what is better here.
+ * A formula as `text/latex`, `image/svg+xml` and `text/plain`. JupyterLab has its own MathJax and shows the
+ * first; a page by nbconvert, which would need a network for that, shows the second. There is no
+ * `text/html`, because both would prefer it.
  */
 export async function formulaBundle(tex: string): Promise<MimeBundle> {
   const draw = await (drawing ??= loadMathJax());
@@ -43,7 +43,7 @@ export async function formulaBundle(tex: string): Promise<MimeBundle> {
   };
 }
 
-/** Draws a formula as an image element, for HTML from which a front end may strip other drawings. */
+/** Draws a formula as an image element, as a front end may strip inline SVG from HTML. */
 export async function formulaPictures(): Promise<DrawFormula> {
   const draw = await (drawing ??= loadMathJax());
   return (tex) => {
@@ -54,7 +54,7 @@ export async function formulaPictures(): Promise<DrawFormula> {
   };
 }
 
-/** An image knows no text around it: ink for light and for dark pages. */
+/** An image does not inherit the text color, so it brings ink for light and for dark pages. */
 function standalone(svg: string): string {
   const ink =
     "<style>svg{color:#1f2430}@media(prefers-color-scheme:dark){svg{color:#e3e6ec}}</style>";

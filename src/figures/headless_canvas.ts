@@ -1,8 +1,8 @@
-/** What plotly needs of a canvas: rectangles of one color, and the picture as PNG. @module */
+/** The part of a canvas that plotly needs: filled rectangles, and the picture as PNG. @module */
 
 import { encodePng } from "./png.ts";
 
-/** The part of a canvas element that is asked. */
+/** The properties of a canvas element that we use. */
 export interface CanvasSize {
   /** Pixels in a row. */
   readonly width: number;

@@ -1,6 +1,6 @@
 /**
- * Plotly without a browser: its own code on a small DOM, so that a static picture is the one that
- * people see live.
+ * Plotly without a browser: its own code on a small DOM, so that a still picture looks like the live
+ * figure.
  *
  * @module
  */
@@ -13,9 +13,9 @@ import { boundingBox, type DrawnElement } from "./text_boxes.ts";
 
 /** Plotly on a DOM of its own. */
 export interface HeadlessPlotly {
-  /** Draws traces and layout as SVG; `seed` decides the names in it. */
+  /** Draws traces and layout as SVG; `seed` determines the element names in it. */
   draw(figure: Specification, size: Size, seed: number): Promise<string>;
-  /** What plotly does not know or would not take, a sentence each. */
+  /** The attributes that plotly does not know or would reject, one sentence each. */
   faults(figure: Specification): string[];
 }
 
@@ -56,10 +56,10 @@ async function loadHeadless(): Promise<HeadlessPlotly> {
   };
 }
 
-/** The others are of what is not seen: an attribute without effect, a part that is hidden. */
+/** Codes of visible faults; others are attributes without effect and hidden parts. */
 const faultCodes = ["object", "array", "schema", "value"];
 
-/** All but what plotly 4.1.1 cannot validate: the first legend, and a common axis of color. */
+/** The specification without what plotly 4.1.1 cannot validate: the first legend, a shared color axis. */
 function validated({ data, layout: { legend: _, ...layout } }: Specification): Specification {
   return structuredClone({ data: data.map(({ coloraxis: _, ...trace }) => trace), layout });
 }
@@ -80,7 +80,7 @@ async function loadLibrary(random: () => number): Promise<Plotly> {
     Image: window.Image,
     Element: window.Element,
     HTMLElement: window.HTMLElement,
-    // Names of clip paths are random; the same figure must give the same bytes.
+    // Plotly names clip paths at random, but the same figure must give the same bytes.
     Math: Object.create(Math, { random: { value: random } }),
   });
 }
@@ -93,7 +93,7 @@ interface Plotly {
   ): { readonly code: string; readonly msg: string }[] | undefined;
 }
 
-/** Runs the library with names of its own in place of globals, so that ours stay as they are. */
+/** Runs the library with its own variables in place of globals, so that ours stay unchanged. */
 function run(source: string, globals: Readonly<Record<string, unknown>>): Plotly {
   const module = { exports: {} };
   const library = new Function("module", ...Object.keys(globals), source);

@@ -1,22 +1,22 @@
-/** Panels of values from 0 to 1 side by side, all in one scale of color. @module */
+/** Panels of values from 0 to 1, side by side on one color scale. @module */
 
 import type { Figure } from "./figure.ts";
 import { axis, baseLayout } from "./layout.ts";
 import type { Trace } from "./plotly_types.ts";
 
 /**
- * Values from 0 to 1; the first index goes down, the second to the right, both counted from 1. Of more than
- * 20 along an axis every second is drawn, or every third, …, the first always.
+ * Values from 0 to 1; the first index counts down, the second to the right, both from 1. If an axis has more
+ * than 20 cells, only every n-th is drawn, beginning with the first.
  */
 export type HeatmapPanel = readonly (readonly number[])[];
 
-/** Rows of panels with what their axes count. */
+/** Rows of panels, and what their axes count. */
 export interface HeatmapGrid {
   /** Above each column. */
   readonly columns: readonly string[];
   /** Each with a panel for every column. */
   readonly rows: readonly {
-    /** Left of the row: what its panels are, and what counts down. */
+    /** Left of the row: what its panels show, or what counts down. */
     readonly label: string;
     /** Its panels. */
     readonly panels: readonly HeatmapPanel[];
@@ -78,7 +78,7 @@ export function heatmaps(
 
 const margin = { t: 30, r: 20, b: 56, l: 60 };
 
-/** White for nothing in common, dark for all. */
+/** White for 0 (nothing in common), dark for 1 (everything). */
 const colorscale = [
   [0, "#ffffff"],
   [0.25, "#c6e2f4"],
@@ -94,7 +94,7 @@ function trace(name: string, values: HeatmapPanel, id: number): Trace {
   const down = stepOf(values), across = stepOf(values[0]);
   return {
     type: "heatmap",
-    // Three digits are more than colors show, and keep the page small.
+    // Three digits are more than colors can show, and keep the page small.
     z: everyNth(values, down).map((row) =>
       everyNth(row, across).map((value) => Math.round(1000 * value) / 1000)
     ),
@@ -106,20 +106,20 @@ function trace(name: string, values: HeatmapPanel, id: number): Trace {
   };
 }
 
-/** Cells along an axis, at most: more are finer than six pixels, and a notebook keeps every value twice. */
+/** Most cells along an axis: more would be under six pixels wide, and a notebook stores every value twice. */
 const mostCells = 20;
 
 const stepOf = ({ length }: readonly unknown[]): number => Math.ceil(length / mostCells);
 
 const everyNth = <T>(all: readonly T[], step: number): T[] => all.filter((_, i) => i % step === 0);
 
-/** The place of the n-th of equal parts of [0, 1]. */
+/** The range of the n-th of several equal parts of [0, 1]. */
 function interval(place: number, count: number, gap: number): Interval {
   const size = (1 - gap * (count - 1)) / count, start = place * (size + gap);
   return [start, Math.min(1, start + size)];
 }
 
-/** Whole numbers: left to itself, plotly halves the steps of a short axis. */
+/** Ticks at whole numbers: by default plotly uses halves on a short axis. */
 function ticks(count: number) {
   return count <= 6 ? { tick0: 1, dtick: 1 } : { nticks: 6 };
 }

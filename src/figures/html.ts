@@ -3,7 +3,7 @@
 import type { DataTable, TableColumn, Unit } from "./figure.ts";
 import { formatValue, isText } from "./format.ts";
 
-/** A text with the five characters that HTML gives meaning to replaced. */
+/** Escapes the five characters that have a meaning in HTML. */
 export function escapeHtml(text: string): string {
   const entities: Record<string, string> = {
     "&": "&amp;",
@@ -15,10 +15,10 @@ export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => entities[character]);
 }
 
-/** Makes markup of a formula in TeX. */
+/** Turns a formula in TeX into markup. */
 export type DrawFormula = (tex: string) => string;
 
-/** A table; columns of numbers to the right, figures that are not ours folded and set apart. */
+/** A table: numbers are right-aligned; a table of quoted numbers is folded and set apart. */
 export function tableHtml(table: DataTable, draw: DrawFormula = texAsText): string {
   const id = escapeHtml(table.id), title = escapeHtml(table.title);
   const body = tableBody(table, draw);
@@ -61,7 +61,7 @@ function valueHtml(value: string | number | undefined, unit: Unit, draw: DrawFor
   return escapeHtml(formatValue(value, unit));
 }
 
-/** What is not listed is open. */
+/** The style of each verdict; any other is `open`. */
 const kinds: Readonly<Record<string, string>> = {
   "held": "held",
   "equal when rounded": "held",

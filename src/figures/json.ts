@@ -1,7 +1,7 @@
-/** Numbers and arrays as a page is given them. @module */
+/** JSON for pages. @module */
 
 /**
- * JSON with six significant digits, more than a picture shows; typed arrays are lists.
+ * JSON with six significant digits, which is more than a picture shows; typed arrays become lists.
  */
 export function compactJson(value: unknown): string {
   return JSON.stringify(value, (_, inner) => {

@@ -1,4 +1,4 @@
-/** The layout that every figure starts from. @module */
+/** The layout that every figure starts with. @module */
 
 import { palette } from "./palette.ts";
 import type { Axis, Layout } from "./plotly_types.ts";
@@ -25,7 +25,7 @@ export function logAxis(title: string, more: Axis = {}): Axis {
   return axis(title, { type: "log", dtick: 1, ...more });
 }
 
-/** White paper, room for titles, a legend above the plot. */
+/** White paper, room for axis titles, a legend above the plot. */
 export function baseLayout(
   x: Axis,
   y: Axis,

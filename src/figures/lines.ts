@@ -1,4 +1,4 @@
-/** Lines over one axis, such as a number by rank. @module */
+/** Line plots, such as a loss by rank. @module */
 
 import type { Figure } from "./figure.ts";
 import { axis, baseLayout, logAxis } from "./layout.ts";
@@ -10,25 +10,25 @@ import { sliderFigure } from "./slider_figure.ts";
 export interface Line {
   /** Its name in the legend; a single line needs none. */
   readonly name?: string;
-  /** Places along the x axis. */
+  /** Positions along the x axis. */
   readonly x: readonly number[];
   /** A value for each of them. */
   readonly y: readonly number[];
-  /** Default: the next of the palette's series. */
+  /** Color. Default: the next of the palette's series. */
   readonly color?: string;
-  /** Dashed, for theory, chance and quoted values. */
+  /** Dashed, for theory, chance and quoted values. Default false. */
   readonly dashed?: boolean;
 }
 
-/** What an axis says, and whether it is logarithmic. */
+/** The title of an axis, and whether it is logarithmic. */
 export interface LinesAxis {
   /** Title with the unit. */
   readonly title: string;
-  /** Logarithmic; else it begins at zero. Default false. */
+  /** Logarithmic; otherwise the axis begins at zero. Default false. */
   readonly log?: boolean;
 }
 
-/** The words and axes around lines. */
+/** The title, caption and axes of a line plot. */
 export interface LinesWords extends Pick<Figure, "id" | "title" | "caption"> {
   /** Across. */
   readonly x: LinesAxis;
@@ -52,18 +52,18 @@ export function linesFigure({ x, y, ...words }: LinesWords, lines: readonly Line
   return { ...words, data: lines.map(trace), layout: layoutOf(x, y, lines) };
 }
 
-/** Lines of one state of a slider. */
+/** The lines at one position of a slider. */
 export interface LinesStep {
   /** The state. */
   readonly label: string;
-  /** As many at each state. */
+  /** The same number of lines at every position. */
   readonly lines: readonly Line[];
 }
 
-/** Half of the last state's label is to the right of the axis. */
+/** Half of the last label is to the right of the axis. */
 const lastLabelRoom = 48;
 
-/** Lines that a slider changes, on axes that hold all of them; it needs no kernel. */
+/** Lines that change with a slider, on axes that fit all of its positions; it needs no kernel. */
 export function linesSlider(
   { x, y, ...words }: LinesWords & { readonly name: string },
   steps: readonly LinesStep[],
@@ -97,7 +97,7 @@ function layoutOf(x: LinesAxis, y: LinesAxis, lines: readonly Line[]): Layout {
   );
 }
 
-/** An axis around all values, with a little room; plotly's own while there are none. */
+/** An axis that fits all values, with a small margin; plotly's default if there are none. */
 function axisOf({ title, log }: LinesAxis, values: readonly number[]): Axis {
   if (values.length === 0) return log ? logAxis(title) : axis(title);
   if (!log) return axis(title, { range: [0, 1.05 * Math.max(...values)] });

@@ -1,25 +1,25 @@
-/** Training losses over steps, also while they come in. @module */
+/** Training loss by step, also during training. @module */
 
 import type { Figure } from "./figure.ts";
 import { axis, baseLayout } from "./layout.ts";
 
-/** The loss of each step of a run so far. */
+/** The losses of a run so far. */
 export interface LossCurve {
   /** Its name in the legend. */
   readonly name: string;
-  /** Nats per token, from the first step on. */
+  /** Nats per token, one value per step. */
   readonly losses: readonly number[];
-  /** Of the palette. */
+  /** Color, from the palette. */
   readonly color: string;
 }
 
-/** What stands around the curves. */
+/** Caption and length of the axis. */
 export interface LossCurvesOptions extends Pick<Figure, "id" | "caption"> {
-  /** Steps of the whole run: the axis does not move while it is under way. */
+  /** Steps of the whole run, so that the axis does not move during training. */
   readonly steps: number;
 }
 
-/** One line a run. */
+/** One line per run. */
 export function lossCurves(
   curves: readonly LossCurve[],
   { id, caption, steps }: LossCurvesOptions,

@@ -1,4 +1,4 @@
-/** A small matrix as a picture, by how many of its directions are kept. @module */
+/** A small matrix as a picture, at every rank. @module */
 
 import type { HostTensor } from "../core/host_tensor.ts";
 import type { Figure } from "./figure.ts";
@@ -7,7 +7,7 @@ import { palette } from "./palette.ts";
 import type { Trace } from "./plotly_types.ts";
 import { sliderFigure } from "./slider_figure.ts";
 
-/** The best matrix of one rank. */
+/** The best approximation of one rank. */
 export interface LowRankPicture {
   /** Directions kept. */
   readonly rank: number;
@@ -17,10 +17,10 @@ export interface LowRankPicture {
   readonly error: number;
 }
 
-/** Pixels of a square, and the most of a figure's height. */
+/** Pixels per square, and the largest height of a figure. */
 const square = 34, most = 420;
 
-/** A slider over ranks: white is 0, dark is 1, and what is outside is cut off. */
+/** A slider over ranks: white is 0, dark is 1, and values outside of [0, 1] are clamped. */
 export function lowRankPictures(
   words: Pick<Figure, "id" | "title" | "caption">,
   pictures: readonly LowRankPicture[],
@@ -51,5 +51,5 @@ function trace({ shape: [rows, columns], data }: HostTensor): Trace {
   return { type: "heatmap", z, zmin: 0, zmax: 1, colorscale, showscale: false, xgap: 1, ygap: 1 };
 }
 
-/** Three digits are more than colors show. */
+/** Three digits are more than colors can show. */
 const round = (value: number): number => Math.round(1000 * value) / 1000;

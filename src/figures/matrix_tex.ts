@@ -2,13 +2,13 @@
 
 import type { HostTensor } from "../core/host_tensor.ts";
 
-/** The most rows or columns that are worth reading. */
+/** Most rows or columns that are readable. */
 const most = 16;
 
 /**
- * A matrix of at most 16 x 16 in TeX, whole numbers as they are and others with three digits.
+ * A matrix of at most 16 x 16 in TeX; whole numbers are exact, others have three digits.
  *
- * @throws {RangeError} when it is no matrix, or a larger one.
+ * @throws {RangeError} when the tensor is not a matrix, or is larger.
  *
  * @example
  * ```ts

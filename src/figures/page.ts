@@ -6,7 +6,7 @@ import { type DrawFormula, escapeHtml, tableHtml, verdictHtml } from "./html.ts"
 import { plotSvg } from "./static_svg.ts";
 import { style } from "./style.ts";
 
-/** A claim and what came of it. */
+/** A claim with its verdict. */
 export interface Claim {
   /** The claim. */
   readonly claim: string;
@@ -18,13 +18,13 @@ export interface Claim {
   readonly verdict: string;
 }
 
-/** One experiment's part of a report. */
+/** One experiment in a report. */
 export interface Section {
   /** Unique in the report; also the anchor. */
   readonly id: string;
   /** Heading. */
   readonly title: string;
-  /** What it asks. */
+  /** Its question. */
   readonly question: string;
   /** The place in the paper. */
   readonly source: string;
@@ -38,19 +38,19 @@ export interface Section {
   readonly figures: readonly Figure[];
 }
 
-/** What a page shows. */
+/** The content of a page. */
 export interface Report {
   /** Heading. */
   readonly title: string;
   /** How it was made: device, seeds, time. */
   readonly facts: readonly (readonly [name: string, value: string])[];
-  /** Its parts. */
+  /** Its sections. */
   readonly sections: readonly Section[];
 }
 
 /**
- * Renders a report: its plots are pictures that the page's own plotly makes live. Without `draw`,
- * formulas stand there in TeX.
+ * Renders a report. Its plots are pictures that become live with the page's own plotly. Without `draw`,
+ * formulas are shown as TeX.
  */
 export async function renderPage(
   { title, facts, sections }: Report,

@@ -1,4 +1,4 @@
-/** One palette throughout, told apart also by those who see few colors (after Okabe and Ito). @module */
+/** The palette of all figures; color-blind readers can tell its colors apart (after Okabe and Ito). @module */
 
 /** Colors of what is compared. */
 export const palette = {

@@ -1,4 +1,4 @@
-/** Numbers of parameters that lie powers of ten apart, as bars. @module */
+/** Parameter counts of very different sizes, as bars. @module */
 
 import type { Figure } from "./figure.ts";
 import { axis, baseLayout, logAxis } from "./layout.ts";
@@ -13,7 +13,7 @@ export interface ParameterBar {
   readonly color: string;
 }
 
-/** Horizontal bars on a logarithmic axis from a tenth of the smallest on, each with its number. */
+/** Horizontal bars with their numbers, on a logarithmic axis that starts at a tenth of the smallest. */
 export function parameterBars(
   words: Pick<Figure, "id" | "title" | "caption">,
   bars: readonly ParameterBar[],

@@ -3,7 +3,7 @@
 import type { DataTable } from "./figure.ts";
 import { formatValue, isText } from "./format.ts";
 
-/** Lines of cells as columns two spaces apart; those marked stand to the right. */
+/** Lines of cells as columns two spaces apart; marked columns are right-aligned. */
 export function alignColumns(
   lines: readonly (readonly string[])[],
   right: readonly boolean[],
@@ -15,7 +15,7 @@ export function alignColumns(
   ).join("\n");
 }
 
-/** Title, headings and rows, numbers to the right; details are left out. */
+/** Title, headings and rows, with numbers right-aligned; small print is left out. */
 export function plainTable({ title, quoted, columns, rows }: DataTable): string {
   const cells = rows.map((row) => columns.map(({ key, unit }) => formatValue(row[key], unit)));
   const lines = [columns.map(({ label }) => label), ...cells];

@@ -2,7 +2,7 @@
 
 import { readText } from "../core/files.ts";
 
-/** Its source, from its package: one file that needs nothing else. */
+/** Its source, from its package: one file without dependencies. */
 export async function plotlySource(): Promise<string> {
   await import("npm:plotly.js-cartesian-dist-min@4.1.1/package.json", { with: { type: "json" } });
   const folder = import.meta.resolve("npm:plotly.js-cartesian-dist-min@4.1.1/package.json");
@@ -10,7 +10,7 @@ export async function plotlySource(): Promise<string> {
 }
 
 /**
- * How a live plot behaves: as wide as its place, without plotly's bar of buttons, which covers
- * legends and has one that sends data elsewhere. Dragging zooms, a double click shows all again.
+ * How a live plot behaves: it is as wide as its container and has no button bar, which would cover legends
+ * and can send data to plotly's site. Dragging zooms; a double click resets.
  */
 export const plotlyConfig = { displayModeBar: false, responsive: true } as const;

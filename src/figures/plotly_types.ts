@@ -1,6 +1,6 @@
 /**
- * The part of plotly's specification that figures here are made of. Attributes that are not named are
- * passed on, and plotly's own validation finds those that it does not know when a figure is drawn.
+ * The part of plotly's specification that our figures use. Other attributes are passed on; plotly's own
+ * validation reports unknown ones when a figure is drawn.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export type TraceType =
   | "box"
   | "violin";
 
-/** Things of one kind in a plot: a line, bars, a heat map. */
+/** One trace of a plot: a line, bars, a heat map. */
 export interface Trace {
   /** What is drawn. */
   readonly type: TraceType;
@@ -54,9 +54,9 @@ export interface Trace {
   readonly [attribute: string]: unknown;
 }
 
-/** Words with their place or font. */
+/** Text with its position or font. */
 export interface Title {
-  /** The words. */
+  /** The text. */
   readonly text: string;
   /** Further attributes. */
   readonly [attribute: string]: unknown;
@@ -74,7 +74,7 @@ export interface Axis {
   readonly domain?: readonly [from: number, to: number];
   /** Places of ticks. */
   readonly tickvals?: Values;
-  /** Words at these places. */
+  /** Labels of these ticks. */
   readonly ticktext?: readonly string[];
   /** Further attributes. */
   readonly [attribute: string]: unknown;
@@ -82,9 +82,9 @@ export interface Axis {
 
 /** Everything around the traces. */
 export interface Layout {
-  /** The first axis across; a second one is `xaxis2`. */
+  /** The first horizontal axis; a second one is `xaxis2`. */
   readonly xaxis?: Axis;
-  /** The first axis upwards. */
+  /** The first vertical axis. */
   readonly yaxis?: Axis;
   /** Pixels. */
   readonly height?: number;
@@ -105,9 +105,9 @@ export interface Layout {
   readonly [attribute: string]: unknown;
 }
 
-/** One state of a figure that moves. */
+/** One state of a figure with a slider. */
 export interface Frame {
-  /** The slider's steps name it so. */
+  /** The name that the slider's steps use. */
   readonly name: string;
   /** What replaces the figure's traces. */
   readonly data: readonly Trace[];

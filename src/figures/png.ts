@@ -2,7 +2,7 @@
 
 import { crc32, deflateSync } from "node:zlib";
 
-/** A picture: four bytes a pixel (red, green, blue, opacity), rows from the top. */
+/** A picture: four bytes per pixel (red, green, blue, opacity), rows from the top. */
 export interface Pixels {
   /** Pixels in a row. */
   readonly width: number;
@@ -14,7 +14,7 @@ export interface Pixels {
 
 const signature = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
 
-/** Writes a picture; each byte as its difference to the one above, which compresses better. */
+/** Encodes a picture; each byte is stored as its difference from the one above, which compresses better. */
 export function encodePng({ width, height, data }: Pixels): Uint8Array<ArrayBuffer> {
   const header = new Uint8Array(13), view = new DataView(header.buffer);
   view.setUint32(0, width);

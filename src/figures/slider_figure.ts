@@ -4,32 +4,32 @@ import type { Figure } from "./figure.ts";
 
 /** One position of the slider. */
 export interface SliderStep {
-  /** Value at this position, as the slider shows it. */
+  /** The value at this position, as the slider shows it. */
   readonly label: string;
-  /** The traces there; as many at each position, in the same order. */
+  /** The traces: the same number at every position, in the same order. */
   readonly data: Figure["data"];
-  /** What to say about this position, above the plot. */
+  /** A line about this position, above the plot. */
   readonly caption?: string;
 }
 
 /** What a slider figure is made of. */
 export interface SliderOptions extends Pick<Figure, "id" | "title" | "caption" | "layout"> {
-  /** What the slider changes; stands before the label. */
+  /** What the slider changes; it is shown before the label. */
   readonly name: string;
   /** At least one; the figure starts with the first. */
   readonly steps: readonly SliderStep[];
 }
 
-/** Pixels below the plot for the slider, and above it for what the steps say. */
+/** Pixels below the plot for the slider, and above it for the line of each step. */
 const sliderHeight = 84, sayingHeight = 26;
 
 /**
- * A figure whose steps are all in it: the slider works without a kernel, after a reload and in an
- * exported page, and a still picture shows the first step.
+ * A figure that contains all its steps: the slider works without a kernel, after a reload and in an
+ * exported page. A still picture shows the first step.
  *
- * Axes keep the range that `layout` gives them; without one they follow each step.
+ * Axes keep the range given in `layout`; without one they adapt to each step.
  *
- * @throws {RangeError} when there is no step, or two steps have one label.
+ * @throws {RangeError} when there is no step, or two steps have the same label.
  *
  * @example
  * ```ts

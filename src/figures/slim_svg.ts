@@ -1,6 +1,6 @@
-/** Plotly's SVG without what changes no picture: a notebook keeps each drawing twice. @module */
+/** Shrinks plotly's SVG without changing the picture: a notebook stores each drawing twice. @module */
 
-/** Declarations that say what holds anyhow. */
+/** Declarations that repeat the default. */
 const idle: ReadonlySet<string> = new Set([
   "opacity:1",
   "fill-opacity:1",
@@ -11,7 +11,7 @@ const idle: ReadonlySet<string> = new Set([
   "white-space:pre",
 ]);
 
-/** Classes, clips that nothing refers to and empty groups left out, colors and numbers shortened, fonts said once. */
+/** Drops classes, unused clips and empty groups, shortens colors and numbers, and names the font once. */
 export function slimSvg(svg: string): string {
   const family = /font-family: ([^;"]+)/.exec(svg)?.[1] ?? "sans-serif";
   const tags = svg.replace(/<[a-z][^>]*>/gi, (tag) => slimTag(tag, family));
@@ -35,7 +35,7 @@ function slimTag(tag: string, family: string): string {
     );
 }
 
-/** Two digits after the point are a hundredth of a pixel. */
+/** Two decimals are a hundredth of a pixel. */
 const round = (value: number): number => Math.round(100 * value) / 100;
 
 function declarations(style: string): string[] {
@@ -48,7 +48,7 @@ function hex(color: string): string {
   return `#${channels.join("")}`;
 }
 
-/** A heat map of ten panels has 130 clips and uses ten. */
+/** A heat map of ten panels defines 130 clips and uses ten. */
 function withoutIdleClips(svg: string): string {
   return svg.replace(
     /<clipPath id="([^"]+)">.*?<\/clipPath>/gs,
@@ -62,7 +62,7 @@ const emptyParts = [
   /<g(?: (?!id)[^>]*)?><\/g>/g,
 ];
 
-/** A group becomes empty when those in it are gone. */
+/** Repeats, as removing empty groups can leave the group around them empty. */
 function withoutEmptyParts(svg: string): string {
   const less = emptyParts.reduce((left, part) => left.replace(part, ""), svg);
   return less === svg ? svg : withoutEmptyParts(less);

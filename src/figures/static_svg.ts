@@ -1,4 +1,4 @@
-/** A figure as one picture that needs no script. @module */
+/** A figure as a still picture. @module */
 
 import { hash32 } from "../core/random.ts";
 import type { Figure } from "./figure.ts";
@@ -7,14 +7,14 @@ import { headlessPlotly } from "./headless_plotly.ts";
 import { slimSvg } from "./slim_svg.ts";
 import { wrapText } from "./text_size.ts";
 
-/** Pixels; a page scales the picture to its column. */
+/** Width in pixels; a page scales the picture to its column. */
 const width = 800;
 
 /**
- * The plot alone on white paper, as SVG, without title or caption. Same figure, same bytes; the names
- * in it are the figure's own.
+ * The plot alone as SVG on white paper, without title and caption. The same figure gives the same bytes; element
+ * names contain the figure's id.
  *
- * @throws {TypeError} when plotly does not know an attribute or would not take its value.
+ * @throws {TypeError} when plotly does not know an attribute or rejects its value.
  */
 export async function plotSvg(figure: Figure): Promise<string> {
   const plotly = await headlessPlotly();
@@ -24,7 +24,7 @@ export async function plotSvg(figure: Figure): Promise<string> {
   return slimSvg(await plotly.draw(figure, { width, height }, seedOf(figure.id)));
 }
 
-/** A figure with title and caption as SVG of 800 pixels' width that stands alone. */
+/** A figure with title and caption as a self-contained SVG, 800 pixels wide. */
 export async function staticSvg(figure: Figure): Promise<string> {
   return framed(await plotSvg(figure), figure);
 }

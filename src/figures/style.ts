@@ -1,4 +1,4 @@
-/** The look of a report: one column, color only for verdicts, light or dark as the reader's system is. @module */
+/** The style of a report: one column, color only for verdicts, light or dark as the reader's system. @module */
 
 /** CSS of a page. */
 export const style: string = `

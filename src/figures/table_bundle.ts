@@ -18,7 +18,7 @@ const cell = "padding:.3em .7em;vertical-align:top;border-bottom:1px solid rgba(
 
 const nowrap = ";white-space:nowrap";
 
-/** A report's classes; ink and paper are the page's own, light or dark, but for verdicts. */
+/** Inline styles for a report's classes; except for verdicts, colors are the page's own, light or dark. */
 const styles: Readonly<Record<string, string>> = {
   scroll: "overflow-x:auto;margin:.5em 0",
   quoted: "opacity:.85",
@@ -38,12 +38,12 @@ const elements: Readonly<Record<string, string>> = {
   tr: "background:none",
 };
 
-/** Classes replaced by what they mean, as front ends drop style sheets; data has no tags or quotes. */
+/** Replaces classes by inline styles, as front ends drop style sheets; data contains no tags or quotes. */
 function inlineStyles(html: string): string {
   return html.replace(/<(\w+)([^>]*)>/g, (_, name: string, attributes: string) => {
     const kind = /class="([^"]*)"/.exec(attributes)?.[1];
     const own = kind === undefined ? "" : styles[kind] ?? "";
-    // Numbers stay on one line; what stands above them need not.
+    // Numbers must stay on one line; their headings may wrap.
     const style = (elements[name] ?? "") + (name === "th" ? own.replace(nowrap, "") : own);
     const others = attributes.replace(/ class="[^"]*"/, "");
     return style === "" ? `<${name}${others}>` : `<${name}${others} style="${style}">`;

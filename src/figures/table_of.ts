@@ -1,12 +1,12 @@
-/** Tables written in few words. @module */
+/** A short way to make tables. @module */
 
 import type { DataTable, Unit } from "./figure.ts";
 
 /**
- * A table of rows whose keys are its headings, in their order; texts stand as they are and numbers with all
- * digits or six.
+ * A table of rows whose keys are its headings, in their order. Text is shown as it is, whole numbers with all
+ * digits, others with six.
  *
- * @param units Units of columns whose numbers are to be read otherwise.
+ * @param units Units of columns that should be formatted differently.
  *
  * @example
  * ```ts

@@ -1,8 +1,8 @@
-/** Where texts of a drawing lie, reckoned from their lengths: a DOM without a screen does not know. @module */
+/** Where the texts of a drawing are, estimated from their lengths: a DOM without a screen cannot tell. @module */
 
 import { textWidth } from "./text_size.ts";
 
-/** What is asked of an element of a drawing. */
+/** The part of a DOM element that we use. */
 export interface DrawnElement {
   readonly localName: string;
   readonly parentNode: DrawnElement | null;
@@ -37,7 +37,7 @@ function corners(element: DrawnElement): Point[] {
   return own.map((point) => moved(point, element.getAttribute("transform") ?? ""));
 }
 
-/** A line is 1.2 times the font's size high, the next one begins after 1.3. */
+/** A line is 1.2 times the font's size high, and the next one begins after 1.3 times. */
 function textCorners(text: DrawnElement): Point[] {
   if (!text.textContent) return [];
   const size = fontSize(text), tspans = [...text.querySelectorAll("tspan.line")];
@@ -64,7 +64,7 @@ function fontSize(element: DrawnElement): number {
   return 12;
 }
 
-/** Applies SVG's `translate`, `rotate` and `scale`, the last one first. */
+/** Applies SVG's `translate`, `rotate` and `scale`, the last one first, as SVG does. */
 function moved(point: Point, transform: string): Point {
   const steps = [...transform.matchAll(/(\w+)\(([^)]*)\)/g)].reverse();
   return steps.reduce(([x, y], [, name, list]): Point => {

@@ -1,13 +1,13 @@
-/** How much room a line of text takes, without a font at hand. @module */
+/** An estimate of the width of a line of text, without the font. @module */
 
-/** Shares of the font's size, a little more than Helvetica's, so that wider fonts fit too. */
+/** Widths as shares of the font's size, slightly more than Helvetica's, so that wider fonts fit too. */
 const widths: readonly (readonly [pattern: RegExp, width: number])[] = [
   [/[ijl.,:;'|!\[\]()ftI /]/, 0.33],
   [/[mwMW%@—]/, 0.95],
   [/[A-Z]/, 0.74],
 ];
 
-/** Pixels that a line takes in a font of this size. */
+/** Width of a line in pixels, in a font of this size. */
 export function textWidth(text: string, size: number): number {
   let width = 0;
   for (const character of text) {
@@ -16,7 +16,7 @@ export function textWidth(text: string, size: number): number {
   return width * size;
 }
 
-/** Breaks a text at spaces into lines that are no wider than this. */
+/** Breaks a text at spaces into lines of at most this width. */
 export function wrapText(text: string, size: number, width: number): string[] {
   const lines: string[] = [];
   for (const word of text.split(/\s+/)) {

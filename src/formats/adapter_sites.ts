@@ -6,6 +6,7 @@ import type { LowRankUpdate } from "../core/low_rank_update.ts";
 import { indicesOf, type RowRange } from "../core/row_range.ts";
 import { type SiteRole, siteRoles } from "../core/site.ts";
 import { gather } from "./join_updates.ts";
+import { isCounts, isRecord, type Json } from "./json.ts";
 
 /** What the metadata says about a block of a module's B. */
 interface NamedSite {
@@ -106,14 +107,6 @@ function countValues({ data }: HostTensor): number {
   for (let i = 0; i < data.length; i++) if (data[i] !== 0) count++;
   return count;
 }
-
-type Json = Record<string, unknown>;
-
-const isRecord = (value: unknown): value is Json =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
-const isCounts = (value: unknown): value is number[] =>
-  Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0);
 
 const isRole = (value: unknown): value is SiteRole => siteRoles.some((role) => role === value);
 

@@ -2,7 +2,7 @@
 
 import { formatShape, type Shape } from "../core/shape.ts";
 import { bitsOf, type Dtype, isDtype } from "./dtype.ts";
-import { duplicateKey } from "./json_keys.ts";
+import { duplicateKey, isCounts, isRecord, type Json } from "./json.ts";
 
 /** Dtype, shape and place of one tensor of a file. */
 export interface TensorEntry {
@@ -92,11 +92,6 @@ export function parseHeader(start: Uint8Array, fileBytes: number): SafetensorsHe
   return { tensors: new Map(entries), metadata: checkMetadata(__metadata__), dataOffset };
 }
 
-type Json = Record<string, unknown>;
-
-const isRecord = (value: unknown): value is Json =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
 function parseJson(bytes: Uint8Array): Json {
   try {
     const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -126,9 +121,6 @@ function tensorEntry(name: string, value: unknown, dataOffset: number): TensorEn
 }
 
 const quote = (value: unknown): string => JSON.stringify(value)?.slice(0, 100) ?? "nothing";
-
-const isCounts = (value: unknown): value is number[] =>
-  Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0);
 
 /** Bytes of a tensor; undefined if it is not a whole number of bytes or not a safe integer. */
 function bytesOf(dtype: Dtype, shape: Shape): number | undefined {

@@ -1,6 +1,7 @@
 /** The `adapter_config.json` of a PEFT LoRA adapter: every field is honored or refused. @module */
 
 import { AdapterFileError } from "../core/errors.ts";
+import { isRecord, type Json } from "./json.ts";
 import type { ModuleSelection } from "./peft_patterns.ts";
 
 /** What a PEFT configuration says about the mathematics of an adapter. */
@@ -24,8 +25,6 @@ export interface PeftConfig extends ModuleSelection {
   /** `task_type`, for example `CAUSAL_LM`. */
   readonly taskType?: string;
 }
-
-type Json = Readonly<Record<string, unknown>>;
 
 /** Fields that change what an adapter computes in ways that are not implemented. */
 const REFUSED: Readonly<Record<string, string>> = {
@@ -150,9 +149,6 @@ function flag(json: Json, name: string): boolean {
 function list<T>(value: T | readonly T[] | undefined): readonly T[] | undefined {
   return value === undefined || Array.isArray(value) ? value as readonly T[] : [value as T];
 }
-
-const isRecord = (value: unknown): value is Json =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 const isText = (value: unknown): value is string => typeof value === "string";
 

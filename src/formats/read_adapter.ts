@@ -143,7 +143,7 @@ async function readModule(
   if (!isSelected(config, module)) {
     const targets = JSON.stringify(config.targetModules ?? null);
     throw new AdapterFileError(
-      `the configuration must select every module that has weights, found "${module}" beside ` +
+      `the configuration must select every module that has weights, found "${module}" with ` +
         `target_modules ${targets}`,
     );
   }

@@ -127,7 +127,7 @@ export function parseWeightMap(index: string, json: unknown): Map<string, string
     if (typeof shard !== "string" || !/^[^/\\]+\.safetensors$/.test(shard)) {
       const found = JSON.stringify(shard);
       throw new SyntaxError(
-        `cannot read ${index}: a shard must be a safetensors file beside the index, found ${found}`,
+        `cannot read ${index}: a shard must be a safetensors file next to the index, found ${found}`,
       );
     }
   }

@@ -18,10 +18,12 @@ import { symmetricEigen } from "./symmetric_eigen.ts";
 
 /** A = Σᵢ σᵢ uᵢ vᵢᵀ with k terms, the smaller of rows and columns. Vectors are rows, each contiguous in memory. */
 export interface Svd {
-  /** uᵢ, (k, rows), orthonormal even if σᵢ is zero. */ readonly left: DenseMatrix;
+  /** uᵢ, (k, rows), orthonormal even if σᵢ is zero. */
+  readonly left: DenseMatrix;
   /** σ₁ ≥ σ₂ ≥ … */
   readonly values: Float64Array;
-  /** vᵢ, (k, columns), orthonormal even if σᵢ is zero. */ readonly right: DenseMatrix;
+  /** vᵢ, (k, columns), orthonormal even if σᵢ is zero. */
+  readonly right: DenseMatrix;
 }
 
 /** From this many rows on, rotations start from eigenvectors: twice as fast at 768 rows. */

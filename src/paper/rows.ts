@@ -10,7 +10,7 @@ import { agreement, type CellVerdict, verdictOf } from "./verdict.ts";
 
 /** A printed cell. */
 export interface PaperRow {
-  /** `table1` to `table18`, or `text` for the claims outside of tables. */
+  /** `table1` to `table18`, or `text` for the claims outside the tables. */
   readonly table: string;
   /** Row and column. */
   readonly cell: string;

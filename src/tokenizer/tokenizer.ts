@@ -39,7 +39,8 @@ function endOfTextOf(
  * Loads `tokenizer.json` and `tokenizer_config.json` of a Hugging Face folder. The parser
  * (`@huggingface/tokenizers`) is fetched on the first call.
  *
- * @throws {Error} when a file is missing. @throws {SyntaxError} when a file is not JSON.
+ * @throws {Error} when a file is missing.
+ * @throws {SyntaxError} when a file is not JSON.
  *
  * @example
  * ```ts ignore

@@ -77,7 +77,7 @@ export class AdamW implements Disposable {
 
   /**
    * Updates every parameter with the gradients summed since the last step. A parameter without a
-   * gradient is updated as if it were zero.
+   * gradient is updated as if its gradient were zero.
    *
    * @param tape The tape that computed the gradients, only to check its device: the gradients are
    * already in the optimizer's buffers.

@@ -66,15 +66,15 @@ function assertSettings(
   { learningRate, betas, epsilon, weightDecay }: AdamWSettings,
   sharedRate: number,
 ): void {
-  assertWithin("learningRate", learningRate, "0 or more", learningRate >= 0);
-  assertWithin("learningRate", sharedRate, "0 or more", sharedRate >= 0);
+  assertWithin("learningRate", learningRate, "at least 0", learningRate >= 0);
+  assertWithin("learningRate", sharedRate, "at least 0", sharedRate >= 0);
   if (learningRate !== sharedRate) {
-    const rule = "above 0 where a group has its own";
+    const rule = "above 0 if a group has its own";
     assertWithin("learningRate", sharedRate, rule, sharedRate > 0);
   }
   for (const beta of betas) assertWithin("betas", beta, "in [0, 1)", beta >= 0 && beta < 1);
   assertWithin("epsilon", epsilon, "above 0", epsilon > 0);
-  assertWithin("weightDecay", weightDecay, "0 or more", weightDecay >= 0);
+  assertWithin("weightDecay", weightDecay, "at least 0", weightDecay >= 0);
 }
 
 function assertWithin(name: string, value: number, rule: string, holds: boolean): void {

@@ -12,7 +12,8 @@ import type { Trainer } from "./trainer.ts";
 /** What a checkpoint holds besides its tensors. */
 interface State {
   readonly format: "lowrank checkpoint 1";
-  /** Completed steps. */ readonly step: number;
+  /** Completed steps. */
+  readonly step: number;
   readonly seed: number;
   /** Description of the device that made it. */
   readonly device: string;
@@ -123,7 +124,7 @@ function stateOf(path: string, { metadata }: SafetensorsFile): State {
     const state: State = JSON.parse(metadata.state);
     if (state.format === format) return state;
   } catch {
-    // Not a checkpoint either.
+    // Metadata that is not JSON is not a checkpoint's.
   }
   throw new RangeError(`resuming from ${path} needs a "${format}" in its metadata, found none`);
 }

@@ -139,8 +139,8 @@ let sleptAt = -Infinity;
 
 /**
  * Lets timers run, in 6 µs: on the CPU a step is synchronous, and awaiting promises alone never lets
- * them. Deno handles signals, such as a Stop button's, when it sleeps, and otherwise only at every 61st
- * turn, which takes twenty steps. So this sometimes sleeps, for 1 ms.
+ * them run. Deno handles signals, such as a Stop button's, when it sleeps, and otherwise only at every
+ * 61st turn, which takes twenty steps. So this sometimes sleeps, for 1 ms.
  */
 function otherWork(): Promise<void> {
   const now = performance.now();

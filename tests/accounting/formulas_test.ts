@@ -103,17 +103,17 @@ Deno.test("what is missing, unknown, negative or not whole is said", () => {
   fails(
     "lowRankParameters",
     { r: 1, d_in: 2 },
-    "needs d_out to be a number of 0 or more, found noth",
+    "needs d_out to be a number of at least 0, found noth",
   );
   fails(
     "lowRankParameters",
     { r: -1, d_in: 2, d_out: 2 },
-    "needs r to be a number of 0 or more, found -1",
+    "needs r to be a number of at least 0, found -1",
   );
   fails(
     "lowRankParameters",
     { r: NaN, d_in: 2, d_out: 2 },
-    "needs r to be a number of 0 or more, found NaN",
+    "needs r to be a number of at least 0, found NaN",
   );
   fails("adamStateBytes", { P_t: 1, P: 1 }, "adamStateBytes has the letters P_t, found P");
   fails(

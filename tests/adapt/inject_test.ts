@@ -31,7 +31,7 @@ Deno.test("alpha, dropout and patterns are checked before anything changes", () 
   refusing({ alphaPattern: { "(": 2 } }, "alphaPattern", SyntaxError);
 });
 
-Deno.test("scaling is α / r, or α / √r when rank-stabilised, and α is r unless said", () => {
+Deno.test("scaling is α / r, or α / √r when rank-stabilized, and α is r unless said", () => {
   using device = new DryDevice();
   using model = tinyModel(device);
   const scalingOf = (options: Partial<LoraOptions>) => {

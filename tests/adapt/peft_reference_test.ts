@@ -9,7 +9,7 @@ const ignore = !await pythonHas("torch", "transformers", "peft");
 
 const adapters: Record<string, AdapterChange> = {
   "sites q and v of one weight": { rank: 3, alpha: 6, sites: ["q", "v"] },
-  "every site, rank-stabilised": { rank: 4, alpha: 8, sites: "all", rankStabilized: true },
+  "every site, rank-stabilized": { rank: 4, alpha: 8, sites: "all", rankStabilized: true },
   "whole weights with patterns": {
     rank: 4,
     targetModules: "all-linear",

@@ -66,7 +66,7 @@ Deno.test("files and names that are no model are told apart", () =>
     const maps = [
       [{}, "weight_map of names to files"],
       [[], "weight_map of names to files"],
-      [{ a: "../../etc/passwd" }, "a safetensors file beside the index, found"],
+      [{ a: "../../etc/passwd" }, "a safetensors file next to the index, found"],
     ];
     for (const [map, sentence] of maps) {
       await Deno.writeTextFile(index, JSON.stringify({ weight_map: map }));

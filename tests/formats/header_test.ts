@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import { headerBytes, parseHeader } from "../../src/formats/mod.ts";
-import { duplicateKey } from "../../src/formats/json_keys.ts";
+import { duplicateKey } from "../../src/formats/json.ts";
 
 /** A file with this header text and this many zero bytes behind it. */
 function fileOf(header: string | object, dataBytes = 0, claimed?: bigint): Uint8Array {

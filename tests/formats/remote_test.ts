@@ -131,7 +131,7 @@ Deno.test("an index must name files beside it that hold what it says", async () 
   }
   await fails(
     { weight_map: { a: "../1.safetensors" } },
-    `${file} a shard must be a safetensors file beside the index, found "../1.safetensors"`,
+    `${file} a shard must be a safetensors file next to the index, found "../1.safetensors"`,
   );
   await fails({ weight_map: { c: "1.safetensors" } }, `${file} 1.safetensors must hold "c"`);
   await fails(

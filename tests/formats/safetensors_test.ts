@@ -282,8 +282,8 @@ Deno.test("an index that contradicts its files is refused and no file stays open
       { a: "s1.safetensors", z: "s3.safetensors" },
       "s3.safetensors: it does not exist",
     );
-    await refuses({ a: "../s1.safetensors" }, 'beside the index, found "../s1.safetensors"');
-    await refuses({ a: 1 }, "beside the index, found 1");
+    await refuses({ a: "../s1.safetensors" }, 'next to the index, found "../s1.safetensors"');
+    await refuses({ a: 1 }, "next to the index, found 1");
     await Deno.writeTextFile(`${folder}/model.safetensors.index.json`, "{}");
     await assertRejects(() => openSafetensors(folder), SyntaxError, "it must have a weight_map");
   }));

@@ -29,8 +29,8 @@ Deno.test("a forward pass refuses masks, positions, rows and tokens that do not 
     [{ attentionMask: ones(1, 2) }, "attention mask must have shape [1, 3], found [1, 2]"],
     [{ positionIds: ones(1, 4) }, "position ids must have shape [1, 3], found [1, 4]"],
     [{ tokenTypeIds: ones(1, 4) }, "token type ids must have shape [1, 3], found [1, 4]"],
-    [{ rows: [0, 3] }, "below the 3 tokens, found 3"],
-    [{ rows: [-1] }, "below the 3 tokens, found -1"],
+    [{ rows: [0, 3] }, "integers below the number of tokens, 3, found 3"],
+    [{ rows: [-1] }, "integers below the number of tokens, 3, found -1"],
   ];
   for (const [{ rows, ...inputs }, message] of wrong) {
     const run = () => model.forward(tape, { tokens, ...inputs }, { rows });

@@ -189,12 +189,12 @@ Deno.test("AdamW: misuse is named", () => {
   const fails = (make: () => void, message: string) => assertThrows(make, RangeError, message);
   const options = { learningRate: 0.1 };
   fails(() => adamW([], options), "needs trainable parameters, found none");
-  fails(() => adamW(parameters, { learningRate: -1 }), "learningRate to be 0 or more, found -1");
-  fails(() => adamW(parameters, { learningRate: NaN }), "learningRate to be 0 or more, found NaN");
+  fails(() => adamW(parameters, { learningRate: -1 }), "learningRate to be at least 0, found -1");
+  fails(() => adamW(parameters, { learningRate: NaN }), "learningRate to be at least 0, found NaN");
   fails(() => adamW(parameters, { ...options, betas: [0.9, 1] }), "betas to be in [0, 1), found 1");
   fails(() => adamW(parameters, { ...options, epsilon: 0 }), "epsilon to be above 0, found 0");
   fails(() => adamW(parameters, { ...options, clipNorm: 0 }), "clipNorm to be above 0, found 0");
-  fails(() => adamW(parameters, { ...options, weightDecay: -1 }), "weightDecay to be 0 or more");
+  fails(() => adamW(parameters, { ...options, weightDecay: -1 }), "weightDecay to be at least 0");
   fails(() => adamW([parameters[0], parameters[0]], options), "found p0 twice");
   using optimizer = adamW(parameters, options);
   fails(() => adamW(parameters, options), "without an optimizer, found one on p0");

@@ -5,7 +5,7 @@ import { type Formula, formula } from "../formula.ts";
 /** Compute per training token, and the time that added depth costs. */
 export const computeFormulas: Readonly<Record<string, Formula>> = {
   fullComputePerToken: formula(
-    "training step: two operations per weight forward, four backward; P counts the weight matrices, " +
+    "training step: two operations per weight forward, four backward; P counts the matrices that multiply, " +
       "and the products inside attention are left out",
     "6 * P",
     "FLOP",

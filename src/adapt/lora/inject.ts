@@ -68,12 +68,8 @@ function planSite(site: Site, options: LoraOptions, random: Random): LoraPlan {
   checkRank(site, rank, width);
   checkAlpha(alpha, site.name);
   const scaling = alpha / (options.rankStabilized ? Math.sqrt(rank) : rank);
-  const A = drawUniform(random.split(site.index), rank * width, 1 / Math.sqrt(width));
+  const A = random.split(site.index).uniformWithin(1 / Math.sqrt(width), rank * width);
   return { site, rank, alpha, scaling, dropout: options.dropout ?? 0, A };
-}
-
-function drawUniform(random: Random, size: number, bound: number): Float32Array {
-  return Float32Array.from({ length: size }, () => (2 * random.uniform() - 1) * bound);
 }
 
 function valueFor(

@@ -72,12 +72,10 @@ function plansOf(
     return planUpdates(model, own, settings);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw new AdapterFileError(
-      `cannot use the adapter in ${folderName(folder)}: ${error.message}`,
-      {
-        cause: error,
-      },
-    );
+    const place = folderName(folder);
+    throw new AdapterFileError(`cannot use the adapter in ${place}: ${error.message}`, {
+      cause: error,
+    });
   }
 }
 

@@ -21,8 +21,8 @@ export interface CrossEntropyOptions extends LossOptions {
 }
 
 /**
- * loss = Σ_i (log Σ_j exp z_ij - (1 - s) z_i,label - s · mean_j z_ij) / divisor, in nats, over rows whose
- * label is not negative (-100 is ignored, as everywhere).
+ * loss = Σ_i (log Σ_j exp z_ij - (1 - s) z_i,label - s · mean_j z_ij) / divisor, in nats, over rows
+ * whose label is not negative (-100 is ignored, as in PyTorch).
  *
  * `logits` is (rows, vocabulary), `targets` a label for each row, the result a single number. With
  * several micro-batches, pass the number of labels in all of them as `divisor`.

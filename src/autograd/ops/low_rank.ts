@@ -1,4 +1,4 @@
-/** The low-rank path beside a weight: two thin products forward, four backward. @module */
+/** The low-rank path parallel to a weight: two thin products forward, four backward. @module */
 
 import type { RowRange } from "../../core/row_range.ts";
 import { ShapeError } from "../../core/errors.ts";

@@ -4,7 +4,7 @@ import { matmul } from "../../../kernels/matmul/kernel.ts";
 import { cutRange, type RowRange } from "../../core/row_range.ts";
 import type { Tensor } from "../../device/device.ts";
 
-/** A matrix inside a tensor: row r initial at `offset + r * stride` elements. */
+/** A matrix inside a tensor: row r starts at `offset + r * stride` elements. */
 export interface Matrix {
   /** The tensor that holds it. */
   readonly tensor: Tensor;

@@ -40,7 +40,7 @@ let compiling: Promise<WebAssembly.Module> | undefined;
  * `off` or to the path of a library, overrides this. Without BLAS, results are bit-identical for any
  * number of threads.
  *
- * @throws {RangeError} when `threads` is not a whole number above 0.
+ * @throws {RangeError} when `threads` is not a positive integer.
  * @throws {DeviceError} when the kernels cannot be loaded, a thread does not start, or `LOWRANK_BLAS`
  * names a library that cannot be opened.
  *
@@ -53,7 +53,7 @@ let compiling: Promise<WebAssembly.Module> | undefined;
 export async function openCpuDevice(options: CpuOptions = {}): Promise<CpuDevice> {
   const threads = options.threads ?? defaultThreads();
   if (!Number.isInteger(threads) || threads < 1) {
-    throw new RangeError(`threads must be a whole number above 0, found ${threads}`);
+    throw new RangeError(`threads must be a positive integer, found ${threads}`);
   }
   if (inBrowser && threads > 1) {
     throw new RangeError(`the cpu device has one thread in a browser, found threads ${threads}`);

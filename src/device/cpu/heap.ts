@@ -23,7 +23,7 @@ export class Heap {
   #end: number;
   #live = 0;
 
-  /** Manages `memory` from `base` upwards. */
+  /** Manages `memory` from `base` upward. */
   constructor(memory: WebAssembly.Memory, base: number) {
     this.#memory = memory;
     this.#end = roundUp(base, alignment);

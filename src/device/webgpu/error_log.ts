@@ -13,8 +13,8 @@ export class ErrorLog {
   #lost: DeviceFailure | undefined;
 
   /**
-   * Resolves when the device is lost, since mapping a buffer may then never settle; after closing, it
-   * does.
+   * Resolves when the device is lost, as mapping a buffer may then never settle. (On a closed device it
+   * settles.)
    */
   readonly whenLost: Promise<void>;
 

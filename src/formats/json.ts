@@ -1,0 +1,33 @@
+/** Checking JSON from files. @module */
+
+/** A JSON object. */
+export type Json = Readonly<Record<string, unknown>>;
+
+/** True for a JSON object. */
+export const isRecord = (value: unknown): value is Json =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** True for a list of integers of at least 0. */
+export const isCounts = (value: unknown): value is number[] =>
+  Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0);
+
+/** A string, with the colon after it if it is a key, or the brace of an object. */
+const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?|[{}]/gs;
+
+/**
+ * The first key that occurs twice in one object of a valid JSON text, if any: `JSON.parse` silently
+ * drops the first value.
+ */
+export function duplicateKey(text: string): string | undefined {
+  const objects: Set<string>[] = [];
+  for (const [token, colon] of text.matchAll(TOKEN)) {
+    if (token === "{") objects.push(new Set());
+    else if (token === "}") objects.pop();
+    else if (colon) {
+      const name: string = JSON.parse(token.slice(0, -colon.length));
+      const names = objects[objects.length - 1];
+      if (names.has(name)) return name;
+      names.add(name);
+    }
+  }
+}
