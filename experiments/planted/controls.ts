@@ -137,12 +137,12 @@ export const plantedControls: Experiment = experiment({
   rows: controlRows,
   settings: "64 inputs and outputs, 256 examples in full batches, r = 8. Runs on noise: D = 0, " +
     "noise of deviation 1. Tasks that share directions: D of 8 equal singular values, no noise.",
+  scale: true,
   claims: [{
     text: "Noise alone gives no more similarity than chance in ΔW·S^½",
     rule: `held when φ(8, 8) is within ${deviations} standard deviations of chance, ${chance} ± ${
       band.toFixed(3)
     }, for both kinds of inputs and every seed`,
-    scale: true,
     holds: (rows) => noiseOnly(rows).every(({ inMetric }) => Math.abs(inMetric - chance) <= band),
     found: (rows) => `φ(8, 8): ${list(rows, "inMetric")}.`,
   }, {
@@ -150,7 +150,6 @@ export const plantedControls: Experiment = experiment({
     rule:
       `held when φ(8, 8) is more than ${deviations} standard deviations above chance for every ` +
       "seed: directions that inputs hardly reach cost nothing to fill",
-    scale: true,
     brokenInFull:
       "seeds 1 to 3 on correlated inputs: 0.196, 0.165, 0.183 where more than 0.183 is asked",
     holds: (rows) =>
@@ -160,7 +159,6 @@ export const plantedControls: Experiment = experiment({
     text: "Tasks that share s of 8 directions show a similarity of s/8",
     rule:
       `held when φ(8, 8) of the two ΔW is within ${sharedTolerance} of s/8 for every s and seed`,
-    scale: true,
     holds: (rows) => worst(rows) <= sharedTolerance,
     found: (rows) =>
       `${sharing(rows).length} pairs; the largest difference is ${worst(rows).toExponential(1)}.`,

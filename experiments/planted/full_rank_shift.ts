@@ -105,13 +105,13 @@ export const fullRankShift: Experiment = experiment({
   rows: linearRows(rowOf),
   settings: `${width} inputs and outputs, ${examples} white examples with noise of deviation ` +
     `${noise} on every output, D of norm 1 and full rank. Trained to the end, no early stop.`,
+  scale: true,
   claims: [{
     text: "With scarce data, both methods come out where least squares and reduced-rank " +
       "regression say",
     rule:
       `held when |risk - known answer| is at most ${tolerance} of the unadapted risk for every ` +
       "exponent, method and seed",
-    scale: true,
     holds: (rows) => worst(rows) <= tolerance,
     found: (rows) =>
       `${rows.length} runs; the largest difference is ${worst(rows).toExponential(1)}.`,
@@ -120,7 +120,6 @@ export const fullRankShift: Experiment = experiment({
     rule:
       `held when LoRA at r = ${judgedRank} has the lower risk at a = 2 and the higher at a = 0, ` +
       `and the curves cross within ${crossingTolerance} of where the known answers do, for every seed`,
-    scale: true,
     holds: (rows) =>
       crossings(rows).every(({ measured = NaN, known = NaN, losesAtFlat, winsAtSteep }) =>
         Math.abs(measured - known) <= crossingTolerance && losesAtFlat && winsAtSteep

@@ -1,12 +1,7 @@
 /** Linear teachers: the best loss at every rank is known, and LoRA is compared with it. @module */
 
-import {
-  bestUpdate,
-  inInputMetric,
-  leastLoss,
-  reducedRank,
-  updateLoss,
-} from "../../src/analysis/mod.ts";
+import { bestUpdate, inInputMetric, leastLoss, reducedRank } from "../../src/analysis/mod.ts";
+import { updateLoss } from "../../src/analysis/mod.ts";
 import { axis, type Figure, rankCurves, table } from "../../src/figures/mod.ts";
 import { type Experiment, experiment, type PlanContext } from "../frame/mod.ts";
 import { type LinearResult, linearRows, type LinearRun, planLinear } from "./linear_runs.ts";
@@ -126,19 +121,18 @@ export const linearTeacher: Experiment = experiment({
   rows: linearRows(rowOf),
   settings: "64 inputs and outputs, 256 examples in full batches, α = r; AdamW, cosine " +
     "schedule. D is of norm 4. Correlated inputs have a second moment with eigenvalues 1/i.",
+  scale: true,
   claims: [{
     text: "LoRA reaches the best loss that its rank allows, on every linear teacher",
     rule:
       `held when (loss - best) / loss before adaptation is at most ${excessTolerance} and at least ` +
       `-${roundoff} for every spectrum, input, rank and seed`,
-    scale: true,
     holds: (rows) => areBest(rows),
     found: (rows) => `${excessRange(rows)} of the loss before adaptation.`,
   }, {
     text: "The planted directions are found in ΔW·S^½, the metric of the inputs",
     rule: `held when φ(4, 4) between ΔW·S^½ and D·S^½ is at least ${alike} at r = 4 for the ` +
       "spectra with distinct values, both kinds of inputs and every seed",
-    scale: true,
     holds: (rows) => leastInMetric(rows) >= alike,
     found: (rows) =>
       `The least of ${judged(rows).length} is ${leastInMetric(rows).toFixed(3)}; chance is ${
@@ -148,7 +142,6 @@ export const linearTeacher: Experiment = experiment({
     text: "Raw ΔW shows less of the planted directions where inputs are correlated",
     rule: "held when φ(4, 4) between ΔW and D is lower than in ΔW·S^½ for the same spectra, " +
       "correlated inputs and every seed",
-    scale: true,
     holds: (rows) => judged(rows).filter(isCorrelated).every((row) => row.raw < row.inMetric),
     found(rows) {
       const pairs = judged(rows).filter(isCorrelated)
