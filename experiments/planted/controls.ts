@@ -2,7 +2,6 @@
 
 import { inInputMetric, randomSimilarity, reducedRank } from "../../src/analysis/mod.ts";
 import { axis, bars, baseLayout, dots, line, palette, table } from "../../src/figures/mod.ts";
-import type { Figure } from "../../src/figures/mod.ts";
 import { type Experiment, experiment, type ExperimentContext, type MadeRun } from "../frame/mod.ts";
 import { type LinearResult, linearRows, type LinearRun, planLinear } from "./linear_runs.ts";
 import { linearTask } from "../../src/data/mod.ts";
@@ -86,43 +85,6 @@ const list = (rows: Rows, key: "raw" | "inMetric") =>
 const worst = (rows: Rows) =>
   Math.max(...sharing(rows).map(({ raw, shared }) => Math.abs(raw - shared! / rank)));
 
-function noiseFigure(rows: Rows): Figure {
-  const own = noiseOnly(rows);
-  const label = ({ inputs, seed }: PairRow) => `${inputs}, seed ${seed}`;
-  const [first, second] = palette.series;
-  const level = { type: "line", xref: "paper", x0: 0, x1: 1, y0: chance, y1: chance };
-  return {
-    id: "controls-noise",
-    title: "Similarity of two updates that learned nothing but noise",
-    caption: "φ(8, 8) between two runs that differ in their noise and in the seed of A. Dashed: " +
-      "chance, 8/64. Seeds of the task: {seeds}.",
-    data: [
-      bars(own, label, ({ inMetric }) => inMetric, { color: first }, { name: "ΔW·S^½" }),
-      bars(own, label, ({ raw }) => raw, { color: second }, { name: "raw ΔW" }),
-    ],
-    layout: baseLayout(axis(""), axis("φ(8, 8)", { rangemode: "tozero" }), {
-      height: 340,
-      shapes: [{ ...level, line: { color: palette.base, dash: "dash" } }],
-    }),
-  };
-}
-
-function sharedFigure(rows: Rows): Figure {
-  const color = palette.series[1], name = "raw ΔW", unnamed = { showlegend: false };
-  return {
-    id: "controls-shared",
-    title: "Similarity of two tasks that share s of 8 directions",
-    caption: "Marks: raw ΔW of trained students, one for each seed ({seeds}). Line: s/8.",
-    data: [
-      line([0, rank], (s) => s, (s) => s / rank, { color: palette.base }, unnamed),
-      dots(sharing(rows), ({ shared }) => shared, ({ raw }) => raw, { color, size: 10 }, { name }),
-    ],
-    layout: baseLayout(axis("directions shared"), axis("φ(8, 8)", { range: [-0.05, 1.05] }), {
-      height: 320,
-    }),
-  };
-}
-
 /** Noise alone, and tasks that share some of their directions. */
 export const plantedControls: Experiment = experiment({
   name: "planted-controls",
@@ -177,5 +139,41 @@ export const plantedControls: Experiment = experiment({
       ],
       rows,
     })],
-  figures: [noiseFigure, sharedFigure],
+  figures: [(rows) => {
+    const own = noiseOnly(rows);
+    const label = ({ inputs, seed }: PairRow) => `${inputs}, seed ${seed}`;
+    const [first, second] = palette.series;
+    const level = { type: "line", xref: "paper", x0: 0, x1: 1, y0: chance, y1: chance };
+    return {
+      id: "controls-noise",
+      title: "Similarity of two updates that learned nothing but noise",
+      caption:
+        "φ(8, 8) between two runs that differ in their noise and in the seed of A. Dashed: " +
+        "chance, 8/64. Seeds of the task: {seeds}.",
+      data: [
+        bars(own, label, ({ inMetric }) => inMetric, { color: first }, { name: "ΔW·S^½" }),
+        bars(own, label, ({ raw }) => raw, { color: second }, { name: "raw ΔW" }),
+      ],
+      layout: baseLayout(axis(""), axis("φ(8, 8)", { rangemode: "tozero" }), {
+        height: 340,
+        shapes: [{ ...level, line: { color: palette.base, dash: "dash" } }],
+      }),
+    };
+  }, (rows) => {
+    const color = palette.series[1], name = "raw ΔW", unnamed = { showlegend: false };
+    return {
+      id: "controls-shared",
+      title: "Similarity of two tasks that share s of 8 directions",
+      caption: "Marks: raw ΔW of trained students, one for each seed ({seeds}). Line: s/8.",
+      data: [
+        line([0, rank], (s) => s, (s) => s / rank, { color: palette.base }, unnamed),
+        dots(sharing(rows), ({ shared }) => shared, ({ raw }) => raw, { color, size: 10 }, {
+          name,
+        }),
+      ],
+      layout: baseLayout(axis("directions shared"), axis("φ(8, 8)", { range: [-0.05, 1.05] }), {
+        height: 320,
+      }),
+    };
+  }],
 });

@@ -81,35 +81,6 @@ const lossFigure = (inputs: string) => (rows: readonly TeacherRow[]): Figure => 
   };
 };
 
-function similarityFigure(rows: readonly TeacherRow[]): Figure {
-  const own = rows.filter(isCorrelated), ranks = new Set(own.map(({ rank }) => rank));
-  const raw = spectra.map(({ name }) => ({
-    label: `raw ΔW, ${name}`,
-    measured: own.filter(({ spectrum }) => spectrum === name)
-      .map(({ rank, raw }) => ({ rank, value: raw })),
-  }));
-  const inMetric = own.map((row) => ({ rank: row.rank, value: row.inMetric }));
-  const chance = [...ranks].map((rank) => ({ rank, value: rank / width }));
-  return {
-    id: "linear-teacher-similarity",
-    title: "Are the planted directions found? Correlated inputs",
-    caption:
-      "φ(r, r) between the update and the planted shift, one mark for each seed ({seeds}). In raw ΔW " +
-      "a flat shift looks missed below its rank though the loss is the best possible: which of its " +
-      "directions are worth having is decided by the inputs. Raw ΔW shows no more of D than the best " +
-      "update itself does (the table has both). Where singular values are equal or next to zero, as " +
-      "beyond rank 16 of the flat and the geometric shift, no direction is the right one.",
-    ...rankCurves(
-      [
-        ...raw,
-        { label: "ΔW·S^½, all three", measured: inMetric },
-        { label: "chance, r / 64", measured: chance },
-      ],
-      axis("φ(r, r)", { range: [0, 1.05] }),
-    ),
-  };
-}
-
 /** Students of linear teachers at every rank, beside the best loss that each rank allows. */
 export const linearTeacher: Experiment = experiment({
   name: "linear-teacher",
@@ -118,7 +89,7 @@ export const linearTeacher: Experiment = experiment({
     "imitated; the best loss at rank r is known from the singular values of D in the inputs' metric.",
   source: "Control for Hu et al. 2021, section 7; Eckart and Young 1936",
   runs: (context) => teacherRuns(context).map((run) => planLinear(run, context.quick)),
-  rows: linearRows(rowOf),
+  rows: linearRows<TeacherRow>(rowOf),
   settings: "64 inputs and outputs, 256 examples in full batches, α = r; AdamW, cosine " +
     "schedule. D is of norm 4. Correlated inputs have a second moment with eigenvalues 1/i.",
   scale: true,
@@ -167,5 +138,32 @@ export const linearTeacher: Experiment = experiment({
       ],
       rows,
     })],
-  figures: [...inputKinds.map(lossFigure), similarityFigure],
+  figures: [...inputKinds.map(lossFigure), (rows) => {
+    const own = rows.filter(isCorrelated), ranks = new Set(own.map(({ rank }) => rank));
+    const raw = spectra.map(({ name }) => ({
+      label: `raw ΔW, ${name}`,
+      measured: own.filter(({ spectrum }) => spectrum === name)
+        .map(({ rank, raw }) => ({ rank, value: raw })),
+    }));
+    const inMetric = own.map((row) => ({ rank: row.rank, value: row.inMetric }));
+    const chance = [...ranks].map((rank) => ({ rank, value: rank / width }));
+    return {
+      id: "linear-teacher-similarity",
+      title: "Are the planted directions found? Correlated inputs",
+      caption:
+        "φ(r, r) between the update and the planted shift, one mark for each seed ({seeds}). In raw ΔW " +
+        "a flat shift looks missed below its rank though the loss is the best possible: which of its " +
+        "directions are worth having is decided by the inputs. Raw ΔW shows no more of D than the best " +
+        "update itself does (the table has both). Where singular values are equal or next to zero, as " +
+        "beyond rank 16 of the flat and the geometric shift, no direction is the right one.",
+      ...rankCurves(
+        [
+          ...raw,
+          { label: "ΔW·S^½, all three", measured: inMetric },
+          { label: "chance, r / 64", measured: chance },
+        ],
+        axis("φ(r, r)", { range: [0, 1.05] }),
+      ),
+    };
+  }],
 });
