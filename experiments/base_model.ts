@@ -6,9 +6,7 @@ import type { Device } from "../src/device/device.ts";
 import { loadModel, type TextModel } from "../src/models/mod.ts";
 
 /** Its Hugging Face folder. */
-export const baseFolder: string = fileURLToPath(
-  new URL("../models/tiny-gpt2", import.meta.url),
-);
+export const baseFolder: string = fileURLToPath(new URL("../models/tiny-gpt2", import.meta.url));
 
 /** How a specification names it: by name and by the hash of its weights. */
 export async function baseIdentity(): Promise<{ name: string; sha256: string }> {

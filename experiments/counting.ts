@@ -1,13 +1,13 @@
 /** "10,000 times fewer": GPT-3 175B's trained parameters, counted tensor by tensor. @module */
 
 import { injectLora } from "../src/adapt/mod.ts";
+import { grouped } from "../src/core/numbers.ts";
 import { DryDevice } from "../src/device/dry.ts";
 import { palette, parameterBars, table } from "../src/figures/mod.ts";
 import { countTrainable, Gpt2 } from "../src/models/mod.ts";
 import { measured } from "../src/paper/printed/mod.ts";
 import { type Experiment, experiment } from "./frame/mod.ts";
 import { gpt3, printed } from "./gpt3.ts";
-import { grouped } from "../src/core/numbers.ts";
 
 /** Parameters of GPT-3 175B that LoRA on q and v trains; of rank 0 those of full fine-tuning. */
 export function countTrained(rank: number): number {

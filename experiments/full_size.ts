@@ -3,8 +3,8 @@
 import { amplification, frobeniusOf, similarityGrid, spectrum } from "../src/analysis/mod.ts";
 import { updateDirections, updateSingularValues } from "../src/analysis/mod.ts";
 import type { LowRankFactors } from "../src/analysis/mod.ts";
-import { Random } from "../src/core/random.ts";
 import type { HostTensor } from "../src/core/host_tensor.ts";
+import { Random } from "../src/core/random.ts";
 import { baseLayout, line, logAxis, palette, table } from "../src/figures/mod.ts";
 import { type Experiment, experiment, LeftOut } from "./frame/mod.ts";
 import { gpt3 } from "./gpt3.ts";
@@ -31,7 +31,7 @@ function analyzeLayer(width: number, seed: number) {
   });
   const weight = { rows: width, columns: width, data };
   const factors = printed.updates.map(({ rank, deltaNorm }, i) =>
-    scaledTo(deltaNorm, gaussianFactors(width, rank, seed + 1 + i))
+    gaussianUpdate(width, rank, deltaNorm, seed + 1 + i)
   );
   const updates = factors.map((one, i) => {
     const { rank } = printed.updates[i];
@@ -58,15 +58,13 @@ function normalValues(size: number, deviation: number, random: Random): Float32A
   return data;
 }
 
-function gaussianFactors(width: number, rank: number, seed: number): LowRankFactors {
+/** Random factors of a product of this norm. */
+function gaussianUpdate(width: number, rank: number, norm: number, seed: number): LowRankFactors {
   const random = new Random(seed);
   const draw = (...shape: [number, number]): HostTensor => {
     return { shape, data: normalValues(shape[0] * shape[1], 1, random) };
   };
-  return { A: draw(rank, width), B: draw(width, rank), scaling: 1 };
-}
-
-function scaledTo(norm: number, factors: LowRankFactors): LowRankFactors {
+  const factors = { A: draw(rank, width), B: draw(width, rank), scaling: 1 };
   return { ...factors, scaling: norm / frobeniusOf(updateSingularValues(factors)) };
 }
 

@@ -2,16 +2,16 @@
 
 import { join } from "node:path";
 import { copyFiles } from "../src/core/files.ts";
+import { median } from "../src/core/numbers.ts";
 import { glossBatches, type GlossSplit, type PartOfSpeech } from "../src/data/mod.ts";
 import type { Device, DeviceKind } from "../src/device/device.ts";
+import { LiveSpectra } from "../src/inspect/live_spectra.ts";
 import { countTrainable, type TextModel } from "../src/models/mod.ts";
 import type { Json, MethodSpec, RunSpec } from "../src/runs/mod.ts";
 import { loadTokenizer } from "../src/tokenizer/mod.ts";
 import { type Batch, evaluate } from "../src/train/mod.ts";
-import { median } from "../src/core/numbers.ts";
-import { LiveSpectra } from "../src/inspect/live_spectra.ts";
-import { type PlannedRun, planRun, type RunOpeners } from "./frame/mod.ts";
 import { baseFolder, baseIdentity, loadBase } from "./base_model.ts";
+import { type PlannedRun, planRun, type RunOpeners } from "./frame/mod.ts";
 
 /** What is trained on and what is reported. */
 export interface GlossData {
@@ -39,8 +39,6 @@ export interface GlossRun {
   readonly data: GlossData; // what it is trained on and what it is measured on
 }
 
-const recipe = { schedule: "linear", clipNorm: 1 } as const;
-
 /** The paper's schedule and optimizer in small: AdamW, linear, warm-up, no decay, clipped. */
 export async function glossSpec(
   { method, learningRate, seed, steps, data }: GlossRun,
@@ -50,7 +48,13 @@ export async function glossSpec(
     model: await baseIdentity(),
     method,
     data: { ...data, evaluation: { ...data.evaluation } } as RunSpec["data"],
-    training: { steps, learningRate, ...recipe, warmupSteps: Math.ceil(steps / 20) },
+    training: {
+      steps,
+      learningRate,
+      schedule: "linear",
+      warmupSteps: Math.ceil(steps / 20),
+      clipNorm: 1,
+    },
     seed,
     device,
   };

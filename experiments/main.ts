@@ -3,9 +3,9 @@
 import { parseArgs } from "node:util";
 import type { DeviceKind } from "../src/device/device.ts";
 import { openDevice } from "../src/device/mod.ts";
-import { experiments } from "./registry.ts";
 import { reproduce, type ReproduceOptions } from "./frame/reproduce.ts";
 import { parseShard } from "./frame/shard.ts";
+import { experiments } from "./registry.ts";
 
 const names = experiments.map(({ name }) => name), indent = " ".repeat(21);
 

@@ -2,14 +2,14 @@
 
 import { injectLora } from "../src/adapt/mod.ts";
 import { gpt2ConfigJson } from "../src/architectures/gpt2.ts";
+import { grouped } from "../src/core/numbers.ts";
 import type { LedgerReading } from "../src/device/ledger.ts";
 import { type Column, table } from "../src/figures/mod.ts";
+import { type RoleBar, roleBars, usedRoles } from "../src/figures/role_bars.ts";
 import { measured } from "../src/paper/printed/mod.ts";
 import { predictMemory } from "../src/runs/mod.ts";
 import { type Experiment, experiment } from "./frame/mod.ts";
 import { gpt3, printed } from "./gpt3.ts";
-import { grouped } from "../src/core/numbers.ts";
-import { type RoleBar, roleBars, usedRoles } from "../src/figures/role_bars.ts";
 
 type MemoryRow = ReturnType<typeof memoryRow>;
 

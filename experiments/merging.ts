@@ -1,14 +1,14 @@
 /** Merging: no latency, exact to the bit backwards, and one task for another. @module */
 
 import { loadAdapter, merge, mergeReport, swap, unmerge } from "../src/adapt/mod.ts";
-import { type Model, type ModelInputs, outputsOf, type TextModel } from "../src/models/mod.ts";
 import { countChangedBits, largestDifference, largestOf } from "../src/core/numbers.ts";
-import { type GlossData, glossLoss } from "./gloss_runs.ts";
 import { latencyFigure, latencyTable, timeForward, type Timing } from "../src/inspect/mod.ts";
+import { type Model, type ModelInputs, outputsOf, type TextModel } from "../src/models/mod.ts";
 import type { RunResult } from "../src/runs/mod.ts";
 import { adaptationRun, loraMethod } from "./adaptation/methods.ts";
 import { loadBase } from "./base_model.ts";
 import { type Experiment, experiment, type ExperimentContext } from "./frame/mod.ts";
+import { type GlossData, glossLoss } from "./gloss_runs.ts";
 import { glossData, openGloss, planGloss, publishAdapter } from "./gloss_runs.ts";
 
 /** The largest rank of the adaptation experiment. */

@@ -1,12 +1,12 @@
 /** Somebody's real adapter: what the authors' own RoBERTa adapter looks like. @module */
 
 import { join } from "node:path";
-import { type Spectrum, spectrum } from "../src/analysis/mod.ts";
+import { spectrum } from "../src/analysis/mod.ts";
+import { mean } from "../src/core/numbers.ts";
 import { kindOf } from "../src/core/storage.ts";
 import { axis, baseLayout, line, logAxis, palette, table } from "../src/figures/mod.ts";
 import { type HostTensor, loralibUpdates, readSafetensors } from "../src/formats/mod.ts";
 import { type Experiment, experiment, LeftOut } from "./frame/mod.ts";
-import { mean } from "../src/core/numbers.ts";
 
 /** The file within the folder that `LOWRANK_DATA` names: loralib's names, `….query.lora_A`. */
 const path = "roberta-base-mnli-lora/loralib.safetensors";
@@ -15,12 +15,7 @@ const path = "roberta-base-mnli-lora/loralib.safetensors";
 const scaling = 16 / 8;
 const sites = ["query", "value"] as const;
 
-/** One adapted matrix and its spectrum. */
-interface AuthorsModule {
-  readonly layer: number; // number of the layer, from 0
-  readonly site: "query" | "value";
-  readonly spectrum: Spectrum; // of ΔW
-}
+type AuthorsModule = ReturnType<typeof modulesOf>[number];
 
 /** The file's path, if there is one. */
 export async function findAuthors(): Promise<string | undefined> {
@@ -31,16 +26,16 @@ export async function findAuthors(): Promise<string | undefined> {
 }
 
 /** Every adapted matrix of the file. */
-export async function readAuthors(file: string): Promise<AuthorsModule[]> {
+export async function readAuthors(file: string) {
   return modulesOf((await readSafetensors(file)).tensors);
 }
 
 /** Every adapted matrix in the order of the layers, queries first; the classifier is passed over. */
-export function modulesOf(tensors: ReadonlyMap<string, HostTensor>): AuthorsModule[] {
+export function modulesOf(tensors: ReadonlyMap<string, HostTensor>) {
   return loralibUpdates(tensors, scaling).flatMap((update) => {
     const match = /\.layer\.(\d+)\..*\.(query|value)$/.exec(update.module);
     if (!match) return [];
-    const site = match[2] as AuthorsModule["site"];
+    const site = match[2] as "query" | "value";
     return [{ layer: Number(match[1]), site, spectrum: spectrum(update) }];
   }).sort((a, b) => a.site.localeCompare(b.site) || a.layer - b.layer);
 }

@@ -7,21 +7,21 @@ import { fullSize } from "./full_size.ts";
 import { matrix } from "./matrix/matrix.ts";
 import { memory } from "./memory.ts";
 import { merging } from "./merging.ts";
-import { realAdapter } from "./real_adapter.ts";
 import { paperTables } from "./paper_tables.ts";
+import { plantedControls } from "./planted/controls.ts";
 import { facts } from "./planted/facts.ts";
 import { fullRankShift } from "./planted/full_rank_shift.ts";
 import { linearTeacher } from "./planted/linear_teacher.ts";
-import { plantedControls } from "./planted/controls.ts";
 import { plantedTransformer } from "./planted/planted_transformer.ts";
 import { rotatedDigits } from "./planted/rotated_digits.ts";
 import { amplification } from "./rank_study/amplification.ts";
 import { subspaces } from "./rank_study/subspaces.ts";
 import { whichMatrices } from "./rank_study/which_matrices.ts";
 import { whichRank } from "./rank_study/which_rank.ts";
-import { trainingSpectra } from "./training_spectra.ts";
+import { realAdapter } from "./real_adapter.ts";
 import { resident } from "./resident/resident.ts";
 import { scaling } from "./scaling.ts";
+import { trainingSpectra } from "./training_spectra.ts";
 
 /** Every experiment that `reproduce` knows. */
 export const experiments: readonly Experiment[] = [

@@ -1,13 +1,13 @@
 /** Where the headline shrinks: both ratios over the model's size, the optimizer and the batch. @module */
 
+import { catalogue, type ConfigJson } from "../src/architectures/mod.ts";
+import { grouped } from "../src/core/numbers.ts";
 import { axis, baseLayout, line, logAxis, table } from "../src/figures/mod.ts";
 import type { Column, Trace } from "../src/figures/mod.ts";
 import { optimizerColors, palette } from "../src/figures/palette.ts";
-import { catalogue, type ConfigJson } from "../src/architectures/mod.ts";
 import { baseConfig } from "./base_model.ts";
 import { type Experiment, experiment } from "./frame/mod.ts";
 import { printed } from "./gpt3.ts";
-import { grouped } from "../src/core/numbers.ts";
 
 /** LoRA as in the paper's account of GPT-3: r = 4 on the query and value projections. */
 export const lora = { rank: 4, sites: ["q", "v"] } as const;
@@ -17,6 +17,7 @@ export const batches = [1, 8, 64] as const;
 
 type ScalingRow = Awaited<ReturnType<typeof scalingRows>>[number];
 type Rows = readonly ScalingRow[];
+type Read<T> = (row: ScalingRow) => T;
 
 /** Published sizes of GPT-2 and GPT-3, our base, and one of a million parameters, the smallest first. */
 export async function scalingRows() {
@@ -39,12 +40,7 @@ export const optimizerLabels = ["AdamW", "SGD", "momentum", "8-bit Adam", "Adafa
 const adamW = optimizerLabels.indexOf("AdamW");
 
 /** Figures for the smallest and the largest model, and how many models keep a rule. */
-function span(
-  rows: Rows,
-  value: (row: ScalingRow) => string,
-  rule: string,
-  holds: (row: ScalingRow) => boolean,
-): string {
+function span(rows: Rows, value: Read<string>, rule: string, holds: Read<boolean>): string {
   const ends = [rows[0], rows.at(-1)!].map((row) => `${value(row)} for ${row.model}`).join(", ");
   const models = rows.filter(holds).map(({ model }) => model).join(" and ") || "none";
   return `${ends}; ${rule} for ${models} of ${rows.length} models.`;
@@ -80,7 +76,7 @@ const sizeAxis = () => logAxis("parameters of the model", { range: [5.8, 11.5] }
 /** A line over the sizes, broken where the sequences become longer, which costs activations. */
 function sizeLine(
   rows: Rows,
-  y: (row: ScalingRow) => number,
+  y: Read<number>,
   style: Trace["line"],
   more: Omit<Trace, "type">,
 ): Trace {

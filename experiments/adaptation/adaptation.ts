@@ -1,17 +1,17 @@
 /** Full fine-tuning against LoRA at three ranks, on real text. @module */
 
+import { join } from "node:path";
 import { mean } from "../../src/core/numbers.ts";
+import { openFile } from "../../src/core/storage.ts";
 import { axis, baseLayout, dots, line, logAxis, lossCurves } from "../../src/figures/mod.ts";
 import { type Figure, palette } from "../../src/figures/mod.ts";
-import { join } from "node:path";
-import { openFile } from "../../src/core/storage.ts";
+import { type AdaptationRun, memoryFigure, type MethodRow } from "../../src/inspect/mod.ts";
+import { methodRows, methodTable } from "../../src/inspect/mod.ts";
 import { loadBase } from "../base_model.ts";
 import { experiment, judge } from "../frame/mod.ts";
 import type { Claim, Experiment, ExperimentContext, Finding, MadeRun } from "../frame/mod.ts";
 import { glossData, glossLoss, planGloss, publishAdapter } from "../gloss_runs.ts";
 import { learningRateGrid } from "./methods.ts";
-import { type AdaptationRun, memoryFigure, type MethodRow } from "../../src/inspect/mod.ts";
-import { methodRows, methodTable } from "../../src/inspect/mod.ts";
 import { adaptationRun, alpha, bestLora, type Method, methods } from "./methods.ts";
 
 type AdaptationRows = Awaited<ReturnType<typeof adaptationRows>>;
@@ -68,8 +68,7 @@ export function qualityFinding(full: MethodRow, best: MethodRow, baseLoss: numbe
 const largest = ({ lora }: AdaptationRows) =>
   lora.reduce((a, b) => b.first.peak > a.first.peak ? b : a);
 
-const stateBytes = ({ first: { peakByRole } }: MethodRow) =>
-  peakByRole.gradient + peakByRole.optimizer;
+const stateBytes = ({ first: { peakByRole: of } }: MethodRow) => of.gradient + of.optimizer;
 
 const percent = (part: number, whole: number, digits: number) =>
   `${(100 * part / whole).toFixed(digits)}%`;
@@ -92,25 +91,6 @@ function lossFigure(rows: readonly MethodRow[], secondPass: number, device: stri
     : "";
   const caption = `${smoothed}seed {seed}; ${device}.${again}`;
   return lossCurves(curves, { id: "adaptation-loss", caption, steps });
-}
-
-/** Held-out loss over trained parameters, one mark a seed, with the base's own loss as a line. */
-function qualityFigure(rows: readonly MethodRow[], baseLoss: number): Figure {
-  const all = rows.flatMap(({ runs }) => runs.map(({ trained }) => trained));
-  const dash = { color: palette.base, dash: "dash" } as const, name = "base, not adapted";
-  return {
-    id: "adaptation-quality",
-    title: "Held-out loss against trained parameters",
-    caption: "One mark for each seed ({seeds}); the dashed line is the base before adaptation.",
-    data: [
-      ...rows.map(({ label: name, runs }, place) => {
-        const marker = { color: colorOf(place), size: 12 };
-        return dots(runs, ({ trained }) => trained, ({ loss }) => loss, marker, { name });
-      }),
-      line([Math.min(...all), Math.max(...all)], (x) => x, () => baseLoss, dash, { name }),
-    ],
-    layout: baseLayout(logAxis("trained parameters"), axis("held-out loss (nats per token)")),
-  };
 }
 
 /** Full fine-tuning and LoRA on the same task, compared in loss, bytes, time and files. */
@@ -168,7 +148,25 @@ export const adaptation: Experiment = experiment({
   }],
   tables: [({ all, baseLoss }) => methodTable(all, baseLoss)],
   figures: [
-    ({ all, baseLoss }) => qualityFigure(all, baseLoss),
+    ({ all, baseLoss }) => {
+      const trained = all.flatMap(({ runs }) => runs.map((run) => run.trained));
+      const dash = { color: palette.base, dash: "dash" } as const, name = "base, not adapted";
+      return {
+        id: "adaptation-quality",
+        title: "Held-out loss against trained parameters",
+        caption: "One mark for each seed ({seeds}); the dashed line is the base before adaptation.",
+        data: [
+          ...all.map(({ label: name, runs }, place) => {
+            const marker = { color: colorOf(place), size: 12 };
+            return dots(runs, ({ trained }) => trained, ({ loss }) => loss, marker, { name });
+          }),
+          line([Math.min(...trained), Math.max(...trained)], (x) => x, () => baseLoss, dash, {
+            name,
+          }),
+        ],
+        layout: baseLayout(logAxis("trained parameters"), axis("held-out loss (nats per token)")),
+      };
+    },
     ({ all, data: { examples, batch } }, { device }) =>
       lossFigure(all, Math.floor(examples / batch) + 1, device.description),
     ({ all }) => memoryFigure(all),

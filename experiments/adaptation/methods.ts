@@ -41,10 +41,7 @@ export function bestRate(
   return tried.reduce((best, next) => next.loss < best.loss ? next : best);
 }
 
-/**
- * The rate of the grid with the lowest loss on the validation split, which is reported nowhere
- * (`scripts/search_learning_rates.ts`).
- */
+/** The best rate of the grid on a split that is reported nowhere (`scripts/search_learning_rates.ts`). */
 export const learningRateOf = (method: Method): number => bestOf(method).learningRate;
 
 /** The LoRA method that did best on that split, so that no choice is made by what is reported. */

@@ -2,8 +2,8 @@
 
 import type { DataTable, Figure } from "../../src/figures/figure.ts";
 import { type Claim, type Finding, judge } from "./claim.ts";
-import type { ExperimentContext, PlanContext } from "./context.ts";
 import { type MadeRun, makeRuns, type PlannedRun } from "./planned_runs.ts";
+import type { ExperimentContext, PlanContext } from "./planned_runs.ts";
 
 /** What an experiment gives back. */
 export interface Outcome {

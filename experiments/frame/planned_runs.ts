@@ -5,7 +5,28 @@ import { howMany } from "../../src/core/how_many.ts";
 import type { Device } from "../../src/device/device.ts";
 import type { Model, TextModel } from "../../src/models/mod.ts";
 import { run, type RunOptions, type RunResult, type RunSpec } from "../../src/runs/mod.ts";
-import type { ExperimentContext } from "./context.ts";
+
+/** What the list of an experiment's runs depends on. */
+export interface PlanContext {
+  /** Seeds of its runs. */
+  readonly seeds: readonly number[];
+  /** Fewer steps: to see that it works, not what comes out. */
+  readonly quick: boolean;
+  /** All ranks and sizes, where the default has a few. */
+  readonly full: boolean;
+}
+
+/** What an experiment is run with. */
+export interface ExperimentContext extends PlanContext {
+  /** The device of its runs. */
+  readonly device: Device;
+  /** Folder for runs, adapters and results. */
+  readonly out: string;
+  /** Stops at the next step. */
+  readonly signal: AbortSignal;
+  /** Tells how far it is, from 0 to 1. */
+  report(share: number, text: string): void;
+}
 
 /** Where a run is made, and who is told of each step. */
 export interface RunContext {

@@ -7,8 +7,8 @@ import type { Device, DeviceKind } from "../../src/device/device.ts";
 import { loadMathJax } from "../../src/figures/formula.ts";
 import { renderPage, type Report } from "../../src/figures/page.ts";
 import { selectExperiments } from "../registry.ts";
-import type { ExperimentContext, PlanContext } from "./context.ts";
 import type { Experiment, Outcome } from "./experiment.ts";
+import type { ExperimentContext, PlanContext } from "./planned_runs.ts";
 import { makeShard, type Shard } from "./shard.ts";
 
 /** What to reproduce, and how. */

@@ -1,9 +1,8 @@
 /** Sharing out the training of a job among several, which one of them then reads together. @module */
 
 import { hashOf } from "../../src/runs/mod.ts";
-import type { ExperimentContext } from "./context.ts";
 import type { Experiment } from "./experiment.ts";
-import { makeRuns, type PlannedRun } from "./planned_runs.ts";
+import { type ExperimentContext, makeRuns, type PlannedRun } from "./planned_runs.ts";
 
 /** One part of a job. */
 export interface Shard {

@@ -1,11 +1,11 @@
 /** One matrix of GPT-3, run: LoRA at the width that the paper's claims are about. @module */
 
 import { DeviceError } from "../../src/core/errors.ts";
+import { grouped } from "../../src/core/numbers.ts";
 import type { Device } from "../../src/device/device.ts";
 import { type RoleBar, roleBars, table } from "../../src/figures/mod.ts";
 import { type Experiment, experiment } from "../frame/mod.ts";
 import { gpt3 } from "../gpt3.ts";
-import { grouped } from "../../src/core/numbers.ts";
 import { type MatrixResult, measureMatrix, rank } from "./measure.ts";
 
 /** Width of a quick run, and the least that a device must hold. */

@@ -2,12 +2,12 @@
 
 import { injectLora, type LoraAdapter, merge, unmerge } from "../../src/adapt/mod.ts";
 import type { HostTensor } from "../../src/core/host_tensor.ts";
+import { countChangedBits, largestDifference, largestOf, median } from "../../src/core/numbers.ts";
 import { hash32, Random } from "../../src/core/random.ts";
 import type { Device, Tensor } from "../../src/device/device.ts";
 import type { LedgerReading } from "../../src/device/ledger.ts";
-import { outputsOf, Perceptron } from "../../src/models/mod.ts";
-import { countChangedBits, largestDifference, largestOf, median } from "../../src/core/numbers.ts";
 import { denseOf, multiply, multiplyTransposed } from "../../src/linalg/mod.ts";
+import { outputsOf, Perceptron } from "../../src/models/mod.ts";
 
 /** r, as in the paper's account of GPT-3. */
 export const rank = 4;

@@ -6,10 +6,10 @@ import {
   reducedRank,
   rightSimilarity,
 } from "../../src/analysis/mod.ts";
+import { linearTask } from "../../src/data/mod.ts";
 import { axis, bars, baseLayout, dots, line, palette, table } from "../../src/figures/mod.ts";
 import { type Experiment, experiment, type ExperimentContext, type MadeRun } from "../frame/mod.ts";
 import { type LinearResult, linearRows, type LinearRun, planLinear } from "./linear_runs.ts";
-import { linearTask } from "../../src/data/mod.ts";
 
 /** Marks of the rules; `docs/decisions/0013_rules_of_the_planted_tasks.md` gives the reasons. */
 const deviations = 3, sharedTolerance = 0.02;

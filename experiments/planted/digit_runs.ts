@@ -10,7 +10,7 @@ import { denseOf, difference, multiplyTransposed, singularValues } from "../../s
 import { accuracyOf, outputsOf, Perceptron } from "../../src/models/mod.ts";
 import type { JsonRecord, RunSpec } from "../../src/runs/mod.ts";
 import { type Batch, evaluate, runTrainer, Trainer } from "../../src/train/mod.ts";
-import { type PlannedRun, planRun } from "../frame/mod.ts";
+import { planRun } from "../frame/mod.ts";
 
 /** The shape of base and students. */
 const digitShape = { widths: [196, 64, 10], biases: true };
@@ -77,11 +77,7 @@ const degrees = 135;
 const longRun = 1000;
 
 /** One run. */
-export function planDigits(
-  chosen: DigitRun,
-  source: DigitSource,
-  quick: boolean,
-): PlannedRun<DigitRun> {
+export function planDigits(chosen: DigitRun, source: DigitSource, quick: boolean) {
   const { planes, rank, seed } = chosen, steps = quick ? 20 : longRun;
   return planRun({
     ...{ label: `${howMany(planes, "plane")}, r = ${rank}, seed ${seed}`, steps, chosen },

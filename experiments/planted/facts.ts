@@ -1,14 +1,14 @@
 /** Facts inserted: how the rank that is needed grows with what is to be stored. @module */
 
 import { leastLoss, reducedRank, updateLoss } from "../../src/analysis/mod.ts";
+import { Random } from "../../src/core/random.ts";
+import { factBatch, factKeyLength as keyLength, linearTask } from "../../src/data/mod.ts";
 import { axis, rankCurves, table } from "../../src/figures/mod.ts";
+import { accuracyOf, outputsOf, type TextModel } from "../../src/models/mod.ts";
+import { baseIdentity, loadBase } from "../base_model.ts";
 import { type Experiment, experiment, type PlannedRun, planRun } from "../frame/mod.ts";
 import type { ExperimentContext, MadeRun, PlanContext } from "../frame/mod.ts";
 import { linearResult, type LinearRun, planLinear } from "./linear_runs.ts";
-import { Random } from "../../src/core/random.ts";
-import { factBatch, factKeyLength as keyLength, linearTask } from "../../src/data/mod.ts";
-import { accuracyOf, outputsOf, type TextModel } from "../../src/models/mod.ts";
-import { baseIdentity, loadBase } from "../base_model.ts";
 import { areBest, excessRange, excessTolerance, roundoff } from "./rules.ts";
 
 /** A student of facts. */
@@ -76,13 +76,9 @@ function factRuns({ seeds, full, quick }: PlanContext): FactRun[] {
 }
 
 /** Random keys and values: a task without a shift, whose noise is what is to be stored. */
-function memoryRun({ facts, rank, seed }: FactRun): LinearRun {
+function memoryRun({ facts: examples, rank, seed }: FactRun): LinearRun {
   const shift = { kind: "none" } as const, inputs = "white";
-  return {
-    task: { width: 64, shift, norm: 0, inputs, examples: facts, noise: 1, seed },
-    rank,
-    seed,
-  };
+  return { task: { width: 64, shift, norm: 0, inputs, examples, noise: 1, seed }, rank, seed };
 }
 
 type FactRow = Awaited<ReturnType<typeof rowOf>>;

@@ -1,11 +1,11 @@
 /** A shift of full rank, scarce data: where LoRA begins to lose to full fine-tuning. @module */
 
 import { bestUpdate, crossing, reducedRank } from "../../src/analysis/mod.ts";
+import { linearTask, type LinearTaskSpec } from "../../src/data/mod.ts";
 import { axis, baseLayout, dots, line, palette, table, upright } from "../../src/figures/mod.ts";
 import { difference, squaredNorm } from "../../src/linalg/mod.ts";
 import { type Experiment, experiment, type PlanContext } from "../frame/mod.ts";
 import { type LinearResult, linearRows, type LinearRun, planLinear } from "./linear_runs.ts";
-import { linearTask, type LinearTaskSpec } from "../../src/data/mod.ts";
 
 /** Marks of the rules; `docs/decisions/0013_rules_of_the_planted_tasks.md` gives the reasons. */
 const tolerance = 0.01, crossingTolerance = 0.1, judgedRank = 8;

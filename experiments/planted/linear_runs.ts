@@ -2,15 +2,15 @@
 
 import { join } from "node:path";
 import type { HostTensor } from "../../src/core/host_tensor.ts";
+import { linearTask, type LinearTaskSpec } from "../../src/data/mod.ts";
 import type { Device } from "../../src/device/device.ts";
 import { openSafetensors, readAdapter } from "../../src/formats/mod.ts";
 import { denseOf, difference, multiplyTransposed, transposed } from "../../src/linalg/mod.ts";
 import type { DenseMatrix } from "../../src/linalg/mod.ts";
+import { Perceptron } from "../../src/models/perceptron.ts";
 import type { JsonRecord, RunSpec } from "../../src/runs/mod.ts";
 import type { Batch } from "../../src/train/mod.ts";
 import { type ExperimentContext, type MadeRun, type PlannedRun, planRun } from "../frame/mod.ts";
-import { linearTask, type LinearTaskSpec } from "../../src/data/mod.ts";
-import { Perceptron } from "../../src/models/perceptron.ts";
 
 /** A student on a task. */
 export interface LinearRun {
@@ -41,18 +41,14 @@ export function planLinear(chosen: LinearRun, quick: boolean): PlannedRun<Linear
 }
 
 function specOf({ task, rank, seed }: LinearRun, steps: number, device: Device): RunSpec {
-  const { inputs } = task;
+  // Runs' folders are named by this word.
+  const inputs = task.inputs === "white" ? "white" : "coloured";
   return {
     model: { kind: "perceptron", widths: [task.width, task.width], biases: false },
     method: rank === "full"
       ? { kind: "full" }
       : { kind: "lora", rank, alpha: rank, targetModules: "all-linear" },
-    // The word that named the runs' folders first.
-    data: {
-      kind: "linear",
-      ...task,
-      inputs: inputs === "white" ? inputs : "coloured",
-    } as JsonRecord,
+    data: { kind: "linear", ...task, inputs } as JsonRecord,
     training: { objective: "squared-error", learningRate, steps, schedule: "cosine" },
     seed,
     device: device.kind,

@@ -2,10 +2,10 @@
 
 import { bestUpdate, inInputMetric, leastLoss, reducedRank } from "../../src/analysis/mod.ts";
 import { rightSimilarity, updateLoss } from "../../src/analysis/mod.ts";
+import { linearTask, type LinearTaskSpec, type ShiftSpectrum } from "../../src/data/mod.ts";
 import { axis, type Figure, rankCurves, table } from "../../src/figures/mod.ts";
 import { type Experiment, experiment, type PlanContext } from "../frame/mod.ts";
 import { type LinearResult, linearRows, type LinearRun, planLinear } from "./linear_runs.ts";
-import { linearTask, type LinearTaskSpec, type ShiftSpectrum } from "../../src/data/mod.ts";
 import { areBest, excessRange, excessTolerance, roundoff } from "./rules.ts";
 
 /** Marks of the rules; `docs/decisions/0013_rules_of_the_planted_tasks.md` gives the reasons. */

@@ -1,11 +1,11 @@
 /** A low-rank shift planted inside the small base: the bend, and what a wrong place costs. @module */
 
+import { bendOf } from "../../src/analysis/mod.ts";
 import { axis, barsAcross, baseLayout, logAxis, palette } from "../../src/figures/mod.ts";
 import { rankCurves, table } from "../../src/figures/mod.ts";
 import type { Figure } from "../../src/figures/mod.ts";
 import { experiment } from "../frame/mod.ts";
 import type { Claim, Experiment, MadeRun, PlanContext } from "../frame/mod.ts";
-import { bendOf } from "../../src/analysis/mod.ts";
 import { enough } from "./rules.ts";
 import { planTransformer, textSource, type TransformerRun } from "./transformer_runs.ts";
 

@@ -1,12 +1,12 @@
 /** Rotated digits: real data, and an update whose rank is known. @module */
 
+import { bendOf, neededRank } from "../../src/analysis/mod.ts";
 import { howMany } from "../../src/core/how_many.ts";
 import { axis, baseLayout, dots, line, logAxis, palette } from "../../src/figures/mod.ts";
 import { rankCurves, table } from "../../src/figures/mod.ts";
 import { type Experiment, experiment, type MadeRun, type PlanContext } from "../frame/mod.ts";
-import { bendOf, neededRank } from "../../src/analysis/mod.ts";
-import { enough } from "./rules.ts";
 import { type DigitRun, DigitSource, planDigits } from "./digit_runs.ts";
+import { enough } from "./rules.ts";
 
 /** The students: planes, ranks around twice as many, and every seed. */
 function digitRuns({ seeds, full, quick }: PlanContext): DigitRun[] {

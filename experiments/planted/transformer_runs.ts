@@ -3,17 +3,17 @@
 import { type LoraSite, type PlantedShift, plantShift } from "../../src/adapt/mod.ts";
 import { similarityGrid, updateDirections } from "../../src/analysis/mod.ts";
 import { klDivergence } from "../../src/autograd/mod.ts";
+import { mean } from "../../src/core/numbers.ts";
 import { encodeDocuments, loadPretrainingText, randomWindows } from "../../src/data/mod.ts";
 import { tokenStream } from "../../src/data/mod.ts";
 import type { Device } from "../../src/device/device.ts";
-import { type DenseMatrix, svd } from "../../src/linalg/mod.ts";
+import { svd } from "../../src/linalg/mod.ts";
 import { type Model, type ModelInputs, outputsOf, type TextModel } from "../../src/models/mod.ts";
 import type { JsonRecord } from "../../src/runs/mod.ts";
 import { loadTokenizer } from "../../src/tokenizer/mod.ts";
 import { type Batch, evaluate } from "../../src/train/mod.ts";
 import { baseFolder, baseIdentity, loadBase } from "../base_model.ts";
-import { type PlannedRun, planRun } from "../frame/mod.ts";
-import { mean } from "../../src/core/numbers.ts";
+import { planRun } from "../frame/mod.ts";
 
 /** A student of a planted shift. */
 export interface TransformerRun {
@@ -46,11 +46,7 @@ const size = { batch: 8, length: 32 };
 const evaluationSeed = 2021;
 
 /** One run, with a teacher beside it that answers batch after batch. */
-export function planTransformer(
-  chosen: TransformerRun,
-  source: TextSource,
-  quick: boolean,
-): PlannedRun<TransformerRun> {
+export function planTransformer(chosen: TransformerRun, source: TextSource, quick: boolean) {
   const { planted, sites, rank, seed } = chosen;
   const { steps, evaluationBatches } = quick
     ? { steps: 5, evaluationBatches: 2 }
@@ -84,17 +80,10 @@ export function planTransformer(
   });
 }
 
-/** The base with shifts, and the shifts by their site's name. */
-interface Teacher {
-  readonly model: Model<ModelInputs>;
-  readonly shifts: ReadonlyMap<string, DenseMatrix>;
-}
+type Teacher = Awaited<ReturnType<typeof plantedBase>>;
 
-async function plantedBase(
-  device: Device,
-  planted: PlantedShift,
-  owned: DisposableStack,
-): Promise<Teacher> {
+/** The base with shifts, and the shifts by their site's name. */
+async function plantedBase(device: Device, planted: PlantedShift, owned: DisposableStack) {
   const model = owned.use(await loadBase(device));
   return { model, shifts: await plantShift(model, planted) };
 }

@@ -1,16 +1,15 @@
 /** Figure 8 and table 7: what an update has to do with the weight that it changes. @module */
 
-import { type DataTable, type Figure, heatmaps, table } from "../../src/figures/mod.ts";
+import { type Figure, heatmaps, table } from "../../src/figures/mod.ts";
 import { type Claim, claimsIn, type Experiment, experiment } from "../frame/mod.ts";
 import { missingRuns } from "./adapters.ts";
 import { amplificationRows, randomDraws, topDirections } from "./amplification_rows.ts";
 import type { AmplificationRow } from "./amplification_rows.ts";
 import { studySettings, subspaceRuns } from "./runs.ts";
-import { phi } from "./subspace_rows.ts";
 import { loadStudy } from "./study.ts";
+import { phi } from "./subspace_rows.ts";
 
 const ranks = [4, 8, 64];
-
 type Rows = readonly AmplificationRow[];
 
 /** φ between all of W's top directions and all of ΔW's. */
@@ -69,27 +68,6 @@ const printedRows = [
   { rank: 64, inDelta: 1.9, inWeight: 37.71, inRandom: 0.33, deltaNorm: 3.57 },
 ].map((row) => ({ view: "ΔW, paper", layer: "48 of 96", weightNorm: 61.95, ...row }));
 
-function amplificationTable(rows: Rows): DataTable {
-  return table<Partial<AmplificationRow>>({
-    id: "amplification",
-    title: "Table 7 at small scale, W_q; means of three seeds, random directions of " +
-      `${randomDraws} draws. The last rows are the paper's own (GPT-3, layer 48; quoted)`,
-    columns: [
-      ["view", "in", "text"],
-      ["layer", "layer", "text"],
-      ["rank", "r", "count"],
-      ["inDelta", "‖UᵀWVᵀ‖, ΔW's directions", "share"],
-      ["inWeight", "W's own", "share"],
-      ["inRandom", "random", "share"],
-      ["randomSpread", "± (one draw)", "share"],
-      ["deltaNorm", "‖ΔW‖", "share"],
-      ["weightNorm", "‖W‖", "share"],
-      ["factor", "‖ΔW‖ / ‖UᵀWVᵀ‖", "share"],
-    ],
-    rows: [...rows, ...printedRows],
-  });
-}
-
 function overlapFigure(view: string, rows: Rows): Figure {
   const layers = Map.groupBy(rows, ({ layer }) => layer), last = ranks.at(-1);
   return {
@@ -127,6 +105,24 @@ export const amplification: Experiment = experiment({
     amplificationRows(await loadStudy(ranks, results, context), ranks),
   scale: true,
   claims: (rows) => byView(rows).flatMap(([view, own]) => claimsIn(view, amplificationClaims, own)),
-  tables: [amplificationTable],
+  tables: [(rows) =>
+    table<Partial<AmplificationRow>>({
+      id: "amplification",
+      title: "Table 7 at small scale, W_q; means of three seeds, random directions of " +
+        `${randomDraws} draws. The last rows are the paper's own (GPT-3, layer 48; quoted)`,
+      columns: [
+        ["view", "in", "text"],
+        ["layer", "layer", "text"],
+        ["rank", "r", "count"],
+        ["inDelta", "‖UᵀWVᵀ‖, ΔW's directions", "share"],
+        ["inWeight", "W's own", "share"],
+        ["inRandom", "random", "share"],
+        ["randomSpread", "± (one draw)", "share"],
+        ["deltaNorm", "‖ΔW‖", "share"],
+        ["weightNorm", "‖W‖", "share"],
+        ["factor", "‖ΔW‖ / ‖UᵀWVᵀ‖", "share"],
+      ],
+      rows: [...rows, ...printedRows],
+    })],
   figures: [(rows) => byView(rows).map(([view, own]) => overlapFigure(view, own))],
 });

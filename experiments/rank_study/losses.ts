@@ -1,13 +1,13 @@
 /** Held-out losses of runs of the study, a row for each choice of sites and rank. @module */
 
 import { loadAdapter } from "../../src/adapt/mod.ts";
+import { mean, range } from "../../src/core/numbers.ts";
 import { type DataTable, table } from "../../src/figures/mod.ts";
 import type { RunResult } from "../../src/runs/mod.ts";
 import { evaluate } from "../../src/train/mod.ts";
 import { loadBase } from "../base_model.ts";
 import type { ExperimentContext } from "../frame/mod.ts";
 import { openEvaluation } from "../gloss_runs.ts";
-import { mean, range } from "../../src/core/numbers.ts";
 import { adapterFolders } from "./adapters.ts";
 import { studyData, type StudyRun } from "./runs.ts";
 

@@ -10,7 +10,6 @@ import type { ModuleSimilarity, Similarity, SpaceSimilarity } from "./subspace_r
 import type { SubspaceRows } from "./subspace_rows.ts";
 
 type Spaces = readonly SpaceSimilarity[];
-
 const labelOf = ({ site, layer }: ModuleSimilarity) => `${site}, layer ${layer + 1}`;
 
 /** Every module, then every layer's Gaussian updates, which all of its modules are compared with. */
@@ -52,23 +51,6 @@ function grids(spaces: Spaces, key: keyof Similarity) {
     })),
     ...words,
   });
-}
-
-/** The control that the paper lacks: the same similarity before the first step. */
-function startFigure({ different, equal, width }: SubspaceRows["start"]): Figure {
-  return {
-    id: "subspaces-start",
-    title: "Control: φ(i, j) of A between r = 8 and r = 64 at step 0",
-    caption: "Nothing is learned yet. With different seeds φ is what chance gives, " +
-      `max(i, j) / ${width}: ${(64 / width).toFixed(2)} at j = 64. With one seed A's first ` +
-      "eight rows are the same at both ranks, and φ(8, 64) is 1 for no other reason.",
-    ...heatmaps({
-      columns: ["different seeds", "the same seed"],
-      rows: [{ label: "A: i (r = 8)", panels: [different, equal] }],
-      xTitle: "j (r = 64)",
-      panelHeight: 110,
-    }),
-  };
 }
 
 /** A line over some places for each module and each control, in a panel for each of two spaces. */
@@ -145,7 +127,20 @@ export const subspaceFigures: readonly View<SubspaceRows, Figure>[] = [
     caption: `Drawn, not judged. ${pairsNote}; every fourth j. ${gaussianNote}`,
     ...grids(drawn, "ranks"),
   }),
-  ({ start }) => startFigure(start),
+  // The control that the paper lacks: the same similarity before the first step.
+  ({ start: { different, equal, width } }) => ({
+    id: "subspaces-start",
+    title: "Control: φ(i, j) of A between r = 8 and r = 64 at step 0",
+    caption: "Nothing is learned yet. With different seeds φ is what chance gives, " +
+      `max(i, j) / ${width}: ${(64 / width).toFixed(2)} at j = 64. With one seed A's first ` +
+      "eight rows are the same at both ranks, and φ(8, 64) is 1 for no other reason.",
+    ...heatmaps({
+      columns: ["different seeds", "the same seed"],
+      rows: [{ label: "A: i (r = 8)", panels: [different, equal] }],
+      xTitle: "j (r = 64)",
+      panelHeight: 110,
+    }),
+  }),
   ({ judged }) => ({
     id: "subspaces-seeds",
     title: "Figure 4 at small scale: φ(i, j) between two seeds at r = 64",

@@ -1,6 +1,6 @@
 /** Table 5: which matrices a fixed budget of trained values is best spent on. @module */
 
-import { axis, baseLayout, dots, type Figure, palette } from "../../src/figures/mod.ts";
+import { axis, baseLayout, dots, palette } from "../../src/figures/mod.ts";
 import { type Claim, type Experiment, experiment } from "../frame/mod.ts";
 import { missingRuns } from "./adapters.ts";
 import { type LossRow, lossTable, seedsNote, type StudyLosses, studyLosses } from "./losses.ts";
@@ -38,27 +38,6 @@ export const budgetClaim: Claim<StudyLosses> = {
   },
 };
 
-function budgetFigure({ rows }: StudyLosses): Figure {
-  const falling = rows.toSorted((a, b) => b.loss - a.loss);
-  const marks = falling.flatMap((row) => row.losses.map((loss) => ({ ...row, loss })));
-  const loss = (row: LossRow) => row.loss, gray = { color: palette.base, size: 16 };
-  return {
-    id: "which-matrices",
-    title: "Table 5 at small scale: held-out loss by adapted matrices, one budget",
-    caption: `${rows[0].trained.toLocaleString("en")} trained values each. Blue: a mark for each ` +
-      "seed ({seeds}); gray: their mean. The best is lowest.",
-    data: [
-      dots(marks, loss, labelOf, { color: palette.lora[1], size: 9 }, { name: "a seed" }),
-      dots(falling, loss, labelOf, { ...gray, symbol: "line-ns-open" }, { name: "mean" }),
-    ],
-    layout: baseLayout(
-      axis("held-out loss (nats per token)"),
-      axis("", { autorange: "reversed" }),
-      { height: 340 },
-    ),
-  };
-}
-
 /** One budget on one, two or four matrices of each layer. */
 export const whichMatrices: Experiment = experiment({
   name: "which-matrices",
@@ -73,5 +52,25 @@ export const whichMatrices: Experiment = experiment({
   scale: true,
   claims: [budgetClaim],
   tables: [lossTable("which-matrices", "Held-out loss at one budget of trained values")],
-  figures: [budgetFigure],
+  figures: [({ rows }) => {
+    const falling = rows.toSorted((a, b) => b.loss - a.loss);
+    const marks = falling.flatMap((row) => row.losses.map((loss) => ({ ...row, loss })));
+    const loss = (row: LossRow) => row.loss, gray = { color: palette.base, size: 16 };
+    return {
+      id: "which-matrices",
+      title: "Table 5 at small scale: held-out loss by adapted matrices, one budget",
+      caption:
+        `${rows[0].trained.toLocaleString("en")} trained values each. Blue: a mark for each ` +
+        "seed ({seeds}); gray: their mean. The best is lowest.",
+      data: [
+        dots(marks, loss, labelOf, { color: palette.lora[1], size: 9 }, { name: "a seed" }),
+        dots(falling, loss, labelOf, { ...gray, symbol: "line-ns-open" }, { name: "mean" }),
+      ],
+      layout: baseLayout(
+        axis("held-out loss (nats per token)"),
+        axis("", { autorange: "reversed" }),
+        { height: 340 },
+      ),
+    };
+  }],
 });

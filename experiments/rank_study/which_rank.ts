@@ -1,15 +1,13 @@
 /** Table 6: which rank is enough. @module */
 
-import { axis, type Figure, rankCurves } from "../../src/figures/mod.ts";
+import { axis, rankCurves } from "../../src/figures/mod.ts";
 import { type Claim, type Experiment, experiment } from "../frame/mod.ts";
 import { missingRuns } from "./adapters.ts";
 import { type LossRow, lossTable, seedsNote, type StudyLosses, studyLosses } from "./losses.ts";
 import { rankRuns, studySettings } from "./runs.ts";
 
 type Rows = readonly LossRow[];
-
 const ofSites = (rows: Rows, choice: string) => rows.filter(({ sites }) => sites === choice);
-
 const bestOf = (rows: Rows) => rows.reduce((best, row) => row.loss < best.loss ? row : best);
 
 /** (loss at r = 1 − loss at r = 64) / loss at r = 1. */
@@ -48,22 +46,6 @@ export const rankClaims: readonly Claim<StudyLosses>[] = [{
   },
 }];
 
-function rankFigure({ rows }: StudyLosses): Figure {
-  const curves = ["q, v", "q"].map((label) => ({
-    label,
-    measured: ofSites(rows, label)
-      .flatMap(({ rank, losses }) => losses.map((value) => ({ rank, value }))),
-  }));
-  return {
-    id: "which-rank",
-    title: "Table 6 at small scale: held-out loss over the rank",
-    caption:
-      "A mark for each seed ({seeds}; q, v at r = 64 ten more), lines through their means. One " +
-      "learning rate for all ranks, α constant: the scaling α/r falls as r grows.",
-    ...rankCurves(curves, axis("held-out loss (nats per token)")),
-  };
-}
-
 /** q and v, and q alone, from rank 1 to 64. */
 export const whichRank: Experiment = experiment({
   name: "which-rank",
@@ -76,5 +58,19 @@ export const whichRank: Experiment = experiment({
   scale: true,
   claims: rankClaims,
   tables: [lossTable("which-rank", "Held-out loss over the rank")],
-  figures: [rankFigure],
+  figures: [({ rows }) => {
+    const curves = ["q, v", "q"].map((label) => ({
+      label,
+      measured: ofSites(rows, label)
+        .flatMap(({ rank, losses }) => losses.map((value) => ({ rank, value }))),
+    }));
+    return {
+      id: "which-rank",
+      title: "Table 6 at small scale: held-out loss over the rank",
+      caption:
+        "A mark for each seed ({seeds}; q, v at r = 64 ten more), lines through their means. One " +
+        "learning rate for all ranks, α constant: the scaling α/r falls as r grows.",
+      ...rankCurves(curves, axis("held-out loss (nats per token)")),
+    };
+  }],
 });

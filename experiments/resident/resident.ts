@@ -34,19 +34,14 @@ async function residentRows({ quick, signal, report }: ExperimentContext) {
 }
 
 /** One process. */
-interface ResidentRow extends Reading {
-  readonly trained: ResidentCase;
-  readonly predicted: number; // the peak by closed formulas
-  /** What the backward pass holds at its peak: only there are places freed before the step's end. */
-  readonly holes: number;
-}
+type ResidentRow = Awaited<ReturnType<typeof measureResident>>;
 
 /**
  * Trains in a process of its own and reads what Linux says of it.
  *
  * @throws {Error} when the process fails; the message is what it said.
  */
-export async function measureResident(trained: ResidentCase): Promise<ResidentRow> {
+export async function measureResident(trained: ResidentCase) {
   const program = new URL("./process.ts", import.meta.url);
   const path = program.protocol === "file:" ? fileURLToPath(program) : program.href;
   const { stdout, stderr, success } = await new Deno.Command(Deno.execPath(), {
@@ -66,6 +61,7 @@ async function predictionOf(trained: ResidentCase) {
   const { n_layer: L, n_head: a, vocab_size: n_voc } = config;
   const forward = evaluateFormula("stepForwardBytes", { b, s, d, d_ff: 4 * d, L, a, n_voc });
   const predicted = Object.values(bytes).reduce((sum, some) => sum + some, 0);
+  // What the backward pass holds at its peak: only there are places freed before the step's end.
   return { predicted, holes: bytes.activation - Number(forward) };
 }
 

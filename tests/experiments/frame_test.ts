@@ -2,7 +2,7 @@
 
 import { assertEquals, assertRejects } from "@std/assert";
 import { type Claim, judge } from "../../experiments/frame/claim.ts";
-import type { ExperimentContext } from "../../experiments/frame/context.ts";
+import type { ExperimentContext } from "../../experiments/frame/planned_runs.ts";
 import {
   experiment,
   type ExperimentDefinition,

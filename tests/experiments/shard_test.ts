@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
-import type { ExperimentContext } from "../../experiments/frame/context.ts";
+import type { ExperimentContext } from "../../experiments/frame/planned_runs.ts";
 import type { Experiment } from "../../experiments/frame/experiment.ts";
 import { glossData, planGloss } from "../../experiments/gloss_runs.ts";
 import { makeRuns, type PlannedRun } from "../../experiments/frame/planned_runs.ts";

@@ -3,11 +3,10 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { openCpuDevice } from "../../../src/device/cpu/cpu_device.ts";
 import type { Device } from "../../../src/device/device.ts";
-import type { ExperimentContext } from "../../../experiments/frame/context.ts";
+import { type ExperimentContext, makeRuns } from "../../../experiments/frame/planned_runs.ts";
 import { plantedControls } from "../../../experiments/planted/controls.ts";
 import { facts } from "../../../experiments/planted/facts.ts";
 import { fullRankShift } from "../../../experiments/planted/full_rank_shift.ts";
-import { makeRuns } from "../../../experiments/frame/planned_runs.ts";
 import {
   linearResult,
   type LinearRun,
