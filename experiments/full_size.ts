@@ -1,14 +1,8 @@
 /** Table 7's random column, and what an analysis costs, at GPT-3's own width. @module */
 
-import {
-  amplification,
-  frobeniusOf,
-  type LowRankFactors,
-  similarityGrid,
-  spectrum,
-  updateDirections,
-  updateSingularValues,
-} from "../src/analysis/mod.ts";
+import { amplification, frobeniusOf, similarityGrid, spectrum } from "../src/analysis/mod.ts";
+import { updateDirections, updateSingularValues } from "../src/analysis/mod.ts";
+import type { LowRankFactors } from "../src/analysis/mod.ts";
 import { Random } from "../src/core/random.ts";
 import type { HostTensor } from "../src/core/host_tensor.ts";
 import { baseLayout, line, logAxis, palette, table } from "../src/figures/mod.ts";

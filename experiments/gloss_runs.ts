@@ -1,7 +1,7 @@
 /** Runs on WordNet: a word and its kind in, its definition out (the paper's E2E task at small scale). @module */
 
 import { join } from "node:path";
-import { listFolder, makeFolder, readBytes, writeFileAtomic } from "../src/core/files.ts";
+import { copyFiles } from "../src/core/files.ts";
 import { glossBatches, type GlossSplit, type PartOfSpeech } from "../src/data/mod.ts";
 import type { Device, DeviceKind } from "../src/device/device.ts";
 import { countTrainable, type TextModel } from "../src/models/mod.ts";
@@ -115,15 +115,8 @@ export async function openGloss(
 }
 
 /** Copies a run's adapter to a folder that people find, `<out>/adapters/<name>`, and returns that. */
-export async function publishAdapter(
-  runFolder: string,
-  out: string,
-  name: string,
-): Promise<string> {
-  const from = join(runFolder, "adapter"), to = join(out, "adapters", name);
-  await makeFolder(to);
-  for (const name of await listFolder(from)) {
-    await writeFileAtomic(join(to, name), await readBytes(join(from, name)));
-  }
+export async function publishAdapter(run: string, out: string, name: string): Promise<string> {
+  const to = join(out, "adapters", name);
+  await copyFiles(join(run, "adapter"), to);
   return to;
 }

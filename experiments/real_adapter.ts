@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { type Spectrum, spectrum } from "../src/analysis/mod.ts";
 import { kindOf } from "../src/core/storage.ts";
 import { axis, baseLayout, line, logAxis, palette, table } from "../src/figures/mod.ts";
-import type { Figure } from "../src/figures/mod.ts";
 import { type HostTensor, loralibUpdates, readSafetensors } from "../src/formats/mod.ts";
 import { type Experiment, experiment, LeftOut } from "./frame/mod.ts";
 import { mean } from "../src/core/numbers.ts";
@@ -68,47 +67,6 @@ function settings(modules: readonly AuthorsModule[]): string {
     "Described, not judged: the paper claims nothing of this adapter.";
 }
 
-/** Each layer's spectrum as a line, queries left, values right. */
-function spectraFigure(modules: readonly AuthorsModule[]): Figure {
-  const shade = (layer: number) =>
-    `rgb(${[86, 180, 233].map((dark, i) => dark + (layer / 11) * ([0, 38, 63][i] - dark)).join()})`;
-  const panel = (i: number) =>
-    axis(`place, ${sites[i]}`, { domain: ([[0, 0.47], [0.53, 1]] as const)[i], anchor: "y" });
-  return {
-    id: "authors-spectra",
-    title: "Singular values of ΔW in the authors' adapter",
-    caption:
-      "A line for each of the 12 layers, from light (0) to dark (11). Left query, right value.",
-    data: modules.map(({ site, layer, spectrum: { singularValues } }) => {
-      const color = shade(layer), xaxis = site === "query" ? "x" : "x2";
-      const marker = { color, size: 5 }, width = 1.5;
-      return line([...singularValues], (_, i) => i + 1, (value) => value, { color, width }, {
-        ...{ mode: "lines+markers", name: `layer ${layer}`, xaxis, showlegend: false, marker },
-      });
-    }),
-    layout: baseLayout(panel(0), logAxis("singular value"), { xaxis2: panel(1) }),
-  };
-}
-
-/** Stable rank over the layers. */
-function rankFigure(modules: readonly AuthorsModule[]): Figure {
-  return {
-    id: "authors-ranks",
-    title: "Stable rank of ΔW over the layers",
-    caption: "‖ΔW‖² / σ₁², from 1 to 8: how many directions carry the update's energy.",
-    data: sites.map((name, i) =>
-      line(
-        ofSite(modules, name),
-        ({ layer }) => layer,
-        ({ spectrum }) => spectrum.stableRank,
-        { color: palette.series[i] },
-        { mode: "lines+markers", name },
-      )
-    ),
-    layout: baseLayout(axis("layer", { dtick: 1 }), axis("stable rank", { range: [0.9, 8] })),
-  };
-}
-
 /** The authors' own adapter, where it is at hand. */
 export const realAdapter: Experiment = experiment({
   name: "real-adapter",
@@ -140,5 +98,40 @@ export const realAdapter: Experiment = experiment({
       ],
       rows: modules,
     })],
-  figures: [spectraFigure, rankFigure],
+  figures: [(modules) => {
+    const shade = (layer: number) =>
+      `rgb(${
+        [86, 180, 233].map((dark, i) => dark + (layer / 11) * ([0, 38, 63][i] - dark)).join()
+      })`;
+    const panel = (i: number) =>
+      axis(`place, ${sites[i]}`, { domain: ([[0, 0.47], [0.53, 1]] as const)[i], anchor: "y" });
+    return {
+      id: "authors-spectra",
+      title: "Singular values of ΔW in the authors' adapter",
+      caption:
+        "A line for each of the 12 layers, from light (0) to dark (11). Left query, right value.",
+      data: modules.map(({ site, layer, spectrum: { singularValues } }) => {
+        const color = shade(layer), xaxis = site === "query" ? "x" : "x2";
+        const marker = { color, size: 5 }, width = 1.5;
+        return line([...singularValues], (_, i) => i + 1, (value) => value, { color, width }, {
+          ...{ mode: "lines+markers", name: `layer ${layer}`, xaxis, showlegend: false, marker },
+        });
+      }),
+      layout: baseLayout(panel(0), logAxis("singular value"), { xaxis2: panel(1) }),
+    };
+  }, (modules) => ({
+    id: "authors-ranks",
+    title: "Stable rank of ΔW over the layers",
+    caption: "‖ΔW‖² / σ₁², from 1 to 8: how many directions carry the update's energy.",
+    data: sites.map((name, i) =>
+      line(
+        ofSite(modules, name),
+        ({ layer }) => layer,
+        ({ spectrum }) => spectrum.stableRank,
+        { color: palette.series[i] },
+        { mode: "lines+markers", name },
+      )
+    ),
+    layout: baseLayout(axis("layer", { dtick: 1 }), axis("stable rank", { range: [0.9, 8] })),
+  })],
 });

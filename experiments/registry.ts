@@ -6,7 +6,7 @@ import type { Experiment } from "./frame/mod.ts";
 import { fullSize } from "./full_size.ts";
 import { matrix } from "./matrix/matrix.ts";
 import { memory } from "./memory.ts";
-import { merging } from "./merging/merging.ts";
+import { merging } from "./merging.ts";
 import { realAdapter } from "./real_adapter.ts";
 import { paperTables } from "./paper_tables.ts";
 import { facts } from "./planted/facts.ts";

@@ -1,7 +1,7 @@
 /** Where the headline shrinks: both ratios over the model's size, the optimizer and the batch. @module */
 
 import { axis, baseLayout, line, logAxis, table } from "../src/figures/mod.ts";
-import type { Column, DataTable, Figure, Trace } from "../src/figures/mod.ts";
+import type { Column, Trace } from "../src/figures/mod.ts";
 import { optimizerColors, palette } from "../src/figures/palette.ts";
 import { catalogue, type ConfigJson } from "../src/architectures/mod.ts";
 import { baseConfig } from "./base_model.ts";
@@ -64,23 +64,6 @@ const size: readonly Column<ScalingRow>[] = [
   ["length", "tokens", "count"],
 ];
 
-function batchTable(rows: Rows): DataTable {
-  return table({
-    id: "scaling-batch",
-    title:
-      "Times fewer trained parameters, and times less memory with AdamW by sequences in a step",
-    columns: [
-      ...size,
-      ["trained", "LoRA trains", "count"],
-      ["reduction", "times fewer", "ratio"],
-      ...batches.map((batch, i): Column<ScalingRow> => {
-        return [`${batch}`, `memory, batch ${batch}`, "ratio", ({ byBatch }) => byBatch[i].peak];
-      }),
-    ],
-    rows,
-  });
-}
-
 const optimizerTable = (id: string, title: string, key: "peak" | "state") => (rows: Rows) =>
   table({
     ...{ id, title, rows },
@@ -114,44 +97,6 @@ function sizeLine(
 function printedLine(rows: Rows, value: number, name: string): Trace {
   const style = { color: palette.paper, dash: "dot" } as const, ends = [rows[0], largest(rows)];
   return line(ends, ({ parameters }) => parameters, () => value, style, { name });
-}
-
-/** Memory ratio over size: a color an optimizer, activations included or (dashed) not. */
-function memoryFigure(rows: Rows): Figure {
-  const traces = optimizerLabels.flatMap((name, i) => {
-    const color = optimizerColors[i], dashed = { color, dash: "dash", width: 1 } as const;
-    const unnamed = { name, mode: "lines", showlegend: false } as const;
-    return [
-      sizeLine(rows, ({ byOptimizer }) => byOptimizer[i].peak, { color }, { name }),
-      sizeLine(rows, ({ byOptimizer }) => byOptimizer[i].state, dashed, unnamed),
-    ];
-  });
-  return {
-    id: "scaling-memory",
-    title: "Bytes of full fine-tuning over bytes of LoRA, by size and optimizer",
-    caption:
-      "Peak of a step in F32 on one sequence of the model's full length: 64 tokens for the two on the " +
-      "left, 1,024 for GPT-2, 2,048 for GPT-3, whose line is the lower one; r = 4 on q and v. SGD " +
-      "is under Adafactor, which keeps next to nothing. Dashed: weights, gradients and the optimizer's " +
-      "state alone. Dotted: the paper's figure for GPT-3 175B.",
-    data: [...traces, printedLine(rows, printed.memoryReduction, "paper: 3 times")],
-    layout: baseLayout(sizeAxis(), axis("times less memory", { range: [0.9, 4.2] })),
-  };
-}
-
-/** Parameter ratio over size. */
-function reductionFigure(rows: Rows): Figure {
-  const style = { color: palette.lora[1] };
-  return {
-    id: "scaling-parameters",
-    title: "Parameters of the model over parameters that LoRA trains, by size",
-    caption: "r = 4 on q and v; r = 1 trains a quarter of that. Both axes are logarithmic.",
-    data: [
-      sizeLine(rows, ({ reduction }) => reduction, style, { name: "r = 4" }),
-      printedLine(rows, printed.parameterReduction, "paper: 10,000 times"),
-    ],
-    layout: baseLayout(sizeAxis(), logAxis("times fewer", { range: [1.8, 4.3] }), { height: 340 }),
-  };
 }
 
 /** The paper's two ratios where the paper does not look. Every scale is among the rows. */
@@ -215,9 +160,63 @@ export const scaling: Experiment = experiment({
       ),
   }],
   tables: [
-    batchTable,
+    (rows) => {
+      return table({
+        id: "scaling-batch",
+        title:
+          "Times fewer trained parameters, and times less memory with AdamW by sequences in a step",
+        columns: [
+          ...size,
+          ["trained", "LoRA trains", "count"],
+          ["reduction", "times fewer", "ratio"],
+          ...batches.map((batch, i): Column<ScalingRow> => {
+            return [
+              `${batch}`,
+              `memory, batch ${batch}`,
+              "ratio",
+              ({ byBatch }) => byBatch[i].peak,
+            ];
+          }),
+        ],
+        rows,
+      });
+    },
     optimizerTable("scaling-peak", "Times less memory at the peak of a step, one sequence", "peak"),
     optimizerTable("scaling-state", "Times less memory, activations left out", "state"),
   ],
-  figures: [memoryFigure, reductionFigure],
+  figures: [(rows) => {
+    const traces = optimizerLabels.flatMap((name, i) => {
+      const color = optimizerColors[i], dashed = { color, dash: "dash", width: 1 } as const;
+      const unnamed = { name, mode: "lines", showlegend: false } as const;
+      return [
+        sizeLine(rows, ({ byOptimizer }) => byOptimizer[i].peak, { color }, { name }),
+        sizeLine(rows, ({ byOptimizer }) => byOptimizer[i].state, dashed, unnamed),
+      ];
+    });
+    return {
+      id: "scaling-memory",
+      title: "Bytes of full fine-tuning over bytes of LoRA, by size and optimizer",
+      caption:
+        "Peak of a step in F32 on one sequence of the model's full length: 64 tokens for the two on the " +
+        "left, 1,024 for GPT-2, 2,048 for GPT-3, whose line is the lower one; r = 4 on q and v. SGD " +
+        "is under Adafactor, which keeps next to nothing. Dashed: weights, gradients and the optimizer's " +
+        "state alone. Dotted: the paper's figure for GPT-3 175B.",
+      data: [...traces, printedLine(rows, printed.memoryReduction, "paper: 3 times")],
+      layout: baseLayout(sizeAxis(), axis("times less memory", { range: [0.9, 4.2] })),
+    };
+  }, (rows) => {
+    const style = { color: palette.lora[1] };
+    return {
+      id: "scaling-parameters",
+      title: "Parameters of the model over parameters that LoRA trains, by size",
+      caption: "r = 4 on q and v; r = 1 trains a quarter of that. Both axes are logarithmic.",
+      data: [
+        sizeLine(rows, ({ reduction }) => reduction, style, { name: "r = 4" }),
+        printedLine(rows, printed.parameterReduction, "paper: 10,000 times"),
+      ],
+      layout: baseLayout(sizeAxis(), logAxis("times fewer", { range: [1.8, 4.3] }), {
+        height: 340,
+      }),
+    };
+  }],
 });

@@ -15,9 +15,8 @@ import { openCpuDevice } from "../src/device/cpu/cpu_device.ts";
 import type { Device } from "../src/device/device.ts";
 import type { MethodSpec } from "../src/runs/mod.ts";
 
-import { adaptationSteps, methods } from "../experiments/adaptation/methods.ts";
+import { adaptationSteps, learningRateGrid, methods } from "../experiments/adaptation/methods.ts";
 import { glossData, planGloss } from "../experiments/gloss_runs.ts";
-import { learningRateGrid } from "../experiments/learning_rates.ts";
 import { methodOf, searched, studySteps } from "../experiments/rank_study/runs.ts";
 
 interface Search {

@@ -3,7 +3,6 @@
 import type { PartOfSpeech } from "../../src/data/mod.ts";
 import type { MethodSpec } from "../../src/runs/mod.ts";
 import { glossData, type GlossRun } from "../gloss_runs.ts";
-import { bestRate } from "../learning_rates.ts";
 import found from "./learning_rates.json" with { type: "json" };
 
 /** A method with its name in tables. */
@@ -27,6 +26,20 @@ export const methods: readonly Method[] = [
   { key: "full", label: "full fine-tuning", spec: { kind: "full" } },
   ...[1, 4, 16].map(loraMethod),
 ];
+
+/** Rates that are tried, the same for every method. */
+export const learningRateGrid: readonly number[] = [3e-4, 1e-3, 3e-3, 1e-2, 3e-2];
+
+/** The rate with the lowest loss; a loss of `null` is that of a training that diverged. */
+export function bestRate(
+  losses: Readonly<Record<string, number | null>>,
+): { learningRate: number; loss: number } {
+  const tried = Object.entries(losses).map(([rate, loss]) => ({
+    learningRate: Number(rate),
+    loss: loss ?? Infinity,
+  }));
+  return tried.reduce((best, next) => next.loss < best.loss ? next : best);
+}
 
 /**
  * The rate of the grid with the lowest loss on the validation split, which is reported nowhere

@@ -46,6 +46,8 @@ export interface ExperimentDefinition<Chosen, Rows> extends Omit<Experiment, "ru
   ): Rows | LeftOut | Promise<Rows | LeftOut>;
   /** What was run, in a sentence or two. */
   readonly settings: string | ((rows: Rows, context: ExperimentContext) => string);
+  /** Whether its claims depend on scale, where they do not say so themselves. Default false. */
+  readonly scale?: boolean;
   /** What is claimed of the rows. */
   readonly claims?:
     | readonly Claim<Rows>[]
@@ -114,11 +116,11 @@ async function outcomeOf<Chosen, Rows>(
   if (rows instanceof LeftOut) {
     return { settings: `Left out: ${rows.why}.`, findings: [], tables: [], figures: [] };
   }
-  const { settings, claims = [], tables = [], figures = [] } = definition;
+  const { settings, scale, claims = [], tables = [], figures = [] } = definition;
   const all = typeof claims === "function" ? claims(rows) : claims;
   return {
     settings: typeof settings === "string" ? settings : settings(rows, context),
-    findings: all.map((claim) => judge(claim, rows, context.quick)),
+    findings: all.map((claim) => judge({ scale, ...claim }, rows, context.quick)),
     tables: tables.flatMap((view) => view(rows, context)),
     figures: figures.flatMap((view) => view(rows, context)).map(namingSeeds(context)),
   };

@@ -1,12 +1,11 @@
 /** LoRA on one matrix, from the first forward pass to the unmerged weight, with bytes and times. @module */
 
 import { injectLora, type LoraAdapter, merge, unmerge } from "../../src/adapt/mod.ts";
-import { Tape } from "../../src/autograd/mod.ts";
 import type { HostTensor } from "../../src/core/host_tensor.ts";
 import { hash32, Random } from "../../src/core/random.ts";
 import type { Device, Tensor } from "../../src/device/device.ts";
 import type { LedgerReading } from "../../src/device/ledger.ts";
-import { Perceptron } from "../../src/models/mod.ts";
+import { outputsOf, Perceptron } from "../../src/models/mod.ts";
 import { countChangedBits, largestDifference, largestOf, median } from "../../src/core/numbers.ts";
 import { denseOf, multiply, multiplyTransposed } from "../../src/linalg/mod.ts";
 
@@ -81,8 +80,7 @@ class Stopwatch {
     this.#device.ledger.resetPeak();
     for (let pass = -1; pass < passes; pass++) {
       const start = performance.now();
-      using tape = new Tape(this.#device, { record: false });
-      const [{ data }] = await this.#device.read(layer.forward(tape, x));
+      const { data } = await outputsOf(layer, x);
       if (pass >= 0) times.push(performance.now() - start);
       values = data as typeof values;
     }

@@ -1,12 +1,15 @@
 /** Controls: what similarity noise alone gives, and what tasks give that share directions. @module */
 
-import { inInputMetric, randomSimilarity, reducedRank } from "../../src/analysis/mod.ts";
+import {
+  inInputMetric,
+  randomSimilarity,
+  reducedRank,
+  rightSimilarity,
+} from "../../src/analysis/mod.ts";
 import { axis, bars, baseLayout, dots, line, palette, table } from "../../src/figures/mod.ts";
-import type { Figure } from "../../src/figures/mod.ts";
 import { type Experiment, experiment, type ExperimentContext, type MadeRun } from "../frame/mod.ts";
 import { type LinearResult, linearRows, type LinearRun, planLinear } from "./linear_runs.ts";
 import { linearTask } from "../../src/data/mod.ts";
-import { rightSimilarity } from "./rules.ts";
 
 /** Marks of the rules; `docs/decisions/0013_rules_of_the_planted_tasks.md` gives the reasons. */
 const deviations = 3, sharedTolerance = 0.02;
@@ -86,43 +89,6 @@ const list = (rows: Rows, key: "raw" | "inMetric") =>
 const worst = (rows: Rows) =>
   Math.max(...sharing(rows).map(({ raw, shared }) => Math.abs(raw - shared! / rank)));
 
-function noiseFigure(rows: Rows): Figure {
-  const own = noiseOnly(rows);
-  const label = ({ inputs, seed }: PairRow) => `${inputs}, seed ${seed}`;
-  const [first, second] = palette.series;
-  const level = { type: "line", xref: "paper", x0: 0, x1: 1, y0: chance, y1: chance };
-  return {
-    id: "controls-noise",
-    title: "Similarity of two updates that learned nothing but noise",
-    caption: "φ(8, 8) between two runs that differ in their noise and in the seed of A. Dashed: " +
-      "chance, 8/64. Seeds of the task: {seeds}.",
-    data: [
-      bars(own, label, ({ inMetric }) => inMetric, { color: first }, { name: "ΔW·S^½" }),
-      bars(own, label, ({ raw }) => raw, { color: second }, { name: "raw ΔW" }),
-    ],
-    layout: baseLayout(axis(""), axis("φ(8, 8)", { rangemode: "tozero" }), {
-      height: 340,
-      shapes: [{ ...level, line: { color: palette.base, dash: "dash" } }],
-    }),
-  };
-}
-
-function sharedFigure(rows: Rows): Figure {
-  const color = palette.series[1], name = "raw ΔW", unnamed = { showlegend: false };
-  return {
-    id: "controls-shared",
-    title: "Similarity of two tasks that share s of 8 directions",
-    caption: "Marks: raw ΔW of trained students, one for each seed ({seeds}). Line: s/8.",
-    data: [
-      line([0, rank], (s) => s, (s) => s / rank, { color: palette.base }, unnamed),
-      dots(sharing(rows), ({ shared }) => shared, ({ raw }) => raw, { color, size: 10 }, { name }),
-    ],
-    layout: baseLayout(axis("directions shared"), axis("φ(8, 8)", { range: [-0.05, 1.05] }), {
-      height: 320,
-    }),
-  };
-}
-
 /** Noise alone, and tasks that share some of their directions. */
 export const plantedControls: Experiment = experiment({
   name: "planted-controls",
@@ -137,12 +103,12 @@ export const plantedControls: Experiment = experiment({
   rows: controlRows,
   settings: "64 inputs and outputs, 256 examples in full batches, r = 8. Runs on noise: D = 0, " +
     "noise of deviation 1. Tasks that share directions: D of 8 equal singular values, no noise.",
+  scale: true,
   claims: [{
     text: "Noise alone gives no more similarity than chance in ΔW·S^½",
     rule: `held when φ(8, 8) is within ${deviations} standard deviations of chance, ${chance} ± ${
       band.toFixed(3)
     }, for both kinds of inputs and every seed`,
-    scale: true,
     holds: (rows) => noiseOnly(rows).every(({ inMetric }) => Math.abs(inMetric - chance) <= band),
     found: (rows) => `φ(8, 8): ${list(rows, "inMetric")}.`,
   }, {
@@ -150,7 +116,6 @@ export const plantedControls: Experiment = experiment({
     rule:
       `held when φ(8, 8) is more than ${deviations} standard deviations above chance for every ` +
       "seed: directions that inputs hardly reach cost nothing to fill",
-    scale: true,
     brokenInFull:
       "seeds 1 to 3 on correlated inputs: 0.196, 0.165, 0.183 where more than 0.183 is asked",
     holds: (rows) =>
@@ -160,7 +125,6 @@ export const plantedControls: Experiment = experiment({
     text: "Tasks that share s of 8 directions show a similarity of s/8",
     rule:
       `held when φ(8, 8) of the two ΔW is within ${sharedTolerance} of s/8 for every s and seed`,
-    scale: true,
     holds: (rows) => worst(rows) <= sharedTolerance,
     found: (rows) =>
       `${sharing(rows).length} pairs; the largest difference is ${worst(rows).toExponential(1)}.`,
@@ -179,5 +143,41 @@ export const plantedControls: Experiment = experiment({
       ],
       rows,
     })],
-  figures: [noiseFigure, sharedFigure],
+  figures: [(rows) => {
+    const own = noiseOnly(rows);
+    const label = ({ inputs, seed }: PairRow) => `${inputs}, seed ${seed}`;
+    const [first, second] = palette.series;
+    const level = { type: "line", xref: "paper", x0: 0, x1: 1, y0: chance, y1: chance };
+    return {
+      id: "controls-noise",
+      title: "Similarity of two updates that learned nothing but noise",
+      caption:
+        "φ(8, 8) between two runs that differ in their noise and in the seed of A. Dashed: " +
+        "chance, 8/64. Seeds of the task: {seeds}.",
+      data: [
+        bars(own, label, ({ inMetric }) => inMetric, { color: first }, { name: "ΔW·S^½" }),
+        bars(own, label, ({ raw }) => raw, { color: second }, { name: "raw ΔW" }),
+      ],
+      layout: baseLayout(axis(""), axis("φ(8, 8)", { rangemode: "tozero" }), {
+        height: 340,
+        shapes: [{ ...level, line: { color: palette.base, dash: "dash" } }],
+      }),
+    };
+  }, (rows) => {
+    const color = palette.series[1], name = "raw ΔW", unnamed = { showlegend: false };
+    return {
+      id: "controls-shared",
+      title: "Similarity of two tasks that share s of 8 directions",
+      caption: "Marks: raw ΔW of trained students, one for each seed ({seeds}). Line: s/8.",
+      data: [
+        line([0, rank], (s) => s, (s) => s / rank, { color: palette.base }, unnamed),
+        dots(sharing(rows), ({ shared }) => shared, ({ raw }) => raw, { color, size: 10 }, {
+          name,
+        }),
+      ],
+      layout: baseLayout(axis("directions shared"), axis("φ(8, 8)", { range: [-0.05, 1.05] }), {
+        height: 320,
+      }),
+    };
+  }],
 });

@@ -144,12 +144,12 @@ export const facts: Experiment = experiment({
   settings: "Linear memory: random keys and values of width 64. Transformer: a fact is three " +
     "random tokens and a fourth that follows; LoRA on the output projection of the last MLP, " +
     "150 steps of AdamW on at most 32 facts each, α = r; old text is not rehearsed.",
+  scale: true,
   claims: [{
     text: "In a linear memory, LoRA stores as much as its rank allows",
     rule:
       `held when (loss - best) / loss before is at most ${excessTolerance} and at least -${roundoff} ` +
       "for every number of facts, rank and seed",
-    scale: true,
     holds: (rows) => areBest(rows),
     found: (rows) => `${excessRange(rows)}.`,
   }, {
@@ -157,7 +157,6 @@ export const facts: Experiment = experiment({
     rule:
       `held when the least measured rank with a recall of at least ${100 * wantedRecall}% does ` +
       "not fall as the facts grow, and is larger for the most than for the fewest, for every seed",
-    scale: true,
     holds: (rows) =>
       neededRanks(rows).every(({ ranks }) =>
         ranks.every(({ rank }, i) => i === 0 || rank >= ranks[i - 1].rank) &&

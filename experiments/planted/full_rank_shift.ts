@@ -2,7 +2,6 @@
 
 import { bestUpdate, crossing, reducedRank } from "../../src/analysis/mod.ts";
 import { axis, baseLayout, dots, line, palette, table, upright } from "../../src/figures/mod.ts";
-import type { Figure } from "../../src/figures/mod.ts";
 import { difference, squaredNorm } from "../../src/linalg/mod.ts";
 import { type Experiment, experiment, type PlanContext } from "../frame/mod.ts";
 import { type LinearResult, linearRows, type LinearRun, planLinear } from "./linear_runs.ts";
@@ -56,33 +55,6 @@ function crossings(rows: readonly ShiftRow[]) {
 const worst = (rows: readonly ShiftRow[]) =>
   Math.max(...rows.map(({ risk, known }) => Math.abs(risk - known)));
 
-function shiftFigure(rows: readonly ShiftRow[]): Figure {
-  const [{ seed }] = rows, [{ known }] = crossings(rows);
-  const exponent = (row: ShiftRow) => row.exponent;
-  const data = [...Map.groupBy(rows, ({ method }) => method)].flatMap(([name, own], place) => {
-    const color = [palette.full, ...palette.lora][place],
-      first = own.filter((row) => row.seed === seed);
-    return [
-      line(first, exponent, ({ known }) => known, { color }, { showlegend: false }),
-      dots(own, exponent, ({ risk }) => risk, { color, size: 9 }, { name }),
-    ];
-  });
-  return {
-    id: "full-rank-shift",
-    title: "Excess risk against how fast the shift's singular values i^-a fall",
-    caption:
-      "Marks: trained, one for each seed ({seeds}). Lines: least squares and reduced-rank regression " +
-      `on the same ${examples} examples, seed {seed}. To the left the shift is of full rank ` +
-      "and flat, and what LoRA cannot express outweighs what full fine-tuning learns of the noise.",
-    data,
-    layout: baseLayout(
-      axis("exponent a of the shift's spectrum"),
-      axis("excess risk (share of the unadapted)", { rangemode: "tozero" }),
-      { height: 400, ...crossingLine(known) },
-    ),
-  };
-}
-
 /** An upright line where the known answers of the first seed cross. */
 function crossingLine(x: number | undefined) {
   if (x === undefined) return {};
@@ -102,16 +74,16 @@ export const fullRankShift: Experiment = experiment({
     "open when a small rank is not enough; here the answer is known and the crossing can be shown.",
   source: "Question left open by Hu et al. 2021, sections 7.2 and 8",
   runs: (context) => shiftRuns(context).map((run) => planLinear(run, context.quick)),
-  rows: linearRows(rowOf),
+  rows: linearRows<ShiftRow>(rowOf),
   settings: `${width} inputs and outputs, ${examples} white examples with noise of deviation ` +
     `${noise} on every output, D of norm 1 and full rank. Trained to the end, no early stop.`,
+  scale: true,
   claims: [{
     text: "With scarce data, both methods come out where least squares and reduced-rank " +
       "regression say",
     rule:
       `held when |risk - known answer| is at most ${tolerance} of the unadapted risk for every ` +
       "exponent, method and seed",
-    scale: true,
     holds: (rows) => worst(rows) <= tolerance,
     found: (rows) =>
       `${rows.length} runs; the largest difference is ${worst(rows).toExponential(1)}.`,
@@ -120,7 +92,6 @@ export const fullRankShift: Experiment = experiment({
     rule:
       `held when LoRA at r = ${judgedRank} has the lower risk at a = 2 and the higher at a = 0, ` +
       `and the curves cross within ${crossingTolerance} of where the known answers do, for every seed`,
-    scale: true,
     holds: (rows) =>
       crossings(rows).every(({ measured = NaN, known = NaN, losesAtFlat, winsAtSteep }) =>
         Math.abs(measured - known) <= crossingTolerance && losesAtFlat && winsAtSteep
@@ -146,5 +117,30 @@ export const fullRankShift: Experiment = experiment({
       ],
       rows,
     })],
-  figures: [shiftFigure],
+  figures: [(rows) => {
+    const [{ seed }] = rows, [{ known }] = crossings(rows);
+    const exponent = (row: ShiftRow) => row.exponent;
+    const data = [...Map.groupBy(rows, ({ method }) => method)].flatMap(([name, own], place) => {
+      const color = [palette.full, ...palette.lora][place],
+        first = own.filter((row) => row.seed === seed);
+      return [
+        line(first, exponent, ({ known }) => known, { color }, { showlegend: false }),
+        dots(own, exponent, ({ risk }) => risk, { color, size: 9 }, { name }),
+      ];
+    });
+    return {
+      id: "full-rank-shift",
+      title: "Excess risk against how fast the shift's singular values i^-a fall",
+      caption:
+        "Marks: trained, one for each seed ({seeds}). Lines: least squares and reduced-rank regression " +
+        `on the same ${examples} examples, seed {seed}. To the left the shift is of full rank ` +
+        "and flat, and what LoRA cannot express outweighs what full fine-tuning learns of the noise.",
+      data,
+      layout: baseLayout(
+        axis("exponent a of the shift's spectrum"),
+        axis("excess risk (share of the unadapted)", { rangemode: "tozero" }),
+        { height: 400, ...crossingLine(known) },
+      ),
+    };
+  }],
 });

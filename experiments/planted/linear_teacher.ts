@@ -1,17 +1,12 @@
 /** Linear teachers: the best loss at every rank is known, and LoRA is compared with it. @module */
 
-import {
-  bestUpdate,
-  inInputMetric,
-  leastLoss,
-  reducedRank,
-  updateLoss,
-} from "../../src/analysis/mod.ts";
+import { bestUpdate, inInputMetric, leastLoss, reducedRank } from "../../src/analysis/mod.ts";
+import { rightSimilarity, updateLoss } from "../../src/analysis/mod.ts";
 import { axis, type Figure, rankCurves, table } from "../../src/figures/mod.ts";
 import { type Experiment, experiment, type PlanContext } from "../frame/mod.ts";
 import { type LinearResult, linearRows, type LinearRun, planLinear } from "./linear_runs.ts";
 import { linearTask, type LinearTaskSpec, type ShiftSpectrum } from "../../src/data/mod.ts";
-import { areBest, excessRange, excessTolerance, rightSimilarity, roundoff } from "./rules.ts";
+import { areBest, excessRange, excessTolerance, roundoff } from "./rules.ts";
 
 /** Marks of the rules; `docs/decisions/0013_rules_of_the_planted_tasks.md` gives the reasons. */
 const alike = 0.95, judgedRank = 4;
@@ -86,35 +81,6 @@ const lossFigure = (inputs: string) => (rows: readonly TeacherRow[]): Figure => 
   };
 };
 
-function similarityFigure(rows: readonly TeacherRow[]): Figure {
-  const own = rows.filter(isCorrelated), ranks = new Set(own.map(({ rank }) => rank));
-  const raw = spectra.map(({ name }) => ({
-    label: `raw ΔW, ${name}`,
-    measured: own.filter(({ spectrum }) => spectrum === name)
-      .map(({ rank, raw }) => ({ rank, value: raw })),
-  }));
-  const inMetric = own.map((row) => ({ rank: row.rank, value: row.inMetric }));
-  const chance = [...ranks].map((rank) => ({ rank, value: rank / width }));
-  return {
-    id: "linear-teacher-similarity",
-    title: "Are the planted directions found? Correlated inputs",
-    caption:
-      "φ(r, r) between the update and the planted shift, one mark for each seed ({seeds}). In raw ΔW " +
-      "a flat shift looks missed below its rank though the loss is the best possible: which of its " +
-      "directions are worth having is decided by the inputs. Raw ΔW shows no more of D than the best " +
-      "update itself does (the table has both). Where singular values are equal or next to zero, as " +
-      "beyond rank 16 of the flat and the geometric shift, no direction is the right one.",
-    ...rankCurves(
-      [
-        ...raw,
-        { label: "ΔW·S^½, all three", measured: inMetric },
-        { label: "chance, r / 64", measured: chance },
-      ],
-      axis("φ(r, r)", { range: [0, 1.05] }),
-    ),
-  };
-}
-
 /** Students of linear teachers at every rank, beside the best loss that each rank allows. */
 export const linearTeacher: Experiment = experiment({
   name: "linear-teacher",
@@ -123,22 +89,21 @@ export const linearTeacher: Experiment = experiment({
     "imitated; the best loss at rank r is known from the singular values of D in the inputs' metric.",
   source: "Control for Hu et al. 2021, section 7; Eckart and Young 1936",
   runs: (context) => teacherRuns(context).map((run) => planLinear(run, context.quick)),
-  rows: linearRows(rowOf),
+  rows: linearRows<TeacherRow>(rowOf),
   settings: "64 inputs and outputs, 256 examples in full batches, α = r; AdamW, cosine " +
     "schedule. D is of norm 4. Correlated inputs have a second moment with eigenvalues 1/i.",
+  scale: true,
   claims: [{
     text: "LoRA reaches the best loss that its rank allows, on every linear teacher",
     rule:
       `held when (loss - best) / loss before adaptation is at most ${excessTolerance} and at least ` +
       `-${roundoff} for every spectrum, input, rank and seed`,
-    scale: true,
     holds: (rows) => areBest(rows),
     found: (rows) => `${excessRange(rows)} of the loss before adaptation.`,
   }, {
     text: "The planted directions are found in ΔW·S^½, the metric of the inputs",
     rule: `held when φ(4, 4) between ΔW·S^½ and D·S^½ is at least ${alike} at r = 4 for the ` +
       "spectra with distinct values, both kinds of inputs and every seed",
-    scale: true,
     holds: (rows) => leastInMetric(rows) >= alike,
     found: (rows) =>
       `The least of ${judged(rows).length} is ${leastInMetric(rows).toFixed(3)}; chance is ${
@@ -148,7 +113,6 @@ export const linearTeacher: Experiment = experiment({
     text: "Raw ΔW shows less of the planted directions where inputs are correlated",
     rule: "held when φ(4, 4) between ΔW and D is lower than in ΔW·S^½ for the same spectra, " +
       "correlated inputs and every seed",
-    scale: true,
     holds: (rows) => judged(rows).filter(isCorrelated).every((row) => row.raw < row.inMetric),
     found(rows) {
       const pairs = judged(rows).filter(isCorrelated)
@@ -174,5 +138,32 @@ export const linearTeacher: Experiment = experiment({
       ],
       rows,
     })],
-  figures: [...inputKinds.map(lossFigure), similarityFigure],
+  figures: [...inputKinds.map(lossFigure), (rows) => {
+    const own = rows.filter(isCorrelated), ranks = new Set(own.map(({ rank }) => rank));
+    const raw = spectra.map(({ name }) => ({
+      label: `raw ΔW, ${name}`,
+      measured: own.filter(({ spectrum }) => spectrum === name)
+        .map(({ rank, raw }) => ({ rank, value: raw })),
+    }));
+    const inMetric = own.map((row) => ({ rank: row.rank, value: row.inMetric }));
+    const chance = [...ranks].map((rank) => ({ rank, value: rank / width }));
+    return {
+      id: "linear-teacher-similarity",
+      title: "Are the planted directions found? Correlated inputs",
+      caption:
+        "φ(r, r) between the update and the planted shift, one mark for each seed ({seeds}). In raw ΔW " +
+        "a flat shift looks missed below its rank though the loss is the best possible: which of its " +
+        "directions are worth having is decided by the inputs. Raw ΔW shows no more of D than the best " +
+        "update itself does (the table has both). Where singular values are equal or next to zero, as " +
+        "beyond rank 16 of the flat and the geometric shift, no direction is the right one.",
+      ...rankCurves(
+        [
+          ...raw,
+          { label: "ΔW·S^½, all three", measured: inMetric },
+          { label: "chance, r / 64", measured: chance },
+        ],
+        axis("φ(r, r)", { range: [0, 1.05] }),
+      ),
+    };
+  }],
 });

@@ -1,14 +1,7 @@
 /** A low-rank shift planted inside the small base: the bend, and what a wrong place costs. @module */
 
-import {
-  axis,
-  barsAcross,
-  baseLayout,
-  logAxis,
-  palette,
-  rankCurves,
-  table,
-} from "../../src/figures/mod.ts";
+import { axis, barsAcross, baseLayout, logAxis, palette } from "../../src/figures/mod.ts";
+import { rankCurves, table } from "../../src/figures/mod.ts";
 import type { Figure } from "../../src/figures/mod.ts";
 import { experiment } from "../frame/mod.ts";
 import type { Claim, Experiment, MadeRun, PlanContext } from "../frame/mod.ts";
@@ -80,7 +73,6 @@ const bendClaim: Claim<readonly Row[]> = {
   text: "The divergence bends at the planted rank, r* = 4 on q and v",
   rule: "held when, of all measured doublings of the rank, the one that reaches r* lowers the " +
     `divergence by the largest factor, and at most ${100 * enough}% is left there, for every seed`,
-  scale: true,
   holds: (rows) => bends(rows).every(({ bend, left }) => bend === plantedRank && left <= enough),
   found: (rows) =>
     `Largest factor at rank ${bends(rows).map(({ bend }) => bend).join(", ")}; left at r*: ${
@@ -92,7 +84,6 @@ const placeClaim: Claim<readonly Row[]> = {
   text: "An adapter in the wrong place cannot make up for it",
   rule: "held when, with the shift planted in q alone, adapting v at r* leaves more of the " +
     "divergence than adapting q at r*/2, which is known to be too little, for every seed",
-  scale: true,
   holds: (rows) => places(rows).every(({ right, wrong }) => wrong > right),
   found: (rows) =>
     `Left by v at r = 4 against q at r = 2: ${
@@ -137,6 +128,7 @@ export const plantedTransformer: Experiment = experiment({
     "D on q and v of both layers (or, with --full, q alone) has singular values 0.7^i, i < 4, and norm " +
     "0.2 ‖W‖. Batches of 8 x 32 tokens of text that the base was not trained on; AdamW, cosine " +
     "schedule, α = r.",
+  scale: true,
   claims: (rows) => plantedInOne(rows).length > 0 ? [bendClaim, placeClaim] : [bendClaim],
   tables: [(rows) =>
     table({

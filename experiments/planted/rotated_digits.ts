@@ -1,16 +1,8 @@
 /** Rotated digits: real data, and an update whose rank is known. @module */
 
 import { howMany } from "../../src/core/how_many.ts";
-import {
-  axis,
-  baseLayout,
-  dots,
-  line,
-  logAxis,
-  palette,
-  rankCurves,
-  table,
-} from "../../src/figures/mod.ts";
+import { axis, baseLayout, dots, line, logAxis, palette } from "../../src/figures/mod.ts";
+import { rankCurves, table } from "../../src/figures/mod.ts";
 import { type Experiment, experiment, type MadeRun, type PlanContext } from "../frame/mod.ts";
 import { bendOf, neededRank } from "../../src/analysis/mod.ts";
 import { enough } from "./rules.ts";
@@ -88,12 +80,12 @@ export const rotatedDigits: Experiment = experiment({
     "10,000 digits of 14 x 14 pixels, a fifth held out; a perceptron 196-64-10 with GELU. " +
     "Inputs are rotated by 135° inside m planes of neighboring principal directions. AdamW, " +
     "cosine schedule, batches of 128, α = r.",
+  scale: true,
   claims: [{
     text: "The divergence bends at the planted rank r* = 2m",
     rule: "held when, of all measured doublings of the rank, the one that reaches r* lowers the " +
       `divergence by the largest factor, and at most ${100 * enough}% is left there, for every m ` +
       "and seed",
-    scale: true,
     brokenInFull:
       "seeds 1 to 3, ranks 1 to 32: at r* for one and two planes, early for most of four and eight",
     holds: (rows) =>
@@ -107,7 +99,6 @@ export const rotatedDigits: Experiment = experiment({
     rule:
       `held when the least measured rank that leaves at most ${100 * enough}% is 2m for every m ` +
       "and seed",
-    scale: true,
     holds: (rows) => readings(rows).every(({ needed, planted }) => needed === planted),
     found: (rows) => `Needed rank: ${say(rows, "needed")}.`,
   }],

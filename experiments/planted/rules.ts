@@ -1,16 +1,7 @@
 /** What several rules of the planted tasks read. @module */
 
-import { similarityGrid } from "../../src/analysis/mod.ts";
-import { type DenseMatrix, rowsOf, svd } from "../../src/linalg/mod.ts";
-
 /** At most this share is left where a rank is enough; a twentieth, as docs/decisions/0013 says. */
 export const enough = 0.05;
-
-/** φ(i, i) of the right singular spaces of two updates (Hu et al. 2021, section 7.2, on ΔW). */
-export function rightSimilarity(a: DenseMatrix, b: DenseMatrix, size: number): number {
-  const [U, V] = [a, b].map((matrix) => rowsOf(svd(matrix).right, 0, size));
-  return similarityGrid(U, V)[size - 1][size - 1];
-}
 
 /** A loss that is not above the best one by more, as a share of the loss before, nor below it but by roundoff. */
 export const excessTolerance = 1e-3, roundoff = 1e-9;

@@ -3,12 +3,8 @@
 import { type LoraSite, type PlantedShift, plantShift } from "../../src/adapt/mod.ts";
 import { similarityGrid, updateDirections } from "../../src/analysis/mod.ts";
 import { klDivergence } from "../../src/autograd/mod.ts";
-import {
-  encodeDocuments,
-  loadPretrainingText,
-  randomWindows,
-  tokenStream,
-} from "../../src/data/mod.ts";
+import { encodeDocuments, loadPretrainingText, randomWindows } from "../../src/data/mod.ts";
+import { tokenStream } from "../../src/data/mod.ts";
 import type { Device } from "../../src/device/device.ts";
 import { type DenseMatrix, svd } from "../../src/linalg/mod.ts";
 import { type Model, type ModelInputs, outputsOf, type TextModel } from "../../src/models/mod.ts";

@@ -16,8 +16,7 @@ export const shippedFolder: string = fileURLToPath(
 
 /** What `runs.json` says. */
 export interface ShippedRuns {
-  /** The devices that they were trained on. */
-  readonly devices: readonly string[];
+  readonly devices: readonly string[]; // the devices that they were trained on
   /** The hash of each run's specification by its name. */
   readonly runs: Readonly<Record<string, string>>;
 }

@@ -3,12 +3,8 @@
 import { type DataTable, type Figure, heatmaps, table } from "../../src/figures/mod.ts";
 import { type Claim, claimsIn, type Experiment, experiment } from "../frame/mod.ts";
 import { missingRuns } from "./adapters.ts";
-import {
-  type AmplificationRow,
-  amplificationRows,
-  randomDraws,
-  topDirections,
-} from "./amplification_rows.ts";
+import { amplificationRows, randomDraws, topDirections } from "./amplification_rows.ts";
+import type { AmplificationRow } from "./amplification_rows.ts";
 import { studySettings, subspaceRuns } from "./runs.ts";
 import { phi } from "./subspace_rows.ts";
 import { loadStudy } from "./study.ts";
@@ -35,7 +31,6 @@ export const amplificationClaims: readonly Claim<Rows>[] = [{
   text: "Figure 8: the top directions of W_q are not those of ΔW_q",
   rule: `held when φ(${topDirections}, r) between the left directions of W_q and ΔW_q is at most ` +
     "twice chance at r = 4, 8 and 64, in both layers.",
-  scale: true,
   holds: (rows) => rows.every((row) => overlapOf(row) <= 2 * chanceOf(row)),
   found: (rows) =>
     `${list(rows, (row) => `${overlapOf(row).toFixed(3)}, chance ${chanceOf(row).toFixed(3)}`)}.`,
@@ -43,7 +38,6 @@ export const amplificationClaims: readonly Claim<Rows>[] = [{
   text: "Table 7: ΔW amplifies directions that W has, and does not emphasize",
   rule: "held when at r = 4, in both layers, ‖UᵀW_qVᵀ‖ with ΔW's directions is above the mean " +
     `of ${randomDraws} random ones and below half of that with W's own.`,
-  scale: true,
   holds: (rows) =>
     atSmallest(rows).every(({ inDelta, inRandom, inWeight }) =>
       inDelta > inRandom && inDelta < inWeight / 2
@@ -58,7 +52,6 @@ export const amplificationClaims: readonly Claim<Rows>[] = [{
 }, {
   text: "Table 7: the amplification falls with r",
   rule: "held when ‖ΔW‖ / ‖UᵀW_qVᵀ‖ is smaller at r = 64 than at r = 4 in both layers.",
-  scale: true,
   holds: (rows) =>
     atSmallest(rows).every(({ layer, factor }) =>
       rows.find((row) => row.layer === layer && row.rank === 64)!.factor < factor
@@ -132,6 +125,7 @@ export const amplification: Experiment = experiment({
   runs: (context) => missingRuns(subspaceRuns(ranks), context),
   rows: async (results, context) =>
     amplificationRows(await loadStudy(ranks, results, context), ranks),
+  scale: true,
   claims: (rows) => byView(rows).flatMap(([view, own]) => claimsIn(view, amplificationClaims, own)),
   tables: [amplificationTable],
   figures: [(rows) => byView(rows).map(([view, own]) => overlapFigure(view, own))],

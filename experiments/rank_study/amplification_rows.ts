@@ -1,26 +1,13 @@
 /** Table 7 and figure 8 measured: an update against the weight that it changes. @module */
 
-import {
-  amplification,
-  inActivationMetric,
-  type InputStatistics,
-  type LowRankFactors,
-  meanSimilarity,
-  similarityGrid,
-  toTensor,
-  updateDirections,
-} from "../../src/analysis/mod.ts";
+import { amplification, inActivationMetric, meanSimilarity } from "../../src/analysis/mod.ts";
+import { similarityGrid, toTensor, updateDirections } from "../../src/analysis/mod.ts";
+import type { InputStatistics, LowRankFactors } from "../../src/analysis/mod.ts";
 import { mean } from "../../src/core/numbers.ts";
 import { Random } from "../../src/core/random.ts";
-import {
-  type DenseMatrix,
-  frobeniusNorm,
-  gaussian,
-  identity,
-  multiplyTransposed,
-  rowsOf,
-  svd,
-} from "../../src/linalg/mod.ts";
+import { frobeniusNorm, gaussian, identity, multiplyTransposed } from "../../src/linalg/mod.ts";
+import { rowsOf, svd } from "../../src/linalg/mod.ts";
+import type { DenseMatrix } from "../../src/linalg/mod.ts";
 import type { StudyModule } from "./study.ts";
 
 /** An update as printed, or as the layer's inputs see it. */

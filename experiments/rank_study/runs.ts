@@ -2,19 +2,15 @@
 
 import type { SiteRole } from "../../src/core/site.ts";
 import type { MethodSpec } from "../../src/runs/mod.ts";
-import { alpha } from "../adaptation/methods.ts";
+import { alpha, bestRate } from "../adaptation/methods.ts";
 import { type GlossData, glossData, type GlossRun } from "../gloss_runs.ts";
-import { bestRate } from "../learning_rates.ts";
 import found from "./learning_rates.json" with { type: "json" };
 
 /** One run; steps, data and learning rate are the same for all. */
 export interface StudyRun {
-  /** Roles of the adapted sites, in every layer. */
-  readonly sites: readonly SiteRole[];
-  /** r of each site. */
-  readonly rank: number;
-  /** Seed of A and of the batches. */
-  readonly seed: number;
+  readonly sites: readonly SiteRole[]; // roles of the adapted sites, in every layer
+  readonly rank: number; // r of each site
+  readonly seed: number; // seed of A and of the batches
 }
 
 /** `qv-r8-seed1`: its name in folders and tables. */

@@ -14,14 +14,10 @@ import { studyData, subspaceRuns } from "./runs.ts";
 
 /** One adapted matrix with its updates. */
 export interface StudyModule {
-  /** Its role. */
-  readonly site: "q" | "v";
-  /** Number of its layer, counted from 0. */
-  readonly layer: number;
-  /** W, (out, in). */
-  readonly weight: DenseMatrix;
-  /** Of its inputs on the base. */
-  readonly metric: InputStatistics;
+  readonly site: "q" | "v"; // its role
+  readonly layer: number; // number of its layer, counted from 0
+  readonly weight: DenseMatrix; // W, (out, in)
+  readonly metric: InputStatistics; // of its inputs on the base
   /** Its updates by rank, one for each seed, in their order. */
   readonly updates: ReadonlyMap<number, readonly LowRankUpdate[]>;
 }

@@ -1,16 +1,9 @@
 /** φ of every module in the spaces in which adapters are compared, beside what chance gives. @module */
 
 import { injectLora } from "../../src/adapt/mod.ts";
-import {
-  gaussianSimilarity,
-  inActivationMetric,
-  type InputStatistics,
-  type LowRankFactors,
-  meanSimilarity,
-  rightDirections,
-  similarityGrid,
-  updateDirections,
-} from "../../src/analysis/mod.ts";
+import { gaussianSimilarity, inActivationMetric, meanSimilarity } from "../../src/analysis/mod.ts";
+import { rightDirections, similarityGrid, updateDirections } from "../../src/analysis/mod.ts";
+import type { InputStatistics, LowRankFactors } from "../../src/analysis/mod.ts";
 import type { DenseMatrix } from "../../src/linalg/mod.ts";
 import type { RunResult } from "../../src/runs/mod.ts";
 import { loadBase } from "../base_model.ts";
@@ -37,26 +30,20 @@ const spaces: Readonly<Record<string, Space>> = {
 
 /** φ between adapters; means over seeds or pairs. */
 export interface Similarity {
-  /** Between rank 8 (down) and rank 64 (across). */
-  readonly ranks: Grid;
-  /** Between two seeds at rank 64. */
-  readonly seeds: Grid;
+  readonly ranks: Grid; // between rank 8 (down) and rank 64 (across)
+  readonly seeds: Grid; // between two seeds at rank 64
 }
 
 /** What was found for one module in one space. */
 export interface ModuleSimilarity extends Similarity, Pick<StudyModule, "site" | "layer"> {
-  /** Of Gaussian updates of the same shapes, in the same space. */
-  readonly control: Similarity;
+  readonly control: Similarity; // of Gaussian updates of the same shapes, in the same space
 }
 
 /** What was found in one space. */
 export interface SpaceSimilarity {
-  /** `A`, `ΔW·S^½`. */
-  readonly space: string;
-  /** One for each module. */
-  readonly modules: readonly ModuleSimilarity[];
-  /** max(8, 8) / d in A, where Gaussian updates have to agree with it. */
-  readonly chance?: number;
+  readonly space: string; // `A`, `ΔW·S^½`
+  readonly modules: readonly ModuleSimilarity[]; // one for each module
+  readonly chance?: number; // max(8, 8) / d in A, where Gaussian updates have to agree with it
 }
 
 /** Two spaces that are judged, two that are drawn, and the start of training. */

@@ -4,16 +4,8 @@ import { type Claim, claimsIn, type Experiment, experiment } from "../frame/mod.
 import { missingRuns } from "./adapters.ts";
 import { largeRank, smallRank, studySettings, subspaceRuns } from "./runs.ts";
 import { similarityTable, subspaceFigures } from "./subspace_figures.ts";
-import {
-  commonDirections,
-  type ModuleSimilarity,
-  phi,
-  restShared,
-  shared,
-  type Similarity,
-  type SpaceSimilarity,
-  subspaceRows,
-} from "./subspace_rows.ts";
+import { commonDirections, phi, restShared, shared, subspaceRows } from "./subspace_rows.ts";
+import type { ModuleSimilarity, Similarity, SpaceSimilarity } from "./subspace_rows.ts";
 
 type Modules = readonly ModuleSimilarity[];
 
@@ -53,13 +45,11 @@ export const subspaceClaims: readonly Claim<SpaceSimilarity>[] = [{
   rule:
     "held when φ(1, 1) > 0.5 in at least three of the four modules, where Gaussian updates do " +
     "not reach it themselves.",
-  scale: true,
   holds: ({ modules }) => mostOf(modules, sharesTop),
   found: topFound,
 }, {
   text: "Figure 3: and not the others",
   rule: "held when (8 φ(8, 8) − φ(1, 1)) / 7 < 0.5 in at least three of the four modules.",
-  scale: true,
   holds: ({ modules }) => mostOf(modules, (module) => restShared(module) < shared),
   found: ({ modules }) => `directions 2 to 8: ${each(modules, restShared, "Gaussian updates")}`,
 }, {
@@ -67,7 +57,6 @@ export const subspaceClaims: readonly Claim<SpaceSimilarity>[] = [{
   rule:
     "held when φ(8, 8) is at least twice that of Gaussian matrices of the same shapes in every " +
     "module; these, in A, within 0.02 of max(i, j) / d.",
-  scale: true,
   holds: ({ modules, chance }) =>
     modules.every(({ seeds, control }) => {
       const random = phi(control.seeds, 8, 8);
@@ -78,7 +67,6 @@ export const subspaceClaims: readonly Claim<SpaceSimilarity>[] = [{
 }, {
   text: "Figure 4: q has more common directions than v",
   rule: "held when the largest i with φ(i, i) ≥ 0.5, summed over the layers, is larger for q.",
-  scale: true,
   holds: ({ modules }) => commonOf(modules, "q") > commonOf(modules, "v"),
   found({ modules }) {
     const counts = modules.map((module) => `${short(module)} ${commonDirections(module)}`);
@@ -89,7 +77,6 @@ export const subspaceClaims: readonly Claim<SpaceSimilarity>[] = [{
 }, {
   text: "Figures 6, 7: the same in every layer",
   rule: "held when figure 3's first rule holds for q and for v in both layers.",
-  scale: true,
   holds: ({ modules }) => modules.every(sharesTop),
   found: topFound,
 }];
@@ -106,6 +93,7 @@ export const subspaces: Experiment = experiment({
   settings: studySettings,
   runs: (context) => missingRuns(subspaceRuns([smallRank, largeRank]), context),
   rows: subspaceRows,
+  scale: true,
   claims: ({ judged }) => judged.flatMap((found) => claimsIn(found.space, subspaceClaims, found)),
   tables: [({ judged, drawn }) => similarityTable([...judged, ...drawn])],
   figures: subspaceFigures,

@@ -24,7 +24,6 @@ export const budgetClaim: Claim<StudyLosses> = {
   text: "Table 5: at one budget, q,v and all four do better than q or k alone",
   rule: "held when the mean held-out loss of each of the two is below both others' by more than " +
     "the larger spread over seeds of the two that are compared.",
-  scale: true,
   holds({ rows }) {
     const of = (choice: string) => rows.find(({ sites }) => sites === choice)!;
     return ["q, v", "q, k, v, o"].every((better) =>
@@ -71,6 +70,7 @@ export const whichMatrices: Experiment = experiment({
   settings: studySettings,
   runs: (context) => missingRuns(budgetRuns(context.seeds), context),
   rows: (results, context) => studyLosses(budgetRuns(context.seeds), results, context),
+  scale: true,
   claims: [budgetClaim],
   tables: [lossTable("which-matrices", "Held-out loss at one budget of trained values")],
   figures: [budgetFigure],

@@ -28,7 +28,6 @@ export const rankClaims: readonly Claim<StudyLosses>[] = [{
   rule: `held when the mean held-out loss at r = 1 is at most ${
     100 * parShare
   }% above the best rank's.`,
-  scale: true,
   holds({ rows }) {
     const own = ofSites(rows, "q, v");
     return own[0].loss <= (1 + parShare) * bestOf(own).loss;
@@ -42,7 +41,6 @@ export const rankClaims: readonly Claim<StudyLosses>[] = [{
 }, {
   text: "Table 6: q alone needs more",
   rule: "held when the relative gain in loss from r = 1 to r = 64 is larger for q than for q,v.",
-  scale: true,
   holds: ({ rows }) => relativeGain(rows, "q") > relativeGain(rows, "q, v"),
   found({ rows }) {
     const gain = (sites: string) => `${(100 * relativeGain(rows, sites)).toFixed(1)}%`;
@@ -75,6 +73,7 @@ export const whichRank: Experiment = experiment({
   settings: studySettings,
   runs: (context) => missingRuns(rankRuns(context.seeds), context),
   rows: (results, context) => studyLosses(rankRuns(context.seeds), results, context),
+  scale: true,
   claims: rankClaims,
   tables: [lossTable("which-rank", "Held-out loss over the rank")],
   figures: [rankFigure],

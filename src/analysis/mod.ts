@@ -53,6 +53,7 @@ export {
   principalAngles,
   type RandomSimilarity,
   randomSimilarity,
+  rightSimilarity,
   similarityGrid,
 } from "./subspaces.ts";
 export { type TruncatedUpdate, truncateUpdate } from "./truncate.ts";

@@ -1,7 +1,14 @@
 /** How much two subspaces have in common. @module */
 
 import { ShapeError } from "../core/errors.ts";
-import { type DenseMatrix, multiply, multiplyTransposed, singularValues } from "../linalg/mod.ts";
+import {
+  type DenseMatrix,
+  multiply,
+  multiplyTransposed,
+  rowsOf,
+  singularValues,
+  svd,
+} from "../linalg/mod.ts";
 
 /**
  * φ(i, j) = ‖Uᵢ Vⱼᵀ‖_F² / min(i, j) for all i and j, where Uᵢ and Vⱼ are the first i and j rows: 0 for
@@ -26,6 +33,15 @@ export function similarityGrid(one: DenseMatrix, two: DenseMatrix): number[][] {
       return above[j] / (Math.min(i, j) + 1);
     });
   });
+}
+
+/**
+ * φ(i, i) between the right singular spaces of two matrices, such as updates of one layer: of the inputs that
+ * they read (section 7.2 of the paper, on ΔW).
+ */
+export function rightSimilarity(one: DenseMatrix, two: DenseMatrix, i: number): number {
+  const [U, V] = [one, two].map((matrix) => rowsOf(svd(matrix).right, 0, i));
+  return similarityGrid(U, V)[i - 1][i - 1];
 }
 
 /** What φ(i, j) is by chance. */

@@ -5,6 +5,7 @@ import {
   assertWritable,
   blobOf,
   cannotRead,
+  fileIn,
   fileName,
   type FileSource,
   isOnDisk,
@@ -78,6 +79,18 @@ export async function makeFolder(folder: string): Promise<void> {
   await Deno.mkdir(folder, { recursive: true }).catch((error) => {
     throw new Error(`cannot make the folder ${folder}: ${folderReason(error)}`, { cause: error });
   });
+}
+
+/**
+ * Copies the files of a folder to another one, which is made.
+ *
+ * @throws {Error} Where one cannot be read or the other written.
+ */
+export async function copyFiles(from: string, to: string): Promise<void> {
+  await makeFolder(to);
+  for (const name of await listFolder(from)) {
+    await writeFileAtomic(fileIn(to, name), await readBytes(fileIn(from, name)));
+  }
 }
 
 /**

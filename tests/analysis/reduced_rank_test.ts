@@ -3,8 +3,13 @@
 import { assert, assertEquals } from "@std/assert";
 import { Random } from "../../src/core/random.ts";
 import { linearTask, type LinearTaskSpec, shiftValues } from "../../src/data/mod.ts";
-import { rightSimilarity } from "../../experiments/planted/rules.ts";
-import { bestUpdate, leastLoss, reducedRank, updateLoss } from "../../src/analysis/mod.ts";
+import {
+  bestUpdate,
+  leastLoss,
+  reducedRank,
+  rightSimilarity,
+  updateLoss,
+} from "../../src/analysis/mod.ts";
 import {
   type DenseMatrix,
   difference,

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import found from "../../experiments/adaptation/learning_rates.json" with { type: "json" };
 import { bestLora, learningRateOf, methods } from "../../experiments/adaptation/methods.ts";
-import { learningRateGrid } from "../../experiments/learning_rates.ts";
+import { learningRateGrid } from "../../experiments/adaptation/methods.ts";
 
 Deno.test("every method tried the whole grid, and none is best at its edge", () => {
   const losses: Record<string, Record<string, number>> = found.losses;

@@ -1,12 +1,15 @@
 /** Merging: no latency, exact to the bit backwards, and one task for another. @module */
 
-import type { RunResult } from "../../src/runs/mod.ts";
-import { adaptationRun, loraMethod } from "../adaptation/methods.ts";
-import { loadBase } from "../base_model.ts";
-import { type Experiment, experiment, type ExperimentContext } from "../frame/mod.ts";
-import { glossData, openGloss, planGloss, publishAdapter } from "../gloss_runs.ts";
-import { latencyFigure, latencyTable, type Timing } from "../../src/inspect/mod.ts";
-import { measureMerging } from "./measure.ts";
+import { loadAdapter, merge, mergeReport, swap, unmerge } from "../src/adapt/mod.ts";
+import { type Model, type ModelInputs, outputsOf, type TextModel } from "../src/models/mod.ts";
+import { countChangedBits, largestDifference, largestOf } from "../src/core/numbers.ts";
+import { type GlossData, glossLoss } from "./gloss_runs.ts";
+import { latencyFigure, latencyTable, timeForward, type Timing } from "../src/inspect/mod.ts";
+import type { RunResult } from "../src/runs/mod.ts";
+import { adaptationRun, loraMethod } from "./adaptation/methods.ts";
+import { loadBase } from "./base_model.ts";
+import { type Experiment, experiment, type ExperimentContext } from "./frame/mod.ts";
+import { glossData, openGloss, planGloss, publishAdapter } from "./gloss_runs.ts";
 
 /** The largest rank of the adaptation experiment. */
 const rank = 16, method = loraMethod(rank);
@@ -27,6 +30,66 @@ async function mergingRows(made: readonly RunResult[], context: ExperimentContex
   const [{ inputs }] = await openGloss(dataA, "test", 7, 1), rounds = quick ? 5 : 30;
   const input = { model, base, folderA, folderB, dataB, inputs, rounds };
   return { ...await measureMerging(input), rounds, shape: inputs.tokens.shape };
+}
+
+/** Two adapters of one base, and how to judge the second. */
+interface MergingInput {
+  readonly model: TextModel; // the base that adapters go on, without any
+  readonly base: TextModel; // the same base again, which stays as it is
+  readonly folderA: string; // PEFT folder of task A
+  readonly folderB: string; // PEFT folder of task B
+  readonly dataB: GlossData; // task B
+  readonly inputs: ModelInputs; // what outputs are compared and timed on
+  readonly rounds: number; // rounds of timing
+}
+
+/** Measures everything; the base is as it was at the end. */
+async function measureMerging(input: MergingInput) {
+  const { model, inputs } = input, before = await valuesOf(model, inputs);
+  const exactness = await measureA(input), switching = await measureSwitch(input);
+  const after = await valuesOf(model, inputs);
+  const changed = before.map((values, i) => countChangedBits(values, after[i]));
+  return { ...exactness, ...switching, changedBits: changed.reduce((sum, n) => sum + n) };
+}
+
+/** Adapter A: merged against unmerged, and what each costs. */
+async function measureA({ model, base, folderA, inputs, rounds }: MergingInput) {
+  using adapter = await loadAdapter(model, folderA);
+  const unmerged = await logitsOf(model, inputs);
+  const merged = merge(model, adapter);
+  try {
+    const mergeError = largestDifference(unmerged, await logitsOf(merged, inputs));
+    const { extraBytes } = await mergeReport(model, adapter);
+    const timings = await timeForward({ base, unmerged: model, merged }, inputs, rounds);
+    return { largestLogit: largestOf(unmerged), mergeError, extraBytes, timings };
+  } finally {
+    unmerge(merged);
+  }
+}
+
+/** From task A to task B by subtracting one BA and adding the other, beside a fresh merge of B. */
+async function measureSwitch({ model, folderA, folderB, dataB, inputs }: MergingInput) {
+  const base = await glossLoss(model, dataB);
+  using a = await loadAdapter(model, folderA);
+  a.remove();
+  using b = await loadAdapter(model, folderB);
+  const unmerged = await glossLoss(model, dataB);
+  using switched = merge(model, a);
+  swap(switched, a, b);
+  using fresh = merge(model, b);
+  const [ours, theirs] = [await logitsOf(switched, inputs), await logitsOf(fresh, inputs)];
+  const lossOnB = { base, unmerged, switched: await glossLoss(switched, dataB) };
+  return { switchError: largestDifference(ours, theirs), lossOnB };
+}
+
+/** All weights and the logits of the test tokens. */
+async function valuesOf(model: TextModel, inputs: ModelInputs): Promise<Float32Array[]> {
+  const weights = await model.device.read(...[...model.parameters.values()].map((p) => p.tensor));
+  return [...weights.map(({ data }) => Float32Array.from(data)), await logitsOf(model, inputs)];
+}
+
+async function logitsOf(model: Model<ModelInputs>, inputs: ModelInputs): Promise<Float32Array> {
+  return Float32Array.from((await outputsOf(model, inputs)).data);
 }
 
 /** Latency above the base's that counts as none: what two timings of the same thing may differ by here. */
