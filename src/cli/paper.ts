@@ -16,7 +16,7 @@ are quoted; they are shown if one table is named, and with --json.
 
 JSON: [{"table", "cell", "printed", "computed", "verdict", "reason"}].`;
 
-/** Adds `paper`, which shows the LoRA paper's numbers beside what follows from its settings. */
+/** Adds `paper`, which shows the LoRA paper's numbers next to what follows from its settings. */
 export function addPaper(program: Command): void {
   program.command("paper").description("compare the numbers in the LoRA paper with ours")
     .argument("[table]", "table1 to table18, text, or all", "all")

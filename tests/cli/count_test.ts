@@ -52,19 +52,19 @@ Deno.test("q and v of GPT-2 medium at rank 4 are the paper's 0.35M", () =>
     assertEquals(trainable, 393_216);
   }));
 
-Deno.test("without a method everything is trained", async () => {
+Deno.test("without a method, everything is trained", async () => {
   const { total, trainable, percent } = await lowrankJson("count", "--model", model);
   assertEquals([trainable, percent], [total, 100]);
 });
 
-Deno.test("people see PEFT's line below the table", async () => {
+Deno.test("the text output has PEFT's line below the table", async () => {
   const { code, stdout, stderr } = await lowrank("count", "--model", model, "--rank", "2");
   assertEquals([code, stderr], [0, ""]);
   const line = "trainable params: 768 || all params: 61,872 || trainable%: 1.2413\n";
   assertStringIncludes(stdout, line);
 });
 
-Deno.test("a published model is counted by its name alone", async () => {
+Deno.test("a published model can be counted by its name", async () => {
   assertEquals((await lowrankJson("count", "gpt3-175b")).total, 174_604_259_328);
   const adapted = await lowrankJson("count", "gpt3-175b", "--rank", "4", "--sites", "q,v");
   assertEquals(adapted.trainable, 18_874_368);
@@ -74,7 +74,7 @@ Deno.test("a published model is counted by its name alone", async () => {
   assertEquals(byModule.at(-1), { name: "classifier.out_proj", parameters: 3076, trainable: 1538 });
 });
 
-Deno.test("people see layers that are alike as one row, and what a rank would cost", async () => {
+Deno.test("the text output shows equal layers as one row, and the parameters per rank", async () => {
   const { stdout } = await lowrank("count", "llama-3.2-3b");
   const line = stdout.split("\n").find((line) => line.includes("mlp.up_proj"))!;
   assertEquals(line.split(/ +/), [
@@ -89,13 +89,13 @@ Deno.test("people see layers that are alike as one row, and what a rank would co
   );
 });
 
-Deno.test("people see what a checkpoint of it takes: the paper's 350 GB, and what it calls 35 MB", async () => {
+Deno.test("the text output shows the sizes of checkpoints: the paper's 350 GB and its 35 MB", async () => {
   const { stdout } = await lowrank("count", "gpt3-175b", "--rank", "4");
   const sizes = "37.7 MB in F16 or BF16, 75.5 MB in F32; all values: 349 GB and 698 GB\n";
   assertStringIncludes(stdout, `trained values on disk: ${sizes}`);
 });
 
-Deno.test("a header with a wrong length is one sentence", () =>
+Deno.test("a header with a wrong length gives one sentence", () =>
   withFolder(async (folder) => {
     const { start } = sparseFile({ "a.weight": [8, 8] });
     new DataView(start.buffer).setBigUint64(0, 2n ** 40n, true);
@@ -128,7 +128,7 @@ const shards = {
   "/m/b.safetensors": sparseFile({ "h.0.attn.v_proj.weight": [16384, 16384] }),
 };
 
-Deno.test("a sharded model at an address is counted from its headers, of which every byte is one", () =>
+Deno.test("a sharded model at a URL is counted from its headers, and no other byte is read", () =>
   withServer(shards, async (address, traffic) => {
     const counted = await lowrankJson("count", "--url", `${address}/m`, "--rank", "3");
     const trainable = 2 * 3 * (16384 + 16384);
@@ -139,7 +139,7 @@ Deno.test("a sharded model at an address is counted from its headers, of which e
     assertEquals(stderr, `read ${headers} bytes of 1.07 GB\n`);
   }));
 
-Deno.test("what cannot be counted is one sentence", async () => {
+Deno.test("what cannot be counted gives one sentence", async () => {
   await assertFails(
     ["count", "gpt5"],
     "cannot read gpt5: it does not exist, and is none of the models",
@@ -161,7 +161,7 @@ Deno.test("what cannot be counted is one sentence", async () => {
   }, whole);
 });
 
-Deno.test("a configuration without a field is refused with the field's name", () =>
+Deno.test("a configuration that lacks a field is refused with the field's name", () =>
   withFolder(async (folder) => {
     const path = `${folder}/config.json`;
     const config = { model_type: "bert", hidden_size: 8, num_hidden_layers: 1, vocab_size: 9 };

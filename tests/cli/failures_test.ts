@@ -27,7 +27,7 @@ const inHeader = (from: string, to: string) => (bytes: Uint8Array): Uint8Array =
   return bytes;
 };
 
-Deno.test("a rank of 0 or above the matrix names the rule and the module", async () => {
+Deno.test("a rank of 0, or larger than the matrix, is refused with the rule and the module", async () => {
   for (const rank of ["0", "49"]) {
     const rule =
       `the rank of transformer.h.0.attn.c_attn:q must be a whole number from 1 to 48, found ${rank}`;
@@ -35,14 +35,14 @@ Deno.test("a rank of 0 or above the matrix names the rule and the module", async
   }
 });
 
-Deno.test("where no module matches, those that exist are listed", async () => {
+Deno.test("if no module matches, the error lists those that exist", async () => {
   const args = ["count", "--model", model, "--rank", "2"];
   const modules = ["transformer.h.0…1.attn.c_attn", "transformer.h.0…1.mlp.c_proj"];
   await assertFails([...args, "--target-modules", "c_attn,query"], ...modules, 'found "query"');
   await assertFails([...args, "--sites", "q,w"], "q, k, v, o, up, down", ...modules, 'found "w"');
 });
 
-Deno.test("a token that the model has not got is named with its place", () =>
+Deno.test("a token outside of the vocabulary is named with its position", () =>
   withFolder(async (folder) => {
     const args = await logitsArgs(folder, [[3, 61]]);
     await assertFails(
@@ -59,7 +59,7 @@ Deno.test("a token that the model has not got is named with its place", () =>
     );
   }));
 
-Deno.test("a path through a file is told in words", () =>
+Deno.test("a path that leads through a file gives a readable error", () =>
   withFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/file`, "");
     const reason = "a part of its path is not a folder\n";
@@ -73,7 +73,7 @@ Deno.test("a path through a file is told in words", () =>
     await assertFails(["inspect", `${folder}/file`], reason);
   }));
 
-Deno.test("a configuration alone, and a folder without weights, are no model to compute with", () =>
+Deno.test("a configuration alone, or a folder without weights, cannot be run", () =>
   withFolder(async (folder) => {
     const config = `${folder}/config.json`;
     await Deno.copyFile(`${model}/config.json`, config);
@@ -87,7 +87,7 @@ Deno.test("a configuration alone, and a folder without weights, are no model to 
     );
   }));
 
-Deno.test("commands on next tokens refuse a model that classifies", () =>
+Deno.test("commands for language models refuse a classifier", () =>
   withFolder(async (folder) => {
     const classifier = golden("classifier");
     const message = `this command needs a language model, found a classifier in ${classifier}`;
@@ -98,7 +98,7 @@ Deno.test("commands on next tokens refuse a model that classifies", () =>
     await assertFails(["gradients", "--model", classifier, ...input, ...output], message);
   }));
 
-Deno.test("a truncated file of weights is refused", () =>
+Deno.test("a truncated weights file is refused", () =>
   withFolder(async (folder) => {
     const broken = await copyModel(folder, (bytes) => bytes.subarray(0, bytes.length / 2));
     await assertFails(
@@ -132,7 +132,7 @@ Deno.test("an unknown element type is named", () =>
     await assertFails(args, "model.safetensors");
   }));
 
-Deno.test("weights of another shape than the configuration's are named with both shapes", () =>
+Deno.test("weights that do not fit the configuration are named with both shapes", () =>
   withFolder(async (folder) => {
     const other = await copyModel(folder);
     const config = JSON.parse(await Deno.readTextFile(`${folder}/config.json`));
@@ -157,7 +157,7 @@ Deno.test("an adapter of another model is refused with both shapes", () =>
     );
   }));
 
-Deno.test("a folder without an adapter, and one without weights, are told apart", () =>
+Deno.test("a folder without an adapter and one without weights give different errors", () =>
   withFolder(async (folder) => {
     const args = await logitsArgs(folder, [[1]]);
     const missing = `${folder}/none`;
@@ -185,7 +185,7 @@ Deno.test("a model larger than the cpu device's memory is refused at once", () =
     );
   }));
 
-Deno.test("a training file says which field is wrong and how it should be", () =>
+Deno.test("an error in a training file names the field and its rule", () =>
   withFolder(async (folder) => {
     const check = async (config: Record<string, unknown>, ...sentence: string[]) =>
       assertFails(await trainArgs(folder, `${folder}/out`, config), ...sentence);
@@ -214,13 +214,13 @@ Deno.test("a training file says which field is wrong and how it should be", () =
     assertEquals(filesIn(folder).includes("out"), false);
   }));
 
-Deno.test("a loss that is not finite ends training with its step", () =>
+Deno.test("a loss that is not finite ends training, and the error names the step", () =>
   withFolder(async (folder) => {
     const args = await trainArgs(folder, `${folder}/out`, { steps: 9, learningRate: 1e30 });
     await assertFails(args, "training needs a finite", "at step 2 of 9; wrote the log of 1 step");
   }));
 
-Deno.test("gradients without a labeled case name those that have labels", () =>
+Deno.test("gradients of a case without labels names the cases that have some", () =>
   withFolder(async (folder) => {
     const output = ["--output", `${folder}/g.safetensors`];
     const args = ["gradients", "--model", model, ...output, "--case", "nope", "--input"];

@@ -8,7 +8,7 @@ import { assertFails, lowrankJson, model } from "./lowrank.ts";
 
 const adapter = golden("adapters/peft_c_attn");
 
-Deno.test("a model goes into no folder that holds an adapter", () =>
+Deno.test("a model is not written to a folder that holds an adapter", () =>
   withFolder(async (folder) => {
     const out = `${folder}/out`;
     await lowrankJson(...await trainArgs(folder, out, { method: "lora" }));
@@ -22,7 +22,7 @@ Deno.test("a model goes into no folder that holds an adapter", () =>
     await lowrankJson(...await trainArgs(folder, out, { method: "lora" }));
   }));
 
-Deno.test("an adapter goes into no folder that holds a model", () =>
+Deno.test("an adapter is not written to a folder that holds a model", () =>
   withFolder(async (folder) => {
     const out = `${folder}/out`;
     await lowrankJson("merge", "--model", model, "--adapter", adapter, "--output", out);

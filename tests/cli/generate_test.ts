@@ -23,7 +23,7 @@ async function writeBabbler(folder: string): Promise<void> {
 
 const prompt = ["--prompt", "the cat"];
 
-Deno.test("generate is repeatable, and an adapter changes what comes", () =>
+Deno.test("generate is repeatable, and an adapter changes the result", () =>
   withFolder(async (folder) => {
     await writeBabbler(folder);
     const args = ["generate", "--model", folder, ...prompt, "--max-new-tokens", "6"];
@@ -39,7 +39,7 @@ Deno.test("generate is repeatable, and an adapter changes what comes", () =>
     assertEquals(stdout, `the cat${greedy.text}\n`);
   }));
 
-Deno.test("generate says what it cannot do", () =>
+Deno.test("generate refuses options that it cannot honor", () =>
   withFolder(async (folder) => {
     await writeBabbler(folder);
     const args = ["generate", "--model", folder];

@@ -55,7 +55,7 @@ for (const name of ["labelled", "padded"]) {
     }));
 }
 
-Deno.test("gradients have the keys of the file that the tensors come from", () =>
+Deno.test("gradients have the keys of the tensors' file", () =>
   withFolder(async (folder) => {
     const output = `${folder}/gradients.safetensors`;
     const args = ["gradients", "--input", input, "--case", "labelled", "--output", output];
@@ -63,7 +63,7 @@ Deno.test("gradients have the keys of the file that the tensors come from", () =
     assertEquals((await tensorsOf(output)).has("grad.h.0.attn.c_attn.weight"), true);
   }));
 
-Deno.test("gradients of sites of one weight come as the file's one pair of tensors", () =>
+Deno.test("gradients of several sites of one weight are one pair of tensors, as in the file", () =>
   withFolder(async (folder) => {
     const output = `${folder}/gradients.safetensors`, adapter = golden("adapters/block_qv");
     const args = ["gradients", "--model", model, "--input", input, "--case", "labelled"];

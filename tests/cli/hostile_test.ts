@@ -25,7 +25,7 @@ const configs: [changes: Record<string, unknown>, sentence: string][] = [
   [{ model_type: "mamba" }, "must have a model_type of gpt2, bert"],
 ];
 
-Deno.test("a configuration of what cannot be is refused before anything is listed", () =>
+Deno.test("an impossible configuration is refused before anything is listed", () =>
   withFolder(async (folder) => {
     const path = `${folder}/config.json`;
     for (const [changes, sentence] of configs) {
@@ -42,7 +42,7 @@ Deno.test("a configuration of what cannot be is refused before anything is liste
     await assertFails(["memory", path, "--rank", "1", "--length", "8"], sentence);
   }));
 
-Deno.test("files and names that are no model are told apart", () =>
+Deno.test("files and names that are not models give different errors", () =>
   withFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/notes.txt`, "");
     await assertFails(
@@ -74,7 +74,7 @@ Deno.test("files and names that are no model are told apart", () =>
     }
   }));
 
-Deno.test("ranks, selections and sizes that cannot be are named", async () => {
+Deno.test("impossible ranks, selections and sizes are named", async () => {
   for (const rank of ["NaN", "-4", "1e3", "0x8", "4.5", ""]) {
     await assertFails(["count", "gpt2", "--rank", rank], "--rank", "a whole number, 0 or more");
   }

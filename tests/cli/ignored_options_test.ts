@@ -8,7 +8,7 @@ import { assertFails, lowrank, model } from "./lowrank.ts";
 
 const first = golden("adapters/peft_c_attn"), second = golden("adapters/peft_all_linear");
 
-Deno.test("an adapter that is continued takes no rank, alpha or modules", () =>
+Deno.test("training an existing adapter takes no rank, alpha or modules", () =>
   withFolder(async (folder) => {
     const args = [...await trainArgs(folder, `${folder}/out`), "--adapter", first];
     const rule = "--adapter keeps its own rank, alpha and modules: leave out ";
@@ -18,7 +18,7 @@ Deno.test("an adapter that is continued takes no rank, alpha or modules", () =>
     await assertFails([...args, "--method", "full"], "cannot continue an adapter");
   }));
 
-Deno.test("a second adapter is refused where one alone would count", () =>
+Deno.test("a second adapter is refused where only one would be used", () =>
   withFolder(async (folder) => {
     const both = ["--adapter", first, "--adapter", second];
     const rule = `It may be given only once here, found ${first} before it`;
@@ -28,7 +28,7 @@ Deno.test("a second adapter is refused where one alone would count", () =>
     await assertFails(["gradients", "--model", model, ...args, ...both], rule);
   }));
 
-Deno.test("full fine-tuning that nobody asked for by name is announced", () =>
+Deno.test("full fine-tuning is announced if it is only the default", () =>
   withFolder(async (folder) => {
     const args = await trainArgs(folder, `${folder}/out`);
     const { code, stderr } = await lowrank(...args);

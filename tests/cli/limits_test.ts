@@ -7,7 +7,7 @@ import { assertFails, model } from "./lowrank.ts";
 
 const good = [[1, 2, 3]];
 
-Deno.test("a batch that does not suit the model is named before the first step", () =>
+Deno.test("a batch that does not fit the model is named before the first step", () =>
   withFolder(async (folder) => {
     const args = await trainArgs(folder, `${folder}/out`);
     const check = async (batch: unknown, sentence: string) => {

@@ -5,7 +5,7 @@ import { catalogue } from "../../src/architectures/mod.ts";
 import { withFolder } from "../support/folders.ts";
 import { assertFails, lowrank, lowrankJson } from "./lowrank.ts";
 
-Deno.test("memory adds up to its peak, and Adam keeps twice what is trained", () =>
+Deno.test("the roles add up to the peak, and Adam keeps twice what is trained", () =>
   withFolder(async (folder) => {
     const config = `${folder}/config.json`;
     await Deno.writeTextFile(config, JSON.stringify({ ...catalogue.gpt2.config }));
@@ -41,7 +41,7 @@ Deno.test("memory needs a GPT-2, whose heads fill its width", async () => {
   await assertFails(memory("gpt4"), "cannot read gpt4: it does not exist");
 });
 
-Deno.test("another optimizer and other types change the bytes that their formulas say", async () => {
+Deno.test("another optimizer or type changes the bytes as its formulas say", async () => {
   const bytes = (...more: string[]) => lowrankJson("memory", "gpt2", "--rank", "8", ...more);
   const run = await bytes(), trained = 294_912, linears = 12 * 12 * 768 ** 2;
   const rest = 124_439_808 - linears;
@@ -64,7 +64,7 @@ Deno.test("another optimizer and other types change the bytes that their formula
   assertEquals([byRole.weight, byRole.gradient], [6 * 124_439_808, 2 * 124_439_808]);
 });
 
-Deno.test("people see what is trained, bytes with separators and units, and what was not run", async () => {
+Deno.test("the text output shows what is trained, bytes with separators and units, and what was not run", async () => {
   const { stdout } = await lowrank("memory", "gpt2", "--rank", "8", "--optimizer", "adafactor");
   assertStringIncludes(
     stdout,
@@ -80,7 +80,7 @@ Deno.test("people see what is trained, bytes with separators and units, and what
   );
 });
 
-Deno.test("what memory cannot predict is one sentence", async () => {
+Deno.test("what memory cannot predict gives one sentence", async () => {
   const sentence = "training all of a model needs F32 or mixed precision, found nf4";
   await assertFails(["memory", "gpt2", "--dtype", "nf4"], sentence);
   await assertFails(["memory"], "memory needs one model, by its name or path, found none");

@@ -14,7 +14,7 @@ async function logits(folder: string, ...args: string[]) {
   return await tensorsOf(output);
 }
 
-Deno.test("a merged folder has the logits of model and adapter, in the base's names and shapes", () =>
+Deno.test("a merged folder has the logits of model and adapter, with the base's names and shapes", () =>
   withFolder(async (folder) => {
     const merged = `${folder}/merged`;
     await lowrankJson("merge", "--model", model, "--adapter", adapter, "--output", merged);
@@ -66,7 +66,7 @@ Deno.test("inspect finds PEFT's ranks and scalings, and the norm of every update
   }
 });
 
-Deno.test("inspect shows people a table", async () => {
+Deno.test("inspect prints a table", async () => {
   const { code, stdout, stderr } = await lowrank("inspect", golden("adapters/peft_c_attn"));
   assertEquals([code, stderr], [0, ""]);
   const [titles, first] = stdout.split("\n");

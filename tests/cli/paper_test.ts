@@ -5,7 +5,7 @@ import { paintVerdicts } from "../../src/cli/paper.ts";
 import { paperRows, printedTables } from "../../src/paper/mod.ts";
 import { assertFails, lowrank, lowrankJson } from "./lowrank.ts";
 
-Deno.test("paper prints the cells of a table as JSON, in the shape that is fixed", async () => {
+Deno.test("paper prints the cells of a table as JSON with fixed fields", async () => {
   const rows = await lowrankJson("paper", "table5");
   assertEquals(rows.length, 21);
   const keys = ["table", "cell", "printed", "computed", "verdict", "reason"];
@@ -33,7 +33,7 @@ Deno.test("without a table, or with all, every cell is printed", async () => {
   );
 });
 
-Deno.test("people see separators, reasons by number, and quotations apart, without color", async () => {
+Deno.test("the text output has separators, numbered reasons and separate quotations, without color", async () => {
   const { stdout, stderr } = await lowrank("paper", "table3");
   assertEquals(stderr, "");
   assertMatch(stdout, /^GPT-2 M, LoRA: trained parameters +0\.35M +393,216 +differs +6$/m);
@@ -52,14 +52,14 @@ Deno.test("every table can be shown", async () => {
   }
 });
 
-Deno.test("a terminal's colors are for verdicts alone", () => {
+Deno.test("only verdicts are colored in a terminal", () => {
   const painted = paintVerdicts("a  differs\nb  equal when rounded  1\nc  equal when truncated");
   const expected = "a  \x1b[31mdiffers\x1b[39m\nb  \x1b[32mequal when rounded\x1b[39m  1\n" +
     "c  \x1b[33mequal when truncated\x1b[39m";
   assertEquals(painted, expected);
 });
 
-Deno.test("an unknown table is one sentence that names those that exist", async () => {
+Deno.test("an unknown table gives one sentence that names those that exist", async () => {
   const rule = "a table must be one of table1, table2, ";
   await assertFails(["paper", "table19"], rule, "table18, text, or all; found table19");
   await assertFails(["paper", "5"], rule, "found 5");

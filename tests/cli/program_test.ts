@@ -29,7 +29,7 @@ const commands = [
   "resize",
 ];
 
-Deno.test("without arguments the help lists every command, and all is well", async () => {
+Deno.test("without arguments, the help lists every command and the exit code is 0", async () => {
   const { code, stdout, stderr } = await lowrank();
   assertEquals([code, stderr], [0, ""]);
   for (const command of commands) assertMatch(stdout, new RegExp(`^  ${command} `, "m"));
@@ -54,7 +54,7 @@ Deno.test("the version is the package's", async () => {
   assertEquals((await lowrank("--version")).stdout, `${version}\n`);
 });
 
-Deno.test("what is not understood is one line and exit code 1", async () => {
+Deno.test("an argument that is not understood gives one line and exit code 1", async () => {
   await assertFails(["fly"], "unknown command 'fly'");
   await assertFails(["trian"], "unknown command 'trian'", "Did you mean train?");
   await assertFails(["help", "fly"], "unknown command: lowrank --help lists all commands");

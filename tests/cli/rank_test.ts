@@ -17,7 +17,7 @@ import { assertFails, lowrank, lowrankJson, model } from "./lowrank.ts";
 
 const adapter = golden("adapters/peft_all_linear"), other = golden("adapters/peft_c_attn");
 
-Deno.test("inspect: every measure is there, and what is suggested holds the error", async () => {
+Deno.test("inspect prints every measure, and the suggested rank keeps to the error", async () => {
   const { modules } = await lowrankJson("inspect", adapter, "--error", "0.4");
   for (const each of modules) {
     const { name, rank, singularValues, suggestedRank, wastedRank } = each;
@@ -33,7 +33,7 @@ Deno.test("inspect: every measure is there, and what is suggested holds the erro
   }
 });
 
-Deno.test("inspect and compare look past a classifier that was trained whole, and say so", () =>
+Deno.test("inspect and compare ignore a fully trained classifier, and say so", () =>
   withFolder(async (folder) => {
     const config = { ...goodConfig, modules_to_save: ["classifier"] };
     const key = "base_model.model.classifier.bias";
@@ -47,7 +47,7 @@ Deno.test("inspect and compare look past a classifier that was trained whole, an
     await assertFails(["resize", folder, "--rank", "1", "--output", `${folder}/x`], "classifier");
   }));
 
-Deno.test("inspect --base: norms of the weights that the adapter changes, turned as GPT-2 stores them", async () => {
+Deno.test("inspect --base: norms of the adapted weights, which GPT-2 stores transposed", async () => {
   const { modules } = await lowrankJson("inspect", adapter, "--base", model);
   const weights = await tensorsOf(`${model}/model.safetensors`);
   for (const { name, frobenius, relativeNorm, amplification } of modules) {
@@ -83,7 +83,7 @@ Deno.test("inspect --base: a base that lacks a module, or has another shape, is 
     );
   }));
 
-Deno.test("inspect and compare name the module that has a value which is no number", () =>
+Deno.test("inspect and compare name the module that has a NaN", () =>
   withFolder(async (folder) => {
     const A = { shape: [1, 3], data: Float32Array.of(1, NaN, 3) };
     const B = { shape: [2, 1], data: Float32Array.of(1, 2) };
@@ -101,7 +101,7 @@ Deno.test("inspect and compare name the module that has a value which is no numb
     await assertFails(["compare", folder, folder], other);
   }));
 
-Deno.test("resize: the error is what the dense updates are apart, and PEFT's fields stay", () =>
+Deno.test("resize: the error is the distance of the dense updates, and PEFT's fields are kept", () =>
   withFolder(async (folder) => {
     const { modules } = await lowrankJson("resize", adapter, "--rank", "3", "--output", folder);
     const resized = await readAdapter(folder), original = await readAdapter(adapter);
@@ -145,7 +145,7 @@ Deno.test("resize --energy keeps the share, and the table says where it was writ
     assertStringIncludes(stdout, `wrote the adapter to ${folder}/all`);
   }));
 
-Deno.test("resize refuses no rule, two rules, and writing over what it reads", () =>
+Deno.test("resize refuses no rule, two rules, and overwriting its input", () =>
   withFolder(async (folder) => {
     const to = ["--output", folder];
     await assertFails(["resize", adapter, ...to], "needs --rank or --energy, found neither");
@@ -187,7 +187,7 @@ Deno.test("compare: an adapter with itself is 1 on the diagonal, with another ne
     assertStringIncludes(html, '"heatmap"');
   }));
 
-Deno.test("compare says which modules one adapter has alone, and refuses where none is shared", () =>
+Deno.test("compare counts modules that only one adapter has, and refuses if none is shared", () =>
   withFolder(async (folder) => {
     const { stderr, stdout } = await lowrank("compare", adapter, other);
     assertEquals(stderr, "left out: 6 modules that only one of the two has\n");

@@ -43,14 +43,14 @@ Deno.test("a failure after some steps writes what they have trained", async () =
   );
 });
 
-Deno.test("a failure before any step, or one that nothing can be written after, stays the error", async () => {
+Deno.test("a failure before any step, or after which nothing can be written, stays the error", async () => {
   const none = await rescued({}, { loss: [], gradientNorm: [], learningRate: [] });
   assertEquals([none.saved, none.message, none.files], [false, "the device is lost", []]);
   const { message } = await rescued({ saveFails: true });
   assertEquals(message, "the device is lost; nothing could be written: the disk is full");
 });
 
-Deno.test("weights that are not finite stay out, and the log is written", async () => {
+Deno.test("weights that are not finite are not written, but the log is", async () => {
   const { saved, message, files } = await rescued({ weight: NaN });
   assertEquals([saved, files], [false, ["log.json"]]);
   assertStringIncludes(message, "wrote the log of 2 steps to OUT, without the weights");

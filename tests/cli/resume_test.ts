@@ -64,7 +64,7 @@ Deno.test("training that Ctrl-C stopped resumes to the bytes of one that it did 
     await assertResumes(folder, await argsFor(folder, { method: lora }), "SIGINT");
   }));
 
-Deno.test("an adapter that was continued and stopped resumes in the folder that it came from", () =>
+Deno.test("training an existing adapter in its own folder can be stopped and resumed", () =>
   withFolder(async (folder) => {
     const first = `${folder}/first`, copy = `${folder}/cut`;
     await lowrankJson(...await argsFor(folder, { steps: 3, method: lora }), first);
@@ -77,7 +77,7 @@ Deno.test("an adapter that was continued and stopped resumes in the folder that 
     assertEquals(await contents(copy), await contents(`${folder}/whole`));
   }));
 
-Deno.test("other arguments start anew, and leave no run behind when they are finished", () =>
+Deno.test("other arguments start from the beginning, and leave no run behind when finished", () =>
   withFolder(async (folder) => {
     const output = `${folder}/out`, args = await argsFor(folder, { method: lora });
     await cut([...args, output], output, "SIGKILL");

@@ -16,7 +16,7 @@ import { gaussian } from "../../src/linalg/gaussian.ts";
 import "../support/open_lapack.ts";
 import { lowrankJson, model } from "./lowrank.ts";
 
-Deno.test("inspect and compare show each site of a module on its own, beside its rows of the base", () =>
+Deno.test("inspect and compare show each site of a module separately, with its rows of the base", () =>
   withFolder(async (folder) => {
     const random = new Random(2), name = "transformer.h.1.attn.c_attn";
     const rows = [{ start: 0, count: 48 }, { start: 96, count: 48 }];
@@ -36,7 +36,7 @@ Deno.test("inspect and compare show each site of a module on its own, beside its
     for (const { phi } of compared.modules) assertAlmostEquals(phi[1][1], 1, 1e-12);
   }));
 
-Deno.test("compare takes a module whole where one adapter does not name its sites", () =>
+Deno.test("compare takes a module as a whole if one adapter does not name its sites", () =>
   withFolder(async (folder) => {
     const name = "layer.0.qkv", random = new Random(3), [from, to] = ["/sites", "/whole"];
     const site = updateOf(name, 1, [6, 5], { start: 0, count: 3 }, random);
@@ -52,7 +52,7 @@ Deno.test("compare takes a module whole where one adapter does not name its site
     }
   }));
 
-Deno.test("resize: each site of a module is cut on its own, and stays a site", () =>
+Deno.test("resize: each site of a module is cut separately, and stays a site", () =>
   withFolder(async (folder) => {
     const rows = [{ start: 0, count: 3 }, { start: 4, count: 2 }], random = new Random(1);
     const name = "layer.0.qkv", [from, to] = ["/from", "/to"];

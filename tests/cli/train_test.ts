@@ -45,7 +45,7 @@ Deno.test("full training leaves a model folder with the source's tokenizer and t
     assertEquals((await readJson(`${output}/config.json`)).eos_token_id, 60);
   }));
 
-Deno.test("a method is taken from the configuration, and options go before it", () =>
+Deno.test("the method comes from the configuration, and options take precedence", () =>
   withFolder(async (folder) => {
     const method = { name: "lora", rank: 4, alpha: 8, sites: ["q"], dropout: 0.1 };
     const args = await trainArgs(folder, `${folder}/out`, { method });
@@ -59,7 +59,7 @@ Deno.test("a method is taken from the configuration, and options go before it", 
     assertEquals([lora_dropout, base_model_name_or_path], [0.1, model]);
   }));
 
-Deno.test("the same seed trains the same adapter to the bit, another seed another one", () =>
+Deno.test("the same seed trains the same adapter to the bit, another seed a different one", () =>
   withFolder(async (folder) => {
     const method = { kind: "lora", rank: 2, dropout: 0.2 };
     const bytes = async (name: string, seed: string) => {
@@ -72,7 +72,7 @@ Deno.test("the same seed trains the same adapter to the bit, another seed anothe
     assertNotEquals(await bytes("c", "6"), first);
   }));
 
-Deno.test("an adapter goes on without dropout unless the method says otherwise", () =>
+Deno.test("an existing adapter trains without dropout unless the method has one", () =>
   withFolder(async (folder) => {
     const first = { name: "lora", rank: 2, dropout: 0.5 };
     await lowrankJson(...await trainArgs(folder, `${folder}/first`, { method: first }));
@@ -85,7 +85,7 @@ Deno.test("an adapter goes on without dropout unless the method says otherwise",
     assertEquals(await rateAfter({ name: "lora", dropout: 0.25 }), 0.25);
   }));
 
-Deno.test("batches with labels of their own count those only", () =>
+Deno.test("in batches with labels, only those count", () =>
   withFolder(async (folder) => {
     const args = await trainArgs(folder, `${folder}/out`, { learningRate: 0, method: "full" });
     const lossOf = async (batch: unknown) => {

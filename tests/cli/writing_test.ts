@@ -10,7 +10,7 @@ import { assertFails, lowrankJson, model } from "./lowrank.ts";
 
 const adapter = golden("adapters/peft_c_attn");
 
-Deno.test("a folder that cannot be written is found before training", () =>
+Deno.test("a folder that cannot be written is reported before training", () =>
   withFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/file`, "old");
     const places = [`${folder}/file/out`];

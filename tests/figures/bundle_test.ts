@@ -22,7 +22,7 @@ Deno.test("a figure's bundle has four forms, each with its title", async () => {
   assertStringIncludes(String(bundle["text/plain"]), "Seed 1.\n  one: scatter, 3 values");
 });
 
-Deno.test("the HTML begins with the still picture, and no word ends its script", async () => {
+Deno.test("the HTML begins with the still picture, and no text can end its script", async () => {
   const html = String(
     (await figureBundle({ ...lines, title: hostile, caption: hostile }))["text/html"],
   );
@@ -33,7 +33,7 @@ Deno.test("the HTML begins with the still picture, and no word ends its script",
   assertStringIncludes(new TextDecoder().decode(Uint8Array.fromBase64(data)), "<svg");
 });
 
-Deno.test("where plotly alone draws, each step has the title above its own words", async () => {
+Deno.test("if only plotly draws, each step has the title above its own line", async () => {
   const form = (await figureBundle(moving))["application/vnd.plotly.v1+json"];
   const { layout, frames } = form as typeof moving;
   assertEquals(layout.title?.text, "A line that turns<br><sub>three times 1 is 3</sub>");
@@ -45,7 +45,7 @@ Deno.test("where plotly alone draws, each step has the title above its own words
   );
 });
 
-Deno.test("numbers have six digits, typed arrays are lists, what is not finite is a gap", () => {
+Deno.test("numbers have six digits, typed arrays are lists, non-finite values are gaps", () => {
   const values = { x: Float32Array.of(0.1, 3), y: [1 / 3, 123456789, 1e-9 / 3, NaN, Infinity] };
   assertEquals(compactJson(values), '{"x":[0.1,3],"y":[0.333333,123456789,3.33333e-10,null,null]}');
 });

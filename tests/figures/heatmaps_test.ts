@@ -10,7 +10,7 @@ Deno.test("a short axis has a tick at every whole number, a long one a few", () 
   assertEquals([xaxis.dtick, xaxis.nticks], [undefined, 6]);
 });
 
-Deno.test("of many values every fourth stands at its own place", () => {
+Deno.test("of many values, every fourth is drawn at its own position", () => {
   const panel = [1, 2].map((i) => Array.from({ length: 64 }, (_, j) => i * (j + 1) / 1000));
   const rows = [{ label: "i", panels: [panel] }];
   const { data: [trace] } = heatmaps({ columns: ["φ"], rows, xTitle: "j", panelHeight: 9 });

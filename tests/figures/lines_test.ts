@@ -6,7 +6,7 @@ const words = { id: "l", title: "lines", caption: "none" };
 const axes = { x: { title: "rank", log: true }, y: { title: "times" } };
 const rising = { name: "rising", x: [1, 10, 100], y: [0, 2, 8] };
 
-Deno.test("lines lie within their axes, linear ones from zero on", async () => {
+Deno.test("axes fit their lines, and linear ones begin at zero", async () => {
   const { layout, data } = linesFigure({ ...words, ...axes }, [rising, {
     ...rising,
     dashed: true,
@@ -18,13 +18,13 @@ Deno.test("lines lie within their axes, linear ones from zero on", async () => {
   assertStringIncludes(await plotSvg({ ...words, data, layout }), ">rising</text>");
 });
 
-Deno.test("a single line needs no name, and a figure no values yet", async () => {
+Deno.test("a single line needs no name, and a figure can have no values yet", async () => {
   const empty = linesFigure({ ...words, ...axes }, [{ x: [], y: [] }]);
   assertEquals(Object.hasOwn(empty.data[0], "name"), false);
   assertStringIncludes(await plotSvg(empty), "<svg");
 });
 
-Deno.test("the axes of a slider hold the lines of all its steps", async () => {
+Deno.test("the axes of a slider fit the lines of all its steps", async () => {
   const steps = [2, 50].map((top) => ({
     label: `${top}`,
     lines: [{ name: "one", x: [1, 2], y: [1, top] }],

@@ -53,7 +53,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "figures before and after the loader become live, and twice is no harm",
+  name: "figures before and after the loader become live, and a second loader is harmless",
   ignore,
   fn: async () => {
     const loader = await figureLoader(), figure = await html(lines);
@@ -66,7 +66,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a step of the slider changes the picture and what is said above it",
+  name: "a step of the slider changes the picture and the line above it",
   ignore,
   fn: async () => {
     await inPage([await figureLoader(), await html(moving)], async (page) => {

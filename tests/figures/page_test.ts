@@ -42,14 +42,14 @@ Deno.test("numbers are printed with separators, units and three digits", () => {
   ]);
 });
 
-Deno.test("a table escapes what it shows and marks what is missing", () => {
+Deno.test("a table escapes its values and marks missing ones", () => {
   const html = tableHtml(table);
   assertStringIncludes(html, escapeHtml(hostile));
   assertEquals(html.includes(hostile), false);
   assertStringIncludes(html, '<td class="number">–</td>');
 });
 
-Deno.test("verdicts alone have color, details stand below, and formulas are drawn", () => {
+Deno.test("only verdicts have color, small print is below, and formulas are drawn", () => {
   const html = tableHtml({
     id: "v",
     title: "V",
@@ -72,14 +72,14 @@ Deno.test("verdicts alone have color, details stand below, and formulas are draw
   assertEquals([html.includes(hostile), html.match(/class="detail"/g)?.length], [false, 1]);
 });
 
-Deno.test("figures of others are folded, and say whose they are", () => {
+Deno.test("quoted tables are folded, and name their source", () => {
   const html = tableHtml({ ...table, quoted: hostile });
   assertMatch(html, /^<details class="quoted"><summary>/);
   assertStringIncludes(html, `(${escapeHtml(hostile)})</summary>`);
   assertEquals([html.includes(hostile), html.includes("<caption>")], [false, false]);
 });
 
-Deno.test("MathJax draws a formula in the color of its text, and says it to those who cannot see", async () => {
+Deno.test("MathJax draws a formula in the color of its text, with a label for screen readers", async () => {
   const draw = await loadMathJax();
   const svg = draw("\\frac{a}{b}<c");
   assertMatch(svg, /^<svg aria-label="\\frac\{a\}\{b\}&lt;c" .*currentColor/);
@@ -89,7 +89,7 @@ Deno.test("MathJax draws a formula in the color of its text, and says it to thos
   }
 });
 
-Deno.test("a page holds its library and figures, and nothing in its data can end the script", async () => {
+Deno.test("a page contains its library and figures, and nothing in its data can end the script", async () => {
   const figure = {
     id: "f",
     title: hostile,
@@ -116,7 +116,7 @@ Deno.test("a page holds its library and figures, and nothing in its data can end
   assertEquals(addresses.filter((to) => !/^(#|data:image\/svg\+xml;base64,)/.test(to)), []);
 });
 
-Deno.test("the contents name each part above its claims, and no part without a claim", async () => {
+Deno.test("the contents name each section above its claims, and no section without a claim", async () => {
   const part = { question: "", source: "", settings: "", tables: [], figures: [] };
   const finding = { claim: hostile, rule: "R", found: "F", verdict: "held" };
   const sections = [

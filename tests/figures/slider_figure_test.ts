@@ -15,13 +15,13 @@ Deno.test("a slider figure starts with its first step and has a frame for each",
   ]);
 });
 
-Deno.test("its still picture shows the slider and what the first step says", async () => {
+Deno.test("its still picture shows the slider and the line of the first step", async () => {
   const svg = await plotSvg(moving);
   assertStringIncludes(svg, ">slope: 1</text>");
   assertStringIncludes(svg, ">three times 1 is 3</text>");
 });
 
-Deno.test("steps are needed, and no two of one name", () => {
+Deno.test("a slider needs steps, and no two with the same name", () => {
   const make = (labels: string[]) => () =>
     sliderFigure({ ...lines, name: "n", steps: labels.map((label) => ({ label, data: [] })) });
   assertThrows(make([]), RangeError, "no steps");

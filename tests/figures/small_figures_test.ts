@@ -17,7 +17,7 @@ Deno.test("a table's headings are the keys of its rows, in their order and each 
   ]);
 });
 
-Deno.test("a matrix in TeX has its rows and columns, whole numbers whole and others short", () => {
+Deno.test("a matrix in TeX has its rows and columns, with whole numbers exact and others rounded", () => {
   const data = Float32Array.of(1, -0.125, 1 / 3, 20);
   assertEquals(
     matrixTex({ shape: [2, 2], data }),
@@ -28,7 +28,7 @@ Deno.test("a matrix in TeX has its rows and columns, whole numbers whole and oth
   assertThrows(() => matrixTex({ shape: [4], data }), RangeError, "found 4");
 });
 
-Deno.test("bars of parameters have room below the smallest and say their numbers", async () => {
+Deno.test("parameter bars have room below the smallest, and show their numbers", async () => {
   const figure = parameterBars(words, [
     { label: "full", parameters: 1_000_000, color: "#d55e00" },
     { label: "LoRA", parameters: 250, color: "#0072b2" },

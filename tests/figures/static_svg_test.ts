@@ -5,7 +5,7 @@ import { textWidth } from "../../src/figures/text_size.ts";
 import { decodePng } from "./decode_png.ts";
 import { cells, hostile, lines, moving } from "./fixtures.ts";
 
-Deno.test("a static figure stands alone: size, white paper, title, caption, axes, a mark a trace", async () => {
+Deno.test("a static figure is self-contained: size, white paper, title, caption, axes, a mark per trace", async () => {
   const svg = await staticSvg(lines);
   assertMatch(svg, /^<svg xmlns="http:\/\/www.w3.org\/2000\/svg" width="800" height="\d+"/);
   assertStringIncludes(svg, 'rx="6" fill="#ffffff"');
@@ -20,7 +20,7 @@ Deno.test("a static figure stands alone: size, white paper, title, caption, axes
   assertEquals(strokes, [one, two, one, two]); // in the plot, then in the legend
 });
 
-Deno.test("the same figure gives the same bytes, also between others", async () => {
+Deno.test("the same figure gives the same bytes, even among others", async () => {
   const alone = [await plotSvg(lines), await plotSvg(moving)];
   assertEquals(await Promise.all([lines, moving].map(plotSvg)), alone);
 });
@@ -32,7 +32,7 @@ Deno.test("two figures in a page share no id", async () => {
   assertEquals(one.filter((id) => two.includes(id)), []);
 });
 
-Deno.test("words are escaped and broken into lines that fit", async () => {
+Deno.test("text is escaped and broken into lines that fit", async () => {
   const svg = await staticSvg({ ...lines, title: hostile, caption: "word ".repeat(100).trim() });
   assertEquals(svg.includes("<img"), false);
   const drawn = Array.from(svg.matchAll(/>(word[^<]*)<\/text>/g), ([, line]) => line);

@@ -76,7 +76,7 @@ Deno.test("a merge report, a PEFT adapter and a spectrum show their numbers", as
   );
 });
 
-Deno.test("tensors, on a device or not, show shape, type and a corner", async () => {
+Deno.test("tensors, on a device or not, show shape, type and the first values", async () => {
   using device = await openDevice({ kind: "reference" });
   using tensor = device.allocate([2, 2], "f32", "scratch", "t");
   device.write(tensor, Float32Array.of(1, -0, NaN, 1.5));
@@ -92,7 +92,7 @@ Deno.test("tensors, on a device or not, show shape, type and a corner", async ()
   assertEquals(await describe(new BigInt64Array(1)), ["BigInt64Array [1]\n0"]);
 });
 
-Deno.test("every formula shows as TeX with its letters", async () => {
+Deno.test("every formula is shown as TeX with its symbols", async () => {
   for (const formula of Object.values(formulas)) {
     const [tex, letters] = await describe(formula);
     assert(typeof tex === "object" && "tex" in tex && tex.tex.length > 0);
@@ -100,7 +100,7 @@ Deno.test("every formula shows as TeX with its letters", async () => {
   }
 });
 
-Deno.test("an outcome is its words, findings, figures and tables; what is unknown is inspected", async () => {
+Deno.test("an outcome is its text, findings, figures and tables; unknown values are inspected", async () => {
   const finding = { claim: "c", rule: "r", found: "f", verdict: "held" };
   const figure = { id: "f", title: "F", caption: "", data: [], layout: {} };
   const table = { id: "t", title: "T", columns: [], rows: [] };

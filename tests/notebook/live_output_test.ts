@@ -20,11 +20,11 @@ async function first(work: (output: LiveOutput) => Promise<void>): Promise<strin
   return winner;
 }
 
-Deno.test("a last drawing does not wait for the rest after the one before", async () => {
+Deno.test("the last drawing does not wait for the pause after the previous one", async () => {
   assertEquals(await first((output) => output.done(() => ({}))), "work");
 });
 
-Deno.test("what is still to be drawn when work is stopped is drawn at once", async () => {
+Deno.test("when work is stopped, pending drawings are drawn at once", async () => {
   let drawings = 0;
   const winner = await first((output) => {
     output.draw(() => (drawings++, {}));

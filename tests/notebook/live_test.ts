@@ -5,7 +5,7 @@ import { bundleOf, Cells } from "./cells.ts";
 
 const pause = "await new Promise((resolve) => setTimeout(resolve, 1));";
 
-Deno.test("a bar is one output, drawn at most ten times a second, the last state always", async () => {
+Deno.test("a bar is one output, drawn at most ten times a second, and always in its last state", async () => {
   await using cells = await Cells.start();
   let messages = 0;
   const started = performance.now();

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { bundleOf, Cells } from "./cells.ts";
 
-Deno.test("values show under their own cell, those too that the kernel hides", async (t) => {
+Deno.test("values are shown below their own cell, even those that the kernel hides", async (t) => {
   await using cells = await Cells.start();
 
   await t.step("numbers, nothing, text", async () => {
@@ -42,14 +42,14 @@ model`;
   });
 });
 
-Deno.test("setup says version and device on one line, and does no harm twice", async () => {
+Deno.test("setup shows version and device on one line, and can be called twice", async () => {
   await using cells = await Cells.start();
   const bundle = await cells.bundle("await setup();");
   assertMatch(String(bundle["text/plain"]), /^Lowrank \d+\.\d+\.\d+, Deno [\d.]+; \w+[^\n/\\]*$/);
   assertStringIncludes(String(bundle["text/html"]), String(bundle["text/plain"]));
 });
 
-Deno.test("a check is a line where it holds and an error where it does not", async () => {
+Deno.test("a check is a line if it holds and an error if it does not", async () => {
   await using cells = await Cells.start();
   const text = await cells.text(`await check("1 < 2 & more", 1 < 2, "1 and 2");`);
   assertEquals(text, "✓ 1 < 2 & more: 1 and 2");
@@ -59,7 +59,7 @@ Deno.test("a check is a line where it holds and an error where it does not", asy
   assertEquals(outputs[0].evalue, "not held: 2 < 1; found 2 and 1");
 });
 
-Deno.test("a device's failure that nobody reads is shown, one that is read is not shown twice", async () => {
+Deno.test("a device failure that no read throws is shown; one that is thrown is not shown twice", async () => {
   await using cells = await Cells.start();
   const announce = `import { announceFailure } from "../../src/device/failures.ts";
 const failure = announceFailure("webgpu failed in a test");

@@ -23,7 +23,7 @@ async function ask(address: string, query: string) {
   return await response.json();
 }
 
-Deno.test("a slider shows its first picture and answers on this machine alone", async (t) => {
+Deno.test("a slider shows its first output and answers on this machine only", async (t) => {
   await using cells = await Cells.start();
   const bundle = await cells.bundle(cell), html = String(bundle["text/html"]);
 
@@ -94,7 +94,7 @@ const busy = async () => {
   });
 });
 
-Deno.test("a control is a list of values with a place to start", () => {
+Deno.test("a control is a list of values with a starting position", () => {
   const [rank, share] = tracksOf({
     rank: { values: [1, 8, 10000], value: 8, label: "rank r", unit: "values" },
     share: { from: 0, to: 0.3, step: 0.1 },

@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { rootPath } from "../support/source_files.ts";
 
-Deno.test("in a terminal all of it is text, a failed check ends the program, and nothing keeps it alive", async () => {
+Deno.test("in a terminal everything is text, a failed check ends the program, and nothing keeps it alive", async () => {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "terminal.ts"],
     cwd: rootPath + "tests/notebook",

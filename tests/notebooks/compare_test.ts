@@ -17,7 +17,7 @@ const plain = (text: string, tags?: string[]) => showed({ "text/plain": text }, 
 const plot = (value: unknown) => showed({ "application/vnd.plotly.v1+json": value });
 const same = (a: Notebook, b: Notebook) => differences(a, b).length === 0;
 
-Deno.test("counts must be equal, other numbers near, times need not be", () => {
+Deno.test("counts must be equal, other numbers close, and times need not be", () => {
   const rows: [before: string, after: string, equal: boolean][] = [
     ["1,234 parameters", "1,234 parameters", true],
     ["1,234 parameters", "1,235 parameters", false],
@@ -40,7 +40,7 @@ Deno.test("counts must be equal, other numbers near, times need not be", () => {
   }
 });
 
-Deno.test("a tag frees a cell's values, not their kinds", () => {
+Deno.test("a tag exempts a cell's values, but not their kinds", () => {
   assertEquals(same(plain("on a fast CPU", ["varies"]), plain("on a GPU", ["varies"])), true);
   assertEquals(same(plain("a", ["varies"]), plot({})), false);
 });
@@ -57,7 +57,7 @@ Deno.test("another machine has another device", () => {
   assertEquals(equal("await show(device);"), false);
 });
 
-Deno.test("the data of a figure is compared array by array, its words by words", () => {
+Deno.test("the data of a figure are compared array by array, its text word by word", () => {
   const figure = (y: number[], title = "Loss") => plot({ data: [{ y }], layout: { title } });
   assertEquals(same(figure([10, 0.1, 3.5]), figure([10.2, 0.3, 3.4])), true);
   assertEquals(same(figure([10, 0.1, 3.5]), figure([10, 0.1, 4.5])), false);
@@ -68,7 +68,7 @@ Deno.test("the data of a figure is compared array by array, its words by words",
   assertEquals(same(plot({ data: [{ x: 1 }] }), plot({ data: [{ y: 1 }] })), false);
 });
 
-Deno.test("a figure among other things in one output is compared as one alone is", async () => {
+Deno.test("a figure in an output with other parts is compared as if it were alone", async () => {
   const stacked = async (y: number[]) => {
     const data = [{ type: "scatter" as const, y }];
     const figure = { id: "f", title: "F", caption: "", data, layout: {} };

@@ -43,7 +43,7 @@ Deno.test("each is nbformat 4.5, and as deno task notebooks writes it", async ()
   assertEquals(broken(twice), []);
 });
 
-Deno.test("each was run once, from top to bottom, without an error", () => {
+Deno.test("each was run once, from top to bottom, without error", () => {
   const counts = (notebook: Notebook) => codeCells(notebook).map((cell) => cell.execution_count);
   assertEquals(broken((notebook) => counts(notebook).filter((n, i) => n !== i + 1)), []);
   const failed = (notebook: Notebook) =>
@@ -54,7 +54,7 @@ Deno.test("each was run once, from top to bottom, without an error", () => {
   assertEquals(broken(failed), []);
 });
 
-Deno.test("each is below 400 kB and holds no library and no path of a machine", () => {
+Deno.test("each is below 400 kB and contains no library and no path of a machine", () => {
   const big = (_: Notebook, name: string) =>
     texts[name].length > 400_000 ? [texts[name].length] : [];
   assertEquals(broken(big), []);
@@ -108,7 +108,7 @@ Deno.test("cells are short, show one thing each, and at least three are checks",
   assertEquals(broken((notebook) => checks(notebook).filter((count) => count < 3)), []);
 });
 
-Deno.test("each asks for predictions, and makes a mistake whose message it shows", () => {
+Deno.test("each asks for predictions, and makes a mistake on purpose and shows the message", () => {
   const faults = ({ cells }: Notebook) => {
     const texts = cells.filter((cell) => cell.cell_type === "markdown");
     const predictions = texts.filter(({ source }) => /\*\*Predict/.test(source)).length;

@@ -26,7 +26,7 @@ Deno.test("every output of a notebook is under its own cell, in order", async ()
   assertEquals(normalNotebook(withOutputs(notebook, run)), notebook);
 });
 
-Deno.test("what is sent after idle, updated or cleared ends where it belongs", async () => {
+Deno.test("output that is sent after idle, updated or cleared ends in its own cell", async () => {
   const send = (id: string, text: string, update = false) =>
     `await Deno.jupyter.display({ "text/plain": "${text}" }, ` +
     `{ raw: true, display_id: "${id}", update: ${update} });`;
@@ -58,7 +58,7 @@ Deno.test("an error, a silent cell and stderr are problems", async () => {
   assertMatch(await problem("console.error('red')"), /^cell c0: wrote to stderr: red/);
 });
 
-Deno.test("what comes long after idle still goes to its cell, and is a problem", async () => {
+Deno.test("output long after idle still goes to its cell, and is reported as a problem", async () => {
   await using kernel = await Kernel.start({ cwd });
   const source = "setTimeout(() => console.log('late'), 300);\nundefined;";
   const { promise: came, resolve } = Promise.withResolvers<void>();

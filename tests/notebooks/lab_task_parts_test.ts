@@ -36,7 +36,7 @@ async function ask(runtime: string, path: string, body?: unknown) {
 }
 
 Deno.test({
-  name: "deno task lab has this deno as its kernel, and Ctrl-C ends all of it",
+  name: "deno task lab uses this deno as its kernel, and Ctrl-C ends everything",
   ignore: !labInstalled(),
   fn: () =>
     withFolder(async (runtime) => {

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { type Notebook, notebookText, parseNotebook } from "../support/notebook_file.ts";
 
-Deno.test("a plot stands on one line of the file, and is read as it was written", () => {
+Deno.test("a plot is on one line of the file, and is read as it was written", () => {
   const plot = { data: [{ type: "scatter", y: [1, 2, '"\u00000"'] }], layout: {} };
   const data = { "application/vnd.plotly.v1+json": plot, "text/plain": "a\nb" };
   const notebook = {

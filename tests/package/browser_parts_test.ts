@@ -64,7 +64,7 @@ const files = `await Promise.all(["config.json", "model.safetensors", "tokenizer
   }))`;
 
 Deno.test({
-  name: "a page trains the same bits as Deno, from a model by address or in memory",
+  name: "a page trains the same bits as Deno, with a model from a URL or from memory",
   ignore: browserPath() === undefined,
   fn: () =>
     withFolder(async (folder) => {

@@ -41,7 +41,7 @@ function assertWorks(stdout: string): void {
 
 const permissions = ["--allow-read", "--allow-write=out", "--allow-env"];
 
-Deno.test("by path from another folder, with leave to read and to write its output only", () =>
+Deno.test("by path from another folder, with permission to read and to write only its output", () =>
   withFolder(async (folder) => {
     await prepare(folder, importingFrom(root.href));
     assertWorks(await run(folder, [...permissions, "main.ts"]));

@@ -5,7 +5,7 @@ import { formatValue } from "../../figures/format.ts";
 /** A control's value at one position. */
 export type Choice = string | number | boolean;
 
-/** The words beside a control. */
+/** The label and unit of a control. */
 export interface ControlWords {
   /** Its label; by default its key. */
   readonly label?: string;

@@ -1,6 +1,6 @@
 /**
- * The page's side of a slider. It is a text to the kernel, which puts it behind the slider's HTML; where no
- * script runs, in a notebook that is not trusted, the first picture and the words below it stay.
+ * The page's side of a slider. The kernel puts this text after the slider's HTML. Where no script runs, as in
+ * an untrusted notebook, the first output and the line below it stay.
  */
 (() => {
   const root = document.currentScript.parentElement;
@@ -22,7 +22,7 @@
     input.nextElementSibling.textContent = text;
   };
 
-  /** One question at a time; of the values that come meanwhile only the newest are asked for. */
+  /** Asks one question at a time; meanwhile, only the newest values are kept for the next one. */
   const ask = async () => {
     isChanged = true;
     if (isAsking) return;
@@ -37,7 +37,7 @@
     isAsking = false;
   };
 
-  /** Draws an answer; where there is none, the picture before stays and a line says why. */
+  /** Draws an answer; without one, the previous output stays and a line says why. */
   const answer = async () => {
     const at = inputs.map(({ value }) => value), live = globalThis.lowrankFigures ? "&live=1" : "";
     const response = await fetch(`${address}?at=${at}${live}`).catch(() => undefined);
@@ -73,7 +73,7 @@
       ask();
     });
   }
-  // JupyterLab would take the arrow keys for itself.
+  // Otherwise JupyterLab would handle the arrow keys itself.
   root.addEventListener("keydown", (event) => {
     if (/^(Arrow|Home|End|Page)/.test(event.key)) event.stopPropagation();
   });
