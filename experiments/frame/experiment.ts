@@ -27,6 +27,8 @@ export interface Experiment {
   readonly question: string;
   /** The place in the paper. */
   readonly source: string;
+  /** Whether its claims depend on scale, where they do not say so themselves. Default false. */
+  readonly scale?: boolean;
   /** The training runs that it reads, where it has any: what `--shard` shares out. */
   runs?(context: PlanContext): readonly PlannedRun[] | Promise<readonly PlannedRun[]>;
   /** Makes its runs where they are not made yet, and reads them. */
@@ -46,12 +48,8 @@ export interface ExperimentDefinition<Chosen, Rows> extends Omit<Experiment, "ru
   ): Rows | LeftOut | Promise<Rows | LeftOut>;
   /** What was run, in a sentence or two. */
   readonly settings: string | ((rows: Rows, context: ExperimentContext) => string);
-  /** Whether its claims depend on scale, where they do not say so themselves. Default false. */
-  readonly scale?: boolean;
   /** What is claimed of the rows. */
-  readonly claims?:
-    | readonly Claim<Rows>[]
-    | ((rows: Rows) => readonly Claim<Rows>[]);
+  readonly claims?: readonly Claim<Rows>[] | ((rows: Rows) => readonly Claim<Rows>[]);
   /** Functions of the rows. */
   readonly tables?: readonly View<Rows, DataTable>[];
   /** Functions of the rows; `{seeds}` and `{seed}` in a caption are all seeds and the first. */
@@ -100,8 +98,9 @@ const trainingShare = 0.9;
 export function experiment<Chosen, Rows>(
   definition: ExperimentDefinition<Chosen, Rows>,
 ): Experiment {
-  const { name, title, question, source, runs } = definition;
-  return { name, title, question, source, runs, run: (context) => outcomeOf(definition, context) };
+  const { name, title, question, source, scale, runs } = definition;
+  const run = (context: ExperimentContext) => outcomeOf(definition, context);
+  return { name, title, question, source, scale, runs, run };
 }
 
 async function outcomeOf<Chosen, Rows>(

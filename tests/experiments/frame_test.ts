@@ -108,6 +108,15 @@ Deno.test("claims may depend on the rows", async () => {
   assertEquals(findings, []);
 });
 
+Deno.test("an experiment says once that its claims depend on scale; a claim may say otherwise", async () => {
+  const broken = claim({ holds: () => false });
+  const claims = [broken, { ...broken, scale: false }];
+  const verdicts = async (quick: boolean) =>
+    (await outcomeOf({ scale: true, claims }, { quick })).findings.map(({ verdict }) => verdict);
+  assertEquals(await verdicts(false), ["not held at this scale", "not held"]);
+  assertEquals(await verdicts(true), ["not judged (quick run)", "not held"]);
+});
+
 Deno.test("results come in the order of the runs, and progress never falls", async () => {
   const runs = ["a", "b"].map((label) => ({
     label,

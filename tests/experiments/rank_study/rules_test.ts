@@ -1,17 +1,24 @@
 import { assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
 import { isExplained } from "../../../experiments/full_size.ts";
-import { amplificationClaims } from "../../../experiments/rank_study/amplification.ts";
+import {
+  amplification,
+  amplificationClaims,
+} from "../../../experiments/rank_study/amplification.ts";
 import type { AmplificationRow } from "../../../experiments/rank_study/amplification_rows.ts";
 import { type LossRow, lossRow } from "../../../experiments/rank_study/losses.ts";
-import { commonOf, subspaceClaims } from "../../../experiments/rank_study/subspaces.ts";
+import { commonOf, subspaceClaims, subspaces } from "../../../experiments/rank_study/subspaces.ts";
 import {
   commonDirections,
   type Grid,
   type ModuleSimilarity,
   restShared,
 } from "../../../experiments/rank_study/subspace_rows.ts";
-import { budgetClaim, harmNote } from "../../../experiments/rank_study/which_matrices.ts";
-import { rankClaims, relativeGain } from "../../../experiments/rank_study/which_rank.ts";
+import {
+  budgetClaim,
+  harmNote,
+  whichMatrices,
+} from "../../../experiments/rank_study/which_matrices.ts";
+import { rankClaims, relativeGain, whichRank } from "../../../experiments/rank_study/which_rank.ts";
 
 const size = 10;
 
@@ -167,6 +174,9 @@ Deno.test("table 5: a choice that ends where the base began, above it or at NaN,
 });
 
 Deno.test("every claim of the study depends on scale", () => {
+  for (const { name, scale } of [subspaces, amplification, whichMatrices, whichRank]) {
+    assertEquals(scale, true, name);
+  }
   const all = [...subspaceClaims, ...amplificationClaims, budgetClaim, ...rankClaims];
-  assertEquals(all.map(({ scale }) => scale), all.map(() => true));
+  for (const { text, scale } of all) assertEquals(scale, undefined, String(text));
 });
