@@ -1,6 +1,6 @@
 /** Where the headline shrinks: both ratios over the model's size, the optimizer and the batch. @module */
 
-import { catalogue, type ConfigJson } from "../src/architectures/mod.ts";
+import { catalog, type ConfigJson } from "../src/architectures/mod.ts";
 import { grouped } from "../src/core/numbers.ts";
 import { axis, baseLayout, line, logAxis, table } from "../src/figures/mod.ts";
 import type { Column, Trace } from "../src/figures/mod.ts";
@@ -23,7 +23,7 @@ type Read<T> = (row: ScalingRow) => T;
 export async function scalingRows() {
   // Here, so that nothing else waits for mathjs.
   const { loraSavings } = await import("../src/accounting/mod.ts"), base = await baseConfig();
-  const published = Object.entries(catalogue).filter(([name]) => /^gpt[23]/.test(name));
+  const published = Object.entries(catalog).filter(([name]) => /^gpt[23]/.test(name));
   const models: [name: string, config: ConfigJson][] = [
     ["width 128, 4 blocks", { ...base, n_embd: 128, n_layer: 4 }],
     ["tiny-gpt2", base],

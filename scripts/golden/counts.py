@@ -10,10 +10,10 @@ from transformers import AutoConfig, PreTrainedModel
 
 from common import read_json, write_json
 
-CATALOGUE = Path(__file__).resolve().parents[2] / "src" / "architectures" / "catalogue.json"
+CATALOGUE = Path(__file__).resolve().parents[2] / "src" / "architectures" / "catalog.json"
 
 FILES = {
-    "counts.json": "`models`: name to config (as in catalogue.json, or with a field changed), number of parameters and "
+    "counts.json": "`models`: name to config (as in catalog.json, or with a field changed), number of parameters and "
     "tensors: a name whose first number is `*`, with how many and their shape; a tied tensor is there once. "
     "`peft`: get_nb_trainable_parameters of a LoraConfig (targets null: PEFT's default for the model)",
 }
@@ -28,7 +28,7 @@ QWEN2 = dict(
     tie_word_embeddings=True,
 )
 
-# A catalogue's model with fields changed.
+# A catalog's model with fields changed.
 VARIANTS = [
     ("gpt2", {"architectures": ["GPT2Model"]}),
     ("gpt2", {"architectures": ["GPT2ForSequenceClassification"], "num_labels": 3}),

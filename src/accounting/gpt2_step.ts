@@ -66,10 +66,10 @@ interface Moment {
  * @example
  * ```ts
  * import { gpt2StepBytes } from "@lowrank/core/accounting";
- * import { catalogue } from "@lowrank/core/architectures";
+ * import { catalog } from "@lowrank/core/architectures";
  *
  * const lora = { rank: 4, sites: ["q", "v"] };
- * const bytes = gpt2StepBytes(catalogue["gpt3-175b"].config, { batch: 1, length: 2048, lora });
+ * const bytes = gpt2StepBytes(catalog["gpt3-175b"].config, { batch: 1, length: 2048, lora });
  * console.log(bytes?.optimizer); // 150994944, 8 for each of 18,874,368 trained values
  * ```
  */

@@ -32,9 +32,9 @@ export interface LoraCount {
  * @example
  * ```ts
  * import { loraCounts } from "@lowrank/core/accounting";
- * import { architectureOf, catalogue } from "@lowrank/core/architectures";
+ * import { architectureOf, catalog } from "@lowrank/core/architectures";
  *
- * const gpt3 = architectureOf(catalogue["gpt3-175b"].config);
+ * const gpt3 = architectureOf(catalog["gpt3-175b"].config);
  * const counts = loraCounts(gpt3, 4, { sites: ["q", "v"] });
  * console.log(counts.reduce((sum, { parameters }) => sum + parameters, 0)); // 18874368
  * ```

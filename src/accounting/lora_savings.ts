@@ -38,10 +38,10 @@ export interface LoraSavings {
  * @example
  * ```ts
  * import { loraSavings } from "@lowrank/core/accounting";
- * import { catalogue } from "@lowrank/core/architectures";
+ * import { catalog } from "@lowrank/core/architectures";
  *
  * const lora = { rank: 4, sites: ["q", "v"] } as const;
- * const { reduction } = loraSavings(catalogue["gpt3-175b"].config, lora, [1]);
+ * const { reduction } = loraSavings(catalog["gpt3-175b"].config, lora, [1]);
  * console.log(Math.round(reduction)); // 9251
  * ```
  */

@@ -39,9 +39,9 @@ export interface TrainingBytes {
  * @example
  * ```ts
  * import { trainingBytes } from "@lowrank/core/accounting";
- * import { architectureOf, catalogue } from "@lowrank/core/architectures";
+ * import { architectureOf, catalog } from "@lowrank/core/architectures";
  *
- * const llama = architectureOf(catalogue["llama-2-7b"].config);
+ * const llama = architectureOf(catalog["llama-2-7b"].config);
  * const lora = { rank: 16, targetModules: "all-linear" } as const;
  * const { weight, quantized } = trainingBytes(llama, "nf4-double", lora);
  * console.log(weight + quantized); // 3865592704

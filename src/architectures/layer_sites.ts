@@ -48,9 +48,9 @@ export interface SiteSelection {
  *
  * @example
  * ```ts
- * import { architectureOf, catalogue, selectLayerSites } from "@lowrank/core/architectures";
+ * import { architectureOf, catalog, selectLayerSites } from "@lowrank/core/architectures";
  *
- * const { linears } = architectureOf(catalogue["gpt2"].config);
+ * const { linears } = architectureOf(catalog["gpt2"].config);
  * const sites = selectLayerSites(linears, { sites: ["q", "v"] });
  * console.log(sites.length, sites[0].name); // 24 transformer.h.0.attn.c_attn:q
  * ```

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import {
   type Architecture,
   architectureOf,
-  catalogue,
+  catalog,
   type ConfigJson,
   inferArchitecture,
   isBuffer,
@@ -59,7 +59,7 @@ export async function configOf(model: string): Promise<ConfigJson | undefined> {
   if (/\.safetensors(\.index\.json)?$/.test(model)) return undefined;
   if (model.endsWith(".json")) return await readConfigJson(model);
   const found = await kindOf(model), isFolder = found === "folder";
-  if (!isFolder && Object.hasOwn(catalogue, model)) return catalogue[model].config;
+  if (!isFolder && Object.hasOwn(catalog, model)) return catalog[model].config;
   if (await hasFile(model, "config.json")) return await readConfigJson(join(model, "config.json"));
   if (isFolder) return undefined;
   if (found) {
@@ -67,7 +67,7 @@ export async function configOf(model: string): Promise<ConfigJson | undefined> {
       `cannot read ${model}: it must be a folder, a .json or a .safetensors file, or a model's name`,
     );
   }
-  return unknownModel(model, Object.keys(catalogue));
+  return unknownModel(model, Object.keys(catalog));
 }
 
 function unknownModel(model: string, names: string[]): never {

@@ -1,12 +1,7 @@
 /** The computation of a printed cell's exact value. @module */
 
 import { evaluateFormulaDecimal, type FormulaValues } from "../accounting/mod.ts";
-import {
-  architectureOf,
-  catalogue,
-  countParameters,
-  type TensorSpec,
-} from "../architectures/mod.ts";
+import { architectureOf, catalog, countParameters, type TensorSpec } from "../architectures/mod.ts";
 import { parseDecimal, type Rational } from "./rational.ts";
 
 /** How a cell's exact value is computed. */
@@ -54,7 +49,7 @@ export function byTensors(
   remarks: Remarks = {},
 ): Computation {
   const value = () => {
-    const tensors = architectureOf(catalogue[model].config).tensors.filter(isCounted);
+    const tensors = architectureOf(catalog[model].config).tensors.filter(isCounted);
     return { numerator: BigInt(countParameters(tensors)), denominator: 1n };
   };
   return { settings, value, ...remarks };

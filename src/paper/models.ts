@@ -1,7 +1,7 @@
-/** The models of the paper, from the catalogue of architectures. @module */
+/** The models of the paper, from the catalog of architectures. @module */
 
 import { evaluateFormula, type FormulaValues } from "../accounting/mod.ts";
-import { catalogue } from "../architectures/mod.ts";
+import { catalog } from "../architectures/mod.ts";
 
 /** Number of blocks and width. */
 export interface BlockShape extends FormulaValues {
@@ -11,15 +11,15 @@ export interface BlockShape extends FormulaValues {
   readonly d: number;
 }
 
-/** Blocks and width of a model of the catalogue. */
+/** Blocks and width of a model of the catalog. */
 export function shapeOf(model: string): BlockShape {
-  const { n_layer, num_hidden_layers, n_embd, hidden_size } = catalogue[model].config;
+  const { n_layer, num_hidden_layers, n_embd, hidden_size } = catalog[model].config;
   return { L: Number(n_layer ?? num_hidden_layers), d: Number(n_embd ?? hidden_size) };
 }
 
 /** Inputs of the formula for all parameters of a GPT. */
 export function gptShapeOf(model: string): FormulaValues {
-  const { vocab_size, n_positions } = catalogue[model].config;
+  const { vocab_size, n_positions } = catalog[model].config;
   return { ...shapeOf(model), n_voc: Number(vocab_size), n_pos: Number(n_positions) };
 }
 

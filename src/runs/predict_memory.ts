@@ -32,10 +32,10 @@ const mostTokens = 2 ** 26;
  *
  * @example
  * ```ts
- * import { catalogue } from "@lowrank/core/architectures";
+ * import { catalog } from "@lowrank/core/architectures";
  * import { predictMemory } from "@lowrank/core/runs";
  *
- * const { peakByRole } = predictMemory(catalogue["gpt2"].config, { batch: 4, length: 128 });
+ * const { peakByRole } = predictMemory(catalog["gpt2"].config, { batch: 4, length: 128 });
  * console.log(peakByRole.optimizer); // 8 bytes for each of 124,439,808 parameters
  * ```
  */

@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import { evaluateFormula, gpt2StepBytes, loraCounts } from "../../src/accounting/mod.ts";
 import { injectLora, type SiteSelection } from "../../src/adapt/mod.ts";
-import { architectureOf, catalogue, type ConfigJson } from "../../src/architectures/mod.ts";
+import { architectureOf, catalog, type ConfigJson } from "../../src/architectures/mod.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 import { countTrained } from "../../experiments/counting.ts";
 import { gpt3 } from "../../experiments/gpt3.ts";
@@ -34,7 +34,7 @@ Deno.test("bytes that outlive a step are 4 a frozen value and 16 a trained one",
 });
 
 Deno.test("counted adapters are those that are injected", () => {
-  const { config } = catalogue.gpt2;
+  const { config } = catalog.gpt2;
   const selections: SiteSelection[] = [
     { sites: "all" },
     { sites: ["k"] },
@@ -132,7 +132,7 @@ Deno.test("a step of any GPT-2: the closed formulas are the dry device's bytes, 
 });
 
 Deno.test("there is no closed formula where blocks are not alike", () => {
-  const { config } = catalogue.gpt2, step = { batch: 1, length: 8 };
+  const { config } = catalog.gpt2, step = { batch: 1, length: 8 };
   const bytes = (sites: string[], more: ConfigJson = {}) =>
     gpt2StepBytes({ ...config, ...more }, { ...step, lora: { rank: 1, sites } });
   assertEquals(bytes(["q", "transformer.h.3.attn.c_proj"]), undefined);

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { classifierParameters, evaluateFormula, loraCounts } from "../../src/accounting/mod.ts";
 import {
   architectureOf,
-  catalogue,
+  catalog,
   type ConfigJson,
   countParameters,
   type TensorSpec,
@@ -47,7 +47,7 @@ Deno.test("T5 base in PEFT's docstring is 72 vectors of its width above what PEF
 
 Deno.test("sites adapt a third of a fused weight, whatever the model calls it", () => {
   const parameters = (model: string, rank: number, sites: string[] | "all") =>
-    loraCounts(architectureOf(catalogue[model].config), rank, { sites })
+    loraCounts(architectureOf(catalog[model].config), rank, { sites })
       .reduce((sum, { parameters }) => sum + parameters, 0);
   // The paper's tables 2, 3, 4 and 5.
   assertEquals(parameters("gpt2-medium", 4, ["q", "v"]), 393_216);
@@ -64,7 +64,7 @@ Deno.test("sites adapt a third of a fused weight, whatever the model calls it", 
 });
 
 Deno.test("the closed formulas of GPT-2's shape are its tensors' counts", () => {
-  for (const [name, { config }] of Object.entries(catalogue)) {
+  for (const [name, { config }] of Object.entries(catalog)) {
     if (config.model_type !== "gpt2") continue;
     const { n_embd: d, n_layer: L, vocab_size: n_voc, n_positions: n_pos } = config as Record<
       string,

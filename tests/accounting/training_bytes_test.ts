@@ -10,7 +10,7 @@ import {
 import {
   type Architecture,
   architectureOf,
-  catalogue,
+  catalog,
   countParameters,
   inferArchitecture,
 } from "../../src/architectures/mod.ts";
@@ -19,7 +19,7 @@ const allLinear = { rank: 64, targetModules: "all-linear" } as const;
 
 /** LLaMA 65B, of which the QLoRA paper speaks. */
 const llama65b = architectureOf({
-  ...catalogue["llama-2-7b"].config,
+  ...catalog["llama-2-7b"].config,
   hidden_size: 8192,
   intermediate_size: 22016,
   num_hidden_layers: 80,
@@ -47,7 +47,7 @@ Deno.test("double quantization saves 3 GB of LLaMA 65B, as the QLoRA paper says"
 });
 
 Deno.test("LLaMA 7B in NF4, doubly quantized: 3.34 GB of linear layers and 0.52 GB of the rest", () => {
-  const llama7b = architectureOf(catalogue["llama-2-7b"].config);
+  const llama7b = architectureOf(catalog["llama-2-7b"].config);
   const { quantized, weight } = trainingBytes(llama7b, "nf4-double", allLinear);
   assertEquals([quantized, weight].map((bytes) => (bytes / 1e9).toFixed(2)), ["3.34", "0.52"]);
   assertEquals((baseBytes(llama7b, "nf4-double") / 1e9).toFixed(2), "3.87");
@@ -77,7 +77,7 @@ Deno.test("an adapter of rank 64 on all linear layers of LLaMA 65B has 799.5M va
 });
 
 Deno.test("the roles add up to the formulas of the whole", () => {
-  const gpt3 = architectureOf(catalogue["gpt3-175b"].config);
+  const gpt3 = architectureOf(catalog["gpt3-175b"].config);
   const sum = (precision: Precision, lora?: typeof qv) => {
     const { weight, adapter, gradient, optimizer } = trainingBytes(gpt3, precision, lora);
     return BigInt(weight + adapter + gradient + optimizer);

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   type Architecture,
   architectureOf,
-  catalogue,
+  catalog,
   type ConfigJson,
   countParameters,
   inferArchitecture,
@@ -47,9 +47,9 @@ for (const { name, config, parameters, tensors } of golden) {
   });
 }
 
-Deno.test("the golden file has every model of the catalogue as it is there", () => {
-  const checked = golden.slice(0, Object.keys(catalogue).length);
-  const configs = Object.entries(catalogue).map(([name, { config }]) => ({ name, config }));
+Deno.test("the golden file has every model of the catalog as it is there", () => {
+  const checked = golden.slice(0, Object.keys(catalog).length);
+  const configs = Object.entries(catalog).map(([name, { config }]) => ({ name, config }));
   assertEquals(checked.map(({ name, config }) => ({ name, config })), configs);
 });
 
@@ -80,7 +80,7 @@ Deno.test("the weight of every linear layer is among the tensors, and its parts 
 
 Deno.test("the first DeBERTa holds q, k and v head by head, GPT-2 below each other", () => {
   const partsOf = (model: string, ending: string) =>
-    architectureOf(catalogue[model].config).linears.find(({ name }) => name.endsWith(ending))!
+    architectureOf(catalog[model].config).linears.find(({ name }) => name.endsWith(ending))!
       .parts;
   const [q, k] = [partsOf("deberta-base", "in_proj").q, partsOf("deberta-base", "in_proj").k];
   assertEquals([q, k].map((rows) => [rows].flat().length), [12, 12]);
@@ -139,14 +139,14 @@ Deno.test("a GPT-2 that runs has the parameters and linear layers of its archite
 });
 
 Deno.test("layers know what all-linear leaves out", () => {
-  const config = { ...catalogue["llama-3-8b"].config, num_hidden_layers: 1 };
+  const config = { ...catalog["llama-3-8b"].config, num_hidden_layers: 1 };
   assertEquals(architectureOf(config).linears.map(({ name, kind }) => [name, kind]), [
     ["model.embed_tokens", "embedding"],
     ...["q", "k", "v", "o"].map((name) => [`model.layers.0.self_attn.${name}_proj`, "linear"]),
     ...["gate", "up", "down"].map((name) => [`model.layers.0.mlp.${name}_proj`, "linear"]),
     ["lm_head", "head"],
   ]);
-  const { linears } = architectureOf(catalogue.gpt2.config);
+  const { linears } = architectureOf(catalog.gpt2.config);
   const up = linears.find(({ name }) => name.endsWith("c_fc"))!;
   assertEquals([up.inputs, up.outputs, storedShape(up.tensors[0])], [768, 3072, [768, 3072]]);
 });
@@ -173,7 +173,7 @@ Deno.test("a configuration that cannot be understood is refused in one sentence"
       }
     }
   }
-  const { config } = catalogue["t5-base"];
+  const { config } = catalog["t5-base"];
   fails(
     { ...config, architectures: ["T5ForSequenceClassification"] },
     "needs architectures to name T5Mo",
@@ -187,7 +187,7 @@ Deno.test("a configuration that cannot be understood is refused in one sentence"
     'needs tie_word_embeddings to be true or false, found "no"',
   );
   fails(
-    { ...catalogue["deberta-base"].config, num_attention_heads: 7 },
+    { ...catalog["deberta-base"].config, num_attention_heads: 7 },
     "needs num_attention_heads to divide hidden_size, 768, found 7",
   );
 });
@@ -195,6 +195,6 @@ Deno.test("a configuration that cannot be understood is refused in one sentence"
 /** transformers 5 ties the head whatever the configuration says; the files of version 1.1 have their own. */
 Deno.test("T5 1.1 base has a head of its own: 247,577,856 values", () => {
   const changes = { d_ff: 2048, feed_forward_proj: "gated-gelu", tie_word_embeddings: false };
-  const { tensors } = architectureOf({ ...catalogue["t5-base"].config, ...changes });
+  const { tensors } = architectureOf({ ...catalog["t5-base"].config, ...changes });
   assertEquals(countParameters(tensors), 247_577_856);
 });

@@ -1,14 +1,14 @@
 /** `lowrank memory`. */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { catalogue } from "../../src/architectures/mod.ts";
+import { catalog } from "../../src/architectures/mod.ts";
 import { withFolder } from "../support/folders.ts";
 import { assertFails, lowrank, lowrankJson } from "./lowrank.ts";
 
 Deno.test("the roles add up to the peak, and Adam keeps twice what is trained", () =>
   withFolder(async (folder) => {
     const config = `${folder}/config.json`;
-    await Deno.writeTextFile(config, JSON.stringify({ ...catalogue.gpt2.config }));
+    await Deno.writeTextFile(config, JSON.stringify({ ...catalog.gpt2.config }));
     const size = ["--model", config, "--batch", "4", "--length", "128"];
     const full = await lowrankJson("memory", ...size, "--method", "full");
     const lora = await lowrankJson("memory", ...size, "--method", "lora", "--rank", "8");

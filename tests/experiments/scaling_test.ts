@@ -1,6 +1,6 @@
 import { gpt2ConfigJson } from "../../src/architectures/gpt2.ts";
 import { assert, assertEquals } from "@std/assert";
-import { catalogue, type ConfigJson } from "../../src/architectures/mod.ts";
+import { catalog, type ConfigJson } from "../../src/architectures/mod.ts";
 import { injectLora } from "../../src/adapt/mod.ts";
 import type { LedgerReading } from "../../src/device/ledger.ts";
 import { baseConfig } from "../../experiments/base_model.ts";
@@ -27,12 +27,12 @@ function measured(json: ConfigJson, batch: number) {
 }
 
 Deno.test("the rows' ratios are the dry device's, small and large, in every batch", () => {
-  const configs = { "tiny-gpt2": base, gpt2: catalogue.gpt2.config };
+  const configs = { "tiny-gpt2": base, gpt2: catalog.gpt2.config };
   for (const [name, config] of Object.entries(configs)) {
     assertEquals(rowOf(name).byBatch, batches.map((batch) => measured(config, batch)), name);
   }
   for (const name of ["gpt2-xl", "gpt3-6.7b", "gpt3-175b"]) {
-    assertEquals(rowOf(name).byOptimizer[adamW], measured(catalogue[name].config, 1), name);
+    assertEquals(rowOf(name).byOptimizer[adamW], measured(catalog[name].config, 1), name);
   }
 });
 

@@ -5,7 +5,7 @@ import {
   formulas,
   loraCounts,
 } from "../../src/accounting/mod.ts";
-import { architectureOf, catalogue } from "../../src/architectures/mod.ts";
+import { architectureOf, catalog } from "../../src/architectures/mod.ts";
 import {
   agreement,
   computationOf,
@@ -179,7 +179,7 @@ Deno.test("the verdicts are those of the other hand", () => {
 
 Deno.test("LoRA's counts are those of the models' tensors, site by site", () => {
   const count = (model: string, r: number, sites: string[]) =>
-    loraCounts(architectureOf(catalogue[model].config), r, { sites })
+    loraCounts(architectureOf(catalog[model].config), r, { sites })
       .reduce((sum, { parameters }) => sum + parameters, 0);
   const lora = /^LoRA, (?<sites>(r_\w = )+)(?<rank>\d+): trained/;
   const settings = paperRows("table15").flatMap((row) => {

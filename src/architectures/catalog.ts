@@ -1,10 +1,10 @@
 /** Configurations of published models. @module */
 
-import entries from "./catalogue.json" with { type: "json" };
+import entries from "./catalog.json" with { type: "json" };
 import type { ConfigJson } from "./config_fields.ts";
 
 /** A published model. */
-export interface CatalogueEntry {
+export interface CatalogEntry {
   /** Where its shape is published. */
   readonly source: string;
   /** The fields of its `config.json` that determine its tensors. */
@@ -16,4 +16,4 @@ export interface CatalogueEntry {
  * XL (24 heads of 128 for 2,048) and 13B (40 of 128 for 5,140). Tensors are counted from the width, as
  * for the other six.
  */
-export const catalogue: Readonly<Record<string, CatalogueEntry>> = entries;
+export const catalog: Readonly<Record<string, CatalogEntry>> = entries;
