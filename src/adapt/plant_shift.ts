@@ -29,7 +29,8 @@ export interface PlantedShift {
  * W ← W + D at each site, with D = Σ σᵢ uᵢ vᵢᵀ of random orthonormal u and v: the model's own weights change.
  *
  * @returns D by the site's name, (out, in).
- * @throws {RangeError} when no site matches; the message lists those that exist.
+ * @throws {RangeError} when no site matches, in which case the message lists those that exist, or a
+ * weight is not stored in F32.
  */
 export async function plantShift(
   model: Model,
@@ -43,10 +44,13 @@ export async function plantShift(
 }
 
 async function shiftSite(
-  { linear: { weight }, rows: { start, count }, index }: Site,
+  { name, linear: { weight }, rows: { start, count }, index }: Site,
   { share, seed, rank, ratio }: PlantedShift,
 ): Promise<DenseMatrix> {
-  const { tensor } = weight.parameter!;
+  if (!weight.parameter) {
+    throw new RangeError(`planting a shift needs weights in F32, found another storage in ${name}`);
+  }
+  const { tensor } = weight.parameter;
   const [{ shape: [, width], data }] = await tensor.device.read(tensor);
   const own = data.subarray(start * width, (start + count) * width);
   const norm = frobeniusNorm({ rows: count, columns: width, data: Float64Array.from(own) });

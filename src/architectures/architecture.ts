@@ -54,6 +54,11 @@ export interface Architecture {
   readonly modelType: string | undefined;
   /** The head on top of the blocks. */
   readonly head: HeadKind;
+  /**
+   * What the names of the trunk's tensors begin with where there is a head, such as `transformer.`; files
+   * of the trunk alone leave it out. Empty if there is no such difference.
+   */
+  readonly trunk: string;
   /** All layers, in the order in which transformers registers them. */
   readonly layers: readonly LayerSpec[];
   /** Their tensors, a tied head once. */

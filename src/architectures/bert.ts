@@ -56,6 +56,7 @@ function bertLike(
   return architectureFrom({
     modelType,
     head: top.kind,
+    trunk: at,
     peftTargets: ["query", "value"],
     layers: [...encoder(at, json, attention), ...topOf(at, top, sizes)],
   });

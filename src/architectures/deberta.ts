@@ -60,14 +60,15 @@ function withHead(
   body: (at: string) => LayerSpec[],
 ): Architecture {
   const top = headOf(json, "none"), sizes = encoderSizes(json), { d } = sizes;
+  const at = top.kind === "none" ? "" : "deberta.";
   const layers = [
-    ...body(top.kind === "none" ? "" : "deberta."),
+    ...body(at),
     ...(top.kind === "language" ? maskedHead(sizes) : []),
     ...(top.kind === "classes"
       ? [linear("pooler.dense", [d, d]), head("classifier", [top.labels, d], { bias: true })]
       : []),
   ];
-  return architectureFrom({ modelType, head: top.kind, peftTargets, layers });
+  return architectureFrom({ modelType, head: top.kind, trunk: at, peftTargets, layers });
 }
 
 /** Published configurations write the attention score's terms as `c2p|p2c` or as a list. */

@@ -61,6 +61,7 @@ export function gpt2Architecture(json: ConfigJson): Architecture {
   return architectureFrom({
     modelType: "gpt2",
     head: top.kind,
+    trunk: at,
     peftTargets: ["c_attn"],
     ...(top.kind === "language" && isTied ? { copies: [untiedHead] } : {}),
     layers: [

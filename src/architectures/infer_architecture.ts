@@ -45,6 +45,7 @@ export function inferArchitecture(tensors: Iterable<StoredTensor>): Architecture
   return architectureFrom({
     modelType: undefined,
     head: isClassifier ? "classes" : "none",
+    trunk: "",
     peftTargets: [],
     layers: Array.from(modules, ([name, tensors]) => layerOf(name, tensors)),
   });

@@ -12,6 +12,7 @@ export function llamaArchitecture(json: ConfigJson): Architecture {
   return architectureFrom({
     modelType: String(json.model_type),
     head: top.kind,
+    trunk: at,
     peftTargets: ["q_proj", "v_proj"],
     layers: [
       embedding(`${at}embed_tokens`, [vocabulary, d]),

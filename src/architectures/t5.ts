@@ -25,6 +25,7 @@ export function t5Architecture(json: ConfigJson): Architecture {
   return architectureFrom({
     modelType: "t5",
     head: top,
+    trunk: "",
     peftTargets: ["q", "v"],
     layers: [
       embedding("shared", [vocabulary, d]),

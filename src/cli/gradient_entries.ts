@@ -31,7 +31,8 @@ export async function gradientEntries(
   const [adapter] = adapters;
   const entries = adapter ? adapterEntries(adapter, gradients) : modelEntries(model, gradients);
   const keys = await fileKeys(origins);
-  return entries.map(([name, values]) => [`grad.${keyIn(keys, name)}`, values]);
+  const { trunk } = model.architecture;
+  return entries.map(([name, values]) => [`grad.${keyIn(keys, name, trunk)}`, values]);
 }
 
 type Gradients = ReadonlyMap<Parameter, HostTensor>;
@@ -66,8 +67,8 @@ async function fileKeys({ model, adapter }: Origins): Promise<ReadonlySet<string
   return new Set(file.tensors.keys());
 }
 
-/** Files name tensors with or without `transformer.`. */
-function keyIn(keys: ReadonlySet<string>, name: string): string {
-  const bare = name.replace(/(^|\.)transformer\./, "$1");
+/** Files name tensors with or without the trunk's prefix. */
+function keyIn(keys: ReadonlySet<string>, name: string, trunk: string): string {
+  const bare = name.replace(trunk, "");
   return keys.has(name) || !keys.has(bare) ? name : bare;
 }

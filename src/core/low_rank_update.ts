@@ -2,7 +2,7 @@
 
 import { ShapeError } from "./errors.ts";
 import type { HostTensor } from "./host_tensor.ts";
-import { formatShape, type Shape } from "./shape.ts";
+import { formatShape, type Shape, sizeOf } from "./shape.ts";
 import { type SiteAddress, siteName } from "./site.ts";
 
 /** The factors of an update, ΔW = scaling · B A (Hu et al. 2021, section 4.1). */
@@ -28,7 +28,7 @@ export function updateName(update: LowRankFactors | LowRankUpdate): string {
  * that it is for, and the scaling is finite.
  *
  * @param weight Shape of the weight, `(out, in)`, if it is known.
- * @throws {ShapeError} when A and B do not fit each other, the rows or the weight.
+ * @throws {ShapeError} when A and B do not fit each other, the rows, the weight or their own shapes.
  * @throws {RangeError} when the scaling is not finite.
  */
 export function assertUpdate(update: LowRankFactors | LowRankUpdate, weight?: Shape): void {
@@ -42,6 +42,14 @@ export function assertUpdate(update: LowRankFactors | LowRankUpdate, weight?: Sh
       `A and B of ${name} must be (rank, ${inner ?? "in"}) and (${out ?? "out"}, rank), found ${
         formatShape(A.shape)
       } and ${formatShape(B.shape)}`,
+    );
+  }
+  const [short] = [A, B].filter(({ shape, data }) => data.length !== sizeOf(shape));
+  if (short) {
+    throw new ShapeError(
+      `A and B of ${name} must have all values of their shapes, found ${short.data.length} for ${
+        formatShape(short.shape)
+      }`,
     );
   }
   if (!Number.isFinite(scaling)) {

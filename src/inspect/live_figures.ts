@@ -9,10 +9,10 @@ import type { SiteReading, SpectrumReading } from "./live_spectra.ts";
 
 const mode = "lines+markers", stepsOf = ({ steps }: SpectrumReading) => steps;
 
-/** `q, layer 1` of `transformer.h.0.attn.c_attn:q`. */
+/** `q, layer 1` of `transformer.h.0.attn.c_attn:q`; a name without a layer as it is. */
 function shortName({ name }: SiteReading): string {
-  const [, layer, part] = /^transformer\.h\.(\d+)\.(?:attn\.c_attn:)?(.+)$/.exec(name)!;
-  return `${part}, layer ${Number(layer) + 1}`;
+  const found = /\.(\d+)\.(?:[^:]*:)?(.+)$/.exec(name);
+  return found ? `${found[2]}, layer ${Number(found[1]) + 1}` : name;
 }
 
 /** Every singular value of one site over the steps, from at least one reading. */

@@ -21,8 +21,8 @@ import { reorient } from "./transpose.ts";
  * Reads a folder's `config.json` and `model.safetensors` (F32, F16 or BF16; sharded or not) onto a
  * device. In a browser the path is a URL relative to the page; files in memory work too.
  *
- * Tensor names may have the trunk's prefix (`transformer.`) or not, and weights of Conv1D layers are
- * transposed. The header is compared with the configuration before anything is allocated, so that
+ * Tensor names may have the trunk's prefix (GPT-2's `transformer.`) or not, and weights of Conv1D
+ * layers are transposed. The header is compared with the configuration before anything is allocated, so that
  * neither can claim more than the file holds. Cost: the weights once in F32 on the device, and one
  * tensor at a time on the host.
  *
@@ -59,10 +59,11 @@ export async function loadModel(
 
 /** The name in the file of every tensor, after checking that the file fits the architecture. */
 function namesInFile(
-  { modelType, tensors, copies }: Architecture,
+  architecture: Architecture,
   file: SafetensorsFile,
 ): Map<TensorSpec, string> {
-  const names = new Map(tensors.map((spec) => [spec, findTensor(modelType!, spec, file)]));
+  const { modelType, tensors, copies } = architecture;
+  const names = new Map(tensors.map((spec) => [spec, findTensor(architecture, spec, file)]));
   const known = new Set([...names.values(), ...copies ?? []]);
   for (const name of file.tensors.keys()) {
     if (known.has(name) || isBuffer(name)) continue;
@@ -73,8 +74,12 @@ function namesInFile(
   return names;
 }
 
-function findTensor(modelType: string, spec: TensorSpec, { tensors }: SafetensorsFile): string {
-  const { name, shape } = spec, bare = name.replace(/^transformer\./, "");
+function findTensor(
+  { modelType, trunk }: Architecture,
+  spec: TensorSpec,
+  { tensors }: SafetensorsFile,
+): string {
+  const { name, shape } = spec, bare = name.startsWith(trunk) ? name.slice(trunk.length) : name;
   const nameInFile = [name, bare].find((candidate) => tensors.has(candidate));
   if (!nameInFile) throw new RangeError(`a ${modelType} file needs the tensor ${name}, found none`);
   const found = storedShape({ ...spec, shape: tensors.get(nameInFile)!.shape });

@@ -56,7 +56,11 @@ export class Gpt2 extends TextModel {
   static allocate(device: Device, config: Gpt2Config, options?: ModelOptions): Gpt2 {
     const architecture = gpt2Architecture(gpt2ConfigJson(config));
     const { arena, views } = allocateTensors(device, architecture, "GPT-2 weights");
-    return new Gpt2(device, config, views, arena, options);
+    using unfinished = new DisposableStack();
+    unfinished.use(arena);
+    const model = new Gpt2(device, config, views, arena, options);
+    unfinished.move();
+    return model;
   }
 
   /**

@@ -1,6 +1,6 @@
 /** Runs: from a specification to a folder of results, resumable at any time. @module */
 
-import { injectLora, type LoraAdapter } from "../adapt/mod.ts";
+import { type Adapter, injectLora, type LoraAdapter } from "../adapt/mod.ts";
 import type { CompileReport, Device } from "../device/device.ts";
 import { roles } from "../device/ledger.ts";
 import { type Model, saveModel, type TextModel } from "../models/mod.ts";
@@ -36,8 +36,8 @@ export type InputsOf<M extends Model> = Parameters<M["forward"]>[1];
 export interface Trained<M extends Model = TextModel> {
   /** The model. */
   readonly model: M;
-  /** Its adapter, if the method has one. */
-  readonly adapter?: LoraAdapter;
+  /** Its adapter, of any method, if it has one. */
+  readonly adapter?: Adapter;
   /** One number per step. */
   readonly log: TrainingLog;
 }
@@ -55,7 +55,7 @@ export interface RunOptions<M extends Model = TextModel> {
     spec: RunSpec,
   ) => Promise<BatchSource<InputsOf<M>>> | BatchSource<InputsOf<M>>;
   /** Adds what is trained to the model. Default: {@link applyMethod}. */
-  readonly adapt?: (model: M, spec: RunSpec) => Promise<LoraAdapter | undefined>;
+  readonly adapt?: (model: M, spec: RunSpec) => Promise<Adapter | undefined>;
   /**
    * Called when everything is ready, with the number of steps that earlier calls completed; the run's
    * folder is created afterwards.

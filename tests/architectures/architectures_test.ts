@@ -47,6 +47,21 @@ for (const { name, config, parameters, tensors } of golden) {
   });
 }
 
+Deno.test("the trunk alone has the same tensors, without the prefix", () => {
+  for (const { name, config } of golden) {
+    const { tensors, trunk } = architectureOf(config);
+    const bare = architectureOf({ ...config, architectures: ["Model"] });
+    assertEquals(bare.trunk, "", name);
+    if (trunk === "") continue;
+    const inTrunk = tensors.filter((tensor) => tensor.name.startsWith(trunk));
+    const shapes = inTrunk.map(({ name, shape }) => [name.slice(trunk.length), shape]);
+    // A model with a head may leave out the pooler of the trunk alone.
+    const known = new Map(bare.tensors.map(({ name, shape }) => [name, shape]));
+    for (const [name, shape] of shapes) assertEquals(known.get(name as string), shape);
+    assert(bare.tensors.length - shapes.length <= 2, name);
+  }
+});
+
 Deno.test("the golden file has every model of the catalog as it is there", () => {
   const checked = golden.slice(0, Object.keys(catalog).length);
   const configs = Object.entries(catalog).map(([name, { config }]) => ({ name, config }));

@@ -64,6 +64,11 @@ Deno.test("one check says in one sentence what does not fit", () => {
       [12, 2],
       `${of(`${module}[4:8]`, "(rank, 2)", "(4, rank)")}, found [2, 3] and [4, 2]`,
     ],
+    [
+      { ...named, B: { shape: [4, 2], data: new Float32Array(3) } },
+      undefined,
+      `A and B of ${module}:q must have all values of their shapes, found 3 for [4, 2]`,
+    ],
   ];
   for (const [update, weight, sentence] of cases) {
     assertThrows(() => assertUpdate(update, weight), ShapeError, sentence);

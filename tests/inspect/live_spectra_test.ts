@@ -2,6 +2,8 @@ import { assert, assertEquals } from "@std/assert";
 import { spectrum } from "../../src/analysis/mod.ts";
 import { injectLora } from "../../src/adapt/mod.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
+import { axis } from "../../src/figures/mod.ts";
+import { sitesOverSteps } from "../../src/inspect/live_figures.ts";
 import { LiveSpectra } from "../../src/inspect/live_spectra.ts";
 import { runTrainer, Trainer } from "../../src/train/mod.ts";
 import { randomBatches, tinyModel, trainedValues } from "../train/fixtures.ts";
@@ -52,4 +54,14 @@ Deno.test("a model without adapters has no readings", async () => {
   const live = new LiveSpectra(model, 1);
   live.observe(1);
   assertEquals(await live.readings(), []);
+});
+
+Deno.test("a figure names sites of any model: by layer where they have one", () => {
+  const names = ["transformer.h.0.attn.c_attn:q", "transformer.h.1.mlp.c_proj", "layers.0"];
+  const sites = names.map((name) => ({
+    ...{ name, singularValues: [1], stableRank: 1, effectiveRank: 1, angle: undefined },
+  }));
+  const words = { id: "ranks", title: "Ranks", caption: "One line for each site." };
+  const { data } = sitesOverSteps([{ steps: 1, sites }], words, axis("rank"), () => 1);
+  assertEquals(data.map(({ name }) => name), ["q, layer 1", "mlp.c_proj, layer 2", "layers.0"]);
 });

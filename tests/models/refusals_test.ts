@@ -49,7 +49,14 @@ Deno.test("a forward pass refuses masks, positions, rows and tokens that do not 
   refused(undefined, "nothing for its tokens");
   refused({ tokens: [[1, 2]] }, "a plain list for its tokens");
   refused({ tokens: { shape: [1, 2] } }, "something else for its tokens");
+});
+
+Deno.test("a refused dropout rate leaves no weights on the device", async () => {
+  using device = new ReferenceDevice();
   assertThrows(() => initGpt2(device, config, { seed: 1, dropout: 1 }), RangeError, "found 1");
+  const loading = () => loadModel(device, golden("gpt2_tiny"), { dropout: 2 });
+  await assertRejects(loading, RangeError, "found 2");
+  assertEquals(device.ledger.read().live, 0);
 });
 
 Deno.test("what has no backward is refused on a tape that records, not dropped in silence", () => {

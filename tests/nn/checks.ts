@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   injectBitFit,
   injectBottleneck,
@@ -12,6 +12,7 @@ import {
   loadAdapter,
   merge,
   mergeReport,
+  plantShift,
   unmerge,
 } from "../../src/adapt/mod.ts";
 import { Tape } from "../../src/autograd/mod.ts";
@@ -93,6 +94,19 @@ export const checks: readonly Check[] = [
         const close = { relative: 100 * epsilon, absolute: 100 * epsilon };
         half.forEach((values, i) => assertAllClose(values, dense[i], close));
       }
+    },
+  },
+  {
+    name: "planting a shift, which writes weights, refuses it by name",
+    async run(device) {
+      using dense = await denseModel(device);
+      using model = await halfModel(dense);
+      const shift = { sites: ["q"], rank: 1, ratio: 1, share: 0.1, seed: 1 };
+      await assertRejects(
+        () => plantShift(model, shift),
+        RangeError,
+        "found another storage in transformer.h.0.attn.c_attn:q",
+      );
     },
   },
   {
