@@ -3,7 +3,13 @@
 import { join } from "node:path";
 import type { Command } from "./commander.ts";
 import { loadAdapter, type LoraAdapter } from "../adapt/mod.ts";
-import { prepareFolder, removeFile, removeFolder, writeJsonAtomic } from "../core/files.ts";
+import {
+  claimFolder,
+  prepareFolder,
+  removeFile,
+  removeFolder,
+  writeJsonAtomic,
+} from "../core/files.ts";
 import { howMany } from "../core/how_many.ts";
 import type { Device } from "../device/mod.ts";
 import { countTrainable, loadModel, saveModel, type TextModel } from "../models/mod.ts";
@@ -99,15 +105,25 @@ function runOptionsOf(
   };
 }
 
-/** A run whose folder is removed when it finishes, and keeps a checkpoint when it does not. */
+/**
+ * A run whose folder is removed when it finishes, and keeps a checkpoint when it does not. The folder of
+ * all runs is claimed: another training in it would lose its checkpoint, and the results of one of them.
+ */
 async function runOnce(spec: RunSpec, options: RunOptions): Promise<RunResult> {
   const { folder: runs } = options, { folder, checkpoint } = await runFiles(runs, spec);
+  using claims = new DisposableStack();
+  let isOurs = false;
+  const onReady = async (model: TextModel, steps: number) => {
+    await options.onReady?.(model, steps);
+    claims.use(await claimFolder(runs));
+    isOurs = true;
+  };
   try {
-    const result = await trainRun(spec, options);
+    const result = await trainRun(spec, { ...options, onReady });
     await removeFolder(runs);
     return result;
   } catch (error) {
-    if (!await hasCheckpoint(checkpoint)) {
+    if (isOurs && !await hasCheckpoint(checkpoint)) {
       await removeFolder(folder);
       await removeFile(runs); // Not removed if it still holds the checkpoint of another run.
     }

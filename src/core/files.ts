@@ -111,6 +111,22 @@ export async function prepareFolder(folder: string): Promise<void> {
   }
 }
 
+/**
+ * Makes a folder that one process at a time works in, until the claim is disposed or the process ends.
+ * Where the system does not lock folders (Windows, some network drives), every claim is granted.
+ *
+ * @throws {Error} when another process works in it, or it cannot be made.
+ */
+export async function claimFolder(folder: string): Promise<Disposable> {
+  await makeFolder(folder);
+  const handle = await Deno.open(folder).catch(() => undefined);
+  if (handle && !await handle.tryLock(true).catch(() => true)) {
+    handle.close();
+    throw new Error(`cannot use the folder ${folder}: another process is working in it`);
+  }
+  return { [Symbol.dispose]: () => handle?.close() };
+}
+
 /** Removes a folder with everything in it, if it is there and can be removed. */
 export async function removeFolder(path: string): Promise<void> {
   await Deno.remove(path, { recursive: true }).catch(() => {});

@@ -87,3 +87,20 @@ Deno.test("other arguments start from the beginning, and leave no run behind whe
     const { modules } = await lowrankJson("inspect", output);
     assert(modules.length > 0, `an adapter of ${model} in ${output}`);
   }));
+
+Deno.test("two trainings at once in one folder: the second is refused, the first unharmed", () =>
+  withFolder(async (folder) => {
+    const args = await argsFor(folder, { method: lora }), output = `${folder}/out`;
+    await lowrankJson(...args, `${folder}/whole`);
+    const child = spawnLowrank(...args, output), first = outcomeOf(child);
+    while (!await hasCheckpoint(`${output}/run`)) await new Promise((done) => setTimeout(done, 2));
+    child.kill("SIGSTOP"); // so that it cannot finish first
+    for (const more of [[], ["--seed", "5"]]) {
+      const { code, stderr } = await lowrank(...args, output, ...more);
+      assertEquals(code, 1, stderr);
+      assertStringIncludes(stderr, "another process is working in it");
+    }
+    child.kill("SIGCONT");
+    assertEquals((await first).code, 0);
+    assertEquals(await contents(output), await contents(`${folder}/whole`));
+  }));
