@@ -41,12 +41,14 @@ export class Linear {
       ? adaptedLinear(tape, x, weight.parameter, bias, fused.map(({ lowRank }) => lowRank!))
       : linear(tape, x, weight, bias);
     return this.adaptations
-      .filter((adaptation) => !fused.includes(adaptation))
+      .slice(fused.length)
       .reduce((y, adaptation) => adaptation.forward(tape, x, y), y);
   }
 
-  /** The adaptations that are fused with the product of a dense weight. */
+  /** The first adaptations, as far as they can be fused with the product of a dense weight. */
   get #fused(): readonly Adaptation[] {
-    return this.weight.parameter ? this.adaptations.filter(({ lowRank }) => lowRank) : [];
+    const { weight, adaptations } = this, others = adaptations.findIndex(({ lowRank }) => !lowRank);
+    if (!weight.parameter) return [];
+    return others < 0 ? adaptations : adaptations.slice(0, others);
   }
 }

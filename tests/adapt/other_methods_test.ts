@@ -9,10 +9,11 @@ import {
   merge,
   unmerge,
 } from "../../src/adapt/mod.ts";
+import { scale, Tape } from "../../src/autograd/mod.ts";
 import { AdapterFileError } from "../../src/core/errors.ts";
 import { Random } from "../../src/core/random.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
-import type { Device } from "../../src/device/device.ts";
+import type { Device, Tensor } from "../../src/device/device.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { readSafetensors } from "../../src/formats/mod.ts";
 import type { Model } from "../../src/models/mod.ts";
@@ -184,4 +185,28 @@ Deno.test("a bias takes one BitFit adapter at a time", () => {
   }
   using again = injectBitFit(model);
   assertEquals(again.parameters.length, 2 * 6 + 1);
+});
+
+Deno.test("adaptations of a layer act in their order, whether a low-rank one is fused or not", async () => {
+  using device = new ReferenceDevice();
+  using model = tinyModel(device);
+  const [linear] = model.linears, scaling = 3;
+  const triple = {
+    parameters: [],
+    forward: (tape: Tape, _: Tensor, y: Tensor) => scale(tape, y, scaling),
+  };
+  const outputs = async () => {
+    using tape = new Tape(device, { record: false });
+    const x = tape.activation([2, linear.weight.shape[1]], "x");
+    device.write(x, Float32Array.from({ length: x.size }, (_, i) => Math.sin(i)));
+    return await valuesOf(linear.forward(tape, x));
+  };
+  using _ = trainedLora(model);
+  const plain = await outputs(), [q, v] = linear.adaptations;
+  linear.adaptations.push(triple);
+  const after = await outputs();
+  after.forEach((value, i) => assert(Math.abs(value - scaling * plain[i]) < 1e-9));
+  linear.adaptations.splice(0, 3, triple, q, v);
+  assertNotEquals(await outputs(), after);
+  linear.adaptations.splice(0, 3, q, v);
 });

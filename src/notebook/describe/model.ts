@@ -3,7 +3,7 @@
 import type { LoraAdapter } from "../../adapt/mod.ts";
 import type { Parameter } from "../../autograd/parameter.ts";
 import { howMany } from "../../core/how_many.ts";
-import { formatShape } from "../../core/shape.ts";
+import { formatShape, sizeOf } from "../../core/shape.ts";
 import type { DataTable } from "../../figures/figure.ts";
 import { formatValue } from "../../figures/format.ts";
 import { countTrainable, type Model, type TextModel } from "../../models/mod.ts";
@@ -11,8 +11,10 @@ import { countTrainable, type Model, type TextModel } from "../../models/mod.ts"
 /** Parameters of one kind in all blocks. */
 interface Kind {
   readonly name: string;
-  readonly members: Parameter[];
+  readonly members: BaseTensor[];
 }
+
+type BaseTensor = Pick<Parameter, "name" | "shape" | "size" | "trainable">;
 
 /** A model: one row for each kind of parameter, over all blocks. */
 export function modelTable(model: TextModel): DataTable {
@@ -55,15 +57,24 @@ function kindRow({ name, members }: Kind, total: number) {
 /** `h.*.attn.c_attn.weight` stands for that weight in all blocks. */
 function kindsOf(model: Model): Kind[] {
   const kinds = new Map<string, Kind>();
-  for (const [path, parameter] of model.parameters) {
-    const name = path.replace(/\.\d+\./, ".*."), members = kinds.get(name)?.members ?? [];
-    kinds.set(name, { name, members: [...members, parameter] });
+  for (const tensor of tensorsOf(model)) {
+    const name = tensor.name.replace(/\.\d+\./, ".*."), members = kinds.get(name)?.members ?? [];
+    kinds.set(name, { name, members: [...members, tensor] });
   }
   return [...kinds.values()];
 }
 
+/** The base's own tensors: its parameters, and weights that are stored in another form. */
+function tensorsOf({ parameters, linears }: Model): BaseTensor[] {
+  const others = linears.map(({ weight }) => weight).filter(({ parameter }) => !parameter);
+  const frozen = others.map(({ name, shape }) => {
+    return { name, shape, size: sizeOf(shape), trainable: false };
+  });
+  return [...parameters.values(), ...frozen];
+}
+
 function parametersOf(model: Model): number {
-  return model.parameters.values().reduce((sum, { size }) => sum + size, 0);
+  return tensorsOf(model).reduce((sum, { size }) => sum + size, 0);
 }
 
 /** An adapter: one row per site. */
