@@ -49,7 +49,7 @@ interface MergingInput {
   readonly folderB: string; // PEFT folder of task B
   readonly dataB: GlossData; // task B
   readonly inputs: ModelInputs; // a test batch, for comparing outputs and for timing
-  readonly rounds: number; // forward passes that are timed
+  readonly rounds: number; // forward passes of each model that are timed
 }
 
 /** Measures everything, and how many bits of the model differ at the end from those at the start. */
@@ -101,7 +101,7 @@ async function logitsOf(model: Model<ModelInputs>, inputs: ModelInputs): Promise
   return Float32Array.from((await outputsOf(model, inputs)).data);
 }
 
-/** The share by which two timings of the same model may differ on a shared machine. */
+/** Latency above the base's that counts as none: two timings of the same model may differ by this share. */
 const latencyShare = 0.05;
 
 /** Relative to the largest logit: what F32 rounding may add up to over the layers. */

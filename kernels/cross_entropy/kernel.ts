@@ -1,5 +1,6 @@
 /** Cross-entropy of logits against labels, with ignored labels and label smoothing. @module */
 
+import { logSumExpOf } from "../../src/core/numbers.ts";
 import { ceilDivide, defineKernel, f32, i32, type Kernel } from "../kernel.ts";
 import forwardCode from "./forward.wgsl" with { type: "text" };
 import backwardCode from "./backward.wgsl" with { type: "text" };
@@ -30,13 +31,9 @@ export const crossEntropyForward: Kernel<
   reference({ logits, labels, losses, logSumExp }, { rows, vocabulary, smoothing, scale }) {
     for (let row = 0; row < rows; row++) {
       const at = row * vocabulary;
-      let largest = -Infinity, sum = 0, total = 0;
-      for (let j = 0; j < vocabulary; j++) {
-        largest = Math.max(largest, logits[at + j]);
-        total += logits[at + j];
-      }
-      for (let j = 0; j < vocabulary; j++) sum += Math.exp(logits[at + j] - largest);
-      const lse = largest + Math.log(sum), label = labels[row];
+      let total = 0;
+      for (let j = 0; j < vocabulary; j++) total += logits[at + j];
+      const lse = logSumExpOf(logits, at, vocabulary), label = labels[row];
       logSumExp[row] = lse;
       losses[row] = label < 0 ? 0 : scale *
         (lse - (1 - smoothing) * logits[at + label] - smoothing * total / vocabulary);

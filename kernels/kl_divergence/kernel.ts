@@ -1,5 +1,6 @@
 /** The divergence of a student's distribution from a teacher's, both given as logits. @module */
 
+import { logSumExpOf } from "../../src/core/numbers.ts";
 import { defineKernel, f32, type Kernel } from "../kernel.ts";
 import forwardCode from "./forward.wgsl" with { type: "text" };
 import backwardCode from "./backward.wgsl" with { type: "text" };
@@ -38,13 +39,6 @@ export const klDivergenceForward: Kernel<
     }
   },
 });
-
-function logSumExpOf(x: ArrayLike<number>, at: number, count: number): number {
-  let largest = -Infinity, sum = 0;
-  for (let j = at; j < at + count; j++) largest = Math.max(largest, x[j]);
-  for (let j = at; j < at + count; j++) sum += Math.exp(x[j] - largest);
-  return largest + Math.log(sum);
-}
 
 /**
  * dLogits[i, j] = dLoss[0] · scale · (q_ij - p_ij); added with `accumulate`. The teacher gets no
