@@ -1,4 +1,4 @@
-/** Merging: no latency, exact to the bit backwards, and one task for another. @module */
+/** Merging: no latency, exactly undone, and one task exchanged for another. @module */
 
 import { loadAdapter, merge, mergeReport, swap, unmerge } from "../src/adapt/mod.ts";
 import { countChangedBits, largestDifference, largestOf } from "../src/core/numbers.ts";
@@ -8,13 +8,22 @@ import type { RunResult } from "../src/runs/mod.ts";
 import { adaptationRun, loraMethod } from "./adaptation/methods.ts";
 import { loadBase } from "./base_model.ts";
 import { type Experiment, experiment, type ExperimentContext } from "./frame/mod.ts";
-import { type GlossData, glossLoss } from "./gloss_runs.ts";
-import { glossData, openGloss, planGloss, publishAdapter } from "./gloss_runs.ts";
+import {
+  type GlossData,
+  glossData,
+  glossLoss,
+  openGloss,
+  planGloss,
+  publishAdapter,
+} from "./gloss_runs.ts";
 
 /** The largest rank of the adaptation experiment. */
 const rank = 16, method = loraMethod(rank);
 
-/** Task A defines nouns, as the adaptation experiment does, whose run it shares; task B defines verbs. */
+/**
+ * Task A is to define nouns, task B to define verbs. The adaptation experiment trains the same adapter for
+ * task A, so its run is used here as well.
+ */
 const parts = ["noun", "verb"] as const;
 
 async function mergingRows(made: readonly RunResult[], context: ExperimentContext) {
@@ -34,16 +43,16 @@ async function mergingRows(made: readonly RunResult[], context: ExperimentContex
 
 /** Two adapters of one base, and how to judge the second. */
 interface MergingInput {
-  readonly model: TextModel; // the base that adapters go on, without any
-  readonly base: TextModel; // the same base again, which stays as it is
+  readonly model: TextModel; // the base model, to which adapters are attached
+  readonly base: TextModel; // a second copy of it, which never has an adapter
   readonly folderA: string; // PEFT folder of task A
   readonly folderB: string; // PEFT folder of task B
   readonly dataB: GlossData; // task B
-  readonly inputs: ModelInputs; // what outputs are compared and timed on
-  readonly rounds: number; // rounds of timing
+  readonly inputs: ModelInputs; // a test batch, for comparing outputs and for timing
+  readonly rounds: number; // forward passes of each model that are timed
 }
 
-/** Measures everything; the base is as it was at the end. */
+/** Measures everything, and how many bits of the model differ at the end from those at the start. */
 async function measureMerging(input: MergingInput) {
   const { model, inputs } = input, before = await valuesOf(model, inputs);
   const exactness = await measureA(input), switching = await measureSwitch(input);
@@ -52,7 +61,7 @@ async function measureMerging(input: MergingInput) {
   return { ...exactness, ...switching, changedBits: changed.reduce((sum, n) => sum + n) };
 }
 
-/** Adapter A: merged against unmerged, and what each costs. */
+/** Adapter A, merged and unmerged: the difference of the logits, and what each costs. */
 async function measureA({ model, base, folderA, inputs, rounds }: MergingInput) {
   using adapter = await loadAdapter(model, folderA);
   const unmerged = await logitsOf(model, inputs);
@@ -67,7 +76,7 @@ async function measureA({ model, base, folderA, inputs, rounds }: MergingInput) 
   }
 }
 
-/** From task A to task B by subtracting one BA and adding the other, beside a fresh merge of B. */
+/** From task A to task B by subtracting one BA and adding the other, compared with merging B alone. */
 async function measureSwitch({ model, folderA, folderB, dataB, inputs }: MergingInput) {
   const base = await glossLoss(model, dataB);
   using a = await loadAdapter(model, folderA);
@@ -82,7 +91,7 @@ async function measureSwitch({ model, folderA, folderB, dataB, inputs }: Merging
   return { switchError: largestDifference(ours, theirs), lossOnB };
 }
 
-/** All weights and the logits of the test tokens. */
+/** Every weight, and the logits of the test batch. */
 async function valuesOf(model: TextModel, inputs: ModelInputs): Promise<Float32Array[]> {
   const weights = await model.device.read(...[...model.parameters.values()].map((p) => p.tensor));
   return [...weights.map(({ data }) => Float32Array.from(data)), await logitsOf(model, inputs)];
@@ -92,10 +101,10 @@ async function logitsOf(model: Model<ModelInputs>, inputs: ModelInputs): Promise
   return Float32Array.from((await outputsOf(model, inputs)).data);
 }
 
-/** Latency above the base's that counts as none: what two timings of the same thing may differ by here. */
+/** Latency above the base's that counts as none: two timings of the same model may differ by this share. */
 const latencyShare = 0.05;
 
-/** F32 rounding of a logit of this size, summed over the layers it went through: far below any decision. */
+/** Relative to the largest logit: what F32 rounding may add up to over the layers. */
 const tolerance = 1e-4;
 
 /** Merged against unmerged, back again, and from one task to another. */

@@ -22,6 +22,9 @@ export interface Binding {
   readonly access: Access;
 }
 
+/** The bindings of one element type. */
+export type BindingsByAccess = Readonly<Record<Access, Binding>>;
+
 /** An array that a reference function reads or writes: `Float64Array` for f32, the bits for f16. */
 export interface Numbers {
   /** The element at an index. */
@@ -92,6 +95,26 @@ export type BindingNames<K> = K extends Kernel<infer B, infer _> ? B : never;
 
 /** Names of a kernel's scalars. */
 export type ScalarNames<K> = K extends Kernel<infer _, infer S> ? S : never;
+
+/** Buffers of 32-bit floats, by access: `bindings: { x: f32.read, y: f32.write }`. */
+export const f32: BindingsByAccess = bindingsOf("f32");
+
+/** Buffers of unsigned 32-bit integers, by access. */
+export const u32: BindingsByAccess = bindingsOf("u32");
+
+/** Buffers of signed 32-bit integers, by access. */
+export const i32: BindingsByAccess = bindingsOf("i32");
+
+/** Buffers of half-precision floats, by access; they are only stored. */
+export const f16: BindingsByAccess = bindingsOf("f16");
+
+function bindingsOf(type: ElementType): BindingsByAccess {
+  return {
+    read: { type, access: "read" },
+    write: { type, access: "write" },
+    update: { type, access: "update" },
+  };
+}
 
 /** Makes a kernel from its description; it exists to infer the names. */
 export function defineKernel<B extends string, S extends string>(

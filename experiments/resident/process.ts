@@ -1,6 +1,7 @@
 /**
- * Trains a GPT-2 for two steps on the cpu device and prints what the ledger says and what Linux says. A
- * process of its own, so that nothing else was ever resident in it. Its argument is a case as JSON.
+ * A program that trains a GPT-2 for two steps on the cpu device and prints, as JSON, the bytes that the
+ * ledger counts and those that Linux reports. It runs in a process of its own, so that nothing else was
+ * ever resident there. Its argument is a {@link ResidentCase} as JSON.
  *
  * @module
  */
@@ -21,23 +22,23 @@ export interface ResidentCase {
   readonly length: number; // tokens of each
 }
 
-/** Bytes. */
+/** What was measured, in bytes. */
 export interface Reading {
   readonly process: number; // resident in the whole process, after two steps
-  readonly before: number; // resident in it when the device had been opened and held nothing
-  readonly device: number; // resident in the device's memory
+  readonly before: number; // the same once the device was open and held nothing
+  readonly device: number; // resident in the device's memory, after two steps
   readonly peak: number; // the ledger's peak
   readonly padding: number; // bytes between tensors that only align them
   readonly scratch: number; // scratch of the device's threads, which no ledger counts
 }
 
-/** The model of a case as a configuration. */
+/** The configuration of a case's model. */
 export function configOf({ width, length }: ResidentCase) {
   const shape = { n_positions: length, n_embd: width, n_layer: 3, n_head: 4 };
   return { model_type: "gpt2", vocab_size: 1000, ...shape };
 }
 
-/** Resident bytes of the process, and of the device's memory: its largest mapping of no file. */
+/** Resident bytes of the process, and of the device's memory: its largest mapping without a file. */
 async function resident(): Promise<{ process: number; device: number }> {
   const mappings = (await readText("/proc/self/smaps")).split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m);
   const bytes = (mapping: string) => 1024 * Number(/^Rss:\s+(\d+) kB$/m.exec(mapping)?.[1] ?? 0);
@@ -48,6 +49,7 @@ async function resident(): Promise<{ process: number; device: number }> {
   };
 }
 
+/** Random tokens, which are their own targets: only sizes matter here. */
 function batchOf({ batch, length }: ResidentCase, vocabulary: number): Batch {
   const random = new Random(1), shape = [batch, length], size = batch * length;
   const tokens = Uint32Array.from({ length: size }, () => random.integer(vocabulary));
@@ -57,7 +59,9 @@ function batchOf({ batch, length }: ResidentCase, vocabulary: number): Batch {
 
 async function measure(trained: ResidentCase): Promise<Reading> {
   using device = await openCpuDevice({ threads: 2 });
-  const before = (await resident()).process, scratch = device.allocatedBytes, { rank } = trained;
+  const before = (await resident()).process;
+  const scratch = device.allocatedBytes; // before any tensor: only that of the threads
+  const { rank } = trained;
   const config = parseGpt2Config(configOf(trained));
   using model = initGpt2(device, config, { seed: 1 });
   using _ = applyMethod(model, rank ? { kind: "lora", rank, sites: "all" } : { kind: "full" }, 1);

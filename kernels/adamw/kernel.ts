@@ -1,15 +1,7 @@
 /** AdamW over a flat range of parameters, clipped by a norm that stays on the device. @module */
 
-import { ceilDivide, defineKernel, type Kernel } from "../kernel.ts";
+import { ceilDivide, defineKernel, f32, type Kernel } from "../kernel.ts";
 import code from "./adamw.wgsl" with { type: "text" };
-
-const bindings = {
-  parameter: { type: "f32", access: "update" },
-  gradient: { type: "f32", access: "read" },
-  first: { type: "f32", access: "update" },
-  second: { type: "f32", access: "update" },
-  norm: { type: "f32", access: "read" },
-} as const;
 
 const scalars = {
   size: "u32",
@@ -51,7 +43,13 @@ export const adamw: Kernel<
   | "maxNorm"
 > = defineKernel({
   name: "adamw",
-  bindings,
+  bindings: {
+    parameter: f32.update,
+    gradient: f32.read,
+    first: f32.update,
+    second: f32.update,
+    norm: f32.read,
+  },
   scalars,
   wgsl: { code, workgroups: ({ size }) => ceilDivide(size, 1024) },
   cpu: { units: ({ size }) => size, grain: () => 4096 },

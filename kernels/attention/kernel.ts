@@ -1,19 +1,10 @@
 /** Scaled dot-product attention without stored probabilities, forward and backward. @module */
 
-import { ceilDivide, defineKernel, type Kernel, type Numbers } from "../kernel.ts";
+import { ceilDivide, defineKernel, f32, type Kernel, type Numbers, u32 } from "../kernel.ts";
 import forwardSubgroupCode from "./forward_subgroup.wgsl" with { type: "text" };
 import forwardCode from "./forward.wgsl" with { type: "text" };
 import backwardSubgroupCode from "./backward_subgroup.wgsl" with { type: "text" };
 import backwardCode from "./backward.wgsl" with { type: "text" };
-
-const forwardBindings = {
-  q: { type: "f32", access: "read" },
-  k: { type: "f32", access: "read" },
-  v: { type: "f32", access: "read" },
-  mask: { type: "u32", access: "read" },
-  out: { type: "f32", access: "write" },
-  logSumExp: { type: "f32", access: "write" },
-} as const;
 
 const forwardScalars = {
   batch: "u32",
@@ -65,7 +56,14 @@ export const attentionForward: Kernel<
   | "hasMask"
 > = defineKernel({
   name: "attention_forward",
-  bindings: forwardBindings,
+  bindings: {
+    q: f32.read,
+    k: f32.read,
+    v: f32.read,
+    mask: u32.read,
+    out: f32.write,
+    logSumExp: f32.write,
+  },
   scalars: forwardScalars,
   wgsl: {
     code: forwardCode,
@@ -101,16 +99,6 @@ export const attentionForward: Kernel<
   },
 });
 
-const backwardBindings = {
-  qkv: { type: "f32", access: "read" },
-  mask: { type: "u32", access: "read" },
-  out: { type: "f32", access: "read" },
-  logSumExp: { type: "f32", access: "read" },
-  dOut: { type: "f32", access: "read" },
-  delta: { type: "f32", access: "write" },
-  dQkv: { type: "f32", access: "write" },
-} as const;
-
 const backwardScalars = {
   batch: "u32",
   heads: "u32",
@@ -133,7 +121,15 @@ export const attentionBackward: Kernel<
   "batch" | "heads" | "headWidth" | "time" | "scale" | "causal" | "hasMask"
 > = defineKernel({
   name: "attention_backward",
-  bindings: backwardBindings,
+  bindings: {
+    qkv: f32.read,
+    mask: u32.read,
+    out: f32.read,
+    logSumExp: f32.read,
+    dOut: f32.read,
+    delta: f32.write,
+    dQkv: f32.write,
+  },
   scalars: backwardScalars,
   wgsl: {
     code: backwardCode,

@@ -1,6 +1,7 @@
 /** Cross-entropy of logits against labels, with ignored labels and label smoothing. @module */
 
-import { ceilDivide, defineKernel, type Kernel } from "../kernel.ts";
+import { logSumExpOf } from "../../src/core/numbers.ts";
+import { ceilDivide, defineKernel, f32, i32, type Kernel } from "../kernel.ts";
 import forwardCode from "./forward.wgsl" with { type: "text" };
 import backwardCode from "./backward.wgsl" with { type: "text" };
 
@@ -19,12 +20,7 @@ export const crossEntropyForward: Kernel<
   "rows" | "vocabulary" | "smoothing" | "scale"
 > = defineKernel({
   name: "cross_entropy_forward",
-  bindings: {
-    logits: { type: "f32", access: "read" },
-    labels: { type: "i32", access: "read" },
-    losses: { type: "f32", access: "write" },
-    logSumExp: { type: "f32", access: "write" },
-  },
+  bindings: { logits: f32.read, labels: i32.read, losses: f32.write, logSumExp: f32.write },
   scalars: { rows: "u32", vocabulary: "u32", smoothing: "f32", scale: "f32" },
   wgsl: {
     code: forwardCode,
@@ -35,13 +31,9 @@ export const crossEntropyForward: Kernel<
   reference({ logits, labels, losses, logSumExp }, { rows, vocabulary, smoothing, scale }) {
     for (let row = 0; row < rows; row++) {
       const at = row * vocabulary;
-      let largest = -Infinity, sum = 0, total = 0;
-      for (let j = 0; j < vocabulary; j++) {
-        largest = Math.max(largest, logits[at + j]);
-        total += logits[at + j];
-      }
-      for (let j = 0; j < vocabulary; j++) sum += Math.exp(logits[at + j] - largest);
-      const lse = largest + Math.log(sum), label = labels[row];
+      let total = 0;
+      for (let j = 0; j < vocabulary; j++) total += logits[at + j];
+      const lse = logSumExpOf(logits, at, vocabulary), label = labels[row];
       logSumExp[row] = lse;
       losses[row] = label < 0 ? 0 : scale *
         (lse - (1 - smoothing) * logits[at + label] - smoothing * total / vocabulary);
@@ -59,11 +51,11 @@ export const crossEntropyBackward: Kernel<
 > = defineKernel({
   name: "cross_entropy_backward",
   bindings: {
-    logits: { type: "f32", access: "read" },
-    labels: { type: "i32", access: "read" },
-    logSumExp: { type: "f32", access: "read" },
-    dLoss: { type: "f32", access: "read" },
-    dLogits: { type: "f32", access: "update" },
+    logits: f32.read,
+    labels: i32.read,
+    logSumExp: f32.read,
+    dLoss: f32.read,
+    dLogits: f32.update,
   },
   scalars: { rows: "u32", vocabulary: "u32", smoothing: "f32", scale: "f32", accumulate: "u32" },
   wgsl: {

@@ -1,7 +1,7 @@
 /** Inverted dropout with a mask that is a function of (seed, index). @module */
 
 import { hash32 } from "../../src/core/random.ts";
-import { ceilDivide, defineKernel, type Kernel } from "../kernel.ts";
+import { ceilDivide, defineKernel, f32, type Kernel } from "../kernel.ts";
 import code from "./dropout.wgsl" with { type: "text" };
 
 /** The threshold for a rate: elements whose 32 hashed bits are below it are dropped. */
@@ -20,7 +20,7 @@ export const dropoutKernel: Kernel<
   "size" | "seed" | "threshold" | "keepScale" | "accumulate"
 > = defineKernel({
   name: "dropout",
-  bindings: { x: { type: "f32", access: "read" }, y: { type: "f32", access: "update" } },
+  bindings: { x: f32.read, y: f32.update },
   scalars: { size: "u32", seed: "u32", threshold: "u32", keepScale: "f32", accumulate: "u32" },
   wgsl: { code, workgroups: ({ size }) => ceilDivide(size, 1024) },
   cpu: { units: ({ size }) => size, grain: () => 4096 },

@@ -1,6 +1,6 @@
 /** Sums, copies and constants. @module */
 
-import { ceilDivide, defineKernel, type Kernel } from "../kernel.ts";
+import { ceilDivide, defineKernel, f32, type Kernel } from "../kernel.ts";
 import addCode from "./add.wgsl" with { type: "text" };
 import copyColumnsCode from "./copy_columns.wgsl" with { type: "text" };
 import scaleAddCode from "./scale_add.wgsl" with { type: "text" };
@@ -9,11 +9,7 @@ import fillCode from "./fill.wgsl" with { type: "text" };
 /** out = a + b. */
 export const addKernel: Kernel<"a" | "b" | "out", "size"> = defineKernel({
   name: "add",
-  bindings: {
-    a: { type: "f32", access: "read" },
-    b: { type: "f32", access: "read" },
-    out: { type: "f32", access: "write" },
-  },
+  bindings: { a: f32.read, b: f32.read, out: f32.write },
   scalars: { size: "u32" },
   wgsl: { code: addCode, workgroups: ({ size }) => ceilDivide(size, 1024) },
   cpu: { units: ({ size }) => size, grain: () => 16384 },
@@ -28,7 +24,7 @@ export const scaleAdd: Kernel<
   "size" | "xOffset" | "yOffset" | "alpha" | "accumulate"
 > = defineKernel({
   name: "scale_add",
-  bindings: { x: { type: "f32", access: "read" }, y: { type: "f32", access: "update" } },
+  bindings: { x: f32.read, y: f32.update },
   scalars: { size: "u32", xOffset: "u32", yOffset: "u32", alpha: "f32", accumulate: "u32" },
   wgsl: { code: scaleAddCode, workgroups: ({ size }) => ceilDivide(size, 1024) },
   cpu: { units: ({ size }) => size, grain: () => 16384 },
@@ -48,7 +44,7 @@ export const copyColumns: Kernel<
   "rows" | "width" | "xOffset" | "xStride" | "yOffset" | "yStride" | "accumulate"
 > = defineKernel({
   name: "copy_columns",
-  bindings: { x: { type: "f32", access: "read" }, y: { type: "f32", access: "update" } },
+  bindings: { x: f32.read, y: f32.update },
   scalars: {
     rows: "u32",
     width: "u32",
@@ -73,7 +69,7 @@ export const copyColumns: Kernel<
 /** y[i] = value for i < size. */
 export const fill: Kernel<"y", "size" | "value"> = defineKernel({
   name: "fill",
-  bindings: { y: { type: "f32", access: "write" } },
+  bindings: { y: f32.write },
   scalars: { size: "u32", value: "f32" },
   wgsl: { code: fillCode, workgroups: ({ size }) => ceilDivide(size, 1024) },
   cpu: { units: ({ size }) => size, grain: () => 16384 },

@@ -1,17 +1,13 @@
 /** Looking up rows of a table, forward and backward. @module */
 
-import { ceilDivide, defineKernel, type Kernel } from "../kernel.ts";
+import { ceilDivide, defineKernel, f32, type Kernel, u32 } from "../kernel.ts";
 import forwardCode from "./forward.wgsl" with { type: "text" };
 import backwardCode from "./backward.wgsl" with { type: "text" };
 
 /** out[i, :] = table[ids[i], :] for i < count. The caller checks the ids. */
 export const embeddingForward: Kernel<"table" | "ids" | "out", "count" | "width"> = defineKernel({
   name: "embedding_forward",
-  bindings: {
-    table: { type: "f32", access: "read" },
-    ids: { type: "u32", access: "read" },
-    out: { type: "f32", access: "write" },
-  },
+  bindings: { table: f32.read, ids: u32.read, out: f32.write },
   scalars: { count: "u32", width: "u32" },
   wgsl: { code: forwardCode, workgroups: ({ count, width }) => ceilDivide(count * width, 1024) },
   cpu: { units: ({ count }) => count, grain: ({ width }) => ceilDivide(16384, width) },
@@ -34,12 +30,7 @@ export const embeddingBackward: Kernel<
   "vocabulary" | "width" | "accumulate"
 > = defineKernel({
   name: "embedding_backward",
-  bindings: {
-    dOut: { type: "f32", access: "read" },
-    order: { type: "u32", access: "read" },
-    starts: { type: "u32", access: "read" },
-    dTable: { type: "f32", access: "update" },
-  },
+  bindings: { dOut: f32.read, order: u32.read, starts: u32.read, dTable: f32.update },
   scalars: { vocabulary: "u32", width: "u32", accumulate: "u32" },
   wgsl: {
     code: backwardCode,

@@ -1,6 +1,6 @@
 /** Half precision for storage. @module */
 
-import { ceilDivide, defineKernel, type Kernel } from "../kernel.ts";
+import { ceilDivide, defineKernel, f16, f32, type Kernel } from "../kernel.ts";
 import code from "./widen.wgsl" with { type: "text" };
 
 /**
@@ -10,7 +10,7 @@ import code from "./widen.wgsl" with { type: "text" };
  */
 export const widen: Kernel<"x" | "y", "size"> = defineKernel({
   name: "widen",
-  bindings: { x: { type: "f16", access: "read" }, y: { type: "f32", access: "write" } },
+  bindings: { x: f16.read, y: f32.write },
   scalars: { size: "u32" },
   wgsl: { code, workgroups: ({ size }) => ceilDivide(size, 1024) },
   cpu: { units: ({ size }) => size, grain: () => 16384 },

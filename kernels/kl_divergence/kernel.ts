@@ -1,6 +1,7 @@
 /** The divergence of a student's distribution from a teacher's, both given as logits. @module */
 
-import { defineKernel, type Kernel } from "../kernel.ts";
+import { logSumExpOf } from "../../src/core/numbers.ts";
+import { defineKernel, f32, type Kernel } from "../kernel.ts";
 import forwardCode from "./forward.wgsl" with { type: "text" };
 import backwardCode from "./backward.wgsl" with { type: "text" };
 
@@ -15,11 +16,11 @@ export const klDivergenceForward: Kernel<
 > = defineKernel({
   name: "kl_divergence_forward",
   bindings: {
-    logits: { type: "f32", access: "read" },
-    teacher: { type: "f32", access: "read" },
-    losses: { type: "f32", access: "write" },
-    logSumExp: { type: "f32", access: "write" },
-    teacherLogSumExp: { type: "f32", access: "write" },
+    logits: f32.read,
+    teacher: f32.read,
+    losses: f32.write,
+    logSumExp: f32.write,
+    teacherLogSumExp: f32.write,
   },
   scalars: { rows: "u32", vocabulary: "u32", scale: "f32" },
   wgsl: { code: forwardCode, workgroups: ({ rows }) => rows },
@@ -39,13 +40,6 @@ export const klDivergenceForward: Kernel<
   },
 });
 
-function logSumExpOf(x: ArrayLike<number>, at: number, count: number): number {
-  let largest = -Infinity, sum = 0;
-  for (let j = at; j < at + count; j++) largest = Math.max(largest, x[j]);
-  for (let j = at; j < at + count; j++) sum += Math.exp(x[j] - largest);
-  return largest + Math.log(sum);
-}
-
 /**
  * dLogits[i, j] = dLoss[0] · scale · (q_ij - p_ij); added with `accumulate`. The teacher gets no
  * gradient.
@@ -56,12 +50,12 @@ export const klDivergenceBackward: Kernel<
 > = defineKernel({
   name: "kl_divergence_backward",
   bindings: {
-    logits: { type: "f32", access: "read" },
-    teacher: { type: "f32", access: "read" },
-    logSumExp: { type: "f32", access: "read" },
-    teacherLogSumExp: { type: "f32", access: "read" },
-    dLoss: { type: "f32", access: "read" },
-    dLogits: { type: "f32", access: "update" },
+    logits: f32.read,
+    teacher: f32.read,
+    logSumExp: f32.read,
+    teacherLogSumExp: f32.read,
+    dLoss: f32.read,
+    dLogits: f32.update,
   },
   scalars: { rows: "u32", vocabulary: "u32", scale: "f32", accumulate: "u32" },
   wgsl: { code: backwardCode, workgroups: ({ rows }) => rows },

@@ -1,18 +1,9 @@
 /** Layer normalization over rows, forward and backward. @module */
 
-import { ceilDivide, defineKernel, type Kernel } from "../kernel.ts";
+import { ceilDivide, defineKernel, f32, type Kernel } from "../kernel.ts";
 import forwardCode from "./forward.wgsl" with { type: "text" };
 import backwardCode from "./backward.wgsl" with { type: "text" };
 import parametersCode from "./backward_parameters.wgsl" with { type: "text" };
-
-const forwardBindings = {
-  x: { type: "f32", access: "read" },
-  weight: { type: "f32", access: "read" },
-  bias: { type: "f32", access: "read" },
-  y: { type: "f32", access: "write" },
-  mean: { type: "f32", access: "write" },
-  inverseDeviation: { type: "f32", access: "write" },
-} as const;
 
 /**
  * y = (x - μ) / √(σ² + ε) · weight + bias, row by row, with the mean μ and the population variance σ²
@@ -23,7 +14,14 @@ export const layerNormForward: Kernel<
   "rows" | "width" | "epsilon"
 > = defineKernel({
   name: "layer_norm_forward",
-  bindings: forwardBindings,
+  bindings: {
+    x: f32.read,
+    weight: f32.read,
+    bias: f32.read,
+    y: f32.write,
+    mean: f32.write,
+    inverseDeviation: f32.write,
+  },
   scalars: { rows: "u32", width: "u32", epsilon: "f32" },
   wgsl: { code: forwardCode, workgroups: ({ rows }) => ceilDivide(rows, 8) },
   cpu: { units: ({ rows }) => rows, grain: () => 8 },
@@ -42,15 +40,6 @@ export const layerNormForward: Kernel<
   },
 });
 
-const backwardBindings = {
-  x: { type: "f32", access: "read" },
-  weight: { type: "f32", access: "read" },
-  mean: { type: "f32", access: "read" },
-  inverseDeviation: { type: "f32", access: "read" },
-  dy: { type: "f32", access: "read" },
-  dx: { type: "f32", access: "update" },
-} as const;
-
 /**
  * dx = s · (g - mean(g) - x̂ · mean(g · x̂)) with g = dy · weight, x̂ = (x - μ) · s, s = 1/√(σ² + ε);
  * added to dx with `accumulate`.
@@ -60,7 +49,14 @@ export const layerNormBackward: Kernel<
   "rows" | "width" | "accumulate"
 > = defineKernel({
   name: "layer_norm_backward",
-  bindings: backwardBindings,
+  bindings: {
+    x: f32.read,
+    weight: f32.read,
+    mean: f32.read,
+    inverseDeviation: f32.read,
+    dy: f32.read,
+    dx: f32.update,
+  },
   scalars: { rows: "u32", width: "u32", accumulate: "u32" },
   wgsl: { code: backwardCode, workgroups: ({ rows }) => ceilDivide(rows, 8) },
   cpu: { units: ({ rows }) => rows, grain: () => 8 },
@@ -81,22 +77,20 @@ export const layerNormBackward: Kernel<
   },
 });
 
-const parametersBindings = {
-  x: { type: "f32", access: "read" },
-  mean: { type: "f32", access: "read" },
-  inverseDeviation: { type: "f32", access: "read" },
-  dy: { type: "f32", access: "read" },
-  dWeight: { type: "f32", access: "update" },
-  dBias: { type: "f32", access: "update" },
-} as const;
-
 /** dWeight[i] = Σ_rows dy · x̂ and dBias[i] = Σ_rows dy, added with `accumulate`. */
 export const layerNormBackwardParameters: Kernel<
   "x" | "mean" | "inverseDeviation" | "dy" | "dWeight" | "dBias",
   "rows" | "width" | "accumulate"
 > = defineKernel({
   name: "layer_norm_backward_parameters",
-  bindings: parametersBindings,
+  bindings: {
+    x: f32.read,
+    mean: f32.read,
+    inverseDeviation: f32.read,
+    dy: f32.read,
+    dWeight: f32.update,
+    dBias: f32.update,
+  },
   scalars: { rows: "u32", width: "u32", accumulate: "u32" },
   wgsl: { code: parametersCode, workgroups: ({ width }) => ceilDivide(width, 64) },
   cpu: { units: ({ width }) => width, grain: () => 16 },

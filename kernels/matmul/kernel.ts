@@ -3,21 +3,13 @@
 import {
   ceilDivide,
   defineKernel,
+  f32,
   type Kernel,
   type Numbers,
   type WgslProgram,
 } from "../kernel.ts";
 import code from "./matmul.wgsl" with { type: "text" };
 import subgroupCode from "./subgroup.wgsl" with { type: "text" };
-
-const bindings = {
-  a: { type: "f32", access: "read" },
-  b: { type: "f32", access: "read" },
-  a2: { type: "f32", access: "read" },
-  b2: { type: "f32", access: "read" },
-  bias: { type: "f32", access: "read" },
-  c: { type: "f32", access: "update" },
-} as const;
 
 const scalars = {
   m: "u32",
@@ -104,7 +96,7 @@ export const matmul: Kernel<
   | "b2Stride"
 > = defineKernel({
   name: "matmul",
-  bindings,
+  bindings: { a: f32.read, b: f32.read, a2: f32.read, b2: f32.read, bias: f32.read, c: f32.update },
   scalars,
   wgsl: {
     code,

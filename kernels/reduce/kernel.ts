@@ -1,6 +1,6 @@
 /** Reductions: sums, column sums, and the two halves of a norm. @module */
 
-import { ceilDivide, defineKernel, type Kernel, type Numbers } from "../kernel.ts";
+import { ceilDivide, defineKernel, f32, type Kernel, type Numbers } from "../kernel.ts";
 import sumCode from "./sum.wgsl" with { type: "text" };
 import columnsCode from "./sum_columns.wgsl" with { type: "text" };
 import squaresCode from "./sum_squares.wgsl" with { type: "text" };
@@ -14,7 +14,7 @@ export const squaresChunk = 4096;
 /** y[0] = Σ x[i] for i < size. */
 export const sum: Kernel<"x" | "y", "size"> = defineKernel({
   name: "sum",
-  bindings: { x: { type: "f32", access: "read" }, y: { type: "f32", access: "write" } },
+  bindings: { x: f32.read, y: f32.write },
   scalars: { size: "u32" },
   wgsl: { code: sumCode, constants: () => ({ root: 0 }), workgroups: () => 1 },
   cpu: { units: () => 1, grain: () => 1 },
@@ -26,7 +26,7 @@ export const sum: Kernel<"x" | "y", "size"> = defineKernel({
 /** y[j] = (accumulate ? y[j] : 0) + Σ_rows x[row, j]: the gradient of a bias. */
 export const sumColumns: Kernel<"x" | "y", "rows" | "width" | "accumulate"> = defineKernel({
   name: "sum_columns",
-  bindings: { x: { type: "f32", access: "read" }, y: { type: "f32", access: "update" } },
+  bindings: { x: f32.read, y: f32.update },
   scalars: { rows: "u32", width: "u32", accumulate: "u32" },
   wgsl: { code: columnsCode, workgroups: ({ width }) => ceilDivide(width, 64) },
   cpu: { units: ({ width }) => width, grain: () => 16 },
@@ -42,7 +42,7 @@ export const sumColumns: Kernel<"x" | "y", "rows" | "width" | "accumulate"> = de
 /** partials[partialOffset + c] = Σ x[i]² over the c-th chunk of {@link squaresChunk} elements. */
 export const sumSquares: Kernel<"x" | "partials", "size" | "partialOffset"> = defineKernel({
   name: "sum_squares",
-  bindings: { x: { type: "f32", access: "read" }, partials: { type: "f32", access: "update" } },
+  bindings: { x: f32.read, partials: f32.update },
   scalars: { size: "u32", partialOffset: "u32" },
   wgsl: {
     code: squaresCode,
@@ -62,7 +62,7 @@ export const sumSquares: Kernel<"x" | "partials", "size" | "partialOffset"> = de
 /** y[0] = √(Σ x[i]) for i < size: with {@link sumSquares} before it, a Euclidean norm. */
 export const rootSum: Kernel<"x" | "y", "size"> = defineKernel({
   name: "root_sum",
-  bindings: { x: { type: "f32", access: "read" }, y: { type: "f32", access: "write" } },
+  bindings: { x: f32.read, y: f32.write },
   scalars: { size: "u32" },
   wgsl: { code: sumCode, constants: () => ({ root: 1 }), workgroups: () => 1 },
   cpu: { units: () => 1, grain: () => 1 },

@@ -1,4 +1,9 @@
-/** Llama (Touvron et al. 2023), and Mistral and Qwen2, which have the same layers. @module */
+/**
+ * Llama (Touvron et al. 2023), and Mistral (Jiang et al. 2023) and Qwen2 (Yang et al. 2024), which have
+ * the same layers.
+ *
+ * @module
+ */
 
 import { type Architecture, architectureFrom, type LayerSpec } from "./architecture.ts";
 import { type ConfigJson, count, countOr, flagOr, headOf } from "./config_fields.ts";
@@ -33,6 +38,7 @@ function block(at: string, json: ConfigJson, d: number): LayerSpec[] {
   ];
 }
 
+/** Attention whose heads may share keys and values (grouped queries). */
 function attention(at: string, json: ConfigJson, d: number): LayerSpec[] {
   const heads = count(json, "num_attention_heads");
   const width = countOr(json, "head_dim", Math.floor(d / heads));
@@ -48,6 +54,7 @@ function attention(at: string, json: ConfigJson, d: number): LayerSpec[] {
   ];
 }
 
+/** down(silu(gate(x)) · up(x)); the role `up` names both projections that widen. */
 function feedForward(at: string, json: ConfigJson, d: number): LayerSpec[] {
   const inner = count(json, "intermediate_size"), bias = flagOr(json, "mlp_bias", false);
   return [

@@ -1,9 +1,10 @@
 /** `lowrank count`. @module */
 
-import { type Architecture, countParameters } from "../architectures/mod.ts";
+import type { ModuleCount } from "../accounting/mod.ts";
+import type { Architecture } from "../architectures/mod.ts";
 import { listNames } from "../core/module_names.ts";
+import { grouped } from "../core/numbers.ts";
 import { formatBytes } from "../figures/format.ts";
-import type { MethodSpec } from "../runs/mod.ts";
 import { modelPath, positiveNumber } from "./arguments.ts";
 import type { Command } from "./commander.ts";
 import { type CommonOptions, note, print } from "./common.ts";
@@ -17,11 +18,8 @@ interface CountOptions extends CommonOptions, MethodOptions {
   readonly labels?: number;
 }
 
-interface ModuleCount {
-  readonly name: string;
-  readonly parameters: number;
-  readonly trainable: number;
-}
+/** Imported only by this command's action, as it loads mathjs. */
+type Accounting = typeof import("../accounting/mod.ts");
 
 const help = `
 A model is given by its name (gpt2 … gpt2-xl, gpt3-small … gpt3-175b, t5-base,
@@ -44,50 +42,28 @@ export function addCount(program: Command): void {
 
 async function run(argument: string | undefined, options: CountOptions): Promise<void> {
   const model = oneModel("count", [argument, options.model], options.url);
-  const method = methodOf(options);
+  const method = methodOf(options), lora = method.kind === "lora" ? method : undefined;
   const { architecture, note: read } = await countedModel({ ...options, model });
   if (read) note(options, read);
-  const byModule = await countModules(architecture, method);
-  const sum = (key: "parameters" | "trainable") =>
-    byModule.reduce((total, module) => total + module[key], 0);
-  const total = sum("parameters"), trainable = sum("trainable");
+  const accounting = await import("../accounting/mod.ts");
+  const byModule = accounting.countModules(architecture, lora);
+  const total = sumOf(byModule, "parameters"), trainable = sumOf(byModule, "trainable");
   if (total === 0) throw new RangeError("counting needs a model with parameters, found none");
   const percent = 100 * trainable / total;
-  const perRank = method.kind === "full" ? await defaultPerRank(architecture) : [];
-  const files = await fileSizes(trainable, total);
-  print(options, { total, trainable, percent, byModule }, () =>
-    [
-      moduleTable(byModule),
-      "",
-      `trainable params: ${format(trainable)} || all params: ${format(total)} || trainable%: ${
-        percent.toFixed(4)
-      }`,
-      files,
-      ...perRank,
-    ].join("\n"));
+  const lines = [
+    moduleTable(byModule),
+    "",
+    `trainable params: ${grouped(trainable)} || all params: ${grouped(total)} || trainable%: ${
+      percent.toFixed(4)
+    }`,
+    fileSizes(accounting, trainable, total),
+    ...(lora ? [] : defaultPerRank(accounting, architecture)),
+  ];
+  print(options, { total, trainable, percent, byModule }, () => lines.join("\n"));
 }
 
-const format = (count: number): string => count.toLocaleString("en-US");
-
-/** Parameters by module. */
-async function countModules(model: Architecture, method: MethodSpec): Promise<ModuleCount[]> {
-  const { classifierParameters, loraCounts } = await import("../accounting/mod.ts");
-  const isLora = method.kind === "lora", counts = new Map<string, ModuleCount>();
-  const add = (name: string, more: number, trained: number) => {
-    const { parameters, trainable } = counts.get(name) ?? { parameters: 0, trainable: 0 };
-    counts.set(name, { name, parameters: parameters + more, trainable: trainable + trained });
-  };
-  for (const layer of model.layers) {
-    const size = countParameters(layer.tensors);
-    add(layer.name, size, isLora ? 0 : size);
-    // As PEFT does: the classifier stays frozen and a copy of it is trained.
-    const copy = isLora ? classifierParameters({ ...model, layers: [layer] }) : 0;
-    if (copy > 0) add(layer.name, copy, copy);
-  }
-  const adapted = method.kind === "lora" ? loraCounts(model, method.rank, method) : [];
-  for (const { name, parameters } of adapted) add(name, parameters, parameters);
-  return [...counts.values()];
-}
+const sumOf = <Key extends string>(rows: readonly Record<Key, number>[], key: Key): number =>
+  rows.reduce((sum, row) => sum + row[key], 0);
 
 /** One row for all modules that differ only in the layer's number. */
 function moduleTable(modules: readonly ModuleCount[]): string {
@@ -106,24 +82,20 @@ function moduleTable(modules: readonly ModuleCount[]): string {
 }
 
 /** File sizes of what is trained, and of the whole model, at two and at four bytes per value. */
-async function fileSizes(trainable: number, total: number): Promise<string> {
-  const { evaluateFormula } = await import("../accounting/mod.ts");
-  const size = (P: number, beta: number) =>
-    formatBytes(Number(evaluateFormula("checkpointBytes", { P, beta })));
-  return `trained values on disk: ${size(trainable, 2)} in F16 or BF16, ${
-    size(trainable, 4)
-  } in F32; ` +
-    `all values: ${size(total, 2)} and ${size(total, 4)}`;
+function fileSizes({ evaluateFormula }: Accounting, trainable: number, total: number): string {
+  const [trained, all] = [trainable, total].map((P) =>
+    [2, 4].map((beta) => formatBytes(Number(evaluateFormula("checkpointBytes", { P, beta }))))
+  );
+  return `trained values on disk: ${trained[0]} in F16 or BF16, ${trained[1]} in F32; ` +
+    `all values: ${all.join(" and ")}`;
 }
 
 /** What LoRA trains per rank, on the modules that PEFT adapts by default. */
-async function defaultPerRank(model: Architecture): Promise<string[]> {
-  const { loraCounts } = await import("../accounting/mod.ts");
+function defaultPerRank({ loraCounts }: Accounting, model: Architecture): string[] {
   const targetModules = model.peftTargets;
   if (targetModules.length === 0) return [];
-  const each = loraCounts(model, 1, { targetModules })
-    .reduce((sum, { parameters }) => sum + parameters, 0);
+  const each = sumOf(loraCounts(model, 1, { targetModules }), "parameters");
   return [
-    `LoRA on ${targetModules.join(", ")} (PEFT's default): ${format(each)} parameters per rank`,
+    `LoRA on ${targetModules.join(", ")} (PEFT's default): ${grouped(each)} parameters per rank`,
   ];
 }

@@ -1,4 +1,4 @@
-/** What repeated measurements come to, and numbers in sentences. @module */
+/** Numbers in lists, and numbers in sentences. @module */
 
 /** The sum of the values over their number. */
 export function mean(values: readonly number[]): number {
@@ -25,6 +25,18 @@ export function range(values: readonly number[]): number {
 /** Digits in groups of three: `12,288`. */
 export function grouped(value: number): string {
   return value.toLocaleString("en-US");
+}
+
+/** log Σ exp xᵢ over `count` values from `start`, without overflow. */
+export function logSumExpOf(
+  x: ArrayLike<number>,
+  start = 0,
+  count: number = x.length - start,
+): number {
+  let largest = -Infinity, sum = 0;
+  for (let i = start; i < start + count; i++) largest = Math.max(largest, x[i]);
+  for (let i = start; i < start + count; i++) sum += Math.exp(x[i] - largest);
+  return largest + Math.log(sum);
 }
 
 /** The largest |a - b| of two lists of one length. */

@@ -5,7 +5,8 @@ import type { HostTensor } from "../core/host_tensor.ts";
 import { Random } from "../core/random.ts";
 
 /**
- * Batches of `size` random rows of inputs and targets by their index: the same for the same seed and index.
+ * Batches of `size` rows of inputs and targets, drawn with replacement. A batch depends on the seed and
+ * its index alone, so any of them can be made again.
  *
  * @param inputs (rows, inputs), F32.
  * @param targets (rows, outputs), F32.
@@ -31,6 +32,7 @@ export function rowBatches(
   };
 }
 
+/** The given rows of a matrix. */
 function pick({ shape: [, width], data }: HostTensor, rows: readonly number[]): HostTensor {
   const out = new Float32Array(rows.length * width);
   rows.forEach((row, i) => out.set(data.subarray(row * width, (row + 1) * width), i * width));

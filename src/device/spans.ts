@@ -5,8 +5,9 @@
  * @module
  */
 
-import { cutRange, type RowRange } from "../core/row_range.ts";
 import { elementBytes } from "../../kernels/kernel.ts";
+import { squaresChunk } from "../../kernels/reduce/kernel.ts";
+import { cutRange, type RowRange } from "../core/row_range.ts";
 import { Tensor } from "./device.ts";
 
 /** A part of a tensor that one kernel may bind. */
@@ -17,8 +18,8 @@ export interface Piece {
   readonly size: number;
 }
 
-/** {@link piecesOf} cuts at multiples of this, so that partial sums do not depend on the cuts. */
-const cut = 4096;
+/** Byte offsets of at most this many 4-byte elements fit into the 32 bits that kernels count with. */
+const mostElements = 2 ** 30;
 
 /** One tensor that covers several consecutive ones of the same storage, including the gaps between them. */
 export function spanOver(tensors: readonly Tensor[]): Tensor {
@@ -27,17 +28,20 @@ export function spanOver(tensors: readonly Tensor[]): Tensor {
   return new Tensor(first.device, [size], first.type, first.storage, first.offset, false);
 }
 
-/** Cuts a tensor into as few pieces as the device's binding limit allows. */
+/**
+ * Cuts a tensor into as few pieces as the device's binding limit allows. Cuts fall between the chunks of
+ * `sumSquares`, so that a norm has the same bits however the tensor is cut.
+ */
 export function piecesOf({ size, type, device }: Tensor): Piece[] {
-  const most = Math.min(device.maxBindingBytes / elementBytes(type), 2 ** 30);
-  const limit = Math.floor(most / cut) * cut;
+  const most = Math.min(device.maxBindingBytes / elementBytes(type), mostElements);
+  const limit = Math.floor(most / squaresChunk) * squaresChunk;
   const starts = Array.from({ length: Math.ceil(size / limit) }, (_, i) => i * limit);
   return starts.map((start) => ({ start, size: Math.min(limit, size - start) }));
 }
 
 /** Cuts a matrix into as few blocks of rows as the device's binding limit allows. */
-export function rowPiecesOf({ shape: [rows, width], device }: Tensor): RowRange[] {
-  const limit = device.maxBindingBytes / 4 / width;
+export function rowPiecesOf({ shape: [rows, width], type, device }: Tensor): RowRange[] {
+  const limit = device.maxBindingBytes / elementBytes(type) / width;
   // Every 64th row starts at a multiple of 256 bytes, both in the matrix and in vectors with one value
   // per row.
   const most = limit >= rows ? rows : Math.max(64, Math.floor(limit / 64) * 64);

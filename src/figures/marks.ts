@@ -1,4 +1,4 @@
-/** Traces of rows: what a mark's place says is read off each row. @module */
+/** Traces of rows: the place of each row's mark is read off the row. @module */
 
 import type { Trace } from "./plotly_types.ts";
 
@@ -7,6 +7,18 @@ export type MarkPlace = string | number | null | undefined;
 
 /** What a row says of its mark's place along an axis. */
 export type PlaceOf<Row> = (row: Row, index: number) => MarkPlace;
+
+/**
+ * Turns rows into a trace: where the mark of each row is along both axes, the style of all marks, and any
+ * other fields of the trace.
+ */
+export type RowsToTrace<Style> = <Row>(
+  rows: readonly Row[],
+  x: PlaceOf<Row>,
+  y: PlaceOf<Row>,
+  style: Style,
+  more?: Omit<Trace, "type">,
+) => Trace;
 
 /**
  * A mark for each row.
@@ -20,48 +32,36 @@ export type PlaceOf<Row> = (row: Row, index: number) => MarkPlace;
  * console.log(trace.y); // [ 3.5, 3.3 ]
  * ```
  */
-export function dots<Row>(
-  rows: readonly Row[],
-  x: PlaceOf<Row>,
-  y: PlaceOf<Row>,
-  marker: Trace["marker"],
-  more: Omit<Trace, "type"> = {},
-): Trace {
-  return { type: "scatter", mode: "markers", ...places(rows, x, y), marker, ...more };
-}
+export const dots: RowsToTrace<Trace["marker"]> = (rows, x, y, marker, more): Trace => ({
+  type: "scatter",
+  mode: "markers",
+  ...places(rows, x, y),
+  marker,
+  ...more,
+});
 
 /** A line through the rows. */
-export function line<Row>(
-  rows: readonly Row[],
-  x: PlaceOf<Row>,
-  y: PlaceOf<Row>,
-  line: Trace["line"],
-  more: Omit<Trace, "type"> = {},
-): Trace {
-  return { type: "scatter", mode: "lines", ...places(rows, x, y), line, ...more };
-}
+export const line: RowsToTrace<Trace["line"]> = (rows, x, y, line, more): Trace => ({
+  type: "scatter",
+  mode: "lines",
+  ...places(rows, x, y),
+  line,
+  ...more,
+});
 
 /** An upright bar for each row. */
-export function bars<Row>(
-  rows: readonly Row[],
-  x: PlaceOf<Row>,
-  y: PlaceOf<Row>,
-  marker: Trace["marker"],
-  more: Omit<Trace, "type"> = {},
-): Trace {
-  return { type: "bar", ...places(rows, x, y), marker, ...more };
-}
+export const bars: RowsToTrace<Trace["marker"]> = (rows, x, y, marker, more): Trace => ({
+  type: "bar",
+  ...places(rows, x, y),
+  marker,
+  ...more,
+});
 
 /** A bar to the right for each row. */
-export function barsAcross<Row>(
-  rows: readonly Row[],
-  x: PlaceOf<Row>,
-  y: PlaceOf<Row>,
-  marker: Trace["marker"],
-  more: Omit<Trace, "type"> = {},
-): Trace {
-  return { ...bars(rows, x, y, marker, more), orientation: "h" };
-}
+export const barsAcross: RowsToTrace<Trace["marker"]> = (rows, x, y, marker, more): Trace => ({
+  ...bars(rows, x, y, marker, more),
+  orientation: "h",
+});
 
 /** An upright line through the whole plot, for a layout's shapes. */
 export function upright(x: number, line: Trace["line"]): Record<string, unknown> {

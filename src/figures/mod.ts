@@ -16,7 +16,16 @@ export {
 export { axis, baseLayout, logAxis } from "./layout.ts";
 export { type LossCurve, lossCurves, type LossCurvesOptions } from "./loss_curves.ts";
 export { type LowRankPicture, lowRankPictures } from "./low_rank_pictures.ts";
-export { bars, barsAcross, dots, line, type MarkPlace, type PlaceOf, upright } from "./marks.ts";
+export {
+  bars,
+  barsAcross,
+  dots,
+  line,
+  type MarkPlace,
+  type PlaceOf,
+  type RowsToTrace,
+  upright,
+} from "./marks.ts";
 export { matrixTex } from "./matrix_tex.ts";
 export { palette } from "./palette.ts";
 export { type ParameterBar, parameterBars } from "./parameter_bars.ts";

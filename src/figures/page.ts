@@ -6,17 +6,8 @@ import { type DrawFormula, escapeHtml, tableHtml, verdictHtml } from "./html.ts"
 import { plotSvg } from "./static_svg.ts";
 import { style } from "./style.ts";
 
-/** A claim with its verdict. */
-export interface Claim {
-  /** The claim. */
-  readonly claim: string;
-  /** The rule for its verdict. */
-  readonly rule: string;
-  /** What was found. */
-  readonly found: string;
-  /** The verdict. */
-  readonly verdict: string;
-}
+/** A claim that has been judged: what was claimed, the rule, what was found, and the verdict, as texts. */
+export type JudgedClaim = Readonly<Record<"claim" | "rule" | "found" | "verdict", string>>;
 
 /** One experiment in a report. */
 export interface Section {
@@ -31,7 +22,7 @@ export interface Section {
   /** What was run. */
   readonly settings: string;
   /** Its claims. */
-  readonly findings: readonly Claim[];
+  readonly findings: readonly JudgedClaim[];
   /** Its tables. */
   readonly tables: readonly DataTable[];
   /** Its figures. */
@@ -103,7 +94,7 @@ async function figureHtml(figure: Figure): Promise<string> {
 <figcaption>${escapeHtml(figure.caption)}</figcaption></figure>`;
 }
 
-function findingHtml({ claim, rule, found, verdict }: Claim): string {
+function findingHtml({ claim, rule, found, verdict }: JudgedClaim): string {
   return `<div class="finding"><p><strong>${escapeHtml(claim)}</strong> ${verdictHtml(verdict)}</p>
 <p>${escapeHtml(found)}</p><p class="rule">Rule, written before the run: ${
     escapeHtml(rule)

@@ -1,61 +1,48 @@
 /** An adapter's numbers as tables. @module */
 
-import type { DataTable, TableColumn } from "../figures/figure.ts";
+import type { DataTable } from "../figures/figure.ts";
+import { table } from "../figures/table.ts";
 import type { ComparedUpdate } from "./compare.ts";
 import type { UpdateRow } from "./describe.ts";
 import { shortNames } from "./updates.ts";
 
-const share = (key: string, label: string): TableColumn => ({ key, label, unit: "share" });
-const count = (key: string, label: string): TableColumn => ({ key, label, unit: "count" });
-const text = (key: string, label: string): TableColumn => ({ key, label, unit: "text" });
-
 /** A row per update: its size, and its rank by several measures. */
 export function updateTable(updates: readonly UpdateRow[]): DataTable {
-  const names = shortNames(updates.map(({ name }) => name));
-  return {
+  return table({
     id: "updates",
     title: "Size and rank of every update",
     columns: [
-      text("name", "matrix"),
-      count("rank", "r"),
-      share("frobenius", "‖ΔW‖"),
-      share("largest", "σ₁"),
-      share("stableRank", "stable rank"),
-      share("effectiveRank", "effective rank"),
-      count("energyRank90", "90% energy"),
-      count("suggestedRank", "suggested r"),
-      count("wastedRank", "wasted"),
+      ["name", "matrix", "text"],
+      ["rank", "r", "count"],
+      ["frobenius", "‖ΔW‖", "share"],
+      ["largest", "σ₁", "share", ({ singularValues: [largest] }) => largest],
+      ["stableRank", "stable rank", "share"],
+      ["effectiveRank", "effective rank", "share"],
+      ["energyRank90", "90% energy", "count"],
+      ["suggestedRank", "suggested r", "count"],
+      ["wastedRank", "wasted", "count"],
     ],
-    rows: updates.map(({ singularValues, amplification: _, ...row }, i) => ({
-      ...row,
-      name: names[i],
-      largest: singularValues[0],
-    })),
-  };
+    rows: shortened(updates),
+  });
 }
 
 /** A row per update, compared with the weight that it changes: Table 7 of the paper. */
 export function amplificationTable(updates: readonly UpdateRow[]): DataTable {
-  const names = shortNames(updates.map(({ name }) => name));
-  return {
+  return table({
     id: "amplification",
     title: "Every update compared with its weight, in the update's directions",
     columns: [
-      text("name", "matrix"),
-      share("deltaNorm", "‖ΔW‖"),
-      share("weightNorm", "‖W‖"),
-      share("relativeNorm", "‖ΔW‖ / ‖W‖"),
-      share("inDelta", "‖UᵀWVᵀ‖, ΔW's directions"),
-      share("inWeight", "W's own"),
-      share("expectedRandom", "by chance"),
-      share("factor", "amplification"),
+      ["name", "matrix", "text"],
+      ["deltaNorm", "‖ΔW‖", "share"],
+      ["weightNorm", "‖W‖", "share"],
+      ["relativeNorm", "‖ΔW‖ / ‖W‖", "share"],
+      ["inDelta", "‖UᵀWVᵀ‖, ΔW's directions", "share"],
+      ["inWeight", "W's own", "share"],
+      ["expectedRandom", "by chance", "share"],
+      ["factor", "amplification", "share"],
     ],
-    rows: updates.map(({ amplification, relativeNorm }, i) => ({
-      ...amplification,
-      name: names[i],
-      relativeNorm,
-    })),
-  };
+    rows: shortened(updates).map((update) => ({ ...update, ...update.amplification })),
+  });
 }
 
 /**
@@ -63,23 +50,28 @@ export function amplificationTable(updates: readonly UpdateRow[]): DataTable {
  * smallest angle.
  */
 export function comparisonTable(compared: readonly ComparedUpdate[]): DataTable {
-  const names = shortNames(compared.map(({ name }) => name));
-  return {
+  return table({
     id: "comparison",
     title: "What two adapters have in common",
     columns: [
-      text("name", "matrix"),
-      text("sizes", "directions"),
-      share("first", "φ(1, 1)"),
-      share("all", "φ of all"),
-      share("chance", "by chance"),
-      share("angle", "smallest angle, degrees"),
+      ["name", "matrix", "text"],
+      ["sizes", "directions", "text", ({ phi }) => `${phi.length} × ${phi[0].length}`],
+      ["first", "φ(1, 1)", "share", ({ phi }) => phi[0][0]],
+      ["all", "φ of all", "share", ({ phi }) => phi.at(-1)!.at(-1)!],
+      ["chance", "by chance", "share", ({ randomBaseline }) => randomBaseline],
+      [
+        "angle",
+        "smallest angle, degrees",
+        "share",
+        ({ principalAngles: [angle] }) => angle * 180 / Math.PI,
+      ],
     ],
-    rows: compared.map(({ phi, principalAngles: [angle], randomBaseline }, i) => ({
-      ...{ name: names[i], sizes: `${phi.length} × ${phi[0].length}`, first: phi[0][0] },
-      all: phi.at(-1)!.at(-1)!,
-      chance: randomBaseline,
-      angle: angle * 180 / Math.PI,
-    })),
-  };
+    rows: shortened(compared),
+  });
+}
+
+/** The rows without what all of their names begin with. */
+function shortened<Row extends { readonly name: string }>(rows: readonly Row[]): Row[] {
+  const names = shortNames(rows.map(({ name }) => name));
+  return rows.map((row, i) => ({ ...row, name: names[i] }));
 }

@@ -1,6 +1,7 @@
 /** Beam search with length-normalized scores. @module */
 
 import { Tape } from "../autograd/tape.ts";
+import { logSumExpOf } from "../core/numbers.ts";
 import { assertRoom, assertWhole, nextLogits } from "./generate.ts";
 import type { TextModel } from "./text_model.ts";
 
@@ -127,14 +128,9 @@ function bestCandidates(
   count: number,
 ): Candidate[] {
   const all = logits.flatMap((row, parent) => {
-    const base = running[parent].logProbability - logSumExp(row);
+    const base = running[parent].logProbability - logSumExpOf(row);
     const order = [...row.keys()].sort((a, b) => row[b] - row[a]).slice(0, count);
     return order.map((token) => ({ parent, token, logProbability: base + row[token] }));
   });
   return all.sort((a, b) => b.logProbability - a.logProbability).slice(0, count);
-}
-
-function logSumExp(row: Float32Array): number {
-  const largest = row.reduce((a, b) => Math.max(a, b), -Infinity);
-  return largest + Math.log(row.reduce((sum, value) => sum + Math.exp(value - largest), 0));
 }

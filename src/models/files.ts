@@ -18,16 +18,16 @@ import { type ModelOptions, TextModel } from "./text_model.ts";
 import { reorient } from "./transpose.ts";
 
 /**
- * Reads a folder's `config.json` and `model.safetensors` (F32, F16 or BF16; sharded or not) onto a
- * device. In a browser the path is a URL relative to the page; files in memory work too.
+ * Loads a Hugging Face folder onto a device: its `config.json` and its `model.safetensors` (F32, F16 or
+ * BF16; sharded or not). In a browser the path is a URL relative to the page; files in memory work too.
  *
  * Tensor names may have the trunk's prefix (GPT-2's `transformer.`) or not, and weights of Conv1D
  * layers are transposed. The header is compared with the configuration before anything is allocated, so that
  * neither can claim more than the file holds. Cost: the weights once in F32 on the device, and one
  * tensor at a time on the host.
  *
- * @throws {RangeError} when the architecture is unknown, or a tensor is missing or does not belong to
- * it.
+ * @throws {SyntaxError} when `config.json` is not a JSON object.
+ * @throws {RangeError} when the model type is unknown, or a tensor is missing or is not part of the model.
  * @throws {ShapeError} when a tensor does not fit the configuration.
  *
  * @example
@@ -57,7 +57,7 @@ export async function loadModel(
   return model;
 }
 
-/** The name in the file of every tensor, after checking that the file fits the architecture. */
+/** Each tensor's name in the file, once the file is known to fit the architecture. */
 function namesInFile(
   architecture: Architecture,
   file: SafetensorsFile,
@@ -92,7 +92,7 @@ function findTensor(
 }
 
 /**
- * Reads the `config.json` of a folder, or that file, of a supported model family.
+ * Reads the `config.json` of a model that can be loaded; the path is that file or its folder.
  *
  * @throws {SyntaxError} when it is not a JSON object.
  * @throws {RangeError} when the model type is not supported.
@@ -104,7 +104,7 @@ export async function readConfig(path: Folder): Promise<ConfigJson> {
 }
 
 /**
- * Reads the `config.json` of a folder, or that file, of any architecture.
+ * Reads a `config.json` of any architecture; the path is that file or its folder.
  *
  * @throws {SyntaxError} when it is not a JSON object.
  */
@@ -118,10 +118,22 @@ const configFile = (path: Folder): FileSource =>
   typeof path === "string" && path.endsWith(".json") ? path : fileIn(path, "config.json");
 
 /**
- * Saves a model as a Hugging Face folder, each file whole or not at all, without adapters. Of a model
- * without a known architecture, only the parameters are saved, unchanged and without a `config.json`.
+ * Saves a model, without its adapters, as a Hugging Face folder; each file is written whole or not at all.
+ * Of a model without a known architecture, only the parameters are saved, without a `config.json`.
  *
+ * @param dtype How values are stored. Default F32.
  * @throws {Error} when the folder cannot be written; older files are unchanged.
+ *
+ * @example
+ * ```ts
+ * import { loadModel, openDevice, saveModel } from "@lowrank/core";
+ *
+ * using device = await openDevice();
+ * using model = await loadModel(device, "models/tiny-gpt2");
+ * const folder = await Deno.makeTempDir();
+ * await saveModel(model, folder, "BF16");
+ * await Deno.remove(folder, { recursive: true });
+ * ```
  */
 export async function saveModel(
   model: Model,
@@ -142,7 +154,7 @@ export async function saveModel(
   });
 }
 
-/** Reads the named tensors in F32, however they are stored, without adapters' changes. */
+/** Reads the named tensors in F32, however they are stored, without what adapters add. */
 async function readTensors(
   { device, parameters, linears }: Model,
   names: readonly string[],

@@ -4,16 +4,13 @@ import { Tape } from "../autograd/tape.ts";
 import { hostTensor } from "../core/host_tensor.ts";
 import { Random } from "../core/random.ts";
 import type { KeyValueCache } from "../nn/key_value_cache.ts";
+import { chooseToken, type SamplingOptions } from "./sampling.ts";
 import type { TextModel } from "./text_model.ts";
 
 /** How the next token is chosen and when to stop. */
-export interface GenerateOptions {
+export interface GenerateOptions extends SamplingOptions {
   /** Most new tokens. */
   readonly maxNewTokens: number;
-  /** 0 takes the most likely token; otherwise logits are divided by it before sampling. Default 0. */
-  readonly temperature?: number;
-  /** Sample among this many most likely tokens. Default: all. */
-  readonly topK?: number;
   /** Stop after this token, which is also returned. */
   readonly stopToken?: number;
   /** Seed of the sampling. Default 0. */
@@ -45,14 +42,14 @@ export async function* generate(
   options: GenerateOptions,
 ): AsyncGenerator<number> {
   assertRoom(model, prompt, options.maxNewTokens);
-  assertChoice(options);
+  assertSampling(options);
   using cache = model.openCache(1, prompt.length + options.maxNewTokens);
   const random = new Random(options.seed ?? 0);
   let input: ArrayLike<number> = prompt;
   for (let made = 0; made < options.maxNewTokens; made++) {
     if (options.signal?.aborted) return;
     const [logits] = await nextLogits(model, cache, [input]);
-    const token = choose(logits, options, random);
+    const token = chooseToken(logits, options, random);
     yield token;
     if (token === options.stopToken) return;
     input = [token];
@@ -104,54 +101,8 @@ export function assertWhole(name: string, value: number, least: number): void {
   );
 }
 
-function assertChoice({ temperature = 0, topK = 1 }: GenerateOptions): void {
+function assertSampling({ temperature = 0, topK = 1 }: SamplingOptions): void {
   assertWhole("topK", topK, 1);
   if (Number.isFinite(temperature) && temperature >= 0) return;
   throw new RangeError(`generating needs a temperature of at least 0, found ${temperature}`);
-}
-
-function choose(logits: Float32Array, options: GenerateOptions, random: Random): number {
-  const { temperature = 0, topK = logits.length } = options, best = argmax(logits);
-  if (temperature === 0) return best;
-  const ids = mostLikely(logits, topK);
-  const weights = ids.map((id) => Math.exp((logits[id] - logits[best]) / temperature));
-  let left = random.uniform() * weights.reduce((sum, weight) => sum + weight, 0);
-  return ids.find((_, i) => (left -= weights[i]) < 0) ?? best;
-}
-
-/** Ids of the `count` largest values; of equal ones, the first. */
-function mostLikely(values: Float32Array, count: number): number[] {
-  const ids = Array.from(values.keys());
-  if (count >= ids.length) return ids;
-  const least = valueOfRank(values.slice(), count - 1);
-  const above = ids.filter((id) => values[id] > least);
-  const equal = ids.filter((id) => values[id] === least);
-  return [...above, ...equal.slice(0, count - above.length)];
-}
-
-/** The value at `rank` in descending order, by partitioning instead of sorting (Hoare 1961, FIND). */
-function valueOfRank(values: Float32Array, rank: number): number {
-  let low = 0, high = values.length - 1;
-  while (low < high) {
-    const pivot = values[(low + high) >> 1];
-    let i = low, j = high;
-    while (i <= j) {
-      while (values[i] > pivot) i++;
-      while (values[j] < pivot) j--;
-      if (i > j) break;
-      [values[i], values[j]] = [values[j], values[i]];
-      i++;
-      j--;
-    }
-    if (rank > j && rank < i) break;
-    if (rank <= j) high = j;
-    else low = i;
-  }
-  return values[rank];
-}
-
-function argmax(values: Float32Array): number {
-  let best = 0;
-  for (let i = 1; i < values.length; i++) if (values[i] > values[best]) best = i;
-  return best;
 }

@@ -10,6 +10,7 @@ export { allocateModel, completeConfig, runnableTypes } from "./registry.ts";
 export { ModelLayers, type StoredTensors } from "./model_layers.ts";
 export { countTrainable, type ForwardOptions, type Model, trainableOf } from "./model.ts";
 export { accuracyOf, outputsOf } from "./outputs.ts";
+export type { SamplingOptions } from "./sampling.ts";
 export { Perceptron, type PerceptronShape } from "./perceptron.ts";
 export { type ModelOptions, TextModel } from "./text_model.ts";
 export type { ModelInputs } from "../core/batch.ts";

@@ -1,10 +1,10 @@
-/** What a model says, read back. @module */
+/** A model's outputs on the host, and how many are right. @module */
 
 import { Tape } from "../autograd/mod.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import type { ForwardOptions, Model } from "./model.ts";
 
-/** A model's outputs, without gradients. */
+/** Runs a model without recording gradients and reads back what its head computes, (rows, outputs). */
 export async function outputsOf<Inputs>(
   model: Model<Inputs>,
   inputs: Inputs,
@@ -14,7 +14,7 @@ export async function outputsOf<Inputs>(
   return (await model.device.read(model.forward(tape, inputs, options)))[0];
 }
 
-/** The share of rows whose largest output is at the row's label. */
+/** The share of rows, from 0 to 1, whose largest output is at the row's label. Outputs are (rows, classes). */
 export function accuracyOf(
   { shape: [rows, width], data }: HostTensor,
   labels: ArrayLike<number>,

@@ -4,8 +4,6 @@
  */
 
 import { assertEquals } from "@std/assert";
-import * as kernels from "../../kernels/mod.ts";
-import type { Kernel } from "../../kernels/kernel.ts";
 import { browserPath } from "../support/parts.ts";
 import { casesByKernel } from "./cases.ts";
 
@@ -17,9 +15,7 @@ interface Program {
 
 /** Each kernel's programs with the constants of its first case. */
 function programs(): Program[] {
-  const all = Object.values(kernels).filter((value) => typeof value === "object") as Kernel[];
-  return all.flatMap(({ name, wgsl }) => {
-    const { scalars } = casesByKernel.get(name)![0];
+  return [...casesByKernel.values()].flatMap(([{ kernel: { name, wgsl }, scalars }]) => {
     const variant = wgsl.variant?.({ software: true, subgroupSize: 8 });
     const plain = { name, code: wgsl.code, constants: wgsl.constants?.(scalars) ?? {} };
     if (!variant) return [plain];

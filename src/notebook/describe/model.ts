@@ -6,6 +6,7 @@ import { howMany } from "../../core/how_many.ts";
 import { formatShape, sizeOf } from "../../core/shape.ts";
 import type { DataTable } from "../../figures/figure.ts";
 import { formatValue } from "../../figures/format.ts";
+import { table } from "../../figures/table.ts";
 import { countTrainable, type Model, type TextModel } from "../../models/mod.ts";
 
 /** Parameters of one kind in all blocks. */
@@ -14,34 +15,44 @@ interface Kind {
   readonly members: BaseTensor[];
 }
 
+/** A tensor of the base, whatever stores it. */
 type BaseTensor = Pick<Parameter, "name" | "shape" | "size" | "trainable">;
+
+/** A row of a model's table; the last one is for all parameters. */
+interface KindRow {
+  readonly name: string;
+  readonly times?: number;
+  readonly shape?: string;
+  readonly parameters: number;
+  readonly share: number;
+  readonly trained?: string;
+}
 
 /** A model: one row for each kind of parameter, over all blocks. */
 export function modelTable(model: TextModel): DataTable {
   const { description, vocabulary, positions } = model;
   const total = parametersOf(model), trainable = countTrainable(model);
-  return {
+  return table<KindRow>({
     id: "model",
     title: `${description}, ${formatValue(vocabulary, "count")} tokens, ` +
       `context ${formatValue(positions, "count")}; ` +
       `${formatValue(trainable, "count")} trainable values`,
     columns: [
-      { key: "name", label: "parameter", unit: "text" },
-      { key: "times", label: "count", unit: "count" },
-      { key: "shape", label: "shape", unit: "text" },
-      { key: "parameters", label: "parameters", unit: "count" },
-      { key: "share", label: "share", unit: "percent" },
-      { key: "trained", label: "trained", unit: "text" },
+      ["name", "parameter", "text"],
+      ["times", "count", "count"],
+      ["shape", "shape", "text"],
+      ["parameters", "parameters", "count"],
+      ["share", "share", "percent"],
+      ["trained", "trained", "text"],
     ],
-    rows: [...kindsOf(model).map((kind) => kindRow(kind, total)), {
-      name: "all",
-      parameters: total,
-      share: 100,
-    }],
-  };
+    rows: [
+      ...kindsOf(model).map((kind) => kindRow(kind, total)),
+      { name: "all", parameters: total, share: 100 },
+    ],
+  });
 }
 
-function kindRow({ name, members }: Kind, total: number) {
+function kindRow({ name, members }: Kind, total: number): KindRow {
   const parameters = members.reduce((sum, { size }) => sum + size, 0);
   const trained = members.filter(({ trainable }) => trainable).length;
   return {
@@ -80,28 +91,20 @@ function parametersOf(model: Model): number {
 /** An adapter: one row per site. */
 export function adapterTable(adapter: LoraAdapter): DataTable {
   const share = 100 * adapter.parameterCount / parametersOf(adapter.model);
-  return {
+  return table({
     id: "adapter",
     title: `LoRA on ${howMany(adapter.sites.length, "site")}: ` +
       `${formatValue(adapter.parameterCount, "count")} parameters, ` +
       `${share.toPrecision(3)}% of the base, ${formatValue(adapter.bytes, "bytes")}`,
     columns: [
-      { key: "name", label: "site", unit: "text" },
-      { key: "rank", label: "rank r", unit: "count" },
-      { key: "alpha", label: "α", unit: "number" },
-      { key: "scaling", label: "scaling s", unit: "number" },
-      { key: "A", label: "A", unit: "text" },
-      { key: "B", label: "B", unit: "text" },
-      { key: "parameters", label: "parameters", unit: "count" },
+      ["name", "site", "text"],
+      ["rank", "rank r", "count"],
+      ["alpha", "α", "number"],
+      ["scaling", "scaling s", "number"],
+      ["A", "A", "text", ({ A }) => formatShape(A.shape)],
+      ["B", "B", "text", ({ B }) => formatShape(B.shape)],
+      ["parameters", "parameters", "count", ({ A, B }) => A.size + B.size],
     ],
-    rows: adapter.sites.map(({ name, rank, alpha, scaling, A, B }) => ({
-      name,
-      rank,
-      alpha,
-      scaling,
-      A: formatShape(A.shape),
-      B: formatShape(B.shape),
-      parameters: A.size + B.size,
-    })),
-  };
+    rows: adapter.sites,
+  });
 }

@@ -5,6 +5,7 @@ import type { Formula } from "../../accounting/mod.ts";
 import type { Spectrum } from "../../analysis/mod.ts";
 import type { Outcome } from "../../../experiments/mod.ts";
 import type { DataTable, Figure } from "../../figures/figure.ts";
+import { table } from "../../figures/table.ts";
 import type { PeftAdapter } from "../../formats/mod.ts";
 import type { Part, Tex } from "../part.ts";
 import { describeOutcome } from "./finding.ts";
@@ -45,15 +46,15 @@ export async function describeRecord(value: object): Promise<readonly Part[] | u
 async function describeFormula(formula: Formula): Promise<Part[]> {
   const { formulaTex } = await import("../../accounting/mod.ts");
   const { meaning, unit, source, symbols } = formula;
-  const letters: DataTable = {
+  const letters = table({
     id: "letters",
     title: `${meaning}${unit === "ratio" ? "" : `, in ${unit}`} (${source})`,
     columns: [
-      { key: "tex", label: "letter", unit: "math" },
-      { key: "meaning", label: "meaning", unit: "text" },
-      { key: "unit", label: "unit", unit: "text" },
+      ["tex", "letter", "math"],
+      ["meaning", "meaning", "text"],
+      ["unit", "unit", "text"],
     ],
-    rows: Object.values(symbols).map((symbol) => ({ ...symbol })),
-  };
+    rows: Object.values(symbols),
+  });
   return [{ tex: formulaTex(formula) }, letters];
 }

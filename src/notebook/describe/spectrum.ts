@@ -4,6 +4,7 @@ import type { Spectrum } from "../../analysis/mod.ts";
 import type { DataTable, Figure } from "../../figures/figure.ts";
 import { axis, baseLayout } from "../../figures/layout.ts";
 import { palette } from "../../figures/palette.ts";
+import { table } from "../../figures/table.ts";
 
 /** The singular values, and the measures of rank. */
 export function describeSpectrum(spectrum: Spectrum): [Figure, DataTable] {
@@ -53,13 +54,13 @@ function rankTable(spectrum: Spectrum): DataTable {
     ["directions that hold 99% of ‖ΔW‖²", spectrum.energyRank99],
     ["singular values above the noise edge", spectrum.aboveNoise],
   ];
-  return {
+  return table({
     id: "ranks",
     title: `Measures of the rank of ΔW, which is at most ${spectrum.singularValues.length}`,
     columns: [
-      { key: "measure", label: "measure", unit: "text" },
-      { key: "value", label: "value", unit: "number" },
+      ["measure", "measure", "text", ([measure]) => measure],
+      ["value", "value", "number", ([, value]) => value],
     ],
-    rows: measures.map(([measure, value]) => ({ measure, value })),
-  };
+    rows: measures,
+  });
 }
