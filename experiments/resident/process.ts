@@ -1,6 +1,6 @@
 /**
- * Trains a GPT-2 for two steps on the cpu device and prints what the ledger says and what Linux says. A
- * process of its own, so that nothing else was ever resident in it. Its argument is a case as JSON.
+ * Trains a GPT-2 for two steps on the cpu device and prints what the ledger and Linux report. It is a
+ * separate process, so that nothing else was ever resident in it. Its argument is a case as JSON.
  *
  * @module
  */
