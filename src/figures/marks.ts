@@ -1,11 +1,11 @@
-/** Traces of rows: what a mark's place says is read off each row. @module */
+/** Traces of rows: the position of each mark is read from its row. @module */
 
 import type { Trace } from "./plotly_types.ts";
 
-/** A place along an axis: a number or a category; none breaks a line. */
+/** A position along an axis: a number or a category; null breaks a line. */
 export type MarkPlace = string | number | null | undefined;
 
-/** What a row says of its mark's place along an axis. */
+/** Reads the position of a row's mark along an axis. */
 export type PlaceOf<Row> = (row: Row, index: number) => MarkPlace;
 
 /**
@@ -41,7 +41,7 @@ export function line<Row>(
   return { type: "scatter", mode: "lines", ...places(rows, x, y), line, ...more };
 }
 
-/** An upright bar for each row. */
+/** A vertical bar for each row. */
 export function bars<Row>(
   rows: readonly Row[],
   x: PlaceOf<Row>,
@@ -52,7 +52,7 @@ export function bars<Row>(
   return { type: "bar", ...places(rows, x, y), marker, ...more };
 }
 
-/** A bar to the right for each row. */
+/** A horizontal bar for each row. */
 export function barsAcross<Row>(
   rows: readonly Row[],
   x: PlaceOf<Row>,
@@ -63,7 +63,7 @@ export function barsAcross<Row>(
   return { ...bars(rows, x, y, marker, more), orientation: "h" };
 }
 
-/** An upright line through the whole plot, for a layout's shapes. */
+/** A vertical line through the whole plot, for a layout's shapes. */
 export function upright(x: number, line: Trace["line"]): Record<string, unknown> {
   return { type: "line", x0: x, x1: x, y0: 0, y1: 1, yref: "paper", line };
 }
