@@ -81,7 +81,7 @@ const lossFigure = (inputs: string) => (rows: readonly TeacherRow[]): Figure => 
   };
 };
 
-/** Students of linear teachers at every rank, beside the best loss that each rank allows. */
+/** Students of linear teachers at every rank, next to the best loss that each rank allows. */
 export const linearTeacher: Experiment = experiment({
   name: "linear-teacher",
   title: "Linear teachers: the best loss at every rank is known",
