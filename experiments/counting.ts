@@ -9,7 +9,7 @@ import { measured } from "../src/paper/printed/mod.ts";
 import { type Experiment, experiment } from "./frame/mod.ts";
 import { gpt3, printed } from "./gpt3.ts";
 
-/** Parameters of GPT-3 175B that LoRA on q and v trains; of rank 0 those of full fine-tuning. */
+/** Parameters of GPT-3 175B that LoRA on q and v trains; at rank 0, those of full fine-tuning. */
 export function countTrained(rank: number): number {
   using device = new DryDevice();
   using model = Gpt2.allocate(device, gpt3);
@@ -61,7 +61,7 @@ export const counting: Experiment = experiment({
   tables: [(rows) =>
     table({
       id: "counts",
-      title: "Trained parameters of GPT-3 175B, ours beside the printed values (quoted)",
+      title: "Trained parameters of GPT-3 175B, ours next to the printed values (quoted)",
       columns: [
         ["method", "method", "text"],
         ["trained", "trained parameters", "count"],

@@ -1,4 +1,4 @@
-/** Table 7's random column, and what an analysis costs, at GPT-3's own width. @module */
+/** Table 7's random column, and the cost of an analysis, at GPT-3's width. @module */
 
 import { amplification, frobeniusOf, similarityGrid, spectrum } from "../src/analysis/mod.ts";
 import { updateDirections, updateSingularValues } from "../src/analysis/mod.ts";
@@ -18,7 +18,7 @@ const printed = {
   ],
 } as const;
 
-/** Draws W and an update of each printed rank and norm, and analyzes them; tells what each part took. */
+/** Draws W and an update of each printed rank and norm, and analyzes them; times each part. */
 function analyzeLayer(width: number, seed: number) {
   const seconds: { readonly part: string; readonly seconds: number }[] = [];
   const timed = <T>(part: string, work: () => T): T => {
@@ -78,24 +78,24 @@ export function isExplained(value: number, rank: number, width: number, unit = 0
 /** A layer of GPT-3's width. */
 export const fullSize: Experiment = experiment({
   name: "full-size-layer",
-  title: "A layer of GPT-3's own width",
+  title: "A layer of GPT-3's width",
   question:
     "How much of table 7 is chance at d = 12,288, and what does an analysis at that size cost?",
   source: "Hu et al. 2021, section 7.3, table 7 (quoted: ‖W‖, ‖ΔW‖, the random column)",
   rows: (_, { full, quick, seeds: [seed] }) =>
     full
       ? analyzeLayer(quick ? 256 : gpt3.n_embd, seed)
-      : new LeftOut("it takes half a minute with OpenBLAS and 3 GB; --full runs it"),
+      : new LeftOut("it takes half a minute with OpenBLAS and 3 GB of memory; --full runs it"),
   settings: ({ width, similarity }) =>
     `W is ${width} x ${width}, independent normal values of norm ${printed.weightNorm}; updates of ` +
     "rank 4 and 64 with the printed norms 6.91 and 3.57 and random factors. W's own directions come " +
     "from the randomized range finder. φ(4, 64) between the two updates is " +
     `${similarity[3][63].toFixed(4)}; by chance ${(64 / width).toFixed(4)}.`,
   claims: [{
-    text: "Table 7's random column is (r/d)·‖W‖, whatever W is",
+    text: "Table 7's random column is (r/d)·‖W‖ for any W",
     rule:
-      "held when both printed values lie within three deviations of one draw, ‖W‖ / (√2·d), and " +
-      "half a unit of their last digit, and our own draw within three deviations.",
+      "held when both printed values differ from (r/d)·‖W‖ by at most three standard deviations of one " +
+      "draw, ‖W‖ / (√2·d), plus half a unit of their last digit, and our own draws by at most three",
     printed: true,
     quick: false,
     holds: ({ width, updates }) =>
@@ -129,7 +129,7 @@ export const fullSize: Experiment = experiment({
     }), ({ seconds, weightBytes }) =>
     table<{ part: string; seconds?: number; bytes?: number }>({
       id: "full-size-cost",
-      title: "What it took",
+      title: "Time and memory of the analysis",
       columns: [
         ["part", "part", "text"],
         ["seconds", "seconds", "time"],
@@ -145,8 +145,8 @@ export const fullSize: Experiment = experiment({
     id: "full-size-spectrum",
     title: "Singular values of the random updates",
     caption:
-      "From the factors; dashed: where those of noise of this shape and norm would end, had it " +
-      "full rank (Marchenko and Pastur). A product of two Gaussian factors of low rank is nearly flat.",
+      "From the factors. Dashed: the largest singular value of full-rank noise of the same shape and norm " +
+      "(Marchenko and Pastur). The spectrum of a product of two low-rank Gaussian factors is nearly flat.",
     data: updates.flatMap(({ rank, spectrum: { singularValues, noiseEdge } }, i) => {
       const color = palette.series[i], name = `r = ${rank}`, mode = "lines+markers";
       return [
@@ -156,6 +156,6 @@ export const fullSize: Experiment = experiment({
         }),
       ];
     }),
-    layout: baseLayout(logAxis("place"), logAxis("singular value")),
+    layout: baseLayout(logAxis("index"), logAxis("singular value")),
   })],
 });

@@ -15,19 +15,19 @@ const listed = names.map((name, i) => `${i % 4 === 0 ? indent : " "}${name}`)
 
 const usage = `Usage: deno task reproduce [options]
 
-Makes results of the LoRA paper again, on real text, and writes them to a folder:
-results.json, the adapters as PEFT folders, and index.html, a report that needs no network.
+Checks the claims of the LoRA paper at small scale and writes to a folder: results.json,
+the adapters as PEFT folders, and index.html, a report that needs no network.
 
 Options:
   --only <a,b>       only these experiments:
 ${listed}
-  --seeds <n>        number of seeds of every training run (default 1)
+  --seeds <n>        number of seeds for every training run (default 1)
   --device <kind>    auto, cpu or webgpu (default auto)
-  --out <folder>     where to write (default results)
-  --full             three seeds unless said, and all ranks and sizes of the rank study
-  --shard <i/n>      only train, every n-th of the runs; without it the job reads all that are there
-  --quick            few steps: to see that it works, not what comes out
-  --help             this text`;
+  --out <folder>     output folder (default results)
+  --full             three seeds unless --seeds is given, all ranks and sizes, no shipped adapters
+  --shard <i/n>      only train the i-th of n parts of the runs; run without it to read them all
+  --quick            few steps: shows that everything works, but not what the results are
+  --help             show this text`;
 
 /** Parses the arguments of the main job. */
 export function parseReproduceArgs(args: readonly string[]): ReproduceOptions | "help" {

@@ -55,7 +55,7 @@ export const memory: Experiment = experiment({
     memoryRow("LoRA, r = 4 on q and v", 4, "LoRA"),
   ],
   claims: [{
-    text: "LoRA trains GPT-3 175B in 3 times less memory than full fine-tuning with Adam",
+    text: "Training GPT-3 175B with LoRA takes 3 times less memory than full fine-tuning with Adam",
     rule: `held when the peak of a step in F32 on one sequence of ${tokens} tokens, activations ` +
       "included, falls by a factor of 3 or more",
     printed: true,
@@ -63,9 +63,9 @@ export const memory: Experiment = experiment({
     found: ([full, lora]) =>
       `${times(full.peak / lora.peak)} at the peak, ${
         times(stateBytes(full) / stateBytes(lora))
-      } without activations. In F32 a trained value costs 16 bytes and a frozen one 4; the paper's ` +
-      `${full.printed} and ${lora.printed} come without a breakdown, a type or a batch, and the ` +
-      "latter is what the weights alone take in two bytes a value.",
+      } without activations. In F32 a trained parameter costs 16 bytes and a frozen one 4. The paper ` +
+      `gives ${full.printed} and ${lora.printed} without a breakdown, a data type or a batch size; ` +
+      "the latter is what the weights alone take at two bytes each.",
   }],
   tables: [(rows) =>
     table({
@@ -76,7 +76,7 @@ export const memory: Experiment = experiment({
         ...usedRoles(rows).map((role): Column<MemoryRow> => {
           return [role, role, "bytes", ({ byRole }: RoleBar) => byRole[role]];
         }),
-        ["peak", "all", "bytes"],
+        ["peak", "total", "bytes"],
         ["printed", "paper", "text"],
       ],
       rows,
@@ -86,7 +86,7 @@ export const memory: Experiment = experiment({
     title: "GPT-3 175B: bytes by role at the peak of a step",
     caption:
       `One sequence of ${tokens} tokens in F32, by running the training step on the dry device, ` +
-      "which keeps the books and allocates nothing.",
+      "which keeps the ledger but allocates nothing.",
     ...roleBars(rows, "GB", 300),
   })],
 });

@@ -1,4 +1,4 @@
-/** Merging: no latency, exactly undone, and one task exchanged for another. @module */
+/** Merging: no latency, reversible to the bit, and switching from one task to another. @module */
 
 import { loadAdapter, merge, mergeReport, swap, unmerge } from "../src/adapt/mod.ts";
 import { countChangedBits, largestDifference, largestOf } from "../src/core/numbers.ts";
@@ -76,7 +76,7 @@ async function measureA({ model, base, folderA, inputs, rounds }: MergingInput) 
   }
 }
 
-/** From task A to task B by subtracting one BA and adding the other, compared with merging B alone. */
+/** From task A to task B by subtracting one BA and adding the other, next to a fresh merge of B. */
 async function measureSwitch({ model, folderA, folderB, dataB, inputs }: MergingInput) {
   const base = await glossLoss(model, dataB);
   using a = await loadAdapter(model, folderA);
@@ -107,18 +107,18 @@ const latencyShare = 0.05;
 /** Relative to the largest logit: what F32 rounding may add up to over the layers. */
 const tolerance = 1e-4;
 
-/** Merged against unmerged, back again, and from one task to another. */
+/** Merges, unmerges and switches tasks. */
 export const merging: Experiment = experiment({
   name: "merging",
-  title: "Merging: no latency, exact, and one task for another",
+  title: "Merging: no latency, exactly reversible, and a way to switch tasks",
   question:
-    "What does an adapter cost when the model is used, and can it be taken out again? Task A " +
-    "defines nouns, task B verbs.",
+    "What does an adapter cost at inference, and can it be removed again? Task A is to define " +
+    "nouns, task B to define verbs.",
   source: "Hu et al. 2021, section 4.1 and table 1",
   settings: ({ rounds, shape: [batch, time] }) =>
     `Two adapters of rank ${rank} on every linear layer, trained as in the comparison above. ` +
     `Timing: ${rounds} forward passes of ${batch} sequences of ${time} tokens each, the three ` +
-    "models in turn.",
+    "models interleaved.",
   runs: ({ seeds: [seed], quick }) =>
     parts.map((part, index) =>
       planGloss(adaptationRun(method, part, seed, quick), `task ${"AB"[index]}`)
@@ -128,7 +128,7 @@ export const merging: Experiment = experiment({
     text: "A merged adapter adds no latency",
     rule: `held when the median forward pass of the merged model is at most ${
       100 * latencyShare
-    }% slower than the base's, timed in turn`,
+    }% slower than the base's, with their passes interleaved`,
     scale: true,
     quick: true,
     holds: ({ timings: [base, , merged] }) => merged.median <= base.median * (1 + latencyShare),
@@ -143,24 +143,24 @@ export const merging: Experiment = experiment({
         `base, whose median is ${base.median.toFixed(1)} µs per token.`;
     },
   }, {
-    text: "Merging changes outputs by rounding only, and unmerging restores every bit",
+    text: "Merging changes outputs only by rounding, and unmerging restores every bit",
     rule: `held when merged and unmerged logits differ by at most ${tolerance} of the largest ` +
       "logit and no bit of the base's weights and logits changed",
     holds: ({ mergeError, largestLogit, changedBits }) =>
       mergeError <= tolerance * largestLogit && changedBits === 0,
     found: ({ mergeError, largestLogit, changedBits }) =>
-      `logits up to ${largestLogit.toFixed(1)} differ by at most ${mergeError.toExponential(1)}; ` +
-      `${changedBits} of the base's numbers changed.`,
+      `Logits of up to ${largestLogit.toFixed(1)} differ by at most ` +
+      `${mergeError.toExponential(1)}; ${changedBits} of the base's numbers changed.`,
   }, {
     text: "Subtracting one BA and adding another switches the task",
-    rule: "held when the logits after the exchange differ from those of a fresh merge by at most " +
+    rule: "held when the logits after the switch differ from those of a fresh merge by at most " +
       `${tolerance} of the largest logit`,
     holds: ({ switchError, largestLogit }) => switchError <= tolerance * largestLogit,
     found: ({ switchError, lossOnB: { base, unmerged, switched } }) =>
-      `Logits after the exchange and after a fresh merge differ by at most ${
+      `Logits after the switch and after a fresh merge differ by at most ${
         switchError.toExponential(1)
       }; loss on task B: base ${base.toFixed(3)}, adapter B ${unmerged.toFixed(3)}, after the ` +
-      `exchange ${switched.toFixed(3)}.`,
+      `switch ${switched.toFixed(3)}.`,
   }],
   tables: [({ timings, shape }) => latencyTable(timings, shape)],
   figures: [({ timings }, { device }) => latencyFigure(timings, rank, device.description)],

@@ -1,4 +1,4 @@
-/** Experiments: the paper's tables and figures, made again. @module */
+/** Experiments: the paper's claims, tables and figures, reproduced. @module */
 
 export * from "./frame/mod.ts";
 export type { DataTable, Figure, TableColumn, Unit } from "../src/figures/figure.ts";

@@ -1,4 +1,4 @@
-/** "Every count, byte and table": the paper's printed numbers beside what follows from its settings. @module */
+/** The paper's printed numbers next to what follows from its settings. @module */
 
 import type { PaperRow } from "../src/paper/mod.ts";
 import { type Experiment, experiment } from "./frame/mod.ts";
@@ -6,17 +6,17 @@ import { type Experiment, experiment } from "./frame/mod.ts";
 /** Loaded when it is needed, and mathjs with it. */
 const loadPaper = () => import("../src/paper/mod.ts");
 
-/** All printed numbers that arithmetic reaches, and the others as quotations. */
+/** All printed numbers that can be computed, and the others as quotations. */
 export const paperTables: Experiment = experiment({
   name: "paper",
-  title: "Every count, byte and table",
+  title: "The paper's printed numbers, recomputed",
   question: "Which of the paper's printed numbers follow from its own settings, computed exactly?",
   source: "Hu et al. 2021, tables 1 to 18, abstract, sections 2, 4.2 and 7, appendices D and H",
   settings:
     "Formulas are those of the paper's section 5.1, evaluated exactly; models are counted tensor by " +
-    "tensor. No formula is fitted to a printed value; widths of adapters that the paper does not state are inferred " +
-    "from it, and marked. Figures that only training or GPT-3's weights would " +
-    "give are quoted, in italics, and folded.",
+    "tensor. No formula is fitted to a printed value. Adapter widths that the paper does not state are " +
+    "inferred from the printed value, and marked. Numbers that only training or GPT-3's weights could " +
+    "give are quoted, in italics and in folded tables.",
   async rows() {
     const paper = await loadPaper();
     return { ...paper, rows: paper.paperRows() };
@@ -24,8 +24,8 @@ export const paperTables: Experiment = experiment({
   claims: [{
     text: "The paper's counts, bytes, percentages and averages follow from its settings",
     rule:
-      "held when every printed number that arithmetic reaches is ours with the digits shown, rounded " +
-      "or cut off; settings that the paper does not state may be inferred from the printed value, and are marked",
+      "held when every printed number that can be computed equals ours to the digits shown, rounded " +
+      "or truncated; settings that the paper does not state may be inferred from the printed value, and are marked",
     printed: true,
     holds: ({ countVerdicts, rows }) => countVerdicts(rows).differs === 0,
     found({ countVerdicts, computationOf, rows }) {
@@ -33,11 +33,11 @@ export const paperTables: Experiment = experiment({
       const rounded = counts["equal when rounded"], truncated = counts["equal when truncated"];
       const equal = rounded + truncated,
         isInferred = (row: PaperRow) => computationOf(row)?.inferred && row.verdict !== "differs";
-      return `${equal} of ${equal + differs} do: ${rounded} rounded, ${truncated} only cut off; ` +
+      return `${equal} of ${equal + differs} do: ${rounded} rounded, ${truncated} truncated; ` +
         `${
           rows.filter(isInferred).length
-        } of them with a setting inferred from the printed value. ` +
-        `${differs} differ, each for the reason beside it.`;
+        } of them use a setting inferred from the printed value. ` +
+        `${differs} differ; the tables give a reason for each.`;
     },
   }],
   tables: [

@@ -1,4 +1,4 @@
-/** Somebody's real adapter: what the authors' own RoBERTa adapter looks like. @module */
+/** The RoBERTa adapter that the paper's authors published. @module */
 
 import { join } from "node:path";
 import { spectrum } from "../src/analysis/mod.ts";
@@ -59,19 +59,19 @@ function settings(modules: readonly AuthorsModule[]): string {
       (100 * topShare(steepest)).toFixed(1)
     }% of whose energy ` +
     `is in one direction (σ ${first.toFixed(2)}, ${second.toFixed(2)}, …). ` +
-    "Described, not judged: the paper claims nothing of this adapter.";
+    "Described, not judged: the paper makes no claim about this adapter.";
 }
 
-/** The authors' own adapter, where it is at hand. */
+/** The authors' own adapter, if LOWRANK_DATA has it. */
 export const realAdapter: Experiment = experiment({
   name: "real-adapter",
-  title: "Somebody's real adapter",
-  question: "How many of its directions does an adapter use that the paper's authors published?",
+  title: "The authors' RoBERTa adapter",
+  question: "How many of its directions does an adapter published by the paper's authors use?",
   source: "microsoft/LoRA, examples/NLU/roberta_base_lora_mnli.bin; Hu et al. 2021, table 2",
   async rows() {
     const file = await findAuthors();
     return file ? await readAuthors(file) : new LeftOut(
-      "the authors' adapter is not part of this repository, and LOWRANK_DATA names no folder with " +
+      "the authors' adapter is not part of this repository, and LOWRANK_DATA is not a folder with " +
         path,
     );
   },
@@ -99,12 +99,12 @@ export const realAdapter: Experiment = experiment({
         [86, 180, 233].map((dark, i) => dark + (layer / 11) * ([0, 38, 63][i] - dark)).join()
       })`;
     const panel = (i: number) =>
-      axis(`place, ${sites[i]}`, { domain: ([[0, 0.47], [0.53, 1]] as const)[i], anchor: "y" });
+      axis(`index, ${sites[i]}`, { domain: ([[0, 0.47], [0.53, 1]] as const)[i], anchor: "y" });
     return {
       id: "authors-spectra",
       title: "Singular values of ΔW in the authors' adapter",
       caption:
-        "A line for each of the 12 layers, from light (0) to dark (11). Left query, right value.",
+        "A line for each of the 12 layers, from light (0) to dark (11). Left: query; right: value.",
       data: modules.map(({ site, layer, spectrum: { singularValues } }) => {
         const color = shade(layer), xaxis = site === "query" ? "x" : "x2";
         const marker = { color, size: 5 }, width = 1.5;

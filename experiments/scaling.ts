@@ -1,4 +1,4 @@
-/** Where the headline shrinks: both ratios over the model's size, the optimizer and the batch. @module */
+/** Where the headline numbers shrink: both ratios by model size, optimizer and batch size. @module */
 
 import { catalog, type ConfigJson } from "../src/architectures/mod.ts";
 import { grouped } from "../src/core/numbers.ts";
@@ -39,11 +39,12 @@ export const optimizerLabels = ["AdamW", "SGD", "momentum", "8-bit Adam", "Adafa
 
 const adamW = optimizerLabels.indexOf("AdamW");
 
-/** Figures for the smallest and the largest model, and how many models keep a rule. */
+/** Values of the smallest and the largest model, and which models satisfy a rule. */
 function span(rows: Rows, value: Read<string>, rule: string, holds: Read<boolean>): string {
-  const ends = [rows[0], rows.at(-1)!].map((row) => `${value(row)} for ${row.model}`).join(", ");
-  const models = rows.filter(holds).map(({ model }) => model).join(" and ") || "none";
-  return `${ends}; ${rule} for ${models} of ${rows.length} models.`;
+  const [least, most] = [rows[0], largest(rows)].map((row) => `(${row.model}): ${value(row)}`);
+  const names = rows.filter(holds).map(({ model }) => model), list = names.join(", ") || "none";
+  const share = `${names.length} of ${rows.length} models (${list})`;
+  return `Smallest model ${least}; largest ${most}; ${rule} for ${share}.`;
 }
 
 const isThird = ({ byOptimizer }: ScalingRow) => byOptimizer[adamW].peak >= printed.memoryReduction;
@@ -57,7 +58,7 @@ const largest = (rows: Rows) => rows.at(-1)!;
 const size: readonly Column<ScalingRow>[] = [
   ["model", "model", "text"],
   ["parameters", "parameters", "count"],
-  ["length", "tokens", "count"],
+  ["length", "length (tokens)", "count"],
 ];
 
 const optimizerTable = (id: string, title: string, key: "peak" | "state") => (rows: Rows) =>
@@ -71,7 +72,7 @@ const optimizerTable = (id: string, title: string, key: "peak" | "state") => (ro
     ],
   });
 
-const sizeAxis = () => logAxis("parameters of the model", { range: [5.8, 11.5] });
+const sizeAxis = () => logAxis("model parameters", { range: [5.8, 11.5] });
 
 /** A line over the sizes, broken where the sequences become longer, which costs activations. */
 function sizeLine(
@@ -95,40 +96,40 @@ function printedLine(rows: Rows, value: number, name: string): Trace {
   return line(ends, ({ parameters }) => parameters, () => value, style, { name });
 }
 
-/** The paper's two ratios where the paper does not look. Every scale is among the rows. */
+/** The paper's two ratios where the paper does not report them. Every scale is among the rows. */
 export const scaling: Experiment = experiment({
   name: "scaling",
-  title: "Where the headline shrinks",
+  title: "Where the paper's headline numbers shrink",
   question:
-    "The paper says 10,000 times fewer parameters and 3 times less memory of the largest GPT-3 with " +
-    "Adam. What becomes of both with smaller models, larger batches and other optimizers?",
-  source: "Hu et al. 2021, abstract and section 4.2; an open question of the paper",
+    "The paper reports 10,000 times fewer trained parameters and 3 times less memory for the largest " +
+    "GPT-3 with Adam. How do both change with smaller models, larger batches and other optimizers?",
+  source: "Hu et al. 2021, abstract and section 4.2; a question that the paper leaves open",
   settings:
-    "GPT-2's and GPT-3's published shapes, our base, and a smaller one; by the closed formulas of a " +
-    "training step in F32, which equal the dry device's bytes. State of 8-bit Adam as in bitsandbytes, " +
-    "of Adafactor without momentum; gradients and weights are F32 for all.",
+    "The published shapes of GPT-2 and GPT-3, our base model and a smaller one. Bytes of a training " +
+    "step in F32 by closed formulas, which agree with the dry device to the byte. 8-bit Adam keeps its " +
+    "state as in bitsandbytes, Adafactor keeps no momentum; weights and gradients are F32 for all.",
   rows: scalingRows,
   claims: [{
-    text: "LoRA trains in 3 times less memory with Adam, whatever the size of the model",
+    text: "With Adam, LoRA takes 3 times less memory at every model size",
     rule:
-      "held when in F32 with AdamW, on one sequence of the model's full length, r = 4 on q and v, " +
-      "the peak of a step, activations included, falls by a factor of 3 or more for every model of the table",
+      "held when in F32 with AdamW, on one sequence of the model's full length, with r = 4 on q and v, " +
+      "the peak of a step, activations included, falls by a factor of 3 or more for every model in the table",
     holds: (rows) => rows.every(isThird),
     found: (rows) =>
       span(rows, ({ byOptimizer }) => byOptimizer[adamW].peak.toFixed(2), "3 or more", isThird),
   }, {
-    text: "The 3 times do not depend on the batch",
+    text: "The factor of 3 does not depend on the batch size",
     rule:
       "held when for GPT-3 175B with AdamW in F32, activations included, the factor is 3 or more " +
-      `with ${batches.join(", ")} sequences of its full length in a step`,
+      `at every batch size (${batches.join(", ")} sequences of its full length)`,
     holds: (rows) => largest(rows).byBatch.every(({ peak }) => peak >= printed.memoryReduction),
     found(rows) {
       const { model, length, byBatch } = largest(rows);
-      const found = batches.map((batch, i) => `${byBatch[i].peak.toFixed(2)} with ${batch}`);
+      const found = batches.map((batch, i) => `${byBatch[i].peak.toFixed(2)} at batch ${batch}`);
       return `${model}, sequences of ${grouped(length)} tokens: ${found.join(", ")}.`;
     },
   }, {
-    text: "The 3 times do not depend on the optimizer",
+    text: "The factor of 3 does not depend on the optimizer",
     rule:
       "held when for GPT-3 175B in F32, activations left out, the factor is 3 or more with each of " +
       "SGD, momentum, AdamW, 8-bit Adam and Adafactor",
@@ -137,15 +138,15 @@ export const scaling: Experiment = experiment({
     found(rows) {
       const { model, byOptimizer } = largest(rows);
       const found = optimizerLabels.map((label, i) =>
-        `${byOptimizer[i].state.toFixed(3)} ${label}`
+        `${label} ${byOptimizer[i].state.toFixed(3)}`
       );
       return `${model}: ${found.join(", ")}.`;
     },
   }, {
-    text: "LoRA trains 10,000 times fewer parameters, whatever the size of the model",
+    text: "LoRA trains 10,000 times fewer parameters at every model size",
     rule:
       "held when at r = 4 on q and v the reduction, rounded to one significant digit, is 10,000 or " +
-      "more for every model of the table",
+      "more for every model in the table",
     holds: (rows) => rows.every(isTenThousandth),
     found: (rows) =>
       span(
@@ -159,12 +160,11 @@ export const scaling: Experiment = experiment({
     (rows) => {
       return table({
         id: "scaling-batch",
-        title:
-          "Times fewer trained parameters, and times less memory with AdamW by sequences in a step",
+        title: "Reduction of trained parameters, and of memory with AdamW at each batch size",
         columns: [
           ...size,
           ["trained", "LoRA trains", "count"],
-          ["reduction", "times fewer", "ratio"],
+          ["reduction", "reduction", "ratio"],
           ...batches.map((batch, i): Column<ScalingRow> => {
             return [
               `${batch}`,
@@ -177,8 +177,8 @@ export const scaling: Experiment = experiment({
         rows,
       });
     },
-    optimizerTable("scaling-peak", "Times less memory at the peak of a step, one sequence", "peak"),
-    optimizerTable("scaling-state", "Times less memory, activations left out", "state"),
+    optimizerTable("scaling-peak", "Memory reduction at the peak of a step, one sequence", "peak"),
+    optimizerTable("scaling-state", "Memory reduction, activations left out", "state"),
   ],
   figures: [(rows) => {
     const traces = optimizerLabels.flatMap((name, i) => {
@@ -191,26 +191,26 @@ export const scaling: Experiment = experiment({
     });
     return {
       id: "scaling-memory",
-      title: "Bytes of full fine-tuning over bytes of LoRA, by size and optimizer",
+      title: "Memory of full fine-tuning divided by that of LoRA, by model size and optimizer",
       caption:
         "Peak of a step in F32 on one sequence of the model's full length: 64 tokens for the two on the " +
         "left, 1,024 for GPT-2, 2,048 for GPT-3, whose line is the lower one; r = 4 on q and v. SGD " +
-        "is under Adafactor, which keeps next to nothing. Dashed: weights, gradients and the optimizer's " +
-        "state alone. Dotted: the paper's figure for GPT-3 175B.",
+        "is hidden behind Adafactor, which has almost no state. Dashed: only weights, gradients and " +
+        "optimizer state. Dotted: the paper's number for GPT-3 175B.",
       data: [...traces, printedLine(rows, printed.memoryReduction, "paper: 3 times")],
-      layout: baseLayout(sizeAxis(), axis("times less memory", { range: [0.9, 4.2] })),
+      layout: baseLayout(sizeAxis(), axis("memory reduction (times)", { range: [0.9, 4.2] })),
     };
   }, (rows) => {
     const style = { color: palette.lora[1] };
     return {
       id: "scaling-parameters",
-      title: "Parameters of the model over parameters that LoRA trains, by size",
-      caption: "r = 4 on q and v; r = 1 trains a quarter of that. Both axes are logarithmic.",
+      title: "Model parameters divided by those that LoRA trains, by model size",
+      caption: "r = 4 on q and v; r = 1 trains a quarter as many. Both axes are logarithmic.",
       data: [
         sizeLine(rows, ({ reduction }) => reduction, style, { name: "r = 4" }),
         printedLine(rows, printed.parameterReduction, "paper: 10,000 times"),
       ],
-      layout: baseLayout(sizeAxis(), logAxis("times fewer", { range: [1.8, 4.3] }), {
+      layout: baseLayout(sizeAxis(), logAxis("reduction (times)", { range: [1.8, 4.3] }), {
         height: 340,
       }),
     };

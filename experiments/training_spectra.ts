@@ -1,4 +1,4 @@
-/** How an adapter's spectrum comes about, from readings taken while it trained. @module */
+/** How an adapter's spectrum develops, from readings taken during training. @module */
 
 import { axis } from "../src/figures/mod.ts";
 import { sitesOverSteps, type SpectrumReading, trainingSpectrum } from "../src/inspect/mod.ts";
@@ -12,11 +12,11 @@ const rank = 16, method = loraMethod(rank);
 /** An adapter's spectrum over the steps of its training. */
 export const trainingSpectra: Experiment = experiment({
   name: "training-spectra",
-  title: "How an adapter's spectrum comes about",
-  question: "When do an adapter's directions appear, and when do they come to rest?",
-  source: "no figure of the paper; its section 7.2 looks at the end of training",
-  settings: `LoRA of rank ${rank} on every linear layer, the run of the comparison with full ` +
-    "fine-tuning; every 20 steps all adapters are read while the steps go on. Nothing is judged.",
+  title: "How an adapter's spectrum develops during training",
+  question: "When do an adapter's directions appear, and when do they settle?",
+  source: "not in the paper, whose section 7.2 looks only at the end of training",
+  settings: `LoRA of rank ${rank} on every linear layer, the same run as in the comparison with ` +
+    "full fine-tuning. All updates are read every 20 steps while training continues. Nothing is judged.",
   runs: (
     { seeds: [seed], quick },
   ) => [planGloss(adaptationRun(method, "noun", seed, quick), method.label)],
@@ -24,7 +24,7 @@ export const trainingSpectra: Experiment = experiment({
     const readings = (metrics.spectra ?? []) as unknown as readonly SpectrumReading[];
     return readings.length > 0
       ? readings
-      : new LeftOut("the run has no reading; they are 20 steps apart");
+      : new LeftOut("the run has no readings, which are 20 steps apart");
   },
   figures: [(readings) => {
     const query = readings[0].sites.findIndex(({ name }) => name.endsWith(":q"));
@@ -33,7 +33,7 @@ export const trainingSpectra: Experiment = experiment({
   }, (readings) => {
     const words = {
       id: "spectra-stable-rank",
-      title: "Stable rank of every adapter while it trains",
+      title: "Stable rank of every update during training",
       caption: "‖ΔW‖² / σ₁², from 1 to the rank. Seed {seed}.",
     };
     const y = axis("stable rank", { rangemode: "tozero" });
@@ -41,7 +41,7 @@ export const trainingSpectra: Experiment = experiment({
   }, (readings) => {
     const words = {
       id: "spectra-angle",
-      title: "How far the space that ΔW reads turned since the last reading",
+      title: "How far the input space of ΔW has rotated since the previous reading",
       caption:
         "The largest principal angle between the input spaces of ΔW, 20 steps apart. Seed {seed}.",
     };

@@ -42,21 +42,21 @@ async function readBack(
   };
 }
 
-/** A share of full fine-tuning's loss within which LoRA counts as on a par; written before any run. */
+/** A share of full fine-tuning's loss within which LoRA counts as on par; written before any run. */
 const parShare = 0.01;
 
 const quality: Claim<Pick<AdaptationRows, "full" | "best" | "baseLoss">> = {
-  text: "LoRA is on a par with full fine-tuning in quality",
+  text: "LoRA is on par with full fine-tuning in quality",
   rule: `held when LoRA's held-out loss is at most ${
     100 * parShare
-  }% above full fine-tuning's, its rank and both learning rates chosen on another split`,
+  }% above full fine-tuning's, with its rank and both learning rates chosen on another split`,
   scale: true,
   holds: ({ full, best }) => best.loss <= full.loss * (1 + parShare),
   found: ({ full, best, baseLoss }) =>
     `${best.label} (the rank that did best on that split): ${
       best.loss.toFixed(3)
     } nats per token; ` +
-    `full fine-tuning: ${full.loss.toFixed(3)}; the base before: ${baseLoss.toFixed(3)}.`,
+    `full fine-tuning: ${full.loss.toFixed(3)}; the unadapted base: ${baseLoss.toFixed(3)}.`,
 };
 
 /** Whether LoRA, of a rank that was chosen beforehand, does as well as full fine-tuning. */
@@ -64,7 +64,7 @@ export function qualityFinding(full: MethodRow, best: MethodRow, baseLoss: numbe
   return judge(quality, { full, best, baseLoss }, false);
 }
 
-/** LoRA at the rank that takes the most. */
+/** LoRA at the rank that takes the most memory. */
 const largest = ({ lora }: AdaptationRows) =>
   lora.reduce((a, b) => b.first.peak > a.first.peak ? b : a);
 
@@ -77,17 +77,17 @@ const percent = (part: number, whole: number, digits: number) =>
 const colorOf = (place: number) =>
   place === 0 ? palette.full : palette.lora[(place - 1) % palette.lora.length];
 
-/** Training loss over steps, one line a method, of the first seed; curves are smoothed where they are long. */
+/** Training loss over steps, one line per method, of the first seed; long curves are smoothed. */
 function lossFigure(rows: readonly MethodRow[], secondPass: number, device: string): Figure {
   const { length: steps } = rows[0].first.curve, reach = steps < 50 ? 0 : 5;
   const curves = rows.map(({ label: name, first: { curve } }, place) => {
     const near = (step: number) => curve.slice(Math.max(0, step - reach), step + reach + 1);
     return { name, losses: curve.map((_, step) => mean(near(step))), color: colorOf(place) };
   });
-  const smoothed = reach > 0 ? `Mean over ${2 * reach + 1} steps around each; ` : "";
+  const smoothed = reach > 0 ? `Each point is a mean over ${2 * reach + 1} steps; ` : "";
   const again = steps >= secondPass
-    ? ` A second pass over the training pairs begins at step ${secondPass}: what falls from there on ` +
-      "is also memory of the pairs."
+    ? ` A second pass over the training pairs begins at step ${secondPass}: from there on, ` +
+      "lower losses are partly memorization."
     : "";
   const caption = `${smoothed}seed {seed}; ${device}.${again}`;
   return lossCurves(curves, { id: "adaptation-loss", caption, steps });
@@ -99,14 +99,14 @@ export const adaptation: Experiment = experiment({
   title: "Full fine-tuning against LoRA",
   question:
     "Does LoRA match full fine-tuning on a real task, and what does each cost? The small base " +
-    "learns to write WordNet's definitions: a word and its kind in, its definition out.",
+    "model learns to write WordNet's definitions, given a word and its kind, such as oak (plant).",
   source: "Hu et al. 2021, section 5.4 and table 3 (E2E with GPT-2), at small scale",
   settings: ({ data: { examples, batch, length, evaluation }, steps }) =>
     `${steps} steps of ${batch} pairs of at most ${length} tokens, from ${examples} training pairs. ` +
-    "AdamW, linear schedule with 5% warm-up, clipping at norm 1. " +
+    "AdamW, linear schedule with 5% warm-up, gradients clipped at norm 1. " +
     `LoRA on every linear layer, α = ${alpha} at every rank: the scaling α/r falls as r grows. ` +
     `Learning rates: the best of ${learningRateGrid.join(", ")} for each method on a validation ` +
-    `split. Held-out loss: ${evaluation.examples} pairs, whose words are in no training pair.`,
+    `split. Held-out loss: on ${evaluation.examples} pairs whose words are in no training pair.`,
   runs: ({ seeds, quick }) =>
     seeds.flatMap((seed) =>
       methods.map((method) => ({
@@ -116,9 +116,9 @@ export const adaptation: Experiment = experiment({
     ),
   rows: adaptationRows,
   claims: [quality, {
-    text: "LoRA trains in a third of the memory",
+    text: "Training with LoRA takes a third of the memory",
     rule: "held when the peak bytes of a step, all roles together, are at most a third of full " +
-      "fine-tuning's at every rank; the paper's figure leaves activations out of the account",
+      "fine-tuning's at every rank; the paper's number does not include activations",
     scale: true,
     quick: true,
     holds: (rows) => largest(rows).first.peak <= rows.full.first.peak / 3,
@@ -130,10 +130,10 @@ export const adaptation: Experiment = experiment({
         }, while weights and activations stay.`;
     },
   }, {
-    text: "What is kept for each task shrinks to the adapter",
+    text: "What has to be stored for each task shrinks to the adapter",
     rule:
-      "held when the adapter's file is less than half of the full checkpoint at every rank; the " +
-      "factor itself is a matter of the model's width",
+      "held when the adapter's file is less than half the size of the full checkpoint at every " +
+      "rank; the factor itself depends on the model's width",
     scale: true,
     quick: true,
     holds: ({ full, lora }) =>

@@ -1,6 +1,6 @@
-/** A claim as data, and what it comes to. @module */
+/** A claim as data, and its verdict. @module */
 
-/** What a claim came to. */
+/** What the rule of a claim gave. */
 export type Verdict =
   | "held"
   | "not held"
@@ -16,17 +16,17 @@ export interface Finding {
   readonly rule: string;
   /** What was found. */
   readonly found: string;
-  /** What the rule says of it. */
+  /** What the rule gave. */
   readonly verdict: Verdict;
 }
 
-/** A claim about an experiment's rows, the rule by which it is judged, and how to tell what was found. */
+/** A claim about an experiment's rows, the rule by which it is judged, and what is reported as found. */
 export interface Claim<Rows> {
   /** What is claimed, in a sentence. */
   readonly text: string | ((rows: Rows) => string);
-  /** When it counts as held, in words. */
+  /** The rule in words: `held when …`. */
   readonly rule: string;
-  /** The rule: whether the rows keep the claim. */
+  /** The rule: whether the claim holds for the rows. */
   holds(rows: Rows): boolean;
   /** The numbers that the rule reads, in a sentence. */
   found(rows: Rows): string;
@@ -40,11 +40,11 @@ export interface Claim<Rows> {
   readonly printed?: boolean;
   /** Whether a quick run judges it. Default: unless it depends on scale. */
   readonly quick?: boolean;
-  /** What broke it with `--full`, quoted beside a run with fewer seeds and ranks that keeps it. */
+  /** What broke it with `--full`, quoted when it holds in a run with fewer seeds and ranks. */
   readonly brokenInFull?: string;
 }
 
-/** The same claims as `claims` gives them, but judged on one part of the rows, whose name they say. */
+/** The same claims, judged on one part of the rows and named after it. */
 export function claimsIn<Part>(
   name: string,
   claims: readonly Claim<Part>[],
@@ -62,7 +62,7 @@ export function claimsIn<Part>(
 export function judge<Rows>(claim: Claim<Rows>, rows: Rows, quick: boolean): Finding {
   const { text, rule, brokenInFull } = claim, verdict = verdictOf(claim, rows, quick);
   const quote = brokenInFull !== undefined && verdict === "held"
-    ? ` Quoted from decision 0013: with --full not held, ${brokenInFull}.`
+    ? ` With --full it did not hold (quoted from decision 0013): ${brokenInFull}.`
     : "";
   return {
     claim: typeof text === "string" ? text : text(rows),

@@ -5,7 +5,7 @@ import { type Claim, type Finding, judge } from "./claim.ts";
 import { type MadeRun, makeRuns, type PlannedRun } from "./planned_runs.ts";
 import type { ExperimentContext, PlanContext } from "./planned_runs.ts";
 
-/** What an experiment gives back. */
+/** What an experiment returns. */
 export interface Outcome {
   /** What was run: data, sizes, rates, in a sentence or two. */
   readonly settings: string;
@@ -17,13 +17,13 @@ export interface Outcome {
   readonly figures: readonly Figure[];
 }
 
-/** One table or figure of the paper, made again. */
+/** A question about the paper, with runs, rows and claims. */
 export interface Experiment {
   /** Its name on the command line, after `--only`. */
   readonly name: string;
   /** One line for the report. */
   readonly title: string;
-  /** What it asks, and why a reader should care. */
+  /** What it asks, for a reader who sees the report for the first time. */
   readonly question: string;
   /** The place in the paper. */
   readonly source: string;
@@ -31,7 +31,7 @@ export interface Experiment {
   readonly scale?: boolean;
   /** The training runs that it reads, where it has any: what `--shard` shares out. */
   runs?(context: PlanContext): readonly PlannedRun[] | Promise<readonly PlannedRun[]>;
-  /** Makes its runs where they are not made yet, and reads them. */
+  /** Makes the runs that do not exist yet, reads all of them, and judges the claims. */
   run(context: ExperimentContext): Promise<Outcome>;
 }
 
@@ -62,9 +62,9 @@ export type View<Rows, Picture> = (
   context: ExperimentContext,
 ) => Picture | readonly Picture[];
 
-/** What `rows` gives where there is nothing to read: the reason, which the report says. */
+/** What `rows` returns if there is nothing to measure: the reason, which the report shows. */
 export class LeftOut {
-  /** Says why: a sentence's end, without the full stop. */
+  /** `why` follows "Left out: " and has no final period. */
   constructor(readonly why: string) {}
 }
 

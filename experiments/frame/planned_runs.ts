@@ -1,4 +1,4 @@
-/** Runs that an experiment is going to read, known before any of them is made. @module */
+/** The runs that an experiment reads, known before any of them is made. @module */
 
 import { join } from "node:path";
 import { howMany } from "../../src/core/how_many.ts";
@@ -10,9 +10,9 @@ import { run, type RunOptions, type RunResult, type RunSpec } from "../../src/ru
 export interface PlanContext {
   /** Seeds of its runs. */
   readonly seeds: readonly number[];
-  /** Fewer steps: to see that it works, not what comes out. */
+  /** Few steps: shows that everything works, but not what the results are. */
   readonly quick: boolean;
-  /** All ranks and sizes, where the default has a few. */
+  /** All ranks and sizes, where the default has only a few. */
   readonly full: boolean;
 }
 
@@ -24,11 +24,11 @@ export interface ExperimentContext extends PlanContext {
   readonly out: string;
   /** Stops at the next step. */
   readonly signal: AbortSignal;
-  /** Tells how far it is, from 0 to 1. */
+  /** Reports progress, from 0 to 1. */
   report(share: number, text: string): void;
 }
 
-/** Where a run is made, and who is told of each step. */
+/** Where a run is made, and what is called after each step. */
 export interface RunContext {
   /** Its device. */
   readonly device: Device;

@@ -19,7 +19,7 @@ export interface ReproduceOptions extends PlanContext {
   readonly deviceKind: DeviceKind | undefined;
   /** Folder to write to. */
   readonly out: string;
-  /** Only to train this part of the runs. */
+  /** Train only this part of the runs. */
   readonly shard?: Shard;
 }
 
@@ -41,7 +41,7 @@ export async function reproduce(
   const started = performance.now(), chosen = selectExperiments(options.only), { out } = options;
   await makeFolder(out);
   console.error(`device: ${device.description}`);
-  /** Works under a progress bar; gives nothing where it was stopped. */
+  /** Works under a progress bar; gives nothing if it was stopped. */
   const under = async <T>(title: string, work: (context: ExperimentContext) => Promise<T>) => {
     const bar = new ProgressBar(title), report = bar.report.bind(bar);
     const stopped = (error: unknown) => signal.aborted ? undefined : Promise.reject(error);
@@ -50,7 +50,7 @@ export async function reproduce(
   if (options.shard) {
     const { shard } = options, title = `shard ${shard.index}/${shard.count}`;
     const made = await under(title, (context) => makeShard(chosen, shard, context));
-    const where = `${join(out, "runs")}; without --shard they are read`;
+    const where = `${join(out, "runs")}; run without --shard to read them`;
     return made === undefined ? undefined : console.log(`${made} runs in ${where}`);
   }
   const finished: Finished[] = [];

@@ -1,4 +1,4 @@
-/** Sharing out the training of a job among several, which one of them then reads together. @module */
+/** Dividing the training runs of a job among several, one of which then reads them all. @module */
 
 import { hashOf } from "../../src/runs/mod.ts";
 import type { Experiment } from "./experiment.ts";

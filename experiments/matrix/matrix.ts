@@ -1,4 +1,4 @@
-/** One matrix of GPT-3, run: LoRA at the width that the paper's claims are about. @module */
+/** LoRA on one matrix of the width that the paper's claims are about. @module */
 
 import { DeviceError } from "../../src/core/errors.ts";
 import { grouped } from "../../src/core/numbers.ts";
@@ -30,7 +30,7 @@ const isGpt3s = (width: number): boolean => width === gpt3.n_embd;
 const unmergedBytes = ({ moments }: MatrixResult) =>
   moments.find(({ label }) => label === "forward, unmerged")!.reading.peakByRole;
 
-/** What was run beside what training W itself would hold between steps: 16 bytes a value. */
+/** What was run, and what training W itself would hold between steps: 16 bytes per value. */
 function barsOf({ moments, width }: MatrixResult): RoleBar[] {
   const bars = moments.filter(({ label }) => /unmerged|, merged/.test(label))
     .map(({ label, reading }) => ({ label, byRole: reading.peakByRole }));
@@ -42,37 +42,34 @@ function barsOf({ moments, width }: MatrixResult): RoleBar[] {
 /** LoRA on one matrix of GPT-3's width: forward, merge, unmerge. */
 export const matrix: Experiment = experiment({
   name: "matrix",
-  title: "One matrix of GPT-3, run",
+  title: "LoRA on one matrix of GPT-3's size",
   question:
-    "Does LoRA keep its promises on a matrix of GPT-3's own size, 12,288 x 12,288, which takes 604 MB?",
+    "Does LoRA do what the paper says on a matrix of GPT-3's size, 12,288 x 12,288, which takes 604 MB?",
   source: "Hu et al. 2021, sections 4.1 and 4.2",
   rows: (_, { device, quick }) => measureLargest(device, quick ? quickWidth : gpt3.n_embd),
   settings: ({ width }) =>
     `Rank ${rank} on one matrix of ${grouped(width)} x ${grouped(width)}${
       isGpt3s(width) ? "" : ", smaller than GPT-3's"
-    }, random weights, F32, 16 tokens; forward passes are the median of 5, read back. Where a kernel ` +
-    "binds less than the matrix, products go over it by rows.",
+    }, random weights, F32, 16 tokens. Times of forward passes are the median of 5 and include reading ` +
+    "the outputs. Where a kernel cannot bind the whole matrix, products are computed by blocks of rows.",
   claims: [{
     // A quick run and a small device do not reach GPT-3's width.
     text: ({ width }) =>
       `At ${
-        isGpt3s(width) ? "GPT-3's width" : `width ${grouped(width)}, below GPT-3's,`
-      } merging changes outputs by rounding only, and unmerging no bit`,
+        isGpt3s(width) ? "GPT-3's width" : `width ${grouped(width)}, below GPT-3's`
+      }, merging changes outputs only by rounding, and unmerging restores every bit`,
     rule:
-      `held when outputs merged and unmerged differ from each other, and 64 of each token from ` +
-      `float64, by at most ${tolerance} of the largest, and no weight has other bits than before`,
+      `held when merged and unmerged outputs differ by at most ${tolerance} of the largest output, 64 ` +
+      "outputs of each token differ from float64 by no more than that, and every weight keeps its bits",
     holds: ({ largest, mergeError, error, changed }) =>
       Math.max(mergeError, error) <= tolerance * largest && changed === 0,
     found: ({ width, largest, mergeError, error, changed }) =>
-      `${grouped(width)} x ${grouped(width)}: outputs up to ${largest.toFixed(2)} differ by ${
-        mergeError.toExponential(1)
-      }, and from float64 by ${error.toExponential(1)}; ${changed} of ${
-        grouped(width ** 2)
-      } weights changed.`,
+      `${grouped(width)} x ${grouped(width)}: outputs of up to ${largest.toFixed(2)} differ by ` +
+      `at most ${mergeError.toExponential(1)}, and from float64 by at most ` +
+      `${error.toExponential(1)}; ${changed} of ${grouped(width ** 2)} weights changed.`,
   }, {
-    text: "An update of rank r takes 2r / d of its matrix of width d",
-    rule:
-      "held when the ledger's bytes of the weight are exactly d / 2r times those of the adapter",
+    text: "An update of rank r takes 2r / d of the memory of its d x d matrix",
+    rule: "held when, in the ledger, the weight has exactly d / 2r times the bytes of the adapter",
     printed: true,
     holds(result) {
       const { weight, adapter } = unmergedBytes(result);
@@ -80,30 +77,30 @@ export const matrix: Experiment = experiment({
     },
     found(result) {
       const { weight, adapter } = unmergedBytes(result), times = grouped(weight / adapter);
-      return `${grouped(weight)} bytes and ${grouped(adapter)}: ${times} times at r = ${rank}.`;
+      return `${grouped(weight)} and ${grouped(adapter)} bytes: ${times} times at r = ${rank}.`;
     },
   }],
   tables: [({ moments }) =>
     table({
       id: "gpt3-matrix",
-      title: "What each step takes: its time, and the bytes at its peak",
+      title: "Time of each step, and bytes at its peak",
       columns: [
         ["label", "step", "text"],
         ["ms", "time (ms)", "time"],
         ["weight", "weight", "bytes", ({ reading }) => reading.peakByRole.weight],
         ["adapter", "adapter", "bytes", ({ reading }) => reading.peakByRole.adapter],
         ["activation", "activation", "bytes", ({ reading }) => reading.peakByRole.activation],
-        ["peak", "all", "bytes", ({ reading }) => reading.peak],
-        ["live", "left after it", "bytes", ({ reading }) => reading.live],
+        ["peak", "total", "bytes", ({ reading }) => reading.peak],
+        ["live", "live afterwards", "bytes", ({ reading }) => reading.live],
       ],
       rows: moments,
     })],
   figures: [(result, { device }) => ({
     id: "gpt3-matrix",
-    title: `Bytes of one matrix of ${isGpt3s(result.width) ? "GPT-3" : `width ${result.width}`}`,
+    title: `Bytes of one matrix of width ${grouped(result.width)}`,
     caption:
-      `From the ledger; ${device.description}. The last bar is arithmetic: a weight, its gradient and two ` +
-      "moments of 4 bytes a value.",
+      `From the ledger; ${device.description}. The last bar is computed: weight, gradient and two moments at ` +
+      "4 bytes per value.",
     ...roleBars(barsOf(result), "GB", 300),
   })],
 });

@@ -15,7 +15,7 @@ export const rank = 4;
 /** Tokens of a forward pass, passes of which the median counts, and outputs that float64 checks. */
 const tokens = 16, passes = 5, samples = 64;
 
-/** A moment, how long it took to get there and what lived at its peak. */
+/** A step: how long it took, and what was allocated at its peak. */
 export interface Moment {
   readonly label: string;
   readonly ms: number; // milliseconds; of a forward pass the median
@@ -26,7 +26,7 @@ export interface Moment {
 export type MatrixResult = Awaited<ReturnType<typeof measureMatrix>>;
 
 /**
- * Runs it all on a matrix of width x width; nothing stays on the device.
+ * Runs every step on a matrix of width x width; nothing stays on the device.
  *
  * @throws {DeviceError} when the device cannot hold the matrix twice.
  */

@@ -1,4 +1,4 @@
-/** Controls: what similarity noise alone gives, and what tasks give that share directions. @module */
+/** Controls: the similarity of updates that learned only noise, and of tasks that share directions. @module */
 
 import {
   inInputMetric,
@@ -11,7 +11,7 @@ import { axis, bars, baseLayout, dots, line, palette, table } from "../../src/fi
 import { type Experiment, experiment, type ExperimentContext, type MadeRun } from "../frame/mod.ts";
 import { type LinearResult, linearRows, type LinearRun, planLinear } from "./linear_runs.ts";
 
-/** Marks of the rules; `docs/decisions/0013_rules_of_the_planted_tasks.md` gives the reasons. */
+/** Thresholds of the rules; `docs/decisions/0013_rules_of_the_planted_tasks.md` gives the reasons. */
 const deviations = 3, sharedTolerance = 0.02;
 const width = 64, rank = 8;
 const { mean: chance, standardDeviation } = randomSimilarity(rank, rank, width);
@@ -94,30 +94,30 @@ export const plantedControls: Experiment = experiment({
   name: "planted-controls",
   title: "Controls: noise alone, and tasks that share directions",
   question:
-    "What does a similarity of subspaces mean? Two controls whose answers are known: runs " +
-    "that learned noise alone should be alike by chance only, and tasks that share s of 8 input " +
-    "directions by s/8.",
+    "What does a similarity between subspaces mean? Two controls with known answers: runs that " +
+    "learned only noise should be similar only by chance, and tasks that share s of 8 input " +
+    "directions should have a similarity of s/8.",
   source: "Controls for Hu et al. 2021, section 7.2 and figures 3 and 4",
   runs: ({ seeds, quick }) =>
     seeds.flatMap(pairsOf).flatMap(({ runs }) => runs.map((run) => planLinear(run, quick))),
   rows: controlRows,
   settings: "64 inputs and outputs, 256 examples in full batches, r = 8. Runs on noise: D = 0, " +
-    "noise of deviation 1. Tasks that share directions: D of 8 equal singular values, no noise.",
+    "noise of standard deviation 1. Tasks that share directions: D with 8 equal singular values, no noise.",
   scale: true,
   claims: [{
-    text: "Noise alone gives no more similarity than chance in ΔW·S^½",
+    text: "In ΔW·S^½, updates that learned only noise are no more similar than by chance",
     rule: `held when φ(8, 8) is within ${deviations} standard deviations of chance, ${chance} ± ${
       band.toFixed(3)
     }, for both kinds of inputs and every seed`,
     holds: (rows) => noiseOnly(rows).every(({ inMetric }) => Math.abs(inMetric - chance) <= band),
     found: (rows) => `φ(8, 8): ${list(rows, "inMetric")}.`,
   }, {
-    text: "In raw ΔW, noise on correlated inputs looks like a shared task",
+    text: "In raw ΔW, updates that learned noise on correlated inputs seem to share a task",
     rule:
-      `held when φ(8, 8) is more than ${deviations} standard deviations above chance for every ` +
-      "seed: directions that inputs hardly reach cost nothing to fill",
+      `held when φ(8, 8) on correlated inputs is more than ${deviations} standard deviations above ` +
+      "chance for every seed; directions that the inputs hardly use cost nothing to fill",
     brokenInFull:
-      "seeds 1 to 3 on correlated inputs: 0.196, 0.165, 0.183 where more than 0.183 is asked",
+      "seeds 1 to 3 on correlated inputs: 0.196, 0.165, 0.183 where more than 0.183 is required",
     holds: (rows) =>
       noiseOnly(rows).every(({ inputs, raw }) => inputs === "white" || raw > chance + band),
     found: (rows) => `φ(8, 8): ${list(rows, "raw")}; chance ${chance}.`,
@@ -132,7 +132,7 @@ export const plantedControls: Experiment = experiment({
   tables: [(rows) =>
     table({
       id: "planted-controls",
-      title: `φ(8, 8) of two updates; chance is ${chance}`,
+      title: `φ(8, 8) between two updates; chance is ${chance}`,
       columns: [
         ["what", "the two runs", "text", ({ shared }) =>
           shared === undefined ? "noise only" : `share ${shared} of ${rank} directions`],
@@ -150,7 +150,7 @@ export const plantedControls: Experiment = experiment({
     const level = { type: "line", xref: "paper", x0: 0, x1: 1, y0: chance, y1: chance };
     return {
       id: "controls-noise",
-      title: "Similarity of two updates that learned nothing but noise",
+      title: "Similarity of two updates that learned only noise",
       caption:
         "φ(8, 8) between two runs that differ in their noise and in the seed of A. Dashed: " +
         "chance, 8/64. Seeds of the task: {seeds}.",
@@ -175,7 +175,7 @@ export const plantedControls: Experiment = experiment({
           name,
         }),
       ],
-      layout: baseLayout(axis("directions shared"), axis("φ(8, 8)", { range: [-0.05, 1.05] }), {
+      layout: baseLayout(axis("shared directions s"), axis("φ(8, 8)", { range: [-0.05, 1.05] }), {
         height: 320,
       }),
     };

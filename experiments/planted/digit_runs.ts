@@ -1,4 +1,4 @@
-/** Digits that are rotated, perceptrons that read upright ones, and students that learn to read both. @module */
+/** Rotated digits, base perceptrons that read upright ones, and students that learn to read rotated ones. @module */
 
 import { klDivergence } from "../../src/autograd/mod.ts";
 import type { HostTensor } from "../../src/core/host_tensor.ts";
@@ -31,7 +31,7 @@ export class DigitSource {
     return this.#data ??= readData();
   }
 
-  /** A base of its own for the caller, who disposes it; trained in under a second. */
+  /** A new copy of the base for the caller, who disposes it; trained in under a second. */
   async openBase(device: Device, seed: number, steps: number): Promise<Perceptron> {
     const key = `${seed} ${steps}`, known = this.#bases.get(key);
     const weights = known ?? trainBase(device, seed, steps, (await this.data()).split.train);
@@ -95,7 +95,7 @@ export function planDigits(chosen: DigitRun, source: DigitSource, quick: boolean
     }),
     open(device) {
       const openBase = () => source.openBase(device, seed, steps);
-      /** Rotated images, and what the base says of the upright ones. */
+      /** Rotated images, and the base's outputs for the upright ones. */
       const lesson = async (part: keyof DigitSplit) => {
         const { split, directions } = await source.data(), { images, labels } = split[part];
         using base = await openBase();

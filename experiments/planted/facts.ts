@@ -1,4 +1,4 @@
-/** Facts inserted: how the rank that is needed grows with what is to be stored. @module */
+/** Storing facts: how the needed rank grows with their number. @module */
 
 import { leastLoss, reducedRank, updateLoss } from "../../src/analysis/mod.ts";
 import { Random } from "../../src/core/random.ts";
@@ -18,7 +18,7 @@ interface FactRun {
   readonly seed: number; // seed of facts, batches and A
 }
 
-/** The place nearest to a linear memory: its outputs are added to what the head reads. */
+/** The site most like a linear memory: its outputs are added to what the head reads. */
 const site = "transformer.h.1.mlp.c_proj";
 
 /** Searched on seed 1000, which is reported nowhere. */
@@ -63,7 +63,7 @@ async function recallOf(model: TextModel, chosen: FactRun): Promise<number> {
   return accuracyOf(logits, rows.map((row) => targets.data[row]));
 }
 
-/** Marks of the rules; `docs/decisions/0013_rules_of_the_planted_tasks.md` gives the reasons. */
+/** Thresholds of the rules; `docs/decisions/0013_rules_of_the_planted_tasks.md` gives the reasons. */
 const wantedRecall = 0.9;
 
 /** Facts, rank and seed of every run, in the linear memory and in the transformer. */
@@ -75,7 +75,7 @@ function factRuns({ seeds, full, quick }: PlanContext): FactRun[] {
   );
 }
 
-/** Random keys and values: a task without a shift, whose noise is what is to be stored. */
+/** Random keys and values: a task without a shift, whose noise has to be stored. */
 function memoryRun({ facts: examples, rank, seed }: FactRun): LinearRun {
   const shift = { kind: "none" } as const, inputs = "white";
   return { task: { width: 64, shift, norm: 0, inputs, examples, noise: 1, seed }, rank, seed };
@@ -83,7 +83,7 @@ function memoryRun({ facts: examples, rank, seed }: FactRun): LinearRun {
 
 type FactRow = Awaited<ReturnType<typeof rowOf>>;
 
-/** A run of the transformer beside one of the linear memory with as many facts. */
+/** A run of the transformer next to one of the linear memory with as many facts. */
 async function rowOf(
   { chosen, metrics }: MadeRun<FactRun>,
   memory: MadeRun<FactRun>,
@@ -97,7 +97,7 @@ async function rowOf(
   return { ...chosen, recall: metrics.recall as number, loss, best, excess: loss - best };
 }
 
-/** The least measured rank that recalls enough, for each seed and number of facts; else infinite. */
+/** The lowest measured rank that recalls enough, for each seed and number of facts; else infinite. */
 function neededRanks(rows: readonly FactRow[]) {
   const needed = (curve: readonly FactRow[]) =>
     Math.min(Infinity, ...curve.filter(({ recall }) => recall >= wantedRecall).map((r) => r.rank));
@@ -121,7 +121,7 @@ function curvesOf(rows: readonly FactRow[], key: "recall" | "loss", known = fals
 /** Facts in a linear memory, where the answer is known, and in the small base. */
 export const facts: Experiment = experiment({
   name: "facts",
-  title: "Facts inserted: how the needed rank grows with what is stored",
+  title: "Storing facts: how the needed rank grows with their number",
   question:
     "How does the rank that a task needs grow with the number of facts to store? In a linear " +
     "memory the answer is known; in the transformer it is measured.",
@@ -138,8 +138,8 @@ export const facts: Experiment = experiment({
     return Promise.all(students.map((student, i) => rowOf(student, memories[i], context)));
   },
   settings: "Linear memory: random keys and values of width 64. Transformer: a fact is three " +
-    "random tokens and a fourth that follows; LoRA on the output projection of the last MLP, " +
-    "150 steps of AdamW on at most 32 facts each, α = r; old text is not rehearsed.",
+    "random tokens and the token that follows them; LoRA on the output projection of the last MLP, " +
+    "150 steps of AdamW on at most 32 facts each, α = r; no other text is rehearsed.",
   scale: true,
   claims: [{
     text: "In a linear memory, LoRA stores as much as its rank allows",
@@ -149,10 +149,10 @@ export const facts: Experiment = experiment({
     holds: (rows) => areBest(rows),
     found: (rows) => `${excessRange(rows)}.`,
   }, {
-    text: "In the transformer, more facts need more rank",
+    text: "In the transformer, more facts need a higher rank",
     rule:
-      `held when the least measured rank with a recall of at least ${100 * wantedRecall}% does ` +
-      "not fall as the facts grow, and is larger for the most than for the fewest, for every seed",
+      `held when the lowest measured rank with a recall of at least ${100 * wantedRecall}% does ` +
+      "not fall as the number of facts grows, and is higher for the most than for the fewest, for every seed",
     holds: (rows) =>
       neededRanks(rows).every(({ ranks }) =>
         ranks.every(({ rank }, i) => i === 0 || rank >= ranks[i - 1].rank) &&
@@ -160,7 +160,7 @@ export const facts: Experiment = experiment({
       ),
     found(rows) {
       const say = ({ facts, rank }: { facts: number; rank: number }) =>
-        `${facts} facts: ${Number.isFinite(rank) ? rank : "more than measured"}`;
+        `${Number.isFinite(rank) ? `rank ${rank}` : "no measured rank"} for ${facts} facts`;
       return neededRanks(rows).map(({ seed, ranks }) =>
         `Seed ${seed}: ${ranks.map(say).join(", ")}.`
       ).join(" ");
@@ -169,34 +169,34 @@ export const facts: Experiment = experiment({
   tables: [(rows) =>
     table({
       id: "facts",
-      title: "Facts inserted",
+      title: "Facts stored at each rank",
       columns: [
         ["facts", "facts", "count"],
         ["rank", "rank", "count"],
         ["seed", "seed", "count"],
         ["recall", "recall, transformer", "percent", ({ recall }) => 100 * recall],
-        ["loss", "loss left, linear memory", "share"],
-        ["best", "best of the rank", "share"],
+        ["loss", "remaining loss, linear memory", "share"],
+        ["best", "best at this rank", "share"],
       ],
       rows,
     })],
   figures: [(rows) => ({
     id: "facts-memory",
-    title: "Linear memory of width 64: loss left at each rank",
+    title: "Linear memory of width 64: remaining loss at each rank",
     caption:
-      "Marks: trained, one for each seed ({seeds}). Lines: the best loss of the rank, one for each " +
+      "Marks: trained, one for each seed ({seeds}). Lines: the best loss at each rank, one for each " +
       "seed. n facts with independent keys need rank n, at most the width.",
     ...rankCurves(
       curvesOf(rows, "loss", true),
-      axis("share of the loss left", { rangemode: "tozero" }),
+      axis("share of the loss that remains", { rangemode: "tozero" }),
       340,
     ),
   }), (rows) => ({
     id: "facts-transformer",
-    title: "Transformer: share of the facts that are recalled at each rank",
+    title: "Transformer: share of facts recalled at each rank",
     caption:
       "One mark for each seed ({seeds}); dotted lines join the means. No exact answer is known here: " +
-      "only the largest logit counts, so that directions can be shared.",
+      "only the largest logit counts, so facts can share directions.",
     ...rankCurves(curvesOf(rows, "recall"), axis("recall", { range: [-0.05, 1.05] }), 340),
   })],
 });

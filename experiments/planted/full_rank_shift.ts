@@ -1,4 +1,4 @@
-/** A shift of full rank, scarce data: where LoRA begins to lose to full fine-tuning. @module */
+/** A shift of full rank and scarce data: when LoRA loses to full fine-tuning. @module */
 
 import { bestUpdate, crossing, reducedRank } from "../../src/analysis/mod.ts";
 import { linearTask, type LinearTaskSpec } from "../../src/data/mod.ts";
@@ -7,7 +7,7 @@ import { difference, squaredNorm } from "../../src/linalg/mod.ts";
 import { type Experiment, experiment, type PlanContext } from "../frame/mod.ts";
 import { type LinearResult, linearRows, type LinearRun, planLinear } from "./linear_runs.ts";
 
-/** Marks of the rules; `docs/decisions/0013_rules_of_the_planted_tasks.md` gives the reasons. */
+/** Thresholds of the rules; `docs/decisions/0013_rules_of_the_planted_tasks.md` gives the reasons. */
 const tolerance = 0.01, crossingTolerance = 0.1, judgedRank = 8;
 const width = 64, examples = 128, noise = 0.0555;
 
@@ -28,11 +28,11 @@ export function shiftRuns({ seeds, full, quick }: PlanContext): LinearRun[] {
 
 type ShiftRow = ReturnType<typeof rowOf>;
 
-/** A run beside the known answer; risks are shares of the unadapted one. */
+/** A run next to the known answer; risks are shares of the risk without adaptation. */
 function rowOf({ task, rank, seed, update }: LinearResult) {
   const { shift, inputs, residuals } = linearTask(task);
   const best = bestUpdate(reducedRank(inputs, residuals), rank === "full" ? width : rank);
-  // The norm of D is 1, so that its square is the unadapted risk.
+  // The norm of D is 1, so that its square is the risk without adaptation.
   const riskOf = (found: typeof update) => squaredNorm(difference(shift, found));
   const method = rank === "full" ? "full fine-tuning" : `LoRA, r = ${rank}`;
   const { exponent } = task.shift as { exponent: number };
@@ -55,7 +55,7 @@ function crossings(rows: readonly ShiftRow[]) {
 const worst = (rows: readonly ShiftRow[]) =>
   Math.max(...rows.map(({ risk, known }) => Math.abs(risk - known)));
 
-/** An upright line where the known answers of the first seed cross. */
+/** A vertical line where the known answers of the first seed cross. */
 function crossingLine(x: number | undefined) {
   if (x === undefined) return {};
   const text = `known crossing, r = ${judgedRank}: a = ${x.toFixed(2)}`;
@@ -68,27 +68,27 @@ function crossingLine(x: number | undefined) {
 /** Full fine-tuning and LoRA on shifts from flat to steep, with the crossing. */
 export const fullRankShift: Experiment = experiment({
   name: "full-rank-shift",
-  title: "Where a full-rank shift makes LoRA lose",
+  title: "When a full-rank shift makes LoRA lose to full fine-tuning",
   question:
-    "How flat must a task's shift be until LoRA loses to full fine-tuning? The paper leaves " +
-    "open when a small rank is not enough; here the answer is known and the crossing can be shown.",
+    "How flat must the spectrum of a task's shift be for LoRA to lose to full fine-tuning? The paper " +
+    "leaves open when a small rank is not enough; here we know where the two curves cross.",
   source: "Question left open by Hu et al. 2021, sections 7.2 and 8",
   runs: (context) => shiftRuns(context).map((run) => planLinear(run, context.quick)),
   rows: linearRows<ShiftRow>(rowOf),
-  settings: `${width} inputs and outputs, ${examples} white examples with noise of deviation ` +
-    `${noise} on every output, D of norm 1 and full rank. Trained to the end, no early stop.`,
+  settings: `${width} inputs and outputs, ${examples} white examples with noise of standard ` +
+    `deviation ${noise} on every output, D of norm 1 and full rank. Trained to the end, no early stopping.`,
   scale: true,
   claims: [{
-    text: "With scarce data, both methods come out where least squares and reduced-rank " +
-      "regression say",
+    text: "With scarce data, both methods reach the risk that least squares and reduced-rank " +
+      "regression predict",
     rule:
-      `held when |risk - known answer| is at most ${tolerance} of the unadapted risk for every ` +
+      `held when |risk - known answer| is at most ${tolerance} of the risk without adaptation for every ` +
       "exponent, method and seed",
     holds: (rows) => worst(rows) <= tolerance,
     found: (rows) =>
       `${rows.length} runs; the largest difference is ${worst(rows).toExponential(1)}.`,
   }, {
-    text: "LoRA wins while the shift's spectrum falls fast and loses once it is flat enough",
+    text: "LoRA wins if the shift's spectrum falls fast and loses if it is flat enough",
     rule:
       `held when LoRA at r = ${judgedRank} has the lower risk at a = 2 and the higher at a = 0, ` +
       `and the curves cross within ${crossingTolerance} of where the known answers do, for every seed`,
@@ -99,7 +99,7 @@ export const fullRankShift: Experiment = experiment({
     found(rows) {
       const say = (place?: number) => place?.toFixed(2) ?? "none";
       const places = crossings(rows).map(({ seed, measured, known }) =>
-        `seed ${seed}: ${say(measured)}, known ${say(known)}`
+        `${say(measured)}, known ${say(known)} (seed ${seed})`
       );
       return `The curves cross at a = ${places.join("; ")}.`;
     },
@@ -107,7 +107,7 @@ export const fullRankShift: Experiment = experiment({
   tables: [(rows) =>
     table({
       id: "full-rank-shift",
-      title: "Excess risk as a share of the unadapted one",
+      title: "Excess risk, as a share of the risk without adaptation",
       columns: [
         ["method", "method", "text"],
         ["exponent", "exponent a", "text", ({ exponent }) => `${exponent}`],
@@ -130,15 +130,15 @@ export const fullRankShift: Experiment = experiment({
     });
     return {
       id: "full-rank-shift",
-      title: "Excess risk against how fast the shift's singular values i^-a fall",
+      title: "Excess risk by the decay of the shift's singular values, i^-a",
       caption:
         "Marks: trained, one for each seed ({seeds}). Lines: least squares and reduced-rank regression " +
-        `on the same ${examples} examples, seed {seed}. To the left the shift is of full rank ` +
-        "and flat, and what LoRA cannot express outweighs what full fine-tuning learns of the noise.",
+        `on the same ${examples} examples, seed {seed}. On the left the spectrum is flat, ` +
+        "and what LoRA cannot express outweighs the noise that full fine-tuning learns.",
       data,
       layout: baseLayout(
         axis("exponent a of the shift's spectrum"),
-        axis("excess risk (share of the unadapted)", { rangemode: "tozero" }),
+        axis("excess risk (share of that without adaptation)", { rangemode: "tozero" }),
         { height: 400, ...crossingLine(known) },
       ),
     };

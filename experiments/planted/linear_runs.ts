@@ -64,7 +64,7 @@ async function baseWeight(chosen: LinearRun, device: Device): Promise<HostTensor
   return (await device.read(model.linears[0].weight.dense()))[0];
 }
 
-/** The teacher's outputs: W₀ x and what comes on top. */
+/** The teacher's outputs: W₀ x plus the residuals. */
 async function teach(chosen: LinearRun, device: Device): Promise<Batch<HostTensor>> {
   const { inputs, residuals } = linearTask(chosen.task);
   const outputs = multiplyTransposed(denseOf(inputs), denseOf(await baseWeight(chosen, device)));

@@ -8,7 +8,7 @@ import { type Experiment, experiment, type PlanContext } from "../frame/mod.ts";
 import { type LinearResult, linearRows, type LinearRun, planLinear } from "./linear_runs.ts";
 import { areBest, excessRange, excessTolerance, roundoff } from "./rules.ts";
 
-/** Marks of the rules; `docs/decisions/0013_rules_of_the_planted_tasks.md` gives the reasons. */
+/** Thresholds of the rules; `docs/decisions/0013_rules_of_the_planted_tasks.md` gives the reasons. */
 const alike = 0.95, judgedRank = 4;
 const width = 64;
 
@@ -36,7 +36,7 @@ export function teacherRuns({ seeds, full, quick }: PlanContext): LinearRun[] {
 
 type TeacherRow = ReturnType<typeof rowOf>;
 
-/** A run beside what is known; losses are shares of the loss before adaptation. */
+/** A run next to the known best; losses are shares of the loss before adaptation. */
 function rowOf({ task, rank: r, seed, update }: LinearResult) {
   const { shift, inputs, residuals } = linearTask(task), rank = r as number;
   const metric = reducedRank(inputs, residuals), before = leastLoss(metric, 0);
@@ -73,20 +73,21 @@ const lossFigure = (inputs: string) => (rows: readonly TeacherRow[]): Figure => 
   });
   return {
     id: `linear-teacher-${inputs}`,
-    title: `Loss left at each rank, ${inputs} inputs`,
+    title: `Remaining loss at each rank, ${inputs} inputs`,
     caption:
-      "Marks: trained students, one for each seed ({seeds}). Lines: the best loss of the rank by " +
+      "Marks: trained students, one for each seed ({seeds}). Lines: the best loss at each rank by " +
       "Eckart and Young, one for each seed's teacher. Both as shares of the loss before adaptation.",
-    ...rankCurves(curves, axis("share of the loss left", { rangemode: "tozero" }), 340),
+    ...rankCurves(curves, axis("share of the loss that remains", { rangemode: "tozero" }), 340),
   };
 };
 
-/** Students of linear teachers at every rank, beside the best loss that each rank allows. */
+/** Students of linear teachers at every rank, next to the best loss that each rank allows. */
 export const linearTeacher: Experiment = experiment({
   name: "linear-teacher",
   title: "Linear teachers: the best loss at every rank is known",
-  question: "Does LoRA, trained as always, reach what its rank allows? A teacher W₀ + D is to be " +
-    "imitated; the best loss at rank r is known from the singular values of D in the inputs' metric.",
+  question:
+    "Does LoRA, trained as usual, reach the best loss that its rank allows? Students imitate " +
+    "a teacher W₀ + D; the singular values of D in the inputs' metric give the best loss at each rank.",
   source: "Control for Hu et al. 2021, section 7; Eckart and Young 1936",
   runs: (context) => teacherRuns(context).map((run) => planLinear(run, context.quick)),
   rows: linearRows<TeacherRow>(rowOf),
@@ -97,7 +98,7 @@ export const linearTeacher: Experiment = experiment({
     text: "LoRA reaches the best loss that its rank allows, on every linear teacher",
     rule:
       `held when (loss - best) / loss before adaptation is at most ${excessTolerance} and at least ` +
-      `-${roundoff} for every spectrum, input, rank and seed`,
+      `-${roundoff} for every spectrum, kind of input, rank and seed`,
     holds: (rows) => areBest(rows),
     found: (rows) => `${excessRange(rows)} of the loss before adaptation.`,
   }, {
@@ -106,18 +107,18 @@ export const linearTeacher: Experiment = experiment({
       "spectra with distinct values, both kinds of inputs and every seed",
     holds: (rows) => leastInMetric(rows) >= alike,
     found: (rows) =>
-      `The least of ${judged(rows).length} is ${leastInMetric(rows).toFixed(3)}; chance is ${
+      `The lowest of ${judged(rows).length} is ${leastInMetric(rows).toFixed(3)}; chance is ${
         judgedRank / width
       }.`,
   }, {
-    text: "Raw ΔW shows less of the planted directions where inputs are correlated",
-    rule: "held when φ(4, 4) between ΔW and D is lower than in ΔW·S^½ for the same spectra, " +
-      "correlated inputs and every seed",
+    text: "Raw ΔW shows less of the planted directions when inputs are correlated",
+    rule: "held when φ(4, 4) between ΔW and D is lower than between ΔW·S^½ and D·S^½, for the " +
+      "same spectra on correlated inputs and every seed",
     holds: (rows) => judged(rows).filter(isCorrelated).every((row) => row.raw < row.inMetric),
     found(rows) {
       const pairs = judged(rows).filter(isCorrelated)
-        .map(({ raw, inMetric }) => `${raw.toFixed(2)} against ${inMetric.toFixed(2)}`);
-      return `Raw against in the metric: ${pairs.join("; ")}.`;
+        .map(({ raw, inMetric }) => `${raw.toFixed(2)} versus ${inMetric.toFixed(2)}`);
+      return `Raw ΔW versus ΔW·S^½: ${pairs.join("; ")}.`;
     },
   }],
   tables: [(rows) =>
@@ -129,8 +130,8 @@ export const linearTeacher: Experiment = experiment({
         ["inputs", "inputs", "text"],
         ["seed", "seed", "count"],
         ["rank", "rank", "count"],
-        ["best", "best share", "share"],
-        ["loss", "measured share", "share"],
+        ["best", "best loss", "share"],
+        ["loss", "measured loss", "share"],
         ["excess", "excess", "share"],
         ["inMetric", "φ, ΔW·S^½", "share"],
         ["raw", "φ, raw ΔW", "share"],
@@ -149,13 +150,13 @@ export const linearTeacher: Experiment = experiment({
     const chance = [...ranks].map((rank) => ({ rank, value: rank / width }));
     return {
       id: "linear-teacher-similarity",
-      title: "Are the planted directions found? Correlated inputs",
+      title: "Are the planted directions found on correlated inputs?",
       caption:
         "φ(r, r) between the update and the planted shift, one mark for each seed ({seeds}). In raw ΔW " +
-        "a flat shift looks missed below its rank though the loss is the best possible: which of its " +
-        "directions are worth having is decided by the inputs. Raw ΔW shows no more of D than the best " +
-        "update itself does (the table has both). Where singular values are equal or next to zero, as " +
-        "beyond rank 16 of the flat and the geometric shift, no direction is the right one.",
+        "a flat shift seems to be missed below its rank although the loss is the best possible: the inputs " +
+        "decide which of its directions are worth learning. Raw ΔW shows no more of D than the best update " +
+        "itself does (the table has both). Where singular values are equal or almost zero, as beyond rank " +
+        "16 of the flat and the geometric shift, no direction is the correct one.",
       ...rankCurves(
         [
           ...raw,

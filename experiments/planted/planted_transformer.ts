@@ -1,4 +1,4 @@
-/** A low-rank shift planted inside the small base: the bend, and what a wrong place costs. @module */
+/** A low-rank shift planted inside the small base: where the loss bends, and what a wrong place costs. @module */
 
 import { bendOf } from "../../src/analysis/mod.ts";
 import { axis, barsAcross, baseLayout, logAxis, palette } from "../../src/figures/mod.ts";
@@ -52,7 +52,7 @@ const percent = (share: number) => `${(100 * share).toPrecision(3)}%`;
 const plantedInBoth = (rows: readonly Row[]) => rows.filter(({ planted }) => planted === "q, v");
 const plantedInOne = (rows: readonly Row[]) => rows.filter(({ planted }) => planted === "q");
 
-/** Where each seed's curve bends, and what is left at the planted rank. */
+/** Where each seed's curve bends, and what remains at the planted rank. */
 function bends(rows: readonly Row[]) {
   return [...Map.groupBy(plantedInBoth(rows), ({ seed }) => seed).values()].map((curve) => {
     const left = curve.find(({ rank }) => rank === plantedRank)!.value;
@@ -70,24 +70,24 @@ function places(rows: readonly Row[]) {
 }
 
 const bendClaim: Claim<readonly Row[]> = {
-  text: "The divergence bends at the planted rank, r* = 4 on q and v",
+  text: "The divergence curve bends at the planted rank, r* = 4 on q and v",
   rule: "held when, of all measured doublings of the rank, the one that reaches r* lowers the " +
-    `divergence by the largest factor, and at most ${100 * enough}% is left there, for every seed`,
+    `divergence by the largest factor, and at most ${100 * enough}% remains there, for every seed`,
   holds: (rows) => bends(rows).every(({ bend, left }) => bend === plantedRank && left <= enough),
   found: (rows) =>
-    `Largest factor at rank ${bends(rows).map(({ bend }) => bend).join(", ")}; left at r*: ${
+    `Largest factor at rank ${bends(rows).map(({ bend }) => bend).join(", ")}; remaining at r*: ${
       bends(rows).map(({ left }) => percent(left)).join(", ")
     }.`,
 };
 
 const placeClaim: Claim<readonly Row[]> = {
-  text: "An adapter in the wrong place cannot make up for it",
+  text: "An adapter in the wrong place cannot make up for it with a higher rank",
   rule: "held when, with the shift planted in q alone, adapting v at r* leaves more of the " +
-    "divergence than adapting q at r*/2, which is known to be too little, for every seed",
+    "divergence than adapting q at r*/2, a rank known to be too low, for every seed",
   holds: (rows) => places(rows).every(({ right, wrong }) => wrong > right),
   found: (rows) =>
-    `Left by v at r = 4 against q at r = 2: ${
-      places(rows).map(({ right, wrong }) => `${percent(wrong)} against ${percent(right)}`)
+    `Remaining with v at r = 4 versus q at r = 2: ${
+      places(rows).map(({ right, wrong }) => `${percent(wrong)} versus ${percent(right)}`)
         .join("; ")
     }.`,
 };
@@ -99,11 +99,11 @@ function placeFigure(rows: readonly Row[]): Figure[] {
   const label = ({ adapted, rank, seed }: Row) => `${adapted} at r = ${rank}, seed ${seed}`;
   return [{
     id: "planted-transformer-place",
-    title: "Shift planted in q alone: the right place at half the rank, a wrong place at all of it",
-    caption: "Share of the divergence before adaptation that is left on held-out text.",
+    title: "Shift planted in q alone: the right place at rank r*/2, the wrong place at r*",
+    caption: "Share of the divergence before adaptation that remains on held-out text.",
     data: [barsAcross(own, ({ value }) => value, label, { color })],
     layout: baseLayout(
-      axis("share of the divergence left", { rangemode: "tozero" }),
+      axis("share of the divergence that remains", { rangemode: "tozero" }),
       axis("", { autorange: "reversed" }),
       { height: 180 + 40 * own.length },
     ),
@@ -115,8 +115,8 @@ export const plantedTransformer: Experiment = experiment({
   name: "planted-transformer",
   title: "A shift of known rank inside a transformer",
   question:
-    "Does LoRA find a shift whose rank and place are known, in a real language model? The " +
-    "teacher is the small base with a shift of rank 4 on its attention; students imitate its " +
+    "In a real language model, does LoRA find a shift whose rank and place are known? The " +
+    "teacher is the small base model with a shift of rank 4 in its attention; students imitate its " +
     "predictions on text.",
   source: "Control for Hu et al. 2021, section 7",
   runs(context) {
@@ -141,7 +141,7 @@ export const plantedTransformer: Experiment = experiment({
         ["seed", "seed", "count"],
         ["before", "divergence before (nats)", "share"],
         ["divergence", "after (nats)", "share"],
-        ["left", "left", "percent", ({ value }) => 100 * value],
+        ["left", "remaining", "percent", ({ value }) => 100 * value],
         ["similarity", "φ of raw ΔW with D (chance 0.016)", "share"],
       ],
       rows,
@@ -151,10 +151,10 @@ export const plantedTransformer: Experiment = experiment({
     title: "Divergence from the teacher at each rank, shift of rank 4 in q and v",
     caption:
       "One mark for each seed ({seeds}), as a share of the divergence before adaptation, on held-out " +
-      "text; the dotted line joins the means. Dashed: r*, at and beyond which it can be zero.",
+      "text; the dotted line joins the means. Dashed: r*, at or above which it can be zero.",
     ...rankCurves(
       [{ label: "q and v adapted", measured: plantedInBoth(rows), plantedRank }],
-      logAxis("share of the divergence left", { dtick: "D2" }),
+      logAxis("share of the divergence that remains", { dtick: "D2" }),
     ),
   }), placeFigure],
 });

@@ -48,7 +48,7 @@ function readings(rows: Rows) {
 }
 
 const say = (rows: Rows, key: "bend" | "needed") =>
-  readings(rows).map((curve) => `${curve[key] ?? "none"} for ${curve.planted} (seed ${curve.seed})`)
+  readings(rows).map((one) => `${one[key] ?? "none"} for r* = ${one.planted} (seed ${one.seed})`)
     .join(", ");
 
 const mostLeft = (rows: Rows) => Math.max(...readings(rows).map(({ left }) => left));
@@ -67,8 +67,8 @@ function unreachable({ planes, spectrum }: Rows[number]) {
 export const rotatedDigits: Experiment = experiment({
   name: "rotated-digits",
   title: "Rotated digits: how the needed rank grows with the task",
-  question: "How does the rank that a task needs grow with its difficulty? A network that reads " +
-    "digits is shown rotated ones, and only its first layer is adapted: the exact answer has rank " +
+  question: "How does the rank that a task needs grow with its difficulty? A digit classifier " +
+    "learns to read rotated digits, and only its first layer is adapted: the exact solution has rank " +
     "2m for m rotated planes.",
   source: "Question left open by Hu et al. 2021, section 7.2",
   runs(context) {
@@ -78,27 +78,27 @@ export const rotatedDigits: Experiment = experiment({
   rows: (made) => made.map(rowOf),
   settings:
     "10,000 digits of 14 x 14 pixels, a fifth held out; a perceptron 196-64-10 with GELU. " +
-    "Inputs are rotated by 135° inside m planes of neighboring principal directions. AdamW, " +
+    "Inputs are rotated by 135° in m planes, each of two neighboring principal directions. AdamW, " +
     "cosine schedule, batches of 128, α = r.",
   scale: true,
   claims: [{
-    text: "The divergence bends at the planted rank r* = 2m",
+    text: "The divergence curve bends at the planted rank, r* = 2m",
     rule: "held when, of all measured doublings of the rank, the one that reaches r* lowers the " +
-      `divergence by the largest factor, and at most ${100 * enough}% is left there, for every m ` +
+      `divergence by the largest factor, and at most ${100 * enough}% remains there, for every m ` +
       "and seed",
     brokenInFull:
-      "seeds 1 to 3, ranks 1 to 32: at r* for one and two planes, early for most of four and eight",
+      "seeds 1 to 3, ranks 1 to 32: the bend is at r* for one and two planes, mostly below it for four and eight",
     holds: (rows) =>
       readings(rows).every(({ bend, planted, left }) => bend === planted && left <= enough),
     found: (rows) =>
-      `Largest factor at: ${say(rows, "bend")}. Left at r*: at most ${
+      `Largest factor at rank ${say(rows, "bend")}. Remaining at r*: at most ${
         (100 * mostLeft(rows)).toFixed(2)
       }%. Ranks measured: ${[...new Set(readings(rows).map(({ ranks }) => ranks))].join("; ")}.`,
   }, {
-    text: "The needed rank grows with the difficulty of the task, as twice the planes rotated",
+    text: "The needed rank grows with the task's difficulty: twice the number of rotated planes",
     rule:
-      `held when the least measured rank that leaves at most ${100 * enough}% is 2m for every m ` +
-      "and seed",
+      `held when the lowest measured rank at which at most ${100 * enough}% of the divergence ` +
+      "remains is 2m, for every m and seed",
     holds: (rows) => readings(rows).every(({ needed, planted }) => needed === planted),
     found: (rows) => `Needed rank: ${say(rows, "needed")}.`,
   }],
@@ -113,7 +113,7 @@ export const rotatedDigits: Experiment = experiment({
         ["seed", "seed", "count"],
         ["before", "divergence before (nats)", "nats"],
         ["divergence", "after (nats)", "share"],
-        ["left", "left", "percent", ({ value }) => 100 * value],
+        ["left", "remaining", "percent", ({ value }) => 100 * value],
         ["accuracy", "accuracy", "percent", ({ accuracy }) => 100 * accuracy],
         ["teacherAccuracy", "teacher's accuracy", "percent", (row) => 100 * row.teacherAccuracy],
       ],
@@ -124,28 +124,30 @@ export const rotatedDigits: Experiment = experiment({
     title: "Divergence from the teacher at each rank",
     caption:
       "One mark for each seed ({seeds}), as a share of the divergence before adaptation, on held-out " +
-      "digits; dotted lines join the means. Dashed uprights: the rank 2m of the exact answer, at " +
-      "and beyond which the divergence can be zero.",
+      "digits; dotted lines join the means. Dashed vertical lines: the rank 2m of the exact " +
+      "solution, at or above which the divergence can be zero.",
     ...rankCurves(
       byPlanes(rows).map(([planes, measured]) => {
         const label = `${howMany(planes, "plane")}, r* = ${2 * planes}`;
         return { label, measured, plantedRank: 2 * planes };
       }),
-      logAxis("share of the divergence left", { dtick: "D2" }),
+      logAxis("share of the divergence that remains", { dtick: "D2" }),
       420,
     ),
   }), (rows) => ({
     id: "rotated-digits-shift",
-    title: "What no update of a rank can reach: the tail of the shift in the images' metric",
-    caption: "Computed, not trained: Σ σᵢ² of D·S^½ beyond the rank, as a share of all, for seed " +
-      "{seed}; zero from 2m on (dashed). The divergence above is smaller at the same rank: a " +
-      "student need not restore the first layer's outputs, only the predictions.",
+    title:
+      "What no update of a given rank can express: the tail of the shift in the images' metric",
+    caption:
+      "Computed, not trained: Σ σᵢ² of D·S^½ beyond the rank, as a share of the total, for " +
+      "seed {seed}; zero at rank 2m (dashed) and above. The divergence above is smaller at the same " +
+      "rank: a student has to restore only the predictions, not the first layer's outputs.",
     ...rankCurves(
       byPlanes(rows).map(([planes, [first]]) => {
         const label = howMany(planes, "plane"), measured = unreachable(first);
         return { label, measured, plantedRank: 2 * planes };
       }),
-      logAxis("share of the shift left", { dtick: "D2" }),
+      logAxis("share of the shift beyond the rank", { dtick: "D2" }),
     ),
   }), (rows) => {
     const planes = [...new Set(rows.map((row) => row.planes))];
@@ -153,16 +155,16 @@ export const rotatedDigits: Experiment = experiment({
     const marker = { color: palette.series[0], size: 10 }, name = "needed rank";
     return {
       id: "rotated-digits-needed",
-      title: "Needed rank against the number of planes rotated",
+      title: "Needed rank by the number of rotated planes",
       caption:
-        `The least measured rank that leaves at most ${100 * enough}% of the divergence, one ` +
-        "mark for each seed ({seeds}). Line: 2m.",
+        `The lowest measured rank at which at most ${100 * enough}% of the divergence remains; ` +
+        "one mark for each seed ({seeds}). Line: 2m.",
       data: [
         line(planes, (m) => m, (m) => 2 * m, { color: palette.base }, { name: "2m" }),
         dots(points, ({ planes }) => planes, ({ needed }) => needed, marker, { name }),
       ],
       layout: baseLayout(
-        axis("planes rotated", { tickvals: planes }),
+        axis("rotated planes", { tickvals: planes }),
         axis("needed rank", { rangemode: "tozero" }),
         { height: 320 },
       ),

@@ -1,9 +1,9 @@
-/** What several rules of the planted tasks read. @module */
+/** Thresholds and findings that several rules of the planted tasks share. @module */
 
-/** At most this share is left where a rank is enough; a twentieth, as docs/decisions/0013 says. */
+/** A rank is enough if at most this share remains; a twentieth, as docs/decisions/0013 says. */
 export const enough = 0.05;
 
-/** A loss that is not above the best one by more, as a share of the loss before, nor below it but by roundoff. */
+/** How far a loss may be above the best one, and below it by roundoff; shares of the loss before. */
 export const excessTolerance = 1e-3, roundoff = 1e-9;
 
 /** Whether every loss is the best one within the tolerance. */
@@ -11,7 +11,7 @@ export function areBest(rows: readonly { readonly excess: number }[]): boolean {
   return rows.every(({ excess }) => excess <= excessTolerance && excess >= -roundoff);
 }
 
-/** How far losses are above the best ones, the beginning of a sentence. */
+/** How far losses are above the best ones: the beginning of a sentence. */
 export function excessRange(rows: readonly { readonly excess: number }[]): string {
   const excess = rows.map((row) => row.excess);
   const [least, most] = [Math.min, Math.max].map((pick) => pick(...excess).toExponential(1));

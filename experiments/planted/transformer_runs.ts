@@ -23,10 +23,10 @@ export interface TransformerRun {
   readonly seed: number; // seed of the batches and of A
 }
 
-/** Token streams that the base was not trained on: some documents to learn from, others to measure on. */
+/** Token streams that the base was not trained on: some documents to train on, others to measure on. */
 export type TextSource = () => Promise<Readonly<Record<"train" | "heldOut", Uint32Array>>>;
 
-/** Reads the text once, however often it is asked. */
+/** Reads the text once, on first use. */
 export function textSource(): TextSource {
   let text: ReturnType<TextSource> | undefined;
   const read = async () => {
@@ -45,7 +45,7 @@ const size = { batch: 8, length: 32 };
 /** Chooses the windows that are measured on, the same for every run. */
 const evaluationSeed = 2021;
 
-/** One run, with a teacher beside it that answers batch after batch. */
+/** One run, whose targets are a teacher's outputs, computed batch by batch. */
 export function planTransformer(chosen: TransformerRun, source: TextSource, quick: boolean) {
   const { planted, sites, rank, seed } = chosen;
   const { steps, evaluationBatches } = quick
@@ -88,7 +88,7 @@ async function plantedBase(device: Device, planted: PlantedShift, owned: Disposa
   return { model, shifts: await plantShift(model, planted) };
 }
 
-/** Batches with what the teacher says of them. */
+/** Batches with the teacher's outputs as targets. */
 async function* taught(
   teacher: Model<ModelInputs>,
   batches: Iterable<Batch>,

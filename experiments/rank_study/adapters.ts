@@ -14,7 +14,7 @@ export const shippedFolder: string = fileURLToPath(
   new URL("../../models/rank-study", import.meta.url),
 );
 
-/** What `runs.json` says. */
+/** The content of `runs.json`. */
 export interface ShippedRuns {
   readonly devices: readonly string[]; // the devices that they were trained on
   /** The hash of each run's specification by its name. */
@@ -23,7 +23,7 @@ export interface ShippedRuns {
 
 type Job = Pick<PlanContext, "full" | "quick">;
 
-/** The PEFT folder that spares a job a run: none in a full job, or where what was shipped has another specification. */
+/** The PEFT folder that makes a run unnecessary: none in a full job, or if the shipped one has another specification. */
 export async function shippedAdapter(
   run: StudyRun,
   { full, quick }: Job,

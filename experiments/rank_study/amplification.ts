@@ -1,4 +1,4 @@
-/** Figure 8 and table 7: what an update has to do with the weight that it changes. @module */
+/** Figure 8 and table 7: how an update relates to the weight that it changes. @module */
 
 import { type Figure, heatmaps, table } from "../../src/figures/mod.ts";
 import { type Claim, claimsIn, type Experiment, experiment } from "../frame/mod.ts";
@@ -29,14 +29,14 @@ const list = (rows: Rows, text: (row: AmplificationRow) => string) =>
 export const amplificationClaims: readonly Claim<Rows>[] = [{
   text: "Figure 8: the top directions of W_q are not those of ΔW_q",
   rule: `held when φ(${topDirections}, r) between the left directions of W_q and ΔW_q is at most ` +
-    "twice chance at r = 4, 8 and 64, in both layers.",
+    "twice chance at r = 4, 8 and 64, in both layers",
   holds: (rows) => rows.every((row) => overlapOf(row) <= 2 * chanceOf(row)),
   found: (rows) =>
     `${list(rows, (row) => `${overlapOf(row).toFixed(3)}, chance ${chanceOf(row).toFixed(3)}`)}.`,
 }, {
-  text: "Table 7: ΔW amplifies directions that W has, and does not emphasize",
-  rule: "held when at r = 4, in both layers, ‖UᵀW_qVᵀ‖ with ΔW's directions is above the mean " +
-    `of ${randomDraws} random ones and below half of that with W's own.`,
+  text: "Table 7: ΔW amplifies directions that W has but does not emphasize",
+  rule: "held when at r = 4, in both layers, ‖UᵀW_qVᵀ‖ for ΔW's directions is above the mean " +
+    `over ${randomDraws} random draws and below half of that for W's own directions`,
   holds: (rows) =>
     atSmallest(rows).every(({ inDelta, inRandom, inWeight }) =>
       inDelta > inRandom && inDelta < inWeight / 2
@@ -47,19 +47,19 @@ export const amplificationClaims: readonly Claim<Rows>[] = [{
       ({ inDelta, inRandom, randomSpread, inWeight }) =>
         `${inDelta.toFixed(2)}; random ${inRandom.toFixed(2)} ± ${randomSpread.toFixed(2)}, ` +
         `W's own ${inWeight.toFixed(2)}`,
-    ) + " (± the standard deviation of a draw).",
+    ) + " (±: standard deviation of one draw).",
 }, {
-  text: "Table 7: the amplification falls with r",
-  rule: "held when ‖ΔW‖ / ‖UᵀW_qVᵀ‖ is smaller at r = 64 than at r = 4 in both layers.",
+  text: "Table 7: the amplification factor falls as r grows",
+  rule: "held when ‖ΔW‖ / ‖UᵀW_qVᵀ‖ is smaller at r = 64 than at r = 4 in both layers",
   holds: (rows) =>
     atSmallest(rows).every(({ layer, factor }) =>
       rows.find((row) => row.layer === layer && row.rank === 64)!.factor < factor
     ),
   found: (rows) =>
-    `${list(rows, ({ factor }) => factor.toFixed(2))}. Against ‖W‖ ΔW is large here: ${
+    `${list(rows, ({ factor }) => factor.toFixed(2))}. ‖ΔW‖ / ‖W‖ is large here: ${
       list(atSmallest(rows), ({ deltaNorm, weightNorm }) =>
         `${(100 * deltaNorm / weightNorm).toFixed(0)}%`)
-    }; the paper's is 11%.`,
+    }; in the paper it is 11%.`,
 }];
 
 /** Table 7 as printed. */
@@ -75,8 +75,8 @@ function overlapFigure(view: string, rows: Rows): Figure {
     title:
       `Figure 8 at small scale: φ(i, j) between the left directions of W_q and of ΔW_q, in ${view}`,
     caption:
-      `W_q's first ${topDirections} directions, a tenth of its width, down; ΔW_q's across. ` +
-      `Means of seeds 1, 2, 3 (11, 12, 13 at r = 64); the last column is chance, the mean of ${randomDraws} random matrices.`,
+      `Down: W_q's first ${topDirections} directions, a tenth of its width; across: ΔW_q's. ` +
+      `Means over seeds 1, 2, 3 (11, 12, 13 at r = 64); the last column is chance, the mean of ${randomDraws} random matrices.`,
     ...heatmaps({
       columns: [...ranks.map((rank) => `ΔW_q, r = ${rank}`), `random, r = ${last}`],
       rows: [...layers].map(([layer, own]) => ({
@@ -91,13 +91,13 @@ function overlapFigure(view: string, rows: Rows): Figure {
 
 const byView = (rows: Rows) => [...Map.groupBy(rows, ({ view }) => view)];
 
-/** What ΔW_q has to do with W_q. */
+/** How ΔW_q relates to W_q. */
 export const amplification: Experiment = experiment({
   name: "amplification",
-  title: "What has an update to do with the weight that it changes?",
+  title: "How does an update relate to the weight that it changes?",
   question:
     "Does ΔW repeat the top directions of W, or amplify others that W has but does not emphasize? " +
-    "Judged in ΔW, as printed, and in ΔW·S^½ beside W·S^½ (S = E[x xᵀ] of the inputs).",
+    "Judged on ΔW and W, as in the paper, and on ΔW·S^½ and W·S^½ (S = E[x xᵀ] of the inputs).",
   source: "Hu et al. 2021, section 7.3, table 7 and figure 8",
   settings: studySettings,
   runs: (context) => missingRuns(subspaceRuns(ranks), context),
@@ -108,10 +108,10 @@ export const amplification: Experiment = experiment({
   tables: [(rows) =>
     table<Partial<AmplificationRow>>({
       id: "amplification",
-      title: "Table 7 at small scale, W_q; means of three seeds, random directions of " +
-        `${randomDraws} draws. The last rows are the paper's own (GPT-3, layer 48; quoted)`,
+      title: "Table 7 at small scale, for W_q: means over three seeds; for random directions, " +
+        `over ${randomDraws} draws. The last rows are quoted from the paper (GPT-3, layer 48)`,
       columns: [
-        ["view", "in", "text"],
+        ["view", "space", "text"],
         ["layer", "layer", "text"],
         ["rank", "r", "count"],
         ["inDelta", "‖UᵀWVᵀ‖, ΔW's directions", "share"],

@@ -10,7 +10,7 @@ import { rowsOf, svd } from "../../src/linalg/mod.ts";
 import type { DenseMatrix } from "../../src/linalg/mod.ts";
 import type { StudyModule } from "./study.ts";
 
-/** An update as printed, or as the layer's inputs see it. */
+/** An update as in the paper, or in the metric of the layer's inputs. */
 type View = (factors: LowRankFactors, metric: InputStatistics) => LowRankFactors;
 
 /** The ways to look at W and ΔW together. */
@@ -22,7 +22,7 @@ const views: Readonly<Record<string, View>> = {
 /** A tenth of the width: the paper's figure 8 goes to 1,176 of 12,288. */
 export const topDirections = 26;
 
-/** Random directions that table 7's column is the mean of. */
+/** Random draws that table 7's random column is the mean of. */
 export const randomDraws = 20;
 
 const randomSeed = 11;
@@ -41,7 +41,7 @@ export function amplificationRows(modules: readonly StudyModule[], ranks: readon
   );
 }
 
-/** What is found at a rank; what does not depend on it is computed once. */
+/** Measures at a rank; what does not depend on the rank is computed once. */
 function measuring(view: View, { layer, weight, metric, updates }: StudyModule) {
   const W = matrixIn(view, weight, metric), own = svd(W);
   const top = rowsOf(own.left, 0, topDirections), random = new Random(randomSeed + layer);

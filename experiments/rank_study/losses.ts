@@ -54,7 +54,7 @@ export const lossTable = (id: string, title: string) => ({ base, rows }: StudyLo
     columns: [
       ["sites", "adapted", "text"],
       ["rank", "r", "count"],
-      ["trained", "trained values", "count"],
+      ["trained", "trained parameters", "count"],
       ["loss", "held-out loss (nats per token)", "nats"],
       [
         "spread",
@@ -64,12 +64,12 @@ export const lossTable = (id: string, title: string) => ({ base, rows }: StudyLo
       ],
       ["seeds", "seeds", "count", ({ losses }) => losses?.length],
     ],
-    rows: [{ sites: "nothing: the base", loss: base }, ...rows],
+    rows: [{ sites: "none (the base)", loss: base }, ...rows],
   });
 
-/** What a finding says of its seeds. */
+/** What a finding says about its seeds. */
 export function seedsNote({ losses }: LossRow): string {
   return losses.length === 1
-    ? "One seed: how far seeds spread is not known"
+    ? "One seed, so the spread over seeds is unknown"
     : `Means of ${losses.length} seeds`;
 }

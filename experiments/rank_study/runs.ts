@@ -47,9 +47,9 @@ export function glossRunOf(run: StudyRun, quick: boolean): GlossRun {
 export function studySettings(_rows: unknown, { quick }: { readonly quick: boolean }): string {
   const { examples, batch, length } = studyData(quick);
   return `${stepsOf(quick)} steps of ${batch} pairs of at most ${length} tokens from ` +
-    `${examples} training pairs of WordNet's nouns; AdamW, linear schedule with 5% warm-up, clipping ` +
-    `at norm 1; α = ${alpha} at every rank; one learning rate, ${learningRate}, the best for q and v ` +
-    "at r = 8 on a validation split. Adapters are read in F16.";
+    `${examples} training pairs of WordNet's nouns; AdamW, linear schedule with 5% warm-up, gradients ` +
+    `clipped at norm 1; α = ${alpha} at every rank; one learning rate, ${learningRate}, the best for q and v ` +
+    "at r = 8 on a validation split. Adapters are stored in F16.";
 }
 
 /** The two ranks that figures 3, 4, 6 and 7 compare. */
@@ -85,7 +85,7 @@ export function rankRuns(seeds: readonly number[]): StudyRun[] {
   ];
 }
 
-/** Table 5 at small scale: one budget of trained values, spent on one, two or four matrices of a layer. */
+/** Table 5 at small scale: one budget of trained parameters, spent on one, two or four matrices of a layer. */
 export function budgetRuns(seeds: readonly number[]): StudyRun[] {
   return [
     ...(["q", "k", "v", "o"] as const).flatMap((site) => at([site], [8], seeds)),

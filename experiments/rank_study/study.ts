@@ -1,4 +1,4 @@
-/** What the figures on subspaces and amplification are made of: updates, weights and metrics. @module */
+/** The data of the experiments on subspaces and amplification: updates, weights and metrics. @module */
 
 import type { LowRankUpdate } from "../../src/adapt/mod.ts";
 import { activationsOf, type InputStatistics } from "../../src/analysis/mod.ts";

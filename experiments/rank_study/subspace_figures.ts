@@ -28,11 +28,11 @@ function partsOf(modules: readonly ModuleSimilarity[]) {
 }
 
 const gaussianNote =
-  "Gaussian is chance: updates of the same shapes in the same space, the mean of " +
-  `${controlPairs} pairs, with the inputs of each layer for ΔW·S^½.`;
+  "“Gaussian” is chance: random updates of the same shapes in the same space, the mean over " +
+  `${controlPairs} pairs, for ΔW·S^½ with the inputs of each layer.`;
 
 /** Three pairs of runs that have no seed in common. */
-const pairsNote = "Means of three pairs of seeds, 1 and 11, 2 and 12, 3 and 13";
+const pairsNote = "Means over three pairs of seeds, 1 and 11, 2 and 12, 3 and 13";
 
 /** What the axes of heat maps count. */
 const gridWords = {
@@ -86,8 +86,8 @@ export function diagonalFigure(spaces: Spaces): Figure {
     id: "subspaces-diagonal",
     title: "How many directions two seeds share at r = 64: φ(i, i)",
     caption:
-      "Left in A, as the paper; right in ΔW·S^½. Dashed and dotted: Gaussian updates, with the inputs of each " +
-      "layer. A direction counts as shared down to φ = 0.5, the thin line.",
+      "Left: in A, as in the paper; right: in ΔW·S^½. Dashed and dotted: Gaussian updates, with the inputs of " +
+      "each layer. Directions count as shared down to φ = 0.5, the thin line.",
     data: lines(spaces, everyThird, ({ seeds }, i) => phi(seeds, i, i)),
     layout: twoPanels("i", "φ(i, i)", {}, {
       shapes: ["x domain", "x2 domain"].map((xref) => ({ type: "line", xref, ...place, line })),
@@ -100,8 +100,8 @@ export function acrossFigure(spaces: Spaces): Figure {
   const doublings = [1, 2, 4, 8, 16, 32, 64], ticktext = doublings.map(String);
   return sliderFigure({
     id: "subspaces-across",
-    title: "Figure 3 row by row: the first i directions of r = 8 in the first j of r = 64",
-    caption: `Left in A, as the paper; right in ΔW·S^½. ${pairsNote}. ${gaussianNote}`,
+    title: "Figure 3 row by row: the first i directions of r = 8 within the first j of r = 64",
+    caption: `Left: in A, as in the paper; right: in ΔW·S^½. ${pairsNote}. ${gaussianNote}`,
     name: "i",
     steps: doublings.filter((i) => i <= smallRank).map((i) => {
       const data = lines(spaces, doublings, ({ ranks }, j) => phi(ranks, i, j));
@@ -123,17 +123,17 @@ export const subspaceFigures: readonly View<SubspaceRows, Figure>[] = [
   ({ judged }) => acrossFigure(judged),
   ({ drawn }) => ({
     id: "subspaces-update",
-    title: "φ(i, j) between r = 8 and r = 64 in what ΔW reads (right) and writes (left)",
-    caption: `Drawn, not judged. ${pairsNote}; every fourth j. ${gaussianNote}`,
+    title: "φ(i, j) between r = 8 and r = 64 for ΔW's input (right) and output (left) directions",
+    caption: `Shown, not judged. ${pairsNote}; every fourth j. ${gaussianNote}`,
     ...grids(drawn, "ranks"),
   }),
   // The control that the paper lacks: the same similarity before the first step.
   ({ start: { different, equal, width } }) => ({
     id: "subspaces-start",
     title: "Control: φ(i, j) of A between r = 8 and r = 64 at step 0",
-    caption: "Nothing is learned yet. With different seeds φ is what chance gives, " +
-      `max(i, j) / ${width}: ${(64 / width).toFixed(2)} at j = 64. With one seed A's first ` +
-      "eight rows are the same at both ranks, and φ(8, 64) is 1 for no other reason.",
+    caption: "Nothing has been learned yet. With different seeds φ is at chance, " +
+      `max(i, j) / ${width}: ${(64 / width).toFixed(2)} at j = 64. With the same seed the first ` +
+      "eight rows of A are equal at both ranks, and that alone makes φ(8, 64) = 1.",
     ...heatmaps({
       columns: ["different seeds", "the same seed"],
       rows: [{ label: "A: i (r = 8)", panels: [different, equal] }],
@@ -150,7 +150,7 @@ export const subspaceFigures: readonly View<SubspaceRows, Figure>[] = [
   ({ judged }) => diagonalFigure(judged),
 ];
 
-/** The numbers that the rules read. */
+/** The numbers that the rules use. */
 export function similarityTable(spaces: Spaces): DataTable {
   const besideChance = (
     key: string,
@@ -162,7 +162,7 @@ export function similarityTable(spaces: Spaces): DataTable {
   ];
   return table({
     id: "subspaces",
-    title: "What the rules read; φ by chance from Gaussian updates in the same space",
+    title: "Values that the rules use; chance is measured with Gaussian updates in the same space",
     columns: [
       ["space", "space", "text"],
       ["module", "module", "text", labelOf],

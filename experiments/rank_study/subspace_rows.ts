@@ -1,4 +1,4 @@
-/** φ of every module in the spaces in which adapters are compared, beside what chance gives. @module */
+/** φ of every module in the spaces in which adapters are compared, next to chance. @module */
 
 import { injectLora } from "../../src/adapt/mod.ts";
 import { gaussianSimilarity, inActivationMetric, meanSimilarity } from "../../src/analysis/mod.ts";

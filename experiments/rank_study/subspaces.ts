@@ -1,4 +1,4 @@
-/** Figures 3, 4, 6 and 7: which directions adapters of other ranks, seeds and layers share. @module */
+/** Figures 3, 4, 6 and 7: which directions are shared between ranks, seeds and layers. @module */
 
 import { type Claim, claimsIn, type Experiment, experiment } from "../frame/mod.ts";
 import { missingRuns } from "./adapters.ts";
@@ -13,7 +13,7 @@ type Modules = readonly ModuleSimilarity[];
 const sharesTop = ({ ranks, control }: ModuleSimilarity) =>
   phi(ranks, 1, 1) > shared && phi(control.ranks, 1, 1) <= shared;
 
-/** Whether at least three of the four modules keep a rule. */
+/** Whether at least three of the four modules satisfy a rule. */
 const mostOf = (modules: Modules, keeps: (module: ModuleSimilarity) => boolean) =>
   modules.filter(keeps).length >= 3;
 
@@ -43,20 +43,20 @@ const topFound = ({ modules }: SpaceSimilarity) =>
 export const subspaceClaims: readonly Claim<SpaceSimilarity>[] = [{
   text: "Figure 3: r = 8 and r = 64 share their top direction",
   rule:
-    "held when φ(1, 1) > 0.5 in at least three of the four modules, where Gaussian updates do " +
-    "not reach it themselves.",
+    "held when, in at least three of the four modules, φ(1, 1) is above 0.5, and at most 0.5 for " +
+    "Gaussian updates",
   holds: ({ modules }) => mostOf(modules, sharesTop),
   found: topFound,
 }, {
-  text: "Figure 3: and not the others",
-  rule: "held when (8 φ(8, 8) − φ(1, 1)) / 7 < 0.5 in at least three of the four modules.",
+  text: "Figure 3: r = 8 and r = 64 do not share their other directions",
+  rule: "held when (8 φ(8, 8) − φ(1, 1)) / 7 < 0.5 in at least three of the four modules",
   holds: ({ modules }) => mostOf(modules, (module) => restShared(module) < shared),
   found: ({ modules }) => `directions 2 to 8: ${each(modules, restShared, "Gaussian updates")}`,
 }, {
   text: "Figure 4: two seeds share directions at r = 64, Gaussian matrices do not",
   rule:
     "held when φ(8, 8) is at least twice that of Gaussian matrices of the same shapes in every " +
-    "module; these, in A, within 0.02 of max(i, j) / d.",
+    "module, and theirs, in A, is within 0.02 of chance, max(i, j) / d",
   holds: ({ modules, chance }) =>
     modules.every(({ seeds, control }) => {
       const random = phi(control.seeds, 8, 8);
@@ -66,17 +66,17 @@ export const subspaceClaims: readonly Claim<SpaceSimilarity>[] = [{
   found: ({ modules }) => `φ(8, 8): ${each(modules, ({ seeds }) => phi(seeds, 8, 8), "Gaussian")}`,
 }, {
   text: "Figure 4: q has more common directions than v",
-  rule: "held when the largest i with φ(i, i) ≥ 0.5, summed over the layers, is larger for q.",
+  rule: "held when the largest i with φ(i, i) ≥ 0.5, summed over the layers, is larger for q",
   holds: ({ modules }) => commonOf(modules, "q") > commonOf(modules, "v"),
   found({ modules }) {
     const counts = modules.map((module) => `${short(module)} ${commonDirections(module)}`);
     const random = modules.map(({ control }) => phi(control.seeds, largeRank, largeRank));
     return `q: ${commonOf(modules, "q")}, v: ${commonOf(modules, "v")} (${counts.join(", ")}); ` +
-      `chance alone rises with i, to φ(64, 64) = ${Math.max(...random).toFixed(2)}.`;
+      `by chance φ(i, i) rises with i, to φ(64, 64) = ${Math.max(...random).toFixed(2)}.`;
   },
 }, {
-  text: "Figures 6, 7: the same in every layer",
-  rule: "held when figure 3's first rule holds for q and for v in both layers.",
+  text: "Figures 6, 7: r = 8 and r = 64 share their top direction in every layer",
+  rule: "held when the first rule's condition for figure 3 is met by q and by v in both layers",
   holds: ({ modules }) => modules.every(sharesTop),
   found: topFound,
 }];
@@ -86,8 +86,8 @@ export const subspaces: Experiment = experiment({
   name: "subspaces",
   title: "Which directions do adapters share?",
   question:
-    "Are the directions that LoRA finds the same for another rank, another seed, in every layer? " +
-    "Judged in A, as printed, and in ΔW·S^½, what the update does to inputs that it really sees " +
+    "Does LoRA find the same directions at another rank, with another seed, in every layer? Judged " +
+    "in A, as in the paper, and in ΔW·S^½, the update's effect on the inputs that it really gets " +
     "(S = E[x xᵀ], their second moment).",
   source: "Hu et al. 2021, section 7.2, figures 3, 4, 6 and 7",
   settings: studySettings,

@@ -17,7 +17,7 @@ export function relativeGain(rows: Rows, sites: string): number {
   return (first - last) / first;
 }
 
-/** A share above the best rank's loss that counts as on a par, as in the adaptation experiment. */
+/** A share above the best rank's loss that counts as on par, as in the adaptation experiment. */
 const parShare = 0.01;
 
 /** The rules of docs/decisions/0012. */
@@ -25,7 +25,7 @@ export const rankClaims: readonly Claim<StudyLosses>[] = [{
   text: "Table 6: a very small rank is enough for q,v",
   rule: `held when the mean held-out loss at r = 1 is at most ${
     100 * parShare
-  }% above the best rank's.`,
+  }% above the best rank's`,
   holds({ rows }) {
     const own = ofSites(rows, "q, v");
     return own[0].loss <= (1 + parShare) * bestOf(own).loss;
@@ -37,8 +37,8 @@ export const rankClaims: readonly Claim<StudyLosses>[] = [{
     return `${losses}; r = 1 is ${above}% above r = ${best.rank}. ${seedsNote(own[0])}.`;
   },
 }, {
-  text: "Table 6: q alone needs more",
-  rule: "held when the relative gain in loss from r = 1 to r = 64 is larger for q than for q,v.",
+  text: "Table 6: q alone needs a higher rank",
+  rule: "held when the relative gain in loss from r = 1 to r = 64 is larger for q than for q,v",
   holds: ({ rows }) => relativeGain(rows, "q") > relativeGain(rows, "q, v"),
   found({ rows }) {
     const gain = (sites: string) => `${(100 * relativeGain(rows, sites)).toFixed(1)}%`;
@@ -50,14 +50,14 @@ export const rankClaims: readonly Claim<StudyLosses>[] = [{
 export const whichRank: Experiment = experiment({
   name: "which-rank",
   title: "Which rank is enough?",
-  question: "How far can the rank fall before quality does, for q and v and for q alone?",
+  question: "How low can the rank be before quality suffers, for q and v and for q alone?",
   source: "Hu et al. 2021, section 7.2, table 6 (GPT-3), at small scale",
   settings: studySettings,
   runs: (context) => missingRuns(rankRuns(context.seeds), context),
   rows: (results, context) => studyLosses(rankRuns(context.seeds), results, context),
   scale: true,
   claims: rankClaims,
-  tables: [lossTable("which-rank", "Held-out loss over the rank")],
+  tables: [lossTable("which-rank", "Held-out loss by rank")],
   figures: [({ rows }) => {
     const curves = ["q, v", "q"].map((label) => ({
       label,
@@ -66,9 +66,9 @@ export const whichRank: Experiment = experiment({
     }));
     return {
       id: "which-rank",
-      title: "Table 6 at small scale: held-out loss over the rank",
+      title: "Table 6 at small scale: held-out loss by rank",
       caption:
-        "A mark for each seed ({seeds}; q, v at r = 64 ten more), lines through their means. One " +
+        "One mark for each seed ({seeds}; ten higher for q, v at r = 64), lines through their means. One " +
         "learning rate for all ranks, α constant: the scaling α/r falls as r grows.",
       ...rankCurves(curves, axis("held-out loss (nats per token)")),
     };

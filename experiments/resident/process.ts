@@ -1,7 +1,6 @@
 /**
- * A program that trains a GPT-2 for two steps on the cpu device and prints, as JSON, the bytes that the
- * ledger counts and those that Linux reports. It runs in a process of its own, so that nothing else was
- * ever resident there. Its argument is a {@link ResidentCase} as JSON.
+ * Trains a GPT-2 for two steps on the cpu device and prints what the ledger and Linux report. It is a
+ * separate process, so that nothing else was ever resident in it. Its argument is a case as JSON.
  *
  * @module
  */

@@ -1,4 +1,4 @@
-/** Predicted, kept in the books, and seen by the operating system. @module */
+/** Memory: predicted, counted, and reported by the operating system. @module */
 
 import { fileURLToPath } from "node:url";
 import { howMany } from "../../src/core/how_many.ts";
@@ -21,7 +21,7 @@ const label = ({ width, rank, batch, length }: ResidentCase): string =>
 async function residentRows({ quick, signal, report }: ExperimentContext) {
   if (Deno.build.os !== "linux") {
     return new LeftOut(
-      "resident memory by mapping is read from Linux's /proc; this is another system",
+      "resident memory is read from Linux's /proc, which this system does not have",
     );
   }
   const rows: ResidentRow[] = [];
@@ -37,9 +37,9 @@ async function residentRows({ quick, signal, report }: ExperimentContext) {
 type ResidentRow = Awaited<ReturnType<typeof measureResident>>;
 
 /**
- * Trains in a process of its own and reads what Linux says of it.
+ * Trains in a separate process and reads what Linux reports about it.
  *
- * @throws {Error} when the process fails; the message is what it said.
+ * @throws {Error} when the process fails; the message contains its output.
  */
 export async function measureResident(trained: ResidentCase) {
   const program = new URL("./process.ts", import.meta.url);
@@ -48,7 +48,7 @@ export async function measureResident(trained: ResidentCase) {
     args: ["run", "-A", "--no-check", path, JSON.stringify(trained)],
   }).output();
   const [text, problem] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
-  if (!success) throw new Error(`training in a process of its own failed: ${problem.trim()}`);
+  if (!success) throw new Error(`training in a separate process failed: ${problem.trim()}`);
   return { ...JSON.parse(text) as Reading, trained, ...await predictionOf(trained) };
 }
 
@@ -65,7 +65,7 @@ async function predictionOf(trained: ResidentCase) {
   return { predicted, holes: bytes.activation - Number(forward) };
 }
 
-/** What is in the device's memory beside the ledger's peak, and the most of it that is explained. */
+/** Resident bytes of the device's memory above the ledger's peak, and how many can be explained. */
 export function besidePeak({ device, peak, scratch, padding, holes }: ResidentRow) {
   return { found: device - peak, explained: scratch + padding + holes };
 }
@@ -77,51 +77,51 @@ function isExplained(row: ResidentRow): boolean {
   return isPredicted(row) && found >= 0 && found <= explained;
 }
 
-/** Closed formula, ledger and resident memory, a process a row. Linux tells what is resident. */
+/** Closed formula, ledger and resident memory, one process per row, on Linux. */
 export const resident: Experiment = experiment({
   name: "resident",
-  title: "Predicted, counted, and seen by the system",
-  question: "Are the bytes that we predict those that the operating system gives?",
-  source: "ours; the paper counts on paper alone",
-  settings: "GPT-2s of three blocks on the cpu device with two threads. " +
-    "The device's memory is one mapping: the ledger's peak is in it whole, because every byte of it was " +
-    "written. Beside it lie 1 MiB of scratch for each thread, the padding, and holes: places that the " +
-    "backward pass freed and could not fill again; a negative hole is scratch that was never touched. The " +
-    "rest of the process is Deno: what it was before, and what grew with the work, such as host copies of " +
-    "the first weights and compiled code.",
+  title: "Memory: predicted, counted, and reported by the system",
+  question: "Does the operating system report the bytes that we predict?",
+  source: "our own question; not in the paper",
+  settings: "GPT-2 models of three blocks on the cpu device with two threads. " +
+    "The device's memory is a single mapping. All of the ledger's peak is resident, because every byte was " +
+    "written; so are 1 MiB of scratch for each thread, the padding, and holes: space that the backward " +
+    "pass freed and could not reuse. A negative value is scratch that was never touched. The rest of the " +
+    "process is Deno: what it used before, and what grew during the work, such as host copies of the " +
+    "initial weights and compiled code.",
   rows: (_, context) => residentRows(context),
   claims: [{
-    text: "What is predicted is what the system sees",
+    text: "Predicted memory matches what the operating system reports",
     rule:
-      "held when in every process the closed formula is the ledger's peak to the byte, and the " +
-      "device's memory is resident with no less than that peak, and with no more beside it than the " +
-      "threads' scratch, the padding, and the places that the backward pass frees before a step's end",
+      "held when in every process the closed formula equals the ledger's peak to the byte, and the " +
+      "resident part of the device's memory is at least that peak and exceeds it by no more than the " +
+      "threads' scratch, the padding, and the space that the backward pass frees before a step ends",
     holds: (rows) => rows.every(isExplained),
     found(rows) {
       const shares = rows.map(({ device, peak }) => 100 * (device / peak - 1));
       const [least, most] = [Math.min, Math.max].map((pick) => pick(...shares).toFixed(1));
-      return `${
+      return `Formula and ledger agree to the byte in ${rows.filter(isPredicted).length} of ${
         howMany(rows.length, "process", "processes")
-      }: formula and ledger agree to the byte in ${
-        rows.filter(isPredicted).length
-      }; the device's memory is ${least === most ? least : `${least} to ${most}`}% above.`;
+      }; resident device memory is ${
+        least === most ? least : `${least} to ${most}`
+      }% above the peak.`;
     },
   }],
   tables: [(rows) =>
     table({
       id: "resident",
-      title: "Bytes of two steps in a fresh process each: predicted, counted, resident",
+      title: "Bytes of two training steps in a fresh process: predicted, counted, resident",
       columns: [
-        ["label", "trained", "text", ({ trained }) => label(trained)],
+        ["label", "case", "text", ({ trained }) => label(trained)],
         ["predicted", "closed formula", "bytes"],
         ["peak", "ledger's peak", "bytes"],
         ["device", "device, resident", "bytes"],
         ["scratch", "threads' scratch", "bytes"],
         ["left", "padding, holes", "bytes", ({ device, peak, scratch }) => device - peak - scratch],
-        ["before", "Deno before", "bytes"],
+        ["before", "Deno, before", "bytes"],
         ["host", "Deno's growth", "bytes", ({ process, before, device }) =>
           process - before - device],
-        ["process", "process", "bytes"],
+        ["process", "whole process", "bytes"],
       ],
       rows,
     })],

@@ -1,4 +1,4 @@
-/** What subspaces share by chance in spaces that prefer some directions. @module */
+/** The similarity of subspaces by chance, in spaces that prefer some directions. @module */
 
 import type { LowRankFactors } from "../core/low_rank_update.ts";
 import { Random } from "../core/random.ts";
@@ -20,7 +20,7 @@ export interface GaussianSimilarityOptions {
 
 /**
  * φ(i, j) by chance where `randomSimilarity` does not apply: the mean over pairs of updates whose A and
- * B are Gaussian. In ΔW·S^½ random updates are alike, because they see the same inputs.
+ * B are Gaussian. In ΔW·S^½ even random updates are similar, because their inputs are the same.
  *
  * @param directions Takes an update's directions, orthonormal rows, as it does for those it is a control of.
  * @returns φ(i, j) at [i − 1][j − 1].

@@ -1,4 +1,4 @@
-/** The best low-rank update for inputs and what is to be added to their outputs: reduced-rank regression. @module */
+/** The best low-rank update for given inputs and residuals: reduced-rank regression. @module */
 
 import {
   type DenseMatrix,
@@ -57,7 +57,7 @@ export function reducedRank(inputs: Matrix, residuals: Matrix): ReducedRank {
   return { core, root: scaledBy(L, scale), floor, svd: svd(core) };
 }
 
-/** The least loss of a rank, per example: the tail of the core's squared values. Of rank 0, that of no update. */
+/** The least loss at a rank, per example: the tail of the core's squared values. Rank 0 is no update. */
 export function leastLoss({ svd: { values }, floor }: ReducedRank, rank: number): number {
   return values.subarray(rank).reduce((sum, value) => sum + value ** 2, floor);
 }

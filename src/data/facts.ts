@@ -1,4 +1,4 @@
-/** Invented facts: a key of random tokens, and one that follows. @module */
+/** Invented facts: a key of random tokens and the token that follows it. @module */
 
 import type { Batch } from "../core/batch.ts";
 import { Random } from "../core/random.ts";

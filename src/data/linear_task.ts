@@ -1,4 +1,4 @@
-/** Linear teachers, y = (W₀ + D) x + noise, with D and the inputs' second moment as asked for. @module */
+/** Linear teachers, y = (W₀ + D) x + noise, whose D and second moment of the inputs are chosen. @module */
 
 import type { HostTensor } from "../core/host_tensor.ts";
 import { Random } from "../core/random.ts";
@@ -41,13 +41,13 @@ export interface LinearTaskSpec {
   readonly firstDirection?: number;
 }
 
-/** A teacher and what it says about some inputs. */
+/** A teacher and its outputs for some inputs. */
 export interface LinearTask {
   /** D, (outputs, inputs). */
   readonly shift: DenseMatrix;
   /** (examples, inputs), F32. */
   readonly inputs: HostTensor;
-  /** What the teacher says less W₀ x, (examples, outputs), F32: what a student's ΔW x is to be. */
+  /** The teacher's outputs minus W₀ x, (examples, outputs), F32: the targets of a student's ΔW x. */
   readonly residuals: HostTensor;
 }
 

@@ -1,15 +1,15 @@
-/** Traces of rows: the place of each row's mark is read off the row. @module */
+/** Traces of rows: the position of each mark is read from its row. @module */
 
 import type { Trace } from "./plotly_types.ts";
 
-/** A place along an axis: a number or a category; none breaks a line. */
+/** A position along an axis: a number or a category; null breaks a line. */
 export type MarkPlace = string | number | null | undefined;
 
-/** What a row says of its mark's place along an axis. */
+/** Reads the position of a row's mark along an axis. */
 export type PlaceOf<Row> = (row: Row, index: number) => MarkPlace;
 
 /**
- * Turns rows into a trace: where the mark of each row is along both axes, the style of all marks, and any
+ * Turns rows into a trace: the position of each row's mark along both axes, the style of all marks, and any
  * other fields of the trace.
  */
 export type RowsToTrace<Style> = <Row>(
@@ -49,7 +49,7 @@ export const line: RowsToTrace<Trace["line"]> = (rows, x, y, line, more): Trace 
   ...more,
 });
 
-/** An upright bar for each row. */
+/** A vertical bar for each row. */
 export const bars: RowsToTrace<Trace["marker"]> = (rows, x, y, marker, more): Trace => ({
   type: "bar",
   ...places(rows, x, y),
@@ -57,13 +57,13 @@ export const bars: RowsToTrace<Trace["marker"]> = (rows, x, y, marker, more): Tr
   ...more,
 });
 
-/** A bar to the right for each row. */
+/** A horizontal bar for each row. */
 export const barsAcross: RowsToTrace<Trace["marker"]> = (rows, x, y, marker, more): Trace => ({
   ...bars(rows, x, y, marker, more),
   orientation: "h",
 });
 
-/** An upright line through the whole plot, for a layout's shapes. */
+/** A vertical line through the whole plot, for a layout's shapes. */
 export function upright(x: number, line: Trace["line"]): Record<string, unknown> {
   return { type: "line", x0: x, x1: x, y0: 0, y1: 1, yref: "paper", line };
 }

@@ -1,4 +1,4 @@
-/** Curves over the rank: what was measured as marks, what is known as lines. @module */
+/** Curves by rank: measurements as marks, known answers as lines. @module */
 
 import type { Figure } from "./figure.ts";
 import { axis, baseLayout } from "./layout.ts";
@@ -10,7 +10,7 @@ import type { Axis, Trace } from "./plotly_types.ts";
 export interface RankPoint {
   /** Rank of the update. */
   readonly rank: number;
-  /** Height. */
+  /** The value plotted. */
   readonly value: number;
 }
 
@@ -22,7 +22,7 @@ export interface RankCurve {
   readonly measured: readonly RankPoint[];
   /** The known answers, a line each; where there are none the marks' means are joined. */
   readonly known?: readonly (readonly RankPoint[])[];
-  /** r*, marked by an upright line. */
+  /** r*, marked by a vertical line. */
   readonly plantedRank?: number;
 }
 

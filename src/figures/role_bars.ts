@@ -1,4 +1,4 @@
-/** Bytes by role as stacked bars, one bar a method. @module */
+/** Bytes by role as stacked bars, one bar per method. @module */
 
 import type { Figure } from "./figure.ts";
 import { axis, baseLayout } from "./layout.ts";
@@ -9,7 +9,7 @@ import { roleColors } from "./palette.ts";
 export interface RoleBar {
   /** Name of the method. */
   readonly label: string;
-  /** Its bytes of each role, as a ledger tells them. */
+  /** Its bytes of each role, as a ledger reports them. */
   readonly byRole: Readonly<Record<string, number>>;
 }
 

@@ -1,8 +1,8 @@
-/** Tables as lists of columns, each of which says what it shows of a row. @module */
+/** Tables as lists of columns, each of which reads its value from a row. @module */
 
 import type { DataTable, Unit } from "./figure.ts";
 
-/** What stands in a cell; a missing value shows as a dash. */
+/** The value of a cell; a missing value shows as a dash. */
 export type Cell = string | number | undefined;
 
 /**

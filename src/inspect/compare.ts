@@ -14,8 +14,8 @@ import { siteName } from "../core/site.ts";
 import { gaussian } from "../linalg/mod.ts";
 
 /**
- * Which directions are compared: those of A as in the paper, or those that the whole update writes or
- * reads.
+ * Which directions are compared: those of A as in the paper, or the output or input directions of the
+ * whole update.
  */
 export const directionSpaces = ["A", "delta-left", "delta-right"] as const;
 

@@ -51,8 +51,8 @@ export function spectraFigure(updates: readonly UpdateRow[]): Figure {
     id: "spectra",
     title: "Singular values of ΔW",
     caption:
-      "Dashed, in the color of its update: where singular values of noise of that shape and " +
-      "norm would end (Marchenko and Pastur).",
+      "Dashed, in the color of the update: the largest singular value of noise of the same shape " +
+      "and norm (Marchenko and Pastur).",
     data: [
       ...lines(updates, updates.map(({ singularValues }) => singularValues)),
       ...updates.map(({ noiseEdge }, i): Trace => ({

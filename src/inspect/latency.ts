@@ -1,4 +1,4 @@
-/** Wall time of forward passes, in turn, so that a machine's drift meets all alike. @module */
+/** Wall time of forward passes, interleaved, so that drift of the machine affects all models alike. @module */
 
 import { Tape } from "../autograd/mod.ts";
 import type { Shape } from "../core/shape.ts";
@@ -15,7 +15,7 @@ export interface Timing {
   readonly minimum: number;
   /** Median, microseconds per token. */
   readonly median: number;
-  /** Width of the middle half of all passes, microseconds per token. */
+  /** Interquartile range over all passes, microseconds per token. */
   readonly middleHalf: number;
 }
 
@@ -52,12 +52,12 @@ async function timeOnce(model: Model<ModelInputs>, inputs: ModelInputs): Promise
 export function latencyTable(timings: readonly Timing[], [batch, time]: Shape): DataTable {
   return table({
     id: "merging",
-    title: `A forward pass of ${batch} x ${time} tokens, timed in turn`,
+    title: `A forward pass of ${batch} x ${time} tokens, passes interleaved`,
     columns: [
-      ["label", "weights", "text"],
+      ["label", "model", "text"],
       ["minimum", "minimum (µs per token)", "time"],
       ["median", "median (µs per token)", "time"],
-      ["middleHalf", "middle half spans (µs per token)", "time"],
+      ["middleHalf", "interquartile range (µs per token)", "time"],
     ],
     rows: timings,
   });
@@ -70,7 +70,7 @@ export function latencyFigure(timings: readonly Timing[], rank: number, device: 
     id: "merging",
     title: "Cost of a forward pass per token",
     caption:
-      `Median of passes timed in turn; LoRA of rank ${rank} on every linear layer; ${device}.`,
+      `Median over interleaved passes; LoRA of rank ${rank} on every linear layer; ${device}.`,
     data: [barsAcross(timings, ({ median }) => median, ({ label }) => label, { color })],
     layout: baseLayout(axis("µs per token"), axis("", { autorange: "reversed" }), { height: 280 }),
   };

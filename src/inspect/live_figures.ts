@@ -20,9 +20,9 @@ export function trainingSpectrum(readings: readonly SpectrumReading[], site: num
   const [{ steps, sites }] = readings, { singularValues } = sites[site];
   return {
     id: "spectra-values",
-    title: `Singular values of ΔW while it trains: ${shortName(sites[site])}`,
+    title: `Singular values of ΔW during training: ${shortName(sites[site])}`,
     caption:
-      `All ${singularValues.length}, the largest on top, dark; read every ${steps} steps while the training went on.`,
+      `All ${singularValues.length}, the largest dark and on top; read every ${steps} steps while training continued.`,
     data: singularValues.map((_, place) => {
       const color = palette.lora[place === 0 ? 2 : place < 4 ? 1 : 0];
       const more = { mode, name: `σ ${place + 1}`, showlegend: false } as const;

@@ -1,4 +1,4 @@
-/** The spectra of a model's adapters while they train, read beside the steps. @module */
+/** The spectra of a model's adapters during training, read without stopping it. @module */
 
 import { effectiveRank, principalAngles, stableRank, updateSvd } from "../analysis/mod.ts";
 import type { LowRankSite } from "../autograd/mod.ts";
@@ -16,7 +16,7 @@ export interface SiteReading {
   readonly stableRank: number;
   /** exp of the entropy of σᵢ / Σ σ. */
   readonly effectiveRank: number;
-  /** The largest principal angle between the inputs' space of ΔW now and at the last reading, radians. */
+  /** The largest principal angle between the input space of ΔW and that of the previous reading, radians. */
   readonly angle?: number;
 }
 
@@ -29,8 +29,8 @@ export interface SpectrumReading {
 }
 
 /**
- * Reads every adapter on a model each `every` steps. A step never waits for it: values are copied in the
- * order of the device's work, and looked at when they are there.
+ * Reads every adapter on a model each `every` steps. A step never waits for it: copies are queued in the
+ * order of the device's work, and analyzed when they arrive.
  */
 export class LiveSpectra {
   readonly #model: Model;
@@ -45,7 +45,7 @@ export class LiveSpectra {
     this.#every = every;
   }
 
-  /** To be called after steps with how many are done; starts a reading where one is due. */
+  /** Call it after a step with the number of steps done; starts a reading when one is due. */
   observe(steps: number): void {
     if (steps - this.#last < this.#every) return;
     const sites = this.#model.linears.flatMap(({ adaptations }) =>
@@ -58,7 +58,7 @@ export class LiveSpectra {
     this.#readings.catch(() => {}); // readings() rejects
   }
 
-  /** All readings, once the last is there. */
+  /** All readings, once the last has arrived. */
   readings(): Promise<readonly SpectrumReading[]> {
     return this.#readings;
   }

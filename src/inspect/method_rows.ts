@@ -1,4 +1,4 @@
-/** What full fine-tuning and LoRA came to, a row a method. @module */
+/** Results of full fine-tuning and LoRA, one row per method. @module */
 
 import type { BytesByRole } from "../device/ledger.ts";
 import type { DataTable, Figure } from "../figures/figure.ts";
@@ -14,7 +14,7 @@ export interface AdaptationRun {
   readonly seed: number;
   /** Peak of the schedule, the same for all seeds. */
   readonly learningRate: number;
-  /** Trained values. */
+  /** Number of trained parameters. */
   readonly trained: number;
   /** Held-out loss after training, nats per token. */
   readonly loss: number;
@@ -40,7 +40,7 @@ export interface MethodRow {
   readonly loss: number;
   /** Largest minus smallest held-out loss over the seeds; 0 for one. */
   readonly spread: number;
-  /** The first run's figures, which do not depend on the seed. */
+  /** The first run's numbers, which do not depend on the seed. */
   readonly first: AdaptationRun;
   /** Median over the seeds of the median step. */
   readonly stepMs: number;
@@ -54,19 +54,19 @@ export function methodRows(runs: readonly AdaptationRun[]): MethodRow[] {
   });
 }
 
-/** Bytes by role at the peak of a step, stacked, one bar a method. */
+/** Bytes by role at the peak of a step, stacked, one bar per method. */
 export function memoryFigure(rows: readonly MethodRow[]): Figure {
   const bars = rows.map(({ label, first }) => ({ label, byRole: first.peakByRole }));
   const { seed } = rows[0].first;
   return {
     id: "adaptation-memory",
     title: "Bytes by role at the peak of a training step",
-    caption: `From the device's ledger: what the run of seed ${seed} allocated, padding apart.`,
+    caption: `From the device's ledger for the run with seed ${seed}; padding is not counted.`,
     ...roleBars(bars, "MB", 340),
   };
 }
 
-/** All figures of each method side by side; the spread where there are several seeds. */
+/** The numbers of each method side by side; the spread if there are several seeds. */
 export function methodTable(rows: readonly MethodRow[], baseLoss: number): DataTable {
   const several = rows.some(({ runs }) => runs.length > 1);
   const base: Partial<MethodRow> = { label: "base, not adapted", loss: baseLoss };
@@ -79,8 +79,8 @@ export function methodTable(rows: readonly MethodRow[], baseLoss: number): DataT
       ...(several ? [["spread", "spread over seeds", "nats"] as const] : []),
       ["learningRate", "learning rate", "text", ({ first }) => first && `${first.learningRate}`],
       ["trained", "trained parameters", "count", ({ first }) => first?.trained],
-      ["peak", "peak of a step", "bytes", ({ first }) => first?.peak],
-      ["checkpointBytes", "kept for the task", "bytes", ({ first }) => first?.checkpointBytes],
+      ["peak", "peak memory of a step", "bytes", ({ first }) => first?.peak],
+      ["checkpointBytes", "stored per task", "bytes", ({ first }) => first?.checkpointBytes],
       ["stepMs", "step (ms, median)", "time"],
     ],
     rows: [base, ...rows],

@@ -1,4 +1,4 @@
-/** What a layer really sees: the second moment of its inputs, the metric in which its updates act. @module */
+/** The second moment of a layer's real inputs: the metric in which its updates act. @module */
 
 import { Tape } from "../autograd/mod.ts";
 import type { Batch, ModelInputs } from "../core/batch.ts";

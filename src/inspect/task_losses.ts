@@ -1,8 +1,8 @@
-/** The losses of tasks under whatever was merged, as notebooks draw them. @module */
+/** The held-out losses of tasks for the adapters that are merged, as notebooks draw them. @module */
 
 import { axis, barsAcross, baseLayout, dots, type Figure, palette } from "../figures/mod.ts";
 
-/** A task's held-out loss under whatever was merged, between what is known of it. */
+/** A task's held-out loss with the merged adapters, next to its two reference values. */
 export interface TaskLoss {
   /** Its name. */
   readonly task: string;

@@ -1,4 +1,4 @@
-/** What a trained adapter would do with another weight, or cut to a lower rank: figures. @module */
+/** What a trained adapter would do with another weight, or cut to a lower rank, as figures. @module */
 
 import type { Figure } from "../figures/figure.ts";
 import { axis, baseLayout, logAxis } from "../figures/layout.ts";
@@ -50,8 +50,8 @@ export function prefixFigure(trained: readonly RankLoss[], cut: readonly RankLos
     id: "prefix",
     title: "Trained at a rank, or cut to it",
     caption:
-      `Cut: the nearest updates of each rank to those trained at r = ${from} (a prefix of the singular ` +
-      "value decomposition), without training.",
+      `Cut: the best approximations of each rank to the updates trained at r = ${from} (the first ` +
+      "terms of the singular value decomposition), without further training.",
     ...rankCurves([
       ...(trained.length > 0 ? [{ label: "trained at this rank", measured: points(trained) }] : []),
       { label: `trained at ${from}, cut to this rank`, measured: points(cut) },

@@ -1,4 +1,4 @@
-/** A table of the paper as it is printed, to stand beside ours. @module */
+/** A table of the paper as printed, to show next to ours. @module */
 
 import type { DataTable } from "../figures/figure.ts";
 import { table } from "../figures/table.ts";

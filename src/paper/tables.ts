@@ -1,4 +1,4 @@
-/** The paper's printed numbers beside ours as tables and a figure. @module */
+/** The paper's printed numbers next to ours, as tables and a figure. @module */
 
 import { formulas, formulaTex, symbols } from "../accounting/mod.ts";
 import type { DataTable, Figure } from "../figures/figure.ts";
@@ -32,7 +32,7 @@ export function verdictTable(rows: readonly PaperRow[]): DataTable {
 /** The rows of each of the paper's tables. */
 const byTable = (rows: readonly PaperRow[]) => [...Map.groupBy(rows, ({ table }) => table)];
 
-/** What arithmetic reaches of each of the paper's tables, and below it what it does not. */
+/** The cells of each of the paper's tables that can be computed, then those that are quoted. */
 export function comparisonTables(rows: readonly PaperRow[]): DataTable[] {
   return byTable(rows).flatMap(([name, own]) => {
     const computed = own.filter(({ verdict }) => verdict !== "quoted");
@@ -62,11 +62,11 @@ function computedCells(name: string, rows: readonly PaperRow[]): DataTable {
 
 function whatIsQuoted(name: string): DataTable {
   const { why, columns, rows } = quotedTable(name);
-  const title = `${tableLabel(name)}: what is quoted`;
+  const title = `${tableLabel(name)}: quoted cells`;
   return quotedCells({ id: `quoted-${name}`, title, quoted: why }, columns, rows);
 }
 
-/** The formulas that the tables use, in TeX, and their letters. */
+/** The formulas that the tables use, in TeX, and their symbols. */
 export function formulaTables(rows: readonly PaperRow[]): DataTable[] {
   const names = [...new Set(rows.flatMap((row) => computationOf(row)?.formula ?? []))];
   const letters = new Set(names.flatMap((name) => Object.keys(formulas[name].symbols)));
@@ -75,18 +75,18 @@ export function formulaTables(rows: readonly PaperRow[]): DataTable[] {
       id: "paper-formulas",
       title: "Formulas",
       columns: [
-        ["meaning", "what", "text", ({ meaning }) => meaning, ({ source }) => source],
+        ["meaning", "quantity", "text", ({ meaning }) => meaning, ({ source }) => source],
         ["tex", "formula", "math"],
       ],
       rows: names.map((name) => ({ ...formulas[name], tex: formulaTex(name) })),
     }),
     table({
       id: "paper-letters",
-      title: "Letters",
+      title: "Symbols",
       columns: [
         ["letter", "in the tables", "text"],
         ["tex", "in formulas", "math"],
-        ["meaning", "what", "text"],
+        ["meaning", "meaning", "text"],
       ],
       rows: [...letters].map((letter) => ({ letter, ...symbols[letter] })),
     }),
@@ -100,7 +100,7 @@ const colors = {
   "differs": palette.full,
 } as const;
 
-/** A bar for each table that arithmetic reaches, by verdict. */
+/** A bar for each table with cells that can be computed, by verdict. */
 export function verdictFigure(rows: readonly PaperRow[]): Figure {
   const verdicts = Object.keys(colors) as (keyof typeof colors)[];
   const counts = byTable(rows).map(([name, own]) => {
@@ -109,8 +109,9 @@ export function verdictFigure(rows: readonly PaperRow[]): Figure {
   const reached = counts.filter((count) => verdicts.some((verdict) => count[verdict] > 0));
   return {
     id: "paper-verdicts",
-    title: "Printed numbers that arithmetic reaches, beside ours",
-    caption: "One bar a table, one unit a printed cell. What only training would give is left out.",
+    title: "Printed numbers that can be computed, by verdict",
+    caption:
+      "One bar per table; its length counts printed cells. Numbers that only training could give are left out.",
     data: verdicts.map((name) => {
       const marker = { color: colors[name] };
       return barsAcross(reached, (count) => count[name], ({ label }) => label, marker, { name });

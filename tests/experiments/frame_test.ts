@@ -58,7 +58,7 @@ Deno.test("a finding has the claim's words, which may depend on the rows", () =>
 Deno.test("what --full measured stands beside a finding that is held, and beside no other", () => {
   const found = (value: number, quick = false) =>
     judge(claim({ scale: true, brokenInFull: "φ: 0" }), value, quick).found;
-  assertEquals(found(2), "It is 2. Quoted from decision 0013: with --full not held, φ: 0.");
+  assertEquals(found(2), "It is 2. With --full it did not hold (quoted from decision 0013): φ: 0.");
   assertEquals(found(4), "It is 4.");
   assertEquals(found(2, true), "It is 2.");
 });
