@@ -103,9 +103,8 @@ export const fullSize: Experiment = experiment({
       updates.every(({ rank, inRandom }) => isExplained(inRandom, rank, width)),
     found({ updates }) {
       const list = updates.map(({ rank, expectedRandom, inRandom }, i) =>
-        `r = ${rank}: ${expectedRandom.toFixed(4)} by chance, ${inRandom.toFixed(4)} drawn, ${
-          printed.updates[i].random
-        } printed`
+        `r = ${rank}: ${expectedRandom.toFixed(4)} by chance, ${inRandom.toFixed(4)} drawn, ` +
+        `${printed.updates[i].random} printed`
       );
       return `${list.join("; ")}.`;
     },

@@ -63,7 +63,8 @@ export const memory: Experiment = experiment({
     found: ([full, lora]) =>
       `${times(full.peak / lora.peak)} at the peak, ${
         times(stateBytes(full) / stateBytes(lora))
-      } without activations. In F32 a trained parameter costs 16 bytes and a frozen one 4. The paper ` +
+      } ` +
+      "without activations. In F32 a trained parameter costs 16 bytes and a frozen one 4. The paper " +
       `gives ${full.printed} and ${lora.printed} without a breakdown, a data type or a batch size; ` +
       "the latter is what the weights alone take at two bytes each.",
   }],

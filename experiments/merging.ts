@@ -2,7 +2,7 @@
 
 import { loadAdapter, merge, mergeReport, swap, unmerge } from "../src/adapt/mod.ts";
 import { countChangedBits, largestDifference, largestOf } from "../src/core/numbers.ts";
-import { latencyFigure, latencyTable, timeForward, type Timing } from "../src/inspect/mod.ts";
+import { latencyFigure, latencyTable, timeForward } from "../src/inspect/mod.ts";
 import { type Model, type ModelInputs, outputsOf, type TextModel } from "../src/models/mod.ts";
 import type { RunResult } from "../src/runs/mod.ts";
 import { adaptationRun, loraMethod } from "./adaptation/methods.ts";
@@ -20,20 +20,15 @@ import {
 /** The largest rank of the adaptation experiment. */
 const rank = 16, method = loraMethod(rank);
 
-/**
- * Task A is to define nouns, task B to define verbs. The adaptation experiment trains the same adapter for
- * task A, so its run is used here as well.
- */
+/** Task A is to define nouns, which shares a run of the adaptation experiment; task B, to define verbs. */
 const parts = ["noun", "verb"] as const;
 
 async function mergingRows(made: readonly RunResult[], context: ExperimentContext) {
   const { device, out, seeds: [seed], quick } = context;
   const [dataA, dataB] = parts.map((part) => glossData(part, quick));
-  const [folderA, folderB] = await Promise.all(
-    made.map(({ folder }, i) =>
-      publishAdapter(folder, out, `${parts[i]}s-${method.key}-seed${seed}`)
-    ),
-  );
+  const publish = ({ folder }: RunResult, i: number) =>
+    publishAdapter(folder, out, `${parts[i]}s-${method.key}-seed${seed}`);
+  const [folderA, folderB] = await Promise.all(made.map(publish));
   using model = await loadBase(device);
   using base = await loadBase(device);
   const [{ inputs }] = await openGloss(dataA, "test", 7, 1), rounds = quick ? 5 : 30;
@@ -126,21 +121,18 @@ export const merging: Experiment = experiment({
   rows: mergingRows,
   claims: [{
     text: "A merged adapter adds no latency",
-    rule: `held when the median forward pass of the merged model is at most ${
-      100 * latencyShare
-    }% slower than the base's, with their passes interleaved`,
+    rule: "held when the median forward pass of the merged model is at most " +
+      `${100 * latencyShare}% slower than the base's, with their passes interleaved`,
     scale: true,
     quick: true,
     holds: ({ timings: [base, , merged] }) => merged.median <= base.median * (1 + latencyShare),
-    found({ timings: [base, unmerged, merged] }) {
-      const share = (timing: Timing) => {
-        const percent = 100 * (timing.median / base.median - 1);
+    found({ timings: [base, ...others] }) {
+      const [unmerged, merged] = others.map(({ median }) => {
+        const percent = 100 * (median / base.median - 1);
         return `${Math.abs(percent).toFixed(1)}% ${percent < 0 ? "faster" : "slower"}`;
-      };
-      return `The merged model is ${share(merged)} and the unmerged one ${
-        share(unmerged)
-      } than the ` +
-        `base, whose median is ${base.median.toFixed(1)} µs per token.`;
+      });
+      return `The merged model is ${merged} and the unmerged one ${unmerged} than the base, whose ` +
+        `median is ${base.median.toFixed(1)} µs per token.`;
     },
   }, {
     text: "Merging changes outputs only by rounding, and unmerging restores every bit",
@@ -157,10 +149,9 @@ export const merging: Experiment = experiment({
       `${tolerance} of the largest logit`,
     holds: ({ switchError, largestLogit }) => switchError <= tolerance * largestLogit,
     found: ({ switchError, lossOnB: { base, unmerged, switched } }) =>
-      `Logits after the switch and after a fresh merge differ by at most ${
-        switchError.toExponential(1)
-      }; loss on task B: base ${base.toFixed(3)}, adapter B ${unmerged.toFixed(3)}, after the ` +
-      `switch ${switched.toFixed(3)}.`,
+      "Logits after the switch and after a fresh merge differ by at most " +
+      `${switchError.toExponential(1)}; loss on task B: base ${base.toFixed(3)}, ` +
+      `adapter B ${unmerged.toFixed(3)}, after the switch ${switched.toFixed(3)}.`,
   }],
   tables: [({ timings, shape }) => latencyTable(timings, shape)],
   figures: [({ timings }, { device }) => latencyFigure(timings, rank, device.description)],

@@ -31,12 +31,12 @@ export const paperTables: Experiment = experiment({
     found({ countVerdicts, computationOf, rows }) {
       const { differs, ...counts } = countVerdicts(rows);
       const rounded = counts["equal when rounded"], truncated = counts["equal when truncated"];
-      const equal = rounded + truncated,
-        isInferred = (row: PaperRow) => computationOf(row)?.inferred && row.verdict !== "differs";
+      const equal = rounded + truncated;
+      const isInferred = (row: PaperRow) =>
+        computationOf(row)?.inferred && row.verdict !== "differs";
+      const inferred = rows.filter(isInferred).length;
       return `${equal} of ${equal + differs} do: ${rounded} rounded, ${truncated} truncated; ` +
-        `${
-          rows.filter(isInferred).length
-        } of them use a setting inferred from the printed value. ` +
+        `${inferred} of them use a setting inferred from the printed value. ` +
         `${differs} differ; the tables give a reason for each.`;
     },
   }],

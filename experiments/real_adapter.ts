@@ -55,10 +55,8 @@ function settings(modules: readonly AuthorsModule[]): string {
   const [first, second] = steepest.spectrum.singularValues;
   return `r = 8 on query and value of 12 layers of RoBERTa base, trained on MNLI; α = 16, a scaling of ` +
     `${scaling}. Mean stable rank: query ${query}, value ${value} of 8. Steepest: layer ` +
-    `${steepest.layer}'s ${steepest.site}, ${
-      (100 * topShare(steepest)).toFixed(1)
-    }% of whose energy ` +
-    `is in one direction (σ ${first.toFixed(2)}, ${second.toFixed(2)}, …). ` +
+    `${steepest.layer}'s ${steepest.site}, ${(100 * topShare(steepest)).toFixed(1)}% of whose ` +
+    `energy is in one direction (σ ${first.toFixed(2)}, ${second.toFixed(2)}, …). ` +
     "Described, not judged: the paper makes no claim about this adapter.";
 }
 

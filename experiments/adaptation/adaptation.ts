@@ -47,9 +47,8 @@ const parShare = 0.01;
 
 const quality: Claim<Pick<AdaptationRows, "full" | "best" | "baseLoss">> = {
   text: "LoRA is on par with full fine-tuning in quality",
-  rule: `held when LoRA's held-out loss is at most ${
-    100 * parShare
-  }% above full fine-tuning's, with its rank and both learning rates chosen on another split`,
+  rule: `held when LoRA's held-out loss is at most ${100 * parShare}% above full fine-tuning's, ` +
+    "with its rank and both learning rates chosen on another split",
   scale: true,
   holds: ({ full, best }) => best.loss <= full.loss * (1 + parShare),
   found: ({ full, best, baseLoss }) =>
@@ -124,10 +123,9 @@ export const adaptation: Experiment = experiment({
     holds: (rows) => largest(rows).first.peak <= rows.full.first.peak / 3,
     found(rows) {
       const { full } = rows, most = largest(rows);
+      const state = percent(stateBytes(most), stateBytes(full), 1);
       return `${most.label} needs ${percent(most.first.peak, full.first.peak, 0)} of full ` +
-        `fine-tuning's peak: gradients and moments fall to ${
-          percent(stateBytes(most), stateBytes(full), 1)
-        }, while weights and activations stay.`;
+        `fine-tuning's peak: gradients and moments fall to ${state}, while weights and activations stay.`;
     },
   }, {
     text: "What has to be stored for each task shrinks to the adapter",
@@ -141,9 +139,8 @@ export const adaptation: Experiment = experiment({
     found({ full, lora }) {
       const times = ({ first }: MethodRow) =>
         (full.first.checkpointBytes / first.checkpointBytes).toFixed(1);
-      return `${
-        lora.map((row) => `${row.label}: ${times(row)} times smaller`).join("; ")
-      } than the full checkpoint in F32.`;
+      const factors = lora.map((row) => `${row.label}: ${times(row)} times smaller`).join("; ");
+      return `${factors} than the full checkpoint in F32.`;
     },
   }],
   tables: [({ all, baseLoss }) => methodTable(all, baseLoss)],

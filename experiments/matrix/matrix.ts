@@ -55,9 +55,8 @@ export const matrix: Experiment = experiment({
   claims: [{
     // A quick run and a small device do not reach GPT-3's width.
     text: ({ width }) =>
-      `At ${
-        isGpt3s(width) ? "GPT-3's width" : `width ${grouped(width)}, below GPT-3's`
-      }, merging changes outputs only by rounding, and unmerging restores every bit`,
+      `At ${isGpt3s(width) ? "GPT-3's width" : `width ${grouped(width)}, below GPT-3's`}, ` +
+      "merging changes outputs only by rounding, and unmerging restores every bit",
     rule:
       `held when merged and unmerged outputs differ by at most ${tolerance} of the largest output, 64 ` +
       "outputs of each token differ from float64 by no more than that, and every weight keeps its bits",

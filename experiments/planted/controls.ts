@@ -106,9 +106,8 @@ export const plantedControls: Experiment = experiment({
   scale: true,
   claims: [{
     text: "In ΔW·S^½, updates that learned only noise are no more similar than by chance",
-    rule: `held when φ(8, 8) is within ${deviations} standard deviations of chance, ${chance} ± ${
-      band.toFixed(3)
-    }, for both kinds of inputs and every seed`,
+    rule: `held when φ(8, 8) is within ${deviations} standard deviations of chance, ` +
+      `${chance} ± ${band.toFixed(3)}, for both kinds of inputs and every seed`,
     holds: (rows) => noiseOnly(rows).every(({ inMetric }) => Math.abs(inMetric - chance) <= band),
     found: (rows) => `φ(8, 8): ${list(rows, "inMetric")}.`,
   }, {

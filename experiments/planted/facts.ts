@@ -146,6 +146,8 @@ export const facts: Experiment = experiment({
     rule:
       `held when (loss - best) / loss before is at most ${excessTolerance} and at least -${roundoff} ` +
       "for every number of facts, rank and seed",
+    scale: false,
+    quick: false,
     holds: (rows) => areBest(rows),
     found: (rows) => `${excessRange(rows)}.`,
   }, {

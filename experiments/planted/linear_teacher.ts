@@ -99,6 +99,8 @@ export const linearTeacher: Experiment = experiment({
     rule:
       `held when (loss - best) / loss before adaptation is at most ${excessTolerance} and at least ` +
       `-${roundoff} for every spectrum, kind of input, rank and seed`,
+    scale: false,
+    quick: false,
     holds: (rows) => areBest(rows),
     found: (rows) => `${excessRange(rows)} of the loss before adaptation.`,
   }, {
@@ -107,9 +109,8 @@ export const linearTeacher: Experiment = experiment({
       "spectra with distinct values, both kinds of inputs and every seed",
     holds: (rows) => leastInMetric(rows) >= alike,
     found: (rows) =>
-      `The lowest of ${judged(rows).length} is ${leastInMetric(rows).toFixed(3)}; chance is ${
-        judgedRank / width
-      }.`,
+      `The lowest of ${judged(rows).length} is ${leastInMetric(rows).toFixed(3)}; ` +
+      `chance is ${judgedRank / width}.`,
   }, {
     text: "Raw ΔW shows less of the planted directions when inputs are correlated",
     rule: "held when φ(4, 4) between ΔW and D is lower than between ΔW·S^½ and D·S^½, for the " +

@@ -85,11 +85,12 @@ const placeClaim: Claim<readonly Row[]> = {
   rule: "held when, with the shift planted in q alone, adapting v at r* leaves more of the " +
     "divergence than adapting q at r*/2, a rank known to be too low, for every seed",
   holds: (rows) => places(rows).every(({ right, wrong }) => wrong > right),
-  found: (rows) =>
-    `Remaining with v at r = 4 versus q at r = 2: ${
-      places(rows).map(({ right, wrong }) => `${percent(wrong)} versus ${percent(right)}`)
-        .join("; ")
-    }.`,
+  found(rows) {
+    const pairs = places(rows).map(({ right, wrong }) =>
+      `${percent(wrong)} versus ${percent(right)}`
+    );
+    return `Remaining with v at r = 4 versus q at r = 2: ${pairs.join("; ")}.`;
+  },
 };
 
 function placeFigure(rows: readonly Row[]): Figure[] {

@@ -100,11 +100,12 @@ export const resident: Experiment = experiment({
     found(rows) {
       const shares = rows.map(({ device, peak }) => 100 * (device / peak - 1));
       const [least, most] = [Math.min, Math.max].map((pick) => pick(...shares).toFixed(1));
-      return `Formula and ledger agree to the byte in ${rows.filter(isPredicted).length} of ${
-        howMany(rows.length, "process", "processes")
-      }; resident device memory is ${
-        least === most ? least : `${least} to ${most}`
-      }% above the peak.`;
+      const range = least === most ? least : `${least} to ${most}`;
+      return `Formula and ledger agree to the byte in ${rows.filter(isPredicted).length} of ` +
+        `${
+          howMany(rows.length, "process", "processes")
+        }; resident device memory is ${range}% above ` +
+        "the peak.";
     },
   }],
   tables: [(rows) =>

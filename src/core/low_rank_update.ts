@@ -44,13 +44,10 @@ export function assertUpdate(update: LowRankFactors | LowRankUpdate, weight?: Sh
       } and ${formatShape(B.shape)}`,
     );
   }
-  const [short] = [A, B].filter(({ shape, data }) => data.length !== sizeOf(shape));
-  if (short) {
-    throw new ShapeError(
-      `A and B of ${name} must have all values of their shapes, found ${short.data.length} for ${
-        formatShape(short.shape)
-      }`,
-    );
+  for (const [factor, { shape, data }] of Object.entries({ A, B })) {
+    const size = sizeOf(shape), values = `${size} values for ${formatShape(shape)}`;
+    if (data.length === size) continue;
+    throw new ShapeError(`${factor} of ${name} must have ${values}, found ${data.length}`);
   }
   if (!Number.isFinite(scaling)) {
     throw new RangeError(`the scaling of ${name} must be finite, found ${scaling}`);

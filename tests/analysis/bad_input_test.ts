@@ -66,7 +66,7 @@ Deno.test("factors: shapes, ranks and values", () => {
     [{ A: ones(2, 0) }, `A ${of} must be a matrix with values, found [2, 0]`],
     [
       { A: { shape: [2, 5], data: new Float32Array(9) } },
-      `A ${of} must have 10 values for [2, 5], found 9`,
+      `A of ${name} must have 10 values for [2, 5], found 9`,
     ],
     [
       { A: { shape: [2, 5], data: new Int32Array(10) } },

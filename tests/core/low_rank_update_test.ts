@@ -67,7 +67,7 @@ Deno.test("one check says in one sentence what does not fit", () => {
     [
       { ...named, B: { shape: [4, 2], data: new Float32Array(3) } },
       undefined,
-      `A and B of ${module}:q must have all values of their shapes, found 3 for [4, 2]`,
+      `B of ${module}:q must have 8 values for [4, 2], found 3`,
     ],
   ];
   for (const [update, weight, sentence] of cases) {
