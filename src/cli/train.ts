@@ -50,7 +50,9 @@ log.json with the loss, the learning rate and the norm of the gradient before
 clipping at every step. If training fails, or Ctrl-C stops it (after the current
 step), what was trained so far is written too. Checkpoints, one every 100 steps
 and one at Ctrl-C, are kept in the subfolder "run" until training is finished:
-run the same command again to resume from the last one.`;
+run the same command again to resume from the last one. Once training has
+finished, the same command starts again and replaces what the folder holds, and
+checkpoints of other runs that were stopped in the same folder are removed.`;
 
 /** Adds `train`, which trains an adapter or a whole model. */
 export function addTrain(program: Command): void {
