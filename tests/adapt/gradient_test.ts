@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
 import type { SiteSelection } from "../../src/adapt/mod.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
-import { assertGradients } from "./finite_differences.ts";
-import { tinyModel, trainedLora } from "./fixtures.ts";
+import { assertGradients } from "../support/finite_differences.ts";
+import { lossOf, tinyModel, trainedLora } from "./fixtures.ts";
 
 const cases: readonly (SiteSelection & { dropout?: number; rankStabilized?: boolean })[] = [
   { sites: ["q"] },
@@ -21,6 +21,6 @@ for (const options of cases) {
     using model = tinyModel(device);
     using adapter = trainedLora(model, { rank: 3, alpha: 4, ...options });
     assertEquals(model.trainable(), adapter.parameters);
-    await assertGradients(model, adapter.parameters);
+    await assertGradients(device, adapter.parameters, (tape) => lossOf(tape, model));
   });
 }

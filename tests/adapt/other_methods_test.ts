@@ -18,10 +18,11 @@ import { ReferenceDevice } from "../../src/device/reference.ts";
 import { readSafetensors } from "../../src/formats/mod.ts";
 import type { Model } from "../../src/models/mod.ts";
 import { train } from "../../src/train/mod.ts";
-import { assertGradients } from "./finite_differences.ts";
+import { assertGradients } from "../support/finite_differences.ts";
 import {
   labels,
   logitsOf,
+  lossOf,
   tinyModel,
   tokens,
   trainedLora,
@@ -61,7 +62,7 @@ for (const [method, inject] of Object.entries(methods)) {
     using adapter = inject(model);
     await disturb(adapter);
     assertEquals(new Set(model.trainable()), new Set(adapter.parameters));
-    await assertGradients(model, adapter.parameters);
+    await assertGradients(device, adapter.parameters, (tape) => lossOf(tape, model));
   });
 
   onDevices(

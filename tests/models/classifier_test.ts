@@ -4,7 +4,6 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { crossEntropy, Tape } from "../../src/autograd/mod.ts";
 import { readJson } from "../../src/core/files.ts";
 import { hostTensor } from "../../src/core/host_tensor.ts";
-import { Random } from "../../src/core/random.ts";
 import type { Device } from "../../src/device/device.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import {
@@ -20,6 +19,7 @@ import {
 import { train } from "../../src/train/mod.ts";
 import { coreDevices } from "../adapt/fixtures.ts";
 import { assertAllClose } from "../support/all_close.ts";
+import { assertGradients } from "../support/finite_differences.ts";
 import { withFolder } from "../support/folders.ts";
 import { golden, tensorsOf } from "../support/golden.ts";
 import { collect } from "../train/fixtures.ts";
@@ -68,41 +68,12 @@ for (const { name, open } of coreDevices) {
   });
 }
 
-/** Compares some gradients of every parameter with differences of the loss. */
-async function assertGradients(
-  model: TextModel,
-  inputs: ModelInputs,
-  targets: Int32Array,
-  options?: ForwardOptions,
-): Promise<void> {
-  const { device } = model, random = new Random(9), step = 1e-5;
-  const lossOn = (tape: Tape) => crossEntropy(tape, model.forward(tape, inputs, options), targets);
-  const lossNow = async () => {
-    using tape = new Tape(device, { record: false });
-    return (await device.read(lossOn(tape)))[0].data[0];
-  };
-  using tape = new Tape(device);
-  tape.backward(lossOn(tape));
-  for (const parameter of model.trainable()) {
-    const [gradient, value] = await device.read(tape.gradientOf(parameter)!, parameter.tensor);
-    for (let trial = 0; trial < 3; trial++) {
-      const at = random.integer(parameter.size), original = value.data[at];
-      const shifted = async (by: number) => {
-        value.data[at] = original + by;
-        device.write(parameter.tensor, value.data);
-        return await lossNow();
-      };
-      const slope = (await shifted(step) - await shifted(-step)) / (2 * step);
-      await shifted(0);
-      assertAllClose([gradient.data[at]], [slope], { absolute: 1e-8, what: parameter.name });
-    }
-  }
-}
-
 Deno.test("a classifier's gradients equal finite differences", async () => {
   using device = new ReferenceDevice();
   using model = initGpt2(device, config, { seed: 3 });
-  await assertGradients(model, { tokens }, classes.data as Int32Array);
+  await assertGradients(device, model.trainable(), (tape) => {
+    return crossEntropy(tape, model.forward(tape, { tokens }), classes);
+  });
 });
 
 Deno.test("gradients of some rows' logits, one of them twice, equal finite differences", async () => {
@@ -110,7 +81,9 @@ Deno.test("gradients of some rows' logits, one of them twice, equal finite diffe
   using model = initGpt2(device, parseGpt2Config(shape), { seed: 3 });
   const tokenTypeIds = hostTensor([3, 4], Uint32Array.from({ length: 12 }, (_, i) => i % 2));
   const rows = [7, 2, 7], labels = Int32Array.of(1, 5, 9);
-  await assertGradients(model, { tokens, tokenTypeIds }, labels, { rows });
+  await assertGradients(device, model.trainable(), (tape) => {
+    return crossEntropy(tape, model.forward(tape, { tokens, tokenTypeIds }, { rows }), labels);
+  });
   const all = await logitsOf(model, { tokens }), some = await logitsOf(model, { tokens }, { rows });
   const expected = rows.flatMap((row) => [...all.data.subarray(11 * row, 11 * row + 11)]);
   assertEquals([...some.data], expected);
