@@ -1,17 +1,5 @@
-import { openWebgpuDevice } from "../../src/device/webgpu/webgpu_device.ts";
-import { webgpuAvailable } from "../support/parts.ts";
+import { testOnWebgpu } from "../support/devices.ts";
 import { checks } from "./checks.ts";
 import { goldenChecks } from "./golden_checks.ts";
 
-const ignore = !await webgpuAvailable();
-
-for (const { name, run } of [...checks, ...goldenChecks]) {
-  Deno.test({
-    name: `webgpu: ${name}`,
-    ignore,
-    fn: async () => {
-      using device = await openWebgpuDevice();
-      await run(device, 2 ** -23);
-    },
-  });
-}
+await testOnWebgpu([...checks, ...goldenChecks]);

@@ -1,11 +1,4 @@
+import { testOnCoreDevices } from "../support/devices.ts";
 import { checks } from "./checks.ts";
-import { coreDevices } from "./fixtures.ts";
 
-for (const device of coreDevices) {
-  for (const { name, run } of checks) {
-    Deno.test(`${device.name}: ${name}`, async () => {
-      using opened = await device.open();
-      await run(opened, device.epsilon);
-    });
-  }
-}
+testOnCoreDevices(checks);

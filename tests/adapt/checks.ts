@@ -7,7 +7,6 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { deltaWeight, injectLora, loadAdapter, merge, swap, unmerge } from "../../src/adapt/mod.ts";
 import { Tape } from "../../src/autograd/mod.ts";
-import type { Device } from "../../src/device/device.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import {
   labels,
@@ -19,12 +18,7 @@ import {
   valuesOf,
   withFolder,
 } from "./fixtures.ts";
-
-/** A property and the test of it; `epsilon` is the device's relative rounding error. */
-export interface Check {
-  readonly name: string;
-  readonly run: (device: Device, epsilon: number) => Promise<void>;
-}
+import type { Check } from "../support/devices.ts";
 
 const selections = [
   { sites: ["q", "v"] },

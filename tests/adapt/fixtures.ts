@@ -10,9 +10,7 @@ import { crossEntropy, Tape, type TapeOptions } from "../../src/autograd/mod.ts"
 import { readJson } from "../../src/core/files.ts";
 import { type HostData, type HostTensor, hostTensor } from "../../src/core/host_tensor.ts";
 import { Random } from "../../src/core/random.ts";
-import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import type { Device, Tensor } from "../../src/device/device.ts";
-import { ReferenceDevice } from "../../src/device/reference.ts";
 import { readSafetensors } from "../../src/formats/mod.ts";
 import {
   type Gpt2,
@@ -134,16 +132,3 @@ export async function goldenCase(path: string, name: string): Promise<GoldenCase
     labels: Int32Array.from(labels.flatMap((row) => [...row.slice(1), -100])),
   };
 }
-
-/** A device of the core tier and its relative rounding error. */
-export interface CoreDevice {
-  readonly name: string;
-  readonly epsilon: number;
-  open(): Device | Promise<Device>;
-}
-
-/** The devices that need nothing but Deno. */
-export const coreDevices: readonly CoreDevice[] = [
-  { name: "reference", epsilon: 2 ** -52, open: () => new ReferenceDevice() },
-  { name: "cpu", epsilon: 2 ** -23, open: () => openCpuDevice({ threads: 2 }) },
-];

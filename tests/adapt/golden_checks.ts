@@ -13,7 +13,7 @@ import type { Device } from "../../src/device/device.ts";
 import { parseHeader } from "../../src/formats/mod.ts";
 import { loadModel, type TextModel } from "../../src/models/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
-import type { Check } from "./checks.ts";
+import type { Check } from "../support/devices.ts";
 import {
   golden,
   type GoldenCase,

@@ -11,7 +11,8 @@ import { joinUpdates, readAdapter } from "../../src/formats/mod.ts";
 import { type DenseMatrix, svd } from "../../src/linalg/mod.ts";
 import type { Model } from "../../src/models/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
-import { coreDevices, logitsOf, tinyModel, trainedLora, withFolder } from "./fixtures.ts";
+import { coreDevices } from "../support/devices.ts";
+import { logitsOf, tinyModel, trainedLora, withFolder } from "./fixtures.ts";
 
 /** Updates of q and v at rank 4, off the model again, and what they made it say. */
 async function trained(model: Model) {

@@ -5,12 +5,7 @@ import type { HostTensor } from "../../src/core/host_tensor.ts";
 import type { Device, Tensor } from "../../src/device/device.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { golden, tensorsOf } from "../support/golden.ts";
-
-/** A promise that holds on every device. */
-export interface OperationCheck {
-  readonly name: string;
-  run(device: Device): Promise<void>;
-}
+import type { Check } from "../support/devices.ts";
 
 const tensors = await tensorsOf(golden("ops.safetensors"));
 const expected = (name: string): HostTensor => tensors.get(name)!;
@@ -56,7 +51,7 @@ async function checkCrossEntropy(device: Device, prefix: string, smoothing: numb
 }
 
 /** All checks. */
-export const checks: readonly OperationCheck[] = [
+export const checks: readonly Check[] = [
   {
     name: "cross-entropy with ignored labels equals PyTorch's",
     run: (device) => checkCrossEntropy(device, "", 0),

@@ -1,16 +1,4 @@
-import { openWebgpuDevice } from "../../src/device/webgpu/webgpu_device.ts";
-import { webgpuAvailable } from "../support/parts.ts";
+import { testOnWebgpu } from "../support/devices.ts";
 import { narrowChecks } from "./narrow_checks.ts";
 
-const ignore = !await webgpuAvailable();
-
-for (const { name, run } of narrowChecks) {
-  Deno.test({
-    name: `webgpu: ${name}`,
-    ignore,
-    fn: async () => {
-      using device = await openWebgpuDevice();
-      await run(device);
-    },
-  });
-}
+await testOnWebgpu(narrowChecks);

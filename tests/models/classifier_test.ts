@@ -17,7 +17,7 @@ import {
   type TextModel,
 } from "../../src/models/mod.ts";
 import { train } from "../../src/train/mod.ts";
-import { coreDevices } from "../adapt/fixtures.ts";
+import { coreDevices } from "../support/devices.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { assertGradients } from "../support/finite_differences.ts";
 import { withFolder } from "../support/folders.ts";

@@ -9,12 +9,7 @@ import { beamSearch, generate, loadModel, type TextModel } from "../../src/model
 import { nextLogits } from "../../src/models/generate.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { golden, goldenJson, tensorsOf } from "../support/golden.ts";
-
-/** A promise that holds on every device. */
-export interface ModelCheck {
-  readonly name: string;
-  run(device: Device): Promise<void>;
-}
+import type { Check } from "../support/devices.ts";
 
 interface GenerationCase {
   readonly prompt: string;
@@ -73,7 +68,7 @@ async function checkGeneration(model: TextModel, wanted: GenerationCase): Promis
 }
 
 /** All checks. */
-export const checks: readonly ModelCheck[] = [
+export const checks: readonly Check[] = [
   ...Object.entries(logitsOf).map(([folder, file]) => ({
     name: `logits of ${folder} equal transformers' to 5e-5`,
     run: (device: Device) => checkLogits(device, folder, file),

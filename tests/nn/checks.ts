@@ -33,12 +33,7 @@ import {
 } from "../adapt/fixtures.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { HalfWeight } from "./half_weight.ts";
-
-/** A property and the test of it; `epsilon` is the device's relative rounding error. */
-export interface Check {
-  readonly name: string;
-  readonly run: (device: Device, epsilon: number) => Promise<void>;
-}
+import type { Check } from "../support/devices.ts";
 
 /** The tiny model with weights that F16 can hold. */
 async function denseModel(device: Device): Promise<Gpt2> {
@@ -70,7 +65,7 @@ async function onBoth<T>(device: Device, run: (model: Gpt2) => Promise<T>): Prom
 }
 
 /** All of them. */
-export const checks: readonly Check[] = [
+const properties: readonly Check[] = [
   {
     name: "the forward pass is that of the same values in F32, to the bit",
     async run(device) {
@@ -173,3 +168,8 @@ export const checks: readonly Check[] = [
     },
   },
 ];
+
+/** The same, under names that say what they are about. */
+export const checks: readonly Check[] = properties.map(({ name, run }) => {
+  return { name: `F16 weights: ${name}`, run };
+});

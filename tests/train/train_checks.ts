@@ -18,7 +18,7 @@ import {
 } from "../../src/train/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { collect, randomBatches, tinyModel, trainedValues } from "./fixtures.ts";
-import type { Check } from "./trajectory_checks.ts";
+import type { Check } from "../support/devices.ts";
 
 const options = { learningRate: 1e-2, seed: 5 };
 

@@ -14,12 +14,7 @@ import {
   readGoldenRun,
   type Start,
 } from "./golden_runs.ts";
-
-/** One check. */
-export interface Check {
-  readonly name: string;
-  readonly run: (device: Device) => Promise<void>;
-}
+import type { Check } from "../support/devices.ts";
 
 /** Every golden run, losses to 2e-5. */
 export const checks: Check[] = goldenRuns.map((name) => ({
