@@ -2,6 +2,7 @@
 
 import { adaptedLinear } from "../autograd/ops/adapted_linear.ts";
 import { linear } from "../autograd/ops/linear.ts";
+import type { LowRankSite } from "../autograd/ops/low_rank.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { Weight } from "../autograd/weight.ts";
@@ -36,19 +37,24 @@ export class Linear {
 
   /** Maps x (tokens, in) to (tokens, out). */
   forward(tape: Tape, x: Tensor): Tensor {
-    const { weight, bias } = this, fused = this.#fused;
-    const y = weight.parameter && fused.length > 0
-      ? adaptedLinear(tape, x, weight.parameter, bias, fused.map(({ lowRank }) => lowRank!))
+    const { weight, bias, adaptations } = this, dense = weight.parameter;
+    // The first adaptations, as far as they can be fused with the product of a dense weight.
+    const fused = dense ? leadingSites(adaptations) : [];
+    const y = dense && fused.length > 0
+      ? adaptedLinear(tape, x, dense, bias, fused)
       : linear(tape, x, weight, bias);
-    return this.adaptations
+    return adaptations
       .slice(fused.length)
       .reduce((y, adaptation) => adaptation.forward(tape, x, y), y);
   }
+}
 
-  /** The first adaptations, as far as they can be fused with the product of a dense weight. */
-  get #fused(): readonly Adaptation[] {
-    const { weight, adaptations } = this, others = adaptations.findIndex(({ lowRank }) => !lowRank);
-    if (!weight.parameter) return [];
-    return others < 0 ? adaptations : adaptations.slice(0, others);
+/** The low-rank updates before the first adaptation of another kind. */
+function leadingSites(adaptations: readonly Adaptation[]): LowRankSite[] {
+  const sites: LowRankSite[] = [];
+  for (const { lowRank } of adaptations) {
+    if (!lowRank) break;
+    sites.push(lowRank);
   }
+  return sites;
 }

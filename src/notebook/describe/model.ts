@@ -9,12 +9,6 @@ import { formatValue } from "../../figures/format.ts";
 import { table } from "../../figures/table.ts";
 import { countTrainable, type Model, type TextModel } from "../../models/mod.ts";
 
-/** Parameters of one kind in all blocks. */
-interface Kind {
-  readonly name: string;
-  readonly members: BaseTensor[];
-}
-
 /** A tensor of the base, whatever stores it. */
 type BaseTensor = Pick<Parameter, "name" | "shape" | "size" | "trainable">;
 
@@ -46,13 +40,13 @@ export function modelTable(model: TextModel): DataTable {
       ["trained", "trained", "text"],
     ],
     rows: [
-      ...kindsOf(model).map((kind) => kindRow(kind, total)),
+      ...Array.from(kindsOf(model), ([name, members]) => kindRow(name, members, total)),
       { name: "all", parameters: total, share: 100 },
     ],
   });
 }
 
-function kindRow({ name, members }: Kind, total: number): KindRow {
+function kindRow(name: string, members: readonly BaseTensor[], total: number): KindRow {
   const parameters = members.reduce((sum, { size }) => sum + size, 0);
   const trained = members.filter(({ trainable }) => trainable).length;
   return {
@@ -65,14 +59,9 @@ function kindRow({ name, members }: Kind, total: number): KindRow {
   };
 }
 
-/** `h.*.attn.c_attn.weight` stands for that weight in all blocks. */
-function kindsOf(model: Model): Kind[] {
-  const kinds = new Map<string, Kind>();
-  for (const tensor of tensorsOf(model)) {
-    const name = tensor.name.replace(/\.\d+\./, ".*."), members = kinds.get(name)?.members ?? [];
-    kinds.set(name, { name, members: [...members, tensor] });
-  }
-  return [...kinds.values()];
+/** The tensors by kind: `h.*.attn.c_attn.weight` stands for that weight in all blocks. */
+function kindsOf(model: Model): Map<string, BaseTensor[]> {
+  return Map.groupBy(tensorsOf(model), ({ name }) => name.replace(/\.\d+\./, ".*."));
 }
 
 /** The base's own tensors: its parameters, and weights that are stored in another form. */
