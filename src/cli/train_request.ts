@@ -55,7 +55,7 @@ async function assertOutput({ model, output }: TrainOptions, kind: string): Prom
 
 /**
  * The folders and the configuration. The weights are not compared: if they change between a stop and the
- * next call, training resumes with the new ones (issue 7 adds a fingerprint).
+ * next call, training resumes with the new ones.
  */
 async function modelSpec({ model, adapter }: TrainOptions): Promise<JsonRecord> {
   const config = await readConfig(model) as JsonRecord, folder = await realPath(model);
