@@ -1,12 +1,11 @@
 /** BitFit: training the biases alone (Ben Zaken et al. 2022). @module */
 
-import { scaleAdd } from "../../kernels/elementwise/kernel.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import { Arena } from "../device/arena.ts";
-import type { Tensor } from "../device/device.ts";
 import type { Model } from "../models/model.ts";
 import type { Adapter, SaveAdapterOptions, WeightChange } from "./adapter.ts";
 import { freeze } from "./attach.ts";
+import { copyTensor } from "./merge.ts";
 import { saveValues } from "./save_values.ts";
 
 /**
@@ -49,7 +48,7 @@ export class BitFitAdapter implements Adapter {
     this.parameters = biasesOf(model);
     this.#arena = new Arena(model.device, this.parameters, "adapter", "BitFit");
     for (const bias of this.parameters) {
-      bias.substitute = copy(bias.own, this.#arena.view(bias.name));
+      bias.substitute = copyTensor(bias.own, this.#arena.view(bias.name));
     }
     this.#unfreeze = freeze(model, this.parameters);
   }
@@ -63,7 +62,7 @@ export class BitFitAdapter implements Adapter {
   /** Replaces every bias with the trained one. */
   weightChanges(): readonly WeightChange[] {
     return this.parameters.map(({ name, shape }) => {
-      return { name, shape, mergeInto: (bias) => void copy(this.#arena.view(name), bias) };
+      return { name, shape, mergeInto: (bias) => void copyTensor(this.#arena.view(name), bias) };
     });
   }
 
@@ -88,10 +87,4 @@ function biasesOf({ parameters }: Model): Parameter[] {
   const taken = biases.find(({ substitute }) => substitute);
   if (!taken) return biases;
   throw new RangeError(`BitFit needs biases that no adapter trains, found ${taken.name} in use`);
-}
-
-function copy(x: Tensor, y: Tensor): Tensor {
-  const scalars = { size: x.size, xOffset: 0, yOffset: 0, alpha: 1, accumulate: 0 };
-  x.device.launch(scaleAdd, { x, y }, scalars);
-  return y;
 }

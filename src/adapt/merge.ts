@@ -141,9 +141,15 @@ const weightNamed = ({ linears }: Model, name: string): Weight | undefined =>
 /** Copies the model's own values, without any adapter's change. */
 function copyValues(model: Model, name: string, to: Tensor): void {
   using from = ownTensor(model, name)?.view(to.shape) ?? weightNamed(model, name)!.dense();
+  copyTensor(from, to);
+}
+
+/** Copies values into another tensor of the same size, and returns that one. */
+export function copyTensor(from: Tensor, to: Tensor): Tensor {
   for (const { start, size } of piecesOf(from)) {
     const [x, y] = [from, to].map((tensor) => tensor.view([size], start));
     const scalars = { size, xOffset: 0, yOffset: 0, alpha: 1, accumulate: 0 };
     from.device.launch(scaleAdd, { x, y }, scalars);
   }
+  return to;
 }
