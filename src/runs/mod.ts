@@ -5,6 +5,7 @@
  * @module
  */
 
+export { canonicalJson, sha256 } from "../core/digest.ts";
 export { type PredictionOptions, predictMemory } from "./predict_memory.ts";
 export type { LossSpec } from "./losses.ts";
 export { applyMethod, type InputsOf, run, type RunOptions, type Trained } from "./run.ts";
@@ -17,12 +18,10 @@ export {
   type RunResult,
 } from "./run_folder.ts";
 export {
-  canonicalJson,
   hashOf,
   type Json,
   type JsonRecord,
   type MethodSpec,
   type RunSpec,
-  sha256,
   type TrainingSpec,
 } from "./spec.ts";

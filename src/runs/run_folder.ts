@@ -1,6 +1,7 @@
 /** The folder of one run: what is in it, and when it counts as finished. @module */
 
 import { join } from "node:path";
+import { canonicalJson } from "../core/digest.ts";
 import {
   listFolder,
   makeFolder,
@@ -11,7 +12,7 @@ import {
 } from "../core/files.ts";
 import type { BytesByRole } from "../device/ledger.ts";
 import { hasCheckpoint, type TrainingLog } from "../train/mod.ts";
-import { canonicalJson, hashOf, type JsonRecord, type RunSpec } from "./spec.ts";
+import { hashOf, type JsonRecord, type RunSpec } from "./spec.ts";
 
 /** Bytes of a run on its device, excluding those that were there before. */
 export interface RunLedger {

@@ -1,5 +1,6 @@
 /** Specifications of runs: plain records, and the hash that names a run's folder. @module */
 
+import { canonicalJson, sha256 } from "../core/digest.ts";
 import type { LoraOptions } from "../adapt/mod.ts";
 import type { DeviceKind } from "../device/device.ts";
 import type { ScheduleName, TrainerOptions } from "../train/mod.ts";
@@ -45,39 +46,7 @@ export interface RunSpec {
 /** Raised when the same specification yields different numbers, so that old folders are not reused. */
 const format = 2;
 
-/**
- * JSON whose bytes depend only on the content: sorted fields, no spaces, `undefined` fields left out.
- *
- * @throws {TypeError} when a value cannot be JSON, such as NaN or a function.
- */
-export function canonicalJson(value: unknown, path = "spec"): string {
-  if (Array.isArray(value)) {
-    return `[${value.map((item, i) => canonicalJson(item, `${path}[${i}]`)).join()}]`;
-  }
-  if (isRecord(value)) {
-    const fields = Object.keys(value).filter((key) => value[key] !== undefined).sort();
-    const pairs = fields.map((key) =>
-      `${JSON.stringify(key)}:${canonicalJson(value[key], `${path}.${key}`)}`
-    );
-    return `{${pairs.join()}}`;
-  }
-  const plain = value === null || ["string", "boolean"].includes(typeof value);
-  if (plain || Number.isFinite(value)) return JSON.stringify(value);
-  throw new TypeError(`a specification must be JSON only, found ${String(value)} as ${path}`);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return value !== null && typeof value === "object" &&
-    [Object.prototype, null].includes(Object.getPrototypeOf(value));
-}
-
 /** SHA-256 of the specification's canonical JSON, 64 hexadecimal digits. */
 export async function hashOf(spec: RunSpec): Promise<string> {
   return await sha256(new TextEncoder().encode(canonicalJson({ format, spec })));
-}
-
-/** SHA-256 of bytes, 64 hexadecimal digits. */
-export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", bytes);
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,0 +1,33 @@
+/** Digests of values: JSON in one form, and SHA-256. @module */
+
+/**
+ * JSON whose bytes depend only on the content: sorted fields, no spaces, `undefined` fields left out.
+ *
+ * @throws {TypeError} when a value cannot be JSON, such as NaN or a function.
+ */
+export function canonicalJson(value: unknown, path = "spec"): string {
+  if (Array.isArray(value)) {
+    return `[${value.map((item, i) => canonicalJson(item, `${path}[${i}]`)).join()}]`;
+  }
+  if (isRecord(value)) {
+    const fields = Object.keys(value).filter((key) => value[key] !== undefined).sort();
+    const pairs = fields.map((key) =>
+      `${JSON.stringify(key)}:${canonicalJson(value[key], `${path}.${key}`)}`
+    );
+    return `{${pairs.join()}}`;
+  }
+  const plain = value === null || ["string", "boolean"].includes(typeof value);
+  if (plain || Number.isFinite(value)) return JSON.stringify(value);
+  throw new TypeError(`a specification must be JSON only, found ${String(value)} as ${path}`);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return value !== null && typeof value === "object" &&
+    [Object.prototype, null].includes(Object.getPrototypeOf(value));
+}
+
+/** SHA-256 of bytes, 64 hexadecimal digits. */
+export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", bytes);
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
