@@ -33,7 +33,7 @@ export interface SiteSelection {
   readonly sites?: "all" | readonly string[];
   /**
    * Layers whose whole weight is one site, named as in PEFT: a list of paths or their last parts
-   * (`["c_attn"]`), a regular expression for the whole path, or `"all-linear"`.
+   * (`["c_attn"]`), a pattern of Python's `re` for the whole path, or `"all-linear"`.
    */
   readonly targetModules?: string | readonly string[];
 }
@@ -44,7 +44,7 @@ export interface SiteSelection {
  * @throws {TypeError} when not exactly one of `sites` and `targetModules` is given, or it is of another
  * type.
  * @throws {RangeError} when a name matches nothing, or two sites share rows of a weight.
- * @throws {SyntaxError} when a string for `targetModules` is not a regular expression.
+ * @throws {SyntaxError} when a string for `targetModules` is not a pattern of Python that one pass matches.
  *
  * @example
  * ```ts

@@ -1,5 +1,6 @@
 /** Text tables. @module */
 
+import { grouped } from "../core/numbers.ts";
 import { terminalLine } from "../core/terminal_text.ts";
 import { alignColumns } from "../figures/plain_table.ts";
 
@@ -17,5 +18,5 @@ export function table<T>(rows: readonly T[], columns: readonly Column<T>[]): str
 }
 
 function display(value: string | number): string {
-  return typeof value === "number" ? value.toLocaleString("en-US") : terminalLine(value);
+  return typeof value === "number" ? grouped(value) : terminalLine(value);
 }

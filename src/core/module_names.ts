@@ -5,15 +5,6 @@ export function isNamed(name: string, module: string): boolean {
   return name === module || name.endsWith(`.${module}`);
 }
 
-/** All texts by which PEFT's rule finds a module: its whole path, and what follows each dot. */
-export function nameEnds(name: string): string[] {
-  const ends = [name];
-  for (let dot = name.indexOf("."); dot >= 0; dot = name.indexOf(".", dot + 1)) {
-    ends.push(name.slice(dot + 1));
-  }
-  return ends;
-}
-
 /**
  * Names with their layer numbers folded: `transformer.h.0…11.attn.c_attn` for twelve of them.
  */

@@ -2,9 +2,10 @@
 
 /**
  * Control characters (C0, DEL, C1), which move the cursor, recolor or retitle; marks of writing direction,
- * which reorder what is read; and separators that some terminals break lines at.
+ * which reorder what is read; separators that some terminals break lines at; and the byte order mark, which
+ * nobody sees.
  */
-const unsafe = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu;
+const unsafe = /[\p{Cc}\p{Bidi_Control}\u2028\u2029\ufeff]/gu;
 
 const unsafeInLines = new RegExp(`(?![\n\t])${unsafe.source}`, "gu");
 

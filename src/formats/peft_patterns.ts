@@ -1,13 +1,12 @@
 /** How a PEFT configuration selects modules and values by name. @module */
 
 import type { Matcher } from "../core/matcher.ts";
-import { nameEnds } from "../core/module_names.ts";
-import { compilePattern, targetTest } from "../core/name_patterns.ts";
+import { compilePattern, nameEnds, targetTest } from "../core/name_patterns.ts";
 import { Effort } from "../core/pattern_threads.ts";
 
 /** Which modules a configuration adapts. */
 export interface ModuleSelection {
-  /** Names or name endings; or a regular expression for the whole name, or `"all-linear"`. */
+  /** Names or name endings; or a pattern of Python's `re` for the whole name, or `"all-linear"`. */
   readonly targetModules?: readonly string[] | string;
   /** The same for modules to leave out. */
   readonly excludeModules?: readonly string[] | string;

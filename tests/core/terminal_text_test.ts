@@ -6,7 +6,7 @@ import { terminalJson, terminalLine, terminalText } from "../../src/core/termina
 const unsafe = [
   ...Array.from({ length: 32 }, (_, code) => code),
   ...Array.from({ length: 33 }, (_, code) => 0x7f + code),
-  ...[0x61c, 0x200e, 0x200f, 0x2028, 0x2029],
+  ...[0x61c, 0x200e, 0x200f, 0x2028, 0x2029, 0xfeff],
   ...[0x202a, 0x202b, 0x202c, 0x202d, 0x202e, 0x2066, 0x2067, 0x2068, 0x2069],
 ].map((code) => String.fromCodePoint(code));
 

@@ -18,8 +18,9 @@ export interface LoraOptions extends SiteSelection {
   /** Share of each site's input that is zeroed while training with a dropout seed. Default 0. */
   readonly dropout?: number;
   /**
-   * Ranks of some sites, like PEFT's `rank_pattern`: each key is a regular expression for a layer's
-   * path or a site's name, whole or after any dot; the first match wins.
+   * Ranks of some sites, like PEFT's `rank_pattern`: each key is a pattern of Python's `re` for a layer's
+   * path or a site's name, whole or after any dot; the first match wins. What one pass over a name cannot
+   * match (lookaround, back-references) is refused.
    */
   readonly rankPattern?: Readonly<Record<string, number>>;
   /** The same for α, matched independently. */
@@ -41,6 +42,7 @@ const adapterStream = 0x4c6f5241;
  *
  * @throws {RangeError} when a site does not exist, or a rank, alpha or dropout is out of range.
  * @throws {TypeError} when not exactly one of `sites` and `targetModules` is given.
+ * @throws {SyntaxError} when a pattern is refused.
  *
  * @example
  * ```ts
