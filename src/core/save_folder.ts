@@ -28,7 +28,8 @@ export interface FolderFile {
  * the folder, such as `config.json`. The folder is made if it is missing; files of other names stay.
  *
  * All new files are written and flushed beside the old ones first: a full disk changes nothing. Then the
- * old files are set aside, that last one first, and the new ones take their places, that one last. If
+ * old files are set aside, from the last one to the first, and the new ones take their places, from the
+ * first to the last. If
  * only one file's bytes change, it is replaced in one step, and the folder is readable at any time.
  * Temporary files that killed processes have left in the folder are removed.
  *
@@ -106,7 +107,7 @@ async function replaceAll(
     throw new Error(`${reason}; ${found}`, { cause: error });
   };
   try {
-    for (const { path } of [last, ...others]) await swap.setAside(path);
+    for (const { path } of staged.toReversed()) await swap.setAside(path);
     for (const name of gone) await swap.setAside(fileIn(folder, name));
     await disk.syncFolder(folder);
     for (const file of others) await swap.place(file);
