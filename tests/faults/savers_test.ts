@@ -1,17 +1,15 @@
 /** Saving with a fault at every operation: a reader finds the old files, the new ones, or none. */
 
 import { assertEquals } from "@std/assert";
-import { injectBitFit, loadAdapter, type LoraAdapter, merge } from "../../src/adapt/mod.ts";
-import { smallFilesOf } from "../../src/cli/model_folder.ts";
-import { readBytes, readText, writeFileAtomic } from "../../src/core/files.ts";
-import { saveFolder } from "../../src/core/save_folder.ts";
+import { injectBitFit, type LoraAdapter, merge } from "../../src/adapt/mod.ts";
+import { readText, writeFileAtomic } from "../../src/core/files.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import type { Device } from "../../src/device/device.ts";
 import { readAdapter, readSafetensors } from "../../src/formats/mod.ts";
 import { loadModel, saveModel } from "../../src/models/mod.ts";
 import { saveTokenizer, trainBytePairs } from "../../src/tokenizer/mod.ts";
 import { tinyModel, trainedLora } from "../adapt/fixtures.ts";
-import { lowrank, model as goldenModel } from "../cli/lowrank.ts";
+import { lowrank } from "../cli/lowrank.ts";
 import { withFolder } from "../support/folders.ts";
 import { golden } from "../support/golden.ts";
 import { checkSaver, operationsOf, type Saver, type Tally } from "./check_saver.ts";
@@ -128,12 +126,12 @@ async function shard(folder: string): Promise<void> {
 Deno.test("a model over a sharded one is old, new or refused, and the shards are gone", async () => {
   using device = await openCpuDevice({ threads: 1 });
   using model = tinyModel(device);
-  using base = await loadModel(device, goldenModel);
+  using other = tinyModel(device, 4);
   await checkReplaced({
     ...modelFiles(device),
     groups: [{ key: "config.json", names: [...weights, "part.safetensors"] }],
     prepare: async (folder) => {
-      await saveModel(base, folder);
+      await saveModel(other, folder, "F16");
       await shard(folder);
     },
     save: (folder) => saveModel(model, folder),
@@ -142,44 +140,38 @@ Deno.test("a model over a sharded one is old, new or refused, and the shards are
 
 const small = ["tokenizer_config.json", "tokenizer.json", "generation_config.json"];
 
-/** Makes a copy of the golden model with small files. */
-async function writeSource(folder: string, text: string): Promise<void> {
-  const copied = ["model.safetensors", "config.json"].map(async (name) => {
-    return { name, content: await readBytes(`${goldenModel}/${name}`) };
-  });
-  const made = small.map((name) => ({ name, content: JSON.stringify({ name, text }) }));
-  const [model, config] = await Promise.all(copied);
-  await saveFolder(folder, [model, ...made, config]);
-}
+/** What is saved along with a model. */
+const along = (text: string) => ({
+  files: Object.fromEntries(small.map((name) => [name, new TextEncoder().encode(name + text)])),
+});
 
 Deno.test("a merged model with its tokenizer is old, new or refused, and so is the tokenizer", () =>
-  withFolder(async (source) => {
-    const [one, two] = ["peft_c_attn", "peft_all_linear"].map((name) => golden(`adapters/${name}`));
-    await writeSource(source, "new");
+  withFolder(async (root) => {
+    const [source, first, second] = ["source", "one", "two"].map((name) => `${root}/${name}`);
     using device = await openCpuDevice({ threads: 1 });
-    using base = await loadModel(device, source);
-    using adapter = await loadAdapter(base, two);
-    using merged = merge(base, adapter);
-    const along = await smallFilesOf(source);
-    const save = (folder: string) => saveModel(merged, folder, "F32", along);
-    const command = (adapter: string, output: string) => () =>
+    using model = tinyModel(device);
+    using one = trainedLora(model);
+    using two = trainedLora(model, { seed: 2, sites: ["k"] });
+    await one.save(first);
+    await two.save(second);
+    using merged = merge(model, two);
+    const save = (folder: string) => saveModel(merged, folder, "F32", along("new"));
+    const command = (adapter: string, output: string) =>
       lowrank("merge", "--model", source, "--adapter", adapter, "--output", output);
-    await writeSource(source, "old");
+    await saveModel(model, source, "F32", along("old"));
     await checkReplaced({
       ...modelFiles(device),
       groups: [
         { key: "config.json", names: [...weights, ...small] },
         { key: "tokenizer.json", names: small.slice(0, 2) },
       ],
-      prepare: async (folder) => void await command(one, folder)(),
+      prepare: async (folder) => void await command(first, folder),
       save,
     });
     // The command does what was tried, after it has tried to write to the folder.
-    const folder = `${source}/out`, probe = ["makeFolder", "create", "remove"];
-    assertEquals(
-      await operationsOf(command(two, folder)),
-      [...probe, ...await operationsOf(() => save(`${source}/other`))],
-    );
+    const byCommand = await operationsOf(() => command(second, `${root}/by command`));
+    const byCall = await operationsOf(() => save(`${root}/by call`));
+    assertEquals(byCommand, ["makeFolder", "create", "remove", ...byCall]);
   }));
 
 Deno.test("resize leaves the old adapter, the new one, or one that is refused", async () => {
