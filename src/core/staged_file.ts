@@ -88,7 +88,7 @@ export class StagedFile implements AsyncDisposable {
     if (mode !== undefined) await this.#try(() => disk.setMode(this.#temporary, mode));
     for (const piece of pieces) {
       for (let rest = piece; rest.length > 0;) {
-        const count = await this.#try(() => file.write(rest));
+        const count = await this.#try(() => writeSome(file, rest));
         this.#written += count;
         rest = rest.subarray(count);
       }
@@ -104,6 +104,13 @@ export class StagedFile implements AsyncDisposable {
       throw new Error(`${message}; an older file there is unchanged`, { cause: error });
     });
   }
+}
+
+/** Some disks take nothing, and do not say so. */
+async function writeSome(file: NewFile, bytes: Uint8Array): Promise<number> {
+  const count = await file.write(bytes);
+  if (count > 0) return count;
+  throw new Error("the disk takes no more bytes");
 }
 
 const UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}";
