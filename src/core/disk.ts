@@ -71,7 +71,8 @@ async function uninterrupted<T>(call: () => Promise<T>): Promise<T> {
     try {
       return await call();
     } catch (error) {
-      if ((error as { code?: string }).code !== "EINTR") throw error;
+      // Unlike other errors of the system, it has no code.
+      if (!(error instanceof Deno.errors.Interrupted)) throw error;
     }
   }
 }

@@ -3,12 +3,15 @@
 import { assert, assertEquals } from "@std/assert";
 import { withFolder } from "../support/folders.ts";
 import { type Fault, faults, FaultyDisk } from "./faulty_disk.ts";
-
-/** Files that are read together; without the key, no reader takes them. */
-export interface Group {
-  readonly key: string;
-  readonly names: readonly string[];
-}
+import {
+  copyFolder,
+  type Files,
+  filesOf,
+  type Group,
+  type State,
+  stateOf,
+  temporaryIn,
+} from "./saved_files.ts";
 
 /** A way to save. */
 export interface Saver {
@@ -23,8 +26,6 @@ export interface Saver {
   /** Bytes that are live on a device, which must stay what they were. */
   readonly live?: () => number;
 }
-
-type State = "old" | "new" | "refused";
 
 /** How often a reader found what, by fault. */
 export type Tally = Partial<Record<Fault, Partial<Record<State, number>>>>;
@@ -61,9 +62,6 @@ export async function operationsOf(work: () => Promise<unknown>): Promise<string
   await work();
   return disk.names;
 }
-
-/** A folder's files by name. */
-type Files = ReadonlyMap<string, string>;
 
 /** One save with one fault. */
 class Trial {
@@ -114,39 +112,11 @@ class Trial {
   /** What every reader finds: the bytes of all groups are old, or new, or a key is missing. */
   async #look(): Promise<State> {
     const files = filesOf(this.#folder), { groups, read } = this.#saver;
-    const states = groups.map((group) => this.#stateOf(group, files));
+    const states = groups.map((group) => {
+      return stateOf(group, files, { old: this.#old, fresh: this.#fresh }, this.#what);
+    });
     const isRead = await read(this.#folder).then(() => true, () => false);
     assertEquals(isRead, states[0] !== "refused", `${this.#what}: our reader`);
     return states[0];
-  }
-
-  #stateOf({ key, names }: Group, files: Files): State {
-    if (!files.has(key)) return "refused";
-    const isLike = (others: Files) => names.every((name) => files.get(name) === others.get(name));
-    // Where nothing of the group changes, it is as good as new.
-    if (isLike(this.#fresh)) return "new";
-    assert(isLike(this.#old), `${this.#what}: a mix of old and new in ${[...files.keys()]}`);
-    return "old";
-  }
-}
-
-const temporaryIn = (files: Files) => [...files.keys()].filter((name) => name.endsWith(".tmp"));
-
-function filesOf(folder: string): Files {
-  const files = new Map<string, string>();
-  try {
-    for (const { name, isFile } of Deno.readDirSync(folder)) {
-      if (isFile) files.set(name, Deno.readFileSync(`${folder}/${name}`).toHex());
-    }
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-  return files;
-}
-
-function copyFolder(from: string, to: string): void {
-  Deno.mkdirSync(to);
-  for (const { name } of Deno.readDirSync(from)) {
-    Deno.copyFileSync(`${from}/${name}`, `${to}/${name}`);
   }
 }

@@ -14,10 +14,12 @@ export const faults = ["kill", "torn", "ENOSPC", "EIO", "short", "EINTR"] as con
  */
 export type Fault = typeof faults[number];
 
-const messages: Partial<Record<Fault, string>> = {
-  ENOSPC: "No space left on device (os error 28)",
-  EIO: "Input/output error (os error 5)",
-  EINTR: "Interrupted system call (os error 4)",
+/** The errors as Deno throws them. */
+const errorOf: Partial<Record<Fault, () => Error>> = {
+  ENOSPC: () =>
+    Object.assign(new Error("No space left on device (os error 28)"), { code: "ENOSPC" }),
+  EIO: () => Object.assign(new Error("Input/output error (os error 5)"), { code: "EIO" }),
+  EINTR: () => new Deno.errors.Interrupted("Interrupted system call (os error 4)"),
 };
 
 /** Instead of a flush, which takes milliseconds: this process dies in name only. */
@@ -96,6 +98,6 @@ export class FaultyDisk implements Disposable {
       this.#isDead = true;
       throw new Error("killed");
     }
-    throw Object.assign(new Error(messages[fault!]), { code: fault });
+    throw errorOf[fault!]!();
   }
 }
