@@ -149,14 +149,16 @@ async function isBeingWritten(path: string): Promise<boolean> {
 /**
  * The permission bits of a file that is to be replaced; `undefined` if there is none.
  *
- * @throws {Error} when the path leads to a device: a file in its place would break the system.
+ * @throws {Error} when the path is a folder's, or leads to a device: a file in its place would break the
+ * system.
  */
 async function modeOf(path: string): Promise<number | undefined> {
-  const target = await Deno.stat(path).catch(() => undefined);
+  const old = await Deno.lstat(path).catch(() => undefined);
+  if (old?.isDirectory) throw new Error(`cannot write ${path}: it is a folder`);
+  const target = old && await Deno.stat(path).catch(() => undefined);
   if (target && !target.isFile && !target.isDirectory) {
     throw new Error(`cannot write ${path}: it is a device or a pipe, not a file`);
   }
-  const old = target && await Deno.lstat(path).catch(() => undefined);
   return old?.isFile && old.mode !== null ? old.mode & 0o777 : undefined;
 }
 

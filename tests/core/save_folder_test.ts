@@ -99,6 +99,14 @@ Deno.test("a disk that takes no bytes and does not say so is an error", () =>
     assertEquals(filesIn(folder), []);
   }));
 
+Deno.test("a folder in the place of a file stays where it is", () =>
+  withFolder(async (folder) => {
+    await Deno.mkdir(`${folder}/config.json/inner`, { recursive: true });
+    const message = `cannot write ${folder}/config.json: it is a folder`;
+    await assertRejects(() => saveFolder(folder, files("new")), Error, message);
+    assertEquals([filesIn(folder), filesIn(`${folder}/config.json`)], [["config.json"], ["inner"]]);
+  }));
+
 const uuid = "01234567-89ab-cdef-0123-456789abcdef";
 
 Deno.test("what killed processes left is removed, and nothing else", () =>
