@@ -1,6 +1,8 @@
 /** Files that are read as a whole, or written whole or not at all, and folders. @module */
 
 import { folderReason, writeReason } from "./file_errors.ts";
+import { decodeText, parseJsonOf } from "./json.ts";
+import { mostFileBytes, mostJsonBytes } from "./limits.ts";
 import {
   assertWritable,
   blobOf,
@@ -9,6 +11,7 @@ import {
   fileName,
   type FileSource,
   isOnDisk,
+  openOnDisk,
 } from "./storage.ts";
 
 /** What {@link writeFileAtomic} takes: bytes, text, or pieces that are made as they are written. */
@@ -23,37 +26,62 @@ interface Progress {
 /**
  * Reads a file.
  *
- * @throws {Error} when the file cannot be read.
+ * @param most Bytes that it may have.
+ * @throws {Error} when the file cannot be read or has more bytes.
  */
-export async function readBytes(file: FileSource): Promise<Uint8Array<ArrayBuffer>> {
-  if (!isOnDisk(file)) return new Uint8Array(await (await blobOf(file)).arrayBuffer());
-  return await Deno.readFile(file).catch((error) => Promise.reject(cannotRead(file, error)));
+export async function readBytes(
+  file: FileSource,
+  most: number = mostFileBytes,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const reading = isOnDisk(file) ? readToEnd(file, most) : bytesOf(await blobOf(file), most);
+  return await reading.catch((error) => Promise.reject(cannotRead(file, error)));
 }
 
 /**
- * Reads a text file.
+ * Reads a text file of up to 256 MiB.
  *
- * @throws {Error} when the file cannot be read.
+ * @throws {SyntaxError} when it is not UTF-8.
+ * @throws {Error} when the file cannot be read or is larger.
  */
 export async function readText(file: FileSource): Promise<string> {
-  if (!isOnDisk(file)) return await (await blobOf(file)).text();
-  return await Deno.readTextFile(file).catch((error) => Promise.reject(cannotRead(file, error)));
+  const bytes = await readBytes(file, mostJsonBytes);
+  try {
+    return decodeText(bytes);
+  } catch (error) {
+    throw new SyntaxError(`cannot read ${fileName(file)}: ${(error as Error).message}`);
+  }
 }
 
 /**
- * Reads a JSON file.
+ * Reads a JSON file of up to 256 MiB.
  *
- * @throws {SyntaxError} when the file is not JSON.
- * @throws {Error} when the file cannot be read.
+ * @throws {SyntaxError} when it is not JSON, or is nested more than 512 deep.
+ * @throws {Error} when the file cannot be read or is larger.
  */
 export async function readJson(file: FileSource): Promise<unknown> {
-  const text = await readText(file);
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    const { message } = error as Error;
-    throw new SyntaxError(`cannot read ${fileName(file)}: it is not JSON (${message})`);
+  return parseJsonOf(fileName(file), await readBytes(file, mostJsonBytes));
+}
+
+async function bytesOf(blob: Blob, most: number): Promise<Uint8Array<ArrayBuffer>> {
+  assertSize(blob.size, most);
+  return new Uint8Array(await blob.arrayBuffer());
+}
+
+/** Reads to the end, whatever size a file claims: it may grow, and files of `/proc` claim none. */
+async function readToEnd(path: string | URL, most: number): Promise<Uint8Array<ArrayBuffer>> {
+  using file = await openOnDisk(path);
+  const { size } = await file.stat();
+  assertSize(size, most);
+  let bytes = new Uint8Array(size + 1), length = 0;
+  for (let count; (count = await file.read(bytes.subarray(length))) !== null;) {
+    assertSize(length += count, most);
+    if (length === bytes.length) bytes = new Uint8Array(bytes.buffer.transfer(2 * length));
   }
+  return bytes.subarray(0, length);
+}
+
+function assertSize(bytes: number, most: number): void {
+  if (bytes > most) throw new Error(`it may have at most ${most} bytes, found ${bytes}`);
 }
 
 /**

@@ -10,6 +10,16 @@ export function sizeOf(shape: Shape): number {
   return shape.reduce((product, extent) => product * extent, 1);
 }
 
+/** The indices of an element, outermost first, from its place in row-major order. */
+export function positionIn(shape: Shape, index: number): number[] {
+  const position: number[] = [];
+  for (const extent of shape.toReversed()) {
+    position.unshift(index % extent);
+    index = Math.floor(index / extent);
+  }
+  return position;
+}
+
 /** A shape as text: `[2, 3]`. */
 export function formatShape(shape: Shape): string {
   return `[${shape.join(", ")}]`;

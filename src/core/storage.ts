@@ -81,13 +81,20 @@ export async function kindOf(path: string): Promise<"file" | "folder" | undefine
 /**
  * Opens a file for reading at any position. In a browser it is fetched as a whole.
  *
- * @throws {Error} when the file does not exist or cannot be read.
+ * @throws {Error} when the file does not exist, cannot be read, or is a device, a pipe or a socket.
  */
 export async function openFile(file: FileSource): Promise<OpenFile> {
   if (!isOnDisk(file)) return openBlob(await blobOf(file));
   return openDiskFile(
-    await Deno.open(file).catch((error) => Promise.reject(cannotRead(file, error))),
+    await openOnDisk(file).catch((error) => Promise.reject(cannotRead(file, error))),
   );
+}
+
+/** Opens a file and nothing else: opening a pipe waits for its writer, and a device may never end. */
+export async function openOnDisk(path: string | URL): Promise<Deno.FsFile> {
+  const { isFile, isDirectory } = await Deno.stat(path);
+  if (isFile) return await Deno.open(path);
+  throw new Error(isDirectory ? "it is a folder" : "it is not a regular file");
 }
 
 /** Whether the file is on disk, to be read by Deno. */

@@ -10,12 +10,15 @@ import type { HostTensor } from "../core/host_tensor.ts";
 import { formatShape, sameShape } from "../core/shape.ts";
 import { fileIn, fileName, type FileSource, type Folder } from "../core/storage.ts";
 import type { Device } from "../device/device.ts";
-import type { FloatDtype, SafetensorsFile } from "../formats/mod.ts";
+import type { FloatDtype, ReadOptions, SafetensorsFile } from "../formats/mod.ts";
 import { openSafetensors, writeSafetensors } from "../formats/mod.ts";
 import type { Model } from "./model.ts";
 import { familyOf } from "./registry.ts";
 import { type ModelOptions, TextModel } from "./text_model.ts";
 import { reorient } from "./transpose.ts";
+
+/** How {@link loadModel} reads a model, and how the model behaves. */
+export interface LoadModelOptions extends ModelOptions, ReadOptions {}
 
 /**
  * Loads a Hugging Face folder onto a device: its `config.json` and its `model.safetensors` (F32, F16 or
@@ -27,7 +30,8 @@ import { reorient } from "./transpose.ts";
  * tensor at a time on the host.
  *
  * @throws {SyntaxError} when `config.json` is not a JSON object.
- * @throws {RangeError} when the model type is unknown, or a tensor is missing or is not part of the model.
+ * @throws {RangeError} when the model type is unknown, a tensor is missing or is not part of the model, or
+ * a value is NaN or infinite and not allowed.
  * @throws {ShapeError} when a tensor does not fit the configuration.
  *
  * @example
@@ -42,10 +46,10 @@ import { reorient } from "./transpose.ts";
 export async function loadModel(
   device: Device,
   folder: Folder,
-  options?: ModelOptions,
+  { allowNonFinite, ...options }: LoadModelOptions = {},
 ): Promise<TextModel> {
   const json = await readConfig(folder), family = familyOf(json), config = family.complete(json);
-  using file = await openSafetensors(folder);
+  using file = await openSafetensors(folder, { allowNonFinite });
   const names = namesInFile(architectureOf(config), file);
   using unfinished = new DisposableStack();
   const model = unfinished.use(family.allocate(device, config, options));

@@ -63,7 +63,10 @@ Deno.test("factors: shapes, ranks and values", () => {
       { A: ones(2, 5, 1) },
       `A and B of ${name} must be (rank, in) and (out, rank), found [2, 5, 1] and [4, 2]`,
     ],
-    [{ A: ones(2, 0) }, `A ${of} must be a matrix with values, found [2, 0]`],
+    [
+      { A: ones(2, 0) },
+      `A and B of ${name} must be (rank, in) and (out, rank), found [2, 0] and [4, 2]`,
+    ],
     [
       { A: { shape: [2, 5], data: new Float32Array(9) } },
       `A of ${name} must have 10 values for [2, 5], found 9`,
@@ -72,7 +75,7 @@ Deno.test("factors: shapes, ranks and values", () => {
       { A: { shape: [2, 5], data: new Int32Array(10) } },
       `A ${of} must hold floating-point values, found integers`,
     ],
-    [{ scaling: NaN }, `the scaling of ${name} must be finite, found NaN`],
+    [{ scaling: NaN }, `the scaling of ${name} must be finite in F32, found NaN`],
   ];
   for (const [change, sentence] of cases) {
     const factors = { ...good, ...change };
