@@ -5,13 +5,14 @@ import { decodeText, parseJsonOf } from "./json.ts";
 import { mostFileBytes, mostJsonBytes } from "./limits.ts";
 import {
   assertWritable,
+  blobBytes,
   blobOf,
   cannotRead,
   fileIn,
   fileName,
   type FileSource,
   isOnDisk,
-  openOnDisk,
+  readToEnd,
 } from "./storage.ts";
 
 /** What {@link writeFileAtomic} takes: bytes, text, or pieces that are made as they are written. */
@@ -33,7 +34,7 @@ export async function readBytes(
   file: FileSource,
   most: number = mostFileBytes,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const reading = isOnDisk(file) ? readToEnd(file, most) : bytesOf(await blobOf(file), most);
+  const reading = isOnDisk(file) ? readToEnd(file, most) : blobBytes(await blobOf(file), most);
   return await reading.catch((error) => Promise.reject(cannotRead(file, error)));
 }
 
@@ -60,28 +61,6 @@ export async function readText(file: FileSource): Promise<string> {
  */
 export async function readJson(file: FileSource): Promise<unknown> {
   return parseJsonOf(fileName(file), await readBytes(file, mostJsonBytes));
-}
-
-async function bytesOf(blob: Blob, most: number): Promise<Uint8Array<ArrayBuffer>> {
-  assertSize(blob.size, most);
-  return new Uint8Array(await blob.arrayBuffer());
-}
-
-/** Reads to the end, whatever size a file claims: it may grow, and files of `/proc` claim none. */
-async function readToEnd(path: string | URL, most: number): Promise<Uint8Array<ArrayBuffer>> {
-  using file = await openOnDisk(path);
-  const { size } = await file.stat();
-  assertSize(size, most);
-  let bytes = new Uint8Array(size + 1), length = 0;
-  for (let count; (count = await file.read(bytes.subarray(length))) !== null;) {
-    assertSize(length += count, most);
-    if (length === bytes.length) bytes = new Uint8Array(bytes.buffer.transfer(2 * length));
-  }
-  return bytes.subarray(0, length);
-}
-
-function assertSize(bytes: number, most: number): void {
-  if (bytes > most) throw new Error(`it may have at most ${most} bytes, found ${bytes}`);
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Regular expressions for names, from configurations that may be hostile. @module */
 
 import { AdapterFileError } from "./errors.ts";
-import { isNamed } from "./module_names.ts";
+import { isNamedIn } from "./module_names.ts";
 
 /** More unbounded repetitions than any pattern in use has. */
 const MOST_REPETITIONS = 8;
@@ -101,5 +101,5 @@ export function checkPattern(pattern: string, option: string): void {
  */
 export function isTargeted(name: string, targets: string | readonly string[]): boolean {
   if (typeof targets === "string") return matchName(name, targets) !== null;
-  return targets.some((target) => isNamed(name, target));
+  return isNamedIn(name, targets);
 }

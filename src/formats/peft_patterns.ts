@@ -40,6 +40,7 @@ export function isSelected(selection: ModuleSelection, name: string): boolean {
   if (excludeModules?.length && isTargeted(name, excludeModules)) return false;
   if (targetModules === "all-linear") return true;
   if (targetModules !== undefined && !isTargeted(name, targetModules)) return false;
+  if (!selection.layers?.length) return true;
   // As in PEFT, layers restrict matches of name endings, but not of patterns or full names.
   const isFinal = typeof targetModules === "string" || targetModules?.includes(name);
   return isFinal || isInLayers(selection, name);
@@ -47,11 +48,10 @@ export function isSelected(selection: ModuleSelection, name: string): boolean {
 
 /** Looks at the first number in the name that follows a list of layers. */
 function isInLayers({ layers, layerLists }: ModuleSelection, name: string): boolean {
-  if (!layers?.length) return true;
   const before = layerLists?.length ? "(?:^|.*?\\.)" : ".*?\\.";
   for (const list of layerLists?.length ? layerLists : ["[^.]*"]) {
     const match = matchName(name, list, before, "\\.(?<layer>\\d+)\\..*");
-    if (match) return layers.includes(Number(match.groups!.layer));
+    if (match) return layers!.includes(Number(match.groups!.layer));
   }
   return false;
 }
