@@ -1,6 +1,7 @@
 /** A low-rank update in host memory: what files hold, analysis takes and adapters return. @module */
 
 import { ShapeError } from "./errors.ts";
+import { fitsFloat32 } from "./float32.ts";
 import type { HostTensor } from "./host_tensor.ts";
 import { formatShape, type Shape, sizeOf } from "./shape.ts";
 import { type SiteAddress, siteName } from "./site.ts";
@@ -61,9 +62,8 @@ export function assertUpdate(update: LowRankFactors | LowRankUpdate, weight?: Sh
  * @throws {RangeError} when it is not.
  */
 export function assertScaling(scaling: number, name: string): void {
-  const single = Math.fround(scaling), isLost = single === 0 && scaling !== 0;
-  if (Number.isFinite(single) && !isLost) return;
-  const rule = isLost ? "not round to 0 in F32" : "be finite in F32";
+  if (fitsFloat32(scaling)) return;
+  const rule = Math.abs(scaling) < 1 ? "not vanish in F32" : "be finite in F32";
   throw new RangeError(`the scaling of ${name} must ${rule}, found ${scaling}`);
 }
 
