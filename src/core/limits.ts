@@ -32,6 +32,9 @@ export const mostAxes = 64;
 /** Files of a sharded model; the largest have 200. */
 export const mostShards = 2048;
 
+/** Bytes of the index of a sharded model at a URL; the largest have 10 MB. */
+export const mostIndexBytes: number = 64 * 2 ** 20;
+
 /** Blocks of an architecture that is listed from its configuration. */
 export const mostBlocks = 10_000;
 

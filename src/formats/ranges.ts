@@ -1,6 +1,6 @@
 /** Parts of files over HTTP. @module */
 
-import { mostJsonBytes } from "../core/limits.ts";
+import { mostIndexBytes } from "../core/limits.ts";
 
 /** Bytes of a file. */
 export interface Range {
@@ -62,14 +62,14 @@ export async function fetchRange(
   );
 }
 
-/** A JSON or text file as a whole. */
-export async function fetchWhole(
+/** The index of a sharded model. */
+export async function fetchIndex(
   address: string,
   limit: TimeLimit,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const response = await request(address, limit);
   await assertAnswer(address, response, 200);
-  return await readBody(address, response, mostJsonBytes, limit);
+  return await readBody(address, response, mostIndexBytes, limit);
 }
 
 async function request(

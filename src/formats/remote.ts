@@ -3,7 +3,7 @@
 import { parseJsonOf } from "../core/json.ts";
 import { mostRemoteMs } from "../core/limits.ts";
 import { headerBytes, parseHeader, type SafetensorsHeader, type TensorEntry } from "./header.ts";
-import { concat, fetchRange, fetchWhole, type TimeLimit, timeLimit } from "./ranges.ts";
+import { concat, fetchIndex, fetchRange, type TimeLimit, timeLimit } from "./ranges.ts";
 import { parseWeightMap } from "./shards.ts";
 
 /** The headers of one file, or of all shards of a model. */
@@ -64,7 +64,7 @@ function beside(address: string, name: string): string {
 }
 
 async function readShards(index: string, limit: TimeLimit): Promise<RemoteHeaders> {
-  const content = await fetchWhole(index, limit);
+  const content = await fetchIndex(index, limit);
   const { places, shards } = parseWeightMap(index, parseJsonOf(index, content));
   const tensors = new Map<string, TensorEntry>();
   let fileBytes = 0, bytesRead = content.length;
