@@ -2,7 +2,7 @@
 
 import { realPath } from "../core/files.ts";
 import { readConfig } from "../models/mod.ts";
-import { type JsonRecord, type MethodSpec, type RunSpec } from "../runs/mod.ts";
+import type { JsonRecord, MethodSpec, RunSpec } from "../runs/mod.ts";
 import type { Batch } from "../train/mod.ts";
 import { readBatchFile } from "./batches.ts";
 import type { CommonOptions } from "./common.ts";

@@ -36,3 +36,10 @@ export async function writeRawAdapter(
   await Deno.writeTextFile(`${folder}/adapter_config.json`, JSON.stringify(config));
   await writeSafetensors(`${folder}/adapter_model.safetensors`, Object.entries(tensors));
 }
+
+/** Makes the last value of a safetensors file NaN, past our own writer. */
+export async function spoilLastValue(path: string): Promise<void> {
+  using file = await Deno.open(path, { write: true });
+  await file.seek(-4, Deno.SeekMode.End);
+  await file.write(new Uint8Array(Float32Array.of(NaN).buffer));
+}
