@@ -94,6 +94,17 @@ Deno.test("a rank between the sides is no error: a head of few outputs", () => {
   assertEquals(spectrum(head).singularValues.length, 2);
 });
 
+Deno.test("a product that F32 factors cannot hold is not truncated to infinity", () => {
+  const huge = (...shape: [number, number]) => {
+    return { shape, data: new Float32Array(shape[0] * shape[1]).fill(3e38) };
+  };
+  assertThrows(
+    () => truncateUpdate({ ...good, A: huge(2, 5), B: huge(4, 2) }, 1),
+    RangeError,
+    `the factors of the update of ${name} must be finite in F32, found a singular value of`,
+  );
+});
+
 Deno.test("directions of a zero update do not exist", () => {
   const zero = { ...good, B: { shape: [4, 2], data: new Float32Array(8) } };
   assertThrows(() => updateDirections(zero), RangeError, `the update of ${name} must not be zero`);
