@@ -83,7 +83,7 @@ export class BottleneckAdapter implements Adapter {
     if (!(Number.isInteger(size) && size > 0)) {
       throw new RangeError(`a bottleneck needs a size of at least 1, found ${size}`);
     }
-    const chosen = selectPlaces(model, places);
+    const random = new Random(seed), chosen = selectPlaces(model, places);
     const entries = chosen.map((place) => entriesOf(place, size));
     this.model = model;
     this.#size = size;
@@ -92,7 +92,6 @@ export class BottleneckAdapter implements Adapter {
       const parameters = entries[i].map(({ name }) => new Parameter(name, this.#arena.view(name)));
       return new Bottleneck(place, parameters);
     });
-    const random = new Random(seed);
     this.#bottlenecks.forEach((bottleneck, i) => initDown(bottleneck, random.split(i)));
     this.#detach = attach(model, this.#bottlenecks.map((one) => [one.place, one]));
   }

@@ -43,15 +43,23 @@ export function selectSites(model: Model, selection: architectures.SiteSelection
   return architectures.selectLayerSites(model.linears.map(layerOf), selection).map(liveSite);
 }
 
-/** The site of all rows of a layer of the model. */
-export function wholeSite(model: Model, linear: Linear): Site {
-  return liveSite(architectures.wholeSite(layerOf(linear), model.linears.indexOf(linear)));
+/** A layer of a model with its sites. */
+export interface LayerSites {
+  /** The layer. */
+  readonly linear: Linear;
+  /** The site of all of its rows. */
+  readonly whole: Site;
+  /** The sites of its roles: `q`, `k` and `v` of a fused projection. */
+  readonly declared: readonly Site[];
 }
 
-/** The declared sites of a layer of the model: `q`, `k` and `v` of a fused projection. */
-export function declaredSites(model: Model, linear: Linear): Site[] {
-  const position = model.linears.indexOf(linear);
-  return architectures.declaredSites(layerOf(linear), position).map(liveSite);
+/** The linear layers of a model by their paths. */
+export function sitesByLayer(model: Model): Map<string, LayerSites> {
+  return new Map(model.linears.map((linear, position) => {
+    const layer = layerOf(linear), whole = liveSite(architectures.wholeSite(layer, position));
+    const declared = architectures.declaredSites(layer, position).map(liveSite);
+    return [linear.name, { linear, whole, declared }];
+  }));
 }
 
 /**

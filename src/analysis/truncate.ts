@@ -1,6 +1,6 @@
 /** Adapters of lower rank. @module */
 
-import type { HostTensor } from "../core/host_tensor.ts";
+import { type HostTensor, nonFiniteAt } from "../core/host_tensor.ts";
 import type { LowRankFactors } from "../core/low_rank_update.ts";
 import { type DenseMatrix, rowsOf, transposed } from "../linalg/mod.ts";
 import { nameOf } from "./input.ts";
@@ -19,7 +19,8 @@ export interface TruncatedUpdate extends LowRankFactors {
  *
  * @param rank k, the rank of the result, at most that of ΔW: a larger one returns all of ΔW.
  * @throws {ShapeError} when A and B do not fit each other.
- * @throws {RangeError} when a value is not finite, or the rank is not a positive integer.
+ * @throws {RangeError} when a value is not finite, here or in the result, or the rank is not a positive
+ * integer.
  *
  * @example
  * ```ts
@@ -38,12 +39,14 @@ export function truncateUpdate(factors: LowRankFactors, rank: number): Truncated
   const size = Math.min(rank, values.length), error = truncationError(values, size);
   const roots = values.map((value) => value === 0 ? 0 : Math.sqrt(value / Math.abs(scaling)));
   const signed = roots.map((root) => scaling < 0 ? -root : root);
-  return {
-    A: tensor(scaledRows(rowsOf(right, 0, size), roots)),
-    B: tensor(transposed(scaledRows(rowsOf(left, 0, size), signed))),
-    scaling,
-    error,
-  };
+  const A = tensor(scaledRows(rowsOf(right, 0, size), roots));
+  const B = tensor(transposed(scaledRows(rowsOf(left, 0, size), signed)));
+  if (nonFiniteAt(A.data) < 0 && nonFiniteAt(B.data) < 0) return { A, B, scaling, error };
+  throw new RangeError(
+    `the factors of ${nameOf(factors)} must be finite in F32, found a singular value of ${
+      values[0]
+    }`,
+  );
 }
 
 function scaledRows({ rows, columns, data }: DenseMatrix, factors: Float64Array): DenseMatrix {

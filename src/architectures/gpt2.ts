@@ -1,5 +1,6 @@
 /** GPT-2 (Radford et al. 2019), and GPT-3 as a GPT-2 of its size. @module */
 
+import { fitsFloat32 } from "../core/float32.ts";
 import { type Architecture, architectureFrom, type LayerSpec } from "./architecture.ts";
 import {
   assertOneOf,
@@ -168,8 +169,8 @@ function classifierFields(json: ConfigJson): Partial<Gpt2Config> {
 
 function epsilonOf(json: ConfigJson): number {
   const epsilon = json.layer_norm_epsilon;
-  if (typeof epsilon === "number" && epsilon >= 0 && epsilon < Infinity) return epsilon;
-  throw fieldError(json, "layer_norm_epsilon", "be a number of at least 0");
+  if (typeof epsilon === "number" && epsilon >= 0 && fitsFloat32(epsilon)) return epsilon;
+  throw fieldError(json, "layer_norm_epsilon", "be a number of at least 0 that F32 can hold");
 }
 
 /** Token ids in any form found in Hugging Face's files; other values are left out. */

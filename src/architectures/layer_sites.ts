@@ -134,15 +134,26 @@ function namedSites<Layer extends AdaptableLayer>(
     return layers.flatMap((layer, i) => layer.kind === "linear" ? declaredSites(layer, i) : []);
   }
   if (names.length === 0) throw new RangeError("sites must name at least one site, found none");
-  return names.flatMap((name) => {
-    const found = layers.flatMap((layer, position) => {
-      if (layer.name === name) return [wholeSite(layer, position)];
-      return rolesOf(layer)
-        .filter((role) => name === role || name === siteName({ module: layer.name, role }))
-        .map((role) => siteOf(layer, position, role));
-    });
-    return found.length > 0 ? found : refuseSite(layers, name);
+  const named = sitesByName(layers);
+  return names.flatMap((name) => named.get(name) ?? refuseSite(layers, name));
+}
+
+/** What each name selects: a layer's path all of its rows, a role or a site's name the parts. */
+function sitesByName<Layer extends AdaptableLayer>(
+  layers: readonly Layer[],
+): Map<string, LayerSite<Layer>[]> {
+  const named = new Map<string, LayerSite<Layer>[]>();
+  const add = (name: string, site: LayerSite<Layer>) =>
+    named.has(name) ? named.get(name)!.push(site) : named.set(name, [site]);
+  layers.forEach((layer, position) => {
+    add(layer.name, wholeSite(layer, position));
+    for (const role of rolesOf(layer)) {
+      const site = siteOf(layer, position, role);
+      if (role !== layer.name) add(role, site);
+      add(siteName({ module: layer.name, role }), site);
+    }
   });
+  return named;
 }
 
 function refuseSite(layers: readonly AdaptableLayer[], name: string): never {

@@ -1,5 +1,6 @@
 /** The layers that architectures are made of, with their tensors. @module */
 
+import { mostBlocks } from "../core/limits.ts";
 import type { RowRange } from "../core/row_range.ts";
 import type { SiteRole } from "../core/site.ts";
 import type { LayerParts, LayerSpec, LinearSpec, TensorSpec } from "./architecture.ts";
@@ -95,9 +96,6 @@ export function contiguousParts(parts: LayerParts): Readonly<Partial<Record<Site
     }),
   );
 }
-
-/** Far more than any model has, but few enough to list. */
-const mostBlocks = 10_000;
 
 /**
  * The layers of `count` blocks; `block` returns those of one, by index.

@@ -1,7 +1,7 @@
 /** The tape: it owns every intermediate of a step and records how to differentiate it. @module */
 
 import { fill, scaleAdd } from "../../kernels/elementwise/kernel.ts";
-import { hash32 } from "../core/random.ts";
+import { assertSeed, hash32 } from "../core/random.ts";
 import { formatShape, type Shape } from "../core/shape.ts";
 import type { Device, Tensor } from "../device/device.ts";
 import { Scope } from "../device/scope.ts";
@@ -66,8 +66,13 @@ export class Tape extends Scope {
   #given: Tensor | undefined;
   #draws = 0;
 
-  /** Starts an empty tape. */
+  /**
+   * Starts an empty tape.
+   *
+   * @throws {RangeError} when the seed is not a whole number in [0, 2^32).
+   */
   constructor(device: Device, { record = true, dropoutSeed, onLinear }: TapeOptions = {}) {
+    if (dropoutSeed !== undefined) assertSeed(dropoutSeed);
     super(device);
     this.onLinear = onLinear;
     this.#recording = record;

@@ -11,6 +11,13 @@ export function wholeNumber(text: string): number {
   return value;
 }
 
+/** A seed of random numbers. */
+export function seedNumber(text: string): number {
+  const value = wholeNumber(text);
+  if (value < 2 ** 32) return value;
+  throw new InvalidArgumentError("It must be a whole number below 2^32.");
+}
+
 /** A whole number of at least 1. */
 export function positiveNumber(text: string): number {
   if (!/^\d+$/.test(text) || wholeNumber(text) === 0) {

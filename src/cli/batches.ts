@@ -1,9 +1,20 @@
 /** The file of batches that `train` reads. @module */
 
-import { readJson } from "../core/files.ts";
+import { sha256 } from "../core/digest.ts";
+import { readBytes } from "../core/files.ts";
+import { parseJsonOf } from "../core/json.ts";
+import { mostJsonBytes } from "../core/limits.ts";
 import type { Batch } from "../train/mod.ts";
 import { isFields, parseCase, shiftLabels } from "./cases.ts";
 import { assertInputs, assertLabels, type InputLimits } from "./limits.ts";
+
+/** The batches of a file, and which file it was. */
+export interface BatchFile {
+  /** Its batches. */
+  readonly batches: readonly Batch[];
+  /** SHA-256 of the very bytes that they were parsed from. */
+  readonly digest: string;
+}
 
 /**
  * Reads `{"batches": [...]}`. A batch is a list of equally long lists of token ids, which are their own
@@ -15,13 +26,14 @@ import { assertInputs, assertLabels, type InputLimits } from "./limits.ts";
  * @throws {SyntaxError} when the file does not have that form.
  * @throws {RangeError} when a batch does not fit the model.
  */
-export async function readBatchFile(path: string, limits: InputLimits): Promise<Batch[]> {
-  const content = await readJson(path);
+export async function readBatchFile(path: string, limits: InputLimits): Promise<BatchFile> {
+  const bytes = await readBytes(path, mostJsonBytes), content = parseJsonOf(path, bytes);
   const list = isFields(content) ? content.batches : undefined;
   if (!Array.isArray(list) || list.length === 0) {
     throw new SyntaxError(`${path} must be {"batches": [[[id, …], …], …]}, found no batches`);
   }
-  return list.map((batch, index) => parseBatch(`batch ${index}`, batch, limits));
+  const batches = list.map((batch, index) => parseBatch(`batch ${index}`, batch, limits));
+  return { batches, digest: await sha256(bytes) };
 }
 
 function parseBatch(what: string, batch: unknown, limits: InputLimits): Batch {

@@ -5,7 +5,7 @@ import { loadAdapter, type LoraAdapter } from "../adapt/mod.ts";
 import { terminalJson, terminalText } from "../core/terminal_text.ts";
 import { type Device, openDevice } from "../device/mod.ts";
 import { loadModel, type TextModel } from "../models/mod.ts";
-import { wholeNumber } from "./arguments.ts";
+import { seedNumber } from "./arguments.ts";
 
 /** Options that every command takes. */
 export interface CommonOptions {
@@ -31,7 +31,7 @@ export function addCommonOptions(command: Command): void {
         .default("auto"),
     )
     .option("--json", "print a single JSON document on standard output")
-    .option("--seed <n>", "seed of all random numbers", wholeNumber, 0)
+    .option("--seed <n>", "seed of all random numbers", seedNumber, 0)
     .option("--quiet", "print no progress and no notes on standard error");
 }
 

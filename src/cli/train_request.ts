@@ -1,8 +1,8 @@
 /** What `train` was asked to do, checked before the model is loaded. @module */
 
-import { readBytes, realPath } from "../core/files.ts";
+import { realPath } from "../core/files.ts";
 import { readConfig } from "../models/mod.ts";
-import { type JsonRecord, type MethodSpec, type RunSpec, sha256 } from "../runs/mod.ts";
+import type { JsonRecord, MethodSpec, RunSpec } from "../runs/mod.ts";
 import type { Batch } from "../train/mod.ts";
 import { readBatchFile } from "./batches.ts";
 import type { CommonOptions } from "./common.ts";
@@ -36,8 +36,9 @@ export async function readRequest(options: TrainOptions): Promise<TrainRequest> 
   const method = methodOf(options, configured ?? (options.adapter ? { kind: "lora" } : {}));
   if (options.adapter) assertContinues(options, method);
   await assertOutput(options, method.kind);
-  const batches = await readBatchFile(options.batches, await readInputLimits(options.model));
-  const { seed } = options, [model, data] = [await modelSpec(options), await dataSpec(options)];
+  const limits = await readInputLimits(options.model);
+  const { batches, digest } = await readBatchFile(options.batches, limits);
+  const { seed } = options, model = await modelSpec(options), data = { batches: digest };
   const spec = { model, method, data, training, seed };
   const isNamed = method.kind !== "full" || configured !== undefined ||
     options.method !== undefined;
@@ -60,10 +61,6 @@ async function assertOutput({ model, output }: TrainOptions, kind: string): Prom
 async function modelSpec({ model, adapter }: TrainOptions): Promise<JsonRecord> {
   const config = await readConfig(model) as JsonRecord, folder = await realPath(model);
   return { folder, config, adapter: adapter && await realPath(adapter) };
-}
-
-async function dataSpec({ batches }: TrainOptions): Promise<JsonRecord> {
-  return { batches: await sha256(await readBytes(batches)) };
 }
 
 /** Refuses options that an existing adapter already fixes. */

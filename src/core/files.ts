@@ -2,15 +2,19 @@
 
 import { disk } from "./disk.ts";
 import { folderReason } from "./file_errors.ts";
+import { decodeText, parseJsonOf } from "./json.ts";
+import { mostFileBytes, mostJsonBytes } from "./limits.ts";
 import { temporaryOf } from "./staged_file.ts";
 import {
   assertWritable,
+  blobBytes,
   blobOf,
   cannotRead,
   fileIn,
   fileName,
   type FileSource,
   isOnDisk,
+  readToEnd,
 } from "./storage.ts";
 
 export { writeFileAtomic, writeJsonAtomic } from "./write_file.ts";
@@ -18,37 +22,40 @@ export { writeFileAtomic, writeJsonAtomic } from "./write_file.ts";
 /**
  * Reads a file.
  *
- * @throws {Error} when the file cannot be read.
+ * @param most Bytes that it may have.
+ * @throws {Error} when the file cannot be read or has more bytes.
  */
-export async function readBytes(file: FileSource): Promise<Uint8Array<ArrayBuffer>> {
-  if (!isOnDisk(file)) return new Uint8Array(await (await blobOf(file)).arrayBuffer());
-  return await Deno.readFile(file).catch((error) => Promise.reject(cannotRead(file, error)));
+export async function readBytes(
+  file: FileSource,
+  most: number = mostFileBytes,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const reading = isOnDisk(file) ? readToEnd(file, most) : blobBytes(await blobOf(file), most);
+  return await reading.catch((error) => Promise.reject(cannotRead(file, error)));
 }
 
 /**
- * Reads a text file.
+ * Reads a text file of up to 256 MiB.
  *
- * @throws {Error} when the file cannot be read.
+ * @throws {SyntaxError} when it is not UTF-8.
+ * @throws {Error} when the file cannot be read or is larger.
  */
 export async function readText(file: FileSource): Promise<string> {
-  if (!isOnDisk(file)) return await (await blobOf(file)).text();
-  return await Deno.readTextFile(file).catch((error) => Promise.reject(cannotRead(file, error)));
+  const bytes = await readBytes(file, mostJsonBytes);
+  try {
+    return decodeText(bytes);
+  } catch (error) {
+    throw new SyntaxError(`cannot read ${fileName(file)}: ${(error as Error).message}`);
+  }
 }
 
 /**
- * Reads a JSON file.
+ * Reads a JSON file of up to 256 MiB.
  *
- * @throws {SyntaxError} when the file is not JSON.
- * @throws {Error} when the file cannot be read.
+ * @throws {SyntaxError} when it is not JSON, or is nested more than 512 deep.
+ * @throws {Error} when the file cannot be read or is larger.
  */
 export async function readJson(file: FileSource): Promise<unknown> {
-  const text = await readText(file);
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    const { message } = error as Error;
-    throw new SyntaxError(`cannot read ${fileName(file)}: it is not JSON (${message})`);
-  }
+  return parseJsonOf(fileName(file), await readBytes(file, mostJsonBytes));
 }
 
 /**

@@ -1,6 +1,7 @@
 /** A low-rank update in host memory: what files hold, analysis takes and adapters return. @module */
 
 import { ShapeError } from "./errors.ts";
+import { fitsFloat32 } from "./float32.ts";
 import type { HostTensor } from "./host_tensor.ts";
 import { formatShape, type Shape, sizeOf } from "./shape.ts";
 import { type SiteAddress, siteName } from "./site.ts";
@@ -25,18 +26,20 @@ export function updateName(update: LowRankFactors | LowRankUpdate): string {
 
 /**
  * Throws unless A and B are matrices of one rank, at least 1, that fit the update's rows and the weight
- * that it is for, and the scaling is finite.
+ * that it is for, and the scaling is one that devices can apply. Their values are not looked at: files
+ * are checked as they are read and written, and analysis checks its copies.
  *
  * @param weight Shape of the weight, `(out, in)`, if it is known.
  * @throws {ShapeError} when A and B do not fit each other, the rows, the weight or their own shapes.
- * @throws {RangeError} when the scaling is not finite.
+ * @throws {RangeError} when the scaling is not finite in F32, or is lost there.
  */
 export function assertUpdate(update: LowRankFactors | LowRankUpdate, weight?: Shape): void {
   const { A, B, scaling } = update, name = updateName(update), [rank] = A.shape;
   const rows = "rows" in update ? update.rows?.count : undefined;
   const [out, inner] = [rows ?? weight?.[0], weight?.[1]];
   const fit = A.shape.length === 2 && B.shape.length === 2 && rank > 0 && B.shape[1] === rank &&
-    B.shape[0] === (out ?? B.shape[0]) && A.shape[1] === (inner ?? A.shape[1]);
+    B.shape[0] > 0 && A.shape[1] > 0 && B.shape[0] === (out ?? B.shape[0]) &&
+    A.shape[1] === (inner ?? A.shape[1]);
   if (!fit) {
     throw new ShapeError(
       `A and B of ${name} must be (rank, ${inner ?? "in"}) and (${out ?? "out"}, rank), found ${
@@ -49,9 +52,19 @@ export function assertUpdate(update: LowRankFactors | LowRankUpdate, weight?: Sh
     if (data.length === size) continue;
     throw new ShapeError(`${factor} of ${name} must have ${values}, found ${data.length}`);
   }
-  if (!Number.isFinite(scaling)) {
-    throw new RangeError(`the scaling of ${name} must be finite, found ${scaling}`);
-  }
+  assertScaling(scaling, name);
+}
+
+/**
+ * Throws unless a scaling is a number in F32, in which devices apply it: a quotient α / r may be too
+ * large, or become 0.
+ *
+ * @throws {RangeError} when it is not.
+ */
+export function assertScaling(scaling: number, name: string): void {
+  if (fitsFloat32(scaling)) return;
+  const rule = Math.abs(scaling) < 1 ? "not vanish in F32" : "be finite in F32";
+  throw new RangeError(`the scaling of ${name} must ${rule}, found ${scaling}`);
 }
 
 /**
@@ -59,7 +72,7 @@ export function assertUpdate(update: LowRankFactors | LowRankUpdate, weight?: Sh
  * section 4.1). Cost: out · rank · in multiplications.
  *
  * @throws {ShapeError} when A and B do not fit each other.
- * @throws {RangeError} when the scaling is not finite.
+ * @throws {RangeError} when the scaling is not finite in F32, or is lost there.
  *
  * @example
  * ```ts

@@ -1,6 +1,7 @@
 /** Names of modules by regular expressions from configurations, which may be hostile. @module */
 
 import { Matcher } from "./matcher.ts";
+import { nameEnds } from "./module_names.ts";
 import { parsePattern } from "./pattern_syntax.ts";
 import type { Effort } from "./pattern_threads.ts";
 
@@ -49,13 +50,4 @@ export function targetTest(
   }
   const names = new Set(targets);
   return (name) => nameEnds(name).some((end) => names.has(end));
-}
-
-/** All texts by which PEFT's rule finds a module: its whole path, and what follows each dot. */
-export function nameEnds(name: string): string[] {
-  const ends = [name];
-  for (let dot = name.indexOf("."); dot >= 0; dot = name.indexOf(".", dot + 1)) {
-    ends.push(name.slice(dot + 1));
-  }
-  return ends;
 }

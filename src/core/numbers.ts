@@ -17,14 +17,29 @@ export function middleHalf(values: readonly number[]): number {
   return sorted[sorted.length - 1 - quarter] - sorted[quarter];
 }
 
+/** The smallest and the largest value of a list of any length, which `Math.max(...values)` has not. */
+export function boundsOf(values: Iterable<number>): [least: number, most: number] {
+  let least = Infinity, most = -Infinity;
+  for (const value of values) {
+    least = Math.min(least, value);
+    most = Math.max(most, value);
+  }
+  return [least, most];
+}
+
 /** Largest minus smallest; 0 for one value. */
 export function range(values: readonly number[]): number {
-  return Math.max(...values) - Math.min(...values);
+  const [least, most] = boundsOf(values);
+  return most - least;
 }
+
+let groups: Intl.NumberFormat | undefined;
 
 /** Digits in groups of three: `12,288`. */
 export function grouped(value: number): string {
-  return value.toLocaleString("en-US");
+  // Made once: `toLocaleString` makes one for every value, in 30 µs.
+  groups ??= new Intl.NumberFormat("en-US");
+  return groups.format(value);
 }
 
 /** log Σ exp xᵢ over `count` values from `start`, without overflow. */

@@ -15,13 +15,28 @@ export function hash32(seed: number, index: number): number {
   return (x ^ (x >>> 16)) >>> 0;
 }
 
+/**
+ * Throws unless two different seeds make different numbers: the hash takes 32 bits.
+ *
+ * @throws {RangeError} when the seed is not a whole number in [0, 2^32).
+ */
+export function assertSeed(seed: number): void {
+  if (Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32) return;
+  throw new RangeError(`a seed must be a whole number in [0, 2^32), found ${seed}`);
+}
+
 /** A stream of random numbers with its own seed. */
 export class Random {
   #seed: number;
   #index = 0;
 
-  /** Starts a stream; streams of different seeds are unrelated. */
+  /**
+   * Starts a stream; streams of different seeds are unrelated.
+   *
+   * @throws {RangeError} when the seed is not a whole number in [0, 2^32).
+   */
   constructor(seed: number) {
+    assertSeed(seed);
     this.#seed = hash32(0x5bd1e995, seed >>> 0);
   }
 

@@ -29,6 +29,16 @@ function refuse(shape: Shape, rule: string): never {
   throw new ShapeError(`a shape must ${rule}, found ${formatShape(shape)}`);
 }
 
+/** The indices of an element, outermost first, from its place in row-major order. */
+export function positionIn(shape: Shape, index: number): number[] {
+  const position: number[] = [];
+  for (const extent of shape.toReversed()) {
+    position.unshift(index % extent);
+    index = Math.floor(index / extent);
+  }
+  return position;
+}
+
 /** A shape as text: `[2, 3]`. */
 export function formatShape(shape: Shape): string {
   return `[${shape.join(", ")}]`;

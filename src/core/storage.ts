@@ -87,13 +87,46 @@ export async function kindOf(path: string): Promise<"file" | "folder" | undefine
 /**
  * Opens a file for reading at any position. In a browser it is fetched as a whole.
  *
- * @throws {Error} when the file does not exist or cannot be read.
+ * @throws {Error} when the file does not exist, cannot be read, or is a device, a pipe or a socket.
  */
 export async function openFile(file: FileSource): Promise<OpenFile> {
   if (!isOnDisk(file)) return openBlob(await blobOf(file));
   return openDiskFile(
-    await Deno.open(file).catch((error) => Promise.reject(cannotRead(file, error))),
+    await openOnDisk(file).catch((error) => Promise.reject(cannotRead(file, error))),
   );
+}
+
+/** Opens a file and nothing else: opening a pipe waits for its writer, and a device may never end. */
+async function openOnDisk(path: string | URL): Promise<Deno.FsFile> {
+  const { isFile, isDirectory } = await Deno.stat(path);
+  if (isFile) return await Deno.open(path);
+  throw new Error(isDirectory ? "it is a folder" : "it is not a regular file");
+}
+
+/** Reads to the end, whatever size a file claims: it may grow, and files of `/proc` claim none. */
+export async function readToEnd(
+  path: string | URL,
+  most: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  using file = await openOnDisk(path);
+  const { size } = await file.stat();
+  assertSize(size, most);
+  let bytes = new Uint8Array(size + 1), length = 0;
+  for (let count; (count = await file.read(bytes.subarray(length))) !== null;) {
+    assertSize(length += count, most);
+    if (length === bytes.length) bytes = new Uint8Array(bytes.buffer.transfer(2 * length));
+  }
+  return bytes.subarray(0, length);
+}
+
+/** The bytes of a file in memory. */
+export async function blobBytes(blob: Blob, most: number): Promise<Uint8Array<ArrayBuffer>> {
+  assertSize(blob.size, most);
+  return new Uint8Array(await blob.arrayBuffer());
+}
+
+function assertSize(bytes: number, most: number): void {
+  if (bytes > most) throw new Error(`it may have at most ${most} bytes, found ${bytes}`);
 }
 
 /** Whether the file is on disk, to be read by Deno. */

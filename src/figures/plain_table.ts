@@ -1,5 +1,6 @@
 /** Tables as text. @module */
 
+import { boundsOf } from "../core/numbers.ts";
 import type { DataTable } from "./figure.ts";
 import { formatValue, isText } from "./format.ts";
 
@@ -8,7 +9,7 @@ export function alignColumns(
   lines: readonly (readonly string[])[],
   right: readonly boolean[],
 ): string {
-  const widths = right.map((_, i) => Math.max(...lines.map((line) => line[i].length)));
+  const widths = right.map((_, i) => boundsOf(lines.map((line) => line[i].length))[1]);
   return lines.map((line) =>
     line.map((cell, i) => right[i] ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))
       .join("  ").trimEnd()

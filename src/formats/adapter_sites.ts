@@ -3,6 +3,7 @@
 import { AdapterFileError } from "../core/errors.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import type { LowRankUpdate } from "../core/low_rank_update.ts";
+import { parseJson } from "../core/json.ts";
 import { indicesOf, type RowRange } from "../core/row_range.ts";
 import { type SiteRole, siteRoles } from "../core/site.ts";
 import { gather } from "./join_updates.ts";
@@ -42,7 +43,7 @@ export function sitesMetadata(updates: readonly LowRankUpdate[]): Record<string,
  */
 export function parseSites(metadata: Readonly<Record<string, string>>): Map<string, NamedSite[]> {
   if (!Object.hasOwn(metadata, KEY)) return new Map();
-  const json = parseJson(metadata[KEY]);
+  const json = jsonOf(metadata[KEY]);
   if (!isRecord(json)) return refuse("be a JSON object of modules", metadata[KEY]);
   return new Map(Object.entries(json).map(([name, sites]) => [name, sitesOf(name, sites)]));
 }
@@ -110,9 +111,10 @@ function countValues({ data }: HostTensor): number {
 
 const isRole = (value: unknown): value is SiteRole => siteRoles.some((role) => role === value);
 
-function parseJson(text: string): unknown {
+/** Text in a header's string may nest as deep as it likes. */
+function jsonOf(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(new TextEncoder().encode(text));
   } catch {
     return undefined;
   }

@@ -1,5 +1,7 @@
 /** The header of a safetensors file: an index of names, dtypes, shapes and offsets. @module */
 
+import { decodeText, parseJson } from "../core/json.ts";
+import { mostAxes, mostHeaderBytes, mostNameLength, mostTensors } from "../core/limits.ts";
 import { formatShape, type Shape } from "../core/shape.ts";
 import { bitsOf, type Dtype, isDtype } from "./dtype.ts";
 import { duplicateKey, isCounts, isRecord, type Json } from "./json.ts";
@@ -26,9 +28,6 @@ export interface SafetensorsHeader {
   readonly dataOffset: number;
 }
 
-/** The longest header that the format allows, in bytes. */
-const LONGEST_HEADER = 100_000_000;
-
 const broken = (rule: string): never => {
   throw new SyntaxError(`not a safetensors file: ${rule}`);
 };
@@ -46,8 +45,8 @@ export function headerBytes(start: Uint8Array, fileBytes: number): number {
   if (length > BigInt(fileBytes - 8)) {
     broken(`the header must end within the file's ${fileBytes} bytes, found a length of ${length}`);
   }
-  if (length > BigInt(LONGEST_HEADER)) {
-    broken(`the header may have at most ${LONGEST_HEADER} bytes, found ${length}`);
+  if (length > BigInt(mostHeaderBytes)) {
+    broken(`the header may have at most ${mostHeaderBytes} bytes, found ${length}`);
   }
   return 8 + Number(length);
 }
@@ -84,31 +83,39 @@ export function parseHeader(start: Uint8Array, fileBytes: number): SafetensorsHe
       `the header needs the file's first ${dataOffset} bytes, found ${start.length}`,
     );
   }
-  const { __metadata__, ...tensors } = parseJson(start.subarray(8, dataOffset));
-  const entries = Object.entries(tensors)
+  const fields = parseFields(start.subarray(8, dataOffset));
+  const entries = Object.entries(fields).filter(([name]) => name !== METADATA)
     .map(([name, value]): [string, TensorEntry] => [name, tensorEntry(name, value, dataOffset)])
     .sort(([, a], [, b]) => a.offset - b.offset || a.bytes - b.bytes);
   checkContiguous(entries, dataOffset, fileBytes);
-  return { tensors: new Map(entries), metadata: checkMetadata(__metadata__), dataOffset };
+  return { tensors: new Map(entries), metadata: checkMetadata(fields[METADATA]), dataOffset };
 }
 
-function parseJson(bytes: Uint8Array): Json {
+const METADATA = "__metadata__";
+
+function parseFields(bytes: Uint8Array): Json {
+  const fields = parseObject(bytes), names = Object.keys(fields);
+  atMost(mostTensors, names.length, "tensors");
+  const twice = duplicateKey(decodeText(bytes));
+  return twice === undefined ? fields : broken(`names must be unique, found "${twice}" twice`);
+}
+
+function parseObject(bytes: Uint8Array): Json {
+  let value: unknown;
   try {
-    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-    const value: unknown = JSON.parse(text);
-    if (!isRecord(value)) return broken("the header must be a JSON object");
-    const twice = duplicateKey(text);
-    return twice === undefined ? value : broken(`names must be unique, found "${twice}" twice`);
+    value = parseJson(bytes);
   } catch (error) {
-    const { message } = error as Error;
-    throw message.startsWith("not a") ? error : broken(`the header must be JSON (${message})`);
+    return broken(`the header must be JSON (${(error as Error).message})`);
   }
+  return isRecord(value) ? value : broken("the header must be a JSON object");
 }
 
 function tensorEntry(name: string, value: unknown, dataOffset: number): TensorEntry {
   const { dtype, shape, data_offsets: offsets } = isRecord(value) ? value : {} as Json;
   if (!isDtype(dtype)) return broken(`"${name}" must have a known dtype, found ${quote(dtype)}`);
   if (!isCounts(shape)) return broken(`"${name}" must have a shape, found ${quote(shape)}`);
+  atMost(mostNameLength, name.length, "characters in a name");
+  atMost(mostAxes, shape.length, "axes of a tensor");
   if (!isCounts(offsets) || offsets.length !== 2 || offsets[0] > offsets[1]) {
     return broken(`"${name}" must have two ascending data_offsets, found ${quote(offsets)}`);
   }
@@ -118,6 +125,10 @@ function tensorEntry(name: string, value: unknown, dataOffset: number): TensorEn
     broken(`${what} must have ${bytes ?? "a safe number of"} bytes, found ${quote(offsets)}`);
   }
   return { dtype, shape, offset: dataOffset + offsets[0], bytes: offsets[1] - offsets[0] };
+}
+
+function atMost(most: number, found: number, what: string): void {
+  if (found > most) broken(`it may have at most ${most} ${what}, found ${found}`);
 }
 
 const quote = (value: unknown): string => JSON.stringify(value)?.slice(0, 100) ?? "nothing";

@@ -24,7 +24,8 @@ export function duplicateKey(text: string): string | undefined {
     if (token === "{") objects.push(new Set());
     else if (token === "}") objects.pop();
     else if (colon) {
-      const name: string = JSON.parse(token.slice(0, -colon.length));
+      const quoted = token.slice(0, -colon.length);
+      const name: string = quoted.includes("\\") ? JSON.parse(quoted) : quoted.slice(1, -1);
       const names = objects[objects.length - 1];
       if (names.has(name)) return name;
       names.add(name);

@@ -1,13 +1,14 @@
 /** The files of loralib, the paper authors' own package. @module */
 
 import type { HostTensor } from "../core/host_tensor.ts";
-import type { LowRankUpdate } from "../core/low_rank_update.ts";
+import { assertUpdate, type LowRankUpdate } from "../core/low_rank_update.ts";
 
 /**
  * The updates among a file's tensors, `….lora_A` and `….lora_B`; what else was trained is passed over.
  *
  * @param scaling α / r, which such a file does not say.
- * @throws {RangeError} when an A has no B.
+ * @throws {RangeError} when an A has no B, or the scaling is not finite in F32.
+ * @throws {ShapeError} when an A and its B do not fit each other.
  *
  * @example
  * ```ts
@@ -25,6 +26,8 @@ export function loralibUpdates(
   return [...tensors].filter(([name]) => name.endsWith(".lora_A")).map(([name, A]) => {
     const module = name.slice(0, -".lora_A".length), B = tensors.get(`${module}.lora_B`);
     if (!B) throw new RangeError(`A and B must come in pairs, found no ${module}.lora_B`);
-    return { module, A, B, scaling };
+    const update = { module, A, B, scaling };
+    assertUpdate(update);
+    return update;
   });
 }

@@ -20,7 +20,7 @@ export { loralibUpdates } from "./loralib.ts";
 export { parsePeftConfig, type PeftConfig } from "./peft_config.ts";
 export type { ModuleSelection } from "./peft_patterns.ts";
 export { type PeftAdapter, readAdapter, type ReadAdapterOptions } from "./read_adapter.ts";
-export type { SafetensorsContent, SafetensorsFile } from "./safetensors.ts";
+export type { ReadOptions, SafetensorsContent, SafetensorsFile } from "./safetensors.ts";
 export { readRemoteHeaders, type RemoteHeaders } from "./remote.ts";
 export { openSafetensors, readSafetensors } from "./shards.ts";
 export { writeAdapter } from "./write_adapter.ts";

@@ -1,7 +1,8 @@
 /** How a PEFT configuration selects modules and values by name. @module */
 
 import type { Matcher } from "../core/matcher.ts";
-import { compilePattern, nameEnds, targetTest } from "../core/name_patterns.ts";
+import { nameEnds } from "../core/module_names.ts";
+import { compilePattern, targetTest } from "../core/name_patterns.ts";
 import { Effort } from "../core/pattern_threads.ts";
 
 /** Which modules a configuration adapts. */

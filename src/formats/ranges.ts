@@ -1,5 +1,7 @@
 /** Parts of files over HTTP. @module */
 
+import { mostIndexBytes } from "../core/limits.ts";
+
 /** Bytes of a file. */
 export interface Range {
   /** The requested bytes; fewer if the file ends earlier. */
@@ -11,8 +13,18 @@ export interface Range {
 /** Timeout of a request. */
 const TIMEOUT_MS = 30_000;
 
-/** The index of a model's files is text of a few megabytes at most. */
-const LONGEST_TEXT = 64 * 2 ** 20;
+/** How long several requests may take together. */
+export interface TimeLimit {
+  /** The limit. */
+  readonly ms: number;
+  /** Aborts when it is over. */
+  readonly signal: AbortSignal;
+}
+
+/** A limit that begins now. */
+export function timeLimit(ms: number): TimeLimit {
+  return { ms, signal: AbortSignal.timeout(ms) };
+}
 
 /**
  * Bytes `start` to `end` (exclusive) of a file; undefined if there is no such file and it may be
@@ -22,13 +34,13 @@ const LONGEST_TEXT = 64 * 2 ** 20;
  */
 export async function fetchRange(
   address: string,
-  start: number,
-  end: number,
+  [start, end]: readonly [number, number],
+  limit: TimeLimit,
   missing?: "may be missing",
 ): Promise<Range | undefined> {
   // A compressed response would have other offsets.
   const headers = { range: `bytes=${start}-${end - 1}`, "accept-encoding": "identity" };
-  const response = await request(address, headers);
+  const response = await request(address, limit, headers);
   if (missing && response.status === 404) {
     await response.body?.cancel();
     return undefined;
@@ -43,40 +55,50 @@ export async function fetchRange(
   if (first !== start) {
     await refuse(address, response, `it must send byte ${start} first, sent ${first}`);
   }
-  const bytes = await readBody(address, response, length);
+  const bytes = await readBody(address, response, length, limit);
   if (bytes.length === length) return { bytes, fileBytes };
   throw new Error(
     `cannot read ${address}: the server must send ${length} bytes, sent ${bytes.length}`,
   );
 }
 
-/** A text file as a whole, and its size. */
-export async function fetchText(address: string): Promise<{ text: string; bytes: number }> {
-  const response = await request(address);
+/** The index of a sharded model. */
+export async function fetchIndex(
+  address: string,
+  limit: TimeLimit,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const response = await request(address, limit);
   await assertAnswer(address, response, 200);
-  const bytes = await readBody(address, response, LONGEST_TEXT);
-  return { text: new TextDecoder().decode(bytes), bytes: bytes.length };
+  return await readBody(address, response, mostIndexBytes, limit);
 }
 
-async function request(address: string, headers?: HeadersInit): Promise<Response> {
+async function request(
+  address: string,
+  limit: TimeLimit,
+  headers?: HeadersInit,
+): Promise<Response> {
+  const signal = AbortSignal.any([limit.signal, AbortSignal.timeout(TIMEOUT_MS)]);
   try {
-    return await fetch(address, { headers, signal: AbortSignal.timeout(TIMEOUT_MS) });
+    return await fetch(address, { headers, signal });
   } catch (error) {
-    throw broken(address, error as Error);
+    throw broken(address, error as Error, limit);
   }
 }
 
 /** An error that says why a connection ended. */
-function broken(address: string, error: Error): Error {
-  const { name, message } = error;
-  // Deno's reason is in the cause, after the address again.
-  const detail = error.cause instanceof Error
-    ? error.cause.message.replace(/^error sending request for url \(.*?\): /, "")
-    : message;
-  const reason = name === "TimeoutError"
-    ? `the server must answer within ${TIMEOUT_MS / 1000} s`
-    : detail.replaceAll(/\s+/g, " ");
+function broken(address: string, error: Error, { ms, signal }: TimeLimit): Error {
+  const seconds = (signal.aborted ? ms : TIMEOUT_MS) / 1000;
+  const what = signal.aborted ? "all answers together" : "each answer";
+  const reason = error.name === "TimeoutError"
+    ? `the server must send ${what} within ${seconds} s`
+    : detailOf(error).replaceAll(/\s+/g, " ");
   return new Error(`cannot read ${address}: ${reason}`, { cause: error });
+}
+
+/** Deno's reason is in the cause, after the address again. */
+function detailOf({ cause, message }: Error): string {
+  if (!(cause instanceof Error)) return message;
+  return cause.message.replace(/^error sending request for url \(.*?\): /, "");
 }
 
 async function assertAnswer(address: string, response: Response, wanted: number): Promise<void> {
@@ -114,6 +136,7 @@ async function readBody(
   address: string,
   response: Response,
   length: number,
+  limit: TimeLimit,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let filled = 0;
@@ -124,7 +147,7 @@ async function readBody(
       if (filled > length) break;
     }
   } catch (error) {
-    throw broken(address, error as Error);
+    throw broken(address, error as Error, limit);
   }
   if (filled <= length) return concat(chunks);
   throw new Error(

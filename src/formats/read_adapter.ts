@@ -3,14 +3,14 @@
 import { AdapterFileError } from "../core/errors.ts";
 import { readJson } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
-import type { LowRankUpdate } from "../core/low_rank_update.ts";
+import { assertUpdate, type LowRankUpdate } from "../core/low_rank_update.ts";
 import { formatShape } from "../core/shape.ts";
 import { fileIn, type Folder, folderName, hasFile } from "../core/storage.ts";
 import { cutSites, parseSites } from "./adapter_sites.ts";
 import { assertOwnConfig, mathematicsOf } from "./config_digest.ts";
 import { parsePeftConfig, type PeftConfig, takeSavedModules } from "./peft_config.ts";
 import { moduleSelector, type PatternValue, patternValues } from "./peft_patterns.ts";
-import { openSafetensorsFile, type SafetensorsFile } from "./safetensors.ts";
+import { openSafetensorsFile, type ReadOptions, type SafetensorsFile } from "./safetensors.ts";
 
 /** A PEFT adapter as a record. */
 export interface PeftAdapter {
@@ -26,7 +26,7 @@ export interface PeftAdapter {
 }
 
 /** Options of {@link readAdapter}. */
-export interface ReadAdapterOptions {
+export interface ReadAdapterOptions extends ReadOptions {
   /** Read only the updates: fully trained modules are left out instead of refused. Default false. */
   readonly updatesOnly?: boolean;
 }
@@ -40,7 +40,8 @@ export interface ReadAdapterOptions {
  * exception must be requested: `updatesOnly` leaves out fully trained modules, and names them.
  *
  * @throws {AdapterFileError} when the folder is incomplete, broken, or has settings that are not
- * supported; the message names the field or tensor, the rule and the value found.
+ * supported, or values that are NaN, infinite or beyond F32 and not allowed; the message names the
+ * field or tensor, the rule and the value found.
  *
  * @example
  * ```ts
@@ -57,13 +58,13 @@ export interface ReadAdapterOptions {
  */
 export async function readAdapter(
   folder: Folder,
-  { updatesOnly = false }: ReadAdapterOptions = {},
+  { updatesOnly = false, ...options }: ReadAdapterOptions = {},
 ): Promise<PeftAdapter> {
   try {
     const json = await readJson(fileIn(folder, "adapter_config.json"));
     const { rest, saved } = updatesOnly ? takeSavedModules(json) : { rest: json, saved: [] };
     const config = parsePeftConfig(rest), rules = compileRules(config);
-    using file = await openWeights(folder);
+    using file = await openWeights(folder, options);
     await assertOwnConfig(file.metadata, "adapter_config.json", mathematicsOf(config));
     const updates = [], { paths, leftOut } = modulePaths(file, saved);
     for (const path of paths) updates.push(await readModule(file, config, rules, path));
@@ -76,14 +77,14 @@ export async function readAdapter(
   }
 }
 
-async function openWeights(folder: Folder): Promise<SafetensorsFile> {
+async function openWeights(folder: Folder, options: ReadOptions): Promise<SafetensorsFile> {
   const name = "adapter_model.safetensors";
   if (!await hasFile(folder, name) && await hasFile(folder, "adapter_model.bin")) {
     throw new AdapterFileError(
       "weights must be in adapter_model.safetensors, found adapter_model.bin (a pickle can run code)",
     );
   }
-  return await openSafetensorsFile(fileIn(folder, name));
+  return await openSafetensorsFile(fileIn(folder, name), options);
 }
 
 const PREFIX = "base_model.model.";
@@ -119,8 +120,8 @@ function cutNamed(
   updates: readonly LowRankUpdate[],
   metadata: Readonly<Record<string, string>>,
 ): LowRankUpdate[] {
-  const named = parseSites(metadata), modules = updates.map(({ module }) => module);
-  const unknown = [...named.keys()].find((module) => !modules.includes(module));
+  const named = parseSites(metadata), modules = new Set(updates.map(({ module }) => module));
+  const unknown = [...named.keys()].find((module) => !modules.has(module));
   if (unknown !== undefined) {
     throw new AdapterFileError(`sites must be of modules in the file, found sites of "${unknown}"`);
   }
@@ -169,8 +170,14 @@ async function readModule(
   const alpha = alphaOf(module) ?? config.alpha;
   const A = await readMatrix(file, module, "A", rank);
   const B = await readMatrix(file, module, "B", rank);
-  const scaling = alpha / (config.rankStabilized ? Math.sqrt(rank) : rank);
-  return { module, A, B, scaling };
+  const update = {
+    module,
+    A,
+    B,
+    scaling: alpha / (config.rankStabilized ? Math.sqrt(rank) : rank),
+  };
+  assertUpdate(update);
+  return update;
 }
 
 /** Reads A `(rank, in)` or B `(out, rank)`; the shape is checked before a value is read. */

@@ -1,7 +1,9 @@
 /** Headers of safetensors files at a URL, by range requests: the values are not downloaded. @module */
 
+import { parseJsonOf } from "../core/json.ts";
+import { mostRemoteMs } from "../core/limits.ts";
 import { headerBytes, parseHeader, type SafetensorsHeader, type TensorEntry } from "./header.ts";
-import { concat, fetchRange, fetchText } from "./ranges.ts";
+import { concat, fetchIndex, fetchRange, type TimeLimit, timeLimit } from "./ranges.ts";
 import { parseWeightMap } from "./shards.ts";
 
 /** The headers of one file, or of all shards of a model. */
@@ -20,7 +22,8 @@ export interface RemoteHeaders {
  * requested: the header's length, and the header.
  *
  * @throws {SyntaxError} when a header or the index says what the files do not hold.
- * @throws {Error} when the server does not answer or ignores ranges; the file is not downloaded then.
+ * @throws {Error} when the server does not answer, ignores ranges, or takes more than 10 minutes; the
+ * file is not downloaded then.
  *
  * @example
  * ```ts ignore
@@ -33,11 +36,17 @@ export interface RemoteHeaders {
  * ```
  */
 export async function readRemoteHeaders(address: string): Promise<RemoteHeaders> {
-  const { pathname } = parseAddress(address);
-  if (pathname.endsWith(".json")) return await readShards(address);
-  if (pathname.endsWith(".safetensors")) return (await readFile(address))!;
+  return await readHeadersWithin(mostRemoteMs, address);
+}
+
+/** The same with another limit for the time of all requests together, in milliseconds. */
+export async function readHeadersWithin(ms: number, address: string): Promise<RemoteHeaders> {
+  const { pathname } = parseAddress(address), limit = timeLimit(ms);
+  if (pathname.endsWith(".json")) return await readShards(address, limit);
+  if (pathname.endsWith(".safetensors")) return (await readFile(address, limit))!;
   const single = beside(address.replace(/\/?$/, "/"), "model.safetensors");
-  return await readFile(single, "may be missing") ?? await readShards(`${single}.index.json`);
+  const file = await readFile(single, limit, "may be missing");
+  return file ?? await readShards(`${single}.index.json`, limit);
 }
 
 function parseAddress(address: string): URL {
@@ -54,13 +63,13 @@ function beside(address: string, name: string): string {
   return url.href;
 }
 
-async function readShards(index: string): Promise<RemoteHeaders> {
-  const { text, bytes } = await fetchText(index);
-  const places = parseWeightMap(index, parseJson(index, text));
+async function readShards(index: string, limit: TimeLimit): Promise<RemoteHeaders> {
+  const content = await fetchIndex(index, limit);
+  const { places, shards } = parseWeightMap(index, parseJsonOf(index, content));
   const tensors = new Map<string, TensorEntry>();
-  let fileBytes = 0, bytesRead = bytes;
-  for (const shard of new Set(places.values())) {
-    const file = (await readFile(beside(index, shard)))!;
+  let fileBytes = 0, bytesRead = content.length;
+  for (const shard of shards) {
+    const file = (await readFile(beside(index, shard), limit))!;
     fileBytes += file.fileBytes;
     bytesRead += file.bytesRead;
     for (const [name, entry] of file.tensors) {
@@ -74,27 +83,27 @@ async function readShards(index: string): Promise<RemoteHeaders> {
   return { tensors, fileBytes, bytesRead };
 }
 
-function parseJson(address: string, text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new SyntaxError(`cannot read ${address}: it is not JSON (${(error as Error).message})`);
-  }
-}
-
 /** Undefined only if there is no such file and it may be missing. */
 async function readFile(
   address: string,
+  limit: TimeLimit,
   missing?: "may be missing",
 ): Promise<RemoteHeaders | undefined> {
-  const start = await fetchRange(address, 0, 8, missing);
+  const start = await fetchRange(address, [0, 8], limit, missing);
   if (!start) return undefined;
-  const { bytes, fileBytes } = start;
-  const length = inFile(address, () => headerBytes(bytes, fileBytes));
-  const rest = length > bytes.length ? await fetchRange(address, bytes.length, length) : undefined;
-  const whole = concat([bytes, ...(rest ? [rest.bytes] : [])]);
+  const { fileBytes } = start, length = inFile(address, () => headerBytes(start.bytes, fileBytes));
+  const rest = length > 8 ? await fetchRange(address, [8, length], limit) : undefined;
+  assertSize(address, rest?.fileBytes ?? fileBytes, fileBytes);
+  const whole = concat([start.bytes, ...(rest ? [rest.bytes] : [])]);
   const header: SafetensorsHeader = inFile(address, () => parseHeader(whole, fileBytes));
   return { tensors: header.tensors, fileBytes, bytesRead: length };
+}
+
+function assertSize(address: string, found: number, before: number): void {
+  if (found === before) return;
+  throw new Error(
+    `cannot read ${address}: the file must keep its size, found ${before} and then ${found} bytes`,
+  );
 }
 
 /** Adds the address to an error about the file. */

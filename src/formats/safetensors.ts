@@ -1,6 +1,8 @@
 /** Reads safetensors files, one tensor at a time. @module */
 
-import type { HostTensor } from "../core/host_tensor.ts";
+import { type HostTensor, nonFiniteAt } from "../core/host_tensor.ts";
+import { mostTensorBytes } from "../core/limits.ts";
+import { formatShape, positionIn } from "../core/shape.ts";
 import { fileName, type FileSource, type OpenFile, openFile } from "../core/storage.ts";
 import { decode } from "./dtype.ts";
 import { headerBytes, parseHeader, type SafetensorsHeader, type TensorEntry } from "./header.ts";
@@ -14,12 +16,19 @@ export interface SafetensorsFile extends Disposable {
   /**
    * Reads one tensor: floats as F32, integers as 32-bit integers.
    *
-   * @throws {RangeError} when the file has no such tensor or an integer needs more than 32 bits.
+   * @throws {RangeError} when the file has no such tensor, a value is NaN, infinite or beyond F32 and
+   * not allowed, or an integer needs more than 32 bits.
    * @throws {TypeError} when the dtype has no conversion (C64, F8 and smaller floats).
    */
   read(name: string): Promise<HostTensor>;
   /** Closes the file. */
   [Symbol.dispose](): void;
+}
+
+/** How values are read. */
+export interface ReadOptions {
+  /** Lets NaN and infinite values pass. Default: they are refused by name. */
+  readonly allowNonFinite?: boolean;
 }
 
 /** The content of a safetensors file. */
@@ -31,11 +40,22 @@ export interface SafetensorsContent {
 }
 
 /** Opens one file and checks its header; {@link openSafetensors} also opens shards. */
-export async function openSafetensorsFile(source: FileSource): Promise<SafetensorsFile> {
+export async function openSafetensorsFile(
+  source: FileSource,
+  options: ReadOptions = {},
+): Promise<SafetensorsFile> {
   const file = await openFile(source), path = fileName(source);
   try {
     const { tensors, metadata } = await readHeader(file);
-    const read = (name: string) => readTensor(file, path, tensors, name);
+    const read = async (name: string) => {
+      const entry = tensors.get(name);
+      if (!entry) throw new RangeError(missing(path, name, tensors));
+      try {
+        return await readTensor(file, entry, options);
+      } catch (error) {
+        throw inFile(`"${name}" of ${path}`, error);
+      }
+    };
     return { tensors, metadata, read, [Symbol.dispose]: () => file[Symbol.dispose]() };
   } catch (error) {
     file[Symbol.dispose]();
@@ -57,18 +77,19 @@ async function readHeader(file: OpenFile): Promise<SafetensorsHeader> {
 
 async function readTensor(
   file: OpenFile,
-  path: string,
-  tensors: ReadonlyMap<string, TensorEntry>,
-  name: string,
+  { dtype, shape, offset, bytes }: TensorEntry,
+  { allowNonFinite = false }: ReadOptions,
 ): Promise<HostTensor> {
-  const entry = tensors.get(name);
-  if (!entry) throw new RangeError(missing(path, name, tensors));
-  try {
-    const data = decode(entry.dtype, await file.read(entry.offset, entry.bytes));
-    return { shape: entry.shape, data };
-  } catch (error) {
-    throw inFile(`"${name}" of ${path}`, error);
+  if (bytes > mostTensorBytes) {
+    throw new RangeError(`it may have at most ${mostTensorBytes} bytes, found ${bytes}`);
   }
+  const stored = await file.read(offset, bytes), data = decode(dtype, stored);
+  const at = allowNonFinite ? -1 : nonFiniteAt(data);
+  if (at < 0) return { shape, data };
+  // An F64 value beyond F32 would be named by what it became.
+  const value = dtype === "F64" ? new Float64Array(stored.buffer, stored.byteOffset)[at] : data[at];
+  const place = formatShape(positionIn(shape, at));
+  throw new RangeError(`values must be finite in F32, found ${value} at ${place}`);
 }
 
 /** The message for a tensor that does not exist, with some that do. */

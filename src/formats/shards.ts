@@ -2,6 +2,7 @@
 
 import { readJson } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
+import { mostShards, mostTensors } from "../core/limits.ts";
 import {
   fileIn,
   fileName,
@@ -11,9 +12,11 @@ import {
   kindOf,
 } from "../core/storage.ts";
 import type { TensorEntry } from "./header.ts";
+import { isRecord } from "./json.ts";
 import {
   missing,
   openSafetensorsFile,
+  type ReadOptions,
   type SafetensorsContent,
   type SafetensorsFile,
 } from "./safetensors.ts";
@@ -40,9 +43,14 @@ import {
  * await Deno.remove(folder, { recursive: true });
  * ```
  */
-export async function openSafetensors(path: Folder): Promise<SafetensorsFile> {
+export async function openSafetensors(
+  path: Folder,
+  options: ReadOptions = {},
+): Promise<SafetensorsFile> {
   const [folder, name] = await findModel(path), file = fileIn(folder, name);
-  return name.endsWith(".json") ? await openShards(folder, file) : await openSafetensorsFile(file);
+  return name.endsWith(".json")
+    ? await openShards(folder, file, options)
+    : await openSafetensorsFile(file, options);
 }
 
 /**
@@ -50,7 +58,8 @@ export async function openSafetensors(path: Folder): Promise<SafetensorsFile> {
  * integers.
  *
  * @throws {SyntaxError} As {@link openSafetensors}.
- * @throws {RangeError} when a 64-bit integer does not fit into 32 bits.
+ * @throws {RangeError} when a value is NaN, infinite or beyond F32 and not allowed, or a 64-bit integer
+ * does not fit into 32 bits.
  *
  * @example
  * ```ts
@@ -63,8 +72,11 @@ export async function openSafetensors(path: Folder): Promise<SafetensorsFile> {
  * await Deno.remove(path);
  * ```
  */
-export async function readSafetensors(path: Folder): Promise<SafetensorsContent> {
-  using file = await openSafetensors(path);
+export async function readSafetensors(
+  path: Folder,
+  options: ReadOptions = {},
+): Promise<SafetensorsContent> {
+  using file = await openSafetensors(path, options);
   const tensors = new Map<string, HostTensor>();
   for (const name of file.tensors.keys()) tensors.set(name, await file.read(name));
   return { tensors, metadata: file.metadata };
@@ -81,21 +93,25 @@ async function findModel(path: Folder): Promise<[Folder, string]> {
   return [path, isSharded ? index : single];
 }
 
-async function openShards(folder: Folder, file: FileSource): Promise<SafetensorsFile> {
-  const index = fileName(file), places = parseWeightMap(index, await readJson(file));
+async function openShards(
+  folder: Folder,
+  file: FileSource,
+  options: ReadOptions,
+): Promise<SafetensorsFile> {
+  const index = fileName(file), map = parseWeightMap(index, await readJson(file));
   using files = new DisposableStack();
   const shards = new Map<string, SafetensorsFile>();
-  for (const shard of new Set(places.values())) {
-    shards.set(shard, files.use(await openSafetensorsFile(fileIn(folder, shard))));
+  for (const shard of map.shards) {
+    shards.set(shard, files.use(await openSafetensorsFile(fileIn(folder, shard), options)));
   }
-  const open = joinShards(index, places, shards);
+  const open = joinShards(index, map, shards);
   const owned = files.move();
   return { ...open, [Symbol.dispose]: () => owned.dispose() };
 }
 
 function joinShards(
   index: string,
-  places: Map<string, string>,
+  { places }: WeightMap,
   shards: Map<string, SafetensorsFile>,
 ): Omit<SafetensorsFile, keyof Disposable> {
   const tensors = new Map<string, TensorEntry>();
@@ -112,24 +128,41 @@ function joinShards(
   return { tensors, metadata: first?.metadata ?? {}, read };
 }
 
+/** The shards that hold a model's tensors. */
+export interface WeightMap {
+  /** The file of each tensor, by their names. */
+  readonly places: ReadonlyMap<string, string>;
+  /** The files, each once. */
+  readonly shards: readonly string[];
+}
+
 /**
  * Checks the `weight_map` of a sharded model's index: file names by tensor names.
  *
- * @throws {SyntaxError} when there is none, or a file is not next to the index.
+ * @throws {SyntaxError} when there is none, it names too many files, or one is not next to the index.
  */
-export function parseWeightMap(index: string, json: unknown): Map<string, string> {
-  const map = (json as { weight_map?: unknown } | null)?.weight_map;
-  if (typeof map !== "object" || map === null || Object.keys(map).length === 0) {
+export function parseWeightMap(index: string, json: unknown): WeightMap {
+  const map = isRecord(json) ? json.weight_map : undefined;
+  if (!isRecord(map) || Object.keys(map).length === 0) {
     throw new SyntaxError(`cannot read ${index}: it must have a weight_map of names to files`);
   }
-  for (const shard of Object.values(map)) {
+  const places = new Map(Object.entries(map)), shards = [...new Set(places.values())];
+  atMost(index, mostTensors, places.size, "tensors");
+  atMost(index, mostShards, shards.length, "shards");
+  for (const shard of shards) {
     // A name with a folder in it could lead out of the model's folder.
-    if (typeof shard !== "string" || !/^[^/\\]+\.safetensors$/.test(shard)) {
-      const found = JSON.stringify(shard);
-      throw new SyntaxError(
-        `cannot read ${index}: a shard must be a safetensors file next to the index, found ${found}`,
-      );
-    }
+    if (typeof shard === "string" && /^[^/\\]+\.safetensors$/.test(shard)) continue;
+    const found = JSON.stringify(shard);
+    throw new SyntaxError(
+      `cannot read ${index}: a shard must be a safetensors file next to the index, found ${found}`,
+    );
   }
-  return new Map(Object.entries(map));
+  return { places, shards } as WeightMap;
+}
+
+function atMost(index: string, most: number, found: number, what: string): void {
+  if (found <= most) return;
+  throw new SyntaxError(
+    `cannot read ${index}: it may name at most ${most} ${what}, found ${found}`,
+  );
 }

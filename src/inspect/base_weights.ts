@@ -1,13 +1,13 @@
 /** The weights of a base model that an adapter changes, read without a device. @module */
 
-import { type Architecture, architectureOf } from "../architectures/mod.ts";
+import { architectureOf } from "../architectures/mod.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import type { LowRankUpdate } from "../core/low_rank_update.ts";
-import { isNamed } from "../core/module_names.ts";
+import { NameEndings } from "../core/module_names.ts";
 import type { RowRange } from "../core/row_range.ts";
 import { formatShape, sameShape } from "../core/shape.ts";
 import { siteName } from "../core/site.ts";
-import { openSafetensors, type SafetensorsFile } from "../formats/mod.ts";
+import { openSafetensors } from "../formats/mod.ts";
 import { readConfigJson } from "../models/files.ts";
 import { reorient } from "../models/transpose.ts";
 
@@ -27,12 +27,16 @@ export interface BaseWeights extends Disposable {
  * @throws {RangeError} when its architecture is unknown.
  */
 export async function openBaseWeights(folder: string): Promise<BaseWeights> {
-  const architecture = architectureOf(await readConfigJson(folder));
-  const file = await openSafetensors(folder);
+  const { tensors } = architectureOf(await readConfigJson(folder));
+  const specs = new Map(tensors.map((spec) => [spec.name, spec]));
+  const file = await openSafetensors(folder), keys = new NameEndings(file.tensors.keys());
+  const known = new NameEndings(specs.keys());
   return {
     weightOf: async (update) => {
       const { module, rows, A, B } = update;
-      const whole = await readWeight(file, architecture, module, folder);
+      const key = keyOf(keys.find(`${module}.weight`), module, folder),
+        stored = await file.read(key);
+      const [spec] = known.find(key), whole = spec ? reorient(specs.get(spec)!, stored) : stored;
       const weight = rows ? rowsOf(whole, rows) : whole;
       const shape = [B.shape[0], A.shape[1]];
       if (sameShape(weight.shape, shape)) return weight;
@@ -54,24 +58,9 @@ function rowsOf({ shape: [, columns], data }: HostTensor, { start, count }: RowR
   };
 }
 
-/** A module's weight as (out, in), whichever way the file stores it. */
-async function readWeight(
-  file: SafetensorsFile,
-  { tensors }: Architecture,
-  module: string,
-  folder: string,
-): Promise<HostTensor> {
-  const keys = [...file.tensors.keys()].filter((key) => isSameTensor(key, `${module}.weight`));
-  if (keys.length !== 1) {
-    const found = keys.length === 0 ? "none" : keys.join(" and ");
-    throw new RangeError(`the base in ${folder} must have one weight of ${module}, found ${found}`);
-  }
-  const [key] = keys, stored = await file.read(key);
-  const spec = tensors.find(({ name }) => isSameTensor(name, key));
-  return spec ? reorient(spec, stored) : stored;
-}
-
-/** Whether names are equal, except that one may have a longer prefix: GPT-2's `transformer.`. */
-function isSameTensor(a: string, b: string): boolean {
-  return isNamed(a, b) || isNamed(b, a);
+/** The name of a module's weight in the file, with any prefix. */
+function keyOf(found: readonly string[], module: string, folder: string): string {
+  if (found.length === 1) return found[0];
+  const names = found.length === 0 ? "none" : found.join(" and ");
+  throw new RangeError(`the base in ${folder} must have one weight of ${module}, found ${names}`);
 }

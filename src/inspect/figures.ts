@@ -1,6 +1,7 @@
 /** An adapter's numbers as figures. @module */
 
 import { truncationError } from "../analysis/mod.ts";
+import { boundsOf } from "../core/numbers.ts";
 import type { Figure } from "../figures/figure.ts";
 import { heatmaps } from "../figures/heatmaps.ts";
 import { axis, baseLayout, logAxis } from "../figures/layout.ts";
@@ -46,7 +47,7 @@ function lines(
 /** Singular values of every update, the noise edge dashed. */
 export function spectraFigure(updates: readonly UpdateRow[]): Figure {
   const color = colors(updates.length);
-  const longest = Math.max(...updates.map(({ singularValues }) => singularValues.length));
+  const [, longest] = boundsOf(updates.map(({ singularValues }) => singularValues.length));
   return {
     id: "spectra",
     title: "Singular values of ΔW",

@@ -1,6 +1,7 @@
 /** Preparing the updates of adapters for comparison, and their names in tables and figures. @module */
 
 import type { LowRankUpdate } from "../core/low_rank_update.ts";
+import { boundsOf } from "../core/numbers.ts";
 import { siteName } from "../core/site.ts";
 import { joinUpdates } from "../formats/mod.ts";
 
@@ -40,7 +41,7 @@ const isWhole = (update: LowRankUpdate): boolean => siteName(update) === update.
  */
 export function shortNames(names: readonly string[]): string[] {
   const paths = names.map((name) => name.split("."));
-  const most = Math.min(...paths.map((path) => path.length)) - 1;
+  const most = boundsOf(paths.map((path) => path.length))[0] - 1;
   let shared = 0;
   while (shared < most && paths.every((path) => path[shared] === paths[0][shared])) shared++;
   return paths.map((path) => path.slice(shared).join("."));

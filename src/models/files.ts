@@ -10,10 +10,13 @@ import { formatShape, sameShape } from "../core/shape.ts";
 import { fileIn, fileName, type FileSource, type Folder } from "../core/storage.ts";
 import type { Device } from "../device/device.ts";
 import { assertOwnConfig } from "../formats/config_digest.ts";
-import { openSafetensors, type SafetensorsFile } from "../formats/mod.ts";
+import { openSafetensors, type ReadOptions, type SafetensorsFile } from "../formats/mod.ts";
 import { familyOf, mathematicsOfModel } from "./registry.ts";
 import type { ModelOptions, TextModel } from "./text_model.ts";
 import { reorient } from "./transpose.ts";
+
+/** How {@link loadModel} reads a model, and how the model behaves. */
+export interface LoadModelOptions extends ModelOptions, ReadOptions {}
 
 /**
  * Loads a Hugging Face folder onto a device: its `config.json` and its `model.safetensors` (F32, F16 or
@@ -26,7 +29,7 @@ import { reorient } from "./transpose.ts";
  *
  * @throws {SyntaxError} when `config.json` is not a JSON object.
  * @throws {RangeError} when the model type is unknown, a tensor is missing or is not part of the model, or
- * the weights were saved with another `config.json`.
+ * the weights were saved with another `config.json`, or a value is NaN or infinite and not allowed.
  * @throws {ShapeError} when a tensor does not fit the configuration.
  *
  * @example
@@ -41,10 +44,10 @@ import { reorient } from "./transpose.ts";
 export async function loadModel(
   device: Device,
   folder: Folder,
-  options?: ModelOptions,
+  { allowNonFinite, ...options }: LoadModelOptions = {},
 ): Promise<TextModel> {
   const json = await readConfig(folder), family = familyOf(json), config = family.complete(json);
-  using file = await openSafetensors(folder);
+  using file = await openSafetensors(folder, { allowNonFinite });
   await assertOwnConfig(file.metadata, "config.json", mathematicsOfModel(json));
   const names = namesInFile(architectureOf(config), file);
   using unfinished = new DisposableStack();

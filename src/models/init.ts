@@ -18,6 +18,8 @@ const embeddingDeviation = 0.1;
  * The usual deviation, 0.02 everywhere, is close to 1/√fan-in at GPT-2's widths and far below it at small
  * ones.
  *
+ * @throws {RangeError} when the seed is not a whole number in [0, 2^32).
+ *
  * @example
  * ```ts
  * import { initGpt2, openDevice, parseGpt2Config } from "@lowrank/core";
@@ -33,7 +35,7 @@ export function initGpt2(
   config: Gpt2Config,
   { seed, ...options }: ModelOptions & { readonly seed: number },
 ): Gpt2 {
-  const model = Gpt2.allocate(device, config, options), random = new Random(seed);
+  const random = new Random(seed), model = Gpt2.allocate(device, config, options);
   const tensors = model.architecture.layers
     .flatMap((layer) => layer.tensors.map((tensor) => ({ layer, ...tensor })));
   for (const [index, { layer, name, shape }] of tensors.entries()) {

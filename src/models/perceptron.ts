@@ -71,11 +71,12 @@ export class Perceptron implements Model<HostTensor> {
 
   /** Random weights N(0, 1/fan-in), biases zero. */
   static init(device: Device, { widths, biases }: PerceptronShape, seed: number): Perceptron {
+    const random = new Random(seed);
     const entries = widths.slice(1).flatMap((width, layer): ArenaEntry[] => [
       { name: `layers.${layer}.weight`, shape: [width, widths[layer]] },
       ...(biases ? [{ name: `layers.${layer}.bias`, shape: [width] }] : []),
     ]);
-    const arena = new Arena(device, entries, "weight", "perceptron"), random = new Random(seed);
+    const arena = new Arena(device, entries, "weight", "perceptron");
     const tensors = new Map(entries.map(({ name }) => [name, arena.view(name)]));
     for (const tensor of tensors.values()) {
       if (tensor.shape.length === 1) continue; // a bias stays zero, as it was allocated

@@ -81,8 +81,8 @@ const torchDtypes: Readonly<Record<FloatDtype, string>> = {
 /** The shards of a model in the folder, and their index after them: it says which they are. */
 async function shardsIn(folder: string): Promise<string[]> {
   try {
-    const shards = parseWeightMap(INDEX, await readJson(fileIn(folder, INDEX))).values();
-    return [...new Set(shards), INDEX].filter((name) => name !== "model.safetensors");
+    const { shards } = parseWeightMap(INDEX, await readJson(fileIn(folder, INDEX)));
+    return [...shards, INDEX].filter((name) => name !== "model.safetensors");
   } catch {
     return [];
   }

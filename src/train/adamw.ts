@@ -81,7 +81,7 @@ export class AdamW implements Disposable {
    *
    * @param tape The tape that computed the gradients, only to check its device: the gradients are
    * already in the optimizer's buffers.
-   * @throws {RangeError} when no parameter has a gradient.
+   * @throws {RangeError} when no parameter has a gradient, or the learning rate is not finite in F32.
    * @throws {DeviceError} when the tape is on another device.
    */
   step(tape?: Tape): void {
@@ -89,6 +89,9 @@ export class AdamW implements Disposable {
       throw new DeviceError(
         `a step needs a tape on ${this.device.description}, found one on ${tape.device.description}`,
       );
+    }
+    if (!Number.isFinite(Math.fround(this.learningRate))) {
+      throw new RangeError(`a step needs a finite learning rate, found ${this.learningRate}`);
     }
     this.#completeGradients();
     this.#norm.update();

@@ -2,6 +2,7 @@
 
 import { Parameter } from "../autograd/parameter.ts";
 import { DeviceError } from "../core/errors.ts";
+import { fitsFloat32 } from "../core/float32.ts";
 
 /** Settings that a group of parameters may have of its own. */
 export interface AdamWSettings {
@@ -72,14 +73,22 @@ function assertSettings(
     const rule = "above 0 if a group has its own";
     assertWithin("learningRate", sharedRate, rule, sharedRate > 0);
   }
-  for (const beta of betas) assertWithin("betas", beta, "in [0, 1)", beta >= 0 && beta < 1);
+  for (const beta of betas) {
+    assertWithin("betas", beta, "in [0, 1)", beta >= 0 && beta < 1);
+    // Moments that forget nothing would grow with every step.
+    assertWithin("betas", beta, "below 1 in F32", Math.fround(beta) < 1);
+  }
   assertWithin("epsilon", epsilon, "above 0", epsilon > 0);
   assertWithin("weightDecay", weightDecay, "at least 0", weightDecay >= 0);
 }
 
+/** Kernels take F32: a clipNorm of 1e-300 would be 0 there, which means none. */
 function assertWithin(name: string, value: number, rule: string, holds: boolean): void {
   if (!holds || !Number.isFinite(value)) {
     throw new RangeError(`AdamW needs ${name} to be ${rule}, found ${value}`);
+  }
+  if (!fitsFloat32(value)) {
+    throw new RangeError(`AdamW needs ${name} to be finite and not vanish in F32, found ${value}`);
   }
 }
 

@@ -16,14 +16,21 @@ export interface ScheduleOptions {
   readonly floor?: number;
 }
 
-/** 1 after the warm-up, like Hugging Face's `get_constant_schedule_with_warmup`. */
+/**
+ * 1 after the warm-up, like Hugging Face's `get_constant_schedule_with_warmup`.
+ *
+ * @throws {RangeError} when a number of steps is not a whole number, 0 or more.
+ */
 export function constantSchedule({ warmupSteps = 0 }: Partial<ScheduleOptions> = {}): Schedule {
+  assertSteps("warmupSteps", warmupSteps);
   return (step) => step < warmupSteps ? step / warmupSteps : 1;
 }
 
 /**
  * Decays linearly from 1 to `floor`, floor + (1 - floor) · (steps - step) / (steps - warmupSteps), like
  * Hugging Face's `get_linear_schedule_with_warmup` if the floor is 0.
+ *
+ * @throws {RangeError} when a number of steps is not a whole number, 0 or more, or the floor is negative.
  */
 export function linearSchedule(options: ScheduleOptions): Schedule {
   return descent(options, (_, left) => left);
@@ -32,6 +39,8 @@ export function linearSchedule(options: ScheduleOptions): Schedule {
 /**
  * Decays from 1 to `floor` along half a cosine wave, floor + (1 - floor) · (1 + cos(π · progress)) / 2,
  * like Hugging Face's `get_cosine_schedule_with_warmup` if the floor is 0.
+ *
+ * @throws {RangeError} when a number of steps is not a whole number, 0 or more, or the floor is negative.
  *
  * @example Pretraining ends at 5 % of the rate
  * ```ts
@@ -58,11 +67,20 @@ export function scheduleOf(name: ScheduleName, options: ScheduleOptions): Schedu
   return schedules[name](options);
 }
 
+function assertSteps(name: string, value: number): void {
+  if (Number.isSafeInteger(value) && value >= 0) return;
+  throw new RangeError(`a schedule needs ${name} to be a whole number, 0 or more, found ${value}`);
+}
+
 function descent(
   { steps, warmupSteps = 0, floor = 0 }: ScheduleOptions,
   shape: (progress: number, left: number) => number,
 ): Schedule {
   const warmUp = constantSchedule({ warmupSteps });
+  assertSteps("steps", steps);
+  if (!(floor >= 0 && floor < Infinity)) {
+    throw new RangeError(`a schedule needs a floor of at least 0, found ${floor}`);
+  }
   const length = Math.max(1, steps - warmupSteps);
   return (step) => {
     if (step < warmupSteps) return warmUp(step);

@@ -5,7 +5,7 @@ import { crossEntropy } from "../autograd/ops/cross_entropy.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import { Tape } from "../autograd/tape.ts";
 import { type Batch, countTargets, type ModelInputs } from "../core/batch.ts";
-import { hash32 } from "../core/random.ts";
+import { assertSeed, hash32 } from "../core/random.ts";
 import type { CompileReport, Device, Tensor } from "../device/device.ts";
 import { type AdamW, adamW } from "./adamw.ts";
 import type { AdamWOptions, ParameterGroup } from "./adamw_options.ts";
@@ -91,9 +91,10 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
    * @throws {RangeError} when an option is out of range or nothing is trainable.
    */
   constructor(model: TrainableModel<Inputs>, options: TrainerOptions) {
-    const { schedule = "constant", accumulation = 1, steps } = options;
+    const { schedule = "constant", accumulation = 1, steps, seed = 0 } = options;
     assertCount("steps", steps, 0);
     assertCount("accumulation", accumulation, 1);
+    assertSeed(seed);
     this.model = model;
     this.options = options;
     this.accumulation = accumulation;

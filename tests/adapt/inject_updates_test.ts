@@ -176,7 +176,7 @@ Deno.test("updates that fit no site are refused, and nothing is left behind", as
   refusing([rows({ outputs: 24 })], "found rows 0 to 12 of 24");
   refusing([{ ...first, role: "k" }], 'found rows 0 to 12 of 36 as "k"');
   refusing([{ ...first, role: "o" }], 'found rows 0 to 12 of 36 as "o"');
-  refusing([{ ...first, scaling: NaN }], `the scaling of ${name} must be finite, found NaN`);
+  refusing([{ ...first, scaling: NaN }], `the scaling of ${name} must be finite in F32, found NaN`);
   refusing([first, whole], "must not share rows");
   const rule = (site: string, rows: number) =>
     `A and B of ${site} must be (rank, 12) and (${rows}, rank)`;

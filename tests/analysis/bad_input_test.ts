@@ -63,7 +63,10 @@ Deno.test("factors: shapes, ranks and values", () => {
       { A: ones(2, 5, 1) },
       `A and B of ${name} must be (rank, in) and (out, rank), found [2, 5, 1] and [4, 2]`,
     ],
-    [{ A: ones(2, 0) }, `A ${of} must be a matrix with values, found [2, 0]`],
+    [
+      { A: ones(2, 0) },
+      `A and B of ${name} must be (rank, in) and (out, rank), found [2, 0] and [4, 2]`,
+    ],
     [
       { A: { shape: [2, 5], data: new Float32Array(9) } },
       `A of ${name} must have 10 values for [2, 5], found 9`,
@@ -72,7 +75,7 @@ Deno.test("factors: shapes, ranks and values", () => {
       { A: { shape: [2, 5], data: new Int32Array(10) } },
       `A ${of} must hold floating-point values, found integers`,
     ],
-    [{ scaling: NaN }, `the scaling of ${name} must be finite, found NaN`],
+    [{ scaling: NaN }, `the scaling of ${name} must be finite in F32, found NaN`],
   ];
   for (const [change, sentence] of cases) {
     const factors = { ...good, ...change };
@@ -89,6 +92,17 @@ Deno.test("factors: shapes, ranks and values", () => {
 Deno.test("a rank between the sides is no error: a head of few outputs", () => {
   const head = { A: draw(4, 9), B: draw(2, 4), scaling: 1 };
   assertEquals(spectrum(head).singularValues.length, 2);
+});
+
+Deno.test("a product that F32 factors cannot hold is not truncated to infinity", () => {
+  const huge = (...shape: [number, number]) => {
+    return { shape, data: new Float32Array(shape[0] * shape[1]).fill(3e38) };
+  };
+  assertThrows(
+    () => truncateUpdate({ ...good, A: huge(2, 5), B: huge(4, 2) }, 1),
+    RangeError,
+    `the factors of the update of ${name} must be finite in F32, found a singular value of`,
+  );
 });
 
 Deno.test("directions of a zero update do not exist", () => {

@@ -1,7 +1,10 @@
 /** What a stranger may hand to `count` and `memory`: each a sentence, and nothing is allocated for it. */
 
+import { goodConfig, spoilLastValue, writeRawAdapter } from "../formats/adapter_folders.ts";
 import { withFolder } from "../support/folders.ts";
-import { assertFails } from "./lowrank.ts";
+import { golden } from "../support/golden.ts";
+import { logitsArgs, trainArgs } from "./arguments.ts";
+import { assertFails, model } from "./lowrank.ts";
 
 const small = {
   model_type: "gpt2",
@@ -88,3 +91,72 @@ Deno.test("impossible ranks, selections and sizes are named", async () => {
   }
   await assertFails(["memory", "gpt2", "--batch", "99999999999"], "up to 67108864 tokens, found");
 });
+
+/** A copy of a golden folder whose weights end in NaN. */
+async function spoiledCopy(from: string, to: string, weights: string): Promise<string> {
+  await Deno.mkdir(to);
+  for await (const { name } of Deno.readDir(from)) {
+    await Deno.copyFile(`${from}/${name}`, `${to}/${name}`);
+  }
+  await spoilLastValue(`${to}/${weights}`);
+  return to;
+}
+
+Deno.test("values that are not finite are refused by every command that reads them", () =>
+  withFolder(async (folder) => {
+    const good = golden("adapters/peft_c_attn"),
+      sentence = "values must be finite in F32, found NaN";
+    const adapter = await spoiledCopy(good, `${folder}/a`, "adapter_model.safetensors");
+    const base = await spoiledCopy(model, `${folder}/m`, "model.safetensors");
+    const out = `${folder}/out`, place = "adapter_model.safetensors";
+    await assertFails(["inspect", adapter], place, sentence);
+    await assertFails(["compare", adapter, good], place, sentence);
+    await assertFails(["resize", adapter, "--rank", "1", "--output", out], place, sentence);
+    const merged = ["--adapter", adapter, "--output", out];
+    await assertFails(["merge", "--model", model, ...merged], place, sentence);
+    await assertFails(["merge", "--model", base, "--adapter", good, "--output", out], sentence);
+    await assertFails(await logitsArgs(folder, [[1, 2]], base), "model.safetensors", sentence);
+    const training = await trainArgs(folder, out);
+    await assertFails(training.map((arg) => arg === model ? base : arg), sentence);
+  }));
+
+Deno.test("a scaling that F32 cannot hold is refused when it is read", () =>
+  withFolder(async (folder) => {
+    await writeRawAdapter(folder, { ...goodConfig, lora_alpha: 1e308 });
+    const resize = ["resize", folder, "--rank", "1", "--output", `${folder}/out`];
+    for (const args of [["inspect", folder], resize]) {
+      await assertFails(args, "must be finite in F32, found 5e+307");
+    }
+  }));
+
+Deno.test({
+  name: "what is no file ends in a sentence, whichever command opens it",
+  ignore: Deno.build.os === "windows",
+  fn: () =>
+    withFolder(async (folder) => {
+      await new Deno.Command("mkfifo", { args: [`${folder}/model.safetensors`] }).output();
+      await assertFails(["count", `${folder}/model.safetensors`], "it is not a regular file");
+      await Deno.symlink("/dev/zero", `${folder}/config.json`);
+      await assertFails(["count", `${folder}/config.json`], "it is not a regular file");
+      await assertFails(["memory", folder], "config.json: it is not a regular file");
+      await Deno.symlink("/dev/zero", `${folder}/adapter_config.json`);
+      await assertFails(["inspect", folder], "adapter_config.json: it is not a regular file");
+    }),
+});
+
+Deno.test("a seed is a whole number below 2^32, and settings are numbers in F32", () =>
+  withFolder(async (folder) => {
+    for (const seed of ["-1", "1.5", "NaN", "9007199254740992"]) {
+      await assertFails(["inspect", folder, "--seed", seed], "whole number");
+    }
+    await assertFails(["inspect", folder, "--seed", "4294967296"], "whole number below 2^32");
+    const settings: [string, unknown, string][] = [
+      ["clipNorm", 1e-300, "AdamW needs clipNorm to be finite and not vanish in F32, found 1e-300"],
+      ["epsilon", 1e-99, "AdamW needs epsilon to be finite and not vanish in F32, found 1e-99"],
+      ["learningRate", 1e99, "AdamW needs learningRate to be finite and not vanish in F32"],
+    ];
+    for (const [key, value, sentence] of settings) {
+      const args = await trainArgs(folder, `${folder}/out`, { [key]: value });
+      await assertFails(args, sentence);
+    }
+  }));

@@ -73,7 +73,7 @@ Deno.test("one check says in one sentence what does not fit", () => {
   for (const [update, weight, sentence] of cases) {
     assertThrows(() => assertUpdate(update, weight), ShapeError, sentence);
   }
-  const scaling = `the scaling of ${module}:q must be finite, found Infinity`;
+  const scaling = `the scaling of ${module}:q must be finite in F32, found Infinity`;
   assertThrows(() => assertUpdate({ ...named, scaling: Infinity }), RangeError, scaling);
   assertThrows(() => deltaWeight({ ...named, A: tensor(3) }), ShapeError, "found [3] and [4, 2]");
 });

@@ -20,7 +20,7 @@ await report();
 async function draw(begin: number, end: number): Promise<void> {
   for (let i = begin; i < end; i++) {
     const data: Figure["data"] = i % 2 === 0
-      ? [{ y: [i, 2, 3] }]
+      ? [{ type: "scatter", y: [i, 2, 3] }]
       : [{ type: "heatmap", z: [[i, 2], [3, 4]] }];
     await staticSvg({ id: `figure ${i}`, title: "A title", caption: "", data, layout: {} });
   }

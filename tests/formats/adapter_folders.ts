@@ -37,3 +37,10 @@ export async function writeRawAdapter(
   const path = `${folder}/adapter_model.safetensors`;
   await writeSafetensors(path, Object.entries(tensors), { allowNonFinite: true });
 }
+
+/** Makes the last value of a safetensors file NaN, past our own writer. */
+export async function spoilLastValue(path: string): Promise<void> {
+  using file = await Deno.open(path, { write: true });
+  await file.seek(-4, Deno.SeekMode.End);
+  await file.write(new Uint8Array(Float32Array.of(NaN).buffer));
+}

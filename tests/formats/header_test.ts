@@ -86,6 +86,17 @@ Deno.test("headers that are not a JSON object in UTF-8 are refused", () => {
   assertThrows(() => parse(broken), SyntaxError, "the header must be JSON");
 });
 
+Deno.test("a header has no more tensors, axes, letters and levels than any has", () => {
+  const scalar = entry("F32", [], 0, 4);
+  parse(fileOf({ ["n".repeat(1024)]: entry("F32", Array(64).fill(1), 0, 4) }, 4));
+  refuses({ ["n".repeat(1025)]: scalar }, 4, "most 1024 characters in a name, found 1025");
+  const axes = entry("F32", Array(65).fill(1), 0, 4);
+  refuses({ a: axes }, 4, "most 64 axes of a tensor, found 65");
+  const many = Array.from({ length: 2 ** 20 + 1 }, (_, i) => `"${i.toString(36)}":0`);
+  refuses(`{${many}}`, 0, `most ${2 ** 20} tensors, found ${2 ** 20 + 1}`);
+  refuses(`{"a":${"[".repeat(600)}`, 0, "must be JSON (it is nested more than 512 deep)");
+});
+
 Deno.test("entries that say what cannot be are refused", () => {
   refuses({ a: 1 }, 0, '"a" must have a known dtype, found nothing');
   refuses({ a: entry("F33", [], 0, 4) }, 4, '"a" must have a known dtype, found "F33"');

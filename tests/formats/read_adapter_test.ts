@@ -5,11 +5,19 @@ import {
   type HostTensor,
   readAdapter,
   readSafetensors,
+  writeSafetensors,
 } from "../../src/formats/mod.ts";
 import { deltaWeight } from "../../src/core/low_rank_update.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { withFolder } from "../support/folders.ts";
-import { goodConfig, goodTensors, matrix, moduleName, writeRawAdapter } from "./adapter_folders.ts";
+import {
+  goodConfig,
+  goodTensors,
+  matrix,
+  moduleName,
+  spoilLastValue,
+  writeRawAdapter,
+} from "./adapter_folders.ts";
 
 const golden = new URL("../golden/adapters/", import.meta.url).pathname;
 
@@ -165,6 +173,42 @@ Deno.test("folders that are incomplete or broken are refused with the reason", (
     await Deno.remove(folder, { recursive: true });
     await refusal("it does not exist");
     await Deno.mkdir(folder);
+  }));
+
+Deno.test("a scaling that F32 cannot hold is refused, however it comes about", async () => {
+  const scaling = `the scaling of ${moduleName} must be finite in F32, found`;
+  await refuses(`${scaling} 5e+307`, { ...goodConfig, lora_alpha: 1e308 });
+  const alpha_pattern = { c_attn: -1e300 };
+  await refuses(`${scaling} -5e+299`, { ...goodConfig, alpha_pattern });
+  const lost = `the scaling of ${moduleName} must not vanish in F32, found 5e-301`;
+  await refuses(lost, { ...goodConfig, lora_alpha: 1e-300 });
+});
+
+Deno.test("a value that is not finite is refused by name, unless it is let pass", () =>
+  withFolder(async (folder) => {
+    await writeRawAdapter(folder);
+    await spoilLastValue(`${folder}/adapter_model.safetensors`);
+    const error = await assertRejects(() => readAdapter(folder), AdapterFileError);
+    assertStringIncludes(
+      error.message,
+      `"base_model.model.${moduleName}.lora_B.weight" of ${folder}/adapter_model.safetensors: ` +
+        "values must be finite in F32, found NaN at [3, 1]",
+    );
+    const { updates: [{ B }] } = await readAdapter(folder, { allowNonFinite: true });
+    assertEquals(B.data.at(-1), NaN);
+  }));
+
+Deno.test("sites in the metadata that nest without end are refused at once", () =>
+  withFolder(async (folder) => {
+    await writeRawAdapter(folder);
+    const metadata = { "lowrank.sites": "[".repeat(10_000_000) };
+    const path = `${folder}/adapter_model.safetensors`;
+    await writeSafetensors(path, Object.entries(goodTensors), { metadata });
+    const error = await assertRejects(() => readAdapter(folder), AdapterFileError);
+    assertStringIncludes(
+      error.message,
+      'metadata "lowrank.sites" must be a JSON object of modules',
+    );
   }));
 
 Deno.test("the error of the cause is kept", () =>

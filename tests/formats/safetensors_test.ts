@@ -4,6 +4,7 @@ import {
   type FloatDtype,
   type HostTensor,
   openSafetensors,
+  type ReadOptions,
   readSafetensors,
   writeSafetensors,
 } from "../../src/formats/mod.ts";
@@ -23,11 +24,16 @@ async function writeRaw(path: string, dtype: string, data: ArrayBufferView, shap
   await Deno.writeFile(path, new Blob([length, json, values]).stream());
 }
 
-async function readRaw(dtype: string, data: ArrayBufferView, shape: number[]) {
+async function readRaw(
+  dtype: string,
+  data: ArrayBufferView,
+  shape: number[],
+  options: ReadOptions = {},
+) {
   let tensor: HostTensor | undefined;
   await withFolder(async (folder) => {
     await writeRaw(`${folder}/x.safetensors`, dtype, data, shape);
-    using file = await openSafetensors(`${folder}/x.safetensors`);
+    using file = await openSafetensors(`${folder}/x.safetensors`, options);
     tensor = await file.read("x");
   });
   return tensor!;
@@ -50,9 +56,43 @@ Deno.test("reads every type as F32 or 32-bit integers", async () => {
     ["BOOL", Uint8Array.of(0, 1), Uint32Array.of(0, 1)],
   ];
   for (const [dtype, bytes, data] of cases) {
-    assertEquals(await readRaw(dtype, bytes, [2, 1]), { shape: [2, 1], data });
+    const read = await readRaw(dtype, bytes, [2, 1], { allowNonFinite: true });
+    assertEquals(read, { shape: [2, 1], data });
   }
 });
+
+Deno.test("a value that is not finite in F32 is refused by its tensor, its place and itself", async () => {
+  const cases: [dtype: string, ArrayBufferView, found: string][] = [
+    ["F32", Float32Array.of(0, 1, 2, NaN, 4, NaN), "NaN at [1, 1]"],
+    ["F16", Uint16Array.of(0, 0xfc00, 0, 0, 0, 0), "-Infinity at [0, 1]"],
+    ["BF16", Uint16Array.of(0, 0, 0, 0, 0, 0x7f80), "Infinity at [2, 1]"],
+    ["F64", Float64Array.of(0, 0, 1e39, 0, 0, 0), "1e+39 at [1, 0]"],
+  ];
+  for (const [dtype, bytes, found] of cases) {
+    const error = await assertRejects(() => readRaw(dtype, bytes, [3, 2]), RangeError);
+    assertStringIncludes(error.message, 'cannot read "x" of ');
+    assertStringIncludes(error.message, `: values must be finite in F32, found ${found}`);
+  }
+  await readRaw("F32", new Float32Array(6).fill(3.4e38), [3, 2]);
+});
+
+Deno.test("a tensor of more bytes than any has is refused before memory is asked for", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/x.safetensors`, bytes = 4 * 2 ** 38;
+    const offsets = `"data_offsets":[0,${bytes}]`;
+    const header = `{"x":{"dtype":"F32","shape":[${2 ** 38}],${offsets}}}`.padEnd(80);
+    const start = new Uint8Array(88).fill(0, 0, 8);
+    start[0] = 80;
+    start.set(new TextEncoder().encode(header), 8);
+    await Deno.writeFile(path, start);
+    await Deno.truncate(path, 88 + bytes);
+    using file = await openSafetensors(path);
+    await assertRejects(
+      () => file.read("x"),
+      RangeError,
+      `cannot read "x" of ${path}: it may have at most ${2 ** 34} bytes, found ${bytes}`,
+    );
+  }));
 
 Deno.test("64-bit integers that do not fit, and types without conversion, are refused", async () => {
   const big = BigInt64Array.of(1n, 2n ** 31n);
@@ -65,7 +105,7 @@ Deno.test("64-bit integers that do not fit, and types without conversion, are re
 });
 
 Deno.test("what is written is read: names, shapes, values and metadata", () => {
-  const value = fc.float({ noDefaultInfinity: true });
+  const value = fc.float({ noDefaultInfinity: true, noNaN: true });
   const tensor = fc.tuple(fc.nat(3), fc.nat(4), fc.nat(2)).chain(([rows, columns, kind]) => {
     const size = { minLength: rows * columns, maxLength: rows * columns };
     const integer = fc.array(fc.integer(), size);
@@ -103,7 +143,7 @@ Deno.test("F16 and BF16 files hold the rounded values", () =>
     };
     for (const dtype of ["F32", "F16", "BF16"] as const) {
       await writeSafetensors(path, [["x", { shape: [4], data }]], { dtype, allowNonFinite: true });
-      using file = await openSafetensors(path);
+      using file = await openSafetensors(path, { allowNonFinite: true });
       assertEquals(file.tensors.get("x")?.dtype, dtype);
       assertEquals([...(await file.read("x")).data], expected[dtype]);
     }
@@ -117,7 +157,7 @@ Deno.test("bits of F16 values are stored as F16, whatever type real numbers are 
     const path = `${folder}/x.safetensors`, data = Uint16Array.of(0x3e00, 0xfc00, 1);
     const options = { dtype: "F32", allowNonFinite: true } as const;
     await writeSafetensors(path, [["x", { shape: [3], data }]], options);
-    using file = await openSafetensors(path);
+    using file = await openSafetensors(path, options);
     assertEquals(file.tensors.get("x")?.dtype, "F16");
     assertEquals([...(await file.read("x")).data], [1.5, -Infinity, 2 ** -24]);
   }));
@@ -319,6 +359,8 @@ Deno.test("an index that contradicts its files is refused and no file stays open
     );
     await refuses({ a: "../s1.safetensors" }, 'next to the index, found "../s1.safetensors"');
     await refuses({ a: 1 }, "next to the index, found 1");
+    const flood = Array.from({ length: 2049 }, (_, i) => [`t${i}`, `${i}.safetensors`]);
+    await refuses(Object.fromEntries(flood), "it may name at most 2048 shards, found 2049");
     await Deno.writeTextFile(`${folder}/model.safetensors.index.json`, "{}");
     await assertRejects(() => openSafetensors(folder), SyntaxError, "it must have a weight_map");
   }));

@@ -173,7 +173,7 @@ Deno.test("adapters that cannot be read back are refused and nothing is written"
     };
     await refuses([], "at least one update, found none");
     await refuses([update("a"), update("a")], 'unique, found "a" twice');
-    await refuses([update("a", 2, NaN)], "the scaling of a must be finite, found NaN");
+    await refuses([update("a", 2, NaN)], "the scaling of a must be finite in F32, found NaN");
     await refuses([update("h.c_attn")], 'targetModules must select "h.c_attn", found ["q"]', ["q"]);
     const unfit = { ...update("a"), B: matrix(4, 3) };
     await refuses([unfit], "A and B of a must be (rank, 3) and (4, rank), found [2, 3] and [4, 3]");

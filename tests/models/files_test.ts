@@ -12,6 +12,7 @@ import {
   saveModel,
 } from "../../src/models/mod.ts";
 import { loadTokenizer } from "../../src/tokenizer/mod.ts";
+import { spoilLastValue } from "../formats/adapter_folders.ts";
 import { withFolder } from "../support/folders.ts";
 import { golden } from "../support/golden.ts";
 import { rootPath } from "../support/source_files.ts";
@@ -27,6 +28,22 @@ Deno.test("a saved model loads with the same weights, transformers' file byte fo
       [folder, golden("gpt2_tiny")].map((path) => readSafetensors(`${path}/model.safetensors`)),
     );
     assertEquals(ours.tensors, theirs.tensors);
+  });
+});
+
+Deno.test("a model with a value that is not finite is refused, unless it is let pass", async () => {
+  using device = new ReferenceDevice();
+  await withFolder(async (folder) => {
+    using model = initGpt2(device, config, { seed: 1 });
+    await saveModel(model, folder);
+    const { live } = device.ledger.read();
+    await spoilLastValue(`${folder}/model.safetensors`);
+    const sentence = "values must be finite in F32, found NaN at [6, 5]";
+    await assertRejects(() => loadModel(device, folder), RangeError, sentence);
+    assertEquals(device.ledger.read().live, live);
+    using loaded = await loadModel(device, folder, { allowNonFinite: true });
+    const { tensor } = loaded.parameters.get("transformer.wte.weight")!;
+    assertEquals((await device.read(tensor))[0].data.at(-1), NaN);
   });
 });
 

@@ -195,10 +195,24 @@ Deno.test("AdamW: misuse is named", () => {
   fails(() => adamW(parameters, { ...options, epsilon: 0 }), "epsilon to be above 0, found 0");
   fails(() => adamW(parameters, { ...options, clipNorm: 0 }), "clipNorm to be above 0, found 0");
   fails(() => adamW(parameters, { ...options, weightDecay: -1 }), "weightDecay to be at least 0");
+  const lost = "finite and not vanish in F32, found";
+  for (const clipNorm of [1e-300, 1e-40, 1e39]) {
+    fails(() => adamW(parameters, { ...options, clipNorm }), `clipNorm to be ${lost} ${clipNorm}`);
+  }
+  fails(() => adamW(parameters, { ...options, epsilon: 1e-50 }), `epsilon to be ${lost} 1e-50`);
+  fails(() => adamW(parameters, { learningRate: 1e39 }), `learningRate to be ${lost} 1e+39`);
+  fails(() => adamW(parameters, { learningRate: 1e-50 }), `learningRate to be ${lost} 1e-50`);
+  fails(() => adamW(parameters, { ...options, weightDecay: 1e99 }), `weightDecay to be ${lost}`);
+  const betas = [0.9, 1 - 1e-9] as const;
+  fails(() => adamW(parameters, { ...options, betas }), "betas to be below 1 in F32, found 0.99");
   fails(() => adamW([parameters[0], parameters[0]], options), "found p0 twice");
   using optimizer = adamW(parameters, options);
   fails(() => adamW(parameters, options), "without an optimizer, found one on p0");
   fails(() => optimizer.step(), "needs gradients from tape.backward, found none for 5");
+  giveGradient(parameters[0], 1);
+  optimizer.learningRate = NaN;
+  fails(() => optimizer.step(), "a step needs a finite learning rate, found NaN");
+  assertEquals(optimizer.steps, 0);
   using other = new DryDevice();
   using tape = new Tape(other);
   assertThrows(() => optimizer.step(tape), DeviceError, "needs a tape on reference");

@@ -35,6 +35,23 @@ Deno.test("schedule: without warm-up the first step has the full rate", () => {
   }
 });
 
+Deno.test("schedule: counts of steps are whole numbers, and a floor is one", () => {
+  for (const wrong of [NaN, -1, 1.5, 2 ** 53]) {
+    const rule = "to be a whole number, 0 or more, found";
+    for (const name of ["constant", "linear", "cosine"] as const) {
+      assertThrows(
+        () => scheduleOf(name, { steps: 10, warmupSteps: wrong }),
+        RangeError,
+        `a schedule needs warmupSteps ${rule} ${wrong}`,
+      );
+    }
+    assertThrows(() => cosineSchedule({ steps: wrong }), RangeError, `steps ${rule} ${wrong}`);
+  }
+  for (const floor of [NaN, -0.1, Infinity]) {
+    assertThrows(() => linearSchedule({ steps: 1, floor }), RangeError, `found ${floor}`);
+  }
+});
+
 Deno.test("schedule: an unknown name is named", () => {
   const name = "step" as "linear";
   assertThrows(

@@ -93,7 +93,11 @@ async function sourcesThatEnd(device: Device): Promise<void> {
 async function nonFiniteLoss(device: Device): Promise<void> {
   using model = tinyModel(device);
   const steps: number[] = [];
-  const schedule = (step: number) => step === 20 ? Infinity : 1;
+  const [{ tensor, size }] = model.trainable();
+  const schedule = (step: number) => {
+    if (step === 20) device.write(tensor, new Float32Array(size).fill(NaN));
+    return 1;
+  };
   const run = async () => {
     const source = train(model, randomBatches(2), { ...options, steps: 60, schedule });
     for await (const { step } of source) steps.push(step);

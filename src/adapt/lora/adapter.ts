@@ -2,6 +2,7 @@
 
 import { Parameter } from "../../autograd/parameter.ts";
 import type { HostData, HostTensor } from "../../core/host_tensor.ts";
+import { boundsOf } from "../../core/numbers.ts";
 import { deltaWeight, type LowRankUpdate } from "../../core/low_rank_update.ts";
 import { Arena, type ArenaEntry } from "../../device/arena.ts";
 import { writeAdapter } from "../../formats/mod.ts";
@@ -103,7 +104,7 @@ export class LoraAdapter implements Adapter {
     const names = new Set(transposed?.map(({ name }) => name));
     // PEFT sets the flag for Conv1D layers, whose files hold (in, out).
     const fanInFanOut = sites.every(({ linear }) => names.has(linear.weight.name));
-    const dropout = Math.max(...sites.map(({ dropout }) => dropout));
+    const [, dropout] = boundsOf(sites.map(({ dropout }) => dropout));
     await writeAdapter(folder, { updates, fanInFanOut, dropout, ...options });
   }
 

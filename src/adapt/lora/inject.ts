@@ -1,6 +1,7 @@
 /** Injecting new LoRA sites into a model. @module */
 
 import { assertDropout } from "../../autograd/ops/dropout.ts";
+import { assertScaling } from "../../core/low_rank_update.ts";
 import { Random } from "../../core/random.ts";
 import { type PatternValue, patternValues } from "../../formats/peft_patterns.ts";
 import type { Model } from "../../models/model.ts";
@@ -85,6 +86,7 @@ function planSite(
   checkRank(site, rank, width);
   checkAlpha(alpha, site.name);
   const scaling = alpha / (options.rankStabilized ? Math.sqrt(rank) : rank);
+  assertScaling(scaling, site.name);
   const A = random.split(site.index).uniformWithin(1 / Math.sqrt(width), rank * width);
   return { site, rank, alpha, scaling, dropout: options.dropout ?? 0, A };
 }

@@ -1,10 +1,17 @@
 /** Injecting updates from host memory into a model. @module */
 
 import { assertUpdate, type LowRankUpdate } from "../../core/low_rank_update.ts";
-import { listNames } from "../../core/module_names.ts";
+import { listNames, nameTwice } from "../../core/module_names.ts";
 import { alphaOf } from "../../formats/mod.ts";
 import type { Model } from "../../models/model.ts";
-import { addressOf, declaredSites, sameRows, selectSites, type Site, wholeSite } from "../sites.ts";
+import {
+  addressOf,
+  type LayerSites,
+  sameRows,
+  selectSites,
+  type Site,
+  sitesByLayer,
+} from "../sites.ts";
 import { LoraAdapter, type LoraPlan } from "./adapter.ts";
 
 /**
@@ -60,21 +67,25 @@ export function planUpdates(
   updates: readonly LowRankUpdate[],
   settings: UpdateSettings = {},
 ): LoraPlan[] {
-  const names = updates.map((update) => siteOf(model, update).name);
-  const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice) throw new RangeError(`a site takes one update, found two for ${twice}`);
+  const layers = sitesByLayer(model);
+  const names = updates.map((update) => siteOf(layers, update).name), twice = nameTwice(names);
+  if (twice !== undefined) throw new RangeError(`a site takes one update, found two for ${twice}`);
+  const byName = new Map(names.map((name, i) => [name, updates[i]]));
   const sites = names.length === 0 ? [] : selectSites(model, { sites: names });
-  return sites.map((site) => planUpdate(site, updates[names.indexOf(site.name)], settings));
+  return sites.map((site) => planUpdate(site, byName.get(site.name)!, settings));
 }
 
 /** The site of the model that an update belongs to: by its rows, by its role, or by both. */
-function siteOf(model: Model, { module, role, ...update }: LowRankUpdate): Site {
-  const linear = model.linears.find(({ name }) => name === module);
-  if (!linear) {
-    const names = listNames(model.linears.map(({ name }) => name));
+function siteOf(
+  layers: ReadonlyMap<string, LayerSites>,
+  { module, role, ...update }: LowRankUpdate,
+): Site {
+  const layer = layers.get(module);
+  if (!layer) {
+    const names = listNames([...layers.keys()]);
     throw new RangeError(`updates must be for layers of the model (${names}), found "${module}"`);
   }
-  const whole = wholeSite(model, linear), sites = [whole, ...declaredSites(model, linear)];
+  const { linear, whole } = layer, sites = [whole, ...layer.declared];
   const part = role && linear.parts[role], { rows = part ?? whole.rows } = update;
   const { outputs = whole.rows.count } = update;
   const site = sites.find((site) => sameRows(site.rows, rows));

@@ -3,12 +3,11 @@
 import { assertDropout } from "../../autograd/ops/dropout.ts";
 import { AdapterFileError } from "../../core/errors.ts";
 import { assertUpdate, type LowRankUpdate } from "../../core/low_rank_update.ts";
-import { listNames } from "../../core/module_names.ts";
+import { listNames, NameEndings, nameTwice } from "../../core/module_names.ts";
 import { type Folder, folderName } from "../../core/storage.ts";
 import { readAdapter, splitUpdate } from "../../formats/mod.ts";
 import type { Model } from "../../models/model.ts";
-import type { Linear } from "../../nn/linear.ts";
-import { addressOf, declaredSites } from "../sites.ts";
+import { addressOf, type LayerSites, sitesByLayer } from "../sites.ts";
 import { LoraAdapter, type LoraPlan } from "./adapter.ts";
 import { planUpdates, type UpdateSettings } from "./inject_updates.ts";
 
@@ -68,7 +67,7 @@ function plansOf(
 ): LoraPlan[] {
   try {
     const layers = matchLayers(model, updates);
-    const own = updates.flatMap((update) => splitKnown(model, layers.get(update.module)!, update));
+    const own = updates.flatMap((update) => splitKnown(layers.get(update.module)!, update));
     return planUpdates(model, own, settings);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
@@ -80,35 +79,31 @@ function plansOf(
 }
 
 /** The layer of each module. */
-function matchLayers(model: Model, updates: readonly LowRankUpdate[]): Map<string, Linear> {
-  const modules = [...new Set(updates.map(({ module }) => module))];
-  const matches = modules.map((module) => layersNamed(model, module));
-  const unmatched = modules.filter((_, i) => matches[i].length !== 1);
+function matchLayers(model: Model, updates: readonly LowRankUpdate[]): Map<string, LayerSites> {
+  const modules = [...new Set(updates.map(({ module }) => module))], layers = sitesByLayer(model);
+  const endings = new NameEndings(layers.keys());
+  const names = modules.map((module) => layers.has(module) ? [module] : endings.find(module));
+  const unmatched = modules.filter((_, i) => names[i].length !== 1);
   if (unmatched.length > 0) {
     throw new RangeError(
       `every module must belong to one layer of the model (${
-        listNames(model.linears.map(({ name }) => name))
+        listNames([...layers.keys()])
       }), found ${listNames(unmatched)}`,
     );
   }
-  const layers = matches.flat();
-  const twice = layers.find((layer, i) => layers.indexOf(layer) !== i);
-  if (twice) throw new RangeError(`a layer takes one module, found two for ${twice.name}`);
-  return new Map(modules.map((module, i) => [module, layers[i]]));
-}
-
-function layersNamed({ linears }: Model, module: string): Linear[] {
-  const exact = linears.filter(({ name }) => name === module);
-  if (exact.length > 0) return exact;
-  return linears.filter(({ name }) => name.endsWith(`.${module}`) || module.endsWith(`.${name}`));
+  const twice = nameTwice(names.flat());
+  if (twice !== undefined) {
+    throw new RangeError(`a layer takes one module, found two for ${twice}`);
+  }
+  return new Map(modules.map((module, i) => [module, layers.get(names[i][0])!]));
 }
 
 /** The updates of one layer: if the file does not name a module's sites, those whose rows B fills. */
-function splitKnown(model: Model, linear: Linear, update: LowRankUpdate): LowRankUpdate[] {
+function splitKnown({ linear, declared }: LayerSites, update: LowRankUpdate): LowRankUpdate[] {
   const own = { ...update, module: linear.name };
   if (update.rows) return [own];
   assertUpdate(own, linear.weight.shape);
-  const sites = declaredSites(model, linear).map(({ rows }) => addressOf(linear, rows));
+  const sites = declared.map(({ rows }) => addressOf(linear, rows));
   if (sites.length < 2 || own.B.data.every((value) => value === 0)) return [own];
   return splitUpdate(own, sites) ?? [own];
 }

@@ -1,0 +1,62 @@
+/** Parsing JSON from files that a stranger may have written. @module */
+
+import { mostNesting } from "./limits.ts";
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/**
+ * The text of UTF-8 bytes, with every character that they have.
+ *
+ * @throws {SyntaxError} when they are not UTF-8.
+ */
+export function decodeText(bytes: Uint8Array): string {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    throw new SyntaxError("it is not UTF-8");
+  }
+}
+
+/**
+ * Parses JSON in time linear in it. Messages give the reason alone.
+ *
+ * @throws {SyntaxError} when it is not UTF-8 or not JSON, begins with a byte order mark, or is nested
+ * more than 512 deep.
+ */
+export function parseJson(bytes: Uint8Array): unknown {
+  assertNesting(bytes);
+  const text = decodeText(bytes);
+  if (text.startsWith("\ufeff")) throw new SyntaxError("it begins with a byte order mark");
+  return JSON.parse(text);
+}
+
+/**
+ * Parses the JSON of a file or an address, which errors name.
+ *
+ * @throws {SyntaxError} As {@link parseJson}.
+ */
+export function parseJsonOf(name: string, bytes: Uint8Array): unknown {
+  try {
+    return parseJson(bytes);
+  } catch (error) {
+    throw new SyntaxError(`cannot read ${name}: it is not JSON (${(error as Error).message})`);
+  }
+}
+
+const QUOTE = 0x22, BACKSLASH = 0x5c;
+
+/** `{` and `}` differ from `[` and `]` in one bit. */
+const OPEN = 0x5b, CLOSE = 0x5d, FOLD = 0xdf;
+
+/** Counts brackets outside of strings: what is nested in JSON is nested in this count. */
+function assertNesting(bytes: Uint8Array): void {
+  let depth = 0, inString = false;
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i];
+    if (byte === QUOTE) inString = !inString;
+    else if (inString) i += Number(byte === BACKSLASH);
+    else if ((byte & FOLD) === OPEN) depth++;
+    else if ((byte & FOLD) === CLOSE) depth--;
+    if (depth > mostNesting) throw new SyntaxError(`it is nested more than ${mostNesting} deep`);
+  }
+}
