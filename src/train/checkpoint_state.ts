@@ -1,7 +1,7 @@
 /** What a checkpoint holds besides its tensors, and whether that can be true. @module */
 
 import type { TensorDigests } from "./digests.ts";
-import type { TrainingLog } from "./log.ts";
+import { isLog, type TrainingLog } from "./log.ts";
 
 /** The name of the format. */
 export const checkpointFormat = "lowrank checkpoint 2";
@@ -33,7 +33,11 @@ const rules: readonly [
   ["device", "a text", isText],
   ["platform", "a text", isText],
   ["base", "a record of digests", (value) => isRecord(value) && Object.values(value).every(isText)],
-  ["log", "a number for every step in each of its lists", isLog],
+  [
+    "log",
+    "a number for every step in each of its lists",
+    (value, step) => isLog(value) && [0, step].includes(value.loss.length),
+  ],
 ];
 
 /**
@@ -74,15 +78,4 @@ function isText(value: unknown): value is string {
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** Lists of numbers of equal lengths: the step, or 0. */
-export function isLog(log: unknown, step: number): log is TrainingLog {
-  if (!isRecord(log)) return false;
-  const lists = [log.loss, log.gradientNorm, log.learningRate];
-  return [0, step].some((length) =>
-    lists.every((list) =>
-      Array.isArray(list) && list.length === length && list.every(Number.isFinite)
-    )
-  );
 }

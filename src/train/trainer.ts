@@ -89,6 +89,7 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
   readonly accumulation: number;
   readonly #schedule: Schedule;
   readonly #loss: Loss;
+  #latest: readonly Batch<Inputs>[] = [];
 
   /**
    * Allocates the optimizer's buffers.
@@ -115,6 +116,11 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
     return this.optimizer.steps;
   }
 
+  /** The batches of the latest step; none before the first one of this trainer. */
+  get latest(): readonly Batch<Inputs>[] {
+    return this.#latest;
+  }
+
   /**
    * Takes one step on the mean loss over the targets of all batches, then submits.
    *
@@ -131,6 +137,7 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
     this.optimizer.learningRate = this.options.learningRate * this.#schedule(step);
     const { learningRate } = this.optimizer;
     this.optimizer.step();
+    this.#latest = batches;
     this.ring.finish(step, this.optimizer.norm);
     device.submit();
     return { step, learningRate, counted };
