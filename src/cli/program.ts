@@ -1,5 +1,6 @@
 /** The program: its commands, and how it ends. @module */
 
+import { Interrupted } from "../core/interrupt.ts";
 import { terminalLine } from "../core/terminal_text.ts";
 import { version } from "../core/version.ts";
 import { Command, CommanderError } from "./commander.ts";
@@ -10,7 +11,6 @@ import { addDevices } from "./devices.ts";
 import { addGenerate } from "./generate.ts";
 import { addGradients } from "./gradients.ts";
 import { addInspect } from "./inspect.ts";
-import { Interrupted } from "./interrupt.ts";
 import { addLogits } from "./logits.ts";
 import { addMemory } from "./memory.ts";
 import { addMerge } from "./merge.ts";
@@ -34,7 +34,7 @@ const commands = [
 ];
 
 /**
- * Runs the command line and returns its exit code: 0, 1 after an error, 130 after SIGINT.
+ * Runs the command line and returns its exit code: 0, 1 after an error, 130, 143 or 129 after a signal.
  *
  * @param begin Called with a command's name and options before it runs.
  */
@@ -85,7 +85,7 @@ function usageOf({ options, registeredArguments }: Command): string {
 }
 
 function exitCode(error: unknown): number {
-  if (error instanceof Interrupted) return 130;
+  if (error instanceof Interrupted) return error.exitCode;
   if (error instanceof CommanderError && error.exitCode === 0) return 0;
   const sentence = sentenceOf(error).replace(/^error: /, "").replaceAll(/\s*\n\s*/g, " ");
   console.error(`error: ${terminalLine(sentence.trim())}`);

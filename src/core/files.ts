@@ -130,6 +130,17 @@ export async function removeFile(path: string): Promise<void> {
   await disk.remove(path).catch(() => {});
 }
 
+/**
+ * Gives a file another name, in place of a file that may have it: a crash leaves it under one of them.
+ *
+ * @throws {Error} when it cannot be renamed; it is where it was.
+ */
+export async function moveFile(from: string, to: string): Promise<void> {
+  await Deno.rename(from, to).catch((error) => {
+    throw new Error(`cannot write ${to}: ${writeReason(error)}`, { cause: error });
+  });
+}
+
 /** The canonical path of a file or folder; a path that leads nowhere stays as it is. */
 export async function realPath(path: string): Promise<string> {
   return await Deno.realPath(path).catch(() => path);

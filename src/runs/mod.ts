@@ -8,15 +8,11 @@
 export { canonicalJson, sha256 } from "../core/digest.ts";
 export { type PredictionOptions, predictMemory } from "./predict_memory.ts";
 export type { LossSpec } from "./losses.ts";
-export { applyMethod, type InputsOf, run, type RunOptions, type Trained } from "./run.ts";
-export {
-  type Provenance,
-  readRun,
-  type RunFiles,
-  runFiles,
-  type RunLedger,
-  type RunResult,
-} from "./run_folder.ts";
+export { applyMethod } from "./method.ts";
+export { type InputsOf, run, type RunOptions, type Trained } from "./run.ts";
+export { readRun } from "./finished_run.ts";
+export { type Provenance, type RunFiles, runFiles, type RunResult } from "./run_folder.ts";
+export type { RunLedger } from "./run_ledger.ts";
 export {
   hashOf,
   type Json,

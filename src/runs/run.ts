@@ -1,10 +1,12 @@
 /** Runs: from a specification to a folder of results, resumable at any time. @module */
 
-import { type Adapter, injectLora, type LoraAdapter } from "../adapt/mod.ts";
+import type { Adapter } from "../adapt/mod.ts";
+import { FolderClaim } from "../core/folder_claim.ts";
+import { kindOf } from "../core/storage.ts";
 import type { CompileReport, Device } from "../device/device.ts";
-import { roles } from "../device/ledger.ts";
 import { type Model, saveModel, type TextModel } from "../models/mod.ts";
 import {
+  assertFiniteResult,
   type BatchSource,
   emptyLog,
   hasCheckpoint,
@@ -17,17 +19,18 @@ import {
   Trainer,
   type TrainingLog,
 } from "../train/mod.ts";
+import { readRun, writeResult } from "./finished_run.ts";
+import { lossOf } from "./losses.ts";
+import { applyMethod } from "./method.ts";
 import {
-  createRunFolder,
-  finishRun,
-  readRun,
+  removeLeftovers,
   type RunFiles,
   runFiles,
-  type RunLedger,
   type RunResult,
+  writeSpec,
 } from "./run_folder.ts";
-import { lossOf } from "./losses.ts";
-import type { JsonRecord, MethodSpec, RunSpec } from "./spec.ts";
+import { type RunLedger, watchLedger } from "./run_ledger.ts";
+import type { JsonRecord, RunSpec } from "./spec.ts";
 
 /** The inputs that a model's forward takes. */
 export type InputsOf<M extends Model> = Parameters<M["forward"]>[1];
@@ -89,10 +92,13 @@ export interface RunOptions<M extends Model = TextModel> {
  * `metrics.json`. A run that has finished is read, not trained again; one that was stopped or killed
  * resumes from its last checkpoint, bit for bit if the device allows it.
  *
- * The peak of the device's ledger is reset. `done.json` is written last: a folder without it is not
- * finished.
+ * The peak of the device's ledger is reset. `done.json` is written last, with the digests of the other
+ * JSON files: after a crash a folder without it is not finished, and the same call resumes. One process
+ * at a time works in a run's folder.
  *
- * @throws {RangeError} when the device is not of the specification's kind, or a loss is not finite.
+ * @throws {RangeError} when the device is not of the specification's kind, a loss is not finite, what was
+ * trained is not, a checkpoint is damaged or of another base, or a finished run's file has changed.
+ * @throws {Error} when another process works in the run's folder, or it cannot be written.
  * @throws The signal's reason when it was stopped; call again to resume.
  *
  * @example
@@ -134,34 +140,47 @@ export async function run<M extends Model = TextModel>(
     throw new RangeError(`the run needs a ${spec.device} device, found ${device.description}`);
   }
   const files = await runFiles(options.folder, spec);
-  const finished = await readRun(files, spec);
+  using claim = new FolderClaim(files.folder);
+  const finished = await readOrClaim(files, spec, claim);
   if (finished) return finished;
   const { adapt = adaptByMethod, save = saverTo(files) } = options;
   const measureBytes = watchLedger(device);
   using model = await options.openModel(spec, device);
   using adapter = await adapt(model, spec);
   const made = { model, adapter };
-  const { log, exact, ledger } = await trainOn(made, spec, files, options, measureBytes);
+  const onReady = async (model: M, steps: number) => {
+    await options.onReady?.(model, steps);
+    await claim.take();
+    await writeSpec(files, spec);
+  };
+  const ready = { ...options, onReady };
+  const { log, exact, ledger } = await trainOn(made, spec, files, ready, measureBytes);
   const metrics = await options.measure?.(model, spec) ?? {};
   await save({ ...made, log });
-  const { folder } = files, result = { folder, spec, log, ledger, metrics, exact };
-  await finishRun(files, { ...result, device: device.description });
-  return { ...result, device: device.description };
+  const { folder } = files, { description } = device;
+  const result = { folder, spec, log, ledger, metrics, exact, device: description };
+  await writeResult(files, result);
+  await removeLeftovers(files);
+  return result;
 }
 
-/** Adds what a method needs to a model; nothing for full fine-tuning. */
-export function applyMethod(
-  model: Model,
-  method: MethodSpec,
-  seed: number,
-): LoraAdapter | undefined {
-  if (method.kind === "full") return undefined;
-  if (method.kind === "lora") {
-    const { kind: _, ...options } = method;
-    return injectLora(model, { ...options, seed });
+/** The result if the run is finished; otherwise claims its folder, if there is one. */
+async function readOrClaim(
+  files: RunFiles,
+  spec: RunSpec,
+  claim: FolderClaim,
+): Promise<RunResult | undefined> {
+  const finished = await readRun(files, spec);
+  if (!finished && await kindOf(files.folder) !== "folder") return undefined;
+  if (!finished) {
+    await claim.take();
+    return await readRun(files, spec); // Another process may have finished it in between.
   }
-  const { kind } = method as { kind: string };
-  throw new RangeError(`a method must be of kind full or lora, found ${kind}`);
+  if (await hasCheckpoint(files.checkpoint)) {
+    // Killed at its end; where the claim is refused, the other process removes them.
+    await claim.take().then(() => removeLeftovers(files), () => {});
+  }
+  return finished;
 }
 
 const adaptByMethod = (model: Model, { method, seed }: RunSpec) =>
@@ -183,14 +202,15 @@ async function trainOn<M extends Model>(
   using trainer = new Trainer(model, { ...training, loss: lossOf(training), seed });
   const { log, exact } = await startOf(files, trainer);
   await options.onReady?.(model, trainer.steps);
-  await createRunFolder(files, spec);
   try {
     await takeSteps(trainer, batches, log, files, options);
+    const ledger = measureBytes();
+    await assertFiniteResult(trainer);
+    return { log, exact, ledger };
   } catch (failure) {
     await options.onCut?.({ ...made, log }, failure);
     throw failure;
   }
-  return { log, exact, ledger: measureBytes() };
 }
 
 type Watch = Pick<RunOptions, "signal" | "checkpointEvery" | "onProgress" | "onCompile">;
@@ -221,23 +241,4 @@ async function startOf(
 ): Promise<Pick<Resumed, "log" | "exact">> {
   if (!await hasCheckpoint(checkpoint)) return { log: emptyLog(), exact: true };
   return await resumeCheckpoint(checkpoint, trainer);
-}
-
-/** Starts counting; the returned function measures the bytes in addition to those already there. */
-function watchLedger({ ledger }: Device): () => RunLedger {
-  ledger.resetPeak();
-  const before = ledger.read();
-  return () => {
-    const { byRole, peakByRole, live, peak } = ledger.read();
-    const added = (bytes: typeof byRole) =>
-      Object.fromEntries(
-        roles.map((role) => [role, bytes[role] - before.byRole[role]]),
-      ) as typeof byRole;
-    return {
-      byRole: added(byRole),
-      peakByRole: added(peakByRole),
-      live: live - before.live,
-      peak: peak - before.live,
-    };
-  };
 }

@@ -2,29 +2,12 @@
 
 import { join } from "node:path";
 import { canonicalJson } from "../core/digest.ts";
-import {
-  listFolder,
-  makeFolder,
-  readJson,
-  removeFile,
-  writeFileAtomic,
-  writeJsonAtomic,
-} from "../core/files.ts";
-import type { BytesByRole } from "../device/ledger.ts";
-import { hasCheckpoint, type TrainingLog } from "../train/mod.ts";
+import { writeFileAtomic } from "../core/files.ts";
+import { removePartialFiles } from "../core/partial_files.ts";
+import { kindOf } from "../core/storage.ts";
+import { removeCheckpoint, type TrainingLog } from "../train/mod.ts";
+import type { RunLedger } from "./run_ledger.ts";
 import { hashOf, type JsonRecord, type RunSpec } from "./spec.ts";
-
-/** Bytes of a run on its device, excluding those that were there before. */
-export interface RunLedger {
-  /** Between steps, by role. */
-  readonly byRole: BytesByRole;
-  /** At the moment of the peak of all roles together. */
-  readonly peakByRole: BytesByRole;
-  /** Between steps, all roles. */
-  readonly live: number;
-  /** At the peak, all roles. */
-  readonly peak: number;
-}
 
 /** How a run was made, apart from its specification. */
 export interface Provenance {
@@ -87,41 +70,18 @@ export async function runFiles(runs: string, spec: RunSpec): Promise<RunFiles> {
   };
 }
 
-/** Creates the folder with the specification in it. */
-export async function createRunFolder(files: RunFiles, spec: RunSpec): Promise<void> {
-  await makeFolder(files.folder);
-  await writeFileAtomic(files.spec, canonicalJson(spec) + "\n");
+/** Writes the specification into the folder. */
+export async function writeSpec(files: RunFiles, spec: RunSpec): Promise<void> {
+  await writeFileAtomic(files.spec, specText(spec));
 }
 
-/** The result of a finished run; `undefined` if it is not finished. */
-export async function readRun(files: RunFiles, spec: RunSpec): Promise<RunResult | undefined> {
-  if (!await hasCheckpoint(files.done)) return undefined;
-  return {
-    folder: files.folder,
-    spec,
-    log: await readJson(files.log) as TrainingLog,
-    ledger: await readJson(files.ledger) as RunLedger,
-    metrics: await readJson(files.metrics) as JsonRecord,
-    ...await readJson(files.done) as Provenance,
-  };
-}
+/** What is in `spec.json`. */
+export const specText = (spec: RunSpec): string => canonicalJson(spec) + "\n";
 
-/** Writes everything but the weights, `done.json` last, and removes what is only needed to resume. */
-export async function finishRun(
-  files: RunFiles,
-  { log, ledger, metrics, device, exact }: RunResult,
-): Promise<void> {
-  await writeFileAtomic(files.log, JSON.stringify(log) + "\n");
-  await writeJsonAtomic(files.ledger, ledger);
-  await writeJsonAtomic(files.metrics, metrics);
-  await writeJsonAtomic(files.done, { device, exact });
-  await removeLeftovers(files);
-}
-
-/** Removes the checkpoint, and partial files of a killed process. */
-async function removeLeftovers({ folder, checkpoint }: RunFiles): Promise<void> {
-  await removeFile(checkpoint);
-  for (const name of await listFolder(folder)) {
-    if (name.endsWith(".tmp")) await removeFile(join(folder, name));
+/** Removes the checkpoints of a finished run, and partial files of a killed process. */
+export async function removeLeftovers({ folder, checkpoint, ...files }: RunFiles): Promise<void> {
+  await removeCheckpoint(checkpoint);
+  for (const place of [folder, files.adapter, files.model]) {
+    if (await kindOf(place) === "folder") await removePartialFiles(place);
   }
 }

@@ -15,6 +15,11 @@ export interface JsonRecord {
   readonly [field: string]: Json | undefined;
 }
 
+/** True of a JSON object. */
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 /** What is trained: every parameter of the model, or low-rank updates of some of its sites. */
 export type MethodSpec =
   | { readonly kind: "full" }

@@ -1,25 +1,26 @@
 /** Checkpoints: everything that a trainer needs to continue as if it had never stopped. @module */
 
-import type { HostTensor } from "../core/host_tensor.ts";
+import { moveFile, removeFile } from "../core/files.ts";
+import { type HostTensor, nonFiniteAt } from "../core/host_tensor.ts";
 import { platform } from "../core/platform.ts";
 import { formatShape, sameShape } from "../core/shape.ts";
 import { kindOf } from "../core/storage.ts";
 import type { Tensor } from "../device/device.ts";
-import { openSafetensors, type SafetensorsFile, writeSafetensors } from "../formats/mod.ts";
+import { openSafetensors, writeSafetensors } from "../formats/mod.ts";
+import {
+  assertCheckpointState,
+  checkpointFormat,
+  type CheckpointState,
+  parseCheckpointState,
+} from "./checkpoint_state.ts";
+import { checkpointDigest, frozenDigests } from "./digests.ts";
 import { emptyLog, type TrainingLog } from "./log.ts";
 import type { Trainer } from "./trainer.ts";
 
-/** What a checkpoint holds besides its tensors. */
-interface State {
-  readonly format: "lowrank checkpoint 1";
-  /** Completed steps. */
-  readonly step: number;
-  readonly seed: number;
-  /** Description of the device that made it. */
-  readonly device: string;
-  /** The operating system and JavaScript engine, on which the last bits of results may depend. */
-  readonly platform: string;
-  readonly log: TrainingLog;
+/** The content of a checkpoint. */
+interface Checkpoint {
+  readonly state: CheckpointState;
+  readonly tensors: ReadonlyMap<string, HostTensor>;
 }
 
 /** What {@link resumeCheckpoint} found. */
@@ -37,13 +38,17 @@ export interface Resumed {
   readonly log: TrainingLog;
 }
 
-const format = "lowrank checkpoint 1";
-
 /**
- * Writes the trainable parameters, their moments, the step, the seed, the log and the device's
- * description to one safetensors file, whole or not at all: 12 bytes per trainable parameter.
+ * Writes the trainable parameters, their moments, the step, the seed, the log, the device's description,
+ * digests of everything frozen, and a digest of it all to one safetensors file: 12 bytes per trainable
+ * parameter. The checkpoint before is kept beside it as `<path>.old`.
  *
- * @throws {Error} when the file cannot be written; an older file is unchanged.
+ * A crash leaves the old checkpoint or the new one, as `<path>` or as `<path>.old`, from which
+ * {@link resumeCheckpoint} resumes; what it may leave besides, `<path>.new` and `*.tmp`, is never read.
+ *
+ * @throws {RangeError} when a parameter or moment is not finite, or the log has neither one number per
+ * step in each list nor none; nothing is written.
+ * @throws {Error} when the file cannot be written; an older checkpoint is still there.
  *
  * @example
  * ```ts
@@ -54,10 +59,10 @@ const format = "lowrank checkpoint 1";
  * const config = parseGpt2Config({ vocab_size: 8, n_positions: 8, n_embd: 8, n_layer: 1, n_head: 2 });
  * using model = initGpt2(device, config, { seed: 1 });
  * using trainer = new Trainer(model, { learningRate: 1e-3, steps: 10 });
- * const path = await Deno.makeTempFile();
+ * const folder = await Deno.makeTempDir(), path = `${folder}/checkpoint.safetensors`;
  * await saveCheckpoint(path, trainer);
  * console.log((await resumeCheckpoint(path, trainer)).exact); // true
- * await Deno.remove(path);
+ * await Deno.remove(folder, { recursive: true });
  * ```
  */
 export async function saveCheckpoint(
@@ -65,44 +70,93 @@ export async function saveCheckpoint(
   trainer: Trainer<unknown>,
   log: TrainingLog = emptyLog(),
 ): Promise<void> {
-  const tensors = tensorsOf(trainer), { device } = trainer.model;
-  const values = await device.read(...tensors.values());
-  const entries = [...tensors.keys()].map((name, i): [string, HostTensor] => [name, values[i]]);
-  const { steps: step, options: { seed = 0 } } = trainer;
-  const state: State = { format, step, seed, device: device.description, platform, log };
-  await writeSafetensors(path, entries, { metadata: { state: JSON.stringify(state) } });
+  const what = `a checkpoint in ${path}`;
+  const state = JSON.stringify(assertCheckpointState(what, await stateOf(trainer, log)));
+  const tensors = await readTensors(what, trainer);
+  const digest = await checkpointDigest(state, tensors), fresh = `${path}.new`;
+  await writeSafetensors(fresh, tensors, { metadata: { state, digest } });
+  if (await kindOf(path) === "file") await moveFile(path, before(path));
+  await moveFile(fresh, path);
 }
 
 /**
- * Restores a trainer to the state of a checkpoint. Frozen parameters are not in the file: the model
- * must be built the same way as before.
+ * Restores a trainer to the state of a checkpoint: the one at `path`, or, if a crash has left none there,
+ * the one before it, `<path>.old`. Frozen parameters are not in the file: the model must be built the
+ * same way as before. A trainer of more steps than the one that made it trains further.
  *
- * @throws {RangeError} when the file is not a checkpoint, or has other parameters or another seed; the
- * trainer is unchanged.
+ * @throws {RangeError} when the file is not a checkpoint, is damaged, has other parameters or another
+ * seed, more steps than the trainer, or another frozen base; the trainer is unchanged.
  */
 export async function resumeCheckpoint(
   path: string,
   trainer: Trainer<unknown>,
 ): Promise<Resumed> {
-  using file = await openSafetensors(path);
-  const { step, seed, device, log, ...made } = stateOf(path, file);
-  const expected = trainer.options.seed ?? 0;
-  if (seed !== expected) {
-    throw new RangeError(`resuming from ${path} needs seed ${seed}, found ${expected}`);
+  const file = await kindOf(path) === "file" ? path : before(path);
+  const what = `resuming from ${file}`, checkpoint = await read(what, file).catch(adviser(path));
+  const { step, device, log, ...made } = checkpoint.state;
+  await assertFits(what, checkpoint, trainer);
+  for (const [name, tensor] of tensorsOf(trainer)) {
+    tensor.device.write(tensor, checkpoint.tensors.get(name)!.data);
   }
-  const tensors = tensorsOf(trainer);
-  assertSameTensors(path, file, tensors);
-  for (const [name, tensor] of tensors) tensor.device.write(tensor, (await file.read(name)).data);
   trainer.optimizer.resumeAt(step);
   const now = trainer.model.device;
   const same = device === now.description && made.platform === platform;
   return { step, exact: same && now.kind !== "reference", device, log };
 }
 
-/** True if there is a file to resume from. */
+/** True if there is a checkpoint to resume from, at `path` or as `<path>.old`. */
 export async function hasCheckpoint(path: string): Promise<boolean> {
-  return await kindOf(path) === "file";
+  return await kindOf(path) === "file" || await kindOf(before(path)) === "file";
 }
+
+/** Removes a checkpoint, the one before it, and what a crash has left of the one after it. */
+export async function removeCheckpoint(path: string): Promise<void> {
+  for (const file of [before(path), `${path}.new`, path]) await removeFile(file);
+}
+
+/** Where the checkpoint before the one at `path` is. */
+const before = (path: string): string => `${path}.old`;
+
+async function stateOf(trainer: Trainer<unknown>, log: TrainingLog): Promise<CheckpointState> {
+  const { steps: step, options: { seed = 0 }, model: { device: { description } } } = trainer;
+  const base = await frozenDigests(trainer);
+  return { format: checkpointFormat, step, seed, device: description, platform, base, log };
+}
+
+/** The values of a trainer's tensors by their names in the file. */
+async function readTensors(
+  what: string,
+  trainer: Trainer<unknown>,
+): Promise<Map<string, HostTensor>> {
+  const tensors = tensorsOf(trainer), names = [...tensors.keys()];
+  const values = await trainer.model.device.read(...tensors.values());
+  values.forEach(({ data }, i) => {
+    const at = nonFiniteAt(data);
+    if (at >= 0) {
+      throw new RangeError(`${what} needs finite values, found ${data[at]} in ${names[i]}`);
+    }
+  });
+  return new Map(names.map((name, i) => [name, values[i]]));
+}
+
+/** Reads a checkpoint as it was written. */
+async function read(what: string, path: string): Promise<Checkpoint> {
+  using file = await openSafetensors(path);
+  const state = parseCheckpointState(what, file.metadata.state);
+  const tensors = new Map<string, HostTensor>();
+  for (const name of file.tensors.keys()) tensors.set(name, await file.read(name));
+  const digest = await checkpointDigest(file.metadata.state, tensors);
+  if (digest === file.metadata.digest) return { state, tensors };
+  throw new RangeError(`${what} needs the bytes that were written, found a different SHA-256`);
+}
+
+/** Adds to a failure that the checkpoint before is still there. */
+const adviser = (path: string) => async (error: Error): Promise<never> => {
+  if (await kindOf(path) === "file" && await kindOf(before(path)) === "file") {
+    error.message += `; the one before is ${before(path)}: remove ${path} to resume from it`;
+  }
+  throw error;
+};
 
 /** The tensors of a trainer by their names in the file. */
 function tensorsOf({ optimizer: { slots } }: Trainer<unknown>): Map<string, Tensor> {
@@ -119,30 +173,40 @@ function tensorsOf({ optimizer: { slots } }: Trainer<unknown>): Map<string, Tens
   }));
 }
 
-function stateOf(path: string, { metadata }: SafetensorsFile): State {
-  try {
-    const state: State = JSON.parse(metadata.state);
-    if (state.format === format) return state;
-  } catch {
-    // Metadata that is not JSON is not a checkpoint's.
+/** Throws unless a checkpoint is one of this trainer. */
+async function assertFits(
+  what: string,
+  { state: { seed, step, base }, tensors }: Checkpoint,
+  trainer: Trainer<unknown>,
+): Promise<void> {
+  const { options } = trainer, expected = options.seed ?? 0;
+  if (seed !== expected) throw new RangeError(`${what} needs seed ${seed}, found ${expected}`);
+  if (step > options.steps) {
+    throw new RangeError(`${what} needs at least ${step} steps, found ${options.steps}`);
   }
-  throw new RangeError(`resuming from ${path} needs a "${format}" in its metadata, found none`);
+  assertSameTensors(what, tensors, tensorsOf(trainer));
+  const found = await frozenDigests(trainer);
+  const other = Object.keys({ ...base, ...found }).find((name) => base[name] !== found[name]);
+  if (other === undefined) return;
+  throw new RangeError(
+    `${what} needs the base model that it was trained on, found another ${other}`,
+  );
 }
 
 function assertSameTensors(
-  path: string,
-  file: SafetensorsFile,
+  what: string,
+  found: ReadonlyMap<string, HostTensor>,
   tensors: ReadonlyMap<string, Tensor>,
 ): void {
   const fail = (name: string, found: string) => {
-    throw new RangeError(`resuming from ${path} needs the same parameters, found ${name} ${found}`);
+    throw new RangeError(`${what} needs the same parameters, found ${name} ${found}`);
   };
   for (const [name, { shape }] of tensors) {
-    const entry = file.tensors.get(name);
+    const entry = found.get(name);
     if (!entry) return fail(name, "missing");
     if (!sameShape(entry.shape, shape)) {
       return fail(name, `${formatShape(entry.shape)} for ${formatShape(shape)}`);
     }
   }
-  for (const name of file.tensors.keys()) if (!tensors.has(name)) fail(name, "in the file only");
+  for (const name of found.keys()) if (!tensors.has(name)) fail(name, "in the file only");
 }

@@ -24,3 +24,13 @@ export function logStep(log: TrainingLog, event: StepRecord & StepNumbers): void
   log.gradientNorm.push(event.gradientNorm);
   log.learningRate.push(event.learningRate);
 }
+
+/** True of three lists of finite numbers, equally long. */
+export function isLog(value: unknown): value is TrainingLog {
+  if (typeof value !== "object" || value === null) return false;
+  const { loss, gradientNorm, learningRate } = value as Record<string, unknown>;
+  return Array.isArray(loss) &&
+    [loss, gradientNorm, learningRate].every((list) =>
+      Array.isArray(list) && list.length === loss.length && list.every(Number.isFinite)
+    );
+}

@@ -4,8 +4,15 @@ export { AdamW, adamW } from "./adamw.ts";
 export type { AdamWOptions, AdamWSettings, ParameterGroup } from "./adamw_options.ts";
 export { type Batch, countTargets, type ModelInputs } from "../core/batch.ts";
 export type { BatchSource } from "./batch.ts";
-export { hasCheckpoint, resumeCheckpoint, type Resumed, saveCheckpoint } from "./checkpoint.ts";
+export {
+  hasCheckpoint,
+  removeCheckpoint,
+  resumeCheckpoint,
+  type Resumed,
+  saveCheckpoint,
+} from "./checkpoint.ts";
 export { evaluate, type Evaluation } from "./evaluate.ts";
+export { assertFiniteResult } from "./finite_result.ts";
 export { emptyLog, logStep, type TrainingLog } from "./log.ts";
 export type { OptimizerSlot } from "./optimizer_layout.ts";
 export { type StepNumbers, StepRing } from "./step_ring.ts";

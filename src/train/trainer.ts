@@ -4,6 +4,7 @@ import type { Loss } from "../autograd/loss.ts";
 import { crossEntropy } from "../autograd/ops/cross_entropy.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import { Tape } from "../autograd/tape.ts";
+import type { Weight } from "../autograd/weight.ts";
 import { type Batch, countTargets, type ModelInputs } from "../core/batch.ts";
 import { assertSeed, hash32 } from "../core/random.ts";
 import type { CompileReport, Device, Tensor } from "../device/device.ts";
@@ -17,6 +18,10 @@ import { type Schedule, type ScheduleName, scheduleOf } from "./schedule.ts";
 export interface TrainableModel<Inputs = ModelInputs> {
   /** The device that holds it. */
   readonly device: Device;
+  /** Its own parameters by name: a checkpoint checks those that are frozen. */
+  readonly parameters?: ReadonlyMap<string, Parameter>;
+  /** Its linear layers: a checkpoint checks those weights that are not among the parameters. */
+  readonly linears?: readonly { readonly weight: Weight }[];
   /** The parameters to train. */
   trainable(): Parameter[];
   /** Maps inputs to what the loss takes, such as logits (batch · time, vocabulary). */
@@ -84,6 +89,7 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
   readonly accumulation: number;
   readonly #schedule: Schedule;
   readonly #loss: Loss;
+  #latest: readonly Batch<Inputs>[] = [];
 
   /**
    * Allocates the optimizer's buffers.
@@ -111,6 +117,11 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
     return this.optimizer.steps;
   }
 
+  /** The batches of the latest step; none before the first one of this trainer. */
+  get latest(): readonly Batch<Inputs>[] {
+    return this.#latest;
+  }
+
   /**
    * Takes one step on the mean loss over the targets of all batches, then submits.
    *
@@ -127,6 +138,7 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
     this.optimizer.learningRate = this.options.learningRate * this.#schedule(step);
     const { learningRate } = this.optimizer;
     this.optimizer.step();
+    this.#latest = batches;
     this.ring.finish(step, this.optimizer.norm);
     device.submit();
     return { step, learningRate, counted };

@@ -67,7 +67,8 @@ for (const lora of [false, true]) {
       assertEquals(resumed.log, expected.log);
       assertEquals(resumed.values, expected.values);
       assertEquals(await Deno.readFile(path), await Deno.readFile(whole));
-      assertEquals(filesIn(folder), ["one.safetensors", "whole.safetensors"]);
+      const files = ["one.safetensors", "one.safetensors.old", "whole.safetensors"];
+      assertEquals(filesIn(folder), files);
     }));
 }
 
@@ -120,7 +121,7 @@ Deno.test("checkpoint: other files are not taken for one", () =>
     await assertRejects(
       () => resumeCheckpoint(other, trainer),
       RangeError,
-      'needs a "lowrank checkpoint 1" in its metadata, found none',
+      'needs a "lowrank checkpoint 2" in its metadata, found none',
     );
     assertEquals(await hasCheckpoint(other), true);
     assertEquals(await hasCheckpoint(`${folder}/none`), false);

@@ -1,0 +1,26 @@
+/** Whether training has left a model that computes numbers. @module */
+
+import { nonFiniteAt } from "../core/host_tensor.ts";
+import { evaluate } from "./evaluate.ts";
+import type { Trainer } from "./trainer.ts";
+
+/**
+ * Checks what the last update has made, as the losses of steps are those before their updates: every
+ * trained value must be finite, and so must the loss of the latest step's batches. Costs one read of the
+ * trained parameters, and one forward pass for each of those batches.
+ *
+ * @throws {RangeError} when a value or the loss is not finite.
+ */
+export async function assertFiniteResult<Inputs>(trainer: Trainer<Inputs>): Promise<void> {
+  const { model, latest, steps, options: { loss } } = trainer;
+  const fail = (what: string, found: number) => {
+    throw new RangeError(`training needs a finite ${what}, found ${found} after step ${steps}`);
+  };
+  for (const { name, tensor } of model.trainable()) {
+    const [{ data }] = await model.device.read(tensor), at = nonFiniteAt(data);
+    if (at >= 0) fail(name, data[at]);
+  }
+  if (latest.length === 0) return;
+  const { loss: found } = await evaluate(model, latest, { loss });
+  if (!Number.isFinite(found)) fail("loss", found);
+}
