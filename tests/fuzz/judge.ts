@@ -67,7 +67,9 @@ const control = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u20
 export function wrongWithSentence(message: string): string | undefined {
   if (engine.test(message)) return "it threw the engine's own error";
   if (forgotten.test(message)) return "its sentence has a value that was forgotten";
-  if (control.test(message.replaceAll(/[\ud800-\udbff][\udc00-\udfff]/g, ""))) return "its sentence has control characters";
+  if (control.test(message.replaceAll(/[\ud800-\udbff][\udc00-\udfff]/g, ""))) {
+    return "its sentence has control characters";
+  }
   if (message.length > 1000) return `its sentence has ${message.length} characters`;
   if (message.length < 10 || message.endsWith(".")) return "its message is no sentence";
 }

@@ -19,11 +19,11 @@ export interface Kind {
    * @throws {Unsound} when the package accepted what it should not have.
    * @throws {Error} when the package refuses the input.
    */
-  readonly read: (files: Files) => Promise<void>;
+  readonly read: (files: Files) => void | Promise<void>;
   /** The folder for the command line, if it is not the input's own files. */
   readonly folder?: (files: Files) => Files;
-  /** Arguments of the command line that reads that folder. */
-  readonly command: (folder: string) => string[];
+  /** Arguments of the command line that reads that folder, if one does. */
+  readonly command?: (folder: string) => string[];
 }
 
 /** A class of errors. */

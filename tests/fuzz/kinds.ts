@@ -1,12 +1,7 @@
 /** Every kind of input that comes from outside. @module */
 
 import type { Kind } from "./kind.ts";
-import {
-  adapterConfigs,
-  adapterFolders,
-  patternsOfModules,
-  sites,
-} from "./kinds/adapters.ts";
+import { adapterConfigs, adapterFolders, patternsOfModules, sites } from "./kinds/adapters.ts";
 import { modelConfigs, modelFolders } from "./kinds/models.ts";
 import { checkpoints, runSpecs } from "./kinds/runs.ts";
 import { headers, shardIndexes, wholeFiles } from "./kinds/safetensors.ts";

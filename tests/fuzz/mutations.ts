@@ -45,7 +45,16 @@ export function jsonFiles(
 ): fc.Arbitrary<Uint8Array<ArrayBuffer>> {
   const own = values.map((value) => JSON.stringify(value));
   const edit: fc.Arbitrary<Edit> = fc.record({
-    how: fc.constantFrom("replace", "replace", "replace", "remove", "repeat", "rename", "insert", "copy"),
+    how: fc.constantFrom(
+      "replace",
+      "replace",
+      "replace",
+      "remove",
+      "repeat",
+      "rename",
+      "insert",
+      "copy",
+    ),
     at: fc.nat(1e6),
     from: fc.nat(1e6),
     key: fc.constantFrom(...hostileKeys, ...keys.map((key) => JSON.stringify(key))),
@@ -121,7 +130,10 @@ export function byteEdits(): fc.Arbitrary<Spoil> {
       if (how === "cut") return insert(new Uint8Array(), after);
       if (how === "repeat") return insert(spoiled.slice(place, after));
       if (how === "insert") return insert(new Uint8Array(length).fill(byte));
-      return insert(Uint8Array.of(how === "set" ? byte : spoiled[place] ^ (1 << byte % 8)), place + 1);
+      return insert(
+        Uint8Array.of(how === "set" ? byte : spoiled[place] ^ (1 << byte % 8)),
+        place + 1,
+      );
     }, bytes)
   );
 }

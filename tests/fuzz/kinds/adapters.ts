@@ -144,11 +144,15 @@ export const patternsOfModules: Kind = {
     pattern: fc.oneof(piece, piece.map((part) => `(${part})*`), piece.map((part) => `.*${part}`)),
     module: fc.oneof(texts(["a", "b", "aa", ".", "h", "0", "1", "c_attn"], 6), long),
   }).map(({ pattern, module }): Files => ({
-    [configName]: bytesOf({ ...goodConfig, target_modules: pattern, rank_pattern: { [pattern]: 2 } }),
+    [configName]: bytesOf({
+      ...goodConfig,
+      target_modules: pattern,
+      rank_pattern: { [pattern]: 2 },
+    }),
     module: new TextEncoder().encode(module),
   })),
   refusals: [AdapterFileError],
-  read: (files) => Promise.resolve(checkPattern(files)),
+  read: checkPattern,
   folder: (files) => {
     const name = new TextDecoder().decode(files.module) || "a";
     return folder(files[configName], safetensors(goodTensors([name])));

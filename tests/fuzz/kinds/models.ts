@@ -114,7 +114,10 @@ export const modelFolders: Kind = {
       sound(areFinite(data), `values of ${parameters[i].name} that are not finite`);
     }
   },
-  folder: (files) => ({ ...files, "cases.json": bytesOf({ cases: { a: { input_ids: [[1, 2]] } } }) }),
+  folder: (files) => ({
+    ...files,
+    "cases.json": bytesOf({ cases: { a: { input_ids: [[1, 2]] } } }),
+  }),
   command: (folder) => {
     const files = ["--input", `${folder}/cases.json`, "--output", `${folder}/logits.safetensors`];
     return ["logits", "--model", folder, ...files];

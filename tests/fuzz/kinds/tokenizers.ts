@@ -41,7 +41,16 @@ const seasoning = {
     [{ id: 3, content: "", special: true }],
     [{ id: 1e8, content: "x", special: false }],
   ],
-  keys: ["vocab", "merges", "added_tokens", "id", "content", "pre_tokenizer", "normalizer", "decoder"],
+  keys: [
+    "vocab",
+    "merges",
+    "added_tokens",
+    "id",
+    "content",
+    "pre_tokenizer",
+    "normalizer",
+    "decoder",
+  ],
 };
 
 const config = tokenizerConfig(vocabulary);
@@ -58,8 +67,14 @@ const texts = ["ab ba, abab", "a".repeat(40) + "!", "é🎈\n\u0000 <|endoftext|
 export const tokenizers: Kind = {
   name: "tokenizers",
   inputs: fc.oneof(
-    { weight: 4, arbitrary: fc.tuple(jsonFiles(fc.constant(small), seasoning), fc.constant(bytesOf(config))) },
-    { weight: 1, arbitrary: fc.tuple(jsonFiles(fc.constant(good), seasoning), fc.constant(bytesOf(config))) },
+    {
+      weight: 4,
+      arbitrary: fc.tuple(jsonFiles(fc.constant(small), seasoning), fc.constant(bytesOf(config))),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.tuple(jsonFiles(fc.constant(good), seasoning), fc.constant(bytesOf(config))),
+    },
     { weight: 1, arbitrary: fc.tuple(fc.constant(bytesOf(good)), configs) },
   ).map(([json, config]): Files => ({ "tokenizer.json": json, "tokenizer_config.json": config })),
   refusals: [SyntaxError, RangeError, TypeError],

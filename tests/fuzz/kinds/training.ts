@@ -33,7 +33,14 @@ const goodConfig = {
   schedule: "linear",
   warmupSteps: 1,
   clipNorm: 1,
-  method: { name: "lora", rank: 2, alpha: 4, sites: ["q", "v"], dropout: 0.1, rankPattern: { a: 1 } },
+  method: {
+    name: "lora",
+    rank: 2,
+    alpha: 4,
+    sites: ["q", "v"],
+    dropout: 0.1,
+    rankPattern: { a: 1 },
+  },
 };
 
 const batchSeasoning = {
