@@ -134,6 +134,12 @@ const piece = texts([
   ...["(?=a)", "(?!b)", "(?P<n>a)", "\\x61", "\\N{DIGIT ONE}", "(?i)", "[", "]", "-", "\\", "\\1"],
 ]);
 
+/** Alternatives that match at one place, of which each repetition doubles the ways to match. */
+const twins = fc.tuple(
+  fc.constantFrom("a", "aa", "a.", "[ab]a", "\\x61a", "(?:a)a", "a?"),
+  fc.constantFrom("a", "aa", ".a", "\\wa", "a{2}", ""),
+).map((parts) => parts.join("|"));
+
 const long = fc.tuple(fc.constantFrom("a", "ab", "a.", "0."), fc.nat(200))
   .map(([text, times]) => text.repeat(times).slice(0, 200) + "!");
 
@@ -141,7 +147,12 @@ const long = fc.tuple(fc.constantFrom("a", "ab", "a.", "0."), fc.nat(200))
 export const patternsOfModules: Kind = {
   name: "patterns",
   inputs: fc.record({
-    pattern: fc.oneof(piece, piece.map((part) => `(${part})*`), piece.map((part) => `.*${part}`)),
+    pattern: fc.oneof(
+      piece,
+      piece.map((part) => `(${part})*`),
+      piece.map((part) => `.*${part}`),
+      twins.map((part) => `(${part})`.repeat(60) + "b"),
+    ),
     module: fc.oneof(texts(["a", "b", "aa", ".", "h", "0", "1", "c_attn"], 6), long),
   }).map(({ pattern, module }): Files => ({
     [configName]: bytesOf({
@@ -169,6 +180,15 @@ function checkPattern(files: Files): void {
   if (isWhole) sound(atEnd === 2, `"${pattern}" for the whole of "${name}" but not for its end`);
   if (pattern === "all-linear" || name.length > 10 || !/^[\w.]*$/.test(name)) return;
   // The engine's own matching, on names that are too short for exponential time.
+  sound(isRegExp(pattern), `"${pattern}", which is no regular expression`);
   const isExpected = new RegExp(`^(?:${pattern})$`, "s").test(name);
   sound(isWhole === isExpected, `"${pattern}" with the answer ${isWhole} for "${name}"`);
+}
+
+function isRegExp(pattern: string): boolean {
+  try {
+    return new RegExp(pattern) !== undefined;
+  } catch {
+    return false;
+  }
 }
