@@ -1,6 +1,7 @@
-#!/usr/bin/env -S deno run -A
+#!/usr/bin/env -S deno run --no-prompt -RWN --allow-ffi -E=LOWRANK_BLAS,LOWRANK_DEVICE --ignore-env
 /** The command line: `deno task lowrank <command>`. @module */
 
+import { keepNeeded } from "./src/cli/permissions.ts";
 import { main } from "./src/cli/program.ts";
 
-if (import.meta.main) Deno.exit(await main(Deno.args));
+if (import.meta.main) Deno.exit(await main(Deno.args, keepNeeded));

@@ -82,6 +82,11 @@ export interface Kernel<B extends string = string, S extends string = string> {
   readonly bindings: Readonly<Record<B, Binding>>;
   /** Scalars in the order in which all devices pass them. */
   readonly scalars: Readonly<Record<S, "u32" | "f32">>;
+  /**
+   * Elements that each buffer must have for these scalars, so that no device reads or writes beyond it;
+   * left out for a buffer whose elements are chosen by values of another one, which the caller checks.
+   */
+  readonly elements: (scalars: ScalarValues<S>) => Partial<Readonly<Record<B, number>>>;
   /** How WebGPU runs it. */
   readonly wgsl: WgslProgram<S>;
   /** How the CPU runs it. */
@@ -126,6 +131,14 @@ export function defineKernel<B extends string, S extends string>(
 /** Bytes of one element. */
 export function elementBytes(type: ElementType): number {
   return type === "f16" ? 2 : 4;
+}
+
+/**
+ * Elements up to the end of a matrix whose row r starts at `offset + r * stride`; 0 for a matrix without
+ * elements, as nothing of it is touched.
+ */
+export function elementsOf(rows: number, width: number, stride = width, offset = 0): number {
+  return rows > 0 && width > 0 ? offset + (rows - 1) * stride + width : 0;
 }
 
 /** Number of pieces of `size` that cover `count`. */

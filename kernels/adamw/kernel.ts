@@ -51,6 +51,13 @@ export const adamw: Kernel<
     norm: f32.read,
   },
   scalars,
+  elements: ({ size, maxNorm }) => ({
+    parameter: size,
+    gradient: size,
+    first: size,
+    second: size,
+    norm: maxNorm > 0 ? 1 : 0,
+  }),
   wgsl: { code, workgroups: ({ size }) => ceilDivide(size, 1024) },
   cpu: { units: ({ size }) => size, grain: () => 4096 },
   reference({ parameter, gradient, first, second, norm }, s) {

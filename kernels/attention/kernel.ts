@@ -1,6 +1,14 @@
 /** Scaled dot-product attention without stored probabilities, forward and backward. @module */
 
-import { ceilDivide, defineKernel, f32, type Kernel, type Numbers, u32 } from "../kernel.ts";
+import {
+  ceilDivide,
+  defineKernel,
+  elementsOf,
+  f32,
+  type Kernel,
+  type Numbers,
+  u32,
+} from "../kernel.ts";
 import forwardSubgroupCode from "./forward_subgroup.wgsl" with { type: "text" };
 import forwardCode from "./forward.wgsl" with { type: "text" };
 import backwardSubgroupCode from "./backward_subgroup.wgsl" with { type: "text" };
@@ -65,6 +73,18 @@ export const attentionForward: Kernel<
     logSumExp: f32.write,
   },
   scalars: forwardScalars,
+  elements: (s) => {
+    const width = s.heads * s.headWidth;
+    const rows = s.keys > 0 ? (s.batch - 1) * s.kvRows + s.keys : 0;
+    return {
+      q: elementsOf(s.batch * s.queries, width, s.qStride, s.qOffset),
+      k: elementsOf(rows, width, s.kStride, s.kOffset),
+      v: elementsOf(rows, width, s.vStride, s.vOffset),
+      mask: s.hasMask ? s.batch * s.keys : 0,
+      out: s.batch * s.queries * width,
+      logSumExp: s.batch * s.heads * s.queries,
+    };
+  },
   wgsl: {
     code: forwardCode,
     constants: ({ headWidth }) => ({ chunks: chunksOf(headWidth) }),
@@ -131,6 +151,18 @@ export const attentionBackward: Kernel<
     dQkv: f32.write,
   },
   scalars: backwardScalars,
+  elements: ({ batch, heads, headWidth, time, hasMask }) => {
+    const out = batch * time * heads * headWidth, rows = batch * heads * time;
+    return {
+      qkv: 3 * out,
+      mask: hasMask ? batch * time : 0,
+      out,
+      logSumExp: rows,
+      dOut: out,
+      delta: rows,
+      dQkv: 3 * out,
+    };
+  },
   wgsl: {
     code: backwardCode,
     constants: ({ headWidth }) => ({ chunks: chunksOf(headWidth) }),

@@ -22,6 +22,12 @@ export const crossEntropyForward: Kernel<
   name: "cross_entropy_forward",
   bindings: { logits: f32.read, labels: i32.read, losses: f32.write, logSumExp: f32.write },
   scalars: { rows: "u32", vocabulary: "u32", smoothing: "f32", scale: "f32" },
+  elements: ({ rows, vocabulary }) => ({
+    logits: rows * vocabulary,
+    labels: rows,
+    losses: rows,
+    logSumExp: rows,
+  }),
   wgsl: {
     code: forwardCode,
     constants: ({ vocabulary }) => ({ threads: threadsFor(vocabulary) }),
@@ -58,6 +64,13 @@ export const crossEntropyBackward: Kernel<
     dLogits: f32.update,
   },
   scalars: { rows: "u32", vocabulary: "u32", smoothing: "f32", scale: "f32", accumulate: "u32" },
+  elements: ({ rows, vocabulary }) => ({
+    logits: rows * vocabulary,
+    labels: rows,
+    logSumExp: rows,
+    dLoss: 1,
+    dLogits: rows * vocabulary,
+  }),
   wgsl: {
     code: backwardCode,
     constants: ({ vocabulary }) => ({ threads: threadsFor(vocabulary) }),

@@ -22,6 +22,7 @@ export const dropoutKernel: Kernel<
   name: "dropout",
   bindings: { x: f32.read, y: f32.update },
   scalars: { size: "u32", seed: "u32", threshold: "u32", keepScale: "f32", accumulate: "u32" },
+  elements: ({ size }) => ({ x: size, y: size }),
   wgsl: { code, workgroups: ({ size }) => ceilDivide(size, 1024) },
   cpu: { units: ({ size }) => size, grain: () => 4096 },
   reference({ x, y }, { size, seed, threshold, keepScale, accumulate }) {

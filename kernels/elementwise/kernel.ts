@@ -1,6 +1,6 @@
 /** Sums, copies and constants. @module */
 
-import { ceilDivide, defineKernel, f32, type Kernel } from "../kernel.ts";
+import { ceilDivide, defineKernel, elementsOf, f32, type Kernel } from "../kernel.ts";
 import addCode from "./add.wgsl" with { type: "text" };
 import copyColumnsCode from "./copy_columns.wgsl" with { type: "text" };
 import scaleAddCode from "./scale_add.wgsl" with { type: "text" };
@@ -11,6 +11,7 @@ export const addKernel: Kernel<"a" | "b" | "out", "size"> = defineKernel({
   name: "add",
   bindings: { a: f32.read, b: f32.read, out: f32.write },
   scalars: { size: "u32" },
+  elements: ({ size }) => ({ a: size, b: size, out: size }),
   wgsl: { code: addCode, workgroups: ({ size }) => ceilDivide(size, 1024) },
   cpu: { units: ({ size }) => size, grain: () => 16384 },
   reference({ a, b, out }, { size }) {
@@ -26,6 +27,10 @@ export const scaleAdd: Kernel<
   name: "scale_add",
   bindings: { x: f32.read, y: f32.update },
   scalars: { size: "u32", xOffset: "u32", yOffset: "u32", alpha: "f32", accumulate: "u32" },
+  elements: ({ size, xOffset, yOffset }) => ({
+    x: elementsOf(1, size, size, xOffset),
+    y: elementsOf(1, size, size, yOffset),
+  }),
   wgsl: { code: scaleAddCode, workgroups: ({ size }) => ceilDivide(size, 1024) },
   cpu: { units: ({ size }) => size, grain: () => 16384 },
   reference({ x, y }, { size, xOffset, yOffset, alpha, accumulate }) {
@@ -54,6 +59,10 @@ export const copyColumns: Kernel<
     yStride: "u32",
     accumulate: "u32",
   },
+  elements: ({ rows, width, xOffset, xStride, yOffset, yStride }) => ({
+    x: elementsOf(rows, width, xStride, xOffset),
+    y: elementsOf(rows, width, yStride, yOffset),
+  }),
   wgsl: { code: copyColumnsCode, workgroups: ({ rows, width }) => ceilDivide(rows * width, 1024) },
   cpu: { units: ({ rows, width }) => rows * width, grain: () => 16384 },
   reference({ x, y }, { rows, width, xOffset, xStride, yOffset, yStride, accumulate }) {
@@ -71,6 +80,7 @@ export const fill: Kernel<"y", "size" | "value"> = defineKernel({
   name: "fill",
   bindings: { y: f32.write },
   scalars: { size: "u32", value: "f32" },
+  elements: ({ size }) => ({ y: size }),
   wgsl: { code: fillCode, workgroups: ({ size }) => ceilDivide(size, 1024) },
   cpu: { units: ({ size }) => size, grain: () => 16384 },
   reference({ y }, { size, value }) {

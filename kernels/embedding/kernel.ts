@@ -9,6 +9,7 @@ export const embeddingForward: Kernel<"table" | "ids" | "out", "count" | "width"
   name: "embedding_forward",
   bindings: { table: f32.read, ids: u32.read, out: f32.write },
   scalars: { count: "u32", width: "u32" },
+  elements: ({ count, width }) => ({ ids: count, out: count * width }),
   wgsl: { code: forwardCode, workgroups: ({ count, width }) => ceilDivide(count * width, 1024) },
   cpu: { units: ({ count }) => count, grain: ({ width }) => ceilDivide(16384, width) },
   reference({ table, ids, out }, { count, width }) {
@@ -32,6 +33,7 @@ export const embeddingBackward: Kernel<
   name: "embedding_backward",
   bindings: { dOut: f32.read, order: u32.read, starts: u32.read, dTable: f32.update },
   scalars: { vocabulary: "u32", width: "u32", accumulate: "u32" },
+  elements: ({ vocabulary, width }) => ({ starts: vocabulary + 1, dTable: vocabulary * width }),
   wgsl: {
     code: backwardCode,
     workgroups: ({ vocabulary, width }) => ceilDivide(vocabulary * width, 256),

@@ -12,6 +12,7 @@ export const widen: Kernel<"x" | "y", "size"> = defineKernel({
   name: "widen",
   bindings: { x: f16.read, y: f32.write },
   scalars: { size: "u32" },
+  elements: ({ size }) => ({ x: size, y: size }),
   wgsl: { code, workgroups: ({ size }) => ceilDivide(size, 1024) },
   cpu: { units: ({ size }) => size, grain: () => 16384 },
   reference({ x, y }, { size }) {

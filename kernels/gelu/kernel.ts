@@ -14,6 +14,7 @@ export const geluForward: Kernel<"x" | "y", "size"> = defineKernel({
   name: "gelu_forward",
   bindings: { x: f32.read, y: f32.write },
   scalars: { size: "u32" },
+  elements: ({ size }) => ({ x: size, y: size }),
   wgsl: { code: forwardCode, workgroups: ({ size }) => ceilDivide(size, 1024) },
   cpu: { units: ({ size }) => size, grain: () => 4096 },
   reference({ x, y }, { size }) {
@@ -29,6 +30,7 @@ export const geluBackward: Kernel<"x" | "dy" | "dx", "size" | "accumulate"> = de
   name: "gelu_backward",
   bindings: { x: f32.read, dy: f32.read, dx: f32.update },
   scalars: { size: "u32", accumulate: "u32" },
+  elements: ({ size }) => ({ x: size, dy: size, dx: size }),
   wgsl: { code: backwardCode, workgroups: ({ size }) => ceilDivide(size, 1024) },
   cpu: { units: ({ size }) => size, grain: () => 4096 },
   reference({ x, dy, dx }, { size, accumulate }) {

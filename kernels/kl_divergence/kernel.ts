@@ -23,6 +23,13 @@ export const klDivergenceForward: Kernel<
     teacherLogSumExp: f32.write,
   },
   scalars: { rows: "u32", vocabulary: "u32", scale: "f32" },
+  elements: ({ rows, vocabulary }) => ({
+    logits: rows * vocabulary,
+    teacher: rows * vocabulary,
+    losses: rows,
+    logSumExp: rows,
+    teacherLogSumExp: rows,
+  }),
   wgsl: { code: forwardCode, workgroups: ({ rows }) => rows },
   cpu: { units: ({ rows }) => rows, grain: () => 4 },
   reference(buffers, { rows, vocabulary, scale }) {
@@ -58,6 +65,14 @@ export const klDivergenceBackward: Kernel<
     dLogits: f32.update,
   },
   scalars: { rows: "u32", vocabulary: "u32", scale: "f32", accumulate: "u32" },
+  elements: ({ rows, vocabulary }) => ({
+    logits: rows * vocabulary,
+    teacher: rows * vocabulary,
+    logSumExp: rows,
+    teacherLogSumExp: rows,
+    dLoss: 1,
+    dLogits: rows * vocabulary,
+  }),
   wgsl: { code: backwardCode, workgroups: ({ rows }) => rows },
   cpu: { units: ({ rows }) => rows, grain: () => 4 },
   reference({ logits, teacher, logSumExp, teacherLogSumExp, dLoss, dLogits }, s) {

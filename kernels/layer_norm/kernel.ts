@@ -23,6 +23,14 @@ export const layerNormForward: Kernel<
     inverseDeviation: f32.write,
   },
   scalars: { rows: "u32", width: "u32", epsilon: "f32" },
+  elements: ({ rows, width }) => ({
+    x: rows * width,
+    weight: width,
+    bias: width,
+    y: rows * width,
+    mean: rows,
+    inverseDeviation: rows,
+  }),
   wgsl: { code: forwardCode, workgroups: ({ rows }) => ceilDivide(rows, 8) },
   cpu: { units: ({ rows }) => rows, grain: () => 8 },
   reference({ x, weight, bias, y, mean, inverseDeviation }, { rows, width, epsilon }) {
@@ -58,6 +66,14 @@ export const layerNormBackward: Kernel<
     dx: f32.update,
   },
   scalars: { rows: "u32", width: "u32", accumulate: "u32" },
+  elements: ({ rows, width }) => ({
+    x: rows * width,
+    weight: width,
+    mean: rows,
+    inverseDeviation: rows,
+    dy: rows * width,
+    dx: rows * width,
+  }),
   wgsl: { code: backwardCode, workgroups: ({ rows }) => ceilDivide(rows, 8) },
   cpu: { units: ({ rows }) => rows, grain: () => 8 },
   reference({ x, weight, mean, inverseDeviation, dy, dx }, { rows, width, accumulate }) {
@@ -92,6 +108,14 @@ export const layerNormBackwardParameters: Kernel<
     dBias: f32.update,
   },
   scalars: { rows: "u32", width: "u32", accumulate: "u32" },
+  elements: ({ rows, width }) => ({
+    x: rows * width,
+    mean: rows,
+    inverseDeviation: rows,
+    dy: rows * width,
+    dWeight: width,
+    dBias: width,
+  }),
   wgsl: { code: parametersCode, workgroups: ({ width }) => ceilDivide(width, 64) },
   cpu: { units: ({ width }) => width, grain: () => 16 },
   reference({ x, mean, inverseDeviation, dy, dWeight, dBias }, { rows, width, accumulate }) {

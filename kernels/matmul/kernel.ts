@@ -3,6 +3,7 @@
 import {
   ceilDivide,
   defineKernel,
+  elementsOf,
   f32,
   type Kernel,
   type Numbers,
@@ -98,6 +99,14 @@ export const matmul: Kernel<
   name: "matmul",
   bindings: { a: f32.read, b: f32.read, a2: f32.read, b2: f32.read, bias: f32.read, c: f32.update },
   scalars,
+  elements: (s) => ({
+    a: factorElements(s.m, s.k, s.transposeA, s.aStride, s.aOffset),
+    b: factorElements(s.k, s.n, s.transposeB, s.bStride, s.bOffset),
+    a2: factorElements(s.m, s.k2, s.transposeA, s.a2Stride, s.a2Offset),
+    b2: factorElements(s.k2, s.n, s.transposeB, s.b2Stride, s.b2Offset),
+    bias: s.hasBias ? s.n : 0,
+    c: elementsOf(s.m, s.n, s.cStride, s.cOffset),
+  }),
   wgsl: {
     code,
     constants: ({ transposeA, transposeB, k2 }) => ({
@@ -133,6 +142,19 @@ export const matmul: Kernel<
     }
   },
 });
+
+/** Elements of a factor, which is stored as columns x rows if it is transposed. */
+function factorElements(
+  rows: number,
+  columns: number,
+  transposed: number,
+  stride: number,
+  offset: number,
+): number {
+  return transposed
+    ? elementsOf(columns, rows, stride, offset)
+    : elementsOf(rows, columns, stride, offset);
+}
 
 /** A strided view of an array: one row or column of a matrix. */
 interface Strided {

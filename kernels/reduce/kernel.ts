@@ -1,6 +1,6 @@
 /** Reductions: sums, column sums, and the two halves of a norm. @module */
 
-import { ceilDivide, defineKernel, f32, type Kernel, type Numbers } from "../kernel.ts";
+import { ceilDivide, defineKernel, elementsOf, f32, type Kernel, type Numbers } from "../kernel.ts";
 import sumCode from "./sum.wgsl" with { type: "text" };
 import columnsCode from "./sum_columns.wgsl" with { type: "text" };
 import squaresCode from "./sum_squares.wgsl" with { type: "text" };
@@ -16,6 +16,7 @@ export const sum: Kernel<"x" | "y", "size"> = defineKernel({
   name: "sum",
   bindings: { x: f32.read, y: f32.write },
   scalars: { size: "u32" },
+  elements: ({ size }) => ({ x: size, y: 1 }),
   wgsl: { code: sumCode, constants: () => ({ root: 0 }), workgroups: () => 1 },
   cpu: { units: () => 1, grain: () => 1 },
   reference({ x, y }, { size }) {
@@ -28,6 +29,7 @@ export const sumColumns: Kernel<"x" | "y", "rows" | "width" | "accumulate"> = de
   name: "sum_columns",
   bindings: { x: f32.read, y: f32.update },
   scalars: { rows: "u32", width: "u32", accumulate: "u32" },
+  elements: ({ rows, width }) => ({ x: rows * width, y: width }),
   wgsl: { code: columnsCode, workgroups: ({ width }) => ceilDivide(width, 64) },
   cpu: { units: ({ width }) => width, grain: () => 16 },
   reference({ x, y }, { rows, width, accumulate }) {
@@ -44,6 +46,10 @@ export const sumSquares: Kernel<"x" | "partials", "size" | "partialOffset"> = de
   name: "sum_squares",
   bindings: { x: f32.read, partials: f32.update },
   scalars: { size: "u32", partialOffset: "u32" },
+  elements: ({ size, partialOffset }) => {
+    const chunks = ceilDivide(size, squaresChunk);
+    return { x: size, partials: elementsOf(1, chunks, chunks, partialOffset) };
+  },
   wgsl: {
     code: squaresCode,
     constants: () => ({ chunk: squaresChunk }),
@@ -64,6 +70,7 @@ export const rootSum: Kernel<"x" | "y", "size"> = defineKernel({
   name: "root_sum",
   bindings: { x: f32.read, y: f32.write },
   scalars: { size: "u32" },
+  elements: ({ size }) => ({ x: size, y: 1 }),
   wgsl: { code: sumCode, constants: () => ({ root: 1 }), workgroups: () => 1 },
   cpu: { units: () => 1, grain: () => 1 },
   reference({ x, y }, { size }) {

@@ -32,9 +32,17 @@ const commands = [
   addResize,
 ];
 
-/** Runs the command line and returns its exit code: 0, 1 after an error, 130 after SIGINT. */
-export async function main(args: readonly string[]): Promise<number> {
+/**
+ * Runs the command line and returns its exit code: 0, 1 after an error, 130 after SIGINT.
+ *
+ * @param begin Called with a command's name and options before it runs.
+ */
+export async function main(
+  args: readonly string[],
+  begin: (command: string, options: Record<string, unknown>) => void = () => {},
+): Promise<number> {
   const program = makeProgram();
+  program.hook("preAction", (_, command) => begin(command.name(), command.opts()));
   try {
     await program.parseAsync(args.length === 0 ? ["--help"] : args, { from: "user" });
     return 0;
@@ -55,6 +63,7 @@ function makeProgram(): Command {
       writeOut: (text) => console.log(text.trimEnd()),
       writeErr: () => {},
       outputError: () => {},
+      getOutHasColors: () => false, // help has no colors; asking would read the environment
     });
   for (const add of commands) add(program);
   for (const command of program.commands) {

@@ -7,3 +7,6 @@
 
 /** Bytes of a JSON file; the largest tokenizers have 35 MB. */
 export const mostJsonBytes: number = 256 * 2 ** 20;
+
+/** Threads of a `cpu` device: a kernel keeps 16 busy, and each takes 1 MiB. */
+export const mostThreads: number = 256;

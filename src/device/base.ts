@@ -9,12 +9,14 @@ import { DeviceError, ShapeError } from "../core/errors.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { type Shape, sizeOf } from "../core/shape.ts";
 import {
+  type AnyBindings,
   type CompileReport,
   type Device,
   type DeviceKind,
   type Storage,
   Tensor,
 } from "./device.ts";
+import { assertLaunch } from "./launch_checks.ts";
 import { Ledger, type Role } from "./ledger.ts";
 
 /** The typed array for each element type; f16 values are stored as bits. */
@@ -24,9 +26,6 @@ export const hostArrays = {
   i32: Int32Array,
   f16: Uint16Array,
 } as const;
-
-/** Tensors by binding name, as a device sees them. */
-export type AnyBindings = Readonly<Record<string, Tensor>>;
 
 /** Checks calls and keeps the ledger; a device adds the memory and the arithmetic. */
 export abstract class BaseDevice implements Device {
@@ -58,12 +57,19 @@ export abstract class BaseDevice implements Device {
   protected abstract readValues(tensors: readonly Tensor[]): Promise<HostTensor[]>;
   /** Frees everything that the device itself holds. */
   protected abstract close(): void;
+  /**
+   * Throws once a failure has left the device's tensors in doubt.
+   *
+   * @throws {DeviceError} when it has.
+   */
+  protected assertWorking(): void {}
 
   /** Allocates a tensor. */
   allocate(shape: Shape, type: ElementType, role: Role, label: string, padding = 0): Tensor {
     this.#assertOpen();
-    const bytes = sizeOf(shape) * elementBytes(type) - padding;
-    const total = wholeWords(bytes + padding);
+    const size = sizeOf(shape) * elementBytes(type), bytes = size - padding;
+    assertPadding(label, padding, size);
+    const total = wholeWords(size);
     const handle = this.allocateHandle(total, type, label);
     const storage = { role, type, bytes, padding: total - bytes, label, handle, alive: true };
     this.ledger.add(storage);
@@ -87,10 +93,8 @@ export abstract class BaseDevice implements Device {
 
   /** Runs or queues a kernel. */
   launch(kernel: Kernel, bindings: AnyBindings, scalars: Readonly<Record<string, number>>): void {
-    for (const name in kernel.bindings) {
-      this.#assertUsable(bindings[name]);
-      assertWidth(kernel, name, bindings[name]);
-    }
+    for (const name in kernel.bindings) this.#assertUsable(bindings[name]);
+    assertLaunch(kernel, bindings, scalars);
     this.run(kernel, bindings, scalars);
     for (const name in kernel.bindings) {
       if (kernel.bindings[name].access !== "read") {
@@ -108,9 +112,9 @@ export abstract class BaseDevice implements Device {
   submit(): void {}
 
   /** Copies values out. */
-  read(...tensors: Tensor[]): Promise<HostTensor[]> {
+  async read(...tensors: Tensor[]): Promise<HostTensor[]> {
     for (const tensor of tensors) this.#assertUsable(tensor);
-    return this.readValues(tensors);
+    return await this.readValues(tensors);
   }
 
   /** Closes the device; a second call does nothing. */
@@ -122,6 +126,7 @@ export abstract class BaseDevice implements Device {
 
   #assertOpen(): void {
     if (this.#disposed) throw new DeviceError(`the ${this.kind} device was used after disposal`);
+    this.assertWorking();
   }
 
   #assertUsable(tensor: Tensor): void {
@@ -165,11 +170,10 @@ function assertWritable(tensor: Tensor, values: HostTensor["data"]): void {
   }
 }
 
-/** An unused binding may have a placeholder of another type, but not of another width. */
-function assertWidth(kernel: Kernel, name: string, { label, type }: Tensor): void {
-  const expected = kernel.bindings[name].type;
-  if (elementBytes(type) === elementBytes(expected)) return;
-  throw new TypeError(
-    `${kernel.name} takes ${name} as ${expected}, found ${label} of type ${type}`,
+/** Throws unless a part of the bytes, all or none may be padding. */
+function assertPadding(label: string, padding: number, bytes: number): void {
+  if (Number.isInteger(padding) && padding >= 0 && padding <= bytes) return;
+  throw new RangeError(
+    `the padding of ${label} must be a whole number from 0 to ${bytes} bytes, found ${padding}`,
   );
 }

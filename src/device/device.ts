@@ -9,7 +9,7 @@ import {
 } from "../../kernels/kernel.ts";
 import { DeviceError, ShapeError } from "../core/errors.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
-import { formatShape, type Shape, sizeOf } from "../core/shape.ts";
+import { formatShape, isCount, type Shape, sizeOf } from "../core/shape.ts";
 import type { Ledger, LedgerItem, Role } from "./ledger.ts";
 
 /** Names of the devices. */
@@ -20,6 +20,9 @@ export type Bindings<K> = Readonly<Record<BindingNames<K>, Tensor>>;
 
 /** A number for each of a kernel's scalars. */
 export type Scalars<K> = Readonly<Record<ScalarNames<K>, number>>;
+
+/** Tensors by binding name, as a device sees them. */
+export type AnyBindings = Readonly<Record<string, Tensor>>;
 
 /** A kernel with any bindings and scalars. */
 // deno-lint-ignore no-explicit-any
@@ -45,6 +48,8 @@ export interface Device extends Disposable {
    *
    * `padding` is how many of the shape's bytes only align its parts.
    *
+   * @throws {ShapeError} when an extent is not a whole number from 0, or there are 2^53 elements or more.
+   * @throws {RangeError} when `padding` is not a whole number from 0 to the shape's bytes.
    * @throws {DeviceError} when the device cannot hold it.
    */
   allocate(shape: Shape, type: ElementType, role: Role, label: string, padding?: number): Tensor;
@@ -61,6 +66,9 @@ export interface Device extends Disposable {
    * Runs a kernel, or queues it.
    *
    * @throws {TypeError} when an f16 tensor is bound as another type, or the other way around.
+   * @throws {RangeError} when a u32 scalar is not a whole number from 0 below 2^32.
+   * @throws {ShapeError} when the kernel would read or write beyond a tensor.
+   * @throws {DeviceError} when the kernel fails; a device that lost values thereby refuses further work.
    */
   launch<K extends AnyKernel>(kernel: K, bindings: Bindings<K>, scalars: Scalars<K>): void;
   /**
@@ -152,11 +160,13 @@ export class Tensor implements Disposable {
   /**
    * A view of the same storage with other extents, or of a part of it.
    *
-   * @throws {ShapeError} when the view would reach beyond this tensor, or one of type f16 would start
-   * at an odd element: devices address words of 4 bytes.
+   * @throws {ShapeError} when an extent or the offset is not a whole number from 0, when the view would
+   * reach beyond this tensor, or when one of type f16 would start at an odd element: devices address
+   * words of 4 bytes.
    */
   view(shape: Shape, offset = 0): Tensor {
     const part = `a view ${formatShape(shape)} at ${offset}`;
+    if (!isCount(offset)) throw new ShapeError(`${part} must start at a whole number from 0`);
     if (offset + sizeOf(shape) > this.size) {
       throw new ShapeError(`${part} must be within ${this.label} ${formatShape(this.shape)}`);
     }

@@ -2,8 +2,8 @@
 
 import { elementBytes, type ElementType, type Kernel } from "../../kernels/kernel.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
-import { type AnyBindings, BaseDevice, hostArrays, window } from "./base.ts";
-import type { Storage, Tensor } from "./device.ts";
+import { BaseDevice, hostArrays, window } from "./base.ts";
+import type { AnyBindings, Storage, Tensor } from "./device.ts";
 
 type Values = Float64Array | Uint32Array | Int32Array | Uint16Array;
 

@@ -22,16 +22,20 @@ ${plotHtml(figure, plot)}
 }
 
 /** A plot as a still picture, and the script that makes it live once {@link figureLoader} has run. */
-export function plotHtml({ id, title, data, layout, frames }: Figure, plot: string): string {
-  const picture = `<img alt="${escapeHtml(title)}" style="display:block;width:100%" src="${
+export function plotHtml(figure: Figure, plot: string): string {
+  const picture = `<img alt="${escapeHtml(figure.title)}" style="display:block;width:100%" src="${
     pictureSource(plot)
   }">`;
-  // A front end may run a script in place, or after the whole output.
-  return `<div><div data-figure="${escapeHtml(id)}" class="plot">${picture}</div>
-<script>{ const places = document.currentScript.parentElement.querySelectorAll("[data-figure]");
+  return `<div><div data-figure="${escapeHtml(figure.id)}" class="plot">${picture}</div>
+<script>${plotScript(figure)}</script></div>`;
+}
+
+/** The script of {@link plotHtml}; a front end may run it in place, or after the whole output. */
+export function plotScript({ id, data, layout, frames }: Figure): string {
+  return `{ const places = document.currentScript.parentElement.querySelectorAll("[data-figure]");
 const place = [...places].find(({ dataset }) => dataset.figure === ${scriptJson(id)});
 const draw = () => lowrankFigures.draw(place, ${scriptJson({ data, layout, frames })});
-globalThis.lowrankFigures ? draw() : addEventListener("lowrank-figures", draw, { once: true }); }</script></div>`;
+globalThis.lowrankFigures ? draw() : addEventListener("lowrank-figures", draw, { once: true }); }`;
 }
 
 /**
@@ -39,20 +43,32 @@ globalThis.lowrankFigures ? draw() : addEventListener("lowrank-figures", draw, {
  * the page, later ones too, becomes live. Adding it twice is harmless.
  */
 export async function figureLoader(): Promise<string> {
-  const packed = gzipSync(await plotlySource(), { level: 9 }).toBase64();
-  return `<script>globalThis.lowrankFigures ?? (${loader})("${packed}");</script>`;
+  const [script] = await loaderScripts();
+  return `<script>${script}</script>`;
+}
+
+/** The script of {@link figureLoader}, and the one that it unpacks and adds to the page. */
+export async function loaderScripts(): Promise<[loading: string, library: string]> {
+  const library =
+    `globalThis.lowrankPlotly = function (module, exports, define) {${await plotlySource()}\n}`;
+  const packed = gzipSync(library, { level: 9 }).toBase64();
+  return [`globalThis.lowrankFigures ?? (${loader})("${packed}");`, library];
 }
 
 /**
  * Runs in the page. The library runs as a module of its own, so that it neither registers with the page's
- * require.js nor replaces another plotly.
+ * require.js nor replaces another plotly; as a script element, it needs no permission to evaluate text.
  */
 const loader = `(packed) => {
   const load = async () => {
     const bytes = Uint8Array.from(atob(packed), (character) => character.charCodeAt(0));
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-    const module = { exports: {} }, before = globalThis.Plotly;
-    new Function("module", "exports", "define", await new Response(stream).text())(module, module.exports);
+    const script = document.createElement("script"), module = { exports: {} }, before = globalThis.Plotly;
+    script.textContent = await new Response(stream).text();
+    document.head.append(script);
+    script.remove();
+    globalThis.lowrankPlotly(module, module.exports);
+    delete globalThis.lowrankPlotly;
     if (before) globalThis.Plotly = before;
     return module.exports;
   };

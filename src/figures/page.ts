@@ -1,7 +1,8 @@
 /** A report as one HTML file that needs no network. @module */
 
+import { contentPolicy } from "./content_policy.ts";
 import type { DataTable, Figure } from "./figure.ts";
-import { figureLoader, plotHtml } from "./figure_card.ts";
+import { loaderScripts, plotHtml, plotScript } from "./figure_card.ts";
 import { type DrawFormula, escapeHtml, tableHtml, verdictHtml } from "./html.ts";
 import { plotSvg } from "./static_svg.ts";
 import { style } from "./style.ts";
@@ -41,7 +42,7 @@ export interface Report {
 
 /**
  * Renders a report. Its plots are pictures that become live with the page's own plotly. Without `draw`,
- * formulas are shown as TeX.
+ * formulas are shown as TeX. Its policy lets only the page's own scripts run, and no request be made.
  */
 export async function renderPage(
   { title, facts, sections }: Report,
@@ -52,8 +53,11 @@ export async function renderPage(
   const terms = facts.map(([name, value]) =>
     `<dt>${escapeHtml(name)}</dt><dd>${escapeHtml(value)}</dd>`
   );
+  const figures = sections.flatMap(({ figures }) => figures), scripts = await loaderScripts();
+  const policy = await contentPolicy([...scripts, ...figures.map(plotScript)]);
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escapeHtml(title)}</title><style>${style}</style></head><body><main>
 <h1>${escapeHtml(title)}</h1>
@@ -61,7 +65,7 @@ export async function renderPage(
 ${summary(sections)}
 ${parts.join("\n")}
 </main>
-${await figureLoader()}
+<script>${scripts[0]}</script>
 </body></html>
 `;
 }

@@ -1,5 +1,7 @@
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
+import { DryDevice } from "../../src/device/dry.ts";
+import { boundaryChecks } from "./boundaries.ts";
 import { deviceChecks, type Open } from "./contract.ts";
 
 const devices: Record<string, Open> = {
@@ -8,5 +10,11 @@ const devices: Record<string, Open> = {
 };
 
 for (const [kind, open] of Object.entries(devices)) {
-  for (const { name, run } of deviceChecks) Deno.test(`${kind}: ${name}`, () => run(open));
+  for (const { name, run } of [...deviceChecks, ...boundaryChecks]) {
+    Deno.test(`${kind}: ${name}`, () => run(open));
+  }
+}
+
+for (const { name, run } of boundaryChecks) {
+  Deno.test(`dry: ${name}`, () => run(() => new DryDevice()));
 }

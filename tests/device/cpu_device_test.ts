@@ -5,7 +5,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import { addKernel, fill } from "../../kernels/mod.ts";
+import { addKernel, embeddingForward, fill } from "../../kernels/mod.ts";
 import { DeviceError } from "../../src/core/errors.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { WorkerPool } from "../../src/device/cpu/worker_pool.ts";
@@ -68,14 +68,23 @@ Deno.test("cpu: values survive the growth of the memory, and high addresses work
 });
 
 for (const threads of [1, 2]) {
-  Deno.test(`cpu: a kernel that traps is an error that names it, ${threads} threads`, async () => {
+  Deno.test(`cpu: a device whose kernel trapped does no more work, ${threads} threads`, async () => {
     using device = await openCpuDevice({ threads });
-    using y = device.allocate([8], "f32", "scratch", "y");
-    const beyond = { size: 2 ** 28, value: 1 };
-    assertThrows(() => device.launch(fill, { y }, beyond), DeviceError, "fill trapped");
-    using other = device.allocate([100_000], "f32", "scratch", "other");
-    device.launch(fill, { y: other }, { size: other.size, value: 5 });
-    assert((await device.read(other))[0].data.every((value) => value === 5));
+    using scope = new Scope(device);
+    const count = 40_000, table = scope.allocate([8], "f32", "scratch", "table");
+    const ids = scope.allocate([count], "u32", "scratch", "ids");
+    const out = scope.allocate([count], "f32", "scratch", "out");
+    // Ids are not checked by the device; this one is 1 GiB from the table. Every thread meets it.
+    device.write(ids, new Uint32Array(count).fill(2 ** 28));
+    const look = () => device.launch(embeddingForward, { table, ids, out }, { count, width: 1 });
+    const failure = assertThrows(look, DeviceError, "embedding_forward trapped").message;
+    const after = `the cpu device does no more work: ${failure}`;
+    assertThrows(look, DeviceError, after);
+    const blank = () => device.launch(fill, { y: out }, { size: count, value: 5 });
+    assertThrows(blank, DeviceError, after);
+    assertThrows(() => device.write(ids, new Uint32Array(count)), DeviceError, after);
+    assertThrows(() => device.allocate([1], "f32", "scratch", "more"), DeviceError, after);
+    await assertRejects(() => device.read(out), DeviceError, after);
   });
 }
 

@@ -4,8 +4,10 @@ import { assert, assertEquals, assertLessOrEqual, assertRejects, assertThrows } 
 import { addKernel, defineKernel, fill, layerNormForward, scaleAdd } from "../../kernels/mod.ts";
 import { DeviceError } from "../../src/core/errors.ts";
 import { Scope } from "../../src/device/scope.ts";
-import { openWebgpuDevice } from "../../src/device/webgpu/webgpu_device.ts";
+import { findAdapter, requestDevice } from "../../src/device/webgpu/adapter.ts";
+import { openWebgpuDevice, WebgpuDevice } from "../../src/device/webgpu/webgpu_device.ts";
 import { webgpuAvailable } from "../support/parts.ts";
+import { boundaryChecks } from "./boundaries.ts";
 import { deviceChecks } from "./contract.ts";
 
 const ignore = !await webgpuAvailable();
@@ -14,7 +16,9 @@ function test(name: string, fn: () => Promise<void>): void {
   Deno.test({ name: `webgpu: ${name}`, ignore, fn });
 }
 
-for (const { name, run } of deviceChecks) test(name, () => run(openWebgpuDevice));
+for (const { name, run } of [...deviceChecks, ...boundaryChecks]) {
+  test(name, () => run(openWebgpuDevice));
+}
 
 const copy = (size: number) => ({ size, xOffset: 0, yOffset: 0, alpha: 1, accumulate: 0 });
 
@@ -154,6 +158,20 @@ test("more launches than the ring of scalars holds keep their own", async () => 
     device.launch(scaleAdd, { x, y }, { ...copy(1), alpha: i, accumulate: 1 });
   }
   assertEquals([...(await device.read(y))[0].data], [12497500]);
+});
+
+test("a device that was lost does no more work, and says what happened", async () => {
+  const opened = await requestDevice((await findAdapter())!);
+  using device = new WebgpuDevice(opened, "webgpu under test");
+  using y = device.allocate([4], "f32", "scratch", "y");
+  opened.gpu.destroy();
+  await opened.gpu.lost;
+  const lost = "the webgpu device was lost: destroyed";
+  const blank = () => device.launch(fill, { y }, { size: 4, value: 5 });
+  assertThrows(blank, DeviceError, lost);
+  assertThrows(() => device.write(y, new Float32Array(4)), DeviceError, lost);
+  assertThrows(() => device.allocate([1], "f32", "scratch", "more"), DeviceError, lost);
+  await assertRejects(() => device.read(y), DeviceError, lost);
 });
 
 test("a read that waits when the device is disposed is refused", async () => {

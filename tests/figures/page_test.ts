@@ -2,12 +2,11 @@ import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { DataTable } from "../../src/figures/figure.ts";
 import { formulas, formulaTex } from "../../src/accounting/mod.ts";
 import { formatBytes, formatValue } from "../../src/figures/format.ts";
-import { figureLoader } from "../../src/figures/figure_card.ts";
+import { figureLoader, loaderScripts } from "../../src/figures/figure_card.ts";
 import { loadMathJax } from "../../src/figures/formula.ts";
 import { escapeHtml, tableHtml } from "../../src/figures/html.ts";
 import { renderPage } from "../../src/figures/page.ts";
-
-const hostile = `</script><img src=x onerror="alert('1')">&`;
+import { hostile, lines } from "./fixtures.ts";
 
 const table: DataTable = {
   id: "t",
@@ -128,4 +127,27 @@ Deno.test("the contents name each section above its claims, and no section witho
   const links = Array.from(contents.matchAll(/<a href="(.*?)">(.*?)<\/a>/g), ([, ...all]) => all);
   assertEquals(links, [["#one", "One"]]);
   assertEquals(contents.split(escapeHtml(hostile)).length, 3);
+});
+
+Deno.test("a page's policy names its scripts by their hashes, and lets nothing else run or load", async () => {
+  const section = { id: "s", title: "", question: "", source: "", settings: "" };
+  const figures = [lines, { ...lines, id: hostile, title: hostile }];
+  const page = await renderPage({
+    title: hostile,
+    facts: [],
+    sections: [{ ...section, findings: [], tables: [], figures }],
+  });
+  const [, policy] = /http-equiv="Content-Security-Policy" content="([^"]*)"/.exec(page)!;
+  const scripts = Array.from(page.matchAll(/<script>(.*?)<\/script>/gs), ([, text]) => text);
+  const [, library] = await loaderScripts();
+  const hashes = await Promise.all([...scripts, library].map(async (text) => {
+    const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+    return `'sha256-${new Uint8Array(digest).toBase64()}'`;
+  }));
+  const [, allowed] = /script-src ([^;]*);/.exec(policy)!;
+  assertEquals([scripts.length, allowed.split(" ").sort()], [3, hashes.sort()]);
+  assertEquals(
+    policy.replace(/script-src [^;]*;/, "…;"),
+    "default-src 'none'; …; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'",
+  );
 });

@@ -20,6 +20,7 @@ async function addressIn(cells: Cells): Promise<string> {
 async function ask(address: string, query: string) {
   const response = await fetch(`${address}?${query}`);
   assertEquals(response.headers.get("access-control-allow-origin"), "*");
+  assertEquals(response.headers.get("content-security-policy"), "default-src 'none'; sandbox");
   return await response.json();
 }
 

@@ -1,17 +1,18 @@
 /** The CPU device: AssemblyScript kernels on threads over one shared WebAssembly memory. @module */
 
 import type { ElementType, Kernel } from "../../../kernels/kernel.ts";
-import { cpuWasm } from "../../../kernels/cpu.ts";
 import { matmul, onePair } from "../../../kernels/matmul/kernel.ts";
 import { openBlas } from "../../blas/mod.ts";
 import { DeviceError } from "../../core/errors.ts";
 import type { HostData, HostTensor } from "../../core/host_tensor.ts";
 import { howMany } from "../../core/how_many.ts";
+import { mostThreads } from "../../core/limits.ts";
 import { inBrowser } from "../../core/platform.ts";
-import { type AnyBindings, BaseDevice, hostArrays } from "../base.ts";
-import type { Storage, Tensor } from "../device.ts";
+import { BaseDevice, hostArrays } from "../base.ts";
+import type { AnyBindings, Storage, Tensor } from "../device.ts";
 import { type Call, type KernelFunction, WorkerPool } from "./worker_pool.ts";
 import { Heap, memoryLimit } from "./heap.ts";
+import { kernelModule, reserveMemory } from "./instance.ts";
 import { goesToBlas, Products, type ProductScalars, secondPair } from "./products.ts";
 
 /** Options of {@link openCpuDevice}. */
@@ -27,11 +28,6 @@ export interface CpuOptions {
 /** With more threads, each has too little work to be worth waking. */
 const defaultThreadLimit = 8;
 
-/** Pages of 64 KiB that the memory starts with. */
-const initialPages = 16;
-
-let compiling: Promise<WebAssembly.Module> | undefined;
-
 /**
  * Opens the CPU device.
  *
@@ -40,9 +36,9 @@ let compiling: Promise<WebAssembly.Module> | undefined;
  * `off` or to the path of a library, overrides this. Without BLAS, results are bit-identical for any
  * number of threads.
  *
- * @throws {RangeError} when `threads` is not a positive integer.
- * @throws {DeviceError} when the kernels cannot be loaded, a thread does not start, or `LOWRANK_BLAS`
- * names a library that cannot be opened.
+ * @throws {RangeError} when `threads` is not a positive integer up to 256.
+ * @throws {DeviceError} when the kernels cannot be loaded, there is no room for their memory, a thread
+ * does not start, or `LOWRANK_BLAS` names a library that cannot be opened.
  *
  * @example
  * ```ts
@@ -52,26 +48,21 @@ let compiling: Promise<WebAssembly.Module> | undefined;
  */
 export async function openCpuDevice(options: CpuOptions = {}): Promise<CpuDevice> {
   const threads = options.threads ?? defaultThreads();
-  if (!Number.isInteger(threads) || threads < 1) {
-    throw new RangeError(`threads must be a positive integer, found ${threads}`);
-  }
-  if (inBrowser && threads > 1) {
-    throw new RangeError(`the cpu device has one thread in a browser, found threads ${threads}`);
-  }
-  const module = await (compiling ??= compileKernels());
-  const memory = new WebAssembly.Memory({ initial: initialPages, maximum: 65536, shared: true });
+  assertThreads(threads);
+  const module = await kernelModule();
+  const memory = reserveMemory();
   const { exports } = await WebAssembly.instantiate(module, { env: { memory } });
-  const kernels = exports as Record<string, KernelFunction>;
+  const functions = exports as Record<string, KernelFunction>;
   const { heap_base, scratch_bytes } = exports as Record<string, () => number>;
   const heap = new Heap(memory, heap_base() >>> 0);
   const scratches = Array.from({ length: threads }, () => heap.allocate(scratch_bytes())!);
-  kernels.use_scratch(scratches[0]);
-  const names = Object.keys(kernels), blas = options.blas === false ? undefined : openBlas();
+  functions.use_scratch(scratches[0]);
+  const names = Object.keys(functions), blas = options.blas === false ? undefined : openBlas();
   try {
     const data = { module, memory, names, blas: blas?.place };
     const pool = await WorkerPool.start(data, scratches.slice(1));
     const products = blas && new Products(blas, pool, memory, names.length);
-    return new CpuDevice(memory, heap, pool, kernels, products, options.note);
+    return new CpuDevice({ memory, heap, pool, functions, products }, options.note);
   } catch (error) {
     blas?.[Symbol.dispose]();
     throw error;
@@ -83,20 +74,29 @@ export function defaultThreads(): number {
   return inBrowser ? 1 : Math.min(navigator.hardwareConcurrency, defaultThreadLimit);
 }
 
-async function compileKernels(): Promise<WebAssembly.Module> {
-  try {
-    const response = await fetch(cpuWasm);
-    if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
-    return await WebAssembly.compile(await response.arrayBuffer());
-  } catch (error) {
-    compiling = undefined;
-    throw new DeviceError(
-      `cannot load the CPU kernels from ${cpuWasm}: ${(error as Error).message}`,
-      {
-        cause: error,
-      },
+function assertThreads(threads: number): void {
+  if (!Number.isInteger(threads) || threads < 1 || threads > mostThreads) {
+    throw new RangeError(
+      `threads must be a positive integer up to ${mostThreads}, found ${threads}`,
     );
   }
+  if (inBrowser && threads > 1) {
+    throw new RangeError(`the cpu device has one thread in a browser, found threads ${threads}`);
+  }
+}
+
+/** What a device works with until it is disposed. */
+export interface CpuParts {
+  /** Where tensors are. */
+  readonly memory: WebAssembly.Memory;
+  /** Allocates them. */
+  readonly heap: Heap;
+  /** Runs kernels. */
+  readonly pool: WorkerPool;
+  /** The exports of `cpu.wasm` on the main thread. */
+  readonly functions: Readonly<Record<string, KernelFunction>>;
+  /** Computes large products, if there is a BLAS. */
+  readonly products?: Products;
 }
 
 /**
@@ -109,50 +109,44 @@ export class CpuDevice extends BaseDevice {
   readonly kind = "cpu" as const;
   /** Human-readable. */
   readonly description: string;
-  readonly #memory: WebAssembly.Memory;
-  readonly #heap: Heap;
-  readonly #pool: WorkerPool;
-  readonly #functions: Readonly<Record<string, KernelFunction>>;
-  readonly #products: Products | undefined;
+  // Dropped at disposal: until then they keep the memory alive.
+  #parts: CpuParts | undefined;
   readonly #calls = new Map<Kernel, PreparedCall>();
 
   /** Use {@link openCpuDevice}. */
-  constructor(
-    memory: WebAssembly.Memory,
-    heap: Heap,
-    pool: WorkerPool,
-    functions: Readonly<Record<string, KernelFunction>>,
-    products?: Products,
-    note?: string,
-  ) {
+  constructor(parts: CpuParts, note?: string) {
     super();
-    this.#memory = memory;
-    this.#heap = heap;
-    this.#pool = pool;
-    this.#functions = functions;
-    this.#products = products;
-    const { threads } = pool;
-    const count = howMany(threads, "thread");
-    const parts = ["cpu", count, "WebAssembly SIMD", ...(products ? [products.name] : [])];
-    this.description = `${parts.join(", ")}${note ? ` (${note})` : ""}`;
+    this.#parts = parts;
+    const { pool, products } = parts, count = howMany(pool.threads, "thread");
+    const words = ["cpu", count, "WebAssembly SIMD", ...(products ? [products.name] : [])];
+    this.description = `${words.join(", ")}${note ? ` (${note})` : ""}`;
   }
 
   /** Allocated bytes of the shared memory: tensors, rounded up to cache lines, and scratch. */
   get allocatedBytes(): number {
-    return this.#heap.liveBytes;
+    return this.#parts?.heap.liveBytes ?? 0;
+  }
+
+  /** What it works with; BaseDevice refuses calls after disposal. */
+  get #open(): CpuParts {
+    return this.#parts!;
+  }
+
+  protected override assertWorking(): void {
+    this.#open.pool.assertWorking();
   }
 
   protected override allocateHandle(bytes: number, _type: ElementType, label: string): number {
-    const address = this.#heap.allocate(bytes);
+    const { heap } = this.#open, address = heap.allocate(bytes);
     if (address !== undefined) return address;
     throw new DeviceError(
       `allocating ${label} needs ${bytes} bytes, but of the cpu device's ${memoryLimit} bytes ` +
-        `${this.#heap.liveBytes} are live`,
+        `${heap.liveBytes} are live`,
     );
   }
 
   protected override releaseHandle(storage: Storage): void {
-    this.#heap.release(storage.handle as number, storage.bytes + storage.padding);
+    this.#open.heap.release(storage.handle as number, storage.bytes + storage.padding);
   }
 
   protected override writeValues(tensor: Tensor, values: HostTensor["data"]): void {
@@ -164,8 +158,9 @@ export class CpuDevice extends BaseDevice {
     bindings: AnyBindings,
     scalars: Readonly<Record<string, number>>,
   ): void {
-    if (this.#products && kernel.name === matmul.name && goesToBlas(scalars)) {
-      this.#multiply(this.#products, bindings, scalars);
+    const { products } = this.#open;
+    if (products && kernel.name === matmul.name && goesToBlas(scalars)) {
+      this.#multiply(products, bindings, scalars);
     } else {
       this.#runKernel(kernel, bindings, scalars);
     }
@@ -188,7 +183,7 @@ export class CpuDevice extends BaseDevice {
     let at = 0;
     for (const name of call.bindings) call.values[at++] = addressOf(bindings[name]);
     for (const name of call.scalars) call.values[at++] = scalars[name];
-    this.#pool.run(call, kernel.cpu.units(scalars), kernel.cpu.grain(scalars));
+    this.#open.pool.run(call, kernel.cpu.units(scalars), kernel.cpu.grain(scalars));
   }
 
   protected override readValues(tensors: readonly Tensor[]): Promise<HostTensor[]> {
@@ -198,23 +193,26 @@ export class CpuDevice extends BaseDevice {
   }
 
   protected override close(): void {
-    this.#pool.stop();
-    this.#products?.[Symbol.dispose]();
+    const { pool, products } = this.#open;
+    pool.stop();
+    products?.[Symbol.dispose]();
+    this.#calls.clear();
+    this.#parts = undefined;
   }
 
   /** A new view each time: a view from before the memory grew would keep the old length. */
   #viewOf(tensor: Tensor): HostData {
-    const buffer = this.#memory.buffer as ArrayBuffer; // shared, which the types of views do not allow
+    const buffer = this.#open.memory.buffer as ArrayBuffer; // shared, which the types of views do not allow
     return new hostArrays[tensor.type](buffer, addressOf(tensor), tensor.size);
   }
 
   #prepare(kernel: Kernel): PreparedCall {
-    const run = this.#functions[kernel.name];
+    const { functions } = this.#open, run = functions[kernel.name];
     if (!run) throw new DeviceError(`kernels/cpu.wasm exports no kernel named ${kernel.name}`);
     const bindings = Object.keys(kernel.bindings), scalars = Object.keys(kernel.scalars);
     const call = {
       name: kernel.name,
-      index: Object.keys(this.#functions).indexOf(kernel.name),
+      index: Object.keys(functions).indexOf(kernel.name),
       run,
       values: new Array(bindings.length + scalars.length + 2).fill(0),
       bindings,

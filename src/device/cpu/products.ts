@@ -2,7 +2,7 @@
 
 import { baseOf, type Blas } from "../../blas/mod.ts";
 import { onePair } from "../../../kernels/matmul/kernel.ts";
-import type { AnyBindings } from "../base.ts";
+import type { AnyBindings } from "../device.ts";
 import type { Call, WorkerPool } from "./worker_pool.ts";
 
 /** Scalars of the matmul kernel. */

@@ -60,8 +60,13 @@ export class WorkerPool {
     const threads = scratches.length + 1;
     const spawn = (scratch: number, i: number) =>
       pool.#spawn({ ...data, scratch, thread: i + 1, threads });
-    await Promise.all(scratches.map(spawn));
-    return pool;
+    try {
+      await Promise.all(scratches.map(spawn));
+      return pool;
+    } catch (error) {
+      pool.stop(); // the others end as soon as they have started
+      throw error;
+    }
   }
 
   /** Threads, the main one included. */
@@ -70,16 +75,32 @@ export class WorkerPool {
   }
 
   /**
+   * Throws once a kernel has trapped, and so may have left anything in its tensors, or a worker has died.
+   *
+   * @throws {DeviceError} when that has happened, with the first failure.
+   */
+  assertWorking(): void {
+    const failure = this.#failure;
+    if (!failure) return;
+    throw new DeviceError(`the cpu device does no more work: ${failure.message}`, {
+      cause: failure,
+    });
+  }
+
+  /**
    * Runs a kernel over `units`, cut at multiples of `grain` into at most `most` chunks.
    *
-   * @throws {DeviceError} when it traps, or a worker has died.
+   * @throws {DeviceError} when it traps.
    */
   run(call: Call, units: number, grain: number, most = chunksFor(this.threads)): void {
     if (units === 0) return;
     const chunks = this.threads > 1 ? Math.min(most, Math.floor(units / grain)) : 1;
-    if (chunks < 2) runRange(call, 0, units);
-    else this.#share(call, units, grain, chunks);
-    if (this.#failure) throw this.#failure;
+    try {
+      if (chunks < 2) runRange(call, 0, units);
+      else this.#share(call, units, grain, chunks);
+    } catch (error) {
+      throw this.#failure ??= error as DeviceError;
+    }
   }
 
   /** Ends the workers. */
@@ -161,7 +182,7 @@ export class WorkerPool {
       });
       worker.once("error", (error) => {
         const { message } = error as Error;
-        this.#failure = new DeviceError(`a thread of the cpu device died: ${message}`);
+        this.#failure ??= new DeviceError(`a thread of the cpu device died: ${message}`);
         reject(this.#failure);
       });
     });

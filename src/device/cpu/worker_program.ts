@@ -67,8 +67,10 @@ function work(
       const ticket = Atomics.load(control, flags.ticket);
       if (ticket & chunkMask) return ticket;
     }
+    // The ticket is read before the stop flag and stored after it: a worker that finds no flag has an
+    // older ticket, so that it cannot sleep through the end.
     const ticket = Atomics.load(control, flags.ticket);
-    if ((ticket & chunkMask) === 0) {
+    if ((ticket & chunkMask) === 0 && Atomics.load(control, flags.stop) === 0) {
       Atomics.add(control, flags.sleepers, 1);
       Atomics.wait(control, flags.ticket, ticket);
       Atomics.sub(control, flags.sleepers, 1);

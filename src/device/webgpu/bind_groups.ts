@@ -1,8 +1,7 @@
 /** A cache of bind groups: each step uses the same buffers as the one before. @module */
 
 import { ceilDivide, type Kernel } from "../../../kernels/kernel.ts";
-import type { AnyBindings } from "../base.ts";
-import type { Tensor } from "../device.ts";
+import type { AnyBindings, Tensor } from "../device.ts";
 import type { PooledBuffer } from "./buffer_pool.ts";
 import type { ErrorLog } from "./error_log.ts";
 import { type Pipeline, scalarBytes } from "./pipelines.ts";

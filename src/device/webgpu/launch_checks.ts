@@ -2,7 +2,7 @@
 
 import type { Kernel } from "../../../kernels/kernel.ts";
 import { DeviceError } from "../../core/errors.ts";
-import type { AnyBindings } from "../base.ts";
+import type { AnyBindings } from "../device.ts";
 
 /** WebGPU's largest alignment of bindings, so that a launch that runs on one adapter runs on all. */
 const alignment = 256;

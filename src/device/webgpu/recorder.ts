@@ -1,7 +1,7 @@
 /** The command encoder of a step, which turns launches into one submit. @module */
 
 import type { AdapterTraits, Kernel } from "../../../kernels/kernel.ts";
-import type { AnyBindings } from "../base.ts";
+import type { AnyBindings } from "../device.ts";
 import { BindGroups, bufferOf } from "./bind_groups.ts";
 import type { PooledBuffer } from "./buffer_pool.ts";
 import type { ErrorLog } from "./error_log.ts";

@@ -3,8 +3,8 @@
 import { elementBytes, type ElementType, type Kernel } from "../../../kernels/kernel.ts";
 import { DeviceError } from "../../core/errors.ts";
 import type { HostTensor } from "../../core/host_tensor.ts";
-import { type AnyBindings, BaseDevice, hostArrays, wholeWords } from "../base.ts";
-import type { CompileReport, Storage, Tensor } from "../device.ts";
+import { BaseDevice, hostArrays, wholeWords } from "../base.ts";
+import type { AnyBindings, CompileReport, Storage, Tensor } from "../device.ts";
 import {
   adapterName,
   findAdapter,
@@ -91,7 +91,6 @@ export class WebgpuDevice extends BaseDevice {
         `${label} needs ${bytes} bytes, but a webgpu buffer holds at most ${this.maxBufferBytes}`,
       );
     }
-    this.#errors.assertNotLost();
     // Integers and f16 come from the host. With free lists separate from those of kernels' results,
     // their buffers seldom have waiting commands, so that a write in the middle of a step does not
     // split its submit.
@@ -143,6 +142,10 @@ export class WebgpuDevice extends BaseDevice {
         this.#staging.release(staging);
       }
     }
+  }
+
+  protected override assertWorking(): void {
+    this.#errors.assertNotLost();
   }
 
   protected override close(): void {

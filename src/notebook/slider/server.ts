@@ -10,7 +10,9 @@ const headers = {
   "access-control-allow-origin": "*",
   "access-control-allow-private-network": "true",
   "cache-control": "no-store",
+  "content-security-policy": "default-src 'none'; sandbox", // if it is opened as a page
   "content-type": "application/json",
+  "x-content-type-options": "nosniff",
 };
 
 const answers = new Map<string, Answer>();

@@ -1,0 +1,25 @@
+/** What a page of ours may do. @module */
+
+import { sha256 } from "../core/digest.ts";
+
+/**
+ * The Content-Security-Policy of a page that runs exactly these scripts, the text of each inline script
+ * element. Pictures are part of the page and nothing is fetched or sent; a script or an event handler
+ * that some text brought in, in spite of all escaping, does not run. Styles are inline, as plotly's are.
+ */
+export async function contentPolicy(scripts: readonly string[]): Promise<string> {
+  const hashes = await Promise.all(Array.from(new Set(scripts), hashOf));
+  return [
+    "default-src 'none'",
+    `script-src ${hashes.join(" ")}`,
+    "style-src 'unsafe-inline'",
+    "img-src data:",
+    "base-uri 'none'",
+    "form-action 'none'",
+  ].join("; ");
+}
+
+async function hashOf(script: string): Promise<string> {
+  const digest = Uint8Array.fromHex(await sha256(new TextEncoder().encode(script)));
+  return `'sha256-${digest.toBase64()}'`;
+}

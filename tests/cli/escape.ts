@@ -1,0 +1,41 @@
+/**
+ * Runs a command as `cli.ts` does, tries afterwards what takes a permission, and prints what was allowed:
+ * `escape.ts FILE ADDRESS COMMAND…`.
+ *
+ * @module
+ */
+
+import { keepNeeded } from "../../src/cli/permissions.ts";
+import { main } from "../../src/cli/program.ts";
+
+const [file, address, ...command] = Deno.args;
+const code = await main(command, keepNeeded);
+
+const attempts: Readonly<Record<string, () => unknown>> = {
+  read: () => Deno.readTextFileSync(file),
+  write: () => Deno.writeTextFileSync(file, "escaped"),
+  net: async () => await (await fetch(address)).body?.cancel(),
+  ffi: () => Deno.dlopen(file, {}),
+  run: () => new Deno.Command(Deno.execPath(), { args: ["--version"] }).outputSync(),
+  sys: () => Deno.hostname(),
+  env: () => {
+    if (Deno.env.get("PATH") === undefined) throw new Deno.errors.NotCapable("the value is hidden");
+  },
+};
+
+/** Whether an attempt is allowed; one may be and fail all the same, such as opening a text as a library. */
+async function isAllowed(attempt: () => unknown): Promise<boolean> {
+  try {
+    await attempt();
+  } catch (error) {
+    return !(error instanceof Deno.errors.NotCapable);
+  }
+  return true;
+}
+
+const allowed: string[] = [];
+for (const [name, attempt] of Object.entries(attempts)) {
+  if (await isAllowed(attempt)) allowed.push(name);
+}
+console.log(JSON.stringify(allowed));
+Deno.exit(code);

@@ -1,0 +1,168 @@
+/** Least permission: what the tasks are granted, and what each command keeps of it. */
+
+import { assertEquals } from "@std/assert";
+import { neededBy } from "../../src/cli/permissions.ts";
+import { withFolder } from "../support/folders.ts";
+import { sparseFile, withServer } from "../support/range_server.ts";
+import { rootPath, sourceText } from "../support/source_files.ts";
+import { logitsArgs, trainArgs, writeJson } from "./arguments.ts";
+import { assertFailed, lowrank, model, type Outcome, outcomeOf } from "./lowrank.ts";
+
+const tasks: Record<string, string> = JSON.parse(sourceText("deno.json")).tasks;
+const tiny = ["--model", "models/tiny-gpt2"], adapter = "models/rank-study/qv-r8-seed1";
+
+/** The flags of a task that is one program. */
+function flagsOf(task: string): string[] {
+  const words = tasks[task].split(" ");
+  assertEquals(words.slice(0, 2), ["deno", "run"]);
+  return words.slice(2, -1);
+}
+
+/** Runs a program with these flags; whatever else it needs is refused, not asked for. */
+function run(flags: readonly string[], program: string, ...args: string[]): Promise<Outcome> {
+  return outcomeOf(
+    new Deno.Command(Deno.execPath(), {
+      args: ["run", "--no-check", ...flags, program, ...args],
+      cwd: rootPath,
+      env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn(),
+  );
+}
+
+Deno.test("the task and the shebang grant the same, and neither grants all", () => {
+  const [shebang] = sourceText("cli.ts").split("\n");
+  assertEquals(`${shebang.replace("#!/usr/bin/env -S ", "")} cli.ts`, tasks.lowrank);
+  for (const name of ["lowrank", "reproduce"]) {
+    const flags = flagsOf(name);
+    assertEquals(
+      flags.filter((flag) => /^(-A|--allow-all|-S|-E|--allow-env|-I.*)$/.test(flag)),
+      [],
+    );
+    assertEquals(flags.includes("--no-prompt"), true);
+  }
+});
+
+Deno.test("README.md starts the program from another folder without -A", () => {
+  const [, flags] = /`npx -y deno run (.*) PATH\/cli\.ts …`/.exec(sourceText("README.md"))!;
+  const granted = flagsOf("lowrank");
+  assertEquals(flags.split(" ").filter((flag) => !granted.includes(flag)), []);
+});
+
+/** What a command keeps; its arguments may need a folder, or a server of safetensors. */
+interface Case {
+  readonly keeps: readonly string[];
+  readonly args: (folder: string, url: string) => readonly string[] | Promise<readonly string[]>;
+}
+
+const remote = sparseFile({ "wte.weight": [10, 4] });
+
+const cases: Readonly<Record<string, Case>> = {
+  devices: { keeps: ["ffi"], args: () => ["devices"] },
+  count: { keeps: ["read"], args: () => ["count", "models/tiny-gpt2"] },
+  "count --url": { keeps: ["net"], args: (_, url) => ["count", "--url", url] },
+  memory: { keeps: ["read"], args: () => ["memory", "gpt2", "--batch", "1", "--length", "8"] },
+  paper: { keeps: [], args: () => ["paper", "table5"] },
+  train: {
+    keeps: ["read", "write", "ffi"],
+    args: (folder) => trainArgs(folder, `${folder}/out`),
+  },
+  generate: { keeps: ["read", "ffi"], args: () => ["generate", ...tiny, "--prompt", "Fellow"] },
+  logits: { keeps: ["read", "write", "ffi"], args: (folder) => logitsArgs(folder, [[5, 6, 7]]) },
+  gradients: {
+    keeps: ["read", "write", "ffi"],
+    args: async (folder) => {
+      const one = { input_ids: [[5, 6, 7]], labels: [[5, 6, 7]] };
+      const input = await writeJson(`${folder}/in.json`, { cases: { one } });
+      const output = `${folder}/out.safetensors`;
+      return [
+        ...["gradients", "--model", model, "--input", input],
+        ...["--case", "one", "--output", output],
+      ];
+    },
+  },
+  merge: {
+    keeps: ["read", "write", "ffi"],
+    args: (folder) => ["merge", ...tiny, "--adapter", adapter, "--output", `${folder}/out`],
+  },
+  inspect: { keeps: ["read"], args: () => ["inspect", adapter, "--base", "models/tiny-gpt2"] },
+  compare: { keeps: ["read"], args: () => ["compare", adapter, adapter] },
+  "compare --html": {
+    keeps: ["read", "write"],
+    args: (folder) => ["compare", adapter, adapter, "--html", `${folder}/page.html`],
+  },
+  resize: {
+    keeps: ["read", "write", "ffi"],
+    args: (folder) => ["resize", adapter, "--rank", "2", "--output", `${folder}/out`],
+  },
+};
+
+for (const [name, { keeps, args }] of Object.entries(cases)) {
+  const list = keeps.length === 0 ? "nothing" : keeps.join(", ");
+  Deno.test(`${name} runs as the task grants, and keeps ${list}`, () =>
+    withFolder(async (folder) => {
+      const file = `${folder}/file.txt`, files = { "/model.safetensors": remote };
+      await Deno.writeTextFile(file, "as before");
+      await withServer(files, async (address, { requests }) => {
+        const command = await args(folder, `${address}/model.safetensors`);
+        const tried = [file, `${address}/escaped`, ...command, "--json", "--quiet"];
+        const ended = await run(flagsOf("lowrank"), "tests/cli/escape.ts", ...tried);
+        assertEquals(ended.code, 0, ended.stderr);
+        assertEquals(JSON.parse(ended.stdout.trimEnd().split("\n").at(-1)!), keeps);
+        assertEquals(requests.includes("all /escaped"), keeps.includes("net"));
+      });
+      const written = await Deno.readTextFile(file) === "escaped";
+      assertEquals(written, keeps.includes("write"));
+    }));
+}
+
+Deno.test("the table of permissions has every command, and here each runs", async () => {
+  const { stdout } = await lowrank("--help");
+  const list = stdout.slice(stdout.indexOf("Commands:"));
+  const commands = [...list.matchAll(/^ {2}(\w+) /gm)].map(([, name]) => name)
+    .filter((name) => name !== "help");
+  assertEquals(commands.length, 12);
+  for (const name of commands) assertEquals(neededBy(name, {}), cases[name].keeps);
+});
+
+Deno.test("inspect works with permission to read alone, and the help with none", async () => {
+  const inspected = await run(["--no-prompt", "--allow-read"], "cli.ts", "inspect", adapter);
+  assertEquals([inspected.code, inspected.stderr], [0, ""]);
+  const help = await run(["--no-prompt"], "cli.ts", "train", "--help");
+  assertEquals([help.code, help.stderr], [0, ""]);
+});
+
+Deno.test("a command that lacks a permission says so in one sentence", () =>
+  withFolder(async (folder) => {
+    const html = ["compare", adapter, adapter, "--html", `${folder}/page.html`];
+    const reading = ["--no-prompt", "--allow-read", "--ignore-env"];
+    assertFailed(await run(reading, "cli.ts", ...html), "page.html");
+    assertFailed(await run(["--no-prompt"], "cli.ts", "inspect", adapter), adapter);
+    assertFailed(
+      await run(reading, "cli.ts", "count", "--url", "http://127.0.0.1:9/a"),
+      "127.0.0.1",
+    );
+  }));
+
+Deno.test("without permission for FFI the device computes without a BLAS, and names none", async () => {
+  const { stdout, code } = await run(
+    ["--no-prompt", "--allow-read"],
+    "cli.ts",
+    "devices",
+    "--json",
+  );
+  const { devices } = JSON.parse(stdout);
+  const cpu = devices.find(({ kind }: { kind: string }) => kind === "cpu");
+  assertEquals([code, cpu.blas], [0, null]);
+});
+
+Deno.test("the main job runs as its task grants", () =>
+  withFolder(async (folder) => {
+    const args = ["--quick", "--only", "counting,resident", "--device", "cpu", "--out", folder];
+    const { code, stderr } = await run(flagsOf("reproduce"), "experiments/main.ts", ...args);
+    assertEquals(code, 0, stderr);
+    const { results } = JSON.parse(await Deno.readTextFile(`${folder}/results.json`));
+    assertEquals(results.length, 2);
+  }));
