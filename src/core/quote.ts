@@ -15,11 +15,11 @@ const steering = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u20
  * undefined.
  */
 export function quote(value: unknown): string {
-  return plain(textOf(value));
+  return oneLine(textOf(value));
 }
 
 /** A text on one line, cut after 120 characters, with `\u001b` in place of an escape character. */
-export function plain(text: string): string {
+export function oneLine(text: string): string {
   const shown = text.length > mostShown ? text.slice(0, mostShown - 1) + "…" : text;
   return shown.toWellFormed().replace(steering, escaped);
 }

@@ -1,9 +1,19 @@
 import { assertEquals } from "@std/assert";
-import { plain, quote } from "../../src/core/quote.ts";
+import { oneLine, quote } from "../../src/core/quote.ts";
 
 Deno.test("a value is shown as JSON, and as nothing where there is none", () => {
   const shown = [3, NaN, -Infinity, "a", null, true, [1, "b"], { c: 1 }, undefined].map(quote);
-  const expected = ["3", "NaN", "-Infinity", '"a"', "null", "true", '[1,"b"]', '{"c":1}', "nothing"];
+  const expected = [
+    "3",
+    "NaN",
+    "-Infinity",
+    '"a"',
+    "null",
+    "true",
+    '[1,"b"]',
+    '{"c":1}',
+    "nothing",
+  ];
   assertEquals(shown, expected);
 });
 
@@ -16,10 +26,10 @@ Deno.test("what is not JSON is not shown", () => {
 
 Deno.test("a long value is cut, between whole characters", () => {
   assertEquals(quote("x".repeat(1e6)), `"${"x".repeat(118)}…`);
-  assertEquals(plain("🎈".repeat(100)), "🎈".repeat(59) + "\ufffd…");
+  assertEquals(oneLine("🎈".repeat(100)), "🎈".repeat(59) + "\ufffd…");
 });
 
 Deno.test("what would steer a terminal is escaped", () => {
-  assertEquals(plain("a\u001b[2J\n\u202eb\u0085"), "a\\u001b[2J\\u000a\\u202eb\\u0085");
+  assertEquals(oneLine("a\u001b[2J\n\u202eb\u0085"), "a\\u001b[2J\\u000a\\u202eb\\u0085");
   assertEquals(quote("\u001b\u202e"), '"\\u001b\\u202e"');
 });

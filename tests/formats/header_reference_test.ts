@@ -11,7 +11,13 @@ import { withFolder } from "../support/folders.ts";
 import { pythonHas, runPython } from "../support/python.ts";
 
 /** What we refuse and the reference reads, as regular expressions of our sentences. */
-const stricter: readonly RegExp[] = [];
+const stricter: readonly RegExp[] = [
+  /names must be unique/,
+  /must have no field/,
+  /numbers must be written in digits alone/,
+  /must have a shape, found .*\d{16}/,
+  /must have a safe number of bytes/,
+];
 
 function ourReason(bytes: Uint8Array): string | undefined {
   try {
