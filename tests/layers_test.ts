@@ -101,6 +101,13 @@ Deno.test("only core/ opens files", () => {
   assertEquals(saying(files, others), []);
 });
 
+Deno.test("only two places run a text as code, and both texts are ours", () => {
+  // Plotly's source, from its package; the workers' program.
+  const places = ["src/device/cpu/worker_pool.ts", "src/figures/headless_plotly.ts"];
+  const evaluated = /\bnew Function\b|\beval\b|\bFunction\(|\bimport\((?!["`])|node:vm/;
+  assertEquals(saying(evaluated, sourceFiles()), places);
+});
+
 Deno.test("nothing reads Math.random", () => {
   const all = ["src", "kernels", "experiments", "mod.ts", "cli.ts", "examples", "bench", "scripts"];
   assertEquals(saying(/\bMath\s*\.\s*random\b/, sourceFiles(all)), []);

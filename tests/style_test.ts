@@ -50,6 +50,7 @@ const written = /\.(ts|md|wgsl|py|sh|cff)$/;
 const roots = [
   ...["src", "experiments", "kernels", "tests", "docs", "bench", "scripts", "models", "examples"],
   ...["mod.ts", "cli.ts", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "CITATION.cff"],
+  "SECURITY.md",
 ];
 
 Deno.test("code, tests and docs keep to the language of docs/style.md", () => {

@@ -1,7 +1,7 @@
 /** Sites: which output rows of which layers are to be adapted, chosen by name. @module */
 
 import { listNames } from "../core/module_names.ts";
-import { checkPattern, isTargeted } from "../core/name_patterns.ts";
+import { targetTest } from "../core/name_patterns.ts";
 import { countRows, type SiteRows } from "../core/row_range.ts";
 import { siteName, type SiteRole, siteRoles } from "../core/site.ts";
 import type { LinearSpec } from "./architecture.ts";
@@ -33,7 +33,7 @@ export interface SiteSelection {
   readonly sites?: "all" | readonly string[];
   /**
    * Layers whose whole weight is one site, named as in PEFT: a list of paths or their last parts
-   * (`["c_attn"]`), a regular expression for the whole path, or `"all-linear"`.
+   * (`["c_attn"]`), a pattern of Python's `re` for the whole path, or `"all-linear"`.
    */
   readonly targetModules?: string | readonly string[];
 }
@@ -44,7 +44,7 @@ export interface SiteSelection {
  * @throws {TypeError} when not exactly one of `sites` and `targetModules` is given, or it is of another
  * type.
  * @throws {RangeError} when a name matches nothing, or two sites share rows of a weight.
- * @throws {SyntaxError} when a string for `targetModules` is not a regular expression.
+ * @throws {SyntaxError} when a string for `targetModules` is not a pattern of Python that one pass matches.
  *
  * @example
  * ```ts
@@ -161,12 +161,12 @@ function targetedSites<Layer extends AdaptableLayer>(
   const wholes = layers.map(wholeSite);
   if (targets === "all-linear") return wholes.filter(({ layer }) => layer.kind === "linear");
   if (targets.length === 0) throw new RangeError("targetModules must name a layer, found none");
-  if (typeof targets === "string") checkPattern(targets, "targetModules");
-  const tests = typeof targets === "string" ? [targets] : targets.map((target) => [target]);
-  for (const test of tests) {
-    if (!layers.some(({ name }) => isTargeted(name, test))) refuseTarget(layers, `${test}`);
+  for (const part of typeof targets === "string" ? [targets] : targets.map((target) => [target])) {
+    const isTarget = targetTest(part, "targetModules");
+    if (!layers.some(({ name }) => isTarget(name))) refuseTarget(layers, `${part}`);
   }
-  return wholes.filter(({ name }) => isTargeted(name, targets));
+  const isTarget = targetTest(targets, "targetModules");
+  return wholes.filter(({ name }) => isTarget(name));
 }
 
 function refuseTarget(layers: readonly AdaptableLayer[], target: string): never {

@@ -2,6 +2,7 @@
 
 import { type Command, Option } from "./commander.ts";
 import { loadAdapter, type LoraAdapter } from "../adapt/mod.ts";
+import { terminalJson, terminalText } from "../core/terminal_text.ts";
 import { type Device, openDevice } from "../device/mod.ts";
 import { loadModel, type TextModel } from "../models/mod.ts";
 import { wholeNumber } from "./arguments.ts";
@@ -66,18 +67,23 @@ export async function loadAdapted(
   return { model, adapters, [Symbol.dispose]: () => owned.dispose() };
 }
 
-/** Prints a result: one JSON document, or text for a reader. */
-export function print(options: CommonOptions, document: unknown, text: () => string): void {
-  console.log(options.json ? JSON.stringify(document) : text());
+/** Prints a result: one JSON document, or text for a reader, which may be painted. */
+export function print(
+  options: CommonOptions,
+  document: unknown,
+  text: () => string,
+  paint: (text: string) => string = (text) => text,
+): void {
+  console.log(options.json ? terminalJson(document) : paint(terminalText(text())));
 }
 
 /** Reports a result that was written to a file: one JSON document, or a note. */
 export function printWritten(options: CommonOptions, document: unknown, text: string): void {
-  if (options.json) console.log(JSON.stringify(document));
+  if (options.json) console.log(terminalJson(document));
   else note(options, text);
 }
 
 /** Prints a note on standard error. */
 export function note({ quiet }: CommonOptions, text: string): void {
-  if (!quiet) console.error(text);
+  if (!quiet) console.error(terminalText(text));
 }

@@ -30,11 +30,11 @@ async function run(name: string, options: CommonOptions): Promise<void> {
   print(options, rows, () => {
     const byTable = Map.groupBy(rows, ({ table }) => table);
     return [
-      ...[...byTable].flatMap(([table, rows]) => computedPart(paper, table, rows, paint)),
+      ...[...byTable].flatMap(([table, rows]) => computedPart(paper, table, rows)),
       ...(name === "all" ? [] : quotedPart(paper, name)),
       summary(paper, rows),
     ].join("\n\n");
-  });
+  }, paint);
 }
 
 /** The cells that we can compute, with numbered reasons below. */
@@ -42,7 +42,6 @@ function computedPart(
   { printedTables, tableLabel }: Paper,
   name: string,
   rows: readonly PaperRow[],
-  paint: (text: string) => string,
 ): string[] {
   const computed = rows.filter(({ verdict }) => verdict !== "quoted");
   if (computed.length === 0) return [];
@@ -57,7 +56,7 @@ function computedPart(
     ["note", ({ reason }) => reason === null ? "" : `${1 + reasons.indexOf(reason)}`],
   ]);
   const notes = reasons.map((reason, i) => `${1 + i}. ${reason}`).join("\n");
-  return [heading(tableLabel(name), printedTables[name].title), paint(cells), notes]
+  return [heading(tableLabel(name), printedTables[name].title), cells, notes]
     .filter((part) => part !== "");
 }
 

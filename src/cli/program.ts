@@ -1,5 +1,6 @@
 /** The program: its commands, and how it ends. @module */
 
+import { terminalLine } from "../core/terminal_text.ts";
 import { version } from "../core/version.ts";
 import { Command, CommanderError } from "./commander.ts";
 import { addCommonOptions } from "./common.ts";
@@ -86,8 +87,8 @@ function usageOf({ options, registeredArguments }: Command): string {
 function exitCode(error: unknown): number {
   if (error instanceof Interrupted) return 130;
   if (error instanceof CommanderError && error.exitCode === 0) return 0;
-  const message = sentenceOf(error);
-  console.error(`error: ${message.replace(/^error: /, "").replaceAll(/\s*\n\s*/g, " ").trim()}`);
+  const sentence = sentenceOf(error).replace(/^error: /, "").replaceAll(/\s*\n\s*/g, " ");
+  console.error(`error: ${terminalLine(sentence.trim())}`);
   return 1;
 }
 

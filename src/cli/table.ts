@@ -1,5 +1,7 @@
 /** Text tables. @module */
 
+import { grouped } from "../core/numbers.ts";
+import { terminalLine } from "../core/terminal_text.ts";
 import { alignColumns } from "../figures/plain_table.ts";
 
 /** A column: its title, and what it shows for a row. */
@@ -16,5 +18,5 @@ export function table<T>(rows: readonly T[], columns: readonly Column<T>[]): str
 }
 
 function display(value: string | number): string {
-  return typeof value === "number" ? value.toLocaleString("en-US") : value;
+  return typeof value === "number" ? grouped(value) : terminalLine(value);
 }

@@ -10,3 +10,42 @@ export const mostJsonBytes: number = 256 * 2 ** 20;
 
 /** Threads of a `cpu` device: a kernel keeps 16 busy, and each takes 1 MiB. */
 export const mostThreads: number = 256;
+
+/** Groups inside of each other in a pattern; patterns in use have three. */
+export const mostPatternDepth = 100;
+
+/** Parts of a pattern with its counted repetitions written out; a list of 100 modules needs 4,000. */
+export const mostPatternParts = 5_000;
+
+/** Steps of matching names with all patterns of a setting, a second; those in use take thousands. */
+export const mostPatternSteps = 5e6;
+
+/** Steps that each character of a name allows beyond that, so that there may be any number of names. */
+export const patternStepsPerCharacter = 50;
+
+/** Ids of a tokenizer's tokens are below this; the largest vocabularies have 262,144 tokens. */
+export const mostTokenIds: number = 2 ** 24;
+
+/** Ids between a tokenizer's tokens that no token has; the published ones leave out a few hundred. */
+export const mostUnusedIds: number = 2 ** 16;
+
+/** Tokens beside a tokenizer's vocabulary; published ones have up to 1,600. */
+export const mostAddedTokens = 100_000;
+
+/** Characters of a token; the longest in use is a run of 1,024 spaces (Claude 2). */
+export const mostTokenCharacters = 2_048;
+
+/** Characters of a token of a Unigram model, which tries all that begin at a place; SentencePiece has 16. */
+export const mostPieceCharacters = 128;
+
+/** Characters of a word that WordPiece cuts, in cubic time; longer ones are unknown. BERT has 100. */
+export const mostWordPieceCharacters = 200;
+
+/** Characters of a text for a Unigram model, which takes it as one word. */
+export const mostUnigramCharacters = 100_000;
+
+/** Steps of a tokenizer's normalizer, of its pre-tokenizer and of its decoder; those in use have 5. */
+export const mostTokenizerSteps = 50;
+
+/** By how much such steps may make a text longer; byte-level ones do by 4. */
+export const mostTokenizerGrowth = 1_000;

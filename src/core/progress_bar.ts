@@ -1,11 +1,14 @@
 /** A progress bar on standard error. @module */
 
+import { terminalLine } from "./terminal_text.ts";
+
 const width = 28;
 
 /** A bar as text: its title, how far it is, what is being done and for how long. */
 export function barText(title: string, share: number, text: string, ms: number): string {
   const full = Math.round(share * width), bar = "█".repeat(full) + "░".repeat(width - full);
-  return `${title} ${bar} ${Math.round(100 * share)}% ${text}, ${(ms / 1000).toFixed(0)} s`;
+  const line = `${title} ${bar} ${Math.round(100 * share)}% ${text}, ${(ms / 1000).toFixed(0)} s`;
+  return terminalLine(line);
 }
 
 /** Draws a bar in place in a terminal; elsewhere prints a line at each tenth. */
@@ -35,6 +38,6 @@ export class ProgressBar {
     const tenth = Math.floor(share * 10);
     if (tenth <= this.#tenth) return;
     this.#tenth = tenth;
-    console.error(`${this.#title} ${tenth * 10}% ${text}`);
+    console.error(terminalLine(`${this.#title} ${tenth * 10}% ${text}`));
   }
 }

@@ -90,7 +90,7 @@ export function parsePeftConfig(json: unknown): PeftConfig {
     targetModules: field(json, "target_modules", "be names or a pattern", isNames),
     excludeModules: field(json, "exclude_modules", "be names or a pattern", isNames),
     layers: list(field(json, "layers_to_transform", "be layer indices", isIndices)),
-    layerLists: list(field(json, "layers_pattern", "be names", isNames)),
+    layerLists: list(field(json, "layers_pattern", "be names", isNames) || undefined),
     fanInFanOut: flag(json, "fan_in_fan_out"),
     dropout: field(json, "lora_dropout", "be in [0, 1)", isShare) ?? 0,
     baseModelName: field(json, "base_model_name_or_path", "be text", isText),

@@ -1,57 +1,138 @@
 /** How a PEFT configuration selects modules and values by name. @module */
 
-import { isTargeted, matchName } from "../core/name_patterns.ts";
+import type { Matcher } from "../core/matcher.ts";
+import { compilePattern, nameEnds, targetTest } from "../core/name_patterns.ts";
+import { Effort } from "../core/pattern_threads.ts";
 
 /** Which modules a configuration adapts. */
 export interface ModuleSelection {
-  /** Names or name endings; or a regular expression for the whole name, or `"all-linear"`. */
+  /** Names or name endings; or a pattern of Python's `re` for the whole name, or `"all-linear"`. */
   readonly targetModules?: readonly string[] | string;
   /** The same for modules to leave out. */
   readonly excludeModules?: readonly string[] | string;
   /** Indices of the layers to adapt. Default: all. */
   readonly layers?: readonly number[];
-  /** Names of the lists whose members are layers. Default: any name before a number. */
+  /** Patterns for the lists whose members are layers. Default: any name before a number. */
   readonly layerLists?: readonly string[];
 }
 
+/** The value for a module; of several names for it, any may match. */
+export type PatternValue = (...names: readonly string[]) => number | undefined;
+
 /**
- * The value of a `rank_pattern` or `alpha_pattern` for a module: the first pattern that matches the
- * name or its end after a dot, in the order of the file; undefined if none does.
+ * Compiles a `rank_pattern` or `alpha_pattern`: the first pattern that matches a name or its end after a
+ * dot gives the value, in the order of the file (`re.match(rf"(.*\.)?({key})$", name)` in PEFT).
  *
- * @throws {AdapterFileError} when a pattern is refused.
+ * @throws {SyntaxError} when a pattern is refused, or is a number beside others, among which JavaScript
+ * does not keep its place.
  */
-export function patternValue(
+export function patternValues(
   patterns: Readonly<Record<string, number>>,
-  name: string,
-): number | undefined {
-  for (const [pattern, value] of Object.entries(patterns)) {
-    if (matchName(name, pattern, "(?:.*\\.)?")) return value;
-  }
-  return Object.hasOwn(patterns, name) ? patterns[name] : undefined;
+  option: string,
+): PatternValue {
+  const keys = Object.keys(patterns), firstMatch = matchKeys(keys, option);
+  return (...names) => {
+    const key = keys[firstMatch(names)] ?? names.find((name) => Object.hasOwn(patterns, name));
+    return key === undefined ? undefined : patterns[key];
+  };
+}
+
+/** Finds the index of the first key that matches a name; keys without operators are looked up. */
+function matchKeys(keys: readonly string[], option: string): (names: readonly string[]) => number {
+  refuseNumbers(keys, option);
+  const effort = new Effort(), literals = new Map<string, number>(), operators: number[] = [];
+  const matchers = keys.map((key) => lazy(() => matchEnd(key, option, effort)));
+  keys.forEach((key, index) => {
+    const literal = literalOf(key);
+    if (literal === undefined && matchers[index]()) operators.push(index);
+    else if (!literals.has(literal!)) literals.set(literal!, index);
+  });
+  return (names) => {
+    names.forEach((name) => effort.allow(name));
+    // A dot of the frame does not match a line feed, and no real name has one.
+    const isPlain = names.every((name) => !name.includes("\n"));
+    const best = isPlain ? Math.min(...names.map((name) => findLiteral(literals, name))) : Infinity;
+    for (const index of isPlain ? operators : keys.keys()) {
+      if (index > best) break;
+      if (names.some((name) => matchers[index]().matches(name))) return index;
+    }
+    return best;
+  };
+}
+
+function lazy<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => made ??= make();
+}
+
+/** JSON objects keep the order of their keys, except that JavaScript puts whole numbers first. */
+function refuseNumbers(keys: readonly string[], option: string): void {
+  const number = keys.find((key) => /^(?:0|[1-9][0-9]*)$/.test(key));
+  if (number === undefined || keys.length === 1) return;
+  throw new SyntaxError(
+    `${option} must not have a number beside other patterns, found "${number}"`,
+  );
+}
+
+/** PEFT's match of a name's end. Its `$` may leave a line feed over, which ours must take. */
+function matchEnd(key: string, option: string, effort: Effort): Matcher {
+  return compilePattern(key, option, { before: "(.*\\.)?(", after: ")$\\n?", effort });
+}
+
+/** A key without operators as text, with `^` before it if it begins with that; undefined for others. */
+function literalOf(key: string): string | undefined {
+  if (!/^\^?(?:[^\\^$.*+?()[\]{}|]|\\[^a-zA-Z0-9^])*$/.test(key)) return undefined;
+  return key.replace(/\\(.)/gs, "$1");
+}
+
+function findLiteral(literals: ReadonlyMap<string, number>, name: string): number {
+  const ends = ["^" + name, ...nameEnds(name)].map((end) => literals.get(end) ?? Infinity);
+  return Math.min(...ends);
 }
 
 /**
- * True if PEFT would adapt the module.
+ * Compiles PEFT's rule for the modules that it would adapt.
  *
- * @throws {AdapterFileError} when a pattern is refused.
+ * @throws {SyntaxError} when a pattern is refused.
  */
-export function isSelected(selection: ModuleSelection, name: string): boolean {
-  const { targetModules, excludeModules } = selection;
-  if (excludeModules?.length && isTargeted(name, excludeModules)) return false;
-  if (targetModules === "all-linear") return true;
-  if (targetModules !== undefined && !isTargeted(name, targetModules)) return false;
-  // As in PEFT, layers restrict matches of name endings, but not of patterns or full names.
-  const isFinal = typeof targetModules === "string" || targetModules?.includes(name);
-  return isFinal || isInLayers(selection, name);
+export function moduleSelector(selection: ModuleSelection): (name: string) => boolean {
+  const { targetModules, excludeModules } = selection, effort = new Effort();
+  const isExcluded = excludeModules?.length
+    ? targetTest(excludeModules, "exclude_modules", effort)
+    : () => false;
+  const isTarget = targetModules === undefined || isAllLinear(targetModules)
+    ? () => true
+    : targetTest(targetModules, "target_modules", effort);
+  const isInLayer = layerTest(selection, effort);
+  return (name) => {
+    effort.allow(name);
+    return !isExcluded(name) && isTarget(name) && isInLayer(name);
+  };
 }
 
-/** Looks at the first number in the name that follows a list of layers. */
-function isInLayers({ layers, layerLists }: ModuleSelection, name: string): boolean {
-  if (!layers?.length) return true;
-  const before = layerLists?.length ? "(?:^|.*?\\.)" : ".*?\\.";
-  for (const list of layerLists?.length ? layerLists : ["[^.]*"]) {
-    const match = matchName(name, list, before, "\\.(?<layer>\\d+)\\..*");
-    if (match) return layers.includes(Number(match.groups!.layer));
-  }
-  return false;
+const isAllLinear = (targets: string | readonly string[]): boolean =>
+  typeof targets === "string" && targets.toLowerCase() === "all-linear";
+
+/** As in PEFT, layers restrict matches of name endings, but not of patterns or full names. */
+function layerTest(selection: ModuleSelection, effort: Effort): (name: string) => boolean {
+  const { targetModules, layers } = selection;
+  if (!layers?.length || typeof targetModules === "string") return () => true;
+  const paths = new Set(targetModules), indices = new Set(layers);
+  const layerOf = layerFinder(selection.layerLists, effort);
+  return (name) => paths.has(name) || indices.has(layerOf(name));
+}
+
+/** Finds the first number in a name that follows a list of layers; NaN if there is none. */
+function layerFinder(lists: readonly string[] = [], effort: Effort): (name: string) => number {
+  const after = "\\.(?P<idx>\\d+)\\.", isNamed = lists.length > 0;
+  const frame = { before: isNamed ? "(?:^|.*?\\.)" : ".*?\\.", after, effort };
+  const matchers = (isNamed ? lists : ["[^.]*"])
+    .map((list) => compilePattern(list, "layers_pattern", frame));
+  return (name) => {
+    for (const matcher of matchers) {
+      const layer = matcher.groupOf(name, "idx");
+      if (layer !== undefined) return layer === "" ? NaN : Number(layer);
+    }
+    return NaN;
+  };
 }

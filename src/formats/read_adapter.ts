@@ -8,7 +8,7 @@ import { formatShape } from "../core/shape.ts";
 import { fileIn, type Folder, folderName, hasFile } from "../core/storage.ts";
 import { cutSites, parseSites } from "./adapter_sites.ts";
 import { parsePeftConfig, type PeftConfig, takeSavedModules } from "./peft_config.ts";
-import { isSelected, patternValue } from "./peft_patterns.ts";
+import { moduleSelector, type PatternValue, patternValues } from "./peft_patterns.ts";
 import { openSafetensorsFile, type SafetensorsFile } from "./safetensors.ts";
 
 /** A PEFT adapter as a record. */
@@ -61,10 +61,10 @@ export async function readAdapter(
   try {
     const json = await readJson(fileIn(folder, "adapter_config.json"));
     const { rest, saved } = updatesOnly ? takeSavedModules(json) : { rest: json, saved: [] };
-    const config = parsePeftConfig(rest);
+    const config = parsePeftConfig(rest), rules = compileRules(config);
     using file = await openWeights(folder);
     const updates = [], { paths, leftOut } = modulePaths(file, saved);
-    for (const path of paths) updates.push(await readModule(file, config, path));
+    for (const path of paths) updates.push(await readModule(file, config, rules, path));
     return { config, updates: cutNamed(updates, file.metadata), leftOut };
   } catch (error) {
     const { message } = error as Error;
@@ -135,20 +135,36 @@ function ruleFor(key: string): string {
   return "every tensor must be some module's lora_A.weight or lora_B.weight";
 }
 
+/** The patterns of a configuration, compiled once for all modules. */
+interface Rules {
+  readonly selects: (module: string) => boolean;
+  readonly rankOf: PatternValue;
+  readonly alphaOf: PatternValue;
+}
+
+function compileRules(config: PeftConfig): Rules {
+  return {
+    selects: moduleSelector(config),
+    rankOf: patternValues(config.rankPattern, "rank_pattern"),
+    alphaOf: patternValues(config.alphaPattern, "alpha_pattern"),
+  };
+}
+
 async function readModule(
   file: SafetensorsFile,
   config: PeftConfig,
+  { selects, rankOf, alphaOf }: Rules,
   module: string,
 ): Promise<LowRankUpdate> {
-  if (!isSelected(config, module)) {
+  if (!selects(module)) {
     const targets = JSON.stringify(config.targetModules ?? null);
     throw new AdapterFileError(
       `the configuration must select every module that has weights, found "${module}" with ` +
         `target_modules ${targets}`,
     );
   }
-  const rank = patternValue(config.rankPattern, module) ?? config.rank;
-  const alpha = patternValue(config.alphaPattern, module) ?? config.alpha;
+  const rank = rankOf(module) ?? config.rank;
+  const alpha = alphaOf(module) ?? config.alpha;
   const A = await readMatrix(file, module, "A", rank);
   const B = await readMatrix(file, module, "B", rank);
   const scaling = alpha / (config.rankStabilized ? Math.sqrt(rank) : rank);

@@ -10,7 +10,7 @@ import type { AdapterRecord } from "./adapter_record.ts";
 import { sitesMetadata } from "./adapter_sites.ts";
 import { alphaOf } from "./exact_alpha.ts";
 import { joinUpdates } from "./join_updates.ts";
-import { isSelected } from "./peft_patterns.ts";
+import { moduleSelector } from "./peft_patterns.ts";
 import { writeSafetensors } from "./write_safetensors.ts";
 
 /**
@@ -76,12 +76,12 @@ function checkAdapter({ updates, targetModules, dropout = 0 }: AdapterRecord): v
   if (!(dropout >= 0 && dropout < 1)) {
     throw new RangeError(`dropout must be in [0, 1), found ${dropout}`);
   }
-  const names = new Set<string>();
+  const names = new Set<string>(), isSelected = moduleSelector({ targetModules });
   for (const update of updates) {
     const { module } = update, name = siteName(update);
     if (names.has(name)) throw new RangeError(`sites must be unique, found "${name}" twice`);
     names.add(name);
-    if (!isSelected({ targetModules }, module)) {
+    if (!isSelected(module)) {
       const found = JSON.stringify(targetModules);
       throw new RangeError(`targetModules must select "${module}", found ${found}`);
     }

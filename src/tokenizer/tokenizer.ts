@@ -1,11 +1,11 @@
 /** Text to token ids and back, from a Hugging Face folder. @module */
 
 import { readJson } from "../core/files.ts";
+import { mostUnigramCharacters } from "../core/limits.ts";
 import { fileIn, type Folder } from "../core/storage.ts";
+import { isObject, type JsonObject } from "./tokenizer_fields.ts";
+import { checkTokenizerFile, type ModelKind } from "./tokenizer_file.ts";
 import type { Tokenizer as HubTokenizer } from "npm:@huggingface/tokenizers@0.2.0";
-
-/** A parsed JSON file. */
-export type JsonObject = Record<string, unknown>;
 
 /** A tokenizer with a fixed vocabulary. */
 export interface Tokenizer {
@@ -15,7 +15,11 @@ export interface Tokenizer {
   readonly endOfText: number | undefined;
   /** Every special token with its id. */
   readonly specialTokens: ReadonlyMap<string, number>;
-  /** Token ids of a text; no special tokens are added, but those written in the text are recognized. */
+  /**
+   * Token ids of a text; no special tokens are added, but those written in the text are recognized.
+   *
+   * @throws {RangeError} when a part of the text has no token, or it is too long for a Unigram model.
+   */
   encode(text: string): Uint32Array;
   /** The text of token ids, special tokens included unless told to skip them. */
   decode(ids: Iterable<number>, options?: { skipSpecialTokens?: boolean }): string;
@@ -40,7 +44,8 @@ function endOfTextOf(
  * (`@huggingface/tokenizers`) is fetched on the first call.
  *
  * @throws {Error} when a file is missing.
- * @throws {SyntaxError} when a file is not JSON.
+ * @throws {SyntaxError} when a file is not JSON, or not as in published tokenizers of the kinds BPE,
+ * WordPiece and Unigram.
  *
  * @example
  * ```ts ignore
@@ -52,26 +57,56 @@ export async function loadTokenizer(folder: Folder): Promise<Tokenizer> {
   // One after the other: if the first is missing, no read of the second is left running.
   const json = await readJson(fileIn(folder, "tokenizer.json"));
   const config = await readJson(fileIn(folder, "tokenizer_config.json"));
-  return await makeTokenizer(json as JsonObject, config as JsonObject);
+  return await makeTokenizer(json, config);
 }
 
-/** Makes a tokenizer from the parsed `tokenizer.json` and `tokenizer_config.json`. */
-export async function makeTokenizer(
-  json: JsonObject,
-  config: JsonObject,
-): Promise<Tokenizer> {
+/**
+ * Makes a tokenizer from the parsed `tokenizer.json` and `tokenizer_config.json`.
+ *
+ * @throws {SyntaxError} when a part of them is not as in published tokenizers (BPE, WordPiece, Unigram).
+ */
+export async function makeTokenizer(json: unknown, config: unknown): Promise<Tokenizer> {
+  const { kind, vocabularySize } = checkTokenizerFile(json);
+  const settings = checkConfig(config);
   const { Tokenizer: Hub } = await import("npm:@huggingface/tokenizers@0.2.0");
-  const hub = new Hub(json, config);
+  // A post-processor only places special tokens, which `encode` does not add.
+  const hub = new Hub({ ...json as JsonObject, post_processor: null }, settings);
   const specialTokens = specialTokensOf(hub);
   return {
-    vocabularySize: [...hub.get_vocab(true).values()].reduce((most, id) => Math.max(most, id), -1) +
-      1,
-    endOfText: endOfTextOf(config, specialTokens),
+    vocabularySize,
+    endOfText: endOfTextOf(settings, specialTokens),
     specialTokens,
-    encode: (text) => Uint32Array.from(hub.encode(text, { add_special_tokens: false }).ids),
+    encode: (text) => encode(hub, kind, text),
     decode: (ids, { skipSpecialTokens = false } = {}) => {
       const list = [...ids];
       return list.length === 0 ? "" : hub.decode(list, { skip_special_tokens: skipSpecialTokens });
     },
   };
+}
+
+function checkConfig(config: unknown): JsonObject {
+  if (!isObject(config)) {
+    throw new SyntaxError(`tokenizer_config.json must be a JSON object, found ${config}`);
+  }
+  const { additional_special_tokens: special } = config;
+  if (special === undefined || special === null || Array.isArray(special)) return config;
+  const found = JSON.stringify(special).slice(0, 100);
+  throw new SyntaxError(
+    `tokenizer_config.json must list additional_special_tokens, found ${found}`,
+  );
+}
+
+function encode(hub: HubTokenizer, kind: ModelKind, text: string): Uint32Array {
+  // A Unigram model takes a text as one word, and the library passes its tokens as arguments.
+  if (kind === "Unigram" && text.length > mostUnigramCharacters) {
+    throw new RangeError(
+      `a text for a Unigram tokenizer must have at most ${mostUnigramCharacters} characters, found ${text.length}`,
+    );
+  }
+  const { ids, tokens } = hub.encode(text, { add_special_tokens: false });
+  const unknown = ids.indexOf(undefined as unknown as number);
+  if (unknown < 0) return Uint32Array.from(ids);
+  throw new RangeError(
+    `a tokenizer must have a token for every part of a text, found none for "${tokens[unknown]}"`,
+  );
 }

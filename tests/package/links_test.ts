@@ -5,7 +5,16 @@ import { dirname, normalize } from "node:path/posix";
 import { filesUnder, sourceText } from "../support/source_files.ts";
 
 Deno.test("every relative link in a Markdown file leads to a file or a folder", () => {
-  const roots = ["docs", "models", "bench", "scripts", "tests", "README.md", "CONTRIBUTING.md"];
+  const roots = [
+    "docs",
+    "models",
+    "bench",
+    "scripts",
+    "tests",
+    "README.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+  ];
   const files = roots.flatMap(filesUnder).filter((path) => path.endsWith(".md"));
   const missing = files.flatMap((file) =>
     [...sourceText(file).matchAll(/\]\((?!\w+:|#)([^)#\s]+)[^)]*\)/g)]

@@ -40,9 +40,10 @@
   /** Draws an answer; without one, the previous output stays and a line says why. */
   const answer = async () => {
     const at = inputs.map(({ value }) => value), live = globalThis.lowrankFigures ? "&live=1" : "";
-    const response = await fetch(`${address}?at=${at}${live}`).catch(() => undefined);
-    if (!response?.ok) return say(asleep);
-    const { error, parts } = await response.json();
+    const read = (response) => response.ok ? response.json() : undefined;
+    const answered = await fetch(`${address}?at=${at}${live}`).then(read).catch(() => undefined);
+    if (!answered) return say(asleep);
+    const { error, parts } = answered;
     if (error !== undefined) return say(error, failed);
     await draw(parts);
     say("");

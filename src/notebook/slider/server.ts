@@ -41,12 +41,44 @@ function listen(): string {
   return `http://127.0.0.1:${server.addr.port}`;
 }
 
-async function respond(request: Request): Promise<Response> {
-  const { pathname, searchParams } = new URL(request.url);
-  const answer = answers.get(pathname.slice(1));
-  if (!answer) return new Response("no such slider", { status: 404, headers });
-  if (searchParams.size === 0) return new Response(null, { status: 204, headers });
-  return new Response(await inTurn(() => answerJson(answer, searchParams)), { headers });
+function respond(request: Request): Response {
+  const url = URL.parse(request.url); // null if the client sent a Host that is none
+  if (!url) return refusal(400, "a request needs a host");
+  const token = url.pathname.slice(1), answer = answers.get(token);
+  if (!answer) return refusal(404, "no such slider");
+  // Before a page asks this machine, its browser asks whether it may; the headers say so.
+  if (request.method === "OPTIONS") return new Response(null, { status: 204, headers });
+  if (request.method !== "GET") return refusal(405, "a slider is asked with GET");
+  if (url.searchParams.size === 0) return new Response(null, { status: 204, headers });
+  const draw = async () =>
+    answers.has(token) ? await answerJson(answer, url.searchParams) : replaced;
+  return new Response(inTurnIfAwaited(draw), { headers });
+}
+
+/** What a question hears that waited while the slider's cell was run again. */
+const replaced = JSON.stringify({ error: "the cell of this slider was run again" });
+
+/**
+ * A body that is made when its turn comes, unless the client has left by then. A body hears at once that
+ * its client leaves; a request's `signal` does too, but reading it makes Deno 2.9 print a warning.
+ */
+function inTurnIfAwaited(make: () => Promise<string>): ReadableStream<Uint8Array> {
+  let isAwaited = true;
+  return new ReadableStream({
+    async start(controller) {
+      const text = await inTurn(async () => isAwaited ? await make() : "");
+      if (!isAwaited) return;
+      controller.enqueue(new TextEncoder().encode(text));
+      controller.close();
+    },
+    cancel() {
+      isAwaited = false;
+    },
+  });
+}
+
+function refusal(status: number, text: string): Response {
+  return new Response(text, { status, headers });
 }
 
 let before: Promise<unknown> = Promise.resolve();

@@ -1,0 +1,117 @@
+/** Matches texts with a pattern, in time linear in the text. @module */
+
+import { type Automaton, buildAutomaton, type Place, placeIn } from "./pattern_states.ts";
+import { parsePattern, type Pattern, type Refusal } from "./pattern_syntax.ts";
+import { Effort, Simulation, type Span, type Threads } from "./pattern_threads.ts";
+
+/** Threads between two characters, and where the character before leads them. */
+interface Node {
+  readonly threads: Threads;
+  readonly before: Map<number, Node>;
+  /** Whether the text may start here, once that was asked. */
+  mayStart?: boolean;
+}
+
+/** States in the nodes that a matcher keeps before it begins anew. */
+const MOST_KEPT = 100_000;
+
+const inside: Place = { isStart: false, isEnd: false, isLineEnd: false };
+const atEnd: Place = { isStart: false, isEnd: true, isLineEnd: true };
+
+/**
+ * A compiled pattern. It is matched from the end, where names of modules differ, and a deterministic
+ * automaton is built as texts ask for it: most characters cost a look-up, none more than the pattern.
+ */
+export class Matcher {
+  readonly #pattern: Pattern;
+  readonly #refuse: Refusal;
+  readonly #effort: Effort;
+  readonly #simulation: Simulation;
+  readonly #nodes = new Map<string, Node>();
+  #kept = 0;
+  #last?: Node;
+  #forward?: Automaton;
+
+  /**
+   * Compiles a pattern; throws `refuse`'s error for one that is not read (see {@link parsePattern}), and
+   * when matching has taken all of the effort.
+   */
+  constructor(pattern: string, refuse: Refusal, effort: Effort = new Effort()) {
+    [this.#pattern, this.#refuse, this.#effort] = [parsePattern(pattern, refuse), refuse, effort];
+    this.#simulation = new Simulation(buildAutomaton(this.#pattern, "backward", refuse));
+  }
+
+  /** Whether the pattern matches the whole text, as `re.fullmatch` in Python. */
+  matches(text: string): boolean {
+    let at = text.length, node = this.#last ??= this.#node(this.#simulation.start, atEnd);
+    while (at > 0 && node.threads.states.length > 0) {
+      const code = codeBefore(text, at);
+      at -= code > 0xffff ? 2 : 1;
+      const isLineEnd = code === 0x0a && at === text.length - 1;
+      node = (isLineEnd ? undefined : node.before.get(code)) ?? this.#step(node, code, isLineEnd);
+    }
+    if (text === "" || text === "\n") return this.#mayStart(node, text);
+    return node.mayStart ??= this.#mayStart(node, text);
+  }
+
+  /**
+   * Matches the beginning of a text, as `re.match` in Python, and gives what a named group matched:
+   * undefined if the pattern does not match, `""` if the group took no part.
+   */
+  groupOf(text: string, name: string): string | undefined {
+    this.#forward ??= buildAutomaton(this.#pattern, "forward", this.#refuse);
+    const simulation = new Simulation(this.#forward, name);
+    let threads = simulation.start, found: Span | undefined;
+    for (let at = 0; threads.states.length > 0;) {
+      const closed = simulation.close(threads, placeIn(text, at), at);
+      this.#effort.spend(closed.states.length, this.#refuse);
+      const matched = closed.states.indexOf(0);
+      if (matched >= 0) {
+        found = closed.spans[matched];
+        // Python tries these threads only if the one that matched would fail later.
+        closed.states.length = matched;
+      }
+      if (at === text.length) break;
+      const code = text.codePointAt(at)!;
+      threads = simulation.move(closed, code);
+      at += code > 0xffff ? 2 : 1;
+    }
+    return found && text.slice(found.from, found.to);
+  }
+
+  #step(node: Node, code: number, isLineEnd: boolean): Node {
+    const moved = this.#simulation.move(node.threads, code);
+    const before = this.#node(moved, { ...inside, isLineEnd });
+    if (!isLineEnd) node.before.set(code, before);
+    return before;
+  }
+
+  #node(moved: Threads, place: Place): Node {
+    const threads = this.#simulation.close(moved, place, 0), { length } = threads.states;
+    this.#effort.spend(length, this.#refuse);
+    const key = String.fromCharCode(...threads.states), known = this.#nodes.get(key);
+    if (known) return known;
+    this.#kept += length + 1;
+    if (this.#kept > MOST_KEPT) this.#forget();
+    const node: Node = { threads, before: new Map() };
+    this.#nodes.set(key, node);
+    return node;
+  }
+
+  #forget(): void {
+    this.#nodes.clear();
+    [this.#kept, this.#last] = [0, undefined];
+  }
+
+  #mayStart({ threads }: Node, text: string): boolean {
+    return this.#simulation.close(threads, placeIn(text, 0), 0).states.includes(0);
+  }
+}
+
+/** The code point that ends at a position. */
+function codeBefore(text: string, at: number): number {
+  const low = text.charCodeAt(at - 1);
+  const isPair = low >= 0xdc00 && low <= 0xdfff && at > 1;
+  const pair = isPair ? text.codePointAt(at - 2)! : low;
+  return pair > 0xffff ? pair : low;
+}

@@ -1,0 +1,145 @@
+/** A pattern as a nondeterministic automaton (Thompson 1968). @module */
+
+import type { CharacterSet } from "./character_set.ts";
+import { mostPatternParts } from "./limits.ts";
+import type { Anchor, Pattern, Refusal, Repetition } from "./pattern_syntax.ts";
+
+/** A state. All have the same fields: a step looks at thousands of them. */
+export interface State {
+  /** A character, two ways, the bounds of a group, the end of the whole, or a condition on the place. */
+  readonly kind: "set" | "split" | "open" | "close" | "match" | Anchor;
+  /** The state after it; of two, the one that Python would try first. */
+  readonly next: number;
+  /** The other one of a split. */
+  readonly other: number;
+  /** The characters of a set. */
+  readonly has: CharacterSet;
+  /** The name of a group. */
+  readonly name: string;
+}
+
+/** An automaton that matches where it reaches its state 0. */
+export interface Automaton {
+  /** All states. */
+  readonly states: readonly State[];
+  /** The index of the first. */
+  readonly start: number;
+}
+
+/** Which end of the text the automaton reads first. */
+export type Direction = "forward" | "backward";
+
+const nothing: CharacterSet = () => false;
+
+const match: State = { kind: "match", next: 0, other: 0, has: nothing, name: "" };
+
+/** Adds states from the last one that is reached to the first, so that each knows the one after it. */
+class StateBuilder {
+  readonly states: State[] = [match];
+  readonly #direction: Direction;
+  readonly #refuse: Refusal;
+  #parts = 0;
+
+  constructor(direction: Direction, refuse: Refusal) {
+    [this.#direction, this.#refuse] = [direction, refuse];
+  }
+
+  /** Adds the states of a part before the state `next`, and gives the index of its first. */
+  add(part: Pattern, next: number): number {
+    if (++this.#parts > mostPatternParts) {
+      throw this.#refuse(
+        `must have at most ${mostPatternParts} parts with repetitions written out`,
+      );
+    }
+    switch (part.kind) {
+      case "sequence":
+        return this.#sequence(part.parts, next);
+      case "choice":
+        return part.parts.map((item) => this.add(item, next))
+          .reduceRight((other, first) => this.#push("split", first, { other }));
+      case "repetition":
+        return this.#repeat(part.part, part, next);
+      case "named":
+        return this.#name(part.name, part.part, next);
+      case "set":
+        return this.#push("set", next, { has: part.has });
+      default:
+        return this.#push(part.kind, next);
+    }
+  }
+
+  #push(
+    kind: State["kind"],
+    next: number,
+    { other = 0, has = nothing, name = "" }: Partial<State> = {},
+  ): number {
+    return this.states.push({ kind, next, other, has, name }) - 1;
+  }
+
+  #sequence(parts: readonly Pattern[], next: number): number {
+    const ordered = this.#direction === "forward" ? parts : parts.toReversed();
+    return ordered.reduceRight((after, item) => this.add(item, after), next);
+  }
+
+  #repeat(part: Pattern, { least, most, isLazy }: Repetition, next: number): number {
+    let entry = next;
+    if (most === Infinity) entry = this.#loop(part, isLazy, next);
+    else {
+      for (let i = least; i < most; i++) entry = this.#branch(this.add(part, entry), next, isLazy);
+    }
+    for (let i = 0; i < least; i++) entry = this.add(part, entry);
+    return entry;
+  }
+
+  #loop(part: Pattern, isLazy: boolean, next: number): number {
+    const loop = this.#push("split", next);
+    const entry = this.#branch(this.add(part, loop), next, isLazy);
+    this.states[loop] = this.states[entry];
+    return loop;
+  }
+
+  #branch(part: number, next: number, isLazy: boolean): number {
+    return isLazy
+      ? this.#push("split", next, { other: part })
+      : this.#push("split", part, { other: next });
+  }
+
+  #name(name: string, part: Pattern, next: number): number {
+    const inner = this.add(part, this.#push("close", next, { name }));
+    return this.#push("open", inner, { name });
+  }
+}
+
+/** Builds the automaton of a pattern; throws `refuse`'s error if it would be too large. */
+export function buildAutomaton(
+  pattern: Pattern,
+  direction: Direction,
+  refuse: Refusal,
+): Automaton {
+  const builder = new StateBuilder(direction, refuse);
+  const start = builder.add(pattern, 0);
+  return { states: builder.states, start };
+}
+
+/** Where a position is in its text, as far as anchors see it. */
+export interface Place {
+  /** Before the first character. */
+  readonly isStart: boolean;
+  /** After the last character. */
+  readonly isEnd: boolean;
+  /** After the last character, or before a line feed that is the last character. */
+  readonly isLineEnd: boolean;
+}
+
+/** The place of a position in a text. */
+export function placeIn(text: string, at: number): Place {
+  const isEnd = at === text.length;
+  const isBeforeLineFeed = at === text.length - 1 && text[at] === "\n";
+  return { isStart: at === 0, isEnd, isLineEnd: isEnd || isBeforeLineFeed };
+}
+
+/** Whether an anchor holds at a place. */
+export function holds(anchor: Anchor, { isStart, isEnd, isLineEnd }: Place): boolean {
+  if (anchor === "start") return isStart;
+  return anchor === "end" ? isEnd : isLineEnd;
+}

@@ -1,0 +1,104 @@
+/** Runs a pattern's automaton in all its states at once, without backtracking (Pike 1994). @module */
+
+import { mostPatternSteps, patternStepsPerCharacter } from "./limits.ts";
+import { type Automaton, holds, type Place, type State } from "./pattern_states.ts";
+import type { Refusal } from "./pattern_syntax.ts";
+
+/** What a named group has matched: from a position, and to one if it is closed. */
+export interface Span {
+  /** Position of the first character. */
+  readonly from: number;
+  /** Position after the last character. */
+  readonly to: number;
+}
+
+/** The span of a group that was not entered. */
+export const noSpan: Span = { from: 0, to: 0 };
+
+/** States in the order in which Python would try them, each with the span of the group asked for. */
+export interface Threads {
+  /** Indices of states. */
+  readonly states: number[];
+  /** The span of each. */
+  readonly spans: Span[];
+}
+
+/** What matching may still cost; the patterns of one setting share it. */
+export class Effort {
+  #left = mostPatternSteps;
+
+  /** Allows what a further name may cost. */
+  allow(name: string): void {
+    this.#left += patternStepsPerCharacter * name.length;
+  }
+
+  /** Throws `refuse`'s error once all steps are taken. */
+  spend(steps: number, refuse: Refusal): void {
+    this.#left -= steps;
+    if (this.#left < 0) throw refuse("must not take millions of steps to match names");
+  }
+}
+
+/** One automaton with the memory that its steps share. */
+export class Simulation {
+  /** The thread that every text begins with. */
+  readonly start: Threads;
+  readonly #states: readonly State[];
+  readonly #group: string | null;
+  readonly #seen: Uint32Array;
+  #pass = 0;
+
+  /** Follows the group of that name, if there is one. */
+  constructor({ states, start }: Automaton, group: string | null = null) {
+    this.start = { states: [start], spans: [noSpan] };
+    [this.#states, this.#group] = [states, group];
+    this.#seen = new Uint32Array(states.length);
+  }
+
+  /**
+   * Follows all that takes no character. What is left are sets, the match, and anchors that do not
+   * hold at this place but may at the last one.
+   */
+  close(threads: Threads, place: Place, at: number): Threads {
+    const closed: Threads = { states: [], spans: [] };
+    const states = threads.states.toReversed(), spans = threads.spans.toReversed();
+    this.#pass++;
+    while (states.length > 0) {
+      const index = states.pop()!, span = spans.pop()!;
+      if (this.#seen[index] === this.#pass) continue;
+      this.#seen[index] = this.#pass;
+      const { kind, next, other, name } = this.#states[index];
+      const isSettled = waits(kind, place), to = isSettled ? closed : { states, spans };
+      if (kind === "split") add(to, other, span);
+      add(to, isSettled ? index : next, name === this.#group ? mark(span, kind, at) : span);
+    }
+    return closed;
+  }
+
+  /** The threads after a character. */
+  move({ states, spans }: Threads, code: number): Threads {
+    const moved: Threads = { states: [], spans: [] };
+    for (let i = 0; i < states.length; i++) {
+      const { kind, has, next } = this.#states[states[i]];
+      if (kind !== "set" || !has(code)) continue;
+      add(moved, next, spans[i]);
+    }
+    return moved;
+  }
+}
+
+function add({ states, spans }: Threads, state: number, span: Span): void {
+  states.push(state);
+  spans.push(span);
+}
+
+/** The span after a bound of its group. */
+function mark(span: Span, kind: State["kind"], at: number): Span {
+  return kind === "open" ? { from: at, to: at } : { from: span.from, to: at };
+}
+
+/** Whether a thread stays in a state of this kind until the next character. */
+function waits(kind: State["kind"], place: Place): boolean {
+  if (kind === "set" || kind === "match") return true;
+  return kind !== "split" && kind !== "open" && kind !== "close" && !holds(kind, place);
+}

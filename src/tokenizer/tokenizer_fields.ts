@@ -1,0 +1,14 @@
+/** Fields of a tokenizer's file, and how one is refused. @module */
+
+/** A parsed JSON file. */
+export type JsonObject = Record<string, unknown>;
+
+/** Whether a value is an object with fields. */
+export const isObject = (value: unknown): value is JsonObject =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** Throws the sentence for a rule that the file breaks. */
+export function refuse(rule: string, found: unknown): never {
+  const text = JSON.stringify(found) ?? "nothing";
+  throw new SyntaxError(`tokenizer.json must ${rule}, found ${text.slice(0, 100)}`);
+}
