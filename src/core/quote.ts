@@ -1,14 +1,9 @@
 /** How error messages show what a stranger may have written. @module */
 
+import { terminalLine } from "./terminal_text.ts";
+
 /** Most characters of a value or a name in a message. */
 const mostShown = 120;
-
-/**
- * Characters that move a terminal's cursor, turn its text around or break a line: control characters,
- * directional marks, line and paragraph separators.
- */
-// deno-lint-ignore no-control-regex -- these are what must not be there
-const steering = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
 
 /**
  * A value as JSON on one line, cut after 120 characters: `3`, `"c_attn"`, `[1,2]`, or `nothing` if it is
@@ -18,10 +13,10 @@ export function quote(value: unknown): string {
   return oneLine(textOf(value));
 }
 
-/** A text on one line, cut after 120 characters, with `\u001b` in place of an escape character. */
+/** A text cut after 120 characters, on one line that no terminal takes for a command. */
 export function oneLine(text: string): string {
   const shown = text.length > mostShown ? text.slice(0, mostShown - 1) + "…" : text;
-  return shown.toWellFormed().replace(steering, escaped);
+  return terminalLine(shown.toWellFormed());
 }
 
 const notJson = "a value that is not JSON";
@@ -32,10 +27,7 @@ function textOf(value: unknown): string {
   try {
     return JSON.stringify(value) ?? notJson;
   } catch {
+    // A circle, or nested deeper than the engine can follow.
     return notJson;
   }
-}
-
-function escaped(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }

@@ -30,6 +30,6 @@ Deno.test("a long value is cut, between whole characters", () => {
 });
 
 Deno.test("what would steer a terminal is escaped", () => {
-  assertEquals(oneLine("a\u001b[2J\n\u202eb\u0085"), "a\\u001b[2J\\u000a\\u202eb\\u0085");
-  assertEquals(quote("\u001b\u202e"), '"\\u001b\\u202e"');
+  assertEquals(oneLine("a\u001b[2J\n\u202eb\u0085"), "a\\u{1b}[2J\\u{a}\\u{202e}b\\u{85}");
+  assertEquals(quote("\u001b\u202e"), '"\\u001b\\u{202e}"');
 });
