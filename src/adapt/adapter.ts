@@ -34,9 +34,11 @@ export interface Adapter extends Disposable {
   /** What is trained; role `adapter`. */
   readonly parameters: readonly Parameter[];
   /**
-   * Saves the adapter to a folder, in its method's file format.
+   * Saves the adapter to a folder, in its method's file format, as a whole: after a crash at any time, a
+   * reader finds the old adapter, the new one, or no `adapter_config.json` and so an error.
    *
-   * @throws {Error} when a file cannot be written; files already there stay unchanged.
+   * @throws {RangeError} when a value is not finite in the file's dtype; nothing is written.
+   * @throws {Error} when a file cannot be written; the message says what a reader finds.
    */
   save(folder: string, options?: SaveAdapterOptions): Promise<void>;
   /**

@@ -8,6 +8,7 @@ import {
 } from "../core/float16.ts";
 import type { HostData, HostTensor } from "../core/host_tensor.ts";
 import { deltaWeight } from "../core/low_rank_update.ts";
+import { assertStoredFinite } from "../formats/finite_values.ts";
 import type { FloatDtype } from "../formats/mod.ts";
 import type { Model } from "../models/model.ts";
 import type { Linear } from "../nn/linear.ts";
@@ -58,7 +59,8 @@ const rounders: Readonly<Record<FloatDtype, (values: Float64Array) => ArrayLike<
  * Measures what `merge(model, adapters)` does to each weight, and how much of ΔW survives when the
  * result is stored as `dtype`. Nothing on the device changes; one weight at a time is read.
  *
- * @throws {RangeError} when the model has no weight of an adapter's name and shape.
+ * @throws {RangeError} when the model has no weight of an adapter's name and shape, or a merged value is
+ * not finite in `dtype`.
  *
  * @example
  * ```ts
@@ -93,16 +95,18 @@ async function measure(
 ): Promise<MergedWeight> {
   using dense = weight.dense();
   const pairs = sites.flatMap(({ A, B }) => [A.tensor, B.tensor]);
-  const [{ data }, ...values] = await device.read(dense, ...pairs);
+  const [{ shape, data }, ...values] = await device.read(dense, ...pairs);
   const delta = new Float64Array(data.length);
   sites.forEach((site, i) => addSite(delta, site, values[2 * i], values[2 * i + 1]));
+  const merged = delta.map((value, i) => value + data[i]);
+  assertStoredFinite("cannot merge", `${name}.weight`, { shape, data: merged }, dtype);
   const deltaNorm = norm(delta), weightNorm = norm(data);
   return {
     module: name,
     deltaNorm,
     weightNorm,
     relativeNorm: deltaNorm / weightNorm,
-    survivingShare: survivingShare(data, delta, rounders[dtype]),
+    survivingShare: survivingShare(data, merged, delta, rounders[dtype]),
     extraBytes: dense.bytes,
   };
 }
@@ -115,11 +119,12 @@ function addSite(delta: Float64Array, site: LoraSite, A: HostTensor, B: HostTens
 
 function survivingShare(
   weight: HostData,
+  merged: Float64Array,
   delta: Float64Array,
   round: (values: Float64Array) => ArrayLike<number>,
 ): number {
   const before = round(Float64Array.from(weight));
-  const after = round(delta.map((value, i) => weight[i] + value));
+  const after = round(merged);
   let kept = 0, whole = 0;
   for (let i = 0; i < delta.length; i++) {
     kept += (after[i] - before[i]) * delta[i];

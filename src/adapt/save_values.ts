@@ -1,11 +1,16 @@
 /** Saving adapters that are a list of named tensors. @module */
 
-import { makeFolder, writeJsonAtomic } from "../core/files.ts";
+import { saveFolder } from "../core/save_folder.ts";
+import { fileIn } from "../core/storage.ts";
+import { jsonText } from "../core/write_file.ts";
 import type { Tensor } from "../device/device.ts";
-import { writeSafetensors } from "../formats/mod.ts";
+import { safetensorsFile } from "../formats/write_safetensors.ts";
 import type { SaveAdapterOptions } from "./adapter.ts";
 
-/** Writes `adapter_model.safetensors`, and the method's settings to `adapter_config.json`. */
+/**
+ * Saves `adapter_model.safetensors`, and the method's settings in `adapter_config.json`, as a whole: after
+ * a crash at any time, a reader finds the old adapter, the new one, or no `adapter_config.json`.
+ */
 export async function saveValues(
   folder: string,
   config: { readonly method: string; readonly [field: string]: string | number },
@@ -15,8 +20,9 @@ export async function saveValues(
   const [[, { device }]] = values;
   const data = await device.read(...values.map(([, tensor]) => tensor));
   const entries = values.map(([name], i) => [name, data[i]] as const);
-  await makeFolder(folder);
-  await writeSafetensors(`${folder}/adapter_model.safetensors`, entries, { dtype });
   const base = { base_model_name_or_path: baseModelName ?? null };
-  await writeJsonAtomic(`${folder}/adapter_config.json`, { ...config, ...base });
+  await saveFolder(folder, [
+    safetensorsFile(fileIn(folder, "adapter_model.safetensors"), entries, { dtype }),
+    { name: "adapter_config.json", content: jsonText({ ...config, ...base }) },
+  ]);
 }

@@ -13,7 +13,7 @@ import {
   svd,
   transposed,
 } from "../linalg/mod.ts";
-import { checkFactors } from "./input.ts";
+import { checkFactors, nameOf } from "./input.ts";
 
 /**
  * Singular values and vectors of ΔW = s B A without forming it: with Bᵀ = L_B Q_B and A = L_A Q_A (the
@@ -38,17 +38,24 @@ import { checkFactors } from "./input.ts";
 export function updateSvd(factors: LowRankFactors): Svd {
   const { A, Bt, scaling } = checkFactors(factors);
   const a = lq(A), b = lq(Bt);
-  const { left, values, right } = svd(core(b.L, a.L, scaling));
+  const { left, values, right } = svd(finite(factors, core(b.L, a.L, scaling)));
   return { left: multiply(left, b.Q), values, right: multiply(right, a.Q) };
 }
 
 /** The singular values alone, in half the time. */
 export function updateSingularValues(factors: LowRankFactors): Float64Array {
   const { A, Bt, scaling } = checkFactors(factors);
-  return singularValues(core(lowerTriangle(Bt), lowerTriangle(A), scaling));
+  return singularValues(finite(factors, core(lowerTriangle(Bt), lowerTriangle(A), scaling)));
 }
 
 /** s L_Bᵀ L_A. */
 function core(left: DenseMatrix, right: DenseMatrix, scaling: number): DenseMatrix {
   return scaledBy(multiplyTransposed(transposed(left), transposed(right)), scaling);
+}
+
+/** Even where A, B and the scaling are finite, their product may not be. */
+function finite(factors: LowRankFactors, product: DenseMatrix): DenseMatrix {
+  if (product.data.every(Number.isFinite)) return product;
+  const found = `found a scaling of ${factors.scaling}`;
+  throw new RangeError(`ΔW of ${nameOf(factors)} must be finite, ${found}`);
 }

@@ -7,7 +7,7 @@ import { formatBytes } from "../figures/format.ts";
 import { saveModel } from "../models/mod.ts";
 import { collect, modelFolder } from "./arguments.ts";
 import { type CommonOptions, loadAdapted, openChosen, print } from "./common.ts";
-import { assertNoOtherKind, assertOtherFolder, copySmallFiles } from "./model_folder.ts";
+import { assertNoOtherKind, assertOtherFolder, smallFilesOf } from "./model_folder.ts";
 import { table } from "./table.ts";
 
 interface MergeOptions extends CommonOptions {
@@ -19,7 +19,9 @@ interface MergeOptions extends CommonOptions {
 const help = `
 Columns: |dW| is the Frobenius norm of the update, |dW| / |W| its size relative
 to the weight, and kept the share of the update that is left after the merged
-weight is rounded to F32.`;
+weight is rounded to F32.
+
+A model that the output folder already holds is replaced, as a whole.`;
 
 /** Adds `merge`, which writes a model whose weights include adapters. */
 export function addMerge(program: Command): void {
@@ -39,8 +41,7 @@ async function run(options: MergeOptions): Promise<void> {
   await prepareFolder(options.output);
   const report = await mergeReport(loaded.model, loaded.adapters);
   using merged = merge(loaded.model, loaded.adapters);
-  await saveModel(merged, options.output);
-  await copySmallFiles(options.model, options.output);
+  await saveModel(merged, options.output, "F32", await smallFilesOf(options.model));
   print(options, report, () => describe(report, options.output));
 }
 

@@ -1,34 +1,35 @@
 /** What an output folder may already contain, and the small files copied along with a model. @module */
 
 import { join } from "node:path";
-import { isSamePlace, readBytes, writeFileAtomic, writeJsonAtomic } from "../core/files.ts";
+import { isSamePlace, readBytes } from "../core/files.ts";
 import { hasFile } from "../core/storage.ts";
-import { readConfig } from "../models/mod.ts";
+import { readConfig, type SavedAlong } from "../models/mod.ts";
 
+/** What a tokenizer is read from comes last. */
 const smallFiles = [
-  "tokenizer.json",
+  "generation_config.json",
   "tokenizer_config.json",
-  "vocab.json",
-  "merges.txt",
   "special_tokens_map.json",
   "added_tokens.json",
-  "generation_config.json",
+  "merges.txt",
+  "vocab.json",
+  "tokenizer.json",
 ];
 
 const tokenIds = ["bos_token_id", "eos_token_id", "pad_token_id"];
 
 /**
- * Copies the tokenizer's files and the generation settings if the source folder has them, and the ids of
- * special tokens from its `config.json`, which our own config leaves out.
+ * What is saved along with a model that is made from another one: the tokenizer's files and the generation
+ * settings if the source folder has them, and the ids of special tokens from its `config.json`, which our
+ * own config leaves out.
  */
-export async function copySmallFiles(from: string, to: string): Promise<void> {
-  const [source, target] = await Promise.all([from, to].map((folder) => readConfig(folder)));
-  const ids = tokenIds.filter((id) => id in source).map((id) => [id, source[id]]);
-  await writeJsonAtomic(join(to, "config.json"), { ...target, ...Object.fromEntries(ids) });
+export async function smallFilesOf(model: string): Promise<SavedAlong> {
+  const source = await readConfig(model), files: Record<string, Uint8Array> = {};
   for (const name of smallFiles) {
-    if (!await hasFile(from, name)) continue;
-    await writeFileAtomic(join(to, name), await readBytes(join(from, name)));
+    if (await hasFile(model, name)) files[name] = await readBytes(join(model, name));
   }
+  const ids = tokenIds.filter((id) => id in source).map((id) => [id, source[id]]);
+  return { config: Object.fromEntries(ids), files };
 }
 
 /** Throws when a model would overwrite the one that it is made from. */

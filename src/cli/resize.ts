@@ -25,7 +25,9 @@ Every update is replaced by its best approximation of the new rank; error is
 directions as are needed to hold that share of |dW|^2, and at least one. --rank
 gives every update the same rank, unless its own is lower. If the adapter has
 several sites in one weight, such as q and v, each site, name:q or name[first
-row:end], is reduced separately.`;
+row:end], is reduced separately.
+
+An adapter that the output folder already holds is replaced, as a whole.`;
 
 /** Adds `resize`, which writes an adapter of lower rank. */
 export function addResize(program: Command): void {

@@ -28,7 +28,7 @@ import { modelFolder, once } from "./arguments.ts";
 import { note, openChosen, printWritten } from "./common.ts";
 import { Interrupt, Interrupted } from "./interrupt.ts";
 import { addMethodOptions } from "./method.ts";
-import { copySmallFiles } from "./model_folder.ts";
+import { smallFilesOf } from "./model_folder.ts";
 import { compilationOf, progressOf } from "./progress.ts";
 import { rescue } from "./rescue.ts";
 import { readRequest, type TrainOptions, type TrainRequest } from "./train_request.ts";
@@ -151,10 +151,7 @@ async function saveTrained(
   { model, adapter, log }: Trained,
 ): Promise<void> {
   if (adapter) await adapter.save(output, { baseModelName: base });
-  else {
-    await saveModel(model, output);
-    await copySmallFiles(base, output);
-  }
+  else await saveModel(model, output, "F32", await smallFilesOf(base));
   await writeJsonAtomic(join(output, "log.json"), log);
 }
 

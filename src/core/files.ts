@@ -1,6 +1,8 @@
 /** Files that are read as a whole, or written whole or not at all, and folders. @module */
 
-import { folderReason, writeReason } from "./file_errors.ts";
+import { disk } from "./disk.ts";
+import { folderReason } from "./file_errors.ts";
+import { temporaryOf } from "./staged_file.ts";
 import {
   assertWritable,
   blobOf,
@@ -11,14 +13,7 @@ import {
   isOnDisk,
 } from "./storage.ts";
 
-/** What {@link writeFileAtomic} takes: bytes, text, or pieces that are made as they are written. */
-export type FileContent = Uint8Array | string | Iterable<Uint8Array>;
-
-/** How far a write has come, for the error message. */
-interface Progress {
-  written: number;
-  total?: number;
-}
+export { writeFileAtomic, writeJsonAtomic } from "./write_file.ts";
 
 /**
  * Reads a file.
@@ -76,21 +71,9 @@ export async function listFolder(folder: string | URL): Promise<string[]> {
  */
 export async function makeFolder(folder: string): Promise<void> {
   assertWritable(folder);
-  await Deno.mkdir(folder, { recursive: true }).catch((error) => {
+  await disk.makeFolder(folder).catch((error) => {
     throw new Error(`cannot make the folder ${folder}: ${folderReason(error)}`, { cause: error });
   });
-}
-
-/**
- * Copies the files of a folder to another one, which is made.
- *
- * @throws {Error} Where one cannot be read or the other written.
- */
-export async function copyFiles(from: string, to: string): Promise<void> {
-  await makeFolder(to);
-  for (const name of await listFolder(from)) {
-    await writeFileAtomic(fileIn(to, name), await readBytes(fileIn(from, name)));
-  }
 }
 
 /**
@@ -102,8 +85,10 @@ export async function copyFiles(from: string, to: string): Promise<void> {
 export async function prepareFolder(folder: string): Promise<void> {
   assertWritable(folder);
   try {
-    await Deno.mkdir(folder, { recursive: true });
-    await Deno.remove(await Deno.makeTempFile({ dir: folder, suffix: ".tmp" }));
+    await disk.makeFolder(folder);
+    const probe = temporaryOf(fileIn(folder, "probe"));
+    (await disk.create(probe))[Symbol.dispose]();
+    await disk.remove(probe);
   } catch (error) {
     throw new Error(`cannot write to the folder ${folder}: ${folderReason(error)}`, {
       cause: error,
@@ -112,10 +97,11 @@ export async function prepareFolder(folder: string): Promise<void> {
 }
 
 /**
- * Makes a folder that one process at a time works in, until the claim is disposed or the process ends.
- * Where the system does not lock folders (Windows, some network drives), every claim is granted.
+ * Makes a folder that one process at a time works in, until the claim is disposed or the process ends; a
+ * second claim in the same process is refused too. Where the system does not lock folders (Windows, some
+ * network drives), every claim is granted.
  *
- * @throws {Error} when another process works in it, or it cannot be made.
+ * @throws {Error} when somebody else works in it, or it cannot be made.
  */
 export async function claimFolder(folder: string): Promise<Disposable> {
   await makeFolder(folder);
@@ -129,12 +115,12 @@ export async function claimFolder(folder: string): Promise<Disposable> {
 
 /** Removes a folder with everything in it, if it is there and can be removed. */
 export async function removeFolder(path: string): Promise<void> {
-  await Deno.remove(path, { recursive: true }).catch(() => {});
+  await disk.removeAll(path).catch(() => {});
 }
 
 /** Removes a file or an empty folder, if it is there and can be removed. */
 export async function removeFile(path: string): Promise<void> {
-  await Deno.remove(path).catch(() => {});
+  await disk.remove(path).catch(() => {});
 }
 
 /** The canonical path of a file or folder; a path that leads nowhere stays as it is. */
@@ -145,91 +131,4 @@ export async function realPath(path: string): Promise<string> {
 /** Whether two paths lead to the same place; a path that leads nowhere is compared as text. */
 export async function isSamePlace(one: string, other: string): Promise<boolean> {
   return await realPath(one) === await realPath(other);
-}
-
-/**
- * Writes a file through a temporary one in the same folder (write, flush, rename), so that a reader, or
- * a crash, finds the old bytes or the new ones, never a mix.
- *
- * @param totalBytes The size of the whole if `content` comes in pieces; only errors mention it.
- * @throws {Error} when the disk is full or the folder missing or not writable; the old file is as
- * before and no temporary file is left. What `content` throws while it is iterated passes through.
- *
- * @example
- * ```ts
- * const folder = await Deno.makeTempDir();
- * await writeFileAtomic(`${folder}/note.txt`, "whole or not at all\n");
- * await Deno.remove(folder, { recursive: true });
- * ```
- */
-export async function writeFileAtomic(
-  path: string,
-  content: FileContent,
-  totalBytes?: number,
-): Promise<void> {
-  assertWritable(path);
-  const pieces = piecesOf(content);
-  const total = Array.isArray(pieces) ? pieces[0].length : totalBytes;
-  const progress: Progress = { written: 0, total };
-  const temporary = `${path}.${crypto.randomUUID()}.tmp`;
-  const file = await explain(
-    path,
-    progress,
-    Deno.open(temporary, { write: true, createNew: true }),
-  );
-  try {
-    await writePieces(file, path, pieces, progress);
-    await explain(path, progress, Deno.rename(temporary, path));
-  } catch (error) {
-    await Deno.remove(temporary).catch(() => {});
-    throw error;
-  }
-}
-
-/**
- * Writes a value as JSON with an indent of two spaces and a final line break, whole or not at all.
- *
- * @throws {Error} As {@link writeFileAtomic}.
- */
-export async function writeJsonAtomic(path: string, value: unknown): Promise<void> {
-  await writeFileAtomic(path, JSON.stringify(value, null, 2) + "\n");
-}
-
-function piecesOf(content: FileContent): Iterable<Uint8Array> {
-  if (typeof content === "string") return [new TextEncoder().encode(content)];
-  return content instanceof Uint8Array ? [content] : content;
-}
-
-async function writePieces(
-  file: Deno.FsFile,
-  path: string,
-  pieces: Iterable<Uint8Array>,
-  progress: Progress,
-): Promise<void> {
-  using _ = file;
-  for (const piece of pieces) {
-    for (let offset = 0; offset < piece.length;) {
-      const count = await explain(path, progress, file.write(piece.subarray(offset)));
-      offset += count;
-      progress.written += count;
-    }
-  }
-  await explain(path, progress, file.sync());
-}
-
-/** Waits for one step of a write and turns its failure into a sentence. */
-async function explain<T>(path: string, progress: Progress, step: Promise<T>): Promise<T> {
-  try {
-    return await step;
-  } catch (error) {
-    const reason = writeReason(error);
-    const total = progress.total ?? "unknown";
-    const count = `wrote ${progress.written} of ${total} bytes`;
-    throw new Error(
-      `cannot write ${path}: ${reason} (${count}); an older file there is unchanged`,
-      {
-        cause: error,
-      },
-    );
-  }
 }

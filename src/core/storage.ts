@@ -45,6 +45,12 @@ export function fileIn(folder: Folder, name: string): FileSource {
   throw new Error(`cannot read ${name}: it is not among the files in memory`);
 }
 
+/** A path's folder and the name in it. */
+export function splitPath(path: string): { folder: string; name: string } {
+  const end = path.lastIndexOf("/") + 1;
+  return { folder: path.slice(0, end) || ".", name: path.slice(end) };
+}
+
 /** A folder's name in messages. */
 export function folderName(folder: Folder): string {
   return typeof folder === "string" ? folder : "memory";

@@ -7,6 +7,7 @@ import type { LowRankUpdate } from "../core/low_rank_update.ts";
 import { formatShape } from "../core/shape.ts";
 import { fileIn, type Folder, folderName, hasFile } from "../core/storage.ts";
 import { cutSites, parseSites } from "./adapter_sites.ts";
+import { assertOwnConfig, mathematicsOf } from "./config_digest.ts";
 import { parsePeftConfig, type PeftConfig, takeSavedModules } from "./peft_config.ts";
 import { moduleSelector, type PatternValue, patternValues } from "./peft_patterns.ts";
 import { openSafetensorsFile, type SafetensorsFile } from "./safetensors.ts";
@@ -63,6 +64,7 @@ export async function readAdapter(
     const { rest, saved } = updatesOnly ? takeSavedModules(json) : { rest: json, saved: [] };
     const config = parsePeftConfig(rest), rules = compileRules(config);
     using file = await openWeights(folder);
+    await assertOwnConfig(file.metadata, "adapter_config.json", mathematicsOf(config));
     const updates = [], { paths, leftOut } = modulePaths(file, saved);
     for (const path of paths) updates.push(await readModule(file, config, rules, path));
     return { config, updates: cutNamed(updates, file.metadata), leftOut };

@@ -1,31 +1,41 @@
 /** Writes PEFT adapter folders. @module */
 
 import { ShapeError } from "../core/errors.ts";
-import { makeFolder, readText, writeFileAtomic, writeJsonAtomic } from "../core/files.ts";
+import { readText } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import type { LowRankUpdate } from "../core/low_rank_update.ts";
+import { type FolderFile, saveFolder } from "../core/save_folder.ts";
 import { siteName } from "../core/site.ts";
+import { fileIn } from "../core/storage.ts";
+import { jsonText } from "../core/write_file.ts";
 import { adapterCard, CARD_MARK } from "./adapter_card.ts";
 import type { AdapterRecord } from "./adapter_record.ts";
 import { sitesMetadata } from "./adapter_sites.ts";
+import { configMetadata, mathematicsOf } from "./config_digest.ts";
 import { alphaOf } from "./exact_alpha.ts";
 import { joinUpdates } from "./join_updates.ts";
+import { parsePeftConfig } from "./peft_config.ts";
 import { moduleSelector } from "./peft_patterns.ts";
-import { writeSafetensors } from "./write_safetensors.ts";
+import { safetensorsFile } from "./write_safetensors.ts";
 
 /**
  * Writes an adapter folder that PEFT loads: `adapter_model.safetensors`, `adapter_config.json` and a
- * `README.md`, each whole or not at all; a README that Lowrank did not write is kept. The folder is
- * created if missing.
+ * `README.md`; a README that Lowrank did not write is kept. The folder is created if missing.
+ *
+ * The folder is saved as a whole: after a crash at any time, a reader finds the old adapter, the new one,
+ * or no `adapter_config.json` and so an error. The weights' metadata has a digest of the configuration,
+ * by which `readAdapter` recognizes files that do not belong together.
  *
  * Updates of several sites of a layer become one PEFT module (see {@link joinUpdates}) whose sites are
  * named in the file's metadata. The most common rank and α become `r` and `lora_alpha`; modules that
  * differ get exact patterns.
  *
  * @throws {RangeError} when there is no update, a site occurs twice, a scaling is not finite,
- * `targetModules` misses a module, or `dropout` is outside [0, 1).
+ * `targetModules` misses a module, a value is not finite in the file's dtype, or `dropout` is outside
+ * [0, 1).
  * @throws {ShapeError} when A and B do not fit each other, or sites do not fit their weight.
- * @throws {Error} when a file cannot be written; an older file of that name is unchanged.
+ * @throws {Error} when a file cannot be written or the folder is being saved to already; the message
+ * says what a reader finds: the older files unchanged, unless the disk fails repeatedly.
  *
  * @example
  * ```ts
@@ -47,15 +57,26 @@ import { writeSafetensors } from "./write_safetensors.ts";
  */
 export async function writeAdapter(folder: string, adapter: AdapterRecord): Promise<void> {
   const modules = joinModules(folder, adapter), config = configOf(modules, adapter);
-  await makeFolder(folder);
-  await writeSafetensors(`${folder}/adapter_model.safetensors`, tensorsOf(modules), {
-    dtype: adapter.dtype,
-    metadata: { format: "pt", ...sitesMetadata(adapter.updates) },
-  });
-  await writeJsonAtomic(`${folder}/adapter_config.json`, config);
-  const card = `${folder}/README.md`;
-  const old = await readText(card).catch(() => CARD_MARK);
-  if (old.includes(CARD_MARK)) await writeFileAtomic(card, adapterCard(adapter, modules));
+  const metadata = {
+    format: "pt",
+    ...sitesMetadata(adapter.updates),
+    ...await configMetadata(mathematicsOf(parsePeftConfig(config))),
+  };
+  const { dtype } = adapter;
+  await saveFolder(folder, [
+    safetensorsFile(fileIn(folder, "adapter_model.safetensors"), tensorsOf(modules), {
+      dtype,
+      metadata,
+    }),
+    ...await cardFile(folder, adapterCard(adapter, modules)),
+    { name: "adapter_config.json", content: jsonText(config) },
+  ]);
+}
+
+/** The card, unless the folder has one that Lowrank did not write. */
+async function cardFile(folder: string, content: string): Promise<FolderFile[]> {
+  const old = await readText(fileIn(folder, "README.md")).catch(() => CARD_MARK);
+  return old.includes(CARD_MARK) ? [{ name: "README.md", content }] : [];
 }
 
 /** Checks everything and joins the updates into one of all rows per module. */

@@ -2,8 +2,11 @@
 
 import { writeFileAtomic } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
+import type { FolderFile } from "../core/save_folder.ts";
 import { formatShape, sizeOf } from "../core/shape.ts";
+import { splitPath } from "../core/storage.ts";
 import { bitsOf, type Dtype, encode, type FloatDtype, storedDtype } from "./dtype.ts";
+import { assertStoredFinite } from "./finite_values.ts";
 
 /** Options of {@link writeSafetensors}. */
 export interface WriteOptions {
@@ -11,6 +14,8 @@ export interface WriteOptions {
   readonly dtype?: FloatDtype;
   /** The file's `__metadata__`. */
   readonly metadata?: Readonly<Record<string, string>>;
+  /** Write NaN and infinity, and values that become infinite in `dtype`. Default false: refuse them. */
+  readonly allowNonFinite?: boolean;
 }
 
 /** A tensor with its name and dtype in the file. */
@@ -24,10 +29,13 @@ interface Item {
  * Writes tensors to a safetensors file, whole or not at all. The bytes depend only on the content:
  * larger dtypes come first, names are sorted within a size, and the header is padded to 8 bytes.
  *
- * Floats are rounded to nearest, ties to even; in F16, 65520 and more become infinity. Memory: one
+ * Floats are rounded to nearest, ties to even; in F16, 65520 and more would become infinity. Memory: one
  * tensor's bytes in addition to the tensors themselves.
  *
- * @throws {RangeError} when a name occurs twice or data do not fill their shape; nothing is written.
+ * After a crash at any time, a reader finds the old file or the new one.
+ *
+ * @throws {RangeError} when a name occurs twice, data do not fill their shape, or a value is not finite
+ * in the file's dtype; nothing is written.
  * @throws {Error} when the disk is full or the folder missing or not writable; an older file is
  * unchanged.
  *
@@ -47,16 +55,29 @@ export async function writeSafetensors(
   entries: Iterable<readonly [string, HostTensor]>,
   options: WriteOptions = {},
 ): Promise<void> {
-  const float = options.dtype ?? "F32";
+  const { content, totalBytes } = safetensorsFile(path, entries, options);
+  await writeFileAtomic(path, content, totalBytes);
+}
+
+/**
+ * A safetensors file that is to be saved with others.
+ *
+ * @throws {RangeError} As {@link writeSafetensors}.
+ */
+export function safetensorsFile(
+  path: string,
+  entries: Iterable<readonly [string, HostTensor]>,
+  { dtype: float = "F32", metadata, allowNonFinite = false }: WriteOptions = {},
+): FolderFile {
   const items = Array.from(entries, ([name, tensor]): Item => ({
     name,
     tensor,
     dtype: storedDtype(tensor.data, float),
   })).sort(inFileOrder);
-  checkItems(path, items);
-  const header = headerOf(items, options.metadata);
-  const total = items.reduce((sum, item) => sum + bytesOf(item), header.length);
-  await writeFileAtomic(path, pieces(header, items, float), total);
+  checkItems(path, items, allowNonFinite);
+  const header = headerOf(items, metadata);
+  const totalBytes = items.reduce((sum, item) => sum + bytesOf(item), header.length);
+  return { name: splitPath(path).name, content: pieces(header, items, float), totalBytes };
 }
 
 function* pieces(header: Uint8Array, items: Item[], float: FloatDtype): Generator<Uint8Array> {
@@ -72,9 +93,9 @@ function inFileOrder(a: Item, b: Item): number {
 
 const compare = (a: string, b: string): number => a < b ? -1 : Number(a > b);
 
-function checkItems(path: string, items: Item[]): void {
+function checkItems(path: string, items: Item[], allowNonFinite: boolean): void {
   const names = new Set<string>(["__metadata__"]);
-  for (const { name, tensor: { shape, data } } of items) {
+  for (const { name, dtype, tensor, tensor: { shape, data } } of items) {
     if (names.has(name)) {
       throw new RangeError(
         `cannot write ${path}: names must be unique and not __metadata__, found "${name}"`,
@@ -84,6 +105,7 @@ function checkItems(path: string, items: Item[]): void {
       const rule = `"${name}" of shape ${formatShape(shape)} needs ${sizeOf(shape)} values`;
       throw new RangeError(`cannot write ${path}: ${rule}, found ${data.length}`);
     }
+    if (!allowNonFinite) assertStoredFinite(`cannot write ${path}`, name, tensor, dtype);
     names.add(name);
   }
 }

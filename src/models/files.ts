@@ -1,20 +1,18 @@
-/** Loading and saving models as Hugging Face folders. @module */
+/** Loading models from Hugging Face folders. @module */
 
 import { type Architecture, storedShape, type TensorSpec } from "../architectures/architecture.ts";
 import type { ConfigJson } from "../architectures/config_fields.ts";
 import { isBuffer } from "../architectures/infer_architecture.ts";
 import { architectureOf } from "../architectures/registry.ts";
 import { ShapeError } from "../core/errors.ts";
-import { makeFolder, readJson, writeJsonAtomic } from "../core/files.ts";
-import type { HostTensor } from "../core/host_tensor.ts";
+import { readJson } from "../core/files.ts";
 import { formatShape, sameShape } from "../core/shape.ts";
 import { fileIn, fileName, type FileSource, type Folder } from "../core/storage.ts";
 import type { Device } from "../device/device.ts";
-import type { FloatDtype, SafetensorsFile } from "../formats/mod.ts";
-import { openSafetensors, writeSafetensors } from "../formats/mod.ts";
-import type { Model } from "./model.ts";
-import { familyOf } from "./registry.ts";
-import { type ModelOptions, TextModel } from "./text_model.ts";
+import { assertOwnConfig } from "../formats/config_digest.ts";
+import { openSafetensors, type SafetensorsFile } from "../formats/mod.ts";
+import { familyOf, mathematicsOfModel } from "./registry.ts";
+import type { ModelOptions, TextModel } from "./text_model.ts";
 import { reorient } from "./transpose.ts";
 
 /**
@@ -27,7 +25,8 @@ import { reorient } from "./transpose.ts";
  * tensor at a time on the host.
  *
  * @throws {SyntaxError} when `config.json` is not a JSON object.
- * @throws {RangeError} when the model type is unknown, or a tensor is missing or is not part of the model.
+ * @throws {RangeError} when the model type is unknown, a tensor is missing or is not part of the model, or
+ * the weights were saved with another `config.json`.
  * @throws {ShapeError} when a tensor does not fit the configuration.
  *
  * @example
@@ -46,6 +45,7 @@ export async function loadModel(
 ): Promise<TextModel> {
   const json = await readConfig(folder), family = familyOf(json), config = family.complete(json);
   using file = await openSafetensors(folder);
+  await assertOwnConfig(file.metadata, "config.json", mathematicsOfModel(json));
   const names = namesInFile(architectureOf(config), file);
   using unfinished = new DisposableStack();
   const model = unfinished.use(family.allocate(device, config, options));
@@ -116,53 +116,3 @@ export async function readConfigJson(path: Folder): Promise<ConfigJson> {
 
 const configFile = (path: Folder): FileSource =>
   typeof path === "string" && path.endsWith(".json") ? path : fileIn(path, "config.json");
-
-/**
- * Saves a model, without its adapters, as a Hugging Face folder; each file is written whole or not at all.
- * Of a model without a known architecture, only the parameters are saved, without a `config.json`.
- *
- * @param dtype How values are stored. Default F32.
- * @throws {Error} when the folder cannot be written; older files are unchanged.
- *
- * @example
- * ```ts
- * import { loadModel, openDevice, saveModel } from "@lowrank/core";
- *
- * using device = await openDevice();
- * using model = await loadModel(device, "models/tiny-gpt2");
- * const folder = await Deno.makeTempDir();
- * await saveModel(model, folder, "BF16");
- * await Deno.remove(folder, { recursive: true });
- * ```
- */
-export async function saveModel(
-  model: Model,
-  folder: string,
-  dtype: FloatDtype = "F32",
-): Promise<void> {
-  const { architecture, parameters } = model;
-  const specs = architecture?.tensors ?? [...parameters.values()];
-  const values = await readTensors(model, specs.map(({ name }) => name));
-  const entries = specs.map((spec, i) => [spec.name, reorient(spec, values[i])] as const);
-  const options = architecture ? { dtype, metadata: { format: "pt" } } : { dtype };
-  await makeFolder(folder);
-  await writeSafetensors(fileIn(folder, "model.safetensors"), entries, options);
-  if (!(model instanceof TextModel)) return;
-  await writeJsonAtomic(fileIn(folder, "config.json"), {
-    ...model.configJson(),
-    torch_dtype: { F32: "float32", F16: "float16", BF16: "bfloat16" }[dtype],
-  });
-}
-
-/** Reads the named tensors in F32, however they are stored, without what adapters add. */
-async function readTensors(
-  { device, parameters, linears }: Model,
-  names: readonly string[],
-): Promise<HostTensor[]> {
-  using scope = new DisposableStack();
-  const weights = new Map(linears.map(({ weight }) => [weight.name, weight]));
-  const tensors = names.map((name) =>
-    parameters.get(name)?.own ?? scope.use(weights.get(name)!.dense())
-  );
-  return await device.read(...tensors);
-}

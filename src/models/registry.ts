@@ -47,6 +47,17 @@ export function completeConfig(config: ConfigJson): ConfigJson {
 }
 
 /**
+ * The fields of a configuration that determine what a model computes, with defaults filled in: users may
+ * edit the names of tokens and classes by hand.
+ *
+ * @throws {RangeError} As {@link completeConfig}.
+ */
+export function mathematicsOfModel(config: ConfigJson): ConfigJson {
+  const { bos_token_id: _, eos_token_id: __, id2label: ___, ...rest } = completeConfig(config);
+  return rest;
+}
+
+/**
  * The family of a configuration.
  *
  * @param what Names the configuration in errors.

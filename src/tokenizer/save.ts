@@ -1,6 +1,7 @@
 /** Saves a trained vocabulary as the two files that Hugging Face's libraries read. @module */
 
-import { makeFolder, writeJsonAtomic } from "../core/files.ts";
+import { saveFolder } from "../core/save_folder.ts";
+import { jsonText } from "../core/write_file.ts";
 import type { BytePairVocabulary } from "./train.ts";
 
 /** The contents of `tokenizer.json`: a byte-level BPE like GPT-2's. */
@@ -53,9 +54,15 @@ export function tokenizerConfig(vocabulary: BytePairVocabulary): Record<string, 
 /**
  * Writes `tokenizer.json` and `tokenizer_config.json` to a folder, which is created if missing. They
  * can be loaded with `transformers`, `tokenizers` and `loadTokenizer`.
+ *
+ * They are saved as a whole: after a crash at any time, a reader finds the old tokenizer, the new one, or
+ * no `tokenizer.json` and so an error.
+ *
+ * @throws {Error} when a file cannot be written; the message says what a reader finds.
  */
 export async function saveTokenizer(folder: string, vocabulary: BytePairVocabulary): Promise<void> {
-  await makeFolder(folder);
-  await writeJsonAtomic(`${folder}/tokenizer.json`, tokenizerJson(vocabulary));
-  await writeJsonAtomic(`${folder}/tokenizer_config.json`, tokenizerConfig(vocabulary));
+  await saveFolder(folder, [
+    { name: "tokenizer_config.json", content: jsonText(tokenizerConfig(vocabulary)) },
+    { name: "tokenizer.json", content: jsonText(tokenizerJson(vocabulary)) },
+  ]);
 }

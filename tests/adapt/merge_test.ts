@@ -5,6 +5,7 @@ import { DryDevice } from "../../src/device/dry.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { initGpt2, loadModel, parseGpt2Config, saveModel } from "../../src/models/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
+import { filesIn } from "../support/folders.ts";
 import { logitsOf, tinyModel, trainedLora, withFolder } from "./fixtures.ts";
 
 Deno.test("ΔW = scaling · B A, and shapes that do not fit are refused", () => {
@@ -70,6 +71,24 @@ Deno.test("nothing is lost of an update that is zero", async () => {
     [1, 0],
     [1, 0],
   ]);
+});
+
+Deno.test("a merged weight that overflows is refused by its name, in the report and in the file", async () => {
+  using device = new ReferenceDevice();
+  using model = tinyModel(device);
+  using adapter = trainedLora(model);
+  const { A, B } = adapter.sites[0], name = '"transformer.h.0.attn.c_attn.weight" must be finite';
+  for (const { tensor, size } of [A, B]) device.write(tensor, new Float32Array(size).fill(150));
+  assertEquals((await mergeReport(model, adapter)).weights.length, 2);
+  const half = () => mergeReport(model, adapter, { dtype: "F16" });
+  await assertRejects(half, RangeError, `cannot merge: the values of ${name} in F16`);
+  for (const { tensor, size } of [A, B]) device.write(tensor, new Float32Array(size).fill(1e20));
+  await assertRejects(() => mergeReport(model, adapter), RangeError, `${name} in F32`);
+  using merged = merge(model, adapter);
+  await withFolder(async (folder) => {
+    await assertRejects(() => saveModel(merged, folder), RangeError, `${name} in F32`);
+    assertEquals(filesIn(folder), []);
+  });
 });
 
 Deno.test("a merged model is saved like any other and comes back with the same logits", async () => {

@@ -2,6 +2,7 @@
 
 import { assert, assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
 import { truncationError } from "../../src/analysis/mod.ts";
+import { hostTensor } from "../../src/core/host_tensor.ts";
 import { readAdapter, writeAdapter } from "../../src/formats/mod.ts";
 import {
   goodConfig,
@@ -10,7 +11,7 @@ import {
   moduleName,
   writeRawAdapter,
 } from "../formats/adapter_folders.ts";
-import { withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../support/folders.ts";
 import { golden, tensorsOf } from "../support/golden.ts";
 import "../support/open_lapack.ts";
 import { assertFails, lowrank, lowrankJson, model } from "./lowrank.ts";
@@ -85,18 +86,17 @@ Deno.test("inspect --base: a base that lacks a module, or has another shape, is 
 
 Deno.test("inspect and compare name the module that has a NaN", () =>
   withFolder(async (folder) => {
-    const A = { shape: [1, 3], data: Float32Array.of(1, NaN, 3) };
-    const B = { shape: [2, 1], data: Float32Array.of(1, 2) };
-    await writeAdapter(folder, { updates: [{ module: "layer.4.query", A, B, scaling: 1 }] });
+    const write = (a: readonly number[], b: readonly number[]) =>
+      writeRawAdapter(folder, { ...goodConfig, r: 1, target_modules: ["query"] }, {
+        "base_model.model.layer.4.query.lora_A.weight": hostTensor([1, 3], a),
+        "base_model.model.layer.4.query.lora_B.weight": hostTensor([2, 1], b),
+      });
+    await write([1, NaN, 3], [1, 2]);
     const sentence =
       "A of the update of layer.4.query must have finite values, found NaN at [0, 1]";
     await assertFails(["inspect", folder], sentence);
     await assertFails(["compare", folder, folder], sentence);
-    const swapped = {
-      A: { ...A, data: A.data.map(() => 1) },
-      B: { ...B, data: B.data.map(() => NaN) },
-    };
-    await writeAdapter(folder, { updates: [{ module: "layer.4.query", ...swapped, scaling: 1 }] });
+    await write([1, 1, 1], [NaN, NaN]);
     const other = "B of the update of layer.4.query must have finite values, found NaN at [0, 0]";
     await assertFails(["compare", folder, folder], other);
   }));
@@ -126,6 +126,25 @@ Deno.test("resize: the error is the distance of the dense updates, and PEFT's fi
       [config.taskType, config.fanInFanOut, config.baseModelName],
       [original.config.taskType, true, original.config.baseModelName],
     );
+  }));
+
+Deno.test("resize refuses an update that is infinite, or A and B that are, and writes nothing", () =>
+  withFolder(async (folder) => {
+    const out = `${folder}/out`;
+    for (
+      const [alpha, value, message] of [
+        [1e308, 100, "ΔW of the update of layer.4.query must be finite, found a scaling of 1e+308"],
+        [1e-300, 3e38, 'layer.4.query.lora_B.weight" must be finite in F32, found Infinity'],
+      ] as const
+    ) {
+      const config = { ...goodConfig, r: 1, lora_alpha: alpha, target_modules: ["query"] };
+      await writeRawAdapter(folder, config, {
+        "base_model.model.layer.4.query.lora_A.weight": hostTensor([1, 3], [value, value, value]),
+        "base_model.model.layer.4.query.lora_B.weight": hostTensor([2, 1], [value, 1]),
+      });
+      await assertFails(["resize", folder, "--rank", "1", "--output", out], message);
+      assertEquals(filesIn(folder), ["adapter_config.json", "adapter_model.safetensors"]);
+    }
   }));
 
 Deno.test("resize --energy keeps the share, and the table says where it was written", () =>

@@ -34,5 +34,6 @@ export async function writeRawAdapter(
   tensors: Readonly<Record<string, HostTensor>> = goodTensors,
 ): Promise<void> {
   await Deno.writeTextFile(`${folder}/adapter_config.json`, JSON.stringify(config));
-  await writeSafetensors(`${folder}/adapter_model.safetensors`, Object.entries(tensors));
+  const path = `${folder}/adapter_model.safetensors`;
+  await writeSafetensors(path, Object.entries(tensors), { allowNonFinite: true });
 }

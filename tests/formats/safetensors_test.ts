@@ -102,7 +102,7 @@ Deno.test("F16 and BF16 files hold the rounded values", () =>
       BF16: [1, 70144, -0.10009765625, NaN],
     };
     for (const dtype of ["F32", "F16", "BF16"] as const) {
-      await writeSafetensors(path, [["x", { shape: [4], data }]], { dtype });
+      await writeSafetensors(path, [["x", { shape: [4], data }]], { dtype, allowNonFinite: true });
       using file = await openSafetensors(path);
       assertEquals(file.tensors.get("x")?.dtype, dtype);
       assertEquals([...(await file.read("x")).data], expected[dtype]);
@@ -115,7 +115,8 @@ Deno.test("F16 and BF16 files hold the rounded values", () =>
 Deno.test("bits of F16 values are stored as F16, whatever type real numbers are asked for", () =>
   withFolder(async (folder) => {
     const path = `${folder}/x.safetensors`, data = Uint16Array.of(0x3e00, 0xfc00, 1);
-    await writeSafetensors(path, [["x", { shape: [3], data }]], { dtype: "F32" });
+    const options = { dtype: "F32", allowNonFinite: true } as const;
+    await writeSafetensors(path, [["x", { shape: [3], data }]], options);
     using file = await openSafetensors(path);
     assertEquals(file.tensors.get("x")?.dtype, "F16");
     assertEquals([...(await file.read("x")).data], [1.5, -Infinity, 2 ** -24]);
@@ -152,6 +153,40 @@ Deno.test("writes the very bytes that the reference implementation writes", () =
     const { tensors, metadata } = await readSafetensors(original);
     await writeSafetensors(`${folder}/x`, tensors, { metadata });
     assertEquals(await Deno.readFile(`${folder}/x`), await Deno.readFile(original));
+  }));
+
+Deno.test("values that are not finite in the file are refused and nothing is written", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/x`, good: HostTensor = { shape: [1], data: Float32Array.of(1) };
+    const largest = 2 ** 128 - 2 ** 104, toBf16 = 2 ** 128 - 2 ** 119;
+    const cases: [data: HostTensor["data"], dtype: FloatDtype, found: string | undefined][] = [
+      [Float32Array.of(0, 1, 2, NaN), "F32", "in F32, found NaN at [1, 1]"],
+      [Float32Array.of(0, 1, -Infinity, 2), "BF16", "in BF16, found -Infinity at [1, 0]"],
+      [Float32Array.of(0, -65520, 1, 2), "F16", "in F16, found -65520 at [0, 1]"],
+      [Float32Array.of(0, 65519, largest, 2), "F32", undefined],
+      [Float32Array.of(0, 65519, 1, 2), "F16", undefined],
+      [Float32Array.of(0, 0, 0, toBf16), "BF16", `in BF16, found ${toBf16} at [1, 1]`],
+      [Float32Array.of(0, 0, 0, toBf16 - 2 ** 104), "BF16", undefined],
+      [Float64Array.of(0, 0, 2 ** 128 - 2 ** 103, 0), "F32", "at [1, 0]"],
+      [Float64Array.of(0, 0, 0, toBf16 - 2 ** 103), "BF16", "at [1, 1]"],
+      [Float64Array.of(0, 0, 0, toBf16 - 1.5 * 2 ** 103), "BF16", undefined],
+      [Uint16Array.of(0, 0x7c00, 0, 0), "F32", "in F16, found bits of one that is not at [0, 1]"],
+      [Int32Array.of(2 ** 31 - 1, 0, 0, 0), "F16", undefined],
+    ];
+    for (const [data, dtype, found] of cases) {
+      const entries: [string, HostTensor][] = [["good", good], ["w", { shape: [2, 2], data }]];
+      const write = () => writeSafetensors(path, entries, { dtype });
+      if (found === undefined) {
+        await write();
+        const { tensors } = await readSafetensors(path);
+        assert([...tensors.values()].every(({ data }) => data.every(Number.isFinite)));
+        await Deno.remove(path);
+      } else {
+        await assertRejects(write, RangeError, found);
+        await assertRejects(write, RangeError, `cannot write ${path}: the values of "w" must be`);
+      }
+      assertEquals(filesIn(folder), []);
+    }
   }));
 
 Deno.test("a writer's mistakes are refused and nothing is written", () =>

@@ -91,7 +91,11 @@ export class LoraAdapter implements Adapter {
    * differ, it is the one of the largest magnitude, and every other site's B is multiplied by the ratio
    * to it: ΔW is the same, α is not.
    *
-   * @throws {Error} when a file cannot be written; files already there stay unchanged.
+   * After a crash at any time, a reader finds the old adapter, the new one, or an error (see
+   * {@link writeAdapter}).
+   *
+   * @throws {RangeError} when a value is not finite in the file's dtype; nothing is written.
+   * @throws {Error} when a file cannot be written; the message says what a reader finds.
    */
   async save(folder: string, options: SaveAdapterOptions = {}): Promise<void> {
     const { sites, model } = this, updates = await this.read();

@@ -1,0 +1,93 @@
+/**
+ * Every operation that changes the disk, in one object, so that tests can make each of them fail.
+ *
+ * @module
+ */
+
+/** A new file; while it is open, it is locked. */
+export interface NewFile extends Disposable {
+  /** Writes some of the bytes from the start, and returns how many. */
+  write(bytes: Uint8Array): Promise<number>;
+  /** Waits until what was written is on the disk. */
+  sync(): Promise<void>;
+}
+
+/** The operations. */
+export interface Disk {
+  /** Makes a folder and its parents; an existing folder stays as it is. */
+  makeFolder(path: string): Promise<void>;
+  /** Makes a file that must not exist yet. */
+  create(path: string, mode?: number): Promise<NewFile>;
+  /** Sets a file's permission bits. */
+  setMode(path: string, mode: number): Promise<void>;
+  /** Puts a file in the place of another one, or of none. */
+  rename(from: string, to: string): Promise<void>;
+  /** Removes a file or an empty folder. */
+  remove(path: string): Promise<void>;
+  /** Removes a folder with everything in it. */
+  removeAll(path: string): Promise<void>;
+  /** Waits until a folder's names are on the disk, where the system can. */
+  syncFolder(path: string): Promise<void>;
+}
+
+const system: Disk = {
+  makeFolder: (path) => Deno.mkdir(path, { recursive: true }),
+  create,
+  setMode: (path, mode) => Deno.chmod(path, mode),
+  rename: (from, to) => Deno.rename(from, to),
+  remove: (path) => Deno.remove(path),
+  removeAll: (path) => Deno.remove(path, { recursive: true }),
+  syncFolder,
+};
+
+let operations = system;
+
+/** The operations in force. A call that a signal interrupts is made again. */
+export const disk: Disk = {
+  makeFolder: (path) => uninterrupted(() => operations.makeFolder(path)),
+  create: async (path, mode) => {
+    const file = await uninterrupted(() => operations.create(path, mode));
+    return {
+      write: (bytes) => uninterrupted(() => file.write(bytes)),
+      sync: () => uninterrupted(() => file.sync()),
+      [Symbol.dispose]: () => file[Symbol.dispose](),
+    };
+  },
+  setMode: (path, mode) => uninterrupted(() => operations.setMode(path, mode)),
+  rename: (from, to) => uninterrupted(() => operations.rename(from, to)),
+  remove: (path) => uninterrupted(() => operations.remove(path)),
+  removeAll: (path) => uninterrupted(() => operations.removeAll(path)),
+  syncFolder: (path) => uninterrupted(() => operations.syncFolder(path)),
+};
+
+/** Puts others in the place of the operations, until it is disposed; `make` gets the system's. */
+export function replaceDisk(make: (system: Disk) => Disk): Disposable {
+  operations = make(system);
+  return { [Symbol.dispose]: () => void (operations = system) };
+}
+
+async function uninterrupted<T>(call: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await call();
+    } catch (error) {
+      // Unlike other errors of the system, it has no code.
+      if (!(error instanceof Deno.errors.Interrupted)) throw error;
+    }
+  }
+}
+
+/** The lock tells a file that is being written from what a killed process has left. */
+async function create(path: string, mode?: number): Promise<NewFile> {
+  const file = await Deno.open(path, { write: true, createNew: true, mode });
+  await file.tryLock(true).catch(() => false);
+  return file;
+}
+
+/** Windows opens no folders, and some network drives do not write them on demand. */
+async function syncFolder(path: string): Promise<void> {
+  using folder = await Deno.open(path).catch(() => undefined);
+  await folder?.sync().catch((error) => {
+    if (!["EINVAL", "ENOTSUP", "EBADF"].includes(error.code)) throw error;
+  });
+}

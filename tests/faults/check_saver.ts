@@ -1,0 +1,122 @@
+/** What a reader finds after a save with a fault at any of its operations. @module */
+
+import { assert, assertEquals } from "@std/assert";
+import { withFolder } from "../support/folders.ts";
+import { type Fault, faults, FaultyDisk } from "./faulty_disk.ts";
+import {
+  copyFolder,
+  type Files,
+  filesOf,
+  type Group,
+  type State,
+  stateOf,
+  temporaryIn,
+} from "./saved_files.ts";
+
+/** A way to save. */
+export interface Saver {
+  /** What the folder holds before; nothing if absent. */
+  readonly prepare?: (folder: string) => Promise<void>;
+  /** Saves what is new. */
+  readonly save: (folder: string) => Promise<unknown>;
+  /** Files that must all be old or all be new. */
+  readonly groups: readonly Group[];
+  /** Our reader, which must refuse what is neither. */
+  readonly read: (folder: string) => Promise<unknown>;
+  /** Bytes that are live on a device, which must stay what they were. */
+  readonly live?: () => number;
+}
+
+/** How often a reader found what, by fault. */
+export type Tally = Partial<Record<Fault, Partial<Record<State, number>>>>;
+
+/** Tries every fault at every operation; returns the operations without a fault, and what was found. */
+export async function checkSaver(saver: Saver): Promise<{ operations: string[]; tally: Tally }> {
+  const tally: Tally = {};
+  let operations: string[] = [];
+  await withFolder(async (root) => {
+    const [before, after] = [`${root}/before`, `${root}/after`];
+    await Deno.mkdir(before);
+    await saver.prepare?.(before);
+    copyFolder(before, after);
+    operations = await operationsOf(() => saver.save(after));
+    const [old, fresh] = [filesOf(before), filesOf(after)];
+    for (const fault of faults) {
+      const found = tally[fault] = {} as Partial<Record<State, number>>;
+      for (let at = 0, isReached = true; isReached; at++) {
+        const folder = `${root}/${fault}-${at}`;
+        copyFolder(before, folder);
+        const trial = new Trial(saver, folder, old, fresh, `${fault} at operation ${at}`);
+        isReached = await trial.run(fault, at);
+        if (isReached) found[trial.state] = (found[trial.state] ?? 0) + 1;
+        await Deno.remove(folder, { recursive: true });
+      }
+    }
+  });
+  return { operations, tally };
+}
+
+/** The names of the operations that something does. */
+export async function operationsOf(work: () => Promise<unknown>): Promise<string[]> {
+  using disk = new FaultyDisk();
+  await work();
+  return disk.names;
+}
+
+/** One save with one fault. */
+class Trial {
+  /** What a reader found. */
+  state: State = "refused";
+  readonly #saver: Saver;
+  readonly #folder: string;
+  readonly #old: Files;
+  readonly #fresh: Files;
+  readonly #what: string;
+
+  constructor(saver: Saver, folder: string, old: Files, fresh: Files, what: string) {
+    [this.#saver, this.#folder, this.#old, this.#fresh] = [saver, folder, old, fresh];
+    this.#what = what;
+  }
+
+  /** Whether the fault was reached. */
+  async run(fault: Fault, at: number): Promise<boolean> {
+    const { save, live } = this.#saver, bytes = live?.();
+    let failure: Error | undefined, disk: FaultyDisk;
+    {
+      using faulty = new FaultyDisk(fault, at);
+      disk = faulty;
+      failure = await save(this.#folder).then(() => undefined, (error) => error);
+    }
+    assertEquals(live?.(), bytes, `${this.#what}: live bytes`);
+    this.state = await this.#look();
+    if (fault !== "kill" && fault !== "torn") this.#checkAlive(fault, disk, failure);
+    await operationsOf(() => save(this.#folder));
+    assertEquals(await this.#look(), "new", `${this.#what}, saved again`);
+    assertEquals(temporaryIn(filesOf(this.#folder)), [], `${this.#what}, saved again`);
+    return disk.isReached;
+  }
+
+  /** After a failure from which the process lives on, the error says what is there. */
+  #checkAlive(fault: Fault, disk: FaultyDisk, failure?: Error): void {
+    const cause = `${this.#what} (${disk.faulty}): ${failure?.message}`;
+    if (!disk.isReached || fault === "short" || fault === "EINTR") assert(!failure, cause);
+    const isInPlace = !failure || failure.message.includes("is in place, but may be lost");
+    assertEquals(this.state, isInPlace ? "new" : this.#old.size > 0 ? "old" : "refused", cause);
+    const says = /older file.* unchanged|cannot (make|write to) the folder/;
+    if (!isInPlace) assert(says.test(failure!.message), cause);
+    // What cannot be removed stays, until the next save.
+    const stays = disk.faulty === "remove" ? 1 : 0;
+    assert(temporaryIn(filesOf(this.#folder)).length <= stays, cause);
+  }
+
+  /** What every reader finds: the bytes of all groups are old, or new, or a key is missing. */
+  async #look(): Promise<State> {
+    const files = filesOf(this.#folder), { groups, read } = this.#saver;
+    const states = groups.map((group) => {
+      return stateOf(group, files, { old: this.#old, fresh: this.#fresh }, this.#what);
+    });
+    const isRead = await read(this.#folder).then(() => true, () => false);
+    assertEquals(isRead, states[0] !== "refused", `${this.#what}: our reader`);
+    return states[0];
+  }
+}

@@ -1,0 +1,77 @@
+/** A run with a fault at every operation of the disk: the next call resumes to the same bits. */
+
+import { assert, assertEquals } from "@std/assert";
+import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
+import type { Device } from "../../src/device/device.ts";
+import { initGpt2, parseGpt2Config } from "../../src/models/mod.ts";
+import { run, type RunResult } from "../../src/runs/mod.ts";
+import { tinyOptions, tinySpec } from "../runs/fixtures.ts";
+import { withFolder } from "../support/folders.ts";
+import { operationsOf } from "./check_saver.ts";
+import { type Fault, faults, FaultyDisk } from "./faulty_disk.ts";
+
+const spec = tinySpec(3, { kind: "lora", rank: 1, sites: ["q"] });
+
+/** One narrow layer: few tensors make few operations. */
+const config = parseGpt2Config({
+  vocab_size: 11,
+  n_positions: 8,
+  n_embd: 4,
+  n_layer: 1,
+  n_head: 1,
+});
+
+/** Three steps with a checkpoint after each. */
+async function train(device: Device, folder: string): Promise<RunResult> {
+  const openModel = () => initGpt2(device, config, { seed: 3 });
+  return await run(spec, { ...tinyOptions(folder, device), openModel, checkpointEvery: 1 });
+}
+
+/** What must not depend on faults: the log, what was measured, and every saved byte. */
+async function outcomeOf({ folder, log, metrics, exact }: RunResult): Promise<unknown> {
+  const names = ["adapter_config.json", "adapter_model.safetensors"];
+  const files = names.map(async (name) =>
+    (await Deno.readFile(`${folder}/adapter/${name}`)).toHex()
+  );
+  return { log, metrics, exact, files: await Promise.all(files) };
+}
+
+/** Names of temporary files in a folder and below. */
+function temporaryIn(folder: string): string[] {
+  return Array.from(Deno.readDirSync(folder), ({ name, isDirectory }) => {
+    return isDirectory ? temporaryIn(`${folder}/${name}`) : name.endsWith(".tmp") ? [name] : [];
+  }).flat();
+}
+
+/** Runs with a fault, then again without; returns whether the fault was reached. */
+async function tryOne(device: Device, fault: Fault, at: number, whole: unknown): Promise<boolean> {
+  let isReached = false;
+  await withFolder(async (folder) => {
+    const { live } = device.ledger.read(), disk = new FaultyDisk(fault, at);
+    const failure = await train(device, folder).then(() => undefined, (error: Error) => error);
+    disk[Symbol.dispose]();
+    isReached = disk.isReached;
+    const what = `${fault} at operation ${at} (${disk.faulty}): ${failure?.message}`;
+    if (!isReached || fault === "short" || fault === "EINTR") assert(!failure, what);
+    assertEquals(device.ledger.read().live, live, what);
+    await operationsOf(async () => {
+      assertEquals(await outcomeOf(await train(device, folder)), whole, what);
+    });
+    assertEquals(temporaryIn(folder), [], what);
+  });
+  return isReached;
+}
+
+Deno.test("a run that a fault cuts off at any operation resumes to the same bits", async () => {
+  using device = await openCpuDevice({ threads: 1 });
+  let whole: unknown;
+  await withFolder(async (folder) => {
+    whole = await outcomeOf(await train(device, folder));
+  });
+  for (const fault of faults) {
+    let at = 0;
+    while (await tryOne(device, fault, at, whole)) at++;
+    // Two checkpoints and six files, each made, written, flushed and renamed.
+    assert(at > 4 * 8, `found ${at} operations`);
+  }
+});
