@@ -1,0 +1,49 @@
+/** Many inputs of one kind, and what came of them. @module */
+
+import fc from "npm:fast-check@4.10.2";
+import { judge } from "./judge.ts";
+import type { Files, Kind } from "./kind.ts";
+
+/** What came of a kind's inputs. */
+export interface Report {
+  readonly kind: string;
+  readonly accepted: number;
+  readonly refused: number;
+  /** The longest that an input took. */
+  readonly slowestMs: number;
+  /** Resident memory at the start and after each tenth of the inputs. */
+  readonly megabytes: readonly number[];
+  /** The smallest input found that the package does not deal with as it should. */
+  readonly find?: { readonly reason: string; readonly files: Files };
+}
+
+/** How many inputs, from which seed. */
+export interface Plan {
+  readonly runs: number;
+  readonly seed: number;
+  /** Called before each input, which it can write down in case that the process does not survive it. */
+  readonly onInput?: (files: Files) => void;
+}
+
+/** Tries inputs until one is not dealt with as it should be, and makes that one small. */
+export async function fuzz(kind: Kind, { runs, seed, onInput }: Plan): Promise<Report> {
+  let accepted = 0, refused = 0, slowestMs = 0;
+  const megabytes = [residentMegabytes()];
+  const property = fc.asyncProperty(kind.inputs, async (files) => {
+    onInput?.(files);
+    const { refusal, ms } = await judge(kind, files);
+    refusal === undefined ? accepted++ : refused++;
+    slowestMs = Math.max(slowestMs, ms);
+    const tenth = Math.max(1, Math.floor(runs / 10));
+    if ((accepted + refused) % tenth === 0) megabytes.push(residentMegabytes());
+  });
+  const details = await fc.check(property, { numRuns: runs, seed });
+  const counted = { kind: kind.name, accepted, refused, slowestMs, megabytes };
+  if (!details.failed) return counted;
+  const reason = (details.errorInstance as Error).message;
+  return { ...counted, find: { reason, files: details.counterexample![0] } };
+}
+
+function residentMegabytes(): number {
+  return Math.round(Deno.memoryUsage().rss / 2 ** 20);
+}

@@ -1,0 +1,22 @@
+/** 300 spoiled inputs of each kind from a fixed seed; `deno task fuzz` tries more from a random one. */
+
+import { assertEquals } from "@std/assert";
+import { kinds } from "./kinds.ts";
+import { fuzzWatched } from "./watched.ts";
+
+const runs = 300;
+
+Deno.test("300 spoiled inputs of each kind are read soundly or refused in one sentence", async (t) => {
+  const names = kinds.map(({ name }) => name), seen: string[] = [];
+  for await (const report of fuzzWatched(names, { runs, seed: 20260101 })) {
+    const { kind, accepted, refused, find } = report;
+    seen.push(kind);
+    await t.step(kind, () => {
+      assertEquals(find, undefined, `${kind}: ${find?.reason}\n${JSON.stringify(find?.files)}`);
+      assertEquals(accepted + refused, runs);
+      // Inputs that are all good, or all bad at the first byte, would test nothing.
+      assertEquals([accepted, refused].map((count) => count >= runs / 20), [true, true]);
+    });
+  }
+  assertEquals(seen.sort(), names.sort());
+});

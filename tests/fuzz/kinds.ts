@@ -1,0 +1,28 @@
+/** Every kind of input that comes from outside. @module */
+
+import type { Kind } from "./kind.ts";
+import { adapterConfigs, adapterFolders, patternsOfModules, sites } from "./kinds/adapters.ts";
+import { modelConfigs, modelFolders } from "./kinds/models.ts";
+import { checkpoints, runSpecs } from "./kinds/runs.ts";
+import { headers, shardIndexes, wholeFiles } from "./kinds/safetensors.ts";
+import { tokenizers } from "./kinds/tokenizers.ts";
+import { batches, cases, trainConfigs } from "./kinds/training.ts";
+
+/** All of them. */
+export const kinds: readonly Kind[] = [
+  headers,
+  wholeFiles,
+  shardIndexes,
+  adapterConfigs,
+  adapterFolders,
+  sites,
+  patternsOfModules,
+  modelConfigs,
+  modelFolders,
+  tokenizers,
+  batches,
+  cases,
+  trainConfigs,
+  runSpecs,
+  checkpoints,
+];

@@ -1,0 +1,122 @@
+/** What training reads: batches, cases and configurations. @module */
+
+import fc from "npm:fast-check@4.10.2";
+import { AdapterFileError, ShapeError } from "../../../src/core/errors.ts";
+import type { HostTensor } from "../../../src/core/host_tensor.ts";
+import { readBatchFile } from "../../../src/cli/batches.ts";
+import { readCases } from "../../../src/cli/cases.ts";
+import { methodOf } from "../../../src/cli/method.ts";
+import { readTrainConfig } from "../../../src/cli/train_config.ts";
+import { DryDevice } from "../../../src/device/dry.ts";
+import { allocateModel, readConfig } from "../../../src/models/mod.ts";
+import { applyMethod } from "../../../src/runs/mod.ts";
+import { Trainer } from "../../../src/train/mod.ts";
+import { golden } from "../../support/golden.ts";
+import { type Files, type Kind, onDisk, sound } from "../kind.ts";
+import { jsonFiles } from "../mutations.ts";
+
+const modelConfig = await readConfig(golden("gpt2_tiny"));
+const limits = { positions: 32, vocabulary: 61 };
+const bytesOf = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+const goodBatches = {
+  batches: [
+    [[1, 2, 3], [4, 5, 6]],
+    { input_ids: [[1, 2]], labels: [[-100, 2]], attention_mask: [[1, 1]], position_ids: [[0, 1]] },
+  ],
+};
+const goodConfig = {
+  steps: 2,
+  learningRate: 1e-3,
+  betas: [0.9, 0.99],
+  epsilon: 1e-8,
+  weightDecay: 0.1,
+  schedule: "linear",
+  warmupSteps: 1,
+  clipNorm: 1,
+  method: {
+    name: "lora",
+    rank: 2,
+    alpha: 4,
+    sites: ["q", "v"],
+    dropout: 0.1,
+    rankPattern: { a: 1 },
+  },
+};
+
+const batchSeasoning = {
+  values: [[[1]], [[0, 1], [2]], [[61]], [[-1]], [[-100, -100]], [[1e9]], [["1"]], [[0.5]]],
+  keys: ["batches", "input_ids", "labels", "attention_mask", "position_ids", "adapter"],
+};
+
+/** A model's inputs that are whole numbers within its limits. */
+function checkTokens({ shape: [rows, time], data }: HostTensor, below: number): void {
+  sound(rows * time === data.length && data.length > 0, `${data.length} values of ${rows} rows`);
+  sound(data.every((value) => Number.isInteger(value) && value < below), `tokens ${data}`);
+}
+
+const train = (folder: string) => [
+  ...["train", "--model", golden("gpt2_tiny"), "--batches", `${folder}/batches.json`],
+  ...["--config", `${folder}/config.json`, "--output", `${folder}/output`],
+];
+
+/** Files of batches. */
+export const batches: Kind = {
+  name: "files of batches",
+  inputs: jsonFiles(fc.constant(goodBatches), batchSeasoning)
+    .map((bytes): Files => ({ "batches.json": bytes })),
+  refusals: [SyntaxError, RangeError],
+  read: (files) =>
+    onDisk(files, async (folder) => {
+      for (const { inputs, targets } of await readBatchFile(`${folder}/batches.json`, limits)) {
+        checkTokens(inputs.tokens, limits.vocabulary);
+        checkTokens(targets, limits.vocabulary);
+        if (inputs.positionIds) checkTokens(inputs.positionIds, limits.positions);
+      }
+    }),
+  folder: (files) => ({ ...files, "config.json": bytesOf(goodConfig) }),
+  command: train,
+};
+
+/** Files of cases. */
+export const cases: Kind = {
+  name: "files of cases",
+  inputs: jsonFiles(
+    fc.constantFrom(...goodBatches.batches.slice(1)).map((batch) => ({ cases: { a: batch } })),
+    { ...batchSeasoning, keys: [...batchSeasoning.keys, "cases"] },
+  ).map((bytes): Files => ({ "cases.json": bytes })),
+  refusals: [SyntaxError],
+  read: (files) =>
+    onDisk(files, async (folder) => {
+      for (const { inputs, labels } of (await readCases(`${folder}/cases.json`)).values()) {
+        checkTokens(inputs.tokens, 2 ** 32);
+        if (labels) checkTokens(labels, 2 ** 31);
+      }
+    }),
+  command: (folder) => [
+    ...["logits", "--model", golden("gpt2_tiny"), "--input", `${folder}/cases.json`],
+    ...["--output", `${folder}/logits.safetensors`],
+  ],
+};
+
+/** Configurations of `train`, and what a model and a trainer make of them. */
+export const trainConfigs: Kind = {
+  name: "training configurations",
+  inputs: jsonFiles(fc.constant(goodConfig), {
+    values: ["lora", "full", "cosine", "all", "all-linear", { name: "full" }, [0, 1], 1e-300, 769],
+    keys: [...Object.keys(goodConfig), "kind", "targetModules", "rankStabilized", "alphaPattern"],
+  }).map((bytes): Files => ({ "config.json": bytes })),
+  refusals: [SyntaxError, RangeError, ShapeError, AdapterFileError, TypeError],
+  read: (files) =>
+    onDisk(files, async (folder) => {
+      const { training, method } = await readTrainConfig(`${folder}/config.json`);
+      using device = new DryDevice();
+      using model = allocateModel(device, modelConfig);
+      using _ = applyMethod(model, methodOf({}, method ?? {}), 1);
+      using trainer = new Trainer(model, training);
+      const { steps, learningRate } = trainer.options;
+      sound(Number.isSafeInteger(steps) && steps >= 0, `${steps} steps`);
+      sound(learningRate >= 0 && learningRate < Infinity, `the learning rate ${learningRate}`);
+    }),
+  folder: (files) => ({ ...files, "batches.json": bytesOf(goodBatches) }),
+  command: train,
+};

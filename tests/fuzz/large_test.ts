@@ -1,0 +1,65 @@
+/** Inputs too large to keep as files: made here, and dealt with in the time that any input may take. */
+
+import { assertEquals, assertMatch } from "@std/assert";
+import { judge } from "./judge.ts";
+import type { Files, Kind } from "./kind.ts";
+import { adapterConfigs, adapterFolders, patternsOfModules } from "./kinds/adapters.ts";
+import { modelConfigs } from "./kinds/models.ts";
+import { headers, shardIndexes } from "./kinds/safetensors.ts";
+import { tokenizers } from "./kinds/tokenizers.ts";
+import { batches, cases } from "./kinds/training.ts";
+import { concatenate } from "./mutations.ts";
+import { safetensors } from "./tensors.ts";
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+const brackets = bytes("[".repeat(10 ** 7) + "]".repeat(10 ** 7));
+const braces = bytes('{"a":'.repeat(4 * 10 ** 6));
+const longName = "n".repeat(10 ** 6);
+
+/** A safetensors file with any text as its header. */
+function fileWithHeader(header: Uint8Array): Uint8Array<ArrayBuffer> {
+  const start = new Uint8Array(8);
+  new DataView(start.buffer).setBigUint64(0, BigInt(header.length), true);
+  return concatenate(start, header);
+}
+
+const index = (entries: object) => bytes(JSON.stringify({ weight_map: entries }));
+const numbered = (count: number, value: (i: number) => string) =>
+  Object.fromEntries(Array.from({ length: count }, (_, i) => [`w.${i}`, value(i)]));
+
+const inputs: [what: string, kind: Kind, files: Files][] = [
+  ["20 MB of brackets", modelConfigs, { "config.json": brackets }],
+  ["20 MB of brackets", adapterConfigs, { "adapter_config.json": brackets }],
+  ["20 MB of brackets", headers, { "model.safetensors": fileWithHeader(brackets) }],
+  ["20 MB of brackets", tokenizers, { "tokenizer.json": brackets }],
+  ["20 MB of brackets", batches, { "batches.json": brackets }],
+  ["20 MB of open braces", cases, { "cases.json": braces }],
+  ["20 MB of open braces", headers, { "model.safetensors": fileWithHeader(braces) }],
+  ["an index of 100,000 shards", shardIndexes, {
+    "model.safetensors.index.json": index(numbered(100_000, (i) => `model-${i}.safetensors`)),
+  }],
+  ["a name of 1 MB", headers, {
+    "model.safetensors": safetensors([{ name: longName, shape: [1] }]).slice(0, -1),
+  }],
+  ["a name of 1 MB", adapterFolders, {
+    "adapter_config.json": bytes('{"peft_type":"LORA"}'),
+    "adapter_model.safetensors": safetensors([{ name: longName, shape: [1] }]),
+  }],
+  ["a pattern of 1 MB", patternsOfModules, {
+    "adapter_config.json": bytes(JSON.stringify({ target_modules: "(a|b)*".repeat(160_000) })),
+    "module": bytes("ab".repeat(100)),
+  }],
+];
+
+for (const [what, kind, files] of inputs) {
+  Deno.test(`${what} among ${kind.name} is refused in a sentence and within a second`, async () => {
+    const { refusal } = await judge(kind, files);
+    assertMatch(String(refusal), /found|must|may|cannot/);
+  });
+}
+
+Deno.test("a configuration of 10,000 layers is counted within a second", async () => {
+  const config = { model_type: "gpt2", n_embd: 8, n_layer: 10_000, n_positions: 8, vocab_size: 9 };
+  const files = { "config.json": bytes(JSON.stringify(config)) };
+  assertEquals((await judge(modelConfigs, files)).refusal, undefined);
+});
