@@ -1,7 +1,7 @@
 /** Files that are read as a whole, or written whole or not at all, and folders. @module */
 
 import { disk } from "./disk.ts";
-import { folderReason } from "./file_errors.ts";
+import { folderReason, writeReason } from "./file_errors.ts";
 import { decodeText, parseJsonOf } from "./json.ts";
 import { mostFileBytes, mostJsonBytes } from "./limits.ts";
 import { temporaryOf } from "./staged_file.ts";
@@ -15,6 +15,7 @@ import {
   type FileSource,
   isOnDisk,
   readToEnd,
+  splitPath,
 } from "./storage.ts";
 
 export { writeFileAtomic, writeJsonAtomic } from "./write_file.ts";
@@ -131,14 +132,18 @@ export async function removeFile(path: string): Promise<void> {
 }
 
 /**
- * Gives a file another name, in place of a file that may have it: a crash leaves it under one of them.
+ * Gives a file another name in the same folder, in place of a file that may have it, and waits until the
+ * disk has the name: a crash leaves it under one of them.
  *
- * @throws {Error} when it cannot be renamed; it is where it was.
+ * @throws {Error} when it cannot be renamed.
  */
 export async function moveFile(from: string, to: string): Promise<void> {
-  await Deno.rename(from, to).catch((error) => {
+  try {
+    await disk.rename(from, to);
+    await disk.syncFolder(splitPath(to).folder);
+  } catch (error) {
     throw new Error(`cannot write ${to}: ${writeReason(error)}`, { cause: error });
-  });
+  }
 }
 
 /** The canonical path of a file or folder; a path that leads nowhere stays as it is. */
