@@ -53,7 +53,7 @@ export class BitFitAdapter implements Adapter {
     this.#unfreeze = freeze(model, this.parameters);
   }
 
-  /** Saves the biases under their names in the model's file. */
+  /** Saves the biases under their names in the model's file, as a whole (see {@link Adapter}). */
   async save(folder: string, options: SaveAdapterOptions = {}): Promise<void> {
     const values = this.parameters.map(({ name }) => [name, this.#arena.view(name)] as const);
     await saveValues(folder, { method: "bitfit" }, values, options);

@@ -101,7 +101,7 @@ export class BottleneckAdapter implements Adapter {
     return this.#bottlenecks.flatMap(({ parameters }) => parameters);
   }
 
-  /** Saves the projections under their own names. */
+  /** Saves the projections under their own names, as a whole (see {@link Adapter}). */
   async save(folder: string, options: SaveAdapterOptions = {}): Promise<void> {
     const values = this.parameters.map(({ name, tensor }) => [name, tensor] as const);
     await saveValues(folder, { method: "bottleneck", size: this.#size }, values, options);

@@ -29,9 +29,8 @@ export interface FolderFile {
  *
  * All new files are written and flushed beside the old ones first: a full disk changes nothing. Then the
  * old files are set aside, from the last one to the first, and the new ones take their places, from the
- * first to the last. If
- * only one file's bytes change, it is replaced in one step, and the folder is readable at any time.
- * Temporary files that killed processes have left in the folder are removed.
+ * first to the last. If only one file's bytes change, it is replaced in one step, and the folder is
+ * readable at any time. Temporary files that killed processes have left in the folder are removed.
  *
  * @param obsolete Names of files that the new ones make obsolete.
  * @throws {Error} when another process, or another call, is saving to the folder, or a file cannot be

@@ -35,20 +35,25 @@ Deno.test("a folder is made, filled and replaced; other files in it stay", () =>
     assertEquals(textsIn(folder), fresh);
   }));
 
-Deno.test("of two saves to a folder at once, one is done and the other refused", () =>
+Deno.test("while a folder is being saved, another save to it is refused", () =>
   withFolder(async (folder) => {
-    const saves = ["old", "new"].map((text) => saveFolder(folder, files(text)));
-    const results = await Promise.allSettled(saves);
-    const done = results.findIndex(({ status }) => status === "fulfilled");
-    assertEquals(textsIn(folder), [old, fresh][done]);
-    const { reason } = results[1 - done] as PromiseRejectedResult;
-    assertEquals(
-      reason.message,
-      `cannot use the folder ${folder}: another process is working in it`,
-    );
-    using _ = await claimFolder(folder);
-    await assertRejects(() => saveFolder(folder, files("other")), Error, "another process");
-    assertEquals(textsIn(folder), [old, fresh][done]);
+    const started = Promise.withResolvers<void>(), gate = Promise.withResolvers<void>();
+    const message = `cannot use the folder ${folder}: another process is working in it`;
+    using _ = withOperation(({ create }) => ({
+      create: async (path, mode) => {
+        started.resolve();
+        await gate.promise;
+        return await create(path, mode);
+      },
+    }));
+    const first = saveFolder(folder, files("old"));
+    await started.promise;
+    await assertRejects(() => saveFolder(folder, files("new")), Error, message);
+    gate.resolve();
+    await first;
+    assertEquals(textsIn(folder), old);
+    using __ = await claimFolder(folder);
+    await assertRejects(() => saveFolder(folder, files("new")), Error, message);
   }));
 
 Deno.test("only the files that change are written", () =>

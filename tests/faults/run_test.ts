@@ -3,27 +3,18 @@
 import { assert, assertEquals } from "@std/assert";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import type { Device } from "../../src/device/device.ts";
-import { initGpt2, parseGpt2Config } from "../../src/models/mod.ts";
 import { run, type RunResult } from "../../src/runs/mod.ts";
 import { tinyOptions, tinySpec } from "../runs/fixtures.ts";
 import { withFolder } from "../support/folders.ts";
 import { operationsOf } from "./check_saver.ts";
 import { type Fault, faults, FaultyDisk } from "./faulty_disk.ts";
+import { narrowModel } from "./narrow_model.ts";
 
 const spec = tinySpec(3, { kind: "lora", rank: 1, sites: ["q"] });
 
-/** One narrow layer: few tensors make few operations. */
-const config = parseGpt2Config({
-  vocab_size: 11,
-  n_positions: 8,
-  n_embd: 4,
-  n_layer: 1,
-  n_head: 1,
-});
-
 /** Three steps with a checkpoint after each. */
 async function train(device: Device, folder: string): Promise<RunResult> {
-  const openModel = () => initGpt2(device, config, { seed: 3 });
+  const openModel = () => narrowModel(device);
   return await run(spec, { ...tinyOptions(folder, device), openModel, checkpointEvery: 1 });
 }
 

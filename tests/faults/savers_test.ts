@@ -8,12 +8,13 @@ import type { Device } from "../../src/device/device.ts";
 import { readAdapter, readSafetensors } from "../../src/formats/mod.ts";
 import { loadModel, saveModel } from "../../src/models/mod.ts";
 import { saveTokenizer, trainBytePairs } from "../../src/tokenizer/mod.ts";
-import { tinyModel, trainedLora } from "../adapt/fixtures.ts";
+import { trainedLora } from "../adapt/fixtures.ts";
 import { lowrank } from "../cli/lowrank.ts";
 import { withFolder } from "../support/folders.ts";
 import { golden } from "../support/golden.ts";
 import { checkSaver, operationsOf, type Saver, type Tally } from "./check_saver.ts";
 import type { Fault } from "./faulty_disk.ts";
+import { narrowModel } from "./narrow_model.ts";
 
 /** What readers found after a fault, each once. */
 const foundAfter = (tally: Tally, fault: Fault) => Object.keys(tally[fault] ?? {}).sort();
@@ -52,7 +53,7 @@ async function withAdapters(
   use: (one: LoraAdapter, two: LoraAdapter, live: () => number) => Promise<void>,
 ): Promise<void> {
   using device = await openCpuDevice({ threads: 1 });
-  using model = tinyModel(device);
+  using model = narrowModel(device);
   using one = trainedLora(model, { alpha: 3 });
   using two = trainedLora(model, { alpha: 5, seed: 2 });
   await use(one, two, () => device.ledger.read().live);
@@ -89,7 +90,7 @@ Deno.test("a LoRA adapter over one of the same configuration is readable at any 
 
 Deno.test("a BitFit adapter is old, new or refused", async () => {
   using device = await openCpuDevice({ threads: 1 });
-  using model = tinyModel(device);
+  using model = narrowModel(device);
   using adapter = injectBitFit(model);
   await checkReplaced({
     ...adapterFiles,
@@ -125,8 +126,8 @@ async function shard(folder: string): Promise<void> {
 
 Deno.test("a model over a sharded one is old, new or refused, and the shards are gone", async () => {
   using device = await openCpuDevice({ threads: 1 });
-  using model = tinyModel(device);
-  using other = tinyModel(device, 4);
+  using model = narrowModel(device);
+  using other = narrowModel(device, 4);
   await checkReplaced({
     ...modelFiles(device),
     groups: [{ key: "config.json", names: [...weights, "part.safetensors"] }],
@@ -149,7 +150,7 @@ Deno.test("a merged model with its tokenizer is old, new or refused, and so is t
   withFolder(async (root) => {
     const [source, first, second] = ["source", "one", "two"].map((name) => `${root}/${name}`);
     using device = await openCpuDevice({ threads: 1 });
-    using model = tinyModel(device);
+    using model = narrowModel(device);
     using one = trainedLora(model);
     using two = trainedLora(model, { seed: 2, sites: ["k"] });
     await one.save(first);
