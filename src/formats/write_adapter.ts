@@ -5,6 +5,7 @@ import { makeFolder, readText, writeFileAtomic, writeJsonAtomic } from "../core/
 import type { HostTensor } from "../core/host_tensor.ts";
 import type { LowRankUpdate } from "../core/low_rank_update.ts";
 import { siteName } from "../core/site.ts";
+import { hasFile } from "../core/storage.ts";
 import { adapterCard, CARD_MARK } from "./adapter_card.ts";
 import type { AdapterRecord } from "./adapter_record.ts";
 import { sitesMetadata } from "./adapter_sites.ts";
@@ -54,7 +55,9 @@ export async function writeAdapter(folder: string, adapter: AdapterRecord): Prom
   });
   await writeJsonAtomic(`${folder}/adapter_config.json`, config);
   const card = `${folder}/README.md`;
-  const old = await readText(card).catch(() => CARD_MARK);
+  // A README that is not text is not ours.
+  const isNew = !await hasFile(folder, "README.md");
+  const old = isNew ? CARD_MARK : await readText(card).catch(() => "");
   if (old.includes(CARD_MARK)) await writeFileAtomic(card, adapterCard(adapter, modules));
 }
 
