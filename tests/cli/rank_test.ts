@@ -2,6 +2,7 @@
 
 import { assert, assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
 import { truncationError } from "../../src/analysis/mod.ts";
+import { hostTensor } from "../../src/core/host_tensor.ts";
 import { readAdapter, writeAdapter } from "../../src/formats/mod.ts";
 import {
   goodConfig,
@@ -85,20 +86,19 @@ Deno.test("inspect --base: a base that lacks a module, or has another shape, is 
 
 Deno.test("inspect and compare name the module that has a NaN", () =>
   withFolder(async (folder) => {
-    const A = { shape: [1, 3], data: Float32Array.of(1, NaN, 3) };
-    const B = { shape: [2, 1], data: Float32Array.of(1, 2) };
-    await writeAdapter(folder, { updates: [{ module: "layer.4.query", A, B, scaling: 1 }] });
-    const sentence =
-      "A of the update of layer.4.query must have finite values, found NaN at [0, 1]";
-    await assertFails(["inspect", folder], sentence);
-    await assertFails(["compare", folder, folder], sentence);
-    const swapped = {
-      A: { ...A, data: A.data.map(() => 1) },
-      B: { ...B, data: B.data.map(() => NaN) },
-    };
-    await writeAdapter(folder, { updates: [{ module: "layer.4.query", ...swapped, scaling: 1 }] });
-    const other = "B of the update of layer.4.query must have finite values, found NaN at [0, 0]";
-    await assertFails(["compare", folder, folder], other);
+    const write = (a: readonly number[], b: readonly number[]) =>
+      writeRawAdapter(folder, { ...goodConfig, r: 1, target_modules: ["query"] }, {
+        "base_model.model.layer.4.query.lora_A.weight": hostTensor([1, 3], a),
+        "base_model.model.layer.4.query.lora_B.weight": hostTensor([2, 1], b),
+      });
+    const finite = (letter: string) =>
+      `"base_model.model.layer.4.query.lora_${letter}.weight" of ` +
+      `${folder}/adapter_model.safetensors: values must be finite in F32, found NaN at`;
+    await write([1, NaN, 3], [1, 2]);
+    await assertFails(["inspect", folder], `${finite("A")} [0, 1]`);
+    await assertFails(["compare", folder, folder], `${finite("A")} [0, 1]`);
+    await write([1, 1, 1], [NaN, NaN]);
+    await assertFails(["compare", folder, folder], `${finite("B")} [0, 0]`);
   }));
 
 Deno.test("resize: the error is the distance of the dense updates, and PEFT's fields are kept", () =>
