@@ -11,7 +11,7 @@ import {
   type SymmetricEigen,
   symmetricEigen,
 } from "../linalg/mod.ts";
-import { type Matrix, nameOf, toDense, toTensor } from "./input.ts";
+import { checkFactors, type Matrix, nameOf, toDense, toTensor } from "./input.ts";
 
 /** What is known about a layer's inputs x: their second moment, or the inputs themselves. */
 export type InputStatistics =
@@ -33,8 +33,7 @@ export function inActivationMetric(
   factors: LowRankFactors,
   inputs: InputStatistics,
 ): LowRankFactors {
-  const what = nameOf(factors);
-  const A = toDense(factors.A, `A of ${what}`);
+  const what = nameOf(factors), { A } = checkFactors(factors);
   const weighted = "activations" in inputs
     ? timesActivations(A, toDense(inputs.activations, `activations of ${what}`))
     : timesRoot(A, toDense(inputs.secondMoment, `second moment of ${what}`), what);

@@ -71,7 +71,7 @@ function matrixLayer(
 }
 
 function partsOf(name: string, outputs: number): LayerParts {
-  if (names.fused.test(name)) return fusedParts(outputs / 3);
+  if (names.fused.test(name) && outputs % 3 === 0) return fusedParts(outputs / 3);
   const role = roles.find(([, modules]) => modules.test(name))?.[0];
   return role ? { [role]: { start: 0, count: outputs } } : {};
 }

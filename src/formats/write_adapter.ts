@@ -6,7 +6,7 @@ import type { HostTensor } from "../core/host_tensor.ts";
 import type { LowRankUpdate } from "../core/low_rank_update.ts";
 import { type FolderFile, saveFolder } from "../core/save_folder.ts";
 import { siteName } from "../core/site.ts";
-import { fileIn } from "../core/storage.ts";
+import { fileIn, hasFile } from "../core/storage.ts";
 import { jsonText } from "../core/write_file.ts";
 import { adapterCard, CARD_MARK } from "./adapter_card.ts";
 import type { AdapterRecord } from "./adapter_record.ts";
@@ -75,7 +75,9 @@ export async function writeAdapter(folder: string, adapter: AdapterRecord): Prom
 
 /** The card, unless the folder has one that Lowrank did not write. */
 async function cardFile(folder: string, content: string): Promise<FolderFile[]> {
-  const old = await readText(fileIn(folder, "README.md")).catch(() => CARD_MARK);
+  const isNew = !await hasFile(folder, "README.md");
+  // A README that is not text is not ours.
+  const old = isNew ? CARD_MARK : await readText(fileIn(folder, "README.md")).catch(() => "");
   return old.includes(CARD_MARK) ? [{ name: "README.md", content }] : [];
 }
 

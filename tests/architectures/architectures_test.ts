@@ -213,3 +213,12 @@ Deno.test("T5 1.1 base has a head of its own: 247,577,856 values", () => {
   const { tensors } = architectureOf({ ...catalog["t5-base"].config, ...changes });
   assertEquals(countParameters(tensors), 247_577_856);
 });
+
+Deno.test("a fused weight whose rows are not three times as many as one part's has no parts", () => {
+  const partsOf = (rows: number) => {
+    const tensors = [{ name: "h.0.attn.in_proj.weight", shape: [rows, 2] }];
+    return Object.keys(inferArchitecture(tensors).linears[0].parts);
+  };
+  assertEquals(partsOf(6), ["q", "k", "v"]);
+  assertEquals(partsOf(4), []);
+});

@@ -204,6 +204,10 @@ Deno.test("our card is renewed, somebody else's README stays", () =>
     await Deno.writeTextFile(`${folder}/README.md`, "mine");
     await writeAdapter(folder, { updates: [update("a")] });
     assertEquals(await readText(folder, "README.md"), "mine");
+    const latin = Uint8Array.of(0x6d, 0xe9);
+    await Deno.writeFile(`${folder}/README.md`, latin);
+    await writeAdapter(folder, { updates: [update("a")] });
+    assertEquals(await Deno.readFile(`${folder}/README.md`), latin);
   }));
 
 Deno.test("the card tells what was trained from the zeros around it", () =>
