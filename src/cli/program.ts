@@ -1,5 +1,6 @@
 /** The program: its commands, and how it ends. @module */
 
+import { Interrupted } from "../core/interrupt.ts";
 import { version } from "../core/version.ts";
 import { Command, CommanderError } from "./commander.ts";
 import { addCommonOptions } from "./common.ts";
@@ -9,7 +10,6 @@ import { addDevices } from "./devices.ts";
 import { addGenerate } from "./generate.ts";
 import { addGradients } from "./gradients.ts";
 import { addInspect } from "./inspect.ts";
-import { Interrupted } from "./interrupt.ts";
 import { addLogits } from "./logits.ts";
 import { addMemory } from "./memory.ts";
 import { addMerge } from "./merge.ts";
@@ -32,7 +32,7 @@ const commands = [
   addResize,
 ];
 
-/** Runs the command line and returns its exit code: 0, 1 after an error, 130 after SIGINT. */
+/** Runs the command line and returns its exit code: 0, 1 after an error, 130, 143 or 129 after a signal. */
 export async function main(args: readonly string[]): Promise<number> {
   const program = makeProgram();
   try {
@@ -75,7 +75,7 @@ function usageOf({ options, registeredArguments }: Command): string {
 }
 
 function exitCode(error: unknown): number {
-  if (error instanceof Interrupted) return 130;
+  if (error instanceof Interrupted) return error.exitCode;
   if (error instanceof CommanderError && error.exitCode === 0) return 0;
   const message = sentenceOf(error);
   console.error(`error: ${message.replace(/^error: /, "").replaceAll(/\s*\n\s*/g, " ").trim()}`);

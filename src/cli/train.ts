@@ -3,14 +3,9 @@
 import { join } from "node:path";
 import type { Command } from "./commander.ts";
 import { loadAdapter, type LoraAdapter } from "../adapt/mod.ts";
-import {
-  claimFolder,
-  prepareFolder,
-  removeFile,
-  removeFolder,
-  writeJsonAtomic,
-} from "../core/files.ts";
+import { prepareFolder, removeFile, removeFolder, writeJsonAtomic } from "../core/files.ts";
 import { howMany } from "../core/how_many.ts";
+import { Interrupt, Interrupted } from "../core/interrupt.ts";
 import type { Device } from "../device/mod.ts";
 import { countTrainable, loadModel, saveModel, type TextModel } from "../models/mod.ts";
 import {
@@ -19,18 +14,17 @@ import {
   run as trainRun,
   runFiles,
   type RunOptions,
-  type RunResult,
   type RunSpec,
   type Trained,
 } from "../runs/mod.ts";
 import { hasCheckpoint, type TrainingLog } from "../train/mod.ts";
 import { modelFolder, once } from "./arguments.ts";
 import { note, openChosen, printWritten } from "./common.ts";
-import { Interrupt, Interrupted } from "./interrupt.ts";
 import { addMethodOptions } from "./method.ts";
 import { copySmallFiles } from "./model_folder.ts";
 import { compilationOf, progressOf } from "./progress.ts";
 import { rescue } from "./rescue.ts";
+import { type TrainedRecord, TrainFolder } from "./train_folder.ts";
 import { readRequest, type TrainOptions, type TrainRequest } from "./train_request.ts";
 
 const help = `
@@ -47,12 +41,16 @@ Configuration: {"steps", "learningRate"} and optionally "betas", "epsilon",
 
 The output folder gets the adapter in PEFT's format, or the whole model, and
 log.json with the loss, the learning rate and the norm of the gradient before
-clipping at every step. If training fails, or Ctrl-C stops it (after the current
+clipping at every step; run.json, written last, says that they are finished.
+The same command again then changes nothing, and any other training is refused
+in a folder that holds weights which it has not made.
+
+If training fails, or Ctrl-C, SIGTERM or SIGHUP stops it (after the current
 step), what was trained so far is written too. Checkpoints, one every 100 steps
-and one at Ctrl-C, are kept in the subfolder "run" until training is finished:
-run the same command again to resume from the last one. Once training has
-finished, the same command starts again and replaces what the folder holds, and
-checkpoints of other runs that were stopped in the same folder are removed.`;
+and one at a stop, are kept in the subfolder "run" until training is finished:
+run the same command again to resume from the last one. nohup does not keep
+SIGHUP away; setsid does. The exit code is 0, 1 after an error, and 130, 143 or
+129 after a signal.`;
 
 /** Adds `train`, which trains an adapter or a whole model. */
 export function addTrain(program: Command): void {
@@ -70,9 +68,12 @@ async function run(options: TrainOptions): Promise<void> {
   using device = await openChosen(options);
   using interrupt = new Interrupt();
   const spec = { ...request.spec, device: device.kind };
-  const { log, metrics } = await runOnce(spec, runOptionsOf(request, options, device, interrupt));
-  report(options, spec, log, metrics.trainable as number, interrupt.signal.aborted);
-  interrupt.throwIfStopped();
+  using folder = await TrainFolder.open(options.output, spec);
+  const before = await folder.finished();
+  if (before) return report(options, before, `already trained: ${afterSteps(spec, before)} is in`);
+  await folder.assertFree();
+  const made = await runIn(folder, spec, runOptionsOf(request, options, device, interrupt));
+  report(options, made, `wrote ${afterSteps(spec, made)} to`);
 }
 
 function runOptionsOf(
@@ -101,33 +102,48 @@ function runOptionsOf(
     save,
     onCut: async (trained, failure) => {
       if (!(failure instanceof Interrupted)) throw await rescue(failure, { output, trained, save });
-      await save(trained);
-      report(options, spec, trained.log, countTrainable(trained.model), true);
+      await saveStopped(options, spec, trained, failure);
     },
   };
 }
 
-/**
- * A run whose folder is removed when it finishes, and keeps a checkpoint when it does not. The folder of
- * all runs is claimed: another training in it would lose its checkpoint, and the results of one of them.
- */
-async function runOnce(spec: RunSpec, options: RunOptions): Promise<RunResult> {
-  const { folder: runs } = options, { folder, checkpoint } = await runFiles(runs, spec);
-  using claims = new DisposableStack();
-  let isOurs = false;
+/** Saves what was trained until a signal came, and says where it is and how to resume. */
+async function saveStopped(
+  options: TrainOptions,
+  spec: TrainRequest["spec"],
+  trained: Trained,
+  { message }: Interrupted,
+): Promise<void> {
+  const made = recordOf(trained.log, countTrainable(trained.model));
+  if (made.steps === 0) {
+    return report(options, made, `${message} before the first step: nothing was written to`, true);
+  }
+  await saveTrained(options, trained);
+  const what = `${afterSteps(spec, made)} of ${spec.training.steps}`;
+  report(options, made, `${message}; run the same command again to resume; wrote ${what} to`, true);
+}
+
+/** A run whose folder is removed when it is finished, and kept when there is something to resume. */
+async function runIn(
+  output: TrainFolder,
+  spec: RunSpec,
+  options: RunOptions,
+): Promise<TrainedRecord> {
+  const { folder, checkpoint } = await runFiles(output.runs, spec);
   const onReady = async (model: TextModel, steps: number) => {
     await options.onReady?.(model, steps);
-    claims.use(await claimFolder(runs));
-    isOurs = true;
+    await output.claim();
   };
   try {
-    const result = await trainRun(spec, { ...options, onReady });
-    await removeFolder(runs);
-    return result;
+    const { log, metrics } = await trainRun(spec, { ...options, onReady });
+    const record = recordOf(log, metrics.trainable as number);
+    await output.finish(record);
+    return record;
   } catch (error) {
-    if (isOurs && !await hasCheckpoint(checkpoint)) {
+    const isKept = await hasCheckpoint(checkpoint) || await output.weightsFile() !== undefined;
+    if (output.isClaimed && !isKept) {
       await removeFolder(folder);
-      await removeFile(runs); // Not removed if it still holds the checkpoint of another run.
+      await removeFile(output.runs); // Not removed if it still holds the checkpoint of another run.
     }
     throw error;
   }
@@ -158,19 +174,23 @@ async function saveTrained(
   await writeJsonAtomic(join(output, "log.json"), log);
 }
 
+const recordOf = ({ loss }: TrainingLog, trainable: number): TrainedRecord => ({
+  steps: loss.length,
+  trainable,
+  loss: loss.at(-1) ?? null,
+});
+
+/** `the adapter after 3 steps`. */
+const afterSteps = ({ method }: Pick<RunSpec, "method">, { steps }: TrainedRecord): string =>
+  `the ${method.kind === "full" ? "model" : "adapter"} after ${howMany(steps, "step")}`;
+
+/** Prints what was made; the text ends before the output folder. */
 function report(
   options: TrainOptions,
-  { method }: Pick<RunSpec, "method">,
-  { loss }: TrainingLog,
-  trainable: number,
-  stopped: boolean,
+  made: TrainedRecord,
+  text: string,
+  stopped = false,
 ): void {
-  const { output } = options, steps = loss.length;
-  printWritten(
-    options,
-    { steps, trainable, loss: loss.at(-1) ?? null, stopped, output },
-    `wrote the ${method.kind === "full" ? "model" : "adapter"} after ${
-      howMany(steps, "step")
-    } to ${output}`,
-  );
+  const { output } = options;
+  printWritten(options, { ...made, stopped, output }, `${text} ${output}`);
 }

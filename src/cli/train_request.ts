@@ -1,6 +1,8 @@
 /** What `train` was asked to do, checked before the model is loaded. @module */
 
-import { readBytes, realPath } from "../core/files.ts";
+import { fileDigest } from "../core/file_digest.ts";
+import { listFolder, readBytes, realPath } from "../core/files.ts";
+import { fileIn } from "../core/storage.ts";
 import { readConfig } from "../models/mod.ts";
 import { type JsonRecord, type MethodSpec, type RunSpec, sha256 } from "../runs/mod.ts";
 import type { Batch } from "../train/mod.ts";
@@ -48,18 +50,29 @@ const plainHint = (trainable: number) => `training ${trainable.toLocaleString("e
 const fullHint = (trainable: number) =>
   `full fine-tuning: ${plainHint(trainable)} (add --method lora for an adapter)`;
 
-async function assertOutput({ model, output }: TrainOptions, kind: string): Promise<void> {
+async function assertOutput(
+  { model, adapter, output }: TrainOptions,
+  kind: string,
+): Promise<void> {
   if (kind === "full") await assertOtherFolder(model, output);
+  if (adapter) await assertOtherFolder(adapter, output);
   await assertNoOtherKind(output, kind === "full" ? "model" : "adapter");
 }
 
-/**
- * The folders and the configuration. The weights are not compared: if they change between a stop and the
- * next call, training resumes with the new ones.
- */
+/** The folders, the configuration, and digests of the weights: with others, it is another training. */
 async function modelSpec({ model, adapter }: TrainOptions): Promise<JsonRecord> {
-  const config = await readConfig(model) as JsonRecord, folder = await realPath(model);
-  return { folder, config, adapter: adapter && await realPath(adapter) };
+  const config = await readConfig(model) as JsonRecord;
+  return { ...await folderSpec(model), config, adapter: adapter && await folderSpec(adapter) };
+}
+
+/** A folder with the digests of its files of weights, and of an adapter's configuration. */
+async function folderSpec(path: string): Promise<JsonRecord> {
+  const files: Record<string, string> = {};
+  for (const name of (await listFolder(path)).sort()) {
+    if (!/\.safetensors(\.index\.json)?$|^adapter_config\.json$/.test(name)) continue;
+    files[name] = await fileDigest(fileIn(path, name));
+  }
+  return { folder: await realPath(path), files };
 }
 
 async function dataSpec({ batches }: TrainOptions): Promise<JsonRecord> {

@@ -1,6 +1,7 @@
 /** Runs: from a specification to a folder of results, resumable at any time. @module */
 
 import type { Adapter } from "../adapt/mod.ts";
+import { FolderClaim } from "../core/folder_claim.ts";
 import { kindOf } from "../core/storage.ts";
 import type { CompileReport, Device } from "../device/device.ts";
 import { type Model, saveModel, type TextModel } from "../models/mod.ts";
@@ -23,7 +24,6 @@ import { lossOf } from "./losses.ts";
 import { applyMethod } from "./method.ts";
 import {
   removeLeftovers,
-  RunClaim,
   type RunFiles,
   runFiles,
   type RunResult,
@@ -140,7 +140,7 @@ export async function run<M extends Model = TextModel>(
     throw new RangeError(`the run needs a ${spec.device} device, found ${device.description}`);
   }
   const files = await runFiles(options.folder, spec);
-  using claim = new RunClaim(files);
+  using claim = new FolderClaim(files.folder);
   const finished = await readOrClaim(files, spec, claim);
   if (finished) return finished;
   const { adapt = adaptByMethod, save = saverTo(files) } = options;
@@ -148,7 +148,13 @@ export async function run<M extends Model = TextModel>(
   using model = await options.openModel(spec, device);
   using adapter = await adapt(model, spec);
   const made = { model, adapter };
-  const { log, exact, ledger } = await trainOn(made, spec, claim, options, measureBytes);
+  const onReady = async (model: M, steps: number) => {
+    await options.onReady?.(model, steps);
+    await claim.take();
+    await writeSpec(files, spec);
+  };
+  const ready = { ...options, onReady };
+  const { log, exact, ledger } = await trainOn(made, spec, files, ready, measureBytes);
   const metrics = await options.measure?.(model, spec) ?? {};
   await save({ ...made, log });
   const { folder } = files, { description } = device;
@@ -162,7 +168,7 @@ export async function run<M extends Model = TextModel>(
 async function readOrClaim(
   files: RunFiles,
   spec: RunSpec,
-  claim: RunClaim,
+  claim: FolderClaim,
 ): Promise<RunResult | undefined> {
   const finished = await readRun(files, spec);
   if (!finished && await kindOf(files.folder) !== "folder") return undefined;
@@ -187,17 +193,15 @@ const saverTo = (files: RunFiles) => ({ model, adapter }: Trained<Model>): Promi
 async function trainOn<M extends Model>(
   made: Omit<Trained<M>, "log">,
   spec: RunSpec,
-  claim: RunClaim,
+  files: RunFiles,
   options: RunOptions<M>,
   measureBytes: () => RunLedger,
 ): Promise<{ log: TrainingLog; exact: boolean; ledger: RunLedger }> {
-  const { training, seed } = spec, { model } = made, { files } = claim;
+  const { training, seed } = spec, { model } = made;
   const batches = await options.openBatches(spec);
   using trainer = new Trainer(model, { ...training, loss: lossOf(training), seed });
   const { log, exact } = await startOf(files, trainer);
   await options.onReady?.(model, trainer.steps);
-  await claim.take();
-  await writeSpec(files, spec);
   try {
     await takeSteps(trainer, batches, log, files, options);
     const ledger = measureBytes();

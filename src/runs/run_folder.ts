@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import { canonicalJson } from "../core/digest.ts";
-import { claimFolder, writeFileAtomic } from "../core/files.ts";
+import { writeFileAtomic } from "../core/files.ts";
 import { removePartialFiles } from "../core/partial_files.ts";
 import { kindOf } from "../core/storage.ts";
 import { removeCheckpoint, type TrainingLog } from "../train/mod.ts";
@@ -68,32 +68,6 @@ export async function runFiles(runs: string, spec: RunSpec): Promise<RunFiles> {
     metrics: file("metrics.json"),
     done: file("done.json"),
   };
-}
-
-/** The right to work in a run's folder, which one process at a time has; taken at most once. */
-export class RunClaim implements Disposable {
-  /** What is claimed. */
-  readonly files: RunFiles;
-  #claim?: Disposable;
-
-  /** Claims nothing yet. */
-  constructor(files: RunFiles) {
-    this.files = files;
-  }
-
-  /**
-   * Takes it, and makes the folder if there is none.
-   *
-   * @throws {Error} when another process has it, or the folder cannot be made.
-   */
-  async take(): Promise<void> {
-    this.#claim ??= await claimFolder(this.files.folder);
-  }
-
-  /** Gives it back. */
-  [Symbol.dispose](): void {
-    this.#claim?.[Symbol.dispose]();
-  }
 }
 
 /** Writes the specification into the folder. */

@@ -35,6 +35,7 @@ Deno.test("full fine-tuning is announced if it is only the default", () =>
     assertEquals(code, 0, stderr);
     assertStringIncludes(stderr, "full fine-tuning: training 61,");
     assertStringIncludes(stderr, " parameters (add --method lora for an adapter)\n");
-    const named = await lowrank(...args, "--method", "full");
+    const other = await trainArgs(folder, `${folder}/named`);
+    const named = await lowrank(...other, "--method", "full");
     assertStringIncludes(named.stderr, "\ntraining 61,");
   }));

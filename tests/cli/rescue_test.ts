@@ -69,3 +69,13 @@ Deno.test("training that diverges leaves its log and exits 1 with one line", () 
     assert(loss.length > 0 && loss.length < 9 && loss.every(Number.isFinite));
     assertEquals(filesIn(output), ["log.json"]);
   }));
+
+Deno.test("training whose last update leaves nothing finite is no success", () =>
+  withFolder(async (folder) => {
+    for (const method of ["full", { name: "lora", sites: "all" }]) {
+      const output = `${folder}/${typeof method}`;
+      const args = await trainArgs(folder, output, { learningRate: 1e30, method });
+      assertFailed(await lowrank(...args, "--quiet"), "training needs a finite loss, found NaN");
+      assertEquals(filesIn(output).includes("run.json"), false);
+    }
+  }));

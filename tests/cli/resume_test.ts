@@ -1,9 +1,9 @@
 /** `lowrank train` called again: it resumes what was killed or stopped, to the same bytes. */
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { filesIn, withFolder } from "../support/folders.ts";
 import { trainArgs } from "./arguments.ts";
-import { lowrank, lowrankJson, model, outcomeOf, spawnLowrank } from "./lowrank.ts";
+import { assertFails, lowrank, lowrankJson, model, outcomeOf, spawnLowrank } from "./lowrank.ts";
 
 const steps = 1200;
 const lora = { name: "lora", rank: 2, sites: "all", dropout: 0.1 };
@@ -12,14 +12,24 @@ const settings = { steps, learningRate: 1e-3, schedule: "cosine" };
 /** Starts training and sends a signal as soon as there is a checkpoint; returns what it printed. */
 async function cut(args: readonly string[], output: string, signal: Deno.Signal) {
   const child = spawnLowrank(...args), ended = outcomeOf(child);
-  while (!await hasCheckpoint(`${output}/run`)) await new Promise((done) => setTimeout(done, 2));
+  await untilCheckpoint(output);
   child.kill(signal);
   return await ended;
 }
 
+async function untilCheckpoint(output: string): Promise<void> {
+  const until = performance.now() + 30_000;
+  while (!await hasCheckpoint(`${output}/run`)) {
+    assert(performance.now() < until, "no checkpoint after 30 s");
+    await new Promise((done) => setTimeout(done, 2));
+  }
+}
+
 async function hasCheckpoint(runs: string): Promise<boolean> {
-  const [name] = await Promise.resolve(runs).then(filesIn).catch(() => []);
-  return name !== undefined && filesIn(`${runs}/${name}`).includes("checkpoint.safetensors");
+  const list = (folder: string) => Promise.try(filesIn, folder).catch((): string[] => []);
+  const [name] = await list(runs);
+  return name !== undefined &&
+    (await list(`${runs}/${name}`)).includes("checkpoint.safetensors");
 }
 
 /** Every file of a folder. */
@@ -28,6 +38,13 @@ const contents = (folder: string) =>
     filesIn(folder).map(async (name) => [name, await Deno.readFile(`${folder}/${name}`)]),
   );
 
+const exitCodes: Partial<Record<Deno.Signal, number>> = {
+  SIGINT: 130,
+  SIGTERM: 143,
+  SIGHUP: 129,
+  SIGKILL: 137,
+};
+
 /** Cuts a training off, calls it again and compares it with one that was not cut off. */
 async function assertResumes(folder: string, args: string[], signal: Deno.Signal): Promise<void> {
   const output = `${folder}/cut`,
@@ -35,7 +52,7 @@ async function assertResumes(folder: string, args: string[], signal: Deno.Signal
     to = (place: string) => [...args, place];
   await lowrankJson(...to(whole));
   const { code } = await cut([...to(output), "--quiet"], output, signal);
-  assertEquals(code, signal === "SIGINT" ? 130 : 137);
+  assertEquals(code, exitCodes[signal]);
   const again = await lowrank(...to(output));
   assertEquals(again.code, 0, again.stderr);
   assert(/resuming after step \d{3,}\n/.test(again.stderr), again.stderr);
@@ -59,33 +76,80 @@ Deno.test("training that was killed resumes to the bytes of one that was not: a 
     await assertResumes(folder, await argsFor(folder, { method: "full" }), "SIGKILL");
   }));
 
-Deno.test("training that Ctrl-C stopped resumes to the bytes of one that it did not", () =>
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  Deno.test(`training that ${signal} stopped resumes to the bytes of one that it did not`, () =>
+    withFolder(async (folder) => {
+      await assertResumes(folder, await argsFor(folder, { method: lora }), signal);
+    }));
+}
+
+Deno.test("what a stop says is what it leaves: steps, place, and how to continue", () =>
   withFolder(async (folder) => {
-    await assertResumes(folder, await argsFor(folder, { method: lora }), "SIGINT");
+    const output = `${folder}/out`, args = await argsFor(folder, { method: lora });
+    const { stderr } = await cut([...args, output], output, "SIGTERM");
+    const { loss } = JSON.parse(await Deno.readTextFile(`${output}/log.json`));
+    assertStringIncludes(
+      stderr,
+      "stopped by SIGTERM; run the same command again to resume; " +
+        `wrote the adapter after ${loss.length} steps of ${steps} to ${output}\n`,
+    );
   }));
 
-Deno.test("training an existing adapter in its own folder can be stopped and resumed", () =>
+Deno.test("an adapter in its own folder is not trained over", () =>
   withFolder(async (folder) => {
-    const first = `${folder}/first`, copy = `${folder}/cut`;
+    const first = `${folder}/first`;
     await lowrankJson(...await argsFor(folder, { steps: 3, method: lora }), first);
-    const args = await argsFor(folder, { method: "lora" });
-    await lowrankJson(...args, `${folder}/whole`, "--adapter", first);
-    await Deno.rename(first, copy);
-    const onto = [...args, copy, "--adapter", copy];
-    assertEquals((await cut(onto, copy, "SIGINT")).code, 130);
-    assertStringIncludes((await lowrank(...onto)).stderr, "resuming after step ");
-    assertEquals(await contents(copy), await contents(`${folder}/whole`));
+    const before = await contents(first), args = await argsFor(folder, { method: "lora" });
+    await assertFails([...args, first, "--adapter", first], "must not be the input folder itself");
+    assertEquals(await contents(first), before);
   }));
 
-Deno.test("other arguments start from the beginning, and leave no run behind when finished", () =>
+Deno.test("a training that is finished is not done again, and says the same", () =>
+  withFolder(async (folder) => {
+    const output = `${folder}/out`, args = [...await argsFor(folder, { steps: 3, method: lora })];
+    const first = await lowrankJson(...args, output), before = await contents(output);
+    // A process killed while it removed what it had needed to resume leaves this.
+    await Deno.mkdir(`${output}/run/some`, { recursive: true });
+    assertEquals(await lowrankJson(...args, output), first);
+    assertEquals(await contents(output), before);
+    const { code, stderr } = await lowrank(...args, output);
+    assertEquals(code, 0);
+    assertMatch(stderr, /\nalready trained: the adapter after 3 steps is in [^\n]*\n$/);
+    await Deno.remove(`${output}/adapter_model.safetensors`);
+    await Deno.remove(`${output}/adapter_config.json`);
+    assertEquals(await lowrankJson(...args, output), first);
+    assertEquals(await contents(output), before);
+  }));
+
+Deno.test("a finished adapter is not replaced by another training's, whatever the difference", () =>
+  withFolder(async (folder) => {
+    const output = `${folder}/out`, base = `${folder}/base`;
+    const args = [...await argsFor(folder, { steps: 3, method: lora }), output];
+    await Deno.mkdir(base);
+    for (const [name, bytes] of await contents(model)) {
+      await Deno.writeFile(`${base}/${name}`, bytes as Uint8Array);
+    }
+    await lowrankJson(...args, "--model", base);
+    const before = await contents(output);
+    const refused = async (...more: string[]) => {
+      await assertFails([...args, "--model", base, ...more], `${output} already holds an adapter`);
+      assertEquals(await contents(output), before);
+    };
+    await refused("--seed", "5");
+    await refused("--rank", "1");
+    const weights = await Deno.readFile(`${base}/model.safetensors`);
+    await Deno.writeFile(`${base}/model.safetensors`, weights.with(-1, weights.at(-1)! ^ 1));
+    await refused();
+  }));
+
+Deno.test("a training that is not finished is not replaced by one with other arguments", () =>
   withFolder(async (folder) => {
     const output = `${folder}/out`, args = await argsFor(folder, { method: lora });
     await cut([...args, output], output, "SIGKILL");
-    const other = await lowrank(...args, output, "--seed", "5");
-    assertEquals([other.code, other.stderr.includes("resuming")], [0, false]);
-    assertEquals(filesIn(output).includes("run"), false);
-    const { modules } = await lowrankJson("inspect", output);
-    assert(modules.length > 0, `an adapter of ${model} in ${output}`);
+    const [name] = filesIn(`${output}/run`), before = await contents(`${output}/run/${name}`);
+    const rule = `choose another folder, or remove ${output}/run`;
+    await assertFails([...args, output, "--seed", "5"], "a training with other settings", rule);
+    assertEquals(await contents(`${output}/run/${name}`), before);
   }));
 
 Deno.test("two trainings at once in one folder: the second is refused, the first unharmed", () =>
@@ -93,7 +157,7 @@ Deno.test("two trainings at once in one folder: the second is refused, the first
     const args = await argsFor(folder, { method: lora }), output = `${folder}/out`;
     await lowrankJson(...args, `${folder}/whole`);
     const child = spawnLowrank(...args, output), first = outcomeOf(child);
-    while (!await hasCheckpoint(`${output}/run`)) await new Promise((done) => setTimeout(done, 2));
+    await untilCheckpoint(output);
     child.kill("SIGSTOP"); // so that it cannot finish first
     for (const more of [[], ["--seed", "5"]]) {
       const { code, stderr } = await lowrank(...args, output, ...more);

@@ -41,16 +41,16 @@ Deno.test("full training leaves a model folder with the source's tokenizer and t
     const output = `${folder}/out`;
     await lowrankJson(...await trainArgs(folder, output));
     const files = ["config.json", "generation_config.json", "log.json", "model.safetensors"];
-    assertEquals(filesIn(output), files);
+    assertEquals(filesIn(output), [...files, "run.json"]);
     assertEquals((await readJson(`${output}/config.json`)).eos_token_id, 60);
   }));
 
 Deno.test("the method comes from the configuration, and options take precedence", () =>
   withFolder(async (folder) => {
     const method = { name: "lora", rank: 4, alpha: 8, sites: ["q"], dropout: 0.1 };
-    const args = await trainArgs(folder, `${folder}/out`, { method });
-    const first = await lowrankJson(...args);
+    const first = await lowrankJson(...await trainArgs(folder, `${folder}/first`, { method }));
     assertEquals(first.trainable, 2 * 4 * (48 + 48));
+    const args = await trainArgs(folder, `${folder}/out`, { method });
     const second = await lowrankJson(...args, "--rank", "2", "--sites", "q,v");
     assertEquals(second.trainable, 4 * 2 * (48 + 48));
     const { lora_dropout, base_model_name_or_path } = await readJson(
@@ -76,19 +76,20 @@ Deno.test("an existing adapter trains without dropout unless the method has one"
   withFolder(async (folder) => {
     const first = { name: "lora", rank: 2, dropout: 0.5 };
     await lowrankJson(...await trainArgs(folder, `${folder}/first`, { method: first }));
-    const rateAfter = async (method: unknown) => {
-      const args = await trainArgs(folder, `${folder}/second`, { method });
+    const rateAfter = async (method: unknown, name: string) => {
+      const args = await trainArgs(folder, `${folder}/${name}`, { method });
       await lowrankJson(...args, "--adapter", `${folder}/first`);
-      return (await readJson(`${folder}/second/adapter_config.json`)).lora_dropout;
+      return (await readJson(`${folder}/${name}/adapter_config.json`)).lora_dropout;
     };
-    assertEquals(await rateAfter("lora"), 0);
-    assertEquals(await rateAfter({ name: "lora", dropout: 0.25 }), 0.25);
+    assertEquals(await rateAfter("lora", "second"), 0);
+    assertEquals(await rateAfter({ name: "lora", dropout: 0.25 }, "third"), 0.25);
   }));
 
 Deno.test("in batches with labels, only those count", () =>
   withFolder(async (folder) => {
-    const args = await trainArgs(folder, `${folder}/out`, { learningRate: 0, method: "full" });
-    const lossOf = async (batch: unknown) => {
+    const lossOf = async (batch: { input_ids: number[][] }) => {
+      const output = `${folder}/${batch.input_ids[0].length}`;
+      const args = await trainArgs(folder, output, { learningRate: 0, method: "full" });
       const file = await writeJson(`${folder}/b.json`, { batches: [batch] });
       return (await lowrankJson(...args, "--batches", file)).loss;
     };
@@ -103,6 +104,6 @@ Deno.test("progress goes to standard error, and --quiet leaves it out", () =>
     const told = await lowrank(...args);
     assert(/step 2 of 2: loss \d/.test(told.stderr), told.stderr);
     assertEquals([told.code, told.stdout], [0, ""]);
-    const quiet = await lowrank(...args, "--quiet");
+    const quiet = await lowrank(...args, "--seed", "2", "--quiet", "--output", `${folder}/quiet`);
     assertEquals(quiet, { code: 0, stdout: "", stderr: "" });
   }));

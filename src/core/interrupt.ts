@@ -1,0 +1,60 @@
+/** Signals that ask a program to end, as an abort signal. @module */
+
+/** The signals, each with the exit code of a program that it has ended. */
+const exitCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+
+type EndSignal = keyof typeof exitCodes;
+
+/** What a program ends with after a signal, once everything made so far is saved. */
+export class Interrupted extends Error {
+  /** The class's name. */
+  override name = "Interrupted";
+  /** The exit code by which a shell knows the signal: 130, 143 or 129. */
+  readonly exitCode: number;
+
+  /** Names the signal. */
+  constructor(signal: EndSignal) {
+    super(`stopped by ${signal}`);
+    this.exitCode = exitCodes[signal];
+  }
+}
+
+/**
+ * While it listens, the first SIGINT, SIGTERM or SIGHUP aborts its signal, and a second one of any of
+ * them ends the process at once. Windows has SIGINT alone.
+ */
+export class Interrupt implements Disposable {
+  readonly #controller = new AbortController();
+  readonly #listeners = new Map<EndSignal, () => void>();
+
+  /** Starts listening; before that, a signal ends the process at once. */
+  listen(): this {
+    const all: EndSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
+    for (const name of Deno.build.os === "windows" ? all.slice(0, 1) : all) {
+      const listener = () => this.#hear(name);
+      this.#listeners.set(name, listener);
+      Deno.addSignalListener(name, listener);
+    }
+    return this;
+  }
+
+  /** Aborted by the first signal, with an {@link Interrupted} as its reason. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Throws {@link Interrupted} after a signal; call it when everything is saved. */
+  throwIfStopped(): void {
+    this.signal.throwIfAborted();
+  }
+
+  /** Stops listening. */
+  [Symbol.dispose](): void {
+    for (const [name, listener] of this.#listeners) Deno.removeSignalListener(name, listener);
+  }
+
+  #hear(name: EndSignal): void {
+    if (this.signal.aborted) Deno.exit(exitCodes[name]);
+    this.#controller.abort(new Interrupted(name));
+  }
+}
