@@ -1,6 +1,8 @@
 /** The main job, `deno task reproduce`: runs experiments and writes what they found. @module */
 
+import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { Interrupt, type Interrupted } from "../src/core/interrupt.ts";
 import type { DeviceKind } from "../src/device/device.ts";
 import { openDevice } from "../src/device/mod.ts";
 import { reproduce, type ReproduceOptions } from "./frame/reproduce.ts";
@@ -16,7 +18,8 @@ const listed = names.map((name, i) => `${i % 4 === 0 ? indent : " "}${name}`)
 const usage = `Usage: deno task reproduce [options]
 
 Checks the claims of the LoRA paper at small scale and writes to a folder: results.json,
-the adapters as PEFT folders, and index.html, a report that needs no network.
+the adapters as PEFT folders, and index.html, a report that needs no network. With --only, or
+after Ctrl-C, they are partial.json and partial.html; the same command continues.
 
 Options:
   --only <a,b>       only these experiments:
@@ -26,35 +29,26 @@ ${listed}
   --out <folder>     output folder (default results)
   --full             three seeds unless --seeds is given, all ranks and sizes, no shipped adapters
   --shard <i/n>      only train the i-th of n parts of the runs; run without it to read them all
-  --quick            few steps: shows that everything works, but not what the results are
+  --quick            few steps: shows that everything works, in the subfolder quick
   --help             show this text`;
 
 /** Parses the arguments of the main job. */
 export function parseReproduceArgs(args: readonly string[]): ReproduceOptions | "help" {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      only: { type: "string", default: "" },
-      seeds: { type: "string" },
-      device: { type: "string", default: "auto" },
-      out: { type: "string", default: "results" },
-      full: { type: "boolean", default: false },
-      shard: { type: "string" },
-      quick: { type: "boolean", default: false },
-      help: { type: "boolean", default: false },
-    },
-  });
+  const text = { type: "string" } as const, flag = { type: "boolean", default: false } as const;
+  const texts = { only: text, seeds: text, device: text, out: text, shard: text };
+  const flags = { full: flag, quick: flag, help: flag };
+  const { values } = parseArgs({ args: [...args], options: { ...texts, ...flags } });
   if (values.help) return "help";
   const seeds = Number(values.seeds ?? (values.full ? 3 : 1));
   if (!Number.isInteger(seeds) || seeds < 1) {
     throw new RangeError(`--seeds must be a positive integer, found ${values.seeds}`);
   }
-  const { only, device, out, quick, full, shard } = values;
+  const { only = "", device = "auto", out = "results", quick, full, shard } = values;
   return {
     only: only.split(",").map((name) => name.trim()).filter((name) => name !== ""),
     seeds: Array.from({ length: seeds }, (_, i) => i + 1),
     deviceKind: parseDevice(device),
-    ...{ out, quick, full },
+    ...{ out: quick ? join(out, "quick") : out, quick, full },
     shard: shard === undefined ? undefined : parseShard(shard),
   };
 }
@@ -71,16 +65,10 @@ async function main(args: readonly string[]): Promise<number> {
     console.log(usage);
     return 0;
   }
-  const controller = new AbortController();
-  const stop = () => controller.signal.aborted ? Deno.exit(130) : controller.abort();
-  Deno.addSignalListener("SIGINT", stop);
-  try {
-    using device = await openDevice(options.deviceKind ? { kind: options.deviceKind } : {});
-    await reproduce(device, options, controller.signal);
-    return controller.signal.aborted ? 130 : 0;
-  } finally {
-    Deno.removeSignalListener("SIGINT", stop);
-  }
+  using interrupt = new Interrupt().listen();
+  using device = await openDevice(options.deviceKind ? { kind: options.deviceKind } : {});
+  await reproduce(device, options, interrupt.signal);
+  return (interrupt.signal.reason as Interrupted | undefined)?.exitCode ?? 0;
 }
 
 if (import.meta.main) {

@@ -1,12 +1,12 @@
 /** Running experiments one after the other and keeping what they found. @module */
 
 import { join } from "node:path";
-import { makeFolder, writeFileAtomic, writeJsonAtomic } from "../../src/core/files.ts";
+import { claimFolder, writeFileAtomic, writeJsonAtomic } from "../../src/core/files.ts";
 import { ProgressBar } from "../../src/core/progress_bar.ts";
 import type { Device, DeviceKind } from "../../src/device/device.ts";
 import { loadMathJax } from "../../src/figures/formula.ts";
 import { renderPage, type Report } from "../../src/figures/page.ts";
-import { selectExperiments } from "../registry.ts";
+import { experiments, selectExperiments } from "../registry.ts";
 import type { Experiment, Outcome } from "./experiment.ts";
 import type { ExperimentContext, PlanContext } from "./planned_runs.ts";
 import { makeShard, type Shard } from "./shard.ts";
@@ -28,10 +28,12 @@ type Finished = Experiment & Outcome;
 
 /**
  * Runs the experiments and writes `results.json` and `index.html`; adapters and logs are in `runs`.
- * After a stop the finished ones are still written.
+ * Where not all experiments were asked for, or finished before a stop, what there is goes to
+ * `partial.json` and `partial.html`, which name the others. A crash leaves the reports as they were, or
+ * one of the two files new; the same call continues.
  *
  * @throws {RangeError} when an experiment's name is unknown.
- * @throws {Error} when the folder cannot be written.
+ * @throws {Error} when another process works in the folder, or it cannot be written.
  */
 export async function reproduce(
   device: Device,
@@ -39,12 +41,12 @@ export async function reproduce(
   signal: AbortSignal,
 ): Promise<void> {
   const started = performance.now(), chosen = selectExperiments(options.only), { out } = options;
-  await makeFolder(out);
+  using _ = options.shard ? undefined : await claimFolder(out); // Shards share a folder.
   console.error(`device: ${device.description}`);
   /** Works under a progress bar; gives nothing if it was stopped. */
   const under = async <T>(title: string, work: (context: ExperimentContext) => Promise<T>) => {
     const bar = new ProgressBar(title), report = bar.report.bind(bar);
-    const stopped = (error: unknown) => signal.aborted ? undefined : Promise.reject(error);
+    const stopped = (error: unknown) => error === signal.reason ? undefined : Promise.reject(error);
     return await work({ ...options, device, signal, report }).catch(stopped);
   };
   if (options.shard) {
@@ -59,8 +61,12 @@ export async function reproduce(
     const outcome = await under(experiment.name.padEnd(10), experiment.run);
     if (outcome) finished.push({ ...experiment, ...outcome });
   }
-  await writeResults(out, factsOf(device, options, performance.now() - started), finished);
-  printFindings(finished, out);
+  const left = experiments.filter(({ name }) => !finished.some((one) => one.name === name));
+  const missing = left.map(({ name }) => name);
+  const facts = [...factsOf(device, options, performance.now() - started)];
+  const why = finished.length < chosen.length ? "stopped before it was finished" : "by --only";
+  if (missing.length > 0) facts.push(["partial", `${why}; without ${missing.join(", ")}`]);
+  await writeResults(out, facts, finished, missing);
 }
 
 function factsOf(device: Device, { seeds, quick }: ReproduceOptions, ms: number): Report["facts"] {
@@ -76,22 +82,27 @@ async function writeResults(
   out: string,
   facts: Report["facts"],
   finished: readonly Finished[],
+  missing: readonly string[],
 ): Promise<void> {
+  const isWhole = missing.length === 0, page = join(out, isWhole ? "index.html" : "partial.html");
   const results = finished.map(({ name, title, source, settings, findings, tables }) => {
     return { name, title, source, settings, findings, tables };
   });
-  await writeJsonAtomic(join(out, "results.json"), { facts: Object.fromEntries(facts), results });
+  const json = { facts: Object.fromEntries(facts), missing, results };
+  await writeJsonAtomic(join(out, isWhole ? "results.json" : "partial.json"), json);
   const sections = finished.map((one) => ({ ...one, id: one.name }));
   const report = { title: "LoRA, reproduced", facts, sections };
-  await writeFileAtomic(join(out, "index.html"), await renderPage(report, await loadMathJax()));
+  await writeFileAtomic(page, await renderPage(report, await loadMathJax()));
+  printFindings(finished, facts, page);
 }
 
-function printFindings(finished: readonly Finished[], out: string): void {
+function printFindings(finished: readonly Finished[], facts: Report["facts"], page: string): void {
   for (const { name, settings, findings } of finished) {
     if (findings.length === 0) console.log(`${name}: ${settings}`);
     for (const { claim, found, verdict } of findings) {
       console.log(`${verdict}: ${claim}\n    ${found}`);
     }
   }
-  console.log(`\nreport: ${join(out, "index.html")}`);
+  for (const [name, text] of facts) if (name === "partial") console.log(`\n${name}: ${text}`);
+  console.log(`\nreport: ${page}`);
 }

@@ -53,6 +53,7 @@ async function assertResumes(folder: string, args: string[], signal: Deno.Signal
   await lowrankJson(...to(whole));
   const { code } = await cut([...to(output), "--quiet"], output, signal);
   assertEquals(code, exitCodes[signal]);
+  assertEquals(filesIn(output).includes("log.json"), signal !== "SIGKILL");
   const again = await lowrank(...to(output));
   assertEquals(again.code, 0, again.stderr);
   assert(/resuming after step \d{3,}\n/.test(again.stderr), again.stderr);

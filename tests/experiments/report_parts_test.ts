@@ -41,7 +41,7 @@ Deno.test({
       } finally {
         Object.assign(console, { log, error });
       }
-      const page = await openOffline(`${out}/index.html`, `${out}/profile`);
+      const page = await openOffline(`${out}/partial.html`, `${out}/profile`);
       for (const id of ["counts", "gpt3-memory", "scaling-memory", "scaling-parameters"]) {
         assertStringIncludes(page, `<div data-figure="${id}" class="plot js-plotly-plot`);
       }

@@ -1,9 +1,16 @@
-import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import { claimFolder } from "../../src/core/files.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { countTrained } from "../../experiments/counting.ts";
 import { gpt3Memory } from "../../experiments/memory.ts";
 import { parseReproduceArgs } from "../../experiments/main.ts";
-import { selectExperiments } from "../../experiments/registry.ts";
+import { experiments, selectExperiments } from "../../experiments/registry.ts";
 import { reproduce } from "../../experiments/frame/reproduce.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
@@ -30,7 +37,7 @@ Deno.test("the arguments of reproduce are read, and wrong ones named", () => {
     only: ["counting", "memory"],
     seeds: [1, 2, 3],
     deviceKind: undefined,
-    out: "results",
+    out: "results/quick",
     quick: true,
     full: false,
     shard: undefined,
@@ -66,8 +73,9 @@ Deno.test("the main job merges, unmerges and switches adapters exactly, and writ
     const before = device.ledger.read().live;
     await silently(() => reproduce(device, options, new AbortController().signal));
     assertEquals(device.ledger.read().live, before);
-    assertEquals(filesIn(out), ["adapters", "index.html", "results.json", "runs"]);
-    const { results } = JSON.parse(await Deno.readTextFile(`${out}/results.json`));
+    assertEquals(filesIn(out), ["adapters", "partial.html", "partial.json", "runs"]);
+    const { results, facts } = JSON.parse(await Deno.readTextFile(`${out}/partial.json`));
+    assertMatch(facts.partial, /^by --only; without counting, memory, .*real-adapter/);
     const [, exact, switched] = results[0].findings;
     assertEquals([exact.verdict, switched.verdict], ["held", "held"]);
     assertStringIncludes(exact.found, "0 of the base's numbers changed");
@@ -79,23 +87,47 @@ Deno.test("the main job merges, unmerges and switches adapters exactly, and writ
   });
 });
 
-Deno.test("a main job that is stopped writes the experiments that were finished", async () => {
+Deno.test("a main job that is stopped says what is missing, and replaces no whole report", async () => {
   await withFolder(async (out) => {
-    const options = { only: [], seeds: [1], deviceKind: undefined, out, quick: true, full: false };
+    const options = { seeds: [1], deviceKind: undefined, out, quick: true, full: false };
     using device = await openCpuDevice({ threads: 1 });
-    const controller = new AbortController();
-    controller.abort();
-    await silently(() => reproduce(device, options, controller.signal));
-    assertEquals(filesIn(out), ["index.html", "results.json"]);
+    await Deno.writeTextFile(`${out}/index.html`, "whole");
+    await Deno.writeTextFile(`${out}/results.json`, "whole");
+    const said = await silently(() =>
+      reproduce(device, { ...options, only: ["counting", "memory"] }, AbortSignal.abort("enough"))
+    );
+    const sentence = "stopped before it was finished; without counting, memory, resident";
+    assertStringIncludes(said, `partial: ${sentence}`);
+    const { facts, missing, results } = JSON.parse(await Deno.readTextFile(`${out}/partial.json`));
+    assertEquals([results, missing], [[], experiments.map(({ name }) => name)]);
+    assertStringIncludes(facts.partial, sentence);
+    assertStringIncludes(await Deno.readTextFile(`${out}/partial.html`), sentence);
+    for (const name of ["index.html", "results.json"]) {
+      assertEquals(await Deno.readTextFile(`${out}/${name}`), "whole");
+    }
   });
 });
 
-/** Runs without a word on the console. */
-async function silently(work: () => Promise<void>): Promise<void> {
-  const { log, error } = console;
-  Object.assign(console, { log: () => {}, error: () => {} });
+Deno.test("two main jobs at once in one folder: the second is refused in one sentence", async () => {
+  await withFolder(async (out) => {
+    const options = { only: ["counting"], seeds: [1], deviceKind: undefined, out };
+    using device = await openCpuDevice({ threads: 1 });
+    using _ = await claimFolder(out);
+    const again = () =>
+      reproduce(device, { ...options, quick: true, full: false }, new AbortController().signal);
+    const sentence = `cannot use the folder ${out}: another process is working in it`;
+    await assertRejects(() => silently(again), Error, sentence);
+    assertEquals(filesIn(out), []);
+  });
+});
+
+/** Runs without a word on the console; returns what it would have printed as results. */
+async function silently(work: () => Promise<void>): Promise<string> {
+  const { log, error } = console, lines: string[] = [];
+  Object.assign(console, { log: (line: string) => lines.push(line), error: () => {} });
   try {
     await work();
+    return lines.join("\n");
   } finally {
     Object.assign(console, { log, error });
   }

@@ -1,0 +1,113 @@
+/** Killing a command, calling it again until it ends, and comparing with one that was never killed. @module */
+
+import type { Random } from "../../src/core/random.ts";
+import { loadAdapter } from "../../src/adapt/mod.ts";
+import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
+import { loadModel } from "../../src/models/mod.ts";
+import { golden } from "../../tests/support/golden.ts";
+import { rootPath } from "../../tests/support/source_files.ts";
+import { Counts, type Found } from "./counts.ts";
+import { contentsOf, sameBytes, sameContents } from "./folders.ts";
+
+type Contents = ReadonlyMap<string, Uint8Array>;
+
+/** A command that writes a folder. */
+interface Command {
+  /** Its arguments; files that it needs are written to the scratch folder. */
+  args(scratch: string): Promise<(output: string) => string[]>;
+  /** What must be the same however often it was killed. */
+  result(contents: Contents): Contents;
+  /** What a kill has left, beside the result of one that was never killed. */
+  found(folder: string, contents: Contents, whole: Contents): Promise<Found>;
+}
+
+const model = golden("gpt2_tiny");
+
+/** The commands by the names of what is killed. */
+export const commands: Readonly<Record<string, Command>> = {
+  train: {
+    args: async (scratch) => {
+      const config = `${scratch}/config.json`, method = { name: "lora", rank: 2, sites: "all" };
+      const settings = { steps: 1000, learningRate: 1e-3, schedule: "cosine", method };
+      await Deno.writeTextFile(config, JSON.stringify(settings));
+      const files = ["--model", model, "--batches", golden("trajectories/batches.json")];
+      const more = ["--config", config, "--device", "cpu", "--quiet", "--output"];
+      return (output) => ["cli.ts", "train", ...files, ...more, output];
+    },
+    result: (contents) => contents,
+    found: async (folder, contents, whole) => {
+      const names = ["adapter_model.safetensors", "adapter_config.json"];
+      if (names.every((name) => !contents.has(name))) return "old";
+      if (names.every((name) => sameBytes(contents.get(name), whole.get(name)))) return "new";
+      using device = await openCpuDevice({ threads: 1 });
+      using base = await loadModel(device, model);
+      return await loadAdapter(base, folder).then(() => "torn" as const, () => "refused" as const);
+    },
+  },
+  reproduce: {
+    args: () => {
+      const options = ["--device", "cpu", "--quick", "--only", "facts", "--out"];
+      return Promise.resolve((output) => ["experiments/main.ts", ...options, output]);
+    },
+    // The report has the time that it took.
+    result: (contents) => new Map([...contents].filter(([name]) => !/partial\.\w+$/.test(name))),
+    found: (_, contents, whole) => {
+      for (const done of whole.keys()) {
+        if (!/\bdone\.json$/.test(done) || !contents.has(done)) continue;
+        const folder = done.slice(0, -"done.json".length);
+        for (const [name, bytes] of whole) {
+          if (!name.startsWith(folder) || sameBytes(contents.get(name), bytes)) continue;
+          return Promise.resolve("torn");
+        }
+      }
+      return Promise.resolve(
+        [...contents.keys()].some((name) => /partial\.html$/.test(name)) ? "new" : "old",
+      );
+    },
+  },
+};
+
+/** Kills a command `count` times, each time at a random moment of its time. */
+export async function killCommands(name: string, count: number, random: Random): Promise<Counts> {
+  const command = commands[name], counts = new Counts();
+  const scratch = await Deno.makeTempDir({ prefix: "lowrank_kills_" });
+  const argsFor = await command.args(scratch);
+  await start(argsFor(`${scratch}/first`)).status; // Fills the caches.
+  const started = performance.now();
+  await start(argsFor(`${scratch}/whole`)).status;
+  const ms = performance.now() - started, whole = await contentsOf(`${scratch}/whole`);
+  if (whole.size === 0) throw new Error(`${name} has written nothing`);
+  for (let round = 0; counts.kills < count; round++) {
+    const output = `${scratch}/${round}`, before = counts.kills;
+    while (await killAfter(start(argsFor(output)), ms * random.uniform())) {
+      const left = await contentsOf(output);
+      const hasCheckpoint = [...left.keys()].some((file) => file.includes("/checkpoint."));
+      counts.killed(await command.found(output, left, whole), hasCheckpoint);
+    }
+    const made = command.result(await contentsOf(output));
+    if (counts.kills > before) counts.ended(sameContents(made, command.result(whole)));
+    await Deno.remove(output, { recursive: true });
+  }
+  await Deno.remove(scratch, { recursive: true });
+  return counts;
+}
+
+function start(args: readonly string[]): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", ...args],
+    cwd: rootPath,
+    env: { LOWRANK_BLAS: "off" },
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+}
+
+/** Kills a process unless it ends before; says whether it was killed. */
+async function killAfter(child: Deno.ChildProcess, ms: number): Promise<boolean> {
+  let hasEnded = false;
+  const timer = setTimeout(() => hasEnded || child.kill("SIGKILL"), ms);
+  const { success, signal, code } = await child.status.finally(() => hasEnded = true);
+  clearTimeout(timer);
+  if (!success && signal !== "SIGKILL") throw new Error(`it ended by itself with code ${code}`);
+  return signal === "SIGKILL";
+}
