@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { Window } from "npm:happy-dom@21.0.4";
 import { Random } from "../core/random.ts";
 import type { Figure } from "./figure.ts";
 import { type CanvasSize, HeadlessCanvas } from "./headless_canvas.ts";
@@ -35,12 +36,18 @@ export function headlessPlotly(): Promise<HeadlessPlotly> {
 
 async function loadHeadless(): Promise<HeadlessPlotly> {
   let random = new Random(0);
-  const plotly = await loadLibrary(() => random.uniform());
+  const { Window } = await import("npm:happy-dom@21.0.4");
+  const window = new Window();
+  const plotly = await loadLibrary(window, () => random.uniform());
   let last: Promise<unknown> = Promise.resolve();
-  const drawNow = ({ data, layout }: Specification, size: Size, seed: number) => {
+  const drawNow = async ({ data, layout }: Specification, size: Size, seed: number) => {
     random = new Random(seed);
     const figure = structuredClone({ data, layout: { ...layout, ...size } });
-    return plotly.toImage(figure, { format: "svg", imageDataOnly: true, ...size });
+    try {
+      return await plotly.toImage(figure, { format: "svg", imageDataOnly: true, ...size });
+    } finally {
+      forgetQueries(window.document);
+    }
   };
   return {
     draw(...figure) {
@@ -64,9 +71,21 @@ function validated({ data, layout: { legend: _, ...layout } }: Specification): S
   return structuredClone({ data: data.map(({ coloraxis: _, ...trace }) => trace), layout });
 }
 
-async function loadLibrary(random: () => number): Promise<Plotly> {
-  const { Window } = await import("npm:happy-dom@21.0.4");
-  const window = new Window();
+/**
+ * happy-dom notes on the document and on each element which queries and styles depend on it, until it
+ * changes: 40 kB and more for each figure. So what stays after a drawing is changed, and changed back.
+ */
+function forgetQueries(document: Window["document"]): void {
+  const mark = document.createComment("");
+  document.appendChild(mark);
+  mark.remove();
+  for (const element of document.getElementsByTagName("*")) {
+    element.setAttribute("data-drawn", "");
+    element.removeAttribute("data-drawn");
+  }
+}
+
+async function loadLibrary(window: Window, random: () => number): Promise<Plotly> {
   giveTextASize(window.SVGElement.prototype);
   giveCanvasPixels(window.HTMLCanvasElement.prototype);
   return run(await plotlySource(), {
