@@ -39,6 +39,8 @@ export abstract class BaseDevice implements Device {
   readonly maxBindingBytes: number = Infinity;
   /** The largest single buffer, in bytes. */
   readonly maxBufferBytes: number = Infinity;
+  /** The largest u32 scalar. */
+  protected readonly mostCount: number = 2 ** 32 - 1;
   #disposed = false;
 
   /** Allocates the device's side of a buffer. */
@@ -94,7 +96,7 @@ export abstract class BaseDevice implements Device {
   /** Runs or queues a kernel. */
   launch(kernel: Kernel, bindings: AnyBindings, scalars: Readonly<Record<string, number>>): void {
     for (const name in kernel.bindings) this.#assertUsable(bindings[name]);
-    assertLaunch(kernel, bindings, scalars);
+    assertLaunch(kernel, bindings, scalars, this.mostCount);
     this.run(kernel, bindings, scalars);
     for (const name in kernel.bindings) {
       if (kernel.bindings[name].access !== "read") {

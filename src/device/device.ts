@@ -66,7 +66,7 @@ export interface Device extends Disposable {
    * Runs a kernel, or queues it.
    *
    * @throws {TypeError} when an f16 tensor is bound as another type, or the other way around.
-   * @throws {RangeError} when a u32 scalar is not a whole number from 0 below 2^32.
+   * @throws {RangeError} when a u32 scalar is not a whole number from 0 below 2^32 (2^53 on `dry`).
    * @throws {ShapeError} when the kernel would read or write beyond a tensor.
    * @throws {DeviceError} when the kernel fails; a device that lost values thereby refuses further work.
    */

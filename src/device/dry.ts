@@ -13,6 +13,8 @@ export class DryDevice extends BaseDevice {
   readonly kind = "dry" as const;
   /** What it does. */
   readonly description = "dry, counts bytes and computes nothing";
+  /** It counts models whose tensors have more elements than kernels can index. */
+  protected override readonly mostCount: number = Number.MAX_SAFE_INTEGER;
 
   protected override allocateHandle(): undefined {}
   protected override releaseHandle(): void {}

@@ -2,6 +2,7 @@
 
 import { elementBytes, type Kernel } from "../../kernels/kernel.ts";
 import { ShapeError } from "../core/errors.ts";
+import { isCount } from "../core/shape.ts";
 import type { AnyBindings } from "./device.ts";
 
 /** Scalars by name. */
@@ -13,14 +14,21 @@ type ScalarValues = Readonly<Record<string, number>>;
  * Scalars of type f32 may be infinite or NaN: what they make of the output is for the output to show.
  *
  * @throws {TypeError} when a tensor has elements of another width, or a scalar is not a number.
- * @throws {RangeError} when a u32 scalar is not a whole number from 0 below 2^32.
+ * @throws {RangeError} when a u32 scalar is not a whole number from 0 to `mostCount`.
  * @throws {ShapeError} when the kernel would read or write beyond a tensor.
  */
-export function assertLaunch(kernel: Kernel, bindings: AnyBindings, scalars: ScalarValues): void {
+export function assertLaunch(
+  kernel: Kernel,
+  bindings: AnyBindings,
+  scalars: ScalarValues,
+  mostCount: number,
+): void {
   for (const name in kernel.scalars) {
     const value = scalars[name];
-    const fits = kernel.scalars[name] === "u32" ? value >>> 0 === value : typeof value === "number";
-    if (!fits) refuseScalar(kernel, name, value);
+    const fits = kernel.scalars[name] === "u32"
+      ? isCount(value) && value <= mostCount
+      : typeof value === "number";
+    if (!fits) refuseScalar(kernel, name, value, mostCount);
   }
   const elements = kernel.elements(scalars);
   for (const name in kernel.bindings) {
@@ -31,15 +39,18 @@ export function assertLaunch(kernel: Kernel, bindings: AnyBindings, scalars: Sca
   }
 }
 
-function refuseScalar({ name: kernel, scalars }: Kernel, name: string, value: unknown): never {
+function refuseScalar(
+  { name: kernel }: Kernel,
+  name: string,
+  value: unknown,
+  mostCount: number,
+): never {
   const found = `found ${String(value)}`;
   if (typeof value !== "number") {
     throw new TypeError(`${kernel} takes ${name} as a number, ${found}`);
   }
   throw new RangeError(
-    `${kernel} takes ${name} of type ${
-      scalars[name]
-    } as a whole number from 0 below 2^32, ${found}`,
+    `${kernel} takes ${name} as a whole number from 0 to ${mostCount}, ${found}`,
   );
 }
 

@@ -71,9 +71,21 @@ export class KeyValueCache extends Scope {
     return attend(tape, { q: inputs.q, k, v }, extents).out;
   }
 
-  /** Makes sequence i continue the former sequence `parents[i]`: a step of beam search. */
+  /**
+   * Makes sequence i continue the former sequence `parents[i]`: a step of beam search.
+   *
+   * @throws {RangeError} when a parent is not one of the sequences, or there is not one for each.
+   */
   reorder(tape: Tape, parents: readonly number[]): void {
     const { batch, capacity, width } = this.#shape;
+    const stranger = parents.findIndex((parent) =>
+      !(Number.isInteger(parent) && parent >= 0 && parent < batch)
+    );
+    if (stranger >= 0) {
+      throw new RangeError(
+        `a parent must be a sequence below ${batch}, found ${parents[stranger]}`,
+      );
+    }
     const ids = tape.allocate([batch], "u32", "activation", "beam parents");
     tape.device.write(ids, Uint32Array.from(parents));
     const scalars = { count: batch, width: capacity * 2 * width };

@@ -55,18 +55,26 @@ export async function openCpuDevice(options: CpuOptions = {}): Promise<CpuDevice
   const functions = exports as Record<string, KernelFunction>;
   const { heap_base, scratch_bytes } = exports as Record<string, () => number>;
   const heap = new Heap(memory, heap_base() >>> 0);
-  const scratches = Array.from({ length: threads }, () => heap.allocate(scratch_bytes())!);
+  const scratches = Array.from({ length: threads }, () => scratchOf(heap, scratch_bytes()));
   functions.use_scratch(scratches[0]);
-  const names = Object.keys(functions), blas = options.blas === false ? undefined : openBlas();
-  try {
-    const data = { module, memory, names, blas: blas?.place };
-    const pool = await WorkerPool.start(data, scratches.slice(1));
-    const products = blas && new Products(blas, pool, memory, names.length);
-    return new CpuDevice({ memory, heap, pool, functions, products }, options.note);
-  } catch (error) {
-    blas?.[Symbol.dispose]();
-    throw error;
-  }
+  using unfinished = new DisposableStack();
+  const names = Object.keys(functions);
+  const blas = options.blas === false ? undefined : unfinished.use(openBlas());
+  const data = { module, memory, names, blas: blas?.place };
+  const pool = await WorkerPool.start(data, scratches.slice(1));
+  unfinished.defer(() => pool.stop());
+  const products = blas && new Products(blas, pool, memory, names.length);
+  const device = new CpuDevice({ memory, heap, pool, functions, products }, options.note);
+  unfinished.move();
+  return device;
+}
+
+function scratchOf(heap: Heap, bytes: number): number {
+  const address = heap.allocate(bytes);
+  if (address !== undefined) return address;
+  throw new DeviceError(
+    `a thread of the cpu device needs ${bytes} bytes, but there is no memory left`,
+  );
 }
 
 /** Default number of threads: 1 in a browser, whose main thread must not block. */
