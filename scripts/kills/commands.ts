@@ -104,10 +104,16 @@ function start(args: readonly string[]): Deno.ChildProcess {
 
 /** Kills a process unless it ends before; says whether it was killed. */
 async function killAfter(child: Deno.ChildProcess, ms: number): Promise<boolean> {
-  let hasEnded = false;
-  const timer = setTimeout(() => hasEnded || child.kill("SIGKILL"), ms);
-  const { success, signal, code } = await child.status.finally(() => hasEnded = true);
+  const timer = setTimeout(() => kill(child), ms), { success, signal, code } = await child.status;
   clearTimeout(timer);
   if (!success && signal !== "SIGKILL") throw new Error(`it ended by itself with code ${code}`);
   return signal === "SIGKILL";
+}
+
+function kill(child: Deno.ChildProcess): void {
+  try {
+    child.kill("SIGKILL");
+  } catch {
+    // It has ended in this moment.
+  }
 }

@@ -22,13 +22,7 @@ import {
 import { readRun, writeResult } from "./finished_run.ts";
 import { lossOf } from "./losses.ts";
 import { applyMethod } from "./method.ts";
-import {
-  removeLeftovers,
-  type RunFiles,
-  runFiles,
-  type RunResult,
-  writeSpec,
-} from "./run_folder.ts";
+import { type RunFiles, runFiles, type RunResult, tidyRunFolder, writeSpec } from "./run_folder.ts";
 import { type RunLedger, watchLedger } from "./run_ledger.ts";
 import type { JsonRecord, RunSpec } from "./spec.ts";
 
@@ -160,7 +154,7 @@ export async function run<M extends Model = TextModel>(
   const { folder } = files, { description } = device;
   const result = { folder, spec, log, ledger, metrics, exact, device: description };
   await writeResult(files, result);
-  await removeLeftovers(files);
+  await tidyRunFolder(files);
   return result;
 }
 
@@ -178,7 +172,7 @@ async function readOrClaim(
   }
   if (await hasCheckpoint(files.checkpoint)) {
     // Killed at its end; where the claim is refused, the other process removes them.
-    await claim.take().then(() => removeLeftovers(files), () => {});
+    await claim.take().then(() => tidyRunFolder(files), () => {});
   }
   return finished;
 }

@@ -79,7 +79,7 @@ export async function writeSpec(files: RunFiles, spec: RunSpec): Promise<void> {
 export const specText = (spec: RunSpec): string => canonicalJson(spec) + "\n";
 
 /** Removes the checkpoints of a finished run, and partial files of a killed process. */
-export async function removeLeftovers({ folder, checkpoint, ...files }: RunFiles): Promise<void> {
+export async function tidyRunFolder({ folder, checkpoint, ...files }: RunFiles): Promise<void> {
   await removeCheckpoint(checkpoint);
   for (const place of [folder, files.adapter, files.model]) {
     if (await kindOf(place) === "folder") await removePartialFiles(place);
