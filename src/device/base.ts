@@ -90,7 +90,7 @@ export abstract class BaseDevice implements Device {
   write(tensor: Tensor, values: HostTensor["data"]): void {
     this.#assertUsable(tensor);
     assertWritable(tensor, values);
-    this.writeValues(tensor, values);
+    if (tensor.size > 0) this.writeValues(tensor, values); // Deno 2.9.6 panics if WebGPU writes nothing
   }
 
   /** Runs or queues a kernel. */

@@ -193,6 +193,20 @@ export const deviceChecks: readonly DeviceCheck[] = [
     },
   },
   {
+    name: "a tensor without elements is written, computed and read",
+    run: async (open) => {
+      using device = await open();
+      using none = device.allocate([0, 5], "f32", "scratch", "none");
+      using some = device.allocate([3], "f32", "scratch", "some");
+      device.write(none, new Float32Array(0));
+      device.launch(fill, { y: none }, { size: 0, value: 1 });
+      device.launch(fill, { y: some }, { size: 3, value: 2 });
+      const [empty, full] = await device.read(none, some);
+      assertEquals([empty.shape, empty.data.length, [...full.data]], [[0, 5], 0, [2, 2, 2]]);
+      assertEquals((await device.read(none))[0].data.length, 0);
+    },
+  },
+  {
     name: "reading without tensors gives nothing",
     run: async (open) => {
       using device = await open();
