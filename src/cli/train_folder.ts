@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { listFolder, readJson, removeFolder, writeJsonAtomic } from "../core/files.ts";
 import { FolderClaim } from "../core/folder_claim.ts";
-import { removePartialFiles } from "../core/partial_files.ts";
+import { removeLeftovers } from "../core/staged_file.ts";
 import { hasFile, kindOf } from "../core/storage.ts";
 import { hashOf, type RunSpec } from "../runs/mod.ts";
 import { isFields } from "./cases.ts";
@@ -103,7 +103,7 @@ export class TrainFolder implements Disposable {
 
   /** Says that the weights are those of this training; what was needed to resume is removed. */
   async finish(record: TrainedRecord): Promise<void> {
-    await removePartialFiles(this.output);
+    await removeLeftovers(this.output);
     await writeJsonAtomic(join(this.output, "run.json"), { training: this.#hash, ...record });
     await removeFolder(this.runs);
   }

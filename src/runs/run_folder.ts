@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { canonicalJson } from "../core/digest.ts";
 import { writeFileAtomic } from "../core/files.ts";
-import { removePartialFiles } from "../core/partial_files.ts";
+import { removeLeftovers } from "../core/staged_file.ts";
 import { kindOf } from "../core/storage.ts";
 import { removeCheckpoint, type TrainingLog } from "../train/mod.ts";
 import type { RunLedger } from "./run_ledger.ts";
@@ -82,6 +82,6 @@ export const specText = (spec: RunSpec): string => canonicalJson(spec) + "\n";
 export async function tidyRunFolder({ folder, checkpoint, ...files }: RunFiles): Promise<void> {
   await removeCheckpoint(checkpoint);
   for (const place of [folder, files.adapter, files.model]) {
-    if (await kindOf(place) === "folder") await removePartialFiles(place);
+    if (await kindOf(place) === "folder") await removeLeftovers(place);
   }
 }
