@@ -38,7 +38,7 @@ async function* reportsOf(
 ): AsyncGenerator<WatchedReport> {
   await Deno.writeTextFile(note, "");
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-prompt", "-RW", "--no-check", program, ...args],
+    args: ["run", "--no-prompt", "-RW", "--no-check", "--v8-flags=--expose-gc", program, ...args],
     cwd: rootPath,
     stdout: "piped",
     stderr: "piped",
