@@ -55,14 +55,14 @@ Deno.test("an adapter that names each of its modules is read in linear time", ()
   ));
 
 Deno.test("every layer's site is selected by its name in linear time", () =>
-  assertLinear(4000, (count) => {
+  assertLinear(2000, (count) => {
     const tensors = names(count).map((name) => ({ name: `${name}.weight`, shape: [2, 2] }));
     const { linears } = inferArchitecture(tensors), sites = names(count);
     return () => assertEquals(selectLayerSites(linears, { sites }).length, count);
   }));
 
 Deno.test("updates of every layer are injected in linear time", () =>
-  assertLinear(2000, (count) => {
+  assertLinear(1000, (count) => {
     const widths = Array.from({ length: count + 1 }, () => 2), updates = updatesOf(count);
     return () => {
       using device = new DryDevice();
@@ -74,7 +74,7 @@ Deno.test("updates of every layer are injected in linear time", () =>
 
 Deno.test("an adapter is loaded onto layers of longer names in linear time", () =>
   withFolder((folder) =>
-    assertLinear(2000, async (count) => {
+    assertLinear(1000, async (count) => {
       const path = `${folder}/${count}`, widths = Array.from({ length: count + 1 }, () => 2);
       const updates = updatesOf(count).map(({ module, ...update }) => {
         return { ...update, module: `base.${module}` };
@@ -91,7 +91,7 @@ Deno.test("an adapter is loaded onto layers of longer names in linear time", () 
 
 Deno.test("the weights beside updates are found in linear time", () =>
   withFolder((folder) =>
-    assertLinear(250, async (count) => {
+    assertLinear(125, async (count) => {
       const path = `${folder}/${count}`, d = 2;
       const sizes = { vocab_size: 2, n_positions: 2, n_embd: d, n_layer: count, n_head: 1 };
       const shapes = [["attn.c_attn", [d, 3 * d]], ["mlp.c_fc", [d, 4 * d]]] as const;
