@@ -24,8 +24,20 @@ function wholeNumber(name: "runs" | "seed", otherwise: number): number {
 
 const runs = wholeNumber("runs", 20_000);
 const seed = wholeNumber("seed", crypto.getRandomValues(new Uint32Array(1))[0] >>> 1);
-const names = kinds.map(({ name }) => name)
-  .filter((name) => name.includes(options.kind ?? ""));
+const all = kinds.map(({ name }) => name);
+const names = all.filter((name) => name.includes(options.kind ?? ""));
+if (names.length === 0) {
+  console.error(`--kind must be a part of one of ${all.join(", ")}; found ${options.kind}`);
+  Deno.exit(2);
+}
+
+/** Megabytes by which memory may grow during the second half of the inputs; level memory moves by 10. */
+const mostGrowth = 64;
+
+/** Whether the inputs leave something behind. */
+function leaks({ megabytes, find }: WatchedReport): boolean {
+  return find === undefined && megabytes.at(-1)! - megabytes[megabytes.length >> 1] > mostGrowth;
+}
 
 function print({ kind, accepted, refused, slowestMs, megabytes, find }: WatchedReport): void {
   const counts = `${accepted} accepted, ${refused} refused, slowest ${slowestMs.toFixed(0)} ms`;
@@ -45,7 +57,8 @@ console.log(`${runs} inputs of each of ${names.length} kinds, --seed ${seed}`);
 let finds = 0;
 for await (const report of fuzzWatched(names, { runs, seed })) {
   print(report);
-  if (report.find) finds++;
+  if (leaks(report)) console.log(`FOUND: memory grew by more than ${mostGrowth} MB at the end`);
+  if (report.find || leaks(report)) finds++;
 }
 console.log(finds === 0 ? "nothing found" : `found something in ${finds} kinds`);
 Deno.exit(finds === 0 ? 0 : 1);

@@ -1,5 +1,6 @@
 /** Fields of a `config.json`, checked as they are read. @module */
 
+import { quote } from "../core/quote.ts";
 /** A parsed `config.json`. */
 export type ConfigJson = Readonly<Record<string, unknown>>;
 
@@ -44,9 +45,8 @@ export function assertOneOf(json: ConfigJson, field: string, allowed: readonly u
 
 /** The error for a field that cannot be used. */
 export function fieldError(json: ConfigJson, field: string, rule: string): RangeError {
-  const found = JSON.stringify(json[field]) ?? "nothing";
   return new RangeError(
-    `a ${json.model_type} configuration needs ${field} to ${rule}, found ${found}`,
+    `a ${json.model_type} configuration needs ${field} to ${rule}, found ${quote(json[field])}`,
   );
 }
 

@@ -2,6 +2,7 @@
 
 import { listNames } from "../core/module_names.ts";
 import { targetTest } from "../core/name_patterns.ts";
+import { quote } from "../core/quote.ts";
 import { countRows, type SiteRows } from "../core/row_range.ts";
 import { siteName, type SiteRole, siteRoles } from "../core/site.ts";
 import type { LinearSpec } from "./architecture.ts";
@@ -78,13 +79,13 @@ function assertSelection({ sites, targetModules }: SiteSelection): void {
   }
   if (sites !== undefined && sites !== "all" && !isList(sites)) {
     throw new TypeError(
-      `sites must be a list such as ["o", "down"] or "all", found ${JSON.stringify(sites)}`,
+      `sites must be a list such as ["o", "down"] or "all", found ${quote(sites)}`,
     );
   }
   if (targetModules === undefined || typeof targetModules === "string" || isList(targetModules)) {
     return;
   }
-  const found = JSON.stringify(targetModules);
+  const found = quote(targetModules);
   throw new TypeError(
     `targetModules must be a list such as ["c_attn"], a pattern or "all-linear", found ${found}`,
   );
@@ -161,7 +162,7 @@ function refuseSite(layers: readonly AdaptableLayer[], name: string): never {
   const sites = layers.flatMap((layer) => declaredSites(layer, 0));
   throw new RangeError(
     `sites must name a role (${roles}) or a layer or site of the model ` +
-      `(${listNames(sites.map((site) => site.name))}), found "${name}"`,
+      `(${listNames(sites.map((site) => site.name))}), found ${quote(name)}`,
   );
 }
 
@@ -183,7 +184,7 @@ function targetedSites<Layer extends AdaptableLayer>(
 function refuseTarget(layers: readonly AdaptableLayer[], target: string): never {
   const names = layers.filter(({ kind }) => kind !== "embedding").map(({ name }) => name);
   throw new RangeError(
-    `targetModules must match a layer of the model (${listNames(names)}), found "${target}"`,
+    `targetModules must match a layer of the model (${listNames(names)}), found ${quote(target)}`,
   );
 }
 

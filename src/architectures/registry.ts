@@ -1,5 +1,6 @@
 /** From a configuration to its architecture. @module */
 
+import { quote } from "../core/quote.ts";
 import type { Architecture } from "./architecture.ts";
 import { bertArchitecture, robertaArchitecture } from "./bert.ts";
 import type { ConfigJson } from "./config_fields.ts";
@@ -25,7 +26,7 @@ const families: Readonly<Record<string, (json: ConfigJson) => Architecture>> = {
  * The architecture that a parsed `config.json` describes; its head is that of the field `architectures`.
  *
  * @throws {RangeError} when the model type is unknown, a field is missing or invalid, or there are more
- * than 10,000 layers or 2^53 parameters.
+ * than 4,096 layers or 2^53 parameters.
  *
  * @example
  * ```ts
@@ -40,11 +41,10 @@ const families: Readonly<Record<string, (json: ConfigJson) => Architecture>> = {
 export function architectureOf(config: ConfigJson): Architecture {
   const type = config.model_type;
   if (typeof type === "string" && Object.hasOwn(families, type)) return families[type](config);
-  const found = JSON.stringify(type) ?? "nothing";
   throw new RangeError(
     `a configuration must have a model_type of ${
       Object.keys(families).join(", ")
     } (others can be ` +
-      `counted from the headers of their safetensors files); found ${found}`,
+      `counted from the headers of their safetensors files); found ${quote(type)}`,
   );
 }

@@ -3,6 +3,7 @@
 import type { ModelInputs } from "../core/batch.ts";
 import { readJson } from "../core/files.ts";
 import { type HostTensor, hostTensor } from "../core/host_tensor.ts";
+import { oneLine, quote } from "../core/quote.ts";
 
 /** Inputs of one forward pass, and labels if there are any. */
 export interface Case {
@@ -31,7 +32,9 @@ export async function readCases(path: string): Promise<Map<string, Case>> {
     throw new SyntaxError(`${path} must be {"cases": {NAME: {"input_ids": …}}}, found no cases`);
   }
   const entries = Object.entries(content.cases);
-  return new Map(entries.map(([name, fields]) => [name, parseCase(`case ${name}`, fields)]));
+  return new Map(
+    entries.map(([name, fields]) => [name, parseCase(`case ${oneLine(name)}`, fields)]),
+  );
 }
 
 /**
@@ -82,7 +85,7 @@ function matrixOf(what: string, rows: unknown, type: WholeArray): HostTensor {
   const wrong = flat.find((value) => type.of(value as number)[0] !== value);
   if (wrong !== undefined) {
     const range = type === Uint32Array ? "whole numbers, 0 or more" : "whole numbers";
-    throw new SyntaxError(`${what} must hold ${range}, found ${JSON.stringify(wrong)}`);
+    throw new SyntaxError(`${what} must hold ${range}, found ${quote(wrong)}`);
   }
   return hostTensor([rows.length, rows[0].length], type.from(flat as number[]));
 }

@@ -1,5 +1,6 @@
 /** Checks of hand-written JSON objects. @module */
 
+import { oneLine, quote } from "../core/quote.ts";
 import { type Fields, isFields } from "./cases.ts";
 
 /** What a field must be, in words and as a predicate. */
@@ -80,7 +81,7 @@ export function checkFields(
       throw new SyntaxError(`${what} may have ${unknown(key, rules)}`);
     }
     if (!rules[key].holds(item)) {
-      const found = JSON.stringify(item);
+      const found = quote(item);
       throw new SyntaxError(`${what}: ${key} must be ${rules[key].words}, found ${found}`);
     }
   }
@@ -90,7 +91,7 @@ export function checkFields(
 function unknown(key: string, rules: Readonly<Record<string, Rule>>): string {
   const known = Object.keys(rules).filter((name) => !rules[name].isAlias);
   const meant = known.find((name) => plain(name) === plain(key));
-  return `${known.join(", ")}; found ${key}${meant ? ` (did you mean ${meant}?)` : ""}`;
+  return `${known.join(", ")}; found ${oneLine(key)}${meant ? ` (did you mean ${meant}?)` : ""}`;
 }
 
 /** `learning_rate` and `learningRate` are the same word, and so are `lora_alpha` and `alpha`. */

@@ -1,6 +1,7 @@
 /** Parsing JSON from files that a stranger may have written. @module */
 
 import { mostNesting } from "./limits.ts";
+import { oneLine } from "./quote.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -27,7 +28,11 @@ export function parseJson(bytes: Uint8Array): unknown {
   assertNesting(bytes);
   const text = decodeText(bytes);
   if (text.startsWith("\ufeff")) throw new SyntaxError("it begins with a byte order mark");
-  return JSON.parse(text);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new SyntaxError(oneLine((error as Error).message));
+  }
 }
 
 /**

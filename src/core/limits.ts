@@ -36,7 +36,7 @@ export const mostShards = 2048;
 export const mostIndexBytes: number = 64 * 2 ** 20;
 
 /** Blocks of an architecture that is listed from its configuration. */
-export const mostBlocks = 10_000;
+export const mostBlocks = 4096;
 
 /** Time of all requests for the headers of one model at a URL, in milliseconds. */
 export const mostRemoteMs = 600_000;
@@ -55,6 +55,9 @@ export const mostPatternSteps = 5e6;
 
 /** Steps that each character of a name allows beyond that, so that there may be any number of names. */
 export const patternStepsPerCharacter = 50;
+
+/** Steps that reading each character of a pattern counts as. */
+export const patternStepsToRead = 10;
 
 /** Ids of a tokenizer's tokens are below this; the largest vocabularies have 262,144 tokens. */
 export const mostTokenIds: number = 2 ** 24;

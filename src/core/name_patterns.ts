@@ -1,9 +1,11 @@
 /** Names of modules by regular expressions from configurations, which may be hostile. @module */
 
+import { patternStepsToRead } from "./limits.ts";
 import { Matcher } from "./matcher.ts";
 import { nameEnds } from "./module_names.ts";
 import { parsePattern } from "./pattern_syntax.ts";
-import type { Effort } from "./pattern_threads.ts";
+import { Effort } from "./pattern_threads.ts";
+import { quote } from "./quote.ts";
 
 /** What stands around a pattern, and what it shares with others. */
 export interface PatternFrame {
@@ -25,10 +27,10 @@ export interface PatternFrame {
 export function compilePattern(
   pattern: string,
   option: string,
-  { before = "", after = "", effort }: PatternFrame = {},
+  { before = "", after = "", effort = new Effort() }: PatternFrame = {},
 ): Matcher {
-  const refuse = (rule: string) =>
-    new SyntaxError(`${option} ${rule}, found ${JSON.stringify(pattern.slice(0, 200))}`);
+  const refuse = (rule: string) => new SyntaxError(`${option} ${rule}, found ${quote(pattern)}`);
+  effort.spend(patternStepsToRead * pattern.length, refuse);
   parsePattern(pattern, refuse);
   return new Matcher(before + pattern + after, refuse, effort);
 }

@@ -1,5 +1,7 @@
 /** Counter-based random numbers: a pure function of (seed, index), the same on every device. @module */
 
+import { quote } from "./quote.ts";
+
 /** Multiply two 32-bit unsigned integers modulo 2^32. */
 const multiply = Math.imul;
 
@@ -22,7 +24,7 @@ export function hash32(seed: number, index: number): number {
  */
 export function assertSeed(seed: number): void {
   if (Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32) return;
-  throw new RangeError(`a seed must be a whole number in [0, 2^32), found ${seed}`);
+  throw new RangeError(`a seed must be a whole number in [0, 2^32), found ${quote(seed)}`);
 }
 
 /** A stream of random numbers with its own seed. */

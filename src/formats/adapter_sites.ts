@@ -4,6 +4,7 @@ import { AdapterFileError } from "../core/errors.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import type { LowRankUpdate } from "../core/low_rank_update.ts";
 import { parseJson } from "../core/json.ts";
+import { quote } from "../core/quote.ts";
 import { indicesOf, type RowRange } from "../core/row_range.ts";
 import { type SiteRole, siteRoles } from "../core/site.ts";
 import { gather } from "./join_updates.ts";
@@ -49,17 +50,17 @@ export function parseSites(metadata: Readonly<Record<string, string>>): Map<stri
 }
 
 function sitesOf(name: string, value: unknown): NamedSite[] {
-  if (!Array.isArray(value)) return refuse(`list the sites of "${name}"`, value);
+  if (!Array.isArray(value)) return refuse(`list the sites of ${quote(name)}`, value);
   return value.map((site) => {
     const { rows, rank, role } = isRecord(site) ? site : {} as Json;
     if (!isCounts(rows) || rows.length !== 2 || !isCounts([rank])) {
-      return refuse(`give rows and a rank for each site of "${name}"`, site);
+      return refuse(`give rows and a rank for each site of ${quote(name)}`, site);
     }
     const where = { rows: { start: rows[0], count: rows[1] }, rank: rank as number };
     if (role === undefined) return where;
     return isRole(role)
       ? { ...where, role }
-      : refuse(`give each site of "${name}" a role of ${siteRoles.join(", ")}, or none`, site);
+      : refuse(`give each site of ${quote(name)} a role of ${siteRoles.join(", ")}, or none`, site);
   });
 }
 
@@ -83,7 +84,7 @@ export function cutSites(
   });
   const inside = updates.reduce((sum, update) => sum + countValues(update.B), 0);
   if (inside !== countValues(B)) {
-    refuse(`name every block of "${module}" that is not zero`, sites);
+    refuse(`name every block of ${quote(module)} that is not zero`, sites);
   }
   return updates;
 }
@@ -91,12 +92,12 @@ export function cutSites(
 function checkFit(name: string, { shape: [out, rank] }: HostTensor, sites: readonly NamedSite[]) {
   const ranks = sites.reduce((sum, site) => sum + site.rank, 0);
   if (ranks !== rank || sites.some((site) => site.rank === 0)) {
-    refuse(`divide the rank ${rank} of "${name}" among its sites`, sites);
+    refuse(`divide the rank ${rank} of ${quote(name)} among its sites`, sites);
   }
   let end = 0;
   for (const { start, count } of sites.map(({ rows }) => rows).sort((a, b) => a.start - b.start)) {
     if (start < end || count === 0 || start + count > out) {
-      refuse(`give each site of "${name}" rows of its own in [0, ${out})`, sites);
+      refuse(`give each site of ${quote(name)} rows of its own in [0, ${out})`, sites);
     }
     end = start + count;
   }
@@ -121,6 +122,5 @@ function jsonOf(text: string): unknown {
 }
 
 function refuse(rule: string, value: unknown): never {
-  const found = typeof value === "string" ? value : JSON.stringify(value) ?? "nothing";
-  throw new AdapterFileError(`metadata "${KEY}" must ${rule}, found ${found.slice(0, 200)}`);
+  throw new AdapterFileError(`metadata "${KEY}" must ${rule}, found ${quote(value)}`);
 }

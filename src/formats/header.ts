@@ -2,9 +2,10 @@
 
 import { decodeText, parseJson } from "../core/json.ts";
 import { mostAxes, mostHeaderBytes, mostNameLength, mostTensors } from "../core/limits.ts";
+import { oneLine, quote } from "../core/quote.ts";
 import { formatShape, type Shape } from "../core/shape.ts";
 import { bitsOf, type Dtype, isDtype } from "./dtype.ts";
-import { duplicateKey, isCounts, isRecord, type Json } from "./json.ts";
+import { duplicateKey, isCounts, isRecord, type Json, oddNumber } from "./json.ts";
 
 /** Dtype, shape and place of one tensor of a file. */
 export interface TensorEntry {
@@ -88,6 +89,7 @@ export function parseHeader(start: Uint8Array, fileBytes: number): SafetensorsHe
     .map(([name, value]): [string, TensorEntry] => [name, tensorEntry(name, value, dataOffset)])
     .sort(([, a], [, b]) => a.offset - b.offset || a.bytes - b.bytes);
   checkContiguous(entries, dataOffset, fileBytes);
+  checkDigits(start.subarray(8, dataOffset));
   return { tensors: new Map(entries), metadata: checkMetadata(fields[METADATA]), dataOffset };
 }
 
@@ -97,7 +99,7 @@ function parseFields(bytes: Uint8Array): Json {
   const fields = parseObject(bytes), names = Object.keys(fields);
   atMost(mostTensors, names.length, "tensors");
   const twice = duplicateKey(decodeText(bytes));
-  return twice === undefined ? fields : broken(`names must be unique, found "${twice}" twice`);
+  return twice === undefined ? fields : broken(`names must be unique, found ${quote(twice)} twice`);
 }
 
 function parseObject(bytes: Uint8Array): Json {
@@ -111,27 +113,35 @@ function parseObject(bytes: Uint8Array): Json {
 }
 
 function tensorEntry(name: string, value: unknown, dataOffset: number): TensorEntry {
-  const { dtype, shape, data_offsets: offsets } = isRecord(value) ? value : {} as Json;
-  if (!isDtype(dtype)) return broken(`"${name}" must have a known dtype, found ${quote(dtype)}`);
-  if (!isCounts(shape)) return broken(`"${name}" must have a shape, found ${quote(shape)}`);
+  const { dtype, shape, data_offsets: offsets, ...rest } = isRecord(value) ? value : {} as Json;
+  if (!isDtype(dtype)) {
+    return broken(`${quote(name)} must have a known dtype, found ${quote(dtype)}`);
+  }
+  if (!isCounts(shape)) return broken(`${quote(name)} must have a shape, found ${quote(shape)}`);
   atMost(mostNameLength, name.length, "characters in a name");
   atMost(mostAxes, shape.length, "axes of a tensor");
   if (!isCounts(offsets) || offsets.length !== 2 || offsets[0] > offsets[1]) {
-    return broken(`"${name}" must have two ascending data_offsets, found ${quote(offsets)}`);
+    return broken(`${quote(name)} must have two ascending data_offsets, found ${quote(offsets)}`);
   }
+  const [unknown] = Object.keys(rest);
+  if (unknown !== undefined) broken(`${quote(name)} must have no field ${quote(unknown)}`);
   const bytes = bytesOf(dtype, shape);
   if (bytes !== offsets[1] - offsets[0]) {
-    const what = `"${name}", ${dtype} of shape ${formatShape(shape)},`;
+    const what = `${quote(name)}, ${dtype} of shape ${formatShape(shape)},`;
     broken(`${what} must have ${bytes ?? "a safe number of"} bytes, found ${quote(offsets)}`);
   }
   return { dtype, shape, offset: dataOffset + offsets[0], bytes: offsets[1] - offsets[0] };
 }
 
+/** `1e3` and `-0` are whole numbers too, but no other reader of the format takes them. */
+function checkDigits(bytes: Uint8Array): void {
+  const odd = oddNumber(decodeText(bytes));
+  if (odd !== undefined) broken(`numbers must be written in digits alone, found ${oneLine(odd)}`);
+}
+
 function atMost(most: number, found: number, what: string): void {
   if (found > most) broken(`it may have at most ${most} ${what}, found ${found}`);
 }
-
-const quote = (value: unknown): string => JSON.stringify(value)?.slice(0, 100) ?? "nothing";
 
 /** Bytes of a tensor; undefined if it is not a whole number of bytes or not a safe integer. */
 function bytesOf(dtype: Dtype, shape: Shape): number | undefined {
@@ -153,7 +163,7 @@ function checkContiguous(
   for (const [name, { offset, bytes }] of entries) {
     if (offset !== end) {
       const found = `found ${offset - dataOffset} after ${end - dataOffset}`;
-      broken(`"${name}" must begin where the tensor before it ends, ${found}`);
+      broken(`${quote(name)} must begin where the tensor before it ends, ${found}`);
     }
     end += bytes;
   }

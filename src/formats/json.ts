@@ -32,3 +32,13 @@ export function duplicateKey(text: string): string | undefined {
     }
   }
 }
+
+/** A string, which may hold anything, or a number. */
+const NUMBER = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*/gs;
+
+/** The first number of a valid JSON text that is not written in digits alone, such as `-0` or `2e1`. */
+export function oddNumber(text: string): string | undefined {
+  for (const [token] of text.matchAll(NUMBER)) {
+    if (!token.startsWith('"') && !/^\d+$/.test(token)) return token;
+  }
+}

@@ -1,6 +1,7 @@
 /** The `adapter_config.json` of a PEFT LoRA adapter: every field is honored or refused. @module */
 
 import { AdapterFileError } from "../core/errors.ts";
+import { oneLine, quote } from "../core/quote.ts";
 import { isRecord, type Json } from "./json.ts";
 import type { ModuleSelection } from "./peft_patterns.ts";
 
@@ -109,8 +110,7 @@ export function takeSavedModules(json: unknown): { rest: unknown; saved: readonl
 }
 
 function refuse(what: string, rule: string, value: unknown): never {
-  const found = JSON.stringify(value)?.slice(0, 200) ?? "nothing";
-  throw new AdapterFileError(`${what} must ${rule}, found ${found}`);
+  throw new AdapterFileError(`${oneLine(what)} must ${rule}, found ${quote(value)}`);
 }
 
 function refuseForeign(json: Json): void {

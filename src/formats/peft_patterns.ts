@@ -4,6 +4,7 @@ import type { Matcher } from "../core/matcher.ts";
 import { nameEnds } from "../core/module_names.ts";
 import { compilePattern, targetTest } from "../core/name_patterns.ts";
 import { Effort } from "../core/pattern_threads.ts";
+import { quote } from "../core/quote.ts";
 
 /** Which modules a configuration adapts. */
 export interface ModuleSelection {
@@ -71,7 +72,7 @@ function refuseNumbers(keys: readonly string[], option: string): void {
   const number = keys.find((key) => /^(?:0|[1-9][0-9]*)$/.test(key));
   if (number === undefined || keys.length === 1) return;
   throw new SyntaxError(
-    `${option} must not have a number beside other patterns, found "${number}"`,
+    `${option} must not have a number beside other patterns, found ${quote(number)}`,
   );
 }
 

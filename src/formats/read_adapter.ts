@@ -4,6 +4,7 @@ import { AdapterFileError } from "../core/errors.ts";
 import { readJson } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { assertUpdate, type LowRankUpdate } from "../core/low_rank_update.ts";
+import { quote } from "../core/quote.ts";
 import { formatShape } from "../core/shape.ts";
 import { fileIn, type Folder, folderName, hasFile } from "../core/storage.ts";
 import { cutSites, parseSites } from "./adapter_sites.ts";
@@ -97,12 +98,12 @@ function modulePaths(file: SafetensorsFile, saved: readonly string[]) {
   const paths = new Set<string>(), leftOut: string[] = [];
   for (const key of file.tensors.keys()) {
     if (!key.startsWith(PREFIX)) {
-      throw new AdapterFileError(`tensor names must begin with "${PREFIX}", found "${key}"`);
+      throw new AdapterFileError(`tensor names must begin with "${PREFIX}", found ${quote(key)}`);
     }
     const name = key.slice(PREFIX.length), match = /^(.+)\.lora_[AB]\.weight$/.exec(name);
     if (match) paths.add(match[1]);
     else if (isOfSaved(name, saved)) leftOut.push(name);
-    else throw new AdapterFileError(`${ruleFor(key)}, found "${key}"`);
+    else throw new AdapterFileError(`${ruleFor(key)}, found ${quote(key)}`);
   }
   if (paths.size === 0) {
     throw new AdapterFileError("the file must hold at least one pair of A and B, found no tensor");
@@ -123,7 +124,9 @@ function cutNamed(
   const named = parseSites(metadata), modules = new Set(updates.map(({ module }) => module));
   const unknown = [...named.keys()].find((module) => !modules.has(module));
   if (unknown !== undefined) {
-    throw new AdapterFileError(`sites must be of modules in the file, found sites of "${unknown}"`);
+    throw new AdapterFileError(
+      `sites must be of modules in the file, found sites of ${quote(unknown)}`,
+    );
   }
   return updates.flatMap((update) => {
     const sites = named.get(update.module);
@@ -160,9 +163,9 @@ async function readModule(
   module: string,
 ): Promise<LowRankUpdate> {
   if (!selects(module)) {
-    const targets = JSON.stringify(config.targetModules ?? null);
+    const targets = quote(config.targetModules ?? null);
     throw new AdapterFileError(
-      `the configuration must select every module that has weights, found "${module}" with ` +
+      `the configuration must select every module that has weights, found ${quote(module)} with ` +
         `target_modules ${targets}`,
     );
   }
@@ -189,14 +192,16 @@ async function readMatrix(
 ): Promise<HostTensor> {
   const key = `${PREFIX}${module}.lora_${letter}.weight`;
   const entry = file.tensors.get(key);
-  if (!entry) throw new AdapterFileError(`A and B must come in pairs, found no "${key}"`);
+  if (!entry) throw new AdapterFileError(`A and B must come in pairs, found no ${quote(key)}`);
   const { shape, dtype } = entry;
   if (shape.length !== 2 || shape[letter === "A" ? 0 : 1] !== rank) {
     const rule = letter === "A" ? `(${rank}, in)` : `(out, ${rank})`;
-    throw new AdapterFileError(`"${key}" must have shape ${rule}, found ${formatShape(shape)}`);
+    throw new AdapterFileError(
+      `${quote(key)} must have shape ${rule}, found ${formatShape(shape)}`,
+    );
   }
   if (!["F32", "F16", "BF16", "F64"].includes(dtype)) {
-    throw new AdapterFileError(`"${key}" must hold real numbers, found ${dtype}`);
+    throw new AdapterFileError(`${quote(key)} must hold real numbers, found ${dtype}`);
   }
   return await file.read(key);
 }

@@ -2,6 +2,7 @@
 
 import { type HostTensor, nonFiniteAt } from "../core/host_tensor.ts";
 import { mostTensorBytes } from "../core/limits.ts";
+import { quote } from "../core/quote.ts";
 import { formatShape, positionIn } from "../core/shape.ts";
 import { fileName, type FileSource, type OpenFile, openFile } from "../core/storage.ts";
 import { decode } from "./dtype.ts";
@@ -53,7 +54,7 @@ export async function openSafetensorsFile(
       try {
         return await readTensor(file, entry, options);
       } catch (error) {
-        throw inFile(`"${name}" of ${path}`, error);
+        throw inFile(`${quote(name)} of ${path}`, error);
       }
     };
     return { tensors, metadata, read, [Symbol.dispose]: () => file[Symbol.dispose]() };
@@ -96,5 +97,5 @@ async function readTensor(
 export function missing(path: string, name: string, tensors: ReadonlyMap<string, unknown>): string {
   const names = [...tensors.keys()];
   const some = names.slice(0, 5).join(", ") + (names.length > 5 ? ", …" : "");
-  return `cannot read "${name}" of ${path}: the file has ${names.length} tensors (${some})`;
+  return `cannot read ${quote(name)} of ${path}: the file has ${names.length} tensors (${some})`;
 }

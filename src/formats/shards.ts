@@ -3,6 +3,7 @@
 import { readJson } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { mostShards, mostTensors } from "../core/limits.ts";
+import { quote } from "../core/quote.ts";
 import {
   fileIn,
   fileName,
@@ -117,7 +118,7 @@ function joinShards(
   const tensors = new Map<string, TensorEntry>();
   for (const [name, shard] of places) {
     const entry = shards.get(shard)!.tensors.get(name);
-    if (!entry) throw new SyntaxError(`cannot read ${index}: ${shard} must hold "${name}"`);
+    if (!entry) throw new SyntaxError(`cannot read ${index}: ${shard} must hold ${quote(name)}`);
     tensors.set(name, entry);
   }
   const read = (name: string): Promise<HostTensor> => {
@@ -152,7 +153,7 @@ export function parseWeightMap(index: string, json: unknown): WeightMap {
   for (const shard of shards) {
     // A name with a folder in it could lead out of the model's folder.
     if (typeof shard === "string" && /^[^/\\]+\.safetensors$/.test(shard)) continue;
-    const found = JSON.stringify(shard);
+    const found = quote(shard);
     throw new SyntaxError(
       `cannot read ${index}: a shard must be a safetensors file next to the index, found ${found}`,
     );

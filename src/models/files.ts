@@ -6,6 +6,7 @@ import { isBuffer } from "../architectures/infer_architecture.ts";
 import { architectureOf } from "../architectures/registry.ts";
 import { ShapeError } from "../core/errors.ts";
 import { readJson } from "../core/files.ts";
+import { oneLine } from "../core/quote.ts";
 import { formatShape, sameShape } from "../core/shape.ts";
 import { fileIn, fileName, type FileSource, type Folder } from "../core/storage.ts";
 import type { Device } from "../device/device.ts";
@@ -71,7 +72,7 @@ function namesInFile(
   for (const name of file.tensors.keys()) {
     if (known.has(name) || isBuffer(name)) continue;
     throw new RangeError(
-      `a ${modelType} file must hold only the tensors of its model, found ${name}`,
+      `a ${modelType} file must hold only the tensors of its model, found ${oneLine(name)}`,
     );
   }
   return names;

@@ -2,6 +2,7 @@
 
 import type { ConfigJson } from "../architectures/config_fields.ts";
 import { gpt2ConfigJson, parseGpt2Config } from "../architectures/gpt2.ts";
+import { quote } from "../core/quote.ts";
 import type { Device } from "../device/device.ts";
 import { Gpt2 } from "./gpt2.ts";
 import type { ModelOptions, TextModel } from "./text_model.ts";
@@ -68,5 +69,5 @@ export function familyOf({ model_type }: ConfigJson, what = "a configuration"): 
     return families[model_type];
   }
   const known = runnableTypes.join(" or ");
-  throw new RangeError(`${what} must have model_type ${known}, found ${model_type}`);
+  throw new RangeError(`${what} must have model_type ${known}, found ${quote(model_type)}`);
 }

@@ -1,6 +1,7 @@
 /** Losses by their names in specifications. @module */
 
 import { crossEntropy, klDivergence, type Loss, squaredError } from "../autograd/mod.ts";
+import { quote } from "../core/quote.ts";
 
 type LossName = NonNullable<LossSpec["objective"]>;
 
@@ -26,7 +27,7 @@ export interface LossSpec {
 export function lossOf({ objective = "cross-entropy", labelSmoothing }: LossSpec): Loss {
   if (!Object.hasOwn(losses, objective)) {
     const known = Object.keys(losses).join(", ");
-    throw new RangeError(`an objective must be one of ${known}, found ${objective}`);
+    throw new RangeError(`an objective must be one of ${known}, found ${quote(objective)}`);
   }
   if (objective !== "cross-entropy" || !labelSmoothing) return losses[objective];
   return (tape, logits, targets, options) =>

@@ -1,6 +1,7 @@
 /** Methods by their specifications. @module */
 
 import { injectLora, type LoraAdapter } from "../adapt/mod.ts";
+import { quote } from "../core/quote.ts";
 import type { Model } from "../models/mod.ts";
 import type { MethodSpec } from "./spec.ts";
 
@@ -16,5 +17,5 @@ export function applyMethod(
     return injectLora(model, { ...options, seed });
   }
   const { kind } = method as { kind: string };
-  throw new RangeError(`a method must be of kind full or lora, found ${kind}`);
+  throw new RangeError(`a method must be of kind full or lora, found ${quote(kind)}`);
 }

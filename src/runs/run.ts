@@ -24,7 +24,7 @@ import { lossOf } from "./losses.ts";
 import { applyMethod } from "./method.ts";
 import { type RunFiles, runFiles, type RunResult, tidyRunFolder, writeSpec } from "./run_folder.ts";
 import { type RunLedger, watchLedger } from "./run_ledger.ts";
-import type { JsonRecord, RunSpec } from "./spec.ts";
+import { assertSpec, type JsonRecord, type RunSpec } from "./spec.ts";
 
 /** The inputs that a model's forward takes. */
 export type InputsOf<M extends Model> = Parameters<M["forward"]>[1];
@@ -90,6 +90,7 @@ export interface RunOptions<M extends Model = TextModel> {
  * JSON files: after a crash a folder without it is not finished, and the same call resumes. One process
  * at a time works in a run's folder.
  *
+ * @throws {TypeError} when the specification, its method or its training is not an object.
  * @throws {RangeError} when the device is not of the specification's kind, a loss is not finite, what was
  * trained is not, a checkpoint is damaged or of another base, or a finished run's file has changed.
  * @throws {Error} when another process works in the run's folder, or it cannot be written.
@@ -130,9 +131,7 @@ export async function run<M extends Model = TextModel>(
   options: RunOptions<M>,
 ): Promise<RunResult> {
   const { device } = options;
-  if (device.kind !== spec.device) {
-    throw new RangeError(`the run needs a ${spec.device} device, found ${device.description}`);
-  }
+  assertSpec(spec, device);
   const files = await runFiles(options.folder, spec);
   using claim = new FolderClaim(files.folder);
   const finished = await readOrClaim(files, spec, claim);

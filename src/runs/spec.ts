@@ -1,8 +1,9 @@
 /** Specifications of runs: plain records, and the hash that names a run's folder. @module */
 
 import { canonicalJson, sha256 } from "../core/digest.ts";
+import { quote } from "../core/quote.ts";
 import type { LoraOptions } from "../adapt/mod.ts";
-import type { DeviceKind } from "../device/device.ts";
+import type { Device, DeviceKind } from "../device/device.ts";
 import type { ScheduleName, TrainerOptions } from "../train/mod.ts";
 import type { LossSpec } from "./losses.ts";
 
@@ -46,6 +47,21 @@ export interface RunSpec {
   readonly seed: number;
   /** The kind of device: its rounding is part of the result. */
   readonly device: DeviceKind;
+}
+
+/**
+ * Checks that a specification, which may come from a file, is one, and for this device.
+ *
+ * @throws {TypeError} when it is not an object, or its method or its training is not.
+ * @throws {RangeError} when it is for another kind of device.
+ */
+export function assertSpec(spec: RunSpec, { kind, description }: Device): void {
+  const parts = { "a specification": spec, method: spec?.method, training: spec?.training };
+  for (const [what, part] of Object.entries(parts)) {
+    if (!isRecord(part)) throw new TypeError(`${what} must be an object, found ${quote(part)}`);
+  }
+  if (spec.device === kind) return;
+  throw new RangeError(`the run needs the device ${quote(spec.device)}, found ${description}`);
 }
 
 /** Raised when the same specification yields different numbers, so that old folders are not reused. */

@@ -2,6 +2,7 @@
 
 import { readJson } from "../core/files.ts";
 import { mostUnigramCharacters } from "../core/limits.ts";
+import { quote } from "../core/quote.ts";
 import { fileIn, type Folder } from "../core/storage.ts";
 import { isObject, type JsonObject } from "./tokenizer_fields.ts";
 import { checkTokenizerFile, type ModelKind } from "./tokenizer_file.ts";
@@ -86,11 +87,11 @@ export async function makeTokenizer(json: unknown, config: unknown): Promise<Tok
 
 function checkConfig(config: unknown): JsonObject {
   if (!isObject(config)) {
-    throw new SyntaxError(`tokenizer_config.json must be a JSON object, found ${config}`);
+    throw new SyntaxError(`tokenizer_config.json must be a JSON object, found ${quote(config)}`);
   }
   const { additional_special_tokens: special } = config;
   if (special === undefined || special === null || Array.isArray(special)) return config;
-  const found = JSON.stringify(special).slice(0, 100);
+  const found = quote(special);
   throw new SyntaxError(
     `tokenizer_config.json must list additional_special_tokens, found ${found}`,
   );
@@ -107,6 +108,8 @@ function encode(hub: HubTokenizer, kind: ModelKind, text: string): Uint32Array {
   const unknown = ids.indexOf(undefined as unknown as number);
   if (unknown < 0) return Uint32Array.from(ids);
   throw new RangeError(
-    `a tokenizer must have a token for every part of a text, found none for "${tokens[unknown]}"`,
+    `a tokenizer must have a token for every part of a text, found none for ${
+      quote(tokens[unknown])
+    }`,
   );
 }

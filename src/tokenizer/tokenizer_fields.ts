@@ -1,5 +1,6 @@
 /** Fields of a tokenizer's file, and how one is refused. @module */
 
+import { quote } from "../core/quote.ts";
 /** A parsed JSON file. */
 export type JsonObject = Record<string, unknown>;
 
@@ -9,6 +10,5 @@ export const isObject = (value: unknown): value is JsonObject =>
 
 /** Throws the sentence for a rule that the file breaks. */
 export function refuse(rule: string, found: unknown): never {
-  const text = JSON.stringify(found) ?? "nothing";
-  throw new SyntaxError(`tokenizer.json must ${rule}, found ${text.slice(0, 100)}`);
+  throw new SyntaxError(`tokenizer.json must ${rule}, found ${quote(found)}`);
 }

@@ -3,6 +3,7 @@
 import { Parameter } from "../autograd/parameter.ts";
 import { DeviceError } from "../core/errors.ts";
 import { fitsFloat32 } from "../core/float32.ts";
+import { quote } from "../core/quote.ts";
 
 /** Settings that a group of parameters may have of its own. */
 export interface AdamWSettings {
@@ -58,6 +59,9 @@ export function groupsOf(
 }
 
 function asGroups(items: readonly Parameter[] | readonly ParameterGroup[]): ParameterGroup[] {
+  if (!Array.isArray(items)) {
+    throw new TypeError(`AdamW needs a list of parameters or groups, found ${quote(items)}`);
+  }
   const parameters = items.filter((item) => item instanceof Parameter);
   if (parameters.length > 0) return [{ parameters }];
   return [...items] as ParameterGroup[];
@@ -73,6 +77,9 @@ function assertSettings(
     const rule = "above 0 if a group has its own";
     assertWithin("learningRate", sharedRate, rule, sharedRate > 0);
   }
+  if (!Array.isArray(betas) || betas.length !== 2) {
+    throw new RangeError(`AdamW needs betas to be two numbers, found ${quote(betas)}`);
+  }
   for (const beta of betas) {
     assertWithin("betas", beta, "in [0, 1)", beta >= 0 && beta < 1);
     // Moments that forget nothing would grow with every step.
@@ -85,10 +92,12 @@ function assertSettings(
 /** Kernels take F32: a clipNorm of 1e-300 would be 0 there, which means none. */
 function assertWithin(name: string, value: number, rule: string, holds: boolean): void {
   if (!holds || !Number.isFinite(value)) {
-    throw new RangeError(`AdamW needs ${name} to be ${rule}, found ${value}`);
+    throw new RangeError(`AdamW needs ${name} to be ${rule}, found ${quote(value)}`);
   }
   if (!fitsFloat32(value)) {
-    throw new RangeError(`AdamW needs ${name} to be finite and not vanish in F32, found ${value}`);
+    throw new RangeError(
+      `AdamW needs ${name} to be finite and not vanish in F32, found ${quote(value)}`,
+    );
   }
 }
 

@@ -1,5 +1,6 @@
 /** What a checkpoint holds besides its tensors, and whether that can be true. @module */
 
+import { quote } from "../core/quote.ts";
 import type { TensorDigests } from "./digests.ts";
 import { isLog, type TrainingLog } from "./log.ts";
 
@@ -50,7 +51,7 @@ export function parseCheckpointState(what: string, text = "null"): CheckpointSta
   if (format === checkpointFormat) return assertCheckpointState(what, state as CheckpointState);
   const found = !isText(format)
     ? "none"
-    : `"${format}": it is from another version, start again without it`;
+    : `${quote(format)}: it is from another version, start again without it`;
   throw new RangeError(`${what} needs a "${checkpointFormat}" in its metadata, found ${found}`);
 }
 
@@ -58,8 +59,8 @@ export function parseCheckpointState(what: string, text = "null"): CheckpointSta
 export function assertCheckpointState(what: string, state: CheckpointState): CheckpointState {
   for (const [field, rule, isTrue] of rules) {
     if (isTrue(state[field], state.step)) continue;
-    const found = JSON.stringify(state[field])?.slice(0, 60);
-    throw new RangeError(`${what} needs ${rule} as its ${field}, found ${found ?? "none"}`);
+    const found = quote(state[field]);
+    throw new RangeError(`${what} needs ${rule} as its ${field}, found ${found}`);
   }
   return state;
 }

@@ -1,5 +1,6 @@
 /** Schedules: the factor of the learning rate as a function of the step. @module */
 
+import { quote } from "../core/quote.ts";
 /** The factor of the learning rate at a step, counted from 0. */
 export type Schedule = (step: number) => number;
 
@@ -62,7 +63,7 @@ export function scheduleOf(name: ScheduleName, options: ScheduleOptions): Schedu
     cosine: cosineSchedule,
   };
   if (!Object.hasOwn(schedules, name)) {
-    throw new RangeError(`a schedule must be constant, linear or cosine, found ${name}`);
+    throw new RangeError(`a schedule must be constant, linear or cosine, found ${quote(name)}`);
   }
   return schedules[name](options);
 }

@@ -6,6 +6,7 @@ import type { Parameter } from "../autograd/parameter.ts";
 import { Tape } from "../autograd/tape.ts";
 import type { Weight } from "../autograd/weight.ts";
 import { type Batch, countTargets, type ModelInputs } from "../core/batch.ts";
+import { quote } from "../core/quote.ts";
 import { assertSeed, hash32 } from "../core/random.ts";
 import type { CompileReport, Device, Tensor } from "../device/device.ts";
 import { type AdamW, adamW } from "./adamw.ts";
@@ -205,7 +206,7 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
 function assertCount(name: string, value: number, least: number): void {
   if (!Number.isSafeInteger(value) || value < least) {
     throw new RangeError(
-      `training needs ${name} to be an integer of at least ${least}, found ${value}`,
+      `training needs ${name} to be an integer of at least ${least}, found ${quote(value)}`,
     );
   }
 }

@@ -173,8 +173,8 @@ const site = (start: number, count: number, rank: number) => ({ rows: [start, co
 
 Deno.test("what a file says of its sites is believed only where it is true", async () => {
   const of = (...sites: unknown[]) => ({ [attention]: sites });
-  await refusing("{", "must be a JSON object of modules, found {");
-  await refusing([], "must be a JSON object of modules, found []");
+  await refusing("{", 'must be a JSON object of modules, found "{"');
+  await refusing([], 'must be a JSON object of modules, found "[]"');
   await refusing({ [attention]: 3 }, `must list the sites of "${attention}", found 3`);
   for (const broken of [null, {}, site(-1, 3, 2), site(0, 1.5, 2), { rows: [0], rank: 4 }]) {
     await refusing(of(broken), `must give rows and a rank for each site of "${attention}"`);

@@ -16,7 +16,7 @@ const small = {
 };
 
 const configs: [changes: Record<string, unknown>, sentence: string][] = [
-  [{ n_layer: 1e9 }, "a model may have up to 10000 layers here, found 1000000000"],
+  [{ n_layer: 1e9 }, "a model may have up to 4096 layers here, found 1000000000"],
   [
     { n_embd: 2 ** 40 },
     "a model must have fewer than 2^53 parameters to be counted, found about 1.5e+25",
@@ -36,7 +36,7 @@ Deno.test("an impossible configuration is refused before anything is listed", ()
       await assertFails(["count", path], sentence);
     }
     await Deno.writeTextFile(path, JSON.stringify({ ...small, n_layer: 1e9 }));
-    await assertFails(["memory", path], "a model may have up to 10000 layers here");
+    await assertFails(["memory", path], "a model may have up to 4096 layers here");
     await Deno.writeTextFile(path, JSON.stringify({ ...small, n_embd: 2 ** 40 }));
     await assertFails(["memory", path], "fewer than 2^53 parameters");
     const vast = { ...small, n_embd: 2 ** 20, vocab_size: 2 ** 32 - 1 };

@@ -55,7 +55,7 @@ Deno.test("errors show hostile names of modules, fields and files in one plain l
       assertPlain(outcome.stderr);
     };
     await Deno.writeTextFile(config, JSON.stringify({ ...goodConfig, target_modules: ["x"] }));
-    await fails(["inspect", folder], 'every module that has weights, found "h.0.\\u{1b}[2J');
+    await fails(["inspect", folder], 'every module that has weights, found "h.0.\\u001b[2J');
     await Deno.writeTextFile(config, JSON.stringify({ ...goodConfig, ["\x9b2J\u202e"]: 1 }));
     await fails(["inspect", folder], "\\u{9b}2J\\u{202e} must be null, false or empty");
     const patterns = { ...goodConfig, target_modules: "(\u202e" };

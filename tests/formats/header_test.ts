@@ -110,6 +110,17 @@ Deno.test("entries that say what cannot be are refused", () => {
   refuses({ a: entry("F32", [1], 0, 1e300) }, 4, "two ascending data_offsets");
 });
 
+Deno.test("what the format's own reader does not read is refused", () => {
+  const spelled = (shape: string, more = "") =>
+    `{"a":{"dtype":"U8","shape":[${shape}],"data_offsets":[0,2]${more}}}`;
+  assertEquals(parse(fileOf(spelled("2"), 2)).tensors.get("a")?.shape, [2]);
+  for (const shape of ["2.0", "0.2e1", "1e0,2"]) {
+    refuses(spelled(shape), 2, "numbers must be written in digits alone, found ");
+  }
+  refuses(spelled("2", ',"b":1'), 2, '"a" must have no field "b"');
+  refuses('{"a":{"dtype":"U8","shape":[0],"data_offsets":[-0,0]}}', 0, "digits alone, found -0");
+});
+
 Deno.test("byte counts must be the shape's, with no overflow", () => {
   refuses(
     { a: entry("F32", [2], 0, 4) },

@@ -13,7 +13,10 @@ for (const path of filesUnder("tests/golden/hostile")) {
     const kind = kinds.find((kind) => kind.name === name);
     assertEquals(kind?.name, name);
     const verdict = await judge(kind!, filesFromJson(files));
-    // Folders of a test have other names every time.
-    assertEquals(verdict.refusal?.replaceAll(/\S*lowrank_fuzz_\w+/g, "FOLDER"), refusal);
+    assertEquals(withoutChance(verdict.refusal), withoutChance(refusal));
   });
 }
+
+/** Folders have other names in every test, and engines other words for what is not JSON. */
+const withoutChance = (sentence?: string) =>
+  sentence?.replaceAll(/\S*lowrank_fuzz_\w+/g, "FOLDER").replace(/\(Unexpected token.*\)/, "(…)");

@@ -11,6 +11,8 @@ export interface Kind {
   readonly name: string;
   /** Good inputs with mutations. */
   readonly inputs: fc.Arbitrary<Files>;
+  /** The share of the inputs that are tried, where one takes long. Default: all. */
+  readonly share?: number;
   /** The classes of errors by which the package may refuse one. */
   readonly refusals: readonly ErrorClass[];
   /**

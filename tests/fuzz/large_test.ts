@@ -1,6 +1,7 @@
 /** Inputs too large to keep as files: made here, and dealt with in the time that any input may take. */
 
 import { assertEquals, assertMatch } from "@std/assert";
+import { mostBlocks } from "../../src/core/limits.ts";
 import { judge } from "./judge.ts";
 import type { Files, Kind } from "./kind.ts";
 import { adapterConfigs, adapterFolders, patternsOfModules } from "./kinds/adapters.ts";
@@ -58,8 +59,9 @@ for (const [what, kind, files] of inputs) {
   });
 }
 
-Deno.test("a configuration of 10,000 layers is counted within a second", async () => {
-  const config = { model_type: "gpt2", n_embd: 8, n_layer: 10_000, n_positions: 8, vocab_size: 9 };
+Deno.test("a configuration of as many layers as may be is counted within a second", async () => {
+  const sizes = { d_model: 8, d_kv: 4, d_ff: 8, num_heads: 2, vocab_size: 9 };
+  const config = { model_type: "t5", ...sizes, num_layers: mostBlocks };
   const files = { "config.json": bytes(JSON.stringify(config)) };
   assertEquals((await judge(modelConfigs, files)).refusal, undefined);
 });

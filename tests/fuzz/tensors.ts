@@ -83,9 +83,9 @@ export function safetensorsFiles(
   good: fc.Arbitrary<Uint8Array>,
 ): fc.Arbitrary<Uint8Array<ArrayBuffer>> {
   return good.map(partsOf).chain(({ header, data }) =>
-    fc.tuple(headers(header), lies, oddValues, rareByteEdits()).map(([head, lie, odd, spoil]) =>
-      spoil(assemble(head, odd ? withValue(data, ...odd) : data, lie))
-    )
+    fc.tuple(headers(header), wrongLengths, oddValues, rareByteEdits()).map((
+      [head, more, odd, spoil],
+    ) => spoil(assemble(head, odd ? withValue(data, ...odd) : data, more)))
   );
 }
 
@@ -97,7 +97,7 @@ function headers(good: object): fc.Arbitrary<Uint8Array<ArrayBuffer>> {
   return rarely(spoiled, encode(good), 1);
 }
 
-const lies = rarely(fc.constantFrom(1, -1, 2 ** 40, -1e6), 0, 12);
+const wrongLengths = rarely(fc.constantFrom(1, -1, 2 ** 40, -1e6), 0, 12);
 
 /** A place and what to put there: not a number, infinities, the largest and the smallest. */
 const oddValues = rarely(

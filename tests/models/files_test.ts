@@ -120,7 +120,7 @@ Deno.test("a config that is not a GPT-2 we can run is refused by field and value
   await withFolder(async (folder) => {
     for (
       const [fields, part] of [
-        [{ model_type: "llama" }, "found llama"],
+        [{ model_type: "llama" }, 'found "llama"'],
         [{ model_type: "gpt2", activation_function: "relu" }, 'found "relu"'],
         [{ model_type: "gpt2", n_embd: 6, n_head: 4 }, "n_head to divide n_embd, 6, found 4"],
         [{ model_type: "gpt2", n_layer: -1 }, "n_layer"],

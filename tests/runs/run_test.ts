@@ -107,7 +107,7 @@ Deno.test("run: a specification names its loss", async () => {
   assertEquals(new Set(losses).size, 4, losses.join());
   assert(losses.every((loss) => loss > 0), losses.join());
   const hinge = runWith({ objective: "hinge" as "squared-error" });
-  await assertRejects(() => hinge, RangeError, "kl-divergence, squared-error, found hinge");
+  await assertRejects(() => hinge, RangeError, 'kl-divergence, squared-error, found "hinge"');
 });
 
 Deno.test("run: a run that cannot start makes no folder, and says so before its first step", () =>
@@ -199,9 +199,9 @@ Deno.test("run: a run that fails leaves no result and every byte", () =>
     const wild = { ...spec, training: { ...spec.training, learningRate: 1e38, weightDecay: 1e38 } };
     await fails(wild, {}, "training needs a finite loss");
     const unknown = { ...spec, method: { kind: "magic" } as unknown as RunSpec["method"] };
-    await fails(unknown, {}, "kind full or lora, found magic");
+    await fails(unknown, {}, 'kind full or lora, found "magic"');
     using other = new DryDevice();
-    await fails(spec, { device: other }, "the run needs a cpu device, found dry");
+    await fails(spec, { device: other }, 'the run needs the device "cpu", found dry');
   }));
 
 Deno.test("run: what fails after the last step finds a step to go", () =>

@@ -57,6 +57,6 @@ Deno.test("schedule: an unknown name is named", () => {
   assertThrows(
     () => scheduleOf(name, { steps: 1 }),
     RangeError,
-    "constant, linear or cosine, found step",
+    'constant, linear or cosine, found "step"',
   );
 });

@@ -2,6 +2,7 @@
 
 import { assertDropout } from "../../autograd/ops/dropout.ts";
 import { assertScaling } from "../../core/low_rank_update.ts";
+import { quote } from "../../core/quote.ts";
 import { Random } from "../../core/random.ts";
 import { type PatternValue, patternValues } from "../../formats/peft_patterns.ts";
 import type { Model } from "../../models/model.ts";
@@ -95,13 +96,13 @@ function checkRank({ name, rows }: Site, rank: number, width: number): void {
   const most = Math.min(rows.count, width);
   if (!(Number.isInteger(rank) && rank >= 1 && rank <= most)) {
     throw new RangeError(
-      `the rank of ${name} must be a whole number from 1 to ${most}, found ${rank}`,
+      `the rank of ${name} must be a whole number from 1 to ${most}, found ${quote(rank)}`,
     );
   }
 }
 
 function checkAlpha(alpha: number, name: string): void {
   if (!Number.isFinite(alpha)) {
-    throw new RangeError(`alpha of ${name} must be a finite number, found ${alpha}`);
+    throw new RangeError(`alpha of ${name} must be a finite number, found ${quote(alpha)}`);
   }
 }

@@ -68,7 +68,7 @@ const goodConfigs = [
 ];
 
 const seasoning = {
-  values: [1e4, 10001, 1e9, 2 ** 40, "gpt2", "t5", "llama", ["GPT2Model"], ["X"], "gated-gelu"],
+  values: [4096, 4097, 1e9, 2 ** 40, "gpt2", "t5", "llama", ["GPT2Model"], ["X"], "gated-gelu"],
   keys: goodConfigs.flatMap((config) => Object.keys(config)),
 };
 

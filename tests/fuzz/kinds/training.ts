@@ -67,7 +67,8 @@ export const batches: Kind = {
   refusals: [SyntaxError, RangeError],
   read: (files) =>
     onDisk(files, async (folder) => {
-      for (const { inputs, targets } of await readBatchFile(`${folder}/batches.json`, limits)) {
+      const { batches } = await readBatchFile(`${folder}/batches.json`, limits);
+      for (const { inputs, targets } of batches) {
         checkTokens(inputs.tokens, limits.vocabulary);
         checkTokens(targets, limits.vocabulary);
         if (inputs.positionIds) checkTokens(inputs.positionIds, limits.positions);
