@@ -101,7 +101,10 @@ export class TrainFolder implements Disposable {
     await this.assertFree(); // Another process may have been here since.
   }
 
-  /** Says that the weights are those of this training; what was needed to resume is removed. */
+  /**
+   * Says that the weights are those of this training, and removes what was needed to resume. After a
+   * crash, the same command finds the run that is finished, or `run.json`, and completes this.
+   */
   async finish(record: TrainedRecord): Promise<void> {
     await removeLeftovers(this.output);
     await writeJsonAtomic(join(this.output, "run.json"), { training: this.#hash, ...record });

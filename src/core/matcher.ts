@@ -15,6 +15,9 @@ interface Node {
 /** States in the nodes that a matcher keeps before it begins anew. */
 const MOST_KEPT = 100_000;
 
+/** What a match by look-ups alone costs, in steps of the slow kind. */
+const CALL_STEPS = 3;
+
 const inside: Place = { isStart: false, isEnd: false, isLineEnd: false };
 const atEnd: Place = { isStart: false, isEnd: true, isLineEnd: true };
 
@@ -43,6 +46,7 @@ export class Matcher {
 
   /** Whether the pattern matches the whole text, as `re.fullmatch` in Python. */
   matches(text: string): boolean {
+    this.#effort.spend(CALL_STEPS, this.#refuse);
     let at = text.length, node = this.#last ??= this.#node(this.#simulation.start, atEnd);
     while (at > 0 && node.threads.states.length > 0) {
       const code = codeBefore(text, at);

@@ -109,10 +109,10 @@ export async function readToEnd(
   most: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
   using file = await openOnDisk(path);
-  const { size } = await file.stat();
+  const { size } = file.statSync();
   assertSize(size, most);
   let bytes = new Uint8Array(size + 1), length = 0;
-  for (let count; (count = await file.read(bytes.subarray(length))) !== null;) {
+  for (let count; (count = file.readSync(bytes.subarray(length))) !== null;) {
     assertSize(length += count, most);
     if (length === bytes.length) bytes = new Uint8Array(bytes.buffer.transfer(2 * length));
   }

@@ -49,7 +49,7 @@ export interface RunFiles {
   readonly ledger: string;
   /** What was measured at its end. */
   readonly metrics: string;
-  /** {@link Provenance}. Written last: without it the run is not finished. */
+  /** {@link Provenance} and digests of the others. Written last: without it the run is not finished. */
   readonly done: string;
 }
 

@@ -109,7 +109,10 @@ export async function hasCheckpoint(path: string): Promise<boolean> {
   return await kindOf(path) === "file" || await kindOf(before(path)) === "file";
 }
 
-/** Removes a checkpoint, the one before it, and what a crash has left of the one after it. */
+/**
+ * Removes a checkpoint, the one before it, and what a crash has left of the one after it. The checkpoint
+ * itself is the last to go: a crash leaves it, or none.
+ */
 export async function removeCheckpoint(path: string): Promise<void> {
   for (const file of [before(path), `${path}.new`, path]) await removeFile(file);
 }

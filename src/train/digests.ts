@@ -3,7 +3,6 @@
 import { sha256 } from "../core/digest.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { formatShape } from "../core/shape.ts";
-import type { Tensor } from "../device/device.ts";
 import type { Trainer } from "./trainer.ts";
 
 /** Digests of tensors by their names. */
@@ -22,8 +21,7 @@ export async function checkpointDigest(
 }
 
 /**
- * Digests of everything in a trainer's model that is frozen. It is read once for each trainer, one tensor
- * at a time.
+ * Digests of everything in a trainer's model that is frozen. It is read once for each trainer.
  */
 export function frozenDigests(trainer: Trainer<unknown>): Promise<TensorDigests> {
   const known = digests.get(trainer) ?? digestFrozen(trainer);
@@ -35,20 +33,24 @@ const digests = new WeakMap<Trainer<unknown>, Promise<TensorDigests>>();
 
 async function digestFrozen({ model, optimizer }: Trainer<unknown>): Promise<TensorDigests> {
   const trained = new Set(optimizer.slots.map(({ parameter }) => parameter));
+  const frozen = [...model.parameters?.values() ?? []].filter((one) => !trained.has(one));
   const found: Record<string, string> = {};
-  const add = async (name: string, tensor: Tensor) => {
-    found[name] = await digestOf((await model.device.read(tensor))[0]);
-  };
-  for (const parameter of model.parameters?.values() ?? []) {
-    if (!trained.has(parameter)) await add(parameter.name, parameter.own);
+  let bytes = 0;
+  const groups = Map.groupBy(frozen, ({ own }) => Math.floor((bytes += own.bytes) / readBytes));
+  for (const group of groups.values()) {
+    const values = await model.device.read(...group.map(({ own }) => own));
+    for (const [i, { name }] of group.entries()) found[name] = await digestOf(values[i]);
   }
   for (const { weight } of model.linears ?? []) {
     if (weight.parameter) continue; // It is among the parameters.
     using dense = weight.dense();
-    await add(weight.name, dense);
+    found[weight.name] = await digestOf((await model.device.read(dense))[0]);
   }
   return found;
 }
+
+/** Bytes that are read at once: on a GPU every read waits, and on the host they take memory. */
+const readBytes = 2 ** 26;
 
 /** Dtype, shape and SHA-256 of the values, in F32 as they are stored. */
 async function digestOf({ shape, data }: HostTensor): Promise<string> {

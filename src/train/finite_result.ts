@@ -16,9 +16,11 @@ export async function assertFiniteResult<Inputs>(trainer: Trainer<Inputs>): Prom
   const fail = (what: string, found: number) => {
     throw new RangeError(`training needs a finite ${what}, found ${found} after step ${steps}`);
   };
-  for (const { name, tensor } of model.trainable()) {
-    const [{ data }] = await model.device.read(tensor), at = nonFiniteAt(data);
-    if (at >= 0) fail(name, data[at]);
+  const trained = model.trainable();
+  const values = await model.device.read(...trained.map(({ tensor }) => tensor));
+  for (const [i, { data }] of values.entries()) {
+    const at = nonFiniteAt(data);
+    if (at >= 0) fail(trained[i].name, data[at]);
   }
   if (latest.length === 0) return;
   const { loss: found } = await evaluate(model, latest, { loss });

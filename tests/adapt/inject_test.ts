@@ -25,6 +25,9 @@ Deno.test("a rank that no site can have is refused with the site's name", () => 
 
 Deno.test("alpha, dropout and patterns are checked before anything changes", () => {
   refusing({ alpha: Infinity }, "alpha of transformer.h.0.attn.c_attn:q must be a finite number");
+  const site = "the scaling of transformer.h.0.attn.c_attn:q must";
+  refusing({ alpha: 1e308 }, `${site} be finite in F32, found 5e+307`);
+  refusing({ alphaPattern: { "c_attn": 1e-99 } }, `${site} not vanish in F32, found 5e-100`);
   refusing({ dropout: 1 }, "dropout must be in [0, 1), found 1");
   refusing({ dropout: -0.1 }, "dropout must be in [0, 1), found -0.1");
   refusing({ rankPattern: { "(": 2 } }, "rankPattern", SyntaxError);

@@ -73,7 +73,14 @@ Deno.test("one check says in one sentence what does not fit", () => {
   for (const [update, weight, sentence] of cases) {
     assertThrows(() => assertUpdate(update, weight), ShapeError, sentence);
   }
-  const scaling = `the scaling of ${module}:q must be finite in F32, found Infinity`;
-  assertThrows(() => assertUpdate({ ...named, scaling: Infinity }), RangeError, scaling);
+  for (const scaling of [Infinity, NaN, 1e308, -3.5e38]) {
+    const sentence = `the scaling of ${module}:q must be finite in F32, found ${scaling}`;
+    assertThrows(() => assertUpdate({ ...named, scaling }), RangeError, sentence);
+  }
+  for (const scaling of [1e-300, -(2 ** -127)]) {
+    const sentence = `the scaling of ${module}:q must not vanish in F32, found ${scaling}`;
+    assertThrows(() => assertUpdate({ ...named, scaling }), RangeError, sentence);
+  }
+  for (const scaling of [0, 2 ** -126, -3.4e38]) assertUpdate({ ...named, scaling });
   assertThrows(() => deltaWeight({ ...named, A: tensor(3) }), ShapeError, "found [3] and [4, 2]");
 });

@@ -8,8 +8,15 @@ import { workers } from "./worker_threads.ts";
 
 const ignore = Deno.build.os !== "linux"; // which counts threads and memory in /proc
 
+/** What is left of devices: worker threads, resident MiB, mapped parts of a BLAS. */
+interface Left {
+  readonly workers: number;
+  readonly mib: number;
+  readonly blas: number;
+}
+
 /** What `disposal_program.ts` prints after one device and after all of them. */
-async function afterDisposals(count: number): Promise<{ workers: number; mib: number }[]> {
+async function afterDisposals(count: number): Promise<Left[]> {
   const program = new URL("disposal_program.ts", import.meta.url).href;
   const { stdout } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--v8-flags=--expose-gc", program, String(count)],
@@ -20,11 +27,12 @@ async function afterDisposals(count: number): Promise<{ workers: number; mib: nu
 }
 
 Deno.test({
-  name: "cpu: 40 devices disposed at once leave no thread, and the memory of one",
+  name: "cpu: 40 devices disposed at once leave no thread, no library and the memory of one",
   ignore,
   fn: async () => {
     const [one, all] = await afterDisposals(40);
     assertEquals([one.workers, all.workers], [0, 0]);
+    assertEquals([one.blas, all.blas], [0, 0], "a BLAS that every thread has closed is unmapped");
     // A device that stays holds 16 MiB of its tensor alone: 40 would be 640.
     assertLess(all.mib - one.mib, 4 * 16, `${one.mib} MiB after one, ${all.mib} after all`);
   },

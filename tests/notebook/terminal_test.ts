@@ -12,7 +12,7 @@ Deno.test("in a terminal everything is text, a failed check ends the program, an
   assertMatch(out, /^Lowrank [\d.]+, Deno [\d.]+; \w+.*\ns = 1\n\nNaN\n✓ one is one: 1\n/);
   assertMatch(out, /\[figure\] y\n1 values\n.*\nrank 1\nrank is 1\n/);
   assertMatch(out, /LoRA trains 10,000 times fewer parameters.*differs from the paper/);
-  assertMatch(out, /\nstopped at step [345]\n$/);
+  assertMatch(out, /\nstopped at step \d+\n$/);
   assertMatch(err, /^counting 50% half, \d+ s\ncounting 100% all, \d+ s\n/);
   assertStringIncludes(err, "not held: two is one; found 2");
 });

@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { injectLora } from "../../src/adapt/mod.ts";
 import { Random } from "../../src/core/random.ts";
+import { sizeOf } from "../../src/core/shape.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import type { Device } from "../../src/device/device.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
@@ -17,6 +18,7 @@ import {
   saveCheckpoint,
   Trainer,
 } from "../../src/train/mod.ts";
+import { HalfWeight } from "../nn/half_weight.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 import { randomBatches, tinyModel, trainedValues } from "./fixtures.ts";
 
@@ -83,6 +85,24 @@ Deno.test("checkpoint: a base that has changed is refused by the name of its ten
       "needs the base model that it was trained on, found another transformer.h.1.ln_1.bias",
     );
     assertEquals([await trainedValues(model), trainer.steps], [before, 0]);
+  }));
+
+Deno.test("checkpoint: frozen weights in another format than F32 are part of the base", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/checkpoint.safetensors`, name = "transformer.h.0.attn.c_attn.weight";
+    using device = await openCpuDevice({ threads: 1 });
+    const trainerWith = (value: number) => {
+      const base = tinyModel(device), shape = base.parameters.get(name)!.shape;
+      const values = { shape, data: new Float32Array(sizeOf(shape)).fill(value) };
+      const weight = new HalfWeight(device, name, values);
+      const model = base.withTensors(new Map([[name, weight]]), weight);
+      injectLora(model, { rank: 1, sites: ["q"], seed: 1 });
+      return new Trainer(model, { learningRate: 1e-2, steps: 6 });
+    };
+    await saveCheckpoint(path, trainerWith(0.5));
+    assertEquals((await resumeCheckpoint(path, trainerWith(0.5))).exact, true);
+    const message = `found another ${name}`;
+    await assertRejects(() => resumeCheckpoint(path, trainerWith(0.25)), RangeError, message);
   }));
 
 Deno.test("checkpoint: another device has the same base", () =>
