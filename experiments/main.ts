@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Interrupt, type Interrupted } from "../src/core/interrupt.ts";
+import { terminalLine } from "../src/core/terminal_text.ts";
 import type { DeviceKind } from "../src/device/device.ts";
 import { openDevice } from "../src/device/mod.ts";
 import { reproduce, type ReproduceOptions } from "./frame/reproduce.ts";
@@ -73,7 +74,7 @@ async function main(args: readonly string[]): Promise<number> {
 
 if (import.meta.main) {
   const code = await main(Deno.args).catch((error: Error) => {
-    console.error(`error: ${error.message.replaceAll(/\s*\n\s*/g, " ")}`);
+    console.error(`error: ${terminalLine(error.message.replaceAll(/\s*\n\s*/g, " "))}`);
     return 1;
   });
   Deno.exit(code);

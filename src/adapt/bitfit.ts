@@ -53,7 +53,13 @@ export class BitFitAdapter implements Adapter {
     this.#unfreeze = freeze(model, this.parameters);
   }
 
-  /** Saves the biases under their names in the model's file, as a whole (see {@link Adapter}). */
+  /**
+   * Saves the biases under their names in the model's file, as a whole: after a crash at any time, a
+   * reader finds the old adapter, the new one, or no `adapter_config.json` and so an error.
+   *
+   * @throws {RangeError} when a value is not finite in the file's dtype; nothing is written.
+   * @throws {Error} when a file cannot be written; the message says what a reader finds.
+   */
   async save(folder: string, options: SaveAdapterOptions = {}): Promise<void> {
     const values = this.parameters.map(({ name }) => [name, this.#arena.view(name)] as const);
     await saveValues(folder, { method: "bitfit" }, values, options);

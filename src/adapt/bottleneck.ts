@@ -101,7 +101,13 @@ export class BottleneckAdapter implements Adapter {
     return this.#bottlenecks.flatMap(({ parameters }) => parameters);
   }
 
-  /** Saves the projections under their own names, as a whole (see {@link Adapter}). */
+  /**
+   * Saves the projections under their own names, as a whole: after a crash at any time, a reader finds
+   * the old adapter, the new one, or no `adapter_config.json` and so an error.
+   *
+   * @throws {RangeError} when a value is not finite in the file's dtype; nothing is written.
+   * @throws {Error} when a file cannot be written; the message says what a reader finds.
+   */
   async save(folder: string, options: SaveAdapterOptions = {}): Promise<void> {
     const values = this.parameters.map(({ name, tensor }) => [name, tensor] as const);
     await saveValues(folder, { method: "bottleneck", size: this.#size }, values, options);

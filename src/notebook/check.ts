@@ -2,7 +2,7 @@
 
 import { escapeHtml } from "../figures/html.ts";
 import { palette } from "../figures/palette.ts";
-import { display, flush, inNotebook } from "./kernel.ts";
+import { display, flush, inNotebook, printText } from "./kernel.ts";
 
 /**
  * Asserts a claim: shows a line if it holds; otherwise throws, so that the cell turns red and "Run All"
@@ -27,7 +27,7 @@ export async function check(claim: string, holds: boolean, found?: string): Prom
   }
   if (!holds) throw new Error(`not held: ${claim}${found === undefined ? "" : `; found ${found}`}`);
   const text = `✓ ${claim}${found === undefined ? "" : `: ${found}`}`;
-  if (!inNotebook()) return console.log(text);
+  if (!inNotebook()) return printText(text);
   await display({ "text/html": lineHtml(claim, found), "text/plain": text });
   await flush();
 }

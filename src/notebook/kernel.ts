@@ -1,5 +1,6 @@
 /** The Jupyter kernel that runs this program, if there is one. @module */
 
+import { terminalText } from "../core/terminal_text.ts";
 import type { MimeBundle } from "../figures/bundle.ts";
 
 /** The part of `Deno.jupyter` that we use. */
@@ -39,7 +40,12 @@ export async function update(data: MimeBundle, id: string): Promise<void> {
 export function warn(text: string): void {
   const jupyter = kernel();
   if (jupyter) jupyter.broadcast("stream", { name: "stderr", text: `${text}\n` });
-  else console.error(text);
+  else console.error(terminalText(text));
+}
+
+/** Prints what a cell would show, in a terminal. */
+export function printText(text: string): void {
+  console.log(terminalText(text));
 }
 
 /** Waits until messages sent so far have reached their cell. */

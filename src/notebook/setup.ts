@@ -5,7 +5,7 @@ import { openDevice } from "../device/mod.ts";
 import { figureLoader } from "../figures/figure_card.ts";
 import { escapeHtml } from "../figures/html.ts";
 import { showDeviceFailures } from "./device_failures.ts";
-import { display, flush, inNotebook } from "./kernel.ts";
+import { display, flush, inNotebook, printText } from "./kernel.ts";
 import { showLastValues } from "./last_value.ts";
 import { listenToStop } from "./stop.ts";
 
@@ -22,7 +22,7 @@ import { listenToStop } from "./stop.ts";
  */
 export async function setup(): Promise<void> {
   const line = await versionLine();
-  if (!inNotebook()) return console.log(line);
+  if (!inNotebook()) return printText(line);
   listenToStop();
   showLastValues();
   showDeviceFailures();

@@ -1,7 +1,7 @@
 /** Showing a value in a notebook or a terminal. @module */
 
 import { describe } from "./describe/describe.ts";
-import { display, flush, inNotebook } from "./kernel.ts";
+import { display, flush, inNotebook, printText } from "./kernel.ts";
 import { bundleOf } from "./part.ts";
 
 /**
@@ -20,7 +20,7 @@ import { bundleOf } from "./part.ts";
  */
 export async function show(value: unknown): Promise<void> {
   const bundle = await bundleOf(await describe(value));
-  if (!inNotebook()) return console.log(bundle["text/plain"]);
+  if (!inNotebook()) return printText(`${bundle["text/plain"]}`);
   await display(bundle);
   await flush();
 }

@@ -2,7 +2,7 @@
 
 import { figureCard } from "../../figures/figure_card.ts";
 import { describe } from "../describe/describe.ts";
-import { display, flush, inNotebook } from "../kernel.ts";
+import { display, flush, inNotebook, printText } from "../kernel.ts";
 import { type Part, render } from "../part.ts";
 import { type Choice, type Controls, type Track, tracksOf, type ValuesOf } from "./controls.ts";
 import { sliderHtml } from "./page.ts";
@@ -39,7 +39,7 @@ export async function slider<const C extends Controls>(
   const parts = await inTurn(() => drawAt(tracks, start, draw));
   const first = await Promise.all(parts.map(render));
   const text = [wordsOf(tracks), ...first.map(({ text }) => text)].join("\n");
-  if (!inNotebook()) return console.log(text);
+  if (!inNotebook()) return printText(text);
   const address = serveAnswers(keyOf(controls, draw), answerTo(tracks, draw));
   const html = sliderHtml(tracks, first.map(({ html }) => html), address);
   await display({ "text/html": html, "text/plain": text });
