@@ -163,6 +163,6 @@ Deno.test("the main job runs as its task grants", () =>
     const args = ["--quick", "--only", "counting,resident", "--device", "cpu", "--out", folder];
     const { code, stderr } = await run(flagsOf("reproduce"), "experiments/main.ts", ...args);
     assertEquals(code, 0, stderr);
-    const { results } = JSON.parse(await Deno.readTextFile(`${folder}/results.json`));
+    const { results } = JSON.parse(await Deno.readTextFile(`${folder}/quick/partial.json`));
     assertEquals(results.length, 2);
   }));
