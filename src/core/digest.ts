@@ -1,5 +1,7 @@
 /** Digests of values: JSON in one form, and SHA-256. @module */
 
+import { oneLine } from "./quote.ts";
+
 /**
  * JSON whose bytes depend only on the content: sorted fields, no spaces, `undefined` fields left out.
  *
@@ -18,7 +20,9 @@ export function canonicalJson(value: unknown, path = "spec"): string {
   }
   const plain = value === null || ["string", "boolean"].includes(typeof value);
   if (plain || Number.isFinite(value)) return JSON.stringify(value);
-  throw new TypeError(`a specification must be JSON only, found ${String(value)} as ${path}`);
+  throw new TypeError(
+    `a specification must be JSON only, found ${String(value)} as ${oneLine(path)}`,
+  );
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
