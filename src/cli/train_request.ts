@@ -1,6 +1,6 @@
 /** What `train` was asked to do, checked before the model is loaded. @module */
 
-import { fileDigest } from "../core/file_digest.ts";
+import { fileDigest } from "../core/digest.ts";
 import { listFolder, realPath } from "../core/files.ts";
 import { fileIn } from "../core/storage.ts";
 import { readConfig } from "../models/mod.ts";

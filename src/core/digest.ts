@@ -1,6 +1,7 @@
-/** Digests of values: JSON in one form, and SHA-256. @module */
+/** Digests of values and files: JSON in one form, and SHA-256. @module */
 
 import { oneLine } from "./quote.ts";
+import { type FileSource, openFile } from "./storage.ts";
 
 /**
  * JSON whose bytes depend only on the content: sorted fields, no spaces, `undefined` fields left out.
@@ -34,4 +35,21 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", bytes);
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Bytes of a file that are in memory at a time. */
+const chunkBytes = 16 * 2 ** 20;
+
+/**
+ * SHA-256 of the SHA-256 of each 16 MiB of a file.
+ *
+ * @throws {Error} when the file cannot be read.
+ */
+export async function fileDigest(source: FileSource): Promise<string> {
+  using file = await openFile(source);
+  const parts: string[] = [];
+  for (let at = 0; at < file.bytes; at += chunkBytes) {
+    parts.push(await sha256(await file.read(at, Math.min(chunkBytes, file.bytes - at))));
+  }
+  return await sha256(new TextEncoder().encode(parts.join()));
 }

@@ -1,10 +1,10 @@
 /** Names of modules by regular expressions from configurations, which may be hostile. @module */
 
 import { patternStepsToRead } from "./limits.ts";
-import { Matcher } from "./matcher.ts";
+import { Matcher } from "./patterns/matcher.ts";
 import { nameEnds } from "./module_names.ts";
-import { parsePattern } from "./pattern_syntax.ts";
-import { Effort } from "./pattern_threads.ts";
+import { parsePattern } from "./patterns/syntax.ts";
+import { Effort } from "./patterns/threads.ts";
 import { quote } from "./quote.ts";
 
 /** What stands around a pattern, and what it shares with others. */

@@ -1,9 +1,9 @@
 /** How a PEFT configuration selects modules and values by name. @module */
 
-import type { Matcher } from "../core/matcher.ts";
+import type { Matcher } from "../core/patterns/matcher.ts";
 import { nameEnds } from "../core/module_names.ts";
 import { compilePattern, targetTest } from "../core/name_patterns.ts";
-import { Effort } from "../core/pattern_threads.ts";
+import { Effort } from "../core/patterns/threads.ts";
 import { quote } from "../core/quote.ts";
 
 /** Which modules a configuration adapts. */

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
-import { Matcher } from "../../src/core/matcher.ts";
+import { Matcher } from "../../src/core/patterns/matcher.ts";
 import { compilePattern } from "../../src/core/name_patterns.ts";
 import { quote } from "../../src/core/quote.ts";
 import { anyPatterns, names, sharedPatterns } from "./pattern_arbitraries.ts";

@@ -1,8 +1,8 @@
 /** Runs a pattern's automaton in all its states at once, without backtracking (Pike 1994). @module */
 
-import { mostPatternSteps, patternStepsPerCharacter } from "./limits.ts";
-import { type Automaton, holds, type Place, type State } from "./pattern_states.ts";
-import type { Refusal } from "./pattern_syntax.ts";
+import { mostPatternSteps, patternStepsPerCharacter } from "../limits.ts";
+import { type Automaton, holds, type Place, type State } from "./states.ts";
+import type { Refusal } from "./syntax.ts";
 
 /** What a named group has matched: from a position, and to one if it is closed. */
 export interface Span {

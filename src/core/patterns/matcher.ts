@@ -1,8 +1,8 @@
 /** Matches texts with a pattern, in time linear in the text. @module */
 
-import { type Automaton, buildAutomaton, type Place, placeIn } from "./pattern_states.ts";
-import { parsePattern, type Pattern, type Refusal } from "./pattern_syntax.ts";
-import { Effort, Simulation, type Span, type Threads } from "./pattern_threads.ts";
+import { type Automaton, buildAutomaton, type Place, placeIn } from "./states.ts";
+import { parsePattern, type Pattern, type Refusal } from "./syntax.ts";
+import { Effort, Simulation, type Span, type Threads } from "./threads.ts";
 
 /** Threads between two characters, and where the character before leads them. */
 interface Node {

@@ -1,8 +1,8 @@
 /** The patterns that we read: those of Python's `re` that one pass over the text can match. @module */
 
 import { type CharacterSet, notLineFeed, only } from "./character_set.ts";
-import { mostPatternDepth } from "./limits.ts";
-import { CharacterReader } from "./pattern_characters.ts";
+import { mostPatternDepth } from "../limits.ts";
+import { CharacterReader } from "./characters.ts";
 
 /** A pattern as a tree. */
 export type Pattern =

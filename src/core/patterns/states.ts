@@ -1,8 +1,8 @@
 /** A pattern as a nondeterministic automaton (Thompson 1968). @module */
 
 import type { CharacterSet } from "./character_set.ts";
-import { mostPatternParts } from "./limits.ts";
-import type { Anchor, Pattern, Refusal, Repetition } from "./pattern_syntax.ts";
+import { mostPatternParts } from "../limits.ts";
+import type { Anchor, Pattern, Refusal, Repetition } from "./syntax.ts";
 
 /** A state. All have the same fields: a step looks at thousands of them. */
 export interface State {
