@@ -20,8 +20,9 @@ export class Interrupted extends Error {
 }
 
 /**
- * While it listens, the first SIGINT, SIGTERM or SIGHUP aborts its signal, and a second one of any of
- * them ends the process at once. Windows has SIGINT alone.
+ * While it listens, the first SIGINT, SIGTERM or SIGHUP aborts its signal, and a second SIGINT or SIGTERM
+ * ends the process at once. SIGHUP does not: it follows Ctrl-C when npx leads a terminal's session.
+ * Windows has SIGINT alone.
  */
 export class Interrupt implements Disposable {
   readonly #controller = new AbortController();
@@ -54,7 +55,7 @@ export class Interrupt implements Disposable {
   }
 
   #hear(name: EndSignal): void {
-    if (this.signal.aborted) Deno.exit(exitCodes[name]);
+    if (this.signal.aborted && name !== "SIGHUP") Deno.exit(exitCodes[name]);
     this.#controller.abort(new Interrupted(name));
   }
 }

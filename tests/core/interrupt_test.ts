@@ -9,18 +9,33 @@ interrupt.signal.addEventListener("abort", () => console.log(interrupt.signal.re
 setTimeout(() => Deno.exit(1), 20_000);
 console.log("listening");`;
 
-for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const) {
-  Deno.test(`the first ${signal} is heard, and a second one ends the process with code ${code}`, async () => {
+const cases: readonly [signals: readonly Deno.Signal[], code: number][] = [
+  [["SIGINT", "SIGINT"], 130],
+  [["SIGTERM", "SIGTERM"], 143],
+  [["SIGHUP", "SIGINT"], 130],
+  [["SIGINT", "SIGHUP", "SIGTERM"], 143],
+];
+
+for (const [signals, code] of cases) {
+  const [first, ...more] = signals;
+  Deno.test(`${first} is heard, and ${more.join(" and ")} ends the process with code ${code}`, async () => {
     const child = new Deno.Command(Deno.execPath(), {
       args: ["eval", "--no-check", "--ext=ts", program],
       cwd: rootPath,
       stdout: "piped",
     }).spawn();
-    let text = "", sent = 0;
+    let text = "";
     for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
       text += chunk;
-      for (const lines = text.split("\n").length - 1; sent < lines; sent++) child.kill(signal);
+      if (text === "listening\n") child.kill(first);
+      else for (const signal of more) await send(child, signal);
     }
-    assertEquals([text, (await child.status).code], [`listening\nstopped by ${signal}\n`, code]);
+    assertEquals([text, (await child.status).code], [`listening\nstopped by ${first}\n`, code]);
   });
+}
+
+/** Sends a signal and leaves time to hear it before the next one. */
+async function send(child: Deno.ChildProcess, signal: Deno.Signal): Promise<void> {
+  child.kill(signal);
+  await new Promise((resolve) => setTimeout(resolve, 200));
 }

@@ -173,7 +173,8 @@ export class WorkerPool {
     const { Worker } = await import("node:worker_threads"); // imported here because browsers do not have it
     const layout = { flags, order, chunkMask, commandOffset };
     const workerData: WorkerData = { ...data, control: this.#control, layout };
-    const worker = new Worker(workerProgram, { eval: true, workerData });
+    // Without `env`, Deno would ask for permission to read the whole environment, for a copy.
+    const worker = new Worker(workerProgram, { eval: true, workerData, env: {} });
     this.#workers.push(worker);
     await new Promise<void>((resolve, reject) => {
       worker.once("message", () => {
