@@ -54,10 +54,19 @@ export function folderReason(error: unknown): string {
   });
 }
 
-/** Words for an error of the system, or its message without its number and call. */
+/** Words for an error of the system or of Deno, or its message without its number and call. */
 function reasonFor(error: unknown, reasons: Readonly<Record<string, string>>): string {
-  const { code, message } = error as Error & { code?: string };
+  const { code, name, message } = error as Error & { code?: string };
+  if (name === "NotCapable") return refusal(message);
   const number = /os error (\d+)/.exec(message)?.[1] ?? "";
   return reasons[code ?? ""] ?? reasons[number] ?? ANYWHERE[code ?? ""] ??
     message.replace(/ \(os error \d+\).*$/, "");
+}
+
+/** Why Deno refused: its own words advise granting all permissions where a path is special. */
+function refusal(message: string): string {
+  const [, access] = /^Requires (\S+) access/.exec(message) ?? [];
+  return access === "all"
+    ? "Deno lets programs into /dev, /proc and /sys only with all permissions; use another folder"
+    : `the program has no permission for it (--allow-${access})`;
 }

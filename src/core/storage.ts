@@ -100,7 +100,9 @@ export async function openFile(file: FileSource): Promise<OpenFile> {
 async function openOnDisk(path: string | URL): Promise<Deno.FsFile> {
   const { isFile, isDirectory } = await Deno.stat(path);
   if (isFile) return await Deno.open(path);
-  throw new Error(isDirectory ? "it is a folder" : "it is not a regular file");
+  throw new Error(
+    isDirectory ? "it is a folder" : "it is not a regular file; save its contents to one first",
+  );
 }
 
 /** Reads to the end, whatever size a file claims: it may grow, and files of `/proc` claim none. */

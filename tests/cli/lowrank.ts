@@ -3,7 +3,7 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { main } from "../../src/cli/program.ts";
 import { golden } from "../support/golden.ts";
-import { rootPath } from "../support/source_files.ts";
+import { rootPath, sourceText } from "../support/source_files.ts";
 
 /** How a program ended. */
 export interface Outcome {
@@ -34,15 +34,36 @@ export async function lowrankJson(...args: string[]): Promise<any> {
   return JSON.parse(stdout);
 }
 
-/** Starts `lowrank ARGS` as a process of its own. */
+/** Starts `lowrank ARGS` as a process of its own, with the permissions of the task. */
 export function spawnLowrank(...args: string[]): Deno.ChildProcess {
-  return new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", "cli.ts", ...withCpu(args)],
+  return spawnProgram(Deno.execPath(), ...lowrankArgs(...args));
+}
+
+/** What Deno is started with to run `lowrank ARGS` as the task does. */
+export function lowrankArgs(...args: string[]): string[] {
+  return ["run", "--no-check", ...flagsOf("lowrank"), "cli.ts", ...withCpu(args)];
+}
+
+/** Starts a program in the repository, without colors. */
+export function spawnProgram(program: string, ...args: string[]): Deno.ChildProcess {
+  return new Deno.Command(program, {
+    args,
     cwd: rootPath,
     env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
+    stdin: "null",
     stdout: "piped",
     stderr: "piped",
   }).spawn();
+}
+
+/** The tasks of `deno.json`. */
+export const tasks: Readonly<Record<string, string>> = JSON.parse(sourceText("deno.json")).tasks;
+
+/** The flags of a task that is one program. */
+export function flagsOf(task: string): string[] {
+  const words = tasks[task].split(" ");
+  assertEquals(words.slice(0, 2), ["deno", "run"]);
+  return words.slice(2, -1);
 }
 
 /** Waits for its end. */

@@ -4,32 +4,24 @@ import { assertEquals } from "@std/assert";
 import { neededBy } from "../../src/cli/permissions.ts";
 import { withFolder } from "../support/folders.ts";
 import { sparseFile, withServer } from "../support/range_server.ts";
-import { rootPath, sourceText } from "../support/source_files.ts";
+import { sourceText } from "../support/source_files.ts";
 import { logitsArgs, trainArgs, writeJson } from "./arguments.ts";
-import { assertFailed, lowrank, model, type Outcome, outcomeOf } from "./lowrank.ts";
+import {
+  assertFailed,
+  flagsOf,
+  lowrank,
+  model,
+  type Outcome,
+  outcomeOf,
+  spawnProgram,
+  tasks,
+} from "./lowrank.ts";
 
-const tasks: Record<string, string> = JSON.parse(sourceText("deno.json")).tasks;
 const tiny = ["--model", "models/tiny-gpt2"], adapter = "models/rank-study/qv-r8-seed1";
-
-/** The flags of a task that is one program. */
-function flagsOf(task: string): string[] {
-  const words = tasks[task].split(" ");
-  assertEquals(words.slice(0, 2), ["deno", "run"]);
-  return words.slice(2, -1);
-}
 
 /** Runs a program with these flags; whatever else it needs is refused, not asked for. */
 function run(flags: readonly string[], program: string, ...args: string[]): Promise<Outcome> {
-  return outcomeOf(
-    new Deno.Command(Deno.execPath(), {
-      args: ["run", "--no-check", ...flags, program, ...args],
-      cwd: rootPath,
-      env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn(),
-  );
+  return outcomeOf(spawnProgram(Deno.execPath(), "run", "--no-check", ...flags, program, ...args));
 }
 
 Deno.test("the task and the shebang grant the same, and neither grants all", () => {
@@ -138,13 +130,43 @@ Deno.test("a command that lacks a permission says so in one sentence", () =>
   withFolder(async (folder) => {
     const html = ["compare", adapter, adapter, "--html", `${folder}/page.html`];
     const reading = ["--no-prompt", "--allow-read", "--ignore-env"];
-    assertFailed(await run(reading, "cli.ts", ...html), "page.html");
-    assertFailed(await run(["--no-prompt"], "cli.ts", "inspect", adapter), adapter);
+    const lacks = (kind: string) => `the program has no permission for it (--allow-${kind})`;
+    assertFailed(await run(reading, "cli.ts", ...html), "page.html", lacks("write"));
+    assertFailed(
+      await run(["--no-prompt"], "cli.ts", "inspect", adapter),
+      `${adapter}/adapter_config.json: ${lacks("read")}`,
+    );
     assertFailed(
       await run(reading, "cli.ts", "count", "--url", "http://127.0.0.1:9/a"),
       "127.0.0.1",
     );
   }));
+
+Deno.test({
+  name: "paths that Deno keeps to itself are refused without advice to grant everything",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    const path = "/dev/shm/lowrank_test";
+    const output = (name: string, ...args: string[]) => [name, ...args, "--output", path];
+    const commands = [
+      ["inspect", path],
+      ["count", "/dev/stdin"],
+      ["compare", adapter, adapter, "--html", `${path}.html`],
+      output("merge", ...tiny, "--adapter", adapter),
+      output("resize", adapter, "--rank", "2"),
+    ];
+    const reproduce = ["--quick", "--only", "counting", "--device", "cpu", "--out", path];
+    for (
+      const outcome of [
+        ...await Promise.all(commands.map((args) => run(flagsOf("lowrank"), "cli.ts", ...args))),
+        await run(flagsOf("reproduce"), "experiments/main.ts", ...reproduce),
+      ]
+    ) {
+      assertFailed(outcome, "Deno lets programs into /dev, /proc and /sys only with all");
+      assertEquals(/--allow|run again/.exec(outcome.stderr), null, outcome.stderr);
+    }
+  },
+});
 
 Deno.test("without permission for FFI the device computes without a BLAS, and names none", async () => {
   const { stdout, code } = await run(

@@ -30,7 +30,10 @@ Deno.test({
       using _socket = Deno.listen({ transport: "unix", path: `${folder}/socket.json` });
       await Deno.mkdir(`${folder}/folder.json`);
       for (const name of ["endless", "pipe", "socket"]) {
-        await refuses(`${folder}/${name}.json`, "it is not a regular file");
+        await refuses(
+          `${folder}/${name}.json`,
+          "it is not a regular file; save its contents to one first",
+        );
       }
       await refuses(`${folder}/folder.json`, "it is a folder");
     }),

@@ -1,7 +1,7 @@
 /** What a path may lead to besides a file: the command line says so in one line, and soon. */
 
 import { assertEquals } from "@std/assert";
-import { assertFailed, outcomeOf, spawnLowrank } from "../cli/lowrank.ts";
+import { assertFailed, lowrankArgs, outcomeOf, spawnProgram } from "../cli/lowrank.ts";
 import { deadline } from "../support/deadline.ts";
 import { withFolder } from "../support/folders.ts";
 import { golden } from "../support/golden.ts";
@@ -20,11 +20,8 @@ const pipe: Make = async (path) => {
 const endless: Make = (path) => Deno.symlinkSync("/dev/zero", path);
 const circle: Make = (path) => Deno.symlinkSync(path, path);
 const folder: Make = (path) => Deno.mkdirSync(path);
-/** The system's administrator may read every file but the first page of a process's memory. */
-const secret: Make = (path) =>
-  Deno.uid() === 0
-    ? Deno.symlinkSync("/proc/self/mem", path)
-    : Deno.writeTextFileSync(path, "{}", { mode: 0o200 });
+const secret: Make = (path) => Deno.writeTextFileSync(path, "{}", { mode: 0o200 });
+const special: Make = (path) => Deno.symlinkSync("/proc/self/status", path);
 const sparse: Make = (path) => {
   Deno.writeFileSync(path, new Uint8Array());
   Deno.truncateSync(path, 2 ** 36);
@@ -38,7 +35,8 @@ const train = (folder: string, name: string) => [
   ...["--config", `${folder}/${name}`, "--output", `${folder}/output`],
 ];
 
-const cases: [what: string, make: Make, name: string, command: typeof count][] = [
+/** What is at which path, the command that reads it, and a part of its sentence. */
+const cases: [string, Make, string, typeof count, string?][] = [
   ["a pipe", pipe, "config.json", count],
   ["a pipe", pipe, "model.safetensors", count],
   ["a pipe", pipe, "adapter_config.json", inspect],
@@ -51,26 +49,34 @@ const cases: [what: string, make: Make, name: string, command: typeof count][] =
   ["a link to itself", circle, "config.json", count],
   ["a folder", folder, "model.safetensors", count],
   ["a folder", folder, "adapter_config.json", inspect],
-  ["a file that cannot be read", secret, "config.json", count],
+  ["a file that cannot be read", secret, "config.json", count, "it is not readable"],
+  ["a file of the system's", special, "config.json", count, "only with all permissions"],
 ];
 
-for (const [what, make, name, command] of cases) {
+for (const [what, make, name, command, reason = ""] of cases) {
   Deno.test({
     name: `${what} as ${name} for ${command.name} gives one line and exit code 1`,
     ignore: Deno.build.os === "windows",
     fn: () =>
       withFolder(async (folder) => {
         await make(`${folder}/${name}`);
-        const child = spawnLowrank(...command(folder, name), "--quiet");
+        const child = spawnAsUser(...command(folder, name), "--quiet");
         try {
           const outcome = await deadline(outcomeOf(child), patienceMs, `${command.name} ${name}`);
-          assertFailed(outcome, name);
+          assertFailed(outcome, name, reason);
           assertEquals(wrongWithSentence(outcome.stderr.trimEnd()), undefined, outcome.stderr);
         } finally {
           end(child);
         }
       }),
   });
+}
+
+/** The system's administrator gives up the right to read every file. */
+function spawnAsUser(...args: string[]): Deno.ChildProcess {
+  const words = [Deno.execPath(), ...lowrankArgs(...args)];
+  if (Deno.uid() !== 0) return spawnProgram(words[0], ...words.slice(1));
+  return spawnProgram("setpriv", "--bounding-set=-dac_override,-dac_read_search", ...words);
 }
 
 /** Ends a process, if it has not ended. */
