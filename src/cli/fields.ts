@@ -1,6 +1,7 @@
 /** Checks of hand-written JSON objects. @module */
 
 import { oneLine, quote } from "../core/quote.ts";
+import { isText } from "../formats/json.ts";
 import { type Fields, isFields } from "./cases.ts";
 
 /** What a field must be, in words and as a predicate. */
@@ -13,7 +14,6 @@ export interface Rule {
   readonly isAlias?: true;
 }
 
-const isText = (value: unknown): value is string => typeof value === "string";
 const isList = (value: unknown): boolean => Array.isArray(value) && value.every(isText);
 
 /** Any finite number. */

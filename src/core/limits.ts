@@ -41,8 +41,17 @@ export const mostBlocks = 4096;
 /** Time of all requests for the headers of one model at a URL, in milliseconds. */
 export const mostRemoteMs = 600_000;
 
+/** Time of one answer of a server, in milliseconds. */
+export const mostAnswerMs = 30_000;
+
 /** Threads of a `cpu` device: a kernel keeps 16 busy, and each takes 1 MiB. */
 export const mostThreads: number = 256;
+
+/** Tokens of the batch whose memory is predicted: the host holds them, whatever the device. */
+export const mostBatchTokens: number = 2 ** 26;
+
+/** Positions of a slider in a notebook that is given as a range. */
+export const mostSliderSteps = 10_000;
 
 /** Groups inside of each other in a pattern; patterns in use have three. */
 export const mostPatternDepth = 100;

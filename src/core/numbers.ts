@@ -17,7 +17,7 @@ export function middleHalf(values: readonly number[]): number {
   return sorted[sorted.length - 1 - quarter] - sorted[quarter];
 }
 
-/** The smallest and the largest value of a list of any length, which `Math.max(...values)` has not. */
+/** The smallest and the largest value, unlike `Math.max(...values)`, which overflows the stack. */
 export function boundsOf(values: Iterable<number>): [least: number, most: number] {
   let least = Infinity, most = -Infinity;
   for (const value of values) {

@@ -5,7 +5,15 @@ import { mostAxes, mostHeaderBytes, mostNameLength, mostTensors } from "../core/
 import { oneLine, quote } from "../core/quote.ts";
 import { formatShape, type Shape } from "../core/shape.ts";
 import { bitsOf, type Dtype, isDtype } from "./dtype.ts";
-import { duplicateKey, isCounts, isRecord, type Json, oddNumber } from "./json.ts";
+import {
+  assertAtMost,
+  duplicateKey,
+  isCounts,
+  isRecord,
+  isText,
+  type Json,
+  oddNumber,
+} from "./json.ts";
 
 /** Dtype, shape and place of one tensor of a file. */
 export interface TensorEntry {
@@ -29,9 +37,14 @@ export interface SafetensorsHeader {
   readonly dataOffset: number;
 }
 
+const REFUSAL = "not a safetensors file:";
+
 const broken = (rule: string): never => {
-  throw new SyntaxError(`not a safetensors file: ${rule}`);
+  throw new SyntaxError(`${REFUSAL} ${rule}`);
 };
+
+const atMost = (most: number, found: number, what: string) =>
+  assertAtMost(`${REFUSAL} it`, most, found, what);
 
 /**
  * The number of leading bytes that {@link parseHeader} needs, from the first 8 bytes of a file.
@@ -46,9 +59,7 @@ export function headerBytes(start: Uint8Array, fileBytes: number): number {
   if (length > BigInt(fileBytes - 8)) {
     broken(`the header must end within the file's ${fileBytes} bytes, found a length of ${length}`);
   }
-  if (length > BigInt(mostHeaderBytes)) {
-    broken(`the header may have at most ${mostHeaderBytes} bytes, found ${length}`);
-  }
+  assertAtMost(`${REFUSAL} the header`, mostHeaderBytes, Number(length), "bytes");
   return 8 + Number(length);
 }
 
@@ -139,10 +150,6 @@ function checkDigits(bytes: Uint8Array): void {
   if (odd !== undefined) broken(`numbers must be written in digits alone, found ${oneLine(odd)}`);
 }
 
-function atMost(most: number, found: number, what: string): void {
-  if (found > most) broken(`it may have at most ${most} ${what}, found ${found}`);
-}
-
 /** Bytes of a tensor; undefined if it is not a whole number of bytes or not a safe integer. */
 function bytesOf(dtype: Dtype, shape: Shape): number | undefined {
   let bits = bitsOf(dtype);
@@ -174,7 +181,6 @@ function checkContiguous(
 
 function checkMetadata(value: unknown): Readonly<Record<string, string>> {
   if (value === undefined || value === null) return {};
-  const isText = isRecord(value) && Object.values(value).every((item) => typeof item === "string");
-  if (!isText) return broken(`__metadata__ must map names to text, found ${quote(value)}`);
-  return value as Record<string, string>;
+  if (isRecord(value) && Object.values(value).every(isText)) return value as Record<string, string>;
+  return broken(`__metadata__ must map names to text, found ${quote(value)}`);
 }

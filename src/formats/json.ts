@@ -7,9 +7,23 @@ export type Json = Readonly<Record<string, unknown>>;
 export const isRecord = (value: unknown): value is Json =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
+/** True for a string. */
+export const isText = (value: unknown): value is string => typeof value === "string";
+
 /** True for a list of integers of at least 0. */
 export const isCounts = (value: unknown): value is number[] =>
   Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0);
+
+/**
+ * Checks a number against a limit.
+ *
+ * @param subject What may have no more, as an error says it.
+ * @throws {SyntaxError} when it is larger.
+ */
+export function assertAtMost(subject: string, most: number, found: number, what: string): void {
+  if (found <= most) return;
+  throw new SyntaxError(`${subject} may have at most ${most} ${what}, found ${found}`);
+}
 
 /** A string, with the colon after it if it is a key, or the brace of an object. */
 const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?|[{}]/gs;

@@ -2,7 +2,7 @@
 
 import { AdapterFileError } from "../core/errors.ts";
 import { oneLine, quote } from "../core/quote.ts";
-import { isRecord, type Json } from "./json.ts";
+import { isRecord, isText, type Json } from "./json.ts";
 import type { ModuleSelection } from "./peft_patterns.ts";
 
 /** What a PEFT configuration says about the mathematics of an adapter. */
@@ -149,8 +149,6 @@ function flag(json: Json, name: string): boolean {
 function list<T>(value: T | readonly T[] | undefined): readonly T[] | undefined {
   return value === undefined || Array.isArray(value) ? value as readonly T[] : [value as T];
 }
-
-const isText = (value: unknown): value is string => typeof value === "string";
 
 const isFinite = (value: unknown): value is number => Number.isFinite(value);
 

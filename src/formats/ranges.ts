@@ -1,6 +1,6 @@
 /** Parts of files over HTTP. @module */
 
-import { mostIndexBytes } from "../core/limits.ts";
+import { mostAnswerMs, mostIndexBytes } from "../core/limits.ts";
 
 /** Bytes of a file. */
 export interface Range {
@@ -9,9 +9,6 @@ export interface Range {
   /** Size of the whole file. */
   readonly fileBytes: number;
 }
-
-/** Timeout of a request. */
-const TIMEOUT_MS = 30_000;
 
 /** How long several requests may take together. */
 export interface TimeLimit {
@@ -77,7 +74,7 @@ async function request(
   limit: TimeLimit,
   headers?: HeadersInit,
 ): Promise<Response> {
-  const signal = AbortSignal.any([limit.signal, AbortSignal.timeout(TIMEOUT_MS)]);
+  const signal = AbortSignal.any([limit.signal, AbortSignal.timeout(mostAnswerMs)]);
   try {
     return await fetch(address, { headers, signal });
   } catch (error) {
@@ -87,7 +84,7 @@ async function request(
 
 /** An error that says why a connection ended. */
 function broken(address: string, error: Error, { ms, signal }: TimeLimit): Error {
-  const seconds = (signal.aborted ? ms : TIMEOUT_MS) / 1000;
+  const seconds = (signal.aborted ? ms : mostAnswerMs) / 1000;
   const what = signal.aborted ? "all answers together" : "each answer";
   const reason = error.name === "TimeoutError"
     ? `the server must send ${what} within ${seconds} s`

@@ -11,9 +11,10 @@ import {
   type Folder,
   hasFile,
   kindOf,
+  splitPath,
 } from "../core/storage.ts";
 import type { TensorEntry } from "./header.ts";
-import { isRecord } from "./json.ts";
+import { assertAtMost, isRecord } from "./json.ts";
 import {
   missing,
   openSafetensorsFile,
@@ -48,8 +49,8 @@ export async function openSafetensors(
   path: Folder,
   options: ReadOptions = {},
 ): Promise<SafetensorsFile> {
-  const [folder, name] = await findModel(path), file = fileIn(folder, name);
-  return name.endsWith(".json")
+  const [folder, file] = await findModel(path);
+  return fileName(file).endsWith(".json")
     ? await openShards(folder, file, options)
     : await openSafetensorsFile(file, options);
 }
@@ -83,15 +84,14 @@ export async function readSafetensors(
   return { tensors, metadata: file.metadata };
 }
 
-/** The folder and name of a model's file or index. */
-async function findModel(path: Folder): Promise<[Folder, string]> {
+/** The folder of a model, and its file or index. */
+async function findModel(path: Folder): Promise<[Folder, FileSource]> {
   if (typeof path === "string" && await kindOf(path) !== "folder") {
-    const end = path.lastIndexOf("/") + 1;
-    return [path.slice(0, end), path.slice(end)];
+    return [splitPath(path).folder, path];
   }
   const single = "model.safetensors", index = `${single}.index.json`;
   const isSharded = !await hasFile(path, single) && await hasFile(path, index);
-  return [path, isSharded ? index : single];
+  return [path, fileIn(path, isSharded ? index : single)];
 }
 
 async function openShards(
@@ -147,9 +147,10 @@ export function parseWeightMap(index: string, json: unknown): WeightMap {
   if (!isRecord(map) || Object.keys(map).length === 0) {
     throw new SyntaxError(`cannot read ${index}: it must have a weight_map of names to files`);
   }
+  const subject = `cannot read ${index}: it`;
   const places = new Map(Object.entries(map)), shards = [...new Set(places.values())];
-  atMost(index, mostTensors, places.size, "tensors");
-  atMost(index, mostShards, shards.length, "shards");
+  assertAtMost(subject, mostTensors, places.size, "tensors");
+  assertAtMost(subject, mostShards, shards.length, "shards");
   for (const shard of shards) {
     // A name with a folder in it could lead out of the model's folder.
     if (typeof shard === "string" && /^[^/\\]+\.safetensors$/.test(shard)) continue;
@@ -159,11 +160,4 @@ export function parseWeightMap(index: string, json: unknown): WeightMap {
     );
   }
   return { places, shards } as WeightMap;
-}
-
-function atMost(index: string, most: number, found: number, what: string): void {
-  if (found <= most) return;
-  throw new SyntaxError(
-    `cannot read ${index}: it may name at most ${most} ${what}, found ${found}`,
-  );
 }

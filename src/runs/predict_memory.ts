@@ -1,5 +1,6 @@
 /** The bytes of a training step, found by running it on the dry device. @module */
 
+import { mostBatchTokens } from "../core/limits.ts";
 import { sizeOf } from "../core/shape.ts";
 import { DryDevice } from "../device/dry.ts";
 import type { LedgerReading } from "../device/ledger.ts";
@@ -18,9 +19,6 @@ export interface PredictionOptions extends ModelOptions {
   /** Prepares the model for training, for example by injecting an adapter. */
   readonly adapt?: (model: TextModel) => void;
 }
-
-/** The tokens of a batch are allocated on the host, whatever the device. */
-const mostTokens = 2 ** 26;
 
 /**
  * Live bytes between steps and peak bytes within a step, by role, of training with AdamW. It runs the
@@ -54,9 +52,9 @@ export function predictMemory(
 }
 
 function anyBatch({ architecture }: TextModel, batch: number, length: number): Batch {
-  if (batch * length > mostTokens) {
+  if (batch * length > mostBatchTokens) {
     throw new RangeError(
-      `a batch may have up to ${mostTokens} tokens, found ${batch} x ${length}`,
+      `a batch may have up to ${mostBatchTokens} tokens, found ${batch} x ${length}`,
     );
   }
   const tokens = { shape: [batch, length], data: new Uint32Array(batch * length) };

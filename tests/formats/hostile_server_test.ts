@@ -39,7 +39,7 @@ async function refuses(
 
 Deno.test("an index of too many shards is refused before one of them is asked for", async () => {
   const index = indexOf(100_000, (i) => `s${i}`);
-  const sentence = `/i.json: it may name at most ${mostShards} shards, found 100000`;
+  const sentence = `/i.json: it may have at most ${mostShards} shards, found 100000`;
   const { requests } = await refuses({ "/i.json": index }, sentence);
   assertEquals(requests.length, 1);
 });

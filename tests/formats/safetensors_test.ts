@@ -360,7 +360,7 @@ Deno.test("an index that contradicts its files is refused and no file stays open
     await refuses({ a: "../s1.safetensors" }, 'next to the index, found "../s1.safetensors"');
     await refuses({ a: 1 }, "next to the index, found 1");
     const flood = Array.from({ length: 2049 }, (_, i) => [`t${i}`, `${i}.safetensors`]);
-    await refuses(Object.fromEntries(flood), "it may name at most 2048 shards, found 2049");
+    await refuses(Object.fromEntries(flood), "it may have at most 2048 shards, found 2049");
     await Deno.writeTextFile(`${folder}/model.safetensors.index.json`, "{}");
     await assertRejects(() => openSafetensors(folder), SyntaxError, "it must have a weight_map");
   }));

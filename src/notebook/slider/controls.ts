@@ -1,5 +1,6 @@
 /** What a reader can move: every control is a list of values with a starting position. @module */
 
+import { mostSliderSteps } from "../../core/limits.ts";
 import { formatValue } from "../../figures/format.ts";
 
 /** A control's value at one position. */
@@ -62,8 +63,6 @@ export interface Track {
   readonly start: number;
 }
 
-const mostValues = 10_000;
-
 /**
  * The tracks of all controls.
  *
@@ -104,9 +103,9 @@ function valuesOf(name: string, control: Control): readonly Choice[] {
 /** Rounded to twelve digits, so that three steps of 0.1 are 0.3. */
 function rangeValues(name: string, { from, to, step }: Range): number[] {
   const count = Math.floor((to - from) / step + 1e-9) + 1;
-  if (!(step > 0 && count >= 1 && count <= mostValues)) {
+  if (!(step > 0 && count >= 1 && count <= mostSliderSteps)) {
     throw new RangeError(
-      `slider needs 1 to ${mostValues} steps for ${name}, found ${from} to ${to} by ${step}`,
+      `slider needs 1 to ${mostSliderSteps} steps for ${name}, found ${from} to ${to} by ${step}`,
     );
   }
   return Array.from({ length: count }, (_, i) => Number((from + i * step).toPrecision(12)));
