@@ -90,7 +90,10 @@ export function planRun<Chosen, M extends Model = TextModel>(
   };
 }
 
-/** Makes the runs one after the other and gives their results in the same order. */
+/**
+ * Makes the runs one after the other and gives their results in the same order. After a crash the same
+ * call reads the finished ones and resumes the next.
+ */
 export async function makeRuns<Chosen>(
   plan: readonly PlannedRun<Chosen>[],
   { device, out, signal, report }: ExperimentContext,
