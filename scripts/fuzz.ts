@@ -1,5 +1,5 @@
 /**
- * Tries many spoiled inputs of every kind that comes from outside: `fuzz.ts --runs 20000 --seed 1`.
+ * Tries many corrupted inputs of every kind that comes from outside: `fuzz.ts --runs 20000 --seed 1`.
  *
  * A find is printed as JSON for a file in `tests/golden/hostile/`, where a core test replays it.
  *

@@ -5,7 +5,7 @@ import { sha256 } from "../core/digest.ts";
 /**
  * The Content-Security-Policy of a page that runs exactly these scripts, the text of each inline script
  * element. Pictures are part of the page and nothing is fetched or sent; a script or an event handler
- * that some text brought in, in spite of all escaping, does not run. Styles are inline, as plotly's are.
+ * that some text brought in despite the escaping does not run. Styles are inline, as plotly's are.
  */
 export async function contentPolicy(scripts: readonly string[]): Promise<string> {
   const hashes = await Promise.all(Array.from(new Set(scripts), hashOf));

@@ -90,7 +90,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a script, a handler, a request and a form that got into a page in spite of all do nothing",
+  name:
+    "a script, a handler, a request and a form that got into a page despite the escaping do nothing",
   ignore,
   fn: async () => {
     const files = { "/a.js": textFile("injected.push('file')"), "/a.png": textFile("") };

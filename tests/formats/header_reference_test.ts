@@ -1,5 +1,5 @@
 /**
- * Our reader of safetensors headers against the reference's, on thousands of spoiled files. What we read,
+ * Our reader of safetensors headers against the reference's, on thousands of corrupted files. What we read,
  * the reference must read too; we may refuse more, by the rules that are listed here.
  */
 
@@ -28,7 +28,7 @@ function ourReason(bytes: Uint8Array): string | undefined {
 }
 
 Deno.test({
-  name: "a spoiled safetensors file that we read is read by the reference as well",
+  name: "a corrupted safetensors file that we read is read by the reference as well",
   ignore: !await pythonHas("safetensors"),
   fn: () =>
     withFolder(async (folder) => {

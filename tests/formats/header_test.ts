@@ -135,7 +135,7 @@ Deno.test("byte counts must be the shape's, with no overflow", () => {
   assertEquals(parse(fileOf({ a: entry("F4", [4], 0, 2) }, 2)).tensors.get("a")?.bytes, 2);
 });
 
-Deno.test("tensors must fill the data without hole, overlap or rest", () => {
+Deno.test("tensors must fill the data without gap, overlap or remainder", () => {
   const [a, b] = [entry("U8", [4], 0, 4), entry("U8", [4], 4, 8)];
   assertEquals(parse(fileOf({ b, a }, 8)).tensors.size, 2);
   refuses({ a, b: entry("U8", [4], 5, 9) }, 9, '"b" must begin where the tensor before it ends');

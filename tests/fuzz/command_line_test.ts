@@ -36,7 +36,7 @@ async function assertRefused(
   });
 }
 
-Deno.test(`the command line refuses ${most} spoiled inputs in one line each`, async (t) => {
+Deno.test(`the command line refuses ${most} corrupted inputs in one line each`, async (t) => {
   let count = 0;
   for (const kind of commanded) {
     await t.step(kind.name, async () => {
@@ -49,7 +49,7 @@ Deno.test(`the command line refuses ${most} spoiled inputs in one line each`, as
   assert(count >= most, `${count} inputs were refused`);
 });
 
-Deno.test("the command line as a process refuses a spoiled input of each kind in one line", async (t) => {
+Deno.test("the command line as a process refuses a corrupted input of each kind in one line", async (t) => {
   for (const kind of commanded) {
     await t.step(kind.name, async () => {
       for (const files of await refused(kind, 1)) {

@@ -1,4 +1,4 @@
-/** 300 spoiled inputs of each kind from a fixed seed; `deno task fuzz` tries more from a random one. */
+/** 300 corrupted inputs of each kind from a fixed seed; `deno task fuzz` tries more from a random one. */
 
 import { assertEquals } from "@std/assert";
 import { kinds } from "./kinds.ts";
@@ -6,7 +6,7 @@ import { fuzzWatched } from "./watched.ts";
 
 const runs = 300;
 
-Deno.test("300 spoiled inputs of each kind are read soundly or refused in one sentence", async (t) => {
+Deno.test("300 corrupted inputs of each kind are read correctly or refused in one sentence", async (t) => {
   const shares = new Map(kinds.map(({ name, share = 1 }) => [name, share])), seen: string[] = [];
   const names = [...shares.keys()];
   for await (const report of fuzzWatched(names, { runs, seed: 20260101 })) {

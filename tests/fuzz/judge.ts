@@ -1,4 +1,4 @@
-/** Whether the package dealt with an input as it should: accepted soundly, or refused in a sentence. @module */
+/** Whether the package dealt with an input as it should: read correctly, or refused in a sentence. @module */
 
 import { type Files, type Kind, Unsound } from "./kind.ts";
 

@@ -1,4 +1,4 @@
-/** Good input spoiled: edits of JSON trees, of numbers and of bytes. @module */
+/** Good input corrupted: edits of JSON trees, of numbers and of bytes. @module */
 
 import fc from "npm:fast-check@4.10.2";
 
@@ -38,7 +38,7 @@ export interface Seasoning {
   readonly keys?: readonly string[];
 }
 
-/** The bytes of JSON files: good values with up to three edits, some of them with spoiled bytes. */
+/** The bytes of JSON files: good values with up to three edits, some of them with corrupted bytes. */
 export function jsonFiles(
   good: fc.Arbitrary<unknown>,
   { values = [], keys = [] }: Seasoning = {},
@@ -61,10 +61,10 @@ export function jsonFiles(
     token: pick(hostileTokens, own),
   });
   return fc.tuple(good, fc.array(edit, { maxLength: 3 }), rareByteEdits()).map(
-    ([value, edits, spoil]) => {
+    ([value, edits, corrupt]) => {
       const tree = { open: "[" as const, items: [{ key: "", value: treeOf(value) }] };
       for (const edit of edits) apply(edit, tree);
-      return spoil(new TextEncoder().encode(print(tree.items[0]?.value ?? "")));
+      return corrupt(new TextEncoder().encode(print(tree.items[0]?.value ?? "")));
     },
   );
 }
@@ -111,10 +111,10 @@ function apply({ how, at, from, key, token }: Edit, tree: Tree): void {
   } else items[index] = { ...item, value: token };
 }
 
-type Spoil = (bytes: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>;
+type Corrupt = (bytes: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>;
 
 /** Up to three edits of single bytes and spans. */
-export function byteEdits(): fc.Arbitrary<Spoil> {
+export function byteEdits(): fc.Arbitrary<Corrupt> {
   const edit = fc.record({
     how: fc.constantFrom("set", "flip", "cut", "end", "repeat", "insert"),
     at: fc.nat(1e6),
@@ -122,16 +122,16 @@ export function byteEdits(): fc.Arbitrary<Spoil> {
     byte: fc.oneof(fc.nat(255), fc.constantFrom(0, 255, 34, 44, 91, 92, 93, 123, 125)),
   });
   return fc.array(edit, { minLength: 1, maxLength: 3 }).map((edits) => (bytes) =>
-    edits.reduce((spoiled, { how, at, length, byte }) => {
-      const place = at % (spoiled.length + 1), after = place + length;
+    edits.reduce((corrupted, { how, at, length, byte }) => {
+      const place = at % (corrupted.length + 1), after = place + length;
       const insert = (more: Uint8Array, from = place) =>
-        concatenate(spoiled.subarray(0, place), more, spoiled.subarray(from));
-      if (how === "end") return spoiled.slice(0, place);
+        concatenate(corrupted.subarray(0, place), more, corrupted.subarray(from));
+      if (how === "end") return corrupted.slice(0, place);
       if (how === "cut") return insert(new Uint8Array(), after);
-      if (how === "repeat") return insert(spoiled.slice(place, after));
+      if (how === "repeat") return insert(corrupted.slice(place, after));
       if (how === "insert") return insert(new Uint8Array(length).fill(byte));
       return insert(
-        Uint8Array.of(how === "set" ? byte : spoiled[place] ^ (1 << byte % 8)),
+        Uint8Array.of(how === "set" ? byte : corrupted[place] ^ (1 << byte % 8)),
         place + 1,
       );
     }, bytes)
@@ -139,8 +139,8 @@ export function byteEdits(): fc.Arbitrary<Spoil> {
 }
 
 /** {@link byteEdits}, but in four of five inputs none. */
-export function rareByteEdits(): fc.Arbitrary<Spoil> {
-  return fc.oneof({ weight: 4, arbitrary: fc.constant<Spoil>((bytes) => bytes) }, {
+export function rareByteEdits(): fc.Arbitrary<Corrupt> {
+  return fc.oneof({ weight: 4, arbitrary: fc.constant<Corrupt>((bytes) => bytes) }, {
     weight: 1,
     arbitrary: byteEdits(),
   });

@@ -1,4 +1,4 @@
-/** Safetensors files in memory, good and spoiled. @module */
+/** Safetensors files in memory, good and corrupted. @module */
 
 import fc from "npm:fast-check@4.10.2";
 import { concatenate, jsonFiles, rareByteEdits } from "./mutations.ts";
@@ -78,23 +78,23 @@ function assemble(header: Uint8Array, data: Uint8Array, more = 0): Uint8Array<Ar
   return concatenate(start, header, data);
 }
 
-/** Good files with edits of the header, odd values, a length that is not true, and spoiled bytes. */
+/** Good files with edits of the header, odd values, a length that is not true, and corrupted bytes. */
 export function safetensorsFiles(
   good: fc.Arbitrary<Uint8Array>,
 ): fc.Arbitrary<Uint8Array<ArrayBuffer>> {
   return good.map(partsOf).chain(({ header, data }) =>
     fc.tuple(headers(header), wrongLengths, oddValues, rareByteEdits()).map((
-      [head, more, odd, spoil],
-    ) => spoil(assemble(head, odd ? withValue(data, ...odd) : data, more)))
+      [head, more, odd, corrupt],
+    ) => corrupt(assemble(head, odd ? withValue(data, ...odd) : data, more)))
   );
 }
 
 function headers(good: object): fc.Arbitrary<Uint8Array<ArrayBuffer>> {
-  const spoiled = jsonFiles(fc.constant(good), {
+  const corrupted = jsonFiles(fc.constant(good), {
     values: [...dtypes, [0, 4], [2, 2], [2 ** 32, 2 ** 32], [0, 0], { format: "pt" }],
     keys: ["__metadata__", "dtype", "shape", "data_offsets", "b"],
   });
-  return rarely(spoiled, encode(good), 1);
+  return rarely(corrupted, encode(good), 1);
 }
 
 const wrongLengths = rarely(fc.constantFrom(1, -1, 2 ** 40, -1e6), 0, 12);

@@ -13,12 +13,14 @@ interface Declaration {
   readonly mentions: ReadonlySet<string>;
 }
 
-const core = ["files.ts#moveFile", "save_folder.ts#saveFolder", "write_file.ts#writeFileAtomic"];
+/** What core writes files with. */
+const first = ["moveFile", "saveFolder", "writeFileAtomic"];
 
 /** The functions and methods that write files: `src/runs/run.ts#run`, `src/….ts#LoraAdapter.save`. */
 export function writingFunctions(): Set<string> {
   const declarations = sourceFiles(["src", "experiments"]).flatMap(declarationsOf);
-  const writing = new Set(core.map((name) => `src/core/${name}`));
+  const ids = declarations.flatMap(({ ids }) => ids).filter((id) => id.startsWith("src/core/"));
+  const writing = new Set(first.map((name) => ids.find((id) => id.endsWith(`#${name}`))!));
   for (let before = 0; before < writing.size;) {
     before = writing.size;
     for (const { ids, mentions } of declarations) {

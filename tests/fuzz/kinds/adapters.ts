@@ -82,7 +82,7 @@ const folder = (config: Uint8Array<ArrayBuffer>, weights: Uint8Array<ArrayBuffer
   [weightsName]: weights,
 });
 
-/** Whole folders: the configuration, the weights or one of the files spoiled or missing. */
+/** Whole folders: the configuration, the weights or one of the files corrupted or missing. */
 export const adapterFolders: Kind = {
   name: "adapter folders",
   inputs: fc.oneof(

@@ -126,7 +126,7 @@ export const goodCheckpoint: Uint8Array<ArrayBuffer> = await onDisk({}, async (f
 });
 const metadata = partsOf(goodCheckpoint).header.__metadata__ as Record<string, string>;
 
-const spoiledStates = jsonFiles(fc.constant(JSON.parse(metadata.state)), {
+const corruptedStates = jsonFiles(fc.constant(JSON.parse(metadata.state)), {
   values: [[1, 2], [1], [0.5, 1e999], -5, 1e300, "x", 10, 9],
   keys: ["format", "step", "seed", "device", "platform", "log", "loss", "gradientNorm"],
 }).map((bytes) =>
@@ -140,7 +140,10 @@ const signed = "signed";
 export const checkpoints: Kind = {
   name: "checkpoints",
   inputs: fc.oneof(
-    spoiledStates.map((bytes): Files => ({ [checkpointName]: bytes, [signed]: new Uint8Array() })),
+    corruptedStates.map((bytes): Files => ({
+      [checkpointName]: bytes,
+      [signed]: new Uint8Array(),
+    })),
     safetensorsFiles(fc.constant(goodCheckpoint))
       .map((bytes): Files => ({ [checkpointName]: bytes })),
   ),

@@ -8,12 +8,12 @@ import { jsonFiles } from "../mutations.ts";
 import { goodFiles, safetensors, safetensorsFiles } from "../tensors.ts";
 
 const name = "model.safetensors", index = `${name}.index.json`;
-const spoiled = safetensorsFiles(goodFiles).map((bytes): Files => ({ [name]: bytes }));
+const corrupted = safetensorsFiles(goodFiles).map((bytes): Files => ({ [name]: bytes }));
 
 /** Headers alone, and the architecture that their names tell. */
 export const headers: Kind = {
   name: "safetensors headers",
-  inputs: spoiled,
+  inputs: corrupted,
   refusals: [SyntaxError, RangeError],
   read: (files) => checkHeader(files[name]),
   command: (folder) => ["count", `${folder}/${name}`],
@@ -36,7 +36,7 @@ function checkHeader(bytes: Uint8Array): void {
 /** Whole files. */
 export const wholeFiles: Kind = {
   name: "safetensors files",
-  inputs: spoiled,
+  inputs: corrupted,
   refusals: [SyntaxError, RangeError, TypeError],
   read: async (files) => {
     const { tensors } = await readSafetensors(inMemory(files));
@@ -56,7 +56,7 @@ const shards: Files = {
   "model-2.safetensors": safetensors([{ name: "b.weight", shape: [3] }]),
 };
 
-/** Indexes of two shards, one of which may be spoiled as well. */
+/** Indexes of two shards, one of which may be corrupted as well. */
 export const shardIndexes: Kind = {
   name: "shard indexes",
   inputs: fc.record({

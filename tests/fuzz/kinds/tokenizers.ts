@@ -63,7 +63,7 @@ const bytesOf = (value: unknown) => new TextEncoder().encode(JSON.stringify(valu
 /** Texts that are encoded; runs of one letter are slow for a pattern that backtracks. */
 const texts = ["ab ba, abab", "a".repeat(40) + "!", "é🎈\n\u0000 <|endoftext|> x", ""];
 
-/** Both files, of which one is spoiled. */
+/** Both files, of which one is corrupted. */
 export const tokenizers: Kind = {
   name: "tokenizers",
   inputs: fc.oneof(
