@@ -19,13 +19,17 @@ export class Interrupted extends Error {
   }
 }
 
+/** `deno task` passes signals on, so one that went to the whole group of processes comes twice. */
+const echoMs = 250;
+
 /**
  * While it listens, the first SIGINT, SIGTERM or SIGHUP aborts its signal, and a second SIGINT or SIGTERM
- * ends the process at once. SIGHUP does not: it follows Ctrl-C when npx leads a terminal's session.
- * Windows has SIGINT alone.
+ * ends the process at once, unless it comes so soon that it is the first one again. SIGHUP never does: it
+ * follows Ctrl-C when npx leads a terminal's session. Windows has SIGINT alone.
  */
 export class Interrupt implements Disposable {
   readonly #controller = new AbortController();
+  #firstMs?: number;
   readonly #listeners = new Map<EndSignal, () => void>();
 
   /** Starts listening; before that, a signal ends the process at once. */
@@ -55,7 +59,8 @@ export class Interrupt implements Disposable {
   }
 
   #hear(name: EndSignal): void {
-    if (this.signal.aborted && name !== "SIGHUP") Deno.exit(exitCodes[name]);
+    const now = performance.now(), isEcho = now - (this.#firstMs ??= now) < echoMs;
+    if (name !== "SIGHUP" && !isEcho) Deno.exit(exitCodes[name]);
     this.#controller.abort(new Interrupted(name));
   }
 }

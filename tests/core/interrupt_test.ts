@@ -18,24 +18,43 @@ const cases: readonly [signals: readonly Deno.Signal[], code: number][] = [
 
 for (const [signals, code] of cases) {
   const [first, ...more] = signals;
-  Deno.test(`${first} is heard, and ${more.join(" and ")} ends the process with code ${code}`, async () => {
-    const child = new Deno.Command(Deno.execPath(), {
-      args: ["eval", "--no-check", "--ext=ts", program],
-      cwd: rootPath,
-      stdout: "piped",
-    }).spawn();
-    let text = "";
-    for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
-      text += chunk;
-      if (text === "listening\n") child.kill(first);
-      else for (const signal of more) await send(child, signal);
-    }
-    assertEquals([text, (await child.status).code], [`listening\nstopped by ${first}\n`, code]);
+  Deno.test(`${first} is heard, and later ${more.join(" and ")} ends the process with code ${code}`, async () => {
+    const ended = await stopProgram(first, async (child) => {
+      for (const signal of more) await sendLater(child, signal);
+    });
+    assertEquals(ended, [`listening\nstopped by ${first}\n`, code]);
   });
 }
 
-/** Sends a signal and leaves time to hear it before the next one. */
-async function send(child: Deno.ChildProcess, signal: Deno.Signal): Promise<void> {
+Deno.test("a signal that comes twice at once, as to a group of processes, is heard once", async () => {
+  const ended = await stopProgram("SIGTERM", async (child) => {
+    child.kill("SIGTERM");
+    await sendLater(child, "SIGINT");
+  });
+  assertEquals(ended, ["listening\nstopped by SIGTERM\n", 130]);
+});
+
+/** Starts the program, sends it a signal, and what else `then` sends; gives its output and exit code. */
+async function stopProgram(
+  first: Deno.Signal,
+  then: (child: Deno.ChildProcess) => Promise<void>,
+): Promise<[text: string, code: number]> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--no-check", "--ext=ts", program],
+    cwd: rootPath,
+    stdout: "piped",
+  }).spawn();
+  let text = "";
+  for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
+    text += chunk;
+    if (text === "listening\n") child.kill(first);
+    else await then(child);
+  }
+  return [text, (await child.status).code];
+}
+
+/** Leaves time to hear a signal before it sends the next one. */
+async function sendLater(child: Deno.ChildProcess, signal: Deno.Signal): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 500));
   child.kill(signal);
-  await new Promise((resolve) => setTimeout(resolve, 200));
 }

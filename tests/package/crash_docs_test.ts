@@ -50,8 +50,9 @@ async function docsOfExports(): Promise<Map<string, string>> {
 Deno.test("every function that writes files says what a reader finds after a crash", async () => {
   const docs = await docsOfExports();
   const writing = [...writingFunctions()].filter((id) => docs.has(id));
-  for (const id of ["src/runs/run.ts#run", "src/adapt/lora/adapter.ts#LoraAdapter.save"]) {
-    assert(writing.includes(id), `${id} writes files`);
+  // What shows that core's functions are found.
+  for (const name of ["#writeSafetensors", "#LoraAdapter.save"]) {
+    assert(writing.some((id) => id.endsWith(name)), `${name} writes files`);
   }
   assertEquals(writing.filter((id) => !/\bcrash/.test(docs.get(id)!)), []);
 });
