@@ -1,13 +1,12 @@
 /** Writes PEFT adapter folders. @module */
 
 import { ShapeError } from "../core/errors.ts";
-import { readText } from "../core/files.ts";
+import { jsonText, readText } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import type { LowRankUpdate } from "../core/low_rank_update.ts";
 import { type FolderFile, saveFolder } from "../core/save_folder.ts";
 import { siteName } from "../core/site.ts";
 import { fileIn, hasFile } from "../core/storage.ts";
-import { jsonText } from "../core/write_file.ts";
 import { adapterCard, CARD_MARK } from "./adapter_card.ts";
 import type { AdapterRecord } from "./adapter_record.ts";
 import { sitesMetadata } from "./adapter_sites.ts";

@@ -1,11 +1,10 @@
 /** Saving models as Hugging Face folders. @module */
 
 import type { ConfigJson } from "../architectures/config_fields.ts";
-import { readJson } from "../core/files.ts";
+import { jsonText, readJson } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { type FolderFile, saveFolder } from "../core/save_folder.ts";
 import { fileIn } from "../core/storage.ts";
-import { jsonText } from "../core/write_file.ts";
 import { configMetadata } from "../formats/config_digest.ts";
 import type { FloatDtype } from "../formats/mod.ts";
 import { parseWeightMap } from "../formats/shards.ts";
@@ -69,7 +68,7 @@ export async function saveModel(
     safetensorsFile(fileIn(folder, "model.safetensors"), await storedTensors(model), options),
     ...Object.entries(files).map(([name, content]): FolderFile => ({ name, content })),
     ...configJson ? [{ name: "config.json", content: jsonText(configJson) }] : [],
-  ], await shardsIn(folder));
+  ], shardsIn);
 }
 
 const torchDtypes: Readonly<Record<FloatDtype, string>> = {

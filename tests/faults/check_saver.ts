@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { withFolder } from "../support/folders.ts";
-import { type Fault, faults, FaultyDisk } from "./faulty_disk.ts";
+import { type Fault, faults, FaultyDisk, fullDisk } from "./faulty_disk.ts";
 import {
   copyFolder,
   type Files,
@@ -56,6 +56,44 @@ export async function checkSaver(saver: Saver): Promise<{ operations: string[]; 
   return { operations, tally };
 }
 
+/**
+ * Kills at every operation and then tries a fault at every operation of the next save, which has to take
+ * the first one back: neither version is lost. Returns the number of pairs.
+ */
+export async function checkTwoFaults(saver: Saver & Required<Pick<Saver, "prepare">>) {
+  let pairs = 0;
+  await withFolder(async (root) => {
+    const [before, after] = [`${root}/before`, `${root}/after`];
+    await saver.prepare(before);
+    copyFolder(before, after);
+    await saver.save(after);
+    const [old, fresh] = [filesOf(before), filesOf(after)];
+    for (let kill = 0, isKilled = true; isKilled; kill++) {
+      const killed = `${root}/killed-${kill}`;
+      copyFolder(before, killed);
+      isKilled = await killAt(kill, () => saver.save(killed));
+      for (const fault of ["kill", "ENOSPC"] as const) {
+        for (let at = 0, isReached = isKilled; isReached; at++, pairs++) {
+          const folder = `${killed}-${fault}-${at}`;
+          copyFolder(killed, folder);
+          const what = `kill at operation ${kill}, ${fault} at operation ${at} of the next save`;
+          const trial = new Trial(saver, folder, old, fresh, what, true);
+          isReached = await trial.run(fault, at);
+          await Deno.remove(folder, { recursive: true });
+        }
+      }
+    }
+  });
+  return pairs;
+}
+
+/** Whether the operation was reached. */
+async function killAt(at: number, work: () => Promise<unknown>): Promise<boolean> {
+  using disk = new FaultyDisk("kill", at);
+  await work().catch(() => {});
+  return disk.isReached;
+}
+
 /** The names of the operations that something does. */
 export async function operationsOf(work: () => Promise<unknown>): Promise<string[]> {
   using disk = new FaultyDisk();
@@ -72,10 +110,18 @@ class Trial {
   readonly #old: Files;
   readonly #fresh: Files;
   readonly #what: string;
+  readonly #isSecond: boolean;
 
-  constructor(saver: Saver, folder: string, old: Files, fresh: Files, what: string) {
+  constructor(
+    saver: Saver,
+    folder: string,
+    old: Files,
+    fresh: Files,
+    what: string,
+    isSecond = false,
+  ) {
     [this.#saver, this.#folder, this.#old, this.#fresh] = [saver, folder, old, fresh];
-    this.#what = what;
+    [this.#what, this.#isSecond] = [what, isSecond];
   }
 
   /** Whether the fault was reached. */
@@ -90,15 +136,27 @@ class Trial {
     assertEquals(live?.(), bytes, `${this.#what}: live bytes`);
     this.state = await this.#look();
     if (fault !== "kill" && fault !== "torn") this.#checkAlive(fault, disk, failure);
+    await this.#checkFullDisk();
     await operationsOf(() => save(this.#folder));
     assertEquals(await this.#look(), "new", `${this.#what}, saved again`);
     assertEquals(temporaryIn(filesOf(this.#folder)), [], `${this.#what}, saved again`);
     return disk.isReached;
   }
 
+  /** Whatever happened, a save that finds no space leaves the old files or the new ones. */
+  async #checkFullDisk(): Promise<void> {
+    using _ = fullDisk();
+    const failure = await this.#saver.save(this.#folder).then(() => undefined, (error) => error);
+    const what = `${this.#what}, then a full disk: ${failure?.message}`, state = await this.#look();
+    assert(!failure || /older file.* unchanged/.test(failure.message), what);
+    if (this.#old.size > 0 || !failure) assert(state !== "refused", what);
+  }
+
   /** After a failure from which the process lives on, the error says what is there. */
   #checkAlive(fault: Fault, disk: FaultyDisk, failure?: Error): void {
     const cause = `${this.#what} (${disk.faulty}): ${failure?.message}`;
+    const isCutOff = /may be unreadable|cannot make the folder/.test(failure?.message ?? "");
+    if (this.#isSecond && isCutOff) return; // Before it has taken the first save back.
     if (!disk.isReached || fault === "short" || fault === "EINTR") assert(!failure, cause);
     const isInPlace = !failure || failure.message.includes("is in place, but may be lost");
     assertEquals(this.state, isInPlace ? "new" : this.#old.size > 0 ? "old" : "refused", cause);

@@ -1,8 +1,9 @@
 /** Saving with a fault at every operation: a reader finds the old files, the new ones, or none. */
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { injectBitFit, type LoraAdapter, merge } from "../../src/adapt/mod.ts";
 import { readText, writeFileAtomic } from "../../src/core/files.ts";
+import { saveFolder } from "../../src/core/save_folder.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import type { Device } from "../../src/device/device.ts";
 import { readAdapter, readSafetensors } from "../../src/formats/mod.ts";
@@ -12,7 +13,7 @@ import { trainedLora } from "../adapt/fixtures.ts";
 import { lowrank } from "../cli/lowrank.ts";
 import { withFolder } from "../support/folders.ts";
 import { golden } from "../support/golden.ts";
-import { checkSaver, operationsOf, type Saver, type Tally } from "./check_saver.ts";
+import { checkSaver, checkTwoFaults, operationsOf, type Saver, type Tally } from "./check_saver.ts";
 import type { Fault } from "./faulty_disk.ts";
 import { narrowModel } from "./narrow_model.ts";
 
@@ -46,6 +47,26 @@ Deno.test("one file is old or new", async () => {
   const { tally } = await checkSaver({ ...file, prepare });
   assertEquals(foundAfter(tally, "kill"), ["new", "old"]);
   assertEquals(foundAfter((await checkSaver(file)).tally, "kill"), ["new", "refused"]);
+});
+
+/** Files of which one is new, one is replaced, and one is gone; two of them a reader needs. */
+const fewFiles = {
+  groups: [{ key: "config", names: ["config", "fresh", "weights", "obsolete"] }],
+  prepare: (folder: string) => saveFew(folder, ["weights", "obsolete", "config"], "old"),
+  save: (folder: string) => saveFew(folder, ["weights", "fresh", "config"], "new"),
+  read: (folder: string) => readText(`${folder}/config`),
+};
+
+async function saveFew(folder: string, names: string[], text: string): Promise<void> {
+  const files = names.map((name) => ({ name, content: `${text} ${name}` }));
+  await saveFolder(folder, files, () => text === "new" ? ["obsolete"] : []);
+}
+
+Deno.test("a fault after a kill loses neither the old files nor the new ones", async () => {
+  await checkReplaced(fewFiles);
+  const pairs = await checkTwoFaults(fewFiles);
+  // Three files, each made, written, flushed, set aside and replaced, in both saves.
+  assert(pairs > 15 ** 2, `found ${pairs} pairs`);
 });
 
 /** Saves the two adapters of one test one after the other. */
