@@ -34,6 +34,8 @@ Deno.test("a folder is made, filled and replaced; other files in it stay", () =>
     assertEquals(textsIn(folder), [fresh[0], "mine", fresh[1]]);
     await saveFolder(folder, files("new"), () => ["notes"]);
     assertEquals(textsIn(folder), fresh);
+    await saveFolder(folder, [], () => ["weights"]);
+    assertEquals(textsIn(folder), fresh.slice(0, 1));
   }));
 
 Deno.test("while a folder is being saved, another save to it is refused", () =>

@@ -3,6 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { withFolder } from "../support/folders.ts";
 import { type Fault, faults, FaultyDisk, fullDisk } from "./faulty_disk.ts";
+import { PowerCutDisk } from "./power_cut.ts";
 import {
   copyFolder,
   type Files,
@@ -87,6 +88,44 @@ export async function checkTwoFaults(saver: Saver & Required<Pick<Saver, "prepar
   return pairs;
 }
 
+/**
+ * Cuts the power at every operation, and looks at everything that the disk may then hold: the old files,
+ * the new ones, or none that are read, and the new ones once they are saved. Returns how many states.
+ *
+ * @param killed The operation at which a save before was killed; none if absent.
+ */
+export async function checkPowerCuts(saver: Saver, killed?: number): Promise<number> {
+  let count = 0;
+  await withFolder(async (root) => {
+    const [before, after] = [`${root}/before`, `${root}/after`];
+    await Deno.mkdir(before);
+    await saver.prepare?.(before);
+    copyFolder(before, after);
+    await saver.save(after);
+    const [old, fresh] = [filesOf(before), filesOf(after)];
+    if (killed !== undefined) assert(await killAt(killed, () => saver.save(before)));
+    for (let at = 0, isCut = true; isCut; at++) {
+      const folder = `${root}/cut-${at}`;
+      copyFolder(before, folder);
+      using disk = new PowerCutDisk(folder, at);
+      const isSaved = await saver.save(folder).then(() => true, () => false);
+      disk[Symbol.dispose]();
+      isCut = disk.isReached;
+      for (const files of disk.outcomes()) {
+        const place = `${root}/state-${count++}`;
+        await Deno.mkdir(place);
+        for (const [name, bytes] of files) await Deno.writeFile(`${place}/${name}`, bytes);
+        const what = `power cut at operation ${at}: ${[...files.keys()]}`;
+        const trial = new Trial(saver, place, old, fresh, what), state = await trial.look();
+        if (isSaved) assertEquals(state, "new", what);
+        await trial.saveAgain();
+        await Deno.remove(place, { recursive: true });
+      }
+    }
+  });
+  return count;
+}
+
 /** Whether the operation was reached. */
 async function killAt(at: number, work: () => Promise<unknown>): Promise<boolean> {
   using disk = new FaultyDisk("kill", at);
@@ -134,20 +173,25 @@ class Trial {
       failure = await save(this.#folder).then(() => undefined, (error) => error);
     }
     assertEquals(live?.(), bytes, `${this.#what}: live bytes`);
-    this.state = await this.#look();
+    this.state = await this.look();
     if (fault !== "kill" && fault !== "torn") this.#checkAlive(fault, disk, failure);
-    await this.#checkFullDisk();
-    await operationsOf(() => save(this.#folder));
-    assertEquals(await this.#look(), "new", `${this.#what}, saved again`);
-    assertEquals(temporaryIn(filesOf(this.#folder)), [], `${this.#what}, saved again`);
+    await this.saveAgain();
     return disk.isReached;
+  }
+
+  /** Saves without space, then without a fault. */
+  async saveAgain(): Promise<void> {
+    await this.#checkFullDisk();
+    await operationsOf(() => this.#saver.save(this.#folder));
+    assertEquals(await this.look(), "new", `${this.#what}, saved again`);
+    assertEquals(temporaryIn(filesOf(this.#folder)), [], `${this.#what}, saved again`);
   }
 
   /** Whatever happened, a save that finds no space leaves the old files or the new ones. */
   async #checkFullDisk(): Promise<void> {
     using _ = fullDisk();
     const failure = await this.#saver.save(this.#folder).then(() => undefined, (error) => error);
-    const what = `${this.#what}, then a full disk: ${failure?.message}`, state = await this.#look();
+    const what = `${this.#what}, then a full disk: ${failure?.message}`, state = await this.look();
     assert(!failure || /older file.* unchanged/.test(failure.message), what);
     if (this.#old.size > 0 || !failure) assert(state !== "refused", what);
   }
@@ -168,7 +212,7 @@ class Trial {
   }
 
   /** What every reader finds: the bytes of all groups are old, or new, or a key is missing. */
-  async #look(): Promise<State> {
+  async look(): Promise<State> {
     const files = filesOf(this.#folder), { groups, read } = this.#saver;
     const states = groups.map((group) => {
       return stateOf(group, files, { old: this.#old, fresh: this.#fresh }, this.#what);

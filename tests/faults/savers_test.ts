@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { injectBitFit, type LoraAdapter, merge } from "../../src/adapt/mod.ts";
-import { readText, writeFileAtomic } from "../../src/core/files.ts";
+import { moveFile, readText, writeFileAtomic } from "../../src/core/files.ts";
 import { saveFolder } from "../../src/core/save_folder.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import type { Device } from "../../src/device/device.ts";
@@ -13,7 +13,14 @@ import { trainedLora } from "../adapt/fixtures.ts";
 import { lowrank } from "../cli/lowrank.ts";
 import { withFolder } from "../support/folders.ts";
 import { golden } from "../support/golden.ts";
-import { checkSaver, checkTwoFaults, operationsOf, type Saver, type Tally } from "./check_saver.ts";
+import {
+  checkPowerCuts,
+  checkSaver,
+  checkTwoFaults,
+  operationsOf,
+  type Saver,
+  type Tally,
+} from "./check_saver.ts";
 import type { Fault } from "./faulty_disk.ts";
 import { narrowModel } from "./narrow_model.ts";
 
@@ -67,6 +74,34 @@ Deno.test("a fault after a kill loses neither the old files nor the new ones", a
   const pairs = await checkTwoFaults(fewFiles);
   // Three files, each made, written, flushed, set aside and replaced, in both saves.
   assert(pairs > 15 ** 2, `found ${pairs} pairs`);
+});
+
+Deno.test("a cut of the power leaves old files, new ones, or none that are read", async () => {
+  // More than one state for each operation: three files, each made, written, flushed and placed.
+  assert(await checkPowerCuts(fewFiles) > 3 * 4);
+  assert(await checkPowerCuts({ ...fewFiles, prepare: undefined }) > 3 * 4);
+});
+
+Deno.test("a cut of the power while a killed save is taken back loses nothing", async () => {
+  await withFolder(async (folder) => {
+    await fewFiles.prepare(folder);
+    const operations = await operationsOf(() => fewFiles.save(folder));
+    const last = operations.lastIndexOf("rename");
+    assert(await checkPowerCuts(fewFiles, last) > await checkPowerCuts(fewFiles));
+  });
+});
+
+Deno.test("a cut of the power leaves the old file or the new one", async () => {
+  const prepare = (folder: string) => writeFileAtomic(`${folder}/file`, "the old one");
+  const write = (folder: string) => writeFileAtomic(`${folder}/file`, "the new content");
+  const move = async (folder: string) => {
+    await writeFileAtomic(`${folder}/file.new`, "the new content");
+    await moveFile(`${folder}/file.new`, `${folder}/file`);
+  };
+  for (const save of [write, move]) {
+    const read = (folder: string) => readText(`${folder}/file`);
+    await checkPowerCuts({ groups: [{ key: "file", names: ["file"] }], prepare, save, read });
+  }
 });
 
 /** Saves the two adapters of one test one after the other. */
