@@ -20,6 +20,8 @@ export interface SavedAlong {
   readonly config?: ConfigJson;
   /** Files by name, such as a tokenizer's. */
   readonly files?: Readonly<Record<string, Uint8Array>>;
+  /** Names of files of an older model in the folder that are removed, such as a tokenizer's. */
+  readonly obsolete?: readonly string[];
 }
 
 const INDEX = "model.safetensors.index.json";
@@ -54,7 +56,7 @@ export async function saveModel(
   model: Model,
   folder: string,
   dtype: FloatDtype = "F32",
-  { config = {}, files = {} }: SavedAlong = {},
+  { config = {}, files = {}, obsolete = [] }: SavedAlong = {},
 ): Promise<void> {
   const configJson = model instanceof TextModel
     ? { ...model.configJson(), torch_dtype: torchDtypes[dtype], ...config }
@@ -68,7 +70,7 @@ export async function saveModel(
     safetensorsFile(fileIn(folder, "model.safetensors"), await storedTensors(model), options),
     ...Object.entries(files).map(([name, content]): FolderFile => ({ name, content })),
     ...configJson ? [{ name: "config.json", content: jsonText(configJson) }] : [],
-  ], shardsIn);
+  ], async (folder) => [...obsolete, ...await shardsIn(folder)]);
 }
 
 const torchDtypes: Readonly<Record<FloatDtype, string>> = {
