@@ -34,12 +34,12 @@ export function temporaryOf(path: string, id: string, kind: Kind = "new"): strin
 }
 
 /**
- * Removes new content for a file, or for any file of a folder, that killed processes have left, as far as
- * that is possible. What belongs to several files stays: {@link recoverFolder} needs it.
+ * Removes what killed processes have left of a file, or of any file of a folder, as far as that is
+ * possible. What belongs to a save that is not complete stays: {@link recoverFolder} needs it.
  */
 export async function removeLeftovers(folder: string, name?: string): Promise<void> {
   for (const files of await savesIn(folder).catch(() => [])) {
-    if (!files.every(isContent)) continue;
+    if (files.some(({ kind }) => kind === "last") && !files.every(isContent)) continue;
     const ours = files.filter((file) => name === undefined || file.name === name);
     using locks = await lockAll(ours);
     if (locks) await removeAll(ours);
