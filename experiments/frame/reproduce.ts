@@ -1,7 +1,8 @@
 /** Running experiments one after the other and keeping what they found. @module */
 
 import { join } from "node:path";
-import { claimFolder, writeFileAtomic, writeJsonAtomic } from "../../src/core/files.ts";
+import { writeFileAtomic, writeJsonAtomic } from "../../src/core/files.ts";
+import { claimFolder } from "../../src/core/folder_claim.ts";
 import { ProgressBar } from "../../src/core/progress_bar.ts";
 import type { Device, DeviceKind } from "../../src/device/device.ts";
 import { loadMathJax } from "../../src/figures/formula.ts";
@@ -33,7 +34,7 @@ type Finished = Experiment & Outcome;
  * one of the two files new; the same call continues.
  *
  * @throws {RangeError} when an experiment's name is unknown.
- * @throws {Error} when another process works in the folder, or it cannot be written.
+ * @throws {Error} when another save or training uses the folder, or it cannot be written.
  */
 export async function reproduce(
   device: Device,
@@ -90,9 +91,8 @@ async function writeResults(
   });
   const json = { facts: Object.fromEntries(facts), missing, results };
   await writeJsonAtomic(join(out, isWhole ? "results.json" : "partial.json"), json);
-  const sections = finished.map((one) => ({ ...one, id: one.name }));
-  const report = { title: "LoRA, reproduced", facts, sections };
-  await writeFileAtomic(page, await renderPage(report, await loadMathJax()));
+  const sections = finished.map((one) => ({ ...one, id: one.name })), title = "LoRA, reproduced";
+  await writeFileAtomic(page, await renderPage({ title, facts, sections }, await loadMathJax()));
   printFindings(finished, facts, page);
 }
 

@@ -1,8 +1,8 @@
 /** Saving adapters that are a list of named tensors. @module */
 
+import { jsonText } from "../core/files.ts";
 import { saveFolder } from "../core/save_folder.ts";
 import { fileIn } from "../core/storage.ts";
-import { jsonText } from "../core/write_file.ts";
 import type { Tensor } from "../device/device.ts";
 import { safetensorsFile } from "../formats/write_safetensors.ts";
 import type { SaveAdapterOptions } from "./adapter.ts";

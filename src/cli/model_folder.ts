@@ -21,7 +21,7 @@ const tokenIds = ["bos_token_id", "eos_token_id", "pad_token_id"];
 /**
  * What is saved along with a model that is made from another one: the tokenizer's files and the generation
  * settings if the source folder has them, and the ids of special tokens from its `config.json`, which our
- * own config leaves out.
+ * own config leaves out. Such files of an older model would not fit the new one.
  */
 export async function smallFilesOf(model: string): Promise<SavedAlong> {
   const source = await readConfig(model), files: Record<string, Uint8Array> = {};
@@ -29,7 +29,8 @@ export async function smallFilesOf(model: string): Promise<SavedAlong> {
     if (await hasFile(model, name)) files[name] = await readBytes(join(model, name));
   }
   const ids = tokenIds.filter((id) => id in source).map((id) => [id, source[id]]);
-  return { config: Object.fromEntries(ids), files };
+  const obsolete = smallFiles.filter((name) => !(name in files));
+  return { config: Object.fromEntries(ids), files, obsolete };
 }
 
 /** Throws when a model would overwrite the one that it is made from. */

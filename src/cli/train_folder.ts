@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { listFolder, readJson, removeFolder, writeJsonAtomic } from "../core/files.ts";
 import { FolderClaim } from "../core/folder_claim.ts";
-import { removeLeftovers } from "../core/staged_file.ts";
+import { removeLeftovers } from "../core/leftovers.ts";
 import { hasFile, kindOf } from "../core/storage.ts";
 import { hashOf, type RunSpec } from "../runs/mod.ts";
 import { isFields } from "./cases.ts";

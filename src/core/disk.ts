@@ -4,6 +4,8 @@
  * @module
  */
 
+import { kindOf } from "./storage.ts";
+
 /** A new file; while it is open, it is locked. */
 export interface NewFile extends Disposable {
   /** Writes some of the bytes from the start, and returns how many. */
@@ -77,11 +79,17 @@ async function uninterrupted<T>(call: () => Promise<T>): Promise<T> {
   }
 }
 
-/** The lock tells a file that is being written from what a killed process has left. */
+/**
+ * The lock tells a file that is being written from what a killed process has left. Before we have it,
+ * another process may take the new file for such a leftover; it keeps the lock until it has removed it.
+ */
 async function create(path: string, mode?: number): Promise<NewFile> {
-  const file = await Deno.open(path, { write: true, createNew: true, mode });
-  await file.tryLock(true).catch(() => false);
-  return file;
+  for (let attempts = 1;; attempts++) {
+    const file = await Deno.open(path, { write: true, createNew: true, mode });
+    await file.lock(true).catch(() => {}); // Some network drives have no locks.
+    if (attempts === 10 || await kindOf(path) === "file") return file;
+    file.close();
+  }
 }
 
 /** Windows opens no folders, and some network drives do not write them on demand. */

@@ -3,8 +3,9 @@
 import { disk } from "./disk.ts";
 import { folderReason, writeReason } from "./file_errors.ts";
 import { decodeText, parseJsonOf } from "./json.ts";
+import { removeLeftovers, temporaryOf } from "./leftovers.ts";
 import { mostFileBytes, mostJsonBytes } from "./limits.ts";
-import { temporaryOf } from "./staged_file.ts";
+import { type FileContent, StagedFile } from "./staged_file.ts";
 import {
   assertWritable,
   blobBytes,
@@ -17,8 +18,6 @@ import {
   readToEnd,
   splitPath,
 } from "./storage.ts";
-
-export { writeFileAtomic, writeJsonAtomic } from "./write_file.ts";
 
 /**
  * Reads a file.
@@ -60,6 +59,51 @@ export async function readJson(file: FileSource): Promise<unknown> {
 }
 
 /**
+ * Writes a file through a temporary one in the same folder (write, flush, rename, flush the folder), so
+ * that a reader, or a crash, finds the old bytes or the new ones, never a mix. What a killed process
+ * left of the same file is removed.
+ *
+ * The file keeps its permission bits. A link is replaced by a file, and what it leads to stays as it
+ * is: in the cache of Hugging Face, several models share that.
+ *
+ * @param totalBytes The size of the whole if `content` comes in pieces; only errors mention it.
+ * @throws {Error} when the disk is full, the folder missing or not writable, or the path leads to a
+ * device; the old file is as before and no temporary file is left, unless the message says that the new
+ * file is in place. What `content` throws while it is iterated passes through.
+ *
+ * @example
+ * ```ts
+ * const folder = await Deno.makeTempDir();
+ * await writeFileAtomic(`${folder}/note.txt`, "whole or not at all\n");
+ * await Deno.remove(folder, { recursive: true });
+ * ```
+ */
+export async function writeFileAtomic(
+  path: string,
+  content: FileContent,
+  totalBytes?: number,
+): Promise<void> {
+  const { folder, name } = splitPath(path);
+  await removeLeftovers(folder, name);
+  await using staged = await StagedFile.write(path, content, totalBytes);
+  await staged.replace();
+}
+
+/**
+ * Writes a value as JSON with an indent of two spaces and a final line break, whole or not at all.
+ *
+ * @throws {Error} As {@link writeFileAtomic}.
+ */
+export async function writeJsonAtomic(path: string, value: unknown): Promise<void> {
+  await writeFileAtomic(path, jsonText(value));
+}
+
+/** JSON with an indent of two spaces and a final line break. */
+export function jsonText(value: unknown): string {
+  return JSON.stringify(value, null, 2) + "\n";
+}
+
+/**
  * The names of a folder's entries on disk, in no particular order.
  *
  * @throws {Error} when the folder cannot be read.
@@ -94,7 +138,7 @@ export async function prepareFolder(folder: string): Promise<void> {
   assertWritable(folder);
   try {
     await disk.makeFolder(folder);
-    const probe = temporaryOf(fileIn(folder, "probe"));
+    const probe = temporaryOf(fileIn(folder, "probe"), crypto.randomUUID());
     (await disk.create(probe))[Symbol.dispose]();
     await disk.remove(probe);
   } catch (error) {
@@ -102,23 +146,6 @@ export async function prepareFolder(folder: string): Promise<void> {
       cause: error,
     });
   }
-}
-
-/**
- * Makes a folder that one process at a time works in, until the claim is disposed or the process ends; a
- * second claim in the same process is refused too. Where the system does not lock folders (Windows, some
- * network drives), every claim is granted.
- *
- * @throws {Error} when somebody else works in it, or it cannot be made.
- */
-export async function claimFolder(folder: string): Promise<Disposable> {
-  await makeFolder(folder);
-  const handle = await Deno.open(folder).catch(() => undefined);
-  if (handle && !await handle.tryLock(true).catch(() => true)) {
-    handle.close();
-    throw new Error(`cannot use the folder ${folder}: another process is working in it`);
-  }
-  return { [Symbol.dispose]: () => handle?.close() };
 }
 
 /** Removes a folder with everything in it, if it is there and can be removed. */

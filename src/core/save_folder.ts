@@ -2,14 +2,10 @@
 
 import { disk } from "./disk.ts";
 import { folderReason } from "./file_errors.ts";
-import { claimFolder, listFolder, readBytes } from "./files.ts";
-import {
-  type FileContent,
-  removeLeftovers,
-  StagedFile,
-  temporaryOf,
-  UNCERTAIN,
-} from "./staged_file.ts";
+import { listFolder, readBytes } from "./files.ts";
+import { claimFolder } from "./folder_claim.ts";
+import { recoverFolder, takeBackSave, temporaryOf } from "./leftovers.ts";
+import { type FileContent, StagedFile, UNCERTAIN } from "./staged_file.ts";
 import { fileIn, hasFile, kindOf } from "./storage.ts";
 
 /** A file of a folder that is saved as a whole. */
@@ -30,9 +26,9 @@ export interface FolderFile {
  * All new files are written and flushed beside the old ones first: a full disk changes nothing. Then the
  * old files are set aside, from the last one to the first, and the new ones take their places, from the
  * first to the last. If only one file's bytes change, it is replaced in one step, and the folder is
- * readable at any time. Temporary files that killed processes have left in the folder are removed.
+ * readable at any time. A save that a killed process has not completed is taken back first.
  *
- * @param obsolete Names of files that the new ones make obsolete.
+ * @param obsoleteIn Gives the names of old files that the new ones make obsolete.
  * @throws {Error} when another process, or another call, is saving to the folder, or a file cannot be
  * written; the older files are as before and no temporary file is left, unless the message says
  * otherwise.
@@ -50,20 +46,23 @@ export interface FolderFile {
 export async function saveFolder(
   folder: string,
   files: readonly FolderFile[],
-  obsolete: readonly string[] = [],
+  obsoleteIn: (folder: string) => readonly string[] | Promise<readonly string[]> = () => [],
 ): Promise<void> {
   using _ = await claimFolder(folder);
-  await removeLeftovers(folder);
+  await recoverFolder(folder).catch((error) => cannotSave(folder, error, UNREADABLE));
   const changed = await filterAsync(files, (file) => isChanged(folder, file));
-  const gone = await filterAsync(obsolete, (name) => hasFile(folder, name));
-  const isOneStep = changed.length <= 1 && gone.length === 0;
+  const gone = await filterAsync(await obsoleteIn(folder), (name) => hasFile(folder, name));
+  const replacesOne = changed.length <= 1 && gone.length === 0, id = crypto.randomUUID();
   await using stack = new AsyncDisposableStack();
   const staged: StagedFile[] = [];
-  for (const { name, content, totalBytes } of isOneStep ? changed : files) {
-    staged.push(stack.use(await StagedFile.write(fileIn(folder, name), content, totalBytes)));
+  for (const file of replacesOne ? changed : files) {
+    const kind = !replacesOne && file === files.at(-1) ? "last" : "new";
+    const path = fileIn(folder, file.name), temporary = temporaryOf(path, id, kind);
+    const { content, totalBytes } = file;
+    staged.push(stack.use(await StagedFile.write(path, content, totalBytes, temporary)));
   }
-  if (isOneStep) await staged[0]?.replace();
-  else await replaceAll(folder, staged, gone);
+  if (replacesOne) await staged[0]?.replace();
+  else await new FolderSwap(folder, id, staged).run(gone);
 }
 
 /**
@@ -94,70 +93,68 @@ async function isChanged(folder: string, { name, content }: FolderFile): Promise
   return old?.length !== bytes.length || old.some((byte, i) => byte !== bytes[i]);
 }
 
-/** Replaces all files, or puts the old ones back. */
-async function replaceAll(
-  folder: string,
-  staged: readonly StagedFile[],
-  gone: readonly string[],
-): Promise<void> {
-  const swap = new FolderSwap(folder), others = staged.slice(0, -1), last = staged.at(-1)!;
-  const fail = (error: unknown, found: string) => {
-    const reason = `cannot save the folder ${folder}: ${folderReason(error)}`;
-    throw new Error(`${reason}; ${found}`, { cause: error });
-  };
-  try {
-    for (const { path } of staged.toReversed()) await swap.setAside(path);
-    for (const name of gone) await swap.setAside(fileIn(folder, name));
-    await disk.syncFolder(folder);
-    for (const file of others) await swap.place(file);
-    await disk.syncFolder(folder);
-    await swap.place(last);
-  } catch (error) {
-    fail(error, await swap.undo());
-  }
-  await disk.syncFolder(folder).catch((error) => fail(error, UNCERTAIN)).finally(() =>
-    swap.finish()
-  );
+/** What a reader may find when the disk keeps failing. */
+const UNREADABLE = "it may be unreadable until it is saved again";
+
+function cannotSave(folder: string, error: unknown, found: string): never {
+  const reason = `cannot save the folder ${folder}: ${folderReason(error)}`;
+  throw new Error(`${reason}; ${found}`, { cause: error });
 }
 
-/** The steps from the old files of a folder to the new ones, which can be undone. */
+/** The steps from the old files of a folder to the new ones, which the next save can take back. */
 class FolderSwap {
   readonly #folder: string;
+  readonly #id: string;
+  readonly #staged: readonly StagedFile[];
+  /** Old files that are set aside, and marks where there was none. */
   readonly #asides: string[] = [];
-  readonly #undo: (() => Promise<void>)[] = [];
 
-  constructor(folder: string) {
-    this.#folder = folder;
+  constructor(folder: string, id: string, staged: readonly StagedFile[]) {
+    [this.#folder, this.#id, this.#staged] = [folder, id, staged];
   }
 
-  /** Gives an old file, if there is one, another name. */
-  async setAside(path: string): Promise<void> {
-    if (await kindOf(path) === undefined) return;
-    const aside = temporaryOf(path);
-    await disk.rename(path, aside);
+  /** Replaces all files, or puts the old ones back. */
+  async run(gone: readonly string[]): Promise<void> {
+    const folder = this.#folder, others = this.#staged.slice(0, -1), last = this.#staged.at(-1);
+    try {
+      await disk.syncFolder(folder);
+      if (last) await this.#setAside(last.path);
+      await disk.syncFolder(folder);
+      for (const { path } of others.toReversed()) await this.#setAside(path);
+      for (const name of gone) await this.#setAside(fileIn(folder, name));
+      await disk.syncFolder(folder);
+      for (const file of others) await file.place();
+      await disk.syncFolder(folder);
+      await last?.place();
+    } catch (error) {
+      cannotSave(folder, error, await this.#takeBack());
+    }
+    await disk.syncFolder(folder).catch((error) => cannotSave(folder, error, UNCERTAIN))
+      .finally(() => this.#finish());
+  }
+
+  /** Gives an old file another name, or marks that there is none. */
+  async #setAside(path: string): Promise<void> {
+    const isThere = await kindOf(path) !== undefined;
+    const aside = temporaryOf(path, this.#id, isThere ? "old" : "none");
+    if (isThere) await disk.rename(path, aside);
+    else (await disk.create(aside))[Symbol.dispose]();
     this.#asides.push(aside);
-    this.#undo.unshift(() => disk.rename(aside, path));
-  }
-
-  /** Puts a new file in its place. */
-  async place(file: StagedFile): Promise<void> {
-    await file.place();
-    this.#undo.unshift(() => file.takeBack());
   }
 
   /** Removes the old files. */
-  async finish(): Promise<void> {
+  async #finish(): Promise<void> {
     for (const aside of this.#asides) await disk.remove(aside).catch(() => {});
   }
 
-  /** Takes all steps back, as far as that is possible, and says what a reader then finds. */
-  async undo(): Promise<string> {
+  /** Puts the old files back, as far as that is possible, and says what a reader then finds. */
+  async #takeBack(): Promise<string> {
     try {
-      for (const step of this.#undo) await step();
-      await disk.syncFolder(this.#folder);
+      await takeBackSave(this.#folder, this.#id);
       return "its older files are unchanged";
     } catch {
-      return "it cannot be read until it is saved again";
+      for (const file of this.#staged) file.keep();
+      return UNREADABLE;
     }
   }
 }

@@ -2,7 +2,8 @@
 
 import { disk, type NewFile } from "./disk.ts";
 import { writeReason } from "./file_errors.ts";
-import { assertWritable, fileIn, splitPath } from "./storage.ts";
+import { temporaryOf } from "./leftovers.ts";
+import { assertWritable, splitPath } from "./storage.ts";
 
 /** What is written to a file: bytes, text, or pieces that are made as they are written. */
 export type FileContent = Uint8Array | string | Iterable<Uint8Array>;
@@ -20,9 +21,9 @@ export class StagedFile implements AsyncDisposable {
   #written = 0;
   #isStaged = false;
 
-  private constructor(path: string, total?: number) {
+  private constructor(path: string, total: number | undefined, temporary: string) {
     this.path = path;
-    this.#temporary = temporaryOf(path);
+    this.#temporary = temporary;
     this.#total = total;
   }
 
@@ -30,18 +31,21 @@ export class StagedFile implements AsyncDisposable {
    * Writes the content beside the file and waits until the disk has it.
    *
    * @param totalBytes The size of the whole if `content` comes in pieces; only errors mention it.
+   * @param temporary Where it is until then.
    * @throws {Error} when it cannot be written; no temporary file is left.
    */
   static async write(
     path: string,
     content: FileContent,
     totalBytes?: number,
+    temporary: string = temporaryOf(path, crypto.randomUUID()),
   ): Promise<StagedFile> {
     assertWritable(path);
-    const pieces = piecesOf(content);
-    const staged = new StagedFile(path, Array.isArray(pieces) ? pieces[0].length : totalBytes);
+    const whole = typeof content === "string" ? new TextEncoder().encode(content) : content;
+    const isWhole = whole instanceof Uint8Array;
+    const staged = new StagedFile(path, isWhole ? whole.length : totalBytes, temporary);
     try {
-      await staged.#writeAll(pieces, await modeOf(path));
+      await staged.#writeAll(isWhole ? [whole] : whole, await modeOf(path));
     } catch (error) {
       await staged[Symbol.asyncDispose]();
       throw error;
@@ -68,10 +72,9 @@ export class StagedFile implements AsyncDisposable {
     this.#isStaged = false;
   }
 
-  /** Undoes {@link StagedFile.place}. */
-  async takeBack(): Promise<void> {
-    await disk.rename(this.path, this.#temporary);
-    this.#isStaged = true;
+  /** Lets the temporary file stay: the next save needs it to take this one back. */
+  keep(): void {
+    this.#isStaged = false;
   }
 
   /** Closes and removes the temporary file. */
@@ -106,44 +109,11 @@ export class StagedFile implements AsyncDisposable {
   }
 }
 
-/** Some disks take nothing, and do not say so. */
+/** Some disks accept no bytes and report no error. */
 async function writeSome(file: NewFile, bytes: Uint8Array): Promise<number> {
   const count = await file.write(bytes);
   if (count > 0) return count;
-  throw new Error("the disk takes no more bytes");
-}
-
-const UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}";
-
-/** The names of our temporary files, and of no others. */
-const TEMPORARY = new RegExp(`^(.+\\.)?${UUID}\\.tmp$`);
-
-/** A path for a temporary file beside another. */
-export function temporaryOf(path: string): string {
-  return `${path}.${crypto.randomUUID()}.tmp`;
-}
-
-/**
- * Removes the temporary files in a folder that killed processes have left, as far as that is possible.
- *
- * @param prefix How their names begin.
- */
-export async function removeLeftovers(folder: string, prefix = ""): Promise<void> {
-  const names = await Array.fromAsync(Deno.readDir(folder), ({ name }) => name).catch(() => []);
-  const ours = names.filter((name) => name.startsWith(prefix) && TEMPORARY.test(name));
-  for (const path of ours.map((name) => fileIn(folder, name))) {
-    if (!await isBeingWritten(path)) await disk.remove(path).catch(() => {});
-  }
-}
-
-/** Whether a process has the file locked; true if that cannot be known. */
-async function isBeingWritten(path: string): Promise<boolean> {
-  try {
-    using file = await Deno.open(path);
-    return !await file.tryLock(true);
-  } catch {
-    return true;
-  }
+  throw new Error("the disk accepts no more bytes");
 }
 
 /**
@@ -160,9 +130,4 @@ async function modeOf(path: string): Promise<number | undefined> {
     throw new Error(`cannot write ${path}: it is a device or a pipe, not a file`);
   }
   return old?.isFile && old.mode !== null ? old.mode & 0o777 : undefined;
-}
-
-function piecesOf(content: FileContent): Iterable<Uint8Array> {
-  if (typeof content === "string") return [new TextEncoder().encode(content)];
-  return content instanceof Uint8Array ? [content] : content;
 }

@@ -1,6 +1,7 @@
 /**
- * Where files are: on disk, at a URL, or in memory. With `files.ts`, which reads and writes whole ones,
- * this is the only code in `src/` that opens files.
+ * Where files are: on disk, at a URL, or in memory. Only `core/` opens files: this file to read them,
+ * `files.ts` to list folders, and `disk.ts`, `folder_claim.ts`, `leftovers.ts` and `staged_file.ts` to
+ * write them.
  *
  * Under Deno a path leads to the disk. In a browser it is a URL relative to the page: files are
  * fetched, and none can be written. Files in memory are the platform's own `File` objects, such as

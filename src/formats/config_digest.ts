@@ -27,7 +27,8 @@ export async function assertOwnConfig(
   if (metadata[KEY] === (await configMetadata(fields))[KEY]) return;
   throw new RangeError(
     `${file} must be the one that the weights were saved with, found another: a save was interrupted ` +
-      `or is going on, or the file was edited by hand; restore it, or save both again`,
+      `or is going on, or the file was edited by hand; put the original back, or make the change in a ` +
+      `program that saves both files, with adapter.save or saveModel`,
   );
 }
 

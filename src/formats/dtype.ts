@@ -7,6 +7,7 @@ import {
   float32ToFloat16,
 } from "../core/float16.ts";
 import type { HostData } from "../core/host_tensor.ts";
+import { quote } from "../core/quote.ts";
 
 /** A dtype of the safetensors format. */
 export type Dtype =
@@ -57,6 +58,18 @@ const BITS: Readonly<Record<Dtype, number>> = {
 
 /** The dtypes that floats can be stored as. */
 export type FloatDtype = "F32" | "F16" | "BF16";
+
+const FLOATS: readonly unknown[] = ["F32", "F16", "BF16"] satisfies FloatDtype[];
+
+/**
+ * Throws unless floats can be stored as this dtype.
+ *
+ * @throws {RangeError} when they cannot.
+ */
+export function assertFloatDtype(dtype: unknown): void {
+  if (FLOATS.includes(dtype)) return;
+  throw new RangeError(`dtype must be one of ${FLOATS.join(", ")}, found ${quote(dtype)}`);
+}
 
 type Bytes = Uint8Array<ArrayBuffer>;
 

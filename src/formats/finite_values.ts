@@ -1,7 +1,7 @@
 /** Values that must be finite in a file. @module */
 
 import type { HostTensor } from "../core/host_tensor.ts";
-import type { Shape } from "../core/shape.ts";
+import { positionIn } from "../core/shape.ts";
 import type { Dtype } from "./dtype.ts";
 
 /** The smallest magnitudes that are rounded to infinity; to BF16, values of F64 are rounded twice. */
@@ -30,7 +30,7 @@ export function assertStoredFinite(
   const found = data instanceof Uint16Array ? "bits of one that is not" : data[at];
   throw new RangeError(
     `${action}: the values of "${name}" must be finite in ${dtype}, found ${found} at [${
-      coordinatesOf(at, shape).join(", ")
+      positionIn(shape, at).join(", ")
     }]`,
   );
 }
@@ -40,14 +40,4 @@ function tooLargeAt(data: ArrayLike<number>, limit?: number): number {
   if (limit === undefined) return -1;
   for (let i = 0; i < data.length; i++) if (!(Math.abs(data[i]) < limit)) return i;
   return -1;
-}
-
-/** The indices, outermost first, of a position in row-major order. */
-function coordinatesOf(position: number, shape: Shape): number[] {
-  let rest = position;
-  return shape.toReversed().map((extent) => {
-    const index = rest % extent;
-    rest = (rest - index) / extent;
-    return index;
-  }).reverse();
 }

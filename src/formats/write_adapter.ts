@@ -1,13 +1,13 @@
 /** Writes PEFT adapter folders. @module */
 
 import { ShapeError } from "../core/errors.ts";
-import { readText } from "../core/files.ts";
+import { jsonText, readText } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import type { LowRankUpdate } from "../core/low_rank_update.ts";
+import { quote } from "../core/quote.ts";
 import { type FolderFile, saveFolder } from "../core/save_folder.ts";
 import { siteName } from "../core/site.ts";
 import { fileIn, hasFile } from "../core/storage.ts";
-import { jsonText } from "../core/write_file.ts";
 import { adapterCard, CARD_MARK } from "./adapter_card.ts";
 import type { AdapterRecord } from "./adapter_record.ts";
 import { sitesMetadata } from "./adapter_sites.ts";
@@ -30,7 +30,7 @@ import { safetensorsFile } from "./write_safetensors.ts";
  * named in the file's metadata. The most common rank and α become `r` and `lora_alpha`; modules that
  * differ get exact patterns.
  *
- * @throws {RangeError} when there is no update, a site occurs twice, a scaling is not finite,
+ * @throws {RangeError} when there is no update, a site occurs twice, a module's name is not one line, a scaling is not finite,
  * `targetModules` misses a module, a value is not finite in the file's dtype, or `dropout` is outside
  * [0, 1).
  * @throws {ShapeError} when A and B do not fit each other, or sites do not fit their weight.
@@ -104,6 +104,10 @@ function checkAdapter({ updates, targetModules, dropout = 0 }: AdapterRecord): v
     const { module } = update, name = siteName(update);
     if (names.has(name)) throw new RangeError(`sites must be unique, found "${name}" twice`);
     names.add(name);
+    // As in the reader's pattern, and in PEFT's, a dot is none of the characters that end a line.
+    if (!/^.+$/.test(module)) {
+      throw new RangeError(`a module's name must be one line of text, found ${quote(module)}`);
+    }
     if (!isSelected(module)) {
       const found = JSON.stringify(targetModules);
       throw new RangeError(`targetModules must select "${module}", found ${found}`);

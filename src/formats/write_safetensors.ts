@@ -5,8 +5,16 @@ import type { HostTensor } from "../core/host_tensor.ts";
 import type { FolderFile } from "../core/save_folder.ts";
 import { formatShape, sizeOf } from "../core/shape.ts";
 import { splitPath } from "../core/storage.ts";
-import { bitsOf, type Dtype, encode, type FloatDtype, storedDtype } from "./dtype.ts";
+import {
+  assertFloatDtype,
+  bitsOf,
+  type Dtype,
+  encode,
+  type FloatDtype,
+  storedDtype,
+} from "./dtype.ts";
 import { assertStoredFinite } from "./finite_values.ts";
+import { parseHeader } from "./header.ts";
 
 /** Options of {@link writeSafetensors}. */
 export interface WriteOptions {
@@ -34,8 +42,9 @@ interface Item {
  *
  * After a crash at any time, a reader finds the old file or the new one.
  *
- * @throws {RangeError} when a name occurs twice, data do not fill their shape, or a value is not finite
- * in the file's dtype; nothing is written.
+ * @throws {RangeError} when the dtype is unknown, a name occurs twice, data do not fill their shape, a
+ * value is not finite in the file's dtype, or {@link parseHeader} would refuse the file, as with metadata
+ * that are not text; nothing is written.
  * @throws {Error} when the disk is full or the folder missing or not writable; an older file is
  * unchanged.
  *
@@ -69,6 +78,7 @@ export function safetensorsFile(
   entries: Iterable<readonly [string, HostTensor]>,
   { dtype: float = "F32", metadata, allowNonFinite = false }: WriteOptions = {},
 ): FolderFile {
+  assertFloatDtype(float);
   const items = Array.from(entries, ([name, tensor]): Item => ({
     name,
     tensor,
@@ -77,7 +87,18 @@ export function safetensorsFile(
   checkItems(path, items, allowNonFinite);
   const header = headerOf(items, metadata);
   const totalBytes = items.reduce((sum, item) => sum + bytesOf(item), header.length);
+  assertReadable(path, header, totalBytes);
   return { name: splitPath(path).name, content: pieces(header, items, float), totalBytes };
+}
+
+/** What we write, we must read. */
+function assertReadable(path: string, header: Uint8Array, totalBytes: number): void {
+  try {
+    parseHeader(header, totalBytes);
+  } catch (error) {
+    const rule = (error as Error).message.replace(/^not a/, "it would not be a");
+    throw new RangeError(`cannot write ${path}: ${rule}`, { cause: error });
+  }
 }
 
 function* pieces(header: Uint8Array, items: Item[], float: FloatDtype): Generator<Uint8Array> {

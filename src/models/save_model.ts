@@ -1,11 +1,10 @@
 /** Saving models as Hugging Face folders. @module */
 
 import type { ConfigJson } from "../architectures/config_fields.ts";
-import { readJson } from "../core/files.ts";
+import { jsonText, readJson } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { type FolderFile, saveFolder } from "../core/save_folder.ts";
 import { fileIn } from "../core/storage.ts";
-import { jsonText } from "../core/write_file.ts";
 import { configMetadata } from "../formats/config_digest.ts";
 import type { FloatDtype } from "../formats/mod.ts";
 import { parseWeightMap } from "../formats/shards.ts";
@@ -21,6 +20,8 @@ export interface SavedAlong {
   readonly config?: ConfigJson;
   /** Files by name, such as a tokenizer's. */
   readonly files?: Readonly<Record<string, Uint8Array>>;
+  /** Names of files of an older model in the folder that are removed, such as a tokenizer's. */
+  readonly obsolete?: readonly string[];
 }
 
 const INDEX = "model.safetensors.index.json";
@@ -55,7 +56,7 @@ export async function saveModel(
   model: Model,
   folder: string,
   dtype: FloatDtype = "F32",
-  { config = {}, files = {} }: SavedAlong = {},
+  { config = {}, files = {}, obsolete = [] }: SavedAlong = {},
 ): Promise<void> {
   const configJson = model instanceof TextModel
     ? { ...model.configJson(), torch_dtype: torchDtypes[dtype], ...config }
@@ -69,7 +70,7 @@ export async function saveModel(
     safetensorsFile(fileIn(folder, "model.safetensors"), await storedTensors(model), options),
     ...Object.entries(files).map(([name, content]): FolderFile => ({ name, content })),
     ...configJson ? [{ name: "config.json", content: jsonText(configJson) }] : [],
-  ], await shardsIn(folder));
+  ], async (folder) => [...obsolete, ...await shardsIn(folder)]);
 }
 
 const torchDtypes: Readonly<Record<FloatDtype, string>> = {

@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { canonicalJson } from "../core/digest.ts";
 import { writeFileAtomic } from "../core/files.ts";
-import { removeLeftovers } from "../core/staged_file.ts";
+import { removeLeftovers } from "../core/leftovers.ts";
 import { kindOf } from "../core/storage.ts";
 import { removeCheckpoint, type TrainingLog } from "../train/mod.ts";
 import type { RunLedger } from "./run_ledger.ts";

@@ -1,7 +1,7 @@
 /** Saves a trained vocabulary as the two files that Hugging Face's libraries read. @module */
 
+import { jsonText } from "../core/files.ts";
 import { saveFolder } from "../core/save_folder.ts";
-import { jsonText } from "../core/write_file.ts";
 import type { BytePairVocabulary } from "./train.ts";
 
 /** The contents of `tokenizer.json`: a byte-level BPE like GPT-2's. */

@@ -43,6 +43,19 @@ Deno.test("merge reports the size of every update and what rounding left of it",
     assertEquals(extraBytes, 4 * 2 * 48 * 48 * (3 + 1 + 4 + 4));
   }));
 
+Deno.test("a model in the output folder leaves no tokenizer and no settings to the merged one", () =>
+  withFolder(async (folder) => {
+    const merge = () =>
+      lowrankJson("merge", "--model", model, "--adapter", adapter, "--output", folder);
+    await merge();
+    const names = filesIn(folder);
+    for (const name of ["tokenizer.json", "vocab.json", "merges.txt", "notes.txt"]) {
+      await Deno.writeTextFile(`${folder}/${name}`, "of another model");
+    }
+    await merge();
+    assertEquals(filesIn(folder), [...names, "notes.txt"].sort());
+  }));
+
 Deno.test("merging into the model's own folder is refused", () =>
   assertFails(
     ["merge", "--model", model, "--adapter", adapter, "--output", `${model}/`],

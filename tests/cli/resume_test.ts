@@ -163,7 +163,7 @@ Deno.test("two trainings at once in one folder: the second is refused, the first
     for (const more of [[], ["--seed", "5"]]) {
       const { code, stderr } = await lowrank(...args, output, ...more);
       assertEquals(code, 1, stderr);
-      assertStringIncludes(stderr, "another process is working in it");
+      assertStringIncludes(stderr, "it is in use by another save or training");
     }
     child.kill("SIGCONT");
     assertEquals((await first).code, 0);

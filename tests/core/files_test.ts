@@ -15,6 +15,28 @@ Deno.test("writes bytes, text and pieces, and replaces what was there", () =>
     assertEquals(filesIn(folder), ["file"]);
   }));
 
+Deno.test("no pieces make an empty file", () =>
+  withFolder(async (folder) => {
+    await writeFileAtomic(`${folder}/file`, []);
+    assertEquals(await Deno.readFile(`${folder}/file`), new Uint8Array(0));
+  }));
+
+Deno.test("a list of pieces has the size that it is said to have", () =>
+  withFolder(async (folder) => {
+    const pieces = [Uint8Array.of(3), Uint8Array.of(4, 5)];
+    const message = "(wrote 0 of 3 bytes)";
+    await assertRejects(() => writeFileAtomic(`${folder}/none/x`, pieces, 3), Error, message);
+  }));
+
+Deno.test("several writers of one file do not remove each other's new bytes", () =>
+  withFolder(async (folder) => {
+    const write = async (writer: number) => {
+      for (let i = 0; i < 200; i++) await writeFileAtomic(`${folder}/file`, `${writer}`);
+    };
+    await Promise.all([0, 1, 2].map(write));
+    assertEquals(filesIn(folder), ["file"]);
+  }));
+
 Deno.test("JSON has an indent of two and a final line break", () =>
   withFolder(async (folder) => {
     await writeJsonAtomic(`${folder}/a.json`, { a: [1] });

@@ -2,7 +2,8 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type Disk, replaceDisk } from "../../src/core/disk.ts";
-import { claimFolder, writeFileAtomic } from "../../src/core/files.ts";
+import { writeFileAtomic } from "../../src/core/files.ts";
+import { claimFolder } from "../../src/core/folder_claim.ts";
 import { copyFiles, type FolderFile, saveFolder } from "../../src/core/save_folder.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 
@@ -29,16 +30,18 @@ Deno.test("a folder is made, filled and replaced; other files in it stay", () =>
     await saveFolder(folder, files("old"));
     assertEquals(textsIn(folder), old);
     await Deno.writeTextFile(`${folder}/notes`, "mine");
-    await saveFolder(folder, files("new"), ["missing"]);
+    await saveFolder(folder, files("new"), () => ["missing"]);
     assertEquals(textsIn(folder), [fresh[0], "mine", fresh[1]]);
-    await saveFolder(folder, files("new"), ["notes"]);
+    await saveFolder(folder, files("new"), () => ["notes"]);
     assertEquals(textsIn(folder), fresh);
+    await saveFolder(folder, [], () => ["weights"]);
+    assertEquals(textsIn(folder), fresh.slice(0, 1));
   }));
 
 Deno.test("while a folder is being saved, another save to it is refused", () =>
   withFolder(async (folder) => {
     const started = Promise.withResolvers<void>(), gate = Promise.withResolvers<void>();
-    const message = `cannot use the folder ${folder}: another process is working in it`;
+    const message = `cannot use the folder ${folder}: it is in use by another save or training`;
     using _ = withOperation(({ create }) => ({
       create: async (path, mode) => {
         started.resolve();
@@ -82,7 +85,7 @@ Deno.test("a disk that fails for good in the middle of a save leaves a folder wi
         rename: (from, to) => ++renames > 3 ? broken() : rename(from, to),
       }));
       const message = `cannot save the folder ${folder}: the disk failed; ` +
-        "it cannot be read until it is saved again";
+        "it may be unreadable until it is saved again";
       await assertRejects(() => saveFolder(folder, files("new")), Error, message);
     }
     assert(!filesIn(folder).includes("config.json"));
@@ -90,7 +93,7 @@ Deno.test("a disk that fails for good in the middle of a save leaves a folder wi
     assertEquals(textsIn(folder), fresh);
   }));
 
-Deno.test("a disk that takes no bytes and does not say so is an error", () =>
+Deno.test("a disk that accepts no bytes and reports no error is an error", () =>
   withFolder(async (folder) => {
     using _ = withOperation(({ create }) => ({
       create: async (path, mode) => {
@@ -99,7 +102,7 @@ Deno.test("a disk that takes no bytes and does not say so is an error", () =>
         return { write, sync: () => file.sync(), [Symbol.dispose]: () => file[Symbol.dispose]() };
       },
     }));
-    const message = "the disk takes no more bytes (wrote 0 of 3 bytes)";
+    const message = "the disk accepts no more bytes (wrote 0 of 3 bytes)";
     await assertRejects(() => writeFileAtomic(`${folder}/file`, "new"), Error, message);
     assertEquals(filesIn(folder), []);
   }));

@@ -5,7 +5,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import { claimFolder } from "../../src/core/files.ts";
+import { claimFolder } from "../../src/core/folder_claim.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { countTrained } from "../../experiments/counting.ts";
 import { gpt3Memory } from "../../experiments/memory.ts";
@@ -115,7 +115,7 @@ Deno.test("two main jobs at once in one folder: the second is refused in one sen
     using _ = await claimFolder(out);
     const again = () =>
       reproduce(device, { ...options, quick: true, full: false }, new AbortController().signal);
-    const sentence = `cannot use the folder ${out}: another process is working in it`;
+    const sentence = `cannot use the folder ${out}: it is in use by another save or training`;
     await assertRejects(() => silently(again), Error, sentence);
     assertEquals(filesIn(out), []);
   });

@@ -2,7 +2,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { withFolder } from "../support/folders.ts";
-import { type Fault, faults, FaultyDisk } from "./faulty_disk.ts";
+import { type Fault, faults, FaultyDisk, fullDisk } from "./faulty_disk.ts";
+import { PowerCutDisk } from "./power_cut.ts";
 import {
   copyFolder,
   type Files,
@@ -56,6 +57,82 @@ export async function checkSaver(saver: Saver): Promise<{ operations: string[]; 
   return { operations, tally };
 }
 
+/**
+ * Kills at every operation and then tries a fault at every operation of the next save, which has to take
+ * the first one back: neither version is lost. Returns the number of pairs.
+ */
+export async function checkTwoFaults(saver: Saver & Required<Pick<Saver, "prepare">>) {
+  let pairs = 0;
+  await withFolder(async (root) => {
+    const [before, after] = [`${root}/before`, `${root}/after`];
+    await saver.prepare(before);
+    copyFolder(before, after);
+    await saver.save(after);
+    const [old, fresh] = [filesOf(before), filesOf(after)];
+    for (let kill = 0, isKilled = true; isKilled; kill++) {
+      const killed = `${root}/killed-${kill}`;
+      copyFolder(before, killed);
+      isKilled = await killAt(kill, () => saver.save(killed));
+      for (const fault of ["kill", "ENOSPC"] as const) {
+        for (let at = 0, isReached = isKilled; isReached; at++, pairs++) {
+          const folder = `${killed}-${fault}-${at}`;
+          copyFolder(killed, folder);
+          const what = `kill at operation ${kill}, ${fault} at operation ${at} of the next save`;
+          const trial = new Trial(saver, folder, old, fresh, what, true);
+          isReached = await trial.run(fault, at);
+          await Deno.remove(folder, { recursive: true });
+        }
+      }
+    }
+  });
+  return pairs;
+}
+
+/**
+ * Cuts the power at every operation, and looks at everything that the disk may then hold: the old files,
+ * the new ones, or none that are read, and the new ones once they are saved. Returns how many states.
+ *
+ * @param killed The operation at which a save before was killed; none if absent.
+ */
+export async function checkPowerCuts(saver: Saver, killed?: number): Promise<number> {
+  let count = 0;
+  await withFolder(async (root) => {
+    const [before, after] = [`${root}/before`, `${root}/after`];
+    await Deno.mkdir(before);
+    await saver.prepare?.(before);
+    copyFolder(before, after);
+    await saver.save(after);
+    const [old, fresh] = [filesOf(before), filesOf(after)];
+    if (killed !== undefined) assert(await killAt(killed, () => saver.save(before)));
+    for (let at = 0, isCut = true; isCut; at++) {
+      const folder = `${root}/cut-${at}`;
+      copyFolder(before, folder);
+      using disk = new PowerCutDisk(folder, at);
+      const isSaved = await saver.save(folder).then(() => true, () => false);
+      disk[Symbol.dispose]();
+      isCut = disk.isReached;
+      for (const files of disk.outcomes()) {
+        const place = `${root}/state-${count++}`;
+        await Deno.mkdir(place);
+        for (const [name, bytes] of files) await Deno.writeFile(`${place}/${name}`, bytes);
+        const what = `power cut at operation ${at}: ${[...files.keys()]}`;
+        const trial = new Trial(saver, place, old, fresh, what), state = await trial.look();
+        if (isSaved) assertEquals(state, "new", what);
+        await trial.saveAgain();
+        await Deno.remove(place, { recursive: true });
+      }
+    }
+  });
+  return count;
+}
+
+/** Whether the operation was reached. */
+async function killAt(at: number, work: () => Promise<unknown>): Promise<boolean> {
+  using disk = new FaultyDisk("kill", at);
+  await work().catch(() => {});
+  return disk.isReached;
+}
+
 /** The names of the operations that something does. */
 export async function operationsOf(work: () => Promise<unknown>): Promise<string[]> {
   using disk = new FaultyDisk();
@@ -72,10 +149,18 @@ class Trial {
   readonly #old: Files;
   readonly #fresh: Files;
   readonly #what: string;
+  readonly #isSecond: boolean;
 
-  constructor(saver: Saver, folder: string, old: Files, fresh: Files, what: string) {
+  constructor(
+    saver: Saver,
+    folder: string,
+    old: Files,
+    fresh: Files,
+    what: string,
+    isSecond = false,
+  ) {
     [this.#saver, this.#folder, this.#old, this.#fresh] = [saver, folder, old, fresh];
-    this.#what = what;
+    [this.#what, this.#isSecond] = [what, isSecond];
   }
 
   /** Whether the fault was reached. */
@@ -88,17 +173,34 @@ class Trial {
       failure = await save(this.#folder).then(() => undefined, (error) => error);
     }
     assertEquals(live?.(), bytes, `${this.#what}: live bytes`);
-    this.state = await this.#look();
+    this.state = await this.look();
     if (fault !== "kill" && fault !== "torn") this.#checkAlive(fault, disk, failure);
-    await operationsOf(() => save(this.#folder));
-    assertEquals(await this.#look(), "new", `${this.#what}, saved again`);
-    assertEquals(temporaryIn(filesOf(this.#folder)), [], `${this.#what}, saved again`);
+    await this.saveAgain();
     return disk.isReached;
+  }
+
+  /** Saves without space, then without a fault. */
+  async saveAgain(): Promise<void> {
+    await this.#checkFullDisk();
+    await operationsOf(() => this.#saver.save(this.#folder));
+    assertEquals(await this.look(), "new", `${this.#what}, saved again`);
+    assertEquals(temporaryIn(filesOf(this.#folder)), [], `${this.#what}, saved again`);
+  }
+
+  /** Whatever happened, a save that finds no space leaves the old files or the new ones. */
+  async #checkFullDisk(): Promise<void> {
+    using _ = fullDisk();
+    const failure = await this.#saver.save(this.#folder).then(() => undefined, (error) => error);
+    const what = `${this.#what}, then a full disk: ${failure?.message}`, state = await this.look();
+    assert(!failure || /older file.* unchanged/.test(failure.message), what);
+    if (this.#old.size > 0 || !failure) assert(state !== "refused", what);
   }
 
   /** After a failure from which the process lives on, the error says what is there. */
   #checkAlive(fault: Fault, disk: FaultyDisk, failure?: Error): void {
     const cause = `${this.#what} (${disk.faulty}): ${failure?.message}`;
+    const isCutOff = /may be unreadable|cannot make the folder/.test(failure?.message ?? "");
+    if (this.#isSecond && isCutOff) return; // Before it has taken the first save back.
     if (!disk.isReached || fault === "short" || fault === "EINTR") assert(!failure, cause);
     const isInPlace = !failure || failure.message.includes("is in place, but may be lost");
     assertEquals(this.state, isInPlace ? "new" : this.#old.size > 0 ? "old" : "refused", cause);
@@ -110,7 +212,7 @@ class Trial {
   }
 
   /** What every reader finds: the bytes of all groups are old, or new, or a key is missing. */
-  async #look(): Promise<State> {
+  async look(): Promise<State> {
     const files = filesOf(this.#folder), { groups, read } = this.#saver;
     const states = groups.map((group) => {
       return stateOf(group, files, { old: this.#old, fresh: this.#fresh }, this.#what);

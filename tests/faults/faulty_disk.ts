@@ -22,6 +22,12 @@ const errorOf: Partial<Record<Fault, () => Error>> = {
   EINTR: () => new Deno.errors.Interrupted("Interrupted system call (os error 4)"),
 };
 
+/** A disk without space: no new file, but all else works. */
+export function fullDisk(): Disposable {
+  const create = () => Promise.reject(errorOf.ENOSPC!());
+  return replaceDisk((system) => ({ ...system, create, syncFolder: nothing }));
+}
+
 /** Instead of a flush, which takes milliseconds: this process dies in name only. */
 const nothing = () => Promise.resolve();
 

@@ -16,7 +16,8 @@ const write = (folder: string, scaling: number): Promise<void> =>
 const config = "adapter_config.json", weights = "adapter_model.safetensors";
 
 const sentence = "adapter_config.json must be the one that the weights were saved with, found " +
-  "another: a save was interrupted or is going on, or the file was edited by hand";
+  "another: a save was interrupted or is going on, or the file was edited by hand; put the original " +
+  "back, or make the change in a program that saves both files, with adapter.save or saveModel";
 
 /** Changes fields of a saved configuration. */
 async function edit(folder: string, fields: Record<string, unknown>): Promise<void> {

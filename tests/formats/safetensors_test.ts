@@ -6,6 +6,7 @@ import {
   openSafetensors,
   type ReadOptions,
   readSafetensors,
+  type WriteOptions,
   writeSafetensors,
 } from "../../src/formats/mod.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
@@ -244,6 +245,24 @@ Deno.test("a writer's mistakes are refused and nothing is written", () =>
       RangeError,
       '"a" of shape [3] needs 3 values, found 2',
     );
+    assertEquals(filesIn(folder), []);
+  }));
+
+Deno.test("what our readers refuse is not written", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/x`, data = Float32Array.of(1);
+    const cases: [name: string, shape: number[], options: unknown, message: string][] = [
+      ["w", [1], { dtype: "F8" }, 'dtype must be one of F32, F16, BF16, found "F8"'],
+      ["w", [1], { dtype: "F64" }, 'dtype must be one of F32, F16, BF16, found "F64"'],
+      ["w", [1], { metadata: { step: 3 } }, "it would not be a safetensors file: __metadata__"],
+      ["w".repeat(1025), [1], {}, "at most 1024 characters in a name, found 1025"],
+      ["w", new Array(1000).fill(1), {}, "axes of a tensor, found 1000"],
+    ];
+    for (const [name, shape, options, message] of cases) {
+      const write = () =>
+        writeSafetensors(path, [[name, { shape, data }]], options as WriteOptions);
+      await assertRejects(write, RangeError, message);
+    }
     assertEquals(filesIn(folder), []);
   }));
 

@@ -173,6 +173,8 @@ Deno.test("adapters that cannot be read back are refused and nothing is written"
     };
     await refuses([], "at least one update, found none");
     await refuses([update("a"), update("a")], 'unique, found "a" twice');
+    await refuses([update("a\nb")], 'name must be one line of text, found "a\\nb"');
+    await refuses([update("")], 'name must be one line of text, found ""');
     await refuses([update("a", 2, NaN)], "the scaling of a must be finite in F32, found NaN");
     await refuses([update("h.c_attn")], 'targetModules must select "h.c_attn", found ["q"]', ["q"]);
     const unfit = { ...update("a"), B: matrix(4, 3) };

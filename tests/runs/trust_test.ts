@@ -1,7 +1,7 @@
 /** Runs do not believe what was changed, do not share a folder, and do not end with numbers that are none. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { claimFolder } from "../../src/core/files.ts";
+import { claimFolder } from "../../src/core/folder_claim.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { run, runFiles, type RunOptions } from "../../src/runs/mod.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
@@ -48,7 +48,9 @@ Deno.test("run: a folder in which another run works is refused, and that one is 
       assertEquals(await Deno.readTextFile(temporary), "half");
     };
     const { log, folder: own } = await run(spec, { ...options, save });
-    assertEquals(others, [`cannot use the folder ${own}: another process is working in it`]);
+    assertEquals(others, [
+      `cannot use the folder ${own}: it is in use by another save or training`,
+    ]);
     assertEquals([log.loss.length, filesIn(own).some((name) => name.endsWith(".tmp"))], [4, false]);
     (await claimFolder(own))[Symbol.dispose](); // Given back at the end.
   }));
