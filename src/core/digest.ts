@@ -1,7 +1,8 @@
 /** Digests of values and files: JSON in one form, and SHA-256. @module */
 
+import { listFolder } from "./files.ts";
 import { oneLine } from "./quote.ts";
-import { type FileSource, openFile } from "./storage.ts";
+import { fileIn, type FileSource, kindOf, openFile } from "./storage.ts";
 
 /**
  * JSON whose bytes depend only on the content: sorted fields, no spaces, `undefined` fields left out.
@@ -52,4 +53,19 @@ export async function fileDigest(source: FileSource): Promise<string> {
     parts.push(await sha256(await file.read(at, Math.min(chunkBytes, file.bytes - at))));
   }
   return await sha256(new TextEncoder().encode(parts.join()));
+}
+
+/**
+ * {@link fileDigest} of a folder's files on disk by name, those whose names match; none where there is no
+ * folder.
+ *
+ * @throws {Error} when one cannot be read.
+ */
+export async function fileDigests(folder: string, names: RegExp): Promise<Record<string, string>> {
+  const digests: Record<string, string> = {};
+  if (await kindOf(folder) !== "folder") return digests;
+  for (const name of (await listFolder(folder)).sort()) {
+    if (names.test(name)) digests[name] = await fileDigest(fileIn(folder, name));
+  }
+  return digests;
 }
