@@ -1,5 +1,6 @@
 /** What a checkpoint holds besides its tensors, and whether that can be true. @module */
 
+import { parseJson } from "../core/json.ts";
 import { quote } from "../core/quote.ts";
 import type { TensorDigests } from "./digests.ts";
 import { isLog, type TrainingLog } from "./log.ts";
@@ -67,7 +68,7 @@ export function assertCheckpointState(what: string, state: CheckpointState): Che
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(new TextEncoder().encode(text));
   } catch {
     return undefined;
   }
