@@ -7,24 +7,24 @@ import { fileIn, type FileSource, kindOf, openFile } from "./storage.ts";
 /**
  * JSON whose bytes depend only on the content: sorted fields, no spaces, `undefined` fields left out.
  *
+ * @param path Where the value is in a larger one, for errors.
  * @throws {TypeError} when a value cannot be JSON, such as NaN or a function.
  */
-export function canonicalJson(value: unknown, path = "spec"): string {
+export function canonicalJson(value: unknown, path = ""): string {
   if (Array.isArray(value)) {
     return `[${value.map((item, i) => canonicalJson(item, `${path}[${i}]`)).join()}]`;
   }
   if (isRecord(value)) {
     const fields = Object.keys(value).filter((key) => value[key] !== undefined).sort();
     const pairs = fields.map((key) =>
-      `${JSON.stringify(key)}:${canonicalJson(value[key], `${path}.${key}`)}`
+      `${JSON.stringify(key)}:${canonicalJson(value[key], path ? `${path}.${key}` : key)}`
     );
     return `{${pairs.join()}}`;
   }
   const plain = value === null || ["string", "boolean"].includes(typeof value);
   if (plain || Number.isFinite(value)) return JSON.stringify(value);
-  throw new TypeError(
-    `a specification must be JSON only, found ${String(value)} as ${oneLine(path)}`,
-  );
+  const where = path && ` as ${oneLine(path)}`;
+  throw new TypeError(`a digest needs JSON values, found ${String(value)}${where}`);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
