@@ -4,11 +4,11 @@ import { basename, join } from "node:path";
 import { canonicalJson, fileDigests } from "../core/digest.ts";
 import { listFolder, readJson, removeFile, removeFolder, writeJsonAtomic } from "../core/files.ts";
 import { FolderClaim } from "../core/folder_claim.ts";
+import { isRecord } from "../core/json.ts";
 import { removeLeftovers } from "../core/staged_file.ts";
 import { kindOf } from "../core/storage.ts";
 import { run, type RunFiles, runFiles, type RunOptions, type RunSpec } from "../runs/mod.ts";
 import { hasCheckpoint, type TrainingLog } from "../train/mod.ts";
-import { isFields } from "./cases.ts";
 import { weightFilesIn } from "./model_folder.ts";
 
 /** What a finished training is known by; `run.json` in its folder. */
@@ -70,7 +70,7 @@ export class TrainFolder implements Disposable {
     const file = join(this.output, "run.json");
     if (await kindOf(file) !== "file" || (await this.#weightFiles()).length === 0) return undefined;
     const record = await readJson(file);
-    if (!isFields(record) || record.training !== this.#hash) return undefined;
+    if (!isRecord(record) || record.training !== this.#hash) return undefined;
     if (!isSame(record.weights, await this.#weights())) return undefined;
     if (this.#claim.isTaken) await removeFolder(this.#runs);
     const { steps, trainable, loss } = record as unknown as TrainedRecord;
@@ -194,7 +194,7 @@ export class TrainFolder implements Disposable {
   /** In what the specification of another training in progress differs, as far as it can be read. */
   async #differences(other: string): Promise<string> {
     const spec = await readJson(join(this.#runs, other, "spec.json")).catch(() => undefined);
-    const found = isFields(spec) ? partsOf(spec) : {}, own = partsOf({ ...this.#spec });
+    const found = isRecord(spec) ? partsOf(spec) : {}, own = partsOf({ ...this.#spec });
     const differing = Object.keys(found).filter((part) => !isSame(found[part], own[part]));
     return differing.join(" and ") || "settings, batches or weights";
   }
@@ -203,7 +203,7 @@ export class TrainFolder implements Disposable {
 /** The parts of a specification as users know them. */
 function partsOf(spec: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const { model, method, data: batches, training: settings, seed, device } = spec;
-  const { base, adapter } = isFields(model) ? model : {} as Record<string, unknown>;
+  const { base, adapter } = isRecord(model) ? model : {} as Record<string, unknown>;
   return { "base model": base, adapter, method, batches, settings, seed, device };
 }
 

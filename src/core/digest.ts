@@ -14,7 +14,7 @@ export function canonicalJson(value: unknown, path = ""): string {
   if (Array.isArray(value)) {
     return `[${value.map((item, i) => canonicalJson(item, `${path}[${i}]`)).join()}]`;
   }
-  if (isRecord(value)) {
+  if (isPlain(value)) {
     const fields = Object.keys(value).filter((key) => value[key] !== undefined).sort();
     const pairs = fields.map((key) =>
       `${JSON.stringify(key)}:${canonicalJson(value[key], path ? `${path}.${key}` : key)}`
@@ -27,7 +27,7 @@ export function canonicalJson(value: unknown, path = ""): string {
   throw new TypeError(`a digest needs JSON values, found ${String(value)}${where}`);
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
+function isPlain(value: unknown): value is Record<string, unknown> {
   return value !== null && typeof value === "object" &&
     [Object.prototype, null].includes(Object.getPrototypeOf(value));
 }

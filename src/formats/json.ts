@@ -3,10 +3,6 @@
 /** A JSON object. */
 export type Json = Readonly<Record<string, unknown>>;
 
-/** True for a JSON object. */
-export const isRecord = (value: unknown): value is Json =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
 /** True for a list of integers of at least 0. */
 export const isCounts = (value: unknown): value is number[] =>
   Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0);

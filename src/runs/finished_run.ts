@@ -2,13 +2,13 @@
 
 import { canonicalJson, fileDigests, sha256 } from "../core/digest.ts";
 import { readBytes, writeFileAtomic } from "../core/files.ts";
-import { parseJsonOf } from "../core/json.ts";
+import { isRecord, parseJsonOf } from "../core/json.ts";
 import { mostJsonBytes } from "../core/limits.ts";
 import { kindOf } from "../core/storage.ts";
 import { jsonText } from "../core/write_file.ts";
 import { isLog } from "../train/log.ts";
 import { type Provenance, type RunFiles, type RunResult, specText } from "./run_folder.ts";
-import { isRecord, type JsonRecord, type RunSpec } from "./spec.ts";
+import type { JsonRecord, RunSpec } from "./spec.ts";
 
 /** The files whose digests are in `done.json`, besides that of all weights. */
 const parts = ["spec", "log", "ledger", "metrics"] as const;

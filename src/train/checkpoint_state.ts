@@ -1,6 +1,6 @@
 /** What a checkpoint holds besides its tensors, and whether that can be true. @module */
 
-import { parseJson } from "../core/json.ts";
+import { isRecord, parseJson } from "../core/json.ts";
 import { quote } from "../core/quote.ts";
 import type { TensorDigests } from "./digests.ts";
 import { isLog, type TrainingLog } from "./log.ts";
@@ -49,7 +49,9 @@ const rules: readonly [
  */
 export function parseCheckpointState(what: string, text = "null"): CheckpointState {
   const state = parse(text), format = isRecord(state) ? state.format : undefined;
-  if (format === checkpointFormat) return assertCheckpointState(what, state as CheckpointState);
+  if (format === checkpointFormat) {
+    return assertCheckpointState(what, state as unknown as CheckpointState);
+  }
   const found = !isText(format)
     ? "none"
     : `${quote(format)}: it is from another version, start again without it`;
@@ -76,8 +78,4 @@ function parse(text: string): unknown {
 
 function isText(value: unknown): value is string {
   return typeof value === "string";
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
