@@ -2,8 +2,7 @@
 
 import { catalog } from "../src/architectures/mod.ts";
 import { type Gpt2Config, parseGpt2Config } from "../src/models/mod.ts";
-// Not from its mod.ts, which loads mathjs.
-import { measured } from "../src/paper/printed/mod.ts";
+import { measured } from "../src/paper/printed/mod.ts"; // paper/mod.ts would load mathjs
 import { printedValue } from "../src/paper/printed_number.ts";
 
 /**
@@ -14,8 +13,6 @@ export const gpt3: Gpt2Config = parseGpt2Config(catalog["gpt3-175b"].config);
 
 /** The paper's two headlines about it, quoted. */
 export const printed = {
-  /** 10,000 times. */
-  parameterReduction: printedValue(measured("text", "abstract: fewer trained parameters")),
-  /** 3 times. */
-  memoryReduction: printedValue(measured("text", "abstract: less GPU memory")),
+  parameterReduction: printedValue(measured("text", "abstract: fewer trained parameters")), // 10,000
+  memoryReduction: printedValue(measured("text", "abstract: less GPU memory")), // 3
 } as const;

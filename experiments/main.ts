@@ -41,8 +41,8 @@ export function parseReproduceArgs(args: readonly string[]): ReproduceOptions | 
   const { values } = parseArgs({ args: [...args], options: { ...texts, ...flags } });
   if (values.help) return "help";
   const seeds = Number(values.seeds ?? (values.full ? 3 : 1));
-  if (!Number.isInteger(seeds) || seeds < 1) {
-    throw new RangeError(`--seeds must be a positive integer, found ${values.seeds}`);
+  if (!Number.isInteger(seeds) || seeds < 1 || seeds > 1000) {
+    throw new RangeError(`--seeds must be an integer from 1 to 1000, found ${values.seeds}`);
   }
   const { only = "", device = "auto", out = "results", quick, full, shard } = values;
   return {

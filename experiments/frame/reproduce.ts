@@ -1,9 +1,10 @@
 /** Running experiments one after the other and keeping what they found. @module */
 
 import { join } from "node:path";
-import { writeFileAtomic, writeJsonAtomic } from "../../src/core/files.ts";
+import { removeFile, writeFileAtomic, writeJsonAtomic } from "../../src/core/files.ts";
 import { claimFolder } from "../../src/core/folder_claim.ts";
-import { ProgressBar } from "../../src/core/progress_bar.ts";
+import { type ProgressReport, withProgress } from "../../src/core/progress_bar.ts";
+import { terminalLine } from "../../src/core/terminal_text.ts";
 import type { Device, DeviceKind } from "../../src/device/device.ts";
 import { loadMathJax } from "../../src/figures/formula.ts";
 import { renderPage, type Report } from "../../src/figures/page.ts";
@@ -26,15 +27,17 @@ export interface ReproduceOptions extends PlanContext {
 
 /** An experiment with what it found. */
 type Finished = Experiment & Outcome;
+type Job = Omit<ExperimentContext, "report">;
 
 /**
  * Runs the experiments and writes `results.json` and `index.html`; adapters and logs are in `runs`.
- * Where not all experiments were asked for, or finished before a stop, what there is goes to
+ * Where not all experiments were asked for, succeeded, or finished before a stop, what there is goes to
  * `partial.json` and `partial.html`, which name the others. A crash leaves the reports as they were, or
  * one of the two files new; the same call continues.
  *
  * @throws {RangeError} when an experiment's name is unknown.
  * @throws {Error} when another save or training uses the folder, or it cannot be written.
+ * @throws What the first experiment that failed has thrown, when the others' report is written.
  */
 export async function reproduce(
   device: Device,
@@ -42,32 +45,34 @@ export async function reproduce(
   signal: AbortSignal,
 ): Promise<void> {
   const started = performance.now(), chosen = selectExperiments(options.only), { out } = options;
-  using _ = options.shard ? undefined : await claimFolder(out); // Shards share a folder.
+  const job = { ...options, device, signal };
   console.error(`device: ${device.description}`);
-  /** Works under a progress bar; gives nothing if it was stopped. */
-  const under = async <T>(title: string, work: (context: ExperimentContext) => Promise<T>) => {
-    const bar = new ProgressBar(title), report = bar.report.bind(bar);
-    const stopped = (error: unknown) => error === signal.reason ? undefined : Promise.reject(error);
-    return await work({ ...options, device, signal, report }).catch(stopped);
-  };
-  if (options.shard) {
-    const { shard } = options, title = `shard ${shard.index}/${shard.count}`;
-    const made = await under(title, (context) => makeShard(chosen, shard, context));
-    const where = `${join(out, "runs")}; run without --shard to read them`;
-    return made === undefined ? undefined : console.log(`${made} runs in ${where}`);
-  }
-  const finished: Finished[] = [];
+  if (options.shard) return await trainShard(chosen, options.shard, job);
+  using _ = await claimFolder(out); // Shards share a folder.
+  const finished = new Map<string, Finished>(), errors = new Map<string, Error>();
   for (const experiment of chosen) {
     if (signal.aborted) break;
-    const outcome = await under(experiment.name.padEnd(10), experiment.run);
-    if (outcome) finished.push({ ...experiment, ...outcome });
+    const { name } = experiment, fails = (error: Error) => void errors.set(name, error);
+    const work = (report: ProgressReport) => experiment.run({ ...job, report });
+    const outcome = await withProgress(name.padEnd(10), signal, work).catch(fails);
+    if (outcome) finished.set(name, { ...experiment, ...outcome });
   }
-  const left = experiments.filter(({ name }) => !finished.some((one) => one.name === name));
-  const missing = left.map(({ name }) => name);
+  const missing = experiments.map(({ name }) => name).filter((name) => !finished.has(name));
   const facts = [...factsOf(device, options, performance.now() - started)];
-  const why = finished.length < chosen.length ? "stopped before it was finished" : "by --only";
-  if (missing.length > 0) facts.push(["partial", `${why}; without ${missing.join(", ")}`]);
-  await writeResults(out, facts, finished, missing);
+  const failed = Array.from(errors, ([name, { message }]) => `${name} failed (${message})`);
+  const why = finished.size < chosen.length ? "stopped before it was finished" : "by --only";
+  const partial = `${failed.join(", ") || why}; without ${missing.join(", ")}`;
+  if (missing.length > 0) facts.push(["partial", terminalLine(partial)]);
+  await writeResults(out, facts, [...finished.values()], missing);
+  for (const error of errors.values()) throw error;
+}
+
+/** Trains a part of the runs. */
+async function trainShard(chosen: readonly Experiment[], shard: Shard, job: Job): Promise<void> {
+  const train = (report: ProgressReport) => makeShard(chosen, shard, { ...job, report });
+  const made = await withProgress(`shard ${shard.index}/${shard.count}`, job.signal, train);
+  const where = `${join(job.out, "runs")}; run without --shard to read them`;
+  if (made !== undefined) console.log(`${made} runs in ${where}`);
 }
 
 function factsOf(device: Device, { seeds, quick }: ReproduceOptions, ms: number): Report["facts"] {
@@ -93,6 +98,8 @@ async function writeResults(
   await writeJsonAtomic(join(out, isWhole ? "results.json" : "partial.json"), json);
   const sections = finished.map((one) => ({ ...one, id: one.name })), title = "LoRA, reproduced";
   await writeFileAtomic(page, await renderPage({ title, facts, sections }, await loadMathJax()));
+  const outdated = isWhole ? ["partial.json", "partial.html"] : [];
+  for (const name of outdated) await removeFile(join(out, name));
   printFindings(finished, facts, page);
 }
 

@@ -41,8 +41,7 @@ export function planLinear(chosen: LinearRun, quick: boolean): PlannedRun<Linear
 }
 
 function specOf({ task, rank, seed }: LinearRun, steps: number, device: Device): RunSpec {
-  // Runs' folders are named by this word.
-  const inputs = task.inputs === "white" ? "white" : "coloured";
+  const inputs = task.inputs === "white" ? "white" : "coloured"; // runs' folders have this word
   return {
     model: { kind: "perceptron", widths: [task.width, task.width], biases: false },
     method: rank === "full"

@@ -43,8 +43,7 @@ type Row = ReturnType<typeof rowOf>;
 function rowOf({ chosen: { planted, sites, rank, seed }, metrics }: MadeRun<TransformerRun>) {
   const { divergence, before, similarity } = metrics as Record<string, number>;
   const [where, adapted] = [planted.sites, sites].map((names) => names.join(", "));
-  /** Share of the divergence before adaptation. */
-  const value = divergence / before;
+  const value = divergence / before; // share of the divergence before adaptation
   return { planted: where, adapted, rank, seed, before, divergence, value, similarity };
 }
 

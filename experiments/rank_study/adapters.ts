@@ -17,8 +17,7 @@ export const shippedFolder: string = fileURLToPath(
 /** The content of `runs.json`. */
 export interface ShippedRuns {
   readonly devices: readonly string[]; // the devices that they were trained on
-  /** The hash of each run's specification by its name. */
-  readonly runs: Readonly<Record<string, string>>;
+  readonly runs: Readonly<Record<string, string>>; // the hash of each specification by its name
 }
 
 type Job = Pick<PlanContext, "full" | "quick">;

@@ -18,8 +18,7 @@ export interface StudyModule {
   readonly layer: number; // number of its layer, counted from 0
   readonly weight: DenseMatrix; // W, (out, in)
   readonly metric: InputStatistics; // of its inputs on the base
-  /** Its updates by rank, one for each seed, in their order. */
-  readonly updates: ReadonlyMap<number, readonly LowRankUpdate[]>;
+  readonly updates: ReadonlyMap<number, readonly LowRankUpdate[]>; // by rank, one for each seed
 }
 
 /** Reads everything, layer by layer, q before v; `results` are those of the runs that are not shipped. */

@@ -114,6 +114,6 @@ function kill(child: Deno.ChildProcess): void {
   try {
     child.kill("SIGKILL");
   } catch {
-    // It has ended in this moment.
+    // It has just ended.
   }
 }

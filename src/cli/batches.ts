@@ -2,10 +2,10 @@
 
 import { sha256 } from "../core/digest.ts";
 import { readBytes } from "../core/files.ts";
-import { parseJsonOf } from "../core/json.ts";
+import { isRecord, parseJsonOf } from "../core/json.ts";
 import { mostJsonBytes } from "../core/limits.ts";
 import type { Batch } from "../train/mod.ts";
-import { isFields, parseCase, shiftLabels } from "./cases.ts";
+import { parseCase, shiftLabels } from "./cases.ts";
 import { assertInputs, assertLabels, type InputLimits } from "./limits.ts";
 
 /** The batches of a file, and which file it was. */
@@ -28,7 +28,7 @@ export interface BatchFile {
  */
 export async function readBatchFile(path: string, limits: InputLimits): Promise<BatchFile> {
   const bytes = await readBytes(path, mostJsonBytes), content = parseJsonOf(path, bytes);
-  const list = isFields(content) ? content.batches : undefined;
+  const list = isRecord(content) ? content.batches : undefined;
   if (!Array.isArray(list) || list.length === 0) {
     throw new SyntaxError(`${path} must be {"batches": [[[id, …], …], …]}, found no batches`);
   }

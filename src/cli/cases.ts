@@ -3,6 +3,7 @@
 import type { ModelInputs } from "../core/batch.ts";
 import { readJson } from "../core/files.ts";
 import { type HostTensor, hostTensor } from "../core/host_tensor.ts";
+import { isRecord } from "../core/json.ts";
 import { oneLine, quote } from "../core/quote.ts";
 
 /** Inputs of one forward pass, and labels if there are any. */
@@ -16,11 +17,6 @@ export interface Case {
 /** The fields of a JSON object. */
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** True for a JSON object. */
-export function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 /**
  * Reads `{"cases": {NAME: {...}}}`.
  *
@@ -28,7 +24,7 @@ export function isFields(value: unknown): value is Fields {
  */
 export async function readCases(path: string): Promise<Map<string, Case>> {
   const content = await readJson(path);
-  if (!isFields(content) || !isFields(content.cases)) {
+  if (!isRecord(content) || !isRecord(content.cases)) {
     throw new SyntaxError(`${path} must be {"cases": {NAME: {"input_ids": …}}}, found no cases`);
   }
   const entries = Object.entries(content.cases);
@@ -43,7 +39,7 @@ export async function readCases(path: string): Promise<Map<string, Case>> {
  * @throws {SyntaxError} when a field is malformed, or is one that no command takes yet.
  */
 export function parseCase(what: string, fields: unknown): Case {
-  if (!isFields(fields)) throw new SyntaxError(`${what} must be an object with input_ids`);
+  if (!isRecord(fields)) throw new SyntaxError(`${what} must be an object with input_ids`);
   for (const key of ["adapter", "token_type_ids"]) {
     if (fields[key] === undefined || fields[key] === null) continue;
     throw new SyntaxError(`${what} must not have ${key}: this command does not take it`);

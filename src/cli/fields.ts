@@ -1,8 +1,9 @@
 /** Checks of hand-written JSON objects. @module */
 
+import { isRecord } from "../core/json.ts";
 import { oneLine, quote } from "../core/quote.ts";
 import { isText } from "../formats/json.ts";
-import { type Fields, isFields } from "./cases.ts";
+import type { Fields } from "./cases.ts";
 
 /** What a field must be, in words and as a predicate. */
 export interface Rule {
@@ -52,7 +53,7 @@ export const siteNames: Rule = {
 /** Numbers by name. */
 export const numbersByName: Rule = {
   words: "an object of numbers",
-  holds: (value) => isFields(value) && Object.values(value).every(Number.isFinite),
+  holds: (value) => isRecord(value) && Object.values(value).every(Number.isFinite),
 };
 
 /** One of several strings. */
@@ -74,7 +75,7 @@ export function checkFields(
   value: unknown,
   rules: Readonly<Record<string, Rule>>,
 ): Fields {
-  if (!isFields(value)) throw new SyntaxError(`${what} must be an object`);
+  if (!isRecord(value)) throw new SyntaxError(`${what} must be an object`);
   const fields = Object.entries(value).filter(([, item]) => item !== null);
   for (const [key, item] of fields) {
     if (!Object.hasOwn(rules, key)) {

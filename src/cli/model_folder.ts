@@ -39,21 +39,28 @@ export async function assertOtherFolder(model: string, output: string): Promise<
   throw new RangeError(`the output must not be the input folder itself, found ${output}`);
 }
 
-const otherKind = {
-  adapter: { found: "a model", files: ["model.safetensors", "model.safetensors.index.json"] },
-  model: { found: "an adapter", files: ["adapter_config.json", "adapter_model.safetensors"] },
+/** Files that are, or describe, weights. */
+const weightFiles = {
+  adapter: ["adapter_config.json", "adapter_model.safetensors"],
+  model: ["model.safetensors", "model.safetensors.index.json"],
 };
+
+/** The names of the files of weights in a folder: an adapter's, a model's. */
+export async function weightFilesIn(folder: string, kind: "adapter" | "model"): Promise<string[]> {
+  const found: string[] = [];
+  for (const name of weightFiles[kind]) if (await hasFile(folder, name)) found.push(name);
+  return found;
+}
 
 /**
  * Throws when a folder for an adapter already holds a model, or vice versa: a program that reads the
  * folder would combine the two.
  */
 export async function assertNoOtherKind(folder: string, kind: "adapter" | "model"): Promise<void> {
-  const { found, files } = otherKind[kind];
-  for (const file of files) {
-    if (!await hasFile(folder, file)) continue;
-    throw new RangeError(
-      `${folder} already holds ${found}; choose another folder, or remove ${file}`,
-    );
-  }
+  const files = await weightFilesIn(folder, kind === "adapter" ? "model" : "adapter");
+  if (files.length === 0) return;
+  const found = kind === "adapter" ? "a model" : "an adapter";
+  throw new RangeError(
+    `${folder} already holds ${found}; choose another folder, or remove ${files.join(" and ")}`,
+  );
 }

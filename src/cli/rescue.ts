@@ -2,6 +2,7 @@
 
 import { join } from "node:path";
 import { writeJsonAtomic } from "../core/files.ts";
+import { nonFiniteAt } from "../core/host_tensor.ts";
 import { howMany } from "../core/how_many.ts";
 import type { Trained } from "../runs/mod.ts";
 
@@ -31,7 +32,7 @@ async function keep({ output, trained, save }: Remains): Promise<string> {
   const { model, log } = trained, steps = howMany(log.loss.length, "step");
   const parameters = model.trainable().map(({ tensor }) => tensor);
   const values = await model.device.read(...parameters);
-  if (values.every(({ data }) => data.every(Number.isFinite))) {
+  if (values.every(({ data }) => nonFiniteAt(data) < 0)) {
     await save(trained);
     return `wrote the weights after ${steps}, and the log, to ${output}`;
   }

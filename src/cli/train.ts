@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import type { Command } from "./commander.ts";
 import { loadAdapter, type LoraAdapter } from "../adapt/mod.ts";
-import { prepareFolder, removeFile, removeFolder, writeJsonAtomic } from "../core/files.ts";
+import { prepareFolder, writeJsonAtomic } from "../core/files.ts";
 import { howMany } from "../core/how_many.ts";
 import { Interrupt, Interrupted } from "../core/interrupt.ts";
 import type { Device } from "../device/mod.ts";
@@ -11,20 +11,17 @@ import { countTrainable, loadModel, saveModel, type TextModel } from "../models/
 import {
   applyMethod,
   type MethodSpec,
-  run as trainRun,
-  runFiles,
   type RunOptions,
   type RunSpec,
   type Trained,
 } from "../runs/mod.ts";
-import { hasCheckpoint, type TrainingLog } from "../train/mod.ts";
 import { modelFolder, once } from "./arguments.ts";
 import { note, openChosen, printWritten } from "./common.ts";
 import { addMethodOptions } from "./method.ts";
 import { smallFilesOf } from "./model_folder.ts";
 import { compilationOf, progressOf } from "./progress.ts";
 import { rescue } from "./rescue.ts";
-import { type TrainedRecord, TrainFolder } from "./train_folder.ts";
+import { recordOf, type TrainedRecord, TrainFolder } from "./train_folder.ts";
 import { readRequest, type TrainOptions, type TrainRequest } from "./train_request.ts";
 
 const help = `
@@ -43,7 +40,8 @@ The output folder gets the adapter in PEFT's format, or the whole model, and
 log.json with the loss, the learning rate and the norm of the gradient before
 clipping at every step; run.json, written last, says that they are finished.
 The same command again then changes nothing, and any other training is refused
-in a folder that holds weights which it has not made.
+in a folder that holds weights which it has not made, and so is this one if they
+were changed or replaced.
 
 If training fails, or Ctrl-C, SIGTERM or SIGHUP stops it (after the current
 step), what was trained so far is written too. Checkpoints, one every 100 steps
@@ -72,7 +70,7 @@ async function run(options: TrainOptions): Promise<void> {
   const before = await folder.finished();
   if (before) return report(options, before, `already trained: ${afterSteps(spec, before)} is in`);
   await folder.assertFree();
-  const made = await runIn(folder, spec, runOptionsOf(request, options, device, interrupt));
+  const made = await folder.train(runOptionsOf(request, options, device, interrupt, folder));
   report(options, made, `wrote ${afterSteps(spec, made)} to`);
 }
 
@@ -81,10 +79,11 @@ function runOptionsOf(
   options: TrainOptions,
   device: Device,
   interrupt: Interrupt,
-): RunOptions {
-  const { output } = options, save = (trained: Trained) => saveTrained(options, trained);
+  folder: TrainFolder,
+): Omit<RunOptions, "folder"> {
+  const { output } = options;
+  const save = (trained: Trained) => folder.save(() => saveTrained(options, trained));
   return {
-    folder: join(output, "run"),
     device,
     signal: interrupt.signal,
     openModel: () => loadModel(device, options.model),
@@ -102,51 +101,25 @@ function runOptionsOf(
     save,
     onCut: async (trained, failure) => {
       if (!(failure instanceof Interrupted)) throw await rescue(failure, { output, trained, save });
-      await saveStopped(options, spec, trained, failure);
+      const made = recordOf(trained.log, countTrainable(trained.model));
+      if (made.steps > 0) await save(trained);
+      reportStopped(options, spec, made, failure);
     },
   };
 }
 
-/** Saves what was trained until a signal came, and says where it is and how to resume. */
-async function saveStopped(
+/** Says where is what was trained until a signal came, and how to resume. */
+function reportStopped(
   options: TrainOptions,
   spec: TrainRequest["spec"],
-  trained: Trained,
+  made: TrainedRecord,
   { message }: Interrupted,
-): Promise<void> {
-  const made = recordOf(trained.log, countTrainable(trained.model));
+): void {
   if (made.steps === 0) {
     return report(options, made, `${message} before the first step: nothing was written to`, true);
   }
-  await saveTrained(options, trained);
   const what = `${afterSteps(spec, made)} of ${spec.training.steps}`;
   report(options, made, `${message}; run the same command again to resume; wrote ${what} to`, true);
-}
-
-/** A run whose folder is removed when it is finished, and kept when there is something to resume. */
-async function runIn(
-  output: TrainFolder,
-  spec: RunSpec,
-  options: RunOptions,
-): Promise<TrainedRecord> {
-  const { folder, checkpoint } = await runFiles(output.runs, spec);
-  const onReady = async (model: TextModel, steps: number) => {
-    await options.onReady?.(model, steps);
-    await output.claim();
-  };
-  try {
-    const { log, metrics } = await trainRun(spec, { ...options, onReady });
-    const record = recordOf(log, metrics.trainable as number);
-    await output.finish(record);
-    return record;
-  } catch (error) {
-    const isKept = await hasCheckpoint(checkpoint) || await output.weightsFile() !== undefined;
-    if (output.isClaimed && !isKept) {
-      await removeFolder(folder);
-      await removeFile(output.runs); // Not removed if it still holds the checkpoint of another run.
-    }
-    throw error;
-  }
 }
 
 /** The adapter to train, loaded or new; undefined for full fine-tuning. */
@@ -170,12 +143,6 @@ async function saveTrained(
   else await saveModel(model, output, "F32", await smallFilesOf(base));
   await writeJsonAtomic(join(output, "log.json"), log);
 }
-
-const recordOf = ({ loss }: TrainingLog, trainable: number): TrainedRecord => ({
-  steps: loss.length,
-  trainable,
-  loss: loss.at(-1) ?? null,
-});
 
 /** `the adapter after 3 steps`. */
 const afterSteps = ({ method }: Pick<RunSpec, "method">, { steps }: TrainedRecord): string =>

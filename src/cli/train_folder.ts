@@ -1,12 +1,15 @@
 /** The output folder of `train`: what it holds, and what may be written to it. @module */
 
-import { join } from "node:path";
-import { listFolder, readJson, removeFolder, writeJsonAtomic } from "../core/files.ts";
+import { basename, join } from "node:path";
+import { canonicalJson, fileDigests } from "../core/digest.ts";
+import { listFolder, readJson, removeFile, removeFolder, writeJsonAtomic } from "../core/files.ts";
 import { FolderClaim } from "../core/folder_claim.ts";
+import { isRecord } from "../core/json.ts";
 import { removeLeftovers } from "../core/leftovers.ts";
-import { hasFile, kindOf } from "../core/storage.ts";
-import { hashOf, type RunSpec } from "../runs/mod.ts";
-import { isFields } from "./cases.ts";
+import { kindOf } from "../core/storage.ts";
+import { run, type RunFiles, runFiles, type RunOptions, type RunSpec } from "../runs/mod.ts";
+import { hasCheckpoint, type TrainingLog } from "../train/mod.ts";
+import { weightFilesIn } from "./model_folder.ts";
 
 /** What a finished training is known by; `run.json` in its folder. */
 export interface TrainedRecord {
@@ -18,32 +21,36 @@ export interface TrainedRecord {
   readonly loss: number | null;
 }
 
-/** Files that are, or describe, weights. */
-const weights = {
-  "adapter_config.json": "an adapter",
-  "adapter_model.safetensors": "an adapter",
-  "model.safetensors": "a model",
-  "model.safetensors.index.json": "a model",
-};
+/** The record of a training, finished or not. */
+export const recordOf = ({ loss }: TrainingLog, trainable: number): TrainedRecord => ({
+  steps: loss.length,
+  trainable,
+  loss: loss.at(-1) ?? null,
+});
 
 /**
  * The output folder of one training. Its subfolder `run` has the training in progress, and is claimed as
- * long as a process works on it; `run.json`, written when everything else is, says which training made
- * the weights.
+ * long as a process works on it; `saved.json` there has the digests of the weights that it has saved.
+ * `run.json`, written when everything else is, says which training made which weights.
  */
 export class TrainFolder implements Disposable {
   /** The folder. */
   readonly output: string;
-  /** Its subfolder for the training in progress. */
-  readonly runs: string;
+  readonly #runs: string;
+  readonly #spec: RunSpec;
   readonly #hash: string;
+  readonly #files: RunFiles;
+  readonly #saved: string;
   readonly #claim: FolderClaim;
 
-  private constructor(output: string, hash: string) {
+  private constructor(output: string, spec: RunSpec, files: RunFiles) {
     this.output = output;
-    this.runs = join(output, "run");
-    this.#hash = hash;
-    this.#claim = new FolderClaim(this.runs);
+    this.#runs = join(output, "run");
+    this.#spec = spec;
+    this.#hash = basename(files.folder);
+    this.#files = files;
+    this.#saved = join(files.folder, "saved.json");
+    this.#claim = new FolderClaim(this.#runs);
   }
 
   /**
@@ -52,23 +59,20 @@ export class TrainFolder implements Disposable {
    * @throws {Error} when another process works in it.
    */
   static async open(output: string, spec: RunSpec): Promise<TrainFolder> {
-    const folder = new TrainFolder(output, await hashOf(spec));
-    if (await kindOf(folder.runs) === "folder") await folder.#claim.take();
+    const files = await runFiles(join(output, "run"), spec);
+    const folder = new TrainFolder(output, spec, files);
+    if (await kindOf(folder.#runs) === "folder") await folder.#claim.take();
     return folder;
-  }
-
-  /** Whether this process may write to the folder. */
-  get isClaimed(): boolean {
-    return this.#claim.isTaken;
   }
 
   /** What this training has made, if it is finished; completes an end that was cut off. */
   async finished(): Promise<TrainedRecord | undefined> {
     const file = join(this.output, "run.json");
-    if (await kindOf(file) !== "file" || !await this.weightsFile()) return undefined;
+    if (await kindOf(file) !== "file" || (await this.#weightFiles()).length === 0) return undefined;
     const record = await readJson(file);
-    if (!isFields(record) || record.training !== this.#hash) return undefined;
-    if (this.isClaimed) await removeFolder(this.runs);
+    if (!isRecord(record) || record.training !== this.#hash) return undefined;
+    if (!isSame(record.weights, await this.#weights())) return undefined;
+    if (this.#claim.isTaken) await removeFolder(this.#runs);
     const { steps, trainable, loss } = record as unknown as TrainedRecord;
     return { steps, trainable, loss };
   }
@@ -79,24 +83,71 @@ export class TrainFolder implements Disposable {
    * @throws {RangeError} then.
    */
   async assertFree(): Promise<void> {
-    if (await kindOf(join(this.runs, this.#hash)) === "folder") return;
-    const file = await this.weightsFile(), { output, runs } = this;
-    if (file) {
+    const files = await this.#weightFiles(), other = await this.#otherRun(), { output } = this;
+    if (files.length > 0 && !await this.#hasSaved()) {
+      const all = [...files, ...other === undefined ? [] : ["run"]];
       throw new RangeError(
-        `${output} already holds ${weights[file]} that this training has not made (its settings, ` +
-          `batches or weights differ); choose another folder, or remove ${file}`,
+        `${output} already holds ${
+          contentOf(files)
+        } that this training has not made (its settings, ` +
+          `batches, base or bytes differ); choose another folder, or remove ${all.join(" and ")}`,
       );
     }
-    if (await kindOf(runs) !== "folder" || (await listFolder(runs)).length === 0) return;
+    if (other === undefined) return;
     throw new RangeError(
-      `${output} holds a training with other settings, batches or weights, which its own command ` +
-        `resumes; choose another folder, or remove ${runs}`,
+      `${output} holds a training that differs in its ${await this.#differences(
+        other,
+      )}, which its ` +
+        `own command resumes; choose another folder, or remove ${this.#runs}`,
     );
   }
 
+  /**
+   * Trains, or finishes what was begun. The training in progress is removed when it is finished, and kept
+   * when there is something to resume.
+   */
+  async train(options: Omit<RunOptions, "folder">): Promise<TrainedRecord> {
+    // Weights that somebody has removed are made again, by a run that is finished too.
+    if ((await this.#weightFiles()).length === 0) await removeFile(this.#files.done);
+    const onReady: RunOptions["onReady"] = async (model, steps) => {
+      await options.onReady?.(model, steps);
+      await this.#take();
+    };
+    try {
+      const { log, metrics } = await run(this.#spec, { ...options, folder: this.#runs, onReady });
+      const record = recordOf(log, metrics.trainable as number);
+      await this.#finish(record);
+      return record;
+    } catch (error) {
+      if (this.#claim.isTaken && !await this.#isWorthKeeping()) {
+        await removeFolder(this.#files.folder);
+        await removeFile(this.#runs); // Not removed if it still holds the checkpoint of another run.
+      }
+      throw error;
+    }
+  }
+
+  /**
+   * Saves weights to the folder with `write`, and records that they are of this training. After a crash
+   * while it writes, the folder's weights count as saved, whatever they are.
+   *
+   * @throws {RangeError} when the folder's weights have been replaced by others since.
+   */
+  async save(write: () => Promise<void>): Promise<void> {
+    await this.assertFree();
+    await writeJsonAtomic(this.#saved, null);
+    await write();
+    await writeJsonAtomic(this.#saved, await this.#weights());
+  }
+
+  /** Gives the claim back. */
+  [Symbol.dispose](): void {
+    this.#claim[Symbol.dispose]();
+  }
+
   /** Claims the folder for a training that is about to begin. */
-  async claim(): Promise<void> {
-    if (this.isClaimed) return;
+  async #take(): Promise<void> {
+    if (this.#claim.isTaken) return;
     await this.#claim.take();
     await this.assertFree(); // Another process may have been here since.
   }
@@ -105,22 +156,59 @@ export class TrainFolder implements Disposable {
    * Says that the weights are those of this training, and removes what was needed to resume. After a
    * crash, the same command finds the run that is finished, or `run.json`, and completes this.
    */
-  async finish(record: TrainedRecord): Promise<void> {
+  async #finish(record: TrainedRecord): Promise<void> {
     await removeLeftovers(this.output);
-    await writeJsonAtomic(join(this.output, "run.json"), { training: this.#hash, ...record });
-    await removeFolder(this.runs);
+    const made = { training: this.#hash, ...record, weights: await readJson(this.#saved) };
+    await writeJsonAtomic(join(this.output, "run.json"), made);
+    await removeFolder(this.#runs);
   }
 
-  /** The first file of weights that the folder holds. */
-  async weightsFile(): Promise<keyof typeof weights | undefined> {
-    for (const file of Object.keys(weights) as (keyof typeof weights)[]) {
-      if (await hasFile(this.output, file)) return file;
-    }
-    return undefined;
+  async #isWorthKeeping(): Promise<boolean> {
+    return await hasCheckpoint(this.#files.checkpoint) || (await this.#weightFiles()).length > 0;
   }
 
-  /** Gives the claim back. */
-  [Symbol.dispose](): void {
-    this.#claim[Symbol.dispose]();
+  async #weightFiles(): Promise<string[]> {
+    const { output } = this;
+    return [...await weightFilesIn(output, "adapter"), ...await weightFilesIn(output, "model")];
+  }
+
+  /** Digests of the weights in the folder, and of what describes them. */
+  async #weights(): Promise<Record<string, string>> {
+    const names = /^((adapter_)?model\.safetensors(\.index\.json)?|(adapter_)?config\.json)$/;
+    return await fileDigests(this.output, names);
+  }
+
+  /** Whether the weights in the folder are what this training has saved so far. */
+  async #hasSaved(): Promise<boolean> {
+    if (await kindOf(this.#saved) !== "file") return false;
+    const saved = await readJson(this.#saved);
+    return saved === null || isSame(saved, await this.#weights());
+  }
+
+  /** The name of another training in progress, if there is one and none of this training. */
+  async #otherRun(): Promise<string | undefined> {
+    if (await kindOf(this.#files.folder) === "folder") return undefined;
+    return await kindOf(this.#runs) === "folder" ? (await listFolder(this.#runs))[0] : undefined;
+  }
+
+  /** In what the specification of another training in progress differs, as far as it can be read. */
+  async #differences(other: string): Promise<string> {
+    const spec = await readJson(join(this.#runs, other, "spec.json")).catch(() => undefined);
+    const found = isRecord(spec) ? partsOf(spec) : {}, own = partsOf({ ...this.#spec });
+    const differing = Object.keys(found).filter((part) => !isSame(found[part], own[part]));
+    return differing.join(" and ") || "settings, batches or weights";
   }
 }
+
+/** The parts of a specification as users know them. */
+function partsOf(spec: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const { model, method, data: batches, training: settings, seed, device } = spec;
+  const { base, adapter } = isRecord(model) ? model : {} as Record<string, unknown>;
+  return { "base model": base, adapter, method, batches, settings, seed, device };
+}
+
+const isSame = (one: unknown, other: unknown): boolean =>
+  canonicalJson(one ?? null) === canonicalJson(other ?? null);
+
+const contentOf = (files: readonly string[]): string =>
+  files.some((name) => name.startsWith("adapter_")) ? "an adapter" : "a model";

@@ -1,16 +1,13 @@
 /** What `train` was asked to do, checked before the model is loaded. @module */
 
-import { fileDigest } from "../core/digest.ts";
-import { listFolder, realPath } from "../core/files.ts";
-import { fileIn } from "../core/storage.ts";
-import { readConfig } from "../models/mod.ts";
+import { fileDigests } from "../core/digest.ts";
 import type { JsonRecord, MethodSpec, RunSpec } from "../runs/mod.ts";
 import type { Batch } from "../train/mod.ts";
 import { readBatchFile } from "./batches.ts";
 import type { CommonOptions } from "./common.ts";
 import { readInputLimits } from "./limits.ts";
 import { methodOf, type MethodOptions } from "./method.ts";
-import { assertNoOtherKind, assertOtherFolder } from "./model_folder.ts";
+import { assertOtherFolder } from "./model_folder.ts";
 import { readTrainConfig } from "./train_config.ts";
 
 /** Options of `train`. */
@@ -57,23 +54,13 @@ async function assertOutput(
 ): Promise<void> {
   if (kind === "full") await assertOtherFolder(model, output);
   if (adapter) await assertOtherFolder(adapter, output);
-  await assertNoOtherKind(output, kind === "full" ? "model" : "adapter");
 }
 
-/** The folders, the configuration, and digests of the weights: with others, it is another training. */
+/** What the base and the adapter consist of, wherever they are: with other files, it is another training. */
 async function modelSpec({ model, adapter }: TrainOptions): Promise<JsonRecord> {
-  const config = await readConfig(model) as JsonRecord;
-  return { ...await folderSpec(model), config, adapter: adapter && await folderSpec(adapter) };
-}
-
-/** A folder with the digests of its files of weights, and of an adapter's configuration. */
-async function folderSpec(path: string): Promise<JsonRecord> {
-  const files: Record<string, string> = {};
-  for (const name of (await listFolder(path)).sort()) {
-    if (!/\.safetensors(\.index\.json)?$|^adapter_config\.json$/.test(name)) continue;
-    files[name] = await fileDigest(fileIn(path, name));
-  }
-  return { folder: await realPath(path), files };
+  const filesOf = (folder: string) =>
+    fileDigests(folder, /\.safetensors(\.index\.json)?$|^(adapter_)?config\.json$/);
+  return { base: await filesOf(model), adapter: adapter && await filesOf(adapter) };
 }
 
 /** Refuses options that an existing adapter already fixes. */

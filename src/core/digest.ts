@@ -1,32 +1,33 @@
 /** Digests of values and files: JSON in one form, and SHA-256. @module */
 
+import { listFolder } from "./files.ts";
 import { oneLine } from "./quote.ts";
-import { type FileSource, openFile } from "./storage.ts";
+import { fileIn, type FileSource, kindOf, openFile } from "./storage.ts";
 
 /**
  * JSON whose bytes depend only on the content: sorted fields, no spaces, `undefined` fields left out.
  *
+ * @param path Where the value is in a larger one, for errors.
  * @throws {TypeError} when a value cannot be JSON, such as NaN or a function.
  */
-export function canonicalJson(value: unknown, path = "spec"): string {
+export function canonicalJson(value: unknown, path = ""): string {
   if (Array.isArray(value)) {
     return `[${value.map((item, i) => canonicalJson(item, `${path}[${i}]`)).join()}]`;
   }
-  if (isRecord(value)) {
+  if (isPlain(value)) {
     const fields = Object.keys(value).filter((key) => value[key] !== undefined).sort();
     const pairs = fields.map((key) =>
-      `${JSON.stringify(key)}:${canonicalJson(value[key], `${path}.${key}`)}`
+      `${JSON.stringify(key)}:${canonicalJson(value[key], path ? `${path}.${key}` : key)}`
     );
     return `{${pairs.join()}}`;
   }
   const plain = value === null || ["string", "boolean"].includes(typeof value);
   if (plain || Number.isFinite(value)) return JSON.stringify(value);
-  throw new TypeError(
-    `a specification must be JSON only, found ${String(value)} as ${oneLine(path)}`,
-  );
+  const where = path && ` as ${oneLine(path)}`;
+  throw new TypeError(`a digest needs JSON values, found ${String(value)}${where}`);
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
+function isPlain(value: unknown): value is Record<string, unknown> {
   return value !== null && typeof value === "object" &&
     [Object.prototype, null].includes(Object.getPrototypeOf(value));
 }
@@ -52,4 +53,19 @@ export async function fileDigest(source: FileSource): Promise<string> {
     parts.push(await sha256(await file.read(at, Math.min(chunkBytes, file.bytes - at))));
   }
   return await sha256(new TextEncoder().encode(parts.join()));
+}
+
+/**
+ * {@link fileDigest} of a folder's files on disk by name, those whose names match; none where there is no
+ * folder.
+ *
+ * @throws {Error} when one cannot be read.
+ */
+export async function fileDigests(folder: string, names: RegExp): Promise<Record<string, string>> {
+  const digests: Record<string, string> = {};
+  if (await kindOf(folder) !== "folder") return digests;
+  for (const name of (await listFolder(folder)).sort()) {
+    if (names.test(name)) digests[name] = await fileDigest(fileIn(folder, name));
+  }
+  return digests;
 }

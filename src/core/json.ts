@@ -1,7 +1,21 @@
 /** Parsing JSON from files that a stranger may have written. @module */
 
 import { mostNesting } from "./limits.ts";
-import { oneLine } from "./quote.ts";
+import { oneLine, quote } from "./quote.ts";
+
+/** True of a JSON object. */
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/**
+ * Checks a value that may come from JSON; `what` names it in the message.
+ *
+ * @throws {TypeError} when it is not an object.
+ */
+export function assertRecord(what: string, value: unknown): void {
+  if (!isRecord(value)) throw new TypeError(`${what} must be an object, found ${quote(value)}`);
+}
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 

@@ -41,3 +41,20 @@ export class ProgressBar {
     console.error(terminalLine(`${this.#title} ${tenth * 10}% ${text}`));
   }
 }
+
+/** Shows how far some work is, from 0 to 1, and what is being done. */
+export type ProgressReport = (share: number, text: string) => void;
+
+/** Works under a progress bar; gives nothing if the signal stopped it. */
+export async function withProgress<T>(
+  title: string,
+  signal: AbortSignal,
+  work: (report: ProgressReport) => Promise<T>,
+): Promise<T | undefined> {
+  const bar = new ProgressBar(title);
+  try {
+    return await work((share, text) => bar.report(share, text));
+  } catch (error) {
+    if (error !== signal.reason) throw error;
+  }
+}

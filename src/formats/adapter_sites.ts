@@ -3,12 +3,12 @@
 import { AdapterFileError } from "../core/errors.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import type { LowRankUpdate } from "../core/low_rank_update.ts";
-import { parseJson } from "../core/json.ts";
+import { isRecord, parseJson } from "../core/json.ts";
 import { quote } from "../core/quote.ts";
 import { indicesOf, type RowRange } from "../core/row_range.ts";
 import { type SiteRole, siteRoles } from "../core/site.ts";
 import { gather } from "./join_updates.ts";
-import { isCounts, isRecord, type Json } from "./json.ts";
+import { isCounts, type Json } from "./json.ts";
 
 /** What the metadata says about a block of a module's B. */
 interface NamedSite {

@@ -3,10 +3,6 @@
 /** A JSON object. */
 export type Json = Readonly<Record<string, unknown>>;
 
-/** True for a JSON object. */
-export const isRecord = (value: unknown): value is Json =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
 /** True for a string. */
 export const isText = (value: unknown): value is string => typeof value === "string";
 

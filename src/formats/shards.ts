@@ -2,6 +2,7 @@
 
 import { readJson } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
+import { isRecord } from "../core/json.ts";
 import { mostShards, mostTensors } from "../core/limits.ts";
 import { quote } from "../core/quote.ts";
 import {
@@ -14,7 +15,7 @@ import {
   splitPath,
 } from "../core/storage.ts";
 import type { TensorEntry } from "./header.ts";
-import { assertAtMost, isRecord } from "./json.ts";
+import { assertAtMost } from "./json.ts";
 import {
   missing,
   openSafetensorsFile,

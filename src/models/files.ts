@@ -6,6 +6,7 @@ import { isBuffer } from "../architectures/infer_architecture.ts";
 import { architectureOf } from "../architectures/registry.ts";
 import { ShapeError } from "../core/errors.ts";
 import { readJson } from "../core/files.ts";
+import { isRecord } from "../core/json.ts";
 import { oneLine } from "../core/quote.ts";
 import { formatShape, sameShape } from "../core/shape.ts";
 import { fileIn, fileName, type FileSource, type Folder } from "../core/storage.ts";
@@ -114,7 +115,7 @@ export async function readConfig(path: Folder): Promise<ConfigJson> {
  */
 export async function readConfigJson(path: Folder): Promise<ConfigJson> {
   const file = configFile(path), json = await readJson(file);
-  if (typeof json === "object" && json !== null && !Array.isArray(json)) return json as ConfigJson;
+  if (isRecord(json)) return json;
   throw new SyntaxError(`cannot read ${fileName(file)}: a configuration must be a JSON object`);
 }
 

@@ -1,32 +1,40 @@
 /** What a finished run has written, as one set: read only if every file is the one that was written. @module */
 
-import { sha256 } from "../core/digest.ts";
+import { canonicalJson, fileDigests, sha256 } from "../core/digest.ts";
 import { readBytes, writeFileAtomic } from "../core/files.ts";
+import { isRecord, parseJsonOf } from "../core/json.ts";
+import { mostJsonBytes } from "../core/limits.ts";
 import { kindOf } from "../core/storage.ts";
+import { jsonText } from "../core/files.ts";
 import { isLog } from "../train/log.ts";
 import { type Provenance, type RunFiles, type RunResult, specText } from "./run_folder.ts";
-import { isRecord, type JsonRecord, type RunSpec } from "./spec.ts";
+import type { JsonRecord, RunSpec } from "./spec.ts";
 
-/** The files whose digests are in `done.json`. */
+/** The files whose digests are in `done.json`, besides that of all weights. */
 const parts = ["spec", "log", "ledger", "metrics"] as const;
 
-/** `done.json`: older ones have no digests. */
+/** `done.json`. */
 interface Done extends Provenance {
-  readonly sha256?: Readonly<Record<string, string>>;
+  readonly sha256: Readonly<Record<typeof parts[number] | "weights", string>>;
 }
 
 /**
- * The result of a finished run; `undefined` if it is not finished.
+ * The result of a finished run; `undefined` if it is not finished, or lacks digests, as those of older
+ * versions do. Reads the weights that the run has saved in its folder too, 1 GB/s.
  *
- * @throws {SyntaxError} when a file of a finished run is not JSON.
- * @throws {RangeError} when one is not as the run wrote it: remove the folder to make the run again.
+ * @throws {SyntaxError} when a JSON file of the run is not JSON.
+ * @throws {RangeError} when a file is not as the run wrote it: remove the folder to make the run again.
  */
 export async function readRun(files: RunFiles, spec: RunSpec): Promise<RunResult | undefined> {
   if (await kindOf(files.done) !== "file") return undefined;
   const done = await readPart<Done>(files, "done", isDone);
+  if (!hasDigests(done)) return undefined;
   const read = <T>(part: typeof parts[number], isGood: (value: unknown) => boolean) =>
-    readPart<T>(files, part, isGood, done.sha256?.[part]);
+    readPart<T>(files, part, isGood, done.sha256[part]);
   await read("spec", isRecord);
+  if (done.sha256.weights !== await weightsDigest(files)) {
+    throw changed(files, `${files.folder}: its weights are`);
+  }
   const { steps } = spec.training, { folder } = files, { device, exact } = done;
   const hasSteps = (log: unknown) => isLog(log) && log.loss.length === steps;
   return {
@@ -41,7 +49,7 @@ export async function readRun(files: RunFiles, spec: RunSpec): Promise<RunResult
 }
 
 /**
- * Writes the numbers of a run that is saved, and at last `done.json` with the digests of all of them: a
+ * Writes the numbers of a run that is saved, and finally `done.json` with the digests of all of them: a
  * crash leaves a run that is not finished, whatever files it has, or a finished one.
  */
 export async function writeResult(
@@ -51,18 +59,23 @@ export async function writeResult(
   const texts = {
     spec: specText(spec),
     log: JSON.stringify(log) + "\n",
-    ledger: indented(ledger),
-    metrics: indented(metrics),
+    ledger: jsonText(ledger),
+    metrics: jsonText(metrics),
   };
-  const digests: Record<string, string> = {};
+  const digests: Record<string, string> = { weights: await weightsDigest(files) };
   for (const part of parts) {
     digests[part] = await sha256(new TextEncoder().encode(texts[part]));
     await writeFileAtomic(files[part], texts[part]);
   }
-  await writeFileAtomic(files.done, indented({ device, exact, sha256: digests }));
+  await writeFileAtomic(files.done, jsonText({ device, exact, sha256: digests }));
 }
 
-const indented = (value: unknown): string => JSON.stringify(value, null, 2) + "\n";
+/** SHA-256 of the digests of every file of the saved adapter or model. */
+async function weightsDigest({ adapter, model }: RunFiles): Promise<string> {
+  const names = /\.(safetensors|json)$/;
+  const digests = [await fileDigests(adapter, names), await fileDigests(model, names)];
+  return await sha256(new TextEncoder().encode(canonicalJson(digests)));
+}
 
 /** Reads a JSON file, of which the digest may be known, and checks that it is what was written. */
 async function readPart<T>(
@@ -71,24 +84,21 @@ async function readPart<T>(
   isGood: (value: unknown) => boolean,
   digest?: string,
 ): Promise<T> {
-  const file = files[part], bytes = await readBytes(file), value = parse(file, bytes);
+  const file = files[part], bytes = await readBytes(file, mostJsonBytes);
+  const value = parseJsonOf(file, bytes);
   if (isGood(value) && (digest === undefined || digest === await sha256(bytes))) return value as T;
-  throw new RangeError(
-    `cannot read ${file}: it is not what the run wrote; remove ${files.folder} to make it again`,
-  );
+  throw changed(files, `${file}: it is`);
 }
 
-function parse(file: string, bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch (error) {
-    throw new SyntaxError(`cannot read ${file}: it is not JSON (${(error as Error).message})`);
-  }
-}
+const changed = ({ folder }: RunFiles, what: string): RangeError =>
+  new RangeError(`cannot read ${what} not what the run wrote; remove ${folder} to make it again`);
 
 const isDone = (value: unknown): boolean =>
   isRecord(value) && typeof value.device === "string" && typeof value.exact === "boolean" &&
   (value.sha256 === undefined || isRecord(value.sha256));
+
+const hasDigests = ({ sha256 }: Partial<Done>): boolean =>
+  sha256 !== undefined && [...parts, "weights" as const].every((part) => part in sha256);
 
 const isLedger = (value: unknown): boolean =>
   isRecord(value) && [value.live, value.peak].every(Number.isFinite) &&

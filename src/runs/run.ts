@@ -86,8 +86,8 @@ export interface RunOptions<M extends Model = TextModel> {
  * `metrics.json`. A run that has finished is read, not trained again; one that was stopped or killed
  * resumes from its last checkpoint, bit for bit if the device allows it.
  *
- * The peak of the device's ledger is reset. `done.json` is written last, with the digests of the other
- * JSON files: after a crash a folder without it is not finished, and the same call resumes. One process
+ * The peak of the device's ledger is reset. `done.json` is written last, with the digests of all other
+ * files: after a crash a folder without it is not finished, and the same call resumes. One process
  * at a time works in a run's folder.
  *
  * @throws {TypeError} when the specification, its method or its training is not an object.

@@ -1,6 +1,7 @@
 /** Specifications of runs: plain records, and the hash that names a run's folder. @module */
 
 import { canonicalJson, sha256 } from "../core/digest.ts";
+import { assertRecord } from "../core/json.ts";
 import { quote } from "../core/quote.ts";
 import type { LoraOptions } from "../adapt/mod.ts";
 import type { Device, DeviceKind } from "../device/device.ts";
@@ -14,11 +15,6 @@ export type Json = null | boolean | number | string | readonly Json[] | JsonReco
 export interface JsonRecord {
   /** A field; one that is absent or `undefined` is not part of the record. */
   readonly [field: string]: Json | undefined;
-}
-
-/** True of a JSON object. */
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** What is trained: every parameter of the model, or low-rank updates of some of its sites. */
@@ -57,9 +53,7 @@ export interface RunSpec {
  */
 export function assertSpec(spec: RunSpec, { kind, description }: Device): void {
   const parts = { "a specification": spec, method: spec?.method, training: spec?.training };
-  for (const [what, part] of Object.entries(parts)) {
-    if (!isRecord(part)) throw new TypeError(`${what} must be an object, found ${quote(part)}`);
-  }
+  for (const [what, part] of Object.entries(parts)) assertRecord(what, part);
   if (spec.device === kind) return;
   throw new RangeError(`the run needs the device ${quote(spec.device)}, found ${description}`);
 }

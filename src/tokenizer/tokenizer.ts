@@ -1,10 +1,11 @@
 /** Text to token ids and back, from a Hugging Face folder. @module */
 
 import { readJson } from "../core/files.ts";
+import { isRecord } from "../core/json.ts";
 import { mostUnigramCharacters } from "../core/limits.ts";
 import { quote } from "../core/quote.ts";
 import { fileIn, type Folder } from "../core/storage.ts";
-import { isObject, type JsonObject } from "./tokenizer_fields.ts";
+import type { JsonObject } from "./tokenizer_fields.ts";
 import { checkTokenizerFile, type ModelKind } from "./tokenizer_file.ts";
 import type { Tokenizer as HubTokenizer } from "npm:@huggingface/tokenizers@0.2.0";
 
@@ -86,7 +87,7 @@ export async function makeTokenizer(json: unknown, config: unknown): Promise<Tok
 }
 
 function checkConfig(config: unknown): JsonObject {
-  if (!isObject(config)) {
+  if (!isRecord(config)) {
     throw new SyntaxError(`tokenizer_config.json must be a JSON object, found ${quote(config)}`);
   }
   const { additional_special_tokens: special } = config;

@@ -1,12 +1,9 @@
 /** Fields of a tokenizer's file, and how one is refused. @module */
 
 import { quote } from "../core/quote.ts";
-/** A parsed JSON file. */
-export type JsonObject = Record<string, unknown>;
 
-/** Whether a value is an object with fields. */
-export const isObject = (value: unknown): value is JsonObject =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
+/** A parsed JSON file. */
+export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** Throws the sentence for a rule that the file breaks. */
 export function refuse(rule: string, found: unknown): never {

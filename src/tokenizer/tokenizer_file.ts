@@ -1,5 +1,6 @@
 /** What `tokenizer.json` may hold, checked before the library that reads it believes it. @module */
 
+import { isRecord } from "../core/json.ts";
 import {
   mostAddedTokens,
   mostPieceCharacters,
@@ -9,7 +10,7 @@ import {
   mostWordPieceCharacters,
 } from "../core/limits.ts";
 import { checkSteps, decoderKinds, normalizerKinds, preTokenizerKinds } from "./tokenizer_steps.ts";
-import { isObject, type JsonObject, refuse } from "./tokenizer_fields.ts";
+import { type JsonObject, refuse } from "./tokenizer_fields.ts";
 
 /** The kinds of models that are supported. */
 export type ModelKind = "BPE" | "WordPiece" | "Unigram";
@@ -65,9 +66,9 @@ class TokenIds {
  * @throws {SyntaxError} when something is not as in the published tokenizers of the three kinds.
  */
 export function checkTokenizerFile(json: unknown): TokenizerFacts {
-  if (!isObject(json)) refuse("be a JSON object", json);
+  if (!isRecord(json)) refuse("be a JSON object", json);
   const { model } = json;
-  if (!isObject(model)) refuse("have a model", model);
+  if (!isRecord(model)) refuse("have a model", model);
   const tokens = new TokenIds(), kind = kindOf(model);
   if (kind === "Unigram") checkUnigram(model, tokens);
   else addVocabulary(model.vocab, tokens);
@@ -89,7 +90,7 @@ function kindOf(model: JsonObject): ModelKind {
 }
 
 function addVocabulary(vocabulary: unknown, tokens: TokenIds): void {
-  if (!isObject(vocabulary)) refuse("have a vocabulary of tokens with ids", vocabulary);
+  if (!isRecord(vocabulary)) refuse("have a vocabulary of tokens with ids", vocabulary);
   for (const [token, id] of Object.entries(vocabulary)) tokens.add(token, id);
 }
 
@@ -98,7 +99,7 @@ function addTokens(added: unknown, tokens: TokenIds): void {
     refuse(`have a list of at most ${mostAddedTokens} added tokens`, added);
   }
   for (const token of added) {
-    if (!isObject(token) || token.content === "") refuse("have added tokens with contents", token);
+    if (!isRecord(token) || token.content === "") refuse("have added tokens with contents", token);
     tokens.add(token.content, token.id);
   }
 }

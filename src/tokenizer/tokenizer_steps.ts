@@ -1,8 +1,9 @@
 /** The steps of a tokenizer before and after its model: normalizers, pre-tokenizers, decoders. @module */
 
+import { isRecord } from "../core/json.ts";
 import { mostTokenizerGrowth, mostTokenizerSteps } from "../core/limits.ts";
 import { isSplitPattern } from "./split_patterns.ts";
-import { isObject, type JsonObject, refuse } from "./tokenizer_fields.ts";
+import { type JsonObject, refuse } from "./tokenizer_fields.ts";
 
 /** Checks the fields of a step; gives by how much it can make a text longer. */
 type StepCheck = (step: JsonObject) => number;
@@ -112,9 +113,9 @@ export function checkSteps(step: unknown, name: string, kinds: StepKinds): void 
 function stepsIn(first: unknown, name: string, kinds: StepKinds): [StepCheck, JsonObject][] {
   const steps: [StepCheck, JsonObject][] = [], waiting = [first];
   while (waiting.length > 0) {
-    const step = waiting.pop(), check = isObject(step) ? kinds.get(`${step.type}`) : undefined;
-    if (!isObject(step) || check === undefined) {
-      refuse(`have a ${name} of a known type`, isObject(step) ? step.type : step);
+    const step = waiting.pop(), check = isRecord(step) ? kinds.get(`${step.type}`) : undefined;
+    if (!isRecord(step) || check === undefined) {
+      refuse(`have a ${name} of a known type`, isRecord(step) ? step.type : step);
     }
     const inner = typeof check === "string" ? step[check] ?? [] : [];
     if (!Array.isArray(inner)) refuse(`have a list of steps in a ${name}`, inner);
@@ -137,7 +138,7 @@ function textIn(step: JsonObject, field: string): string {
 }
 
 function checkPattern({ pattern }: JsonObject): void {
-  const { String: text, Regex: expression } = isObject(pattern) ? pattern : {};
+  const { String: text, Regex: expression } = isRecord(pattern) ? pattern : {};
   if (expression === undefined && typeof text === "string" && text !== "") return;
   if (typeof expression !== "string" || !isSplitPattern(expression)) {
     refuse("split and replace with a text, a published pattern or a simple one", pattern);

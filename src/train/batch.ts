@@ -1,6 +1,7 @@
 /** Where batches come from, and in which order they are read. @module */
 
 import type { Batch, ModelInputs } from "../core/batch.ts";
+import { quote } from "../core/quote.ts";
 
 /**
  * Where batches come from: a list or another iterable, which starts again when it runs out, or a
@@ -41,6 +42,7 @@ export interface BatchReader<Inputs> {
 /**
  * Reads a source, starting at batch `start`.
  *
+ * @throws {TypeError} when it is none.
  * @throws {RangeError} when (in `next`) the source is empty, or a generator ends.
  */
 export function readBatches<Inputs>(
@@ -50,6 +52,9 @@ export function readBatches<Inputs>(
   if (typeof source === "function") {
     let index = start;
     return { next: async () => await source(index++), close: () => Promise.resolve() };
+  }
+  if (source === null || typeof source !== "object") {
+    throw new TypeError(`training needs a list of batches or a function, found ${quote(source)}`);
   }
   const reader = Array.isArray(source)
     ? readArray<Inputs>(source, start)

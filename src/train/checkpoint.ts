@@ -41,7 +41,8 @@ export interface Resumed {
 /**
  * Writes the trainable parameters, their moments, the step, the seed, the log, the device's description,
  * digests of everything frozen, and a digest of it all to one safetensors file: 12 bytes per trainable
- * parameter. The checkpoint before is kept beside it as `<path>.old`.
+ * parameter. The checkpoint before is kept beside it as `<path>.old`; the one before that is removed
+ * first, so that at most two are on the disk.
  *
  * A crash leaves the old checkpoint or the new one, as `<path>` or as `<path>.old`, from which
  * {@link resumeCheckpoint} resumes; what it may leave besides, `<path>.new` and `*.tmp`, is never read.
@@ -74,8 +75,11 @@ export async function saveCheckpoint(
   const state = JSON.stringify(assertCheckpointState(what, await stateOf(trainer, log)));
   const tensors = await readTensors(what, trainer);
   const digest = await checkpointDigest(state, tensors), fresh = `${path}.new`;
+  const isFollowed = await kindOf(path) === "file";
+  // The disk never holds three: one at `path` is whole, and needs none before it.
+  for (const file of isFollowed ? [before(path), fresh] : [fresh]) await removeFile(file);
   await writeSafetensors(fresh, tensors, { metadata: { state, digest } });
-  if (await kindOf(path) === "file") await moveFile(path, before(path));
+  if (isFollowed) await moveFile(path, before(path));
   await moveFile(fresh, path);
 }
 
@@ -91,7 +95,8 @@ export async function resumeCheckpoint(
   path: string,
   trainer: Trainer<unknown>,
 ): Promise<Resumed> {
-  const file = await kindOf(path) === "file" ? path : before(path);
+  const isCutOff = await kindOf(path) !== "file" && await kindOf(before(path)) === "file";
+  const file = isCutOff ? before(path) : path;
   const what = `resuming from ${file}`, checkpoint = await read(what, file).catch(adviser(path));
   const { step, device, log, ...made } = checkpoint.state;
   await assertFits(what, checkpoint, trainer);

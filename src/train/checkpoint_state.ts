@@ -1,5 +1,6 @@
 /** What a checkpoint holds besides its tensors, and whether that can be true. @module */
 
+import { isRecord, parseJson } from "../core/json.ts";
 import { quote } from "../core/quote.ts";
 import type { TensorDigests } from "./digests.ts";
 import { isLog, type TrainingLog } from "./log.ts";
@@ -48,7 +49,9 @@ const rules: readonly [
  */
 export function parseCheckpointState(what: string, text = "null"): CheckpointState {
   const state = parse(text), format = isRecord(state) ? state.format : undefined;
-  if (format === checkpointFormat) return assertCheckpointState(what, state as CheckpointState);
+  if (format === checkpointFormat) {
+    return assertCheckpointState(what, state as unknown as CheckpointState);
+  }
   const found = !isText(format)
     ? "none"
     : `${quote(format)}: it is from another version, start again without it`;
@@ -67,7 +70,7 @@ export function assertCheckpointState(what: string, state: CheckpointState): Che
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(new TextEncoder().encode(text));
   } catch {
     return undefined;
   }
@@ -75,8 +78,4 @@ function parse(text: string): unknown {
 
 function isText(value: unknown): value is string {
   return typeof value === "string";
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -6,6 +6,7 @@ import type { Parameter } from "../autograd/parameter.ts";
 import { Tape } from "../autograd/tape.ts";
 import type { Weight } from "../autograd/weight.ts";
 import { type Batch, countTargets, type ModelInputs } from "../core/batch.ts";
+import { assertRecord } from "../core/json.ts";
 import { quote } from "../core/quote.ts";
 import { assertSeed, hash32 } from "../core/random.ts";
 import type { CompileReport, Device, Tensor } from "../device/device.ts";
@@ -95,9 +96,11 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
   /**
    * Allocates the optimizer's buffers.
    *
+   * @throws {TypeError} when the options are not an object.
    * @throws {RangeError} when an option is out of range or nothing is trainable.
    */
   constructor(model: TrainableModel<Inputs>, options: TrainerOptions) {
+    assertRecord("the options of a training", options);
     const { schedule = "constant", accumulation = 1, steps, seed = 0 } = options;
     assertCount("steps", steps, 0);
     assertCount("accumulation", accumulation, 1);

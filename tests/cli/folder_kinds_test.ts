@@ -13,11 +13,11 @@ Deno.test("a model is not written to a folder that holds an adapter", () =>
     const out = `${folder}/out`;
     await lowrankJson(...await trainArgs(folder, out, { method: "lora" }));
     const before = filesIn(out);
-    const sentence =
-      `${out} already holds an adapter; choose another folder, or remove adapter_config.json`;
-    await assertFails(await trainArgs(folder, out, { method: "full" }), sentence);
+    const all = "remove adapter_config.json and adapter_model.safetensors";
+    const full = await trainArgs(folder, out, { method: "full" });
+    await assertFails(full, `${out} already holds an adapter that this training has not made`, all);
     const merge = ["merge", "--model", model, "--adapter", adapter, "--output", out];
-    await assertFails(merge, sentence);
+    await assertFails(merge, `${out} already holds an adapter; choose another folder, or ${all}`);
     assertEquals(filesIn(out), before);
     await lowrankJson(...await trainArgs(folder, out, { method: "lora" }));
   }));
@@ -28,7 +28,8 @@ Deno.test("an adapter is not written to a folder that holds a model", () =>
     await lowrankJson("merge", "--model", model, "--adapter", adapter, "--output", out);
     await assertFails(
       await trainArgs(folder, out, { method: "lora" }),
-      `${out} already holds a model; choose another folder, or remove model.safetensors`,
+      `${out} already holds a model that this training has not made`,
+      "choose another folder, or remove model.safetensors",
     );
     const onward = [...await trainArgs(folder, out), "--adapter", adapter];
     await assertFails(onward, "already holds a model");

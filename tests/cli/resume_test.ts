@@ -2,41 +2,8 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { filesIn, withFolder } from "../support/folders.ts";
-import { trainArgs } from "./arguments.ts";
+import { argsFor, contents, cut, lora, steps, untilCheckpoint } from "./cut.ts";
 import { assertFails, lowrank, lowrankJson, model, outcomeOf, spawnLowrank } from "./lowrank.ts";
-
-const steps = 1200;
-const lora = { name: "lora", rank: 2, sites: "all", dropout: 0.1 };
-const settings = { steps, learningRate: 1e-3, schedule: "cosine" };
-
-/** Starts training and sends a signal as soon as there is a checkpoint; returns what it printed. */
-async function cut(args: readonly string[], output: string, signal: Deno.Signal) {
-  const child = spawnLowrank(...args), ended = outcomeOf(child);
-  await untilCheckpoint(output);
-  child.kill(signal);
-  return await ended;
-}
-
-async function untilCheckpoint(output: string): Promise<void> {
-  const until = performance.now() + 30_000;
-  while (!await hasCheckpoint(`${output}/run`)) {
-    assert(performance.now() < until, "no checkpoint after 30 s");
-    await new Promise((done) => setTimeout(done, 2));
-  }
-}
-
-async function hasCheckpoint(runs: string): Promise<boolean> {
-  const list = (folder: string) => Promise.try(filesIn, folder).catch((): string[] => []);
-  const [name] = await list(runs);
-  return name !== undefined &&
-    (await list(`${runs}/${name}`)).includes("checkpoint.safetensors");
-}
-
-/** Every file of a folder. */
-const contents = (folder: string) =>
-  Promise.all(
-    filesIn(folder).map(async (name) => [name, await Deno.readFile(`${folder}/${name}`)]),
-  );
 
 const exitCodes: Partial<Record<Deno.Signal, number>> = {
   SIGINT: 130,
@@ -59,12 +26,6 @@ async function assertResumes(folder: string, args: string[], signal: Deno.Signal
   assert(/resuming after step \d{3,}\n/.test(again.stderr), again.stderr);
   assertStringIncludes(again.stderr, `after ${steps} steps to ${output}`);
   assertEquals(await contents(output), await contents(whole));
-}
-
-/** The arguments of a training but for the place of its output. */
-async function argsFor(folder: string, config: object, ...more: string[]): Promise<string[]> {
-  const args = await trainArgs(folder, "", { ...settings, ...config });
-  return [...args.slice(0, -2), ...more, "--output"];
 }
 
 Deno.test("training that was killed resumes to the bytes of one that was not: an adapter", () =>
@@ -149,7 +110,11 @@ Deno.test("a training that is not finished is not replaced by one with other arg
     await cut([...args, output], output, "SIGKILL");
     const [name] = filesIn(`${output}/run`), before = await contents(`${output}/run/${name}`);
     const rule = `choose another folder, or remove ${output}/run`;
-    await assertFails([...args, output, "--seed", "5"], "a training with other settings", rule);
+    await assertFails(
+      [...args, output, "--seed", "5"],
+      "holds a training that differs in its seed",
+      rule,
+    );
     assertEquals(await contents(`${output}/run/${name}`), before);
   }));
 

@@ -11,6 +11,7 @@ import { countTrained } from "../../experiments/counting.ts";
 import { gpt3Memory } from "../../experiments/memory.ts";
 import { parseReproduceArgs } from "../../experiments/main.ts";
 import { experiments, selectExperiments } from "../../experiments/registry.ts";
+import type { Experiment } from "../../experiments/frame/experiment.ts";
 import { reproduce } from "../../experiments/frame/reproduce.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
@@ -54,7 +55,9 @@ Deno.test("the arguments of reproduce are read, and wrong ones named", () => {
   for (const shard of ["0/2", "3/2", "1", "a/b", "1/2/3"]) {
     assertThrows(() => parseReproduceArgs(["--shard", shard]), RangeError, `found ${shard}`);
   }
-  assertThrows(() => parseReproduceArgs(["--seeds", "0"]), RangeError, "--seeds");
+  for (const seeds of ["0", "1e9", "1.5", "x"]) {
+    assertThrows(() => parseReproduceArgs(["--seeds", seeds]), RangeError, "--seeds must be");
+  }
   assertThrows(() => parseReproduceArgs(["--device", "tpu"]), RangeError, "found tpu");
   assertThrows(() => selectExperiments(["countin"]), RangeError, "counting, memory");
 });
@@ -105,6 +108,51 @@ Deno.test("a main job that is stopped says what is missing, and replaces no whol
     for (const name of ["index.html", "results.json"]) {
       assertEquals(await Deno.readTextFile(`${out}/${name}`), "whole");
     }
+  });
+});
+
+/** Runs the main job with other results, or failures, in place of what experiments find. */
+async function withRuns(
+  runOf: (name: string) => Experiment["run"],
+  work: () => Promise<void>,
+): Promise<void> {
+  using restored = new DisposableStack();
+  for (const one of experiments) {
+    const { run } = one;
+    restored.defer(() => one.run = run);
+    one.run = runOf(one.name);
+  }
+  await work();
+}
+
+const nothing = { settings: "Nothing.", findings: [], tables: [], figures: [] };
+
+Deno.test("an experiment that fails is named in the report of the others, and ends the job", async () => {
+  await withFolder(async (out) => {
+    const options = { seeds: [1], deviceKind: undefined, out, quick: true, full: false };
+    using device = await openCpuDevice({ threads: 1 });
+    const { signal } = new AbortController(), only = ["memory", "counting"];
+    const job = () => silently(() => reproduce(device, { ...options, only }, signal));
+    const runOf = (name: string) => () =>
+      name === "memory" ? Promise.reject(new Error("no \u001bmemory")) : Promise.resolve(nothing);
+    await withRuns(runOf, async () => void await assertRejects(job, Error, "no \u001bmemory"));
+    const { facts, results } = JSON.parse(await Deno.readTextFile(`${out}/partial.json`));
+    assertEquals(results.map(({ name }: { name: string }) => name), ["counting"]);
+    assertMatch(facts.partial, /^memory failed \(no [!-~]*memory\); without memory, /);
+    assertStringIncludes(await Deno.readTextFile(`${out}/partial.html`), "memory failed");
+  });
+});
+
+Deno.test("a whole report replaces a partial one", async () => {
+  await withFolder(async (out) => {
+    const options = { only: [], seeds: [1], deviceKind: undefined, out, quick: true, full: false };
+    using device = await openCpuDevice({ threads: 1 });
+    for (const name of ["partial.json", "partial.html"]) {
+      await Deno.writeTextFile(`${out}/${name}`, "old");
+    }
+    const job = () => silently(() => reproduce(device, options, new AbortController().signal));
+    await withRuns(() => () => Promise.resolve(nothing), async () => void await job());
+    assertEquals(filesIn(out), ["index.html", "results.json"]);
   });
 });
 

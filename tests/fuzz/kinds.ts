@@ -3,6 +3,7 @@
 import type { Kind } from "./kind.ts";
 import { adapterConfigs, adapterFolders, patternsOfModules, sites } from "./kinds/adapters.ts";
 import { modelConfigs, modelFolders } from "./kinds/models.ts";
+import { runFolders } from "./kinds/run_folders.ts";
 import { checkpoints, runSpecs } from "./kinds/runs.ts";
 import { headers, shardIndexes, wholeFiles } from "./kinds/safetensors.ts";
 import { tokenizers } from "./kinds/tokenizers.ts";
@@ -25,4 +26,5 @@ export const kinds: readonly Kind[] = [
   trainConfigs,
   runSpecs,
   checkpoints,
+  runFolders,
 ];

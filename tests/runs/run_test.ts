@@ -28,8 +28,9 @@ Deno.test("run: canonical JSON depends on the content alone", () => {
     '{"A":true,"b":[1,{"c":"x","d":null}]}',
   );
   for (const value of [NaN, Infinity, () => 1, new Map(), 1n, Symbol.iterator]) {
-    assertThrows(() => canonicalJson({ a: [value] }), TypeError, "as spec.a[0]");
+    assertThrows(() => canonicalJson({ a: [value] }), TypeError, "as a[0]");
   }
+  assertThrows(() => canonicalJson(NaN), TypeError, "a digest needs JSON values, found NaN");
 });
 
 Deno.test("run: the hash knows every field and no order", async () => {
@@ -45,6 +46,8 @@ Deno.test("run: the hash knows every field and no order", async () => {
     { ...spec, method: { kind: "full" } },
     { ...spec, training: { ...spec.training, floor: 0.1 } },
   ];
+  const wrong = { ...spec, training: { ...spec.training, steps: NaN } };
+  await assertRejects(() => hashOf(wrong), TypeError, "found NaN as spec.training.steps");
   const hashes = await Promise.all([spec, ...others].map(hashOf));
   assertEquals(new Set(hashes).size, hashes.length);
 });

@@ -35,6 +35,67 @@ Deno.test("run: a file of a finished run that was torn or edited is refused by i
     assertEquals((await run(spec, options)).log, log);
   }));
 
+Deno.test("run: the weights of a finished run that were changed, added to or removed are refused", () =>
+  withFolder(async (folder) => {
+    using device = await openCpuDevice({ threads: 1 });
+    for (const kind of ["lora", "full"] as const) {
+      const spec = tinySpec(2, kind === "full" ? { kind } : undefined);
+      const options = tinyOptions(folder, device), { folder: own } = await run(spec, options);
+      const { adapter, model } = await runFiles(folder, spec);
+      const place = kind === "full" ? model : adapter, [name] = filesIn(place).slice(-1);
+      const path = `${place}/${name}`, bytes = await Deno.readFile(path);
+      const refused = () =>
+        assertRejects(
+          () => run(spec, options),
+          RangeError,
+          `cannot read ${own}: its weights are not what the run wrote; remove ${own} to make`,
+        );
+      await Deno.writeFile(path, bytes.with(-1, bytes.at(-1)! ^ 1));
+      await refused();
+      await Deno.remove(path);
+      await refused();
+      await Deno.writeFile(path, bytes);
+      await run(spec, options);
+      await Deno.writeTextFile(`${place}/model-2.safetensors`, "");
+      await refused();
+      await Deno.remove(place, { recursive: true });
+      await refused();
+    }
+  }));
+
+Deno.test("run: a finished run without all digests is made again", () =>
+  withFolder(async (folder) => {
+    using device = await openCpuDevice({ threads: 1 });
+    const spec = tinySpec(3),
+      options = tinyOptions(folder, device),
+      { log } = await run(spec, options);
+    const files = await runFiles(folder, spec),
+      done = JSON.parse(await Deno.readTextFile(files.done));
+    const losses = { ...log, loss: log.loss.map(() => 0) };
+    for (const sha256 of [{}, { ...done.sha256, weights: undefined }, undefined]) {
+      await Deno.writeTextFile(files.done, JSON.stringify({ ...done, sha256 }));
+      await Deno.writeTextFile(files.log, JSON.stringify(losses));
+      assertEquals((await run(spec, options)).log, log);
+      assertEquals(JSON.parse(await Deno.readTextFile(files.done)), done);
+    }
+  }));
+
+Deno.test("run: done.json of 40 MB of brackets, or with an escape, ends soon and on one line", () =>
+  withFolder(async (folder) => {
+    using device = await openCpuDevice({ threads: 1 });
+    const spec = tinySpec(2), options = tinyOptions(folder, device), started = performance.now();
+    await run(spec, options);
+    const { done } = await runFiles(folder, spec);
+    const refused = async (text: string, reason: string) => {
+      await Deno.writeTextFile(done, text);
+      const { message } = await assertRejects(() => run(spec, options), SyntaxError, reason);
+      assert(!message.includes("\u001b"), message);
+    };
+    await refused("[".repeat(4e7), "is nested more than 512 deep");
+    await refused('{"\u001b[2J', "is not JSON");
+    assert(performance.now() - started < 5_000, "measured 0.1 s");
+  }));
+
 Deno.test("run: a folder in which another run works is refused, and that one is unharmed", () =>
   withFolder(async (folder) => {
     using device = await openCpuDevice({ threads: 1 });

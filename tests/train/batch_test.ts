@@ -1,8 +1,15 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { injectLora } from "../../src/adapt/mod.ts";
 import { DeviceError, ShapeError } from "../../src/core/errors.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { readBatches } from "../../src/train/batch.ts";
-import { type Batch, type BatchSource, type TrainableModel, Trainer } from "../../src/train/mod.ts";
+import {
+  type Batch,
+  type BatchSource,
+  train,
+  type TrainableModel,
+  Trainer,
+} from "../../src/train/mod.ts";
 import { randomBatches, tinyModel, trainedValues } from "./fixtures.ts";
 
 /** Which of three batches come next from batch `start` on. */
@@ -154,4 +161,29 @@ Deno.test("trainer: no batch of any step draws its dropout masks from another's 
   }
   assertEquals(new Set(seeds).size, 16);
   assert(!seeds.includes(0), "a mask of seed 0 hashes index 0 to 0, which every rate drops");
+});
+
+Deno.test("options and batches that are none are refused in a sentence", async () => {
+  using device = new ReferenceDevice();
+  using model = tinyModel(device);
+  for (const wrong of [null, undefined, 3, []] as never[]) {
+    const found = wrong === undefined ? "nothing" : JSON.stringify(wrong);
+    assertThrows(
+      () => injectLora(model, wrong),
+      TypeError,
+      `the options of injectLora must be an object, found ${found}`,
+    );
+    assertThrows(
+      () => new Trainer(model, wrong),
+      TypeError,
+      `the options of a training must be an object, found ${found}`,
+    );
+  }
+  for (const wrong of [null, undefined, 3] as never[]) {
+    await assertRejects(
+      () => train(model, wrong, { learningRate: 1e-3, steps: 1 }).next(),
+      TypeError,
+      "training needs a list of batches or a function, found ",
+    );
+  }
 });

@@ -1,7 +1,8 @@
 /** Checkpoints that were damaged, edited, cut off by a crash, or made with another base. */
 
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { injectLora } from "../../src/adapt/mod.ts";
+import { disk } from "../../src/core/disk.ts";
 import { Random } from "../../src/core/random.ts";
 import { sizeOf } from "../../src/core/shape.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
@@ -166,6 +167,27 @@ Deno.test("checkpoint: after a crash between its two renames, the one before is 
     await again.stepsTo(4, path);
     const names = ["checkpoint.safetensors", "checkpoint.safetensors.old"];
     assertEquals(filesIn(path.replace(/\/[^/]*$/, "")), names);
+  }));
+
+Deno.test("checkpoint: the disk never holds more than two, whatever a crash has left", async () => {
+  const { rename } = disk, counts: number[] = [];
+  await withCheckpoint(async ({ path, stepsTo }) => {
+    await stepsTo(3, path);
+    await Deno.writeTextFile(`${path}.new`, "cut off");
+    disk.rename = (from, to) => {
+      counts.push(filesIn(path.replace(/\/[^/]*$/, "")).length);
+      return rename.call(disk, from, to);
+    };
+    await stepsTo(4, path);
+  }).finally(() => disk.rename = rename);
+  assertEquals(counts, [2, 2, 2]);
+});
+
+Deno.test("checkpoint: a missing one is named as it was asked for", () =>
+  withCheckpoint(async ({ path, trainer }) => {
+    const none = `${path}.none`;
+    const { message } = await assertRejects(() => resumeCheckpoint(none, trainer), Error);
+    assertStringIncludes(message, `cannot read ${none}: `);
   }));
 
 Deno.test("checkpoint: a damaged one is never passed over, and says how to resume from the one before", () =>

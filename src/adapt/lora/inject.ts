@@ -1,6 +1,7 @@
 /** Injecting new LoRA sites into a model. @module */
 
 import { assertDropout } from "../../autograd/ops/dropout.ts";
+import { assertRecord } from "../../core/json.ts";
 import { assertScaling } from "../../core/low_rank_update.ts";
 import { quote } from "../../core/quote.ts";
 import { Random } from "../../core/random.ts";
@@ -58,6 +59,7 @@ const adapterStream = 0x4c6f5241;
  * ```
  */
 export function injectLora(model: Model, options: LoraOptions): LoraAdapter {
+  assertRecord("the options of injectLora", options);
   assertDropout("dropout", options.dropout ?? 0);
   const values: SiteValues = {
     rankOf: patternValues(options.rankPattern ?? {}, "rankPattern"),

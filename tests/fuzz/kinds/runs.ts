@@ -22,14 +22,17 @@ import { areFinite, type Files, type Kind, onDisk, sound, Unsound } from "../kin
 import { jsonFiles } from "../mutations.ts";
 import { partsOf, safetensorsFiles, withMetadata } from "../tensors.ts";
 
-const shape = { widths: [2, 3], biases: true };
+/** The shape of the perceptron that the runs train. */
+export const shape = { widths: [2, 3], biases: true };
 const matrix = (rows: number, columns: number): HostTensor => ({
   shape: [rows, columns],
   data: Float32Array.from({ length: rows * columns }, (_, i) => i % 5 - 2),
 });
-const batch: Batch<HostTensor> = { inputs: matrix(4, 2), targets: matrix(4, 3) };
+/** What they train it on. */
+export const batch: Batch<HostTensor> = { inputs: matrix(4, 2), targets: matrix(4, 3) };
 
-const goodSpec = {
+/** A specification of two steps. */
+export const goodSpec = {
   model: "perceptron",
   method: { kind: "lora", rank: 2, alpha: 4, targetModules: ["layers.0"] },
   data: { rows: 4 },
