@@ -136,7 +136,7 @@ Deno.test("no text crashes the parser or takes long to match", () => {
   assert(longest < 1000, `${longest} ms`);
 });
 
-/** What passed the guard before and took forever, and the largest automata that are allowed. */
+/** Patterns with exponentially many ways to match, and the largest automata that are allowed. */
 const slowest = [
   ...["(\\x61a|aa)", "(\\u0061a|aa)", "(\\x61\\x61|aa)", "(a\\x61|\\x61a)", "(\\x61a|\\u0061a)"]
     .flatMap((group) => [group.repeat(28) + "x", `${group}*x`]),
@@ -169,8 +169,8 @@ Deno.test("hostile patterns for many names end in a sentence", () => {
   const started = performance.now();
   const { message } = assertThrows(() => many.filter((name) => matcher.matches(name)), SyntaxError);
   assertStringIncludes(message, "a pattern must not take millions of steps to match names, found ");
-  // Measured: 0.5 s.
-  assert(performance.now() - started < 20_000);
+  // The steps that are allowed stand for about a second; measured: 0.5 s.
+  assert(performance.now() - started < 5000);
 });
 
 Deno.test("the first match in Python's order gives the group, and none takes part where it should not", () => {

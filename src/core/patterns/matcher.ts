@@ -7,6 +7,7 @@ import { Effort, Simulation, type Span, type Threads } from "./threads.ts";
 /** Threads between two characters, and where the character before leads them. */
 interface Node {
   readonly threads: Threads;
+  readonly isDead: boolean;
   readonly before: Map<number, Node>;
   /** Whether the text may start here, once that was asked. */
   mayStart?: boolean;
@@ -15,8 +16,8 @@ interface Node {
 /** States in the nodes that a matcher keeps before it begins anew. */
 const MOST_KEPT = 100_000;
 
-/** What a match by look-ups alone costs, in steps of the slow kind. */
-const CALL_STEPS = 3;
+/** Characters found by look-up that take as long as a step of the slow kind, or less. */
+const LOOK_UPS_PER_STEP = 4;
 
 const inside: Place = { isStart: false, isEnd: false, isLineEnd: false };
 const atEnd: Place = { isStart: false, isEnd: true, isLineEnd: true };
@@ -46,14 +47,14 @@ export class Matcher {
 
   /** Whether the pattern matches the whole text, as `re.fullmatch` in Python. */
   matches(text: string): boolean {
-    this.#effort.spend(CALL_STEPS, this.#refuse);
     let at = text.length, node = this.#last ??= this.#node(this.#simulation.start, atEnd);
-    while (at > 0 && node.threads.states.length > 0) {
+    while (at > 0 && !node.isDead) {
       const code = codeBefore(text, at);
       at -= code > 0xffff ? 2 : 1;
       const isLineEnd = code === 0x0a && at === text.length - 1;
       node = (isLineEnd ? undefined : node.before.get(code)) ?? this.#step(node, code, isLineEnd);
     }
+    this.#effort.spend(1 + (text.length - at) / LOOK_UPS_PER_STEP, this.#refuse);
     if (text === "" || text === "\n") return this.#mayStart(node, text);
     return node.mayStart ??= this.#mayStart(node, text);
   }
@@ -97,7 +98,7 @@ export class Matcher {
     if (known) return known;
     this.#kept += length + 1;
     if (this.#kept > MOST_KEPT) this.#forget();
-    const node: Node = { threads, before: new Map() };
+    const node: Node = { threads, isDead: length === 0, before: new Map() };
     this.#nodes.set(key, node);
     return node;
   }

@@ -13,7 +13,7 @@ export interface Span {
 }
 
 /** The span of a group that was not entered. */
-export const noSpan: Span = { from: 0, to: 0 };
+const noSpan: Span = { from: 0, to: 0 };
 
 /** States in the order in which Python would try them, each with the span of the group asked for. */
 export interface Threads {
