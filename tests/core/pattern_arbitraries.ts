@@ -31,6 +31,7 @@ export const sharedPatterns: fc.Arbitrary<string> = fc.letrec<{ pattern: string;
       { weight: 2, arbitrary: escapes },
       { weight: 2, arbitrary: classes },
       { weight: 1, arbitrary: fc.constantFrom("^", "$", "(?:^)", "($)") },
+      { weight: 1, arbitrary: fc.constantFrom("\\b", "\\B", "(?:\\b)", "(\\B)") },
       {
         weight: 3,
         arbitrary: fc.tuple(fc.oneof(characters, escapes, classes), repetitions).map((two) =>
@@ -82,6 +83,7 @@ export const anyPatterns: fc.Arbitrary<string> = fc.array(
       "\\A",
       "\\Z",
       "\\b",
+      "\\B",
       "\\d",
       "\\w",
       "\\.",

@@ -8,7 +8,15 @@ import { anyPatterns, names, sharedPatterns } from "./pattern_arbitraries.ts";
 const compile = (pattern: string) => compilePattern(pattern, "a pattern");
 const matches = (pattern: string, text: string) => compile(pattern).matches(text);
 
-/** The same pattern for JavaScript, whose `.`, `\d`, `\w`, `\s` and `$` differ from Python's. */
+const word = "[\\p{L}\\p{N}_]";
+
+/** The ends of words in Python's sense, for JavaScript; an empty text has no place of either kind. */
+const boundaries: Record<string, string> = {
+  "\\b": `(?:(?<=${word})(?!${word})|(?<!${word})(?=${word}))`,
+  "\\B": `(?:(?<=${word})(?=${word})|(?<!${word})(?!${word})(?:(?<=[^])|(?=[^])))`,
+};
+
+/** The same pattern for JavaScript, whose `.`, `\d`, `\w`, `\s`, `\b` and `$` differ from Python's. */
 function inJavaScript(pattern: string): RegExp {
   const sets: Record<string, string> = {
     "\\d": "\\p{Nd}",
@@ -18,6 +26,7 @@ function inJavaScript(pattern: string): RegExp {
   };
   const source = pattern.replace(/\\[dDwWsS]|\[(?:\\.|[^\]])*\]|\\.|[.$]/g, (part) => {
     if (part === ".") return "[^\\n]";
+    if (part in boundaries) return boundaries[part];
     if (part === "$") return "(?=\\n?(?![^]))";
     if (part.startsWith("[")) return part.replace(/\\[dws]/g, (set) => sets[set]);
     if (/\\[WS]/.test(part)) return `[^${sets[part.toLowerCase()]}]`;
@@ -71,6 +80,15 @@ Deno.test("names with pairs and lines are matched by Python's rules, not JavaScr
     ["(?P<n>a)b", "ab", true],
     ["\\x61\\u0062\\U0001f600", "ab😀", true],
     ["a|", "", true],
+    ["\\bé\\b", "é", true],
+    ["a\\bé", "aé", false],
+    ["\\b.\\b", "😀", false],
+    ["\\B.\\B", "😀", true],
+    ["a\\b\\n", "a\n", true],
+    ["a$\\b\\n", "a\n", true],
+    ["\\Ba", "a", false],
+    ["(?:\\b|a)*", "aa", true],
+    ["\\B", "", false],
   ];
   for (const [pattern, text, isMatch] of cases) {
     assertEquals(matches(pattern, text), isMatch, JSON.stringify([pattern, text]));
@@ -88,9 +106,9 @@ Deno.test("what one pass cannot match, or Python does not know, is refused by na
     "(a)?(?(1)b)": "must not have a condition",
     "(?#a)": "must not have a comment",
     "a++": "must not have a possessive repetition",
-    "\\ba": "must not have a word boundary",
     "\\N{DOT}": "must not have a character by its name",
     "\\07": "must not have an octal escape",
+    "[\\B]": "must not have an escape that Python does not know",
     "\\p{L}": "must not have an escape that Python does not know",
     "a\\": "must not have a backslash at its end",
     "\\xg0": "must have hexadecimal digits after \\x, \\u and \\U",
@@ -102,6 +120,7 @@ Deno.test("what one pass cannot match, or Python does not know, is refused by na
     "[b-a]": "must have a range in brackets from a character to a later one",
     "[a-\\d]": "must have a range in brackets from a character to a later one",
     "*a": "must have something to repeat before each repetition",
+    "\\b+": "must have something to repeat before each repetition",
     "^*": "must have something to repeat before each repetition",
     "a**": "must not repeat a repetition without a group around it",
     "a{3,2}": "must not repeat less often than at least",

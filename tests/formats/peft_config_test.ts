@@ -165,6 +165,19 @@ Deno.test("modules are selected as PEFT selects them", () => {
   assertEquals(selects({ targetModules: [name], layers: [1] }), true);
 });
 
+Deno.test("the pattern that Unsloth writes selects the layers of the language model", () => {
+  const parts = "(?:self_attn|attention|attn|mlp|feed_forward|ffn|dense)";
+  const names = "(?:q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)";
+  const isTarget = moduleSelector({
+    targetModules: `(?:.*?(?:language|text).*?${parts}.*?${names}.*?)|` +
+      `(?:\\bmodel\\.layers\\.[\\d]{1,}\\.${parts}\\.(?:${names}))`,
+  });
+  assertEquals(isTarget("model.layers.31.mlp.up_proj"), true);
+  assertEquals(isTarget("model.language_model.layers.0.self_attn.q_proj"), true);
+  assertEquals(isTarget("model.layers.31.mlp.up_proj.bias"), false);
+  assertEquals(isTarget("model.visual.layers.0.attn.q_proj"), false);
+});
+
 Deno.test("an empty layers_pattern means any list of layers, as in PEFT", () => {
   for (const layers_pattern of ["", [], null]) {
     const config = parsePeftConfig({ ...goodConfig, layers_to_transform: 3, layers_pattern });

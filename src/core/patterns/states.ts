@@ -120,26 +120,3 @@ export function buildAutomaton(
   const start = builder.add(pattern, 0);
   return { states: builder.states, start };
 }
-
-/** Where a position is in its text, as far as anchors see it. */
-export interface Place {
-  /** Before the first character. */
-  readonly isStart: boolean;
-  /** After the last character. */
-  readonly isEnd: boolean;
-  /** After the last character, or before a line feed that is the last character. */
-  readonly isLineEnd: boolean;
-}
-
-/** The place of a position in a text. */
-export function placeIn(text: string, at: number): Place {
-  const isEnd = at === text.length;
-  const isBeforeLineFeed = at === text.length - 1 && text[at] === "\n";
-  return { isStart: at === 0, isEnd, isLineEnd: isEnd || isBeforeLineFeed };
-}
-
-/** Whether an anchor holds at a place. */
-export function holds(anchor: Anchor, { isStart, isEnd, isLineEnd }: Place): boolean {
-  if (anchor === "start") return isStart;
-  return anchor === "end" ? isEnd : isLineEnd;
-}

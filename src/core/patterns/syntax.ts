@@ -12,8 +12,8 @@ export type Pattern =
   | { readonly kind: "named"; readonly name: string; readonly part: Pattern }
   | { readonly kind: Anchor };
 
-/** `^` and `\A`; `\Z`; `$`, which also matches before a final line feed. */
-export type Anchor = "start" | "end" | "line end";
+/** A condition on a position; `$` also matches before a final line feed. */
+export type Anchor = "start" | "end" | "line end" | "word boundary" | "no word boundary";
 
 /** How often a part may occur, and whether fewer times are tried first. */
 export interface Repetition {
@@ -47,6 +47,17 @@ const REPETITIONS: ReadonlyMap<string, readonly [number, number]> = new Map([
   ["?", [0, 1]],
 ]);
 
+const ANCHORS: ReadonlyMap<string, Anchor> = new Map([
+  ["^", "start"],
+  ["\\A", "start"],
+  ["\\Z", "end"],
+  ["$", "line end"],
+  ["\\b", "word boundary"],
+  ["\\B", "no word boundary"],
+]);
+
+const anchors: ReadonlySet<string> = new Set(ANCHORS.values());
+
 /** Reads a pattern by recursive descent, one method for each level of the grammar. */
 class PatternReader extends CharacterReader {
   readonly #names = new Set<string>();
@@ -74,7 +85,7 @@ class PatternReader extends CharacterReader {
   #repeated(): Pattern {
     const part = this.#single(), bounds = this.#bounds();
     if (!bounds) return part;
-    if (["start", "end", "line end"].includes(part.kind)) throw this.#nothingToRepeat();
+    if (anchors.has(part.kind)) throw this.#nothingToRepeat();
     const isLazy = this.take("?");
     if (this.isNext("+")) throw this.refuse("must not have a possessive repetition");
     if (this.#bounds()) throw this.refuse("must not repeat a repetition without a group around it");
@@ -101,9 +112,7 @@ class PatternReader extends CharacterReader {
     if (this.take("(")) return this.#group();
     if (this.take("[")) return { kind: "set", has: this.class() };
     if (this.take(".")) return { kind: "set", has: notLineFeed };
-    if (this.take("^") || this.take("\\A")) return { kind: "start" };
-    if (this.take("$")) return { kind: "line end" };
-    if (this.take("\\Z")) return { kind: "end" };
+    for (const [sign, kind] of ANCHORS) if (this.take(sign)) return { kind };
     const item = this.isNext("\\") ? this.escape(false) : this.next();
     return { kind: "set", has: typeof item === "number" ? only(item) : item };
   }
@@ -139,7 +148,7 @@ class PatternReader extends CharacterReader {
 
 /**
  * Reads a pattern: characters, `.`, classes, escapes, groups, alternatives, repetitions (greedy or
- * lazy), `^`, `$`, `\A` and `\Z`, each with Python's meaning.
+ * lazy), `^`, `$`, `\A`, `\Z`, `\b` and `\B`, each with Python's meaning.
  *
  * @throws {Error} when it is not a pattern of Python, or has more than that; the error is `refuse`'s.
  */

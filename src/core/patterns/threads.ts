@@ -1,7 +1,8 @@
 /** Runs a pattern's automaton in all its states at once, without backtracking (Pike 1994). @module */
 
 import { mostPatternSteps, patternStepsPerCharacter } from "../limits.ts";
-import { type Automaton, holds, type Place, type State } from "./states.ts";
+import { holds, type Place } from "./place.ts";
+import type { Automaton, State } from "./states.ts";
 import type { Refusal } from "./syntax.ts";
 
 /** What a named group has matched: from a position, and to one if it is closed. */
@@ -57,7 +58,7 @@ export class Simulation {
 
   /**
    * Follows all that takes no character. What is left are sets, the match, and anchors that do not
-   * hold at this place but may at the last one.
+   * hold at this place, or not yet, but may where the text begins or once the character before is read.
    */
   close(threads: Threads, place: Place, at: number): Threads {
     const closed: Threads = { states: [], spans: [] };
