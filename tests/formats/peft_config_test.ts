@@ -119,6 +119,7 @@ Deno.test("patterns match a whole name or its end after a dot, the first of the 
   assertEquals(value({ "^h.*q": 1 }), undefined);
   assertEquals(value({ "^q": 1 }), undefined);
   assertEquals(value({ "\\^q": 1 }), undefined);
+  assertEquals(patternValues({ "^q": 1 }, "rank_pattern")("h.^q"), undefined);
   assertEquals(value({ "k|q": 1 }), 1);
   assertEquals(value({ "q\\Z": 1 }), 1);
   assertEquals(value({ "q{,1}": 1 }), 1);
