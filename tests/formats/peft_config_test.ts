@@ -179,6 +179,15 @@ Deno.test("the pattern that Unsloth writes selects the layers of the language mo
   assertEquals(isTarget("model.visual.layers.0.attn.q_proj"), false);
 });
 
+Deno.test("a lookahead leaves modules out, and is refused where a layer is found by a pattern", () => {
+  const isTarget = moduleSelector({ targetModules: "^(?!.*visual).*(?:q|v)_proj$" });
+  assertEquals(isTarget("model.layers.0.q_proj"), true);
+  assertEquals(isTarget("visual.blocks.0.q_proj"), false);
+  const selects = moduleSelector({ targetModules: ["q"], layers: [0], layerLists: ["h(?=\\.)"] });
+  const sentence = 'layers_pattern must not have a lookahead, found "h(?=\\\\.)"';
+  assertThrows(() => selects("h.0.q"), SyntaxError, sentence);
+});
+
 Deno.test("an empty layers_pattern means any list of layers, as in PEFT", () => {
   for (const layers_pattern of ["", [], null]) {
     const config = parsePeftConfig({ ...goodConfig, layers_to_transform: 3, layers_pattern });
@@ -187,7 +196,7 @@ Deno.test("an empty layers_pattern means any list of layers, as in PEFT", () => 
 });
 
 Deno.test("patterns that Python would read otherwise are refused with their field", () => {
-  const hostile = ["x)|(?:.*", "(", "[", "a**", "(?=a)", "(a)\\1", "a{6000}", "\\N{DIGIT ONE}"];
+  const hostile = ["x)|(?:.*", "(", "[", "a**", "(?<=a)", "(a)\\1", "a{6000}", "\\N{DIGIT ONE}"];
   const fields: Record<string, (pattern: string) => unknown> = {
     rank_pattern: (pattern) => patternValues({ [pattern]: 1 }, "rank_pattern"),
     target_modules: (pattern) => moduleSelector({ targetModules: pattern }),
