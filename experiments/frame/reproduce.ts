@@ -31,13 +31,11 @@ type Job = Omit<ExperimentContext, "report">;
 
 /**
  * Runs the experiments and writes `results.json` and `index.html`; adapters and logs are in `runs`.
- * Where not all experiments were asked for, succeeded, or finished before a stop, what there is goes to
- * `partial.json` and `partial.html`, which name the others. A crash leaves the reports as they were, or
- * one of the two files new; the same call continues.
+ * Where not all were asked for or have finished, what there is goes to `partial.json` and `partial.html`.
+ * A crash leaves the reports as they were, or one of the two files new; the same call continues.
  *
  * @throws {RangeError} when an experiment's name is unknown.
- * @throws {Error} when another save or training uses the folder, or it cannot be written.
- * @throws What the first experiment that failed has thrown, when the others' report is written.
+ * @throws {Error} when the folder is in use or cannot be written, or, once the others are, an experiment fails.
  */
 export async function reproduce(
   device: Device,
@@ -67,7 +65,6 @@ export async function reproduce(
   for (const error of errors.values()) throw error;
 }
 
-/** Trains a part of the runs. */
 async function trainShard(chosen: readonly Experiment[], shard: Shard, job: Job): Promise<void> {
   const train = (report: ProgressReport) => makeShard(chosen, shard, { ...job, report });
   const made = await withProgress(`shard ${shard.index}/${shard.count}`, job.signal, train);

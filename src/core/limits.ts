@@ -59,11 +59,14 @@ export const mostPatternDepth = 100;
 /** Parts of a pattern with its counted repetitions written out; a list of 100 modules needs 4,000. */
 export const mostPatternParts = 5_000;
 
-/** Steps of matching names with all patterns of a setting, a second; those in use take thousands. */
-export const mostPatternSteps = 5e6;
+/**
+ * Steps of matching names with all patterns of a setting, about a second; those in use take thousands,
+ * 1,000 patterns for 1,000 modules at most this.
+ */
+export const mostPatternSteps = 4e6;
 
 /** Steps that each character of a name allows beyond that, so that there may be any number of names. */
-export const patternStepsPerCharacter = 50;
+export const patternStepsPerCharacter = 10;
 
 /** Steps that reading each character of a pattern counts as. */
 export const patternStepsToRead = 10;

@@ -7,13 +7,41 @@ export function isNamed(name: string, module: string): boolean {
   return name === module || name.endsWith(`.${module}`);
 }
 
-/** All texts by which PEFT's rule finds a module: its whole path, and what follows each dot. */
-export function nameEnds(name: string): string[] {
-  const ends = [name];
-  for (let dot = name.indexOf("."); dot >= 0; dot = name.indexOf(".", dot + 1)) {
-    ends.push(name.slice(dot + 1));
+/** Where the part of a name begins that ends here, before a dot or at the end. */
+const partStart = (name: string, end: number): number =>
+  end === 0 ? 0 : name.lastIndexOf(".", end - 1) + 1;
+
+/** Values by names, found by PEFT's rule in a time that is linear in the length of a name. */
+export class NameEndMap<Value> {
+  /** The place of each end, by the place of what follows its first dot and the part before that. */
+  readonly #places = new Map<string, number>();
+  readonly #values: (Value | undefined)[] = [undefined];
+
+  /** Adds a value unless its name has one. */
+  add(name: string, value: Value): void {
+    let place = 0;
+    for (let end = name.length, start; end >= 0; end = start - 1) {
+      start = partStart(name, end);
+      const key = `${place}.${name.slice(start, end)}`, known = this.#places.get(key);
+      place = known ?? this.#values.push(undefined) - 1;
+      if (known === undefined) this.#places.set(key, place);
+    }
+    this.#values[place] ??= value;
   }
-  return ends;
+
+  /** The values of all names that are this one or follow a dot in it, the shortest first. */
+  find(name: string): Value[] {
+    const found: Value[] = [];
+    let place: number | undefined = 0;
+    for (let end = name.length, start; end >= 0; end = start - 1) {
+      start = partStart(name, end);
+      place = this.#places.get(`${place}.${name.slice(start, end)}`);
+      if (place === undefined) break;
+      const value = this.#values[place];
+      if (value !== undefined) found.push(value);
+    }
+    return found;
+  }
 }
 
 /** The first name that comes a second time, if any. */
@@ -27,19 +55,20 @@ export function nameTwice(names: readonly string[]): string | undefined {
  * `transformer.`, without a look at all of them.
  */
 export class NameEndings {
-  readonly #names: ReadonlySet<string>;
+  readonly #names = new NameEndMap<string>();
   /** Spelled backwards and sorted, so that names with the same ending are neighbors. */
   readonly #backwards: readonly string[];
 
   /** Sorts the names. */
   constructor(names: Iterable<string>) {
-    this.#names = new Set(names);
-    this.#backwards = Array.from(this.#names, backwards).sort();
+    const different = new Set(names);
+    for (const name of different) this.#names.add(name, name);
+    this.#backwards = Array.from(different, backwards).sort();
   }
 
   /** The names that end with this one, or that it ends with; two of them if there are several. */
   find(name: string): string[] {
-    const found = nameEnds(name).filter((end) => this.#names.has(end));
+    const found = this.#names.find(name);
     const ending = backwards(name) + ".";
     let at = this.#placeOf(ending);
     while (found.length < 2 && this.#backwards[at]?.startsWith(ending)) {

@@ -2,7 +2,7 @@
 
 import { patternStepsToRead } from "./limits.ts";
 import { Matcher } from "./patterns/matcher.ts";
-import { nameEnds } from "./module_names.ts";
+import { NameEndMap } from "./module_names.ts";
 import { parsePattern } from "./patterns/syntax.ts";
 import { Effort } from "./patterns/threads.ts";
 import { quote } from "./quote.ts";
@@ -50,6 +50,7 @@ export function targetTest(
     const matcher = compilePattern(targets, option, { effort });
     return (name) => matcher.matches(name);
   }
-  const names = new Set(targets);
-  return (name) => nameEnds(name).some((end) => names.has(end));
+  const names = new NameEndMap<true>();
+  for (const target of targets) names.add(target, true);
+  return (name) => names.find(name).length > 0;
 }

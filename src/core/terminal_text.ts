@@ -1,11 +1,22 @@
-/** Text for a terminal: names and sentences of files must not command it, nor look like others. @module */
+/** Text for a terminal: names and sentences of files must not command it, nor hide characters in it. @module */
+
+/** What a variation selector or a joiner makes into another emoji. */
+const emoji = "[\\p{Extended_Pictographic}\\p{Emoji_Modifier}]";
+
+/** A letter of a script that is written with joiners, as those of Persian and Hindi. */
+const joining =
+  "(?![\\p{DI}\\p{sc=Latin}\\p{sc=Greek}\\p{sc=Cyrillic}\\p{sc=Inherited}])[\\p{L}\\p{M}]";
+
+/** Characters that nobody sees and that text needs in these places: joiners, emoji, keycaps. */
+const needed =
+  `(?<=${emoji}\\ufe0f?|${joining})[\\u200c\\u200d]|(?<=${emoji})\\ufe0f|\\ufe0f(?=\\u20e3)`;
 
 /**
  * Control characters (C0, DEL, C1), which move the cursor, recolor or retitle; marks of writing direction,
- * which reorder what is read; separators that some terminals break lines at; and the byte order mark, which
- * nobody sees.
+ * which reorder what is read; separators that some terminals break lines at; and characters that nobody
+ * sees (Default_Ignorable_Code_Point), where no text needs them.
  */
-const unsafe = /[\p{Cc}\p{Bidi_Control}\u2028\u2029\ufeff]/gu;
+const unsafe = new RegExp(`(?!${needed})[\\p{Cc}\\p{Bidi_Control}\\p{DI}\\u2028\\u2029]`, "gu");
 
 const unsafeInLines = new RegExp(`(?![\n\t])${unsafe.source}`, "gu");
 
@@ -21,12 +32,12 @@ export function terminalText(text: string): string {
 
 /** A JSON document in one line; what JSON would leave unsafe is escaped, so that it reads the same. */
 export function terminalJson(document: unknown): string {
-  return JSON.stringify(document).replace(
-    unsafe,
-    (character) => `\\u${hexadecimal(character).padStart(4, "0")}`,
-  );
+  return JSON.stringify(document).replace(unsafe, inJson);
 }
 
 const visible = (character: string): string => `\\u{${hexadecimal(character)}}`;
+
+const inJson = (character: string): string =>
+  character.split("").map((unit) => `\\u${hexadecimal(unit).padStart(4, "0")}`).join("");
 
 const hexadecimal = (character: string): string => character.codePointAt(0)!.toString(16);

@@ -1,7 +1,7 @@
 /** How a PEFT configuration selects modules and values by name. @module */
 
 import type { Matcher } from "../core/patterns/matcher.ts";
-import { nameEnds } from "../core/module_names.ts";
+import { NameEndMap } from "../core/module_names.ts";
 import { compilePattern, targetTest } from "../core/name_patterns.ts";
 import { Effort } from "../core/patterns/threads.ts";
 import { quote } from "../core/quote.ts";
@@ -42,18 +42,17 @@ export function patternValues(
 /** Finds the index of the first key that matches a name; keys without operators are looked up. */
 function matchKeys(keys: readonly string[], option: string): (names: readonly string[]) => number {
   refuseNumbers(keys, option);
-  const effort = new Effort(), literals = new Map<string, number>(), operators: number[] = [];
+  const effort = new Effort(), literals = new LiteralKeys(), operators: number[] = [];
   const matchers = keys.map((key) => lazy(() => matchEnd(key, option, effort)));
   keys.forEach((key, index) => {
-    const literal = literalOf(key);
-    if (literal === undefined && matchers[index]()) operators.push(index);
-    else if (!literals.has(literal!)) literals.set(literal!, index);
+    const hasOperators = !literals.add(key, index);
+    if (hasOperators && matchers[index]()) operators.push(index);
   });
   return (names) => {
     names.forEach((name) => effort.allow(name));
     // A dot of the frame does not match a line feed, and no real name has one.
     const isPlain = names.every((name) => !name.includes("\n"));
-    const best = isPlain ? Math.min(...names.map((name) => findLiteral(literals, name))) : Infinity;
+    const best = isPlain ? Math.min(...names.map((name) => literals.find(name))) : Infinity;
     for (const index of isPlain ? operators : keys.keys()) {
       if (index > best) break;
       if (names.some((name) => matchers[index]().matches(name))) return index;
@@ -81,15 +80,24 @@ function matchEnd(key: string, option: string, effort: Effort): Matcher {
   return compilePattern(key, option, { before: "(.*\\.)?(", after: ")$\\n?", effort });
 }
 
-/** A key without operators as text, with `^` before it if it begins with that; undefined for others. */
-function literalOf(key: string): string | undefined {
-  if (!/^\^?(?:[^\\^$.*+?()[\]{}|]|\\[^a-zA-Z0-9^])*$/.test(key)) return undefined;
-  return key.replace(/\\(.)/gs, "$1");
-}
+/** Keys without operators; one that begins with `^` is a whole path. */
+class LiteralKeys {
+  readonly #paths = new Map<string, number>();
+  readonly #ends = new NameEndMap<number>();
 
-function findLiteral(literals: ReadonlyMap<string, number>, name: string): number {
-  const ends = ["^" + name, ...nameEnds(name)].map((end) => literals.get(end) ?? Infinity);
-  return Math.min(...ends);
+  /** Adds a key unless it is there; false if it has operators. */
+  add(key: string, index: number): boolean {
+    if (!/^\^?(?:[^\\^$.*+?()[\]{}|]|\\[^a-zA-Z0-9^])*$/.test(key)) return false;
+    const literal = key.replace(/^\^/, "").replace(/\\(.)/gs, "$1");
+    if (!key.startsWith("^")) this.#ends.add(literal, index);
+    else if (!this.#paths.has(literal)) this.#paths.set(literal, index);
+    return true;
+  }
+
+  /** The index of the first key that matches a name, or infinity. */
+  find(name: string): number {
+    return Math.min(this.#paths.get(name) ?? Infinity, ...this.#ends.find(name));
+  }
 }
 
 /**

@@ -5,6 +5,7 @@ import { isRecord } from "../core/json.ts";
 import { mostUnigramCharacters } from "../core/limits.ts";
 import { quote } from "../core/quote.ts";
 import { fileIn, type Folder } from "../core/storage.ts";
+import { withLinearPatterns } from "./split_patterns.ts";
 import type { JsonObject } from "./tokenizer_fields.ts";
 import { checkTokenizerFile, type ModelKind } from "./tokenizer_file.ts";
 import type { Tokenizer as HubTokenizer } from "npm:@huggingface/tokenizers@0.2.0";
@@ -23,7 +24,12 @@ export interface Tokenizer {
    * @throws {RangeError} when a part of the text has no token, or it is too long for a Unigram model.
    */
   encode(text: string): Uint32Array;
-  /** The text of token ids, special tokens included unless told to skip them. */
+  /**
+   * The text of token ids, special tokens included unless told to skip them; an id that no token has is
+   * the unknown token, if there is one.
+   *
+   * @throws {RangeError} when an id is not an integer of at least 0.
+   */
   decode(ids: Iterable<number>, options?: { skipSpecialTokens?: boolean }): string;
 }
 
@@ -72,7 +78,8 @@ export async function makeTokenizer(json: unknown, config: unknown): Promise<Tok
   const settings = checkConfig(config);
   const { Tokenizer: Hub } = await import("npm:@huggingface/tokenizers@0.2.0");
   // A post-processor only places special tokens, which `encode` does not add.
-  const hub = new Hub({ ...json as JsonObject, post_processor: null }, settings);
+  const file = json as JsonObject, pre_tokenizer = withLinearPatterns(file.pre_tokenizer);
+  const hub = new Hub({ ...file, pre_tokenizer, post_processor: null }, settings);
   const specialTokens = specialTokensOf(hub);
   return {
     vocabularySize,
@@ -81,6 +88,7 @@ export async function makeTokenizer(json: unknown, config: unknown): Promise<Tok
     encode: (text) => encode(hub, kind, text),
     decode: (ids, { skipSpecialTokens = false } = {}) => {
       const list = [...ids];
+      list.forEach(checkId);
       return list.length === 0 ? "" : hub.decode(list, { skip_special_tokens: skipSpecialTokens });
     },
   };
@@ -96,6 +104,11 @@ function checkConfig(config: unknown): JsonObject {
   throw new SyntaxError(
     `tokenizer_config.json must list additional_special_tokens, found ${found}`,
   );
+}
+
+function checkId(id: number): void {
+  if (Number.isInteger(id) && id >= 0) return;
+  throw new RangeError(`a token's id must be an integer of at least 0, found ${quote(id)}`);
 }
 
 function encode(hub: HubTokenizer, kind: ModelKind, text: string): Uint32Array {

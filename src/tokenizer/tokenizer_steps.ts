@@ -33,8 +33,15 @@ const replace: StepCheck = (step) => {
   return Math.max(1, content.length);
 };
 
+/** What becomes of the text that matches. */
+const behaviors = ["Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"];
+
 const split: StepCheck = (step) => {
   checkPattern(step);
+  const { behavior } = step;
+  if (!behaviors.includes(behavior as string)) {
+    refuse(`split by a behavior of ${behaviors.join(", ")}`, behavior);
+  }
   return 1;
 };
 

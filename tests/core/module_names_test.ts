@@ -4,7 +4,7 @@ import {
   isNamed,
   listNames,
   NameEndings,
-  nameEnds,
+  NameEndMap,
   nameTwice,
 } from "../../src/core/module_names.ts";
 import { assertLinear } from "../support/growth.ts";
@@ -16,18 +16,26 @@ const names = fc.array(
   { maxLength: 12 },
 );
 
-Deno.test("a name is in a list where it has one of the list's names as its end", () =>
+Deno.test("a name finds the values of all names that are its end, each name's first", () =>
   fc.assert(
     fc.property(names, names, (list, asked) => {
+      const ends = new NameEndMap<number>();
+      list.forEach((name, i) => ends.add(name, i));
       for (const name of asked) {
-        assertEquals(
-          nameEnds(name).some((end) => list.includes(end)),
-          list.some((one) => isNamed(name, one)),
-        );
+        const expected = [...new Set(list)].filter((one) => isNamed(name, one));
+        expected.sort((a, b) => a.length - b.length);
+        assertEquals(ends.find(name), expected.map((one) => list.indexOf(one)));
       }
     }),
     { numRuns: 300, seed: 1 },
   ));
+
+Deno.test("looking a name of many parts up takes a time that is linear in its length", () =>
+  assertLinear(20_000, (parts) => {
+    const ends = new NameEndMap<number>(), name = "a.".repeat(parts) + "a";
+    ends.add(name, 1);
+    return () => assertEquals(ends.find(name), [1]);
+  }));
 
 Deno.test("names that end with another or that it ends with are those of a search through all", () =>
   fc.assert(

@@ -18,6 +18,21 @@ const repetitions = fc.constantFrom(
   ...["*", "+", "?", "*?", "+?", "??", "{2}", "{1,}", "{0,2}", "{1,3}?", "{0}"],
 );
 
+/** Lookaheads without what we refuse in them, in a group because JavaScript does not repeat them. */
+const lookaheads = fc.tuple(
+  fc.constantFrom("=", "!", "=.*", "!.*"),
+  fc.array(
+    fc.oneof(
+      characters,
+      escapes,
+      classes,
+      fc.tuple(classes, repetitions).map((two) => two.join("")),
+      fc.constantFrom("$", "|", "(?=a|b)", "(?!q)"),
+    ),
+    { maxLength: 4 },
+  ),
+).map(([sign, items]) => `(?:(?${sign}${items.join("")}))`);
+
 /** Patterns that Python and JavaScript read alike. */
 export const sharedPatterns: fc.Arbitrary<string> = fc.letrec<{ pattern: string; item: string }>(
   (tie) => ({
@@ -31,6 +46,8 @@ export const sharedPatterns: fc.Arbitrary<string> = fc.letrec<{ pattern: string;
       { weight: 2, arbitrary: escapes },
       { weight: 2, arbitrary: classes },
       { weight: 1, arbitrary: fc.constantFrom("^", "$", "(?:^)", "($)") },
+      { weight: 1, arbitrary: lookaheads },
+      { weight: 1, arbitrary: fc.constantFrom("\\b", "\\B", "(?:\\b)", "(\\B)") },
       {
         weight: 3,
         arbitrary: fc.tuple(fc.oneof(characters, escapes, classes), repetitions).map((two) =>
@@ -82,6 +99,7 @@ export const anyPatterns: fc.Arbitrary<string> = fc.array(
       "\\A",
       "\\Z",
       "\\b",
+      "\\B",
       "\\d",
       "\\w",
       "\\.",
@@ -91,6 +109,7 @@ export const anyPatterns: fc.Arbitrary<string> = fc.array(
     ...[
       "(?P<n>",
       "(?=",
+      "(?!",
       "(?i)",
       "[^",
       "[]a]",

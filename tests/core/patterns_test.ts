@@ -8,7 +8,15 @@ import { anyPatterns, names, sharedPatterns } from "./pattern_arbitraries.ts";
 const compile = (pattern: string) => compilePattern(pattern, "a pattern");
 const matches = (pattern: string, text: string) => compile(pattern).matches(text);
 
-/** The same pattern for JavaScript, whose `.`, `\d`, `\w`, `\s` and `$` differ from Python's. */
+const word = "[\\p{L}\\p{N}_]";
+
+/** The ends of words in Python's sense, for JavaScript; an empty text has no place of either kind. */
+const boundaries: Record<string, string> = {
+  "\\b": `(?:(?<=${word})(?!${word})|(?<!${word})(?=${word}))`,
+  "\\B": `(?:(?<=${word})(?=${word})|(?<!${word})(?!${word})(?:(?<=[^])|(?=[^])))`,
+};
+
+/** The same pattern for JavaScript, whose `.`, `\d`, `\w`, `\s`, `\b` and `$` differ from Python's. */
 function inJavaScript(pattern: string): RegExp {
   const sets: Record<string, string> = {
     "\\d": "\\p{Nd}",
@@ -18,6 +26,7 @@ function inJavaScript(pattern: string): RegExp {
   };
   const source = pattern.replace(/\\[dDwWsS]|\[(?:\\.|[^\]])*\]|\\.|[.$]/g, (part) => {
     if (part === ".") return "[^\\n]";
+    if (part in boundaries) return boundaries[part];
     if (part === "$") return "(?=\\n?(?![^]))";
     if (part.startsWith("[")) return part.replace(/\\[dws]/g, (set) => sets[set]);
     if (/\\[WS]/.test(part)) return `[^${sets[part.toLowerCase()]}]`;
@@ -71,6 +80,27 @@ Deno.test("names with pairs and lines are matched by Python's rules, not JavaScr
     ["(?P<n>a)b", "ab", true],
     ["\\x61\\u0062\\U0001f600", "ab😀", true],
     ["a|", "", true],
+    ["\\bé\\b", "é", true],
+    ["a\\bé", "aé", false],
+    ["\\b.\\b", "😀", false],
+    ["\\B.\\B", "😀", true],
+    ["a\\b\\n", "a\n", true],
+    ["a$\\b\\n", "a\n", true],
+    ["\\Ba", "a", false],
+    ["(?:\\b|a)*", "aa", true],
+    ["\\B", "", false],
+    ["(?!.*visual).*attn.*", "text.attn.q", true],
+    ["(?!.*visual).*attn.*", "visual.attn.q", false],
+    ["(?:(?!\\.bias)[^])*".replace("[^]", "(?:.|\\n)"), "a.b\n", true],
+    ["(?:(?!\\.bias).)*", "a.bias", false],
+    [".*h(?=\\.).*", "h.0", true],
+    [".*h(?=\\.).*", "h0", false],
+    ["a(?!b(?=c)).*", "abc", false],
+    ["a(?!b(?=c)).*", "abd", true],
+    ["a(?=$)\\n", "a\n", true],
+    ["a(?=\\Z)\\n", "a\n", false],
+    ["a\\b(?=\\.)(?!.*q).*", "a.k", true],
+    ["a\\b(?=\\.)(?!.*q).*", "a.q", false],
   ];
   for (const [pattern, text, isMatch] of cases) {
     assertEquals(matches(pattern, text), isMatch, JSON.stringify([pattern, text]));
@@ -79,7 +109,8 @@ Deno.test("names with pairs and lines are matched by Python's rules, not JavaScr
 
 Deno.test("what one pass cannot match, or Python does not know, is refused by name", () => {
   const cases: Record<string, string> = {
-    "a(?=b)": "must not have a lookahead",
+    "(?=a\\b)": "must not have the start or a word boundary in a lookahead",
+    "(?!(?:^a))": "must not have the start or a word boundary in a lookahead",
     "(?<!a)b": "must not have a lookbehind",
     "(a)\\1": "must not have a back-reference",
     "(?P<x>a)(?P=x)": "must not have a back-reference",
@@ -88,9 +119,9 @@ Deno.test("what one pass cannot match, or Python does not know, is refused by na
     "(a)?(?(1)b)": "must not have a condition",
     "(?#a)": "must not have a comment",
     "a++": "must not have a possessive repetition",
-    "\\ba": "must not have a word boundary",
     "\\N{DOT}": "must not have a character by its name",
     "\\07": "must not have an octal escape",
+    "[\\B]": "must not have an escape that Python does not know",
     "\\p{L}": "must not have an escape that Python does not know",
     "a\\": "must not have a backslash at its end",
     "\\xg0": "must have hexadecimal digits after \\x, \\u and \\U",
@@ -102,6 +133,7 @@ Deno.test("what one pass cannot match, or Python does not know, is refused by na
     "[b-a]": "must have a range in brackets from a character to a later one",
     "[a-\\d]": "must have a range in brackets from a character to a later one",
     "*a": "must have something to repeat before each repetition",
+    "\\b+": "must have something to repeat before each repetition",
     "^*": "must have something to repeat before each repetition",
     "a**": "must not repeat a repetition without a group around it",
     "a{3,2}": "must not repeat less often than at least",
@@ -136,7 +168,7 @@ Deno.test("no text crashes the parser or takes long to match", () => {
   assert(longest < 1000, `${longest} ms`);
 });
 
-/** What passed the guard before and took forever, and the largest automata that are allowed. */
+/** Patterns with exponentially many ways to match, and the largest automata that are allowed. */
 const slowest = [
   ...["(\\x61a|aa)", "(\\u0061a|aa)", "(\\x61\\x61|aa)", "(a\\x61|\\x61a)", "(\\x61a|\\u0061a)"]
     .flatMap((group) => [group.repeat(28) + "x", `${group}*x`]),
@@ -149,12 +181,15 @@ const slowest = [
   `${".*".repeat(1600)}x`,
 ];
 
+/** The same for lookaheads, which only `matches` reads. */
+const slowestAhead = ["(?:(?=(?:a?){20}b|a*$)a)*x", `${"(?=.*a.*a)".repeat(400)}x`];
+
 Deno.test("every pattern that is read matches 200 characters at once, however it is written", () => {
-  for (const pattern of slowest) {
+  for (const pattern of [...slowest, ...slowestAhead]) {
     const matcher = new Matcher(pattern, (rule) => new SyntaxError(rule));
     const started = performance.now();
     assertEquals(matcher.matches("a".repeat(200)), false);
-    assertEquals(matcher.groupOf("a".repeat(200), "idx"), undefined);
+    if (slowest.includes(pattern)) assertEquals(matcher.groupOf("a".repeat(200), "idx"), undefined);
     // Measured on an idle machine: at most 20 ms.
     assert(performance.now() - started < 1000, `${pattern}: ${performance.now() - started} ms`);
   }
@@ -169,8 +204,8 @@ Deno.test("hostile patterns for many names end in a sentence", () => {
   const started = performance.now();
   const { message } = assertThrows(() => many.filter((name) => matcher.matches(name)), SyntaxError);
   assertStringIncludes(message, "a pattern must not take millions of steps to match names, found ");
-  // Measured: 0.5 s.
-  assert(performance.now() - started < 20_000);
+  // The steps that are allowed stand for about a second; measured: 0.5 s.
+  assert(performance.now() - started < 5000);
 });
 
 Deno.test("the first match in Python's order gives the group, and none takes part where it should not", () => {

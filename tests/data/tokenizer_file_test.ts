@@ -1,4 +1,10 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import { isSplitPattern } from "../../src/tokenizer/split_patterns.ts";
 import { makeTokenizer } from "../../src/tokenizer/tokenizer.ts";
@@ -122,19 +128,61 @@ Deno.test("steps that are unknown, endless or make texts explode are refused", a
   for (const [field, step, words] of cases) {
     await refuses(bytePairs, (json) => json[field] = step, words);
   }
+  for (const behavior of [0, true, {}, [], "Else", undefined]) {
+    const step = { ...split("\\s+"), behavior };
+    await refuses(
+      bytePairs,
+      (json) => json.pre_tokenizer = step,
+      "split by a behavior of Removed,",
+    );
+  }
 });
 
 Deno.test("published and simple patterns split, others do not", () => {
   const llama3 = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}|" +
     " ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
   const known = [WORD_PATTERN.source, llama3, "\\s+", " {2,}", "\\p{N}{1,3}", "[0-9][0-9][0-9]"];
+  // DeepSeek Coder and DeepSeek LLM, which has a class of 300 characters.
+  known.push("\\s?\\p{L}+", "\\s?\\p{P}+", `\\s?[${"A-Za-zµ".repeat(40)}]+`, "\\s+$");
   for (const pattern of [...known, "[一-龥぀-ゟ゠-ヿ]+", "\\d", "[\\r\\n]"]) {
     assert(isSplitPattern(pattern), pattern);
   }
   for (
-    const pattern of ["(a)", "a+b+", "a+b", "(?:a|aa)*", "a{2}{3}", "a|b", "[[a]+]", `${llama3}|x`]
+    const pattern of [
+      "(a)",
+      "a+b+",
+      "a+b",
+      "(?:a|aa)*",
+      "a{2}{3}",
+      "a|b",
+      "a?b?c+",
+      "a+$",
+      "a?b+c",
+      "[[a]+]",
+      `${llama3}|x`,
+    ]
   ) {
     assert(!isSplitPattern(pattern), pattern);
+  }
+});
+
+Deno.test("spaces are split at the end only, in linear time", async () => {
+  const json = bytePairs(), pattern = { Regex: "\\s+$" };
+  json.pre_tokenizer = { type: "Split", pattern, behavior: "Removed", invert: false };
+  json.model.unk_token = "x";
+  const { encode } = await makeTokenizer(json, {});
+  assertEquals(encode("a  b  ").length, 4);
+  const started = performance.now();
+  encode(" ".repeat(100_000) + "a");
+  // Measured: 0.1 s; with the pattern as it is written, 10 s.
+  assert(performance.now() - started < 3000);
+});
+
+Deno.test("what is no id of a token cannot be decoded", async () => {
+  const { decode } = await makeTokenizer(bytePairs(), {});
+  for (const id of ["a", -1, 1.5, NaN, null, undefined, {}] as number[]) {
+    const error = assertThrows(() => decode([0, id]), RangeError);
+    assertStringIncludes(error.message, "a token's id must be an integer of at least 0, found ");
   }
 });
 

@@ -106,6 +106,8 @@ const paths = fc.oneof(
     weight: 2,
     arbitrary: fc.constantFrom(
       "up$",
+      "\\bq",
+      "attn\\b.\\Bq",
       "q\\Z",
       "q{,1}",
       "x)|(?:.*",
@@ -140,6 +142,8 @@ const lists = fc.oneof(
     "(?:h\\.1\\.mlp\\.experts|h)",
     "\\w+",
     "(?P<idx>h)",
+    "\\bh",
+    "(?:model)?\\b.?\\Blayers\\b",
   ),
 );
 

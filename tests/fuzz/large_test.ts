@@ -28,6 +28,25 @@ const index = (entries: object) => bytes(JSON.stringify({ weight_map: entries })
 const numbered = (count: number, value: (i: number) => string) =>
   Object.fromEntries(Array.from({ length: count }, (_, i) => [`w.${i}`, value(i)]));
 
+/** An adapter of modules with long names, and patterns that are tried on each of them. */
+function longNames(part: string): Files {
+  const ends = numbered(2000, (i) => `z${i}.*`);
+  const patterns = Object.fromEntries(Object.values(ends).map((pattern) => [pattern, 2]));
+  const names = Array.from({ length: 1000 }, (_, i) => part.repeat(950 / part.length) + i);
+  const tensors = names.flatMap((name) =>
+    ["A", "B"].map((factor) => ({
+      name: `base_model.model.${name}.lora_${factor}.weight`,
+      shape: [1, 1],
+      values: [1],
+    }))
+  );
+  const config = { peft_type: "LORA", r: 1, target_modules: "all-linear", alpha_pattern: patterns };
+  return {
+    "adapter_config.json": bytes(JSON.stringify(config)),
+    "adapter_model.safetensors": safetensors(tensors),
+  };
+}
+
 const inputs: [what: string, kind: Kind, files: Files][] = [
   ["20 MB of brackets", modelConfigs, { "config.json": brackets }],
   ["20 MB of brackets", adapterConfigs, { "adapter_config.json": brackets }],
@@ -50,6 +69,8 @@ const inputs: [what: string, kind: Kind, files: Files][] = [
     "adapter_config.json": bytes(JSON.stringify({ target_modules: "(a|b)*".repeat(160_000) })),
     "module": bytes("ab".repeat(100)),
   }],
+  ["2,000 patterns for 1,000 long names", adapterFolders, longNames("a")],
+  ["2,000 patterns for 1,000 names of many parts", adapterFolders, longNames("a.")],
 ];
 
 for (const [what, kind, files] of inputs) {

@@ -15,7 +15,6 @@ const CONTROLS: ReadonlyMap<string, number> = new Map(
 
 /** Escapes of Python that are refused, with their names. */
 const REFUSED_ESCAPES: readonly (readonly [start: RegExp, name: string])[] = [
-  [/^[bB]/, "a word boundary"],
   [/^N/, "a character by its name"],
   [/^0/, "an octal escape"],
   [/^[1-9]/, "a back-reference"],

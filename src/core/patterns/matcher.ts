@@ -1,12 +1,15 @@
 /** Matches texts with a pattern, in time linear in the text. @module */
 
-import { type Automaton, buildAutomaton, type Place, placeIn } from "./states.ts";
+import { codeBefore, nothing, type Place, placeIn, unread, viewAfter } from "./place.ts";
+import { type Automaton, buildAutomaton } from "./states.ts";
 import { parsePattern, type Pattern, type Refusal } from "./syntax.ts";
 import { Effort, Simulation, type Span, type Threads } from "./threads.ts";
 
 /** Threads between two characters, and where the character before leads them. */
 interface Node {
   readonly threads: Threads;
+  readonly place: Place;
+  readonly isDead: boolean;
   readonly before: Map<number, Node>;
   /** Whether the text may start here, once that was asked. */
   mayStart?: boolean;
@@ -15,11 +18,10 @@ interface Node {
 /** States in the nodes that a matcher keeps before it begins anew. */
 const MOST_KEPT = 100_000;
 
-/** What a match by look-ups alone costs, in steps of the slow kind. */
-const CALL_STEPS = 3;
+/** Characters found by look-up that take as long as a step of the slow kind, or less. */
+const LOOK_UPS_PER_STEP = 4;
 
-const inside: Place = { isStart: false, isEnd: false, isLineEnd: false };
-const atEnd: Place = { isStart: false, isEnd: true, isLineEnd: true };
+const atEnd: Place = { before: unread, after: nothing, isLineEnd: true };
 
 /**
  * A compiled pattern. It is matched from the end, where names of modules differ, and a deterministic
@@ -30,6 +32,8 @@ export class Matcher {
   readonly #refuse: Refusal;
   readonly #effort: Effort;
   readonly #simulation: Simulation;
+  /** Whether threads wait in a node for the character before it, and what is after it matters. */
+  readonly #seesWords: boolean;
   readonly #nodes = new Map<string, Node>();
   #kept = 0;
   #last?: Node;
@@ -41,19 +45,21 @@ export class Matcher {
    */
   constructor(pattern: string, refuse: Refusal, effort: Effort = new Effort()) {
     [this.#pattern, this.#refuse, this.#effort] = [parsePattern(pattern, refuse), refuse, effort];
-    this.#simulation = new Simulation(buildAutomaton(this.#pattern, "backward", refuse));
+    const automaton = buildAutomaton(this.#pattern, "backward", refuse);
+    this.#simulation = new Simulation(automaton);
+    this.#seesWords = automaton.states.some(({ kind }) => kind.endsWith("word boundary"));
   }
 
   /** Whether the pattern matches the whole text, as `re.fullmatch` in Python. */
   matches(text: string): boolean {
-    this.#effort.spend(CALL_STEPS, this.#refuse);
     let at = text.length, node = this.#last ??= this.#node(this.#simulation.start, atEnd);
-    while (at > 0 && node.threads.states.length > 0) {
+    while (at > 0 && !node.isDead) {
       const code = codeBefore(text, at);
       at -= code > 0xffff ? 2 : 1;
       const isLineEnd = code === 0x0a && at === text.length - 1;
       node = (isLineEnd ? undefined : node.before.get(code)) ?? this.#step(node, code, isLineEnd);
     }
+    this.#effort.spend(1 + (text.length - at) / LOOK_UPS_PER_STEP, this.#refuse);
     if (text === "" || text === "\n") return this.#mayStart(node, text);
     return node.mayStart ??= this.#mayStart(node, text);
   }
@@ -84,20 +90,28 @@ export class Matcher {
   }
 
   #step(node: Node, code: number, isLineEnd: boolean): Node {
-    const moved = this.#simulation.move(node.threads, code);
-    const before = this.#node(moved, { ...inside, isLineEnd });
+    const { threads, place } = node;
+    const settled = this.#seesWords ? this.#close(threads, { ...place, before: code }) : threads;
+    const moved = this.#simulation.move(settled, code);
+    const before = this.#node(moved, { before: unread, after: code, isLineEnd });
     if (!isLineEnd) node.before.set(code, before);
     return before;
   }
 
+  #close(threads: Threads, place: Place): Threads {
+    const closed = this.#simulation.close(threads, place, 0);
+    this.#effort.spend(closed.states.length, this.#refuse);
+    return closed;
+  }
+
   #node(moved: Threads, place: Place): Node {
-    const threads = this.#simulation.close(moved, place, 0), { length } = threads.states;
-    this.#effort.spend(length, this.#refuse);
-    const key = String.fromCharCode(...threads.states), known = this.#nodes.get(key);
+    const threads = this.#close(moved, place), { length } = threads.states;
+    const view = this.#seesWords ? viewAfter(place) : "";
+    const key = view + String.fromCharCode(...threads.states), known = this.#nodes.get(key);
     if (known) return known;
     this.#kept += length + 1;
     if (this.#kept > MOST_KEPT) this.#forget();
-    const node: Node = { threads, before: new Map() };
+    const node: Node = { threads, place, isDead: length === 0, before: new Map() };
     this.#nodes.set(key, node);
     return node;
   }
@@ -110,12 +124,4 @@ export class Matcher {
   #mayStart({ threads }: Node, text: string): boolean {
     return this.#simulation.close(threads, placeIn(text, 0), 0).states.includes(0);
   }
-}
-
-/** The code point that ends at a position. */
-function codeBefore(text: string, at: number): number {
-  const low = text.charCodeAt(at - 1);
-  const isPair = low >= 0xdc00 && low <= 0xdfff && at > 1;
-  const pair = isPair ? text.codePointAt(at - 2)! : low;
-  return pair > 0xffff ? pair : low;
 }

@@ -2,15 +2,18 @@
 
 import type { CharacterSet } from "./character_set.ts";
 import { mostPatternParts } from "../limits.ts";
-import type { Anchor, Pattern, Refusal, Repetition } from "./syntax.ts";
+import type { Anchor, Lookahead, Pattern, Refusal, Repetition } from "./syntax.ts";
 
 /** A state. All have the same fields: a step looks at thousands of them. */
 export interface State {
-  /** A character, two ways, the bounds of a group, the end of the whole, or a condition on the place. */
-  readonly kind: "set" | "split" | "open" | "close" | "match" | Anchor;
+  /**
+   * A character, two ways, the bounds of a group, the end of the whole or of a lookahead, or a condition on
+   * the place.
+   */
+  readonly kind: "set" | "split" | "open" | "close" | "match" | "found" | Lookahead | Anchor;
   /** The state after it; of two, the one that Python would try first. */
   readonly next: number;
-  /** The other one of a split. */
+  /** The other one of a split; the end of a lookahead. */
   readonly other: number;
   /** The characters of a set. */
   readonly has: CharacterSet;
@@ -24,6 +27,8 @@ export interface Automaton {
   readonly states: readonly State[];
   /** The index of the first. */
   readonly start: number;
+  /** The first states of the lookaheads, those inside of others before them. */
+  readonly lookaheads: readonly number[];
 }
 
 /** Which end of the text the automaton reads first. */
@@ -31,11 +36,20 @@ export type Direction = "forward" | "backward";
 
 const nothing: CharacterSet = () => false;
 
+const anything: Pattern = {
+  kind: "repetition",
+  part: { kind: "set", has: () => true },
+  least: 0,
+  most: Infinity,
+  isLazy: false,
+};
+
 const match: State = { kind: "match", next: 0, other: 0, has: nothing, name: "" };
 
 /** Adds states from the last one that is reached to the first, so that each knows the one after it. */
 class StateBuilder {
   readonly states: State[] = [match];
+  readonly lookaheads: number[] = [];
   readonly #direction: Direction;
   readonly #refuse: Refusal;
   #parts = 0;
@@ -61,6 +75,9 @@ class StateBuilder {
         return this.#repeat(part.part, part, next);
       case "named":
         return this.#name(part.name, part.part, next);
+      case "ahead":
+      case "not ahead":
+        return this.#look(part.kind, part.part, next);
       case "set":
         return this.#push("set", next, { has: part.has });
       default:
@@ -104,6 +121,14 @@ class StateBuilder {
       : this.#push("split", part, { other: next });
   }
 
+  /** A lookahead is found where the text after it, read backward, ends with what it asks for. */
+  #look(kind: Lookahead, part: Pattern, next: number): number {
+    if (this.#direction === "forward") throw this.#refuse("must not have a lookahead");
+    const found = this.#push("found", 0);
+    this.lookaheads.push(this.add(anything, this.add(part, found)));
+    return this.#push(kind, next, { other: found });
+  }
+
   #name(name: string, part: Pattern, next: number): number {
     const inner = this.add(part, this.#push("close", next, { name }));
     return this.#push("open", inner, { name });
@@ -118,28 +143,5 @@ export function buildAutomaton(
 ): Automaton {
   const builder = new StateBuilder(direction, refuse);
   const start = builder.add(pattern, 0);
-  return { states: builder.states, start };
-}
-
-/** Where a position is in its text, as far as anchors see it. */
-export interface Place {
-  /** Before the first character. */
-  readonly isStart: boolean;
-  /** After the last character. */
-  readonly isEnd: boolean;
-  /** After the last character, or before a line feed that is the last character. */
-  readonly isLineEnd: boolean;
-}
-
-/** The place of a position in a text. */
-export function placeIn(text: string, at: number): Place {
-  const isEnd = at === text.length;
-  const isBeforeLineFeed = at === text.length - 1 && text[at] === "\n";
-  return { isStart: at === 0, isEnd, isLineEnd: isEnd || isBeforeLineFeed };
-}
-
-/** Whether an anchor holds at a place. */
-export function holds(anchor: Anchor, { isStart, isEnd, isLineEnd }: Place): boolean {
-  if (anchor === "start") return isStart;
-  return anchor === "end" ? isEnd : isLineEnd;
+  return { states: builder.states, start, lookaheads: builder.lookaheads };
 }

@@ -10,10 +10,14 @@ export type Pattern =
   | { readonly kind: "sequence" | "choice"; readonly parts: readonly Pattern[] }
   | ({ readonly kind: "repetition"; readonly part: Pattern } & Repetition)
   | { readonly kind: "named"; readonly name: string; readonly part: Pattern }
+  | { readonly kind: Lookahead; readonly part: Pattern }
   | { readonly kind: Anchor };
 
-/** `^` and `\A`; `\Z`; `$`, which also matches before a final line feed. */
-export type Anchor = "start" | "end" | "line end";
+/** A condition on a position; `$` also matches before a final line feed. */
+export type Anchor = "start" | "end" | "line end" | "word boundary" | "no word boundary";
+
+/** Whether what follows a position must begin with a part, or must not. */
+export type Lookahead = "ahead" | "not ahead";
 
 /** How often a part may occur, and whether fewer times are tried first. */
 export interface Repetition {
@@ -30,8 +34,6 @@ export type Refusal = (rule: string) => Error;
 
 /** What may follow `(?`, by its first characters: all that a single pass cannot match, or that we need not. */
 const REFUSED_GROUPS: readonly (readonly [start: string, name: string])[] = [
-  ["=", "a lookahead"],
-  ["!", "a lookahead"],
   ["<=", "a lookbehind"],
   ["<!", "a lookbehind"],
   ["P=", "a back-reference"],
@@ -47,10 +49,22 @@ const REPETITIONS: ReadonlyMap<string, readonly [number, number]> = new Map([
   ["?", [0, 1]],
 ]);
 
+const ANCHORS: ReadonlyMap<string, Anchor> = new Map([
+  ["^", "start"],
+  ["\\A", "start"],
+  ["\\Z", "end"],
+  ["$", "line end"],
+  ["\\b", "word boundary"],
+  ["\\B", "no word boundary"],
+]);
+
+const anchors: ReadonlySet<string> = new Set(ANCHORS.values());
+
 /** Reads a pattern by recursive descent, one method for each level of the grammar. */
 class PatternReader extends CharacterReader {
   readonly #names = new Set<string>();
   #depth = 0;
+  #lookaheads = 0;
 
   /** The whole text. */
   read(): Pattern {
@@ -74,7 +88,7 @@ class PatternReader extends CharacterReader {
   #repeated(): Pattern {
     const part = this.#single(), bounds = this.#bounds();
     if (!bounds) return part;
-    if (["start", "end", "line end"].includes(part.kind)) throw this.#nothingToRepeat();
+    if (anchors.has(part.kind)) throw this.#nothingToRepeat();
     const isLazy = this.take("?");
     if (this.isNext("+")) throw this.refuse("must not have a possessive repetition");
     if (this.#bounds()) throw this.refuse("must not repeat a repetition without a group around it");
@@ -101,22 +115,41 @@ class PatternReader extends CharacterReader {
     if (this.take("(")) return this.#group();
     if (this.take("[")) return { kind: "set", has: this.class() };
     if (this.take(".")) return { kind: "set", has: notLineFeed };
-    if (this.take("^") || this.take("\\A")) return { kind: "start" };
-    if (this.take("$")) return { kind: "line end" };
-    if (this.take("\\Z")) return { kind: "end" };
+    for (const [sign, kind] of ANCHORS) if (this.take(sign)) return this.#anchor(kind);
     const item = this.isNext("\\") ? this.escape(false) : this.next();
     return { kind: "set", has: typeof item === "number" ? only(item) : item };
   }
 
+  #anchor(kind: Anchor): Pattern {
+    // Reading backward, these depend on what is before, but lookaheads must be decided by what is after.
+    if (this.#lookaheads > 0 && kind !== "end" && kind !== "line end") {
+      throw this.refuse("must not have the start or a word boundary in a lookahead");
+    }
+    return { kind };
+  }
+
   #group(): Pattern {
-    const name = this.#groupName();
+    if (this.take("?=")) return this.#lookahead("ahead");
+    if (this.take("?!")) return this.#lookahead("not ahead");
+    const name = this.#groupName(), part = this.#inGroup();
+    return name === undefined ? part : { kind: "named", name, part };
+  }
+
+  #lookahead(kind: Lookahead): Pattern {
+    this.#lookaheads++;
+    const part = this.#inGroup();
+    this.#lookaheads--;
+    return { kind, part };
+  }
+
+  #inGroup(): Pattern {
     if (++this.#depth > mostPatternDepth) {
       throw this.refuse(`must not nest more than ${mostPatternDepth} groups`);
     }
     const part = this.#choice();
     if (!this.take(")")) throw this.refuse("must close every group that it opens");
     this.#depth--;
-    return name === undefined ? part : { kind: "named", name, part };
+    return part;
   }
 
   /** What stands before the contents of a group: a name, or nothing of importance. */
@@ -139,7 +172,7 @@ class PatternReader extends CharacterReader {
 
 /**
  * Reads a pattern: characters, `.`, classes, escapes, groups, alternatives, repetitions (greedy or
- * lazy), `^`, `$`, `\A` and `\Z`, each with Python's meaning.
+ * lazy), lookaheads, `^`, `$`, `\A`, `\Z`, `\b` and `\B`, each with Python's meaning.
  *
  * @throws {Error} when it is not a pattern of Python, or has more than that; the error is `refuse`'s.
  */

@@ -1,7 +1,8 @@
 /** Runs a pattern's automaton in all its states at once, without backtracking (Pike 1994). @module */
 
 import { mostPatternSteps, patternStepsPerCharacter } from "../limits.ts";
-import { type Automaton, holds, type Place, type State } from "./states.ts";
+import { holds, type Place } from "./place.ts";
+import type { Automaton, State } from "./states.ts";
 import type { Refusal } from "./syntax.ts";
 
 /** What a named group has matched: from a position, and to one if it is closed. */
@@ -13,7 +14,7 @@ export interface Span {
 }
 
 /** The span of a group that was not entered. */
-export const noSpan: Span = { from: 0, to: 0 };
+const noSpan: Span = { from: 0, to: 0 };
 
 /** States in the order in which Python would try them, each with the span of the group asked for. */
 export interface Threads {
@@ -41,7 +42,7 @@ export class Effort {
 
 /** One automaton with the memory that its steps share. */
 export class Simulation {
-  /** The thread that every text begins with. */
+  /** The threads that every text begins with, those of lookaheads first. */
   readonly start: Threads;
   readonly #states: readonly State[];
   readonly #group: string | null;
@@ -49,15 +50,16 @@ export class Simulation {
   #pass = 0;
 
   /** Follows the group of that name, if there is one. */
-  constructor({ states, start }: Automaton, group: string | null = null) {
-    this.start = { states: [start], spans: [noSpan] };
+  constructor({ states, start, lookaheads }: Automaton, group: string | null = null) {
+    const first = [...lookaheads, start];
+    this.start = { states: first, spans: first.map(() => noSpan) };
     [this.#states, this.#group] = [states, group];
     this.#seen = new Uint32Array(states.length);
   }
 
   /**
    * Follows all that takes no character. What is left are sets, the match, and anchors that do not
-   * hold at this place but may at the last one.
+   * hold at this place, or not yet, but may where the text begins or once the character before is read.
    */
   close(threads: Threads, place: Place, at: number): Threads {
     const closed: Threads = { states: [], spans: [] };
@@ -67,12 +69,22 @@ export class Simulation {
       const index = states.pop()!, span = spans.pop()!;
       if (this.#seen[index] === this.#pass) continue;
       this.#seen[index] = this.#pass;
-      const { kind, next, other, name } = this.#states[index];
-      const isSettled = waits(kind, place), to = isSettled ? closed : { states, spans };
+      const state = this.#states[index], { kind, next, other, name } = state;
+      const isSettled = this.#waits(state, place), to = isSettled ? closed : { states, spans };
       if (kind === "split") add(to, other, span);
       add(to, isSettled ? index : next, name === this.#group ? mark(span, kind, at) : span);
     }
     return closed;
+  }
+
+  /** Whether a thread stays in a state until the next character, or for good. */
+  #waits({ kind, other }: State, place: Place): boolean {
+    if (kind === "set" || kind === "match" || kind === "found") return true;
+    if (kind === "split" || kind === "open" || kind === "close") return false;
+    // The threads of lookaheads are followed first, so that it is decided which of them are found.
+    if (kind === "ahead") return this.#seen[other] !== this.#pass;
+    if (kind === "not ahead") return this.#seen[other] === this.#pass;
+    return !holds(kind, place);
   }
 
   /** The threads after a character. */
@@ -95,10 +107,4 @@ function add({ states, spans }: Threads, state: number, span: Span): void {
 /** The span after a bound of its group. */
 function mark(span: Span, kind: State["kind"], at: number): Span {
   return kind === "open" ? { from: at, to: at } : { from: span.from, to: at };
-}
-
-/** Whether a thread stays in a state of this kind until the next character. */
-function waits(kind: State["kind"], place: Place): boolean {
-  if (kind === "set" || kind === "match") return true;
-  return kind !== "split" && kind !== "open" && kind !== "close" && !holds(kind, place);
 }

@@ -135,7 +135,24 @@ export const sites: Kind = {
 
 const piece = texts([
   ...["a", "b", "c_attn", "h", "0", "\\.", ".", ".*", "\\d+", "\\w*", "[ab]", "[^.]*", "|", "a|aa"],
-  ...["(", ")", "(?:", "*", "+", "?", "{2}", "{1,3}", "{,1}", "{2,}", "^", "$", "\\Z", "\\b", "*?"],
+  ...[
+    "(",
+    ")",
+    "(?:",
+    "*",
+    "+",
+    "?",
+    "{2}",
+    "{1,3}",
+    "{,1}",
+    "{2,}",
+    "^",
+    "$",
+    "\\Z",
+    "\\b",
+    "\\B",
+    "*?",
+  ],
   ...["(?=a)", "(?!b)", "(?P<n>a)", "\\x61", "\\N{DIGIT ONE}", "(?i)", "[", "]", "-", "\\", "\\1"],
 ]);
 
@@ -193,7 +210,7 @@ function checkPattern(files: Files): void {
 }
 
 /** What Python reads in another way than JavaScript, or alone. */
-const pythonOnly = /\\Z|\(\?P|\{,/;
+const pythonOnly = /\\Z|\\B|\(\?P|\{,/;
 
 function isRegExp(pattern: string): boolean {
   try {
