@@ -67,19 +67,27 @@ export const commands: Readonly<Record<string, Command>> = {
   },
 };
 
-/** Kills a command `count` times, each time at a random moment of its time. */
+/**
+ * Kills a command `count` times: half of them at a random moment of its time, and half a random moment
+ * after one of its writes, as saves are a small part of its time.
+ */
 export async function killCommands(name: string, count: number, random: Random): Promise<Counts> {
   const command = commands[name], counts = new Counts();
   const scratch = await Deno.makeTempDir({ prefix: "lowrank_kills_" });
   const argsFor = await command.args(scratch);
   await start(argsFor(`${scratch}/first`)).status; // Fills the caches.
-  const started = performance.now();
+  const started = performance.now(), writes = new Writes(scratch);
   await start(argsFor(`${scratch}/whole`)).status;
   const ms = performance.now() - started, whole = await contentsOf(`${scratch}/whole`);
+  writes[Symbol.dispose]();
   if (whole.size === 0) throw new Error(`${name} has written nothing`);
+  const killOne = (args: readonly string[]) =>
+    random.uniform() < 0.5
+      ? killAfter(start(args), ms * random.uniform())
+      : killAtWrite(scratch, args, Math.ceil(writes.count * random.uniform()), random);
   for (let round = 0; counts.kills < count; round++) {
     const output = `${scratch}/${round}`, before = counts.kills;
-    while (await killAfter(start(argsFor(output)), ms * random.uniform())) {
+    while (await killOne(argsFor(output))) {
       const left = await contentsOf(output);
       const hasCheckpoint = [...left.keys()].some((file) => file.includes("/checkpoint."));
       counts.killed(await command.found(output, left, whole), hasCheckpoint);
@@ -90,6 +98,44 @@ export async function killCommands(name: string, count: number, random: Random):
   }
   await Deno.remove(scratch, { recursive: true });
   return counts;
+}
+
+/** Counts what happens to the files below a folder. */
+class Writes implements Disposable {
+  /** How often something did. */
+  count = 0;
+  readonly #watcher: Deno.FsWatcher;
+
+  /** Begins; `onWrite` is called each time with the number of times. */
+  constructor(folder: string, onWrite: (count: number) => void = () => {}) {
+    this.#watcher = Deno.watchFs(folder);
+    void this.#watch(onWrite);
+  }
+
+  /** Ends. */
+  [Symbol.dispose](): void {
+    this.#watcher.close();
+  }
+
+  async #watch(onWrite: (count: number) => void): Promise<void> {
+    for await (const { kind } of this.#watcher) if (kind !== "access") onWrite(++this.count);
+  }
+}
+
+/** Most time from a write to the kill: a file is written, flushed and renamed in this. */
+const mostMsAfterWrite = 5;
+
+/** Kills a process up to 5 ms after its n-th write; says whether it was killed. */
+async function killAtWrite(
+  folder: string,
+  args: readonly string[],
+  place: number,
+  random: Random,
+): Promise<boolean> {
+  const delay = mostMsAfterWrite * random.uniform();
+  using _ = new Writes(folder, (count) => count === place && setTimeout(() => kill(child), delay));
+  const child = start(args);
+  return await wasKilled(child);
 }
 
 function start(args: readonly string[]): Deno.ChildProcess {
@@ -104,8 +150,13 @@ function start(args: readonly string[]): Deno.ChildProcess {
 
 /** Kills a process unless it ends before; says whether it was killed. */
 async function killAfter(child: Deno.ChildProcess, ms: number): Promise<boolean> {
-  const timer = setTimeout(() => kill(child), ms), { success, signal, code } = await child.status;
-  clearTimeout(timer);
+  const timer = setTimeout(() => kill(child), ms);
+  return await wasKilled(child).finally(() => clearTimeout(timer));
+}
+
+/** Waits for the end of a process; says whether it was killed. */
+async function wasKilled(child: Deno.ChildProcess): Promise<boolean> {
+  const { success, signal, code } = await child.status;
   if (!success && signal !== "SIGKILL") throw new Error(`it ended by itself with code ${code}`);
   return signal === "SIGKILL";
 }
