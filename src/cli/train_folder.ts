@@ -29,8 +29,8 @@ export const recordOf = ({ loss }: TrainingLog, trainable: number): TrainedRecor
 });
 
 /**
- * The output folder of one training. Its subfolder `run` has the training in progress, and is claimed as
- * long as a process works on it; `saved.json` there has the digests of the weights that it has saved.
+ * The output folder of one training, claimed as long as a process works on it. Its subfolder `run` has the
+ * training in progress; `saved.json` there has the digests of the weights that it has saved.
  * `run.json`, written when everything else is, says which training made which weights.
  */
 export class TrainFolder implements Disposable {
@@ -50,7 +50,7 @@ export class TrainFolder implements Disposable {
     this.#hash = basename(files.folder);
     this.#files = files;
     this.#saved = join(files.folder, "saved.json");
-    this.#claim = new FolderClaim(this.#runs);
+    this.#claim = new FolderClaim(output);
   }
 
   /**
@@ -136,13 +136,23 @@ export class TrainFolder implements Disposable {
   async save(write: () => Promise<void>): Promise<void> {
     await this.assertFree();
     await writeJsonAtomic(this.#saved, null);
-    await write();
+    await this.#lend(write);
     await writeJsonAtomic(this.#saved, await this.#weights());
   }
 
   /** Gives the claim back. */
   [Symbol.dispose](): void {
     this.#claim[Symbol.dispose]();
+  }
+
+  /** Gives the claim back for a save, which takes it itself. */
+  async #lend(write: () => Promise<void>): Promise<void> {
+    this.#claim[Symbol.dispose]();
+    try {
+      await write();
+    } finally {
+      await this.#claim.take();
+    }
   }
 
   /** Claims the folder for a training that is about to begin. */

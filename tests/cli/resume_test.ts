@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { filesIn, withFolder } from "../support/folders.ts";
 import { argsFor, contents, cut, lora, steps, untilCheckpoint } from "./cut.ts";
+import { golden } from "../support/golden.ts";
 import { assertFails, lowrank, lowrankJson, model, outcomeOf, spawnLowrank } from "./lowrank.ts";
 
 const exitCodes: Partial<Record<Deno.Signal, number>> = {
@@ -118,7 +119,9 @@ Deno.test("a training that is not finished is not replaced by one with other arg
     assertEquals(await contents(`${output}/run/${name}`), before);
   }));
 
-Deno.test("two trainings at once in one folder: the second is refused, the first unharmed", () =>
+const inUse = "it is in use by another save or training", other = golden("adapters/peft_c_attn");
+
+Deno.test("two at once in one folder: another training or save is refused, the first unharmed", () =>
   withFolder(async (folder) => {
     const args = await argsFor(folder, { method: lora }), output = `${folder}/out`;
     await lowrankJson(...args, `${folder}/whole`);
@@ -128,8 +131,9 @@ Deno.test("two trainings at once in one folder: the second is refused, the first
     for (const more of [[], ["--seed", "5"]]) {
       const { code, stderr } = await lowrank(...args, output, ...more);
       assertEquals(code, 1, stderr);
-      assertStringIncludes(stderr, "it is in use by another save or training");
+      assertStringIncludes(stderr, inUse);
     }
+    await assertFails(["resize", other, "--rank", "1", "--output", output], inUse);
     child.kill("SIGCONT");
     assertEquals((await first).code, 0);
     assertEquals(await contents(output), await contents(`${folder}/whole`));
