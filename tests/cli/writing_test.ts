@@ -5,7 +5,7 @@ import { filesIn, withFolder } from "../support/folders.ts";
 import { canLimitFiles, runWithFileLimit } from "../support/full_disk.ts";
 import { golden } from "../support/golden.ts";
 import { rootPath } from "../support/source_files.ts";
-import { logitsArgs, trainArgs } from "./arguments.ts";
+import { logitsArgs, trainArgs, writeJson } from "./arguments.ts";
 import { assertFails, lowrankJson, model } from "./lowrank.ts";
 
 const adapter = golden("adapters/peft_c_attn");
@@ -39,8 +39,11 @@ async function largerAdapter(folder: string): Promise<{ out: string; args: strin
   await lowrankJson(...await trainArgs(folder, out, { method: { name: "lora", rank: 1 } }));
   const method = { name: "lora", rank: 32, sites: "all" };
   await lowrankJson(...await trainArgs(folder, whole, { method }));
-  const { training } = JSON.parse(await Deno.readTextFile(`${whole}/run.json`));
-  await Deno.mkdir(`${out}/run/${training}`, { recursive: true });
+  const recordIn = async (place: string) =>
+    JSON.parse(await Deno.readTextFile(`${place}/run.json`));
+  const run = `${out}/run/${(await recordIn(whole)).training}`;
+  await Deno.mkdir(run, { recursive: true });
+  await writeJson(`${run}/saved.json`, (await recordIn(out)).weights);
   return { out, args: [...await trainArgs(folder, out, { method }), "--device", "cpu", "--quiet"] };
 }
 
