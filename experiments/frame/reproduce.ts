@@ -44,9 +44,9 @@ export async function reproduce(
 ): Promise<void> {
   const started = performance.now(), chosen = selectExperiments(options.only), { out } = options;
   const job = { ...options, device, signal };
+  using _ = options.shard ? undefined : await claimFolder(out); // Shards share a folder.
   console.error(`device: ${device.description}`);
   if (options.shard) return await trainShard(chosen, options.shard, job);
-  using _ = await claimFolder(out); // Shards share a folder.
   const finished = new Map<string, Finished>(), errors = new Map<string, Error>();
   for (const experiment of chosen) {
     if (signal.aborted) break;
