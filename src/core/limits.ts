@@ -97,3 +97,6 @@ export const mostTokenizerSteps = 50;
 
 /** By how much such steps may make a text longer; byte-level ones do by 4. */
 export const mostTokenizerGrowth = 1_000;
+
+/** Batches of one step, which are in memory together; runs have a thousand at most. */
+export const mostAccumulation: number = 2 ** 16;

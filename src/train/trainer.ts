@@ -7,6 +7,7 @@ import { Tape } from "../autograd/tape.ts";
 import type { Weight } from "../autograd/weight.ts";
 import { type Batch, countTargets, type ModelInputs } from "../core/batch.ts";
 import { assertRecord } from "../core/json.ts";
+import { mostAccumulation } from "../core/limits.ts";
 import { quote } from "../core/quote.ts";
 import { assertSeed, hash32 } from "../core/random.ts";
 import type { CompileReport, Device, Tensor } from "../device/device.ts";
@@ -103,7 +104,7 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
     assertRecord("the options of a training", options);
     const { schedule = "constant", accumulation = 1, steps, seed = 0 } = options;
     assertCount("steps", steps, 0);
-    assertCount("accumulation", accumulation, 1);
+    assertCount("accumulation", accumulation, 1, mostAccumulation);
     assertSeed(seed);
     this.model = model;
     this.options = options;
@@ -206,10 +207,8 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
   }
 }
 
-function assertCount(name: string, value: number, least: number): void {
-  if (!Number.isSafeInteger(value) || value < least) {
-    throw new RangeError(
-      `training needs ${name} to be an integer of at least ${least}, found ${quote(value)}`,
-    );
-  }
+function assertCount(name: string, value: number, least: number, most = Infinity): void {
+  if (Number.isSafeInteger(value) && value >= least && value <= most) return;
+  const range = most === Infinity ? `of at least ${least}` : `from ${least} to ${most}`;
+  throw new RangeError(`training needs ${name} to be an integer ${range}, found ${quote(value)}`);
 }

@@ -120,7 +120,10 @@ Deno.test("trainer: options out of range are named", () => {
       message,
     );
   fails({ steps: 1.5 }, "training needs steps to be an integer of at least 0, found 1.5");
-  fails({ accumulation: 0 }, "training needs accumulation to be an integer of at least 1, found 0");
+  fails(
+    { accumulation: 0 },
+    "training needs accumulation to be an integer from 1 to 65536, found 0",
+  );
   fails({ schedule: "step" }, 'a schedule must be constant, linear or cosine, found "step"');
   for (const parameter of model.parameters.values()) parameter.trainable = false;
   fails({}, "AdamW needs trainable parameters, found none");

@@ -210,7 +210,7 @@ function checkPattern(files: Files): void {
 }
 
 /** What Python reads in another way than JavaScript, or alone. */
-const pythonOnly = /\\Z|\\B|\(\?P|\{,/;
+const pythonOnly = /\\[aBZ]|\(\?P|\{,|\[\^?\]/;
 
 function isRegExp(pattern: string): boolean {
   try {
