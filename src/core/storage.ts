@@ -12,6 +12,7 @@
 
 import { readReason } from "./file_errors.ts";
 import { inBrowser } from "./platform.ts";
+import { terminalLine } from "./terminal_text.ts";
 
 /**
  * A folder to read from: its path (in a browser, a URL relative to the page), or its files in memory,
@@ -43,7 +44,7 @@ export function fileIn(folder: Folder, name: string): FileSource {
   }
   const file = folder.find((file) => file.name === name);
   if (file) return file;
-  throw new Error(`cannot read ${name}: it is not among the files in memory`);
+  throw new Error(`cannot read ${terminalLine(name)}: it is not among the files in memory`);
 }
 
 /** A path's folder and the name in it. */
@@ -54,12 +55,12 @@ export function splitPath(path: string): { folder: string; name: string } {
 
 /** A folder's name in messages. */
 export function folderName(folder: Folder): string {
-  return typeof folder === "string" ? folder : "memory";
+  return typeof folder === "string" ? terminalLine(folder) : "memory";
 }
 
 /** A file's name in messages. */
 export function fileName(file: FileSource): string {
-  return file instanceof File ? file.name : String(file);
+  return terminalLine(file instanceof File ? file.name : String(file));
 }
 
 /** Whether a folder has a file of this name. */
