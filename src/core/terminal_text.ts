@@ -16,23 +16,35 @@ const needed =
  * which reorder what is read; separators that some terminals break lines at; and characters that nobody
  * sees (Default_Ignorable_Code_Point), where no text needs them.
  */
-const unsafe = new RegExp(`(?!${needed})[\\p{Cc}\\p{Bidi_Control}\\p{DI}\\u2028\\u2029]`, "gu");
+const unsafe = lazily(() =>
+  new RegExp(`(?!${needed})[\\p{Cc}\\p{Bidi_Control}\\p{DI}\\u2028\\u2029]`, "gu")
+);
 
-const unsafeInLines = new RegExp(`(?![\n\t])${unsafe.source}`, "gu");
+const unsafeInLines = lazily(() => new RegExp(`(?![\n\t])${unsafe().source}`, "gu"));
+
+/** Almost every line: Latin, Greek, punctuation and mathematics. The rules above take longer to compile. */
+const harmless = /^[\x20-\x7e\xa1-\xac\xae-\u02ff\u0370-\u03ff\u2010-\u2027\u2070-\u22ff]*$/;
+
+/** Makes a value when it is first asked for. */
+function lazily<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => made ??= make();
+}
 
 /** One line, with every unsafe character, line feed and tab visible as `\u{9b}`. */
 export function terminalLine(text: string): string {
-  return text.replace(unsafe, visible);
+  return harmless.test(text) ? text : text.replace(unsafe(), visible);
 }
 
 /** The same for a text of lines, whose line feeds and tabs stay. */
 export function terminalText(text: string): string {
-  return text.replace(unsafeInLines, visible);
+  const isHarmless = harmless.test(text.replaceAll(/[\n\t]/g, " "));
+  return isHarmless ? text : text.replace(unsafeInLines(), visible);
 }
 
 /** A JSON document in one line; what JSON would leave unsafe is escaped, so that it reads the same. */
 export function terminalJson(document: unknown): string {
-  return JSON.stringify(document).replace(unsafe, inJson);
+  return JSON.stringify(document).replace(unsafe(), inJson);
 }
 
 const visible = (character: string): string => `\\u{${hexadecimal(character)}}`;

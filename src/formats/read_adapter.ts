@@ -91,7 +91,10 @@ async function openWeights(folder: Folder, options: ReadOptions): Promise<Safete
 const PREFIX = "base_model.model.";
 
 /** Layers in the order of their numbers: `h.2` before `h.10`. */
-const { compare } = new Intl.Collator("en", { numeric: true });
+const inOrder = (names: Iterable<string>): string[] =>
+  Array.from(names, (name) => ({ name, key: name.replaceAll(/\d+/g, (n) => n.padStart(9, "0")) }))
+    .sort((a, b) => a.key < b.key ? -1 : Number(a.key > b.key))
+    .map(({ name }) => name);
 
 /** The modules of the file, each once; throws for a tensor name that it does not understand. */
 function modulePaths(file: SafetensorsFile, saved: readonly string[]) {
@@ -108,7 +111,7 @@ function modulePaths(file: SafetensorsFile, saved: readonly string[]) {
   if (paths.size === 0) {
     throw new AdapterFileError("the file must hold at least one pair of A and B, found no tensor");
   }
-  return { paths: [...paths].sort(compare), leftOut };
+  return { paths: inOrder(paths), leftOut };
 }
 
 /** PEFT's rule: the path of a fully saved module ends with one of the names. */
