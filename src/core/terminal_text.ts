@@ -22,8 +22,8 @@ const unsafe = lazily(() =>
 
 const unsafeInLines = lazily(() => new RegExp(`(?![\n\t])${unsafe().source}`, "gu"));
 
-/** Almost every line: Latin, Greek, punctuation and mathematics. The rules above take longer to compile. */
-const harmless = /^[\x20-\x7e\xa1-\xac\xae-\u02ff\u0370-\u03ff\u2010-\u2027\u2070-\u22ff]*$/;
+/** Almost every line: Latin, Greek, mathematics and blocks. The rules above take longer to compile. */
+const harmless = /^[\x20-\x7e\xa1-\xac\xae-\u02ff\u0370-\u03ff\u2010-\u2027\u2070-\u2bff]*$/;
 
 /** Makes a value when it is first asked for. */
 function lazily<T>(make: () => T): () => T {
