@@ -1,8 +1,7 @@
 /** Checks of hand-written JSON objects. @module */
 
-import { isRecord } from "../core/json.ts";
+import { isRecord, isText } from "../core/json.ts";
 import { oneLine, quote } from "../core/quote.ts";
-import { isText } from "../formats/json.ts";
 import type { Fields } from "./cases.ts";
 
 /** What a field must be, in words and as a predicate. */

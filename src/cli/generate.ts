@@ -1,7 +1,7 @@
 /** `lowrank generate`. @module */
 
 import type { Command } from "./commander.ts";
-import { Interrupt } from "../core/interrupt.ts";
+import { Interrupt, letSignalsIn } from "../core/interrupt.ts";
 import {
   type BeamOptions,
   beamSearch,
@@ -12,7 +12,6 @@ import {
 import { loadTokenizer } from "../tokenizer/mod.ts";
 import { collect, modelFolder, positiveNumber, temperature } from "./arguments.ts";
 import { type CommonOptions, loadAdapted, openChosen, print } from "./common.ts";
-import { letSignalsIn } from "./interrupt.ts";
 
 interface GenerateOptions extends CommonOptions {
   readonly model: string;

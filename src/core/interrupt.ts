@@ -1,5 +1,7 @@
 /** Signals that ask a program to end, as an abort signal. @module */
 
+import { setImmediate } from "node:timers";
+
 /** The signals, each with the exit code of a program that it has ended. */
 const exitCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
@@ -63,4 +65,9 @@ export class Interrupt implements Disposable {
     if (name !== "SIGHUP" && !isEcho) Deno.exit(exitCodes[name]);
     this.#controller.abort(new Interrupted(name));
   }
+}
+
+/** Lets a pending signal be handled: a loop over promises that are already resolved never does. */
+export function letSignalsIn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(() => resolve()));
 }

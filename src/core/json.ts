@@ -8,6 +8,11 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** True of a text. */
+export function isText(value: unknown): value is string {
+  return typeof value === "string";
+}
+
 /**
  * Checks a value that may come from JSON; `what` names it in the message.
  *

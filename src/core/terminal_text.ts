@@ -16,20 +16,13 @@ const needed =
  * which reorder what is read; separators that some terminals break lines at; and characters that nobody
  * sees (Default_Ignorable_Code_Point), where no text needs them.
  */
-const unsafe = lazily(() =>
-  new RegExp(`(?!${needed})[\\p{Cc}\\p{Bidi_Control}\\p{DI}\\u2028\\u2029]`, "gu")
-);
+const unsafe = (): RegExp =>
+  compiled ??= new RegExp(`(?!${needed})[\\p{Cc}\\p{Bidi_Control}\\p{DI}\\u2028\\u2029]`, "gu");
 
-const unsafeInLines = lazily(() => new RegExp(`(?![\n\t])${unsafe().source}`, "gu"));
+let compiled: RegExp | undefined;
 
-/** Almost every line: Latin, Greek, mathematics and blocks. The rules above take longer to compile. */
+/** Almost every line: Latin, Greek, mathematics and blocks. Compiling the rules takes longer than this. */
 const harmless = /^[\x20-\x7e\xa1-\xac\xae-\u02ff\u0370-\u03ff\u2010-\u2027\u2070-\u2bff]*$/;
-
-/** Makes a value when it is first asked for. */
-function lazily<T>(make: () => T): () => T {
-  let made: T | undefined;
-  return () => made ??= make();
-}
 
 /** One line, with every unsafe character, line feed and tab visible as `\u{9b}`. */
 export function terminalLine(text: string): string {
@@ -38,8 +31,7 @@ export function terminalLine(text: string): string {
 
 /** The same for a text of lines, whose line feeds and tabs stay. */
 export function terminalText(text: string): string {
-  const isHarmless = harmless.test(text.replaceAll(/[\n\t]/g, " "));
-  return isHarmless ? text : text.replace(unsafeInLines(), visible);
+  return text.replace(/[^\n\t]+/g, (line) => terminalLine(line));
 }
 
 /** A JSON document in one line; what JSON would leave unsafe is escaped, so that it reads the same. */

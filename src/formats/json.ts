@@ -3,9 +3,6 @@
 /** A JSON object. */
 export type Json = Readonly<Record<string, unknown>>;
 
-/** True for a string. */
-export const isText = (value: unknown): value is string => typeof value === "string";
-
 /** True for a list of integers of at least 0. */
 export const isCounts = (value: unknown): value is number[] =>
   Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0);

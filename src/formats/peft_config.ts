@@ -1,9 +1,9 @@
 /** The `adapter_config.json` of a PEFT LoRA adapter: every field is honored or refused. @module */
 
 import { AdapterFileError } from "../core/errors.ts";
-import { isRecord } from "../core/json.ts";
+import { isRecord, isText } from "../core/json.ts";
 import { oneLine, quote } from "../core/quote.ts";
-import { isText, type Json } from "./json.ts";
+import type { Json } from "./json.ts";
 import type { ModuleSelection } from "./peft_patterns.ts";
 
 /** What a PEFT configuration says about the mathematics of an adapter. */

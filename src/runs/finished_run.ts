@@ -1,11 +1,10 @@
 /** What a finished run has written, as one set: read only if every file is the one that was written. @module */
 
 import { canonicalJson, fileDigests, sha256 } from "../core/digest.ts";
-import { readBytes, writeFileAtomic } from "../core/files.ts";
+import { jsonText, readBytes, writeFileAtomic } from "../core/files.ts";
 import { isRecord, parseJsonOf } from "../core/json.ts";
 import { mostJsonBytes } from "../core/limits.ts";
 import { kindOf } from "../core/storage.ts";
-import { jsonText } from "../core/files.ts";
 import { isLog } from "../train/log.ts";
 import { type Provenance, type RunFiles, type RunResult, specText } from "./run_folder.ts";
 import type { JsonRecord, RunSpec } from "./spec.ts";

@@ -1,6 +1,6 @@
 /** What a checkpoint holds besides its tensors, and whether that can be true. @module */
 
-import { isRecord, parseJson } from "../core/json.ts";
+import { isRecord, isText, parseJson } from "../core/json.ts";
 import { quote } from "../core/quote.ts";
 import type { TensorDigests } from "./digests.ts";
 import { isLog, type TrainingLog } from "./log.ts";
@@ -74,8 +74,4 @@ function parse(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === "string";
 }
