@@ -40,12 +40,14 @@ export class Linear {
     const { weight, bias, adaptations } = this, dense = weight.parameter;
     // The first adaptations, as far as they can be fused with the product of a dense weight.
     const fused = dense ? leadingSites(adaptations) : [];
-    const y = dense && fused.length > 0
-      ? adaptedLinear(tape, x, dense, bias, fused)
-      : linear(tape, x, weight, bias);
-    return adaptations
-      .slice(fused.length)
-      .reduce((y, adaptation) => adaptation.forward(tape, x, y), y);
+    const product = (x: Tensor) =>
+      dense && fused.length > 0
+        ? adaptedLinear(tape, x, dense, bias, fused)
+        : linear(tape, x, weight, bias);
+    const adapted = adaptations.slice(fused.length).map((adaptation) => (y: Tensor) =>
+      adaptation.forward(tape, x, y)
+    );
+    return tape.pipe(x, product, ...adapted);
   }
 }
 
