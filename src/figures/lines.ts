@@ -60,19 +60,15 @@ export interface LinesStep {
   readonly lines: readonly Line[];
 }
 
-/** Half of the last label is to the right of the axis. */
-const lastLabelRoom = 48;
-
 /** Lines that change with a slider, on axes that fit all of its positions; it needs no kernel. */
 export function linesSlider(
   { x, y, ...words }: LinesWords & { readonly name: string },
   steps: readonly LinesStep[],
 ): Figure {
-  const layout = layoutOf(x, y, steps.flatMap(({ lines }) => lines));
   return sliderFigure({
     ...words,
     steps: steps.map(({ label, lines }) => ({ label, data: lines.map(trace) })),
-    layout: { ...layout, margin: { ...layout.margin, r: lastLabelRoom } },
+    layout: layoutOf(x, y, steps.flatMap(({ lines }) => lines)),
   });
 }
 

@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { linesFigure, linesSlider } from "../../src/figures/lines.ts";
-import { plotSvg } from "../../src/figures/static_svg.ts";
+import { plotSvg, staticSvg } from "../../src/figures/static_svg.ts";
 
 const words = { id: "l", title: "lines", caption: "none" };
 const axes = { x: { title: "rank", log: true }, y: { title: "times" } };
@@ -31,6 +31,6 @@ Deno.test("the axes of a slider fit the lines of all its steps", async () => {
   }));
   const figure = linesSlider({ ...words, ...axes, name: "top" }, steps);
   assertEquals(figure.layout.yaxis!.range, [0, 1.05 * 50]);
-  assertEquals(figure.frames!.map(({ data }) => data[0].y), [[1, 2], [1, 50]]);
-  assertStringIncludes(await plotSvg(figure), ">top: 2</text>");
+  assertEquals(figure.slider!.steps.map(({ data }) => data[0].y), [[1, 2], [1, 50]]);
+  assertStringIncludes(await staticSvg(figure), "Shown: top 2.");
 });
