@@ -3,6 +3,7 @@
 export { figureBundle, type MimeBundle } from "./bundle.ts";
 export { figureLoader } from "./figure_card.ts";
 export { formulaBundle } from "./formula.ts";
+export type { HeatmapScale } from "./heatmap_colors.ts";
 export { type HeatmapGrid, type HeatmapPanel, heatmaps } from "./heatmaps.ts";
 export type { DataTable, Figure, FigureSlider, SliderStep, TableColumn, Unit } from "./figure.ts";
 export {
@@ -13,7 +14,7 @@ export {
   type LinesStep,
   type LinesWords,
 } from "./lines.ts";
-export { axis, baseLayout, logAxis } from "./layout.ts";
+export { axis, baseLayout, indexAxis, logAxis, logCountAxis } from "./layout.ts";
 export { type LossCurve, lossCurves, type LossCurvesOptions } from "./loss_curves.ts";
 export { type LowRankPicture, lowRankPictures } from "./low_rank_pictures.ts";
 export {
