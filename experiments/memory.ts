@@ -88,6 +88,6 @@ export const memory: Experiment = experiment({
     caption:
       `One sequence of ${tokens} tokens in F32, by running the training step on the dry device, ` +
       "which keeps the ledger but allocates nothing.",
-    ...roleBars(rows, "GB", 300),
+    ...roleBars(rows, 300),
   })],
 });

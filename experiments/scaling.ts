@@ -2,7 +2,7 @@
 
 import { catalog, type ConfigJson } from "../src/architectures/mod.ts";
 import { grouped } from "../src/core/numbers.ts";
-import { axis, baseLayout, line, logAxis, table } from "../src/figures/mod.ts";
+import { axis, baseLayout, line, logCountAxis, table } from "../src/figures/mod.ts";
 import type { Column, Trace } from "../src/figures/mod.ts";
 import { optimizerColors, palette } from "../src/figures/palette.ts";
 import { baseConfig } from "./base_model.ts";
@@ -72,7 +72,7 @@ const optimizerTable = (id: string, title: string, key: "peak" | "state") => (ro
     ],
   });
 
-const sizeAxis = () => logAxis("model parameters", { range: [5.8, 11.5] });
+const sizeAxis = () => logCountAxis("model parameters", { range: [5.8, 11.5] });
 
 /** A line over the sizes, broken where the sequences become longer, which costs activations. */
 function sizeLine(
@@ -210,7 +210,7 @@ export const scaling: Experiment = experiment({
         sizeLine(rows, ({ reduction }) => reduction, style, { name: "r = 4" }),
         printedLine(rows, printed.parameterReduction, "paper: 10,000 times"),
       ],
-      layout: baseLayout(sizeAxis(), logAxis("reduction (times)", { range: [1.8, 4.3] }), {
+      layout: baseLayout(sizeAxis(), logCountAxis("reduction (times)", { range: [1.8, 4.3] }), {
         height: 340,
       }),
     };

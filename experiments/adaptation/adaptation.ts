@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { mean } from "../../src/core/numbers.ts";
 import { openFile } from "../../src/core/storage.ts";
-import { axis, baseLayout, dots, line, logAxis, lossCurves } from "../../src/figures/mod.ts";
+import { axis, baseLayout, dots, line, logCountAxis, lossCurves } from "../../src/figures/mod.ts";
 import { type Figure, palette } from "../../src/figures/mod.ts";
 import { type AdaptationRun, memoryFigure, type MethodRow } from "../../src/inspect/mod.ts";
 import { methodRows, methodTable } from "../../src/inspect/mod.ts";
@@ -161,7 +161,10 @@ export const adaptation: Experiment = experiment({
             name,
           }),
         ],
-        layout: baseLayout(logAxis("trained parameters"), axis("held-out loss (nats per token)")),
+        layout: baseLayout(
+          logCountAxis("trained parameters"),
+          axis("held-out loss (nats per token)"),
+        ),
       };
     },
     ({ all, data: { examples, batch } }, { device }) =>

@@ -100,6 +100,6 @@ export const matrix: Experiment = experiment({
     caption:
       `From the ledger; ${device.description}. The last bar is computed: weight, gradient and two moments at ` +
       "4 bytes per value.",
-    ...roleBars(barsOf(result), "GB", 300),
+    ...roleBars(barsOf(result), 300),
   })],
 });

@@ -154,7 +154,7 @@ export const plantedTransformer: Experiment = experiment({
       "text; the dotted line joins the means. Dashed: r*, at or above which it can be zero.",
     ...rankCurves(
       [{ label: "q and v adapted", measured: plantedInBoth(rows), plantedRank }],
-      logAxis("share of the divergence that remains", { dtick: "D2" }),
+      logAxis("share of the divergence that remains"),
     ),
   }), placeFigure],
 });

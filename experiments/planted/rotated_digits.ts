@@ -131,7 +131,7 @@ export const rotatedDigits: Experiment = experiment({
         const label = `${howMany(planes, "plane")}, r* = ${2 * planes}`;
         return { label, measured, plantedRank: 2 * planes };
       }),
-      logAxis("share of the divergence that remains", { dtick: "D2" }),
+      logAxis("share of the divergence that remains"),
       420,
     ),
   }), (rows) => ({
@@ -147,7 +147,7 @@ export const rotatedDigits: Experiment = experiment({
         const label = howMany(planes, "plane"), measured = unreachable(first);
         return { label, measured, plantedRank: 2 * planes };
       }),
-      logAxis("share of the shift beyond the rank", { dtick: "D2" }),
+      logAxis("share of the shift beyond the rank"),
     ),
   }), (rows) => {
     const planes = [...new Set(rows.map((row) => row.planes))];

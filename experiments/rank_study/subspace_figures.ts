@@ -117,14 +117,14 @@ export const subspaceFigures: readonly View<SubspaceRows, Figure>[] = [
   ({ judged }) => ({
     id: "subspaces-ranks",
     title: "Figure 3 at small scale: φ(i, j) between r = 8 and r = 64",
-    caption: `${pairsNote}; every fourth j. ${gaussianNote}`,
+    caption: `${pairsNote}; every second j. ${gaussianNote}`,
     ...grids(judged, "ranks"),
   }),
   ({ judged }) => acrossFigure(judged),
   ({ drawn }) => ({
     id: "subspaces-update",
     title: "φ(i, j) between r = 8 and r = 64 for ΔW's input (right) and output (left) directions",
-    caption: `Shown, not judged. ${pairsNote}; every fourth j. ${gaussianNote}`,
+    caption: `Shown, not judged. ${pairsNote}; every second j. ${gaussianNote}`,
     ...grids(drawn, "ranks"),
   }),
   // The control that the paper lacks: the same similarity before the first step.
@@ -144,7 +144,7 @@ export const subspaceFigures: readonly View<SubspaceRows, Figure>[] = [
   ({ judged }) => ({
     id: "subspaces-seeds",
     title: "Figure 4 at small scale: φ(i, j) between two seeds at r = 64",
-    caption: `Means of the three pairs of seeds 11, 12, 13; every fourth i and j. ${gaussianNote}`,
+    caption: `Means of the three pairs of seeds 11, 12, 13; every second i and j. ${gaussianNote}`,
     ...grids(judged, "seeds"),
   }),
   ({ judged }) => diagonalFigure(judged),

@@ -4,6 +4,7 @@ import type { Figure } from "./figure.ts";
 import { figureCard } from "./figure_card.ts";
 import { compactJson } from "./json.ts";
 import { plotlyConfig } from "./plotly.ts";
+import { withSlider } from "./plotly_slider.ts";
 import { framed, plotSvg } from "./static_svg.ts";
 
 /** The same output in several media types; a front end shows the richest that it can. */
@@ -23,24 +24,20 @@ export async function figureBundle(figure: Figure): Promise<MimeBundle> {
   };
 }
 
-/** A specification with the title drawn by plotly, as some front ends show nothing else. */
-function titled({ title, data, layout, frames }: Figure) {
-  const withTitle = (inner: Figure["layout"]) => {
-    const { text = "", ...style } = (inner.title ?? {}) as { text?: string };
-    const below = text.trim() === "" ? "" : `<br><sub>${text}</sub>`;
-    return { ...inner, title: { ...style, text: `${title}${below}` } };
-  };
-  const named = frames?.map((frame) =>
-    frame.layout?.title ? { ...frame, layout: withTitle(frame.layout) } : frame
-  );
-  return { data, layout: withTitle(layout), frames: named, config: plotlyConfig };
+/** A specification with the title and the slider drawn by plotly, as some front ends show nothing else. */
+function titled({ title, data, layout, slider }: Figure) {
+  const headed = { ...layout, title: { text: title } };
+  return { data, layout: slider ? withSlider(headed, slider) : headed, config: plotlyConfig };
 }
 
 /** Title, caption and a line about each trace. */
-function plainFigure({ title, caption, data }: Figure): string {
+function plainFigure({ title, caption, data, slider }: Figure): string {
   const traces = data.map(({ name, type, x, y, z }, place) => {
     const values = (y ?? z ?? x ?? []) as ArrayLike<unknown>;
     return `  ${name ?? `trace ${place + 1}`}: ${type ?? "scatter"}, ${values.length} values`;
   });
-  return [`[figure] ${title}`, caption, ...traces].join("\n");
+  const steps = slider
+    ? [`${slider.name}: ${slider.steps.map(({ label }) => label).join(", ")}`]
+    : [];
+  return [`[figure] ${title}`, caption, ...steps, ...traces].join("\n");
 }

@@ -1,6 +1,24 @@
 /** Figures and tables: plain data that every page and notebook can draw. @module */
 
-import type { Frame, Layout, Trace } from "./plotly_types.ts";
+import type { Layout, Trace } from "./plotly_types.ts";
+
+/** One position of a slider. */
+export interface SliderStep {
+  /** The value at this position, as the slider shows it. */
+  readonly label: string;
+  /** The traces: the same number at every position. What a step does not name is as in the first. */
+  readonly data: readonly Trace[];
+  /** A line about this position, above the plot. */
+  readonly caption?: string;
+}
+
+/** What a reader steps through: a range if all labels are numbers, otherwise a choice. */
+export interface FigureSlider {
+  /** What it changes. */
+  readonly name: string;
+  /** At least one; the first is drawn where nothing can move. */
+  readonly steps: readonly SliderStep[];
+}
 
 /** A plotly specification with title and caption. */
 export interface Figure {
@@ -14,8 +32,8 @@ export interface Figure {
   readonly data: readonly Trace[];
   /** Layout, as plotly takes it. */
   readonly layout: Layout;
-  /** The states of a slider, as plotly takes them. */
-  readonly frames?: readonly Frame[];
+  /** Steps that replace the traces, moved without a kernel. */
+  readonly slider?: FigureSlider;
 }
 
 /**

@@ -1,16 +1,19 @@
 /** A figure as HTML: a still picture, which becomes live if the page has plotly. @module */
 
 import { gzipSync } from "node:zlib";
-import type { Figure } from "./figure.ts";
+import type { Figure, FigureSlider } from "./figure.ts";
 import { escapeHtml } from "./html.ts";
 import { scriptJson } from "./json.ts";
 import { pictureSource } from "./picture.ts";
 import { plotlyConfig, plotlySource } from "./plotly.ts";
+import { tracesOfSteps } from "./slider_figure.ts";
+import stepper from "./stepper.js" with { type: "text" };
+import { stepperHtml } from "./stepper.ts";
 
 // Styles are inline and colors fixed: a front end strips style elements from untrusted output, and a
 // white card is readable in a dark theme too.
 const card = "max-width:800px;box-sizing:border-box;padding:12px 0 10px;border-radius:6px;" +
-  "background:#fff;color:#1f2430;font:14px/1.45 system-ui,sans-serif";
+  "background:#fff;color:#1f2430;color-scheme:light;font:14px/1.45 system-ui,sans-serif";
 const heading = "margin:0 16px 4px;font-weight:600;font-size:15px";
 const small = "margin:4px 16px 0;color:#5b6270;font-size:13px";
 
@@ -26,15 +29,36 @@ export function plotHtml(figure: Figure, plot: string): string {
   const picture = `<img alt="${escapeHtml(figure.title)}" style="display:block;width:100%" src="${
     pictureSource(plot)
   }">`;
-  return `<div><div data-figure="${escapeHtml(figure.id)}" class="plot">${picture}</div>
+  return `<div>${figure.slider ? sliderHtml(figure.slider) : ""}<div data-figure="${
+    escapeHtml(figure.id)
+  }" class="plot">${picture}</div>
 <script>${plotScript(figure)}</script></div>`;
 }
 
+/** The control of a figure with steps, and a hint that stays where no script runs. */
+function sliderHtml({ name, steps }: FigureSlider): string {
+  const texts = steps.map(({ label }) => label), [{ caption = "" }] = steps;
+  const isRange = texts.every((text) => text !== "" && Number.isFinite(Number(text)));
+  return `<div data-steps style="margin:4px 16px 0">${
+    stepperHtml({ label: name, texts, start: 0, isRange })
+  }<div data-hint style="font-size:13px;font-style:italic">${hint}</div>
+<div data-saying role="status" style="min-height:1.45em">${escapeHtml(caption)}</div></div>`;
+}
+
+const hint = "A picture: run the cells (Run All) to move it.";
+
+/** What the loader's script draws. */
+export function drawable({ data, layout, slider }: Figure): Readonly<Record<string, unknown>> {
+  if (!slider) return { data, layout };
+  const sayings = slider.steps.map(({ caption = "" }) => caption);
+  return { layout, steps: tracesOfSteps(slider), sayings };
+}
+
 /** The script of {@link plotHtml}; a front end may run it in place, or after the whole output. */
-export function plotScript({ id, data, layout, frames }: Figure): string {
+export function plotScript(figure: Figure): string {
   return `{ const places = document.currentScript.parentElement.querySelectorAll("[data-figure]");
-const place = [...places].find(({ dataset }) => dataset.figure === ${scriptJson(id)});
-const draw = () => lowrankFigures.draw(place, ${scriptJson({ data, layout, frames })});
+const place = [...places].find(({ dataset }) => dataset.figure === ${scriptJson(figure.id)});
+const draw = () => lowrankFigures.draw(place, ${scriptJson(drawable(figure))});
 globalThis.lowrankFigures ? draw() : addEventListener("lowrank-figures", draw, { once: true }); }`;
 }
 
@@ -73,18 +97,31 @@ const loader = `(packed) => {
     return module.exports;
   };
   const plotly = load(), config = ${JSON.stringify(plotlyConfig)};
-  const draw = async (place, { data, layout, frames }) => {
+  const stepper = ${stepper}
+  const letMove = (box, sayings, show) => {
+    const saying = box.querySelector("[data-saying]");
+    const control = stepper(box, ([at]) => {
+      saying.textContent = sayings[at];
+      show(at);
+    });
+    box.querySelector("[data-hint]").remove();
+    control.enable(true);
+  };
+  const draw = async (place, { data, layout, steps = [data], sayings }) => {
     const { newPlot, react } = await plotly;
-    const show = (plot) => {
+    const show = (at) => {
       place.style.height = (layout.height ?? 420) + "px"; // plotly asks for it when the width changes
-      return plot(place, { data, layout, frames, config });
+      // Plotly writes into a layout, and would keep the range of one step for the next.
+      const figure = { data: steps[at], layout: structuredClone(layout), config };
+      return place.data ? react(place, figure) : newPlot(place, figure);
     };
-    if (place.data) return await show(react); // drawn before
+    if (place.data) return await show(0); // drawn before
     new ResizeObserver((_, observer) => { // says when the place is on the page and has a width
       if (place.clientWidth === 0) return;
       observer.disconnect();
       place.replaceChildren();
-      show(newPlot);
+      show(0);
+      if (sayings) letMove(place.previousElementSibling, sayings, show);
     }).observe(place);
   };
   globalThis.lowrankFigures = { draw };

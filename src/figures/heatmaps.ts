@@ -1,12 +1,13 @@
-/** Panels of values from 0 to 1, side by side on one color scale. @module */
+/** Panels of φ, or of φ beyond chance, side by side on one color scale. @module */
 
 import type { Figure } from "./figure.ts";
+import { colorAxis, type HeatmapScale } from "./heatmap_colors.ts";
 import { axis, baseLayout } from "./layout.ts";
 import type { Trace } from "./plotly_types.ts";
 
 /**
- * Values from 0 to 1; the first index counts down, the second to the right, both from 1. If an axis has more
- * than 20 cells, only every n-th is drawn, beginning with the first.
+ * The first index counts down, the second to the right, both from 1. If an axis has more than 40 cells, only
+ * every second, fourth, … is drawn, beginning with the first.
  */
 export type HeatmapPanel = readonly (readonly number[])[];
 
@@ -25,6 +26,8 @@ export interface HeatmapGrid {
   readonly xTitle: string;
   /** Height of a panel in pixels. */
   readonly panelHeight: number;
+  /** What the values are. Default `phi`. */
+  readonly scale?: HeatmapScale;
 }
 
 type Interval = readonly [start: number, end: number];
@@ -34,7 +37,7 @@ const gapAcross = 0.025, gapDown = 18;
 
 /** Data and layout of a grid of panels. */
 export function heatmaps(
-  { columns, rows, xTitle, panelHeight }: HeatmapGrid,
+  { columns, rows, xTitle, panelHeight, scale = "phi" }: HeatmapGrid,
 ): Pick<Figure, "data" | "layout"> {
   const height = rows.length * (panelHeight + gapDown) - gapDown;
   const across = columns.map((_, x) => interval(x, columns.length, gapAcross));
@@ -53,8 +56,8 @@ export function heatmaps(
     const falling = {
       ...panelAxis(yTitle, down[y], `x${suffix(id)}`),
       ...ticks(values.length),
-      autorange: "reversed",
     };
+    falling.range.reverse();
     return [[`xaxis${suffix(id)}`, rising], [`yaxis${suffix(id)}`, falling]];
   });
   return {
@@ -64,28 +67,14 @@ export function heatmaps(
     layout: baseLayout({}, {}, {
       ...Object.fromEntries(axes),
       annotations: columns.map((text, x) => heading(text, across[x])),
-      coloraxis: {
-        cmin: 0,
-        cmax: 1,
-        colorscale,
-        colorbar: { title: { text: "φ" }, thickness: 12 },
-      },
+      coloraxis: colorAxis(scale, rows.flatMap(({ panels }) => panels.flat(2))),
       height: height + margin.t + margin.b,
       margin,
     }),
   };
 }
 
-const margin = { t: 30, r: 20, b: 56, l: 60 };
-
-/** White for 0 (nothing in common), dark for 1 (everything). */
-const colorscale = [
-  [0, "#ffffff"],
-  [0.25, "#c6e2f4"],
-  [0.5, "#56b4e9"],
-  [0.75, "#0072b2"],
-  [1, "#00263f"],
-];
+const margin = { t: 30, r: 10, b: 48, l: 56 };
 
 /** Plotly's first axis has no number. */
 const suffix = (id: number): string => id === 1 ? "" : String(id);
@@ -106,10 +95,10 @@ function trace(name: string, values: HeatmapPanel, id: number): Trace {
   };
 }
 
-/** Most cells along an axis: more would be under six pixels wide, and a notebook stores every value twice. */
-const mostCells = 20;
+/** Most cells along an axis: more would be under three pixels wide, and a notebook stores every value twice. */
+const mostCells = 40;
 
-const stepOf = ({ length }: readonly unknown[]): number => Math.ceil(length / mostCells);
+const stepOf = ({ length }: readonly unknown[]): number => doubledUntil(length, mostCells);
 
 const everyNth = <T>(all: readonly T[], step: number): T[] => all.filter((_, i) => i % step === 0);
 
@@ -119,9 +108,18 @@ function interval(place: number, count: number, gap: number): Interval {
   return [start, Math.min(1, start + size)];
 }
 
-/** Ticks at whole numbers: by default plotly uses halves on a short axis. */
+/** Ticks at cells, as many as fit: 1, 9, 17, … */
 function ticks(count: number) {
-  return count <= 6 ? { tick0: 1, dtick: 1 } : { nticks: 6 };
+  const step = doubledUntil(count, mostCells);
+  const range = [1 - step / 2, 1 + (Math.ceil(count / step) - 0.5) * step];
+  return { tick0: 1, dtick: doubledUntil(count, 6), range };
+}
+
+/** 1, 2, 4, …: the first that divides a count into at most so many parts. */
+function doubledUntil(count: number, most: number): number {
+  let step = 1;
+  while (count > step * most) step *= 2;
+  return step;
 }
 
 /** Only the outermost panels, which have titles, have ticks and labels. */

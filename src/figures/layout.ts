@@ -20,9 +20,23 @@ export function axis(title: string, more: Axis = {}): Axis {
   };
 }
 
-/** A logarithmic axis with a label at each power of ten. */
+/** A logarithmic axis; its labels are whole numbers, such as 20 and 50, where powers of ten are too few. */
 export function logAxis(title: string, more: Axis = {}): Axis {
+  return axis(title, { type: "log", nticks: 4, tickformat: ",~r", ...more });
+}
+
+/** A logarithmic axis of large counts, from 1k to 100B, with a label at each power of ten. */
+export function logCountAxis(title: string, more: Axis = {}): Axis {
   return axis(title, { type: "log", dtick: 1, ...more });
+}
+
+/** Most whole numbers that have a tick each. */
+const mostTicks = 10;
+
+/** An axis of whole numbers: indices, ranks. */
+export function indexAxis(title: string, from: number, to: number): Axis {
+  const ticks = to - from < mostTicks ? { tick0: from, dtick: 1 } : {};
+  return axis(title, { range: [from - 0.5, to + 0.5], ...ticks });
 }
 
 /** White paper, room for axis titles, a legend above the plot. */

@@ -1,6 +1,7 @@
 /** Line plots, such as a loss by rank. @module */
 
 import type { Figure } from "./figure.ts";
+import { formatValue } from "./format.ts";
 import { axis, baseLayout, logAxis } from "./layout.ts";
 import { palette } from "./palette.ts";
 import type { Axis, Layout, Trace } from "./plotly_types.ts";
@@ -60,19 +61,15 @@ export interface LinesStep {
   readonly lines: readonly Line[];
 }
 
-/** Half of the last label is to the right of the axis. */
-const lastLabelRoom = 48;
-
 /** Lines that change with a slider, on axes that fit all of its positions; it needs no kernel. */
 export function linesSlider(
   { x, y, ...words }: LinesWords & { readonly name: string },
   steps: readonly LinesStep[],
 ): Figure {
-  const layout = layoutOf(x, y, steps.flatMap(({ lines }) => lines));
   return sliderFigure({
     ...words,
     steps: steps.map(({ label, lines }) => ({ label, data: lines.map(trace) })),
-    layout: { ...layout, margin: { ...layout.margin, r: lastLabelRoom } },
+    layout: layoutOf(x, y, steps.flatMap(({ lines }) => lines)),
   });
 }
 
@@ -91,10 +88,20 @@ function trace({ name, x, y, color, dashed }: Line, place: number): Trace {
 }
 
 function layoutOf(x: LinesAxis, y: LinesAxis, lines: readonly Line[]): Layout {
+  const places = lines.flatMap((line) => line.x), across = axisOf(x, places);
   return baseLayout(
-    axisOf(x, lines.flatMap((line) => line.x)),
+    x.log ? { ...across, ...ticksAt(new Set(places)) } : across,
     axisOf(y, lines.flatMap((line) => line.y)),
   );
+}
+
+/** Most values that have a tick each, such as ranks that double. */
+const mostTicks = 8;
+
+function ticksAt(values: ReadonlySet<number>): Axis {
+  if (values.size === 0 || values.size > mostTicks) return {};
+  const tickvals = [...values].sort((a, b) => a - b);
+  return { tickvals, ticktext: tickvals.map((value) => formatValue(value, "number")) };
 }
 
 /** An axis that fits all values, with a small margin; plotly's default if there are none. */

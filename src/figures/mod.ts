@@ -3,8 +3,9 @@
 export { figureBundle, type MimeBundle } from "./bundle.ts";
 export { figureLoader } from "./figure_card.ts";
 export { formulaBundle } from "./formula.ts";
+export type { HeatmapScale } from "./heatmap_colors.ts";
 export { type HeatmapGrid, type HeatmapPanel, heatmaps } from "./heatmaps.ts";
-export type { DataTable, Figure, TableColumn, Unit } from "./figure.ts";
+export type { DataTable, Figure, FigureSlider, SliderStep, TableColumn, Unit } from "./figure.ts";
 export {
   type Line,
   type LinesAxis,
@@ -13,7 +14,7 @@ export {
   type LinesStep,
   type LinesWords,
 } from "./lines.ts";
-export { axis, baseLayout, logAxis } from "./layout.ts";
+export { axis, baseLayout, indexAxis, logAxis, logCountAxis } from "./layout.ts";
 export { type LossCurve, lossCurves, type LossCurvesOptions } from "./loss_curves.ts";
 export { type LowRankPicture, lowRankPictures } from "./low_rank_pictures.ts";
 export {
@@ -31,7 +32,7 @@ export { palette } from "./palette.ts";
 export { type ParameterBar, parameterBars } from "./parameter_bars.ts";
 export type * from "./plotly_types.ts";
 export { type RoleBar, roleBars } from "./role_bars.ts";
-export { sliderFigure, type SliderOptions, type SliderStep } from "./slider_figure.ts";
+export { sliderFigure, type SliderOptions } from "./slider_figure.ts";
 export { staticSvg } from "./static_svg.ts";
 export { type RankCurve, rankCurves, type RankPoint } from "./rank_curves.ts";
 export { type Cell, type Column, table, type TableDefinition } from "./table.ts";

@@ -1,7 +1,7 @@
 /** Parameter counts of very different sizes, as bars. @module */
 
 import type { Figure } from "./figure.ts";
-import { axis, baseLayout, logAxis } from "./layout.ts";
+import { axis, baseLayout, logCountAxis } from "./layout.ts";
 
 /** One bar. */
 export interface ParameterBar {
@@ -32,7 +32,7 @@ export function parameterBars(
       marker: { color: bars.map(({ color }) => color) },
     }],
     layout: baseLayout(
-      logAxis("parameters", { range: [low, high] }),
+      logCountAxis("parameters", { range: [low, high] }),
       axis("", { autorange: "reversed" }),
       { height: 120 + 60 * bars.length },
     ),

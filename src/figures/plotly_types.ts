@@ -104,13 +104,3 @@ export interface Layout {
   /** Further attributes. */
   readonly [attribute: string]: unknown;
 }
-
-/** One state of a figure with a slider. */
-export interface Frame {
-  /** The name that the slider's steps use. */
-  readonly name: string;
-  /** What replaces the figure's traces. */
-  readonly data: readonly Trace[];
-  /** What changes in the layout. */
-  readonly layout?: Layout;
-}

@@ -13,7 +13,8 @@ export interface RoleBar {
   readonly byRole: Readonly<Record<string, number>>;
 }
 
-const bytesPerUnit = { MB: 1e6, GB: 1e9 } as const;
+/** From 0 B to 14 TB: the unit of the labels follows the bars. */
+const bytesAxis = axis("bytes", { tickformat: "~s", ticksuffix: "B" });
 
 /** The roles that any of the bars has bytes of, in the ledger's order. */
 export function usedRoles(bars: readonly RoleBar[]): string[] {
@@ -28,12 +29,11 @@ export function usedRoles(bars: readonly RoleBar[]): string[] {
  * import { roleBars } from "@lowrank/core/figures";
  *
  * const bars = [{ label: "LoRA", byRole: { weight: 4e6, adapter: 1e5 } }];
- * console.log(roleBars(bars, "MB", 300).data.length); // 2
+ * console.log(roleBars(bars, 300).data.length); // 2
  * ```
  */
 export function roleBars(
   bars: readonly RoleBar[],
-  unit: "MB" | "GB",
   height: number,
 ): Pick<Figure, "data" | "layout"> {
   const more = { barmode: "stack", height };
@@ -41,12 +41,12 @@ export function roleBars(
     data: usedRoles(bars).map((role) =>
       barsAcross(
         bars,
-        ({ byRole }) => byRole[role] / bytesPerUnit[unit],
+        ({ byRole }) => byRole[role],
         ({ label }) => label,
         { color: roleColors[role] },
         { name: role },
       )
     ),
-    layout: baseLayout(axis(unit), axis("", { autorange: "reversed" }), more),
+    layout: baseLayout(bytesAxis, axis("", { autorange: "reversed" }), more),
   };
 }

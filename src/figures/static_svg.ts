@@ -1,7 +1,7 @@
 /** A figure as a still picture. @module */
 
 import { hash32 } from "../core/random.ts";
-import type { Figure } from "./figure.ts";
+import type { Figure, FigureSlider } from "./figure.ts";
 import { escapeHtml } from "./html.ts";
 import { headlessPlotly } from "./headless_plotly.ts";
 import { slimSvg } from "./slim_svg.ts";
@@ -35,8 +35,9 @@ const seedOf = (id: string): number =>
 const margin = 16, titleSize = 16, captionSize = 13;
 
 /** Puts title and caption around a plot. */
-export function framed(plot: string, { title, caption }: Figure): string {
+export function framed(plot: string, { title, caption: words, slider }: Figure): string {
   const plotHeight = Number(/height="([\d.]+)"/.exec(plot)![1]);
+  const caption = slider ? `${positionOf(slider)} ${words}` : words;
   const head = lines(title, titleSize, margin, "font-weight:600");
   const foot = lines(caption, captionSize, head.bottom + plotHeight, "fill:#5b6270");
   const height = foot.bottom + margin / 2;
@@ -44,6 +45,11 @@ export function framed(plot: string, { title, caption }: Figure): string {
 <rect width="100%" height="100%" rx="6" fill="#ffffff"/>
 <g style="font-family:system-ui,sans-serif;fill:#1f2430">${head.svg}${foot.svg}</g>
 <g transform="translate(0,${head.bottom})">${plot}</g></svg>`;
+}
+
+/** Which of its steps a picture shows. */
+function positionOf({ name, steps: [{ label, caption }] }: FigureSlider): string {
+  return `Shown: ${name} ${label}${caption === undefined ? "" : `, ${caption}`}.`;
 }
 
 function lines(text: string, size: number, top: number, style: string) {

@@ -4,9 +4,9 @@ import { truncationError } from "../analysis/mod.ts";
 import { boundsOf } from "../core/numbers.ts";
 import type { Figure } from "../figures/figure.ts";
 import { heatmaps } from "../figures/heatmaps.ts";
-import { axis, baseLayout, logAxis } from "../figures/layout.ts";
+import { axis, baseLayout, indexAxis, logAxis } from "../figures/layout.ts";
 import { palette } from "../figures/palette.ts";
-import type { Trace } from "../figures/plotly_types.ts";
+import type { Axis, Trace } from "../figures/plotly_types.ts";
 import { chanceAngles, chanceOf, chancePairs, type ComparedUpdate } from "./compare.ts";
 import type { UpdateRow } from "./describe.ts";
 import { shortNames } from "./updates.ts";
@@ -44,10 +44,13 @@ function lines(
   }));
 }
 
+const longestOf = (updates: readonly UpdateRow[]): number =>
+  boundsOf(updates.map(({ singularValues }) => singularValues.length))[1];
+
 /** Singular values of every update, the noise edge dashed. */
 export function spectraFigure(updates: readonly UpdateRow[]): Figure {
   const color = colors(updates.length);
-  const [, longest] = boundsOf(updates.map(({ singularValues }) => singularValues.length));
+  const longest = longestOf(updates);
   return {
     id: "spectra",
     title: "Singular values of ΔW",
@@ -66,13 +69,20 @@ export function spectraFigure(updates: readonly UpdateRow[]): Figure {
         line: { color: color[i], width: 1, dash: "dash" },
       })),
     ],
-    // Labels at powers of ten alone would leave a single label if all values are within a decade.
-    layout: baseLayout(axis("index i"), logAxis("singular value σᵢ", { dtick: "D2" })),
+    layout: baseLayout(indexAxis("index i", 1, longest), singularValueAxis(updates)),
   };
+}
+
+/** Zero, as at weight 0, has no place on a logarithmic axis. */
+function singularValueAxis(updates: readonly UpdateRow[]): Axis {
+  const title = "singular value σᵢ";
+  const isZero = updates.every(({ singularValues: [largest] }) => largest === 0);
+  return isZero ? axis(title, { range: [-0.02, 1] }) : logAxis(title);
 }
 
 /** The error of updates truncated to a rank, and the error allowed for the suggested ranks. */
 export function truncationFigure(updates: readonly UpdateRow[], error: number): Figure {
+  const longest = longestOf(updates);
   const curves = updates.map(({ singularValues }) =>
     Array.from(
       { length: singularValues.length + 1 },
@@ -86,35 +96,44 @@ export function truncationFigure(updates: readonly UpdateRow[], error: number): 
       "‖ΔW − ΔWₖ‖ / ‖ΔW‖ of the best update of rank k, Frobenius norms (Eckart and Young). " +
       `Dashed: the requested error of ${error}.`,
     data: lines(updates, curves, 0),
-    layout: baseLayout(axis("rank k"), axis("relative error", { range: [0, 1.02] }), {
-      shapes: [{
-        type: "line",
-        xref: "paper",
-        ...{ x0: 0, x1: 1, y0: error, y1: error },
-        line: { color: palette.base, width: 1, dash: "dash" },
-      }],
-    }),
+    layout: baseLayout(
+      indexAxis("rank k", 0, longest),
+      axis("relative error", { range: [0, 1.02] }),
+      {
+        shapes: [{
+          type: "line",
+          xref: "paper",
+          ...{ x0: 0, x1: 1, y0: error, y1: error },
+          line: { color: palette.base, width: 1, dash: "dash" },
+        }],
+      },
+    ),
   };
 }
 
-/** φ of every pair of updates, and below it the value by chance. */
+const beyondChance = (compared: ComparedUpdate) => {
+  const chance = chanceOf(compared);
+  return compared.phi.map((row, i) => row.map((phi, j) => phi - chance[i][j]));
+};
+
+/** φ of every pair of updates minus its value by chance. */
 export function similarityFigure(compared: readonly ComparedUpdate[], of: string): Figure {
   const names = shortNames(compared.map(({ name }) => name));
   return {
     id: "similarity",
-    title: `φ(i, j) between two adapters, in ${of}`,
-    caption: "i directions of the first adapter down, j of the second across. The lower row is " +
-      `chance, max(i, j) / d, with d = ${
+    title: `φ(i, j) between two adapters beyond chance, in ${of}`,
+    caption: "i directions of the first adapter down, j of the second across. White is chance, " +
+      `max(i, j) / d, with d = ${
         [...new Set(compared.map(({ dimensions }) => dimensions))].join(", ")
       }.`,
     ...heatmaps({
       columns: names,
       rows: [
-        { label: "i", panels: compared.map(({ phi }) => phi) },
-        { label: "i, by chance", panels: compared.map(chanceOf) },
+        { label: "i", panels: compared.map(beyondChance) },
       ],
       xTitle: "j",
-      panelHeight: 110,
+      panelHeight: 180,
+      scale: "beyond chance",
     }),
   };
 }
@@ -142,6 +161,9 @@ export function anglesFigure(compared: readonly ComparedUpdate[], seed: number):
         line: { color: palette.base, width: 2, dash: "dash" },
       },
     ],
-    layout: baseLayout(axis("k-th angle"), axis("degrees", { range: [0, 92] })),
+    layout: baseLayout(
+      indexAxis("k-th angle", 1, chance.length),
+      axis("degrees", { range: [0, 92] }),
+    ),
   };
 }

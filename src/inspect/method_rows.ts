@@ -62,7 +62,7 @@ export function memoryFigure(rows: readonly MethodRow[]): Figure {
     id: "adaptation-memory",
     title: "Bytes by role at the peak of a training step",
     caption: `From the device's ledger for the run with seed ${seed}; padding is not counted.`,
-    ...roleBars(bars, "MB", 340),
+    ...roleBars(bars, 340),
   };
 }
 

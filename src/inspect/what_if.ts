@@ -1,7 +1,7 @@
 /** What a trained adapter would do with another weight, or cut to a lower rank, as figures. @module */
 
 import type { Figure } from "../figures/figure.ts";
-import { axis, baseLayout, logAxis } from "../figures/layout.ts";
+import { axis, baseLayout, indexAxis, logAxis } from "../figures/layout.ts";
 import { bars, line } from "../figures/marks.ts";
 import { palette } from "../figures/palette.ts";
 import { rankCurves } from "../figures/rank_curves.ts";
@@ -81,8 +81,8 @@ export function prefixLayout(singularValues: readonly number[]): Figure["layout"
   const most = Math.log10(Math.max(...singularValues));
   const least = Math.log10(Math.min(...singularValues));
   return baseLayout(
-    axis("place i", { range: [0.4, singularValues.length + 0.6] }),
+    indexAxis("index i", 1, singularValues.length),
     logAxis("singular value σᵢ", { range: [least - 0.3, most + 0.2] }),
-    { barmode: "overlay", bargap: 0.15, height: 320, showlegend: true },
+    { barmode: "overlay", bargap: 0.15, height: 260, showlegend: true },
   );
 }

@@ -35,10 +35,11 @@ Deno.test("the HTML begins with the still picture, and no text can end its scrip
 
 Deno.test("if only plotly draws, each step has the title above its own line", async () => {
   const form = (await figureBundle(moving))["application/vnd.plotly.v1+json"];
-  const { layout, frames } = form as typeof moving;
+  const { layout } = form as typeof moving;
   assertEquals(layout.title?.text, "A line that turns<br><sub>three times 1 is 3</sub>");
+  const [{ steps }] = layout.sliders as { steps: { args: Record<string, unknown>[] }[] }[];
   assertEquals(
-    frames?.map((frame) => frame.layout?.title?.text),
+    steps.map(({ args: [, changes] }) => changes["title.text"]),
     [1, 2, 3].map((slope) =>
       `A line that turns<br><sub>three times ${slope} is ${3 * slope}</sub>`
     ),

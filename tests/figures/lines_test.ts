@@ -1,6 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { linesFigure, linesSlider } from "../../src/figures/lines.ts";
-import { plotSvg } from "../../src/figures/static_svg.ts";
+import { axis, baseLayout, logAxis } from "../../src/figures/layout.ts";
+import { plotSvg, staticSvg } from "../../src/figures/static_svg.ts";
 
 const words = { id: "l", title: "lines", caption: "none" };
 const axes = { x: { title: "rank", log: true }, y: { title: "times" } };
@@ -31,6 +32,36 @@ Deno.test("the axes of a slider fit the lines of all its steps", async () => {
   }));
   const figure = linesSlider({ ...words, ...axes, name: "top" }, steps);
   assertEquals(figure.layout.yaxis!.range, [0, 1.05 * 50]);
-  assertEquals(figure.frames!.map(({ data }) => data[0].y), [[1, 2], [1, 50]]);
-  assertStringIncludes(await plotSvg(figure), ">top: 2</text>");
+  assertEquals(figure.slider!.steps.map(({ data }) => data[0].y), [[1, 2], [1, 50]]);
+  assertStringIncludes(await staticSvg(figure), "Shown: top 2.");
+});
+
+Deno.test("a logarithmic axis has full numbers, and of a few values each has a tick", () => {
+  const ranks = [1, 2, 4, 8, 64];
+  const { layout } = linesFigure({ ...words, x: axes.x, y: { title: "times", log: true } }, [
+    { x: ranks, y: ranks.map((rank) => 100_000 / rank) },
+    { x: ranks, y: ranks.map((rank) => 50_000 / rank) },
+  ]);
+  assertEquals(layout.xaxis!.ticktext, ["1", "2", "4", "8", "64"]);
+  assertEquals([layout.yaxis!.tickvals, layout.yaxis!.tickformat], [undefined, ",~r"]);
+});
+
+/** The numbers along the y axis of a picture. */
+async function labels(low: number, high: number): Promise<string[]> {
+  const data = [{ type: "scatter", x: [0, 1], y: [low, high] }] as const;
+  const layout = baseLayout(axis("", { visible: false }), logAxis("y"), { height: 260 });
+  const svg = await plotSvg({ ...words, data, layout });
+  const texts = Array.from(
+    svg.matchAll(/>([\d,.]+)<\/text>/g),
+    ([, text]) => text.replaceAll(",", ""),
+  );
+  return texts.filter((text) => Number(text) >= low && Number(text) <= high && Number(text) !== 0);
+}
+
+Deno.test("2 on a logarithmic axis is 2, over a third of a decade and over three", async () => {
+  for (const [low, high] of [[3, 6], [0.2, 3], [4, 90], [0.5, 700]]) {
+    const numbers = (await labels(low, high)).map(Number).filter((value) => value !== 0);
+    assertEquals(numbers.length >= 2, true, `${low} to ${high}: ${numbers}`);
+    assertEquals(new Set(numbers).size, numbers.length, `${low} to ${high}: ${numbers}`);
+  }
 });

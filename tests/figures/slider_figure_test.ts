@@ -1,24 +1,28 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { sliderFigure } from "../../src/figures/slider_figure.ts";
-import { plotSvg } from "../../src/figures/static_svg.ts";
+import { sliderFigure, tracesOfSteps } from "../../src/figures/slider_figure.ts";
+import { staticSvg } from "../../src/figures/static_svg.ts";
 import { lines, moving } from "./fixtures.ts";
 
-Deno.test("a slider figure starts with its first step and has a frame for each", () => {
-  assertEquals(moving.data, moving.frames![0].data);
-  assertEquals(moving.frames!.map(({ name }) => name), ["1", "2", "3"]);
-  assertEquals(moving.frames![2].layout, { title: { text: "three times 3 is 9" } });
-  const [{ steps }] = moving.layout.sliders as { steps: { label: string; args: unknown[] }[] }[];
-  assertEquals(steps.map(({ label, args }) => [label, args[0]]), [
-    ["1", ["1"]],
-    ["2", ["2"]],
-    ["3", ["3"]],
-  ]);
+Deno.test("a slider figure starts with its first step and is low enough to be seen beside its slider", () => {
+  assertEquals(moving.data, moving.slider!.steps[0].data);
+  assertEquals(moving.layout.height, 260);
+  assertEquals(
+    sliderFigure({ ...lines, ...moving.slider!, layout: { height: 200 } }).layout.height,
+    200,
+  );
 });
 
-Deno.test("its still picture shows the slider and the line of the first step", async () => {
-  const svg = await plotSvg(moving);
-  assertStringIncludes(svg, ">slope: 1</text>");
-  assertStringIncludes(svg, ">three times 1 is 3</text>");
+Deno.test("what a step does not name is as in the first", () => {
+  const [first, second] = [{ type: "bar", x: [1], y: [2] }, { type: "bar", y: [3] }] as const;
+  const steps = [first, second].map((trace, i) => ({ label: `${i}`, data: [trace] }));
+  assertEquals(tracesOfSteps({ name: "n", steps }), [[first], [{ ...first, y: [3] }]]);
+});
+
+Deno.test("its still picture says which step it shows", async () => {
+  assertStringIncludes(
+    await staticSvg(moving),
+    "Shown: slope 1, three times 1 is 3. y = slope · x.",
+  );
 });
 
 Deno.test("a slider needs steps, and no two with the same name", () => {

@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { lowRankPictures, matrixTex, parameterBars, tableOf } from "../../src/figures/mod.ts";
-import { plotSvg } from "../../src/figures/static_svg.ts";
+import { plotSvg, staticSvg } from "../../src/figures/static_svg.ts";
 
 const words = { id: "f", title: "a figure", caption: "none" };
 
@@ -40,7 +40,7 @@ Deno.test("parameter bars have room below the smallest, and show their numbers",
 Deno.test("pictures of a matrix: one for each rank, row by row, with its distance", async () => {
   const matrix = { shape: [2, 3], data: Float32Array.of(0, 1, 0.5, 1, 0, 0.12345) };
   const figure = lowRankPictures(words, [1, 2].map((rank) => ({ rank, matrix, error: 2 - rank })));
-  assertEquals(figure.frames!.map(({ name }) => name), ["1", "2"]);
+  assertEquals(figure.slider!.steps.map(({ label }) => label), ["1", "2"]);
   assertEquals(figure.data[0].z, [[0, 1, 0.5], [1, 0, 0.123]]);
-  assertStringIncludes(await plotSvg(figure), "1 of 2 directions, distance 1.000");
+  assertStringIncludes(await staticSvg(figure), "1 of 2 directions, distance 1.000");
 });

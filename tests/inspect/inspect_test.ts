@@ -105,16 +105,17 @@ Deno.test("figures draw every update, chance and the requested error", () => {
   const { data } = spectraFigure(rows);
   assertEquals(data.length, 14); // a spectrum and an edge each
   assertEquals(new Set(data.slice(0, 7).map(({ line }) => line?.color)).size, 7);
+  const zero = spectraFigure([describeUpdate({ ...known, scaling: 0 })]).layout;
+  assertEquals([zero.yaxis!.type, zero.xaxis!.dtick], [undefined, 1]);
   const [curve] = truncationFigure([describeUpdate(known)], 0.05).data;
   const expected = [0, 1, 2, 3].map((k) => truncationError([4, 3, 0.1], k).relative);
   (curve.y as number[]).forEach((value, k) => assertAlmostEquals(value, expected[k], 1e-3));
 });
 
-Deno.test("a comparison's pictures have chance in them", () => {
+Deno.test("a comparison's pictures show what is beyond chance", () => {
   const compared: ComparedUpdate[] = compareUpdates([known], [random(known.module, 4, 5)], "A");
-  const [phi, chance] = similarityFigure(compared, "A").data;
-  assertAlmostEquals((phi.z as number[][])[2][3], compared[0].phi[2][3], 1e-3);
-  assertEquals((chance.z as number[][])[2][3], 4 / 8);
+  const [map] = similarityFigure(compared, "A").data;
+  assertAlmostEquals((map.z as number[][])[2][3], compared[0].phi[2][3] - 4 / 8, 1e-3);
   const angles = anglesFigure(compared, 1).data;
   assertEquals(angles.map(({ name }) => name), ["q", "by chance"]);
 });

@@ -73,7 +73,16 @@ Deno.test({
     await lab.page.until(`!${said}`, 20_000, "the slider to say no more of it");
     await server.endKernels();
     await press(lab, "ArrowLeft");
-    await untilRead(lab, "2 directions", "r = 4", asleep);
+    // Its kernel is gone: it says again what the output shows, and cannot be moved.
+    await untilRead(lab, "4 directions", "r = 4", asleep);
+    const at =
+      `(({ value, disabled }) => [value, disabled])(document.querySelector("[data-slider] input"))`;
+    assertEquals(await lab.page.evaluate(at), ["2", true]);
+    const hint =
+      `document.querySelector("[data-slider] [role=status]").getBoundingClientRect().top`;
+    const picture =
+      `document.querySelector("[data-slider] [data-picture]").getBoundingClientRect().top`;
+    assertEquals(await lab.page.evaluate(`${hint} < ${picture}`), true);
     assertEquals(lab.page.errors.filter((error) => !/fetch|ERR_CONNECTION/.test(error)), []);
   },
 });

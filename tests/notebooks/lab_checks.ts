@@ -17,6 +17,7 @@ import { LabPage } from "../support/lab_page.ts";
 import { differences } from "../support/notebook_compare.ts";
 import type { NotebookCopies } from "../support/notebook_copies.ts";
 import { codeCells, type Notebook, readNotebook } from "../support/notebook_file.ts";
+import { assertStepsAreWhole, drawnSteps } from "../support/slider_steps.ts";
 import { rootPath } from "../support/source_files.ts";
 
 /** The series is to take 60 s a notebook on two free cores; other work may stand beside a test. */
@@ -41,8 +42,8 @@ export async function checkInLab(place: Place, name: string, committed: Notebook
   assertEquals(differences(committed, saved), [], "where this is meant: deno task notebooks");
   await checkFigures(lab, figures);
   await takePictures(lab);
-  assertEquals(await moveSliders(lab.page, pageSlider), count(committed, /"sliders":\[/g));
-  assertEquals(await moveSliders(lab.page, kernelSlider), count(committed, /type="range"/g));
+  assertEquals(await moveSliders(lab.page, pageSlider), count(committed, /<div data-steps/g));
+  assertEquals(await moveSliders(lab.page, kernelSlider), kernelControls(committed));
   await lab.reload();
   await checkFigures(lab, figures);
   assertEquals(lab.page.errors, []);
@@ -88,8 +89,13 @@ export async function checkExport(place: Place, name: string, committed: Noteboo
   assert(success, new TextDecoder().decode(stderr));
   await using page = await place.browser.open(`file://${folder}/${name}.html`);
   await untilFiguresLive(page, count(committed, /<div data-figure=/g));
-  assertEquals(await moveSliders(page, pageSlider), count(committed, /"sliders":\[/g));
+  assertStepsAreWhole(await drawnSteps(page));
+  assertEquals(await moveSliders(page, pageSlider), count(committed, /<div data-steps/g));
 }
+
+/** The controls of sliders that ask the kernel: a figure with steps has one of its own. */
+const kernelControls = (notebook: Notebook) =>
+  count(notebook, /<(?:input|select) data-control/g) - count(notebook, /<div data-steps/g);
 
 /** How often the HTML of a notebook's outputs has something. */
 function count(notebook: Notebook, pattern: RegExp): number {

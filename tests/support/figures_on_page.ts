@@ -49,36 +49,39 @@ export async function emptyOutputs(page: Page): Promise<number> {
 
 /** What a slider is and where its picture is. */
 interface SliderKind {
-  /** What is clicked. */
-  track: string;
-  /** From the track to the element with the picture. */
+  /** Its controls: ranges and lists. */
+  controls: string;
+  /** From a control to the element with the picture. */
   picture: string;
 }
 
-/** Plotly's own, which needs no kernel. */
+/** A figure's own, which needs no kernel. */
 export const pageSlider: SliderKind = {
-  track: ".slider-rail-touch-rect",
-  picture: `track.closest("[data-figure]").querySelector(".cartesianlayer")`,
+  controls: "[data-steps] [data-control]",
+  picture: `control.closest("[data-steps]").nextElementSibling.querySelector(".cartesianlayer")`,
 };
 
-/** Ours, which asks the kernel. */
+/** One that asks the kernel. */
 export const kernelSlider: SliderKind = {
-  track: "[data-slider] input[type=range]",
-  picture: `track.closest("[data-slider]").querySelector("[data-picture]")`,
+  controls: "[data-slider] [data-control]",
+  picture: `control.closest("[data-slider]").querySelector("[data-picture]")`,
 };
 
-/** Moves each slider of a kind until its picture is another; returns how many there are. */
-export async function moveSliders(page: Page, { track, picture }: SliderKind): Promise<number> {
-  const tracks = `[...document.querySelectorAll(${JSON.stringify(track)})]`;
+/** Moves each control of a kind until its picture is another; returns how many there are. */
+export async function moveSliders(
+  page: Page,
+  { controls, picture }: SliderKind,
+): Promise<number> {
+  const tracks = `[...document.querySelectorAll(${JSON.stringify(controls)})]`;
   const count = await page.evaluate<number>(`${tracks}.length`);
   for (let index = 0; index < count; index++) {
-    const slider = `${tracks}[${index}]`, drawn = `((track) => ${picture}.innerHTML)(${slider})`;
+    const slider = `${tracks}[${index}]`, drawn = `((control) => ${picture}.innerHTML)(${slider})`;
     await page.evaluate(`void (globalThis.before = ${drawn})`);
     const end = performance.now() + drawMs;
     // A page that is still being laid out may miss a click.
     for (let share = 0.95, moved = false; !moved; share = 1.45 - share) {
       if (performance.now() > end) throw new Error(`slider ${index + 1} changed no picture`);
-      await click(page, slider, share);
+      if (!await choose(page, slider)) await click(page, slider, share);
       moved = await changes(page, drawn);
     }
   }
@@ -96,6 +99,16 @@ async function changes(page: Page, drawn: string): Promise<boolean> {
     };
     look();
   })`);
+}
+
+/** Chooses the next entry of a list, as a reader does; false if the element is none. */
+async function choose(page: Page, element: string): Promise<boolean> {
+  return await page.evaluate(`(({ options, selectedIndex }, list) => {
+    if (!options) return false;
+    list.selectedIndex = (selectedIndex + 1) % options.length;
+    list.dispatchEvent(new Event("input", { bubbles: true }));
+    return true;
+  })(${element}, ${element})`);
 }
 
 /** Clicks an element at a share of its width. */

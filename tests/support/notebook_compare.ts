@@ -58,7 +58,7 @@ function outputDifferences(before: Output, after: Output): string[] {
 /** What a figure shows, without how its window behaves. */
 function figureOf(bundle: Bundle): Bundle {
   const figure = bundle["application/vnd.plotly.v1+json"] as Bundle | undefined;
-  return { data: figure?.data, layout: figure?.layout, frames: figure?.frames };
+  return { data: figure?.data, layout: figure?.layout };
 }
 
 /** What the page's script draws: of several figures in one output, and of a slider's, there is nothing else. */

@@ -2,6 +2,7 @@
 
 import { mostSliderSteps } from "../../core/limits.ts";
 import { formatValue } from "../../figures/format.ts";
+import type { Stepper } from "../../figures/stepper.ts";
 
 /** A control's value at one position. */
 export type Choice = string | number | boolean;
@@ -28,7 +29,7 @@ export interface Range extends ControlWords {
 
 /** Given values. */
 export interface Choices<T extends Choice = Choice> extends ControlWords {
-  /** From left to right. */
+  /** Numbers are shown from left to right as a slider, everything else as a list. */
   readonly values: readonly T[];
   /** The starting value; by default the first. */
   readonly value?: T;
@@ -49,18 +50,12 @@ export type ValueOf<C extends Control> = C extends Range ? number
 /** The values of all controls, by name. */
 export type ValuesOf<C extends Controls> = { readonly [Name in keyof C]: ValueOf<C[Name]> };
 
-/** A control as the page draws it. */
-export interface Track {
+/** A control with its values; numbers are a range, everything else is a choice. */
+export interface Track extends Stepper {
   /** Its key. */
   readonly name: string;
-  /** What it is called. */
-  readonly label: string;
-  /** Its values from left to right. */
+  /** Its values, one for each text. */
   readonly values: readonly Choice[];
-  /** Each value as text, with its unit. */
-  readonly texts: readonly string[];
-  /** The starting position. */
-  readonly start: number;
 }
 
 /**
@@ -83,7 +78,8 @@ function trackOf(name: string, control: Control): Track {
     throw new RangeError(`slider needs ${name} to start at one of its values, found ${value}`);
   }
   const texts = values.map((value) => textOf(value) + (unit === undefined ? "" : ` ${unit}`));
-  return { name, label, values, texts, start };
+  const isRange = values.every((value) => typeof value === "number");
+  return { name, label, values, texts, start, isRange };
 }
 
 function isList(control: Control): control is readonly Choice[] {

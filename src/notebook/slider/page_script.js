@@ -1,25 +1,18 @@
 /**
- * The page's side of a slider. The kernel puts this text after the slider's HTML. Where no script runs, as in
- * an untrusted notebook, the first output and the line below it stay.
+ * The page's side of a slider. The kernel puts this text after the slider's HTML and the text of `stepper`.
+ * Where no script runs, as in an untrusted notebook, the first output and the line above it stay.
  */
 (() => {
-  const root = document.currentScript.parentElement;
-  const address = root.dataset.slider, inputs = [...root.querySelectorAll("input")];
+  const root = document.currentScript.parentElement, address = root.dataset.slider;
   const picture = root.querySelector("[data-picture]");
   const status = root.querySelector("[role=status]"), asleep = status.textContent;
   const failed = "#d55e00";
   let isAsking = false, isChanged = false;
 
-  const say = (text, colour = "") => {
+  const say = (text, color = "") => {
     status.textContent = text;
-    status.style.color = colour;
+    status.style.color = color;
     status.hidden = text === "";
-  };
-
-  const showValue = (input) => {
-    const text = JSON.parse(input.dataset.texts)[input.valueAsNumber];
-    input.setAttribute("aria-valuetext", text);
-    input.nextElementSibling.textContent = text;
   };
 
   /** Asks one question at a time; meanwhile, only the newest values are kept for the next one. */
@@ -30,23 +23,40 @@
     while (isChanged) {
       isChanged = false;
       const slow = setTimeout(() => picture.style.opacity = 0.5, 200);
-      await answer().catch(({ message }) => say(message, failed));
+      await answer().catch(({ message }) => fail(message));
       clearTimeout(slow);
-      picture.style.opacity = "";
     }
     isAsking = false;
   };
 
-  /** Draws an answer; without one, the previous output stays and a line says why. */
+  const controls = stepper(root, ask);
+  let shown = controls.places();
+
+  /** Draws an answer; without one, nothing can move, and the controls say again what the output shows. */
   const answer = async () => {
-    const at = inputs.map(({ value }) => value), live = globalThis.lowrankFigures ? "&live=1" : "";
+    const at = controls.places(), live = globalThis.lowrankFigures ? "&live=1" : "";
     const read = (response) => response.ok ? response.json() : undefined;
     const answered = await fetch(`${address}?at=${at}${live}`).then(read).catch(() => undefined);
-    if (!answered) return say(asleep);
-    const { error, parts } = answered;
-    if (error !== undefined) return say(error, failed);
-    await draw(parts);
+    if (!answered) return sleep();
+    if (answered.error !== undefined) return fail(answered.error);
+    await draw(answered.parts);
+    shown = at;
+    picture.style.opacity = "";
     say("");
+  };
+
+  /** The controls stay where they are, and the output, which is not theirs, is pale. */
+  const fail = (message) => {
+    picture.style.opacity = 0.3;
+    say(message, failed);
+  };
+
+  const sleep = () => {
+    isChanged = false;
+    controls.put(shown);
+    controls.enable(false);
+    picture.style.opacity = "";
+    say(asleep);
   };
 
   const draw = async (parts) => {
@@ -56,10 +66,10 @@
     for (const [i, part] of parts.entries()) await drawPart(picture.children[i], part);
   };
 
-  /** A figure keeps its card, so that the page does not jump. */
+  /** A figure keeps its card, so that the page does not jump; one with steps of its own gets a new one. */
   const drawPart = async (place, { html, figure }) => {
     if (!figure) return void (place.innerHTML = html);
-    if (!place.querySelector("[data-figure]")) place.innerHTML = html;
+    if (figure.steps || !place.querySelector("[data-figure]")) place.innerHTML = html;
     const plot = place.querySelector("[data-figure]");
     const { previousElementSibling: title, nextElementSibling: caption } = plot.parentElement;
     title.textContent = figure.title;
@@ -67,16 +77,9 @@
     await globalThis.lowrankFigures.draw(plot, figure);
   };
 
-  for (const input of inputs) {
-    input.disabled = false;
-    input.addEventListener("input", () => {
-      showValue(input);
-      ask();
-    });
-  }
-  // Otherwise JupyterLab would handle the arrow keys itself.
-  root.addEventListener("keydown", (event) => {
-    if (/^(Arrow|Home|End|Page)/.test(event.key)) event.stopPropagation();
-  });
-  fetch(address).then(({ ok }) => say(ok ? "" : asleep), () => {});
+  fetch(address).then(({ ok }) => {
+    if (!ok) return;
+    controls.enable(true);
+    say("");
+  }, () => {});
 })();

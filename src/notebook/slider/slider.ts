@@ -1,6 +1,8 @@
 /** Sliders that ask the kernel. @module */
 
-import { figureCard } from "../../figures/figure_card.ts";
+import { drawable, figureCard } from "../../figures/figure_card.ts";
+import { besideSlider } from "../../figures/slider_figure.ts";
+import type { Figure } from "../../figures/figure.ts";
 import { describe } from "../describe/describe.ts";
 import { display, flush, inNotebook, printText } from "../kernel.ts";
 import { type Part, render } from "../part.ts";
@@ -12,9 +14,9 @@ import { type Answer, inTurn, serveAnswers } from "./server.ts";
 type Draw = (values: never) => unknown;
 
 /**
- * Controls above an output that the kernel makes again for every move. The first output is made at once and
- * is saved with the notebook; it is what is shown without a kernel. A terminal prints the text of the first
- * output. Sliders draw one at a time, but they do not wait for a running cell: if a slider changes
+ * Controls above an output that the kernel makes again for every move: a slider for numbers, a list for
+ * everything else. The first output is made at once and is saved with the notebook; it is what is shown
+ * without a kernel. Figures are at most 260 pixels high. A terminal prints the text of the first output. Sliders draw one at a time, but they do not wait for a running cell: if a slider changes
  * something, such as a model, it should have its own copy.
  *
  * @param controls By name: a list of values, or numbers as `from`, `to` and `step`.
@@ -71,13 +73,17 @@ async function drawAt(
   draw: Draw,
 ): Promise<readonly Part[]> {
   const values = tracks.map(({ name, values }, i): [string, Choice] => [name, values[places[i]]]);
-  return await describe(await draw(Object.fromEntries(values) as never));
+  const parts = await describe(await draw(Object.fromEntries(values) as never));
+  return parts.map((part) => isFigure(part) ? besideSlider(part) : part);
 }
+
+const isFigure = (part: Part): part is Figure => typeof part === "object" && "layout" in part;
 
 /** A page with plotly gets a figure's specification, any other page a picture. */
 async function answerPart(part: Part, isLive: boolean): Promise<object> {
-  if (isLive && typeof part === "object" && "layout" in part) {
-    return { figure: part, html: figureCard(part, "") };
+  if (isLive && isFigure(part)) {
+    const { title, caption } = part;
+    return { figure: { title, caption, ...drawable(part) }, html: figureCard(part, "") };
   }
   const { html } = await render(part);
   return { html };

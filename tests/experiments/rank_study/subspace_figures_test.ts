@@ -15,16 +15,16 @@ const module: ModuleSimilarity = {
 };
 const drawn = ["A", "ΔW·S^½"].map((space) => ({ space, modules: [module] }));
 
-Deno.test("the slider's steps are rows of figure 3 at powers of two, and its frames only new heights", () => {
-  const { data, frames } = acrossFigure(drawn);
-  assertEquals(frames?.map(({ name }) => name), ["1", "2", "4", "8"]);
+Deno.test("the slider's steps are rows of figure 3 at powers of two, and all but the first have only new heights", () => {
+  const { data, slider } = acrossFigure(drawn), { steps } = slider!;
+  assertEquals(steps.map(({ label }) => label), ["1", "2", "4", "8"]);
   assertEquals(data.map(({ name, xaxis }) => [name, xaxis]), [
     ["q, layer 1", "x"],
     ["Gaussian, layer 1", "x"],
     ["q, layer 1", "x2"],
     ["Gaussian, layer 1", "x2"],
   ]);
-  const [line, control] = frames!.at(-1)!.data;
+  const [line, control] = steps.at(-1)!.data;
   assertEquals(Object.keys(line), ["type", "y"]);
   assertEquals([(line.y as number[]).at(-1), (control.y as number[]).at(-1)], [0.864, 0.432]);
   assertEquals((data[0].x as number[]).at(-1), 64);
