@@ -53,6 +53,7 @@ export {
 } from "./src/autograd/mod.ts";
 export {
   beamSearch,
+  complete,
   countTrainable,
   generate,
   Gpt2,
@@ -88,11 +89,13 @@ export {
   type Batch,
   cosineSchedule,
   evaluate,
+  History,
   resumeCheckpoint,
   saveCheckpoint,
   type StepEvent,
   train,
   Trainer,
+  Training,
   type TrainOptions,
 } from "./src/train/mod.ts";
 export { loadTokenizer, type Tokenizer } from "./src/tokenizer/mod.ts";

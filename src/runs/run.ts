@@ -190,9 +190,13 @@ async function trainOn<M extends Model>(
   options: RunOptions<M>,
   measureBytes: () => RunLedger,
 ): Promise<{ log: TrainingLog; exact: boolean; ledger: RunLedger }> {
-  const { training, seed } = spec, { model } = made;
+  const { training: { objective, labelSmoothing, ...settings }, seed } = spec, { model } = made;
   const batches = await options.openBatches(spec);
-  using trainer = new Trainer(model, { ...training, loss: lossOf(training), seed });
+  using trainer = new Trainer(model, {
+    ...settings,
+    loss: lossOf({ objective, labelSmoothing }),
+    seed,
+  });
   const { log, exact } = await startOf(files, trainer);
   await options.onReady?.(model, trainer.steps);
   try {

@@ -13,6 +13,7 @@ export {
 } from "./checkpoint.ts";
 export { evaluate, type Evaluation } from "./evaluate.ts";
 export { assertFiniteResult } from "./finite_result.ts";
+export { type EvaluatedStep, History } from "./history.ts";
 export { emptyLog, logStep, type TrainingLog } from "./log.ts";
 export type { OptimizerSlot } from "./optimizer_layout.ts";
 export { type StepNumbers, StepRing } from "./step_ring.ts";
@@ -27,4 +28,7 @@ export {
 } from "./schedule.ts";
 export type { StepEvent, WatchOptions } from "./step_runner.ts";
 export { runTrainer, train, type TrainOptions } from "./train.ts";
-export { type StepRecord, type TrainableModel, Trainer, type TrainerOptions } from "./trainer.ts";
+export type { TrainableAdapter } from "./target.ts";
+export { Training } from "./training.ts";
+export { type StepRecord, type TrainableModel, Trainer } from "./trainer.ts";
+export type { TrainerOptions } from "./trainer_options.ts";

@@ -2,6 +2,7 @@
 
 import type { CompileReport } from "../device/device.ts";
 import type { Batch } from "../core/batch.ts";
+import type { OptionNames } from "../core/options.ts";
 import type { BatchReader } from "./batch.ts";
 import { type StepNumbers, StepRing } from "./step_ring.ts";
 import type { StepRecord, Trainer } from "./trainer.ts";
@@ -33,6 +34,15 @@ export interface WatchOptions<Evaluation = unknown> {
   /** If given, compiles a step's kernels before the first step and receives the progress. */
   readonly onCompile?: CompileReport;
 }
+
+/** The names of {@link WatchOptions}. */
+export const watchNames: OptionNames<WatchOptions> = {
+  signal: true,
+  pauseEvery: true,
+  evaluateEvery: true,
+  evaluate: true,
+  onCompile: true,
+};
 
 /** Keeps at most one block of steps in flight, whose losses and norms have not been read back yet. */
 export class StepRunner<Inputs, E> {

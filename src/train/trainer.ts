@@ -6,16 +6,18 @@ import type { Parameter } from "../autograd/parameter.ts";
 import { Tape } from "../autograd/tape.ts";
 import type { Weight } from "../autograd/weight.ts";
 import { type Batch, countTargets, type ModelInputs } from "../core/batch.ts";
-import { assertRecord } from "../core/json.ts";
 import { mostAccumulation } from "../core/limits.ts";
+import { assertOptions, pickOptions } from "../core/options.ts";
+import type { PromptFormat } from "../core/prompt_format.ts";
 import { quote } from "../core/quote.ts";
 import { assertSeed, hash32 } from "../core/random.ts";
 import type { CompileReport, Device, Tensor } from "../device/device.ts";
 import { type AdamW, adamW } from "./adamw.ts";
-import type { AdamWOptions, ParameterGroup } from "./adamw_options.ts";
+import { adamWNames, type AdamWOptions } from "./adamw_options.ts";
 import { assertBatch } from "./batch.ts";
 import { StepRing } from "./step_ring.ts";
-import { type Schedule, type ScheduleName, scheduleOf } from "./schedule.ts";
+import { type Schedule, scheduleNames, scheduleOf, type ScheduleOptions } from "./schedule.ts";
+import { trainerNames, type TrainerOptions } from "./trainer_options.ts";
 
 /** What the trainer needs from a model. */
 export interface TrainableModel<Inputs = ModelInputs> {
@@ -25,30 +27,16 @@ export interface TrainableModel<Inputs = ModelInputs> {
   readonly parameters?: ReadonlyMap<string, Parameter>;
   /** Its linear layers: a checkpoint checks those weights that are not among the parameters. */
   readonly linears?: readonly { readonly weight: Weight }[];
+  /** The adapters in force: those that are trained remember how their prompts are written. */
+  readonly adapters?: Iterable<
+    { readonly parameters: readonly Parameter[]; promptFormat?: PromptFormat }
+  >;
+  /** How the prompts of its own training were written; set by a training on batches that say it. */
+  promptFormat?: PromptFormat;
   /** The parameters to train. */
   trainable(): Parameter[];
   /** Maps inputs to what the loss takes, such as logits (batch · time, vocabulary). */
   forward(tape: Tape, inputs: Inputs): Tensor;
-}
-
-/** How a trainer steps. */
-export interface TrainerOptions extends AdamWOptions {
-  /** Total number of steps, at which schedules end. */
-  readonly steps: number;
-  /** Seed of the dropout masks. Default 0. */
-  readonly seed?: number;
-  /** How the learning rate changes: a name or a function. Default `constant`. */
-  readonly schedule?: ScheduleName | Schedule;
-  /** Steps from rate 0 up to the learning rate, for a named schedule. Default 0. */
-  readonly warmupSteps?: number;
-  /** Factor that a named schedule decays to. Default 0. */
-  readonly floor?: number;
-  /** Batches per step; the loss is the mean over the labels of all of them. Default 1. */
-  readonly accumulation?: number;
-  /** What is minimized. Default: {@link crossEntropy}, with the next tokens or classes as targets. */
-  readonly loss?: Loss;
-  /** Parameters with their own settings. Default: all trainable parameters, in one group. */
-  readonly groups?: readonly ParameterGroup[];
 }
 
 /** What is known about a step as soon as it is submitted to the device. */
@@ -97,11 +85,11 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
   /**
    * Allocates the optimizer's buffers.
    *
-   * @throws {TypeError} when the options are not an object.
+   * @throws {TypeError} when the options are not an object, or one does not exist.
    * @throws {RangeError} when an option is out of range or nothing is trainable.
    */
   constructor(model: TrainableModel<Inputs>, options: TrainerOptions) {
-    assertRecord("the options of a training", options);
+    assertOptions("a training", options, trainerNames);
     const { schedule = "constant", accumulation = 1, steps, seed = 0 } = options;
     assertCount("steps", steps, 0);
     assertCount("accumulation", accumulation, 1, mostAccumulation);
@@ -109,10 +97,17 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
     this.model = model;
     this.options = options;
     this.accumulation = accumulation;
-    this.#schedule = typeof schedule === "function" ? schedule : scheduleOf(schedule, options);
+    this.#schedule = typeof schedule === "function"
+      ? schedule
+      : scheduleOf(schedule, pickOptions<ScheduleOptions>(options, scheduleNames));
     this.#loss = options.loss ?? crossEntropy;
     using unfinished = new DisposableStack();
-    this.optimizer = unfinished.use(adamW(options.groups ?? model.trainable(), options));
+    this.optimizer = unfinished.use(
+      adamW(
+        options.groups ?? model.trainable(),
+        pickOptions<AdamWOptions>(options, adamWNames),
+      ),
+    );
     this.ring = new StepRing(model.device);
     unfinished.move();
   }
@@ -143,6 +138,7 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
     this.optimizer.learningRate = this.options.learningRate * this.#schedule(step);
     const { learningRate } = this.optimizer;
     this.optimizer.step();
+    this.#remember(batches.at(-1)!.promptFormat);
     this.#latest = batches;
     this.ring.finish(step, this.optimizer.norm);
     device.submit();
@@ -164,6 +160,15 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
   [Symbol.dispose](): void {
     this.ring[Symbol.dispose]();
     this.optimizer[Symbol.dispose]();
+  }
+
+  /** What is trained keeps the format of its prompts: its adapters, or the model itself. */
+  #remember(format: PromptFormat | undefined): void {
+    if (!format) return;
+    const trained = new Set(this.optimizer.slots.map(({ parameter }) => parameter));
+    const adapters = [...this.model.adapters ?? []];
+    const adapted = adapters.filter(({ parameters }) => parameters.some((one) => trained.has(one)));
+    for (const one of adapted.length > 0 ? adapted : [this.model]) one.promptFormat = format;
   }
 
   /** A step without its launches. */
