@@ -16,6 +16,7 @@ import type { AdamWOptions, ParameterGroup } from "./adamw_options.ts";
 import { assertBatch } from "./batch.ts";
 import { StepRing } from "./step_ring.ts";
 import { type Schedule, type ScheduleName, scheduleOf } from "./schedule.ts";
+import { HeldOutCurve } from "./held_out_curve.ts";
 
 /** What the trainer needs from a model. */
 export interface TrainableModel<Inputs = ModelInputs> {
@@ -90,6 +91,8 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
   readonly ring: StepRing;
   /** Batches per step. */
   readonly accumulation: number;
+  /** Losses on held-out batches so far, and the values at their lowest. */
+  readonly heldOut: HeldOutCurve = new HeldOutCurve();
   readonly #schedule: Schedule;
   readonly #loss: Loss;
   #latest: readonly Batch<Inputs>[] = [];
