@@ -57,9 +57,14 @@ export function merge<M extends Model>(
   for (const { name, mergeInto } of changes) mergeInto(copies.get(name)!);
   const merged = model.withTensors(copies, arena) as M;
   for (const parameter of merged.parameters.values()) parameter.trainable = false;
+  merged.promptFormat = formatAfter(model, [adapters].flat());
   unfinished.move();
   return Object.assign(merged, { base: model });
 }
+
+/** How prompts are written after a merge: as for the last of the adapters, or else for the base. */
+const formatAfter = (base: Model, adapters: readonly Adapter[]) =>
+  adapters.findLast(({ promptFormat }) => promptFormat)?.promptFormat ?? base.promptFormat;
 
 /**
  * Frees a merged model's own weights and returns the base model, whose weights never changed.
@@ -108,6 +113,7 @@ export function swap<M extends Model>(merged: Merged<M>, from: LoraAdapter, to: 
   for (const [{ sites }, sign] of exchanges) {
     for (const site of sites) site.mergeInto(ownTensor(merged, site.linear.weight.name)!, sign);
   }
+  merged.promptFormat = formatAfter(merged.base, [to]);
 }
 
 function assertOwned<M extends Model>(merged: Merged<M>, { name, linear }: LoraSite): void {

@@ -5,6 +5,7 @@
  */
 
 export * from "./digits.ts";
+export type { PromptFormat } from "../core/prompt_format.ts";
 export * from "./documents.ts";
 export * from "./encoded_documents.ts";
 export * from "./facts.ts";

@@ -1,6 +1,7 @@
 /** An adapter as a record, for writing. @module */
 
 import type { LowRankUpdate } from "../core/low_rank_update.ts";
+import type { PromptFormat } from "../core/prompt_format.ts";
 import type { FloatDtype } from "./dtype.ts";
 
 /** An adapter to write. */
@@ -17,6 +18,8 @@ export interface AdapterRecord {
   readonly fanInFanOut?: boolean;
   /** Dropout rate of the training, which does not affect the weights. Default 0. */
   readonly dropout?: number;
+  /** How the prompts of its training were written, in metadata that PEFT passes over. Default: no record. */
+  readonly promptFormat?: PromptFormat;
   /** Dtype of the weights in the file. Default F32. */
   readonly dtype?: FloatDtype;
 }

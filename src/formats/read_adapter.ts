@@ -4,6 +4,7 @@ import { AdapterFileError } from "../core/errors.ts";
 import { readJson } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { assertUpdate, type LowRankUpdate } from "../core/low_rank_update.ts";
+import type { PromptFormat } from "../core/prompt_format.ts";
 import { quote } from "../core/quote.ts";
 import { formatShape } from "../core/shape.ts";
 import { fileIn, type Folder, folderName, hasFile } from "../core/storage.ts";
@@ -11,6 +12,7 @@ import { cutSites, parseSites } from "./adapter_sites.ts";
 import { assertOwnConfig, mathematicsOf } from "./config_digest.ts";
 import { parsePeftConfig, type PeftConfig, takeSavedModules } from "./peft_config.ts";
 import { moduleSelector, type PatternValue, patternValues } from "./peft_patterns.ts";
+import { parsePromptFormat } from "./prompt_metadata.ts";
 import { openSafetensorsFile, type ReadOptions, type SafetensorsFile } from "./safetensors.ts";
 
 /** A PEFT adapter as a record. */
@@ -24,6 +26,8 @@ export interface PeftAdapter {
   readonly updates: readonly LowRankUpdate[];
   /** Tensors of fully trained modules (`modules_to_save`), which were not read. */
   readonly leftOut: readonly string[];
+  /** How the prompts of its training were written, if the file says so. */
+  readonly promptFormat?: PromptFormat;
 }
 
 /** Options of {@link readAdapter}. */
@@ -69,7 +73,8 @@ export async function readAdapter(
     await assertOwnConfig(file.metadata, "adapter_config.json", mathematicsOf(config));
     const updates = [], { paths, leftOut } = modulePaths(file, saved);
     for (const path of paths) updates.push(await readModule(file, config, rules, path));
-    return { config, updates: cutNamed(updates, file.metadata), leftOut };
+    const promptFormat = parsePromptFormat(file.metadata);
+    return { config, updates: cutNamed(updates, file.metadata), leftOut, promptFormat };
   } catch (error) {
     const { message } = error as Error;
     throw new AdapterFileError(`cannot read the adapter in ${folderName(folder)}: ${message}`, {

@@ -16,6 +16,7 @@ import { alphaOf } from "./exact_alpha.ts";
 import { joinUpdates } from "./join_updates.ts";
 import { parsePeftConfig } from "./peft_config.ts";
 import { moduleSelector } from "./peft_patterns.ts";
+import { promptMetadata } from "./prompt_metadata.ts";
 import { safetensorsFile } from "./write_safetensors.ts";
 
 /**
@@ -60,6 +61,7 @@ export async function writeAdapter(folder: string, adapter: AdapterRecord): Prom
   const metadata = {
     format: "pt",
     ...sitesMetadata(adapter.updates),
+    ...promptMetadata(adapter.promptFormat),
     ...await configMetadata(mathematicsOf(parsePeftConfig(config))),
   };
   const { dtype } = adapter;

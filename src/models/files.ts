@@ -12,6 +12,7 @@ import { formatShape, sameShape } from "../core/shape.ts";
 import { fileIn, fileName, type FileSource, type Folder } from "../core/storage.ts";
 import type { Device } from "../device/device.ts";
 import { assertOwnConfig } from "../formats/config_digest.ts";
+import { parsePromptFormat } from "../formats/prompt_metadata.ts";
 import { openSafetensors, type ReadOptions, type SafetensorsFile } from "../formats/mod.ts";
 import { familyOf, mathematicsOfModel } from "./registry.ts";
 import type { ModelOptions, TextModel } from "./text_model.ts";
@@ -51,9 +52,11 @@ export async function loadModel(
   const json = await readConfig(folder), family = familyOf(json), config = family.complete(json);
   using file = await openSafetensors(folder, { allowNonFinite });
   await assertOwnConfig(file.metadata, "config.json", mathematicsOfModel(json));
+  const promptFormat = parsePromptFormat(file.metadata);
   const names = namesInFile(architectureOf(config), file);
   using unfinished = new DisposableStack();
   const model = unfinished.use(family.allocate(device, config, options));
+  model.promptFormat = promptFormat;
   for (const [spec, nameInFile] of names) {
     const values = reorient(spec, await file.read(nameInFile));
     device.write(model.parameters.get(spec.name)!.tensor, values.data);

@@ -4,6 +4,7 @@ import { Parameter } from "../../autograd/parameter.ts";
 import type { HostData, HostTensor } from "../../core/host_tensor.ts";
 import { boundsOf } from "../../core/numbers.ts";
 import { deltaWeight, type LowRankUpdate } from "../../core/low_rank_update.ts";
+import type { PromptFormat } from "../../core/prompt_format.ts";
 import { Arena, type ArenaEntry } from "../../device/arena.ts";
 import { writeAdapter } from "../../formats/mod.ts";
 import type { Model } from "../../models/model.ts";
@@ -36,6 +37,8 @@ export class LoraAdapter implements Adapter {
   readonly model: Model;
   /** The adapted sites in the order of the forward pass. */
   readonly sites: readonly LoraSite[];
+  /** How the prompts of its training were written, if it was trained on any; saved with it. */
+  promptFormat?: PromptFormat;
   readonly #arena: Arena;
   readonly #detach: () => void;
 
@@ -44,7 +47,7 @@ export class LoraAdapter implements Adapter {
     this.model = model;
     this.#arena = new Arena(model.device, entriesOf(plans), "adapter", "LoRA");
     this.sites = plans.map((plan) => makeSite(plan, this.#arena));
-    this.#detach = attach(model, this.sites.map((site) => [site.linear, site]));
+    this.#detach = attach(model, this, this.sites.map((site) => [site.linear, site]));
   }
 
   /** A and B of every site. */
@@ -99,13 +102,13 @@ export class LoraAdapter implements Adapter {
    * @throws {Error} when a file cannot be written; the message says what a reader finds.
    */
   async save(folder: string, options: SaveAdapterOptions = {}): Promise<void> {
-    const { sites, model } = this, updates = await this.read();
+    const { sites, model, promptFormat } = this, updates = await this.read();
     const transposed = model.architecture?.tensors.filter((tensor) => tensor.storedTransposed);
     const names = new Set(transposed?.map(({ name }) => name));
     // PEFT sets the flag for Conv1D layers, whose files hold (in, out).
     const fanInFanOut = sites.every(({ linear }) => names.has(linear.weight.name));
     const [, dropout] = boundsOf(sites.map(({ dropout }) => dropout));
-    await writeAdapter(folder, { updates, fanInFanOut, dropout, ...options });
+    await writeAdapter(folder, { updates, fanInFanOut, dropout, promptFormat, ...options });
   }
 
   /** W' = W + Σ scaling · B A for every adapted weight. */

@@ -53,10 +53,12 @@ export async function loadAdapter(
   options: LoadAdapterOptions = {},
 ): Promise<LoraAdapter> {
   if (options.dropout !== undefined) assertDropout("dropout", options.dropout);
-  const { config, updates } = await readAdapter(folder);
+  const { config, updates, promptFormat } = await readAdapter(folder);
   const { dropout, rankStabilized } = config;
   const settings = { dropout: options.dropout ?? dropout, rankStabilized };
-  return new LoraAdapter(model, plansOf(model, folder, updates, settings));
+  const adapter = new LoraAdapter(model, plansOf(model, folder, updates, settings));
+  adapter.promptFormat = promptFormat;
+  return adapter;
 }
 
 function plansOf(
