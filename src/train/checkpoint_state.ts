@@ -43,7 +43,11 @@ const rules: readonly [
     "a number for every step in each of its lists",
     (value, step) => isLog(value) && [0, step].includes(value.loss.length),
   ],
-  ["heldOut", "held-out losses of some steps", (value = [{ step: 0, loss: 0 }]) => isHeldOut(value)],
+  [
+    "heldOut",
+    "held-out losses of some steps",
+    (value = [{ step: 0, loss: 0 }]) => isHeldOut(value),
+  ],
 ];
 
 /**

@@ -69,11 +69,13 @@ function shapesOf(trainer: Trainer<unknown>, hasBest: boolean): Map<string, Shap
 
 /** The tensors of a trainer by their names in the file. */
 function tensorsOf(trainer: Trainer<unknown>): Map<string, Tensor> {
-  return new Map(namedSlots(trainer).flatMap(([name, { parameter, first, second }]) => [
-    [`parameter.${name}`, parameter.tensor] as const,
-    [`first.${name}`, first] as const,
-    [`second.${name}`, second] as const,
-  ]));
+  return new Map(
+    namedSlots(trainer).flatMap(([name, { parameter, first, second }]) => [
+      [`parameter.${name}`, parameter.tensor] as const,
+      [`first.${name}`, first] as const,
+      [`second.${name}`, second] as const,
+    ]),
+  );
 }
 
 const bestNames = (trainer: Trainer<unknown>): string[] =>

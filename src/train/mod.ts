@@ -14,6 +14,12 @@ export {
 export { evaluate, type Evaluation } from "./evaluate.ts";
 export { HeldOutCurve, type HeldOutLoss } from "./held_out_curve.ts";
 export { assertFiniteResult } from "./finite_result.ts";
+export {
+  defaultPatience,
+  type DefaultSettings,
+  defaultSettings,
+  type DefaultsFor,
+} from "./defaults.ts";
 export { emptyLog, logStep, type TrainingLog } from "./log.ts";
 export type { OptimizerSlot } from "./optimizer_layout.ts";
 export { type StepNumbers, StepRing } from "./step_ring.ts";
