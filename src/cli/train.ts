@@ -123,12 +123,12 @@ function runOptionsOf(
   interrupt: Interrupt,
   folder: TrainFolder,
 ): Omit<RunOptions, "folder"> {
-  const { spec, batches, validation, labels } = request, { output } = options;
+  const { spec, batches, validation, newLabels: labels } = request, { output } = options;
   const save = (trained: Trained) => folder.save(() => saveTrained(options, trained));
   return {
     device,
     signal: interrupt.signal,
-    openModel: () => loadModel(device, options.model),
+    openModel: () => loadModel(device, options.model, { labels }),
     openBatches: () => batches,
     openValidation: () => validation,
     adapt: (model) => adapt(model, spec.method, options),

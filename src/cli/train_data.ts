@@ -3,7 +3,7 @@
 import { fileDigests } from "../core/digest.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
 import { readTexts, type TextDataset, textDataset, type Texts } from "../data/mod.ts";
-import { readAdapter } from "../formats/mod.ts";
+import { readAdapter, readAdapterLabels } from "../formats/mod.ts";
 import type { JsonRecord } from "../runs/mod.ts";
 import { loadTokenizer } from "../tokenizer/mod.ts";
 import type { ModelFacts } from "./limits.ts";
@@ -31,9 +31,10 @@ export interface TrainData extends TextDataset {
 export async function readTrainData(
   data: string,
   options: DataOptions,
-  { positions, labels: known }: ModelFacts,
+  { positions, labels: own }: ModelFacts,
 ): Promise<TrainData> {
-  const { model, validation = 0.1, batchSize: batch = 8, seed } = options;
+  const { model, adapter, validation = 0.1, batchSize: batch = 8, seed } = options;
+  const known = own ?? (adapter && await readAdapterLabels(adapter) || undefined);
   const tokenizer = await loadTokenizer(model), texts = await readTexts(data, known);
   const labels = labelsOf(texts, known);
   const heldOut = typeof validation === "string" ? await readTexts(validation, labels) : validation;
@@ -72,7 +73,9 @@ async function formatOf(
   { kind, description }: Texts,
 ): Promise<Partial<PromptFormat> | undefined> {
   if (promptTemplate === undefined) {
-    return adapter === undefined ? undefined : (await readAdapter(adapter)).promptFormat;
+    return adapter === undefined
+      ? undefined
+      : (await readAdapter(adapter, { withSaved: true })).promptFormat;
   }
   if (kind === "prompted") return { template: promptTemplate };
   throw new RangeError(`--prompt-template needs texts with prompts, found ${description}`);

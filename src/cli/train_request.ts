@@ -32,14 +32,17 @@ export interface TrainRequest {
   readonly validation: readonly Batch[];
   /** What a reader should know of the data, a sentence each. */
   readonly notes: readonly string[];
-  /** The labels that a classifier is trained for. */
+  /** The labels that texts have. */
   readonly labels?: readonly string[];
+  /** The labels that the model gets a new head for. */
+  readonly newLabels?: readonly string[];
   /** Whether the command or the configuration names the method. */
   readonly isNamed: boolean;
 }
 
 /** Batches, where they are from, and settings that suit them. */
-interface Material extends Pick<TrainRequest, "batches" | "validation" | "notes" | "labels"> {
+interface Material
+  extends Pick<TrainRequest, "batches" | "validation" | "notes" | "labels" | "newLabels"> {
   readonly data: JsonRecord;
   readonly defaults: Partial<TrainingSpec>;
 }
@@ -60,7 +63,7 @@ export async function readRequest(options: TrainOptions): Promise<TrainRequest> 
     : await readData(data, options, method);
   const training = settingsOf(options, { ...material.defaults, ...configured }, material);
   const model = await modelSpec(options);
-  const spec = { model, method, data: material.data, training, seed };
+  const spec = { model, method: withHead(method, material), data: material.data, training, seed };
   const isNamed = method.kind !== "full" || configuredMethod !== undefined ||
     options.method !== undefined;
   return { ...material, spec, isNamed };
@@ -85,8 +88,13 @@ async function readData(
   });
   const watch = { validateEvery, patience: options.patience ?? defaultPatience };
   const defaults = { ...settings, ...(validation.length > 0 ? watch : {}) };
-  return { batches: train, validation, notes, labels, data: identity, defaults };
+  const newLabels = facts.labels ? undefined : labels;
+  return { batches: train, validation, notes, labels, newLabels, data: identity, defaults };
 }
+
+/** A new head is trained in full beside an adapter. */
+const withHead = (method: MethodSpec, { newLabels }: Material): MethodSpec =>
+  method.kind === "lora" && newLabels ? { ...method, modulesToSave: ["score"] } : method;
 
 function scaleOf(method: MethodSpec) {
   if (method.kind === "full") return { isFull: true, scaling: 1 };
