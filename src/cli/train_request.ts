@@ -5,7 +5,7 @@ import type { JsonRecord, MethodSpec, RunSpec, TrainingSpec } from "../runs/mod.
 import { type Batch, defaultPatience, defaultSettings } from "../train/mod.ts";
 import { batchExample, readBatchFile } from "./batches.ts";
 import type { CommonOptions } from "./common.ts";
-import { type ModelFacts, readFacts, readInputLimits } from "./limits.ts";
+import { readFacts, readInputLimits } from "./limits.ts";
 import { methodOf, type MethodOptions } from "./method.ts";
 import { assertOtherFolder } from "./model_folder.ts";
 import { readTrainConfig, type TrainConfig } from "./train_config.ts";
