@@ -71,9 +71,10 @@ export async function readAdapter(
     for (const path of paths) updates.push(await readModule(file, config, rules, path));
     return { config, updates: cutNamed(updates, file.metadata), leftOut };
   } catch (error) {
-    const { message } = error as Error;
+    const { message, cause } = error as Error;
+    // The message already says what the error did: Deno would print it a second time as the cause.
     throw new AdapterFileError(`cannot read the adapter in ${folderName(folder)}: ${message}`, {
-      cause: error,
+      cause,
     });
   }
 }

@@ -134,7 +134,7 @@ Deno.test("a command that lacks a permission says so in one sentence", () =>
     assertFailed(await run(reading, "cli.ts", ...html), "page.html", lacks("write"));
     assertFailed(
       await run(["--no-prompt"], "cli.ts", "inspect", adapter),
-      `${adapter}/adapter_config.json: ${lacks("read")}`,
+      `cannot read ${adapter}: ${lacks("read")}`,
     );
     assertFailed(
       await run(reading, "cli.ts", "count", "--url", "http://127.0.0.1:9/a"),
