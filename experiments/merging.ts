@@ -99,6 +99,12 @@ async function logitsOf(model: Model<ModelInputs>, inputs: ModelInputs): Promise
 /** Latency above the base's that counts as none: two timings of the same model may differ by this share. */
 const latencyShare = 0.05;
 
+/** A time next to the base's. */
+function besides(time: number, base: number): string {
+  const percent = 100 * (time / base - 1);
+  return `${Math.abs(percent).toFixed(1)}% ${percent < 0 ? "faster" : "slower"}`;
+}
+
 /** Relative to the largest logit: what F32 rounding may add up to over the layers. */
 const tolerance = 1e-4;
 
@@ -121,23 +127,31 @@ export const merging: Experiment = experiment({
   rows: mergingRows,
   claims: [{
     text: "A merged adapter adds no latency",
-    rule: "held when the median forward pass of the merged model is at most " +
+    rule: "when the median forward pass of the merged model is at most " +
       `${100 * latencyShare}% slower than the base's, with their passes interleaved`,
     scale: true,
     quick: true,
+    printed: "no additional latency",
+    quote:
+      "“this guarantees that we do not introduce any additional latency during inference compared " +
+      "to a fine-tuned model by construction” (section 4.1)",
+    ours: ({ timings: [base, , merged] }) => besides(merged.median, base.median),
     holds: ({ timings: [base, , merged] }) => merged.median <= base.median * (1 + latencyShare),
     found({ timings: [base, ...others] }) {
-      const [unmerged, merged] = others.map(({ median }) => {
-        const percent = 100 * (median / base.median - 1);
-        return `${Math.abs(percent).toFixed(1)}% ${percent < 0 ? "faster" : "slower"}`;
-      });
+      const [unmerged, merged] = others.map(({ median }) => besides(median, base.median));
       return `The merged model is ${merged} and the unmerged one ${unmerged} than the base, whose ` +
         `median is ${base.median.toFixed(1)} µs per token.`;
     },
   }, {
     text: "Merging changes outputs only by rounding, and unmerging restores every bit",
-    rule: `held when merged and unmerged logits differ by at most ${tolerance} of the largest ` +
+    rule: `when merged and unmerged logits differ by at most ${tolerance} of the largest ` +
       "logit and no bit of the base's weights and logits changed",
+    printed: "W₀ can be recovered",
+    quote:
+      "“we can explicitly compute and store W = W₀ + BA … we can recover W₀ by subtracting BA” " +
+      "(section 4.1)",
+    ours: ({ mergeError, changedBits }) =>
+      `differ by ${mergeError.toExponential(0)}; ${changedBits} bits changed`,
     holds: ({ mergeError, largestLogit, changedBits }) =>
       mergeError <= tolerance * largestLogit && changedBits === 0,
     found: ({ mergeError, largestLogit, changedBits }) =>
@@ -145,8 +159,13 @@ export const merging: Experiment = experiment({
       `${mergeError.toExponential(1)}; ${changedBits} of the base's numbers changed.`,
   }, {
     text: "Subtracting one BA and adding another switches the task",
-    rule: "held when the logits after the switch differ from those of a fresh merge by at most " +
+    rule: "when the logits after the switch differ from those of a fresh merge by at most " +
       `${tolerance} of the largest logit`,
+    printed: "subtract BA, add B′A′",
+    quote:
+      "“we can recover W₀ by subtracting BA and then adding a different B′A′, a quick operation " +
+      "with very little memory overhead” (section 4.1)",
+    ours: ({ switchError }) => `differs by ${switchError.toExponential(0)} from a fresh merge`,
     holds: ({ switchError, largestLogit }) => switchError <= tolerance * largestLogit,
     found: ({ switchError, lossOnB: { base, unmerged, switched } }) =>
       "Logits after the switch and after a fresh merge differ by at most " +

@@ -28,14 +28,14 @@ const list = (rows: Rows, text: (row: AmplificationRow) => string) =>
 /** The rules of docs/decisions/0012 on the rows of one view. */
 export const amplificationClaims: readonly Claim<Rows>[] = [{
   text: "Figure 8: the top directions of W_q are not those of ΔW_q",
-  rule: `held when φ(${topDirections}, r) between the left directions of W_q and ΔW_q is at most ` +
+  rule: `when φ(${topDirections}, r) between the left directions of W_q and ΔW_q is at most ` +
     "twice chance at r = 4, 8 and 64, in both layers",
   holds: (rows) => rows.every((row) => overlapOf(row) <= 2 * chanceOf(row)),
   found: (rows) =>
     `${list(rows, (row) => `${overlapOf(row).toFixed(3)}, chance ${chanceOf(row).toFixed(3)}`)}.`,
 }, {
   text: "Table 7: ΔW amplifies directions that W has but does not emphasize",
-  rule: "held when at r = 4, in both layers, ‖UᵀW_qVᵀ‖ for ΔW's directions is above the mean " +
+  rule: "when at r = 4, in both layers, ‖UᵀW_qVᵀ‖ for ΔW's directions is above the mean " +
     `over ${randomDraws} random draws and below half of that for W's own directions`,
   holds: (rows) =>
     atSmallest(rows).every(({ inDelta, inRandom, inWeight }) =>
@@ -50,7 +50,7 @@ export const amplificationClaims: readonly Claim<Rows>[] = [{
     ) + " (±: standard deviation of one draw).",
 }, {
   text: "Table 7: the amplification factor falls as r grows",
-  rule: "held when ‖ΔW‖ / ‖UᵀW_qVᵀ‖ is smaller at r = 64 than at r = 4 in both layers",
+  rule: "when ‖ΔW‖ / ‖UᵀW_qVᵀ‖ is smaller at r = 64 than at r = 4 in both layers",
   holds: (rows) =>
     atSmallest(rows).every(({ layer, factor }) =>
       rows.find((row) => row.layer === layer && row.rank === 64)!.factor < factor
@@ -104,7 +104,8 @@ export const amplification: Experiment = experiment({
   rows: async (results, context) =>
     amplificationRows(await loadStudy(ranks, results, context), ranks),
   scale: true,
-  claims: (rows) => byView(rows).flatMap(([view, own]) => claimsIn(view, amplificationClaims, own)),
+  claims: (rows) =>
+    byView(rows).flatMap(([view, own]) => claimsIn(view, amplificationClaims, own, view !== "ΔW")),
   tables: [(rows) =>
     table<Partial<AmplificationRow>>({
       id: "amplification",
