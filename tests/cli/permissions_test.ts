@@ -37,8 +37,10 @@ Deno.test("the task and the shebang grant the same, and neither grants all", () 
   }
 });
 
-Deno.test("README.md starts the program from another folder without -A", () => {
-  const [, flags] = /`npx -y deno run (.*) PATH\/cli\.ts …`/.exec(sourceText("README.md"))!;
+Deno.test("the guide starts the program from another folder without -A", () => {
+  const [, flags] = /`npx -y deno run (.*) PATH\/cli\.ts …`/.exec(
+    sourceText("docs/command_line.md"),
+  )!;
   const granted = flagsOf("lowrank");
   assertEquals(flags.split(" ").filter((flag) => !granted.includes(flag)), []);
 });
