@@ -53,6 +53,7 @@ export {
 } from "./src/autograd/mod.ts";
 export {
   beamSearch,
+  complete,
   countTrainable,
   generate,
   Gpt2,

@@ -4,7 +4,7 @@ import type { Parameter } from "../autograd/parameter.ts";
 import type { Shape } from "../core/shape.ts";
 import type { Tensor } from "../device/device.ts";
 import type { FloatDtype } from "../formats/mod.ts";
-import type { Model } from "../models/model.ts";
+import type { AppliedAdapter, Model } from "../models/model.ts";
 
 /** What is saved with an adapter besides its values. */
 export interface SaveAdapterOptions {
@@ -28,7 +28,7 @@ export interface WeightChange {
  * A trainable change to a model, in force from its creation until {@link Adapter.remove}. While a model
  * has any adapter, its own parameters are frozen; several adapters on one model act together.
  */
-export interface Adapter extends Disposable {
+export interface Adapter extends AppliedAdapter, Disposable {
   /** The model that it was made for. */
   readonly model: Model;
   /** What is trained; role `adapter`. */

@@ -1,24 +1,33 @@
 /** Putting adaptations on a base model, which is frozen while they are there. @module */
 
 import type { Parameter } from "../autograd/parameter.ts";
-import type { Model } from "../models/model.ts";
+import type { AppliedAdapter, Model } from "../models/model.ts";
 import type { Adaptation } from "../nn/adaptation.ts";
 
 /** A linear layer or a place, and what is to adapt it. */
 export type Attachment = readonly [layer: { readonly adaptations: Adaptation[] }, Adaptation];
 
 /**
- * Freezes a model and adds adaptations to its layers, until the returned function is called; a second call
- * of that does nothing.
+ * Freezes a model and adds an adapter's adaptations to its layers, until the returned function is called; a
+ * second call of that does nothing.
+ *
+ * @param trained Parameters of the model that the adapter trains.
  */
-export function attach(model: Model, attachments: readonly Attachment[]): () => void {
-  const unfreeze = freeze(model);
+export function attach(
+  model: Model,
+  adapter: AppliedAdapter,
+  attachments: readonly Attachment[],
+  trained: Iterable<Parameter> = [],
+): () => void {
+  const unfreeze = freeze(model, trained);
+  model.adapters.add(adapter);
   for (const [{ adaptations }, adaptation] of attachments) adaptations.push(adaptation);
   return () => {
     for (const [{ adaptations }, adaptation] of attachments) {
       const at = adaptations.indexOf(adaptation);
       if (at >= 0) adaptations.splice(at, 1);
     }
+    model.adapters.delete(adapter);
     unfreeze();
   };
 }

@@ -1,11 +1,12 @@
 /** BitFit: training the biases alone (Ben Zaken et al. 2022). @module */
 
 import type { Parameter } from "../autograd/parameter.ts";
+import type { PromptFormat } from "../core/prompt_format.ts";
 import { Arena } from "../device/arena.ts";
 import type { Model } from "../models/model.ts";
 import type { Adapter, SaveAdapterOptions, WeightChange } from "./adapter.ts";
 import { freeze } from "./attach.ts";
-import { copyTensor } from "./merge.ts";
+import { copyTensor } from "./copy_tensor.ts";
 import { saveValues } from "./save_values.ts";
 
 /**
@@ -39,6 +40,8 @@ export class BitFitAdapter implements Adapter {
   readonly model: Model;
   /** The model's biases. */
   readonly parameters: readonly Parameter[];
+  /** How the prompts of its training were written, if it was trained on any. */
+  promptFormat?: PromptFormat;
   readonly #arena: Arena;
   readonly #unfreeze: () => void;
 
@@ -51,6 +54,7 @@ export class BitFitAdapter implements Adapter {
       bias.substitute = copyTensor(bias.own, this.#arena.view(bias.name));
     }
     this.#unfreeze = freeze(model, this.parameters);
+    model.adapters.add(this);
   }
 
   /**
@@ -77,6 +81,7 @@ export class BitFitAdapter implements Adapter {
     for (const bias of this.parameters) {
       if (bias.substitute === this.#arena.view(bias.name)) bias.substitute = undefined;
     }
+    this.model.adapters.delete(this);
     this.#unfreeze();
   }
 

@@ -9,6 +9,7 @@ import { isNamed, listNames } from "../core/module_names.ts";
 import { Random } from "../core/random.ts";
 import { Arena } from "../device/arena.ts";
 import type { Tensor } from "../device/device.ts";
+import type { PromptFormat } from "../core/prompt_format.ts";
 import type { Model } from "../models/model.ts";
 import type { Adaptation } from "../nn/adaptation.ts";
 import type { Place } from "../nn/place.ts";
@@ -73,6 +74,8 @@ export function injectBottleneck(model: Model, options: BottleneckOptions): Bott
 export class BottleneckAdapter implements Adapter {
   /** The model that it was made for. */
   readonly model: Model;
+  /** How the prompts of its training were written, if it was trained on any. */
+  promptFormat?: PromptFormat;
   readonly #size: number;
   readonly #bottlenecks: readonly Bottleneck[];
   readonly #arena: Arena;
@@ -93,7 +96,7 @@ export class BottleneckAdapter implements Adapter {
       return new Bottleneck(place, parameters);
     });
     this.#bottlenecks.forEach((bottleneck, i) => initDown(bottleneck, random.split(i)));
-    this.#detach = attach(model, this.#bottlenecks.map((one) => [one.place, one]));
+    this.#detach = attach(model, this, this.#bottlenecks.map((one) => [one.place, one]));
   }
 
   /** Weight and bias of the down projection, then of the up projection, place by place. */

@@ -5,11 +5,13 @@ import { Interrupt, letSignalsIn } from "../core/interrupt.ts";
 import {
   type BeamOptions,
   beamSearch,
+  completionText,
   generate,
   type GenerateOptions as SampleOptions,
+  promptFormatOf,
   type TextModel,
 } from "../models/mod.ts";
-import { loadTokenizer } from "../tokenizer/mod.ts";
+import { encodePrompt, loadTokenizer } from "../tokenizer/mod.ts";
 import { collect, modelFolder, positiveNumber, temperature } from "./arguments.ts";
 import { type CommonOptions, loadAdapted, openChosen, print } from "./common.ts";
 
@@ -41,14 +43,16 @@ async function run(options: GenerateOptions): Promise<void> {
   const tokenizer = await loadTokenizer(options.model);
   using device = await openChosen(options);
   using loaded = await loadAdapted(device, options.model, options.adapter);
-  const prompt = tokenizer.encode(options.prompt), stopToken = tokenizer.endOfText;
+  const { endOfText: stopToken } = tokenizer, format = promptFormatOf(loaded.model);
+  const prompt = encodePrompt(tokenizer, options.prompt, format);
   // A beam search has no result until it ends, so Ctrl-C may end it at once.
   using interrupt = options.beams ? undefined : new Interrupt().listen();
   const tokens = interrupt
     ? await sample(loaded.model, prompt, { ...options, stopToken, signal: interrupt.signal })
     : await search(loaded.model, prompt, { ...options, beams: options.beams!, stopToken });
-  const text = tokenizer.decode(tokens, { skipSpecialTokens: true });
-  print(options, { prompt: options.prompt, tokens, text }, () => options.prompt + text);
+  const text = completionText(loaded.model, tokenizer, tokens);
+  const { prompt: question } = options;
+  print(options, { prompt: question, tokens, text }, () => question + format.separator + text);
   interrupt?.throwIfStopped();
 }
 

@@ -53,11 +53,11 @@ async function run(folder: string, options: ResizeOptions): Promise<void> {
   await assertAdapterFolder(folder);
   await assertOtherFolder(folder, output);
   await assertNoOtherKind(output, "adapter");
-  const { config, updates } = await readAdapter(folder);
+  const { config, updates, promptFormat } = await readAdapter(folder);
   const cuts = updates.map((update) => truncateUpdate(update, rank ?? rankFor(update, energy!)));
   const { baseModelName, taskType, fanInFanOut, dropout } = config;
   await writeAdapter(output, {
-    ...{ baseModelName, taskType, fanInFanOut, dropout },
+    ...{ baseModelName, taskType, fanInFanOut, dropout, promptFormat },
     updates: updates.map((update, i) => ({ ...update, ...cuts[i] })),
   });
   const rows = updates.map((update, i) => rowOf(update, cuts[i]));

@@ -1,6 +1,7 @@
 /** Batches: what goes into a model, and what should come out. @module */
 
 import { type HostTensor, isFloat } from "./host_tensor.ts";
+import type { PromptFormat } from "./prompt_format.ts";
 
 /** What goes into a transformer. */
 export interface ModelInputs {
@@ -24,6 +25,8 @@ export interface Batch<Inputs = ModelInputs> {
    * inside the model). f32 (rows, outputs): values to fit, or a teacher's outputs.
    */
   readonly targets: HostTensor;
+  /** How its prompts are written, if it has prompts: what is trained on it remembers this. */
+  readonly promptFormat?: PromptFormat;
 }
 
 /** Number of labels that are not ignored: those that are not negative (-100 is ignored, as in PyTorch). */

@@ -1,7 +1,9 @@
 /** Batches of prompted texts, in which only the completions are scored. @module */
 
 import type { Batch } from "../core/batch.ts";
+import { assertPromptFormat, plainPrompt, type PromptFormat } from "../core/prompt_format.ts";
 import { Random } from "../core/random.ts";
+import { encodePrompt, endOfTextOf } from "../tokenizer/prompt.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { type BatchSize, checkBatchSize, packBatches, type TokenRow } from "./token_rows.ts";
 
@@ -21,27 +23,27 @@ export interface SampleOptions extends BatchSize {
   readonly seed: number;
   /** Passes over the examples. Default 1; `Infinity` never ends. */
   readonly epochs?: number;
+  /** How prompts are written, where not as usual: after the end of text, without template and separator. */
+  readonly format?: Partial<PromptFormat>;
 }
 
+/** Every text is a document of its own, as in pretraining. */
+export const usualFormat: PromptFormat = { ...plainPrompt, endOfTextFirst: true };
+
 /**
- * The tokens `<e> prompt completion <e>` of a prompted text, of which the completion and the final
- * end of text are scored.
+ * The tokens of a prompted text: `<e> prompt completion <e>`, unless the format is another. The completion
+ * and the final end of text are scored.
  *
  * @throws {TypeError} when the tokenizer has no end-of-text token.
  */
 export function encodePrompted(
   tokenizer: Tokenizer,
   { prompt, completion }: PromptedText,
+  format: PromptFormat = usualFormat,
 ): TokenRow {
-  const { endOfText } = tokenizer;
-  if (endOfText === undefined) {
-    throw new TypeError(
-      "encoding a prompt needs a tokenizer with an end-of-text token, found none",
-    );
-  }
-  const context = [endOfText, ...tokenizer.encode(prompt)];
-  const tokens = [...context, ...tokenizer.encode(completion), endOfText];
-  return { tokens, scoredFrom: context.length };
+  const endOfText = endOfTextOf(tokenizer), context = encodePrompt(tokenizer, prompt, format);
+  const answer = tokenizer.encode(format.separator + completion);
+  return { tokens: [...context, ...answer, endOfText], scoredFrom: context.length };
 }
 
 /** The first `examples` texts, in random order, that fit in a row; longer ones are skipped, not cut. */
@@ -49,6 +51,7 @@ function sampleRows(
   tokenizer: Tokenizer,
   texts: readonly PromptedText[],
   { examples, length, seed }: SampleOptions,
+  format: PromptFormat,
 ): TokenRow[] {
   if (!Number.isInteger(examples) || examples < 1) {
     throw new RangeError(`sampling needs at least 1 example, found ${examples}`);
@@ -56,7 +59,7 @@ function sampleRows(
   const rows: TokenRow[] = [];
   for (const index of new Random(seed).permutation(texts.length)) {
     if (rows.length === examples) return rows;
-    const row = encodePrompted(tokenizer, texts[index]);
+    const row = encodePrompted(tokenizer, texts[index], format);
     if (row.tokens.length <= length + 1) rows.push(row);
   }
   if (rows.length === examples) return rows;
@@ -76,7 +79,8 @@ function* passes(rows: readonly TokenRow[], epochs: number, seed: number): Gener
 /**
  * Batches of prompted texts, one text per row, padded on the right; targets are shifted left by one and
  * are −100 on prompt and padding. The last batch of the last pass is filled up with rows that are not
- * scored, so that the shape never changes. Iterating again yields the same batches.
+ * scored, so that the shape never changes. Iterating again yields the same batches. What is trained on them
+ * remembers their format, so that `complete` writes prompts in the same way.
  *
  * @throws {RangeError} when there are not enough texts that fit; at the call, not at the first batch.
  *
@@ -102,9 +106,15 @@ export function promptedBatches(
 ): Iterable<Batch> {
   checkBatchSize(options);
   const { batch, length, seed, epochs = 1 } = options;
-  const rows = sampleRows(tokenizer, texts, options);
-  const padding = tokenizer.endOfText!;
+  const promptFormat = { ...usualFormat, ...options.format };
+  assertPromptFormat("the format of prompts", promptFormat);
+  const rows = sampleRows(tokenizer, texts, options, promptFormat);
+  const padding = endOfTextOf(tokenizer), size = { batch, length };
   return {
-    [Symbol.iterator]: () => packBatches(passes(rows, epochs, seed), { batch, length }, padding),
+    *[Symbol.iterator]() {
+      for (const each of packBatches(passes(rows, epochs, seed), size, padding)) {
+        yield { ...each, promptFormat };
+      }
+    },
   };
 }

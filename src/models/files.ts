@@ -12,13 +12,21 @@ import { formatShape, sameShape } from "../core/shape.ts";
 import { fileIn, fileName, type FileSource, type Folder } from "../core/storage.ts";
 import type { Device } from "../device/device.ts";
 import { assertOwnConfig } from "../formats/config_digest.ts";
+import { parsePromptFormat } from "../formats/prompt_metadata.ts";
 import { openSafetensors, type ReadOptions, type SafetensorsFile } from "../formats/mod.ts";
+import { withLabels } from "./labels.ts";
 import { familyOf, mathematicsOfModel } from "./registry.ts";
 import type { ModelOptions, TextModel } from "./text_model.ts";
 import { reorient } from "./transpose.ts";
 
 /** How {@link loadModel} reads a model, and how the model behaves. */
-export interface LoadModelOptions extends ModelOptions, ReadOptions {}
+export interface LoadModelOptions extends ModelOptions, ReadOptions {
+  /**
+   * Makes a classifier for these labels of a language model: its trunk with a new head, which is zero, so
+   * that every label is equally likely before training.
+   */
+  readonly labels?: readonly string[];
+}
 
 /**
  * Loads a Hugging Face folder onto a device: its `config.json` and its `model.safetensors` (F32, F16 or
@@ -46,15 +54,19 @@ export interface LoadModelOptions extends ModelOptions, ReadOptions {}
 export async function loadModel(
   device: Device,
   folder: Folder,
-  { allowNonFinite, ...options }: LoadModelOptions = {},
+  { allowNonFinite, labels, ...options }: LoadModelOptions = {},
 ): Promise<TextModel> {
   const json = await readConfig(folder), family = familyOf(json), config = family.complete(json);
   using file = await openSafetensors(folder, { allowNonFinite });
   await assertOwnConfig(file.metadata, "config.json", mathematicsOfModel(json));
+  const promptFormat = parsePromptFormat(file.metadata);
   const names = namesInFile(architectureOf(config), file);
   using unfinished = new DisposableStack();
-  const model = unfinished.use(family.allocate(device, config, options));
+  const shaped = labels ? family.complete(withLabels(config, labels)) : config;
+  const model = unfinished.use(family.allocate(device, shaped, options));
+  model.promptFormat = promptFormat;
   for (const [spec, nameInFile] of names) {
+    if (!model.parameters.has(spec.name)) continue; // The head that a new one replaces.
     const values = reorient(spec, await file.read(nameInFile));
     device.write(model.parameters.get(spec.name)!.tensor, values.data);
   }

@@ -1,17 +1,27 @@
 /** Models: GPT-2, its files, and generation. @module */
 
 export { type BeamOptions, beamSearch, type Hypothesis } from "./beam_search.ts";
+export { complete, type CompleteOptions, completionText } from "./complete.ts";
 export { generate, type GenerateOptions } from "./generate.ts";
 export { type Gpt2Config, parseGpt2Config } from "../architectures/gpt2.ts";
 export { Gpt2 } from "./gpt2.ts";
 export { initGpt2 } from "./init.ts";
 export { loadModel, type LoadModelOptions, readConfig } from "./files.ts";
+export { labelsOf, labelsOfConfig } from "./labels.ts";
 export { type SavedAlong, saveModel } from "./save_model.ts";
 export { allocateModel, completeConfig, runnableTypes } from "./registry.ts";
 export { ModelLayers, type StoredTensors } from "./model_layers.ts";
-export { countTrainable, type ForwardOptions, type Model, trainableOf } from "./model.ts";
+export {
+  type AppliedAdapter,
+  countTrainable,
+  type ForwardOptions,
+  type Model,
+  promptFormatOf,
+  trainableOf,
+} from "./model.ts";
 export { accuracyOf, outputsOf } from "./outputs.ts";
 export type { SamplingOptions } from "./sampling.ts";
 export { Perceptron, type PerceptronShape } from "./perceptron.ts";
 export { type ModelOptions, TextModel } from "./text_model.ts";
 export type { ModelInputs } from "../core/batch.ts";
+export type { PromptFormat } from "../core/prompt_format.ts";

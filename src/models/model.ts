@@ -3,6 +3,7 @@
 import type { Architecture } from "../architectures/architecture.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
+import { plainPrompt, type PromptFormat } from "../core/prompt_format.ts";
 import type { Device, Tensor } from "../device/device.ts";
 import type { KeyValueCache } from "../nn/key_value_cache.ts";
 import type { Linear } from "../nn/linear.ts";
@@ -15,6 +16,14 @@ export interface ForwardOptions {
   readonly cache?: KeyValueCache;
   /** Rows of the batch · time tokens whose outputs are wanted. Default: all. */
   readonly rows?: readonly number[];
+}
+
+/** What a model knows of an adapter that is on it. */
+export interface AppliedAdapter {
+  /** What is trained of it. */
+  readonly parameters: readonly Parameter[];
+  /** How the prompts of its training were written, if it was trained on any. */
+  promptFormat?: PromptFormat;
 }
 
 /**
@@ -32,6 +41,10 @@ export interface Model<Inputs = unknown> extends Disposable {
   readonly linears: readonly Linear[];
   /** Where adapters may change the output of a sublayer, in the order of the forward pass. */
   readonly places: readonly Place[];
+  /** The adapters in force, in the order in which they were injected. */
+  readonly adapters: Set<AppliedAdapter>;
+  /** How the prompts of its own training were written, if it was trained on any. */
+  promptFormat?: PromptFormat;
   /** The parameters to train: base parameters that are not frozen, and adapters. */
   trainable(): Parameter[];
   /**
@@ -59,4 +72,10 @@ export function trainableOf(
 /** Number of values that training changes. */
 export function countTrainable(model: Pick<Model, "trainable">): number {
   return model.trainable().reduce((sum, { size }) => sum + size, 0);
+}
+
+/** How prompts are written for a model: as in the training of its latest adapter, or else of its own. */
+export function promptFormatOf({ adapters, promptFormat }: Model): PromptFormat {
+  const latest = [...adapters].findLast((adapter) => adapter.promptFormat)?.promptFormat;
+  return latest ?? promptFormat ?? plainPrompt;
 }

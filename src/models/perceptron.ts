@@ -8,7 +8,7 @@ import type { HostTensor } from "../core/host_tensor.ts";
 import { Random } from "../core/random.ts";
 import { Arena, type ArenaEntry } from "../device/arena.ts";
 import type { Device, Tensor } from "../device/device.ts";
-import { type Model, trainableOf } from "./model.ts";
+import { type AppliedAdapter, type Model, trainableOf } from "./model.ts";
 import { ModelLayers, type StoredTensors } from "./model_layers.ts";
 import type { Linear, Place } from "../nn/mod.ts";
 
@@ -44,6 +44,8 @@ export class Perceptron implements Model<HostTensor> {
   readonly linears: readonly Linear[];
   /** None. */
   readonly places: readonly Place[] = [];
+  /** The adapters in force, in the order in which they were injected. */
+  readonly adapters: Set<AppliedAdapter> = new Set();
   readonly #layers: ModelLayers;
   readonly #owner: Disposable;
   readonly #parts: LayerParts;

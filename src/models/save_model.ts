@@ -7,6 +7,7 @@ import { type FolderFile, saveFolder } from "../core/save_folder.ts";
 import { fileIn } from "../core/storage.ts";
 import { configMetadata } from "../formats/config_digest.ts";
 import type { FloatDtype } from "../formats/mod.ts";
+import { promptMetadata } from "../formats/prompt_metadata.ts";
 import { parseWeightMap } from "../formats/shards.ts";
 import { safetensorsFile } from "../formats/write_safetensors.ts";
 import type { Model } from "./model.ts";
@@ -64,6 +65,7 @@ export async function saveModel(
   const metadata = {
     ...model.architecture && { format: "pt" },
     ...configJson && await configMetadata(mathematicsOfModel(configJson)),
+    ...promptMetadata(model.promptFormat),
   };
   const options = { dtype, ...Object.keys(metadata).length > 0 && { metadata } };
   await saveFolder(folder, [

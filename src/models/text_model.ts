@@ -7,12 +7,13 @@ import { assertDropout } from "../autograd/ops/dropout.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { ModelInputs } from "../core/batch.ts";
+import type { PromptFormat } from "../core/prompt_format.ts";
 import { Arena } from "../device/arena.ts";
 import type { Device, Tensor } from "../device/device.ts";
 import type { KeyValueCache } from "../nn/key_value_cache.ts";
 import type { Linear } from "../nn/linear.ts";
 import type { Place } from "../nn/place.ts";
-import { type ForwardOptions, type Model, trainableOf } from "./model.ts";
+import { type AppliedAdapter, type ForwardOptions, type Model, trainableOf } from "./model.ts";
 import { ModelLayers, type StoredTensors } from "./model_layers.ts";
 
 /** How a model behaves beyond its configuration. */
@@ -35,6 +36,10 @@ export abstract class TextModel implements Model<ModelInputs> {
   readonly architecture: Architecture;
   /** How it behaves beyond its configuration. */
   readonly options: ModelOptions;
+  /** The adapters in force, in the order in which they were injected. */
+  readonly adapters: Set<AppliedAdapter> = new Set();
+  /** How the prompts of its own training were written, if it was trained on any. */
+  promptFormat?: PromptFormat;
   /** Its layers, which a family's constructor builds in the order of the forward pass. */
   protected readonly layers: ModelLayers;
   readonly #config: ConfigJson;

@@ -12,7 +12,14 @@ export {
   saveCheckpoint,
 } from "./checkpoint.ts";
 export { evaluate, type Evaluation } from "./evaluate.ts";
+export { HeldOutCurve, type HeldOutLoss } from "./held_out_curve.ts";
 export { assertFiniteResult } from "./finite_result.ts";
+export {
+  defaultPatience,
+  type DefaultSettings,
+  defaultSettings,
+  type DefaultsFor,
+} from "./defaults.ts";
 export { emptyLog, logStep, type TrainingLog } from "./log.ts";
 export type { OptimizerSlot } from "./optimizer_layout.ts";
 export { type StepNumbers, StepRing } from "./step_ring.ts";
@@ -27,4 +34,5 @@ export {
 } from "./schedule.ts";
 export type { StepEvent, WatchOptions } from "./step_runner.ts";
 export { runTrainer, train, type TrainOptions } from "./train.ts";
+export type { ValidationOptions } from "./validation.ts";
 export { type StepRecord, type TrainableModel, Trainer, type TrainerOptions } from "./trainer.ts";

@@ -6,8 +6,8 @@ import { type StepEvent, StepRunner, type WatchOptions } from "./step_runner.ts"
 import { type TrainableModel, Trainer, type TrainerOptions } from "./trainer.ts";
 
 /** Options of {@link train}. */
-export interface TrainOptions<Evaluation = unknown>
-  extends TrainerOptions, WatchOptions<Evaluation> {
+export interface TrainOptions<Evaluation = unknown, Inputs = ModelInputs>
+  extends TrainerOptions, WatchOptions<Evaluation, Inputs> {
 }
 
 /**
@@ -37,7 +37,7 @@ export interface TrainOptions<Evaluation = unknown>
 export async function* train<Inputs = ModelInputs, Evaluation = unknown>(
   model: TrainableModel<Inputs>,
   batches: BatchSource<Inputs>,
-  options: TrainOptions<Evaluation>,
+  options: TrainOptions<Evaluation, Inputs>,
 ): AsyncGenerator<StepEvent<Evaluation>, void> {
   using trainer = new Trainer(model, options);
   yield* runTrainer(trainer, batches, options);
@@ -47,12 +47,13 @@ export async function* train<Inputs = ModelInputs, Evaluation = unknown>(
 export async function* runTrainer<Inputs = ModelInputs, Evaluation = unknown>(
   trainer: Trainer<Inputs>,
   batches: BatchSource<Inputs>,
-  options: WatchOptions<Evaluation> = {},
+  options: WatchOptions<Evaluation, Inputs> = {},
 ): AsyncGenerator<StepEvent<Evaluation>, void> {
   if (options.signal?.aborted) return;
   const reader = readBatches(batches, trainer.steps * trainer.accumulation);
   const runner = new StepRunner(trainer, reader, options);
   try {
+    await runner.begin();
     while (!runner.ended) yield* checked(await runner.advance(), trainer.options.steps);
   } finally {
     await runner.read().catch(() => {});

@@ -8,6 +8,7 @@ import type { Weight } from "../autograd/weight.ts";
 import { type Batch, countTargets, type ModelInputs } from "../core/batch.ts";
 import { assertRecord } from "../core/json.ts";
 import { mostAccumulation } from "../core/limits.ts";
+import type { PromptFormat } from "../core/prompt_format.ts";
 import { quote } from "../core/quote.ts";
 import { assertSeed, hash32 } from "../core/random.ts";
 import type { CompileReport, Device, Tensor } from "../device/device.ts";
@@ -16,6 +17,7 @@ import type { AdamWOptions, ParameterGroup } from "./adamw_options.ts";
 import { assertBatch } from "./batch.ts";
 import { StepRing } from "./step_ring.ts";
 import { type Schedule, type ScheduleName, scheduleOf } from "./schedule.ts";
+import { HeldOutCurve } from "./held_out_curve.ts";
 
 /** What the trainer needs from a model. */
 export interface TrainableModel<Inputs = ModelInputs> {
@@ -25,6 +27,12 @@ export interface TrainableModel<Inputs = ModelInputs> {
   readonly parameters?: ReadonlyMap<string, Parameter>;
   /** Its linear layers: a checkpoint checks those weights that are not among the parameters. */
   readonly linears?: readonly { readonly weight: Weight }[];
+  /** The adapters in force: those that are trained remember how their prompts are written. */
+  readonly adapters?: Iterable<
+    { readonly parameters: readonly Parameter[]; promptFormat?: PromptFormat }
+  >;
+  /** How the prompts of its own training were written; set by a training on batches that say it. */
+  promptFormat?: PromptFormat;
   /** The parameters to train. */
   trainable(): Parameter[];
   /** Maps inputs to what the loss takes, such as logits (batch · time, vocabulary). */
@@ -90,6 +98,8 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
   readonly ring: StepRing;
   /** Batches per step. */
   readonly accumulation: number;
+  /** Losses on held-out batches so far, and the values at their lowest. */
+  readonly heldOut: HeldOutCurve = new HeldOutCurve();
   readonly #schedule: Schedule;
   readonly #loss: Loss;
   #latest: readonly Batch<Inputs>[] = [];
@@ -143,6 +153,7 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
     this.optimizer.learningRate = this.options.learningRate * this.#schedule(step);
     const { learningRate } = this.optimizer;
     this.optimizer.step();
+    this.#remember(batches.at(-1)!.promptFormat);
     this.#latest = batches;
     this.ring.finish(step, this.optimizer.norm);
     device.submit();
@@ -164,6 +175,15 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
   [Symbol.dispose](): void {
     this.ring[Symbol.dispose]();
     this.optimizer[Symbol.dispose]();
+  }
+
+  /** What is trained keeps the format of its prompts: its adapters, or the model itself. */
+  #remember(format: PromptFormat | undefined): void {
+    if (!format) return;
+    const trained = new Set(this.optimizer.slots.map(({ parameter }) => parameter));
+    const adapters = [...this.model.adapters ?? []];
+    const adapted = adapters.filter(({ parameters }) => parameters.some((one) => trained.has(one)));
+    for (const one of adapted.length > 0 ? adapted : [this.model]) one.promptFormat = format;
   }
 
   /** A step without its launches. */

@@ -21,5 +21,6 @@ export async function savedAdapter(
   for (const { B } of adapter.sites) {
     device.write(B.tensor, Float32Array.from({ length: B.size }, () => 0.3 * random.normal()));
   }
+  adapter.promptFormat = { template: "Q: {prompt}", endOfTextFirst: true, separator: " " };
   await adapter.save(folder);
 }

@@ -4,11 +4,16 @@ import { Parameter } from "../../autograd/parameter.ts";
 import type { HostData, HostTensor } from "../../core/host_tensor.ts";
 import { boundsOf } from "../../core/numbers.ts";
 import { deltaWeight, type LowRankUpdate } from "../../core/low_rank_update.ts";
+import type { PromptFormat } from "../../core/prompt_format.ts";
 import { Arena, type ArenaEntry } from "../../device/arena.ts";
 import { writeAdapter } from "../../formats/mod.ts";
+import { labelsOf } from "../../models/labels.ts";
 import type { Model } from "../../models/model.ts";
+import { TextModel } from "../../models/text_model.ts";
 import type { Adapter, SaveAdapterOptions, WeightChange } from "../adapter.ts";
 import { attach } from "../attach.ts";
+import { copyTensor } from "../copy_tensor.ts";
+import { parametersOf, substitute } from "../trained_modules.ts";
 import { listNames } from "../../core/module_names.ts";
 import { addressOf, type Site } from "../sites.ts";
 import { type LoraSettings, LoraSite } from "./lora_site.ts";
@@ -36,23 +41,35 @@ export class LoraAdapter implements Adapter {
   readonly model: Model;
   /** The adapted sites in the order of the forward pass. */
   readonly sites: readonly LoraSite[];
+  /** The model's parameters of which it trains copies: a classifier's head. */
+  readonly saved: readonly Parameter[];
+  /** How the prompts of its training were written, if it was trained on any; saved with it. */
+  promptFormat?: PromptFormat;
   readonly #arena: Arena;
   readonly #detach: () => void;
+  readonly #giveBack: () => void;
 
-  /** Allocates the tensors, freezes the model and attaches the sites to its layers. */
-  constructor(model: Model, plans: readonly LoraPlan[]) {
+  /**
+   * Allocates the tensors, freezes the model and attaches the sites to its layers.
+   *
+   * @param modulesToSave Names of modules that are trained in full beside the sites.
+   */
+  constructor(model: Model, plans: readonly LoraPlan[], modulesToSave: readonly string[] = []) {
     this.model = model;
-    this.#arena = new Arena(model.device, entriesOf(plans), "adapter", "LoRA");
+    this.saved = parametersOf(model, modulesToSave);
+    const entries = [...entriesOf(plans), ...this.saved];
+    this.#arena = new Arena(model.device, entries, "adapter", "LoRA");
     this.sites = plans.map((plan) => makeSite(plan, this.#arena));
-    this.#detach = attach(model, this.sites.map((site) => [site.linear, site]));
+    this.#giveBack = substitute(this.saved, (name) => this.#arena.view(name));
+    this.#detach = attach(model, this, this.sites.map((site) => [site.linear, site]), this.saved);
   }
 
-  /** A and B of every site. */
+  /** A and B of every site, then the parameters of which it trains copies. */
   get parameters(): readonly Parameter[] {
-    return this.sites.flatMap(({ parameters }) => parameters);
+    return [...this.sites.flatMap(({ parameters }) => parameters), ...this.saved];
   }
 
-  /** Number of trained values, Σ rank · (in + rows). */
+  /** Number of trained values, Σ rank · (in + rows), and those of modules that are trained in full. */
   get parameterCount(): number {
     return this.parameters.reduce((sum, { size }) => sum + size, 0);
   }
@@ -64,7 +81,8 @@ export class LoraAdapter implements Adapter {
 
   /** Reads every A and B from the device. */
   async read(): Promise<LowRankUpdate[]> {
-    const values = await this.model.device.read(...this.parameters.map(({ tensor }) => tensor));
+    const tensors = this.sites.flatMap(({ A, B }) => [A.tensor, B.tensor]);
+    const values = await this.model.device.read(...tensors);
     return this.sites.map(({ linear, rows, scaling }, i) => {
       return { ...addressOf(linear, rows), A: values[2 * i], B: values[2 * i + 1], scaling };
     });
@@ -99,21 +117,29 @@ export class LoraAdapter implements Adapter {
    * @throws {Error} when a file cannot be written; the message says what a reader finds.
    */
   async save(folder: string, options: SaveAdapterOptions = {}): Promise<void> {
-    const { sites, model } = this, updates = await this.read();
+    const { sites, model, promptFormat } = this, updates = await this.read();
+    const saved = await this.#readSaved();
     const transposed = model.architecture?.tensors.filter((tensor) => tensor.storedTransposed);
     const names = new Set(transposed?.map(({ name }) => name));
     // PEFT sets the flag for Conv1D layers, whose files hold (in, out).
     const fanInFanOut = sites.every(({ linear }) => names.has(linear.weight.name));
     const [, dropout] = boundsOf(sites.map(({ dropout }) => dropout));
-    await writeAdapter(folder, { updates, fanInFanOut, dropout, ...options });
+    const labels = model instanceof TextModel && saved.size > 0 ? labelsOf(model) : undefined;
+    const task = labels && { taskType: "SEQ_CLS", labels };
+    const record = { updates, saved, fanInFanOut, dropout, promptFormat, ...task };
+    await writeAdapter(folder, { ...record, ...options });
   }
 
-  /** W' = W + Σ scaling · B A for every adapted weight. */
+  /** W' = W + Σ scaling · B A for every adapted weight; modules that are trained in full are replaced. */
   weightChanges(): readonly WeightChange[] {
-    return this.sites.map((site) => {
+    const replaced = this.saved.map(({ name, shape }): WeightChange => {
+      return { name, shape, mergeInto: (copy) => void copyTensor(this.#arena.view(name), copy) };
+    });
+    const changed = this.sites.map((site): WeightChange => {
       const { name, shape } = site.linear.weight;
       return { name, shape, mergeInto: (copy) => site.mergeInto(copy) };
     });
+    return [...changed, ...replaced];
   }
 
   /**
@@ -121,6 +147,7 @@ export class LoraAdapter implements Adapter {
    * parameters get their `trainable` flags back. The values stay readable until disposal.
    */
   remove(): void {
+    this.#giveBack();
     this.#detach();
   }
 
@@ -128,6 +155,13 @@ export class LoraAdapter implements Adapter {
   [Symbol.dispose](): void {
     this.remove();
     this.#arena[Symbol.dispose]();
+  }
+
+  /** The copies that it trains, by the names of the model's parameters. */
+  async #readSaved(): Promise<Map<string, HostTensor>> {
+    const names = this.saved.map(({ name }) => name);
+    const values = await this.model.device.read(...names.map((name) => this.#arena.view(name)));
+    return new Map(names.map((name, i) => [name, values[i]]));
   }
 }
 

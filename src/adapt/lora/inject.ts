@@ -28,6 +28,11 @@ export interface LoraOptions extends SiteSelection {
   readonly rankPattern?: Readonly<Record<string, number>>;
   /** The same for α, matched independently. */
   readonly alphaPattern?: Readonly<Record<string, number>>;
+  /**
+   * Modules that are trained in full beside the sites, by names or name endings, and saved with the adapter
+   * as PEFT does: `["score"]`, the head of a classifier. Default: none.
+   */
+  readonly modulesToSave?: readonly string[];
   /** Seed of A's initial values: each site has a stream of its own, whatever else is adapted. */
   readonly seed: number;
 }
@@ -67,7 +72,7 @@ export function injectLora(model: Model, options: LoraOptions): LoraAdapter {
   };
   const random = new Random(options.seed).split(adapterStream);
   const plans = selectSites(model, options).map((site) => planSite(site, options, values, random));
-  return new LoraAdapter(model, plans);
+  return new LoraAdapter(model, plans, options.modulesToSave);
 }
 
 /** What the patterns say about a site. */

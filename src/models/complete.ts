@@ -1,0 +1,55 @@
+/** Texts that answer texts, with prompts written as in training. @module */
+
+import { encodePrompt } from "../tokenizer/prompt.ts";
+import type { Tokenizer } from "../tokenizer/tokenizer.ts";
+import { generate, type GenerateOptions } from "./generate.ts";
+import { promptFormatOf } from "./model.ts";
+import type { TextModel } from "./text_model.ts";
+
+/** How {@link complete} chooses tokens; the end of text is the default `stopToken`. */
+export interface CompleteOptions extends Omit<GenerateOptions, "maxNewTokens"> {
+  /** Most new tokens. Default: 64, or as many as the model has positions for. */
+  readonly maxNewTokens?: number;
+}
+
+/**
+ * Continues a text until its end. The prompt's tokens are made as in the training of the adapter that is
+ * on the model, or of the model itself, which remember how; otherwise they are those of the text alone.
+ *
+ * @returns The new text, without special tokens.
+ * @throws {RangeError} when the prompt has no token, prompt and continuation exceed the positions, an
+ * option is out of range, or a logit is not finite.
+ *
+ * @example
+ * ```ts
+ * import { complete, loadModel, loadTokenizer, openDevice } from "@lowrank/core";
+ *
+ * using device = await openDevice();
+ * using model = await loadModel(device, "models/tiny-gpt2");
+ * const tokenizer = await loadTokenizer("models/tiny-gpt2");
+ * console.log(await complete(model, tokenizer, "Fellow citizens,", { maxNewTokens: 8 }));
+ * ```
+ */
+export async function complete(
+  model: TextModel,
+  tokenizer: Tokenizer,
+  prompt: string,
+  options: CompleteOptions = {},
+): Promise<string> {
+  const tokens = encodePrompt(tokenizer, prompt, promptFormatOf(model));
+  const room = Math.max(0, model.positions - tokens.length);
+  const { endOfText: stopToken } = tokenizer, maxNewTokens = Math.min(64, room);
+  const made = generate(model, tokens, { stopToken, maxNewTokens, ...options });
+  return completionText(model, tokenizer, await Array.fromAsync(made));
+}
+
+/** The text of generated tokens, without what every completion begins with. */
+export function completionText(
+  model: TextModel,
+  tokenizer: Tokenizer,
+  tokens: readonly number[],
+): string {
+  const text = tokenizer.decode(tokens, { skipSpecialTokens: true });
+  const { separator } = promptFormatOf(model);
+  return text.startsWith(separator) ? text.slice(separator.length) : text;
+}

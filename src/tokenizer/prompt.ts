@@ -1,0 +1,29 @@
+/** Prompts as tokens: the one place where they are made, for training and for answers. @module */
+
+import { fillTemplate, type PromptFormat } from "../core/prompt_format.ts";
+import type { Tokenizer } from "./tokenizer.ts";
+
+/**
+ * The tokens of a prompt in its format, which a completion follows.
+ *
+ * @throws {TypeError} when the prompt is not a text, or the format wants an end-of-text token and the
+ * tokenizer has none.
+ */
+export function encodePrompt(
+  tokenizer: Tokenizer,
+  prompt: string,
+  format: PromptFormat,
+): number[] {
+  const tokens = [...tokenizer.encode(fillTemplate(format, prompt))];
+  return format.endOfTextFirst ? [endOfTextOf(tokenizer), ...tokens] : tokens;
+}
+
+/**
+ * The end-of-text token.
+ *
+ * @throws {TypeError} when the tokenizer has none.
+ */
+export function endOfTextOf({ endOfText }: Tokenizer): number {
+  if (endOfText !== undefined) return endOfText;
+  throw new TypeError("encoding a prompt needs a tokenizer with an end-of-text token, found none");
+}
