@@ -4,7 +4,7 @@ export { deltaWeight, type LowRankFactors, type LowRankUpdate } from "../core/lo
 export { type SiteAddress, siteName } from "../core/site.ts";
 export type { FloatDtype } from "../formats/mod.ts";
 export type { Adapter, SaveAdapterOptions, WeightChange } from "./adapter.ts";
-export { freeze } from "./attach.ts";
+export { freeze, type JoinOptions } from "./attach.ts";
 export { BitFitAdapter, injectBitFit } from "./bitfit.ts";
 export { BottleneckAdapter, type BottleneckOptions, injectBottleneck } from "./bottleneck.ts";
 export { LoraAdapter, type LoraPlan } from "./lora/adapter.ts";

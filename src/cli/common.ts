@@ -74,7 +74,7 @@ export async function loadAdapted(
   const model = stack.use(await loadModel(device, folder, { labels }));
   const adapters: LoraAdapter[] = [];
   for (const adapter of adapterFolders) {
-    adapters.push(stack.use(await loadAdapter(model, adapter)));
+    adapters.push(stack.use(await loadAdapter(model, adapter, { onTop: true })));
   }
   const owned = stack.move();
   return { model, adapters, [Symbol.dispose]: () => owned.dispose() };

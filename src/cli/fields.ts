@@ -1,6 +1,7 @@
 /** Checks of hand-written JSON objects. @module */
 
 import { isRecord, isText } from "../core/json.ts";
+import { nearestName } from "../core/nearest_name.ts";
 import { oneLine, quote } from "../core/quote.ts";
 import type { Fields } from "./cases.ts";
 
@@ -90,25 +91,6 @@ export function checkFields(
 
 function unknown(key: string, rules: Readonly<Record<string, Rule>>): string {
   const known = Object.keys(rules).filter((name) => !rules[name].isAlias);
-  const alias = aliases[plain(key)] ?? plain(key);
-  const meant = known.find((name) => plain(name) === plain(alias));
+  const meant = nearestName(key, known);
   return `${known.join(", ")}; found ${oneLine(key)}${meant ? ` (did you mean ${meant}?)` : ""}`;
 }
-
-/** What other programs call a field. */
-const aliases: Readonly<Record<string, string>> = {
-  lr: "learningRate",
-  r: "rank",
-  eps: "epsilon",
-  adamepsilon: "epsilon",
-  decay: "weightDecay",
-  wd: "weightDecay",
-  warmup: "warmupSteps",
-  lrscheduler: "schedule",
-  lrschedulertype: "schedule",
-  maxgradnorm: "clipNorm",
-  maxsteps: "steps",
-};
-
-/** `learning_rate` and `learningRate` are the same word, and so are `lora_alpha` and `alpha`. */
-const plain = (name: string) => name.toLowerCase().replaceAll(/[_-]/g, "").replace(/^lora/, "");

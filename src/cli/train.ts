@@ -111,7 +111,8 @@ async function run(options: TrainOptions): Promise<void> {
   if (before) return report(options, before, `already trained: ${afterSteps(spec, before)} is in`);
   await folder.assertFree();
   const made = await folder.train(runOptionsOf(request, options, device, interrupt, folder));
-  for (const line of summaryOf(made, spec.training.learningRate)) note(options, line);
+  const unit = request.labels ? "text" : "token";
+  for (const line of summaryOf(made, spec.training.learningRate, unit)) note(options, line);
   report(options, made, `wrote ${afterSteps(spec, made)} to`);
   if (options.data && !options.json) note(options, nextOf(options, request));
 }

@@ -31,6 +31,7 @@ function nameOf(method: MethodSpec): string {
 export function summaryOf(
   { steps, loss, firstLoss, heldOut }: TrainedRecord,
   learningRate: number,
+  unit: "token" | "text",
 ): string[] {
   const lower = `try a lower --learning-rate, ${learningRate / 4} for example`;
   const risen = firstLoss !== null && loss !== null && loss > 1.25 * firstLoss
@@ -49,7 +50,7 @@ export function summaryOf(
   return [
     `held-out loss: ${before.toFixed(4)} before training, ${
       best.toFixed(4)
-    } after, in nats per token${kept}`,
+    } after, in nats per ${unit}${kept}`,
     ...risen,
   ];
 }

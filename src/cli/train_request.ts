@@ -3,9 +3,9 @@
 import { fileDigests } from "../core/digest.ts";
 import type { JsonRecord, MethodSpec, RunSpec, TrainingSpec } from "../runs/mod.ts";
 import { type Batch, defaultPatience, defaultSettings } from "../train/mod.ts";
-import { readBatchFile } from "./batches.ts";
+import { batchExample, readBatchFile } from "./batches.ts";
 import type { CommonOptions } from "./common.ts";
-import { type ModelFacts, readFacts, readInputLimits } from "./limits.ts";
+import { readFacts, readInputLimits } from "./limits.ts";
 import { methodOf, type MethodOptions } from "./method.ts";
 import { assertOtherFolder } from "./model_folder.ts";
 import { readTrainConfig, type TrainConfig } from "./train_config.ts";
@@ -153,14 +153,12 @@ function assertContinues(options: TrainOptions, { kind }: MethodSpec): void {
   );
 }
 
-const example = '{"batches": [[[5, 6, 7]]]}';
-
 /** Refuses options that do not go together. */
 function assertData(options: TrainOptions): void {
   const { data, batches, steps, epochs } = options;
   if (data === undefined && batches === undefined) {
     throw new RangeError(
-      `train needs --data FILE with texts, or --batches FILE with token ids as in ${example}, found neither`,
+      `train needs --data FILE with texts, or --batches FILE with token ids as in ${batchExample}, found neither`,
     );
   }
   if (data !== undefined && batches !== undefined) {

@@ -79,7 +79,8 @@ function fitLabeled({ text, label }: LabeledText, { tokenizer, length }: RowOpti
  */
 export function formatFor(texts: TextRows, given: Partial<PromptFormat> = {}): PromptFormat {
   const format = { ...usualFormat, ...given };
-  if (texts.kind !== "prompted" || given.separator !== undefined) return format;
+  if (texts.kind !== "prompted") return { ...usualFormat, endOfTextFirst: format.endOfTextFirst };
+  if (given.separator !== undefined) return format;
   const isSpaced = ({ prompt, completion }: PromptedText) =>
     /\s$/.test(fillTemplate(format, prompt)) || /^[^\S ]/.test(completion);
   const spaced = texts.rows.filter(isSpaced).length;

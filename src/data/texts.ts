@@ -80,6 +80,20 @@ export async function readTexts(file: FileSource, labels?: readonly string[]): P
   return { description, digest, ...rowsOf(kind, records, labels) };
 }
 
+/**
+ * The prompts of a file of texts, for answers: its field `prompt`, or else `text`.
+ *
+ * @throws {RangeError} As {@link readTexts}.
+ * @throws {SyntaxError} As {@link readTexts}.
+ */
+export async function readPrompts(file: FileSource): Promise<string[]> {
+  const { name, records } = await readRecords(file), names = Object.keys(records[0].fields);
+  const field = ["prompt", "text"].find((one) => names.includes(one));
+  if (field) return records.map((record) => textOf(record, field));
+  const found = listNames(names.map(oneLine)) || "none";
+  throw new RangeError(`${name} must have the field prompt or text, found ${found}`);
+}
+
 function kindOf(name: string, [{ fields: first }]: readonly TextRecord[]) {
   const found = kinds.find(([, fields]) => fields.every((field) => Object.hasOwn(first, field)));
   if (found) return found;

@@ -17,6 +17,7 @@ export {
   type ForwardOptions,
   type Model,
   promptFormatOf,
+  recordedFormat,
   trainableOf,
 } from "./model.ts";
 export { accuracyOf, outputsOf } from "./outputs.ts";

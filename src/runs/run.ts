@@ -197,13 +197,17 @@ async function trainOn<M extends Model>(
   measureBytes: () => RunLedger,
 ): Promise<{ log: TrainingLog; exact: boolean; ledger: RunLedger }> {
   const { training, seed } = spec, { model } = made;
+  const { objective, labelSmoothing, validateEvery, patience, ...settings } = training;
   const batches = await options.openBatches(spec);
   const validation = await options.openValidation?.(spec);
-  using trainer = new Trainer(model, { ...training, loss: lossOf(training), seed });
+  using trainer = new Trainer(model, {
+    ...settings,
+    loss: lossOf({ objective, labelSmoothing }),
+    seed,
+  });
   const { log, exact } = await startOf(files, trainer);
   await options.onReady?.(model, trainer.steps);
   try {
-    const { validateEvery, patience } = training;
     const watch = { ...options, validation, validateEvery, patience };
     await takeSteps(trainer, batches, log, files, watch);
     const ledger = measureBytes();

@@ -20,6 +20,7 @@ export {
   defaultSettings,
   type DefaultsFor,
 } from "./defaults.ts";
+export { type EvaluatedStep, History } from "./history.ts";
 export { emptyLog, logStep, type TrainingLog } from "./log.ts";
 export type { OptimizerSlot } from "./optimizer_layout.ts";
 export { type StepNumbers, StepRing } from "./step_ring.ts";
@@ -33,6 +34,10 @@ export {
   type ScheduleOptions,
 } from "./schedule.ts";
 export type { StepEvent, WatchOptions } from "./step_runner.ts";
-export { runTrainer, train, type TrainOptions } from "./train.ts";
+export type { TrainOptions } from "./settings.ts";
+export { runTrainer, train } from "./train.ts";
+export type { TrainableAdapter } from "./target.ts";
+export { Training } from "./training.ts";
 export type { ValidationOptions } from "./validation.ts";
-export { type StepRecord, type TrainableModel, Trainer, type TrainerOptions } from "./trainer.ts";
+export { type StepRecord, type TrainableModel, Trainer } from "./trainer.ts";
+export type { TrainerOptions } from "./trainer_options.ts";

@@ -2,6 +2,7 @@
 
 import type { CompileReport } from "../device/device.ts";
 import type { Batch } from "../core/batch.ts";
+import type { OptionNames } from "../core/options.ts";
 import type { BatchReader } from "./batch.ts";
 import type { HeldOutLoss } from "./held_out_curve.ts";
 import { type StepNumbers, StepRing } from "./step_ring.ts";
@@ -16,6 +17,8 @@ export interface StepEvent<Evaluation = unknown> extends StepRecord, StepNumbers
   readonly evaluation?: Evaluation;
   /** The held-out loss after this step, if it was measured. */
   readonly heldOut?: HeldOutLoss;
+  /** The held-out loss before training, on the first event of a training that measures it. */
+  readonly heldOutBefore?: HeldOutLoss;
   /** Present on the last event of a run that its signal stopped before its end. */
   readonly stopped?: true;
   /** Present on the last event of a run that ended before its last step as its patience was over. */
@@ -41,6 +44,18 @@ export interface WatchOptions<Evaluation = unknown, Inputs = never>
   readonly onCompile?: CompileReport;
 }
 
+/** The names of {@link WatchOptions}. */
+export const watchNames: OptionNames<WatchOptions> = {
+  signal: true,
+  pauseEvery: true,
+  evaluateEvery: true,
+  evaluate: true,
+  onCompile: true,
+  validation: true,
+  validateEvery: true,
+  patience: true,
+};
+
 /** Keeps at most one block of steps in flight, whose losses and norms have not been read back yet. */
 export class StepRunner<Inputs, E> {
   readonly #trainer: Trainer<Inputs>;
@@ -52,6 +67,7 @@ export class StepRunner<Inputs, E> {
   #clock = 0;
   #compiled = false;
   #stopped = false;
+  #before?: HeldOutLoss;
 
   /** Starts at the trainer's step; the reader must be at that step's batch. */
   constructor(
@@ -73,7 +89,7 @@ export class StepRunner<Inputs, E> {
 
   /** Measures the held-out loss before the first step. */
   async begin(): Promise<void> {
-    if (this.#validation.isDue) await this.#validation.measure();
+    if (this.#validation.isDue) this.#before = await this.#validation.measure();
   }
 
   /** Runs a block; returns the events of the previous block, and its own if it must be read at once. */
@@ -139,6 +155,8 @@ export class StepRunner<Inputs, E> {
     const ms = (now - Math.max(started, this.#clock)) / records.length;
     this.#clock = now;
     const events = records.map((record, i): StepEvent<E> => ({ ...record, ...numbers[i], ms }));
+    if (this.#before) events[0] = { ...events[0], heldOutBefore: this.#before };
+    this.#before = undefined;
     const { evaluate, evaluateEvery } = this.#options, last = events.pop()!;
     const due = evaluate && isMultiple(last.step + 1, evaluateEvery);
     const evaluation = due ? { evaluation: await evaluate(last.step) } : {};

@@ -78,7 +78,8 @@ export function trainedLora(
   { seed = 1, ...options }: Partial<LoraOptions> = {},
 ): LoraAdapter {
   const where = options.targetModules ? {} : { sites: ["q", "v"] };
-  const adapter = injectLora(model, { rank: 2, alpha: 3, seed, ...where, ...options });
+  const more = { ...where, ...options };
+  const adapter = injectLora(model, { rank: 2, alpha: 3, seed, onTop: true, ...more });
   return randomizeB(adapter, seed + 10);
 }
 

@@ -74,6 +74,11 @@ export class LoraAdapter implements Adapter {
     return this.parameters.reduce((sum, { size }) => sum + size, 0);
   }
 
+  /** The largest magnitude of its sites' scalings. */
+  get scaling(): number {
+    return Math.max(...this.sites.map(({ scaling }) => Math.abs(scaling)));
+  }
+
   /** Bytes of A and B on the device, 4 per value. */
   get bytes(): number {
     return 4 * this.parameterCount;

@@ -5,17 +5,19 @@ import { AdapterFileError } from "../../core/errors.ts";
 import { assertUpdate, type LowRankUpdate } from "../../core/low_rank_update.ts";
 import type { HostTensor } from "../../core/host_tensor.ts";
 import { listNames, moduleOf, NameEndings, nameTwice } from "../../core/module_names.ts";
+import { assertOptions } from "../../core/options.ts";
 import { oneLine } from "../../core/quote.ts";
 import { formatShape, sameShape } from "../../core/shape.ts";
 import { type Folder, folderName } from "../../core/storage.ts";
 import { readAdapter, splitUpdate } from "../../formats/mod.ts";
 import type { Model } from "../../models/model.ts";
+import { assertFree, type JoinOptions } from "../attach.ts";
 import { addressOf, type LayerSites, sitesByLayer } from "../sites.ts";
 import { LoraAdapter, type LoraPlan } from "./adapter.ts";
 import { planUpdates, type UpdateSettings } from "./inject_updates.ts";
 
 /** How {@link loadAdapter} injects an adapter. */
-export interface LoadAdapterOptions {
+export interface LoadAdapterOptions extends JoinOptions {
   /** Share of each site's input that is zeroed while training, in [0, 1). Default: the folder's. */
   readonly dropout?: number;
 }
@@ -29,7 +31,8 @@ export interface LoadAdapterOptions {
  * module whose B is zero outside the rows of some sites becomes those sites; any other module,
  * including one whose B is all zero, becomes one site of all rows.
  *
- * @throws {RangeError} when `dropout` is out of range.
+ * @throws {TypeError} when an option does not exist.
+ * @throws {RangeError} when the model has an adapter and `onTop` is not set, or `dropout` is out of range.
  * @throws {AdapterFileError} when the folder is broken, a module matches no layer or several, or its
  * shapes or sites are not the layer's.
  *
@@ -55,6 +58,8 @@ export async function loadAdapter(
   folder: Folder,
   options: LoadAdapterOptions = {},
 ): Promise<LoraAdapter> {
+  assertOptions("loadAdapter", options, { dropout: true, onTop: true });
+  assertFree(model, options, "loadAdapter");
   if (options.dropout !== undefined) assertDropout("dropout", options.dropout);
   const { config, updates, saved, promptFormat } = await readAdapter(folder, { withSaved: true });
   const { dropout, rankStabilized } = config;
