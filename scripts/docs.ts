@@ -1,14 +1,39 @@
-/** Writes the API reference of every entry as HTML: `deno task docs`, then open `docs/api/index.html`. @module */
+/**
+ * Builds one site of the guides and the API reference that needs no server and no network:
+ * `deno task docs`, then open `docs/site/index.html`.
+ *
+ * @module
+ */
 
 import { rootPath, sourceText } from "../tests/support/source_files.ts";
+import { copyAssets, guidePages } from "./site/guides.ts";
+import { joinReference } from "./site/reference.ts";
 
-const { exports } = JSON.parse(sourceText("deno.json"));
-const args = [
-  "doc",
-  "--html",
-  "--name=Lowrank",
-  "--output=docs/api",
-  ...Object.values<string>(exports),
-];
-const { code } = await new Deno.Command(Deno.execPath(), { args, cwd: rootPath }).spawn().status;
-Deno.exit(code);
+/** Builds the site in a folder, which is replaced; returns the number of guides. */
+export async function buildSite(folder: string): Promise<number> {
+  await Deno.remove(folder, { recursive: true }).catch(() => {});
+  await Deno.mkdir(folder);
+  const { pages, assets } = guidePages(await writeReference(`${folder}/api`));
+  for (const [path, html] of pages) {
+    await Deno.mkdir(`${folder}/${path}`.replace(/[^/]*$/, ""), { recursive: true });
+    await Deno.writeTextFile(`${folder}/${path}`, html);
+  }
+  await copyAssets(assets, folder);
+  return pages.size;
+}
+
+/** Writes the reference of every entry; returns the source files that it links to. */
+async function writeReference(folder: string): Promise<ReadonlySet<string>> {
+  const { exports } = JSON.parse(sourceText("deno.json"));
+  const entries = Object.values<string>(exports);
+  const args = ["doc", "--quiet", "--html", "--name=Lowrank", `--output=${folder}`, ...entries];
+  const command = new Deno.Command(Deno.execPath(), { args, cwd: rootPath, stdout: "null" });
+  const { success } = await command.spawn().status;
+  if (!success) throw new Error("deno doc could not write the API reference");
+  return await joinReference(folder);
+}
+
+if (import.meta.main) {
+  const count = await buildSite(`${rootPath}docs/site`);
+  console.log(`wrote ${count} pages and the API reference; open docs/site/index.html`);
+}

@@ -55,7 +55,7 @@ const roots = [
 
 Deno.test("code, tests and docs keep to the language of docs/style.md", () => {
   const files = roots.flatMap(filesUnder).filter((path) => {
-    return written.test(path) && !/^tests\/golden\/|^docs\/api\//.test(path);
+    return written.test(path) && !/^tests\/golden\/|^docs\/site\//.test(path);
   });
   assertEquals(files.flatMap((file) => faults(file, sourceText(file))), []);
 });

@@ -7,7 +7,7 @@ import { type Device, openDevice } from "../device/mod.ts";
 import { readAdapterLabels } from "../formats/mod.ts";
 import { labelsOfConfig, loadModel, readConfig, type TextModel } from "../models/mod.ts";
 import { seedNumber } from "./arguments.ts";
-import { assertModelFolder } from "./model_folder.ts";
+import { assertAdapterFolder, assertModelFolder } from "./model_folder.ts";
 
 /** Options that every command takes. */
 export interface CommonOptions {
@@ -21,19 +21,27 @@ export interface CommonOptions {
   readonly quiet?: boolean;
 }
 
-/** Adds the common options after a command's own. */
+/** The commands that compute on a device, and those that draw random numbers. */
+const computing = ["devices", "train", "generate", "logits", "gradients", "merge"];
+const drawing = ["train", "generate", "inspect"];
+
+/**
+ * Adds the common options after a command's own. All commands accept all of them, so that a script can
+ * pass the same ones to each; the help shows those that the command uses.
+ */
 export function addCommonOptions(command: Command): void {
+  const shownFor = (names: readonly string[], option: Option) =>
+    option.hideHelp(!names.includes(command.name()));
+  const device = new Option(
+    "--device <kind>",
+    "where to compute; auto uses a GPU if there is one, otherwise the CPU",
+  ).choices(["auto", "cpu", "webgpu"]).default("auto");
+  const seed = new Option("--seed <n>", "seed of all random numbers").argParser(seedNumber)
+    .default(0);
   command.optionsGroup("Common options:")
-    .addOption(
-      new Option(
-        "--device <kind>",
-        "where to compute; auto uses a GPU if there is one, otherwise the CPU",
-      )
-        .choices(["auto", "cpu", "webgpu"])
-        .default("auto"),
-    )
+    .addOption(shownFor(computing, device))
     .option("--json", "print a single JSON document on standard output")
-    .option("--seed <n>", "seed of all random numbers", seedNumber, 0)
+    .addOption(shownFor(drawing, seed))
     .option("--quiet", "print no progress and no notes on standard error");
 }
 
@@ -60,6 +68,7 @@ export async function loadAdapted(
   adapterFolders: readonly string[] = [],
 ): Promise<Loaded> {
   await assertModelFolder(folder);
+  for (const adapter of adapterFolders) await assertAdapterFolder(adapter);
   const labels = await newLabels(folder, adapterFolders);
   using stack = new DisposableStack();
   const model = stack.use(await loadModel(device, folder, { labels }));

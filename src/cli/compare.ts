@@ -47,20 +47,27 @@ export function addCompare(program: Command): void {
 
 async function run(one: string, other: string, options: CompareOptions): Promise<void> {
   const [first, second] = comparableUpdates([
-    await readUpdates(one, options),
-    await readUpdates(other, options),
+    (await readUpdates(one, options)).updates,
+    (await readUpdates(other, options)).updates,
   ]);
   const modules = compareUpdates(first, second, options.of);
   const alone = first.length + second.length - 2 * modules.length;
   if (alone > 0) {
     note(options, `left out: ${howMany(alone, "module")} that only one of the two has`);
   }
-  if (options.html) {
+  const { html } = options;
+  if (html) {
     const report = comparisonReport(modules, [one, other], options.of);
-    await writeFileAtomic(options.html, await renderPage(report));
+    await writeFileAtomic(html, await renderPage(report));
   }
-  print(options, { modules }, () => describe(modules));
+  print(
+    options,
+    { modules },
+    () => [describe(modules), legend, ...(html ? [`wrote the page to ${html}`] : [])].join("\n\n"),
+  );
 }
+
+const legend = "phi: how much the first directions have in common, from 0 (nothing) to 1 (all)";
 
 function describe(modules: readonly ComparedUpdate[]): string {
   return table(modules, [

@@ -2,19 +2,21 @@
 
 import type { Command } from "./commander.ts";
 import { listDevices } from "../device/mod.ts";
-import { type CommonOptions, print } from "./common.ts";
+import { type CommonOptions, note, print } from "./common.ts";
 import { table } from "./table.ts";
 
-/** Adds `devices`, which lists this machine's devices and marks the default. */
+/** Adds `devices`, which lists this machine's devices and marks the one that would be used. */
 export function addDevices(program: Command): void {
   program.command("devices").description(
-    "list this machine's devices; * marks the one that auto uses",
+    "list this machine's devices; * marks the one that other commands would use",
   )
     .action(async (options: CommonOptions) => {
-      const listing = await listDevices();
-      print(options, listing, () =>
-        table(listing.devices, [
-          ["", ({ kind }) => kind === listing.chosen ? "*" : ""],
+      const { devices, ...listing } = await listDevices();
+      const chosen = options.device === "auto" ? listing.chosen : options.device;
+      if (!devices.some(({ kind }) => kind === chosen)) note(options, `no ${chosen} device found`);
+      print(options, { chosen, devices }, () =>
+        table(devices, [
+          ["", ({ kind }) => kind === chosen ? "*" : ""],
           ["kind", ({ kind }) => kind],
           ["name", ({ name }) => name],
           ["software", ({ software }) => software ? "yes" : "no"],

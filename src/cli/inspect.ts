@@ -7,6 +7,9 @@ import {
   openBaseWeights,
   type UpdateRow,
 } from "../inspect/mod.ts";
+import { shortNames } from "../inspect/updates.ts";
+import { digits } from "../core/numbers.ts";
+import { summaryOf } from "./adapter_summary.ts";
 import { modelFolder, share } from "./arguments.ts";
 import { type CommonOptions, print } from "./common.ts";
 import { type Column, table } from "./table.ts";
@@ -20,20 +23,19 @@ interface InspectOptions extends CommonOptions {
 const help = `
 Columns:
   |dW|       Frobenius norm of the update dW = scaling B A
-  largest    largest singular value
-  spectrum   first 16 singular values, as bars
+  largest    largest singular value; left out with --base
+  spectrum   first 8 singular values, as bars
   stable     stable rank, |dW|^2 / largest^2
   effective  effective rank, exp of the entropy of the singular values
   90%        number of directions that hold 90% of |dW|^2
-  suggested  lowest rank whose relative error is at most --error
-  wasted     rank of the adapter beyond the suggested one
+  needed     lowest rank whose relative error is at most --error
 With --base also:
-  |dW| / |W|  size of the update relative to the weight
-  factor      amplification |dW| / |U' W V| in the directions of dW (Table 7)
+  |dW|/|W|   size of the update relative to the weight
+  factor     amplification |dW| / |U' W V| in the directions of dW (Table 7)
 
 If the adapter has several sites in one weight, such as q and v, each has a row,
 named name:q, or name[first row:end] if the file does not name the sites. --json
-prints more.`;
+prints more, with full names.`;
 
 /** Adds `inspect`, which describes the updates of an adapter one by one. */
 export function addInspect(program: Command): void {
@@ -48,8 +50,14 @@ export function addInspect(program: Command): void {
 }
 
 async function run(folder: string, options: InspectOptions): Promise<void> {
-  const rows = await describeAll(await readUpdates(folder, options), options);
-  print(options, { modules: rows }, () => table(rows, columnsFor(options)));
+  const adapter = await readUpdates(folder, options);
+  const rows = await describeAll(adapter.updates, options);
+  print(options, { modules: rows }, () =>
+    [
+      summaryOf(adapter),
+      table(withShortNames(rows), columnsFor(options)),
+      legendOf(options),
+    ].join("\n\n"));
 }
 
 /** Goes through the updates one by one, so that only one base weight is in memory. */
@@ -65,31 +73,51 @@ async function describeAll(
   return rows;
 }
 
+/** What every name begins with is in the summary. */
+function withShortNames(rows: readonly UpdateRow[]): UpdateRow[] {
+  const names = shortNames(rows.map(({ name }) => name));
+  return rows.map((row, i) => ({ ...row, name: names[i] }));
+}
+
 function columnsFor({ base }: InspectOptions): Column<UpdateRow>[] {
+  const largest: Column<UpdateRow> = [
+    "largest",
+    ({ singularValues }) => digits(singularValues[0], 4),
+  ];
   const columns: Column<UpdateRow>[] = [
-    ["module", ({ name }) => name],
+    ["site", ({ name }) => name],
     ["rank", ({ rank }) => rank],
-    ["scaling", ({ scaling }) => scaling],
-    ["|dW|", ({ frobenius }) => frobenius.toPrecision(4)],
-    ["largest", ({ singularValues }) => singularValues[0].toPrecision(4)],
+    ["|dW|", ({ frobenius }) => digits(frobenius, 4)],
+    ...(base === undefined ? [largest] : []),
     ["spectrum", ({ singularValues }) => bars(singularValues)],
     ["stable", ({ stableRank }) => stableRank.toFixed(2)],
     ["effective", ({ effectiveRank }) => effectiveRank.toFixed(2)],
     ["90%", ({ energyRank90 }) => energyRank90],
-    ["suggested", ({ suggestedRank }) => suggestedRank],
-    ["wasted", ({ wastedRank }) => wastedRank],
+    ["needed", ({ suggestedRank }) => suggestedRank],
   ];
   if (base === undefined) return columns;
   return [
     ...columns,
-    ["|dW| / |W|", ({ relativeNorm }) => relativeNorm!.toExponential(2)],
-    ["factor", ({ amplification }) => amplification!.factor.toPrecision(3)],
+    ["|dW|/|W|", ({ relativeNorm }) => digits(relativeNorm!, 3)],
+    ["factor", ({ amplification }) => digits(amplification!.factor, 3)],
   ];
+}
+
+/** What the columns mean, in a few lines. */
+function legendOf({ base, error }: InspectOptions): string {
+  return [
+    "|dW|: size of the update; spectrum: its first 8 singular values; stable, effective: how many",
+    "directions matter, by two measures; 90%: how many hold 90% of |dW|^2; needed: lowest rank within",
+    `${Number(digits(100 * error, 3))}% of the update. Formulas: lowrank inspect --help`,
+    ...base === undefined
+      ? []
+      : ["factor: how much the update amplifies what W does in the update's directions (Table 7)"],
+  ].join("\n");
 }
 
 /** The first values as bars; the largest is a full bar. */
 function bars(values: readonly number[]): string {
   const heights = "▁▂▃▄▅▆▇█";
-  return values.slice(0, 16).map((value) => heights[Math.round(7 * value / (values[0] || 1))])
+  return values.slice(0, 8).map((value) => heights[Math.round(7 * value / (values[0] || 1))])
     .join("");
 }

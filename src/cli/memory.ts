@@ -1,6 +1,7 @@
 /** `lowrank memory`. @module */
 
 import { optimizerNames } from "../accounting/optimizers.ts";
+import { digits } from "../core/numbers.ts";
 import { type BytesByRole, roles } from "../device/mod.ts";
 import { formatBytes } from "../figures/format.ts";
 import type { ConfigJson } from "../architectures/mod.ts";
@@ -27,8 +28,9 @@ formulas:
 In all three, activations take two bytes per value. The memory for unpacking a
 4-bit matrix is not counted.
 
-JSON: {"byRole", "live", "peak", "byFormula"} in bytes. byRole sums to the peak;
-live is what remains between steps; byFormula is the peak by closed formulas
+JSON: {"byRole", "live", "peak", "fullPeak", "byFormula"} in bytes. byRole sums
+to the peak; live is what remains between steps; fullPeak is the peak of full
+fine-tuning, in mixed if dtype is nf4; byFormula is the peak by closed formulas
 alone, or null if blocks are adapted differently, which no formula covers.`;
 
 /** Adds `memory`, which predicts the bytes of a training step by running it on the dry device. */
@@ -57,15 +59,33 @@ export function addMemory(program: Command): void {
 
 async function run(argument: string | undefined, options: MemoryOptions): Promise<void> {
   const model = oneModel("memory", [argument, options.model])!, method = methodOf(options);
-  const found = await forecast(await runnableConfig(model), options, method);
-  const { peak: byRole, live, byFormula } = found;
-  assertExact(sumOf(byRole));
+  const config = await runnableConfig(model), found = await forecast(config, options, method);
+  const { peak: byRole, live, byFormula } = found, peak = sumOf(byRole);
+  const isFull = method.kind === "full", dtype = fullType(options);
+  const full = isFull ? found : await forecast(config, { ...options, dtype }, { kind: "full" });
+  const fullPeak = sumOf(full.peak);
+  assertExact(Math.max(peak, fullPeak));
   print(
     options,
-    { byRole, live: sumOf(live), peak: sumOf(byRole), byFormula: byFormula ?? null },
-    () => [heading(found, options), "", describe(found), ...footnote(options)].join("\n"),
+    { byRole, live: sumOf(live), peak, fullPeak, byFormula: byFormula ?? null },
+    () =>
+      [
+        heading(found, options),
+        describe(found),
+        ...(isFull ? [] : [comparison(peak, fullPeak, dtype)]),
+        ...footnote(options),
+      ].join("\n\n"),
   );
 }
+
+/** Nothing that is trained can be stored in 4 bits. */
+const fullType = ({ dtype }: ForecastOptions): ForecastOptions["dtype"] =>
+  dtype === "f32" ? dtype : "mixed";
+
+const comparison = (peak: number, full: number, dtype: string): string =>
+  `full fine-tuning of the same step in ${dtype} needs ${formatBytes(full)} at the peak, ${
+    digits(full / peak, 3)
+  } times as much`;
 
 function assertExact(bytes: number): void {
   if (Number.isSafeInteger(bytes)) return;
@@ -111,7 +131,7 @@ function describe({ live, peak, byFormula }: Forecast): string {
 
 function footnote({ optimizer, dtype }: ForecastOptions): string[] {
   if (dtype === "f32" && optimizer === "adamw") return [];
-  return ["", `The step ran with AdamW in F32; formulas convert it to ${optimizer} in ${dtype}.`];
+  return [`The step ran with AdamW in F32; formulas convert it to ${optimizer} in ${dtype}.`];
 }
 
 const sumOf = (bytes: Partial<BytesByRole>): number =>

@@ -99,3 +99,17 @@ export async function assertNoOtherKind(folder: string, kind: "adapter" | "model
     `${folder} already holds ${found}; choose another folder, or remove ${files.join(" and ")}`,
   );
 }
+
+/** Throws when a folder that should hold an adapter does not exist, or holds a model. */
+export async function assertAdapterFolder(folder: string): Promise<void> {
+  if (await kindOf(folder) === undefined) {
+    throw new RangeError(`cannot read the adapter in ${folder}: there is no such folder`);
+  }
+  if (await hasFile(folder, "adapter_config.json")) return;
+  const [weights] = await weightFilesIn(folder, "model");
+  if (weights === undefined) return;
+  throw new RangeError(
+    `cannot read the adapter in ${folder}: it holds a model (${weights}), and an adapter's folder ` +
+      "has adapter_config.json and adapter_model.safetensors",
+  );
+}

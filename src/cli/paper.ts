@@ -1,7 +1,7 @@
 /** `lowrank paper`. @module */
 
 import { formatValue } from "../figures/format.ts";
-import type { CellVerdict, PaperRow } from "../paper/mod.ts";
+import type { PaperRow } from "../paper/mod.ts";
 import type { Command } from "./commander.ts";
 import { type CommonOptions, print } from "./common.ts";
 import { table } from "./table.ts";
@@ -78,19 +78,23 @@ const heading = (label: string, title: string): string => `${label}. ${title}`;
 
 function summary({ countVerdicts }: Paper, rows: readonly PaperRow[]): string {
   return Object.entries(countVerdicts(rows))
-    .map(([verdict, n]) => `${formatValue(n, "count")} ${verdict}`).join(", ");
+    .map(([verdict, n]) => `${formatValue(n, "count")} ${numbered(verdict, n)}`).join(", ");
 }
 
-const colors: readonly [verdict: CellVerdict, code: number][] = [
-  ["equal when rounded", 32],
-  ["equal when truncated", 33],
-  ["differs", 31],
+/** A verdict as the verb of so many cells: one differs, two differ. */
+const numbered = (verdict: string, n: number): string =>
+  verdict === "differs" && n !== 1 ? "differ" : verdict;
+
+const colors: readonly [verdict: RegExp, code: number][] = [
+  [/equal when rounded/g, 32],
+  [/equal when truncated/g, 33],
+  [/differs?/g, 31],
 ];
 
 /** Verdicts in the terminal's green, yellow and red. */
 export function paintVerdicts(text: string): string {
   return colors.reduce(
-    (painted, [verdict, code]) => painted.replaceAll(verdict, `\x1b[${code}m${verdict}\x1b[39m`),
+    (painted, [verdict, code]) => painted.replace(verdict, `\x1b[${code}m$&\x1b[39m`),
     text,
   );
 }

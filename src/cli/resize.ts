@@ -7,10 +7,11 @@ import {
   truncateUpdate,
   updateSingularValues,
 } from "../analysis/mod.ts";
+import { boundsOf, digits } from "../core/numbers.ts";
 import { type LowRankUpdate, readAdapter, siteName, writeAdapter } from "../formats/mod.ts";
 import { positiveNumber, share } from "./arguments.ts";
 import { type CommonOptions, print } from "./common.ts";
-import { assertNoOtherKind, assertOtherFolder } from "./model_folder.ts";
+import { assertAdapterFolder, assertNoOtherKind, assertOtherFolder } from "./model_folder.ts";
 import { table } from "./table.ts";
 
 interface ResizeOptions extends CommonOptions {
@@ -49,6 +50,7 @@ async function run(folder: string, options: ResizeOptions): Promise<void> {
   if ((rank === undefined) === (energy === undefined)) {
     throw new RangeError(`resize needs --rank or --energy, found ${rank ? "both" : "neither"}`);
   }
+  await assertAdapterFolder(folder);
   await assertOtherFolder(folder, output);
   await assertNoOtherKind(output, "adapter");
   const { config, updates, promptFormat } = await readAdapter(folder);
@@ -59,7 +61,29 @@ async function run(folder: string, options: ResizeOptions): Promise<void> {
     updates: updates.map((update, i) => ({ ...update, ...cuts[i] })),
   });
   const rows = updates.map((update, i) => rowOf(update, cuts[i]));
-  print(options, { modules: rows }, () => `${describe(rows)}\n\nwrote the adapter to ${output}`);
+  print(options, { modules: rows }, () =>
+    [
+      describe(rows),
+      ...(rows.some(({ before, rank }) => rank < before) ? [] : [nothingReduced(updates, options)]),
+      `wrote the adapter to ${output}`,
+    ].join("\n\n"));
+}
+
+/** Says so, and which value would reduce the update that loses least. */
+function nothingReduced(updates: readonly LowRankUpdate[], { energy }: ResizeOptions): string {
+  const most = boundsOf(updates.map(({ A }) => A.shape[0]))[1];
+  if (most === 1) return "nothing to reduce: every update has rank 1";
+  if (energy === undefined) return `nothing to reduce: --rank ${most - 1} or lower would`;
+  // Rounded down, so that the value does what is said of it.
+  const share = Math.floor(1e4 * boundsOf(updates.map(shareWithoutLast))[1]) / 1e4;
+  return `nothing to reduce: every direction is needed for that share; --energy ${share} would`;
+}
+
+/** The share of |dW|^2 that is left without the last direction. */
+function shareWithoutLast(update: LowRankUpdate): number {
+  const squares = updateSingularValues(update).map((value) => value ** 2);
+  const all = squares.reduce((sum, square) => sum + square, 0);
+  return squares.length === 1 ? 0 : 1 - squares.at(-1)! / all;
 }
 
 function rowOf(update: LowRankUpdate, { A, error }: TruncatedUpdate) {
@@ -72,7 +96,7 @@ function describe(rows: readonly ReturnType<typeof rowOf>[]): string {
     ["module", ({ name }) => name],
     ["rank before", ({ before }) => before],
     ["rank", ({ rank }) => rank],
-    ["error", ({ error }) => error.toExponential(2)],
+    ["error", ({ error }) => `${digits(100 * error, 3)}%`],
   ]);
 }
 

@@ -1,16 +1,16 @@
-/** Reading the updates of an adapter folder. @module */
+/** Reading an adapter folder without a device. @module */
 
-import { type LowRankUpdate, readAdapter } from "../formats/mod.ts";
+import { type PeftAdapter, readAdapter } from "../formats/mod.ts";
 import { type CommonOptions, note } from "./common.ts";
+import { assertAdapterFolder } from "./model_folder.ts";
 
-/** Reads the updates of an adapter, and notes what else its folder contains. */
-export async function readUpdates(
-  folder: string,
-  options: CommonOptions,
-): Promise<readonly LowRankUpdate[]> {
-  const { updates, leftOut } = await readAdapter(folder, { updatesOnly: true });
+/** Reads an adapter's configuration and updates, and notes what else its folder contains. */
+export async function readUpdates(folder: string, options: CommonOptions): Promise<PeftAdapter> {
+  await assertAdapterFolder(folder);
+  const adapter = await readAdapter(folder, { updatesOnly: true });
+  const { leftOut } = adapter;
   if (leftOut.length > 0) {
     note(options, `left out of ${folder}: fully trained tensors ${leftOut.join(", ")}`);
   }
-  return updates;
+  return adapter;
 }

@@ -42,6 +42,12 @@ export function grouped(value: number): string {
   return groups.format(value);
 }
 
+/** A number to that many significant digits, without an exponent where one can do without: `0.441`. */
+export function digits(value: number, most: number): string {
+  const text = value.toPrecision(most);
+  return text.includes("e") ? String(Number(text)) : text;
+}
+
 /** log Σ exp xᵢ over `count` values from `start`, without overflow. */
 export function logSumExpOf(
   x: ArrayLike<number>,

@@ -92,10 +92,19 @@ function broken(address: string, error: Error, { ms, signal }: TimeLimit): Error
   return new Error(`cannot read ${address}: ${reason}`, { cause: error });
 }
 
+/** What Deno's words for a connection that fails mean. */
+const connectionReasons: readonly [words: RegExp, reason: string][] = [
+  [/dns error|failed to lookup/, "no server of that name was found; is there a network?"],
+  [/connection refused/i, "the server does not accept connections"],
+  [/network is unreachable/i, "there is no network"],
+  [/certificate/i, "the server's certificate is not trusted"],
+];
+
 /** Deno's reason is in the cause, after the address again. */
 function detailOf({ cause, message }: Error): string {
   if (!(cause instanceof Error)) return message;
-  return cause.message.replace(/^error sending request for url \(.*?\): /, "");
+  const known = connectionReasons.find(([words]) => words.test(cause.message));
+  return known?.[1] ?? cause.message.replace(/^error sending request for url \(.*?\): /, "");
 }
 
 async function assertAnswer(address: string, response: Response, wanted: number): Promise<void> {
@@ -108,8 +117,25 @@ async function assertAnswer(address: string, response: Response, wanted: number)
       "it must answer range requests, and ignored one; the file was not downloaded",
     );
   }
-  await refuse(address, response, `it answered ${status} ${statusText}`.trim());
+  await response.body?.cancel();
+  throw new Error(
+    `cannot read ${address}: ${refusals[status] ?? "the server refused"} (${
+      `${status} ${statusText}`.trim()
+    })`,
+  );
 }
+
+/** What a server means by a status. */
+const refusals: Readonly<Record<number, string>> = {
+  401: "the server asks for a login",
+  403: "the server does not allow it",
+  404: "the server has no such file",
+  416: "the file is empty or ends before the requested range",
+  429: "the server asks for fewer requests; try again later",
+  500: "the server failed",
+  502: "the server failed",
+  503: "the server is not available",
+};
 
 async function refuse(address: string, response: Response, reason: string): Promise<never> {
   await response.body?.cancel();

@@ -142,13 +142,13 @@ async function read(what: string, path: string): Promise<Checkpoint> {
   for (const name of file.tensors.keys()) tensors.set(name, await file.read(name));
   const digest = await checkpointDigest(file.metadata.state, tensors);
   if (digest === file.metadata.digest) return { state, tensors };
-  throw new RangeError(`${what} needs the bytes that were written, found a different SHA-256`);
+  throw new RangeError(`${what} needs the bytes that were written, found others`);
 }
 
 /** Adds to a failure that the checkpoint before is still there. */
 const adviser = (path: string) => async (error: Error): Promise<never> => {
   if (await kindOf(path) === "file" && await kindOf(before(path)) === "file") {
-    error.message += `; the one before is ${before(path)}: remove ${path} to resume from it`;
+    error.message += "; remove it to resume from the one before, which ends with .old";
   }
   throw error;
 };

@@ -71,6 +71,8 @@ Deno.test("a path that leads through a file gives a readable error", () =>
       `cannot read ${folder}/file/b.json: ${reason}`,
     );
     await assertFails(["inspect", `${folder}/file`], reason);
+    const below = `${folder}/file/below`;
+    await assertFails(["inspect", below], `in ${below}: there is no such folder\n`);
   }));
 
 Deno.test("a configuration alone, or a folder without weights, cannot be run", () =>
@@ -163,7 +165,7 @@ Deno.test("a folder without an adapter and one without weights give different er
     const missing = `${folder}/none`;
     await assertFails(
       [...args, "--adapter", missing],
-      `cannot read the adapter in ${missing}: cannot read ${missing}/adapter_config.json: it does not exist`,
+      `cannot read the adapter in ${missing}: there is no such folder`,
     );
     await Deno.mkdir(missing);
     await Deno.copyFile(`${adapter}/adapter_config.json`, `${missing}/adapter_config.json`);

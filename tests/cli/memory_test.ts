@@ -12,6 +12,10 @@ Deno.test("the roles add up to the peak, and Adam keeps twice what is trained", 
     const size = ["--model", config, "--batch", "4", "--length", "128"];
     const full = await lowrankJson("memory", ...size, "--method", "full");
     const lora = await lowrankJson("memory", ...size, "--method", "lora", "--rank", "8");
+    assertEquals([full.fullPeak, lora.fullPeak], [full.peak, full.peak]);
+    const { stdout } = await lowrank("memory", ...size, "--method", "lora", "--rank", "8");
+    const factor = (full.peak / lora.peak).toPrecision(3);
+    assertStringIncludes(stdout, ` at the peak, ${factor} times as much\n`);
     for (const { byRole, peak } of [full, lora]) {
       const bytes: number[] = Object.values(byRole);
       assertEquals(bytes.reduce((all, some) => all + some), peak);

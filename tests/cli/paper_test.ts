@@ -29,7 +29,7 @@ Deno.test("without a table, or with all, every cell is printed", async () => {
   assertEquals(stdout.includes("Quoted from"), false);
   assertMatch(
     stdout,
-    /\n85 equal when rounded, 16 equal when truncated, 39 differs, 1,\d{3} quoted\n$/,
+    /\n85 equal when rounded, 16 equal when truncated, 39 differ, 1,\d{3} quoted\n$/,
   );
 });
 

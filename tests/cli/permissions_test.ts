@@ -37,8 +37,10 @@ Deno.test("the task and the shebang grant the same, and neither grants all", () 
   }
 });
 
-Deno.test("README.md starts the program from another folder without -A", () => {
-  const [, flags] = /`npx -y deno run (.*) PATH\/cli\.ts …`/.exec(sourceText("README.md"))!;
+Deno.test("the guide starts the program from another folder without -A", () => {
+  const [, flags] = /`npx -y deno run (.*) PATH\/cli\.ts …`/.exec(
+    sourceText("docs/command_line.md"),
+  )!;
   const granted = flagsOf("lowrank");
   assertEquals(flags.split(" ").filter((flag) => !granted.includes(flag)), []);
 });
@@ -134,7 +136,7 @@ Deno.test("a command that lacks a permission says so in one sentence", () =>
     assertFailed(await run(reading, "cli.ts", ...html), "page.html", lacks("write"));
     assertFailed(
       await run(["--no-prompt"], "cli.ts", "inspect", adapter),
-      `${adapter}/adapter_config.json: ${lacks("read")}`,
+      `cannot read ${adapter}: ${lacks("read")}`,
     );
     assertFailed(
       await run(reading, "cli.ts", "count", "--url", "http://127.0.0.1:9/a"),

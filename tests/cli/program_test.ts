@@ -29,6 +29,12 @@ const commands = [
   "resize",
 ];
 
+/** The commands that use an option which all accept. */
+const usersOf = {
+  "--device": ["devices", "train", "generate", "logits", "gradients", "merge"],
+  "--seed": ["train", "generate", "inspect"],
+};
+
 Deno.test("without arguments, the help lists every command and the exit code is 0", async () => {
   const { code, stdout, stderr } = await lowrank();
   assertEquals([code, stderr], [0, ""]);
@@ -41,8 +47,9 @@ for (const command of commands) {
     const { code, stdout } = await lowrank("help", command);
     assertEquals(code, 0);
     assertStringIncludes(stdout, `Usage: lowrank ${command} `);
-    for (const option of ["--device", "--json", "--seed", "--quiet"]) {
-      assertStringIncludes(stdout, `  ${option}`);
+    for (const option of ["--json", "--quiet"]) assertStringIncludes(stdout, `  ${option}`);
+    for (const [option, users] of Object.entries(usersOf)) {
+      assertEquals(stdout.includes(`  ${option} `), users.includes(command), option);
     }
     const [, ...lines] = stdout.split("\n");
     assertEquals(lines.filter((line) => line.length > 80), []);
@@ -79,6 +86,15 @@ Deno.test("devices lists cpu and says which is chosen", async () => {
   assert(kinds.includes("cpu") && kinds.includes(chosen));
   const fields = ["kind", "name", "software", "threads", "blas", "features"];
   for (const device of devices) assertEquals(Object.keys(device).sort(), [...fields].sort());
+});
+
+Deno.test("devices stars the one that --device names, and says so if there is none", async () => {
+  const starred = ({ stdout }: { stdout: string }) => /^\* +(\w+)/m.exec(stdout)?.[1];
+  assertEquals(starred(await lowrank("devices")), "cpu");
+  const asked = await lowrank("devices", "--device", "webgpu");
+  const isThere = /^[* ] +webgpu/m.test(asked.stdout);
+  assertEquals(starred(asked), isThere ? "webgpu" : undefined);
+  assertEquals(asked.stderr, isThere ? "" : "no webgpu device found\n");
 });
 
 Deno.test("as a process: one JSON document, notes on standard error, exit code 0", () =>

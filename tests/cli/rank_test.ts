@@ -34,6 +34,37 @@ Deno.test("inspect prints every measure, and the suggested rank keeps to the err
   }
 });
 
+/** The adapter of the rank study whose q and v share a weight. */
+const fused = "models/rank-study/qv-r8-seed1";
+
+Deno.test("inspect begins with a summary, names sites by their roles, and fits 100 columns", async () => {
+  for (const base of [[], ["--base", "models/tiny-gpt2"]]) {
+    const { stdout } = await lowrank("inspect", fused, ...base);
+    const lines = stdout.split("\n");
+    assertEquals(lines.slice(0, 4), [
+      "base: tiny-gpt2",
+      "adapts: 4 sites (q, v) in 2 modules; names begin with transformer.h.",
+      "trained: 16,384 values; rank 8; scaling 2",
+      "in PEFT: r = 16, as it sees the 2 sites of a weight as one module of rank 8 + 8",
+    ]);
+    const rows = lines.filter((line) => /^\d\.attn/.test(line)).map((line) => line.split(" ")[0]);
+    assertEquals(rows, [0, 1].flatMap((h) => ["q", "v"].map((role) => `${h}.attn.c_attn:${role}`)));
+    assertEquals(lines.filter((line) => line.length > 100 || /\de[+-]\d/.test(line)), []);
+  }
+});
+
+Deno.test("inspect, compare and resize of no folder, or of a model's, say what it is", async () => {
+  const none = "cannot read the adapter in nowhere: there is no such folder\n";
+  const wrong = `cannot read the adapter in ${model}: it holds a model (model.safetensors), and`;
+  for (const [folder, sentence] of [["nowhere", none], [model, wrong]]) {
+    await assertFails(["inspect", folder], sentence);
+    await assertFails(["compare", adapter, folder], sentence);
+    await assertFails(["resize", folder, "--rank", "1", "--output", "out"], sentence);
+    const prompt = ["--model", "models/tiny-gpt2", "--prompt", "we"];
+    await assertFails(["generate", ...prompt, "--adapter", folder], sentence);
+  }
+});
+
 Deno.test("inspect and compare ignore a fully trained classifier, and say so", () =>
   withFolder(async (folder) => {
     const config = { ...goodConfig, modules_to_save: ["classifier"] };
@@ -42,7 +73,7 @@ Deno.test("inspect and compare ignore a fully trained classifier, and say so", (
     const said = `left out of ${folder}: fully trained tensors classifier.bias\n`;
     for (const command of [["inspect", folder], ["compare", folder, folder]]) {
       const { stdout, stderr } = await lowrank(...command);
-      assertStringIncludes(stdout, moduleName);
+      assertStringIncludes(stdout, moduleName.split(".").at(-1)!);
       assertStringIncludes(stderr, said);
     }
     await assertFails(["resize", folder, "--rank", "1", "--output", `${folder}/x`], "classifier");
@@ -59,7 +90,8 @@ Deno.test("inspect --base: norms of the adapted weights, which GPT-2 stores tran
     assert(amplification.inDelta <= amplification.inWeight);
   }
   const { stdout } = await lowrank("inspect", adapter, "--base", model);
-  assertStringIncludes(stdout.split("\n")[0], "|dW| / |W|  factor");
+  assertStringIncludes(stdout, "needed  |dW|/|W|  factor\n");
+  assertStringIncludes(stdout, "factor: how much the update amplifies what W does");
   // Names without the prefix, as the hub's own gpt2 has them.
   const bare = await lowrankJson("inspect", adapter, "--base", golden("gpt2_tiny_bare"));
   assertEquals(bare.modules.length, modules.length);
@@ -162,6 +194,11 @@ Deno.test("resize --energy keeps the share, and the table says where it was writ
       `${folder}/all`,
     );
     assertStringIncludes(stdout, `wrote the adapter to ${folder}/all`);
+    const [, value] = /nothing to reduce: .*; --energy (0\.\d+) would/.exec(stdout)!;
+    const less = await lowrankJson("resize", adapter, "--energy", value, "--output", folder);
+    assert(less.modules.some(({ rank, before }: Record<string, number>) => rank < before));
+    const same = await lowrank("resize", adapter, "--rank", "6", "--output", `${folder}/all`);
+    assertStringIncludes(same.stdout, "nothing to reduce: --rank 5 or lower would\n");
   }));
 
 Deno.test("resize refuses no rule, two rules, and overwriting its input", () =>
@@ -195,6 +232,8 @@ Deno.test("compare: an adapter with itself is 1 on the diagonal, with another ne
     }
     const page = `${folder}/page.html`;
     const { modules } = await lowrankJson("compare", other, adapter, "--html", page);
+    const said = (await lowrank("compare", other, adapter, "--html", page)).stdout;
+    assertStringIncludes(said, `\nwrote the page to ${page}\n`);
     assertEquals(modules.length, 2);
     for (const { phi, dimensions, randomBaseline, principalAngles } of modules) {
       assertEquals(dimensions, 48);

@@ -211,8 +211,13 @@ Deno.test("sites in the metadata that nest without end are refused at once", () 
     );
   }));
 
-Deno.test("the error of the cause is kept", () =>
+Deno.test("the system's error is the cause, and no sentence is in the chain twice", () =>
   withFolder(async (folder) => {
     const error = await assertRejects(() => readAdapter(folder), AdapterFileError);
-    assert(error.cause instanceof Error);
+    assert(error.cause instanceof Deno.errors.NotFound);
+    await Deno.writeTextFile(`${folder}/adapter_config.json`, "[]");
+    assertEquals(
+      (await assertRejects(() => readAdapter(folder), AdapterFileError)).cause,
+      undefined,
+    );
   }));

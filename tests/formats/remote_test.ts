@@ -90,7 +90,7 @@ Deno.test("a range must be the one that was asked for, whole and with the file's
   await refuses(first, with206("bytes 5-12/99"), `${unusable}: it must send byte 0 first, sent 5`);
   await refuses(first, with206("bytes 0-7/99", 3), "the server must send 8 bytes, sent 3");
   const status = () => new Response(null, { status: 503 });
-  await refuses(first, status, `${unusable}: it answered 503 Service Unavailable`);
+  await refuses(first, status, "the server is not available (503 Service Unavailable)");
 });
 
 Deno.test("a header with a wrong length is not fetched", async () => {
@@ -136,7 +136,7 @@ Deno.test("an index must name files beside it that hold what it says", async () 
   await fails({ weight_map: { c: "1.safetensors" } }, `${file} 1.safetensors must hold "c"`);
   await fails(
     { weight_map: { c: "3.safetensors" } },
-    `3.safetensors: ${unusable}: it answered 404 Not Found`,
+    "3.safetensors: the server has no such file (404 Not Found)",
   );
 });
 
@@ -203,6 +203,12 @@ Deno.test("an address must be one, and somebody must answer", async () => {
   await assertRejects(
     () => readRemoteHeaders(`${closed}/a.safetensors`),
     Error,
-    `cannot read ${closed}/a.safetensors: `,
+    `cannot read ${closed}/a.safetensors: the server does not accept connections`,
+  );
+  // A name that no server may ever have (RFC 6761).
+  await assertRejects(
+    () => readRemoteHeaders("http://lowrank.invalid/a.safetensors"),
+    Error,
+    "a.safetensors: no server of that name was found",
   );
 });

@@ -7,6 +7,7 @@ import { filesUnder, sourceText } from "../support/source_files.ts";
 Deno.test("every relative link in a Markdown file leads to a file or a folder", () => {
   const roots = [
     "docs",
+    "examples",
     "models",
     "bench",
     "scripts",

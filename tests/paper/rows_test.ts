@@ -47,15 +47,22 @@ for (const table of Object.keys(printedTables)) {
   });
 }
 
-Deno.test("the README states how many cells have each verdict", () => {
-  const counts = countVerdicts(rows), readme = sourceText("README.md").replaceAll(/\s+/g, " ");
+/** A text of the repository as one line. */
+const textOf = (path: string): string => sourceText(path).replaceAll(/\s+/g, " ");
+
+Deno.test("the README and a guide state how many cells have each verdict", () => {
+  const counts = countVerdicts(rows), guide = textOf("docs/command_line.md");
   const stated = `Arithmetic reaches ${computed.length} of the paper's printed cells: ` +
     `${counts["equal when rounded"]} are equal when rounded, ` +
     `${counts["equal when truncated"]} when truncated, ${counts.differs} differ`;
   const inferred = equal.filter((row) => computationOf(row)!.inferred).length;
   const settings = `of the ${equal.length} that are equal, ${inferred} have a setting`;
-  assert(readme.includes(settings), `README.md must state: ${settings}`);
-  assert(readme.includes(stated), `README.md must state: ${stated}`);
+  assert(guide.includes(settings), `docs/command_line.md must state: ${settings}`);
+  assert(guide.includes(stated), `docs/command_line.md must state: ${stated}`);
+  const cells = `${equal.length} of [${computed.length} cells][cells] follow from its settings`;
+  assert(textOf("README.md").includes(cells), `README.md must state: ${cells}`);
+  const verdict = `${counts.differs} differ |`;
+  assert(textOf("README.md").includes(verdict), `README.md must state: ${verdict}`);
 });
 
 Deno.test("every computation belongs to a printed cell, and every formula is one of accounting", () => {

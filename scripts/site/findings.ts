@@ -1,0 +1,67 @@
+/**
+ * Writes `docs/findings.md` from what the main job found: `deno task reproduce`, then
+ * `deno task docs:findings`.
+ *
+ * @module
+ */
+
+import type { Finding } from "../../experiments/frame/mod.ts";
+
+/** The part of `results.json` that the page shows. */
+export interface Results {
+  readonly facts: Readonly<Record<string, string>>;
+  readonly results: readonly { readonly findings: readonly Finding[] }[];
+}
+
+const intro = `# Findings
+
+\`deno task reproduce\` checks the paper's claims and writes the report \`results/index.html\`. This page
+has its verdicts. Every rule was written before the run; the report shows it beside the numbers, with
+figures and the settings.
+
+- **reproduced**: our number meets the rule.
+- **not reproduced at this scale**: it does not, with a model of two layers and minutes of training.
+  A larger model may decide otherwise.
+- **not reproduced**: it does not, and scale is no excuse.
+- **differs**: the paper prints a number, and the exact one is another.
+- **holds**, **does not hold**: of claims that the paper does not make.
+- **holds here, not with --full**: such a claim, which a longer job has refuted.
+
+Losses are in nats per token: lower is better, and a difference of 0.1 makes the correct next token
+10% more likely. r is the rank. φ is the share that two sets of directions have in common: 0 for none,
+1 for all. For other symbols, see [Notation](notation.md).
+`;
+
+/** The page as Markdown. */
+export function findingsPage({ facts, results }: Results): string {
+  const findings = results.flatMap(({ findings }) => findings);
+  const { device, seeds, made } = facts;
+  return [
+    intro,
+    `Made ${made}, on ${device}; seeds: ${seeds}.`,
+    section("The paper's claims", findings.filter(({ beyond }) => !beyond), true),
+    section("Beyond the paper", findings.filter(({ beyond }) => beyond), false),
+  ].join("\n");
+}
+
+function section(title: string, findings: readonly Finding[], isPrinted: boolean): string {
+  const columns = isPrinted
+    ? ["claim", "printed", "ours", "verdict"]
+    : ["claim", "ours", "verdict"];
+  const rows = findings.map(({ claim, printed = "–", ours, found, verdict }) => [
+    claim,
+    ...(isPrinted ? [printed] : []),
+    ours ?? found,
+    verdict,
+  ]);
+  return `\n## ${title}\n\n${[columns, columns.map(() => "---"), ...rows].map(line).join("\n")}\n`;
+}
+
+const line = (cells: readonly string[]): string =>
+  `| ${cells.map((cell) => cell.replaceAll("|", "\\|").replaceAll(/\s+/g, " ")).join(" | ")} |`;
+
+if (import.meta.main) {
+  const [path = "results/results.json"] = Deno.args, page = "docs/findings.md";
+  await Deno.writeTextFile(page, findingsPage(JSON.parse(await Deno.readTextFile(path))));
+  await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", page] }).spawn().status;
+}

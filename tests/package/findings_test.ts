@@ -1,0 +1,36 @@
+/** The page of findings, from what the main job writes. */
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { findingsPage } from "../../scripts/site/findings.ts";
+import { sourceText } from "../support/source_files.ts";
+
+const shared = { rule: "reproduced when …", found: "a long sentence" };
+const results = [{
+  findings: [
+    { ...shared, claim: "A", verdict: "differs", printed: "10 | 20", ours: "9" },
+    { ...shared, claim: "B", verdict: "reproduced" },
+    { ...shared, claim: "C", verdict: "holds", beyond: true, ours: "3" },
+  ],
+}] as const;
+
+Deno.test("the paper's claims stand beside what it prints, those beyond it in a table of their own", () => {
+  const facts = { device: "cpu", seeds: "1, 2", made: "2026-01-01 in 9 s" };
+  const page = findingsPage({ facts, results }), [paper, beyond] = page.split("## Beyond");
+  assertStringIncludes(
+    paper,
+    "\n| A | 10 \\| 20 | 9 | differs |\n| B | – | a long sentence | reprod",
+  );
+  assertStringIncludes(beyond, "\n| C | 3 | holds |\n");
+  assertStringIncludes(page, "Made 2026-01-01 in 9 s, on cpu; seeds: 1, 2.");
+});
+
+Deno.test("the committed page has the words for verdicts that it explains, and no others", () => {
+  const page = sourceText("docs/findings.md"), [intro] = page.split("\n## ");
+  const explained = new Set(Array.from(intro.matchAll(/\*\*(.+?)\*\*/g), ([, word]) => word));
+  const rows = page.split("\n").filter((line) =>
+    line.startsWith("| ") && !/^\| (claim|-)/.test(line)
+  );
+  assert(rows.length > 10);
+  const verdicts = rows.map((row) => row.split("|").at(-2)!.trim());
+  assertEquals(verdicts.filter((verdict) => !explained.has(verdict)), []);
+});

@@ -1,0 +1,41 @@
+/** The README: its length, its program, and the numbers that it states. */
+
+import { assert, assertEquals } from "@std/assert";
+import { withFolder } from "../support/folders.ts";
+import { rootPath, sourceText } from "../support/source_files.ts";
+import { methodPicture } from "../../scripts/site/method_picture.ts";
+import { countTrained } from "../../experiments/counting.ts";
+import { gpt3Memory } from "../../experiments/memory.ts";
+import { run } from "./run.ts";
+
+const readme = sourceText("README.md");
+
+Deno.test("the README has at most 150 lines", () => {
+  assert(readme.split("\n").length <= 151, `${readme.split("\n").length - 1} lines`);
+});
+
+Deno.test("the README's program learns its example, with the permissions that it says", () =>
+  withFolder(async (folder) => {
+    const [, program] = /```ts\n([\s\S]*?)```/.exec(readme)!;
+    const [, flags] = /npx -y deno run (.*) first\.ts/.exec(readme)!;
+    const [, config] = /```json\n([\s\S]*?)```/.exec(sourceText("docs/notebooks.md"))!;
+    await Deno.symlink(`${rootPath}models`, `${folder}/models`);
+    await Deno.writeTextFile(`${folder}/deno.json`, config.replaceAll("../lowrank/", rootPath));
+    await Deno.writeTextFile(`${folder}/first.ts`, program);
+    const printed = await run(folder, [...flags.split(" "), "first.ts"]);
+    const [, first, last, text] = /^([\d.]+) ([\d.]+) (.*)\n$/s.exec(printed)!;
+    assert(Number(last) < Number(first) / 4, printed);
+    assertEquals(text.trim(), /completion: "([^"]*)"/.exec(program)![1].trim());
+    assert((await Deno.stat(`${folder}/out/boat/adapter_config.json`)).isFile);
+  }));
+
+Deno.test("the README's numbers about GPT-3 are those of the count and of the dry device", () => {
+  const fewer = Math.round(countTrained(0) / countTrained(4)).toLocaleString("en-US");
+  assert(readme.includes(`${fewer} times, [counted]`), `${fewer} times`);
+  const less = (gpt3Memory(0).peak / gpt3Memory(4).peak).toFixed(2);
+  assert(readme.includes(`[${less} times]`), `${less} times less memory`);
+});
+
+Deno.test("the picture of the method is the one that its script draws", () => {
+  assertEquals(sourceText("docs/images/method.svg"), methodPicture());
+});
