@@ -48,8 +48,7 @@ class Bottleneck implements Adaptation {
   forward(tape: Tape, _x: Tensor, y: Tensor): Tensor {
     const [down, downBias, up, upBias] = this.parameters;
     const update = tape.pipe(
-      y,
-      (y) => linear(tape, y, down, downBias),
+      linear(tape, y, down, downBias),
       (hidden) => gelu(tape, hidden),
       (hidden) => linear(tape, hidden, up, upBias),
     );

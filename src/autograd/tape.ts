@@ -145,13 +145,13 @@ export class Tape extends Scope {
   }
 
   /**
-   * Passes x through operations, one after another, and releases every value on the way as soon as the
-   * next one is there. x and the result stay the caller's; an operation may return its argument.
+   * Passes x through operations, one after another, and releases every value, x included, as soon as
+   * the next one is there. An operation may return its argument.
    */
   pipe(x: Tensor, ...operations: readonly ((value: Tensor) => Tensor)[]): Tensor {
     return operations.reduce((value, operation) => {
       const next = operation(value);
-      if (value.storage !== x.storage && value.storage !== next.storage) this.release(value);
+      if (value.storage !== next.storage) this.release(value);
       return next;
     }, x);
   }

@@ -70,16 +70,14 @@ export class Gpt2 extends TextModel {
   override forward(tape: Tape, inputs: ModelInputs, { cache, rows }: ForwardOptions = {}): Tensor {
     const context = sequenceContext(tape, inputs, this.positions, cache);
     const wanted = this.#head.rowsOf(inputs, rows);
-    const embedded = this.#embed(tape, inputs, cache?.length);
     const outputs = tape.pipe(
-      embedded,
+      this.#embed(tape, inputs, cache?.length),
       (x) => dropout(tape, x, this.options.dropout ?? 0),
       ...this.#blocks.flatMap((block, layer) => block.sublayers(tape, context, layer)),
       (x) => wanted ? pickRows(tape, x, wanted) : x,
       (states) => this.#finalNorm.forward(tape, states),
       (states) => this.#head.forward(tape, states),
     );
-    tape.release(embedded);
     cache?.advance(context.time);
     return outputs;
   }
@@ -166,7 +164,7 @@ function residual(
   place: Place,
 ): Tensor {
   const n = norm.forward(tape, x);
-  const y = tape.pipe(n, sublayer, (y) => place.forward(tape, n, y));
+  const y = place.forward(tape, n, sublayer(n));
   const sum = add(tape, x, y);
   tape.release(n, y);
   return sum;

@@ -36,8 +36,7 @@ export class CausalSelfAttention {
   /** Maps x (batch · time, width) to the same shape; `layer` is the block's index in the cache. */
   forward(tape: Tape, x: Tensor, context: SequenceContext, layer: number): Tensor {
     return tape.pipe(
-      x,
-      (x) => this.#qkv.forward(tape, x),
+      this.#qkv.forward(tape, x),
       (qkv) => this.#attend(tape, fusedInputs(qkv), context, layer),
       (attended) => this.#output.forward(tape, attended),
       (y) => dropout(tape, y, this.#dropout),

@@ -40,14 +40,13 @@ export class Linear {
     const { weight, bias, adaptations } = this, dense = weight.parameter;
     // The first adaptations, as far as they can be fused with the product of a dense weight.
     const fused = dense ? leadingSites(adaptations) : [];
-    const product = (x: Tensor) =>
-      dense && fused.length > 0
-        ? adaptedLinear(tape, x, dense, bias, fused)
-        : linear(tape, x, weight, bias);
+    const y = dense && fused.length > 0
+      ? adaptedLinear(tape, x, dense, bias, fused)
+      : linear(tape, x, weight, bias);
     const adapted = adaptations.slice(fused.length).map((adaptation) => (y: Tensor) =>
       adaptation.forward(tape, x, y)
     );
-    return tape.pipe(x, product, ...adapted);
+    return tape.pipe(y, ...adapted);
   }
 }
 

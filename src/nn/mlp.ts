@@ -21,8 +21,7 @@ export class Mlp {
   /** Maps x (tokens, width) to the same shape. */
   forward(tape: Tape, x: Tensor): Tensor {
     return tape.pipe(
-      x,
-      (x) => this.#up.forward(tape, x),
+      this.#up.forward(tape, x),
       (hidden) => gelu(tape, hidden),
       (hidden) => this.#down.forward(tape, hidden),
       (y) => dropout(tape, y, this.#dropout),

@@ -19,7 +19,10 @@ export class Place {
     this.width = width;
   }
 
-  /** From the sublayer's input x and its output y, (tokens, width) each, to the adapted output. */
+  /**
+   * From the sublayer's input x and its output y, (tokens, width) each, to the adapted output; y is
+   * released if there is another one.
+   */
   forward(tape: Tape, x: Tensor, y: Tensor): Tensor {
     const adapted = this.adaptations.map((adaptation) => (y: Tensor) =>
       adaptation.forward(tape, x, y)

@@ -81,15 +81,14 @@ export class LoraSite implements Adaptation, LowRankSite {
 
   /** y[:, rows] + scaling · B A drop(x), on a weight of any kind. */
   forward(tape: Tape, x: Tensor, y: Tensor): Tensor {
+    const dropped = dropoutWithGradient(tape, x, this.dropout);
     const update = tape.pipe(
-      x,
-      (x) => dropoutWithGradient(tape, x, this.dropout),
-      (x) => linear(tape, x, this.A),
+      linear(tape, dropped, this.A),
       (Ax) => scale(tape, Ax, this.scaling),
       (Ax) => linear(tape, Ax, this.B),
     );
     const sum = addColumns(tape, y, update, this.rows.start);
-    tape.release(update);
+    tape.release(update, ...(dropped === x ? [] : [dropped]));
     return sum;
   }
 
