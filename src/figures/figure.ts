@@ -8,6 +8,8 @@ export interface SliderStep {
   readonly label: string;
   /** The traces: the same number at every position. What a step does not name is as in the first. */
   readonly data: readonly Trace[];
+  /** Its axes, if they are not those of the figure. */
+  readonly layout?: Layout;
   /** A line about this position, above the plot. */
   readonly caption?: string;
 }
