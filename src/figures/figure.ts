@@ -61,6 +61,8 @@ export interface TableColumn {
   readonly key: string;
   /** Heading, with the unit of the numbers if they have one. */
   readonly label: string;
+  /** A heading above those of neighboring columns that have it in common. */
+  readonly group?: string;
   /** How its values are printed. */
   readonly unit: Unit;
   /** Key of the small print below each value. */
