@@ -3,7 +3,7 @@
 import { catalog, type ConfigJson } from "../src/architectures/mod.ts";
 import { grouped } from "../src/core/numbers.ts";
 import { axis, baseLayout, line, logCountAxis, table } from "../src/figures/mod.ts";
-import type { Column, Trace } from "../src/figures/mod.ts";
+import type { Axis, Column, Trace } from "../src/figures/mod.ts";
 import { optimizerColors, palette } from "../src/figures/palette.ts";
 import { baseConfig } from "./base_model.ts";
 import { type Experiment, experiment } from "./frame/mod.ts";
@@ -72,7 +72,21 @@ const optimizerTable = (id: string, title: string, key: "peak" | "state") => (ro
     ],
   });
 
-const sizeAxis = () => logCountAxis("model parameters", { range: [5.8, 11.5] });
+const sizeAxis = (title = "model parameters", more: Axis = {}) =>
+  logCountAxis(title, { range: [5.8, 11.5], ...more });
+
+/** Marks of models whose sequences are equally long. */
+const symbolOf: Readonly<Record<number, [symbol: string, name: string]>> = {
+  64: ["circle", "two small ones, 64 tokens"],
+  1024: ["square", "GPT-2, 1,024 tokens"],
+  2048: ["diamond", "GPT-3, 2,048 tokens"],
+};
+
+/** Entries of the legend for the marks, which have no line of their own. */
+const markNames = Object.values(symbolOf).map(([symbol, name]): Trace => {
+  const marker = { symbol, color: palette.base, size: 7 };
+  return { type: "scatter", mode: "markers", name, x: [null], y: [null], marker };
+});
 
 /** A line over the sizes, broken where the sequences become longer, which costs activations. */
 function sizeLine(
@@ -86,7 +100,7 @@ function sizeLine(
   return line(broken, (row) => row?.parameters ?? null, (row) => row ? y(row) : null, style, {
     mode: "lines+markers",
     text: broken.map((row) => row?.model ?? ""),
-    marker: { size: 6 },
+    marker: { size: 7, symbol: broken.map((row) => row ? symbolOf[row.length][0] : "") },
     ...more,
   });
 }
@@ -189,23 +203,28 @@ export const scaling: Experiment = experiment({
   ],
   figures: [(rows) => {
     const traces = optimizerLabels.flatMap((name, i) => {
-      const color = optimizerColors[i], dashed = { color, dash: "dash", width: 1 } as const;
-      const unnamed = { name, mode: "lines", showlegend: false } as const;
+      const style = { color: optimizerColors[i] }, right = { xaxis: "x2", showlegend: false };
       return [
-        sizeLine(rows, ({ byOptimizer }) => byOptimizer[i].peak, { color }, { name }),
-        sizeLine(rows, ({ byOptimizer }) => byOptimizer[i].state, dashed, unnamed),
+        sizeLine(rows, ({ byOptimizer }) => byOptimizer[i].peak, style, { name }),
+        sizeLine(rows, ({ byOptimizer }) => byOptimizer[i].state, style, { name, ...right }),
       ];
     });
+    const times = printedLine(rows, printed.memoryReduction, "paper: 3 times");
     return {
       id: "scaling-memory",
       title: "Memory of full fine-tuning divided by that of LoRA, by model size and optimizer",
       caption:
-        "Peak of a step in F32 on one sequence of the model's full length: 64 tokens for the two on the " +
-        "left, 1,024 for GPT-2, 2,048 for GPT-3, whose line is the lower one; r = 4 on q and v. SGD " +
-        "is hidden behind Adafactor, which has almost no state. Dashed: only weights, gradients and " +
-        "optimizer state. Dotted: the paper's number for GPT-3 175B.",
-      data: [...traces, printedLine(rows, printed.memoryReduction, "paper: 3 times")],
-      layout: baseLayout(sizeAxis(), axis("memory reduction (times)", { range: [0.9, 4.2] })),
+        "Left: the peak of a step in F32 on one sequence of the model's full length; right: weights, " +
+        "gradients and optimizer state alone; r = 4 on q and v. SGD is hidden behind Adafactor, which " +
+        "has almost no state. Dotted: the paper's number for GPT-3 175B.",
+      data: [...traces, times, { ...times, xaxis: "x2", showlegend: false }, ...markNames],
+      layout: baseLayout(
+        sizeAxis("parameters: peak of a step", { domain: [0, 0.47] }),
+        axis("memory reduction (times)", { range: [0.9, 4.2] }),
+        {
+          xaxis2: sizeAxis("parameters: between steps", { domain: [0.53, 1], anchor: "y" }),
+        },
+      ),
     };
   }, (rows) => {
     const style = { color: palette.lora[1] };
@@ -216,6 +235,7 @@ export const scaling: Experiment = experiment({
       data: [
         sizeLine(rows, ({ reduction }) => reduction, style, { name: "r = 4" }),
         printedLine(rows, printed.parameterReduction, "paper: 10,000 times"),
+        ...markNames,
       ],
       layout: baseLayout(sizeAxis(), logCountAxis("reduction (times)", { range: [1.8, 4.3] }), {
         height: 340,

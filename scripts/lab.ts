@@ -1,15 +1,24 @@
 /**
- * Opens the notebooks in JupyterLab: `deno task lab [OPTION…]`. The first time it installs JupyterLab
- * into `.venv`. Ctrl-C ends it. Options go to JupyterLab (`--no-browser`, `--port=8889`).
+ * Opens notebooks in JupyterLab: `deno task lab [FOLDER | NOTEBOOK] [OPTION…]`, without a place the
+ * project's own. The first time it installs JupyterLab and a BLAS into `.venv`. Ctrl-C ends it. Options go
+ * to JupyterLab (`--no-browser`, `--port=8889`).
  *
  * @module
  */
 
 import { notebooksPath } from "../tests/support/notebook_file.ts";
 import { labPython, prepareLab } from "./lab_environment.ts";
+import { mapEntries } from "./lab_imports.ts";
+import { labArguments, labPlace } from "./lab_place.ts";
+import { trustCommitted } from "./lab_trust.ts";
 
-async function lab(options: readonly string[]): Promise<number> {
+async function lab(args: readonly string[]): Promise<number> {
+  // A task runs in the project's folder; this variable names the one where it was asked for.
+  const place = labPlace(args, Deno.env.get("INIT_CWD") ?? Deno.cwd()),
+    said = mapEntries(place.folder);
+  if (said !== undefined) console.log(said);
   await prepareLab();
+  if (place.folder === notebooksPath) await trustCommitted();
   let stop = () => {};
   // To listen before the start is also to pass on: where a shell ignores Ctrl-C (`deno task lab &`), a
   // server that inherited that would have kernels that no Stop button reaches.
@@ -17,13 +26,7 @@ async function lab(options: readonly string[]): Promise<number> {
     Deno.addSignalListener(signal, () => stop());
   }
   const server = new Deno.Command(labPython, {
-    args: [
-      "-m",
-      "jupyterlab",
-      `--ServerApp.root_dir=${notebooksPath}`,
-      "--LabApp.default_url=/lab/tree/00_tour.ipynb",
-      ...options,
-    ],
+    args: ["-m", "jupyterlab", ...labArguments(place)],
     stdin: "null",
     detached: true, // Ctrl-C is ours: SIGTERM ends kernels without a question, SIGINT may not
   }).spawn();

@@ -15,6 +15,7 @@ const routine = <const Name extends string>(name: Name, buffers: number, strings
 } as const);
 
 const lapackDefinitions = (prefix: string) => ({
+  // Every BLAS has it, so it is not optional: it tells which prefix the names of a library have.
   dgemm: {
     name: `${prefix}cblas_dgemm`,
     parameters: [
@@ -22,7 +23,6 @@ const lapackDefinitions = (prefix: string) => ({
       ...["f64", "buffer", "i32", "buffer", "i32", "f64", "buffer", "i32"] as const,
     ],
     result: "void",
-    optional: true,
   },
   dgeqrf: routine(`${prefix}dgeqrf_`, 8),
   dorgqr: routine(`${prefix}dorgqr_`, 9),
@@ -49,7 +49,7 @@ export function openLapack(): Lapack | undefined {
   const found = findLibrary(lapackDefinitions);
   if (!found) return undefined;
   const { dgemm, dgeqrf, dorgqr, dgesdd, dsyevd } = found.library.symbols;
-  if (!dgemm || !dgeqrf || !dorgqr || !dgesdd || !dsyevd) {
+  if (!dgeqrf || !dorgqr || !dgesdd || !dsyevd) {
     found.library.close();
     return undefined;
   }

@@ -59,14 +59,21 @@ const prefixes = ["", "scipy_"];
 
 const accelerate = "/System/Library/Frameworks/Accelerate.framework/Accelerate";
 
+/** Where `deno task lab` puts PyPI's, for a machine that has no other; not for a package in another place. */
+function labPaths(): string[] {
+  const { protocol, pathname } = new URL("../../.venv/lib/libscipy_openblas.so", import.meta.url);
+  return protocol === "file:" ? [decodeURIComponent(pathname)] : [];
+}
+
 /** In the order of the search. Debian has the soname alone unless -dev is installed. */
-const systemPaths = [
+const searchedPaths: readonly string[] = [
   "libopenblas.so.0",
   "libopenblas.so",
   "libopenblasp.so.0",
   "libscipy_openblas.so",
   accelerate,
   "libopenblas.dll",
+  ...labPaths(),
 ];
 
 const variable = "LOWRANK_BLAS";
@@ -85,12 +92,26 @@ export function findLibrary<Symbols extends Deno.ForeignLibraryInterface>(
   const requested = requestedPath();
   if (requested === "off" || !granted()) return undefined;
   if (requested !== undefined) return openRequested(requested, symbols);
-  for (const path of systemPaths) {
+  for (const path of searchedPaths) {
     const found = tryToOpen(path, symbols);
     if (typeof found !== "string") return found;
   }
   return undefined;
 }
+
+/**
+ * One line for programs that run long without a BLAS; `undefined` where there is one, or where
+ * `LOWRANK_BLAS` says that none is wanted.
+ */
+export function blasAdvice(): string | undefined {
+  if (requestedPath() === "off" || !granted()) return undefined;
+  const found = findLibrary(definitions);
+  found?.library.close();
+  return found ? undefined : advice;
+}
+
+const advice = "A BLAS would make this faster, and this machine has none: " +
+  "`deno task lab` installs one, as does apt-get install libopenblas0 on Debian.";
 
 /** The value of `LOWRANK_BLAS`; `undefined` for a search. */
 function requestedPath(): string | undefined {

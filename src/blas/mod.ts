@@ -2,4 +2,5 @@
 
 export { baseOf, Blas, type BlasPlace, openBlas } from "./blas.ts";
 export { Lapack, type LapackSymbols, openLapack } from "./lapack.ts";
+export { blasAdvice } from "./library.ts";
 export { type Sgemm, sgemmRange } from "./sgemm.ts";

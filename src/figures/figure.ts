@@ -8,6 +8,8 @@ export interface SliderStep {
   readonly label: string;
   /** The traces: the same number at every position. What a step does not name is as in the first. */
   readonly data: readonly Trace[];
+  /** Its axes, if they are not those of the figure. */
+  readonly layout?: Layout;
   /** A line about this position, above the plot. */
   readonly caption?: string;
 }
@@ -59,6 +61,8 @@ export interface TableColumn {
   readonly key: string;
   /** Heading, with the unit of the numbers if they have one. */
   readonly label: string;
+  /** A heading above those of neighboring columns that have it in common. */
+  readonly group?: string;
   /** How its values are printed. */
   readonly unit: Unit;
   /** Key of the small print below each value. */

@@ -6,7 +6,7 @@ import { escapeHtml } from "./html.ts";
 import { scriptJson } from "./json.ts";
 import { pictureSource } from "./picture.ts";
 import { plotlyConfig, plotlySource } from "./plotly.ts";
-import { tracesOfSteps } from "./slider_figure.ts";
+import { wholeSteps } from "./slider_figure.ts";
 import stepper from "./stepper.js" with { type: "text" };
 import { stepperHtml } from "./stepper.ts";
 
@@ -51,7 +51,7 @@ const hint = "A picture: run the cells (Run All) to move it.";
 export function drawable({ data, layout, slider }: Figure): Readonly<Record<string, unknown>> {
   if (!slider) return { data, layout };
   const sayings = slider.steps.map(({ caption = "" }) => caption);
-  return { layout, steps: tracesOfSteps(slider), sayings };
+  return { steps: wholeSteps(slider, layout), sayings };
 }
 
 /** The script of {@link plotHtml}; a front end may run it in place, or after the whole output. */
@@ -107,12 +107,13 @@ const loader = `(packed) => {
     box.querySelector("[data-hint]").remove();
     control.enable(true);
   };
-  const draw = async (place, { data, layout, steps = [data], sayings }) => {
+  const draw = async (place, { data, layout, steps = [{ data, layout }], sayings }) => {
     const { newPlot, react } = await plotly;
     const show = (at) => {
+      const { data, layout } = steps[at];
       place.style.height = (layout.height ?? 420) + "px"; // plotly asks for it when the width changes
       // Plotly writes into a layout, and would keep the range of one step for the next.
-      const figure = { data: steps[at], layout: structuredClone(layout), config };
+      const figure = { data, layout: structuredClone(layout), config };
       return place.data ? react(place, figure) : newPlot(place, figure);
     };
     if (place.data) return await show(0); // drawn before

@@ -34,15 +34,27 @@ const texAsText: DrawFormula = (tex) => `<code>${escapeHtml(tex)}</code>`;
 function tableBody({ columns, rows }: DataTable, draw: DrawFormula): string {
   const side = columns.map(({ unit }) => isText(unit) ? "" : ' class="number"');
   const head = columns.map(({ label }, i) => `<th${side[i]}>${escapeHtml(label)}</th>`).join("");
+  const heads = columns.some(({ group }) => group) ? `${groupHead(columns)}</tr><tr>${head}` : head;
   const body = rows.map((row) =>
     `<tr>${
       columns.map((column, i) => `<td${side[i]}>${cellHtml(row, column, draw)}</td>`).join("")
     }</tr>`
   ).join("\n");
   return `
-<thead><tr>${head}</tr></thead><tbody>
+<thead><tr>${heads}</tr></thead><tbody>
 ${body}
 </tbody>`;
+}
+
+/** A heading over each run of columns with one group. */
+function groupHead(columns: readonly TableColumn[]): string {
+  const starts = columns.flatMap(({ group }, i) =>
+    group === columns[i - 1]?.group && i > 0 ? [] : i
+  );
+  return starts.map((start, i) => {
+    const span = (starts[i + 1] ?? columns.length) - start;
+    return `<th colspan="${span}">${escapeHtml(columns[start].group ?? "")}</th>`;
+  }).join("");
 }
 
 function cellHtml(

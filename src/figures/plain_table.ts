@@ -19,7 +19,8 @@ export function alignColumns(
 /** Title, headings and rows, with numbers right-aligned; small print is left out. */
 export function plainTable({ title, quoted, columns, rows }: DataTable): string {
   const cells = rows.map((row) => columns.map(({ key, unit }) => formatValue(row[key], unit)));
-  const lines = [columns.map(({ label }) => label), ...cells];
+  const heads = columns.map(({ group, label }) => group ? `${group}, ${label}` : label);
+  const lines = [heads, ...cells];
   const whose = quoted === undefined ? "" : ` (${quoted})`;
   return `${title}${whose}\n${alignColumns(lines, columns.map(({ unit }) => !isText(unit)))}`;
 }

@@ -2,7 +2,7 @@
 
 import type { FigureSlider } from "./figure.ts";
 import type { Axis, Layout, Trace } from "./plotly_types.ts";
-import { tracesOfSteps } from "./slider_figure.ts";
+import { wholeSteps } from "./slider_figure.ts";
 
 /** Pixels below the plot for the slider, and above it for the line of each step. */
 const below = 84, above = 26;
@@ -22,11 +22,11 @@ export function withSlider(layout: Layout, slider: FigureSlider): Layout {
       active: 0,
       currentvalue: { prefix: `${name}: `, font: { size: 13 } },
       pad: { t: 56, b: 8 },
-      steps: tracesOfSteps(slider).map((traces, i) => ({
+      steps: wholeSteps(slider, layout).map((step, i) => ({
         label: steps[i].label,
         // An animation would keep the axes of the first step.
         method: "update",
-        args: [columnsOf(traces), { "title.text": titles[i], ...freeAxes(layout) }],
+        args: [columnsOf(step.data), { "title.text": titles[i], ...rangesOf(step.layout) }],
       })),
     }],
   };
@@ -40,12 +40,11 @@ function columnsOf(traces: readonly Trace[]): Record<string, unknown[]> {
   );
 }
 
-/** Asks for a new range of each axis that has none of its own. */
-function freeAxes(layout: Layout): Record<string, unknown> {
-  const axes = Object.keys(layout).filter((name) => /^[xy]axis\d*$/.test(name));
-  const free = axes.map((name): [string, Axis] => [name, layout[name] as Axis])
-    .filter(([, { range }]) => range === undefined);
-  return Object.fromEntries(
-    free.map(([name, { autorange = true }]) => [`${name}.autorange`, autorange]),
-  );
+/** The range of each axis; one that has none of its own is asked to find one. */
+function rangesOf(layout: Layout): Record<string, unknown> {
+  const axes = Object.entries(layout).filter(([name]) => /^[xy]axis\d*$/.test(name));
+  return Object.fromEntries(axes.map(([name, axis]) => {
+    const { range, autorange = true } = axis as Axis;
+    return range ? [`${name}.range`, range] : [`${name}.autorange`, autorange];
+  }));
 }

@@ -1,11 +1,13 @@
 /** A figure that a slider steps through, without a kernel. @module */
 
 import type { Figure, FigureSlider, SliderStep } from "./figure.ts";
-import type { Trace } from "./plotly_types.ts";
+import type { Layout, Trace } from "./plotly_types.ts";
 
 /** What a slider figure is made of. */
-export interface SliderOptions
-  extends FigureSlider, Pick<Figure, "id" | "title" | "caption" | "layout"> {}
+export interface SliderOptions extends FigureSlider, Pick<Figure, "id" | "title" | "caption"> {
+  /** The layout of all steps that have none of their own. Default: that of the first. */
+  readonly layout?: Layout;
+}
 
 /** Pixels: with its slider and a line of text, a figure of this height fits on a small laptop's screen. */
 const mostHeight = 260;
@@ -20,7 +22,8 @@ export function besideSlider(figure: Figure): Figure {
  * A figure that contains all its steps: the slider works without a kernel, after a reload and in an
  * exported page. A still picture shows the first step. It is at most 260 pixels high.
  *
- * Axes keep the range given in `layout`; without one they adapt to each step.
+ * Axes keep the range given in `layout`; without one they adapt to each step. A step may be a figure with a
+ * layout of its own.
  *
  * @throws {RangeError} when there is no step, or two steps have the same label.
  *
@@ -43,14 +46,26 @@ export function besideSlider(figure: Figure): Figure {
  * console.log(figure.slider?.steps.length); // 3
  * ```
  */
-export function sliderFigure({ name, steps, ...figure }: SliderOptions): Figure {
-  checkSteps(figure.id, steps);
-  return besideSlider({ ...figure, data: steps[0].data, slider: { name, steps } });
+export function sliderFigure({ name, steps, ...words }: SliderOptions): Figure {
+  checkSteps(words.id, steps);
+  const { data, layout = words.layout ?? {} } = steps[0];
+  return besideSlider({ ...words, data, layout, slider: { name, steps } });
 }
 
-/** The traces of each step, whole. */
-export function tracesOfSteps({ steps }: FigureSlider): Trace[][] {
-  return steps.map(({ data }) => data.map((trace, i) => ({ ...steps[0].data[i], ...trace })));
+/** A step that needs no other. */
+export interface WholeStep {
+  /** Its traces. */
+  readonly data: Trace[];
+  /** Its layout. */
+  readonly layout: Layout;
+}
+
+/** What is drawn at each step, at one height. */
+export function wholeSteps({ steps }: FigureSlider, layout: Layout): WholeStep[] {
+  return steps.map((step) => ({
+    data: step.data.map((trace, i) => ({ ...steps[0].data[i], ...trace })),
+    layout: step.layout ? { ...step.layout, height: layout.height } : layout,
+  }));
 }
 
 function checkSteps(id: string, steps: readonly SliderStep[]): void {

@@ -1,6 +1,6 @@
 /** A table of the paper as printed, to show next to ours. @module */
 
-import type { DataTable } from "../figures/figure.ts";
+import type { DataTable, TableColumn } from "../figures/figure.ts";
 import { table } from "../figures/table.ts";
 import { printedTables, tableLabel } from "./printed/mod.ts";
 
@@ -13,7 +13,7 @@ export function quotedCells(
   columns: readonly string[],
   rows: readonly PrintedRow[],
 ): DataTable {
-  return table({
+  const flat = table({
     ...words,
     columns: [
       ["row", "", "text", ([name]) => name],
@@ -23,6 +23,14 @@ export function quotedCells(
     ],
     rows,
   });
+  return { ...flat, columns: flat.columns.map((column) => grouped(column, columns)) };
+}
+
+/** `ms` below `32 × 512` for `32 × 512, ms`, where another column is of 32 × 512, too. */
+function grouped(column: TableColumn, labels: readonly string[]): TableColumn {
+  const [group, ...rest] = column.label.split(", "), prefix = `${group}, `;
+  const isGroup = labels.filter((label) => label.startsWith(prefix)).length > 1;
+  return isGroup ? { ...column, label: rest.join(", "), group } : column;
 }
 
 /**

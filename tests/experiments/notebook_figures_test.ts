@@ -88,6 +88,17 @@ Deno.test("a quoted table has the cells that are printed, and names of tables ar
   assertMatch(title, /^Table 6 of Hu et al. 2021, quoted: /);
   assertEquals(columns.length, 6);
   assertEquals(rows.find(({ row }) => row === "WikiSQL, W_q, W_v")?.[4], "73.5");
-  assertEquals(quotedFromPaper("table1").rows[0][0], undefined);
+  const one = quotedFromPaper("table1");
+  assertEquals(one.rows[0][0], undefined);
+  // As the paper has it: three batch sizes with the same three columns each.
+  assertEquals(one.columns.slice(1).map(({ group }) => group), [
+    ...["32 × 512", "16 × 256", "1 × 128"].flatMap((group) => [group, group, group]),
+  ]);
+  assertEquals(one.columns.slice(1, 4).map(({ label }) => label), [
+    "adapter parameters",
+    "ms",
+    "slow-down",
+  ]);
+  assertEquals(quotedFromPaper("table7").columns.some(({ group }) => group), false);
   assertThrows(() => quotedFromPaper("table99"), RangeError, 'found "table99"');
 });

@@ -87,3 +87,18 @@ Deno.test("a formula is LaTeX, a picture for light and dark, and text, but not H
   assertEquals(bundle["text/latex"], "$$\\Delta W = s B A$$");
   assertStringIncludes(String(bundle["image/svg+xml"]), "prefers-color-scheme:dark");
 });
+
+Deno.test("columns of one group stand below its heading, and as text each has it in its own", async () => {
+  const column = (key: string, group?: string) =>
+    ({ key, label: key, unit: "count", group }) as const;
+  const table = { id: "g", title: "Groups", rows: [{ a: 1, b: 2, c: 3 }] };
+  const columns = [column("a"), column("b", "32 × 512"), column("c", "32 × 512")];
+  const bundle = await tableBundle({ ...table, columns });
+  const heads = String(bundle["text/html"]).match(/<th(?: [^>]*)?>[^<]*/g)!;
+  const shown = heads.map((head) => [/colspan="(\d)"/.exec(head)?.[1], head.split(">")[1]]);
+  assertEquals(shown, [["1", ""], ["2", "32 × 512"], [undefined, "a"], [undefined, "b"], [
+    undefined,
+    "c",
+  ]]);
+  assertStringIncludes(String(bundle["text/plain"]), "a  32 × 512, b  32 × 512, c");
+});

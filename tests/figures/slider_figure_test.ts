@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { sliderFigure, tracesOfSteps } from "../../src/figures/slider_figure.ts";
+import { sliderFigure, wholeSteps } from "../../src/figures/slider_figure.ts";
 import { staticSvg } from "../../src/figures/static_svg.ts";
 import { lines, moving } from "./fixtures.ts";
 
@@ -15,7 +15,8 @@ Deno.test("a slider figure starts with its first step and is low enough to be se
 Deno.test("what a step does not name is as in the first", () => {
   const [first, second] = [{ type: "bar", x: [1], y: [2] }, { type: "bar", y: [3] }] as const;
   const steps = [first, second].map((trace, i) => ({ label: `${i}`, data: [trace] }));
-  assertEquals(tracesOfSteps({ name: "n", steps }), [[first], [{ ...first, y: [3] }]]);
+  const whole = wholeSteps({ name: "n", steps }, { height: 9 });
+  assertEquals(whole.map(({ data }) => data), [[first], [{ ...first, y: [3] }]]);
 });
 
 Deno.test("its still picture says which step it shows", async () => {

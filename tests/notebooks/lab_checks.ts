@@ -76,6 +76,11 @@ export async function checkUntrusted(
   await using lab = await LabPage.open(place.browser, place.stranger, name);
   await lab.showAll();
   await untilFiguresStill(lab.page, count(committed, /<div data-figure=/g));
+  const hints =
+    `document.body.innerText.split("A picture: run the cells (Run All) to move it.").length - 1`;
+  assertEquals(await lab.page.evaluate(hints), count(committed, /<div data-steps/g));
+  const controls = `[...document.querySelectorAll(".jp-OutputArea :is(input, select)")]`;
+  assertEquals(await lab.page.evaluate(`${controls}.every(({ disabled }) => disabled)`), true);
   assertEquals(await emptyOutputs(lab.page), 0);
 }
 

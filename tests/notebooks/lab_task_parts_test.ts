@@ -9,11 +9,16 @@ import { rootPath } from "../support/source_files.ts";
 
 const token = crypto.randomUUID();
 
-function startLab(runtime: string): Deno.ChildProcess {
+function startLab(runtime: string, folder: string): Deno.ChildProcess {
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "scripts/lab.ts", "--no-browser", "--allow-root", "--port=0"],
+    args: ["run", "-A", "scripts/lab.ts", folder, "--no-browser", "--allow-root", "--port=0"],
     cwd: rootPath,
-    env: { JUPYTER_RUNTIME_DIR: runtime, JUPYTER_TOKEN: token },
+    env: {
+      JUPYTER_CONFIG_DIR: `${runtime}/config`,
+      JUPYTER_DATA_DIR: `${runtime}/data`,
+      JUPYTER_RUNTIME_DIR: runtime,
+      JUPYTER_TOKEN: token,
+    },
     detached: true, // a process group of its own, as a terminal gives it
     stdin: "null",
     stdout: "null",
@@ -22,12 +27,12 @@ function startLab(runtime: string): Deno.ChildProcess {
 }
 
 /** Asks until the server answers. */
-async function ask(runtime: string, path: string, body?: unknown) {
+async function ask(runtime: string, path: string, body?: unknown, base = "api") {
   const headers = { authorization: `token ${token}` };
   const request = body ? { method: "POST", body: JSON.stringify(body), headers } : { headers };
   while (true) {
     try {
-      return await (await fetch(`${await serverAddress(runtime)}/api/${path}`, request)).json();
+      return await (await fetch(`${await serverAddress(runtime)}/${base}/${path}`, request)).json();
     } catch (error) {
       if (!(error instanceof TypeError)) throw error; // no address yet, or nobody there
       await new Promise((resolve) => setTimeout(resolve, 100));
@@ -36,11 +41,13 @@ async function ask(runtime: string, path: string, body?: unknown) {
 }
 
 Deno.test({
-  name: "deno task lab uses this deno as its kernel, and Ctrl-C ends everything",
+  name: "deno task lab serves a folder with this deno as its kernel, and Ctrl-C ends everything",
   ignore: !labInstalled(),
   fn: () =>
     withFolder(async (runtime) => {
-      const lab = startLab(runtime);
+      const folder = `${runtime}/mine`;
+      await Deno.mkdir(folder);
+      const lab = startLab(runtime, folder);
       try {
         const ended = lab.status.then(({ code }) => Promise.reject(new Error(`it ended: ${code}`)));
         const answer = Promise.race([ask(runtime, "kernelspecs"), ended]);
@@ -48,6 +55,11 @@ Deno.test({
         ended.catch(() => {}); // from here on it may
         const [deno] = specs.kernelspecs.deno.spec.argv;
         assertEquals(await Deno.realPath(deno), await Deno.realPath(Deno.execPath()));
+        const { content } = await ask(runtime, "contents");
+        assertEquals(content.map(({ name }: { name: string }) => name), ["deno.json"]);
+        const news = "settings/@jupyterlab/apputils-extension:notification";
+        const { schema } = await ask(runtime, news, undefined, "lab/api");
+        assertEquals(schema.properties.fetchNews.default, "false");
         await ask(runtime, "kernels", { name: "deno" });
         assertEquals(filesIn(runtime).some((name) => name.startsWith("kernel-")), true);
         Deno.kill(-lab.pid, "SIGINT");
