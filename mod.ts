@@ -68,6 +68,7 @@ export {
 } from "./src/models/mod.ts";
 export {
   type Adapter,
+  baseOf,
   deltaWeight,
   injectBitFit,
   injectBottleneck,

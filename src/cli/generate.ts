@@ -40,16 +40,20 @@ export function addGenerate(program: Command): void {
 
 async function run(options: GenerateOptions): Promise<void> {
   assertSampling(options);
+  const { beams, maxNewTokens, temperature, topK, seed } = options;
   const tokenizer = await loadTokenizer(options.model);
   using device = await openChosen(options);
   using loaded = await loadAdapted(device, options.model, options.adapter);
   const { endOfText: stopToken } = tokenizer, format = promptFormatOf(loaded.model);
   const prompt = encodePrompt(tokenizer, options.prompt, format);
   // A beam search has no result until it ends, so Ctrl-C may end it at once.
-  using interrupt = options.beams ? undefined : new Interrupt().listen();
+  using interrupt = beams ? undefined : new Interrupt().listen();
   const tokens = interrupt
-    ? await sample(loaded.model, prompt, { ...options, stopToken, signal: interrupt.signal })
-    : await search(loaded.model, prompt, { ...options, beams: options.beams!, stopToken });
+    ? await sample(loaded.model, prompt, {
+      ...{ maxNewTokens, stopToken, temperature, topK, seed },
+      signal: interrupt.signal,
+    })
+    : await search(loaded.model, prompt, { beams: beams!, maxNewTokens, stopToken });
   const text = completionText(loaded.model, tokenizer, tokens);
   const { prompt: question } = options;
   print(options, { prompt: question, tokens, text }, () => question + format.separator + text);
