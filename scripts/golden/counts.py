@@ -15,7 +15,8 @@ CATALOGUE = Path(__file__).resolve().parents[2] / "src" / "architectures" / "cat
 FILES = {
     "counts.json": "`models`: name to config (as in catalog.json, or with a field changed), number of parameters and "
     "tensors: a name whose first number is `*`, with how many and their shape; a tied tensor is there once. "
-    "`peft`: get_nb_trainable_parameters of a LoraConfig (targets null: PEFT's default for the model)",
+    "`peft`: get_nb_trainable_parameters of a LoraConfig (targets null: PEFT's default for the model). `headers`: other "
+    "families, with the `stored` tensors of their files, buffers included, and what PEFT's all-linear trains at rank 8",
 }
 
 MISTRAL = dict(
@@ -49,6 +50,38 @@ VARIANTS = [
     ("llama-3-8b", {"architectures": ["LlamaForSequenceClassification"], "num_labels": 4}),
     (MISTRAL, {}),
     (QWEN2, {}),
+    ("t5-base", {"architectures": ["T5EncoderModel"]}),
+    ("t5-base", {"architectures": ["T5EncoderModel"], "feed_forward_proj": "gated-gelu", "num_decoder_layers": 6}),
+    ("bert-base", {"tie_word_embeddings": False}),
+    ("bert-base", {"architectures": ["BertLMHeadModel"], "is_decoder": True, "add_cross_attention": True}),
+    ("bert-base", {"architectures": ["BertModel"], "is_decoder": True, "add_cross_attention": True}),
+    ("roberta-base", {"tie_word_embeddings": False}),
+    ("roberta-base", {"architectures": ["RobertaForCausalLM"], "is_decoder": True, "add_cross_attention": True}),
+    ("deberta-base", {"architectures": ["DebertaForMaskedLM"], "tie_word_embeddings": False}),
+]
+
+# Families that have no architecture of ours: their files are counted from headers. Small, but with extents that differ.
+SMALL = dict(hidden_size=24, num_hidden_layers=2, num_attention_heads=3, intermediate_size=40, vocab_size=61)
+SEQUENCE = dict(
+    d_model=24, encoder_layers=2, decoder_layers=2, encoder_attention_heads=3, decoder_attention_heads=3,
+    encoder_ffn_dim=40, decoder_ffn_dim=40, vocab_size=61,
+)
+HEADERS = [
+    ("gpt_neox", "GPTNeoXForCausalLM", SMALL),
+    ("bart", "BartForConditionalGeneration", SEQUENCE | {"max_position_embeddings": 32}),
+    ("mbart", "MBartForConditionalGeneration", SEQUENCE | {"max_position_embeddings": 32}),
+    ("opt", "OPTForCausalLM", SMALL | {"ffn_dim": 40, "word_embed_proj_dim": 16, "max_position_embeddings": 32}),
+    ("whisper", "WhisperForConditionalGeneration", SEQUENCE | {"pad_token_id": 1, "bos_token_id": 1, "eos_token_id": 1}),
+    ("modernbert", "ModernBertForMaskedLM", SMALL | {"pad_token_id": 0}),
+    ("modernbert", "ModernBertForMaskedLM", SMALL | {"pad_token_id": 0, "tie_word_embeddings": False}),
+    ("distilbert", "DistilBertForMaskedLM", dict(dim=24, n_layers=2, n_heads=3, hidden_dim=40, vocab_size=61, tie_word_embeddings=False)),
+    ("bloom", "BloomForCausalLM", dict(hidden_size=24, n_layer=2, n_head=3, vocab_size=61)),
+    ("falcon", "FalconForCausalLM", SMALL),
+    ("gptj", "GPTJForCausalLM", dict(n_embd=24, n_layer=2, n_head=3, vocab_size=61, rotary_dim=4)),
+    ("phi3", "Phi3ForCausalLM", SMALL | {"pad_token_id": 0}),
+    ("gemma2", "Gemma2ForCausalLM", SMALL | {"num_key_value_heads": 1, "head_dim": 8}),
+    ("electra", "ElectraForMaskedLM", SMALL | {"embedding_size": 16}),
+    ("xlm-roberta", "XLMRobertaForMaskedLM", SMALL),
 ]
 
 # Model, rank, targets (null: PEFT's default), and fields of LoraConfig beyond them. The rows of
@@ -91,7 +124,19 @@ PEFT = [
     ("gpt2", 2, ["wte"], {}),
     ("mistral", 8, None, {}),
     ("qwen2", 8, "all-linear", {}),
+    ("t5-base:T5EncoderModel", 8, "all-linear", {}),
+    ("t5-base:T5EncoderModel", 8, None, {}),
+    ("bert-base:untied", 8, "all-linear", {}),
+    ("bert-base:crossed", 8, "all-linear", {}),
+    ("roberta-base:untied", 8, "all-linear", {}),
 ]
+
+# Configurations of the above that are not their models' own.
+CHANGED = {
+    "T5EncoderModel": {"architectures": ["T5EncoderModel"]},
+    "untied": {"tie_word_embeddings": False},
+    "crossed": {"architectures": ["BertLMHeadModel"], "is_decoder": True, "add_cross_attention": True},
+}
 
 
 def make(root: Path) -> None:
@@ -100,6 +145,7 @@ def make(root: Path) -> None:
     write_json(root / "counts.json", {
         "models": [{"name": name, "config": config, **count(build(config))} for name, config in counted],
         "peft": [row(configs, *case) for case in PEFT],
+        "headers": [stored(*case) for case in HEADERS],
     })
 
 
@@ -135,9 +181,21 @@ def count(model: PreTrainedModel) -> dict:
     }
 
 
+def stored(model_type: str, architecture: str, fields: dict) -> dict:
+    """What a file of the model would list: its state without the copies of tied tensors."""
+    model = build({"model_type": model_type, "architectures": [architecture], **fields})
+    state, named = model.state_dict(), dict(model.named_parameters())
+    copies = {name for name, _ in model.named_parameters(remove_duplicate=False)} - named.keys()
+    tensors = {name: "x".join(map(str, value.shape)) for name, value in state.items() if name not in copies}
+    parameters = sum(p.numel() for p in model.parameters())
+    trainable, _ = get_peft_model(model, LoraConfig(r=8, target_modules="all-linear")).get_nb_trainable_parameters()
+    return {"model": architecture, "fields": fields, "parameters": parameters, "stored": tensors, "allLinear": trainable}
+
+
 def row(configs: dict, model: str, rank: int, targets: str | list[str] | None, more: dict) -> dict:
+    model, _, change = model.partition(":")
     base, _, labels = model.partition("+")
-    config = dict({"mistral": MISTRAL, "qwen2": QWEN2} | configs)[base]
+    config = dict({"mistral": MISTRAL, "qwen2": QWEN2} | configs)[base] | CHANGED.get(change, {})
     if labels:
         stem = re.sub(r"(LMHeadModel|For\w+|Model)$", "", config["architectures"][0])
         config = config | {"architectures": [f"{stem}ForSequenceClassification"], "num_labels": int(labels)}

@@ -20,8 +20,8 @@ from common import write_json
 
 HERE = Path(__file__).resolve().parent
 GOLDEN = HERE.parents[1] / "tests" / "golden"
-PARTS = ["base_models", "logits", "adapters", "gradients", "sites", "ops", "trajectories", "generation", "counts", "linalg", "analysis", "classifier"]
-PACKAGES = ["torch", "transformers", "peft", "safetensors", "numpy", "mpmath"]
+PARTS = ["base_models", "logits", "adapters", "gradients", "sites", "ops", "trajectories", "generation", "counts", "linalg", "analysis", "classifier", "token_texts"]
+PACKAGES = ["torch", "transformers", "tokenizers", "peft", "safetensors", "numpy", "mpmath"]
 
 
 def main() -> int:

@@ -29,7 +29,7 @@ def main() -> None:
 def attempt(read, *arguments):
     try:
         return read(*arguments)
-    except (re.error, ValueError, OverflowError) as error:
+    except (re.error, TypeError, ValueError, OverflowError) as error:
         return f"{type(error).__name__}: {error}"
 
 

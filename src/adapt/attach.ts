@@ -33,13 +33,16 @@ export function assertFree(
 /**
  * Freezes a model and adds an adapter's adaptations to its layers, until the returned function is called; a
  * second call of that does nothing.
+ *
+ * @param trained Parameters of the model that the adapter trains.
  */
 export function attach(
   model: Model,
   adapter: AppliedAdapter,
   attachments: readonly Attachment[],
+  trained: Iterable<Parameter> = [],
 ): () => void {
-  const unfreeze = freeze(model);
+  const unfreeze = freeze(model, trained);
   model.adapters.add(adapter);
   for (const [{ adaptations }, adaptation] of attachments) adaptations.push(adaptation);
   return () => {

@@ -7,7 +7,7 @@ import { Arena } from "../device/arena.ts";
 import type { Model } from "../models/model.ts";
 import type { Adapter, SaveAdapterOptions, WeightChange } from "./adapter.ts";
 import { assertFree, freeze, type JoinOptions } from "./attach.ts";
-import { copyTensor } from "./merge.ts";
+import { copyTensor } from "./copy_tensor.ts";
 import { saveValues } from "./save_values.ts";
 
 /**

@@ -1,30 +1,31 @@
 /** BERT (Devlin et al. 2018) and RoBERTa (Liu et al. 2019). @module */
 
 import { type Architecture, architectureFrom, type LayerSpec } from "./architecture.ts";
-import { type ConfigJson, type Head, headOf } from "./config_fields.ts";
+import { type ConfigJson, flagOr, type Head, headOf } from "./config_fields.ts";
 import {
   encoder,
   type EncoderSizes,
   encoderSizes,
   maskedHead,
   separateAttention,
+  untiedDecoder,
 } from "./encoder.ts";
 import { head, linear, norm, other, tensor } from "./layers.ts";
 
 /** The architecture of a `bert` configuration. */
 export function bertArchitecture(json: ConfigJson): Architecture {
   return bertLike("bert", json, (at, top, sizes) => [
-    ...(top.kind === "language" ? maskedHead(sizes) : [pooler(at, sizes)]),
+    ...(top.kind === "language" ? maskedHead(json, sizes) : [pooler(at, sizes)]),
     ...(top.kind === "classes" ? [head("classifier", [top.labels, sizes.d], { bias: true })] : []),
   ]);
 }
 
 /** The architecture of a `roberta` configuration. */
 export function robertaArchitecture(json: ConfigJson): Architecture {
-  return bertLike("roberta", json, robertaTop);
+  return bertLike("roberta", json, (at, top, sizes) => robertaTop(at, json, top, sizes));
 }
 
-function robertaTop(at: string, top: Head, sizes: EncoderSizes): LayerSpec[] {
+function robertaTop(at: string, json: ConfigJson, top: Head, sizes: EncoderSizes): LayerSpec[] {
   const { d, vocabulary } = sizes;
   switch (top.kind) {
     case "none":
@@ -34,6 +35,7 @@ function robertaTop(at: string, top: Head, sizes: EncoderSizes): LayerSpec[] {
         other(tensor("lm_head.bias", vocabulary)),
         linear("lm_head.dense", [d, d]),
         norm("lm_head.layer_norm", d),
+        ...untiedDecoder("lm_head.decoder", json),
       ];
     case "classes":
       return [
@@ -52,12 +54,14 @@ function bertLike(
 ): Architecture {
   const sizes = encoderSizes(json), top = headOf(json, "none");
   const at = top.kind === "none" ? "" : `${modelType}.`;
-  const attention = (self: string) => separateAttention(self, sizes.d, ["query", "key", "value"]);
+  const projections = (self: string) => separateAttention(self, sizes.d, ["query", "key", "value"]);
+  const isCrossed = flagOr(json, "add_cross_attention", false);
+  const attentions = ["attention", ...(isCrossed ? ["crossattention"] : [])];
   return architectureFrom({
     modelType,
     head: top.kind,
     trunk: at,
     peftTargets: ["query", "value"],
-    layers: [...encoder(at, json, attention), ...topOf(at, top, sizes)],
+    layers: [...encoder(at, json, projections, attentions), ...topOf(at, top, sizes)],
   });
 }

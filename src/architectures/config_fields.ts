@@ -50,31 +50,47 @@ export function fieldError(json: ConfigJson, field: string, rule: string): Range
   );
 }
 
+/** What a class's name ends with. */
 const heads: readonly [ending: RegExp, kind: HeadKind][] = [
   [/ForSequenceClassification$/, "classes"],
   [/(LMHeadModel|ForCausalLM|ForMaskedLM|ForConditionalGeneration)$/, "language"],
-  [/Model$/, "none"],
 ];
 
 /**
- * The head that `architectures` names, or `otherwise` if it names none.
+ * The head of the class that `architectures` names, or `otherwise` if it names none.
  *
- * @throws {RangeError} when it names an unknown head.
+ * @throws {RangeError} when it names a class of another head.
  */
 export function headOf(json: ConfigJson, otherwise: "none" | "language"): Head {
-  const [name] = Array.isArray(json.architectures) ? json.architectures : [];
+  const name = className(json), bare = bareClassName(json);
   const kind = name === undefined
     ? otherwise
-    : heads.find(([ending]) => ending.test(String(name)))?.[1];
+    : name.toLowerCase() === bare
+    ? "none"
+    : heads.find(([ending]) => ending.test(name))?.[1];
   if (kind === undefined) {
     throw fieldError(
       json,
       "architectures",
-      "name a model that ends in Model, LMHeadModel, ForCausalLM, ForMaskedLM, " +
+      "name the bare model or one that ends in LMHeadModel, ForCausalLM, ForMaskedLM, " +
         "ForConditionalGeneration or ForSequenceClassification",
     );
   }
   return kind === "classes" ? { kind, labels: labelsOf(json) } : { kind };
+}
+
+/** The first class that `architectures` names. */
+export function className({ architectures }: ConfigJson): string | undefined {
+  const [name] = Array.isArray(architectures) ? architectures : [];
+  return name === undefined ? undefined : String(name);
+}
+
+/**
+ * The class without a head in small letters, such as `debertav2model`: other names that end in `Model`,
+ * `GPT2DoubleHeadsModel` and reward models, have heads.
+ */
+function bareClassName({ model_type }: ConfigJson): string {
+  return `${String(model_type).replaceAll("-", "")}model`;
 }
 
 /** Number of a classifier's labels: Hugging Face writes their names, and nothing for the default of two. */

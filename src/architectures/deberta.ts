@@ -6,7 +6,14 @@ import {
   type LayerParts,
   type LayerSpec,
 } from "./architecture.ts";
-import { type ConfigJson, count, fieldError, flagOr, headOf } from "./config_fields.ts";
+import {
+  assertOneOf,
+  type ConfigJson,
+  count,
+  fieldError,
+  flagOr,
+  headOf,
+} from "./config_fields.ts";
 import { encoder, encoderSizes, maskedHead, separateAttention } from "./encoder.ts";
 import { embedding, head, linear, norm, other, tensor } from "./layers.ts";
 
@@ -61,9 +68,10 @@ function withHead(
 ): Architecture {
   const top = headOf(json, "none"), sizes = encoderSizes(json), { d } = sizes;
   const at = top.kind === "none" ? "" : "deberta.";
+  if (top.kind === "language") assertOneOf(json, "legacy", [true]);
   const layers = [
     ...body(at),
-    ...(top.kind === "language" ? maskedHead(sizes) : []),
+    ...(top.kind === "language" ? maskedHead(json, sizes) : []),
     ...(top.kind === "classes"
       ? [linear("pooler.dense", [d, d]), head("classifier", [top.labels, d], { bias: true })]
       : []),

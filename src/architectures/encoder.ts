@@ -2,7 +2,7 @@
 
 import type { LayerSpec } from "./architecture.ts";
 import { type ConfigJson, count, countOr, flagOr } from "./config_fields.ts";
-import { embedding, linear, norm, other, repeat, tensor } from "./layers.ts";
+import { embedding, head, linear, norm, other, repeat, tensor } from "./layers.ts";
 
 /** The sizes of an encoder. */
 export interface EncoderSizes {
@@ -26,16 +26,26 @@ export function encoderSizes(json: ConfigJson): EncoderSizes {
   };
 }
 
-/** Embeddings and blocks; `attention` returns the input projections of a block's attention. */
+/** The input projections of an attention by its path. */
+type InputProjections = (self: string) => LayerSpec[];
+
+/** Embeddings and blocks, each with one attention or, by name, several. */
 export function encoder(
   at: string,
   json: ConfigJson,
-  attention: (self: string) => LayerSpec[],
+  projections: InputProjections,
+  attentions: readonly string[] = ["attention"],
 ): LayerSpec[] {
   const sizes = encoderSizes(json);
   return [
     ...embeddings(at, json, sizes),
-    ...repeat(sizes.depth, (layer) => block(`${at}encoder.layer.${layer}`, sizes, attention)),
+    ...repeat(sizes.depth, (i) => {
+      const layer = `${at}encoder.layer.${i}`;
+      return [
+        ...attentions.flatMap((name) => attention(`${layer}.${name}`, sizes, projections)),
+        ...feedForward(layer, sizes),
+      ];
+    }),
   ];
 }
 
@@ -52,15 +62,16 @@ function embeddings(at: string, json: ConfigJson, { d, vocabulary }: EncoderSize
   ];
 }
 
-function block(
-  at: string,
-  { d, inner }: EncoderSizes,
-  attention: (self: string) => LayerSpec[],
-): LayerSpec[] {
+function attention(at: string, { d }: EncoderSizes, projections: InputProjections): LayerSpec[] {
   return [
-    ...attention(`${at}.attention.self`),
-    linear(`${at}.attention.output.dense`, [d, d], { parts: "o" }),
-    norm(`${at}.attention.output.LayerNorm`, d),
+    ...projections(`${at}.self`),
+    linear(`${at}.output.dense`, [d, d], { parts: "o" }),
+    norm(`${at}.output.LayerNorm`, d),
+  ];
+}
+
+function feedForward(at: string, { d, inner }: EncoderSizes): LayerSpec[] {
+  return [
     linear(`${at}.intermediate.dense`, [inner, d], { parts: "up" }),
     linear(`${at}.output.dense`, [d, inner], { parts: "down" }),
     norm(`${at}.output.LayerNorm`, d),
@@ -80,11 +91,19 @@ export function separateAttention(
   ];
 }
 
-/** Masked-language head of BERT and DeBERTa; its output weight is the token embedding. */
-export function maskedHead({ d, vocabulary }: EncoderSizes): LayerSpec[] {
+/** Masked-language head of BERT and DeBERTa. */
+export function maskedHead(json: ConfigJson, { d, vocabulary }: EncoderSizes): LayerSpec[] {
   return [
     other(tensor("cls.predictions.bias", vocabulary)),
     linear("cls.predictions.transform.dense", [d, d]),
     norm("cls.predictions.transform.LayerNorm", d),
+    ...untiedDecoder("cls.predictions.decoder", json),
   ];
+}
+
+/** A masked-language head's last layer, unless its weight is the token embedding. */
+export function untiedDecoder(name: string, json: ConfigJson): LayerSpec[] {
+  const { d, vocabulary } = encoderSizes(json);
+  if (flagOr(json, "tie_word_embeddings", true)) return [];
+  return [head(name, [vocabulary, d], { bias: true })];
 }

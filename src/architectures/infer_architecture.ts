@@ -17,7 +17,7 @@ export type StoredTensor = Omit<TensorSpec, "storedTransposed">;
 /** Module names, of all known families, that say what a matrix is. */
 const names = {
   embedding:
-    /(^|\.)(wte|wpe|embed_tokens|shared|(word|position|token_type|rel)_embeddings|relative_attention_bias)$/,
+    /(^|\.)(wte|wpe|shared|embed_(tokens|positions|in)|(\w+_)?embeddings?|relative_attention_bias)$/,
   classifier: /^(score|classifier)(\.|$)/,
   conv1d: /\.(c_attn|c_proj|c_fc)$/,
   fused: /\.(c_attn|in_proj)$/,
@@ -28,9 +28,12 @@ const roles: readonly [role: SiteRole, modules: RegExp][] = [
   ["q", /\.(q|query|query_proj|q_proj)$/],
   ["k", /\.(k|key|key_proj|k_proj)$/],
   ["v", /\.(v|value|value_proj|v_proj)$/],
-  ["o", /\.(o|o_proj|attn\.c_proj|attention\.output\.dense)$/],
+  ["o", /\.(o|o_proj|attn\.c_proj|(cross)?attention\.output\.dense)$/],
   ["up", /\.(wi|wi_0|wi_1|gate_proj|up_proj|c_fc|intermediate\.dense)$/],
-  ["head", /^(lm_head|score|classifier(\.dense|\.out_proj)?)$/],
+  [
+    "head",
+    /^(lm_head(\.decoder)?|embed_out|proj_out|cls\.predictions\.decoder|decoder|vocab_projector|score|classifier(\.dense|\.out_proj)?)$/,
+  ],
   ["down", /\.(wo|down_proj|mlp\.c_proj|\d+\.output\.dense)$/],
 ];
 
@@ -76,7 +79,11 @@ function partsOf(name: string, outputs: number): LayerParts {
   return role ? { [role]: { start: 0, count: outputs } } : {};
 }
 
-/** Tensors of Hugging Face's files that are not parameters: causal masks, positions and frequencies. */
+/**
+ * Tensors of Hugging Face's files that are not parameters: causal masks, positions, frequencies, and the
+ * zeros that BART adds to its logits.
+ */
 export function isBuffer(tensor: string): boolean {
-  return /(^|\.)(attn\.(bias|masked_bias)|position_ids|rotary_emb\.inv_freq)$/.test(tensor);
+  return /(^|\.)(attn\.(bias|masked_bias)|position_ids|rotary_emb\.inv_freq|final_logits_bias)$/
+    .test(tensor);
 }

@@ -1,7 +1,15 @@
 /** T5 (Raffel et al. 2019). @module */
 
 import { type Architecture, architectureFrom, type LayerSpec } from "./architecture.ts";
-import { type ConfigJson, count, countOr, fieldError, flagOr, headOf } from "./config_fields.ts";
+import {
+  className,
+  type ConfigJson,
+  count,
+  countOr,
+  fieldError,
+  flagOr,
+  headOf,
+} from "./config_fields.ts";
 import { embedding, head, linear, norm, repeat } from "./layers.ts";
 
 interface Sizes {
@@ -17,10 +25,12 @@ interface Sizes {
 /** The architecture of a `t5` configuration. */
 export function t5Architecture(json: ConfigJson): Architecture {
   const sizes = sizesOf(json), { d } = sizes, vocabulary = count(json, "vocab_size");
-  const encoder = count(json, "num_layers"), top = headOf(json, "language").kind;
+  const depth = count(json, "num_layers"), decoder = countOr(json, "num_decoder_layers", depth);
+  const isEncoder = className(json) === "T5EncoderModel";
+  const top = isEncoder ? "none" : headOf(json, "language").kind;
   const isTied = flagOr(json, "tie_word_embeddings", true);
   if (top === "classes") {
-    throw fieldError(json, "architectures", "name T5Model or one with a language head");
+    throw fieldError(json, "architectures", "name T5Model, T5EncoderModel or a language model");
   }
   return architectureFrom({
     modelType: "t5",
@@ -29,8 +39,8 @@ export function t5Architecture(json: ConfigJson): Architecture {
     peftTargets: ["q", "v"],
     layers: [
       embedding("shared", [vocabulary, d]),
-      ...stack("encoder", encoder, sizes),
-      ...stack("decoder", countOr(json, "num_decoder_layers", encoder), sizes),
+      ...stack("encoder", depth, sizes),
+      ...(isEncoder ? [] : stack("decoder", decoder, sizes)),
       ...(top === "language" && !isTied ? [head("lm_head", [vocabulary, d])] : []),
     ],
   });

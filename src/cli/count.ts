@@ -5,6 +5,7 @@ import type { Architecture } from "../architectures/mod.ts";
 import { listNames } from "../core/module_names.ts";
 import { grouped } from "../core/numbers.ts";
 import { formatBytes } from "../figures/format.ts";
+import type { MethodSpec } from "../runs/mod.ts";
 import { modelPath, positiveNumber } from "./arguments.ts";
 import type { Command } from "./commander.ts";
 import { type CommonOptions, note, print } from "./common.ts";
@@ -26,7 +27,8 @@ A model is given by its name (gpt2 … gpt2-xl, gpt3-small … gpt3-175b, t5-bas
 …) or by the path of a folder, a config.json, or a safetensors file or index.
 Only the headers of safetensors files are read.
 
-JSON: {"total", "trainable", "percent", "byModule"}.`;
+JSON: {"total", "trainable", "percent", "byModule"}, and "caveat" where all
+linear layers are adapted and only their names say which they are.`;
 
 /** Adds `count`, which counts a model's parameters and those that a method trains. */
 export function addCount(program: Command): void {
@@ -43,7 +45,7 @@ export function addCount(program: Command): void {
 async function run(argument: string | undefined, options: CountOptions): Promise<void> {
   const model = oneModel("count", [argument, options.model], options.url);
   const method = methodOf(options), lora = method.kind === "lora" ? method : undefined;
-  const { architecture, note: read } = await countedModel({ ...options, model });
+  const { architecture, note: read, caveat } = await countedModel({ ...options, model });
   if (read) note(options, read);
   const accounting = await import("../accounting/mod.ts");
   const byModule = accounting.countModules(architecture, lora);
@@ -59,8 +61,14 @@ async function run(argument: string | undefined, options: CountOptions): Promise
     fileSizes(accounting, trainable, total),
     ...(lora ? [] : defaultPerRank(accounting, architecture)),
   ];
-  print(options, { total, trainable, percent, byModule }, () => lines.join("\n"));
+  const doubt = caveat !== undefined && takesAll(method) ? { caveat } : {};
+  const document = { total, trainable, percent, byModule, ...doubt };
+  print(options, document, () => [...lines, ...Object.values(doubt)].join("\n"));
 }
+
+/** Whether a method adapts every linear layer that there is. */
+const takesAll = (method: MethodSpec): boolean =>
+  method.kind === "lora" && (method.targetModules === "all-linear" || method.sites === "all");
 
 const sumOf = <Key extends string>(rows: readonly Record<Key, number>[], key: Key): number =>
   rows.reduce((sum, row) => sum + row[key], 0);

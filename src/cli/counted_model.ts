@@ -28,6 +28,8 @@ export interface ModelSource {
 export interface CountedModel {
   /** Its layers, from its configuration or, without one, from the names of its tensors. */
   readonly architecture: Architecture;
+  /** What its tensors' names leave in doubt; absent if a configuration was read. */
+  readonly caveat?: string;
   /** A note on how much of a remote model was read. */
   readonly note?: string;
 }
@@ -77,6 +79,10 @@ function unknownModel(model: string, names: string[]): never {
   );
 }
 
+const guessed =
+  "the headers name no architecture: which matrices are linear layers, and which are " +
+  "embeddings or heads, is guessed from their names";
+
 function fromHeaders(entries: ReadonlyMap<string, TensorEntry>, labels?: number): CountedModel {
   if (labels !== undefined) {
     throw new RangeError(
@@ -91,7 +97,8 @@ function fromHeaders(entries: ReadonlyMap<string, TensorEntry>, labels?: number)
         "not parameters, so count the model's config.json",
     );
   }
-  return { architecture: inferArchitecture(kept.map(([name, { shape }]) => ({ name, shape }))) };
+  const tensors = kept.map(([name, { shape }]) => ({ name, shape }));
+  return { architecture: inferArchitecture(tensors), caveat: guessed };
 }
 
 /**

@@ -8,8 +8,8 @@ import { checkMethod } from "./method.ts";
 
 /** What the file says. */
 export interface TrainConfig {
-  /** How to train. */
-  readonly training: TrainingSpec;
+  /** How to train, as far as it says. */
+  readonly training: Partial<TrainingSpec>;
   /** What to train, if the file says so. */
   readonly method: Fields | undefined;
 }
@@ -29,15 +29,9 @@ const rules = {
 /**
  * Reads `{"steps", "learningRate", ...}`.
  *
- * @throws {SyntaxError} when a field is missing, unknown or invalid.
+ * @throws {SyntaxError} when a field is unknown or invalid.
  */
 export async function readTrainConfig(path: string): Promise<TrainConfig> {
   const { method, ...training } = checkFields(path, await readJson(path), rules);
-  for (const key of ["steps", "learningRate"]) {
-    if (training[key] === undefined) throw new SyntaxError(`${path} must have ${key}`);
-  }
-  return {
-    training: training as unknown as TrainingSpec,
-    method: method === undefined ? undefined : checkMethod(method),
-  };
+  return { training, method: method === undefined ? undefined : checkMethod(method) };
 }

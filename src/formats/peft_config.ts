@@ -83,9 +83,10 @@ const INITIALIZATIONS: readonly unknown[] = [
 export function parsePeftConfig(json: unknown): PeftConfig {
   if (!isRecord(json)) refuse("the configuration", "be a JSON object", json);
   refuseForeign(json);
+  refuseLayers(json);
   return {
-    rank: field(json, "r", "be an integer of at least 1", isRank) ?? 8,
-    alpha: field(json, "lora_alpha", "be a finite number", isFinite) ?? 8,
+    rank: number(json, "r", "be an integer of at least 1", isRank) ?? 8,
+    alpha: number(json, "lora_alpha", "be a finite number", isFinite) ?? 8,
     rankStabilized: flag(json, "use_rslora"),
     rankPattern: field(json, "rank_pattern", "map names to ranks", isMapOf(isRank)) ?? {},
     alphaPattern: field(json, "alpha_pattern", "map names to numbers", isMapOf(isFinite)) ?? {},
@@ -130,6 +131,31 @@ function refuseForeign(json: Json): void {
     const why = known ? `not implemented: ${REFUSED[name]}` : "the field is unknown";
     refuse(name, `be null, false or empty (${why})`, value);
   }
+}
+
+/** PEFT's rules for choosing layers: only among names, and a list of layers only with their indices. */
+function refuseLayers(json: Json): void {
+  const { target_modules, layers_to_transform, layers_pattern } = json;
+  const isPattern = typeof target_modules === "string";
+  for (const [name, value] of Object.entries({ layers_to_transform, layers_pattern })) {
+    if (isPattern && (value ?? null) !== null) {
+      refuse(name, "be null where target_modules is a pattern", value);
+    }
+  }
+  if (!isEmpty(layers_pattern) && (layers_to_transform ?? null) === null) {
+    refuse("layers_pattern", "be with layers_to_transform", layers_pattern);
+  }
+}
+
+/** A number, if it is present: null is none, and PEFT cannot compute with it. */
+function number(
+  json: Json,
+  name: string,
+  rule: string,
+  check: (value: unknown) => value is number,
+): number | undefined {
+  if (json[name] === null) refuse(name, rule, null);
+  return field(json, name, rule, check);
 }
 
 /** A field's value, if it is present and not null. */

@@ -15,12 +15,19 @@ import type { Device } from "../device/device.ts";
 import { assertOwnConfig } from "../formats/config_digest.ts";
 import { parsePromptFormat } from "../formats/prompt_metadata.ts";
 import { openSafetensors, type ReadOptions, type SafetensorsFile } from "../formats/mod.ts";
+import { withLabels } from "./labels.ts";
 import { familyOf, mathematicsOfModel } from "./registry.ts";
 import { modelNames, type ModelOptions, type TextModel } from "./text_model.ts";
 import { reorient } from "./transpose.ts";
 
 /** How {@link loadModel} reads a model, and how the model behaves. */
-export interface LoadModelOptions extends ModelOptions, ReadOptions {}
+export interface LoadModelOptions extends ModelOptions, ReadOptions {
+  /**
+   * Makes a classifier for these labels of a language model: its trunk with a new head, which is zero, so
+   * that every label is equally likely before training.
+   */
+  readonly labels?: readonly string[];
+}
 
 /**
  * Loads a Hugging Face folder onto a device: its `config.json` and its `model.safetensors` (F32, F16 or
@@ -51,8 +58,8 @@ export async function loadModel(
   folder: Folder,
   options: LoadModelOptions = {},
 ): Promise<TextModel> {
-  assertOptions("loadModel", options, { ...modelNames, allowNonFinite: true });
-  const { allowNonFinite, ...behavior } = options;
+  assertOptions("loadModel", options, { ...modelNames, allowNonFinite: true, labels: true });
+  const { allowNonFinite, labels, ...behavior } = options;
   assertPlace(device, folder);
   const json = await readConfig(folder), family = familyOf(json), config = family.complete(json);
   using file = await openSafetensors(folder, { allowNonFinite });
@@ -60,9 +67,11 @@ export async function loadModel(
   const promptFormat = parsePromptFormat(file.metadata);
   const names = namesInFile(architectureOf(config), file);
   using unfinished = new DisposableStack();
-  const model = unfinished.use(family.allocate(device, config, behavior));
+  const shaped = labels ? family.complete(withLabels(config, labels)) : config;
+  const model = unfinished.use(family.allocate(device, shaped, behavior));
   model.promptFormat = promptFormat;
   for (const [spec, nameInFile] of names) {
+    if (!model.parameters.has(spec.name)) continue; // The head that a new one replaces.
     const values = reorient(spec, await file.read(nameInFile));
     device.write(model.parameters.get(spec.name)!.tensor, values.data);
   }

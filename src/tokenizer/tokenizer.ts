@@ -5,6 +5,7 @@ import { isRecord, isText } from "../core/json.ts";
 import { mostUnigramCharacters } from "../core/limits.ts";
 import { quote } from "../core/quote.ts";
 import { fileIn, type Folder } from "../core/storage.ts";
+import { endIdsIn, endOfTextOf } from "./end_of_text.ts";
 import { withLinearPatterns } from "./split_patterns.ts";
 import type { JsonObject } from "./tokenizer_fields.ts";
 import { checkTokenizerFile, type ModelKind } from "./tokenizer_file.ts";
@@ -27,7 +28,8 @@ export interface Tokenizer {
   encode(text: string): Uint32Array;
   /**
    * The text of token ids, special tokens included unless told to skip them; an id that no token has is
-   * the unknown token, if there is one.
+   * the unknown token, if there is one. Spaces before punctuation are taken out where transformers does:
+   * if `clean_up_tokenization_spaces` is true and the model is not BPE.
    *
    * @throws {RangeError} when an id is not an integer of at least 0.
    */
@@ -39,18 +41,11 @@ function specialTokensOf(hub: HubTokenizer): Map<string, number> {
   return new Map(added.filter((token) => token.special).map(({ content, id }) => [content, id]));
 }
 
-function endOfTextOf(
-  config: JsonObject,
-  special: ReadonlyMap<string, number>,
-): number | undefined {
-  const token = config.eos_token as string | { content: string } | undefined | null;
-  const content = typeof token === "object" ? token?.content : token;
-  return content === undefined ? undefined : special.get(content);
-}
-
 /**
  * Loads `tokenizer.json` and `tokenizer_config.json` of a Hugging Face folder. The parser
- * (`@huggingface/tokenizers`) is fetched on the first call.
+ * (`@huggingface/tokenizers`) is fetched on the first call. If `tokenizer_config.json` has no `eos_token`,
+ * as in GPT-2's folder, the end of text is the `eos_token_id` of the model's `generation_config.json` or
+ * `config.json`, or else the token `<|endoftext|>`.
  *
  * @throws {Error} when a file is missing.
  * @throws {SyntaxError} when a file is not JSON, or not as in published tokenizers of the kinds BPE,
@@ -66,31 +61,40 @@ export async function loadTokenizer(folder: Folder): Promise<Tokenizer> {
   // One after the other: if the first is missing, no read of the second is left running.
   const json = await readJson(fileIn(folder, "tokenizer.json"));
   const config = await readJson(fileIn(folder, "tokenizer_config.json"));
-  return await makeTokenizer(json, config);
+  return await makeTokenizer(json, config, await endIdsIn(folder));
 }
 
 /**
  * Makes a tokenizer from the parsed `tokenizer.json` and `tokenizer_config.json`.
  *
+ * @param endIds What the model's settings give as `eos_token_id`, for a tokenizer that names no `eos_token`.
  * @throws {SyntaxError} when a part of them is not as in published tokenizers (BPE, WordPiece, Unigram).
  */
-export async function makeTokenizer(json: unknown, config: unknown): Promise<Tokenizer> {
-  const { kind, vocabularySize } = checkTokenizerFile(json);
+export async function makeTokenizer(
+  json: unknown,
+  config: unknown,
+  endIds: readonly unknown[] = [],
+): Promise<Tokenizer> {
+  const facts = checkTokenizerFile(json), { kind, vocabularySize } = facts;
   const settings = checkConfig(config);
   const { Tokenizer: Hub } = await import("npm:@huggingface/tokenizers@0.2.0");
   // A post-processor only places special tokens, which `encode` does not add.
   const file = json as JsonObject, pre_tokenizer = withLinearPatterns(file.pre_tokenizer);
   const hub = new Hub({ ...file, pre_tokenizer, post_processor: null }, settings);
-  const specialTokens = specialTokensOf(hub);
+  // transformers ignores the flag for BPE, whose texts it would change.
+  const clean_up_tokenization_spaces = kind !== "BPE" &&
+    settings.clean_up_tokenization_spaces === true;
   return {
     vocabularySize,
-    endOfText: endOfTextOf(settings, specialTokens),
-    specialTokens,
+    endOfText: endOfTextOf(settings, facts, endIds),
+    specialTokens: specialTokensOf(hub),
     encode: (text) => encode(hub, kind, text),
     decode: (ids, { skipSpecialTokens = false } = {}) => {
       const list = [...ids];
       list.forEach(checkId);
-      return list.length === 0 ? "" : hub.decode(list, { skip_special_tokens: skipSpecialTokens });
+      if (list.length === 0) return "";
+      const skip_special_tokens = skipSpecialTokens;
+      return hub.decode(list, { skip_special_tokens, clean_up_tokenization_spaces });
     },
   };
 }

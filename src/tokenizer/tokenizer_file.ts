@@ -21,6 +21,8 @@ export interface TokenizerFacts {
   readonly kind: ModelKind;
   /** The largest id plus one. */
   readonly vocabularySize: number;
+  /** Ids by their tokens. */
+  readonly ids: ReadonlyMap<string, number>;
 }
 
 /** Tokens with their ids, checked one by one. */
@@ -78,7 +80,7 @@ export function checkTokenizerFile(json: unknown): TokenizerFacts {
   checkSteps(json.normalizer, "normalizer", normalizerKinds);
   checkSteps(json.pre_tokenizer, "pre-tokenizer", preTokenizerKinds);
   checkSteps(json.decoder, "decoder", decoderKinds);
-  return { kind, vocabularySize: tokens.size() };
+  return { kind, vocabularySize: tokens.size(), ids: tokens.ids };
 }
 
 /** The model's kind; files of 2020 and before do not name it. */

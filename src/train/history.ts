@@ -1,5 +1,6 @@
 /** What a training has shown so far. @module */
 
+import type { HeldOutLoss } from "./held_out_curve.ts";
 import { emptyLog, logStep, type TrainingLog } from "./log.ts";
 import type { StepEvent } from "./step_runner.ts";
 
@@ -21,6 +22,8 @@ export class History<Evaluation = unknown> implements TrainingLog {
   readonly learningRate: number[];
   /** What was evaluated in between. */
   readonly evaluations: EvaluatedStep<Evaluation>[] = [];
+  /** The held-out losses, the first of them before training; none where they are not measured. */
+  readonly heldOut: HeldOutLoss[] = [];
   #stopped = false;
 
   /** A history without steps. */
@@ -45,7 +48,8 @@ export class History<Evaluation = unknown> implements TrainingLog {
   add(event: StepEvent<Evaluation>): void {
     logStep(this, event);
     this.#stopped ||= event.stopped ?? false;
-    const { evaluation, step } = event;
+    const { evaluation, step, heldOutBefore, heldOut } = event;
+    for (const point of [heldOutBefore, heldOut]) if (point) this.heldOut.push(point);
     if (evaluation !== undefined) this.evaluations.push({ steps: step + 1, evaluation });
   }
 }

@@ -12,6 +12,8 @@ export interface TrainableAdapter<Inputs = never> {
   readonly model: TrainableModel<Inputs>;
   /** What is trained. */
   readonly parameters: readonly Parameter[];
+  /** What its changes are multiplied by, if there is such a factor: larger ones need smaller steps. */
+  readonly scaling?: number;
   /** How the prompts of its training were written. */
   promptFormat?: PromptFormat;
 }

@@ -11,14 +11,10 @@ import {
   targetOf,
   type TrainableAdapter,
 } from "./target.ts";
+import { type Settings, settingsOf, type TrainOptions } from "./settings.ts";
 import { type TrainableModel, Trainer } from "./trainer.ts";
 import { trainerNames, type TrainerOptions } from "./trainer_options.ts";
 import { Training } from "./training.ts";
-
-/** Options of {@link train}. */
-export interface TrainOptions<Evaluation = unknown>
-  extends TrainerOptions, WatchOptions<Evaluation> {
-}
 
 const trainNames: OptionNames<TrainOptions> = { ...trainerNames, ...watchNames };
 
@@ -28,6 +24,9 @@ const trainNames: OptionNames<TrainOptions> = { ...trainerNames, ...watchNames }
  *
  * On `webgpu`, losses are read back 16 steps at a time while the next steps run, as waiting for a
  * number costs 10 ms. Leaving the loop ends the training; the parameters keep their values.
+ *
+ * With a list of batches no option must be given. With held-out batches as `validation`, their loss is
+ * measured in between, and what is trained ends with the values at which it was lowest.
  *
  * @param what An adapter on its model: its own parameters are trained, and nothing else. Or a model:
  * everything trainable of it, which is all of it while it has no adapter.
@@ -52,37 +51,44 @@ const trainNames: OptionNames<TrainOptions> = { ...trainerNames, ...watchNames }
 export function train<Inputs = ModelInputs, Evaluation = unknown>(
   what: TrainableModel<Inputs> | TrainableAdapter<Inputs>,
   batches: BatchSource<Inputs>,
-  options: TrainOptions<Evaluation>,
+  options: TrainOptions<Evaluation, Inputs> = {},
 ): Training<Evaluation> {
-  assertOptions("train", options, trainNames);
+  assertOptions("train", options, trainNames as OptionNames<TrainOptions<Evaluation, Inputs>>);
   const target = targetOf(what), trained = options.groups?.flatMap(({ parameters }) => parameters);
-  return new Training(describeTarget(target, trained), stepsOf(target, batches, options));
+  const settings = settingsOf(target, batches, options);
+  return new Training(describeTarget(target, trained), stepsOf(target, batches, settings));
 }
 
 async function* stepsOf<Inputs, Evaluation>(
   target: Target<Inputs>,
   batches: BatchSource<Inputs>,
-  options: TrainOptions<Evaluation>,
+  options: Settings<Evaluation, Inputs>,
 ): AsyncGenerator<StepEvent<Evaluation>, void> {
   using stack = new DisposableStack();
   stack.defer(freezeOthers(target));
   const { model, adapter } = target, own = adapter && [{ parameters: adapter.parameters }];
   const settings = pickOptions<TrainerOptions>(options, trainerNames);
   const trainer = stack.use(new Trainer(model, { ...settings, groups: settings.groups ?? own }));
-  yield* runTrainer(trainer, batches, pickOptions<WatchOptions<Evaluation>>(options, watchNames));
+  const names = watchNames as OptionNames<WatchOptions<Evaluation, Inputs>>;
+  yield* runTrainer(
+    trainer,
+    batches,
+    pickOptions<WatchOptions<Evaluation, Inputs>>(options, names),
+  );
 }
 
 /** Runs a trainer from its current step to its `steps`: {@link train} for an existing trainer. */
 export async function* runTrainer<Inputs = ModelInputs, Evaluation = unknown>(
   trainer: Trainer<Inputs>,
   batches: BatchSource<Inputs>,
-  options: WatchOptions<Evaluation> = {},
+  options: WatchOptions<Evaluation, Inputs> = {},
 ): AsyncGenerator<StepEvent<Evaluation>, void> {
-  assertOptions("runTrainer", options, watchNames);
+  assertOptions("runTrainer", options, watchNames as OptionNames<WatchOptions<Evaluation, Inputs>>);
   if (options.signal?.aborted) return;
   const reader = readBatches(batches, trainer.steps * trainer.accumulation);
   const runner = new StepRunner(trainer, reader, options);
   try {
+    await runner.begin();
     while (!runner.ended) yield* checked(await runner.advance(), trainer.options.steps);
   } finally {
     await runner.read().catch(() => {});

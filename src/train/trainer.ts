@@ -16,6 +16,7 @@ import { type AdamW, adamW } from "./adamw.ts";
 import { adamWNames, type AdamWOptions } from "./adamw_options.ts";
 import { assertBatch } from "./batch.ts";
 import { StepRing } from "./step_ring.ts";
+import { HeldOutCurve } from "./held_out_curve.ts";
 import { type Schedule, scheduleNames, scheduleOf, type ScheduleOptions } from "./schedule.ts";
 import { trainerNames, type TrainerOptions } from "./trainer_options.ts";
 
@@ -78,6 +79,8 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
   readonly ring: StepRing;
   /** Batches per step. */
   readonly accumulation: number;
+  /** Losses on held-out batches so far, and the values at their lowest. */
+  readonly heldOut: HeldOutCurve = new HeldOutCurve();
   readonly #schedule: Schedule;
   readonly #loss: Loss;
   #latest: readonly Batch<Inputs>[] = [];

@@ -50,7 +50,9 @@ for (const { name, config, parameters, tensors } of golden) {
 Deno.test("the trunk alone has the same tensors, without the prefix", () => {
   for (const { name, config } of golden) {
     const { tensors, trunk } = architectureOf(config);
-    const bare = architectureOf({ ...config, architectures: ["Model"] });
+    const [model] = config.architectures as string[];
+    const architectures = [model.replace(/(LMHead|Encoder)?Model$|For\w+$/, "Model")];
+    const bare = architectureOf({ ...config, architectures });
     assertEquals(bare.trunk, "", name);
     if (trunk === "") continue;
     const inTrunk = tensors.filter((tensor) => tensor.name.startsWith(trunk));
@@ -197,6 +199,18 @@ Deno.test("a configuration that cannot be understood is refused in one sentence"
     { ...config, architectures: ["T5ForDancing"] },
     'ForSequenceClassification, found ["T5ForD',
   );
+  // Heads that we do not count, in classes whose names end in Model.
+  for (
+    const [model, name] of [
+      ["gpt2", "GPT2DoubleHeadsModel"],
+      ["llama-3-8b", "LlamaRewardModel"],
+      ["llama-3-8b", "LlamaForRewardModel"],
+      ["gpt2", "T5EncoderModel"],
+    ]
+  ) {
+    const config = { ...catalog[model].config, architectures: [name] };
+    fails(config, `needs architectures to name the bare model or one that ends in`);
+  }
   fails(
     { ...config, tie_word_embeddings: "no" },
     'needs tie_word_embeddings to be true or false, found "no"',

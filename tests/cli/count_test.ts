@@ -117,6 +117,16 @@ Deno.test("a safetensors file is counted from its header", async () => {
   assertEquals([trainable, total], [768, 61_872]);
 });
 
+Deno.test("where only names tell linear layers from others, counting all of them says so", async () => {
+  const file = `${model}/model.safetensors`, guess = "is guessed from their names";
+  for (const all of [["--target-modules", "all-linear"], ["--sites", "all"]]) {
+    assertStringIncludes((await lowrankJson("count", file, ...all)).caveat, guess);
+    assertStringIncludes((await lowrank("count", file, ...all)).stdout, guess);
+    assertEquals("caveat" in await lowrankJson("count", model, ...all), false);
+  }
+  assertEquals("caveat" in await lowrankJson("count", file, "--sites", "q,v"), false);
+});
+
 const shards = {
   "/m/model.safetensors.index.json": textFile(JSON.stringify({
     weight_map: {

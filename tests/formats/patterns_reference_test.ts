@@ -154,13 +154,25 @@ const commonFields = {
 };
 
 const configs = fc.oneof(
-  fc.record({ target_modules: paths, ...commonFields }),
-  fc.record({
-    target_modules: fc.array(fc.constantFrom(...ends), { minLength: 1, maxLength: 4 }),
-    layers_to_transform: fc.oneof(fc.constantFrom(0, 1, 12), fc.subarray([0, 1, 12])),
-    layers_pattern: fc.oneof(fc.constant(null), lists, fc.array(lists, { maxLength: 2 })),
-    ...commonFields,
-  }),
+  { weight: 8, arbitrary: fc.record({ target_modules: paths, ...commonFields }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      target_modules: fc.oneof(paths, fc.constant(["q"])),
+      layers_to_transform: fc.constantFrom(null, 1),
+      layers_pattern: fc.constantFrom(null, "layers"),
+      lora_alpha: fc.constantFrom(null, 3),
+    }),
+  },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      target_modules: fc.array(fc.constantFrom(...ends), { minLength: 1, maxLength: 4 }),
+      layers_to_transform: fc.oneof(fc.constantFrom(0, 1, 12), fc.subarray([0, 1, 12])),
+      layers_pattern: fc.oneof(fc.constant(null), lists, fc.array(lists, { maxLength: 2 })),
+      ...commonFields,
+    }),
+  },
 );
 
 /** What our reader would do with each module. */

@@ -75,7 +75,10 @@ Deno.test("fields of the wrong type are refused", () => {
   for (const r of [0, -1, 1.5, "8", true, [8]]) {
     refuses("r", r, "r must be an integer of at least 1");
   }
-  refuses("lora_alpha", "16", "lora_alpha must be a finite number");
+  refuses("r", null, "r must be an integer of at least 1");
+  for (const alpha of ["16", null]) {
+    refuses("lora_alpha", alpha, "lora_alpha must be a finite number");
+  }
   refuses("use_rslora", 1, "use_rslora must be true or false");
   refuses("rank_pattern", { a: 0 }, "rank_pattern must map names to ranks");
   refuses("rank_pattern", [1], "rank_pattern must map names to ranks");
@@ -89,6 +92,22 @@ Deno.test("fields of the wrong type are refused", () => {
   for (const json of [null, [], "x", 1]) {
     assertThrows(() => parsePeftConfig(json), AdapterFileError, "must be a JSON object");
   }
+});
+
+Deno.test("layers are chosen where PEFT lets them be chosen", () => {
+  const parse = (fields: Record<string, unknown>) =>
+    parsePeftConfig({ ...goodConfig, target_modules: ".*q", ...fields });
+  const fails = (fields: Record<string, unknown>, sentence: string) =>
+    assertThrows(() => parse(fields), AdapterFileError, sentence);
+  const rule = "must be null where target_modules is a pattern, found";
+  fails({ layers_to_transform: [1] }, `layers_to_transform ${rule} [1]`);
+  fails({ layers_pattern: "h" }, `layers_pattern ${rule} "h"`);
+  parse({ layers_to_transform: null, layers_pattern: null });
+  fails(
+    { target_modules: ["q"], layers_pattern: "h" },
+    'layers_pattern must be with layers_to_transform, found "h"',
+  );
+  parse({ target_modules: ["q"], layers_to_transform: 1, layers_pattern: "h" });
 });
 
 Deno.test("no JSON value crashes the parser", () => {

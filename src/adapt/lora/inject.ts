@@ -30,6 +30,11 @@ export interface LoraOptions extends SiteSelection, JoinOptions {
   readonly rankPattern?: Readonly<Record<string, number>>;
   /** The same for α, matched independently. */
   readonly alphaPattern?: Readonly<Record<string, number>>;
+  /**
+   * Modules that are trained in full beside the sites, by names or name endings, and saved with the adapter
+   * as PEFT does: `["score"]`, the head of a classifier. Default: none.
+   */
+  readonly modulesToSave?: readonly string[];
   /** Seed of A's initial values: each site has a stream of its own, whatever else is adapted. Default 0. */
   readonly seed?: number;
 }
@@ -44,6 +49,7 @@ const optionNames: OptionNames<LoraOptions> = {
   rankStabilized: true,
   rankPattern: true,
   alphaPattern: true,
+  modulesToSave: true,
   onTop: true,
 };
 
@@ -89,7 +95,7 @@ export function injectLora(model: Model, options: LoraOptions): LoraAdapter {
   const plans = selectSites(model, selection).map((site) =>
     planSite(site, options, values, random)
   );
-  return new LoraAdapter(model, plans);
+  return new LoraAdapter(model, plans, options.modulesToSave);
 }
 
 /** What the patterns say about a site. */

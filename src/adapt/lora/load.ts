@@ -3,8 +3,11 @@
 import { assertDropout } from "../../autograd/ops/dropout.ts";
 import { AdapterFileError } from "../../core/errors.ts";
 import { assertUpdate, type LowRankUpdate } from "../../core/low_rank_update.ts";
-import { listNames, NameEndings, nameTwice } from "../../core/module_names.ts";
+import type { HostTensor } from "../../core/host_tensor.ts";
+import { listNames, moduleOf, NameEndings, nameTwice } from "../../core/module_names.ts";
 import { assertOptions } from "../../core/options.ts";
+import { oneLine } from "../../core/quote.ts";
+import { formatShape, sameShape } from "../../core/shape.ts";
 import { type Folder, folderName } from "../../core/storage.ts";
 import { readAdapter, splitUpdate } from "../../formats/mod.ts";
 import type { Model } from "../../models/model.ts";
@@ -59,12 +62,41 @@ export async function loadAdapter(
   assertOptions("loadAdapter", options, { dropout: true, onTop: true });
   assertFree(model, options, "loadAdapter");
   if (options.dropout !== undefined) assertDropout("dropout", options.dropout);
-  const { config, updates, promptFormat } = await readAdapter(folder);
+  const { config, updates, saved, promptFormat } = await readAdapter(folder, { withSaved: true });
   const { dropout, rankStabilized } = config;
   const settings = { dropout: options.dropout ?? dropout, rankStabilized };
-  const adapter = new LoraAdapter(model, plansOf(model, folder, updates, settings));
+  const plans = plansOf(model, folder, updates, settings);
+  assertSaved(model, folder, saved);
+  const adapter = new LoraAdapter(model, plans, [...saved.keys()].map(moduleOf));
+  for (const [name, { data }] of saved) {
+    model.device.write(model.parameters.get(name)!.tensor, data);
+  }
   adapter.promptFormat = promptFormat;
   return adapter;
+}
+
+/** Throws unless fully trained modules are the model's, with all their parameters in their shapes. */
+function assertSaved(
+  { parameters }: Model,
+  folder: Folder,
+  saved: ReadonlyMap<string, HostTensor>,
+): void {
+  const modules = new Set([...saved.keys()].map(moduleOf));
+  const names = [...parameters.keys()].filter((name) => modules.has(moduleOf(name)));
+  const wrong = [...new Set([...saved.keys(), ...names])].find((name) => {
+    const shape = saved.get(name)?.shape, own = parameters.get(name)?.shape;
+    return !shape || !own || !sameShape(shape, own);
+  });
+  if (wrong === undefined) return;
+  const found = saved.get(wrong), own = parameters.get(wrong);
+  throw new AdapterFileError(
+    `cannot use the adapter in ${folderName(folder)}: ${
+      oneLine(wrong)
+    }, which was trained in full, must be ` +
+      `${own ? formatShape(own.shape) : "absent"} as in the model, found ${
+        found ? formatShape(found.shape) : "none"
+      }`,
+  );
 }
 
 function plansOf(
