@@ -4,7 +4,6 @@ import type { Parameter } from "../autograd/parameter.ts";
 import { isNamed, listNames, moduleOf } from "../core/module_names.ts";
 import type { Tensor } from "../device/device.ts";
 import type { Model } from "../models/model.ts";
-import { copyTensor } from "./copy_tensor.ts";
 
 /**
  * The parameters of the modules with these names or name endings.
@@ -13,7 +12,7 @@ import { copyTensor } from "./copy_tensor.ts";
  */
 export function parametersOf(model: Model, modules: readonly string[]): Parameter[] {
   const all = [...model.parameters.values()];
-  const found = modules.map((name) => all.filter((one) => isNamed(name, moduleOf(one.name))));
+  const found = modules.map((name) => all.filter((one) => isNamed(moduleOf(one.name), name)));
   const missing = modules.filter((_, i) => found[i].length === 0);
   if (missing.length > 0) {
     const known = listNames([...new Set(all.map(({ name }) => moduleOf(name)))]);
@@ -28,15 +27,15 @@ export function parametersOf(model: Model, modules: readonly string[]): Paramete
   );
 }
 
-/** Puts copies in the place of parameters, until the returned function is called. */
+/** Puts other values in the place of parameters', until the returned function is called. */
 export function substitute(
   parameters: readonly Parameter[],
-  copyOf: (name: string) => Tensor,
+  valuesOf: (name: string) => Tensor,
 ): () => void {
-  for (const one of parameters) one.substitute = copyTensor(one.own, copyOf(one.name));
+  for (const one of parameters) one.substitute = valuesOf(one.name);
   return () => {
     for (const one of parameters) {
-      if (one.substitute === copyOf(one.name)) one.substitute = undefined;
+      if (one.substitute === valuesOf(one.name)) one.substitute = undefined;
     }
   };
 }

@@ -86,6 +86,9 @@ async function readData(
     width: facts.width,
     ...scaleOf(method),
   });
+  if (options.patience !== undefined && validation.length === 0) {
+    throw new RangeError("--patience needs held-out texts, found none");
+  }
   const watch = { validateEvery, patience: options.patience ?? defaultPatience };
   const defaults = { ...settings, ...(validation.length > 0 ? watch : {}) };
   const newLabels = facts.labels ? undefined : labels;

@@ -3,18 +3,23 @@
 import { AdapterFileError } from "../core/errors.ts";
 import { readJson } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
-import { assertUpdate, type LowRankUpdate } from "../core/low_rank_update.ts";
+import type { LowRankUpdate } from "../core/low_rank_update.ts";
+import { assertOptions } from "../core/options.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
 import { quote } from "../core/quote.ts";
-import { formatShape } from "../core/shape.ts";
 import { fileIn, type Folder, folderName, hasFile } from "../core/storage.ts";
 import { cutSites, parseSites } from "./adapter_sites.ts";
 import { assertOwnConfig, mathematicsOf } from "./config_digest.ts";
 import { parseLabels } from "./labels_metadata.ts";
 import { parsePeftConfig, type PeftConfig, takeSavedModules } from "./peft_config.ts";
-import { moduleSelector, type PatternValue, patternValues } from "./peft_patterns.ts";
 import { parsePromptFormat } from "./prompt_metadata.ts";
-import { openSafetensorsFile, type ReadOptions, type SafetensorsFile } from "./safetensors.ts";
+import { compileRules, readModule, tensorPrefix } from "./read_module.ts";
+import {
+  openSafetensorsFile,
+  readNames,
+  type ReadOptions,
+  type SafetensorsFile,
+} from "./safetensors.ts";
 
 /** A PEFT adapter as a record. */
 export interface PeftAdapter {
@@ -68,15 +73,21 @@ export interface ReadAdapterOptions extends ReadOptions {
  */
 export async function readAdapter(
   folder: Folder,
-  { updatesOnly = false, withSaved = false, ...options }: ReadAdapterOptions = {},
+  options: ReadAdapterOptions = {},
 ): Promise<PeftAdapter> {
+  assertOptions("readAdapter", options, {
+    ...readNames,
+    updatesOnly: true,
+    withSaved: true,
+  });
+  const { updatesOnly = false, withSaved = false, ...reading } = options;
   try {
     const json = await readJson(fileIn(folder, "adapter_config.json"));
     const { rest, saved } = updatesOnly || withSaved
       ? takeSavedModules(json)
       : { rest: json, saved: [] };
     const config = parsePeftConfig(rest), rules = compileRules(config);
-    using file = await openWeights(folder, options);
+    using file = await openWeights(folder, reading);
     await assertOwnConfig(file.metadata, "adapter_config.json", mathematicsOf(config));
     const updates = [], { paths, others } = modulePaths(file, saved);
     for (const path of paths) updates.push(await readModule(file, config, rules, path));
@@ -104,7 +115,7 @@ export async function readAdapter(
  */
 export async function readAdapterLabels(folder: Folder): Promise<string[] | undefined> {
   using file = await openWeights(folder, {});
-  const labels = parseLabels(file.metadata), head = file.tensors.get(`${PREFIX}score.weight`);
+  const labels = parseLabels(file.metadata), head = file.tensors.get(`${tensorPrefix}score.weight`);
   return labels ?? (head && Array.from({ length: head.shape[0] }, (_, index) => String(index)));
 }
 
@@ -113,7 +124,7 @@ async function readSaved(
   names: readonly string[],
 ): Promise<Map<string, HostTensor>> {
   const saved = new Map<string, HostTensor>();
-  for (const name of names) saved.set(name, await file.read(PREFIX + name));
+  for (const name of names) saved.set(name, await file.read(tensorPrefix + name));
   return saved;
 }
 
@@ -127,8 +138,6 @@ async function openWeights(folder: Folder, options: ReadOptions): Promise<Safete
   return await openSafetensorsFile(fileIn(folder, name), options);
 }
 
-const PREFIX = "base_model.model.";
-
 /** Layers in the order of their numbers: `h.2` before `h.10`. */
 const inOrder = (names: Iterable<string>): string[] =>
   Array.from(names, (name) => ({ name, key: name.replaceAll(/\d+/g, (n) => n.padStart(9, "0")) }))
@@ -139,10 +148,12 @@ const inOrder = (names: Iterable<string>): string[] =>
 function modulePaths(file: SafetensorsFile, saved: readonly string[]) {
   const paths = new Set<string>(), others: string[] = [];
   for (const key of file.tensors.keys()) {
-    if (!key.startsWith(PREFIX)) {
-      throw new AdapterFileError(`tensor names must begin with "${PREFIX}", found ${quote(key)}`);
+    if (!key.startsWith(tensorPrefix)) {
+      throw new AdapterFileError(
+        `tensor names must begin with "${tensorPrefix}", found ${quote(key)}`,
+      );
     }
-    const name = key.slice(PREFIX.length), match = /^(.+)\.lora_[AB]\.weight$/.exec(name);
+    const name = key.slice(tensorPrefix.length), match = /^(.+)\.lora_[AB]\.weight$/.exec(name);
     if (match) paths.add(match[1]);
     else if (isOfSaved(name, saved)) others.push(name);
     else throw new AdapterFileError(`${ruleFor(key)}, found ${quote(key)}`);
@@ -181,69 +192,4 @@ function ruleFor(key: string): string {
   if (/\.lora_B\.bias$/.test(key)) return "biases of B are not implemented";
   if (/\.lora_magnitude_vector/.test(key)) return "DoRA is not implemented";
   return "every tensor must be some module's lora_A.weight or lora_B.weight";
-}
-
-/** The patterns of a configuration, compiled once for all modules. */
-interface Rules {
-  readonly selects: (module: string) => boolean;
-  readonly rankOf: PatternValue;
-  readonly alphaOf: PatternValue;
-}
-
-function compileRules(config: PeftConfig): Rules {
-  return {
-    selects: moduleSelector(config),
-    rankOf: patternValues(config.rankPattern, "rank_pattern"),
-    alphaOf: patternValues(config.alphaPattern, "alpha_pattern"),
-  };
-}
-
-async function readModule(
-  file: SafetensorsFile,
-  config: PeftConfig,
-  { selects, rankOf, alphaOf }: Rules,
-  module: string,
-): Promise<LowRankUpdate> {
-  if (!selects(module)) {
-    const targets = quote(config.targetModules ?? null);
-    throw new AdapterFileError(
-      `the configuration must select every module that has weights, found ${quote(module)} with ` +
-        `target_modules ${targets}`,
-    );
-  }
-  const rank = rankOf(module) ?? config.rank;
-  const alpha = alphaOf(module) ?? config.alpha;
-  const A = await readMatrix(file, module, "A", rank);
-  const B = await readMatrix(file, module, "B", rank);
-  const update = {
-    module,
-    A,
-    B,
-    scaling: alpha / (config.rankStabilized ? Math.sqrt(rank) : rank),
-  };
-  assertUpdate(update);
-  return update;
-}
-
-/** Reads A `(rank, in)` or B `(out, rank)`; the shape is checked before a value is read. */
-async function readMatrix(
-  file: SafetensorsFile,
-  module: string,
-  letter: "A" | "B",
-  rank: number,
-): Promise<HostTensor> {
-  const key = `${PREFIX}${module}.lora_${letter}.weight`;
-  const entry = file.tensors.get(key);
-  if (!entry) throw new AdapterFileError(`A and B must come in pairs, found no ${quote(key)}`);
-  const { shape, dtype } = entry;
-  if (shape.length !== 2 || shape[letter === "A" ? 0 : 1] !== rank) {
-    const rule = letter === "A" ? `(${rank}, in)` : `(out, ${rank})`;
-    throw new AdapterFileError(
-      `${quote(key)} must have shape ${rule}, found ${formatShape(shape)}`,
-    );
-  }
-  if (!["F32", "F16", "BF16", "F64"].includes(dtype)) {
-    throw new AdapterFileError(`${quote(key)} must hold real numbers, found ${dtype}`);
-  }
-  return await file.read(key);
 }

@@ -9,7 +9,8 @@ import { type PatternValue, patternValues } from "../../formats/peft_patterns.ts
 import type { Model } from "../../models/model.ts";
 import { assertFree, type JoinOptions } from "../attach.ts";
 import { selectSites, type Site, type SiteSelection } from "../sites.ts";
-import { LoraAdapter, type LoraPlan } from "./adapter.ts";
+import { LoraAdapter } from "./adapter.ts";
+import type { LoraPlan } from "./plan.ts";
 
 /** How to adapt a model; where neither `sites` nor `targetModules` say, queries and values, as in the paper. */
 export interface LoraOptions extends SiteSelection, JoinOptions {

@@ -13,8 +13,9 @@ import { readAdapter, splitUpdate } from "../../formats/mod.ts";
 import type { Model } from "../../models/model.ts";
 import { assertFree, type JoinOptions } from "../attach.ts";
 import { addressOf, type LayerSites, sitesByLayer } from "../sites.ts";
-import { LoraAdapter, type LoraPlan } from "./adapter.ts";
+import { LoraAdapter } from "./adapter.ts";
 import { planUpdates, type UpdateSettings } from "./inject_updates.ts";
+import type { LoraPlan } from "./plan.ts";
 
 /** How {@link loadAdapter} injects an adapter. */
 export interface LoadAdapterOptions extends JoinOptions {
