@@ -9,7 +9,7 @@ import { removeLeftovers } from "../core/leftovers.ts";
 import { kindOf } from "../core/storage.ts";
 import { run, type RunFiles, runFiles, type RunOptions, type RunSpec } from "../runs/mod.ts";
 import { hasCheckpoint, type TrainingLog } from "../train/mod.ts";
-import { weightFilesIn } from "./model_folder.ts";
+import { weightFilesIn } from "../formats/folder_kind.ts";
 
 /** What a finished training is known by; `run.json` in its folder. */
 export interface TrainedRecord {

@@ -10,6 +10,7 @@ import { formatShape } from "../core/shape.ts";
 import { fileIn, type Folder, folderName, hasFile } from "../core/storage.ts";
 import { cutSites, parseSites } from "./adapter_sites.ts";
 import { assertOwnConfig, mathematicsOf } from "./config_digest.ts";
+import { type FloatDtype, floatDtypeOf } from "./dtype.ts";
 import { parsePeftConfig, type PeftConfig, takeSavedModules } from "./peft_config.ts";
 import { moduleSelector, type PatternValue, patternValues } from "./peft_patterns.ts";
 import { parsePromptFormat } from "./prompt_metadata.ts";
@@ -26,6 +27,8 @@ export interface PeftAdapter {
   readonly updates: readonly LowRankUpdate[];
   /** Tensors of fully trained modules (`modules_to_save`), which were not read. */
   readonly leftOut: readonly string[];
+  /** How its file stores values; F32 if tensors differ. */
+  readonly dtype: FloatDtype;
   /** How the prompts of its training were written, if the file says so. */
   readonly promptFormat?: PromptFormat;
 }
@@ -74,7 +77,8 @@ export async function readAdapter(
     const updates = [], { paths, leftOut } = modulePaths(file, saved);
     for (const path of paths) updates.push(await readModule(file, config, rules, path));
     const promptFormat = parsePromptFormat(file.metadata);
-    return { config, updates: cutNamed(updates, file.metadata), leftOut, promptFormat };
+    const dtype = floatDtypeOf(file.tensors.values());
+    return { config, updates: cutNamed(updates, file.metadata), leftOut, dtype, promptFormat };
   } catch (error) {
     const { message } = error as Error;
     throw new AdapterFileError(`cannot read the adapter in ${folderName(folder)}: ${message}`, {

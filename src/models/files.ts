@@ -13,6 +13,7 @@ import { fileIn, fileName, type FileSource, type Folder } from "../core/storage.
 import type { Device } from "../device/device.ts";
 import { assertOwnConfig } from "../formats/config_digest.ts";
 import { parsePromptFormat } from "../formats/prompt_metadata.ts";
+import { floatDtypeOf } from "../formats/dtype.ts";
 import { openSafetensors, type ReadOptions, type SafetensorsFile } from "../formats/mod.ts";
 import { familyOf, mathematicsOfModel } from "./registry.ts";
 import type { ModelOptions, TextModel } from "./text_model.ts";
@@ -55,7 +56,9 @@ export async function loadModel(
   const promptFormat = parsePromptFormat(file.metadata);
   const names = namesInFile(architectureOf(config), file);
   using unfinished = new DisposableStack();
-  const model = unfinished.use(family.allocate(device, config, options));
+  const stored = Array.from(names.values(), (name) => file.tensors.get(name)!);
+  const origin = { config: json, dtype: floatDtypeOf(stored) };
+  const model = unfinished.use(family.allocate(device, config, { ...options, origin }));
   model.promptFormat = promptFormat;
   for (const [spec, nameInFile] of names) {
     const values = reorient(spec, await file.read(nameInFile));
