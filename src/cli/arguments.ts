@@ -1,6 +1,6 @@
 /** Parsers of option values; commander puts the option's name before their messages. @module */
 
-import { InvalidArgumentError } from "./commander.ts";
+import { InvalidArgumentError, Option } from "./commander.ts";
 
 /** A whole number, 0 or more. */
 export function wholeNumber(text: string): number {
@@ -100,3 +100,11 @@ export function template(text: string): string {
   if (shown.split("{prompt}").length === 2) return shown;
   throw new InvalidArgumentError("It must contain {prompt} once.");
 }
+
+/** How values are stored in files, by the option's value. */
+export const storedTypes = { f32: "F32", f16: "F16", bf16: "BF16" } as const;
+
+/** An option that takes such a type. */
+export const dtypeOption = (otherwise: string): Option =>
+  new Option("--dtype <type>", `how values are stored (default: ${otherwise})`)
+    .choices(Object.keys(storedTypes));

@@ -8,16 +8,18 @@ import {
   updateSingularValues,
 } from "../analysis/mod.ts";
 import { boundsOf, digits } from "../core/numbers.ts";
+import { assertNoOtherKind } from "../formats/folder_kind.ts";
 import { type LowRankUpdate, readAdapter, siteName, writeAdapter } from "../formats/mod.ts";
-import { positiveNumber, share } from "./arguments.ts";
+import { dtypeOption, positiveNumber, share, storedTypes } from "./arguments.ts";
 import { type CommonOptions, print } from "./common.ts";
-import { assertAdapterFolder, assertNoOtherKind, assertOtherFolder } from "./model_folder.ts";
+import { assertAdapterFolder, assertOtherFolder } from "./model_folder.ts";
 import { table } from "./table.ts";
 
 interface ResizeOptions extends CommonOptions {
   readonly rank?: number;
   readonly energy?: number;
   readonly output: string;
+  readonly dtype?: keyof typeof storedTypes;
 }
 
 const help = `
@@ -41,6 +43,7 @@ export function addResize(program: Command): void {
       share,
     )
     .requiredOption("--output <folder>", "PEFT folder to write")
+    .addOption(dtypeOption("the adapter's"))
     .addHelpText("after", help)
     .action(run);
 }
@@ -53,19 +56,20 @@ async function run(folder: string, options: ResizeOptions): Promise<void> {
   await assertAdapterFolder(folder);
   await assertOtherFolder(folder, output);
   await assertNoOtherKind(output, "adapter");
-  const { config, updates, promptFormat } = await readAdapter(folder);
+  const { config, updates, promptFormat, ...stored } = await readAdapter(folder);
+  const dtype = options.dtype ? storedTypes[options.dtype] : stored.dtype;
   const cuts = updates.map((update) => truncateUpdate(update, rank ?? rankFor(update, energy!)));
   const { baseModelName, taskType, fanInFanOut, dropout } = config;
   await writeAdapter(output, {
-    ...{ baseModelName, taskType, fanInFanOut, dropout, promptFormat },
+    ...{ baseModelName, taskType, fanInFanOut, dropout, promptFormat, dtype },
     updates: updates.map((update, i) => ({ ...update, ...cuts[i] })),
   });
   const rows = updates.map((update, i) => rowOf(update, cuts[i]));
-  print(options, { modules: rows }, () =>
+  print(options, { modules: rows, dtype }, () =>
     [
       describe(rows),
       ...(rows.some(({ before, rank }) => rank < before) ? [] : [nothingReduced(updates, options)]),
-      `wrote the adapter to ${output}`,
+      `wrote the adapter to ${output}, in ${dtype}`,
     ].join("\n\n"));
 }
 

@@ -11,6 +11,7 @@ import { fileIn, type Folder, folderName, hasFile } from "../core/storage.ts";
 import { cutSites, parseSites } from "./adapter_sites.ts";
 import { assertOwnConfig, mathematicsOf } from "./config_digest.ts";
 import { parseLabels } from "./labels_metadata.ts";
+import { type FloatDtype, floatDtypeOf } from "./dtype.ts";
 import { parsePeftConfig, type PeftConfig, takeSavedModules } from "./peft_config.ts";
 import { parsePromptFormat } from "./prompt_metadata.ts";
 import { compileRules, readModule, tensorPrefix } from "./read_module.ts";
@@ -34,6 +35,8 @@ export interface PeftAdapter {
   readonly saved: ReadonlyMap<string, HostTensor>;
   /** Tensors of fully trained modules which were not read. */
   readonly leftOut: readonly string[];
+  /** How its file stores values; F32 if tensors differ. */
+  readonly dtype: FloatDtype;
   /** How the prompts of its training were written, if the file says so. */
   readonly promptFormat?: PromptFormat;
 }
@@ -96,6 +99,7 @@ export async function readAdapter(
       updates: cutNamed(updates, file.metadata),
       saved: withSaved ? await readSaved(file, others) : new Map(),
       leftOut: withSaved ? [] : others,
+      dtype: floatDtypeOf(file.tensors.values()),
       promptFormat: parsePromptFormat(file.metadata),
     };
   } catch (error) {

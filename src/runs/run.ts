@@ -186,7 +186,7 @@ const adaptByMethod = (model: Model, { method, seed }: RunSpec) =>
   Promise.resolve(applyMethod(model, method, seed));
 
 const saverTo = (files: RunFiles) => ({ model, adapter }: Trained<Model>): Promise<void> =>
-  adapter ? adapter.save(files.adapter) : saveModel(model, files.model);
+  adapter ? adapter.save(files.adapter) : saveModel(model, files.model, "F32");
 
 /** Trains to the end, or throws the reason why it stopped. */
 async function trainOn<M extends Model>(
