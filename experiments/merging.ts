@@ -10,11 +10,11 @@ import { loadBase } from "./base_model.ts";
 import { type Experiment, experiment, type ExperimentContext } from "./frame/mod.ts";
 import {
   type GlossData,
-  glossData,
   glossLoss,
   openGloss,
   planGloss,
   publishAdapter,
+  shortGlossData,
 } from "./gloss_runs.ts";
 
 /** The largest rank of the adaptation experiment. */
@@ -25,7 +25,7 @@ const parts = ["noun", "verb"] as const;
 
 async function mergingRows(made: readonly RunResult[], context: ExperimentContext) {
   const { device, out, seeds: [seed], quick } = context;
-  const [dataA, dataB] = parts.map((part) => glossData(part, quick));
+  const [dataA, dataB] = parts.map((part) => shortGlossData(part, quick));
   const publish = ({ folder }: RunResult, i: number) =>
     publishAdapter(folder, out, `${parts[i]}s-${method.key}-seed${seed}`);
   const [folderA, folderB] = await Promise.all(made.map(publish));

@@ -10,7 +10,7 @@ import { methodRows, methodTable } from "../../src/inspect/mod.ts";
 import { loadBase } from "../base_model.ts";
 import { experiment, judge } from "../frame/mod.ts";
 import type { Claim, Experiment, ExperimentContext, Finding, MadeRun } from "../frame/mod.ts";
-import { glossData, glossLoss, planGloss, publishAdapter } from "../gloss_runs.ts";
+import { glossLoss, planGloss, publishAdapter, shortGlossData } from "../gloss_runs.ts";
 import { learningRateGrid } from "./methods.ts";
 import { adaptationRun, alpha, bestLora, type Method, methods } from "./methods.ts";
 
@@ -19,7 +19,7 @@ type AdaptationRows = Awaited<ReturnType<typeof adaptationRows>>;
 async function adaptationRows(made: readonly MadeRun<Method>[], context: ExperimentContext) {
   const all = methodRows(await Promise.all(made.map((run) => readBack(run, context.out))));
   using base = await loadBase(context.device);
-  const data = glossData("noun", context.quick), baseLoss = await glossLoss(base, data);
+  const data = shortGlossData("noun", context.quick), baseLoss = await glossLoss(base, data);
   const [full, ...lora] = all, { steps } = made[0].spec.training;
   const best = lora.find(({ label }) => label === bestLora().label)!;
   return { all, full, lora, best, baseLoss, data, steps };
@@ -108,7 +108,8 @@ export const adaptation: Experiment = experiment({
     "model learns to write WordNet's definitions, given a word and its kind, such as oak (plant).",
   source: "Hu et al. 2021, section 5.4 and table 3 (E2E with GPT-2), at small scale",
   settings: ({ data: { examples, batch, length, evaluation }, steps }) =>
-    `${steps} steps of ${batch} pairs of at most ${length} tokens, from ${examples} training pairs. ` +
+    `${steps} steps of ${batch} pairs of at most ${length} tokens, those of similar length together, ` +
+    `from ${examples} training pairs. ` +
     "AdamW, linear schedule with 5% warm-up, gradients clipped at norm 1. " +
     `LoRA on every linear layer, α = ${alpha} at every rank: the scaling α/r falls as r grows. ` +
     `Learning rates: the best of ${learningRateGrid.join(", ")} for each method on a validation ` +
