@@ -7,6 +7,7 @@ import { axis, baseLayout, dots, line, logAxis, lossCurves } from "../../src/fig
 import { type Figure, palette } from "../../src/figures/mod.ts";
 import { type AdaptationRun, memoryFigure, type MethodRow } from "../../src/inspect/mod.ts";
 import { methodRows, methodTable } from "../../src/inspect/mod.ts";
+import said from "../../src/paper/printed/claims.json" with { type: "json" };
 import { loadBase } from "../base_model.ts";
 import { experiment, judge } from "../frame/mod.ts";
 import type { Claim, Experiment, ExperimentContext, Finding, MadeRun } from "../frame/mod.ts";
@@ -50,8 +51,7 @@ const quality: Claim<Pick<AdaptationRows, "full" | "best" | "baseLoss">> = {
   rule: `when LoRA's held-out loss is at most ${100 * parShare}% above full fine-tuning's, ` +
     "with its rank and both learning rates chosen on another split",
   scale: true,
-  printed: "on par or better",
-  quote: "“LoRA performs on-par or better than finetuning in model quality” (abstract)",
+  ...said.quality,
   ours: ({ full, best }) => `${best.loss.toFixed(3)} nats; full ${full.loss.toFixed(3)}`,
   holds: ({ full, best }) => best.loss <= full.loss * (1 + parShare),
   found: ({ full, best, baseLoss }) =>
@@ -128,10 +128,7 @@ export const adaptation: Experiment = experiment({
       "fine-tuning's at every rank; the paper's number does not include activations",
     scale: true,
     quick: true,
-    printed: "down to a third",
-    quote:
-      "“For a large Transformer trained with Adam, we reduce that VRAM usage by up to 2/3 if " +
-      "r ≪ d_model” (section 4.2)",
+    ...said.smallMemory,
     ours: (rows) =>
       `${percent(largest(rows).first.peak, rows.full.first.peak, 0)} of full fine-tuning's`,
     holds: (rows) => largest(rows).first.peak <= rows.full.first.peak / 3,
@@ -147,8 +144,7 @@ export const adaptation: Experiment = experiment({
       "rank; the factor itself depends on the model's width",
     scale: true,
     quick: true,
-    printed: "350 GB to 35 MB (GPT-3)",
-    quote: "“the checkpoint size is reduced by roughly 10,000× (from 350GB to 35MB)” (section 4.2)",
+    ...said.storage,
     ours(rows) {
       const [least, most] = [Math.min, Math.max].map((pick) =>
         pick(...rows.lora.map(smaller(rows)))

@@ -2,6 +2,7 @@
 
 import { type Cell, type Figure, heatmaps, table } from "../../src/figures/mod.ts";
 import { measured } from "../../src/paper/printed/mod.ts"; // paper/mod.ts would load mathjs
+import said from "../../src/paper/printed/claims.json" with { type: "json" };
 import { type Claim, claimsIn, type Experiment, experiment } from "../frame/mod.ts";
 import { missingRuns } from "./adapters.ts";
 import { amplificationRows, randomDraws, topDirections } from "./amplification_rows.ts";
@@ -47,10 +48,7 @@ export const amplificationClaims: readonly Claim<Rows>[] = [{
   text: "Figure 8: the top directions of W_q are not those of ΔW_q",
   rule: `when φ(${topDirections}, ${smallest}) between the left directions of W_q and of ΔW_q at ` +
     `r = ${smallest} is at most twice chance in both layers`,
-  printed: "φ barely exceeds 0.2",
-  quote:
-    "“ΔW does not contain the top singular directions of W, since the similarity between the top 4 " +
-    "directions in ΔW and the top-10% of those in W barely exceeds 0.2” (appendix H.3)",
+  ...said.figure8Top,
   ours: (rows) => short(atSmallest(rows), (row) => overlapOf(row).toFixed(2)),
   holds: (rows) => atSmallest(rows).every((row) => overlapOf(row) <= 2 * chanceOf(row)),
   found: (rows) =>
@@ -61,9 +59,7 @@ export const amplificationClaims: readonly Claim<Rows>[] = [{
   rule: `when the number of W_q's top ${topDirections} directions that ΔW_q has beyond chance, ` +
     `min(${topDirections}, r)·φ(${topDirections}, r) − ${topDirections}·r / d, is larger at r = ${largest} ` +
     `than at r = ${smallest} and than that of each of ${randomDraws} random matrices, in both layers`,
-  printed: "more at a larger r",
-  quote:
-    "“ΔW with a larger r tends to pick up more directions that are already emphasized in W” (figure 8)",
+  ...said.figure8Larger,
   ours: (rows) =>
     short(
       atSmallest(rows),
@@ -83,8 +79,7 @@ export const amplificationClaims: readonly Claim<Rows>[] = [{
   text: "Table 7: ΔW_q has a stronger correlation with W_q than random directions",
   rule: `when at r = ${smallest} ‖UᵀW_qVᵀ‖ for ΔW's directions is above the mean over ` +
     `${randomDraws} random draws by more than ${deviations} standard deviations of a draw, in both layers`,
-  printed: "0.32, random 0.02",
-  quote: "“ΔW has a stronger correlation with W compared to a random matrix” (section 7.3)",
+  ...said.table7Random,
   ours: (rows) => short(atSmallest(rows), besideRandom),
   holds: (rows) =>
     atSmallest(rows).every(({ inDelta, inRandom, randomSpread }) =>
@@ -102,10 +97,7 @@ export const amplificationClaims: readonly Claim<Rows>[] = [{
   rule:
     `when at r = ${smallest} ‖UᵀW_qVᵀ‖ for ΔW's directions is below half of that for W's own directions, ` +
     "in both layers",
-  printed: "0.32, W's own 21.67",
-  quote:
-    "“instead of repeating the top singular directions of W, ΔW only amplifies directions that are " +
-    "not emphasized in W” (section 7.3)",
+  ...said.table7Own,
   ours: (rows) =>
     short(
       atSmallest(rows),
@@ -120,10 +112,7 @@ export const amplificationClaims: readonly Claim<Rows>[] = [{
 }, {
   text: "Table 7: the amplification factor falls as r grows",
   rule: `when ‖ΔW‖ / ‖UᵀW_qVᵀ‖ is smaller at r = ${largest} than at r = ${smallest} in both layers`,
-  printed: "21.5 to around 2",
-  quote:
-    "“the amplification factor is rather huge: 21.5” (section 7.3); “for r = 64, this amplification " +
-    "factor is only around 2” (appendix H.4)",
+  ...said.table7Factor,
   ours: (rows) =>
     short(
       atSmallest(rows),
