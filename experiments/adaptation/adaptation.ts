@@ -61,8 +61,18 @@ const quality: Claim<Pick<AdaptationRows, "full" | "best" | "baseLoss">> = {
     `full fine-tuning: ${full.loss.toFixed(3)}; the unadapted base: ${baseLoss.toFixed(3)}.`,
 };
 
-/** Whether LoRA, of a rank that was chosen beforehand, does as well as full fine-tuning. */
+/**
+ * Whether LoRA, of a rank that was chosen beforehand, does as well as full fine-tuning.
+ *
+ * @throws {RangeError} when the runs are not of the same number of steps.
+ */
 export function qualityFinding(full: MethodRow, best: MethodRow, baseLoss: number): Finding {
+  const steps = [full, best].flatMap(({ runs }) => runs.map(({ curve }) => curve.length));
+  if (new Set(steps).size > 1) {
+    throw new RangeError(
+      `comparing methods needs runs of the same number of steps, found ${steps.join(" and ")}`,
+    );
+  }
   return judge(quality, { full, best, baseLoss }, false);
 }
 
