@@ -5,16 +5,17 @@ import { countChangedBits, largestDifference, largestOf } from "../src/core/numb
 import { latencyFigure, latencyTable, timeForward } from "../src/inspect/mod.ts";
 import { type Model, type ModelInputs, outputsOf, type TextModel } from "../src/models/mod.ts";
 import type { RunResult } from "../src/runs/mod.ts";
+import said from "../src/paper/printed/claims.json" with { type: "json" };
 import { adaptationRun, loraMethod } from "./adaptation/methods.ts";
 import { loadBase } from "./base_model.ts";
 import { type Experiment, experiment, type ExperimentContext } from "./frame/mod.ts";
 import {
   type GlossData,
-  glossData,
   glossLoss,
   openGloss,
   planGloss,
   publishAdapter,
+  shortGlossData,
 } from "./gloss_runs.ts";
 
 /** The largest rank of the adaptation experiment. */
@@ -25,7 +26,7 @@ const parts = ["noun", "verb"] as const;
 
 async function mergingRows(made: readonly RunResult[], context: ExperimentContext) {
   const { device, out, seeds: [seed], quick } = context;
-  const [dataA, dataB] = parts.map((part) => glossData(part, quick));
+  const [dataA, dataB] = parts.map((part) => shortGlossData(part, quick));
   const publish = ({ folder }: RunResult, i: number) =>
     publishAdapter(folder, out, `${parts[i]}s-${method.key}-seed${seed}`);
   const [folderA, folderB] = await Promise.all(made.map(publish));
@@ -131,10 +132,7 @@ export const merging: Experiment = experiment({
       `${100 * latencyShare}% slower than the base's, with their passes interleaved`,
     scale: true,
     quick: true,
-    printed: "no additional latency",
-    quote:
-      "“this guarantees that we do not introduce any additional latency during inference compared " +
-      "to a fine-tuned model by construction” (section 4.1)",
+    ...said.latency,
     ours: ({ timings: [base, , merged] }) => besides(merged.median, base.median),
     holds: ({ timings: [base, , merged] }) => merged.median <= base.median * (1 + latencyShare),
     found({ timings: [base, ...others] }) {
@@ -146,10 +144,7 @@ export const merging: Experiment = experiment({
     text: "Merging changes outputs only by rounding, and unmerging restores every bit",
     rule: `when merged and unmerged logits differ by at most ${tolerance} of the largest ` +
       "logit and no bit of the base's weights and logits changed",
-    printed: "W₀ can be recovered",
-    quote:
-      "“we can explicitly compute and store W = W₀ + BA … we can recover W₀ by subtracting BA” " +
-      "(section 4.1)",
+    ...said.unmerging,
     ours: ({ mergeError, changedBits }) =>
       `differ by ${mergeError.toExponential(0)}; ${changedBits} bits changed`,
     holds: ({ mergeError, largestLogit, changedBits }) =>
@@ -161,10 +156,7 @@ export const merging: Experiment = experiment({
     text: "Subtracting one BA and adding another switches the task",
     rule: "when the logits after the switch differ from those of a fresh merge by at most " +
       `${tolerance} of the largest logit`,
-    printed: "subtract BA, add B′A′",
-    quote:
-      "“we can recover W₀ by subtracting BA and then adding a different B′A′, a quick operation " +
-      "with very little memory overhead” (section 4.1)",
+    ...said.switching,
     ours: ({ switchError }) => `differs by ${switchError.toExponential(0)} from a fresh merge`,
     holds: ({ switchError, largestLogit }) => switchError <= tolerance * largestLogit,
     found: ({ switchError, lossOnB: { base, unmerged, switched } }) =>
