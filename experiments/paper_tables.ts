@@ -52,5 +52,8 @@ export const paperTables: Experiment = experiment({
     ({ comparisonTables, rows }) => comparisonTables(rows),
     ({ formulaTables, rows }) => formulaTables(rows),
   ],
-  figures: [({ verdictFigure, rows }) => verdictFigure(rows)],
+  figures: [
+    ({ printedAgainstOurs, rows }) => printedAgainstOurs(rows),
+    ({ verdictFigure, rows }) => verdictFigure(rows),
+  ],
 });

@@ -1,4 +1,4 @@
-/** Showing a page to whoever started the program. @module */
+/** Showing a page in the browser of the one who started the program. @module */
 
 /** What opens an address with the program that its user has chosen. */
 const opener = { darwin: "open", windows: "explorer" } as Readonly<Record<string, string>>;

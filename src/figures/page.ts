@@ -41,7 +41,7 @@ export class PageRenderer {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escapeHtml(title)}</title><style>${style}</style></head><body>
 ${contentsHtml(report)}
-<main>
+<main${report.isGrowing ? " data-growing" : ""}>
 ${frontHtml(report)}
 ${parts.join("\n")}
 ${citationHtml(report)}

@@ -18,16 +18,12 @@ type Placed = readonly [section: Section, finding: JudgedClaim];
 
 /** What a reader sees first: what it is, how it was made, and the claims with their verdicts. */
 export function frontHtml(report: Report): string {
-  const { title, lead, notice, isGrowing, facts } = report;
+  const { title, lead, notice, facts } = report;
   const terms = facts.map(([name, value]) =>
     `<div><dt>${escapeHtml(name)}</dt><dd>${escapeHtml(value)}</dd></div>`
   );
   return `<header><h1>${escapeHtml(title)}</h1>
-${
-    notice === undefined
-      ? ""
-      : `<p class="notice"${isGrowing ? " data-growing" : ""}>${escapeHtml(notice)}</p>`
-  }
+${notice === undefined ? "" : `<p class="notice">${escapeHtml(notice)}</p>`}
 ${lead === undefined ? "" : `<p class="lead">${escapeHtml(lead)}</p>`}
 <dl class="facts">${terms.join("")}${savedHtml(report)}</dl></header>
 ${claimsHtml(report)}${beyondHtml(report)}${wordsHtml(report)}`;

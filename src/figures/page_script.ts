@@ -3,7 +3,8 @@
 /**
  * Runs in the page: a link opens the section that it leads to, printing opens all, the contents are open where
  * there is room beside the text, and a page that is still being written reloads itself, unless its reader
- * is doing something, and comes back to the same place. State is in the history, as a file has no other.
+ * is doing something, with the same sections open and the same one at the same place. That is kept in the
+ * history, as a file has no other memory.
  */
 export const pageScript = `{
 const folds = [...document.querySelectorAll("main details")];
@@ -16,7 +17,21 @@ const reveal = (target) => {
 const fit = () => contents.open = wide.matches;
 fit();
 wide.addEventListener("change", fit);
-addEventListener("hashchange", () => reveal(place(location.hash)));
+const keep = (more) => {
+  const open = folds.filter(({ open }) => open).map(({ id }) => id);
+  history.replaceState({ open, ...more }, "");
+};
+const topOf = (element) => element.getBoundingClientRect().top;
+const { open = [], at } = history.state ?? {}, same = at && document.getElementById(at.id);
+for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+if (same) scrollBy(0, topOf(same) - at.top);
+else if (!history.state) reveal(place(location.hash));
+history.scrollRestoration = "auto";
+addEventListener("toggle", () => keep(), true);
+addEventListener("hashchange", () => {
+  reveal(place(location.hash));
+  keep(); // this address is another entry of the history
+});
 addEventListener("click", ({ target }) => {
   const link = target.closest("a[href^='#']");
   if (!link) return;
@@ -31,28 +46,17 @@ addEventListener("beforeprint", () => {
 addEventListener("afterprint", () => {
   for (const fold of closed) fold.open = false;
 });
-history.scrollRestoration = "manual";
-if (history.state) {
-  for (const id of history.state.open) {
-    const fold = document.getElementById(id);
-    if (fold) fold.open = true;
-  }
-  scrollTo(0, history.state.top);
-} else reveal(place(location.hash));
 let touched = performance.now();
 for (const kind of ["keydown", "pointerdown", "pointermove", "scroll", "selectionchange", "touchmove"]) {
   addEventListener(kind, () => touched = performance.now(), { capture: true, passive: true });
 }
-const keep = () => {
-  const open = folds.filter(({ open }) => open).map(({ id }) => id);
-  history.replaceState({ open, top: scrollY }, "");
-  return open;
-};
-addEventListener("pagehide", keep);
 if (document.querySelector("[data-growing]")) {
   setInterval(() => {
     const idle = performance.now() - touched, isReading = folds.some(({ open }) => open);
     if (document.hidden || getSelection().type === "Range" || idle < (isReading ? 20000 : 4000)) return;
+    const above = [...document.querySelectorAll("main [id]")].findLast((one) => topOf(one) < 0);
+    keep(above && { at: { id: above.id, top: topOf(above) } });
+    if (above) history.scrollRestoration = "manual"; // what is above may have grown
     location.reload();
   }, 1000);
 }

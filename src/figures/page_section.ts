@@ -59,8 +59,11 @@ ${quote === undefined ? "" : `<blockquote>${escapeHtml(quote)}</blockquote>`}
 <p class="rule">Rule, written before the run: ${escapeHtml(rule)}</p></div>`;
 }
 
+/** The still picture is as high as the live plot, so that nothing moves when that replaces it. */
 async function figureHtml(figure: Figure): Promise<string> {
-  return `<figure><h3>${escapeHtml(figure.title)}</h3>${plotHtml(figure, await plotSvg(figure))}
+  return `<figure style="--height: ${figure.layout.height ?? 420}px"><h3>${
+    escapeHtml(figure.title)
+  }</h3>${plotHtml(figure, await plotSvg(figure))}
 <figcaption>${escapeHtml(figure.caption)}</figcaption></figure>`;
 }
 
@@ -71,7 +74,7 @@ function tablesHtml(tables: readonly DataTable[], draw?: DrawFormula): string {
     const isOpen = quoted === undefined && (rows += table.rows.length) <= mostOpenRows;
     const save = `<p class="save">${downloadHtml(tableCsv(table), "CSV")}</p>`;
     const content = `<div class="data">${tableHtml(table, draw)}${save}</div>`;
-    if (isOpen) return content;
+    if (isOpen) return `<h3>${escapeHtml(table.title)}</h3>${content}`;
     const whose = quoted === undefined ? "" : ` (${escapeHtml(quoted)})`;
     const summary = `<summary>${escapeHtml(table.title)}${whose}</summary>`;
     const kind = quoted === undefined ? "fold" : "fold quoted";

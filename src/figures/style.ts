@@ -3,11 +3,11 @@
 import { printStyle } from "./print_style.ts";
 
 const colors = `
-:root { color-scheme: light dark; --paper: #fff; --ink: #1f2430; --soft: #5b6270; --line: #e2e5ec; --rule: #9aa1b1;
+:root { color-scheme: light dark; --paper: #fff; --ink: #1f2430; --soft: #5b6270; --line: #e2e5ec; --rule: #9aa1b1; --shadow: #c9ced8;
   --shade: #f6f7f9; --link: #0b5ea8; --good: #d8f0e4; --good-ink: #0b5137; --near: #f6efb5; --near-ink: #55490a;
   --open: #fbe6cf; --open-ink: #70400a; --none: #eceef2; --none-ink: #4b5260; }
 @media screen and (prefers-color-scheme: dark) {
-  :root { --paper: #15181f; --ink: #e3e6ec; --soft: #a0a8b8; --line: #2f3541; --rule: #5d6575;
+  :root { --paper: #15181f; --ink: #e3e6ec; --soft: #a0a8b8; --line: #2f3541; --rule: #5d6575; --shadow: #454c5a;
     --shade: #1c2029; --link: #8cc2f5; --good: #123f2d; --good-ink: #a9e5c8; --near: #403809; --near-ink: #ecdf8f;
     --open: #4d2f0e; --open-ink: #f5cfa0; --none: #2b303b; --none-ink: #c0c6d2; }
 }`;
@@ -48,26 +48,29 @@ summary { cursor: pointer; }
 .pending h2 { display: inline; margin-right: .75rem; } .pending p { margin: .2rem 0 0; font-size: .92rem; }
 .fold { margin: .75rem 0; } .fold > summary { color: var(--link); }
 .quoted { color: var(--soft); font-size: .92rem; } .quoted table { font-style: italic; font-size: .85rem; }
-.fold .data caption { display: none; }
 .finding { border-left: 3px solid var(--line); padding: .1rem 0 .1rem 1rem; margin: 1.25rem 0; }
 .finding p { margin: .3rem 0; }
 blockquote { margin: .4rem 0; padding-left: .75rem; border-left: 2px solid var(--rule); font-style: italic; color: var(--soft); }
 figure { margin: 1.5rem 0; max-width: 56rem; } figcaption { margin-top: .4rem; }
-.plot { width: 100%; background: #fff; border-radius: .4rem; overflow: hidden; }`;
+.plot { width: 100%; background: #fff; border-radius: .4rem; overflow: hidden; } .plot img { height: var(--height); object-fit: contain; }`;
 
 const tables = `
 table { border-collapse: collapse; font-size: .9rem; width: 100%; }
-caption { text-align: left; font-weight: 600; padding: 0 0 .4rem; }
+.data caption { display: none; }
 th, td { text-align: left; padding: .25rem .5rem; border-bottom: 1px solid var(--line); vertical-align: top; }
 th { border-bottom-color: var(--rule); font-weight: 600; vertical-align: bottom; }
 .number { text-align: right; font-variant-numeric: tabular-nums; } td.number { white-space: nowrap; }
 td:has(.detail):first-child { min-width: 13rem; }
-.data { margin: 1.5rem 0; } .fold .data { margin: .5rem 0 1.25rem; }
-.scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: .4rem; padding: .5rem .25rem; }
+.data { margin: .25rem 0 1.5rem; } .fold .data { margin: .5rem 0 1.25rem; }
+.scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: .4rem; padding: .5rem .25rem;
+  background: linear-gradient(to right, var(--paper) 40%, transparent) left / 2.5rem 100% local no-repeat,
+    linear-gradient(to left, var(--paper) 40%, transparent) right / 2.5rem 100% local no-repeat,
+    linear-gradient(to right, var(--shadow), transparent) left / .6rem 100% no-repeat,
+    linear-gradient(to left, var(--shadow), transparent) right / .6rem 100% no-repeat; }
 .scroll tbody tr:last-child td { border-bottom: 0; }
 .save { margin: .25rem 0 0; font-size: .85rem; text-align: right; }
 .claims td { overflow-wrap: anywhere; } .claims td:first-child { width: 42%; } .claims td:last-child { width: 9rem; }
-.claims a { color: inherit; text-decoration-color: var(--rule); }
+.claims a { color: inherit; text-decoration-color: var(--line); }
 .words { grid-template-columns: minmax(6rem, max-content) 1fr; gap: .4rem 1rem; }
 @media (max-width: 36rem) {
   .claims thead { display: none; } .claims tr { display: block; padding: .5rem 0; border-bottom: 1px solid var(--line); }
@@ -75,7 +78,8 @@ td:has(.detail):first-child { min-width: 13rem; }
   .claims td:first-child { font-weight: 600; }
   .claims td[data-head=printed]::before, .claims td[data-head=ours]::before { content: attr(data-head) ": "; color: var(--soft); }
   .words { display: block; } .words dd { margin-bottom: .6rem; }
-  td:has(.detail):first-child { min-width: 9rem; }
+  td:has(.detail):first-child { min-width: 8rem; }
+  .scroll table { font-size: .8rem; } .scroll th, .scroll td { padding: .2rem .35rem; }
 }`;
 
 const contents = `
@@ -84,7 +88,7 @@ const contents = `
 .contents a { color: inherit; text-decoration: none; } .contents a:hover { text-decoration: underline; }
 @media screen and (min-width: 1100px) {
   body { display: grid; grid-template-columns: 16rem minmax(0, 1fr); }
-  .contents { position: sticky; top: 0; align-self: start; max-height: 100vh; overflow-y: auto; box-sizing: border-box;
+  .contents { position: sticky; top: 0; align-self: start; max-height: 100vh; overflow-y: auto; scrollbar-width: thin; box-sizing: border-box;
     border: 0; padding: 1.5rem .5rem 1.5rem 1.25rem; color: var(--soft); }
   .contents summary { list-style: none; pointer-events: none; font-weight: 600; }
 }`;

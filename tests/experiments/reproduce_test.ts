@@ -184,11 +184,11 @@ Deno.test("the page is there before the first experiment, and grows with each", 
     for (const [done, page] of pages.entries()) {
       assertMatch(
         page,
-        new RegExp(`data-growing>Still running: ${done} of 3 experiments are done`),
+        new RegExp(`<main data-growing>.*Still running: ${done} of 3 experiments are done`, "s"),
       );
     }
     const last = await Deno.readTextFile(`${out}/index.html`);
-    assertEquals([states(last), last.includes("data-growing>")], [[], false]);
+    assertEquals([states(last), last.includes("<main data-growing>")], [[], false]);
     assertStringIncludes(last, '<p class="notice">Only a part: by --only; without resident, ');
   });
 });
