@@ -7,20 +7,15 @@ import type { LowRankUpdate } from "../core/low_rank_update.ts";
 import { assertOptions } from "../core/options.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
 import { quote } from "../core/quote.ts";
-import { fileIn, type Folder, folderName, hasFile } from "../core/storage.ts";
+import { fileIn, type Folder, folderName } from "../core/storage.ts";
 import { cutSites, parseSites } from "./adapter_sites.ts";
+import { openWeights, tensorPrefix } from "./adapter_weights.ts";
 import { assertOwnConfig, mathematicsOf } from "./config_digest.ts";
-import { parseLabels } from "./labels_metadata.ts";
 import { type FloatDtype, floatDtypeOf } from "./dtype.ts";
 import { parsePeftConfig, type PeftConfig, takeSavedModules } from "./peft_config.ts";
 import { parsePromptFormat } from "./prompt_metadata.ts";
-import { compileRules, readModule, tensorPrefix } from "./read_module.ts";
-import {
-  openSafetensorsFile,
-  readNames,
-  type ReadOptions,
-  type SafetensorsFile,
-} from "./safetensors.ts";
+import { compileRules, readModule } from "./read_module.ts";
+import { readNames, type ReadOptions, type SafetensorsFile } from "./safetensors.ts";
 
 /** A PEFT adapter as a record. */
 export interface PeftAdapter {
@@ -78,11 +73,7 @@ export async function readAdapter(
   folder: Folder,
   options: ReadAdapterOptions = {},
 ): Promise<PeftAdapter> {
-  assertOptions("readAdapter", options, {
-    ...readNames,
-    updatesOnly: true,
-    withSaved: true,
-  });
+  assertOptions("readAdapter", options, { ...readNames, updatesOnly: true, withSaved: true });
   const { updatesOnly = false, withSaved = false, ...reading } = options;
   try {
     const json = await readJson(fileIn(folder, "adapter_config.json"));
@@ -111,18 +102,6 @@ export async function readAdapter(
   }
 }
 
-/**
- * The labels of the classifier that an adapter trains, from the header of its weights; those that no name
- * is known of are called by their numbers. `undefined` if it trains no head of a classifier.
- *
- * @throws {AdapterFileError} when the header is broken.
- */
-export async function readAdapterLabels(folder: Folder): Promise<string[] | undefined> {
-  using file = await openWeights(folder, {});
-  const labels = parseLabels(file.metadata), head = file.tensors.get(`${tensorPrefix}score.weight`);
-  return labels ?? (head && Array.from({ length: head.shape[0] }, (_, index) => String(index)));
-}
-
 async function readSaved(
   file: SafetensorsFile,
   names: readonly string[],
@@ -130,16 +109,6 @@ async function readSaved(
   const saved = new Map<string, HostTensor>();
   for (const name of names) saved.set(name, await file.read(tensorPrefix + name));
   return saved;
-}
-
-async function openWeights(folder: Folder, options: ReadOptions): Promise<SafetensorsFile> {
-  const name = "adapter_model.safetensors";
-  if (!await hasFile(folder, name) && await hasFile(folder, "adapter_model.bin")) {
-    throw new AdapterFileError(
-      "weights must be in adapter_model.safetensors, found adapter_model.bin (a pickle can run code)",
-    );
-  }
-  return await openSafetensorsFile(fileIn(folder, name), options);
 }
 
 /** Layers in the order of their numbers: `h.2` before `h.10`. */

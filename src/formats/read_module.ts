@@ -5,12 +5,10 @@ import type { HostTensor } from "../core/host_tensor.ts";
 import { assertUpdate, type LowRankUpdate } from "../core/low_rank_update.ts";
 import { quote } from "../core/quote.ts";
 import { formatShape } from "../core/shape.ts";
+import { tensorPrefix } from "./adapter_weights.ts";
 import type { PeftConfig } from "./peft_config.ts";
 import { moduleSelector, type PatternValue, patternValues } from "./peft_patterns.ts";
 import type { SafetensorsFile } from "./safetensors.ts";
-
-/** What the names of an adapter's tensors begin with. */
-export const tensorPrefix = "base_model.model.";
 
 /** The patterns of a configuration, compiled once for all modules. */
 export interface Rules {

@@ -71,7 +71,9 @@ export async function loadModel(
   const shaped = labels ? withLabels(config, labels) : config;
   const stored = Array.from(names.values(), (name) => file.tensors.get(name)!);
   const origin = { config: labels ? shaped : json, dtype: floatDtypeOf(stored) };
-  const model = unfinished.use(family.allocate(device, family.complete(shaped), { ...behavior, origin }));
+  const model = unfinished.use(
+    family.allocate(device, family.complete(shaped), { ...behavior, origin }),
+  );
   model.promptFormat = promptFormat;
   for (const [spec, nameInFile] of names) {
     if (!model.parameters.has(spec.name)) continue; // The head that a new one replaces.
