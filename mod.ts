@@ -69,6 +69,7 @@ export {
 } from "./src/models/mod.ts";
 export {
   type Adapter,
+  baseOf,
   deltaWeight,
   injectBitFit,
   injectBottleneck,

@@ -66,7 +66,18 @@ const formatAfter = (base: Model, adapters: readonly Adapter[]) =>
   adapters.findLast(({ promptFormat }) => promptFormat)?.promptFormat ?? base.promptFormat;
 
 /**
- * Frees a merged model's own weights and returns the base model, whose weights never changed.
+ * The model that a merged one was made from, with whatever adapters are on it; nothing is freed.
+ *
+ * @throws {TypeError} when the model is not a merged one.
+ */
+export function baseOf<M extends Model>(merged: Merged<M>): M {
+  if (merged?.base) return merged.base;
+  throw new TypeError("baseOf needs a model that merge has made, found one without a base");
+}
+
+/**
+ * Frees a merged model's own weights and returns the base model, whose weights never changed. As in PEFT,
+ * adapters that were on the base are on it still: `adapter.remove()` takes them off.
  *
  * Subtracting ΔW instead, as PEFT does, leaves the rounding errors of both sums in the weights.
  *
@@ -82,8 +93,9 @@ const formatAfter = (base: Model, adapters: readonly Adapter[]) =>
  * ```
  */
 export function unmerge<M extends Model>(merged: Merged<M>): M {
+  const base = baseOf(merged);
   merged[Symbol.dispose]();
-  return merged.base;
+  return base;
 }
 
 /**

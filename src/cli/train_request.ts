@@ -8,7 +8,7 @@ import type { CommonOptions } from "./common.ts";
 import { readFacts, readInputLimits } from "./limits.ts";
 import { methodOf, type MethodOptions } from "./method.ts";
 import { assertOtherFolder } from "./model_folder.ts";
-import { readTrainConfig, type TrainConfig } from "./train_config.ts";
+import { completeTraining, readTrainConfig, type TrainConfig } from "./train_config.ts";
 import { type DataOptions, readTrainData } from "./train_data.ts";
 
 /** Options of `train`. */
@@ -86,6 +86,9 @@ async function readData(
     width: facts.width,
     ...scaleOf(method),
   });
+  if (options.patience !== undefined && validation.length === 0) {
+    throw new RangeError("--patience needs held-out texts, found none");
+  }
   const watch = { validateEvery, patience: options.patience ?? defaultPatience };
   const defaults = { ...settings, ...(validation.length > 0 ? watch : {}) };
   const newLabels = facts.labels ? undefined : labels;
@@ -108,20 +111,11 @@ function settingsOf(
   below: Partial<TrainingSpec>,
   { batches }: Material,
 ): TrainingSpec {
-  const training = {
+  return completeTraining({
     ...below,
     learningRate: learningRate ?? below.learningRate,
     steps: steps ?? (epochs && epochs * batches.length) ?? below.steps,
-  };
-  for (
-    const [option, value] of [["steps", training.steps], ["learning-rate", training.learningRate]]
-  ) {
-    if (value !== undefined) continue;
-    throw new SyntaxError(
-      `train needs --${option}, or a configuration with it, for batches of tokens`,
-    );
-  }
-  return training as TrainingSpec;
+  });
 }
 async function assertOutput(
   { model, adapter, output }: TrainOptions,

@@ -4,6 +4,7 @@ import { AdapterFileError } from "../core/errors.ts";
 import { readJson } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { assertUpdate, type LowRankUpdate } from "../core/low_rank_update.ts";
+import { assertOptions } from "../core/options.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
 import { quote } from "../core/quote.ts";
 import { formatShape } from "../core/shape.ts";
@@ -14,7 +15,12 @@ import { parseLabels } from "./labels_metadata.ts";
 import { parsePeftConfig, type PeftConfig, takeSavedModules } from "./peft_config.ts";
 import { moduleSelector, type PatternValue, patternValues } from "./peft_patterns.ts";
 import { parsePromptFormat } from "./prompt_metadata.ts";
-import { openSafetensorsFile, type ReadOptions, type SafetensorsFile } from "./safetensors.ts";
+import {
+  openSafetensorsFile,
+  readNames,
+  type ReadOptions,
+  type SafetensorsFile,
+} from "./safetensors.ts";
 
 /** A PEFT adapter as a record. */
 export interface PeftAdapter {
@@ -68,15 +74,17 @@ export interface ReadAdapterOptions extends ReadOptions {
  */
 export async function readAdapter(
   folder: Folder,
-  { updatesOnly = false, withSaved = false, ...options }: ReadAdapterOptions = {},
+  options: ReadAdapterOptions = {},
 ): Promise<PeftAdapter> {
+  assertOptions("readAdapter", options, { ...readNames, updatesOnly: true, withSaved: true });
+  const { updatesOnly = false, withSaved = false, ...reading } = options;
   try {
     const json = await readJson(fileIn(folder, "adapter_config.json"));
     const { rest, saved } = updatesOnly || withSaved
       ? takeSavedModules(json)
       : { rest: json, saved: [] };
     const config = parsePeftConfig(rest), rules = compileRules(config);
-    using file = await openWeights(folder, options);
+    using file = await openWeights(folder, reading);
     await assertOwnConfig(file.metadata, "adapter_config.json", mathematicsOf(config));
     const updates = [], { paths, others } = modulePaths(file, saved);
     for (const path of paths) updates.push(await readModule(file, config, rules, path));

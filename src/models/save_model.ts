@@ -3,6 +3,7 @@
 import type { ConfigJson } from "../architectures/config_fields.ts";
 import { jsonText, readJson } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
+import { assertOptions } from "../core/options.ts";
 import { type FolderFile, saveFolder } from "../core/save_folder.ts";
 import { fileIn } from "../core/storage.ts";
 import { configMetadata } from "../formats/config_digest.ts";
@@ -57,8 +58,10 @@ export async function saveModel(
   model: Model,
   folder: string,
   dtype: FloatDtype = "F32",
-  { config = {}, files = {}, obsolete = [] }: SavedAlong = {},
+  along: SavedAlong = {},
 ): Promise<void> {
+  assertOptions("saveModel", along, { config: true, files: true, obsolete: true });
+  const { config = {}, files = {}, obsolete = [] } = along;
   const configJson = model instanceof TextModel
     ? { ...model.configJson(), torch_dtype: torchDtypes[dtype], ...config }
     : undefined;

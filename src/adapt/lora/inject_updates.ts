@@ -14,7 +14,8 @@ import {
   type Site,
   sitesByLayer,
 } from "../sites.ts";
-import { LoraAdapter, type LoraPlan } from "./adapter.ts";
+import { LoraAdapter } from "./adapter.ts";
+import type { LoraPlan } from "./plan.ts";
 
 /**
  * Injects updates into a model as an adapter, in force at once; an empty list makes an adapter that
