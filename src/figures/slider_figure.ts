@@ -33,8 +33,7 @@ const sliderHeight = 84, sayingHeight = 26;
  *
  * @example
  * ```ts
- * import { axis, baseLayout } from "./layout.ts";
- * import { sliderFigure } from "./slider_figure.ts";
+ * import { axis, baseLayout, sliderFigure } from "@lowrank/core/figures";
  *
  * const figure = sliderFigure({
  *   id: "line",
