@@ -18,8 +18,12 @@ await say("with an adapter");
 using merged = merge(model, adapter); // a new model, as fast as the base
 await say("merged", merged);
 await saveModel(merged, "out/merged");
-console.log("the base is back:", unmerge(merged) === model);
 
 using other = await loadAdapter(model, second, { onTop: true });
-swap(adapter, other);
-await say("another task");
+swap(merged, adapter, other); // the same memory, another task
+await say("switched", merged);
+
+adapter.remove();
+other.remove();
+console.log("unmerged is the base:", unmerge(merged) === model);
+await say("the base again");

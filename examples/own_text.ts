@@ -20,7 +20,9 @@ const training = train(adapter, data.train, {
 });
 console.log(training.description);
 for await (const { step, loss, heldOut } of training) {
-  if (heldOut) console.log(`step ${step + 1}: loss ${loss.toFixed(2)}, held out ${heldOut.loss}`);
+  if (heldOut) {
+    console.log(`step ${step + 1}: loss ${loss.toFixed(2)}, held out ${heldOut.loss.toFixed(2)}`);
+  }
 }
 console.log(prompt, await complete(model, tokenizer, prompt, { maxNewTokens: 16 }));
 await adapter.save("out/own_text");

@@ -21,6 +21,7 @@ for (const rank of ranks) {
 }
 const words = { id: "ranks", title: "Training loss by rank", caption: `${file}, seed 1` };
 const axes = { x: { title: "step" }, y: { title: "loss (nats per token)" } };
+await Deno.mkdir("out", { recursive: true });
 await Deno.writeTextFile(
   "out/ranks.svg",
   await staticSvg(linesFigure({ ...words, ...axes }, lines)),

@@ -6,6 +6,7 @@
  */
 
 import { rootPath, sourceText } from "../tests/support/source_files.ts";
+import { loadMathJax } from "../src/figures/formula.ts";
 import { copyAssets, guidePages } from "./site/guides.ts";
 import { joinReference } from "./site/reference.ts";
 
@@ -13,7 +14,8 @@ import { joinReference } from "./site/reference.ts";
 export async function buildSite(folder: string): Promise<number> {
   await Deno.remove(folder, { recursive: true }).catch(() => {});
   await Deno.mkdir(folder);
-  const { pages, assets } = guidePages(await writeReference(`${folder}/api`));
+  const sources = await writeReference(`${folder}/api`);
+  const { pages, assets } = guidePages(sources, await loadMathJax());
   for (const [path, html] of pages) {
     await Deno.mkdir(`${folder}/${path}`.replace(/[^/]*$/, ""), { recursive: true });
     await Deno.writeTextFile(`${folder}/${path}`, html);

@@ -1,8 +1,10 @@
 /** The guides of the site, and what they link to. @module */
 
-import { rootPath, sourceText } from "../../tests/support/source_files.ts";
+import { filesUnder, rootPath, sourceText } from "../../tests/support/source_files.ts";
+import type { DrawFormula } from "../../src/figures/html.ts";
 import { framed } from "./frame.ts";
 import { escape, type Guide, renderGuide } from "./markdown.ts";
+import { renderNotebook } from "./notebook.ts";
 import { placeOf, type Target } from "./repository.ts";
 
 /** What the navigation shows: titles of groups, and paths of guides in the repository. */
@@ -16,6 +18,7 @@ export const navigation: readonly (readonly [group: string, paths: readonly stri
     "docs/from_peft.md",
     "docs/devices.md",
   ]],
+  ["Notebooks", filesUnder("notebooks").filter((path) => path.endsWith(".ipynb")).toSorted()],
   ["Reference", ["docs/notation.md", "docs/reliability.md", "SECURITY.md", "CHANGELOG.md"]],
   ["Changing it", [
     "CONTRIBUTING.md",
@@ -30,11 +33,13 @@ export const navigation: readonly (readonly [group: string, paths: readonly stri
 /** All pages by their place in the site, those of the sources too, and the pictures that they show. */
 export function guidePages(
   sources: ReadonlySet<string>,
+  draw: DrawFormula,
 ): { pages: Map<string, string>; assets: ReadonlySet<string> } {
   const guides = new Map<string, Guide>(), code = new Set(sources), assets = new Set<string>();
   const visit = (path: string): void => {
     if (guides.has(path)) return;
-    const guide = renderGuide(path, sourceText(path));
+    const text = sourceText(path), isNotebook = path.endsWith(".ipynb");
+    const guide = isNotebook ? renderNotebook(path, text, draw) : renderGuide(path, text);
     guides.set(path, guide);
     for (const target of guide.targets) follow(target);
   };

@@ -27,11 +27,16 @@ export async function joinReference(folder: string): Promise<ReadonlySet<string>
       return relative(from, join(site, placeOf({ kind: "code", path, anchor: "" })));
     };
     const joined = html.replace(/<body[^>]*>/, (body) => `${body}\n${bar(home)}`)
+      .replace(/from &quot;(\.|\w+)&quot;/g, (_, entry) => `from &quot;${packageName(entry)}&quot;`)
       .replace(/href="([^"]*)"/g, (_, href) => `href="${linkOf(href.replaceAll("&#x2F;", "/"))}"`);
     await Deno.writeTextFile(page, joined);
   }
   return sources;
 }
+
+/** How a program imports an entry, which Deno names after its folder. */
+const packageName = (entry: string): string =>
+  entry === "." ? "@lowrank/core" : `@lowrank/core/${entry}`;
 
 /** Every HTML file in a folder and those below. */
 export function* pagesBelow(folder: string): Generator<string> {

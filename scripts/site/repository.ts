@@ -22,16 +22,16 @@ export function targetOf(from: string, href: string): Target {
       ? { kind: "page", path: readme, anchor }
       : { kind: "none", path: `${path}/` };
   }
-  if (path.endsWith(".md")) return { kind: "page", path, anchor };
+  if (/\.(md|ipynb)$/.test(path)) return { kind: "page", path, anchor };
   if (/\.(svg|png)$/.test(path)) return { kind: "asset", path, anchor };
-  return path.endsWith(".ipynb") ? { kind: "none", path } : { kind: "code", path, anchor };
+  return { kind: "code", path, anchor };
 }
 
 /** The file of the site for a file of the repository. */
 export function placeOf({ kind, path }: Exclude<Target, { kind: "elsewhere" | "none" }>): string {
   if (kind === "asset") return path;
   if (kind === "code") return `code/${path}.html`;
-  return path.replace(/README\.md$/, "index.md").replace(/\.md$/, ".html");
+  return path.replace(/README\.md$/, "index.md").replace(/\.(md|ipynb)$/, ".html");
 }
 
 /** A link from one file of the site to another. */

@@ -19,7 +19,7 @@ export type GlossSplit = "train" | "validation" | "test";
  *
  * @example
  * ```ts
- * import { promptedText } from "./gloss.ts";
+ * import { promptedText } from "@lowrank/core/data";
  * const meaning = { lemma: "oak", kind: "plant", definition: "a tree that bears acorns" };
  * promptedText(meaning, "gloss"); // { prompt: "oak (plant):", completion: " a tree that bears acorns" }
  * promptedText(meaning, "kind").prompt; // "a tree that bears acorns is a kind of"

@@ -61,7 +61,7 @@ function checkOptions(options: KneserNeyOptions): void {
  *
  * @example
  * ```ts
- * import { KneserNey } from "./kneser_ney.ts";
+ * import { KneserNey } from "@lowrank/core/data";
  * const model = new KneserNey([[1, 2, 0]], { order: 2, vocabularySize: 3, endOfText: 0 });
  * model.probability([1], 2); // the largest of the three
  * ```

@@ -13,7 +13,7 @@ export interface LanguageScore {
  *
  * @example
  * ```ts
- * import { languageScore } from "./language_score.ts";
+ * import { languageScore } from "@lowrank/core/data";
  * languageScore(Math.LN2 * 8, { tokens: 4, bytes: 8 }).bitsPerByte; // 1
  * ```
  */

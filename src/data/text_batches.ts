@@ -29,7 +29,7 @@ export function tokenStream({ documents, endOfText, tokens }: EncodedDocuments):
  *
  * @example
  * ```ts
- * import { randomWindows } from "./text_batches.ts";
+ * import { randomWindows } from "@lowrank/core/data";
  * const stream = Uint32Array.from({ length: 100 }, (_, at) => at);
  * for (const { inputs, targets } of randomWindows(stream, { batch: 2, length: 8, seed: 1 })) {
  *   console.log(targets.data[0] === inputs.tokens.data[0] + 1); // true

@@ -29,8 +29,7 @@ export function besideSlider(figure: Figure): Figure {
  *
  * @example
  * ```ts
- * import { axis, baseLayout } from "./layout.ts";
- * import { sliderFigure } from "./slider_figure.ts";
+ * import { axis, baseLayout, sliderFigure } from "@lowrank/core/figures";
  *
  * const figure = sliderFigure({
  *   id: "line",

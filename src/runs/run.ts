@@ -87,7 +87,7 @@ export interface RunOptions<M extends Model = TextModel> extends StepsOptions {
  * @example
  * ```ts
  * import { initGpt2, openDevice, parseGpt2Config } from "@lowrank/core";
- * import { run, type RunSpec } from "./mod.ts";
+ * import { run, type RunSpec } from "@lowrank/core/runs";
  *
  * using device = await openDevice({ kind: "cpu" });
  * const folder = await Deno.makeTempDir();

@@ -131,7 +131,7 @@ function checkSize(size: number): void {
  *
  * @example
  * ```ts
- * import { trainBytePairs } from "./train.ts";
+ * import { trainBytePairs } from "@lowrank/core/tokenizer";
  * trainBytePairs(["aaab aaab"], { vocabularySize: 258 }).merges; // [["a", "a"]]
  * ```
  */

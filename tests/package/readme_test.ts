@@ -2,10 +2,11 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { withFolder } from "../support/folders.ts";
-import { rootPath, sourceText } from "../support/source_files.ts";
+import { sourceFiles, sourceText } from "../support/source_files.ts";
 import { methodPicture } from "../../scripts/site/method_picture.ts";
 import { countTrained } from "../../experiments/counting.ts";
 import { gpt3Memory } from "../../experiments/memory.ts";
+import { makeOwnFolder } from "./own_folder.ts";
 import { run } from "./run.ts";
 
 const readme = sourceText("README.md");
@@ -18,9 +19,7 @@ Deno.test("the README's program learns its example, with the permissions that it
   withFolder(async (folder) => {
     const [, program] = /```ts\n([\s\S]*?)```/.exec(readme)!;
     const [, flags] = /npx -y deno run (.*) first\.ts/.exec(readme)!;
-    const [, config] = /```json\n([\s\S]*?)```/.exec(sourceText("docs/notebooks.md"))!;
-    await Deno.symlink(`${rootPath}models`, `${folder}/models`);
-    await Deno.writeTextFile(`${folder}/deno.json`, config.replaceAll("../lowrank/", rootPath));
+    await makeOwnFolder(folder);
     await Deno.writeTextFile(`${folder}/first.ts`, program);
     const printed = await run(folder, [...flags.split(" "), "first.ts"]);
     const [, first, last, text] = /^([\d.]+) ([\d.]+) (.*)\n$/s.exec(printed)!;
@@ -38,4 +37,29 @@ Deno.test("the README's numbers about GPT-3 are those of the count and of the dr
 
 Deno.test("the picture of the method is the one that its script draws", () => {
   assertEquals(sourceText("docs/images/method.svg"), methodPicture());
+});
+
+Deno.test("the deno.json of a guide names entries as the package does", () => {
+  const [, config] = /```json\n([\s\S]*?)```/.exec(sourceText("docs/notebooks.md"))!;
+  const { exports } = JSON.parse(sourceText("deno.json"));
+  for (const [name, file] of Object.entries<string>(JSON.parse(config).imports)) {
+    assertEquals(file, exports[name.replace("@lowrank/core", ".")].replace("./", "../lowrank/"));
+  }
+});
+
+Deno.test("the README has a reason for every package that the code imports", () => {
+  const files = sourceFiles([
+    "src",
+    "kernels",
+    "experiments",
+    "scripts",
+    "tests",
+    "mod.ts",
+    "cli.ts",
+  ]);
+  const imported = files.flatMap((path) =>
+    Array.from(sourceText(path).matchAll(/"npm:((?:@[\w-]+\/)?[\w.-]+)@\d/g), ([, name]) => name)
+  );
+  assert(imported.length > 10);
+  assertEquals([...new Set(imported)].filter((name) => !readme.includes(`\`${name}\``)), []);
 });

@@ -29,6 +29,8 @@ Deno.test("every link of the site leads to a file, and every anchor to a heading
     for (const page of pages) {
       const html = read(page), fetched = /<(script|link|img)\b[^>]* (href|src)="https?:/.exec(html);
       if (fetched) broken.add(`${relative(site, page)} fetches: ${fetched[0]}`);
+      const unknown = /data-copy="import [^"]* from &quot;(?!@lowrank\/core)[^&]*/.exec(html);
+      if (unknown) broken.add(`${relative(site, page)} imports ${unknown[0]}`);
       for (
         const link of linksOf(html).filter((link) => !/^(https?|mailto|data):/.test(link))
       ) {

@@ -1,0 +1,55 @@
+/** The programs in `examples/` run with the permissions that their index says, and say what they should. */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { withFolder } from "../support/folders.ts";
+import { rootPath, sourceFiles, sourceText } from "../support/source_files.ts";
+import { makeOwnFolder } from "./own_folder.ts";
+import { run } from "./run.ts";
+
+const index = sourceText("examples/README.md");
+
+/** What each program prints, and what it writes. */
+const expected: Readonly<Record<string, { prints: RegExp; writes?: string }>> = {
+  own_text: {
+    prints: /^8 texts to train on, 2 held out .*\ntrains 16,384 values [^]*\nboat: \w.*\n$/,
+    writes: "own_text/adapter_model.safetensors",
+  },
+  look_inside: { prints: /\n {2}rank [1-8] is within 30% of it\n$/ },
+  memory: {
+    prints: /^gpt3-175b[^]*\nweight 698\.4 GB 698\.4 GB\n[^]*needs [34]\.\d\d times less\n$/,
+  },
+  merge_and_switch: {
+    prints: /^the base:(.*)\n[^]*\nunmerged is the base: true\nthe base again:\1\n$/,
+    writes: "merged/model.safetensors",
+  },
+  rank_sweep: {
+    prints: /^rank 1: 2048 values, .*\n[^]*rank 8: 16384 values, .*\n$/,
+    writes: "ranks.svg",
+  },
+  training_loop: { prints: /^0 7\.\d+\n[^]*\n9 0\.\d+\n$/ },
+  own_layer: { prints: /^0 1\.\d+\n[^]*\n99 0\.0\d+\n$/ },
+  two_matrices: { prints: /; 2 directions hold 99%\n/, writes: "extracted/adapter_config.json" },
+};
+
+const programs = sourceFiles(["examples"]).map((path) => /([^/]+)\.ts$/.exec(path)![1]);
+
+Deno.test("every example is short, in the index, and expected to print something", () => {
+  assertEquals(programs.toSorted(), Object.keys(expected).toSorted());
+  for (const name of programs) {
+    const lines = sourceText(`examples/${name}.ts`).trimEnd().split("\n").length;
+    assert(lines <= 40, `${name} has ${lines} lines`);
+    assert(index.includes(`[\`${name}.ts\`](${name}.ts)`), `${name} is in the index`);
+  }
+});
+
+for (const [name, { prints, writes }] of Object.entries(expected)) {
+  Deno.test(`examples/${name}.ts runs with the permissions that the index says`, () =>
+    withFolder(async (folder) => {
+      const [, flags] = /npx -y deno run (.*) examples\//.exec(index)!;
+      await makeOwnFolder(folder);
+      await Deno.symlink(`${rootPath}examples`, `${folder}/examples`);
+      await Deno.copyFile(`${rootPath}examples/${name}.ts`, `${folder}/main.ts`);
+      assertMatch(await run(folder, [...flags.split(" "), "main.ts"]), prints);
+      if (writes) assert((await Deno.stat(`${folder}/out/${writes}`)).isFile);
+    }));
+}
