@@ -42,7 +42,7 @@ function sliderHtml({ name, steps }: FigureSlider): string {
   return `<div data-steps style="margin:4px 16px 0">${
     stepperHtml({ label: name, texts, start: 0, isRange })
   }<div data-hint style="font-size:13px;font-style:italic">${hint}</div>
-<div data-saying role="status" style="min-height:1.45em">${escapeHtml(caption)}</div></div>`;
+<div data-saying role="status">${escapeHtml(caption)}</div></div>`;
 }
 
 const hint = "A picture: run the cells (Run All) to move it.";

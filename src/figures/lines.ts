@@ -104,11 +104,15 @@ function ticksAt(values: ReadonlySet<number>): Axis {
   return { tickvals, ticktext: tickvals.map((value) => formatValue(value, "number")) };
 }
 
+/** Of more than these, each has one label. */
+const mostDecades = 2.5;
+
 /** An axis that fits all values, with a small margin; plotly's default if there are none. */
 function axisOf({ title, log }: LinesAxis, values: readonly number[]): Axis {
   if (values.length === 0) return log ? logAxis(title) : axis(title);
   if (!log) return axis(title, { range: [0, 1.05 * Math.max(...values)] });
   const [low, high] = [Math.min(...values), Math.max(...values)].map(Math.log10);
   const room = 0.04 * (high - low) + 0.02;
-  return logAxis(title, { range: [low - room, high + room] });
+  const each = high - low > mostDecades ? { dtick: 1 } : {};
+  return logAxis(title, { range: [low - room, high + room], ...each });
 }

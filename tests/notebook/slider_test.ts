@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { tracksOf } from "../../src/notebook/slider/controls.ts";
+import { sliderHtml } from "../../src/notebook/slider/page.ts";
 import { Cells } from "./cells.ts";
 
 const cell = `await slider(
@@ -103,6 +104,21 @@ Deno.test("a control is a list of values with a starting position", () => {
   assertEquals(rank.texts, ["1 values", "8 values", "10,000 values"]);
   assertEquals([rank.label, rank.start], ["rank r", 1]);
   assertEquals(share.values, [0, 0.1, 0.2, 0.3]);
+});
+
+Deno.test("numbers are a slider, everything else is a list, and both are disabled until a script runs", () => {
+  const tracks = tracksOf({
+    rank: [1, 2],
+    model: { values: ["gpt2", "a<b"], value: "a<b" },
+    on: [true],
+  });
+  assertEquals(tracks.map(({ isRange }) => isRange), [true, false, false]);
+  const controls = sliderHtml(tracks, [], "").match(/<(?:input|select) .*?<\/label>/g)!;
+  assertMatch(controls[0], /^<input data-control disabled type="range" .*aria-valuetext="1"/);
+  assertMatch(
+    controls[1],
+    /^<select data-control disabled .*<option>gpt2<.*<option selected>a&lt;b</,
+  );
 });
 
 Deno.test("controls without values are refused", () => {
