@@ -44,13 +44,15 @@ function lines(
   }));
 }
 
-const longestOf = (updates: readonly UpdateRow[]): number =>
+/** What a spectrum's figure needs of an update. */
+export type SpectrumRow = Pick<UpdateRow, "name" | "singularValues" | "noiseEdge">;
+
+const longestOf = (updates: readonly SpectrumRow[]): number =>
   boundsOf(updates.map(({ singularValues }) => singularValues.length))[1];
 
 /** Singular values of every update, the noise edge dashed. */
-export function spectraFigure(updates: readonly UpdateRow[]): Figure {
-  const color = colors(updates.length);
-  const longest = longestOf(updates);
+export function spectraFigure(updates: readonly SpectrumRow[]): Figure {
+  const color = colors(updates.length), longest = longestOf(updates);
   return {
     id: "spectra",
     title: "Singular values of ΔW",
@@ -74,7 +76,7 @@ export function spectraFigure(updates: readonly UpdateRow[]): Figure {
 }
 
 /** Zero, as at weight 0, has no place on a logarithmic axis. */
-function singularValueAxis(updates: readonly UpdateRow[]): Axis {
+function singularValueAxis(updates: readonly SpectrumRow[]): Axis {
   const title = "singular value σᵢ";
   const isZero = updates.every(({ singularValues: [largest] }) => largest === 0);
   return isZero ? axis(title, { range: [-0.02, 1] }) : logAxis(title);
