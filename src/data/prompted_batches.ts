@@ -37,7 +37,7 @@ export interface SampleOptions {
 }
 
 /** The names of {@link SampleOptions}. */
-export const sampleNames: OptionNames<SampleOptions> = {
+const sampleNames: OptionNames<SampleOptions> = {
   batch: true,
   length: true,
   examples: true,

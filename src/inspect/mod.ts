@@ -33,7 +33,8 @@ export {
 export { type TaskLoss, taskLossFigure } from "./task_losses.ts";
 export { sitesOverSteps, trainingSpectrum } from "./live_figures.ts";
 export { LiveSpectra, type SiteReading, type SpectrumReading } from "./live_spectra.ts";
-export { anglesFigure, similarityFigure, spectraFigure, truncationFigure } from "./figures.ts";
+export { anglesFigure, similarityFigure, spectraFigure } from "./figures.ts";
+export { type SpectrumRow, truncationFigure } from "./figures.ts";
 export { secondMoments } from "./second_moments.ts";
 export { amplificationTable, comparisonTable, updateTable } from "./tables.ts";
 export { comparableUpdates } from "./updates.ts";
