@@ -35,7 +35,7 @@ interface Entry {
 
 /**
  * Owns every intermediate of a step, records how to differentiate it, and frees them all at the end of
- * the block, or earlier if whoever made one releases it. An operation launches its forward kernels and
+ * the block, or earlier if its maker releases it. An operation launches its forward kernels and
  * calls {@link Tape.record} with its backward function; inputs that need no gradient get no buffer and
  * no backward kernel.
  *
