@@ -17,6 +17,7 @@
  * | --- | --- |
  * | train, fully or with an adapter | {@link loadModel}, {@link injectLora}, {@link train} |
  * | make batches of texts | {@link loadTokenizer}, {@link promptedBatches} |
+ * | train on your own file of texts | {@link readTexts}, {@link textDataset}, {@link train} |
  * | measure a loss | {@link evaluate} |
  * | use a PEFT folder | {@link loadAdapter}, {@link merge}, {@link swap} |
  * | ask what another rank, α or choice of layers would do | {@link injectUpdates} |
@@ -68,6 +69,7 @@ export {
 } from "./src/models/mod.ts";
 export {
   type Adapter,
+  baseOf,
   deltaWeight,
   injectBitFit,
   injectBottleneck,
@@ -89,12 +91,16 @@ export {
   type Batch,
   cosineSchedule,
   evaluate,
+  History,
   resumeCheckpoint,
   saveCheckpoint,
   type StepEvent,
   train,
   Trainer,
+  Training,
   type TrainOptions,
 } from "./src/train/mod.ts";
 export { loadTokenizer, type Tokenizer } from "./src/tokenizer/mod.ts";
 export { promptedBatches } from "./src/data/prompted_batches.ts";
+export { type TextDataset, textDataset } from "./src/data/text_dataset.ts";
+export { readTexts, type Texts } from "./src/data/texts.ts";

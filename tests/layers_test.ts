@@ -26,7 +26,7 @@ const layers: LayerTable = {
   tokenizer: ["core"],
   formats: ["core"],
   models: ["nn", "formats", "tokenizer", "architectures"],
-  adapt: ["models", "formats", "linalg"],
+  adapt: ["models", "formats", "analysis"],
   train: ["autograd", "formats"],
   data: ["tokenizer", "linalg"],
   runs: ["train", "adapt"], // docs/decisions/0003

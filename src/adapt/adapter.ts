@@ -1,6 +1,7 @@
 /** What all adapters have in common, whatever their method. @module */
 
 import type { Parameter } from "../autograd/parameter.ts";
+import type { OptionNames } from "../core/options.ts";
 import type { Shape } from "../core/shape.ts";
 import type { Tensor } from "../device/device.ts";
 import type { FloatDtype } from "../formats/mod.ts";
@@ -13,6 +14,9 @@ export interface SaveAdapterOptions {
   /** Dtype of the values in the file. Default F32. */
   readonly dtype?: FloatDtype;
 }
+
+/** The names of {@link SaveAdapterOptions}. */
+export const saveNames: OptionNames<SaveAdapterOptions> = { baseModelName: true, dtype: true };
 
 /** What merging an adapter does to one tensor of the model. */
 export interface WeightChange {

@@ -7,16 +7,42 @@ import type { Adaptation } from "../nn/adaptation.ts";
 /** A linear layer or a place, and what is to adapt it. */
 export type Attachment = readonly [layer: { readonly adaptations: Adaptation[] }, Adaptation];
 
+/** Whether an adapter may join others. */
+export interface JoinOptions {
+  /** True if the model may have adapters: this one acts together with them. Default false. */
+  readonly onTop?: boolean;
+}
+
+/** Throws a `RangeError` for a model that has an adapter, unless this one may join it. */
+export function assertFree(
+  { adapters }: Model,
+  { onTop = false }: JoinOptions,
+  action: string,
+): void {
+  if (onTop || adapters.size === 0) return;
+  const values = [...adapters].flatMap(({ parameters }) => parameters)
+    .reduce((sum, { size }) => sum + size, 0);
+  throw new RangeError(
+    `${action} needs a model without an adapter, found one of ${
+      values.toLocaleString("en-US")
+    } values ` +
+      "on it: call its remove(), or pass onTop: true to have both act together",
+  );
+}
+
 /**
  * Freezes a model and adds an adapter's adaptations to its layers, until the returned function is called; a
  * second call of that does nothing.
+ *
+ * @param trained Parameters of the model that the adapter trains.
  */
 export function attach(
   model: Model,
   adapter: AppliedAdapter,
   attachments: readonly Attachment[],
+  trained: Iterable<Parameter> = [],
 ): () => void {
-  const unfreeze = freeze(model);
+  const unfreeze = freeze(model, trained);
   model.adapters.add(adapter);
   for (const [{ adaptations }, adaptation] of attachments) adaptations.push(adaptation);
   return () => {

@@ -2,11 +2,12 @@
 
 import type { Parameter } from "../autograd/parameter.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
+import { assertOptions } from "../core/options.ts";
 import { Arena } from "../device/arena.ts";
 import type { Model } from "../models/model.ts";
 import type { Adapter, SaveAdapterOptions, WeightChange } from "./adapter.ts";
-import { freeze } from "./attach.ts";
-import { copyTensor } from "./merge.ts";
+import { assertFree, freeze, type JoinOptions } from "./attach.ts";
+import { copyTensor } from "./copy_tensor.ts";
 import { saveValues } from "./save_values.ts";
 
 /**
@@ -16,7 +17,8 @@ import { saveValues } from "./save_values.ts";
  * Cost: 4 bytes per bias value. Merging replaces the biases, so a merged model computes nothing beyond
  * the base model.
  *
- * @throws {RangeError} when the model has no bias, or another BitFit adapter is on it.
+ * @throws {RangeError} when the model has an adapter and `onTop` is not set, it has no bias, or another
+ * BitFit adapter is on it.
  *
  * @example
  * ```ts
@@ -30,7 +32,9 @@ import { saveValues } from "./save_values.ts";
  * console.log(adapter.parameters.reduce((sum, { size }) => sum + size, 0)); // 11 · 8 + 3 · 8 = 112
  * ```
  */
-export function injectBitFit(model: Model): BitFitAdapter {
+export function injectBitFit(model: Model, options: JoinOptions = {}): BitFitAdapter {
+  assertOptions("injectBitFit", options, { onTop: true });
+  assertFree(model, options, "injectBitFit");
   return new BitFitAdapter(model);
 }
 

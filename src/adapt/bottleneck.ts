@@ -6,6 +6,7 @@ import { linear } from "../autograd/ops/linear.ts";
 import { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
 import { isNamed, listNames } from "../core/module_names.ts";
+import { assertOptions, type OptionNames } from "../core/options.ts";
 import { Random } from "../core/random.ts";
 import { Arena } from "../device/arena.ts";
 import type { Tensor } from "../device/device.ts";
@@ -14,18 +15,25 @@ import type { Model } from "../models/model.ts";
 import type { Adaptation } from "../nn/adaptation.ts";
 import type { Place } from "../nn/place.ts";
 import type { Adapter, SaveAdapterOptions, WeightChange } from "./adapter.ts";
-import { attach } from "./attach.ts";
+import { assertFree, attach, type JoinOptions } from "./attach.ts";
 import { saveValues } from "./save_values.ts";
 
 /** Where to insert bottlenecks, and how narrow they are. */
-export interface BottleneckOptions {
+export interface BottleneckOptions extends JoinOptions {
   /** m, the width between the two projections. */
   readonly size: number;
   /** Places, each by its path or the end of it, such as `["mlp"]`. Default: after every sublayer. */
   readonly places?: readonly string[];
-  /** Seed of the down projections' initial values. */
-  readonly seed: number;
+  /** Seed of the down projections' initial values. Default 0. */
+  readonly seed?: number;
 }
+
+const optionNames: OptionNames<BottleneckOptions> = {
+  size: true,
+  places: true,
+  seed: true,
+  onTop: true,
+};
 
 /** y + gelu(y W_downᵀ + b_down) W_upᵀ + b_up (Houlsby et al. 2019, section 2.1). */
 class Bottleneck implements Adaptation {
@@ -52,7 +60,9 @@ class Bottleneck implements Adaptation {
  * bottleneck runs after its sublayer and cannot be merged: this is the latency that section 3 of the
  * LoRA paper discusses.
  *
- * @throws {RangeError} when a place does not exist, or the size is not a positive integer.
+ * @throws {TypeError} when an option does not exist.
+ * @throws {RangeError} when the model has an adapter and `onTop` is not set, a place does not exist, or the
+ * size is not a positive integer.
  *
  * @example
  * ```ts
@@ -67,6 +77,8 @@ class Bottleneck implements Adaptation {
  * ```
  */
 export function injectBottleneck(model: Model, options: BottleneckOptions): BottleneckAdapter {
+  assertOptions("injectBottleneck", options, optionNames);
+  assertFree(model, options, "injectBottleneck");
   return new BottleneckAdapter(model, options);
 }
 
@@ -82,7 +94,7 @@ export class BottleneckAdapter implements Adapter {
   readonly #detach: () => void;
 
   /** Allocates the tensors, freezes the model and inserts the bottlenecks. */
-  constructor(model: Model, { size, places, seed }: BottleneckOptions) {
+  constructor(model: Model, { size, places, seed = 0 }: BottleneckOptions) {
     if (!(Number.isInteger(size) && size > 0)) {
       throw new RangeError(`a bottleneck needs a size of at least 1, found ${size}`);
     }

@@ -1,13 +1,12 @@
 /** Merging adapters into the weights of a new model; the base model stays as it is. @module */
 
-import { scaleAdd } from "../../kernels/elementwise/kernel.ts";
 import type { Weight } from "../autograd/weight.ts";
 import { formatShape, sameShape, type Shape } from "../core/shape.ts";
 import { Arena } from "../device/arena.ts";
-import { piecesOf } from "../device/spans.ts";
 import type { Tensor } from "../device/device.ts";
 import type { Model } from "../models/model.ts";
 import type { Adapter } from "./adapter.ts";
+import { copyTensor } from "./copy_tensor.ts";
 import type { LoraAdapter } from "./lora/adapter.ts";
 import type { LoraSite } from "./lora/lora_site.ts";
 
@@ -67,7 +66,18 @@ const formatAfter = (base: Model, adapters: readonly Adapter[]) =>
   adapters.findLast(({ promptFormat }) => promptFormat)?.promptFormat ?? base.promptFormat;
 
 /**
- * Frees a merged model's own weights and returns the base model, whose weights never changed.
+ * The model that a merged one was made from, with whatever adapters are on it; nothing is freed.
+ *
+ * @throws {TypeError} when the model is not a merged one.
+ */
+export function baseOf<M extends Model>(merged: Merged<M>): M {
+  if (merged?.base) return merged.base;
+  throw new TypeError("baseOf needs a model that merge has made, found one without a base");
+}
+
+/**
+ * Frees a merged model's own weights and returns the base model, whose weights never changed. As in PEFT,
+ * adapters that were on the base are on it still: `adapter.remove()` takes them off.
  *
  * Subtracting ΔW instead, as PEFT does, leaves the rounding errors of both sums in the weights.
  *
@@ -83,8 +93,9 @@ const formatAfter = (base: Model, adapters: readonly Adapter[]) =>
  * ```
  */
 export function unmerge<M extends Model>(merged: Merged<M>): M {
+  const base = baseOf(merged);
   merged[Symbol.dispose]();
-  return merged.base;
+  return base;
 }
 
 /**
@@ -148,14 +159,4 @@ const weightNamed = ({ linears }: Model, name: string): Weight | undefined =>
 function copyValues(model: Model, name: string, to: Tensor): void {
   using from = ownTensor(model, name)?.view(to.shape) ?? weightNamed(model, name)!.dense();
   copyTensor(from, to);
-}
-
-/** Copies values into another tensor of the same size, and returns that one. */
-export function copyTensor(from: Tensor, to: Tensor): Tensor {
-  for (const { start, size } of piecesOf(from)) {
-    const [x, y] = [from, to].map((tensor) => tensor.view([size], start));
-    const scalars = { size, xOffset: 0, yOffset: 0, alpha: 1, accumulate: 0 };
-    from.device.launch(scaleAdd, { x, y }, scalars);
-  }
-  return to;
 }

@@ -8,6 +8,7 @@ import {
 } from "../core/float16.ts";
 import type { HostData, HostTensor } from "../core/host_tensor.ts";
 import { deltaWeight } from "../core/low_rank_update.ts";
+import { assertOptions } from "../core/options.ts";
 import { assertStoredFinite } from "../formats/finite_values.ts";
 import type { FloatDtype } from "../formats/mod.ts";
 import type { Model } from "../models/model.ts";
@@ -76,8 +77,10 @@ const rounders: Readonly<Record<FloatDtype, (values: Float64Array) => ArrayLike<
 export async function mergeReport(
   model: Model,
   adapters: LoraAdapter | readonly LoraAdapter[],
-  { dtype = "F32" }: MergeReportOptions = {},
+  options: MergeReportOptions = {},
 ): Promise<MergeReport> {
+  assertOptions("mergeReport", options, { dtype: true });
+  const { dtype = "F32" } = options;
   const sites = [adapters].flat().flatMap(({ sites }) => sites);
   for (const { linear: { weight } } of sites) assertTensor(model, weight.name, weight.shape);
   const byLayer = Map.groupBy(sites, ({ module }) => module), weights: MergedWeight[] = [];

@@ -4,15 +4,17 @@ export { deltaWeight, type LowRankFactors, type LowRankUpdate } from "../core/lo
 export { type SiteAddress, siteName } from "../core/site.ts";
 export type { FloatDtype } from "../formats/mod.ts";
 export type { Adapter, SaveAdapterOptions, WeightChange } from "./adapter.ts";
-export { freeze } from "./attach.ts";
+export { freeze, type JoinOptions } from "./attach.ts";
 export { BitFitAdapter, injectBitFit } from "./bitfit.ts";
 export { BottleneckAdapter, type BottleneckOptions, injectBottleneck } from "./bottleneck.ts";
-export { LoraAdapter, type LoraPlan } from "./lora/adapter.ts";
+export { LoraAdapter } from "./lora/adapter.ts";
+export type { AdapterChange } from "./lora/change.ts";
+export type { LoraPlan } from "./lora/plan.ts";
 export { injectLora, type LoraOptions } from "./lora/inject.ts";
 export { injectUpdates } from "./lora/inject_updates.ts";
 export { loadAdapter, type LoadAdapterOptions } from "./lora/load.ts";
 export { type LoraSettings, LoraSite } from "./lora/lora_site.ts";
-export { merge, type Merged, swap, unmerge } from "./merge.ts";
+export { baseOf, merge, type Merged, swap, unmerge } from "./merge.ts";
 export {
   type MergedWeight,
   type MergeReport,
@@ -20,4 +22,5 @@ export {
   type MergeReportOptions,
 } from "./merge_report.ts";
 export { type PlantedShift, plantShift } from "./plant_shift.ts";
+export type { SiteSpectrum } from "./spectra.ts";
 export { selectSites, type Site, type SiteSelection } from "./sites.ts";

@@ -1,11 +1,12 @@
 /** Saving adapters that are a list of named tensors. @module */
 
 import { jsonText } from "../core/files.ts";
+import { assertOptions } from "../core/options.ts";
 import { saveFolder } from "../core/save_folder.ts";
 import { fileIn } from "../core/storage.ts";
 import type { Tensor } from "../device/device.ts";
 import { safetensorsFile } from "../formats/write_safetensors.ts";
-import type { SaveAdapterOptions } from "./adapter.ts";
+import { type SaveAdapterOptions, saveNames } from "./adapter.ts";
 
 /**
  * Saves `adapter_model.safetensors`, and the method's settings in `adapter_config.json`, as a whole: after
@@ -15,8 +16,10 @@ export async function saveValues(
   folder: string,
   config: { readonly method: string; readonly [field: string]: string | number },
   values: readonly (readonly [name: string, tensor: Tensor])[],
-  { baseModelName, dtype = "F32" }: SaveAdapterOptions,
+  options: SaveAdapterOptions,
 ): Promise<void> {
+  assertOptions("save", options, saveNames);
+  const { baseModelName, dtype = "F32" } = options;
   const [[, { device }]] = values;
   const data = await device.read(...values.map(([, tensor]) => tensor));
   const entries = values.map(([name], i) => [name, data[i]] as const);

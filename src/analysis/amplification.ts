@@ -2,6 +2,7 @@
 
 import { ShapeError } from "../core/errors.ts";
 import type { LowRankFactors } from "../core/low_rank_update.ts";
+import { assertOptions } from "../core/options.ts";
 import { Random } from "../core/random.ts";
 import { formatShape } from "../core/shape.ts";
 import {
@@ -83,8 +84,10 @@ const largestDecomposed = 1024;
 export function amplification(
   factors: LowRankFactors,
   weight: Matrix,
-  { seed, rank, weightValues }: AmplificationOptions,
+  options: AmplificationOptions,
 ): Amplification {
+  assertOptions("amplification", options, { seed: true, rank: true, weightValues: true });
+  const { seed, rank, weightValues } = options;
   const what = nameOf(factors), { left, values, right } = updateSvd(factors);
   const W = toLarge(weight, `the weight of ${what}`);
   const own = numericalRank(values, left.columns, right.columns, float32Epsilon);

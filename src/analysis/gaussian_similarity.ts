@@ -1,6 +1,7 @@
 /** The similarity of subspaces by chance, in spaces that prefer some directions. @module */
 
 import type { LowRankFactors } from "../core/low_rank_update.ts";
+import { assertOptions } from "../core/options.ts";
 import { Random } from "../core/random.ts";
 import { type DenseMatrix, gaussian } from "../linalg/mod.ts";
 import { toTensor } from "./input.ts";
@@ -36,8 +37,15 @@ export interface GaussianSimilarityOptions {
  */
 export function gaussianSimilarity(
   directions: (update: LowRankFactors) => DenseMatrix,
-  { shape: [out, inner], ranks, seed, pairs = 20 }: GaussianSimilarityOptions,
+  options: GaussianSimilarityOptions,
 ): number[][] {
+  assertOptions("gaussianSimilarity", options, {
+    shape: true,
+    ranks: true,
+    seed: true,
+    pairs: true,
+  });
+  const { shape: [out, inner], ranks, seed, pairs = 20 } = options;
   const random = new Random(seed);
   const draw = (rank: number) => {
     const A = toTensor(gaussian(rank, inner, random)), B = toTensor(gaussian(out, rank, random));

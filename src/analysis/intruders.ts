@@ -2,6 +2,7 @@
 
 import { ShapeError } from "../core/errors.ts";
 import type { LowRankFactors } from "../core/low_rank_update.ts";
+import { assertOptions } from "../core/options.ts";
 import { formatShape } from "../core/shape.ts";
 import { type DenseMatrix, multiplyTransposed, svd, transposed } from "../linalg/mod.ts";
 import { checkFactors, type Matrix, nameOf, toDense } from "./input.ts";
@@ -53,8 +54,10 @@ export interface IntruderOptions {
 export function intruders(
   factors: LowRankFactors,
   weight: Matrix,
-  { leading = 10, threshold = 0.5, block = 3 }: IntruderOptions = {},
+  options: IntruderOptions = {},
 ): Intruders {
+  assertOptions("intruders", options, { leading: true, threshold: true, block: true });
+  const { leading = 10, threshold = 0.5, block = 3 } = options;
   const what = nameOf(factors), W = toDense(weight, `the weight of ${what}`);
   const before = svd(W).left, after = svd(tuned(factors, W, what));
   const cosines = multiplyTransposed(after.left, before);

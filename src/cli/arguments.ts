@@ -93,3 +93,18 @@ export const storedTypes = { f32: "F32", f16: "F16", bf16: "BF16" } as const;
 export const dtypeOption = (otherwise: string): Option =>
   new Option("--dtype <type>", `how values are stored (default: ${otherwise})`)
     .choices(Object.keys(storedTypes));
+
+/** A share, 0 or more and below 1, or the path of a file. */
+export function shareOrFile(text: string): number | string {
+  const value = Number(text);
+  if (text.trim() === "" || Number.isNaN(value)) return text;
+  if (value >= 0 && value < 1) return value;
+  throw new InvalidArgumentError("A share must be 0 or more and below 1.");
+}
+
+/** A text around `{prompt}`, in which `\\n` and `\\t` stand for a line break and a tab. */
+export function template(text: string): string {
+  const shown = text.replaceAll("\\n", "\n").replaceAll("\\t", "\t");
+  if (shown.split("{prompt}").length === 2) return shown;
+  throw new InvalidArgumentError("It must contain {prompt} once.");
+}

@@ -27,13 +27,25 @@ export interface BatchFile {
  * @throws {RangeError} when a batch does not fit the model.
  */
 export async function readBatchFile(path: string, limits: InputLimits): Promise<BatchFile> {
-  const bytes = await readBytes(path, mostJsonBytes), content = parseJsonOf(path, bytes);
+  const bytes = await readBytes(path, mostJsonBytes), content = contentOf(path, bytes);
   const list = isRecord(content) ? content.batches : undefined;
   if (!Array.isArray(list) || list.length === 0) {
-    throw new SyntaxError(`${path} must be {"batches": [[[id, …], …], …]}, found no batches`);
+    throw new SyntaxError(`${path} must be like ${batchExample}, found no batches`);
   }
   const batches = list.map((batch, index) => parseBatch(`batch ${index}`, batch, limits));
   return { batches, digest: await sha256(bytes) };
+}
+
+/** Two batches of one row each. */
+export const batchExample = '{"batches": [[[5, 6, 7]], [[8, 9]]]}';
+
+function contentOf(path: string, bytes: Uint8Array): unknown {
+  try {
+    return parseJsonOf(path, bytes);
+  } catch (error) {
+    const rule = `token ids must be like ${batchExample}, and texts come with --data`;
+    throw new SyntaxError(`${(error as Error).message}; ${rule}`, { cause: error });
+  }
 }
 
 function parseBatch(what: string, batch: unknown, limits: InputLimits): Batch {

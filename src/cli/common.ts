@@ -4,8 +4,10 @@ import { type Command, Option } from "./commander.ts";
 import { loadAdapter, type LoraAdapter } from "../adapt/mod.ts";
 import { terminalJson, terminalText } from "../core/terminal_text.ts";
 import { type Device, openDevice } from "../device/mod.ts";
-import { loadModel, type TextModel } from "../models/mod.ts";
+import { readAdapterLabels } from "../formats/mod.ts";
+import { labelsOfConfig, loadModel, readConfig, type TextModel } from "../models/mod.ts";
 import { seedNumber } from "./arguments.ts";
+import { assertModelFolder } from "./model_folder.ts";
 
 /** Options that every command takes. */
 export interface CommonOptions {
@@ -57,14 +59,29 @@ export async function loadAdapted(
   folder: string,
   adapterFolders: readonly string[] = [],
 ): Promise<Loaded> {
+  await assertModelFolder(folder);
+  const labels = await newLabels(folder, adapterFolders);
   using stack = new DisposableStack();
-  const model = stack.use(await loadModel(device, folder));
+  const model = stack.use(await loadModel(device, folder, { labels }));
   const adapters: LoraAdapter[] = [];
   for (const adapter of adapterFolders) {
-    adapters.push(stack.use(await loadAdapter(model, adapter)));
+    adapters.push(stack.use(await loadAdapter(model, adapter, { onTop: true })));
   }
   const owned = stack.move();
   return { model, adapters, [Symbol.dispose]: () => owned.dispose() };
+}
+
+/** The labels that adapters make a language model a classifier for, if one of them does. */
+export async function newLabels(
+  folder: string,
+  adapterFolders: readonly string[],
+): Promise<string[] | undefined> {
+  if (labelsOfConfig(await readConfig(folder))) return undefined;
+  for (const adapter of adapterFolders) {
+    // Loading says what is wrong with an adapter that cannot be read.
+    const labels = await readAdapterLabels(adapter).catch(() => undefined);
+    if (labels) return labels;
+  }
 }
 
 /** Prints a result: one JSON document, or text for a reader, which may be painted. */

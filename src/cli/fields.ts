@@ -1,6 +1,7 @@
 /** Checks of hand-written JSON objects. @module */
 
 import { isRecord, isText } from "../core/json.ts";
+import { nearestName } from "../core/nearest_name.ts";
 import { oneLine, quote } from "../core/quote.ts";
 import type { Fields } from "./cases.ts";
 
@@ -90,9 +91,6 @@ export function checkFields(
 
 function unknown(key: string, rules: Readonly<Record<string, Rule>>): string {
   const known = Object.keys(rules).filter((name) => !rules[name].isAlias);
-  const meant = known.find((name) => plain(name) === plain(key));
+  const meant = nearestName(key, known);
   return `${known.join(", ")}; found ${oneLine(key)}${meant ? ` (did you mean ${meant}?)` : ""}`;
 }
-
-/** `learning_rate` and `learningRate` are the same word, and so are `lora_alpha` and `alpha`. */
-const plain = (name: string) => name.toLowerCase().replaceAll(/[_-]/g, "").replace(/^lora/, "");

@@ -2,58 +2,95 @@
 
 import type { Command } from "./commander.ts";
 import { Interrupt, letSignalsIn } from "../core/interrupt.ts";
+import { terminalJson } from "../core/terminal_text.ts";
+import { readPrompts } from "../data/mod.ts";
 import {
-  type BeamOptions,
   beamSearch,
   completionText,
   generate,
-  type GenerateOptions as SampleOptions,
+  labelsOf,
   promptFormatOf,
   type TextModel,
 } from "../models/mod.ts";
-import { encodePrompt, loadTokenizer } from "../tokenizer/mod.ts";
+import { encodePrompt, loadTokenizer, type Tokenizer } from "../tokenizer/mod.ts";
 import { collect, modelFolder, positiveNumber, temperature } from "./arguments.ts";
 import { type CommonOptions, loadAdapted, openChosen, print } from "./common.ts";
+import { assertModelFolder } from "./model_folder.ts";
 
 interface GenerateOptions extends CommonOptions {
   readonly model: string;
   readonly adapter?: string[];
-  readonly prompt: string;
-  readonly maxNewTokens: number;
+  readonly prompt?: string;
+  readonly data?: string;
+  readonly maxNewTokens?: number;
   readonly temperature: number;
   readonly topK?: number;
   readonly beams?: number;
 }
 
-/** Adds `generate`, which continues a prompt. */
+const help = `
+Examples:
+  lowrank generate --model models/tiny-gpt2 --prompt "Fellow citizens"
+  lowrank generate --model models/tiny-gpt2 --adapter out --data asks.jsonl
+
+A file of prompts is .jsonl or .csv with the field prompt (or text), or .txt
+with a prompt in each line; each gets an answer. Prompts are written as in the
+training of the adapter, or of the model, if it is known.
+
+JSON: {"prompt", "tokens", "text"}; with --data one such line for each prompt.`;
+
+/** Adds `generate`, which continues prompts. */
 export function addGenerate(program: Command): void {
-  program.command("generate").description("continue a prompt")
+  program.command("generate").description("continue a prompt, or each prompt of a file")
     .requiredOption("--model <folder>", "Hugging Face folder with a tokenizer.json", modelFolder)
     .option("--adapter <folder>", "PEFT folder; repeat to add several", collect)
-    .requiredOption("--prompt <text>", "text to continue")
-    .option("--max-new-tokens <n>", "maximum number of new tokens", positiveNumber, 32)
+    .option("--prompt <text>", "text to continue")
+    .option("--data <file>", "prompts to continue: .jsonl, .csv or .txt")
+    .option(
+      "--max-new-tokens <n>",
+      "maximum number of new tokens (default: 32, or as many as fit)",
+      positiveNumber,
+    )
     .option("--temperature <t>", "0 takes the most likely token, above 0 samples", temperature, 0)
     .option("--top-k <k>", "sample from the k most likely tokens only", positiveNumber)
     .option("--beams <n>", "use beam search of width n; it does not sample", positiveNumber)
+    .addHelpText("after", help)
     .action(run);
 }
 
 async function run(options: GenerateOptions): Promise<void> {
   assertSampling(options);
+  await assertModelFolder(options.model);
+  const prompts = await promptsOf(options);
   const tokenizer = await loadTokenizer(options.model);
   using device = await openChosen(options);
   using loaded = await loadAdapted(device, options.model, options.adapter);
-  const { endOfText: stopToken } = tokenizer, format = promptFormatOf(loaded.model);
-  const prompt = encodePrompt(tokenizer, options.prompt, format);
+  assertLanguage(loaded.model);
   // A beam search has no result until it ends, so Ctrl-C may end it at once.
   using interrupt = options.beams ? undefined : new Interrupt().listen();
-  const tokens = interrupt
-    ? await sample(loaded.model, prompt, { ...options, stopToken, signal: interrupt.signal })
-    : await search(loaded.model, prompt, { ...options, beams: options.beams!, stopToken });
-  const text = completionText(loaded.model, tokenizer, tokens);
-  const { prompt: question } = options;
-  print(options, { prompt: question, tokens, text }, () => question + format.separator + text);
-  interrupt?.throwIfStopped();
+  for (const prompt of prompts) {
+    const answer = await answerTo(prompt, loaded.model, tokenizer, options, interrupt?.signal);
+    if (options.json && options.data) console.log(terminalJson(answer));
+    else print(options, answer, () => shown(loaded.model, answer));
+    interrupt?.throwIfStopped();
+  }
+}
+
+/** The prompts of the command, or of its file. */
+async function promptsOf({ prompt, data }: GenerateOptions): Promise<readonly string[]> {
+  if (prompt !== undefined && data === undefined) return [prompt];
+  if (prompt === undefined && data !== undefined) return await readPrompts(data);
+  const found = prompt === undefined ? "neither" : "both";
+  throw new RangeError(`generate needs --prompt TEXT or --data FILE, found ${found}`);
+}
+
+function assertLanguage(model: TextModel): void {
+  const labels = labelsOf(model);
+  if (!labels) return;
+  throw new RangeError(
+    `generating needs a language model, found a classifier of ${labels.length} labels: lowrank evaluate ` +
+      "measures it",
+  );
 }
 
 function assertSampling({ beams, temperature, topK }: GenerateOptions): void {
@@ -67,17 +104,51 @@ function assertSampling({ beams, temperature, topK }: GenerateOptions): void {
   }
 }
 
-type Prompt = ArrayLike<number>;
+/** A prompt with its answer. */
+interface Answer {
+  readonly prompt: string;
+  readonly tokens: readonly number[];
+  readonly text: string;
+}
 
-async function sample(model: TextModel, prompt: Prompt, options: SampleOptions): Promise<number[]> {
+const shown = (model: TextModel, { prompt, text }: Answer): string =>
+  prompt + promptFormatOf(model).separator + text;
+
+async function answerTo(
+  prompt: string,
+  model: TextModel,
+  tokenizer: Tokenizer,
+  options: GenerateOptions,
+  signal?: AbortSignal,
+): Promise<Answer> {
+  const input = encodePrompt(tokenizer, prompt, promptFormatOf(model));
+  const { endOfText: stopToken } = tokenizer, maxNewTokens = roomFor(input, model, options);
+  const { beams, temperature, topK, seed } = options, most = { maxNewTokens, stopToken };
+  const tokens = beams
+    ? [...(await beamSearch(model, input, { ...most, beams })).tokens]
+    : await sample(generate(model, input, { ...most, temperature, topK, seed, signal }));
+  return { prompt, tokens, text: completionText(model, tokenizer, tokens) };
+}
+
+/** How many tokens an answer may have: as many as was asked for, or else 32 if they fit. */
+function roomFor(
+  { length }: readonly number[],
+  { positions }: TextModel,
+  { maxNewTokens }: GenerateOptions,
+): number {
+  if (length >= positions) {
+    throw new RangeError(
+      `a prompt must be shorter than the model's ${positions} tokens, found ${length}: shorten it`,
+    );
+  }
+  return maxNewTokens ?? Math.min(32, positions - length);
+}
+
+async function sample(made: AsyncIterable<number>): Promise<number[]> {
   const tokens: number[] = [];
-  for await (const token of generate(model, prompt, options)) {
+  for await (const token of made) {
     tokens.push(token);
     await letSignalsIn();
   }
   return tokens;
-}
-
-async function search(model: TextModel, prompt: Prompt, options: BeamOptions): Promise<number[]> {
-  return [...(await beamSearch(model, prompt, options)).tokens];
 }

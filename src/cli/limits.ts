@@ -3,11 +3,33 @@
 import { countLabels, type ModelInputs } from "../core/batch.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { DryDevice } from "../device/dry.ts";
-import { allocateModel, readConfig, type TextModel } from "../models/mod.ts";
+import { allocateModel, labelsOf, readConfig, type TextModel } from "../models/mod.ts";
+import { assertModelFolder } from "./model_folder.ts";
 import { shiftLabels } from "./cases.ts";
 
 /** How many positions a model's inputs may have, and how large a token id may be. */
 export type InputLimits = Pick<TextModel, "positions" | "vocabulary">;
+
+/** What a model's configuration says about it. */
+export interface ModelFacts extends InputLimits {
+  /** Width of its hidden states. */
+  readonly width: number;
+  /** The names of its labels, if it is a classifier. */
+  readonly labels?: readonly string[];
+}
+
+/**
+ * What is known of the model in a folder from its configuration alone.
+ *
+ * @throws {RangeError} when there is no such folder, or it holds an adapter; the message says what to do.
+ */
+export async function readFacts(folder: string): Promise<ModelFacts> {
+  await assertModelFolder(folder);
+  using device = new DryDevice();
+  using model = allocateModel(device, await readConfig(folder));
+  const { positions, vocabulary, architecture: { tensors } } = model;
+  return { positions, vocabulary, width: tensors[0].shape[1], labels: labelsOf(model) };
+}
 
 /**
  * The limits of the language model in a folder, from its configuration alone.
@@ -15,10 +37,8 @@ export type InputLimits = Pick<TextModel, "positions" | "vocabulary">;
  * @throws {RangeError} when the model is a classifier.
  */
 export async function readInputLimits(folder: string): Promise<InputLimits> {
-  using device = new DryDevice();
-  using model = allocateModel(device, await readConfig(folder));
-  const { architecture: { head }, positions, vocabulary } = model;
-  if (head === "language") return { positions, vocabulary };
+  const { labels, ...limits } = await readFacts(folder);
+  if (labels === undefined) return limits;
   throw new RangeError(`this command needs a language model, found a classifier in ${folder}`);
 }
 

@@ -73,7 +73,7 @@ export function methodOf(options: MethodOptions, configured: Fields = {}): Metho
   const settings = { ...withoutRivals(below, given), ...given };
   const isAdapted = Object.keys(settings).length > 0;
   const kind = method ?? configuredKind ?? (isAdapted ? "lora" : "full");
-  if (kind === "lora") return { kind, ...defaults(settings), ...settings } as MethodSpec;
+  if (kind === "lora") return named({ kind, ...defaults(settings), ...settings });
   if (Object.keys(given).length === 0) return { kind: "full" };
   throw new RangeError(
     `full fine-tuning takes no rank, alpha, sites or target modules, found ${Object.keys(given)}`,
@@ -96,6 +96,12 @@ function withoutRivals(below: Fields, { sites, targetModules }: Fields): Fields 
   if (sites === undefined && targetModules === undefined) return below;
   const { sites: _, targetModules: __, ...rest } = below;
   return rest;
+}
+
+/** One spelling of one method: an α that is said although it is the default makes no other. */
+function named({ alpha, ...method }: Fields): MethodSpec {
+  const isDefault = alpha === undefined || alpha === method.rank;
+  return (isDefault ? method : { ...method, alpha }) as unknown as MethodSpec;
 }
 
 function defaults({ sites, targetModules }: Fields): Fields {

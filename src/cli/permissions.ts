@@ -15,6 +15,7 @@ const needs: Readonly<Record<string, (options: Options) => readonly Permission[]
   memory: () => ["read"],
   paper: () => [],
   train: () => saving,
+  evaluate: () => computing,
   generate: () => computing,
   logits: () => saving,
   gradients: () => saving,

@@ -8,6 +8,7 @@ import { addCommonOptions } from "./common.ts";
 import { addCompare } from "./compare.ts";
 import { addCount } from "./count.ts";
 import { addDevices } from "./devices.ts";
+import { addEvaluate } from "./evaluate.ts";
 import { addGenerate } from "./generate.ts";
 import { addGradients } from "./gradients.ts";
 import { addInspect } from "./inspect.ts";
@@ -24,6 +25,7 @@ const commands = [
   addMemory,
   addPaper,
   addTrain,
+  addEvaluate,
   addGenerate,
   addLogits,
   addGradients,

@@ -1,25 +1,73 @@
 /** Training progress on standard error. @module */
 
+import { grouped } from "../core/numbers.ts";
+import { terminalLine } from "../core/terminal_text.ts";
 import type { CompileReport } from "../device/mod.ts";
-import type { StepEvent } from "../train/mod.ts";
+import type { Batch, HeldOutLoss, StepEvent } from "../train/mod.ts";
 import { type CommonOptions, note } from "./common.ts";
 
-/** A listener that reports the first step, the last one, and one per second in between. */
-export function progressOf(options: CommonOptions, steps: number): (event: StepEvent) => void {
-  let last = -Infinity;
-  return ({ step, loss, learningRate, ms, stopped }) => {
-    const now = performance.now(), isEnd = step + 1 === steps || stopped;
-    if (now - last < 1000 && !isEnd) return;
+/** What a training's progress is measured by. */
+interface Course {
+  /** Steps of the whole training. */
+  readonly steps: number;
+  /** Its batches, which are used in order and again from the first. */
+  readonly batches: readonly Batch[];
+}
+
+/** Least time between two lines: in a terminal, where one replaces the other, and elsewhere. */
+const terminalMs = 100, pipeMs = 5000;
+
+/**
+ * A listener that reports the first step, the last one, every held-out loss, and some steps in between: in
+ * a terminal in one line, elsewhere in a line now and then.
+ */
+export function progressOf(options: CommonOptions, course: Course): (event: StepEvent) => void {
+  const isTerminal = Deno.stderr.isTerminal(), begun = performance.now();
+  let last = -Infinity, heldOut: HeldOutLoss | undefined;
+  const pace = paceOf(course);
+  return (event) => {
+    const { step, early, stopped } = event, isEnd = step + 1 === course.steps || early || stopped;
+    heldOut = event.heldOut ?? heldOut;
+    const speed = pace(event), now = performance.now();
+    const isDue = now - last >= (isTerminal ? terminalMs : pipeMs);
+    if (options.quiet || !(isDue || isEnd || (event.heldOut && !isTerminal))) return;
     last = now;
-    const rate = learningRate.toPrecision(3);
-    note(
-      options,
-      `step ${step + 1} of ${steps}: loss ${loss.toFixed(4)}, learning rate ${rate}, ${
-        ms.toFixed(1)
-      } ms`,
-    );
+    const line = lineOf(event, course, heldOut, isEnd ? `${seconds(now - begun)} in all` : speed);
+    if (isTerminal) replaceLine(isEnd ? "" : terminalLine(line));
+    if (!isTerminal || isEnd) note(options, line);
   };
 }
+
+function lineOf(
+  { step, loss }: StepEvent,
+  { steps }: Course,
+  heldOut: HeldOutLoss | undefined,
+  pace: string,
+): string {
+  const measured = heldOut ? `, held out ${heldOut.loss.toFixed(4)}` : "";
+  return `step ${step + 1} of ${steps}: loss ${loss.toFixed(4)}${measured}, ${pace}`;
+}
+
+/** Counts tokens and time: `2,300 tokens/s, 40 s left`. */
+function paceOf({ steps, batches }: Course): (event: StepEvent) => string {
+  const begun = performance.now();
+  let tokens = 0, ms = 0, done = 0;
+  return (event) => {
+    tokens += batches[event.step % batches.length].inputs.tokens.data.length;
+    ms += event.ms;
+    done++;
+    const left = (performance.now() - begun) / done * (steps - event.step - 1);
+    return `${grouped(Math.round(1000 * tokens / ms))} tokens/s, ${seconds(left)} left`;
+  };
+}
+
+function seconds(ms: number): string {
+  const whole = Math.round(ms / 1000), minutes = Math.floor(whole / 60);
+  return minutes === 0 ? `${whole} s` : `${minutes} min ${whole % 60} s`;
+}
+
+const replaceLine = (line: string): void =>
+  void Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${line}`));
 
 /** A listener that reports compilation once a second; one that takes less says nothing. */
 export function compilationOf(options: CommonOptions): CompileReport {

@@ -25,8 +25,12 @@ export interface Remains {
 export async function rescue(failure: unknown, remains: Remains): Promise<unknown> {
   if (!(failure instanceof Error) || remains.trained.log.loss.length === 0) return failure;
   const kept = await keep(remains).catch((error) => `nothing could be written: ${error.message}`);
-  return new Error(`${failure.message}; ${kept}`, { cause: failure });
+  const hint = isExploded(failure) ? "; try a lower --learning-rate" : "";
+  return new Error(`${failure.message}; ${kept}${hint}`, { cause: failure });
 }
+
+/** Whether training ended as its numbers grew beyond all bounds. */
+const isExploded = ({ message }: Error): boolean => /^training needs a finite /.test(message);
 
 async function keep({ output, trained, save }: Remains): Promise<string> {
   const { model, log } = trained, steps = howMany(log.loss.length, "step");

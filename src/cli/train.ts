@@ -15,33 +15,57 @@ import {
   type RunSpec,
   type Trained,
 } from "../runs/mod.ts";
-import { modelFolder, once } from "./arguments.ts";
+import {
+  finiteNumber,
+  modelFolder,
+  once,
+  positiveNumber,
+  shareOrFile,
+  template,
+  wholeNumber,
+} from "./arguments.ts";
 import { note, openChosen, printWritten } from "./common.ts";
 import { addMethodOptions } from "./method.ts";
 import { smallFilesOf } from "./model_folder.ts";
 import { compilationOf, progressOf } from "./progress.ts";
 import { rescue } from "./rescue.ts";
+import { nextOf, plan, summaryOf } from "./train_account.ts";
 import { recordOf, type TrainedRecord, TrainFolder } from "./train_folder.ts";
 import { readRequest, type TrainOptions, type TrainRequest } from "./train_request.ts";
 
 const help = `
-Batches: {"batches": [BATCH, …]}. A batch is a list of equally long lists of
-token ids, which are also the labels, or an object like a case of logits, with
-"labels" (-100 is ignored). Batches are used in order, and again from the first
-after the last.
+From text to an adapter, and back to text:
+  lowrank train --model models/tiny-gpt2 --data mine.txt --output out
+  lowrank generate --model models/tiny-gpt2 --adapter out --prompt "Once"
+  lowrank evaluate --model models/tiny-gpt2 --adapter out --data more.txt
 
-Configuration: {"steps", "learningRate"} and optionally "betas", "epsilon",
-"weightDecay", "schedule" (constant, linear or cosine), "warmupSteps",
-"clipNorm" and "method", which is "full" or {"name": "lora", "rank", "alpha",
-"sites" or "targetModules", "dropout", "rankStabilized", "rankPattern",
-"alphaPattern"}. Command-line options take precedence over the file.
+Texts: .jsonl or .csv with the fields prompt and completion (the completions
+are learned), text and label (a classifier is trained), or text; .txt with a
+text in each line or, where blank lines separate them, in each paragraph. A part
+is held out. Its loss is measured while training, the values at which it was
+lowest are kept, and training ends early when it no longer falls.
+
+To train longer, give more --epochs or --steps and another --output, or begin
+with what is there: --adapter OLD --output NEW.
+
+Batches: {"batches": [BATCH, …]}, as {"batches": [[[5, 6, 7]]]}. A batch is a
+list of equally long lists of token ids, which are also the labels, or an object
+like a case of logits, with "labels" (-100 is ignored). Batches are used in
+order, and again from the first after the last.
+
+Configuration: {"steps", "learningRate", "betas", "epsilon", "weightDecay",
+"schedule" (constant, linear or cosine), "warmupSteps", "clipNorm", "method"},
+where the method is "full" or {"name": "lora", "rank", "alpha", "sites" or
+"targetModules", "dropout", "rankStabilized", "rankPattern", "alphaPattern"}.
+Command-line options take precedence over the file. For batches of token ids,
+steps and learning rate must be given.
 
 The output folder gets the adapter in PEFT's format, or the whole model, and
 log.json with the loss, the learning rate and the norm of the gradient before
-clipping at every step; run.json, written last, says that they are finished.
-The same command again then changes nothing, and any other training is refused
-in a folder that holds weights which it has not made, and so is this one if they
-were changed or replaced.
+clipping at every step, and the held-out losses; run.json, written last, says
+how they were made. The same command again then changes nothing, and any other
+training is refused in a folder that holds weights which it has not made, and so
+is this one if they were changed or replaced.
 
 If training fails, or Ctrl-C, SIGTERM or SIGHUP stops it (after the current
 step), what was trained so far is written too. Checkpoints, one every 100 steps
@@ -54,10 +78,26 @@ SIGHUP away; setsid does. The exit code is 0, 1 after an error, and 130, 143 or
 export function addTrain(program: Command): void {
   const command = program.command("train").description("train an adapter or a whole model")
     .requiredOption("--model <folder>", "Hugging Face folder", modelFolder)
-    .requiredOption("--batches <file>", "JSON file with batches of token ids")
-    .requiredOption("--config <file>", "JSON file with training settings")
     .requiredOption("--output <folder>", "folder to write")
-    .option("--adapter <folder>", "PEFT folder of an adapter to train further", once);
+    .option("--data <file>", "texts to train on: .jsonl, .csv or .txt")
+    .option("--batches <file>", "JSON file with batches of token ids, instead of texts")
+    .option("--config <file>", "JSON file with training settings")
+    .option("--adapter <folder>", "PEFT folder of an adapter to train further", once)
+    .option("--learning-rate <x>", "size of a step (default: by width and scaling)", finiteNumber)
+    .option("--epochs <n>", "passes over the texts (default: 10)", positiveNumber)
+    .option("--steps <n>", "steps, instead of passes (default: 200 to 1000)", wholeNumber)
+    .option("--batch-size <n>", "texts in a step (default: 8)", positiveNumber)
+    .option(
+      "--validation <share>",
+      "share of the texts to hold out, or a file (default: 0.1)",
+      shareOrFile,
+    )
+    .option(
+      "--patience <n>",
+      "measurements of the held-out loss that may bring nothing (default: 3)",
+      positiveNumber,
+    )
+    .option("--prompt-template <text>", "around prompts: 'Q: {prompt}\\nA:'", template);
   addMethodOptions(command).addHelpText("after", help).action(run);
 }
 
@@ -71,31 +111,35 @@ async function run(options: TrainOptions): Promise<void> {
   if (before) return report(options, before, `already trained: ${afterSteps(spec, before)} is in`);
   await folder.assertFree();
   const made = await folder.train(runOptionsOf(request, options, device, interrupt, folder));
+  const unit = request.labels ? "text" : "token";
+  for (const line of summaryOf(made, spec.training.learningRate, unit)) note(options, line);
   report(options, made, `wrote ${afterSteps(spec, made)} to`);
+  if (options.data && !options.json) note(options, nextOf(options, request));
 }
 
 function runOptionsOf(
-  { spec, batches, hintOf }: TrainRequest,
+  request: TrainRequest,
   options: TrainOptions,
   device: Device,
   interrupt: Interrupt,
   folder: TrainFolder,
 ): Omit<RunOptions, "folder"> {
-  const { output } = options;
+  const { spec, batches, validation, newLabels: labels } = request, { output } = options;
   const save = (trained: Trained) => folder.save(() => saveTrained(options, trained));
   return {
     device,
     signal: interrupt.signal,
-    openModel: () => loadModel(device, options.model),
+    openModel: () => loadModel(device, options.model, { labels }),
     openBatches: () => batches,
+    openValidation: () => validation,
     adapt: (model) => adapt(model, spec.method, options),
     onReady: async (model, steps) => {
       await prepareFolder(output);
       interrupt.listen();
-      note(options, hintOf(countTrainable(model)));
+      for (const line of [...request.notes, plan(model, request)]) note(options, line);
       if (steps > 0) note(options, `resuming after step ${steps}`);
     },
-    onProgress: progressOf(options, spec.training.steps),
+    onProgress: progressOf(options, { steps: spec.training.steps, batches }),
     onCompile: compilationOf(options),
     measure: (model) => ({ trainable: countTrainable(model) }),
     save,

@@ -8,8 +8,8 @@ import { checkMethod } from "./method.ts";
 
 /** What the file says. */
 export interface TrainConfig {
-  /** How to train. */
-  readonly training: TrainingSpec;
+  /** How to train, as far as it says. */
+  readonly training: Partial<TrainingSpec>;
   /** What to train, if the file says so. */
   readonly method: Fields | undefined;
 }
@@ -29,15 +29,25 @@ const rules = {
 /**
  * Reads `{"steps", "learningRate", ...}`.
  *
- * @throws {SyntaxError} when a field is missing, unknown or invalid.
+ * @throws {SyntaxError} when a field is unknown or invalid.
  */
 export async function readTrainConfig(path: string): Promise<TrainConfig> {
   const { method, ...training } = checkFields(path, await readJson(path), rules);
-  for (const key of ["steps", "learningRate"]) {
-    if (training[key] === undefined) throw new SyntaxError(`${path} must have ${key}`);
+  return { training, method: method === undefined ? undefined : checkMethod(method) };
+}
+
+/**
+ * Settings with which a trainer can begin.
+ *
+ * @throws {SyntaxError} when there is no number of steps or no learning rate.
+ */
+export function completeTraining(training: Partial<TrainingSpec>): TrainingSpec {
+  const { steps, learningRate } = training;
+  for (const [option, value] of Object.entries({ steps, "learning-rate": learningRate })) {
+    if (value !== undefined) continue;
+    throw new SyntaxError(
+      `train needs --${option}, or a configuration with it, for batches of tokens`,
+    );
   }
-  return {
-    training: training as unknown as TrainingSpec,
-    method: method === undefined ? undefined : checkMethod(method),
-  };
+  return training as TrainingSpec;
 }

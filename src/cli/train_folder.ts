@@ -6,12 +6,13 @@ import { listFolder, readJson, removeFile, removeFolder, writeJsonAtomic } from 
 import { FolderClaim } from "../core/folder_claim.ts";
 import { isRecord } from "../core/json.ts";
 import { removeLeftovers } from "../core/leftovers.ts";
-import { kindOf } from "../core/storage.ts";
+import { hasFile, kindOf } from "../core/storage.ts";
 import { run, type RunFiles, runFiles, type RunOptions, type RunSpec } from "../runs/mod.ts";
-import { hasCheckpoint, type TrainingLog } from "../train/mod.ts";
 import { weightFilesIn } from "../formats/folder_kind.ts";
+import { hasCheckpoint, type HeldOutLoss, type TrainingLog } from "../train/mod.ts";
+import { differencesOf } from "./training_differences.ts";
 
-/** What a finished training is known by; `run.json` in its folder. */
+/** What a training has made; `run.json` in its folder also has its specification and digests. */
 export interface TrainedRecord {
   /** Completed steps. */
   readonly steps: number;
@@ -19,14 +20,27 @@ export interface TrainedRecord {
   readonly trainable: number;
   /** Loss of the last step, before its update. */
   readonly loss: number | null;
+  /** Loss of the first step. */
+  readonly firstLoss: number | null;
+  /** The held-out loss before training and at its lowest, where it was measured. */
+  readonly heldOut?: { readonly before: number; readonly best: number; readonly bestStep: number };
 }
 
 /** The record of a training, finished or not. */
-export const recordOf = ({ loss }: TrainingLog, trainable: number): TrainedRecord => ({
-  steps: loss.length,
-  trainable,
-  loss: loss.at(-1) ?? null,
-});
+export function recordOf({ loss, heldOut }: TrainingLog, trainable: number): TrainedRecord {
+  return {
+    steps: loss.length,
+    trainable,
+    loss: loss.at(-1) ?? null,
+    firstLoss: loss[0] ?? null,
+    ...heldOut && { heldOut: extremesOf(heldOut) },
+  };
+}
+
+function extremesOf(points: readonly HeldOutLoss[]): TrainedRecord["heldOut"] {
+  const { loss: best, step: bestStep } = points.reduce((a, b) => b.loss < a.loss ? b : a);
+  return { before: points[0].loss, best, bestStep };
+}
 
 /**
  * The output folder of one training, claimed as long as a process works on it. Its subfolder `run` has the
@@ -73,8 +87,8 @@ export class TrainFolder implements Disposable {
     if (!isRecord(record) || record.training !== this.#hash) return undefined;
     if (!isSame(record.weights, await this.#weights())) return undefined;
     if (this.#claim.isTaken) await removeFolder(this.#runs);
-    const { steps, trainable, loss } = record as unknown as TrainedRecord;
-    return { steps, trainable, loss };
+    const { training: _, spec: __, weights: ___, ...made } = record;
+    return made as unknown as TrainedRecord;
   }
 
   /**
@@ -84,21 +98,19 @@ export class TrainFolder implements Disposable {
    */
   async assertFree(): Promise<void> {
     const files = await this.#weightFiles(), other = await this.#otherRun(), { output } = this;
+    const place = "choose another folder";
     if (files.length > 0 && !await this.#hasSaved()) {
       const all = [...files, ...other === undefined ? [] : ["run"]];
+      const made = await this.#madeBy();
       throw new RangeError(
-        `${output} already holds ${
-          contentOf(files)
-        } that this training has not made (its settings, ` +
-          `batches, base or bytes differ); choose another folder, or remove ${all.join(" and ")}`,
+        `${output} already holds ${contentOf(files)} that this training has not made (${made}); ` +
+          `${place}, or remove ${all.join(" and ")}`,
       );
     }
     if (other === undefined) return;
     throw new RangeError(
-      `${output} holds a training that differs in its ${await this.#differences(
-        other,
-      )}, which its ` +
-        `own command resumes; choose another folder, or remove ${this.#runs}`,
+      `${output} holds a training in progress with ${await this.#differences(other)}, which its ` +
+        `own command resumes; ${place}, or remove ${this.#runs}`,
     );
   }
 
@@ -168,7 +180,8 @@ export class TrainFolder implements Disposable {
    */
   async #finish(record: TrainedRecord): Promise<void> {
     await removeLeftovers(this.output);
-    const made = { training: this.#hash, ...record, weights: await readJson(this.#saved) };
+    const weights = await readJson(this.#saved);
+    const made = { training: this.#hash, spec: this.#spec, ...record, weights };
     await writeJsonAtomic(join(this.output, "run.json"), made);
     await removeFolder(this.#runs);
   }
@@ -201,20 +214,24 @@ export class TrainFolder implements Disposable {
     return await kindOf(this.#runs) === "folder" ? (await listFolder(this.#runs))[0] : undefined;
   }
 
+  /** In what the training that made the folder's weights differs, or that nobody knows. */
+  async #madeBy(): Promise<string> {
+    const record = await readJson(join(this.output, "run.json")).catch(() => undefined);
+    const unknown = "its settings, batches, base or bytes differ";
+    if (!isRecord(record) || !isSame(record.weights, await this.#weights())) return unknown;
+    const differences = differencesOf(record.spec, { ...this.#spec });
+    if (differences === "") return unknown;
+    const longer = await hasFile(this.output, "adapter_config.json")
+      ? `; to train it further, give --adapter ${this.output} and another --output`
+      : "";
+    return `it was made with ${differences}${longer}`;
+  }
+
   /** In what the specification of another training in progress differs, as far as it can be read. */
   async #differences(other: string): Promise<string> {
     const spec = await readJson(join(this.#runs, other, "spec.json")).catch(() => undefined);
-    const found = isRecord(spec) ? partsOf(spec) : {}, own = partsOf({ ...this.#spec });
-    const differing = Object.keys(found).filter((part) => !isSame(found[part], own[part]));
-    return differing.join(" and ") || "settings, batches or weights";
+    return differencesOf(spec, { ...this.#spec }) || "other settings, batches or weights";
   }
-}
-
-/** The parts of a specification as users know them. */
-function partsOf(spec: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const { model, method, data: batches, training: settings, seed, device } = spec;
-  const { base, adapter } = isRecord(model) ? model : {} as Record<string, unknown>;
-  return { "base model": base, adapter, method, batches, settings, seed, device };
 }
 
 const isSame = (one: unknown, other: unknown): boolean =>

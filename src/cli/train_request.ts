@@ -1,22 +1,25 @@
 /** What `train` was asked to do, checked before the model is loaded. @module */
 
 import { fileDigests } from "../core/digest.ts";
-import type { JsonRecord, MethodSpec, RunSpec } from "../runs/mod.ts";
-import type { Batch } from "../train/mod.ts";
-import { readBatchFile } from "./batches.ts";
+import type { JsonRecord, MethodSpec, RunSpec, TrainingSpec } from "../runs/mod.ts";
+import { type Batch, defaultPatience, defaultSettings } from "../train/mod.ts";
+import { batchExample, readBatchFile } from "./batches.ts";
 import type { CommonOptions } from "./common.ts";
-import { readInputLimits } from "./limits.ts";
+import { readFacts, readInputLimits } from "./limits.ts";
 import { methodOf, type MethodOptions } from "./method.ts";
 import { assertOtherFolder } from "./model_folder.ts";
-import { readTrainConfig } from "./train_config.ts";
+import { completeTraining, readTrainConfig, type TrainConfig } from "./train_config.ts";
+import { type DataOptions, readTrainData } from "./train_data.ts";
 
 /** Options of `train`. */
-export interface TrainOptions extends CommonOptions, MethodOptions {
-  readonly model: string;
-  readonly adapter?: string;
-  readonly batches: string;
-  readonly config: string;
+export interface TrainOptions extends CommonOptions, MethodOptions, DataOptions {
+  readonly batches?: string;
+  readonly config?: string;
   readonly output: string;
+  readonly learningRate?: number;
+  readonly steps?: number;
+  readonly epochs?: number;
+  readonly patience?: number;
 }
 
 /** The training to run. */
@@ -25,29 +28,95 @@ export interface TrainRequest {
   readonly spec: Omit<RunSpec, "device">;
   /** The training data. */
   readonly batches: readonly Batch[];
-  /** The note that announces a number of trainable parameters. */
-  readonly hintOf: (trainable: number) => string;
+  /** The held-out data. */
+  readonly validation: readonly Batch[];
+  /** What a reader should know of the data, a sentence each. */
+  readonly notes: readonly string[];
+  /** The labels that texts have. */
+  readonly labels?: readonly string[];
+  /** The labels that the model gets a new head for. */
+  readonly newLabels?: readonly string[];
+  /** Whether the command or the configuration names the method. */
+  readonly isNamed: boolean;
+}
+
+/** Batches, where they are from, and settings that suit them. */
+interface Material
+  extends Pick<TrainRequest, "batches" | "validation" | "notes" | "labels" | "newLabels"> {
+  readonly data: JsonRecord;
+  readonly defaults: Partial<TrainingSpec>;
 }
 
 /** Reads and checks everything that can be checked without loading the model. */
 export async function readRequest(options: TrainOptions): Promise<TrainRequest> {
-  const { training, method: configured } = await readTrainConfig(options.config);
-  const method = methodOf(options, configured ?? (options.adapter ? { kind: "lora" } : {}));
-  if (options.adapter) assertContinues(options, method);
+  assertData(options);
+  const { config, adapter, data, seed } = options;
+  const { training: configured, method: configuredMethod }: TrainConfig = config === undefined
+    ? { training: {}, method: undefined }
+    : await readTrainConfig(config);
+  const usual = adapter || data ? { kind: "lora" } : {};
+  const method = methodOf(options, configuredMethod ?? usual);
+  if (adapter) assertContinues(options, method);
   await assertOutput(options, method.kind);
-  const limits = await readInputLimits(options.model);
-  const { batches, digest } = await readBatchFile(options.batches, limits);
-  const { seed } = options, model = await modelSpec(options), data = { batches: digest };
-  const spec = { model, method, data, training, seed };
-  const isNamed = method.kind !== "full" || configured !== undefined ||
+  const material = data === undefined
+    ? await readBatches(options.batches!, options)
+    : await readData(data, options, method);
+  const training = settingsOf(options, { ...material.defaults, ...configured }, material);
+  const model = await modelSpec(options);
+  const spec = { model, method: withHead(method, material), data: material.data, training, seed };
+  const isNamed = method.kind !== "full" || configuredMethod !== undefined ||
     options.method !== undefined;
-  return { spec, batches, hintOf: isNamed ? plainHint : fullHint };
+  return { ...material, spec, isNamed };
 }
 
-const plainHint = (trainable: number) => `training ${trainable.toLocaleString("en-US")} parameters`;
-const fullHint = (trainable: number) =>
-  `full fine-tuning: ${plainHint(trainable)} (add --method lora for an adapter)`;
+async function readBatches(path: string, { model }: TrainOptions): Promise<Material> {
+  const { batches, digest } = await readBatchFile(path, await readInputLimits(model));
+  return { batches, validation: [], notes: [], data: { batches: digest }, defaults: {} };
+}
 
+async function readData(
+  data: string,
+  options: TrainOptions,
+  method: MethodSpec,
+): Promise<Material> {
+  const facts = await readFacts(options.model);
+  const { train, validation, notes, labels, identity } = await readTrainData(data, options, facts);
+  const { validateEvery, ...settings } = defaultSettings({
+    batches: train.length,
+    width: facts.width,
+    ...scaleOf(method),
+  });
+  if (options.patience !== undefined && validation.length === 0) {
+    throw new RangeError("--patience needs held-out texts, found none");
+  }
+  const watch = { validateEvery, patience: options.patience ?? defaultPatience };
+  const defaults = { ...settings, ...(validation.length > 0 ? watch : {}) };
+  const newLabels = facts.labels ? undefined : labels;
+  return { batches: train, validation, notes, labels, newLabels, data: identity, defaults };
+}
+
+/** A new head is trained in full beside an adapter. */
+const withHead = (method: MethodSpec, { newLabels }: Material): MethodSpec =>
+  method.kind === "lora" && newLabels ? { ...method, modulesToSave: ["score"] } : method;
+
+function scaleOf(method: MethodSpec) {
+  if (method.kind === "full") return { isFull: true, scaling: 1 };
+  const { rank, alpha = rank, rankStabilized } = method;
+  return { isFull: false, scaling: alpha / (rankStabilized ? Math.sqrt(rank) : rank) };
+}
+
+/** The settings of a training: of the command line, else of the configuration, else those that suit the data. */
+function settingsOf(
+  { learningRate, steps, epochs }: TrainOptions,
+  below: Partial<TrainingSpec>,
+  { batches }: Material,
+): TrainingSpec {
+  return completeTraining({
+    ...below,
+    learningRate: learningRate ?? below.learningRate,
+    steps: steps ?? (epochs && epochs * batches.length) ?? below.steps,
+  });
+}
 async function assertOutput(
   { model, adapter, output }: TrainOptions,
   kind: string,
@@ -76,4 +145,31 @@ function assertContinues(options: TrainOptions, { kind }: MethodSpec): void {
   throw new RangeError(
     `--adapter keeps its own rank, alpha and modules: leave out ${list}`,
   );
+}
+
+/** Refuses options that do not go together. */
+function assertData(options: TrainOptions): void {
+  const { data, batches, steps, epochs } = options;
+  if (data === undefined && batches === undefined) {
+    throw new RangeError(
+      `train needs --data FILE with texts, or --batches FILE with token ids as in ${batchExample}, found neither`,
+    );
+  }
+  if (data !== undefined && batches !== undefined) {
+    throw new RangeError(`train takes --data or --batches, found both: ${data} and ${batches}`);
+  }
+  if (steps !== undefined && epochs !== undefined) {
+    throw new RangeError(`train takes --steps or --epochs, found both: ${steps} and ${epochs}`);
+  }
+  const { validation, promptTemplate, batchSize, patience } = options;
+  const ofTexts = {
+    validation,
+    "prompt-template": promptTemplate,
+    "batch-size": batchSize,
+    patience,
+  };
+  const given = Object.entries({ ...ofTexts, epochs }).filter(([, value]) => value !== undefined);
+  if (data !== undefined || given.length === 0) return;
+  const names = given.map(([name]) => `--${name}`).join(" and ");
+  throw new RangeError(`${names} must come with --data, found --batches`);
 }

@@ -100,3 +100,12 @@ export const mostTokenizerGrowth = 1_000;
 
 /** Batches of one step, which are in memory together; runs have a thousand at most. */
 export const mostAccumulation: number = 2 ** 16;
+
+/** Texts in a file to train on; the largest public sets of instructions have a million. */
+export const mostTextRows: number = 2 ** 22;
+
+/** Characters of one such text: a long novel has three million. */
+export const mostTextCharacters: number = 2 ** 23;
+
+/** Different labels in such a file; ImageNet has 1,000. */
+export const mostLabels = 4096;

@@ -3,6 +3,7 @@
 import { ShapeError } from "./errors.ts";
 import { fitsFloat32 } from "./float32.ts";
 import type { HostTensor } from "./host_tensor.ts";
+import { quote } from "./quote.ts";
 import { formatShape, type Shape, sizeOf } from "./shape.ts";
 import { type SiteAddress, siteName } from "./site.ts";
 
@@ -30,10 +31,12 @@ export function updateName(update: LowRankFactors | LowRankUpdate): string {
  * are checked as they are read and written, and analysis checks its copies.
  *
  * @param weight Shape of the weight, `(out, in)`, if it is known.
+ * @throws {TypeError} when A or B is not a tensor on the host.
  * @throws {ShapeError} when A and B do not fit each other, the rows, the weight or their own shapes.
  * @throws {RangeError} when the scaling is not finite in F32, or is lost there.
  */
 export function assertUpdate(update: LowRankFactors | LowRankUpdate, weight?: Shape): void {
+  assertFactors(update);
   const { A, B, scaling } = update, name = updateName(update), [rank] = A.shape;
   const rows = "rows" in update ? update.rows?.count : undefined;
   const [out, inner] = [rows ?? weight?.[0], weight?.[1]];
@@ -53,6 +56,19 @@ export function assertUpdate(update: LowRankFactors | LowRankUpdate, weight?: Sh
     throw new ShapeError(`${factor} of ${name} must have ${values}, found ${data.length}`);
   }
   assertScaling(scaling, name);
+}
+
+/** Callers without types may pass an adapter, or a list of updates. */
+function assertFactors(update: LowRankFactors): void {
+  const { A, B } = update ?? {},
+    isTensor = (factor?: HostTensor) => Array.isArray(factor?.shape) && factor.data;
+  if (isTensor(A) && isTensor(B)) return;
+  const found = update && "sites" in update
+    ? "an adapter: take adapter.spectra(), or one of the updates in await adapter.read()"
+    : Array.isArray(update)
+    ? "a list: take its members one by one"
+    : quote(update);
+  throw new TypeError(`an update needs A and B as { shape, data }, found ${found}`);
 }
 
 /**

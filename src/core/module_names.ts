@@ -11,6 +11,9 @@ export function isNamed(name: string, module: string): boolean {
 const partStart = (name: string, end: number): number =>
   end === 0 ? 0 : name.lastIndexOf(".", end - 1) + 1;
 
+/** The path of the module that a tensor belongs to: its name without the last part. */
+export const moduleOf = (tensor: string): string => tensor.replace(/\.[^.]+$/, "");
+
 /** Values by names, found by PEFT's rule in a time that is linear in the length of a name. */
 export class NameEndMap<Value> {
   /** The place of each end, by the place of what follows its first dot and the part before that. */

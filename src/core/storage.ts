@@ -12,6 +12,7 @@
 
 import { readReason } from "./file_errors.ts";
 import { inBrowser } from "./platform.ts";
+import { quote } from "./quote.ts";
 import { terminalLine } from "./terminal_text.ts";
 
 /**
@@ -41,6 +42,9 @@ export function fileIn(folder: Folder, name: string): FileSource;
 export function fileIn(folder: Folder, name: string): FileSource {
   if (typeof folder === "string") {
     return /(^|\/)$/.test(folder) ? folder + name : `${folder}/${name}`;
+  }
+  if (!Array.isArray(folder)) {
+    throw new TypeError(`a folder must be a path or a list of files, found ${quote(folder)}`);
   }
   const file = folder.find((file) => file.name === name);
   if (file) return file;

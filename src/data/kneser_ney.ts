@@ -5,6 +5,7 @@
  * @module
  */
 
+import { assertOptions } from "../core/options.ts";
 import { ABSENT, NgramTrie, ROOT } from "./ngram_trie.ts";
 
 /** Options of {@link KneserNey}. */
@@ -35,7 +36,10 @@ function discountsOf([, n1, n2, n3, n4]: readonly number[]): Discounts {
   return discounts.every((value, count) => value >= 0 && value <= count) ? discounts : FALLBACK;
 }
 
-function checkOptions({ order, vocabularySize, endOfText }: KneserNeyOptions): void {
+function checkOptions(options: KneserNeyOptions): void {
+  const names = { order: true, vocabularySize: true, endOfText: true } as const;
+  assertOptions("KneserNey", options, names);
+  const { order, vocabularySize, endOfText } = options;
   if (!Number.isInteger(order) || order < 1 || order > 255) {
     throw new RangeError(`an n-gram model needs an order of 1 to 255, found ${order}`);
   }

@@ -18,5 +18,7 @@ export * from "./prompted_batches.ts";
 export * from "./rotation.ts";
 export * from "./row_batches.ts";
 export * from "./text_batches.ts";
+export * from "./text_dataset.ts";
+export * from "./texts.ts";
 export * from "./token_rows.ts";
 export * from "./wordnet.ts";

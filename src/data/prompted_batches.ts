@@ -28,7 +28,7 @@ export interface SampleOptions extends BatchSize {
 }
 
 /** Every text is a document of its own, as in pretraining. */
-const usualFormat: PromptFormat = { ...plainPrompt, endOfTextFirst: true };
+export const usualFormat: PromptFormat = { ...plainPrompt, endOfTextFirst: true };
 
 /**
  * The tokens of a prompted text: `<e> prompt completion <e>`, unless the format is another. The completion

@@ -2,6 +2,7 @@
 
 import { openBlas } from "../blas/mod.ts";
 import { DeviceError } from "../core/errors.ts";
+import { assertOptions } from "../core/options.ts";
 import { environmentVariable } from "../core/platform.ts";
 import { defaultThreads, openCpuDevice } from "./cpu/cpu_device.ts";
 import type { Device, DeviceKind } from "./device.ts";
@@ -66,7 +67,9 @@ const variable = "LOWRANK_DEVICE";
  * console.log(device.description); // cpu, 8 threads, WebAssembly SIMD, OpenBLAS 0.3.29 SkylakeX (no hardware GPU found)
  * ```
  */
-export async function openDevice({ kind, threads }: OpenOptions = {}): Promise<Device> {
+export async function openDevice(options: OpenOptions = {}): Promise<Device> {
+  assertOptions("openDevice", options, { kind: true, threads: true });
+  const { kind, threads } = options;
   switch (kind ?? kindFromEnvironment()) {
     case "webgpu":
       return await openWebgpuDevice();

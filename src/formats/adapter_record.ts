@@ -1,5 +1,6 @@
 /** An adapter as a record, for writing. @module */
 
+import type { HostTensor } from "../core/host_tensor.ts";
 import type { LowRankUpdate } from "../core/low_rank_update.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
 import type { FloatDtype } from "./dtype.ts";
@@ -8,6 +9,10 @@ import type { FloatDtype } from "./dtype.ts";
 export interface AdapterRecord {
   /** Its updates, each site once; the sites of one module become blocks of one PEFT module. */
   readonly updates: readonly LowRankUpdate[];
+  /** Modules that were trained in full: tensors by their names in the model. */
+  readonly saved?: ReadonlyMap<string, HostTensor>;
+  /** The names of the labels of a classifier. */
+  readonly labels?: readonly string[];
   /** Name or path of the base model. */
   readonly baseModelName?: string;
   /** Names or name endings that select the modules. Default: the modules' full names. */

@@ -4,6 +4,7 @@ import { AdapterFileError } from "../core/errors.ts";
 import { readJson } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { assertUpdate, type LowRankUpdate } from "../core/low_rank_update.ts";
+import { assertOptions } from "../core/options.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
 import { quote } from "../core/quote.ts";
 import { formatShape } from "../core/shape.ts";
@@ -11,10 +12,16 @@ import { fileIn, type Folder, folderName, hasFile } from "../core/storage.ts";
 import { cutSites, parseSites } from "./adapter_sites.ts";
 import { assertOwnConfig, mathematicsOf } from "./config_digest.ts";
 import { type FloatDtype, floatDtypeOf } from "./dtype.ts";
+import { parseLabels } from "./labels_metadata.ts";
 import { parsePeftConfig, type PeftConfig, takeSavedModules } from "./peft_config.ts";
 import { moduleSelector, type PatternValue, patternValues } from "./peft_patterns.ts";
 import { parsePromptFormat } from "./prompt_metadata.ts";
-import { openSafetensorsFile, type ReadOptions, type SafetensorsFile } from "./safetensors.ts";
+import {
+  openSafetensorsFile,
+  readNames,
+  type ReadOptions,
+  type SafetensorsFile,
+} from "./safetensors.ts";
 
 /** A PEFT adapter as a record. */
 export interface PeftAdapter {
@@ -25,7 +32,9 @@ export interface PeftAdapter {
    * written by Lowrank do), else one update of all rows for the module.
    */
   readonly updates: readonly LowRankUpdate[];
-  /** Tensors of fully trained modules (`modules_to_save`), which were not read. */
+  /** Tensors of fully trained modules (`modules_to_save`) that were read, by their names in the model. */
+  readonly saved: ReadonlyMap<string, HostTensor>;
+  /** Tensors of fully trained modules which were not read. */
   readonly leftOut: readonly string[];
   /** How its file stores values; F32 if tensors differ. */
   readonly dtype: FloatDtype;
@@ -37,6 +46,8 @@ export interface PeftAdapter {
 export interface ReadAdapterOptions extends ReadOptions {
   /** Read only the updates: fully trained modules are left out instead of refused. Default false. */
   readonly updatesOnly?: boolean;
+  /** Read fully trained modules too instead of refusing them. Default false. */
+  readonly withSaved?: boolean;
 }
 
 /**
@@ -66,25 +77,55 @@ export interface ReadAdapterOptions extends ReadOptions {
  */
 export async function readAdapter(
   folder: Folder,
-  { updatesOnly = false, ...options }: ReadAdapterOptions = {},
+  options: ReadAdapterOptions = {},
 ): Promise<PeftAdapter> {
+  assertOptions("readAdapter", options, { ...readNames, updatesOnly: true, withSaved: true });
+  const { updatesOnly = false, withSaved = false, ...reading } = options;
   try {
     const json = await readJson(fileIn(folder, "adapter_config.json"));
-    const { rest, saved } = updatesOnly ? takeSavedModules(json) : { rest: json, saved: [] };
+    const { rest, saved } = updatesOnly || withSaved
+      ? takeSavedModules(json)
+      : { rest: json, saved: [] };
     const config = parsePeftConfig(rest), rules = compileRules(config);
-    using file = await openWeights(folder, options);
+    using file = await openWeights(folder, reading);
     await assertOwnConfig(file.metadata, "adapter_config.json", mathematicsOf(config));
-    const updates = [], { paths, leftOut } = modulePaths(file, saved);
+    const updates = [], { paths, others } = modulePaths(file, saved);
     for (const path of paths) updates.push(await readModule(file, config, rules, path));
-    const promptFormat = parsePromptFormat(file.metadata);
-    const dtype = floatDtypeOf(file.tensors.values());
-    return { config, updates: cutNamed(updates, file.metadata), leftOut, dtype, promptFormat };
+    return {
+      config,
+      updates: cutNamed(updates, file.metadata),
+      saved: withSaved ? await readSaved(file, others) : new Map(),
+      leftOut: withSaved ? [] : others,
+      dtype: floatDtypeOf(file.tensors.values()),
+      promptFormat: parsePromptFormat(file.metadata),
+    };
   } catch (error) {
     const { message } = error as Error;
     throw new AdapterFileError(`cannot read the adapter in ${folderName(folder)}: ${message}`, {
       cause: error,
     });
   }
+}
+
+/**
+ * The labels of the classifier that an adapter trains, from the header of its weights; those that no name
+ * is known of are called by their numbers. `undefined` if it trains no head of a classifier.
+ *
+ * @throws {AdapterFileError} when the header is broken.
+ */
+export async function readAdapterLabels(folder: Folder): Promise<string[] | undefined> {
+  using file = await openWeights(folder, {});
+  const labels = parseLabels(file.metadata), head = file.tensors.get(`${PREFIX}score.weight`);
+  return labels ?? (head && Array.from({ length: head.shape[0] }, (_, index) => String(index)));
+}
+
+async function readSaved(
+  file: SafetensorsFile,
+  names: readonly string[],
+): Promise<Map<string, HostTensor>> {
+  const saved = new Map<string, HostTensor>();
+  for (const name of names) saved.set(name, await file.read(PREFIX + name));
+  return saved;
 }
 
 async function openWeights(folder: Folder, options: ReadOptions): Promise<SafetensorsFile> {
@@ -107,20 +148,20 @@ const inOrder = (names: Iterable<string>): string[] =>
 
 /** The modules of the file, each once; throws for a tensor name that it does not understand. */
 function modulePaths(file: SafetensorsFile, saved: readonly string[]) {
-  const paths = new Set<string>(), leftOut: string[] = [];
+  const paths = new Set<string>(), others: string[] = [];
   for (const key of file.tensors.keys()) {
     if (!key.startsWith(PREFIX)) {
       throw new AdapterFileError(`tensor names must begin with "${PREFIX}", found ${quote(key)}`);
     }
     const name = key.slice(PREFIX.length), match = /^(.+)\.lora_[AB]\.weight$/.exec(name);
     if (match) paths.add(match[1]);
-    else if (isOfSaved(name, saved)) leftOut.push(name);
+    else if (isOfSaved(name, saved)) others.push(name);
     else throw new AdapterFileError(`${ruleFor(key)}, found ${quote(key)}`);
   }
   if (paths.size === 0) {
     throw new AdapterFileError("the file must hold at least one pair of A and B, found no tensor");
   }
-  return { paths: inOrder(paths), leftOut };
+  return { paths: inOrder(paths), others };
 }
 
 /** PEFT's rule: the path of a fully saved module ends with one of the names. */

@@ -2,6 +2,7 @@
 
 import { type HostTensor, nonFiniteAt } from "../core/host_tensor.ts";
 import { mostTensorBytes } from "../core/limits.ts";
+import type { OptionNames } from "../core/options.ts";
 import { quote } from "../core/quote.ts";
 import { formatShape, positionIn } from "../core/shape.ts";
 import { fileName, type FileSource, type OpenFile, openFile } from "../core/storage.ts";
@@ -31,6 +32,9 @@ export interface ReadOptions {
   /** Lets NaN and infinite values pass. Default: they are refused by name. */
   readonly allowNonFinite?: boolean;
 }
+
+/** The names of {@link ReadOptions}. */
+export const readNames: OptionNames<ReadOptions> = { allowNonFinite: true };
 
 /** The content of a safetensors file. */
 export interface SafetensorsContent {

@@ -4,6 +4,7 @@ import { readJson } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { isRecord } from "../core/json.ts";
 import { mostShards, mostTensors } from "../core/limits.ts";
+import { assertOptions } from "../core/options.ts";
 import { quote } from "../core/quote.ts";
 import {
   fileIn,
@@ -19,6 +20,7 @@ import { assertAtMost } from "./json.ts";
 import {
   missing,
   openSafetensorsFile,
+  readNames,
   type ReadOptions,
   type SafetensorsContent,
   type SafetensorsFile,
@@ -50,6 +52,7 @@ export async function openSafetensors(
   path: Folder,
   options: ReadOptions = {},
 ): Promise<SafetensorsFile> {
+  assertOptions("openSafetensors", options, readNames);
   const [folder, file] = await findModel(path);
   return fileName(file).endsWith(".json")
     ? await openShards(folder, file, options)

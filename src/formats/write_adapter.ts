@@ -4,6 +4,7 @@ import { ShapeError } from "../core/errors.ts";
 import { jsonText, readText } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import type { LowRankUpdate } from "../core/low_rank_update.ts";
+import { moduleOf } from "../core/module_names.ts";
 import { quote } from "../core/quote.ts";
 import { type FolderFile, saveFolder } from "../core/save_folder.ts";
 import { siteName } from "../core/site.ts";
@@ -15,7 +16,8 @@ import { configMetadata, mathematicsOf } from "./config_digest.ts";
 import { alphaOf } from "./exact_alpha.ts";
 import { assertNoOtherKind } from "./folder_kind.ts";
 import { joinUpdates } from "./join_updates.ts";
-import { parsePeftConfig } from "./peft_config.ts";
+import { labelsMetadata } from "./labels_metadata.ts";
+import { parsePeftConfig, takeSavedModules } from "./peft_config.ts";
 import { moduleSelector } from "./peft_patterns.ts";
 import { promptMetadata } from "./prompt_metadata.ts";
 import { safetensorsFile } from "./write_safetensors.ts";
@@ -64,11 +66,12 @@ export async function writeAdapter(folder: string, adapter: AdapterRecord): Prom
     format: "pt",
     ...sitesMetadata(adapter.updates),
     ...promptMetadata(adapter.promptFormat),
-    ...await configMetadata(mathematicsOf(parsePeftConfig(config))),
+    ...labelsMetadata(adapter.labels),
+    ...await configMetadata(mathematicsOf(parsePeftConfig(takeSavedModules(config).rest))),
   };
   const { dtype } = adapter;
   await saveFolder(folder, [
-    safetensorsFile(fileIn(folder, "adapter_model.safetensors"), tensorsOf(modules), {
+    safetensorsFile(fileIn(folder, "adapter_model.safetensors"), tensorsOf(modules, adapter), {
       dtype,
       metadata,
     }),
@@ -119,11 +122,15 @@ function checkAdapter({ updates, targetModules, dropout = 0 }: AdapterRecord): v
   }
 }
 
-function* tensorsOf(modules: readonly LowRankUpdate[]): Generator<[string, HostTensor]> {
+function* tensorsOf(
+  modules: readonly LowRankUpdate[],
+  { saved = new Map() }: AdapterRecord,
+): Generator<[string, HostTensor]> {
   for (const { module, A, B } of modules) {
     yield [`base_model.model.${module}.lora_A.weight`, A];
     yield [`base_model.model.${module}.lora_B.weight`, B];
   }
+  for (const [name, tensor] of saved) yield [`base_model.model.${name}`, tensor];
 }
 
 /** The configuration with sorted keys, as PEFT writes it. */
@@ -145,7 +152,7 @@ function configOf(
     init_lora_weights: true,
     lora_alpha: alpha,
     lora_dropout: dropout,
-    modules_to_save: null,
+    modules_to_save: modulesOf(adapter),
     peft_type: "LORA",
     r,
     rank_pattern: exceptions(names, ranks, r),
@@ -154,6 +161,12 @@ function configOf(
     use_dora: false,
     use_rslora: false,
   };
+}
+
+/** The names of the modules that were trained in full, or null. */
+function modulesOf({ saved = new Map<string, HostTensor>() }: AdapterRecord): string[] | null {
+  const names = [...saved.keys()].map(moduleOf);
+  return names.length === 0 ? null : [...new Set(names)];
 }
 
 /** The most frequent value; of several, the first. */

@@ -2,6 +2,7 @@
 
 import { writeFileAtomic } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
+import { assertOptions } from "../core/options.ts";
 import type { FolderFile } from "../core/save_folder.ts";
 import { formatShape, type Shape, sizeOf } from "../core/shape.ts";
 import { splitPath } from "../core/storage.ts";
@@ -72,6 +73,11 @@ export async function writeSafetensors(
   entries: Iterable<readonly [string, HostTensor]>,
   options: WriteOptions = {},
 ): Promise<void> {
+  assertOptions("writeSafetensors", options, {
+    dtype: true,
+    metadata: true,
+    allowNonFinite: true,
+  });
   const { content, totalBytes } = safetensorsFile(path, entries, options);
   await writeFileAtomic(path, content, totalBytes);
 }

@@ -9,6 +9,7 @@ import {
 } from "../analysis/mod.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import type { LowRankUpdate } from "../core/low_rank_update.ts";
+import { assertOptions } from "../core/options.ts";
 import { siteName } from "../core/site.ts";
 
 /** One update in numbers. */
@@ -57,8 +58,10 @@ export interface DescribeOptions {
  */
 export function describeUpdate(
   update: LowRankUpdate,
-  { error = 0.05, weight, seed = 1 }: DescribeOptions = {},
+  options: DescribeOptions = {},
 ): UpdateRow {
+  assertOptions("describeUpdate", options, { error: true, weight: true, seed: true });
+  const { error = 0.05, weight, seed = 1 } = options;
   const { scaling, A: { shape: [rank] } } = update;
   const name = siteName(update), found = spectrum(update);
   const suggestedRank = rankForError(found.singularValues, error);

@@ -2,6 +2,7 @@
 
 import { Tape } from "../autograd/tape.ts";
 import { logSumExpOf } from "../core/numbers.ts";
+import { assertOptions, type OptionNames } from "../core/options.ts";
 import { assertRoom, assertWhole, nextLogits } from "./generate.ts";
 import type { TextModel } from "./text_model.ts";
 
@@ -16,6 +17,13 @@ export interface BeamOptions {
   /** Exponent p of the score: (sum of log probabilities) / (new tokens)^p. Default 1. */
   readonly lengthPenalty?: number;
 }
+
+const optionNames: OptionNames<BeamOptions> = {
+  beams: true,
+  maxNewTokens: true,
+  stopToken: true,
+  lengthPenalty: true,
+};
 
 /** A continuation and its score. */
 export interface Hypothesis {
@@ -49,6 +57,7 @@ export async function beamSearch(
   prompt: ArrayLike<number>,
   options: BeamOptions,
 ): Promise<Hypothesis> {
+  assertOptions("beamSearch", options, optionNames);
   const { beams, maxNewTokens } = options;
   assertRoom(model, prompt, maxNewTokens);
   assertWhole("beams", beams, 1);

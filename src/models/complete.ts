@@ -1,8 +1,9 @@
 /** Texts that answer texts, with prompts written as in training. @module */
 
+import { assertOptions } from "../core/options.ts";
 import { encodePrompt } from "../tokenizer/prompt.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
-import { generate, type GenerateOptions } from "./generate.ts";
+import { generate, generateNames, type GenerateOptions } from "./generate.ts";
 import { promptFormatOf } from "./model.ts";
 import type { TextModel } from "./text_model.ts";
 
@@ -17,6 +18,7 @@ export interface CompleteOptions extends Omit<GenerateOptions, "maxNewTokens"> {
  * on the model, or of the model itself, which remember how; otherwise they are those of the text alone.
  *
  * @returns The new text, without special tokens.
+ * @throws {TypeError} when the prompt is not a text, or an option does not exist.
  * @throws {RangeError} when the prompt has no token, prompt and continuation exceed the positions, an
  * option is out of range, or a logit is not finite.
  *
@@ -36,6 +38,7 @@ export async function complete(
   prompt: string,
   options: CompleteOptions = {},
 ): Promise<string> {
+  assertOptions("complete", options, generateNames);
   const tokens = encodePrompt(tokenizer, prompt, promptFormatOf(model));
   const room = Math.max(0, model.positions - tokens.length);
   const { endOfText: stopToken } = tokenizer, maxNewTokens = Math.min(64, room);

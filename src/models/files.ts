@@ -7,20 +7,28 @@ import { architectureOf } from "../architectures/registry.ts";
 import { ShapeError } from "../core/errors.ts";
 import { readJson } from "../core/files.ts";
 import { isRecord } from "../core/json.ts";
-import { oneLine } from "../core/quote.ts";
+import { assertOptions } from "../core/options.ts";
+import { oneLine, quote } from "../core/quote.ts";
 import { formatShape, sameShape } from "../core/shape.ts";
-import { fileIn, fileName, type FileSource, type Folder } from "../core/storage.ts";
+import { fileIn, fileName, type FileSource, type Folder, splitPath } from "../core/storage.ts";
 import type { Device } from "../device/device.ts";
 import { assertOwnConfig } from "../formats/config_digest.ts";
 import { parsePromptFormat } from "../formats/prompt_metadata.ts";
 import { floatDtypeOf } from "../formats/dtype.ts";
 import { openSafetensors, type ReadOptions, type SafetensorsFile } from "../formats/mod.ts";
+import { withLabels } from "./labels.ts";
 import { familyOf, mathematicsOfModel } from "./registry.ts";
-import type { ModelOptions, TextModel } from "./text_model.ts";
+import { modelNames, type ModelOptions, type TextModel } from "./text_model.ts";
 import { reorient } from "./transpose.ts";
 
 /** How {@link loadModel} reads a model, and how the model behaves. */
-export interface LoadModelOptions extends ModelOptions, ReadOptions {}
+export interface LoadModelOptions extends ModelOptions, ReadOptions {
+  /**
+   * Makes a classifier for these labels of a language model: its trunk with a new head, which is zero, so
+   * that every label is equally likely before training.
+   */
+  readonly labels?: readonly string[];
+}
 
 /**
  * Loads a Hugging Face folder onto a device: its `config.json` and its `model.safetensors` (F32, F16 or
@@ -31,8 +39,9 @@ export interface LoadModelOptions extends ModelOptions, ReadOptions {}
  * neither can claim more than the file holds. Cost: the weights once in F32 on the device, and one
  * tensor at a time on the host.
  *
+ * @throws {TypeError} when there is no device, or an option does not exist.
  * @throws {SyntaxError} when `config.json` is not a JSON object.
- * @throws {RangeError} when the model type is unknown, a tensor is missing or is not part of the model, or
+ * @throws {RangeError} when the path is a file's, the model type is unknown, a tensor is missing or is not part of the model, or
  * the weights were saved with another `config.json`, or a value is NaN or infinite and not allowed.
  * @throws {ShapeError} when a tensor does not fit the configuration.
  *
@@ -48,8 +57,11 @@ export interface LoadModelOptions extends ModelOptions, ReadOptions {}
 export async function loadModel(
   device: Device,
   folder: Folder,
-  { allowNonFinite, ...options }: LoadModelOptions = {},
+  options: LoadModelOptions = {},
 ): Promise<TextModel> {
+  assertOptions("loadModel", options, { ...modelNames, allowNonFinite: true, labels: true });
+  const { allowNonFinite, labels, ...behavior } = options;
+  assertPlace(device, folder);
   const json = await readConfig(folder), family = familyOf(json), config = family.complete(json);
   using file = await openSafetensors(folder, { allowNonFinite });
   await assertOwnConfig(file.metadata, "config.json", mathematicsOfModel(json));
@@ -57,15 +69,34 @@ export async function loadModel(
   const names = namesInFile(architectureOf(config), file);
   using unfinished = new DisposableStack();
   const stored = Array.from(names.values(), (name) => file.tensors.get(name)!);
-  const origin = { config: json, dtype: floatDtypeOf(stored) };
-  const model = unfinished.use(family.allocate(device, config, { ...options, origin }));
+  const given = labels ? withLabels(json, labels) : json;
+  const origin = { config: given, dtype: floatDtypeOf(stored) };
+  const model = unfinished.use(
+    family.allocate(device, family.complete(given), { ...behavior, origin }),
+  );
   model.promptFormat = promptFormat;
   for (const [spec, nameInFile] of names) {
+    if (!model.parameters.has(spec.name)) continue; // The head that a new one replaces.
     const values = reorient(spec, await file.read(nameInFile));
     device.write(model.parameters.get(spec.name)!.tensor, values.data);
   }
   unfinished.move();
   return model;
+}
+
+/** Callers without types may leave out the device, or name one of the folder's files. */
+function assertPlace(device: Device, folder: Folder): void {
+  if (typeof device?.write !== "function") {
+    throw new TypeError(
+      `loadModel needs a device, then a folder, found ${quote(device)} as device: ` +
+        "loadModel(await openDevice(), folder)",
+    );
+  }
+  if (typeof folder !== "string" || !/\.(json|safetensors)$/.test(folder)) return;
+  const { folder: whole } = splitPath(folder);
+  throw new RangeError(
+    `loadModel needs a model's folder, found its file ${oneLine(folder)}: pass ${oneLine(whole)}`,
+  );
 }
 
 /** Each tensor's name in the file, once the file is known to fit the architecture. */

@@ -2,6 +2,7 @@
 
 import { Tape } from "../autograd/tape.ts";
 import { hostTensor } from "../core/host_tensor.ts";
+import { assertOptions, type OptionNames } from "../core/options.ts";
 import { Random } from "../core/random.ts";
 import type { KeyValueCache } from "../nn/key_value_cache.ts";
 import { chooseToken, type SamplingOptions } from "./sampling.ts";
@@ -19,10 +20,21 @@ export interface GenerateOptions extends SamplingOptions {
   readonly signal?: AbortSignal;
 }
 
+/** The names of {@link GenerateOptions}. */
+export const generateNames: OptionNames<GenerateOptions> = {
+  maxNewTokens: true,
+  stopToken: true,
+  temperature: true,
+  topK: true,
+  seed: true,
+  signal: true,
+};
+
 /**
  * Continues a prompt greedily or by sampling softmax(logits / temperature) among the `topK` most likely
  * tokens. Yields each new token as soon as it is chosen; each costs the forward pass of one token.
  *
+ * @throws {TypeError} when the prompt is not a list of tokens, or an option does not exist.
  * @throws {RangeError} when the prompt is empty, prompt and continuation exceed the positions, an option
  * is out of range, or a logit is not finite.
  *
@@ -41,6 +53,7 @@ export async function* generate(
   prompt: ArrayLike<number>,
   options: GenerateOptions,
 ): AsyncGenerator<number> {
+  assertOptions("generate", options, generateNames);
   assertRoom(model, prompt, options.maxNewTokens);
   assertSampling(options);
   using cache = model.openCache(1, prompt.length + options.maxNewTokens);
@@ -85,6 +98,11 @@ export function assertRoom(
   prompt: ArrayLike<number>,
   maxNewTokens: number,
 ): void {
+  if (typeof prompt === "string") {
+    throw new TypeError(
+      "generating needs a prompt of token ids, found a text: use complete, or encode it first",
+    );
+  }
   const limit = model.positions, wanted = prompt.length + maxNewTokens;
   if (prompt.length === 0) throw new RangeError("generating needs a prompt of at least one token");
   assertWhole("maxNewTokens", maxNewTokens, 0);

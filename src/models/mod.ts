@@ -7,6 +7,7 @@ export { type Gpt2Config, parseGpt2Config } from "../architectures/gpt2.ts";
 export { Gpt2 } from "./gpt2.ts";
 export { initGpt2 } from "./init.ts";
 export { loadModel, type LoadModelOptions, readConfig } from "./files.ts";
+export { labelsOf, labelsOfConfig } from "./labels.ts";
 export { type SavedAlong, saveModel } from "./save_model.ts";
 export { allocateModel, completeConfig, runnableTypes } from "./registry.ts";
 export { ModelLayers, type StoredTensors } from "./model_layers.ts";
@@ -16,6 +17,7 @@ export {
   type ForwardOptions,
   type Model,
   promptFormatOf,
+  recordedFormat,
   trainableOf,
 } from "./model.ts";
 export { accuracyOf, outputsOf } from "./outputs.ts";

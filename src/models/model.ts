@@ -75,7 +75,9 @@ export function countTrainable(model: Pick<Model, "trainable">): number {
 }
 
 /** How prompts are written for a model: as in the training of its latest adapter, or else of its own. */
-export function promptFormatOf({ adapters, promptFormat }: Model): PromptFormat {
-  const latest = [...adapters].findLast((adapter) => adapter.promptFormat)?.promptFormat;
-  return latest ?? promptFormat ?? plainPrompt;
+export const promptFormatOf = (model: Model): PromptFormat => recordedFormat(model) ?? plainPrompt;
+
+/** The same where it is recorded; `undefined` where nothing says how prompts were written. */
+export function recordedFormat({ adapters, promptFormat }: Model): PromptFormat | undefined {
+  return [...adapters].findLast((adapter) => adapter.promptFormat)?.promptFormat ?? promptFormat;
 }

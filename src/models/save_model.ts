@@ -5,6 +5,7 @@ import type { ConfigJson } from "../architectures/config_fields.ts";
 import type { Weight } from "../autograd/weight.ts";
 import { jsonText, readJson } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
+import { assertOptions } from "../core/options.ts";
 import { type FolderFile, saveFolder } from "../core/save_folder.ts";
 import { fileIn } from "../core/storage.ts";
 import { configMetadata } from "../formats/config_digest.ts";
@@ -69,8 +70,10 @@ export async function saveModel(
   model: Model,
   folder: string,
   dtype: FloatDtype = originOf(model)?.dtype ?? "F32",
-  { config = {}, files = {}, obsolete = [], metadata: more = {} }: SavedAlong = {},
+  along: SavedAlong = {},
 ): Promise<void> {
+  assertOptions("saveModel", along, { config: true, metadata: true, files: true, obsolete: true });
+  const { config = {}, metadata: more = {}, files = {}, obsolete = [] } = along;
   await assertNoOtherKind(folder, "model");
   const configJson = model instanceof TextModel
     ? { ...savedConfig(model, dtype), ...config }

@@ -7,6 +7,7 @@ import { assertDropout } from "../autograd/ops/dropout.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { ModelInputs } from "../core/batch.ts";
+import { assertOptions, type OptionNames } from "../core/options.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
 import { Arena } from "../device/arena.ts";
 import type { Device, Tensor } from "../device/device.ts";
@@ -40,6 +41,11 @@ export interface TextModelOptions extends ModelOptions {
   readonly origin?: ModelOrigin;
 }
 
+/** The names of {@link ModelOptions}. */
+export const modelNames: OptionNames<ModelOptions> = { dropout: true };
+
+const allNames: OptionNames<TextModelOptions> = { ...modelNames, origin: true };
+
 /**
  * A text model with a Hugging Face configuration, as `loadModel` returns. A family adds its forward
  * pass.
@@ -72,6 +78,7 @@ export abstract class TextModel implements Model<ModelInputs> {
     owner: Disposable,
     options: TextModelOptions = {},
   ) {
+    assertOptions("a model", options, allNames);
     assertDropout("dropout", options.dropout ?? 0);
     this.device = device;
     this.architecture = architectureOf(config);

@@ -34,8 +34,9 @@ export async function readRun(files: RunFiles, spec: RunSpec): Promise<RunResult
   if (done.sha256.weights !== await weightsDigest(files)) {
     throw changed(files, `${files.folder}: its weights are`);
   }
-  const { steps } = spec.training, { folder } = files, { device, exact } = done;
-  const hasSteps = (log: unknown) => isLog(log) && log.loss.length === steps;
+  const { steps, patience } = spec.training, { folder } = files, { device, exact } = done;
+  const hasSteps = (log: unknown) =>
+    isLog(log) && (patience ? log.loss.length <= steps : log.loss.length === steps);
   return {
     folder,
     spec,

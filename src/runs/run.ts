@@ -1,6 +1,7 @@
 /** Runs: from a specification to a folder of results, resumable at any time. @module */
 
 import type { Adapter } from "../adapt/mod.ts";
+import type { Batch } from "../core/batch.ts";
 import { FolderClaim } from "../core/folder_claim.ts";
 import { kindOf } from "../core/storage.ts";
 import type { CompileReport, Device } from "../device/device.ts";
@@ -18,6 +19,7 @@ import {
   type StepEvent,
   Trainer,
   type TrainingLog,
+  type ValidationOptions,
 } from "../train/mod.ts";
 import { readRun, writeResult } from "./finished_run.ts";
 import { lossOf } from "./losses.ts";
@@ -51,6 +53,10 @@ export interface RunOptions<M extends Model = TextModel> {
   readonly openBatches: (
     spec: RunSpec,
   ) => Promise<BatchSource<InputsOf<M>>> | BatchSource<InputsOf<M>>;
+  /** Opens held-out batches, whose loss is measured while training; the best values are kept. */
+  readonly openValidation?: (
+    spec: RunSpec,
+  ) => Promise<readonly Batch<InputsOf<M>>[]> | readonly Batch<InputsOf<M>>[];
   /** Adds what is trained to the model. Default: {@link applyMethod}. */
   readonly adapt?: (model: M, spec: RunSpec) => Promise<Adapter | undefined>;
   /**
@@ -191,22 +197,36 @@ async function trainOn<M extends Model>(
   measureBytes: () => RunLedger,
 ): Promise<{ log: TrainingLog; exact: boolean; ledger: RunLedger }> {
   const { training, seed } = spec, { model } = made;
+  const { objective, labelSmoothing, validateEvery, patience, ...settings } = training;
   const batches = await options.openBatches(spec);
-  using trainer = new Trainer(model, { ...training, loss: lossOf(training), seed });
+  const validation = await options.openValidation?.(spec);
+  using trainer = new Trainer(model, {
+    ...settings,
+    loss: lossOf({ objective, labelSmoothing }),
+    seed,
+  });
   const { log, exact } = await startOf(files, trainer);
   await options.onReady?.(model, trainer.steps);
   try {
-    await takeSteps(trainer, batches, log, files, options);
+    const watch = { ...options, validation, validateEvery, patience };
+    await takeSteps(trainer, batches, log, files, watch);
     const ledger = measureBytes();
     await assertFiniteResult(trainer);
-    return { log, exact, ledger };
+    return { log: withHeldOut(log, trainer), exact, ledger };
   } catch (failure) {
-    await options.onCut?.({ ...made, log }, failure);
+    await options.onCut?.({ ...made, log: withHeldOut(log, trainer) }, failure);
     throw failure;
   }
 }
 
-type Watch = Pick<RunOptions, "signal" | "checkpointEvery" | "onProgress" | "onCompile">;
+/** The log with the held-out losses, which the trainer keeps. */
+function withHeldOut(log: TrainingLog, { heldOut: { points } }: Trainer<unknown>): TrainingLog {
+  return points.length > 0 ? { ...log, heldOut: points } : log;
+}
+
+type Watch<Inputs> =
+  & Pick<RunOptions, "signal" | "checkpointEvery" | "onProgress" | "onCompile">
+  & ValidationOptions<Inputs>;
 
 /** Steps to the end, with checkpoints at regular intervals and when stopped. */
 async function takeSteps<Inputs>(
@@ -214,18 +234,20 @@ async function takeSteps<Inputs>(
   batches: BatchSource<Inputs>,
   log: TrainingLog,
   { checkpoint }: RunFiles,
-  { signal, checkpointEvery = 100, onProgress, onCompile }: Watch,
+  { checkpointEvery: pauseEvery = 100, onProgress, ...options }: Watch<Inputs>,
 ): Promise<void> {
-  const isDone = () => trainer.steps >= trainer.options.steps;
-  const watch = { signal, onCompile, pauseEvery: checkpointEvery };
+  const { signal, onCompile, validation, validateEvery, patience } = options;
+  const watch = { signal, onCompile, validation, validateEvery, patience, pauseEvery };
+  let isDone = trainer.steps >= trainer.options.steps;
   for await (const event of runTrainer(trainer, batches, watch)) {
     logStep(log, event);
     onProgress?.(event, trainer.steps);
-    const due = trainer.steps === event.step + 1 && trainer.steps % checkpointEvery === 0;
+    isDone = event.early || trainer.steps >= trainer.options.steps;
+    const due = trainer.steps === event.step + 1 && trainer.steps % pauseEvery === 0;
     // Not at the end: a resumed run needs at least one step, which determines its peak bytes.
-    if ((due || event.stopped) && !isDone()) await saveCheckpoint(checkpoint, trainer, log);
+    if ((due || event.stopped) && !isDone) await saveCheckpoint(checkpoint, trainer, log);
   }
-  if (!isDone()) throw signal?.reason;
+  if (!isDone) throw signal?.reason;
 }
 
 async function startOf(

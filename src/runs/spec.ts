@@ -27,6 +27,10 @@ export interface TrainingSpec
   extends LossSpec, Omit<TrainerOptions, "schedule" | "groups" | "seed" | "loss"> {
   /** How the learning rate changes. Default `constant`. */
   readonly schedule?: ScheduleName;
+  /** Steps from one measurement of the held-out loss to the next. Default 50. */
+  readonly validateEvery?: number;
+  /** Stops after so many measurements in a row without a lower held-out loss. Default: never. */
+  readonly patience?: number;
 }
 
 /** Everything that a run's result depends on. */

@@ -1,6 +1,8 @@
 /** Prompts as tokens: the one place where they are made, for training and for answers. @module */
 
+import { isText } from "../core/json.ts";
 import { fillTemplate, type PromptFormat } from "../core/prompt_format.ts";
+import { quote } from "../core/quote.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /**
@@ -14,6 +16,7 @@ export function encodePrompt(
   prompt: string,
   format: PromptFormat,
 ): number[] {
+  if (!isText(prompt)) throw new TypeError(`a prompt must be a text, found ${quote(prompt)}`);
   const tokens = [...tokenizer.encode(fillTemplate(format, prompt))];
   return format.endOfTextFirst ? [endOfTextOf(tokenizer), ...tokens] : tokens;
 }

@@ -1,7 +1,7 @@
 /** Text to token ids and back, from a Hugging Face folder. @module */
 
 import { readJson } from "../core/files.ts";
-import { isRecord } from "../core/json.ts";
+import { isRecord, isText } from "../core/json.ts";
 import { mostUnigramCharacters } from "../core/limits.ts";
 import { quote } from "../core/quote.ts";
 import { fileIn, type Folder } from "../core/storage.ts";
@@ -22,6 +22,7 @@ export interface Tokenizer {
   /**
    * Token ids of a text; no special tokens are added, but those written in the text are recognized.
    *
+   * @throws {TypeError} when it is not a text.
    * @throws {RangeError} when a part of the text has no token, or it is too long for a Unigram model.
    */
   encode(text: string): Uint32Array;
@@ -116,6 +117,7 @@ function checkId(id: number): void {
 }
 
 function encode(hub: HubTokenizer, kind: ModelKind, text: string): Uint32Array {
+  if (!isText(text)) throw new TypeError(`encode needs a text, found ${quote(text)}`);
   // A Unigram model takes a text as one word, and the library passes its tokens as arguments.
   if (kind === "Unigram" && text.length > mostUnigramCharacters) {
     throw new RangeError(

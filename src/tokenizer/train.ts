@@ -1,5 +1,6 @@
 /** Trains a byte-level BPE vocabulary (Sennrich et al. 2016; bytes as in GPT-2, Radford et al. 2019). @module */
 
+import { assertOptions } from "../core/options.ts";
 import { BYTE_ALPHABET, BYTE_IDS } from "./byte_alphabet.ts";
 import { countWords } from "./words.ts";
 
@@ -138,6 +139,7 @@ export function trainBytePairs(
   texts: Iterable<string>,
   options: BytePairOptions,
 ): BytePairVocabulary {
+  assertOptions("trainBytePairs", options, { vocabularySize: true, specialToken: true });
   const { vocabularySize, specialToken = "<|endoftext|>" } = options;
   checkSize(vocabularySize);
   const words = new Words(countWords(texts));

@@ -3,6 +3,7 @@
 import { Parameter } from "../autograd/parameter.ts";
 import { DeviceError } from "../core/errors.ts";
 import { fitsFloat32 } from "../core/float32.ts";
+import { assertOptions, type OptionNames } from "../core/options.ts";
 import { quote } from "../core/quote.ts";
 
 /** Settings that a group of parameters may have of its own. */
@@ -40,12 +41,26 @@ export interface FullGroup extends AdamWSettings {
   readonly parameters: readonly Parameter[];
 }
 
+const settingNames: OptionNames<AdamWSettings> = {
+  learningRate: true,
+  betas: true,
+  epsilon: true,
+  weightDecay: true,
+};
+
+/** The names of {@link AdamWOptions}. */
+export const adamWNames: OptionNames<AdamWOptions> = { ...settingNames, clipNorm: true };
+
 /** Fills in what the groups leave out and checks everything. */
 export function groupsOf(
   parameters: readonly Parameter[] | readonly ParameterGroup[],
-  { clipNorm, ...shared }: AdamWOptions,
+  options: AdamWOptions,
 ): FullGroup[] {
-  const groups = asGroups(parameters).map(({ parameters, ...own }): FullGroup => {
+  assertOptions("AdamW", options, adamWNames);
+  const { clipNorm, ...shared } = options;
+  const groups = asGroups(parameters).map((group): FullGroup => {
+    assertOptions("a group", group, { ...settingNames, parameters: true });
+    const { parameters, ...own } = group;
     const { learningRate, betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = 0 } = {
       ...shared,
       ...own,

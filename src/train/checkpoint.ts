@@ -1,11 +1,8 @@
 /** Checkpoints: everything that a trainer needs to continue as if it had never stopped. @module */
 
 import { moveFile, removeFile } from "../core/files.ts";
-import { type HostTensor, nonFiniteAt } from "../core/host_tensor.ts";
 import { platform } from "../core/platform.ts";
-import { formatShape, sameShape } from "../core/shape.ts";
 import { kindOf } from "../core/storage.ts";
-import type { Tensor } from "../device/device.ts";
 import { openSafetensors, writeSafetensors } from "../formats/mod.ts";
 import {
   assertCheckpointState,
@@ -13,6 +10,12 @@ import {
   type CheckpointState,
   parseCheckpointState,
 } from "./checkpoint_state.ts";
+import {
+  assertSameTensors,
+  type CheckpointTensors,
+  readTensors,
+  restoreTensors,
+} from "./checkpoint_tensors.ts";
 import { checkpointDigest, frozenDigests } from "./digests.ts";
 import { emptyLog, type TrainingLog } from "./log.ts";
 import type { Trainer } from "./trainer.ts";
@@ -20,7 +23,7 @@ import type { Trainer } from "./trainer.ts";
 /** The content of a checkpoint. */
 interface Checkpoint {
   readonly state: CheckpointState;
-  readonly tensors: ReadonlyMap<string, HostTensor>;
+  readonly tensors: CheckpointTensors;
 }
 
 /** What {@link resumeCheckpoint} found. */
@@ -41,7 +44,7 @@ export interface Resumed {
 /**
  * Writes the trainable parameters, their moments, the step, the seed, the log, the device's description,
  * digests of everything frozen, and a digest of it all to one safetensors file: 12 bytes per trainable
- * parameter. The checkpoint before is kept beside it as `<path>.old`; the one before that is removed
+ * parameter, and 4 more for the values at the lowest held-out loss if that is measured. The checkpoint before is kept beside it as `<path>.old`; the one before that is removed
  * first, so that at most two are on the disk.
  *
  * A crash leaves the old checkpoint or the new one, as `<path>` or as `<path>.old`, from which
@@ -98,11 +101,10 @@ export async function resumeCheckpoint(
   const isCutOff = await kindOf(path) !== "file" && await kindOf(before(path)) === "file";
   const file = isCutOff ? before(path) : path;
   const what = `resuming from ${file}`, checkpoint = await read(what, file).catch(adviser(path));
-  const { step, device, log, ...made } = checkpoint.state;
+  const { step, device, log, heldOut = [], ...made } = checkpoint.state;
   await assertFits(what, checkpoint, trainer);
-  for (const [name, tensor] of tensorsOf(trainer)) {
-    tensor.device.write(tensor, checkpoint.tensors.get(name)!.data);
-  }
+  restoreTensors(checkpoint.tensors, trainer);
+  trainer.heldOut.points.splice(0, Infinity, ...heldOut);
   trainer.optimizer.resumeAt(step);
   const now = trainer.model.device;
   const same = device === now.description && made.platform === platform;
@@ -127,31 +129,16 @@ const before = (path: string): string => `${path}.old`;
 
 async function stateOf(trainer: Trainer<unknown>, log: TrainingLog): Promise<CheckpointState> {
   const { steps: step, options: { seed = 0 }, model: { device: { description } } } = trainer;
-  const base = await frozenDigests(trainer);
-  return { format: checkpointFormat, step, seed, device: description, platform, base, log };
-}
-
-/** The values of a trainer's tensors by their names in the file. */
-async function readTensors(
-  what: string,
-  trainer: Trainer<unknown>,
-): Promise<Map<string, HostTensor>> {
-  const tensors = tensorsOf(trainer), names = [...tensors.keys()];
-  const values = await trainer.model.device.read(...tensors.values());
-  values.forEach(({ data }, i) => {
-    const at = nonFiniteAt(data);
-    if (at >= 0) {
-      throw new RangeError(`${what} needs finite values, found ${data[at]} in ${names[i]}`);
-    }
-  });
-  return new Map(names.map((name, i) => [name, values[i]]));
+  const base = await frozenDigests(trainer), { points } = trainer.heldOut;
+  const heldOut = points.length > 0 ? points : undefined, device = description;
+  return { format: checkpointFormat, step, seed, device, platform, base, log, heldOut };
 }
 
 /** Reads a checkpoint as it was written. */
 async function read(what: string, path: string): Promise<Checkpoint> {
   using file = await openSafetensors(path);
   const state = parseCheckpointState(what, file.metadata.state);
-  const tensors = new Map<string, HostTensor>();
+  const tensors = new Map();
   for (const name of file.tensors.keys()) tensors.set(name, await file.read(name));
   const digest = await checkpointDigest(file.metadata.state, tensors);
   if (digest === file.metadata.digest) return { state, tensors };
@@ -166,25 +153,10 @@ const adviser = (path: string) => async (error: Error): Promise<never> => {
   throw error;
 };
 
-/** The tensors of a trainer by their names in the file. */
-function tensorsOf({ optimizer: { slots } }: Trainer<unknown>): Map<string, Tensor> {
-  const seen = new Map<string, number>();
-  return new Map(slots.flatMap(({ parameter, first, second }): [string, Tensor][] => {
-    const count = (seen.get(parameter.name) ?? 0) + 1;
-    seen.set(parameter.name, count);
-    // Two adapters on one site have the same names.
-    const name = count === 1 ? parameter.name : `${parameter.name}#${count}`;
-    return [[`parameter.${name}`, parameter.tensor], [`first.${name}`, first], [
-      `second.${name}`,
-      second,
-    ]];
-  }));
-}
-
 /** Throws unless a checkpoint is one of this trainer. */
 async function assertFits(
   what: string,
-  { state: { seed, step, base }, tensors }: Checkpoint,
+  { state: { seed, step, base, heldOut }, tensors }: Checkpoint,
   trainer: Trainer<unknown>,
 ): Promise<void> {
   const { options } = trainer, expected = options.seed ?? 0;
@@ -192,29 +164,11 @@ async function assertFits(
   if (step > options.steps) {
     throw new RangeError(`${what} needs at least ${step} steps, found ${options.steps}`);
   }
-  assertSameTensors(what, tensors, tensorsOf(trainer));
+  assertSameTensors(what, tensors, trainer, heldOut !== undefined);
   const found = await frozenDigests(trainer);
   const other = Object.keys({ ...base, ...found }).find((name) => base[name] !== found[name]);
   if (other === undefined) return;
   throw new RangeError(
     `${what} needs the base model that it was trained on, found another ${other}`,
   );
-}
-
-function assertSameTensors(
-  what: string,
-  found: ReadonlyMap<string, HostTensor>,
-  tensors: ReadonlyMap<string, Tensor>,
-): void {
-  const fail = (name: string, found: string) => {
-    throw new RangeError(`${what} needs the same parameters, found ${name} ${found}`);
-  };
-  for (const [name, { shape }] of tensors) {
-    const entry = found.get(name);
-    if (!entry) return fail(name, "missing");
-    if (!sameShape(entry.shape, shape)) {
-      return fail(name, `${formatShape(entry.shape)} for ${formatShape(shape)}`);
-    }
-  }
-  for (const name of found.keys()) if (!tensors.has(name)) fail(name, "in the file only");
 }

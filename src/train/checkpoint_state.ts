@@ -3,6 +3,7 @@
 import { isRecord, isText, parseJson } from "../core/json.ts";
 import { quote } from "../core/quote.ts";
 import type { TensorDigests } from "./digests.ts";
+import { type HeldOutLoss, isHeldOut } from "./held_out_curve.ts";
 import { isLog, type TrainingLog } from "./log.ts";
 
 /** The name of the format. */
@@ -22,6 +23,8 @@ export interface CheckpointState {
   readonly base: TensorDigests;
   /** `step` numbers in each list; or none, if no log was kept. */
   readonly log: TrainingLog;
+  /** The held-out losses so far, if they are measured. */
+  readonly heldOut?: readonly HeldOutLoss[];
 }
 
 /** What must be true of each field, in words and as a function of it and the step. */
@@ -39,6 +42,11 @@ const rules: readonly [
     "log",
     "a number for every step in each of its lists",
     (value, step) => isLog(value) && [0, step].includes(value.loss.length),
+  ],
+  [
+    "heldOut",
+    "held-out losses of some steps",
+    (value = [{ step: 0, loss: 0 }]) => isHeldOut(value),
   ],
 ];
 

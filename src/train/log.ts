@@ -1,5 +1,6 @@
 /** The log of a run: one number per step in each list. @module */
 
+import { type HeldOutLoss, isHeldOut } from "./held_out_curve.ts";
 import type { StepNumbers } from "./step_ring.ts";
 import type { StepRecord } from "./trainer.ts";
 
@@ -11,6 +12,8 @@ export interface TrainingLog {
   readonly gradientNorm: number[];
   /** Learning rate that the step used. */
   readonly learningRate: number[];
+  /** The held-out losses, if they were measured. */
+  readonly heldOut?: readonly HeldOutLoss[];
 }
 
 /** A log without steps. */
@@ -25,11 +28,11 @@ export function logStep(log: TrainingLog, event: StepRecord & StepNumbers): void
   log.learningRate.push(event.learningRate);
 }
 
-/** True of three lists of finite numbers, equally long. */
+/** True of three lists of finite numbers, equally long, and of held-out losses if there are any. */
 export function isLog(value: unknown): value is TrainingLog {
   if (typeof value !== "object" || value === null) return false;
-  const { loss, gradientNorm, learningRate } = value as Record<string, unknown>;
-  return Array.isArray(loss) &&
+  const { loss, gradientNorm, learningRate, heldOut } = value as Record<string, unknown>;
+  return Array.isArray(loss) && (heldOut === undefined || isHeldOut(heldOut)) &&
     [loss, gradientNorm, learningRate].every((list) =>
       Array.isArray(list) && list.length === loss.length && list.every(Number.isFinite)
     );

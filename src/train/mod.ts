@@ -12,7 +12,15 @@ export {
   saveCheckpoint,
 } from "./checkpoint.ts";
 export { evaluate, type Evaluation } from "./evaluate.ts";
+export { HeldOutCurve, type HeldOutLoss } from "./held_out_curve.ts";
 export { assertFiniteResult } from "./finite_result.ts";
+export {
+  defaultPatience,
+  type DefaultSettings,
+  defaultSettings,
+  type DefaultsFor,
+} from "./defaults.ts";
+export { type EvaluatedStep, History } from "./history.ts";
 export { emptyLog, logStep, type TrainingLog } from "./log.ts";
 export type { OptimizerSlot } from "./optimizer_layout.ts";
 export { type StepNumbers, StepRing } from "./step_ring.ts";
@@ -26,5 +34,10 @@ export {
   type ScheduleOptions,
 } from "./schedule.ts";
 export type { StepEvent, WatchOptions } from "./step_runner.ts";
-export { runTrainer, train, type TrainOptions } from "./train.ts";
-export { type StepRecord, type TrainableModel, Trainer, type TrainerOptions } from "./trainer.ts";
+export type { TrainOptions } from "./settings.ts";
+export { runTrainer, train } from "./train.ts";
+export type { TrainableAdapter } from "./target.ts";
+export { Training } from "./training.ts";
+export type { ValidationOptions } from "./validation.ts";
+export { type StepRecord, type TrainableModel, Trainer } from "./trainer.ts";
+export type { TrainerOptions } from "./trainer_options.ts";

@@ -1,6 +1,8 @@
 /** Schedules: the factor of the learning rate as a function of the step. @module */
 
+import { assertOptions, type OptionNames } from "../core/options.ts";
 import { quote } from "../core/quote.ts";
+
 /** The factor of the learning rate at a step, counted from 0. */
 export type Schedule = (step: number) => number;
 
@@ -17,12 +19,21 @@ export interface ScheduleOptions {
   readonly floor?: number;
 }
 
+/** The names of {@link ScheduleOptions}. */
+export const scheduleNames: OptionNames<ScheduleOptions> = {
+  steps: true,
+  warmupSteps: true,
+  floor: true,
+};
+
 /**
  * 1 after the warm-up, like Hugging Face's `get_constant_schedule_with_warmup`.
  *
  * @throws {RangeError} when a number of steps is not a whole number, 0 or more.
  */
-export function constantSchedule({ warmupSteps = 0 }: Partial<ScheduleOptions> = {}): Schedule {
+export function constantSchedule(options: Partial<ScheduleOptions> = {}): Schedule {
+  assertOptions("a schedule", options, scheduleNames);
+  const { warmupSteps = 0 } = options;
   assertSteps("warmupSteps", warmupSteps);
   return (step) => step < warmupSteps ? step / warmupSteps : 1;
 }
@@ -74,9 +85,11 @@ function assertSteps(name: string, value: number): void {
 }
 
 function descent(
-  { steps, warmupSteps = 0, floor = 0 }: ScheduleOptions,
+  options: ScheduleOptions,
   shape: (progress: number, left: number) => number,
 ): Schedule {
+  assertOptions("a schedule", options, scheduleNames);
+  const { steps, warmupSteps = 0, floor = 0 } = options;
   const warmUp = constantSchedule({ warmupSteps });
   assertSteps("steps", steps);
   if (!(floor >= 0 && floor < Infinity)) {

@@ -2,9 +2,12 @@
 
 import type { CompileReport } from "../device/device.ts";
 import type { Batch } from "../core/batch.ts";
+import type { OptionNames } from "../core/options.ts";
 import type { BatchReader } from "./batch.ts";
+import type { HeldOutLoss } from "./held_out_curve.ts";
 import { type StepNumbers, StepRing } from "./step_ring.ts";
 import type { StepRecord, Trainer } from "./trainer.ts";
+import { Validation, type ValidationOptions } from "./validation.ts";
 
 /** What is reported for every step. */
 export interface StepEvent<Evaluation = unknown> extends StepRecord, StepNumbers {
@@ -12,12 +15,19 @@ export interface StepEvent<Evaluation = unknown> extends StepRecord, StepNumbers
   readonly ms: number;
   /** The result of {@link WatchOptions.evaluate} after this step. */
   readonly evaluation?: Evaluation;
-  /** Present on the last event of a run that was stopped before its end. */
+  /** The held-out loss after this step, if it was measured. */
+  readonly heldOut?: HeldOutLoss;
+  /** The held-out loss before training, on the first event of a training that measures it. */
+  readonly heldOutBefore?: HeldOutLoss;
+  /** Present on the last event of a run that its signal stopped before its end. */
   readonly stopped?: true;
+  /** Present on the last event of a run that ended before its last step as its patience was over. */
+  readonly early?: true;
 }
 
 /** How training is observed and stopped. */
-export interface WatchOptions<Evaluation = unknown> {
+export interface WatchOptions<Evaluation = unknown, Inputs = never>
+  extends ValidationOptions<Inputs> {
   /** Stops after the next step. */
   readonly signal?: AbortSignal;
   /**
@@ -34,32 +44,52 @@ export interface WatchOptions<Evaluation = unknown> {
   readonly onCompile?: CompileReport;
 }
 
+/** The names of {@link WatchOptions}. */
+export const watchNames: OptionNames<WatchOptions> = {
+  signal: true,
+  pauseEvery: true,
+  evaluateEvery: true,
+  evaluate: true,
+  onCompile: true,
+  validation: true,
+  validateEvery: true,
+  patience: true,
+};
+
 /** Keeps at most one block of steps in flight, whose losses and norms have not been read back yet. */
 export class StepRunner<Inputs, E> {
   readonly #trainer: Trainer<Inputs>;
   readonly #reader: BatchReader<Inputs>;
-  readonly #options: WatchOptions<E>;
+  readonly #options: WatchOptions<E, Inputs>;
+  readonly #validation: Validation<Inputs>;
   readonly #blockSize: number;
   #flight: Promise<StepEvent<E>[]> = Promise.resolve([]);
   #clock = 0;
   #compiled = false;
   #stopped = false;
+  #before?: HeldOutLoss;
 
   /** Starts at the trainer's step; the reader must be at that step's batch. */
   constructor(
     trainer: Trainer<Inputs>,
     reader: BatchReader<Inputs>,
-    options: WatchOptions<E>,
+    options: WatchOptions<E, Inputs>,
   ) {
     this.#trainer = trainer;
     this.#reader = reader;
     this.#options = options;
+    this.#validation = new Validation(trainer, options);
     this.#blockSize = trainer.model.device.kind === "webgpu" ? StepRing.capacity / 2 : 1;
   }
 
-  /** True if all steps are done, or the last event reported that training was stopped. */
+  /** True if all steps are done, or the last event reported why there are no more. */
   get ended(): boolean {
-    return this.#atEnd || this.#stopped;
+    return this.#atEnd || this.#stopped || this.#validation.isExhausted;
+  }
+
+  /** Measures the held-out loss before the first step. */
+  async begin(): Promise<void> {
+    if (this.#validation.isDue) this.#before = await this.#validation.measure();
   }
 
   /** Runs a block; returns the events of the previous block, and its own if it must be read at once. */
@@ -67,17 +97,22 @@ export class StepRunner<Inputs, E> {
     const started = performance.now(), before = this.#flight;
     const records = [await this.#step()];
     while (records.length < this.#blockSize && !this.#mustRead) records.push(await this.#step());
+    const mustRead = this.#mustRead;
     this.#flight = this.#numbers(records, started);
     this.#flight.catch(() => {}); // Awaited later; until then, a rejection is not unhandled.
-    return [...await before, ...(this.#mustRead ? await this.read() : [])];
+    return [...await before, ...(mustRead ? await this.read() : [])];
   }
 
   /** Reads the block in flight. */
   async read(): Promise<StepEvent<E>[]> {
     const events = await this.#flight, last = events.length - 1;
     this.#flight = Promise.resolve([]);
-    this.#stopped ||= last >= 0 && this.#aborted && !this.#atEnd;
-    if (this.#stopped && last >= 0) events[last] = { ...events[last], stopped: true };
+    if (last < 0) return events;
+    const isDone = this.#atEnd || this.#validation.isExhausted;
+    if (isDone) this.#validation.restoreBest();
+    if (isDone && !this.#atEnd) events[last] = { ...events[last], early: true };
+    this.#stopped ||= this.#aborted && !isDone;
+    if (this.#stopped) events[last] = { ...events[last], stopped: true };
     return events;
   }
 
@@ -96,7 +131,7 @@ export class StepRunner<Inputs, E> {
   get #paused(): boolean {
     const { pauseEvery, evaluateEvery } = this.#options, { steps } = this.#trainer;
     return this.#blockSize === 1 || isMultiple(steps, pauseEvery) ||
-      isMultiple(steps, evaluateEvery);
+      isMultiple(steps, evaluateEvery) || this.#validation.isDue;
   }
 
   async #step(): Promise<StepRecord> {
@@ -114,14 +149,19 @@ export class StepRunner<Inputs, E> {
   }
 
   async #numbers(records: readonly StepRecord[], started: number): Promise<StepEvent<E>[]> {
+    const { isDue } = this.#validation; // Asked before the next step begins.
     const numbers = await this.#trainer.ring.read(records.length);
     const now = performance.now();
     const ms = (now - Math.max(started, this.#clock)) / records.length;
     this.#clock = now;
     const events = records.map((record, i): StepEvent<E> => ({ ...record, ...numbers[i], ms }));
+    if (this.#before) events[0] = { ...events[0], heldOutBefore: this.#before };
+    this.#before = undefined;
     const { evaluate, evaluateEvery } = this.#options, last = events.pop()!;
     const due = evaluate && isMultiple(last.step + 1, evaluateEvery);
-    return [...events, due ? { ...last, evaluation: await evaluate(last.step) } : last];
+    const evaluation = due ? { evaluation: await evaluate(last.step) } : {};
+    const heldOut = isDue ? { heldOut: await this.#validation.measure() } : {};
+    return [...events, { ...last, ...evaluation, ...heldOut }];
   }
 }
 

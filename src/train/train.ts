@@ -1,24 +1,38 @@
 /** Training as a stream of events. @module */
 
 import type { ModelInputs } from "../core/batch.ts";
+import { assertOptions, type OptionNames, pickOptions } from "../core/options.ts";
 import { type BatchSource, readBatches } from "./batch.ts";
-import { type StepEvent, StepRunner, type WatchOptions } from "./step_runner.ts";
-import { type TrainableModel, Trainer, type TrainerOptions } from "./trainer.ts";
+import { type StepEvent, StepRunner, watchNames, type WatchOptions } from "./step_runner.ts";
+import {
+  describeTarget,
+  freezeOthers,
+  type Target,
+  targetOf,
+  type TrainableAdapter,
+} from "./target.ts";
+import { type Settings, settingsOf, type TrainOptions } from "./settings.ts";
+import { type TrainableModel, Trainer } from "./trainer.ts";
+import { trainerNames, type TrainerOptions } from "./trainer_options.ts";
+import { Training } from "./training.ts";
 
-/** Options of {@link train}. */
-export interface TrainOptions<Evaluation = unknown>
-  extends TrainerOptions, WatchOptions<Evaluation> {
-}
+const trainNames: OptionNames<TrainOptions> = { ...trainerNames, ...watchNames };
 
 /**
- * Trains a model and yields one event per step, in order. Batches are read in order, starting again
- * when they run out.
+ * Trains a model, or an adapter alone, with one event per step, in order. Batches are read in order,
+ * starting again when they run out. It begins with the first event that is asked for.
  *
  * On `webgpu`, losses are read back 16 steps at a time while the next steps run, as waiting for a
  * number costs 10 ms. Leaving the loop ends the training; the parameters keep their values.
  *
- * @throws {RangeError} when an option is out of range, batches run out, or a loss is not finite: the
- * message names the step, counted from 1.
+ * With a list of batches no option must be given. With held-out batches as `validation`, their loss is
+ * measured in between, and what is trained ends with the values at which it was lowest.
+ *
+ * @param what An adapter on its model: its own parameters are trained, and nothing else. Or a model:
+ * everything trainable of it, which is all of it while it has no adapter.
+ * @throws {TypeError} when `what` is neither, or an option does not exist.
+ * @throws {RangeError} when an adapter was removed from its model, an option is out of range, batches run
+ * out, or a loss is not finite: the message names the step, counted from 1.
  *
  * @example
  * ```ts
@@ -29,30 +43,52 @@ export interface TrainOptions<Evaluation = unknown>
  * using model = initGpt2(device, config, { seed: 1 });
  * const tokens = { shape: [1, 3], data: Uint32Array.of(1, 2, 3) };
  * const batches = [{ inputs: { tokens }, targets: { shape: [1, 3], data: Int32Array.of(2, 3, 4) } }];
- * for await (const { step, loss } of train(model, batches, { learningRate: 1e-2, steps: 3 })) {
- *   console.log(step, loss);
- * }
+ * const training = train(model, batches, { learningRate: 1e-2, steps: 3 });
+ * for await (const { step, loss } of training) console.log(step, loss);
+ * console.log(training.description, training.history.loss);
  * ```
  */
-export async function* train<Inputs = ModelInputs, Evaluation = unknown>(
-  model: TrainableModel<Inputs>,
+export function train<Inputs = ModelInputs, Evaluation = unknown>(
+  what: TrainableModel<Inputs> | TrainableAdapter<Inputs>,
   batches: BatchSource<Inputs>,
-  options: TrainOptions<Evaluation>,
+  options: TrainOptions<Evaluation, Inputs> = {},
+): Training<Evaluation> {
+  assertOptions("train", options, trainNames as OptionNames<TrainOptions<Evaluation, Inputs>>);
+  const target = targetOf(what), trained = options.groups?.flatMap(({ parameters }) => parameters);
+  const settings = settingsOf(target, batches, options);
+  return new Training(describeTarget(target, trained), stepsOf(target, batches, settings));
+}
+
+async function* stepsOf<Inputs, Evaluation>(
+  target: Target<Inputs>,
+  batches: BatchSource<Inputs>,
+  options: Settings<Evaluation, Inputs>,
 ): AsyncGenerator<StepEvent<Evaluation>, void> {
-  using trainer = new Trainer(model, options);
-  yield* runTrainer(trainer, batches, options);
+  using stack = new DisposableStack();
+  stack.defer(freezeOthers(target));
+  const { model, adapter } = target, own = adapter && [{ parameters: adapter.parameters }];
+  const settings = pickOptions<TrainerOptions>(options, trainerNames);
+  const trainer = stack.use(new Trainer(model, { ...settings, groups: settings.groups ?? own }));
+  const names = watchNames as OptionNames<WatchOptions<Evaluation, Inputs>>;
+  yield* runTrainer(
+    trainer,
+    batches,
+    pickOptions<WatchOptions<Evaluation, Inputs>>(options, names),
+  );
 }
 
 /** Runs a trainer from its current step to its `steps`: {@link train} for an existing trainer. */
 export async function* runTrainer<Inputs = ModelInputs, Evaluation = unknown>(
   trainer: Trainer<Inputs>,
   batches: BatchSource<Inputs>,
-  options: WatchOptions<Evaluation> = {},
+  options: WatchOptions<Evaluation, Inputs> = {},
 ): AsyncGenerator<StepEvent<Evaluation>, void> {
+  assertOptions("runTrainer", options, watchNames as OptionNames<WatchOptions<Evaluation, Inputs>>);
   if (options.signal?.aborted) return;
   const reader = readBatches(batches, trainer.steps * trainer.accumulation);
   const runner = new StepRunner(trainer, reader, options);
   try {
+    await runner.begin();
     while (!runner.ended) yield* checked(await runner.advance(), trainer.options.steps);
   } finally {
     await runner.read().catch(() => {});

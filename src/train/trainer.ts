@@ -6,17 +6,19 @@ import type { Parameter } from "../autograd/parameter.ts";
 import { Tape } from "../autograd/tape.ts";
 import type { Weight } from "../autograd/weight.ts";
 import { type Batch, countTargets, type ModelInputs } from "../core/batch.ts";
-import { assertRecord } from "../core/json.ts";
 import { mostAccumulation } from "../core/limits.ts";
+import { assertOptions, pickOptions } from "../core/options.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
 import { quote } from "../core/quote.ts";
 import { assertSeed, hash32 } from "../core/random.ts";
 import type { CompileReport, Device, Tensor } from "../device/device.ts";
 import { type AdamW, adamW } from "./adamw.ts";
-import type { AdamWOptions, ParameterGroup } from "./adamw_options.ts";
+import { adamWNames, type AdamWOptions } from "./adamw_options.ts";
 import { assertBatch } from "./batch.ts";
 import { StepRing } from "./step_ring.ts";
-import { type Schedule, type ScheduleName, scheduleOf } from "./schedule.ts";
+import { HeldOutCurve } from "./held_out_curve.ts";
+import { type Schedule, scheduleNames, scheduleOf, type ScheduleOptions } from "./schedule.ts";
+import { trainerNames, type TrainerOptions } from "./trainer_options.ts";
 
 /** What the trainer needs from a model. */
 export interface TrainableModel<Inputs = ModelInputs> {
@@ -36,26 +38,6 @@ export interface TrainableModel<Inputs = ModelInputs> {
   trainable(): Parameter[];
   /** Maps inputs to what the loss takes, such as logits (batch · time, vocabulary). */
   forward(tape: Tape, inputs: Inputs): Tensor;
-}
-
-/** How a trainer steps. */
-export interface TrainerOptions extends AdamWOptions {
-  /** Total number of steps, at which schedules end. */
-  readonly steps: number;
-  /** Seed of the dropout masks. Default 0. */
-  readonly seed?: number;
-  /** How the learning rate changes: a name or a function. Default `constant`. */
-  readonly schedule?: ScheduleName | Schedule;
-  /** Steps from rate 0 up to the learning rate, for a named schedule. Default 0. */
-  readonly warmupSteps?: number;
-  /** Factor that a named schedule decays to. Default 0. */
-  readonly floor?: number;
-  /** Batches per step; the loss is the mean over the labels of all of them. Default 1. */
-  readonly accumulation?: number;
-  /** What is minimized. Default: {@link crossEntropy}, with the next tokens or classes as targets. */
-  readonly loss?: Loss;
-  /** Parameters with their own settings. Default: all trainable parameters, in one group. */
-  readonly groups?: readonly ParameterGroup[];
 }
 
 /** What is known about a step as soon as it is submitted to the device. */
@@ -97,6 +79,8 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
   readonly ring: StepRing;
   /** Batches per step. */
   readonly accumulation: number;
+  /** Losses on held-out batches so far, and the values at their lowest. */
+  readonly heldOut: HeldOutCurve = new HeldOutCurve();
   readonly #schedule: Schedule;
   readonly #loss: Loss;
   #latest: readonly Batch<Inputs>[] = [];
@@ -104,11 +88,11 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
   /**
    * Allocates the optimizer's buffers.
    *
-   * @throws {TypeError} when the options are not an object.
+   * @throws {TypeError} when the options are not an object, or one does not exist.
    * @throws {RangeError} when an option is out of range or nothing is trainable.
    */
   constructor(model: TrainableModel<Inputs>, options: TrainerOptions) {
-    assertRecord("the options of a training", options);
+    assertOptions("a training", options, trainerNames);
     const { schedule = "constant", accumulation = 1, steps, seed = 0 } = options;
     assertCount("steps", steps, 0);
     assertCount("accumulation", accumulation, 1, mostAccumulation);
@@ -116,10 +100,17 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
     this.model = model;
     this.options = options;
     this.accumulation = accumulation;
-    this.#schedule = typeof schedule === "function" ? schedule : scheduleOf(schedule, options);
+    this.#schedule = typeof schedule === "function"
+      ? schedule
+      : scheduleOf(schedule, pickOptions<ScheduleOptions>(options, scheduleNames));
     this.#loss = options.loss ?? crossEntropy;
     using unfinished = new DisposableStack();
-    this.optimizer = unfinished.use(adamW(options.groups ?? model.trainable(), options));
+    this.optimizer = unfinished.use(
+      adamW(
+        options.groups ?? model.trainable(),
+        pickOptions<AdamWOptions>(options, adamWNames),
+      ),
+    );
     this.ring = new StepRing(model.device);
     unfinished.move();
   }

@@ -108,6 +108,7 @@ Deno.test("what is written says the base model, its layers' type, the dropout an
     const close = { relative: 0.02, absolute: 0.02 };
     const exact = await adapter.deltaWeight("transformer.h.0.attn.c_proj");
     assertAllClose(deltaWeight({ A, B, scaling }).data, exact.data, close);
+    adapter.remove();
     using loaded = await loadAdapter(model, folder);
     assertEquals(loaded.sites[0].dropout, 0.25);
   });

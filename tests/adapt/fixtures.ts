@@ -5,7 +5,13 @@
  */
 
 import { fileURLToPath } from "node:url";
-import { injectLora, type LoraAdapter, type LoraOptions } from "../../src/adapt/mod.ts";
+import { assert } from "@std/assert";
+import {
+  type Adapter,
+  injectLora,
+  type LoraAdapter,
+  type LoraOptions,
+} from "../../src/adapt/mod.ts";
 import { crossEntropy, Tape, type TapeOptions } from "../../src/autograd/mod.ts";
 import { readJson } from "../../src/core/files.ts";
 import { type HostData, type HostTensor, hostTensor } from "../../src/core/host_tensor.ts";
@@ -78,8 +84,14 @@ export function trainedLora(
   { seed = 1, ...options }: Partial<LoraOptions> = {},
 ): LoraAdapter {
   const where = options.targetModules ? {} : { sites: ["q", "v"] };
-  const adapter = injectLora(model, { rank: 2, alpha: 3, seed, ...where, ...options });
+  const more = { ...where, ...options };
+  const adapter = injectLora(model, { rank: 2, alpha: 3, seed, onTop: true, ...more });
   return randomizeB(adapter, seed + 10);
+}
+
+/** By identity: an adapter holds its device, which no comparison should walk through. */
+export function assertAlone({ adapters }: Model, adapter: Adapter): void {
+  assert(adapters.size === 1 && adapters.has(adapter), `${adapters.size} adapters`);
 }
 
 /** A folder that is gone afterwards. */

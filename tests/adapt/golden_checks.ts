@@ -66,7 +66,7 @@ export const goldenChecks: readonly Check[] = [
       using model = await openBase(device);
       const loaded: LoraAdapter[] = [];
       for (const part of name.split("+")) {
-        loaded.push(await loadAdapter(model, golden(`adapters/${part}`)));
+        loaded.push(await loadAdapter(model, golden(`adapters/${part}`), { onTop: true }));
       }
       await assertGoldenLogits(model, name);
       using merged = merge(model, loaded);

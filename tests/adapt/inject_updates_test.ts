@@ -21,7 +21,7 @@ async function trained(model: Model) {
 }
 
 async function logitsWith(model: Model, updates: readonly LowRankUpdate[]) {
-  using _ = injectUpdates(model, updates);
+  using _ = injectUpdates(model, updates, { onTop: true });
   return await logitsOf(model);
 }
 

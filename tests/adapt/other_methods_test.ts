@@ -31,8 +31,8 @@ import {
 } from "./fixtures.ts";
 
 const methods: Readonly<Record<string, (model: Model) => Adapter>> = {
-  bitfit: injectBitFit,
-  bottleneck: (model) => injectBottleneck(model, { size: 3, seed: 1 }),
+  bitfit: (model) => injectBitFit(model, { onTop: true }),
+  bottleneck: (model) => injectBottleneck(model, { size: 3, seed: 1, onTop: true }),
 };
 
 /** Gives everything that an adapter trains other values, as training would. */
@@ -116,6 +116,7 @@ for (const [method, inject] of Object.entries(methods)) {
       await adapter.save(folder, { baseModelName: "tiny" });
       const { tensors } = await readSafetensors(`${folder}/adapter_model.safetensors`);
       assertEquals(new Set(tensors.keys()), new Set(adapter.parameters.map(({ name }) => name)));
+      adapter.remove();
       await assertRejects(() => loadAdapter(model, folder), AdapterFileError);
     });
   });
@@ -144,7 +145,7 @@ Deno.test("merging a model with LoRA alone leaves out the biases of another adap
   using model = tinyModel(device);
   using lora = trainedLora(model);
   const alone = await logitsOf(model);
-  using bitfit = injectBitFit(model);
+  using bitfit = injectBitFit(model, { onTop: true });
   await disturb(bitfit);
   using merged = merge(model, lora);
   const found = await logitsOf(merged);
@@ -171,6 +172,7 @@ Deno.test("bottlenecks go where they are told, and count 2 m d + m + d values ea
   using some = injectBottleneck(model, { size: 3, places: ["mlp"], seed: 1 });
   assertEquals(count(some), 2 * (2 * 3 * 12 + 3 + 12));
   assertEquals(model.places.map(({ adaptations }) => adaptations.length), [0, 1, 0, 1]);
+  some.remove();
   const wrong = () => injectBottleneck(model, { size: 3, places: ["head"], seed: 1 });
   assertThrows(wrong, RangeError, 'transformer.h.0…1.attn, transformer.h.0…1.mlp), found "head"');
   const narrow = () => injectBottleneck(model, { size: 0, seed: 1 });
@@ -182,7 +184,11 @@ Deno.test("a bias takes one BitFit adapter at a time", () => {
   using model = tinyModel(device);
   {
     using _ = injectBitFit(model);
-    assertThrows(() => injectBitFit(model), RangeError, "biases that no adapter trains");
+    assertThrows(
+      () => injectBitFit(model, { onTop: true }),
+      RangeError,
+      "biases that no adapter trains",
+    );
   }
   using again = injectBitFit(model);
   assertEquals(again.parameters.length, 2 * 6 + 1);

@@ -80,6 +80,7 @@ Deno.test("a site that is not trained yet keeps its rank beside one that is", as
       if (name.endsWith(":v")) device.write(B.tensor, new Float32Array(B.size));
     }
     await adapter.save(folder);
+    adapter.remove();
     using loaded = await loadAdapter(model, folder);
     assertEquals(sitesOf(loaded), sitesOf(adapter));
     assertEquals(await loaded.read(), await adapter.read());
@@ -102,6 +103,7 @@ Deno.test("roles are kept: adapter, readAdapter and inspect spell a site alike",
         return { module, role, rows, outputs };
       };
       assertEquals(updates.map(address), read.map(address));
+      adapter.remove();
       using loaded = await loadAdapter(model, folder);
       assertEquals(loaded.sites.map(({ name }) => name), names);
     });
@@ -126,6 +128,7 @@ Deno.test("the metadata says rows, rank and role; a file without roles loads the
     await say(folder, Object.fromEntries(older));
     const [first] = (await readAdapter(folder)).updates;
     assertEquals([siteName(first), first.role], [`${attention}[0:12]`, undefined]);
+    adapter.remove();
     using loaded = await loadAdapter(model, folder);
     assertEquals(await loaded.read(), await adapter.read());
   });
@@ -142,6 +145,7 @@ Deno.test("a file that names no sites: blocks are found, an all-zero B is one si
       await adapter.save(folder);
       const { updates } = await readAdapter(folder);
       await writeAdapter(folder, { updates: [joinUpdates(updates.slice(0, 2))] });
+      adapter.remove();
       using loaded = await loadAdapter(model, folder);
       sites = sitesOf(loaded);
     });

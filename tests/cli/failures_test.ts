@@ -201,7 +201,7 @@ Deno.test("an error in a training file names the field and its rule", () =>
     await check(
       { method: { name: "lora", r: 4 } },
       "method may have name, rank, alpha, sites",
-      "found r",
+      "found r (did you mean rank?)",
     );
     const peft = { name: "lora", target_modules: ["c_attn"] };
     await check({ method: peft }, "found target_modules (did you mean targetModules?)");
@@ -209,7 +209,8 @@ Deno.test("an error in a training file names the field and its rule", () =>
     const sites = 'method: sites must be a list such as ["o", "down"] or "all", found "o,down"';
     await check({ method: { name: "lora", sites: "o,down" } }, sites);
     await check({ method: { name: "lora", targetModules: 3 } }, 'or "all-linear", found 3');
-    await check({ steps: null }, "must have steps");
+    await check({ steps: null }, "train needs --steps, or a configuration with it");
+    await check({ lr: 1e-3 }, "found lr (did you mean learningRate?)");
     await check({ clipNorm: -1 }, "clipNorm to be above 0, found -1");
     assertEquals(filesIn(folder).includes("out"), false);
   }));

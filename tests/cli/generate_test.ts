@@ -1,25 +1,9 @@
 /** `lowrank generate` with a tokenizer and a model that are made here. */
 
 import { assert, assertEquals } from "@std/assert";
-import { injectLora } from "../../src/adapt/mod.ts";
-import { openDevice } from "../../src/device/mod.ts";
-import { initGpt2, parseGpt2Config, saveModel } from "../../src/models/mod.ts";
-import { saveTokenizer, trainBytePairs } from "../../src/tokenizer/mod.ts";
 import { withFolder } from "../support/folders.ts";
+import { writeBabbler } from "./babbler.ts";
 import { assertFails, lowrank, lowrankJson } from "./lowrank.ts";
-
-/** A model that babbles, and an adapter that changes what. */
-async function writeBabbler(folder: string): Promise<void> {
-  const text = "the cat sat on the mat and the dog sat on the log ";
-  await saveTokenizer(folder, trainBytePairs([text], { vocabularySize: 270 }));
-  using device = await openDevice({ kind: "cpu" });
-  const config = { vocab_size: 270, n_positions: 32, n_embd: 16, n_layer: 1, n_head: 2 };
-  using model = initGpt2(device, parseGpt2Config(config), { seed: 1 });
-  await saveModel(model, folder);
-  using adapter = injectLora(model, { rank: 2, sites: "all", seed: 1 });
-  for (const { B } of adapter.sites) device.write(B.tensor, new Float32Array(B.size).fill(0.5));
-  await adapter.save(`${folder}/adapter`);
-}
 
 const prompt = ["--prompt", "the cat"];
 
@@ -43,7 +27,8 @@ Deno.test("generate refuses options that it cannot honor", () =>
   withFolder(async (folder) => {
     await writeBabbler(folder);
     const args = ["generate", "--model", folder];
-    await assertFails(args, "required option '--prompt <text>' not specified");
+    await assertFails(args, "generate needs --prompt TEXT or --data FILE, found neither");
+    await assertFails([...args, ...prompt, "--data", "x.txt"], "found both");
     await assertFails([...args, "--prompt", ""], "a prompt of at least one token");
     await assertFails(
       [...args, ...prompt, "--max-new-tokens", "31"],
@@ -62,4 +47,49 @@ Deno.test("generate refuses options that it cannot honor", () =>
     );
     await Deno.remove(`${folder}/tokenizer.json`);
     await assertFails([...args, ...prompt], "tokenizer.json: it does not exist");
+  }));
+
+Deno.test("generate answers each prompt of a file, as it answers the prompt alone", () =>
+  withFolder(async (folder) => {
+    await writeBabbler(folder);
+    const args = ["generate", "--model", folder, "--adapter", `${folder}/adapter`];
+    const prompts = ["the cat", "the dog sat"], file = `${folder}/asks.jsonl`;
+    await Deno.writeTextFile(file, prompts.map((prompt) => JSON.stringify({ prompt })).join("\n"));
+    const { stdout } = await lowrank(...args, "--data", file, "--json");
+    const answers = stdout.trim().split("\n").map((line) => JSON.parse(line));
+    const alone = await Promise.all(prompts.map(async (prompt) => {
+      return await lowrankJson(...args, "--prompt", prompt);
+    }));
+    assertEquals(answers, alone);
+  }));
+
+Deno.test("without --max-new-tokens an answer is as long as the model has room for", () =>
+  withFolder(async (folder) => {
+    await writeBabbler(folder);
+    const words = (count: number) => ["--prompt", Array(count).fill("the").join(" ")];
+    const args = ["generate", "--model", folder];
+    const { tokens } = await lowrankJson(...args, ...words(30));
+    assert(tokens.length > 0 && tokens.length <= 2, `found ${tokens.length} new tokens`);
+    const rule = "a prompt must be shorter than the model's 32 tokens, found 40: shorten it";
+    await assertFails([...args, ...words(40)], rule);
+  }));
+
+Deno.test("a --model that is no model's folder is told from an adapter and from a name to download", () =>
+  withFolder(async (folder) => {
+    await writeBabbler(folder);
+    const adapter = `${folder}/adapter`, ask = ["--prompt", "a"], data = ["--data", "x.txt"];
+    const found = `needs the base model, found an adapter in ${adapter}: give --model `;
+    await assertFails(
+      ["generate", "--model", adapter, ...ask],
+      `${found}BASE --adapter ${adapter}`,
+    );
+    for (const [command, ...rest] of [["generate", ...ask], ["evaluate", ...data]]) {
+      const hint = 'found none at gpt2: download it with "hf download openai-community/gpt2 ';
+      await assertFails([command, "--model", "gpt2", ...rest], hint);
+      const own = "hf download me/mine --local-dir mine";
+      await assertFails([command, "--model", "me/mine", ...rest], own);
+    }
+    const train = ["train", ...data, "--output", `${folder}/out`];
+    await assertFails([...train, "--model", adapter], found);
+    await assertFails([...train, "--model", "no such folder"], "found none at no such folder\n");
   }));

@@ -34,8 +34,8 @@ Deno.test("full fine-tuning is announced if it is only the default", () =>
     const { code, stderr } = await lowrank(...args);
     assertEquals(code, 0, stderr);
     assertStringIncludes(stderr, "full fine-tuning: training 61,");
-    assertStringIncludes(stderr, " parameters (add --method lora for an adapter)\n");
+    assertStringIncludes(stderr, " at learning rate 0.001 (add --method lora for an adapter)\n");
     const other = await trainArgs(folder, `${folder}/named`);
     const named = await lowrank(...other, "--method", "full");
-    assertStringIncludes(named.stderr, "\ntraining 61,");
+    assertStringIncludes(named.stderr, " at learning rate 0.001\n");
   }));

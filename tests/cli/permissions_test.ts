@@ -61,6 +61,24 @@ const cases: Readonly<Record<string, Case>> = {
     keeps: ["read", "write", "ffi"],
     args: (folder) => trainArgs(folder, `${folder}/out`),
   },
+  "train --data": {
+    keeps: ["read", "write", "ffi"],
+    args: async (folder) => {
+      await Deno.writeTextFile(
+        `${folder}/mine.csv`,
+        "prompt,completion\nboat,a galleon\nhook,a hand",
+      );
+      const data = ["--data", `${folder}/mine.csv`, "--steps", "1"];
+      return ["train", ...tiny, ...data, "--output", `${folder}/out`];
+    },
+  },
+  evaluate: {
+    keeps: ["read", "ffi"],
+    args: async (folder) => {
+      await Deno.writeTextFile(`${folder}/mine.txt`, "We the people");
+      return ["evaluate", ...tiny, "--data", `${folder}/mine.txt`];
+    },
+  },
   generate: { keeps: ["read", "ffi"], args: () => ["generate", ...tiny, "--prompt", "Fellow"] },
   logits: { keeps: ["read", "write", "ffi"], args: (folder) => logitsArgs(folder, [[5, 6, 7]]) },
   gradients: {
@@ -115,7 +133,7 @@ Deno.test("the table of permissions has every command, and here each runs", asyn
   const list = stdout.slice(stdout.indexOf("Commands:"));
   const commands = [...list.matchAll(/^ {2}(\w+) /gm)].map(([, name]) => name)
     .filter((name) => name !== "help");
-  assertEquals(commands.length, 12);
+  assertEquals(commands.length, 13);
   for (const name of commands) assertEquals(neededBy(name, {}), cases[name].keeps);
 });
 

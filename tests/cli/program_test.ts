@@ -20,6 +20,7 @@ const commands = [
   "memory",
   "paper",
   "train",
+  "evaluate",
   "generate",
   "logits",
   "gradients",

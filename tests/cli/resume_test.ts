@@ -113,7 +113,7 @@ Deno.test("a training that is not finished is not replaced by one with other arg
     const rule = `choose another folder, or remove ${output}/run`;
     await assertFails(
       [...args, output, "--seed", "5"],
-      "holds a training that differs in its seed",
+      "holds a training in progress with seed 0 instead of 5",
       rule,
     );
     assertEquals(await contents(`${output}/run/${name}`), before);

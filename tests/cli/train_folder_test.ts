@@ -103,15 +103,19 @@ Deno.test("a training in progress is known by what differs from it", () =>
     const output = `${folder}/out`, args = await argsFor(folder, { method: lora });
     await cut([...args, output], output, "SIGKILL");
     const differs = async (sentence: string, ...change: string[]) => {
-      await assertFails([...args, output, ...change], `differs in its ${sentence}, which its own`);
+      await assertFails(
+        [...args, output, ...change],
+        `in progress with ${sentence}, which its own`,
+      );
     };
-    await differs("seed", "--seed", "7");
-    await differs("method and seed", "--rank", "1", "--seed", "7");
+    await differs("seed 0 instead of 7", "--seed", "7");
+    const both = ["--rank", "1", "--seed", "7"];
+    await differs("rank 2 instead of 1 and seed 0 instead of 7", ...both);
     await copy(model, `${folder}/model`);
     const file = `${folder}/model/model.safetensors`, bytes = await Deno.readFile(file);
     await Deno.writeFile(file, bytes.with(-1, bytes.at(-1)! ^ 1));
-    await differs("base model", "--model", `${folder}/model`);
+    await differs("another base model", "--model", `${folder}/model`);
     assert(filesIn(`${output}/run`).length === 1);
     await Deno.writeTextFile(`${output}/run/${filesIn(`${output}/run`)[0]}/spec.json`, "[");
-    await differs("settings, batches or weights", "--seed", "7");
+    await differs("other settings, batches or weights", "--seed", "7");
   }));

@@ -87,10 +87,12 @@ const calls: Record<string, (scene: Scene) => unknown> = {
     swap(merged, adapter, other);
   },
   "injectLora on a site that is none": ({ model }) =>
-    fails('found "none"', () => injectLora(model, { rank: 2, sites: ["q", "none"], seed: 1 })),
+    fails('found "none"', () => {
+      injectLora(model, { rank: 2, sites: ["q", "none"], seed: 1, onTop: true });
+    }),
   "saving an adapter, loading and disposing it": async ({ model, adapter, folder }) => {
     await adapter.save(folder);
-    using _ = await loadAdapter(model, folder);
+    using _ = await loadAdapter(model, folder, { onTop: true });
   },
   "saving an adapter where nothing can be written": ({ adapter, folder }) =>
     fails("cannot make the folder", async () => {
@@ -101,7 +103,7 @@ const calls: Record<string, (scene: Scene) => unknown> = {
     fails("must end at", async () => {
       await adapter.save(folder);
       await Deno.truncate(`${folder}/adapter_model.safetensors`, 2000);
-      await loadAdapter(model, folder);
+      await loadAdapter(model, folder, { onTop: true });
     }),
   "saving a model, loading and disposing it": async ({ device, model, folder }) => {
     await saveModel(model, folder);

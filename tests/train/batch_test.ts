@@ -184,7 +184,7 @@ Deno.test("options and batches that are none are refused in a sentence", async (
   }
   for (const wrong of [null, undefined, 3] as never[]) {
     await assertRejects(
-      () => train(model, wrong, { learningRate: 1e-3, steps: 1 }).next(),
+      () => train(model, wrong, { learningRate: 1e-3, steps: 1 }).finish(),
       TypeError,
       "training needs a list of batches or a function, found ",
     );

@@ -134,7 +134,7 @@ Deno.test("checkpoint: two adapters of one site keep apart", () =>
     const open = () => {
       const model = tinyModel(device);
       injectLora(model, { rank: 1, sites: ["q"], seed: 1 });
-      injectLora(model, { rank: 2, sites: ["q"], seed: 2 });
+      injectLora(model, { rank: 2, sites: ["q"], seed: 2, onTop: true });
       return { model, trainer: new Trainer(model, options) };
     };
     const { model, trainer } = open();

@@ -1,30 +1,25 @@
 /** A LoRA adapter on a model: its tensors and sites, how it is saved and removed. @module */
 
 import { Parameter } from "../../autograd/parameter.ts";
-import type { HostData, HostTensor } from "../../core/host_tensor.ts";
+import type { HostTensor } from "../../core/host_tensor.ts";
 import { boundsOf } from "../../core/numbers.ts";
 import { deltaWeight, type LowRankUpdate } from "../../core/low_rank_update.ts";
+import { assertOptions } from "../../core/options.ts";
 import type { PromptFormat } from "../../core/prompt_format.ts";
 import { Arena, type ArenaEntry } from "../../device/arena.ts";
 import { writeAdapter } from "../../formats/mod.ts";
+import { labelsOf } from "../../models/labels.ts";
 import type { Model } from "../../models/model.ts";
-import type { Adapter, SaveAdapterOptions, WeightChange } from "../adapter.ts";
-import { attach } from "../attach.ts";
-import { listNames } from "../../core/module_names.ts";
-import { addressOf, type Site } from "../sites.ts";
-import { type LoraSettings, LoraSite } from "./lora_site.ts";
-
-/** What {@link LoraAdapter} needs to know about a site to allocate its tensors. */
-export interface LoraPlan extends LoraSettings {
-  /** Where the update applies. */
-  readonly site: Site;
-  /** r. */
-  readonly rank: number;
-  /** Values of A, `(rank, in)`. */
-  readonly A: HostData;
-  /** Values of B, `(rows.count, rank)`; zeros if absent. */
-  readonly B?: HostData;
-}
+import { TextModel } from "../../models/text_model.ts";
+import { type Adapter, type SaveAdapterOptions, saveNames, type WeightChange } from "../adapter.ts";
+import { assertFree, attach } from "../attach.ts";
+import { listNames, moduleOf } from "../../core/module_names.ts";
+import { TrainedModules } from "../trained_modules.ts";
+import { type SiteSpectrum, spectraOf } from "../spectra.ts";
+import { addressOf } from "../sites.ts";
+import { type AdapterChange, changedPlans } from "./change.ts";
+import { LoraSite } from "./lora_site.ts";
+import type { LoraPlan } from "./plan.ts";
 
 /**
  * Low-rank updates to some of a model's weights, in force until {@link LoraAdapter.remove}.
@@ -37,27 +32,42 @@ export class LoraAdapter implements Adapter {
   readonly model: Model;
   /** The adapted sites in the order of the forward pass. */
   readonly sites: readonly LoraSite[];
+  /** The modules that it trains in full: a classifier's head, or none. */
+  readonly modules: TrainedModules;
   /** How the prompts of its training were written, if it was trained on any; saved with it. */
   promptFormat?: PromptFormat;
   readonly #arena: Arena;
-  readonly #detach: () => void;
+  #detach: () => void;
+  /** What {@link LoraAdapter.with} took off the model. */
+  #standsFor?: LoraAdapter;
+  #isOver = false;
 
-  /** Allocates the tensors, freezes the model and attaches the sites to its layers. */
-  constructor(model: Model, plans: readonly LoraPlan[]) {
+  /**
+   * Allocates the tensors, freezes the model and attaches the sites to its layers.
+   *
+   * @param modules What is trained in full beside the sites; the adapter owns it.
+   */
+  constructor(model: Model, plans: readonly LoraPlan[], modules = new TrainedModules(model, [])) {
     this.model = model;
+    this.modules = modules;
     this.#arena = new Arena(model.device, entriesOf(plans), "adapter", "LoRA");
     this.sites = plans.map((plan) => makeSite(plan, this.#arena));
-    this.#detach = attach(model, this, this.sites.map((site) => [site.linear, site]));
+    this.#detach = this.#attach();
   }
 
-  /** A and B of every site. */
+  /** A and B of every site, then the parameters of which it trains copies. */
   get parameters(): readonly Parameter[] {
-    return this.sites.flatMap(({ parameters }) => parameters);
+    return [...this.sites.flatMap(({ parameters }) => parameters), ...this.modules.parameters];
   }
 
-  /** Number of trained values, Σ rank · (in + rows). */
+  /** Number of trained values, Σ rank · (in + rows), and those of modules that are trained in full. */
   get parameterCount(): number {
     return this.parameters.reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /** The largest magnitude of its sites' scalings. */
+  get scaling(): number {
+    return Math.max(...this.sites.map(({ scaling }) => Math.abs(scaling)));
   }
 
   /** Bytes of A and B on the device, 4 per value. */
@@ -67,7 +77,8 @@ export class LoraAdapter implements Adapter {
 
   /** Reads every A and B from the device. */
   async read(): Promise<LowRankUpdate[]> {
-    const values = await this.model.device.read(...this.parameters.map(({ tensor }) => tensor));
+    const tensors = this.sites.flatMap(({ A, B }) => [A.tensor, B.tensor]);
+    const values = await this.model.device.read(...tensors);
     return this.sites.map(({ linear, rows, scaling }, i) => {
       return { ...addressOf(linear, rows), A: values[2 * i], B: values[2 * i + 1], scaling };
     });
@@ -90,6 +101,52 @@ export class LoraAdapter implements Adapter {
   }
 
   /**
+   * Size, spectrum and ranks of ΔW at every site, by its name; at the end of a cell they show as a figure.
+   *
+   * @throws {RangeError} when a value is not finite.
+   */
+  async spectra(): Promise<SiteSpectrum[]> {
+    return spectraOf(await this.read());
+  }
+
+  /**
+   * A changed copy, in force in the place of this adapter: of lower rank, with another weight, or of some
+   * sites alone. When the copy is removed or disposed, this adapter is in force again, if it was.
+   *
+   * @throws {TypeError} when an option does not exist.
+   * @throws {RangeError} when a rank is not a positive integer, the scale is not finite, `only` names no site
+   * of the adapter, or this adapter is not in force and another is.
+   *
+   * @example What if the rank were half as large?
+   * ```ts
+   * import { initGpt2, injectLora, openDevice, parseGpt2Config } from "@lowrank/core";
+   *
+   * using device = await openDevice();
+   * const config = parseGpt2Config({ vocab_size: 8, n_positions: 8, n_embd: 8, n_layer: 1, n_head: 2 });
+   * using model = initGpt2(device, config, { seed: 1 });
+   * using adapter = injectLora(model, { rank: 4 });
+   * using queries = await adapter.with({ rank: 2, scale: 0.5, only: ["q"] });
+   * console.log(queries.sites.map(({ name, rank }) => `${name} ${rank}`));
+   * ```
+   */
+  async with(change: AdapterChange): Promise<LoraAdapter> {
+    const plans = changedPlans(this.sites, await this.read(), change), { model } = this;
+    const isInForce = model.adapters.has(this);
+    if (!isInForce) assertFree(model, {}, "with");
+    const saved = await this.modules.read();
+    this.#detach(); // Before the copy is made: it trains the same modules.
+    const copy = new LoraAdapter(
+      model,
+      plans,
+      new TrainedModules(model, [...saved.keys()].map(moduleOf)),
+    );
+    copy.modules.write(saved);
+    copy.promptFormat = this.promptFormat;
+    if (isInForce) copy.#standsFor = this;
+    return copy;
+  }
+
+  /**
    * Saves a PEFT folder. Sites of one weight become one PEFT module whose rank is the sum of theirs,
    * with zeros in B outside each site's rows. Its scaling is that of the sites. Where their scalings
    * differ, it is the one of the largest magnitude, and every other site's B is multiplied by the ratio
@@ -102,21 +159,27 @@ export class LoraAdapter implements Adapter {
    * @throws {Error} when a file cannot be written; the message says what a reader finds.
    */
   async save(folder: string, options: SaveAdapterOptions = {}): Promise<void> {
+    assertOptions("save", options, saveNames);
     const { sites, model, promptFormat } = this, updates = await this.read();
+    const saved = await this.modules.read();
     const transposed = model.architecture?.tensors.filter((tensor) => tensor.storedTransposed);
     const names = new Set(transposed?.map(({ name }) => name));
     // PEFT sets the flag for Conv1D layers, whose files hold (in, out).
     const fanInFanOut = sites.every(({ linear }) => names.has(linear.weight.name));
     const [, dropout] = boundsOf(sites.map(({ dropout }) => dropout));
-    await writeAdapter(folder, { updates, fanInFanOut, dropout, promptFormat, ...options });
+    const labels = model instanceof TextModel && saved.size > 0 ? labelsOf(model) : undefined;
+    const task = labels && { taskType: "SEQ_CLS", labels };
+    const record = { updates, saved, fanInFanOut, dropout, promptFormat, ...task };
+    await writeAdapter(folder, { ...record, ...options });
   }
 
-  /** W' = W + Σ scaling · B A for every adapted weight. */
+  /** W' = W + Σ scaling · B A for every adapted weight; modules that are trained in full are replaced. */
   weightChanges(): readonly WeightChange[] {
-    return this.sites.map((site) => {
+    const changed = this.sites.map((site): WeightChange => {
       const { name, shape } = site.linear.weight;
       return { name, shape, mergeInto: (copy) => site.mergeInto(copy) };
     });
+    return [...changed, ...this.modules.weightChanges()];
   }
 
   /**
@@ -124,13 +187,33 @@ export class LoraAdapter implements Adapter {
    * parameters get their `trainable` flags back. The values stay readable until disposal.
    */
   remove(): void {
+    this.#isOver = true;
+    if (!this.model.adapters.has(this)) return;
     this.#detach();
+    if (this.#standsFor) this.#standsFor.#restore();
   }
 
   /** Removes the adapter and frees its tensors; a second call does nothing. */
   [Symbol.dispose](): void {
     this.remove();
+    this.modules[Symbol.dispose]();
     this.#arena[Symbol.dispose]();
+  }
+
+  /** Goes back on the model; where it was removed in the meantime, what it stood for does. */
+  #restore(): void {
+    if (!this.#isOver) this.#detach = this.#attach();
+    else if (this.#standsFor) this.#standsFor.#restore();
+  }
+
+  #attach(): () => void {
+    const { model, sites, modules } = this, giveBack = modules.put();
+    const layers = sites.map((site) => [site.linear, site] as const);
+    const detach = attach(model, this, layers, modules.parameters);
+    return () => {
+      giveBack();
+      detach();
+    };
   }
 }
 

@@ -1,17 +1,20 @@
 /** Injecting new LoRA sites into a model. @module */
 
 import { assertDropout } from "../../autograd/ops/dropout.ts";
-import { assertRecord } from "../../core/json.ts";
 import { assertScaling } from "../../core/low_rank_update.ts";
+import { assertOptions, type OptionNames } from "../../core/options.ts";
 import { quote } from "../../core/quote.ts";
 import { Random } from "../../core/random.ts";
 import { type PatternValue, patternValues } from "../../formats/peft_patterns.ts";
 import type { Model } from "../../models/model.ts";
+import { assertFree, type JoinOptions } from "../attach.ts";
 import { selectSites, type Site, type SiteSelection } from "../sites.ts";
-import { LoraAdapter, type LoraPlan } from "./adapter.ts";
+import { TrainedModules } from "../trained_modules.ts";
+import { LoraAdapter } from "./adapter.ts";
+import type { LoraPlan } from "./plan.ts";
 
-/** How to adapt a model. */
-export interface LoraOptions extends SiteSelection {
+/** How to adapt a model; where neither `sites` nor `targetModules` say, queries and values, as in the paper. */
+export interface LoraOptions extends SiteSelection, JoinOptions {
   /** r: a whole number from 1 to the smaller extent of the site. */
   readonly rank: number;
   /** α: the update is scaled by α / r. Default: `rank`, a scaling of 1 where no pattern applies. */
@@ -28,9 +31,28 @@ export interface LoraOptions extends SiteSelection {
   readonly rankPattern?: Readonly<Record<string, number>>;
   /** The same for α, matched independently. */
   readonly alphaPattern?: Readonly<Record<string, number>>;
-  /** Seed of A's initial values: each site has a stream of its own, whatever else is adapted. */
-  readonly seed: number;
+  /**
+   * Modules that are trained in full beside the sites, by names or name endings, and saved with the adapter
+   * as PEFT does: `["score"]`, the head of a classifier. Default: none.
+   */
+  readonly modulesToSave?: readonly string[];
+  /** Seed of A's initial values: each site has a stream of its own, whatever else is adapted. Default 0. */
+  readonly seed?: number;
 }
+
+const optionNames: OptionNames<LoraOptions> = {
+  rank: true,
+  alpha: true,
+  sites: true,
+  targetModules: true,
+  seed: true,
+  dropout: true,
+  rankStabilized: true,
+  rankPattern: true,
+  alphaPattern: true,
+  modulesToSave: true,
+  onTop: true,
+};
 
 /** Keeps A's random stream apart from others with the same seed, such as the order of batches. */
 const adapterStream = 0x4c6f5241;
@@ -43,8 +65,9 @@ const adapterStream = 0x4c6f5241;
  * section 4.1 says a Gaussian), and B is zero: at step 0 the model computes what the base model
  * computes, bit for bit. Cost: 4 · r · (in + rows) bytes per site.
  *
- * @throws {RangeError} when a site does not exist, or a rank, alpha or dropout is out of range.
- * @throws {TypeError} when not exactly one of `sites` and `targetModules` is given.
+ * @throws {RangeError} when the model has an adapter and `onTop` is not set, a site does not exist, or a
+ * rank, alpha or dropout is out of range.
+ * @throws {TypeError} when an option does not exist, or both `sites` and `targetModules` are given.
  * @throws {SyntaxError} when a pattern is refused.
  *
  * @example
@@ -59,15 +82,21 @@ const adapterStream = 0x4c6f5241;
  * ```
  */
 export function injectLora(model: Model, options: LoraOptions): LoraAdapter {
-  assertRecord("the options of injectLora", options);
+  assertOptions("injectLora", options, optionNames);
+  assertFree(model, options, "injectLora");
   assertDropout("dropout", options.dropout ?? 0);
   const values: SiteValues = {
     rankOf: patternValues(options.rankPattern ?? {}, "rankPattern"),
     alphaOf: patternValues(options.alphaPattern ?? {}, "alphaPattern"),
   };
-  const random = new Random(options.seed).split(adapterStream);
-  const plans = selectSites(model, options).map((site) => planSite(site, options, values, random));
-  return new LoraAdapter(model, plans);
+  const random = new Random(options.seed ?? 0).split(adapterStream);
+  const { sites, targetModules } = options;
+  const isSaid = sites !== undefined || targetModules !== undefined;
+  const selection = isSaid ? { sites, targetModules } : { sites: ["q", "v"] };
+  const plans = selectSites(model, selection).map((site) =>
+    planSite(site, options, values, random)
+  );
+  return new LoraAdapter(model, plans, new TrainedModules(model, options.modulesToSave ?? []));
 }
 
 /** What the patterns say about a site. */

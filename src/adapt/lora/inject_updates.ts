@@ -2,8 +2,10 @@
 
 import { assertUpdate, type LowRankUpdate } from "../../core/low_rank_update.ts";
 import { listNames, nameTwice } from "../../core/module_names.ts";
+import { assertOptions } from "../../core/options.ts";
 import { alphaOf } from "../../formats/mod.ts";
 import type { Model } from "../../models/model.ts";
+import { assertFree, type JoinOptions } from "../attach.ts";
 import {
   addressOf,
   type LayerSites,
@@ -12,7 +14,8 @@ import {
   type Site,
   sitesByLayer,
 } from "../sites.ts";
-import { LoraAdapter, type LoraPlan } from "./adapter.ts";
+import { LoraAdapter } from "./adapter.ts";
+import type { LoraPlan } from "./plan.ts";
 
 /**
  * Injects updates into a model as an adapter, in force at once; an empty list makes an adapter that
@@ -26,11 +29,12 @@ import { LoraAdapter, type LoraPlan } from "./adapter.ts";
  * | the rank were k (the nearest of rank k, a prefix of the SVD) | `updates.map((u) => ({ ...u, ...truncateUpdate(u, k) }))`, from `@lowrank/core/analysis` |
  * | the adapter's weight, or α, were w times as large | `updates.map((u) => ({ ...u, scaling: w * u.scaling }))` |
  * | only the first layer were adapted | `updates.filter(({ module }) => module.includes(".h.0."))` |
- * | one of several adapters were missing | inject the others; adapters on one model add up |
+ * | one of several adapters were missing | inject the others, `onTop: true`; adapters on one model add up |
  *
  * Cost: 4 · rank · (in + rows) bytes per site, and copying them.
  *
- * @throws {RangeError} when an update belongs to no site of the model, two belong to the same site,
+ * @throws {TypeError} when an option does not exist.
+ * @throws {RangeError} when the model has an adapter and `onTop` is not set, an update belongs to no site of the model, two belong to the same site,
  * sites share rows, or a scaling is not finite.
  * @throws {ShapeError} when A and B do not fit each other or the site.
  *
@@ -49,7 +53,13 @@ import { LoraAdapter, type LoraPlan } from "./adapter.ts";
  * console.log(adapter.sites.length, adapter.bytes); // 2, 2 · 4 · 2 · (8 + 8) = 256
  * ```
  */
-export function injectUpdates(model: Model, updates: readonly LowRankUpdate[]): LoraAdapter {
+export function injectUpdates(
+  model: Model,
+  updates: readonly LowRankUpdate[],
+  options: JoinOptions = {},
+): LoraAdapter {
+  assertOptions("injectUpdates", options, { onTop: true });
+  assertFree(model, options, "injectUpdates");
   return new LoraAdapter(model, planUpdates(model, updates));
 }
 

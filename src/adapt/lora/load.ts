@@ -3,16 +3,23 @@
 import { assertDropout } from "../../autograd/ops/dropout.ts";
 import { AdapterFileError } from "../../core/errors.ts";
 import { assertUpdate, type LowRankUpdate } from "../../core/low_rank_update.ts";
-import { listNames, NameEndings, nameTwice } from "../../core/module_names.ts";
+import type { HostTensor } from "../../core/host_tensor.ts";
+import { listNames, moduleOf, NameEndings, nameTwice } from "../../core/module_names.ts";
+import { assertOptions } from "../../core/options.ts";
+import { oneLine } from "../../core/quote.ts";
+import { formatShape, sameShape } from "../../core/shape.ts";
 import { type Folder, folderName } from "../../core/storage.ts";
 import { readAdapter, splitUpdate } from "../../formats/mod.ts";
 import type { Model } from "../../models/model.ts";
+import { assertFree, type JoinOptions } from "../attach.ts";
 import { addressOf, type LayerSites, sitesByLayer } from "../sites.ts";
-import { LoraAdapter, type LoraPlan } from "./adapter.ts";
+import { TrainedModules } from "../trained_modules.ts";
+import { LoraAdapter } from "./adapter.ts";
 import { planUpdates, type UpdateSettings } from "./inject_updates.ts";
+import type { LoraPlan } from "./plan.ts";
 
 /** How {@link loadAdapter} injects an adapter. */
-export interface LoadAdapterOptions {
+export interface LoadAdapterOptions extends JoinOptions {
   /** Share of each site's input that is zeroed while training, in [0, 1). Default: the folder's. */
   readonly dropout?: number;
 }
@@ -26,7 +33,8 @@ export interface LoadAdapterOptions {
  * module whose B is zero outside the rows of some sites becomes those sites; any other module,
  * including one whose B is all zero, becomes one site of all rows.
  *
- * @throws {RangeError} when `dropout` is out of range.
+ * @throws {TypeError} when an option does not exist.
+ * @throws {RangeError} when the model has an adapter and `onTop` is not set, or `dropout` is out of range.
  * @throws {AdapterFileError} when the folder is broken, a module matches no layer or several, or its
  * shapes or sites are not the layer's.
  *
@@ -52,13 +60,43 @@ export async function loadAdapter(
   folder: Folder,
   options: LoadAdapterOptions = {},
 ): Promise<LoraAdapter> {
+  assertOptions("loadAdapter", options, { dropout: true, onTop: true });
+  assertFree(model, options, "loadAdapter");
   if (options.dropout !== undefined) assertDropout("dropout", options.dropout);
-  const { config, updates, promptFormat } = await readAdapter(folder);
+  const { config, updates, saved, promptFormat } = await readAdapter(folder, { withSaved: true });
   const { dropout, rankStabilized } = config;
   const settings = { dropout: options.dropout ?? dropout, rankStabilized };
-  const adapter = new LoraAdapter(model, plansOf(model, folder, updates, settings));
+  const plans = plansOf(model, folder, updates, settings);
+  assertSaved(model, folder, saved);
+  const modules = new TrainedModules(model, [...saved.keys()].map(moduleOf));
+  modules.write(saved);
+  const adapter = new LoraAdapter(model, plans, modules);
   adapter.promptFormat = promptFormat;
   return adapter;
+}
+
+/** Throws unless fully trained modules are the model's, with all their parameters in their shapes. */
+function assertSaved(
+  { parameters }: Model,
+  folder: Folder,
+  saved: ReadonlyMap<string, HostTensor>,
+): void {
+  const modules = new Set([...saved.keys()].map(moduleOf));
+  const names = [...parameters.keys()].filter((name) => modules.has(moduleOf(name)));
+  const wrong = [...new Set([...saved.keys(), ...names])].find((name) => {
+    const shape = saved.get(name)?.shape, own = parameters.get(name)?.shape;
+    return !shape || !own || !sameShape(shape, own);
+  });
+  if (wrong === undefined) return;
+  const found = saved.get(wrong), own = parameters.get(wrong);
+  throw new AdapterFileError(
+    `cannot use the adapter in ${folderName(folder)}: ${
+      oneLine(wrong)
+    }, which was trained in full, must be ` +
+      `${own ? formatShape(own.shape) : "absent"} as in the model, found ${
+        found ? formatShape(found.shape) : "none"
+      }`,
+  );
 }
 
 function plansOf(

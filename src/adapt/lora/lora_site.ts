@@ -47,7 +47,7 @@ export class LoraSite implements Adaptation, LowRankSite {
   readonly dropout: number;
 
   /** Joins A and B to a site. */
-  constructor(site: Site, A: Parameter, B: Parameter, settings: LoraSettings) {
+  constructor(site: Omit<Site, "index">, A: Parameter, B: Parameter, settings: LoraSettings) {
     this.name = site.name;
     this.linear = site.linear;
     this.role = site.role;

@@ -7,6 +7,7 @@ import { DeviceError } from "../../core/errors.ts";
 import type { HostData, HostTensor } from "../../core/host_tensor.ts";
 import { howMany } from "../../core/how_many.ts";
 import { mostThreads } from "../../core/limits.ts";
+import { assertOptions } from "../../core/options.ts";
 import { inBrowser } from "../../core/platform.ts";
 import { BaseDevice, hostArrays } from "../base.ts";
 import type { AnyBindings, Storage, Tensor } from "../device.ts";
@@ -47,6 +48,7 @@ const defaultThreadLimit = 8;
  * ```
  */
 export async function openCpuDevice(options: CpuOptions = {}): Promise<CpuDevice> {
+  assertOptions("openCpuDevice", options, { threads: true, blas: true, note: true });
   const threads = options.threads ?? defaultThreads();
   assertThreads(threads);
   const module = await kernelModule();

@@ -1,0 +1,69 @@
+/** What `train` tells: what it is about to train, what came of it, and what to type next. @module */
+
+import { howMany } from "../core/how_many.ts";
+import { grouped } from "../core/numbers.ts";
+import { countTrainable, type TextModel } from "../models/mod.ts";
+import type { MethodSpec } from "../runs/mod.ts";
+import type { TrainedRecord } from "./train_folder.ts";
+import type { TrainOptions, TrainRequest } from "./train_request.ts";
+
+/** The line that announces what is trained, and how. */
+export function plan(model: TextModel, { spec, isNamed }: TrainRequest): string {
+  const { method, training: { steps, learningRate } } = spec, trained = countTrainable(model);
+  const own = [...model.parameters.values()].reduce((sum, { size }) => sum + size, 0);
+  const share = (100 * trained / own).toPrecision(3);
+  const values = `training ${grouped(trained)} parameters, ${share}% of the model's ${
+    grouped(own)
+  }`;
+  const hint = isNamed ? "" : " (add --method lora for an adapter)";
+  const how = `${howMany(steps, "step")} at learning rate ${learningRate}`;
+  return `${nameOf(method)}: ${values}, in ${how}${hint}`;
+}
+
+function nameOf(method: MethodSpec): string {
+  if (method.kind === "full") return "full fine-tuning";
+  const { rank, sites, targetModules } = method;
+  if (sites === undefined && targetModules === undefined) return "LoRA";
+  return `LoRA of rank ${rank} on ${[sites ?? targetModules].flat().join(", ")}`;
+}
+
+/** What came of a finished training: sentences for a reader. */
+export function summaryOf(
+  { steps, loss, firstLoss, heldOut }: TrainedRecord,
+  learningRate: number,
+  unit: "token" | "text",
+): string[] {
+  const lower = `try a lower --learning-rate, ${learningRate / 4} for example`;
+  const risen = firstLoss !== null && loss !== null && loss > 1.25 * firstLoss
+    ? [`the loss has risen from ${firstLoss.toFixed(4)} to ${loss.toFixed(4)}: ${lower}`]
+    : [];
+  if (!heldOut) return risen;
+  const { before, best, bestStep } = heldOut;
+  if (bestStep === 0) {
+    return [
+      `the held-out loss was lowest before training, ${
+        before.toFixed(4)
+      }, so nothing was changed: ${lower}`,
+    ];
+  }
+  const kept = bestStep === steps ? "" : `; the values of step ${bestStep} were kept`;
+  return [
+    `held-out loss: ${before.toFixed(4)} before training, ${
+      best.toFixed(4)
+    } after, in nats per ${unit}${kept}`,
+    ...risen,
+  ];
+}
+
+/** The commands that use what was trained. */
+export function nextOf(
+  { model, output, data }: TrainOptions,
+  { spec: { method }, labels }: TrainRequest,
+): string {
+  const shown = method.kind === "full"
+    ? `--model ${output}`
+    : `--model ${model} --adapter ${output}`;
+  const ask = labels ? `evaluate ${shown} --data ${data}` : `generate ${shown} --prompt "…"`;
+  const look = method.kind === "full" ? [] : [`  lowrank inspect ${output} --base ${model}`];
+  return ["next:", `  lowrank ${ask}`, ...look].join("\n");
+}

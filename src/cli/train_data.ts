@@ -1,0 +1,82 @@
+/** What `train` and `evaluate` read with `--data`. @module */
+
+import { fileDigests } from "../core/digest.ts";
+import type { PromptFormat } from "../core/prompt_format.ts";
+import { readTexts, type TextDataset, textDataset, type Texts } from "../data/mod.ts";
+import { readAdapter, readAdapterLabels } from "../formats/mod.ts";
+import type { JsonRecord } from "../runs/mod.ts";
+import { loadTokenizer } from "../tokenizer/mod.ts";
+import type { ModelFacts } from "./limits.ts";
+
+/** Options of `train` about texts; undefined if not given. */
+export interface DataOptions {
+  readonly model: string;
+  readonly adapter?: string;
+  readonly data?: string;
+  readonly validation?: number | string;
+  readonly promptTemplate?: string;
+  readonly batchSize?: number;
+  readonly seed: number;
+}
+
+/** Texts as batches, and what identifies them. */
+export interface TrainData extends TextDataset {
+  /** What the batches depend on, wherever the files are. */
+  readonly identity: JsonRecord;
+  /** The names of the labels, if the texts have some. */
+  readonly labels?: readonly string[];
+}
+
+/** Reads the file of texts, and makes batches that fit the model. */
+export async function readTrainData(
+  data: string,
+  options: DataOptions,
+  { positions, labels: own }: ModelFacts,
+): Promise<TrainData> {
+  const { model, adapter, validation = 0.1, batchSize: batch = 8, seed } = options;
+  const known = own ?? (adapter && await readAdapterLabels(adapter) || undefined);
+  const tokenizer = await loadTokenizer(model), texts = await readTexts(data, known);
+  const labels = labelsOf(texts, known);
+  const heldOut = typeof validation === "string" ? await readTexts(validation, labels) : validation;
+  const format = await formatOf(options, texts);
+  const dataset = textDataset({ positions }, tokenizer, texts, {
+    validation: heldOut,
+    batch,
+    seed,
+    format,
+  });
+  const identity = {
+    texts: texts.digest,
+    validation: typeof heldOut === "number" ? heldOut : heldOut.digest,
+    tokenizer: await fileDigests(model, /^tokenizer(_config)?\.json$/),
+    batchSize: batch,
+    format: { ...format },
+  };
+  return { ...dataset, identity, labels, notes: [texts.description, ...dataset.notes] };
+}
+
+/** The names of a file's labels; throws where the model and the file do not ask for the same. */
+function labelsOf(
+  texts: Texts,
+  known: readonly string[] | undefined,
+): readonly string[] | undefined {
+  if (texts.kind === "labeled") return texts.labels;
+  if (known === undefined) return undefined;
+  throw new RangeError(
+    `a classifier needs texts with labels, found ${texts.description}`,
+  );
+}
+
+/** How prompts are written: as the options say, else as the adapter remembers. */
+async function formatOf(
+  { promptTemplate, adapter }: DataOptions,
+  { kind, description }: Texts,
+): Promise<Partial<PromptFormat> | undefined> {
+  if (promptTemplate === undefined) {
+    return adapter === undefined
+      ? undefined
+      : (await readAdapter(adapter, { withSaved: true })).promptFormat;
+  }
+  if (kind === "prompted") return { template: promptTemplate };
+  throw new RangeError(`--prompt-template needs texts with prompts, found ${description}`);
+}

@@ -1,0 +1,131 @@
+/** Records of a file of texts: JSON Lines, CSV or plain text. @module */
+
+import { sha256 } from "../core/digest.ts";
+import { readBytes } from "../core/files.ts";
+import { decodeText, isRecord, parseJson } from "../core/json.ts";
+import { mostJsonBytes, mostTextRows } from "../core/limits.ts";
+import { oneLine, quote } from "../core/quote.ts";
+import { fileName, type FileSource } from "../core/storage.ts";
+
+/** A record of a file, and where it is. */
+export interface TextRecord {
+  /** `line 7 of mine.jsonl`. */
+  readonly place: string;
+  /** Its fields. */
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** The records of a file, and which file it was. */
+export interface TextRecords {
+  /** The file's name. */
+  readonly name: string;
+  /** What a record is: `line`, `row`, or `paragraph`. */
+  readonly unit: "line" | "row" | "paragraph";
+  /** At least one. */
+  readonly records: readonly TextRecord[];
+  /** SHA-256 of the very bytes that they were read from. */
+  readonly digest: string;
+}
+
+/**
+ * Reads a file by the ending of its name: `.jsonl` has a JSON object in each line; `.csv` begins with the
+ * names of its fields; `.txt` has a text in each line or, where blank lines separate them, in each
+ * paragraph. Blank lines are skipped.
+ *
+ * @throws {RangeError} when the name has another ending, or there are no records or more than 4,194,304.
+ * @throws {SyntaxError} when the file is not UTF-8, or not of its kind; the message names the line.
+ * @throws {Error} when it cannot be read or is larger than 256 MiB.
+ */
+export async function readRecords(file: FileSource): Promise<TextRecords> {
+  const name = fileName(file), parse = parserOf(name);
+  const bytes = await readBytes(file, mostJsonBytes);
+  const { unit, all } = await parse(textOf(name, bytes), name);
+  if (all.length > 0 && all.length <= mostTextRows) {
+    return { name, unit, records: all, digest: await sha256(bytes) };
+  }
+  throw new RangeError(
+    `${name} must hold 1 to ${mostTextRows.toLocaleString("en-US")} texts, found ${all.length}`,
+  );
+}
+
+interface Parsed {
+  readonly unit: TextRecords["unit"];
+  readonly all: readonly TextRecord[];
+}
+
+type Parser = (text: string, name: string) => Parsed | Promise<Parsed>;
+
+const parsers: Readonly<Record<string, Parser>> = {
+  jsonl: parseJsonLines,
+  csv: parseCsv,
+  txt: parseText,
+};
+
+function parserOf(name: string): Parser {
+  const [, ending = ""] = /\.([a-z]+)$/i.exec(name) ?? [];
+  const key = ending.toLowerCase();
+  if (Object.hasOwn(parsers, key)) return parsers[key];
+  throw new RangeError(`a file of texts must end in .jsonl, .csv or .txt, found ${quote(name)}`);
+}
+
+function textOf(name: string, bytes: Uint8Array): string {
+  try {
+    return decodeText(bytes).replace(/^\ufeff/, "");
+  } catch (error) {
+    throw new SyntaxError(`cannot read ${name}: ${(error as Error).message}`);
+  }
+}
+
+function parseJsonLines(text: string, name: string): Parsed {
+  const utf8 = new TextEncoder();
+  const all = linesOf(text).flatMap((line, index) => {
+    if (line.trim() === "") return [];
+    const place = `line ${index + 1} of ${name}`;
+    return [{ place, fields: recordOf(place, utf8.encode(line)) }];
+  });
+  return { unit: "row", all };
+}
+
+function recordOf(place: string, bytes: Uint8Array): TextRecord["fields"] {
+  let value;
+  try {
+    value = parseJson(bytes);
+  } catch (error) {
+    throw new SyntaxError(`${place} must be JSON: ${(error as Error).message}`);
+  }
+  if (isRecord(value)) return value;
+  throw new SyntaxError(`${place} must be a JSON object, found ${quote(value)}`);
+}
+
+async function parseCsv(text: string, name: string): Promise<Parsed> {
+  // Fetched when the first file needs it: the package is there without it.
+  const { parse } = await import("npm:csv-parse@7.0.3/sync");
+  try {
+    const rows: { record: Record<string, string>; info: { lines: number } }[] = parse(text, {
+      columns: true,
+      info: true,
+      skip_empty_lines: true,
+    });
+    const all = rows.map(({ record, info }) => {
+      return { place: `line ${info.lines} of ${name}`, fields: record };
+    });
+    return { unit: "row", all };
+  } catch (error) {
+    throw new SyntaxError(
+      `cannot read ${name}: it is not CSV (${oneLine((error as Error).message)})`,
+    );
+  }
+}
+
+function parseText(text: string, name: string): Parsed {
+  const trimmed = text.replace(/^(\s*\n)+|\s+$/g, "");
+  const isSeparated = /\n[^\S\n]*\r?\n/.test(trimmed), unit = isSeparated ? "paragraph" : "line";
+  const parts = isSeparated ? trimmed.split(/\n(?:[^\S\n]*\n)+/) : linesOf(trimmed);
+  const texts = parts.map((part) => part.replaceAll("\r\n", "\n").trimEnd());
+  const all = texts.flatMap((text, index) =>
+    text === "" ? [] : [{ place: `${unit} ${index + 1} of ${name}`, fields: { text } }]
+  );
+  return { unit, all };
+}
+
+const linesOf = (text: string): string[] => text.split(/\r?\n/);

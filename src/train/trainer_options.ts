@@ -1,0 +1,37 @@
+/** How a trainer steps: its options and their names. @module */
+
+import type { Loss } from "../autograd/loss.ts";
+import type { OptionNames } from "../core/options.ts";
+import { adamWNames, type AdamWOptions, type ParameterGroup } from "./adamw_options.ts";
+import { type Schedule, type ScheduleName, scheduleNames } from "./schedule.ts";
+
+/** How a trainer steps. */
+export interface TrainerOptions extends AdamWOptions {
+  /** Total number of steps, at which schedules end. */
+  readonly steps: number;
+  /** Seed of the dropout masks. Default 0. */
+  readonly seed?: number;
+  /** How the learning rate changes: a name or a function. Default `constant`. */
+  readonly schedule?: ScheduleName | Schedule;
+  /** Steps from rate 0 up to the learning rate, for a named schedule. Default 0. */
+  readonly warmupSteps?: number;
+  /** Factor that a named schedule decays to. Default 0. */
+  readonly floor?: number;
+  /** Batches per step; the loss is the mean over the labels of all of them. Default 1. */
+  readonly accumulation?: number;
+  /** What is minimized. Default: `crossEntropy`, with the next tokens or classes as targets. */
+  readonly loss?: Loss;
+  /** Parameters with their own settings. Default: all trainable parameters, in one group. */
+  readonly groups?: readonly ParameterGroup[];
+}
+
+/** The names of {@link TrainerOptions}. */
+export const trainerNames: OptionNames<TrainerOptions> = {
+  ...adamWNames,
+  ...scheduleNames,
+  seed: true,
+  schedule: true,
+  accumulation: true,
+  loss: true,
+  groups: true,
+};

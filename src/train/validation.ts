@@ -1,0 +1,95 @@
+/** Comparing training with held-out batches, and when to stop. @module */
+
+import type { Batch } from "../core/batch.ts";
+import { evaluate } from "./evaluate.ts";
+import type { HeldOutLoss } from "./held_out_curve.ts";
+import type { Trainer } from "./trainer.ts";
+
+/** How training is compared with held-out batches. */
+export interface ValidationOptions<Inputs = never> {
+  /**
+   * Batches that training never sees. Their loss is measured before the first step, every
+   * {@link ValidationOptions.validateEvery} steps and at the end, without dropout; the model ends with
+   * the values at which it was lowest.
+   */
+  readonly validation?: readonly Batch<Inputs>[];
+  /** Steps from one measurement of the held-out loss to the next. Default 50. */
+  readonly validateEvery?: number;
+  /** Stops after so many measurements in a row without a lower held-out loss. Default: never. */
+  readonly patience?: number;
+}
+
+/**
+ * Measures the held-out loss of a trainer at regular steps.
+ *
+ * @throws {RangeError} when `validateEvery` or `patience` is not a positive integer, or there is a
+ * patience without held-out batches.
+ */
+export class Validation<Inputs> {
+  readonly #trainer: Trainer<Inputs>;
+  readonly #batches: readonly Batch<Inputs>[];
+  readonly #every: number;
+  readonly #patience: number;
+
+  /** Watches a trainer; without held-out batches it does nothing. */
+  constructor(trainer: Trainer<Inputs>, options: ValidationOptions<Inputs>) {
+    const { validation = [], validateEvery = 50, patience = Infinity } = options;
+    assertPositive("validateEvery", validateEvery);
+    if (patience !== Infinity) assertPositive("patience", patience);
+    if (patience !== Infinity && validation.length === 0) {
+      throw new RangeError("training with patience needs validation batches, found none");
+    }
+    this.#trainer = trainer;
+    this.#batches = validation;
+    this.#every = validateEvery;
+    this.#patience = patience;
+  }
+
+  /** Whether the loss is to be measured in the trainer's present state. */
+  get isDue(): boolean {
+    const { steps, options, heldOut: { points } } = this.#trainer;
+    if (this.#batches.length === 0 || points.at(-1)?.step === steps) return false;
+    return steps % this.#every === 0 || steps >= options.steps;
+  }
+
+  /** Whether the last measurements have brought nothing. */
+  get isExhausted(): boolean {
+    const { points, best } = this.#trainer.heldOut;
+    return points.filter(({ step }) => step > (best?.step ?? 0)).length >= this.#patience;
+  }
+
+  /**
+   * Measures the loss, and keeps the trained values where it is the lowest so far: one read of them.
+   *
+   * @throws {RangeError} when the loss is not finite.
+   */
+  async measure(): Promise<HeldOutLoss> {
+    const { model, options, steps: step, heldOut } = this.#trainer;
+    const { loss } = await evaluate(model, this.#batches, { loss: options.loss });
+    if (!Number.isFinite(loss)) {
+      throw new RangeError(
+        `training needs a finite held-out loss, found ${loss} after step ${step}`,
+      );
+    }
+    const point = { step, loss };
+    heldOut.points.push(point);
+    if (heldOut.best === point) heldOut.bestValues = await model.device.read(...this.#tensors);
+    return point;
+  }
+
+  /** Gives the model the values at which the held-out loss was lowest. */
+  restoreBest(): void {
+    const { heldOut: { bestValues, best, points } } = this.#trainer;
+    if (best === points.at(-1)) return;
+    this.#tensors.forEach((tensor, i) => tensor.device.write(tensor, bestValues[i].data));
+  }
+
+  get #tensors() {
+    return this.#trainer.optimizer.slots.map(({ parameter }) => parameter.tensor);
+  }
+}
+
+function assertPositive(name: string, value: number): void {
+  if (Number.isSafeInteger(value) && value >= 1) return;
+  throw new RangeError(`training needs ${name} to be an integer of at least 1, found ${value}`);
+}

@@ -1,0 +1,128 @@
+/** Texts as batches: the split, what is scored, and what becomes of long texts. */
+
+import { assertEquals, assertThrows } from "@std/assert";
+import fc from "npm:fast-check@4.10.2";
+import { textDataset, type TextDatasetOptions, type Texts } from "../../src/data/mod.ts";
+import { loadTokenizer } from "../../src/tokenizer/mod.ts";
+import type { Batch } from "../../src/train/mod.ts";
+
+const tokenizer = await loadTokenizer("models/tiny-gpt2"), end = tokenizer.endOfText!;
+
+const plain = (...rows: string[]): Texts => ({ kind: "plain", rows, description: "", digest: "" });
+const prompted = (...rows: [prompt: string, completion: string][]): Texts => ({
+  kind: "prompted",
+  rows: rows.map(([prompt, completion]) => ({ prompt, completion })),
+  description: "",
+  digest: "",
+});
+
+const dataset = (texts: Texts, options: TextDatasetOptions = {}, positions = 64) =>
+  textDataset({ positions }, tokenizer, texts, options);
+
+/** The tokens that each row scores, and those before its first scored one. */
+function rowsOf(batches: readonly Batch[]): { context: number[]; scored: number[] }[] {
+  return batches.flatMap(({ inputs: { tokens }, targets }) => {
+    const [rows, time] = tokens.shape;
+    return Array.from({ length: rows }, (_, row) => {
+      const at = (list: ArrayLike<number>) => Array.from(list).slice(row * time, (row + 1) * time);
+      const inputs = at(tokens.data), labels = at(targets.data);
+      const first = labels.findIndex((label) => label >= 0);
+      return { context: inputs.slice(0, first + 1), scored: labels.filter((label) => label >= 0) };
+    });
+  });
+}
+
+const scoredTexts = (batches: readonly Batch[]) =>
+  rowsOf(batches).map(({ scored }) => tokenizer.decode(scored)).sort();
+
+Deno.test("every text is trained on or held out, never both, and the seed alone says which", () => {
+  const texts = fc.uniqueArray(fc.stringMatching(/^[a-z]{1,9}$/), { minLength: 2, maxLength: 40 });
+  fc.assert(
+    fc.property(
+      texts,
+      fc.double({ min: 0, max: 0.9, noNaN: true }),
+      fc.nat(99),
+      (rows, validation, seed) => {
+        const { train, validation: held } = dataset(plain(...rows), { validation, seed, batch: 3 });
+        const all = [...scoredTexts(train), ...scoredTexts(held)].sort();
+        assertEquals(all, rows.map((row) => `${row}<|endoftext|>`).sort());
+        assertEquals(rowsOf(held).length > 0, validation > 0);
+        assertEquals(dataset(plain(...rows), { validation, seed, batch: 3 }).train, train);
+      },
+    ),
+    { numRuns: 50 },
+  );
+});
+
+Deno.test("of prompted texts the completion and the end are scored, after the prompt as it is remembered", () => {
+  const { train, notes } = dataset(prompted(["boat", "a galleon"]), { validation: 0 });
+  const [{ context, scored }] = rowsOf(train);
+  assertEquals(context, [end, ...tokenizer.encode("boat")]);
+  assertEquals(scored, [...tokenizer.encode(" a galleon"), end]);
+  assertEquals(train[0].promptFormat, {
+    template: "{prompt}",
+    endOfTextFirst: true,
+    separator: " ",
+  });
+  assertEquals(notes, ["1 text to train on, 0 held out (0%, seed 0)"]);
+});
+
+Deno.test("a space comes before completions unless they, or the prompts, bring their own", () => {
+  const separatorOf = (texts: Texts, format = {}) =>
+    dataset(texts, { validation: 0, format }).train[0].promptFormat!.separator;
+  assertEquals(separatorOf(prompted(["Q", "a"])), " ");
+  assertEquals(separatorOf(prompted(["Q", " a"], ["R", "b"])), " ");
+  assertEquals(separatorOf(prompted(["Q\n", "a"])), "");
+  assertEquals(separatorOf(prompted(["Q", "\na"])), "");
+  assertEquals(separatorOf(prompted(["Q", "a"]), { template: "{prompt}\n" }), "");
+  assertEquals(separatorOf(prompted(["Q", "a"]), { separator: "=" }), "=");
+  const [one, other] = ["a", " a"].map((answer) =>
+    dataset(prompted(["Q", answer]), { validation: 0 })
+  );
+  assertEquals(one.train, other.train);
+});
+
+Deno.test("a long text continues in further rows, which score each of its tokens once", () => {
+  const text = "We the people of the islands sail at dawn. ".repeat(9),
+    tokens = tokenizer.encode(text);
+  const { train, notes } = dataset(plain(text), { validation: 0 }, 16);
+  const rows = rowsOf(train), inOrder = (ids: readonly number[]) => ids.toSorted((a, b) => a - b);
+  assertEquals(rows.length, Math.ceil((tokens.length + 1) / 16));
+  assertEquals(inOrder(rows.flatMap(({ scored }) => scored)), inOrder([...tokens, end]));
+  assertEquals(notes[1], "1 text is longer than the model's 16 tokens: continued in further rows");
+});
+
+Deno.test("a prompted text that is too long is left out, and of a labeled one the beginning is kept", () => {
+  const long = "word ".repeat(40), short: [string, string] = ["Q", "a"];
+  const { train, notes } = dataset(prompted(short, ["Q", long]), { validation: 0 }, 16);
+  assertEquals(rowsOf(train).length, 1);
+  assertEquals(notes[1], "1 text is longer than the model's 16 tokens: left out");
+  const labeled: Texts = {
+    kind: "labeled",
+    rows: [{ text: long, label: 1 }, { text: "We", label: 0 }],
+    labels: ["a", "b"],
+    description: "",
+    digest: "",
+  };
+  const [{ inputs: { tokens }, targets, promptFormat }] =
+    dataset(labeled, { validation: 0 }, 16).train;
+  const longRow = [...targets.data].indexOf(1);
+  assertEquals([tokens.shape, targets.shape, promptFormat], [[2, 16], [2], undefined]);
+  const rowAt = (row: number) => [...tokens.data.subarray(16 * row, 16 * row + 16)];
+  assertEquals(rowAt(longRow), [...tokenizer.encode(long).subarray(0, 16)]);
+  const we = [...tokenizer.encode("We")];
+  assertEquals(rowAt(1 - longRow), [...we, ...Array(16 - we.length).fill(end)]);
+});
+
+Deno.test("what cannot be trained on is refused", () => {
+  const one = plain("a"),
+    refuse = (run: () => unknown, sentence: string) => assertThrows(run, RangeError, sentence);
+  refuse(
+    () => dataset(prompted(["Q", "word ".repeat(99)])),
+    "a text of at most 64 tokens, found none",
+  );
+  refuse(() => dataset(one, { validation: 1 }), "the held-out share must be in [0, 1), found 1");
+  refuse(() => dataset(one, { validation: prompted(["Q", "a"]) }), "must be plain like the others");
+  refuse(() => dataset(one, { batch: 0 }), "an integer batch of at least 1, found 0");
+  refuse(() => dataset(prompted(["Q", "a"]), { format: { template: "" } }), "{prompt} once");
+});
