@@ -47,7 +47,11 @@ export class LoraAdapter implements Adapter {
    *
    * @param modules What is trained in full beside the sites; the adapter owns it.
    */
-  constructor(model: Model, plans: readonly LoraPlan[], modules = new TrainedModules(model, [])) {
+  constructor(
+    model: Model,
+    plans: readonly LoraPlan[],
+    modules: TrainedModules = new TrainedModules(model, []),
+  ) {
     this.model = model;
     this.modules = modules;
     this.#arena = new Arena(model.device, entriesOf(plans), "adapter", "LoRA");
