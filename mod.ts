@@ -102,5 +102,5 @@ export {
 } from "./src/train/mod.ts";
 export { loadTokenizer, type Tokenizer } from "./src/tokenizer/mod.ts";
 export { PromptedBatches, promptedBatches } from "./src/data/prompted_batches.ts";
-export { type TextDataset, textDataset } from "./src/data/text_dataset.ts";
-export { readTexts, type Texts } from "./src/data/texts.ts";
+export { textDataset } from "./src/data/text_dataset.ts";
+export { readTexts } from "./src/data/texts.ts";

@@ -1,41 +1,85 @@
 /** Modules that an adapter trains in full, as PEFT's `modules_to_save`: a classifier's head. @module */
 
 import type { Parameter } from "../autograd/parameter.ts";
+import type { HostTensor } from "../core/host_tensor.ts";
 import { isNamed, listNames, moduleOf } from "../core/module_names.ts";
-import type { Tensor } from "../device/device.ts";
+import { Arena } from "../device/arena.ts";
 import type { Model } from "../models/model.ts";
+import type { WeightChange } from "./adapter.ts";
+import { copyTensor } from "./copy_tensor.ts";
 
-/**
- * The parameters of the modules with these names or name endings.
- *
- * @throws {RangeError} when a name is that of no module with parameters, or another adapter trains one.
- */
-export function parametersOf(model: Model, modules: readonly string[]): Parameter[] {
-  const all = [...model.parameters.values()];
-  const found = modules.map((name) => all.filter((one) => isNamed(moduleOf(one.name), name)));
-  const missing = modules.filter((_, i) => found[i].length === 0);
-  if (missing.length > 0) {
-    const known = listNames([...new Set(all.map(({ name }) => moduleOf(name)))]);
-    throw new RangeError(
-      `modulesToSave must name modules of the model (${known}), found ${listNames(missing)}`,
-    );
+/** Copies of some of a model's parameters, which stand in for the model's own while they are put on it. */
+export class TrainedModules implements Disposable {
+  /** The model's parameters of which these are copies. */
+  readonly parameters: readonly Parameter[];
+  readonly #model: Model;
+  readonly #arena: Arena;
+
+  /**
+   * Copies the parameters of the modules with these names or name endings.
+   *
+   * @throws {RangeError} when a name is that of no module with parameters, or another adapter trains one.
+   */
+  constructor(model: Model, names: readonly string[]) {
+    const parameters = parametersOf(model, names);
+    assertNotInUse(parameters);
+    this.#model = model;
+    this.parameters = parameters;
+    this.#arena = new Arena(model.device, parameters, "adapter", "trained modules");
+    for (const { name, own } of parameters) copyTensor(own, this.#arena.view(name));
   }
-  const taken = found.flat().find(({ substitute }) => substitute);
-  if (!taken) return found.flat();
+
+  /** Puts the copies in the place of the model's own, until the returned function is called. */
+  put(): () => void {
+    for (const one of this.parameters) one.substitute = this.#arena.view(one.name);
+    return () => {
+      for (const one of this.parameters) {
+        if (one.substitute === this.#arena.view(one.name)) one.substitute = undefined;
+      }
+    };
+  }
+
+  /** Writes values that were saved, by the names of the parameters. */
+  write(values: ReadonlyMap<string, HostTensor>): void {
+    for (const [name, { data }] of values) this.#model.device.write(this.#arena.view(name), data);
+  }
+
+  /** Reads the copies, by the names of the parameters. */
+  async read(): Promise<Map<string, HostTensor>> {
+    const names = this.parameters.map(({ name }) => name);
+    const values = await this.#model.device.read(...names.map((name) => this.#arena.view(name)));
+    return new Map(names.map((name, i) => [name, values[i]]));
+  }
+
+  /** What merging does: the copies replace the model's own. */
+  weightChanges(): readonly WeightChange[] {
+    return this.parameters.map(({ name, shape }) => {
+      return { name, shape, mergeInto: (copy) => void copyTensor(this.#arena.view(name), copy) };
+    });
+  }
+
+  /** Frees the copies. */
+  [Symbol.dispose](): void {
+    this.#arena[Symbol.dispose]();
+  }
+}
+
+function parametersOf(model: Model, modules: readonly string[]): Parameter[] {
+  const all = [...model.parameters.values()];
+  const missing = modules.filter((name) => !all.some((one) => isNamed(moduleOf(one.name), name)));
+  if (missing.length === 0) {
+    return all.filter((one) => modules.some((name) => isNamed(moduleOf(one.name), name)));
+  }
+  const known = listNames([...new Set(all.map(({ name }) => moduleOf(name)))]);
   throw new RangeError(
-    `modulesToSave must name modules that no adapter trains, found ${taken.name} in use`,
+    `modulesToSave must name modules of the model (${known}), found ${listNames(missing)}`,
   );
 }
 
-/** Puts other values in the place of parameters', until the returned function is called. */
-export function substitute(
-  parameters: readonly Parameter[],
-  valuesOf: (name: string) => Tensor,
-): () => void {
-  for (const one of parameters) one.substitute = valuesOf(one.name);
-  return () => {
-    for (const one of parameters) {
-      if (one.substitute === valuesOf(one.name)) one.substitute = undefined;
-    }
-  };
+function assertNotInUse(parameters: readonly Parameter[]): void {
+  const taken = parameters.find(({ substitute }) => substitute);
+  if (!taken) return;
+  throw new RangeError(
+    `modulesToSave must name modules that no adapter trains, found ${taken.name} in use`,
+  );
 }

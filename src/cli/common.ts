@@ -78,7 +78,8 @@ export async function newLabels(
 ): Promise<string[] | undefined> {
   if (labelsOfConfig(await readConfig(folder))) return undefined;
   for (const adapter of adapterFolders) {
-    const labels = await readAdapterLabels(adapter);
+    // Loading says what is wrong with an adapter that cannot be read.
+    const labels = await readAdapterLabels(adapter).catch(() => undefined);
     if (labels) return labels;
   }
 }

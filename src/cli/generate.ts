@@ -123,10 +123,10 @@ async function answerTo(
 ): Promise<Answer> {
   const input = encodePrompt(tokenizer, prompt, promptFormatOf(model));
   const { endOfText: stopToken } = tokenizer, maxNewTokens = roomFor(input, model, options);
-  const { beams, temperature, topK, seed } = options, limits = { maxNewTokens, stopToken };
+  const { beams, temperature, topK, seed } = options, most = { maxNewTokens, stopToken };
   const tokens = beams
-    ? [...(await beamSearch(model, input, { ...limits, beams })).tokens]
-    : await sample(generate(model, input, { ...limits, temperature, topK, seed, signal }));
+    ? [...(await beamSearch(model, input, { ...most, beams })).tokens]
+    : await sample(generate(model, input, { ...most, temperature, topK, seed, signal }));
   return { prompt, tokens, text: completionText(model, tokenizer, tokens) };
 }
 

@@ -35,3 +35,19 @@ export async function readTrainConfig(path: string): Promise<TrainConfig> {
   const { method, ...training } = checkFields(path, await readJson(path), rules);
   return { training, method: method === undefined ? undefined : checkMethod(method) };
 }
+
+/**
+ * Settings with which a trainer can begin.
+ *
+ * @throws {SyntaxError} when there is no number of steps or no learning rate.
+ */
+export function completeTraining(training: Partial<TrainingSpec>): TrainingSpec {
+  const { steps, learningRate } = training;
+  for (const [option, value] of Object.entries({ steps, "learning-rate": learningRate })) {
+    if (value !== undefined) continue;
+    throw new SyntaxError(
+      `train needs --${option}, or a configuration with it, for batches of tokens`,
+    );
+  }
+  return training as TrainingSpec;
+}

@@ -98,7 +98,7 @@ export class TrainFolder implements Disposable {
    */
   async assertFree(): Promise<void> {
     const files = await this.#weightFiles(), other = await this.#otherRun(), { output } = this;
-    const place = "choose another --output";
+    const place = "choose another folder";
     if (files.length > 0 && !await this.#hasSaved()) {
       const all = [...files, ...other === undefined ? [] : ["run"]];
       const made = await this.#madeBy();

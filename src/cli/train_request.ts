@@ -8,7 +8,7 @@ import type { CommonOptions } from "./common.ts";
 import { readFacts, readInputLimits } from "./limits.ts";
 import { methodOf, type MethodOptions } from "./method.ts";
 import { assertOtherFolder } from "./model_folder.ts";
-import { readTrainConfig, type TrainConfig } from "./train_config.ts";
+import { completeTraining, readTrainConfig, type TrainConfig } from "./train_config.ts";
 import { type DataOptions, readTrainData } from "./train_data.ts";
 
 /** Options of `train`. */
@@ -111,20 +111,11 @@ function settingsOf(
   below: Partial<TrainingSpec>,
   { batches }: Material,
 ): TrainingSpec {
-  const training = {
+  return completeTraining({
     ...below,
     learningRate: learningRate ?? below.learningRate,
     steps: steps ?? (epochs && epochs * batches.length) ?? below.steps,
-  };
-  for (
-    const [option, value] of [["steps", training.steps], ["learning-rate", training.learningRate]]
-  ) {
-    if (value !== undefined) continue;
-    throw new SyntaxError(
-      `train needs --${option}, or a configuration with it, for batches of tokens`,
-    );
-  }
-  return training as TrainingSpec;
+  });
 }
 async function assertOutput(
   { model, adapter, output }: TrainOptions,

@@ -36,8 +36,7 @@ export interface SampleOptions {
   readonly format?: Partial<PromptFormat>;
 }
 
-/** The names of {@link SampleOptions}. */
-export const sampleNames: OptionNames<SampleOptions> = {
+const sampleNames: OptionNames<SampleOptions> = {
   batch: true,
   length: true,
   examples: true,

@@ -4,7 +4,7 @@ import { sha256 } from "../core/digest.ts";
 import { readBytes } from "../core/files.ts";
 import { decodeText, isRecord, parseJson } from "../core/json.ts";
 import { mostJsonBytes, mostTextRows } from "../core/limits.ts";
-import { quote } from "../core/quote.ts";
+import { oneLine, quote } from "../core/quote.ts";
 import { fileName, type FileSource } from "../core/storage.ts";
 
 /** A record of a file, and where it is. */
@@ -111,7 +111,9 @@ async function parseCsv(text: string, name: string): Promise<Parsed> {
     });
     return { unit: "row", all };
   } catch (error) {
-    throw new SyntaxError(`cannot read ${name}: it is not CSV (${(error as Error).message})`);
+    throw new SyntaxError(
+      `cannot read ${name}: it is not CSV (${oneLine((error as Error).message)})`,
+    );
   }
 }
 

@@ -5,7 +5,6 @@ import { howMany } from "../core/how_many.ts";
 import { mostLabels, mostTextCharacters } from "../core/limits.ts";
 import { listNames } from "../core/module_names.ts";
 import { oneLine, quote } from "../core/quote.ts";
-import type { FileSource } from "../core/storage.ts";
 import type { PromptedText } from "./prompted_batches.ts";
 import { readRecords, type TextRecord } from "./text_records.ts";
 
@@ -17,16 +16,13 @@ export interface LabeledText {
   readonly label: number;
 }
 
-/** What every set of texts has. */
-interface TextsSource {
+/** Texts by what they are for, and where they are from. */
+export type Texts = TextRows & {
   /** `200 rows with prompt and completion in mine.jsonl`. */
   readonly description: string;
   /** SHA-256 of the file that they were read from. */
   readonly digest: string;
-}
-
-/** Texts by what they are for. */
-export type Texts = TextsSource & TextRows;
+};
 
 /** The rows of {@link Texts}. */
 export type TextRows =
@@ -69,7 +65,10 @@ const kinds = [
  * await Deno.remove(file);
  * ```
  */
-export async function readTexts(file: FileSource, labels?: readonly string[]): Promise<Texts> {
+export async function readTexts(
+  file: string | URL | File,
+  labels?: readonly string[],
+): Promise<Texts> {
   const { name, unit, records, digest } = await readRecords(file);
   const [kind, fields] = kindOf(name, records);
   const others = unused(records, fields),
@@ -86,7 +85,7 @@ export async function readTexts(file: FileSource, labels?: readonly string[]): P
  * @throws {RangeError} As {@link readTexts}.
  * @throws {SyntaxError} As {@link readTexts}.
  */
-export async function readPrompts(file: FileSource): Promise<string[]> {
+export async function readPrompts(file: string | URL | File): Promise<string[]> {
   const { name, records } = await readRecords(file), names = Object.keys(records[0].fields);
   const field = ["prompt", "text"].find((one) => names.includes(one));
   if (field) return records.map((record) => textOf(record, field));

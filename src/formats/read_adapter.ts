@@ -3,23 +3,19 @@
 import { AdapterFileError } from "../core/errors.ts";
 import { readJson } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
-import type { LowRankUpdate } from "../core/low_rank_update.ts";
+import { assertUpdate, type LowRankUpdate } from "../core/low_rank_update.ts";
 import { assertOptions } from "../core/options.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
 import { quote } from "../core/quote.ts";
-import { fileIn, type Folder, folderName, hasFile } from "../core/storage.ts";
+import { formatShape } from "../core/shape.ts";
+import { fileIn, type Folder, folderName } from "../core/storage.ts";
 import { cutSites, parseSites } from "./adapter_sites.ts";
 import { assertOwnConfig, mathematicsOf } from "./config_digest.ts";
-import { parseLabels } from "./labels_metadata.ts";
+import { openWeights, PREFIX } from "./adapter_weights.ts";
 import { parsePeftConfig, type PeftConfig, takeSavedModules } from "./peft_config.ts";
+import { moduleSelector, type PatternValue, patternValues } from "./peft_patterns.ts";
 import { parsePromptFormat } from "./prompt_metadata.ts";
-import { compileRules, readModule, tensorPrefix } from "./read_module.ts";
-import {
-  openSafetensorsFile,
-  readNames,
-  type ReadOptions,
-  type SafetensorsFile,
-} from "./safetensors.ts";
+import { readNames, type ReadOptions, type SafetensorsFile } from "./safetensors.ts";
 
 /** A PEFT adapter as a record. */
 export interface PeftAdapter {
@@ -75,11 +71,7 @@ export async function readAdapter(
   folder: Folder,
   options: ReadAdapterOptions = {},
 ): Promise<PeftAdapter> {
-  assertOptions("readAdapter", options, {
-    ...readNames,
-    updatesOnly: true,
-    withSaved: true,
-  });
+  assertOptions("readAdapter", options, { ...readNames, updatesOnly: true, withSaved: true });
   const { updatesOnly = false, withSaved = false, ...reading } = options;
   try {
     const json = await readJson(fileIn(folder, "adapter_config.json"));
@@ -106,35 +98,13 @@ export async function readAdapter(
   }
 }
 
-/**
- * The labels of the classifier that an adapter trains, from the header of its weights; those that no name
- * is known of are called by their numbers. `undefined` if it trains no head of a classifier.
- *
- * @throws {AdapterFileError} when the header is broken.
- */
-export async function readAdapterLabels(folder: Folder): Promise<string[] | undefined> {
-  using file = await openWeights(folder, {});
-  const labels = parseLabels(file.metadata), head = file.tensors.get(`${tensorPrefix}score.weight`);
-  return labels ?? (head && Array.from({ length: head.shape[0] }, (_, index) => String(index)));
-}
-
 async function readSaved(
   file: SafetensorsFile,
   names: readonly string[],
 ): Promise<Map<string, HostTensor>> {
   const saved = new Map<string, HostTensor>();
-  for (const name of names) saved.set(name, await file.read(tensorPrefix + name));
+  for (const name of names) saved.set(name, await file.read(PREFIX + name));
   return saved;
-}
-
-async function openWeights(folder: Folder, options: ReadOptions): Promise<SafetensorsFile> {
-  const name = "adapter_model.safetensors";
-  if (!await hasFile(folder, name) && await hasFile(folder, "adapter_model.bin")) {
-    throw new AdapterFileError(
-      "weights must be in adapter_model.safetensors, found adapter_model.bin (a pickle can run code)",
-    );
-  }
-  return await openSafetensorsFile(fileIn(folder, name), options);
 }
 
 /** Layers in the order of their numbers: `h.2` before `h.10`. */
@@ -147,12 +117,10 @@ const inOrder = (names: Iterable<string>): string[] =>
 function modulePaths(file: SafetensorsFile, saved: readonly string[]) {
   const paths = new Set<string>(), others: string[] = [];
   for (const key of file.tensors.keys()) {
-    if (!key.startsWith(tensorPrefix)) {
-      throw new AdapterFileError(
-        `tensor names must begin with "${tensorPrefix}", found ${quote(key)}`,
-      );
+    if (!key.startsWith(PREFIX)) {
+      throw new AdapterFileError(`tensor names must begin with "${PREFIX}", found ${quote(key)}`);
     }
-    const name = key.slice(tensorPrefix.length), match = /^(.+)\.lora_[AB]\.weight$/.exec(name);
+    const name = key.slice(PREFIX.length), match = /^(.+)\.lora_[AB]\.weight$/.exec(name);
     if (match) paths.add(match[1]);
     else if (isOfSaved(name, saved)) others.push(name);
     else throw new AdapterFileError(`${ruleFor(key)}, found ${quote(key)}`);
@@ -191,4 +159,69 @@ function ruleFor(key: string): string {
   if (/\.lora_B\.bias$/.test(key)) return "biases of B are not implemented";
   if (/\.lora_magnitude_vector/.test(key)) return "DoRA is not implemented";
   return "every tensor must be some module's lora_A.weight or lora_B.weight";
+}
+
+/** The patterns of a configuration, compiled once for all modules. */
+interface Rules {
+  readonly selects: (module: string) => boolean;
+  readonly rankOf: PatternValue;
+  readonly alphaOf: PatternValue;
+}
+
+function compileRules(config: PeftConfig): Rules {
+  return {
+    selects: moduleSelector(config),
+    rankOf: patternValues(config.rankPattern, "rank_pattern"),
+    alphaOf: patternValues(config.alphaPattern, "alpha_pattern"),
+  };
+}
+
+async function readModule(
+  file: SafetensorsFile,
+  config: PeftConfig,
+  { selects, rankOf, alphaOf }: Rules,
+  module: string,
+): Promise<LowRankUpdate> {
+  if (!selects(module)) {
+    const targets = quote(config.targetModules ?? null);
+    throw new AdapterFileError(
+      `the configuration must select every module that has weights, found ${quote(module)} with ` +
+        `target_modules ${targets}`,
+    );
+  }
+  const rank = rankOf(module) ?? config.rank;
+  const alpha = alphaOf(module) ?? config.alpha;
+  const A = await readMatrix(file, module, "A", rank);
+  const B = await readMatrix(file, module, "B", rank);
+  const update = {
+    module,
+    A,
+    B,
+    scaling: alpha / (config.rankStabilized ? Math.sqrt(rank) : rank),
+  };
+  assertUpdate(update);
+  return update;
+}
+
+/** Reads A `(rank, in)` or B `(out, rank)`; the shape is checked before a value is read. */
+async function readMatrix(
+  file: SafetensorsFile,
+  module: string,
+  letter: "A" | "B",
+  rank: number,
+): Promise<HostTensor> {
+  const key = `${PREFIX}${module}.lora_${letter}.weight`;
+  const entry = file.tensors.get(key);
+  if (!entry) throw new AdapterFileError(`A and B must come in pairs, found no ${quote(key)}`);
+  const { shape, dtype } = entry;
+  if (shape.length !== 2 || shape[letter === "A" ? 0 : 1] !== rank) {
+    const rule = letter === "A" ? `(${rank}, in)` : `(out, ${rank})`;
+    throw new AdapterFileError(
+      `${quote(key)} must have shape ${rule}, found ${formatShape(shape)}`,
+    );
+  }
+  if (!["F32", "F16", "BF16", "F64"].includes(dtype)) {
+    throw new AdapterFileError(`${quote(key)} must hold real numbers, found ${dtype}`);
+  }
+  return await file.read(key);
 }

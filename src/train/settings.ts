@@ -1,6 +1,6 @@
 /** The settings of a training for which nothing, or something, was said. @module */
 
-import { type BatchSource } from "./batch.ts";
+import type { BatchSource } from "./batch.ts";
 import { defaultSettings } from "./defaults.ts";
 import type { WatchOptions } from "./step_runner.ts";
 import { parametersOf, type Target } from "./target.ts";

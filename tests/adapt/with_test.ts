@@ -148,7 +148,7 @@ Deno.test("a copy has the trained head of its original, which comes back with it
   const said = await logitsOf(model);
   {
     using same = await adapter.with({});
-    assertEquals([await logitsOf(model), same.saved.length], [said, 2]);
+    assertEquals([await logitsOf(model), same.modules.parameters.length], [said, 2]);
   }
   assertEquals(await logitsOf(model), said);
   adapter.remove();

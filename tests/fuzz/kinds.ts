@@ -6,6 +6,7 @@ import { modelConfigs, modelFolders } from "./kinds/models.ts";
 import { runFolders } from "./kinds/run_folders.ts";
 import { checkpoints, runSpecs } from "./kinds/runs.ts";
 import { headers, shardIndexes, wholeFiles } from "./kinds/safetensors.ts";
+import { textFiles } from "./kinds/texts.ts";
 import { tokenizers } from "./kinds/tokenizers.ts";
 import { batches, cases, trainConfigs } from "./kinds/training.ts";
 
@@ -21,6 +22,7 @@ export const kinds: readonly Kind[] = [
   modelConfigs,
   modelFolders,
   tokenizers,
+  textFiles,
   batches,
   cases,
   trainConfigs,

@@ -1,27 +1,25 @@
 /** A LoRA adapter on a model: its tensors and sites, how it is saved and removed. @module */
 
-import type { Parameter } from "../../autograd/parameter.ts";
+import { Parameter } from "../../autograd/parameter.ts";
 import type { HostTensor } from "../../core/host_tensor.ts";
 import { boundsOf } from "../../core/numbers.ts";
 import { deltaWeight, type LowRankUpdate } from "../../core/low_rank_update.ts";
 import { assertOptions } from "../../core/options.ts";
 import type { PromptFormat } from "../../core/prompt_format.ts";
-import { Arena } from "../../device/arena.ts";
+import { Arena, type ArenaEntry } from "../../device/arena.ts";
 import { writeAdapter } from "../../formats/mod.ts";
 import { labelsOf } from "../../models/labels.ts";
 import type { Model } from "../../models/model.ts";
 import { TextModel } from "../../models/text_model.ts";
 import { type Adapter, type SaveAdapterOptions, saveNames, type WeightChange } from "../adapter.ts";
 import { assertFree, attach } from "../attach.ts";
-import { copyTensor } from "../copy_tensor.ts";
-import { parametersOf, substitute } from "../trained_modules.ts";
 import { listNames, moduleOf } from "../../core/module_names.ts";
+import { TrainedModules } from "../trained_modules.ts";
 import { type SiteSpectrum, spectraOf } from "../spectra.ts";
 import { addressOf } from "../sites.ts";
 import { type AdapterChange, changedPlans } from "./change.ts";
-import type { LoraSite } from "./lora_site.ts";
+import { LoraSite } from "./lora_site.ts";
 import type { LoraPlan } from "./plan.ts";
-import { entriesOf, makeSite } from "./tensors.ts";
 
 /**
  * Low-rank updates to some of a model's weights, in force until {@link LoraAdapter.remove}.
@@ -34,8 +32,8 @@ export class LoraAdapter implements Adapter {
   readonly model: Model;
   /** The adapted sites in the order of the forward pass. */
   readonly sites: readonly LoraSite[];
-  /** The model's parameters of which it trains copies: a classifier's head. */
-  readonly saved: readonly Parameter[];
+  /** The modules that it trains in full: a classifier's head, or none. */
+  readonly modules: TrainedModules;
   /** How the prompts of its training were written, if it was trained on any; saved with it. */
   promptFormat?: PromptFormat;
   readonly #arena: Arena;
@@ -47,21 +45,23 @@ export class LoraAdapter implements Adapter {
   /**
    * Allocates the tensors, freezes the model and attaches the sites to its layers.
    *
-   * @param modulesToSave Names of modules that are trained in full beside the sites.
+   * @param modules What is trained in full beside the sites; the adapter owns it.
    */
-  constructor(model: Model, plans: readonly LoraPlan[], modulesToSave: readonly string[] = []) {
+  constructor(
+    model: Model,
+    plans: readonly LoraPlan[],
+    modules: TrainedModules = new TrainedModules(model, []),
+  ) {
     this.model = model;
-    this.saved = parametersOf(model, modulesToSave);
-    const entries = [...entriesOf(plans), ...this.saved];
-    this.#arena = new Arena(model.device, entries, "adapter", "LoRA");
+    this.modules = modules;
+    this.#arena = new Arena(model.device, entriesOf(plans), "adapter", "LoRA");
     this.sites = plans.map((plan) => makeSite(plan, this.#arena));
-    for (const { name, own } of this.saved) copyTensor(own, this.#arena.view(name));
     this.#detach = this.#attach();
   }
 
   /** A and B of every site, then the parameters of which it trains copies. */
   get parameters(): readonly Parameter[] {
-    return [...this.sites.flatMap(({ parameters }) => parameters), ...this.saved];
+    return [...this.sites.flatMap(({ parameters }) => parameters), ...this.modules.parameters];
   }
 
   /** Number of trained values, Σ rank · (in + rows), and those of modules that are trained in full. */
@@ -134,14 +134,14 @@ export class LoraAdapter implements Adapter {
    * ```
    */
   async with(change: AdapterChange): Promise<LoraAdapter> {
-    const plans = changedPlans(this.sites, await this.read(), change), { model } = this;
-    const isInForce = model.adapters.has(this);
+    const plans = changedPlans(this.sites, await this.read(), change);
+    const saved = await this.modules.read(), { model } = this, isInForce = model.adapters.has(this);
     if (!isInForce) assertFree(model, {}, "with");
-    this.#detach();
+    this.#detach(); // Before the copy is made: it trains the same modules.
     try {
-      const modules = [...new Set(this.saved.map(({ name }) => moduleOf(name)))];
-      const copy = new LoraAdapter(model, plans, modules);
-      for (const { name } of this.saved) copyTensor(this.#arena.view(name), copy.#arena.view(name));
+      const names = [...new Set([...saved.keys()].map(moduleOf))];
+      const copy = new LoraAdapter(model, plans, new TrainedModules(model, names));
+      copy.modules.write(saved);
       copy.promptFormat = this.promptFormat;
       if (isInForce) copy.#standsFor = this;
       return copy;
@@ -166,7 +166,7 @@ export class LoraAdapter implements Adapter {
   async save(folder: string, options: SaveAdapterOptions = {}): Promise<void> {
     assertOptions("save", options, saveNames);
     const { sites, model, promptFormat } = this, updates = await this.read();
-    const saved = await this.#readSaved();
+    const saved = await this.modules.read();
     const transposed = model.architecture?.tensors.filter((tensor) => tensor.storedTransposed);
     const names = new Set(transposed?.map(({ name }) => name));
     // PEFT sets the flag for Conv1D layers, whose files hold (in, out).
@@ -180,14 +180,11 @@ export class LoraAdapter implements Adapter {
 
   /** W' = W + Σ scaling · B A for every adapted weight; modules that are trained in full are replaced. */
   weightChanges(): readonly WeightChange[] {
-    const replaced = this.saved.map(({ name, shape }): WeightChange => {
-      return { name, shape, mergeInto: (copy) => void copyTensor(this.#arena.view(name), copy) };
-    });
     const changed = this.sites.map((site): WeightChange => {
       const { name, shape } = site.linear.weight;
       return { name, shape, mergeInto: (copy) => site.mergeInto(copy) };
     });
-    return [...changed, ...replaced];
+    return [...changed, ...this.modules.weightChanges()];
   }
 
   /**
@@ -204,6 +201,7 @@ export class LoraAdapter implements Adapter {
   /** Removes the adapter and frees its tensors; a second call does nothing. */
   [Symbol.dispose](): void {
     this.remove();
+    this.modules[Symbol.dispose]();
     this.#arena[Symbol.dispose]();
   }
 
@@ -214,19 +212,38 @@ export class LoraAdapter implements Adapter {
   }
 
   #attach(): () => void {
-    const giveBack = substitute(this.saved, (name) => this.#arena.view(name));
-    const sites = this.sites.map((site) => [site.linear, site] as const);
-    const detach = attach(this.model, this, sites, this.saved);
+    const { model, sites, modules } = this, giveBack = modules.put();
+    const layers = sites.map((site) => [site.linear, site] as const);
+    const detach = attach(model, this, layers, modules.parameters);
     return () => {
       giveBack();
       detach();
     };
   }
+}
 
-  /** The copies that it trains, by the names of the model's parameters. */
-  async #readSaved(): Promise<Map<string, HostTensor>> {
-    const names = this.saved.map(({ name }) => name);
-    const values = await this.model.device.read(...names.map((name) => this.#arena.view(name)));
-    return new Map(names.map((name, i) => [name, values[i]]));
-  }
+/** A tensor's name in PEFT's form; saving joins the sites of one weight under the module's name. */
+function nameOf({ site }: LoraPlan, letter: "A" | "B"): string {
+  return `base_model.model.${site.name}.lora_${letter}.weight`;
+}
+
+/** All A before all B, so that an optimizer with a learning rate for each (LoRA+) finds two ranges. */
+function entriesOf(plans: readonly LoraPlan[]): ArenaEntry[] {
+  const entriesOfA = plans.map((plan) => {
+    return { name: nameOf(plan, "A"), shape: [plan.rank, plan.site.linear.weight.shape[1]] };
+  });
+  const entriesOfB = plans.map((plan) => {
+    return { name: nameOf(plan, "B"), shape: [plan.site.rows.count, plan.rank] };
+  });
+  return [...entriesOfA, ...entriesOfB];
+}
+
+function makeSite(plan: LoraPlan, arena: Arena): LoraSite {
+  const [A, B] = (["A", "B"] as const).map((letter) => {
+    const name = nameOf(plan, letter);
+    return new Parameter(name, arena.view(name));
+  });
+  arena.device.write(A.tensor, plan.A);
+  if (plan.B) arena.device.write(B.tensor, plan.B);
+  return new LoraSite(plan.site, A, B, plan);
 }

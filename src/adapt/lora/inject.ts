@@ -9,6 +9,7 @@ import { type PatternValue, patternValues } from "../../formats/peft_patterns.ts
 import type { Model } from "../../models/model.ts";
 import { assertFree, type JoinOptions } from "../attach.ts";
 import { selectSites, type Site, type SiteSelection } from "../sites.ts";
+import { TrainedModules } from "../trained_modules.ts";
 import { LoraAdapter } from "./adapter.ts";
 import type { LoraPlan } from "./plan.ts";
 
@@ -95,7 +96,7 @@ export function injectLora(model: Model, options: LoraOptions): LoraAdapter {
   const plans = selectSites(model, selection).map((site) =>
     planSite(site, options, values, random)
   );
-  return new LoraAdapter(model, plans, options.modulesToSave);
+  return new LoraAdapter(model, plans, new TrainedModules(model, options.modulesToSave ?? []));
 }
 
 /** What the patterns say about a site. */

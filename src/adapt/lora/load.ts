@@ -13,6 +13,7 @@ import { readAdapter, splitUpdate } from "../../formats/mod.ts";
 import type { Model } from "../../models/model.ts";
 import { assertFree, type JoinOptions } from "../attach.ts";
 import { addressOf, type LayerSites, sitesByLayer } from "../sites.ts";
+import { TrainedModules } from "../trained_modules.ts";
 import { LoraAdapter } from "./adapter.ts";
 import { planUpdates, type UpdateSettings } from "./inject_updates.ts";
 import type { LoraPlan } from "./plan.ts";
@@ -67,10 +68,9 @@ export async function loadAdapter(
   const settings = { dropout: options.dropout ?? dropout, rankStabilized };
   const plans = plansOf(model, folder, updates, settings);
   assertSaved(model, folder, saved);
-  const adapter = new LoraAdapter(model, plans, [...saved.keys()].map(moduleOf));
-  for (const [name, { data }] of saved) {
-    model.device.write(model.parameters.get(name)!.tensor, data);
-  }
+  const modules = new TrainedModules(model, [...saved.keys()].map(moduleOf));
+  modules.write(saved);
+  const adapter = new LoraAdapter(model, plans, modules);
   adapter.promptFormat = promptFormat;
   return adapter;
 }

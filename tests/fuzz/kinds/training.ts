@@ -6,7 +6,7 @@ import type { HostTensor } from "../../../src/core/host_tensor.ts";
 import { readBatchFile } from "../../../src/cli/batches.ts";
 import { readCases } from "../../../src/cli/cases.ts";
 import { methodOf } from "../../../src/cli/method.ts";
-import { readTrainConfig } from "../../../src/cli/train_config.ts";
+import { completeTraining, readTrainConfig } from "../../../src/cli/train_config.ts";
 import { DryDevice } from "../../../src/device/dry.ts";
 import { allocateModel, readConfig } from "../../../src/models/mod.ts";
 import { applyMethod } from "../../../src/runs/mod.ts";
@@ -113,7 +113,7 @@ export const trainConfigs: Kind = {
       using device = new DryDevice();
       using model = allocateModel(device, modelConfig);
       using _ = applyMethod(model, methodOf({}, method ?? {}), 1);
-      using trainer = new Trainer(model, { steps: 100, learningRate: 1e-3, ...training });
+      using trainer = new Trainer(model, completeTraining(training));
       const { steps, learningRate } = trainer.options;
       sound(Number.isSafeInteger(steps) && steps >= 0, `${steps} steps`);
       sound(learningRate >= 0 && learningRate < Infinity, `the learning rate ${learningRate}`);
