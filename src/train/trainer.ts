@@ -212,6 +212,7 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
     using tape = new Tape(this.model.device, { dropoutSeed });
     const outputs = this.model.forward(tape, inputs);
     const loss = this.#loss(tape, outputs, targets, { divisor });
+    tape.release(outputs);
     tape.backward(loss);
     this.ring.addLoss(this.steps, loss, index > 0);
   }
