@@ -24,11 +24,12 @@ interface ResizeOptions extends CommonOptions {
 
 const help = `
 Every update is replaced by its best approximation of the new rank; error is
-|dW - dW'| / |dW| in Frobenius norms. --energy keeps in each update as many
-directions as are needed to hold that share of |dW|^2, and at least one. --rank
-gives every update the same rank, unless its own is lower. If the adapter has
-several sites in one weight, such as q and v, each site, name:q or name[first
-row:end], is reduced separately.
+|dW - dW'| / |dW| in Frobenius norms, before dW' is rounded to the type in which
+it is stored: the adapter's own unless --dtype gives another one. --energy keeps
+in each update as many directions as are needed to hold that share of |dW|^2,
+and at least one. --rank gives every update the same rank, unless its own is
+lower. If the adapter has several sites in one weight, such as q and v, each
+site, name:q or name[first row:end], is reduced separately.
 
 An adapter that the output folder already holds is replaced, as a whole.`;
 
