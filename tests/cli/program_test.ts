@@ -45,6 +45,7 @@ for (const command of commands) {
     for (const option of ["--device", "--json", "--seed", "--quiet"]) {
       assertStringIncludes(stdout, `  ${option}`);
     }
+    assertStringIncludes(stdout, `  lowrank ${command}`);
     const [, ...lines] = stdout.split("\n");
     assertEquals(lines.filter((line) => line.length > 80), []);
   });
