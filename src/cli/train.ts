@@ -98,7 +98,10 @@ export function addTrain(program: Command): void {
       positiveNumber,
     )
     .option("--prompt-template <text>", "around prompts: 'Q: {prompt}\\nA:'", template);
-  addMethodOptions(command).addHelpText("after", help).action(run);
+  addMethodOptions(command, "lora for texts, or if a lora option is given, else full").addHelpText(
+    "after",
+    help,
+  ).action(run);
 }
 
 async function run(options: TrainOptions): Promise<void> {
