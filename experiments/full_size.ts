@@ -91,12 +91,12 @@ export const fullSize: Experiment = experiment({
     "rank 4 and 64 with the printed norms 6.91 and 3.57 and random factors. W's own directions come " +
     "from the randomized range finder. φ(4, 64) between the two updates is " +
     `${similarity[3][63].toFixed(4)}; by chance ${(64 / width).toFixed(4)}.`,
+  beyond: true,
   claims: [{
     text: "Table 7's random column is (r/d)·‖W‖ for any W",
     rule:
-      "held when both printed values differ from (r/d)·‖W‖ by at most three standard deviations of one " +
+      "when both printed values differ from (r/d)·‖W‖ by at most three standard deviations of one " +
       "draw, ‖W‖ / (√2·d), plus half a unit of their last digit, and our own draws by at most three",
-    printed: true,
     quick: false,
     holds: ({ width, updates }) =>
       printed.updates.every(({ rank, random }) => isExplained(random, rank, width, 0.01)) &&

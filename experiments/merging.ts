@@ -5,16 +5,17 @@ import { countChangedBits, largestDifference, largestOf } from "../src/core/numb
 import { latencyFigure, latencyTable, timeForward } from "../src/inspect/mod.ts";
 import { type Model, type ModelInputs, outputsOf, type TextModel } from "../src/models/mod.ts";
 import type { RunResult } from "../src/runs/mod.ts";
+import said from "../src/paper/printed/claims.json" with { type: "json" };
 import { adaptationRun, loraMethod } from "./adaptation/methods.ts";
 import { loadBase } from "./base_model.ts";
 import { type Experiment, experiment, type ExperimentContext } from "./frame/mod.ts";
 import {
   type GlossData,
-  glossData,
   glossLoss,
   openGloss,
   planGloss,
   publishAdapter,
+  shortGlossData,
 } from "./gloss_runs.ts";
 
 /** The largest rank of the adaptation experiment. */
@@ -25,7 +26,7 @@ const parts = ["noun", "verb"] as const;
 
 async function mergingRows(made: readonly RunResult[], context: ExperimentContext) {
   const { device, out, seeds: [seed], quick } = context;
-  const [dataA, dataB] = parts.map((part) => glossData(part, quick));
+  const [dataA, dataB] = parts.map((part) => shortGlossData(part, quick));
   const publish = ({ folder }: RunResult, i: number) =>
     publishAdapter(folder, out, `${parts[i]}s-${method.key}-seed${seed}`);
   const [folderA, folderB] = await Promise.all(made.map(publish));
@@ -99,6 +100,12 @@ async function logitsOf(model: Model<ModelInputs>, inputs: ModelInputs): Promise
 /** Latency above the base's that counts as none: two timings of the same model may differ by this share. */
 const latencyShare = 0.05;
 
+/** A time next to the base's. */
+function besides(time: number, base: number): string {
+  const percent = 100 * (time / base - 1);
+  return `${Math.abs(percent).toFixed(1)}% ${percent < 0 ? "faster" : "slower"}`;
+}
+
 /** Relative to the largest logit: what F32 rounding may add up to over the layers. */
 const tolerance = 1e-4;
 
@@ -121,23 +128,25 @@ export const merging: Experiment = experiment({
   rows: mergingRows,
   claims: [{
     text: "A merged adapter adds no latency",
-    rule: "held when the median forward pass of the merged model is at most " +
+    rule: "when the median forward pass of the merged model is at most " +
       `${100 * latencyShare}% slower than the base's, with their passes interleaved`,
     scale: true,
     quick: true,
+    ...said.latency,
+    ours: ({ timings: [base, , merged] }) => besides(merged.median, base.median),
     holds: ({ timings: [base, , merged] }) => merged.median <= base.median * (1 + latencyShare),
     found({ timings: [base, ...others] }) {
-      const [unmerged, merged] = others.map(({ median }) => {
-        const percent = 100 * (median / base.median - 1);
-        return `${Math.abs(percent).toFixed(1)}% ${percent < 0 ? "faster" : "slower"}`;
-      });
+      const [unmerged, merged] = others.map(({ median }) => besides(median, base.median));
       return `The merged model is ${merged} and the unmerged one ${unmerged} than the base, whose ` +
         `median is ${base.median.toFixed(1)} µs per token.`;
     },
   }, {
     text: "Merging changes outputs only by rounding, and unmerging restores every bit",
-    rule: `held when merged and unmerged logits differ by at most ${tolerance} of the largest ` +
+    rule: `when merged and unmerged logits differ by at most ${tolerance} of the largest ` +
       "logit and no bit of the base's weights and logits changed",
+    ...said.unmerging,
+    ours: ({ mergeError, changedBits }) =>
+      `differ by ${mergeError.toExponential(0)}; ${changedBits} bits changed`,
     holds: ({ mergeError, largestLogit, changedBits }) =>
       mergeError <= tolerance * largestLogit && changedBits === 0,
     found: ({ mergeError, largestLogit, changedBits }) =>
@@ -145,8 +154,10 @@ export const merging: Experiment = experiment({
       `${mergeError.toExponential(1)}; ${changedBits} of the base's numbers changed.`,
   }, {
     text: "Subtracting one BA and adding another switches the task",
-    rule: "held when the logits after the switch differ from those of a fresh merge by at most " +
+    rule: "when the logits after the switch differ from those of a fresh merge by at most " +
       `${tolerance} of the largest logit`,
+    ...said.switching,
+    ours: ({ switchError }) => `differs by ${switchError.toExponential(0)} from a fresh merge`,
     holds: ({ switchError, largestLogit }) => switchError <= tolerance * largestLogit,
     found: ({ switchError, lossOnB: { base, unmerged, switched } }) =>
       "Logits after the switch and after a fresh merge differ by at most " +

@@ -1,5 +1,6 @@
 /** All experiments, in the order of the report. @module */
 
+import { nearestName } from "../src/core/nearest_name.ts";
 import { adaptation } from "./adaptation/adaptation.ts";
 import { counting } from "./counting.ts";
 import type { Experiment } from "./frame/mod.ts";
@@ -57,7 +58,8 @@ export function selectExperiments(names: readonly string[]): readonly Experiment
   const known = experiments.map(({ name }) => name);
   const unknown = names.find((name) => !known.includes(name));
   if (unknown !== undefined) {
-    throw new RangeError(`--only takes ${known.join(", ")}, found ${unknown}`);
+    const meant = nearestName(unknown, known), hint = meant ? ` (did you mean ${meant}?)` : "";
+    throw new RangeError(`--only takes ${known.join(", ")}; found ${unknown}${hint}`);
   }
   return names.length === 0 ? experiments : experiments.filter(({ name }) => names.includes(name));
 }

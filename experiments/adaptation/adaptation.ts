@@ -7,10 +7,11 @@ import { axis, baseLayout, dots, line, logCountAxis, lossCurves } from "../../sr
 import { type Figure, palette } from "../../src/figures/mod.ts";
 import { type AdaptationRun, memoryFigure, type MethodRow } from "../../src/inspect/mod.ts";
 import { methodRows, methodTable } from "../../src/inspect/mod.ts";
+import said from "../../src/paper/printed/claims.json" with { type: "json" };
 import { loadBase } from "../base_model.ts";
 import { experiment, judge } from "../frame/mod.ts";
 import type { Claim, Experiment, ExperimentContext, Finding, MadeRun } from "../frame/mod.ts";
-import { glossData, glossLoss, planGloss, publishAdapter } from "../gloss_runs.ts";
+import { glossLoss, planGloss, publishAdapter, shortGlossData } from "../gloss_runs.ts";
 import { learningRateGrid } from "./methods.ts";
 import { adaptationRun, alpha, bestLora, type Method, methods } from "./methods.ts";
 
@@ -19,7 +20,7 @@ type AdaptationRows = Awaited<ReturnType<typeof adaptationRows>>;
 async function adaptationRows(made: readonly MadeRun<Method>[], context: ExperimentContext) {
   const all = methodRows(await Promise.all(made.map((run) => readBack(run, context.out))));
   using base = await loadBase(context.device);
-  const data = glossData("noun", context.quick), baseLoss = await glossLoss(base, data);
+  const data = shortGlossData("noun", context.quick), baseLoss = await glossLoss(base, data);
   const [full, ...lora] = all, { steps } = made[0].spec.training;
   const best = lora.find(({ label }) => label === bestLora().label)!;
   return { all, full, lora, best, baseLoss, data, steps };
@@ -47,9 +48,11 @@ const parShare = 0.01;
 
 const quality: Claim<Pick<AdaptationRows, "full" | "best" | "baseLoss">> = {
   text: "LoRA is on par with full fine-tuning in quality",
-  rule: `held when LoRA's held-out loss is at most ${100 * parShare}% above full fine-tuning's, ` +
+  rule: `when LoRA's held-out loss is at most ${100 * parShare}% above full fine-tuning's, ` +
     "with its rank and both learning rates chosen on another split",
   scale: true,
+  ...said.quality,
+  ours: ({ full, best }) => `${best.loss.toFixed(3)} nats; full ${full.loss.toFixed(3)}`,
   holds: ({ full, best }) => best.loss <= full.loss * (1 + parShare),
   found: ({ full, best, baseLoss }) =>
     `${best.label} (the rank that did best on that split): ${
@@ -58,8 +61,18 @@ const quality: Claim<Pick<AdaptationRows, "full" | "best" | "baseLoss">> = {
     `full fine-tuning: ${full.loss.toFixed(3)}; the unadapted base: ${baseLoss.toFixed(3)}.`,
 };
 
-/** Whether LoRA, of a rank that was chosen beforehand, does as well as full fine-tuning. */
+/**
+ * Whether LoRA, of a rank that was chosen beforehand, does as well as full fine-tuning.
+ *
+ * @throws {RangeError} when the runs are not of the same number of steps.
+ */
 export function qualityFinding(full: MethodRow, best: MethodRow, baseLoss: number): Finding {
+  const steps = [full, best].flatMap(({ runs }) => runs.map(({ curve }) => curve.length));
+  if (new Set(steps).size > 1) {
+    throw new RangeError(
+      `comparing methods needs runs of the same number of steps, found ${steps.join(" and ")}`,
+    );
+  }
   return judge(quality, { full, best, baseLoss }, false);
 }
 
@@ -68,6 +81,10 @@ const largest = ({ lora }: AdaptationRows) =>
   lora.reduce((a, b) => b.first.peak > a.first.peak ? b : a);
 
 const stateBytes = ({ first: { peakByRole: of } }: MethodRow) => of.gradient + of.optimizer;
+
+/** How many times smaller a method's file is than the full checkpoint. */
+const smaller = ({ full }: AdaptationRows) => ({ first }: MethodRow) =>
+  full.first.checkpointBytes / first.checkpointBytes;
 
 const percent = (part: number, whole: number, digits: number) =>
   `${(100 * part / whole).toFixed(digits)}%`;
@@ -101,7 +118,8 @@ export const adaptation: Experiment = experiment({
     "model learns to write WordNet's definitions, given a word and its kind, such as oak (plant).",
   source: "Hu et al. 2021, section 5.4 and table 3 (E2E with GPT-2), at small scale",
   settings: ({ data: { examples, batch, length, evaluation }, steps }) =>
-    `${steps} steps of ${batch} pairs of at most ${length} tokens, from ${examples} training pairs. ` +
+    `${steps} steps of ${batch} pairs of at most ${length} tokens, those of similar length together, ` +
+    `from ${examples} training pairs. ` +
     "AdamW, linear schedule with 5% warm-up, gradients clipped at norm 1. " +
     `LoRA on every linear layer, α = ${alpha} at every rank: the scaling α/r falls as r grows. ` +
     `Learning rates: the best of ${learningRateGrid.join(", ")} for each method on a validation ` +
@@ -116,10 +134,13 @@ export const adaptation: Experiment = experiment({
   rows: adaptationRows,
   claims: [quality, {
     text: "Training with LoRA takes a third of the memory",
-    rule: "held when the peak bytes of a step, all roles together, are at most a third of full " +
+    rule: "when the peak bytes of a step, all roles together, are at most a third of full " +
       "fine-tuning's at every rank; the paper's number does not include activations",
     scale: true,
     quick: true,
+    ...said.smallMemory,
+    ours: (rows) =>
+      `${percent(largest(rows).first.peak, rows.full.first.peak, 0)} of full fine-tuning's`,
     holds: (rows) => largest(rows).first.peak <= rows.full.first.peak / 3,
     found(rows) {
       const { full } = rows, most = largest(rows);
@@ -129,17 +150,23 @@ export const adaptation: Experiment = experiment({
     },
   }, {
     text: "What has to be stored for each task shrinks to the adapter",
-    rule:
-      "held when the adapter's file is less than half the size of the full checkpoint at every " +
+    rule: "when the adapter's file is less than half the size of the full checkpoint at every " +
       "rank; the factor itself depends on the model's width",
     scale: true,
     quick: true,
-    holds: ({ full, lora }) =>
-      lora.every(({ first }) => first.checkpointBytes < full.first.checkpointBytes / 2),
-    found({ full, lora }) {
-      const times = ({ first }: MethodRow) =>
-        (full.first.checkpointBytes / first.checkpointBytes).toFixed(1);
-      const factors = lora.map((row) => `${row.label}: ${times(row)} times smaller`).join("; ");
+    ...said.storage,
+    ours(rows) {
+      const [least, most] = [Math.min, Math.max].map((pick) =>
+        pick(...rows.lora.map(smaller(rows)))
+      );
+      return `${least.toFixed(0)} to ${most.toFixed(0)} times smaller`;
+    },
+    holds: (rows) => rows.lora.every((row) => smaller(rows)(row) > 2),
+    found(rows) {
+      const times = (row: MethodRow) => smaller(rows)(row).toFixed(1);
+      const factors = rows.lora.map((row) => `${row.label}: ${times(row)} times smaller`).join(
+        "; ",
+      );
       return `${factors} than the full checkpoint in F32.`;
     },
   }],

@@ -1,11 +1,17 @@
 /** A claim as data, and its verdict. @module */
 
-/** What the rule of a claim gave. */
+/**
+ * What the rule of a claim gave: the first four for a claim of the paper, the next two for one beyond it,
+ * the last two for either.
+ */
 export type Verdict =
-  | "held"
-  | "not held"
-  | "not held at this scale"
-  | "differs from the paper"
+  | "reproduced"
+  | "not reproduced"
+  | "not reproduced at this scale"
+  | "differs"
+  | "holds"
+  | "does not hold"
+  | "holds here, not with --full"
   | "not judged (quick run)";
 
 /** A claim with its rule, what was found, and the verdict. */
@@ -18,64 +24,88 @@ export interface Finding {
   readonly found: string;
   /** What the rule gave. */
   readonly verdict: Verdict;
+  /** Whether the paper makes no such claim. */
+  readonly beyond?: boolean;
+  /** What the paper prints, in a few words. */
+  readonly printed?: string;
+  /** What was found, in a few words. */
+  readonly ours?: string;
+  /** The paper's own sentence, with its place. */
+  readonly quote?: string;
 }
 
 /** A claim about an experiment's rows, the rule by which it is judged, and what is reported as found. */
-export interface Claim<Rows> {
+export interface Claim<Rows> extends Pick<Finding, "beyond" | "printed" | "quote"> {
   /** What is claimed, in a sentence. */
   readonly text: string | ((rows: Rows) => string);
-  /** The rule in words: `held when …`. */
+  /** The rule in words: `when …`, which follows `reproduced` or, beyond the paper, `holds`. */
   readonly rule: string;
   /** The rule: whether the claim holds for the rows. */
   holds(rows: Rows): boolean;
   /** The numbers that the rule reads, in a sentence. */
   found(rows: Rows): string;
+  /** The number that matters most, in a few words. */
+  ours?(rows: Rows): string;
   /**
    * Whether it depends on scale, so that a larger model or a longer training may decide otherwise: broken
-   * it reads `not held at this scale`, and a quick run does not judge it. Default false: broken it reads
-   * `not held`.
+   * it reads `not reproduced at this scale`, and a quick run does not judge it. Default false: broken it
+   * reads `not reproduced`.
    */
   readonly scale?: boolean;
-  /** Whether it is about a number that the paper prints: broken it reads `differs from the paper`. */
-  readonly printed?: boolean;
+  /** Whether it is about a number that the paper prints: broken it reads `differs`. */
+  readonly exact?: boolean;
   /** Whether a quick run judges it. Default: unless it depends on scale. */
   readonly quick?: boolean;
   /** What broke it with `--full`, quoted when it holds in a run with fewer seeds and ranks. */
   readonly brokenInFull?: string;
 }
 
-/** The same claims, judged on one part of the rows and named after it. */
+/**
+ * The same claims, judged on one part of the rows and named after it; with `beyond`, on a part where the
+ * paper makes no such claim.
+ */
 export function claimsIn<Part>(
   name: string,
   claims: readonly Claim<Part>[],
   part: Part,
+  beyond = false,
 ): Claim<unknown>[] {
-  return claims.map((claim) => ({
+  return claims.map(({ printed, quote, ...claim }) => ({
     ...claim,
-    text: `${typeof claim.text === "string" ? claim.text : claim.text(part)} (in ${name})`,
+    ...(beyond ? { beyond } : { printed, quote }),
+    text: `${textOf(claim, part)} (in ${name})`,
     holds: () => claim.holds(part),
     found: () => claim.found(part),
+    ours: claim.ours && (() => claim.ours!(part)),
   }));
 }
 
 /** Applies a claim's rule to rows; `quick` says that they are of a quick run. */
 export function judge<Rows>(claim: Claim<Rows>, rows: Rows, quick: boolean): Finding {
-  const { text, rule, brokenInFull } = claim, verdict = verdictOf(claim, rows, quick);
-  const quote = brokenInFull !== undefined && verdict === "held"
+  const { brokenInFull, beyond, printed, quote } = claim;
+  const rule = `${beyond ? "holds" : "reproduced"} ${claim.rule}`;
+  const verdict = verdictOf(claim, rows, quick), ours = claim.ours?.(rows);
+  const full = verdict === "holds here, not with --full"
     ? ` With --full it did not hold (quoted from decision 0013): ${brokenInFull}.`
     : "";
+  const words = { beyond, printed, ours, quote };
   return {
-    claim: typeof text === "string" ? text : text(rows),
-    rule,
-    found: claim.found(rows) + quote,
-    verdict,
+    ...{ claim: textOf(claim, rows), rule, found: claim.found(rows) + full, verdict },
+    ...Object.fromEntries(Object.entries(words).filter(([, word]) => word !== undefined)),
   };
 }
 
+const textOf = <Rows>({ text }: Claim<Rows>, rows: Rows): string =>
+  typeof text === "string" ? text : text(rows);
+
 function verdictOf<Rows>(claim: Claim<Rows>, rows: Rows, isQuick: boolean): Verdict {
-  const { scale = false, printed = false, quick = !scale } = claim;
+  const { scale = false, quick = !scale, beyond, exact, brokenInFull } = claim;
   if (isQuick && !quick) return "not judged (quick run)";
-  if (claim.holds(rows)) return "held";
-  if (printed) return "differs from the paper";
-  return scale ? "not held at this scale" : "not held";
+  if (claim.holds(rows)) {
+    if (brokenInFull !== undefined) return "holds here, not with --full";
+    return beyond ? "holds" : "reproduced";
+  }
+  if (beyond) return "does not hold";
+  if (exact) return "differs";
+  return scale ? "not reproduced at this scale" : "not reproduced";
 }

@@ -29,6 +29,8 @@ export interface Experiment {
   readonly source: string;
   /** Whether its claims depend on scale, where they do not say so themselves. Default false. */
   readonly scale?: boolean;
+  /** Whether the paper makes none of its claims, where they do not say so themselves. Default false. */
+  readonly beyond?: boolean;
   /** The training runs that it reads, where it has any: what `--shard` shares out. */
   runs?(context: PlanContext): readonly PlannedRun[] | Promise<readonly PlannedRun[]>;
   /** Makes the runs that do not exist yet, reads all of them, and judges the claims. */
@@ -83,11 +85,12 @@ const trainingShare = 0.9;
  *   title: "Halves",
  *   question: "Is a half of four two?",
  *   source: "arithmetic",
+ *   beyond: true,
  *   rows: () => ({ half: 4 / 2 }),
  *   settings: "Computed.",
  *   claims: [{
  *     text: "A half of four is two",
- *     rule: "held when it is 2",
+ *     rule: "when it is 2",
  *     holds: ({ half }) => half === 2,
  *     found: ({ half }) => `${half}.`,
  *   }],
@@ -98,9 +101,9 @@ const trainingShare = 0.9;
 export function experiment<Chosen, Rows>(
   definition: ExperimentDefinition<Chosen, Rows>,
 ): Experiment {
-  const { name, title, question, source, scale, runs } = definition;
+  const { name, title, question, source, scale, beyond, runs } = definition;
   const run = (context: ExperimentContext) => outcomeOf(definition, context);
-  return { name, title, question, source, scale, runs, run };
+  return { name, title, question, source, scale, beyond, runs, run };
 }
 
 async function outcomeOf<Chosen, Rows>(
@@ -115,11 +118,11 @@ async function outcomeOf<Chosen, Rows>(
   if (rows instanceof LeftOut) {
     return { settings: `Left out: ${rows.why}.`, findings: [], tables: [], figures: [] };
   }
-  const { settings, scale, claims = [], tables = [], figures = [] } = definition;
+  const { settings, scale, beyond, claims = [], tables = [], figures = [] } = definition;
   const all = typeof claims === "function" ? claims(rows) : claims;
   return {
     settings: typeof settings === "string" ? settings : settings(rows, context),
-    findings: all.map((claim) => judge({ scale, ...claim }, rows, context.quick)),
+    findings: all.map((claim) => judge({ scale, beyond, ...claim }, rows, context.quick)),
     tables: tables.flatMap((view) => view(rows, context)),
     figures: figures.flatMap((view) => view(rows, context)).map(namingSeeds(context)),
   };

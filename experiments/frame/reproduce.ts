@@ -1,16 +1,19 @@
 /** Running experiments one after the other and keeping what they found. @module */
 
 import { join } from "node:path";
-import { removeFile, writeFileAtomic, writeJsonAtomic } from "../../src/core/files.ts";
 import { claimFolder } from "../../src/core/folder_claim.ts";
-import { type ProgressReport, withProgress } from "../../src/core/progress_bar.ts";
-import { terminalLine } from "../../src/core/terminal_text.ts";
+import { openInBrowser } from "../../src/core/open_in_browser.ts";
+import { JobBar, unlessStopped, withProgress } from "../../src/core/progress_bar.ts";
 import type { Device, DeviceKind } from "../../src/device/device.ts";
 import { loadMathJax } from "../../src/figures/formula.ts";
-import { renderPage, type Report } from "../../src/figures/page.ts";
-import { experiments, selectExperiments } from "../registry.ts";
-import type { Experiment, Outcome } from "./experiment.ts";
+import { PageRenderer } from "../../src/figures/page.ts";
+import { ReportFolder } from "../../src/figures/report_folder.ts";
+import { selectExperiments } from "../registry.ts";
+import { expectedSeconds } from "../times.ts";
+import type { Experiment } from "./experiment.ts";
+import { type Found, JobRecord } from "./job_record.ts";
 import type { ExperimentContext, PlanContext } from "./planned_runs.ts";
+import { factsOf } from "./report_words.ts";
 import { makeShard, type Shard } from "./shard.ts";
 
 /** What to reproduce, and how. */
@@ -23,16 +26,17 @@ export interface ReproduceOptions extends PlanContext {
   readonly out: string;
   /** Train only this part of the runs. */
   readonly shard?: Shard;
+  /** Show the growing page in the browser. Default false. */
+  readonly open?: boolean;
 }
 
-/** An experiment with what it found. */
-type Finished = Experiment & Outcome;
 type Job = Omit<ExperimentContext, "report">;
 
 /**
- * Runs the experiments and writes `results.json` and `index.html`; adapters and logs are in `runs`.
- * Where not all were asked for or have finished, what there is goes to `partial.json` and `partial.html`.
- * A crash leaves the reports as they were, or one of the two files new; the same call continues.
+ * Runs the experiments and writes `results.json` and `index.html`; adapters and logs are in `runs`. The page
+ * is there from the start and grows; until every experiment has finished, the data is `partial.json`.
+ * Where an earlier whole report is, it stays until then, and the page that grows is `partial.html`.
+ * A crash leaves a whole report as it was, or one of its two files new; the same call continues.
  *
  * @throws {RangeError} when an experiment's name is unknown.
  * @throws {Error} when the folder is in use or cannot be written, or, once the others are, an experiment fails.
@@ -42,71 +46,65 @@ export async function reproduce(
   options: ReproduceOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const started = performance.now(), chosen = selectExperiments(options.only), { out } = options;
-  const job = { ...options, device, signal };
-  using _ = options.shard ? undefined : await claimFolder(out); // Shards share a folder.
+  const chosen = selectExperiments(options.only), job = { ...options, device, signal };
+  using _ = options.shard ? undefined : await claimFolder(options.out); // Shards share a folder.
   console.error(`device: ${device.description}`);
   if (options.shard) return await trainShard(chosen, options.shard, job);
-  const finished = new Map<string, Finished>(), errors = new Map<string, Error>();
+  const folder = await ReportFolder.open(options.out, new PageRenderer(await loadMathJax()));
+  const record = new JobRecord(chosen, await factsOf(device, options));
+  await folder.write(record.report(), record.data());
+  console.error(`report, which grows as the job runs: ${folder.address}`);
+  if (options.open) show(folder.address);
+  await runAll(chosen, job, record, folder);
+  record.end();
+  const whole = record.isWhole && await folder.finish(record.report(), record.data());
+  if (!whole) await folder.write(record.report(), record.data());
+  if (record.partial !== undefined) console.log(`\npartial: ${record.partial}`);
+  console.log(`\nreport: ${whole || folder.address}`);
+  for (const error of record.errors) throw error;
+}
+
+async function runAll(
+  chosen: readonly Experiment[],
+  job: Job & ReproduceOptions,
+  record: JobRecord,
+  folder: ReportFolder,
+): Promise<void> {
+  const isUsual = !job.quick && !job.full, names = chosen.map(({ name }) => name);
+  const bar = new JobBar("reproduce", names, isUsual ? expectedSeconds : undefined);
   for (const experiment of chosen) {
-    if (signal.aborted) break;
-    const { name } = experiment, fails = (error: Error) => void errors.set(name, error);
-    const work = (report: ProgressReport) => experiment.run({ ...job, report });
-    const outcome = await withProgress(name.padEnd(10), signal, work).catch(fails);
-    if (outcome) finished.set(name, { ...experiment, ...outcome });
+    if (job.signal.aborted) break;
+    const { name } = experiment, fails = (error: Error) => record.fail(name, error);
+    record.begin(name);
+    await folder.write(record.report(), record.data());
+    const started = performance.now(), report = bar.begin(name);
+    const work = () => experiment.run({ ...job, report });
+    const outcome = await unlessStopped(job.signal, work).catch(fails);
+    if (!outcome) continue;
+    bar.say(linesOf(record.add(experiment, outcome, performance.now() - started)));
   }
-  const missing = experiments.map(({ name }) => name).filter((name) => !finished.has(name));
-  const facts = [...factsOf(device, options, performance.now() - started)];
-  const failed = Array.from(errors, ([name, { message }]) => `${name} failed (${message})`);
-  const why = finished.size < chosen.length ? "stopped before it was finished" : "by --only";
-  const partial = `${failed.join(", ") || why}; without ${missing.join(", ")}`;
-  if (missing.length > 0) facts.push(["partial", terminalLine(partial)]);
-  await writeResults(out, facts, [...finished.values()], missing);
-  for (const error of errors.values()) throw error;
+}
+
+function linesOf({ name, settings, findings }: Found): string {
+  if (findings.length === 0) return `${name}: ${settings}`;
+  return findings.map(({ claim, found, verdict }) => `${verdict}: ${claim}\n    ${found}`).join(
+    "\n",
+  );
+}
+
+/** A job does not depend on whether somebody can watch. */
+function show(address: string): void {
+  try {
+    openInBrowser(address);
+  } catch (error) {
+    console.error(`note: ${(error as Error).message}`);
+  }
 }
 
 async function trainShard(chosen: readonly Experiment[], shard: Shard, job: Job): Promise<void> {
-  const train = (report: ProgressReport) => makeShard(chosen, shard, { ...job, report });
+  const train = (report: (share: number, text: string) => void) =>
+    makeShard(chosen, shard, { ...job, report });
   const made = await withProgress(`shard ${shard.index}/${shard.count}`, job.signal, train);
   const where = `${join(job.out, "runs")}; run without --shard to read them`;
   if (made !== undefined) console.log(`${made} runs in ${where}`);
-}
-
-function factsOf(device: Device, { seeds, quick }: ReproduceOptions, ms: number): Report["facts"] {
-  return [
-    ["device", device.description],
-    ["seeds", seeds.join(", ")],
-    ["made", `${new Date().toISOString().slice(0, 10)} in ${Math.round(ms / 1000)} s`],
-    ...(quick ? [["note", "quick run: too few steps to judge claims about quality"] as const] : []),
-  ];
-}
-
-async function writeResults(
-  out: string,
-  facts: Report["facts"],
-  finished: readonly Finished[],
-  missing: readonly string[],
-): Promise<void> {
-  const isWhole = missing.length === 0, page = join(out, isWhole ? "index.html" : "partial.html");
-  const results = finished.map(({ name, title, source, settings, findings, tables }) => {
-    return { name, title, source, settings, findings, tables };
-  });
-  const json = { facts: Object.fromEntries(facts), missing, results };
-  await writeJsonAtomic(join(out, isWhole ? "results.json" : "partial.json"), json);
-  const sections = finished.map((one) => ({ ...one, id: one.name })), title = "LoRA, reproduced";
-  await writeFileAtomic(page, await renderPage({ title, facts, sections }, await loadMathJax()));
-  const outdated = isWhole ? ["partial.json", "partial.html"] : [];
-  for (const name of outdated) await removeFile(join(out, name));
-  printFindings(finished, facts, page);
-}
-
-function printFindings(finished: readonly Finished[], facts: Report["facts"], page: string): void {
-  for (const { name, settings, findings } of finished) {
-    if (findings.length === 0) console.log(`${name}: ${settings}`);
-    for (const { claim, found, verdict } of findings) {
-      console.log(`${verdict}: ${claim}\n    ${found}`);
-    }
-  }
-  for (const [name, text] of facts) if (name === "partial") console.log(`\n${name}: ${text}`);
-  console.log(`\nreport: ${page}`);
 }

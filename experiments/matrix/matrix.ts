@@ -4,6 +4,7 @@ import { DeviceError } from "../../src/core/errors.ts";
 import { grouped } from "../../src/core/numbers.ts";
 import type { Device } from "../../src/device/device.ts";
 import { type RoleBar, roleBars, table } from "../../src/figures/mod.ts";
+import said from "../../src/paper/printed/claims.json" with { type: "json" };
 import { type Experiment, experiment } from "../frame/mod.ts";
 import { gpt3 } from "../gpt3.ts";
 import { type MatrixResult, measureMatrix, rank } from "./measure.ts";
@@ -58,8 +59,11 @@ export const matrix: Experiment = experiment({
       `At ${isGpt3s(width) ? "GPT-3's width" : `width ${grouped(width)}, below GPT-3's`}, ` +
       "merging changes outputs only by rounding, and unmerging restores every bit",
     rule:
-      `held when merged and unmerged outputs differ by at most ${tolerance} of the largest output, 64 ` +
+      `when merged and unmerged outputs differ by at most ${tolerance} of the largest output, 64 ` +
       "outputs of each token differ from float64 by no more than that, and every weight keeps its bits",
+    ...said.matrixUnmerged,
+    ours: ({ mergeError, changed }) =>
+      `differ by ${mergeError.toExponential(0)}; ${changed} weights changed`,
     holds: ({ largest, mergeError, error, changed }) =>
       Math.max(mergeError, error) <= tolerance * largest && changed === 0,
     found: ({ width, largest, mergeError, error, changed }) =>
@@ -68,8 +72,10 @@ export const matrix: Experiment = experiment({
       `${error.toExponential(1)}; ${changed} of ${grouped(width ** 2)} weights changed.`,
   }, {
     text: "An update of rank r takes 2r / d of the memory of its d x d matrix",
-    rule: "held when, in the ledger, the weight has exactly d / 2r times the bytes of the adapter",
-    printed: true,
+    rule: "when, in the ledger, the weight has exactly d / 2r times the bytes of the adapter",
+    exact: true,
+    ...said.matrixBytes,
+    ours: (result) => `d / 2r = ${grouped(result.width / (2 * rank))} times smaller`,
     holds(result) {
       const { weight, adapter } = unmergedBytes(result);
       return weight / adapter === result.width / (2 * rank);

@@ -104,16 +104,17 @@ export const plantedControls: Experiment = experiment({
   settings: "64 inputs and outputs, 256 examples in full batches, r = 8. Runs on noise: D = 0, " +
     "noise of standard deviation 1. Tasks that share directions: D with 8 equal singular values, no noise.",
   scale: true,
+  beyond: true,
   claims: [{
     text: "In ΔW·S^½, updates that learned only noise are no more similar than by chance",
-    rule: `held when φ(8, 8) is within ${deviations} standard deviations of chance, ` +
+    rule: `when φ(8, 8) is within ${deviations} standard deviations of chance, ` +
       `${chance} ± ${band.toFixed(3)}, for both kinds of inputs and every seed`,
     holds: (rows) => noiseOnly(rows).every(({ inMetric }) => Math.abs(inMetric - chance) <= band),
     found: (rows) => `φ(8, 8): ${list(rows, "inMetric")}.`,
   }, {
     text: "In raw ΔW, updates that learned noise on correlated inputs seem to share a task",
     rule:
-      `held when φ(8, 8) on correlated inputs is more than ${deviations} standard deviations above ` +
+      `when φ(8, 8) on correlated inputs is more than ${deviations} standard deviations above ` +
       "chance for every seed; directions that the inputs hardly use cost nothing to fill",
     brokenInFull:
       "seeds 1 to 3 on correlated inputs: 0.196, 0.165, 0.183 where more than 0.183 is required",
@@ -122,8 +123,7 @@ export const plantedControls: Experiment = experiment({
     found: (rows) => `φ(8, 8): ${list(rows, "raw")}; chance ${chance}.`,
   }, {
     text: "Tasks that share s of 8 directions show a similarity of s/8",
-    rule:
-      `held when φ(8, 8) of the two ΔW is within ${sharedTolerance} of s/8 for every s and seed`,
+    rule: `when φ(8, 8) of the two ΔW is within ${sharedTolerance} of s/8 for every s and seed`,
     holds: (rows) => worst(rows) <= sharedTolerance,
     found: (rows) =>
       `${sharing(rows).length} pairs; the largest difference is ${worst(rows).toExponential(1)}.`,

@@ -141,10 +141,11 @@ export const facts: Experiment = experiment({
     "random tokens and the token that follows them; LoRA on the output projection of the last MLP, " +
     "150 steps of AdamW on at most 32 facts each, α = r; no other text is rehearsed.",
   scale: true,
+  beyond: true,
   claims: [{
     text: "In a linear memory, LoRA stores as much as its rank allows",
     rule:
-      `held when (loss - best) / loss before is at most ${excessTolerance} and at least -${roundoff} ` +
+      `when (loss - best) / loss before is at most ${excessTolerance} and at least -${roundoff} ` +
       "for every number of facts, rank and seed",
     scale: false,
     quick: false,
@@ -152,8 +153,7 @@ export const facts: Experiment = experiment({
     found: (rows) => `${excessRange(rows)}.`,
   }, {
     text: "In the transformer, more facts need a higher rank",
-    rule:
-      `held when the lowest measured rank with a recall of at least ${100 * wantedRecall}% does ` +
+    rule: `when the lowest measured rank with a recall of at least ${100 * wantedRecall}% does ` +
       "not fall as the number of facts grows, and is higher for the most than for the fewest, for every seed",
     holds: (rows) =>
       neededRanks(rows).every(({ ranks }) =>

@@ -78,19 +78,19 @@ export const fullRankShift: Experiment = experiment({
   settings: `${width} inputs and outputs, ${examples} white examples with noise of standard ` +
     `deviation ${noise} on every output, D of norm 1 and full rank. Trained to the end, no early stopping.`,
   scale: true,
+  beyond: true,
   claims: [{
     text: "With scarce data, both methods reach the risk that least squares and reduced-rank " +
       "regression predict",
     rule:
-      `held when |risk - known answer| is at most ${tolerance} of the risk without adaptation for every ` +
+      `when |risk - known answer| is at most ${tolerance} of the risk without adaptation for every ` +
       "exponent, method and seed",
     holds: (rows) => worst(rows) <= tolerance,
     found: (rows) =>
       `${rows.length} runs; the largest difference is ${worst(rows).toExponential(1)}.`,
   }, {
     text: "LoRA wins if the shift's spectrum falls fast and loses if it is flat enough",
-    rule:
-      `held when LoRA at r = ${judgedRank} has the lower risk at a = 2 and the higher at a = 0, ` +
+    rule: `when LoRA at r = ${judgedRank} has the lower risk at a = 2 and the higher at a = 0, ` +
       `and the curves cross within ${crossingTolerance} of where the known answers do, for every seed`,
     holds: (rows) =>
       crossings(rows).every(({ measured = NaN, known = NaN, losesAtFlat, winsAtSteep }) =>

@@ -7,7 +7,7 @@ import type { Figure } from "../../src/figures/mod.ts";
 import { experiment } from "../frame/mod.ts";
 import type { Claim, Experiment, MadeRun, PlanContext } from "../frame/mod.ts";
 import { enough } from "./rules.ts";
-import { planTransformer, textSource, type TransformerRun } from "./transformer_runs.ts";
+import { planTransformer, TextSource, type TransformerRun } from "./transformer_runs.ts";
 
 const plantedRank = 4;
 
@@ -70,8 +70,9 @@ function places(rows: readonly Row[]) {
 
 const bendClaim: Claim<readonly Row[]> = {
   text: "The divergence curve bends at the planted rank, r* = 4 on q and v",
-  rule: "held when, of all measured doublings of the rank, the one that reaches r* lowers the " +
+  rule: "when, of all measured doublings of the rank, the one that reaches r* lowers the " +
     `divergence by the largest factor, and at most ${100 * enough}% remains there, for every seed`,
+  ours: (rows) => `bend at r = ${bends(rows).map(({ bend }) => bend).join(", ")}`,
   holds: (rows) => bends(rows).every(({ bend, left }) => bend === plantedRank && left <= enough),
   found: (rows) =>
     `Largest factor at rank ${bends(rows).map(({ bend }) => bend).join(", ")}; remaining at r*: ${
@@ -81,7 +82,7 @@ const bendClaim: Claim<readonly Row[]> = {
 
 const placeClaim: Claim<readonly Row[]> = {
   text: "An adapter in the wrong place cannot make up for it with a higher rank",
-  rule: "held when, with the shift planted in q alone, adapting v at r* leaves more of the " +
+  rule: "when, with the shift planted in q alone, adapting v at r* leaves more of the " +
     "divergence than adapting q at r*/2, a rank known to be too low, for every seed",
   holds: (rows) => places(rows).every(({ right, wrong }) => wrong > right),
   found(rows) {
@@ -120,7 +121,7 @@ export const plantedTransformer: Experiment = experiment({
     "predictions on text.",
   source: "Control for Hu et al. 2021, section 7",
   runs(context) {
-    const source = textSource();
+    const source = new TextSource();
     return transformerRuns(context).map((run) => planTransformer(run, source, context.quick));
   },
   rows: (made) => made.map(rowOf),
@@ -129,6 +130,7 @@ export const plantedTransformer: Experiment = experiment({
     "0.2 ‖W‖. Batches of 8 x 32 tokens of text that the base was not trained on; AdamW, cosine " +
     "schedule, α = r.",
   scale: true,
+  beyond: true,
   claims: (rows) => plantedInOne(rows).length > 0 ? [bendClaim, placeClaim] : [bendClaim],
   tables: [(rows) =>
     table({

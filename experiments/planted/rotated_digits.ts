@@ -81,9 +81,10 @@ export const rotatedDigits: Experiment = experiment({
     "Inputs are rotated by 135° in m planes, each of two neighboring principal directions. AdamW, " +
     "cosine schedule, batches of 128, α = r.",
   scale: true,
+  beyond: true,
   claims: [{
     text: "The divergence curve bends at the planted rank, r* = 2m",
-    rule: "held when, of all measured doublings of the rank, the one that reaches r* lowers the " +
+    rule: "when, of all measured doublings of the rank, the one that reaches r* lowers the " +
       `divergence by the largest factor, and at most ${100 * enough}% remains there, for every m ` +
       "and seed",
     brokenInFull:
@@ -96,8 +97,7 @@ export const rotatedDigits: Experiment = experiment({
       }%. Ranks measured: ${[...new Set(readings(rows).map(({ ranks }) => ranks))].join("; ")}.`,
   }, {
     text: "The needed rank grows with the task's difficulty: twice the number of rotated planes",
-    rule:
-      `held when the lowest measured rank at which at most ${100 * enough}% of the divergence ` +
+    rule: `when the lowest measured rank at which at most ${100 * enough}% of the divergence ` +
       "remains is 2m, for every m and seed",
     holds: (rows) => readings(rows).every(({ needed, planted }) => needed === planted),
     found: (rows) => `Needed rank: ${say(rows, "needed")}.`,

@@ -9,6 +9,7 @@ import { frobeniusNorm, gaussian, identity, multiplyTransposed } from "../../src
 import { rowsOf, svd } from "../../src/linalg/mod.ts";
 import type { DenseMatrix } from "../../src/linalg/mod.ts";
 import type { StudyModule } from "./study.ts";
+import { type Grid, phi } from "./subspace_rows.ts";
 
 /** An update as in the paper, or in the metric of the layer's inputs. */
 type View = (factors: LowRankFactors, metric: InputStatistics) => LowRankFactors;
@@ -51,15 +52,20 @@ function measuring(view: View, { layer, weight, metric, updates }: StudyModule) 
     const deltas = updates.get(rank)!.map((update) => view(update, metric));
     const options = { seed: randomSeed, rank, weightValues: own.values };
     const measured = deltas.map((delta) => amplification(delta, W, options));
-    const lefts = draws.map(({ left }) => rowsOf(left, 0, rank));
+    const lefts = draws.map(({ left }) => rowsOf(left, 0, rank)), { rows: dimensions } = weight;
+    const randomOverlaps = lefts.map((left) => similarityGrid(top, left));
+    const overlap = meanSimilarity(
+      deltas.map((delta) => similarityGrid(top, updateDirections(delta).left)),
+    );
     const byChance = draws.map(({ right }, i) => {
       return frobeniusNorm(
         multiplyTransposed(lefts[i], multiplyTransposed(rowsOf(right, 0, rank), W)),
       );
     });
+    const deltaNorm = mean(measured.map(({ deltaNorm }) => deltaNorm));
     return {
       /** ‖ΔW‖. */
-      deltaNorm: mean(measured.map(({ deltaNorm }) => deltaNorm)),
+      deltaNorm,
       /** ‖W‖. */
       weightNorm: mean(measured.map(({ weightNorm }) => weightNorm)),
       /** ‖UᵀWVᵀ‖ with ΔW's directions, random ones, and W's own. */
@@ -67,16 +73,24 @@ function measuring(view: View, { layer, weight, metric, updates }: StudyModule) 
       inRandom: mean(byChance),
       randomSpread: standardDeviation(byChance),
       inWeight: mean(measured.map(({ inWeight }) => inWeight)),
-      /** ‖ΔW‖ / ‖UᵀWVᵀ‖. */
+      /** ‖ΔW‖ / ‖UᵀWVᵀ‖, and with random directions. */
       factor: mean(measured.map(({ factor }) => factor)),
+      randomFactor: deltaNorm / mean(byChance),
       /** φ(i, j) between W's top left directions and ΔW's, and random ones; d is `dimensions`. */
-      overlap: meanSimilarity(
-        deltas.map((delta) => similarityGrid(top, updateDirections(delta).left)),
-      ),
-      randomOverlap: meanSimilarity(lefts.map((left) => similarityGrid(top, left))),
-      dimensions: weight.rows,
+      overlap,
+      randomOverlap: meanSimilarity(randomOverlaps),
+      dimensions,
+      /** How many of W's top directions ΔW has beyond chance, and the most that a random matrix has. */
+      pickedUp: pickedUp(overlap, dimensions),
+      randomPickedUp: Math.max(...randomOverlaps.map((grid) => pickedUp(grid, dimensions))),
     };
   };
+}
+
+/** ‖UᵀV‖² of all directions down and across, which by chance is their product / d, less that. */
+function pickedUp(grid: Grid, dimensions: number): number {
+  const down = grid.length, across = grid[0].length;
+  return Math.min(down, across) * phi(grid, down, across) - down * across / dimensions;
 }
 
 /** A whole matrix in a view: an update whose other factor is the identity. */

@@ -5,6 +5,7 @@ import { activationsOf, type InputStatistics } from "../../src/analysis/mod.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
 import { openBaseWeights, secondMoments } from "../../src/inspect/mod.ts";
 import type { DenseMatrix } from "../../src/linalg/mod.ts";
+import type { Device } from "../../src/device/device.ts";
 import type { RunResult } from "../../src/runs/mod.ts";
 import { baseFolder, loadBase } from "../base_model.ts";
 import type { ExperimentContext } from "../frame/mod.ts";
@@ -31,7 +32,8 @@ export async function loadStudy(
   for (const folder of await adapterFolders(runs, results, context)) {
     adapters.push((await readAdapter(folder)).updates);
   }
-  const metrics = await inputMetrics(context, adapters[0].map(({ module }) => module));
+  const names = adapters[0].map(({ module }) => module), { device } = context;
+  const metrics = await known.getOrInsertComputed(device, () => inputMetrics(device, names));
   using weights = await openBaseWeights(baseFolder);
   return await Promise.all(adapters[0].map(async (update, place): Promise<StudyModule> => {
     const { shape: [rows, columns], data } = await weights.weightOf(update);
@@ -45,8 +47,11 @@ export async function loadStudy(
   }));
 }
 
+/** What each device has computed: two experiments read it. */
+const known = new WeakMap<Device, ReturnType<typeof inputMetrics>>();
+
 /** The metric of each layer's inputs: the base's, on the validation split. */
-async function inputMetrics({ device }: ExperimentContext, names: readonly string[]) {
+async function inputMetrics(device: Device, names: readonly string[]) {
   using base = await loadBase(device);
   const data = studyData(false), { examples } = data.evaluation;
   const batches = await openEvaluation({ ...data, evaluation: { split: "validation", examples } });

@@ -1,5 +1,6 @@
 /** Figures 3, 4, 6 and 7: which directions are shared between ranks, seeds and layers. @module */
 
+import said from "../../src/paper/printed/claims.json" with { type: "json" };
 import { type Claim, claimsIn, type Experiment, experiment } from "../frame/mod.ts";
 import { missingRuns } from "./adapters.ts";
 import { largeRank, smallRank, studySettings, subspaceRuns } from "./runs.ts";
@@ -36,37 +37,56 @@ function each(modules: Modules, value: (found: Similarity) => number, gaussian: 
   return `${own.join(", ")}; ${gaussian}: ${random.join(", ")}.`;
 }
 
+const eighth = ({ seeds }: Similarity) => phi(seeds, 8, 8);
+const controlOf = ({ control }: ModuleSimilarity) => control;
+
+/** The least and the largest of a number. */
+function rangeOf<Part>(parts: readonly Part[], value: (part: Part) => number): string {
+  const values = parts.map(value);
+  return `${Math.min(...values).toFixed(2)} to ${Math.max(...values).toFixed(2)}`;
+}
+
+const topRange = ({ modules }: SpaceSimilarity) =>
+  `φ(1, 1) = ${rangeOf(modules, ({ ranks }) => phi(ranks, 1, 1))}`;
+
 const topFound = ({ modules }: SpaceSimilarity) =>
   `φ(1, 1): ${each(modules, ({ ranks }) => phi(ranks, 1, 1), "Gaussian updates")}`;
 
 /** The rules of docs/decisions/0012 on one space. */
 export const subspaceClaims: readonly Claim<SpaceSimilarity>[] = [{
   text: "Figure 3: r = 8 and r = 64 share their top direction",
-  rule:
-    "held when, in at least three of the four modules, φ(1, 1) is above 0.5, and at most 0.5 for " +
+  rule: "when, in at least three of the four modules, φ(1, 1) is above 0.5, and at most 0.5 for " +
     "Gaussian updates",
+  ...said.figure3Top,
+  ours: topRange,
   holds: ({ modules }) => mostOf(modules, sharesTop),
   found: topFound,
 }, {
   text: "Figure 3: r = 8 and r = 64 do not share their other directions",
-  rule: "held when (8 φ(8, 8) − φ(1, 1)) / 7 < 0.5 in at least three of the four modules",
+  rule: "when (8 φ(8, 8) − φ(1, 1)) / 7 < 0.5 in at least three of the four modules",
+  ...said.figure3Rest,
+  ours: ({ modules }) => rangeOf(modules, restShared),
   holds: ({ modules }) => mostOf(modules, (module) => restShared(module) < shared),
   found: ({ modules }) => `directions 2 to 8: ${each(modules, restShared, "Gaussian updates")}`,
 }, {
   text: "Figure 4: two seeds share directions at r = 64, Gaussian matrices do not",
-  rule:
-    "held when φ(8, 8) is at least twice that of Gaussian matrices of the same shapes in every " +
+  rule: "when φ(8, 8) is at least twice that of Gaussian matrices of the same shapes in every " +
     "module, and theirs, in A, is within 0.02 of chance, max(i, j) / d",
+  ...said.figure4Seeds,
+  ours: ({ modules }) =>
+    `φ(8, 8) ${rangeOf(modules, eighth)}; Gaussian ${rangeOf(modules.map(controlOf), eighth)}`,
   holds: ({ modules, chance }) =>
     modules.every(({ seeds, control }) => {
-      const random = phi(control.seeds, 8, 8);
+      const random = eighth(control);
       const isChance = chance === undefined || Math.abs(random - chance) <= chanceTolerance;
       return isChance && phi(seeds, 8, 8) >= 2 * random;
     }),
-  found: ({ modules }) => `φ(8, 8): ${each(modules, ({ seeds }) => phi(seeds, 8, 8), "Gaussian")}`,
+  found: ({ modules }) => `φ(8, 8): ${each(modules, eighth, "Gaussian")}`,
 }, {
   text: "Figure 4: q has more common directions than v",
-  rule: "held when the largest i with φ(i, i) ≥ 0.5, summed over the layers, is larger for q",
+  rule: "when the largest i with φ(i, i) ≥ 0.5, summed over the layers, is larger for q",
+  ...said.figure4Query,
+  ours: ({ modules }) => `${commonOf(modules, "q")} for q, ${commonOf(modules, "v")} for v`,
   holds: ({ modules }) => commonOf(modules, "q") > commonOf(modules, "v"),
   found({ modules }) {
     const counts = modules.map((module) => `${short(module)} ${commonDirections(module)}`);
@@ -76,7 +96,9 @@ export const subspaceClaims: readonly Claim<SpaceSimilarity>[] = [{
   },
 }, {
   text: "Figures 6, 7: r = 8 and r = 64 share their top direction in every layer",
-  rule: "held when the first rule's condition for figure 3 is met by q and by v in both layers",
+  rule: "when the first rule's condition for figure 3 is met by q and by v in both layers",
+  ...said.figures6And7,
+  ours: topRange,
   holds: ({ modules }) => modules.every(sharesTop),
   found: topFound,
 }];
@@ -94,7 +116,9 @@ export const subspaces: Experiment = experiment({
   runs: (context) => missingRuns(subspaceRuns([smallRank, largeRank]), context),
   rows: subspaceRows,
   scale: true,
-  claims: ({ judged }) => judged.flatMap((found) => claimsIn(found.space, subspaceClaims, found)),
+  // The paper looks at A only.
+  claims: ({ judged }) =>
+    judged.flatMap((found) => claimsIn(found.space, subspaceClaims, found, found.space !== "A")),
   tables: [({ judged, drawn }) => similarityTable([...judged, ...drawn])],
   figures: subspaceFigures,
 });

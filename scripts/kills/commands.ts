@@ -23,6 +23,9 @@ interface Command {
 
 const model = golden("gpt2_tiny");
 
+/** The files of the main job's report. */
+const report = /(^|\/)(index\.html|partial\.json)$/;
+
 /** The commands by the names of what is killed. */
 export const commands: Readonly<Record<string, Command>> = {
   train: {
@@ -50,7 +53,7 @@ export const commands: Readonly<Record<string, Command>> = {
       return Promise.resolve((output) => ["experiments/main.ts", ...options, output]);
     },
     // The report has the time that it took.
-    result: (contents) => new Map([...contents].filter(([name]) => !/partial\.\w+$/.test(name))),
+    result: (contents) => new Map([...contents].filter(([name]) => !report.test(name))),
     found: (_, contents, whole) => {
       for (const done of whole.keys()) {
         if (!/\bdone\.json$/.test(done) || !contents.has(done)) continue;
@@ -60,9 +63,9 @@ export const commands: Readonly<Record<string, Command>> = {
           return Promise.resolve("torn");
         }
       }
-      return Promise.resolve(
-        [...contents.keys()].some((name) => /partial\.html$/.test(name)) ? "new" : "old",
-      );
+      const data = [...contents].find(([name]) => /partial\.json$/.test(name))?.[1];
+      const { missing = ["facts"] } = data ? JSON.parse(new TextDecoder().decode(data)) : {};
+      return Promise.resolve(missing.includes("facts") ? "old" : "new");
     },
   },
 };

@@ -2,7 +2,7 @@
 
 import type { Figure } from "../figures/figure.ts";
 import { heatmaps } from "../figures/heatmaps.ts";
-import type { Report } from "../figures/page.ts";
+import type { Report } from "../figures/report.ts";
 import type { ComparedUpdate } from "../inspect/mod.ts";
 
 /** One heat map per module, all on one scale from 0 to 1. */

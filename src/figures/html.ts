@@ -75,14 +75,18 @@ function valueHtml(value: string | number | undefined, unit: Unit, draw: DrawFor
 
 /** The style of each verdict; any other is `open`. */
 const kinds: Readonly<Record<string, string>> = {
-  "held": "held",
-  "equal when rounded": "held",
+  "reproduced": "good",
+  "holds": "good",
+  "equal when rounded": "good",
   "equal when truncated": "near",
+  "not reproduced at this scale": "near",
+  "holds here, not with --full": "near",
   "quoted": "none",
+  "not judged (quick run)": "none",
 };
 
-/** A verdict in its color. */
-export function verdictHtml(verdict: string): string {
-  const kind = verdict.startsWith("not judged") ? "none" : kinds[verdict] ?? "open";
-  return `<span class="verdict ${kind}">${escapeHtml(verdict)}</span>`;
+/** A verdict in its color, with how many have it. */
+export function verdictHtml(verdict: string, count?: number): string {
+  const kind = kinds[verdict] ?? "open", many = count === undefined ? "" : `: ${count}`;
+  return `<span class="verdict ${kind}">${escapeHtml(verdict)}${many}</span>`;
 }

@@ -4,6 +4,7 @@ export type { Computation, Remarks } from "./computation.ts";
 export { type PrintedTable, printedTables, tableLabel } from "./printed/mod.ts";
 export { type QuotedTable, quotedTable } from "./quoted.ts";
 export { comparisonTables, formulaTables, verdictFigure, verdictTable } from "./tables.ts";
+export { printedAgainstOurs } from "./scatter.ts";
 export type { Rational } from "./rational.ts";
 export {
   computationOf,

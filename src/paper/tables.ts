@@ -94,7 +94,7 @@ export function formulaTables(rows: readonly PaperRow[]): DataTable[] {
 }
 
 /** Colors of what is compared, without what is only quoted. */
-const colors = {
+export const verdictColors = {
   "equal when rounded": palette.merged,
   "equal when truncated": palette.series[4],
   "differs": palette.full,
@@ -102,7 +102,7 @@ const colors = {
 
 /** A bar for each table with cells that can be computed, by verdict. */
 export function verdictFigure(rows: readonly PaperRow[]): Figure {
-  const verdicts = Object.keys(colors) as (keyof typeof colors)[];
+  const verdicts = Object.keys(verdictColors) as (keyof typeof verdictColors)[];
   const counts = byTable(rows).map(([name, own]) => {
     return { label: tableLabel(name), ...countVerdicts(own) };
   });
@@ -113,7 +113,7 @@ export function verdictFigure(rows: readonly PaperRow[]): Figure {
     caption:
       "One bar per table; its length counts printed cells. Numbers that only training could give are left out.",
     data: verdicts.map((name) => {
-      const marker = { color: colors[name] };
+      const marker = { color: verdictColors[name] };
       return barsAcross(reached, (count) => count[name], ({ label }) => label, marker, { name });
     }),
     layout: baseLayout(

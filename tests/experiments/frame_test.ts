@@ -1,7 +1,7 @@
 /** The frame of the experiments: what it makes of claims, captions and progress. */
 
 import { assertEquals, assertRejects } from "@std/assert";
-import { type Claim, judge } from "../../experiments/frame/claim.ts";
+import { type Claim, claimsIn, judge } from "../../experiments/frame/claim.ts";
 import type { ExperimentContext } from "../../experiments/frame/planned_runs.ts";
 import {
   experiment,
@@ -13,7 +13,7 @@ import type { RunResult } from "../../src/runs/mod.ts";
 
 const claim = (more: Partial<Claim<number>> = {}): Claim<number> => ({
   text: "It is small",
-  rule: "held when it is below 3",
+  rule: "when it is below 3",
   holds: (value) => value < 3,
   found: (value) => `It is ${value}.`,
   ...more,
@@ -23,44 +23,81 @@ const verdictOf = (more: Partial<Claim<number>>, value: number, quick = false) =
   judge(claim(more), value, quick).verdict;
 
 Deno.test("a broken claim says whether scale or the paper's number is what broke it", () => {
-  assertEquals(verdictOf({}, 4), "not held");
-  assertEquals(verdictOf({ scale: true }, 4), "not held at this scale");
-  assertEquals(verdictOf({ printed: true }, 4), "differs from the paper");
-  for (const more of [{}, { scale: true }, { printed: true }]) {
-    assertEquals(verdictOf(more, 2), "held");
+  assertEquals(verdictOf({}, 4), "not reproduced");
+  assertEquals(verdictOf({ scale: true }, 4), "not reproduced at this scale");
+  assertEquals(verdictOf({ exact: true }, 4), "differs");
+  for (const more of [{}, { scale: true }, { exact: true }]) {
+    assertEquals(verdictOf(more, 2), "reproduced");
   }
 });
 
+Deno.test("a claim that the paper does not make is neither reproduced nor not", () => {
+  for (const more of [{}, { scale: true }, { exact: true }]) {
+    assertEquals(verdictOf({ ...more, beyond: true }, 2), "holds");
+    assertEquals(verdictOf({ ...more, beyond: true }, 4), "does not hold");
+  }
+  const { rule, beyond } = judge(claim({ beyond: true }), 2, false);
+  assertEquals([rule, beyond], ["holds when it is below 3", true]);
+});
+
 Deno.test("a number that is none keeps no claim", () => {
-  assertEquals(verdictOf({}, NaN), "not held");
+  assertEquals(verdictOf({}, NaN), "not reproduced");
 });
 
 Deno.test("a quick run judges what does not depend on scale, and what is said to be judged", () => {
   const notJudged = "not judged (quick run)";
   for (const value of [2, 4]) {
     assertEquals(verdictOf({ scale: true }, value, true), notJudged);
-    assertEquals(verdictOf({ printed: true, quick: false }, value, true), notJudged);
+    assertEquals(verdictOf({ exact: true, quick: false }, value, true), notJudged);
   }
-  assertEquals(verdictOf({}, 4, true), "not held");
-  assertEquals(verdictOf({ printed: true }, 4, true), "differs from the paper");
-  assertEquals(verdictOf({ scale: true, quick: true }, 4, true), "not held at this scale");
+  assertEquals(verdictOf({}, 4, true), "not reproduced");
+  assertEquals(verdictOf({ exact: true }, 4, true), "differs");
+  assertEquals(verdictOf({ scale: true, quick: true }, 4, true), "not reproduced at this scale");
 });
 
 Deno.test("a finding has the claim's words, which may depend on the rows", () => {
   assertEquals(judge(claim({ text: (value) => `At ${value} it is small` }), 2, false), {
     claim: "At 2 it is small",
-    rule: "held when it is below 3",
+    rule: "reproduced when it is below 3",
     found: "It is 2.",
-    verdict: "held",
+    verdict: "reproduced",
   });
 });
 
-Deno.test("what --full measured stands beside a finding that is held, and beside no other", () => {
-  const found = (value: number, quick = false) =>
-    judge(claim({ scale: true, brokenInFull: "φ: 0" }), value, quick).found;
-  assertEquals(found(2), "It is 2. With --full it did not hold (quoted from decision 0013): φ: 0.");
-  assertEquals(found(4), "It is 4.");
-  assertEquals(found(2, true), "It is 2.");
+Deno.test("what the paper prints, its sentence and our number are the claim's own", () => {
+  const words = { printed: "1", quote: "“about one” (section 1)" };
+  const finding = judge(claim({ ...words, ours: (value) => `${value}` }), 2, false);
+  assertEquals(finding, { ...judge(claim(), 2, false), ...words, ours: "2" });
+});
+
+Deno.test("on a part that the paper does not look at, claims have our number and not the paper's", () => {
+  const words = { printed: "1", quote: "“about one”", ours: (value: number) => `${value}` };
+  const [within] = claimsIn("A", [claim(words)], 2);
+  assertEquals(judge(within, 0, false), {
+    ...judge(claim(words), 2, false),
+    claim: "It is small (in A)",
+  });
+  const [outside] = claimsIn("B", [claim(words)], 2, true);
+  assertEquals(judge(outside, 0, false), {
+    claim: "It is small (in B)",
+    rule: "holds when it is below 3",
+    found: "It is 2.",
+    verdict: "holds",
+    beyond: true,
+    ours: "2",
+  });
+});
+
+Deno.test("what --full broke is said by verdict and text where it holds, and nowhere else", () => {
+  const found = (value: number, quick = false) => {
+    const broken = claim({ scale: true, beyond: true, brokenInFull: "φ: 0" });
+    const { verdict, found } = judge(broken, value, quick);
+    return [verdict, found];
+  };
+  const inFull = " With --full it did not hold (quoted from decision 0013): φ: 0.";
+  assertEquals(found(2), ["holds here, not with --full", `It is 2.${inFull}`]);
+  assertEquals(found(4), ["does not hold", "It is 4."]);
+  assertEquals(found(2, true), ["not judged (quick run)", "It is 2."]);
 });
 
 const definition: ExperimentDefinition<unknown, number> = {
@@ -113,8 +150,8 @@ Deno.test("an experiment says once that its claims depend on scale; a claim may 
   const claims = [broken, { ...broken, scale: false }];
   const verdicts = async (quick: boolean) =>
     (await outcomeOf({ scale: true, claims }, { quick })).findings.map(({ verdict }) => verdict);
-  assertEquals(await verdicts(false), ["not held at this scale", "not held"]);
-  assertEquals(await verdicts(true), ["not judged (quick run)", "not held"]);
+  assertEquals(await verdicts(false), ["not reproduced at this scale", "not reproduced"]);
+  assertEquals(await verdicts(true), ["not judged (quick run)", "not reproduced"]);
 });
 
 Deno.test("results come in the order of the runs, and progress never falls", async () => {

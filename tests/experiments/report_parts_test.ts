@@ -1,34 +1,14 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { DryDevice } from "../../src/device/dry.ts";
 import { reproduce } from "../../experiments/frame/reproduce.ts";
+import { Browser } from "../support/browser.ts";
+import { untilFiguresLive } from "../support/figures_on_page.ts";
 import { browserPath } from "../support/parts.ts";
 import { withFolder } from "../support/folders.ts";
 
-const browser = browserPath();
-
-/** The page as a browser without a network leaves it. */
-async function openOffline(path: string, profile: string): Promise<string> {
-  const { stdout } = await new Deno.Command(browser!, {
-    args: [
-      "--headless",
-      "--no-sandbox",
-      "--disable-gpu",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--host-resolver-rules=MAP * ~NOTFOUND",
-      `--user-data-dir=${profile}`,
-      "--virtual-time-budget=10000",
-      "--dump-dom",
-      `file://${path}`,
-    ],
-    stderr: "null",
-  }).output();
-  return new TextDecoder().decode(stdout);
-}
-
 Deno.test({
   name: "the report draws its figures in a browser without a network",
-  ignore: browser === undefined,
+  ignore: browserPath() === undefined,
   fn: async () => {
     await withFolder(async (out) => {
       using device = new DryDevice();
@@ -41,12 +21,16 @@ Deno.test({
       } finally {
         Object.assign(console, { log, error });
       }
-      const page = await openOffline(`${out}/partial.html`, `${out}/profile`);
-      for (const id of ["counts", "gpt3-memory", "scaling-memory", "scaling-parameters"]) {
-        assertStringIncludes(page, `<div data-figure="${id}" class="plot js-plotly-plot`);
-      }
-      assertEquals((page.match(/<svg class="main-svg"/g)?.length ?? 0) >= 4, true);
-      assertStringIncludes(page, "174,604,259,328");
+      await using browser = await Browser.start({ offline: true });
+      await using page = await browser.open(`file://${out}/index.html`);
+      await page.evaluate(`document.querySelectorAll("details").forEach((one) => one.open = true)`);
+      await untilFiguresLive(page, 4);
+      const ids =
+        `[...document.querySelectorAll(".js-plotly-plot")].map((one) => one.dataset.figure)`;
+      assertEquals((await page.evaluate<string[]>(ids)).sort(), [
+        ...["counts", "gpt3-memory", "scaling-memory", "scaling-parameters"],
+      ]);
+      assertStringIncludes(await page.evaluate("document.body.innerText"), "174,604,259,328");
     });
   },
 });

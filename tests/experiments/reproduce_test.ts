@@ -5,16 +5,20 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
+import { setTimeout as delay } from "node:timers/promises";
 import { claimFolder } from "../../src/core/folder_claim.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { countTrained } from "../../experiments/counting.ts";
 import { gpt3Memory } from "../../experiments/memory.ts";
 import { parseReproduceArgs } from "../../experiments/main.ts";
 import { experiments, selectExperiments } from "../../experiments/registry.ts";
+import { expectedSeconds } from "../../experiments/times.ts";
 import type { Experiment } from "../../experiments/frame/experiment.ts";
 import { reproduce } from "../../experiments/frame/reproduce.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
+import { flagsOf } from "../cli/lowrank.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
+import { rootPath } from "../support/source_files.ts";
 
 Deno.test("GPT-3 175B: LoRA trains 9,251 times fewer values at r = 4 and 37,003 times at r = 1", () => {
   const full = countTrained(0);
@@ -41,6 +45,7 @@ Deno.test("the arguments of reproduce are read, and wrong ones named", () => {
     out: "results/quick",
     quick: true,
     full: false,
+    open: false,
     shard: undefined,
   });
   assertEquals(parseReproduceArgs(["--full", "--shard", "2/4"]), {
@@ -50,6 +55,7 @@ Deno.test("the arguments of reproduce are read, and wrong ones named", () => {
     out: "results",
     quick: false,
     full: true,
+    open: false,
     shard: { index: 2, count: 4 },
   });
   for (const shard of ["0/2", "3/2", "1", "a/b", "1/2/3"]) {
@@ -59,7 +65,17 @@ Deno.test("the arguments of reproduce are read, and wrong ones named", () => {
     assertThrows(() => parseReproduceArgs(["--seeds", seeds]), RangeError, "--seeds must be");
   }
   assertThrows(() => parseReproduceArgs(["--device", "tpu"]), RangeError, "found tpu");
-  assertThrows(() => selectExperiments(["countin"]), RangeError, "counting, memory");
+  const meant = "(did you mean --quick?)";
+  assertThrows(() => parseReproduceArgs(["--quikc"]), RangeError, `no option --quikc ${meant}`);
+  assertThrows(() => parseReproduceArgs(["--zebra=1"]), RangeError, "no option --zebra");
+  const only = () => selectExperiments(["memory", "countin"]);
+  const error = assertThrows(only, RangeError, "--only takes counting, memory, ");
+  assertMatch(error.message, /; found countin \(did you mean counting\?\)$/);
+});
+
+Deno.test("every experiment has a time, which weighs the progress bar", () => {
+  const names = experiments.map(({ name }) => name);
+  assertEquals(Object.keys(expectedSeconds).sort(), names.toSorted());
 });
 
 Deno.test("the main job merges, unmerges and switches adapters exactly, and writes what it found", async () => {
@@ -76,11 +92,11 @@ Deno.test("the main job merges, unmerges and switches adapters exactly, and writ
     const before = device.ledger.read().live;
     await silently(() => reproduce(device, options, new AbortController().signal));
     assertEquals(device.ledger.read().live, before);
-    assertEquals(filesIn(out), ["adapters", "partial.html", "partial.json", "runs"]);
+    assertEquals(filesIn(out), ["adapters", "index.html", "partial.json", "runs"]);
     const { results, facts } = JSON.parse(await Deno.readTextFile(`${out}/partial.json`));
     assertMatch(facts.partial, /^by --only; without counting, memory, .*real-adapter/);
     const [, exact, switched] = results[0].findings;
-    assertEquals([exact.verdict, switched.verdict], ["held", "held"]);
+    assertEquals([exact.verdict, switched.verdict], ["reproduced", "reproduced"]);
     assertStringIncludes(exact.found, "0 of the base's numbers changed");
     const adapters = filesIn(`${out}/adapters`);
     assertEquals(adapters, ["nouns-lora-16-seed1", "verbs-lora-16-seed1"]);
@@ -112,17 +128,17 @@ Deno.test("a main job that is stopped says what is missing, and replaces no whol
 });
 
 /** Runs the main job with other results, or failures, in place of what experiments find. */
-async function withRuns(
+async function withRuns<T>(
   runOf: (name: string) => Experiment["run"],
-  work: () => Promise<void>,
-): Promise<void> {
+  work: () => Promise<T>,
+): Promise<T> {
   using restored = new DisposableStack();
   for (const one of experiments) {
     const { run } = one;
     restored.defer(() => one.run = run);
     one.run = runOf(one.name);
   }
-  await work();
+  return await work();
 }
 
 const nothing = { settings: "Nothing.", findings: [], tables: [], figures: [] };
@@ -139,8 +155,102 @@ Deno.test("an experiment that fails is named in the report of the others, and en
     const { facts, results } = JSON.parse(await Deno.readTextFile(`${out}/partial.json`));
     assertEquals(results.map(({ name }: { name: string }) => name), ["counting"]);
     assertMatch(facts.partial, /^memory failed \(no [!-~]*memory\); without memory, /);
-    assertStringIncludes(await Deno.readTextFile(`${out}/partial.html`), "memory failed");
+    assertStringIncludes(await Deno.readTextFile(`${out}/index.html`), "memory failed");
   });
+});
+
+Deno.test("the page is there before the first experiment, and grows with each", async () => {
+  await withFolder(async (out) => {
+    const only = ["counting", "memory", "paper"], pages: string[] = [], missing: number[] = [];
+    const options = { only, seeds: [1], deviceKind: undefined, out, quick: true, full: false };
+    using device = await openCpuDevice({ threads: 1 });
+    const runOf = () => async () => {
+      pages.push(await Deno.readTextFile(`${out}/index.html`));
+      const data = JSON.parse(await Deno.readTextFile(`${out}/partial.json`));
+      missing.push(data.missing.length);
+      return nothing;
+    };
+    const job = () => silently(() => reproduce(device, options, new AbortController().signal));
+    await withRuns(runOf, async () => void await job());
+    const states = (page: string) =>
+      Array.from(page.matchAll(/<section class="pending" id="(\w+)">.*?class="state">(.*?)</g))
+        .map(([, id, state]) => `${id} ${state}`);
+    assertEquals(pages.map(states), [
+      ["counting running", "memory waiting", "paper waiting"],
+      ["memory running", "paper waiting"],
+      ["paper running"],
+    ]);
+    assertEquals(missing.map((count) => experiments.length - count), [0, 1, 2]);
+    for (const [done, page] of pages.entries()) {
+      assertMatch(
+        page,
+        new RegExp(`<main data-growing>.*Still running: ${done} of 3 experiments are done`, "s"),
+      );
+    }
+    const last = await Deno.readTextFile(`${out}/index.html`);
+    assertEquals([states(last), last.includes("<main data-growing>")], [[], false]);
+    assertStringIncludes(last, '<p class="notice">Only a part: by --only; without resident, ');
+  });
+});
+
+Deno.test("a report grows beside a whole one until it is whole, and then leads there", async () => {
+  await withFolder(async (out) => {
+    const options = { only: [], seeds: [1], deviceKind: undefined, out, quick: true, full: false };
+    using device = await openCpuDevice({ threads: 1 });
+    const job = () => silently(() => reproduce(device, options, new AbortController().signal));
+    const before = { page: "", growing: "" };
+    const runOf = (found: string) => () => async () => {
+      before.page = await Deno.readTextFile(`${out}/index.html`);
+      before.growing = await Deno.readTextFile(`${out}/partial.html`).catch(() => "");
+      return { ...nothing, settings: found };
+    };
+    await withRuns(runOf("Found first."), async () => void await job());
+    assertEquals([before.growing, before.page.includes("Found first.")], ["", true]);
+    const said = await withRuns(runOf("Found second."), job);
+    assertEquals([before.page.includes("Found second."), before.page.includes("Found first.")], [
+      ...[false, true],
+    ]);
+    assertStringIncludes(before.growing, "Found second.");
+    assertEquals(filesIn(out), ["index.html", "partial.html", "results.json"]);
+    assertStringIncludes(await Deno.readTextFile(`${out}/index.html`), "Found second.");
+    assertMatch(
+      await Deno.readTextFile(`${out}/partial.html`),
+      /refresh" content="0; url=index.html"/,
+    );
+    assertMatch(said, /report: file:\/\/\/.*\/index\.html$/);
+  });
+});
+
+Deno.test({
+  name: "--open shows the page that grows, and a job without a browser goes on",
+  ignore: Deno.build.os !== "linux",
+  fn: () =>
+    withFolder(async (folder) => {
+      const opener = `${folder}/bin/xdg-open`, opened = `${folder}/opened`;
+      await Deno.mkdir(`${folder}/bin`);
+      const run = (name: string) =>
+        new Deno.Command(Deno.execPath(), {
+          args: [
+            ...["run", "--no-check", ...flagsOf("reproduce"), "experiments/main.ts", "--open"],
+            ...["--only", "counting", "--device", "cpu", "--out", `${folder}/${name}`],
+          ],
+          cwd: rootPath,
+          env: { PATH: `${folder}/bin` },
+        }).output();
+      const alone = await run("alone"), text = new TextDecoder();
+      assertEquals(alone.code, 0);
+      const address = `file://${folder}/alone/index.html`;
+      const note = `note: cannot open ${address}: xdg-open cannot be started`;
+      assertStringIncludes(text.decode(alone.stderr), note);
+      await Deno.writeTextFile(
+        opener,
+        `#!/bin/sh\necho "$1" > ${opened}.tmp && /bin/mv ${opened}.tmp ${opened}\n`,
+      );
+      await Deno.chmod(opener, 0o755);
+      assertEquals((await run("shown")).code, 0);
+      while (!filesIn(folder).includes("opened")) await delay(20); // the job does not wait for it
+      assertEquals(await Deno.readTextFile(opened), `file://${folder}/shown/index.html\n`);
+    }),
 });
 
 Deno.test("a whole report replaces a partial one", async () => {

@@ -1,11 +1,13 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { tableCsv } from "../../src/figures/download.ts";
 import type { DataTable } from "../../src/figures/figure.ts";
 import { formulas, formulaTex } from "../../src/accounting/mod.ts";
 import { formatBytes, formatValue } from "../../src/figures/format.ts";
 import { figureLoader, loaderScripts } from "../../src/figures/figure_card.ts";
 import { loadMathJax } from "../../src/figures/formula.ts";
 import { escapeHtml, tableHtml } from "../../src/figures/html.ts";
-import { renderPage } from "../../src/figures/page.ts";
+import { PageRenderer, renderPage } from "../../src/figures/page.ts";
+import type { Report, Section } from "../../src/figures/report.ts";
 import { hostile, lines } from "./fixtures.ts";
 
 const table: DataTable = {
@@ -65,7 +67,7 @@ Deno.test("only verdicts have color, small print is below, and formulas are draw
     ],
   });
   const kinds = Array.from(html.matchAll(/class="verdict (\w+)"/g), ([, kind]) => kind);
-  assertEquals(kinds, ["held", "near", "open", "none", "open"]);
+  assertEquals(kinds, ["good", "near", "open", "none", "open"]);
   assertStringIncludes(html, `<p class="detail">${escapeHtml(hostile)}</p>`);
   assertStringIncludes(html, "<code>a&lt;b</code>");
   assertEquals([html.includes(hostile), html.match(/class="detail"/g)?.length], [false, 1]);
@@ -88,45 +90,152 @@ Deno.test("MathJax draws a formula in the color of its text, with a label for sc
   }
 });
 
+const part = { question: "Q", source: "P", settings: "W", findings: [], tables: [], figures: [] };
+const judged = { claim: "C", rule: "R", found: "F", verdict: "reproduced" };
+
+/** A page of sections that are given as far as they matter. */
+const pageOf = (sections: Partial<Section>[], more: Partial<Report> = {}) =>
+  renderPage({
+    title: "T",
+    facts: [["k", "v"]],
+    sections: sections.map((one, i) => ({ id: `s${i}`, title: `S${i}`, ...part, ...one })),
+    ...more,
+  });
+
+/** The texts of the cells of each row of the table in a part of the first screen. */
+function rowsIn(page: string, id: string): string[][] {
+  const html = new RegExp(`<section id="${id}">.*?</section>`, "s").exec(page)?.[0] ?? "";
+  const rows = Array.from(html.matchAll(/<tr>(<td.*?)<\/tr>/gs), ([, row]) => row);
+  return rows.map((row) =>
+    Array.from(row.matchAll(/<td.*?>(.*?)<\/td>/gs), ([, cell]) => cell.replace(/<.*?>/g, ""))
+  );
+}
+
 Deno.test("a page contains its library and figures, and nothing in its data can end the script", async () => {
-  const figure = {
-    id: "f",
-    title: hostile,
-    caption: "c",
-    data: [{ type: "scatter" as const, name: hostile }],
-    layout: {},
-  };
-  const section = {
-    id: "s",
-    title: "S",
-    question: "Q",
-    source: "P",
-    settings: "W",
-    findings: [{ claim: "C", rule: "R", found: "F", verdict: "held" }],
-    tables: [table],
-    figures: [figure],
-  };
-  const page = await renderPage({ title: "T", facts: [["k", "v"]], sections: [section] });
-  assertEquals(page.match(/<\/script>/g)?.length, 2); // the figure's own, and the library
+  const data = [{ type: "scatter" as const, name: hostile }];
+  const figure = { id: "f", title: hostile, caption: "c", data, layout: {} };
+  const citation = { name: hostile, type: "text/x-bibtex", text: hostile };
+  const sections = [{ findings: [judged], tables: [table], figures: [figure] }];
+  const page = await pageOf(sections, { citation, downloads: [citation] });
+  assertEquals(page.match(/<\/script>/g)?.length, 3); // the figure's, the page's, and the library
   assertStringIncludes(page, '<div data-figure="f" class="plot"><img alt="');
   assertStringIncludes(page, await figureLoader());
-  assertMatch(page, /class="verdict held">held</);
+  assertMatch(page, /class="verdict good">reproduced</);
   const addresses = Array.from(page.matchAll(/<[^>]* (?:src|href)="([^"]*)"/g), ([, to]) => to);
-  assertEquals(addresses.filter((to) => !/^(#|data:image\/svg\+xml;base64,)/.test(to)), []);
+  const own =
+    /^(#|data:(image\/svg\+xml|text\/csv;charset=utf-8|text\/x-bibtex;charset=utf-8);base64,)/;
+  assertEquals(addresses.filter((to) => !own.test(to)), []);
 });
 
-Deno.test("the contents name each section above its claims, and no section without a claim", async () => {
-  const part = { question: "", source: "", settings: "", tables: [], figures: [] };
-  const finding = { claim: hostile, rule: "R", found: "F", verdict: "held" };
-  const sections = [
-    { ...part, id: "one", title: "One", findings: [finding, finding] },
-    { ...part, id: "bare", title: "Bare", findings: [] },
+Deno.test("the first screen lists the paper's claims by what it prints, and those beyond it apart", async () => {
+  const findings = [
+    { ...judged, claim: hostile, printed: "10", ours: "9 < 10", verdict: "differs" },
+    { ...judged, claim: "long" },
+    { ...judged, claim: "more", beyond: true, ours: "4", verdict: "does not hold" },
   ];
-  const page = await renderPage({ title: "T", facts: [], sections });
-  const contents = /<nav class="summary">.*?<\/nav>/s.exec(page)![0];
-  const links = Array.from(contents.matchAll(/<a href="(.*?)">(.*?)<\/a>/g), ([, ...all]) => all);
-  assertEquals(links, [["#one", "One"]]);
-  assertEquals(contents.split(escapeHtml(hostile)).length, 3);
+  const verdicts = [["reproduced", "as printed"], ["differs", "a number"]] as const;
+  const page = await pageOf([{ findings }, {}], { verdicts });
+  assertEquals(rowsIn(page, "claims"), [[escapeHtml(hostile), "10", "9 &lt; 10", "differs"]]);
+  assertEquals(rowsIn(page, "beyond"), [["more", "4", "does not hold"]]);
+  const counts = Array.from(
+    page.matchAll(/<p class="counts">(.*?)<\/p>/g),
+    ([, html]) => html.replace(/<.*?>/g, ""),
+  );
+  assertEquals(counts, ["reproduced: 1 differs: 1", "does not hold: 1"]);
+  assertStringIncludes(page, "1 more claim of the paper, with longer answers, is in the sections.");
+  assertStringIncludes(page, '<dt><span class="verdict open">differs</span></dt><dd>a number</dd>');
+});
+
+Deno.test("the contents name every part that there is, and what is not finished", async () => {
+  const links = (page: string) =>
+    Array.from(/<nav aria-label="Contents">.*?<\/nav>/s.exec(page)![0].matchAll(/<li>(.*?)<\/li>/g))
+      .map(([, html]) =>
+        html.replace(/<a href="#(.*?)">(.*?)<\/a>/, "$1 $2").replace(/<.*?>/g, "")
+      );
+  assertEquals(links(await pageOf([{}])), ["s0 S0"]);
+  const pending = { id: "p", title: "P", question: "?", state: "waiting" };
+  const findings = [judged, { ...judged, beyond: true }];
+  const page = await renderPage({
+    title: "T",
+    facts: [],
+    sections: [{ id: "one", title: "One", ...part, findings }, pending],
+    verdicts: [],
+    citation: { name: "a.bib", type: "text/x-bibtex", text: "@misc{}" },
+  });
+  assertEquals(links(page), [
+    "claims Claims of the paper",
+    "beyond Beyond the paper",
+    "words What the words mean",
+    "one One",
+    "p P waiting",
+    "cite How to cite",
+  ]);
+  assertMatch(
+    page,
+    /<section class="pending" id="p"><h2>P<\/h2><span class="state">waiting<\/span>/,
+  );
+});
+
+Deno.test("sections are folded, a single one is open, and so are tables up to a screen", async () => {
+  const long = { ...table, id: "long", rows: Array.from({ length: 21 }, () => ({ name: "a" })) };
+  const tables = [table, { ...table, id: "quoted", quoted: "by them" }, long, {
+    ...table,
+    id: "late",
+  }];
+  const page = await pageOf([{ tables }, {}]);
+  const folds = (html: string) =>
+    Array.from(html.matchAll(/<details class="(?:section|fold)[^>]*id="([^"]*)"( open)?>/g))
+      .map(([, id, open = ""]) => id + open);
+  assertEquals(folds(page), ["s0", "fold-quoted", "fold-long", "fold-late", "s1"]);
+  assertMatch(page, /<table id="t"><caption>/);
+  assertMatch(page, /<summary>[^<]* \(by them\)<\/summary>/);
+  assertEquals(folds(await pageOf([{}])), ["s0 open"]);
+});
+
+Deno.test("a finding has the paper's sentence and both numbers, and one beyond the paper is apart", async () => {
+  const more = { printed: "3 times", ours: "3.40 times", quote: "“a third”, abstract" };
+  const findings = [{ ...judged, ...more }, { ...judged, claim: "D", beyond: true }];
+  const page = await pageOf([{ findings: findings.toReversed() }]);
+  const html = /<details class="section".*?<\/details>/s.exec(page)![0];
+  assertStringIncludes(
+    html,
+    "<dl><dt>paper</dt><dd>3 times</dd><dt>ours</dt><dd>3.40 times</dd></dl>",
+  );
+  assertStringIncludes(html, "<blockquote>“a third”, abstract</blockquote>");
+  assertMatch(html, /<strong>C<.*<h3>Beyond the paper<\/h3>.*<strong>D</s);
+});
+
+Deno.test("a table can be saved as CSV, with all digits and its small print", () => {
+  const { name, text } = tableCsv({
+    id: "t",
+    title: "T",
+    columns: [
+      { key: "name", label: 'the "name", quoted', unit: "text", detail: "why" },
+      { key: "loss", label: "loss", unit: "nats" },
+    ],
+    rows: [{ name: "a, b", why: "one\ntwo", loss: 1 / 3 }, { name: "c" }],
+  });
+  assertEquals(name, "t.csv");
+  const heads = '"the ""name"", quoted","the ""name"", quoted: detail",loss\r\n';
+  assertEquals(text, `${heads}"a, b","one\ntwo",0.3333333333333333\r\nc,,\r\n`);
+});
+
+Deno.test("a page that is written again draws each section once", async () => {
+  const renderer = new PageRenderer(), drawn: string[] = [];
+  const [a, b] = ["a", "b"].map((id) => ({
+    ...part,
+    ...{ id, title: id },
+    get question() {
+      return drawn.push(id), "Q";
+    },
+  }));
+  const report = (second: Report["sections"][number]) => {
+    return { title: "T", facts: [], sections: [a, second] };
+  };
+  await renderer.render(report({ id: "b", title: "b", question: "?", state: "running" }));
+  const page = await renderer.render(report(b));
+  assertEquals(drawn, ["a", "b"]);
+  assertEquals(page === await renderPage(report(b)), true);
 });
 
 Deno.test("a page's policy names its scripts by their hashes, and lets nothing else run or load", async () => {
@@ -145,7 +254,7 @@ Deno.test("a page's policy names its scripts by their hashes, and lets nothing e
     return `'sha256-${new Uint8Array(digest).toBase64()}'`;
   }));
   const [, allowed] = /script-src ([^;]*);/.exec(policy)!;
-  assertEquals([scripts.length, allowed.split(" ").sort()], [3, hashes.sort()]);
+  assertEquals([scripts.length, allowed.split(" ").sort()], [4, hashes.sort()]);
   assertEquals(
     policy.replace(/script-src [^;]*;/, "…;"),
     "default-src 'none'; …; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'",

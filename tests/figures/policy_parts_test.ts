@@ -3,7 +3,8 @@
 import { assertEquals } from "@std/assert";
 import { comparisonReport } from "../../src/cli/comparison_report.ts";
 import { loadMathJax } from "../../src/figures/formula.ts";
-import { renderPage, type Report } from "../../src/figures/page.ts";
+import { renderPage } from "../../src/figures/page.ts";
+import type { Report } from "../../src/figures/report.ts";
 import { Browser, type Page } from "../support/browser.ts";
 import { moveSliders, pageSlider, untilFiguresLive } from "../support/figures_on_page.ts";
 import { withFolder } from "../support/folders.ts";

@@ -22,7 +22,7 @@ export function findingTable(findings: readonly Finding[]): DataTable {
       { key: "verdict", label: "verdict", unit: "verdict" },
       { key: "found", label: "found", unit: "text" },
     ],
-    rows: findings.map((finding) => ({ ...finding })),
+    rows: findings.map(({ claim, rule, verdict, found }) => ({ claim, rule, verdict, found })),
   };
 }
 

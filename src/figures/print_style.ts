@@ -1,0 +1,17 @@
+/** A report on paper: everything is unfolded, nothing scrolls, and a row or figure stays on one page. @module */
+
+/** CSS for printing. */
+export const printStyle = `
+@page { margin: 15mm 12mm; }
+@media print {
+  body { font-size: 10pt; } main { max-width: none; padding: 0; }
+  .contents, .save, .notice, .section > summary::before { display: none; }
+  details::details-content { content-visibility: visible; display: block; }
+  .section { break-before: auto; } summary, h2, h3, caption { break-after: avoid; }
+  .finding, figure, tr, .pending { break-inside: avoid; }
+  .plot img { height: auto; } .scroll { overflow: visible; border: 0; padding: 0; background: none; } table { font-size: 8pt; }
+  th, td { padding: .1rem .3rem; } td:first-child { overflow-wrap: anywhere; } .verdict { white-space: nowrap; }
+  td:has(.detail):first-child { min-width: 0; } .claims td:last-child { width: auto; }
+  .quoted table { font-size: 6.5pt; } a { color: inherit; text-decoration: none; }
+  .verdict { border: 1px solid currentColor; font-size: .95em; }
+}`;

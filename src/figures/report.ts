@@ -1,0 +1,88 @@
+/** What a report is made of. @module */
+
+import type { Download } from "./download.ts";
+import type { DataTable, Figure } from "./figure.ts";
+
+/** A claim that has been judged: what was claimed, the rule, what was found, and the verdict, as texts. */
+export interface JudgedClaim
+  extends Readonly<Record<"claim" | "rule" | "found" | "verdict", string>> {
+  /** Whether the paper makes no such claim: it is listed apart and not counted with the paper's. */
+  readonly beyond?: boolean;
+  /** What the paper prints, in a few words. */
+  readonly printed?: string;
+  /** What was found, in a few words; claims that have this are listed on the first screen. */
+  readonly ours?: string;
+  /** The paper's own sentence, with its place. */
+  readonly quote?: string;
+}
+
+/** One experiment in a report. */
+export interface Section {
+  /** Unique in the report; also the anchor. */
+  readonly id: string;
+  /** Heading. */
+  readonly title: string;
+  /** Its question. */
+  readonly question: string;
+  /** The place in the paper. */
+  readonly source: string;
+  /** What was run. */
+  readonly settings: string;
+  /** Its claims. */
+  readonly findings: readonly JudgedClaim[];
+  /** Its tables. */
+  readonly tables: readonly DataTable[];
+  /** Its figures. */
+  readonly figures: readonly Figure[];
+}
+
+/** An experiment without results. */
+export interface PendingSection extends Pick<Section, "id" | "title" | "question"> {
+  /** Why there are none: `waiting`, `running`. */
+  readonly state: string;
+}
+
+/** A word with its meaning. */
+export type Meaning = readonly [word: string, meaning: string];
+
+/** The content of a page. */
+export interface Report {
+  /** Heading. */
+  readonly title: string;
+  /** What it is about, in one paragraph. */
+  readonly lead?: string;
+  /** How it was made: device, seeds, time. */
+  readonly facts: readonly (readonly [name: string, value: string])[];
+  /** Its sections, in the order shown. */
+  readonly sections: readonly (Section | PendingSection)[];
+  /** What a reader must know first: that it is still being written, or is only a part. */
+  readonly notice?: string;
+  /** Whether it is still being written: the page then reloads itself. Default false. */
+  readonly isGrowing?: boolean;
+  /** What the verdicts mean. */
+  readonly verdicts?: readonly Meaning[];
+  /** What other words mean. */
+  readonly terms?: readonly Meaning[];
+  /** How to cite it, as BibTeX. */
+  readonly citation?: Download;
+  /** Files to save beside the tables. */
+  readonly downloads?: readonly Download[];
+}
+
+/** Whether there are results. */
+export function isDone(section: Section | PendingSection): section is Section {
+  return !("state" in section);
+}
+
+/** How many claims have each verdict, in the order in which the verdicts are explained. */
+export function countVerdicts(
+  findings: readonly JudgedClaim[],
+  verdicts: readonly Meaning[] = [],
+): [verdict: string, count: number][] {
+  const found = Map.groupBy(findings, ({ verdict }) => verdict);
+  const names = new Set([...verdicts.map(([word]) => word), ...found.keys()]);
+  return [...names].flatMap((name) => {
+    const count = found.get(name)?.length;
+    return count === undefined ? [] : [[name, count]];
+  });
+}

@@ -1,0 +1,23 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { bibtex } from "../../src/core/citation.ts";
+import { sourceText } from "../support/source_files.ts";
+
+/** One field of an entry, on one line. */
+const fieldOf = (entry: string, name: string): string =>
+  new RegExp(`^  ${name} += \\{(.*?)\\},?$`, "ms").exec(entry)![1].replaceAll(/\s+/g, " ");
+
+Deno.test("the BibTeX says what CITATION.cff says, of the program and of the paper", () => {
+  const [software, paper] = bibtex.split(/\n(?=@)/), cff = sourceText("CITATION.cff");
+  const [own, reference] = cff.split("references:");
+  assertStringIncludes(own, `title: "${fieldOf(software, "title")}"`);
+  assertStringIncludes(own, `\nlicense: ${fieldOf(software, "license")}\n`);
+  assertStringIncludes(own, `- name: "${fieldOf(software, "author").replace(/^\{(.*)\}$/, "$1")}"`);
+  assertStringIncludes(own, `\nversion: ${fieldOf(software, "version")}\n`);
+  assertStringIncludes(reference, `title: "${fieldOf(paper, "title").replaceAll(/[{}]/g, "")}"`);
+  assertStringIncludes(reference, `collection-title: "${fieldOf(paper, "booktitle")}"`);
+  assertStringIncludes(reference, `year: ${fieldOf(paper, "year")}\n`);
+  assertStringIncludes(reference, `url: "${fieldOf(paper, "url")}"`);
+  const names = reference.matchAll(/family-names: (.*)\n +given-names: (.*)/g);
+  const authors = Array.from(names, ([, family, given]) => `${family}, ${given}`);
+  assertEquals(fieldOf(paper, "author").split(" and "), authors);
+});

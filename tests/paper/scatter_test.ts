@@ -1,0 +1,22 @@
+import { assertEquals } from "@std/assert";
+import { paperRows, printedAgainstOurs } from "../../src/paper/mod.ts";
+
+Deno.test("every number that can be computed is a mark in both panels, and none that is quoted", () => {
+  const rows = paperRows(), { data } = printedAgainstOurs(rows);
+  const marks = data.filter(({ mode }) => mode === "markers");
+  const count = (axis?: string) =>
+    marks.filter(({ yaxis }) => yaxis === axis).reduce((sum, { x }) => sum + x!.length, 0);
+  assertEquals([count(), count("y2")], [140, 140]);
+  const names = marks.map(({ name, showlegend }) => `${name} ${showlegend}`);
+  assertEquals(names, [
+    ...["equal when rounded true", "equal when truncated true", "differs true"],
+    ...["equal when rounded false", "equal when truncated false", "differs false"],
+  ]);
+});
+
+Deno.test("a mark is the printed number and ours in whole units, and says where it is printed", () => {
+  const row = paperRows("table5").find(({ cell }) => cell.startsWith("W_q, W_v"))!;
+  const [, , , upper, , , lower] = printedAgainstOurs([row]).data;
+  assertEquals([upper.x, upper.y, lower.y], [[18_874_368], [18e6], [18e6 / 18_874_368]]);
+  assertEquals(upper.text, [`Table 5, ${row.cell}: 18M`]);
+});
