@@ -1,6 +1,7 @@
 /** Running experiments one after the other and keeping what they found. @module */
 
 import { join } from "node:path";
+import { blasAdvice } from "../../src/blas/mod.ts";
 import { claimFolder } from "../../src/core/folder_claim.ts";
 import { openInBrowser } from "../../src/core/open_in_browser.ts";
 import { JobBar, unlessStopped, withProgress } from "../../src/core/progress_bar.ts";
@@ -49,6 +50,8 @@ export async function reproduce(
   const chosen = selectExperiments(options.only), job = { ...options, device, signal };
   using _ = options.shard ? undefined : await claimFolder(options.out); // Shards share a folder.
   console.error(`device: ${device.description}`);
+  const advice = device.kind === "cpu" ? blasAdvice() : undefined;
+  if (advice !== undefined) console.error(advice);
   if (options.shard) return await trainShard(chosen, options.shard, job);
   const folder = await ReportFolder.open(options.out, new PageRenderer(await loadMathJax()));
   const record = new JobRecord(chosen, await factsOf(device, options));

@@ -24,7 +24,7 @@ const styles: Readonly<Record<string, string>> = {
   quoted: "opacity:.85",
   number: `text-align:right;font-variant-numeric:tabular-nums${nowrap}`,
   detail: "margin:.1em 0 0;opacity:.75;font-size:.9em",
-  "verdict held": `${chip}background:#d8f0e4;color:#0b5137`,
+  "verdict good": `${chip}background:#d8f0e4;color:#0b5137`,
   "verdict near": `${chip}background:#f6efb5;color:#55490a`,
   "verdict open": `${chip}background:#fbe6cf;color:#70400a`,
   "verdict none": `${chip}background:#eceef2;color:#4b5260`,

@@ -68,7 +68,7 @@ Deno.test("a table's bundle needs no style sheet, and its text has columns", asy
       { key: "tex", label: "formula", unit: "math" },
     ],
     rows: [
-      { name: hostile, count: 1234567, verdict: "held", tex: "a<b", why: "small" },
+      { name: hostile, count: 1234567, verdict: "reproduced", tex: "a<b", why: "small" },
       { name: "b", verdict: "differs" },
     ],
   });
@@ -86,6 +86,18 @@ Deno.test("a formula is LaTeX, a picture for light and dark, and text, but not H
   assertEquals(Object.keys(bundle), ["text/latex", "image/svg+xml", "text/plain"]);
   assertEquals(bundle["text/latex"], "$$\\Delta W = s B A$$");
   assertStringIncludes(String(bundle["image/svg+xml"]), "prefers-color-scheme:dark");
+});
+
+Deno.test("in a notebook every verdict has its color", async () => {
+  const words = ["reproduced", "not reproduced at this scale", "differs", "quoted"];
+  const columns = [{ key: "verdict", label: "", unit: "verdict" }] as const;
+  const rows = words.map((verdict) => ({ verdict }));
+  const html = String((await tableBundle({ id: "v", title: "V", columns, rows }))["text/html"]);
+  const colors = Array.from(
+    html.matchAll(/<span style="[^"]*background:(#\w+)/g),
+    ([, color]) => color,
+  );
+  assertEquals(new Set(colors).size, words.length);
 });
 
 Deno.test("columns of one group stand below its heading, and as text each has it in its own", async () => {
