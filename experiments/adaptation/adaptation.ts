@@ -1,7 +1,7 @@
 /** Full fine-tuning against LoRA at three ranks, on real text. @module */
 
 import { join } from "node:path";
-import { mean } from "../../src/core/numbers.ts";
+import { fromTo, mean } from "../../src/core/numbers.ts";
 import { openFile } from "../../src/core/storage.ts";
 import { axis, baseLayout, dots, line, logAxis, lossCurves } from "../../src/figures/mod.ts";
 import { type Figure, palette } from "../../src/figures/mod.ts";
@@ -155,12 +155,7 @@ export const adaptation: Experiment = experiment({
     scale: true,
     quick: true,
     ...said.storage,
-    ours(rows) {
-      const [least, most] = [Math.min, Math.max].map((pick) =>
-        pick(...rows.lora.map(smaller(rows)))
-      );
-      return `${least.toFixed(0)} to ${most.toFixed(0)} times smaller`;
-    },
+    ours: (rows) => `${fromTo(rows.lora.map(smaller(rows)), 0)} times smaller`,
     holds: (rows) => rows.lora.every((row) => smaller(rows)(row) > 2),
     found(rows) {
       const times = (row: MethodRow) => smaller(rows)(row).toFixed(1);

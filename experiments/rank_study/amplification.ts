@@ -1,7 +1,7 @@
 /** Figure 8 and table 7: how an update relates to the weight that it changes. @module */
 
 import { type Cell, type Figure, heatmaps, table } from "../../src/figures/mod.ts";
-import { measured } from "../../src/paper/printed/mod.ts"; // paper/mod.ts would load mathjs
+import { printedTables } from "../../src/paper/printed/mod.ts"; // paper/mod.ts would load mathjs
 import said from "../../src/paper/printed/claims.json" with { type: "json" };
 import { type Claim, claimsIn, type Experiment, experiment } from "../frame/mod.ts";
 import { missingRuns } from "./adapters.ts";
@@ -26,22 +26,33 @@ const overlapOf = ({ overlap }: AmplificationRow) =>
 const chanceOf = ({ overlap, dimensions }: AmplificationRow) =>
   Math.max(overlap.length, overlap[0].length) / dimensions;
 
-const atRank = (rows: Rows, rank: number) => rows.filter((row) => row.rank === rank);
-const atSmallest = (rows: Rows) => atRank(rows, smallest),
-  atLargest = (rows: Rows) => atRank(rows, largest);
+/** A layer's rows at the smallest and the largest rank. */
+function layersOf(rows: Rows) {
+  return [...Map.groupBy(rows, ({ layer }) => layer).values()].map((own) => {
+    const at = (rank: number) => own.find((row) => row.rank === rank)!;
+    return { small: at(smallest), large: at(largest) };
+  });
+}
 
-/** The same layer's row at the largest rank. */
-const partnerOf = (rows: Rows, { layer }: AmplificationRow) =>
-  atLargest(rows).find((row) => row.layer === layer)!;
+type Layer = ReturnType<typeof layersOf>[number];
+type Text<T> = (row: T) => string;
 
-const list = (rows: Rows, text: (row: AmplificationRow) => string) =>
+/** Whether a rule is met in both layers, and a few words about each. */
+const inBoth = (rule: (layer: Layer) => boolean) => (rows: Rows) => layersOf(rows).every(rule);
+const short = (text: Text<Layer>) => (rows: Rows) => layersOf(rows).map(text).join(" and ");
+
+const list = (rows: Rows, text: Text<AmplificationRow>) =>
   rows.map((row) => `layer ${row.layer}, r = ${row.rank}: ${text(row)}`).join("; ");
-
-/** A number of each layer, in a few words. */
-const short = (rows: Rows, text: (row: AmplificationRow) => string) => rows.map(text).join(" and ");
 
 const besideRandom = ({ inDelta, inRandom, randomSpread }: AmplificationRow) =>
   `${inDelta.toFixed(3)}, random ${inRandom.toFixed(3)} ± ${randomSpread.toFixed(3)}`;
+
+const besideOwn = ({ inDelta, inWeight }: AmplificationRow) =>
+  `${inDelta.toFixed(2)}, W's own ${inWeight.toFixed(2)}`;
+
+/** From the smallest rank to the largest. */
+const change = ({ small, large }: Layer, key: "pickedUp" | "factor" | "randomFactor") =>
+  `${small[key].toFixed(2)} to ${large[key].toFixed(2)}`;
 
 /** The rules of docs/decisions/0012, as corrected, on the rows of one view. */
 export const amplificationClaims: readonly Claim<Rows>[] = [{
@@ -49,8 +60,10 @@ export const amplificationClaims: readonly Claim<Rows>[] = [{
   rule: `when φ(${topDirections}, ${smallest}) between the left directions of W_q and of ΔW_q at ` +
     `r = ${smallest} is at most twice chance in both layers`,
   ...said.figure8Top,
-  ours: (rows) => short(atSmallest(rows), (row) => overlapOf(row).toFixed(2)),
-  holds: (rows) => atSmallest(rows).every((row) => overlapOf(row) <= 2 * chanceOf(row)),
+  ours: short(({ small }) =>
+    `${overlapOf(small).toFixed(2)}, chance ${chanceOf(small).toFixed(2)}`
+  ),
+  holds: inBoth(({ small }) => overlapOf(small) <= 2 * chanceOf(small)),
   found: (rows) =>
     `${list(rows, (row) => `${overlapOf(row).toFixed(3)}, chance ${chanceOf(row).toFixed(3)}`)}. ` +
     "In the paper 0.2 is twice its chance, 0.096.",
@@ -60,90 +73,70 @@ export const amplificationClaims: readonly Claim<Rows>[] = [{
     `min(${topDirections}, r)·φ(${topDirections}, r) − ${topDirections}·r / d, is larger at r = ${largest} ` +
     `than at r = ${smallest} and than that of each of ${randomDraws} random matrices, in both layers`,
   ...said.figure8Larger,
-  ours: (rows) =>
-    short(
-      atSmallest(rows),
-      (row) => `${row.pickedUp.toFixed(2)} to ${partnerOf(rows, row).pickedUp.toFixed(2)}`,
-    ),
-  holds: (rows) =>
-    atSmallest(rows).every((row) => {
-      const { pickedUp, randomPickedUp } = partnerOf(rows, row);
-      return pickedUp > row.pickedUp && pickedUp > randomPickedUp;
-    }),
-  found: (rows) =>
-    `Directions beyond chance: ${
-      list(rows, ({ pickedUp, randomPickedUp }) =>
-        `${pickedUp.toFixed(2)}, a random matrix at most ${randomPickedUp.toFixed(2)}`)
-    }.`,
+  ours: short((layer) => change(layer, "pickedUp")),
+  holds: inBoth(({ small, large }) =>
+    large.pickedUp > Math.max(small.pickedUp, large.randomPickedUp)
+  ),
+  found(rows) {
+    const found = list(
+      rows,
+      ({ pickedUp, randomPickedUp }) =>
+        `${pickedUp.toFixed(2)}, a random matrix at most ${randomPickedUp.toFixed(2)}`,
+    );
+    return `Directions beyond chance: ${found}.`;
+  },
 }, {
   text: "Table 7: ΔW_q has a stronger correlation with W_q than random directions",
   rule: `when at r = ${smallest} ‖UᵀW_qVᵀ‖ for ΔW's directions is above the mean over ` +
     `${randomDraws} random draws by more than ${deviations} standard deviations of a draw, in both layers`,
   ...said.table7Random,
-  ours: (rows) => short(atSmallest(rows), besideRandom),
-  holds: (rows) =>
-    atSmallest(rows).every(({ inDelta, inRandom, randomSpread }) =>
-      inDelta > inRandom + deviations * randomSpread
-    ),
-  found: (rows) =>
-    `${
+  ours: short(({ small }) => besideRandom(small)),
+  holds: inBoth(({ small: { inDelta, inRandom, randomSpread } }) =>
+    inDelta > inRandom + deviations * randomSpread
+  ),
+  found(rows) {
+    const times = short(({ small: { inDelta, inRandom } }) => (inDelta / inRandom).toFixed(2))(
+      rows,
+    );
+    return `${
       list(rows, besideRandom)
-    } (±: standard deviation of one draw). In the paper ΔW's is 16 times ` +
-    `random's; here, at r = ${smallest}, ${
-      short(atSmallest(rows), ({ inDelta, inRandom }) => (inDelta / inRandom).toFixed(2))
-    } times.`,
+    } (±: standard deviation of one draw). In the paper ΔW's is 16 ` +
+      `times random's; here, at r = ${smallest}, ${times} times.`;
+  },
 }, {
   text: "Table 7: ΔW_q amplifies directions that W_q does not emphasize",
   rule:
     `when at r = ${smallest} ‖UᵀW_qVᵀ‖ for ΔW's directions is below half of that for W's own directions, ` +
     "in both layers",
   ...said.table7Own,
-  ours: (rows) =>
-    short(
-      atSmallest(rows),
-      ({ inDelta, inWeight }) => `${inDelta.toFixed(2)}, W's own ${inWeight.toFixed(2)}`,
-    ),
-  holds: (rows) => atSmallest(rows).every(({ inDelta, inWeight }) => inDelta < inWeight / 2),
-  found: (rows) =>
-    `${
-      list(atSmallest(rows), ({ inDelta, inWeight, inRandom }) =>
-        `${inDelta.toFixed(2)}, W's own ${inWeight.toFixed(2)}, random ${inRandom.toFixed(2)}`)
-    }.`,
+  ours: short(({ small }) => besideOwn(small)),
+  holds: inBoth(({ small: { inDelta, inWeight } }) => inDelta < inWeight / 2),
+  found: (rows) => `${list(rows, besideOwn)}.`,
 }, {
   text: "Table 7: the amplification factor falls as r grows",
   rule: `when ‖ΔW‖ / ‖UᵀW_qVᵀ‖ is smaller at r = ${largest} than at r = ${smallest} in both layers`,
   ...said.table7Factor,
-  ours: (rows) =>
-    short(
-      atSmallest(rows),
-      (row) =>
-        `${row.factor.toFixed(0)} to ${partnerOf(rows, row).factor.toFixed(1)} (by chance ` +
-        `${row.randomFactor.toFixed(0)} to ${partnerOf(rows, row).randomFactor.toFixed(1)})`,
-    ),
-  holds: (rows) => atSmallest(rows).every((row) => partnerOf(rows, row).factor < row.factor),
-  found: (rows) =>
-    `${
-      list(rows, ({ factor, randomFactor }) =>
-        `${factor.toFixed(1)}, by chance ${randomFactor.toFixed(1)}`)
-    }. ‖ΔW‖ / ‖W‖ is large here: ${
-      list(atSmallest(rows), ({ deltaNorm, weightNorm }) =>
-        `${(100 * deltaNorm / weightNorm).toFixed(0)}%`)
-    }; in the paper it is 11%.`,
+  ours: short((layer) => `${change(layer, "factor")} (by chance ${change(layer, "randomFactor")})`),
+  holds: inBoth(({ small, large }) => large.factor < small.factor),
+  found(rows) {
+    const factors = list(
+      rows,
+      ({ factor, randomFactor }) => `${factor.toFixed(1)}, by chance ${randomFactor.toFixed(1)}`,
+    );
+    const norms = short(({ small: { deltaNorm, weightNorm } }) =>
+      `${(100 * deltaNorm / weightNorm).toFixed(0)}%`
+    )(rows);
+    return `${factors}. At r = ${smallest} ‖ΔW‖ / ‖W‖ is large here: ${norms}; in the paper it is 11%.`;
+  },
 }];
 
-/** Table 7 as printed; of W_q's directions only the largest are known. */
+/** Table 7 as printed. */
 const printedRows = [smallest, largest].map((rank) => {
-  const cell = (column: string) => measured("table7", `r = ${rank}`, column);
-  return {
-    ...{ view: "ΔW, paper", layer: "48 of 96", rank },
-    inDelta: cell("directions of ΔW_q"),
-    inWeight: cell("directions of W_q"),
-    inRandom: cell("random directions"),
-    deltaNorm: cell("norm of ΔW_q"),
-    weightNorm: cell("norm of W_q"),
-    factor: cell("amplification (section 7.3, appendix H.4)"),
-    randomFactor: Number(cell("norm of ΔW_q")) / Number(cell("random directions")),
-  };
+  const cells = printedTables.table7.rows[`r = ${rank}`] as string[];
+  const [inDelta, inWeight, inRandom, weightNorm, deltaNorm, factor] = cells;
+  const randomFactor = Number(deltaNorm) / Number(inRandom);
+  const printed = { inDelta, inWeight, inRandom, weightNorm, deltaNorm, factor, randomFactor };
+  return { view: "ΔW, paper", layer: "48 of 96", rank, ...printed };
 });
 
 function overlapFigure(view: string, rows: Rows): Figure {

@@ -3,7 +3,7 @@
 import { amplification, inActivationMetric, meanSimilarity } from "../../src/analysis/mod.ts";
 import { similarityGrid, toTensor, updateDirections } from "../../src/analysis/mod.ts";
 import type { InputStatistics, LowRankFactors } from "../../src/analysis/mod.ts";
-import { mean } from "../../src/core/numbers.ts";
+import { mean, standardDeviation } from "../../src/core/numbers.ts";
 import { Random } from "../../src/core/random.ts";
 import { frobeniusNorm, gaussian, identity, multiplyTransposed } from "../../src/linalg/mod.ts";
 import { rowsOf, svd } from "../../src/linalg/mod.ts";
@@ -98,10 +98,4 @@ function matrixIn(view: View, matrix: DenseMatrix, metric: InputStatistics): Den
   const { rows, columns } = matrix, B = toTensor(identity(rows));
   const { A } = view({ A: toTensor(matrix), B, scaling: 1 }, metric);
   return { rows, columns, data: Float64Array.from(A.data) };
-}
-
-/** Of a sample. */
-function standardDeviation(values: readonly number[]): number {
-  const middle = mean(values), squares = values.map((value) => (value - middle) ** 2);
-  return Math.sqrt(squares.reduce((sum, square) => sum + square, 0) / (values.length - 1));
 }

@@ -1,5 +1,6 @@
 /** Figures 3, 4, 6 and 7: which directions are shared between ranks, seeds and layers. @module */
 
+import { fromTo } from "../../src/core/numbers.ts";
 import said from "../../src/paper/printed/claims.json" with { type: "json" };
 import { type Claim, claimsIn, type Experiment, experiment } from "../frame/mod.ts";
 import { missingRuns } from "./adapters.ts";
@@ -38,16 +39,9 @@ function each(modules: Modules, value: (found: Similarity) => number, gaussian: 
 }
 
 const eighth = ({ seeds }: Similarity) => phi(seeds, 8, 8);
-const controlOf = ({ control }: ModuleSimilarity) => control;
-
-/** The least and the largest of a number. */
-function rangeOf<Part>(parts: readonly Part[], value: (part: Part) => number): string {
-  const values = parts.map(value);
-  return `${Math.min(...values).toFixed(2)} to ${Math.max(...values).toFixed(2)}`;
-}
 
 const topRange = ({ modules }: SpaceSimilarity) =>
-  `φ(1, 1) = ${rangeOf(modules, ({ ranks }) => phi(ranks, 1, 1))}`;
+  `φ(1, 1) = ${fromTo(modules.map(({ ranks }) => phi(ranks, 1, 1)), 2)}`;
 
 const topFound = ({ modules }: SpaceSimilarity) =>
   `φ(1, 1): ${each(modules, ({ ranks }) => phi(ranks, 1, 1), "Gaussian updates")}`;
@@ -65,7 +59,7 @@ export const subspaceClaims: readonly Claim<SpaceSimilarity>[] = [{
   text: "Figure 3: r = 8 and r = 64 do not share their other directions",
   rule: "when (8 φ(8, 8) − φ(1, 1)) / 7 < 0.5 in at least three of the four modules",
   ...said.figure3Rest,
-  ours: ({ modules }) => rangeOf(modules, restShared),
+  ours: ({ modules }) => fromTo(modules.map(restShared), 2),
   holds: ({ modules }) => mostOf(modules, (module) => restShared(module) < shared),
   found: ({ modules }) => `directions 2 to 8: ${each(modules, restShared, "Gaussian updates")}`,
 }, {
@@ -74,7 +68,9 @@ export const subspaceClaims: readonly Claim<SpaceSimilarity>[] = [{
     "module, and theirs, in A, is within 0.02 of chance, max(i, j) / d",
   ...said.figure4Seeds,
   ours: ({ modules }) =>
-    `φ(8, 8) ${rangeOf(modules, eighth)}; Gaussian ${rangeOf(modules.map(controlOf), eighth)}`,
+    `φ(8, 8) ${fromTo(modules.map(eighth), 2)}; Gaussian ${
+      fromTo(modules.map(({ control }) => eighth(control)), 2)
+    }`,
   holds: ({ modules, chance }) =>
     modules.every(({ seeds, control }) => {
       const random = eighth(control);

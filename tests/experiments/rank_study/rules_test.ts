@@ -116,13 +116,13 @@ Deno.test("figure 8: a larger rank has more of W's top directions, and more than
 });
 
 Deno.test("table 7: three deviations above random, below half of W's own, at r = 4 in every layer", () => {
-  const row = (inDelta: number, rank = 4) => {
-    return { rank, inDelta, inRandom: 1, randomSpread: 0.1, inWeight: 4 };
+  const row = (inDelta: number, layer: string, rank = 4) => {
+    return { rank, layer, inDelta, inRandom: 1, randomSpread: 0.1, inWeight: 4 };
   };
-  assertEquals(aboveRandom([row(1.5), row(1.31), row(1, 64)]), true);
-  assertEquals(aboveRandom([row(1.5), row(1.29)]), false);
-  assertEquals(belowOwn([row(1.5), row(1.9), row(9, 64)]), true);
-  assertEquals(belowOwn([row(1.5), row(2)]), false);
+  assertEquals(aboveRandom([row(1.5, "1"), row(1.31, "2"), row(1, "2", 64)]), true);
+  assertEquals(aboveRandom([row(1.5, "1"), row(1.29, "2")]), false);
+  assertEquals(belowOwn([row(1.5, "1"), row(1.9, "2"), row(9, "2", 64)]), true);
+  assertEquals(belowOwn([row(1.5, "1"), row(2, "2")]), false);
 });
 
 Deno.test("table 7: the factor has to fall in every layer", () => {
