@@ -86,8 +86,9 @@ export class JobBar {
     const report: ProgressReport = (share, text) => {
       this.#time.report(share);
       const { msLeft, share: whole } = this.#time;
-      const left = msLeft === undefined || whole >= 1 ? "" : `, ${roughDuration(msLeft)} left`;
-      this.#bar.report(whole, `${part}${text && `, ${text}`}${left}`);
+      // First, as a narrow terminal cuts the end.
+      const left = msLeft === undefined || whole >= 1 ? "" : `${roughDuration(msLeft)} left: `;
+      this.#bar.report(whole, `${left}${part}${text && `, ${text}`}`);
     };
     report(0, "");
     return report;

@@ -79,10 +79,12 @@ function beyondHtml(report: Report): string {
 ${countsHtml(beyond, report.verdicts)}${claimTable(beyond, false)}</section>`;
 }
 
+/** How many claims have each verdict, and the way to what the verdicts mean. */
 function countsHtml(claims: readonly Placed[], verdicts?: readonly Meaning[]): string {
   const counts = countVerdicts(claims.map(([, finding]) => finding), verdicts)
     .map(([verdict, count]) => verdictHtml(verdict, count));
-  return `<p class="counts">${counts.join(" ")}</p>`;
+  const link = verdicts ? ` <a href="#words">what these words mean</a>` : "";
+  return `<p class="counts">${counts.join(" ")}${link}</p>`;
 }
 
 /** A row for each claim; on a narrow screen each cell stands under the other, with its heading. */

@@ -33,7 +33,7 @@ dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; min-width: 0
 .verdict { display: inline-block; padding: 0 .5rem; border-radius: .8rem; font-size: .82rem; }
 .good { background: var(--good); color: var(--good-ink); } .near { background: var(--near); color: var(--near-ink); }
 .open { background: var(--open); color: var(--open-ink); } .none { background: var(--none); color: var(--none-ink); }
-.chips .verdict, .counts .verdict { white-space: nowrap; }
+.chips .verdict, .counts .verdict { white-space: nowrap; } .counts a { font-size: .85rem; margin-left: .4rem; }
 pre { overflow-x: auto; padding: .75rem; background: var(--shade); border-radius: .4rem; font-size: .82rem; }
 section { margin: 1.25rem 0; }`;
 
@@ -85,7 +85,7 @@ td:has(.detail):first-child { min-width: 13rem; }
 const contents = `
 .contents { padding: .75rem 1.25rem; font-size: .9rem; border-bottom: 1px solid var(--line); }
 .contents ul { list-style: none; margin: .5rem 0; padding: 0; } .contents li { margin: .3rem 0; line-height: 1.3; }
-.contents a { color: inherit; text-decoration: none; } .contents a:hover { text-decoration: underline; }
+.contents .state::before { content: "· "; } .contents a { color: inherit; text-decoration: none; } .contents a:hover { text-decoration: underline; }
 @media screen and (min-width: 1100px) {
   body { display: grid; grid-template-columns: 16rem minmax(0, 1fr); }
   .contents { position: sticky; top: 0; align-self: start; max-height: 100vh; overflow-y: auto; scrollbar-width: thin; box-sizing: border-box;

@@ -141,7 +141,10 @@ Deno.test("the first screen lists the paper's claims by what it prints, and thos
     page.matchAll(/<p class="counts">(.*?)<\/p>/g),
     ([, html]) => html.replace(/<.*?>/g, ""),
   );
-  assertEquals(counts, ["reproduced: 1 differs: 1", "does not hold: 1"]);
+  assertEquals(counts, [
+    "reproduced: 1 differs: 1 what these words mean",
+    "does not hold: 1 what these words mean",
+  ]);
   assertStringIncludes(page, "1 more claim of the paper, with longer answers, is in the sections.");
   assertStringIncludes(page, '<dt><span class="verdict open">differs</span></dt><dd>a number</dd>');
 });
