@@ -1,15 +1,23 @@
 /** Table 7 and figure 8 measured: an update against the weight that it changes. @module */
 
-import { amplification, inActivationMetric, meanSimilarity } from "../../src/analysis/mod.ts";
-import { similarityGrid, toTensor, updateDirections } from "../../src/analysis/mod.ts";
-import type { InputStatistics, LowRankFactors } from "../../src/analysis/mod.ts";
-import { mean, standardDeviation } from "../../src/core/numbers.ts";
-import { Random } from "../../src/core/random.ts";
-import { frobeniusNorm, gaussian, identity, multiplyTransposed } from "../../src/linalg/mod.ts";
-import { rowsOf, svd } from "../../src/linalg/mod.ts";
-import type { DenseMatrix } from "../../src/linalg/mod.ts";
-import type { StudyModule } from "./study.ts";
-import { type Grid, phi } from "./subspace_rows.ts";
+import { amplification, inActivationMetric, meanSimilarity } from "../analysis/mod.ts";
+import { similarityGrid, toTensor, updateDirections } from "../analysis/mod.ts";
+import type { InputStatistics, LowRankFactors } from "../analysis/mod.ts";
+import { type Grid, phi } from "../analysis/subspaces.ts";
+import { mean, standardDeviation } from "../core/numbers.ts";
+import { Random } from "../core/random.ts";
+import { frobeniusNorm, gaussian, identity, multiplyTransposed } from "../linalg/mod.ts";
+import { rowsOf, svd } from "../linalg/mod.ts";
+import type { DenseMatrix } from "../linalg/mod.ts";
+
+/** One adapted matrix with its updates. */
+export interface AdaptedModule {
+  readonly site: "q" | "v"; // its role
+  readonly layer: number; // number of its layer, counted from 0
+  readonly weight: DenseMatrix; // W, (out, in)
+  readonly metric: InputStatistics; // of its inputs on the base
+  readonly updates: ReadonlyMap<number, readonly LowRankFactors[]>; // by rank, one for each seed
+}
 
 /** An update as in the paper, or in the metric of the layer's inputs. */
 type View = (factors: LowRankFactors, metric: InputStatistics) => LowRankFactors;
@@ -32,7 +40,7 @@ const randomSeed = 11;
 export type AmplificationRow = ReturnType<typeof amplificationRows>[number];
 
 /** A row for every view, layer and rank. */
-export function amplificationRows(modules: readonly StudyModule[], ranks: readonly number[]) {
+export function amplificationRows(modules: readonly AdaptedModule[], ranks: readonly number[]) {
   const queries = modules.filter(({ site }) => site === "q");
   return Object.entries(views).flatMap(([view, seenIn]) =>
     queries.flatMap((module) => {
@@ -43,7 +51,7 @@ export function amplificationRows(modules: readonly StudyModule[], ranks: readon
 }
 
 /** Measures at a rank; what does not depend on the rank is computed once. */
-function measuring(view: View, { layer, weight, metric, updates }: StudyModule) {
+function measuring(view: View, { layer, weight, metric, updates }: AdaptedModule) {
   const W = matrixIn(view, weight, metric), own = svd(W);
   const top = rowsOf(own.left, 0, topDirections), random = new Random(randomSeed + layer);
   const draw = () => svd(matrixIn(view, gaussian(weight.rows, weight.columns, random), metric));
