@@ -101,6 +101,6 @@ export {
   type TrainOptions,
 } from "./src/train/mod.ts";
 export { loadTokenizer, type Tokenizer } from "./src/tokenizer/mod.ts";
-export { promptedBatches } from "./src/data/prompted_batches.ts";
-export { type TextDataset, textDataset } from "./src/data/text_dataset.ts";
-export { readTexts, type Texts } from "./src/data/texts.ts";
+export { PromptedBatches, promptedBatches } from "./src/data/prompted_batches.ts";
+export { textDataset } from "./src/data/text_dataset.ts";
+export { readTexts } from "./src/data/texts.ts";

@@ -66,9 +66,9 @@ export class TrainedModules implements Disposable {
 
 function parametersOf(model: Model, modules: readonly string[]): Parameter[] {
   const all = [...model.parameters.values()];
-  const missing = modules.filter((name) => !all.some((one) => isNamed(name, moduleOf(one.name))));
+  const missing = modules.filter((name) => !all.some((one) => isNamed(moduleOf(one.name), name)));
   if (missing.length === 0) {
-    return all.filter((one) => modules.some((name) => isNamed(name, moduleOf(one.name))));
+    return all.filter((one) => modules.some((name) => isNamed(moduleOf(one.name), name)));
   }
   const known = listNames([...new Set(all.map(({ name }) => moduleOf(name)))]);
   throw new RangeError(

@@ -30,6 +30,13 @@ export function countOr(json: ConfigJson, field: string, otherwise: number): num
   throw fieldError(json, field, "be an integer of at least 0");
 }
 
+/** An optional rate of dropout, which may be null. */
+export function rateOr(json: ConfigJson, field: string, otherwise: number): number {
+  const value = json[field] ?? otherwise;
+  if (typeof value === "number" && value >= 0 && value < 1) return value;
+  throw fieldError(json, field, "be in [0, 1)");
+}
+
 /** An optional boolean, which may be null. */
 export function flagOr(json: ConfigJson, field: string, otherwise: boolean): boolean {
   const value = json[field] ?? otherwise;

@@ -10,6 +10,7 @@ import {
   fieldError,
   flagOr,
   headOf,
+  rateOr,
 } from "./config_fields.ts";
 import { conv1d, embedding, fusedParts, head, norm, repeat } from "./layers.ts";
 
@@ -41,6 +42,12 @@ export interface Gpt2Config {
   readonly id2label?: Readonly<Record<string, string>>;
   /** Token that pads the sequences of a classifier. */
   readonly pad_token_id?: number;
+  /** Share of the embeddings that training zeroes; 0 if absent, where transformers takes 0.1. */
+  readonly embd_pdrop?: number;
+  /** The same for what attention and the feed-forward layer add to the residual stream. */
+  readonly resid_pdrop?: number;
+  /** The same for the probabilities of attention, which this toolkit never drops. */
+  readonly attn_pdrop?: number;
 }
 
 /** Name of the token embedding, which a tied head shares. */
@@ -149,7 +156,15 @@ export function parseGpt2Config(given: ConfigJson): Gpt2Config {
     tie_word_embeddings: flagOr(json, "tie_word_embeddings", true),
     ...specialTokens(given),
     ...classifierFields(json),
+    ...dropoutRates(json),
   };
+}
+
+/** The rates of dropout in training, where there are any. */
+function dropoutRates(json: ConfigJson): Partial<Gpt2Config> {
+  const rates = (["embd_pdrop", "resid_pdrop", "attn_pdrop"] as const)
+    .map((field) => [field, rateOr(json, field, 0)] as const);
+  return Object.fromEntries(rates.filter(([, rate]) => rate > 0));
 }
 
 const classifier = "GPT2ForSequenceClassification";
@@ -193,9 +208,9 @@ export function gpt2ConfigJson(config: Gpt2Config): Record<string, unknown> {
     eos_token_id: null,
     ...config,
     activation_function: "gelu_new",
-    resid_pdrop: 0,
-    embd_pdrop: 0,
-    attn_pdrop: 0,
+    resid_pdrop: config.resid_pdrop ?? 0,
+    embd_pdrop: config.embd_pdrop ?? 0,
+    attn_pdrop: config.attn_pdrop ?? 0,
     n_ctx: config.n_positions,
   };
 }

@@ -1,6 +1,6 @@
 /** Parsers of option values; commander puts the option's name before their messages. @module */
 
-import { InvalidArgumentError } from "./commander.ts";
+import { InvalidArgumentError, Option } from "./commander.ts";
 
 /** A whole number, 0 or more. */
 export function wholeNumber(text: string): number {
@@ -85,6 +85,14 @@ export function share(text: string): number {
   if (value <= 0 || value > 1) throw new InvalidArgumentError("It must be above 0 and at most 1.");
   return value;
 }
+
+/** How values are stored in files, by the option's value. */
+export const storedTypes = { f32: "F32", f16: "F16", bf16: "BF16" } as const;
+
+/** An option that takes such a type. */
+export const dtypeOption = (otherwise: string): Option =>
+  new Option("--dtype <type>", `how values are stored (default: ${otherwise})`)
+    .choices(Object.keys(storedTypes));
 
 /** A share, 0 or more and below 1, or the path of a file. */
 export function shareOrFile(text: string): number | string {

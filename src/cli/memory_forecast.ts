@@ -53,7 +53,10 @@ export async function forecast(
   const adapt = (model: Parameters<typeof applyMethod>[0]) => void applyMethod(model, method, seed);
   const { byRole, peakByRole } = predictMemory(config, { batch, length, adapt });
   const restate = await restatement(architecture, options, method);
-  const formula = gpt2StepBytes(config, { batch, length, lora: loraOf(method) });
+  const dropout = dropoutOf(config), lora = loraOf(method);
+  const formula = dropout === undefined
+    ? undefined
+    : gpt2StepBytes(config, { batch, length, dropout, lora });
   return {
     parameters: byRole.weight / 4,
     trained: byRole.gradient / 4,
@@ -76,6 +79,12 @@ async function restatement(
   return <T extends { readonly activation: number }>(bytes: T): T => {
     return { ...bytes, ...state, activation: bytes.activation * share };
   };
+}
+
+/** Whether a step drops values as its configuration says; undefined for one rate alone: no formula covers it. */
+function dropoutOf({ embd_pdrop, resid_pdrop }: ConfigJson): boolean | undefined {
+  const [embeddings, residuals] = [embd_pdrop, resid_pdrop].map((rate) => Boolean(rate));
+  return embeddings === residuals ? residuals : undefined;
 }
 
 function loraOf(method: MethodSpec): SiteSelection & { rank: number } | undefined {

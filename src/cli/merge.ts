@@ -1,25 +1,34 @@
 /** `lowrank merge`. @module */
 
+import { resourceUsage } from "node:process";
 import type { Command } from "./commander.ts";
 import { merge, type MergeReport, mergeReport } from "../adapt/mod.ts";
 import { prepareFolder } from "../core/files.ts";
 import { formatBytes } from "../figures/format.ts";
+import { assertNoOtherKind } from "../formats/folder_kind.ts";
+import type { FloatDtype } from "../formats/mod.ts";
 import { saveModel } from "../models/mod.ts";
-import { collect, modelFolder } from "./arguments.ts";
+import { collect, dtypeOption, modelFolder, storedTypes } from "./arguments.ts";
 import { type CommonOptions, loadAdapted, openChosen, print } from "./common.ts";
-import { assertNoOtherKind, assertOtherFolder, smallFilesOf } from "./model_folder.ts";
+import { assertOtherFolder, smallFilesOf } from "./model_folder.ts";
+import { mergedMetadata } from "./provenance.ts";
 import { table } from "./table.ts";
 
 interface MergeOptions extends CommonOptions {
   readonly model: string;
   readonly adapter: string[];
   readonly output: string;
+  readonly dtype?: keyof typeof storedTypes;
 }
 
 const help = `
 Columns: |dW| is the Frobenius norm of the update, |dW| / |W| its size relative
 to the weight, and kept the share of the update that is left after the merged
-weight is rounded to F32.
+weight is rounded to the type in which it is stored, which is the model's own
+unless --dtype gives another one.
+
+The model's config.json stays as it is, but for the type. The metadata of the
+weights name the adapters that they contain (lowrank.merged).
 
 A model that the output folder already holds is replaced, as a whole.`;
 
@@ -29,29 +38,55 @@ export function addMerge(program: Command): void {
     .requiredOption("--model <folder>", "Hugging Face folder", modelFolder)
     .requiredOption("--adapter <folder>", "PEFT folder; repeat to add several", collect)
     .requiredOption("--output <folder>", "Hugging Face folder to write")
+    .addOption(dtypeOption("the model's"))
     .addHelpText("after", help)
     .action(run);
 }
 
 async function run(options: MergeOptions): Promise<void> {
-  await assertOtherFolder(options.model, options.output);
-  await assertNoOtherKind(options.output, "model");
+  const { output } = options;
+  await assertOtherFolder(options.model, output);
+  await assertNoOtherKind(output, "model");
   using device = await openChosen(options);
   using loaded = await loadAdapted(device, options.model, options.adapter);
-  await prepareFolder(options.output);
-  const report = await mergeReport(loaded.model, loaded.adapters);
-  using merged = merge(loaded.model, loaded.adapters);
-  await saveModel(merged, options.output, "F32", await smallFilesOf(options.model));
-  print(options, report, () => describe(report, options.output));
+  const { model, adapters } = loaded;
+  const dtype = options.dtype ? storedTypes[options.dtype] : model.options.origin!.dtype;
+  await prepareFolder(output);
+  const report = await mergeReport(model, adapters, { dtype });
+  using merged = merge(model, adapters);
+  const metadata = await mergedMetadata(options.model, options.adapter);
+  await saveModel(merged, output, dtype, { ...await smallFilesOf(options.model), metadata });
+  const memory = { tensorBytes: device.ledger.read().peak, processBytes: peakOfProcess() };
+  print(
+    options,
+    { ...report, dtype, ...memory },
+    () => [describe(report), "", ...written(output, dtype, { ...report, ...memory })].join("\n"),
+  );
 }
 
-function describe({ weights, extraBytes }: MergeReport, output: string): string {
-  const rows = table(weights, [
+/** The most memory that the system has counted for this process, in bytes. */
+const peakOfProcess = (): number => 1024 * resourceUsage().maxRSS;
+
+function describe({ weights }: MergeReport): string {
+  return table(weights, [
     ["module", ({ module }) => module],
     ["|dW|", ({ deltaNorm }) => deltaNorm.toPrecision(4)],
     ["|dW| / |W|", ({ relativeNorm }) => relativeNorm.toExponential(2)],
     ["kept", ({ survivingShare }) => `${(100 * survivingShare).toFixed(4)}%`],
   ]);
-  const bytes = formatBytes(extraBytes);
-  return `${rows}\n\nwrote the merged model to ${output}; merging took ${bytes} of extra memory`;
+}
+
+interface Memory {
+  readonly extraBytes: number;
+  readonly tensorBytes: number;
+  readonly processBytes: number;
+}
+
+function written(output: string, dtype: FloatDtype, memory: Memory): string[] {
+  const [extra, tensors, all] = [memory.extraBytes, memory.tensorBytes, memory.processBytes]
+    .map((bytes) => formatBytes(bytes));
+  return [
+    `wrote the merged model to ${output}, in ${dtype}`,
+    `peak memory: ${all} in this process; ${tensors} of tensors on the device, ${extra} of them merged copies`,
+  ];
 }

@@ -5,7 +5,7 @@ import { isSamePlace, readBytes, readJson } from "../core/files.ts";
 import { isRecord, isText } from "../core/json.ts";
 import { oneLine } from "../core/quote.ts";
 import { hasFile, kindOf } from "../core/storage.ts";
-import { readConfig, type SavedAlong } from "../models/mod.ts";
+import type { SavedAlong } from "../models/mod.ts";
 
 /** What a tokenizer is read from comes last. */
 const smallFiles = [
@@ -18,21 +18,18 @@ const smallFiles = [
   "tokenizer.json",
 ];
 
-const tokenIds = ["bos_token_id", "eos_token_id", "pad_token_id"];
-
 /**
  * What is saved along with a model that is made from another one: the tokenizer's files and the generation
- * settings if the source folder has them, and the ids of special tokens from its `config.json`, which our
- * own config leaves out. Such files of an older model would not fit the new one.
+ * settings if the source folder has them. Such files of an older model would not fit the new one.
  */
-export async function smallFilesOf(model: string): Promise<SavedAlong> {
-  const source = await readConfig(model), files: Record<string, Uint8Array> = {};
+export async function smallFilesOf(
+  model: string,
+): Promise<Required<Pick<SavedAlong, "files" | "obsolete">>> {
+  const files: Record<string, Uint8Array> = {};
   for (const name of smallFiles) {
     if (await hasFile(model, name)) files[name] = await readBytes(join(model, name));
   }
-  const ids = tokenIds.filter((id) => id in source).map((id) => [id, source[id]]);
-  const obsolete = smallFiles.filter((name) => !(name in files));
-  return { config: Object.fromEntries(ids), files, obsolete };
+  return { files, obsolete: smallFiles.filter((name) => !(name in files)) };
 }
 
 /**
@@ -72,44 +69,4 @@ async function baseOf(folder: string): Promise<string> {
 export async function assertOtherFolder(model: string, output: string): Promise<void> {
   if (!await isSamePlace(model, output)) return;
   throw new RangeError(`the output must not be the input folder itself, found ${output}`);
-}
-
-/** Files that are, or describe, weights. */
-const weightFiles = {
-  adapter: ["adapter_config.json", "adapter_model.safetensors"],
-  model: ["model.safetensors", "model.safetensors.index.json"],
-};
-
-/** The names of the files of weights in a folder: an adapter's, a model's. */
-export async function weightFilesIn(folder: string, kind: "adapter" | "model"): Promise<string[]> {
-  const found: string[] = [];
-  for (const name of weightFiles[kind]) if (await hasFile(folder, name)) found.push(name);
-  return found;
-}
-
-/**
- * Throws when a folder for an adapter already holds a model, or vice versa: a program that reads the
- * folder would combine the two.
- */
-export async function assertNoOtherKind(folder: string, kind: "adapter" | "model"): Promise<void> {
-  const files = await weightFilesIn(folder, kind === "adapter" ? "model" : "adapter");
-  if (files.length === 0) return;
-  const found = kind === "adapter" ? "a model" : "an adapter";
-  throw new RangeError(
-    `${folder} already holds ${found}; choose another folder, or remove ${files.join(" and ")}`,
-  );
-}
-
-/** Throws when a folder that should hold an adapter does not exist, or holds a model. */
-export async function assertAdapterFolder(folder: string): Promise<void> {
-  if (await kindOf(folder) === undefined) {
-    throw new RangeError(`cannot read the adapter in ${folder}: there is no such folder`);
-  }
-  if (await hasFile(folder, "adapter_config.json")) return;
-  const [weights] = await weightFilesIn(folder, "model");
-  if (weights === undefined) return;
-  throw new RangeError(
-    `cannot read the adapter in ${folder}: it holds a model (${weights}), and an adapter's folder ` +
-      "has adapter_config.json and adapter_model.safetensors",
-  );
 }

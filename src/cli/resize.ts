@@ -8,25 +8,28 @@ import {
   updateSingularValues,
 } from "../analysis/mod.ts";
 import { boundsOf, digits } from "../core/numbers.ts";
+import { assertAdapterFolder, assertNoOtherKind } from "../formats/folder_kind.ts";
 import { type LowRankUpdate, readAdapter, siteName, writeAdapter } from "../formats/mod.ts";
-import { positiveNumber, share } from "./arguments.ts";
+import { dtypeOption, positiveNumber, share, storedTypes } from "./arguments.ts";
 import { type CommonOptions, print } from "./common.ts";
-import { assertAdapterFolder, assertNoOtherKind, assertOtherFolder } from "./model_folder.ts";
+import { assertOtherFolder } from "./model_folder.ts";
 import { table } from "./table.ts";
 
 interface ResizeOptions extends CommonOptions {
   readonly rank?: number;
   readonly energy?: number;
   readonly output: string;
+  readonly dtype?: keyof typeof storedTypes;
 }
 
 const help = `
 Every update is replaced by its best approximation of the new rank; error is
-|dW - dW'| / |dW| in Frobenius norms. --energy keeps in each update as many
-directions as are needed to hold that share of |dW|^2, and at least one. --rank
-gives every update the same rank, unless its own is lower. If the adapter has
-several sites in one weight, such as q and v, each site, name:q or name[first
-row:end], is reduced separately.
+|dW - dW'| / |dW| in Frobenius norms, before dW' is rounded to the type in which
+it is stored: the adapter's own unless --dtype gives another one. --energy keeps
+in each update as many directions as are needed to hold that share of |dW|^2,
+and at least one. --rank gives every update the same rank, unless its own is
+lower. If the adapter has several sites in one weight, such as q and v, each
+site, name:q or name[first row:end], is reduced separately.
 
 An adapter that the output folder already holds is replaced, as a whole.`;
 
@@ -41,6 +44,7 @@ export function addResize(program: Command): void {
       share,
     )
     .requiredOption("--output <folder>", "PEFT folder to write")
+    .addOption(dtypeOption("the adapter's"))
     .addHelpText("after", help)
     .action(run);
 }
@@ -53,19 +57,20 @@ async function run(folder: string, options: ResizeOptions): Promise<void> {
   await assertAdapterFolder(folder);
   await assertOtherFolder(folder, output);
   await assertNoOtherKind(output, "adapter");
-  const { config, updates, promptFormat } = await readAdapter(folder);
+  const { config, updates, promptFormat, ...stored } = await readAdapter(folder);
+  const dtype = options.dtype ? storedTypes[options.dtype] : stored.dtype;
   const cuts = updates.map((update) => truncateUpdate(update, rank ?? rankFor(update, energy!)));
   const { baseModelName, taskType, fanInFanOut, dropout } = config;
   await writeAdapter(output, {
-    ...{ baseModelName, taskType, fanInFanOut, dropout, promptFormat },
+    ...{ baseModelName, taskType, fanInFanOut, dropout, promptFormat, dtype },
     updates: updates.map((update, i) => ({ ...update, ...cuts[i] })),
   });
   const rows = updates.map((update, i) => rowOf(update, cuts[i]));
-  print(options, { modules: rows }, () =>
+  print(options, { modules: rows, dtype }, () =>
     [
       describe(rows),
       ...(rows.some(({ before, rank }) => rank < before) ? [] : [nothingReduced(updates, options)]),
-      `wrote the adapter to ${output}`,
+      `wrote the adapter to ${output}, in ${dtype}`,
     ].join("\n\n"));
 }
 

@@ -136,7 +136,9 @@ function runOptionsOf(
     onReady: async (model, steps) => {
       await prepareFolder(output);
       interrupt.listen();
-      for (const line of [...request.notes, plan(model, request)]) note(options, line);
+      const { unappliedDropout: unapplied = [] } = model;
+      const lines = [...request.notes, plan(model, request), unapplied].flat();
+      for (const line of lines) note(options, line);
       if (steps > 0) note(options, `resuming after step ${steps}`);
     },
     onProgress: progressOf(options, { steps: spec.training.steps, batches }),

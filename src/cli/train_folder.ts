@@ -8,8 +8,8 @@ import { isRecord } from "../core/json.ts";
 import { removeLeftovers } from "../core/leftovers.ts";
 import { hasFile, kindOf } from "../core/storage.ts";
 import { run, type RunFiles, runFiles, type RunOptions, type RunSpec } from "../runs/mod.ts";
+import { weightFilesIn } from "../formats/folder_kind.ts";
 import { hasCheckpoint, type HeldOutLoss, type TrainingLog } from "../train/mod.ts";
-import { weightFilesIn } from "./model_folder.ts";
 import { differencesOf } from "./training_differences.ts";
 
 /** What a training has made; `run.json` in its folder also has its specification and digests. */

@@ -5,8 +5,11 @@ import { writeReason } from "./file_errors.ts";
 import { temporaryOf } from "./leftovers.ts";
 import { assertWritable, splitPath } from "./storage.ts";
 
-/** What is written to a file: bytes, text, or pieces that are made as they are written. */
-export type FileContent = Uint8Array | string | Iterable<Uint8Array>;
+/** Pieces of a file that are made as they are written. */
+type Pieces = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+
+/** What is written to a file: bytes, text, or pieces. */
+export type FileContent = Uint8Array | string | Pieces;
 
 /** What a reader finds when the disk takes a new file but not its name. */
 export const UNCERTAIN = "what is new is in place, but may be lost if the power fails";
@@ -83,13 +86,13 @@ export class StagedFile implements AsyncDisposable {
     if (this.#isStaged) await disk.remove(this.#temporary).catch(() => {});
   }
 
-  async #writeAll(pieces: Iterable<Uint8Array>, mode?: number): Promise<void> {
+  async #writeAll(pieces: Pieces, mode?: number): Promise<void> {
     // With the old mode from the start: nobody may read more of the new bytes than of the old ones.
     const file = await this.#try(() => disk.create(this.#temporary, mode));
     this.#file = file;
     this.#isStaged = true;
     if (mode !== undefined) await this.#try(() => disk.setMode(this.#temporary, mode));
-    for (const piece of pieces) {
+    for await (const piece of pieces) {
       for (let rest = piece; rest.length > 0;) {
         const count = await this.#try(() => writeSome(file, rest));
         this.#written += count;

@@ -1,9 +1,13 @@
 /** Batches of the WordNet tasks. @module */
 
-import type { Batch } from "../core/batch.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { type GlossSplit, type GlossTask, promptedText, splitOf } from "./gloss.ts";
-import { promptedBatches, type PromptedText, type SampleOptions } from "./prompted_batches.ts";
+import {
+  type PromptedBatches,
+  promptedBatches,
+  type PromptedText,
+  type SampleOptions,
+} from "./prompted_batches.ts";
 import { loadMeanings, type Meaning, type PartOfSpeech } from "./wordnet.ts";
 
 /** Options of {@link glossBatches}. */
@@ -32,10 +36,10 @@ export interface GlossOptions extends SampleOptions {
 export async function glossBatches(
   tokenizer: Tokenizer,
   options: GlossOptions,
-): Promise<Iterable<Batch>> {
-  const { split, task = "gloss", part = "noun" } = options;
+): Promise<PromptedBatches> {
+  const { split, task = "gloss", part = "noun", ...sampling } = options;
   const texts = glossTexts(await loadMeanings(part), split, task);
-  return promptedBatches(tokenizer, texts, options);
+  return promptedBatches(tokenizer, texts, sampling);
 }
 
 /** The prompted texts of one split, in the order of the meanings. */

@@ -2,6 +2,8 @@
 
 import type { Batch } from "../core/batch.ts";
 import { assertPromptFormat, plainPrompt, type PromptFormat } from "../core/prompt_format.ts";
+import { assertOptions, type OptionNames } from "../core/options.ts";
+import { quote } from "../core/quote.ts";
 import { Random } from "../core/random.ts";
 import { encodePrompt, endOfTextOf } from "../tokenizer/prompt.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
@@ -15,17 +17,33 @@ export interface PromptedText {
   readonly completion: string;
 }
 
-/** Which examples, in which order, and how often. */
-export interface SampleOptions extends BatchSize {
-  /** Number of examples. With the same seed, a smaller number takes a prefix of the same examples. */
-  readonly examples: number;
-  /** Seed for choosing the examples and shuffling every pass. */
-  readonly seed: number;
-  /** Passes over the examples. Default 1; `Infinity` never ends. */
+/** Which examples, in which order, how often, and how they are written. */
+export interface SampleOptions {
+  /** Rows in a batch. Default: 8, or the number of examples if it is less. */
+  readonly batch?: number;
+  /** Tokens in a row. Default: those of the longest text. */
+  readonly length?: number;
+  /**
+   * Number of examples. With the same seed, a smaller number takes a prefix of the same examples. Default: all
+   * that fit in `length` tokens.
+   */
+  readonly examples?: number;
+  /** Seed for choosing the examples and shuffling every pass. Default 0. */
+  readonly seed?: number;
+  /** Passes over the examples. Default 1: `train` begins again by itself; `Infinity` never ends. */
   readonly epochs?: number;
   /** How prompts are written, where not as usual: after the end of text, without template and separator. */
   readonly format?: Partial<PromptFormat>;
 }
+
+const sampleNames: OptionNames<SampleOptions> = {
+  batch: true,
+  length: true,
+  examples: true,
+  seed: true,
+  epochs: true,
+  format: true,
+};
 
 /** Every text is a document of its own, as in pretraining. */
 export const usualFormat: PromptFormat = { ...plainPrompt, endOfTextFirst: true };
@@ -46,26 +64,33 @@ export function encodePrompted(
   return { tokens: [...context, ...answer, endOfText], scoredFrom: context.length };
 }
 
-/** The first `examples` texts, in random order, that fit in a row; longer ones are skipped, not cut. */
+/** The texts in random order, as rows of up to `length` tokens; longer ones are skipped, not cut. */
 function sampleRows(
   tokenizer: Tokenizer,
   texts: readonly PromptedText[],
-  { examples, length, seed }: SampleOptions,
+  { examples = Infinity, length = Infinity, seed = 0 }: SampleOptions,
   format: PromptFormat,
 ): TokenRow[] {
-  if (!Number.isInteger(examples) || examples < 1) {
-    throw new RangeError(`sampling needs at least 1 example, found ${examples}`);
-  }
+  assertSample(texts, examples);
   const rows: TokenRow[] = [];
   for (const index of new Random(seed).permutation(texts.length)) {
     if (rows.length === examples) return rows;
     const row = encodePrompted(tokenizer, texts[index], format);
     if (row.tokens.length <= length + 1) rows.push(row);
   }
-  if (rows.length === examples) return rows;
+  if (rows.length === examples || examples === Infinity && rows.length > 0) return rows;
+  const wanted = examples === Infinity ? 1 : examples;
   throw new RangeError(
-    `sampling ${examples} examples needs ${examples} that fit in ${length} tokens, found ${rows.length}`,
+    `sampling ${wanted} examples needs ${wanted} that fit in ${length} tokens, found ${rows.length}`,
   );
+}
+
+function assertSample(texts: readonly PromptedText[], examples: number): void {
+  if (!Array.isArray(texts) || texts.length === 0) {
+    throw new TypeError(`promptedBatches needs a list of texts, found ${quote(texts)}`);
+  }
+  if (examples === Infinity || Number.isInteger(examples) && examples >= 1) return;
+  throw new RangeError(`sampling needs at least 1 example, found ${examples}`);
 }
 
 /** All rows once per pass, in a new order each time. */
@@ -76,12 +101,53 @@ function* passes(rows: readonly TokenRow[], epochs: number, seed: number): Gener
   }
 }
 
+/** Batches of prompted texts; made by {@link promptedBatches}. */
+export class PromptedBatches implements Iterable<Batch> {
+  /** How the prompts are written. */
+  readonly promptFormat: PromptFormat;
+  /** What the rows were encoded with. */
+  readonly tokenizer: Tokenizer;
+  /** Number of rows, one for each example. */
+  readonly examples: number;
+  /** Number of texts that were longer than a row, or beyond the number of examples. */
+  readonly leftOut: number;
+  readonly #rows: readonly TokenRow[];
+  readonly #size: BatchSize;
+  readonly #options: SampleOptions;
+
+  /** Encodes the texts; see {@link promptedBatches}. */
+  constructor(tokenizer: Tokenizer, texts: readonly PromptedText[], options: SampleOptions) {
+    assertOptions("promptedBatches", options, sampleNames);
+    this.promptFormat = { ...usualFormat, ...options.format };
+    assertPromptFormat("the format of prompts", this.promptFormat);
+    this.#rows = sampleRows(tokenizer, texts, options, this.promptFormat);
+    const longest = this.#rows.reduce((most, { tokens }) => Math.max(most, tokens.length - 1), 1);
+    const { batch = Math.min(8, this.#rows.length), length = longest } = options;
+    this.#size = { batch, length };
+    checkBatchSize(this.#size);
+    this.#options = options;
+    this.tokenizer = tokenizer;
+    this.examples = this.#rows.length;
+    this.leftOut = texts.length - this.examples;
+  }
+
+  /** The same batches each time. */
+  *[Symbol.iterator](): Generator<Batch> {
+    const { epochs = 1, seed = 0 } = this.#options, { promptFormat } = this;
+    const rows = passes(this.#rows, epochs, seed);
+    for (const each of packBatches(rows, this.#size, endOfTextOf(this.tokenizer))) {
+      yield { ...each, promptFormat };
+    }
+  }
+}
+
 /**
  * Batches of prompted texts, one text per row, padded on the right; targets are shifted left by one and
  * are −100 on prompt and padding. The last batch of the last pass is filled up with rows that are not
  * scored, so that the shape never changes. Iterating again yields the same batches. What is trained on them
  * remembers their format, so that `complete` writes prompts in the same way.
  *
+ * @throws {TypeError} when there are no texts, or an option does not exist.
  * @throws {RangeError} when there are not enough texts that fit; at the call, not at the first batch.
  *
  * @example
@@ -93,28 +159,15 @@ function* passes(rows: readonly TokenRow[], epochs: number, seed: number): Gener
  *   { prompt: "oak:", completion: " a tree that bears acorns" },
  *   { prompt: "whale:", completion: " a large mammal of the sea" },
  * ];
- * const options = { examples: 2, batch: 2, length: 32, seed: 1 };
- * for (const { inputs, targets } of promptedBatches(tokenizer, texts, options)) {
- *   console.log(inputs.tokens.shape, targets.data.length); // [2, 32] 64
+ * for (const { inputs, targets } of promptedBatches(tokenizer, texts)) {
+ *   console.log(inputs.tokens.shape, targets.shape); // 2 rows, as long as the longer text
  * }
  * ```
  */
 export function promptedBatches(
   tokenizer: Tokenizer,
   texts: readonly PromptedText[],
-  options: SampleOptions,
-): Iterable<Batch> {
-  checkBatchSize(options);
-  const { batch, length, seed, epochs = 1 } = options;
-  const promptFormat = { ...usualFormat, ...options.format };
-  assertPromptFormat("the format of prompts", promptFormat);
-  const rows = sampleRows(tokenizer, texts, options, promptFormat);
-  const padding = endOfTextOf(tokenizer), size = { batch, length };
-  return {
-    *[Symbol.iterator]() {
-      for (const each of packBatches(passes(rows, epochs, seed), size, padding)) {
-        yield { ...each, promptFormat };
-      }
-    },
-  };
+  options: SampleOptions = {},
+): PromptedBatches {
+  return new PromptedBatches(tokenizer, texts, options);
 }

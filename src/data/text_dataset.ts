@@ -46,7 +46,7 @@ export interface TextDataset {
  * import { readTexts, textDataset } from "@lowrank/core";
  *
  * const file = await Deno.makeTempFile({ suffix: ".txt" });
- * await Deno.writeTextFile(file, "The sea is blue.\nThe hold is dry.\nThe crew is brave.\n");
+ * await Deno.writeTextFile(file, "The sea is blue.\nThe hold is dry.\nThe men are brave.\n");
  * using device = await openDevice();
  * using model = await loadModel(device, "models/tiny-gpt2");
  * const tokenizer = await loadTokenizer("models/tiny-gpt2");

@@ -71,6 +71,12 @@ export function assertFloatDtype(dtype: unknown): void {
   throw new RangeError(`dtype must be one of ${FLOATS.join(", ")}, found ${quote(dtype)}`);
 }
 
+/** The dtype in which values can be stored as they are in a file: that of all its tensors, or else F32. */
+export function floatDtypeOf(tensors: Iterable<{ readonly dtype: Dtype }>): FloatDtype {
+  const [dtype, ...others] = new Set(Array.from(tensors, ({ dtype }) => dtype));
+  return others.length === 0 && FLOATS.includes(dtype) ? dtype as FloatDtype : "F32";
+}
+
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** True if the format has this dtype. */

@@ -19,12 +19,8 @@ export { joinUpdates, splitUpdate } from "./join_updates.ts";
 export { loralibUpdates } from "./loralib.ts";
 export { parsePeftConfig, type PeftConfig } from "./peft_config.ts";
 export type { ModuleSelection } from "./peft_patterns.ts";
-export {
-  type PeftAdapter,
-  readAdapter,
-  readAdapterLabels,
-  type ReadAdapterOptions,
-} from "./read_adapter.ts";
+export { readAdapterLabels } from "./adapter_weights.ts";
+export { type PeftAdapter, readAdapter, type ReadAdapterOptions } from "./read_adapter.ts";
 export type { ReadOptions, SafetensorsContent, SafetensorsFile } from "./safetensors.ts";
 export { readRemoteHeaders, type RemoteHeaders } from "./remote.ts";
 export { openSafetensors, readSafetensors } from "./shards.ts";

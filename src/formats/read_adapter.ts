@@ -8,19 +8,15 @@ import { assertOptions } from "../core/options.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
 import { quote } from "../core/quote.ts";
 import { formatShape } from "../core/shape.ts";
-import { fileIn, type Folder, folderName, hasFile } from "../core/storage.ts";
+import { fileIn, type Folder, folderName } from "../core/storage.ts";
 import { cutSites, parseSites } from "./adapter_sites.ts";
 import { assertOwnConfig, mathematicsOf } from "./config_digest.ts";
-import { parseLabels } from "./labels_metadata.ts";
+import { openWeights, PREFIX } from "./adapter_weights.ts";
+import { type FloatDtype, floatDtypeOf } from "./dtype.ts";
 import { parsePeftConfig, type PeftConfig, takeSavedModules } from "./peft_config.ts";
 import { moduleSelector, type PatternValue, patternValues } from "./peft_patterns.ts";
 import { parsePromptFormat } from "./prompt_metadata.ts";
-import {
-  openSafetensorsFile,
-  readNames,
-  type ReadOptions,
-  type SafetensorsFile,
-} from "./safetensors.ts";
+import { readNames, type ReadOptions, type SafetensorsFile } from "./safetensors.ts";
 
 /** A PEFT adapter as a record. */
 export interface PeftAdapter {
@@ -35,6 +31,8 @@ export interface PeftAdapter {
   readonly saved: ReadonlyMap<string, HostTensor>;
   /** Tensors of fully trained modules which were not read. */
   readonly leftOut: readonly string[];
+  /** How its file stores values; F32 if tensors differ. */
+  readonly dtype: FloatDtype;
   /** How the prompts of its training were written, if the file says so. */
   readonly promptFormat?: PromptFormat;
 }
@@ -93,6 +91,7 @@ export async function readAdapter(
       updates: cutNamed(updates, file.metadata),
       saved: withSaved ? await readSaved(file, others) : new Map(),
       leftOut: withSaved ? [] : others,
+      dtype: floatDtypeOf(file.tensors.values()),
       promptFormat: parsePromptFormat(file.metadata),
     };
   } catch (error) {
@@ -104,18 +103,6 @@ export async function readAdapter(
   }
 }
 
-/**
- * The labels of the classifier that an adapter trains, from the header of its weights; those that no name
- * is known of are called by their numbers. `undefined` if it trains no head of a classifier.
- *
- * @throws {AdapterFileError} when the header is broken.
- */
-export async function readAdapterLabels(folder: Folder): Promise<string[] | undefined> {
-  using file = await openWeights(folder, {});
-  const labels = parseLabels(file.metadata), head = file.tensors.get(`${PREFIX}score.weight`);
-  return labels ?? (head && Array.from({ length: head.shape[0] }, (_, index) => String(index)));
-}
-
 async function readSaved(
   file: SafetensorsFile,
   names: readonly string[],
@@ -124,18 +111,6 @@ async function readSaved(
   for (const name of names) saved.set(name, await file.read(PREFIX + name));
   return saved;
 }
-
-async function openWeights(folder: Folder, options: ReadOptions): Promise<SafetensorsFile> {
-  const name = "adapter_model.safetensors";
-  if (!await hasFile(folder, name) && await hasFile(folder, "adapter_model.bin")) {
-    throw new AdapterFileError(
-      "weights must be in adapter_model.safetensors, found adapter_model.bin (a pickle can run code)",
-    );
-  }
-  return await openSafetensorsFile(fileIn(folder, name), options);
-}
-
-const PREFIX = "base_model.model.";
 
 /** Layers in the order of their numbers: `h.2` before `h.10`. */
 const inOrder = (names: Iterable<string>): string[] =>

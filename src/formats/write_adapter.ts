@@ -14,6 +14,7 @@ import type { AdapterRecord } from "./adapter_record.ts";
 import { sitesMetadata } from "./adapter_sites.ts";
 import { configMetadata, mathematicsOf } from "./config_digest.ts";
 import { alphaOf } from "./exact_alpha.ts";
+import { assertNoOtherKind } from "./folder_kind.ts";
 import { joinUpdates } from "./join_updates.ts";
 import { labelsMetadata } from "./labels_metadata.ts";
 import { parsePeftConfig, takeSavedModules } from "./peft_config.ts";
@@ -33,9 +34,9 @@ import { safetensorsFile } from "./write_safetensors.ts";
  * named in the file's metadata. The most common rank and α become `r` and `lora_alpha`; modules that
  * differ get exact patterns.
  *
- * @throws {RangeError} when there is no update, a site occurs twice, a module's name is not one line, a scaling is not finite,
- * `targetModules` misses a module, a value is not finite in the file's dtype, or `dropout` is outside
- * [0, 1).
+ * @throws {RangeError} when there is no update, a site occurs twice, a module's name is not one line, a
+ * scaling is not finite, `targetModules` misses a module, a value is not finite in the file's dtype,
+ * `dropout` is outside [0, 1), or the folder holds a model, to which other programs would apply the adapter.
  * @throws {ShapeError} when A and B do not fit each other, or sites do not fit their weight.
  * @throws {Error} when a file cannot be written or the folder is being saved to already; the message
  * says what a reader finds: the older files unchanged, unless the disk fails repeatedly.
@@ -59,6 +60,7 @@ import { safetensorsFile } from "./write_safetensors.ts";
  * ```
  */
 export async function writeAdapter(folder: string, adapter: AdapterRecord): Promise<void> {
+  await assertNoOtherKind(folder, "adapter");
   const modules = joinModules(folder, adapter), config = configOf(modules, adapter);
   const metadata = {
     format: "pt",

@@ -4,7 +4,7 @@ import { writeFileAtomic } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { assertOptions } from "../core/options.ts";
 import type { FolderFile } from "../core/save_folder.ts";
-import { formatShape, sizeOf } from "../core/shape.ts";
+import { formatShape, type Shape, sizeOf } from "../core/shape.ts";
 import { splitPath } from "../core/storage.ts";
 import {
   assertFloatDtype,
@@ -27,10 +27,18 @@ export interface WriteOptions {
   readonly allowNonFinite?: boolean;
 }
 
+/** A tensor of floats that is read when it is written, so that a file takes the memory of one tensor. */
+export interface UnreadTensor {
+  /** Its extents. */
+  readonly shape: Shape;
+  /** Its values. */
+  read(): Promise<HostTensor>;
+}
+
 /** A tensor with its name and dtype in the file. */
 interface Item {
   readonly name: string;
-  readonly tensor: HostTensor;
+  readonly tensor: HostTensor | UnreadTensor;
   readonly dtype: Dtype;
 }
 
@@ -75,27 +83,35 @@ export async function writeSafetensors(
 }
 
 /**
- * A safetensors file that is to be saved with others.
+ * A safetensors file that is to be saved with others. The values of unread tensors are checked as they are
+ * written.
  *
  * @throws {RangeError} As {@link writeSafetensors}.
  */
 export function safetensorsFile(
   path: string,
-  entries: Iterable<readonly [string, HostTensor]>,
+  entries: Iterable<readonly [string, HostTensor | UnreadTensor]>,
   { dtype: float = "F32", metadata, allowNonFinite = false }: WriteOptions = {},
 ): FolderFile {
   assertFloatDtype(float);
   const items = Array.from(entries, ([name, tensor]): Item => ({
     name,
     tensor,
-    dtype: storedDtype(tensor.data, float),
+    dtype: "read" in tensor ? float : storedDtype(tensor.data, float),
   })).sort(inFileOrder);
-  checkItems(path, items, allowNonFinite);
+  const check = allowNonFinite ? () => {} : assertFinite(path);
+  checkItems(path, items, check);
   const header = headerOf(items, metadata);
   const totalBytes = items.reduce((sum, item) => sum + bytesOf(item), header.length);
   assertReadable(path, header, totalBytes);
-  return { name: splitPath(path).name, content: pieces(header, items, float), totalBytes };
+  return { name: splitPath(path).name, content: pieces(header, items, float, check), totalBytes };
 }
+
+/** A check of a tensor's values. */
+type ValueCheck = (name: string, tensor: HostTensor, dtype: Dtype) => void;
+
+const assertFinite = (path: string): ValueCheck => (name, tensor, dtype) =>
+  assertStoredFinite(`cannot write ${path}`, name, tensor, dtype);
 
 /** What we write, we must read. */
 function assertReadable(path: string, header: Uint8Array, totalBytes: number): void {
@@ -107,12 +123,26 @@ function assertReadable(path: string, header: Uint8Array, totalBytes: number): v
   }
 }
 
-function* pieces(header: Uint8Array, items: Item[], float: FloatDtype): Generator<Uint8Array> {
+async function* pieces(
+  header: Uint8Array,
+  items: Item[],
+  float: FloatDtype,
+  check: ValueCheck,
+): AsyncGenerator<Uint8Array> {
   yield header;
-  for (const { tensor } of items) yield encode(tensor.data, float);
+  for (const { name, tensor, dtype } of items) {
+    if (!("read" in tensor)) yield encode(tensor.data, float);
+    else yield encode(await readChecked(name, tensor, dtype, check), float);
+  }
 }
 
-const bytesOf = ({ tensor, dtype }: Item): number => tensor.data.length * bitsOf(dtype) / 8;
+async function readChecked(name: string, tensor: UnreadTensor, dtype: Dtype, check: ValueCheck) {
+  const values = await tensor.read();
+  check(name, values, dtype);
+  return values.data;
+}
+
+const bytesOf = ({ tensor, dtype }: Item): number => sizeOf(tensor.shape) * bitsOf(dtype) / 8;
 
 function inFileOrder(a: Item, b: Item): number {
   return bitsOf(b.dtype) - bitsOf(a.dtype) || compare(a.name, b.name);
@@ -120,20 +150,22 @@ function inFileOrder(a: Item, b: Item): number {
 
 const compare = (a: string, b: string): number => a < b ? -1 : Number(a > b);
 
-function checkItems(path: string, items: Item[], allowNonFinite: boolean): void {
+function checkItems(path: string, items: Item[], check: ValueCheck): void {
   const names = new Set<string>(["__metadata__"]);
-  for (const { name, dtype, tensor, tensor: { shape, data } } of items) {
+  for (const { name, dtype, tensor } of items) {
     if (names.has(name)) {
       throw new RangeError(
         `cannot write ${path}: names must be unique and not __metadata__, found "${name}"`,
       );
     }
+    names.add(name);
+    if ("read" in tensor) continue;
+    const { shape, data } = tensor;
     if (data.length !== sizeOf(shape)) {
       const rule = `"${name}" of shape ${formatShape(shape)} needs ${sizeOf(shape)} values`;
       throw new RangeError(`cannot write ${path}: ${rule}, found ${data.length}`);
     }
-    if (!allowNonFinite) assertStoredFinite(`cannot write ${path}`, name, tensor, dtype);
-    names.add(name);
+    check(name, tensor, dtype);
   }
 }
 

@@ -45,7 +45,9 @@ function lines(
 }
 
 /** Singular values of every update, the noise edge dashed. */
-export function spectraFigure(updates: readonly UpdateRow[]): Figure {
+export function spectraFigure(
+  updates: readonly Pick<UpdateRow, "name" | "singularValues" | "noiseEdge">[],
+): Figure {
   const color = colors(updates.length);
   const [, longest] = boundsOf(updates.map(({ singularValues }) => singularValues.length));
   return {

@@ -14,6 +14,7 @@ import { fileIn, fileName, type FileSource, type Folder, splitPath } from "../co
 import type { Device } from "../device/device.ts";
 import { assertOwnConfig } from "../formats/config_digest.ts";
 import { parsePromptFormat } from "../formats/prompt_metadata.ts";
+import { floatDtypeOf } from "../formats/dtype.ts";
 import { openSafetensors, type ReadOptions, type SafetensorsFile } from "../formats/mod.ts";
 import { withLabels } from "./labels.ts";
 import { familyOf, mathematicsOfModel } from "./registry.ts";
@@ -67,8 +68,12 @@ export async function loadModel(
   const promptFormat = parsePromptFormat(file.metadata);
   const names = namesInFile(architectureOf(config), file);
   using unfinished = new DisposableStack();
-  const shaped = labels ? family.complete(withLabels(config, labels)) : config;
-  const model = unfinished.use(family.allocate(device, shaped, behavior));
+  const stored = Array.from(names.values(), (name) => file.tensors.get(name)!);
+  const given = labels ? withLabels(json, labels) : json;
+  const origin = { config: given, dtype: floatDtypeOf(stored) };
+  const model = unfinished.use(
+    family.allocate(device, family.complete(given), { ...behavior, origin }),
+  );
   model.promptFormat = promptFormat;
   for (const [spec, nameInFile] of names) {
     if (!model.parameters.has(spec.name)) continue; // The head that a new one replaces.

@@ -23,12 +23,13 @@ import { CausalLmHead, type Head, SequenceClassificationHead } from "./heads.ts"
 import { pickRows, positionsOf, sequenceContext } from "./inputs.ts";
 import type { ModelLayers, StoredTensors } from "./model_layers.ts";
 import type { ForwardOptions } from "./model.ts";
-import { allocateTensors, type ModelOptions, TextModel } from "./text_model.ts";
+import { allocateTensors, TextModel, type TextModelOptions } from "./text_model.ts";
 
 /** A decoder-only transformer: pre-norm blocks, learned positions, and a head. */
 export class Gpt2 extends TextModel {
   /** Its shape. */
   readonly config: Gpt2Config;
+  readonly #embeddingDropout: number;
   readonly #blocks: readonly Block[];
   readonly #finalNorm: LayerNorm;
   readonly #head: Head;
@@ -39,21 +40,23 @@ export class Gpt2 extends TextModel {
     config: Gpt2Config,
     tensors: StoredTensors,
     owner: Disposable,
-    options: ModelOptions = {},
+    options: TextModelOptions = {},
   ) {
     super(device, gpt2ConfigJson(config), tensors, owner, options);
-    const { layers, architecture } = this;
+    const { layers, architecture } = this, { dropout } = options;
+    const residuals = dropout ?? config.resid_pdrop ?? 0;
     this.config = config;
+    this.#embeddingDropout = dropout ?? config.embd_pdrop ?? 0;
     this.#blocks = Array.from(
       { length: config.n_layer },
-      (_, layer) => new Block(layers, `transformer.h.${layer}`, config, options.dropout ?? 0),
+      (_, layer) => new Block(layers, `transformer.h.${layer}`, config, residuals),
     );
     this.#finalNorm = layers.norm("transformer.ln_f", config.layer_norm_epsilon);
     this.#head = headOf(layers, config, architecture.head);
   }
 
   /** A GPT-2 with all weights zero, to be filled. */
-  static allocate(device: Device, config: Gpt2Config, options?: ModelOptions): Gpt2 {
+  static allocate(device: Device, config: Gpt2Config, options?: TextModelOptions): Gpt2 {
     const architecture = gpt2Architecture(gpt2ConfigJson(config));
     const { arena, views } = allocateTensors(device, architecture, "GPT-2 weights");
     using unfinished = new DisposableStack();
@@ -87,13 +90,21 @@ export class Gpt2 extends TextModel {
       embedding(tape, positions, positionsOf(inputs, past)),
     );
     const typed = tokenTypeIds ? add(tape, sum, embedding(tape, table, tokenTypeIds.data)) : sum;
-    return dropout(tape, typed, this.options.dropout ?? 0);
+    return dropout(tape, typed, this.#embeddingDropout);
   }
 
   /** Its sizes, for display. */
   override get description(): string {
     const { n_layer, n_embd, n_head } = this.config;
     return `GPT-2 of ${howMany(n_layer, "block")}, width ${n_embd}, ${howMany(n_head, "head")}`;
+  }
+
+  /** That attention's probabilities are not dropped, where `attn_pdrop` asks for it. */
+  override get unappliedDropout(): string | undefined {
+    const { attn_pdrop = 0 } = this.config;
+    if (attn_pdrop === 0 || this.options.dropout !== undefined) return undefined;
+    return `attn_pdrop of config.json, ${attn_pdrop}, is not applied: attention's probabilities are ` +
+      "never dropped";
   }
 
   /** Longest sequence, in tokens. */

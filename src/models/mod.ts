@@ -23,6 +23,11 @@ export {
 export { accuracyOf, outputsOf } from "./outputs.ts";
 export type { SamplingOptions } from "./sampling.ts";
 export { Perceptron, type PerceptronShape } from "./perceptron.ts";
-export { type ModelOptions, TextModel } from "./text_model.ts";
+export {
+  type ModelOptions,
+  type ModelOrigin,
+  TextModel,
+  type TextModelOptions,
+} from "./text_model.ts";
 export type { ModelInputs } from "../core/batch.ts";
 export type { PromptFormat } from "../core/prompt_format.ts";

@@ -5,14 +5,14 @@ import { gpt2ConfigJson, parseGpt2Config } from "../architectures/gpt2.ts";
 import { quote } from "../core/quote.ts";
 import type { Device } from "../device/device.ts";
 import { Gpt2 } from "./gpt2.ts";
-import type { ModelOptions, TextModel } from "./text_model.ts";
+import type { ModelOptions, TextModel, TextModelOptions } from "./text_model.ts";
 
 /** How a family turns a configuration into a model. */
 interface Family {
   /** The full configuration, with defaults filled in; refuses what the forward pass does not implement. */
   complete(json: ConfigJson): ConfigJson;
   /** Allocates a model with all weights zero. */
-  allocate(device: Device, json: ConfigJson, options?: ModelOptions): TextModel;
+  allocate(device: Device, json: ConfigJson, options?: TextModelOptions): TextModel;
 }
 
 const families: Readonly<Record<string, Family>> = {
@@ -49,13 +49,14 @@ export function completeConfig(config: ConfigJson): ConfigJson {
 
 /**
  * The fields of a configuration that determine what a model computes, with defaults filled in: users may
- * edit the names of tokens and classes by hand.
+ * edit the names of tokens and classes, and the rates of dropout, by hand.
  *
  * @throws {RangeError} As {@link completeConfig}.
  */
 export function mathematicsOfModel(config: ConfigJson): ConfigJson {
   const { bos_token_id: _, eos_token_id: __, id2label: ___, ...rest } = completeConfig(config);
-  return rest;
+  // Digests of files have these fields, so they stay, as what they are where nothing is trained.
+  return { ...rest, resid_pdrop: 0, embd_pdrop: 0, attn_pdrop: 0 };
 }
 
 /**

@@ -1,25 +1,30 @@
 /** Saving models as Hugging Face folders. @module */
 
+import { storedShape } from "../architectures/architecture.ts";
 import type { ConfigJson } from "../architectures/config_fields.ts";
+import type { Weight } from "../autograd/weight.ts";
 import { jsonText, readJson } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { assertOptions } from "../core/options.ts";
 import { type FolderFile, saveFolder } from "../core/save_folder.ts";
 import { fileIn } from "../core/storage.ts";
 import { configMetadata } from "../formats/config_digest.ts";
+import { assertNoOtherKind } from "../formats/folder_kind.ts";
 import type { FloatDtype } from "../formats/mod.ts";
 import { promptMetadata } from "../formats/prompt_metadata.ts";
 import { parseWeightMap } from "../formats/shards.ts";
-import { safetensorsFile } from "../formats/write_safetensors.ts";
+import { safetensorsFile, type UnreadTensor } from "../formats/write_safetensors.ts";
 import type { Model } from "./model.ts";
 import { mathematicsOfModel } from "./registry.ts";
-import { TextModel } from "./text_model.ts";
+import { type ModelOrigin, TextModel } from "./text_model.ts";
 import { reorient } from "./transpose.ts";
 
 /** What {@link saveModel} saves along with a model. */
 export interface SavedAlong {
-  /** Fields of `config.json` that the model does not know, such as the ids of special tokens. */
+  /** Fields of `config.json` that replace the model's, such as the ids of special tokens. */
   readonly config?: ConfigJson;
+  /** Metadata of the weights' file, which other programs pass over. */
+  readonly metadata?: Readonly<Record<string, string>>;
   /** Files by name, such as a tokenizer's. */
   readonly files?: Readonly<Record<string, Uint8Array>>;
   /** Names of files of an older model in the folder that are removed, such as a tokenizer's. */
@@ -33,13 +38,20 @@ const INDEX = "model.safetensors.index.json";
  * the index of an older model in the folder are removed. Of a model without a known architecture, only the
  * parameters are saved, without a `config.json`.
  *
+ * The `config.json` of a model that was loaded is as it was in its folder, but for what changed: the dtype
+ * and the fields that are given along with it.
+ *
  * The folder is saved as a whole: after a crash at any time, a reader finds the old model, the new one, or
  * no `config.json` and so an error. The weights' metadata has a digest of the configuration, by which
  * `loadModel` recognizes files that do not belong together.
  *
- * @param dtype How values are stored. Default F32.
+ * Memory: one tensor on the host.
+ *
+ * @param dtype How values are stored. Default: as in the folder that the model was loaded from, in F32 for a
+ * model that was made here.
  * @param along What else is saved in the same step.
- * @throws {RangeError} when a value is not finite in the dtype; nothing is written.
+ * @throws {RangeError} when a value is not finite in the dtype, or the folder holds an adapter, which other
+ * programs would apply to the model; nothing is written.
  * @throws {Error} when the folder cannot be written or is being saved to already; the message says what a
  * reader finds: the older files unchanged, unless the disk fails repeatedly.
  *
@@ -57,32 +69,45 @@ const INDEX = "model.safetensors.index.json";
 export async function saveModel(
   model: Model,
   folder: string,
-  dtype: FloatDtype = "F32",
+  dtype: FloatDtype = originOf(model)?.dtype ?? "F32",
   along: SavedAlong = {},
 ): Promise<void> {
-  assertOptions("saveModel", along, { config: true, files: true, obsolete: true });
-  const { config = {}, files = {}, obsolete = [] } = along;
+  assertOptions("saveModel", along, { config: true, metadata: true, files: true, obsolete: true });
+  const { config = {}, metadata: more = {}, files = {}, obsolete = [] } = along;
+  await assertNoOtherKind(folder, "model");
   const configJson = model instanceof TextModel
-    ? { ...model.configJson(), torch_dtype: torchDtypes[dtype], ...config }
+    ? { ...savedConfig(model, dtype), ...config }
     : undefined;
   const metadata = {
     ...model.architecture && { format: "pt" },
     ...configJson && await configMetadata(mathematicsOfModel(configJson)),
     ...promptMetadata(model.promptFormat),
+    ...more,
   };
   const options = { dtype, ...Object.keys(metadata).length > 0 && { metadata } };
   await saveFolder(folder, [
-    safetensorsFile(fileIn(folder, "model.safetensors"), await storedTensors(model), options),
+    safetensorsFile(fileIn(folder, "model.safetensors"), storedTensors(model), options),
     ...Object.entries(files).map(([name, content]): FolderFile => ({ name, content })),
     ...configJson ? [{ name: "config.json", content: jsonText(configJson) }] : [],
   ], async (folder) => [...obsolete, ...await shardsIn(folder)]);
 }
+
+const originOf = (model: Model): ModelOrigin | undefined =>
+  model instanceof TextModel ? model.options.origin : undefined;
 
 const torchDtypes: Readonly<Record<FloatDtype, string>> = {
   F32: "float32",
   F16: "float16",
   BF16: "bfloat16",
 };
+
+/** The configuration with the dtype in the field that it has for it; transformers 5 calls it `dtype`. */
+function savedConfig(model: TextModel, dtype: FloatDtype): ConfigJson {
+  const config = model.options.origin?.config ?? model.configJson();
+  const fields = ["dtype", "torch_dtype"].filter((field) => field in config);
+  const named = fields.length > 0 ? fields : ["torch_dtype"];
+  return { ...config, ...Object.fromEntries(named.map((field) => [field, torchDtypes[dtype]])) };
+}
 
 /** The shards of a model in the folder, and their index after them: it says which they are. */
 async function shardsIn(folder: string): Promise<string[]> {
@@ -95,21 +120,22 @@ async function shardsIn(folder: string): Promise<string[]> {
 }
 
 /** A model's tensors as a file holds them. */
-async function storedTensors(model: Model): Promise<(readonly [string, HostTensor])[]> {
+function storedTensors(model: Model): (readonly [string, UnreadTensor])[] {
+  const weights = new Map(model.linears.map(({ weight }) => [weight.name, weight]));
   const specs = model.architecture?.tensors ?? [...model.parameters.values()];
-  const values = await readTensors(model, specs.map(({ name }) => name));
-  return specs.map((spec, i) => [spec.name, reorient(spec, values[i])] as const);
+  return specs.map((spec) => {
+    const read = async () => reorient(spec, await readTensor(model, weights, spec.name));
+    return [spec.name, { shape: storedShape(spec), read }] as const;
+  });
 }
 
-/** Reads the named tensors in F32, however they are stored, without what adapters add. */
-async function readTensors(
-  { device, parameters, linears }: Model,
-  names: readonly string[],
-): Promise<HostTensor[]> {
+/** Reads a tensor in F32, however it is stored, without what adapters add. */
+async function readTensor(
+  { device, parameters }: Model,
+  weights: ReadonlyMap<string, Weight>,
+  name: string,
+): Promise<HostTensor> {
   using scope = new DisposableStack();
-  const weights = new Map(linears.map(({ weight }) => [weight.name, weight]));
-  const tensors = names.map((name) =>
-    parameters.get(name)?.own ?? scope.use(weights.get(name)!.dense())
-  );
-  return await device.read(...tensors);
+  const tensor = parameters.get(name)?.own ?? scope.use(weights.get(name)!.dense());
+  return (await device.read(tensor))[0];
 }

@@ -11,6 +11,7 @@ import { assertOptions, type OptionNames } from "../core/options.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
 import { Arena } from "../device/arena.ts";
 import type { Device, Tensor } from "../device/device.ts";
+import type { FloatDtype } from "../formats/mod.ts";
 import type { KeyValueCache } from "../nn/key_value_cache.ts";
 import type { Linear } from "../nn/linear.ts";
 import type { Place } from "../nn/place.ts";
@@ -20,14 +21,30 @@ import { ModelLayers, type StoredTensors } from "./model_layers.ts";
 /** How a model behaves beyond its configuration. */
 export interface ModelOptions {
   /**
-   * Dropout rate of embeddings and residual branches while training with a dropout seed. Default 0;
-   * attention probabilities are never dropped. The rates in `config.json` are not used.
+   * Dropout rate of embeddings and residual branches while training with a dropout seed. Default: those of
+   * the configuration (GPT-2's `embd_pdrop` and `resid_pdrop`); attention probabilities are never dropped.
    */
   readonly dropout?: number;
 }
 
+/** The folder that a model was loaded from, as far as it is saved again. */
+export interface ModelOrigin {
+  /** Its `config.json`. */
+  readonly config: ConfigJson;
+  /** How it stores values; F32 if tensors differ. */
+  readonly dtype: FloatDtype;
+}
+
+/** What a model keeps besides its configuration and its tensors. */
+export interface TextModelOptions extends ModelOptions {
+  /** Where it came from; absent for a model that was made here. */
+  readonly origin?: ModelOrigin;
+}
+
 /** The names of {@link ModelOptions}. */
 export const modelNames: OptionNames<ModelOptions> = { dropout: true };
+
+const allNames: OptionNames<TextModelOptions> = { ...modelNames, origin: true };
 
 /**
  * A text model with a Hugging Face configuration, as `loadModel` returns. A family adds its forward
@@ -38,8 +55,8 @@ export abstract class TextModel implements Model<ModelInputs> {
   readonly device: Device;
   /** Its layers and tensors in Hugging Face's files. */
   readonly architecture: Architecture;
-  /** How it behaves beyond its configuration. */
-  readonly options: ModelOptions;
+  /** How it behaves beyond its configuration, and where it came from. */
+  readonly options: TextModelOptions;
   /** The adapters in force, in the order in which they were injected. */
   readonly adapters: Set<AppliedAdapter> = new Set();
   /** How the prompts of its own training were written, if it was trained on any. */
@@ -59,9 +76,9 @@ export abstract class TextModel implements Model<ModelInputs> {
     config: ConfigJson,
     tensors: StoredTensors,
     owner: Disposable,
-    options: ModelOptions = {},
+    options: TextModelOptions = {},
   ) {
-    assertOptions("a model", options, modelNames);
+    assertOptions("a model", options, allNames);
     assertDropout("dropout", options.dropout ?? 0);
     this.device = device;
     this.architecture = architectureOf(config);
@@ -112,6 +129,13 @@ export abstract class TextModel implements Model<ModelInputs> {
   /** Base parameters that are not frozen, and adapters. */
   trainable(): Parameter[] {
     return trainableOf(this);
+  }
+
+  /**
+   * What training does otherwise than the configuration says, in a sentence; undefined if nothing.
+   */
+  get unappliedDropout(): string | undefined {
+    return undefined;
   }
 
   /** The `config.json` that makes transformers build the same model. */

@@ -25,6 +25,7 @@ export type {
 } from "../../experiments/mod.ts";
 export { check } from "./check.ts";
 export { runExperiment } from "./experiment.ts";
+export { help } from "./help/help.ts";
 export { type LiveFigure, liveFigure } from "./live_figure.ts";
 export { type Tex, tex } from "./part.ts";
 export { type Progress, progress } from "./progress.ts";

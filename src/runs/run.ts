@@ -4,27 +4,20 @@ import type { Adapter } from "../adapt/mod.ts";
 import type { Batch } from "../core/batch.ts";
 import { FolderClaim } from "../core/folder_claim.ts";
 import { kindOf } from "../core/storage.ts";
-import type { CompileReport, Device } from "../device/device.ts";
+import type { Device } from "../device/device.ts";
 import { type Model, saveModel, type TextModel } from "../models/mod.ts";
 import {
   assertFiniteResult,
   type BatchSource,
-  emptyLog,
   hasCheckpoint,
-  logStep,
-  resumeCheckpoint,
-  type Resumed,
-  runTrainer,
-  saveCheckpoint,
-  type StepEvent,
   Trainer,
   type TrainingLog,
-  type ValidationOptions,
 } from "../train/mod.ts";
 import { readRun, writeResult } from "./finished_run.ts";
 import { lossOf } from "./losses.ts";
 import { applyMethod } from "./method.ts";
 import { type RunFiles, runFiles, type RunResult, tidyRunFolder, writeSpec } from "./run_folder.ts";
+import { startOf, type StepsOptions, takeSteps, withHeldOut } from "./run_steps.ts";
 import { type RunLedger, watchLedger } from "./run_ledger.ts";
 import { assertSpec, type JsonRecord, type RunSpec } from "./spec.ts";
 
@@ -42,7 +35,7 @@ export interface Trained<M extends Model = TextModel> {
 }
 
 /** What a run needs besides its specification. */
-export interface RunOptions<M extends Model = TextModel> {
+export interface RunOptions<M extends Model = TextModel> extends StepsOptions {
   /** Folder of all runs. */
   readonly folder: string;
   /** Where it runs. */
@@ -73,17 +66,6 @@ export interface RunOptions<M extends Model = TextModel> {
    * throws the failure, or what this callback throws.
    */
   readonly onCut?: (trained: Trained<M>, failure: unknown) => Promise<void>;
-  /** Steps from one checkpoint to the next. Default 100. */
-  readonly checkpointEvery?: number;
-  /** Stops at the next step and keeps a checkpoint. */
-  readonly signal?: AbortSignal;
-  /**
-   * Called after every step of this call, but not for steps before a resume, with the number of
-   * completed steps. On `webgpu` it is more than the event's, as events are read back later.
-   */
-  readonly onProgress?: (event: StepEvent, steps: number) => void;
-  /** Called with the progress of compiling a step. */
-  readonly onCompile?: CompileReport;
 }
 
 /**
@@ -186,7 +168,7 @@ const adaptByMethod = (model: Model, { method, seed }: RunSpec) =>
   Promise.resolve(applyMethod(model, method, seed));
 
 const saverTo = (files: RunFiles) => ({ model, adapter }: Trained<Model>): Promise<void> =>
-  adapter ? adapter.save(files.adapter) : saveModel(model, files.model);
+  adapter ? adapter.save(files.adapter) : saveModel(model, files.model, "F32");
 
 /** Trains to the end, or throws the reason why it stopped. */
 async function trainOn<M extends Model>(
@@ -217,43 +199,4 @@ async function trainOn<M extends Model>(
     await options.onCut?.({ ...made, log: withHeldOut(log, trainer) }, failure);
     throw failure;
   }
-}
-
-/** The log with the held-out losses, which the trainer keeps. */
-function withHeldOut(log: TrainingLog, { heldOut: { points } }: Trainer<unknown>): TrainingLog {
-  return points.length > 0 ? { ...log, heldOut: points } : log;
-}
-
-type Watch<Inputs> =
-  & Pick<RunOptions, "signal" | "checkpointEvery" | "onProgress" | "onCompile">
-  & ValidationOptions<Inputs>;
-
-/** Steps to the end, with checkpoints at regular intervals and when stopped. */
-async function takeSteps<Inputs>(
-  trainer: Trainer<Inputs>,
-  batches: BatchSource<Inputs>,
-  log: TrainingLog,
-  { checkpoint }: RunFiles,
-  { checkpointEvery: pauseEvery = 100, onProgress, ...options }: Watch<Inputs>,
-): Promise<void> {
-  const { signal, onCompile, validation, validateEvery, patience } = options;
-  const watch = { signal, onCompile, validation, validateEvery, patience, pauseEvery };
-  let isDone = trainer.steps >= trainer.options.steps;
-  for await (const event of runTrainer(trainer, batches, watch)) {
-    logStep(log, event);
-    onProgress?.(event, trainer.steps);
-    isDone = event.early || trainer.steps >= trainer.options.steps;
-    const due = trainer.steps === event.step + 1 && trainer.steps % pauseEvery === 0;
-    // Not at the end: a resumed run needs at least one step, which determines its peak bytes.
-    if ((due || event.stopped) && !isDone) await saveCheckpoint(checkpoint, trainer, log);
-  }
-  if (!isDone) throw signal?.reason;
-}
-
-async function startOf(
-  { checkpoint }: RunFiles,
-  trainer: Trainer<unknown>,
-): Promise<Pick<Resumed, "log" | "exact">> {
-  if (!await hasCheckpoint(checkpoint)) return { log: emptyLog(), exact: true };
-  return await resumeCheckpoint(checkpoint, trainer);
 }

@@ -138,3 +138,19 @@ Deno.test("the base of a merged model is the model itself; unmerge frees what me
   // deno-lint-ignore no-explicit-any -- what a caller without types may pass
   assertThrows(() => baseOf(model as any), TypeError, "found one without a base");
 });
+
+Deno.test("a copy has the trained head of its original, which comes back with it", async () => {
+  using device = new ReferenceDevice();
+  using model = tinyModel(device);
+  using adapter = trainedLora(model, { modulesToSave: ["ln_f"] });
+  const gain = model.parameters.get("transformer.ln_f.weight")!;
+  device.write(gain.tensor, new Float32Array(12).fill(1.5));
+  const said = await logitsOf(model);
+  {
+    using same = await adapter.with({});
+    assertEquals([await logitsOf(model), same.modules.parameters.length], [said, 2]);
+  }
+  assertEquals(await logitsOf(model), said);
+  adapter.remove();
+  assertEquals(gain.substitute, undefined);
+});

@@ -57,9 +57,8 @@ Deno.test("generate answers each prompt of a file, as it answers the prompt alon
     await Deno.writeTextFile(file, prompts.map((prompt) => JSON.stringify({ prompt })).join("\n"));
     const { stdout } = await lowrank(...args, "--data", file, "--json");
     const answers = stdout.trim().split("\n").map((line) => JSON.parse(line));
-    const alone = await Promise.all(prompts.map(async (prompt) => {
-      return await lowrankJson(...args, "--prompt", prompt);
-    }));
+    const alone: unknown[] = [];
+    for (const prompt of prompts) alone.push(await lowrankJson(...args, "--prompt", prompt));
     assertEquals(answers, alone);
   }));
 

@@ -35,6 +35,20 @@ Deno.test("memory for GPT-3 175B is counted without allocating it, by running it
   assertEquals(weight.split("698,417,037,312").length, 4, weight);
 });
 
+Deno.test("the formula has the dropout of the configuration, which the step runs with", () =>
+  withFolder(async (folder) => {
+    const peak = async (fields: object) => {
+      const config = `${folder}/config.json`;
+      await Deno.writeTextFile(config, JSON.stringify({ ...catalog.gpt2.config, ...fields }));
+      return await lowrankJson("memory", config, "--rank", "8", "--batch", "1", "--length", "64");
+    };
+    for (const fields of [{}, { embd_pdrop: 0.1, resid_pdrop: 0.1 }]) {
+      const { byRole, byFormula } = await peak(fields);
+      assertEquals(byRole, { ...byFormula, quantized: 0 });
+    }
+    assertEquals((await peak({ resid_pdrop: 0.1 })).byFormula, null);
+  }));
+
 Deno.test("memory needs a GPT-2, whose heads fill its width", async () => {
   const memory = (model: string) => ["memory", "--model", model];
   await assertFails(

@@ -1,6 +1,9 @@
 /** `lowrank merge` and `lowrank inspect`. */
 
 import { assert, assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
+import type { MergedWeight } from "../../src/adapt/mod.ts";
+import { sha256 } from "../../src/core/digest.ts";
+import { openSafetensors } from "../../src/formats/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 import { golden, goldenJson, tensorsOf } from "../support/golden.ts";
@@ -32,7 +35,7 @@ Deno.test("a merged folder has the logits of model and adapter, with the base's 
 Deno.test("merge reports the size of every update and what rounding left of it", () =>
   withFolder(async (folder) => {
     const args = ["--model", model, "--adapter", adapter, "--output", folder];
-    const { weights, extraBytes } = await lowrankJson("merge", ...args);
+    const { weights, extraBytes, ...more } = await lowrankJson("merge", ...args);
     const deltas = await tensorsOf(golden("adapters/deltas.safetensors"));
     assertEquals(weights.length, 8);
     for (const { module, deltaNorm, survivingShare } of weights) {
@@ -41,6 +44,47 @@ Deno.test("merge reports the size of every update and what rounding left of it",
       assertAlmostEquals(survivingShare, 1, 1e-5);
     }
     assertEquals(extraBytes, 4 * 2 * 48 * 48 * (3 + 1 + 4 + 4));
+    // The model, its merged copies and the adapter, and one weight that is measured.
+    assert(more.tensorBytes > 4 * 61_104 + extraBytes && more.processBytes > more.tensorBytes);
+    assertEquals(more.dtype, "F32");
+  }));
+
+Deno.test("a merged model is stored as its base, or as told, and what is kept is of that type", () =>
+  withFolder(async (folder) => {
+    const kept = async (base: string, ...more: string[]) => {
+      const args = ["--model", golden(base), "--adapter", adapter, "--output", folder, ...more];
+      const { dtype, weights } = await lowrankJson("merge", ...args);
+      using file = await openSafetensors(folder);
+      assertEquals([...file.tensors.values()].filter((entry) => entry.dtype !== dtype), []);
+      const shares = weights.map(({ survivingShare }: MergedWeight) => survivingShare);
+      return { dtype, lost: Math.max(...shares.map((share: number) => Math.abs(1 - share))) };
+    };
+    const [f32, f16, bf16] = [
+      await kept("gpt2_tiny"),
+      await kept("gpt2_tiny_f16"),
+      await kept("gpt2_tiny", "--dtype", "bf16"),
+    ];
+    assertEquals([f32, f16, bf16].map(({ dtype }) => dtype), ["F32", "F16", "BF16"]);
+    assert(f32.lost < f16.lost && f16.lost < bf16.lost, JSON.stringify([f32, f16, bf16]));
+    const args = ["merge", "--model", model, "--adapter", adapter, "--output", folder];
+    assertStringIncludes((await lowrank(...args)).stdout, `to ${folder}, in F32\npeak memory: `);
+    await assertFails([...args, "--dtype", "int8"], "Allowed choices are f32, f16, bf16");
+  }));
+
+Deno.test("a merged model says which adapters it contains, also after another merge", () =>
+  withFolder(async (folder) => {
+    const [one, two] = ["one", "two"].map((name) => `${folder}/${name}`);
+    const other = golden("adapters/peft_c_attn");
+    const merge = (base: string, adapter: string, output: string) =>
+      lowrankJson("merge", "--model", base, "--adapter", adapter, "--output", output);
+    await merge(model, adapter, one);
+    await merge(one, `${other}/`, two);
+    using file = await openSafetensors(two);
+    const lines = await Promise.all([adapter, other].map(async (path) => {
+      const digest = await sha256(await Deno.readFile(`${path}/adapter_model.safetensors`));
+      return `adapters/${path.split("/").at(-1)} sha256 ${digest}`;
+    }));
+    assertEquals(file.metadata["lowrank.merged"], lines.join("\n"));
   }));
 
 Deno.test("a model in the output folder leaves no tokenizer and no settings to the merged one", () =>

@@ -3,7 +3,7 @@
 import { assert, assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
 import { truncationError } from "../../src/analysis/mod.ts";
 import { hostTensor } from "../../src/core/host_tensor.ts";
-import { readAdapter, writeAdapter } from "../../src/formats/mod.ts";
+import { openSafetensors, readAdapter, writeAdapter } from "../../src/formats/mod.ts";
 import {
   goodConfig,
   goodTensors,
@@ -77,6 +77,29 @@ Deno.test("inspect and compare ignore a fully trained classifier, and say so", (
       assertStringIncludes(stderr, said);
     }
     await assertFails(["resize", folder, "--rank", "1", "--output", `${folder}/x`], "classifier");
+  }));
+
+Deno.test("resize stores values as the adapter does, or as told", () =>
+  withFolder(async (folder) => {
+    const { updates } = await readAdapter(adapter), bf16 = `${folder}/bf16`;
+    await writeAdapter(bf16, { updates, dtype: "BF16" });
+    const resize = async (from: string, ...more: string[]) => {
+      const output = `${folder}/out`;
+      const { dtype } = await lowrankJson(
+        "resize",
+        from,
+        "--rank",
+        "2",
+        "--output",
+        output,
+        ...more,
+      );
+      using file = await openSafetensors(`${output}/adapter_model.safetensors`);
+      return [dtype, ...new Set([...file.tensors.values()].map((entry) => entry.dtype))];
+    };
+    assertEquals(await resize(adapter), ["F32", "F32"]);
+    assertEquals(await resize(bf16), ["BF16", "BF16"]);
+    assertEquals(await resize(bf16, "--dtype", "f16"), ["F16", "F16"]);
   }));
 
 Deno.test("inspect --base: norms of the adapted weights, which GPT-2 stores transposed", async () => {

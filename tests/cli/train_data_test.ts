@@ -15,7 +15,7 @@ const pairs = things.flatMap((thing) => [
 ]);
 const jsonLines = (rows: readonly object[]) => rows.map((row) => JSON.stringify(row)).join("\n");
 
-Deno.test("trained on prompts, an adapter answers in kind, and evaluate finds the same loss", () =>
+Deno.test("trained on prompts, an adapter answers like them, and evaluate finds the same loss", () =>
   withFolder(async (folder) => {
     const data = `${folder}/mine.jsonl`, held = `${folder}/held.jsonl`, output = `${folder}/out`;
     await Deno.writeTextFile(data, jsonLines(pairs));

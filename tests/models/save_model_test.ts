@@ -1,11 +1,13 @@
 /** A model is saved as a whole, and its weights know their configuration. */
 
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { readJson } from "../../src/core/files.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
-import { readSafetensors } from "../../src/formats/mod.ts";
+import { injectLora, loadAdapter, merge } from "../../src/adapt/mod.ts";
+import { openSafetensors, readSafetensors } from "../../src/formats/mod.ts";
 import { initGpt2, loadModel, parseGpt2Config, saveModel } from "../../src/models/mod.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
+import { golden } from "../support/golden.ts";
 
 const config = parseGpt2Config({ vocab_size: 7, n_positions: 5, n_embd: 6, n_layer: 1, n_head: 2 });
 
@@ -45,6 +47,85 @@ Deno.test("ids of tokens may be edited by hand, what is computed may not", async
     using _ = await loadModel(device, folder);
     await edit(folder, { layer_norm_epsilon: 1e-6 });
     await assertRejects(() => loadModel(device, folder), RangeError, sentence);
+  });
+});
+
+/** The golden base in a type, with fields that no toolkit of ours knows and rates of dropout. */
+async function writeBase(folder: string, name: string, fields: Record<string, unknown>) {
+  const config = await readJson(golden(`${name}/config.json`)) as Record<string, unknown>;
+  await Deno.mkdir(folder);
+  await Deno.writeTextFile(`${folder}/config.json`, JSON.stringify({ ...config, ...fields }));
+  await Deno.copyFile(golden(`${name}/model.safetensors`), `${folder}/model.safetensors`);
+}
+
+Deno.test("a model that is merged and saved keeps its configuration and how its values are stored", async () => {
+  using device = new ReferenceDevice();
+  const rates = { resid_pdrop: 0.1, embd_pdrop: 0.2, attn_pdrop: 0.3 };
+  for (const [name, dtype] of [["gpt2_tiny_f16", "F16"], ["gpt2_tiny_bf16", "BF16"]]) {
+    await withFolder(async (folder) => {
+      const base = `${folder}/base`, own = `${folder}/merged`;
+      await writeBase(base, name, { ...rates, task_specific_params: { a: [1] }, n_ctx: null });
+      using model = await loadModel(device, base);
+      using adapter = await loadAdapter(model, golden("adapters/peft_c_attn"));
+      using merged = merge(model, adapter);
+      await saveModel(merged, own);
+      assertEquals(await readJson(`${own}/config.json`), await readJson(`${base}/config.json`));
+      using file = await openSafetensors(own);
+      assertEquals(
+        new Set([...file.tensors.values()].map((entry) => entry.dtype)),
+        new Set([dtype]),
+      );
+      const [ours, theirs] = [await readSafetensors(own), await readSafetensors(base)];
+      for (const [tensor, values] of theirs.tensors) {
+        const check = tensor.endsWith("c_attn.weight") ? assertNotEquals : assertEquals;
+        check(ours.tensors.get(tensor), values, tensor);
+      }
+      using again = await loadModel(device, own);
+      assertEquals(again.options.origin, model.options.origin);
+    });
+  }
+});
+
+Deno.test("another type is in the field that the configuration has for it", async () => {
+  using device = new ReferenceDevice();
+  const fieldsOf = async (fields: Record<string, unknown>) => {
+    let saved: Record<string, unknown> = {};
+    await withFolder(async (folder) => {
+      await writeBase(`${folder}/base`, "gpt2_tiny_f16", fields);
+      using model = await loadModel(device, `${folder}/base`);
+      await saveModel(model, `${folder}/saved`, "BF16");
+      saved = await readJson(`${folder}/saved/config.json`) as Record<string, unknown>;
+    });
+    return [saved.dtype, saved.torch_dtype];
+  };
+  assertEquals(await fieldsOf({}), ["bfloat16", undefined]);
+  assertEquals(await fieldsOf({ dtype: undefined, torch_dtype: "float16" }), [
+    undefined,
+    "bfloat16",
+  ]);
+  assertEquals(await fieldsOf({ dtype: undefined }), [undefined, "bfloat16"]);
+});
+
+Deno.test("a folder holds a model or an adapter, which programs would otherwise combine", async () => {
+  using device = new ReferenceDevice();
+  using model = initGpt2(device, config, { seed: 1 });
+  using adapter = injectLora(model, { rank: 1, sites: ["q"], seed: 1 });
+  await withFolder(async (folder) => {
+    await saveModel(model, `${folder}/model`);
+    await adapter.save(`${folder}/adapter`);
+    const names = [filesIn(`${folder}/model`), filesIn(`${folder}/adapter`)];
+    const rule = "choose another folder, or remove";
+    await assertRejects(
+      () => adapter.save(`${folder}/model`),
+      RangeError,
+      `already holds a model; ${rule} model.safetensors`,
+    );
+    await assertRejects(
+      () => saveModel(model, `${folder}/adapter`),
+      RangeError,
+      `already holds an adapter; ${rule} adapter_config.json`,
+    );
+    assertEquals([filesIn(`${folder}/model`), filesIn(`${folder}/adapter`)], names);
   });
 });
 

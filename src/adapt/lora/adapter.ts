@@ -47,7 +47,11 @@ export class LoraAdapter implements Adapter {
    *
    * @param modules What is trained in full beside the sites; the adapter owns it.
    */
-  constructor(model: Model, plans: readonly LoraPlan[], modules = new TrainedModules(model, [])) {
+  constructor(
+    model: Model,
+    plans: readonly LoraPlan[],
+    modules: TrainedModules = new TrainedModules(model, []),
+  ) {
     this.model = model;
     this.modules = modules;
     this.#arena = new Arena(model.device, entriesOf(plans), "adapter", "LoRA");
@@ -130,20 +134,21 @@ export class LoraAdapter implements Adapter {
    * ```
    */
   async with(change: AdapterChange): Promise<LoraAdapter> {
-    const plans = changedPlans(this.sites, await this.read(), change), { model } = this;
-    const isInForce = model.adapters.has(this);
+    const plans = changedPlans(this.sites, await this.read(), change);
+    const saved = await this.modules.read(), { model } = this, isInForce = model.adapters.has(this);
     if (!isInForce) assertFree(model, {}, "with");
-    const saved = await this.modules.read();
     this.#detach(); // Before the copy is made: it trains the same modules.
-    const copy = new LoraAdapter(
-      model,
-      plans,
-      new TrainedModules(model, [...saved.keys()].map(moduleOf)),
-    );
-    copy.modules.write(saved);
-    copy.promptFormat = this.promptFormat;
-    if (isInForce) copy.#standsFor = this;
-    return copy;
+    try {
+      const names = [...new Set([...saved.keys()].map(moduleOf))];
+      const copy = new LoraAdapter(model, plans, new TrainedModules(model, names));
+      copy.modules.write(saved);
+      copy.promptFormat = this.promptFormat;
+      if (isInForce) copy.#standsFor = this;
+      return copy;
+    } catch (error) {
+      if (isInForce) this.#detach = this.#attach();
+      throw error;
+    }
   }
 
   /**

@@ -1,10 +1,12 @@
 /** Turns any value into the parts that are shown of it. @module */
 
 import type { Part } from "../part.ts";
-import { describeClass } from "./classes.ts";
+import type { SiteSpectrum } from "../../adapt/mod.ts";
+import { describeClass, isShownInstance } from "./classes.ts";
 import { findingTable, isFinding } from "./finding.ts";
-import { describeRecord } from "./records.ts";
+import { describeRecord, isShownRecord } from "./records.ts";
 import { describeTensor, isTensorLike } from "./tensor.ts";
+import { describeSpectra } from "./training.ts";
 
 /** The parts that are shown of a value: at least one. */
 export async function describe(value: unknown): Promise<readonly Part[]> {
@@ -20,10 +22,22 @@ export async function describe(value: unknown): Promise<readonly Part[]> {
 async function describeArray(values: readonly unknown[]): Promise<readonly Part[]> {
   if (isNumeric(values)) return [inspect(values)];
   if (values.every(isFinding)) return [findingTable(values)];
+  if (values.every(isSiteSpectrum)) return describeSpectra(values);
   const parts: Part[] = [];
   for (const value of values) parts.push(...await describe(value));
   return parts;
 }
+
+/** Whether a value is one of the toolkit's, or a list of those: what a cell may end with and show. */
+export function isShown(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  if (Array.isArray(value)) return value.length > 0 && value.every(isShown);
+  return isFinding(value) || isShownInstance(value) || isShownRecord(value);
+}
+
+const isSiteSpectrum = (value: unknown): value is SiteSpectrum =>
+  typeof value === "object" && value !== null && "name" in value && "singularValues" in value &&
+  "noiseEdge" in value;
 
 function isNumeric(value: unknown): boolean {
   if (Array.isArray(value)) return value.every(isNumeric);

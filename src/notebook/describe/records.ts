@@ -24,7 +24,7 @@ interface Kind<T> {
 // deno-lint-ignore no-explicit-any
 const kinds: readonly Kind<any>[] = [
   kind<Figure>(["data", "layout", "caption"], (figure) => [figure]),
-  kind<DataTable>(["columns", "rows"], (table) => [table]),
+  kind<DataTable>(["columns", "rows", "title"], (table) => [table]),
   kind<Tex>(["tex"], (formula) => [formula]),
   kind<Formula>(["expression", "symbols", "meaning"], describeFormula),
   kind<Outcome>(["settings", "findings", "tables", "figures"], describeOutcome),
@@ -37,9 +37,15 @@ function kind<T>(fields: Kind<T>["fields"], show: Kind<T>["show"]): Kind<T> {
   return { fields, show };
 }
 
+/** Whether a value is a record of a known kind. */
+export const isShownRecord = (value: object): boolean => kindOf(value) !== undefined;
+
+const kindOf = (value: object) =>
+  kinds.find(({ fields }) => fields.every((field) => field in value));
+
 /** The parts for a record of a known kind; undefined for any other. */
 export async function describeRecord(value: object): Promise<readonly Part[] | undefined> {
-  return await kinds.find(({ fields }) => fields.every((field) => field in value))?.show(value);
+  return await kindOf(value)?.show(value);
 }
 
 /** Imported here because mathjs takes 0.4 s to load. */

@@ -1,0 +1,32 @@
+/** The weights file of a PEFT folder. @module */
+
+import { AdapterFileError } from "../core/errors.ts";
+import { fileIn, type Folder, hasFile } from "../core/storage.ts";
+import { parseLabels } from "./labels_metadata.ts";
+import { openSafetensorsFile, type ReadOptions, type SafetensorsFile } from "./safetensors.ts";
+
+/** What PEFT puts before the name of every tensor. */
+export const PREFIX = "base_model.model.";
+
+/** Opens the file; throws an {@link AdapterFileError} where there is a pickle instead. */
+export async function openWeights(folder: Folder, options: ReadOptions): Promise<SafetensorsFile> {
+  const name = "adapter_model.safetensors";
+  if (!await hasFile(folder, name) && await hasFile(folder, "adapter_model.bin")) {
+    throw new AdapterFileError(
+      "weights must be in adapter_model.safetensors, found adapter_model.bin (a pickle can run code)",
+    );
+  }
+  return await openSafetensorsFile(fileIn(folder, name), options);
+}
+
+/**
+ * The labels of the classifier that an adapter trains, from the header of its weights; those that no name
+ * is known of are called by their numbers. `undefined` if it trains no head of a classifier.
+ *
+ * @throws {AdapterFileError} when the header is broken.
+ */
+export async function readAdapterLabels(folder: Folder): Promise<string[] | undefined> {
+  using file = await openWeights(folder, {});
+  const labels = parseLabels(file.metadata), head = file.tensors.get(`${PREFIX}score.weight`);
+  return labels ?? (head && Array.from({ length: head.shape[0] }, (_, index) => String(index)));
+}

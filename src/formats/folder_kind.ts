@@ -1,0 +1,43 @@
+/** Whether a folder holds an adapter or a model. @module */
+
+import { hasFile, kindOf } from "../core/storage.ts";
+
+/** Files that are, or describe, weights. */
+const weightFiles = {
+  adapter: ["adapter_config.json", "adapter_model.safetensors"],
+  model: ["model.safetensors", "model.safetensors.index.json"],
+};
+
+/** The names of the files of weights in a folder: an adapter's, a model's. */
+export async function weightFilesIn(folder: string, kind: "adapter" | "model"): Promise<string[]> {
+  const found: string[] = [];
+  for (const name of weightFiles[kind]) if (await hasFile(folder, name)) found.push(name);
+  return found;
+}
+
+/**
+ * Throws when a folder for an adapter already holds a model, or vice versa: a program that reads the
+ * folder would combine the two.
+ */
+export async function assertNoOtherKind(folder: string, kind: "adapter" | "model"): Promise<void> {
+  const files = await weightFilesIn(folder, kind === "adapter" ? "model" : "adapter");
+  if (files.length === 0) return;
+  const found = kind === "adapter" ? "a model" : "an adapter";
+  throw new RangeError(
+    `${folder} already holds ${found}; choose another folder, or remove ${files.join(" and ")}`,
+  );
+}
+
+/** Throws when a folder that should hold an adapter does not exist, or holds a model. */
+export async function assertAdapterFolder(folder: string): Promise<void> {
+  if (await kindOf(folder) === undefined) {
+    throw new RangeError(`cannot read the adapter in ${folder}: there is no such folder`);
+  }
+  if (await hasFile(folder, "adapter_config.json")) return;
+  const [weights] = await weightFilesIn(folder, "model");
+  if (weights === undefined) return;
+  throw new RangeError(
+    `cannot read the adapter in ${folder}: it holds a model (${weights}), and an adapter's folder ` +
+      "has adapter_config.json and adapter_model.safetensors",
+  );
+}

@@ -1,0 +1,88 @@
+/** The folders that `lowrank merge` writes, against PEFT and transformers, and its memory against the system's count. */
+
+import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
+import { injectLora } from "../../src/adapt/mod.ts";
+import { openDevice } from "../../src/device/mod.ts";
+import { initGpt2, parseGpt2Config, saveModel } from "../../src/models/mod.ts";
+import { withFolder } from "../support/folders.ts";
+import { golden } from "../support/golden.ts";
+import { pythonHas, runPython } from "../support/python.ts";
+import { lowrankArgs, lowrankJson } from "./lowrank.ts";
+
+const adapter = golden("adapters/peft_c_attn");
+
+/** Copies a base of the golden files with other fields in its configuration. */
+async function baseWith(folder: string, name: string, fields: object): Promise<string> {
+  await Deno.mkdir(folder);
+  const config = JSON.parse(await Deno.readTextFile(golden(`${name}/config.json`)));
+  await Deno.writeTextFile(`${folder}/config.json`, JSON.stringify({ ...config, ...fields }));
+  await Deno.copyFile(golden(`${name}/model.safetensors`), `${folder}/model.safetensors`);
+  return folder;
+}
+
+for (
+  const [name, options, dtype] of [
+    ["gpt2_tiny", [], "float32"],
+    ["gpt2_tiny_f16", [], "float16"],
+    ["gpt2_tiny", ["--dtype", "bf16"], "bfloat16"],
+  ] as const
+) {
+  Deno.test({
+    name: `${name} ${
+      options.join(" ")
+    } is merged as PEFT merges it, in ${dtype}, with its configuration`,
+    ignore: !await pythonHas("torch", "transformers", "peft"),
+    fn: () =>
+      withFolder(async (folder) => {
+        const rates = { resid_pdrop: 0.1, embd_pdrop: 0.2, attn_pdrop: 0.3 };
+        const fields = { ...rates, task_specific_params: { own: [1] }, summary_type: "mean" };
+        const model = await baseWith(`${folder}/base`, name, fields), merged = `${folder}/merged`;
+        const paths = ["--model", model, "--adapter", adapter];
+        await lowrankJson("merge", ...paths, "--output", merged, ...options);
+        const check = [...paths, "--merged", merged];
+        const { code, text } = await runPython("scripts/golden/check_merged.py", check);
+        assertEquals(code, 0, text);
+        const { steps, ...found } = JSON.parse(
+          text.split("\n").find((line) => line.startsWith("{"))!,
+        );
+        const changed = 2 * 48 * 144, all = 61_104;
+        const counts = { unchanged: all - changed, moved: 0, merged: changed };
+        assertEquals(found, { config: true, dtype, ...counts });
+        // Both round W + ΔW, whose sums differ in the last bits of F32.
+        assert(steps <= (dtype === "float32" ? 64 : 1), `${steps} steps apart`);
+      }),
+  });
+}
+
+Deno.test({
+  name: "merge says the peak that the system counts, which has no second copy of the model",
+  ignore: !await pythonHas("resource"),
+  fn: () =>
+    withFolder(async (folder) => {
+      const [small, large] = [await peaks(`${folder}/16`, 16), await peaks(`${folder}/512`, 512)];
+      for (const { said, counted } of [small, large]) assertAlmostEquals(said / counted, 1, 0.05);
+      const bytes = (await Deno.stat(`${folder}/512/model/model.safetensors`)).size;
+      const beside = large.counted - small.counted - large.tensors;
+      assert(beside < bytes, `${beside} bytes beside tensors, a model of ${bytes}`);
+    }),
+});
+
+/** Merges into a model of a width in a process of its own: bytes that it says, and that the system counts. */
+async function peaks(folder: string, n_embd: number) {
+  const [model, adapter, output] = ["model", "adapter", "out"].map((name) => `${folder}/${name}`);
+  {
+    const sizes = { vocab_size: 300, n_positions: 32, n_embd, n_layer: 12, n_head: 2 };
+    using device = await openDevice({ kind: "cpu" });
+    using made = initGpt2(device, parseGpt2Config(sizes), { seed: 1 });
+    await saveModel(made, model);
+    using lora = injectLora(made, { rank: 4, sites: ["q", "v"], seed: 1 });
+    await lora.save(adapter);
+  }
+  const paths = ["--model", model, "--adapter", adapter, "--output", output];
+  const command = [Deno.execPath(), ...lowrankArgs("merge", ...paths, "--json", "--quiet")];
+  const { code, text } = await runPython("scripts/golden/peak_memory.py", command);
+  assertEquals(code, 0, text);
+  const [json, counted] = text.trim().split("\n");
+  const { processBytes, tensorBytes } = JSON.parse(json);
+  return { said: processBytes, tensors: tensorBytes, counted: Number(counted) };
+}
