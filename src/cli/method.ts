@@ -20,13 +20,20 @@ export interface MethodOptions {
   readonly targetModules?: string[];
 }
 
-/** Adds `--method`, `--rank`, `--alpha`, `--sites` and `--target-modules`. */
-export function addMethodOptions(command: Command): Command {
+/**
+ * Adds `--method`, `--rank`, `--alpha`, `--sites` and `--target-modules`.
+ *
+ * @param usual What the method is where none is given.
+ */
+export function addMethodOptions(
+  command: Command,
+  usual = "lora if a lora option is given, else full",
+): Command {
   return command
     .addOption(
       new Option(
         "--method <name>",
-        "what to train (default: lora if a lora option is given, else full)",
+        `what to train (default: ${usual})`,
       )
         .choices(["full", "lora"]),
     )

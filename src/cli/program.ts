@@ -9,6 +9,7 @@ import { addCompare } from "./compare.ts";
 import { addCount } from "./count.ts";
 import { addDevices } from "./devices.ts";
 import { addEvaluate } from "./evaluate.ts";
+import { examples } from "./examples.ts";
 import { addGenerate } from "./generate.ts";
 import { addGradients } from "./gradients.ts";
 import { addInspect } from "./inspect.ts";
@@ -72,6 +73,8 @@ function makeProgram(): Command {
   for (const command of program.commands) {
     command.usage(usageOf(command));
     addCommonOptions(command);
+    const example = examples[command.name()];
+    if (example) command.addHelpText("after", `\nExample:\n  lowrank ${example}`);
   }
   return program;
 }

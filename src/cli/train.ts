@@ -89,7 +89,7 @@ export function addTrain(program: Command): void {
     .option("--batch-size <n>", "texts in a step (default: 8)", positiveNumber)
     .option(
       "--validation <share>",
-      "share of the texts to hold out, or a file (default: 0.1)",
+      "share of the texts to hold out, or a file (default: 0.1, at most 200 texts)",
       shareOrFile,
     )
     .option(
@@ -98,7 +98,10 @@ export function addTrain(program: Command): void {
       positiveNumber,
     )
     .option("--prompt-template <text>", "around prompts: 'Q: {prompt}\\nA:'", template);
-  addMethodOptions(command).addHelpText("after", help).action(run);
+  addMethodOptions(command, "lora for texts, or if a lora option is given, else full").addHelpText(
+    "after",
+    help,
+  ).action(run);
 }
 
 async function run(options: TrainOptions): Promise<void> {
@@ -164,8 +167,10 @@ function reportStopped(
   if (made.steps === 0) {
     return report(options, made, `${message} before the first step: nothing was written to`, true);
   }
-  const what = `${afterSteps(spec, made)} of ${spec.training.steps}`;
-  report(options, made, `${message}; run the same command again to resume; wrote ${what} to`, true);
+  const at = `after step ${made.steps} of ${spec.training.steps}`;
+  const what =
+    `${message} ${at}: run the same command again to resume; what was learned so far is in`;
+  report(options, made, what, true);
 }
 
 /** The adapter to train, loaded or new; undefined for full fine-tuning. */

@@ -58,12 +58,15 @@ export function summaryOf(
 /** The commands that use what was trained. */
 export function nextOf(
   { model, output, data }: TrainOptions,
-  { spec: { method }, labels }: TrainRequest,
+  { spec: { method }, labels, example = "…" }: TrainRequest,
 ): string {
-  const shown = method.kind === "full"
-    ? `--model ${output}`
-    : `--model ${model} --adapter ${output}`;
-  const ask = labels ? `evaluate ${shown} --data ${data}` : `generate ${shown} --prompt "…"`;
-  const look = method.kind === "full" ? [] : [`  lowrank inspect ${output} --base ${model}`];
+  const [base, made, file, prompt] = [model, output, data!, example].map(quoted);
+  const shown = method.kind === "full" ? `--model ${made}` : `--model ${base} --adapter ${made}`;
+  const ask = labels ? `evaluate ${shown} --data ${file}` : `generate ${shown} --prompt ${prompt}`;
+  const look = method.kind === "full" ? [] : [`  lowrank inspect ${made} --base ${base}`];
   return ["next:", `  lowrank ${ask}`, ...look].join("\n");
 }
+
+/** A path as a shell takes it for one word. */
+const quoted = (path: string): string =>
+  /^[\w./:@%+=,-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;

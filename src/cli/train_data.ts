@@ -2,7 +2,13 @@
 
 import { fileDigests } from "../core/digest.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
-import { readTexts, type TextDataset, textDataset, type Texts } from "../data/mod.ts";
+import {
+  type PromptedText,
+  readTexts,
+  type TextDataset,
+  textDataset,
+  type Texts,
+} from "../data/mod.ts";
 import { readAdapter, readAdapterLabels } from "../formats/mod.ts";
 import type { JsonRecord } from "../runs/mod.ts";
 import { loadTokenizer } from "../tokenizer/mod.ts";
@@ -23,6 +29,8 @@ export interface DataOptions {
 export interface TrainData extends TextDataset {
   /** What the batches depend on, wherever the files are. */
   readonly identity: JsonRecord;
+  /** What a model that was trained on them may be asked. */
+  readonly example?: string;
   /** The names of the labels, if the texts have some. */
   readonly labels?: readonly string[];
 }
@@ -33,7 +41,7 @@ export async function readTrainData(
   options: DataOptions,
   { positions, labels: own }: ModelFacts,
 ): Promise<TrainData> {
-  const { model, adapter, validation = 0.1, batchSize: batch = 8, seed } = options;
+  const { model, adapter, validation, batchSize: batch = 8, seed } = options;
   const known = own ?? (adapter && await readAdapterLabels(adapter) || undefined);
   const tokenizer = await loadTokenizer(model), texts = await readTexts(data, known);
   const labels = labelsOf(texts, known);
@@ -47,12 +55,22 @@ export async function readTrainData(
   });
   const identity = {
     texts: texts.digest,
-    validation: typeof heldOut === "number" ? heldOut : heldOut.digest,
+    validation: typeof heldOut === "object" ? heldOut.digest : heldOut ?? "usual",
     tokenizer: await fileDigests(model, /^tokenizer(_config)?\.json$/),
     batchSize: batch,
     format: { ...format },
   };
-  return { ...dataset, identity, labels, notes: [texts.description, ...dataset.notes] };
+  const notes = [texts.description, ...dataset.notes];
+  return { ...dataset, identity, labels, example: exampleOf(texts), notes };
+}
+
+/** A prompt, or the first words of a text, if it is short and in one line. */
+function exampleOf({ kind, rows: [first] }: Texts): string | undefined {
+  if (kind === "labeled") return undefined;
+  const text = typeof first === "string"
+    ? first.split(/\s+/, 2).join(" ")
+    : (first as PromptedText).prompt;
+  return /^[^\p{Cc}]{1,60}$/u.test(text) ? text : undefined;
 }
 
 /** The names of a file's labels; throws where the model and the file do not ask for the same. */

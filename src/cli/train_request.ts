@@ -32,6 +32,8 @@ export interface TrainRequest {
   readonly validation: readonly Batch[];
   /** What a reader should know of the data, a sentence each. */
   readonly notes: readonly string[];
+  /** What such a model may be asked. */
+  readonly example?: string;
   /** The labels that texts have. */
   readonly labels?: readonly string[];
   /** The labels that the model gets a new head for. */
@@ -41,8 +43,7 @@ export interface TrainRequest {
 }
 
 /** Batches, where they are from, and settings that suit them. */
-interface Material
-  extends Pick<TrainRequest, "batches" | "validation" | "notes" | "labels" | "newLabels"> {
+interface Material extends Omit<TrainRequest, "spec" | "isNamed"> {
   readonly data: JsonRecord;
   readonly defaults: Partial<TrainingSpec>;
 }
@@ -80,7 +81,8 @@ async function readData(
   method: MethodSpec,
 ): Promise<Material> {
   const facts = await readFacts(options.model);
-  const { train, validation, notes, labels, identity } = await readTrainData(data, options, facts);
+  const found = await readTrainData(data, options, facts);
+  const { train, validation, notes, labels, identity, example } = found;
   const { validateEvery, ...settings } = defaultSettings({
     batches: train.length,
     width: facts.width,
@@ -92,7 +94,8 @@ async function readData(
   const watch = { validateEvery, patience: options.patience ?? defaultPatience };
   const defaults = { ...settings, ...(validation.length > 0 ? watch : {}) };
   const newLabels = facts.labels ? undefined : labels;
-  return { batches: train, validation, notes, labels, newLabels, data: identity, defaults };
+  const told = { notes, example, labels, newLabels };
+  return { batches: train, validation, ...told, data: identity, defaults };
 }
 
 /** A new head is trained in full beside an adapter. */

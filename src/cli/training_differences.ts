@@ -1,7 +1,7 @@
 /** In what two trainings differ, in words. @module */
 
 import { canonicalJson } from "../core/digest.ts";
-import { isRecord } from "../core/json.ts";
+import { isRecord, isText } from "../core/json.ts";
 import { quote } from "../core/quote.ts";
 
 /** A specification, which may come from a file. */
@@ -39,12 +39,14 @@ function partsOf({ model, method, data, training, seed, device }: Spec): Record<
     ...settings,
     batches: batches && { batches },
     data: texts && { texts },
-    "held-out texts": typeof validation === "string" ? { validation } : validation,
+    "held-out texts": isDigest(validation) ? { validation } : validation,
     ...reading,
     ...fieldsOf(training),
     seed,
     device,
   };
 }
+
+const isDigest = (value: unknown): boolean => isText(value) && value.length === 64;
 
 const fieldsOf = (value: unknown): Spec => isRecord(value) ? value : {};

@@ -12,7 +12,10 @@ import { checkBatchSize, packBatch } from "./token_rows.ts";
 
 /** How texts become batches. */
 export interface TextDatasetOptions {
-  /** The share of the texts that is held out, from 0 to below 1, or other texts like them. Default 0.1. */
+  /**
+   * The share of the texts that is held out, from 0 to below 1, or other texts like them. Default 0.1, but
+   * at most 200 texts: they are measured often.
+   */
   readonly validation?: number | Texts;
   /** Rows in a batch. Default 8. */
   readonly batch?: number;
@@ -59,7 +62,7 @@ export function textDataset(
   { positions }: { readonly positions: number },
   tokenizer: Tokenizer,
   texts: Texts,
-  { validation = 0.1, batch = 8, seed = 0, format: given }: TextDatasetOptions = {},
+  { validation, batch = 8, seed = 0, format: given }: TextDatasetOptions = {},
 ): TextDataset {
   const format = formatFor(texts, given), fit = { tokenizer, length: positions, format };
   checkBatchSize({ batch, length: positions });
@@ -67,14 +70,17 @@ export function textDataset(
   const random = new Random(seed), all = shuffled(fitTexts(texts, fit), random.split(1));
   const [heldOut, kept] = isTexts(validation)
     ? [fitTexts(sameKind(validation, texts), fit), all]
-    : splitAt(all, heldOutCount(validation, all.length));
+    : splitAt(all, heldOutCount(all.length, validation));
   const rows = shuffled(rowsOf(kept), random.split(2));
   if (rows.length === 0) {
     throw new RangeError(`training needs a text of at most ${positions} tokens, found none`);
   }
   const padding = endOfTextOf(tokenizer), promptFormat = promptsOf(texts, format);
   const pack = { batch, positions, padding, promptFormat };
-  const how = isTexts(validation) ? validation.description : `${100 * validation}%, seed ${seed}`;
+  const share = isTexts(validation)
+    ? validation.description
+    : shareText(heldOut.length, all.length);
+  const how = isTexts(validation) ? share : `${share}, seed ${seed}`;
   return {
     train: packRows(rows, pack),
     validation: packRows(rowsOf(heldOut).toSorted(byLength), pack),
@@ -85,7 +91,10 @@ export function textDataset(
   };
 }
 
-const isTexts = (validation: number | Texts): validation is Texts => typeof validation === "object";
+const isTexts = (validation: number | Texts | undefined): validation is Texts =>
+  typeof validation === "object";
+
+const shareText = (count: number, all: number) => `${Number((100 * count / all).toPrecision(2))}%`;
 
 function sameKind(validation: Texts, { kind }: Texts): Texts {
   if (validation.kind === kind) return validation;
@@ -96,8 +105,12 @@ function sameKind(validation: Texts, { kind }: Texts): Texts {
 const promptsOf = ({ kind }: Texts, format: PromptFormat): PromptFormat | undefined =>
   kind === "labeled" ? undefined : format;
 
+/** What is held out where nothing is said. */
+const usualShare = 0.1, mostHeldOut = 200;
+
 /** At least one text if any share is to be held out and two are there. */
-function heldOutCount(share: number, texts: number): number {
+function heldOutCount(texts: number, asked?: number): number {
+  const share = asked ?? Math.min(usualShare, mostHeldOut / texts);
   if (!(share >= 0 && share < 1)) {
     throw new RangeError(`the held-out share must be in [0, 1), found ${share}`);
   }

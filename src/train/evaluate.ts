@@ -5,6 +5,7 @@ import { crossEntropy } from "../autograd/ops/cross_entropy.ts";
 import { Tape } from "../autograd/tape.ts";
 import { type Batch, countTargets, type ModelInputs } from "../core/batch.ts";
 import { assertBatch } from "./batch.ts";
+import { otherWork } from "./other_work.ts";
 import { StepRing } from "./step_ring.ts";
 import type { TrainableModel } from "./trainer.ts";
 
@@ -52,6 +53,7 @@ export async function evaluate<Inputs = ModelInputs>(
     numbers.forEach(({ loss }, i) => sum += loss * counts[counts.length - pending + i]);
   };
   for await (const batch of batches) {
+    await otherWork();
     assertBatch(batch);
     const divisor = countTargets(batch.targets);
     if (divisor === 0) continue;

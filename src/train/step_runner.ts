@@ -5,6 +5,7 @@ import type { Batch } from "../core/batch.ts";
 import type { OptionNames } from "../core/options.ts";
 import type { BatchReader } from "./batch.ts";
 import type { HeldOutLoss } from "./held_out_curve.ts";
+import { otherWork } from "./other_work.ts";
 import { type StepNumbers, StepRing } from "./step_ring.ts";
 import type { StepRecord, Trainer } from "./trainer.ts";
 import { Validation, type ValidationOptions } from "./validation.ts";
@@ -167,24 +168,4 @@ export class StepRunner<Inputs, E> {
 
 function isMultiple(steps: number, every: number | undefined): boolean {
   return every !== undefined && steps % every === 0;
-}
-
-/** Schedules a task for the next turn of the event loop; browsers only have timers. */
-const soon: (task: () => void) => void = globalThis.setImmediate ?? setTimeout;
-
-/** Least time from one sleep to the next. */
-const sleepEveryMs = 250;
-
-let sleptAt = -Infinity;
-
-/**
- * Lets timers run, in 6 µs: on the CPU a step is synchronous, and awaiting promises alone never lets
- * them run. Deno handles signals, such as a Stop button's, when it sleeps, and otherwise only at every
- * 61st turn, which takes twenty steps. So this sometimes sleeps, for 1 ms.
- */
-function otherWork(): Promise<void> {
-  const now = performance.now();
-  if (now - sleptAt < sleepEveryMs) return new Promise((resolve) => soon(resolve));
-  sleptAt = now;
-  return new Promise((resolve) => setTimeout(resolve));
 }

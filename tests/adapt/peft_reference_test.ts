@@ -1,6 +1,7 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { type AdapterChange, savedAdapter } from "./saved_adapter.ts";
 import { main } from "../../src/cli/program.ts";
+import { lowrankJson } from "../cli/lowrank.ts";
 import { withFolder } from "../support/folders.ts";
 import { golden } from "../support/golden.ts";
 import { pythonHas, runPython } from "../support/python.ts";
@@ -39,3 +40,30 @@ for (const [name, change] of Object.entries(adapters)) {
       }),
   });
 }
+
+Deno.test({
+  name: "PEFT puts the head that we train on a language model, and finds our loss and accuracy",
+  ignore,
+  fn: () =>
+    withFolder(async (folder) => {
+      const names = { sea: ["ship", "sailor", "whale"], war: ["army", "general", "enemy"] };
+      const rows = Object.entries(names).flatMap(([label, list]) =>
+        list.flatMap((name) =>
+          ["came", "is old"].map((what) => ({ text: `The ${name} ${what}`, label }))
+        )
+      );
+      const model = "models/tiny-gpt2", data = `${folder}/mine.jsonl`, adapter = `${folder}/out`;
+      await Deno.writeTextFile(data, rows.map((row) => JSON.stringify(row)).join("\n"));
+      const steps = ["--steps", "12", "--validation", "0"];
+      await lowrankJson("train", "--model", model, "--data", data, ...steps, "--output", adapter);
+      const given = ["--model", model, "--adapter", adapter, "--data", data];
+      const { loss, accuracy } = await lowrankJson("evaluate", ...given);
+      assert(loss < 0.6 && loss > 0.001, `the loss ${loss} says little`);
+      const found = ["--loss", `${loss}`, "--accuracy", `${accuracy}`];
+      const { code, text } = await runPython("scripts/golden/check_classifier.py", [
+        ...given,
+        ...found,
+      ]);
+      assertEquals(code, 0, text);
+    }),
+});

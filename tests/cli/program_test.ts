@@ -52,6 +52,7 @@ for (const command of commands) {
     for (const [option, users] of Object.entries(usersOf)) {
       assertEquals(stdout.includes(`  ${option} `), users.includes(command), option);
     }
+    assertStringIncludes(stdout, `  lowrank ${command}`);
     const [, ...lines] = stdout.split("\n");
     assertEquals(lines.filter((line) => line.length > 80), []);
   });

@@ -53,8 +53,8 @@ Deno.test("what a stop says is what it leaves: steps, place, and how to continue
     const { loss } = JSON.parse(await Deno.readTextFile(`${output}/log.json`));
     assertStringIncludes(
       stderr,
-      "stopped by SIGTERM; run the same command again to resume; " +
-        `wrote the adapter after ${loss.length} steps of ${steps} to ${output}\n`,
+      `stopped by SIGTERM after step ${loss.length} of ${steps}: run the same command again to resume; ` +
+        `what was learned so far is in ${output}\n`,
     );
   }));
 

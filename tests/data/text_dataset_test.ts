@@ -54,6 +54,13 @@ Deno.test("every text is trained on or held out, never both, and the seed alone 
   );
 });
 
+Deno.test("by default a tenth is held out, of many texts 200", () => {
+  for (const [count, held] of [[2, 1], [3, 1], [30, 3], [1999, 200], [3000, 200]]) {
+    const texts = plain(...Array.from({ length: count }, (_, i) => `${i}`));
+    assertEquals(rowsOf(dataset(texts).validation).length, held);
+  }
+});
+
 Deno.test("of prompted texts the completion and the end are scored, after the prompt as it is remembered", () => {
   const { train, notes } = dataset(prompted(["boat", "a galleon"]), { validation: 0 });
   const [{ context, scored }] = rowsOf(train);

@@ -1,0 +1,17 @@
+/** An example of each command, which its help ends with. @module */
+
+const model = "models/tiny-gpt2", adapter = "models/rank-study/qv-r8-seed1";
+
+/** The examples of commands whose help has no text of their own that shows some. */
+export const examples: Readonly<Record<string, string>> = {
+  devices: "devices",
+  count: "count gpt2 --rank 4",
+  memory: "memory gpt2 --rank 4 --batch 8 --length 512",
+  paper: "paper table5",
+  logits: "logits --model base --input in.json --output out.safetensors",
+  gradients: "gradients --model base --input in.json --case one --output g.safetensors",
+  merge: `merge --model ${model} --adapter out --output merged`,
+  inspect: `inspect ${adapter} --base ${model}`,
+  compare: `compare ${adapter} models/rank-study/qv-r8-seed2`,
+  resize: `resize ${adapter} --rank 4 --output smaller`,
+};
