@@ -4,10 +4,11 @@ import { type Command, Option } from "./commander.ts";
 import { loadAdapter, type LoraAdapter } from "../adapt/mod.ts";
 import { terminalJson, terminalText } from "../core/terminal_text.ts";
 import { type Device, openDevice } from "../device/mod.ts";
+import { assertAdapterFolder } from "../formats/folder_kind.ts";
 import { readAdapterLabels } from "../formats/mod.ts";
 import { labelsOfConfig, loadModel, readConfig, type TextModel } from "../models/mod.ts";
 import { seedNumber } from "./arguments.ts";
-import { assertAdapterFolder, assertModelFolder } from "./model_folder.ts";
+import { assertModelFolder } from "./model_folder.ts";
 
 /** Options that every command takes. */
 export interface CommonOptions {

@@ -4,6 +4,7 @@ import { resourceUsage } from "node:process";
 import type { Command } from "./commander.ts";
 import { merge, type MergeReport, mergeReport } from "../adapt/mod.ts";
 import { prepareFolder } from "../core/files.ts";
+import { digits } from "../core/numbers.ts";
 import { formatBytes } from "../figures/format.ts";
 import { assertNoOtherKind } from "../formats/folder_kind.ts";
 import type { FloatDtype } from "../formats/mod.ts";
@@ -71,7 +72,7 @@ function describe({ weights }: MergeReport): string {
   return table(weights, [
     ["module", ({ module }) => module],
     ["|dW|", ({ deltaNorm }) => deltaNorm.toPrecision(4)],
-    ["|dW| / |W|", ({ relativeNorm }) => relativeNorm.toExponential(2)],
+    ["|dW| / |W|", ({ relativeNorm }) => digits(relativeNorm, 3)],
     ["kept", ({ survivingShare }) => `${(100 * survivingShare).toFixed(4)}%`],
   ]);
 }

@@ -71,17 +71,3 @@ export async function assertOtherFolder(model: string, output: string): Promise<
   if (!await isSamePlace(model, output)) return;
   throw new RangeError(`the output must not be the input folder itself, found ${output}`);
 }
-
-/** Throws when a folder that should hold an adapter does not exist, or holds a model. */
-export async function assertAdapterFolder(folder: string): Promise<void> {
-  if (await kindOf(folder) === undefined) {
-    throw new RangeError(`cannot read the adapter in ${folder}: there is no such folder`);
-  }
-  if (await hasFile(folder, "adapter_config.json")) return;
-  const [weights] = await weightFilesIn(folder, "model");
-  if (weights === undefined) return;
-  throw new RangeError(
-    `cannot read the adapter in ${folder}: it holds a model (${weights}), and an adapter's folder ` +
-      "has adapter_config.json and adapter_model.safetensors",
-  );
-}

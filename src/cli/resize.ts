@@ -8,11 +8,11 @@ import {
   updateSingularValues,
 } from "../analysis/mod.ts";
 import { boundsOf, digits } from "../core/numbers.ts";
-import { assertNoOtherKind } from "../formats/folder_kind.ts";
+import { assertAdapterFolder, assertNoOtherKind } from "../formats/folder_kind.ts";
 import { type LowRankUpdate, readAdapter, siteName, writeAdapter } from "../formats/mod.ts";
 import { dtypeOption, positiveNumber, share, storedTypes } from "./arguments.ts";
 import { type CommonOptions, print } from "./common.ts";
-import { assertAdapterFolder, assertOtherFolder } from "./model_folder.ts";
+import { assertOtherFolder } from "./model_folder.ts";
 import { table } from "./table.ts";
 
 interface ResizeOptions extends CommonOptions {

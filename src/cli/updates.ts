@@ -2,7 +2,7 @@
 
 import { type PeftAdapter, readAdapter } from "../formats/mod.ts";
 import { type CommonOptions, note } from "./common.ts";
-import { assertAdapterFolder } from "./model_folder.ts";
+import { assertAdapterFolder } from "../formats/folder_kind.ts";
 
 /** Reads an adapter's configuration and updates, and notes what else its folder contains. */
 export async function readUpdates(folder: string, options: CommonOptions): Promise<PeftAdapter> {

@@ -1,6 +1,6 @@
 /** Whether a folder holds an adapter or a model. @module */
 
-import { hasFile } from "../core/storage.ts";
+import { hasFile, kindOf } from "../core/storage.ts";
 
 /** Files that are, or describe, weights. */
 const weightFiles = {
@@ -25,5 +25,19 @@ export async function assertNoOtherKind(folder: string, kind: "adapter" | "model
   const found = kind === "adapter" ? "a model" : "an adapter";
   throw new RangeError(
     `${folder} already holds ${found}; choose another folder, or remove ${files.join(" and ")}`,
+  );
+}
+
+/** Throws when a folder that should hold an adapter does not exist, or holds a model. */
+export async function assertAdapterFolder(folder: string): Promise<void> {
+  if (await kindOf(folder) === undefined) {
+    throw new RangeError(`cannot read the adapter in ${folder}: there is no such folder`);
+  }
+  if (await hasFile(folder, "adapter_config.json")) return;
+  const [weights] = await weightFilesIn(folder, "model");
+  if (weights === undefined) return;
+  throw new RangeError(
+    `cannot read the adapter in ${folder}: it holds a model (${weights}), and an adapter's folder ` +
+      "has adapter_config.json and adapter_model.safetensors",
   );
 }
