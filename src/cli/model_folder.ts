@@ -5,7 +5,6 @@ import { isSamePlace, readBytes, readJson } from "../core/files.ts";
 import { isRecord, isText } from "../core/json.ts";
 import { oneLine } from "../core/quote.ts";
 import { hasFile, kindOf } from "../core/storage.ts";
-import { weightFilesIn } from "../formats/folder_kind.ts";
 import type { SavedAlong } from "../models/mod.ts";
 
 /** What a tokenizer is read from comes last. */
