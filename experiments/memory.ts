@@ -49,7 +49,8 @@ export const memory: Experiment = experiment({
   source: "Hu et al. 2021, abstract and section 4.2",
   settings:
     "One step of AdamW in F32 on one sequence, run by the training code itself on a device " +
-    "that counts bytes and computes nothing.",
+    "that counts bytes and computes nothing. Activations are those that the backward pass still has to " +
+    "read, as in PyTorch: of a frozen layer not its input.",
   rows: () => [
     memoryRow("full fine-tuning, AdamW", 0, "all weights"),
     memoryRow("LoRA, r = 4 on q and v", 4, "LoRA"),

@@ -106,7 +106,8 @@ export const scaling: Experiment = experiment({
   source: "Hu et al. 2021, abstract and section 4.2; a question that the paper leaves open",
   settings:
     "The published shapes of GPT-2 and GPT-3, our base model and a smaller one. Bytes of a training " +
-    "step in F32 by closed formulas, which agree with the dry device to the byte. 8-bit Adam keeps its " +
+    "step in F32 by closed formulas, which agree with the dry device to the byte; activations are those " +
+    "that the backward pass still has to read. 8-bit Adam keeps its " +
     "state as in bitsandbytes, Adafactor keeps no momentum; weights and gradients are F32 for all.",
   rows: scalingRows,
   beyond: true,

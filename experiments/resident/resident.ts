@@ -58,11 +58,10 @@ async function predictionOf(trained: ResidentCase) {
   const { width: d, rank, batch: b, length: s } = trained, config = configOf(trained);
   const lora = rank === 0 ? undefined : { rank, sites: "all" as const };
   const bytes = gpt2StepBytes(config, { batch: b, length: s, lora })!;
-  const { n_layer: L, n_head: a, vocab_size: n_voc } = config;
-  const forward = evaluateFormula("stepForwardBytes", { b, s, d, d_ff: 4 * d, L, a, n_voc });
   const predicted = Object.values(bytes).reduce((sum, some) => sum + some, 0);
-  // What the backward pass holds at its peak: only there are places freed before the step's end.
-  return { predicted, holes: bytes.activation - Number(forward) };
+  // Blocks are alike, so each fills what the one before it freed: at most one block's space stays empty.
+  const holes = evaluateFormula("stepDownGradientBytes", { b, s, d, d_ff: 4 * d });
+  return { predicted, holes: Number(holes) };
 }
 
 /** Resident bytes of the device's memory above the ledger's peak, and how many can be explained. */
@@ -85,8 +84,8 @@ export const resident: Experiment = experiment({
   source: "our own question; not in the paper",
   settings: "GPT-2 models of three blocks on the cpu device with two threads. " +
     "The device's memory is a single mapping. All of the ledger's peak is resident, because every byte was " +
-    "written; so are 1 MiB of scratch for each thread, the padding, and holes: space that the backward " +
-    "pass freed and could not reuse. A negative value is scratch that was never touched. The rest of the " +
+    "written; so are 1 MiB of scratch for each thread, the padding, and holes: space that a block freed " +
+    "and the next one could not reuse. A negative value is scratch that was never touched. The rest of the " +
     "process is Deno: what it used before, and what grew during the work, such as host copies of the " +
     "initial weights and compiled code.",
   rows: (_, context) => residentRows(context),
@@ -96,7 +95,7 @@ export const resident: Experiment = experiment({
     rule:
       "when in every process the closed formula equals the ledger's peak to the byte, and the " +
       "resident part of the device's memory is at least that peak and exceeds it by no more than the " +
-      "threads' scratch, the padding, and the space that the backward pass frees before a step ends",
+      "threads' scratch, the padding, and what the backward pass of one block frees",
     ours: (rows) => `equal in ${rows.filter(isPredicted).length} of ${rows.length} processes`,
     holds: (rows) => rows.every(isExplained),
     found(rows) {

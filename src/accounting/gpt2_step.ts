@@ -8,8 +8,8 @@ import {
   selectLayerSites,
   type SiteSelection,
 } from "../architectures/layer_sites.ts";
-import type { SiteRole } from "../core/site.ts";
 import { evaluateFormula, type FormulaValues } from "./evaluate_formula.ts";
+import { Gpt2Blocks, type Moment } from "./gpt2_block.ts";
 import { factorsOf } from "./lora_count.ts";
 import { optimizerBytes } from "./optimizer_bytes.ts";
 import type { OptimizerName } from "./optimizers.ts";
@@ -49,12 +49,6 @@ export interface StepBytes {
   readonly scratch: number;
 }
 
-/** What the backward pass holds in addition to the forward pass's results at one moment. */
-interface Moment {
-  readonly activation: number;
-  readonly scratch: number;
-}
-
 /**
  * Bytes by role at the peak of a training step of a GPT-2, in F32: what the `dry` device measures by
  * running it with AdamW, from formulas that can be checked by hand.
@@ -81,13 +75,14 @@ export function gpt2StepBytes(config: ConfigJson, shape: StepShape): StepBytes |
   if (updates && !areAlike(step, updates)) return undefined;
   const trained = updates ? factorsOf(updates, lora!.rank) : tensors;
   const P_t = countParameters(trained);
-  const peak = highest(moments(step, shape, updates));
+  const blocks = blocksOf(step, lora, updates), isFull = updates === undefined;
+  const peak = highest(moments(step, blocks, isFull, shape.dropout ?? false));
   return {
     weight: bytes("frozenBytesFp32", { P_f: countParameters(tensors) }),
     adapter: updates ? bytes("trainedBytesFp32", { P_t }) : 0,
     gradient: bytes("gradientBytesFp32", { P_t }),
     optimizer: optimizerBytes(shape.optimizer ?? "adamw", trained),
-    activation: forwardBytes(step, shape, updates) + peak.activation,
+    activation: keptBytes(step, blocks, isFull) + peak.activation,
     scratch: bytes("stepNormScratchBytes", { P_a: aligned(trained) }) + peak.scratch,
   };
 }
@@ -135,49 +130,46 @@ function aligned(tensors: readonly TensorSpec[]): number {
   );
 }
 
-/** Everything that the tape holds when the backward pass begins. */
-function forwardBytes(
+/** The updates of one block. */
+function blocksOf(
   step: Letters,
-  { dropout, lora }: StepShape,
+  lora: StepShape["lora"],
   updates?: readonly LayerSite[],
-): number {
-  const { b, s, L, d, d_ff, a, n_voc, n_pos } = step;
-  const kept = bytes("stepForwardBytes", { b, s, L, d, d_ff, a, n_voc }) +
-    (dropout ? bytes("stepDropoutBytes", { b, s, L, d }) : 0);
-  if (!updates) return kept + bytes("stepIndexBytes", { b, s, n_voc, n_pos });
-  const n_in = updates.reduce((sum, { layer }) => sum + layer.inputs, 0);
-  return kept + bytes("stepHiddenBytes", { b, s, r: lora!.rank, n_W: updates.length }) +
-    (lora!.dropout ? bytes("stepDroppedInputBytes", { b, s, n_in }) : 0);
+): Gpt2Blocks {
+  if (!updates) return new Gpt2Blocks(step);
+  const sites = updates.slice(0, updates.length / step.L);
+  return new Gpt2Blocks(step, { sites, rank: lora!.rank, dropout: lora!.dropout ?? false });
+}
+
+/** Everything that the tape keeps when the backward pass begins; the last block's output is a norm's input. */
+function keptBytes(step: Letters, blocks: Gpt2Blocks, isFull: boolean): number {
+  const { b, s, L, d, n_voc, n_pos } = step;
+  return blocks.keptBytes(L) + bytes("stepNormBytes", { b, s, d }) +
+    bytes("stepOuterBytes", { b, s, n_voc }) +
+    (isFull ? bytes("stepIndexBytes", { b, s, n_voc, n_pos }) + headInput(step) : 0);
+}
+
+/** What a trained head keeps. */
+function headInput({ b, s, d }: Letters): number {
+  return bytes("stepInputBytes", { b, s, d_in: d });
 }
 
 /** The moments of the backward pass that can be its peak, in order. */
-function moments(step: Letters, { lora }: StepShape, updates?: readonly LayerSite[]): Moment[] {
-  const { b, s, L, d, d_ff, a, n_voc } = step;
-  const isFirst = updates !== undefined && L === 1;
-  const attention = isFirst
-    ? bytes("stepFirstAttentionGradientBytes", { b, s, d })
-    : bytes("stepAttentionGradientBytes", { b, s, d });
-  const scratchOf = (role: SiteRole) => {
-    const update = updates?.find(({ layer }) => layer.parts[role]);
-    if (!update) return 0;
-    const { rank: r, dropout } = lora!, d_in = update.layer.inputs;
-    return dropout
-      ? bytes("stepDroppedUpdateScratchBytes", { b, s, r, d_in })
-      : bytes("stepUpdateScratchBytes", { b, s, r });
-  };
+function moments(step: Letters, blocks: Gpt2Blocks, isFull: boolean, dropout: boolean): Moment[] {
+  const { b, s, L, d, n_voc } = step;
+  const loss = bytes("stepLossGradientBytes", { b, s, n_voc });
+  const head = bytes("stepHeadGradientBytes", { b, s, n_voc, d });
+  const norm = bytes("stepResidualGradientBytes", { b, s, d, n_g: 2 });
+  const afterLoss = bytes("stepLogitsBytes", { b, s, n_voc });
+  const afterHead = afterLoss + (isFull ? headInput(step) : 0);
+  const afterNorm = afterHead + bytes("stepNormBytes", { b, s, d });
   return [
-    { activation: bytes("stepHeadGradientBytes", { b, s, n_voc, d }), scratch: 0 },
-    {
-      activation: bytes("stepDownGradientBytes", { b, s, d, d_ff }),
-      scratch: scratchOf("down"),
-    },
-    { activation: bytes("stepGeluGradientBytes", { b, s, d, d_ff }), scratch: 0 },
-    {
-      activation: bytes("stepDownGradientBytes", { b, s, d, d_ff }),
-      scratch: scratchOf("up"),
-    },
-    { activation: attention, scratch: bytes("stepAttentionScratchBytes", { b, s, a }) },
-    ...(isFirst ? [] : [{ activation: attention, scratch: scratchOf("q") }]),
+    { activation: loss, scratch: 0 },
+    { activation: head - afterLoss, scratch: 0 },
+    { activation: norm - afterHead, scratch: 0 },
+    ...blocks.moments(L === 1, dropout).map(({ activation, scratch }) => {
+      return { activation: activation - afterNorm, scratch };
+    }),
   ];
 }
 

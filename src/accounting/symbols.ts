@@ -28,7 +28,7 @@ export const symbols: Readonly<Record<string, FormulaSymbol>> = {
   n_pos: symbol("n_{\\mathrm{pos}}", "positions of the longest sequence", "tokens"),
   n_W: symbol("n_{W}", "adapted weight matrices in the whole model", "matrices"),
   r: symbol("r", "rank of an update, or width of an adapter's bottleneck", "values"),
-  n_in: symbol("n_{\\mathrm{in}}", "inputs of all updates together", "values"),
+  n_g: symbol("n_{\\mathrm{g}}", "gradients that exist at the same time", "gradients"),
   d_ff: symbol("d_{\\mathrm{ff}}", "width of the feed-forward layer", "values"),
   l_p: symbol("l_{\\mathrm{p}}", "special tokens before the prompt", "tokens"),
   l_i: symbol("l_{\\mathrm{i}}", "special tokens after the prompt", "tokens"),

@@ -47,8 +47,14 @@ class Bottleneck implements Adaptation {
 
   forward(tape: Tape, _x: Tensor, y: Tensor): Tensor {
     const [down, downBias, up, upBias] = this.parameters;
-    const hidden = gelu(tape, linear(tape, y, down, downBias));
-    return add(tape, y, linear(tape, hidden, up, upBias));
+    const update = tape.pipe(
+      linear(tape, y, down, downBias),
+      (hidden) => gelu(tape, hidden),
+      (hidden) => linear(tape, hidden, up, upBias),
+    );
+    const sum = add(tape, y, update);
+    tape.release(update);
+    return sum;
   }
 }
 

@@ -2,7 +2,8 @@
 
 export type { Loss, LossOptions } from "./loss.ts";
 export { type GradientSlot, Parameter } from "./parameter.ts";
-export { type Contribution, type Differentiable, Tape, type TapeOptions } from "./tape.ts";
+export type { Differentiable } from "./gradients.ts";
+export { type Contribution, Tape, type TapeOptions } from "./tape.ts";
 export { add } from "./ops/add.ts";
 export {
   attention,

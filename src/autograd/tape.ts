@@ -5,10 +5,9 @@ import { assertSeed, hash32 } from "../core/random.ts";
 import { formatShape, type Shape } from "../core/shape.ts";
 import type { Device, Tensor } from "../device/device.ts";
 import { Scope } from "../device/scope.ts";
-import { type GradientSlot, Parameter } from "./parameter.ts";
-
-/** What an operation can be differentiated with respect to. */
-export type Differentiable = Tensor | Parameter;
+import { type Differentiable, Gradients, valueOf } from "./gradients.ts";
+import { Lifetimes } from "./lifetimes.ts";
+import { Parameter } from "./parameter.ts";
 
 /** How a tape behaves. */
 export interface TapeOptions {
@@ -31,12 +30,17 @@ export interface Contribution {
 interface Entry {
   readonly out: Tensor;
   readonly backward: (gradient: Tensor) => void;
+  readonly saved: readonly Tensor[];
 }
 
 /**
  * Owns every intermediate of a step, records how to differentiate it, and frees them all at the end of
- * the block. An operation launches its forward kernels and calls {@link Tape.record} with its backward
- * function; inputs that need no gradient get no buffer and no backward kernel.
+ * the block, or earlier if whoever made one releases it. An operation launches its forward kernels and
+ * calls {@link Tape.record} with its backward function; inputs that need no gradient get no buffer and
+ * no backward kernel.
+ *
+ * Who makes a value releases it: a layer releases what it computes on the way to its result, but
+ * neither its inputs nor its result. So a caller may use those as long as the tape lives.
  *
  * @example Differentiate a sum
  * ```ts
@@ -58,10 +62,11 @@ export class Tape extends Scope {
   readonly onLinear: TapeOptions["onLinear"];
   readonly #recording: boolean;
   readonly #dropoutSeed: number | undefined;
+  readonly #lifetimes = new Lifetimes(this);
   readonly #entries: Entry[] = [];
   readonly #tracked = new Set<Tensor>();
   readonly #spent = new Set<Tensor>();
-  readonly #gradients = new Map<Differentiable, GradientSlot>();
+  readonly #gradients: Gradients;
   /** The gradient that the running backward function handed over by {@link Tape.give}. */
   #given: Tensor | undefined;
   #draws = 0;
@@ -74,12 +79,13 @@ export class Tape extends Scope {
   constructor(device: Device, { record = true, dropoutSeed, onLinear }: TapeOptions = {}) {
     if (dropoutSeed !== undefined) assertSeed(dropoutSeed);
     super(device);
+    this.#gradients = new Gradients(device);
     this.onLinear = onLinear;
     this.#recording = record;
     this.#dropoutSeed = dropoutSeed;
   }
 
-  /** An F32 tensor of role `activation` that lives as long as the tape. */
+  /** An F32 tensor of role `activation` that lives as long as the tape unless it is released. */
   activation(shape: Shape, label: string): Tensor {
     return this.allocate(shape, "f32", "activation", label);
   }
@@ -103,23 +109,57 @@ export class Tape extends Scope {
     return this.#dropoutSeed === undefined ? undefined : hash32(this.#dropoutSeed, this.#draws++);
   }
 
-  /** Records how to differentiate `out`, unless no input needs a gradient. */
+  /**
+   * Records how to differentiate `out`, unless no input needs a gradient.
+   *
+   * @param saved The tensors that `backward` reads besides the gradient, which stay alive until it has
+   * run. Default: `out` and the inputs.
+   */
   record(
     out: Tensor,
     inputs: readonly Differentiable[],
     backward: (gradient: Tensor) => void,
+    saved: readonly Tensor[] = [out, ...inputs.map(valueOf)],
   ): Tensor {
     if (inputs.some((input) => this.tracks(input))) {
       this.#tracked.add(out);
-      this.#entries.push({ out, backward });
+      this.#lifetimes.save(saved);
+      this.#entries.push({ out, backward, saved });
     }
     return out;
+  }
+
+  /**
+   * Says that nothing reads these values any more, except backward functions that saved them: each is
+   * freed at once, or after the last of those has run. Tensors that the tape did not make, such as views
+   * and parameters' values, are left alone. Using a freed tensor is a `DeviceError`.
+   */
+  release(...values: readonly Tensor[]): void {
+    for (const value of values) this.#lifetimes.release(value);
+  }
+
+  /** Keeps a value as long as the tape, even if the layer that made it releases it. */
+  keep(value: Tensor): Tensor {
+    this.#lifetimes.save([value]);
+    return value;
+  }
+
+  /**
+   * Passes x through operations, one after another, and releases every value, x included, as soon as
+   * the next one is there. An operation may return its argument.
+   */
+  pipe(x: Tensor, ...operations: readonly ((value: Tensor) => Tensor)[]): Tensor {
+    return operations.reduce((value, operation) => {
+      const next = operation(value);
+      if (value.storage !== next.storage) this.release(value);
+      return next;
+    }, x);
   }
 
   /** Where to add the gradient of a tracked input; `undefined` for an untracked one. */
   contribute(x: Differentiable): Contribution | undefined {
     if (!this.tracks(x)) return undefined;
-    const slot = this.#slotOf(x);
+    const slot = this.#gradients.open(x);
     const accumulate = slot.filled ? 1 : 0;
     slot.filled = true;
     return { tensor: slot.tensor, accumulate };
@@ -144,22 +184,22 @@ export class Tape extends Scope {
    */
   give(x: Differentiable, gradient: Tensor): void {
     if (!this.tracks(x)) return;
-    if (x instanceof Parameter || this.#gradients.has(x)) return this.pass(x, gradient);
-    this.#gradients.set(x, { tensor: gradient, filled: true });
+    if (x instanceof Parameter || this.#gradients.find(x)) return this.pass(x, gradient);
+    this.#gradients.put(x, { tensor: gradient, filled: true });
     this.#given = gradient;
   }
 
   /** The gradient of a parameter, or of an output while its backward function runs. */
   gradientOf(x: Differentiable): Tensor | undefined {
-    const slot = x instanceof Parameter && x.gradient || this.#gradients.get(x);
+    const slot = this.#gradients.find(x);
     return slot?.filled ? slot.tensor : undefined;
   }
 
   /**
    * Runs the tape backward from `loss`, whose own gradient is `seed` in every element.
    *
-   * Gradients of intermediates are freed as soon as they have been used; those of parameters stay in
-   * the optimizer's buffers or, without an optimizer, as long as the tape.
+   * Gradients of intermediates, and released values, are freed as soon as they have been used;
+   * parameters' gradients stay in the optimizer's buffers or, without an optimizer, as long as the tape.
    *
    * @throws {RangeError} when `loss` depends on nothing trainable, or backward ran over it before.
    */
@@ -175,7 +215,10 @@ export class Tape extends Scope {
     this.device.launch(fill, { y: start }, { size: loss.size, value: seed });
     const entries = this.#entries.splice(0).reverse();
     try {
-      for (const entry of entries) this.#differentiate(entry);
+      for (const entry of entries) {
+        this.#differentiate(entry);
+        this.#lifetimes.done(entry.saved);
+      }
     } finally {
       for (const { out } of entries) this.#spent.add(out);
     }
@@ -183,36 +226,17 @@ export class Tape extends Scope {
 
   /** Frees every intermediate and every gradient that the tape made. */
   override [Symbol.dispose](): void {
-    for (const { tensor } of this.#gradients.values()) tensor[Symbol.dispose]();
-    this.#gradients.clear();
+    this.#gradients[Symbol.dispose]();
     super[Symbol.dispose]();
   }
 
   /** Skips outputs that did not contribute to the loss. */
   #differentiate({ out, backward }: Entry): void {
-    const slot = this.#gradients.get(out);
+    const slot = this.#gradients.find(out);
     if (!slot) return;
     this.#given = undefined;
     backward(slot.tensor);
-    this.#gradients.delete(out);
+    this.#gradients.take(out);
     if (this.#given !== slot.tensor) slot.tensor[Symbol.dispose]();
   }
-
-  #slotOf(x: Differentiable): GradientSlot {
-    if (x instanceof Parameter && x.gradient) return x.gradient;
-    const found = this.#gradients.get(x);
-    if (found) return found;
-    const [role, label] = x instanceof Parameter
-      ? ["gradient", `gradient of ${x.name}`] as const
-      : ["activation", `gradient of ${x.label}`] as const;
-    const tensor = this.device.allocate(x.shape, "f32", role, label);
-    const slot = { tensor, filled: false };
-    this.#gradients.set(x, slot);
-    return slot;
-  }
-}
-
-/** The tensor of an operand. */
-export function valueOf(x: Differentiable): Tensor {
-  return x instanceof Parameter ? x.tensor : x;
 }

@@ -182,7 +182,9 @@ export class Tensor implements Disposable {
    * @throws {DeviceError} when it has been disposed.
    */
   assertAlive(): void {
-    if (!this.storage.alive) throw new DeviceError(`${this.label} was used after it was disposed`);
+    if (this.storage.alive) return;
+    const hint = this.role === "activation" ? "; tape.keep(x) keeps x as long as its tape" : "";
+    throw new DeviceError(`${this.label} was used after it was disposed${hint}`);
   }
 
   /** Frees the storage if this tensor owns it; a second call does nothing. */

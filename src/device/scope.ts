@@ -9,7 +9,7 @@ import type { Role } from "./ledger.ts";
 export class Scope implements Disposable {
   /** The device of its tensors. */
   readonly device: Device;
-  #owned: Disposable[] = [];
+  readonly #owned = new Set<Disposable>();
 
   /** Starts empty. */
   constructor(device: Device) {
@@ -23,12 +23,19 @@ export class Scope implements Disposable {
 
   /** Takes ownership of something. */
   own<T extends Disposable>(disposable: T): T {
-    this.#owned.push(disposable);
+    this.#owned.add(disposable);
     return disposable;
+  }
+
+  /** Frees one of the things that it owns before its end; leaves alone what it does not own. */
+  free(disposable: Disposable): void {
+    if (this.#owned.delete(disposable)) disposable[Symbol.dispose]();
   }
 
   /** Frees everything; a second call does nothing. */
   [Symbol.dispose](): void {
-    for (const disposable of this.#owned.splice(0).reverse()) disposable[Symbol.dispose]();
+    const owned = [...this.#owned].reverse();
+    this.#owned.clear();
+    for (const disposable of owned) disposable[Symbol.dispose]();
   }
 }

@@ -73,24 +73,28 @@ export class Gpt2 extends TextModel {
   override forward(tape: Tape, inputs: ModelInputs, { cache, rows }: ForwardOptions = {}): Tensor {
     const context = sequenceContext(tape, inputs, this.positions, cache);
     const wanted = this.#head.rowsOf(inputs, rows);
-    let x = this.#embed(tape, inputs, cache?.length);
-    this.#blocks.forEach((block, layer) => x = block.forward(tape, x, context, layer));
+    const outputs = tape.pipe(
+      this.#embed(tape, inputs, cache?.length),
+      (x) => dropout(tape, x, this.#embeddingDropout),
+      ...this.#blocks.flatMap((block, layer) => block.sublayers(tape, context, layer)),
+      (x) => wanted ? pickRows(tape, x, wanted) : x,
+      (states) => this.#finalNorm.forward(tape, states),
+      (states) => this.#head.forward(tape, states),
+    );
     cache?.advance(context.time);
-    const states = wanted ? pickRows(tape, x, wanted) : x;
-    return this.#head.forward(tape, this.#finalNorm.forward(tape, states));
+    return outputs;
   }
 
   /** Token and position embeddings; token types also use the token embedding. */
   #embed(tape: Tape, inputs: ModelInputs, past = 0): Tensor {
     const { tokens, tokenTypeIds } = inputs, table = this.layers.parameter(tokenEmbedding);
     const positions = this.layers.parameter("transformer.wpe.weight");
-    const sum = add(
+    const sum = addLast(
       tape,
       embedding(tape, table, tokens.data),
       embedding(tape, positions, positionsOf(inputs, past)),
     );
-    const typed = tokenTypeIds ? add(tape, sum, embedding(tape, table, tokenTypeIds.data)) : sum;
-    return dropout(tape, typed, this.#embeddingDropout);
+    return tokenTypeIds ? addLast(tape, sum, embedding(tape, table, tokenTypeIds.data)) : sum;
   }
 
   /** Its sizes, for display. */
@@ -151,14 +155,37 @@ class Block {
     this.#afterMlp = layers.place(`${at}.mlp`, n_embd);
   }
 
-  /** Maps x (batch · time, width) to the same shape. */
-  forward(tape: Tape, x: Tensor, context: SequenceContext, layer: number): Tensor {
-    const n1 = this.#norm1.forward(tape, x);
-    const attended = this.#attention.forward(tape, n1, context, layer);
-    const middle = add(tape, x, this.#afterAttention.forward(tape, n1, attended));
-    const n2 = this.#norm2.forward(tape, middle);
-    return add(tape, middle, this.#afterMlp.forward(tape, n2, this.#mlp.forward(tape, n2)));
+  /** Its two halves, which map x (batch · time, width) to the same shape, one after the other. */
+  sublayers(tape: Tape, context: SequenceContext, layer: number): ((x: Tensor) => Tensor)[] {
+    const attention = (n: Tensor) => this.#attention.forward(tape, n, context, layer);
+    const mlp = (n: Tensor) => this.#mlp.forward(tape, n);
+    return [
+      (x) => residual(tape, x, this.#norm1, attention, this.#afterAttention),
+      (x) => residual(tape, x, this.#norm2, mlp, this.#afterMlp),
+    ];
   }
+}
+
+/** x + sublayer(norm(x)), which adapters may change at `place`. */
+function residual(
+  tape: Tape,
+  x: Tensor,
+  norm: LayerNorm,
+  sublayer: (n: Tensor) => Tensor,
+  place: Place,
+): Tensor {
+  const n = norm.forward(tape, x);
+  const y = place.forward(tape, n, sublayer(n));
+  const sum = add(tape, x, y);
+  tape.release(n, y);
+  return sum;
+}
+
+/** a + b, which nothing else reads. */
+function addLast(tape: Tape, a: Tensor, b: Tensor): Tensor {
+  const sum = add(tape, a, b);
+  tape.release(a, b);
+  return sum;
 }
 
 function headOf(layers: ModelLayers, config: Gpt2Config, kind: HeadKind): Head {

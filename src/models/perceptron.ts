@@ -102,10 +102,9 @@ export class Perceptron implements Model<HostTensor> {
   forward(tape: Tape, inputs: HostTensor): Tensor {
     const x = tape.activation(inputs.shape, "inputs");
     this.device.write(x, inputs.data);
-    return this.linears.reduce(
-      (x, linear, layer) => linear.forward(tape, layer === 0 ? x : gelu(tape, x)),
-      x,
-    );
+    const layers = this.linears.map((linear) => (x: Tensor) => linear.forward(tape, x));
+    const [first, ...rest] = layers;
+    return tape.pipe(x, first, ...rest.flatMap((layer) => [(y: Tensor) => gelu(tape, y), layer]));
   }
 
   /** Frees the weights. */

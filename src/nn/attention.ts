@@ -1,6 +1,6 @@
 /** Multi-head causal self-attention over a fused projection. @module */
 
-import { attention, dropout, fusedInputs } from "../autograd/mod.ts";
+import { attention, type AttentionInputs, dropout, fusedInputs } from "../autograd/mod.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { Tensor } from "../device/device.ts";
 import type { KeyValueCache } from "./key_value_cache.ts";
@@ -35,10 +35,18 @@ export class CausalSelfAttention {
 
   /** Maps x (batch · time, width) to the same shape; `layer` is the block's index in the cache. */
   forward(tape: Tape, x: Tensor, context: SequenceContext, layer: number): Tensor {
-    const inputs = fusedInputs(this.#qkv.forward(tape, x));
-    const attended = context.cache
-      ? context.cache.attend(tape, layer, inputs, this.#heads, context.mask)
-      : attention(tape, inputs, { ...context, heads: this.#heads, causal: true });
-    return dropout(tape, this.#output.forward(tape, attended), this.#dropout);
+    return tape.pipe(
+      this.#qkv.forward(tape, x),
+      (qkv) => this.#attend(tape, fusedInputs(qkv), context, layer),
+      (attended) => this.#output.forward(tape, attended),
+      (y) => dropout(tape, y, this.#dropout),
+    );
+  }
+
+  #attend(tape: Tape, inputs: AttentionInputs, context: SequenceContext, layer: number): Tensor {
+    const heads = this.#heads, { cache, mask } = context;
+    return cache
+      ? cache.attend(tape, layer, inputs, heads, mask)
+      : attention(tape, inputs, { ...context, heads, causal: true });
   }
 }

@@ -68,7 +68,9 @@ export class KeyValueCache extends Scope {
     const tensor = this.#layers[layer];
     const k = { tensor, width }, v = { tensor, offset: width, width };
     const extents = { batch, heads, queries, keys, kvRows: capacity, causal: true, mask };
-    return attend(tape, { q: inputs.q, k, v }, extents).out;
+    const { out, logSumExp } = attend(tape, { q: inputs.q, k, v }, extents);
+    tape.release(logSumExp);
+    return out;
   }
 
   /**

@@ -43,9 +43,10 @@ export class Linear {
     const y = dense && fused.length > 0
       ? adaptedLinear(tape, x, dense, bias, fused)
       : linear(tape, x, weight, bias);
-    return adaptations
-      .slice(fused.length)
-      .reduce((y, adaptation) => adaptation.forward(tape, x, y), y);
+    const adapted = adaptations.slice(fused.length).map((adaptation) => (y: Tensor) =>
+      adaptation.forward(tape, x, y)
+    );
+    return tape.pipe(y, ...adapted);
   }
 }
 

@@ -20,7 +20,11 @@ export class Mlp {
 
   /** Maps x (tokens, width) to the same shape. */
   forward(tape: Tape, x: Tensor): Tensor {
-    const hidden = gelu(tape, this.#up.forward(tape, x));
-    return dropout(tape, this.#down.forward(tape, hidden), this.#dropout);
+    return tape.pipe(
+      this.#up.forward(tape, x),
+      (hidden) => gelu(tape, hidden),
+      (hidden) => this.#down.forward(tape, hidden),
+      (y) => dropout(tape, y, this.#dropout),
+    );
   }
 }

@@ -19,8 +19,14 @@ export class Place {
     this.width = width;
   }
 
-  /** From the sublayer's input x and its output y, (tokens, width) each, to the adapted output. */
+  /**
+   * From the sublayer's input x and its output y, (tokens, width) each, to the adapted output; y is
+   * released if there is another one.
+   */
   forward(tape: Tape, x: Tensor, y: Tensor): Tensor {
-    return this.adaptations.reduce((y, adaptation) => adaptation.forward(tape, x, y), y);
+    const adapted = this.adaptations.map((adaptation) => (y: Tensor) =>
+      adaptation.forward(tape, x, y)
+    );
+    return tape.pipe(y, ...adapted);
   }
 }

@@ -56,7 +56,9 @@ export function train<Inputs = ModelInputs, Evaluation = unknown>(
   assertOptions("train", options, trainNames as OptionNames<TrainOptions<Evaluation, Inputs>>);
   const target = targetOf(what), trained = options.groups?.flatMap(({ parameters }) => parameters);
   const settings = settingsOf(target, batches, options);
-  return new Training(describeTarget(target, trained), stepsOf(target, batches, settings));
+  const { unappliedDropout = [] } = target.model;
+  const description = [describeTarget(target, trained), unappliedDropout].flat().join("; ");
+  return new Training(description, stepsOf(target, batches, settings));
 }
 
 async function* stepsOf<Inputs, Evaluation>(

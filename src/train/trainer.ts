@@ -38,6 +38,8 @@ export interface TrainableModel<Inputs = ModelInputs> {
   trainable(): Parameter[];
   /** Maps inputs to what the loss takes, such as logits (batch · time, vocabulary). */
   forward(tape: Tape, inputs: Inputs): Tensor;
+  /** What its configuration asks of training that is not done, in a sentence; undefined if nothing. */
+  readonly unappliedDropout?: string;
 }
 
 /** What is known about a step as soon as it is submitted to the device. */
@@ -210,6 +212,7 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
     using tape = new Tape(this.model.device, { dropoutSeed });
     const outputs = this.model.forward(tape, inputs);
     const loss = this.#loss(tape, outputs, targets, { divisor });
+    tape.release(outputs);
     tape.backward(loss);
     this.ring.addLoss(this.steps, loss, index > 0);
   }

@@ -29,6 +29,16 @@ Deno.test("a released buffer is handed out again, to the same kind only", () => 
   assertEquals(pool.acquire(1001, "values", "third", 0).id, first.id);
 });
 
+Deno.test("the same requests get the same buffers, in whatever order these were released", () => {
+  const { pool } = fakePool();
+  const step = () => [0, 1, 2, 3].map(() => pool.acquire(1000, "values", "buffer", 0));
+  const first = step(), [a, b, c, d] = first;
+  for (const order of [[a, b, c, d], [d, c, b, a], [b, d, a, c]]) {
+    for (const buffer of order) pool.release(buffer);
+    assertEquals(step().map(({ id }) => id), first.map(({ id }) => id));
+  }
+});
+
 Deno.test("no class goes beyond the largest buffer", () => {
   const { pool } = fakePool(1000_192);
   assertEquals(pool.acquire(1000_000, "values", "big", 0).bytes, 1000_192);

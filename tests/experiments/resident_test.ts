@@ -3,8 +3,8 @@ import { besidePeak, measureResident } from "../../experiments/resident/resident
 
 /**
  * The system sees the peak in the device's memory, whole, because every byte of it was written. Beside it
- * lie the threads' scratch, the padding, and holes that the backward pass could not fill again. The rest
- * of the process is Deno: its program, V8's heap, host copies of the first weights.
+ * lie the threads' scratch, the padding, and holes that a block left and the next one could not fill. The
+ * rest of the process is Deno: its program, V8's heap, host copies of the first weights.
  */
 for (const [width, rank] of [[256, 0], [512, 0], [512, 8]]) {
   Deno.test({

@@ -7,7 +7,7 @@ import { hash32 } from "../../src/core/random.ts";
 import { hostTensor } from "../../src/core/host_tensor.ts";
 import { type Device, openDevice } from "../../src/device/mod.ts";
 import { loadModel, type LoadModelOptions, type TextModel } from "../../src/models/mod.ts";
-import { evaluate } from "../../src/train/mod.ts";
+import { evaluate, train } from "../../src/train/mod.ts";
 import { golden, goldenJson } from "../support/golden.ts";
 
 const { ids, draws, cases } = await goldenJson("dropout.json");
@@ -80,6 +80,8 @@ Deno.test("dropout that is asked for and not applied is said", async () => {
   );
   using decided = await load(device, { attn_pdrop: 0.1 }, { dropout: 0 });
   assertEquals(decided.unappliedDropout, undefined);
+  const { description } = train(asks, [batch], { steps: 1 });
+  assertEquals(description, `trains all 61,104 values of the model; ${asks.unappliedDropout}`);
   const rule = "a gpt2 configuration needs resid_pdrop to be in [0, 1), found 1.5";
   await assertRejects(() => load(device, { resid_pdrop: 1.5 }), RangeError, rule);
 });

@@ -5,16 +5,20 @@ import { type Formula, formula } from "../formula.ts";
 const bytes = (meaning: string, expression: string, source: string): Formula =>
   formula(meaning, expression, "bytes", source);
 
-const forward = "src/autograd: a tape keeps what it computed until the step's end";
+const forward = "src/autograd: a tape keeps what a backward function saved until that has run";
 const backward = "src/autograd: a gradient lives until it has been used";
 
-/** What the tape holds, and what the backward pass adds at the moments that may be its peak. */
+/** What the tape keeps, and what the backward pass adds at the moments that may be its peak. */
 export const gpt2StepFormulas: Readonly<Record<string, Formula>> = {
-  stepForwardBytes: bytes(
-    "results of the forward pass: in each block, ten of the model's width (norm, q k v, attention, " +
-      "output, sum; norm, down, sum), two of the feed-forward width, and the statistics of two norms " +
-      "and the attention; around them, three of the embeddings, the last norm, the logits and the loss",
-    "4 * (b * s * ((10 * L + 4) * d + 2 * L * d_ff + L * (a + 4) + n_voc + 7) + 1)",
+  stepOuterBytes: bytes(
+    "outside of the blocks: token, position and label of each token, its logits with one statistic, " +
+      "and the loss",
+    "4 * (b * s * (n_voc + 4) + 1)",
+    forward,
+  ),
+  stepLogitsBytes: bytes(
+    "of these, what the loss alone reads: logits and their statistic",
+    "4 * b * s * (n_voc + 1)",
     forward,
   ),
   stepIndexBytes: bytes(
@@ -22,40 +26,42 @@ export const gpt2StepFormulas: Readonly<Record<string, Formula>> = {
     "4 * (2 * b * s + n_voc + n_pos + 2)",
     forward,
   ),
-  stepDropoutBytes: bytes(
-    "embeddings after dropout and, twice per block, residuals after dropout",
-    "4 * b * s * (2 * L + 1) * d",
+  stepNormBytes: bytes("a norm's input and two statistics", "4 * b * s * (d + 2)", forward),
+  stepInputBytes: bytes(
+    "input of a trained weight, of an update, of an update after dropout, or of the activation function",
+    "4 * b * s * d_in",
+    forward,
+  ),
+  stepAttentionBytes: bytes(
+    "q, k, v, the result of attention, and one statistic of each head",
+    "4 * b * s * (4 * d + a)",
     forward,
   ),
   stepHiddenBytes: bytes("x A of every update", "4 * b * s * r * n_W", forward),
-  stepDroppedInputBytes: bytes(
-    "inputs of the updates after dropout: each update has its own copy",
-    "4 * b * s * n_in",
-    forward,
+  stepLossGradientBytes: bytes(
+    "gradients in the loss's backward pass: loss and logits",
+    "4 * (b * s * n_voc + 1)",
+    backward,
   ),
   stepHeadGradientBytes: bytes(
     "gradients in the head's backward pass: logits and their input",
     "4 * b * s * (n_voc + d)",
     backward,
   ),
+  stepResidualGradientBytes: bytes(
+    "gradients of n_g values of the model's width",
+    "4 * b * s * n_g * d",
+    backward,
+  ),
   stepDownGradientBytes: bytes(
-    "gradients in the down projection's backward pass: residual, output and input",
+    "gradients in the backward pass of the feed-forward projections: residual, one more of the " +
+      "model's width, one of the feed-forward width",
     "4 * b * s * (2 * d + d_ff)",
     backward,
   ),
   stepGeluGradientBytes: bytes(
     "gradients in the activation function's backward pass: residual, output and input",
     "4 * b * s * (d + 2 * d_ff)",
-    backward,
-  ),
-  stepAttentionGradientBytes: bytes(
-    "gradients in the backward pass of attention or its input projection: residual, one more, q, k and v",
-    "20 * b * s * d",
-    backward,
-  ),
-  stepFirstAttentionGradientBytes: bytes(
-    "the same if the block's input needs no gradient: output, q, k and v",
-    "16 * b * s * d",
     backward,
   ),
   stepAttentionScratchBytes: bytes(

@@ -81,9 +81,15 @@ export class LoraSite implements Adaptation, LowRankSite {
 
   /** y[:, rows] + scaling · B A drop(x), on a weight of any kind. */
   forward(tape: Tape, x: Tensor, y: Tensor): Tensor {
-    const Ax = linear(tape, dropoutWithGradient(tape, x, this.dropout), this.A);
-    const update = linear(tape, scale(tape, Ax, this.scaling), this.B);
-    return addColumns(tape, y, update, this.rows.start);
+    const dropped = dropoutWithGradient(tape, x, this.dropout);
+    const update = tape.pipe(
+      linear(tape, dropped, this.A),
+      (Ax) => scale(tape, Ax, this.scaling),
+      (Ax) => linear(tape, Ax, this.B),
+    );
+    const sum = addColumns(tape, y, update, this.rows.start);
+    tape.release(update, ...(dropped === x ? [] : [dropped]));
+    return sum;
   }
 
   /** W[rows, :] += sign · scaling · B A. */

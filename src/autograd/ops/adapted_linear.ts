@@ -4,13 +4,15 @@ import type { Tensor } from "../../device/device.ts";
 import type { Parameter } from "../parameter.ts";
 import type { Tape } from "../tape.ts";
 import { DenseWeight } from "../weight.ts";
-import { biasGradient, linearOutput, weightGradient } from "./linear.ts";
+import { biasGradient, linearOutput, savedFor, weightGradient } from "./linear.ts";
 import {
   addInputGradient,
   addUpdate,
   lowRankBackward,
   lowRankPath,
   type LowRankSite,
+  releasePath,
+  savedForPath,
 } from "./low_rank.ts";
 import { matrix, type MatrixPair, multiply } from "./product.ts";
 
@@ -44,7 +46,7 @@ export function adaptedLinear(
   });
   for (const path of paths) if (path !== fused) addUpdate(path, y);
   const operands = [weight, ...(bias ? [bias] : []), ...sites.flatMap(({ A, B }) => [A, B])];
-  return tape.record(y, [x, ...operands], (dy) => {
+  tape.record(y, [x, ...operands], (dy) => {
     weightGradient(tape, x, weight, dy);
     if (bias) biasGradient(tape, bias, dy);
     const fused = paths.find(({ mask }) => !mask);
@@ -55,7 +57,9 @@ export function adaptedLinear(
       if (path !== fused) addInputGradient(tape, x, path, dHidden);
       else inputGradient(tape, x, weight, dy, secondPair(dHidden, path.site.A.tensor));
     }
-  });
+  }, [...savedFor(tape, weight, x), ...paths.flatMap((path) => savedForPath(tape, path))]);
+  for (const path of paths) releasePath(tape, path);
+  return y;
 }
 
 /** (tokens, rank) times B or A, as the second operand pair of the product with W. */

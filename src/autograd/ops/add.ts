@@ -3,7 +3,8 @@
 import { addKernel } from "../../../kernels/elementwise/kernel.ts";
 import { assertShape } from "../../core/shape.ts";
 import type { Tensor } from "../../device/device.ts";
-import { type Differentiable, type Tape, valueOf } from "../tape.ts";
+import { type Differentiable, valueOf } from "../gradients.ts";
+import type { Tape } from "../tape.ts";
 
 /**
  * out = a + b, element by element; the gradient of both is that of out.
@@ -17,5 +18,5 @@ export function add(tape: Tape, a: Differentiable, b: Differentiable): Tensor {
   return tape.record(out, [a, b], (dOut) => {
     tape.pass(a, dOut);
     tape.give(b, dOut);
-  });
+  }, []);
 }

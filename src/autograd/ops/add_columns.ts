@@ -18,7 +18,7 @@ export function addColumns(tape: Tape, x: Tensor, addend: Tensor, offset: number
   return tape.record(out, [x, addend], (dOut) => {
     passColumns(tape, whole(addend), columns(dOut));
     tape.give(x, dOut);
-  });
+  }, []);
 }
 
 const whole = (tensor: Tensor): ColumnWindow => ({ tensor, width: tensor.shape[1] });

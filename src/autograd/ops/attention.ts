@@ -61,13 +61,16 @@ export function attention(tape: Tape, inputs: AttentionInputs, options: Attentio
     assertWindow(`${name} of ${batch} x ${time} tokens`, inputs[name], batch * time);
   }
   const forward = attend(tape, inputs, { ...options, queries: time, keys: time, kvRows: time });
-  return tape.record(forward.out, [q.tensor, k.tensor, v.tensor], (dOut) => {
+  const { out, logSumExp } = forward, operands = [q.tensor, k.tensor, v.tensor];
+  tape.record(out, operands, (dOut) => {
     const backward = (qkv: Tensor, dQkv: Tensor) =>
       launchBackward({ ...forward, qkv, dOut, dQkv }, options);
     const fused = fusedTensor(inputs);
     if (fused && !tape.gradientOf(fused)) backward(fused, tape.contribute(fused)!.tensor);
     else backwardPacked(tape, inputs, backward);
-  });
+  }, [...operands, out, logSumExp, ...(options.mask ? [options.mask] : [])]);
+  tape.release(logSumExp);
+  return out;
 }
 
 /** q, k and v as the thirds of a fused projection's columns, (tokens, 3 · width) with rows [q | k | v]. */

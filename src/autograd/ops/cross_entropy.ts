@@ -61,7 +61,7 @@ export function crossEntropy(
     tape.device.launch(crossEntropyForward, bindings, { ...shared, rows: piece.count });
   }
   tape.device.launch(sum, { x: losses, y: loss }, { size: rows });
-  return tape.record(loss, [logits], (dLoss) => {
+  tape.record(loss, [logits], (dLoss) => {
     const { tensor, accumulate } = tape.contribute(logits)!;
     for (const piece of pieces) {
       const dLogits = tensor.view([piece.count, vocabulary], piece.start * vocabulary);
@@ -72,7 +72,9 @@ export function crossEntropy(
         accumulate,
       });
     }
-  });
+  }, [logits, labelTensor, logSumExp]);
+  tape.release(losses, logSumExp);
+  return loss;
 }
 
 function assertLabels(

@@ -46,7 +46,7 @@ export function dropoutWithGradient(tape: Tape, x: Tensor, rate: number): Tensor
   return tape.record(dropout(tape, x, mask), [x], (dy) => {
     const into = tape.contribute(x);
     if (into) applyDropout(dy, into.tensor, mask, into.accumulate);
-  });
+  }, []);
 }
 
 /** to = (accumulate ? to : 0) + mask · from / (1 - rate). */

@@ -4,8 +4,9 @@ import { embeddingBackward, embeddingForward } from "../../../kernels/embedding/
 import type { RowRange } from "../../core/row_range.ts";
 import { rowPiecesOf } from "../../device/spans.ts";
 import type { Tensor } from "../../device/device.ts";
+import { type Differentiable, valueOf } from "../gradients.ts";
 import { Parameter } from "../parameter.ts";
-import { type Differentiable, type Tape, valueOf } from "../tape.ts";
+import type { Tape } from "../tape.ts";
 
 /**
  * out[i, :] = table[ids[i], :], where the table is a parameter or computed rows. The gradient sums the
@@ -34,7 +35,7 @@ export function embedding(tape: Tape, table: Differentiable, ids: ArrayLike<numb
         accumulate,
       });
     }
-  });
+  }, [order, starts]);
 }
 
 function lookUp(tape: Tape, table: Tensor, ids: ArrayLike<number>, out: Tensor): void {
@@ -86,6 +87,10 @@ function assertIds(ids: ArrayLike<number>, vocabulary: number, name: string): vo
   }
 }
 
+/**
+ * Indices live as long as the tape: they are small, and on webgpu, writing to a buffer that waiting
+ * commands still use would split the step's submit.
+ */
 function uploadIds(tape: Tape, ids: ArrayLike<number>, label: string): Tensor {
   const tensor = tape.allocate([ids.length], "u32", "activation", label);
   tape.device.write(tensor, ids instanceof Uint32Array ? ids : Uint32Array.from(ids));

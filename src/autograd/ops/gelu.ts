@@ -16,5 +16,5 @@ export function gelu(tape: Tape, x: Tensor): Tensor {
     if (!into) return;
     const { tensor: dx, accumulate } = into;
     tape.device.launch(geluBackward, { x, dy, dx }, { size: x.size, accumulate });
-  });
+  }, [x]);
 }

@@ -38,11 +38,13 @@ export function klDivergence(
   const scalars = { rows, vocabulary, scale: 1 / divisor };
   device.launch(klDivergenceForward, { ...bindings, losses }, scalars);
   device.launch(sum, { x: losses, y: loss }, { size: rows });
-  return tape.record(loss, [logits], (dLoss) => {
+  tape.record(loss, [logits], (dLoss) => {
     const { tensor: dLogits, accumulate } = tape.contribute(logits)!;
     device.launch(klDivergenceBackward, { ...bindings, dLoss, dLogits }, {
       ...scalars,
       accumulate,
     });
-  });
+  }, Object.values(bindings));
+  tape.release(teacherTensor, losses, logSumExp, teacherLogSumExp);
+  return loss;
 }

@@ -33,7 +33,7 @@ export function layerNorm(
     { x, weight: weight.tensor, bias: bias.tensor, y, mean, inverseDeviation },
     { rows, width, epsilon },
   );
-  return tape.record(y, [x, weight, bias], (dy) => {
+  tape.record(y, [x, weight, bias], (dy) => {
     const saved = { x, mean, inverseDeviation, dy };
     const into = tape.contribute(x);
     if (into) {
@@ -44,7 +44,9 @@ export function layerNorm(
       );
     }
     parameterGradients(tape, weight, bias, saved);
-  });
+  }, [x, mean, inverseDeviation]);
+  tape.release(mean, inverseDeviation);
+  return y;
 }
 
 function parameterGradients(

@@ -31,7 +31,7 @@ export function linear(
     if (bias) biasGradient(tape, bias, dy);
     const into = tape.contribute(x);
     if (into) W.multiplyTransposed(dy, into);
-  });
+  }, savedFor(tape, W.parameter, x));
 }
 
 /** Checks the operands of x Wᵀ + bias and allocates the result. */
@@ -43,8 +43,13 @@ export function linearOutput(tape: Tape, x: Tensor, weight: Weight, bias?: Param
     );
   }
   if (bias) assertShape(bias.name, bias.shape, [outputs]);
-  tape.onLinear?.(weight.name, x);
+  if (tape.onLinear) tape.onLinear(weight.name, tape.keep(x));
   return tape.activation([tokens, outputs], weight.name);
+}
+
+/** What the gradient of a factor reads: the one that it is multiplied by, unless the factor is frozen. */
+export function savedFor(tape: Tape, factor: Parameter | undefined, other: Tensor): Tensor[] {
+  return factor && tape.tracks(factor) ? [other] : [];
 }
 
 /** dW += dyᵀ x. */

@@ -7,6 +7,7 @@ import type { Tensor } from "../../device/device.ts";
 import type { Parameter } from "../parameter.ts";
 import type { Tape } from "../tape.ts";
 import { applyDropout, drawDropout, dropout, type DropoutMask } from "./dropout.ts";
+import { savedFor } from "./linear.ts";
 import { type Matrix, matrix, multiply } from "./product.ts";
 
 /** A low-rank update of a weight's rows: ΔW[rows, :] = scaling · B A. */
@@ -56,6 +57,16 @@ export function lowRankPath(
     alpha: site.scaling,
   });
   return { site, input, mask, hidden };
+}
+
+/** What {@link lowRankBackward} reads. */
+export function savedForPath(tape: Tape, { site, input, hidden }: LowRankPath): Tensor[] {
+  return [...savedFor(tape, site.A, input), ...savedFor(tape, site.B, hidden)];
+}
+
+/** Releases what {@link lowRankPath} made. */
+export function releasePath(tape: Tape, { input, mask, hidden }: LowRankPath): void {
+  tape.release(hidden, ...(mask ? [input] : []));
 }
 
 /** y[:, rows] += h Bᵀ. */

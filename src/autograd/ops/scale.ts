@@ -14,5 +14,5 @@ export function scale(tape: Tape, x: Tensor, factor: number): Tensor {
     if (!into) return;
     const { tensor, accumulate } = into;
     tape.device.launch(scaleAdd, { x: dy, y: tensor }, { ...extents, accumulate });
-  });
+  }, []);
 }

@@ -33,7 +33,7 @@ export function squaredError(
   device.launch(sum, { x: partials, y: squares }, { size: partials.size });
   const mean = { ...whole(1), alpha: 1 / divisor, accumulate: 0 };
   device.launch(scaleAdd, { x: squares, y: loss }, mean);
-  return tape.record(loss, [y], (dLoss) => {
+  tape.record(loss, [y], (dLoss) => {
     const { tensor: dy, accumulate } = tape.contribute(y)!;
     const [row, into] = [difference, dy].map((tensor) => ({ tensor, stride: size }));
     // The loss's own gradient is on the device, so this is a product of a 1 x 1 and a 1 x size matrix.
@@ -42,7 +42,9 @@ export function squaredError(
       alpha: -2 / divisor,
       accumulate,
     });
-  });
+  }, [difference]);
+  tape.release(difference, partials, squares);
+  return loss;
 }
 
 const whole = (size: number) => ({ size, xOffset: 0, yOffset: 0 });

@@ -39,6 +39,9 @@ export function sizeClass(bytes: number): number {
  * more bytes than were recently in use at once: 2,000 steps of varying shapes take the memory of the
  * largest step, not of their sum.
  *
+ * Of the free buffers of a size the oldest is lent. So a step that starts with the same ones free gets
+ * the same ones in the same order, whatever was freed when in the step before: bind groups are found again.
+ *
  * Commands run in order, so a buffer may be lent again while commands that use it are waiting. But it
  * must not be destroyed before they are submitted, so the pool keeps the buffers of the current submit.
  */
@@ -48,6 +51,7 @@ export class BufferPool {
   readonly #all = new Set<PooledBuffer>();
   /** Free buffers, the longest unused first. */
   readonly #free = new Set<PooledBuffer>();
+  /** Free buffers of each key, the oldest first. */
   readonly #freeByKey = new Map<string, PooledBuffer[]>();
   #bytes = 0;
   #freeBytes = 0;
@@ -70,7 +74,8 @@ export class BufferPool {
   acquire(bytes: number, kind: string, label: string, currentSubmit: number): PooledBuffer {
     const size = Math.min(sizeClass(bytes), this.#largest);
     const key = `${kind}:${size}`;
-    const found = this.#freeByKey.get(key)?.pop() ?? this.#create(size, key, label, currentSubmit);
+    const found = this.#freeByKey.get(key)?.shift() ??
+      this.#create(size, key, label, currentSubmit);
     if (this.#free.delete(found)) this.#freeBytes -= found.bytes;
     this.#peak = Math.max(this.#peak, this.#bytes - this.#freeBytes);
     return found;
@@ -78,9 +83,9 @@ export class BufferPool {
 
   /** Takes a buffer back. */
   release(buffer: PooledBuffer): void {
-    const list = this.#freeByKey.get(buffer.key);
-    if (list) list.push(buffer);
-    else this.#freeByKey.set(buffer.key, [buffer]);
+    const list = this.#freeByKey.get(buffer.key) ?? [];
+    this.#freeByKey.set(buffer.key, list);
+    list.splice(list.findLastIndex(({ id }) => id < buffer.id) + 1, 0, buffer);
     this.#free.add(buffer);
     this.#freeBytes += buffer.bytes;
   }

@@ -1,0 +1,135 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { injectBitFit, injectBottleneck, injectLora } from "../../src/adapt/mod.ts";
+import { add, crossEntropy, gelu, Parameter, scale, Tape } from "../../src/autograd/mod.ts";
+import { DeviceError } from "../../src/core/errors.ts";
+import type { Device, Tensor } from "../../src/device/device.ts";
+import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
+import { DryDevice } from "../../src/device/dry.ts";
+import { ReferenceDevice } from "../../src/device/reference.ts";
+import { Gpt2, initGpt2, parseGpt2Config } from "../../src/models/mod.ts";
+
+function parameterOn(device: Device, values: number[]): Parameter {
+  const tensor = device.allocate([values.length], "f32", "weight", "w");
+  device.write(tensor, Float32Array.from(values));
+  return new Parameter("w", tensor);
+}
+
+const isAlive = ({ storage }: Tensor) => storage.alive;
+
+Deno.test("a released value is freed at once, or once the backward that saved it has run", () => {
+  using device = new ReferenceDevice();
+  const w = parameterOn(device, [1, 2]);
+  using tape = new Tape(device);
+  const x = add(tape, w, w), unread = scale(tape, x, 2), y = gelu(tape, x);
+  tape.release(x, unread);
+  assertEquals([x, unread, y].map(isAlive), [true, false, true]);
+  assertThrows(
+    () => scale(tape, unread, 1),
+    DeviceError,
+    "scaled was used after it was disposed; tape.keep(x) keeps x as long as its tape",
+  );
+  tape.backward(y);
+  assertEquals([x, y].map(isAlive), [false, true]);
+});
+
+Deno.test("what several backwards saved is freed after the last of them", () => {
+  using device = new ReferenceDevice();
+  const w = parameterOn(device, [1, 2]);
+  using tape = new Tape(device);
+  const x = add(tape, w, w), first = gelu(tape, x), seen: boolean[] = [];
+  const watched = tape.record(first, [first], (dy) => {
+    seen.push(isAlive(x));
+    tape.pass(first, dy);
+  }, []);
+  const y = add(tape, gelu(tape, x.view([2])), gelu(tape, x)); // a view saves what it shows
+  tape.release(x);
+  tape.backward(add(tape, watched, y));
+  assertEquals([...seen, isAlive(x)], [true, false]);
+});
+
+Deno.test("an operation that does not say what it saves keeps its inputs and its result", () => {
+  using device = new ReferenceDevice();
+  const w = parameterOn(device, [1, 2]);
+  using tape = new Tape(device);
+  const x = add(tape, w, w), y = tape.activation([2], "y");
+  tape.record(y, [x], (dy) => assertEquals([x, y, dy].map(isAlive), [true, true, true]));
+  tape.release(x, y);
+  assertEquals([x, y].map(isAlive), [true, true]);
+  tape.backward(y);
+  assertEquals([x, y].map(isAlive), [false, false]);
+});
+
+Deno.test("what a tape did not make, and what it is told to keep, outlives a release", () => {
+  using device = new ReferenceDevice();
+  const w = parameterOn(device, [1, 2]);
+  using own = device.allocate([2], "f32", "activation", "own");
+  using tape = new Tape(device, { record: false });
+  const x = tape.keep(add(tape, w, w)), y = add(tape, w, w);
+  tape.release(x, own, w.tensor, y.view([1]));
+  assertEquals([x, own, w.tensor, y].map(isAlive), [true, true, true, true]);
+});
+
+const config = parseGpt2Config({
+  ...{ vocab_size: 11, n_positions: 8, n_embd: 12, n_layer: 2, n_head: 3 },
+});
+const tokens = { shape: [2, 5], data: Uint32Array.from({ length: 10 }, (_, i) => i) };
+const labels = Int32Array.from({ length: 10 }, (_, i) => (i + 1) % 11);
+
+Deno.test("a loop of one's own may read logits, loss and inputs of layers after backward", async () => {
+  using device = new ReferenceDevice();
+  using model = initGpt2(device, config, { seed: 1 });
+  const seen: Tensor[] = [];
+  using tape = new Tape(device, { onLinear: (_, input) => seen.push(input) });
+  const logits = model.forward(tape, { tokens });
+  const loss = crossEntropy(tape, logits, labels);
+  tape.backward(loss);
+  const values = await device.read(logits, loss, ...seen);
+  assertEquals(seen.length, 4 * config.n_layer + 1);
+  assert(values.every(({ data }) => data.every(Number.isFinite)));
+});
+
+/** Keeps everything, as a tape without releases would. */
+class HoardingTape extends Tape {
+  override release(): void {}
+}
+
+const methods: Record<string, (model: Gpt2) => Disposable | undefined> = {
+  "full": () => undefined,
+  "LoRA on q and v": (model) => injectLora(model, { rank: 2, sites: ["q", "v"], seed: 1 }),
+  "LoRA with dropout": (model) =>
+    injectLora(model, { rank: 2, sites: "all", dropout: 0.2, seed: 1 }),
+  "bottlenecks": (model) => injectBottleneck(model, { size: 2, seed: 1 }),
+  "BitFit": (model) => injectBitFit(model),
+};
+
+async function bitsOf(tape: Tape, model: Gpt2): Promise<number[][]> {
+  const loss = crossEntropy(tape, model.forward(tape, { tokens }), labels);
+  tape.backward(loss);
+  const gradients = model.trainable().map((one) => tape.gradientOf(one)!);
+  return (await model.device.read(loss, ...gradients)).map(({ data }) => [...data]);
+}
+
+for (const [name, inject] of Object.entries(methods)) {
+  Deno.test(`${name}: freeing early changes no bit of a loss or a gradient`, async () => {
+    for (const device of [new ReferenceDevice(), await openCpuDevice({ threads: 2 })]) {
+      using _ = device;
+      using model = initGpt2(device, config, { seed: 1, dropout: 0.1 });
+      using _adapter = inject(model);
+      using tape = new Tape(device, { dropoutSeed: 3 });
+      using hoarding = new HoardingTape(device, { dropoutSeed: 3 });
+      assertEquals(await bitsOf(tape, model), await bitsOf(hoarding, model));
+    }
+  });
+}
+
+Deno.test("without gradients, memory does not grow with the number of blocks", () => {
+  const peakOf = (n_layer: number) => {
+    using device = new DryDevice();
+    using model = Gpt2.allocate(device, { ...config, n_layer });
+    device.ledger.resetPeak();
+    using tape = new Tape(device, { record: false });
+    model.forward(tape, { tokens });
+    return device.ledger.read().peakByRole.activation;
+  };
+  assertEquals(peakOf(7), peakOf(1));
+});
