@@ -115,7 +115,7 @@ async function run(options: TrainOptions): Promise<void> {
   await folder.assertFree();
   const made = await folder.train(runOptionsOf(request, options, device, interrupt, folder));
   const unit = request.labels ? "text" : "token";
-  for (const line of summaryOf(made, spec.training.learningRate, unit)) note(options, line);
+  for (const line of summaryOf(made, spec.training, unit)) note(options, line);
   report(options, made, `wrote ${afterSteps(spec, made)} to`);
   if (options.data && !options.json) note(options, nextOf(options, request));
 }

@@ -3,7 +3,7 @@
 import { howMany } from "../core/how_many.ts";
 import { grouped } from "../core/numbers.ts";
 import { countTrainable, type TextModel } from "../models/mod.ts";
-import type { MethodSpec } from "../runs/mod.ts";
+import type { MethodSpec, TrainingSpec } from "../runs/mod.ts";
 import type { TrainedRecord } from "./train_folder.ts";
 import type { TrainOptions, TrainRequest } from "./train_request.ts";
 
@@ -30,7 +30,7 @@ function nameOf(method: MethodSpec): string {
 /** What came of a finished training: sentences for a reader. */
 export function summaryOf(
   { steps, loss, firstLoss, heldOut }: TrainedRecord,
-  learningRate: number,
+  { steps: planned, learningRate }: TrainingSpec,
   unit: "token" | "text",
 ): string[] {
   const lower = `try a lower --learning-rate, ${learningRate / 4} for example`;
@@ -46,7 +46,8 @@ export function summaryOf(
       }, so nothing was changed: ${lower}`,
     ];
   }
-  const kept = bestStep === steps ? "" : `; the values of step ${bestStep} were kept`;
+  const early = steps < planned ? "; it no longer fell, so training ended early" : "";
+  const kept = bestStep === steps ? "" : `${early}; the values of step ${bestStep} were kept`;
   return [
     `held-out loss: ${before.toFixed(4)} before training, ${
       best.toFixed(4)
