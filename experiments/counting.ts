@@ -6,6 +6,7 @@ import { DryDevice } from "../src/device/dry.ts";
 import { palette, parameterBars, table } from "../src/figures/mod.ts";
 import { countTrainable, Gpt2 } from "../src/models/mod.ts";
 import { measured } from "../src/paper/printed/mod.ts";
+import said from "../src/paper/printed/claims.json" with { type: "json" };
 import { type Experiment, experiment } from "./frame/mod.ts";
 import { gpt3, printed } from "./gpt3.ts";
 
@@ -50,8 +51,7 @@ export const counting: Experiment = experiment({
     rule: "when the reduction at r = 4 on q and v, rounded to one significant digit, is the " +
       "printed 10,000; the count comes from the model's tensors, not from the printed total",
     exact: true,
-    printed: "10,000 times",
-    quote: "“LoRA can reduce the number of trainable parameters by 10,000 times” (abstract)",
+    ...said.parameters,
     holds: ([, rank4]) => Number(rank4.reduction.toPrecision(1)) === printed.parameterReduction,
     ours: ([, { reduction }]) => `${grouped(Math.round(reduction))} times`,
     found([, rank4, rank1]) {

@@ -5,6 +5,7 @@ import { updateDirections, updateSingularValues } from "../src/analysis/mod.ts";
 import type { LowRankFactors } from "../src/analysis/mod.ts";
 import type { HostTensor } from "../src/core/host_tensor.ts";
 import { Random } from "../src/core/random.ts";
+import { normalValues } from "../src/linalg/gaussian.ts";
 import { baseLayout, line, logAxis, palette, table } from "../src/figures/mod.ts";
 import { type Experiment, experiment, LeftOut } from "./frame/mod.ts";
 import { gpt3 } from "./gpt3.ts";
@@ -44,18 +45,6 @@ function analyzeLayer(width: number, seed: number) {
     return similarityGrid(small, large);
   });
   return { width, updates, similarity, seconds, weightBytes: data.byteLength };
-}
-
-/** Box and Muller's pairs in F32: both branches, since there are 151 million values. */
-function normalValues(size: number, deviation: number, random: Random): Float32Array {
-  const data = new Float32Array(size);
-  for (let i = 0; i < size; i += 2) {
-    const radius = deviation * Math.sqrt(-2 * Math.log(1 - random.uniform()));
-    const angle = 2 * Math.PI * random.uniform();
-    data[i] = radius * Math.cos(angle);
-    data[i + 1] = radius * Math.sin(angle);
-  }
-  return data;
 }
 
 /** Random factors of a product of this norm. */

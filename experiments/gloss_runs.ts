@@ -3,7 +3,12 @@
 import { join } from "node:path";
 import { copyFiles } from "../src/core/save_folder.ts";
 import { median } from "../src/core/numbers.ts";
-import { glossBatches, type GlossSplit, type PartOfSpeech } from "../src/data/mod.ts";
+import {
+  bucketBatches,
+  glossBatches,
+  type GlossSplit,
+  type PartOfSpeech,
+} from "../src/data/mod.ts";
 import type { Device, DeviceKind } from "../src/device/device.ts";
 import { LiveSpectra } from "../src/inspect/live_spectra.ts";
 import { countTrainable, type TextModel } from "../src/models/mod.ts";
@@ -18,16 +23,24 @@ export interface GlossData {
   readonly part: PartOfSpeech; // of which words
   readonly examples: number; // number of training pairs
   readonly batch: number; // pairs in a step
-  readonly length: number; // tokens of a pair, padding included; longer pairs are left out
+  readonly length: number; // tokens of a pair at most; longer pairs are left out
+  /** Batches whose pairs are sorted by length together in training; where absent, pairs are padded to `length`. */
+  readonly window?: number;
   /** Split and number of pairs that the loss is measured on. */
   readonly evaluation: { readonly split: GlossSplit; readonly examples: number };
-  readonly [field: string]: string | number | object;
+  readonly [field: string]: string | number | object | undefined;
 }
 
-/** Sizes of every run of this task; a quick one measures less. */
+/** Sizes of the rank study's runs; a quick one measures less. */
 export function glossData(part: PartOfSpeech, quick: boolean): GlossData {
   const examples = quick ? 64 : 512;
   return { part, examples: 4000, batch: 32, length: 48, evaluation: { split: "test", examples } };
+}
+
+/** Sizes of the adaptation experiment's runs, in which pairs of similar length are trained together. */
+export function shortGlossData(part: PartOfSpeech, quick: boolean): GlossData {
+  const sizes = glossData(part, quick), evaluation = measuredOn("test", quick);
+  return { ...sizes, batch: 16, window: 8, evaluation };
 }
 
 /** One run: a method, its learning rate and a seed. */
@@ -97,25 +110,37 @@ export async function glossLoss(model: TextModel, data: GlossData): Promise<numb
   return (await evaluate(model, await openEvaluation(data))).loss;
 }
 
-/** Batches of what the loss is measured on. */
-export function openEvaluation(data: GlossData): Promise<Iterable<Batch>> {
-  const { split, examples } = data.evaluation;
-  return openGloss({ ...data, examples }, split, evaluationSeed, 1);
+/** What the losses of a report are measured on. */
+export function measuredOn(split: GlossSplit, quick: boolean): GlossData["evaluation"] {
+  return { split, examples: quick ? 64 : 256 };
+}
+
+/** Batches of what the loss is measured on, sorted by length. */
+export async function openEvaluation(data: GlossData): Promise<Iterable<Batch>> {
+  const { split, examples } = data.evaluation, whole = { ...data, examples, window: undefined };
+  return bucketBatches(await openGloss(whole, split, evaluationSeed, 1), Infinity, 0);
 }
 
 /** Chooses which pairs are evaluated, the same for every run. */
 const evaluationSeed = 2021;
 
+/** What has been sampled and encoded, which all methods of a comparison read. */
+const known = new Map<string, Promise<Iterable<Batch>>>();
+
 /** Batches of a split, which can be read again from the start. */
 export async function openGloss(
-  { part, examples, batch, length }: GlossData,
+  { part, examples, batch, length, window }: GlossData,
   split: GlossSplit,
   seed: number,
   epochs = Infinity,
 ): Promise<Iterable<Batch>> {
   const tokenizer = await loadTokenizer(baseFolder);
   const options = { split, part, examples, batch, length, seed, epochs };
-  return await glossBatches(tokenizer, options);
+  const batches = await known.getOrInsertComputed(
+    JSON.stringify(options),
+    () => glossBatches(tokenizer, options),
+  );
+  return window === undefined ? batches : bucketBatches(batches, window, seed);
 }
 
 /** Copies a run's adapter to a folder that people find, `<out>/adapters/<name>`, and returns that. */

@@ -8,6 +8,7 @@ import { type Column, table } from "../src/figures/mod.ts";
 import { type RoleBar, roleBars, usedRoles } from "../src/figures/role_bars.ts";
 import { measured } from "../src/paper/printed/mod.ts";
 import { predictMemory } from "../src/runs/mod.ts";
+import said from "../src/paper/printed/claims.json" with { type: "json" };
 import { type Experiment, experiment } from "./frame/mod.ts";
 import { gpt3, printed } from "./gpt3.ts";
 
@@ -60,10 +61,7 @@ export const memory: Experiment = experiment({
     rule: `when the peak of a step in F32 on one sequence of ${tokens} tokens, activations ` +
       "included, falls by a factor of 3 or more",
     exact: true,
-    printed: "3 times",
-    quote:
-      "“Compared to GPT-3 175B fine-tuned with Adam, LoRA can reduce … the GPU memory requirement " +
-      "by 3 times” (abstract)",
+    ...said.memory,
     holds: ([full, lora]) => full.peak / lora.peak >= printed.memoryReduction,
     ours: ([full, lora]) => times(full.peak / lora.peak),
     found: ([full, lora]) =>

@@ -23,27 +23,27 @@ import { resident } from "./resident/resident.ts";
 import { scaling } from "./scaling.ts";
 import { trainingSpectra } from "./training_spectra.ts";
 
-/** Every experiment that `reproduce` knows. */
+/** Every experiment that `reproduce` knows: what is quick first, then what trains. */
 export const experiments: readonly Experiment[] = [
   counting,
   memory,
-  resident,
-  scaling,
-  matrix,
   paperTables,
+  scaling,
+  whichMatrices,
+  whichRank,
+  subspaces,
+  amplification,
+  matrix,
   adaptation,
   trainingSpectra,
   merging,
-  subspaces,
-  amplification,
-  whichMatrices,
-  whichRank,
+  resident,
   linearTeacher,
   plantedControls,
   fullRankShift,
   rotatedDigits,
-  plantedTransformer,
   facts,
+  plantedTransformer,
   fullSize,
   realAdapter,
 ];

@@ -1,7 +1,7 @@
 /** Where the headline numbers shrink: both ratios by model size, optimizer and batch size. @module */
 
 import { catalog, type ConfigJson } from "../src/architectures/mod.ts";
-import { grouped } from "../src/core/numbers.ts";
+import { fromTo, grouped } from "../src/core/numbers.ts";
 import { axis, baseLayout, line, logAxis, table } from "../src/figures/mod.ts";
 import type { Column, Trace } from "../src/figures/mod.ts";
 import { optimizerColors, palette } from "../src/figures/palette.ts";
@@ -136,10 +136,7 @@ export const scaling: Experiment = experiment({
     rule:
       "when for GPT-3 175B in F32, activations left out, the factor is 3 or more with each of " +
       "SGD, momentum, AdamW, 8-bit Adam and Adafactor",
-    ours: (rows) =>
-      `${Math.min(...largest(rows).byOptimizer.map(({ state }) => state)).toFixed(1)} to ${
-        Math.max(...largest(rows).byOptimizer.map(({ state }) => state)).toFixed(1)
-      } times`,
+    ours: (rows) => `${fromTo(largest(rows).byOptimizer.map(({ state }) => state), 1)} times`,
     holds: (rows) =>
       largest(rows).byOptimizer.every(({ state }) => state >= printed.memoryReduction),
     found(rows) {

@@ -16,34 +16,37 @@ import type { Device } from "../src/device/device.ts";
 import type { MethodSpec } from "../src/runs/mod.ts";
 
 import { adaptationSteps, learningRateGrid, methods } from "../experiments/adaptation/methods.ts";
-import { glossData, planGloss } from "../experiments/gloss_runs.ts";
+import { type GlossData, glossData, planGloss, shortGlossData } from "../experiments/gloss_runs.ts";
 import { methodOf, searched, studySteps } from "../experiments/rank_study/runs.ts";
 
 interface Search {
   readonly methods: readonly { readonly key: string; readonly spec: MethodSpec }[];
   readonly steps: number;
   readonly grid: readonly number[];
+  readonly data: GlossData;
 }
 
 const searches: Readonly<Record<string, Search>> = {
-  adaptation: { methods, steps: adaptationSteps, grid: learningRateGrid },
+  adaptation: {
+    ...{ methods, steps: adaptationSteps, grid: learningRateGrid },
+    data: shortGlossData("noun", false),
+  },
   rank_study: {
     methods: [{ key: searched.key, spec: methodOf(searched) }],
     steps: studySteps,
     // The grid's best was its last.
     grid: [...learningRateGrid, 0.1],
+    data: glossData("noun", false),
   },
 };
 
 /** None of the seeds that are reported, which count up from 1. */
 const seed = 1000;
-const data = {
-  ...glossData("noun", false),
-  evaluation: { split: "validation", examples: 512 },
-} as const;
+const evaluation = { split: "validation", examples: 512 } as const;
 
 /** The loss on the validation split; `null` where training diverges. */
-async function lossAt(device: Device, method: MethodSpec, learningRate: number, steps: number) {
+async function lossAt(device: Device, method: MethodSpec, learningRate: number, search: Search) {
+  const { steps } = search, data = { ...search.data, evaluation };
   const chosen = { method, learningRate, seed, steps, data };
   try {
     const run = await planGloss(chosen, "").make({ device, folder: "results/search" });
@@ -62,7 +65,7 @@ if (import.meta.main) {
   for (const { key, spec } of search.methods) {
     losses[key] = {};
     for (const learningRate of search.grid) {
-      const loss = await lossAt(device, spec, learningRate, search.steps);
+      const loss = await lossAt(device, spec, learningRate, search);
       losses[key][String(learningRate)] = loss;
       console.error(key, learningRate, loss);
     }

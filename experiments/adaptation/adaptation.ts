@@ -1,16 +1,17 @@
 /** Full fine-tuning against LoRA at three ranks, on real text. @module */
 
 import { join } from "node:path";
-import { mean } from "../../src/core/numbers.ts";
+import { fromTo, mean } from "../../src/core/numbers.ts";
 import { openFile } from "../../src/core/storage.ts";
 import { axis, baseLayout, dots, line, logAxis, lossCurves } from "../../src/figures/mod.ts";
 import { type Figure, palette } from "../../src/figures/mod.ts";
 import { type AdaptationRun, memoryFigure, type MethodRow } from "../../src/inspect/mod.ts";
 import { methodRows, methodTable } from "../../src/inspect/mod.ts";
+import said from "../../src/paper/printed/claims.json" with { type: "json" };
 import { loadBase } from "../base_model.ts";
 import { experiment, judge } from "../frame/mod.ts";
 import type { Claim, Experiment, ExperimentContext, Finding, MadeRun } from "../frame/mod.ts";
-import { glossData, glossLoss, planGloss, publishAdapter } from "../gloss_runs.ts";
+import { glossLoss, planGloss, publishAdapter, shortGlossData } from "../gloss_runs.ts";
 import { learningRateGrid } from "./methods.ts";
 import { adaptationRun, alpha, bestLora, type Method, methods } from "./methods.ts";
 
@@ -19,7 +20,7 @@ type AdaptationRows = Awaited<ReturnType<typeof adaptationRows>>;
 async function adaptationRows(made: readonly MadeRun<Method>[], context: ExperimentContext) {
   const all = methodRows(await Promise.all(made.map((run) => readBack(run, context.out))));
   using base = await loadBase(context.device);
-  const data = glossData("noun", context.quick), baseLoss = await glossLoss(base, data);
+  const data = shortGlossData("noun", context.quick), baseLoss = await glossLoss(base, data);
   const [full, ...lora] = all, { steps } = made[0].spec.training;
   const best = lora.find(({ label }) => label === bestLora().label)!;
   return { all, full, lora, best, baseLoss, data, steps };
@@ -50,8 +51,7 @@ const quality: Claim<Pick<AdaptationRows, "full" | "best" | "baseLoss">> = {
   rule: `when LoRA's held-out loss is at most ${100 * parShare}% above full fine-tuning's, ` +
     "with its rank and both learning rates chosen on another split",
   scale: true,
-  printed: "on par or better",
-  quote: "“LoRA performs on-par or better than finetuning in model quality” (abstract)",
+  ...said.quality,
   ours: ({ full, best }) => `${best.loss.toFixed(3)} nats; full ${full.loss.toFixed(3)}`,
   holds: ({ full, best }) => best.loss <= full.loss * (1 + parShare),
   found: ({ full, best, baseLoss }) =>
@@ -61,8 +61,18 @@ const quality: Claim<Pick<AdaptationRows, "full" | "best" | "baseLoss">> = {
     `full fine-tuning: ${full.loss.toFixed(3)}; the unadapted base: ${baseLoss.toFixed(3)}.`,
 };
 
-/** Whether LoRA, of a rank that was chosen beforehand, does as well as full fine-tuning. */
+/**
+ * Whether LoRA, of a rank that was chosen beforehand, does as well as full fine-tuning.
+ *
+ * @throws {RangeError} when the runs are not of the same number of steps.
+ */
 export function qualityFinding(full: MethodRow, best: MethodRow, baseLoss: number): Finding {
+  const steps = [full, best].flatMap(({ runs }) => runs.map(({ curve }) => curve.length));
+  if (new Set(steps).size > 1) {
+    throw new RangeError(
+      `comparing methods needs runs of the same number of steps, found ${steps.join(" and ")}`,
+    );
+  }
   return judge(quality, { full, best, baseLoss }, false);
 }
 
@@ -108,7 +118,8 @@ export const adaptation: Experiment = experiment({
     "model learns to write WordNet's definitions, given a word and its kind, such as oak (plant).",
   source: "Hu et al. 2021, section 5.4 and table 3 (E2E with GPT-2), at small scale",
   settings: ({ data: { examples, batch, length, evaluation }, steps }) =>
-    `${steps} steps of ${batch} pairs of at most ${length} tokens, from ${examples} training pairs. ` +
+    `${steps} steps of ${batch} pairs of at most ${length} tokens, those of similar length together, ` +
+    `from ${examples} training pairs. ` +
     "AdamW, linear schedule with 5% warm-up, gradients clipped at norm 1. " +
     `LoRA on every linear layer, α = ${alpha} at every rank: the scaling α/r falls as r grows. ` +
     `Learning rates: the best of ${learningRateGrid.join(", ")} for each method on a validation ` +
@@ -127,10 +138,7 @@ export const adaptation: Experiment = experiment({
       "fine-tuning's at every rank; the paper's number does not include activations",
     scale: true,
     quick: true,
-    printed: "down to a third",
-    quote:
-      "“For a large Transformer trained with Adam, we reduce that VRAM usage by up to 2/3 if " +
-      "r ≪ d_model” (section 4.2)",
+    ...said.smallMemory,
     ours: (rows) =>
       `${percent(largest(rows).first.peak, rows.full.first.peak, 0)} of full fine-tuning's`,
     holds: (rows) => largest(rows).first.peak <= rows.full.first.peak / 3,
@@ -146,14 +154,8 @@ export const adaptation: Experiment = experiment({
       "rank; the factor itself depends on the model's width",
     scale: true,
     quick: true,
-    printed: "350 GB to 35 MB (GPT-3)",
-    quote: "“the checkpoint size is reduced by roughly 10,000× (from 350GB to 35MB)” (section 4.2)",
-    ours(rows) {
-      const [least, most] = [Math.min, Math.max].map((pick) =>
-        pick(...rows.lora.map(smaller(rows)))
-      );
-      return `${least.toFixed(0)} to ${most.toFixed(0)} times smaller`;
-    },
+    ...said.storage,
+    ours: (rows) => `${fromTo(rows.lora.map(smaller(rows)), 0)} times smaller`,
     holds: (rows) => rows.lora.every((row) => smaller(rows)(row) > 2),
     found(rows) {
       const times = (row: MethodRow) => smaller(rows)(row).toFixed(1);

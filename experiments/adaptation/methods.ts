@@ -2,7 +2,7 @@
 
 import type { PartOfSpeech } from "../../src/data/mod.ts";
 import type { MethodSpec } from "../../src/runs/mod.ts";
-import { glossData, type GlossRun } from "../gloss_runs.ts";
+import { type GlossRun, shortGlossData } from "../gloss_runs.ts";
 import found from "./learning_rates.json" with { type: "json" };
 
 /** A method with its name in tables. */
@@ -56,7 +56,7 @@ function bestOf({ key }: Method): { learningRate: number; loss: number } {
 }
 
 /** Steps of every run of the comparison. */
-export const adaptationSteps = 150;
+export const adaptationSteps = 120;
 
 /** A method's run on the words of one kind. */
 export function adaptationRun(
@@ -65,6 +65,6 @@ export function adaptationRun(
   seed: number,
   quick: boolean,
 ): GlossRun {
-  const steps = quick ? 10 : adaptationSteps, data = glossData(part, quick);
+  const steps = quick ? 10 : adaptationSteps, data = shortGlossData(part, quick);
   return { method: method.spec, learningRate: learningRateOf(method), seed, steps, data };
 }

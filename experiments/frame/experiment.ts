@@ -1,8 +1,9 @@
 /** The frame of every experiment: it makes the runs, reads them, judges and draws. @module */
 
 import type { DataTable, Figure } from "../../src/figures/figure.ts";
-import { type Claim, type Finding, judge } from "./claim.ts";
-import { type MadeRun, makeRuns, type PlannedRun } from "./planned_runs.ts";
+import { type Claim, type Finding, judge } from "../../src/paper/claim.ts";
+import type { MadeRun, PlannedRun } from "../../src/runs/planned_run.ts";
+import { makeRuns } from "./planned_runs.ts";
 import type { ExperimentContext, PlanContext } from "./planned_runs.ts";
 
 /** What an experiment returns. */

@@ -1,5 +1,6 @@
 /** The frame: what an experiment is written with. @module */
 
-export * from "./claim.ts";
+export * from "../../src/paper/claim.ts";
 export * from "./experiment.ts";
 export * from "./planned_runs.ts";
+export * from "../../src/runs/planned_run.ts";

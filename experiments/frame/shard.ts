@@ -2,7 +2,8 @@
 
 import { hashOf } from "../../src/runs/mod.ts";
 import type { Experiment } from "./experiment.ts";
-import { type ExperimentContext, makeRuns, type PlannedRun } from "./planned_runs.ts";
+import type { PlannedRun } from "../../src/runs/planned_run.ts";
+import { type ExperimentContext, makeRuns } from "./planned_runs.ts";
 
 /** One part of a job. */
 export interface Shard {

@@ -4,6 +4,7 @@ import { DeviceError } from "../../src/core/errors.ts";
 import { grouped } from "../../src/core/numbers.ts";
 import type { Device } from "../../src/device/device.ts";
 import { type RoleBar, roleBars, table } from "../../src/figures/mod.ts";
+import said from "../../src/paper/printed/claims.json" with { type: "json" };
 import { type Experiment, experiment } from "../frame/mod.ts";
 import { gpt3 } from "../gpt3.ts";
 import { type MatrixResult, measureMatrix, rank } from "./measure.ts";
@@ -60,8 +61,7 @@ export const matrix: Experiment = experiment({
     rule:
       `when merged and unmerged outputs differ by at most ${tolerance} of the largest output, 64 ` +
       "outputs of each token differ from float64 by no more than that, and every weight keeps its bits",
-    printed: "W₀ can be recovered",
-    quote: "“we can recover W₀ by subtracting BA” (section 4.1)",
+    ...said.matrixUnmerged,
     ours: ({ mergeError, changed }) =>
       `differ by ${mergeError.toExponential(0)}; ${changed} weights changed`,
     holds: ({ largest, mergeError, error, changed }) =>
@@ -74,8 +74,7 @@ export const matrix: Experiment = experiment({
     text: "An update of rank r takes 2r / d of the memory of its d x d matrix",
     rule: "when, in the ledger, the weight has exactly d / 2r times the bytes of the adapter",
     exact: true,
-    printed: "2 d r parameters for each d x d matrix",
-    quote: "“|Θ| = 2 × L̂_LoRA × d_model × r” (section 5.1)",
+    ...said.matrixBytes,
     ours: (result) => `d / 2r = ${grouped(result.width / (2 * rank))} times smaller`,
     holds(result) {
       const { weight, adapter } = unmergedBytes(result);

@@ -7,7 +7,7 @@ import type { Figure } from "../../src/figures/mod.ts";
 import { experiment } from "../frame/mod.ts";
 import type { Claim, Experiment, MadeRun, PlanContext } from "../frame/mod.ts";
 import { enough } from "./rules.ts";
-import { planTransformer, textSource, type TransformerRun } from "./transformer_runs.ts";
+import { planTransformer, TextSource, type TransformerRun } from "./transformer_runs.ts";
 
 const plantedRank = 4;
 
@@ -121,7 +121,7 @@ export const plantedTransformer: Experiment = experiment({
     "predictions on text.",
   source: "Control for Hu et al. 2021, section 7",
   runs(context) {
-    const source = textSource();
+    const source = new TextSource();
     return transformerRuns(context).map((run) => planTransformer(run, source, context.quick));
   },
   rows: (made) => made.map(rowOf),

@@ -1,5 +1,7 @@
 /** Thresholds and findings that several rules of the planted tasks share. @module */
 
+import { boundsOf } from "../../src/core/numbers.ts";
+
 /** A rank is enough if at most this share remains; a twentieth, as docs/decisions/0013 says. */
 export const enough = 0.05;
 
@@ -14,6 +16,6 @@ export function areBest(rows: readonly { readonly excess: number }[]): boolean {
 /** How far losses are above the best ones: the beginning of a sentence. */
 export function excessRange(rows: readonly { readonly excess: number }[]): string {
   const excess = rows.map((row) => row.excess);
-  const [least, most] = [Math.min, Math.max].map((pick) => pick(...excess).toExponential(1));
+  const [least, most] = boundsOf(excess).map((bound) => bound.toExponential(1));
   return `${rows.length} runs; the excess is between ${least} and ${most}`;
 }

@@ -1,15 +1,21 @@
 /** Figure 8 and table 7: how an update relates to the weight that it changes. @module */
 
-import { type Figure, heatmaps, table } from "../../src/figures/mod.ts";
+import { phi } from "../../src/analysis/subspaces.ts";
+import { type Cell, type Figure, heatmaps, table } from "../../src/figures/mod.ts";
+import { amplificationRows, randomDraws } from "../../src/inspect/amplification_rows.ts";
+import { type AmplificationRow, topDirections } from "../../src/inspect/amplification_rows.ts";
+import { printedTables } from "../../src/paper/printed/mod.ts"; // paper/mod.ts would load mathjs
+import said from "../../src/paper/printed/claims.json" with { type: "json" };
 import { type Claim, claimsIn, type Experiment, experiment } from "../frame/mod.ts";
 import { missingRuns } from "./adapters.ts";
-import { amplificationRows, randomDraws, topDirections } from "./amplification_rows.ts";
-import type { AmplificationRow } from "./amplification_rows.ts";
 import { studySettings, subspaceRuns } from "./runs.ts";
 import { loadStudy } from "./study.ts";
-import { phi } from "./subspace_rows.ts";
 
-const ranks = [4, 8, 64];
+const ranks = [4, 8, 64], smallest = 4, largest = 64;
+
+/** Standard deviations of a random draw that are no chance; as for table 7's random column. */
+const deviations = 3;
+
 type Rows = readonly AmplificationRow[];
 
 /** φ between all of W's top directions and all of ΔW's. */
@@ -20,53 +26,118 @@ const overlapOf = ({ overlap }: AmplificationRow) =>
 const chanceOf = ({ overlap, dimensions }: AmplificationRow) =>
   Math.max(overlap.length, overlap[0].length) / dimensions;
 
-const atSmallest = (rows: Rows) => rows.filter(({ rank }) => rank === ranks[0]);
+/** A layer's rows at the smallest and the largest rank. */
+function layersOf(rows: Rows) {
+  return [...Map.groupBy(rows, ({ layer }) => layer).values()].map((own) => {
+    const at = (rank: number) => own.find((row) => row.rank === rank)!;
+    return { small: at(smallest), large: at(largest) };
+  });
+}
 
-const list = (rows: Rows, text: (row: AmplificationRow) => string) =>
+type Layer = ReturnType<typeof layersOf>[number];
+type Text<T> = (row: T) => string;
+
+/** Whether a rule is met in both layers, and a few words about each. */
+const inBoth = (rule: (layer: Layer) => boolean) => (rows: Rows) => layersOf(rows).every(rule);
+const short = (text: Text<Layer>) => (rows: Rows) => layersOf(rows).map(text).join(" and ");
+
+const list = (rows: Rows, text: Text<AmplificationRow>) =>
   rows.map((row) => `layer ${row.layer}, r = ${row.rank}: ${text(row)}`).join("; ");
 
-/** The rules of docs/decisions/0012 on the rows of one view. */
+const besideRandom = ({ inDelta, inRandom, randomSpread }: AmplificationRow) =>
+  `${inDelta.toFixed(3)}, random ${inRandom.toFixed(3)} ± ${randomSpread.toFixed(3)}`;
+
+const besideOwn = ({ inDelta, inWeight }: AmplificationRow) =>
+  `${inDelta.toFixed(2)}, W's own ${inWeight.toFixed(2)}`;
+
+/** From the smallest rank to the largest. */
+const change = ({ small, large }: Layer, key: "pickedUp" | "factor" | "randomFactor") =>
+  `${small[key].toFixed(2)} to ${large[key].toFixed(2)}`;
+
+/** The rules of docs/decisions/0012, as corrected, on the rows of one view. */
 export const amplificationClaims: readonly Claim<Rows>[] = [{
   text: "Figure 8: the top directions of W_q are not those of ΔW_q",
-  rule: `when φ(${topDirections}, r) between the left directions of W_q and ΔW_q is at most ` +
-    "twice chance at r = 4, 8 and 64, in both layers",
-  holds: (rows) => rows.every((row) => overlapOf(row) <= 2 * chanceOf(row)),
+  rule: `when φ(${topDirections}, ${smallest}) between the left directions of W_q and of ΔW_q at ` +
+    `r = ${smallest} is at most twice chance in both layers`,
+  ...said.figure8Top,
+  ours: short(({ small }) =>
+    `${overlapOf(small).toFixed(2)}, chance ${chanceOf(small).toFixed(2)}`
+  ),
+  holds: inBoth(({ small }) => overlapOf(small) <= 2 * chanceOf(small)),
   found: (rows) =>
-    `${list(rows, (row) => `${overlapOf(row).toFixed(3)}, chance ${chanceOf(row).toFixed(3)}`)}.`,
+    `${list(rows, (row) => `${overlapOf(row).toFixed(3)}, chance ${chanceOf(row).toFixed(3)}`)}. ` +
+    "In the paper 0.2 is twice its chance, 0.096.",
 }, {
-  text: "Table 7: ΔW amplifies directions that W has but does not emphasize",
-  rule: "when at r = 4, in both layers, ‖UᵀW_qVᵀ‖ for ΔW's directions is above the mean " +
-    `over ${randomDraws} random draws and below half of that for W's own directions`,
-  holds: (rows) =>
-    atSmallest(rows).every(({ inDelta, inRandom, inWeight }) =>
-      inDelta > inRandom && inDelta < inWeight / 2
-    ),
-  found: (rows) =>
-    list(
-      atSmallest(rows),
-      ({ inDelta, inRandom, randomSpread, inWeight }) =>
-        `${inDelta.toFixed(2)}; random ${inRandom.toFixed(2)} ± ${randomSpread.toFixed(2)}, ` +
-        `W's own ${inWeight.toFixed(2)}`,
-    ) + " (±: standard deviation of one draw).",
+  text: "Figure 8: at a larger r, ΔW_q picks up more of W_q's top directions",
+  rule: `when the number of W_q's top ${topDirections} directions that ΔW_q has beyond chance, ` +
+    `min(${topDirections}, r)·φ(${topDirections}, r) − ${topDirections}·r / d, is larger at r = ${largest} ` +
+    `than at r = ${smallest} and than that of each of ${randomDraws} random matrices, in both layers`,
+  ...said.figure8Larger,
+  ours: short((layer) => change(layer, "pickedUp")),
+  holds: inBoth(({ small, large }) =>
+    large.pickedUp > Math.max(small.pickedUp, large.randomPickedUp)
+  ),
+  found(rows) {
+    const found = list(
+      rows,
+      ({ pickedUp, randomPickedUp }) =>
+        `${pickedUp.toFixed(2)}, a random matrix at most ${randomPickedUp.toFixed(2)}`,
+    );
+    return `Directions beyond chance: ${found}.`;
+  },
+}, {
+  text: "Table 7: ΔW_q has a stronger correlation with W_q than random directions",
+  rule: `when at r = ${smallest} ‖UᵀW_qVᵀ‖ for ΔW's directions is above the mean over ` +
+    `${randomDraws} random draws by more than ${deviations} standard deviations of a draw, in both layers`,
+  ...said.table7Random,
+  ours: short(({ small }) => besideRandom(small)),
+  holds: inBoth(({ small: { inDelta, inRandom, randomSpread } }) =>
+    inDelta > inRandom + deviations * randomSpread
+  ),
+  found(rows) {
+    const times = short(({ small: { inDelta, inRandom } }) => (inDelta / inRandom).toFixed(2))(
+      rows,
+    );
+    return `${
+      list(rows, besideRandom)
+    } (±: standard deviation of one draw). In the paper ΔW's is 16 ` +
+      `times random's; here, at r = ${smallest}, ${times} times.`;
+  },
+}, {
+  text: "Table 7: ΔW_q amplifies directions that W_q does not emphasize",
+  rule:
+    `when at r = ${smallest} ‖UᵀW_qVᵀ‖ for ΔW's directions is below half of that for W's own directions, ` +
+    "in both layers",
+  ...said.table7Own,
+  ours: short(({ small }) => besideOwn(small)),
+  holds: inBoth(({ small: { inDelta, inWeight } }) => inDelta < inWeight / 2),
+  found: (rows) => `${list(rows, besideOwn)}.`,
 }, {
   text: "Table 7: the amplification factor falls as r grows",
-  rule: "when ‖ΔW‖ / ‖UᵀW_qVᵀ‖ is smaller at r = 64 than at r = 4 in both layers",
-  holds: (rows) =>
-    atSmallest(rows).every(({ layer, factor }) =>
-      rows.find((row) => row.layer === layer && row.rank === 64)!.factor < factor
-    ),
-  found: (rows) =>
-    `${list(rows, ({ factor }) => factor.toFixed(2))}. ‖ΔW‖ / ‖W‖ is large here: ${
-      list(atSmallest(rows), ({ deltaNorm, weightNorm }) =>
-        `${(100 * deltaNorm / weightNorm).toFixed(0)}%`)
-    }; in the paper it is 11%.`,
+  rule: `when ‖ΔW‖ / ‖UᵀW_qVᵀ‖ is smaller at r = ${largest} than at r = ${smallest} in both layers`,
+  ...said.table7Factor,
+  ours: short((layer) => `${change(layer, "factor")} (by chance ${change(layer, "randomFactor")})`),
+  holds: inBoth(({ small, large }) => large.factor < small.factor),
+  found(rows) {
+    const factors = list(
+      rows,
+      ({ factor, randomFactor }) => `${factor.toFixed(1)}, by chance ${randomFactor.toFixed(1)}`,
+    );
+    const norms = short(({ small: { deltaNorm, weightNorm } }) =>
+      `${(100 * deltaNorm / weightNorm).toFixed(0)}%`
+    )(rows);
+    return `${factors}. At r = ${smallest} ‖ΔW‖ / ‖W‖ is large here: ${norms}; in the paper it is 11%.`;
+  },
 }];
 
 /** Table 7 as printed. */
-const printedRows = [
-  { rank: 4, inDelta: 0.32, inWeight: 21.67, inRandom: 0.02, deltaNorm: 6.91, factor: 21.5 },
-  { rank: 64, inDelta: 1.9, inWeight: 37.71, inRandom: 0.33, deltaNorm: 3.57 },
-].map((row) => ({ view: "ΔW, paper", layer: "48 of 96", weightNorm: 61.95, ...row }));
+const printedRows = [smallest, largest].map((rank) => {
+  const cells = printedTables.table7.rows[`r = ${rank}`] as string[];
+  const [inDelta, inWeight, inRandom, weightNorm, deltaNorm, factor] = cells;
+  const randomFactor = Number(deltaNorm) / Number(inRandom);
+  const printed = { inDelta, inWeight, inRandom, weightNorm, deltaNorm, factor, randomFactor };
+  return { view: "ΔW, paper", layer: "48 of 96", rank, ...printed };
+});
 
 function overlapFigure(view: string, rows: Rows): Figure {
   const layers = Map.groupBy(rows, ({ layer }) => layer), last = ranks.at(-1);
@@ -106,24 +177,27 @@ export const amplification: Experiment = experiment({
   scale: true,
   claims: (rows) =>
     byView(rows).flatMap(([view, own]) => claimsIn(view, amplificationClaims, own, view !== "ΔW")),
-  tables: [(rows) =>
-    table<Partial<AmplificationRow>>({
-      id: "amplification",
-      title: "Table 7 at small scale, for W_q: means over three seeds; for random directions, " +
-        `over ${randomDraws} draws. The last rows are quoted from the paper (GPT-3, layer 48)`,
-      columns: [
-        ["view", "space", "text"],
-        ["layer", "layer", "text"],
-        ["rank", "r", "count"],
-        ["inDelta", "‖UᵀWVᵀ‖, ΔW's directions", "share"],
-        ["inWeight", "W's own", "share"],
-        ["inRandom", "random", "share"],
-        ["randomSpread", "± (one draw)", "share"],
-        ["deltaNorm", "‖ΔW‖", "share"],
-        ["weightNorm", "‖W‖", "share"],
-        ["factor", "‖ΔW‖ / ‖UᵀWVᵀ‖", "share"],
-      ],
-      rows: [...rows, ...printedRows],
-    })],
+  tables: [
+    (rows) =>
+      table<Partial<Record<Exclude<keyof AmplificationRow, "overlap" | "randomOverlap">, Cell>>>({
+        id: "amplification",
+        title: "Table 7 at small scale, for W_q: means over three seeds; for random directions, " +
+          `over ${randomDraws} draws. The last rows are quoted from the paper (GPT-3, layer 48)`,
+        columns: [
+          ["view", "space", "text"],
+          ["layer", "layer", "text"],
+          ["rank", "r", "count"],
+          ["inDelta", "‖UᵀWVᵀ‖, ΔW's directions", "share"],
+          ["inWeight", "W's own", "share"],
+          ["inRandom", "random", "share"],
+          ["randomSpread", "± (one draw)", "share"],
+          ["deltaNorm", "‖ΔW‖", "share"],
+          ["weightNorm", "‖W‖", "share"],
+          ["factor", "‖ΔW‖ / ‖UᵀWVᵀ‖", "share"],
+          ["randomFactor", "by chance", "share"],
+        ],
+        rows: [...rows, ...printedRows],
+      }),
+  ],
   figures: [(rows) => byView(rows).map(([view, own]) => overlapFigure(view, own))],
 });

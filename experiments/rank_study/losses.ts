@@ -2,12 +2,13 @@
 
 import { loadAdapter } from "../../src/adapt/mod.ts";
 import { mean, range } from "../../src/core/numbers.ts";
+import type { Device } from "../../src/device/device.ts";
 import { type DataTable, table } from "../../src/figures/mod.ts";
 import type { RunResult } from "../../src/runs/mod.ts";
 import { evaluate } from "../../src/train/mod.ts";
-import { loadBase } from "../base_model.ts";
+import { baseFolder, loadBase } from "../base_model.ts";
 import type { ExperimentContext } from "../frame/mod.ts";
-import { openEvaluation } from "../gloss_runs.ts";
+import { measuredOn, openEvaluation } from "../gloss_runs.ts";
 import { adapterFolders } from "./adapters.ts";
 import { studyData, type StudyRun } from "./runs.ts";
 
@@ -22,6 +23,9 @@ export function lossRow(sites: string, rank: number, trained: number, losses: re
 /** A row for each choice, in the order of the runs, and the base's loss without an adapter. */
 export type StudyLosses = Awaited<ReturnType<typeof studyLosses>>;
 
+/** What each device has measured, by number of pairs and the adapter's folder: tables 5 and 6 have runs in common. */
+const known = new WeakMap<Device, Map<string, Promise<{ loss: number; trained: number }>>>();
+
 /** Measures every run's adapter; `results` are those of the runs that are not shipped. */
 export async function studyLosses(
   runs: readonly StudyRun[],
@@ -30,12 +34,18 @@ export async function studyLosses(
 ) {
   const folders = await adapterFolders(runs, results, context);
   using model = await loadBase(context.device);
-  const batches = await openEvaluation(studyData(context.quick));
-  const base = (await evaluate(model, batches)).loss, measured = [];
+  const evaluation = measuredOn("test", context.quick);
+  const batches = await openEvaluation({ ...studyData(context.quick), evaluation });
+  const measure = async (folder: string) => {
+    using adapter = folder === baseFolder ? undefined : await loadAdapter(model, folder);
+    return { loss: (await evaluate(model, batches)).loss, trained: adapter?.parameterCount ?? 0 };
+  };
+  const losses = known.getOrInsertComputed(context.device, () => new Map());
+  const lossOf = (folder: string) =>
+    losses.getOrInsertComputed(`${evaluation.examples} ${folder}`, () => measure(folder));
+  const { loss: base } = await lossOf(baseFolder), measured = [];
   for (const [i, { sites, rank }] of runs.entries()) {
-    using adapter = await loadAdapter(model, folders[i]);
-    const { loss } = await evaluate(model, batches);
-    measured.push({ sites: sites.join(", "), rank, loss, trained: adapter.parameterCount });
+    measured.push({ sites: sites.join(", "), rank, ...await lossOf(folders[i]) });
     context.report((i + 1) / runs.length, "measured");
   }
   const groups = Map.groupBy(measured, ({ sites, rank }) => `${sites} ${rank}`);

@@ -1,10 +1,13 @@
 /** Figures 3, 4, 6 and 7: which directions are shared between ranks, seeds and layers. @module */
 
+import { phi } from "../../src/analysis/subspaces.ts";
+import { fromTo } from "../../src/core/numbers.ts";
+import said from "../../src/paper/printed/claims.json" with { type: "json" };
 import { type Claim, claimsIn, type Experiment, experiment } from "../frame/mod.ts";
 import { missingRuns } from "./adapters.ts";
 import { largeRank, smallRank, studySettings, subspaceRuns } from "./runs.ts";
 import { similarityTable, subspaceFigures } from "./subspace_figures.ts";
-import { commonDirections, phi, restShared, shared, subspaceRows } from "./subspace_rows.ts";
+import { commonDirections, restShared, shared, subspaceRows } from "./subspace_rows.ts";
 import type { ModuleSimilarity, Similarity, SpaceSimilarity } from "./subspace_rows.ts";
 
 type Modules = readonly ModuleSimilarity[];
@@ -37,16 +40,9 @@ function each(modules: Modules, value: (found: Similarity) => number, gaussian: 
 }
 
 const eighth = ({ seeds }: Similarity) => phi(seeds, 8, 8);
-const controlOf = ({ control }: ModuleSimilarity) => control;
-
-/** The least and the largest of a number. */
-function rangeOf<Part>(parts: readonly Part[], value: (part: Part) => number): string {
-  const values = parts.map(value);
-  return `${Math.min(...values).toFixed(2)} to ${Math.max(...values).toFixed(2)}`;
-}
 
 const topRange = ({ modules }: SpaceSimilarity) =>
-  `φ(1, 1) = ${rangeOf(modules, ({ ranks }) => phi(ranks, 1, 1))}`;
+  `φ(1, 1) = ${fromTo(modules.map(({ ranks }) => phi(ranks, 1, 1)), 2)}`;
 
 const topFound = ({ modules }: SpaceSimilarity) =>
   `φ(1, 1): ${each(modules, ({ ranks }) => phi(ranks, 1, 1), "Gaussian updates")}`;
@@ -56,33 +52,26 @@ export const subspaceClaims: readonly Claim<SpaceSimilarity>[] = [{
   text: "Figure 3: r = 8 and r = 64 share their top direction",
   rule: "when, in at least three of the four modules, φ(1, 1) is above 0.5, and at most 0.5 for " +
     "Gaussian updates",
-  printed: "φ(1, 1) > 0.5",
-  quote:
-    "“Directions corresponding to the top singular vector overlap significantly between A_{r=8} and " +
-    "A_{r=64}, while others do not … with normalized similarity > 0.5” (section 7.2)",
+  ...said.figure3Top,
   ours: topRange,
   holds: ({ modules }) => mostOf(modules, sharesTop),
   found: topFound,
 }, {
   text: "Figure 3: r = 8 and r = 64 do not share their other directions",
   rule: "when (8 φ(8, 8) − φ(1, 1)) / 7 < 0.5 in at least three of the four modules",
-  printed: "others do not overlap",
-  quote:
-    "“Directions corresponding to the top singular vector overlap significantly between A_{r=8} and " +
-    "A_{r=64}, while others do not” (section 7.2)",
-  ours: ({ modules }) => rangeOf(modules, restShared),
+  ...said.figure3Rest,
+  ours: ({ modules }) => fromTo(modules.map(restShared), 2),
   holds: ({ modules }) => mostOf(modules, (module) => restShared(module) < shared),
   found: ({ modules }) => `directions 2 to 8: ${each(modules, restShared, "Gaussian updates")}`,
 }, {
   text: "Figure 4: two seeds share directions at r = 64, Gaussian matrices do not",
   rule: "when φ(8, 8) is at least twice that of Gaussian matrices of the same shapes in every " +
     "module, and theirs, in A, is within 0.02 of chance, max(i, j) / d",
-  printed: "Gaussian matrices share none",
-  quote:
-    "“we also plot two random Gaussian matrices, which do not share any common singular value " +
-    "directions with each other” (section 7.2)",
+  ...said.figure4Seeds,
   ours: ({ modules }) =>
-    `φ(8, 8) ${rangeOf(modules, eighth)}; Gaussian ${rangeOf(modules.map(controlOf), eighth)}`,
+    `φ(8, 8) ${fromTo(modules.map(eighth), 2)}; Gaussian ${
+      fromTo(modules.map(({ control }) => eighth(control)), 2)
+    }`,
   holds: ({ modules, chance }) =>
     modules.every(({ seeds, control }) => {
       const random = eighth(control);
@@ -93,10 +82,7 @@ export const subspaceClaims: readonly Claim<SpaceSimilarity>[] = [{
 }, {
   text: "Figure 4: q has more common directions than v",
   rule: "when the largest i with φ(i, i) ≥ 0.5, summed over the layers, is larger for q",
-  printed: "more for q than for v",
-  quote:
-    "“ΔW_q appears to have a higher “intrinsic rank” than ΔW_v, since more common singular value " +
-    "directions are learned by both runs for ΔW_q” (section 7.2)",
+  ...said.figure4Query,
   ours: ({ modules }) => `${commonOf(modules, "q")} for q, ${commonOf(modules, "v")} for v`,
   holds: ({ modules }) => commonOf(modules, "q") > commonOf(modules, "v"),
   found({ modules }) {
@@ -108,8 +94,7 @@ export const subspaceClaims: readonly Claim<SpaceSimilarity>[] = [{
 }, {
   text: "Figures 6, 7: r = 8 and r = 64 share their top direction in every layer",
   rule: "when the first rule's condition for figure 3 is met by q and by v in both layers",
-  printed: "φ(1, 1) > 0.5 in every layer",
-  quote: "“the conclusion holds for other layers as well” (section 7.2)",
+  ...said.figures6And7,
   ours: topRange,
   holds: ({ modules }) => modules.every(sharesTop),
   found: topFound,

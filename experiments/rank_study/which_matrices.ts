@@ -1,6 +1,7 @@
 /** Table 5: which matrices to spend a fixed budget of trained parameters on. @module */
 
 import { axis, baseLayout, dots, palette } from "../../src/figures/mod.ts";
+import said from "../../src/paper/printed/claims.json" with { type: "json" };
 import { type Claim, type Experiment, experiment } from "../frame/mod.ts";
 import { missingRuns } from "./adapters.ts";
 import { type LossRow, lossTable, seedsNote, type StudyLosses, studyLosses } from "./losses.ts";
@@ -24,10 +25,7 @@ export const budgetClaim: Claim<StudyLosses> = {
   text: "Table 5: at the same budget, q,v and all four do better than q or k alone",
   rule: "when the mean held-out loss of q,v and of all four is below that of q and of k, " +
     "each time by more than the larger spread over seeds of the two that are compared",
-  printed: "q or k alone clearly worse",
-  quote:
-    "“putting all the parameters in ΔW_q or ΔW_k results in significantly lower performance, " +
-    "while adapting both W_q and W_v yields the best result” (section 7.1)",
+  ...said.table5,
   ours: ({ rows }) =>
     ["q, v", "q, k, v, o", "q", "k"].map((choice) =>
       `${choice.replaceAll(", ", "")} ${

@@ -1,6 +1,7 @@
 /** Table 6: which rank is enough. @module */
 
 import { axis, rankCurves } from "../../src/figures/mod.ts";
+import said from "../../src/paper/printed/claims.json" with { type: "json" };
 import { type Claim, type Experiment, experiment } from "../frame/mod.ts";
 import { missingRuns } from "./adapters.ts";
 import { type LossRow, lossTable, seedsNote, type StudyLosses, studyLosses } from "./losses.ts";
@@ -32,9 +33,7 @@ const parShare = 0.01;
 export const rankClaims: readonly Claim<StudyLosses>[] = [{
   text: "Table 6: a very small rank is enough for q,v",
   rule: `when the mean held-out loss at r = 1 is at most ${100 * parShare}% above the best rank's`,
-  printed: "r = 1 suffices",
-  quote:
-    "“a rank as small as one suffices for adapting both W_q and W_v on these datasets” (table 6)",
+  ...said.table6,
   ours: ({ rows }) => `r = 1 is ${aboveBest(ofSites(rows, "q, v"))}% above the best rank`,
   holds({ rows }) {
     const own = ofSites(rows, "q, v");
@@ -48,8 +47,7 @@ export const rankClaims: readonly Claim<StudyLosses>[] = [{
 }, {
   text: "Table 6: q alone needs a higher rank",
   rule: "when the relative gain in loss from r = 1 to r = 64 is larger for q than for q,v",
-  printed: "q alone needs a larger r",
-  quote: "“while training W_q alone needs a larger r” (table 6)",
+  ...said.table6Query,
   ours: ({ rows }) => gains(rows),
   holds: ({ rows }) => relativeGain(rows, "q") > relativeGain(rows, "q, v"),
   found: ({ rows }) => `${gains(rows)}. ${seedsNote(rows[0])}.`,

@@ -1,6 +1,7 @@
 /** Memory: predicted, counted, and reported by the operating system. @module */
 
 import { fileURLToPath } from "node:url";
+import { fromTo } from "../../src/core/numbers.ts";
 import { howMany } from "../../src/core/how_many.ts";
 import { table } from "../../src/figures/mod.ts";
 import { type Experiment, experiment, type ExperimentContext, LeftOut } from "../frame/mod.ts";
@@ -11,8 +12,8 @@ const cases: readonly ResidentCase[] = [
   { width: 256, rank: 0, batch: 4, length: 64 },
   { width: 512, rank: 0, batch: 4, length: 64 },
   { width: 512, rank: 8, batch: 4, length: 64 },
-  { width: 512, rank: 0, batch: 16, length: 128 },
-  { width: 512, rank: 8, batch: 16, length: 128 },
+  { width: 256, rank: 0, batch: 16, length: 128 },
+  { width: 256, rank: 8, batch: 16, length: 128 },
 ];
 
 const label = ({ width, rank, batch, length }: ResidentCase): string =>
@@ -100,12 +101,10 @@ export const resident: Experiment = experiment({
     holds: (rows) => rows.every(isExplained),
     found(rows) {
       const shares = rows.map(({ device, peak }) => 100 * (device / peak - 1));
-      const [least, most] = [Math.min, Math.max].map((pick) => pick(...shares).toFixed(1));
-      const range = least === most ? least : `${least} to ${most}`;
       return `Formula and ledger agree to the byte in ${rows.filter(isPredicted).length} of ` +
-        `${
-          howMany(rows.length, "process", "processes")
-        }; resident device memory is ${range}% above ` +
+        `${howMany(rows.length, "process", "processes")}; resident device memory is ${
+          fromTo(shares, 1)
+        }% above ` +
         "the peak.";
     },
   }],

@@ -5,6 +5,12 @@ export function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
+/** The standard deviation of a sample, which has at least two values. */
+export function standardDeviation(values: readonly number[]): number {
+  const middle = mean(values), squares = values.map((value) => (value - middle) ** 2);
+  return Math.sqrt(squares.reduce((sum, square) => sum + square, 0) / (values.length - 1));
+}
+
 /** The middle value; the mean of the middle two. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b), middle = sorted.length >> 1;
@@ -31,6 +37,11 @@ export function boundsOf(values: Iterable<number>): [least: number, most: number
 export function range(values: readonly number[]): number {
   const [least, most] = boundsOf(values);
   return most - least;
+}
+
+/** The smallest and the largest value with some decimals: `0.13 to 0.54`; once where they are alike. */
+export function fromTo(values: Iterable<number>, decimals: number): string {
+  return [...new Set(boundsOf(values).map((bound) => bound.toFixed(decimals)))].join(" to ");
 }
 
 let groups: Intl.NumberFormat | undefined;

@@ -1,6 +1,7 @@
 /** Rows of tokens, packed into batches with next tokens as targets. @module */
 
 import type { Batch } from "../core/batch.ts";
+import { Random } from "../core/random.ts";
 
 /** The target of a position that is not scored. */
 export const IGNORED: number = -100;
@@ -66,4 +67,70 @@ export function* packBatches(
     waiting = [];
   }
   if (waiting.length > 0) yield packBatch(waiting, size, padding);
+}
+
+/**
+ * The same rows in batches of rows of similar length: `window` batches at a time are sorted by length, cut
+ * anew into as many, trimmed to their longest row, rounded up to a multiple of 4, and put in random order.
+ * A row ends with its last scored target; what is cut off is padding. Iterating again yields the same.
+ *
+ * @example
+ * ```ts
+ * import { bucketBatches, packBatches } from "@lowrank/core/data";
+ *
+ * const rows = [9, 2, 8, 3].map((size) => ({ tokens: Array(size).fill(7), scoredFrom: 1 }));
+ * const batches = [...packBatches(rows, { batch: 2, length: 16 }, 0)];
+ * const lengths = [...bucketBatches(batches, 2, 1)].map(({ targets }) => targets.shape[1]);
+ * console.log(lengths.sort()); // [ 4, 8 ] in place of 16 and 16
+ * ```
+ */
+export function bucketBatches(
+  batches: Iterable<Batch>,
+  window: number,
+  seed: number,
+): Iterable<Batch> {
+  return {
+    *[Symbol.iterator]() {
+      const random = new Random(seed);
+      let waiting: Batch[] = [];
+      for (const batch of batches) {
+        waiting.push(batch);
+        if (waiting.length < window) continue;
+        yield* inBuckets(waiting, random);
+        waiting = [];
+      }
+      yield* inBuckets(waiting, random);
+    },
+  };
+}
+
+function* inBuckets(batches: readonly Batch[], random: Random): Generator<Batch> {
+  const rows = batches.flatMap(unpackBatch).sort((a, b) => a.length - b.length);
+  for (const place of random.permutation(batches.length)) {
+    const size = rows.length / batches.length;
+    yield trimmed(rows.slice(place * size, (place + 1) * size));
+  }
+}
+
+type Row = ReturnType<typeof unpackBatch>[number];
+
+function unpackBatch({ inputs: { tokens }, targets }: Batch) {
+  const [rows, width] = targets.shape;
+  return Array.from({ length: rows }, (_, row) => {
+    const [own, next] = [tokens, targets].map(({ data }) =>
+      data.subarray(row * width, (row + 1) * width)
+    );
+    return { tokens: own, targets: next, length: next.findLastIndex((one) => one !== IGNORED) + 1 };
+  });
+}
+
+function trimmed(rows: readonly Row[]): Batch {
+  const [{ tokens: { length: width } }] = rows, longest = Math.max(1, ...rows.map((r) => r.length));
+  const length = Math.min(width, 4 * Math.ceil(longest / 4)), shape = [rows.length, length];
+  const tokens = new Uint32Array(rows.length * length), targets = new Int32Array(tokens.length);
+  rows.forEach((row, i) => {
+    tokens.set(row.tokens.subarray(0, length), i * length);
+    targets.set(row.targets.subarray(0, length), i * length);
+  });
+  return { inputs: { tokens: { shape, data: tokens } }, targets: { shape, data: targets } };
 }

@@ -1,7 +1,7 @@
 /** The frame of the experiments: what it makes of claims, captions and progress. */
 
 import { assertEquals, assertRejects } from "@std/assert";
-import { type Claim, claimsIn, judge } from "../../experiments/frame/claim.ts";
+import { type Claim, claimsIn, judge } from "../../src/paper/claim.ts";
 import type { ExperimentContext } from "../../experiments/frame/planned_runs.ts";
 import {
   experiment,

@@ -1,15 +1,15 @@
 import { assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
+import type { Grid } from "../../../src/analysis/subspaces.ts";
 import { isExplained } from "../../../experiments/full_size.ts";
 import {
   amplification,
   amplificationClaims,
 } from "../../../experiments/rank_study/amplification.ts";
-import type { AmplificationRow } from "../../../experiments/rank_study/amplification_rows.ts";
+import type { AmplificationRow } from "../../../src/inspect/amplification_rows.ts";
 import { type LossRow, lossRow } from "../../../experiments/rank_study/losses.ts";
 import { commonOf, subspaceClaims, subspaces } from "../../../experiments/rank_study/subspaces.ts";
 import {
   commonDirections,
-  type Grid,
   type ModuleSimilarity,
   restShared,
 } from "../../../experiments/rank_study/subspace_rows.ts";
@@ -87,13 +87,15 @@ Deno.test("figures 6, 7: one module that does not share its top direction is eno
 });
 
 /** What the claims of figure 8 and table 7 say of rows, in their order. */
-const [topsDiffer, amplifiesUnemphasized, factorFalls] = amplificationClaims.map(
-  ({ holds }) => (rows: readonly Partial<AmplificationRow>[]) => holds(rows as AmplificationRow[]),
-);
+const [topsDiffer, largeRanksShareMore, aboveRandom, belowOwn, factorFalls] = amplificationClaims
+  .map(
+    ({ holds }) => (rows: readonly Partial<AmplificationRow>[]) =>
+      holds(rows as AmplificationRow[]),
+  );
 
-Deno.test("figure 8: every rank stays within twice chance", () => {
+Deno.test("figure 8: ΔW's top 4 directions stay within twice chance, whatever larger ranks do", () => {
   const overlap = (rows: number, columns: number, last: number) => ({
-    dimensions: 256,
+    ...{ rank: columns, dimensions: 256 },
     overlap: Array.from(
       { length: rows },
       (_, i) =>
@@ -102,14 +104,25 @@ Deno.test("figure 8: every rank stays within twice chance", () => {
   });
   assertEquals(topsDiffer([overlap(26, 4, 0.2), overlap(26, 64, 0.5)]), true);
   assertEquals(topsDiffer([overlap(26, 4, 0.21), overlap(26, 64, 0.5)]), false);
-  assertEquals(topsDiffer([overlap(26, 4, 0.2), overlap(26, 64, 0.51)]), false);
+  assertEquals(topsDiffer([overlap(26, 4, 0.2), overlap(26, 64, 0.51)]), true);
 });
 
-Deno.test("table 7: above random and below half of W's own, at r = 4, in every layer", () => {
-  const row = (inDelta: number, rank = 4) => ({ rank, inDelta, inRandom: 1, inWeight: 4 });
-  assertEquals(amplifiesUnemphasized([row(1.5), row(1.9), row(9, 64)]), true);
-  assertEquals(amplifiesUnemphasized([row(1.5), row(1)]), false);
-  assertEquals(amplifiesUnemphasized([row(1.5), row(2)]), false);
+Deno.test("figure 8: a larger rank has more of W's top directions, and more than any random matrix", () => {
+  const rows = (pickedUp: number) => [
+    { layer: "1", rank: 4, pickedUp: 0.5, randomPickedUp: 9 },
+    { layer: "1", rank: 64, pickedUp, randomPickedUp: 1 },
+  ];
+  assertEquals([1.1, 1, 0.4].map((more) => largeRanksShareMore(rows(more))), [true, false, false]);
+});
+
+Deno.test("table 7: three deviations above random, below half of W's own, at r = 4 in every layer", () => {
+  const row = (inDelta: number, layer: string, rank = 4) => {
+    return { rank, layer, inDelta, inRandom: 1, randomSpread: 0.1, inWeight: 4 };
+  };
+  assertEquals(aboveRandom([row(1.5, "1"), row(1.31, "2"), row(1, "2", 64)]), true);
+  assertEquals(aboveRandom([row(1.5, "1"), row(1.29, "2")]), false);
+  assertEquals(belowOwn([row(1.5, "1"), row(1.9, "2"), row(9, "2", 64)]), true);
+  assertEquals(belowOwn([row(1.5, "1"), row(2, "2")]), false);
 });
 
 Deno.test("table 7: the factor has to fall in every layer", () => {

@@ -1,0 +1,132 @@
+/** Table 7 and figure 8 measured: an update against the weight that it changes. @module */
+
+import { amplification, inActivationMetric, meanSimilarity } from "../analysis/mod.ts";
+import { similarityGrid, toTensor, updateDirections } from "../analysis/mod.ts";
+import type { InputStatistics, LowRankFactors } from "../analysis/mod.ts";
+import { type Grid, phi } from "../analysis/subspaces.ts";
+import { mean, standardDeviation } from "../core/numbers.ts";
+import { Random } from "../core/random.ts";
+import {
+  frobeniusNorm,
+  gaussian,
+  identity,
+  multiplyTransposed,
+  orthonormalRows,
+} from "../linalg/mod.ts";
+import { rowsOf, svd } from "../linalg/mod.ts";
+import type { DenseMatrix } from "../linalg/mod.ts";
+
+/** One adapted matrix with its updates. */
+export interface AdaptedModule {
+  readonly site: "q" | "v"; // its role
+  readonly layer: number; // number of its layer, counted from 0
+  readonly weight: DenseMatrix; // W, (out, in)
+  readonly metric: InputStatistics; // of its inputs on the base
+  readonly updates: ReadonlyMap<number, readonly LowRankFactors[]>; // by rank, one for each seed
+}
+
+/** An update as in the paper, or in the metric of the layer's inputs. */
+type View = (factors: LowRankFactors, metric: InputStatistics) => LowRankFactors;
+
+const asInThePaper: View = (factors) => factors;
+
+/** The ways to look at W and ΔW together. */
+const views: Readonly<Record<string, View>> = {
+  "ΔW": asInThePaper,
+  "ΔW·S^½": inActivationMetric,
+};
+
+/** A tenth of the width: the paper's figure 8 goes to 1,176 of 12,288. */
+export const topDirections = 26;
+
+/** Random draws that table 7's random column is the mean of. */
+export const randomDraws = 20;
+
+const randomSeed = 11;
+
+/** One layer's W_q and its updates of one rank in one view; norms are means over the seeds. */
+export type AmplificationRow = ReturnType<typeof amplificationRows>[number];
+
+/** A row for every view, layer and rank. */
+export function amplificationRows(modules: readonly AdaptedModule[], ranks: readonly number[]) {
+  const queries = modules.filter(({ site }) => site === "q");
+  return Object.entries(views).flatMap(([view, seenIn]) =>
+    queries.flatMap((module) => {
+      const measure = measuring(seenIn, module), layer = `${module.layer + 1}`;
+      return ranks.map((rank) => ({ view, layer, rank, ...measure(rank) }));
+    })
+  );
+}
+
+/** Measures at a rank; what does not depend on the rank is computed once. */
+function measuring(view: View, { layer, weight, metric, updates }: AdaptedModule) {
+  const W = matrixIn(view, weight, metric), own = svd(W);
+  const top = rowsOf(own.left, 0, topDirections), random = new Random(randomSeed + layer);
+  const draws = Array.from(
+    { length: randomDraws },
+    () => drawDirections(view, weight, metric, random),
+  );
+  return (rank: number) => {
+    const deltas = updates.get(rank)!.map((update) => view(update, metric));
+    const options = { seed: randomSeed, rank, weightValues: own.values };
+    const measured = deltas.map((delta) => amplification(delta, W, options));
+    const lefts = draws.map(({ left }) => rowsOf(left, 0, rank)), { rows: dimensions } = weight;
+    const randomOverlaps = lefts.map((left) => similarityGrid(top, left));
+    const overlap = meanSimilarity(
+      deltas.map((delta) => similarityGrid(top, updateDirections(delta).left)),
+    );
+    const byChance = draws.map(({ right }, i) => {
+      return frobeniusNorm(
+        multiplyTransposed(lefts[i], multiplyTransposed(rowsOf(right, 0, rank), W)),
+      );
+    });
+    const deltaNorm = mean(measured.map(({ deltaNorm }) => deltaNorm));
+    return {
+      /** ‖ΔW‖. */
+      deltaNorm,
+      /** ‖W‖. */
+      weightNorm: mean(measured.map(({ weightNorm }) => weightNorm)),
+      /** ‖UᵀWVᵀ‖ with ΔW's directions, random ones, and W's own. */
+      inDelta: mean(measured.map(({ inDelta }) => inDelta)),
+      inRandom: mean(byChance),
+      randomSpread: standardDeviation(byChance),
+      inWeight: mean(measured.map(({ inWeight }) => inWeight)),
+      /** ‖ΔW‖ / ‖UᵀWVᵀ‖, and with random directions. */
+      factor: mean(measured.map(({ factor }) => factor)),
+      randomFactor: deltaNorm / mean(byChance),
+      /** φ(i, j) between W's top left directions and ΔW's, and random ones; d is `dimensions`. */
+      overlap,
+      randomOverlap: meanSimilarity(randomOverlaps),
+      dimensions,
+      /** How many of W's top directions ΔW has beyond chance, and the most that a random matrix has. */
+      pickedUp: pickedUp(overlap, dimensions),
+      randomPickedUp: Math.max(...randomOverlaps.map((grid) => pickedUp(grid, dimensions))),
+    };
+  };
+}
+
+/** ‖UᵀV‖² of all directions down and across, which by chance is their product / d, less that. */
+function pickedUp(grid: Grid, dimensions: number): number {
+  const down = grid.length, across = grid[0].length;
+  return Math.min(down, across) * phi(grid, down, across) - down * across / dimensions;
+}
+
+/** Singular directions of a Gaussian matrix of W's shape, which in no metric are any orthonormal rows. */
+function drawDirections(
+  view: View,
+  { rows, columns }: DenseMatrix,
+  metric: InputStatistics,
+  random: Random,
+) {
+  if (view !== asInThePaper) return svd(matrixIn(view, gaussian(rows, columns, random), metric));
+  const size = Math.min(rows, columns),
+    draw = (width: number) => orthonormalRows(size, width, random);
+  return { left: draw(rows), right: draw(columns) };
+}
+
+/** A whole matrix in a view: an update whose other factor is the identity. */
+function matrixIn(view: View, matrix: DenseMatrix, metric: InputStatistics): DenseMatrix {
+  const { rows, columns } = matrix, B = toTensor(identity(rows));
+  const { A } = view({ A: toTensor(matrix), B, scaling: 1 }, metric);
+  return { rows, columns, data: Float64Array.from(A.data) };
+}

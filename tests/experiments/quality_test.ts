@@ -1,0 +1,24 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { qualityFinding } from "../../experiments/adaptation/adaptation.ts";
+import { type AdaptationRun, methodRows } from "../../src/inspect/mod.ts";
+
+/** A method whose only run took some steps. */
+function methodOf(label: string, loss: number, steps: number) {
+  const curve = Array(steps).fill(loss), run = { label, loss, curve, stepMs: 1 };
+  return methodRows([run as unknown as AdaptationRun])[0];
+}
+
+Deno.test("LoRA is on a par within 1% of full fine-tuning, and not beyond", () => {
+  const verdict = (loss: number) =>
+    qualityFinding(methodOf("full", 3, 50), methodOf("LoRA", loss, 50), 4).verdict;
+  assertEquals(verdict(3.03), "reproduced");
+  assertEquals(verdict(3.04), "not reproduced at this scale");
+});
+
+Deno.test("runs of unequal length are not compared", () => {
+  assertThrows(
+    () => qualityFinding(methodOf("full", 3, 5), methodOf("LoRA", 2, 50), 4),
+    RangeError,
+    "comparing methods needs runs of the same number of steps, found 5 and 50",
+  );
+});
