@@ -29,7 +29,9 @@ figures and the settings.
 
 Losses are in nats per token: lower is better, and a difference of 0.1 makes the correct next token
 10% more likely. r is the rank. φ is the share that two sets of directions have in common: 0 for none,
-1 for all. For other symbols, see [Notation](notation.md).
+1 for all. "In A" and "in ΔW" say where the directions are taken from. "In ΔW·S^½" is the inputs' metric:
+there a change counts by what it does to the inputs that the layer really gets, not by its size alone.
+For other symbols, see [Notation](notation.md).
 `;
 
 /** The page as Markdown. */
