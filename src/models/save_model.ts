@@ -11,7 +11,7 @@ import type { FloatDtype } from "../formats/mod.ts";
 import { promptMetadata } from "../formats/prompt_metadata.ts";
 import { parseWeightMap } from "../formats/shards.ts";
 import { safetensorsFile } from "../formats/write_safetensors.ts";
-import type { Model } from "./model.ts";
+import { assertModel, type Model } from "./model.ts";
 import { mathematicsOfModel } from "./registry.ts";
 import { TextModel } from "./text_model.ts";
 import { reorient } from "./transpose.ts";
@@ -60,6 +60,7 @@ export async function saveModel(
   dtype: FloatDtype = "F32",
   along: SavedAlong = {},
 ): Promise<void> {
+  assertModel("saveModel", model);
   assertOptions("saveModel", along, { config: true, files: true, obsolete: true });
   const { config = {}, files = {}, obsolete = [] } = along;
   const configJson = model instanceof TextModel
