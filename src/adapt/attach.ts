@@ -1,7 +1,7 @@
 /** Putting adaptations on a base model, which is frozen while they are there. @module */
 
 import type { Parameter } from "../autograd/parameter.ts";
-import type { AppliedAdapter, Model } from "../models/model.ts";
+import { type AppliedAdapter, assertModel, type Model } from "../models/model.ts";
 import type { Adaptation } from "../nn/adaptation.ts";
 
 /** A linear layer or a place, and what is to adapt it. */
@@ -15,10 +15,12 @@ export interface JoinOptions {
 
 /** Throws a `RangeError` for a model that has an adapter, unless this one may join it. */
 export function assertFree(
-  { adapters }: Model,
+  model: Model,
   { onTop = false }: JoinOptions,
   action: string,
 ): void {
+  assertModel(action, model);
+  const { adapters } = model;
   if (onTop || adapters.size === 0) return;
   const values = [...adapters].flatMap(({ parameters }) => parameters)
     .reduce((sum, { size }) => sum + size, 0);

@@ -1,10 +1,10 @@
 /** Texts that answer texts, with prompts written as in training. @module */
 
 import { assertOptions } from "../core/options.ts";
-import { encodePrompt } from "../tokenizer/prompt.ts";
+import { assertTokenizer, encodePrompt } from "../tokenizer/prompt.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { generate, generateNames, type GenerateOptions } from "./generate.ts";
-import { promptFormatOf } from "./model.ts";
+import { assertModel, promptFormatOf } from "./model.ts";
 import type { TextModel } from "./text_model.ts";
 
 /** How {@link complete} chooses tokens; the end of text is the default `stopToken`. */
@@ -38,6 +38,8 @@ export async function complete(
   prompt: string,
   options: CompleteOptions = {},
 ): Promise<string> {
+  assertModel("complete", model);
+  assertTokenizer("complete", tokenizer);
   assertOptions("complete", options, generateNames);
   const tokens = encodePrompt(tokenizer, prompt, promptFormatOf(model));
   const room = Math.max(0, model.positions - tokens.length);

@@ -3,6 +3,7 @@
 import { assertUpdate, type LowRankUpdate } from "../../core/low_rank_update.ts";
 import { listNames, nameTwice } from "../../core/module_names.ts";
 import { assertOptions } from "../../core/options.ts";
+import { quote } from "../../core/quote.ts";
 import { alphaOf } from "../../formats/mod.ts";
 import type { Model } from "../../models/model.ts";
 import { assertFree, type JoinOptions } from "../attach.ts";
@@ -60,6 +61,9 @@ export function injectUpdates(
 ): LoraAdapter {
   assertOptions("injectUpdates", options, { onTop: true });
   assertFree(model, options, "injectUpdates");
+  if (!Array.isArray(updates)) {
+    throw new TypeError(`injectUpdates needs a list of updates, found ${quote(updates)}`);
+  }
   return new LoraAdapter(model, planUpdates(model, updates));
 }
 
