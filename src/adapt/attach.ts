@@ -1,6 +1,7 @@
 /** Putting adaptations on a base model, which is frozen while they are there. @module */
 
 import type { Parameter } from "../autograd/parameter.ts";
+import { grouped } from "../core/numbers.ts";
 import { type AppliedAdapter, assertModel, type Model } from "../models/model.ts";
 import type { Adaptation } from "../nn/adaptation.ts";
 
@@ -25,10 +26,8 @@ export function assertFree(
   const values = [...adapters].flatMap(({ parameters }) => parameters)
     .reduce((sum, { size }) => sum + size, 0);
   throw new RangeError(
-    `${action} needs a model without an adapter, found one of ${
-      values.toLocaleString("en-US")
-    } values ` +
-      "on it: call its remove(), or pass onTop: true to have both act together",
+    `${action} needs a model without an adapter, found one of ${grouped(values)} values on it: ` +
+      "call its remove(), or pass onTop: true to have both act together",
   );
 }
 
