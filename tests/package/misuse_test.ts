@@ -8,7 +8,7 @@ import { loadModel } from "../../src/models/mod.ts";
 /** Operations on a tape and checkpoints, for those who write loops and layers; what writes files; what opens. */
 const exceptions = new Set(
   ("add attention crossEntropy dropout embedding gelu klDivergence layerNorm linear squaredError " +
-    "hostTensor siteName parseGpt2Config textDataset initGpt2 openDevice saveModel saveCheckpoint " +
+    "hostTensor siteName parseGpt2Config initGpt2 openDevice saveModel saveCheckpoint " +
     "resumeCheckpoint").split(" "),
 );
 
