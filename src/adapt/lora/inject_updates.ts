@@ -22,8 +22,9 @@ import type { LoraPlan } from "./plan.ts";
  * Injects updates into a model as an adapter, in force at once; an empty list makes an adapter that
  * changes nothing. The rank is read off A, and α is scaling · rank.
  *
- * Any question that needs no training can be answered by changing plain values. Here `updates` comes
- * from `adapter.read()`, or from `readAdapter` if its paths are the model's:
+ * Any question that needs no training can be answered by changing plain values; {@link LoraAdapter.with}
+ * does so for one adapter's rank, weight and sites. Here `updates` comes from `adapter.read()`, or from
+ * `readAdapter` if its paths are the model's:
  *
  * | what if | updates |
  * | --- | --- |
@@ -35,8 +36,8 @@ import type { LoraPlan } from "./plan.ts";
  * Cost: 4 · rank · (in + rows) bytes per site, and copying them.
  *
  * @throws {TypeError} when an option does not exist.
- * @throws {RangeError} when the model has an adapter and `onTop` is not set, an update belongs to no site of the model, two belong to the same site,
- * sites share rows, or a scaling is not finite.
+ * @throws {RangeError} when the model has an adapter and `onTop` is not set, an update belongs to no site of
+ * the model, two belong to the same site, sites share rows, or a scaling is not finite.
  * @throws {ShapeError} when A and B do not fit each other or the site.
  *
  * @example
