@@ -1,15 +1,15 @@
 /** Figure 8 and table 7: how an update relates to the weight that it changes. @module */
 
+import { phi } from "../../src/analysis/subspaces.ts";
 import { type Cell, type Figure, heatmaps, table } from "../../src/figures/mod.ts";
+import { amplificationRows, randomDraws } from "../../src/inspect/amplification_rows.ts";
+import { type AmplificationRow, topDirections } from "../../src/inspect/amplification_rows.ts";
 import { printedTables } from "../../src/paper/printed/mod.ts"; // paper/mod.ts would load mathjs
 import said from "../../src/paper/printed/claims.json" with { type: "json" };
 import { type Claim, claimsIn, type Experiment, experiment } from "../frame/mod.ts";
 import { missingRuns } from "./adapters.ts";
-import { amplificationRows, randomDraws, topDirections } from "./amplification_rows.ts";
-import type { AmplificationRow } from "./amplification_rows.ts";
 import { studySettings, subspaceRuns } from "./runs.ts";
 import { loadStudy } from "./study.ts";
-import { phi } from "./subspace_rows.ts";
 
 const ranks = [4, 8, 64], smallest = 4, largest = 64;
 

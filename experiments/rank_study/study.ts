@@ -1,10 +1,10 @@
 /** The data of the experiments on subspaces and amplification: updates, weights and metrics. @module */
 
 import type { LowRankUpdate } from "../../src/adapt/mod.ts";
-import { activationsOf, type InputStatistics } from "../../src/analysis/mod.ts";
+import { activationsOf } from "../../src/analysis/mod.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
+import type { AdaptedModule } from "../../src/inspect/amplification_rows.ts";
 import { openBaseWeights, secondMoments } from "../../src/inspect/mod.ts";
-import type { DenseMatrix } from "../../src/linalg/mod.ts";
 import type { Device } from "../../src/device/device.ts";
 import type { RunResult } from "../../src/runs/mod.ts";
 import { baseFolder, loadBase } from "../base_model.ts";
@@ -13,21 +13,12 @@ import { openEvaluation } from "../gloss_runs.ts";
 import { adapterFolders } from "./adapters.ts";
 import { studyData, subspaceRuns } from "./runs.ts";
 
-/** One adapted matrix with its updates. */
-export interface StudyModule {
-  readonly site: "q" | "v"; // its role
-  readonly layer: number; // number of its layer, counted from 0
-  readonly weight: DenseMatrix; // W, (out, in)
-  readonly metric: InputStatistics; // of its inputs on the base
-  readonly updates: ReadonlyMap<number, readonly LowRankUpdate[]>; // by rank, one for each seed
-}
-
 /** Reads everything, layer by layer, q before v; `results` are those of the runs that are not shipped. */
 export async function loadStudy(
   ranks: readonly number[],
   results: readonly RunResult[],
   context: ExperimentContext,
-): Promise<StudyModule[]> {
+): Promise<AdaptedModule[]> {
   const runs = subspaceRuns(ranks), adapters: (readonly LowRankUpdate[])[] = [];
   for (const folder of await adapterFolders(runs, results, context)) {
     adapters.push((await readAdapter(folder)).updates);
@@ -35,7 +26,7 @@ export async function loadStudy(
   const names = adapters[0].map(({ module }) => module), { device } = context;
   const metrics = await known.getOrInsertComputed(device, () => inputMetrics(device, names));
   using weights = await openBaseWeights(baseFolder);
-  return await Promise.all(adapters[0].map(async (update, place): Promise<StudyModule> => {
+  return await Promise.all(adapters[0].map(async (update, place): Promise<AdaptedModule> => {
     const { shape: [rows, columns], data } = await weights.weightOf(update);
     return {
       site: place % 2 === 0 ? "q" : "v",

@@ -1,11 +1,12 @@
 /** Figures and the table on subspaces, as functions of the similarities. @module */
 
+import { phi } from "../../src/analysis/subspaces.ts";
 import { axis, baseLayout, heatmaps, line, palette, sliderFigure } from "../../src/figures/mod.ts";
 import { table } from "../../src/figures/mod.ts";
 import type { Axis, Column, DataTable, Figure, Trace } from "../../src/figures/mod.ts";
 import type { View } from "../frame/mod.ts";
 import { smallRank } from "./runs.ts";
-import { commonDirections, controlPairs, phi, restShared } from "./subspace_rows.ts";
+import { commonDirections, controlPairs, restShared } from "./subspace_rows.ts";
 import type { ModuleSimilarity, Similarity, SpaceSimilarity } from "./subspace_rows.ts";
 import type { SubspaceRows } from "./subspace_rows.ts";
 

@@ -4,26 +4,24 @@ import { injectLora } from "../../src/adapt/mod.ts";
 import { gaussianSimilarity, inActivationMetric, meanSimilarity } from "../../src/analysis/mod.ts";
 import { rightDirections, similarityGrid, updateDirections } from "../../src/analysis/mod.ts";
 import type { InputStatistics, LowRankFactors } from "../../src/analysis/mod.ts";
+import { type Grid, phi } from "../../src/analysis/subspaces.ts";
+import type { AdaptedModule } from "../../src/inspect/amplification_rows.ts";
 import type { DenseMatrix } from "../../src/linalg/mod.ts";
 import type { RunResult } from "../../src/runs/mod.ts";
 import { loadBase } from "../base_model.ts";
 import type { ExperimentContext } from "../frame/mod.ts";
 import { largeRank, seedAt, smallRank, subspaceSeeds } from "./runs.ts";
-import { loadStudy, type StudyModule } from "./study.ts";
-
-/** φ(i, j) at [i − 1][j − 1]. */
-export type Grid = readonly (readonly number[])[];
-
-/** φ(i, j), counted from 1 as in the paper. */
-export const phi = (grid: Grid, i: number, j: number): number => grid[i - 1][j - 1];
+import { loadStudy } from "./study.ts";
 
 /** A way to take an update's directions, the largest first, one a row. */
 type Space = (update: LowRankFactors, metric: InputStatistics) => DenseMatrix;
 
+const metricSpace = "ΔW·S^½";
+
 /** Where the paper looks, where the layer acts, and ΔW's own two sides. */
 const spaces: Readonly<Record<string, Space>> = {
   "A": ({ A }) => rightDirections(A),
-  "ΔW·S^½": (update, metric) => updateDirections(inActivationMetric(update, metric)).right,
+  [metricSpace]: (update, metric) => updateDirections(inActivationMetric(update, metric)).right,
   "ΔW, right": (update) => updateDirections(update).right,
   "ΔW, left": (update) => updateDirections(update).left,
 };
@@ -35,7 +33,7 @@ export interface Similarity {
 }
 
 /** What was found for one module in one space. */
-export interface ModuleSimilarity extends Similarity, Pick<StudyModule, "site" | "layer"> {
+export interface ModuleSimilarity extends Similarity, Pick<AdaptedModule, "site" | "layer"> {
   readonly control: Similarity; // of Gaussian updates of the same shapes, in the same space
 }
 
@@ -52,14 +50,23 @@ export type SubspaceRows = Awaited<ReturnType<typeof subspaceRows>>;
 /** Reads the study and compares its updates. */
 export async function subspaceRows(results: readonly RunResult[], context: ExperimentContext) {
   const modules = await loadStudy([smallRank, largeRank], results, context);
-  const found = Object.keys(spaces).map((space) => similaritiesIn(space, modules));
+  const queries = modules.filter(({ site }) => site === "q");
+  // Of a Gaussian update all spaces are alike by chance but that of the inputs' metric.
+  const [plain, inMetric] = ["A", metricSpace].map((space) =>
+    queries.map((module) => controlOf(spaces[space], module))
+  );
+  const found = Object.keys(spaces).map((space) =>
+    similaritiesIn(space, modules, space === metricSpace ? inMetric : plain)
+  );
   return { judged: found.slice(0, 2), drawn: found.slice(2), start: await startGrids(context) };
 }
 
 /** A layer's modules have the same inputs and shapes: they share a control. */
-function similaritiesIn(space: string, modules: readonly StudyModule[]): SpaceSimilarity {
-  const controls = modules.filter(({ site }) => site === "q")
-    .map((module) => controlOf(spaces[space], module));
+function similaritiesIn(
+  space: string,
+  modules: readonly AdaptedModule[],
+  controls: readonly Similarity[],
+): SpaceSimilarity {
   const found = modules.map((module) => {
     const { site, layer } = module;
     return { site, layer, ...similarityOf(spaces[space], module), control: controls[layer] };
@@ -71,7 +78,7 @@ function similaritiesIn(space: string, modules: readonly StudyModule[]): SpaceSi
 /** Pairs of seeds by their places: 11 and 12, 12 and 13, 11 and 13. */
 const pairsOfSeeds = [[0, 1], [1, 2], [0, 2]] as const;
 
-function similarityOf(space: Space, { updates, metric }: StudyModule): Similarity {
+function similarityOf(space: Space, { updates, metric }: AdaptedModule): Similarity {
   const [small, large] = [smallRank, largeRank].map((rank) =>
     updates.get(rank)!.map((update) => space(update, metric))
   );
@@ -84,7 +91,7 @@ function similarityOf(space: Space, { updates, metric }: StudyModule): Similarit
 /** Pairs of random updates that a control is the mean of. */
 export const controlPairs = 20;
 
-function controlOf(space: Space, { layer, metric, weight }: StudyModule): Similarity {
+function controlOf(space: Space, { layer, metric, weight }: AdaptedModule): Similarity {
   const shape = [weight.rows, weight.columns] as const, seed = 7 + layer, pairs = controlPairs;
   const at = (rank: number) =>
     gaussianSimilarity((update) => space(update, metric), {

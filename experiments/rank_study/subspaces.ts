@@ -1,12 +1,13 @@
 /** Figures 3, 4, 6 and 7: which directions are shared between ranks, seeds and layers. @module */
 
+import { phi } from "../../src/analysis/subspaces.ts";
 import { fromTo } from "../../src/core/numbers.ts";
 import said from "../../src/paper/printed/claims.json" with { type: "json" };
 import { type Claim, claimsIn, type Experiment, experiment } from "../frame/mod.ts";
 import { missingRuns } from "./adapters.ts";
 import { largeRank, smallRank, studySettings, subspaceRuns } from "./runs.ts";
 import { similarityTable, subspaceFigures } from "./subspace_figures.ts";
-import { commonDirections, phi, restShared, shared, subspaceRows } from "./subspace_rows.ts";
+import { commonDirections, restShared, shared, subspaceRows } from "./subspace_rows.ts";
 import type { ModuleSimilarity, Similarity, SpaceSimilarity } from "./subspace_rows.ts";
 
 type Modules = readonly ModuleSimilarity[];

@@ -10,6 +10,12 @@ import {
   svd,
 } from "../linalg/mod.ts";
 
+/** φ(i, j) at [i − 1][j − 1]. */
+export type Grid = readonly (readonly number[])[];
+
+/** φ(i, j), counted from 1 as in the paper. */
+export const phi = (grid: Grid, i: number, j: number): number => grid[i - 1][j - 1];
+
 /**
  * φ(i, j) = ‖Uᵢ Vⱼᵀ‖_F² / min(i, j) for all i and j, where Uᵢ and Vⱼ are the first i and j rows: 0 for
  * orthogonal subspaces, 1 if one contains the other (section 7.2, equation 4 of the paper).

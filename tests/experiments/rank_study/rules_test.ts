@@ -1,15 +1,15 @@
 import { assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
+import type { Grid } from "../../../src/analysis/subspaces.ts";
 import { isExplained } from "../../../experiments/full_size.ts";
 import {
   amplification,
   amplificationClaims,
 } from "../../../experiments/rank_study/amplification.ts";
-import type { AmplificationRow } from "../../../experiments/rank_study/amplification_rows.ts";
+import type { AmplificationRow } from "../../../src/inspect/amplification_rows.ts";
 import { type LossRow, lossRow } from "../../../experiments/rank_study/losses.ts";
 import { commonOf, subspaceClaims, subspaces } from "../../../experiments/rank_study/subspaces.ts";
 import {
   commonDirections,
-  type Grid,
   type ModuleSimilarity,
   restShared,
 } from "../../../experiments/rank_study/subspace_rows.ts";

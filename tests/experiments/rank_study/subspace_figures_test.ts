@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { acrossFigure, diagonalFigure } from "../../../experiments/rank_study/subspace_figures.ts";
-import type { Grid, ModuleSimilarity } from "../../../experiments/rank_study/subspace_rows.ts";
+import type { Grid } from "../../../src/analysis/subspaces.ts";
+import type { ModuleSimilarity } from "../../../experiments/rank_study/subspace_rows.ts";
 
 /** A grid that says its place: i + j / 100, over `scale`. */
 const grid = (rows: number, scale: number): Grid =>

@@ -1,22 +1,38 @@
 /** Table 7 and figure 8 measured: an update against the weight that it changes. @module */
 
-import { amplification, inActivationMetric, meanSimilarity } from "../../src/analysis/mod.ts";
-import { similarityGrid, toTensor, updateDirections } from "../../src/analysis/mod.ts";
-import type { InputStatistics, LowRankFactors } from "../../src/analysis/mod.ts";
-import { mean, standardDeviation } from "../../src/core/numbers.ts";
-import { Random } from "../../src/core/random.ts";
-import { frobeniusNorm, gaussian, identity, multiplyTransposed } from "../../src/linalg/mod.ts";
-import { rowsOf, svd } from "../../src/linalg/mod.ts";
-import type { DenseMatrix } from "../../src/linalg/mod.ts";
-import type { StudyModule } from "./study.ts";
-import { type Grid, phi } from "./subspace_rows.ts";
+import { amplification, inActivationMetric, meanSimilarity } from "../analysis/mod.ts";
+import { similarityGrid, toTensor, updateDirections } from "../analysis/mod.ts";
+import type { InputStatistics, LowRankFactors } from "../analysis/mod.ts";
+import { type Grid, phi } from "../analysis/subspaces.ts";
+import { mean, standardDeviation } from "../core/numbers.ts";
+import { Random } from "../core/random.ts";
+import {
+  frobeniusNorm,
+  gaussian,
+  identity,
+  multiplyTransposed,
+  orthonormalRows,
+} from "../linalg/mod.ts";
+import { rowsOf, svd } from "../linalg/mod.ts";
+import type { DenseMatrix } from "../linalg/mod.ts";
+
+/** One adapted matrix with its updates. */
+export interface AdaptedModule {
+  readonly site: "q" | "v"; // its role
+  readonly layer: number; // number of its layer, counted from 0
+  readonly weight: DenseMatrix; // W, (out, in)
+  readonly metric: InputStatistics; // of its inputs on the base
+  readonly updates: ReadonlyMap<number, readonly LowRankFactors[]>; // by rank, one for each seed
+}
 
 /** An update as in the paper, or in the metric of the layer's inputs. */
 type View = (factors: LowRankFactors, metric: InputStatistics) => LowRankFactors;
 
+const asInThePaper: View = (factors) => factors;
+
 /** The ways to look at W and ΔW together. */
 const views: Readonly<Record<string, View>> = {
-  "ΔW": (factors) => factors,
+  "ΔW": asInThePaper,
   "ΔW·S^½": inActivationMetric,
 };
 
@@ -32,7 +48,7 @@ const randomSeed = 11;
 export type AmplificationRow = ReturnType<typeof amplificationRows>[number];
 
 /** A row for every view, layer and rank. */
-export function amplificationRows(modules: readonly StudyModule[], ranks: readonly number[]) {
+export function amplificationRows(modules: readonly AdaptedModule[], ranks: readonly number[]) {
   const queries = modules.filter(({ site }) => site === "q");
   return Object.entries(views).flatMap(([view, seenIn]) =>
     queries.flatMap((module) => {
@@ -43,11 +59,13 @@ export function amplificationRows(modules: readonly StudyModule[], ranks: readon
 }
 
 /** Measures at a rank; what does not depend on the rank is computed once. */
-function measuring(view: View, { layer, weight, metric, updates }: StudyModule) {
+function measuring(view: View, { layer, weight, metric, updates }: AdaptedModule) {
   const W = matrixIn(view, weight, metric), own = svd(W);
   const top = rowsOf(own.left, 0, topDirections), random = new Random(randomSeed + layer);
-  const draw = () => svd(matrixIn(view, gaussian(weight.rows, weight.columns, random), metric));
-  const draws = Array.from({ length: randomDraws }, draw);
+  const draws = Array.from(
+    { length: randomDraws },
+    () => drawDirections(view, weight, metric, random),
+  );
   return (rank: number) => {
     const deltas = updates.get(rank)!.map((update) => view(update, metric));
     const options = { seed: randomSeed, rank, weightValues: own.values };
@@ -91,6 +109,19 @@ function measuring(view: View, { layer, weight, metric, updates }: StudyModule) 
 function pickedUp(grid: Grid, dimensions: number): number {
   const down = grid.length, across = grid[0].length;
   return Math.min(down, across) * phi(grid, down, across) - down * across / dimensions;
+}
+
+/** Singular directions of a Gaussian matrix of W's shape, which in no metric are any orthonormal rows. */
+function drawDirections(
+  view: View,
+  { rows, columns }: DenseMatrix,
+  metric: InputStatistics,
+  random: Random,
+) {
+  if (view !== asInThePaper) return svd(matrixIn(view, gaussian(rows, columns, random), metric));
+  const size = Math.min(rows, columns),
+    draw = (width: number) => orthonormalRows(size, width, random);
+  return { left: draw(rows), right: draw(columns) };
 }
 
 /** A whole matrix in a view: an update whose other factor is the identity. */
