@@ -99,7 +99,7 @@ Deno.test("a main job that is stopped says what is missing, and replaces no whol
     const said = await silently(() =>
       reproduce(device, { ...options, only: ["counting", "memory"] }, AbortSignal.abort("enough"))
     );
-    const sentence = "stopped before it was finished; without counting, memory, resident";
+    const sentence = "stopped before it was finished; without counting, memory, paper";
     assertStringIncludes(said, `partial: ${sentence}`);
     const { facts, missing, results } = JSON.parse(await Deno.readTextFile(`${out}/partial.json`));
     assertEquals([results, missing], [[], experiments.map(({ name }) => name)]);
