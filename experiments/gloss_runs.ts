@@ -136,10 +136,8 @@ export async function openGloss(
 ): Promise<Iterable<Batch>> {
   const tokenizer = await loadTokenizer(baseFolder);
   const options = { split, part, examples, batch, length, seed, epochs };
-  const batches = await known.getOrInsertComputed(
-    JSON.stringify(options),
-    () => glossBatches(tokenizer, options),
-  );
+  const key = JSON.stringify(options), sample = () => glossBatches(tokenizer, options);
+  const batches = await known.getOrInsertComputed(key, sample);
   return window === undefined ? batches : bucketBatches(batches, window, seed);
 }
 

@@ -115,7 +115,7 @@ export function unmerge<M extends Model>(merged: Merged<M>): M {
  * const config = parseGpt2Config({ vocab_size: 8, n_positions: 8, n_embd: 8, n_layer: 1, n_head: 2 });
  * using model = initGpt2(device, config, { seed: 1 });
  * using first = injectLora(model, { rank: 2, sites: ["q", "v"], seed: 1 });
- * using second = injectLora(model, { rank: 2, sites: ["q", "v"], seed: 2 });
+ * using second = injectLora(model, { rank: 2, sites: ["q", "v"], seed: 2, onTop: true });
  * using merged = merge(model, first);
  * swap(merged, first, second);
  * ```
