@@ -1,28 +1,41 @@
 /** Table 7 and figure 8 measured: an update against the weight that it changes. @module */
 
-import { amplification, inActivationMetric, meanSimilarity } from "../analysis/mod.ts";
-import { similarityGrid, toTensor, updateDirections } from "../analysis/mod.ts";
-import type { InputStatistics, LowRankFactors } from "../analysis/mod.ts";
+import {
+  amplification,
+  inActivationMetric,
+  type InputStatistics,
+  type LowRankFactors,
+  meanSimilarity,
+  similarityGrid,
+  toTensor,
+  updateDirections,
+} from "../analysis/mod.ts";
 import { type Grid, phi } from "../analysis/subspaces.ts";
 import { mean, standardDeviation } from "../core/numbers.ts";
 import { Random } from "../core/random.ts";
 import {
+  type DenseMatrix,
   frobeniusNorm,
   gaussian,
   identity,
   multiplyTransposed,
   orthonormalRows,
+  rowsOf,
+  svd,
 } from "../linalg/mod.ts";
-import { rowsOf, svd } from "../linalg/mod.ts";
-import type { DenseMatrix } from "../linalg/mod.ts";
 
 /** One adapted matrix with its updates. */
 export interface AdaptedModule {
-  readonly site: "q" | "v"; // its role
-  readonly layer: number; // number of its layer, counted from 0
-  readonly weight: DenseMatrix; // W, (out, in)
-  readonly metric: InputStatistics; // of its inputs on the base
-  readonly updates: ReadonlyMap<number, readonly LowRankFactors[]>; // by rank, one for each seed
+  /** Its role. */
+  readonly site: "q" | "v";
+  /** Number of its layer, counted from 0. */
+  readonly layer: number;
+  /** W, (out, in). */
+  readonly weight: DenseMatrix;
+  /** Of its inputs on the base. */
+  readonly metric: InputStatistics;
+  /** By rank, one for each seed. */
+  readonly updates: ReadonlyMap<number, readonly LowRankFactors[]>;
 }
 
 /** An update as in the paper, or in the metric of the layer's inputs. */
@@ -111,7 +124,7 @@ function pickedUp(grid: Grid, dimensions: number): number {
   return Math.min(down, across) * phi(grid, down, across) - down * across / dimensions;
 }
 
-/** Singular directions of a Gaussian matrix of W's shape, which in no metric are any orthonormal rows. */
+/** Singular directions of a Gaussian matrix of W's shape: without a metric, random orthonormal rows. */
 function drawDirections(
   view: View,
   { rows, columns }: DenseMatrix,
