@@ -42,11 +42,14 @@ export async function complete(
   assertTokenizer("complete", tokenizer);
   assertOptions("complete", options, generateNames);
   const tokens = encodePrompt(tokenizer, prompt, promptFormatOf(model));
-  const room = Math.max(0, model.positions - tokens.length);
-  const { endOfText: stopToken } = tokenizer, maxNewTokens = Math.min(64, room);
+  const { endOfText: stopToken } = tokenizer, maxNewTokens = usualLength(model, tokens);
   const made = generate(model, tokens, { stopToken, maxNewTokens, ...options });
   return completionText(model, tokenizer, await Array.fromAsync(made));
 }
+
+/** How many tokens an answer may have where nothing is said: 64, or as many as fit after the prompt. */
+export const usualLength = ({ positions }: TextModel, { length }: ArrayLike<number>): number =>
+  Math.max(0, Math.min(64, positions - length));
 
 /** The text of generated tokens, without what every completion begins with. */
 export function completionText(
