@@ -46,18 +46,20 @@ export class LoraAdapter implements Adapter {
   /**
    * Allocates the tensors, freezes the model and attaches the sites to its layers.
    *
-   * @param modules What is trained in full beside the sites; the adapter owns it.
+   * @param modules What is trained in full beside the sites; the adapter owns it, and frees it if this fails.
    */
   constructor(
     model: Model,
     plans: readonly LoraPlan[],
     modules: TrainedModules = new TrainedModules(model, []),
   ) {
+    using unfinished = new DisposableStack();
     this.model = model;
-    this.modules = modules;
-    this.#arena = new Arena(model.device, entriesOf(plans), "adapter", "LoRA");
+    this.modules = unfinished.use(modules);
+    this.#arena = unfinished.use(new Arena(model.device, entriesOf(plans), "adapter", "LoRA"));
     this.sites = plans.map((plan) => makeSite(plan, this.#arena));
     this.#detach = this.#attach();
+    unfinished.move();
   }
 
   /** A and B of every site, then the parameters of which it trains copies. */
