@@ -11,6 +11,7 @@ import { fileIn } from "../core/storage.ts";
 import { configMetadata } from "../formats/config_digest.ts";
 import { assertNoOtherKind } from "../formats/folder_kind.ts";
 import type { FloatDtype } from "../formats/mod.ts";
+import { mergedMetadata } from "../formats/merged_metadata.ts";
 import { promptMetadata } from "../formats/prompt_metadata.ts";
 import { parseWeightMap } from "../formats/shards.ts";
 import { safetensorsFile, type UnreadTensor } from "../formats/write_safetensors.ts";
@@ -23,8 +24,6 @@ import { reorient } from "./transpose.ts";
 export interface SavedAlong {
   /** Fields of `config.json` that replace the model's, such as the ids of special tokens. */
   readonly config?: ConfigJson;
-  /** Metadata of the weights' file, which other programs pass over. */
-  readonly metadata?: Readonly<Record<string, string>>;
   /** Files by name, such as a tokenizer's. */
   readonly files?: Readonly<Record<string, Uint8Array>>;
   /** Names of files of an older model in the folder that are removed, such as a tokenizer's. */
@@ -73,9 +72,9 @@ export async function saveModel(
   along: SavedAlong = {},
 ): Promise<void> {
   assertModel("saveModel", model);
-  assertOptions("saveModel", along, { config: true, files: true, obsolete: true, metadata: true });
+  assertOptions("saveModel", along, { config: true, files: true, obsolete: true });
   await assertNoOtherKind(folder, "model");
-  const { config = {}, files = {}, obsolete = [], metadata: more = {} } = along;
+  const { config = {}, files = {}, obsolete = [] } = along;
   const configJson = model instanceof TextModel
     ? { ...savedConfig(model, dtype), ...config }
     : undefined;
@@ -83,7 +82,7 @@ export async function saveModel(
     ...model.architecture && { format: "pt" },
     ...configJson && await configMetadata(mathematicsOfModel(configJson)),
     ...promptMetadata(model.promptFormat),
-    ...more,
+    ...mergedMetadata(model.merged?.flatMap(({ file }) => file ?? []) ?? []),
   };
   const options = { dtype, ...Object.keys(metadata).length > 0 && { metadata } };
   await saveFolder(folder, [

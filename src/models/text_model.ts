@@ -15,7 +15,13 @@ import type { FloatDtype } from "../formats/mod.ts";
 import type { KeyValueCache } from "../nn/key_value_cache.ts";
 import type { Linear } from "../nn/linear.ts";
 import type { Place } from "../nn/place.ts";
-import { type AppliedAdapter, type ForwardOptions, type Model, trainableOf } from "./model.ts";
+import {
+  type AdapterValues,
+  type AppliedAdapter,
+  type ForwardOptions,
+  type Model,
+  trainableOf,
+} from "./model.ts";
 import { ModelLayers, type StoredTensors } from "./model_layers.ts";
 
 /** How a model behaves beyond its configuration. */
@@ -57,6 +63,8 @@ export abstract class TextModel implements Model<ModelInputs> {
   readonly options: TextModelOptions;
   /** The adapters in force, in the order in which they were injected. */
   readonly adapters: Set<AppliedAdapter> = new Set();
+  /** Whose values were merged into its weights. */
+  merged?: readonly AdapterValues[];
   /** How the prompts of its own training were written, if it was trained on any. */
   promptFormat?: PromptFormat;
   /** Its layers, which a family's constructor builds in the order of the forward pass. */

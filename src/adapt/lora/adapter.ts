@@ -8,9 +8,10 @@ import { listNames, moduleOf } from "../../core/module_names.ts";
 import { assertOptions } from "../../core/options.ts";
 import type { PromptFormat } from "../../core/prompt_format.ts";
 import { Arena } from "../../device/arena.ts";
+import { adapterFile } from "../../formats/merged_metadata.ts";
 import { writeAdapter } from "../../formats/mod.ts";
 import { labelsOf } from "../../models/labels.ts";
-import type { Model } from "../../models/model.ts";
+import type { AdapterValues, Model } from "../../models/model.ts";
 import { TextModel } from "../../models/text_model.ts";
 import { type Adapter, type SaveAdapterOptions, saveNames, type WeightChange } from "../adapter.ts";
 import { assertFree, attach } from "../attach.ts";
@@ -35,6 +36,8 @@ export class LoraAdapter implements Adapter {
   readonly sites: readonly LoraSite[];
   /** The modules that it trains in full: a classifier's head, or none. */
   readonly modules: TrainedModules;
+  /** By what its values are recognized in a merged model; others after each step of a training. */
+  values: AdapterValues = {};
   /** How the prompts of its training were written, if it was trained on any; saved with it. */
   promptFormat?: PromptFormat;
   readonly #arena: Arena;
@@ -167,7 +170,7 @@ export class LoraAdapter implements Adapter {
    */
   async save(folder: string, options: SaveAdapterOptions = {}): Promise<void> {
     assertOptions("save", options, saveNames);
-    const { sites, model, promptFormat } = this, updates = await this.read();
+    const { sites, model, promptFormat, values } = this, updates = await this.read();
     const saved = await this.modules.read();
     const transposed = model.architecture?.tensors.filter((tensor) => tensor.storedTransposed);
     const names = new Set(transposed?.map(({ name }) => name));
@@ -178,6 +181,7 @@ export class LoraAdapter implements Adapter {
     const task = labels && { taskType: "SEQ_CLS", labels };
     const record = { updates, saved, fanInFanOut, dropout, promptFormat, ...task };
     await writeAdapter(folder, { ...record, ...options });
+    values.file = await adapterFile(folder);
   }
 
   /** W' = W + Σ scaling · B A for every adapted weight; modules that are trained in full are replaced. */
