@@ -11,7 +11,7 @@ import type { FloatDtype } from "../formats/mod.ts";
 import { saveModel } from "../models/mod.ts";
 import { collect, dtypeOption, modelFolder, storedTypes } from "./arguments.ts";
 import { type CommonOptions, loadAdapted, openChosen, print } from "./common.ts";
-import { assertOtherFolder, smallFilesOf } from "./model_folder.ts";
+import { assertOtherFolder } from "./model_folder.ts";
 import { table } from "./table.ts";
 
 interface MergeOptions extends CommonOptions {
@@ -55,7 +55,7 @@ async function run(options: MergeOptions): Promise<void> {
   await prepareFolder(output);
   const report = await mergeReport(model, adapters, { dtype });
   using merged = merge(model, adapters);
-  await saveModel(merged, output, dtype, await smallFilesOf(options.model));
+  await saveModel(merged, output, dtype);
   const memory = { tensorBytes: device.ledger.read().peak, processBytes: peakOfProcess() };
   print(
     options,

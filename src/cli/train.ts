@@ -26,7 +26,6 @@ import {
 } from "./arguments.ts";
 import { note, openChosen, printWritten } from "./common.ts";
 import { addMethodOptions } from "./method.ts";
-import { smallFilesOf } from "./model_folder.ts";
 import { compilationOf, progressOf } from "./progress.ts";
 import { rescue } from "./rescue.ts";
 import { nextOf, plan, summaryOf } from "./train_account.ts";
@@ -191,7 +190,7 @@ async function saveTrained(
   { model, adapter, log }: Trained,
 ): Promise<void> {
   if (adapter) await adapter.save(output, { baseModelName: base });
-  else await saveModel(model, output, "F32", await smallFilesOf(base));
+  else await saveModel(model, output, "F32");
   await writeJsonAtomic(join(output, "log.json"), log);
 }
 

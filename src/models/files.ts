@@ -71,7 +71,7 @@ export async function loadModel(
   using unfinished = new DisposableStack();
   const shaped = labels ? withLabels(config, labels) : config;
   const stored = Array.from(names.values(), (name) => file.tensors.get(name)!);
-  const origin = { config: labels ? shaped : json, dtype: floatDtypeOf(stored) };
+  const origin = { folder, config: labels ? shaped : json, dtype: floatDtypeOf(stored) };
   const model = unfinished.use(
     family.allocate(device, family.complete(shaped), { ...behavior, origin }),
   );

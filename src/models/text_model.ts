@@ -9,6 +9,7 @@ import type { Tape } from "../autograd/tape.ts";
 import type { ModelInputs } from "../core/batch.ts";
 import { assertOptions, type OptionNames } from "../core/options.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
+import type { Folder } from "../core/storage.ts";
 import { Arena } from "../device/arena.ts";
 import type { Device, Tensor } from "../device/device.ts";
 import type { FloatDtype } from "../formats/mod.ts";
@@ -38,6 +39,8 @@ export const modelNames: OptionNames<ModelOptions> = { dropout: true };
 
 /** The folder that a model was loaded from, as far as it is saved again. */
 export interface ModelOrigin {
+  /** The folder itself, for the small files in it. */
+  readonly folder: Folder;
   /** Its `config.json`. */
   readonly config: ConfigJson;
   /** How it stores values; F32 if tensors differ. */
