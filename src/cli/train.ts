@@ -40,9 +40,10 @@ From text to an adapter, and back to text:
 
 Texts: .jsonl or .csv with the fields prompt and completion (the completions
 are learned), text and label (a classifier is trained), or text; .txt with a
-text in each line or, where blank lines separate them, in each paragraph. A part
-is held out. Its loss is measured while training, the values at which it was
-lowest are kept, and training ends early when it no longer falls.
+text in each line or, where blank lines separate paragraphs of at most 20 lines
+on average, in each paragraph. A part is held out. Its loss is measured while
+training, the values at which it was lowest are kept, and training ends early
+when it no longer falls.
 
 To train longer, give more --epochs or --steps and another --output, or begin
 with what is there: --adapter OLD --output NEW.
