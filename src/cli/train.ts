@@ -187,10 +187,10 @@ async function adapt(
 }
 
 async function saveTrained(
-  { model: base, output }: TrainOptions,
+  { output }: TrainOptions,
   { model, adapter, log }: Trained,
 ): Promise<void> {
-  if (adapter) await adapter.save(output, { baseModelName: base });
+  if (adapter) await adapter.save(output);
   else await saveModel(model, output, "F32");
   await writeJsonAtomic(join(output, "log.json"), log);
 }

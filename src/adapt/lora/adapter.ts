@@ -13,7 +13,13 @@ import { writeAdapter } from "../../formats/mod.ts";
 import { labelsOf } from "../../models/labels.ts";
 import type { AdapterValues, Model } from "../../models/model.ts";
 import { TextModel } from "../../models/text_model.ts";
-import { type Adapter, type SaveAdapterOptions, saveNames, type WeightChange } from "../adapter.ts";
+import {
+  type Adapter,
+  baseNameOf,
+  type SaveAdapterOptions,
+  saveNames,
+  type WeightChange,
+} from "../adapter.ts";
 import { assertFree, attach } from "../attach.ts";
 import { addressOf } from "../sites.ts";
 import { type SiteSpectrum, spectraOf } from "../spectra.ts";
@@ -179,7 +185,8 @@ export class LoraAdapter implements Adapter {
     const [, dropout] = boundsOf(sites.map(({ dropout }) => dropout));
     const labels = model instanceof TextModel && saved.size > 0 ? labelsOf(model) : undefined;
     const task = labels && { taskType: "SEQ_CLS", labels };
-    const record = { updates, saved, fanInFanOut, dropout, promptFormat, ...task };
+    const baseModelName = baseNameOf(model);
+    const record = { updates, baseModelName, saved, fanInFanOut, dropout, promptFormat, ...task };
     await writeAdapter(folder, { ...record, ...options });
     values.file = await adapterFile(folder);
   }
