@@ -1,7 +1,7 @@
 /** Figures of an adapter's spectra over the steps of its training. @module */
 
 import type { Figure } from "../figures/figure.ts";
-import { axis, baseLayout, logAxis } from "../figures/layout.ts";
+import { axis, baseLayout } from "../figures/layout.ts";
 import { line } from "../figures/marks.ts";
 import { palette } from "../figures/palette.ts";
 import type { Axis } from "../figures/plotly_types.ts";
@@ -29,7 +29,7 @@ export function trainingSpectrum(readings: readonly SpectrumReading[], site: num
       const value = ({ sites }: SpectrumReading) => sites[site].singularValues[place];
       return line(readings, stepsOf, value, { color, width: 1.5 }, more);
     }),
-    layout: baseLayout(axis("step"), logAxis("singular value")),
+    layout: baseLayout(axis("step"), axis("singular value", { rangemode: "tozero" })),
   };
 }
 
