@@ -20,7 +20,7 @@
  * | train on your own file of texts | {@link readTexts}, {@link textDataset}, {@link train} |
  * | measure a loss | {@link evaluate} |
  * | use a PEFT folder | {@link loadAdapter}, {@link merge}, {@link swap} |
- * | ask what another rank, α or choice of layers would do | {@link injectUpdates} |
+ * | ask what another rank, weight or choice of sites would do | {@link LoraAdapter.with} |
  * | continue a text | {@link generate}, {@link beamSearch} |
  * | save | {@link saveModel}, `adapter.save` |
  * | write a training loop | {@link Tape}, {@link crossEntropy}, {@link adamW} |

@@ -1,4 +1,4 @@
-/** Put an adapter on a model, merge it, take it out again, and switch to another. */
+/** Put an adapter that defines words on a model, merge it, take it out again, and switch to another. */
 
 import { complete, loadAdapter, loadModel, loadTokenizer } from "@lowrank/core";
 import { merge, openDevice, saveModel, swap, unmerge } from "@lowrank/core";
@@ -9,7 +9,7 @@ using device = await openDevice();
 using model = await loadModel(device, "models/tiny-gpt2");
 const tokenizer = await loadTokenizer("models/tiny-gpt2");
 const say = async (what: string, who = model) =>
-  console.log(`${what}:`, await complete(who, tokenizer, "boat:", { maxNewTokens: 8 }));
+  console.log(`${what}:`, await complete(who, tokenizer, "oak (plant):", { maxNewTokens: 8 }));
 
 await say("the base");
 using adapter = await loadAdapter(model, first);

@@ -124,6 +124,9 @@ export async function openEvaluation(data: GlossData): Promise<Iterable<Batch>> 
 /** Chooses which pairs are evaluated, the same for every run. */
 const evaluationSeed = 2021;
 
+/** What has been sampled and encoded, which all methods of a comparison read. */
+const known = new Map<string, Promise<Iterable<Batch>>>();
+
 /** Batches of a split, which can be read again from the start. */
 export async function openGloss(
   { part, examples, batch, length, window }: GlossData,
@@ -133,7 +136,8 @@ export async function openGloss(
 ): Promise<Iterable<Batch>> {
   const tokenizer = await loadTokenizer(baseFolder);
   const options = { split, part, examples, batch, length, seed, epochs };
-  const batches = await glossBatches(tokenizer, options);
+  const key = JSON.stringify(options), sample = () => glossBatches(tokenizer, options);
+  const batches = await known.getOrInsertComputed(key, sample);
   return window === undefined ? batches : bucketBatches(batches, window, seed);
 }
 

@@ -70,7 +70,7 @@ async function redChecks(folder: string, name: string): Promise<string[]> {
   for (const { id, source } of codeCells(notebook)) {
     const { outputs } = await kernel.execute(source, cellMs);
     const failed = outputs.some((output) =>
-      output.output_type === "error" && output.evalue.startsWith("not held:")
+      output.output_type === "error" && output.evalue.startsWith("check failed:")
     );
     if (failed) red.push(`${name} ${id}`);
   }

@@ -29,7 +29,7 @@ export const faults: readonly Fault[] = [
   fault(
     "00 04",
     "B does not start at zero",
-    `${lora}/adapter.ts`,
+    `${lora}/tensors.ts`,
     "if (plan.B) arena.device.write(B.tensor, plan.B);",
     "arena.device.write(B.tensor, plan.B ?? new Float32Array(B.size).fill(0.01));",
   ),
@@ -163,8 +163,8 @@ export const faults: readonly Fault[] = [
     "03",
     "the formula of activations is four bytes off",
     `${accounting}/gpt2_step.ts`,
-    "activation: forwardBytes(step, shape, updates) + peak.activation",
-    "activation: forwardBytes(step, shape, updates) + 4 + peak.activation",
+    "activation: keptBytes(step, blocks, isFull) + peak.activation",
+    "activation: keptBytes(step, blocks, isFull) + 4 + peak.activation",
   ),
   fault(
     "03",
@@ -240,7 +240,7 @@ export const faults: readonly Fault[] = [
     "08",
     "what is left out of an adapter is not said",
     "src/formats/read_adapter.ts",
-    "leftOut.push(name);",
+    "others.push(name);",
     "void name;",
   ),
 ];

@@ -58,7 +58,7 @@ async function install(): Promise<void> {
   } catch (error) {
     const { message } = error as Error;
     throw new Error(
-      `The lab needs JupyterLab and OpenBLAS from PyPI, and pip did not get it: try again with a network, or use a Jupyter of your own (README, "In notebooks"). ${message}`,
+      `The lab needs JupyterLab and OpenBLAS from PyPI, and pip did not get it: try again with a network, or use a Jupyter of your own (docs/notebooks.md). ${message}`,
     );
   }
   await linkBlas();

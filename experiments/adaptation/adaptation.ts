@@ -1,4 +1,4 @@
-/** Full fine-tuning against LoRA at three ranks, on real text. @module */
+/** Full fine-tuning against LoRA at several ranks, on real text. @module */
 
 import { join } from "node:path";
 import { fromTo, mean } from "../../src/core/numbers.ts";
@@ -13,7 +13,7 @@ import { experiment, judge } from "../frame/mod.ts";
 import type { Claim, Experiment, ExperimentContext, Finding, MadeRun } from "../frame/mod.ts";
 import { glossLoss, planGloss, publishAdapter, shortGlossData } from "../gloss_runs.ts";
 import { learningRateGrid } from "./methods.ts";
-import { adaptationRun, alpha, bestLora, type Method, methods } from "./methods.ts";
+import { adaptationRun, alpha, bestLora, type Method, methodsOf } from "./methods.ts";
 
 type AdaptationRows = Awaited<ReturnType<typeof adaptationRows>>;
 
@@ -124,9 +124,9 @@ export const adaptation: Experiment = experiment({
     `LoRA on every linear layer, α = ${alpha} at every rank: the scaling α/r falls as r grows. ` +
     `Learning rates: the best of ${learningRateGrid.join(", ")} for each method on a validation ` +
     `split. Held-out loss: on ${evaluation.examples} pairs whose words are in no training pair.`,
-  runs: ({ seeds, quick }) =>
+  runs: ({ seeds, quick, full }) =>
     seeds.flatMap((seed) =>
-      methods.map((method) => ({
+      methodsOf(full).map((method) => ({
         ...planGloss(adaptationRun(method, "noun", seed, quick), `${method.label}, seed ${seed}`),
         chosen: method,
       }))

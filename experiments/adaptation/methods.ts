@@ -27,6 +27,10 @@ export const methods: readonly Method[] = [
   ...[1, 4, 16].map(loraMethod),
 ];
 
+/** Those of a job: only `full` has the rank between the smallest and the largest. */
+export const methodsOf = (full: boolean): readonly Method[] =>
+  methods.filter(({ key }) => full || key !== "lora-4");
+
 /** Rates that are tried, the same for every method. */
 export const learningRateGrid: readonly number[] = [3e-4, 1e-3, 3e-3, 1e-2, 3e-2];
 

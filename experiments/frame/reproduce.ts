@@ -7,14 +7,14 @@ import { openInBrowser } from "../../src/core/open_in_browser.ts";
 import { JobBar, unlessStopped, withProgress } from "../../src/core/progress_bar.ts";
 import type { Device, DeviceKind } from "../../src/device/device.ts";
 import { loadMathJax } from "../../src/figures/formula.ts";
+import { JobRecord } from "../../src/figures/job_record.ts";
 import { PageRenderer } from "../../src/figures/page.ts";
 import { ReportFolder } from "../../src/figures/report_folder.ts";
-import { selectExperiments } from "../registry.ts";
+import { experiments, selectExperiments } from "../registry.ts";
 import { expectedSeconds } from "../times.ts";
-import type { Experiment } from "./experiment.ts";
-import { type Found, JobRecord } from "./job_record.ts";
+import type { Experiment, Outcome } from "./experiment.ts";
 import type { ExperimentContext, PlanContext } from "./planned_runs.ts";
-import { factsOf } from "./report_words.ts";
+import { factsOf, words } from "./report_words.ts";
 import { makeShard, type Shard } from "./shard.ts";
 
 /** What to reproduce, and how. */
@@ -54,7 +54,8 @@ export async function reproduce(
   if (advice !== undefined) console.error(advice);
   if (options.shard) return await trainShard(chosen, options.shard, job);
   const folder = await ReportFolder.open(options.out, new PageRenderer(await loadMathJax()));
-  const record = new JobRecord(chosen, await factsOf(device, options));
+  const all = experiments.map(({ name }) => name), facts = await factsOf(device, options);
+  const record = new JobRecord(chosen, all, { ...words, facts });
   await folder.write(record.report(), record.data());
   console.error(`report, which grows as the job runs: ${folder.address}`);
   if (options.open) show(folder.address);
@@ -84,11 +85,12 @@ async function runAll(
     const work = () => experiment.run({ ...job, report });
     const outcome = await unlessStopped(job.signal, work).catch(fails);
     if (!outcome) continue;
-    bar.say(linesOf(record.add(experiment, outcome, performance.now() - started)));
+    record.add(experiment, outcome, performance.now() - started);
+    bar.say(linesOf(name, outcome));
   }
 }
 
-function linesOf({ name, settings, findings }: Found): string {
+function linesOf(name: string, { settings, findings }: Outcome): string {
   if (findings.length === 0) return `${name}: ${settings}`;
   return findings.map(({ claim, found, verdict }) => `${verdict}: ${claim}\n    ${found}`).join(
     "\n",

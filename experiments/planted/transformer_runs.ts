@@ -67,7 +67,7 @@ export function planTransformer(chosen: TransformerRun, source: TextSource, quic
   const { planted, sites, rank, seed } = chosen;
   const { steps, trainingBatches, evaluationBatches } = quick
     ? { steps: 5, trainingBatches: 5, evaluationBatches: 2 }
-    : { steps: 300, trainingBatches: 40, evaluationBatches: 8 };
+    : { steps: 240, trainingBatches: 40, evaluationBatches: 8 };
   const label = `${planted.sites} planted, ${sites} adapted, r = ${rank}, seed ${seed}`;
   return planRun({
     ...{ label, steps, chosen },

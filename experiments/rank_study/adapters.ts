@@ -62,8 +62,9 @@ export async function adapterFolders(
 
 /** Writes a run's adapter as it is shipped, in F16. */
 export async function writeHalf(runFolder: string, folder: string): Promise<string> {
-  const { config, updates } = await readAdapter(join(runFolder, "adapter"));
+  const { config, updates, promptFormat } = await readAdapter(join(runFolder, "adapter"));
   const { fanInFanOut } = config, baseModelName = "tiny-gpt2";
-  await writeAdapter(folder, { updates, fanInFanOut, baseModelName, dtype: "F16" });
+  const record = { updates, fanInFanOut, baseModelName, promptFormat };
+  await writeAdapter(folder, { ...record, dtype: "F16" });
   return folder;
 }

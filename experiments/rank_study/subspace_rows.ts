@@ -16,10 +16,12 @@ import { loadStudy } from "./study.ts";
 /** A way to take an update's directions, the largest first, one a row. */
 type Space = (update: LowRankFactors, metric: InputStatistics) => DenseMatrix;
 
+const metricSpace = "ΔW·S^½";
+
 /** Where the paper looks, where the layer acts, and ΔW's own two sides. */
 const spaces: Readonly<Record<string, Space>> = {
   "A": ({ A }) => rightDirections(A),
-  "ΔW·S^½": (update, metric) => updateDirections(inActivationMetric(update, metric)).right,
+  [metricSpace]: (update, metric) => updateDirections(inActivationMetric(update, metric)).right,
   "ΔW, right": (update) => updateDirections(update).right,
   "ΔW, left": (update) => updateDirections(update).left,
 };
@@ -48,14 +50,23 @@ export type SubspaceRows = Awaited<ReturnType<typeof subspaceRows>>;
 /** Reads the study and compares its updates. */
 export async function subspaceRows(results: readonly RunResult[], context: ExperimentContext) {
   const modules = await loadStudy([smallRank, largeRank], results, context);
-  const found = Object.keys(spaces).map((space) => similaritiesIn(space, modules));
+  const queries = modules.filter(({ site }) => site === "q");
+  // Of a Gaussian update all spaces are alike by chance but that of the inputs' metric.
+  const [plain, inMetric] = ["A", metricSpace].map((space) =>
+    queries.map((module) => controlOf(spaces[space], module))
+  );
+  const found = Object.keys(spaces).map((space) =>
+    similaritiesIn(space, modules, space === metricSpace ? inMetric : plain)
+  );
   return { judged: found.slice(0, 2), drawn: found.slice(2), start: await startGrids(context) };
 }
 
 /** A layer's modules have the same inputs and shapes: they share a control. */
-function similaritiesIn(space: string, modules: readonly AdaptedModule[]): SpaceSimilarity {
-  const controls = modules.filter(({ site }) => site === "q")
-    .map((module) => controlOf(spaces[space], module));
+function similaritiesIn(
+  space: string,
+  modules: readonly AdaptedModule[],
+  controls: readonly Similarity[],
+): SpaceSimilarity {
   const found = modules.map((module) => {
     const { site, layer } = module;
     return { site, layer, ...similarityOf(spaces[space], module), control: controls[layer] };

@@ -12,8 +12,8 @@ const cases: readonly ResidentCase[] = [
   { width: 256, rank: 0, batch: 4, length: 64 },
   { width: 512, rank: 0, batch: 4, length: 64 },
   { width: 512, rank: 8, batch: 4, length: 64 },
-  { width: 512, rank: 0, batch: 8, length: 128 },
-  { width: 512, rank: 8, batch: 8, length: 128 },
+  { width: 256, rank: 0, batch: 16, length: 128 },
+  { width: 256, rank: 8, batch: 16, length: 128 },
 ];
 
 const label = ({ width, rank, batch, length }: ResidentCase): string =>

@@ -6,6 +6,7 @@
  */
 
 import type { Finding } from "../../experiments/frame/mod.ts";
+import { words } from "../../experiments/frame/report_words.ts";
 
 /** The part of `results.json` that the page shows. */
 export interface Results {
@@ -19,17 +20,13 @@ const intro = `# Findings
 has its verdicts. Every rule was written before the run; the report shows it beside the numbers, with
 figures and the settings.
 
-- **reproduced**: our number meets the rule.
-- **not reproduced at this scale**: it does not, with a model of two layers and minutes of training.
-  A larger model may decide otherwise.
-- **not reproduced**: it does not, and scale is no excuse.
-- **differs**: the paper prints a number, and the exact one is another.
-- **holds**, **does not hold**: of claims that the paper does not make.
-- **holds here, not with --full**: such a claim, which a longer job has refuted.
+${words.verdicts.map(([verdict, meaning]) => `- **${verdict}**: ${meaning}.`).join("\n")}
 
 Losses are in nats per token: lower is better, and a difference of 0.1 makes the correct next token
 10% more likely. r is the rank. φ is the share that two sets of directions have in common: 0 for none,
-1 for all. For other symbols, see [Notation](notation.md).
+1 for all. "In A" and "in ΔW" say where the directions are taken from. "In ΔW·S^½" is the inputs' metric:
+there a change counts by what it does to the inputs that the layer really gets, not by its size alone.
+For other symbols, see [Notation](notation.md).
 `;
 
 /** The page as Markdown. */

@@ -1,6 +1,6 @@
 /** The frame of a page: navigation at the side, light and dark. @module */
 
-import { escape } from "./markdown.ts";
+import { escapeHtml } from "../../src/figures/html.ts";
 import { linkBetween, placeOf } from "./repository.ts";
 
 /** A page of the site. */
@@ -58,7 +58,7 @@ th { background: var(--side) }
 export function framed({ place, title, html, navigation, titles }: Page): string {
   const link = (to: string, words: string) => {
     const current = to === place ? ' aria-current="page"' : "";
-    return `<a href="${linkBetween(place, to)}"${current}>${escape(words)}</a>`;
+    return `<a href="${linkBetween(place, to)}"${current}>${escapeHtml(words)}</a>`;
   };
   const groups = navigation.map(([group, paths]) => {
     const links = paths.map((path) =>
@@ -71,7 +71,7 @@ export function framed({ place, title, html, navigation, titles }: Page): string
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escape(title)}${title === "Lowrank" ? "" : " · Lowrank"}</title>
+<title>${escapeHtml(title)}${title === "Lowrank" ? "" : " · Lowrank"}</title>
 <style>${style}
 </style>
 </head>

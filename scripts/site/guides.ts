@@ -1,9 +1,9 @@
 /** The guides of the site, and what they link to. @module */
 
 import { filesUnder, rootPath, sourceText } from "../../tests/support/source_files.ts";
-import type { DrawFormula } from "../../src/figures/html.ts";
+import { type DrawFormula, escapeHtml } from "../../src/figures/html.ts";
 import { framed } from "./frame.ts";
-import { escape, type Guide, renderGuide } from "./markdown.ts";
+import { type Guide, renderGuide } from "./markdown.ts";
 import { renderNotebook } from "./notebook.ts";
 import { placeOf, type Target } from "./repository.ts";
 
@@ -68,7 +68,7 @@ function* codePages(paths: ReadonlySet<string>, guides: Guides): Generator<[stri
   for (const path of paths) {
     const place = placeOf({ kind: "code", path, anchor: "" });
     const html = `<h1><code>${path}</code></h1>\n<pre><code>${
-      escape(sourceText(path))
+      escapeHtml(sourceText(path))
     }</code></pre>`;
     yield [place, framed({ place, title: path, html, navigation, titles })];
   }

@@ -1,5 +1,6 @@
 /** Guides from Markdown. @module */
 
+import { escapeHtml } from "../../src/figures/html.ts";
 import { Marked, type Tokens } from "npm:marked@18.2.1";
 import { linkBetween, placeOf, type Target, targetOf } from "./repository.ts";
 
@@ -9,12 +10,6 @@ export interface Guide {
   readonly html: string;
   /** What its links lead to. */
   readonly targets: readonly Target[];
-}
-
-/** Text in HTML. */
-export function escape(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
-    .replaceAll('"', "&quot;");
 }
 
 /** A heading's anchor, as GitHub makes it. */
@@ -41,10 +36,10 @@ export function renderGuide(path: string, text: string): Guide {
       },
       link({ href, tokens }) {
         const inner = this.parser.parseInline(tokens), to = hrefOf(href);
-        return to === undefined ? inner : `<a href="${escape(to)}">${inner}</a>`;
+        return to === undefined ? inner : `<a href="${escapeHtml(to)}">${inner}</a>`;
       },
       image({ href, text }: Tokens.Image) {
-        return `<img src="${escape(hrefOf(href)!)}" alt="${escape(text)}">`;
+        return `<img src="${escapeHtml(hrefOf(href)!)}" alt="${escapeHtml(text)}">`;
       },
       table(token) {
         const row = (cells: Tokens.TableCell[], tag: string) =>

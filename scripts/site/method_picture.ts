@@ -4,6 +4,8 @@
  * @module
  */
 
+import { grouped } from "../../src/core/numbers.ts";
+
 const width = 860, height = 330;
 
 /** The example under the boxes: one matrix of GPT-3 175B, at the rank of the paper's abstract. */
@@ -40,8 +42,6 @@ const rect = ({ x, y, width, height, kind }: Box): string =>
 
 const text = (kind: string, x: number, y: number, words: string): string =>
   `<text class="${kind}" x="${x}" y="${y}">${words}</text>`;
-
-const grouped = (value: number): string => value.toLocaleString("en-US");
 
 /** W is a square, B tall and thin, A low and wide: their shapes are what the method is. */
 export function methodPicture(): string {

@@ -1,8 +1,8 @@
 /** Notebooks as pages to read: text, code, and the outputs that they are committed with. @module */
 
-import type { DrawFormula } from "../../src/figures/html.ts";
+import { type DrawFormula, escapeHtml } from "../../src/figures/html.ts";
 import { pictureSource } from "../../src/figures/picture.ts";
-import { escape, type Guide, renderGuide } from "./markdown.ts";
+import { type Guide, renderGuide } from "./markdown.ts";
 
 interface Cell {
   readonly cell_type: string;
@@ -23,7 +23,7 @@ export function renderNotebook(path: string, json: string, draw: DrawFormula): G
   const { cells } = JSON.parse(json) as { readonly cells: readonly Cell[] };
   const parts = cells.map((cell): Guide => {
     if (cell.cell_type === "markdown") return withFormulas(path, textOf(cell.source), draw);
-    const code = `<pre><code>${escape(textOf(cell.source))}</code></pre>`;
+    const code = `<pre><code>${escapeHtml(textOf(cell.source))}</code></pre>`;
     const outputs = (cell.outputs ?? []).map(outputOf);
     return { title: "", html: [code, ...outputs].join("\n"), targets: [] };
   });
@@ -55,5 +55,5 @@ function outputOf({ data = {}, text }: NonNullable<Cell["outputs"]>[number]): st
   const svg = data["image/svg+xml"], html = data["text/html"];
   if (svg !== undefined) return `<p><img src="${pictureSource(textOf(svg))}" alt="figure"></p>`;
   if (html !== undefined) return `<div class="wide">${textOf(html)}</div>`;
-  return `<pre class="output">${escape(textOf(data["text/plain"] ?? text ?? ""))}</pre>`;
+  return `<pre class="output">${escapeHtml(textOf(data["text/plain"] ?? text ?? ""))}</pre>`;
 }

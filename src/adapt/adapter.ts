@@ -2,6 +2,7 @@
 
 import type { Parameter } from "../autograd/parameter.ts";
 import type { OptionNames } from "../core/options.ts";
+import { quote } from "../core/quote.ts";
 import type { Shape } from "../core/shape.ts";
 import type { Tensor } from "../device/device.ts";
 import type { FloatDtype } from "../formats/mod.ts";
@@ -56,4 +57,14 @@ export interface Adapter extends AppliedAdapter, Disposable {
    * @throws {RangeError} when the method does not change weights and so cannot be merged.
    */
   weightChanges(): readonly WeightChange[];
+}
+
+/**
+ * Throws unless it is an adapter: callers without types may pass its updates.
+ *
+ * @throws {TypeError} then.
+ */
+export function assertAdapter(action: string, adapter: Adapter): void {
+  if (typeof adapter?.weightChanges === "function") return;
+  throw new TypeError(`${action} needs an adapter, found ${quote(adapter)}`);
 }

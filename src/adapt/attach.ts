@@ -1,7 +1,8 @@
 /** Putting adaptations on a base model, which is frozen while they are there. @module */
 
 import type { Parameter } from "../autograd/parameter.ts";
-import type { AppliedAdapter, Model } from "../models/model.ts";
+import { grouped } from "../core/numbers.ts";
+import { type AppliedAdapter, assertModel, type Model } from "../models/model.ts";
 import type { Adaptation } from "../nn/adaptation.ts";
 
 /** A linear layer or a place, and what is to adapt it. */
@@ -15,18 +16,18 @@ export interface JoinOptions {
 
 /** Throws a `RangeError` for a model that has an adapter, unless this one may join it. */
 export function assertFree(
-  { adapters }: Model,
+  model: Model,
   { onTop = false }: JoinOptions,
   action: string,
 ): void {
+  assertModel(action, model);
+  const { adapters } = model;
   if (onTop || adapters.size === 0) return;
   const values = [...adapters].flatMap(({ parameters }) => parameters)
     .reduce((sum, { size }) => sum + size, 0);
   throw new RangeError(
-    `${action} needs a model without an adapter, found one of ${
-      values.toLocaleString("en-US")
-    } values ` +
-      "on it: call its remove(), or pass onTop: true to have both act together",
+    `${action} needs a model without an adapter, found one of ${grouped(values)} values on it: ` +
+      "call its remove(), or pass onTop: true to have both act together",
   );
 }
 

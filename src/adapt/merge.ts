@@ -4,8 +4,8 @@ import type { Weight } from "../autograd/weight.ts";
 import { formatShape, sameShape, type Shape } from "../core/shape.ts";
 import { Arena } from "../device/arena.ts";
 import type { Tensor } from "../device/device.ts";
-import type { Model } from "../models/model.ts";
-import type { Adapter } from "./adapter.ts";
+import { assertModel, type Model } from "../models/model.ts";
+import { type Adapter, assertAdapter } from "./adapter.ts";
 import { copyTensor } from "./copy_tensor.ts";
 import type { LoraAdapter } from "./lora/adapter.ts";
 import type { LoraSite } from "./lora/lora_site.ts";
@@ -46,6 +46,8 @@ export function merge<M extends Model>(
   model: M,
   adapters: Adapter | readonly Adapter[],
 ): Merged<M> {
+  assertModel("merge", model);
+  for (const adapter of [adapters].flat()) assertAdapter("merge", adapter);
   const changes = [adapters].flat().flatMap((adapter) => adapter.weightChanges());
   for (const { name, shape } of changes) assertTensor(model, name, shape);
   const entries = [...new Map(changes.map(({ name, shape }) => [name, { name, shape }])).values()];
@@ -113,12 +115,14 @@ export function unmerge<M extends Model>(merged: Merged<M>): M {
  * const config = parseGpt2Config({ vocab_size: 8, n_positions: 8, n_embd: 8, n_layer: 1, n_head: 2 });
  * using model = initGpt2(device, config, { seed: 1 });
  * using first = injectLora(model, { rank: 2, sites: ["q", "v"], seed: 1 });
- * using second = injectLora(model, { rank: 2, sites: ["q", "v"], seed: 2 });
+ * using second = injectLora(model, { rank: 2, sites: ["q", "v"], seed: 2, onTop: true });
  * using merged = merge(model, first);
  * swap(merged, first, second);
  * ```
  */
 export function swap<M extends Model>(merged: Merged<M>, from: LoraAdapter, to: LoraAdapter): void {
+  assertModel("swap", merged);
+  for (const adapter of [from, to]) assertAdapter("swap", adapter);
   const exchanges = [[from, -1], [to, 1]] as const;
   for (const [{ sites }] of exchanges) for (const site of sites) assertOwned(merged, site);
   for (const [{ sites }, sign] of exchanges) {

@@ -11,7 +11,8 @@ import { deltaWeight } from "../core/low_rank_update.ts";
 import { assertOptions } from "../core/options.ts";
 import { assertStoredFinite } from "../formats/finite_values.ts";
 import type { FloatDtype } from "../formats/mod.ts";
-import type { Model } from "../models/model.ts";
+import { assertModel, type Model } from "../models/model.ts";
+import { assertAdapter } from "./adapter.ts";
 import type { Linear } from "../nn/linear.ts";
 import type { LoraAdapter } from "./lora/adapter.ts";
 import type { LoraSite } from "./lora/lora_site.ts";
@@ -81,6 +82,8 @@ export async function mergeReport(
 ): Promise<MergeReport> {
   assertOptions("mergeReport", options, { dtype: true });
   const { dtype = "F32" } = options;
+  assertModel("mergeReport", model);
+  for (const adapter of [adapters].flat()) assertAdapter("mergeReport", adapter);
   const sites = [adapters].flat().flatMap(({ sites }) => sites);
   for (const { linear: { weight } } of sites) assertTensor(model, weight.name, weight.shape);
   const byLayer = Map.groupBy(sites, ({ module }) => module), weights: MergedWeight[] = [];

@@ -1,9 +1,10 @@
 /** Sites of a live model: which output rows of which linear layers an adapter changes. @module */
 
 import * as architectures from "../architectures/layer_sites.ts";
+import { assertRecord } from "../core/json.ts";
 import type { RowRange } from "../core/row_range.ts";
 import { type SiteAddress, type SiteRole, siteRoles } from "../core/site.ts";
-import type { Model } from "../models/model.ts";
+import { assertModel, type Model } from "../models/model.ts";
 import type { Linear } from "../nn/linear.ts";
 
 export type { SiteSelection } from "../architectures/layer_sites.ts";
@@ -40,6 +41,8 @@ export interface Site {
  * ```
  */
 export function selectSites(model: Model, selection: architectures.SiteSelection): Site[] {
+  assertModel("selectSites", model);
+  assertRecord("the selection of sites", selection);
   return architectures.selectLayerSites(model.linears.map(layerOf), selection).map(liveSite);
 }
 

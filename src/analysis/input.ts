@@ -7,6 +7,8 @@
 import { ShapeError } from "../core/errors.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { assertUpdate, type LowRankFactors, updateName } from "../core/low_rank_update.ts";
+import { isRecord } from "../core/json.ts";
+import { quote } from "../core/quote.ts";
 import { formatShape, type Shape } from "../core/shape.ts";
 import { assertFinite, type DenseMatrix, type LargeMatrix, transposed } from "../linalg/mod.ts";
 
@@ -26,7 +28,9 @@ export interface CheckedFactors {
 /** How messages name an update. */
 export function nameOf(factors: LowRankFactors): string {
   const name = updateName(factors);
-  return "module" in factors ? `the update of ${name}` : name;
+  return typeof factors === "object" && factors && "module" in factors
+    ? `the update of ${name}`
+    : name;
 }
 
 /**
@@ -59,6 +63,13 @@ export function toDense(matrix: Matrix, what: string): DenseMatrix {
 
 /** A matrix of checked shape in the same memory; its values are not checked. */
 export function toLarge(matrix: Matrix, what: string): LargeMatrix {
+  if (!isMatrix(matrix)) {
+    throw new TypeError(
+      `${what} must be { shape: [rows, columns], data } or { rows, columns, data }, found ${
+        quote(matrix)
+      }`,
+    );
+  }
   const { data } = matrix;
   const shape: Shape = "shape" in matrix ? matrix.shape : [matrix.rows, matrix.columns];
   if (shape.length !== 2 || shape[0] === 0 || shape[1] === 0) {
@@ -76,6 +87,10 @@ export function toLarge(matrix: Matrix, what: string): LargeMatrix {
   }
   return { rows: shape[0], columns: shape[1], data };
 }
+
+const isMatrix = (value: unknown): boolean =>
+  isRecord(value) && ArrayBuffer.isView(value.data) &&
+  (Array.isArray(value.shape) || "rows" in value);
 
 /** A matrix as a tensor in the same memory. */
 export function toTensor({ rows, columns, data }: LargeMatrix): HostTensor {

@@ -1,6 +1,7 @@
 /** The tape: it owns every intermediate of a step and records how to differentiate it. @module */
 
 import { fill, scaleAdd } from "../../kernels/elementwise/kernel.ts";
+import { assertOptions } from "../core/options.ts";
 import { assertSeed, hash32 } from "../core/random.ts";
 import { formatShape, type Shape } from "../core/shape.ts";
 import type { Device, Tensor } from "../device/device.ts";
@@ -74,9 +75,12 @@ export class Tape extends Scope {
   /**
    * Starts an empty tape.
    *
+   * @throws {TypeError} when an option does not exist.
    * @throws {RangeError} when the seed is not a whole number in [0, 2^32).
    */
-  constructor(device: Device, { record = true, dropoutSeed, onLinear }: TapeOptions = {}) {
+  constructor(device: Device, options: TapeOptions = {}) {
+    assertOptions("a tape", options, { record: true, dropoutSeed: true, onLinear: true });
+    const { record = true, dropoutSeed, onLinear } = options;
     if (dropoutSeed !== undefined) assertSeed(dropoutSeed);
     super(device);
     this.#gradients = new Gradients(device);

@@ -1,5 +1,6 @@
 /** Parsers of option values; commander puts the option's name before their messages. @module */
 
+import { isTemplate } from "../core/prompt_format.ts";
 import { InvalidArgumentError, Option } from "./commander.ts";
 
 /** A whole number, 0 or more. */
@@ -97,7 +98,7 @@ export function shareOrFile(text: string): number | string {
 /** A text around `{prompt}`, in which `\\n` and `\\t` stand for a line break and a tab. */
 export function template(text: string): string {
   const shown = text.replaceAll("\\n", "\n").replaceAll("\\t", "\t");
-  if (shown.split("{prompt}").length === 2) return shown;
+  if (isTemplate(shown)) return shown;
   throw new InvalidArgumentError("It must contain {prompt} once.");
 }
 

@@ -9,6 +9,7 @@ import { collect, modelFolder, positiveNumber, template } from "./arguments.ts";
 import type { Command } from "./commander.ts";
 import { type CommonOptions, loadAdapted, note, openChosen, print } from "./common.ts";
 import { assertModelFolder } from "./model_folder.ts";
+import { assertForLabels, templateFor } from "./train_data.ts";
 
 interface EvaluateOptions extends CommonOptions {
   readonly model: string;
@@ -54,7 +55,8 @@ async function run(options: EvaluateOptions): Promise<void> {
   const { train: batches, notes } = textDataset(model, tokenizer, texts, {
     validation: 0,
     batch: options.batchSize,
-    format: formatOf(options, model),
+    // As the option says, else as in training, else as training would.
+    format: templateFor(texts, options.promptTemplate) ?? recordedFormat(model),
   });
   for (const line of [texts.description, ...notes.slice(1)]) note(options, line);
   const found = await evaluate(model, batches);
@@ -66,26 +68,17 @@ async function run(options: EvaluateOptions): Promise<void> {
 
 /** Refuses texts that the model is not for. */
 function assertKind(
-  { kind, description }: Texts,
+  texts: Texts,
   labels: readonly string[] | undefined,
-  { model, promptTemplate }: EvaluateOptions,
+  { model }: EvaluateOptions,
 ): void {
-  if (labels && kind !== "labeled") {
-    throw new RangeError(`a classifier needs texts with labels, found ${description}`);
-  }
-  if (!labels && kind === "labeled") {
-    throw new RangeError(
-      `texts with labels need a classifier, found a language model in ${model}: train one with ` +
-        "lowrank train --data, and give it with --adapter",
-    );
-  }
-  if (promptTemplate === undefined || kind === "prompted") return;
-  throw new RangeError(`--prompt-template needs texts with prompts, found ${description}`);
+  assertForLabels(texts, labels);
+  if (labels || texts.kind !== "labeled") return;
+  throw new RangeError(
+    `texts with labels need a classifier, found a language model in ${model}: train one with ` +
+      "lowrank train --data, and give it with --adapter",
+  );
 }
-
-/** How prompts are written: as the option says, else as in training, else as training would. */
-const formatOf = ({ promptTemplate }: EvaluateOptions, model: TextModel) =>
-  promptTemplate === undefined ? recordedFormat(model) : { template: promptTemplate };
 
 /** The share of the texts whose most likely label is theirs. */
 async function accuracyOn(model: TextModel, batches: readonly Batch[]): Promise<number> {

@@ -9,7 +9,7 @@ export const examples: Readonly<Record<string, string>> = {
   memory: "memory gpt2 --rank 4 --batch 8 --length 512",
   paper: "paper table5",
   logits: "logits --model base --input in.json --output out.safetensors",
-  gradients: "gradients --model base --input in.json --case one --output g.safetensors",
+  gradients: "gradients --model base --input in.json --case a --output g.safetensors",
   merge: `merge --model ${model} --adapter out --output merged`,
   inspect: `inspect ${adapter} --base ${model}`,
   compare: `compare ${adapter} models/rank-study/qv-r8-seed2`,

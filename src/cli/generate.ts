@@ -11,6 +11,7 @@ import {
   labelsOf,
   promptFormatOf,
   type TextModel,
+  usualLength,
 } from "../models/mod.ts";
 import { encodePrompt, loadTokenizer, type Tokenizer } from "../tokenizer/mod.ts";
 import { collect, modelFolder, positiveNumber, temperature } from "./arguments.ts";
@@ -48,7 +49,7 @@ export function addGenerate(program: Command): void {
     .option("--data <file>", "prompts to continue: .jsonl, .csv or .txt")
     .option(
       "--max-new-tokens <n>",
-      "maximum number of new tokens (default: 32, or as many as fit)",
+      "maximum number of new tokens (default: 64, or as many as fit)",
       positiveNumber,
     )
     .option("--temperature <t>", "0 takes the most likely token, above 0 samples", temperature, 0)
@@ -122,26 +123,20 @@ async function answerTo(
   signal?: AbortSignal,
 ): Promise<Answer> {
   const input = encodePrompt(tokenizer, prompt, promptFormatOf(model));
-  const { endOfText: stopToken } = tokenizer, maxNewTokens = roomFor(input, model, options);
-  const { beams, temperature, topK, seed } = options, most = { maxNewTokens, stopToken };
+  assertFits(input, model);
+  const { endOfText: stopToken } = tokenizer, { beams, temperature, topK, seed } = options;
+  const most = { maxNewTokens: options.maxNewTokens ?? usualLength(model, input), stopToken };
   const tokens = beams
     ? [...(await beamSearch(model, input, { ...most, beams })).tokens]
     : await sample(generate(model, input, { ...most, temperature, topK, seed, signal }));
   return { prompt, tokens, text: completionText(model, tokenizer, tokens) };
 }
 
-/** How many tokens an answer may have: as many as was asked for, or else 32 if they fit. */
-function roomFor(
-  { length }: readonly number[],
-  { positions }: TextModel,
-  { maxNewTokens }: GenerateOptions,
-): number {
-  if (length >= positions) {
-    throw new RangeError(
-      `a prompt must be shorter than the model's ${positions} tokens, found ${length}: shorten it`,
-    );
-  }
-  return maxNewTokens ?? Math.min(32, positions - length);
+function assertFits({ length }: readonly number[], { positions }: TextModel): void {
+  if (length < positions) return;
+  throw new RangeError(
+    `a prompt must be shorter than the model's ${positions} tokens, found ${length}: shorten it`,
+  );
 }
 
 async function sample(made: AsyncIterable<number>): Promise<number[]> {

@@ -1,5 +1,6 @@
 /** Training progress on standard error. @module */
 
+import { durationText } from "../core/job_time.ts";
 import { grouped } from "../core/numbers.ts";
 import { terminalLine } from "../core/terminal_text.ts";
 import type { CompileReport } from "../device/mod.ts";
@@ -32,7 +33,12 @@ export function progressOf(options: CommonOptions, course: Course): (event: Step
     const isDue = now - last >= (isTerminal ? terminalMs : pipeMs);
     if (options.quiet || !(isDue || isEnd || (event.heldOut && !isTerminal))) return;
     last = now;
-    const line = lineOf(event, course, heldOut, isEnd ? `${seconds(now - begun)} in all` : speed);
+    const line = lineOf(
+      event,
+      course,
+      heldOut,
+      isEnd ? `${durationText(now - begun)} in all` : speed,
+    );
     if (isTerminal) replaceLine(isEnd ? "" : terminalLine(line));
     if (!isTerminal || isEnd) note(options, line);
   };
@@ -57,13 +63,8 @@ function paceOf({ steps, batches }: Course): (event: StepEvent) => string {
     ms += event.ms;
     done++;
     const left = (performance.now() - begun) / done * (steps - event.step - 1);
-    return `${grouped(Math.round(1000 * tokens / ms))} tokens/s, ${seconds(left)} left`;
+    return `${grouped(Math.round(1000 * tokens / ms))} tokens/s, ${durationText(left)} left`;
   };
-}
-
-function seconds(ms: number): string {
-  const whole = Math.round(ms / 1000), minutes = Math.floor(whole / 60);
-  return minutes === 0 ? `${whole} s` : `${minutes} min ${whole % 60} s`;
 }
 
 const replaceLine = (line: string): void =>

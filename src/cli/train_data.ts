@@ -44,7 +44,7 @@ export async function readTrainData(
   const { model, adapter, validation, batchSize: batch = 8, seed } = options;
   const known = own ?? (adapter && await readAdapterLabels(adapter) || undefined);
   const tokenizer = await loadTokenizer(model), texts = await readTexts(data, known);
-  const labels = labelsOf(texts, known);
+  const labels = labelsIn(texts, known);
   const heldOut = typeof validation === "string" ? await readTexts(validation, labels) : validation;
   const format = await formatOf(options, texts);
   const dataset = textDataset({ positions }, tokenizer, texts, {
@@ -74,27 +74,36 @@ function exampleOf({ kind, rows: [first] }: Texts): string | undefined {
 }
 
 /** The names of a file's labels; throws where the model and the file do not ask for the same. */
-function labelsOf(
+function labelsIn(
   texts: Texts,
   known: readonly string[] | undefined,
 ): readonly string[] | undefined {
-  if (texts.kind === "labeled") return texts.labels;
-  if (known === undefined) return undefined;
-  throw new RangeError(
-    `a classifier needs texts with labels, found ${texts.description}`,
-  );
+  assertForLabels(texts, known);
+  return texts.kind === "labeled" ? texts.labels : undefined;
+}
+
+/** Throws where a classifier gets texts without labels. */
+export function assertForLabels({ kind, description }: Texts, labels?: readonly string[]): void {
+  if (labels === undefined || kind === "labeled") return;
+  throw new RangeError(`a classifier needs texts with labels, found ${description}`);
 }
 
 /** How prompts are written: as the options say, else as the adapter remembers. */
 async function formatOf(
   { promptTemplate, adapter }: DataOptions,
-  { kind, description }: Texts,
+  texts: Texts,
 ): Promise<Partial<PromptFormat> | undefined> {
-  if (promptTemplate === undefined) {
-    return adapter === undefined
-      ? undefined
-      : (await readAdapter(adapter, { withSaved: true })).promptFormat;
-  }
-  if (kind === "prompted") return { template: promptTemplate };
+  const said = templateFor(texts, promptTemplate);
+  if (said || adapter === undefined) return said;
+  return (await readAdapter(adapter, { withSaved: true })).promptFormat;
+}
+
+/** The format that `--prompt-template` gives, if it is given; throws where there are no prompts. */
+export function templateFor(
+  { kind, description }: Texts,
+  template: string | undefined,
+): Partial<PromptFormat> | undefined {
+  if (template === undefined) return undefined;
+  if (kind === "prompted") return { template };
   throw new RangeError(`--prompt-template needs texts with prompts, found ${description}`);
 }

@@ -1,6 +1,9 @@
 /** What `train` was asked to do, checked before the model is loaded. @module */
 
 import { fileDigests } from "../core/digest.ts";
+import { boundsOf } from "../core/numbers.ts";
+import { assertAdapterFolder } from "../formats/folder_kind.ts";
+import { readAdapter } from "../formats/mod.ts";
 import type { JsonRecord, MethodSpec, RunSpec, TrainingSpec } from "../runs/mod.ts";
 import { type Batch, defaultPatience, defaultSettings } from "../train/mod.ts";
 import { batchExample, readBatchFile } from "./batches.ts";
@@ -56,8 +59,9 @@ export async function readRequest(options: TrainOptions): Promise<TrainRequest> 
     ? { training: {}, method: undefined }
     : await readTrainConfig(config);
   const usual = adapter || data ? { kind: "lora" } : {};
-  const method = methodOf(options, configuredMethod ?? usual);
-  if (adapter) assertContinues(options, method);
+  const asked = methodOf(options, configuredMethod ?? usual);
+  if (adapter) assertContinues(options, asked);
+  const method = adapter ? await methodOfAdapter(adapter) : asked;
   await assertOutput(options, method.kind);
   const material = data === undefined
     ? await readBatches(options.batches!, options)
@@ -98,6 +102,15 @@ async function readData(
   return { batches: train, validation, ...told, data: identity, defaults };
 }
 
+/** The method of an adapter that is trained further: the highest rank and the largest scaling of its sites. */
+async function methodOfAdapter(folder: string): Promise<MethodSpec> {
+  await assertAdapterFolder(folder);
+  const { updates } = await readAdapter(folder, { updatesOnly: true });
+  const [, rank] = boundsOf(updates.map(({ A }) => A.shape[0]));
+  const [, scaling] = boundsOf(updates.map(({ scaling }) => Math.abs(scaling)));
+  return { kind: "lora", rank, alpha: rank * scaling };
+}
+
 /** A new head is trained in full beside an adapter. */
 const withHead = (method: MethodSpec, { newLabels }: Material): MethodSpec =>
   method.kind === "lora" && newLabels ? { ...method, modulesToSave: ["score"] } : method;
@@ -120,6 +133,7 @@ function settingsOf(
     steps: steps ?? (epochs && epochs * batches.length) ?? below.steps,
   });
 }
+
 async function assertOutput(
   { model, adapter, output }: TrainOptions,
   kind: string,

@@ -54,6 +54,15 @@ export function parseJson(bytes: Uint8Array): unknown {
   }
 }
 
+/** The value of a text inside of another file, such as a header; undefined where it is not JSON. */
+export function jsonValue(text: string): unknown {
+  try {
+    return parseJson(new TextEncoder().encode(text));
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * Parses the JSON of a file or an address, which errors name.
  *

@@ -3,6 +3,7 @@
 import { ShapeError } from "./errors.ts";
 import { fitsFloat32 } from "./float32.ts";
 import type { HostTensor } from "./host_tensor.ts";
+import { isRecord } from "./json.ts";
 import { quote } from "./quote.ts";
 import { formatShape, type Shape, sizeOf } from "./shape.ts";
 import { type SiteAddress, siteName } from "./site.ts";
@@ -22,7 +23,8 @@ export interface LowRankUpdate extends SiteAddress, LowRankFactors {}
 
 /** How messages name an update: by its site, if it has one. */
 export function updateName(update: LowRankFactors | LowRankUpdate): string {
-  return "module" in update ? siteName(update) : "the update";
+  const isSite = isRecord(update) && "module" in update;
+  return isSite ? siteName(update as LowRankUpdate) : "the update";
 }
 
 /**
@@ -60,10 +62,10 @@ export function assertUpdate(update: LowRankFactors | LowRankUpdate, weight?: Sh
 
 /** Callers without types may pass an adapter, or a list of updates. */
 function assertFactors(update: LowRankFactors): void {
-  const { A, B } = update ?? {},
-    isTensor = (factor?: HostTensor) => Array.isArray(factor?.shape) && factor.data;
+  const { A, B } = isRecord(update) ? update : {} as Partial<LowRankFactors>;
+  const isTensor = (factor?: HostTensor) => Array.isArray(factor?.shape) && factor.data;
   if (isTensor(A) && isTensor(B)) return;
-  const found = update && "sites" in update
+  const found = isRecord(update) && "sites" in update
     ? "an adapter: take adapter.spectra(), or one of the updates in await adapter.read()"
     : Array.isArray(update)
     ? "a list: take its members one by one"

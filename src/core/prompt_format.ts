@@ -40,11 +40,14 @@ export function assertPromptFormat(what: string, value: unknown): asserts value 
         `nothing else, found ${quote(value)}`,
     );
   }
-  if (value.template.split(slot).length === 2) return;
+  if (isTemplate(value.template)) return;
   throw new RangeError(
     `the template of ${what} must contain ${slot} once, found ${quote(value.template)}`,
   );
 }
+
+/** Whether a text says once where the prompt goes. */
+export const isTemplate = (text: string): boolean => text.split(slot).length === 2;
 
 function hasFields(value: unknown): value is PromptFormat {
   return isRecord(value) && isText(value.template) && isText(value.separator) &&

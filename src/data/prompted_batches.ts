@@ -5,7 +5,7 @@ import { assertPromptFormat, plainPrompt, type PromptFormat } from "../core/prom
 import { assertOptions, type OptionNames } from "../core/options.ts";
 import { quote } from "../core/quote.ts";
 import { Random } from "../core/random.ts";
-import { encodePrompt, endOfTextOf } from "../tokenizer/prompt.ts";
+import { assertTokenizer, encodePrompt, endOfTextOf } from "../tokenizer/prompt.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { type BatchSize, checkBatchSize, packBatches, type TokenRow } from "./token_rows.ts";
 
@@ -118,6 +118,7 @@ export class PromptedBatches implements Iterable<Batch> {
 
   /** Encodes the texts; see {@link promptedBatches}. */
   constructor(tokenizer: Tokenizer, texts: readonly PromptedText[], options: SampleOptions) {
+    assertTokenizer("promptedBatches", tokenizer);
     assertOptions("promptedBatches", options, sampleNames);
     this.promptFormat = { ...usualFormat, ...options.format };
     assertPromptFormat("the format of prompts", this.promptFormat);

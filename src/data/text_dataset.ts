@@ -2,11 +2,14 @@
 
 import type { Batch } from "../core/batch.ts";
 import { howMany } from "../core/how_many.ts";
+import { assertOptions, type OptionNames } from "../core/options.ts";
 import { assertPromptFormat, type PromptFormat } from "../core/prompt_format.ts";
+import { quote } from "../core/quote.ts";
 import { Random } from "../core/random.ts";
-import { endOfTextOf } from "../tokenizer/prompt.ts";
+import { assertTokenizer, endOfTextOf } from "../tokenizer/prompt.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
-import { fates, type FittedText, fitTexts, formatFor, type TextRow } from "./text_rows.ts";
+import { fates, type FittedText, fitTexts, formatFor } from "./text_rows.ts";
+import type { RowOptions, TextRow } from "./text_rows.ts";
 import type { Texts } from "./texts.ts";
 import { checkBatchSize, packBatch } from "./token_rows.ts";
 
@@ -25,6 +28,13 @@ export interface TextDatasetOptions {
   readonly format?: Partial<PromptFormat>;
 }
 
+const optionNames: OptionNames<TextDatasetOptions> = {
+  validation: true,
+  batch: true,
+  seed: true,
+  format: true,
+};
+
 /** Batches to train on, and batches that training never sees. */
 export interface TextDataset {
   /** One pass over the texts to train on, in random order. */
@@ -41,7 +51,8 @@ export interface TextDataset {
  *
  * @param model The model's positions are the most tokens in a row.
  * @throws {RangeError} when no text is left to train on, or an option is out of range.
- * @throws {TypeError} when the tokenizer has no end-of-text token.
+ * @throws {TypeError} when the tokenizer has no end-of-text token, the texts are none, or an option does not
+ * exist.
  *
  * @example
  * ```ts
@@ -59,42 +70,66 @@ export interface TextDataset {
  * ```
  */
 export function textDataset(
-  { positions }: { readonly positions: number },
+  model: { readonly positions: number },
   tokenizer: Tokenizer,
   texts: Texts,
-  { validation, batch = 8, seed = 0, format: given }: TextDatasetOptions = {},
+  options: TextDatasetOptions = {},
 ): TextDataset {
-  const format = formatFor(texts, given), fit = { tokenizer, length: positions, format };
+  assertWhole(model, tokenizer, texts);
+  assertOptions("textDataset", options, optionNames);
+  const { positions } = model, { batch = 8, seed = 0 } = options;
   checkBatchSize({ batch, length: positions });
+  const format = formatFor(texts, options.format);
   assertPromptFormat("the format of prompts", format);
-  const random = new Random(seed), all = shuffled(fitTexts(texts, fit), random.split(1));
-  const [heldOut, kept] = isTexts(validation)
-    ? [fitTexts(sameKind(validation, texts), fit), all]
-    : splitAt(all, heldOutCount(all.length, validation));
-  const rows = shuffled(rowsOf(kept), random.split(2));
+  const split = splitTexts(texts, options, { tokenizer, length: positions, format });
+  const rows = shuffled(rowsOf(split.kept), new Random(seed).split(2));
   if (rows.length === 0) {
     throw new RangeError(`training needs a text of at most ${positions} tokens, found none`);
   }
   const padding = endOfTextOf(tokenizer), promptFormat = promptsOf(texts, format);
   const pack = { batch, positions, padding, promptFormat };
-  const share = isTexts(validation)
-    ? validation.description
-    : shareText(heldOut.length, all.length);
-  const how = isTexts(validation) ? share : `${share}, seed ${seed}`;
   return {
     train: packRows(rows, pack),
-    validation: packRows(rowsOf(heldOut).toSorted(byLength), pack),
-    notes: [
-      `${howMany(kept.length, "text")} to train on, ${heldOut.length} held out (${how})`,
-      ...lengthNotes(texts.kind, [...heldOut, ...kept], positions),
-    ],
+    validation: packRows(rowsOf(split.heldOut).toSorted(byLength), pack),
+    notes: notesOf(texts, split, positions),
   };
 }
 
-const isTexts = (validation: number | Texts | undefined): validation is Texts =>
-  typeof validation === "object";
+/** Callers without types may leave something out, or pass the name of a file as texts. */
+function assertWhole(model: { positions: number }, tokenizer: Tokenizer, texts: Texts): void {
+  if (!Number.isInteger(model?.positions)) {
+    throw new TypeError(`textDataset needs a model, found ${quote(model)}`);
+  }
+  assertTokenizer("textDataset", tokenizer);
+  if (Array.isArray(texts?.rows)) return;
+  throw new TypeError(
+    `textDataset needs texts, as in textDataset(model, tokenizer, await readTexts(file)), found ${
+      quote(texts)
+    }`,
+  );
+}
 
-const shareText = (count: number, all: number) => `${Number((100 * count / all).toPrecision(2))}%`;
+/** Texts to train on, those that are held out, and how they were chosen. */
+interface Split {
+  readonly kept: readonly FittedText[];
+  readonly heldOut: readonly FittedText[];
+  readonly how: string;
+}
+
+function splitTexts(
+  texts: Texts,
+  { validation, seed = 0 }: TextDatasetOptions,
+  fit: RowOptions,
+): Split {
+  const all = shuffled(fitTexts(texts, fit), new Random(seed).split(1));
+  if (typeof validation === "object") {
+    const heldOut = fitTexts(sameKind(validation, texts), fit);
+    return { kept: all, heldOut, how: validation.description };
+  }
+  const count = heldOutCount(all.length, validation);
+  const share = Number((100 * count / all.length).toPrecision(2));
+  return { kept: all.slice(count), heldOut: all.slice(0, count), how: `${share}%, seed ${seed}` };
+}
 
 function sameKind(validation: Texts, { kind }: Texts): Texts {
   if (validation.kind === kind) return validation;
@@ -117,11 +152,6 @@ function heldOutCount(texts: number, asked?: number): number {
   return share === 0 ? 0 : Math.min(texts - 1, Math.max(1, Math.round(share * texts)));
 }
 
-const splitAt = <T>(list: readonly T[], count: number): [T[], T[]] => [
-  list.slice(0, count),
-  list.slice(count),
-];
-
 const shuffled = <T>(list: readonly T[], random: Random): T[] =>
   Array.from(random.permutation(list.length), (index) => list[index]);
 
@@ -129,15 +159,12 @@ const rowsOf = (texts: readonly FittedText[]): TextRow[] => texts.flatMap(({ row
 
 const byLength = (a: TextRow, b: TextRow): number => a.tokens.length - b.tokens.length;
 
-function lengthNotes(
-  kind: Texts["kind"],
-  texts: readonly FittedText[],
-  positions: number,
-): string[] {
-  const count = texts.filter(({ isTooLong }) => isTooLong).length;
-  if (count === 0) return [];
-  const longer = `${howMany(count, "text is", "texts are")} longer than the model's ${positions}`;
-  return [`${longer} tokens: ${fates[kind]}`];
+function notesOf({ kind }: Texts, { kept, heldOut, how }: Split, positions: number): string[] {
+  const counts = `${howMany(kept.length, "text")} to train on, ${heldOut.length} held out (${how})`;
+  const long = [...heldOut, ...kept].filter(({ isTooLong }) => isTooLong).length;
+  if (long === 0) return [counts];
+  const longer = `${howMany(long, "text is", "texts are")} longer than the model's ${positions}`;
+  return [counts, `${longer} tokens: ${fates[kind]}`];
 }
 
 /** What packs rows. */

@@ -4,6 +4,7 @@ import { sha256 } from "../core/digest.ts";
 import { readBytes } from "../core/files.ts";
 import { decodeText, isRecord, parseJson } from "../core/json.ts";
 import { mostJsonBytes, mostTextRows } from "../core/limits.ts";
+import { grouped } from "../core/numbers.ts";
 import { oneLine, quote } from "../core/quote.ts";
 import { fileName, type FileSource } from "../core/storage.ts";
 
@@ -44,7 +45,7 @@ export async function readRecords(file: FileSource): Promise<TextRecords> {
     return { name, unit, records: all, digest: await sha256(bytes) };
   }
   throw new RangeError(
-    `${name} must hold 1 to ${mostTextRows.toLocaleString("en-US")} texts, found ${all.length}`,
+    `${name} must hold 1 to ${grouped(mostTextRows)} texts, found ${all.length}`,
   );
 }
 

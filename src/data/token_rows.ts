@@ -73,6 +73,7 @@ export function* packBatches(
  * The same rows in batches of rows of similar length: `window` batches at a time are sorted by length, cut
  * anew into as many, trimmed to their longest row, rounded up to a multiple of 4, and put in random order.
  * A row ends with its last scored target; what is cut off is padding. Iterating again yields the same.
+ * Batches have tokens and no other inputs, and one format of prompts.
  *
  * @example
  * ```ts
@@ -106,9 +107,10 @@ export function bucketBatches(
 
 function* inBuckets(batches: readonly Batch[], random: Random): Generator<Batch> {
   const rows = batches.flatMap(unpackBatch).sort((a, b) => a.length - b.length);
+  const size = rows.length / batches.length;
   for (const place of random.permutation(batches.length)) {
-    const size = rows.length / batches.length;
-    yield trimmed(rows.slice(place * size, (place + 1) * size));
+    const { promptFormat } = batches[place];
+    yield { ...trimmed(rows.slice(place * size, (place + 1) * size)), promptFormat };
   }
 }
 

@@ -7,7 +7,7 @@ import { scriptJson } from "./json.ts";
 import { pictureSource } from "./picture.ts";
 import { plotlyConfig, plotlySource } from "./plotly.ts";
 import { wholeSteps } from "./slider_figure.ts";
-import stepper from "./stepper.js" with { type: "text" };
+import stepper from "./stepper_script.js" with { type: "text" };
 import { stepperHtml } from "./stepper.ts";
 
 // Styles are inline and colors fixed: a front end strips style elements from untrusted output, and a

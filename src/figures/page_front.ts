@@ -29,7 +29,7 @@ ${lead === undefined ? "" : `<p class="lead">${escapeHtml(lead)}</p>`}
 ${claimsHtml(report)}${beyondHtml(report)}${wordsHtml(report)}`;
 }
 
-/** Links to all parts. */
+/** Links to all parts; nothing where there is one. */
 export function contentsHtml(report: Report): string {
   const [ours, beyond] = claimsOf(report);
   const links = [
@@ -39,6 +39,7 @@ export function contentsHtml(report: Report): string {
     ...report.sections.map((section) => contentsLink(section.id, section.title, stateOf(section))),
     ...(report.citation ? [contentsLink("cite", "How to cite")] : []),
   ];
+  if (links.length === 1) return "";
   return `<details class="contents"><summary>Contents</summary><nav aria-label="Contents"><ul>
 ${links.join("\n")}</ul></nav></details>`;
 }

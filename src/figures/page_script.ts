@@ -14,7 +14,7 @@ const reveal = (target) => {
   for (let one = target; one; one = one.parentElement) if (one.localName === "details") one.open = true;
   target?.scrollIntoView();
 };
-const fit = () => contents.open = wide.matches;
+const fit = () => contents?.toggleAttribute("open", wide.matches);
 fit();
 wide.addEventListener("change", fit);
 const keep = (more) => {

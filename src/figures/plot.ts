@@ -1,5 +1,6 @@
 /** Numbers as lines, with defaults that need no thought. @module */
 
+import { assertOptions } from "../core/options.ts";
 import { quote } from "../core/quote.ts";
 import type { Figure } from "./figure.ts";
 import { axis, baseLayout } from "./layout.ts";
@@ -38,7 +39,7 @@ export interface PlotWords {
 /**
  * A figure of one or more lines by name. At the end of a notebook's cell it shows itself.
  *
- * @throws {TypeError} when there is no line, or one is not made of numbers.
+ * @throws {TypeError} when there is no line, one is not made of numbers, or a word does not exist.
  *
  * @example One line, or several
  * ```ts
@@ -52,6 +53,7 @@ export function plot(
   lines: Readonly<Record<string, PlotValues>>,
   words: PlotWords = {},
 ): Figure {
+  assertOptions("plot", words, { title: true, caption: true, x: true, y: true });
   const named = namedValues(lines), all = named.flatMap(([name, values]) => linesOf(name, values));
   const isLoss = named.every(([, values]) => isHistory(values));
   const names = named.map(([name]) => name).join(", ");
@@ -79,11 +81,7 @@ function namedValues(lines: Readonly<Record<string, PlotValues>>): [string, Plot
 
 function linesOf(name: string, values: PlotValues): Line[] {
   if (isNumbers(values)) {
-    return [{
-      name,
-      x: Array.from(values, (_, i) => i + 1),
-      y: [...numbers(values)],
-    }];
+    return [{ name, x: Array.from(values, (_, i) => i + 1), y: numbers(values) }];
   }
   if (isHistory(values)) return lossLines(name, values);
   const { x, y } = values ?? {};

@@ -8,8 +8,8 @@ export const printStyle = `
   .contents, .save, .notice, .section > summary::before { display: none; }
   details::details-content { content-visibility: visible; display: block; }
   .section { break-before: auto; } summary, h2, h3, caption { break-after: avoid; }
-  .finding, figure, tr, .pending { break-inside: avoid; }
-  .plot img { height: auto; } .scroll { overflow: visible; border: 0; padding: 0; background: none; } table { font-size: 8pt; }
+  pre { white-space: pre-wrap; } .finding, figure, tr, .pending { break-inside: avoid; }
+  .plot img { height: auto; } .js-plotly-plot { zoom: .76; } .scroll { overflow: visible; border: 0; padding: 0; background: none; } table { font-size: 8pt; }
   th, td { padding: .1rem .3rem; } td:first-child { overflow-wrap: anywhere; } .verdict { white-space: nowrap; }
   td:has(.detail):first-child { min-width: 0; } .claims td:last-child { width: auto; }
   .quoted table { font-size: 6.5pt; } a { color: inherit; text-decoration: none; }

@@ -15,7 +15,7 @@ const colors = `
 const text = `
 html { scroll-padding-top: .5rem; }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
-main { max-width: 64rem; margin: 0 auto; padding: 1.5rem 1.25rem 5rem; overflow-wrap: break-word; }
+main { max-width: 64rem; box-sizing: border-box; width: 100%; margin: 0 auto; padding: 1.5rem 1.25rem 5rem; overflow-wrap: break-word; }
 h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .6rem; }
 h2 { font-size: 1.2rem; line-height: 1.3; margin: 0; }
 h3 { font-size: 1rem; margin: 1.5rem 0 .25rem; }
@@ -87,7 +87,7 @@ const contents = `
 .contents ul { list-style: none; margin: .5rem 0; padding: 0; } .contents li { margin: .3rem 0; line-height: 1.3; }
 .contents .state::before { content: "· "; } .contents a { color: inherit; text-decoration: none; } .contents a:hover { text-decoration: underline; }
 @media screen and (min-width: 1100px) {
-  body { display: grid; grid-template-columns: 16rem minmax(0, 1fr); }
+  body:has(.contents) { display: grid; grid-template-columns: 16rem minmax(0, 1fr); }
   .contents { position: sticky; top: 0; align-self: start; max-height: 100vh; overflow-y: auto; scrollbar-width: thin; box-sizing: border-box;
     border: 0; padding: 1.5rem .5rem 1.5rem 1.25rem; color: var(--soft); }
   .contents summary { list-style: none; pointer-events: none; font-weight: 600; }

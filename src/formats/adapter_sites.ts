@@ -3,7 +3,7 @@
 import { AdapterFileError } from "../core/errors.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import type { LowRankUpdate } from "../core/low_rank_update.ts";
-import { isRecord, parseJson } from "../core/json.ts";
+import { isRecord, jsonValue } from "../core/json.ts";
 import { quote } from "../core/quote.ts";
 import { indicesOf, type RowRange } from "../core/row_range.ts";
 import { type SiteRole, siteRoles } from "../core/site.ts";
@@ -44,7 +44,7 @@ export function sitesMetadata(updates: readonly LowRankUpdate[]): Record<string,
  */
 export function parseSites(metadata: Readonly<Record<string, string>>): Map<string, NamedSite[]> {
   if (!Object.hasOwn(metadata, KEY)) return new Map();
-  const json = jsonOf(metadata[KEY]);
+  const json = jsonValue(metadata[KEY]);
   if (!isRecord(json)) return refuse("be a JSON object of modules", metadata[KEY]);
   return new Map(Object.entries(json).map(([name, sites]) => [name, sitesOf(name, sites)]));
 }
@@ -111,15 +111,6 @@ function countValues({ data }: HostTensor): number {
 }
 
 const isRole = (value: unknown): value is SiteRole => siteRoles.some((role) => role === value);
-
-/** Text in a header's string may nest as deep as it likes. */
-function jsonOf(text: string): unknown {
-  try {
-    return parseJson(new TextEncoder().encode(text));
-  } catch {
-    return undefined;
-  }
-}
 
 function refuse(rule: string, value: unknown): never {
   throw new AdapterFileError(`metadata "${KEY}" must ${rule}, found ${quote(value)}`);

@@ -1,7 +1,7 @@
 /** The names of a classifier's labels, in the metadata of an adapter's weights. @module */
 
 import { AdapterFileError } from "../core/errors.ts";
-import { isText, parseJson } from "../core/json.ts";
+import { isText, jsonValue } from "../core/json.ts";
 import { mostLabels } from "../core/limits.ts";
 import { quote } from "../core/quote.ts";
 
@@ -20,7 +20,7 @@ export function labelsMetadata(labels: readonly string[] | undefined): Record<st
  */
 export function parseLabels(metadata: Readonly<Record<string, string>>): string[] | undefined {
   if (!Object.hasOwn(metadata, KEY)) return undefined;
-  const labels = jsonOf(metadata[KEY]);
+  const labels = jsonValue(metadata[KEY]);
   if (Array.isArray(labels) && labels.every(isText) && isGood(labels)) return labels;
   throw new AdapterFileError(
     `metadata "${KEY}" must list 2 to ${mostLabels} different texts, found ${quote(labels)}`,
@@ -29,11 +29,3 @@ export function parseLabels(metadata: Readonly<Record<string, string>>): string[
 
 const isGood = (labels: readonly string[]): boolean =>
   labels.length >= 2 && labels.length <= mostLabels && new Set(labels).size === labels.length;
-
-function jsonOf(text: string): unknown {
-  try {
-    return parseJson(new TextEncoder().encode(text));
-  } catch {
-    return undefined;
-  }
-}

@@ -1,30 +1,51 @@
 /** Table 7 and figure 8 measured: an update against the weight that it changes. @module */
 
-import { amplification, inActivationMetric, meanSimilarity } from "../analysis/mod.ts";
-import { similarityGrid, toTensor, updateDirections } from "../analysis/mod.ts";
-import type { InputStatistics, LowRankFactors } from "../analysis/mod.ts";
+import {
+  amplification,
+  inActivationMetric,
+  type InputStatistics,
+  type LowRankFactors,
+  meanSimilarity,
+  similarityGrid,
+  toTensor,
+  updateDirections,
+} from "../analysis/mod.ts";
 import { type Grid, phi } from "../analysis/subspaces.ts";
 import { mean, standardDeviation } from "../core/numbers.ts";
 import { Random } from "../core/random.ts";
-import { frobeniusNorm, gaussian, identity, multiplyTransposed } from "../linalg/mod.ts";
-import { rowsOf, svd } from "../linalg/mod.ts";
-import type { DenseMatrix } from "../linalg/mod.ts";
+import {
+  type DenseMatrix,
+  frobeniusNorm,
+  gaussian,
+  identity,
+  multiplyTransposed,
+  orthonormalRows,
+  rowsOf,
+  svd,
+} from "../linalg/mod.ts";
 
 /** One adapted matrix with its updates. */
 export interface AdaptedModule {
-  readonly site: "q" | "v"; // its role
-  readonly layer: number; // number of its layer, counted from 0
-  readonly weight: DenseMatrix; // W, (out, in)
-  readonly metric: InputStatistics; // of its inputs on the base
-  readonly updates: ReadonlyMap<number, readonly LowRankFactors[]>; // by rank, one for each seed
+  /** Its role. */
+  readonly site: "q" | "v";
+  /** Number of its layer, counted from 0. */
+  readonly layer: number;
+  /** W, (out, in). */
+  readonly weight: DenseMatrix;
+  /** Of its inputs on the base. */
+  readonly metric: InputStatistics;
+  /** By rank, one for each seed. */
+  readonly updates: ReadonlyMap<number, readonly LowRankFactors[]>;
 }
 
 /** An update as in the paper, or in the metric of the layer's inputs. */
 type View = (factors: LowRankFactors, metric: InputStatistics) => LowRankFactors;
 
+const asInThePaper: View = (factors) => factors;
+
 /** The ways to look at W and ΔW together. */
 const views: Readonly<Record<string, View>> = {
-  "ΔW": (factors) => factors,
+  "ΔW": asInThePaper,
   "ΔW·S^½": inActivationMetric,
 };
 
@@ -54,8 +75,10 @@ export function amplificationRows(modules: readonly AdaptedModule[], ranks: read
 function measuring(view: View, { layer, weight, metric, updates }: AdaptedModule) {
   const W = matrixIn(view, weight, metric), own = svd(W);
   const top = rowsOf(own.left, 0, topDirections), random = new Random(randomSeed + layer);
-  const draw = () => svd(matrixIn(view, gaussian(weight.rows, weight.columns, random), metric));
-  const draws = Array.from({ length: randomDraws }, draw);
+  const draws = Array.from(
+    { length: randomDraws },
+    () => drawDirections(view, weight, metric, random),
+  );
   return (rank: number) => {
     const deltas = updates.get(rank)!.map((update) => view(update, metric));
     const options = { seed: randomSeed, rank, weightValues: own.values };
@@ -99,6 +122,19 @@ function measuring(view: View, { layer, weight, metric, updates }: AdaptedModule
 function pickedUp(grid: Grid, dimensions: number): number {
   const down = grid.length, across = grid[0].length;
   return Math.min(down, across) * phi(grid, down, across) - down * across / dimensions;
+}
+
+/** Singular directions of a Gaussian matrix of W's shape: without a metric, random orthonormal rows. */
+function drawDirections(
+  view: View,
+  { rows, columns }: DenseMatrix,
+  metric: InputStatistics,
+  random: Random,
+) {
+  if (view !== asInThePaper) return svd(matrixIn(view, gaussian(rows, columns, random), metric));
+  const size = Math.min(rows, columns),
+    draw = (width: number) => orthonormalRows(size, width, random);
+  return { left: draw(rows), right: draw(columns) };
 }
 
 /** A whole matrix in a view: an update whose other factor is the identity. */

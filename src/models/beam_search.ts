@@ -4,6 +4,7 @@ import { Tape } from "../autograd/tape.ts";
 import { logSumExpOf } from "../core/numbers.ts";
 import { assertOptions, type OptionNames } from "../core/options.ts";
 import { assertRoom, assertWhole, nextLogits } from "./generate.ts";
+import { assertModel } from "./model.ts";
 import type { TextModel } from "./text_model.ts";
 
 /** How wide to search and when to stop. */
@@ -57,6 +58,7 @@ export async function beamSearch(
   prompt: ArrayLike<number>,
   options: BeamOptions,
 ): Promise<Hypothesis> {
+  assertModel("beamSearch", model);
   assertOptions("beamSearch", options, optionNames);
   const { beams, maxNewTokens } = options;
   assertRoom(model, prompt, maxNewTokens);

@@ -1,10 +1,10 @@
 /** Texts that answer texts, with prompts written as in training. @module */
 
 import { assertOptions } from "../core/options.ts";
-import { encodePrompt } from "../tokenizer/prompt.ts";
+import { assertTokenizer, encodePrompt } from "../tokenizer/prompt.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { generate, generateNames, type GenerateOptions } from "./generate.ts";
-import { promptFormatOf } from "./model.ts";
+import { assertModel, promptFormatOf } from "./model.ts";
 import type { TextModel } from "./text_model.ts";
 
 /** How {@link complete} chooses tokens; the end of text is the default `stopToken`. */
@@ -38,13 +38,18 @@ export async function complete(
   prompt: string,
   options: CompleteOptions = {},
 ): Promise<string> {
+  assertModel("complete", model);
+  assertTokenizer("complete", tokenizer);
   assertOptions("complete", options, generateNames);
   const tokens = encodePrompt(tokenizer, prompt, promptFormatOf(model));
-  const room = Math.max(0, model.positions - tokens.length);
-  const { endOfText: stopToken } = tokenizer, maxNewTokens = Math.min(64, room);
+  const { endOfText: stopToken } = tokenizer, maxNewTokens = usualLength(model, tokens);
   const made = generate(model, tokens, { stopToken, maxNewTokens, ...options });
   return completionText(model, tokenizer, await Array.fromAsync(made));
 }
+
+/** How many tokens an answer may have where nothing is said: 64, or as many as fit after the prompt. */
+export const usualLength = ({ positions }: TextModel, { length }: ArrayLike<number>): number =>
+  Math.max(0, Math.min(64, positions - length));
 
 /** The text of generated tokens, without what every completion begins with. */
 export function completionText(

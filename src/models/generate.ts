@@ -6,6 +6,7 @@ import { assertOptions, type OptionNames } from "../core/options.ts";
 import { Random } from "../core/random.ts";
 import type { KeyValueCache } from "../nn/key_value_cache.ts";
 import { chooseToken, type SamplingOptions } from "./sampling.ts";
+import { assertModel } from "./model.ts";
 import type { TextModel } from "./text_model.ts";
 
 /** How the next token is chosen and when to stop. */
@@ -53,6 +54,7 @@ export async function* generate(
   prompt: ArrayLike<number>,
   options: GenerateOptions,
 ): AsyncGenerator<number> {
+  assertModel("generate", model);
   assertOptions("generate", options, generateNames);
   assertRoom(model, prompt, options.maxNewTokens);
   assertSampling(options);

@@ -1,7 +1,7 @@
 /** Models: GPT-2, its files, and generation. @module */
 
 export { type BeamOptions, beamSearch, type Hypothesis } from "./beam_search.ts";
-export { complete, type CompleteOptions, completionText } from "./complete.ts";
+export { complete, type CompleteOptions, completionText, usualLength } from "./complete.ts";
 export { generate, type GenerateOptions } from "./generate.ts";
 export { type Gpt2Config, parseGpt2Config } from "../architectures/gpt2.ts";
 export { Gpt2 } from "./gpt2.ts";

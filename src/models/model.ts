@@ -4,6 +4,7 @@ import type { Architecture } from "../architectures/architecture.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
 import { plainPrompt, type PromptFormat } from "../core/prompt_format.ts";
+import { quote } from "../core/quote.ts";
 import type { Device, Tensor } from "../device/device.ts";
 import type { KeyValueCache } from "../nn/key_value_cache.ts";
 import type { Linear } from "../nn/linear.ts";
@@ -59,6 +60,16 @@ export interface Model<Inputs = unknown> extends Disposable {
 }
 
 /**
+ * Throws unless it is a model: callers without types may leave it out.
+ *
+ * @throws {TypeError} then.
+ */
+export function assertModel(action: string, model: Pick<Model, "trainable">): void {
+  if (typeof model?.trainable === "function") return;
+  throw new TypeError(`${action} needs a model, found ${quote(model)}`);
+}
+
+/**
  * The parameters that gradients are computed for: those of the base model, then those of adapters,
  * layer by layer.
  */
@@ -73,6 +84,7 @@ export function trainableOf(
 
 /** Number of values that training changes. */
 export function countTrainable(model: Pick<Model, "trainable">): number {
+  assertModel("countTrainable", model);
   return model.trainable().reduce((sum, { size }) => sum + size, 0);
 }
 

@@ -14,7 +14,7 @@ import type { FloatDtype } from "../formats/mod.ts";
 import { promptMetadata } from "../formats/prompt_metadata.ts";
 import { parseWeightMap } from "../formats/shards.ts";
 import { safetensorsFile, type UnreadTensor } from "../formats/write_safetensors.ts";
-import type { Model } from "./model.ts";
+import { assertModel, type Model } from "./model.ts";
 import { mathematicsOfModel } from "./registry.ts";
 import { type ModelOrigin, TextModel } from "./text_model.ts";
 import { reorient } from "./transpose.ts";
@@ -72,6 +72,7 @@ export async function saveModel(
   dtype: FloatDtype = originOf(model)?.dtype ?? "F32",
   along: SavedAlong = {},
 ): Promise<void> {
+  assertModel("saveModel", model);
   assertOptions("saveModel", along, { config: true, files: true, obsolete: true, metadata: true });
   await assertNoOtherKind(folder, "model");
   const { config = {}, files = {}, obsolete = [], metadata: more = {} } = along;

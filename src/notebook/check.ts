@@ -25,7 +25,9 @@ export async function check(claim: string, holds: boolean, found?: string): Prom
   if (typeof holds !== "boolean") {
     throw new TypeError(`check needs true or false for "${claim}", found ${Deno.inspect(holds)}`);
   }
-  if (!holds) throw new Error(`not held: ${claim}${found === undefined ? "" : `; found ${found}`}`);
+  if (!holds) {
+    throw new Error(`check failed: ${claim}${found === undefined ? "" : `; found ${found}`}`);
+  }
   const text = `✓ ${claim}${found === undefined ? "" : `: ${found}`}`;
   if (!inNotebook()) return printText(text);
   await display({ "text/html": lineHtml(claim, found), "text/plain": text });

@@ -22,6 +22,16 @@ export function encodePrompt(
 }
 
 /**
+ * Throws unless it is a tokenizer: callers without types may leave it out.
+ *
+ * @throws {TypeError} then.
+ */
+export function assertTokenizer(action: string, tokenizer: Tokenizer): void {
+  if (typeof tokenizer?.encode === "function") return;
+  throw new TypeError(`${action} needs a tokenizer, found ${quote(tokenizer)}`);
+}
+
+/**
  * The end-of-text token.
  *
  * @throws {TypeError} when the tokenizer has none.

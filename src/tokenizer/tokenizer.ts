@@ -31,6 +31,7 @@ export interface Tokenizer {
    * the unknown token, if there is one. Spaces before punctuation are taken out where transformers does:
    * if `clean_up_tokenization_spaces` is true and the model is not BPE.
    *
+   * @throws {TypeError} when it is not a list.
    * @throws {RangeError} when an id is not an integer of at least 0.
    */
   decode(ids: Iterable<number>, options?: { skipSpecialTokens?: boolean }): string;
@@ -90,7 +91,7 @@ export async function makeTokenizer(
     specialTokens: specialTokensOf(hub),
     encode: (text) => encode(hub, kind, text),
     decode: (ids, { skipSpecialTokens = false } = {}) => {
-      const list = [...ids];
+      const list = idsOf(ids);
       list.forEach(checkId);
       if (list.length === 0) return "";
       const skip_special_tokens = skipSpecialTokens;
@@ -109,6 +110,11 @@ function checkConfig(config: unknown): JsonObject {
   throw new SyntaxError(
     `tokenizer_config.json must list additional_special_tokens, found ${found}`,
   );
+}
+
+function idsOf(ids: Iterable<number>): number[] {
+  if (typeof ids === "object" && ids !== null && Symbol.iterator in ids) return [...ids];
+  throw new TypeError(`decode needs a list of token ids, found ${quote(ids)}`);
 }
 
 function checkId(id: number): void {

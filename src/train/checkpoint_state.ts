@@ -1,6 +1,6 @@
 /** What a checkpoint holds besides its tensors, and whether that can be true. @module */
 
-import { isRecord, isText, parseJson } from "../core/json.ts";
+import { isRecord, isText, jsonValue } from "../core/json.ts";
 import { quote } from "../core/quote.ts";
 import type { TensorDigests } from "./digests.ts";
 import { type HeldOutLoss, isHeldOut } from "./held_out_curve.ts";
@@ -56,7 +56,7 @@ const rules: readonly [
  * @throws {RangeError} when it is of another format, or a field has a value that cannot be true.
  */
 export function parseCheckpointState(what: string, text = "null"): CheckpointState {
-  const state = parse(text), format = isRecord(state) ? state.format : undefined;
+  const state = jsonValue(text), format = isRecord(state) ? state.format : undefined;
   if (format === checkpointFormat) {
     return assertCheckpointState(what, state as unknown as CheckpointState);
   }
@@ -74,12 +74,4 @@ export function assertCheckpointState(what: string, state: CheckpointState): Che
     throw new RangeError(`${what} needs ${rule} as its ${field}, found ${found}`);
   }
   return state;
-}
-
-function parse(text: string): unknown {
-  try {
-    return parseJson(new TextEncoder().encode(text));
-  } catch {
-    return undefined;
-  }
 }

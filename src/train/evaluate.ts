@@ -4,6 +4,8 @@ import type { Loss } from "../autograd/loss.ts";
 import { crossEntropy } from "../autograd/ops/cross_entropy.ts";
 import { Tape } from "../autograd/tape.ts";
 import { type Batch, countTargets, type ModelInputs } from "../core/batch.ts";
+import { assertOptions } from "../core/options.ts";
+import { quote } from "../core/quote.ts";
 import { assertBatch } from "./batch.ts";
 import { otherWork } from "./other_work.ts";
 import { StepRing } from "./step_ring.ts";
@@ -25,6 +27,7 @@ export interface Evaluation {
  * The mean loss over the targets of all batches, without dropout and gradients. Batches in which all
  * labels are ignored are skipped.
  *
+ * @throws {TypeError} when there is no model or no list of batches, or an option does not exist.
  * @throws {RangeError} when all labels of all batches are ignored.
  *
  * @example
@@ -43,8 +46,11 @@ export interface Evaluation {
 export async function evaluate<Inputs = ModelInputs>(
   model: TrainableModel<Inputs>,
   batches: Iterable<Batch<Inputs>> | AsyncIterable<Batch<Inputs>>,
-  { loss = crossEntropy }: { readonly loss?: Loss } = {},
+  options: { readonly loss?: Loss } = {},
 ): Promise<Evaluation> {
+  assertWhole(model, batches);
+  assertOptions("evaluate", options, { loss: true });
+  const { loss = crossEntropy } = options;
   using ring = new StepRing(model.device);
   const counts: number[] = [];
   let sum = 0;
@@ -69,6 +75,16 @@ export async function evaluate<Inputs = ModelInputs>(
   }
   await collect(counts.length % StepRing.capacity);
   return summarize(sum, counts.reduce((total, count) => total + count, 0));
+}
+
+/** Callers without types may leave out the model or the batches. */
+function assertWhole(model: TrainableModel<never>, batches: unknown): void {
+  if (typeof model?.forward !== "function") {
+    throw new TypeError(`evaluate needs a model, found ${quote(model)}`);
+  }
+  const isList = typeof batches === "object" && batches !== null &&
+    (Symbol.iterator in batches || Symbol.asyncIterator in batches);
+  if (!isList) throw new TypeError(`evaluate needs a list of batches, found ${quote(batches)}`);
 }
 
 function summarize(sum: number, counted: number): Evaluation {

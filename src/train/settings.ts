@@ -58,7 +58,10 @@ function scaleOf<Inputs>(target: Target<Inputs>) {
   const { model, adapter } = target, own = new Set(model.parameters?.values());
   const width = model.linears?.[0]?.weight.shape[1] ?? typicalWidth;
   const isFull = adapter === undefined && parametersOf(target).every((one) => own.has(one));
-  return { width, scaling: adapter?.scaling ?? 1, isFull };
+  const scalings = [...(adapter ? [adapter] : model.adapters ?? [])].map(({ scaling = 1 }) =>
+    scaling
+  );
+  return { width, scaling: Math.max(1, ...scalings), isFull };
 }
 
 /** The width that is assumed of a model without linear layers. */

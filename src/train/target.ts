@@ -2,6 +2,7 @@
 
 import type { Parameter } from "../autograd/parameter.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
+import { grouped } from "../core/numbers.ts";
 import { quote } from "../core/quote.ts";
 import { sizeOf } from "../core/shape.ts";
 import type { TrainableModel } from "./trainer.ts";
@@ -72,25 +73,20 @@ export function describeTarget(
   target: Target<never>,
   trained: readonly Parameter[] = parametersOf(target),
 ): string {
-  const { model, adapter } = target,
-    total = valuesOf(model),
-    own = new Set(model.parameters?.values());
+  const { model, adapter } = target, total = valuesOf(model);
   const count = trained.reduce((sum, { size }) => sum + size, 0),
-    values = `${withCommas(count)} values`;
-  const ofBase = trained.every((parameter) => own.has(parameter));
+    values = `${grouped(count)} values`;
   if (total === 0) return `trains ${values}`;
-  if (ofBase && !adapter && count === total) return `trains all ${values} of the model`;
   const adapters = adapter ? 1 : [...model.adapters ?? []].length;
-  const owner = adapters === 0
-    ? ""
-    : adapters === 1
-    ? " of the adapter"
-    : ` of ${adapters} adapters`;
+  if (adapters === 0 && count === total) return `trains all ${values} of the model`;
   const share = `${(100 * count / total).toPrecision(2)}%`;
-  return `trains ${values}${owner}, ${share} of the model's ${withCommas(total)}`;
+  return `trains ${values}${ownerOf(adapters)}, ${share} of the model's ${grouped(total)}`;
 }
 
-const withCommas = (count: number) => count.toLocaleString("en-US");
+function ownerOf(adapters: number): string {
+  if (adapters === 0) return "";
+  return adapters === 1 ? " of the adapter" : ` of ${adapters} adapters`;
+}
 
 /** Number of values of a model, however they are stored, without adapters. */
 function valuesOf({ parameters, linears }: TrainableModel<never>): number {

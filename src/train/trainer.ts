@@ -29,9 +29,11 @@ export interface TrainableModel<Inputs = ModelInputs> {
   /** Its linear layers: a checkpoint checks those weights that are not among the parameters. */
   readonly linears?: readonly { readonly weight: Weight }[];
   /** The adapters in force: those that are trained remember how their prompts are written. */
-  readonly adapters?: Iterable<
-    { readonly parameters: readonly Parameter[]; promptFormat?: PromptFormat }
-  >;
+  readonly adapters?: Iterable<{
+    readonly parameters: readonly Parameter[];
+    readonly scaling?: number;
+    promptFormat?: PromptFormat;
+  }>;
   /** How the prompts of its own training were written; set by a training on batches that say it. */
   promptFormat?: PromptFormat;
   /** The parameters to train. */

@@ -10,7 +10,7 @@ export interface ValidationOptions<Inputs = never> {
   /**
    * Batches that training never sees. Their loss is measured before the first step, every
    * {@link ValidationOptions.validateEvery} steps and at the end, without dropout; the model ends with
-   * the values at which it was lowest.
+   * the values at which it was lowest, or with those of its last step where training is stopped.
    */
   readonly validation?: readonly Batch<Inputs>[];
   /** Steps from one measurement of the held-out loss to the next. Default 50. */

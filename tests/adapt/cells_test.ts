@@ -167,3 +167,16 @@ Deno.test("an option that does not exist is refused, and says what may have been
   const run = () => train(model, batches, { ...options, evaluateEach: 2 } as any);
   assertThrows(run, TypeError, "(did you mean evaluateEvery?)");
 });
+
+Deno.test("of two adapters that are loaded at once only one comes onto the model", () =>
+  withFolder(async (folder) => {
+    using device = new ReferenceDevice();
+    using model = tinyModel(device);
+    {
+      using adapter = injectLora(model, { rank: 2 });
+      await adapter.save(folder);
+    }
+    const loading = [loadAdapter(model, folder), loadAdapter(model, folder)];
+    const ends = (await Promise.allSettled(loading)).map(({ status }) => status);
+    assertEquals([ends.toSorted(), model.adapters.size], [["fulfilled", "rejected"], 1]);
+  }));

@@ -220,7 +220,13 @@ Deno.test("an error in a training file names the field and its rule", () =>
 Deno.test("a loss that is not finite ends training, and the error names the step", () =>
   withFolder(async (folder) => {
     const args = await trainArgs(folder, `${folder}/out`, { steps: 9, learningRate: 1e30 });
-    await assertFails(args, "training needs a finite", "at step 2 of 9; wrote the log of 1 step");
+    const hint = "; try a lower --learning-rate";
+    await assertFails(
+      args,
+      "training needs a finite",
+      "at step 2 of 9; wrote the log of 1 step",
+      hint,
+    );
   }));
 
 Deno.test("gradients of a case without labels names the cases that have some", () =>

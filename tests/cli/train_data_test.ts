@@ -140,6 +140,18 @@ Deno.test("a finished folder says how it was trained, and in what another traini
     assertEquals(filesIn(`${folder}/further`).includes("run.json"), true);
   }));
 
+Deno.test("an adapter that is trained further keeps its rank and gets the rate of its scaling", () =>
+  withFolder(async (folder) => {
+    const first = `${folder}/first`, args = await small(folder), steps = ["--steps", "1"];
+    const method = ["--rank", "2", "--alpha", "8", "--sites", "k"];
+    const { stderr: fresh } = await lowrank(...args, ...steps, ...method, "--output", first);
+    const further = [...args, ...steps, "--adapter", first, "--output", `${folder}/further`];
+    const { stderr } = await lowrank(...further);
+    const [, rate] = /at learning rate (.*)/.exec(fresh)!;
+    assertStringIncludes(fresh, "LoRA of rank 2 on k: training");
+    assertMatch(stderr, new RegExp(`\nLoRA: training .* at learning rate ${rate}\n`));
+  }));
+
 Deno.test("what a training on texts cannot take is refused before anything is written", () =>
   withFolder(async (folder) => {
     const args = [...await small(folder), "--output", `${folder}/out`];

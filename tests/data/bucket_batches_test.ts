@@ -43,6 +43,14 @@ Deno.test("buckets hold the same rows, whatever the window, and as many batches"
   }));
 });
 
+Deno.test("buckets say how prompts are written, as their batches did", () => {
+  const promptFormat = { template: "{prompt}:", endOfTextFirst: true, separator: " " };
+  const rows = [5, 2, 9, 4].map((size) => ({ tokens: Array(size).fill(1), scoredFrom: 1 }));
+  const batches = packed(rows).map((batch) => ({ ...batch, promptFormat }));
+  const formats = [...bucketBatches(batches, 2, 1)].map(({ promptFormat }) => promptFormat);
+  assertEquals(formats, [promptFormat, promptFormat]);
+});
+
 Deno.test("a batch is no longer than its longest row asks for, in steps of 4", () => {
   fc.assert(fc.property(someRows, (rows) => {
     for (const batch of bucketBatches(packed(rows), Infinity, 1)) {

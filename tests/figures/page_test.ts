@@ -150,12 +150,13 @@ Deno.test("the first screen lists the paper's claims by what it prints, and thos
 });
 
 Deno.test("the contents name every part that there is, and what is not finished", async () => {
+  assertEquals((await pageOf([{}])).includes('<nav aria-label="Contents">'), false);
   const links = (page: string) =>
     Array.from(/<nav aria-label="Contents">.*?<\/nav>/s.exec(page)![0].matchAll(/<li>(.*?)<\/li>/g))
       .map(([, html]) =>
         html.replace(/<a href="#(.*?)">(.*?)<\/a>/, "$1 $2").replace(/<.*?>/g, "")
       );
-  assertEquals(links(await pageOf([{}])), ["s0 S0"]);
+  assertEquals(links(await pageOf([{}, {}])), ["s0 S0", "s1 S1"]);
   const pending = { id: "p", title: "P", question: "?", state: "waiting" };
   const findings = [judged, { ...judged, beyond: true }];
   const page = await renderPage({

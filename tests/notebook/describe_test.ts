@@ -101,7 +101,7 @@ Deno.test("every formula is shown as TeX with its symbols", async () => {
 });
 
 Deno.test("an outcome is its text, findings, figures and tables; unknown values are inspected", async () => {
-  const finding = { claim: "c", rule: "r", found: "f", verdict: "held" };
+  const finding = { claim: "c", rule: "r", found: "f", verdict: "reproduced" };
   const figure = { id: "f", title: "F", caption: "", data: [], layout: {} };
   const table = { id: "t", title: "T", columns: [], rows: [] };
   const outcome = { settings: "s", findings: [finding], figures: [figure], tables: [table] };

@@ -56,7 +56,7 @@ Deno.test("a check is a line if it holds and an error if it does not", async () 
   const { status, outputs } = await cells.run(`await check("2 < 1", 2 < 1, "2 and 1");`);
   assertEquals(status, "error");
   assert(outputs.length === 1 && outputs[0].output_type === "error");
-  assertEquals(outputs[0].evalue, "not held: 2 < 1; found 2 and 1");
+  assertEquals(outputs[0].evalue, "check failed: 2 < 1; found 2 and 1");
 });
 
 Deno.test("a device failure that no read throws is shown; one that is thrown is not shown twice", async () => {

@@ -88,6 +88,15 @@ Deno.test("a list of batches is all that a training needs", async () => {
   assertEquals((await one.finish()).learningRate, [1e-3]);
 });
 
+Deno.test("the default learning rate falls with the scaling of the adapter, named or on the model", async () => {
+  using model = tinyModel(new ReferenceDevice());
+  using adapter = injectLora(model, { rank: 2, alpha: 8 });
+  for (const what of [adapter, model]) {
+    const { learningRate } = await train(what, batches, { steps: 1 }).finish();
+    assertEquals(learningRate, [0.027]); // 1.28 / (12 · 4)
+  }
+});
+
 Deno.test("what cannot be validated is refused", async () => {
   using model = tinyModel(new ReferenceDevice());
   const refuse = (more: object, sentence: string) =>

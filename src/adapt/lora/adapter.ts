@@ -4,6 +4,7 @@ import type { Parameter } from "../../autograd/parameter.ts";
 import type { HostTensor } from "../../core/host_tensor.ts";
 import { boundsOf } from "../../core/numbers.ts";
 import { deltaWeight, type LowRankUpdate } from "../../core/low_rank_update.ts";
+import { listNames, moduleOf } from "../../core/module_names.ts";
 import { assertOptions } from "../../core/options.ts";
 import type { PromptFormat } from "../../core/prompt_format.ts";
 import { Arena } from "../../device/arena.ts";
@@ -13,10 +14,9 @@ import type { Model } from "../../models/model.ts";
 import { TextModel } from "../../models/text_model.ts";
 import { type Adapter, type SaveAdapterOptions, saveNames, type WeightChange } from "../adapter.ts";
 import { assertFree, attach } from "../attach.ts";
-import { listNames, moduleOf } from "../../core/module_names.ts";
-import { TrainedModules } from "../trained_modules.ts";
-import { type SiteSpectrum, spectraOf } from "../spectra.ts";
 import { addressOf } from "../sites.ts";
+import { type SiteSpectrum, spectraOf } from "../spectra.ts";
+import { TrainedModules } from "../trained_modules.ts";
 import { type AdapterChange, changedPlans } from "./change.ts";
 import type { LoraSite } from "./lora_site.ts";
 import type { LoraPlan } from "./plan.ts";
@@ -75,7 +75,7 @@ export class LoraAdapter implements Adapter {
     return Math.max(...this.sites.map(({ scaling }) => Math.abs(scaling)));
   }
 
-  /** Bytes of A and B on the device, 4 per value. */
+  /** Bytes of what is trained on the device, 4 per value. */
   get bytes(): number {
     return 4 * this.parameterCount;
   }

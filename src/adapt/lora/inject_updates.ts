@@ -3,6 +3,7 @@
 import { assertUpdate, type LowRankUpdate } from "../../core/low_rank_update.ts";
 import { listNames, nameTwice } from "../../core/module_names.ts";
 import { assertOptions } from "../../core/options.ts";
+import { quote } from "../../core/quote.ts";
 import { alphaOf } from "../../formats/mod.ts";
 import type { Model } from "../../models/model.ts";
 import { assertFree, type JoinOptions } from "../attach.ts";
@@ -21,8 +22,9 @@ import type { LoraPlan } from "./plan.ts";
  * Injects updates into a model as an adapter, in force at once; an empty list makes an adapter that
  * changes nothing. The rank is read off A, and α is scaling · rank.
  *
- * Any question that needs no training can be answered by changing plain values. Here `updates` comes
- * from `adapter.read()`, or from `readAdapter` if its paths are the model's:
+ * Any question that needs no training can be answered by changing plain values; {@link LoraAdapter.with}
+ * does so for one adapter's rank, weight and sites. Here `updates` comes from `adapter.read()`, or from
+ * `readAdapter` if its paths are the model's:
  *
  * | what if | updates |
  * | --- | --- |
@@ -34,8 +36,8 @@ import type { LoraPlan } from "./plan.ts";
  * Cost: 4 · rank · (in + rows) bytes per site, and copying them.
  *
  * @throws {TypeError} when an option does not exist.
- * @throws {RangeError} when the model has an adapter and `onTop` is not set, an update belongs to no site of the model, two belong to the same site,
- * sites share rows, or a scaling is not finite.
+ * @throws {RangeError} when the model has an adapter and `onTop` is not set, an update belongs to no site of
+ * the model, two belong to the same site, sites share rows, or a scaling is not finite.
  * @throws {ShapeError} when A and B do not fit each other or the site.
  *
  * @example
@@ -60,6 +62,9 @@ export function injectUpdates(
 ): LoraAdapter {
   assertOptions("injectUpdates", options, { onTop: true });
   assertFree(model, options, "injectUpdates");
+  if (!Array.isArray(updates)) {
+    throw new TypeError(`injectUpdates needs a list of updates, found ${quote(updates)}`);
+  }
   return new LoraAdapter(model, planUpdates(model, updates));
 }
 

@@ -64,6 +64,7 @@ export async function loadAdapter(
   assertFree(model, options, "loadAdapter");
   if (options.dropout !== undefined) assertDropout("dropout", options.dropout);
   const { config, updates, saved, promptFormat } = await readAdapter(folder, { withSaved: true });
+  assertFree(model, options, "loadAdapter"); // Another may have come while this one was read.
   const { dropout, rankStabilized } = config;
   const settings = { dropout: options.dropout ?? dropout, rankStabilized };
   const plans = plansOf(model, folder, updates, settings);

@@ -8,6 +8,7 @@ import { sum } from "../../../kernels/reduce/kernel.ts";
 import { countLabels } from "../../core/batch.ts";
 import { ShapeError } from "../../core/errors.ts";
 import { type HostTensor, isFloat } from "../../core/host_tensor.ts";
+import { assertOptions } from "../../core/options.ts";
 import type { RowRange } from "../../core/row_range.ts";
 import { rowPiecesOf } from "../../device/spans.ts";
 import type { Tensor } from "../../device/device.ts";
@@ -30,7 +31,7 @@ export interface CrossEntropyOptions extends LossOptions {
  * @throws {RangeError} when a label is not an integer below the vocabulary, all are ignored, or the
  * smoothing is not in [0, 1].
  * @throws {ShapeError} when there is not one label for each row.
- * @throws {TypeError} when the labels are floats.
+ * @throws {TypeError} when the labels are floats, or an option does not exist.
  */
 export function crossEntropy(
   tape: Tape,
@@ -38,6 +39,7 @@ export function crossEntropy(
   targets: ArrayLike<number> | HostTensor,
   options: CrossEntropyOptions = {},
 ): Tensor {
+  assertOptions("crossEntropy", options, { smoothing: true, divisor: true });
   const [rows, vocabulary] = logits.shape;
   const labels = "data" in targets ? targets.data : targets;
   const { smoothing = 0, divisor = countLabels(labels) } = options;

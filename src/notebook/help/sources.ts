@@ -16,15 +16,17 @@ export interface Declaration {
   readonly start: number;
 }
 
+const folders =
+  ("adapt train models data tokenizer autograd nn device runs formats architectures " +
+    "accounting paper figures analysis inspect notebook").split(" ");
+
 /** The entries of `deno.json`, without extension, in the order in which they are searched. */
 export const entries: readonly string[] = [
   "mod",
-  ..."adapt train models data tokenizer autograd nn device runs formats architectures accounting"
-    .split(" "),
-  ..."paper figures analysis inspect notebook".split(" "),
+  ...folders.map((name) => `src/${name}/mod`),
   "kernels/mod",
   "experiments/mod",
-].map((name) => name.includes("mod") && name !== "models" ? name : `src/${name}/mod`);
+];
 
 const root = new URL("../../../", import.meta.url);
 const extension = import.meta.url.endsWith(".js") ? ".js" : ".ts";

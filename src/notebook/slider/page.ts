@@ -1,7 +1,7 @@
 /** A slider's HTML: controls over a picture. @module */
 
 import { escapeHtml } from "../../figures/html.ts";
-import stepper from "../../figures/stepper.js" with { type: "text" };
+import stepper from "../../figures/stepper_script.js" with { type: "text" };
 import { stepperHtml } from "../../figures/stepper.ts";
 import type { Track } from "./controls.ts";
 import script from "./page_script.js" with { type: "text" };

@@ -16,6 +16,7 @@ import {
   shippedRuns,
   subspaceRuns,
 } from "../../../experiments/rank_study/runs.ts";
+import { usualFormat } from "../../../src/data/mod.ts";
 import { readAdapter } from "../../../src/formats/mod.ts";
 
 Deno.test("every shipped adapter belongs to its run's specification, and none is missing", async () => {
@@ -23,7 +24,9 @@ Deno.test("every shipped adapter belongs to its run's specification, and none is
   for (const run of shippedRuns()) {
     const folder = await shippedAdapter(run, { full: false, quick: false });
     assert(folder, `${nameOf(run)}: another specification`);
-    const ranks = (await readAdapter(folder)).updates.map(({ A }) => A.shape[0]);
+    const { updates, promptFormat } = await readAdapter(folder);
+    assertEquals(promptFormat, usualFormat, nameOf(run)); // as in its training
+    const ranks = updates.map(({ A }) => A.shape[0]);
     assertEquals(new Set(ranks), new Set([run.rank]), nameOf(run));
     assertEquals(ranks.length, 2 * run.sites.length, nameOf(run)); // two layers
   }

@@ -1,29 +1,40 @@
-/** What a job has found so far, as a report and as data. @module */
+/** What a job of experiments has found so far, as a report and as data. @module */
 
-import { durationText } from "../../src/core/job_time.ts";
-import { terminalLine } from "../../src/core/terminal_text.ts";
-import type { PendingSection, Report, Section } from "../../src/figures/report.ts";
-import { experiments } from "../registry.ts";
-import type { Experiment, Outcome } from "./experiment.ts";
-import { words } from "./report_words.ts";
+import { durationText } from "../core/job_time.ts";
+import { terminalLine } from "../core/terminal_text.ts";
+import type { PendingSection, Report, Section } from "./report.ts";
+
+/** An experiment before it is run; its name is its section's id. */
+export interface Planned extends Pick<Section, "title" | "question" | "source"> {
+  /** Unique among all. */
+  readonly name: string;
+}
+
+/** What it finds. */
+export type Found = Omit<Section, "id" | keyof Planned>;
 
 /** An experiment with what it found, and the seconds that it took. */
-export type Found = Experiment & Outcome & Section & { readonly seconds: number };
+type Finished = Section & Planned & { readonly seconds: number };
+
+/** The words around the sections. */
+export type ReportWords = Omit<Report, "sections" | "notice" | "isGrowing" | "downloads">;
 
 /** Keeps what the experiments of a job found. */
 export class JobRecord {
-  readonly #chosen: readonly Experiment[];
-  readonly #facts: Report["facts"];
+  readonly #chosen: readonly Planned[];
+  readonly #all: readonly string[];
+  readonly #words: ReportWords;
   readonly #started = performance.now();
-  readonly #found = new Map<string, Found>();
+  readonly #found = new Map<string, Finished>();
   readonly #errors = new Map<string, Error>();
   #running?: string;
   #hasEnded = false;
 
-  /** Of the experiments that were asked for, with how they are run. */
-  constructor(chosen: readonly Experiment[], facts: Report["facts"]) {
+  /** Of the experiments that were asked for, the names of all that there are, and words. */
+  constructor(chosen: readonly Planned[], all: readonly string[], words: ReportWords) {
     this.#chosen = chosen;
-    this.#facts = facts;
+    this.#all = all;
+    this.#words = words;
   }
 
   /** An experiment is under way. */
@@ -32,11 +43,9 @@ export class JobRecord {
   }
 
   /** It has found this. */
-  add(experiment: Experiment, outcome: Outcome, ms: number): Found {
-    const { name } = experiment, seconds = Number((ms / 1000).toFixed(1));
-    const found = { ...experiment, ...outcome, id: name, seconds };
-    this.#found.set(name, found);
-    return found;
+  add({ name, title, question, source }: Planned, found: Found, ms: number): void {
+    const seconds = Number((ms / 1000).toFixed(1));
+    this.#found.set(name, { id: name, name, title, question, source, ...found, seconds });
   }
 
   /** It has failed. */
@@ -76,7 +85,7 @@ export class JobRecord {
     const downloads = [{ name: "results.json", type: "application/json", text: data }];
     const facts = this.#allFacts().filter(([name]) => name !== "partial");
     return {
-      ...words,
+      ...this.#words,
       facts,
       sections,
       downloads,
@@ -95,7 +104,7 @@ export class JobRecord {
   }
 
   get #missing(): string[] {
-    return experiments.map(({ name }) => name).filter((name) => !this.#found.has(name));
+    return this.#all.filter((name) => !this.#found.has(name));
   }
 
   #allFacts(): (readonly [name: string, value: string])[] {
@@ -104,10 +113,10 @@ export class JobRecord {
       "made",
       `${now} UTC in ${durationText(performance.now() - this.#started)}`,
     ] as const;
-    return [...this.#facts, made, ...(partial ? [["partial", partial] as const] : [])];
+    return [...this.#words.facts, made, ...(partial ? [["partial", partial] as const] : [])];
   }
 
-  #pending({ name, title, question }: Experiment): PendingSection {
+  #pending({ name, title, question }: Planned): PendingSection {
     const state = this.#errors.has(name)
       ? `failed: ${this.#errors.get(name)!.message}`
       : this.#hasEnded
