@@ -17,12 +17,12 @@ function shortName({ name }: SiteReading): string {
 
 /** Every singular value of one site over the steps, from at least one reading. */
 export function trainingSpectrum(readings: readonly SpectrumReading[], site: number): Figure {
-  const [{ steps, sites }] = readings, { singularValues } = sites[site];
+  const [{ sites }] = readings, { singularValues } = sites[site];
   return {
     id: "spectra-values",
     title: `Singular values of ΔW during training: ${shortName(sites[site])}`,
     caption:
-      `All ${singularValues.length}, the largest dark and on top; read every ${steps} steps while training continued.`,
+      `All ${singularValues.length}, the largest dark and on top; ${readings.length} readings while training continued.`,
     data: singularValues.map((_, place) => {
       const color = palette.lora[place === 0 ? 2 : place < 4 ? 1 : 0];
       const more = { mode, name: `σ ${place + 1}`, showlegend: false } as const;
