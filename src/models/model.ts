@@ -33,6 +33,8 @@ export interface AppliedAdapter {
   values?: AdapterValues;
   /** How the prompts of its training were written, if it was trained on any. */
   promptFormat?: PromptFormat;
+  /** Takes it off the model; a second call does nothing. */
+  remove(): void;
 }
 
 /**
