@@ -3,7 +3,7 @@
 import { howMany } from "../core/how_many.ts";
 import { grouped } from "../core/numbers.ts";
 import { countTrainable, type TextModel } from "../models/mod.ts";
-import type { MethodSpec, TrainingSpec } from "../runs/mod.ts";
+import type { MethodSpec } from "../runs/mod.ts";
 import type { TrainedRecord } from "./train_folder.ts";
 import type { TrainOptions, TrainRequest } from "./train_request.ts";
 
@@ -30,10 +30,11 @@ function nameOf(method: MethodSpec): string {
 /** What came of a finished training: sentences for a reader. */
 export function summaryOf(
   { steps, loss, firstLoss, heldOut }: TrainedRecord,
-  { steps: planned, learningRate }: TrainingSpec,
-  unit: "token" | "text",
+  { spec: { training }, labels, usualRate = Infinity }: TrainRequest,
 ): string[] {
-  const lower = `try a lower --learning-rate, ${learningRate / 4} for example`;
+  const { steps: planned, learningRate } = training, unit = labels ? "text" : "token";
+  const rate = learningRate > usualRate ? `${usualRate}, the default,` : learningRate / 4;
+  const lower = `try a lower --learning-rate, ${rate} for example`;
   const risen = firstLoss !== null && loss !== null && loss > 1.25 * firstLoss
     ? [`the loss has risen from ${firstLoss.toFixed(4)} to ${loss.toFixed(4)}: ${lower}`]
     : [];
@@ -52,9 +53,19 @@ export function summaryOf(
     `held-out loss: ${before.toFixed(4)} before training, ${
       best.toFixed(4)
     } after, in nats per ${unit}${kept}`,
+    ...bestStep === planned
+      ? [
+        `it was lowest at the last step: to train longer, give --steps ${
+          2 * planned
+        } and another --output`,
+      ]
+      : [],
     ...risen,
   ];
 }
+
+/** Whether the values are others than before. */
+export const isChanged = ({ heldOut }: TrainedRecord): boolean => heldOut?.bestStep !== 0;
 
 /** The commands that use what was trained. */
 export function nextOf(
