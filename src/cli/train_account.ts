@@ -4,6 +4,7 @@ import { howMany } from "../core/how_many.ts";
 import { grouped } from "../core/numbers.ts";
 import { countTrainable, type TextModel } from "../models/mod.ts";
 import type { MethodSpec } from "../runs/mod.ts";
+import { call } from "./call.ts";
 import type { TrainedRecord } from "./train_folder.ts";
 import type { TrainOptions, TrainRequest } from "./train_request.ts";
 
@@ -75,8 +76,8 @@ export function nextOf(
   const [base, made, file, prompt] = [model, output, data!, example].map(quoted);
   const shown = method.kind === "full" ? `--model ${made}` : `--model ${base} --adapter ${made}`;
   const ask = labels ? `evaluate ${shown} --data ${file}` : `generate ${shown} --prompt ${prompt}`;
-  const look = method.kind === "full" ? [] : [`  lowrank inspect ${made} --base ${base}`];
-  return ["next:", `  lowrank ${ask}`, ...look].join("\n");
+  const look = method.kind === "full" ? [] : [`  ${call} inspect ${made} --base ${base}`];
+  return ["next:", `  ${call} ${ask}`, ...look].join("\n");
 }
 
 /** A path as a shell takes it for one word. */

@@ -30,7 +30,7 @@ Deno.test("trained on prompts, an adapter answers like them, and evaluate finds 
         `16 texts to train on, 1 held out (1 row with prompt and completion in ${held})\n`,
         "LoRA of rank 8 on q, v: training 16,384 parameters, 0.882% of the model's 1,858,560, in 100 steps",
         " tokens/s",
-        `next:\n  lowrank generate --model models/tiny-gpt2 --adapter ${output} --prompt`,
+        `next:\n  npx -y deno task lowrank generate --model models/tiny-gpt2 --adapter ${output} --prompt`,
       ]
     ) assertStringIncludes(told.stderr, said);
     const { heldOut } = JSON.parse(await Deno.readTextFile(`${output}/run.json`));
