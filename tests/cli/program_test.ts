@@ -66,6 +66,11 @@ Deno.test("the version is the package's", async () => {
 
 Deno.test("an argument that is not understood gives one line and exit code 1", async () => {
   await assertFails(["fly"], "unknown command 'fly'");
+  const merge = ["merge", "--model", "m", "--output", "o"];
+  const unknown = "unknown option '--adaptor' (did you mean --adapter?)";
+  await assertFails([...merge, "--adaptor", "a"], unknown);
+  await assertFails([...merge, "--adaptor=a"], unknown);
+  await assertFails(merge, "required option '--adapter <folder>' not specified");
   await assertFails(["trian"], "unknown command 'trian'", "Did you mean train?");
   await assertFails(
     ["help", "fly"],
