@@ -11,6 +11,7 @@ import { shortNames } from "../inspect/updates.ts";
 import { digits } from "../core/numbers.ts";
 import { summaryOf } from "./adapter_summary.ts";
 import { modelFolder, share } from "./arguments.ts";
+import { call } from "./call.ts";
 import { type CommonOptions, print } from "./common.ts";
 import { type Column, table } from "./table.ts";
 import { readUpdates } from "./updates.ts";
@@ -108,7 +109,7 @@ function legendOf({ base, error }: InspectOptions): string {
   return [
     "|dW|: size of the update; spectrum: its first 8 singular values; stable, effective: how many",
     "directions matter, by two measures; 90%: how many hold 90% of |dW|^2; needed: lowest rank within",
-    `${Number(digits(100 * error, 3))}% of the update. Formulas: lowrank inspect --help`,
+    `${Number(digits(100 * error, 3))}% of the update. Formulas: ${call} inspect --help`,
     ...base === undefined
       ? []
       : ["factor: how much the update amplifies what W does in the update's directions (Table 7)"],
