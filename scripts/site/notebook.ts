@@ -7,6 +7,8 @@ import { type Guide, renderGuide } from "./markdown.ts";
 interface Cell {
   readonly cell_type: string;
   readonly source: Text;
+  /** Pictures of its text by name, each by its type. */
+  readonly attachments?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly outputs?: readonly {
     readonly data?: Readonly<Record<string, Text>>;
     readonly text?: Text;
@@ -22,7 +24,7 @@ const textOf = (text: Text): string => typeof text === "string" ? text : text.jo
 export function renderNotebook(path: string, json: string, draw: DrawFormula): Guide {
   const { cells } = JSON.parse(json) as { readonly cells: readonly Cell[] };
   const parts = cells.map((cell): Guide => {
-    if (cell.cell_type === "markdown") return withFormulas(path, textOf(cell.source), draw);
+    if (cell.cell_type === "markdown") return withFormulas(path, attached(cell), draw);
     const code = `<pre><code>${escapeHtml(textOf(cell.source))}</code></pre>`;
     const outputs = (cell.outputs ?? []).map(outputOf);
     return { title: "", html: [code, ...outputs].join("\n"), targets: [] };
@@ -35,6 +37,14 @@ export function renderNotebook(path: string, json: string, draw: DrawFormula): G
     html: [html, way, ...others.map((part) => part.html)].join("\n"),
     targets: parts.flatMap(({ targets }) => targets),
   };
+}
+
+/** The text of a cell with its pictures in place of their names. */
+function attached({ source, attachments = {} }: Cell): string {
+  return Object.entries(attachments).reduce((text, [name, types]) => {
+    const [[type, data]] = Object.entries(types);
+    return text.replaceAll(`(attachment:${name})`, () => `(data:${type};base64,${data})`);
+  }, textOf(source));
 }
 
 /** Markdown whose formulas are pictures: they are taken out before Markdown reads their signs. */

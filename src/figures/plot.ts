@@ -123,7 +123,8 @@ function trace({ name, x, y, dashed }: Line, place: number): Trace {
     mode: x.length <= 24 ? "lines+markers" : "lines",
     name,
     x,
-    y,
+    // More digits than a plot shows would make a notebook large.
+    y: y.map((value) => Number(value.toPrecision(6))),
     line: {
       color: palette.series[place % palette.series.length],
       ...dashed && { dash: "dash", width: 1.5 },

@@ -72,6 +72,6 @@ export function latencyFigure(timings: readonly Timing[], rank: number, device: 
     caption:
       `Median over interleaved passes; LoRA of rank ${rank} on every linear layer; ${device}.`,
     data: [barsAcross(timings, ({ median }) => median, ({ label }) => label, { color })],
-    layout: baseLayout(axis("µs per token"), axis("", { autorange: "reversed" }), { height: 280 }),
+    layout: baseLayout(axis("µs per token"), axis("", { autorange: "reversed" }), { height: 200 }),
   };
 }

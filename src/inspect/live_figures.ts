@@ -1,7 +1,7 @@
 /** Figures of an adapter's spectra over the steps of its training. @module */
 
 import type { Figure } from "../figures/figure.ts";
-import { axis, baseLayout, logAxis } from "../figures/layout.ts";
+import { axis, baseLayout } from "../figures/layout.ts";
 import { line } from "../figures/marks.ts";
 import { palette } from "../figures/palette.ts";
 import type { Axis } from "../figures/plotly_types.ts";
@@ -17,19 +17,19 @@ function shortName({ name }: SiteReading): string {
 
 /** Every singular value of one site over the steps, from at least one reading. */
 export function trainingSpectrum(readings: readonly SpectrumReading[], site: number): Figure {
-  const [{ steps, sites }] = readings, { singularValues } = sites[site];
+  const [{ sites }] = readings, { singularValues } = sites[site];
   return {
     id: "spectra-values",
     title: `Singular values of ΔW during training: ${shortName(sites[site])}`,
     caption:
-      `All ${singularValues.length}, the largest dark and on top; read every ${steps} steps while training continued.`,
+      `All ${singularValues.length}, the largest dark and on top; ${readings.length} readings while training continued.`,
     data: singularValues.map((_, place) => {
       const color = palette.lora[place === 0 ? 2 : place < 4 ? 1 : 0];
       const more = { mode, name: `σ ${place + 1}`, showlegend: false } as const;
       const value = ({ sites }: SpectrumReading) => sites[site].singularValues[place];
       return line(readings, stepsOf, value, { color, width: 1.5 }, more);
     }),
-    layout: baseLayout(axis("step"), logAxis("singular value")),
+    layout: baseLayout(axis("step"), axis("singular value", { rangemode: "tozero" })),
   };
 }
 

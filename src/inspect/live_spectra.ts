@@ -36,7 +36,8 @@ export class LiveSpectra {
   readonly #model: Model;
   readonly #every: number;
   #last = 0;
-  #spaces: readonly DenseMatrix[] = [];
+  /** The input space of each site at the last reading; ΔW = 0 has none. */
+  #spaces: readonly (DenseMatrix | undefined)[] = [];
   #readings: Promise<readonly SpectrumReading[]> = Promise.resolve([]);
 
   /** Watches the adapters that are on the model when a reading is due. */
@@ -45,9 +46,9 @@ export class LiveSpectra {
     this.#every = every;
   }
 
-  /** Call it after a step with the number of steps done; starts a reading when one is due. */
+  /** Call it after a step with the number of steps done, or before the first; starts a reading when one is due. */
   observe(steps: number): void {
-    if (steps - this.#last < this.#every) return;
+    if (steps > 0 && steps - this.#last < this.#every) return;
     const sites = this.#model.linears.flatMap(({ adaptations }) =>
       adaptations.flatMap(({ lowRank }) => lowRank ?? [])
     );
@@ -72,13 +73,13 @@ export class LiveSpectra {
     const updates = sites.map(({ scaling }, i) => {
       return updateSvd({ A: read[2 * i], B: read[2 * i + 1], scaling });
     });
-    this.#spaces = updates.map(({ right }) => right);
+    this.#spaces = updates.map(({ values, right }) => values[0] > 0 ? right : undefined);
     const readings = updates.map(({ values, right }, i): SiteReading => ({
       name: nameOf(sites[i]),
       singularValues: [...values],
       stableRank: stableRank(values),
       effectiveRank: effectiveRank(values),
-      angle: last[i] && principalAngles(right, last[i]).at(-1),
+      angle: last[i] && principalAngles(right, last[i]!).at(-1),
     }));
     return [...before, { steps, sites: readings }];
   }

@@ -5,7 +5,7 @@ import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { axis } from "../../src/figures/mod.ts";
 import { sitesOverSteps } from "../../src/inspect/live_figures.ts";
 import { LiveSpectra } from "../../src/inspect/live_spectra.ts";
-import { runTrainer, Trainer } from "../../src/train/mod.ts";
+import { runTrainer, train, Trainer } from "../../src/train/mod.ts";
 import { randomBatches, tinyModel, trainedValues } from "../train/fixtures.ts";
 
 /** Trains the tiny model and gives what was trained, the losses, and the readings where it was watched. */
@@ -45,6 +45,23 @@ Deno.test("a reading is what the adapter was after that step", async () => {
   for (const { angle, stableRank, effectiveRank } of readings[2].sites) {
     assert(angle! > 0 && angle! <= Math.PI / 2);
     assert(stableRank >= 1 && stableRank <= effectiveRank && effectiveRank <= 2);
+  }
+});
+
+Deno.test("before the first step a reading is of ΔW = 0, and the next has no angle to it", async () => {
+  using device = await openCpuDevice({ threads: 1 });
+  using model = tinyModel(device);
+  using _adapter = injectLora(model, { rank: 2, seed: 1 });
+  const live = new LiveSpectra(model, 2);
+  live.observe(0);
+  for await (const { step } of train(model, randomBatches(3), { steps: 3 })) live.observe(step + 1);
+  const [first, second, ...rest] = await live.readings();
+  assertEquals([first.steps, second.steps, rest.length], [0, 2, 0]);
+  for (const { singularValues, angle } of first.sites) {
+    assertEquals([...singularValues, angle], [0, 0, undefined]);
+  }
+  for (const { singularValues, angle } of second.sites) {
+    assertEquals([singularValues[0] > 0, angle], [true, undefined]);
   }
 });
 

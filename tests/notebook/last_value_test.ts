@@ -29,7 +29,7 @@ const shown: readonly (readonly [value: string, text: RegExp])[] = [
   ['plot({ y: [1, 2] }, { caption: "two" })', /two/],
   ["spectra[0]", /Measures of the rank of ΔW/],
   ["spectra", /Size and rank of every update[^]*h\.1\.attn\.c_attn:v/],
-  ["live", /read every 1 steps[^]*entropy/],
+  ["live", /\d readings[^]*entropy/],
   ['[plot({ y: [1] }, { caption: "one" }), model]', /one[^]*GPT-2 of 2 blocks/],
 ];
 

@@ -87,8 +87,9 @@ export class LabPage implements AsyncDisposable {
     return await this.page.evaluate(cells);
   }
 
-  /** Makes the window as high as the notebook, so that all of it is drawn; returns the height. */
+  /** Opens folded results and makes the window so high that all is drawn; returns the height. */
   async showAll(): Promise<number> {
+    await this.command("notebook:show-all-cell-outputs");
     const last = `document.querySelector(".jp-Notebook-footer").getBoundingClientRect().bottom`;
     const panel = `document.querySelector(".jp-WindowedPanel-outer")`;
     let height = 0;

@@ -27,11 +27,11 @@ export function normalNotebook({ cells }: Notebook): Notebook {
 }
 
 function normalCell({ outputs, ...cell }: Cell, index: number): Cell {
-  const { tags } = cell.metadata ?? {};
+  const { tags, jupyter } = cell.metadata ?? {};
   return {
     ...cell,
     id: cell.id ?? `c${String(index).padStart(2, "0")}`,
-    metadata: tags ? { tags } : {},
+    metadata: { ...(jupyter ? { jupyter } : {}), ...(tags ? { tags } : {}) },
     ...(outputs && { outputs: outputs.map(normalOutput) }),
   };
 }
