@@ -1,5 +1,8 @@
 /**
- * Low-rank adaptation on WebGPU, WebAssembly and float64: devices, the tape, models, adapters, training.
+ * Trains, merges and looks into low-rank adapters (LoRA) of language models, on a GPU or the CPU.
+ *
+ * An adapter adds a small trained change B·A to a model's frozen weights. A program opens a device, which
+ * computes; loads a model onto it; injects an adapter; trains it; saves or merges it.
  *
  * @example Adapt a small language model
  * ```ts
@@ -23,9 +26,9 @@
  * | ask what another rank, weight or choice of sites would do | {@link LoraAdapter.with} |
  * | continue a text | {@link generate}, {@link beamSearch} |
  * | save | {@link saveModel}, `adapter.save` |
- * | write a training loop | {@link Tape}, {@link crossEntropy}, {@link adamW} |
- * | read an adapter's spectrum | `@lowrank/core/formats` and `@lowrank/core/analysis` |
- * | count parameters and bytes | `@lowrank/core/accounting`, and the ledger of a `dry` {@link Device} |
+ * | write a training loop | {@link Tape}, which records operations for the backward pass, {@link crossEntropy}, {@link adamW} |
+ * | look into an adapter: norms, directions, the rank that would do | [readAdapter](./formats/~/readAdapter.html), [describeUpdate](./inspect/~/describeUpdate.html), [spectrum](./analysis/~/spectrum.html) |
+ * | count parameters and bytes | `@lowrank/core/accounting`, and the ledger of a `dry` {@link Device}, which lists what a step would allocate and computes nothing |
  *
  * What is less common is in the entry of its folder: `@lowrank/core/device`, `/autograd`, `/nn`, `/models`,
  * `/adapt`, `/train`, `/runs`, `/tokenizer`, `/data`.

@@ -8,14 +8,14 @@
 
 import { notebooksPath } from "../tests/support/notebook_file.ts";
 import { labPython, prepareLab } from "./lab_environment.ts";
-import { mapEntries } from "./lab_imports.ts";
+import { linkClone } from "./lab_link.ts";
 import { labArguments, labPlace } from "./lab_place.ts";
 import { trustCommitted } from "./lab_trust.ts";
 
 async function lab(args: readonly string[]): Promise<number> {
   // A task runs in the project's folder; this variable names the one where it was asked for.
   const place = labPlace(args, Deno.env.get("INIT_CWD") ?? Deno.cwd()),
-    said = mapEntries(place.folder);
+    said = linkClone(place.folder);
   if (said !== undefined) console.log(said);
   await prepareLab();
   if (place.folder === notebooksPath) await trustCommitted();

@@ -11,6 +11,7 @@ import { placeOf, type Target } from "./repository.ts";
 export const navigation: readonly (readonly [group: string, paths: readonly string[]])[] = [
   ["Start", ["README.md", "docs/findings.md"]],
   ["Guides", [
+    "docs/first_adapter.md",
     "docs/your_own_data.md",
     "examples/README.md",
     "docs/command_line.md",

@@ -14,7 +14,7 @@ export function summaryOf({ config, updates }: PeftAdapter): string {
   return [
     `base: ${config.baseModelName ?? "not stated"}`,
     `adapts: ${howMany(updates.length, "site")} (${kindsOf(updates).join(", ")}) in ${
-      howMany(modules.size, "module")
+      howMany(modules.size, "weight")
     }${sharedPrefix(updates)}`,
     `trained: ${grouped(values)} values; rank ${
       spanOf(updates.map(({ A }) => A.shape[0]))

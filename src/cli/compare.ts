@@ -22,18 +22,28 @@ interface CompareOptions extends CommonOptions {
 }
 
 const help = `
-phi(i, j) measures how much the first i directions of one adapter and the first
-j of the other have in common, from 0 to 1; by chance it is max(i, j) / d. The
-directions are the right singular vectors of A, as in the paper, or the left or
-right singular vectors of the whole update. The table shows phi of the first
-directions, phi of all of them, the value of the latter by chance, and the
-smallest angle between the two subspaces. If both adapters have several sites in
-one weight, such as q and v, each site is compared separately, as name:q, or as
-name[first row:end] if the file does not name the sites.`;
+An update of rank r acts in r directions, the strongest first. phi(i, j) is the
+share that the first i directions of one adapter and the first j of the other
+have in common: 0 if they are perpendicular, 1 if one set contains the other.
+Random directions share a little too: by chance phi is max(i, j) / d in d
+dimensions. Values near it mean nothing.
+
+Columns:
+  phi(1, 1)       of the first direction of each
+  phi of all      of all directions of each
+  by chance       what phi of all would be for random directions
+  smallest angle  between a direction of one and a direction of the other
+
+The directions are the right singular vectors of A, as in the paper, or the left
+or right singular vectors of the whole update (--of). If both adapters have
+several sites in one weight, such as q and v, each site is compared separately,
+as name:q, or as name[first row:end] if the file does not name the sites.`;
 
 /** Adds `compare`, which shows how much the updates of two adapters have in common. */
 export function addCompare(program: Command): void {
-  program.command("compare").description("compare the subspaces of two adapters, site by site")
+  program.command("compare").description(
+    "show how much the directions of two adapters have in common",
+  )
     .argument("<one>", "PEFT folder")
     .argument("<other>", "PEFT folder")
     .addOption(
@@ -67,7 +77,9 @@ async function run(one: string, other: string, options: CompareOptions): Promise
   );
 }
 
-const legend = "phi: how much the first directions have in common, from 0 (nothing) to 1 (all)";
+const legend =
+  "phi: the share that the first directions have in common, from 0 (none) to 1 (all); by chance: what\n" +
+  "phi of all would be for random directions. More: lowrank compare --help";
 
 function describe(modules: readonly ComparedUpdate[]): string {
   return table(modules, [

@@ -28,6 +28,10 @@ the completions are scored), text and label, or text. Prompts are written as in
 the training of the adapter, or of the model, if it is known. Without --adapter
 the base model is measured, with which the adapter is to be compared.
 
+The loss is in nats per token, a word or a part of one: the model gives the
+right next token the probability exp(-loss), on geometric average. Perplexity is
+exp(loss). Lower is better.
+
 JSON: {"loss", "perplexity", "bitsPerToken", "counted"}, the loss in nats per
 scored token; for labels {"loss", "accuracy", "counted", "mostFrequent"}, where
 mostFrequent is the share of the most frequent label.`;

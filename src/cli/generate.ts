@@ -34,6 +34,8 @@ Examples:
   lowrank generate --model models/tiny-gpt2 --prompt "Fellow citizens"
   lowrank generate --model models/tiny-gpt2 --adapter out --data asks.jsonl
 
+With a temperature above 0, another --seed gives another text.
+
 A file of prompts is .jsonl or .csv with the field prompt (or text), or .txt
 with a prompt in each line; each gets an answer. Prompts are written as in the
 training of the adapter, or of the model, if it is known.
@@ -49,12 +51,21 @@ export function addGenerate(program: Command): void {
     .option("--data <file>", "prompts to continue: .jsonl, .csv or .txt")
     .option(
       "--max-new-tokens <n>",
-      "maximum number of new tokens (default: 64, or as many as fit)",
+      "most tokens (words or parts of them) to add (default: 64, or as many as fit)",
       positiveNumber,
     )
-    .option("--temperature <t>", "0 takes the most likely token, above 0 samples", temperature, 0)
-    .option("--top-k <k>", "sample from the k most likely tokens only", positiveNumber)
-    .option("--beams <n>", "use beam search of width n; it does not sample", positiveNumber)
+    .option(
+      "--temperature <t>",
+      "0 takes the most likely token; above 0 draws one, the higher the freer",
+      temperature,
+      0,
+    )
+    .option("--top-k <k>", "draw each token from the k most likely ones only", positiveNumber)
+    .option(
+      "--beams <n>",
+      "follow the n best texts so far and keep the most likely (beam search)",
+      positiveNumber,
+    )
     .addHelpText("after", help)
     .action(run);
 }

@@ -22,26 +22,36 @@ interface InspectOptions extends CommonOptions {
 }
 
 const help = `
+An adapter adds an update dW = scaling B A to each weight that it changes, where
+the scaling is alpha / rank. The singular values of dW say how strongly it acts
+in each of its directions, of which it has as many as its rank.
+
 Columns:
-  |dW|       Frobenius norm of the update dW = scaling B A
+  |dW|       size of dW: root of the sum of its squared values (Frobenius norm)
   largest    largest singular value; left out with --base
   spectrum   first 8 singular values, as bars
-  stable     stable rank, |dW|^2 / largest^2
-  effective  effective rank, exp of the entropy of the singular values
+  stable     how many directions matter: |dW|^2 / largest^2 (stable rank)
+  effective  the same from the shares p of the singular values in their sum:
+             exp(-sum p ln p) (effective rank)
   90%        number of directions that hold 90% of |dW|^2
   needed     lowest rank whose relative error is at most --error
 With --base also:
-  |dW|/|W|   size of the update relative to the weight
-  factor     amplification |dW| / |U' W V| in the directions of dW (Table 7)
+  |dW|/|W|   size of the update relative to the weight W
+  factor     |dW| / |U' W V|: how many times as strong as W dW is in its own
+             directions U and V (amplification factor, Table 7 of the paper)
 
-If the adapter has several sites in one weight, such as q and v, each has a row,
-named name:q, or name[first row:end] if the file does not name the sites. --json
-prints more, with full names.`;
+A low "90%" with a high "needed" is usual: 5% of error is strict. What "90%"
+counts is --error 0.316. An adapter trained at a low rank is often better than
+one that was cut to it.
+
+A site is a weight, or some of its rows: GPT-2 keeps q, k and v in one weight.
+Each site has a row, named name:q, or name[first row:end] if the file does not
+name the sites. --json prints more, with full names.`;
 
 /** Adds `inspect`, which describes the updates of an adapter one by one. */
 export function addInspect(program: Command): void {
   program.command("inspect").description(
-    "show rank, norm and spectrum of every update in an adapter",
+    "show rank, size and spectrum of every update in an adapter",
   )
     .argument("<adapter>", "PEFT folder")
     .option("--base <folder>", "Hugging Face folder of the base model to compare with", modelFolder)
@@ -107,12 +117,14 @@ function columnsFor({ base }: InspectOptions): Column<UpdateRow>[] {
 /** What the columns mean, in a few lines. */
 function legendOf({ base, error }: InspectOptions): string {
   return [
-    "|dW|: size of the update; spectrum: its first 8 singular values; stable, effective: how many",
-    "directions matter, by two measures; 90%: how many hold 90% of |dW|^2; needed: lowest rank within",
-    `${Number(digits(100 * error, 3))}% of the update. Formulas: ${call} inspect --help`,
-    ...base === undefined
-      ? []
-      : ["factor: how much the update amplifies what W does in the update's directions (Table 7)"],
+    "|dW|: size of the update; spectrum: how strongly it acts in its first 8 directions; stable,",
+    "effective: how many directions matter, by two measures; 90%: how many hold 90% of |dW|^2; needed:",
+    `lowest rank within ${
+      Number(digits(100 * error, 3))
+    }% of the update. More: ${call} inspect --help`,
+    ...base === undefined ? [] : [
+      "factor: how many times as strong as W the update is in its own directions (the paper's Table 7)",
+    ],
   ].join("\n");
 }
 

@@ -22,10 +22,11 @@ interface MergeOptions extends CommonOptions {
 }
 
 const help = `
-Columns: |dW| is the Frobenius norm of the update, |dW| / |W| its size relative
-to the weight, and kept the share of the update that is left after the merged
-weight is rounded to the type in which it is stored, which is the model's own
-unless --dtype gives another one.
+Columns: |dW| is the size of the update (Frobenius norm), |dW| / |W| its size
+relative to the weight, and kept the share of the update that is left after the
+merged weight is rounded to the type in which it is stored: that of the model's
+file unless --dtype gives another one. Rounding can add a little, so kept may be
+just above 100%.
 
 The model's config.json stays as it is, but for the type. The metadata of the
 weights name the adapters that they contain (lowrank.merged), and these are not

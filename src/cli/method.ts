@@ -49,7 +49,7 @@ export function addMethodOptions(
     .option("--rank <r>", "lora: rank of every update (default: 8)", positiveNumber)
     .option(
       "--alpha <a>",
-      "lora: scale updates by alpha / rank (default: the rank)",
+      "lora: updates are multiplied by alpha / rank (default: the rank)",
       finiteNumber,
     )
     .option("--sites <a,b>", "lora: any of q, k, v, o, up, down, or all (default: q,v)", list)

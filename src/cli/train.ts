@@ -48,31 +48,11 @@ when it no longer falls.
 To train longer, give more --epochs or --steps and another --output, or begin
 with what is there: --adapter OLD --output NEW.
 
-Batches: {"batches": [BATCH, …]}, as {"batches": [[[5, 6, 7]]]}. A batch is a
-list of equally long lists of token ids, which are also the labels, or an object
-like a case of logits, with "labels" (-100 is ignored). Batches are used in
-order, and again from the first after the last.
+Ctrl-C stops after the current step and keeps what was learned; the same command
+continues there. Once it is finished, the same command changes nothing.
 
-Configuration: {"steps", "learningRate", "betas", "epsilon", "weightDecay",
-"schedule" (constant, linear or cosine), "warmupSteps", "clipNorm", "method"},
-where the method is "full" or {"name": "lora", "rank", "alpha", "sites" or
-"targetModules", "dropout", "rankStabilized", "rankPattern", "alphaPattern"}.
-Command-line options take precedence over the file. For batches of token ids,
-steps and learning rate must be given.
-
-The output folder gets the adapter in PEFT's format, or the whole model, and
-log.json with the loss, the learning rate and the norm of the gradient before
-clipping at every step, and the held-out losses; run.json, written last, says
-how they were made. The same command again then changes nothing, and any other
-training is refused in a folder that holds weights which it has not made, and so
-is this one if they were changed or replaced.
-
-If training fails, or Ctrl-C, SIGTERM or SIGHUP stops it (after the current
-step), what was trained so far is written too. Checkpoints, one every 100 steps
-and one at a stop, are kept in the subfolder "run" until training is finished:
-run the same command again to resume from the last one. nohup does not keep
-SIGHUP away; setsid does. The exit code is 0, 1 after an error, and 130, 143 or
-129 after a signal.`;
+Files for --batches and --config, what the output folder holds, and signals:
+docs/command_line.md.`;
 
 /** Adds `train`, which trains an adapter or a whole model. */
 export function addTrain(program: Command): void {
@@ -80,12 +60,9 @@ export function addTrain(program: Command): void {
     .requiredOption("--model <folder>", "Hugging Face folder", modelFolder)
     .requiredOption("--output <folder>", "folder to write")
     .option("--data <file>", "texts to train on: .jsonl, .csv or .txt")
-    .option("--batches <file>", "JSON file with batches of token ids, instead of texts")
-    .option("--config <file>", "JSON file with training settings")
-    .option("--adapter <folder>", "PEFT folder of an adapter to train further", once)
-    .option("--learning-rate <x>", "size of a step (default: by width and scaling)", finiteNumber)
     .option("--epochs <n>", "passes over the texts (default: 10)", positiveNumber)
     .option("--steps <n>", "steps, instead of passes (default: 200 to 1000)", wholeNumber)
+    .option("--learning-rate <x>", "size of a step (default: by width and scaling)", finiteNumber)
     .option("--batch-size <n>", "texts in a step (default: 8)", positiveNumber)
     .option(
       "--validation <share>",
@@ -94,14 +71,16 @@ export function addTrain(program: Command): void {
     )
     .option(
       "--patience <n>",
-      "measurements of the held-out loss that may bring nothing (default: 3)",
+      "end after so many measurements without a lower held-out loss (default: 3)",
       positiveNumber,
     )
-    .option("--prompt-template <text>", "around prompts: 'Q: {prompt}\\nA:'", template);
-  addMethodOptions(command, "lora for texts, or if a lora option is given, else full").addHelpText(
-    "after",
-    help,
-  ).action(run);
+    .option("--prompt-template <text>", "around prompts: 'Q: {prompt}\\nA:'", template)
+    .option("--adapter <folder>", "PEFT folder of an adapter to train further", once);
+  addMethodOptions(command, "lora; full for batches if no lora option is given")
+    .option("--config <file>", "JSON file with training settings")
+    .option("--batches <file>", "JSON file with batches of token ids, instead of texts")
+    .addHelpText("after", help)
+    .action(run);
 }
 
 async function run(options: TrainOptions): Promise<void> {

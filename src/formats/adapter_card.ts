@@ -24,12 +24,15 @@ ${CARD_MARK}
 
 # LoRA adapter
 
+An addition to a language model: for each weight that it changes two small matrices, A and B, whose
+product B·A times a scaling is added to it. The rank is the number of columns of B and of rows of A.
+
 - Base model: ${baseModelName ? `\`${baseModelName.replaceAll("`", "")}\`` : "not recorded"}
-- Modules: ${modules.length}, rank ${ranks.join(", ")}
+- Weights that it changes: ${modules.length}, by updates of rank ${ranks.join(", ")}
 - Parameters: ${sizeLine(updates, modules)}
 
 \`\`\`python
-from peft import PeftModel
+from peft import PeftModel  # base_model: the base, loaded with transformers
 model = PeftModel.from_pretrained(base_model, "this folder")
 \`\`\`
 
@@ -60,8 +63,8 @@ function describe(updates: readonly LowRankUpdate[], modules: readonly LowRankUp
     const sites = updates.filter((update) => update.module === module);
     if (sites.length === 1 && sites[0].B.data.length === B.data.length) return [];
     const rows = sites.map(({ rows }) => `${rows!.start}–${rows!.start + rows!.count - 1}`);
-    return `${module.split(".").at(-1)} holds the updates of its rows ${rows.join(" and ")} ` +
-      `as one PEFT module of rank ${A.shape[0]}, whose B is zero elsewhere`;
+    return `in ${module.split(".").at(-1)} only rows ${rows.join(" and ")} are changed, but ` +
+      `PEFT has one B for all rows, of rank ${A.shape[0]}, with zeros for the others`;
   });
   return `${[...new Set(lines)].join("; ")}.`;
 }

@@ -43,7 +43,7 @@ Deno.test("inspect begins with a summary, names sites by their roles, and fits 1
     const lines = stdout.split("\n");
     assertEquals(lines.slice(0, 4), [
       "base: tiny-gpt2",
-      "adapts: 4 sites (q, v) in 2 modules; names begin with transformer.h.",
+      "adapts: 4 sites (q, v) in 2 weights; names begin with transformer.h.",
       "trained: 16,384 values; rank 8; scaling 2",
       "in PEFT: r = 16, as it sees the 2 sites of a weight as one module of rank 8 + 8",
     ]);
@@ -114,7 +114,7 @@ Deno.test("inspect --base: norms of the adapted weights, which GPT-2 stores tran
   }
   const { stdout } = await lowrank("inspect", adapter, "--base", model);
   assertStringIncludes(stdout, "needed  |dW|/|W|  factor\n");
-  assertStringIncludes(stdout, "factor: how much the update amplifies what W does");
+  assertStringIncludes(stdout, "factor: how many times as strong as W the update is");
   // Names without the prefix, as the hub's own gpt2 has them.
   const bare = await lowrankJson("inspect", adapter, "--base", golden("gpt2_tiny_bare"));
   assertEquals(bare.modules.length, modules.length);

@@ -1,10 +1,12 @@
 /** What `deno task lab` does with its arguments, and what a folder of one's own needs. */
 
-import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { mapEntries } from "../../scripts/lab_imports.ts";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { relative } from "node:path";
+import { linkClone } from "../../scripts/lab_link.ts";
 import { labArguments, labPlace } from "../../scripts/lab_place.ts";
 import { withFolder } from "../support/folders.ts";
 import { notebooksPath } from "../support/notebook_file.ts";
+import { rootPath } from "../support/source_files.ts";
 
 const withNotebook = (use: (folder: string) => void | Promise<void>) =>
   withFolder(async (folder) => {
@@ -39,12 +41,12 @@ Deno.test("a folder, a notebook in it and JupyterLab's own option say where", ()
 Deno.test("a folder of one's own gets a deno.json with which programs find every entry", () =>
   withFolder(async (folder) => {
     assertEquals(
-      mapEntries(folder),
+      linkClone(folder),
       `wrote ${folder}/deno.json, so that notebooks there find @lowrank/core`,
     );
-    assertEquals(mapEntries(folder), undefined); // the second time all is well
+    assertEquals(linkClone(folder), undefined); // the second time all is well
     await Deno.mkdir(`${folder}/below`);
-    assertEquals(mapEntries(`${folder}/below`), undefined);
+    assertEquals(linkClone(`${folder}/below`), undefined);
     const program = `import { Random } from "@lowrank/core";
       import { tableOf } from "@lowrank/core/figures";
       console.log(typeof Random, typeof tableOf);`;
@@ -66,13 +68,31 @@ Deno.test("a deno.json that is there is not changed, and the lab says what to ad
   withFolder((folder) => {
     const own = '{ "imports": { "a": "./a.ts" } }';
     Deno.writeTextFileSync(`${folder}/deno.json`, own);
-    const said = mapEntries(folder)!;
-    assertStringIncludes(said, `${folder}/deno.json does not map @lowrank/core`);
-    assert(said.includes('"@lowrank/core/notebook": "file:///'), said);
+    const said = linkClone(folder)!;
+    assertStringIncludes(said, `${folder}/deno.json does not say where @lowrank/core is`);
+    assertEquals(JSON.parse(said.slice(said.indexOf("{"))).links, [rootPath]);
     assertEquals(Deno.readTextFileSync(`${folder}/deno.json`), own);
     return Promise.resolve();
   }));
 
+Deno.test("a deno.json that links the clone, or names its first entry, needs nothing", () =>
+  withFolder((folder) => {
+    const way = relative(folder, rootPath);
+    for (
+      const own of [
+        `{ "links": ["${way}"] } // in some words`,
+        `{ "links": ["${way}/"] }`,
+        `{ "imports": { "@lowrank/core": "${way}/mod.ts" } }`,
+      ]
+    ) {
+      Deno.writeTextFileSync(`${folder}/deno.json`, own);
+      assertEquals(linkClone(folder), undefined, own);
+    }
+    Deno.writeTextFileSync(`${folder}/deno.json`, `{ "links": ["${way}/elsewhere"] }`);
+    assertStringIncludes(linkClone(folder)!, "does not say where");
+    return Promise.resolve();
+  }));
+
 Deno.test("the project's own folders need nothing", () => {
-  assertEquals(mapEntries(notebooksPath), undefined);
+  assertEquals(linkClone(notebooksPath), undefined);
 });

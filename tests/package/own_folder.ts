@@ -2,16 +2,14 @@
 
 import { rootPath, sourceText } from "../support/source_files.ts";
 
-/** The imports that every entry of the package needs. */
-const { exports } = JSON.parse(sourceText("deno.json"));
-
 /** Prepares a folder for programs that import the package by its name, from this clone. */
 export async function makeOwnFolder(folder: string): Promise<void> {
-  const imports = Object.entries<string>(exports)
-    .map(([entry, file]) => [`@lowrank/core${entry.slice(1)}`, rootPath + file.slice(2)]);
-  await Deno.writeTextFile(
-    `${folder}/deno.json`,
-    JSON.stringify({ imports: Object.fromEntries(imports) }),
-  );
+  await Deno.writeTextFile(`${folder}/deno.json`, guideConfig().replace("../lowrank", rootPath));
   await Deno.symlink(`${rootPath}models`, `${folder}/models`);
+}
+
+/** The configuration in the guide, where the clone is `../lowrank`. */
+export function guideConfig(): string {
+  const [, config] = /```json\n([\s\S]*?)```/.exec(sourceText("docs/notebooks.md"))!;
+  return config;
 }

@@ -6,7 +6,7 @@ import { sourceFiles, sourceText } from "../support/source_files.ts";
 import { methodPicture } from "../../scripts/site/method_picture.ts";
 import { countTrained } from "../../experiments/counting.ts";
 import { gpt3Memory } from "../../experiments/memory.ts";
-import { makeOwnFolder } from "./own_folder.ts";
+import { guideConfig, makeOwnFolder } from "./own_folder.ts";
 import { run } from "./run.ts";
 
 const readme = sourceText("README.md");
@@ -39,13 +39,23 @@ Deno.test("the picture of the method is the one that its script draws", () => {
   assertEquals(sourceText("docs/images/method.svg"), methodPicture());
 });
 
-Deno.test("the deno.json of a guide names entries as the package does", () => {
-  const [, config] = /```json\n([\s\S]*?)```/.exec(sourceText("docs/notebooks.md"))!;
-  const { exports } = JSON.parse(sourceText("deno.json"));
-  for (const [name, file] of Object.entries<string>(JSON.parse(config).imports)) {
-    assertEquals(file, exports[name.replace("@lowrank/core", ".")].replace("./", "../lowrank/"));
-  }
-});
+Deno.test("with the deno.json of the guides a program finds every entry", () =>
+  withFolder(async (folder) => {
+    await makeOwnFolder(folder);
+    const { exports } = JSON.parse(sourceText("deno.json"));
+    const lines = Object.keys(exports)
+      .map((entry) =>
+        `import * as ${entry.slice(2) || "core"} from "@lowrank/core${entry.slice(1)}";`
+      );
+    const names = Object.keys(exports).map((entry) => entry.slice(2) || "core");
+    const program = [
+      ...lines,
+      `console.log([${names}].filter((entry) => entry !== undefined).length)`,
+    ];
+    await Deno.writeTextFile(`${folder}/all.ts`, program.join("\n"));
+    assertEquals(await run(folder, ["-R", "all.ts"]), `${names.length}\n`);
+    assert(sourceText("docs/first_adapter.md").includes(guideConfig().trim()));
+  }));
 
 Deno.test("the README has a reason for every package that the code imports", () => {
   const files = sourceFiles([
