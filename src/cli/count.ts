@@ -58,6 +58,7 @@ async function run(argument: string | undefined, options: CountOptions): Promise
     `trainable params: ${grouped(trainable)} || all params: ${grouped(total)} || trainable%: ${
       percent.toFixed(4)
     }`,
+    ...(lora ? [ofBase(trainable, total - trainable)] : []),
     fileSizes(accounting, trainable, total),
     ...(lora ? [] : defaultPerRank(accounting, architecture)),
   ];
@@ -65,6 +66,11 @@ async function run(argument: string | undefined, options: CountOptions): Promise
   const document = { total, trainable, percent, byModule, ...doubt };
   print(options, document, () => [...lines, ...Object.values(doubt)].join("\n"));
 }
+
+/** The share that training announces, which is of the base alone. */
+const ofBase = (trainable: number, base: number): string =>
+  "all params, as in PEFT, are the adapter's and the model's: of the model's own " +
+  `${grouped(base)} it trains ${(100 * trainable / base).toPrecision(3)}%`;
 
 /** Whether a method adapts every linear layer that there is. */
 const takesAll = (method: MethodSpec): boolean =>

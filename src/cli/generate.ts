@@ -1,6 +1,7 @@
 /** `lowrank generate`. @module */
 
 import type { Command } from "./commander.ts";
+import { howMany } from "../core/how_many.ts";
 import { Interrupt, letSignalsIn } from "../core/interrupt.ts";
 import { terminalJson } from "../core/terminal_text.ts";
 import { readPrompts } from "../data/mod.ts";
@@ -15,7 +16,7 @@ import {
 } from "../models/mod.ts";
 import { encodePrompt, loadTokenizer, type Tokenizer } from "../tokenizer/mod.ts";
 import { collect, modelFolder, positiveNumber, temperature } from "./arguments.ts";
-import { type CommonOptions, loadAdapted, openChosen, print } from "./common.ts";
+import { type CommonOptions, loadAdapted, note, openChosen, print } from "./common.ts";
 import { assertModelFolder } from "./model_folder.ts";
 
 interface GenerateOptions extends CommonOptions {
@@ -80,12 +81,24 @@ async function run(options: GenerateOptions): Promise<void> {
   assertLanguage(loaded.model);
   // A beam search has no result until it ends, so Ctrl-C may end it at once.
   using interrupt = options.beams ? undefined : new Interrupt().listen();
+  let cut = 0;
   for (const prompt of prompts) {
-    const answer = await answerTo(prompt, loaded.model, tokenizer, options, interrupt?.signal);
+    const { isCut, ...answer } = await answerTo(
+      prompt,
+      loaded.model,
+      tokenizer,
+      options,
+      interrupt?.signal,
+    );
     if (options.json && options.data) console.log(terminalJson(answer));
     else print(options, answer, () => shown(loaded.model, answer));
+    if (isCut) cut++;
     interrupt?.throwIfStopped();
   }
+  if (cut > 0) {
+    note(options, `cut at the most new tokens (--max-new-tokens): ${howMany(cut, "answer")}`);
+  }
+  if (options.temperature > 0) note(options, "another --seed draws another text");
 }
 
 /** The prompts of the command, or of its file. */
@@ -132,15 +145,17 @@ async function answerTo(
   tokenizer: Tokenizer,
   options: GenerateOptions,
   signal?: AbortSignal,
-): Promise<Answer> {
+): Promise<Answer & { isCut: boolean }> {
   const input = encodePrompt(tokenizer, prompt, promptFormatOf(model));
   assertFits(input, model);
   const { endOfText: stopToken } = tokenizer, { beams, temperature, topK, seed } = options;
-  const most = { maxNewTokens: options.maxNewTokens ?? usualLength(model, input), stopToken };
+  const maxNewTokens = options.maxNewTokens ?? usualLength(model, input);
+  const most = { maxNewTokens, stopToken };
   const tokens = beams
     ? [...(await beamSearch(model, input, { ...most, beams })).tokens]
     : await sample(generate(model, input, { ...most, temperature, topK, seed, signal }));
-  return { prompt, tokens, text: completionText(model, tokenizer, tokens) };
+  const isCut = tokens.length === maxNewTokens && tokens.at(-1) !== stopToken;
+  return { prompt, tokens, text: completionText(model, tokenizer, tokens), isCut };
 }
 
 function assertFits({ length }: readonly number[], { positions }: TextModel): void {

@@ -7,7 +7,6 @@ import { prepareFolder } from "../core/files.ts";
 import { digits } from "../core/numbers.ts";
 import { formatBytes } from "../figures/format.ts";
 import { assertNoOtherKind } from "../formats/folder_kind.ts";
-import type { FloatDtype } from "../formats/mod.ts";
 import { saveModel } from "../models/mod.ts";
 import { collect, dtypeOption, modelFolder, storedTypes } from "./arguments.ts";
 import { type CommonOptions, loadAdapted, openChosen, print } from "./common.ts";
@@ -61,7 +60,15 @@ async function run(options: MergeOptions): Promise<void> {
   print(
     options,
     { ...report, dtype, ...memory },
-    () => [describe(report), "", ...written(output, dtype, { ...report, ...memory })].join("\n"),
+    () =>
+      [
+        describe(report),
+        "",
+        ...written(output, options.dtype ? dtype : `${dtype} like the base`, {
+          ...report,
+          ...memory,
+        }),
+      ].join("\n"),
   );
 }
 
@@ -73,7 +80,7 @@ function describe({ weights }: MergeReport): string {
     ["module", ({ module }) => module],
     ["|dW|", ({ deltaNorm }) => deltaNorm.toPrecision(4)],
     ["|dW| / |W|", ({ relativeNorm }) => digits(relativeNorm, 3)],
-    ["kept", ({ survivingShare }) => `${(100 * survivingShare).toFixed(4)}%`],
+    ["kept", ({ survivingShare }) => `${(100 * survivingShare).toFixed(2)}%`],
   ]);
 }
 
@@ -83,7 +90,7 @@ interface Memory {
   readonly processBytes: number;
 }
 
-function written(output: string, dtype: FloatDtype, memory: Memory): string[] {
+function written(output: string, dtype: string, memory: Memory): string[] {
   const [extra, tensors, all] = [memory.extraBytes, memory.tensorBytes, memory.processBytes]
     .map((bytes) => formatBytes(bytes));
   return [

@@ -105,12 +105,14 @@ export function assertRoom(
       "generating needs a prompt of token ids, found a text: use complete, or encode it first",
     );
   }
-  const limit = model.positions, wanted = prompt.length + maxNewTokens;
+  const { positions } = model, most = positions - prompt.length;
   if (prompt.length === 0) throw new RangeError("generating needs a prompt of at least one token");
   assertWhole("maxNewTokens", maxNewTokens, 0);
-  if (wanted > limit) {
-    throw new RangeError(`prompt and continuation hold at most ${limit} tokens, found ${wanted}`);
-  }
+  if (maxNewTokens <= most) return;
+  const rule = most < 0
+    ? `a prompt must have at most ${positions} tokens, found ${prompt.length}`
+    : `maxNewTokens must be at most ${most}, as the prompt has ${prompt.length} of the model's ${positions} tokens, found ${maxNewTokens}`;
+  throw new RangeError(rule);
 }
 
 /** Throws unless it is an integer of at least `least`. */

@@ -62,6 +62,8 @@ Deno.test("the text output has PEFT's line below the table", async () => {
   assertEquals([code, stderr], [0, ""]);
   const line = "trainable params: 768 || all params: 61,872 || trainable%: 1.2413\n";
   assertStringIncludes(stdout, line);
+  // Training announces another share of the same: 768 of the 61,104 that the base has.
+  assertStringIncludes(stdout, "of the model's own 61,104 it trains 1.26%\n");
 });
 
 Deno.test("a published model can be counted by its name", async () => {
@@ -157,7 +159,7 @@ Deno.test("what cannot be counted gives one sentence", async () => {
   await assertFails(
     ["count", "gpt2", "--rank", "-1"],
     "--rank",
-    "must be a whole number, 0 or more",
+    "must be a whole number of at least 1",
   );
   await assertFails(["count", "gpt2", "--url", "http://a/b"], "found gpt2 and http://a/b");
   await assertFails(["count", "--url", "gpt2"], "an address must begin with https:// or http://");

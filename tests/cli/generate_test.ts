@@ -1,6 +1,6 @@
 /** `lowrank generate` with a tokenizer and a model that are made here. */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { withFolder } from "../support/folders.ts";
 import { writeBabbler } from "./babbler.ts";
 import { assertFails, lowrank, lowrankJson } from "./lowrank.ts";
@@ -19,8 +19,11 @@ Deno.test("generate is repeatable, and an adapter changes the result", () =>
     assert(adapted.text !== greedy.text);
     const sampled = [...args, "--temperature", "1", "--top-k", "40", "--seed", "3"];
     assertEquals(await lowrankJson(...sampled), await lowrankJson(...sampled));
-    const { stdout } = await lowrank(...args);
+    const { stdout, stderr } = await lowrank(...args);
     assertEquals(stdout, `the cat${greedy.text}\n`);
+    assertStringIncludes(stderr, "\ncut at the most new tokens (--max-new-tokens): 1 answer\n");
+    const told = await lowrank(...sampled);
+    assertStringIncludes(told.stderr, "\nanother --seed draws another text\n");
   }));
 
 Deno.test("generate refuses options that it cannot honor", () =>
@@ -32,7 +35,7 @@ Deno.test("generate refuses options that it cannot honor", () =>
     await assertFails([...args, "--prompt", ""], "a prompt of at least one token");
     await assertFails(
       [...args, ...prompt, "--max-new-tokens", "31"],
-      "prompt and continuation hold at most 32 tokens, found 34",
+      "maxNewTokens must be at most 29, as the prompt has 3 of the model's 32 tokens, found 31",
     );
     await assertFails([...args, ...prompt, "--max-new-tokens", "0"], "of at least 1");
     await assertFails([...args, ...prompt, "--temperature", "-1"], "0 or more");

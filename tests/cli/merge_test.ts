@@ -68,7 +68,12 @@ Deno.test("a merged model is stored as its base, or as told, and what is kept is
     assertEquals([f32, f16, bf16].map(({ dtype }) => dtype), ["F32", "F16", "BF16"]);
     assert(f32.lost < f16.lost && f16.lost < bf16.lost, JSON.stringify([f32, f16, bf16]));
     const args = ["merge", "--model", model, "--adapter", adapter, "--output", folder];
-    assertStringIncludes((await lowrank(...args)).stdout, `to ${folder}, in F32\npeak memory: `);
+    const { stdout } = await lowrank(...args);
+    assertStringIncludes(stdout, `to ${folder}, in F32 like the base\npeak memory: `);
+    assertEquals(stdout.match(/ \d+\.\d+%\n/g)?.length, 8);
+    assertEquals(stdout.match(/ 100\.00%\n/g)?.length, 8); // Not 100.0002%.
+    const told = (await lowrank(...args, "--dtype", "f16")).stdout;
+    assertStringIncludes(told, `to ${folder}, in F16\n`);
     await assertFails([...args, "--dtype", "int8"], "Allowed choices are f32, f16, bf16");
   }));
 
