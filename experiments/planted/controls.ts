@@ -1,5 +1,6 @@
 /** Controls: the similarity of updates that learned only noise, and of tasks that share directions. @module */
 
+import { fromTo } from "../../src/core/numbers.ts";
 import {
   inInputMetric,
   randomSimilarity,
@@ -86,6 +87,9 @@ const sharing = (rows: Rows) => rows.filter(({ shared }) => shared !== undefined
 const list = (rows: Rows, key: "raw" | "inMetric") =>
   noiseOnly(rows).map((row) => `${row[key].toFixed(3)} (${row.inputs})`).join(", ");
 
+const range = (rows: Rows, key: "raw" | "inMetric") =>
+  fromTo(noiseOnly(rows).map((row) => row[key]), 2);
+
 const worst = (rows: Rows) =>
   Math.max(...sharing(rows).map(({ raw, shared }) => Math.abs(raw - shared! / rank)));
 
@@ -109,6 +113,7 @@ export const plantedControls: Experiment = experiment({
     text: "In ΔW·S^½, updates that learned only noise are no more similar than by chance",
     rule: `when φ(8, 8) is within ${deviations} standard deviations of chance, ` +
       `${chance} ± ${band.toFixed(3)}, for both kinds of inputs and every seed`,
+    ours: (rows) => `φ(8, 8) ${range(rows, "inMetric")}, chance ${chance}`,
     holds: (rows) => noiseOnly(rows).every(({ inMetric }) => Math.abs(inMetric - chance) <= band),
     found: (rows) => `φ(8, 8): ${list(rows, "inMetric")}.`,
   }, {
@@ -118,12 +123,14 @@ export const plantedControls: Experiment = experiment({
       "chance for every seed; directions that the inputs hardly use cost nothing to fill",
     brokenInFull:
       "seeds 1 to 3 on correlated inputs: 0.196, 0.165, 0.183 where more than 0.183 is required",
+    ours: (rows) => `φ(8, 8) ${range(rows, "raw")}, chance ${chance}`,
     holds: (rows) =>
       noiseOnly(rows).every(({ inputs, raw }) => inputs === "white" || raw > chance + band),
     found: (rows) => `φ(8, 8): ${list(rows, "raw")}; chance ${chance}.`,
   }, {
     text: "Tasks that share s of 8 directions show a similarity of s/8",
     rule: `when φ(8, 8) of the two ΔW is within ${sharedTolerance} of s/8 for every s and seed`,
+    ours: (rows) => `off by at most ${worst(rows).toExponential(1)}`,
     holds: (rows) => worst(rows) <= sharedTolerance,
     found: (rows) =>
       `${sharing(rows).length} pairs; the largest difference is ${worst(rows).toExponential(1)}.`,

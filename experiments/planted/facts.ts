@@ -118,6 +118,11 @@ function curvesOf(rows: readonly FactRow[], key: "recall" | "loss", known = fals
   });
 }
 
+const sayRanks = ({ ranks }: { ranks: readonly { facts: number; rank: number }[] }) =>
+  ranks.map(({ facts, rank }) =>
+    `${Number.isFinite(rank) ? `rank ${rank}` : "no measured rank"} for ${facts} facts`
+  ).join(", ");
+
 /** Facts in a linear memory, where the answer is known, and in the small base. */
 export const facts: Experiment = experiment({
   name: "facts",
@@ -149,6 +154,7 @@ export const facts: Experiment = experiment({
       "for every number of facts, rank and seed",
     scale: false,
     quick: false,
+    ours: (rows) => excessRange(rows),
     holds: (rows) => areBest(rows),
     found: (rows) => `${excessRange(rows)}.`,
   }, {
@@ -160,13 +166,9 @@ export const facts: Experiment = experiment({
         ranks.every(({ rank }, i) => i === 0 || rank >= ranks[i - 1].rank) &&
         ranks.at(-1)!.rank > ranks[0].rank
       ),
-    found(rows) {
-      const say = ({ facts, rank }: { facts: number; rank: number }) =>
-        `${Number.isFinite(rank) ? `rank ${rank}` : "no measured rank"} for ${facts} facts`;
-      return neededRanks(rows).map(({ seed, ranks }) =>
-        `Seed ${seed}: ${ranks.map(say).join(", ")}.`
-      ).join(" ");
-    },
+    ours: (rows) => neededRanks(rows).map(sayRanks).join("; "),
+    found: (rows) =>
+      neededRanks(rows).map((one) => `Seed ${one.seed}: ${sayRanks(one)}.`).join(" "),
   }],
   tables: [(rows) =>
     table({

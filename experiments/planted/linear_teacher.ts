@@ -1,5 +1,6 @@
 /** Linear teachers: the best loss at every rank is known, and LoRA is compared with it. @module */
 
+import { fromTo } from "../../src/core/numbers.ts";
 import { bestUpdate, inInputMetric, leastLoss, reducedRank } from "../../src/analysis/mod.ts";
 import { rightSimilarity, updateLoss } from "../../src/analysis/mod.ts";
 import { linearTask, type LinearTaskSpec, type ShiftSpectrum } from "../../src/data/mod.ts";
@@ -109,6 +110,7 @@ export const linearTeacher: Experiment = experiment({
     text: "The planted directions are found in ΔW·S^½, the metric of the inputs",
     rule: `when φ(4, 4) between ΔW·S^½ and D·S^½ is at least ${alike} at r = 4 for the ` +
       "spectra with distinct values, both kinds of inputs and every seed",
+    ours: (rows) => `φ(4, 4) at least ${leastInMetric(rows).toFixed(3)}`,
     holds: (rows) => leastInMetric(rows) >= alike,
     found: (rows) =>
       `The lowest of ${judged(rows).length} is ${leastInMetric(rows).toFixed(3)}; ` +
@@ -117,6 +119,11 @@ export const linearTeacher: Experiment = experiment({
     text: "Raw ΔW shows less of the planted directions when inputs are correlated",
     rule: "when φ(4, 4) between ΔW and D is lower than between ΔW·S^½ and D·S^½, for the " +
       "same spectra on correlated inputs and every seed",
+    ours: (rows) => {
+      const own = judged(rows).filter(isCorrelated),
+        of = (key: "raw" | "inMetric") => fromTo(own.map((row) => row[key]), 2);
+      return `φ(4, 4) ${of("raw")}; in ΔW·S^½ ${of("inMetric")}`;
+    },
     holds: (rows) => judged(rows).filter(isCorrelated).every((row) => row.raw < row.inMetric),
     found(rows) {
       const pairs = judged(rows).filter(isCorrelated)

@@ -89,6 +89,7 @@ export const rotatedDigits: Experiment = experiment({
       "and seed",
     brokenInFull:
       "seeds 1 to 3, ranks 1 to 32: the bend is at r* for one and two planes, mostly below it for four and eight",
+    ours: (rows) => `at rank ${say(rows, "bend")}`,
     holds: (rows) =>
       readings(rows).every(({ bend, planted, left }) => bend === planted && left <= enough),
     found: (rows) =>
@@ -99,6 +100,7 @@ export const rotatedDigits: Experiment = experiment({
     text: "The needed rank grows with the task's difficulty: twice the number of rotated planes",
     rule: `when the lowest measured rank at which at most ${100 * enough}% of the divergence ` +
       "remains is 2m, for every m and seed",
+    ours: (rows) => `rank ${say(rows, "needed")}`,
     holds: (rows) => readings(rows).every(({ needed, planted }) => needed === planted),
     found: (rows) => `Needed rank: ${say(rows, "needed")}.`,
   }],

@@ -7,10 +7,11 @@ import type { Shape } from "../core/shape.ts";
 import type { Tensor } from "../device/device.ts";
 import type { FloatDtype } from "../formats/mod.ts";
 import type { AppliedAdapter, Model } from "../models/model.ts";
+import { TextModel } from "../models/text_model.ts";
 
 /** What is saved with an adapter besides its values. */
 export interface SaveAdapterOptions {
-  /** Name or path of the base model. Default: `null` in the file. */
+  /** Name or path of the base model. Default: the folder that it was loaded from, `null` for another. */
   readonly baseModelName?: string;
   /** Dtype of the values in the file. Default F32. */
   readonly dtype?: FloatDtype;
@@ -18,6 +19,13 @@ export interface SaveAdapterOptions {
 
 /** The names of {@link SaveAdapterOptions}. */
 export const saveNames: OptionNames<SaveAdapterOptions> = { baseModelName: true, dtype: true };
+
+/** The folder of a model's weights; none where they were made here, or adapters merged into them. */
+export function baseNameOf(model: Model): string | undefined {
+  if (!(model instanceof TextModel) || "base" in model) return undefined;
+  const folder = model.options.origin?.folder;
+  return typeof folder === "string" ? folder : undefined;
+}
 
 /** What merging an adapter does to one tensor of the model. */
 export interface WeightChange {

@@ -2,7 +2,13 @@
 
 import type { Parameter } from "../autograd/parameter.ts";
 import { grouped } from "../core/numbers.ts";
-import { type AppliedAdapter, assertModel, type Model } from "../models/model.ts";
+import { isSameFile } from "../formats/merged_metadata.ts";
+import {
+  type AdapterValues,
+  type AppliedAdapter,
+  assertModel,
+  type Model,
+} from "../models/model.ts";
 import type { Adaptation } from "../nn/adaptation.ts";
 
 /** A linear layer or a place, and what is to adapt it. */
@@ -29,6 +35,23 @@ export function assertFree(
     `${action} needs a model without an adapter, found one of ${grouped(values)} values on it: ` +
       "call its remove(), or pass onTop: true to have both act together",
   );
+}
+
+/** Throws a `RangeError` where values of an adapter act already: they would act twice. */
+export function assertNotIn(
+  { merged = [], adapters }: Pick<Model, "merged" | "adapters">,
+  values: AdapterValues,
+): void {
+  const isSame = (one?: AdapterValues) =>
+    one && (one === values || one.file && values.file && isSameFile(one.file, values.file));
+  const name = values.file?.replace(/ sha256 .*/, "") ?? "one";
+  const rule = `an adapter must be applied once, found ${name}`;
+  if (merged.some(isSame)) {
+    throw new RangeError(`${rule} in the model's weights already: use the model without it`);
+  }
+  if ([...adapters].some(({ values }) => isSame(values))) {
+    throw new RangeError(`${rule} on the model already: name it once, or call its remove() first`);
+  }
 }
 
 /**

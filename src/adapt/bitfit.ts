@@ -5,7 +5,7 @@ import type { PromptFormat } from "../core/prompt_format.ts";
 import { assertOptions } from "../core/options.ts";
 import { Arena } from "../device/arena.ts";
 import type { Model } from "../models/model.ts";
-import type { Adapter, SaveAdapterOptions, WeightChange } from "./adapter.ts";
+import { type Adapter, baseNameOf, type SaveAdapterOptions, type WeightChange } from "./adapter.ts";
 import { assertFree, freeze, type JoinOptions } from "./attach.ts";
 import { copyTensor } from "./copy_tensor.ts";
 import { saveValues } from "./save_values.ts";
@@ -70,7 +70,8 @@ export class BitFitAdapter implements Adapter {
    */
   async save(folder: string, options: SaveAdapterOptions = {}): Promise<void> {
     const values = this.parameters.map(({ name }) => [name, this.#arena.view(name)] as const);
-    await saveValues(folder, { method: "bitfit" }, values, options);
+    const base = { baseModelName: baseNameOf(this.model), ...options };
+    await saveValues(folder, { method: "bitfit" }, values, base);
   }
 
   /** Replaces every bias with the trained one. */

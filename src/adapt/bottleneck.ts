@@ -14,7 +14,7 @@ import type { PromptFormat } from "../core/prompt_format.ts";
 import type { Model } from "../models/model.ts";
 import type { Adaptation } from "../nn/adaptation.ts";
 import type { Place } from "../nn/place.ts";
-import type { Adapter, SaveAdapterOptions, WeightChange } from "./adapter.ts";
+import { type Adapter, baseNameOf, type SaveAdapterOptions, type WeightChange } from "./adapter.ts";
 import { assertFree, attach, type JoinOptions } from "./attach.ts";
 import { saveValues } from "./save_values.ts";
 
@@ -131,7 +131,8 @@ export class BottleneckAdapter implements Adapter {
    */
   async save(folder: string, options: SaveAdapterOptions = {}): Promise<void> {
     const values = this.parameters.map(({ name, tensor }) => [name, tensor] as const);
-    await saveValues(folder, { method: "bottleneck", size: this.#size }, values, options);
+    const base = { baseModelName: baseNameOf(this.model), ...options };
+    await saveValues(folder, { method: "bottleneck", size: this.#size }, values, base);
   }
 
   /**

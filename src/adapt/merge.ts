@@ -4,8 +4,9 @@ import type { Weight } from "../autograd/weight.ts";
 import { formatShape, sameShape, type Shape } from "../core/shape.ts";
 import { Arena } from "../device/arena.ts";
 import type { Tensor } from "../device/device.ts";
-import { assertModel, type Model } from "../models/model.ts";
+import { type AdapterValues, assertModel, type Model } from "../models/model.ts";
 import { type Adapter, assertAdapter } from "./adapter.ts";
+import { assertNotIn } from "./attach.ts";
 import { copyTensor } from "./copy_tensor.ts";
 import type { LoraAdapter } from "./lora/adapter.ts";
 import type { LoraSite } from "./lora/lora_site.ts";
@@ -26,8 +27,8 @@ export type Merged<M extends Model> = M & {
  * Cost: 4 bytes per value of the changed tensors while both models exist; `mergeReport` counts them.
  *
  * @param adapters Any adapters whose sites exist in the model, in force or removed.
- * @throws {RangeError} when the model has no tensor of an adapter's name and shape, or the adapter's
- * method does not change weights.
+ * @throws {RangeError} when the model has no tensor of an adapter's name and shape, or contains the adapter
+ * already, or the adapter's method does not change weights.
  * @throws {DeviceError} when an adapter was disposed or is on another device; nothing is left behind.
  *
  * @example
@@ -48,6 +49,7 @@ export function merge<M extends Model>(
 ): Merged<M> {
   assertModel("merge", model);
   for (const adapter of [adapters].flat()) assertAdapter("merge", adapter);
+  const all = mergedAfter(model, [adapters].flat());
   const changes = [adapters].flat().flatMap((adapter) => adapter.weightChanges());
   for (const { name, shape } of changes) assertTensor(model, name, shape);
   const entries = [...new Map(changes.map(({ name, shape }) => [name, { name, shape }])).values()];
@@ -59,8 +61,20 @@ export function merge<M extends Model>(
   const merged = model.withTensors(copies, arena) as M;
   for (const parameter of merged.parameters.values()) parameter.trainable = false;
   merged.promptFormat = formatAfter(model, [adapters].flat());
+  merged.merged = all;
   unfinished.move();
   return Object.assign(merged, { base: model });
+}
+
+/** Whose values are in the weights after a merge; each may be there once. */
+function mergedAfter(base: Model, adapters: readonly Adapter[]): AdapterValues[] {
+  const merged = [...base.merged ?? []];
+  for (const adapter of adapters) {
+    const values = adapter.values ??= {};
+    assertNotIn({ merged, adapters: new Set() }, values);
+    merged.push(values);
+  }
+  return merged;
 }
 
 /** How prompts are written after a merge: as for the last of the adapters, or else for the base. */
@@ -129,6 +143,8 @@ export function swap<M extends Model>(merged: Merged<M>, from: LoraAdapter, to: 
     for (const site of sites) site.mergeInto(ownTensor(merged, site.linear.weight.name)!, sign);
   }
   merged.promptFormat = formatAfter(merged.base, [to]);
+  const others = merged.merged?.filter((values) => values !== from.values) ?? [];
+  merged.merged = [...others, to.values];
 }
 
 function assertOwned<M extends Model>(merged: Merged<M>, { name, linear }: LoraSite): void {

@@ -28,9 +28,7 @@ export interface CheckedFactors {
 /** How messages name an update. */
 export function nameOf(factors: LowRankFactors): string {
   const name = updateName(factors);
-  return typeof factors === "object" && factors && "module" in factors
-    ? `the update of ${name}`
-    : name;
+  return isRecord(factors) && "module" in factors ? `the update of ${name}` : name;
 }
 
 /**

@@ -26,6 +26,12 @@ export const count: Rule = {
   holds: (value) => Number.isSafeInteger(value) && (value as number) >= 0,
 };
 
+/** A whole number of at least 1. */
+export const positive: Rule = {
+  words: "a whole number of at least 1",
+  holds: (value) => count.holds(value) && value !== 0,
+};
+
 /** Two numbers. */
 export const pair: Rule = {
   words: "a list of two numbers",

@@ -11,8 +11,7 @@ import type { FloatDtype } from "../formats/mod.ts";
 import { saveModel } from "../models/mod.ts";
 import { collect, dtypeOption, modelFolder, storedTypes } from "./arguments.ts";
 import { type CommonOptions, loadAdapted, openChosen, print } from "./common.ts";
-import { assertOtherFolder, smallFilesOf } from "./model_folder.ts";
-import { mergedMetadata } from "./provenance.ts";
+import { assertOtherFolder } from "./model_folder.ts";
 import { table } from "./table.ts";
 
 interface MergeOptions extends CommonOptions {
@@ -29,7 +28,8 @@ weight is rounded to the type in which it is stored, which is the model's own
 unless --dtype gives another one.
 
 The model's config.json stays as it is, but for the type. The metadata of the
-weights name the adapters that they contain (lowrank.merged).
+weights name the adapters that they contain (lowrank.merged), and these are not
+applied again.
 
 A model that the output folder already holds is replaced, as a whole.`;
 
@@ -55,8 +55,7 @@ async function run(options: MergeOptions): Promise<void> {
   await prepareFolder(output);
   const report = await mergeReport(model, adapters, { dtype });
   using merged = merge(model, adapters);
-  const metadata = await mergedMetadata(options.model, options.adapter);
-  await saveModel(merged, output, dtype, { ...await smallFilesOf(options.model), metadata });
+  await saveModel(merged, output, dtype);
   const memory = { tensorBytes: device.ledger.read().peak, processBytes: peakOfProcess() };
   print(
     options,

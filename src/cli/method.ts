@@ -2,9 +2,18 @@
 
 import { type Command, Option } from "./commander.ts";
 import type { MethodSpec } from "../runs/mod.ts";
-import { finiteNumber, list, wholeNumber } from "./arguments.ts";
+import { finiteNumber, list, positiveNumber } from "./arguments.ts";
 import type { Fields } from "./cases.ts";
-import { checkFields, flag, names, number, numbersByName, oneOf, siteNames } from "./fields.ts";
+import {
+  checkFields,
+  flag,
+  names,
+  number,
+  numbersByName,
+  oneOf,
+  positive,
+  siteNames,
+} from "./fields.ts";
 
 /** Options that {@link addMethodOptions} adds; undefined if not given. */
 export interface MethodOptions {
@@ -37,7 +46,7 @@ export function addMethodOptions(
       )
         .choices(["full", "lora"]),
     )
-    .option("--rank <r>", "lora: rank of every update (default: 8)", wholeNumber)
+    .option("--rank <r>", "lora: rank of every update (default: 8)", positiveNumber)
     .option(
       "--alpha <a>",
       "lora: scale updates by alpha / rank (default: the rank)",
@@ -50,7 +59,7 @@ export function addMethodOptions(
 const rules = {
   name: oneOf("full", "lora"),
   kind: { ...oneOf("full", "lora"), isAlias: true as const },
-  rank: number,
+  rank: positive,
   alpha: number,
   sites: siteNames,
   targetModules: names,

@@ -26,7 +26,6 @@ import {
 } from "./arguments.ts";
 import { note, openChosen, printWritten } from "./common.ts";
 import { addMethodOptions } from "./method.ts";
-import { smallFilesOf } from "./model_folder.ts";
 import { compilationOf, progressOf } from "./progress.ts";
 import { rescue } from "./rescue.ts";
 import { nextOf, plan, summaryOf } from "./train_account.ts";
@@ -41,9 +40,10 @@ From text to an adapter, and back to text:
 
 Texts: .jsonl or .csv with the fields prompt and completion (the completions
 are learned), text and label (a classifier is trained), or text; .txt with a
-text in each line or, where blank lines separate them, in each paragraph. A part
-is held out. Its loss is measured while training, the values at which it was
-lowest are kept, and training ends early when it no longer falls.
+text in each line or, where blank lines separate paragraphs of at most 20 lines
+on average, in each paragraph. A part is held out. Its loss is measured while
+training, the values at which it was lowest are kept, and training ends early
+when it no longer falls.
 
 To train longer, give more --epochs or --steps and another --output, or begin
 with what is there: --adapter OLD --output NEW.
@@ -187,11 +187,11 @@ async function adapt(
 }
 
 async function saveTrained(
-  { model: base, output }: TrainOptions,
+  { output }: TrainOptions,
   { model, adapter, log }: Trained,
 ): Promise<void> {
-  if (adapter) await adapter.save(output, { baseModelName: base });
-  else await saveModel(model, output, "F32", await smallFilesOf(base));
+  if (adapter) await adapter.save(output);
+  else await saveModel(model, output, "F32");
   await writeJsonAtomic(join(output, "log.json"), log);
 }
 

@@ -61,7 +61,7 @@ export async function readRequest(options: TrainOptions): Promise<TrainRequest> 
   const usual = adapter || data ? { kind: "lora" } : {};
   const asked = methodOf(options, configuredMethod ?? usual);
   if (adapter) assertContinues(options, asked);
-  const method = adapter ? await methodOfAdapter(adapter) : asked;
+  const method = adapter ? await methodOfAdapter(adapter, asked) : asked;
   await assertOutput(options, method.kind);
   const material = data === undefined
     ? await readBatches(options.batches!, options)
@@ -103,12 +103,13 @@ async function readData(
 }
 
 /** The method of an adapter that is trained further: the highest rank and the largest scaling of its sites. */
-async function methodOfAdapter(folder: string): Promise<MethodSpec> {
+async function methodOfAdapter(folder: string, asked: MethodSpec): Promise<MethodSpec> {
   await assertAdapterFolder(folder);
   const { updates } = await readAdapter(folder, { updatesOnly: true });
   const [, rank] = boundsOf(updates.map(({ A }) => A.shape[0]));
   const [, scaling] = boundsOf(updates.map(({ scaling }) => Math.abs(scaling)));
-  return { kind: "lora", rank, alpha: rank * scaling };
+  const { dropout } = asked.kind === "lora" ? asked : {};
+  return { kind: "lora", rank, alpha: rank * scaling, dropout };
 }
 
 /** A new head is trained in full beside an adapter. */

@@ -5,7 +5,7 @@ import { nearestName } from "./nearest_name.ts";
 import { quote } from "./quote.ts";
 
 /** The name of every option, as fields, so that the compiler keeps the list complete. */
-export type OptionNames<Options> = { readonly [Name in keyof Required<Options>]: true };
+export type OptionNames<Options> = Readonly<Record<keyof Options, true>>;
 
 /**
  * Throws unless options are a record of known names.

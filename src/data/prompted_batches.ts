@@ -9,11 +9,14 @@ import { assertTokenizer, encodePrompt, endOfTextOf } from "../tokenizer/prompt.
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { type BatchSize, checkBatchSize, packBatches, type TokenRow } from "./token_rows.ts";
 
-/** A prompt and its correct completion, which starts with a space. */
+/** A prompt and its correct completion. */
 export interface PromptedText {
   /** What the model is given. */
   readonly prompt: string;
-  /** What the model should continue with; the end of text follows. */
+  /**
+   * What the model should continue with; the end of text follows. `promptedBatches` takes it as it is, with
+   * the space that it starts with, unless its format has a separator; `textDataset` puts a space before it.
+   */
   readonly completion: string;
 }
 

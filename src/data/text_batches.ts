@@ -5,6 +5,7 @@
  */
 
 import type { Batch } from "../core/batch.ts";
+import { assertOptions } from "../core/options.ts";
 import { Random } from "../core/random.ts";
 import type { EncodedDocuments } from "./encoded_documents.ts";
 import { type BatchSize, checkBatchSize, packBatches, type TokenRow } from "./token_rows.ts";
@@ -74,12 +75,15 @@ export interface EvaluationOptions extends BatchSize {
  * within a document, which starts with the end-of-text token as context, so that a model sees no more
  * than an n-gram model of the same documents, apart from its longer context.
  *
+ * @throws {TypeError} when an option does not exist.
  * @throws {RangeError} when the stride is not an integer from 1 to length.
  */
 export function* evaluationWindows(
   encoded: EncodedDocuments,
-  { stride, ...size }: EvaluationOptions,
+  options: EvaluationOptions,
 ): Generator<Batch> {
+  assertOptions("evaluationWindows", options, { batch: true, length: true, stride: true });
+  const { stride, ...size } = options;
   checkBatchSize(size);
   const step = stride ?? Math.ceil(size.length / 2);
   if (!Number.isInteger(step) || step < 1 || step > size.length) {

@@ -22,6 +22,8 @@ export interface TextRecords {
   readonly name: string;
   /** What a record is: `line`, `row`, or `paragraph`. */
   readonly unit: "line" | "row" | "paragraph";
+  /** The first blank line that separates paragraphs, counted from 1. */
+  readonly firstBlank?: number;
   /** At least one. */
   readonly records: readonly TextRecord[];
   /** SHA-256 of the very bytes that they were read from. */
@@ -30,8 +32,8 @@ export interface TextRecords {
 
 /**
  * Reads a file by the ending of its name: `.jsonl` has a JSON object in each line; `.csv` begins with the
- * names of its fields; `.txt` has a text in each line or, where blank lines separate them, in each
- * paragraph. Blank lines are skipped.
+ * names of its fields; `.txt` has a text in each line or, where blank lines separate paragraphs of at most 20
+ * lines on average, in each paragraph. Other blank lines are skipped.
  *
  * @throws {RangeError} when the name has another ending, or there are no records or more than 4,194,304.
  * @throws {SyntaxError} when the file is not UTF-8, or not of its kind; the message names the line.
@@ -40,17 +42,16 @@ export interface TextRecords {
 export async function readRecords(file: FileSource): Promise<TextRecords> {
   const name = fileName(file), parse = parserOf(name);
   const bytes = await readBytes(file, mostJsonBytes);
-  const { unit, all } = await parse(textOf(name, bytes), name);
+  const { all, ...how } = await parse(textOf(name, bytes), name);
   if (all.length > 0 && all.length <= mostTextRows) {
-    return { name, unit, records: all, digest: await sha256(bytes) };
+    return { name, ...how, records: all, digest: await sha256(bytes) };
   }
   throw new RangeError(
     `${name} must hold 1 to ${grouped(mostTextRows)} texts, found ${all.length}`,
   );
 }
 
-interface Parsed {
-  readonly unit: TextRecords["unit"];
+interface Parsed extends Pick<TextRecords, "unit" | "firstBlank"> {
   readonly all: readonly TextRecord[];
 }
 
@@ -118,15 +119,22 @@ async function parseCsv(text: string, name: string): Promise<Parsed> {
   }
 }
 
+/** Blank lines that are rarer than this do not separate paragraphs: one may stand among many lines. */
+const mostLines = 20;
+
 function parseText(text: string, name: string): Parsed {
-  const trimmed = text.replace(/^(\s*\n)+|\s+$/g, "");
-  const isSeparated = /\n[^\S\n]*\r?\n/.test(trimmed), unit = isSeparated ? "paragraph" : "line";
-  const parts = isSeparated ? trimmed.split(/\n(?:[^\S\n]*\n)+/) : linesOf(trimmed);
-  const texts = parts.map((part) => part.replaceAll("\r\n", "\n").trimEnd());
-  const all = texts.flatMap((text, index) =>
-    text === "" ? [] : [{ place: `${unit} ${index + 1} of ${name}`, fields: { text } }]
-  );
-  return { unit, all };
+  const lines = linesOf(text), isBlank = (line: string) => line.trim() === "";
+  const start = lines.findIndex((line) => !isBlank(line));
+  const paragraphs = text.replace(/^(\s*\n)+|\s+$/g, "").split(/\n(?:[^\S\n]*\n)+/);
+  const filled = lines.filter((line) => !isBlank(line)).length;
+  const isSeparated = paragraphs.length > 1 && filled <= mostLines * paragraphs.length;
+  const [unit, parts] = isSeparated ? ["paragraph", paragraphs] as const : ["line", lines] as const;
+  const all = parts.flatMap((part, index) => {
+    const text = part.replaceAll("\r\n", "\n").trimEnd();
+    return text === "" ? [] : [{ place: `${unit} ${index + 1} of ${name}`, fields: { text } }];
+  });
+  const firstBlank = 1 + lines.findIndex((line, index) => index > start && isBlank(line));
+  return { unit, all, ...isSeparated && { firstBlank } };
 }
 
 const linesOf = (text: string): string[] => text.split(/\r?\n/);

@@ -45,7 +45,8 @@ const kinds = [
 /**
  * Reads a file of texts: `.jsonl`, `.csv` or `.txt`. Its fields say what they are for: `prompt` and
  * `completion`, `text` and `label` (a number or a name), or `text`; other fields are left out, and named in
- * the description. A `.txt` has a text in each line or, where blank lines separate them, in each paragraph.
+ * the description. A `.txt` has a text in each line or, where blank lines separate paragraphs of at most 20
+ * lines on average, in each paragraph.
  *
  * @param labels The labels that a model knows, in its order. Default: those of the file, sorted.
  * @throws {RangeError} when the file has another ending, no texts, none of these fields, or a label that is
@@ -69,13 +70,14 @@ export async function readTexts(
   file: string | URL | File,
   labels?: readonly string[],
 ): Promise<Texts> {
-  const { name, unit, records, digest } = await readRecords(file);
+  const { name, unit, records, digest, firstBlank } = await readRecords(file);
   const [kind, fields] = kindOf(name, records);
   const others = unused(records, fields),
     left = others.length > 0 ? `, without ${listNames(others)}` : "";
+  const apart = firstBlank ? `, which blank lines such as line ${firstBlank} separate` : "";
   const description = `${howMany(records.length, unit)} with ${
     fields.join(" and ")
-  } in ${name}${left}`;
+  } in ${name}${left}${apart}`;
   return { description, digest, ...rowsOf(kind, records, labels) };
 }
 

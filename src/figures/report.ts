@@ -3,9 +3,16 @@
 import type { Download } from "./download.ts";
 import type { DataTable, Figure } from "./figure.ts";
 
-/** A claim that has been judged: what was claimed, the rule, what was found, and the verdict, as texts. */
-export interface JudgedClaim
-  extends Readonly<Record<"claim" | "rule" | "found" | "verdict", string>> {
+/** A claim with its rule, what was found, and the verdict, as texts. */
+export interface JudgedClaim {
+  /** The claim. */
+  readonly claim: string;
+  /** The rule for its verdict, which was written before the run. */
+  readonly rule: string;
+  /** What was found. */
+  readonly found: string;
+  /** What the rule gave. */
+  readonly verdict: string;
   /** Whether the paper makes no such claim: it is listed apart and not counted with the paper's. */
   readonly beyond?: boolean;
   /** What the paper prints, in a few words. */

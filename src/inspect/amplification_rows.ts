@@ -1,6 +1,7 @@
 /** Table 7 and figure 8 measured: an update against the weight that it changes. @module */
 
 import {
+  type Amplification,
   amplification,
   inActivationMetric,
   type InputStatistics,
@@ -83,38 +84,62 @@ function measuring(view: View, { layer, weight, metric, updates }: AdaptedModule
     const deltas = updates.get(rank)!.map((update) => view(update, metric));
     const options = { seed: randomSeed, rank, weightValues: own.values };
     const measured = deltas.map((delta) => amplification(delta, W, options));
-    const lefts = draws.map(({ left }) => rowsOf(left, 0, rank)), { rows: dimensions } = weight;
-    const randomOverlaps = lefts.map((left) => similarityGrid(top, left));
-    const overlap = meanSimilarity(
-      deltas.map((delta) => similarityGrid(top, updateDirections(delta).left)),
-    );
-    const byChance = draws.map(({ right }, i) => {
-      return frobeniusNorm(
-        multiplyTransposed(lefts[i], multiplyTransposed(rowsOf(right, 0, rank), W)),
-      );
+    const random = draws.map(({ left, right }): Directions => {
+      return { left: rowsOf(left, 0, rank), right: rowsOf(right, 0, rank) };
     });
-    const deltaNorm = mean(measured.map(({ deltaNorm }) => deltaNorm));
     return {
-      /** ‖ΔW‖. */
-      deltaNorm,
-      /** ‖W‖. */
-      weightNorm: mean(measured.map(({ weightNorm }) => weightNorm)),
-      /** ‖UᵀWVᵀ‖ with ΔW's directions, random ones, and W's own. */
-      inDelta: mean(measured.map(({ inDelta }) => inDelta)),
-      inRandom: mean(byChance),
-      randomSpread: standardDeviation(byChance),
-      inWeight: mean(measured.map(({ inWeight }) => inWeight)),
-      /** ‖ΔW‖ / ‖UᵀWVᵀ‖, and with random directions. */
-      factor: mean(measured.map(({ factor }) => factor)),
-      randomFactor: deltaNorm / mean(byChance),
-      /** φ(i, j) between W's top left directions and ΔW's, and random ones; d is `dimensions`. */
-      overlap,
-      randomOverlap: meanSimilarity(randomOverlaps),
-      dimensions,
-      /** How many of W's top directions ΔW has beyond chance, and the most that a random matrix has. */
-      pickedUp: pickedUp(overlap, dimensions),
-      randomPickedUp: Math.max(...randomOverlaps.map((grid) => pickedUp(grid, dimensions))),
+      ...normsOf(measured, random.map((directions) => normIn(directions, W))),
+      ...overlapsOf(top, deltas, random, weight.rows),
     };
+  };
+}
+
+/** Singular directions, the largest first, one a row. */
+type Directions = Readonly<Record<"left" | "right", DenseMatrix>>;
+
+/** ‖UᵀWVᵀ‖. */
+const normIn = ({ left, right }: Directions, W: DenseMatrix): number =>
+  frobeniusNorm(multiplyTransposed(left, multiplyTransposed(right, W)));
+
+/** Table 7: means over the seeds, and over the random draws. */
+function normsOf(measured: readonly Amplification[], byChance: readonly number[]) {
+  const meanOf = (key: keyof Amplification) => mean(measured.map((one) => one[key]));
+  const deltaNorm = meanOf("deltaNorm"), inRandom = mean(byChance);
+  return {
+    /** ‖ΔW‖. */
+    deltaNorm,
+    /** ‖W‖. */
+    weightNorm: meanOf("weightNorm"),
+    /** ‖UᵀWVᵀ‖ with ΔW's directions, random ones, and W's own. */
+    inDelta: meanOf("inDelta"),
+    inRandom,
+    randomSpread: standardDeviation(byChance),
+    inWeight: meanOf("inWeight"),
+    /** ‖ΔW‖ / ‖UᵀWVᵀ‖, and with random directions. */
+    factor: meanOf("factor"),
+    randomFactor: deltaNorm / inRandom,
+  };
+}
+
+/** Figure 8: W's top left directions beside ΔW's, and random ones. */
+function overlapsOf(
+  top: DenseMatrix,
+  deltas: readonly LowRankFactors[],
+  random: readonly Directions[],
+  dimensions: number,
+) {
+  const randomOverlaps = random.map(({ left }) => similarityGrid(top, left));
+  const overlap = meanSimilarity(
+    deltas.map((delta) => similarityGrid(top, updateDirections(delta).left)),
+  );
+  return {
+    /** φ(i, j); d is `dimensions`. */
+    overlap,
+    randomOverlap: meanSimilarity(randomOverlaps),
+    dimensions,
+    /** How many of W's top directions ΔW has beyond chance, and the most that a random matrix has. */
+    pickedUp: pickedUp(overlap, dimensions),
+    randomPickedUp: Math.max(...randomOverlaps.map((grid) => pickedUp(grid, dimensions))),
   };
 }
 
@@ -130,10 +155,10 @@ function drawDirections(
   { rows, columns }: DenseMatrix,
   metric: InputStatistics,
   random: Random,
-) {
+): Directions {
   if (view !== asInThePaper) return svd(matrixIn(view, gaussian(rows, columns, random), metric));
-  const size = Math.min(rows, columns),
-    draw = (width: number) => orthonormalRows(size, width, random);
+  const size = Math.min(rows, columns);
+  const draw = (width: number) => orthonormalRows(size, width, random);
   return { left: draw(rows), right: draw(columns) };
 }
 

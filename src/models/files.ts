@@ -13,6 +13,7 @@ import { formatShape, sameShape } from "../core/shape.ts";
 import { fileIn, fileName, type FileSource, type Folder, splitPath } from "../core/storage.ts";
 import type { Device } from "../device/device.ts";
 import { assertOwnConfig } from "../formats/config_digest.ts";
+import { parseMerged } from "../formats/merged_metadata.ts";
 import { parsePromptFormat } from "../formats/prompt_metadata.ts";
 import { floatDtypeOf } from "../formats/dtype.ts";
 import { openSafetensors, type ReadOptions, type SafetensorsFile } from "../formats/mod.ts";
@@ -70,11 +71,12 @@ export async function loadModel(
   using unfinished = new DisposableStack();
   const shaped = labels ? withLabels(config, labels) : config;
   const stored = Array.from(names.values(), (name) => file.tensors.get(name)!);
-  const origin = { config: labels ? shaped : json, dtype: floatDtypeOf(stored) };
+  const origin = { folder, config: labels ? shaped : json, dtype: floatDtypeOf(stored) };
   const model = unfinished.use(
     family.allocate(device, family.complete(shaped), { ...behavior, origin }),
   );
   model.promptFormat = promptFormat;
+  model.merged = parseMerged(file.metadata).map((file) => ({ file }));
   for (const [spec, nameInFile] of names) {
     if (!model.parameters.has(spec.name)) continue; // The head that a new one replaces.
     const values = reorient(spec, await file.read(nameInFile));

@@ -12,6 +12,7 @@ export { type SavedAlong, saveModel } from "./save_model.ts";
 export { allocateModel, completeConfig, runnableTypes } from "./registry.ts";
 export { ModelLayers, type StoredTensors } from "./model_layers.ts";
 export {
+  type AdapterValues,
   type AppliedAdapter,
   countTrainable,
   type ForwardOptions,

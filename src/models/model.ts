@@ -19,10 +19,18 @@ export interface ForwardOptions {
   readonly rows?: readonly number[];
 }
 
+/** The values that an adapter has from one step of its training to the next. */
+export interface AdapterValues {
+  /** The file that holds them, once one does: the end of its folder's path, and a digest. */
+  file?: string;
+}
+
 /** What a model knows of an adapter that is on it. */
 export interface AppliedAdapter {
   /** What is trained of it. */
   readonly parameters: readonly Parameter[];
+  /** By what its values are recognized in a merged model; others after each step of a training. */
+  values?: AdapterValues;
   /** How the prompts of its training were written, if it was trained on any. */
   promptFormat?: PromptFormat;
   /** Takes it off the model; a second call does nothing. */
@@ -46,6 +54,8 @@ export interface Model<Inputs = unknown> extends Disposable {
   readonly places: readonly Place[];
   /** The adapters in force, in the order in which they were injected. */
   readonly adapters: Set<AppliedAdapter>;
+  /** Whose values were merged into its weights. */
+  merged?: readonly AdapterValues[];
   /** How the prompts of its own training were written, if it was trained on any. */
   promptFormat?: PromptFormat;
   /** The parameters to train: base parameters that are not frozen, and adapters. */

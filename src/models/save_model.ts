@@ -11,11 +11,13 @@ import { fileIn } from "../core/storage.ts";
 import { configMetadata } from "../formats/config_digest.ts";
 import { assertNoOtherKind } from "../formats/folder_kind.ts";
 import type { FloatDtype } from "../formats/mod.ts";
+import { mergedMetadata } from "../formats/merged_metadata.ts";
 import { promptMetadata } from "../formats/prompt_metadata.ts";
 import { parseWeightMap } from "../formats/shards.ts";
 import { safetensorsFile, type UnreadTensor } from "../formats/write_safetensors.ts";
 import { assertModel, type Model } from "./model.ts";
 import { mathematicsOfModel } from "./registry.ts";
+import { readSmallFiles, smallFiles } from "./small_files.ts";
 import { type ModelOrigin, TextModel } from "./text_model.ts";
 import { reorient } from "./transpose.ts";
 
@@ -23,12 +25,8 @@ import { reorient } from "./transpose.ts";
 export interface SavedAlong {
   /** Fields of `config.json` that replace the model's, such as the ids of special tokens. */
   readonly config?: ConfigJson;
-  /** Metadata of the weights' file, which other programs pass over. */
-  readonly metadata?: Readonly<Record<string, string>>;
-  /** Files by name, such as a tokenizer's. */
+  /** Files by name, such as another tokenizer's. */
   readonly files?: Readonly<Record<string, Uint8Array>>;
-  /** Names of files of an older model in the folder that are removed, such as a tokenizer's. */
-  readonly obsolete?: readonly string[];
 }
 
 const INDEX = "model.safetensors.index.json";
@@ -39,7 +37,8 @@ const INDEX = "model.safetensors.index.json";
  * parameters are saved, without a `config.json`.
  *
  * The `config.json` of a model that was loaded is as it was in its folder, but for what changed: the dtype
- * and the fields that are given along with it.
+ * and the fields that are given along with it. The tokenizer's files and the settings of generation in that
+ * folder are saved too; such files of an older model in the new folder are removed, as they would not fit.
  *
  * The folder is saved as a whole: after a crash at any time, a reader finds the old model, the new one, or
  * no `config.json` and so an error. The weights' metadata has a digest of the configuration, by which
@@ -73,9 +72,11 @@ export async function saveModel(
   along: SavedAlong = {},
 ): Promise<void> {
   assertModel("saveModel", model);
-  assertOptions("saveModel", along, { config: true, files: true, obsolete: true, metadata: true });
+  assertOptions("saveModel", along, { config: true, files: true });
   await assertNoOtherKind(folder, "model");
-  const { config = {}, files = {}, obsolete = [], metadata: more = {} } = along;
+  const origin = originOf(model), { config = {} } = along;
+  const files = { ...origin && await readSmallFiles(origin.folder), ...along.files };
+  const obsolete = origin ? smallFiles.filter((name) => !(name in files)) : [];
   const configJson = model instanceof TextModel
     ? { ...savedConfig(model, dtype), ...config }
     : undefined;
@@ -83,7 +84,7 @@ export async function saveModel(
     ...model.architecture && { format: "pt" },
     ...configJson && await configMetadata(mathematicsOfModel(configJson)),
     ...promptMetadata(model.promptFormat),
-    ...more,
+    ...mergedMetadata(model.merged?.flatMap(({ file }) => file ?? []) ?? []),
   };
   const options = { dtype, ...Object.keys(metadata).length > 0 && { metadata } };
   await saveFolder(folder, [

@@ -9,13 +9,20 @@ import type { Tape } from "../autograd/tape.ts";
 import type { ModelInputs } from "../core/batch.ts";
 import { assertOptions, type OptionNames } from "../core/options.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
+import type { Folder } from "../core/storage.ts";
 import { Arena } from "../device/arena.ts";
 import type { Device, Tensor } from "../device/device.ts";
 import type { FloatDtype } from "../formats/mod.ts";
 import type { KeyValueCache } from "../nn/key_value_cache.ts";
 import type { Linear } from "../nn/linear.ts";
 import type { Place } from "../nn/place.ts";
-import { type AppliedAdapter, type ForwardOptions, type Model, trainableOf } from "./model.ts";
+import {
+  type AdapterValues,
+  type AppliedAdapter,
+  type ForwardOptions,
+  type Model,
+  trainableOf,
+} from "./model.ts";
 import { ModelLayers, type StoredTensors } from "./model_layers.ts";
 
 /** How a model behaves beyond its configuration. */
@@ -32,6 +39,8 @@ export const modelNames: OptionNames<ModelOptions> = { dropout: true };
 
 /** The folder that a model was loaded from, as far as it is saved again. */
 export interface ModelOrigin {
+  /** The folder itself, for the small files in it. */
+  readonly folder: Folder;
   /** Its `config.json`. */
   readonly config: ConfigJson;
   /** How it stores values; F32 if tensors differ. */
@@ -57,6 +66,8 @@ export abstract class TextModel implements Model<ModelInputs> {
   readonly options: TextModelOptions;
   /** The adapters in force, in the order in which they were injected. */
   readonly adapters: Set<AppliedAdapter> = new Set();
+  /** Whose values were merged into its weights. */
+  merged?: readonly AdapterValues[];
   /** How the prompts of its own training were written, if it was trained on any. */
   promptFormat?: PromptFormat;
   /** Its layers, which a family's constructor builds in the order of the forward pass. */

@@ -18,6 +18,7 @@ export type {
   DataTable,
   Figure,
   Finding,
+  JudgedClaim,
   Outcome,
   TableColumn,
   Unit,

@@ -1,5 +1,9 @@
 /** A claim as data, and its verdict. @module */
 
+import type { JudgedClaim } from "../figures/report.ts";
+
+export type { JudgedClaim };
+
 /**
  * What the rule of a claim gave: the first four for a claim of the paper, the next two for one beyond it,
  * the last two for either.
@@ -14,24 +18,10 @@ export type Verdict =
   | "holds here, not with --full"
   | "not judged (quick run)";
 
-/** A claim with its rule, what was found, and the verdict. */
-export interface Finding {
-  /** The claim. */
-  readonly claim: string;
-  /** The rule for its verdict, which was written before the run. */
-  readonly rule: string;
-  /** What was found. */
-  readonly found: string;
+/** A claim that has been judged, with one of our verdicts. */
+export interface Finding extends JudgedClaim {
   /** What the rule gave. */
   readonly verdict: Verdict;
-  /** Whether the paper makes no such claim. */
-  readonly beyond?: boolean;
-  /** What the paper prints, in a few words. */
-  readonly printed?: string;
-  /** What was found, in a few words. */
-  readonly ours?: string;
-  /** The paper's own sentence, with its place. */
-  readonly quote?: string;
 }
 
 /** A claim about an experiment's rows, the rule by which it is judged, and what is reported as found. */

@@ -3,6 +3,7 @@
 import type { Adapter } from "../adapt/mod.ts";
 import type { Batch } from "../core/batch.ts";
 import { FolderClaim } from "../core/folder_claim.ts";
+import { assertOptions, type OptionNames } from "../core/options.ts";
 import { kindOf } from "../core/storage.ts";
 import type { Device } from "../device/device.ts";
 import { type Model, saveModel, type TextModel } from "../models/mod.ts";
@@ -17,7 +18,7 @@ import { readRun, writeResult } from "./finished_run.ts";
 import { lossOf } from "./losses.ts";
 import { applyMethod } from "./method.ts";
 import { type RunFiles, runFiles, type RunResult, tidyRunFolder, writeSpec } from "./run_folder.ts";
-import { startOf, type StepsOptions, takeSteps, withHeldOut } from "./run_steps.ts";
+import { startOf, stepsNames, type StepsOptions, takeSteps, withHeldOut } from "./run_steps.ts";
 import { type RunLedger, watchLedger } from "./run_ledger.ts";
 import { assertSpec, type JsonRecord, type RunSpec } from "./spec.ts";
 
@@ -68,6 +69,20 @@ export interface RunOptions<M extends Model = TextModel> extends StepsOptions {
   readonly onCut?: (trained: Trained<M>, failure: unknown) => Promise<void>;
 }
 
+const optionNames: OptionNames<RunOptions> = {
+  ...stepsNames,
+  folder: true,
+  device: true,
+  openModel: true,
+  openBatches: true,
+  openValidation: true,
+  adapt: true,
+  onReady: true,
+  measure: true,
+  save: true,
+  onCut: true,
+};
+
 /**
  * Trains what a specification describes and writes a folder `<folder>/<hash of the specification>` with
  * `spec.json`, the `adapter` (PEFT) or the `model` (Hugging Face), `log.json`, `ledger.json` and
@@ -78,7 +93,8 @@ export interface RunOptions<M extends Model = TextModel> extends StepsOptions {
  * files: after a crash a folder without it is not finished, and the same call resumes. One process
  * at a time works in a run's folder.
  *
- * @throws {TypeError} when the specification, its method or its training is not an object.
+ * @throws {TypeError} when the specification, its method or its training is not an object, or an option does
+ * not exist.
  * @throws {RangeError} when the device is not of the specification's kind, a loss is not finite, what was
  * trained is not, a checkpoint is damaged or of another base, or a finished run's file has changed.
  * @throws {Error} when another process works in the run's folder, or it cannot be written.
@@ -118,6 +134,7 @@ export async function run<M extends Model = TextModel>(
   spec: RunSpec,
   options: RunOptions<M>,
 ): Promise<RunResult> {
+  assertOptions("run", options, optionNames);
   const { device } = options;
   assertSpec(spec, device);
   const files = await runFiles(options.folder, spec);

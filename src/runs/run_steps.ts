@@ -1,5 +1,6 @@
 /** The steps of a run: resumed, watched, and with checkpoints. @module */
 
+import type { OptionNames } from "../core/options.ts";
 import type { CompileReport } from "../device/device.ts";
 import {
   type BatchSource,
@@ -31,6 +32,14 @@ export interface StepsOptions {
   /** Called with the progress of compiling a step. */
   readonly onCompile?: CompileReport;
 }
+
+/** The names of {@link StepsOptions}. */
+export const stepsNames: OptionNames<StepsOptions> = {
+  checkpointEvery: true,
+  signal: true,
+  onProgress: true,
+  onCompile: true,
+};
 
 /** The log with the held-out losses, which the trainer keeps. */
 export function withHeldOut(

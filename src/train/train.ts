@@ -53,7 +53,7 @@ export function train<Inputs = ModelInputs, Evaluation = unknown>(
   batches: BatchSource<Inputs>,
   options: TrainOptions<Evaluation, Inputs> = {},
 ): Training<Evaluation> {
-  assertOptions("train", options, trainNames as OptionNames<TrainOptions<Evaluation, Inputs>>);
+  assertOptions("train", options, trainNames);
   const target = targetOf(what), trained = options.groups?.flatMap(({ parameters }) => parameters);
   const settings = settingsOf(target, batches, options);
   const { unappliedDropout = [] } = target.model;
@@ -71,12 +71,8 @@ async function* stepsOf<Inputs, Evaluation>(
   const { model, adapter } = target, own = adapter && [{ parameters: adapter.parameters }];
   const settings = pickOptions<TrainerOptions>(options, trainerNames);
   const trainer = stack.use(new Trainer(model, { ...settings, groups: settings.groups ?? own }));
-  const names = watchNames as OptionNames<WatchOptions<Evaluation, Inputs>>;
-  yield* runTrainer(
-    trainer,
-    batches,
-    pickOptions<WatchOptions<Evaluation, Inputs>>(options, names),
-  );
+  const watch = pickOptions<WatchOptions<Evaluation, Inputs>>(options, watchNames);
+  yield* runTrainer(trainer, batches, watch);
 }
 
 /** Runs a trainer from its current step to its `steps`: {@link train} for an existing trainer. */
@@ -85,7 +81,7 @@ export async function* runTrainer<Inputs = ModelInputs, Evaluation = unknown>(
   batches: BatchSource<Inputs>,
   options: WatchOptions<Evaluation, Inputs> = {},
 ): AsyncGenerator<StepEvent<Evaluation>, void> {
-  assertOptions("runTrainer", options, watchNames as OptionNames<WatchOptions<Evaluation, Inputs>>);
+  assertOptions("runTrainer", options, watchNames);
   if (options.signal?.aborted) return;
   const reader = readBatches(batches, trainer.steps * trainer.accumulation);
   const runner = new StepRunner(trainer, reader, options);

@@ -32,6 +32,7 @@ export interface TrainableModel<Inputs = ModelInputs> {
   readonly adapters?: Iterable<{
     readonly parameters: readonly Parameter[];
     readonly scaling?: number;
+    values?: { file?: string };
     promptFormat?: PromptFormat;
   }>;
   /** How the prompts of its own training were written; set by a training on batches that say it. */
@@ -169,12 +170,13 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
     this.optimizer[Symbol.dispose]();
   }
 
-  /** What is trained keeps the format of its prompts: its adapters, or the model itself. */
+  /** Trained adapters have other values, and they, or else the model, keep the format of their prompts. */
   #remember(format: PromptFormat | undefined): void {
-    if (!format) return;
     const trained = new Set(this.optimizer.slots.map(({ parameter }) => parameter));
     const adapters = [...this.model.adapters ?? []];
     const adapted = adapters.filter(({ parameters }) => parameters.some((one) => trained.has(one)));
+    for (const one of adapted) one.values = {};
+    if (!format) return;
     for (const one of adapted.length > 0 ? adapted : [this.model]) one.promptFormat = format;
   }
 

@@ -1,5 +1,12 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { deltaWeight, injectLora, loadAdapter } from "../../src/adapt/mod.ts";
+import {
+  type Adapter,
+  deltaWeight,
+  injectBitFit,
+  injectLora,
+  loadAdapter,
+  merge,
+} from "../../src/adapt/mod.ts";
 import { AdapterFileError } from "../../src/core/errors.ts";
 import { readJson } from "../../src/core/files.ts";
 import { Random } from "../../src/core/random.ts";
@@ -10,7 +17,9 @@ import {
   readAdapter,
   writeAdapter,
 } from "../../src/formats/mod.ts";
+import { loadModel } from "../../src/models/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
+import { golden } from "../support/golden.ts";
 import { logitsOf, randomizeB, tinyModel, trainedLora, withFolder } from "./fixtures.ts";
 
 /** An update of random values. */
@@ -113,3 +122,23 @@ Deno.test("what is written says the base model, its layers' type, the dropout an
     assertEquals(loaded.sites[0].dropout, 0.25);
   });
 });
+
+Deno.test("an adapter says which folder its base was loaded from, but not that of a merged one", () =>
+  withFolder(async (folder) => {
+    using device = new ReferenceDevice();
+    const from = golden("gpt2_tiny");
+    using model = await loadModel(device, from);
+    using adapter = injectLora(model, { rank: 1 });
+    const baseOf = async (adapter: Adapter) => {
+      await adapter.save(folder);
+      const config = await readJson(`${folder}/adapter_config.json`) as Record<string, unknown>;
+      return config.base_model_name_or_path;
+    };
+    assertEquals(await baseOf(adapter), from);
+    using merged = merge(model, adapter);
+    using second = injectLora(merged, { rank: 1 });
+    assertEquals(await baseOf(second), null);
+    adapter.remove();
+    using biases = injectBitFit(model);
+    assertEquals(await baseOf(biases), from);
+  }));

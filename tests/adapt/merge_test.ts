@@ -1,12 +1,21 @@
 import { assert, assertAlmostEquals, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { deltaWeight, injectLora, merge, mergeReport, swap, unmerge } from "../../src/adapt/mod.ts";
+import {
+  deltaWeight,
+  injectLora,
+  loadAdapter,
+  merge,
+  mergeReport,
+  swap,
+  unmerge,
+} from "../../src/adapt/mod.ts";
 import { DeviceError, ShapeError } from "../../src/core/errors.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { initGpt2, loadModel, parseGpt2Config, saveModel } from "../../src/models/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { filesIn } from "../support/folders.ts";
-import { logitsOf, tinyModel, trainedLora, withFolder } from "./fixtures.ts";
+import { Trainer } from "../../src/train/mod.ts";
+import { labels, logitsOf, tinyModel, tokens, trainedLora, withFolder } from "./fixtures.ts";
 
 Deno.test("ΔW = scaling · B A, and shapes that do not fit are refused", () => {
   const A = { shape: [2, 3], data: Float32Array.of(1, 2, 3, 4, 5, 6) };
@@ -185,3 +194,31 @@ Deno.test("a merge that fails gives back what it had allocated", () => {
   assertThrows(() => merge(model, adapter), DeviceError, "used after it was disposed");
   assertEquals(device.ledger.read().byRole, before);
 });
+
+Deno.test("a model takes each adapter's values once, until these are trained on", () =>
+  withFolder(async (folder) => {
+    using device = new ReferenceDevice();
+    using model = tinyModel(device);
+    using adapter = trainedLora(model);
+    const twice = "an adapter must be applied once, found";
+    assertThrows(() => merge(model, [adapter, adapter]), RangeError, twice);
+    using merged = merge(model, adapter);
+    assertThrows(() => merge(merged, adapter), RangeError, `${twice} one in the model's weights`);
+    await adapter.save(`${folder}/adapter`); // After the merge: the values are the same.
+    await saveModel(merged, `${folder}/model`);
+    using again = await loadModel(device, `${folder}/model`);
+    const load = () => loadAdapter(again, `${folder}/adapter`);
+    await assertRejects(load, RangeError, "/adapter in the model's weights already");
+    using other = trainedLora(model, { seed: 2, onTop: true });
+    swap(merged, adapter, other);
+    assertThrows(() => merge(merged, other), RangeError, twice);
+    using _ = merge(merged, adapter);
+    adapter.remove();
+    other.remove();
+    using fresh = await loadAdapter(model, `${folder}/adapter`);
+    using trainer = new Trainer(model, { learningRate: 1e-3, steps: 1 });
+    trainer.step([{ inputs: { tokens }, targets: { shape: [2, 5], data: labels } }]);
+    await saveModel(merge(model, fresh), `${folder}/model`);
+    using further = await loadModel(device, `${folder}/model`);
+    assertEquals(further.merged, []); // No file holds what was merged.
+  }));

@@ -1,7 +1,14 @@
 /** Changed copies of an adapter, its spectra, and the way back from a merged model. */
 
 import { assert, assertAlmostEquals, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { injectLora, type LoraAdapter, merge, unmerge } from "../../src/adapt/mod.ts";
+import {
+  injectLora,
+  LoraAdapter,
+  merge,
+  selectSites,
+  TrainedModules,
+  unmerge,
+} from "../../src/adapt/mod.ts";
 import { spectrum, truncateUpdate } from "../../src/analysis/mod.ts";
 import { deltaWeight } from "../../src/core/low_rank_update.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
@@ -153,4 +160,15 @@ Deno.test("a copy has the trained head of its original, which comes back with it
   assertEquals(await logitsOf(model), said);
   adapter.remove();
   assertEquals(gain.substitute, undefined);
+});
+
+Deno.test("an adapter that cannot be made leaves nothing on the device, nor on the model", () => {
+  using device = new ReferenceDevice();
+  using model = tinyModel(device);
+  const [site] = selectSites(model, { sites: ["q"] }), before = device.ledger.read().byRole;
+  const plan = { site, rank: 2, alpha: 2, scaling: 1, dropout: 0, A: new Float32Array(3) };
+  const make = () => new LoraAdapter(model, [plan], new TrainedModules(model, ["ln_f"]));
+  assertThrows(make, Error, "found 3");
+  assertEquals(device.ledger.read().byRole, before);
+  assertEquals([model.adapters.size, model.trainable().length], [0, model.parameters.size]);
 });

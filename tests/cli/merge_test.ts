@@ -3,6 +3,7 @@
 import { assert, assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
 import type { MergedWeight } from "../../src/adapt/mod.ts";
 import { sha256 } from "../../src/core/digest.ts";
+import { copyFiles } from "../../src/core/save_folder.ts";
 import { openSafetensors } from "../../src/formats/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
@@ -85,6 +86,26 @@ Deno.test("a merged model says which adapters it contains, also after another me
       return `adapters/${path.split("/").at(-1)} sha256 ${digest}`;
     }));
     assertEquals(file.metadata["lowrank.merged"], lines.join("\n"));
+  }));
+
+Deno.test("an adapter that a model contains, or that is named twice, is refused", () =>
+  withFolder(async (folder) => {
+    const merged = `${folder}/merged`, copy = `${folder}/copy`;
+    await lowrankJson("merge", "--model", model, "--adapter", adapter, "--output", merged);
+    await copyFiles(adapter, copy);
+    const inWeights = "in the model's weights already: use the model without it";
+    for (const again of [adapter, copy]) {
+      const args = ["--model", merged, "--adapter", again];
+      await assertFails(["merge", ...args, "--output", `${folder}/twice`], inWeights);
+      const input = ["--input", golden("logits.json"), "--output", `${folder}/logits`];
+      await assertFails(["logits", ...args, ...input], `/${again.split("/").at(-1)} in the`);
+    }
+    const twice = ["--model", model, "--adapter", adapter, "--adapter", adapter];
+    await assertFails(
+      ["merge", ...twice, "--output", `${folder}/twice`],
+      "an adapter must be applied once, found adapters/peft_all_linear on the model already",
+    );
+    assertEquals(filesIn(folder), ["copy", "merged"]);
   }));
 
 Deno.test("a model in the output folder leaves no tokenizer and no settings to the merged one", () =>

@@ -160,6 +160,11 @@ Deno.test("what a training on texts cannot take is refused before anything is wr
     await refuse(["--steps", "1", "--epochs", "2"], "takes --steps or --epochs, found both");
     await refuse(["--batches", "b.json"], "takes --data or --batches, found both");
     await refuse(["--validation", "1.5"], "A share must be 0 or more and below 1");
+    const least = "must be a whole number of at least 1";
+    for (const wrong of ["0", "four"]) await refuse(["--rank", wrong], "--rank", `It ${least}`);
+    const config = `${folder}/settings.json`, method = { name: "lora", rank: 0 };
+    await Deno.writeTextFile(config, JSON.stringify({ method }));
+    await refuse(["--config", config], `method: rank ${least}, found 0`);
     await refuse(["--prompt-template", "Q:"], "It must contain {prompt} once");
     await refuse(["--prompt-template", "Q: {prompt}"], "needs texts with prompts, found 40 lines");
     await refuse(

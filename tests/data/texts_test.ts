@@ -33,10 +33,14 @@ Deno.test("a text file is read by lines, or by paragraphs where blank lines sepa
     });
     const paragraphs = await read(folder, "b.txt", "one\r\nmore\r\n \r\n\r\ntwo\n\n");
     assertEquals(paragraphs, {
-      description: "2 paragraphs with text in …/b.txt",
+      description: "2 paragraphs with text in …/b.txt, which blank lines such as line 3 separate",
       kind: "plain",
       rows: ["one\nmore", "two"],
     });
+    const many = Array.from({ length: 200 }, (_, index) => `line ${index + 1}`);
+    const blank = await read(folder, "c.txt", many.toSpliced(100, 0, " ").join("\n"));
+    const description = "200 lines with text in …/c.txt"; // One blank line does not make two texts of them.
+    assertEquals(blank, { description, kind: "plain", rows: many });
   }));
 
 Deno.test("labels are numbered in the order of their names or numbers, or as a model knows them", () =>

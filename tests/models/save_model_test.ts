@@ -6,6 +6,7 @@ import { ReferenceDevice } from "../../src/device/reference.ts";
 import { injectLora, loadAdapter, merge } from "../../src/adapt/mod.ts";
 import { openSafetensors, readSafetensors } from "../../src/formats/mod.ts";
 import { initGpt2, loadModel, parseGpt2Config, saveModel } from "../../src/models/mod.ts";
+import { loadTokenizer } from "../../src/tokenizer/mod.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 import { golden } from "../support/golden.ts";
 
@@ -81,7 +82,7 @@ Deno.test("a model that is merged and saved keeps its configuration and how its 
         check(ours.tensors.get(tensor), values, tensor);
       }
       using again = await loadModel(device, own);
-      assertEquals(again.options.origin, model.options.origin);
+      assertEquals(again.options.origin, { ...model.options.origin!, folder: own });
     });
   }
 });
@@ -157,3 +158,19 @@ Deno.test("weights that are not finite in the file's type leave the old model", 
     await saveModel(model, folder, "BF16");
   });
 });
+
+Deno.test("a loaded model is saved with its tokenizer, also when merged, and without another's", () =>
+  withFolder(async (folder) => {
+    using device = new ReferenceDevice();
+    const from = "models/tiny-gpt2", made = `${folder}/made`;
+    using model = await loadModel(device, from);
+    await Deno.mkdir(made);
+    await Deno.writeTextFile(`${made}/merges.txt`, "of an older model");
+    using adapter = injectLora(model, { rank: 1 });
+    using merged = merge(model, adapter);
+    await saveModel(merged, made);
+    const small = ["tokenizer.json", "tokenizer_config.json"];
+    assertEquals(filesIn(made), ["config.json", "model.safetensors", ...small].sort());
+    const [old, own] = [await loadTokenizer(from), await loadTokenizer(made)];
+    assertEquals(own.encode("Fellow citizens"), old.encode("Fellow citizens"));
+  }));

@@ -92,7 +92,8 @@ const calls: Record<string, (scene: Scene) => unknown> = {
     }),
   "saving an adapter, loading and disposing it": async ({ model, adapter, folder }) => {
     await adapter.save(folder);
-    using _ = await loadAdapter(model, folder, { onTop: true });
+    adapter.remove();
+    using _ = await loadAdapter(model, folder);
   },
   "saving an adapter where nothing can be written": ({ adapter, folder }) =>
     fails("cannot make the folder", async () => {

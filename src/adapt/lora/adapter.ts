@@ -8,11 +8,18 @@ import { listNames, moduleOf } from "../../core/module_names.ts";
 import { assertOptions } from "../../core/options.ts";
 import type { PromptFormat } from "../../core/prompt_format.ts";
 import { Arena } from "../../device/arena.ts";
+import { adapterFile } from "../../formats/merged_metadata.ts";
 import { writeAdapter } from "../../formats/mod.ts";
 import { labelsOf } from "../../models/labels.ts";
-import type { Model } from "../../models/model.ts";
+import type { AdapterValues, Model } from "../../models/model.ts";
 import { TextModel } from "../../models/text_model.ts";
-import { type Adapter, type SaveAdapterOptions, saveNames, type WeightChange } from "../adapter.ts";
+import {
+  type Adapter,
+  baseNameOf,
+  type SaveAdapterOptions,
+  saveNames,
+  type WeightChange,
+} from "../adapter.ts";
 import { assertFree, attach } from "../attach.ts";
 import { addressOf } from "../sites.ts";
 import { type SiteSpectrum, spectraOf } from "../spectra.ts";
@@ -35,6 +42,8 @@ export class LoraAdapter implements Adapter {
   readonly sites: readonly LoraSite[];
   /** The modules that it trains in full: a classifier's head, or none. */
   readonly modules: TrainedModules;
+  /** By what its values are recognized in a merged model; others after each step of a training. */
+  values: AdapterValues = {};
   /** How the prompts of its training were written, if it was trained on any; saved with it. */
   promptFormat?: PromptFormat;
   readonly #arena: Arena;
@@ -46,18 +55,20 @@ export class LoraAdapter implements Adapter {
   /**
    * Allocates the tensors, freezes the model and attaches the sites to its layers.
    *
-   * @param modules What is trained in full beside the sites; the adapter owns it.
+   * @param modules What is trained in full beside the sites; the adapter owns it, and frees it if this fails.
    */
   constructor(
     model: Model,
     plans: readonly LoraPlan[],
     modules: TrainedModules = new TrainedModules(model, []),
   ) {
+    using unfinished = new DisposableStack();
     this.model = model;
-    this.modules = modules;
-    this.#arena = new Arena(model.device, entriesOf(plans), "adapter", "LoRA");
+    this.modules = unfinished.use(modules);
+    this.#arena = unfinished.use(new Arena(model.device, entriesOf(plans), "adapter", "LoRA"));
     this.sites = plans.map((plan) => makeSite(plan, this.#arena));
     this.#detach = this.#attach();
+    unfinished.move();
   }
 
   /** A and B of every site, then the parameters of which it trains copies. */
@@ -167,7 +178,7 @@ export class LoraAdapter implements Adapter {
    */
   async save(folder: string, options: SaveAdapterOptions = {}): Promise<void> {
     assertOptions("save", options, saveNames);
-    const { sites, model, promptFormat } = this, updates = await this.read();
+    const { sites, model, promptFormat, values } = this, updates = await this.read();
     const saved = await this.modules.read();
     const transposed = model.architecture?.tensors.filter((tensor) => tensor.storedTransposed);
     const names = new Set(transposed?.map(({ name }) => name));
@@ -176,8 +187,10 @@ export class LoraAdapter implements Adapter {
     const [, dropout] = boundsOf(sites.map(({ dropout }) => dropout));
     const labels = model instanceof TextModel && saved.size > 0 ? labelsOf(model) : undefined;
     const task = labels && { taskType: "SEQ_CLS", labels };
-    const record = { updates, saved, fanInFanOut, dropout, promptFormat, ...task };
+    const baseModelName = baseNameOf(model);
+    const record = { updates, baseModelName, saved, fanInFanOut, dropout, promptFormat, ...task };
     await writeAdapter(folder, { ...record, ...options });
+    values.file = await adapterFile(folder);
   }
 
   /** W' = W + Σ scaling · B A for every adapted weight; modules that are trained in full are replaced. */

@@ -9,9 +9,10 @@ import { assertOptions } from "../../core/options.ts";
 import { oneLine } from "../../core/quote.ts";
 import { formatShape, sameShape } from "../../core/shape.ts";
 import { type Folder, folderName } from "../../core/storage.ts";
+import { adapterFile } from "../../formats/merged_metadata.ts";
 import { readAdapter, splitUpdate } from "../../formats/mod.ts";
 import type { Model } from "../../models/model.ts";
-import { assertFree, type JoinOptions } from "../attach.ts";
+import { assertFree, assertNotIn, type JoinOptions } from "../attach.ts";
 import { addressOf, type LayerSites, sitesByLayer } from "../sites.ts";
 import { TrainedModules } from "../trained_modules.ts";
 import { LoraAdapter } from "./adapter.ts";
@@ -34,7 +35,8 @@ export interface LoadAdapterOptions extends JoinOptions {
  * including one whose B is all zero, becomes one site of all rows.
  *
  * @throws {TypeError} when an option does not exist.
- * @throws {RangeError} when the model has an adapter and `onTop` is not set, or `dropout` is out of range.
+ * @throws {RangeError} when the model has an adapter and `onTop` is not set, or this one is on the model or in
+ * its weights already, or `dropout` is out of range.
  * @throws {AdapterFileError} when the folder is broken, a module matches no layer or several, or its
  * shapes or sites are not the layer's.
  *
@@ -64,6 +66,8 @@ export async function loadAdapter(
   assertFree(model, options, "loadAdapter");
   if (options.dropout !== undefined) assertDropout("dropout", options.dropout);
   const { config, updates, saved, promptFormat } = await readAdapter(folder, { withSaved: true });
+  const values = { file: await adapterFile(folder) };
+  assertNotIn(model, values);
   assertFree(model, options, "loadAdapter"); // Another may have come while this one was read.
   const { dropout, rankStabilized } = config;
   const settings = { dropout: options.dropout ?? dropout, rankStabilized };
@@ -72,7 +76,7 @@ export async function loadAdapter(
   const modules = new TrainedModules(model, [...saved.keys()].map(moduleOf));
   modules.write(saved);
   const adapter = new LoraAdapter(model, plans, modules);
-  adapter.promptFormat = promptFormat;
+  Object.assign(adapter, { values, promptFormat });
   return adapter;
 }
 
