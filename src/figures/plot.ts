@@ -54,12 +54,18 @@ export function plot(
   words: PlotWords = {},
 ): Figure {
   assertOptions("plot", words, { title: true, caption: true, x: true, y: true });
-  const named = namedValues(lines), all = named.flatMap(([name, values]) => linesOf(name, values));
+  const named = namedValues(lines);
+  const all = named.flatMap(([name, values], place) => {
+    const color = palette.series[place % palette.series.length];
+    return linesOf(name, values).map((line): Line => ({ ...line, color }));
+  });
   const isLoss = named.every(([, values]) => isHistory(values));
   const names = named.map(([name]) => name).join(", ");
   const { title = isLoss ? "Training loss" : names, caption = "" } = words;
   const { x = isLoss ? "step" : "", y = isLoss ? "loss (nats per token)" : "" } = words;
-  const layout = baseLayout(axis(x), axis(y, rangeOf(all)), { showlegend: all.length > 1 });
+  const layout = baseLayout(axis(x), axis(y, isLoss ? {} : rangeOf(all)), {
+    showlegend: all.length > 1,
+  });
   return { id: "plot", title, caption, data: all.map(trace), layout };
 }
 
@@ -113,11 +119,11 @@ const numbers = (values: ArrayLike<number>) => Array.from(values);
 const isHistory = (values: unknown): values is LossHistory =>
   typeof values === "object" && values !== null && "loss" in values && isNumbers(values.loss);
 
-/** From zero up, unless a value is negative. */
+/** From zero up, unless a value is negative; losses, which end far above zero, as far as they reach. */
 const rangeOf = (lines: readonly Line[]): Axis =>
   lines.some(({ y }) => y.some((value) => value < 0)) ? {} : { rangemode: "tozero" };
 
-function trace({ name, x, y, dashed }: Line, place: number): Trace {
+function trace({ name, x, y, color, dashed }: Line): Trace {
   return {
     type: "scatter",
     mode: x.length <= 24 ? "lines+markers" : "lines",
@@ -126,7 +132,7 @@ function trace({ name, x, y, dashed }: Line, place: number): Trace {
     // More digits than a plot shows would make a notebook large.
     y: y.map((value) => Number(value.toPrecision(6))),
     line: {
-      color: palette.series[place % palette.series.length],
+      color,
       ...dashed && { dash: "dash", width: 1.5 },
     },
   };

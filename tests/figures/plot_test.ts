@@ -22,6 +22,18 @@ Deno.test("plot draws values, points and histories under their names", () => {
   assertEquals(plot({ y: [1] }, { title: "t", caption: "c" }).caption, "c");
 });
 
+Deno.test("a held-out curve has the color of its training, and the axis begins at the losses", () => {
+  const full = { loss: [3, 1], heldOut: [{ step: 0, loss: 4 }] }, LoRA = { loss: [3, 2] };
+  const { data, layout } = plot({ full, LoRA });
+  const [own, heldOut, other] = data.map(({ line }) => (line as { color: string }).color);
+  assertEquals([heldOut === own, other === own], [true, false]);
+  const rangemode = (y: unknown) => (y as { rangemode?: string }).rangemode;
+  assertEquals([rangemode(layout.yaxis), rangemode(plot({ y: [3] }).layout.yaxis)], [
+    undefined,
+    "tozero",
+  ]);
+});
+
 Deno.test("plot says what it needs where it gets something else", () => {
   // deno-lint-ignore no-explicit-any -- what a caller without types may pass
   const wrong = (lines: any, sentence: string) =>
