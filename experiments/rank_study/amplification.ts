@@ -54,14 +54,15 @@ const besideOwn = ({ inDelta, inWeight }: AmplificationRow) =>
 const change = ({ small, large }: Layer, key: "pickedUp" | "factor" | "randomFactor") =>
   `${small[key].toFixed(2)} to ${large[key].toFixed(2)}`;
 
-/** The same adapters had been measured by the earlier rule. */
-const corrected = "; corrected on 2026-11-26, when it was known what the rule before it gave";
+/** These rules replace others, and it was known what those gave. */
+const corrected = "2026-11-26, decision 0012";
 
 /** The rules of docs/decisions/0012, as corrected, on the rows of one view. */
 export const amplificationClaims: readonly Claim<Rows>[] = [{
   text: "Figure 8: the top directions of W_q are not those of ΔW_q",
   rule: `when φ(${topDirections}, ${smallest}) between the left directions of W_q and of ΔW_q at ` +
-    `r = ${smallest} is at most twice chance in both layers${corrected}`,
+    `r = ${smallest} is at most twice chance in both layers`,
+  corrected,
   ...said.figure8Top,
   ours: short(({ small }) =>
     `${overlapOf(small).toFixed(2)}, chance ${chanceOf(small).toFixed(2)}`
@@ -74,7 +75,8 @@ export const amplificationClaims: readonly Claim<Rows>[] = [{
   text: "Figure 8: at a larger r, ΔW_q picks up more of W_q's top directions",
   rule: `when the number of W_q's top ${topDirections} directions that ΔW_q has beyond chance, ` +
     `min(${topDirections}, r)·φ(${topDirections}, r) − ${topDirections}·r / d, is larger at r = ${largest} ` +
-    `than at r = ${smallest} and than that of each of ${randomDraws} random matrices, in both layers${corrected}`,
+    `than at r = ${smallest} and than that of each of ${randomDraws} random matrices, in both layers`,
+  corrected,
   ...said.figure8Larger,
   ours: short((layer) => change(layer, "pickedUp")),
   holds: inBoth(({ small, large }) =>
@@ -91,7 +93,8 @@ export const amplificationClaims: readonly Claim<Rows>[] = [{
 }, {
   text: "Table 7: ΔW_q has a stronger correlation with W_q than random directions",
   rule: `when at r = ${smallest} ‖UᵀW_qVᵀ‖ for ΔW's directions is above the mean over ` +
-    `${randomDraws} random draws by more than ${deviations} standard deviations of a draw, in both layers${corrected}`,
+    `${randomDraws} random draws by more than ${deviations} standard deviations of a draw, in both layers`,
+  corrected,
   ...said.table7Random,
   ours: short(({ small }) => besideRandom(small)),
   holds: inBoth(({ small: { inDelta, inRandom, randomSpread } }) =>

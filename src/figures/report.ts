@@ -7,7 +7,7 @@ import type { DataTable, Figure } from "./figure.ts";
 export interface JudgedClaim {
   /** The claim. */
   readonly claim: string;
-  /** The rule for its verdict, which was written before the run. */
+  /** The rule for its verdict, written before the run unless it was `corrected`. */
   readonly rule: string;
   /** What was found. */
   readonly found: string;
@@ -21,6 +21,10 @@ export interface JudgedClaim {
   readonly ours?: string;
   /** The paper's own sentence, with its place. */
   readonly quote?: string;
+  /** Why it came out so, or how little it says, in a sentence or two; a guess says that it is one. */
+  readonly note?: string;
+  /** When and where the rule was corrected after a run: `2026-11-26, decision 0012`. */
+  readonly corrected?: string;
 }
 
 /** One experiment in a report. */

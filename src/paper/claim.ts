@@ -25,7 +25,7 @@ export interface Finding extends JudgedClaim {
 }
 
 /** A claim about an experiment's rows, the rule by which it is judged, and what is reported as found. */
-export interface Claim<Rows> extends Pick<Finding, "beyond" | "printed" | "quote"> {
+export interface Claim<Rows> extends Pick<Finding, "beyond" | "printed" | "quote" | "corrected"> {
   /** What is claimed, in a sentence. */
   readonly text: string | ((rows: Rows) => string);
   /** The rule in words: `when …`, which follows `reproduced` or, beyond the paper, `holds`. */
@@ -46,6 +46,10 @@ export interface Claim<Rows> extends Pick<Finding, "beyond" | "printed" | "quote
   readonly exact?: boolean;
   /** Whether a quick run judges it. Default: unless it depends on scale. */
   readonly quick?: boolean;
+  /** Why it is broken where it is: as far as that was tested, or with "a guess:" before it. */
+  readonly why?: string;
+  /** What a reader should know either way, such as how little it takes to hold. */
+  readonly note?: string;
   /** What broke it with `--full`, quoted when it holds in a run with fewer seeds and ranks. */
   readonly brokenInFull?: string;
 }
@@ -72,13 +76,13 @@ export function claimsIn<Part>(
 
 /** Applies a claim's rule to rows; `quick` says that they are of a quick run. */
 export function judge<Rows>(claim: Claim<Rows>, rows: Rows, quick: boolean): Finding {
-  const { brokenInFull, beyond, printed, quote } = claim;
+  const { brokenInFull, beyond, printed, quote, corrected } = claim;
   const rule = `${beyond ? "holds" : "reproduced"} ${claim.rule}`;
   const verdict = verdictOf(claim, rows, quick), ours = claim.ours?.(rows);
   const full = verdict === "holds here, not with --full"
     ? ` With --full it did not hold (quoted from decision 0013): ${brokenInFull}.`
     : "";
-  const words = { beyond, printed, ours, quote };
+  const words = { beyond, printed, ours, quote, note: noteOf(claim, verdict), corrected };
   return {
     ...{ claim: textOf(claim, rows), rule, found: claim.found(rows) + full, verdict },
     ...Object.fromEntries(Object.entries(words).filter(([, word]) => word !== undefined)),
@@ -87,6 +91,19 @@ export function judge<Rows>(claim: Claim<Rows>, rows: Rows, quick: boolean): Fin
 
 const textOf = <Rows>({ text }: Claim<Rows>, rows: Rows): string =>
   typeof text === "string" ? text : text(rows);
+
+const broken: readonly Verdict[] = [
+  "not reproduced",
+  "not reproduced at this scale",
+  "differs",
+  "does not hold",
+];
+
+/** The reason where the claim is broken, and what is said either way. */
+function noteOf({ why, note }: Pick<Claim<never>, "why" | "note">, verdict: Verdict) {
+  const said = [broken.includes(verdict) ? why : undefined, note].filter((one) => one);
+  return said.length > 0 ? said.join(" ") : undefined;
+}
 
 function verdictOf<Rows>(claim: Claim<Rows>, rows: Rows, isQuick: boolean): Verdict {
   const { scale = false, quick = !scale, beyond, exact, brokenInFull } = claim;
