@@ -138,7 +138,6 @@ export const merging: Experiment = experiment({
     rule: "when the median forward pass of the merged model is at most " +
       `${100 * latencyShare}% slower than the base's, with their passes interleaved`,
     scale: true,
-    quick: true,
     ...said.latency,
     ours: ({ timings: [base, , merged] }) => besides(merged.median, base.median),
     holds: ({ timings: [base, , merged] }) => merged.median <= base.median * (1 + latencyShare),

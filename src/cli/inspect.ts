@@ -11,6 +11,7 @@ import { shortNames } from "../inspect/updates.ts";
 import { digits } from "../core/numbers.ts";
 import { summaryOf } from "./adapter_summary.ts";
 import { modelFolder, share } from "./arguments.ts";
+import { call } from "./call.ts";
 import { type CommonOptions, print } from "./common.ts";
 import { type Column, table } from "./table.ts";
 import { readUpdates } from "./updates.ts";
@@ -118,7 +119,9 @@ function legendOf({ base, error }: InspectOptions): string {
   return [
     "|dW|: size of the update; spectrum: how strongly it acts in its first 8 directions; stable,",
     "effective: how many directions matter, by two measures; 90%: how many hold 90% of |dW|^2; needed:",
-    `lowest rank within ${Number(digits(100 * error, 3))}% of the update. More: inspect --help`,
+    `lowest rank within ${
+      Number(digits(100 * error, 3))
+    }% of the update. More: ${call} inspect --help`,
     ...base === undefined ? [] : [
       "factor: how many times as strong as W the update is in its own directions (the paper's Table 7)",
     ],

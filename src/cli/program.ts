@@ -3,6 +3,7 @@
 import { Interrupted } from "../core/interrupt.ts";
 import { terminalLine } from "../core/terminal_text.ts";
 import { version } from "../core/version.ts";
+import { call } from "./call.ts";
 import { Command, CommanderError } from "./commander.ts";
 import { addCommonOptions } from "./common.ts";
 import { addCompare } from "./compare.ts";
@@ -62,6 +63,7 @@ function makeProgram(): Command {
     .version(version, "--version", "print the version")
     .helpOption("--help", "print this help")
     .helpCommand("help [command]", "print help for a command")
+    .addHelpText("beforeAll", `lowrank stands for: ${call}\n`)
     .exitOverride()
     .configureOutput({
       writeOut: (text) => console.log(text.trimEnd()),
@@ -100,7 +102,7 @@ function exitCode(error: unknown): number {
 function sentenceOf(error: unknown): string {
   // Commander throws this when `help` is asked for an unknown command.
   if (error instanceof CommanderError && error.code === "commander.help") {
-    return "unknown command: lowrank --help lists all commands";
+    return `unknown command: ${call} --help lists all commands`;
   }
   return error instanceof Error ? error.message : String(error);
 }

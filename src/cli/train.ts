@@ -28,7 +28,7 @@ import { note, openChosen, printWritten } from "./common.ts";
 import { addMethodOptions } from "./method.ts";
 import { compilationOf, progressOf } from "./progress.ts";
 import { rescue } from "./rescue.ts";
-import { nextOf, plan, summaryOf } from "./train_account.ts";
+import { isChanged, nextOf, plan, summaryOf } from "./train_account.ts";
 import { recordOf, type TrainedRecord, TrainFolder } from "./train_folder.ts";
 import { readRequest, type TrainOptions, type TrainRequest } from "./train_request.ts";
 
@@ -93,10 +93,9 @@ async function run(options: TrainOptions): Promise<void> {
   if (before) return report(options, before, `already trained: ${afterSteps(spec, before)} is in`);
   await folder.assertFree();
   const made = await folder.train(runOptionsOf(request, options, device, interrupt, folder));
-  const unit = request.labels ? "text" : "token";
-  for (const line of summaryOf(made, spec.training, unit)) note(options, line);
+  for (const line of summaryOf(made, request)) note(options, line);
   report(options, made, `wrote ${afterSteps(spec, made)} to`);
-  if (options.data && !options.json) note(options, nextOf(options, request));
+  if (options.data && !options.json && isChanged(made)) note(options, nextOf(options, request));
 }
 
 function runOptionsOf(
@@ -175,8 +174,12 @@ async function saveTrained(
 }
 
 /** `the adapter after 3 steps`. */
-const afterSteps = ({ method }: Pick<RunSpec, "method">, { steps }: TrainedRecord): string =>
-  `the ${method.kind === "full" ? "model" : "adapter"} after ${howMany(steps, "step")}`;
+function afterSteps({ method }: Pick<RunSpec, "method">, made: TrainedRecord): string {
+  const what = method.kind === "full" ? "model" : "adapter";
+  return isChanged(made)
+    ? `the ${what} after ${howMany(made.steps, "step")}`
+    : `the unchanged ${what}`;
+}
 
 /** Prints what was made; the text ends before the output folder. */
 function report(

@@ -3,7 +3,8 @@
 import { howMany } from "../core/how_many.ts";
 import { grouped } from "../core/numbers.ts";
 import { countTrainable, type TextModel } from "../models/mod.ts";
-import type { MethodSpec, TrainingSpec } from "../runs/mod.ts";
+import type { MethodSpec } from "../runs/mod.ts";
+import { call } from "./call.ts";
 import type { TrainedRecord } from "./train_folder.ts";
 import type { TrainOptions, TrainRequest } from "./train_request.ts";
 
@@ -30,10 +31,11 @@ function nameOf(method: MethodSpec): string {
 /** What came of a finished training: sentences for a reader. */
 export function summaryOf(
   { steps, loss, firstLoss, heldOut }: TrainedRecord,
-  { steps: planned, learningRate }: TrainingSpec,
-  unit: "token" | "text",
+  { spec: { training }, labels, usualRate = Infinity }: TrainRequest,
 ): string[] {
-  const lower = `try a lower --learning-rate, ${learningRate / 4} for example`;
+  const { steps: planned, learningRate } = training, unit = labels ? "text" : "token";
+  const rate = learningRate > usualRate ? `${usualRate}, the default,` : learningRate / 4;
+  const lower = `try a lower --learning-rate, ${rate} for example`;
   const risen = firstLoss !== null && loss !== null && loss > 1.25 * firstLoss
     ? [`the loss has risen from ${firstLoss.toFixed(4)} to ${loss.toFixed(4)}: ${lower}`]
     : [];
@@ -52,9 +54,19 @@ export function summaryOf(
     `held-out loss: ${before.toFixed(4)} before training, ${
       best.toFixed(4)
     } after, in nats per ${unit}${kept}`,
+    ...bestStep === planned
+      ? [
+        `it was lowest at the last step: to train longer, give --steps ${
+          2 * planned
+        } and another --output`,
+      ]
+      : [],
     ...risen,
   ];
 }
+
+/** Whether the values are others than before. */
+export const isChanged = ({ heldOut }: TrainedRecord): boolean => heldOut?.bestStep !== 0;
 
 /** The commands that use what was trained. */
 export function nextOf(
@@ -64,8 +76,8 @@ export function nextOf(
   const [base, made, file, prompt] = [model, output, data!, example].map(quoted);
   const shown = method.kind === "full" ? `--model ${made}` : `--model ${base} --adapter ${made}`;
   const ask = labels ? `evaluate ${shown} --data ${file}` : `generate ${shown} --prompt ${prompt}`;
-  const look = method.kind === "full" ? [] : [`  lowrank inspect ${made} --base ${base}`];
-  return ["next:", `  lowrank ${ask}`, ...look].join("\n");
+  const look = method.kind === "full" ? [] : [`  ${call} inspect ${made} --base ${base}`];
+  return ["next:", `  ${call} ${ask}`, ...look].join("\n");
 }
 
 /** A path as a shell takes it for one word. */

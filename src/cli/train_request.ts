@@ -41,6 +41,8 @@ export interface TrainRequest {
   readonly labels?: readonly string[];
   /** The labels that the model gets a new head for. */
   readonly newLabels?: readonly string[];
+  /** The learning rate where none is given, for texts. */
+  readonly usualRate?: number;
   /** Whether the command or the configuration names the method. */
   readonly isNamed: boolean;
 }
@@ -98,7 +100,7 @@ async function readData(
   const watch = { validateEvery, patience: options.patience ?? defaultPatience };
   const defaults = { ...settings, ...(validation.length > 0 ? watch : {}) };
   const newLabels = facts.labels ? undefined : labels;
-  const told = { notes, example, labels, newLabels };
+  const told = { notes, example, labels, newLabels, usualRate: settings.learningRate };
   return { batches: train, validation, ...told, data: identity, defaults };
 }
 

@@ -28,11 +28,10 @@ const inHeader = (from: string, to: string) => (bytes: Uint8Array): Uint8Array =
 };
 
 Deno.test("a rank of 0, or larger than the matrix, is refused with the rule and the module", async () => {
-  for (const rank of ["0", "49"]) {
-    const rule =
-      `the rank of transformer.h.0.attn.c_attn:q must be a whole number from 1 to 48, found ${rank}`;
-    await assertFails(["count", "--model", model, "--rank", rank], rule);
-  }
+  const rule =
+    "the rank of transformer.h.0.attn.c_attn:q must be a whole number from 1 to 48, found 49";
+  await assertFails(["count", "--model", model, "--rank", "49"], rule);
+  await assertFails(["count", "--model", model, "--rank", "0"], "--rank", "of at least 1");
 });
 
 Deno.test("if no module matches, the error lists those that exist", async () => {

@@ -48,12 +48,13 @@ for (const command of commands) {
     const { code, stdout } = await lowrank("help", command);
     assertEquals(code, 0);
     assertStringIncludes(stdout, `Usage: lowrank ${command} `);
+    assertStringIncludes(stdout, "lowrank stands for: npx -y deno task lowrank\n");
     for (const option of ["--json", "--quiet"]) assertStringIncludes(stdout, `  ${option}`);
     for (const [option, users] of Object.entries(usersOf)) {
       assertEquals(stdout.includes(`  ${option} `), users.includes(command), option);
     }
     assertStringIncludes(stdout, `  lowrank ${command}`);
-    const [, ...lines] = stdout.split("\n");
+    const [, , ...lines] = stdout.split("\n"); // The usage may be long.
     assertEquals(lines.filter((line) => line.length > 80), []);
   });
 }
@@ -65,8 +66,16 @@ Deno.test("the version is the package's", async () => {
 
 Deno.test("an argument that is not understood gives one line and exit code 1", async () => {
   await assertFails(["fly"], "unknown command 'fly'");
+  const merge = ["merge", "--model", "m", "--output", "o"];
+  const unknown = "unknown option '--adaptor' (did you mean --adapter?)";
+  await assertFails([...merge, "--adaptor", "a"], unknown);
+  await assertFails([...merge, "--adaptor=a"], unknown);
+  await assertFails(merge, "required option '--adapter <folder>' not specified");
   await assertFails(["trian"], "unknown command 'trian'", "Did you mean train?");
-  await assertFails(["help", "fly"], "unknown command: lowrank --help lists all commands");
+  await assertFails(
+    ["help", "fly"],
+    "unknown command: npx -y deno task lowrank --help lists all commands",
+  );
   await assertFails(
     ["count"],
     "count needs one model, by its name or path or by --url, found none",

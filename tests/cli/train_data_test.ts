@@ -30,7 +30,7 @@ Deno.test("trained on prompts, an adapter answers like them, and evaluate finds 
         `16 texts to train on, 1 held out (1 row with prompt and completion in ${held})\n`,
         "LoRA of rank 8 on q, v: training 16,384 parameters, 0.882% of the model's 1,858,560, in 100 steps",
         " tokens/s",
-        `next:\n  lowrank generate --model models/tiny-gpt2 --adapter ${output} --prompt`,
+        `next:\n  npx -y deno task lowrank generate --model models/tiny-gpt2 --adapter ${output} --prompt`,
       ]
     ) assertStringIncludes(told.stderr, said);
     const { heldOut } = JSON.parse(await Deno.readTextFile(`${output}/run.json`));
@@ -183,6 +183,14 @@ Deno.test("what a training on texts cannot take is refused before anything is wr
     assertEquals(filesIn(folder).includes("out"), false);
   }));
 
+Deno.test("a held-out loss that was lowest at the last step ends with the advice to train longer", () =>
+  withFolder(async (folder) => {
+    const args = [...await small(folder), "--output", `${folder}/out`, "--learning-rate", "1e-4"];
+    const { stderr } = await lowrank(...args, "--steps", "3");
+    const advice = "it was lowest at the last step: to train longer, give --steps 6 and another";
+    assertStringIncludes(stderr, advice);
+  }));
+
 Deno.test("a loss that has exploded ends with the advice to lower the learning rate", () =>
   withFolder(async (folder) => {
     const data = ["--data", `${folder}/mine.txt`, "--output", `${folder}/out`];
@@ -201,8 +209,10 @@ Deno.test("a loss that has exploded ends with the advice to lower the learning r
     ];
     const { stderr } = await lowrank(...args, "--validation", "0");
     assertStringIncludes(stderr, "the loss has risen from ");
-    assertStringIncludes(stderr, "try a lower --learning-rate, 1 for example");
+    assertStringIncludes(stderr, "try a lower --learning-rate, 0.005, the default, for example");
     const watched = await lowrank(...args, "--output", `${folder}/watched`);
     const kept = "the held-out loss was lowest before training";
     assertStringIncludes(watched.stderr, kept);
+    assertStringIncludes(watched.stderr, "wrote the unchanged adapter to ");
+    assertEquals(watched.stderr.includes("next:"), false);
   }));
