@@ -1,5 +1,6 @@
 /** `lowrank compare`. @module */
 
+import { call } from "./call.ts";
 import { type Command, Option } from "./commander.ts";
 import { writeFileAtomic } from "../core/files.ts";
 import { howMany } from "../core/how_many.ts";
@@ -79,7 +80,7 @@ async function run(one: string, other: string, options: CompareOptions): Promise
 
 const legend =
   "phi: the share that the first directions have in common, from 0 (none) to 1 (all); by chance: what\n" +
-  "phi of all would be for random directions. More: lowrank compare --help";
+  `phi of all would be for random directions. More: ${call} compare --help`;
 
 function describe(modules: readonly ComparedUpdate[]): string {
   return table(modules, [

@@ -95,6 +95,6 @@ function written(output: string, dtype: string, memory: Memory): string[] {
     .map((bytes) => formatBytes(bytes));
   return [
     `wrote the merged model to ${output}, in ${dtype}`,
-    `peak memory: ${all} in this process; ${tensors} of tensors on the device, ${extra} of them merged copies`,
+    `peak memory: ${all} in this process; ${tensors} of tensors on the device, ${extra} of them copies of merged weights`,
   ];
 }

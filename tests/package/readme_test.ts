@@ -43,17 +43,9 @@ Deno.test("with the deno.json of the guides a program finds every entry", () =>
   withFolder(async (folder) => {
     await makeOwnFolder(folder);
     const { exports } = JSON.parse(sourceText("deno.json"));
-    const lines = Object.keys(exports)
-      .map((entry) =>
-        `import * as ${entry.slice(2) || "core"} from "@lowrank/core${entry.slice(1)}";`
-      );
-    const names = Object.keys(exports).map((entry) => entry.slice(2) || "core");
-    const program = [
-      ...lines,
-      `console.log([${names}].filter((entry) => entry !== undefined).length)`,
-    ];
-    await Deno.writeTextFile(`${folder}/all.ts`, program.join("\n"));
-    assertEquals(await run(folder, ["-R", "all.ts"]), `${names.length}\n`);
+    const lines = Object.keys(exports).map((entry) => `import "@lowrank/core${entry.slice(1)}";`);
+    await Deno.writeTextFile(`${folder}/all.ts`, [...lines, 'console.log("found")'].join("\n"));
+    assertEquals(await run(folder, ["-R", "all.ts"]), "found\n");
     assert(sourceText("docs/first_adapter.md").includes(guideConfig().trim()));
   }));
 
