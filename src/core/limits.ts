@@ -50,6 +50,9 @@ export const mostThreads: number = 256;
 /** Tokens of the batch whose memory is predicted: the host holds them, whatever the device. */
 export const mostBatchTokens: number = 2 ** 26;
 
+/** Rows of a table of embeddings that is trained: a step makes an index with a number for each row. */
+export const mostTrainedRows: number = 2 ** 26;
+
 /** Positions of a slider in a notebook that is given as a range. */
 export const mostSliderSteps = 10_000;
 

@@ -79,7 +79,7 @@ Deno.test("files and names that are not models give different errors", () =>
 
 Deno.test("impossible ranks, selections and sizes are named", async () => {
   for (const rank of ["NaN", "-4", "1e3", "0x8", "4.5", ""]) {
-    await assertFails(["count", "gpt2", "--rank", rank], "--rank", "a whole number, 0 or more");
+    await assertFails(["count", "gpt2", "--rank", rank], "--rank", "a whole number of at least 1");
   }
   await assertFails(["memory", "gpt2", "--rank", "769"], "a whole number from 1 to 768, found 769");
   const both = ["--rank", "2", "--sites", "q,v", "--target-modules", "c_attn"];

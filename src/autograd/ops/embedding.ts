@@ -1,6 +1,7 @@
 /** Rows of a table by index. @module */
 
 import { embeddingBackward, embeddingForward } from "../../../kernels/embedding/kernel.ts";
+import { mostTrainedRows } from "../../core/limits.ts";
 import type { RowRange } from "../../core/row_range.ts";
 import { rowPiecesOf } from "../../device/spans.ts";
 import type { Tensor } from "../../device/device.ts";
@@ -99,6 +100,11 @@ function uploadIds(tape: Tape, ids: ArrayLike<number>, label: string): Tensor {
 
 /** Counting sort of the positions by id: where each id's run starts, and the positions in that order. */
 function uploadRuns(tape: Tape, ids: ArrayLike<number>, vocabulary: number, name: string) {
+  if (vocabulary > mostTrainedRows) {
+    throw new RangeError(
+      `training ${name} needs at most ${mostTrainedRows} rows, found ${vocabulary}`,
+    );
+  }
   const starts = new Uint32Array(vocabulary + 1);
   for (let i = 0; i < ids.length; i++) starts[ids[i] + 1]++;
   for (let id = 0; id < vocabulary; id++) starts[id + 1] += starts[id];
