@@ -50,7 +50,7 @@ export const memory: Experiment = experiment({
   source: "Hu et al. 2021, abstract and section 4.2",
   settings:
     "One step of AdamW in F32 on one sequence, run by the training code itself on a device " +
-    "that counts bytes and computes nothing. Activations are those that the backward pass still has to " +
+    "that counts bytes and computes nothing (the dry device). Activations are those that the backward pass still has to " +
     "read, as in PyTorch: of a frozen layer not its input.",
   rows: () => [
     memoryRow("full fine-tuning, AdamW", 0, "all weights"),
@@ -65,10 +65,8 @@ export const memory: Experiment = experiment({
     holds: ([full, lora]) => full.peak / lora.peak >= printed.memoryReduction,
     ours: ([full, lora]) => times(full.peak / lora.peak),
     found: ([full, lora]) =>
-      `${times(full.peak / lora.peak)} at the peak, ${
-        times(stateBytes(full) / stateBytes(lora))
-      } ` +
-      "without activations. In F32 a trained parameter costs 16 bytes and a frozen one 4. The paper " +
+      `Without activations it is ${times(stateBytes(full) / stateBytes(lora))}. In F32 ` +
+      "a trained parameter costs 16 bytes and a frozen one 4. The paper " +
       `gives ${full.printed} and ${lora.printed} without a breakdown, a data type or a batch size; ` +
       "the latter is what the weights alone take at two bytes each.",
   }],
@@ -89,9 +87,7 @@ export const memory: Experiment = experiment({
   figures: [(rows) => ({
     id: "gpt3-memory",
     title: "GPT-3 175B: bytes by role at the peak of a step",
-    caption:
-      `One sequence of ${tokens} tokens in F32, by running the training step on the dry device, ` +
-      "which keeps the ledger but allocates nothing.",
+    caption: `One sequence of ${tokens} tokens in F32, counted on the dry device.`,
     ...roleBars(rows, 300),
   })],
 });

@@ -1,6 +1,7 @@
 /** The paper's printed numbers next to what follows from its settings. @module */
 
 import type { PaperRow } from "../src/paper/mod.ts";
+import noted from "./notes.json" with { type: "json" };
 import { type Experiment, experiment } from "./frame/mod.ts";
 
 /** Loaded when it is needed, and mathjs with it. */
@@ -27,6 +28,7 @@ export const paperTables: Experiment = experiment({
       "when every printed number that can be computed equals ours to the digits shown, rounded " +
       "or truncated; settings that the paper does not state may be inferred from the printed value, and are marked",
     exact: true,
+    ...noted.printedNumbers,
     printed: "140 numbers that can be computed",
     ours({ countVerdicts, rows }) {
       const { differs, ...counts } = countVerdicts(rows);
@@ -36,15 +38,15 @@ export const paperTables: Experiment = experiment({
     },
     holds: ({ countVerdicts, rows }) => countVerdicts(rows).differs === 0,
     found({ countVerdicts, computationOf, rows }) {
-      const { differs, ...counts } = countVerdicts(rows);
-      const rounded = counts["equal when rounded"], truncated = counts["equal when truncated"];
-      const equal = rounded + truncated;
+      const counts = countVerdicts(rows);
       const isInferred = (row: PaperRow) =>
         computationOf(row)?.inferred && row.verdict !== "differs";
-      const inferred = rows.filter(isInferred).length;
-      return `${equal} of ${equal + differs} do: ${rounded} rounded, ${truncated} truncated; ` +
-        `${inferred} of them use a setting inferred from the printed value. ` +
-        `${differs} differ; the tables give a reason for each.`;
+      return `${counts["equal when rounded"]} agree when rounded, ${
+        counts["equal when truncated"]
+      } ` +
+        `when truncated; ${
+          rows.filter(isInferred).length
+        } of these use a setting inferred from the printed value.`;
     },
   }],
   tables: [

@@ -120,9 +120,11 @@ export const scaling: Experiment = experiment({
   source: "Hu et al. 2021, abstract and section 4.2; a question that the paper leaves open",
   settings:
     "The published shapes of GPT-2 and GPT-3, our base model and a smaller one. Bytes of a training " +
-    "step in F32 by closed formulas, which agree with the dry device to the byte; activations are those " +
+    "step in F32 by closed formulas, which agree to the byte with counting; activations are those " +
     "that the backward pass still has to read. 8-bit Adam keeps its " +
-    "state as in bitsandbytes, Adafactor keeps no momentum; weights and gradients are F32 for all.",
+    "state as in bitsandbytes, Adafactor keeps no momentum; weights and gradients are F32 for all. One " +
+    "sequence and r = 4 on q and v: where “Full fine-tuning against LoRA” trains tiny-gpt2 with 16 " +
+    "pairs at once and on every linear layer, activations weigh more and the factor is smaller.",
   rows: scalingRows,
   beyond: true,
   claims: [{
@@ -143,7 +145,7 @@ export const scaling: Experiment = experiment({
     found(rows) {
       const { model, length, byBatch } = largest(rows);
       const found = batches.map((batch, i) => `${byBatch[i].peak.toFixed(2)} at batch ${batch}`);
-      return `${model}, sequences of ${grouped(length)} tokens: ${found.join(", ")}.`;
+      return `${model}, ${grouped(length)} tokens: ${found.join(", ")}.`;
     },
   }, {
     text: "The factor of 3 does not depend on the optimizer",
@@ -156,7 +158,7 @@ export const scaling: Experiment = experiment({
     found(rows) {
       const { model, byOptimizer } = largest(rows);
       const found = optimizerLabels.map((label, i) =>
-        `${label} ${byOptimizer[i].state.toFixed(3)}`
+        `${label} ${byOptimizer[i].state.toFixed(2)}`
       );
       return `${model}: ${found.join(", ")}.`;
     },

@@ -17,6 +17,7 @@ export const trainingSpectra: Experiment = experiment({
   source: "not in the paper, whose section 7.2 looks only at the end of training",
   settings: `LoRA of rank ${rank} on every linear layer, the same run as in the comparison with ` +
     "full fine-tuning. All updates are read every 20 steps while training continues. Nothing is judged.",
+  seeds: "{seed}",
   runs: (
     { seeds: [seed], quick },
   ) => [planGloss(adaptationRun(method, "noun", seed, quick), method.label)],

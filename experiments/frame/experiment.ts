@@ -49,6 +49,8 @@ export interface ExperimentDefinition<Chosen, Rows> extends Omit<Experiment, "ru
     made: readonly MadeRun<Chosen>[],
     context: ExperimentContext,
   ): Rows | LeftOut | Promise<Rows | LeftOut>;
+  /** Seeds of its runs in words, where they are not the job's `{seeds}`; `{seed}` is the first of those. */
+  readonly seeds?: string;
   /** What was run, in a sentence or two. */
   readonly settings: string | ((rows: Rows, context: ExperimentContext) => string);
   /** What is claimed of the rows. */
@@ -120,12 +122,15 @@ async function outcomeOf<Chosen, Rows>(
     return { settings: `Left out: ${rows.why}.`, findings: [], tables: [], figures: [] };
   }
   const { settings, scale, beyond, claims = [], tables = [], figures = [] } = definition;
+  const { seeds = definition.runs && "{seeds}" } = definition, name = namingSeeds(context);
+  const what = typeof settings === "string" ? settings : settings(rows, context);
   const all = typeof claims === "function" ? claims(rows) : claims;
   return {
-    settings: typeof settings === "string" ? settings : settings(rows, context),
+    settings: seeds === undefined ? what : name(`${what} Seeds: ${seeds}.`),
     findings: all.map((claim) => judge({ scale, beyond, ...claim }, rows, context.quick)),
     tables: tables.flatMap((view) => view(rows, context)),
-    figures: figures.flatMap((view) => view(rows, context)).map(namingSeeds(context)),
+    figures: figures.flatMap((view) => view(rows, context))
+      .map((figure) => ({ ...figure, caption: name(figure.caption) })),
   };
 }
 
@@ -135,9 +140,7 @@ function withinProgress(context: ExperimentContext, from: number, to: number): E
   return { ...context, report };
 }
 
-/** Puts the seeds into a figure's caption. */
-const namingSeeds = ({ seeds }: PlanContext) => (figure: Figure): Figure => {
-  const list = seeds.toSorted((a, b) => a - b).join(", ");
-  const caption = figure.caption.replaceAll("{seeds}", list).replaceAll("{seed}", `${seeds[0]}`);
-  return { ...figure, caption };
-};
+/** Puts the seeds into a text. */
+const namingSeeds = ({ seeds }: PlanContext) => (text: string): string =>
+  text.replaceAll("{seeds}", seeds.toSorted((a, b) => a - b).join(", "))
+    .replaceAll("{seed}", `${seeds[0]}`);

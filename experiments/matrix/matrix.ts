@@ -52,7 +52,7 @@ export const matrix: Experiment = experiment({
     `Rank ${rank} on one matrix of ${grouped(width)} x ${grouped(width)}${
       isGpt3s(width) ? "" : ", smaller than GPT-3's"
     }, random weights, F32, 16 tokens. Times of forward passes are the median of 5 and include reading ` +
-    "the outputs. Where a kernel cannot bind the whole matrix, products are computed by blocks of rows.",
+    "the outputs, one step after another: they follow what else the machine does. Where a kernel cannot bind the whole matrix, products are computed by blocks of rows.",
   claims: [{
     // A quick run and a small device do not reach GPT-3's width.
     text: ({ width }) =>
@@ -66,13 +66,13 @@ export const matrix: Experiment = experiment({
       `differ by ${mergeError.toExponential(0)}; ${changed} weights changed`,
     holds: ({ largest, mergeError, error, changed }) =>
       Math.max(mergeError, error) <= tolerance * largest && changed === 0,
-    found: ({ width, largest, mergeError, error, changed }) =>
-      `${grouped(width)} x ${grouped(width)}: outputs of up to ${largest.toFixed(2)} differ by ` +
-      `at most ${mergeError.toExponential(1)}, and from float64 by at most ` +
-      `${error.toExponential(1)}; ${changed} of ${grouped(width ** 2)} weights changed.`,
+    found: ({ width, largest, error }) =>
+      `Outputs are up to ${largest.toFixed(2)} and differ from float64 by at most ` +
+      `${error.toExponential(1)}; there are ${grouped(width ** 2)} weights.`,
   }, {
     text: "An update of rank r takes 2r / d of the memory of its d x d matrix",
-    rule: "when, in the ledger, the weight has exactly d / 2r times the bytes of the adapter",
+    rule:
+      "when, by the device's own record of its bytes, the weight has exactly d / 2r times the bytes of the adapter",
     exact: true,
     ...said.matrixBytes,
     ours: (result) => `d / 2r = ${grouped(result.width / (2 * rank))} times smaller`,
@@ -104,7 +104,7 @@ export const matrix: Experiment = experiment({
     id: "gpt3-matrix",
     title: `Bytes of one matrix of width ${grouped(result.width)}`,
     caption:
-      `From the ledger; ${device.description}. The last bar is computed: weight, gradient and two moments at ` +
+      `${device.description}. The last bar is computed: weight, gradient and two moments at ` +
       "4 bytes per value.",
     ...roleBars(barsOf(result), 300),
   })],

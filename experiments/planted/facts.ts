@@ -9,7 +9,7 @@ import { baseIdentity, loadBase } from "../base_model.ts";
 import { type Experiment, experiment, type PlannedRun, planRun } from "../frame/mod.ts";
 import type { ExperimentContext, MadeRun, PlanContext } from "../frame/mod.ts";
 import { linearResult, type LinearRun, planLinear } from "./linear_runs.ts";
-import { areBest, excessRange, excessTolerance, roundoff } from "./rules.ts";
+import { areBest, excessTolerance, excessWords, roundoff } from "./rules.ts";
 
 /** A student of facts. */
 interface FactRun {
@@ -154,9 +154,8 @@ export const facts: Experiment = experiment({
       "for every number of facts, rank and seed",
     scale: false,
     quick: false,
-    ours: (rows) => excessRange(rows),
+    ours: (rows) => excessWords(rows),
     holds: (rows) => areBest(rows),
-    found: (rows) => `${excessRange(rows)}.`,
   }, {
     text: "In the transformer, more facts need a higher rank",
     rule: `when the lowest measured rank with a recall of at least ${100 * wantedRecall}% does ` +
@@ -167,8 +166,6 @@ export const facts: Experiment = experiment({
         ranks.at(-1)!.rank > ranks[0].rank
       ),
     ours: (rows) => neededRanks(rows).map(sayRanks).join("; "),
-    found: (rows) =>
-      neededRanks(rows).map((one) => `Seed ${one.seed}: ${sayRanks(one)}.`).join(" "),
   }],
   tables: [(rows) =>
     table({

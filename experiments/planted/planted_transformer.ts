@@ -69,15 +69,12 @@ function places(rows: readonly Row[]) {
 }
 
 const bendClaim: Claim<readonly Row[]> = {
-  text: "The divergence curve bends at the planted rank, r* = 4 on q and v",
+  text: "The divergence falls most where the rank reaches the planted one, r* = 4 on q and v",
   rule: "when, of all measured doublings of the rank, the one that reaches r* lowers the " +
     `divergence by the largest factor, and at most ${100 * enough}% remains there, for every seed`,
-  ours: (rows) => `bend at r = ${bends(rows).map(({ bend }) => bend).join(", ")}`,
+  ours: (rows) => `largest fall at r = ${bends(rows).map(({ bend }) => bend).join(", ")}`,
   holds: (rows) => bends(rows).every(({ bend, left }) => bend === plantedRank && left <= enough),
-  found: (rows) =>
-    `Largest factor at rank ${bends(rows).map(({ bend }) => bend).join(", ")}; remaining at r*: ${
-      bends(rows).map(({ left }) => percent(left)).join(", ")
-    }.`,
+  found: (rows) => `Remaining at r*: ${bends(rows).map(({ left }) => percent(left)).join(", ")}.`,
 };
 
 const placeClaim: Claim<readonly Row[]> = {

@@ -69,7 +69,7 @@ export const rotatedDigits: Experiment = experiment({
   title: "Rotated digits: how the needed rank grows with the task",
   question: "How does the rank that a task needs grow with its difficulty? A digit classifier " +
     "learns to read rotated digits, and only its first layer is adapted: the exact solution has rank " +
-    "2m for m rotated planes.",
+    "r* = 2m for m rotated planes.",
   source: "Question left open by Hu et al. 2021, section 7.2",
   runs(context) {
     const source = new DigitSource();
@@ -83,26 +83,25 @@ export const rotatedDigits: Experiment = experiment({
   scale: true,
   beyond: true,
   claims: [{
-    text: "The divergence curve bends at the planted rank, r* = 2m",
+    text: "The divergence falls most where the rank reaches 2m, the planted one",
     rule: "when, of all measured doublings of the rank, the one that reaches r* lowers the " +
       `divergence by the largest factor, and at most ${100 * enough}% remains there, for every m ` +
       "and seed",
     brokenInFull:
-      "seeds 1 to 3, ranks 1 to 32: the bend is at r* for one and two planes, mostly below it for four and eight",
+      "seeds 1 to 3, ranks 1 to 32: the largest fall is at r* for one and two planes, mostly below it for four and eight",
     ours: (rows) => `at rank ${say(rows, "bend")}`,
     holds: (rows) =>
       readings(rows).every(({ bend, planted, left }) => bend === planted && left <= enough),
     found: (rows) =>
-      `Largest factor at rank ${say(rows, "bend")}. Remaining at r*: at most ${
-        (100 * mostLeft(rows)).toFixed(2)
-      }%. Ranks measured: ${[...new Set(readings(rows).map(({ ranks }) => ranks))].join("; ")}.`,
+      `Remaining at r*: at most ${(100 * mostLeft(rows)).toFixed(2)}%. Ranks measured: ${
+        [...new Set(readings(rows).map(({ ranks }) => ranks))].join("; ")
+      }.`,
   }, {
     text: "The needed rank grows with the task's difficulty: twice the number of rotated planes",
     rule: `when the lowest measured rank at which at most ${100 * enough}% of the divergence ` +
       "remains is 2m, for every m and seed",
     ours: (rows) => `rank ${say(rows, "needed")}`,
     holds: (rows) => readings(rows).every(({ needed, planted }) => needed === planted),
-    found: (rows) => `Needed rank: ${say(rows, "needed")}.`,
   }],
   tables: [(rows) =>
     table({

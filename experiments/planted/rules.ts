@@ -1,7 +1,5 @@
 /** Thresholds and findings that several rules of the planted tasks share. @module */
 
-import { boundsOf } from "../../src/core/numbers.ts";
-
 /** A rank is enough if at most this share remains; a twentieth, as docs/decisions/0013 says. */
 export const enough = 0.05;
 
@@ -13,9 +11,8 @@ export function areBest(rows: readonly { readonly excess: number }[]): boolean {
   return rows.every(({ excess }) => excess <= excessTolerance && excess >= -roundoff);
 }
 
-/** How far losses are above the best ones: the beginning of a sentence. */
-export function excessRange(rows: readonly { readonly excess: number }[]): string {
-  const excess = rows.map((row) => row.excess);
-  const [least, most] = boundsOf(excess).map((bound) => bound.toExponential(1));
-  return `${rows.length} runs; the excess is between ${least} and ${most}`;
+/** How far losses are from the best ones, in a few words. */
+export function excessWords(rows: readonly { readonly excess: number }[]): string {
+  const most = Math.max(...rows.map(({ excess }) => Math.abs(excess)));
+  return `${rows.length} runs within ${most.toExponential(1)} of the best loss`;
 }

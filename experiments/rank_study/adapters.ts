@@ -25,11 +25,11 @@ type Job = Pick<PlanContext, "full" | "quick">;
 /** The PEFT folder that makes a run unnecessary: none in a full job, or if the shipped one has another specification. */
 export async function shippedAdapter(
   run: StudyRun,
-  { full, quick }: Job,
+  { full }: Pick<Job, "full">,
 ): Promise<string | undefined> {
   if (full) return undefined;
   const { runs } = await readJson(join(shippedFolder, "runs.json")) as ShippedRuns;
-  const name = nameOf(run), spec = await glossSpec(glossRunOf(run, quick), "cpu");
+  const name = nameOf(run), spec = await glossSpec(glossRunOf(run, false), "cpu");
   return runs[name] === await hashOf(spec) ? join(shippedFolder, name) : undefined;
 }
 

@@ -5,10 +5,11 @@ import { type Cell, type Figure, heatmaps, table } from "../../src/figures/mod.t
 import { amplificationRows, randomDraws } from "../../src/inspect/amplification_rows.ts";
 import { type AmplificationRow, topDirections } from "../../src/inspect/amplification_rows.ts";
 import { printedTables } from "../../src/paper/printed/mod.ts"; // paper/mod.ts would load mathjs
+import noted from "../notes.json" with { type: "json" };
 import said from "../../src/paper/printed/claims.json" with { type: "json" };
 import { type Claim, claimsIn, type Experiment, experiment } from "../frame/mod.ts";
 import { missingRuns } from "./adapters.ts";
-import { studySettings, subspaceRuns } from "./runs.ts";
+import { studySettings, subspaceRuns, subspaceSeedsInWords } from "./runs.ts";
 import { loadStudy } from "./study.ts";
 
 const ranks = [4, 8, 64], smallest = 4, largest = 64;
@@ -39,10 +40,8 @@ type Text<T> = (row: T) => string;
 
 /** Whether a rule is met in both layers, and a few words about each. */
 const inBoth = (rule: (layer: Layer) => boolean) => (rows: Rows) => layersOf(rows).every(rule);
-const short = (text: Text<Layer>) => (rows: Rows) => layersOf(rows).map(text).join(" and ");
-
-const list = (rows: Rows, text: Text<AmplificationRow>) =>
-  rows.map((row) => `layer ${row.layer}, r = ${row.rank}: ${text(row)}`).join("; ");
+const short = (text: Text<Layer>) => (rows: Rows) =>
+  layersOf(rows).map((layer) => `layer ${layer.small.layer}: ${text(layer)}`).join("; ");
 
 const besideRandom = ({ inDelta, inRandom, randomSpread }: AmplificationRow) =>
   `${inDelta.toFixed(3)}, random ${inRandom.toFixed(3)} ± ${randomSpread.toFixed(3)}`;
@@ -52,7 +51,10 @@ const besideOwn = ({ inDelta, inWeight }: AmplificationRow) =>
 
 /** From the smallest rank to the largest. */
 const change = ({ small, large }: Layer, key: "pickedUp" | "factor" | "randomFactor") =>
-  `${small[key].toFixed(2)} to ${large[key].toFixed(2)}`;
+  [small, large].map((row) => row[key].toFixed(key === "pickedUp" ? 2 : 1)).join(" to ").replace(
+    "-",
+    "−",
+  );
 
 /** These rules replace others, and it was known what those gave. */
 const corrected = "2026-11-26, decision 0012";
@@ -68,9 +70,7 @@ export const amplificationClaims: readonly Claim<Rows>[] = [{
     `${overlapOf(small).toFixed(2)}, chance ${chanceOf(small).toFixed(2)}`
   ),
   holds: inBoth(({ small }) => overlapOf(small) <= 2 * chanceOf(small)),
-  found: (rows) =>
-    `${list(rows, (row) => `${overlapOf(row).toFixed(3)}, chance ${chanceOf(row).toFixed(3)}`)}. ` +
-    "In the paper 0.2 is twice its chance, 0.096.",
+  found: () => "In the paper 0.2 is twice its chance, 0.096.",
 }, {
   text: "Figure 8: at a larger r, ΔW_q picks up more of W_q's top directions",
   rule: `when the number of W_q's top ${topDirections} directions that ΔW_q has beyond chance, ` +
@@ -78,36 +78,28 @@ export const amplificationClaims: readonly Claim<Rows>[] = [{
     `than at r = ${smallest} and than that of each of ${randomDraws} random matrices, in both layers`,
   corrected,
   ...said.figure8Larger,
-  ours: short((layer) => change(layer, "pickedUp")),
+  ours: (rows) => `${short((layer) => change(layer, "pickedUp"))(rows)} directions beyond chance`,
   holds: inBoth(({ small, large }) =>
     large.pickedUp > Math.max(small.pickedUp, large.randomPickedUp)
   ),
-  found(rows) {
-    const found = list(
-      rows,
-      ({ pickedUp, randomPickedUp }) =>
-        `${pickedUp.toFixed(2)}, a random matrix at most ${randomPickedUp.toFixed(2)}`,
-    );
-    return `Directions beyond chance: ${found}.`;
-  },
+  found: (rows) =>
+    `A random matrix at r = ${largest}, at most: ${
+      short(({ large }) => large.randomPickedUp.toFixed(2))(rows)
+    }.`,
 }, {
   text: "Table 7: ΔW_q has a stronger correlation with W_q than random directions",
   rule: `when at r = ${smallest} ‖UᵀW_qVᵀ‖ for ΔW's directions is above the mean over ` +
     `${randomDraws} random draws by more than ${deviations} standard deviations of a draw, in both layers`,
   corrected,
   ...said.table7Random,
+  ...noted.table7Random,
   ours: short(({ small }) => besideRandom(small)),
   holds: inBoth(({ small: { inDelta, inRandom, randomSpread } }) =>
     inDelta > inRandom + deviations * randomSpread
   ),
   found(rows) {
-    const times = short(({ small: { inDelta, inRandom } }) => (inDelta / inRandom).toFixed(2))(
-      rows,
-    );
-    return `${
-      list(rows, besideRandom)
-    } (±: standard deviation of one draw). In the paper ΔW's is 16 ` +
-      `times random's; here, at r = ${smallest}, ${times} times.`;
+    const times = short(({ small }) => (small.inDelta / small.inRandom).toFixed(2))(rows);
+    return `Times random's: ${times}; in the paper 16. ±: standard deviation of one draw.`;
   },
 }, {
   text: "Table 7: ΔW_q amplifies directions that W_q does not emphasize",
@@ -117,22 +109,18 @@ export const amplificationClaims: readonly Claim<Rows>[] = [{
   ...said.table7Own,
   ours: short(({ small }) => besideOwn(small)),
   holds: inBoth(({ small: { inDelta, inWeight } }) => inDelta < inWeight / 2),
-  found: (rows) => `${list(rows, besideOwn)}.`,
 }, {
   text: "Table 7: the amplification factor falls as r grows",
   rule: `when ‖ΔW‖ / ‖UᵀW_qVᵀ‖ is smaller at r = ${largest} than at r = ${smallest} in both layers`,
   ...said.table7Factor,
+  ...noted.table7Factor,
   ours: short((layer) => `${change(layer, "factor")} (by chance ${change(layer, "randomFactor")})`),
   holds: inBoth(({ small, large }) => large.factor < small.factor),
   found(rows) {
-    const factors = list(
-      rows,
-      ({ factor, randomFactor }) => `${factor.toFixed(1)}, by chance ${randomFactor.toFixed(1)}`,
-    );
     const norms = short(({ small: { deltaNorm, weightNorm } }) =>
       `${(100 * deltaNorm / weightNorm).toFixed(0)}%`
     )(rows);
-    return `${factors}. At r = ${smallest} ‖ΔW‖ / ‖W‖ is large here: ${norms}; in the paper it is 11%.`;
+    return `At r = ${smallest} ‖ΔW‖ / ‖W‖ is large here (${norms}); in the paper it is 11%.`;
   },
 }];
 
@@ -153,7 +141,7 @@ function overlapFigure(view: string, rows: Rows): Figure {
       `Figure 8 at small scale: φ(i, j) between the left directions of W_q and of ΔW_q, in ${view}`,
     caption:
       `Down: W_q's first ${topDirections} directions, a tenth of its width; across: ΔW_q's. ` +
-      `Means over seeds 1, 2, 3 (11, 12, 13 at r = 64); the last column is chance, the mean of ${randomDraws} random matrices.`,
+      `Means over three seeds; the last column is chance, the mean of ${randomDraws} random matrices.`,
     ...heatmaps({
       columns: [...ranks.map((rank) => `ΔW_q, r = ${rank}`), `random, r = ${last}`],
       rows: [...layers].map(([layer, own]) => ({
@@ -174,9 +162,11 @@ export const amplification: Experiment = experiment({
   title: "How does an update relate to the weight that it changes?",
   question:
     "Does ΔW repeat the top directions of W, or amplify others that W has but does not emphasize? " +
-    "Judged on ΔW and W, as in the paper, and on ΔW·S^½ and W·S^½ (S = E[x xᵀ] of the inputs).",
+    "Judged on ΔW and W, as in the paper, and on ΔW·S^½ and W·S^½ (S = E[x xᵀ] of the inputs). " +
+    "‖UᵀWVᵀ‖ is what W has in r directions of input and output: ΔW's, W's own top ones, or random ones.",
   source: "Hu et al. 2021, section 7.3, table 7 and figure 8",
   settings: studySettings,
+  seeds: subspaceSeedsInWords,
   runs: (context) => missingRuns(subspaceRuns(ranks), context),
   rows: async (results, context) =>
     amplificationRows(await loadStudy(ranks, results, context), ranks),
@@ -201,6 +191,7 @@ export const amplification: Experiment = experiment({
           ["weightNorm", "‖W‖", "share"],
           ["factor", "‖ΔW‖ / ‖UᵀWVᵀ‖", "share"],
           ["randomFactor", "by chance", "share"],
+          ["pickedUp", `W's top ${topDirections}, beyond chance`, "share"],
         ],
         rows: [...rows, ...printedRows],
       }),

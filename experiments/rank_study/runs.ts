@@ -1,6 +1,7 @@
 /** The runs of the rank study: one set for all of its figures and tables. @module */
 
 import type { SiteRole } from "../../src/core/site.ts";
+import { grouped } from "../../src/core/numbers.ts";
 import type { MethodSpec } from "../../src/runs/mod.ts";
 import { alpha, bestRate } from "../adaptation/methods.ts";
 import { type GlossData, glossData, type GlossRun } from "../gloss_runs.ts";
@@ -46,8 +47,11 @@ export function glossRunOf(run: StudyRun, quick: boolean): GlossRun {
 /** What every run of the study is, in words. */
 export function studySettings(_rows: unknown, { quick }: { readonly quick: boolean }): string {
   const { examples, batch, length } = studyData(quick);
-  return `${stepsOf(quick)} steps of ${batch} pairs of at most ${length} tokens from ` +
-    `${examples} training pairs of WordNet's nouns; AdamW, linear schedule with 5% warm-up, gradients ` +
+  const steps = `${stepsOf(false)} steps${quick ? " (10 where an adapter is not shipped)" : ""}`;
+  return `${steps} of ${batch} pairs of at most ${length} tokens from ` +
+    `${
+      grouped(examples)
+    } training pairs of WordNet's nouns; AdamW, linear schedule with 5% warm-up, gradients ` +
     `clipped at norm 1; α = ${alpha} at every rank; one learning rate, ${learningRate}, the best for q and v ` +
     "at r = 8 on a validation split. Adapters are stored in F16.";
 }
@@ -65,6 +69,10 @@ export function seedAt(rank: number, seed: number): number {
 
 /** Seeds of the subspaces, in every job: their adapters are shipped. */
 export const subspaceSeeds: readonly number[] = [1, 2, 3];
+
+/** What a report says of them. */
+export const subspaceSeedsInWords =
+  "1, 2, 3 (11, 12, 13 at r = 64) in every job, so the header's do not apply; values are their means";
 
 const at = (sites: readonly SiteRole[], ranks: readonly number[], seeds: readonly number[]) =>
   ranks.flatMap((rank) => seeds.map((seed): StudyRun => ({ sites, rank, seed })));

@@ -2,10 +2,11 @@
 
 import { phi } from "../../src/analysis/subspaces.ts";
 import { fromTo } from "../../src/core/numbers.ts";
+import noted from "../notes.json" with { type: "json" };
 import said from "../../src/paper/printed/claims.json" with { type: "json" };
 import { type Claim, claimsIn, type Experiment, experiment } from "../frame/mod.ts";
 import { missingRuns } from "./adapters.ts";
-import { largeRank, smallRank, studySettings, subspaceRuns } from "./runs.ts";
+import { largeRank, smallRank, studySettings, subspaceRuns, subspaceSeedsInWords } from "./runs.ts";
 import { similarityTable, subspaceFigures } from "./subspace_figures.ts";
 import { commonDirections, restShared, shared, subspaceRows } from "./subspace_rows.ts";
 import type { ModuleSimilarity, Similarity, SpaceSimilarity } from "./subspace_rows.ts";
@@ -29,23 +30,30 @@ export function commonOf(modules: Modules, site: "q" | "v"): number {
     .reduce((sum, module) => sum + commonDirections(module), 0);
 }
 
-const short = ({ site, layer }: ModuleSimilarity) => `${site}${layer + 1}`;
+/** A text on each module, by layers. */
+function byLayer(modules: Modules, text: (module: ModuleSimilarity) => string): string {
+  const layers = Map.groupBy(modules, ({ layer }) => layer);
+  return [...layers].map(([layer, own]) =>
+    `layer ${layer + 1}: ${own.map((module) => `${module.site} ${text(module)}`).join(", ")}`
+  ).join("; ");
+}
 
-/** A number of each module, and of each layer's control. */
-function each(modules: Modules, value: (found: Similarity) => number, gaussian: string): string {
-  const own = modules.map((module) => `${short(module)} ${value(module).toFixed(2)}`);
-  const random = modules.filter(({ site }) => site === "q")
-    .map(({ layer, control }) => `layer ${layer + 1} ${value(control).toFixed(2)}`);
-  return `${own.join(", ")}; ${gaussian}: ${random.join(", ")}.`;
+/** A number of each module, and what is the most of the Gaussian updates'. */
+function each(modules: Modules, value: (found: Similarity) => number): string {
+  const most = Math.max(...modules.map(({ control }) => value(control)));
+  const own = byLayer(modules, (module) => value(module).toFixed(2));
+  return `${own}; Gaussian updates: at most ${most.toFixed(2)}.`;
 }
 
 const eighth = ({ seeds }: Similarity) => phi(seeds, 8, 8);
 
-const topRange = ({ modules }: SpaceSimilarity) =>
-  `φ(1, 1) = ${fromTo(modules.map(({ ranks }) => phi(ranks, 1, 1)), 2)}`;
+const top = ({ ranks }: Similarity) => phi(ranks, 1, 1);
 
-const topFound = ({ modules }: SpaceSimilarity) =>
-  `φ(1, 1): ${each(modules, ({ ranks }) => phi(ranks, 1, 1), "Gaussian updates")}`;
+const topShort = ({ modules }: SpaceSimilarity) =>
+  `${modules.filter(sharesTop).length} of ${modules.length} modules, ` +
+  `φ(1, 1) = ${fromTo(modules.map(top), 2)}`;
+
+const topFound = ({ modules }: SpaceSimilarity) => `φ(1, 1) in ${each(modules, top)}`;
 
 /** The rules of docs/decisions/0012 on one space. */
 export const subspaceClaims: readonly Claim<SpaceSimilarity>[] = [{
@@ -53,7 +61,8 @@ export const subspaceClaims: readonly Claim<SpaceSimilarity>[] = [{
   rule: "when, in at least three of the four modules, φ(1, 1) is above 0.5, and at most 0.5 for " +
     "Gaussian updates",
   ...said.figure3Top,
-  ours: topRange,
+  ...noted.figure3Top,
+  ours: topShort,
   holds: ({ modules }) => mostOf(modules, sharesTop),
   found: topFound,
 }, {
@@ -62,7 +71,7 @@ export const subspaceClaims: readonly Claim<SpaceSimilarity>[] = [{
   ...said.figure3Rest,
   ours: ({ modules }) => fromTo(modules.map(restShared), 2),
   holds: ({ modules }) => mostOf(modules, (module) => restShared(module) < shared),
-  found: ({ modules }) => `directions 2 to 8: ${each(modules, restShared, "Gaussian updates")}`,
+  found: ({ modules }) => `The mean of directions 2 to 8 in ${each(modules, restShared)}`,
 }, {
   text: "Figure 4: two seeds share directions at r = 64, Gaussian matrices do not",
   rule: "when φ(8, 8) is at least twice that of Gaussian matrices of the same shapes in every " +
@@ -78,24 +87,28 @@ export const subspaceClaims: readonly Claim<SpaceSimilarity>[] = [{
       const isChance = chance === undefined || Math.abs(random - chance) <= chanceTolerance;
       return isChance && phi(seeds, 8, 8) >= 2 * random;
     }),
-  found: ({ modules }) => `φ(8, 8): ${each(modules, eighth, "Gaussian")}`,
+  found: ({ modules }) => `φ(8, 8) in ${each(modules, eighth)}`,
 }, {
   text: "Figure 4: q has more common directions than v",
   rule: "when the largest i with φ(i, i) ≥ 0.5, summed over the layers, is larger for q",
   ...said.figure4Query,
+  ...noted.figure4Query,
   ours: ({ modules }) => `${commonOf(modules, "q")} for q, ${commonOf(modules, "v")} for v`,
   holds: ({ modules }) => commonOf(modules, "q") > commonOf(modules, "v"),
   found({ modules }) {
-    const counts = modules.map((module) => `${short(module)} ${commonDirections(module)}`);
+    const counts = byLayer(modules, (module) => `${commonDirections(module)}`);
     const random = modules.map(({ control }) => phi(control.seeds, largeRank, largeRank));
-    return `q: ${commonOf(modules, "q")}, v: ${commonOf(modules, "v")} (${counts.join(", ")}); ` +
-      `by chance φ(i, i) rises with i, to φ(64, 64) = ${Math.max(...random).toFixed(2)}.`;
+    return `The largest i in ${counts}. By chance φ(i, i) rises with i, to φ(64, 64) = ${
+      Math.max(...random).toFixed(2)
+    }.`;
   },
 }, {
   text: "Figures 6, 7: r = 8 and r = 64 share their top direction in every layer",
-  rule: "when the first rule's condition for figure 3 is met by q and by v in both layers",
+  rule:
+    "when φ(1, 1) is above 0.5, and at most 0.5 for Gaussian updates, for q and v in both layers",
   ...said.figures6And7,
-  ours: topRange,
+  ...noted.figures6And7,
+  ours: topShort,
   holds: ({ modules }) => modules.every(sharesTop),
   found: topFound,
 }];
@@ -107,9 +120,10 @@ export const subspaces: Experiment = experiment({
   question:
     "Does LoRA find the same directions at another rank, with another seed, in every layer? Judged " +
     "in A, as in the paper, and in ΔW·S^½, the update's effect on the inputs that it really gets " +
-    "(S = E[x xᵀ], their second moment).",
+    "(S = E[x xᵀ], their second moment). A module is q or v in one layer.",
   source: "Hu et al. 2021, section 7.2, figures 3, 4, 6 and 7",
   settings: studySettings,
+  seeds: subspaceSeedsInWords,
   runs: (context) => missingRuns(subspaceRuns([smallRank, largeRank]), context),
   rows: subspaceRows,
   scale: true,

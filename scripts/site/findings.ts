@@ -17,8 +17,8 @@ export interface Results {
 const intro = `# Findings
 
 \`deno task reproduce\` checks the paper's claims and writes the report \`results/index.html\`. This page
-has its verdicts. Every rule was written before the run; the report shows it beside the numbers, with
-figures and the settings.
+has its verdicts. The report shows each rule beside the numbers, with figures and the settings. Rules
+were written before the run; those corrected after one are named below the tables.
 
 ${words.verdicts.map(([verdict, meaning]) => `- **${verdict}**: ${meaning}.`).join("\n")}
 
@@ -51,7 +51,14 @@ function section(title: string, findings: readonly Finding[], isPrinted: boolean
     ours ?? found,
     verdict,
   ]);
-  return `\n## ${title}\n\n${[columns, columns.map(() => "---"), ...rows].map(line).join("\n")}\n`;
+  const cells = [columns, columns.map(() => "---"), ...rows].map(line);
+  const notes = findings.flatMap(({ claim, note, corrected }) => {
+    const rule = corrected && `The rule was corrected: ${corrected}.`;
+    const said = [note, rule].filter((one) => one).join(" ");
+    return said ? [`- **${claim}**: ${said}`] : [];
+  });
+  const below = notes.length > 0 ? `\nWhy, and how much it says:\n\n${notes.join("\n")}\n` : "";
+  return `\n## ${title}\n\n${cells.join("\n")}\n${below}`;
 }
 
 const line = (cells: readonly string[]): string =>

@@ -9,7 +9,7 @@ export interface JudgedClaim {
   readonly claim: string;
   /** The rule for its verdict, written before the run unless it was `corrected`. */
   readonly rule: string;
-  /** What was found. */
+  /** What was found, as far as `ours` does not say it; may be empty. */
   readonly found: string;
   /** What the rule gave. */
   readonly verdict: string;

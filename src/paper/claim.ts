@@ -32,10 +32,10 @@ export interface Claim<Rows> extends Pick<Finding, "beyond" | "printed" | "quote
   readonly rule: string;
   /** The rule: whether the claim holds for the rows. */
   holds(rows: Rows): boolean;
-  /** The numbers that the rule reads, in a sentence. */
-  found(rows: Rows): string;
   /** The number that matters most, in a few words. */
   ours?(rows: Rows): string;
+  /** What else the rule reads, in sentences. */
+  found?(rows: Rows): string;
   /**
    * Whether it depends on scale, so that a larger model or a longer training may decide otherwise: broken
    * it reads `not reproduced at this scale`, and a quick run does not judge it. Default false: broken it
@@ -64,12 +64,12 @@ export function claimsIn<Part>(
   part: Part,
   beyond = false,
 ): Claim<unknown>[] {
-  return claims.map(({ printed, quote, ...claim }) => ({
+  return claims.map(({ printed, quote, why, note, ...claim }) => ({
     ...claim,
-    ...(beyond ? { beyond } : { printed, quote }),
+    ...(beyond ? { beyond } : { printed, quote, why, note }),
     text: `${textOf(claim, part)} (in ${name})`,
     holds: () => claim.holds(part),
-    found: () => claim.found(part),
+    found: claim.found && (() => claim.found!(part)),
     ours: claim.ours && (() => claim.ours!(part)),
   }));
 }
@@ -80,11 +80,16 @@ export function judge<Rows>(claim: Claim<Rows>, rows: Rows, quick: boolean): Fin
   const rule = `${beyond ? "holds" : "reproduced"} ${claim.rule}`;
   const verdict = verdictOf(claim, rows, quick), ours = claim.ours?.(rows);
   const full = verdict === "holds here, not with --full"
-    ? ` With --full it did not hold (quoted from decision 0013): ${brokenInFull}.`
+    ? `With --full it did not hold (quoted from decision 0013): ${brokenInFull}.`
     : "";
   const words = { beyond, printed, ours, quote, note: noteOf(claim, verdict), corrected };
   return {
-    ...{ claim: textOf(claim, rows), rule, found: claim.found(rows) + full, verdict },
+    ...{
+      claim: textOf(claim, rows),
+      rule,
+      found: [claim.found?.(rows), full].filter((one) => one).join(" "),
+      verdict,
+    },
     ...Object.fromEntries(Object.entries(words).filter(([, word]) => word !== undefined)),
   };
 }
@@ -92,17 +97,11 @@ export function judge<Rows>(claim: Claim<Rows>, rows: Rows, quick: boolean): Fin
 const textOf = <Rows>({ text }: Claim<Rows>, rows: Rows): string =>
   typeof text === "string" ? text : text(rows);
 
-const broken: readonly Verdict[] = [
-  "not reproduced",
-  "not reproduced at this scale",
-  "differs",
-  "does not hold",
-];
-
 /** The reason where the claim is broken, and what is said either way. */
 function noteOf({ why, note }: Pick<Claim<never>, "why" | "note">, verdict: Verdict) {
-  const said = [broken.includes(verdict) ? why : undefined, note].filter((one) => one);
-  return said.length > 0 ? said.join(" ") : undefined;
+  if (verdict === "not judged (quick run)") return undefined;
+  const isBroken = !/^(reproduced|holds)/.test(verdict), said = isBroken ? [why, note] : [note];
+  return said.filter((one) => one).join(" ") || undefined;
 }
 
 function verdictOf<Rows>(claim: Claim<Rows>, rows: Rows, isQuick: boolean): Verdict {

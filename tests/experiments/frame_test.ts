@@ -70,6 +70,35 @@ Deno.test("what the paper prints, its sentence and our number are the claim's ow
   assertEquals(finding, { ...judge(claim(), 2, false), ...words, ours: "2" });
 });
 
+Deno.test("a claim says why where it is broken, what weakens it either way, and neither where it is not judged", () => {
+  const words = { why: "A guess: chance.", note: "Weak." };
+  const noteOf = (more: Partial<Claim<number>>, value: number, quick = false) =>
+    judge(claim({ ...words, ...more }), value, quick).note;
+  assertEquals([noteOf({}, 4), noteOf({}, 2)], ["A guess: chance. Weak.", "Weak."]);
+  assertEquals(noteOf({ beyond: true }, 4), "A guess: chance. Weak.");
+  assertEquals(noteOf({ why: undefined, note: undefined }, 4), undefined);
+  assertEquals(noteOf({ scale: true }, 4, true), undefined);
+  const [outside] = claimsIn("B", [claim(words)], 4, true);
+  assertEquals(judge(outside, 0, false).note, undefined); // it was written on what the paper looks at
+});
+
+Deno.test("a rule that was corrected says when", () => {
+  const corrected = "2026-11-26, decision 0012";
+  assertEquals(judge(claim({ corrected }), 2, false).corrected, corrected);
+});
+
+Deno.test("a claim whose number says all has nothing else that was found", () => {
+  assertEquals(judge(claim({ found: undefined }), 2, false).found, "");
+});
+
+Deno.test("settings name the job's seeds where runs are made, or an experiment's own", async () => {
+  const settingsOf = async (more: Partial<ExperimentDefinition<unknown, number>>) =>
+    (await outcomeOf(more)).settings;
+  assertEquals(await settingsOf({}), "Value 2.");
+  assertEquals(await settingsOf({ runs: () => [] }), "Value 2. Seeds: 1.");
+  assertEquals(await settingsOf({ seeds: "{seed}, of {seeds}" }), "Value 2. Seeds: 1, of 1.");
+});
+
 Deno.test("on a part that the paper does not look at, claims have our number and not the paper's", () => {
   const words = { printed: "1", quote: "“about one”", ours: (value: number) => `${value}` };
   const [within] = claimsIn("A", [claim(words)], 2);
@@ -174,7 +203,7 @@ Deno.test("results come in the order of the runs, and progress never falls", asy
       return 2;
     },
   });
-  assertEquals([folders, settings], [["a a", "b b"], "Value 2."]);
+  assertEquals([folders, settings], [["a a", "b b"], "Value 2. Seeds: 1."]);
   assertEquals(shares, shares.toSorted((a, b) => a - b));
   assertEquals(shares.at(-1), 1);
 });

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { qualityFinding } from "../../experiments/adaptation/adaptation.ts";
+import { memoryClaims, qualityFinding } from "../../experiments/adaptation/adaptation.ts";
 import { type AdaptationRun, methodRows } from "../../src/inspect/mod.ts";
 
 /** A method whose only run took some steps. */
@@ -21,4 +21,20 @@ Deno.test("runs of unequal length are not compared", () => {
     RangeError,
     "comparing methods needs runs of the same number of steps, found 5 and 50",
   );
+});
+
+Deno.test("memory is judged without activations as the paper's, and with them beyond it", () => {
+  const method = (adapter: number, trained: number, activation: number) => {
+    const peakByRole = { weight: 96, adapter, gradient: trained, optimizer: 2 * trained };
+    const peak = 96 + adapter + 3 * trained + activation;
+    return methodRows([{ label: "", peak, peakByRole } as unknown as AdaptationRun])[0];
+  };
+  const holds = (adapter: number, activation: number) => {
+    const full = method(0, 96, activation), lora = [method(adapter, adapter, activation)];
+    return memoryClaims.map((claim) => claim.holds({ full, lora }));
+  };
+  assertEquals(holds(8, 0), [true, true]); // 96 + 4 * 8 is a third of 4 * 96
+  assertEquals(holds(9, 0), [false, false]);
+  assertEquals(holds(8, 1), [true, false]);
+  assertEquals(memoryClaims.map(({ beyond = false }) => beyond), [false, true]);
 });

@@ -7,7 +7,12 @@ import { sourceText } from "../support/source_files.ts";
 const shared = { rule: "reproduced when …", found: "a long sentence" };
 const results = [{
   findings: [
-    { ...shared, claim: "A", verdict: "differs", printed: "10 | 20", ours: "9" },
+    {
+      ...shared,
+      ...{ claim: "A", printed: "10 | 20", ours: "9" },
+      verdict: "differs",
+      ...{ note: "A guess: rounding.", corrected: "2026-01-01, decision 1" },
+    },
     { ...shared, claim: "B", verdict: "reproduced" },
     { ...shared, claim: "C", verdict: "holds", beyond: true, ours: "3" },
   ],
@@ -20,6 +25,11 @@ Deno.test("the paper's claims stand beside what it prints, those beyond it in a 
     paper,
     "\n| A | 10 \\| 20 | 9 | differs |\n| B | – | a long sentence | reprod",
   );
+  assertStringIncludes(
+    paper,
+    "\n\n- **A**: A guess: rounding. The rule was corrected: 2026-01-01, decision 1.\n",
+  );
+  assertEquals(beyond.includes("- **"), false);
   assertStringIncludes(beyond, "\n| C | 3 | holds |\n");
   assertStringIncludes(page, "Made 2026-01-01 in 9 s, on cpu; seeds: 1, 2.");
 });

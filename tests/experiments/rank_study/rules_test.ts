@@ -183,7 +183,7 @@ Deno.test("table 5: a choice that ends where the base began, above it or at NaN,
   assertEquals(harmNote({ base: 4, rows: [row("q", 4, 3.9)] }), "");
   const rows = [row("q", 4, 3.9), row("k", 4, 4), row("q, k", 4, 5), row("v", 4, NaN)];
   const note = harmNote({ base: 4, rows });
-  assertStringIncludes(note, "the base's 4.000: k (r = 4); q, k (r = 4); v (r = 4); the");
+  assertStringIncludes(note, "the base's 4.000: k (r = 4); q, k (r = 4); v (r = 4).");
 });
 
 Deno.test("every claim of the study depends on scale", () => {
