@@ -5,17 +5,26 @@ import { checkedOutCommit } from "../../src/core/checkout.ts";
 import { bibtex } from "../../src/core/citation.ts";
 import { version } from "../../src/core/version.ts";
 import type { Device } from "../../src/device/device.ts";
-import type { Meaning, Report } from "../../src/figures/report.ts";
+import { isGood } from "../../src/figures/html.ts";
+import type { ReportWords } from "../../src/figures/job_record.ts";
+import {
+  countVerdicts,
+  isDone,
+  type JudgedClaim,
+  type Meaning,
+  type Report,
+} from "../../src/figures/report.ts";
 import type { PlanContext } from "./planned_runs.ts";
 
 /** What is the same in every report. */
-export const words = {
+const words = {
   title: "LoRA, reproduced",
   lead: "LoRA (low-rank adaptation, Hu et al. 2021) leaves a model's weights W as they are and " +
     "trains, for some of them, an update ΔW = s·B·A of small rank r. This report checks what the " +
     "paper claims: exactly, where counting the tensors and bytes of GPT-3 175B is enough, and at " +
-    "small scale, with models that this machine trains in minutes, where it is not. The rule behind " +
-    "each verdict was written before the run.",
+    "small scale, with models that this machine trains in minutes, where it is not. Beside " +
+    "each verdict stands its rule. Rules were written before the runs; one that was corrected after a " +
+    "run says so.",
   verdicts: [
     ["reproduced", "what the paper says is what was found, by the rule beside it"],
     [
@@ -49,25 +58,71 @@ export const words = {
       "set is within the larger, 0 if they are orthogonal, max(i, j)/d by chance in d dimensions",
     ],
     ["ΔW·S^½", "an update in the metric of the inputs x, S = E x xᵀ: what it does to outputs"],
-    ["the base", "the model before adaptation"],
+    [
+      "S, white inputs",
+      "S is the mean of x·xᵀ over the inputs x; they are white where S is the identity",
+    ],
+    [
+      "amplification, W's own",
+      "with U, V the top r directions of ΔW: ‖ΔW‖ over ‖UᵀWVᵀ‖, which says how little of W is there; " +
+      "W's own is the same norm of W in its own top r directions",
+    ],
+    ["Gaussian updates, random", "matrices of random numbers in place of ΔW: what chance gives"],
+    ["± one draw", "the standard deviation of one such random value, not of their mean"],
+    [
+      "planted, known answer",
+      "a task that was made so that the right rank or the right directions are known; r* is that rank",
+    ],
+    ["dry device", "a device that counts the bytes of a training step and computes nothing"],
+    [
+      "ledger",
+      "a device's list of what its memory holds, by role: weights, gradients, activations",
+    ],
+    [
+      "the base",
+      "the model before adaptation, which has been trained on other texts where it is a language model",
+    ],
     ["seed", "what all random numbers of a run follow from; several seeds show the spread"],
   ] satisfies Meaning[],
-  citation: { name: "lowrank.bib", type: "text/x-bibtex", text: bibtex },
 };
 
-/** How a report was made. */
-export async function factsOf(
-  device: Device,
-  { seeds, quick }: PlanContext,
-): Promise<Report["facts"]> {
+/** What a report says around its experiments, and how it was made. */
+export async function wordsOf(device: Device, plan: PlanContext): Promise<ReportWords> {
   const here = import.meta.url, root = new URL("../..", here);
-  const commit = here.startsWith("file:") && await checkedOutCommit(fileURLToPath(root));
-  const spread = seeds.length > 1 ? "" : " (one seed: differences have no error bars)";
+  const full = here.startsWith("file:") ? await checkedOutCommit(fileURLToPath(root)) : undefined;
+  const commit = full?.slice(0, 7);
+  const citation = { name: "lowrank.bib", type: "text/x-bibtex", text: bibtex(full) };
+  return { ...words, facts: factsOf(device, plan, commit), citation };
+}
+
+function factsOf(device: Device, { seeds, quick }: PlanContext, commit?: string): Report["facts"] {
+  const spread = seeds.length > 1 ? "" : " (where runs have this one seed: no error bars)";
   return [
     ["version", version],
-    ...(commit ? [["commit", commit.slice(0, 7)] as const] : []),
+    ...(commit ? [["commit", commit] as const] : []),
     ["device", device.description],
     ["seeds", seeds.join(", ") + spread],
     ...(quick ? [["note", "quick run: too few steps to judge claims about quality"] as const] : []),
   ];
+}
+
+type Placed = JudgedClaim & { readonly id: string };
+
+/** How many claims have each verdict, the paper's and those beyond it, and where those are that failed. */
+export function tallies({ sections, verdicts }: Report): string[] {
+  const all = sections.filter(isDone).flatMap(({ id, findings }) =>
+    findings.map((finding): Placed => ({ ...finding, id }))
+  );
+  const groups = Map.groupBy(
+    all,
+    ({ beyond }) => beyond ? "beyond the paper" : "the paper's claims",
+  );
+  return Array.from(groups, ([name, claims]) => {
+    const counts = countVerdicts(claims, verdicts).map(([verdict, count]) => {
+      const where = claims.filter((claim) => claim.verdict === verdict).map(({ id }) => id);
+      const names = isGood(verdict) ? "" : ` (${[...new Set(where)].join(", ")})`;
+      return `${verdict}: ${count}${names}`;
+    });
+    return `${name}: ${counts.join("; ")}`;
+  });
 }

@@ -14,7 +14,7 @@ import { experiments, selectExperiments } from "../registry.ts";
 import { expectedSeconds } from "../times.ts";
 import type { Experiment, Outcome } from "./experiment.ts";
 import type { ExperimentContext, PlanContext } from "./planned_runs.ts";
-import { factsOf, words } from "./report_words.ts";
+import { tallies, wordsOf } from "./report_words.ts";
 import { makeShard, type Shard } from "./shard.ts";
 
 /** What to reproduce, and how. */
@@ -54,8 +54,8 @@ export async function reproduce(
   if (advice !== undefined) console.error(advice);
   if (options.shard) return await trainShard(chosen, options.shard, job);
   const folder = await ReportFolder.open(options.out, new PageRenderer(await loadMathJax()));
-  const all = experiments.map(({ name }) => name), facts = await factsOf(device, options);
-  const record = new JobRecord(chosen, all, { ...words, facts });
+  const all = experiments.map(({ name }) => name), said = await wordsOf(device, options);
+  const record = new JobRecord(chosen, all, said);
   await folder.write(record.report(), record.data());
   console.error(`report, which grows as the job runs: ${folder.address}`);
   if (options.open) show(folder.address);
@@ -64,6 +64,7 @@ export async function reproduce(
   const whole = record.isWhole && await folder.finish(record.report(), record.data());
   if (!whole) await folder.write(record.report(), record.data());
   if (record.partial !== undefined) console.log(`\npartial: ${record.partial}`);
+  for (const line of tallies(record.report())) console.log(line);
   console.log(`\nreport: ${whole || folder.address}`);
   for (const error of record.errors) throw error;
 }
@@ -79,9 +80,9 @@ async function runAll(
   for (const experiment of chosen) {
     if (job.signal.aborted) break;
     const { name } = experiment, fails = (error: Error) => record.fail(name, error);
-    record.begin(name);
-    await folder.write(record.report(), record.data());
     const started = performance.now(), report = bar.begin(name);
+    record.begin(name, bar.left);
+    await folder.write(record.report(), record.data());
     const work = () => experiment.run({ ...job, report });
     const outcome = await unlessStopped(job.signal, work).catch(fails);
     if (!outcome) continue;

@@ -2,12 +2,15 @@
 
 import { version } from "./version.ts";
 
-/** Both as BibTeX. */
-export const bibtex: string = `@software{lowrank,
+/** Both as BibTeX, with the commit of the program where that is known. */
+export function bibtex(commit?: string): string {
+  const made = commit === undefined ? "" : `,\n  note    = {Commit ${commit}}`;
+  return `@software{lowrank,
   title   = {Lowrank: a Deno toolkit for low-rank adaptation},
   author  = {{The Lowrank authors}},
   version = {${version}},
-  license = {Apache-2.0}
+  year    = {2026},
+  license = {Apache-2.0}${made}
 }
 
 @inproceedings{hu2022lora,
@@ -19,3 +22,4 @@ export const bibtex: string = `@software{lowrank,
   url       = {https://arxiv.org/abs/2106.09685}
 }
 `;
+}

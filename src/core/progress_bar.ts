@@ -85,13 +85,17 @@ export class JobBar {
     this.#time.begin(part);
     const report: ProgressReport = (share, text) => {
       this.#time.report(share);
-      const { msLeft, share: whole } = this.#time;
-      // First, as a narrow terminal cuts the end.
-      const left = msLeft === undefined || whole >= 1 ? "" : `${roughDuration(msLeft)} left: `;
-      this.#bar.report(whole, `${left}${part}${text && `, ${text}`}`);
+      const left = this.left === undefined ? "" : `${this.left} left: `; // a narrow terminal cuts the end
+      this.#bar.report(this.#time.share, `${left}${part}${text && `, ${text}`}`);
     };
     report(0, "");
     return report;
+  }
+
+  /** How long the rest will take, `about 4 min`; undefined until it is known, and once all is done. */
+  get left(): string | undefined {
+    const { msLeft, share } = this.#time;
+    return msLeft === undefined || share >= 1 ? undefined : roughDuration(msLeft);
   }
 
   /** Prints on standard output, above the bar. */

@@ -74,7 +74,7 @@ export function heatmaps(
   };
 }
 
-const margin = { t: 30, r: 10, b: 48, l: 56 };
+const margin = { t: 30, r: 10, b: 54, l: 56 };
 
 /** Plotly's first axis has no number. */
 const suffix = (id: number): string => id === 1 ? "" : String(id);

@@ -85,8 +85,23 @@ const kinds: Readonly<Record<string, string>> = {
   "not judged (quick run)": "none",
 };
 
+const marks: Readonly<Record<string, string>> = { good: "✓", near: "≈", open: "✗", none: "–" };
+
+const kindOf = (verdict: string): string => kinds[verdict] ?? "open";
+
+/** Whether a verdict says that a claim came out as it was made. */
+export const isGood = (verdict: string): boolean => kindOf(verdict) === "good";
+
 /** A verdict in its color, with how many have it. */
 export function verdictHtml(verdict: string, count?: number): string {
-  const kind = kinds[verdict] ?? "open", many = count === undefined ? "" : `: ${count}`;
-  return `<span class="verdict ${kind}">${escapeHtml(verdict)}${many}</span>`;
+  const many = count === undefined ? "" : `: ${count}`;
+  return `<span class="verdict ${kindOf(verdict)}">${escapeHtml(verdict)}${many}</span>`;
+}
+
+/** How many have a verdict, as a mark that is named when it is pointed at. */
+export function markHtml(verdict: string, count: number): string {
+  const kind = kindOf(verdict), name = escapeHtml(`${verdict}: ${count}`);
+  return `<span class="mark ${kind}" role="img" aria-label="${name}" title="${name}">${
+    marks[kind]
+  }${count}</span>`;
 }

@@ -28,6 +28,7 @@ export class JobRecord {
   readonly #found = new Map<string, Finished>();
   readonly #errors = new Map<string, Error>();
   #running?: string;
+  #left?: string;
   #hasEnded = false;
 
   /** Of the experiments that were asked for, the names of all that there are, and words. */
@@ -37,9 +38,10 @@ export class JobRecord {
     this.#words = words;
   }
 
-  /** An experiment is under way. */
-  begin(name: string): void {
+  /** An experiment is under way; `left` is how long all will take, where that is known. */
+  begin(name: string, left?: string): void {
     this.#running = name;
+    this.#left = left;
   }
 
   /** It has found this. */
@@ -130,7 +132,10 @@ export class JobRecord {
   #notice(): string | undefined {
     const { partial } = this, done = this.#found.size, all = this.#chosen.length;
     if (this.#hasEnded) return partial && `Only a part: ${partial}.`;
+    const left = this.#left === undefined ? "" : `, ${this.#left} left`;
     return `Still running: ${done} of ${all} experiments are done at ` +
-      `${new Date().toISOString().slice(11, 19)} UTC. This page reloads itself while the job runs.`;
+      `${
+        new Date().toISOString().slice(11, 19)
+      } UTC${left}. This page reloads itself while the job runs.`;
   }
 }

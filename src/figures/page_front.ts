@@ -1,9 +1,9 @@
 /** The first screen of a report, and the contents at its side. @module */
 
-import { howMany } from "../core/how_many.ts";
 import { downloadHtml } from "./download.ts";
-import { escapeHtml, verdictHtml } from "./html.ts";
+import { escapeHtml, isGood, markHtml, verdictHtml } from "./html.ts";
 import {
+  claimId,
   countVerdicts,
   isDone,
   type JudgedClaim,
@@ -13,8 +13,8 @@ import {
   type Section,
 } from "./report.ts";
 
-/** A claim, and the section that it is in. */
-type Placed = readonly [section: Section, finding: JudgedClaim];
+/** A claim, and its anchor. */
+type Placed = readonly [id: string, finding: JudgedClaim];
 
 /** What a reader sees first: what it is, how it was made, and the claims with their verdicts. */
 export function frontHtml(report: Report): string {
@@ -48,28 +48,26 @@ function contentsLink(id: string, title: string, state = ""): string {
   return `<li><a href="#${escapeHtml(id)}">${escapeHtml(title)}</a>${state}</li>`;
 }
 
-const stateOf = (section: Section | PendingSection): string =>
-  isDone(section) ? "" : ` <span class="state">${escapeHtml(section.state)}</span>`;
+/** What its claims came out as, or why it has no results. */
+function stateOf(section: Section | PendingSection): string {
+  if (!isDone(section)) return ` <span class="state">${escapeHtml(section.state)}</span>`;
+  const counts = countVerdicts(section.findings).map((count) => markHtml(...count));
+  return counts.length === 0 ? "" : ` <span class="marks">${counts.join("")}</span>`;
+}
 
 /** The paper's claims, and those beyond it. */
 function claimsOf({ sections }: Report): [ours: Placed[], beyond: Placed[]] {
   const all = sections.filter(isDone).flatMap((section) =>
-    section.findings.map((finding): Placed => [section, finding])
+    section.findings.map((finding, n): Placed => [claimId(section.id, n), finding])
   );
   return [all.filter(([, { beyond }]) => !beyond), all.filter(([, { beyond }]) => beyond)];
 }
 
 function claimsHtml(report: Report): string {
-  const [all] = claimsOf(report), shown = all.filter(([, { ours }]) => ours !== undefined);
+  const [all] = claimsOf(report);
   if (all.length === 0) return "";
-  const rest = all.length - shown.length;
-  const more = rest === 0
-    ? ""
-    : `<p class="note">${howMany(rest, "more claim")} of the paper, with longer answers, ${
-      rest === 1 ? "is" : "are"
-    } in the sections.</p>`;
   return `<section id="claims"><h2>Claims of the paper</h2>
-${countsHtml(all, report.verdicts)}${claimTable(shown, true)}${more}</section>`;
+${countedHtml("claims", all, report.verdicts)}</section>`;
 }
 
 function beyondHtml(report: Report): string {
@@ -77,31 +75,43 @@ function beyondHtml(report: Report): string {
   if (beyond.length === 0) return "";
   return `<section id="beyond"><h2>Beyond the paper</h2>
 <p class="note">What the paper does not claim, and what it leads one to ask; not counted above.</p>
-${countsHtml(beyond, report.verdicts)}${claimTable(beyond, false)}</section>`;
+${countedHtml("beyond", beyond, report.verdicts)}</section>`;
 }
 
-/** How many claims have each verdict, and the way to what the verdicts mean. */
-function countsHtml(claims: readonly Placed[], verdicts?: readonly Meaning[]): string {
-  const counts = countVerdicts(claims.map(([, finding]) => finding), verdicts)
-    .map(([verdict, count]) => verdictHtml(verdict, count));
-  const link = verdicts ? ` <a href="#words">what these words mean</a>` : "";
-  return `<p class="counts">${counts.join(" ")}${link}</p>`;
-}
-
-/** A row for each claim; on a narrow screen each cell stands under the other, with its heading. */
-function claimTable(claims: readonly Placed[], isPrinted: boolean): string {
-  const heads = ["claim", ...(isPrinted ? ["printed"] : []), "ours", "verdict"];
-  const rows = claims.map(([{ id }, { claim, printed = "–", ours = "–", verdict }]) => {
-    const link = `<a href="#${escapeHtml(id)}">${escapeHtml(claim)}</a>`;
-    const texts = (isPrinted ? [printed, ours] : [ours]).map(escapeHtml);
-    const cells = [link, ...texts, verdictHtml(verdict)];
-    return `<tr>${
-      cells.map((cell, i) => `<td data-head="${heads[i]}">${cell}</td>`).join("")
-    }</tr>`;
-  });
+/** How many claims have each verdict, with links to these, and the claims by verdict: what failed comes first. */
+function countedHtml(id: string, claims: readonly Placed[], verdicts?: readonly Meaning[]): string {
+  const counts = countVerdicts(claims.map(([, finding]) => finding), verdicts);
+  const places = new Map(counts.map(([verdict], i) => [verdict, `${id}-${i + 1}`]));
+  const links = counts.map(([verdict, count]) =>
+    `<a href="#${places.get(verdict)}">${verdictHtml(verdict, count)}</a>`
+  );
+  const words = verdicts ? ` <a href="#words">what these words mean</a>` : "";
+  const isPrinted = claims.some(([, { printed }]) => printed !== undefined);
+  const heads = ["claim", ...(isPrinted ? ["printed"] : []), "ours"];
+  const groups = counts.toSorted(([a], [b]) => Number(isGood(a)) - Number(isGood(b)))
+    .map(([verdict, count]) => {
+      const rows = claims.filter(([, finding]) => finding.verdict === verdict)
+        .map((claim) => claimRow(claim, isPrinted));
+      return `<tbody id="${places.get(verdict)}"><tr class="group"><th colspan="${heads.length}">${
+        verdictHtml(verdict, count)
+      }</th></tr>
+${rows.join("\n")}</tbody>`;
+    });
   const head = heads.map((text) => `<th>${text}</th>`).join("");
-  return `<table class="claims"><thead><tr>${head}</tr></thead><tbody>
-${rows.join("\n")}</tbody></table>`;
+  return `<p class="counts">${links.join(" ")}${words}</p>
+<table class="claims"><thead><tr>${head}</tr></thead>${groups.join("")}</table>`;
+}
+
+/** On a narrow screen, each cell stands under the other, with its heading. */
+function claimRow([id, finding]: Placed, isPrinted: boolean): string {
+  const { claim, printed = "–", ours = "see there", note, verdict } = finding;
+  const why = note === undefined || isGood(verdict)
+    ? ""
+    : `<p class="detail">${escapeHtml(note)}</p>`;
+  const cells = isPrinted ? [["printed", printed], ["ours", ours]] : [["ours", ours]];
+  return `<tr><td><a href="#${escapeHtml(id)}">${escapeHtml(claim)}</a>${why}</td>${
+    cells.map(([head, text]) => `<td data-head="${head}">${escapeHtml(text)}</td>`).join("")
+  }</tr>`;
 }
 
 function wordsHtml({ verdicts, terms = [] }: Report): string {

@@ -2,7 +2,7 @@
 
 /**
  * Runs in the page: a link opens the section that it leads to, printing opens all, the contents are open where
- * there is room beside the text, and a page that is still being written reloads itself, unless its reader
+ * there is room beside the text and mark the part that is read, and a page that is still being written reloads itself, unless its reader
  * is doing something, with the same sections open and the same one at the same place. That is kept in the
  * history, as a file has no other memory.
  */
@@ -26,7 +26,7 @@ const { open = [], at } = history.state ?? {}, same = at && document.getElementB
 for (const id of open) document.getElementById(id)?.setAttribute("open", "");
 if (same) scrollBy(0, topOf(same) - at.top);
 else if (!history.state) reveal(place(location.hash));
-history.scrollRestoration = "auto";
+addEventListener("pageshow", () => history.scrollRestoration = "auto"); // earlier, the browser would scroll back
 addEventListener("toggle", () => keep(), true);
 addEventListener("hashchange", () => {
   reveal(place(location.hash));
@@ -38,6 +38,17 @@ addEventListener("click", ({ target }) => {
   fit();
   reveal(place(link.hash));
 });
+const parts = [...contents?.querySelectorAll("a") ?? []].map((link) => [link, place(link.hash)]);
+const mark = () => {
+  const [now] = parts.findLast(([, part]) => topOf(part) < innerHeight / 3) ?? [];
+  for (const [link] of parts) {
+    if (link === now) link.ariaCurrent = "true";
+    else link.removeAttribute("aria-current");
+  }
+};
+mark();
+addEventListener("scroll", mark, { passive: true });
+addEventListener("toggle", mark, true);
 let closed = [];
 addEventListener("beforeprint", () => {
   closed = folds.filter(({ open }) => !open);

@@ -5,6 +5,7 @@ import type { DataTable, Figure } from "./figure.ts";
 import { plotHtml } from "./figure_card.ts";
 import { type DrawFormula, escapeHtml, tableHtml, verdictHtml } from "./html.ts";
 import {
+  claimId,
   countVerdicts,
   isDone,
   type JudgedClaim,
@@ -31,7 +32,9 @@ export async function sectionHtml(
   const { findings, source, settings } = section;
   const figures = await Promise.all(section.figures.map(figureHtml));
   const [ours, beyond] = [false, true].map((is) =>
-    findings.filter((finding) => (finding.beyond ?? false) === is).map(findingHtml).join("\n")
+    findings.flatMap((finding, n) =>
+      (finding.beyond ?? false) === is ? findingHtml(finding, claimId(section.id, n)) : []
+    ).join("\n")
   );
   return `<details class="section" id="${id}"${isOpen ? " open" : ""}><summary>${heading}${
     chips(findings)
@@ -49,21 +52,27 @@ function chips(findings: readonly JudgedClaim[]): string {
   return `<span class="chips">${counts.join(" ")}</span>`;
 }
 
-function findingHtml({ claim, rule, found, verdict, printed, ours, quote }: JudgedClaim): string {
+function findingHtml(finding: JudgedClaim, id: string): string {
+  const { claim, rule, found, verdict, printed, ours, quote, note, corrected } = finding;
   const pair = [["paper", printed], ["ours", ours]].flatMap(([name, text]) =>
     text === undefined ? [] : `<dt>${name}</dt><dd>${escapeHtml(text)}</dd>`
   );
-  return `<div class="finding"><p><strong>${escapeHtml(claim)}</strong> ${verdictHtml(verdict)}</p>
+  const rewritten = corrected === undefined ? "" : ` (corrected after a run: ${corrected})`;
+  return `<div class="finding" id="${escapeHtml(id)}"><p><strong>${escapeHtml(claim)}</strong> ${
+    verdictHtml(verdict)
+  }</p>
 ${pair.length > 0 ? `<dl>${pair.join("")}</dl>` : ""}<p>${escapeHtml(found)}</p>
 ${quote === undefined ? "" : `<blockquote>${escapeHtml(quote)}</blockquote>`}
-<p class="rule">Rule, written before the run: ${escapeHtml(rule)}</p></div>`;
+${note === undefined ? "" : `<p class="why">${escapeHtml(note)}</p>`}
+<p class="rule">Rule${escapeHtml(rewritten)}: ${escapeHtml(rule)}</p></div>`;
 }
 
 /** The still picture is as high as the live plot, so that nothing moves when that replaces it. */
 async function figureHtml(figure: Figure): Promise<string> {
-  return `<figure style="--height: ${figure.layout.height ?? 420}px"><h3>${
-    escapeHtml(figure.title)
-  }</h3>${plotHtml(figure, await plotSvg(figure))}
+  const isWide = "xaxis2" in figure.layout; // panels side by side
+  return `<figure${isWide ? ' class="wide"' : ""} style="--height: ${
+    figure.layout.height ?? 420
+  }px"><h3>${escapeHtml(figure.title)}</h3>${plotHtml(figure, await plotSvg(figure))}
 <figcaption>${escapeHtml(figure.caption)}</figcaption></figure>`;
 }
 

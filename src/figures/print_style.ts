@@ -4,7 +4,7 @@
 export const printStyle = `
 @page { margin: 15mm 12mm; }
 @media print {
-  body { font-size: 10pt; } main { max-width: none; padding: 0; }
+  html { font-size: 9.5pt; } body { font-size: 1rem; } main { max-width: none; padding: 0; }
   .contents, .save, .notice, .section > summary::before { display: none; }
   details::details-content { content-visibility: visible; display: block; }
   .section { break-before: auto; } summary, h2, h3, caption { break-after: avoid; }

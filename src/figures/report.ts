@@ -85,6 +85,9 @@ export function isDone(section: Section | PendingSection): section is Section {
   return !("state" in section);
 }
 
+/** The anchor of a section's n-th claim, from 0. */
+export const claimId = (section: string, n: number): string => `${section}-claim-${n + 1}`;
+
 /** How many claims have each verdict, in the order in which the verdicts are explained. */
 export function countVerdicts(
   findings: readonly JudgedClaim[],

@@ -26,14 +26,14 @@ dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; min-width: 0
 .lead { max-width: 56rem; }
 .facts { display: flex; flex-wrap: wrap; gap: 0 1.25rem; font-size: .85rem; }
 .facts dt, .facts dd { display: inline; } .facts dt::after { content: ": "; }
-.source, .settings, .note, .rule, figcaption, .detail { color: var(--soft); }
-.settings, .note { font-size: .92rem; } .rule, figcaption { font-size: .88rem; } .detail { font-size: .88em; margin: .1rem 0 0; }
+.source, .settings, .note, .rule, figcaption, .detail, .why { color: var(--soft); }
+.settings, .note, .why { font-size: .92rem; } .rule, figcaption { font-size: .88rem; } .detail { font-size: .88em; margin: .1rem 0 0; }
 .notice { padding: .5rem .75rem; border-radius: .4rem; background: var(--shade); border-left: 3px solid var(--link); }
 .state { color: var(--soft); font-size: .85rem; white-space: nowrap; }
 .verdict { display: inline-block; padding: 0 .5rem; border-radius: .8rem; font-size: .82rem; }
 .good { background: var(--good); color: var(--good-ink); } .near { background: var(--near); color: var(--near-ink); }
 .open { background: var(--open); color: var(--open-ink); } .none { background: var(--none); color: var(--none-ink); }
-.chips .verdict, .counts .verdict { white-space: nowrap; } .counts a { font-size: .85rem; margin-left: .4rem; }
+.chips .verdict, .counts .verdict { white-space: nowrap; } .counts a:has(.verdict) { text-decoration: none; } .counts a:not(:has(.verdict)) { font-size: .85rem; margin-left: .4rem; }
 pre { overflow-x: auto; padding: .75rem; background: var(--shade); border-radius: .4rem; font-size: .82rem; }
 section { margin: 1.25rem 0; }`;
 
@@ -52,7 +52,11 @@ summary { cursor: pointer; }
 .finding p { margin: .3rem 0; }
 blockquote { margin: .4rem 0; padding-left: .75rem; border-left: 2px solid var(--rule); font-style: italic; color: var(--soft); }
 figure { margin: 1.5rem 0; max-width: 56rem; } figcaption { margin-top: .4rem; }
-.plot { width: 100%; background: #fff; border-radius: .4rem; overflow: hidden; } .plot img { height: var(--height); object-fit: contain; }`;
+.plot { width: 100%; background: #fff; border-radius: .4rem; overflow: hidden; } .plot img { height: var(--height); object-fit: contain; }
+[data-hint] { display: none; }
+.finding:target { border-left-color: var(--link); }
+@media screen and (max-width: 36rem) { .wide > div { overflow-x: auto; } .wide .plot { width: 46rem; }
+  [data-steps] label > * { min-width: 3rem !important; } }`;
 
 const tables = `
 table { border-collapse: collapse; font-size: .9rem; width: 100%; }
@@ -69,13 +73,14 @@ td:has(.detail):first-child { min-width: 13rem; }
     linear-gradient(to left, var(--shadow), transparent) right / .6rem 100% no-repeat; }
 .scroll tbody tr:last-child td { border-bottom: 0; }
 .save { margin: .25rem 0 0; font-size: .85rem; text-align: right; }
-.claims td { overflow-wrap: anywhere; } .claims td:first-child { width: 42%; } .claims td:last-child { width: 9rem; }
+.claims td { overflow-wrap: anywhere; } .claims td:first-child { width: 42%; } .claims td:last-child { width: 28%; }
+.claims .group th { padding-top: .9rem; font-weight: normal; } .claims .detail { font-size: .85rem; }
 .claims a { color: inherit; text-decoration-color: var(--line); }
 .words { grid-template-columns: minmax(6rem, max-content) 1fr; gap: .4rem 1rem; }
 @media (max-width: 36rem) {
   .claims thead { display: none; } .claims tr { display: block; padding: .5rem 0; border-bottom: 1px solid var(--line); }
   .claims td { display: block; border: 0; padding: .05rem 0; width: auto !important; }
-  .claims td:first-child { font-weight: 600; }
+  .claims tr:not(.group) a { font-weight: 600; } .claims .group th { display: block; border: 0; padding: .3rem 0; }
   .claims td[data-head=printed]::before, .claims td[data-head=ours]::before { content: attr(data-head) ": "; color: var(--soft); }
   .words { display: block; } .words dd { margin-bottom: .6rem; }
   td:has(.detail):first-child { min-width: 8rem; }
@@ -85,11 +90,12 @@ td:has(.detail):first-child { min-width: 13rem; }
 const contents = `
 .contents { padding: .75rem 1.25rem; font-size: .9rem; border-bottom: 1px solid var(--line); }
 .contents ul { list-style: none; margin: .5rem 0; padding: 0; } .contents li { margin: .3rem 0; line-height: 1.3; }
-.contents .state::before { content: "· "; } .contents a { color: inherit; text-decoration: none; } .contents a:hover { text-decoration: underline; }
+.contents .state::before { content: "· "; } .contents [aria-current] { font-weight: 600; color: var(--ink); }
+.marks { white-space: nowrap; font-size: .72rem; } .mark { padding: 0 .3rem; border-radius: .5rem; margin-right: .2rem; } .contents a { color: inherit; text-decoration: none; } .contents a:hover { text-decoration: underline; }
 @media screen and (min-width: 1100px) {
   body:has(.contents) { display: grid; grid-template-columns: 16rem minmax(0, 1fr); }
-  .contents { position: sticky; top: 0; align-self: start; max-height: 100vh; overflow-y: auto; scrollbar-width: thin; box-sizing: border-box;
-    border: 0; padding: 1.5rem .5rem 1.5rem 1.25rem; color: var(--soft); }
+  .contents { position: sticky; top: 0; align-self: start; max-height: 100vh; overflow-y: auto; scrollbar-width: thin; mask-image: linear-gradient(#000 calc(100% - 2.5rem), transparent); box-sizing: border-box;
+    border: 0; padding: 1.5rem .5rem 2.5rem 1.25rem; color: var(--soft); }
   .contents summary { list-style: none; pointer-events: none; font-weight: 600; }
 }`;
 

@@ -6,8 +6,15 @@ import { sourceText } from "../support/source_files.ts";
 const fieldOf = (entry: string, name: string): string =>
   new RegExp(`^  ${name} += \\{(.*?)\\},?$`, "ms").exec(entry)![1].replaceAll(/\s+/g, " ");
 
+Deno.test("the BibTeX names the commit of the program where it is known", () => {
+  const [software, paper] = bibtex("0fa7af4").split(/\n(?=@)/);
+  assertEquals(fieldOf(software, "note"), "Commit 0fa7af4");
+  assertEquals(bibtex(), bibtex("0fa7af4").replace(",\n  note    = {Commit 0fa7af4}", ""));
+  assertEquals(paper.includes("note"), false);
+});
+
 Deno.test("the BibTeX says what CITATION.cff says, of the program and of the paper", () => {
-  const [software, paper] = bibtex.split(/\n(?=@)/), cff = sourceText("CITATION.cff");
+  const [software, paper] = bibtex().split(/\n(?=@)/), cff = sourceText("CITATION.cff");
   const [own, reference] = cff.split("references:");
   assertStringIncludes(own, `title: "${fieldOf(software, "title")}"`);
   assertStringIncludes(own, `\nlicense: ${fieldOf(software, "license")}\n`);

@@ -96,6 +96,17 @@ Deno.test({
       await page.goTo("about:blank");
       await page.goTo(`file://${folder}/page.html#fold-wide-three`);
       assertEquals(await openIds(page), ["three", "fold-wide-three"]);
+      const marked =
+        `[...document.querySelectorAll("[aria-current=true]")].map(({ hash }) => hash)`;
+      assertEquals(await page.evaluate(marked), ["#three"]);
+      await click(page, "one-claim-1");
+      await page.until(
+        `${marked}[0] === "#one"`,
+        5000,
+        "the contents to mark the part that is read",
+      );
+      assertEquals(await openIds(page), ["one", "three", "fold-wide-three"]);
+      assertEquals(Math.abs(await topOf(page, "one-claim-1")) < 20, true);
     });
   },
 });

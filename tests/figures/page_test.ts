@@ -129,14 +129,20 @@ Deno.test("a page contains its library and figures, and nothing in its data can 
 
 Deno.test("the first screen lists the paper's claims by what it prints, and those beyond it apart", async () => {
   const findings = [
-    { ...judged, claim: hostile, printed: "10", ours: "9 < 10", verdict: "differs" },
-    { ...judged, claim: "long" },
+    { ...judged, claim: "long", note: "easy" },
+    {
+      ...judged,
+      ...{ claim: hostile, printed: "10", ours: "9 < 10", verdict: "differs", note: hostile },
+    },
     { ...judged, claim: "more", beyond: true, ours: "4", verdict: "does not hold" },
   ];
   const verdicts = [["reproduced", "as printed"], ["differs", "a number"]] as const;
   const page = await pageOf([{ findings }, {}], { verdicts });
-  assertEquals(rowsIn(page, "claims"), [[escapeHtml(hostile), "10", "9 &lt; 10", "differs"]]);
-  assertEquals(rowsIn(page, "beyond"), [["more", "4", "does not hold"]]);
+  assertEquals(rowsIn(page, "claims"), [
+    [`${escapeHtml(hostile)}${escapeHtml(hostile)}`, "10", "9 &lt; 10"],
+    ["long", "–", "see there"],
+  ]);
+  assertEquals(rowsIn(page, "beyond"), [["more", "4"]]);
   const counts = Array.from(
     page.matchAll(/<p class="counts">(.*?)<\/p>/g),
     ([, html]) => html.replace(/<.*?>/g, ""),
@@ -145,7 +151,17 @@ Deno.test("the first screen lists the paper's claims by what it prints, and thos
     "reproduced: 1 differs: 1 what these words mean",
     "does not hold: 1 what these words mean",
   ]);
-  assertStringIncludes(page, "1 more claim of the paper, with longer answers, is in the sections.");
+  // What failed is above, with the reason; the counts lead to their claims, and the claims to the places.
+  const links = (start: string) =>
+    Array.from(page.matchAll(new RegExp(`<${start}<a href="#(.*?)"`, "g")), ([, id]) => id);
+  assertEquals(links("td>"), ["s0-claim-2", "s0-claim-1", "s0-claim-3"]);
+  assertEquals(links('p class="counts">'), ["claims-1", "beyond-1"]);
+  const anchors = Array.from(
+    page.matchAll(/<(?:tbody|div class="finding") id="(.*?)"/g),
+    ([, id]) => id,
+  );
+  assertEquals(anchors.slice(0, 3), ["claims-2", "claims-1", "beyond-1"]);
+  assertEquals(anchors.slice(3), ["s0-claim-1", "s0-claim-2", "s0-claim-3"]);
   assertStringIncludes(page, '<dt><span class="verdict open">differs</span></dt><dd>a number</dd>');
 });
 
@@ -170,7 +186,7 @@ Deno.test("the contents name every part that there is, and what is not finished"
     "claims Claims of the paper",
     "beyond Beyond the paper",
     "words What the words mean",
-    "one One",
+    "one One ✓2",
     "p P waiting",
     "cite How to cite",
   ]);
@@ -198,7 +214,8 @@ Deno.test("sections are folded, a single one is open, and so are tables up to a 
 
 Deno.test("a finding has the paper's sentence and both numbers, and one beyond the paper is apart", async () => {
   const more = { printed: "3 times", ours: "3.40 times", quote: "“a third”, abstract" };
-  const findings = [{ ...judged, ...more }, { ...judged, claim: "D", beyond: true }];
+  const late = { note: "They count <b>", corrected: "2026-11-26" };
+  const findings = [{ ...judged, ...more, ...late }, { ...judged, claim: "D", beyond: true }];
   const page = await pageOf([{ findings: findings.toReversed() }]);
   const html = /<details class="section".*?<\/details>/s.exec(page)![0];
   assertStringIncludes(
@@ -206,6 +223,8 @@ Deno.test("a finding has the paper's sentence and both numbers, and one beyond t
     "<dl><dt>paper</dt><dd>3 times</dd><dt>ours</dt><dd>3.40 times</dd></dl>",
   );
   assertStringIncludes(html, "<blockquote>“a third”, abstract</blockquote>");
+  assertStringIncludes(html, `<p class="why">They count &lt;b&gt;</p>`);
+  assertMatch(html, /Rule \(corrected after a run: 2026-11-26\): R<.*Rule: R</s);
   assertMatch(html, /<strong>C<.*<h3>Beyond the paper<\/h3>.*<strong>D</s);
 });
 
