@@ -58,9 +58,9 @@ const quality: Claim<Pick<AdaptationRows, "full" | "best" | "baseLoss">> = {
   ours: ({ full, best }) => `${best.loss.toFixed(3)} nats; full ${full.loss.toFixed(3)}`,
   holds: ({ full, best }) => best.loss <= full.loss * (1 + parShare),
   found: ({ full, best, baseLoss }) =>
-    `${best.label}, the rank that did best on that split, is ${
-      (100 * (best.loss / full.loss - 1)).toFixed(1)
-    }% above full fine-tuning; the base alone: ${baseLoss.toFixed(3)}.`,
+    `${best.label} did best on that split; its loss is ${
+      (100 * best.loss / full.loss).toFixed(1)
+    }% of full fine-tuning's. The base alone: ${baseLoss.toFixed(3)}.`,
 };
 
 /**

@@ -93,7 +93,9 @@ async function runAll(
 
 function linesOf(name: string, { settings, findings }: Outcome): string {
   if (findings.length === 0) return `${name}: ${settings}`;
-  return findings.map(({ claim, found, verdict }) => `${verdict}: ${claim}\n    ${found}`).join(
+  return findings.map(({ claim, ours, found, verdict }) =>
+    [`${verdict}: ${claim}`, ours, found].filter((one) => one).join("\n    ")
+  ).join(
     "\n",
   );
 }

@@ -177,7 +177,7 @@ export const facts: Experiment = experiment({
         ["seed", "seed", "count"],
         ["recall", "recall, transformer", "percent", ({ recall }) => 100 * recall],
         ["loss", "remaining loss, linear memory", "share"],
-        ["best", "best at this rank", "share"],
+        ["best", "best at this rank", "share", ({ best }) => Math.max(best, 0)],
       ],
       rows,
     })],

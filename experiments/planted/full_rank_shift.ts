@@ -80,7 +80,7 @@ export const fullRankShift: Experiment = experiment({
   runs: (context) => shiftRuns(context).map((run) => planLinear(run, context.quick)),
   rows: linearRows<ShiftRow>(rowOf),
   settings:
-    `${width} inputs and outputs, ${examples} examples with white (uncorrelated) inputs, with noise of standard ` +
+    `${width} inputs and outputs, ${examples} examples with white (uncorrelated) inputs and noise of standard ` +
     `deviation ${noise} on every output, D of norm 1 and full rank. Trained to the end, no early stopping.`,
   scale: true,
   beyond: true,

@@ -1,5 +1,7 @@
 /** Thresholds and findings that several rules of the planted tasks share. @module */
 
+import { howMany } from "../../src/core/how_many.ts";
+
 /** A rank is enough if at most this share remains; a twentieth, as docs/decisions/0013 says. */
 export const enough = 0.05;
 
@@ -14,5 +16,5 @@ export function areBest(rows: readonly { readonly excess: number }[]): boolean {
 /** How far losses are from the best ones, in a few words. */
 export function excessWords(rows: readonly { readonly excess: number }[]): string {
   const most = Math.max(...rows.map(({ excess }) => Math.abs(excess)));
-  return `${rows.length} runs within ${most.toExponential(1)} of the best loss`;
+  return `${howMany(rows.length, "run")} within ${most.toExponential(1)} of the best loss`;
 }

@@ -61,7 +61,7 @@ function findingHtml(finding: JudgedClaim, id: string): string {
   return `<div class="finding" id="${escapeHtml(id)}"><p><strong>${escapeHtml(claim)}</strong> ${
     verdictHtml(verdict)
   }</p>
-${pair.length > 0 ? `<dl>${pair.join("")}</dl>` : ""}<p>${escapeHtml(found)}</p>
+${pair.length > 0 ? `<dl>${pair.join("")}</dl>` : ""}${found && `<p>${escapeHtml(found)}</p>`}
 ${quote === undefined ? "" : `<blockquote>${escapeHtml(quote)}</blockquote>`}
 ${note === undefined ? "" : `<p class="why">${escapeHtml(note)}</p>`}
 <p class="rule">Rule${escapeHtml(rewritten)}: ${escapeHtml(rule)}</p></div>`;

@@ -40,13 +40,20 @@ export function rankCurves(
   yAxis: Axis,
   height = 380,
 ): Pick<Figure, "data" | "layout"> {
-  const ranks = curves.flatMap(({ measured }) => measured.map(({ rank }) => rank));
+  const ranks = curves.flatMap(({ measured, plantedRank }) => [
+    ...measured.map(({ rank }) => rank),
+    ...(plantedRank === undefined ? [] : [plantedRank]),
+  ]);
+  const range = [
+    Math.log10(Math.min(...ranks)) - 0.06,
+    Math.log10(Math.max(...ranks)) + 0.06,
+  ] as const;
   const tickvals = [...new Set(ranks)].sort((a, b) => a - b), ticktext = tickvals.map(String);
   const shapes = curves.flatMap(({ plantedRank }, place) => {
     const line = { color: colorOf(place), width: 1, dash: "dash" } as const;
     return plantedRank === undefined ? [] : [upright(plantedRank, line)];
   });
-  const xAxis = axis("rank of the update", { type: "log", tickvals, ticktext });
+  const xAxis = axis("rank of the update", { type: "log", range, tickvals, ticktext });
   return {
     data: curves.flatMap(tracesOf),
     layout: baseLayout(xAxis, yAxis, { height, shapes }),
