@@ -26,7 +26,8 @@ const { open = [], at } = history.state ?? {}, same = at && document.getElementB
 for (const id of open) document.getElementById(id)?.setAttribute("open", "");
 if (same) scrollBy(0, topOf(same) - at.top);
 else if (!history.state) reveal(place(location.hash));
-addEventListener("pageshow", () => history.scrollRestoration = "auto"); // earlier, the browser would scroll back
+// A browser still scrolls back some time after the page has loaded.
+setTimeout(() => history.scrollRestoration = "auto", 3000);
 addEventListener("toggle", () => keep(), true);
 addEventListener("hashchange", () => {
   reveal(place(location.hash));
