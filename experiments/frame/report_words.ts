@@ -17,7 +17,7 @@ import {
 import type { PlanContext } from "./planned_runs.ts";
 
 /** What is the same in every report. */
-const words = {
+export const words = {
   title: "LoRA, reproduced",
   lead: "LoRA (low-rank adaptation, Hu et al. 2021) leaves a model's weights W as they are and " +
     "trains, for some of them, an update ΔW = s·B·A of small rank r. This report checks what the " +
