@@ -14,9 +14,7 @@ export function isFinding(value: unknown): value is Finding {
 export function findingTable(findings: readonly Finding[]): DataTable {
   return {
     id: "findings",
-    title: findings.length === 1
-      ? "A claim, with the rule that was fixed before the run"
-      : "Claims, each with the rule that was fixed before the run",
+    title: findings.length === 1 ? "A claim, with its rule" : "Claims, each with its rule",
     columns: [
       { key: "claim", label: "claim", unit: "text", detail: "rule" },
       { key: "verdict", label: "verdict", unit: "verdict" },
