@@ -9,7 +9,6 @@ import { type Batch, countTargets, type ModelInputs } from "../core/batch.ts";
 import { mostAccumulation } from "../core/limits.ts";
 import { assertOptions, pickOptions } from "../core/options.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
-import { quote } from "../core/quote.ts";
 import { assertSeed, hash32 } from "../core/random.ts";
 import type { CompileReport, Device, Tensor } from "../device/device.ts";
 import { type AdamW, adamW } from "./adamw.ts";
@@ -18,7 +17,7 @@ import { assertBatch } from "./batch.ts";
 import { StepRing } from "./step_ring.ts";
 import { HeldOutCurve } from "./held_out_curve.ts";
 import { type Schedule, scheduleNames, scheduleOf, type ScheduleOptions } from "./schedule.ts";
-import { trainerNames, type TrainerOptions } from "./trainer_options.ts";
+import { assertCount, trainerNames, type TrainerOptions } from "./trainer_options.ts";
 
 /** What the trainer needs from a model. */
 export interface TrainableModel<Inputs = ModelInputs> {
@@ -88,6 +87,7 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
   readonly heldOut: HeldOutCurve = new HeldOutCurve();
   readonly #schedule: Schedule;
   readonly #loss: Loss;
+  readonly #trained: ReadonlySet<Parameter>;
   #latest: readonly Batch<Inputs>[] = [];
 
   /**
@@ -116,6 +116,7 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
         pickOptions<AdamWOptions>(options, adamWNames),
       ),
     );
+    this.#trained = new Set(this.optimizer.slots.map(({ parameter }) => parameter));
     this.ring = new StepRing(model.device);
     unfinished.move();
   }
@@ -172,9 +173,10 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
 
   /** Trained adapters have other values, and they, or else the model, keep the format of their prompts. */
   #remember(format: PromptFormat | undefined): void {
-    const trained = new Set(this.optimizer.slots.map(({ parameter }) => parameter));
-    const adapters = [...this.model.adapters ?? []];
-    const adapted = adapters.filter(({ parameters }) => parameters.some((one) => trained.has(one)));
+    const { adapters = [] } = this.model;
+    const adapted = [...adapters].filter(({ parameters }) =>
+      parameters.some((one) => this.#trained.has(one))
+    );
     for (const one of adapted) one.values = {};
     if (!format) return;
     for (const one of adapted.length > 0 ? adapted : [this.model]) one.promptFormat = format;
@@ -220,10 +222,4 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
     tape.backward(loss);
     this.ring.addLoss(this.steps, loss, index > 0);
   }
-}
-
-function assertCount(name: string, value: number, least: number, most = Infinity): void {
-  if (Number.isSafeInteger(value) && value >= least && value <= most) return;
-  const range = most === Infinity ? `of at least ${least}` : `from ${least} to ${most}`;
-  throw new RangeError(`training needs ${name} to be an integer ${range}, found ${quote(value)}`);
 }

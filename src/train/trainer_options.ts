@@ -2,6 +2,7 @@
 
 import type { Loss } from "../autograd/loss.ts";
 import type { OptionNames } from "../core/options.ts";
+import { quote } from "../core/quote.ts";
 import { adamWNames, type AdamWOptions, type ParameterGroup } from "./adamw_options.ts";
 import { type Schedule, type ScheduleName, scheduleNames } from "./schedule.ts";
 
@@ -35,3 +36,10 @@ export const trainerNames: OptionNames<TrainerOptions> = {
   loss: true,
   groups: true,
 };
+
+/** Throws a RangeError unless an option is an integer of this range. */
+export function assertCount(name: string, value: number, least: number, most = Infinity): void {
+  if (Number.isSafeInteger(value) && value >= least && value <= most) return;
+  const range = most === Infinity ? `of at least ${least}` : `from ${least} to ${most}`;
+  throw new RangeError(`training needs ${name} to be an integer ${range}, found ${quote(value)}`);
+}

@@ -4,6 +4,7 @@ import type { Batch } from "../core/batch.ts";
 import { evaluate } from "./evaluate.ts";
 import type { HeldOutLoss } from "./held_out_curve.ts";
 import type { Trainer } from "./trainer.ts";
+import { assertCount } from "./trainer_options.ts";
 
 /** How training is compared with held-out batches. */
 export interface ValidationOptions<Inputs = never> {
@@ -34,8 +35,8 @@ export class Validation<Inputs> {
   /** Watches a trainer; without held-out batches it does nothing. */
   constructor(trainer: Trainer<Inputs>, options: ValidationOptions<Inputs>) {
     const { validation = [], validateEvery = 50, patience = Infinity } = options;
-    assertPositive("validateEvery", validateEvery);
-    if (patience !== Infinity) assertPositive("patience", patience);
+    assertCount("validateEvery", validateEvery, 1);
+    if (patience !== Infinity) assertCount("patience", patience, 1);
     if (patience !== Infinity && validation.length === 0) {
       throw new RangeError("training with patience needs validation batches, found none");
     }
@@ -87,9 +88,4 @@ export class Validation<Inputs> {
   get #tensors() {
     return this.#trainer.optimizer.slots.map(({ parameter }) => parameter.tensor);
   }
-}
-
-function assertPositive(name: string, value: number): void {
-  if (Number.isSafeInteger(value) && value >= 1) return;
-  throw new RangeError(`training needs ${name} to be an integer of at least 1, found ${value}`);
 }
