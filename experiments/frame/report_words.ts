@@ -57,6 +57,11 @@ export const words = {
       "how much the first i directions of one adapter and the first j of another share: 1 if the smaller " +
       "set is within the larger, 0 if they are orthogonal, max(i, j)/d by chance in d dimensions",
     ],
+    [
+      "in A, in ΔW, left, right",
+      "where directions are taken from: the rows of A, or those of ΔW on the side of its outputs (left) " +
+      "or inputs (right)",
+    ],
     ["ΔW·S^½", "an update in the metric of the inputs x, S = E x xᵀ: what it does to outputs"],
     [
       "S, white inputs",

@@ -140,7 +140,7 @@ Deno.test("the first screen lists the paper's claims by what it prints, and thos
   const page = await pageOf([{ findings }, {}], { verdicts });
   assertEquals(rowsIn(page, "claims"), [
     [`${escapeHtml(hostile)}${escapeHtml(hostile)}`, "10", "9 &lt; 10"],
-    ["long", "–", "see there"],
+    ["longeasy", "–", "see there"],
   ]);
   assertEquals(rowsIn(page, "beyond"), [["more", "4"]]);
   const counts = Array.from(
@@ -151,7 +151,7 @@ Deno.test("the first screen lists the paper's claims by what it prints, and thos
     "reproduced: 1 differs: 1 what these words mean",
     "does not hold: 1 what these words mean",
   ]);
-  // What failed is above, with the reason; the counts lead to their claims, and the claims to the places.
+  // What failed is above; each has its note; the counts lead to their claims, and the claims to the places.
   const links = (start: string) =>
     Array.from(page.matchAll(new RegExp(`<${start}<a href="#(.*?)"`, "g")), ([, id]) => id);
   assertEquals(links("td>"), ["s0-claim-2", "s0-claim-1", "s0-claim-3"]);
