@@ -15,3 +15,4 @@ export { layer_norm_forward } from "./layer_norm/forward.as";
 export { matmul } from "./matmul/matmul.as";
 export { root_sum, sum, sum_columns, sum_squares } from "./reduce/reduce.as";
 export { heap_base, scratch_bytes, use_scratch } from "./simd/scratch.as";
+export { tanh_backward, tanh_forward } from "./tanh/tanh.as";

@@ -17,3 +17,4 @@ export {
 } from "./layer_norm/kernel.ts";
 export { matmul } from "./matmul/kernel.ts";
 export { rootSum, squaresChunk, sum, sumColumns, sumSquares } from "./reduce/kernel.ts";
+export { tanhBackward, tanhForward } from "./tanh/kernel.ts";

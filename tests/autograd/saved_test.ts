@@ -15,6 +15,7 @@ import {
   Parameter,
   scale,
   squaredError,
+  tanh,
   Tape,
 } from "../../src/autograd/mod.ts";
 import { adaptedLinear } from "../../src/autograd/ops/adapted_linear.ts";
@@ -80,6 +81,7 @@ const operations: Record<string, (stage: Stage) => Tensor> = {
   addColumns: ({ tape, x }) => addColumns(tape, x(2, 6), x(2, 3), 3),
   scale: ({ tape, x }) => scale(tape, x(2, 3), 4),
   gelu: ({ tape, x }) => gelu(tape, x(2, 3)),
+  tanh: ({ tape, x }) => tanh(tape, x(2, 3)),
   dropout: ({ tape, x }) => dropout(tape, x(2, 3), 0.5),
   "embedding of rows": ({ tape, x }) => embedding(tape, x(5, 3), [1, 4]),
   "layer norm, trained": ({ tape, x, parameter }) =>

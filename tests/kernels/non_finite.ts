@@ -19,22 +19,30 @@ export interface NonFiniteCheck {
 
 const bad = [NaN, Infinity, -Infinity];
 const huge = [3e38, -3e38, 1e20, -1e20, 40, -40, 0];
-const gelu = (x: readonly number[]): NonFiniteCheck[] => [
+const gelu = (exact: number, x: readonly number[]): NonFiniteCheck[] => [
   {
-    name: `gelu_forward of ${x}`,
+    name: `gelu_forward of ${x}, exact ${exact}`,
     kernel: kernels.geluForward,
     buffers: { x, y: x.map(() => 0) },
-    scalars: { size: x.length },
+    scalars: { size: x.length, exact },
     outputs: ["y"],
   },
   {
-    name: `gelu_backward of ${x}`,
+    name: `gelu_backward of ${x}, exact ${exact}`,
     kernel: kernels.geluBackward,
     buffers: { x, dy: x.map(() => 1), dx: x.map(() => 0) },
-    scalars: { size: x.length, accumulate: 0 },
+    scalars: { size: x.length, exact, accumulate: 0 },
     outputs: ["dx"],
   },
 ];
+
+const tanh = (x: readonly number[]): NonFiniteCheck => ({
+  name: `tanh_forward of ${x}`,
+  kernel: kernels.tanhForward,
+  buffers: { x, y: x.map(() => 0) },
+  scalars: { size: x.length },
+  outputs: ["y"],
+});
 
 const adam = (gradient: number, norm: number): NonFiniteCheck => ({
   name: `adamw with gradient ${gradient} and norm ${norm}`,
@@ -129,8 +137,8 @@ const product = (value: number, transposeA: number, transposeB: number): NonFini
 
 /** All of them. */
 export const nonFiniteChecks: readonly NonFiniteCheck[] = [
-  ...gelu(bad),
-  ...gelu(huge),
+  ...[0, 1].flatMap((exact) => [...gelu(exact, bad), ...gelu(exact, huge)]),
+  tanh([...bad, ...huge]),
   ...bad.flatMap((value) => [
     adam(value, 1),
     adam(1, value),
