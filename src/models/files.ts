@@ -18,7 +18,7 @@ import { parsePromptFormat } from "../formats/prompt_metadata.ts";
 import { floatDtypeOf } from "../formats/dtype.ts";
 import { openSafetensors, type ReadOptions, type SafetensorsFile } from "../formats/mod.ts";
 import { withLabels } from "./labels.ts";
-import { familyOf, mathematicsOfModel } from "./registry.ts";
+import { allocateModel, familyOf, mathematicsOfModel } from "./registry.ts";
 import { modelNames, type ModelOptions, type TextModel } from "./text_model.ts";
 import { reorient } from "./transpose.ts";
 
@@ -73,7 +73,7 @@ export async function loadModel(
   const stored = Array.from(names.values(), (name) => file.tensors.get(name)!);
   const origin = { folder, config: labels ? shaped : json, dtype: floatDtypeOf(stored) };
   const model = unfinished.use(
-    family.allocate(device, family.complete(shaped), { ...behavior, origin }),
+    allocateModel(device, shaped, { ...behavior, origin }),
   );
   model.promptFormat = promptFormat;
   model.merged = parseMerged(file.metadata).map((file) => ({ file }));

@@ -2,7 +2,7 @@
 
 import type { ConfigJson } from "../architectures/config_fields.ts";
 import { isRecord, isText } from "../core/json.ts";
-import { completeConfig } from "./registry.ts";
+import { completeConfig, familyOf } from "./registry.ts";
 import type { TextModel } from "./text_model.ts";
 
 /** The names of a classifier's labels by index; `undefined` for other models. */
@@ -35,7 +35,7 @@ export function withLabels(config: ConfigJson, labels: readonly string[]): Confi
   const end = Array.isArray(eos_token_id) ? eos_token_id[0] : eos_token_id;
   return {
     ...config,
-    architectures: ["GPT2ForSequenceClassification"],
+    architectures: [familyOf(config).classifier],
     num_labels: labels.length,
     id2label: Object.fromEntries(labels.entries()),
     pad_token_id: pad_token_id ?? end,

@@ -5,24 +5,29 @@ import type { Tape } from "../autograd/tape.ts";
 import type { Tensor } from "../device/device.ts";
 import type { Linear } from "./linear.ts";
 
-/** down(gelu(up(x))). */
+/** What stands between the two projections. */
+export type Activation = (tape: Tape, x: Tensor) => Tensor;
+
+/** down(activation(up(x))), by default with GELU in its tanh form. */
 export class Mlp {
   readonly #up: Linear;
   readonly #down: Linear;
   readonly #dropout: number;
+  readonly #activation: Activation;
 
   /** Takes the projections. */
-  constructor(up: Linear, down: Linear, dropout: number) {
+  constructor(up: Linear, down: Linear, dropout: number, activation: Activation = gelu) {
     this.#up = up;
     this.#down = down;
     this.#dropout = dropout;
+    this.#activation = activation;
   }
 
   /** Maps x (tokens, width) to the same shape. */
   forward(tape: Tape, x: Tensor): Tensor {
     return tape.pipe(
       this.#up.forward(tape, x),
-      (hidden) => gelu(tape, hidden),
+      (hidden) => this.#activation(tape, hidden),
       (hidden) => this.#down.forward(tape, hidden),
       (y) => dropout(tape, y, this.#dropout),
     );
