@@ -1,7 +1,7 @@
 /** Single operations on every device: outputs, gradients and bytes are those of the reference. @module */
 
 import { assertEquals } from "@std/assert";
-import { gelu, Parameter, tanh, Tape } from "../../src/autograd/mod.ts";
+import { gelu, Parameter, rmsNorm, swiglu, tanh, Tape } from "../../src/autograd/mod.ts";
 import { sizeOf } from "../../src/core/shape.ts";
 import type { Device, Tensor } from "../../src/device/device.ts";
 import { DryDevice } from "../../src/device/dry.ts";
@@ -28,6 +28,12 @@ export const operations: readonly OperationCase[] = [
   { name: "gelu", shapes: [[3, 5]], run: (tape, [x]) => gelu(tape, x) },
   { name: "exact gelu", shapes: [[3, 5]], run: (tape, [x]) => gelu(tape, x, { exact: true }) },
   { name: "tanh", shapes: [[3, 5]], run: (tape, [x]) => tanh(tape, x) },
+  {
+    name: "rmsNorm",
+    shapes: [[3, 5], [5]],
+    run: (tape, [x], [, weight]) => rmsNorm(tape, x, weight, 1e-3),
+  },
+  { name: "swiglu", shapes: [[3, 5], [3, 5]], run: (tape, [gate, up]) => swiglu(tape, gate, up) },
 ];
 
 /** A result, the gradient of each leaf if it is trained, and the bytes of the peak. */

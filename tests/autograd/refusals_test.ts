@@ -9,6 +9,8 @@ import {
   layerNorm,
   linear,
   Parameter,
+  rmsNorm,
+  swiglu,
   Tape,
 } from "../../src/autograd/mod.ts";
 import { adaptedLinear } from "../../src/autograd/ops/adapted_linear.ts";
@@ -45,6 +47,8 @@ Deno.test("operations refuse operands that do not fit, by name and both shapes",
       () => layerNorm(tape, x, make("g", 4), make("b", 5), 1e-5),
       "b must have shape [4], found [5]",
     ],
+    [() => rmsNorm(tape, x, make("g", 3), 1e-5), "g must have shape [4], found [3]"],
+    [() => swiglu(tape, x, qkv), "what is gated must have shape [2, 4], found [4, 12]"],
     [() => linear(tape, x, wide, make("b", 4)), "b must have shape [6], found [4]"],
     [site(make("A", 2, 3), make("B", 3, 2), 0), "A must have shape [2, 4], found [2, 3]"],
     [site(tall, make("B", 3, 1), 0), "B must have shape [3, 2], found [3, 1]"],

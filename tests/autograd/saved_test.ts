@@ -13,8 +13,10 @@ import {
   layerNorm,
   linear,
   Parameter,
+  rmsNorm,
   scale,
   squaredError,
+  swiglu,
   tanh,
   Tape,
 } from "../../src/autograd/mod.ts";
@@ -82,6 +84,9 @@ const operations: Record<string, (stage: Stage) => Tensor> = {
   scale: ({ tape, x }) => scale(tape, x(2, 3), 4),
   gelu: ({ tape, x }) => gelu(tape, x(2, 3)),
   tanh: ({ tape, x }) => tanh(tape, x(2, 3)),
+  swiglu: ({ tape, x }) => swiglu(tape, x(2, 3), x(2, 3)),
+  "rms norm, trained": ({ tape, x, parameter }) => rmsNorm(tape, x(2, 4), parameter(true, 4), 1e-5),
+  "rms norm, frozen": ({ tape, x, parameter }) => rmsNorm(tape, x(2, 4), parameter(false, 4), 1e-5),
   dropout: ({ tape, x }) => dropout(tape, x(2, 3), 0.5),
   "embedding of rows": ({ tape, x }) => embedding(tape, x(5, 3), [1, 4]),
   "layer norm, trained": ({ tape, x, parameter }) =>

@@ -11,6 +11,8 @@ import { klDivergenceCases } from "./cases/kl_divergence.ts";
 import { layerNormCases } from "./cases/layer_norm.ts";
 import { matmulCases } from "./cases/matmul.ts";
 import { reduceCases } from "./cases/reduce.ts";
+import { rmsNormCases } from "./cases/rms_norm.ts";
+import { swigluCases } from "./cases/swiglu.ts";
 import { tanhCases } from "./cases/tanh.ts";
 import type { KernelCase } from "./kernel_case.ts";
 
@@ -27,6 +29,8 @@ export const kernelCases: readonly KernelCase[] = [
   ...crossEntropyCases,
   ...klDivergenceCases,
   ...attentionCases,
+  ...rmsNormCases,
+  ...swigluCases,
   ...tanhCases,
 ];
 
