@@ -20,6 +20,7 @@ export { klDivergence } from "./ops/kl_divergence.ts";
 export { layerNorm } from "./ops/layer_norm.ts";
 export { linear } from "./ops/linear.ts";
 export { rmsNorm } from "./ops/rms_norm.ts";
+export { rotary } from "./ops/rotary.ts";
 export { scale } from "./ops/scale.ts";
 export { squaredError } from "./ops/squared_error.ts";
 export { swiglu } from "./ops/swiglu.ts";

@@ -12,6 +12,7 @@ import { layerNormCases } from "./cases/layer_norm.ts";
 import { matmulCases } from "./cases/matmul.ts";
 import { reduceCases } from "./cases/reduce.ts";
 import { rmsNormCases } from "./cases/rms_norm.ts";
+import { rotaryCases } from "./cases/rotary.ts";
 import { swigluCases } from "./cases/swiglu.ts";
 import { tanhCases } from "./cases/tanh.ts";
 import type { KernelCase } from "./kernel_case.ts";
@@ -30,6 +31,7 @@ export const kernelCases: readonly KernelCase[] = [
   ...klDivergenceCases,
   ...attentionCases,
   ...rmsNormCases,
+  ...rotaryCases,
   ...swigluCases,
   ...tanhCases,
 ];
