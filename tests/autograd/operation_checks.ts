@@ -1,7 +1,17 @@
 /** Single operations on every device: outputs, gradients and bytes are those of the reference. @module */
 
 import { assertEquals } from "@std/assert";
-import { gelu, Parameter, tanh, Tape } from "../../src/autograd/mod.ts";
+import {
+  add,
+  type ColumnWindow,
+  gelu,
+  Parameter,
+  rmsNorm,
+  rotary,
+  swiglu,
+  tanh,
+  Tape,
+} from "../../src/autograd/mod.ts";
 import { sizeOf } from "../../src/core/shape.ts";
 import type { Device, Tensor } from "../../src/device/device.ts";
 import { DryDevice } from "../../src/device/dry.ts";
@@ -28,7 +38,42 @@ export const operations: readonly OperationCase[] = [
   { name: "gelu", shapes: [[3, 5]], run: (tape, [x]) => gelu(tape, x) },
   { name: "exact gelu", shapes: [[3, 5]], run: (tape, [x]) => gelu(tape, x, { exact: true }) },
   { name: "tanh", shapes: [[3, 5]], run: (tape, [x]) => tanh(tape, x) },
+  {
+    name: "rmsNorm",
+    shapes: [[3, 5], [5]],
+    run: (tape, [x], [, weight]) => rmsNorm(tape, x, weight, 1e-3),
+  },
+  {
+    name: "rotary of a whole tensor",
+    shapes: [[4, 12]],
+    run: (tape, [tensor]) => rotate(tape, { tensor, width: 12 }, 2),
+  },
+  {
+    name: "rotary of two windows",
+    shapes: [[4, 15]],
+    run: (tape, [tensor]) => {
+      const q = rotate(tape, { tensor, offset: 1, width: 8 }, 2);
+      return add(tape, q, rotate(tape, { tensor, offset: 7, width: 8 }, 1));
+    },
+  },
+  { name: "swiglu", shapes: [[3, 5], [3, 5]], run: (tape, [gate, up]) => swiglu(tape, gate, up) },
 ];
+
+/** Rotates by 0 … 4 times an angle for each pair. */
+function rotate(tape: Tape, window: ColumnWindow, heads: number): Tensor {
+  const width = window.width / heads, table = tape.allocate([5, width], "f32", "weight", "table");
+  const angles = Array.from(
+    { length: 5 },
+    (_, p) => Array.from({ length: width / 2 }, (_, i) => p / (i + 1)),
+  );
+  tape.device.write(
+    table,
+    Float32Array.from(angles.flatMap((row) => [...row.map(Math.cos), ...row.map(Math.sin)])),
+  );
+  const positions = tape.allocate([4], "u32", "activation", "positions");
+  tape.device.write(positions, Uint32Array.of(3, 0, 4, 1));
+  return rotary(tape, window, table, positions, heads);
+}
 
 /** A result, the gradient of each leaf if it is trained, and the bytes of the peak. */
 export interface Outcome {

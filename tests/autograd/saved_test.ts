@@ -13,8 +13,11 @@ import {
   layerNorm,
   linear,
   Parameter,
+  rmsNorm,
+  rotary,
   scale,
   squaredError,
+  swiglu,
   tanh,
   Tape,
 } from "../../src/autograd/mod.ts";
@@ -82,6 +85,15 @@ const operations: Record<string, (stage: Stage) => Tensor> = {
   scale: ({ tape, x }) => scale(tape, x(2, 3), 4),
   gelu: ({ tape, x }) => gelu(tape, x(2, 3)),
   tanh: ({ tape, x }) => tanh(tape, x(2, 3)),
+  swiglu: ({ tape, x }) => swiglu(tape, x(2, 3), x(2, 3)),
+  "rms norm, trained": ({ tape, x, parameter }) => rmsNorm(tape, x(2, 4), parameter(true, 4), 1e-5),
+  "rms norm, frozen": ({ tape, x, parameter }) => rmsNorm(tape, x(2, 4), parameter(false, 4), 1e-5),
+  rotary: ({ tape, x }) => {
+    const window = { tensor: x(3, 6), offset: 1, width: 4 };
+    const table = tape.allocate([5, 2], "f32", "activation", "table");
+    const positions = tape.allocate([3], "u32", "activation", "positions");
+    return rotary(tape, window, table, positions, 2);
+  },
   dropout: ({ tape, x }) => dropout(tape, x(2, 3), 0.5),
   "embedding of rows": ({ tape, x }) => embedding(tape, x(5, 3), [1, 4]),
   "layer norm, trained": ({ tape, x, parameter }) =>

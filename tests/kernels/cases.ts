@@ -11,6 +11,9 @@ import { klDivergenceCases } from "./cases/kl_divergence.ts";
 import { layerNormCases } from "./cases/layer_norm.ts";
 import { matmulCases } from "./cases/matmul.ts";
 import { reduceCases } from "./cases/reduce.ts";
+import { rmsNormCases } from "./cases/rms_norm.ts";
+import { rotaryCases } from "./cases/rotary.ts";
+import { swigluCases } from "./cases/swiglu.ts";
 import { tanhCases } from "./cases/tanh.ts";
 import type { KernelCase } from "./kernel_case.ts";
 
@@ -27,6 +30,9 @@ export const kernelCases: readonly KernelCase[] = [
   ...crossEntropyCases,
   ...klDivergenceCases,
   ...attentionCases,
+  ...rmsNormCases,
+  ...rotaryCases,
+  ...swigluCases,
   ...tanhCases,
 ];
 

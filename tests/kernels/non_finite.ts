@@ -109,6 +109,34 @@ const layerNorm = (x: readonly number[]): NonFiniteCheck => ({
   outputs: ["y"],
 });
 
+const rmsNorm = (x: readonly number[]): NonFiniteCheck => ({
+  name: `rms_norm_forward of ${x}`,
+  kernel: kernels.rmsNormForward,
+  buffers: { x, weight: x.map(() => 1), y: x.map(() => 0), inverseRoot: [0] },
+  scalars: { rows: 1, width: x.length, epsilon: 1e-5 },
+  outputs: ["y"],
+});
+
+const swiglu = (gate: readonly number[]): NonFiniteCheck[] => {
+  const ones = gate.map(() => 1), zeros = gate.map(() => 0), size = gate.length;
+  return [
+    {
+      name: `swiglu_forward of ${gate}`,
+      kernel: kernels.swigluForward,
+      buffers: { gate, up: ones, out: zeros },
+      scalars: { size },
+      outputs: ["out"],
+    },
+    {
+      name: `swiglu_backward of ${gate}`,
+      kernel: kernels.swigluBackward,
+      buffers: { gate, up: ones, dOut: ones, dGate: zeros, dUp: zeros },
+      scalars: { size, accumulateGate: 0, accumulateUp: 0 },
+      outputs: ["dGate", "dUp"],
+    },
+  ];
+};
+
 const sums = (kernel: Kernel, x: readonly number[]): NonFiniteCheck => ({
   name: `${kernel.name} of ${x}`,
   kernel,
@@ -138,6 +166,8 @@ const product = (value: number, transposeA: number, transposeB: number): NonFini
 /** All of them. */
 export const nonFiniteChecks: readonly NonFiniteCheck[] = [
   ...[0, 1].flatMap((exact) => [...gelu(exact, bad), ...gelu(exact, huge)]),
+  ...swiglu(bad),
+  ...swiglu(huge),
   tanh([...bad, ...huge]),
   ...bad.flatMap((value) => [
     adam(value, 1),
@@ -145,6 +175,7 @@ export const nonFiniteChecks: readonly NonFiniteCheck[] = [
     attention(value, 1),
     attention(1, value),
     layerNorm([0, value, 1, 2]),
+    rmsNorm([0, value, 1, 2]),
     sums(kernels.sum, [1, value, 2]),
     sums(kernels.sumSquares, [1, value, 2]),
     sums(kernels.rootSum, [1, value, 2]),
