@@ -46,9 +46,9 @@ export function flagOr(json: ConfigJson, field: string, otherwise: boolean): boo
   throw fieldError(json, field, "be true or false");
 }
 
-/** Throws unless a field is absent or has a supported value: other values would change the result. */
+/** Throws unless a field is absent, null, or has a supported value: other values would change the result. */
 export function assertOneOf(json: ConfigJson, field: string, allowed: readonly unknown[]): void {
-  if (json[field] === undefined || allowed.includes(json[field])) return;
+  if ((json[field] ?? undefined) === undefined || allowed.includes(json[field])) return;
   throw fieldError(json, field, `be ${allowed.join(" or ")}`);
 }
 

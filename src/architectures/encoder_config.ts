@@ -38,9 +38,9 @@ export interface EncoderConfig {
 /** Fields that change the result, with the values that the forward pass implements. */
 const implemented: Readonly<Record<string, readonly unknown[]>> = {
   hidden_act: ["gelu", "gelu_new", "gelu_pytorch_tanh"],
-  position_embedding_type: ["absolute", null],
-  is_decoder: [false, null],
-  add_cross_attention: [false, null],
+  position_embedding_type: ["absolute"],
+  is_decoder: [false],
+  add_cross_attention: [false],
 };
 
 /** The padding token where a configuration states none, as in transformers. */

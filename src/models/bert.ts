@@ -11,6 +11,7 @@ import { SelfAttention, separateProjections, type SequenceContext } from "../nn/
 import type { LayerNorm } from "../nn/layer_norm.ts";
 import { Mlp } from "../nn/mlp.ts";
 import type { Place } from "../nn/place.ts";
+import { normalizedResidual } from "../nn/residual.ts";
 import { encoderHead } from "./encoder_heads.ts";
 import type { Head } from "./heads.ts";
 import { pickRows, positionsOf, sequenceContext } from "./inputs.ts";
@@ -147,23 +148,8 @@ class Block {
     const attention = (x: Tensor) => this.#attention.forward(tape, x, context, 0);
     const mlp = (x: Tensor) => this.#mlp.forward(tape, x);
     return [
-      (x) => normalized(tape, x, attention, this.#afterAttention, this.#norm1),
-      (x) => normalized(tape, x, mlp, this.#afterMlp, this.#norm2),
+      (x) => normalizedResidual(tape, x, this.#norm1, attention, this.#afterAttention),
+      (x) => normalizedResidual(tape, x, this.#norm2, mlp, this.#afterMlp),
     ];
   }
-}
-
-/** norm(x + sublayer(x)), which adapters may change at `place`. */
-function normalized(
-  tape: Tape,
-  x: Tensor,
-  sublayer: (x: Tensor) => Tensor,
-  place: Place,
-  norm: LayerNorm,
-): Tensor {
-  const y = place.forward(tape, x, sublayer(x)), sum = add(tape, x, y);
-  tape.release(y);
-  const out = norm.forward(tape, sum);
-  tape.release(sum);
-  return out;
 }

@@ -19,6 +19,7 @@ import { KeyValueCache } from "../nn/key_value_cache.ts";
 import type { LayerNorm } from "../nn/layer_norm.ts";
 import { Mlp } from "../nn/mlp.ts";
 import type { Place } from "../nn/place.ts";
+import { residual } from "../nn/residual.ts";
 import { CausalLmHead, type Head, SequenceClassificationHead } from "./heads.ts";
 import { pickRows, positionsOf, sequenceContext } from "./inputs.ts";
 import type { ModelLayers, StoredTensors } from "./model_layers.ts";
@@ -159,21 +160,6 @@ class Block {
       (x) => residual(tape, x, this.#norm2, mlp, this.#afterMlp),
     ];
   }
-}
-
-/** x + sublayer(norm(x)), which adapters may change at `place`. */
-function residual(
-  tape: Tape,
-  x: Tensor,
-  norm: LayerNorm,
-  sublayer: (n: Tensor) => Tensor,
-  place: Place,
-): Tensor {
-  const n = norm.forward(tape, x);
-  const y = place.forward(tape, n, sublayer(n));
-  const sum = add(tape, x, y);
-  tape.release(n, y);
-  return sum;
 }
 
 /** a + b, which nothing else reads. */

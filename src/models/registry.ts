@@ -3,10 +3,12 @@
 import type { ConfigJson } from "../architectures/config_fields.ts";
 import { completeEncoderConfig } from "../architectures/encoder_config.ts";
 import { gpt2ConfigJson, parseGpt2Config } from "../architectures/gpt2.ts";
+import { completeLlamaConfig } from "../architectures/llama_config.ts";
 import { quote } from "../core/quote.ts";
 import type { Device } from "../device/device.ts";
 import { Bert } from "./bert.ts";
 import { Gpt2 } from "./gpt2.ts";
+import { Llama } from "./llama.ts";
 import {
   allocateText,
   type TextModel,
@@ -24,6 +26,12 @@ interface Family {
   readonly classifier: string;
 }
 
+const llamaLike = (classifier: string): Family => ({
+  complete: completeLlamaConfig,
+  model: Llama,
+  classifier,
+});
+
 const families: Readonly<Record<string, Family>> = {
   gpt2: {
     complete: (json) => gpt2ConfigJson(parseGpt2Config(json)),
@@ -40,6 +48,9 @@ const families: Readonly<Record<string, Family>> = {
     model: Bert,
     classifier: "RobertaForSequenceClassification",
   },
+  llama: llamaLike("LlamaForSequenceClassification"),
+  mistral: llamaLike("MistralForSequenceClassification"),
+  qwen2: llamaLike("Qwen2ForSequenceClassification"),
 };
 
 /**

@@ -5,6 +5,7 @@ import type { Tape } from "../autograd/tape.ts";
 import type { Tensor } from "../device/device.ts";
 import type { KeyValueCache } from "./key_value_cache.ts";
 import type { Linear } from "./linear.ts";
+import type { RotaryPositions } from "./rotary.ts";
 
 /** What a block needs to know about its batch. */
 export interface SequenceContext {
@@ -16,6 +17,8 @@ export interface SequenceContext {
   readonly mask?: Tensor;
   /** Keys and values of earlier tokens, for generation. */
   readonly cache?: KeyValueCache;
+  /** The positions by which queries and keys are turned, where they are. */
+  readonly rotary?: RotaryPositions;
 }
 
 /** From a block's input (batch · time, width) to queries, keys and values. */
@@ -35,10 +38,29 @@ export const separateProjections =
     return { q: window(q), k: window(k), v: window(v) };
   };
 
+/** The same, with queries and keys turned by their positions. */
+export const rotaryProjections = (
+  [q, k, v]: readonly Linear[],
+  heads: number,
+  kvHeads: number,
+): QkvProjection =>
+(tape, x, context) => {
+  const plain = separateProjections(q, k, v)(tape, x, context), { rotary } = context;
+  const turned = {
+    q: rotary!.turn(tape, plain.q, heads),
+    k: rotary!.turn(tape, plain.k, kvHeads),
+    v: plain.v,
+  };
+  tape.release(plain.q.tensor, plain.k.tensor);
+  return turned;
+};
+
 /** What attention is made of. */
 export interface AttentionParts {
-  /** Number of heads. */
+  /** Heads of queries. */
   readonly heads: number;
+  /** Heads of keys and values, where several heads of queries share one. */
+  readonly kvHeads?: number;
   /** Gives queries, keys and values. */
   readonly input: QkvProjection;
   /** Maps what was attended to back to the block's width. */

@@ -4,6 +4,7 @@ export {
   type AttentionParts,
   fusedProjection,
   type QkvProjection,
+  rotaryProjections,
   SelfAttention,
   separateProjections,
   type SequenceContext,
@@ -13,5 +14,8 @@ export { LayerNorm } from "./layer_norm.ts";
 export { DenseWeight, type Weight } from "../autograd/weight.ts";
 export type { Adaptation } from "./adaptation.ts";
 export { Linear, type LinearParts } from "./linear.ts";
-export { type Activation, Mlp } from "./mlp.ts";
+export { type Activation, GatedMlp, Mlp } from "./mlp.ts";
 export { Place } from "./place.ts";
+export { normalizedResidual, residual } from "./residual.ts";
+export { RmsNorm } from "./rms_norm.ts";
+export { RotaryPositions } from "./rotary.ts";

@@ -112,6 +112,12 @@ const families = [
   "bert_regression",
   "roberta_masked",
   "roberta_classifier",
+  "llama",
+  "llama3_tied",
+  "llama_wide",
+  "llama_classifier",
+  "mistral",
+  "qwen2",
 ];
 
 /** One for each golden model. */
