@@ -14,6 +14,8 @@ export type InputLimits = Pick<TextModel, "positions" | "vocabulary">;
 export interface ModelFacts extends InputLimits {
   /** Width of its hidden states. */
   readonly width: number;
+  /** Token that fills up short sequences, if its configuration names one. */
+  readonly padding?: number;
   /** The names of its labels, if it is a classifier. */
   readonly labels?: readonly string[];
 }
@@ -27,8 +29,8 @@ export async function readFacts(folder: string): Promise<ModelFacts> {
   await assertModelFolder(folder);
   using device = new DryDevice();
   using model = allocateModel(device, await readConfig(folder));
-  const { positions, vocabulary, architecture: { tensors } } = model;
-  return { positions, vocabulary, width: tensors[0].shape[1], labels: labelsOf(model) };
+  const { positions, vocabulary, padding, architecture: { tensors } } = model;
+  return { positions, vocabulary, padding, width: tensors[0].shape[1], labels: labelsOf(model) };
 }
 
 /**

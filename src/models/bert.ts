@@ -111,6 +111,11 @@ export class Bert extends TextModel {
     return this.#countsFromPadding ? positions - padding - 1 : positions;
   }
 
+  /** Token that fills up short sequences. */
+  override get padding(): number {
+    return this.#config.padding;
+  }
+
   /** Number of tokens in the vocabulary. */
   override get vocabulary(): number {
     return this.#config.vocabulary;

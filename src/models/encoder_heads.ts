@@ -12,11 +12,7 @@ import type { Linear } from "../nn/linear.ts";
 import type { Head } from "./heads.ts";
 import type { ModelLayers } from "./model_layers.ts";
 
-/**
- * The head that an architecture has.
- *
- * @throws {RangeError} when it has none: a bare trunk computes states, of which nothing is trained.
- */
+/** The head that an architecture has; without one, the outputs are the last block's states. */
 export function encoderHead(
   layers: ModelLayers,
   { head, modelType, trunk }: Architecture,
@@ -43,9 +39,20 @@ export function encoderHead(
       : [`${trunk}pooler.dense`, "classifier"];
     return new FirstTokenHead(layers.linear(dense), weightAndBias(layers, output), dropout);
   }
-  throw new RangeError(
-    "an encoder that runs needs a head, ForMaskedLM or ForSequenceClassification, found a bare model",
-  );
+  // Adapters of all linear layers have the pooler, which these outputs do not pass through.
+  layers.linear(`${trunk}pooler.dense`);
+  return new StatesHead();
+}
+
+/** The states themselves, (rows, width). */
+class StatesHead implements Head {
+  rowsOf(_: ModelInputs, wanted?: readonly number[]): readonly number[] | undefined {
+    return wanted;
+  }
+
+  forward(_: Tape, states: Tensor): Tensor {
+    return states;
+  }
 }
 
 interface WeightAndBias {

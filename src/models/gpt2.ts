@@ -112,6 +112,11 @@ export class Gpt2 extends TextModel {
     return this.config.n_positions;
   }
 
+  /** Token that fills up short sequences. */
+  override get padding(): number | undefined {
+    return this.config.pad_token_id;
+  }
+
   /** Number of tokens in the vocabulary. */
   override get vocabulary(): number {
     return this.config.vocab_size;

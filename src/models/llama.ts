@@ -93,6 +93,11 @@ export class Llama extends TextModel {
     return this.#config.positions;
   }
 
+  /** Token that fills up short sequences. */
+  override get padding(): number | undefined {
+    return this.#config.padding;
+  }
+
   /** Number of tokens in the vocabulary. */
   override get vocabulary(): number {
     return this.#config.vocabulary;

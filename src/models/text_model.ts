@@ -103,6 +103,8 @@ export abstract class TextModel implements Model<ModelInputs> {
   abstract readonly positions: number;
   /** Number of tokens in the vocabulary. */
   abstract readonly vocabulary: number;
+  /** Token that fills up short sequences; undefined if its configuration names none. */
+  abstract readonly padding: number | undefined;
 
   /**
    * Maps inputs to the head's outputs: a row for each token, or for each of the requested `rows`.
