@@ -54,7 +54,15 @@ function product(m: number, n: number, k: number, layout: "NN" | "NT" | "TN"): T
 
 function attention(batch: number, time: number, heads: number, headWidth: number): Trial[] {
   const tokens = batch * time, width = heads * headWidth, pairs = batch * heads * time * time / 2;
-  const common = { batch, heads, headWidth, causal: 1, hasMask: 0, scale: headWidth ** -0.5 };
+  const common = {
+    batch,
+    heads,
+    kvHeads: heads,
+    headWidth,
+    causal: 1,
+    hasMask: 0,
+    scale: headWidth ** -0.5,
+  };
   const strides = { qStride: 3 * width, kStride: 3 * width, vStride: 3 * width };
   const offsets = { qOffset: 0, kOffset: width, vOffset: 2 * width };
   const extents = { queries: time, keys: time, past: 0, kvRows: time };

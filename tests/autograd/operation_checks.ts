@@ -3,6 +3,7 @@
 import { assertEquals } from "@std/assert";
 import {
   add,
+  attention,
   type ColumnWindow,
   gelu,
   Parameter,
@@ -54,6 +55,14 @@ export const operations: readonly OperationCase[] = [
     run: (tape, [tensor]) => {
       const q = rotate(tape, { tensor, offset: 1, width: 8 }, 2);
       return add(tape, q, rotate(tape, { tensor, offset: 7, width: 8 }, 1));
+    },
+  },
+  {
+    name: "attention of grouped heads",
+    shapes: [[6, 12], [6, 6], [6, 6]],
+    run: (tape, tensors) => {
+      const [q, k, v] = tensors.map((tensor) => ({ tensor, width: tensor.shape[1] }));
+      return attention(tape, { q, k, v }, { batch: 2, time: 3, heads: 4, causal: true });
     },
   },
   { name: "swiglu", shapes: [[3, 5], [3, 5]], run: (tape, [gate, up]) => swiglu(tape, gate, up) },

@@ -44,6 +44,10 @@ Deno.test("operations refuse operands that do not fit, by name and both shapes",
     const positions = tape.allocate([tokens], "u32", "activation", "positions");
     return rotary(tape, { tensor: qkv, offset: 4, width }, table, positions, heads);
   };
+  const grouped = (width: number) => {
+    const k = { tensor: qkv, offset: 4, width };
+    return { q: { tensor: qkv, width: 4 }, k, v: { ...k, offset: 8 } };
+  };
   const wrong: [() => unknown, string][] = [
     [
       () => layerNorm(tape, x, make("g", 3), make("b", 4), 1e-5),
@@ -74,7 +78,12 @@ Deno.test("operations refuse operands that do not fit, by name and both shapes",
     ],
     [
       () => attention(tape, { ...fused, k: { tensor: qkv, width: 2 } }, options),
-      "q, k and v of one width that they divide, found 4, 2 and 4",
+      "in k and v a number that divides it, found 4, 2 and 4 columns",
+    ],
+    [
+      () => attention(tape, grouped(3), { ...options, heads: 4 }),
+      "attention with 4 heads needs as many in q, and in k and v a number that divides it, " +
+      "found 4, 3 and 3 columns",
     ],
     [() => attention(tape, fused, { ...options, heads: 3 }), "attention with 3 heads needs"],
   ];

@@ -130,6 +130,13 @@ const operations: Record<string, (stage: Stage) => Tensor> = {
     const mask = tape.allocate([2, 2], "u32", "activation", "mask");
     return attention(tape, { q, k, v }, { batch: 2, time: 2, heads: 2, causal: false, mask });
   },
+  "attention, grouped": ({ tape, x }) => {
+    const [q, k, v] = [x(4, 4), x(4, 2), x(4, 2)].map((tensor) => ({
+      tensor,
+      width: tensor.shape[1],
+    }));
+    return attention(tape, { q, k, v }, { batch: 2, time: 2, heads: 2, causal: true });
+  },
   "cross-entropy": ({ tape, x }) => crossEntropy(tape, x(2, 5), [1, 2]),
   "KL divergence": ({ tape, x }) => klDivergence(tape, x(2, 5), floats(2, 5)),
   "squared error": ({ tape, x }) => squaredError(tape, x(2, 5), floats(2, 5)),

@@ -82,7 +82,7 @@ const attention = (q: number, v: number): NonFiniteCheck => ({
   kernel: kernels.attentionForward,
   buffers: { q: [q, 1, v, 1, 1, 1], k: [], v: [], mask: [1], out: [0, 0], logSumExp: [0, 0] },
   scalars: {
-    ...{ batch: 1, heads: 1, headWidth: 1, queries: 2, keys: 2, past: 0, qStride: 3 },
+    ...{ batch: 1, heads: 1, kvHeads: 1, headWidth: 1, queries: 2, keys: 2, past: 0, qStride: 3 },
     ...{
       qOffset: 0,
       kStride: 3,

@@ -125,6 +125,7 @@ for (const [causal, hasMask] of [[0, 0], [1, 0], [0, 1], [1, 1]]) {
     const loss = () => {
       kernels.attentionForward.reference({ q: qkv, k: qkv, v: qkv, mask, out, logSumExp }, {
         ...common,
+        kvHeads: heads,
         ...{ queries: time, keys: time, past: 0, kvRows: time, qStride: 3 * width, qOffset: 0 },
         ...{ kStride: 3 * width, kOffset: width, vStride: 3 * width, vOffset: 2 * width },
       });
