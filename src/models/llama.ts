@@ -128,7 +128,7 @@ class Block {
     const input = rotaryProjections([q, k, v], heads, kvHeads);
     this.#norm1 = layers.rmsNorm(`${at}.input_layernorm`, epsilon);
     this.#attention = new SelfAttention({
-      ...{ heads, kvHeads, input, output },
+      ...{ heads, input, output },
       ...{ causal: true, dropout: 0 },
     });
     this.#afterAttention = layers.place(`${at}.self_attn`, width);

@@ -59,8 +59,6 @@ export const rotaryProjections = (
 export interface AttentionParts {
   /** Heads of queries. */
   readonly heads: number;
-  /** Heads of keys and values, where several heads of queries share one. */
-  readonly kvHeads?: number;
   /** Gives queries, keys and values. */
   readonly input: QkvProjection;
   /** Maps what was attended to back to the block's width. */
