@@ -54,7 +54,15 @@ function product(m: number, n: number, k: number, layout: "NN" | "NT" | "TN"): T
 
 function attention(batch: number, time: number, heads: number, headWidth: number): Trial[] {
   const tokens = batch * time, width = heads * headWidth, pairs = batch * heads * time * time / 2;
-  const common = { batch, heads, headWidth, causal: 1, hasMask: 0, scale: headWidth ** -0.5 };
+  const common = {
+    batch,
+    heads,
+    kvHeads: heads,
+    headWidth,
+    causal: 1,
+    hasMask: 0,
+    scale: headWidth ** -0.5,
+  };
   const strides = { qStride: 3 * width, kStride: 3 * width, vStride: 3 * width };
   const offsets = { qOffset: 0, kOffset: width, vOffset: 2 * width };
   const extents = { queries: time, keys: time, past: 0, kvRows: time };
@@ -85,8 +93,8 @@ function rowWise(rows: number, width: number): Trial[] {
   const wide = { rows, width, accumulate: 0 };
   const vocabulary = { rows, vocabulary: width, smoothing: 0, scale: 1, accumulate: 0 };
   return [
-    trial(geluForward, { x: size, y: size }),
-    trial(geluBackward, { x: size, dy: size, dx: size }, { size, accumulate: 0 }),
+    trial(geluForward, { x: size, y: size }, { size, exact: 0 }),
+    trial(geluBackward, { x: size, dy: size, dx: size }, { size, exact: 0, accumulate: 0 }),
     trial(layerNormForward, { x: size, weight: width, bias: width, y: size, ...norm }, {
       ...{ rows, width, epsilon: 1e-5 },
     }),

@@ -2,7 +2,7 @@
 
 import type { Parameter } from "../autograd/parameter.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
-import { isNamed, listNames, moduleOf } from "../core/module_names.ts";
+import { isWithin, listNames, moduleOf } from "../core/module_names.ts";
 import { Arena } from "../device/arena.ts";
 import type { Model } from "../models/model.ts";
 import type { WeightChange } from "./adapter.ts";
@@ -66,9 +66,9 @@ export class TrainedModules implements Disposable {
 
 function parametersOf(model: Model, modules: readonly string[]): Parameter[] {
   const all = [...model.parameters.values()];
-  const missing = modules.filter((name) => !all.some((one) => isNamed(moduleOf(one.name), name)));
+  const missing = modules.filter((name) => !all.some((one) => isWithin(moduleOf(one.name), name)));
   if (missing.length === 0) {
-    return all.filter((one) => modules.some((name) => isNamed(moduleOf(one.name), name)));
+    return all.filter((one) => modules.some((name) => isWithin(moduleOf(one.name), name)));
   }
   const known = listNames([...new Set(all.map(({ name }) => moduleOf(name)))]);
   throw new RangeError(
