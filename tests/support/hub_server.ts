@@ -1,6 +1,8 @@
 /** A small Hugging Face hub on this machine, whose large files are on another server. @module */
 
 import { createHash } from "node:crypto";
+import { filesIn } from "./folders.ts";
+import { rootPath } from "./source_files.ts";
 
 /** A repository: its files by path, of which those of weights are large. */
 export type Repository = Readonly<Record<string, Uint8Array<ArrayBuffer>>>;
@@ -19,7 +21,9 @@ export interface Got {
 export interface HubServer {
   /** Its address. */
   readonly endpoint: string;
-  /** The folder of the cache, `HF_HUB_CACHE`. */
+  /** `HF_HOME`. */
+  readonly home: string;
+  /** The cache in it. */
   readonly cache: string;
   /** All requests, in order. */
   readonly got: Got[];
@@ -30,6 +34,14 @@ export type Answer = (
   request: Request,
   where: "hub" | "files",
 ) => Response | Promise<Response> | undefined;
+
+/** The files of a folder of this project. */
+export function filesOf(folder: string): Repository {
+  const path = `${rootPath}${folder}`;
+  return Object.fromEntries(
+    filesIn(path).map((name) => [name, Deno.readFileSync(`${path}/${name}`)]),
+  );
+}
 
 /** The digest by which a repository names a file. */
 export function digestOf(path: string, bytes: Uint8Array): string {
@@ -56,11 +68,14 @@ export async function withHub(
     });
   const find = (path: string) => fileOf(repositories, path);
   const files = serve("files", (request) => part(request, find(new URL(request.url).pathname)!));
-  const hub = serve("hub", (request) => hubAnswer(repositories, request, `http://127.0.0.1:${files.addr.port}`));
+  const hub = serve(
+    "hub",
+    (request) => hubAnswer(repositories, request, `http://127.0.0.1:${files.addr.port}`),
+  );
   const endpoint = `http://127.0.0.1:${hub.addr.port}`;
   const settings = { HF_ENDPOINT: endpoint, HF_HOME: home, HF_TOKEN: "secret", HF_HUB_OFFLINE: "" };
   try {
-    await withVariables(settings, () => use({ endpoint, cache: `${home}/hub`, got }));
+    await withVariables(settings, () => use({ endpoint, home, cache: `${home}/hub`, got }));
   } finally {
     await Promise.all([hub.shutdown(), files.shutdown()]);
     await Deno.remove(home, { recursive: true });
@@ -70,7 +85,7 @@ export async function withHub(
 /** Runs something with variables of the environment; empty ones are as good as none. */
 export async function withVariables(
   variables: Readonly<Record<string, string>>,
-  use: () => Promise<void>,
+  use: () => void | Promise<void>,
 ): Promise<void> {
   const names = Object.keys(variables), before = names.map((name) => Deno.env.get(name));
   for (const name of names) Deno.env.set(name, variables[name]);

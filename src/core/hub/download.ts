@@ -102,10 +102,9 @@ async function placeOf(response: Response, { bytes }: HubFile, start: number): P
   if (isRest) return start;
   if (response.status === 200 && (length === null || Number(length) === bytes)) return 0;
   await response.body?.cancel();
-  const found = response.status === 206 ? `the range ${quote(range)}` : `${quote(length)} bytes`;
-  throw new Error(
-    `the server must send a file of ${bytes} bytes from byte ${start} or 0, sent ${found}`,
-  );
+  const found = response.status === 206 ? `the range ${quote(range)}` : `${length} bytes`;
+  const wanted = `the ${bytes} bytes of the file${start > 0 ? `, or those from ${start}` : ""}`;
+  throw new Error(`the server must send ${wanted}, sent ${found}`);
 }
 
 /** The pieces of an answer; then the reason, if the connection breaks. */
