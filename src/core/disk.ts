@@ -80,6 +80,11 @@ export async function writeSome(file: NewFile, bytes: Uint8Array): Promise<numbe
   throw new Error("the disk accepts no more bytes");
 }
 
+/** Writes all of the bytes. */
+export async function writeAll(file: NewFile, bytes: Uint8Array): Promise<void> {
+  for (let rest = bytes; rest.length > 0;) rest = rest.subarray(await writeSome(file, rest));
+}
+
 async function uninterrupted<T>(call: () => Promise<T>): Promise<T> {
   for (;;) {
     try {

@@ -39,7 +39,7 @@ Deno.test("the task and the shebang grant the same, and neither grants all", () 
 });
 
 Deno.test("the guide starts the program from another folder without -A", () => {
-  const [, flags] = /`npx -y deno run (.*) PATH\/cli\.ts …`/.exec(
+  const [, flags] = /^ {4}npx -y deno run (.*) PATH\/cli\.ts …$/m.exec(
     sourceText("docs/command_line.md"),
   )!;
   const granted = flagsOf("lowrank");

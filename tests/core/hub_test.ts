@@ -67,7 +67,7 @@ function broken(request: Request, length: number): Response {
   return new Response(body, { status, headers });
 }
 
-Deno.test("a file of the hub is read as one on the disk, and lies where Hugging Face's tools look", () =>
+Deno.test("a file of the hub is read as one on the disk, and is where Hugging Face's tools look", () =>
   withOne(async (hub) => {
     assertEquals(await readBytes(model), weights);
     assertEquals(await readText("hf:owner/name/checkpoint-5/notes.txt"), "five");

@@ -100,7 +100,8 @@ export async function withVariables(
 }
 
 function fileOf(repositories: Readonly<Record<string, Repository>>, pathname: string) {
-  const [, name, path] = /^\/([^/]+\/[^/]+)\/resolve\/[0-9a-f]+\/(.+)$/.exec(pathname) ?? [];
+  const [, name, path] = /^\/([^/]+\/[^/]+)\/resolve\/(?:main|[0-9a-f]+)\/(.+)$/.exec(pathname) ??
+    [];
   return repositories[name]?.[decodeURIComponent(path)];
 }
 
@@ -115,7 +116,11 @@ function hubAnswer(
   if (!name) {
     const found = fileOf(repositories, pathname);
     if (!found) return refused(404, "EntryNotFound");
-    return isLarge(pathname) ? Response.redirect(files + pathname, 302) : part(request, found);
+    const etag = `"${digestOf(pathname, found)}"`, large = isLarge(pathname);
+    const size = String(found.length), linked = { "x-linked-etag": etag, "x-linked-size": size };
+    const headers = { etag, "x-repo-commit": commit, ...(large ? linked : {}) };
+    if (!large) return part(request, found, headers);
+    return new Response(null, { status: 302, headers: { ...headers, location: files + pathname } });
   }
   if (!Object.hasOwn(repositories, name)) return refused(401, "RepoNotFound");
   if (kind === "revision") {
@@ -143,12 +148,16 @@ export function refused(status: number, code: string): Response {
 }
 
 /** A file, or the part that is asked for. */
-export function part(request: Request, file: Uint8Array<ArrayBuffer>): Response {
-  const [, from] = /^bytes=(\d+)-$/.exec(request.headers.get("range") ?? "") ?? [];
-  if (from === undefined) return new Response(file);
+export function part(
+  { headers }: Request,
+  file: Uint8Array<ArrayBuffer>,
+  also: Readonly<Record<string, string>> = {},
+): Response {
+  const [, from] = /^bytes=(\d+)-$/.exec(headers.get("range") ?? "") ?? [];
+  if (from === undefined) return new Response(file, { headers: also });
   const range = `bytes ${from}-${file.length - 1}/${file.length}`;
   return new Response(file.slice(Number(from)), {
     status: 206,
-    headers: { "content-range": range },
+    headers: { "content-range": range, ...also },
   });
 }

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { disk } from "../disk.ts";
+import { disk, writeAll } from "../disk.ts";
 import { folderReason, writeReason } from "../file_errors.ts";
 import type { HubFile } from "./listing.ts";
 
@@ -100,11 +100,19 @@ export class RepositoryCache {
 
   async #setCommit(revision: string, commit: string): Promise<void> {
     if (await this.commitOf(revision) === commit) return;
-    const path = this.#ref(revision), temporary = `${path}.${crypto.randomUUID()}.tmp`;
+    // Other programs take any file in `refs` for a branch, and look at nothing else in `blobs`.
+    const path = this.#ref(revision),
+      temporary = `${this.#folder}/blobs/${crypto.randomUUID()}.tmp`;
     await disk.makeFolder(path.slice(0, path.lastIndexOf("/")));
-    using file = await disk.create(temporary);
-    await file.write(new TextEncoder().encode(commit));
-    await disk.rename(temporary, path);
+    try {
+      using file = await disk.create(temporary);
+      await writeAll(file, new TextEncoder().encode(commit));
+      await file.sync();
+      await disk.rename(temporary, path);
+    } catch (error) {
+      await disk.remove(temporary).catch(() => {});
+      throw error;
+    }
   }
 
   #ref(revision: string): string {

@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { connectionReason } from "../connection.ts";
-import { disk, type NewFile, writeSome } from "../disk.ts";
+import { disk, type NewFile, writeAll } from "../disk.ts";
 import { writeReason } from "../file_errors.ts";
 import { mostResumptions } from "../limits.ts";
 import { quote } from "../quote.ts";
@@ -80,7 +80,7 @@ async function receive(what: Download, partial: string): Promise<string | undefi
       throw new Error(`the server must send ${file.bytes} bytes, sent more`);
     }
     silence.end();
-    await write(open, piece, partial);
+    await writeAll(open, piece).catch((error) => cannotWrite(partial, error));
     listener?.({ repository: what.name.repository, file, bytes });
   }
   return await synced(open, partial, bytes < file.bytes ? "it ended the connection" : undefined);
@@ -122,7 +122,7 @@ async function* piecesOf({ body }: Response): AsyncGenerator<Uint8Array | string
   }
 }
 
-/** Aborts when nothing has ended it for a while. */
+/** Aborts a request when nothing has been heard for a while, or when its answer is of no use any more. */
 class Silence implements Disposable {
   readonly #controller = new AbortController();
   readonly #ms: number;
@@ -145,21 +145,15 @@ class Silence implements Disposable {
     this.#timer = this.#start();
   }
 
-  /** Stops waiting. */
+  /** Aborts what is left of the request. */
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
+    this.#controller.abort();
   }
 
   #start(): ReturnType<typeof setTimeout> {
     const reason = new DOMException(`nothing came for ${this.#ms / 1000} s`, "TimeoutError");
     return setTimeout(() => this.#controller.abort(reason), this.#ms);
-  }
-}
-
-async function write(file: NewFile, piece: Uint8Array, path: string): Promise<void> {
-  for (let rest = piece; rest.length > 0;) {
-    const count = await writeSome(file, rest).catch((error) => cannotWrite(path, error));
-    rest = rest.subarray(count);
   }
 }
 

@@ -3,7 +3,7 @@
 import { mostRepositoryFiles } from "../limits.ts";
 import { quote } from "../quote.ts";
 import { type HubName, isInside } from "./name.ts";
-import { bodyOf, HubUnreachable, request } from "./request.ts";
+import { bodyOf, request } from "./request.ts";
 import type { HubSettings } from "./settings.ts";
 
 /** A file of a repository. */
