@@ -1,6 +1,5 @@
 /** Downloads of single files of the Hugging Face hub: resumed, and checked before anything reads them. @module */
 
-import { createHash } from "node:crypto";
 import { connectionReason } from "../connection.ts";
 import { disk, type NewFile, writeAll } from "../disk.ts";
 import { writeReason } from "../file_errors.ts";
@@ -173,6 +172,7 @@ async function sizeOf(path: string): Promise<number | undefined> {
 
 /** Removes the file and throws unless it has its digest. */
 async function assertDigest({ bytes, digest, algorithm }: HubFile, path: string): Promise<void> {
+  const { createHash } = await import("node:crypto"); // Web Crypto takes whole files only.
   const hash = createHash(algorithm === "sha256" ? "sha256" : "sha1");
   // Git names a file by the digest of this line and the content.
   if (algorithm === "git-sha1") hash.update(`blob ${bytes}\0`);
