@@ -2,8 +2,9 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { injectLora, loadAdapter, loadModel, openDevice } from "../../mod.ts";
+import { deadline } from "../support/deadline.ts";
 import { withFolder } from "../support/folders.ts";
-import { commit, filesOf, type HubServer, withHub } from "../support/hub_server.ts";
+import { commit, digestOf, filesOf, type HubServer, withHub } from "../support/hub_server.ts";
 import { assertFails, lowrank, lowrankJson, outcomeOf, spawnLowrank } from "./lowrank.ts";
 
 const folder = "models/tiny-gpt2", adapterFolder = "models/rank-study/qv-r8-seed1";
@@ -43,6 +44,31 @@ Deno.test("pull shows progress on standard error, and none if it is to be quiet"
     assertStringIncludes(stderr, "adapter_model.safetensors 100% ");
     assertEquals((await lowrank("pull", model, "--quiet")).stderr, "");
   }));
+
+Deno.test("a pull that is killed is taken up where it stopped", () => {
+  const name = "adapter_model.safetensors", files = filesOf(adapterFolder), bytes = files[name];
+  const half = bytes.slice(0, bytes.length / 2), headers = { "content-length": `${bytes.length}` };
+  let count = 0;
+  const answer = (_: Request, where: "hub" | "files") =>
+    where === "files" && ++count === 1
+      ? new Response(new ReadableStream({ start: (body) => body.enqueue(half) }), { headers })
+      : undefined;
+  return withHub({ "me/adapter": files }, async ({ cache, got }) => {
+    const child = spawnLowrank("pull", adapter, "--quiet");
+    const blob = `${cache}/models--me--adapter/blobs/${digestOf(name, bytes)}.incomplete`;
+    const isHalf = async () => (await Deno.stat(blob).catch(() => undefined))?.size === half.length;
+    await deadline(until(isHalf), 20_000, "half of the file");
+    child.kill("SIGKILL");
+    await child.output();
+    const { code } = await outcomeOf(spawnLowrank("pull", adapter, "--quiet"));
+    assertEquals([code, got.at(-1)!.range], [0, `bytes=${half.length}-`]);
+  }, answer);
+});
+
+/** Waits until something is so. */
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  while (!await isSo()) await new Promise((resolve) => setTimeout(resolve, 20));
+}
 
 Deno.test("a model in shards is pulled by its index", () => {
   const index = { weight_map: { a: "part-1.safetensors", b: "part-2.safetensors" } };
