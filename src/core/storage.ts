@@ -156,6 +156,7 @@ export function isOnDisk(file: FileSource): file is string | URL {
 /** Throws where files cannot be written. */
 export function assertWritable(path: string): void {
   if (inBrowser) throw new Error(`cannot write ${path}: a page in a browser has no disk`);
+  if (isHubName(path)) throw new Error(`cannot write ${path}: what is on the hub can only be read`);
 }
 
 /** A file in memory, or fetched into it. */

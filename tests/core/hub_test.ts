@@ -7,7 +7,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import { listFolder, readBytes, readText } from "../../src/core/files.ts";
+import { listFolder, makeFolder, readBytes, readText } from "../../src/core/files.ts";
 import { download, watchPulls } from "../../src/core/hub/download.ts";
 import { parseHubName } from "../../src/core/hub/name.ts";
 import { redirected } from "../../src/core/hub/request.ts";
@@ -35,6 +35,7 @@ const repository: Repository = {
   "config.json": text("{}"),
   "model.safetensors": weights,
   "checkpoint-5/notes.txt": text("five"),
+  "empty.txt": text(""),
 };
 
 const model = "hf:owner/name/model.safetensors", blob = digestOf("model.safetensors", weights);
@@ -71,6 +72,7 @@ Deno.test("a file of the hub is read as one on the disk, and is where Hugging Fa
   withOne(async (hub) => {
     assertEquals(await readBytes(model), weights);
     assertEquals(await readText("hf:owner/name/checkpoint-5/notes.txt"), "five");
+    assertEquals(await readText("hf:owner/name/empty.txt"), "");
     const folder = `${hub.cache}/models--owner--name`, snapshot = `${folder}/snapshots/${commit}`;
     assertEquals(await Deno.readTextFile(`${folder}/refs/main`), commit);
     assertEquals(await Deno.readLink(`${snapshot}/model.safetensors`), `../../blobs/${blob}`);
@@ -282,6 +284,22 @@ Deno.test("what the hub refuses is said in one sentence, with what to do", async
     });
   }, answer);
 });
+
+Deno.test("nothing is written to the hub", async () => {
+  await assertRejects(
+    () => makeFolder("hf:owner/name/out"),
+    Error,
+    "cannot write hf:owner/name/out: what is on the hub can only be read",
+  );
+});
+
+Deno.test("a token that cannot be sent is not shown", () =>
+  withOne(() =>
+    withVariables(
+      { HF_TOKEN: "secret\u{1f600}" },
+      () => assertRefused(model, "HF_TOKEN must be plain ASCII"),
+    )
+  ));
 
 Deno.test("a redirect of the hub that leads nowhere or in a circle ends", async () => {
   const to = (place: string): Answer => (request, where) =>

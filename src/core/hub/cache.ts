@@ -101,8 +101,8 @@ export class RepositoryCache {
   async #setCommit(revision: string, commit: string): Promise<void> {
     if (await this.commitOf(revision) === commit) return;
     // Other programs take any file in `refs` for a branch, and look at nothing else in `blobs`.
-    const path = this.#ref(revision),
-      temporary = `${this.#folder}/blobs/${crypto.randomUUID()}.tmp`;
+    const path = this.#ref(revision);
+    const temporary = `${this.#folder}/blobs/${crypto.randomUUID()}.tmp`;
     await disk.makeFolder(path.slice(0, path.lastIndexOf("/")));
     try {
       using file = await disk.create(temporary);

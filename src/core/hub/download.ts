@@ -66,9 +66,9 @@ export async function download(what: Download): Promise<void> {
 
 /** Appends what a server sends; gives the reason if the connection broke. */
 async function receive(what: Download, partial: string): Promise<string | undefined> {
-  const { file } = what, start = await sizeOf(partial) ?? 0;
+  const { file } = what, size = await sizeOf(partial) ?? 0, start = size < file.bytes ? size : 0;
   using silence = new Silence(what.settings.silenceMs);
-  const response = await requestFrom(start < file.bytes ? start : 0, what, silence.signal);
+  const response = await requestFrom(start, what, silence.signal);
   const kept = await placeOf(response, file, start);
   using open = await disk.extend(partial, kept).catch((error) => cannotWrite(partial, error));
   let bytes = kept;
@@ -95,8 +95,8 @@ async function requestFrom(start: number, what: Download, signal: AbortSignal): 
 
 /** How many bytes before those of an answer are right; it must be about a file of the listed size. */
 async function placeOf(response: Response, { bytes }: HubFile, start: number): Promise<number> {
-  const range = response.headers.get("content-range"),
-    length = response.headers.get("content-length");
+  const range = response.headers.get("content-range");
+  const length = response.headers.get("content-length");
   const isRest = response.status === 206 && range === `bytes ${start}-${bytes - 1}/${bytes}`;
   if (isRest) return start;
   if (response.status === 200 && (length === null || Number(length) === bytes)) return 0;

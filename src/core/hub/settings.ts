@@ -22,7 +22,7 @@ export interface HubSettings {
  * Reads `HF_ENDPOINT`, `HF_TOKEN`, `HF_HUB_OFFLINE`, and for the cache `HF_HUB_CACHE`, `HF_HOME` or
  * `XDG_CACHE_HOME`, in this order, as `huggingface_hub` does.
  *
- * @throws {RangeError} when the endpoint is not an address.
+ * @throws {RangeError} when the endpoint is not an address, or the token cannot be sent.
  * @throws {Error} when there is no place for the cache.
  */
 export function hubSettings(): HubSettings {
@@ -32,9 +32,13 @@ export function hubSettings(): HubSettings {
       `HF_ENDPOINT must begin with https:// or http://, found ${oneLine(endpoint)}`,
     );
   }
+  const token = variable("HF_TOKEN");
+  if (token && !/^[!-~]+$/.test(token)) {
+    throw new RangeError("HF_TOKEN must be plain ASCII without spaces, found other characters");
+  }
   return {
     endpoint,
-    token: variable("HF_TOKEN"),
+    token,
     cache: cacheFolder(),
     isOffline: /^(1|on|yes|true)$/i.test(variable("HF_HUB_OFFLINE") ?? ""),
     silenceMs: mostAnswerMs,
