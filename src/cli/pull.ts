@@ -11,8 +11,9 @@ const help = `
 Only what can be used is downloaded: the configuration, the tokenizer, and the
 weights in safetensors files. It goes to the cache of Hugging Face's own tools,
 so that what one of them has downloaded is there for the others. A download
-that was interrupted is taken up where it stopped. A file is used only if its
-size and its digest are as the hub lists them.
+that was interrupted is taken up where it stopped, and used only if its size and
+its digest are as the hub lists them; of what is there already, the size is
+compared.
 
 A revision is a branch, a tag or a commit. Commands that take a folder take the
 same name: they download what they need, so that pull can be left out.
