@@ -13,7 +13,8 @@ export async function openWeights(folder: Folder, options: ReadOptions): Promise
   const name = "adapter_model.safetensors";
   if (!await hasFile(folder, name) && await hasFile(folder, "adapter_model.bin")) {
     throw new AdapterFileError(
-      "weights must be in adapter_model.safetensors, found adapter_model.bin (a pickle can run code)",
+      "weights must be in adapter_model.safetensors, found adapter_model.bin (a pickle can run code); " +
+        "save_pretrained of PEFT writes them so",
     );
   }
   return await openSafetensorsFile(fileIn(folder, name), options);

@@ -11,6 +11,7 @@ import {
   fileName,
   type FileSource,
   type Folder,
+  folderName,
   hasFile,
   kindOf,
   splitPath,
@@ -31,6 +32,7 @@ import {
  * memory, that holds `model.safetensors` or `model.safetensors.index.json`. Only the headers are read.
  *
  * @throws {SyntaxError} when a header or the index says what the files do not hold.
+ * @throws {RangeError} when a folder holds `pytorch_model.bin` instead.
  * @throws {Error} when a file cannot be read.
  *
  * @example
@@ -94,8 +96,23 @@ async function findModel(path: Folder): Promise<[Folder, FileSource]> {
     return [splitPath(path).folder, path];
   }
   const single = "model.safetensors", index = `${single}.index.json`;
-  const isSharded = !await hasFile(path, single) && await hasFile(path, index);
-  return [path, fileIn(path, isSharded ? index : single)];
+  if (await hasFile(path, single)) return [path, fileIn(path, single)];
+  if (await hasFile(path, index)) return [path, fileIn(path, index)];
+  await assertNoPickle(path);
+  return [path, fileIn(path, single)];
+}
+
+/** Throws where there are weights that only Python can read. */
+async function assertNoPickle(folder: Folder): Promise<void> {
+  for (const name of ["pytorch_model.bin", "pytorch_model.bin.index.json"]) {
+    if (!await hasFile(folder, name)) continue;
+    throw new RangeError(
+      `cannot read the model in ${
+        folderName(folder)
+      }: weights must be in model.safetensors, found ` +
+        `${name} (a pickle can run code); save_pretrained of transformers writes them so`,
+    );
+  }
 }
 
 async function openShards(
