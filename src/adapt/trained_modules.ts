@@ -16,7 +16,7 @@ export class TrainedModules implements Disposable {
   readonly #arena: Arena;
 
   /**
-   * Copies the parameters of the modules with these names or name endings.
+   * Copies the parameters of the modules with these names or name endings; a name may be a parameter's.
    *
    * @throws {RangeError} when a name is that of no module with parameters, or another adapter trains one.
    */
@@ -64,12 +64,12 @@ export class TrainedModules implements Disposable {
   }
 }
 
-function parametersOf(model: Model, modules: readonly string[]): Parameter[] {
+function parametersOf(model: Model, names: readonly string[]): Parameter[] {
   const all = [...model.parameters.values()];
-  const missing = modules.filter((name) => !all.some((one) => isNamed(moduleOf(one.name), name)));
-  if (missing.length === 0) {
-    return all.filter((one) => modules.some((name) => isNamed(moduleOf(one.name), name)));
-  }
+  const isOf = ({ name }: Parameter, wanted: string) =>
+    isNamed(moduleOf(name), wanted) || isNamed(name, wanted);
+  const missing = names.filter((name) => !all.some((one) => isOf(one, name)));
+  if (missing.length === 0) return all.filter((one) => names.some((name) => isOf(one, name)));
   const known = listNames([...new Set(all.map(({ name }) => moduleOf(name)))]);
   throw new RangeError(
     `modulesToSave must name modules of the model (${known}), found ${listNames(missing)}`,

@@ -5,6 +5,7 @@ import { assertScaling } from "../../core/low_rank_update.ts";
 import { assertOptions, type OptionNames } from "../../core/options.ts";
 import { quote } from "../../core/quote.ts";
 import { Random } from "../../core/random.ts";
+import type { BiasMode } from "../../formats/peft_extras.ts";
 import { type PatternValue, patternValues } from "../../formats/peft_patterns.ts";
 import type { Model } from "../../models/model.ts";
 import { assertFree, type JoinOptions } from "../attach.ts";
@@ -12,6 +13,7 @@ import { selectSites, type Site, type SiteSelection } from "../sites.ts";
 import { TrainedModules } from "../trained_modules.ts";
 import { LoraAdapter } from "./adapter.ts";
 import type { LoraPlan } from "./plan.ts";
+import type { TrainedParts } from "./trained_parts.ts";
 
 /** How to adapt a model; where neither `sites` nor `targetModules` say, queries and values, as in the paper. */
 export interface LoraOptions extends SiteSelection, JoinOptions {
@@ -36,6 +38,12 @@ export interface LoraOptions extends SiteSelection, JoinOptions {
    * as PEFT does: `["score"]`, the head of a classifier. Default: none.
    */
   readonly modulesToSave?: readonly string[];
+  /** Train DoRA: a magnitude for each row beside the low-rank direction, on whole layers. Default false. */
+  readonly dora?: boolean;
+  /** Give every B a bias, multiplied by the scaling as B A is; on whole layers. Default false. */
+  readonly loraBias?: boolean;
+  /** Train biases of the base model: of all modules, or (`lora_only`) of the adapted layers. Default `none`. */
+  readonly bias?: BiasMode;
   /** Seed of A's initial values: each site has a stream of its own, whatever else is adapted. Default 0. */
   readonly seed?: number;
 }
@@ -51,6 +59,9 @@ const optionNames: OptionNames<LoraOptions> = {
   rankPattern: true,
   alphaPattern: true,
   modulesToSave: true,
+  dora: true,
+  loraBias: true,
+  bias: true,
   onTop: true,
 };
 
@@ -96,7 +107,7 @@ export function injectLora(model: Model, options: LoraOptions): LoraAdapter {
   const plans = selectSites(model, selection).map((site) =>
     planSite(site, options, values, random)
   );
-  return new LoraAdapter(model, plans, new TrainedModules(model, options.modulesToSave ?? []));
+  return new LoraAdapter(model, plans, trainedParts(model, plans, options));
 }
 
 /** What the patterns say about a site. */
@@ -120,7 +131,42 @@ function planSite(
   const scaling = alpha / (options.rankStabilized ? Math.sqrt(rank) : rank);
   assertScaling(scaling, site.name);
   const A = random.split(site.index).uniformWithin(1 / Math.sqrt(width), rank * width);
-  return { site, rank, alpha, scaling, dropout: options.dropout ?? 0, A };
+  const vectors = vectorsOf(site, options);
+  return { site, rank, alpha, scaling, dropout: options.dropout ?? 0, A, ...vectors };
+}
+
+/** The vector of a site beside A and B; PEFT has one for all rows of a weight, or none. */
+function vectorsOf(
+  { name, rows, linear }: Site,
+  { dora, loraBias }: LoraOptions,
+): Pick<LoraPlan, "bias" | "magnitude"> {
+  if (!dora && !loraBias) return {};
+  const option = dora ? "dora" : "loraBias";
+  if (dora && loraBias) {
+    throw new TypeError("dora needs loraBias to be false, as in PEFT, found true");
+  }
+  if (rows.count !== linear.weight.shape[0]) {
+    throw new RangeError(`${option} needs whole layers, by targetModules, found the site ${name}`);
+  }
+  return dora ? { magnitude: "norms" } : { bias: new Float32Array(rows.count) };
+}
+
+/** The modules and biases that are trained beside the sites. */
+function trainedParts(
+  model: Model,
+  plans: readonly LoraPlan[],
+  { modulesToSave = [], bias: biasMode = "none" }: LoraOptions,
+): TrainedParts {
+  const modules = new TrainedModules(model, modulesToSave);
+  const inFull = new Set(modules.parameters.map(({ name }) => name));
+  const all = [...model.parameters.keys()].filter((name) => name.endsWith(".bias"));
+  const adapted = new Set(plans.map(({ site }) => site.linear.bias?.name));
+  const chosen = { none: [], all, lora_only: all.filter((name) => adapted.has(name)) }[biasMode];
+  if (!chosen) {
+    throw new RangeError(`bias must be "none", "all" or "lora_only", found ${quote(biasMode)}`);
+  }
+  const biases = new TrainedModules(model, chosen.filter((name) => !inFull.has(name)));
+  return { modules, biases, biasMode };
 }
 
 function checkRank({ name, rows }: Site, rank: number, width: number): void {

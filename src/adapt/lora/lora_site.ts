@@ -1,5 +1,6 @@
 /** LoRA on one site of one linear layer. @module */
 
+import { scaleAdd } from "../../../kernels/elementwise/kernel.ts";
 import { addColumns } from "../../autograd/ops/add_columns.ts";
 import { dropoutWithGradient } from "../../autograd/ops/dropout.ts";
 import { linear } from "../../autograd/ops/linear.ts";
@@ -25,7 +26,10 @@ export interface LoraSettings {
   readonly dropout: number;
 }
 
-/** h = W₀ x + scaling · B A x on some rows of a layer's weight (Hu et al. 2021, equation 3). */
+/**
+ * h = W₀ x + scaling · B A x on some rows of a layer's weight (Hu et al. 2021, equation 3); with a bias of B,
+ * scaling · (B A x + bias).
+ */
 export class LoraSite implements Adaptation, LowRankSite {
   /** The site's name: `transformer.h.0.attn.c_attn:q`, or the layer's path for all of its rows. */
   readonly name: string;
@@ -39,6 +43,8 @@ export class LoraSite implements Adaptation, LowRankSite {
   readonly A: Parameter;
   /** `(rows.count, rank)`. */
   readonly B: Parameter;
+  /** The bias of B, `(rows.count)`, if it has one. */
+  readonly bias?: Parameter;
   /** α. */
   readonly alpha: number;
   /** The factor of B A. */
@@ -46,14 +52,21 @@ export class LoraSite implements Adaptation, LowRankSite {
   /** Share of the inputs that dropout zeroes while training. */
   readonly dropout: number;
 
-  /** Joins A and B to a site. */
-  constructor(site: Omit<Site, "index">, A: Parameter, B: Parameter, settings: LoraSettings) {
+  /** Joins A, B and perhaps a bias to a site. */
+  constructor(
+    site: Omit<Site, "index">,
+    A: Parameter,
+    B: Parameter,
+    settings: LoraSettings,
+    bias?: Parameter,
+  ) {
     this.name = site.name;
     this.linear = site.linear;
     this.role = site.role;
     this.rows = site.rows;
     this.A = A;
     this.B = B;
+    this.bias = bias;
     this.alpha = settings.alpha;
     this.scaling = settings.scaling;
     this.dropout = settings.dropout;
@@ -69,27 +82,52 @@ export class LoraSite implements Adaptation, LowRankSite {
     return this.A.shape[0];
   }
 
-  /** A, then B. */
+  /** A, then B, then the bias of B if there is one. */
   get parameters(): readonly Parameter[] {
-    return [this.A, this.B];
+    return [this.A, this.B, ...this.bias ? [this.bias] : []];
   }
 
-  /** Itself: a dense layer fuses {@link LoraSite.forward} with its own product. */
-  get lowRank(): LowRankSite {
-    return this;
+  /** Itself, unless it has a bias: a dense layer fuses {@link LoraSite.forward} with its own product. */
+  get lowRank(): LowRankSite | undefined {
+    return this.bias ? undefined : this;
   }
 
   /** y[:, rows] + scaling · B A drop(x), on a weight of any kind. */
   forward(tape: Tape, x: Tensor, y: Tensor): Tensor {
     const dropped = dropoutWithGradient(tape, x, this.dropout);
-    const update = tape.pipe(
-      linear(tape, dropped, this.A),
-      (Ax) => scale(tape, Ax, this.scaling),
-      (Ax) => linear(tape, Ax, this.B),
-    );
+    const update = this.update(tape, dropped);
     const sum = addColumns(tape, y, update, this.rows.start);
     tape.release(update, ...(dropped === x ? [] : [dropped]));
     return sum;
+  }
+
+  /** scaling · (B A x + bias). */
+  protected update(tape: Tape, x: Tensor): Tensor {
+    const { A, B, bias, scaling } = this, Ax = linear(tape, x, A);
+    if (!bias) {
+      return tape.pipe(Ax, (Ax) => scale(tape, Ax, scaling), (Ax) => linear(tape, Ax, B));
+    }
+    return tape.pipe(Ax, (Ax) => linear(tape, Ax, B, bias), (BAx) => scale(tape, BAx, scaling));
+  }
+
+  /**
+   * The layer's own bias, which takes that of B when they are merged.
+   *
+   * @throws {RangeError} when the layer has none.
+   */
+  get ownBias(): Parameter {
+    if (this.linear.bias) return this.linear.bias;
+    throw new RangeError(
+      `merging a bias of B needs a layer with a bias, found none on ${this.name}`,
+    );
+  }
+
+  /** b[rows] += sign · scaling · bias, with b of the layer. */
+  mergeIntoBias(own: Tensor, sign: 1 | -1 = 1): void {
+    const { start, count } = this.rows, { device } = own;
+    const scalars = { size: count, xOffset: 0, yOffset: start, alpha: sign * this.scaling };
+    const tensors = { x: this.bias!.tensor, y: own };
+    device.launch(scaleAdd, tensors, { ...scalars, accumulate: 1 });
   }
 
   /** W[rows, :] += sign · scaling · B A. */
