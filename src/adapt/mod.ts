@@ -14,6 +14,7 @@ export { injectLora, type LoraOptions } from "./lora/inject.ts";
 export { injectUpdates } from "./lora/inject_updates.ts";
 export { loadAdapter, type LoadAdapterOptions } from "./lora/load.ts";
 export type { LoadRecord, MatchedModule } from "./lora/load_record.ts";
+export { injectPissa, type PissaOptions } from "./lora/pissa.ts";
 export type { TrainedParts } from "./lora/trained_parts.ts";
 export { DoraSite } from "./lora/dora_site.ts";
 export { type LoraSettings, LoraSite } from "./lora/lora_site.ts";

@@ -12,7 +12,7 @@ import { fileIn, hasFile } from "../core/storage.ts";
 import { adapterCard, CARD_MARK } from "./adapter_card.ts";
 import type { AdapterRecord, TrainedUpdate } from "./adapter_record.ts";
 import { sitesMetadata } from "./adapter_sites.ts";
-import { tensorPrefix } from "./adapter_weights.ts";
+import { ownKey, tensorPrefix } from "./adapter_weights.ts";
 import { configMetadata, mathematicsOf } from "./config_digest.ts";
 import { alphaOf } from "./exact_alpha.ts";
 import { assertNoOtherKind } from "./folder_kind.ts";
@@ -149,11 +149,7 @@ function* tensorsOf(
   }
   for (const [name, tensor] of saved) yield [tensorPrefix + name, tensor];
   const adapted = new Set(modules.map(({ module }) => module));
-  for (const [name, tensor] of biases) {
-    const module = moduleOf(name);
-    // PEFT wraps an adapted layer, and its own bias with it.
-    yield [tensorPrefix + (adapted.has(module) ? `${module}.base_layer.bias` : name), tensor];
-  }
+  for (const [name, tensor] of biases) yield [ownKey(name, adapted), tensor];
 }
 
 /** The configuration with sorted keys, as PEFT writes it. */

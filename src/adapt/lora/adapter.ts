@@ -15,13 +15,12 @@ import { assertFree, attach } from "../attach.ts";
 import { type SiteSpectrum, spectraOf } from "../spectra.ts";
 import { TrainedModules } from "../trained_modules.ts";
 import { type AdapterChange, changedPlans } from "./change.ts";
-import { DoraSite } from "./dora_site.ts";
 import type { LoadRecord } from "./load_record.ts";
 import type { LoraSite } from "./lora_site.ts";
 import type { LoraPlan } from "./plan.ts";
 import { recordOf } from "./record.ts";
-import { readSites } from "./read_sites.ts";
-import { entriesOf, makeSite } from "./tensors.ts";
+import { assertLowRank, readSites } from "./read_sites.ts";
+import { entriesOf, makeSite, makeStart } from "./tensors.ts";
 import { copyParts, type TrainedParts } from "./trained_parts.ts";
 
 /**
@@ -35,6 +34,8 @@ export class LoraAdapter implements Adapter {
   readonly model: Model;
   /** The adapted sites in the order of the forward pass. */
   readonly sites: readonly LoraSite[];
+  /** The values from which sites started, as frozen updates that take them out of the weights (PiSSA). */
+  readonly starts: readonly LoraSite[];
   /** The modules that it trains in full: a classifier's head, or none. */
   readonly modules: TrainedModules;
   /** The biases of the base model that it trains, or none. */
@@ -70,15 +71,21 @@ export class LoraAdapter implements Adapter {
     this.biasMode = biasMode;
     this.#arena = unfinished.use(new Arena(model.device, entriesOf(plans), "adapter", "LoRA"));
     this.sites = plans.map((plan) => makeSite(plan, this.#arena));
+    const started = plans.filter(({ isStart }) => isStart);
+    this.starts = started.map((plan) => makeStart(plan, this.#arena));
     this.#detach = this.#attach();
     unfinished.move();
   }
 
   /** A and B of every site, then the parameters of which it trains copies. */
   get parameters(): readonly Parameter[] {
-    const { sites, modules, biases } = this;
-    const own = sites.flatMap(({ parameters }) => parameters);
-    return [...own, ...modules.parameters, ...biases.parameters];
+    const own = this.sites.flatMap(({ parameters }) => parameters);
+    return [...own, ...this.modules.parameters, ...this.biases.parameters];
+  }
+
+  /** All that is added to weights: the sites, and what their start values take out. */
+  get terms(): readonly LoraSite[] {
+    return [...this.sites, ...this.starts];
   }
 
   /** Number of trained values, Σ rank · (in + rows), and those of modules that are trained in full. */
@@ -102,11 +109,8 @@ export class LoraAdapter implements Adapter {
    * @throws {RangeError} when a site has a magnitude (DoRA): what it changes is no product of B and A.
    */
   async read(): Promise<TrainedUpdate[]> {
-    const dora = this.sites.find((site) => site instanceof DoraSite);
-    if (dora) {
-      throw new RangeError(`reading updates needs scaling · B A, found DoRA on ${dora.name}`);
-    }
-    return await readSites(this.sites);
+    assertLowRank("reading updates", this.sites);
+    return await readSites(this.sites, this.starts);
   }
 
   /**
@@ -121,11 +125,10 @@ export class LoraAdapter implements Adapter {
       const names = listNames(this.sites.map(({ name }) => name));
       throw new RangeError(`deltaWeight needs a site of the adapter (${names}), found "${name}"`);
     }
-    if (site instanceof DoraSite) {
-      throw new RangeError(`deltaWeight needs a site of scaling · B A, found DoRA on ${name}`);
-    }
-    const [A, B] = await this.model.device.read(site.A.tensor, site.B.tensor);
-    return deltaWeight({ A, B, scaling: site.scaling });
+    assertLowRank("deltaWeight", [site]);
+    return deltaWeight(
+      (await readSites([site], this.starts.filter(({ name: of }) => of === name)))[0],
+    );
   }
 
   /**
@@ -193,22 +196,14 @@ export class LoraAdapter implements Adapter {
   }
 
   /**
-   * W' = W + Σ scaling · B A for every adapted weight, or m · V / ‖V‖ for DoRA; what is trained in full is
-   * replaced, and then a bias of B is added to the layer's own.
+   * What is trained in full is replaced; then W' = W + Σ scaling · B A for every adapted weight, or
+   * m · V / ‖V‖ for DoRA, and a bias of B is added to the layer's own.
    *
    * @throws {RangeError} when B has a bias and the layer has none.
    */
   weightChanges(): readonly WeightChange[] {
-    const { modules, biases } = this,
-      weights = this.sites.map((site): WeightChange => {
-        const { name, shape } = site.linear.weight;
-        return { name, shape, mergeInto: (copy) => site.mergeInto(copy) };
-      });
-    const ofB = this.sites.filter(({ bias }) => bias).map((site): WeightChange => {
-      const { name, shape } = site.ownBias;
-      return { name, shape, mergeInto: (copy) => site.mergeIntoBias(copy) };
-    });
-    return [...weights, ...modules.weightChanges(), ...biases.weightChanges(), ...ofB];
+    const replaced = [...this.modules.weightChanges(), ...this.biases.weightChanges()];
+    return [...replaced, ...this.terms.flatMap((site) => site.weightChanges())];
   }
 
   /**
@@ -237,9 +232,9 @@ export class LoraAdapter implements Adapter {
   }
 
   #attach(): () => void {
-    const { model, sites, modules, biases } = this;
+    const { model, modules, biases } = this;
     const giveBack = [modules.put(), biases.put()];
-    const layers = sites.map((site) => [site.linear, site] as const);
+    const layers = this.terms.map((site) => [site.linear, site] as const);
     const detach = attach(model, this, layers, [...modules.parameters, ...biases.parameters]);
     return () => {
       for (const give of giveBack) give();

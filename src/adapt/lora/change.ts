@@ -32,11 +32,12 @@ export function changedPlans(
   for (const name of only ?? []) assertNamed(sites, name);
   return sites.flatMap((site, i) => {
     if (only && !only.some((name) => isPart(site, name))) return [];
-    const { A, B } = site.rank > rank ? truncateUpdate(updates[i], rank) : updates[i];
+    const own = updates[i], isAbove = own.A.shape[0] > rank;
+    const { A, B } = isAbove ? truncateUpdate(own, rank) : own;
     const { name, linear, role, rows, dropout } = site, scaling = scale * site.scaling;
     assertScaling(scaling, name);
     const settings = { rank: A.shape[0], alpha: scaling * A.shape[0], scaling, dropout };
-    const factors = { A: A.data, B: B.data, bias: updates[i].bias?.data };
+    const factors = { A: A.data, B: B.data, bias: own.bias?.data };
     return [{ site: { name, linear, role, rows }, ...settings, ...factors }];
   });
 }

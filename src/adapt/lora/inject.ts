@@ -1,6 +1,7 @@
 /** Injecting new LoRA sites into a model. @module */
 
 import { assertDropout } from "../../autograd/ops/dropout.ts";
+import type { HostData } from "../../core/host_tensor.ts";
 import { assertScaling } from "../../core/low_rank_update.ts";
 import { assertOptions, type OptionNames } from "../../core/options.ts";
 import { quote } from "../../core/quote.ts";
@@ -44,11 +45,17 @@ export interface LoraOptions extends SiteSelection, JoinOptions {
   readonly loraBias?: boolean;
   /** Train biases of the base model: of all modules, or (`lora_only`) of the adapted layers. Default `none`. */
   readonly bias?: BiasMode;
+  /**
+   * How A begins: `kaiming`, U(−1/√in, 1/√in), Kaiming's uniform with a = √5 as in loralib and PEFT; or
+   * `gaussian`, as the paper's section 4.1 says, with PEFT's standard deviation 1/r. Default `kaiming`.
+   */
+  readonly init?: "kaiming" | "gaussian";
   /** Seed of A's initial values: each site has a stream of its own, whatever else is adapted. Default 0. */
   readonly seed?: number;
 }
 
-const optionNames: OptionNames<LoraOptions> = {
+/** The names of {@link LoraOptions}. */
+export const optionNames: OptionNames<LoraOptions> = {
   rank: true,
   alpha: true,
   sites: true,
@@ -62,6 +69,7 @@ const optionNames: OptionNames<LoraOptions> = {
   dora: true,
   loraBias: true,
   bias: true,
+  init: true,
   onTop: true,
 };
 
@@ -72,8 +80,7 @@ const adapterStream = 0x4c6f5241;
  * Freezes a model and gives each selected site of its linear layers a trainable low-rank update:
  * y[:, rows] += (α / r) · (x Aᵀ) Bᵀ with A `(r, in)` and B `(rows, r)`.
  *
- * A is drawn from U(−1/√in, 1/√in), Kaiming's uniform with a = √5 as in loralib and PEFT (the paper's
- * section 4.1 says a Gaussian), and B is zero: at step 0 the model computes what the base model
+ * A is random (see {@link LoraOptions.init}) and B is zero: at step 0 the model computes what the base model
  * computes, bit for bit. Cost: 4 · r · (in + rows) bytes per site.
  *
  * @throws {RangeError} when the model has an adapter and `onTop` is not set, a site does not exist, or a
@@ -93,8 +100,14 @@ const adapterStream = 0x4c6f5241;
  * ```
  */
 export function injectLora(model: Model, options: LoraOptions): LoraAdapter {
-  assertOptions("injectLora", options, optionNames);
-  assertFree(model, options, "injectLora");
+  const plans = planLora(model, "injectLora", options);
+  return new LoraAdapter(model, plans, trainedParts(model, plans, options));
+}
+
+/** What the sites of a new adapter will be. */
+export function planLora(model: Model, action: string, options: LoraOptions): LoraPlan[] {
+  assertOptions(action, options, optionNames);
+  assertFree(model, options, action);
   assertDropout("dropout", options.dropout ?? 0);
   const values: SiteValues = {
     rankOf: patternValues(options.rankPattern ?? {}, "rankPattern"),
@@ -104,10 +117,7 @@ export function injectLora(model: Model, options: LoraOptions): LoraAdapter {
   const { sites, targetModules } = options;
   const isSaid = sites !== undefined || targetModules !== undefined;
   const selection = isSaid ? { sites, targetModules } : { sites: ["q", "v"] };
-  const plans = selectSites(model, selection).map((site) =>
-    planSite(site, options, values, random)
-  );
-  return new LoraAdapter(model, plans, trainedParts(model, plans, options));
+  return selectSites(model, selection).map((site) => planSite(site, options, values, random));
 }
 
 /** What the patterns say about a site. */
@@ -130,9 +140,22 @@ function planSite(
   checkAlpha(alpha, site.name);
   const scaling = alpha / (options.rankStabilized ? Math.sqrt(rank) : rank);
   assertScaling(scaling, site.name);
-  const A = random.split(site.index).uniformWithin(1 / Math.sqrt(width), rank * width);
+  const A = initialA(random.split(site.index), options.init, rank, width);
   const vectors = vectorsOf(site, options);
   return { site, rank, alpha, scaling, dropout: options.dropout ?? 0, A, ...vectors };
+}
+
+function initialA(
+  random: Random,
+  init: LoraOptions["init"] = "kaiming",
+  rank: number,
+  width: number,
+): HostData {
+  if (init === "kaiming") return random.uniformWithin(1 / Math.sqrt(width), rank * width);
+  if (init === "gaussian") {
+    return Float32Array.from({ length: rank * width }, () => random.normal() / rank);
+  }
+  throw new RangeError(`init must be "kaiming" or "gaussian", found ${quote(init)}`);
 }
 
 /** The vector of a site beside A and B; PEFT has one for all rows of a weight, or none. */
@@ -152,7 +175,7 @@ function vectorsOf(
 }
 
 /** The modules and biases that are trained beside the sites. */
-function trainedParts(
+export function trainedParts(
   model: Model,
   plans: readonly LoraPlan[],
   { modulesToSave = [], bias: biasMode = "none" }: LoraOptions,

@@ -14,6 +14,7 @@ import type { SiteRole } from "../../core/site.ts";
 import type { Tensor } from "../../device/device.ts";
 import type { Adaptation } from "../../nn/adaptation.ts";
 import type { Linear } from "../../nn/linear.ts";
+import type { WeightChange } from "../adapter.ts";
 import type { Site } from "../sites.ts";
 
 /** The numbers of a site's update besides A and B. */
@@ -111,23 +112,25 @@ export class LoraSite implements Adaptation, LowRankSite {
   }
 
   /**
-   * The layer's own bias, which takes that of B when they are merged.
+   * What merging does to the layer's weight and, if B has a bias, to the layer's bias.
    *
-   * @throws {RangeError} when the layer has none.
+   * @throws {RangeError} when B has a bias and the layer has none.
    */
-  get ownBias(): Parameter {
-    if (this.linear.bias) return this.linear.bias;
+  weightChanges(): WeightChange[] {
+    const { linear: { weight, bias: own } } = this;
+    const change = { ...named(weight), mergeInto: (copy: Tensor) => this.mergeInto(copy) };
+    if (!this.bias) return [change];
+    if (own) return [change, { ...named(own), mergeInto: (copy) => this.#mergeIntoBias(copy) }];
     throw new RangeError(
       `merging a bias of B needs a layer with a bias, found none on ${this.name}`,
     );
   }
 
-  /** b[rows] += sign · scaling · bias, with b of the layer. */
-  mergeIntoBias(own: Tensor, sign: 1 | -1 = 1): void {
-    const { start, count } = this.rows, { device } = own;
-    const scalars = { size: count, xOffset: 0, yOffset: start, alpha: sign * this.scaling };
-    const tensors = { x: this.bias!.tensor, y: own };
-    device.launch(scaleAdd, tensors, { ...scalars, accumulate: 1 });
+  /** b[rows] += scaling · bias, with b of the layer. */
+  #mergeIntoBias(own: Tensor): void {
+    const { start, count } = this.rows, tensors = { x: this.bias!.tensor, y: own };
+    const scalars = { size: count, xOffset: 0, yOffset: start, alpha: this.scaling };
+    own.device.launch(scaleAdd, tensors, { ...scalars, accumulate: 1 });
   }
 
   /** W[rows, :] += sign · scaling · B A. */
@@ -139,3 +142,5 @@ export class LoraSite implements Adaptation, LowRankSite {
     multiply(matrix(B.tensor), matrix(A.tensor), target, options);
   }
 }
+
+const named = ({ name, shape }: Pick<WeightChange, "name" | "shape">) => ({ name, shape });

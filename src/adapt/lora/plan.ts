@@ -18,4 +18,6 @@ export interface LoraPlan extends LoraSettings {
   readonly bias?: HostData;
   /** DoRA's magnitude, `(rows.count)`, or "norms" for those of the weight's rows; without it, no DoRA. */
   readonly magnitude?: HostData | "norms";
+  /** True if the weights are those at A and B: kept, frozen and subtracted (PiSSA). Default false. */
+  readonly isStart?: boolean;
 }

@@ -15,12 +15,14 @@ import type { TrainedParts } from "./trained_parts.ts";
 interface Recorded extends Required<TrainedParts> {
   readonly model: Model;
   readonly sites: readonly LoraSite[];
+  readonly starts: readonly LoraSite[];
   readonly promptFormat?: PromptFormat;
 }
 
 /** Reads all that an adapter trains, and what else its file says. */
 export async function recordOf(adapter: Recorded): Promise<AdapterRecord> {
-  const { sites, model, promptFormat, biasMode } = adapter, updates = await readSites(sites);
+  const { sites, starts, model, promptFormat, biasMode } = adapter;
+  const updates = await readSites(sites, starts);
   const saved = await adapter.modules.read(), biases = await adapter.biases.read();
   const transposed = model.architecture?.tensors.filter((tensor) => tensor.storedTransposed);
   const names = new Set(transposed?.map(({ name }) => name));

@@ -6,8 +6,10 @@ import { DoraSite, writeRowNorms } from "./dora_site.ts";
 import { LoraSite } from "./lora_site.ts";
 import type { LoraPlan } from "./plan.ts";
 
-/** What a site has, by the ends of PEFT's keys. */
-type Part = "lora_A.weight" | "lora_B.weight" | "lora_B.bias" | "lora_magnitude_vector";
+/** What a site has, by the ends of PEFT's keys, which has none for start values. */
+type Part =
+  | ("lora_A.weight" | "lora_B.weight" | "lora_B.bias" | "lora_magnitude_vector")
+  | ("start_A.weight" | "start_B.weight");
 
 /** A tensor's name in PEFT's form; saving joins the sites of one weight under the module's name. */
 const nameOf = ({ site }: LoraPlan, part: Part): string => `base_model.model.${site.name}.${part}`;
@@ -17,11 +19,16 @@ export function entriesOf(plans: readonly LoraPlan[]): ArenaEntry[] {
   const vector = ({ site }: LoraPlan) => [site.rows.count];
   const entries = (part: Part, some: readonly LoraPlan[], shape: (plan: LoraPlan) => number[]) =>
     some.map((plan) => ({ name: nameOf(plan, part), shape: shape(plan) }));
+  const shapeA = ({ rank, site }: LoraPlan) => [rank, site.linear.weight.shape[1]];
+  const shapeB = ({ rank, site }: LoraPlan) => [site.rows.count, rank];
+  const started = plans.filter(({ isStart }) => isStart);
   return [
-    ...entries("lora_A.weight", plans, ({ rank, site }) => [rank, site.linear.weight.shape[1]]),
-    ...entries("lora_B.weight", plans, ({ rank, site }) => [site.rows.count, rank]),
+    ...entries("lora_A.weight", plans, shapeA),
+    ...entries("lora_B.weight", plans, shapeB),
     ...entries("lora_B.bias", plans.filter(({ bias }) => bias), vector),
     ...entries("lora_magnitude_vector", plans.filter(({ magnitude }) => magnitude), vector),
+    ...entries("start_A.weight", started, shapeA),
+    ...entries("start_B.weight", started, shapeB),
   ];
 }
 
@@ -41,4 +48,22 @@ export function makeSite(plan: LoraPlan, arena: Arena): LoraSite {
   const bias = plan.bias && parameter("lora_B.bias");
   if (bias) arena.device.write(bias.tensor, plan.bias!);
   return new LoraSite(plan.site, A, B, plan, bias);
+}
+
+/** The start values of a plan's site as an update that takes them out of the weight, frozen. */
+export function makeStart(plan: LoraPlan, arena: Arena): LoraSite {
+  const { A, B } = factorsOf(plan, arena, ["start_A.weight", "start_B.weight"]);
+  for (const factor of [A, B]) factor.trainable = false;
+  const { alpha, scaling } = plan;
+  return new LoraSite(plan.site, A, B, { alpha: -alpha, scaling: -scaling, dropout: 0 });
+}
+
+/** A and B in the arena, filled, and how to make another parameter of the site. */
+function factorsOf(plan: LoraPlan, arena: Arena, parts: readonly [Part, Part]) {
+  const parameter = (part: Part) =>
+    new Parameter(nameOf(plan, part), arena.view(nameOf(plan, part)));
+  const [A, B] = parts.map(parameter);
+  arena.device.write(A.tensor, plan.A);
+  if (plan.B) arena.device.write(B.tensor, plan.B);
+  return { A, B, parameter };
 }
