@@ -16,7 +16,7 @@ export class TrainedModules implements Disposable {
   readonly #arena: Arena;
 
   /**
-   * Copies the parameters of the modules with these names or name endings.
+   * Copies the parameters of the modules with these names or name endings; a name may be a parameter's.
    *
    * @throws {RangeError} when a name is that of no module with parameters, or another adapter trains one.
    */
@@ -64,11 +64,11 @@ export class TrainedModules implements Disposable {
   }
 }
 
-function parametersOf(model: Model, modules: readonly string[]): Parameter[] {
+function parametersOf(model: Model, names: readonly string[]): Parameter[] {
   const all = [...model.parameters.values()];
-  const missing = modules.filter((name) => !all.some((one) => isWithin(moduleOf(one.name), name)));
+  const missing = names.filter((name) => !all.some((one) => isWithin(one.name, name)));
   if (missing.length === 0) {
-    return all.filter((one) => modules.some((name) => isWithin(moduleOf(one.name), name)));
+    return all.filter((one) => names.some((name) => isWithin(one.name, name)));
   }
   const known = listNames([...new Set(all.map(({ name }) => moduleOf(name)))]);
   throw new RangeError(
