@@ -19,6 +19,7 @@ import { readUpdates } from "./updates.ts";
 interface InspectOptions extends CommonOptions {
   readonly base?: string;
   readonly error: number;
+  readonly intruders?: boolean;
 }
 
 const help = `
@@ -39,6 +40,13 @@ With --base also:
   |dW|/|W|   size of the update relative to the weight W
   factor     |dW| / |U' W V|: how many times as strong as W dW is in its own
              directions U and V (amplification factor, Table 7 of the paper)
+With --base and --intruders also:
+  intruders  how many of the first 10 left singular vectors of W + dW have no
+             cosine of 0.5 with any of W (Shuttleworth et al. 2024)
+
+The base may be of any family, in F32, F16 or BF16; only the weights that the
+adapter changes are read. Whether a file holds them as (out, in) or turned says
+the architecture where it is known, or else the shape of dW.
 
 A low "90%" with a high "needed" is usual: 5% of error is strict. What "90%"
 counts is --error 0.316. An adapter trained at a low rank is often better than
@@ -55,12 +63,16 @@ export function addInspect(program: Command): void {
   )
     .argument("<adapter>", "PEFT folder")
     .option("--base <folder>", "Hugging Face folder of the base model to compare with", modelFolder)
+    .option("--intruders", "with --base: count directions of W + dW that W does not have")
     .option("--error <share>", "relative error allowed for the suggested rank", share, 0.05)
     .addHelpText("after", help)
     .action(run);
 }
 
 async function run(folder: string, options: InspectOptions): Promise<void> {
+  if (options.intruders && options.base === undefined) {
+    throw new RangeError("--intruders needs the base's weights: give --base too");
+  }
   const adapter = await readUpdates(folder, options);
   const rows = await describeAll(adapter.updates, options);
   print(options, { modules: rows }, () =>
@@ -74,12 +86,13 @@ async function run(folder: string, options: InspectOptions): Promise<void> {
 /** Goes through the updates one by one, so that only one base weight is in memory. */
 async function describeAll(
   updates: readonly LowRankUpdate[],
-  { base, error, seed }: InspectOptions,
+  { base, error, seed, intruders }: InspectOptions,
 ): Promise<UpdateRow[]> {
   using weights = base === undefined ? undefined : await openBaseWeights(base);
   const rows: UpdateRow[] = [];
   for (const update of updates) {
-    rows.push(describeUpdate(update, { error, seed, weight: await weights?.weightOf(update) }));
+    const weight = await weights?.weightOf(update);
+    rows.push(describeUpdate(update, { error, seed, intruders, weight }));
   }
   return rows;
 }
@@ -90,7 +103,7 @@ function withShortNames(rows: readonly UpdateRow[]): UpdateRow[] {
   return rows.map((row, i) => ({ ...row, name: names[i] }));
 }
 
-function columnsFor({ base }: InspectOptions): Column<UpdateRow>[] {
+function columnsFor({ base, intruders }: InspectOptions): Column<UpdateRow>[] {
   const largest: Column<UpdateRow> = [
     "largest",
     ({ singularValues }) => digits(singularValues[0], 4),
@@ -111,11 +124,17 @@ function columnsFor({ base }: InspectOptions): Column<UpdateRow>[] {
     ...columns,
     ["|dW|/|W|", ({ relativeNorm }) => digits(relativeNorm!, 3)],
     ["factor", ({ amplification }) => digits(amplification!.factor, 3)],
+    ...(intruders ? [intruderColumn] : []),
   ];
 }
 
+const intruderColumn: Column<UpdateRow> = [
+  "intruders",
+  ({ intruders }) => `${intruders!.count} of ${intruders!.directions.length}`,
+];
+
 /** What the columns mean, in a few lines. */
-function legendOf({ base, error }: InspectOptions): string {
+function legendOf({ base, error, intruders }: InspectOptions): string {
   return [
     "|dW|: size of the update; spectrum: how strongly it acts in its first 8 directions; stable,",
     "effective: how many directions matter, by two measures; 90%: how many hold 90% of |dW|^2; needed:",
@@ -124,6 +143,9 @@ function legendOf({ base, error }: InspectOptions): string {
     }% of the update. More: ${call} inspect --help`,
     ...base === undefined ? [] : [
       "factor: how many times as strong as W the update is in its own directions (the paper's Table 7)",
+      ...(intruders
+        ? ["intruders: directions of W + dW, among its first, that W does not have"]
+        : []),
     ],
   ].join("\n");
 }
