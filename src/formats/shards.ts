@@ -93,9 +93,14 @@ async function findModel(path: Folder): Promise<[Folder, FileSource]> {
   if (typeof path === "string" && await kindOf(path) !== "folder") {
     return [splitPath(path).folder, path];
   }
-  const single = "model.safetensors", index = `${single}.index.json`;
-  const isSharded = !await hasFile(path, single) && await hasFile(path, index);
-  return [path, fileIn(path, isSharded ? index : single)];
+  return [path, fileIn(path, await isSharded(path) ? shardIndex : single)];
+}
+
+const single = "model.safetensors";
+
+/** Whether a folder's model is in shards: one whole file is read before them. */
+export async function isSharded(folder: Folder): Promise<boolean> {
+  return !await hasFile(folder, single) && await hasFile(folder, shardIndex);
 }
 
 async function openShards(
@@ -125,12 +130,18 @@ function joinShards(
     if (!entry) throw new SyntaxError(`cannot read ${index}: ${shard} must hold ${quote(name)}`);
     tensors.set(name, entry);
   }
-  const read = (name: string): Promise<HostTensor> => {
+  const shardOf = (name: string): SafetensorsFile => {
     const shard = shards.get(places.get(name)!);
-    return shard?.read(name) ?? Promise.reject(new RangeError(missing(index, name, tensors)));
+    if (shard) return shard;
+    throw new RangeError(missing(index, name, tensors));
   };
   const [first] = shards.values();
-  return { tensors, metadata: first?.metadata ?? {}, read };
+  return {
+    tensors,
+    metadata: first?.metadata ?? {},
+    read: async (name) => await shardOf(name).read(name),
+    readBytes: async (name, start, length) => await shardOf(name).readBytes(name, start, length),
+  };
 }
 
 /** The shards that hold a model's tensors. */
@@ -164,4 +175,17 @@ export function parseWeightMap(index: string, json: unknown): WeightMap {
     );
   }
   return { places, shards } as WeightMap;
+}
+
+/** The index of a sharded model in a folder. */
+export const shardIndex = "model.safetensors.index.json";
+
+/** The files of a sharded model in a folder, the index last; none if there is no good index. */
+export async function shardFilesIn(folder: Folder): Promise<string[]> {
+  try {
+    const { shards } = parseWeightMap(shardIndex, await readJson(fileIn(folder, shardIndex)));
+    return [...shards, shardIndex];
+  } catch {
+    return [];
+  }
 }

@@ -105,7 +105,8 @@ function isTurned(
   { shape }: TensorEntry,
   { model_type }: ConfigJson,
 ): boolean {
-  if (out !== inner) return sameShape(shape, [inner, out]);
+  const isPossible = sameShape(shape, [inner, out]);
+  if (out !== inner || !isPossible) return isPossible;
   throw new RangeError(
     `${what} must not be square where the architecture is unknown, as its shape does not say which axis ` +
       `is the output; found ${formatShape(shape)} and model_type ${quote(model_type ?? null)}`,
