@@ -47,8 +47,9 @@ CASES = {
 }
 
 
-def make(root: Path) -> None:
-    for name, (model, fields, targets, dtype, more) in CASES.items():
+def make(root: Path, names: list[str]) -> None:
+    for name in names:
+        model, fields, targets, dtype, more = CASES[name]
         torch.manual_seed(1)
         made = getattr(transformers, model)(AutoConfig.for_model(name, **fields)).to(dtype)
         made.save_pretrained(root / name / "base", max_shard_size="8KB")
@@ -60,8 +61,8 @@ def make(root: Path) -> None:
         adapted.save_pretrained(root / name / "adapter")
 
 
-def check(root: Path) -> None:
-    print(json.dumps({name: compare(root / name, *CASES[name]) for name in CASES}))
+def check(root: Path, names: list[str]) -> None:
+    print(json.dumps({name: compare(root / name, *CASES[name]) for name in names}))
 
 
 def compare(folder: Path, model: str, fields: dict, targets: object, dtype: torch.dtype, more: dict) -> dict:
@@ -96,10 +97,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("action", choices=["make", "check"])
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--only", nargs="+", choices=CASES, default=list(CASES))
     options = parser.parse_args()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    (make if options.action == "make" else check)(options.folder)
+    (make if options.action == "make" else check)(options.folder, options.only)
 
 
 if __name__ == "__main__":

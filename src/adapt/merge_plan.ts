@@ -61,7 +61,11 @@ export async function planMerge(base: BaseFile, folders: readonly string[]): Pro
     await addSaved(plan, base, folder, adapter);
     plan.promptFormat = adapter.promptFormat ?? plan.promptFormat;
   }
-  return { ...plan, merged: [...before, ...added] };
+  const twice = [...plan.saved.keys()].find((key) => plan.weights.has(key));
+  if (twice === undefined) return { ...plan, merged: [...before, ...added] };
+  throw new RangeError(
+    `a weight must be adapted or trained in full, not both, found ${oneLine(twice)}`,
+  );
 }
 
 function addUpdates({ weights }: MergePlan, base: BaseFile, { updates }: PeftAdapter): void {

@@ -7,6 +7,7 @@ import {
   openBaseWeights,
   type UpdateRow,
 } from "../inspect/mod.ts";
+import { type KindRow, meansByKind } from "../inspect/kinds.ts";
 import { shortNames } from "../inspect/updates.ts";
 import { digits } from "../core/numbers.ts";
 import { summaryOf } from "./adapter_summary.ts";
@@ -54,7 +55,8 @@ one that was cut to it.
 
 A site is a weight, or some of its rows: GPT-2 keeps q, k and v in one weight.
 Each site has a row, named name:q, or name[first row:end] if the file does not
-name the sites. --json prints more, with full names.`;
+name the sites. Before more than 24 rows come the means of each kind of layer.
+--json prints more, with full names.`;
 
 /** Adds `inspect`, which describes the updates of an adapter one by one. */
 export function addInspect(program: Command): void {
@@ -74,14 +76,18 @@ async function run(folder: string, options: InspectOptions): Promise<void> {
     throw new RangeError("--intruders needs the base's weights: give --base too");
   }
   const adapter = await readUpdates(folder, options);
-  const rows = await describeAll(adapter.updates, options);
-  print(options, { modules: rows }, () =>
+  const rows = await describeAll(adapter.updates, options), kinds = meansByKind(rows);
+  print(options, { modules: rows, kinds }, () =>
     [
       summaryOf(adapter),
+      ...(rows.length > mostRows ? [kindTable(kinds)] : []),
       table(withShortNames(rows), columnsFor(options)),
       legendOf(options),
     ].join("\n\n"));
 }
+
+/** More rows than these do not fit a screen, so that means come before them. */
+const mostRows = 24;
 
 /** Goes through the updates one by one, so that only one base weight is in memory. */
 async function describeAll(
@@ -95,6 +101,25 @@ async function describeAll(
     rows.push(describeUpdate(update, { error, seed, intruders, weight }));
   }
   return rows;
+}
+
+/** Means over the layers of a kind. */
+function kindTable(kinds: readonly KindRow[]): string {
+  const withBase: Column<KindRow>[] = [
+    ["|dW|/|W|", ({ relativeNorm }) => digits(relativeNorm!, 3)],
+    ["factor", ({ factor }) => digits(factor!, 3)],
+  ];
+  return table(kinds, [
+    ["means by kind", ({ kind }) => kind],
+    ["sites", ({ sites }) => sites],
+    ["rank", ({ rank }) => `${Number(digits(rank, 3))}`],
+    ["|dW|", ({ frobenius }) => digits(frobenius, 4)],
+    ["stable", ({ stableRank }) => stableRank.toFixed(2)],
+    ["effective", ({ effectiveRank }) => effectiveRank.toFixed(2)],
+    ["90%", ({ energyRank90 }) => energyRank90.toFixed(1)],
+    ["needed", ({ suggestedRank }) => suggestedRank.toFixed(1)],
+    ...(kinds.every(({ factor }) => factor !== undefined) ? withBase : []),
+  ]);
 }
 
 /** What every name begins with is in the summary. */

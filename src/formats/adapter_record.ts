@@ -11,6 +11,8 @@ export interface AdapterRecord {
   readonly updates: readonly LowRankUpdate[];
   /** Modules that were trained in full: tensors by their names in the model. */
   readonly saved?: ReadonlyMap<string, HostTensor>;
+  /** The names by which PEFT's `modules_to_save` selects them. Default: the modules' full names. */
+  readonly savedModules?: readonly string[];
   /** The names of the labels of a classifier. */
   readonly labels?: readonly string[];
   /** Name or path of the base model. */

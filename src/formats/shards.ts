@@ -11,12 +11,14 @@ import {
   fileName,
   type FileSource,
   type Folder,
+  folderName,
   hasFile,
   kindOf,
   splitPath,
 } from "../core/storage.ts";
 import type { TensorEntry } from "./header.ts";
 import { assertAtMost } from "./json.ts";
+import { pickleConversion } from "./pickle.ts";
 import {
   missing,
   openSafetensorsFile,
@@ -93,7 +95,21 @@ async function findModel(path: Folder): Promise<[Folder, FileSource]> {
   if (typeof path === "string" && await kindOf(path) !== "folder") {
     return [splitPath(path).folder, path];
   }
+  await assertNoPickle(path);
   return [path, fileIn(path, await isSharded(path) ? shardIndex : single)];
+}
+
+/** Throws where a folder has its weights in a pickle alone. */
+async function assertNoPickle(folder: Folder): Promise<void> {
+  for (const name of [single, shardIndex]) if (await hasFile(folder, name)) return;
+  const pickle = "pytorch_model.bin";
+  if (!await hasFile(folder, pickle)) return;
+  throw new Error(
+    `weights must be in ${single}, found ${pickle} in ${
+      folderName(folder)
+    } (a pickle can run code): ` +
+      `convert it in its folder by ${pickleConversion(pickle, single)}`,
+  );
 }
 
 const single = "model.safetensors";

@@ -97,6 +97,9 @@ Deno.test("a head that the base lacks, or of another shape, is refused, and one 
       merge,
       "norm.weight, which was trained in full, must be [2] as in the base, found [3]",
     );
+    const own = new Map([["x.0.proj.weight", counting(3, 2)]]);
+    await writeAdapter(adapter, { updates, saved: own });
+    await assertFails(merge, "adapted or trained in full, not both, found x.0.proj.weight");
     await save("norm.weight", 2);
     assertEquals((await lowrankJson(...merge)).weights.length, 2);
     assertEquals((await tensorsIn(output))["norm.weight"], ["BF16", 9, 9]);

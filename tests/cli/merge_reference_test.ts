@@ -106,6 +106,26 @@ Deno.test({
 });
 
 Deno.test({
+  name: "PEFT loads a resized classifier, which is the same where no rank was above the new one",
+  ignore: !await pythonHas("torch", "transformers", "peft"),
+  fn: () =>
+    withFolder(async (folder) => {
+      const script = "scripts/golden/merge_families.py", only = ["--only", "bert"];
+      const made = await runPython(script, ["make", folder, ...only]);
+      assertEquals(made.code, 0, made.text);
+      const [base, adapter, merged] = ["base", "adapter", "merged"]
+        .map((part) => `${folder}/bert/${part}`);
+      await lowrankJson("merge", "--model", base, "--adapter", adapter, "--output", merged);
+      await Deno.rename(adapter, `${folder}/original`);
+      await lowrankJson("resize", `${folder}/original`, "--rank", "4", "--output", adapter);
+      const { code, text } = await runPython(script, ["check", folder, ...only]);
+      assertEquals(code, 0, text);
+      const { bert } = JSON.parse(text.split("\n").find((line) => line.startsWith("{"))!);
+      assertNear(bert, "the resized adapter in PEFT, the original one merged here");
+    }),
+});
+
+Deno.test({
   name: "merge says the peak that the system counts, which has no copy of the model",
   ignore: !await pythonHas("resource"),
   fn: () =>
