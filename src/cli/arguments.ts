@@ -50,6 +50,11 @@ export function list(text: string): string[] {
   return items;
 }
 
+/** `a,b,c`, or a pattern for whole names, told by its operators. */
+export function listOrPattern(text: string): string | string[] {
+  return /[\\^$*+?()[\]{}|]/.test(text) ? text : list(text);
+}
+
 /** An option that may be given several times. */
 export function collect(value: string, before: string[] = []): string[] {
   return [...before, value];

@@ -22,7 +22,7 @@ const needs: Readonly<Record<string, (options: Options) => readonly Permission[]
   logits: () => saving,
   gradients: () => saving,
   merge: () => saving,
-  inspect: () => ["read"],
+  inspect: ({ intruders }) => intruders ? computing : ["read"],
   compare: ({ html }) => html === undefined ? ["read"] : ["read", "write"],
   resize: () => saving,
   pull: () => ["read", "write", "net"],

@@ -24,6 +24,8 @@ export interface AdapterRecord {
   readonly biases?: ReadonlyMap<string, HostTensor>;
   /** Which biases these are. Default `none`. */
   readonly biasMode?: BiasMode;
+  /** The names by which PEFT's `modules_to_save` selects them. Default: the modules' full names. */
+  readonly savedModules?: readonly string[];
   /** The names of the labels of a classifier. */
   readonly labels?: readonly string[];
   /** Name or path of the base model. */

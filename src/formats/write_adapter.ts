@@ -184,8 +184,10 @@ function configOf(
 }
 
 /** The names of the modules that were trained in full, or null. */
-function modulesOf({ saved = new Map<string, HostTensor>() }: AdapterRecord): string[] | null {
-  const names = [...saved.keys()].map(moduleOf);
+function modulesOf(
+  { saved = new Map<string, HostTensor>(), savedModules }: AdapterRecord,
+): string[] | null {
+  const names = savedModules ?? [...saved.keys()].map(moduleOf);
   return names.length === 0 ? null : [...new Set(names)];
 }
 

@@ -101,6 +101,10 @@ const cases: Readonly<Record<string, Case>> = {
     args: (folder) => ["merge", ...tiny, "--adapter", adapter, "--output", `${folder}/out`],
   },
   inspect: { keeps: ["read"], args: () => ["inspect", adapter, "--base", "models/tiny-gpt2"] },
+  "inspect --intruders": {
+    keeps: ["read", "ffi"],
+    args: () => ["inspect", adapter, "--base", "models/tiny-gpt2", "--intruders"],
+  },
   compare: { keeps: ["read"], args: () => ["compare", adapter, adapter] },
   "compare --html": {
     keeps: ["read", "write"],

@@ -32,7 +32,7 @@ const commands = [
 
 /** The commands that use an option which all accept. */
 const usersOf = {
-  "--device": ["devices", "train", "evaluate", "generate", "logits", "gradients", "merge"],
+  "--device": ["devices", "train", "evaluate", "generate", "logits", "gradients"],
   "--seed": ["train", "generate", "inspect"],
 };
 

@@ -75,6 +75,28 @@ Deno.test("sites are joined for a comparison where another adapter has the whole
   }
 });
 
+Deno.test("modules with a longer prefix in one adapter are compared under the first one's names", () => {
+  const [short, long] = [["h.0.q", "h.1.q"], ["model.h.1.q", "model.h.0.q", "model.h.2.q"]]
+    .map((names) => names.map((name, i) => random(name, 2, i)));
+  const names = ([one, other]: LowRankUpdate[][]) =>
+    compareUpdates(one, other, "A").map(({ name }) => name);
+  assertEquals(names(comparableUpdates([short, long])), ["h.0.q", "h.1.q"]);
+  assertEquals(names(comparableUpdates([long, short])), ["model.h.1.q", "model.h.0.q"]);
+  const [[one], [other]] = comparableUpdates([[short[0]], [long[1]]]);
+  assertEquals(
+    compareUpdates([one], [other], "A")[0].phi,
+    compareUpdates([short[0]], [{
+      ...long[1],
+      module: "h.0.q",
+    }], "A")[0].phi,
+  );
+  // Which of the two is meant is not said.
+  const both = [random("encoder.q", 2, 1), random("decoder.q", 2, 2)];
+  assertThrows(() => names(comparableUpdates([[random("q", 2, 3)], both])), RangeError);
+  assertThrows(() => names(comparableUpdates([both, [random("q", 2, 3)]])), RangeError);
+  assertEquals(names(comparableUpdates([both, both])), ["encoder.q", "decoder.q"]);
+});
+
 Deno.test("random subspaces that must meet have an angle of zero, others none", () => {
   const sized = (k: number, l: number, dimensions: number) => ({
     ...{ name: "", principalAngles: [], dimensions, randomBaseline: 0 },
