@@ -20,7 +20,7 @@ const nowrap = ";white-space:nowrap";
 
 /** Inline styles for a report's classes; except for verdicts, colors are the page's own, light or dark. */
 const styles: Readonly<Record<string, string>> = {
-  scroll: "overflow-x:auto;margin:.5em 0",
+  scroll: "overflow-x:auto;margin:.5em 0;container-type:inline-size",
   quoted: "opacity:.85",
   number: `text-align:right;font-variant-numeric:tabular-nums${nowrap}`,
   detail: "margin:.1em 0 0;opacity:.75;font-size:.9em",
@@ -32,7 +32,9 @@ const styles: Readonly<Record<string, string>> = {
 
 const elements: Readonly<Record<string, string>> = {
   table: "border-collapse:collapse;margin:0;font-size:14px",
-  caption: "text-align:left;font-weight:600;padding:0 .7em .4em;width:max-content;max-width:48em",
+  // On one line over a narrow table, but no wider than the place of the table.
+  caption: "text-align:left;font-weight:600;padding:0 .7em .4em;box-sizing:border-box;" +
+    "width:max-content;max-width:min(48em,100cqi)",
   th: `${cell}text-align:left;font-weight:600;`,
   td: `${cell}text-align:left;`,
   tr: "background:none",
