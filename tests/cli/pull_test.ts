@@ -105,10 +105,10 @@ Deno.test("pull refuses weights that only Python reads, and says how to convert 
     const rule = "weights must be in model.safetensors, found pytorch_model.bin";
     await assertFails(
       ["pull", "hf:me/model"],
-      `${rule} (a pickle can run code); save_pretrained of`,
+      `${rule} in hf:me/model (a pickle can run code): convert it`,
     );
     await assertFails(["pull", "hf:me/shards"], `${rule}.index.json`);
-    const peft = "found adapter_model.bin (a pickle can run code); save_pretrained of PEFT writes";
+    const peft = "found adapter_model.bin (a pickle can run code): convert it";
     await assertFails(["pull", "hf:me/adapter"], peft);
     await assertFails(["pull", "hf:me/gguf"], "hf:me/gguf/model.safetensors: it does not exist");
     await assertFails(
