@@ -18,7 +18,8 @@ import torch
 from peft import PeftModel, get_peft_model_state_dict
 from safetensors import safe_open
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, logging
+import transformers
+from transformers import AutoConfig, logging
 
 from common import logits_of, read_json
 
@@ -50,7 +51,8 @@ def read_options() -> argparse.Namespace:
 
 def load(model: Path, adapters: list[Path]) -> torch.nn.Module:
     """Arithmetic in F32 whatever the files hold, attention written out."""
-    base = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32, attn_implementation="eager")
+    (name,) = AutoConfig.from_pretrained(model).architectures
+    base = getattr(transformers, name).from_pretrained(model, dtype=torch.float32, attn_implementation="eager")
     names = [f"a{index}" for index in range(len(adapters))]
     tuned = PeftModel.from_pretrained(base, adapters[0], names[0])
     for name, folder in zip(names[1:], adapters[1:]):
@@ -82,8 +84,9 @@ def difference(name: str, case: dict, expected: dict, found: dict) -> float:
     ours, theirs = found[key], expected[key]
     if ours.dtype != torch.float32 or ours.shape != theirs.shape:
         raise ValueError(f"{key}: expected F32 {tuple(theirs.shape)}, found {ours.dtype} {tuple(ours.shape)}")
-    valid = torch.tensor(case.get("attention_mask") or [[1] * theirs.shape[1]] * theirs.shape[0]).bool()
-    return (ours - theirs)[valid].abs().max().item()
+    if theirs.dim() == 2 or "attention_mask" not in case:
+        return (ours - theirs).abs().max().item()
+    return (ours - theirs)[torch.tensor(case["attention_mask"]).bool()].abs().max().item()
 
 
 def report(differences: dict[str, float], tolerance: float) -> int:

@@ -67,7 +67,7 @@ def random_model(kind: str, model_type: str, fields: dict) -> torch.nn.Module:
 def record(folder: Path, name: str, model: torch.nn.Module) -> None:
     cases, tensors = make_cases(model), {}
     for key, case in cases.items():
-        result = run_case(model, case) if uses_cache(model) else model(**{k: torch.tensor(v) for k, v in case.items()})
+        result = run_case(model, case)
         tensors[f"logits.{key}"] = result.logits
         case["loss"] = result.loss.item()
     result.loss.backward()
@@ -75,10 +75,6 @@ def record(folder: Path, name: str, model: torch.nn.Module) -> None:
     write_tensors(folder / f"{name}.safetensors", tensors)
     greedy = {"greedy": continuation(model, cases["plain"]["input_ids"][0])} if is_causal(model) else {}
     write_json(folder / f"{name}.json", {"cases": cases, **greedy})
-
-
-def uses_cache(model: torch.nn.Module) -> bool:
-    return model.config.model_type not in ("bert", "roberta")
 
 
 def is_causal(model: torch.nn.Module) -> bool:

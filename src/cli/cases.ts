@@ -40,9 +40,8 @@ export async function readCases(path: string): Promise<Map<string, Case>> {
  */
 export function parseCase(what: string, fields: unknown): Case {
   if (!isRecord(fields)) throw new SyntaxError(`${what} must be an object with input_ids`);
-  for (const key of ["adapter", "token_type_ids"]) {
-    if (fields[key] === undefined || fields[key] === null) continue;
-    throw new SyntaxError(`${what} must not have ${key}: this command does not take it`);
+  if ((fields.adapter ?? undefined) !== undefined) {
+    throw new SyntaxError(`${what} must not have adapter: this command does not take it`);
   }
   const tokens = matrixOf(`input_ids of ${what}`, fields.input_ids, Uint32Array);
   const optional = (key: string, type: WholeArray) =>
@@ -52,6 +51,7 @@ export function parseCase(what: string, fields: unknown): Case {
       tokens,
       attentionMask: optional("attention_mask", Uint32Array),
       positionIds: optional("position_ids", Uint32Array),
+      tokenTypeIds: optional("token_type_ids", Uint32Array),
     },
     labels: optional("labels", Int32Array),
   };

@@ -10,7 +10,7 @@ import type { ModelInputs, TextModel } from "../models/mod.ts";
 import { collect, modelFolder } from "./arguments.ts";
 import { readCases } from "./cases.ts";
 import { type CommonOptions, loadAdapted, openChosen, printWritten } from "./common.ts";
-import { assertInputs, readInputLimits } from "./limits.ts";
+import { assertInputs, readFacts } from "./limits.ts";
 
 interface LogitsOptions extends CommonOptions {
   readonly model: string;
@@ -23,7 +23,8 @@ interface LogitsOptions extends CommonOptions {
 const help = `
 Input: {"cases": {NAME: {"input_ids": [[…], …], …}}}. A case may also have
 "attention_mask" and "position_ids"; other keys are ignored. The output has a
-tensor logits.NAME of shape (batch, time, vocabulary) for every case.`;
+tensor logits.NAME of shape (batch, time, vocabulary) for every case, or
+(batch, classes) from a classifier.`;
 
 /** Adds `logits`, which computes a model's logits for the cases in a file. */
 export function addLogits(program: Command): void {
@@ -43,7 +44,7 @@ export function addLogits(program: Command): void {
 async function run(options: LogitsOptions): Promise<void> {
   const { adapter, output } = options, cases = await readCases(options.input);
   if (options.merge && !adapter) throw new RangeError("--merge needs an --adapter to merge");
-  const config = await readInputLimits(options.model);
+  const config = await readFacts(options.model);
   for (const [name, content] of cases) assertInputs(`case ${name}`, content.inputs, config);
   using device = await openChosen(options);
   using loaded = await loadAdapted(device, options.model, adapter);
@@ -60,5 +61,6 @@ async function run(options: LogitsOptions): Promise<void> {
 async function logitsOf(model: TextModel, inputs: ModelInputs): Promise<HostTensor> {
   using tape = new Tape(model.device, { record: false });
   const [logits] = await model.device.read(model.forward(tape, inputs));
-  return { shape: [...inputs.tokens.shape, model.vocabulary], data: logits.data };
+  const [rows, width] = logits.shape, { shape: [batch, time] } = inputs.tokens;
+  return { shape: rows === batch ? [batch, width] : [batch, time, width], data: logits.data };
 }

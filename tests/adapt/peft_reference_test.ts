@@ -3,7 +3,8 @@ import { type AdapterChange, savedAdapter } from "./saved_adapter.ts";
 import { main } from "../../src/cli/program.ts";
 import { lowrankJson } from "../cli/lowrank.ts";
 import { withFolder } from "../support/folders.ts";
-import { golden } from "../support/golden.ts";
+import { golden, goldenJson } from "../support/golden.ts";
+import { families } from "../models/family_checks.ts";
 import { pythonHas, runPython } from "../support/python.ts";
 
 const ignore = !await pythonHas("torch", "transformers", "peft");
@@ -46,6 +47,30 @@ for (const [name, change] of Object.entries(adapters)) {
         assertEquals(code, 0, text);
       }),
   });
+}
+
+for (const family of families) {
+  for (const change of [{ rank: 3, alpha: 6 }, { rank: 2, targetModules: "all-linear" }] as const) {
+    Deno.test({
+      name: `PEFT loads an adapter of ours on ${family}: ${JSON.stringify(change)}`,
+      ignore,
+      fn: () =>
+        withFolder(async (folder) => {
+          const model = golden(`families/${family}`), input = `${folder}/cases.json`;
+          const adapter = `${folder}/adapter`, output = `${folder}/logits.safetensors`;
+          const { cases } = await goldenJson(`families/${family}.json`);
+          for (const one of Object.values<{ labels?: unknown }>(cases)) delete one.labels;
+          await Deno.writeTextFile(input, JSON.stringify({ cases }));
+          await savedAdapter(model, adapter, change);
+          const files = ["--model", model, "--adapter", adapter, "--input", input];
+          const cpu = ["--device", "cpu", "--quiet"];
+          assertEquals(await main(["logits", ...files, "--output", output, ...cpu]), 0);
+          const all = [...files, "--output", output];
+          const { code, text } = await runPython("scripts/golden/check_peft.py", all);
+          assertEquals(code, 0, text);
+        }),
+    });
+  }
 }
 
 Deno.test({

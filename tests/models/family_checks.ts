@@ -135,7 +135,8 @@ async function checkLedgers(device: Device, name: string): Promise<void> {
   assertEquals(await ledgersOf(device, name), await ledgersOf(dry, name));
 }
 
-const families = [
+/** The golden models, in `tests/golden/families`. */
+export const families: readonly string[] = [
   "bert_masked",
   "bert_classifier",
   "bert_regression",
