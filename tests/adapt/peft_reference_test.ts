@@ -23,6 +23,7 @@ const adapters: Record<string, AdapterChange> = {
   },
   "a bias of every B": { rank: 4, alpha: 8, loraBias: true, targetModules: ["c_attn", "c_fc"] },
   "all biases of the base": { rank: 2, sites: ["q", "v"], bias: "all" },
+  "PiSSA, converted": { rank: 3, alpha: 6, targetModules: "all-linear", pissa: true },
   "the biases of adapted layers": { rank: 2, targetModules: ["attn.c_proj"], bias: "lora_only" },
 };
 
