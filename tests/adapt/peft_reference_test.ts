@@ -4,6 +4,7 @@ import { main } from "../../src/cli/program.ts";
 import { lowrankJson } from "../cli/lowrank.ts";
 import { withFolder } from "../support/folders.ts";
 import { golden } from "../support/golden.ts";
+import "../support/open_lapack.ts";
 import { pythonHas, runPython } from "../support/python.ts";
 
 const ignore = !await pythonHas("torch", "transformers", "peft");
