@@ -120,6 +120,11 @@ function checkAdapter({ updates, targetModules, dropout = 0 }: AdapterRecord): v
   if (!(dropout >= 0 && dropout < 1)) {
     throw new RangeError(`dropout must be in [0, 1), found ${dropout}`);
   }
+  for (const vector of ["magnitude", "bias"] as const) {
+    const count = updates.filter((update) => update[vector]).length, all = updates.length;
+    if (count === 0 || count === all) continue;
+    throw new RangeError(`every update must have a ${vector}, or none, found ${count} of ${all}`);
+  }
   const names = new Set<string>(), isSelected = moduleSelector({ targetModules });
   for (const update of updates) {
     const { module } = update, name = siteName(update);
