@@ -18,3 +18,7 @@ export {
 } from "./layer_norm/kernel.ts";
 export { matmul } from "./matmul/kernel.ts";
 export { rootSum, squaresChunk, sum, sumColumns, sumSquares } from "./reduce/kernel.ts";
+export { rmsNormBackward, rmsNormBackwardWeight, rmsNormForward } from "./rms_norm/kernel.ts";
+export { rotaryKernel } from "./rotary/kernel.ts";
+export { swigluBackward, swigluForward } from "./swiglu/kernel.ts";
+export { tanhBackward, tanhForward } from "./tanh/kernel.ts";

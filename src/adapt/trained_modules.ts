@@ -2,7 +2,7 @@
 
 import type { Parameter } from "../autograd/parameter.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
-import { isNamed, listNames, moduleOf } from "../core/module_names.ts";
+import { isWithin, listNames, moduleOf } from "../core/module_names.ts";
 import { Arena } from "../device/arena.ts";
 import type { Tensor } from "../device/device.ts";
 import type { Model } from "../models/model.ts";
@@ -72,10 +72,10 @@ export class TrainedModules implements Disposable {
 
 function parametersOf(model: Model, names: readonly string[]): Parameter[] {
   const all = [...model.parameters.values()];
-  const isOf = ({ name }: Parameter, wanted: string) =>
-    isNamed(moduleOf(name), wanted) || isNamed(name, wanted);
-  const missing = names.filter((name) => !all.some((one) => isOf(one, name)));
-  if (missing.length === 0) return all.filter((one) => names.some((name) => isOf(one, name)));
+  const missing = names.filter((name) => !all.some((one) => isWithin(one.name, name)));
+  if (missing.length === 0) {
+    return all.filter((one) => names.some((name) => isWithin(one.name, name)));
+  }
   const known = listNames([...new Set(all.map(({ name }) => moduleOf(name)))]);
   throw new RangeError(
     `modulesToSave must name modules of the model (${known}), found ${listNames(missing)}`,

@@ -1,6 +1,8 @@
 /** Fields of a `config.json`, checked as they are read. @module */
 
+import { fitsFloat32 } from "../core/float32.ts";
 import { quote } from "../core/quote.ts";
+
 /** A parsed `config.json`. */
 export type ConfigJson = Readonly<Record<string, unknown>>;
 
@@ -21,6 +23,26 @@ export function count(json: ConfigJson, field: string): number {
   const value = json[field];
   if (Number.isSafeInteger(value) && (value as number) >= 1) return value as number;
   throw fieldError(json, field, "be a positive integer");
+}
+
+/** A required size under the first of its names that a configuration has. */
+export function countNamed(json: ConfigJson, names: readonly [string, ...string[]]): number {
+  return count(json, names.find((name) => (json[name] ?? null) !== null) ?? names[0]);
+}
+
+/**
+ * The number of heads of a width, under the first of its names that a configuration has.
+ *
+ * @throws {RangeError} when it does not divide the width.
+ */
+export function headsOf(
+  json: ConfigJson,
+  width: number,
+  names: readonly [string, ...string[]] = ["num_attention_heads"],
+): number {
+  const heads = countNamed(json, names);
+  if (width % heads === 0) return heads;
+  throw fieldError({ ...json, [names[0]]: heads }, names[0], `divide the width, ${width}`);
 }
 
 /** An optional size, which may be null. */
@@ -44,10 +66,21 @@ export function flagOr(json: ConfigJson, field: string, otherwise: boolean): boo
   throw fieldError(json, field, "be true or false");
 }
 
-/** Throws unless a field is absent or has a supported value: other values would change the result. */
+/** Throws unless a field is absent, null, or has a supported value: other values would change the result. */
 export function assertOneOf(json: ConfigJson, field: string, allowed: readonly unknown[]): void {
-  if (json[field] === undefined || allowed.includes(json[field])) return;
+  if ((json[field] ?? undefined) === undefined || allowed.includes(json[field])) return;
   throw fieldError(json, field, `be ${allowed.join(" or ")}`);
+}
+
+/**
+ * ε of a norm.
+ *
+ * @throws {RangeError} when it is not a number of at least 0 that F32 can hold.
+ */
+export function epsilonOf(json: ConfigJson, field: string, otherwise?: number): number {
+  const epsilon = json[field] ?? otherwise;
+  if (typeof epsilon === "number" && epsilon >= 0 && fitsFloat32(epsilon)) return epsilon;
+  throw fieldError(json, field, "be a number of at least 0 that F32 can hold");
 }
 
 /** The error for a field that cannot be used. */
@@ -97,7 +130,7 @@ export function className({ architectures }: ConfigJson): string | undefined {
  * `GPT2DoubleHeadsModel` and reward models, have heads.
  */
 function bareClassName({ model_type }: ConfigJson): string {
-  return `${String(model_type).replaceAll("-", "")}model`;
+  return `${String(model_type).replaceAll(/[-_]/g, "")}model`;
 }
 
 /** Number of a classifier's labels: Hugging Face writes their names, and nothing for the default of two. */

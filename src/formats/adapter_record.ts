@@ -26,6 +26,8 @@ export interface AdapterRecord {
   readonly biasMode?: BiasMode;
   /** Rows that stand in for those of embeddings, by the paths of the embeddings. */
   readonly rows?: ReadonlyMap<string, TrainedRows>;
+  /** The names by which PEFT's `modules_to_save` selects them. Default: the modules' full names. */
+  readonly savedModules?: readonly string[];
   /** The names of the labels of a classifier. */
   readonly labels?: readonly string[];
   /** Name or path of the base model. */

@@ -4,6 +4,7 @@ import { AdapterFileError } from "../core/errors.ts";
 import { moduleOf } from "../core/module_names.ts";
 import { fileIn, type Folder, hasFile } from "../core/storage.ts";
 import { parseLabels } from "./labels_metadata.ts";
+import { pickleConversion } from "./pickle.ts";
 import { openSafetensorsFile, type ReadOptions, type SafetensorsFile } from "./safetensors.ts";
 
 /** What PEFT puts before the name of every tensor. */
@@ -31,7 +32,8 @@ export async function openWeights(folder: Folder, options: ReadOptions): Promise
   const name = "adapter_model.safetensors";
   if (!await hasFile(folder, name) && await hasFile(folder, "adapter_model.bin")) {
     throw new AdapterFileError(
-      "weights must be in adapter_model.safetensors, found adapter_model.bin (a pickle can run code)",
+      "weights must be in adapter_model.safetensors, found adapter_model.bin (a pickle can run code): " +
+        `convert it in its folder by ${pickleConversion("adapter_model.bin", name)}`,
     );
   }
   return await openSafetensorsFile(fileIn(folder, name), options);

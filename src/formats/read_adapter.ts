@@ -66,7 +66,8 @@ export interface ReadAdapterOptions {
 }
 
 /**
- * Reads a PEFT adapter folder: `adapter_config.json` and `adapter_model.safetensors`.
+ * Reads a PEFT adapter folder: `adapter_config.json` and `adapter_model.safetensors`. It may be one of
+ * the Hugging Face hub, `hf:OWNER/NAME[@REVISION]`.
  *
  * Ranks and scalings follow `r`, `lora_alpha`, `use_rslora`, `rank_pattern` and `alpha_pattern`.
  * Weights that the configuration does not select, tensors that are not part of a pair of A and B, targets

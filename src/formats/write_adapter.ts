@@ -191,8 +191,11 @@ function configOf(
 }
 
 /** The names of the modules that were trained in full, or null; PEFT would untie a table's head. */
-function modulesOf({ saved = new Map<string, HostTensor>() }: AdapterRecord): string[] | null {
-  const names = [...saved.keys()].filter((name) => !isTable(name)).map(moduleOf);
+function modulesOf(
+  { saved = new Map<string, HostTensor>(), savedModules }: AdapterRecord,
+): string[] | null {
+  const modules = [...saved.keys()].filter((name) => !isTable(name)).map(moduleOf);
+  const names = savedModules ?? modules;
   return names.length === 0 ? null : [...new Set(names)];
 }
 

@@ -181,7 +181,9 @@ Deno.test("folders that are incomplete or broken are refused with the reason", (
     await Deno.writeTextFile(`${folder}/adapter_config.json`, JSON.stringify(goodConfig));
     await refusal("adapter_model.safetensors: it does not exist");
     await Deno.writeTextFile(`${folder}/adapter_model.bin`, "");
-    await refusal("found adapter_model.bin (a pickle can run code)");
+    await refusal(
+      "found adapter_model.bin (a pickle can run code): convert it in its folder by python -c 'import",
+    );
     await Deno.writeTextFile(`${folder}/adapter_model.safetensors`, "x".repeat(443));
     await refusal("not a safetensors file: the header must end within the file's 443 bytes");
     await Deno.writeTextFile(`${folder}/adapter_config.json`, '{"r": NaN}');

@@ -12,6 +12,10 @@ import { klDivergenceCases } from "./cases/kl_divergence.ts";
 import { layerNormCases } from "./cases/layer_norm.ts";
 import { matmulCases } from "./cases/matmul.ts";
 import { reduceCases } from "./cases/reduce.ts";
+import { rmsNormCases } from "./cases/rms_norm.ts";
+import { rotaryCases } from "./cases/rotary.ts";
+import { swigluCases } from "./cases/swiglu.ts";
+import { tanhCases } from "./cases/tanh.ts";
 import type { KernelCase } from "./kernel_case.ts";
 
 /** Every kernel at awkward extents and with every variant of its scalars. */
@@ -28,6 +32,10 @@ export const kernelCases: readonly KernelCase[] = [
   ...crossEntropyCases,
   ...klDivergenceCases,
   ...attentionCases,
+  ...rmsNormCases,
+  ...rotaryCases,
+  ...swigluCases,
+  ...tanhCases,
 ];
 
 /** The cases by the name of their kernel. */
