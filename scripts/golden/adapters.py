@@ -88,9 +88,9 @@ def save_block_qv(root: Path, folder: Path, seed: int, rank: int = 2, width: int
     save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
 
 
-def save_adapter(model: PeftModel, folder: Path) -> None:
+def save_adapter(model: PeftModel, folder: Path, **options) -> None:
     """PEFT's own files, without the model card, and with the one list of unstable order sorted."""
-    model.save_pretrained(folder)
+    model.save_pretrained(folder, **options)
     (folder / "README.md").unlink(missing_ok=True)
     path = folder / "adapter_config.json"
     config = json.loads(path.read_text())

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from peft import PeftModel
 
-from adapters import CASES, new_adapter, save_adapter
+from adapters import CASES, layer_delta, lora_layers, new_adapter, save_adapter
 from common import generator, load_tiny, logits_of, normal, run_case, write_tensors
 from gradients import read_cases as read_labelled
 from logits import read_cases
@@ -18,7 +18,11 @@ CONFIGS = {
     "peft_bias_all": dict(r=2, lora_alpha=4, target_modules=["c_attn"], bias="all"),
     "peft_bias_only": dict(r=2, lora_alpha=4, target_modules=["c_attn", "attn.c_proj"], bias="lora_only"),
 }
+TOKENS = [3, 7, 60]
 FILES = {
+    "adapters/peft_tokens/": "PEFT: r 2 on c_attn and trainable_token_indices 3, 7, 60; the head is tied to the embedding",
+    "adapters/peft_tables/": "PEFT: r 2 on c_attn, with a changed embedding that save_embedding_layers wrote",
+    "adapters/pissa.safetensors": "`start.MODULE`: scaling * B A, (out, in), of PEFT's init_lora_weights `pissa`, r 3 and alpha 6",
     "adapters/peft_dora/": "PEFT: use_dora on every linear layer, with magnitudes away from the norms",
     "adapters/peft_lora_bias/": "PEFT: lora_bias on every linear layer",
     "adapters/peft_bias_all/": "PEFT: bias `all`, r 2 on c_attn",
@@ -38,6 +42,36 @@ def make(root: Path) -> None:
         run_case(model, labelled).loss.backward()
         gradients = {f"grad.{key}": value.grad for key, value in trained(model)}
         write_tensors(root / f"gradients/{name}.safetensors", gradients)
+    save_tokens(root, root / "adapters/peft_tokens")
+    save_tables(root, root / "adapters/peft_tables")
+    for name in ["peft_tokens", "peft_tables"]:
+        write_loaded(root, cases, name)
+    write_starts(root)
+
+
+def write_loaded(root: Path, cases: dict, name: str) -> None:
+    model = PeftModel.from_pretrained(load_tiny(root), root / "adapters" / name).eval()
+    write_tensors(root / f"adapters/logits/{name}.safetensors", logits_of(model, cases, CASES))
+
+
+def save_tokens(root: Path, folder: Path) -> None:
+    config = dict(r=2, lora_alpha=4, target_modules=["c_attn"], trainable_token_indices=TOKENS)
+    save_random(root, folder, config, SEED + 10)
+
+
+def save_tables(root: Path, folder: Path) -> None:
+    """The embedding is changed by hand: PEFT saves what it finds, as it does for a resized vocabulary."""
+    model, source = new_adapter(root, dict(r=2, lora_alpha=4, target_modules=["c_attn"])), generator(SEED + 11)
+    with torch.no_grad():
+        table = model.get_input_embeddings().weight
+        table.add_(normal(source, *table.shape, std=0.05))
+    save_adapter(model, folder, save_embedding_layers=True)
+
+
+def write_starts(root: Path) -> None:
+    model = new_adapter(root, dict(r=3, lora_alpha=6, target_modules=ALL, init_lora_weights="pissa"))
+    starts = {f"start.{name}": layer_delta(layer) for name, layer in lora_layers(model) if ".h.0." in name}
+    write_tensors(root / "adapters/pissa.safetensors", starts)
 
 
 def save_random(root: Path, folder: Path, config: dict, seed: int) -> None:

@@ -6,6 +6,7 @@ import type { PromptFormat } from "../core/prompt_format.ts";
 import { oneLine } from "../core/quote.ts";
 import { formatShape, sameShape } from "../core/shape.ts";
 import { adapterFile, parseMerged } from "../formats/merged_metadata.ts";
+import { assertPlainAdapter } from "../formats/plain_adapter.ts";
 import { type PeftAdapter, readAdapter, readAdapterLabels } from "../formats/mod.ts";
 import type { BaseFile } from "../models/base_file.ts";
 import { withLabels } from "../models/labels.ts";
@@ -54,6 +55,7 @@ export async function planMerge(base: BaseFile, folders: readonly string[]): Pro
   for (const folder of folders) {
     const adapter = await readAdapter(folder, { withSaved: true }),
       file = await adapterFile(folder);
+    assertPlainAdapter("merging without the model", adapter);
     const acting = added.map((file) => ({ values: { file } }));
     assertNotIn({ merged: before.map((file) => ({ file })), adapters: acting }, { file });
     added.push(file);

@@ -28,4 +28,5 @@ export {
 export { type PlantedShift, plantShift } from "./plant_shift.ts";
 export type { SiteSpectrum } from "./spectra.ts";
 export { selectSites, type Site, type SiteSelection } from "./sites.ts";
+export { TokenRows } from "./token_rows.ts";
 export { TrainedModules } from "./trained_modules.ts";

@@ -4,6 +4,7 @@ import type { Parameter } from "../autograd/parameter.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { isWithin, listNames, moduleOf } from "../core/module_names.ts";
 import { Arena } from "../device/arena.ts";
+import type { Tensor } from "../device/device.ts";
 import type { Model } from "../models/model.ts";
 import type { WeightChange } from "./adapter.ts";
 import { copyTensor } from "./copy_tensor.ts";
@@ -37,6 +38,11 @@ export class TrainedModules implements Disposable {
         if (one.substitute === this.#arena.view(one.name)) one.substitute = undefined;
       }
     };
+  }
+
+  /** The copy of a parameter, by its name. */
+  copyOf(name: string): Tensor {
+    return this.#arena.view(name);
   }
 
   /** Writes values that were saved, by the names of the parameters. */

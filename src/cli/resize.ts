@@ -19,6 +19,7 @@ import {
   writeAdapter,
 } from "../formats/mod.ts";
 import { takeExtras } from "../formats/peft_extras.ts";
+import { assertPlainAdapter } from "../formats/plain_adapter.ts";
 import { dtypeOption, positiveNumber, share, storedTypes } from "./arguments.ts";
 import { type CommonOptions, print } from "./common.ts";
 import { assertOtherFolder } from "./model_folder.ts";
@@ -67,9 +68,9 @@ async function run(folder: string, options: ResizeOptions): Promise<void> {
   await assertAdapterFolder(folder);
   await assertOtherFolder(folder, output);
   await assertNoOtherKind(output, "adapter");
-  const { config, updates, saved, promptFormat, ...stored } = await readAdapter(folder, {
-    withSaved: true,
-  });
+  const adapter = await readAdapter(folder, { withSaved: true });
+  assertPlainAdapter("resize", adapter);
+  const { config, updates, saved, promptFormat, ...stored } = adapter;
   const dtype = options.dtype ? storedTypes[options.dtype] : stored.dtype;
   const cuts = updates.map((update) => truncateUpdate(update, rank ?? rankFor(update, energy!)));
   const { baseModelName, taskType, fanInFanOut, dropout } = config;
@@ -90,8 +91,7 @@ async function run(folder: string, options: ResizeOptions): Promise<void> {
 /** The names of fully trained modules, and of a classifier's labels where they have any. */
 async function namesOf(folder: string) {
   const json = await readJson(fileIn(folder, "adapter_config.json"));
-  const { saved } = takeExtras(json, { only: "saved" }).extras,
-    labels = await readAdapterLabels(folder);
+  const { saved } = takeExtras(json).extras, labels = await readAdapterLabels(folder);
   const isNamed = labels?.some((label, index) => label !== String(index));
   return { ...(saved.length > 0 && { savedModules: saved }), ...(isNamed && { labels }) };
 }

@@ -4,7 +4,7 @@ import type { HostTensor } from "../core/host_tensor.ts";
 import type { LowRankUpdate } from "../core/low_rank_update.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
 import type { FloatDtype } from "./dtype.ts";
-import type { BiasMode } from "./peft_extras.ts";
+import type { BiasMode, TrainedRows } from "./peft_extras.ts";
 
 /** An update of a module, with what else of it was trained. */
 export interface TrainedUpdate extends LowRankUpdate {
@@ -24,6 +24,8 @@ export interface AdapterRecord {
   readonly biases?: ReadonlyMap<string, HostTensor>;
   /** Which biases these are. Default `none`. */
   readonly biasMode?: BiasMode;
+  /** Rows that stand in for those of embeddings, by the paths of the embeddings. */
+  readonly rows?: ReadonlyMap<string, TrainedRows>;
   /** The names by which PEFT's `modules_to_save` selects them. Default: the modules' full names. */
   readonly savedModules?: readonly string[];
   /** The names of the labels of a classifier. */

@@ -2,11 +2,12 @@
 
 import { AdapterFileError } from "../core/errors.ts";
 import { type HostTensor, nonFiniteAt } from "../core/host_tensor.ts";
+import { isNamed } from "../core/module_names.ts";
 import { quote } from "../core/quote.ts";
 import { formatShape, positionIn } from "../core/shape.ts";
 import type { Exceptions } from "./adapter_exceptions.ts";
-import { tensorPrefix } from "./adapter_weights.ts";
-import type { PeftExtras } from "./peft_extras.ts";
+import { isTable, rowsKey, tensorPrefix } from "./adapter_weights.ts";
+import type { PeftExtras, TrainedRows } from "./peft_extras.ts";
 import type { SafetensorsFile } from "./safetensors.ts";
 
 /** The names of an adapter's tensors, sorted by what they are. */
@@ -17,7 +18,13 @@ export interface TensorNames {
   readonly saved: readonly string[];
   /** Trained biases of the base model, as in the file: `….c_attn.base_layer.bias`. */
   readonly biases: readonly string[];
+  /** Embeddings of which rows were trained, by their paths. */
+  readonly embeddings: readonly string[];
+  /** All that is no A and no B, in the order of the file. */
+  readonly beside: readonly string[];
 }
+
+const rowsEnding = rowsKey("").slice(tensorPrefix.length);
 
 /**
  * Sorts the tensors of a file.
@@ -29,19 +36,22 @@ export function sortTensors(
   extras: PeftExtras,
   exceptions: Exceptions,
 ): TensorNames {
-  const modules = new Set<string>(), saved: string[] = [], biases: string[] = [];
+  const names = { module: [], saved: [], bias: [], rows: [] } as Record<Kind, string[]>;
+  const beside: string[] = [];
   for (const key of file.tensors.keys()) {
-    const name = key.startsWith(tensorPrefix) ? key.slice(tensorPrefix.length) : undefined;
-    const module = name && moduleWith(name, extras);
-    if (module) modules.add(module);
-    else if (name && isOfSaved(name, extras.saved)) saved.push(name);
-    else if (name && isBias(name, extras)) biases.push(name);
+    const name = key.startsWith(tensorPrefix) ? key.slice(tensorPrefix.length) : "";
+    const kind = kindOf(name, extras);
+    if (kind) names[kind].push(name);
     else exceptions.pass("unknownTensors", ruleFor(key), key);
+    if (kind && !isFactor.test(name)) beside.push(name);
   }
+  const modules = new Set(names.module.map((name) => partOf.exec(name)![1]));
   if (modules.size === 0) {
     throw new AdapterFileError("the file must hold at least one pair of A and B, found no tensor");
   }
-  return { modules: inOrder(modules), saved, biases };
+  const embeddings = names.rows.map((name) => name.slice(0, -rowsEnding.length));
+  const { saved, bias: biases } = names;
+  return { modules: inOrder(modules), saved, biases, embeddings, beside };
 }
 
 /** Reads tensors by their names without PEFT's prefix; those of adapted layers get the model's names. */
@@ -72,20 +82,60 @@ export async function readFinite(
   return tensor;
 }
 
-/** The module whose update a tensor is a part of. */
-function moduleWith(name: string, { dora, loraBias }: PeftExtras): string | undefined {
-  const [, module, part] = /^(.+)\.lora_([AB]\.weight|B\.bias|magnitude_vector)$/.exec(name) ?? [];
-  const isKnown = part === "B.bias" ? loraBias : part === "magnitude_vector" ? dora : true;
-  return isKnown ? module : undefined;
+type Kind = "module" | "saved" | "bias" | "rows";
+
+const isFactor = /\.lora_[AB]\.weight$/;
+
+/** A part of a module's update, after the module's path. */
+const partOf = /^(.+)\.lora_([AB]\.weight|B\.bias|magnitude_vector)$/;
+
+/** What a tensor is, if the configuration explains it. */
+function kindOf(name: string, extras: PeftExtras): Kind | undefined {
+  const part = partOf.exec(name)?.[2], { dora, loraBias, bias, tokens } = extras;
+  if (part) {
+    const isKnown = part === "B.bias" ? loraBias : part === "magnitude_vector" ? dora : true;
+    return isKnown ? "module" : undefined;
+  }
+  if (isOfSaved(name, extras)) return "saved";
+  if (tokens && name.endsWith(rowsEnding)) return "rows";
+  const isBias = bias !== "none" && name.endsWith(".bias") && !name.includes(".lora_");
+  return isBias ? "bias" : undefined;
 }
 
 /** PEFT's rule: the path of a fully saved module ends with one of the names. */
-function isOfSaved(tensor: string, saved: readonly string[]): boolean {
-  return !tensor.includes(".lora_") && saved.some((name) => tensor.includes(`${name}.`));
+function isOfSaved(tensor: string, { saved, withTables }: PeftExtras): boolean {
+  if (tensor.includes(".lora_")) return false;
+  return saved.some((name) => tensor.includes(`${name}.`)) || withTables && isTable(tensor);
 }
 
-const isBias = (tensor: string, { bias }: PeftExtras): boolean =>
-  bias !== "none" && tensor.endsWith(".bias") && !tensor.includes(".lora_");
+/**
+ * Reads the rows that stand in for those of embeddings.
+ *
+ * @throws {AdapterFileError} when the configuration does not say of which tokens.
+ */
+export async function readRows(
+  file: SafetensorsFile,
+  embeddings: readonly string[],
+  { tokens = [] }: PeftExtras,
+  exceptions: Exceptions,
+): Promise<Map<string, TrainedRows>> {
+  const rows = new Map<string, TrainedRows>();
+  for (const module of embeddings) {
+    const indices = isList(tokens) ? tokens : entryFor(tokens, module);
+    if (!indices) {
+      throw new AdapterFileError(
+        `trainable_token_indices must name ${quote(module)}, found ${quote(Object.keys(tokens))}`,
+      );
+    }
+    rows.set(module, { indices, values: await readFinite(file, rowsKey(module), exceptions) });
+  }
+  return rows;
+}
+
+const isList = (tokens: unknown): tokens is readonly number[] => Array.isArray(tokens);
+
+const entryFor = (tokens: Readonly<Record<string, readonly number[]>>, module: string) =>
+  Object.entries(tokens).find(([name]) => isNamed(module, name))?.[1];
 
 /** Layers in the order of their numbers: `h.2` before `h.10`. */
 const inOrder = (names: Iterable<string>): string[] =>
@@ -96,6 +146,9 @@ const inOrder = (names: Iterable<string>): string[] =>
 function ruleFor(key: string): string {
   if (!key.startsWith(tensorPrefix)) return `tensor names must begin with "${tensorPrefix}"`;
   if (/\.lora_embedding_[AB]$/.test(key)) return "adapters of embeddings are not implemented";
+  if (key.endsWith(rowsEnding)) {
+    return "trained tokens need withSaved: true, and trainable_token_indices in the configuration";
+  }
   if (/\.lora_B\.bias$/.test(key)) {
     return "biases of B need withSaved: true, and lora_bias in the configuration";
   }

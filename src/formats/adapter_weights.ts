@@ -10,6 +10,17 @@ import { openSafetensorsFile, type ReadOptions, type SafetensorsFile } from "./s
 /** What PEFT puts before the name of every tensor. */
 export const tensorPrefix = "base_model.model.";
 
+/**
+ * Whether a tensor is a table of embeddings, or a head that may share one: PEFT saves them by themselves where
+ * they are targets or the vocabulary was resized, and loads them into the base model, ties included.
+ */
+export const isTable = (name: string): boolean =>
+  /(^|\.)(embed_tokens|wte|word_embeddings|shared|lm_head)(\.base_layer)?\.weight$/.test(name);
+
+/** The key of an embedding's trained rows. */
+export const rowsKey = (module: string): string =>
+  `${tensorPrefix}${module}.token_adapter.trainable_tokens_delta`;
+
 /** The key of a tensor of the base model itself: PEFT wraps an adapted layer, and its bias with it. */
 export function ownKey(name: string, adapted: ReadonlySet<string>): string {
   const module = moduleOf(name);

@@ -40,12 +40,16 @@ export interface PeftConfig extends ModuleSelection {
   readonly taskType?: string;
 }
 
-/** Fields that change what an adapter computes in ways that are not implemented. */
-const REFUSED: Readonly<Record<string, string>> = {
+/** Fields that say what was trained beside A and B, of which the updates know nothing. */
+const BESIDE: Readonly<Record<string, string>> = {
   lora_bias: "biases of B",
   use_dora: "DoRA",
   modules_to_save: "fully trained modules",
   trainable_token_indices: "trained tokens",
+};
+
+/** Fields that change what an adapter computes in ways that are not implemented. */
+const REFUSED: Readonly<Record<string, string>> = {
   target_parameters: "adapters of raw parameters",
   layer_replication: "replicated layers",
   use_qalora: "QA-LoRA",
@@ -116,7 +120,7 @@ export function parsePeftConfig(json: unknown): PeftConfig {
 function refuseForeign(json: Json): void {
   if (json.peft_type !== "LORA") refuse("peft_type", 'be "LORA"', json.peft_type);
   if ((json.bias ?? "none") !== "none") {
-    refuse("bias", 'be "none" (trained biases are not implemented)', json.bias);
+    refuse("bias", 'be "none" where A and B alone are read', json.bias);
   }
   if (!INITIALIZATIONS.includes(json.init_lora_weights)) {
     const rule =
@@ -129,11 +133,13 @@ function refuseForeign(json: Json): void {
 /** The fields that say something which is not implemented or unknown, and the rule for each. */
 export function unknownFields(json: Json): { readonly name: string; readonly rule: string }[] {
   const names = Object.keys(json).filter((name) => !KNOWN.has(name) && !isEmpty(json[name]));
-  return names.map((name) => {
-    const known = Object.hasOwn(REFUSED, name);
-    const why = known ? `not implemented: ${REFUSED[name]}` : "the field is unknown";
-    return { name, rule: `be null, false or empty (${why})` };
-  });
+  return names.map((name) => ({ name, rule: `be null, false or empty ${reasonFor(name)}` }));
+}
+
+function reasonFor(name: string): string {
+  if (Object.hasOwn(BESIDE, name)) return `where A and B alone are read (${BESIDE[name]})`;
+  if (Object.hasOwn(REFUSED, name)) return `(not implemented: ${REFUSED[name]})`;
+  return "(the field is unknown)";
 }
 
 /** PEFT's rules for choosing layers: only among names, and a list of layers only with their indices. */

@@ -12,12 +12,12 @@ import { fileIn, type Folder, folderName } from "../core/storage.ts";
 import { type AdapterException, Exceptions } from "./adapter_exceptions.ts";
 import type { TrainedUpdate } from "./adapter_record.ts";
 import { cutSites, parseSites } from "./adapter_sites.ts";
-import { readNamed, sortTensors } from "./adapter_tensors.ts";
+import { readNamed, readRows, sortTensors } from "./adapter_tensors.ts";
 import { openWeights } from "./adapter_weights.ts";
 import { assertOwnConfig, mathematicsOf } from "./config_digest.ts";
 import { type FloatDtype, floatDtypeOf } from "./dtype.ts";
 import { parsePeftConfig, type PeftConfig, unknownFields } from "./peft_config.ts";
-import { type BiasMode, noExtras, takeExtras } from "./peft_extras.ts";
+import { type BiasMode, noExtras, takeExtras, type TrainedRows } from "./peft_extras.ts";
 import { parsePromptFormat } from "./prompt_metadata.ts";
 import { compileRules, readModule } from "./read_module.ts";
 
@@ -36,9 +36,11 @@ export interface PeftAdapter {
   readonly biases: ReadonlyMap<string, HostTensor>;
   /** Which biases these are. */
   readonly biasMode: BiasMode;
+  /** Rows of embeddings that were read (`trainable_token_indices`), by the paths of the embeddings. */
+  readonly rows: ReadonlyMap<string, TrainedRows>;
   /** What `allow` let pass: `unknownTensors: base_model.model.score.weight`. */
   readonly passed: readonly string[];
-  /** Tensors of fully trained modules which were not read. */
+  /** Tensors of what was trained beside A and B which were not read. */
   readonly leftOut: readonly string[];
   /** How its file stores values; F32 if tensors differ. */
   readonly dtype: FloatDtype;
@@ -48,11 +50,15 @@ export interface PeftAdapter {
 
 /** Options of {@link readAdapter}. */
 export interface ReadAdapterOptions {
-  /** Read only the updates: fully trained modules are left out instead of refused. Default false. */
+  /**
+   * Read only the updates: what was trained beside A and B is left out instead of refused, but for DoRA,
+   * without which they mean nothing. Default false.
+   */
   readonly updatesOnly?: boolean;
   /**
-   * Read what was trained beside A and B instead of refusing it: modules in full, biases of the base model,
-   * magnitudes of DoRA, biases of B. Default false.
+   * Read what was trained beside A and B instead of refusing it: modules in full, with the tables of resized
+   * vocabularies, biases of the base model, magnitudes of DoRA, biases of B, rows of embeddings. Default
+   * false.
    */
   readonly withSaved?: boolean;
   /** What may pass that stops a strict reader, by name. Default: nothing. */
@@ -66,8 +72,8 @@ export interface ReadAdapterOptions {
  * Ranks and scalings follow `r`, `lora_alpha`, `use_rslora`, `rank_pattern` and `alpha_pattern`.
  * Weights that the configuration does not select, tensors that are not part of a pair of A and B, targets
  * that match nothing, and settings that change the mathematics but are not implemented are refused, never
- * ignored. Exceptions must be requested: `allow` lets each kind pass, `updatesOnly` leaves out fully trained
- * modules; the result names what was passed or left out.
+ * ignored. Exceptions must be requested: `allow` lets each kind pass, `updatesOnly` leaves out what was
+ * trained beside A and B; the result names what was passed or left out.
  *
  * @throws {AdapterFileError} when the folder is incomplete, broken, or has settings that are not
  * supported, or values that are NaN, infinite or beyond F32 and not allowed; the message names the
@@ -98,18 +104,22 @@ export async function readAdapter(
     const config = parsePeftConfig(knownFields(rest, exceptions)), rules = compileRules(config);
     using file = await openWeights(folder, { allowNonFinite: true });
     await assertOwnConfig(file.metadata, "adapter_config.json", mathematicsOf(config));
-    const { modules, saved, biases } = sortTensors(file, extras, exceptions);
-    const updates: TrainedUpdate[] = [], reading = { file, config, rules, extras, exceptions };
+    const { modules, ...others } = sortTensors(file, extras, exceptions);
+    const { saved, biases, embeddings } = withSaved ? others : noOthers;
+    const beside = withSaved ? extras : noExtras;
+    const reading = { file, config, rules, extras: beside, exceptions };
+    const updates: TrainedUpdate[] = [];
     for (const module of modules) updates.push(...await readModule(reading, module));
     assertTargets(config, updates, exceptions);
     return {
       config,
       updates: cutNamed(updates, file.metadata),
-      saved: withSaved ? await readNamed(file, saved, exceptions) : new Map(),
+      saved: await readNamed(file, saved, exceptions),
       biases: await readNamed(file, biases, exceptions),
-      biasMode: extras.bias,
+      biasMode: beside.bias,
+      rows: await readRows(file, embeddings, extras, exceptions),
       passed: exceptions.passed,
-      leftOut: withSaved ? [] : saved,
+      leftOut: withSaved ? [] : others.beside,
       dtype: floatDtypeOf(file.tensors.values()),
       promptFormat: parsePromptFormat(file.metadata),
     };
@@ -122,9 +132,11 @@ export async function readAdapter(
   }
 }
 
+const noOthers = { saved: [], biases: [], embeddings: [] };
+
 function extrasFor(json: unknown, { updatesOnly, withSaved }: ReadAdapterOptions) {
   if (withSaved) return takeExtras(json);
-  return updatesOnly ? takeExtras(json, { only: "saved" }) : { rest: json, extras: noExtras };
+  return updatesOnly ? takeExtras(json, { withDora: false }) : { rest: json, extras: noExtras };
 }
 
 /** The configuration without the fields that are let pass. */

@@ -12,7 +12,7 @@ import { fileIn, hasFile } from "../core/storage.ts";
 import { adapterCard, CARD_MARK } from "./adapter_card.ts";
 import type { AdapterRecord, TrainedUpdate } from "./adapter_record.ts";
 import { sitesMetadata } from "./adapter_sites.ts";
-import { ownKey, tensorPrefix } from "./adapter_weights.ts";
+import { isTable, ownKey, rowsKey, tensorPrefix } from "./adapter_weights.ts";
 import { configMetadata, mathematicsOf } from "./config_digest.ts";
 import { alphaOf } from "./exact_alpha.ts";
 import { assertNoOtherKind } from "./folder_kind.ts";
@@ -120,6 +120,11 @@ function checkAdapter({ updates, targetModules, dropout = 0 }: AdapterRecord): v
   if (!(dropout >= 0 && dropout < 1)) {
     throw new RangeError(`dropout must be in [0, 1), found ${dropout}`);
   }
+  for (const vector of ["magnitude", "bias"] as const) {
+    const count = updates.filter((update) => update[vector]).length, all = updates.length;
+    if (count === 0 || count === all) continue;
+    throw new RangeError(`every update must have a ${vector}, or none, found ${count} of ${all}`);
+  }
   const names = new Set<string>(), isSelected = moduleSelector({ targetModules });
   for (const update of updates) {
     const { module } = update, name = siteName(update);
@@ -138,7 +143,7 @@ function checkAdapter({ updates, targetModules, dropout = 0 }: AdapterRecord): v
 
 function* tensorsOf(
   modules: readonly TrainedUpdate[],
-  { saved = new Map(), biases = new Map() }: AdapterRecord,
+  { saved = new Map(), biases = new Map(), rows = new Map() }: AdapterRecord,
 ): Generator<[string, HostTensor]> {
   for (const { module, A, B, bias, magnitude } of modules) {
     const path = `${tensorPrefix}${module}`;
@@ -150,6 +155,7 @@ function* tensorsOf(
   for (const [name, tensor] of saved) yield [tensorPrefix + name, tensor];
   const adapted = new Set(modules.map(({ module }) => module));
   for (const [name, tensor] of biases) yield [ownKey(name, adapted), tensor];
+  for (const [module, { values }] of rows) yield [rowsKey(module), values];
 }
 
 /** The configuration with sorted keys, as PEFT writes it. */
@@ -178,17 +184,25 @@ function configOf(
     rank_pattern: exceptions(names, ranks, r),
     target_modules: [...new Set(adapter.targetModules ?? names)].sort(),
     task_type: taskType,
+    ...tokensOf(adapter),
     use_dora: modules.some(({ magnitude }) => magnitude),
     use_rslora: false,
   };
 }
 
-/** The names of the modules that were trained in full, or null. */
+/** The names of the modules that were trained in full, or null; PEFT would untie a table's head. */
 function modulesOf(
   { saved = new Map<string, HostTensor>(), savedModules }: AdapterRecord,
 ): string[] | null {
-  const names = savedModules ?? [...saved.keys()].map(moduleOf);
+  const modules = [...saved.keys()].filter((name) => !isTable(name)).map(moduleOf);
+  const names = savedModules ?? modules;
   return names.length === 0 ? null : [...new Set(names)];
+}
+
+/** The tokens whose rows were trained, by the embeddings. */
+function tokensOf({ rows = new Map() }: AdapterRecord): Record<string, unknown> {
+  const indices = [...rows].map(([module, { indices }]) => [module, indices] as const);
+  return rows.size > 0 ? { trainable_token_indices: Object.fromEntries(indices) } : {};
 }
 
 /** The most frequent value; of several, the first. */

@@ -28,7 +28,7 @@ import {
 export const labeledCase = () => goldenCase("gradients/input", "labelled");
 
 /** Names and bytes of an adapter's tensors: all of its file but the metadata. */
-export async function tensorBytes(folder: string): Promise<[string[], Uint8Array]> {
+async function tensorBytes(folder: string): Promise<[string[], Uint8Array]> {
   const bytes = await Deno.readFile(`${folder}/adapter_model.safetensors`);
   const { tensors, dataOffset } = parseHeader(bytes, bytes.length);
   return [[...tensors.keys()], bytes.subarray(dataOffset)];

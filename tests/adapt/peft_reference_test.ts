@@ -3,8 +3,9 @@ import { type AdapterChange, savedAdapter } from "./saved_adapter.ts";
 import { main } from "../../src/cli/program.ts";
 import { lowrankJson } from "../cli/lowrank.ts";
 import { withFolder } from "../support/folders.ts";
-import { golden, goldenJson } from "../support/golden.ts";
 import { families } from "../models/family_checks.ts";
+import { golden, goldenJson } from "../support/golden.ts";
+import "../support/open_lapack.ts";
 import { pythonHas, runPython } from "../support/python.ts";
 
 const ignore = !await pythonHas("torch", "transformers", "peft");
@@ -24,6 +25,7 @@ const adapters: Record<string, AdapterChange> = {
   },
   "a bias of every B": { rank: 4, alpha: 8, loraBias: true, targetModules: ["c_attn", "c_fc"] },
   "all biases of the base": { rank: 2, sites: ["q", "v"], bias: "all" },
+  "PiSSA, converted": { rank: 3, alpha: 6, targetModules: "all-linear", pissa: true },
   "the biases of adapted layers": { rank: 2, targetModules: ["attn.c_proj"], bias: "lora_only" },
 };
 

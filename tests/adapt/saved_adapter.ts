@@ -1,12 +1,12 @@
 /** Adapters with random values in both factors, written by us. @module */
 
-import { injectLora, type LoraOptions } from "../../src/adapt/mod.ts";
+import { injectLora, injectPissa, type LoraOptions } from "../../src/adapt/mod.ts";
 import { Random } from "../../src/core/random.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { loadModel } from "../../src/models/mod.ts";
 
 /** What to inject; the seed is always the same. */
-export type AdapterChange = Omit<LoraOptions, "seed">;
+export type AdapterChange = Omit<LoraOptions, "seed"> & { readonly pissa?: true };
 
 /** Injects an adapter, changes all but A so that it does something, and saves it. */
 export async function savedAdapter(
@@ -16,7 +16,10 @@ export async function savedAdapter(
 ): Promise<void> {
   using device = new ReferenceDevice();
   using model = await loadModel(device, modelFolder);
-  using adapter = injectLora(model, { ...change, seed: 5 });
+  const { pissa, ...options } = change;
+  using adapter = pissa
+    ? await injectPissa(model, options)
+    : injectLora(model, { ...options, seed: 5 });
   const random = new Random(6);
   const { sites, biases } = adapter, factorsB = sites.map(({ B }) => B);
   const others = [...sites.flatMap(({ parameters }) => parameters.slice(2)), ...biases.parameters];

@@ -8,6 +8,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { injectLora, loadAdapter, merge, unmerge } from "../../src/adapt/mod.ts";
 import type { Parameter } from "../../src/autograd/mod.ts";
+import { readSafetensors } from "../../src/formats/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import type { Check } from "../support/devices.ts";
 import {
@@ -24,10 +25,11 @@ import {
   assertGoldenLogits,
   labeledCase,
   openBase,
-  tensorBytes,
 } from "./golden_checks.ts";
 
-const variants = ["peft_dora", "peft_lora_bias", "peft_bias_all", "peft_bias_only"];
+const trained = ["peft_dora", "peft_lora_bias", "peft_bias_all", "peft_bias_only"];
+
+const variants = [...trained, "peft_tokens", "peft_tables"];
 
 /** What a file calls a trained tensor of the model itself, which our gradients know by its own name. */
 function keyIn(expected: ReadonlyMap<string, unknown>, { name }: Parameter): string {
@@ -59,7 +61,7 @@ export const variantChecks: readonly Check[] = [
       assertEquals(await logitsOf(model, (await goldenCase("logits", "plain")).inputs), base);
     },
   })),
-  ...variants.map((name): Check => ({
+  ...trained.map((name): Check => ({
     name: `gradients of ${name} are PEFT's`,
     async run(device, epsilon) {
       using model = await openBase(device);
@@ -77,12 +79,11 @@ export const variantChecks: readonly Check[] = [
       using adapter = await loadAdapter(model, golden(`adapters/${name}`));
       await withFolder(async (folder) => {
         await adapter.save(folder);
-        const [found, wanted] = await Promise.all(
-          [folder, golden(`adapters/${name}`)].map(tensorBytes),
-        );
-        assertEquals(found[0].toSorted(), wanted[0].toSorted());
         const [written, read] = await Promise.all([folder, golden(`adapters/${name}`)].map(values));
-        assertEquals(written, read);
+        // The head of a tied model is the embedding, and written once.
+        const { "base_model.model.lm_head.weight": tied, ...rest } = read;
+        if (tied) assertEquals(tied, read["base_model.model.transformer.wte.weight"]);
+        assertEquals(written, rest);
       });
     },
   })),
@@ -137,7 +138,6 @@ export const variantChecks: readonly Check[] = [
 
 /** Tensors of an adapter's file by their names, in no order. */
 async function values(folder: string) {
-  const { readSafetensors } = await import("../../src/formats/mod.ts");
   const { tensors } = await readSafetensors(`${folder}/adapter_model.safetensors`);
   return Object.fromEntries([...tensors].sort(([a], [b]) => a < b ? -1 : 1));
 }

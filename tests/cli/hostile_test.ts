@@ -108,12 +108,13 @@ Deno.test("values that are not finite are refused by every command that reads th
       sentence = "values must be finite in F32, found NaN";
     const adapter = await spoiledCopy(good, `${folder}/a`, "adapter_model.safetensors");
     const base = await spoiledCopy(model, `${folder}/m`, "model.safetensors");
-    const out = `${folder}/out`, place = "adapter_model.safetensors";
-    await assertFails(["inspect", adapter], place, sentence);
-    await assertFails(["compare", adapter, good], place, sentence);
-    await assertFails(["resize", adapter, "--rank", "1", "--output", out], place, sentence);
+    const out = `${folder}/out`, place = `the adapter in ${adapter}: `;
+    const found = "must be finite in F32, found NaN";
+    await assertFails(["inspect", adapter], place, found);
+    await assertFails(["compare", adapter, good], place, found);
+    await assertFails(["resize", adapter, "--rank", "1", "--output", out], place, found);
     const merged = ["--adapter", adapter, "--output", out];
-    await assertFails(["merge", "--model", model, ...merged], place, sentence);
+    await assertFails(["merge", "--model", model, ...merged], place, found);
     await assertFails(["merge", "--model", base, "--adapter", good, "--output", out], sentence);
     await assertFails(await logitsArgs(folder, [[1, 2]], base), "model.safetensors", sentence);
     const training = await trainArgs(folder, out);

@@ -28,11 +28,16 @@ Deno.test("a configuration without numbers has PEFT's defaults", () => {
 });
 
 Deno.test("settings that change the mathematics are refused by name and value", () => {
-  const cases: Record<string, unknown> = {
+  const beside = {
     lora_bias: true,
     use_dora: true,
     modules_to_save: ["score"],
     trainable_token_indices: [1],
+  };
+  for (const [field, value] of Object.entries(beside)) {
+    refuses(field, value, `${field} must be null, false or empty where A and B alone are read (`);
+  }
+  const cases: Record<string, unknown> = {
     target_parameters: ["experts.weight"],
     layer_replication: [[0, 4], [2, 5]],
     use_qalora: true,

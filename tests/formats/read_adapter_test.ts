@@ -107,13 +107,29 @@ const savedConfig = { ...goodConfig, modules_to_save: ["classifier"] };
 
 Deno.test("modules that were trained whole are refused, unless updates alone are asked for", () =>
   withFolder(async (folder) => {
-    await refuses('not implemented: fully trained modules), found ["classifier"]', savedConfig);
+    await refuses('alone are read (fully trained modules), found ["classifier"]', savedConfig);
     await writeRawAdapter(folder, savedConfig, { ...goodTensors, ...saved });
     const { updates, leftOut } = await readAdapter(folder, { updatesOnly: true });
     assertEquals(leftOut, ["classifier.dense.weight", "pre_classifier.bias"]);
     await writeRawAdapter(folder);
     assertEquals(updates, (await readAdapter(folder, { updatesOnly: true })).updates);
   }));
+
+Deno.test("with updates alone, biases and tokens are left out by name, but never DoRA", async () => {
+  const leftOut = async (name: string) => {
+    const read = () => readAdapter(golden + name);
+    await assertRejects(read, AdapterFileError, "where A and B alone are read");
+    const adapter = await readAdapter(golden + name, { updatesOnly: true });
+    assertEquals([adapter.saved.size, adapter.biases.size, adapter.rows.size], [0, 0, 0]);
+    return adapter.leftOut;
+  };
+  assertEquals((await leftOut("peft_lora_bias")).length, 8);
+  assertEquals((await leftOut("peft_bias_only"))[0], "transformer.h.0.attn.c_attn.base_layer.bias");
+  assertEquals((await leftOut("peft_bias_all")).length, 13);
+  const tokens = "transformer.wte.token_adapter.trainable_tokens_delta";
+  assertEquals(await leftOut("peft_tokens"), [tokens]);
+  await assertRejects(() => leftOut("peft_dora"), AdapterFileError, "(DoRA), found true");
+});
 
 Deno.test("with updates alone, what no saved module explains is refused still", () =>
   withFolder(async (folder) => {
@@ -126,7 +142,7 @@ Deno.test("with updates alone, what no saved module explains is refused still", 
     const magnitude = "base_model.model.classifier.lora_magnitude_vector";
     await refusal(savedConfig, magnitude, "DoRA needs withSaved: true");
     await refusal(goodConfig, keyA, "every tensor must be some");
-    await refusal({ ...savedConfig, use_dora: true }, keyA, "not implemented: DoRA");
+    await refusal({ ...savedConfig, use_dora: true }, keyA, "alone are read (DoRA)");
     await refusal({ ...savedConfig, modules_to_save: [1] }, keyA, "must be names");
   }));
 

@@ -13,6 +13,7 @@ import type { AdapterValues, Model } from "../../models/model.ts";
 import { type Adapter, type SaveAdapterOptions, saveNames, type WeightChange } from "../adapter.ts";
 import { assertFree, attach } from "../attach.ts";
 import { type SiteSpectrum, spectraOf } from "../spectra.ts";
+import { TokenRows } from "../token_rows.ts";
 import { TrainedModules } from "../trained_modules.ts";
 import { type AdapterChange, changedPlans } from "./change.ts";
 import type { LoadRecord } from "./load_record.ts";
@@ -42,6 +43,8 @@ export class LoraAdapter implements Adapter {
   readonly biases: TrainedModules;
   /** Which biases these are. */
   readonly biasMode: BiasMode;
+  /** The rows of embeddings that it replaces, or none. */
+  readonly tokens: TokenRows;
   /** How it was loaded, if it was read from a file. */
   loaded?: LoadRecord;
   /** By what its values are recognized in a merged model; others after each step of a training. */
@@ -62,12 +65,13 @@ export class LoraAdapter implements Adapter {
   constructor(
     model: Model,
     plans: readonly LoraPlan[],
-    { modules, biases, biasMode = "none" }: TrainedParts = {},
+    { modules, biases, biasMode = "none", tokens }: TrainedParts = {},
   ) {
     using unfinished = new DisposableStack();
     this.model = model;
     this.modules = unfinished.use(modules ?? new TrainedModules(model, []));
     this.biases = unfinished.use(biases ?? new TrainedModules(model, []));
+    this.tokens = unfinished.use(tokens ?? new TokenRows(model, new Map()));
     this.biasMode = biasMode;
     this.#arena = unfinished.use(new Arena(model.device, entriesOf(plans), "adapter", "LoRA"));
     this.sites = plans.map((plan) => makeSite(plan, this.#arena));
@@ -202,7 +206,8 @@ export class LoraAdapter implements Adapter {
    * @throws {RangeError} when B has a bias and the layer has none.
    */
   weightChanges(): readonly WeightChange[] {
-    const replaced = [...this.modules.weightChanges(), ...this.biases.weightChanges()];
+    const parts = [this.modules, this.biases, this.tokens];
+    const replaced = parts.flatMap((part) => part.weightChanges());
     return [...replaced, ...this.terms.flatMap((site) => site.weightChanges())];
   }
 
@@ -220,8 +225,7 @@ export class LoraAdapter implements Adapter {
   /** Removes the adapter and frees its tensors; a second call does nothing. */
   [Symbol.dispose](): void {
     this.remove();
-    this.modules[Symbol.dispose]();
-    this.biases[Symbol.dispose]();
+    for (const part of [this.modules, this.biases, this.tokens]) part[Symbol.dispose]();
     this.#arena[Symbol.dispose]();
   }
 
@@ -232,8 +236,8 @@ export class LoraAdapter implements Adapter {
   }
 
   #attach(): () => void {
-    const { model, modules, biases } = this;
-    const giveBack = [modules.put(), biases.put()];
+    const { model, modules, biases, tokens } = this;
+    const giveBack = [modules, biases, tokens].map((part) => part.put());
     const layers = this.terms.map((site) => [site.linear, site] as const);
     const detach = attach(model, this, layers, [...modules.parameters, ...biases.parameters]);
     return () => {

@@ -2,20 +2,16 @@
 
 import { assertDropout } from "../../autograd/ops/dropout.ts";
 import { AdapterFileError } from "../../core/errors.ts";
-import type { HostTensor } from "../../core/host_tensor.ts";
-import { moduleOf } from "../../core/module_names.ts";
 import { assertOptions } from "../../core/options.ts";
-import { oneLine } from "../../core/quote.ts";
-import { formatShape, sameShape } from "../../core/shape.ts";
 import { type Folder, folderName } from "../../core/storage.ts";
 import { adapterFile } from "../../formats/merged_metadata.ts";
 import { Exceptions } from "../../formats/adapter_exceptions.ts";
 import { type AdapterException, type PeftAdapter, readAdapter } from "../../formats/mod.ts";
 import type { Model } from "../../models/model.ts";
 import { assertFree, assertNotIn, type JoinOptions } from "../attach.ts";
-import { TrainedModules } from "../trained_modules.ts";
 import { LoraAdapter } from "./adapter.ts";
 import { planUpdates } from "./inject_updates.ts";
+import { loadedParts } from "./loaded_parts.ts";
 import type { LoadRecord, MatchedModule } from "./load_record.ts";
 import { assertNoneMissing, matchLayers, splitKnown } from "./match_layers.ts";
 import type { LoraPlan } from "./plan.ts";
@@ -72,70 +68,17 @@ export async function loadAdapter(
   const values = { file: await adapterFile(folder) };
   assertNotIn(model, values);
   assertFree(model, options, "loadAdapter"); // Another may have come while this one was read.
-  const { plans, record } = plansOf(model, folder, read, options);
-  assertSaved(model, folder, read.saved);
-  using unfinished = new DisposableStack();
-  const modules = unfinished.use(copiesOf(model, [...read.saved.keys()].map(moduleOf), read.saved));
-  const biases = copiesOf(model, [...read.biases.keys()], read.biases);
-  unfinished.move();
-  const adapter = new LoraAdapter(model, plans, { modules, biases, biasMode: read.biasMode });
+  const { plans, record, parts } = usable(folder, () => {
+    return { ...plansOf(model, read, options), parts: loadedParts(model, read) };
+  });
+  const adapter = new LoraAdapter(model, plans, parts);
   return Object.assign(adapter, { values, promptFormat: read.promptFormat, loaded: record });
 }
 
-/** Throws unless fully trained modules are the model's, with all their parameters in their shapes. */
-function assertSaved(
-  { parameters }: Model,
-  folder: Folder,
-  saved: ReadonlyMap<string, HostTensor>,
-): void {
-  const modules = new Set([...saved.keys()].map(moduleOf));
-  const names = [...parameters.keys()].filter((name) => modules.has(moduleOf(name)));
-  const wrong = [...new Set([...saved.keys(), ...names])].find((name) => {
-    const shape = saved.get(name)?.shape, own = parameters.get(name)?.shape;
-    return !shape || !own || !sameShape(shape, own);
-  });
-  if (wrong === undefined) return;
-  const found = saved.get(wrong), own = parameters.get(wrong);
-  throw new AdapterFileError(
-    `cannot use the adapter in ${folderName(folder)}: ${
-      oneLine(wrong)
-    }, which was trained in full, must be ` +
-      `${own ? formatShape(own.shape) : "absent"} as in the model, found ${
-        found ? formatShape(found.shape) : "none"
-      }`,
-  );
-}
-
-/** Copies of parameters with the values of the file. */
-function copiesOf(
-  model: Model,
-  names: readonly string[],
-  values: ReadonlyMap<string, HostTensor>,
-): TrainedModules {
-  const copies = new TrainedModules(model, names);
-  copies.write(values);
-  return copies;
-}
-
-function plansOf(
-  model: Model,
-  folder: Folder,
-  { config, updates, passed }: PeftAdapter,
-  { dropout = config.dropout, allow }: LoadAdapterOptions,
-): { plans: LoraPlan[]; record: LoadRecord } {
+/** Says of which folder it is when what was read does not fit the model. */
+function usable<T>(folder: Folder, use: () => T): T {
   try {
-    const layers = matchLayers(model, updates), exceptions = new Exceptions(allow);
-    assertNoneMissing(config, model, layers, exceptions);
-    const own = updates.flatMap((update) => splitKnown(layers.get(update.module)!, update));
-    const plans = planUpdates(model, own, { dropout, rankStabilized: config.rankStabilized });
-    const matched = updates.map(({ module, A, B, scaling }): MatchedModule => ({
-      module,
-      layer: layers.get(module)!.linear.name,
-      rank: A.shape[0],
-      scaling,
-      isZero: B.data.every((value) => value === 0),
-    }));
-    return { plans, record: { matched, passed: [...passed, ...exceptions.passed] } };
+    return use();
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     const place = folderName(folder);
@@ -143,4 +86,24 @@ function plansOf(
       cause: error,
     });
   }
+}
+
+function plansOf(
+  model: Model,
+  { config, updates, passed }: PeftAdapter,
+  { dropout = config.dropout, allow }: LoadAdapterOptions,
+): { plans: LoraPlan[]; record: LoadRecord } {
+  const layers = matchLayers(model, updates), exceptions = new Exceptions(allow);
+  assertNoneMissing(config, model, layers, exceptions);
+  const own = updates.flatMap((update) => splitKnown(layers.get(update.module)!, update));
+  const plans = planUpdates(model, own, { dropout, rankStabilized: config.rankStabilized });
+  const modules = Map.groupBy(updates, ({ module }) => module);
+  const matched = [...modules].map(([module, sites]): MatchedModule => ({
+    module,
+    layer: layers.get(module)!.linear.name,
+    rank: sites.reduce((sum, { A }) => sum + A.shape[0], 0),
+    scaling: sites[0].scaling,
+    isZero: sites.every(({ B }) => B.data.every((value) => value === 0)),
+  }));
+  return { plans, record: { matched, passed: [...passed, ...exceptions.passed] } };
 }

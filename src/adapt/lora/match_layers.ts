@@ -69,7 +69,9 @@ export function assertNoneMissing(
 
 /** How the file would call a layer: with the prefix, or without the one, by which the names differ. */
 function namesInFile(layers: ReadonlyMap<string, LayerSites>): (layer: string) => string {
-  const [[module, { linear: { name } }]] = layers;
+  const [first] = layers;
+  if (!first) return (layer) => layer;
+  const [module, { linear: { name } }] = first;
   if (module.length >= name.length) {
     const prefix = module.slice(0, module.length - name.length);
     return (layer) => prefix + layer;

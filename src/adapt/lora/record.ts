@@ -31,7 +31,7 @@ export async function recordOf(adapter: Recorded): Promise<AdapterRecord> {
   const [, dropout] = boundsOf(sites.map(({ dropout }) => dropout));
   const labels = model instanceof TextModel && saved.size > 0 ? labelsOf(model) : undefined;
   const task = labels && { taskType: "SEQ_CLS", labels };
-  const trained = { updates, saved, biases, biasMode };
+  const trained = { updates, saved, biases, biasMode, rows: adapter.tokens.rows };
   return {
     ...trained,
     baseModelName: baseNameOf(model),

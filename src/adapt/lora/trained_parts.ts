@@ -3,6 +3,7 @@
 import type { BiasMode } from "../../formats/mod.ts";
 import type { Model } from "../../models/model.ts";
 import { moduleOf } from "../../core/module_names.ts";
+import { TokenRows } from "../token_rows.ts";
 import { TrainedModules } from "../trained_modules.ts";
 
 /** Modules in full and biases, which an adapter of low-rank updates trains beside them. */
@@ -13,12 +14,14 @@ export interface TrainedParts {
   readonly biases?: TrainedModules;
   /** Which biases these are. Default `none`. */
   readonly biasMode?: BiasMode;
+  /** Rows of embeddings, which are not trained further. */
+  readonly tokens?: TokenRows;
 }
 
 /** New copies of the same parameters, with the values that they have; the old ones must not be in use. */
 export async function copyParts(
   model: Model,
-  { modules, biases, biasMode }: Required<TrainedParts>,
+  { modules, biases, biasMode, tokens }: Required<TrainedParts>,
 ): Promise<() => TrainedParts> {
   const [saved, own] = [await modules.read(), await biases.read()];
   return () => {
@@ -27,7 +30,8 @@ export async function copyParts(
     const ofBiases = unfinished.use(new TrainedModules(model, [...own.keys()]));
     copies.write(saved);
     ofBiases.write(own);
+    const rows = new TokenRows(model, tokens.rows);
     unfinished.move();
-    return { modules: copies, biases: ofBiases, biasMode };
+    return { modules: copies, biases: ofBiases, biasMode, tokens: rows };
   };
 }

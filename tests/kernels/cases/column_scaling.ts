@@ -20,7 +20,10 @@ function normsCase(rows: number, width: number): KernelCase {
   };
 }
 
-/** One of the scaled columns, or rows: WebGPU divides to 2.5 ulp; a product and a sum follow. */
+/**
+ * One of the scaled columns, or rows: WebGPU divides to 2.5 ulp; a product and a sum follow. The least number
+ * above zero leaves the sign of a zero open.
+ */
 function scaleCase(
   kernel: typeof scaleColumns,
   rows: number,
@@ -42,7 +45,8 @@ function scaleCase(
       y: each(rows * width, (at) => {
         const of = isRows ? Math.floor(at / width) : at % width;
         const quotient = divisors[of] === 0 ? 0 : factors[of] / divisors[of];
-        return gamma(8) * ((accumulate && Math.abs(y[at])) + Math.abs(x[at] * quotient));
+        const size = (accumulate && Math.abs(y[at])) + Math.abs(x[at] * quotient);
+        return gamma(8) * size + 2 ** -149;
       }),
     }),
   };

@@ -1,0 +1,78 @@
+/** What a file holds beside the updates, put on a model. @module */
+
+import type { HostTensor } from "../../core/host_tensor.ts";
+import { moduleOf } from "../../core/module_names.ts";
+import { oneLine } from "../../core/quote.ts";
+import { formatShape, sameShape } from "../../core/shape.ts";
+import type { PeftAdapter } from "../../formats/mod.ts";
+import type { Model } from "../../models/model.ts";
+import { TokenRows } from "../token_rows.ts";
+import { TrainedModules } from "../trained_modules.ts";
+import type { TrainedParts } from "./trained_parts.ts";
+
+/**
+ * Copies of what was trained of the model itself, with the values of the file.
+ *
+ * @throws {RangeError} when it is not the model's, or of other shapes.
+ */
+export function loadedParts(
+  model: Model,
+  { saved: tensors, biases: ofBase, biasMode, rows }: PeftAdapter,
+): TrainedParts {
+  const saved = withoutTies(model, tensors), names = [...saved.keys()].map(moduleOf);
+  const modules = new Set(names);
+  const needed = [...model.parameters.keys()].filter((name) => modules.has(moduleOf(name)));
+  assertFit(model, saved, needed);
+  assertFit(model, ofBase);
+  using unfinished = new DisposableStack();
+  const copies = unfinished.use(copiesOf(model, names, saved));
+  const biases = unfinished.use(copiesOf(model, [...ofBase.keys()], ofBase));
+  const tokens = unfinished.use(new TokenRows(model, rows));
+  unfinished.move();
+  return { modules: copies, biases, biasMode, tokens };
+}
+
+/** A head that shares the embedding's weight is in some files twice. */
+function withoutTies(
+  { parameters }: Model,
+  saved: ReadonlyMap<string, HostTensor>,
+): Map<string, HostTensor> {
+  const isTie = ([name, tensor]: readonly [string, HostTensor]) =>
+    name === "lm_head.weight" && !parameters.has(name) &&
+    [...saved].some(([other, values]) => other !== name && isSame(values, tensor));
+  return new Map([...saved].filter((entry) => !isTie(entry)));
+}
+
+const isSame = (a: HostTensor, b: HostTensor): boolean =>
+  sameShape(a.shape, b.shape) && a.data.every((value, i) => value === b.data[i]);
+
+/** Throws unless tensors are the model's, in their shapes, and none of those that are needed is missing. */
+function assertFit(
+  { parameters }: Model,
+  tensors: ReadonlyMap<string, HostTensor>,
+  needed: readonly string[] = [],
+): void {
+  const wrong = [...new Set([...tensors.keys(), ...needed])].find((name) => {
+    const shape = tensors.get(name)?.shape, own = parameters.get(name)?.shape;
+    return !shape || !own || !sameShape(shape, own);
+  });
+  if (wrong === undefined) return;
+  const found = tensors.get(wrong), own = parameters.get(wrong);
+  throw new RangeError(
+    `${oneLine(wrong)}, which was trained in full, must be ` +
+      `${own ? formatShape(own.shape) : "absent"} as in the model, found ${
+        found ? formatShape(found.shape) : "none"
+      }`,
+  );
+}
+
+/** Copies of parameters with the values of the file. */
+function copiesOf(
+  model: Model,
+  names: readonly string[],
+  values: ReadonlyMap<string, HostTensor>,
+): TrainedModules {
+  const copies = new TrainedModules(model, names);
+  copies.write(values);
+  return copies;
+}

@@ -1,0 +1,113 @@
+/** The files of kohya's scripts and of diffusers: names with underscores, an α for every module. @module */
+
+import { AdapterFileError } from "../core/errors.ts";
+import type { HostTensor } from "../core/host_tensor.ts";
+import { assertUpdate, type LowRankUpdate } from "../core/low_rank_update.ts";
+import { quote } from "../core/quote.ts";
+import { formatShape } from "../core/shape.ts";
+
+/** Module, then which factor: kohya's `lora_down`, diffusers' `lora.down` and `lora_linear_layer.down`. */
+const factorKey = /^(.+)\.(?:lora_|lora\.|lora_linear_layer\.)(down|up)\.weight$/;
+
+/** What kohya puts before the underscored path: the network that it belongs to. */
+const network = /^lora_(?:unet|te\d?|transformer|prior_unet)_/;
+
+/**
+ * The updates among the tensors of a file of kohya or diffusers: `lora_down` is A, `lora_up` is B, and the
+ * scaling is `alpha` / rank, 1 for a module without `alpha`. Convolutions of 1 x 1 are linear layers.
+ *
+ * @param modules Paths of the base model's layers, by which `lora_te_layers_0_q_proj` is found to be
+ * `layers.0.q_proj`. A module that is none of them keeps its name.
+ * @throws {AdapterFileError} when a tensor is none of these, such as kohya's DoRA or LoHa, a pair is
+ * incomplete, a path may be that of two layers, or an `alpha` is not one finite number.
+ * @throws {ShapeError} when A and B do not fit each other.
+ *
+ * @example
+ * ```ts
+ * import { kohyaUpdates } from "@lowrank/core/formats";
+ *
+ * const A = { shape: [1, 2], data: Float32Array.of(1, 0) }, B = { ...A, shape: [2, 1] };
+ * const alpha = { shape: [], data: Float32Array.of(4) }, module = "lora_te_h_0_c_fc";
+ * const tensors = { "lora_down.weight": A, "lora_up.weight": B, alpha };
+ * const named = Object.entries(tensors).map(([name, one]) => [`${module}.${name}`, one] as const);
+ * const [update] = kohyaUpdates(new Map(named), ["h.0.c_fc"]);
+ * console.log(update.module, update.scaling); // h.0.c_fc 4
+ * ```
+ */
+export function kohyaUpdates(
+  tensors: ReadonlyMap<string, HostTensor>,
+  modules: readonly string[] = [],
+): LowRankUpdate[] {
+  const pairs = pairsOf(tensors);
+  const alphas = new Set([...pairs.keys()].map((module) => `${module}.alpha`));
+  const unknown = [...tensors.keys()].find((key) => !factorKey.test(key) && !alphas.has(key));
+  if (unknown !== undefined) {
+    throw new AdapterFileError(
+      `every tensor must be some module's lora_down, lora_up or alpha, found ${quote(unknown)}`,
+    );
+  }
+  return [...pairs].map(([module, pair]) => {
+    const alpha = tensors.get(`${module}.alpha`);
+    return { ...updateOf(module, pair, alpha), module: pathOf(module, modules) };
+  });
+}
+
+interface Pair {
+  readonly down?: HostTensor;
+  readonly up?: HostTensor;
+}
+
+function pairsOf(tensors: ReadonlyMap<string, HostTensor>): Map<string, Pair> {
+  const pairs = new Map<string, Pair>();
+  for (const [key, tensor] of tensors) {
+    const [, module, letter] = factorKey.exec(key) ?? [];
+    if (module) pairs.set(module, { ...pairs.get(module), [letter]: tensor });
+  }
+  return pairs;
+}
+
+function updateOf(module: string, { down, up }: Pair, alpha?: HostTensor): LowRankUpdate {
+  if (!down || !up) {
+    throw new AdapterFileError(
+      `lora_down and lora_up must come in pairs, found one of ${quote(module)}`,
+    );
+  }
+  const A = flat(module, down), B = flat(module, up), [rank] = A.shape;
+  const update = { module, A, B, scaling: alphaIn(alpha, module, rank) / rank };
+  assertUpdate(update);
+  return update;
+}
+
+/** A matrix; a convolution of 1 x 1 without its last two extents. */
+function flat(module: string, { shape, data }: HostTensor): HostTensor {
+  const [rows, columns, ...kernel] = shape;
+  if (shape.length >= 2 && kernel.every((extent) => extent === 1)) {
+    return { shape: [rows, columns], data };
+  }
+  throw new AdapterFileError(
+    `the factors of ${quote(module)} must be matrices, or convolutions of 1 x 1, found ${
+      formatShape(shape)
+    }`,
+  );
+}
+
+function alphaIn(alpha: HostTensor | undefined, module: string, rank: number): number {
+  if (!alpha) return rank;
+  const [value] = alpha.data;
+  if (alpha.data.length === 1 && Number.isFinite(value)) return value;
+  throw new AdapterFileError(
+    `alpha of ${quote(module)} must be one finite number, found ${quote(Array.from(alpha.data))}`,
+  );
+}
+
+/** The layer whose path has underscores for its dots, or whose name it is. */
+function pathOf(module: string, modules: readonly string[]): string {
+  const underscored = module.replace(network, "");
+  const found = modules.filter((name) =>
+    name === module || name.replaceAll(".", "_") === underscored
+  );
+  if (found.length < 2) return found[0] ?? module;
+  throw new AdapterFileError(
+    `${quote(module)} must be the name of one layer, found ${found.join(" and ")}`,
+  );
+}

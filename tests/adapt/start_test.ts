@@ -1,0 +1,117 @@
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { injectLora, injectPissa, loadAdapter, merge } from "../../src/adapt/mod.ts";
+import { crossEntropy, Tape } from "../../src/autograd/mod.ts";
+import { deltaWeight } from "../../src/core/low_rank_update.ts";
+import { ReferenceDevice } from "../../src/device/reference.ts";
+import { readAdapter } from "../../src/formats/mod.ts";
+import { frobeniusNorm, singularValues } from "../../src/linalg/mod.ts";
+import { loadModel } from "../../src/models/mod.ts";
+import { assertAllClose } from "../support/all_close.ts";
+import "../support/open_lapack.ts";
+import { assertGradients } from "../support/finite_differences.ts";
+import {
+  golden,
+  goldenTensors,
+  labels,
+  logitsOf,
+  lossOf,
+  tinyModel,
+  tokens,
+  valuesOf,
+  withFolder,
+} from "./fixtures.ts";
+
+const options = { rank: 2, alpha: 6, targetModules: "all-linear" } as const;
+
+Deno.test("a Gaussian start has the standard deviation 1 / r, and another stream for each site", async () => {
+  using device = new ReferenceDevice();
+  using model = tinyModel(device);
+  using adapter = injectLora(model, { rank: 4, sites: "all", init: "gaussian", seed: 5 });
+  const values = await adapter.read(), all = values.flatMap(({ A }) => [...A.data]);
+  const mean = all.reduce((sum, x) => sum + x, 0) / all.length;
+  const deviation = Math.sqrt(all.reduce((sum, x) => sum + (x - mean) ** 2, 0) / all.length);
+  // Four standard errors: 1 / √n of the mean and 1 / √(2n) of the deviation, in units of 1 / r.
+  assert(Math.abs(mean) < 4 / 4 / Math.sqrt(all.length), `mean ${mean}`);
+  assert(Math.abs(deviation - 0.25) < 4 / 4 / Math.sqrt(2 * all.length), `deviation ${deviation}`);
+  assertEquals(new Set(values.map(({ A }) => A.data[0])).size, values.length);
+  assert(values.every(({ B }) => B.data.every((value) => value === 0)));
+  assertThrows(
+    () => injectLora(model, { rank: 4, init: "pissa" as "gaussian", onTop: true }),
+    RangeError,
+    'init must be "kaiming" or "gaussian", found "pissa"',
+  );
+});
+
+Deno.test("PiSSA begins at the best approximation of the weight, and at PEFT's", async () => {
+  using device = new ReferenceDevice();
+  using model = await loadModel(device, golden("gpt2_tiny"));
+  const starts = await goldenTensors("adapters/pissa");
+  using adapter = await injectPissa(model, { rank: 3, alpha: 6, targetModules: "all-linear" });
+  let compared = 0;
+  for (const { name, linear, A, B, scaling } of adapter.sites) {
+    const [a, b, weight] = await device.read(A.tensor, B.tensor, linear.weight.dense());
+    const start = deltaWeight({ A: a, B: b, scaling }), [rows, columns] = start.shape;
+    const rest = weight.data.map((value, i) => value - start.data[i]);
+    const values = singularValues({ rows, columns, data: Float64Array.from(weight.data) });
+    const error = frobeniusNorm({ rows, columns, data: Float64Array.from(rest) });
+    // Eckart and Young: what is left is the tail of the spectrum.
+    assertAllClose([error], [Math.hypot(...values.slice(3))], { relative: 1e-6, absolute: 0 });
+    const wanted = starts.get(`start.${name}`);
+    if (!wanted) continue;
+    // PEFT decomposes in F32, off by √n ε σ₁, which turns the directions by that over the gap (Wedin 1972).
+    const turn = Math.sqrt(rows) * 2 ** -24 * values[0] / (values[2] - values[3]);
+    assertAllClose(start.data, wanted.data, { relative: 0, absolute: 2 * turn * values[0] });
+    compared++;
+  }
+  assertEquals(compared, 4);
+});
+
+Deno.test("PiSSA changes no logit at first, and is saved as converted LoRA of rank 2r", () =>
+  withFolder(async (folder) => {
+    using device = new ReferenceDevice();
+    using model = tinyModel(device);
+    const base = await logitsOf(model), live = device.ledger.read();
+    {
+      using adapter = await injectPissa(model, options);
+      assertAllClose(await logitsOf(model), base, { relative: 1e-12, absolute: 1e-12 });
+      for (const { A, B } of adapter.sites) {
+        for (const { tensor } of [A, B]) {
+          device.write(tensor, (await valuesOf(tensor)).map((value, i) => value * (1 + i % 3 / 5)));
+        }
+      }
+      const adapted = await logitsOf(model);
+      await adapter.save(folder);
+      assertEquals((await readAdapter(folder)).updates.map(({ A }) => A.shape[0]), [
+        ...[4, 4, 4, 4],
+        ...[4, 4, 4, 4],
+      ]);
+      using merged = merge(model, adapter);
+      assertAllClose(await logitsOf(merged), adapted, { relative: 1e-12, absolute: 1e-12 });
+      adapter.remove();
+      assertEquals(await logitsOf(model), base);
+      using _ = await loadAdapter(model, folder);
+      assertAllClose(await logitsOf(model), adapted, { relative: 1e-6, absolute: 1e-6 });
+    }
+    const { byRole, padding } = device.ledger.read();
+    assertEquals([byRole, padding], [live.byRole, live.padding]);
+  }));
+
+Deno.test("gradients of PiSSA equal finite differences, and its start values have none", async () => {
+  using device = new ReferenceDevice();
+  using model = tinyModel(device);
+  using adapter = await injectPissa(model, options);
+  assertEquals(new Set(model.trainable()), new Set(adapter.parameters));
+  await assertGradients(device, adapter.parameters, (tape) => lossOf(tape, model));
+  using tape = new Tape(device);
+  tape.backward(crossEntropy(tape, model.forward(tape, { tokens }), labels));
+  assert(adapter.starts.every(({ A, B }) => !tape.gradientOf(A) && !tape.gradientOf(B)));
+});
+
+Deno.test("PiSSA needs a positive scaling and trains A and B alone", async () => {
+  using device = new ReferenceDevice();
+  using model = tinyModel(device);
+  const negative = () => injectPissa(model, { ...options, alpha: -1 });
+  await assertRejects(negative, RangeError, "PiSSA needs a positive scaling, found -0.5");
+  const other = { ...options, dora: true };
+  await assertRejects(() => injectPissa(model, other), TypeError, "dora");
+});
