@@ -23,7 +23,7 @@ export const expectedSeconds: Readonly<Record<string, number>> = {
   "full-rank-shift": 3,
   "rotated-digits": 5,
   facts: 5,
-  "planted-transformer": 13,
+  "planted-transformer": 1,
   "full-size-layer": 1,
   "real-adapter": 1,
 };

@@ -3,6 +3,7 @@
 export { adamw } from "./adamw/adamw.as";
 export { attention_backward } from "./attention/backward.as";
 export { attention_forward } from "./attention/forward.as";
+export { dot_columns, row_norms, scale_columns, scale_rows } from "./column_scaling/column_scaling.as";
 export { cross_entropy_backward, cross_entropy_forward } from "./cross_entropy/cross_entropy.as";
 export { dropout } from "./dropout/dropout.as";
 export { add, copy_columns, fill, scale_add } from "./elementwise/elementwise.as";
@@ -14,4 +15,8 @@ export { layer_norm_backward, layer_norm_backward_parameters } from "./layer_nor
 export { layer_norm_forward } from "./layer_norm/forward.as";
 export { matmul } from "./matmul/matmul.as";
 export { root_sum, sum, sum_columns, sum_squares } from "./reduce/reduce.as";
+export { rms_norm_backward, rms_norm_backward_weight, rms_norm_forward } from "./rms_norm/rms_norm.as";
+export { rotary } from "./rotary/rotary.as";
 export { heap_base, scratch_bytes, use_scratch } from "./simd/scratch.as";
+export { swiglu_backward, swiglu_forward } from "./swiglu/swiglu.as";
+export { tanh_backward, tanh_forward } from "./tanh/tanh.as";

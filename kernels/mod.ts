@@ -3,6 +3,7 @@
 export * from "./kernel.ts";
 export { adamw } from "./adamw/kernel.ts";
 export { attentionBackward, attentionForward } from "./attention/kernel.ts";
+export { dotColumns, rowNorms, scaleColumns, scaleRows } from "./column_scaling/kernel.ts";
 export { crossEntropyBackward, crossEntropyForward } from "./cross_entropy/kernel.ts";
 export { dropoutKernel, dropoutThreshold } from "./dropout/kernel.ts";
 export { addKernel, copyColumns, fill, scaleAdd } from "./elementwise/kernel.ts";
@@ -17,3 +18,7 @@ export {
 } from "./layer_norm/kernel.ts";
 export { matmul } from "./matmul/kernel.ts";
 export { rootSum, squaresChunk, sum, sumColumns, sumSquares } from "./reduce/kernel.ts";
+export { rmsNormBackward, rmsNormBackwardWeight, rmsNormForward } from "./rms_norm/kernel.ts";
+export { rotaryKernel } from "./rotary/kernel.ts";
+export { swigluBackward, swigluForward } from "./swiglu/kernel.ts";
+export { tanhBackward, tanhForward } from "./tanh/kernel.ts";

@@ -44,6 +44,8 @@ export interface ExperimentDefinition<Chosen, Rows> extends Omit<Experiment, "ru
   runs?(
     context: PlanContext,
   ): readonly PlannedRun<Chosen>[] | Promise<readonly PlannedRun<Chosen>[]>;
+  /** Its rows with `--full`, which the default job shows in place of runs of its own. */
+  readonly quoted?: QuotedRows<Rows>;
   /** From the runs, in their order, and from what it measures itself, to plain rows. */
   rows(
     made: readonly MadeRun<Chosen>[],
@@ -59,6 +61,16 @@ export interface ExperimentDefinition<Chosen, Rows> extends Omit<Experiment, "ru
   readonly tables?: readonly View<Rows, DataTable>[];
   /** Functions of the rows; `{seeds}` and `{seed}` in a caption are all seeds and the first. */
   readonly figures?: readonly View<Rows, Figure>[];
+}
+
+/** Rows that were measured once, with `--full`, and are shipped as data (`scripts/ship_rows.ts`). */
+export interface QuotedRows<Rows> {
+  /** The rows. */
+  readonly rows: Rows;
+  /** Seeds of their runs. */
+  readonly seeds: readonly number[];
+  /** Where and when: commit, device, date. */
+  readonly source: string;
 }
 
 /** One picture of the rows, or several. */
@@ -106,21 +118,50 @@ export function experiment<Chosen, Rows>(
 ): Experiment {
   const { name, title, question, source, scale, beyond, runs } = definition;
   const run = (context: ExperimentContext) => outcomeOf(definition, context);
-  return { name, title, question, source, scale, beyond, runs, run };
+  const planned = runs &&
+    ((context: PlanContext) => quotedIn(definition, context) ? [] : runs(context));
+  return { name, title, question, source, scale, beyond, runs: planned, run };
 }
+
+/** What a job quotes: it measures itself with `--full`, and with `--quick` shows that everything works. */
+const quotedIn = <Rows>(
+  { quoted }: Pick<ExperimentDefinition<never, Rows>, "quoted">,
+  { full, quick }: PlanContext,
+): QuotedRows<Rows> | undefined => full || quick ? undefined : quoted;
 
 async function outcomeOf<Chosen, Rows>(
   definition: ExperimentDefinition<Chosen, Rows>,
   context: ExperimentContext,
 ): Promise<Outcome> {
+  const quoted = quotedIn(definition, context);
+  if (quoted) {
+    return quote(pictureOf(definition, quoted.rows, { ...context, seeds: quoted.seeds }), quoted);
+  }
+  const rows = await measure(definition, context);
+  if (rows instanceof LeftOut) {
+    return { settings: `Left out: ${rows.why}.`, findings: [], tables: [], figures: [] };
+  }
+  return pictureOf(definition, rows, context);
+}
+
+async function measure<Chosen, Rows>(
+  definition: ExperimentDefinition<Chosen, Rows>,
+  context: ExperimentContext,
+): Promise<Rows | LeftOut> {
   const plan = await definition.runs?.(context) ?? [];
   const trained = plan.length > 0 ? trainingShare : 0;
   const made = await makeRuns(plan, withinProgress(context, 0, trained));
   const rows = await definition.rows(made, withinProgress(context, trained, 1));
   context.report(1, "done");
-  if (rows instanceof LeftOut) {
-    return { settings: `Left out: ${rows.why}.`, findings: [], tables: [], figures: [] };
-  }
+  return rows;
+}
+
+/** The rows judged, as tables, and as figures. */
+function pictureOf<Chosen, Rows>(
+  definition: ExperimentDefinition<Chosen, Rows>,
+  rows: Rows,
+  context: ExperimentContext,
+): Outcome {
   const { settings, scale, beyond, claims = [], tables = [], figures = [] } = definition;
   const { seeds = definition.runs && "{seeds}" } = definition, name = namingSeeds(context);
   const what = typeof settings === "string" ? settings : settings(rows, context);
@@ -131,6 +172,20 @@ async function outcomeOf<Chosen, Rows>(
     tables: tables.flatMap((view) => view(rows, context)),
     figures: figures.flatMap((view) => view(rows, context))
       .map((figure) => ({ ...figure, caption: name(figure.caption) })),
+  };
+}
+
+/** The same outcome, which says that this job did not measure it. */
+function quote(outcome: Outcome, { source }: QuotedRows<unknown>): Outcome {
+  const whose = `Quoted, not measured in this job: --full, ${source}.`;
+  return {
+    ...outcome,
+    settings: `${outcome.settings} ${whose}`,
+    findings: outcome.findings.map(({ note, ours, ...finding }) => ({
+      ...finding,
+      ...(ours === undefined ? {} : { ours: `${ours} (quoted)` }),
+      note: [note, whose].filter((one) => one).join(" "),
+    })),
   };
 }
 

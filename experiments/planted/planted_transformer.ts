@@ -6,8 +6,9 @@ import { rankCurves, table } from "../../src/figures/mod.ts";
 import type { Figure } from "../../src/figures/mod.ts";
 import { experiment } from "../frame/mod.ts";
 import type { Claim, Experiment, MadeRun, PlanContext } from "../frame/mod.ts";
+import measured from "./planted_transformer.json" with { type: "json" };
 import { enough } from "./rules.ts";
-import { planTransformer, TextSource, type TransformerRun } from "./transformer_runs.ts";
+import { planTransformer, textSource, type TransformerRun } from "./transformer_runs.ts";
 
 const plantedRank = 4;
 
@@ -37,14 +38,28 @@ function transformerRuns({ seeds, full, quick }: PlanContext): TransformerRun[] 
   ]);
 }
 
-type Row = ReturnType<typeof rowOf>;
-
 /** A student's outcome; divergences in nats per token, on held-out text. */
-function rowOf({ chosen: { planted, sites, rank, seed }, metrics }: MadeRun<TransformerRun>) {
+interface Measured {
+  readonly planted: string; // sites of the planted shift
+  readonly adapted: string; // sites of the student
+  readonly rank: number;
+  readonly seed: number;
+  readonly before: number; // divergence before adaptation
+  readonly divergence: number;
+  readonly similarity?: number; // of updates in planted places to what was planted
+}
+
+/** The same with the share of the divergence before adaptation that remains. */
+interface Row extends Measured {
+  readonly value: number;
+}
+
+const withShare = (row: Measured): Row => ({ ...row, value: row.divergence / row.before });
+
+function rowOf({ chosen: { planted, sites, rank, seed }, metrics }: MadeRun<TransformerRun>): Row {
   const { divergence, before, similarity } = metrics as Record<string, number>;
   const [where, adapted] = [planted.sites, sites].map((names) => names.join(", "));
-  const value = divergence / before; // share of the divergence before adaptation
-  return { planted: where, adapted, rank, seed, before, divergence, value, similarity };
+  return withShare({ planted: where, adapted, rank, seed, before, divergence, similarity });
 }
 
 const percent = (share: number) => `${(100 * share).toPrecision(3)}%`;
@@ -109,7 +124,7 @@ function placeFigure(rows: readonly Row[]): Figure[] {
 }
 
 /** Students of a low-rank shift inside the small base. */
-export const plantedTransformer: Experiment = experiment({
+export const plantedTransformer: Experiment = experiment<TransformerRun, Row[]>({
   name: "planted-transformer",
   title: "A shift of known rank inside a transformer",
   question:
@@ -118,9 +133,10 @@ export const plantedTransformer: Experiment = experiment({
     "predictions on text.",
   source: "Control for Hu et al. 2021, section 7",
   runs(context) {
-    const source = new TextSource();
+    const source = textSource();
     return transformerRuns(context).map((run) => planTransformer(run, source, context.quick));
   },
+  quoted: { ...measured, rows: measured.rows.map(withShare) },
   rows: (made) => made.map(rowOf),
   settings:
     "D on q and v of both layers (or, with --full, q alone) has singular values 0.7^i, i < 4, and norm " +

@@ -23,36 +23,19 @@ export interface TransformerRun {
   readonly seed: number; // seed of the batches and of A
 }
 
-/** Reads the text when first asked and teaches each lesson once, for all students of a teacher. */
-export class TextSource {
-  #text?: ReturnType<typeof readText>;
-  readonly #lessons = new Map<string, Promise<Batch[]>>();
+/** Token streams that the base was not trained on: some documents to train on, others to measure on. */
+export type TextSource = () => Promise<Readonly<Record<"train" | "heldOut", Uint32Array>>>;
 
-  /** Token streams that the base was not trained on. */
-  text(): ReturnType<typeof readText> {
-    return this.#text ??= readText();
-  }
-
-  /** The batches of a teacher, which is opened where they are not known yet. */
-  lesson(
-    planted: PlantedShift,
-    seed: number,
-    count: number,
-    openTeacher: () => Promise<Teacher>,
-  ): Promise<Batch[]> {
-    return this.#lessons.getOrInsertComputed(JSON.stringify([planted, seed, count]), async () => {
-      const windows = randomWindows((await this.text()).train, { ...size, seed });
-      return await Array.fromAsync(taught((await openTeacher()).model, windows.take(count)));
-    });
-  }
-}
-
-/** Some documents to train on, others to measure on. */
-async function readText() {
-  const [tokenizer, { heldOut }] = [await loadTokenizer(baseFolder), await loadPretrainingText()];
-  const part = (rest: number) => heldOut.filter((_, index) => index % 2 === rest);
-  const stream = (rest: number) => tokenStream(encodeDocuments(tokenizer, part(rest)));
-  return { train: stream(0), heldOut: stream(1) };
+/** Reads the text once, on first use. */
+export function textSource(): TextSource {
+  let text: ReturnType<TextSource> | undefined;
+  const read = async () => {
+    const [tokenizer, { heldOut }] = [await loadTokenizer(baseFolder), await loadPretrainingText()];
+    const part = (rest: number) => heldOut.filter((_, index) => index % 2 === rest);
+    const stream = (rest: number) => tokenStream(encodeDocuments(tokenizer, part(rest)));
+    return { train: stream(0), heldOut: stream(1) };
+  };
+  return () => text ??= read();
 }
 
 /** Searched on seed 1000, which is reported nowhere. */
@@ -62,25 +45,19 @@ const size = { batch: 8, length: 32 };
 /** Chooses the windows that are measured on, the same for every run. */
 const evaluationSeed = 2021;
 
-/** One run, whose targets are a teacher's outputs. */
+/** One run, whose targets are a teacher's outputs, computed batch by batch. */
 export function planTransformer(chosen: TransformerRun, source: TextSource, quick: boolean) {
   const { planted, sites, rank, seed } = chosen;
-  const { steps, trainingBatches, evaluationBatches } = quick
-    ? { steps: 5, trainingBatches: 5, evaluationBatches: 2 }
-    : { steps: 240, trainingBatches: 40, evaluationBatches: 8 };
+  const { steps, evaluationBatches } = quick
+    ? { steps: 5, evaluationBatches: 2 }
+    : { steps: 300, evaluationBatches: 16 };
   const label = `${planted.sites} planted, ${sites} adapted, r = ${rank}, seed ${seed}`;
   return planRun({
     ...{ label, steps, chosen },
     spec: async ({ kind: device }) => ({
       model: await baseIdentity(),
       method: { kind: "lora", rank, alpha: rank, sites },
-      data: {
-        kind: "planted shift",
-        planted: { ...planted },
-        ...size,
-        trainingBatches,
-        evaluationBatches,
-      },
+      data: { kind: "planted shift", planted: { ...planted }, ...size, evaluationBatches },
       training: { objective: "kl-divergence", learningRate, steps, schedule: "cosine" },
       ...{ seed, device },
     }),
@@ -89,10 +66,13 @@ export function planTransformer(chosen: TransformerRun, source: TextSource, quic
       const openTeacher = () => teacher ??= plantedBase(device, planted, owned);
       return {
         openModel: () => loadBase(device),
-        openBatches: () => source.lesson(planted, seed, trainingBatches, openTeacher),
+        openBatches: async () => {
+          const windows = randomWindows((await source()).train, { ...size, seed });
+          return taught((await openTeacher()).model, windows);
+        },
         measure: async (student) => {
           const options = { ...size, seed: evaluationSeed };
-          const windows = randomWindows((await source.text()).heldOut, options);
+          const windows = randomWindows((await source()).heldOut, options);
           return await measure(student, await openTeacher(), windows.take(evaluationBatches));
         },
       };

@@ -66,6 +66,7 @@ export const amplificationClaims: readonly Claim<Rows>[] = [{
     `r = ${smallest} is at most twice chance in both layers`,
   corrected,
   ...said.figure8Top,
+  ...noted.figure8Top,
   ours: short(({ small }) =>
     `${overlapOf(small).toFixed(2)}, chance ${chanceOf(small).toFixed(2)}`
   ),

@@ -24,7 +24,7 @@ export function relativeGain(rows: Rows, sites: string): number {
 
 function gains(rows: Rows): string {
   const gain = (sites: string) => `${(100 * relativeGain(rows, sites)).toFixed(1)}%`;
-  return `q gains ${gain("q")}, q,v ${gain("q, v")}`;
+  return `from r = 1 to 64 the loss falls ${gain("q")} for q, ${gain("q, v")} for q,v`;
 }
 
 /** A share above the best rank's loss that counts as on par, as in the adaptation experiment. */

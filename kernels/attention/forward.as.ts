@@ -24,6 +24,7 @@ export function attention_forward(
   logSumExp: usize,
   _batch: u32,
   heads: u32,
+  kvHeads: u32,
   headWidth: u32,
   queries: u32,
   keys: u32,
@@ -45,8 +46,9 @@ export function attention_forward(
   const outRow = bytesOf(heads * headWidth);
   for (let unit = begin; unit < end; unit++) {
     const b = unit / heads, head = (unit % heads) * headWidth;
-    const kAt = k + <usize>(b * kvRows) * kRow + bytesOf(kOffset + head);
-    const vAt = v + <usize>(b * kvRows) * vRow + bytesOf(vOffset + head);
+    const kvHead = (unit % heads) * kvHeads / heads * headWidth;
+    const kAt = k + <usize>(b * kvRows) * kRow + bytesOf(kOffset + kvHead);
+    const vAt = v + <usize>(b * kvRows) * vRow + bytesOf(vOffset + kvHead);
     const maskAt = hasMask ? mask + bytesOf(b * keys) : 0;
     for (let first: u32 = 0; first < queries; first += SPAN_QUERIES) {
       const count = min(SPAN_QUERIES, queries - first), row: usize = b * queries + first;

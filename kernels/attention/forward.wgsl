@@ -9,6 +9,7 @@
 struct Scalars {
   batch: u32,
   heads: u32,
+  kvHeads: u32,
   headWidth: u32,
   queries: u32,
   keys: u32,
@@ -82,6 +83,7 @@ fn main(
   let start = index % blocks * 32u;
   let b = head / s.heads;
   let column = head % s.heads * s.headWidth;
+  let kvColumn = head % s.heads * s.kvHeads / s.heads * s.headWidth;
   let ty = lane / 8u;
   let tx = lane % 8u;
   let queries = start + ty + vec4u(0u, 8u, 16u, 24u);
@@ -97,7 +99,7 @@ fn main(
   var total = vec4f(0.0);
   for (var first = 0u; first < end; first += 32u) {
     let keys = first + tx + vec4u(0u, 8u, 16u, 24u);
-    let kRows = (b * s.kvRows + min(keys, vec4u(s.keys - 1u))) * s.kStride + s.kOffset + column;
+    let kRows = (b * s.kvRows + min(keys, vec4u(s.keys - 1u))) * s.kStride + s.kOffset + kvColumn;
     var scores = scoresOf(qRows, kRows);
     let seen0 = sees(b, queries, keys.x);
     let seen1 = sees(b, queries, keys.y);
@@ -131,7 +133,7 @@ fn main(
     for (var j = 0u; j < min(32u, end - first); j++) {
       let p = weights[j * 8u + ty];
       total += p;
-      let vRow = (b * s.kvRows + first + j) * s.vStride + s.vOffset + column;
+      let vRow = (b * s.kvRows + first + j) * s.vStride + s.vOffset + kvColumn;
       for (var chunk = 0u; chunk < chunks; chunk++) {
         let at = vRow + min(chunk * 32u + tx + vec4u(0u, 8u, 16u, 24u), vec4u(s.headWidth - 1u));
         let x = vec4f(v[at.x], v[at.y], v[at.z], v[at.w]);

@@ -8,6 +8,7 @@
 struct Scalars {
   batch: u32,
   heads: u32,
+  kvHeads: u32,
   headWidth: u32,
   queries: u32,
   keys: u32,
@@ -63,10 +64,12 @@ fn sumOf(x: Eight) -> f32 {
   return dot(x[0] + x[1], vec4f(1.0));
 }
 
-// What a subgroup works on: batch entry, the head's first column, first query.
+// What a subgroup works on: batch entry, the head's first column, that of its keys and values, first
+// query.
 struct Place {
   b: u32,
   column: u32,
+  kvColumn: u32,
   start: u32,
 }
 
@@ -79,7 +82,7 @@ fn kvRow(place: Place, key: u32) -> u32 {
 fn scoresOf(place: Place, lane: u32, first: u32) -> Eight {
   let query = min(place.start + lane, s.queries - 1u);
   let qAt = (place.b * s.queries + query) * s.qStride + s.qOffset + place.column;
-  let kAt = kvRow(place, first + lane) * s.kStride + s.kOffset + place.column;
+  let kAt = kvRow(place, first + lane) * s.kStride + s.kOffset + place.kvColumn;
   var scores: Eight;
   for (var d = 0u; d < s.headWidth; d++) {
     scores += q[qAt + d] * spread(k[kAt + d]);
@@ -116,7 +119,7 @@ fn scale(sums: ptr<function, Sums>, factor: Eight) {
 // Adds a key, with weight p for this lane's query.
 fn addKey(sums: ptr<function, Sums>, place: Place, p: f32, key: u32, columns: vec4u) {
   let weights = spread(p);
-  let at = kvRow(place, key) * s.vStride + s.vOffset + place.column + columns;
+  let at = kvRow(place, key) * s.vStride + s.vOffset + place.kvColumn + columns;
   (*sums).c0 += v[at.x] * weights;
   (*sums).c1 += v[at.y] * weights;
   (*sums).c2 += v[at.z] * weights;
@@ -150,7 +153,8 @@ fn main(
     return;
   }
   let start = index / slices % blocks * 8u;
-  let place = Place(head / s.heads, head % s.heads * s.headWidth, start);
+  let kvColumn = head % s.heads * s.kvHeads / s.heads * s.headWidth;
+  let place = Place(head / s.heads, head % s.heads * s.headWidth, kvColumn, start);
   let query = start + lane;
   let column = index % slices * 32u + lane;
   let columns = min(column + vec4u(0u, 8u, 16u, 24u), vec4u(s.headWidth - 1u));

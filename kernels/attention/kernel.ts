@@ -17,6 +17,7 @@ import backwardCode from "./backward.wgsl" with { type: "text" };
 const forwardScalars = {
   batch: "u32",
   heads: "u32",
+  kvHeads: "u32",
   headWidth: "u32",
   queries: "u32",
   keys: "u32",
@@ -37,17 +38,20 @@ const forwardScalars = {
  * out[b, i, h] = Σ_j p_ij v[b, j, h] with p_ij = softmax_j(scale · q[b, i, h] · k[b, j, h]).
  *
  * Query i may see key j when j <= past + i (or not `causal`) and mask[b, j] ≠ 0 (or not `hasMask`); the
- * output of a query that sees none is 0. Row i of batch b of q starts at (b · queries + i) · qStride +
- * qOffset, row j of k at (b · kvRows + j) · kStride + kOffset, likewise v; head h is h · headWidth
- * elements into a row. So q, k and v may be columns of one fused buffer, bound three times, or separate
- * buffers, and k and v may be a cache with room for kvRows tokens. out is (batch · queries) x (heads ·
- * headWidth); logSumExp, (batch · heads · queries), is kept for the backward pass; mask is batch x
- * keys.
+ * output of a query that sees none is 0. k and v have kvHeads heads, a divisor of heads, and head h reads
+ * their head ⌊h · kvHeads / heads⌋ (Ainslie et al. 2023).
+ *
+ * Row i of batch b of q starts at (b · queries + i) · qStride + qOffset, row j of k at (b · kvRows + j) ·
+ * kStride + kOffset, likewise v; each head of any of them is headWidth elements. So q, k and v may be
+ * columns of one fused buffer, bound three times, or separate buffers, and k and v may be a cache with
+ * room for kvRows tokens. out is (batch · queries) x (heads · headWidth); logSumExp, (batch · heads ·
+ * queries), is kept for the backward pass; mask is batch x keys.
  */
 export const attentionForward: Kernel<
   "q" | "k" | "v" | "mask" | "out" | "logSumExp",
   | "batch"
   | "heads"
+  | "kvHeads"
   | "headWidth"
   | "queries"
   | "keys"
@@ -74,12 +78,12 @@ export const attentionForward: Kernel<
   },
   scalars: forwardScalars,
   elements: (s) => {
-    const width = s.heads * s.headWidth;
+    const width = s.heads * s.headWidth, kvWidth = s.kvHeads * s.headWidth;
     const rows = s.keys > 0 ? (s.batch - 1) * s.kvRows + s.keys : 0;
     return {
       q: elementsOf(s.batch * s.queries, width, s.qStride, s.qOffset),
-      k: elementsOf(rows, width, s.kStride, s.kOffset),
-      v: elementsOf(rows, width, s.vStride, s.vOffset),
+      k: elementsOf(rows, kvWidth, s.kStride, s.kOffset),
+      v: elementsOf(rows, kvWidth, s.vStride, s.vOffset),
       mask: s.hasMask ? s.batch * s.keys : 0,
       out: s.batch * s.queries * width,
       logSumExp: s.batch * s.heads * s.queries,
@@ -100,9 +104,10 @@ export const attentionForward: Kernel<
     for (let unit = 0; unit < s.batch * s.heads * s.queries; unit++) {
       const i = unit % s.queries, bh = (unit - i) / s.queries;
       const h = bh % s.heads, b = (bh - h) / s.heads;
+      const kvColumn = Math.floor(h * s.kvHeads / s.heads) * s.headWidth;
       const qAt = (b * s.queries + i) * s.qStride + s.qOffset + h * s.headWidth;
-      const kAt = (j: number) => (b * s.kvRows + j) * s.kStride + s.kOffset + h * s.headWidth;
-      const vAt = (j: number) => (b * s.kvRows + j) * s.vStride + s.vOffset + h * s.headWidth;
+      const kAt = (j: number) => (b * s.kvRows + j) * s.kStride + s.kOffset + kvColumn;
+      const vAt = (j: number) => (b * s.kvRows + j) * s.vStride + s.vOffset + kvColumn;
       const sees = (j: number) =>
         (!s.causal || j <= s.past + i) && (!s.hasMask || mask[b * s.keys + j] !== 0);
       const score = (j: number) => s.scale * dot(q, qAt, k, kAt(j), s.headWidth);

@@ -1,9 +1,8 @@
-// Derivative of GELU in the tanh form, four elements per thread.
-//
-// With e = exp(-2u) and g = 1 / (1 + e): (1 + tanh u) / 2 = g and 1 - tanh² u = 4 g (1 - g) = 4 g² e.
+// Derivative of GELU, Φ(x) + x Φ'(x), four elements per thread: exactly, or of the tanh form.
 
 struct Scalars {
   size: u32,
+  exact: u32,
   accumulate: u32,
 }
 
@@ -12,23 +11,57 @@ struct Scalars {
 @group(0) @binding(2) var<storage, read_write> dx: array<f32>;
 @group(0) @binding(3) var<uniform> s: Scalars;
 
+override exact: u32;
+
 const twiceSlope = 1.5957691216057308; // 2 * sqrt(2 / pi)
 const cubic = 0.044715;
+const peak = 0.3989422804014327; // 1 / sqrt(2 pi)
 
 // WGSL lets a compiler assume that x != x is false, so NaN and infinity are recognized by their bits.
 fn isFinite(value: f32) -> bool {
   return (bitcast<u32>(value) & 0x7f800000u) != 0x7f800000u;
 }
 
+// With e = exp(-2u) and g = 1 / (1 + e): (1 + tanh u) / 2 = g and 1 - tanh² u = 4 g (1 - g) = 4 g² e.
+fn tanhForm(v: f32) -> f32 {
+  let e = exp(min(-twiceSlope * (v + cubic * v * v * v), 80.0));
+  let g = 1.0 / (1.0 + e);
+  return g + v * twiceSlope * (1.0 + 3.0 * cubic * v * v) * g * (g * e);
+}
+
+// Φ(-v) exp(v² / 2), as in the forward.
+fn ratio(v: f32) -> f32 {
+  let t = 4.0 / (4.0 + v);
+  let c = 2.0 * t - 1.0;
+  var p = 3.17094818e-5;
+  p = p * c + 4.7643276e-5;
+  p = p * c - 3.93576338e-4;
+  p = p * c - 8.79368337e-4;
+  p = p * c + 1.88209815e-3;
+  p = p * c + 1.51011031e-2;
+  p = p * c + 4.66307364e-2;
+  p = p * c + 9.67842191e-2;
+  p = p * c + 1.51974156e-1;
+  p = p * c + 1.88821286e-1;
+  return t * p;
+}
+
+fn exactForm(value: f32) -> f32 {
+  let v = clamp(value, -13.0, 13.0);
+  let e = exp(-0.5 * v * v);
+  let below = e * ratio(abs(v));
+  return select(1.0 - below, below, v < 0.0) + v * peak * e;
+}
+
 fn derivative(value: f32) -> f32 {
   if (!isFinite(value)) {
     return value;
   }
+  if (exact != 0u) {
+    return exactForm(value);
+  }
   // Beyond 30 the derivative is 0 or 1 in F32; without the clamp x² would overflow and be multiplied by 0.
-  let v = clamp(value, -30.0, 30.0);
-  let e = exp(min(-twiceSlope * (v + cubic * v * v * v), 80.0));
-  let g = 1.0 / (1.0 + e);
-  return g + v * twiceSlope * (1.0 + 3.0 * cubic * v * v) * g * (g * e);
+  return tanhForm(clamp(value, -30.0, 30.0));
 }
 
 @compute @workgroup_size(256)

@@ -1,6 +1,8 @@
 /** Fields of a `config.json`, checked as they are read. @module */
 
+import { fitsFloat32 } from "../core/float32.ts";
 import { quote } from "../core/quote.ts";
+
 /** A parsed `config.json`. */
 export type ConfigJson = Readonly<Record<string, unknown>>;
 
@@ -64,10 +66,21 @@ export function flagOr(json: ConfigJson, field: string, otherwise: boolean): boo
   throw fieldError(json, field, "be true or false");
 }
 
-/** Throws unless a field is absent or has a supported value: other values would change the result. */
+/** Throws unless a field is absent, null, or has a supported value: other values would change the result. */
 export function assertOneOf(json: ConfigJson, field: string, allowed: readonly unknown[]): void {
-  if (json[field] === undefined || allowed.includes(json[field])) return;
+  if ((json[field] ?? undefined) === undefined || allowed.includes(json[field])) return;
   throw fieldError(json, field, `be ${allowed.join(" or ")}`);
+}
+
+/**
+ * ε of a norm.
+ *
+ * @throws {RangeError} when it is not a number of at least 0 that F32 can hold.
+ */
+export function epsilonOf(json: ConfigJson, field: string, otherwise?: number): number {
+  const epsilon = json[field] ?? otherwise;
+  if (typeof epsilon === "number" && epsilon >= 0 && fitsFloat32(epsilon)) return epsilon;
+  throw fieldError(json, field, "be a number of at least 0 that F32 can hold");
 }
 
 /** The error for a field that cannot be used. */

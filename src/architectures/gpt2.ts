@@ -1,12 +1,12 @@
 /** GPT-2 (Radford et al. 2019), and GPT-3 as a GPT-2 of its size. @module */
 
-import { fitsFloat32 } from "../core/float32.ts";
 import { type Architecture, architectureFrom, type LayerSpec } from "./architecture.ts";
 import {
   assertOneOf,
   type ConfigJson,
   count,
   countOr,
+  epsilonOf,
   fieldError,
   flagOr,
   headOf,
@@ -152,7 +152,7 @@ export function parseGpt2Config(given: ConfigJson): Gpt2Config {
     n_layer,
     n_head,
     n_inner: json.n_inner === undefined ? null : count(json, "n_inner"),
-    layer_norm_epsilon: epsilonOf(json),
+    layer_norm_epsilon: epsilonOf(json, "layer_norm_epsilon"),
     tie_word_embeddings: flagOr(json, "tie_word_embeddings", true),
     ...specialTokens(given),
     ...classifierFields(json),
@@ -180,12 +180,6 @@ function classifierFields(json: ConfigJson): Partial<Gpt2Config> {
     ...(id2label ? { id2label: id2label as Gpt2Config["id2label"] } : {}),
     ...(Number.isSafeInteger(pad_token_id) ? { pad_token_id: pad_token_id as number } : {}),
   };
-}
-
-function epsilonOf(json: ConfigJson): number {
-  const epsilon = json.layer_norm_epsilon;
-  if (typeof epsilon === "number" && epsilon >= 0 && fitsFloat32(epsilon)) return epsilon;
-  throw fieldError(json, "layer_norm_epsilon", "be a number of at least 0 that F32 can hold");
 }
 
 /** Token ids in any form found in Hugging Face's files; other values are left out. */

@@ -3,7 +3,7 @@
 import { countLabels, type ModelInputs } from "../core/batch.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { DryDevice } from "../device/dry.ts";
-import { allocateModel, labelsOf, readConfig, type TextModel } from "../models/mod.ts";
+import { allocateModel, headModule, labelsOf, readConfig, type TextModel } from "../models/mod.ts";
 import { assertModelFolder } from "./model_folder.ts";
 import { shiftLabels } from "./cases.ts";
 
@@ -14,8 +14,12 @@ export type InputLimits = Pick<TextModel, "positions" | "vocabulary">;
 export interface ModelFacts extends InputLimits {
   /** Width of its hidden states. */
   readonly width: number;
+  /** Token that fills up short sequences, if its configuration names one. */
+  readonly padding?: number;
   /** The names of its labels, if it is a classifier. */
   readonly labels?: readonly string[];
+  /** The module that becomes a classifier's head where texts have labels. */
+  readonly head?: string;
 }
 
 /**
@@ -27,8 +31,9 @@ export async function readFacts(folder: string): Promise<ModelFacts> {
   await assertModelFolder(folder);
   using device = new DryDevice();
   using model = allocateModel(device, await readConfig(folder));
-  const { positions, vocabulary, architecture: { tensors } } = model;
-  return { positions, vocabulary, width: tensors[0].shape[1], labels: labelsOf(model) };
+  const { positions, vocabulary, padding, architecture: { tensors } } = model;
+  const labels = labelsOf(model), head = labels ? undefined : headModule(model.configJson());
+  return { positions, vocabulary, padding, width: tensors[0].shape[1], labels, head };
 }
 
 /**

@@ -40,7 +40,7 @@ export function addMemory(program: Command): void {
   )
     .argument(
       "[model]",
-      "name of a GPT-2 or GPT-3, Hugging Face folder or config.json",
+      "name of a published model, Hugging Face folder or config.json",
       modelPath,
     )
     .option("--model <path>", "another way to give the model", modelPath)

@@ -18,7 +18,7 @@ import {
   siteName,
   writeAdapter,
 } from "../formats/mod.ts";
-import { takeSavedModules } from "../formats/peft_config.ts";
+import { takeExtras } from "../formats/peft_extras.ts";
 import { dtypeOption, positiveNumber, share, storedTypes } from "./arguments.ts";
 import { type CommonOptions, print } from "./common.ts";
 import { assertOtherFolder } from "./model_folder.ts";
@@ -90,7 +90,8 @@ async function run(folder: string, options: ResizeOptions): Promise<void> {
 /** The names of fully trained modules, and of a classifier's labels where they have any. */
 async function namesOf(folder: string) {
   const json = await readJson(fileIn(folder, "adapter_config.json"));
-  const { saved } = takeSavedModules(json), labels = await readAdapterLabels(folder);
+  const { saved } = takeExtras(json, { only: "saved" }).extras,
+    labels = await readAdapterLabels(folder);
   const isNamed = labels?.some((label, index) => label !== String(index));
   return { ...(saved.length > 0 && { savedModules: saved }), ...(isNamed && { labels }) };
 }

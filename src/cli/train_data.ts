@@ -39,7 +39,7 @@ export interface TrainData extends TextDataset {
 export async function readTrainData(
   data: string,
   options: DataOptions,
-  { positions, labels: own }: ModelFacts,
+  { positions, padding, labels: own }: ModelFacts,
 ): Promise<TrainData> {
   const { model, adapter, validation, batchSize: batch = 8, seed } = options;
   const known = own ?? (adapter && await readAdapterLabels(adapter) || undefined);
@@ -47,7 +47,7 @@ export async function readTrainData(
   const labels = labelsIn(texts, known);
   const heldOut = typeof validation === "string" ? await readTexts(validation, labels) : validation;
   const format = await formatOf(options, texts);
-  const dataset = textDataset({ positions }, tokenizer, texts, {
+  const dataset = textDataset({ positions, padding }, tokenizer, texts, {
     validation: heldOut,
     batch,
     seed,

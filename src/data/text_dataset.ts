@@ -1,6 +1,7 @@
 /** Texts as batches to train on and batches that are held out. @module */
 
 import type { Batch } from "../core/batch.ts";
+import type { HostTensor } from "../core/host_tensor.ts";
 import { howMany } from "../core/how_many.ts";
 import { assertOptions, type OptionNames } from "../core/options.ts";
 import { assertPromptFormat, type PromptFormat } from "../core/prompt_format.ts";
@@ -49,7 +50,8 @@ export interface TextDataset {
  * Makes batches of texts: in those of prompts the completions are scored, in those of plain texts every
  * token, and those of texts with labels are for a classifier. Rows are as long as their batch needs.
  *
- * @param model The model's positions are the most tokens in a row.
+ * @param model Its positions are the most tokens in a row; short rows are filled up with its padding token,
+ * or with the end of text.
  * @throws {RangeError} when no text is left to train on, or an option is out of range.
  * @throws {TypeError} when the tokenizer has no end-of-text token, the texts are none, or an option does not
  * exist.
@@ -70,7 +72,7 @@ export interface TextDataset {
  * ```
  */
 export function textDataset(
-  model: { readonly positions: number },
+  model: { readonly positions: number; readonly padding?: number },
   tokenizer: Tokenizer,
   texts: Texts,
   options: TextDatasetOptions = {},
@@ -86,7 +88,8 @@ export function textDataset(
   if (rows.length === 0) {
     throw new RangeError(`training needs a text of at most ${positions} tokens, found none`);
   }
-  const padding = endOfTextOf(tokenizer), promptFormat = promptsOf(texts, format);
+  const padding = model.padding ?? endOfTextOf(tokenizer);
+  const promptFormat = promptsOf(texts, format);
   const pack = { batch, positions, padding, promptFormat };
   return {
     train: packRows(rows, pack),
@@ -199,5 +202,14 @@ function packLabeled(rows: readonly TextRow[], labels: number[], padding: number
   const shape = [rows.length, length], data = new Uint32Array(rows.length * length).fill(padding);
   rows.forEach(({ tokens }, row) => data.set(tokens, row * length));
   const targets = { shape: [rows.length], data: Int32Array.from(labels) };
-  return { inputs: { tokens: { shape, data } }, targets };
+  const isFull = rows.every(({ tokens }) => tokens.length === length);
+  const mask = isFull ? {} : { attentionMask: maskOf(rows, length) };
+  return { inputs: { tokens: { shape, data }, ...mask }, targets };
+}
+
+/** 1 for the tokens of a row, 0 for those that fill it up. */
+function maskOf(rows: readonly TextRow[], length: number): HostTensor {
+  const data = new Uint32Array(rows.length * length);
+  rows.forEach(({ tokens }, row) => data.fill(1, row * length, row * length + tokens.length));
+  return { shape: [rows.length, length], data };
 }

@@ -68,9 +68,9 @@ function fitPlain(text: string, { tokenizer, length, format }: RowOptions): Fitt
 }
 
 function fitLabeled({ text, label }: LabeledText, { tokenizer, length }: RowOptions): FittedText {
-  const tokens = tokenizer.encode(text);
-  const row = { tokens: tokens.slice(0, length), scoredFrom: 1, label };
-  return { rows: [row], isTooLong: tokens.length > length };
+  const tokens = tokenizer.encodeFramed(text, length);
+  const isTooLong = tokenizer.encodeFramed(text).length > length;
+  return { rows: [{ tokens, scoredFrom: 1, label }], isTooLong };
 }
 
 /**

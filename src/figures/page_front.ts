@@ -104,10 +104,8 @@ ${rows.join("\n")}</tbody>`;
 
 /** On a narrow screen, each cell stands under the other, with its heading. */
 function claimRow([id, finding]: Placed, isPrinted: boolean): string {
-  const { claim, printed = "–", ours = "see there", note, verdict } = finding;
-  const why = note === undefined || isGood(verdict)
-    ? ""
-    : `<p class="detail">${escapeHtml(note)}</p>`;
+  const { claim, printed = "–", ours = "see there", note } = finding;
+  const why = note === undefined ? "" : `<p class="detail">${escapeHtml(note)}</p>`;
   const cells = isPrinted ? [["printed", printed], ["ours", ours]] : [["ours", ours]];
   return `<tr><td><a href="#${escapeHtml(id)}">${escapeHtml(claim)}</a>${why}</td>${
     cells.map(([head, text]) => `<td data-head="${head}">${escapeHtml(text)}</td>`).join("")

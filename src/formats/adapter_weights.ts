@@ -1,6 +1,7 @@
 /** The weights file of a PEFT folder. @module */
 
 import { AdapterFileError } from "../core/errors.ts";
+import { moduleOf } from "../core/module_names.ts";
 import { fileIn, type Folder, hasFile } from "../core/storage.ts";
 import { parseLabels } from "./labels_metadata.ts";
 import { pickleConversion } from "./pickle.ts";
@@ -8,6 +9,12 @@ import { openSafetensorsFile, type ReadOptions, type SafetensorsFile } from "./s
 
 /** What PEFT puts before the name of every tensor. */
 export const tensorPrefix = "base_model.model.";
+
+/** The key of a tensor of the base model itself: PEFT wraps an adapted layer, and its bias with it. */
+export function ownKey(name: string, adapted: ReadonlySet<string>): string {
+  const module = moduleOf(name);
+  return tensorPrefix + (adapted.has(module) ? name.replace(module, `${module}.base_layer`) : name);
+}
 
 /** Opens the file; throws an {@link AdapterFileError} where there is a pickle instead. */
 export async function openWeights(folder: Folder, options: ReadOptions): Promise<SafetensorsFile> {

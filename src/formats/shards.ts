@@ -33,6 +33,7 @@ import {
  * memory, that holds `model.safetensors` or `model.safetensors.index.json`. Only the headers are read.
  *
  * @throws {SyntaxError} when a header or the index says what the files do not hold.
+ * @throws {RangeError} when a folder holds `pytorch_model.bin` instead.
  * @throws {Error} when a file cannot be read.
  *
  * @example
@@ -99,17 +100,16 @@ async function findModel(path: Folder): Promise<[Folder, FileSource]> {
   return [path, fileIn(path, await isSharded(path) ? shardIndex : single)];
 }
 
-/** Throws where a folder has its weights in a pickle alone. */
+/** Throws where a folder has its weights in pickles alone. */
 async function assertNoPickle(folder: Folder): Promise<void> {
   for (const name of [single, shardIndex]) if (await hasFile(folder, name)) return;
-  const pickle = "pytorch_model.bin";
-  if (!await hasFile(folder, pickle)) return;
-  throw new Error(
-    `weights must be in ${single}, found ${pickle} in ${
-      folderName(folder)
-    } (a pickle can run code): ` +
-      `convert it in its folder by ${pickleConversion(pickle, single)}`,
-  );
+  for (const pickle of ["pytorch_model.bin", "pytorch_model.bin.index.json"]) {
+    if (!await hasFile(folder, pickle)) continue;
+    throw new RangeError(
+      `weights must be in ${single}, found ${pickle} in ${folderName(folder)} (a pickle can run ` +
+        `code): convert it in its folder by ${pickleConversion("pytorch_model.bin", single)}`,
+    );
+  }
 }
 
 const single = "model.safetensors";

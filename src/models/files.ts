@@ -17,8 +17,8 @@ import { parseMerged } from "../formats/merged_metadata.ts";
 import { parsePromptFormat } from "../formats/prompt_metadata.ts";
 import { floatDtypeOf } from "../formats/dtype.ts";
 import { openSafetensors, type ReadOptions, type SafetensorsFile } from "../formats/mod.ts";
-import { withLabels } from "./labels.ts";
-import { familyOf, mathematicsOfModel } from "./registry.ts";
+import { drawHidden, withLabels } from "./labels.ts";
+import { allocateModel, familyOf, mathematicsOfModel } from "./registry.ts";
 import { modelNames, type ModelOptions, type TextModel } from "./text_model.ts";
 import { reorient } from "./transpose.ts";
 
@@ -33,7 +33,9 @@ export interface LoadModelOptions extends ModelOptions, ReadOptions {
 
 /**
  * Loads a Hugging Face folder onto a device: its `config.json` and its `model.safetensors` (F32, F16 or
- * BF16; sharded or not). In a browser the path is a URL relative to the page; files in memory work too.
+ * BF16; sharded or not). `hf:OWNER/NAME[@REVISION]` is a repository of the Hugging Face hub, whose files
+ * are downloaded to the cache of Hugging Face's tools unless they are there. In a browser the path is a URL
+ * relative to the page; files in memory work too.
  *
  * Tensor names may have the trunk's prefix (GPT-2's `transformer.`) or not, and weights of Conv1D
  * layers are transposed. The header is compared with the configuration before anything is allocated, so that
@@ -67,21 +69,25 @@ export async function loadModel(
   using file = await openSafetensors(folder, { allowNonFinite });
   await assertOwnConfig(file.metadata, "config.json", mathematicsOfModel(json));
   const promptFormat = parsePromptFormat(file.metadata);
-  const names = namesInFile(architectureOf(config), file);
+  const architecture = architectureOf(config), names = namesInFile(architecture, file);
   using unfinished = new DisposableStack();
   const shaped = labels ? withLabels(config, labels) : config;
   const stored = Array.from(names.values(), (name) => file.tensors.get(name)!);
   const origin = { folder, config: labels ? shaped : json, dtype: floatDtypeOf(stored) };
-  const model = unfinished.use(
-    family.allocate(device, family.complete(shaped), { ...behavior, origin }),
-  );
+  const model = unfinished.use(allocateModel(device, shaped, { ...behavior, origin }));
   model.promptFormat = promptFormat;
   model.merged = parseMerged(file.metadata).map((file) => ({ file }));
+  const ownName = namesIn(model.architecture), made = new Set(model.parameters.keys());
   for (const [spec, nameInFile] of names) {
-    if (!model.parameters.has(spec.name)) continue; // The head that a new one replaces.
-    const values = reorient(spec, await file.read(nameInFile));
-    device.write(model.parameters.get(spec.name)!.tensor, values.data);
+    const name = ownName.get(bareName(architecture, spec));
+    if (name === undefined) continue; // The head that a new one replaces.
+    device.write(
+      model.parameters.get(name)!.tensor,
+      reorient(spec, await file.read(nameInFile)).data,
+    );
+    made.delete(name);
   }
+  drawHidden(model, made);
   unfinished.move();
   return model;
 }
@@ -118,12 +124,22 @@ function namesInFile(
   return names;
 }
 
+/** A tensor's name without what only models with a head put before it. */
+const bareName = (
+  { trunk }: Pick<Architecture, "trunk">,
+  { name }: Pick<TensorSpec, "name">,
+): string => name.startsWith(trunk) ? name.slice(trunk.length) : name;
+
+/** A model's tensors by their bare names. */
+const namesIn = (architecture: Architecture): Map<string, string> =>
+  new Map(architecture.tensors.map((spec) => [bareName(architecture, spec), spec.name]));
+
 function findTensor(
   { modelType, trunk }: Architecture,
   spec: TensorSpec,
   { tensors }: SafetensorsFile,
 ): string {
-  const { name, shape } = spec, bare = name.startsWith(trunk) ? name.slice(trunk.length) : name;
+  const { name, shape } = spec, bare = bareName({ trunk }, spec);
   const nameInFile = [name, bare].find((candidate) => tensors.has(candidate));
   if (!nameInFile) throw new RangeError(`a ${modelType} file needs the tensor ${name}, found none`);
   const found = storedShape({ ...spec, shape: tensors.get(nameInFile)!.shape });

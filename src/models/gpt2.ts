@@ -1,11 +1,11 @@
 /** GPT-2 (Radford et al. 2019), with the parameter names of Hugging Face. @module */
 
-import type { HeadKind } from "../architectures/config_fields.ts";
+import type { ConfigJson, HeadKind } from "../architectures/config_fields.ts";
 import {
   classifierHead,
-  gpt2Architecture,
   type Gpt2Config,
   gpt2ConfigJson,
+  parseGpt2Config,
   tokenEmbedding,
   untiedHead,
 } from "../architectures/gpt2.ts";
@@ -14,16 +14,17 @@ import type { Tape } from "../autograd/tape.ts";
 import type { ModelInputs } from "../core/batch.ts";
 import { howMany } from "../core/how_many.ts";
 import type { Device, Tensor } from "../device/device.ts";
-import { CausalSelfAttention, type SequenceContext } from "../nn/attention.ts";
+import { fusedProjection, SelfAttention, type SequenceContext } from "../nn/attention.ts";
 import { KeyValueCache } from "../nn/key_value_cache.ts";
 import type { LayerNorm } from "../nn/layer_norm.ts";
 import { Mlp } from "../nn/mlp.ts";
 import type { Place } from "../nn/place.ts";
+import { residual } from "../nn/residual.ts";
 import { CausalLmHead, type Head, SequenceClassificationHead } from "./heads.ts";
 import { pickRows, positionsOf, sequenceContext } from "./inputs.ts";
 import type { ModelLayers, StoredTensors } from "./model_layers.ts";
 import type { ForwardOptions } from "./model.ts";
-import { allocateTensors, TextModel, type TextModelOptions } from "./text_model.ts";
+import { allocateText, TextModel, type TextModelOptions } from "./text_model.ts";
 
 /** A decoder-only transformer: pre-norm blocks, learned positions, and a head. */
 export class Gpt2 extends TextModel {
@@ -37,11 +38,12 @@ export class Gpt2 extends TextModel {
   /** Builds the layers around tensors and weights; disposing the model disposes `owner`. */
   constructor(
     device: Device,
-    config: Gpt2Config,
+    json: ConfigJson,
     tensors: StoredTensors,
     owner: Disposable,
     options: TextModelOptions = {},
   ) {
+    const config = parseGpt2Config(json);
     super(device, gpt2ConfigJson(config), tensors, owner, options);
     const { layers, architecture } = this, { dropout } = options;
     const residuals = dropout ?? config.resid_pdrop ?? 0;
@@ -57,13 +59,7 @@ export class Gpt2 extends TextModel {
 
   /** A GPT-2 with all weights zero, to be filled. */
   static allocate(device: Device, config: Gpt2Config, options?: TextModelOptions): Gpt2 {
-    const architecture = gpt2Architecture(gpt2ConfigJson(config));
-    const { arena, views } = allocateTensors(device, architecture, "GPT-2 weights");
-    using unfinished = new DisposableStack();
-    unfinished.use(arena);
-    const model = new Gpt2(device, config, views, arena, options);
-    unfinished.move();
-    return model;
+    return allocateText(Gpt2, device, gpt2ConfigJson(config), options);
   }
 
   /**
@@ -116,15 +112,14 @@ export class Gpt2 extends TextModel {
     return this.config.n_positions;
   }
 
+  /** Token that fills up short sequences. */
+  override get padding(): number | undefined {
+    return this.config.pad_token_id;
+  }
+
   /** Number of tokens in the vocabulary. */
   override get vocabulary(): number {
     return this.config.vocab_size;
-  }
-
-  /** The same model, without adapters and with some tensors replaced by others, which `owner` owns. */
-  override withTensors(replaced: StoredTensors, owner: Disposable): Gpt2 {
-    const tensors = this.layers.with(replaced);
-    return new Gpt2(this.device, this.config, tensors, owner, this.options);
   }
 
   /** A cache for the keys and values of `batch` sequences of up to `capacity` tokens. */
@@ -137,7 +132,7 @@ export class Gpt2 extends TextModel {
 /** x + attention(norm(x)), then x + mlp(norm(x)). */
 class Block {
   readonly #norm1: LayerNorm;
-  readonly #attention: CausalSelfAttention;
+  readonly #attention: SelfAttention;
   readonly #afterAttention: Place;
   readonly #norm2: LayerNorm;
   readonly #mlp: Mlp;
@@ -148,7 +143,13 @@ class Block {
     const [qkv, output] = ["c_attn", "c_proj"].map((name) => layers.linear(`${at}.attn.${name}`));
     const [up, down] = ["c_fc", "c_proj"].map((name) => layers.linear(`${at}.mlp.${name}`));
     this.#norm1 = layers.norm(`${at}.ln_1`, layer_norm_epsilon);
-    this.#attention = new CausalSelfAttention(n_head, qkv, output, dropout);
+    this.#attention = new SelfAttention({
+      heads: n_head,
+      input: fusedProjection(qkv),
+      output,
+      causal: true,
+      dropout,
+    });
     this.#afterAttention = layers.place(`${at}.attn`, n_embd);
     this.#norm2 = layers.norm(`${at}.ln_2`, layer_norm_epsilon);
     this.#mlp = new Mlp(up, down, dropout);
@@ -164,21 +165,6 @@ class Block {
       (x) => residual(tape, x, this.#norm2, mlp, this.#afterMlp),
     ];
   }
-}
-
-/** x + sublayer(norm(x)), which adapters may change at `place`. */
-function residual(
-  tape: Tape,
-  x: Tensor,
-  norm: LayerNorm,
-  sublayer: (n: Tensor) => Tensor,
-  place: Place,
-): Tensor {
-  const n = norm.forward(tape, x);
-  const y = place.forward(tape, n, sublayer(n));
-  const sum = add(tape, x, y);
-  tape.release(n, y);
-  return sum;
 }
 
 /** a + b, which nothing else reads. */

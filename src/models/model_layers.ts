@@ -8,6 +8,7 @@ import { Tensor } from "../device/device.ts";
 import { LayerNorm } from "../nn/layer_norm.ts";
 import { Linear } from "../nn/linear.ts";
 import { Place } from "../nn/place.ts";
+import { RmsNorm } from "../nn/rms_norm.ts";
 
 /** Tensors by Hugging Face name: F32 tensors, or, for the weights of linear layers, any {@link Weight}. */
 export type StoredTensors = ReadonlyMap<string, Tensor | Weight>;
@@ -57,6 +58,11 @@ export class ModelLayers {
   norm(module: string, epsilon: number): LayerNorm {
     const [weight, bias] = ["weight", "bias"].map((name) => this.parameter(`${module}.${name}`));
     return new LayerNorm(weight, bias, epsilon);
+  }
+
+  /** The RMS norm of a module. */
+  rmsNorm(module: string, epsilon: number): RmsNorm {
+    return new RmsNorm(this.parameter(`${module}.weight`), epsilon);
   }
 
   /** The place after the sublayer of a module. */

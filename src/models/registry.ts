@@ -1,25 +1,56 @@
 /** The supported model families, by the `model_type` of their configurations. @module */
 
 import type { ConfigJson } from "../architectures/config_fields.ts";
+import { completeEncoderConfig } from "../architectures/encoder_config.ts";
 import { gpt2ConfigJson, parseGpt2Config } from "../architectures/gpt2.ts";
+import { completeLlamaConfig } from "../architectures/llama_config.ts";
 import { quote } from "../core/quote.ts";
 import type { Device } from "../device/device.ts";
+import { Bert } from "./bert.ts";
 import { Gpt2 } from "./gpt2.ts";
-import type { ModelOptions, TextModel, TextModelOptions } from "./text_model.ts";
+import { Llama } from "./llama.ts";
+import {
+  allocateText,
+  type TextModel,
+  type TextModelClass,
+  type TextModelOptions,
+} from "./text_model.ts";
 
 /** How a family turns a configuration into a model. */
 interface Family {
   /** The full configuration, with defaults filled in; refuses what the forward pass does not implement. */
   complete(json: ConfigJson): ConfigJson;
-  /** Allocates a model with all weights zero. */
-  allocate(device: Device, json: ConfigJson, options?: TextModelOptions): TextModel;
+  /** Its model. */
+  readonly model: TextModelClass<TextModel>;
+  /** The class of transformers that classifies sequences. */
+  readonly classifier: string;
 }
+
+const llamaLike = (classifier: string): Family => ({
+  complete: completeLlamaConfig,
+  model: Llama,
+  classifier,
+});
 
 const families: Readonly<Record<string, Family>> = {
   gpt2: {
     complete: (json) => gpt2ConfigJson(parseGpt2Config(json)),
-    allocate: (device, json, options) => Gpt2.allocate(device, parseGpt2Config(json), options),
+    model: Gpt2,
+    classifier: "GPT2ForSequenceClassification",
   },
+  bert: {
+    complete: completeEncoderConfig,
+    model: Bert,
+    classifier: "BertForSequenceClassification",
+  },
+  roberta: {
+    complete: completeEncoderConfig,
+    model: Bert,
+    classifier: "RobertaForSequenceClassification",
+  },
+  llama: llamaLike("LlamaForSequenceClassification"),
+  mistral: llamaLike("MistralForSequenceClassification"),
+  qwen2: llamaLike("Qwen2ForSequenceClassification"),
 };
 
 /**
@@ -30,9 +61,10 @@ const families: Readonly<Record<string, Family>> = {
 export function allocateModel(
   device: Device,
   config: ConfigJson,
-  options?: ModelOptions,
+  options?: TextModelOptions,
 ): TextModel {
-  return familyOf(config).allocate(device, config, options);
+  const family = familyOf(config);
+  return allocateText(family.model, device, family.complete(config), options);
 }
 
 /** The supported values of `model_type`. */
@@ -47,6 +79,10 @@ export function completeConfig(config: ConfigJson): ConfigJson {
   return familyOf(config).complete(config);
 }
 
+/** Fields that change nothing of what a model computes. */
+const editable =
+  /^([be]os_token_id|id2label|label2id|dtype|torch_dtype|transformers_version|use_cache|_.*|.*_pdrop|.*dropout.*)$/;
+
 /**
  * The fields of a configuration that determine what a model computes, with defaults filled in: users may
  * edit the names of tokens and classes, and the rates of dropout, by hand.
@@ -54,9 +90,14 @@ export function completeConfig(config: ConfigJson): ConfigJson {
  * @throws {RangeError} As {@link completeConfig}.
  */
 export function mathematicsOfModel(config: ConfigJson): ConfigJson {
-  const { bos_token_id: _, eos_token_id: __, id2label: ___, ...rest } = completeConfig(config);
-  // Digests of files have these fields, so they stay, as what they are where nothing is trained.
-  return { ...rest, resid_pdrop: 0, embd_pdrop: 0, attn_pdrop: 0 };
+  const complete = completeConfig(config);
+  const rest = Object.fromEntries(
+    Object.entries(complete).filter(([field]) => !(editable.test(field))),
+  );
+  // Digests of GPT-2's files have these fields, as what they are where nothing is trained.
+  return complete.model_type === "gpt2"
+    ? { ...rest, resid_pdrop: 0, embd_pdrop: 0, attn_pdrop: 0 }
+    : rest;
 }
 
 /**

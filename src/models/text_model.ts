@@ -103,6 +103,8 @@ export abstract class TextModel implements Model<ModelInputs> {
   abstract readonly positions: number;
   /** Number of tokens in the vocabulary. */
   abstract readonly vocabulary: number;
+  /** Token that fills up short sequences; undefined if its configuration names none. */
+  abstract readonly padding: number | undefined;
 
   /**
    * Maps inputs to the head's outputs: a row for each token, or for each of the requested `rows`.
@@ -114,11 +116,22 @@ export abstract class TextModel implements Model<ModelInputs> {
    */
   abstract forward(tape: Tape, inputs: ModelInputs, options?: ForwardOptions): Tensor;
 
-  /** A cache for the keys and values of `batch` sequences of up to `capacity` tokens. */
-  abstract openCache(batch: number, capacity: number): KeyValueCache;
+  /**
+   * A cache for the keys and values of `batch` sequences of up to `capacity` tokens.
+   *
+   * @throws {RangeError} when it does not predict the next token.
+   */
+  openCache(_batch: number, _capacity: number): KeyValueCache {
+    throw new RangeError(
+      `continuing a text needs a causal language model, found ${this.description}`,
+    );
+  }
 
   /** The same model, without adapters and with some tensors replaced by others, which `owner` owns. */
-  abstract withTensors(replaced: StoredTensors, owner: Disposable): TextModel;
+  withTensors(replaced: StoredTensors, owner: Disposable): this {
+    const Family = this.constructor as TextModelClass<this>, tensors = this.layers.with(replaced);
+    return new Family(this.device, this.#config, tensors, owner, this.options);
+  }
 
   /** Its parameters by Hugging Face name. */
   get parameters(): ReadonlyMap<string, Parameter> {
@@ -158,8 +171,27 @@ export abstract class TextModel implements Model<ModelInputs> {
   }
 }
 
-/** Allocates the tensors of an architecture, all zero, in one arena. */
-export function allocateTensors(device: Device, { tensors }: Architecture, label: string) {
-  const arena = new Arena(device, tensors, "weight", label);
-  return { arena, views: new Map(tensors.map(({ name }) => [name, arena.view(name)])) };
+/** A family's class. */
+export type TextModelClass<Family extends TextModel> = new (
+  device: Device,
+  config: ConfigJson,
+  tensors: StoredTensors,
+  owner: Disposable,
+  options?: TextModelOptions,
+) => Family;
+
+/** A model with all weights zero, in one arena, to be filled. */
+export function allocateText<Family extends TextModel>(
+  Class: TextModelClass<Family>,
+  device: Device,
+  config: ConfigJson,
+  options?: TextModelOptions,
+): Family {
+  const { tensors, modelType } = architectureOf(config);
+  using unfinished = new DisposableStack();
+  const arena = unfinished.use(new Arena(device, tensors, "weight", `${modelType} weights`));
+  const views = new Map(tensors.map(({ name }) => [name, arena.view(name)]));
+  const model = new Class(device, config, views, arena, options);
+  unfinished.move();
+  return model;
 }

@@ -1,10 +1,11 @@
-/** Multi-head causal self-attention over a fused projection. @module */
+/** Multi-head self-attention between an input and an output projection. @module */
 
 import { attention, type AttentionInputs, dropout, fusedInputs } from "../autograd/mod.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { Tensor } from "../device/device.ts";
 import type { KeyValueCache } from "./key_value_cache.ts";
 import type { Linear } from "./linear.ts";
+import type { RotaryPositions } from "./rotary.ts";
 
 /** What a block needs to know about its batch. */
 export interface SequenceContext {
@@ -16,37 +17,83 @@ export interface SequenceContext {
   readonly mask?: Tensor;
   /** Keys and values of earlier tokens, for generation. */
   readonly cache?: KeyValueCache;
+  /** The positions by which queries and keys are turned, where they are. */
+  readonly rotary?: RotaryPositions;
 }
 
-/** Causal self-attention: a fused q, k, v projection, attention, an output projection. */
-export class CausalSelfAttention {
-  readonly #heads: number;
-  readonly #qkv: Linear;
-  readonly #output: Linear;
-  readonly #dropout: number;
+/** From a block's input (batch · time, width) to queries, keys and values. */
+export type QkvProjection = (tape: Tape, x: Tensor, context: SequenceContext) => AttentionInputs;
+
+/** One projection that has q, k and v one after another, as in GPT-2. */
+export const fusedProjection = (qkv: Linear): QkvProjection => (tape, x) =>
+  fusedInputs(qkv.forward(tape, x));
+
+/** A projection each for q, k and v. */
+export const separateProjections =
+  (q: Linear, k: Linear, v: Linear): QkvProjection => (tape, x) => {
+    const window = (linear: Linear) => {
+      const tensor = linear.forward(tape, x);
+      return { tensor, width: tensor.shape[1] };
+    };
+    return { q: window(q), k: window(k), v: window(v) };
+  };
+
+/** The same, with queries and keys turned by their positions. */
+export const rotaryProjections = (
+  [q, k, v]: readonly Linear[],
+  heads: number,
+  kvHeads: number,
+): QkvProjection =>
+(tape, x, context) => {
+  const plain = separateProjections(q, k, v)(tape, x, context), { rotary } = context;
+  const turned = {
+    q: rotary!.turn(tape, plain.q, heads),
+    k: rotary!.turn(tape, plain.k, kvHeads),
+    v: plain.v,
+  };
+  tape.release(plain.q.tensor, plain.k.tensor);
+  return turned;
+};
+
+/** What attention is made of. */
+export interface AttentionParts {
+  /** Heads of queries. */
+  readonly heads: number;
+  /** Gives queries, keys and values. */
+  readonly input: QkvProjection;
+  /** Maps what was attended to back to the block's width. */
+  readonly output: Linear;
+  /** Whether a token sees only those before it. */
+  readonly causal: boolean;
+  /** Rate of dropout on the result. */
+  readonly dropout: number;
+}
+
+/** Self-attention: q, k and v of the input, attention in each head, an output projection. */
+export class SelfAttention {
+  readonly #parts: AttentionParts;
 
   /** Takes the projections. */
-  constructor(heads: number, qkv: Linear, output: Linear, dropout: number) {
-    this.#heads = heads;
-    this.#qkv = qkv;
-    this.#output = output;
-    this.#dropout = dropout;
+  constructor(parts: AttentionParts) {
+    this.#parts = parts;
   }
 
   /** Maps x (batch · time, width) to the same shape; `layer` is the block's index in the cache. */
   forward(tape: Tape, x: Tensor, context: SequenceContext, layer: number): Tensor {
+    const { input, output, dropout: rate } = this.#parts, inputs = input(tape, x, context);
+    const attended = this.#attend(tape, inputs, context, layer);
+    tape.release(...new Set([inputs.q.tensor, inputs.k.tensor, inputs.v.tensor]));
     return tape.pipe(
-      this.#qkv.forward(tape, x),
-      (qkv) => this.#attend(tape, fusedInputs(qkv), context, layer),
-      (attended) => this.#output.forward(tape, attended),
-      (y) => dropout(tape, y, this.#dropout),
+      attended,
+      (attended) => output.forward(tape, attended),
+      (y) => dropout(tape, y, rate),
     );
   }
 
   #attend(tape: Tape, inputs: AttentionInputs, context: SequenceContext, layer: number): Tensor {
-    const heads = this.#heads, { cache, mask } = context;
+    const { heads, causal } = this.#parts, { cache, mask } = context;
     return cache
       ? cache.attend(tape, layer, inputs, heads, mask)
-      : attention(tape, inputs, { ...context, heads, causal: true });
+      : attention(tape, inputs, { ...context, heads, causal });
   }
 }

@@ -16,7 +16,7 @@ export interface CacheShape {
   readonly batch: number;
   /** Most tokens per sequence. */
   readonly capacity: number;
-  /** Width of the model. */
+  /** Width of keys and of values: the model's, or that of its key-value heads if these are fewer. */
   readonly width: number;
 }
 
@@ -50,8 +50,8 @@ export class KeyValueCache extends Scope {
   /**
    * Appends the new tokens' keys and values to a layer and attends from the new tokens to all so far.
    *
-   * @throws {ShapeError} when the shapes of q, k or v do not fit the cache, or the mask does not fit
-   * its keys.
+   * @throws {ShapeError} when the shapes of q, k or v do not fit the cache, the number of its heads does not
+   * divide `heads`, or the mask does not fit its keys.
    * @throws {RangeError} when there is no room for the new tokens, or the tape records.
    */
   attend(
@@ -107,7 +107,7 @@ export class KeyValueCache extends Scope {
         throw new RangeError("a cache needs a tape with record: false");
       }
       assertWindow(`${name} of ${batch} sequences`, window, batch * queries);
-      if (window.width === width) continue;
+      if (name === "q" || window.width === width) continue;
       throw new ShapeError(
         `${name} must have the cache's width of ${width}, found ${window.width}`,
       );

@@ -1,10 +1,20 @@
 /** Layers: operations with their parameters. @module */
 
-export { CausalSelfAttention, type SequenceContext } from "./attention.ts";
+export {
+  type AttentionParts,
+  fusedProjection,
+  type QkvProjection,
+  rotaryProjections,
+  SelfAttention,
+  separateProjections,
+  type SequenceContext,
+} from "./attention.ts";
 export { type CacheShape, KeyValueCache } from "./key_value_cache.ts";
 export { LayerNorm } from "./layer_norm.ts";
 export { DenseWeight, type Weight } from "../autograd/weight.ts";
 export type { Adaptation } from "./adaptation.ts";
 export { Linear, type LinearParts } from "./linear.ts";
-export { Mlp } from "./mlp.ts";
+export { type Activation, GatedMlp, Mlp } from "./mlp.ts";
 export { Place } from "./place.ts";
+export { RmsNorm } from "./rms_norm.ts";
+export { RotaryPositions } from "./rotary.ts";

@@ -27,6 +27,14 @@ export interface Tokenizer {
    */
   encode(text: string): Uint32Array;
   /**
+   * The same between the special tokens that the model expects around a text: BERT's `[CLS]` and `[SEP]`,
+   * Llama's `<s>`, none in GPT-2.
+   *
+   * @param most Of a longer text, the beginning is kept. Default: no limit.
+   * @throws As `encode`.
+   */
+  encodeFramed(text: string, most?: number): Uint32Array;
+  /**
    * The text of token ids, special tokens included unless told to skip them; an id that no token has is
    * the unknown token, if there is one. Spaces before punctuation are taken out where transformers does:
    * if `clean_up_tokenization_spaces` is true and the model is not BPE.
@@ -79,9 +87,11 @@ export async function makeTokenizer(
   const facts = checkTokenizerFile(json), { kind, vocabularySize } = facts;
   const settings = checkConfig(config);
   const { Tokenizer: Hub } = await import("npm:@huggingface/tokenizers@0.2.0");
-  // A post-processor only places special tokens, which `encode` does not add.
-  const file = json as JsonObject, pre_tokenizer = withLinearPatterns(file.pre_tokenizer);
-  const hub = new Hub({ ...file, pre_tokenizer, post_processor: null }, settings);
+  const file = { ...json as JsonObject };
+  file.pre_tokenizer = withLinearPatterns(file.pre_tokenizer);
+  // A post-processor only places special tokens.
+  const hub = new Hub({ ...file, post_processor: null }, settings);
+  const framing = lazily(() => new Hub(file, settings));
   // transformers ignores the flag for BPE, whose texts it would change.
   const clean_up_tokenization_spaces = kind !== "BPE" &&
     settings.clean_up_tokenization_spaces === true;
@@ -90,6 +100,7 @@ export async function makeTokenizer(
     endOfText: endOfTextOf(settings, facts, endIds),
     specialTokens: specialTokensOf(hub),
     encode: (text) => encode(hub, kind, text),
+    encodeFramed: (text, most = Infinity) => framed(encode(hub, kind, text), framing(), text, most),
     decode: (ids, { skipSpecialTokens = false } = {}) => {
       const list = idsOf(ids);
       list.forEach(checkId);
@@ -98,6 +109,20 @@ export async function makeTokenizer(
       return hub.decode(list, { skip_special_tokens, clean_up_tokenization_spaces });
     },
   };
+}
+
+const lazily = <T>(make: () => T): () => T => {
+  let made: T | undefined;
+  return () => made ??= make();
+};
+
+/** A text's tokens, cut to what fits between the special tokens that the post-processor puts around it. */
+function framed(tokens: Uint32Array, hub: HubTokenizer, text: string, most: number): Uint32Array {
+  const { ids } = hub.encode(text), frame = ids.length - tokens.length;
+  const start = Array.from({ length: frame + 1 }, (_, start) => start)
+    .find((start) => tokens.every((token, i) => ids[start + i] === token)) ?? 0;
+  const kept = tokens.subarray(0, Math.max(0, most - frame));
+  return Uint32Array.of(...ids.slice(0, start), ...kept, ...ids.slice(start + tokens.length));
 }
 
 function checkConfig(config: unknown): JsonObject {

@@ -18,8 +18,8 @@ import { assertAllClose } from "../support/all_close.ts";
 /** Tensors by their columns, and what of them are q, k and v. */
 export interface Layout {
   readonly name: string;
-  readonly columns: (width: number) => readonly number[];
-  readonly inputs: (tensors: readonly Tensor[], width: number) => AttentionInputs;
+  readonly columns: (width: number, heads: number) => readonly number[];
+  readonly inputs: (tensors: readonly Tensor[], width: number, heads: number) => AttentionInputs;
   /** Attention is taken twice, so that a gradient is there when the first one's is added. */
   readonly twice?: boolean;
 }
@@ -28,6 +28,24 @@ const fused: Layout = {
   name: "fused",
   columns: (width) => [3 * width],
   inputs: ([qkv]) => fusedInputs(qkv),
+};
+
+/** Of 4 heads, two share one of keys and values; of 3, or of 1, all. */
+const groupedWidth = (width: number, heads: number): number =>
+  heads % 2 === 0 ? width / 2 : width / heads;
+
+/** Fewer heads of keys and values than of queries, in tensors of their own. */
+export const grouped: Layout = {
+  name: "grouped heads",
+  columns: (width, heads) => [width, groupedWidth(width, heads), groupedWidth(width, heads)],
+  inputs: ([q, k, v], width, heads) => {
+    const kvWidth = groupedWidth(width, heads);
+    return {
+      q: { tensor: q, width },
+      k: { tensor: k, width: kvWidth },
+      v: { tensor: v, width: kvWidth },
+    };
+  },
 };
 
 /** All of them. */
@@ -62,11 +80,22 @@ export const layouts: readonly Layout[] = [
       v: { tensor, width },
     }),
   },
+  grouped,
+  {
+    name: "grouped heads in windows of one tensor",
+    columns: (width) => [3 * width],
+    inputs: ([tensor], width, heads) => ({
+      q: { tensor, width },
+      k: { tensor, offset: width, width: groupedWidth(width, heads) },
+      v: { tensor, offset: 2 * width, width: groupedWidth(width, heads) },
+    }),
+    twice: true,
+  },
 ];
 
 /** Extents with and without a causal mask and one of keys, of which a whole sequence is hidden. */
 export const sights: readonly (Omit<AttentionOptions, "mask"> & { readonly width: number })[] = [
-  { batch: 2, time: 5, heads: 2, width: 6, causal: true },
+  { batch: 2, time: 5, heads: 4, width: 12, causal: true },
   { batch: 2, time: 17, heads: 3, width: 15, causal: false },
   { batch: 1, time: 33, heads: 1, width: 33, causal: true },
 ];
@@ -78,8 +107,8 @@ export interface Outcome {
 }
 
 /** Values of a layout's tensors, from seeds. */
-export function valuesOf(layout: Layout, { batch, time, width }: (typeof sights)[number]) {
-  return layout.columns(width).map((columns, i) => normals(i + 1, batch * time * columns));
+export function valuesOf(layout: Layout, { batch, time, heads, width }: (typeof sights)[number]) {
+  return layout.columns(width, heads).map((columns, i) => normals(i + 1, batch * time * columns));
 }
 
 /** The weights of the outputs in the loss of which {@link outcomeOf} takes the gradients. */
@@ -97,7 +126,7 @@ export async function outcomeOf(
   frozen: readonly number[] = [],
 ): Promise<Outcome> {
   using tape = new Tape(device);
-  const { batch, time } = extents, tokens = batch * time;
+  const { batch, time, heads } = extents, tokens = batch * time;
   const leaves = values.map((data, i) => {
     const leaf = new Parameter(`tensor ${i}`, written(tape, [tokens, data.length / tokens], data));
     leaf.trainable = !frozen.includes(i);
@@ -107,7 +136,7 @@ export async function outcomeOf(
     tape.record(leaf.tensor, [leaf], (gradient) => tape.pass(leaf, gradient))
   );
   const mask = hasMask ? maskOf(tape, batch, time) : undefined;
-  const attend = () => attention(tape, layout.inputs(tensors, width), { ...extents, mask });
+  const attend = () => attention(tape, layout.inputs(tensors, width, heads), { ...extents, mask });
   const out = layout.twice ? add(tape, attend(), attend()) : attend();
   const weights = written(tape, out.shape, lossWeights({ width, ...extents }));
   const loss = tape.activation([1], "weighted sum");

@@ -4,6 +4,7 @@ import { ReferenceDevice } from "../../src/device/reference.ts";
 import { normals } from "../kernels/cases/values.ts";
 import {
   checkAgainstReference,
+  grouped,
   layouts,
   lossWeights,
   outcomeOf,
@@ -57,6 +58,34 @@ Deno.test("attention's layouts agree: a window is no other than its own copy", a
   apart.gradients.forEach((gradient, index) =>
     assertEquals(Array.from(gradient!), part(whole.gradients[0]!, index))
   );
+});
+
+Deno.test("grouped heads are those of keys and values repeated, and add up their gradients", async () => {
+  using device = new ReferenceDevice();
+  const [sight] = sights, [, , separate] = layouts, { width, heads } = sight;
+  const headWidth = width / heads, columns = width / 2;
+  const [q, k, v] = valuesOf(grouped, sight);
+  /** The column that serves a column of q: heads 0 and 1 read head 0, heads 2 and 3 head 1. */
+  const serving = (column: number) =>
+    Math.floor(column / (2 * headWidth)) * headWidth + column % headWidth;
+  const repeated = (data: Float32Array) =>
+    Float32Array.from({ length: data.length * 2 }, (_, at) => {
+      const column = at % width;
+      return data[(at - column) / 2 + serving(column)];
+    });
+  const summed = (gradient: ArrayLike<number>) => {
+    const sums = new Float64Array(gradient.length / 2);
+    for (let at = 0; at < gradient.length; at++) {
+      const column = at % width;
+      sums[(at - column) / width * columns + serving(column)] += gradient[at];
+    }
+    return sums;
+  };
+  const found = await outcomeOf(device, grouped, sight, true, [q, k, v]);
+  const expected = await outcomeOf(device, separate, sight, true, [q, repeated(k), repeated(v)]);
+  assertEquals(found.out, expected.out);
+  const [dq, dk, dv] = expected.gradients;
+  assertEquals(found.gradients, [dq, summed(dk!), summed(dv!)]);
 });
 
 Deno.test("attention gives no gradient to what is frozen, and the same to the rest", async () => {

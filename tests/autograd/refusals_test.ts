@@ -6,9 +6,13 @@ import {
   crossEntropy,
   dropout,
   fusedInputs,
+  gelu,
   layerNorm,
   linear,
   Parameter,
+  rmsNorm,
+  rotary,
+  swiglu,
   Tape,
 } from "../../src/autograd/mod.ts";
 import { adaptedLinear } from "../../src/autograd/ops/adapted_linear.ts";
@@ -36,6 +40,15 @@ Deno.test("operations refuse operands that do not fit, by name and both shapes",
   };
   const fused = fusedInputs(qkv), mask = tape.allocate([1, 3], "u32", "activation", "mask");
   const options = { batch: 1, time: 4, heads: 2, causal: true, mask };
+  const rotated = (width: number, heads: number, angles = 4, tokens = 4) => () => {
+    const table = tape.activation([7, angles], "table");
+    const positions = tape.allocate([tokens], "u32", "activation", "positions");
+    return rotary(tape, { tensor: qkv, offset: 4, width }, table, positions, heads);
+  };
+  const grouped = (width: number) => {
+    const k = { tensor: qkv, offset: 4, width };
+    return { q: { tensor: qkv, width: 4 }, k, v: { ...k, offset: 8 } };
+  };
   const wrong: [() => unknown, string][] = [
     [
       () => layerNorm(tape, x, make("g", 3), make("b", 4), 1e-5),
@@ -45,6 +58,12 @@ Deno.test("operations refuse operands that do not fit, by name and both shapes",
       () => layerNorm(tape, x, make("g", 4), make("b", 5), 1e-5),
       "b must have shape [4], found [5]",
     ],
+    [() => rmsNorm(tape, x, make("g", 3), 1e-5), "g must have shape [4], found [3]"],
+    [() => swiglu(tape, x, qkv), "what is gated must have shape [2, 4], found [4, 12]"],
+    [rotated(9, 3), "what is rotated must be columns of 4 rows, found 9 from 4 of [4, 12]"],
+    [rotated(6, 2), "rotating 2 heads needs an even width of each, found 6 in all"],
+    [rotated(8, 2, 2), "the rotary table must have shape [7, 4], found [7, 2]"],
+    [rotated(8, 2, 4, 3), "the positions must have shape [4], found [3]"],
     [() => linear(tape, x, wide, make("b", 4)), "b must have shape [6], found [4]"],
     [site(make("A", 2, 3), make("B", 3, 2), 0), "A must have shape [2, 4], found [2, 3]"],
     [site(tall, make("B", 3, 1), 0), "B must have shape [3, 2], found [3, 1]"],
@@ -60,11 +79,24 @@ Deno.test("operations refuse operands that do not fit, by name and both shapes",
     ],
     [
       () => attention(tape, { ...fused, k: { tensor: qkv, width: 2 } }, options),
-      "q, k and v of one width that they divide, found 4, 2 and 4",
+      "in k and v a number that divides it, found 4, 2 and 4 columns",
+    ],
+    [
+      () => attention(tape, grouped(3), { ...options, heads: 4 }),
+      "attention with 4 heads needs as many in q, and in k and v a number that divides it, " +
+      "found 4, 3 and 3 columns",
     ],
     [() => attention(tape, fused, { ...options, heads: 3 }), "attention with 3 heads needs"],
   ];
   for (const [act, message] of wrong) assertThrows(act, ShapeError, message);
+});
+
+Deno.test("gelu refuses an option that does not exist", () => {
+  using device = new ReferenceDevice();
+  using tape = new Tape(device);
+  const options = { approximate: true } as unknown as { exact: boolean };
+  const act = () => gelu(tape, tape.activation([2], "x"), options);
+  assertThrows(act, TypeError, 'the options of gelu are exact; found "approximate"');
 });
 
 Deno.test("labels, smoothing and dropout are refused where they mean nothing", () => {

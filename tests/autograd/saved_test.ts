@@ -13,8 +13,12 @@ import {
   layerNorm,
   linear,
   Parameter,
+  rmsNorm,
+  rotary,
   scale,
   squaredError,
+  swiglu,
+  tanh,
   Tape,
 } from "../../src/autograd/mod.ts";
 import { adaptedLinear } from "../../src/autograd/ops/adapted_linear.ts";
@@ -80,6 +84,16 @@ const operations: Record<string, (stage: Stage) => Tensor> = {
   addColumns: ({ tape, x }) => addColumns(tape, x(2, 6), x(2, 3), 3),
   scale: ({ tape, x }) => scale(tape, x(2, 3), 4),
   gelu: ({ tape, x }) => gelu(tape, x(2, 3)),
+  tanh: ({ tape, x }) => tanh(tape, x(2, 3)),
+  swiglu: ({ tape, x }) => swiglu(tape, x(2, 3), x(2, 3)),
+  "rms norm, trained": ({ tape, x, parameter }) => rmsNorm(tape, x(2, 4), parameter(true, 4), 1e-5),
+  "rms norm, frozen": ({ tape, x, parameter }) => rmsNorm(tape, x(2, 4), parameter(false, 4), 1e-5),
+  rotary: ({ tape, x }) => {
+    const window = { tensor: x(3, 6), offset: 1, width: 4 };
+    const table = tape.allocate([5, 2], "f32", "activation", "table");
+    const positions = tape.allocate([3], "u32", "activation", "positions");
+    return rotary(tape, window, table, positions, 2);
+  },
   dropout: ({ tape, x }) => dropout(tape, x(2, 3), 0.5),
   "embedding of rows": ({ tape, x }) => embedding(tape, x(5, 3), [1, 4]),
   "layer norm, trained": ({ tape, x, parameter }) =>
@@ -115,6 +129,13 @@ const operations: Record<string, (stage: Stage) => Tensor> = {
     const [q, k, v] = [x(4, 4), x(4, 4), x(4, 4)].map((tensor) => ({ tensor, width: 4 }));
     const mask = tape.allocate([2, 2], "u32", "activation", "mask");
     return attention(tape, { q, k, v }, { batch: 2, time: 2, heads: 2, causal: false, mask });
+  },
+  "attention, grouped": ({ tape, x }) => {
+    const [q, k, v] = [x(4, 4), x(4, 2), x(4, 2)].map((tensor) => ({
+      tensor,
+      width: tensor.shape[1],
+    }));
+    return attention(tape, { q, k, v }, { batch: 2, time: 2, heads: 2, causal: true });
   },
   "cross-entropy": ({ tape, x }) => crossEntropy(tape, x(2, 5), [1, 2]),
   "KL divergence": ({ tape, x }) => klDivergence(tape, x(2, 5), floats(2, 5)),

@@ -175,8 +175,8 @@ Deno.test("inspect and compare name the module that has a NaN", () =>
         "base_model.model.layer.4.query.lora_B.weight": hostTensor([2, 1], b),
       });
     const finite = (letter: string) =>
-      `"base_model.model.layer.4.query.lora_${letter}.weight" of ` +
-      `${folder}/adapter_model.safetensors: values must be finite in F32, found NaN at`;
+      `the adapter in ${folder}: the values of "base_model.model.layer.4.query.lora_${letter}.weight" ` +
+      "must be finite in F32, found NaN at";
     await write([1, NaN, 3], [1, 2]);
     await assertFails(["inspect", folder], `${finite("A")} [0, 1]`);
     await assertFails(["compare", folder, folder], `${finite("A")} [0, 1]`);

@@ -169,6 +169,25 @@ Deno.test("what is left out says why, and claims nothing", async () => {
   assertEquals([settings, findings], ["Left out: it is Sunday.", []]);
 });
 
+Deno.test("rows of --full are quoted as such in the default job, and only there", async () => {
+  const made: string[] = [];
+  const runs = () => [], rows = () => (made.push("rows"), 4);
+  const quoted = { rows: 2, seeds: [2, 1], source: "commit 1234567" };
+  const claims = [claim({ note: "Small.", ours: (value) => `${value}` })];
+  const of = (context: Partial<ExperimentContext>) =>
+    outcomeOf({ runs, rows, quoted, claims }, context);
+  const whose = "Quoted, not measured in this job: --full, commit 1234567.";
+  const { settings, findings: [finding] } = await of({});
+  assertEquals(made, []);
+  assertEquals(settings, `Value 2. Seeds: 1, 2. ${whose}`);
+  assertEquals([finding.ours, finding.note], ["2 (quoted)", `Small. ${whose}`]);
+  for (const context of [{ full: true }, { quick: true }]) {
+    const { settings, findings: [finding] } = await of(context);
+    assertEquals([settings, finding.ours], ["Value 4. Seeds: 1.", "4"]);
+  }
+  assertEquals(made, ["rows", "rows"]);
+});
+
 Deno.test("claims may depend on the rows", async () => {
   const { findings } = await outcomeOf({ claims: (value) => value > 1 ? [] : [claim()] });
   assertEquals(findings, []);

@@ -50,6 +50,21 @@ Deno.test("a table escapes its values and marks missing ones", () => {
   assertStringIncludes(html, '<td class="number">–</td>');
 });
 
+Deno.test("columns of short texts do not wrap, of longer ones they do", () => {
+  const column = (key: string, more = {}) => ({ key, label: key, unit: "text", ...more }) as const;
+  const html = tableHtml({
+    id: "s",
+    title: "S",
+    columns: [column("space"), column("module"), column("short", { detail: "why" })],
+    rows: [{ space: "ΔW·S^½", module: "Gaussian, layer 1", short: "q" }, { space: "A" }],
+  });
+  const cells = Array.from(
+    html.matchAll(/<td( class="short")?>/g),
+    ([, kind]) => kind !== undefined,
+  );
+  assertEquals(cells, [true, false, false, true, false, false]);
+});
+
 Deno.test("only verdicts have color, small print is below, and formulas are drawn", () => {
   const html = tableHtml({
     id: "v",
@@ -140,7 +155,7 @@ Deno.test("the first screen lists the paper's claims by what it prints, and thos
   const page = await pageOf([{ findings }, {}], { verdicts });
   assertEquals(rowsIn(page, "claims"), [
     [`${escapeHtml(hostile)}${escapeHtml(hostile)}`, "10", "9 &lt; 10"],
-    ["long", "–", "see there"],
+    ["longeasy", "–", "see there"],
   ]);
   assertEquals(rowsIn(page, "beyond"), [["more", "4"]]);
   const counts = Array.from(
@@ -151,7 +166,7 @@ Deno.test("the first screen lists the paper's claims by what it prints, and thos
     "reproduced: 1 differs: 1 what these words mean",
     "does not hold: 1 what these words mean",
   ]);
-  // What failed is above, with the reason; the counts lead to their claims, and the claims to the places.
+  // What failed is above; each has its note; the counts lead to their claims, and the claims to the places.
   const links = (start: string) =>
     Array.from(page.matchAll(new RegExp(`<${start}<a href="#(.*?)"`, "g")), ([, id]) => id);
   assertEquals(links("td>"), ["s0-claim-2", "s0-claim-1", "s0-claim-3"]);

@@ -1,5 +1,12 @@
-import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertAlmostEquals,
+  assertEquals,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { truncationError } from "../../src/analysis/mod.ts";
+import type { Figure } from "../../src/figures/mod.ts";
 import { joinUpdates } from "../../src/formats/mod.ts";
 import { Random } from "../../src/core/random.ts";
 import {
@@ -127,11 +134,23 @@ Deno.test("figures draw every update, chance and the requested error", () => {
   const { data } = spectraFigure(rows);
   assertEquals(data.length, 14); // a spectrum and an edge each
   assertEquals(new Set(data.slice(0, 7).map(({ line }) => line?.color)).size, 7);
-  const zero = spectraFigure([describeUpdate({ ...known, scaling: 0 })]).layout;
-  assertEquals([zero.yaxis!.type, zero.xaxis!.dtick], [undefined, 1]);
+  const { layout, caption } = spectraFigure([describeUpdate({ ...known, scaling: 0 })]);
+  assertEquals([layout.yaxis!.type, layout.xaxis!.dtick], ["log", 1]);
+  assertStringIncludes(caption, "All are zero");
   const [curve] = truncationFigure([describeUpdate(known)], 0.05).data;
   const expected = [0, 1, 2, 3].map((k) => truncationError([4, 3, 0.1], k).relative);
   (curve.y as number[]).forEach((value, k) => assertAlmostEquals(value, expected[k], 1e-3));
+});
+
+Deno.test("an update keeps its name and color when it is drawn without others", () => {
+  const rows = ["h.0.q", "h.0.v", "h.1.q", "h.1.v"].map((name, i) =>
+    describeUpdate(random(name, 1, i))
+  );
+  const looks = ({ data }: Figure) => data.map(({ name, line }) => [name, line?.color]);
+  const all = looks(spectraFigure(rows)), second = looks(spectraFigure(rows.slice(2), rows));
+  assertEquals(second, [2, 3, 6, 7].map((place) => all[place]));
+  const [, edge] = spectraFigure(rows.slice(0, 1)).data;
+  assertEquals(edge.x, [0.5, 1.5]); // as long as the plot, also at rank 1
 });
 
 Deno.test("a comparison's pictures show what is beyond chance", () => {

@@ -2,6 +2,7 @@
 
 import { adamwCases } from "./cases/adamw.ts";
 import { attentionCases } from "./cases/attention.ts";
+import { columnScalingCases } from "./cases/column_scaling.ts";
 import { crossEntropyCases } from "./cases/cross_entropy.ts";
 import { elementwiseCases } from "./cases/elementwise.ts";
 import { embeddingCases } from "./cases/embedding.ts";
@@ -11,11 +12,16 @@ import { klDivergenceCases } from "./cases/kl_divergence.ts";
 import { layerNormCases } from "./cases/layer_norm.ts";
 import { matmulCases } from "./cases/matmul.ts";
 import { reduceCases } from "./cases/reduce.ts";
+import { rmsNormCases } from "./cases/rms_norm.ts";
+import { rotaryCases } from "./cases/rotary.ts";
+import { swigluCases } from "./cases/swiglu.ts";
+import { tanhCases } from "./cases/tanh.ts";
 import type { KernelCase } from "./kernel_case.ts";
 
 /** Every kernel at awkward extents and with every variant of its scalars. */
 export const kernelCases: readonly KernelCase[] = [
   ...matmulCases,
+  ...columnScalingCases,
   ...elementwiseCases,
   ...embeddingCases,
   ...float16Cases,
@@ -26,6 +32,10 @@ export const kernelCases: readonly KernelCase[] = [
   ...crossEntropyCases,
   ...klDivergenceCases,
   ...attentionCases,
+  ...rmsNormCases,
+  ...rotaryCases,
+  ...swigluCases,
+  ...tanhCases,
 ];
 
 /** The cases by the name of their kernel. */

@@ -19,22 +19,30 @@ export interface NonFiniteCheck {
 
 const bad = [NaN, Infinity, -Infinity];
 const huge = [3e38, -3e38, 1e20, -1e20, 40, -40, 0];
-const gelu = (x: readonly number[]): NonFiniteCheck[] => [
+const gelu = (exact: number, x: readonly number[]): NonFiniteCheck[] => [
   {
-    name: `gelu_forward of ${x}`,
+    name: `gelu_forward of ${x}, exact ${exact}`,
     kernel: kernels.geluForward,
     buffers: { x, y: x.map(() => 0) },
-    scalars: { size: x.length },
+    scalars: { size: x.length, exact },
     outputs: ["y"],
   },
   {
-    name: `gelu_backward of ${x}`,
+    name: `gelu_backward of ${x}, exact ${exact}`,
     kernel: kernels.geluBackward,
     buffers: { x, dy: x.map(() => 1), dx: x.map(() => 0) },
-    scalars: { size: x.length, accumulate: 0 },
+    scalars: { size: x.length, exact, accumulate: 0 },
     outputs: ["dx"],
   },
 ];
+
+const tanh = (x: readonly number[]): NonFiniteCheck => ({
+  name: `tanh_forward of ${x}`,
+  kernel: kernels.tanhForward,
+  buffers: { x, y: x.map(() => 0) },
+  scalars: { size: x.length },
+  outputs: ["y"],
+});
 
 const adam = (gradient: number, norm: number): NonFiniteCheck => ({
   name: `adamw with gradient ${gradient} and norm ${norm}`,
@@ -74,7 +82,7 @@ const attention = (q: number, v: number): NonFiniteCheck => ({
   kernel: kernels.attentionForward,
   buffers: { q: [q, 1, v, 1, 1, 1], k: [], v: [], mask: [1], out: [0, 0], logSumExp: [0, 0] },
   scalars: {
-    ...{ batch: 1, heads: 1, headWidth: 1, queries: 2, keys: 2, past: 0, qStride: 3 },
+    ...{ batch: 1, heads: 1, kvHeads: 1, headWidth: 1, queries: 2, keys: 2, past: 0, qStride: 3 },
     ...{
       qOffset: 0,
       kStride: 3,
@@ -100,6 +108,34 @@ const layerNorm = (x: readonly number[]): NonFiniteCheck => ({
   scalars: { rows: 1, width: x.length, epsilon: 1e-5 },
   outputs: ["y"],
 });
+
+const rmsNorm = (x: readonly number[]): NonFiniteCheck => ({
+  name: `rms_norm_forward of ${x}`,
+  kernel: kernels.rmsNormForward,
+  buffers: { x, weight: x.map(() => 1), y: x.map(() => 0), inverseRoot: [0] },
+  scalars: { rows: 1, width: x.length, epsilon: 1e-5 },
+  outputs: ["y"],
+});
+
+const swiglu = (gate: readonly number[]): NonFiniteCheck[] => {
+  const ones = gate.map(() => 1), zeros = gate.map(() => 0), size = gate.length;
+  return [
+    {
+      name: `swiglu_forward of ${gate}`,
+      kernel: kernels.swigluForward,
+      buffers: { gate, up: ones, out: zeros },
+      scalars: { size },
+      outputs: ["out"],
+    },
+    {
+      name: `swiglu_backward of ${gate}`,
+      kernel: kernels.swigluBackward,
+      buffers: { gate, up: ones, dOut: ones, dGate: zeros, dUp: zeros },
+      scalars: { size, accumulateGate: 0, accumulateUp: 0 },
+      outputs: ["dGate", "dUp"],
+    },
+  ];
+};
 
 const sums = (kernel: Kernel, x: readonly number[]): NonFiniteCheck => ({
   name: `${kernel.name} of ${x}`,
@@ -129,14 +165,17 @@ const product = (value: number, transposeA: number, transposeB: number): NonFini
 
 /** All of them. */
 export const nonFiniteChecks: readonly NonFiniteCheck[] = [
-  ...gelu(bad),
-  ...gelu(huge),
+  ...[0, 1].flatMap((exact) => [...gelu(exact, bad), ...gelu(exact, huge)]),
+  ...swiglu(bad),
+  ...swiglu(huge),
+  tanh([...bad, ...huge]),
   ...bad.flatMap((value) => [
     adam(value, 1),
     adam(1, value),
     attention(value, 1),
     attention(1, value),
     layerNorm([0, value, 1, 2]),
+    rmsNorm([0, value, 1, 2]),
     sums(kernels.sum, [1, value, 2]),
     sums(kernels.sumSquares, [1, value, 2]),
     sums(kernels.rootSum, [1, value, 2]),

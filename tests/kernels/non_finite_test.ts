@@ -11,7 +11,7 @@ Deno.test("cpu: what is not finite stays so, and huge values do no harm", async 
   using device = await openCpuDevice({ threads: 1 });
   for (const check of nonFiniteChecks) {
     // There x² overflows from 2e19 on, which no activation reaches.
-    if (check.name.startsWith("gelu_backward of 3e+38")) continue;
+    if (/^gelu_backward of 3e\+38.*exact 0/.test(check.name)) continue;
     await runNonFiniteCheck(device, check);
   }
 });

@@ -53,14 +53,28 @@ function assertGradient(
   }
 }
 
-Deno.test("gelu_backward is the gradient of gelu_forward", () => {
+for (const exact of [0, 1]) {
+  Deno.test(`gelu_backward is the gradient of gelu_forward, exact ${exact}`, () => {
+    const size = 9, x = normals(1, size), dy = normals(2, size);
+    const y = new Float64Array(size), dx = new Float64Array(size);
+    kernels.geluBackward.reference({ x, dy, dx }, { size, exact, accumulate: 0 });
+    assertGradient("dx", x, dx, () => {
+      kernels.geluForward.reference({ x, y }, { size, exact });
+      return dot(dy, y);
+    });
+  });
+}
+
+Deno.test("tanh_backward is the gradient of tanh_forward", () => {
   const size = 9, x = normals(1, size), dy = normals(2, size);
   const y = new Float64Array(size), dx = new Float64Array(size);
-  kernels.geluBackward.reference({ x, dy, dx }, { size, accumulate: 0 });
-  assertGradient("dx", x, dx, () => {
-    kernels.geluForward.reference({ x, y }, { size });
+  const loss = () => {
+    kernels.tanhForward.reference({ x, y }, { size });
     return dot(dy, y);
-  });
+  };
+  loss();
+  kernels.tanhBackward.reference({ y: y.slice(), dy, dx }, { size, accumulate: 0 });
+  assertGradient("dx", x, dx, loss);
 });
 
 Deno.test("layer_norm_backward and its parameters' are the gradients of layer_norm_forward", () => {
@@ -111,6 +125,7 @@ for (const [causal, hasMask] of [[0, 0], [1, 0], [0, 1], [1, 1]]) {
     const loss = () => {
       kernels.attentionForward.reference({ q: qkv, k: qkv, v: qkv, mask, out, logSumExp }, {
         ...common,
+        kvHeads: heads,
         ...{ queries: time, keys: time, past: 0, kvRows: time, qStride: 3 * width, qOffset: 0 },
         ...{ kStride: 3 * width, kOffset: width, vStride: 3 * width, vOffset: 2 * width },
       });

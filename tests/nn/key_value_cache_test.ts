@@ -1,4 +1,4 @@
-import { assertThrows } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import {
   attention,
   type AttentionInputs,
@@ -61,11 +61,47 @@ for (const [name, inputsOf] of Object.entries(layouts)) {
   });
 }
 
+Deno.test("a cache of grouped heads attends as their attention does, in bytes of their width", async () => {
+  using device = new ReferenceDevice();
+  using tape = new Tape(device, { record: false });
+  const heads = 4,
+    width = 12,
+    kvWidth = 6,
+    shape = { layers: 2, batch, capacity: 7, width: kvWidth };
+  const sizes = [width, kvWidth, kvWidth];
+  const values = sizes.map((size, i) => normals(i + 1, batch * time * size));
+  /** Tokens `begin` to `end` of every sequence. */
+  const inputsOf = (begin: number, end: number): AttentionInputs => {
+    const [q, k, v] = values.map((data, i) => {
+      const own = Array.from(data).filter((_, at) => {
+        const token = Math.floor(at / sizes[i]) % time;
+        return token >= begin && token < end;
+      });
+      return { tensor: matrix(tape, own, sizes[i]), width: sizes[i] };
+    });
+    return { q, k, v };
+  };
+  const whole = attention(tape, inputsOf(0, time), { batch, time, heads, causal: true });
+  const [{ data }] = await device.read(whole);
+  const { live } = device.ledger.read();
+  using cache = new KeyValueCache(device, shape);
+  const rows = (shape.layers + 1) * batch * shape.capacity;
+  assertEquals(device.ledger.read().live - live, rows * 2 * kvWidth * 4);
+  for (const [begin, end] of [[0, 3], [3, 4], [4, 5]]) {
+    const found = await device.read(cache.attend(tape, 1, inputsOf(begin, end), heads));
+    cache.advance(end - begin);
+    const expected = [0, time].flatMap((row) => [
+      ...data.subarray((row + begin) * width, (row + end) * width),
+    ]);
+    assertAllClose([...found[0].data], expected, { absolute: 1e-14 });
+  }
+});
+
 Deno.test("a cache refuses keys of another width than its own", () => {
   using device = new ReferenceDevice();
   using tape = new Tape(device, { record: false });
   using cache = new KeyValueCache(device, { layers: 1, batch, capacity: 7, width: 4 });
   const inputs = layouts.fused(normals(1, batch * 3 * width), tape);
-  const message = "q must have the cache's width of 4, found 6";
+  const message = "k must have the cache's width of 4, found 6";
   assertThrows(() => cache.attend(tape, 0, inputs, heads), ShapeError, message);
 });

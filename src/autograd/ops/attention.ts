@@ -24,7 +24,7 @@ export interface AttentionOptions {
   readonly batch: number;
   /** Tokens of each: as many queries as keys. */
   readonly time: number;
-  /** Number of heads. */
+  /** Number of heads of q. */
   readonly heads: number;
   /** Query i sees keys 0 … i only. */
   readonly causal: boolean;
@@ -49,11 +49,13 @@ export interface AttendOptions extends Omit<AttentionOptions, "time"> {
  * out_i = Σ_j softmax_j(q_i · k_j / √d) v_j in every head (Vaswani et al. 2017, equation 1).
  *
  * q, k and v are (batch · time, width) windows, such as {@link fusedInputs} of one projection, or three
- * whole tensors; out is (batch · time, width), d = width / heads. Probabilities are never stored: the
- * backward pass recomputes them from one number per query. Unless q, k and v are one fused tensor, it
- * packs them into one, which takes 6 · width values of scratch per token.
+ * whole tensors; out is (batch · time, width), d = width / heads. k and v may have fewer heads of d columns,
+ * each of which then serves as many heads of q in a row (Ainslie et al. 2023). Probabilities are never
+ * stored: the backward pass recomputes them from one number per query. Unless q, k and v are one fused
+ * tensor, it packs them into one, which takes 6 · width values of scratch per token.
  *
- * @throws {ShapeError} when a window or the mask has other extents or the heads do not divide the width.
+ * @throws {ShapeError} when a window or the mask has other extents, or the heads do not divide the width, or
+ * those of k and v do not divide them.
  */
 export function attention(tape: Tape, inputs: AttentionInputs, options: AttentionOptions): Tensor {
   const { batch, time } = options, { q, k, v } = inputs;
@@ -67,7 +69,7 @@ export function attention(tape: Tape, inputs: AttentionInputs, options: Attentio
       launchBackward({ ...forward, qkv, dOut, dQkv }, options);
     const fused = fusedTensor(inputs);
     if (fused && !tape.gradientOf(fused)) backward(fused, tape.contribute(fused)!.tensor);
-    else backwardPacked(tape, inputs, backward);
+    else backwardPacked(tape, inputs, options.heads, backward);
   }, [...operands, out, logSumExp, ...(options.mask ? [options.mask] : [])]);
   tape.release(logSumExp);
   return out;
@@ -87,18 +89,20 @@ export function fusedInputs(qkv: Tensor): AttentionInputs {
  * Attention without a gradient, from the last `queries` tokens of each sequence to all its `keys`;
  * returns (batch · queries, width) and what the backward pass needs.
  *
- * @throws {ShapeError} when widths or the mask do not fit or the heads do not divide the width.
+ * @throws {ShapeError} when widths or the mask do not fit, or the heads do not divide the width, or those of
+ * k and v do not divide them.
  */
 export function attend(
   tape: Tape,
   { q, k, v }: AttentionInputs,
   { batch, heads, queries, keys, kvRows, causal, mask }: AttendOptions,
 ): { readonly out: Tensor; readonly logSumExp: Tensor } {
-  const { width } = q, headWidth = width / heads;
-  if (k.width !== width || v.width !== width || !Number.isInteger(headWidth)) {
+  const { width } = q, headWidth = width / heads, kvHeads = k.width / headWidth;
+  const divides = [headWidth, kvHeads, heads / kvHeads].every(Number.isInteger);
+  if (v.width !== k.width || !divides) {
     throw new ShapeError(
-      `attention with ${heads} heads needs q, k and v of one width that they divide, found ` +
-        `${width}, ${k.width} and ${v.width}`,
+      `attention with ${heads} heads needs as many in q, and in k and v a number that divides it, ` +
+        `found ${width}, ${k.width} and ${v.width} columns`,
     );
   }
   if (mask) assertShape("the attention mask", mask.shape, [batch, keys]);
@@ -110,6 +114,7 @@ export function attend(
     {
       batch,
       heads,
+      kvHeads,
       headWidth,
       queries,
       keys,
@@ -132,8 +137,8 @@ export function attend(
 /** The tensor whose three thirds are q, k and v, if there is one. */
 function fusedTensor({ q, k, v }: AttentionInputs): Tensor | undefined {
   const { tensor, width } = q, offsets = [q, k, v].map(({ offset = 0 }) => offset);
-  const isFused = k.tensor === tensor && v.tensor === tensor && tensor.shape[1] === 3 * width &&
-    offsets.every((offset, part) => offset === part * width);
+  const isFused = [k, v].every((window) => window.tensor === tensor && window.width === width) &&
+    tensor.shape[1] === 3 * width && offsets.every((offset, part) => offset === part * width);
   return isFused ? tensor : undefined;
 }
 
@@ -141,16 +146,40 @@ function fusedTensor({ q, k, v }: AttentionInputs): Tensor | undefined {
 function backwardPacked(
   tape: Tape,
   inputs: AttentionInputs,
+  heads: number,
   backward: (qkv: Tensor, dQkv: Tensor) => void,
 ): void {
   using scratch = new Scope(tape.device);
   const { q: { tensor, width } } = inputs, shape = [tensor.shape[0], 3 * width];
   const qkv = scratch.allocate(shape, "f32", "scratch", "packed q, k, v");
   const dQkv = scratch.allocate(shape, "f32", "scratch", "gradient of packed q, k, v");
-  const packed = fusedInputs(qkv), gradients = fusedInputs(dQkv), names = ["q", "k", "v"] as const;
-  for (const name of names) copyColumns(inputs[name], packed[name]);
+  const packed = fusedInputs(qkv), gradients = fusedInputs(dQkv);
+  const pairsWith = (other: AttentionInputs) =>
+    (["q", "k", "v"] as const).flatMap((name) =>
+      headPairs(inputs[name], other[name], width / heads)
+    );
+  for (const [window, copy] of pairsWith(packed)) copyColumns(window, copy);
   backward(qkv, dQkv);
-  for (const name of names) passColumns(tape, inputs[name], gradients[name]);
+  for (const [window, gradient] of pairsWith(gradients)) passColumns(tape, window, gradient);
+}
+
+/** Each head of a packed window, and the columns that serve it; all at once if every head has its own. */
+function headPairs(
+  window: ColumnWindow,
+  packed: ColumnWindow,
+  width: number,
+): readonly (readonly [ColumnWindow, ColumnWindow])[] {
+  if (window.width === packed.width) return [[window, packed]];
+  const headOf = ({ tensor, offset = 0 }: ColumnWindow, head: number) => ({
+    tensor,
+    offset: offset + head * width,
+    width,
+  });
+  const group = packed.width / window.width;
+  return Array.from({ length: packed.width / width }, (_, head) => [
+    headOf(window, Math.floor(head / group)),
+    headOf(packed, head),
+  ]);
 }
 
 /** The tensors of a backward launch. */

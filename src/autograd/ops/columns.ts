@@ -47,15 +47,36 @@ export function copyColumns(
   });
 }
 
-/** Adds `gradient` to that of a window; the window's tensor gets no gradient in its other columns. */
-export function passColumns(tape: Tape, window: ColumnWindow, gradient: ColumnWindow): void {
+/** Where a backward function writes the gradient of a window. */
+export interface ColumnContribution {
+  /** The same columns of the gradient. */
+  readonly window: ColumnWindow;
+  /** 1 to add to what is there, 0 to overwrite. */
+  readonly accumulate: 0 | 1;
+}
+
+/**
+ * Where to add the gradient of a window, `undefined` if none is needed; the window's tensor gets no
+ * gradient in its other columns.
+ */
+export function contributeColumns(
+  tape: Tape,
+  window: ColumnWindow,
+): ColumnContribution | undefined {
   const into = tape.contribute(window.tensor);
-  if (!into) return;
+  if (!into) return undefined;
   const whole = window.width === window.tensor.shape[1];
   if (!whole && !into.accumulate) zero(into.tensor);
-  copyColumns(gradient, { ...window, tensor: into.tensor }, {
+  return {
+    window: { ...window, tensor: into.tensor },
     accumulate: whole ? into.accumulate : 1,
-  });
+  };
+}
+
+/** Adds `gradient` to that of a window. */
+export function passColumns(tape: Tape, window: ColumnWindow, gradient: ColumnWindow): void {
+  const into = contributeColumns(tape, window);
+  if (into) copyColumns(gradient, into.window, { accumulate: into.accumulate });
 }
 
 /**

@@ -8,6 +8,8 @@ import { integers, normals } from "./values.ts";
 interface Extents {
   readonly batch: number;
   readonly heads: number;
+  /** Heads of keys and values. Default: as many. */
+  readonly kvHeads?: number;
   readonly headWidth: number;
   readonly time: number;
 }
@@ -38,12 +40,13 @@ const titleOf = (extents: Extents, sight: Sight) => JSON.stringify({ ...extents,
 
 /** Self-attention on one fused buffer. */
 export function fusedCase(extents: Extents, sight: Sight): KernelCase {
-  const { batch, heads, headWidth, time } = extents, width = heads * headWidth;
+  const { batch, heads, kvHeads = heads, headWidth, time } = extents, width = heads * headWidth;
+  const kvWidth = kvHeads * headWidth, stride = width + 2 * kvWidth;
   return {
     name: `fused ${titleOf(extents, sight)}`,
     kernel: attentionForward,
     buffers: {
-      q: normals(2, batch * time * 3 * width),
+      q: normals(2, batch * time * stride),
       ...{ k: "q", v: "q" },
       mask: sight.hasMask ? maskFor(batch, time) : new Uint32Array(batch * time),
       out: batch * time * width,
@@ -51,14 +54,9 @@ export function fusedCase(extents: Extents, sight: Sight): KernelCase {
     },
     scalars: {
       ...common(extents, sight),
-      ...{ queries: time, keys: time, past: 0, qStride: 3 * width, qOffset: 0 },
-      ...{
-        kStride: 3 * width,
-        kOffset: width,
-        vStride: 3 * width,
-        vOffset: 2 * width,
-        kvRows: time,
-      },
+      kvHeads,
+      ...{ queries: time, keys: time, past: 0, qStride: stride, qOffset: 0, kvRows: time },
+      ...{ kStride: stride, kOffset: width, vStride: stride, vOffset: width + kvWidth },
     },
     bound: (before, after, s) => forwardBound({ k: before.q, v: before.q, ...before }, after, s),
   };
@@ -66,8 +64,8 @@ export function fusedCase(extents: Extents, sight: Sight): KernelCase {
 
 /** Some new queries against a cache with room to spare. */
 function cacheCase(extents: Extents, sight: Sight, queries: number, past: number): KernelCase {
-  const { batch, heads, headWidth } = extents, width = heads * headWidth;
-  const keys = past + queries, kvRows = keys + 3, kvStride = 2 * width + 5;
+  const { batch, heads, kvHeads = heads, headWidth } = extents, width = heads * headWidth;
+  const keys = past + queries, kvRows = keys + 3, kvStride = 2 * kvHeads * headWidth + 5;
   const qStride = width + 7;
   return {
     name: `cache ${titleOf(extents, sight)} queries ${queries} past ${past}`,
@@ -82,6 +80,7 @@ function cacheCase(extents: Extents, sight: Sight, queries: number, past: number
     },
     scalars: {
       ...common(extents, sight),
+      kvHeads,
       ...{
         queries,
         keys,
@@ -91,7 +90,7 @@ function cacheCase(extents: Extents, sight: Sight, queries: number, past: number
         kStride: kvStride,
         kOffset: 1,
         vStride: kvStride,
-        vOffset: width + 3,
+        vOffset: kvHeads * headWidth + 3,
         kvRows,
       },
     },
@@ -153,9 +152,16 @@ const fused: readonly Extents[] = [
   { batch: 1, heads: 1, headWidth: 128, time: 10 },
 ];
 
+const grouped: readonly Extents[] = [
+  { batch: 2, heads: 4, kvHeads: 2, headWidth: 8, time: 16 },
+  { batch: 1, heads: 6, kvHeads: 2, headWidth: 5, time: 17 },
+  { batch: 2, heads: 3, kvHeads: 1, headWidth: 33, time: 33 },
+];
+
 const separate: readonly Extents[] = [
   { batch: 2, heads: 3, headWidth: 5, time: 7 },
   { batch: 2, heads: 2, headWidth: 16, time: 33 },
+  { batch: 2, heads: 4, kvHeads: 2, headWidth: 5, time: 7 },
 ];
 
 const cached: readonly (readonly [Extents, number, number])[] = [
@@ -164,11 +170,12 @@ const cached: readonly (readonly [Extents, number, number])[] = [
   [{ batch: 2, heads: 2, headWidth: 33, time: 0 }, 5, 30],
   [{ batch: 1, heads: 1, headWidth: 64, time: 0 }, 3, 600],
   [{ batch: 1, heads: 1, headWidth: 128, time: 0 }, 1, 12],
+  [{ batch: 2, heads: 4, kvHeads: 2, headWidth: 16, time: 0 }, 1, 33],
 ];
 
 /** All of them. */
 export const attentionCases: readonly KernelCase[] = sights.flatMap((sight) => [
-  ...fused.map((extents) => fusedCase(extents, sight)),
+  ...[...fused, ...grouped].map((extents) => fusedCase(extents, sight)),
   ...separate.map((extents) => separateCase(extents, sight)),
   ...cached.map(([extents, queries, past]) => cacheCase(extents, sight, queries, past)),
   ...fused.map((extents) => backwardCase(extents, sight)),

@@ -48,13 +48,14 @@ function boundQuery(
 ): void {
   const i = unit % s.queries, bh = (unit - i) / s.queries, h = bh % s.heads, b = (bh - h) / s.heads;
   const lse = after.logSumExp[unit], head = h * s.headWidth;
+  const kvHead = Math.floor(h * s.kvHeads / s.heads) * s.headWidth;
   const qAt = (b * s.queries + i) * s.qStride + s.qOffset + head;
   const keys = [...Array(s.keys).keys()].filter((j) =>
     (!s.causal || j <= s.past + i) && (!s.hasMask || mask[b * s.keys + j] !== 0)
   );
   const row = (j: number) => b * s.kvRows + j;
-  const kAt = (j: number) => row(j) * s.kStride + s.kOffset + head;
-  const vAt = (j: number) => row(j) * s.vStride + s.vOffset + head;
+  const kAt = (j: number) => row(j) * s.kStride + s.kOffset + kvHead;
+  const vAt = (j: number) => row(j) * s.vStride + s.vOffset + kvHead;
   const pairs = keys.map((j) => scoreOf(q, qAt, k, kAt(j), s));
   const largest = Math.max(...pairs.map(([score]) => score));
   const errors = pairs.map(([score, error]) =>

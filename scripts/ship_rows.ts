@@ -1,0 +1,26 @@
+/**
+ * Ships the rows of an experiment's table as data, for jobs that quote them in place of runs of their own.
+ *
+ *     deno task reproduce --full --only planted-transformer
+ *     deno task ship:rows planted-transformer experiments/planted/planted_transformer.json
+ *
+ * @module
+ */
+
+import { readJson, writeJsonAtomic } from "../src/core/files.ts";
+
+/** The part of a job's data that is read. */
+interface Data {
+  readonly facts: Readonly<Record<"commit" | "device" | "seeds" | "made", string>>;
+  readonly results: readonly { name: string; tables: readonly { rows: readonly unknown[] }[] }[];
+}
+
+if (import.meta.main) {
+  const [name, file, data = "results/partial.json"] = Deno.args;
+  const { facts, results } = await readJson(data) as Data;
+  const found = results.find((one) => one.name === name);
+  if (!found) throw new RangeError(`shipping needs results of ${name}, found none in ${data}`);
+  const seeds = facts.seeds.split(", ").map(Number), [{ rows }] = found.tables;
+  const source = `commit ${facts.commit}, ${facts.device}, ${facts.made}`;
+  await writeJsonAtomic(file, { source, seeds, rows });
+}

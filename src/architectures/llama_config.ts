@@ -1,0 +1,150 @@
+/** The configuration of a Llama, Mistral or Qwen2 that is to be run. @module */
+
+import {
+  assertOneOf,
+  type ConfigJson,
+  count,
+  countOr,
+  epsilonOf,
+  fieldError,
+  flagOr,
+  headOf,
+} from "./config_fields.ts";
+import { isRecord } from "../core/json.ts";
+
+/** What its forward pass depends on, apart from the shapes of its tensors. */
+export interface LlamaConfig {
+  /** Width of the residual stream. */
+  readonly width: number;
+  /** Number of blocks. */
+  readonly layers: number;
+  /** Heads of queries. */
+  readonly heads: number;
+  /** Heads of keys and values, each of which several heads of queries may share. */
+  readonly kvHeads: number;
+  /** Columns of a head. */
+  readonly headWidth: number;
+  /** Number of tokens in the vocabulary. */
+  readonly vocabulary: number;
+  /** Longest sequence; that within a sliding window, where all tokens see each other. */
+  readonly positions: number;
+  /** ε of every RMS norm. */
+  readonly epsilon: number;
+  /** Whether the output head is the token embedding. */
+  readonly isTied: boolean;
+  /** Token that pads the sequences of a classifier. */
+  readonly padding?: number;
+  /** θ_i by which a position turns the i-th pair of columns, in radians; half as many as `headWidth`. */
+  readonly frequencies: Float64Array;
+}
+
+/** Fields that change the result, with the values that the forward pass implements. */
+const implemented: Readonly<Record<string, readonly unknown[]>> = {
+  hidden_act: ["silu"],
+  partial_rotary_factor: [1],
+  use_sliding_window: [false],
+};
+
+/**
+ * Reads a `llama`, `mistral` or `qwen2` configuration with Hugging Face's defaults for absent fields.
+ *
+ * @throws {RangeError} when a field is missing or has a value that is not supported.
+ */
+export function parseLlamaConfig(json: ConfigJson): LlamaConfig {
+  for (const [field, values] of Object.entries(implemented)) assertOneOf(json, field, values);
+  const width = count(json, "hidden_size"), heads = count(json, "num_attention_heads");
+  const kvHeads = countOr(json, "num_key_value_heads", heads);
+  if (kvHeads === 0 || heads % kvHeads !== 0) {
+    throw fieldError(json, "num_key_value_heads", `divide num_attention_heads, ${heads}`);
+  }
+  const headWidth = headWidthOf(json, width, heads), { pad_token_id } = json;
+  return {
+    ...{ width, heads, kvHeads, headWidth },
+    layers: count(json, "num_hidden_layers"),
+    vocabulary: count(json, "vocab_size"),
+    positions: Math.min(positionsOf(json), windowOf(json)),
+    epsilon: epsilonOf(json, "rms_norm_eps", 1e-6),
+    isTied: flagOr(json, "tie_word_embeddings", false),
+    ...(Number.isSafeInteger(pad_token_id) ? { padding: pad_token_id as number } : {}),
+    frequencies: frequenciesOf(json, headWidth),
+  };
+}
+
+/** Positions where a configuration states none, as in transformers. */
+const usualPositions: Readonly<Record<string, number>> = {
+  llama: 2048,
+  mistral: 131072,
+  qwen2: 32768,
+};
+
+const positionsOf = (json: ConfigJson): number => {
+  const max_position_embeddings = json.max_position_embeddings ??
+    usualPositions[String(json.model_type)];
+  return count({ ...json, max_position_embeddings }, "max_position_embeddings");
+};
+
+function headWidthOf(json: ConfigJson, width: number, heads: number): number {
+  const stated = (json.head_dim ?? undefined) !== undefined;
+  if (!stated && width % heads !== 0) {
+    throw fieldError(json, "num_attention_heads", `divide hidden_size, ${width}`);
+  }
+  const headWidth = stated ? count(json, "head_dim") : width / heads;
+  if (headWidth % 2 === 0) return headWidth;
+  throw fieldError({ ...json, head_dim: headWidth }, "head_dim", "be even, for pairs to turn");
+}
+
+/** Tokens that see each other: Qwen2 states a window that is off unless `use_sliding_window`. */
+function windowOf(json: ConfigJson): number {
+  const isOff = json.model_type === "qwen2" || (json.sliding_window ?? null) === null;
+  return isOff ? Infinity : count(json, "sliding_window");
+}
+
+/** Where transformers 5 has `rope_parameters`, version 4 has `rope_theta` and `rope_scaling`. */
+function frequenciesOf(json: ConfigJson, headWidth: number): Float64Array {
+  const old = isRecord(json.rope_scaling) ? json.rope_scaling : {};
+  const rope: ConfigJson = {
+    model_type: json.model_type,
+    rope_theta: json.rope_theta,
+    ...old,
+    ...(isRecord(json.rope_parameters) ? json.rope_parameters : {}),
+  };
+  const theta = positive(rope, "rope_theta", 10000),
+    type = rope.rope_type ?? rope.type ?? "default";
+  const plain = Float64Array.from(
+    { length: headWidth / 2 },
+    (_, i) => theta ** (-2 * i / headWidth),
+  );
+  if (type === "default") return plain;
+  if (type === "linear") return plain.map((f) => f / positive(rope, "factor"));
+  if (type === "llama3") return stretched(plain, rope);
+  throw fieldError({ ...rope, rope_type: type }, "rope_type", "be default, linear or llama3");
+}
+
+/** Llama 3.1's scaling: long waves are stretched by the factor, short ones are kept, between is between. */
+function stretched(plain: Float64Array, rope: ConfigJson): Float64Array {
+  const factor = positive(rope, "factor"), low = positive(rope, "low_freq_factor");
+  const high = positive(rope, "high_freq_factor");
+  const before = positive(rope, "original_max_position_embeddings");
+  return plain.map((frequency) => {
+    const turns = before * frequency / (2 * Math.PI); // within the sequences of the first training
+    const kept = Math.min(1, Math.max(0, (turns - low) / (high - low)));
+    return (1 - kept) * frequency / factor + kept * frequency;
+  });
+}
+
+function positive(json: ConfigJson, field: string, otherwise?: number): number {
+  const value = json[field] ?? otherwise;
+  if (typeof value === "number" && value > 0 && Number.isFinite(value)) return value;
+  throw fieldError(json, field, "be a positive number");
+}
+
+/**
+ * A configuration that has been checked, with the number of a classifier's labels.
+ *
+ * @throws {RangeError} As {@link parseLlamaConfig}.
+ */
+export function completeLlamaConfig(json: ConfigJson): ConfigJson {
+  parseLlamaConfig(json);
+  const top = headOf(json, "language");
+  return top.kind === "classes" ? { ...json, num_labels: top.labels } : json;
+}

@@ -1,0 +1,160 @@
+/** BERT (Devlin et al. 2018) and RoBERTa (Liu et al. 2019), with the parameter names of Hugging Face. @module */
+
+import type { ConfigJson } from "../architectures/config_fields.ts";
+import { type EncoderConfig, parseEncoderConfig } from "../architectures/encoder_config.ts";
+import { add, dropout, embedding, gelu } from "../autograd/mod.ts";
+import type { Tape } from "../autograd/tape.ts";
+import type { ModelInputs } from "../core/batch.ts";
+import { howMany } from "../core/how_many.ts";
+import type { Device, Tensor } from "../device/device.ts";
+import { SelfAttention, separateProjections, type SequenceContext } from "../nn/attention.ts";
+import type { LayerNorm } from "../nn/layer_norm.ts";
+import { Mlp } from "../nn/mlp.ts";
+import type { Place } from "../nn/place.ts";
+import { normalizedResidual } from "../nn/residual.ts";
+import { encoderHead } from "./encoder_heads.ts";
+import type { Head } from "./heads.ts";
+import { pickRows, positionsOf, sequenceContext } from "./inputs.ts";
+import type { ForwardOptions } from "./model.ts";
+import type { ModelLayers, StoredTensors } from "./model_layers.ts";
+import { TextModel, type TextModelOptions } from "./text_model.ts";
+
+/** An encoder: post-norm blocks whose tokens see each other, learned positions, and a head. */
+export class Bert extends TextModel {
+  readonly #config: EncoderConfig;
+  readonly #at: string;
+  readonly #dropout: number;
+  readonly #norm: LayerNorm;
+  readonly #blocks: readonly Block[];
+  readonly #head: Head;
+
+  /** Builds the layers around tensors and weights; disposing the model disposes `owner`. */
+  constructor(
+    device: Device,
+    json: ConfigJson,
+    tensors: StoredTensors,
+    owner: Disposable,
+    options: TextModelOptions = {},
+  ) {
+    super(device, json, tensors, owner, options);
+    const { layers, architecture: { trunk } } = this, config = parseEncoderConfig(json);
+    this.#config = config;
+    this.#at = trunk;
+    this.#dropout = options.dropout ?? config.dropout;
+    this.#norm = layers.norm(`${trunk}embeddings.LayerNorm`, config.epsilon);
+    this.#blocks = Array.from(
+      { length: config.layers },
+      (_, i) => new Block(layers, `${trunk}encoder.layer.${i}`, config, this.#dropout),
+    );
+    this.#head = encoderHead(layers, this.architecture, config, this.#dropout);
+  }
+
+  /**
+   * Maps tokens (batch, time) to the head's outputs: a masked language model's logits (batch · time,
+   * vocabulary), or those of the requested `rows`; a classifier's logits (batch, classes).
+   */
+  override forward(tape: Tape, inputs: ModelInputs, { rows }: ForwardOptions = {}): Tensor {
+    const context = sequenceContext(tape, inputs, this.positions);
+    const wanted = this.#head.rowsOf(inputs, rows);
+    return tape.pipe(
+      this.#embed(tape, inputs),
+      (x) => this.#norm.forward(tape, x),
+      (x) => dropout(tape, x, this.#dropout),
+      ...this.#blocks.flatMap((block) => block.sublayers(tape, context)),
+      (x) => wanted ? pickRows(tape, x, wanted) : x,
+      (states) => this.#head.forward(tape, states),
+    );
+  }
+
+  /** The sum of token, position and type embeddings; without types, all tokens are of type 0. */
+  #embed(tape: Tape, inputs: ModelInputs): Tensor {
+    const { tokens: { data }, tokenTypeIds } = inputs;
+    const rowsOf = (name: string, ids: ArrayLike<number>) =>
+      embedding(tape, this.layers.parameter(`${this.#at}embeddings.${name}.weight`), ids);
+    const types = tokenTypeIds?.data ?? new Uint32Array(data.length);
+    const added = [
+      rowsOf("position_embeddings", this.#positionsOf(inputs)),
+      ...(this.#config.tokenTypes > 0 ? [rowsOf("token_type_embeddings", types)] : []),
+    ];
+    return added.reduce((sum, next) => {
+      const out = add(tape, sum, next);
+      tape.release(sum, next);
+      return out;
+    }, rowsOf("word_embeddings", data));
+  }
+
+  /** 0, 1, 2, …; in RoBERTa counted after the padding token's id, and over tokens that are not padding. */
+  #positionsOf(inputs: ModelInputs): ArrayLike<number> {
+    if (!this.#countsFromPadding || inputs.positionIds) return positionsOf(inputs, 0);
+    const { tokens: { data, shape: [, time] } } = inputs, { padding } = this.#config;
+    let seen = 0;
+    return Uint32Array.from(data, (token, i) => {
+      if (i % time === 0) seen = 0;
+      return token === padding ? padding : padding + ++seen;
+    });
+  }
+
+  get #countsFromPadding(): boolean {
+    return this.architecture.modelType === "roberta";
+  }
+
+  /** Its sizes, for display. */
+  override get description(): string {
+    const { layers, width, heads } = this.#config;
+    const name = this.#countsFromPadding ? "RoBERTa" : "BERT";
+    return `${name} of ${howMany(layers, "block")}, width ${width}, ${howMany(heads, "head")}`;
+  }
+
+  /** Longest sequence, in tokens. */
+  override get positions(): number {
+    const { positions, padding } = this.#config;
+    return this.#countsFromPadding ? positions - padding - 1 : positions;
+  }
+
+  /** Token that fills up short sequences. */
+  override get padding(): number {
+    return this.#config.padding;
+  }
+
+  /** Number of tokens in the vocabulary. */
+  override get vocabulary(): number {
+    return this.#config.vocabulary;
+  }
+}
+
+/** x = norm(x + attention(x)), then x = norm(x + mlp(x)). */
+class Block {
+  readonly #attention: SelfAttention;
+  readonly #afterAttention: Place;
+  readonly #norm1: LayerNorm;
+  readonly #mlp: Mlp;
+  readonly #afterMlp: Place;
+  readonly #norm2: LayerNorm;
+
+  constructor(layers: ModelLayers, at: string, config: EncoderConfig, dropout: number) {
+    const { heads, width, epsilon, exact } = config;
+    const [q, k, v] = ["query", "key", "value"]
+      .map((name) => layers.linear(`${at}.attention.self.${name}`));
+    const output = layers.linear(`${at}.attention.output.dense`);
+    const input = separateProjections(q, k, v);
+    this.#attention = new SelfAttention({ heads, input, output, causal: false, dropout });
+    this.#afterAttention = layers.place(`${at}.attention.output`, width);
+    this.#norm1 = layers.norm(`${at}.attention.output.LayerNorm`, epsilon);
+    const [up, down] = ["intermediate", "output"].map((name) =>
+      layers.linear(`${at}.${name}.dense`)
+    );
+    this.#mlp = new Mlp(up, down, dropout, (tape, x) => gelu(tape, x, { exact }));
+    this.#afterMlp = layers.place(`${at}.output`, width);
+    this.#norm2 = layers.norm(`${at}.output.LayerNorm`, epsilon);
+  }
+
+  /** Its two halves, which map x (batch · time, width) to the same shape, one after the other. */
+  sublayers(tape: Tape, context: SequenceContext): ((x: Tensor) => Tensor)[] {
+    const attention = (x: Tensor) => this.#attention.forward(tape, x, context, 0);
+    const mlp = (x: Tensor) => this.#mlp.forward(tape, x);
+    return [
+      (x) => normalizedResidual(tape, x, this.#norm1, attention, this.#afterAttention),
+      (x) => normalizedResidual(tape, x, this.#norm2, mlp, this.#afterMlp),
+    ];
+  }
+}

@@ -1,0 +1,149 @@
+/** Llama (Touvron et al. 2023), Mistral and Qwen2, with the parameter names of Hugging Face. @module */
+
+import type { ConfigJson } from "../architectures/config_fields.ts";
+import { type LlamaConfig, parseLlamaConfig } from "../architectures/llama_config.ts";
+import { embedding } from "../autograd/mod.ts";
+import type { Tape } from "../autograd/tape.ts";
+import type { ModelInputs } from "../core/batch.ts";
+import { howMany } from "../core/how_many.ts";
+import type { Device, Tensor } from "../device/device.ts";
+import { rotaryProjections, SelfAttention, type SequenceContext } from "../nn/attention.ts";
+import { KeyValueCache } from "../nn/key_value_cache.ts";
+import { GatedMlp } from "../nn/mlp.ts";
+import type { Place } from "../nn/place.ts";
+import { residual } from "../nn/residual.ts";
+import type { RmsNorm } from "../nn/rms_norm.ts";
+import { RotaryPositions } from "../nn/rotary.ts";
+import { CausalLmHead, type Head, SequenceClassificationHead } from "./heads.ts";
+import { pickRows, positionsOf, sequenceContext } from "./inputs.ts";
+import type { ForwardOptions } from "./model.ts";
+import type { ModelLayers, StoredTensors } from "./model_layers.ts";
+import { TextModel, type TextModelOptions } from "./text_model.ts";
+
+const names: Readonly<Record<string, string>> = {
+  llama: "Llama",
+  mistral: "Mistral",
+  qwen2: "Qwen2",
+};
+
+/** A decoder of pre-norm blocks with rotary positions, grouped key-value heads and gated feed-forward layers. */
+export class Llama extends TextModel {
+  readonly #config: LlamaConfig;
+  readonly #tokens: string;
+  readonly #blocks: readonly Block[];
+  readonly #finalNorm: RmsNorm;
+  readonly #head: Head;
+
+  /** Builds the layers around tensors and weights; disposing the model disposes `owner`. */
+  constructor(
+    device: Device,
+    json: ConfigJson,
+    tensors: StoredTensors,
+    owner: Disposable,
+    options: TextModelOptions = {},
+  ) {
+    super(device, json, tensors, owner, options);
+    const { layers, architecture: { trunk, head } } = this, config = parseLlamaConfig(json);
+    this.#config = config;
+    this.#tokens = `${trunk}embed_tokens.weight`;
+    this.#blocks = Array.from(
+      { length: config.layers },
+      (_, i) => new Block(layers, `${trunk}layers.${i}`, config),
+    );
+    this.#finalNorm = layers.rmsNorm(`${trunk}norm`, config.epsilon);
+    this.#head = head === "classes"
+      ? new SequenceClassificationHead(layers.parameter("score.weight"), config.padding)
+      : new CausalLmHead(layers.parameter(config.isTied ? this.#tokens : "lm_head.weight"));
+  }
+
+  /**
+   * Maps tokens (batch, time) to the head's outputs: a language model's logits (batch · time,
+   * vocabulary), or those of the requested `rows`; a classifier's logits (batch, classes).
+   */
+  override forward(tape: Tape, inputs: ModelInputs, { cache, rows }: ForwardOptions = {}): Tensor {
+    const sequences = sequenceContext(tape, inputs, this.positions, cache);
+    const wanted = this.#head.rowsOf(inputs, rows), past = cache?.length ?? 0;
+    const { frequencies } = this.#config;
+    const rotary = new RotaryPositions(tape, positionsOf(inputs, past), frequencies);
+    const context = { ...sequences, rotary };
+    const outputs = tape.pipe(
+      embedding(tape, this.layers.parameter(this.#tokens), inputs.tokens.data),
+      ...this.#blocks.flatMap((block, layer) => block.sublayers(tape, context, layer)),
+      (x) => wanted ? pickRows(tape, x, wanted) : x,
+      (states) => this.#finalNorm.forward(tape, states),
+      (states) => this.#head.forward(tape, states),
+    );
+    rotary.release(tape);
+    cache?.advance(sequences.time);
+    return outputs;
+  }
+
+  /** Its sizes, for display. */
+  override get description(): string {
+    const { layers, width, heads, kvHeads } = this.#config;
+    const shared = kvHeads < heads ? ` that share ${howMany(kvHeads, "key-value head")}` : "";
+    return `${names[this.architecture.modelType!]} of ${
+      howMany(layers, "block")
+    }, width ${width}, ` +
+      `${howMany(heads, "head")}${shared}`;
+  }
+
+  /** Longest sequence, in tokens. */
+  override get positions(): number {
+    return this.#config.positions;
+  }
+
+  /** Token that fills up short sequences. */
+  override get padding(): number | undefined {
+    return this.#config.padding;
+  }
+
+  /** Number of tokens in the vocabulary. */
+  override get vocabulary(): number {
+    return this.#config.vocabulary;
+  }
+
+  /** A cache for the keys and values of `batch` sequences of up to `capacity` tokens. */
+  override openCache(batch: number, capacity: number): KeyValueCache {
+    const { layers, kvHeads, headWidth } = this.#config;
+    return new KeyValueCache(this.device, { layers, batch, capacity, width: kvHeads * headWidth });
+  }
+}
+
+/** x + attention(norm(x)), then x + mlp(norm(x)). */
+class Block {
+  readonly #norm1: RmsNorm;
+  readonly #attention: SelfAttention;
+  readonly #afterAttention: Place;
+  readonly #norm2: RmsNorm;
+  readonly #mlp: GatedMlp;
+  readonly #afterMlp: Place;
+
+  constructor(layers: ModelLayers, at: string, config: LlamaConfig) {
+    const { width, heads, kvHeads, epsilon } = config;
+    const [q, k, v, output] = ["q", "k", "v", "o"]
+      .map((name) => layers.linear(`${at}.self_attn.${name}_proj`));
+    const [gate, up, down] = ["gate", "up", "down"]
+      .map((name) => layers.linear(`${at}.mlp.${name}_proj`));
+    const input = rotaryProjections([q, k, v], heads, kvHeads);
+    this.#norm1 = layers.rmsNorm(`${at}.input_layernorm`, epsilon);
+    this.#attention = new SelfAttention({
+      ...{ heads, input, output },
+      ...{ causal: true, dropout: 0 },
+    });
+    this.#afterAttention = layers.place(`${at}.self_attn`, width);
+    this.#norm2 = layers.rmsNorm(`${at}.post_attention_layernorm`, epsilon);
+    this.#mlp = new GatedMlp(gate, up, down);
+    this.#afterMlp = layers.place(`${at}.mlp`, width);
+  }
+
+  /** Its two halves, which map x (batch · time, width) to the same shape, one after the other. */
+  sublayers(tape: Tape, context: SequenceContext, layer: number): ((x: Tensor) => Tensor)[] {
+    const attention = (n: Tensor) => this.#attention.forward(tape, n, context, layer);
+    const mlp = (n: Tensor) => this.#mlp.forward(tape, n);
+    return [
+      (x) => residual(tape, x, this.#norm1, attention, this.#afterAttention),
+      (x) => residual(tape, x, this.#norm2, mlp, this.#afterMlp),
+    ];
+  }
+}

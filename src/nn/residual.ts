@@ -1,0 +1,41 @@
+/** What a block adds to the residual stream. @module */
+
+import { add } from "../autograd/mod.ts";
+import type { Tape } from "../autograd/tape.ts";
+import type { Tensor } from "../device/device.ts";
+import type { Place } from "./place.ts";
+
+/** Maps (tokens, width) to the same shape. */
+interface Norm {
+  forward(tape: Tape, x: Tensor): Tensor;
+}
+
+/** x + sublayer(norm(x)), which adapters may change at `place`. */
+export function residual(
+  tape: Tape,
+  x: Tensor,
+  norm: Norm,
+  sublayer: (n: Tensor) => Tensor,
+  place: Place,
+): Tensor {
+  const n = norm.forward(tape, x);
+  const y = place.forward(tape, n, sublayer(n));
+  const sum = add(tape, x, y);
+  tape.release(n, y);
+  return sum;
+}
+
+/** norm(x + sublayer(x)), which adapters may change at `place`. */
+export function normalizedResidual(
+  tape: Tape,
+  x: Tensor,
+  norm: Norm,
+  sublayer: (x: Tensor) => Tensor,
+  place: Place,
+): Tensor {
+  const y = place.forward(tape, x, sublayer(x)), sum = add(tape, x, y);
+  tape.release(y);
+  const out = norm.forward(tape, sum);
+  tape.release(sum);
+  return out;
+}

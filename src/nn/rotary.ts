@@ -1,0 +1,45 @@
+/** The angles of rotary positions. @module */
+
+import { rotary } from "../autograd/mod.ts";
+import type { ColumnWindow } from "../autograd/ops/columns.ts";
+import type { Tape } from "../autograd/tape.ts";
+import type { Tensor } from "../device/device.ts";
+
+/** The positions of a pass: a row of angles for each that occurs, and each token's row. */
+export class RotaryPositions {
+  readonly #table: Tensor;
+  readonly #rows: Tensor;
+
+  /**
+   * Computes cos and sin of position · frequency in float64.
+   *
+   * @param positions One for each token.
+   * @param frequencies Radians per position, for each pair of a head's columns.
+   */
+  constructor(tape: Tape, positions: ArrayLike<number>, frequencies: Float64Array) {
+    const distinct = [...new Set(Array.from(positions))];
+    const rowOf = new Map(distinct.map((position, row) => [position, row]));
+    const half = frequencies.length;
+    this.#table = tape.allocate([distinct.length, 2 * half], "f32", "activation", "rotary angles");
+    this.#rows = tape.allocate([positions.length], "u32", "activation", "rows of rotary angles");
+    tape.device.write(
+      this.#table,
+      Float32Array.from(distinct.flatMap((position) => {
+        const angles = Array.from(frequencies, (frequency) => position * frequency);
+        return [...angles.map(Math.cos), ...angles.map(Math.sin)];
+      })),
+    );
+    tape.device.write(this.#rows, Uint32Array.from(positions, (one) => rowOf.get(one)!));
+  }
+
+  /** Turns the heads of a window by their tokens' positions. */
+  turn(tape: Tape, window: ColumnWindow, heads: number): ColumnWindow {
+    const tensor = rotary(tape, window, this.#table, this.#rows, heads);
+    return { tensor, width: window.width };
+  }
+
+  /** Frees the angles once no backward function needs them. */
+  release(tape: Tape): void {
+    tape.release(this.#table, this.#rows);
+  }
+}

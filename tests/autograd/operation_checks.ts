@@ -1,0 +1,191 @@
+/** Single operations on every device: outputs, gradients and bytes are those of the reference. @module */
+
+import { assertEquals } from "@std/assert";
+import {
+  add,
+  attention,
+  type ColumnWindow,
+  gelu,
+  Parameter,
+  rmsNorm,
+  rotary,
+  swiglu,
+  tanh,
+  Tape,
+} from "../../src/autograd/mod.ts";
+import { sizeOf } from "../../src/core/shape.ts";
+import type { Device, Tensor } from "../../src/device/device.ts";
+import { DryDevice } from "../../src/device/dry.ts";
+import { ReferenceDevice } from "../../src/device/reference.ts";
+import { normals } from "../kernels/cases/values.ts";
+import { assertAllClose } from "../support/all_close.ts";
+import type { Check } from "../support/devices.ts";
+
+/** An operation and what it is tried on. */
+export interface OperationCase {
+  readonly name: string;
+  /** Shapes of the leaves. */
+  readonly shapes: readonly (readonly number[])[];
+  /** Computes a result from activations that equal the leaves; an operation may take a leaf itself. */
+  readonly run: (
+    tape: Tape,
+    activations: readonly Tensor[],
+    leaves: readonly Parameter[],
+  ) => Tensor;
+}
+
+/** All of them. */
+export const operations: readonly OperationCase[] = [
+  { name: "gelu", shapes: [[3, 5]], run: (tape, [x]) => gelu(tape, x) },
+  { name: "exact gelu", shapes: [[3, 5]], run: (tape, [x]) => gelu(tape, x, { exact: true }) },
+  { name: "tanh", shapes: [[3, 5]], run: (tape, [x]) => tanh(tape, x) },
+  {
+    name: "rmsNorm",
+    shapes: [[3, 5], [5]],
+    run: (tape, [x], [, weight]) => rmsNorm(tape, x, weight, 1e-3),
+  },
+  {
+    name: "rotary of a whole tensor",
+    shapes: [[4, 12]],
+    run: (tape, [tensor]) => rotate(tape, { tensor, width: 12 }, 2),
+  },
+  {
+    name: "rotary of two windows",
+    shapes: [[4, 15]],
+    run: (tape, [tensor]) => {
+      const q = rotate(tape, { tensor, offset: 1, width: 8 }, 2);
+      return add(tape, q, rotate(tape, { tensor, offset: 7, width: 8 }, 1));
+    },
+  },
+  {
+    name: "attention of grouped heads",
+    shapes: [[6, 12], [6, 6], [6, 6]],
+    run: (tape, tensors) => {
+      const [q, k, v] = tensors.map((tensor) => ({ tensor, width: tensor.shape[1] }));
+      return attention(tape, { q, k, v }, { batch: 2, time: 3, heads: 4, causal: true });
+    },
+  },
+  { name: "swiglu", shapes: [[3, 5], [3, 5]], run: (tape, [gate, up]) => swiglu(tape, gate, up) },
+];
+
+/** Rotates by 0 … 4 times an angle for each pair. */
+function rotate(tape: Tape, window: ColumnWindow, heads: number): Tensor {
+  const width = window.width / heads, table = tape.allocate([5, width], "f32", "weight", "table");
+  const angles = Array.from(
+    { length: 5 },
+    (_, p) => Array.from({ length: width / 2 }, (_, i) => p / (i + 1)),
+  );
+  tape.device.write(
+    table,
+    Float32Array.from(angles.flatMap((row) => [...row.map(Math.cos), ...row.map(Math.sin)])),
+  );
+  const positions = tape.allocate([4], "u32", "activation", "positions");
+  tape.device.write(positions, Uint32Array.of(3, 0, 4, 1));
+  return rotary(tape, window, table, positions, heads);
+}
+
+/** A result, the gradient of each leaf if it is trained, and the bytes of the peak. */
+export interface Outcome {
+  readonly out: ArrayLike<number>;
+  readonly gradients: readonly (ArrayLike<number> | undefined)[];
+  readonly peak: number;
+}
+
+/** The leaves' values. */
+export function valuesOf({ shapes }: OperationCase): Float64Array[] {
+  return shapes.map((shape, i) => Float64Array.from(normals(i + 1, sizeOf(shape))));
+}
+
+/** The weight of each element of the result in the loss whose gradients are taken. */
+export const weightsOf = (size: number): Float32Array => normals(9, size);
+
+/** Runs an operation and its backward. */
+export async function outcomeOf(
+  device: Device,
+  operation: OperationCase,
+  values: readonly Float64Array[],
+  frozen: readonly number[] = [],
+): Promise<Outcome> {
+  device.ledger.resetPeak();
+  using tape = new Tape(device);
+  const { out, leaves } = differentiate(tape, operation, values, frozen);
+  const { peak } = device.ledger.read();
+  const given = leaves.map((leaf) => tape.gradientOf(leaf));
+  const held = given.filter((tensor) => tensor !== undefined);
+  const [first, ...rest] = await device.read(out, ...held);
+  const gradients = given.map((tensor) => tensor && rest.shift()!.data);
+  return { out: first.data, gradients, peak };
+}
+
+function differentiate(
+  tape: Tape,
+  { shapes, run }: OperationCase,
+  values: readonly Float64Array[],
+  frozen: readonly number[],
+) {
+  const leaves = values.map((data, i) => {
+    const leaf = new Parameter(`leaf ${i}`, written(tape, shapes[i], data));
+    leaf.trainable = !frozen.includes(i);
+    return leaf;
+  });
+  const activations = leaves.map((leaf) =>
+    tape.record(leaf.tensor, [leaf], (gradient) => tape.pass(leaf, gradient), [])
+  );
+  const out = run(tape, activations, leaves);
+  const weights = written(tape, out.shape, weightsOf(out.size));
+  const loss = tape.activation([1], "weighted sum");
+  tape.backward(tape.record(loss, [out], () => tape.pass(out, weights), [weights]));
+  return { out, leaves };
+}
+
+function predictedPeak(
+  operation: OperationCase,
+  values: readonly Float64Array[],
+  frozen: readonly number[],
+): number {
+  using dry = new DryDevice();
+  using tape = new Tape(dry);
+  differentiate(tape, operation, values, frozen);
+  return dry.ledger.read().peak;
+}
+
+function written(tape: Tape, shape: readonly number[], data: Float32Array | Float64Array): Tensor {
+  const tensor = tape.allocate(shape, "f32", "activation", "values");
+  tape.device.write(tensor, data);
+  return tensor;
+}
+
+/** A check of each operation, with everything trained and with each leaf frozen in turn. */
+export const checks: readonly Check[] = operations.map((operation) => ({
+  name: `${operation.name} is the reference's, in the bytes that dry predicts, and leaves none`,
+  run: async (device) => {
+    await checkOperation(device, operation, []);
+    if (operation.shapes.length === 1) return;
+    for (const frozen of operation.shapes.keys()) await checkOperation(device, operation, [frozen]);
+  },
+}));
+
+/** Fails unless a device agrees with the reference to 1e-5 of the largest value. */
+async function checkOperation(
+  device: Device,
+  operation: OperationCase,
+  frozen: readonly number[],
+): Promise<void> {
+  using reference = new ReferenceDevice();
+  const values = valuesOf(operation), { live } = device.ledger.read();
+  const found = await outcomeOf(device, operation, values, frozen);
+  const expected = await outcomeOf(reference, operation, values, frozen);
+  const what = `${operation.name}, frozen ${frozen}`;
+  assertSame(`${what}: out`, found.out, expected.out);
+  expected.gradients.forEach((gradient, i) => {
+    assertEquals(gradient === undefined, frozen.includes(i), `${what}: gradient ${i}`);
+    if (gradient) assertSame(`${what}: gradient ${i}`, found.gradients[i]!, gradient);
+  });
+  assertEquals(found.peak - live, predictedPeak(operation, values, frozen), `${what}: peak`);
+  assertEquals(device.ledger.read().live, live, `${what}: bytes that stay`);
+}
+
+function assertSame(what: string, found: ArrayLike<number>, expected: ArrayLike<number>): void {
+  const wanted = Array.from(expected), largest = Math.max(...wanted.map(Math.abs));
+  assertAllClose(Array.from(found), wanted, { absolute: 1e-5 * largest, what });
+}

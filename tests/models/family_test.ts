@@ -1,0 +1,4 @@
+import { testOnCoreDevices } from "../support/devices.ts";
+import { familyChecks } from "./family_checks.ts";
+
+testOnCoreDevices(familyChecks);
