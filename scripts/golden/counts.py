@@ -1,6 +1,7 @@
 """Tensors of published models, and parameters that PEFT counts on them: shapes only, on the meta device."""
 
 import re
+from copy import deepcopy
 from pathlib import Path
 
 import torch
@@ -158,7 +159,8 @@ def config_of(configs: dict, base: str | dict) -> dict:
 
 
 def build(config: dict) -> PreTrainedModel:
-    fields = {key: value for key, value in config.items() if key not in ("model_type", "architectures")}
+    # A copy: transformers writes into the dictionaries that it is given.
+    fields = deepcopy({key: value for key, value in config.items() if key not in ("model_type", "architectures")})
     # Heads change no tensor of GPT-2, and transformers refuses the two shapes of GPT-3 whose heads do not fill the width.
     if config["model_type"] == "gpt2":
         fields["n_head"] = 1

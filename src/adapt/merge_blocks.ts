@@ -9,7 +9,9 @@ import { decode, type Dtype, encode, type FloatDtype } from "../formats/dtype.ts
 import { assertStoredFinite } from "../formats/finite_values.ts";
 import type { SafetensorsFile } from "../formats/mod.ts";
 import type { EncodedTensor } from "../formats/write_safetensors.ts";
-import { type DenseMatrix, multiply, rowsOf, scaledBy } from "../linalg/mod.ts";
+import { type DenseMatrix, rowsOf, scaledBy } from "../linalg/mod.ts";
+// Not that of the system's BLAS, whose threads take more memory than the blocks.
+import { multiply } from "../linalg/products.ts";
 import { transpose } from "../models/transpose.ts";
 
 /** Values of a block; a row may be longer. */

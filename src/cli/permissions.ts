@@ -21,7 +21,7 @@ const needs: Readonly<Record<string, (options: Options) => readonly Permission[]
   generate: () => computing,
   logits: () => saving,
   gradients: () => saving,
-  merge: () => saving,
+  merge: () => ["read", "write"],
   inspect: ({ intruders }) => intruders ? computing : ["read"],
   compare: ({ html }) => html === undefined ? ["read"] : ["read", "write"],
   resize: () => saving,

@@ -97,7 +97,7 @@ const cases: Readonly<Record<string, Case>> = {
     },
   },
   merge: {
-    keeps: ["read", "write", "ffi"],
+    keeps: ["read", "write"],
     args: (folder) => ["merge", ...tiny, "--adapter", adapter, "--output", `${folder}/out`],
   },
   inspect: { keeps: ["read"], args: () => ["inspect", adapter, "--base", "models/tiny-gpt2"] },
