@@ -7,8 +7,8 @@ export const printStyle = `
   html { font-size: 9.5pt; } body { font-size: 1rem; } main { max-width: none; padding: 0; }
   .contents, .save, .notice, .section > summary::before { display: none; }
   details::details-content { content-visibility: visible; display: block; }
-  .section { break-before: auto; } summary, h2, h3, caption, summary + p, .settings { break-after: avoid; }
-  pre { white-space: pre-wrap; } .finding, figure, tr, pre, .pending, .data:not(:has(tbody tr:nth-child(16))) { break-inside: avoid; }
+  .section { break-before: auto; } summary, h2, h3, caption, summary + p, .settings, .group { break-after: avoid; }
+  pre { white-space: pre-wrap; } .finding, figure, tr, pre, .settings, .pending, .data:not(:has(tbody tr:nth-child(21))) { break-inside: avoid; }
   [data-steps] input { display: none; } [data-steps] select { appearance: none; border: 0; }
   [data-steps] label > * { min-width: 0 !important; } [data-steps] label > :first-child::after { content: ":"; }
   .plot img { height: auto; } .js-plotly-plot { zoom: .76; } .scroll { overflow: visible; border: 0; padding: 0; background: none; } table { font-size: 8pt; }

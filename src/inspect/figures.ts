@@ -91,7 +91,7 @@ export function spectraFigure(
     ],
     layout: baseLayout(
       indexAxis("index i", 1, longest),
-      logAxis("singular value σᵢ", isZero ? { range: [-1, 2] } : {}),
+      logAxis("σᵢ", isZero ? { range: [-1, 2] } : {}),
       isZero ? sayZero : {},
     ),
   };
