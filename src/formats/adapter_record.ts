@@ -34,8 +34,8 @@ export interface AdapterRecord {
   readonly baseModelName?: string;
   /** Names or name endings that select the modules. Default: the modules' full names. */
   readonly targetModules?: readonly string[];
-  /** PEFT's task type. Default `CAUSAL_LM`. */
-  readonly taskType?: string;
+  /** PEFT's task type; null for a model that PEFT wraps without regard to a task. Default `CAUSAL_LM`. */
+  readonly taskType?: string | null;
   /** True if the base model's layers are GPT-2's Conv1D. Default false. */
   readonly fanInFanOut?: boolean;
   /** Dropout rate of the training, which does not affect the weights. Default 0. */

@@ -105,6 +105,11 @@ export class Bert extends TextModel {
     return `${name} of ${howMany(layers, "block")}, width ${width}, ${howMany(heads, "head")}`;
   }
 
+  /** Its logits are those of the token itself. */
+  override get isCausal(): boolean {
+    return false;
+  }
+
   /** Longest sequence, in tokens. */
   override get positions(): number {
     const { positions, padding } = this.#config;

@@ -106,6 +106,11 @@ export abstract class TextModel implements Model<ModelInputs> {
   /** Token that fills up short sequences; undefined if its configuration names none. */
   abstract readonly padding: number | undefined;
 
+  /** Whether its outputs are logits of the next token. */
+  get isCausal(): boolean {
+    return this.architecture.head === "language";
+  }
+
   /**
    * Maps inputs to the head's outputs: a row for each token, or for each of the requested `rows`.
    *

@@ -42,17 +42,16 @@ function inputsOf({ input_ids, attention_mask, token_type_ids }: Case): ModelInp
 }
 
 /** Targets and the loss that transformers takes: labels of causal models are shifted inside the model. */
-function targetsOf({ architecture }: TextModel, { labels, input_ids }: Case) {
-  const flat = labels.flat(), { head, modelType = "" } = architecture;
+function targetsOf({ architecture: { head }, isCausal }: TextModel, { labels, input_ids }: Case) {
+  const flat = labels.flat();
   if (head === "classes" && flat.some((label) => !Number.isInteger(label))) {
     return {
       targets: { shape: [flat.length, 1], data: Float32Array.from(flat) },
       loss: squaredError,
     };
   }
-  const isWhole = head === "classes" || /bert/.test(modelType);
   const data = Int32Array.from(
-    isWhole ? flat : (labels as number[][]).flatMap((row) => [...row.slice(1), -100]),
+    isCausal ? (labels as number[][]).flatMap((row) => [...row.slice(1), -100]) : flat,
   );
   const shape = head === "classes" ? [flat.length] : [input_ids.length, input_ids[0].length];
   return { targets: { shape, data }, loss: crossEntropy };

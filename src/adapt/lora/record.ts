@@ -30,7 +30,8 @@ export async function recordOf(adapter: Recorded): Promise<AdapterRecord> {
   const fanInFanOut = sites.every(({ linear }) => names.has(linear.weight.name));
   const [, dropout] = boundsOf(sites.map(({ dropout }) => dropout));
   const labels = model instanceof TextModel && saved.size > 0 ? labelsOf(model) : undefined;
-  const task = labels && { taskType: "SEQ_CLS", labels };
+  const isOther = model instanceof TextModel && !model.isCausal;
+  const task = labels ? { taskType: "SEQ_CLS", labels } : isOther ? { taskType: null } : {};
   const trained = { updates, saved, biases, biasMode, rows: adapter.tokens.rows };
   return {
     ...trained,
