@@ -5,7 +5,7 @@ import { digits } from "../core/numbers.ts";
 import { type BytesByRole, roles } from "../device/mod.ts";
 import { formatBytes } from "../figures/format.ts";
 import type { ConfigJson } from "../architectures/mod.ts";
-import { completeConfig, runnableTypes } from "../models/mod.ts";
+import { anyRunnable, completeConfig, runnableTypes } from "../models/mod.ts";
 import { modelPath, positiveNumber } from "./arguments.ts";
 import { type Command, Option } from "./commander.ts";
 import { type CommonOptions, print } from "./common.ts";
@@ -99,7 +99,7 @@ async function runnableConfig(model: string): Promise<ConfigJson> {
   const json = await configOf(model), type = json?.model_type;
   if (json && runnableTypes.some((known) => known === type)) return completeConfig(json);
   throw new RangeError(
-    `predicting memory needs a configuration of model_type ${runnableTypes.join(" or ")}, found ${
+    `predicting memory needs a configuration of model_type ${anyRunnable}, found ${
       json ? type : "none"
     }`,
   );

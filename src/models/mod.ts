@@ -11,7 +11,7 @@ export { initGpt2 } from "./init.ts";
 export { loadModel, type LoadModelOptions, readConfig } from "./files.ts";
 export { headModule, labelsOf, labelsOfConfig } from "./labels.ts";
 export { type SavedAlong, saveModel } from "./save_model.ts";
-export { allocateModel, completeConfig, runnableTypes } from "./registry.ts";
+export { allocateModel, anyRunnable, completeConfig, runnableTypes } from "./registry.ts";
 export { ModelLayers, type StoredTensors } from "./model_layers.ts";
 export {
   type AdapterValues,

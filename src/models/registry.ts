@@ -70,6 +70,10 @@ export function allocateModel(
 /** The supported values of `model_type`. */
 export const runnableTypes: readonly string[] = Object.keys(families);
 
+/** The same for a sentence. */
+export const anyRunnable: string = new Intl.ListFormat("en", { type: "disjunction" })
+  .format(runnableTypes);
+
 /**
  * A configuration with its defaults filled in.
  *
@@ -110,6 +114,7 @@ export function familyOf({ model_type }: ConfigJson, what = "a configuration"): 
   if (typeof model_type === "string" && Object.hasOwn(families, model_type)) {
     return families[model_type];
   }
-  const known = runnableTypes.join(" or ");
-  throw new RangeError(`${what} must have model_type ${known}, found ${quote(model_type)}`);
+  throw new RangeError(
+    `${what} must have model_type ${anyRunnable}, found ${quote(model_type)}`,
+  );
 }

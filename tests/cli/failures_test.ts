@@ -180,7 +180,7 @@ Deno.test("a model larger than the cpu device's memory is refused at once", () =
     await writeSparseGpt2(folder, shape);
     await assertFails(
       await logitsArgs(folder, [[1]], folder),
-      "allocating GPT-2 weights needs",
+      "allocating gpt2 weights needs",
       "of the cpu device's 4294967296 bytes",
     );
   }));

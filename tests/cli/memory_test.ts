@@ -49,11 +49,11 @@ Deno.test("the formula has the dropout of the configuration, which the step runs
     assertEquals((await peak({ resid_pdrop: 0.1 })).byFormula, null);
   }));
 
-Deno.test("memory needs a GPT-2, whose heads fill its width", async () => {
+Deno.test("memory needs a family that runs, whose heads fill its width", async () => {
   const memory = (model: string) => ["memory", "--model", model];
   await assertFails(
-    memory("roberta-base"),
-    "needs a configuration of model_type gpt2, found roberta",
+    memory("t5-base"),
+    "needs a configuration of model_type gpt2, bert, roberta, llama, mistral, or qwen2, found t5",
   );
   await assertFails(memory("gpt3-xl"), "n_head to divide n_embd, 2048, found 24");
   await assertFails(memory("gpt4"), "cannot read gpt4: it does not exist");
