@@ -240,7 +240,7 @@ export const faults: readonly Fault[] = [
     "08",
     "what is left out of an adapter is not said",
     "src/formats/read_adapter.ts",
-    "others.push(name);",
-    "void name;",
+    "leftOut: withSaved ? [] : others.beside,",
+    "leftOut: [],",
   ),
 ];

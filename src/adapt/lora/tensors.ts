@@ -34,11 +34,7 @@ export function entriesOf(plans: readonly LoraPlan[]): ArenaEntry[] {
 
 /** A site with its tensors in the arena, filled. */
 export function makeSite(plan: LoraPlan, arena: Arena): LoraSite {
-  const parameter = (part: Part) =>
-    new Parameter(nameOf(plan, part), arena.view(nameOf(plan, part)));
-  const A = parameter("lora_A.weight"), B = parameter("lora_B.weight");
-  arena.device.write(A.tensor, plan.A);
-  if (plan.B) arena.device.write(B.tensor, plan.B);
+  const { A, B, parameter } = factorsOf(plan, arena, ["lora_A.weight", "lora_B.weight"]);
   if (plan.magnitude) {
     const magnitude = parameter("lora_magnitude_vector");
     if (plan.magnitude === "norms") writeRowNorms(plan.site.linear.weight, magnitude.tensor);
