@@ -115,12 +115,30 @@ Deno.test("a model's file is refused when a tensor is missing, strange or of ano
   });
 });
 
-Deno.test("a config that is not a GPT-2 we can run is refused by field and value", async () => {
+const encoder = {
+  ...{ vocab_size: 7, hidden_size: 6, num_hidden_layers: 1, num_attention_heads: 2 },
+  ...{ intermediate_size: 8, max_position_embeddings: 9 },
+};
+
+const even = { ...encoder, model_type: "llama", num_attention_heads: 3 };
+
+Deno.test("a config that we cannot run is refused by field and value", async () => {
   using device = new ReferenceDevice();
   await withFolder(async (folder) => {
     for (
       const [fields, part] of [
-        [{ model_type: "llama" }, 'found "llama"'],
+        [{ model_type: "t5" }, 'found "t5"'],
+        [
+          { ...encoder, model_type: "bert", is_decoder: true },
+          "is_decoder to be false, found true",
+        ],
+        [{ ...encoder, model_type: "bert", hidden_act: "relu" }, 'found "relu"'],
+        [{ ...encoder, model_type: "roberta", num_attention_heads: 4 }, "divide hidden_size, 6"],
+        [{ ...encoder, model_type: "llama", num_key_value_heads: 3 }, "found 3"],
+        [{ ...even, rope_scaling: { type: "yarn" } }, 'found "yarn"'],
+        [{ ...even, rope_parameters: { rope_theta: -1 } }, "found -1"],
+        [{ ...encoder, model_type: "llama" }, "head_dim to be even, for pairs to turn, found 3"],
+        [{ ...even, model_type: "qwen2", use_sliding_window: true }, "found true"],
         [{ model_type: "gpt2", activation_function: "relu" }, 'found "relu"'],
         [{ model_type: "gpt2", n_embd: 6, n_head: 4 }, "n_head to divide n_embd, 6, found 4"],
         [{ model_type: "gpt2", n_layer: -1 }, "n_layer"],
