@@ -14,6 +14,8 @@ export type InputLimits = Pick<TextModel, "positions" | "vocabulary">;
 export interface ModelFacts extends InputLimits {
   /** Width of its hidden states. */
   readonly width: number;
+  /** Whether it predicts the next token. */
+  readonly isCausal: boolean;
   /** Token that fills up short sequences, if its configuration names one. */
   readonly padding?: number;
   /** The names of its labels, if it is a classifier. */
@@ -31,9 +33,9 @@ export async function readFacts(folder: string): Promise<ModelFacts> {
   await assertModelFolder(folder);
   using device = new DryDevice();
   using model = allocateModel(device, await readConfig(folder));
-  const { positions, vocabulary, padding, architecture: { tensors } } = model;
+  const { positions, vocabulary, padding, isCausal, architecture: { tensors } } = model;
   const labels = labelsOf(model), head = labels ? undefined : headModule(model.configJson());
-  return { positions, vocabulary, padding, width: tensors[0].shape[1], labels, head };
+  return { positions, vocabulary, padding, isCausal, width: tensors[0].shape[1], labels, head };
 }
 
 /**

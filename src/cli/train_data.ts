@@ -39,15 +39,15 @@ export interface TrainData extends TextDataset {
 export async function readTrainData(
   data: string,
   options: DataOptions,
-  { positions, padding, labels: own }: ModelFacts,
+  facts: ModelFacts,
 ): Promise<TrainData> {
   const { model, adapter, validation, batchSize: batch = 8, seed } = options;
-  const known = own ?? (adapter && await readAdapterLabels(adapter) || undefined);
+  const known = facts.labels ?? (adapter && await readAdapterLabels(adapter) || undefined);
   const tokenizer = await loadTokenizer(model), texts = await readTexts(data, known);
   const labels = labelsIn(texts, known);
   const heldOut = typeof validation === "string" ? await readTexts(validation, labels) : validation;
   const format = await formatOf(options, texts);
-  const dataset = textDataset({ positions, padding }, tokenizer, texts, {
+  const dataset = textDataset(facts, tokenizer, texts, {
     validation: heldOut,
     batch,
     seed,

@@ -36,6 +36,16 @@ const optionNames: OptionNames<TextDatasetOptions> = {
   format: true,
 };
 
+/** What a model reads: how many tokens, what fills up short rows, and whether it predicts the next one. */
+export interface ReadModel {
+  /** Most tokens in a row. */
+  readonly positions: number;
+  /** Token that fills up short rows. Default: the end of text. */
+  readonly padding?: number;
+  /** Whether it predicts the next token, as it must for texts without labels. Default true. */
+  readonly isCausal?: boolean;
+}
+
 /** Batches to train on, and batches that training never sees. */
 export interface TextDataset {
   /** One pass over the texts to train on, in random order. */
@@ -50,9 +60,8 @@ export interface TextDataset {
  * Makes batches of texts: in those of prompts the completions are scored, in those of plain texts every
  * token, and those of texts with labels are for a classifier. Rows are as long as their batch needs.
  *
- * @param model Its positions are the most tokens in a row; short rows are filled up with its padding token,
- * or with the end of text.
- * @throws {RangeError} when no text is left to train on, or an option is out of range.
+ * @throws {RangeError} when no text is left to train on, an option is out of range, or the model is an encoder
+ * and the texts have no labels.
  * @throws {TypeError} when the tokenizer has no end-of-text token, the texts are none, or an option does not
  * exist.
  *
@@ -72,14 +81,20 @@ export interface TextDataset {
  * ```
  */
 export function textDataset(
-  model: { readonly positions: number; readonly padding?: number },
+  model: ReadModel,
   tokenizer: Tokenizer,
   texts: Texts,
   options: TextDatasetOptions = {},
 ): TextDataset {
   assertWhole(model, tokenizer, texts);
   assertOptions("textDataset", options, optionNames);
-  const { positions } = model, { batch = 8, seed = 0 } = options;
+  const { positions, isCausal = true } = model, { batch = 8, seed = 0 } = options;
+  if (!isCausal && texts.kind !== "labeled") {
+    throw new RangeError(
+      "to learn from texts without labels a model must predict the next token, found an encoder or a " +
+        "classifier",
+    );
+  }
   checkBatchSize({ batch, length: positions });
   const format = formatFor(texts, options.format);
   assertPromptFormat("the format of prompts", format);

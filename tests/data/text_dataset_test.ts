@@ -3,7 +3,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import { textDataset, type TextDatasetOptions, type Texts } from "../../src/data/mod.ts";
-import { loadTokenizer } from "../../src/tokenizer/mod.ts";
+import { loadTokenizer, makeTokenizer } from "../../src/tokenizer/mod.ts";
 import type { Batch } from "../../src/train/mod.ts";
 
 const tokenizer = await loadTokenizer("models/tiny-gpt2"), end = tokenizer.endOfText!;
@@ -132,4 +132,45 @@ Deno.test("what cannot be trained on is refused", () => {
   refuse(() => dataset(one, { validation: prompted(["Q", "a"]) }), "must be plain like the others");
   refuse(() => dataset(one, { batch: 0 }), "an integer batch of at least 1, found 0");
   refuse(() => dataset(prompted(["Q", "a"]), { format: { template: "" } }), "{prompt} once");
+});
+
+Deno.test("an encoder reads texts with labels between its tokens, masked where others are longer", async () => {
+  const wordpiece = await makeTokenizer({
+    ...{ normalizer: null, pre_tokenizer: { type: "Whitespace" }, decoder: null },
+    added_tokens: ["[PAD]", "[CLS]", "[SEP]"].map((content, id) => ({
+      ...{ id, content, special: true, single_word: false, lstrip: false, rstrip: false },
+      normalized: false,
+    })),
+    post_processor: {
+      type: "TemplateProcessing",
+      single: [
+        { SpecialToken: { id: "[CLS]", type_id: 0 } },
+        { Sequence: { id: "A", type_id: 0 } },
+        { SpecialToken: { id: "[SEP]", type_id: 0 } },
+      ],
+      pair: [],
+      special_tokens: {
+        "[CLS]": { id: "[CLS]", ids: [1], tokens: ["[CLS]"] },
+        "[SEP]": { id: "[SEP]", ids: [2], tokens: ["[SEP]"] },
+      },
+    },
+    model: {
+      ...{ type: "WordPiece", unk_token: "[UNK]", continuing_subword_prefix: "##" },
+      max_input_chars_per_word: 100,
+      vocab: { "[PAD]": 0, "[CLS]": 1, "[SEP]": 2, "[UNK]": 3, "a": 4, "b": 5, "c": 6 },
+    },
+  }, {});
+  const model = { positions: 5, padding: 0, isCausal: false };
+  const rows = [{ text: "a b c a b", label: 0 }, { text: "b", label: 1 }];
+  const texts: Texts = { kind: "labeled", labels: ["x", "y"], rows, description: "", digest: "" };
+  const { train: [{ inputs, targets }] } = textDataset(model, wordpiece, texts, { validation: 0 });
+  const order = targets.data[0] === 0 ? [0, 1] : [1, 0];
+  const inOrder = (values: number[][]) => order.flatMap((row) => values[row]);
+  assertEquals([...inputs.tokens.data], inOrder([[1, 4, 5, 6, 2], [1, 5, 2, 0, 0]]));
+  assertEquals([...inputs.attentionMask!.data], inOrder([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]]));
+  assertThrows(
+    () => textDataset(model, tokenizer, plain("a")),
+    RangeError,
+    "must predict the next token, found an encoder or a classifier",
+  );
 });
