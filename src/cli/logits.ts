@@ -61,6 +61,7 @@ async function run(options: LogitsOptions): Promise<void> {
 async function logitsOf(model: TextModel, inputs: ModelInputs): Promise<HostTensor> {
   using tape = new Tape(model.device, { record: false });
   const [logits] = await model.device.read(model.forward(tape, inputs));
-  const [rows, width] = logits.shape, { shape: [batch, time] } = inputs.tokens;
-  return { shape: rows === batch ? [batch, width] : [batch, time, width], data: logits.data };
+  const [, width] = logits.shape, { shape } = inputs.tokens;
+  const isPerToken = model.architecture.head !== "classes";
+  return { shape: [...isPerToken ? shape : shape.slice(0, 1), width], data: logits.data };
 }

@@ -91,7 +91,6 @@ Deno.test("commands for language models refuse a classifier", () =>
   withFolder(async (folder) => {
     const classifier = golden("classifier");
     const message = `this command needs a language model, found a classifier in ${classifier}`;
-    await assertFails(await logitsArgs(folder, [[1]], classifier), message);
     await assertFails([...await trainArgs(folder, folder), "--model", classifier], message);
     const input = ["--input", golden("gradients/input.json"), "--case", "labelled"];
     const output = ["--output", `${folder}/g.safetensors`];

@@ -86,3 +86,25 @@ Deno.test("logits with --json prints the names of the cases and nothing else", (
     const args = ["logits", "--model", model, "--input", input, "--output", output];
     assertEquals(await lowrankJson(...args), { cases, output });
   }));
+
+for (const [family, shape] of [["bert_classifier", [3, 3]], ["bert_masked", [3, 9, 37]]] as const) {
+  Deno.test(`logits of ${family} are transformers', with token types and a mask`, () =>
+    withFolder(async (folder) => {
+      const cases = `${folder}/cases.json`, output = `${folder}/logits.safetensors`;
+      const { cases: { padded } } = await goldenJson(`families/${family}.json`);
+      const { labels: _, ...inputs } = padded;
+      await Deno.writeTextFile(cases, JSON.stringify({ cases: { padded: inputs } }));
+      const files = ["--model", golden(`families/${family}`), "--input", cases];
+      await lowrankJson("logits", ...files, "--output", output);
+      const [found, wanted] = await Promise.all(
+        [output, golden(`families/${family}.safetensors`)].map(tensorsOf),
+      );
+      const name = "logits.padded", width = shape[shape.length - 1];
+      assertEquals(found.get(name)!.shape, shape);
+      const mask = shape.length === 3 ? inputs.attention_mask.flat() : undefined;
+      const [ours, theirs] = [found, wanted].map((tensors) =>
+        Array.from(tensors.get(name)!.data).filter((_, i) => !mask || mask[Math.floor(i / width)])
+      );
+      assertAllClose(ours, theirs, { absolute: mask ? 5e-5 : 6e-6, relative: 0, what: family });
+    }));
+}
