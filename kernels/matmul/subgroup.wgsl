@@ -51,6 +51,8 @@ override aligned2: u32;
 // Lanes that share a row of the tile, and lanes whose rows each of them sums: 2, 4 or 8.
 override columnLanes: u32;
 override rowLanes: u32;
+// 1 when C has a single row: then no lane needs what another one loads, and the unused loads are left out.
+override single: u32;
 
 const next = vec4u(0u, 1u, 2u, 3u);
 
@@ -147,6 +149,10 @@ fn addTerms(ofA: Matrix, ofB: Matrix, k: u32, i: u32, j: u32, first: u32) {
       let kept = p + next < vec4u(k);
       x = transpose(keepColumns(transpose(x), kept));
       y = keepColumns(y, kept);
+    }
+    if (single != 0u) {
+      sum0[0] += y * x[0];
+      continue;
     }
     sum0 += y * heldBy(first, x);
     sum1 += y * heldBy(first + 1u, x);
