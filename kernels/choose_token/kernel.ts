@@ -4,8 +4,6 @@ import { hash32 } from "../../src/core/random.ts";
 import { ceilDivide, defineKernel, f32, type Kernel, u32 } from "../kernel.ts";
 import code from "./choose_token.wgsl" with { type: "text" };
 
-type ScalarName = "rows" | "vocabulary" | "temperature" | "kept" | "seed";
-
 /** What a row gives instead of a token when it has such a logit: 2^32 - 1 minus the index here. */
 const notFinite = [NaN, Infinity, -Infinity];
 
@@ -30,7 +28,10 @@ function threadsFor(vocabulary: number): number {
  *
  * A row with a logit that is not finite gives what {@link wrongLogitOf} tells of the first of them.
  */
-export const chooseTokenKernel: Kernel<"logits" | "ids", ScalarName> = defineKernel({
+export const chooseTokenKernel: Kernel<
+  "logits" | "ids",
+  "rows" | "vocabulary" | "temperature" | "kept" | "seed"
+> = defineKernel({
   name: "choose_token",
   bindings: { logits: f32.read, ids: u32.write },
   scalars: { rows: "u32", vocabulary: "u32", temperature: "f32", kept: "u32", seed: "u32" },

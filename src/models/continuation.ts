@@ -41,18 +41,23 @@ export class Continuation extends Scope {
    */
   async advance(count: number): Promise<number[]> {
     const before = this.#chosen;
-    this.#chosen = Array.from({ length: count }, () => this.#step());
+    this.#chosen = this.#choose(count);
     for (const tokens of before) this.free(tokens);
     const read = await this.device.read(...this.#chosen);
     return read.map(({ data: [token] }) => token);
   }
 
-  #step(): Tensor {
+  /** On one tape, as a buffer of indices that is written again would split the submit. */
+  #choose(count: number): Tensor[] {
     using tape = new Tape(this.device, { record: false });
+    return Array.from({ length: count }, () => this.#step(tape));
+  }
+
+  #step(tape: Tape): Tensor {
     const tokens = this.#tokens, options = { cache: this.#cache, rows: [tokens.shape[1] - 1] };
     const logits = this.#model.forward(tape, { tokens }, options);
     const chosen = chooseTokens(this, logits, this.#options, this.#random.bits());
-    this.device.submit();
+    tape.release(logits);
     this.#tokens = chosen;
     return chosen;
   }

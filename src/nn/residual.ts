@@ -6,7 +6,8 @@ import type { Tensor } from "../device/device.ts";
 import type { Place } from "./place.ts";
 
 /** Maps (tokens, width) to the same shape. */
-interface Norm {
+export interface Norm {
+  /** Normalizes each row. */
   forward(tape: Tape, x: Tensor): Tensor;
 }
 

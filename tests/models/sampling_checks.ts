@@ -19,7 +19,10 @@ async function choose(
 ): Promise<number[]> {
   using scope = new Scope(device);
   const tensor = scope.allocate([rows, logits.length], "f32", "activation", "logits");
-  device.write(tensor, Float32Array.from({ length: tensor.size }, (_, i) => logits[i % logits.length]));
+  device.write(
+    tensor,
+    Float32Array.from({ length: tensor.size }, (_, i) => logits[i % logits.length]),
+  );
   const [{ data }] = await device.read(chooseTokens(scope, tensor, options, 5));
   return [...data];
 }
