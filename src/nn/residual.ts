@@ -6,8 +6,7 @@ import type { Tensor } from "../device/device.ts";
 import type { Place } from "./place.ts";
 
 /** Maps (tokens, width) to the same shape. */
-export interface Norm {
-  /** Normalizes each row. */
+interface Norm {
   forward(tape: Tape, x: Tensor): Tensor;
 }
 
