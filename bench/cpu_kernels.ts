@@ -19,8 +19,16 @@ import {
   layerNormBackwardParameters,
   layerNormForward,
   matmul,
+  rmsNormBackward,
+  rmsNormBackwardWeight,
+  rmsNormForward,
+  rotaryKernel,
   sumColumns,
   sumSquares,
+  swigluBackward,
+  swigluForward,
+  tanhBackward,
+  tanhForward,
 } from "../kernels/mod.ts";
 import { Random } from "../src/core/random.ts";
 import { openCpuDevice } from "../src/device/cpu/cpu_device.ts";
@@ -89,12 +97,34 @@ function rowWise(rows: number, width: number): Trial[] {
     kernel: Kernel,
     sizes: Trial["sizes"],
     scalars: Trial["scalars"] = { size },
-  ): Trial => ({ title: `${kernel.name} ${rows} x ${width}`, kernel, sizes, scalars });
+  ): Trial => ({
+    title: `${kernel.name}${scalars.exact ? " exact" : ""} ${rows} x ${width}`,
+    kernel,
+    sizes,
+    scalars,
+  });
   const wide = { rows, width, accumulate: 0 };
   const vocabulary = { rows, vocabulary: width, smoothing: 0, scale: 1, accumulate: 0 };
   return [
-    trial(geluForward, { x: size, y: size }, { size, exact: 0 }),
-    trial(geluBackward, { x: size, dy: size, dx: size }, { size, exact: 0, accumulate: 0 }),
+    ...[0, 1].flatMap((exact) => [
+      trial(geluForward, { x: size, y: size }, { size, exact }),
+      trial(geluBackward, { x: size, dy: size, dx: size }, { size, exact, accumulate: 0 }),
+    ]),
+    trial(tanhForward, { x: size, y: size }),
+    trial(tanhBackward, { y: size, dy: size, dx: size }, { size, accumulate: 0 }),
+    trial(swigluForward, { gate: size, up: size, out: size }),
+    trial(swigluBackward, { gate: size, up: size, dOut: size, dGate: size, dUp: size }, {
+      ...{ size, accumulateGate: 0, accumulateUp: 0 },
+    }),
+    trial(rmsNormForward, { x: size, weight: width, y: size, inverseRoot: rows }, {
+      ...{ rows, width, epsilon: 1e-5 },
+    }),
+    trial(rmsNormBackward, { x: size, weight: width, inverseRoot: rows, dy: size, dx: size }, wide),
+    trial(rmsNormBackwardWeight, { x: size, inverseRoot: rows, dy: size, dWeight: width }, wide),
+    trial(rotaryKernel, { x: size, table: width, positions: rows, y: size }, {
+      ...{ rows, heads: width / 64, half: 32, direction: 1, accumulate: 0 },
+      ...{ xOffset: 0, xStride: width, yOffset: 0, yStride: width },
+    }),
     trial(layerNormForward, { x: size, weight: width, bias: width, y: size, ...norm }, {
       ...{ rows, width, epsilon: 1e-5 },
     }),

@@ -22,11 +22,11 @@ export const words = {
   lead: "LoRA (low-rank adaptation, Hu et al. 2021) leaves a model's weights W as they are and " +
     "trains, for some of them, an update ΔW = s·B·A of small rank r. This report checks what the " +
     "paper claims: exactly, where counting the tensors and bytes of GPT-3 175B is enough, and at " +
-    "small scale, with models that this machine trains in minutes, where it is not. Beside " +
-    "each verdict stands its rule. Rules were written before the runs; one that was corrected after a " +
-    "run says so.",
+    "small scale, with models that this machine trains in minutes, where it is not. In the " +
+    "sections, beside each verdict stands its rule. Rules were written before the runs; one that was " +
+    "corrected after a run says so.",
   verdicts: [
-    ["reproduced", "what the paper says is what was found, by the rule beside it"],
+    ["reproduced", "what the paper says is what was found, by the rule in its section"],
     [
       "not reproduced at this scale",
       "the rule fails with a small model and a short training; larger ones may decide otherwise",

@@ -28,9 +28,8 @@ function partsOf(modules: readonly ModuleSimilarity[]) {
   ];
 }
 
-const gaussianNote =
-  "“Gaussian” is chance: random updates of the same shapes in the same space, the mean over " +
-  `${controlPairs} pairs, for ΔW·S^½ with the inputs of each layer.`;
+const gaussianNote = "“Gaussian” is chance: random updates of the same shapes, the mean over " +
+  `${controlPairs} pairs, for ΔW·S^½ with the inputs of each layer, otherwise in A (for ΔW, chance is the same).`;
 
 /** Three pairs of runs that have no seed in common. */
 const pairsNote = "Means over three pairs of seeds, 1 and 11, 2 and 12, 3 and 13";
@@ -163,7 +162,9 @@ export function similarityTable(spaces: Spaces): DataTable {
   ];
   return table({
     id: "subspaces",
-    title: "Values that the rules use; chance is measured with Gaussian updates in the same space",
+    title:
+      "Values that the rules use; chance is measured with Gaussian updates, for ΔW·S^½ in that space, " +
+      "otherwise in A",
     columns: [
       ["space", "space", "text"],
       ["module", "module", "text", labelOf],

@@ -38,13 +38,14 @@ const forwardScalars = {
  * out[b, i, h] = Σ_j p_ij v[b, j, h] with p_ij = softmax_j(scale · q[b, i, h] · k[b, j, h]).
  *
  * Query i may see key j when j <= past + i (or not `causal`) and mask[b, j] ≠ 0 (or not `hasMask`); the
- * output of a query that sees none is 0. k and v have `kvHeads` heads, a divisor of `heads`, and head h reads
- * ⌊h · kvHeads / heads⌋ of them (Ainslie et al. 2023); its columns begin at h · headWidth of a row of q, at
- * those of its own head of k and v. Row i of batch b of q starts at (b · queries + i) · qStride +
- * qOffset, row j of k at (b · kvRows + j) · kStride + kOffset, likewise v. So q, k and v may be columns of one fused buffer, bound three times, or separate
- * buffers, and k and v may be a cache with room for kvRows tokens. out is (batch · queries) x (heads ·
- * headWidth); logSumExp, (batch · heads · queries), is kept for the backward pass; mask is batch x
- * keys.
+ * output of a query that sees none is 0. k and v have kvHeads heads, a divisor of heads, and head h reads
+ * their head ⌊h · kvHeads / heads⌋ (Ainslie et al. 2023).
+ *
+ * Row i of batch b of q starts at (b · queries + i) · qStride + qOffset, row j of k at (b · kvRows + j) ·
+ * kStride + kOffset, likewise v; each head of any of them is headWidth elements. So q, k and v may be
+ * columns of one fused buffer, bound three times, or separate buffers, and k and v may be a cache with
+ * room for kvRows tokens. out is (batch · queries) x (heads · headWidth); logSumExp, (batch · heads ·
+ * queries), is kept for the backward pass; mask is batch x keys.
  */
 export const attentionForward: Kernel<
   "q" | "k" | "v" | "mask" | "out" | "logSumExp",

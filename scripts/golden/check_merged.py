@@ -4,7 +4,8 @@
 
 `config` is whether transformers reads the same configuration; `dtype` is how the merged folder stores values; `unchanged`
 counts the values of tensors that no adapter changes, `moved` those among them that differ; `merged` counts the others, and
-`steps` is the largest difference from PEFT's merge_and_unload in F32, rounded to the dtype, in steps of the dtype.
+`steps` is the largest difference from PEFT's merge_and_unload in F32, rounded to the dtype, in steps of the dtype;
+`difference` the same relative to the tensor's largest value.
 """
 
 import argparse
@@ -44,6 +45,7 @@ def main() -> None:
         "moved": sum(int((ours[name] != before[name].to(dtype)).sum()) for name in kept),
         "merged": sum(ours[name].numel() for name in changed),
         "steps": max(steps(ours[name], theirs[name].detach().to(dtype)) for name in changed),
+        "difference": max(float((ours[name] - theirs[name].to(dtype)).abs().max() / ours[name].abs().max()) for name in changed),
     }))
 
 

@@ -1,111 +1,161 @@
-"""Small random models of the other families that run: logits, losses and gradients by transformers."""
+"""Tensors of published models of more families, and parameters that PEFT counts on them: shapes only, on the meta device."""
 
+import tempfile
 from pathlib import Path
 
-import torch
 import transformers
+from peft import LoraConfig, get_peft_model
+from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as DEFAULTS
+from safetensors import safe_open
 from transformers import AutoConfig
 
-from common import generator, normal, run_case, tokens, write_json, write_tensors
+from common import write_json
+from counts import QWEN2, build, count
 
-SEED = 20271
-VOCABULARY = 37
-ENCODER = dict(
-    vocab_size=VOCABULARY, hidden_size=16, num_hidden_layers=2, num_attention_heads=4, intermediate_size=24,
-    max_position_embeddings=14, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
-)
-DECODER = dict(
-    vocab_size=VOCABULARY, hidden_size=16, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
-    intermediate_size=24, max_position_embeddings=32, bos_token_id=None, eos_token_id=2, pad_token_id=0,
-)
-NAMES = {0: "no", 1: "maybe", 2: "yes"}
-LABELS = dict(id2label=NAMES, label2id={name: index for index, name in NAMES.items()})
-LLAMA3 = dict(rope_type="llama3", rope_theta=500000.0, factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
-              original_max_position_embeddings=16)
-MODELS = {
-    "bert_masked": ("BertForMaskedLM", "bert", dict(ENCODER)),
-    "bert_classifier": ("BertForSequenceClassification", "bert", dict(ENCODER, hidden_act="gelu_new", **LABELS)),
-    "bert_regression": ("BertForSequenceClassification", "bert", dict(ENCODER, num_labels=1, problem_type="regression")),
-    "roberta_masked": ("RobertaForMaskedLM", "roberta", dict(ENCODER, type_vocab_size=1, layer_norm_eps=1e-5)),
-    "roberta_classifier": ("RobertaForSequenceClassification", "roberta", dict(ENCODER, type_vocab_size=1, **LABELS)),
-    "llama": ("LlamaForCausalLM", "llama", dict(DECODER, rms_norm_eps=1e-5)),
-    "llama3_tied": ("LlamaForCausalLM", "llama", dict(DECODER, tie_word_embeddings=True, rope_parameters=LLAMA3)),
-    "llama_wide": ("LlamaForCausalLM", "llama", dict(
-        DECODER, head_dim=6, attention_bias=True, mlp_bias=True,
-        rope_parameters=dict(rope_type="linear", rope_theta=10000.0, factor=4.0))),
-    "llama_classifier": ("LlamaForSequenceClassification", "llama", dict(DECODER, **LABELS)),
-    "mistral": ("MistralForCausalLM", "mistral", dict(DECODER, sliding_window=None, head_dim=4)),
-    "qwen2": ("Qwen2ForCausalLM", "qwen2", dict(DECODER, tie_word_embeddings=True)),
-}
 FILES = {
-    "families/MODEL/": "save_pretrained, F32, of small random models: " + ", ".join(MODELS),
-    "families/MODEL.json": "inputs of `plain` and `padded` with labels (masked and causal: (batch, time), -100 ignored), and "
-    "the loss that transformers computes; for causal models the greedy continuation of the first sequence",
-    "families/MODEL.safetensors": "`logits.CASE`, and `gradient.NAME` of the loss of `padded` for every parameter",
+    "families.json": "`models` and `peft` as in counts.json, of families that do not run here, in the shapes of published "
+    "models, and with fields changed; `saved`: the tensors of the file of a model that is fused in memory",
 }
+
+
+def model(model_type: str, architecture: str, **fields) -> dict:
+    return {"model_type": model_type, "architectures": [architecture], **fields}
+
+
+QWEN3 = model(
+    "qwen3", "Qwen3ForCausalLM", vocab_size=151936, hidden_size=1024, num_hidden_layers=28, num_attention_heads=16,
+    num_key_value_heads=8, head_dim=128, intermediate_size=3072, tie_word_embeddings=True,
+)
+GEMMA2 = model(
+    "gemma2", "Gemma2ForCausalLM", vocab_size=256000, hidden_size=3584, num_hidden_layers=42, num_attention_heads=16,
+    num_key_value_heads=8, head_dim=256, intermediate_size=14336,
+)
+PHI3 = model(
+    "phi3", "Phi3ForCausalLM", vocab_size=32064, hidden_size=3072, num_hidden_layers=32, num_attention_heads=32,
+    num_key_value_heads=32, intermediate_size=8192,
+)
+MIXTRAL = model(
+    "mixtral", "MixtralForCausalLM", vocab_size=32000, hidden_size=4096, num_hidden_layers=32, num_attention_heads=32,
+    num_key_value_heads=8, intermediate_size=14336, num_local_experts=8,
+)
+NEOX = model(
+    "gpt_neox", "GPTNeoXForCausalLM", vocab_size=50304, hidden_size=2048, num_hidden_layers=24, num_attention_heads=16,
+    intermediate_size=8192,
+)
+OPT = model(
+    "opt", "OPTForCausalLM", vocab_size=50272, hidden_size=768, num_hidden_layers=12, num_attention_heads=12, ffn_dim=3072,
+    word_embed_proj_dim=768, max_position_embeddings=2048,
+)
+BLOOM = model("bloom", "BloomForCausalLM", vocab_size=250880, hidden_size=1024, n_layer=24, n_head=16)
+FALCON = model(
+    "falcon", "FalconForCausalLM", vocab_size=65024, hidden_size=4544, num_hidden_layers=32, num_attention_heads=71,
+    multi_query=True, parallel_attn=True, bias=False, new_decoder_architecture=False,
+)
+DISTILBERT = model(
+    "distilbert", "DistilBertForMaskedLM", vocab_size=30522, dim=768, n_layers=6, n_heads=12, hidden_dim=3072,
+    max_position_embeddings=512,
+)
+MODERNBERT = model(
+    "modernbert", "ModernBertForMaskedLM", vocab_size=50368, hidden_size=768, num_hidden_layers=22, num_attention_heads=12,
+    intermediate_size=1152,
+)
+XLM_R = model(
+    "xlm-roberta", "XLMRobertaForMaskedLM", vocab_size=250002, hidden_size=768, num_hidden_layers=12, num_attention_heads=12,
+    intermediate_size=3072, max_position_embeddings=514, type_vocab_size=1,
+)
+
+
+def classes(config: dict, architecture: str, labels: int) -> dict:
+    return config | {"architectures": [architecture], "num_labels": labels}
+
+
+MODELS = {
+    "qwen3-0.6b": QWEN3,
+    "qwen3 with biases": QWEN3 | {"attention_bias": True, "tie_word_embeddings": False},
+    "qwen3 classifier": classes(QWEN3, "Qwen3ForSequenceClassification", 3),
+    "gemma2-9b": GEMMA2,
+    "gemma2 classifier": classes(GEMMA2, "Gemma2ForSequenceClassification", 2),
+    "phi3-mini": PHI3,
+    "phi3 with grouped keys": PHI3 | {"num_key_value_heads": 8},
+    "mixtral-8x7b": MIXTRAL,
+    "pythia-1.4b": NEOX,
+    "gpt_neox classifier": classes(NEOX, "GPTNeoXForSequenceClassification", 2),
+    "opt-125m": OPT,
+    "opt-350m": OPT | dict(
+        hidden_size=1024, num_hidden_layers=24, num_attention_heads=16, ffn_dim=4096, word_embed_proj_dim=512,
+        do_layer_norm_before=False,
+    ),
+    "opt classifier": classes(OPT, "OPTForSequenceClassification", 3),
+    "bloom-560m": BLOOM,
+    "bloom classifier": classes(BLOOM, "BloomForSequenceClassification", 2),
+    "falcon-7b": FALCON,
+    "falcon-40b": FALCON | dict(
+        hidden_size=8192, num_hidden_layers=60, num_attention_heads=128, num_kv_heads=8, new_decoder_architecture=True,
+    ),
+    "falcon-rw-1b": FALCON | dict(
+        vocab_size=50304, hidden_size=2048, num_hidden_layers=24, num_attention_heads=32, multi_query=False,
+        parallel_attn=False, bias=True, alibi=True,
+    ),
+    "distilbert-base": DISTILBERT,
+    "distilbert classifier": classes(DISTILBERT, "DistilBertForSequenceClassification", 2),
+    "modernbert-base": MODERNBERT,
+    "modernbert classifier": classes(MODERNBERT, "ModernBertForSequenceClassification", 4),
+    "xlm-roberta-base": XLM_R,
+    "xlm-roberta classifier": classes(XLM_R, "XLMRobertaForSequenceClassification", 3),
+}
+
+ATTENTION = ["q_proj", "k_proj", "v_proj", "o_proj"]
+
+# Model, rank, targets (null: PEFT's default, where it has one).
+PEFT = [
+    (name, 8, targets) for name, config in MODELS.items() for targets in (None, "all-linear")
+    if config["model_type"] not in ("mixtral", "distilbert") and (targets or config["model_type"] in DEFAULTS)
+] + [
+    ("qwen2.5-0.5b", 256, "all-linear"),
+    # PEFT 0.21 cannot find its own default here, and gives the experts that transformers 5 fuses twice the rank.
+    ("mixtral-8x7b", 8, ATTENTION),
+    ("distilbert-base", 8, "all-linear"),
+    # Its `pre_classifier` is saved too, as its name ends like `classifier`; all-linear would adapt it a second time.
+    ("distilbert classifier", 8, ["q_lin", "v_lin"]),
+]
+
+
+# A model whose files have other tensors than the module: transformers 5 fuses the experts.
+SMALL_MIXTRAL = MIXTRAL | dict(
+    vocab_size=61, hidden_size=24, num_hidden_layers=2, num_attention_heads=3, num_key_value_heads=1, intermediate_size=40,
+    num_local_experts=3,
+)
 
 
 def make(root: Path) -> None:
-    for number, (name, (kind, model_type, fields)) in enumerate(MODELS.items()):
-        torch.manual_seed(SEED + number)
-        model = random_model(kind, model_type, fields)
-        model.save_pretrained(root / "families" / name)
-        record(root / "families", name, model)
+    write_json(root / "families.json", {
+        "models": [{"name": name, "config": config, **tensors_of(config)} for name, config in MODELS.items()],
+        "peft": [counted(*case) for case in PEFT],
+        "saved": saved(SMALL_MIXTRAL),
+    })
 
 
-def random_model(kind: str, model_type: str, fields: dict) -> torch.nn.Module:
-    config = AutoConfig.for_model(model_type, **fields)
-    config._attn_implementation = "eager"
-    model = getattr(transformers, kind)(config).eval()
-    source = generator(SEED)
-    with torch.no_grad():  # far from the start, where biases and norms do nothing
-        for parameter in model.parameters():
-            parameter.add_(normal(source, *parameter.shape, std=0.2))
-    return model
+def tensors_of(config: dict) -> dict:
+    found = count(build(config))
+    # The first name of a tied tensor is not always that of files, which have the embedding's.
+    if config["architectures"] == ["XLMRobertaForMaskedLM"]:
+        found["tensors"]["roberta.embeddings.word_embeddings.weight"] = found["tensors"].pop("lm_head.decoder.weight")
+    return found
 
 
-def record(folder: Path, name: str, model: torch.nn.Module) -> None:
-    cases, tensors = make_cases(model), {}
-    for key, case in cases.items():
-        result = run_case(model, case) if uses_cache(model) else model(**{k: torch.tensor(v) for k, v in case.items()})
-        tensors[f"logits.{key}"] = result.logits
-        case["loss"] = result.loss.item()
-    result.loss.backward()
-    tensors |= {f"gradient.{key}": value.grad for key, value in model.named_parameters()}
-    write_tensors(folder / f"{name}.safetensors", tensors)
-    greedy = {"greedy": continuation(model, cases["plain"]["input_ids"][0])} if is_causal(model) else {}
-    write_json(folder / f"{name}.json", {"cases": cases, **greedy})
+def saved(config: dict) -> dict:
+    fields = {key: value for key, value in config.items() if key not in ("model_type", "architectures")}
+    made = getattr(transformers, config["architectures"][0])(AutoConfig.for_model(config["model_type"], **fields))
+    with tempfile.TemporaryDirectory() as folder:
+        made.save_pretrained(folder)
+        with safe_open(Path(folder) / "model.safetensors", "np") as file:
+            tensors = {name: "x".join(map(str, file.get_slice(name).get_shape())) for name in sorted(file.keys())}
+    return {"config": config, "tensors": tensors}
 
 
-def uses_cache(model: torch.nn.Module) -> bool:
-    return model.config.model_type not in ("bert", "roberta")
-
-
-def is_causal(model: torch.nn.Module) -> bool:
-    return type(model).__name__.endswith("ForCausalLM")
-
-
-def continuation(model: torch.nn.Module, ids: list[int]) -> list[int]:
-    """Twelve more tokens, each the likeliest, without a stop."""
-    for _ in range(12):
-        with torch.no_grad():
-            ids = ids + [model(torch.tensor([ids]), use_cache=False).logits[0, -1].argmax().item()]
-    return ids[-12:]
-
-
-def make_cases(model: torch.nn.Module) -> dict:
-    """`plain` has all tokens; in `padded`, the last of the cases, rows end in padding, which is masked."""
-    source, padding = generator(SEED + 1), model.config.pad_token_id or 0
-    rows, lengths = [[3 + id % 30 for id in row] for row in tokens(source, 3, 9)], [9, 6, 3]
-    filled = [row[:length] + [padding] * (9 - length) for row, length in zip(rows, lengths)]
-    mask = [[1] * length + [0] * (9 - length) for length in lengths]
-    types = {"token_type_ids": [[int(place > 3) for place in range(9)] for _ in rows]} if model.config.model_type == "bert" else {}
-    plain = {"input_ids": rows, "labels": labels_of(model, rows, [9, 9, 9])}
-    return {"plain": plain, "padded": {"input_ids": filled, "attention_mask": mask, **types, "labels": labels_of(model, filled, lengths)}}
-
-
-def labels_of(model: torch.nn.Module, rows: list, lengths: list) -> list:
-    if type(model).__name__.endswith("ForSequenceClassification"):
-        return [0.5, -1.0, 2.0] if model.config.num_labels == 1 else [2, 0, 1]
-    known = lambda place, length: place < length and (is_causal(model) or place % 3 == 1)
-    return [[id if known(place, length) else -100 for place, id in enumerate(row)] for row, length in zip(rows, lengths)]
+def counted(name: str, rank: int, targets: str | None) -> dict:
+    config = MODELS.get(name, QWEN2)
+    task = {"task_type": "SEQ_CLS"} if "classifier" in name else {}
+    lora = LoraConfig(r=rank, target_modules=targets, **task)
+    trainable, everything = get_peft_model(build(config), lora).get_nb_trainable_parameters()
+    return {"model": name, "config": config, "rank": rank, "targets": targets, "trainable": trainable, "all": everything}

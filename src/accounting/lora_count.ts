@@ -24,10 +24,10 @@ export interface LoraCount {
 
 /**
  * Parameters of A and B of every selected module: rank · (inputs + outputs) each; sites of a fused
- * weight have one pair each.
+ * weight have one pair each. As in PEFT, the rank may be above a site's smaller extent, where it adds
+ * parameters and no directions.
  *
- * @throws {RangeError} when a name matches nothing, or the rank is not an integer from 1 to the smaller
- * extent of every site.
+ * @throws {RangeError} when a name matches nothing, or the rank is not an integer of at least 1.
  *
  * @example
  * ```ts
@@ -53,13 +53,11 @@ export function loraCounts(
 }
 
 function siteParameters({ name, layer, rows }: LayerSite, rank: number): number {
-  const d_in = layer.inputs, d_out = countRows(rows), largest = Math.min(d_in, d_out);
-  if (Number.isInteger(rank) && rank >= 1 && rank <= largest) {
+  if (Number.isInteger(rank) && rank >= 1) {
+    const d_in = layer.inputs, d_out = countRows(rows);
     return Number(evaluateFormula("lowRankParameters", { r: rank, d_in, d_out }));
   }
-  throw new RangeError(
-    `the rank of ${name} must be a whole number from 1 to ${largest}, found ${rank}`,
-  );
+  throw new RangeError(`the rank of ${name} must be a whole number of at least 1, found ${rank}`);
 }
 
 /** A and B of sites, as tensors. */

@@ -1,6 +1,7 @@
 /** What all adapters have in common, whatever their method. @module */
 
 import type { Parameter } from "../autograd/parameter.ts";
+import { isHubName, parseHubName } from "../core/hub/name.ts";
 import type { OptionNames } from "../core/options.ts";
 import { quote } from "../core/quote.ts";
 import type { Shape } from "../core/shape.ts";
@@ -20,10 +21,11 @@ export interface SaveAdapterOptions {
 /** The names of {@link SaveAdapterOptions}. */
 export const saveNames: OptionNames<SaveAdapterOptions> = { baseModelName: true, dtype: true };
 
-/** The folder of a model's weights; none where they were made here, or adapters merged into them. */
+/** The folder of a model's weights, or its name on the hub; none where they were made here, or adapters merged into them. */
 export function baseNameOf(model: Model): string | undefined {
   if (!(model instanceof TextModel) || "base" in model) return undefined;
   const folder = model.options.origin?.folder;
+  if (isHubName(folder)) return parseHubName(folder).repository;
   return typeof folder === "string" ? folder : undefined;
 }
 

@@ -37,9 +37,15 @@ export function assertFree(
   );
 }
 
+/** Whose values act already: those in the weights, and those of adapters beside them. */
+export interface ActingValues extends Pick<Model, "merged"> {
+  /** The adapters. */
+  readonly adapters: Iterable<Pick<AppliedAdapter, "values">>;
+}
+
 /** Throws a `RangeError` where values of an adapter act already: they would act twice. */
 export function assertNotIn(
-  { merged = [], adapters }: Pick<Model, "merged" | "adapters">,
+  { merged = [], adapters }: ActingValues,
   values: AdapterValues,
 ): void {
   const isSame = (one?: AdapterValues) =>

@@ -10,6 +10,7 @@ import { assertNotIn } from "./attach.ts";
 import { copyTensor } from "./copy_tensor.ts";
 import type { LoraAdapter } from "./lora/adapter.ts";
 import type { LoraSite } from "./lora/lora_site.ts";
+import { assertLowRank } from "./lora/read_sites.ts";
 
 /** A model with merged weights, which shares all others with its base. */
 export type Merged<M extends Model> = M & {
@@ -119,7 +120,8 @@ export function unmerge<M extends Model>(merged: Merged<M>): M {
  * of the paper describes for deployment. It needs no more memory, but each swap leaves rounding errors
  * in W', which a new {@link merge} does not.
  *
- * @throws {RangeError} when an adapter changes a weight that the merged model shares with its base.
+ * @throws {RangeError} when an adapter changes a weight that the merged model shares with its base, or trains
+ * more than A and B.
  *
  * @example
  * ```ts
@@ -137,14 +139,21 @@ export function unmerge<M extends Model>(merged: Merged<M>): M {
 export function swap<M extends Model>(merged: Merged<M>, from: LoraAdapter, to: LoraAdapter): void {
   assertModel("swap", merged);
   for (const adapter of [from, to]) assertAdapter("swap", adapter);
+  for (const adapter of [from, to]) assertPlain(adapter);
   const exchanges = [[from, -1], [to, 1]] as const;
-  for (const [{ sites }] of exchanges) for (const site of sites) assertOwned(merged, site);
-  for (const [{ sites }, sign] of exchanges) {
-    for (const site of sites) site.mergeInto(ownTensor(merged, site.linear.weight.name)!, sign);
+  for (const [{ terms }] of exchanges) for (const site of terms) assertOwned(merged, site);
+  for (const [{ terms }, sign] of exchanges) {
+    for (const site of terms) site.mergeInto(ownTensor(merged, site.linear.weight.name)!, sign);
   }
   merged.promptFormat = formatAfter(merged.base, [to]);
   const others = merged.merged?.filter((values) => values !== from.values) ?? [];
   merged.merged = [...others, to.values];
+}
+
+function assertPlain({ sites, parameters }: LoraAdapter): void {
+  assertLowRank("swapping", sites);
+  const other = parameters.find((one) => !sites.some(({ A, B }) => one === A || one === B));
+  if (other) throw new RangeError(`swapping needs adapters of A and B alone, found ${other.name}`);
 }
 
 function assertOwned<M extends Model>(merged: Merged<M>, { name, linear }: LoraSite): void {

@@ -16,6 +16,7 @@ import { assertAdapter } from "./adapter.ts";
 import type { Linear } from "../nn/linear.ts";
 import type { LoraAdapter } from "./lora/adapter.ts";
 import type { LoraSite } from "./lora/lora_site.ts";
+import { assertLowRank } from "./lora/read_sites.ts";
 import { assertTensor } from "./merge.ts";
 
 /** One merged weight. */
@@ -62,7 +63,7 @@ const rounders: Readonly<Record<FloatDtype, (values: Float64Array) => ArrayLike<
  * result is stored as `dtype`. Nothing on the device changes; one weight at a time is read.
  *
  * @throws {RangeError} when the model has no weight of an adapter's name and shape, or a merged value is
- * not finite in `dtype`.
+ * not finite in `dtype`, or an adapter has magnitudes (DoRA).
  *
  * @example
  * ```ts
@@ -84,7 +85,8 @@ export async function mergeReport(
   const { dtype = "F32" } = options;
   assertModel("mergeReport", model);
   for (const adapter of [adapters].flat()) assertAdapter("mergeReport", adapter);
-  const sites = [adapters].flat().flatMap(({ sites }) => sites);
+  const sites = [adapters].flat().flatMap(({ terms }) => terms);
+  assertLowRank("mergeReport", sites);
   for (const { linear: { weight } } of sites) assertTensor(model, weight.name, weight.shape);
   const byLayer = Map.groupBy(sites, ({ module }) => module), weights: MergedWeight[] = [];
   for (const layer of model.linears.filter(({ name }) => byLayer.has(name))) {

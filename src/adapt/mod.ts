@@ -2,7 +2,7 @@
 
 export { deltaWeight, type LowRankFactors, type LowRankUpdate } from "../core/low_rank_update.ts";
 export { type SiteAddress, siteName } from "../core/site.ts";
-export type { FloatDtype } from "../formats/mod.ts";
+export type { AdapterException, BiasMode, FloatDtype } from "../formats/mod.ts";
 export type { Adapter, SaveAdapterOptions, WeightChange } from "./adapter.ts";
 export { freeze, type JoinOptions } from "./attach.ts";
 export { BitFitAdapter, injectBitFit } from "./bitfit.ts";
@@ -13,6 +13,10 @@ export type { LoraPlan } from "./lora/plan.ts";
 export { injectLora, type LoraOptions } from "./lora/inject.ts";
 export { injectUpdates } from "./lora/inject_updates.ts";
 export { loadAdapter, type LoadAdapterOptions } from "./lora/load.ts";
+export type { LoadRecord, MatchedModule } from "./lora/load_record.ts";
+export { injectPissa, type PissaOptions } from "./lora/pissa.ts";
+export type { TrainedParts } from "./lora/trained_parts.ts";
+export { DoraSite } from "./lora/dora_site.ts";
 export { type LoraSettings, LoraSite } from "./lora/lora_site.ts";
 export { baseOf, merge, type Merged, swap, unmerge } from "./merge.ts";
 export {

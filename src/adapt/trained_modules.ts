@@ -2,7 +2,7 @@
 
 import type { Parameter } from "../autograd/parameter.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
-import { isNamed, listNames, moduleOf } from "../core/module_names.ts";
+import { isWithin, listNames, moduleOf } from "../core/module_names.ts";
 import { Arena } from "../device/arena.ts";
 import type { Model } from "../models/model.ts";
 import type { WeightChange } from "./adapter.ts";
@@ -16,7 +16,7 @@ export class TrainedModules implements Disposable {
   readonly #arena: Arena;
 
   /**
-   * Copies the parameters of the modules with these names or name endings.
+   * Copies the parameters of the modules with these names or name endings; a name may be a parameter's.
    *
    * @throws {RangeError} when a name is that of no module with parameters, or another adapter trains one.
    */
@@ -64,11 +64,11 @@ export class TrainedModules implements Disposable {
   }
 }
 
-function parametersOf(model: Model, modules: readonly string[]): Parameter[] {
+function parametersOf(model: Model, names: readonly string[]): Parameter[] {
   const all = [...model.parameters.values()];
-  const missing = modules.filter((name) => !all.some((one) => isNamed(moduleOf(one.name), name)));
+  const missing = names.filter((name) => !all.some((one) => isWithin(one.name, name)));
   if (missing.length === 0) {
-    return all.filter((one) => modules.some((name) => isNamed(moduleOf(one.name), name)));
+    return all.filter((one) => names.some((name) => isWithin(one.name, name)));
   }
   const known = listNames([...new Set(all.map(({ name }) => moduleOf(name)))]);
   throw new RangeError(

@@ -1,4 +1,4 @@
-/** BERT (Devlin et al. 2018) and RoBERTa (Liu et al. 2019). @module */
+/** BERT (Devlin et al. 2018) and RoBERTa (Liu et al. 2019), whose layers XLM-R has (Conneau et al. 2020). @module */
 
 import { type Architecture, architectureFrom, type LayerSpec } from "./architecture.ts";
 import { type ConfigJson, flagOr, type Head, headOf } from "./config_fields.ts";
@@ -20,7 +20,7 @@ export function bertArchitecture(json: ConfigJson): Architecture {
   ]);
 }
 
-/** The architecture of a `roberta` configuration. */
+/** The architecture of a `roberta` or `xlm-roberta` configuration. */
 export function robertaArchitecture(json: ConfigJson): Architecture {
   return bertLike("roberta", json, (at, top, sizes) => robertaTop(at, json, top, sizes));
 }
@@ -48,17 +48,17 @@ function robertaTop(at: string, json: ConfigJson, top: Head, sizes: EncoderSizes
 const pooler = (at: string, { d }: EncoderSizes) => linear(`${at}pooler.dense`, [d, d]);
 
 function bertLike(
-  modelType: "bert" | "roberta",
+  trunk: "bert" | "roberta",
   json: ConfigJson,
   topOf: (at: string, top: Head, sizes: EncoderSizes) => LayerSpec[],
 ): Architecture {
   const sizes = encoderSizes(json), top = headOf(json, "none");
-  const at = top.kind === "none" ? "" : `${modelType}.`;
+  const at = top.kind === "none" ? "" : `${trunk}.`;
   const projections = (self: string) => separateAttention(self, sizes.d, ["query", "key", "value"]);
   const isCrossed = flagOr(json, "add_cross_attention", false);
   const attentions = ["attention", ...(isCrossed ? ["crossattention"] : [])];
   return architectureFrom({
-    modelType,
+    modelType: String(json.model_type),
     head: top.kind,
     trunk: at,
     peftTargets: ["query", "value"],

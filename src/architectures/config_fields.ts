@@ -25,6 +25,26 @@ export function count(json: ConfigJson, field: string): number {
   throw fieldError(json, field, "be a positive integer");
 }
 
+/** A required size under the first of its names that a configuration has. */
+export function countNamed(json: ConfigJson, names: readonly [string, ...string[]]): number {
+  return count(json, names.find((name) => (json[name] ?? null) !== null) ?? names[0]);
+}
+
+/**
+ * The number of heads of a width, under the first of its names that a configuration has.
+ *
+ * @throws {RangeError} when it does not divide the width.
+ */
+export function headsOf(
+  json: ConfigJson,
+  width: number,
+  names: readonly [string, ...string[]] = ["num_attention_heads"],
+): number {
+  const heads = countNamed(json, names);
+  if (width % heads === 0) return heads;
+  throw fieldError({ ...json, [names[0]]: heads }, names[0], `divide the width, ${width}`);
+}
+
 /** An optional size, which may be null. */
 export function countOr(json: ConfigJson, field: string, otherwise: number): number {
   const value = json[field] ?? otherwise;
@@ -110,7 +130,7 @@ export function className({ architectures }: ConfigJson): string | undefined {
  * `GPT2DoubleHeadsModel` and reward models, have heads.
  */
 function bareClassName({ model_type }: ConfigJson): string {
-  return `${String(model_type).replaceAll("-", "")}model`;
+  return `${String(model_type).replaceAll(/[-_]/g, "")}model`;
 }
 
 /** Number of a classifier's labels: Hugging Face writes their names, and nothing for the default of two. */

@@ -1,25 +1,14 @@
 /** DeBERTa (He et al. 2020), versions 1 and 2. @module */
 
-import {
-  type Architecture,
-  architectureFrom,
-  type LayerParts,
-  type LayerSpec,
-} from "./architecture.ts";
-import {
-  assertOneOf,
-  type ConfigJson,
-  count,
-  fieldError,
-  flagOr,
-  headOf,
-} from "./config_fields.ts";
+import { type Architecture, architectureFrom, type LayerSpec } from "./architecture.ts";
+import { assertOneOf, type ConfigJson, count, flagOr, headOf, headsOf } from "./config_fields.ts";
 import { encoder, encoderSizes, maskedHead, separateAttention } from "./encoder.ts";
-import { embedding, head, linear, norm, other, tensor } from "./layers.ts";
+import { embedding, head, linear, norm, other, partsByHead, tensor } from "./layers.ts";
 
 /** The architecture of a `deberta` configuration. */
 export function debertaArchitecture(json: ConfigJson): Architecture {
-  const { d } = encoderSizes(json), uses = positionTerms(json), parts = partsByHead(json, d);
+  const { d } = encoderSizes(json), uses = positionTerms(json), heads = headsOf(json, d);
+  const parts = partsByHead(heads, d / heads);
   const attention = (self: string): LayerSpec[] => [
     other(tensor(`${self}.q_bias`, d)),
     other(tensor(`${self}.v_bias`, d)),
@@ -31,15 +20,6 @@ export function debertaArchitecture(json: ConfigJson): Architecture {
     ...encoder(at, json, attention),
     ...relativePositions(at, json, d, longestDistance),
   ]);
-}
-
-/** `in_proj` holds q, k and v of the first head, then those of the second, and so on. */
-function partsByHead(json: ConfigJson, d: number): LayerParts {
-  const heads = count(json, "num_attention_heads"), width = d / heads;
-  if (d % heads !== 0) throw fieldError(json, "num_attention_heads", `divide hidden_size, ${d}`);
-  const part = (place: 0 | 1 | 2) =>
-    Array.from({ length: heads }, (_, i) => ({ start: (3 * i + place) * width, count: width }));
-  return { q: part(0), k: part(1), v: part(2) };
 }
 
 /** The architecture of a `deberta-v2` configuration. */

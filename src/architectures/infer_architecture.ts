@@ -20,21 +20,30 @@ const names = {
     /(^|\.)(wte|wpe|shared|embed_(tokens|positions|in)|(\w+_)?embeddings?|relative_attention_bias)$/,
   classifier: /^(score|classifier)(\.|$)/,
   conv1d: /\.(c_attn|c_proj|c_fc)$/,
-  fused: /\.(c_attn|in_proj)$/,
+  fused: /\.(c_attn|in_proj|Wqkv)$/,
 } as const;
 
 /** Layers that have one role. */
 const roles: readonly [role: SiteRole, modules: RegExp][] = [
-  ["q", /\.(q|query|query_proj|q_proj)$/],
-  ["k", /\.(k|key|key_proj|k_proj)$/],
-  ["v", /\.(v|value|value_proj|v_proj)$/],
-  ["o", /\.(o|o_proj|attn\.c_proj|(cross)?attention\.output\.dense)$/],
-  ["up", /\.(wi|wi_0|wi_1|gate_proj|up_proj|c_fc|intermediate\.dense)$/],
+  ["q", /\.(q|query|query_proj|q_proj|q_lin)$/],
+  ["k", /\.(k|key|key_proj|k_proj|k_lin)$/],
+  ["v", /\.(v|value|value_proj|v_proj|v_lin)$/],
+  [
+    "o",
+    /(\.(o|o_proj|out_lin|attn\.(c_proj|Wo)|(cross)?attention\.output\.dense|(self_)?attention\.dense)|attn\.out_proj)$/,
+  ],
+  [
+    "up",
+    /\.(wi|wi_0|wi_1|gate_proj|up_proj|gate_up_proj|c_fc|fc1|lin1|mlp\.Wi|dense_h_to_4h|experts\.\d+\.w[13]|intermediate\.dense)$/,
+  ],
   [
     "head",
-    /^(lm_head(\.decoder)?|embed_out|proj_out|cls\.predictions\.decoder|decoder|vocab_projector|score|classifier(\.dense|\.out_proj)?)$/,
+    /^(lm_head(\.decoder)?|embed_out|proj_out|cls\.predictions\.decoder|decoder|vocab_projector|score|(pre_)?classifier|classifier\.(dense|out_proj))$/,
   ],
-  ["down", /\.(wo|down_proj|mlp\.c_proj|\d+\.output\.dense)$/],
+  [
+    "down",
+    /\.(wo|down_proj|fc2|lin2|mlp\.(c_proj|Wo)|dense_4h_to_h|experts\.\d+\.w2|\d+\.output\.dense)$/,
+  ],
 ];
 
 /**

@@ -83,6 +83,16 @@ export function fusedParts(width: number): LayerParts {
   };
 }
 
+/** Parts of a fused projection with q, k and v of `width` rows each for one head after the other. */
+export function partsByHead(heads: number, width: number): LayerParts {
+  const rows = (part: number) =>
+    Array.from(
+      { length: heads },
+      (_, head) => ({ start: (3 * head + part) * width, count: width }),
+    );
+  return { q: rows(0), k: rows(1), v: rows(2) };
+}
+
 /**
  * Parts that are one range of rows each, as this toolkit's forward pass needs.
  *

@@ -62,13 +62,26 @@ export function parseLlamaConfig(json: ConfigJson): LlamaConfig {
     ...{ width, heads, kvHeads, headWidth },
     layers: count(json, "num_hidden_layers"),
     vocabulary: count(json, "vocab_size"),
-    positions: Math.min(count(json, "max_position_embeddings"), windowOf(json)),
+    positions: Math.min(positionsOf(json), windowOf(json)),
     epsilon: epsilonOf(json, "rms_norm_eps", 1e-6),
     isTied: flagOr(json, "tie_word_embeddings", false),
     ...(Number.isSafeInteger(pad_token_id) ? { padding: pad_token_id as number } : {}),
     frequencies: frequenciesOf(json, headWidth),
   };
 }
+
+/** Positions where a configuration states none, as in transformers. */
+const usualPositions: Readonly<Record<string, number>> = {
+  llama: 2048,
+  mistral: 131072,
+  qwen2: 32768,
+};
+
+const positionsOf = (json: ConfigJson): number => {
+  const max_position_embeddings = json.max_position_embeddings ??
+    usualPositions[String(json.model_type)];
+  return count({ ...json, max_position_embeddings }, "max_position_embeddings");
+};
 
 function headWidthOf(json: ConfigJson, width: number, heads: number): number {
   const stated = (json.head_dim ?? undefined) !== undefined;

@@ -3,10 +3,20 @@
 import { quote } from "../core/quote.ts";
 import type { Architecture } from "./architecture.ts";
 import { bertArchitecture, robertaArchitecture } from "./bert.ts";
+import { bloomArchitecture } from "./bloom.ts";
 import type { ConfigJson } from "./config_fields.ts";
 import { debertaArchitecture, debertaV2Architecture } from "./deberta.ts";
+import { distilbertArchitecture } from "./distilbert.ts";
+import { falconArchitecture } from "./falcon.ts";
+import { gemma2Architecture } from "./gemma2.ts";
 import { gpt2Architecture } from "./gpt2.ts";
+import { gptNeoxArchitecture } from "./gpt_neox.ts";
 import { llamaArchitecture } from "./llama.ts";
+import { mixtralArchitecture } from "./mixtral.ts";
+import { modernbertArchitecture } from "./modernbert.ts";
+import { optArchitecture } from "./opt.ts";
+import { phi3Architecture } from "./phi3.ts";
+import { qwen3Architecture } from "./qwen3.ts";
 import { t5Architecture } from "./t5.ts";
 
 /** Every family by the `model_type` of its configurations. */
@@ -14,12 +24,23 @@ const families: Readonly<Record<string, (json: ConfigJson) => Architecture>> = {
   gpt2: gpt2Architecture,
   bert: bertArchitecture,
   roberta: robertaArchitecture,
+  "xlm-roberta": robertaArchitecture,
   deberta: debertaArchitecture,
   "deberta-v2": debertaV2Architecture,
   t5: t5Architecture,
   llama: llamaArchitecture,
   mistral: llamaArchitecture,
   qwen2: llamaArchitecture,
+  qwen3: qwen3Architecture,
+  gemma2: gemma2Architecture,
+  phi3: phi3Architecture,
+  mixtral: mixtralArchitecture,
+  gpt_neox: gptNeoxArchitecture,
+  opt: optArchitecture,
+  bloom: bloomArchitecture,
+  falcon: falconArchitecture,
+  distilbert: distilbertArchitecture,
+  modernbert: modernbertArchitecture,
 };
 
 /**

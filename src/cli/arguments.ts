@@ -50,6 +50,11 @@ export function list(text: string): string[] {
   return items;
 }
 
+/** `a,b,c`, or a pattern for whole names, told by its operators. */
+export function listOrPattern(text: string): string | string[] {
+  return /[\\^$*+?()[\]{}|]/.test(text) ? text : list(text);
+}
+
 /** An option that may be given several times. */
 export function collect(value: string, before: string[] = []): string[] {
   return [...before, value];
@@ -61,18 +66,18 @@ export function once(value: string, before?: string): string {
   throw new InvalidArgumentError(`It may be given only once here, found ${before} before it.`);
 }
 
-/** A model's folder or configuration file on this machine. */
+/** A model's folder or configuration file on this machine, or its name on the hub. */
 export function modelPath(text: string): string {
   if (text === "") throw new InvalidArgumentError("It must not be empty.");
-  if (/^(hf|https?):/.test(text)) {
+  if (/^https?:/.test(text)) {
     throw new InvalidArgumentError(
-      "It must be on this machine: download the model's folder and give its path.",
+      "It must be a folder, or hf:OWNER/NAME on the Hugging Face hub.",
     );
   }
   return text;
 }
 
-/** A model's folder on this machine, for commands that need the weights. */
+/** The same of a model's folder, for commands that need the weights. */
 export function modelFolder(text: string): string {
   if (!text.endsWith(".json")) return modelPath(text);
   throw new InvalidArgumentError(

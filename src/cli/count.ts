@@ -24,7 +24,8 @@ type Accounting = typeof import("../accounting/mod.ts");
 
 const help = `
 A model is given by its name (gpt2 … gpt2-xl, gpt3-small … gpt3-175b, t5-base,
-…) or by the path of a folder, a config.json, or a safetensors file or index.
+…), by its name on the Hugging Face hub (hf:OWNER/NAME), or by the path of a
+folder, a config.json, or a safetensors file or index.
 Only the headers of safetensors files are read.
 
 JSON: {"total", "trainable", "percent", "byModule"}, and "caveat" where all

@@ -1,6 +1,5 @@
 /** Models without weights: from a name, a configuration, or the headers of a file. @module */
 
-import { join } from "node:path";
 import {
   type Architecture,
   architectureOf,
@@ -16,7 +15,7 @@ import { readConfigJson } from "../models/files.ts";
 
 /** Where to find a model; exactly one of `model` and `url`. */
 export interface ModelSource {
-  /** A published model's name, a folder, a `config.json`, or a safetensors file or index. */
+  /** A published model's name, a folder, a name on the hub, a `config.json`, or a safetensors file or index. */
   readonly model?: string;
   /** URL of a safetensors file, an index, or the folder of either. */
   readonly url?: string;
@@ -62,7 +61,7 @@ export async function configOf(model: string): Promise<ConfigJson | undefined> {
   if (model.endsWith(".json")) return await readConfigJson(model);
   const found = await kindOf(model), isFolder = found === "folder";
   if (!isFolder && Object.hasOwn(catalog, model)) return catalog[model].config;
-  if (await hasFile(model, "config.json")) return await readConfigJson(join(model, "config.json"));
+  if (await hasFile(model, "config.json")) return await readConfigJson(model);
   if (isFolder) return undefined;
   if (found) {
     throw new RangeError(

@@ -2,6 +2,7 @@
 
 import { join } from "node:path";
 import type { LoraAdapter } from "../adapt/mod.ts";
+import { ownKey } from "../formats/adapter_weights.ts";
 import type { Parameter, Tape } from "../autograd/mod.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { joinUpdates, openSafetensors } from "../formats/mod.ts";
@@ -45,13 +46,22 @@ function modelEntries({ architecture, parameters }: TextModel, gradients: Gradie
 }
 
 /** All sites of one layer are one pair of tensors in the file. */
-function adapterEntries({ sites }: LoraAdapter, gradients: Gradients): Entry[] {
+function adapterEntries(adapter: LoraAdapter, gradients: Gradients): Entry[] {
+  const { sites, modules, biases } = adapter;
   const linears = [...new Set(sites.map(({ linear }) => linear))];
-  return linears.flatMap((linear) => {
+  const adapted = new Set(linears.map(({ name }) => name));
+  const vectors = sites.flatMap(({ parameters }) => parameters.slice(2));
+  const own = [...modules.parameters, ...biases.parameters];
+  const others = [
+    ...vectors.map((one) => [one.name, gradients.get(one)!] as const),
+    ...own.map((one) => [ownKey(one.name, adapted), gradients.get(one)!] as const),
+  ];
+  const factors = linears.flatMap((linear) => {
     const { A, B } = joined(sites.filter((site) => site.linear === linear), gradients);
     const key = `base_model.model.${linear.name}`;
     return [[`${key}.lora_A.weight`, A], [`${key}.lora_B.weight`, B]] as Entry[];
   });
+  return [...factors, ...others];
 }
 
 function joined(sites: LoraAdapter["sites"], gradients: Gradients) {

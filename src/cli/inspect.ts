@@ -7,6 +7,7 @@ import {
   openBaseWeights,
   type UpdateRow,
 } from "../inspect/mod.ts";
+import { type KindRow, meansByKind } from "../inspect/kinds.ts";
 import { shortNames } from "../inspect/updates.ts";
 import { digits } from "../core/numbers.ts";
 import { summaryOf } from "./adapter_summary.ts";
@@ -19,6 +20,7 @@ import { readUpdates } from "./updates.ts";
 interface InspectOptions extends CommonOptions {
   readonly base?: string;
   readonly error: number;
+  readonly intruders?: boolean;
 }
 
 const help = `
@@ -39,6 +41,13 @@ With --base also:
   |dW|/|W|   size of the update relative to the weight W
   factor     |dW| / |U' W V|: how many times as strong as W dW is in its own
              directions U and V (amplification factor, Table 7 of the paper)
+With --base and --intruders also:
+  intruders  how many of the first 10 left singular vectors of W + dW have no
+             cosine of 0.5 with any of W (Shuttleworth et al. 2024)
+
+The base may be of any family, in F32, F16 or BF16; only the weights that the
+adapter changes are read. Whether a file holds them as (out, in) or turned says
+the architecture where it is known, or else the shape of dW.
 
 A low "90%" with a high "needed" is usual: 5% of error is strict. What "90%"
 counts is --error 0.316. An adapter trained at a low rank is often better than
@@ -46,7 +55,8 @@ one that was cut to it.
 
 A site is a weight, or some of its rows: GPT-2 keeps q, k and v in one weight.
 Each site has a row, named name:q, or name[first row:end] if the file does not
-name the sites. --json prints more, with full names.`;
+name the sites. Before more than 24 rows come the means of each kind of layer.
+--json prints more, with full names.`;
 
 /** Adds `inspect`, which describes the updates of an adapter one by one. */
 export function addInspect(program: Command): void {
@@ -55,33 +65,61 @@ export function addInspect(program: Command): void {
   )
     .argument("<adapter>", "PEFT folder")
     .option("--base <folder>", "Hugging Face folder of the base model to compare with", modelFolder)
+    .option("--intruders", "with --base: count directions of W + dW that W does not have")
     .option("--error <share>", "relative error allowed for the suggested rank", share, 0.05)
     .addHelpText("after", help)
     .action(run);
 }
 
 async function run(folder: string, options: InspectOptions): Promise<void> {
+  if (options.intruders && options.base === undefined) {
+    throw new RangeError("--intruders needs the base's weights: give --base too");
+  }
   const adapter = await readUpdates(folder, options);
-  const rows = await describeAll(adapter.updates, options);
-  print(options, { modules: rows }, () =>
+  const rows = await describeAll(adapter.updates, options), kinds = meansByKind(rows);
+  print(options, { modules: rows, kinds }, () =>
     [
       summaryOf(adapter),
+      ...(rows.length > mostRows ? [kindTable(kinds)] : []),
       table(withShortNames(rows), columnsFor(options)),
       legendOf(options),
     ].join("\n\n"));
 }
 
+/** More rows than these do not fit a screen, so that means come before them. */
+const mostRows = 24;
+
 /** Goes through the updates one by one, so that only one base weight is in memory. */
 async function describeAll(
   updates: readonly LowRankUpdate[],
-  { base, error, seed }: InspectOptions,
+  { base, error, seed, intruders }: InspectOptions,
 ): Promise<UpdateRow[]> {
   using weights = base === undefined ? undefined : await openBaseWeights(base);
   const rows: UpdateRow[] = [];
   for (const update of updates) {
-    rows.push(describeUpdate(update, { error, seed, weight: await weights?.weightOf(update) }));
+    const weight = await weights?.weightOf(update);
+    rows.push(describeUpdate(update, { error, seed, intruders, weight }));
   }
   return rows;
+}
+
+/** Means over the layers of a kind. */
+function kindTable(kinds: readonly KindRow[]): string {
+  const withBase: Column<KindRow>[] = [
+    ["|dW|/|W|", ({ relativeNorm }) => digits(relativeNorm!, 3)],
+    ["factor", ({ factor }) => digits(factor!, 3)],
+  ];
+  return table(kinds, [
+    ["means by kind", ({ kind }) => kind],
+    ["sites", ({ sites }) => sites],
+    ["rank", ({ rank }) => `${Number(digits(rank, 3))}`],
+    ["|dW|", ({ frobenius }) => digits(frobenius, 4)],
+    ["stable", ({ stableRank }) => stableRank.toFixed(2)],
+    ["effective", ({ effectiveRank }) => effectiveRank.toFixed(2)],
+    ["90%", ({ energyRank90 }) => energyRank90.toFixed(1)],
+    ["needed", ({ suggestedRank }) => suggestedRank.toFixed(1)],
+    ...(kinds.every(({ factor }) => factor !== undefined) ? withBase : []),
+  ]);
 }
 
 /** What every name begins with is in the summary. */
@@ -90,7 +128,7 @@ function withShortNames(rows: readonly UpdateRow[]): UpdateRow[] {
   return rows.map((row, i) => ({ ...row, name: names[i] }));
 }
 
-function columnsFor({ base }: InspectOptions): Column<UpdateRow>[] {
+function columnsFor({ base, intruders }: InspectOptions): Column<UpdateRow>[] {
   const largest: Column<UpdateRow> = [
     "largest",
     ({ singularValues }) => digits(singularValues[0], 4),
@@ -111,11 +149,17 @@ function columnsFor({ base }: InspectOptions): Column<UpdateRow>[] {
     ...columns,
     ["|dW|/|W|", ({ relativeNorm }) => digits(relativeNorm!, 3)],
     ["factor", ({ amplification }) => digits(amplification!.factor, 3)],
+    ...(intruders ? [intruderColumn] : []),
   ];
 }
 
+const intruderColumn: Column<UpdateRow> = [
+  "intruders",
+  ({ intruders }) => `${intruders!.count} of ${intruders!.directions.length}`,
+];
+
 /** What the columns mean, in a few lines. */
-function legendOf({ base, error }: InspectOptions): string {
+function legendOf({ base, error, intruders }: InspectOptions): string {
   return [
     "|dW|: size of the update; spectrum: how strongly it acts in its first 8 directions; stable,",
     "effective: how many directions matter, by two measures; 90%: how many hold 90% of |dW|^2; needed:",
@@ -124,6 +168,9 @@ function legendOf({ base, error }: InspectOptions): string {
     }% of the update. More: ${call} inspect --help`,
     ...base === undefined ? [] : [
       "factor: how many times as strong as W the update is in its own directions (the paper's Table 7)",
+      ...(intruders
+        ? ["intruders: directions of W + dW, among its first, that W does not have"]
+        : []),
     ],
   ].join("\n");
 }

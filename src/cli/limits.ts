@@ -3,7 +3,7 @@
 import { countLabels, type ModelInputs } from "../core/batch.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { DryDevice } from "../device/dry.ts";
-import { allocateModel, labelsOf, readConfig, type TextModel } from "../models/mod.ts";
+import { allocateModel, headModule, labelsOf, readConfig, type TextModel } from "../models/mod.ts";
 import { assertModelFolder } from "./model_folder.ts";
 import { shiftLabels } from "./cases.ts";
 
@@ -18,6 +18,8 @@ export interface ModelFacts extends InputLimits {
   readonly padding?: number;
   /** The names of its labels, if it is a classifier. */
   readonly labels?: readonly string[];
+  /** The module that becomes a classifier's head where texts have labels. */
+  readonly head?: string;
 }
 
 /**
@@ -30,7 +32,8 @@ export async function readFacts(folder: string): Promise<ModelFacts> {
   using device = new DryDevice();
   using model = allocateModel(device, await readConfig(folder));
   const { positions, vocabulary, padding, architecture: { tensors } } = model;
-  return { positions, vocabulary, padding, width: tensors[0].shape[1], labels: labelsOf(model) };
+  const labels = labelsOf(model), head = labels ? undefined : headModule(model.configJson());
+  return { positions, vocabulary, padding, width: tensors[0].shape[1], labels, head };
 }
 
 /**

@@ -2,15 +2,13 @@
 
 import { resourceUsage } from "node:process";
 import type { Command } from "./commander.ts";
-import { merge, type MergeReport, mergeReport } from "../adapt/mod.ts";
-import { prepareFolder } from "../core/files.ts";
+import { type FolderMerge, mergeFolder } from "../adapt/merge_folder.ts";
 import { digits } from "../core/numbers.ts";
 import { formatBytes } from "../figures/format.ts";
-import { assertNoOtherKind } from "../formats/folder_kind.ts";
-import { saveModel } from "../models/mod.ts";
+import { assertAdapterFolder, assertNoOtherKind } from "../formats/folder_kind.ts";
 import { collect, dtypeOption, modelFolder, storedTypes } from "./arguments.ts";
-import { type CommonOptions, loadAdapted, openChosen, print } from "./common.ts";
-import { assertOtherFolder } from "./model_folder.ts";
+import { type CommonOptions, print } from "./common.ts";
+import { assertModelFolder, assertOtherFolder } from "./model_folder.ts";
 import { table } from "./table.ts";
 
 interface MergeOptions extends CommonOptions {
@@ -21,6 +19,11 @@ interface MergeOptions extends CommonOptions {
 }
 
 const help = `
+Nothing is computed but W + dW, so the model may be of any family whose weights
+are in safetensors files. They are read and written in blocks: the memory is
+that of the adapters and a few blocks, however large the model is. The new
+folder has the base's shards.
+
 Columns: |dW| is the size of the update (Frobenius norm), |dW| / |W| its size
 relative to the weight, and kept the share of the update that is left after the
 merged weight is rounded to the type in which it is stored: that of the model's
@@ -45,56 +48,31 @@ export function addMerge(program: Command): void {
 }
 
 async function run(options: MergeOptions): Promise<void> {
-  const { output } = options;
-  await assertOtherFolder(options.model, output);
+  const { model, adapter: adapters, output } = options;
+  await assertOtherFolder(model, output);
+  await assertModelFolder(model);
+  for (const adapter of adapters) await assertAdapterFolder(adapter);
   await assertNoOtherKind(output, "model");
-  using device = await openChosen(options);
-  using loaded = await loadAdapted(device, options.model, options.adapter);
-  const { model, adapters } = loaded;
-  const dtype = options.dtype ? storedTypes[options.dtype] : model.options.origin!.dtype;
-  await prepareFolder(output);
-  const report = await mergeReport(model, adapters, { dtype });
-  using merged = merge(model, adapters);
-  await saveModel(merged, output, dtype);
-  const memory = { tensorBytes: device.ledger.read().peak, processBytes: peakOfProcess() };
-  print(
-    options,
-    { ...report, dtype, ...memory },
-    () =>
-      [
-        describe(report),
-        "",
-        ...written(output, options.dtype ? dtype : `${dtype} like the base`, {
-          ...report,
-          ...memory,
-        }),
-      ].join("\n"),
-  );
+  const dtype = options.dtype && storedTypes[options.dtype];
+  const { weights, dtypes } = await mergeFolder({ model, adapters, output, dtype });
+  const stored = dtypes.join(" and "), processBytes = peakOfProcess();
+  print(options, { weights, dtype: stored, processBytes }, () =>
+    [
+      describe(weights),
+      "",
+      `wrote the merged model to ${output}, in ${stored}${dtype ? "" : " like the base"}`,
+      `peak memory: ${formatBytes(processBytes)} in this process`,
+    ].join("\n"));
 }
 
 /** The most memory that the system has counted for this process, in bytes. */
 const peakOfProcess = (): number => 1024 * resourceUsage().maxRSS;
 
-function describe({ weights }: MergeReport): string {
+function describe(weights: FolderMerge["weights"]): string {
   return table(weights, [
     ["module", ({ module }) => module],
     ["|dW|", ({ deltaNorm }) => deltaNorm.toPrecision(4)],
     ["|dW| / |W|", ({ relativeNorm }) => digits(relativeNorm, 3)],
     ["kept", ({ survivingShare }) => `${(100 * survivingShare).toFixed(2)}%`],
   ]);
-}
-
-interface Memory {
-  readonly extraBytes: number;
-  readonly tensorBytes: number;
-  readonly processBytes: number;
-}
-
-function written(output: string, dtype: string, memory: Memory): string[] {
-  const [extra, tensors, all] = [memory.extraBytes, memory.tensorBytes, memory.processBytes]
-    .map((bytes) => formatBytes(bytes));
-  return [
-    `wrote the merged model to ${output}, in ${dtype}`,
-    `peak memory: ${all} in this process; ${tensors} of tensors on the device, ${extra} of them copies of merged weights`,
-  ];
 }

@@ -2,7 +2,7 @@
 
 import { type Command, Option } from "./commander.ts";
 import type { MethodSpec } from "../runs/mod.ts";
-import { finiteNumber, list, positiveNumber } from "./arguments.ts";
+import { finiteNumber, list, listOrPattern, positiveNumber } from "./arguments.ts";
 import type { Fields } from "./cases.ts";
 import {
   checkFields,
@@ -26,7 +26,7 @@ export interface MethodOptions {
   /** Sites by role or module. */
   readonly sites?: string[];
   /** PEFT's target modules. */
-  readonly targetModules?: string[];
+  readonly targetModules?: string | string[];
 }
 
 /**
@@ -53,7 +53,11 @@ export function addMethodOptions(
       finiteNumber,
     )
     .option("--sites <a,b>", "lora: any of q, k, v, o, up, down, or all (default: q,v)", list)
-    .option("--target-modules <a,b>", "lora: PEFT's target_modules, or all-linear", list);
+    .option(
+      "--target-modules <a,b>",
+      "lora: PEFT's target_modules: names, a pattern, or all-linear",
+      listOrPattern,
+    );
 }
 
 const rules = {
@@ -102,7 +106,7 @@ function selectionOf({ sites, targetModules }: MethodOptions): Fields {
       `an adapter takes --sites or --target-modules, found both: ${sites} and ${targetModules}`,
     );
   }
-  const only = (items: string[] | undefined, name: string) =>
+  const only = (items: string | string[] | undefined, name: string) =>
     items?.length === 1 && items[0] === name ? name : items;
   return { sites: only(sites, "all"), targetModules: only(targetModules, "all-linear") };
 }

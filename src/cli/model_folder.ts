@@ -1,10 +1,9 @@
 /** What a model folder must be, and what an output folder may already contain. @module */
 
-import { join } from "node:path";
 import { isSamePlace, readJson } from "../core/files.ts";
 import { isRecord, isText } from "../core/json.ts";
 import { oneLine } from "../core/quote.ts";
-import { hasFile, kindOf } from "../core/storage.ts";
+import { fileIn, hasFile, kindOf } from "../core/storage.ts";
 
 /**
  * Throws unless there is a folder with a model's configuration, and says what to do instead.
@@ -23,18 +22,16 @@ export async function assertModelFolder(folder: string): Promise<void> {
   }
   if (await kindOf(folder) !== undefined) return; // Reading says what is missing in it.
   const name = /^gpt2(-medium|-large|-xl)?$/.test(folder) ? `openai-community/${folder}` : folder;
-  const [owned] = /^[\w.-]+\/[\w.-]+$/.exec(name) ?? [], place = name.split("/").at(-1);
+  const isOnHub = /^[\w.-]+\/[\w.-]+$/.test(name);
   throw new RangeError(
     `--model needs a folder on this machine, found none at ${folder}` +
-      (owned
-        ? `: download it with "hf download ${owned} --local-dir ${place}", then give --model ${place}`
-        : ""),
+      (isOnHub ? `: for the one on the Hugging Face hub, give --model hf:${name}` : ""),
   );
 }
 
 /** Which base model an adapter says that it is for. */
 async function baseOf(folder: string): Promise<string> {
-  const config = await readJson(join(folder, "adapter_config.json")).catch(() => undefined);
+  const config = await readJson(fileIn(folder, "adapter_config.json")).catch(() => undefined);
   const base = isRecord(config) ? config.base_model_name_or_path : undefined;
   return isText(base) && base !== "" ? oneLine(base) : "BASE";
 }

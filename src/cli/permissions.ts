@@ -1,9 +1,11 @@
 /** Least permission: what each command keeps of what the process was granted. @module */
 
+import { isHubName } from "../core/hub/name.ts";
+
 /** What a command can need. It starts no program, asks for nothing about the system, and imports nothing. */
 type Permission = "read" | "write" | "net" | "ffi";
 
-/** The options that add to what a command needs. */
+/** The options and arguments that add to what a command needs. */
 type Options = Readonly<Record<string, unknown>>;
 
 /** Files in, and the system's BLAS to compute with; then also files out. */
@@ -20,9 +22,10 @@ const needs: Readonly<Record<string, (options: Options) => readonly Permission[]
   logits: () => saving,
   gradients: () => saving,
   merge: () => saving,
-  inspect: () => ["read"],
+  inspect: ({ intruders }) => intruders ? computing : ["read"],
   compare: ({ html }) => html === undefined ? ["read"] : ["read", "write"],
   resize: () => saving,
+  pull: () => ["read", "write", "net"],
 };
 
 const droppable = ["read", "write", "net", "ffi", "run", "sys"] as const;
@@ -31,15 +34,25 @@ const droppable = ["read", "write", "net", "ffi", "run", "sys"] as const;
  * Gives up every permission that a command does not need, for good: what a hostile file may make of a
  * fault in the code that reads it ends there. Environment variables stay as granted.
  */
-export function keepNeeded(command: string, options: Options): void {
-  const kept: readonly string[] = neededBy(command, options);
+export function keepNeeded(command: string, options: Options, args: readonly string[] = []): void {
+  const kept: readonly string[] = neededBy(command, options, args);
   for (const name of droppable) {
     if (!kept.includes(name)) Deno.permissions.revokeSync({ name });
   }
 }
 
-/** The permissions that a command needs; the kernels of a package that is run over HTTP are fetched. */
-export function neededBy(command: string, options: Options): readonly Permission[] {
-  const needed = needs[command](options);
-  return import.meta.url.startsWith("file:") ? needed : [...needed, "net"];
+/**
+ * The permissions that a command needs. What is on the hub is downloaded to its cache; the kernels of a
+ * package that is run over HTTP are fetched.
+ */
+export function neededBy(
+  command: string,
+  options: Options,
+  args: readonly string[] = [],
+): readonly Permission[] {
+  const needed = new Set(needs[command](options));
+  const usesHub = [...Object.values(options).flat(), ...args].some(isHubName);
+  if (usesHub) { for (const name of ["read", "write", "net"] as const) needed.add(name); }
+  if (!import.meta.url.startsWith("file:")) needed.add("net");
+  return [...needed];
 }

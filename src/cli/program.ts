@@ -1,5 +1,6 @@
 /** The program: its commands, and how it ends. @module */
 
+import { watchPulls } from "../core/hub/download.ts";
 import { Interrupted } from "../core/interrupt.ts";
 import { terminalLine } from "../core/terminal_text.ts";
 import { version } from "../core/version.ts";
@@ -18,6 +19,8 @@ import { addLogits } from "./logits.ts";
 import { addMemory } from "./memory.ts";
 import { addMerge } from "./merge.ts";
 import { addPaper } from "./paper.ts";
+import { addPull } from "./pull.ts";
+import { showPull } from "./pull_progress.ts";
 import { addResize } from "./resize.ts";
 import { addTrain } from "./train.ts";
 
@@ -35,19 +38,21 @@ const commands = [
   addInspect,
   addCompare,
   addResize,
+  addPull,
 ];
 
 /**
  * Runs the command line and returns its exit code: 0, 1 after an error, 130, 143 or 129 after a signal.
  *
- * @param begin Called with a command's name and options before it runs.
+ * @param begin Called with a command's name, options and arguments before it runs.
  */
 export async function main(
   args: readonly string[],
-  begin: (command: string, options: Record<string, unknown>) => void = () => {},
+  begin: (command: string, options: Record<string, unknown>, args: string[]) => void = () => {},
 ): Promise<number> {
   const program = makeProgram();
-  program.hook("preAction", (_, command) => begin(command.name(), command.opts()));
+  program.hook("preAction", (_, command) => begin(command.name(), command.opts(), command.args));
+  using _ = watchPulls(showPull(args));
   try {
     await program.parseAsync(args.length === 0 ? ["--help"] : args, { from: "user" });
     return 0;

@@ -7,9 +7,18 @@ import {
   truncateUpdate,
   updateSingularValues,
 } from "../analysis/mod.ts";
+import { readJson } from "../core/files.ts";
 import { boundsOf, digits } from "../core/numbers.ts";
+import { fileIn } from "../core/storage.ts";
 import { assertAdapterFolder, assertNoOtherKind } from "../formats/folder_kind.ts";
-import { type LowRankUpdate, readAdapter, siteName, writeAdapter } from "../formats/mod.ts";
+import {
+  type LowRankUpdate,
+  readAdapter,
+  readAdapterLabels,
+  siteName,
+  writeAdapter,
+} from "../formats/mod.ts";
+import { takeExtras } from "../formats/peft_extras.ts";
 import { dtypeOption, positiveNumber, share, storedTypes } from "./arguments.ts";
 import { type CommonOptions, print } from "./common.ts";
 import { assertOtherFolder } from "./model_folder.ts";
@@ -29,7 +38,8 @@ it is stored: the adapter's own unless --dtype gives another one. --energy keeps
 in each update as many directions as are needed to hold that share of |dW|^2,
 and at least one. --rank gives every update the same rank, unless its own is
 lower. If the adapter has several sites in one weight, such as q and v, each
-site, name:q or name[first row:end], is reduced separately.
+site, name:q or name[first row:end], is reduced separately. Modules that were
+trained in full, such as a classifier, are copied.
 
 An adapter that the output folder already holds is replaced, as a whole.`;
 
@@ -57,12 +67,15 @@ async function run(folder: string, options: ResizeOptions): Promise<void> {
   await assertAdapterFolder(folder);
   await assertOtherFolder(folder, output);
   await assertNoOtherKind(output, "adapter");
-  const { config, updates, promptFormat, ...stored } = await readAdapter(folder);
+  const { config, updates, saved, promptFormat, ...stored } = await readAdapter(folder, {
+    withSaved: true,
+  });
   const dtype = options.dtype ? storedTypes[options.dtype] : stored.dtype;
   const cuts = updates.map((update) => truncateUpdate(update, rank ?? rankFor(update, energy!)));
   const { baseModelName, taskType, fanInFanOut, dropout } = config;
   await writeAdapter(output, {
-    ...{ baseModelName, taskType, fanInFanOut, dropout, promptFormat, dtype },
+    ...{ baseModelName, taskType, fanInFanOut, dropout, promptFormat, dtype, saved },
+    ...await namesOf(folder),
     updates: updates.map((update, i) => ({ ...update, ...cuts[i] })),
   });
   const rows = updates.map((update, i) => rowOf(update, cuts[i]));
@@ -72,6 +85,15 @@ async function run(folder: string, options: ResizeOptions): Promise<void> {
       ...(rows.some(({ before, rank }) => rank < before) ? [] : [nothingReduced(updates, options)]),
       `wrote the adapter to ${output}, in ${dtype}`,
     ].join("\n\n"));
+}
+
+/** The names of fully trained modules, and of a classifier's labels where they have any. */
+async function namesOf(folder: string) {
+  const json = await readJson(fileIn(folder, "adapter_config.json"));
+  const { saved } = takeExtras(json, { only: "saved" }).extras,
+    labels = await readAdapterLabels(folder);
+  const isNamed = labels?.some((label, index) => label !== String(index));
+  return { ...(saved.length > 0 && { savedModules: saved }), ...(isNamed && { labels }) };
 }
 
 /** Says so, and which value would reduce the update that loses least. */

@@ -41,6 +41,8 @@ export interface TrainRequest {
   readonly labels?: readonly string[];
   /** The labels that the model gets a new head for. */
   readonly newLabels?: readonly string[];
+  /** The module that is that head. */
+  readonly head?: string;
   /** The learning rate where none is given, for texts. */
   readonly usualRate?: number;
   /** Whether the command or the configuration names the method. */
@@ -101,7 +103,7 @@ async function readData(
   const defaults = { ...settings, ...(validation.length > 0 ? watch : {}) };
   const newLabels = facts.labels ? undefined : labels;
   const told = { notes, example, labels, newLabels, usualRate: settings.learningRate };
-  return { batches: train, validation, ...told, data: identity, defaults };
+  return { batches: train, validation, ...told, head: facts.head, data: identity, defaults };
 }
 
 /** The method of an adapter that is trained further: the highest rank and the largest scaling of its sites. */
@@ -115,8 +117,8 @@ async function methodOfAdapter(folder: string, asked: MethodSpec): Promise<Metho
 }
 
 /** A new head is trained in full beside an adapter. */
-const withHead = (method: MethodSpec, { newLabels }: Material): MethodSpec =>
-  method.kind === "lora" && newLabels ? { ...method, modulesToSave: ["score"] } : method;
+const withHead = (method: MethodSpec, { newLabels, head }: Material): MethodSpec =>
+  method.kind === "lora" && newLabels ? { ...method, modulesToSave: [head!] } : method;
 
 function scaleOf(method: MethodSpec) {
   if (method.kind === "full") return { isFull: true, scaling: 1 };

@@ -4,8 +4,6 @@
  * @module
  */
 
-import { kindOf } from "./storage.ts";
-
 /** A new file; while it is open, it is locked. */
 export interface NewFile extends Disposable {
   /** Writes some of the bytes from the start, and returns how many. */
@@ -20,6 +18,10 @@ export interface Disk {
   makeFolder(path: string): Promise<void>;
   /** Makes a file that must not exist yet. */
   create(path: string, mode?: number): Promise<NewFile>;
+  /** Opens a file to write after its first bytes, of which it keeps so many; makes it if it is missing. */
+  extend(path: string, kept: number): Promise<NewFile>;
+  /** Makes a symbolic link that leads to a path, relative to its own folder. */
+  link(target: string, path: string): Promise<void>;
   /** Sets a file's permission bits. */
   setMode(path: string, mode: number): Promise<void>;
   /** Puts a file in the place of another one, or of none. */
@@ -35,6 +37,8 @@ export interface Disk {
 const system: Disk = {
   makeFolder: (path) => Deno.mkdir(path, { recursive: true }),
   create,
+  extend,
+  link: (target, path) => Deno.symlink(target, path, { type: "file" }),
   setMode: (path, mode) => Deno.chmod(path, mode),
   rename: (from, to) => Deno.rename(from, to),
   remove: (path) => Deno.remove(path),
@@ -47,14 +51,9 @@ let operations = system;
 /** The operations in force. A call that a signal interrupts is made again. */
 export const disk: Disk = {
   makeFolder: (path) => uninterrupted(() => operations.makeFolder(path)),
-  create: async (path, mode) => {
-    const file = await uninterrupted(() => operations.create(path, mode));
-    return {
-      write: (bytes) => uninterrupted(() => file.write(bytes)),
-      sync: () => uninterrupted(() => file.sync()),
-      [Symbol.dispose]: () => file[Symbol.dispose](),
-    };
-  },
+  create: async (path, mode) => patient(await uninterrupted(() => operations.create(path, mode))),
+  extend: async (path, kept) => patient(await uninterrupted(() => operations.extend(path, kept))),
+  link: (target, path) => uninterrupted(() => operations.link(target, path)),
   setMode: (path, mode) => uninterrupted(() => operations.setMode(path, mode)),
   rename: (from, to) => uninterrupted(() => operations.rename(from, to)),
   remove: (path) => uninterrupted(() => operations.remove(path)),
@@ -66,6 +65,24 @@ export const disk: Disk = {
 export function replaceDisk(make: (system: Disk) => Disk): Disposable {
   operations = make(system);
   return { [Symbol.dispose]: () => void (operations = system) };
+}
+
+const patient = (file: NewFile): NewFile => ({
+  write: (bytes) => uninterrupted(() => file.write(bytes)),
+  sync: () => uninterrupted(() => file.sync()),
+  [Symbol.dispose]: () => file[Symbol.dispose](),
+});
+
+/** Writes some of the bytes and returns how many; some disks accept none and report no error. */
+export async function writeSome(file: NewFile, bytes: Uint8Array): Promise<number> {
+  const count = await file.write(bytes);
+  if (count > 0) return count;
+  throw new Error("the disk accepts no more bytes");
+}
+
+/** Writes all of the bytes. */
+export async function writeAll(file: NewFile, bytes: Uint8Array): Promise<void> {
+  for (let rest = bytes; rest.length > 0;) rest = rest.subarray(await writeSome(file, rest));
 }
 
 async function uninterrupted<T>(call: () => Promise<T>): Promise<T> {
@@ -87,9 +104,19 @@ async function create(path: string, mode?: number): Promise<NewFile> {
   for (let attempts = 1;; attempts++) {
     const file = await Deno.open(path, { write: true, createNew: true, mode });
     await file.lock(true).catch(() => {}); // Some network drives have no locks.
-    if (attempts === 10 || await kindOf(path) === "file") return file;
+    if (attempts === 10 || await isFile(path)) return file;
     file.close();
   }
+}
+
+const isFile = (path: string): Promise<boolean> =>
+  Deno.stat(path).then(({ isFile }) => isFile, () => false);
+
+async function extend(path: string, kept: number): Promise<NewFile> {
+  const file = await Deno.open(path, { write: true, create: true });
+  await file.truncate(kept);
+  await file.seek(kept, Deno.SeekMode.Start);
+  return file;
 }
 
 /** Windows opens no folders, and some network drives do not write them on demand. */

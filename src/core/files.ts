@@ -2,6 +2,7 @@
 
 import { disk } from "./disk.ts";
 import { folderReason, writeReason } from "./file_errors.ts";
+import { isHubName } from "./hub/name.ts";
 import { decodeText, parseJsonOf } from "./json.ts";
 import { removeLeftovers, temporaryOf } from "./leftovers.ts";
 import { mostFileBytes, mostJsonBytes } from "./limits.ts";
@@ -104,12 +105,13 @@ export function jsonText(value: unknown): string {
 }
 
 /**
- * The names of a folder's entries on disk, in no particular order.
+ * The names of a folder's entries, on disk or on the hub, in no particular order.
  *
  * @throws {Error} when the folder cannot be read.
  */
 export async function listFolder(folder: string | URL): Promise<string[]> {
   try {
+    if (isHubName(folder)) return await (await import("./hub/repository.ts")).listHubFolder(folder);
     return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
   } catch (error) {
     throw cannotRead(folder, error);

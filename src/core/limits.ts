@@ -44,6 +44,15 @@ export const mostRemoteMs = 600_000;
 /** Time of one answer of a server, in milliseconds. */
 export const mostAnswerMs = 30_000;
 
+/** Files of a repository on the hub; the largest have thousands. */
+export const mostRepositoryFiles = 100_000;
+
+/** Times that a server may send a request elsewhere. */
+export const mostRedirects = 5;
+
+/** Times that a download is taken up again after a connection has broken. */
+export const mostResumptions = 5;
+
 /** Threads of a `cpu` device: a kernel keeps 16 busy, and each takes 1 MiB. */
 export const mostThreads: number = 256;
 

@@ -7,6 +7,11 @@ export function isNamed(name: string, module: string): boolean {
   return name === module || name.endsWith(`.${module}`);
 }
 
+/** Whether it is such a module, or within one: `classifier.dense` is within `classifier`. */
+export function isWithin(name: string, module: string): boolean {
+  return isNamed(name, module) || `.${name}.`.includes(`.${module}.`);
+}
+
 /** Where the part of a name begins that ends here, before a dot or at the end. */
 const partStart = (name: string, end: number): number =>
   end === 0 ? 0 : name.lastIndexOf(".", end - 1) + 1;

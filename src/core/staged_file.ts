@@ -1,6 +1,6 @@
 /** New content of a file in a temporary file beside it, until it is put in its place. @module */
 
-import { disk, type NewFile } from "./disk.ts";
+import { disk, type NewFile, writeSome } from "./disk.ts";
 import { writeReason } from "./file_errors.ts";
 import { temporaryOf } from "./leftovers.ts";
 import { assertWritable, splitPath } from "./storage.ts";
@@ -110,13 +110,6 @@ export class StagedFile implements AsyncDisposable {
       throw new Error(`${message}; an older file there is unchanged`, { cause: error });
     });
   }
-}
-
-/** Some disks accept no bytes and report no error. */
-async function writeSome(file: NewFile, bytes: Uint8Array): Promise<number> {
-  const count = await file.write(bytes);
-  if (count > 0) return count;
-  throw new Error("the disk accepts no more bytes");
 }
 
 /**

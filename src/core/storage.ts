@@ -4,20 +4,22 @@
  * write them.
  *
  * Under Deno a path leads to the disk. In a browser it is a URL relative to the page: files are
- * fetched, and none can be written. Files in memory are the platform's own `File` objects, such as
+ * fetched, and none can be written. A name `hf:OWNER/NAME` leads to a repository of the Hugging Face hub,
+ * whose files are downloaded when they are opened. Files in memory are the platform's own `File` objects, such as
  * those of an `<input type="file">`; wherever a {@link Folder} is read, a list of them works too.
  *
  * @module
  */
 
 import { readReason } from "./file_errors.ts";
+import { isHubName } from "./hub/name.ts";
 import { inBrowser } from "./platform.ts";
 import { quote } from "./quote.ts";
 import { terminalLine } from "./terminal_text.ts";
 
 /**
- * A folder to read from: its path (in a browser, a URL relative to the page), or its files in memory,
- * found by `name`.
+ * A folder to read from: its path (in a browser, a URL relative to the page), `hf:OWNER/NAME[@REVISION]`
+ * for a repository of the Hugging Face hub, or its files in memory, found by `name`.
  */
 export type Folder = string | readonly File[];
 
@@ -81,6 +83,11 @@ export async function hasFile(folder: Folder, name: string): Promise<boolean> {
  */
 export async function kindOf(path: string): Promise<"file" | "folder" | undefined> {
   if (inBrowser) return /\.[a-z]+$/.test(path) ? await kindAt(path) : "folder";
+  if (isHubName(path)) {
+    return await (await hub()).hubKind(path).catch((error) =>
+      Promise.reject(cannotRead(path, error))
+    );
+  }
   try {
     return (await Deno.stat(path)).isDirectory ? "folder" : "file";
   } catch (error) {
@@ -102,8 +109,12 @@ export async function openFile(file: FileSource): Promise<OpenFile> {
   );
 }
 
+/** The part of the library that knows the hub, which is loaded when a name needs it. */
+const hub = () => import("./hub/repository.ts");
+
 /** Opens a file and nothing else: opening a pipe waits for its writer, and a device may never end. */
-async function openOnDisk(path: string | URL): Promise<Deno.FsFile> {
+async function openOnDisk(source: string | URL): Promise<Deno.FsFile> {
+  const path = isHubName(source) ? await (await hub()).pulledPath(source) : source;
   const { isFile, isDirectory } = await Deno.stat(path);
   if (isFile) return await Deno.open(path);
   throw new Error(
@@ -145,6 +156,7 @@ export function isOnDisk(file: FileSource): file is string | URL {
 /** Throws where files cannot be written. */
 export function assertWritable(path: string): void {
   if (inBrowser) throw new Error(`cannot write ${path}: a page in a browser has no disk`);
+  if (isHubName(path)) throw new Error(`cannot write ${path}: what is on the hub can only be read`);
 }
 
 /** A file in memory, or fetched into it. */
@@ -163,6 +175,9 @@ async function kindAt(address: string): Promise<"file" | undefined> {
 
 /** The server's response; throws unless it is a success. */
 async function request(address: string, method: "GET" | "HEAD"): Promise<Response> {
+  if (isHubName(address)) {
+    throw new Error(`cannot read ${address}: a page in a browser needs the address of the folder`);
+  }
   const response = await fetch(address, { method })
     .catch((error) => Promise.reject(cannotRead(address, error)));
   if (response.ok) return response;

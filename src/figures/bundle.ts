@@ -12,10 +12,11 @@ export type MimeBundle = Readonly<Record<string, unknown>>;
 
 /**
  * A figure as `application/vnd.plotly.v1+json`, `text/html` (the still picture, which the page's
- * plotly makes live: {@link figureLoader}), `image/svg+xml` and `text/plain`.
+ * plotly makes live: {@link figureLoader}), `image/svg+xml` and `text/plain`. Pictures are `width` pixels
+ * wide, by default 800.
  */
-export async function figureBundle(figure: Figure): Promise<MimeBundle> {
-  const plot = await plotSvg(figure);
+export async function figureBundle(figure: Figure, width?: number): Promise<MimeBundle> {
+  const plot = await plotSvg(figure, width);
   return {
     "application/vnd.plotly.v1+json": JSON.parse(compactJson(titled(figure))),
     "text/html": figureCard(figure, plot),

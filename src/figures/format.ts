@@ -32,7 +32,16 @@ const formatters: Readonly<Record<Unit, (value: number) => string>> = {
   percent: (value) => `${value.toPrecision(3)}%`,
 };
 
-/** Bytes with a decimal unit and three digits: `1.21 GB`. */
+/**
+ * Bytes with a decimal unit and three digits.
+ *
+ * @example
+ * ```ts
+ * import { formatBytes } from "@lowrank/core/figures";
+ *
+ * console.log(formatBytes(36864), formatBytes(2.42e9)); // 36.9 kB 2.42 GB
+ * ```
+ */
 export function formatBytes(bytes: number): string {
   const units = ["B", "kB", "MB", "GB", "TB"];
   const size = Math.abs(bytes);

@@ -8,18 +8,22 @@ import { largestOf } from "../core/numbers.ts";
  */
 export type HeatmapScale = "phi" | "beyond chance";
 
-/** The color axis for values of all panels. */
+/** The color axis for values of all panels, which are together so many pixels high. */
 export function colorAxis(
   scale: HeatmapScale,
   values: readonly number[],
+  height: number,
 ): Readonly<Record<string, unknown>> {
-  return scale === "phi" ? phiAxis : beyondChanceAxis(roundedUp(largestOf(values)));
+  return scale === "phi" ? phiAxis(height) : beyondChanceAxis(roundedUp(largestOf(values)));
 }
+
+/** Of a lower color bar, the labels of 0 and 0.15 would touch. */
+const leastHeight = 200;
 
 const thickness = 12;
 
 /** White for 0 (nothing in common), dark for 1 (everything): 0.03 and 0.14 must look different. */
-const phiAxis = {
+const phiAxis = (height: number) => ({
   cmin: 0,
   cmax: 1,
   colorscale: [
@@ -30,8 +34,12 @@ const phiAxis = {
     [0.6, "#0072b2"],
     [1, "#00263f"],
   ],
-  colorbar: { title: { text: "φ" }, thickness, tickvals: [0, 0.15, 0.3, 0.6, 1] },
-};
+  colorbar: {
+    title: { text: "φ" },
+    thickness,
+    tickvals: height < leastHeight ? [0, 0.3, 0.6, 1] : [0, 0.15, 0.3, 0.6, 1],
+  },
+});
 
 /** Orange below chance, white at it, blue above. */
 const signedColors = [

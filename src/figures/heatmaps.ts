@@ -67,7 +67,7 @@ export function heatmaps(
     layout: baseLayout({}, {}, {
       ...Object.fromEntries(axes),
       annotations: columns.map((text, x) => heading(text, across[x])),
-      coloraxis: colorAxis(scale, rows.flatMap(({ panels }) => panels.flat(2))),
+      coloraxis: colorAxis(scale, rows.flatMap(({ panels }) => panels.flat(2)), height),
       height: height + margin.t + margin.b,
       margin,
     }),

@@ -32,7 +32,7 @@ export function tableHtml(table: DataTable, draw: DrawFormula = texAsText): stri
 const texAsText: DrawFormula = (tex) => `<code>${escapeHtml(tex)}</code>`;
 
 function tableBody({ columns, rows }: DataTable, draw: DrawFormula): string {
-  const side = columns.map(({ unit }) => isText(unit) ? "" : ' class="number"');
+  const side = columns.map((column) => columnClass(column, rows));
   const head = columns.map(({ label }, i) => `<th${side[i]}>${escapeHtml(label)}</th>`).join("");
   const heads = columns.some(({ group }) => group) ? `${groupHead(columns)}</tr><tr>${head}` : head;
   const body = rows.map((row) =>
@@ -44,6 +44,17 @@ function tableBody({ columns, rows }: DataTable, draw: DrawFormula): string {
 <thead><tr>${heads}</tr></thead><tbody>
 ${body}
 </tbody>`;
+}
+
+/** Most characters of a text that stays on one line, such as `q, layer 1`. */
+const mostShort = 12;
+
+/** Numbers, and columns of short texts, which do not wrap. */
+function columnClass({ key, unit, detail }: TableColumn, rows: DataTable["rows"]): string {
+  if (!isText(unit)) return ' class="number"';
+  const isShort = unit === "text" && detail === undefined &&
+    rows.every((row) => formatValue(row[key], unit).length <= mostShort);
+  return isShort ? ' class="short"' : "";
 }
 
 /** A heading over each run of columns with one group. */

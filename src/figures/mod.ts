@@ -2,6 +2,7 @@
 
 export { figureBundle, type MimeBundle } from "./bundle.ts";
 export { figureLoader } from "./figure_card.ts";
+export { formatBytes } from "./format.ts";
 export { formulaBundle } from "./formula.ts";
 export type { HeatmapScale } from "./heatmap_colors.ts";
 export { type HeatmapGrid, type HeatmapPanel, heatmaps } from "./heatmaps.ts";

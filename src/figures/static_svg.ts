@@ -7,16 +7,16 @@ import { headlessPlotly } from "./headless_plotly.ts";
 import { slimSvg } from "./slim_svg.ts";
 import { wrapText } from "./text_size.ts";
 
-/** Width in pixels; a page scales the picture to its column. */
-const width = 800;
+/** Width in pixels, unless said otherwise; a page scales the picture to its column. */
+const wide = 800;
 
 /**
- * The plot alone as SVG on white paper, without title and caption. The same figure gives the same bytes; element
+ * The plot alone as SVG on white paper, 800 pixels wide unless said, without title and caption. The same figure gives the same bytes; element
  * names contain the figure's id.
  *
  * @throws {TypeError} when plotly does not know an attribute or rejects its value.
  */
-export async function plotSvg(figure: Figure): Promise<string> {
+export async function plotSvg(figure: Figure, width = wide): Promise<string> {
   const plotly = await headlessPlotly();
   const [fault] = plotly.faults(figure);
   if (fault) throw new TypeError(`cannot draw the figure "${figure.id}": ${fault}`);
@@ -36,10 +36,10 @@ const margin = 16, titleSize = 16, captionSize = 13;
 
 /** Puts title and caption around a plot. */
 export function framed(plot: string, { title, caption: words, slider }: Figure): string {
-  const plotHeight = Number(/height="([\d.]+)"/.exec(plot)![1]);
+  const [width, plotHeight] = /width="([\d.]+)" height="([\d.]+)"/.exec(plot)!.slice(1).map(Number);
   const caption = slider ? `${positionOf(slider)} ${words}` : words;
-  const head = lines(title, titleSize, margin, "font-weight:600");
-  const foot = lines(caption, captionSize, head.bottom + plotHeight, "fill:#5b6270");
+  const head = lines(title, titleSize, margin, width, "font-weight:600");
+  const foot = lines(caption, captionSize, head.bottom + plotHeight, width, "fill:#5b6270");
   const height = foot.bottom + margin / 2;
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">
 <rect width="100%" height="100%" rx="6" fill="#ffffff"/>
@@ -52,7 +52,7 @@ function positionOf({ name, steps: [{ label, caption }] }: FigureSlider): string
   return `Shown: ${name} ${label}${caption === undefined ? "" : `, ${caption}`}.`;
 }
 
-function lines(text: string, size: number, top: number, style: string) {
+function lines(text: string, size: number, top: number, width: number, style: string) {
   const all = text === "" ? [] : wrapText(text, size, width - 2 * margin);
   const step = Math.round(1.4 * size);
   const svg = all.map((line, place) =>

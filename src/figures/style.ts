@@ -30,13 +30,15 @@ dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; min-width: 0
 .settings, .note, .why { font-size: .92rem; } .rule, figcaption { font-size: .88rem; } .detail { font-size: .88em; margin: .1rem 0 0; }
 .notice { padding: .5rem .75rem; border-radius: .4rem; background: var(--shade); border-left: 3px solid var(--link); }
 .state { color: var(--soft); font-size: .85rem; white-space: nowrap; }
-.verdict { display: inline-block; padding: 0 .5rem; border-radius: .8rem; font-size: .82rem; }
+.verdict { display: inline-block; padding: 0 .5rem; border-radius: .8rem; font-size: .82rem; white-space: nowrap; }
 .good { background: var(--good); color: var(--good-ink); } .near { background: var(--near); color: var(--near-ink); }
 .open { background: var(--open); color: var(--open-ink); } .none { background: var(--none); color: var(--none-ink); }
-.chips .verdict, .counts .verdict { white-space: nowrap; } .counts a:has(.verdict) { text-decoration: none; } .counts a:not(:has(.verdict)) { font-size: .85rem; margin-left: .4rem; }
+.counts a:has(.verdict) { text-decoration: none; } .counts a:not(:has(.verdict)) { font-size: .85rem; margin-left: .4rem; }
 pre { overflow-x: auto; padding: .75rem; background: var(--shade); border-radius: .4rem; font-size: .82rem; }
 section { margin: 1.25rem 0; }`;
 
+// On a narrow screen, shadows at the sides of a wide plot say that there is more. They are below the plot,
+// whose paper is white: multiplied with it, they show through.
 const folds = `
 summary { cursor: pointer; }
 .section { border-top: 1px solid var(--line); margin: 0; }
@@ -55,7 +57,15 @@ figure { margin: 1.5rem 0; max-width: 56rem; } figcaption { margin-top: .4rem; }
 .plot { width: 100%; background: #fff; border-radius: .4rem; overflow: hidden; } .plot img { height: var(--height); object-fit: contain; }
 [data-hint] { display: none; }
 .finding:target { border-left-color: var(--link); }
-@media screen and (max-width: 36rem) { .wide > div { overflow-x: auto; } .wide .plot { width: 46rem; }
+@media screen and (max-width: 36rem) {
+  .wide > div { overflow-x: auto; isolation: isolate; color-scheme: light; color: #1f2430; border-radius: .4rem; background:
+    linear-gradient(to right, #fff 40%, transparent) left / 2.5rem 100% local no-repeat,
+    linear-gradient(to left, #fff 40%, transparent) right / 2.5rem 100% local no-repeat,
+    linear-gradient(to right, #aab1bf, transparent) left / .8rem 100% no-repeat,
+    linear-gradient(to left, #aab1bf, transparent) right / .8rem 100% no-repeat, #fff; }
+  .wide .plot { width: 46rem; mix-blend-mode: multiply; }
+  .wide [data-steps] { position: sticky; left: 16px; }
+  .wide figcaption::before { content: "Scroll sideways for the rest. "; font-weight: 600; }
   [data-steps] label > * { min-width: 3rem !important; } }`;
 
 const tables = `
@@ -63,7 +73,7 @@ table { border-collapse: collapse; font-size: .9rem; width: 100%; }
 .data caption { display: none; }
 th, td { text-align: left; padding: .25rem .5rem; border-bottom: 1px solid var(--line); vertical-align: top; }
 th { border-bottom-color: var(--rule); font-weight: 600; vertical-align: bottom; }
-.number { text-align: right; font-variant-numeric: tabular-nums; } td.number { white-space: nowrap; }
+.number { text-align: right; font-variant-numeric: tabular-nums; } td.number, td.short { white-space: nowrap; }
 td:has(.detail):first-child { min-width: 13rem; }
 .data { margin: .25rem 0 1.5rem; } .fold .data { margin: .5rem 0 1.25rem; }
 .scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: .4rem; padding: .5rem .25rem;

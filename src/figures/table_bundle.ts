@@ -16,13 +16,14 @@ export async function tableBundle(table: DataTable): Promise<MimeBundle> {
 const chip = "display:inline-block;padding:0 .5em;border-radius:1em;white-space:nowrap;";
 const cell = "padding:.3em .7em;vertical-align:top;border-bottom:1px solid rgba(128,128,128,.3);";
 
-const nowrap = ";white-space:nowrap";
+const nowrap = "white-space:nowrap";
 
 /** Inline styles for a report's classes; except for verdicts, colors are the page's own, light or dark. */
 const styles: Readonly<Record<string, string>> = {
-  scroll: "overflow-x:auto;margin:.5em 0",
+  scroll: "overflow-x:auto;margin:.5em 0;container-type:inline-size",
   quoted: "opacity:.85",
-  number: `text-align:right;font-variant-numeric:tabular-nums${nowrap}`,
+  number: `text-align:right;font-variant-numeric:tabular-nums;${nowrap}`,
+  short: nowrap,
   detail: "margin:.1em 0 0;opacity:.75;font-size:.9em",
   "verdict good": `${chip}background:#d8f0e4;color:#0b5137`,
   "verdict near": `${chip}background:#f6efb5;color:#55490a`,
@@ -32,7 +33,9 @@ const styles: Readonly<Record<string, string>> = {
 
 const elements: Readonly<Record<string, string>> = {
   table: "border-collapse:collapse;margin:0;font-size:14px",
-  caption: "text-align:left;font-weight:600;padding:0 .7em .4em;width:max-content;max-width:48em",
+  // On one line over a narrow table, but no wider than the place of the table.
+  caption: "text-align:left;font-weight:600;padding:0 .7em .4em;box-sizing:border-box;" +
+    "width:max-content;max-width:min(48em,100cqi)",
   th: `${cell}text-align:left;font-weight:600;`,
   td: `${cell}text-align:left;`,
   tr: "background:none",
@@ -43,7 +46,7 @@ function inlineStyles(html: string): string {
   return html.replace(/<(\w+)([^>]*)>/g, (_, name: string, attributes: string) => {
     const kind = /class="([^"]*)"/.exec(attributes)?.[1];
     const own = kind === undefined ? "" : styles[kind] ?? "";
-    // Numbers must stay on one line; their headings may wrap.
+    // Numbers and short texts must stay on one line; their headings may wrap.
     const style = (elements[name] ?? "") + (name === "th" ? own.replace(nowrap, "") : own);
     const others = attributes.replace(/ class="[^"]*"/, "");
     return style === "" ? `<${name}${others}>` : `<${name}${others} style="${style}">`;

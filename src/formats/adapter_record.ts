@@ -4,13 +4,28 @@ import type { HostTensor } from "../core/host_tensor.ts";
 import type { LowRankUpdate } from "../core/low_rank_update.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
 import type { FloatDtype } from "./dtype.ts";
+import type { BiasMode } from "./peft_extras.ts";
+
+/** An update of a module, with what else of it was trained. */
+export interface TrainedUpdate extends LowRankUpdate {
+  /** DoRA's m, `(out)`: row by row, W' = m · V / ‖V‖ with V = W + scaling · B A (Liu et al. 2024). */
+  readonly magnitude?: HostTensor;
+  /** The bias of B, `(out)`: the output changes by scaling · bias too. */
+  readonly bias?: HostTensor;
+}
 
 /** An adapter to write. */
 export interface AdapterRecord {
   /** Its updates, each site once; the sites of one module become blocks of one PEFT module. */
-  readonly updates: readonly LowRankUpdate[];
+  readonly updates: readonly TrainedUpdate[];
   /** Modules that were trained in full: tensors by their names in the model. */
   readonly saved?: ReadonlyMap<string, HostTensor>;
+  /** Trained biases of the base model, by their names in it. */
+  readonly biases?: ReadonlyMap<string, HostTensor>;
+  /** Which biases these are. Default `none`. */
+  readonly biasMode?: BiasMode;
+  /** The names by which PEFT's `modules_to_save` selects them. Default: the modules' full names. */
+  readonly savedModules?: readonly string[];
   /** The names of the labels of a classifier. */
   readonly labels?: readonly string[];
   /** Name or path of the base model. */

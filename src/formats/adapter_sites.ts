@@ -3,6 +3,7 @@
 import { AdapterFileError } from "../core/errors.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import type { LowRankUpdate } from "../core/low_rank_update.ts";
+import type { TrainedUpdate } from "./adapter_record.ts";
 import { isRecord, jsonValue } from "../core/json.ts";
 import { quote } from "../core/quote.ts";
 import { indicesOf, type RowRange } from "../core/row_range.ts";
@@ -71,16 +72,20 @@ function sitesOf(name: string, value: unknown): NamedSite[] {
  * nonzero values outside them.
  */
 export function cutSites(
-  { module, A, B, scaling }: LowRankUpdate,
+  { module, A, B, scaling, magnitude, bias }: TrainedUpdate,
   sites: readonly NamedSite[],
-): LowRankUpdate[] {
+): TrainedUpdate[] {
   checkFit(module, B, sites);
+  if ((magnitude || bias) && sites[0].rows.count !== B.shape[0]) {
+    refuse(`name one site of ${quote(module)}, whose magnitude or bias has all rows`, sites);
+  }
   let first = 0;
-  const updates = sites.map(({ rank, ...site }): LowRankUpdate => {
+  const updates = sites.map(({ rank, ...site }): TrainedUpdate => {
     const columns = indicesOf({ start: first, count: rank });
     first += rank;
     const [a, b] = [gather(A, columns), gather(B, indicesOf(site.rows), columns)];
-    return { module, ...site, outputs: B.shape[0], A: a, B: b, scaling };
+    const vectors = { ...magnitude && { magnitude }, ...bias && { bias } };
+    return { module, ...site, outputs: B.shape[0], A: a, B: b, scaling, ...vectors };
   });
   const inside = updates.reduce((sum, update) => sum + countValues(update.B), 0);
   if (inside !== countValues(B)) {

@@ -1,19 +1,28 @@
 /** The weights file of a PEFT folder. @module */
 
 import { AdapterFileError } from "../core/errors.ts";
+import { moduleOf } from "../core/module_names.ts";
 import { fileIn, type Folder, hasFile } from "../core/storage.ts";
 import { parseLabels } from "./labels_metadata.ts";
+import { pickleConversion } from "./pickle.ts";
 import { openSafetensorsFile, type ReadOptions, type SafetensorsFile } from "./safetensors.ts";
 
 /** What PEFT puts before the name of every tensor. */
 export const tensorPrefix = "base_model.model.";
+
+/** The key of a tensor of the base model itself: PEFT wraps an adapted layer, and its bias with it. */
+export function ownKey(name: string, adapted: ReadonlySet<string>): string {
+  const module = moduleOf(name);
+  return tensorPrefix + (adapted.has(module) ? name.replace(module, `${module}.base_layer`) : name);
+}
 
 /** Opens the file; throws an {@link AdapterFileError} where there is a pickle instead. */
 export async function openWeights(folder: Folder, options: ReadOptions): Promise<SafetensorsFile> {
   const name = "adapter_model.safetensors";
   if (!await hasFile(folder, name) && await hasFile(folder, "adapter_model.bin")) {
     throw new AdapterFileError(
-      "weights must be in adapter_model.safetensors, found adapter_model.bin (a pickle can run code)",
+      "weights must be in adapter_model.safetensors, found adapter_model.bin (a pickle can run code): " +
+        `convert it in its folder by ${pickleConversion("adapter_model.bin", name)}`,
     );
   }
   return await openSafetensorsFile(fileIn(folder, name), options);

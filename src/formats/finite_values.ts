@@ -15,6 +15,7 @@ const INFINITE: Partial<Record<Dtype, number>> = {
  * Throws when a float is NaN, infinite, or rounded to infinity in the dtype.
  *
  * @param action What cannot be done then, for the message.
+ * @param first How many of the tensor's values precede the data.
  * @throws {RangeError} when it is.
  */
 export function assertStoredFinite(
@@ -22,6 +23,7 @@ export function assertStoredFinite(
   name: string,
   { shape, data }: HostTensor,
   dtype: Dtype,
+  first = 0,
 ): void {
   const at = data instanceof Uint16Array
     ? data.findIndex((bits) => (bits & 0x7c00) === 0x7c00)
@@ -30,7 +32,7 @@ export function assertStoredFinite(
   const found = data instanceof Uint16Array ? "bits of one that is not" : data[at];
   throw new RangeError(
     `${action}: the values of "${name}" must be finite in ${dtype}, found ${found} at [${
-      positionIn(shape, at).join(", ")
+      positionIn(shape, first + at).join(", ")
     }]`,
   );
 }

@@ -1,9 +1,21 @@
 /** The `adapter_config.json` of a PEFT LoRA adapter: every field is honored or refused. @module */
 
-import { AdapterFileError } from "../core/errors.ts";
 import { isRecord, isText } from "../core/json.ts";
-import { oneLine, quote } from "../core/quote.ts";
 import type { Json } from "./json.ts";
+import {
+  field,
+  flag,
+  isEmpty,
+  isFinite,
+  isIndices,
+  isMapOf,
+  isNames,
+  isRank,
+  isShare,
+  list,
+  number,
+  refuse,
+} from "./peft_fields.ts";
 import type { ModuleSelection } from "./peft_patterns.ts";
 
 /** What a PEFT configuration says about the mathematics of an adapter. */
@@ -101,20 +113,6 @@ export function parsePeftConfig(json: unknown): PeftConfig {
   };
 }
 
-/**
- * Takes `modules_to_save` out of a configuration: the names of modules that were fully trained and
- * saved beside the updates, which do not depend on them.
- */
-export function takeSavedModules(json: unknown): { rest: unknown; saved: readonly string[] } {
-  if (!isRecord(json)) return { rest: json, saved: [] };
-  const { modules_to_save: _, ...rest } = json;
-  return { rest, saved: list(field(json, "modules_to_save", "be names", isNames)) ?? [] };
-}
-
-function refuse(what: string, rule: string, value: unknown): never {
-  throw new AdapterFileError(`${oneLine(what)} must ${rule}, found ${quote(value)}`);
-}
-
 function refuseForeign(json: Json): void {
   if (json.peft_type !== "LORA") refuse("peft_type", 'be "LORA"', json.peft_type);
   if ((json.bias ?? "none") !== "none") {
@@ -125,12 +123,17 @@ function refuseForeign(json: Json): void {
       "be an initialization that leaves the base weights unchanged (PEFT can convert the adapter)";
     refuse("init_lora_weights", rule, json.init_lora_weights);
   }
-  for (const [name, value] of Object.entries(json)) {
-    if (KNOWN.has(name) || isEmpty(value)) continue;
+  for (const { name, rule } of unknownFields(json)) refuse(name, rule, json[name]);
+}
+
+/** The fields that say something which is not implemented or unknown, and the rule for each. */
+export function unknownFields(json: Json): { readonly name: string; readonly rule: string }[] {
+  const names = Object.keys(json).filter((name) => !KNOWN.has(name) && !isEmpty(json[name]));
+  return names.map((name) => {
     const known = Object.hasOwn(REFUSED, name);
     const why = known ? `not implemented: ${REFUSED[name]}` : "the field is unknown";
-    refuse(name, `be null, false or empty (${why})`, value);
-  }
+    return { name, rule: `be null, false or empty (${why})` };
+  });
 }
 
 /** PEFT's rules for choosing layers: only among names, and a list of layers only with their indices. */
@@ -145,56 +148,4 @@ function refuseLayers(json: Json): void {
   if (!isEmpty(layers_pattern) && (layers_to_transform ?? null) === null) {
     refuse("layers_pattern", "be with layers_to_transform", layers_pattern);
   }
-}
-
-/** A number, if it is present: null is none, and PEFT cannot compute with it. */
-function number(
-  json: Json,
-  name: string,
-  rule: string,
-  check: (value: unknown) => value is number,
-): number | undefined {
-  if (json[name] === null) refuse(name, rule, null);
-  return field(json, name, rule, check);
-}
-
-/** A field's value, if it is present and not null. */
-function field<T>(
-  json: Json,
-  name: string,
-  rule: string,
-  check: (value: unknown) => value is T,
-): T | undefined {
-  const value = Object.hasOwn(json, name) ? json[name] ?? undefined : undefined;
-  return value === undefined || check(value) ? value : refuse(name, rule, value);
-}
-
-function flag(json: Json, name: string): boolean {
-  return field(json, name, "be true or false", (value) => typeof value === "boolean") ?? false;
-}
-
-function list<T>(value: T | readonly T[] | undefined): readonly T[] | undefined {
-  return value === undefined || Array.isArray(value) ? value as readonly T[] : [value as T];
-}
-
-const isFinite = (value: unknown): value is number => Number.isFinite(value);
-
-const isRank = (value: unknown): value is number =>
-  Number.isSafeInteger(value) && Number(value) > 0;
-
-const isShare = (value: unknown): value is number => isFinite(value) && value >= 0 && value < 1;
-
-const isNames = (value: unknown): value is string | string[] =>
-  isText(value) || (Array.isArray(value) && value.every(isText));
-
-const isIndices = (value: unknown): value is number | number[] =>
-  [value].flat().every((item) => Number.isSafeInteger(item));
-
-const isMapOf =
-  <T>(check: (value: unknown) => value is T) => (value: unknown): value is Record<string, T> =>
-    isRecord(value) && Object.values(value).every(check);
-
-function isEmpty(value: unknown): boolean {
-  if (Array.isArray(value)) return value.length === 0;
-  return isRecord(value) ? Object.keys(value).length === 0 : !value && value !== 0;
 }

@@ -1,5 +1,6 @@
 /** Parts of files over HTTP. @module */
 
+import { connectionReason } from "../core/connection.ts";
 import { mostAnswerMs, mostIndexBytes } from "../core/limits.ts";
 
 /** Bytes of a file. */
@@ -88,23 +89,8 @@ function broken(address: string, error: Error, { ms, signal }: TimeLimit): Error
   const what = signal.aborted ? "all answers together" : "each answer";
   const reason = error.name === "TimeoutError"
     ? `the server must send ${what} within ${seconds} s`
-    : detailOf(error).replaceAll(/\s+/g, " ");
+    : connectionReason(error);
   return new Error(`cannot read ${address}: ${reason}`, { cause: error });
-}
-
-/** What Deno's words for a connection that fails mean. */
-const connectionReasons: readonly [words: RegExp, reason: string][] = [
-  [/dns error|failed to lookup/, "no server of that name was found; is there a network?"],
-  [/connection refused/i, "the server does not accept connections"],
-  [/network is unreachable/i, "there is no network"],
-  [/certificate/i, "the server's certificate is not trusted"],
-];
-
-/** Deno's reason is in the cause, after the address again. */
-function detailOf({ cause, message }: Error): string {
-  if (!(cause instanceof Error)) return message;
-  const known = connectionReasons.find(([words]) => words.test(cause.message));
-  return known?.[1] ?? cause.message.replace(/^error sending request for url \(.*?\): /, "");
 }
 
 async function assertAnswer(address: string, response: Response, wanted: number): Promise<void> {

@@ -3,19 +3,23 @@
 import { AdapterFileError } from "../core/errors.ts";
 import { readJson } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
-import type { LowRankUpdate } from "../core/low_rank_update.ts";
+import { isRecord } from "../core/json.ts";
+import { isNamed } from "../core/module_names.ts";
 import { assertOptions } from "../core/options.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
-import { quote } from "../core/quote.ts";
+import { oneLine, quote } from "../core/quote.ts";
 import { fileIn, type Folder, folderName } from "../core/storage.ts";
+import { type AdapterException, Exceptions } from "./adapter_exceptions.ts";
+import type { TrainedUpdate } from "./adapter_record.ts";
 import { cutSites, parseSites } from "./adapter_sites.ts";
-import { openWeights, tensorPrefix } from "./adapter_weights.ts";
+import { readNamed, sortTensors } from "./adapter_tensors.ts";
+import { openWeights } from "./adapter_weights.ts";
 import { assertOwnConfig, mathematicsOf } from "./config_digest.ts";
 import { type FloatDtype, floatDtypeOf } from "./dtype.ts";
-import { parsePeftConfig, type PeftConfig, takeSavedModules } from "./peft_config.ts";
+import { parsePeftConfig, type PeftConfig, unknownFields } from "./peft_config.ts";
+import { type BiasMode, noExtras, takeExtras } from "./peft_extras.ts";
 import { parsePromptFormat } from "./prompt_metadata.ts";
 import { compileRules, readModule } from "./read_module.ts";
-import { readNames, type ReadOptions, type SafetensorsFile } from "./safetensors.ts";
 
 /** A PEFT adapter as a record. */
 export interface PeftAdapter {
@@ -25,9 +29,15 @@ export interface PeftAdapter {
    * In the order of layer numbers: an update for each site if the file names a module's sites (as files
    * written by Lowrank do), else one update of all rows for the module.
    */
-  readonly updates: readonly LowRankUpdate[];
+  readonly updates: readonly TrainedUpdate[];
   /** Tensors of fully trained modules (`modules_to_save`) that were read, by their names in the model. */
   readonly saved: ReadonlyMap<string, HostTensor>;
+  /** Trained biases of the base model that were read, by their names in it. */
+  readonly biases: ReadonlyMap<string, HostTensor>;
+  /** Which biases these are. */
+  readonly biasMode: BiasMode;
+  /** What `allow` let pass: `unknownTensors: base_model.model.score.weight`. */
+  readonly passed: readonly string[];
   /** Tensors of fully trained modules which were not read. */
   readonly leftOut: readonly string[];
   /** How its file stores values; F32 if tensors differ. */
@@ -37,20 +47,27 @@ export interface PeftAdapter {
 }
 
 /** Options of {@link readAdapter}. */
-export interface ReadAdapterOptions extends ReadOptions {
+export interface ReadAdapterOptions {
   /** Read only the updates: fully trained modules are left out instead of refused. Default false. */
   readonly updatesOnly?: boolean;
-  /** Read fully trained modules too instead of refusing them. Default false. */
+  /**
+   * Read what was trained beside A and B instead of refusing it: modules in full, biases of the base model,
+   * magnitudes of DoRA, biases of B. Default false.
+   */
   readonly withSaved?: boolean;
+  /** What may pass that stops a strict reader, by name. Default: nothing. */
+  readonly allow?: readonly AdapterException[];
 }
 
 /**
- * Reads a PEFT adapter folder: `adapter_config.json` and `adapter_model.safetensors`.
+ * Reads a PEFT adapter folder: `adapter_config.json` and `adapter_model.safetensors`. It may be one of
+ * the Hugging Face hub, `hf:OWNER/NAME[@REVISION]`.
  *
  * Ranks and scalings follow `r`, `lora_alpha`, `use_rslora`, `rank_pattern` and `alpha_pattern`.
- * Weights that the configuration does not select, tensors that are not part of a pair of A and B, and
- * settings that change the mathematics but are not implemented are refused, never ignored. The only
- * exception must be requested: `updatesOnly` leaves out fully trained modules, and names them.
+ * Weights that the configuration does not select, tensors that are not part of a pair of A and B, targets
+ * that match nothing, and settings that change the mathematics but are not implemented are refused, never
+ * ignored. Exceptions must be requested: `allow` lets each kind pass, `updatesOnly` leaves out fully trained
+ * modules; the result names what was passed or left out.
  *
  * @throws {AdapterFileError} when the folder is incomplete, broken, or has settings that are not
  * supported, or values that are NaN, infinite or beyond F32 and not allowed; the message names the
@@ -73,23 +90,26 @@ export async function readAdapter(
   folder: Folder,
   options: ReadAdapterOptions = {},
 ): Promise<PeftAdapter> {
-  assertOptions("readAdapter", options, { ...readNames, updatesOnly: true, withSaved: true });
-  const { updatesOnly = false, withSaved = false, ...reading } = options;
+  assertOptions("readAdapter", options, { updatesOnly: true, withSaved: true, allow: true });
+  const exceptions = new Exceptions(options.allow), { withSaved = false } = options;
   try {
     const json = await readJson(fileIn(folder, "adapter_config.json"));
-    const { rest, saved } = updatesOnly || withSaved
-      ? takeSavedModules(json)
-      : { rest: json, saved: [] };
-    const config = parsePeftConfig(rest), rules = compileRules(config);
-    using file = await openWeights(folder, reading);
+    const { rest, extras } = extrasFor(json, options);
+    const config = parsePeftConfig(knownFields(rest, exceptions)), rules = compileRules(config);
+    using file = await openWeights(folder, { allowNonFinite: true });
     await assertOwnConfig(file.metadata, "adapter_config.json", mathematicsOf(config));
-    const updates = [], { paths, others } = modulePaths(file, saved);
-    for (const path of paths) updates.push(await readModule(file, config, rules, path));
+    const { modules, saved, biases } = sortTensors(file, extras, exceptions);
+    const updates: TrainedUpdate[] = [], reading = { file, config, rules, extras, exceptions };
+    for (const module of modules) updates.push(...await readModule(reading, module));
+    assertTargets(config, updates, exceptions);
     return {
       config,
       updates: cutNamed(updates, file.metadata),
-      saved: withSaved ? await readSaved(file, others) : new Map(),
-      leftOut: withSaved ? [] : others,
+      saved: withSaved ? await readNamed(file, saved, exceptions) : new Map(),
+      biases: await readNamed(file, biases, exceptions),
+      biasMode: extras.bias,
+      passed: exceptions.passed,
+      leftOut: withSaved ? [] : saved,
       dtype: floatDtypeOf(file.tensors.values()),
       promptFormat: parsePromptFormat(file.metadata),
     };
@@ -102,51 +122,41 @@ export async function readAdapter(
   }
 }
 
-async function readSaved(
-  file: SafetensorsFile,
-  names: readonly string[],
-): Promise<Map<string, HostTensor>> {
-  const saved = new Map<string, HostTensor>();
-  for (const name of names) saved.set(name, await file.read(tensorPrefix + name));
-  return saved;
+function extrasFor(json: unknown, { updatesOnly, withSaved }: ReadAdapterOptions) {
+  if (withSaved) return takeExtras(json);
+  return updatesOnly ? takeExtras(json, { only: "saved" }) : { rest: json, extras: noExtras };
 }
 
-/** Layers in the order of their numbers: `h.2` before `h.10`. */
-const inOrder = (names: Iterable<string>): string[] =>
-  Array.from(names, (name) => ({ name, key: name.replaceAll(/\d+/g, (n) => n.padStart(9, "0")) }))
-    .sort((a, b) => a.key < b.key ? -1 : Number(a.key > b.key))
-    .map(({ name }) => name);
-
-/** The modules of the file, each once; throws for a tensor name that it does not understand. */
-function modulePaths(file: SafetensorsFile, saved: readonly string[]) {
-  const paths = new Set<string>(), others: string[] = [];
-  for (const key of file.tensors.keys()) {
-    if (!key.startsWith(tensorPrefix)) {
-      throw new AdapterFileError(
-        `tensor names must begin with "${tensorPrefix}", found ${quote(key)}`,
-      );
-    }
-    const name = key.slice(tensorPrefix.length), match = /^(.+)\.lora_[AB]\.weight$/.exec(name);
-    if (match) paths.add(match[1]);
-    else if (isOfSaved(name, saved)) others.push(name);
-    else throw new AdapterFileError(`${ruleFor(key)}, found ${quote(key)}`);
+/** The configuration without the fields that are let pass. */
+function knownFields(json: unknown, exceptions: Exceptions): unknown {
+  if (!isRecord(json)) return json;
+  const rest = { ...json };
+  for (const { name, rule } of unknownFields(json)) {
+    exceptions.pass("unknownFields", `${oneLine(name)} must ${rule}`, name, quote(json[name]));
+    delete rest[name];
   }
-  if (paths.size === 0) {
-    throw new AdapterFileError("the file must hold at least one pair of A and B, found no tensor");
-  }
-  return { paths: inOrder(paths), others };
+  return rest;
 }
 
-/** PEFT's rule: the path of a fully saved module ends with one of the names. */
-function isOfSaved(tensor: string, saved: readonly string[]): boolean {
-  return !tensor.includes(".lora_") && saved.some((name) => tensor.includes(`${name}.`));
+/** A name in `target_modules` that matches no module was trained nowhere, and PEFT does not say so. */
+function assertTargets(
+  { targetModules }: PeftConfig,
+  updates: readonly TrainedUpdate[],
+  exceptions: Exceptions,
+): void {
+  if (!Array.isArray(targetModules)) return;
+  for (const target of targetModules) {
+    if (updates.some(({ module }) => isNamed(module, target))) continue;
+    const rule = "every name in target_modules must match a module that has weights";
+    exceptions.pass("unmatchedTargets", rule, target);
+  }
 }
 
 /** Cuts the modules whose sites the metadata names, after checking the metadata. */
 function cutNamed(
-  updates: readonly LowRankUpdate[],
+  updates: readonly TrainedUpdate[],
   metadata: Readonly<Record<string, string>>,
-): LowRankUpdate[] {
+): TrainedUpdate[] {
   const named = parseSites(metadata), modules = new Set(updates.map(({ module }) => module));
   const unknown = [...named.keys()].find((module) => !modules.has(module));
   if (unknown !== undefined) {
@@ -158,11 +168,4 @@ function cutNamed(
     const sites = named.get(update.module);
     return sites ? cutSites(update, sites) : [update];
   });
-}
-
-function ruleFor(key: string): string {
-  if (/\.lora_embedding_[AB]$/.test(key)) return "adapters of embeddings are not implemented";
-  if (/\.lora_B\.bias$/.test(key)) return "biases of B are not implemented";
-  if (/\.lora_magnitude_vector/.test(key)) return "DoRA is not implemented";
-  return "every tensor must be some module's lora_A.weight or lora_B.weight";
 }

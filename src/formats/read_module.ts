@@ -2,11 +2,15 @@
 
 import { AdapterFileError } from "../core/errors.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
-import { assertUpdate, type LowRankUpdate } from "../core/low_rank_update.ts";
+import { assertUpdate } from "../core/low_rank_update.ts";
 import { quote } from "../core/quote.ts";
-import { formatShape } from "../core/shape.ts";
+import { formatShape, sameShape, type Shape } from "../core/shape.ts";
+import type { Exceptions } from "./adapter_exceptions.ts";
+import type { TrainedUpdate } from "./adapter_record.ts";
+import { readFinite } from "./adapter_tensors.ts";
 import { tensorPrefix } from "./adapter_weights.ts";
 import type { PeftConfig } from "./peft_config.ts";
+import type { PeftExtras } from "./peft_extras.ts";
 import { moduleSelector, type PatternValue, patternValues } from "./peft_patterns.ts";
 import type { SafetensorsFile } from "./safetensors.ts";
 
@@ -29,47 +33,105 @@ export function compileRules(config: PeftConfig): Rules {
   };
 }
 
-/** Reads the update of a module, which the configuration must select. */
-export async function readModule(
-  file: SafetensorsFile,
-  config: PeftConfig,
-  { selects, rankOf, alphaOf }: Rules,
-  module: string,
-): Promise<LowRankUpdate> {
-  if (!selects(module)) {
-    const targets = quote(config.targetModules ?? null);
-    throw new AdapterFileError(
-      `the configuration must select every module that has weights, found ${quote(module)} with ` +
-        `target_modules ${targets}`,
-    );
-  }
-  const rank = rankOf(module) ?? config.rank;
-  const alpha = alphaOf(module) ?? config.alpha;
-  const A = await readMatrix(file, module, "A", rank);
-  const B = await readMatrix(file, module, "B", rank);
-  const update = {
-    module,
-    A,
-    B,
-    scaling: alpha / (config.rankStabilized ? Math.sqrt(rank) : rank),
-  };
-  assertUpdate(update);
-  return update;
+/** What every module of a file is read with. */
+export interface ModuleReading {
+  /** The weights. */
+  readonly file: SafetensorsFile;
+  /** The configuration. */
+  readonly config: PeftConfig;
+  /** Its patterns. */
+  readonly rules: Rules;
+  /** What each module has beside A and B. */
+  readonly extras: PeftExtras;
+  /** What may pass. */
+  readonly exceptions: Exceptions;
 }
 
-/** Reads A `(rank, in)` or B `(out, rank)`; the shape is checked before a value is read. */
-async function readMatrix(
-  file: SafetensorsFile,
+/** Reads the update of a module; none of one that an exception leaves out. */
+export async function readModule(
+  reading: ModuleReading,
   module: string,
-  letter: "A" | "B",
-  rank: number,
+): Promise<TrainedUpdate[]> {
+  if (!isComplete(reading, module)) return [];
+  const { config, rules } = reading, rank = rankIn(reading, module);
+  const alpha = rules.alphaOf(module) ?? config.alpha;
+  const A = await readFactor(reading, keyOf(module, "A"), rank);
+  const B = await readFactor(reading, keyOf(module, "B"), rank);
+  const scaling = alpha / (config.rankStabilized ? Math.sqrt(rank) : rank);
+  const update = { module, A, B, scaling, ...await readExtras(reading, module, B.shape[0]) };
+  assertUpdate(update);
+  return [update];
+}
+
+const keyOf = (module: string, letter: "A" | "B") =>
+  `${tensorPrefix}${module}.lora_${letter}.weight`;
+
+/** Whether the configuration selects a module, and the file has A and B of it. */
+function isComplete({ file, config, rules, exceptions }: ModuleReading, module: string): boolean {
+  if (!rules.selects(module)) {
+    const targets = quote(config.targetModules ?? null);
+    const rule = "the configuration must select every module that has weights";
+    const found = `${quote(module)} with target_modules ${targets}`;
+    exceptions.pass("unknownTensors", rule, module, found);
+    return false;
+  }
+  const missing = (["A", "B"] as const).map((letter) => keyOf(module, letter))
+    .find((key) => !file.tensors.has(key));
+  if (missing === undefined) return true;
+  exceptions.pass("missingTensors", "A and B must come in pairs", missing, `no ${quote(missing)}`);
+  return false;
+}
+
+/** The rank of the configuration, or that of both factors in the file where it may be another. */
+function rankIn({ file, config, rules, exceptions }: ModuleReading, module: string): number {
+  const rank = rules.rankOf(module) ?? config.rank, key = keyOf(module, "A");
+  const [A, B] = [key, keyOf(module, "B")].map((key) => file.tensors.get(key)!.shape);
+  const own = A[0];
+  if (own === rank || own === 0 || A.length !== 2 || B.length !== 2 || B[1] !== own) return rank;
+  const rule = `${quote(key)} must have shape (${rank}, in)`;
+  exceptions.pass("ranks", rule, `${module} has ${own}`, formatShape(A));
+  return own;
+}
+
+/** Reads A `(rank, in)` or B `(out, rank)`. */
+function readFactor(reading: ModuleReading, key: string, rank: number): Promise<HostTensor> {
+  const isA = key.endsWith("A.weight"), { shape } = reading.file.tensors.get(key)!;
+  const fits = shape.length === 2 && shape[isA ? 0 : 1] === rank;
+  return readReals(
+    reading,
+    key,
+    fits ? shape : undefined,
+    isA ? `(${rank}, in)` : `(out, ${rank})`,
+  );
+}
+
+/** Reads a module's bias and magnitude, if the configuration has them. */
+async function readExtras(
+  reading: ModuleReading,
+  module: string,
+  out: number,
+): Promise<Pick<TrainedUpdate, "bias" | "magnitude">> {
+  const { dora, loraBias } = reading.extras, path = `${tensorPrefix}${module}`;
+  const vector = (key: string) => readReals(reading, key, [out], formatShape([out]));
+  return {
+    ...loraBias && { bias: await vector(`${path}.lora_B.bias`) },
+    ...dora && { magnitude: await vector(`${path}.lora_magnitude_vector`) },
+  };
+}
+
+/** Reads real numbers; the shape is checked before a value is read. */
+async function readReals(
+  { file, exceptions }: ModuleReading,
+  key: string,
+  wanted: Shape | undefined,
+  rule: string,
 ): Promise<HostTensor> {
-  const key = `${tensorPrefix}${module}.lora_${letter}.weight`;
   const entry = file.tensors.get(key);
-  if (!entry) throw new AdapterFileError(`A and B must come in pairs, found no ${quote(key)}`);
+  if (!entry) {
+    throw new AdapterFileError(`every module must have all tensors, found no ${quote(key)}`);
+  }
   const { shape, dtype } = entry;
-  if (shape.length !== 2 || shape[letter === "A" ? 0 : 1] !== rank) {
-    const rule = letter === "A" ? `(${rank}, in)` : `(out, ${rank})`;
+  if (!wanted || !sameShape(shape, wanted)) {
     throw new AdapterFileError(
       `${quote(key)} must have shape ${rule}, found ${formatShape(shape)}`,
     );
@@ -77,5 +139,5 @@ async function readMatrix(
   if (!["F32", "F16", "BF16", "F64"].includes(dtype)) {
     throw new AdapterFileError(`${quote(key)} must hold real numbers, found ${dtype}`);
   }
-  return await file.read(key);
+  return await readFinite(file, key, exceptions);
 }

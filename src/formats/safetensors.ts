@@ -23,6 +23,13 @@ export interface SafetensorsFile extends Disposable {
    * @throws {TypeError} when the dtype has no conversion (C64, F8 and smaller floats).
    */
   read(name: string): Promise<HostTensor>;
+  /**
+   * Reads some bytes of one tensor as the file holds them, whatever its dtype.
+   *
+   * @param start Offset from the tensor's first byte.
+   * @throws {RangeError} when the file has no such tensor.
+   */
+  readBytes(name: string, start: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
   /** Closes the file. */
   [Symbol.dispose](): void;
 }
@@ -52,16 +59,21 @@ export async function openSafetensorsFile(
   const file = await openFile(source), path = fileName(source);
   try {
     const { tensors, metadata } = await readHeader(file);
-    const read = async (name: string) => {
+    const ofTensor = async <T>(name: string, act: (entry: TensorEntry) => Promise<T>) => {
       const entry = tensors.get(name);
       if (!entry) throw new RangeError(missing(path, name, tensors));
-      try {
-        return await readTensor(file, entry, options);
-      } catch (error) {
+      return await act(entry).catch((error) => {
         throw inFile(`${quote(name)} of ${path}`, error);
-      }
+      });
     };
-    return { tensors, metadata, read, [Symbol.dispose]: () => file[Symbol.dispose]() };
+    return {
+      tensors,
+      metadata,
+      read: (name) => ofTensor(name, (entry) => readTensor(file, entry, options)),
+      readBytes: (name, start, length) =>
+        ofTensor(name, ({ offset }) => file.read(offset + start, length)),
+      [Symbol.dispose]: () => file[Symbol.dispose](),
+    };
   } catch (error) {
     file[Symbol.dispose]();
     throw inFile(path, error);

@@ -11,12 +11,14 @@ import {
   fileName,
   type FileSource,
   type Folder,
+  folderName,
   hasFile,
   kindOf,
   splitPath,
 } from "../core/storage.ts";
 import type { TensorEntry } from "./header.ts";
 import { assertAtMost } from "./json.ts";
+import { pickleConversion } from "./pickle.ts";
 import {
   missing,
   openSafetensorsFile,
@@ -31,6 +33,7 @@ import {
  * memory, that holds `model.safetensors` or `model.safetensors.index.json`. Only the headers are read.
  *
  * @throws {SyntaxError} when a header or the index says what the files do not hold.
+ * @throws {RangeError} when a folder holds `pytorch_model.bin` instead.
  * @throws {Error} when a file cannot be read.
  *
  * @example
@@ -93,9 +96,27 @@ async function findModel(path: Folder): Promise<[Folder, FileSource]> {
   if (typeof path === "string" && await kindOf(path) !== "folder") {
     return [splitPath(path).folder, path];
   }
-  const single = "model.safetensors", index = `${single}.index.json`;
-  const isSharded = !await hasFile(path, single) && await hasFile(path, index);
-  return [path, fileIn(path, isSharded ? index : single)];
+  await assertNoPickle(path);
+  return [path, fileIn(path, await isSharded(path) ? shardIndex : single)];
+}
+
+/** Throws where a folder has its weights in pickles alone. */
+async function assertNoPickle(folder: Folder): Promise<void> {
+  for (const name of [single, shardIndex]) if (await hasFile(folder, name)) return;
+  for (const pickle of ["pytorch_model.bin", "pytorch_model.bin.index.json"]) {
+    if (!await hasFile(folder, pickle)) continue;
+    throw new RangeError(
+      `weights must be in ${single}, found ${pickle} in ${folderName(folder)} (a pickle can run ` +
+        `code): convert it in its folder by ${pickleConversion("pytorch_model.bin", single)}`,
+    );
+  }
+}
+
+const single = "model.safetensors";
+
+/** Whether a folder's model is in shards: one whole file is read before them. */
+export async function isSharded(folder: Folder): Promise<boolean> {
+  return !await hasFile(folder, single) && await hasFile(folder, shardIndex);
 }
 
 async function openShards(
@@ -125,12 +146,18 @@ function joinShards(
     if (!entry) throw new SyntaxError(`cannot read ${index}: ${shard} must hold ${quote(name)}`);
     tensors.set(name, entry);
   }
-  const read = (name: string): Promise<HostTensor> => {
+  const shardOf = (name: string): SafetensorsFile => {
     const shard = shards.get(places.get(name)!);
-    return shard?.read(name) ?? Promise.reject(new RangeError(missing(index, name, tensors)));
+    if (shard) return shard;
+    throw new RangeError(missing(index, name, tensors));
   };
   const [first] = shards.values();
-  return { tensors, metadata: first?.metadata ?? {}, read };
+  return {
+    tensors,
+    metadata: first?.metadata ?? {},
+    read: async (name) => await shardOf(name).read(name),
+    readBytes: async (name, start, length) => await shardOf(name).readBytes(name, start, length),
+  };
 }
 
 /** The shards that hold a model's tensors. */
@@ -164,4 +191,17 @@ export function parseWeightMap(index: string, json: unknown): WeightMap {
     );
   }
   return { places, shards } as WeightMap;
+}
+
+/** The index of a sharded model in a folder. */
+export const shardIndex = "model.safetensors.index.json";
+
+/** The files of a sharded model in a folder, the index last; none if there is no good index. */
+export async function shardFilesIn(folder: Folder): Promise<string[]> {
+  try {
+    const { shards } = parseWeightMap(shardIndex, await readJson(fileIn(folder, shardIndex)));
+    return [...shards, shardIndex];
+  } catch {
+    return [];
+  }
 }

@@ -3,21 +3,23 @@
 import { ShapeError } from "../core/errors.ts";
 import { jsonText, readText } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
-import type { LowRankUpdate } from "../core/low_rank_update.ts";
 import { moduleOf } from "../core/module_names.ts";
 import { quote } from "../core/quote.ts";
 import { type FolderFile, saveFolder } from "../core/save_folder.ts";
+import { sameShape } from "../core/shape.ts";
 import { siteName } from "../core/site.ts";
 import { fileIn, hasFile } from "../core/storage.ts";
 import { adapterCard, CARD_MARK } from "./adapter_card.ts";
-import type { AdapterRecord } from "./adapter_record.ts";
+import type { AdapterRecord, TrainedUpdate } from "./adapter_record.ts";
 import { sitesMetadata } from "./adapter_sites.ts";
+import { ownKey, tensorPrefix } from "./adapter_weights.ts";
 import { configMetadata, mathematicsOf } from "./config_digest.ts";
 import { alphaOf } from "./exact_alpha.ts";
 import { assertNoOtherKind } from "./folder_kind.ts";
 import { joinUpdates } from "./join_updates.ts";
 import { labelsMetadata } from "./labels_metadata.ts";
-import { parsePeftConfig, takeSavedModules } from "./peft_config.ts";
+import { parsePeftConfig } from "./peft_config.ts";
+import { takeExtras } from "./peft_extras.ts";
 import { moduleSelector } from "./peft_patterns.ts";
 import { promptMetadata } from "./prompt_metadata.ts";
 import { safetensorsFile } from "./write_safetensors.ts";
@@ -67,7 +69,7 @@ export async function writeAdapter(folder: string, adapter: AdapterRecord): Prom
     ...sitesMetadata(adapter.updates),
     ...promptMetadata(adapter.promptFormat),
     ...labelsMetadata(adapter.labels),
-    ...await configMetadata(mathematicsOf(parsePeftConfig(takeSavedModules(config).rest))),
+    ...await configMetadata(mathematicsOf(parsePeftConfig(takeExtras(config).rest))),
   };
   const { dtype } = adapter;
   await saveFolder(folder, [
@@ -89,16 +91,28 @@ async function cardFile(folder: string, content: string): Promise<FolderFile[]> 
 }
 
 /** Checks everything and joins the updates into one of all rows per module. */
-function joinModules(folder: string, adapter: AdapterRecord): LowRankUpdate[] {
+function joinModules(folder: string, adapter: AdapterRecord): TrainedUpdate[] {
   try {
     checkAdapter(adapter);
     const modules = Map.groupBy(adapter.updates, ({ module }) => module);
-    return [...modules.values()].map(joinUpdates);
+    return [...modules.values()].map(joinSites);
   } catch (error) {
     const Kind = error instanceof ShapeError ? ShapeError : RangeError;
     const { message } = error as Error;
     throw new Kind(`cannot write the adapter in ${folder}: ${message}`, { cause: error });
   }
+}
+
+/** A vector of all rows is that of one update: PEFT has none for some of a module's rows. */
+function joinSites(updates: readonly TrainedUpdate[]): TrainedUpdate {
+  const { magnitude, bias } = updates[0], joined = joinUpdates(updates);
+  for (const update of updates) {
+    for (const vector of [update.magnitude, update.bias]) {
+      if (!vector || sameShape(vector.shape, [joined.B.shape[0]])) continue;
+      throw new ShapeError(`a magnitude or bias must have all rows, found ${siteName(update)}`);
+    }
+  }
+  return { ...joined, magnitude, bias };
 }
 
 function checkAdapter({ updates, targetModules, dropout = 0 }: AdapterRecord): void {
@@ -123,19 +137,24 @@ function checkAdapter({ updates, targetModules, dropout = 0 }: AdapterRecord): v
 }
 
 function* tensorsOf(
-  modules: readonly LowRankUpdate[],
-  { saved = new Map() }: AdapterRecord,
+  modules: readonly TrainedUpdate[],
+  { saved = new Map(), biases = new Map() }: AdapterRecord,
 ): Generator<[string, HostTensor]> {
-  for (const { module, A, B } of modules) {
-    yield [`base_model.model.${module}.lora_A.weight`, A];
-    yield [`base_model.model.${module}.lora_B.weight`, B];
+  for (const { module, A, B, bias, magnitude } of modules) {
+    const path = `${tensorPrefix}${module}`;
+    yield [`${path}.lora_A.weight`, A];
+    yield [`${path}.lora_B.weight`, B];
+    if (bias) yield [`${path}.lora_B.bias`, bias];
+    if (magnitude) yield [`${path}.lora_magnitude_vector`, magnitude];
   }
-  for (const [name, tensor] of saved) yield [`base_model.model.${name}`, tensor];
+  for (const [name, tensor] of saved) yield [tensorPrefix + name, tensor];
+  const adapted = new Set(modules.map(({ module }) => module));
+  for (const [name, tensor] of biases) yield [ownKey(name, adapted), tensor];
 }
 
 /** The configuration with sorted keys, as PEFT writes it. */
 function configOf(
-  modules: readonly LowRankUpdate[],
+  modules: readonly TrainedUpdate[],
   adapter: AdapterRecord,
 ): Record<string, unknown> {
   const { fanInFanOut = false, dropout = 0, taskType = "CAUSAL_LM" } = adapter;
@@ -146,11 +165,12 @@ function configOf(
   return {
     alpha_pattern: exceptions(names, alphas, alpha),
     base_model_name_or_path: adapter.baseModelName ?? null,
-    bias: "none",
+    bias: adapter.biasMode ?? "none",
     fan_in_fan_out: fanInFanOut,
     inference_mode: true,
     init_lora_weights: true,
     lora_alpha: alpha,
+    ...modules.some(({ bias }) => bias) && { lora_bias: true },
     lora_dropout: dropout,
     modules_to_save: modulesOf(adapter),
     peft_type: "LORA",
@@ -158,14 +178,16 @@ function configOf(
     rank_pattern: exceptions(names, ranks, r),
     target_modules: [...new Set(adapter.targetModules ?? names)].sort(),
     task_type: taskType,
-    use_dora: false,
+    use_dora: modules.some(({ magnitude }) => magnitude),
     use_rslora: false,
   };
 }
 
 /** The names of the modules that were trained in full, or null. */
-function modulesOf({ saved = new Map<string, HostTensor>() }: AdapterRecord): string[] | null {
-  const names = [...saved.keys()].map(moduleOf);
+function modulesOf(
+  { saved = new Map<string, HostTensor>(), savedModules }: AdapterRecord,
+): string[] | null {
+  const names = savedModules ?? [...saved.keys()].map(moduleOf);
   return names.length === 0 ? null : [...new Set(names)];
 }
 

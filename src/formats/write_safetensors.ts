@@ -35,10 +35,23 @@ export interface UnreadTensor {
   read(): Promise<HostTensor>;
 }
 
+/** A tensor whose bytes are made piece by piece as they are written, and not looked at. */
+export interface EncodedTensor {
+  /** Its extents. */
+  readonly shape: Shape;
+  /** Its dtype in the file. */
+  readonly dtype: Dtype;
+  /** All of its bytes. */
+  pieces(): AsyncIterable<Uint8Array>;
+}
+
+/** What a file is made from. */
+type FileTensor = HostTensor | UnreadTensor | EncodedTensor;
+
 /** A tensor with its name and dtype in the file. */
 interface Item {
   readonly name: string;
-  readonly tensor: HostTensor | UnreadTensor;
+  readonly tensor: FileTensor;
   readonly dtype: Dtype;
 }
 
@@ -90,14 +103,14 @@ export async function writeSafetensors(
  */
 export function safetensorsFile(
   path: string,
-  entries: Iterable<readonly [string, HostTensor | UnreadTensor]>,
+  entries: Iterable<readonly [string, FileTensor]>,
   { dtype: float = "F32", metadata, allowNonFinite = false }: WriteOptions = {},
 ): FolderFile {
   assertFloatDtype(float);
   const items = Array.from(entries, ([name, tensor]): Item => ({
     name,
     tensor,
-    dtype: "read" in tensor ? float : storedDtype(tensor.data, float),
+    dtype: dtypeOf(tensor, float),
   })).sort(inFileOrder);
   const check = allowNonFinite ? () => {} : assertFinite(path);
   checkItems(path, items, check);
@@ -105,6 +118,11 @@ export function safetensorsFile(
   const totalBytes = items.reduce((sum, item) => sum + bytesOf(item), header.length);
   assertReadable(path, header, totalBytes);
   return { name: splitPath(path).name, content: pieces(header, items, float, check), totalBytes };
+}
+
+function dtypeOf(tensor: FileTensor, float: FloatDtype): Dtype {
+  if ("pieces" in tensor) return tensor.dtype;
+  return "read" in tensor ? float : storedDtype(tensor.data, float);
 }
 
 /** A check of a tensor's values. */
@@ -131,7 +149,8 @@ async function* pieces(
 ): AsyncGenerator<Uint8Array> {
   yield header;
   for (const { name, tensor, dtype } of items) {
-    if (!("read" in tensor)) yield encode(tensor.data, float);
+    if ("pieces" in tensor) yield* tensor.pieces();
+    else if (!("read" in tensor)) yield encode(tensor.data, float);
     else yield encode(await readChecked(name, tensor, dtype, check), float);
   }
 }
@@ -159,7 +178,7 @@ function checkItems(path: string, items: Item[], check: ValueCheck): void {
       );
     }
     names.add(name);
-    if ("read" in tensor) continue;
+    if (!("data" in tensor)) continue;
     const { shape, data } = tensor;
     if (data.length !== sizeOf(shape)) {
       const rule = `"${name}" of shape ${formatShape(shape)} needs ${sizeOf(shape)} values`;

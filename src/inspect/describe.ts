@@ -3,6 +3,8 @@
 import {
   type Amplification,
   amplification,
+  type Intruders,
+  intruders,
   rankForError,
   type Spectrum,
   spectrum,
@@ -28,6 +30,8 @@ export interface UpdateRow extends Spectrum {
   readonly relativeNorm?: number;
   /** The row of Table 7, if W is known. */
   readonly amplification?: Amplification;
+  /** The leading directions of W + ΔW that are new to W, if they were asked for. */
+  readonly intruders?: Intruders;
 }
 
 /** How an update is described. */
@@ -38,6 +42,8 @@ export interface DescribeOptions {
   readonly weight?: HostTensor;
   /** Seed of the random directions of Table 7. Default: 1. */
   readonly seed?: number;
+  /** Also finds intruders in W, which takes two decompositions of its size. Default: false. */
+  readonly intruders?: boolean;
 }
 
 /**
@@ -60,13 +66,20 @@ export function describeUpdate(
   update: LowRankUpdate,
   options: DescribeOptions = {},
 ): UpdateRow {
-  assertOptions("describeUpdate", options, { error: true, weight: true, seed: true });
+  assertOptions("describeUpdate", options, {
+    error: true,
+    weight: true,
+    seed: true,
+    intruders: true,
+  });
   const { error = 0.05, weight, seed = 1 } = options;
   const { scaling, A: { shape: [rank] } } = update;
-  const name = siteName(update), found = spectrum(update);
-  const suggestedRank = rankForError(found.singularValues, error);
-  const row = { name, rank, scaling, ...found, suggestedRank, wastedRank: rank - suggestedRank };
+  const name = siteName(update), own = spectrum(update);
+  const suggestedRank = rankForError(own.singularValues, error);
+  const row = { name, rank, scaling, ...own, suggestedRank, wastedRank: rank - suggestedRank };
   if (!weight) return row;
   const against = amplification(update, weight, { seed });
-  return { ...row, relativeNorm: against.deltaNorm / against.weightNorm, amplification: against };
+  const relativeNorm = against.deltaNorm / against.weightNorm;
+  const found = options.intruders ? { intruders: intruders(update, weight) } : {};
+  return { ...row, relativeNorm, amplification: against, ...found };
 }

@@ -6,7 +6,7 @@ import type { Figure } from "../figures/figure.ts";
 import { heatmaps } from "../figures/heatmaps.ts";
 import { axis, baseLayout, indexAxis, logAxis } from "../figures/layout.ts";
 import { palette } from "../figures/palette.ts";
-import type { Axis, Trace } from "../figures/plotly_types.ts";
+import type { Layout, Trace } from "../figures/plotly_types.ts";
 import { chanceAngles, chanceOf, chancePairs, type ComparedUpdate } from "./compare.ts";
 import type { UpdateRow } from "./describe.ts";
 import { shortNames } from "./updates.ts";
@@ -26,21 +26,31 @@ function colors(count: number): string[] {
   });
 }
 
+type Named = readonly { readonly name: string }[];
+
+/** The short name and the color that each of some sites has among all. */
+function looksOf(some: Named, all: Named = some): { name: string; color: string }[] {
+  const names = shortNames(all.map(({ name }) => name)), color = colors(all.length);
+  return some.map((one) => {
+    const place = all.findIndex(({ name }) => name === one.name);
+    return { name: names[place], color: color[place] };
+  });
+}
+
 function lines(
-  named: readonly { readonly name: string }[],
+  looks: ReturnType<typeof looksOf>,
   values: readonly (readonly number[])[],
   first = 1,
 ): Trace[] {
-  const names = shortNames(named.map(({ name }) => name)), color = colors(named.length);
   return values.map((y, i) => ({
     type: "scatter",
     mode: y.length <= mostMarks ? "lines+markers" : "lines",
-    name: names[i],
+    name: looks[i].name,
     x0: first,
     y: y.map((value) => Number(value.toPrecision(4))),
-    showlegend: named.length <= 8,
-    line: { color: color[i], width: 1.5 },
-    marker: { color: color[i], size: 5 },
+    showlegend: looks.length <= 8,
+    line: { color: looks[i].color, width: 1.5 },
+    marker: { color: looks[i].color, size: 5 },
   }));
 }
 
@@ -50,37 +60,47 @@ export type SpectrumRow = Pick<UpdateRow, "name" | "singularValues" | "noiseEdge
 const longestOf = (updates: readonly SpectrumRow[]): number =>
   boundsOf(updates.map(({ singularValues }) => singularValues.length))[1];
 
-/** Singular values of every update, the noise edge dashed. */
-export function spectraFigure(updates: readonly SpectrumRow[]): Figure {
-  const color = colors(updates.length), longest = longestOf(updates);
+/**
+ * Singular values of every update, the noise edge dashed. Where only some of an adapter's updates are drawn,
+ * `all` are the sites among which each keeps its name and color.
+ */
+export function spectraFigure(
+  updates: readonly SpectrumRow[],
+  all: readonly { readonly name: string }[] = updates,
+): Figure {
+  const looks = looksOf(updates, all), longest = longestOf(updates);
+  const isZero = updates.every(({ singularValues: [largest] }) => largest === 0);
   return {
     id: "spectra",
     title: "Singular values of ΔW",
-    caption:
-      "Dashed, in the color of the update: the largest singular value of noise of the same shape " +
-      "and norm (Marchenko and Pastur).",
+    caption: isZero
+      ? "All are zero, which has no place on a logarithmic axis."
+      : "Dashed, in the color of the update: the largest singular value of noise of the same shape " +
+        "and norm (Marchenko and Pastur).",
     data: [
-      ...lines(updates, updates.map(({ singularValues }) => singularValues)),
+      ...lines(looks, updates.map(({ singularValues }) => singularValues)),
       ...updates.map(({ noiseEdge }, i): Trace => ({
         type: "scatter",
         mode: "lines",
-        x: [1, longest],
+        x: [0.5, longest + 0.5],
         y: [noiseEdge, noiseEdge],
         showlegend: false,
         hoverinfo: "skip",
-        line: { color: color[i], width: 1, dash: "dash" },
+        line: { color: looks[i].color, width: 1, dash: "dash" },
       })),
     ],
-    layout: baseLayout(indexAxis("index i", 1, longest), singularValueAxis(updates)),
+    layout: baseLayout(
+      indexAxis("index i", 1, longest),
+      logAxis("singular value σᵢ", isZero ? { range: [-1, 2] } : {}),
+      isZero ? sayZero : {},
+    ),
   };
 }
 
-/** Zero, as at weight 0, has no place on a logarithmic axis. */
-function singularValueAxis(updates: readonly SpectrumRow[]): Axis {
-  const title = "singular value σᵢ";
-  const isZero = updates.every(({ singularValues: [largest] }) => largest === 0);
-  return isZero ? axis(title, { range: [-0.02, 1] }) : logAxis(title);
-}
+/** In the middle of a plot that shows nothing else, as at weight 0. */
+const sayZero: Layout = {
+  annotations: [{ text: "ΔW = 0", xref: "paper", yref: "paper", x: 0.5, y: 0.5, showarrow: false }],
+};
 
 /** The error of updates truncated to a rank, and the error allowed for the suggested ranks. */
 export function truncationFigure(updates: readonly UpdateRow[], error: number): Figure {
@@ -97,7 +117,7 @@ export function truncationFigure(updates: readonly UpdateRow[], error: number): 
     caption:
       "‖ΔW − ΔWₖ‖ / ‖ΔW‖ of the best update of rank k, Frobenius norms (Eckart and Young). " +
       `Dashed: the requested error of ${error}.`,
-    data: lines(updates, curves, 0),
+    data: lines(looksOf(updates), curves, 0),
     layout: baseLayout(
       indexAxis("rank k", 0, longest),
       axis("relative error", { range: [0, 1.02] }),
@@ -153,7 +173,7 @@ export function anglesFigure(compared: readonly ComparedUpdate[], seed: number):
         first.phi[0].length
       } of ${first.dimensions} dimensions, the mean of ${chancePairs} pairs, seed ${seed}.`,
     data: [
-      ...lines(compared, compared.map(({ principalAngles }) => degrees(principalAngles))),
+      ...lines(looksOf(compared), compared.map(({ principalAngles }) => degrees(principalAngles))),
       {
         type: "scatter",
         mode: "lines",

@@ -9,11 +9,23 @@ import type { SiteReading, SpectrumReading } from "./live_spectra.ts";
 
 const mode = "lines+markers", stepsOf = ({ steps }: SpectrumReading) => steps;
 
-/** `q, layer 1` of `transformer.h.0.attn.c_attn:q`; a name without a layer as it is. */
-function shortName({ name }: SiteReading): string {
+/** `q` and 1 of `transformer.h.0.attn.c_attn:q`; a name without a layer as it is. */
+function placeOf({ name }: SiteReading): { kind: string; layer?: number } {
   const found = /\.(\d+)\.(?:[^:]*:)?(.+)$/.exec(name);
-  return found ? `${found[2]}, layer ${Number(found[1]) + 1}` : name;
+  return found ? { kind: found[2], layer: Number(found[1]) + 1 } : { kind: name };
 }
+
+function shortName(site: SiteReading): string {
+  const { kind, layer } = placeOf(site);
+  return layer === undefined ? kind : `${kind}, layer ${layer}`;
+}
+
+/** One for each kind of site, such as the six of a transformer's layer. */
+const kindColors: readonly string[] = [...palette.series, palette.lora[0]];
+
+/** The line and the marks of the first, second, … layer; more begin again. */
+const layerDashes = ["solid", "dash", "dot", "dashdot"] as const;
+const layerSymbols = ["circle", "diamond", "square", "triangle-up"] as const;
 
 /** Every singular value of one site over the steps, from at least one reading. */
 export function trainingSpectrum(readings: readonly SpectrumReading[], site: number): Figure {
@@ -33,17 +45,24 @@ export function trainingSpectrum(readings: readonly SpectrumReading[], site: num
   };
 }
 
-/** A number of every site over the steps, a line each, from at least one reading. */
+/**
+ * A number of every site over the steps, a line each, from at least one reading: in the color of the kind of
+ * site, dashed and marked by layer.
+ */
 export function sitesOverSteps(
   readings: readonly SpectrumReading[],
   words: Pick<Figure, "id" | "title" | "caption">,
   y: Axis,
   value: (reading: SiteReading) => number | undefined,
 ): Figure {
-  const { series } = palette;
-  const lines = readings[0].sites.map((reading, site) => {
-    const marker = { symbol: site < series.length ? "circle" : "diamond", size: 6 };
-    const style = { color: series[site % series.length], width: 1.5 };
+  const { sites } = readings[0], places = sites.map(placeOf);
+  const kinds = [...new Set(places.map(({ kind }) => kind))];
+  const layers = [...new Set(places.map(({ layer }) => layer))];
+  const lines = sites.map((reading, site) => {
+    const { kind, layer } = places[site], depth = layers.indexOf(layer) % layerDashes.length;
+    const color = kindColors[kinds.indexOf(kind) % kindColors.length];
+    const marker = { symbol: layerSymbols[depth], size: 6 };
+    const style = { color, width: 1.5, dash: layerDashes[depth] };
     const more = { mode, name: shortName(reading), marker } as const;
     return line(readings, stepsOf, ({ sites }) => value(sites[site]), style, more);
   });

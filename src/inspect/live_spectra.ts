@@ -50,7 +50,7 @@ export class LiveSpectra {
   observe(steps: number): void {
     if (steps > 0 && steps - this.#last < this.#every) return;
     const sites = this.#model.linears.flatMap(({ adaptations }) =>
-      adaptations.flatMap(({ lowRank }) => lowRank ?? [])
+      adaptations.flatMap(({ lowRank }) => lowRank?.A.trainable ? lowRank : [])
     );
     if (sites.length === 0) return;
     this.#last = steps;

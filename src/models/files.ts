@@ -33,7 +33,9 @@ export interface LoadModelOptions extends ModelOptions, ReadOptions {
 
 /**
  * Loads a Hugging Face folder onto a device: its `config.json` and its `model.safetensors` (F32, F16 or
- * BF16; sharded or not). In a browser the path is a URL relative to the page; files in memory work too.
+ * BF16; sharded or not). `hf:OWNER/NAME[@REVISION]` is a repository of the Hugging Face hub, whose files
+ * are downloaded to the cache of Hugging Face's tools unless they are there. In a browser the path is a URL
+ * relative to the page; files in memory work too.
  *
  * Tensor names may have the trunk's prefix (GPT-2's `transformer.`) or not, and weights of Conv1D
  * layers are transposed. The header is compared with the configuration before anything is allocated, so that

@@ -1,6 +1,7 @@
 /** The labels of classifiers. @module */
 
 import type { ConfigJson } from "../architectures/config_fields.ts";
+import { architectureOf } from "../architectures/registry.ts";
 import { isRecord, isText } from "../core/json.ts";
 import { Random } from "../core/random.ts";
 import { completeConfig, familyOf } from "./registry.ts";
@@ -41,6 +42,12 @@ export function withLabels(config: ConfigJson, labels: readonly string[]): Confi
     id2label: Object.fromEntries(labels.entries()),
     pad_token_id: pad_token_id ?? end,
   };
+}
+
+/** The module that is a new classifier's head: `score` in decoders, `classifier` in encoders. */
+export function headModule(config: ConfigJson): string {
+  const { linears } = architectureOf(withLabels(config, ["", ""]));
+  return linears.at(-1)!.name.split(".")[0];
 }
 
 /** The standard deviation of new layers, as in BERT. */

@@ -2,7 +2,7 @@
 
 import type { ConfigJson } from "../architectures/config_fields.ts";
 import { type LlamaConfig, parseLlamaConfig } from "../architectures/llama_config.ts";
-import { add, embedding } from "../autograd/mod.ts";
+import { embedding } from "../autograd/mod.ts";
 import type { Tape } from "../autograd/tape.ts";
 import { howMany } from "../core/how_many.ts";
 import type { Device, Tensor } from "../device/device.ts";

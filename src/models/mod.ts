@@ -9,7 +9,7 @@ export { Gpt2 } from "./gpt2.ts";
 export { Llama } from "./llama.ts";
 export { initGpt2 } from "./init.ts";
 export { loadModel, type LoadModelOptions, readConfig } from "./files.ts";
-export { labelsOf, labelsOfConfig } from "./labels.ts";
+export { headModule, labelsOf, labelsOfConfig } from "./labels.ts";
 export { type SavedAlong, saveModel } from "./save_model.ts";
 export { allocateModel, completeConfig, runnableTypes } from "./registry.ts";
 export { ModelLayers, type StoredTensors } from "./model_layers.ts";

@@ -3,7 +3,7 @@
 import { storedShape } from "../architectures/architecture.ts";
 import type { ConfigJson } from "../architectures/config_fields.ts";
 import type { Weight } from "../autograd/weight.ts";
-import { jsonText, readJson } from "../core/files.ts";
+import { jsonText } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { assertOptions } from "../core/options.ts";
 import { type FolderFile, saveFolder } from "../core/save_folder.ts";
@@ -13,7 +13,7 @@ import { assertNoOtherKind } from "../formats/folder_kind.ts";
 import type { FloatDtype } from "../formats/mod.ts";
 import { mergedMetadata } from "../formats/merged_metadata.ts";
 import { promptMetadata } from "../formats/prompt_metadata.ts";
-import { parseWeightMap } from "../formats/shards.ts";
+import { shardFilesIn } from "../formats/shards.ts";
 import { safetensorsFile, type UnreadTensor } from "../formats/write_safetensors.ts";
 import { assertModel, type Model } from "./model.ts";
 import { mathematicsOfModel } from "./registry.ts";
@@ -28,8 +28,6 @@ export interface SavedAlong {
   /** Files by name, such as another tokenizer's. */
   readonly files?: Readonly<Record<string, Uint8Array>>;
 }
-
-const INDEX = "model.safetensors.index.json";
 
 /**
  * Saves a model, without its adapters, as a Hugging Face folder, in one `model.safetensors`: the shards and
@@ -91,7 +89,7 @@ export async function saveModel(
     safetensorsFile(fileIn(folder, "model.safetensors"), storedTensors(model), options),
     ...Object.entries(files).map(([name, content]): FolderFile => ({ name, content })),
     ...configJson ? [{ name: "config.json", content: jsonText(configJson) }] : [],
-  ], async (folder) => [...obsolete, ...await shardsIn(folder)]);
+  ], async (folder) => [...obsolete, ...await oldShardsIn(folder)]);
 }
 
 const originOf = (model: Model): ModelOrigin | undefined =>
@@ -103,23 +101,19 @@ const torchDtypes: Readonly<Record<FloatDtype, string>> = {
   BF16: "bfloat16",
 };
 
-/** The configuration with the dtype in the field that it has for it; transformers 5 calls it `dtype`. */
-function savedConfig(model: TextModel, dtype: FloatDtype): ConfigJson {
-  const config = model.options.origin?.config ?? model.configJson();
+const savedConfig = (model: TextModel, dtype: FloatDtype): ConfigJson =>
+  withDtype(model.options.origin?.config ?? model.configJson(), dtype);
+
+/** A configuration with the dtype in the field that it has for it; transformers 5 calls it `dtype`. */
+export function withDtype(config: ConfigJson, dtype: FloatDtype): ConfigJson {
   const fields = ["dtype", "torch_dtype"].filter((field) => field in config);
   const named = fields.length > 0 ? fields : ["torch_dtype"];
   return { ...config, ...Object.fromEntries(named.map((field) => [field, torchDtypes[dtype]])) };
 }
 
-/** The shards of a model in the folder, and their index after them: it says which they are. */
-async function shardsIn(folder: string): Promise<string[]> {
-  try {
-    const { shards } = parseWeightMap(INDEX, await readJson(fileIn(folder, INDEX)));
-    return [...shards, INDEX].filter((name) => name !== "model.safetensors");
-  } catch {
-    return [];
-  }
-}
+/** Files of a sharded model that the one new file does not replace. */
+const oldShardsIn = async (folder: string): Promise<string[]> =>
+  (await shardFilesIn(folder)).filter((name) => name !== "model.safetensors");
 
 /** A model's tensors as a file holds them. */
 function storedTensors(model: Model): (readonly [string, UnreadTensor])[] {

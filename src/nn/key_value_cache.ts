@@ -50,8 +50,8 @@ export class KeyValueCache extends Scope {
   /**
    * Appends the new tokens' keys and values to a layer and attends from the new tokens to all so far.
    *
-   * @throws {ShapeError} when the shapes of q, k or v do not fit the cache, its width is not that of a number of
-   * heads that divides `heads`, or the mask does not fit its keys.
+   * @throws {ShapeError} when the shapes of q, k or v do not fit the cache, the number of its heads does not
+   * divide `heads`, or the mask does not fit its keys.
    * @throws {RangeError} when there is no room for the new tokens, or the tape records.
    */
   attend(

@@ -16,6 +16,5 @@ export type { Adaptation } from "./adaptation.ts";
 export { Linear, type LinearParts } from "./linear.ts";
 export { type Activation, GatedMlp, Mlp } from "./mlp.ts";
 export { Place } from "./place.ts";
-export { normalizedResidual, residual } from "./residual.ts";
 export { RmsNorm } from "./rms_norm.ts";
 export { RotaryPositions } from "./rotary.ts";

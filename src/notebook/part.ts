@@ -50,16 +50,16 @@ export async function bundleOf(parts: readonly Part[]): Promise<MimeBundle> {
   };
 }
 
-/** Makes all forms of a part. */
-export async function render(part: Part): Promise<Rendered> {
-  const bundle = await bundleOfPart(part), text = String(bundle["text/plain"]);
+/** Makes all forms of a part; `width` is that of a figure's pictures. */
+export async function render(part: Part, width?: number): Promise<Rendered> {
+  const bundle = await bundleOfPart(part, width), text = String(bundle["text/plain"]);
   return { bundle, text, html: await htmlOf(part, bundle) };
 }
 
-async function bundleOfPart(part: Part): Promise<MimeBundle> {
+async function bundleOfPart(part: Part, width?: number): Promise<MimeBundle> {
   if (typeof part === "string") return { "text/plain": part };
   if ("tex" in part) return await formulaBundle(part.tex);
-  return await ("rows" in part ? tableBundle(part) : figureBundle(part));
+  return await ("rows" in part ? tableBundle(part) : figureBundle(part, width));
 }
 
 /** A formula's bundle has no HTML: front ends would choose it over the better types. */

@@ -2,7 +2,7 @@
 
 import { boundsOf } from "../core/numbers.ts";
 import type { Figure } from "../figures/figure.ts";
-import { axis, baseLayout, logAxis } from "../figures/layout.ts";
+import { axis, baseLayout, logCountAxis } from "../figures/layout.ts";
 import { dots, line } from "../figures/marks.ts";
 import { palette } from "../figures/palette.ts";
 import type { Trace } from "../figures/plotly_types.ts";
@@ -38,8 +38,8 @@ export function printedAgainstOurs(rows: readonly PaperRow[]): Figure {
     ],
     layout: {
       ...baseLayout(
-        logAxis("ours", { anchor: "y2", dtick: 2 }),
-        logAxis("printed", { domain: [0.4, 1], dtick: 2 }),
+        logCountAxis("ours", { anchor: "y2", dtick: 2 }),
+        logCountAxis("printed", { domain: [0.4, 1], dtick: 2 }),
         { height: 560, hovermode: "closest" },
       ),
       yaxis2: axis("printed / ours", {

@@ -8,6 +8,7 @@ import {
   type TensorSpec,
 } from "../../src/architectures/mod.ts";
 import goldenFile from "../golden/counts.json" with { type: "json" };
+import familiesFile from "../golden/families.json" with { type: "json" };
 
 interface PeftRow {
   model: string;
@@ -20,6 +21,7 @@ interface PeftRow {
 
 /** Counts by PEFT. */
 const golden = goldenFile as unknown as { peft: PeftRow[] };
+const families = familiesFile as unknown as { peft: PeftRow[] };
 
 function peftCount({ config, rank, targets }: PeftRow): { trainable: number; all: number } {
   const architecture = architectureOf(config);
@@ -29,7 +31,7 @@ function peftCount({ config, rank, targets }: PeftRow): { trainable: number; all
   return { trainable, all: countParameters(architecture.tensors) + trainable };
 }
 
-for (const row of golden.peft) {
+for (const row of [...golden.peft, ...families.peft]) {
   const { model, rank, targets, trainable, all } = row;
   Deno.test(`${model}, rank ${rank} on ${targets}: PEFT trains ${trainable} of ${all}`, () =>
     assertEquals(peftCount(row), { trainable, all }));

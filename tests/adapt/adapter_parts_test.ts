@@ -1,5 +1,6 @@
 import { testOnWebgpu } from "../support/devices.ts";
 import { checks } from "./checks.ts";
 import { goldenChecks } from "./golden_checks.ts";
+import { variantChecks } from "./variant_checks.ts";
 
-await testOnWebgpu([...checks, ...goldenChecks]);
+await testOnWebgpu([...checks, ...goldenChecks, ...variantChecks]);

@@ -24,8 +24,11 @@ import {
   withFolder,
 } from "./fixtures.ts";
 
+/** The case with labels of which every gradient is known. */
+export const labeledCase = () => goldenCase("gradients/input", "labelled");
+
 /** Names and bytes of an adapter's tensors: all of its file but the metadata. */
-async function tensorBytes(folder: string): Promise<[string[], Uint8Array]> {
+export async function tensorBytes(folder: string): Promise<[string[], Uint8Array]> {
   const bytes = await Deno.readFile(`${folder}/adapter_model.safetensors`);
   const { tensors, dataOffset } = parseHeader(bytes, bytes.length);
   return [[...tensors.keys()], bytes.subarray(dataOffset)];
@@ -44,9 +47,11 @@ const adapters = [
   "peft_c_attn+peft_suffix",
 ];
 
-const openBase = (device: Device) => loadModel(device, golden("gpt2_tiny"));
+/** The base of the golden adapters. */
+export const openBase = (device: Device) => loadModel(device, golden("gpt2_tiny"));
 
-async function assertGoldenLogits(model: TextModel, name: string): Promise<void> {
+/** Compares logits with those of a golden adapter. */
+export async function assertGoldenLogits(model: TextModel, name: string): Promise<void> {
   const expected = await goldenTensors(`adapters/logits/${name}`);
   for (const which of ["plain", "left_padding"]) {
     const { inputs } = await goldenCase("logits", which), mask = inputs.attentionMask;
@@ -130,7 +135,12 @@ export const goldenChecks: readonly Check[] = [
         const expected = await goldenTensors(`gradients/peft_all_linear.${which}`);
         const wanted = (parameter: Parameter) => expected.get(`grad.${parameter.name}`)!;
         assertEquals(model.trainable().length, expected.size);
-        await assertGradients(model, await goldenCase("gradients/input", which), wanted, epsilon);
+        await assertGoldenGradients(
+          model,
+          await goldenCase("gradients/input", which),
+          wanted,
+          epsilon,
+        );
       }
     },
   },
@@ -148,10 +158,10 @@ export const goldenChecks: readonly Check[] = [
         const group = set === site ? site : `${set}.${site}`;
         keys.set(A, `grad.A.${group}.${module}`).set(B, `grad.B.${group}.${module}`);
       }
-      const input = await goldenCase("gradients/input", "labelled");
+      const input = await labeledCase();
       const logits = await logitsOf(model, input.inputs);
       assertAllClose(logits, tensors.get(`logits.${set}`)!.data, logitsTolerance);
-      await assertGradients(
+      await assertGoldenGradients(
         model,
         input,
         (parameter) => tensors.get(keys.get(parameter)!)!,
@@ -171,7 +181,8 @@ function assertSameMatrix(actual: HostTensor, expected: HostTensor): void {
   assertAllClose(actual.data, expected.data, { relative: 0, absolute: 1e-6 * largest });
 }
 
-async function assertGradients(
+/** Compares the gradients of all that a model trains. */
+export async function assertGoldenGradients(
   model: TextModel,
   { inputs, labels }: GoldenCase,
   expected: (parameter: Parameter) => HostTensor,

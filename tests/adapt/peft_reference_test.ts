@@ -17,6 +17,13 @@ const adapters: Record<string, AdapterChange> = {
     rankPattern: { c_fc: 2 },
     alphaPattern: { "attn.c_proj": 12 },
   },
+  "DoRA on every linear layer": {
+    ...{ rank: 4, alpha: 8, dora: true, targetModules: "all-linear" },
+    rankPattern: { c_fc: 2 },
+  },
+  "a bias of every B": { rank: 4, alpha: 8, loraBias: true, targetModules: ["c_attn", "c_fc"] },
+  "all biases of the base": { rank: 2, sites: ["q", "v"], bias: "all" },
+  "the biases of adapted layers": { rank: 2, targetModules: ["attn.c_proj"], bias: "lora_only" },
 };
 
 for (const [name, change] of Object.entries(adapters)) {

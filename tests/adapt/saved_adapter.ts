@@ -8,7 +8,7 @@ import { loadModel } from "../../src/models/mod.ts";
 /** What to inject; the seed is always the same. */
 export type AdapterChange = Omit<LoraOptions, "seed">;
 
-/** Injects an adapter, fills B so that it changes something, and saves it. */
+/** Injects an adapter, changes all but A so that it does something, and saves it. */
 export async function savedAdapter(
   modelFolder: string,
   folder: string,
@@ -18,8 +18,14 @@ export async function savedAdapter(
   using model = await loadModel(device, modelFolder);
   using adapter = injectLora(model, { ...change, seed: 5 });
   const random = new Random(6);
-  for (const { B } of adapter.sites) {
-    device.write(B.tensor, Float32Array.from({ length: B.size }, () => 0.3 * random.normal()));
+  const { sites, biases } = adapter, factorsB = sites.map(({ B }) => B);
+  const others = [...sites.flatMap(({ parameters }) => parameters.slice(2)), ...biases.parameters];
+  for (const { tensor } of factorsB) {
+    device.write(tensor, Float32Array.from({ length: tensor.size }, () => 0.3 * random.normal()));
+  }
+  for (const { tensor } of others) {
+    const [{ data }] = await device.read(tensor);
+    device.write(tensor, Float32Array.from(data, (value) => 1.2 * value + 0.1 * random.normal()));
   }
   adapter.promptFormat = { template: "Q: {prompt}", endOfTextFirst: true, separator: " " };
   await adapter.save(folder);

@@ -167,7 +167,8 @@ Deno.test("an adapter that cannot be made leaves nothing on the device, nor on t
   using model = tinyModel(device);
   const [site] = selectSites(model, { sites: ["q"] }), before = device.ledger.read().byRole;
   const plan = { site, rank: 2, alpha: 2, scaling: 1, dropout: 0, A: new Float32Array(3) };
-  const make = () => new LoraAdapter(model, [plan], new TrainedModules(model, ["ln_f"]));
+  const make = () =>
+    new LoraAdapter(model, [plan], { modules: new TrainedModules(model, ["ln_f"]) });
   assertThrows(make, Error, "found 3");
   assertEquals(device.ledger.read().byRole, before);
   assertEquals([model.adapters.size, model.trainable().length], [0, model.parameters.size]);

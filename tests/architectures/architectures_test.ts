@@ -217,7 +217,7 @@ Deno.test("a configuration that cannot be understood is refused in one sentence"
   );
   fails(
     { ...catalog["deberta-base"].config, num_attention_heads: 7 },
-    "needs num_attention_heads to divide hidden_size, 768, found 7",
+    "needs num_attention_heads to divide the width, 768, found 7",
   );
 });
 

@@ -1,13 +1,27 @@
-/** What PyTorch says of single operations, as checks that each device's test file runs. @module */
+/** What PyTorch and transformers say of single operations, as checks that each device's test file runs. @module */
 
-import { crossEntropy, gelu, layerNorm, Parameter, Tape } from "../../src/autograd/mod.ts";
+import {
+  attention,
+  crossEntropy,
+  gelu,
+  layerNorm,
+  Parameter,
+  rmsNorm,
+  rotary,
+  swiglu,
+  tanh,
+  Tape,
+} from "../../src/autograd/mod.ts";
 import type { HostTensor } from "../../src/core/host_tensor.ts";
 import type { Device, Tensor } from "../../src/device/device.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { golden, tensorsOf } from "../support/golden.ts";
 import type { Check } from "../support/devices.ts";
 
-const tensors = await tensorsOf(golden("ops.safetensors"));
+const tensors = new Map([
+  ...await tensorsOf(golden("ops.safetensors")),
+  ...await tensorsOf(golden("decoder_ops.safetensors")),
+]);
 const expected = (name: string): HostTensor => tensors.get(name)!;
 
 /** A tape's parameter with golden values. */
@@ -50,6 +64,47 @@ async function checkCrossEntropy(device: Device, prefix: string, smoothing: numb
   await assertEqual(`cross_entropy.${prefix}grad`, tape.gradientOf(logits)!, device);
 }
 
+/** An operation's result, and the gradient of each input from a given gradient of the result. */
+function operationCheck(
+  name: string,
+  inputs: readonly string[],
+  run: (tape: Tape, activations: readonly Tensor[], leaves: readonly Parameter[]) => Tensor,
+): Check {
+  return {
+    name: `${name} and its gradient equal PyTorch's`,
+    run: async (device) => {
+      using tape = new Tape(device);
+      const leaves = inputs.map((input) => parameter(tape, `${name}.${input}`));
+      const y = run(tape, leaves.map((leaf) => tracked(tape, leaf)), leaves);
+      tape.backward(weigh(tape, y, `${name}.dy`));
+      await assertEqual(`${name}.y`, y, device);
+      for (const [i, input] of inputs.entries()) {
+        await assertEqual(`${name}.d${input}`, tape.gradientOf(leaves[i])!, device);
+      }
+    },
+  };
+}
+
+/** transformers' cosines and sines, each of which it holds twice, as rows [cos | sin]. */
+function rotaryTable(tape: Tape): Tensor {
+  const { shape: [positions, width], data: cos } = expected("rotary.cos");
+  const { data: sin } = expected("rotary.sin"), half = width / 2;
+  const table = tape.allocate([positions, width], "f32", "weight", "rotary table");
+  const rows = Array.from({ length: positions }, (_, p) => {
+    const at = p * width;
+    return [...cos.subarray(at, at + half), ...sin.subarray(at, at + half)];
+  });
+  tape.device.write(table, Float32Array.from(rows.flat()));
+  return table;
+}
+
+function rotaryPositions(tape: Tape): Tensor {
+  const { shape, data } = expected("rotary.positions");
+  const positions = tape.allocate(shape, "u32", "activation", "positions");
+  tape.device.write(positions, Uint32Array.from(data));
+  return positions;
+}
+
 /** All checks. */
 export const checks: readonly Check[] = [
   {
@@ -60,30 +115,26 @@ export const checks: readonly Check[] = [
     name: "cross-entropy with label smoothing equals PyTorch's",
     run: (device) => checkCrossEntropy(device, "smoothed_", 0.1),
   },
-  {
-    name: "gelu equals PyTorch's",
-    run: async (device) => {
-      using tape = new Tape(device);
-      const x = parameter(tape, "gelu.x");
-      const y = gelu(tape, tracked(tape, x));
-      tape.backward(weigh(tape, y, "gelu.dy"));
-      await assertEqual("gelu.y", y, device);
-      await assertEqual("gelu.dx", tape.gradientOf(x)!, device);
-    },
-  },
-  {
-    name: "layer norm equals PyTorch's",
-    run: async (device) => {
-      using tape = new Tape(device);
-      const [x, weight, bias] = ["x", "weight", "bias"].map((name) =>
-        parameter(tape, `layer_norm.${name}`)
-      );
-      const y = layerNorm(tape, tracked(tape, x), weight, bias, 1e-5);
-      tape.backward(weigh(tape, y, "layer_norm.dy"));
-      await assertEqual("layer_norm.y", y, device);
-      await assertEqual("layer_norm.dx", tape.gradientOf(x)!, device);
-      await assertEqual("layer_norm.dweight", tape.gradientOf(weight)!, device);
-      await assertEqual("layer_norm.dbias", tape.gradientOf(bias)!, device);
-    },
-  },
+  operationCheck("gelu", ["x"], (tape, [x]) => gelu(tape, x)),
+  operationCheck("exact_gelu", ["x"], (tape, [x]) => gelu(tape, x, { exact: true })),
+  operationCheck("tanh", ["x"], (tape, [x]) => tanh(tape, x)),
+  operationCheck(
+    "layer_norm",
+    ["x", "weight", "bias"],
+    (tape, [x], [, weight, bias]) => layerNorm(tape, x, weight, bias, 1e-5),
+  ),
+  operationCheck(
+    "rms_norm",
+    ["x", "weight"],
+    (tape, [x], [, weight]) => rmsNorm(tape, x, weight, 1e-5),
+  ),
+  operationCheck("swiglu", ["gate", "up"], (tape, [gate, up]) => swiglu(tape, gate, up)),
+  operationCheck("rotary", ["x"], (tape, [tensor]) => {
+    const window = { tensor, width: tensor.shape[1] };
+    return rotary(tape, window, rotaryTable(tape), rotaryPositions(tape), 4);
+  }),
+  operationCheck("grouped", ["q", "k", "v"], (tape, tensors) => {
+    const [q, k, v] = tensors.map((tensor) => ({ tensor, width: tensor.shape[1] }));
+    return attention(tape, { q, k, v }, { batch: 2, time: 5, heads: 4, causal: true });
+  }),
 ];

@@ -7,6 +7,7 @@ import {
   dropout,
   embedding,
   fusedInputs,
+  gelu,
   layerNorm,
   linear,
   Parameter,
@@ -89,6 +90,14 @@ Deno.test("operations refuse operands that do not fit, by name and both shapes",
     [() => attention(tape, fused, { ...options, heads: 3 }), "attention with 3 heads needs"],
   ];
   for (const [act, message] of wrong) assertThrows(act, ShapeError, message);
+});
+
+Deno.test("gelu refuses an option that does not exist", () => {
+  using device = new ReferenceDevice();
+  using tape = new Tape(device);
+  const options = { approximate: true } as unknown as { exact: boolean };
+  const act = () => gelu(tape, tape.activation([2], "x"), options);
+  assertThrows(act, TypeError, 'the options of gelu are exact; found "approximate"');
 });
 
 Deno.test("labels, smoothing and dropout are refused where they mean nothing", () => {

@@ -45,6 +45,18 @@ for (const [name, modules, rank, trainable, total, percent] of rows) {
     }));
 }
 
+Deno.test("target modules may be a pattern for whole names, told by its operators", async () => {
+  const count = async (targets: string) =>
+    await lowrankJson("count", "gpt2", "--rank", "2", "--target-modules", targets);
+  const list = await count("attn.c_proj,c_fc");
+  assertEquals(await count(".*(attn\\.c_proj|\\.c_fc)"), list);
+  assertEquals(list.trainable, 12 * 2 * (768 + 768 + 768 + 3072));
+  await assertFails(
+    ["count", "gpt2", "--rank", "2", "--target-modules", "(c_attn"],
+    "targetModules must close every group that it opens",
+  );
+});
+
 Deno.test("q and v of GPT-2 medium at rank 4 are the paper's 0.35M", () =>
   withFolder(async (folder) => {
     const config = await writeConfig(folder, "gpt2-medium");

@@ -76,7 +76,7 @@ Deno.test("without --max-new-tokens an answer is as long as the model has room f
     await assertFails([...args, ...words(40)], rule);
   }));
 
-Deno.test("a --model that is no model's folder is told from an adapter and from a name to download", () =>
+Deno.test("a --model that is no model's folder is told from an adapter and from a name on the hub", () =>
   withFolder(async (folder) => {
     await writeBabbler(folder);
     const adapter = `${folder}/adapter`, ask = ["--prompt", "a"], data = ["--data", "x.txt"];
@@ -86,9 +86,10 @@ Deno.test("a --model that is no model's folder is told from an adapter and from 
       `${found}BASE --adapter ${adapter}`,
     );
     for (const [command, ...rest] of [["generate", ...ask], ["evaluate", ...data]]) {
-      const hint = 'found none at gpt2: download it with "hf download openai-community/gpt2 ';
+      const hint =
+        "found none at gpt2: for the one on the Hugging Face hub, give --model hf:openai-";
       await assertFails([command, "--model", "gpt2", ...rest], hint);
-      const own = "hf download me/mine --local-dir mine";
+      const own = "give --model hf:me/mine";
       await assertFails([command, "--model", "me/mine", ...rest], own);
     }
     const train = ["train", ...data, "--output", `${folder}/out`];

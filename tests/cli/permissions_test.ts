@@ -3,6 +3,7 @@
 import { assertEquals } from "@std/assert";
 import { neededBy } from "../../src/cli/permissions.ts";
 import { withFolder } from "../support/folders.ts";
+import { filesOf, withHub } from "../support/hub_server.ts";
 import { sparseFile, withServer } from "../support/range_server.ts";
 import { sourceText } from "../support/source_files.ts";
 import { logitsArgs, trainArgs, writeJson } from "./arguments.ts";
@@ -38,7 +39,7 @@ Deno.test("the task and the shebang grant the same, and neither grants all", () 
 });
 
 Deno.test("the guide starts the program from another folder without -A", () => {
-  const [, flags] = /`npx -y deno run (.*) PATH\/cli\.ts …`/.exec(
+  const [, flags] = /^ {4}npx -y deno run (.*) PATH\/cli\.ts …$/m.exec(
     sourceText("docs/command_line.md"),
   )!;
   const granted = flagsOf("lowrank");
@@ -100,6 +101,10 @@ const cases: Readonly<Record<string, Case>> = {
     args: (folder) => ["merge", ...tiny, "--adapter", adapter, "--output", `${folder}/out`],
   },
   inspect: { keeps: ["read"], args: () => ["inspect", adapter, "--base", "models/tiny-gpt2"] },
+  "inspect --intruders": {
+    keeps: ["read", "ffi"],
+    args: () => ["inspect", adapter, "--base", "models/tiny-gpt2", "--intruders"],
+  },
   compare: { keeps: ["read"], args: () => ["compare", adapter, adapter] },
   "compare --html": {
     keeps: ["read", "write"],
@@ -109,12 +114,21 @@ const cases: Readonly<Record<string, Case>> = {
     keeps: ["read", "write", "ffi"],
     args: (folder) => ["resize", adapter, "--rank", "2", "--output", `${folder}/out`],
   },
+  pull: { keeps: ["read", "write", "net"], args: () => ["pull", "hf:me/adapter"] },
+  "inspect hf:": { keeps: ["read", "write", "net"], args: () => ["inspect", "hf:me/adapter"] },
+  "generate hf:": {
+    keeps: ["read", "write", "net", "ffi"],
+    args: () => ["generate", ...tiny, "--adapter", "hf:me/adapter", "--prompt", "Fellow"],
+  },
 };
+
+const withHubAndFolder = (use: (folder: string) => Promise<void>) =>
+  withHub({ "me/adapter": filesOf(adapter) }, () => withFolder(use));
 
 for (const [name, { keeps, args }] of Object.entries(cases)) {
   const list = keeps.length === 0 ? "nothing" : keeps.join(", ");
   Deno.test(`${name} runs as the task grants, and keeps ${list}`, () =>
-    withFolder(async (folder) => {
+    withHubAndFolder(async (folder) => {
       const file = `${folder}/file.txt`, files = { "/model.safetensors": remote };
       await Deno.writeTextFile(file, "as before");
       await withServer(files, async (address, { requests }) => {
@@ -135,7 +149,7 @@ Deno.test("the table of permissions has every command, and here each runs", asyn
   const list = stdout.slice(stdout.indexOf("Commands:"));
   const commands = [...list.matchAll(/^ {2}(\w+) /gm)].map(([, name]) => name)
     .filter((name) => name !== "help");
-  assertEquals(commands.length, 13);
+  assertEquals(commands.length, 14);
   for (const name of commands) assertEquals(neededBy(name, {}), cases[name].keeps);
 });
 

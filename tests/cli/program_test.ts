@@ -32,7 +32,7 @@ const commands = [
 
 /** The commands that use an option which all accept. */
 const usersOf = {
-  "--device": ["devices", "train", "evaluate", "generate", "logits", "gradients", "merge"],
+  "--device": ["devices", "train", "evaluate", "generate", "logits", "gradients"],
   "--seed": ["train", "generate", "inspect"],
 };
 
@@ -88,7 +88,7 @@ Deno.test("an argument that is not understood gives one line and exit code 1", a
   await assertFails(["devices", "surplus"], "too many arguments");
   await assertFails(["count", "--model", model, "--rank", "two"], "must be a whole number");
   await assertFails(["devices", "--device", "abacus"], "auto, cpu, webgpu");
-  await assertFails(["count", "--model", "hf:openai-community/gpt2"], "must be on this machine");
+  await assertFails(["count", "https://hub.test/me/mine"], "must be a folder, or hf:OWNER/NAME on");
 });
 
 Deno.test("devices lists cpu and says which is chosen", async () => {

@@ -76,7 +76,35 @@ Deno.test("inspect and compare ignore a fully trained classifier, and say so", (
       assertStringIncludes(stdout, moduleName.split(".").at(-1)!);
       assertStringIncludes(stderr, said);
     }
-    await assertFails(["resize", folder, "--rank", "1", "--output", `${folder}/x`], "classifier");
+  }));
+
+Deno.test("resize copies a classifier with PEFT's name for it and its labels", () =>
+  withFolder(async (folder) => {
+    const [from, to] = [`${folder}/from`, `${folder}/to`];
+    const config = { ...goodConfig, modules_to_save: ["score"], task_type: "SEQ_CLS" };
+    await Deno.mkdir(from);
+    const key = "base_model.model.score.weight";
+    await writeRawAdapter(from, config, { ...goodTensors, [key]: matrix(2, 3) });
+    const resize = ["resize", from, "--rank", "1", "--output", to];
+    const copied = async (labels?: string[]) => {
+      await lowrankJson(...resize);
+      const { saved, updates } = await readAdapter(to, { withSaved: true });
+      assertEquals([...saved], [["score.weight", matrix(2, 3)]]);
+      assertEquals(updates[0].A.shape[0], 1);
+      const { modules_to_save, task_type } = JSON.parse(
+        await Deno.readTextFile(`${to}/adapter_config.json`),
+      );
+      assertEquals([modules_to_save, task_type], [["score"], "SEQ_CLS"]);
+      using file = await openSafetensors(`${to}/adapter_model.safetensors`);
+      assertEquals(file.metadata["lowrank.labels"], labels && JSON.stringify(labels));
+    };
+    await copied();
+    const { updates, saved } = await readAdapter(from, { withSaved: true });
+    await writeAdapter(from, {
+      ...{ updates, saved, labels: ["sea", "war"], savedModules: ["score"] },
+      taskType: "SEQ_CLS",
+    });
+    await copied(["sea", "war"]);
   }));
 
 Deno.test("resize stores values as the adapter does, or as told", () =>
@@ -147,8 +175,8 @@ Deno.test("inspect and compare name the module that has a NaN", () =>
         "base_model.model.layer.4.query.lora_B.weight": hostTensor([2, 1], b),
       });
     const finite = (letter: string) =>
-      `"base_model.model.layer.4.query.lora_${letter}.weight" of ` +
-      `${folder}/adapter_model.safetensors: values must be finite in F32, found NaN at`;
+      `the adapter in ${folder}: the values of "base_model.model.layer.4.query.lora_${letter}.weight" ` +
+      "must be finite in F32, found NaN at";
     await write([1, NaN, 3], [1, 2]);
     await assertFails(["inspect", folder], `${finite("A")} [0, 1]`);
     await assertFails(["compare", folder, folder], `${finite("A")} [0, 1]`);

@@ -70,6 +70,9 @@ export class FaultyDisk implements Disposable {
       makeFolder: (path) => this.#do("makeFolder", () => system.makeFolder(path)),
       create: (path, mode) =>
         this.#do("create", async () => this.#overFile(await system.create(path, mode))),
+      extend: (path, kept) =>
+        this.#do("extend", async () => this.#overFile(await system.extend(path, kept))),
+      link: (target, path) => this.#do("link", () => system.link(target, path)),
       setMode: (path, mode) => this.#do("setMode", () => system.setMode(path, mode)),
       rename: (from, to) => this.#do("rename", () => system.rename(from, to)),
       remove: (path) => this.#do("remove", () => system.remove(path)),

@@ -22,6 +22,14 @@ Deno.test("a figure's bundle has four forms, each with its title", async () => {
   assertStringIncludes(String(bundle["text/plain"]), "Seed 1.\n  one: scatter, 3 values");
 });
 
+Deno.test("pictures of a given width have text of the usual size, in lines that fit", async () => {
+  const caption = "a caption of many words ".repeat(4).trim();
+  const narrow = String((await figureBundle({ ...lines, caption }, 400))["image/svg+xml"]);
+  assertStringIncludes(narrow, '<svg xmlns="http://www.w3.org/2000/svg" width="400"');
+  const ofCaption = (svg: string) => svg.match(/font-size:13px;fill:#5b6270/g)?.length;
+  assertEquals([ofCaption(await staticSvg({ ...lines, caption })), ofCaption(narrow)], [1, 2]);
+});
+
 Deno.test("the HTML begins with the still picture, and no text can end its script", async () => {
   const html = String(
     (await figureBundle({ ...lines, title: hostile, caption: hostile }))["text/html"],

@@ -24,6 +24,14 @@ Deno.test("of many values, every second is drawn at its own position; of 32, all
   assertEquals([all.dx, (all.z as number[][])[0].length], [1, 32]);
 });
 
+Deno.test("a low color bar has fewer labels, which do not touch", () => {
+  const labels = (panelHeight: number) =>
+    (heatmaps({ ...grid([[0.1]]), panelHeight }).layout.coloraxis as {
+      colorbar: { tickvals: number[] };
+    }).colorbar.tickvals;
+  assertEquals([labels(110), labels(240)], [[0, 0.3, 0.6, 1], [0, 0.15, 0.3, 0.6, 1]]);
+});
+
 Deno.test("beyond chance the scale fits the values, with chance in its middle", () => {
   const { layout } = heatmaps({ ...grid([[0.11, -0.03]]), scale: "beyond chance" });
   const { cmin, cmax, colorscale, colorbar } = layout.coloraxis as Record<string, never>;

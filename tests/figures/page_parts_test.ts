@@ -3,6 +3,8 @@
 import { assertEquals } from "@std/assert";
 import { PageRenderer, renderPage } from "../../src/figures/page.ts";
 import type { Report } from "../../src/figures/report.ts";
+import { tableBundle } from "../../src/figures/table_bundle.ts";
+import { tableOf } from "../../src/figures/table_of.ts";
 import { ReportFolder } from "../../src/figures/report_folder.ts";
 import { Browser, type Page } from "../support/browser.ts";
 import { withFolder } from "../support/folders.ts";
@@ -147,6 +149,46 @@ Deno.test({
       const frame = `document.querySelector(".scroll")`;
       assertEquals(await page.evaluate(`${frame}.scrollWidth > ${frame}.clientWidth`), true);
       assertEquals(await page.evaluate(`getComputedStyle(${frame}).overflowX`), "auto");
+    });
+  },
+});
+
+Deno.test({
+  name: "on a narrow screen panels side by side scroll, and the caption says so",
+  ignore,
+  fn: async () => {
+    const panels = { ...lines.layout, xaxis2: { ...lines.layout.xaxis } };
+    const figures = [{ ...lines, id: "panels", layout: panels }];
+    await inPage(
+      await renderPage({ ...report, sections: [{ ...sections[0], figures }] }),
+      async (page) => {
+        const hint = `getComputedStyle(document.querySelector("figcaption"), "::before").content`;
+        const hidden = `(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)(
+        document.querySelector("figure > div"))`;
+        const found = [];
+        for (const width of [1366, 400]) {
+          await page.resize(width, 800);
+          found.push(await page.evaluate(hidden), await page.evaluate(hint));
+        }
+        assertEquals(found, [false, "none", true, '"Scroll sideways for the rest. "']);
+      },
+    );
+  },
+});
+
+Deno.test({
+  name: "a notebook's table beside a slider wraps its title, and none of its columns is cut off",
+  ignore,
+  fn: async () => {
+    const title = "the answer of a model that is much longer than the place for it ".repeat(2);
+    const rows = [{ loss: 3.514, values: 131072, bytes: 524288 }];
+    const html = (await tableBundle(tableOf(title, rows, { bytes: "bytes" })))["text/html"];
+    await inPage(`<div style="width:400px">${html}</div>`, async (page) => {
+      const widths = `[".", "caption", "table"].map((one) => one === "."
+        ? document.body.firstElementChild.firstElementChild.scrollWidth
+        : document.querySelector(one).offsetWidth)`;
+      const [frame, caption, table] = await page.evaluate<number[]>(widths);
+      assertEquals([frame, caption <= 400, table <= 400], [400, true, true]);
     });
   },
 });

@@ -50,6 +50,21 @@ Deno.test("a table escapes its values and marks missing ones", () => {
   assertStringIncludes(html, '<td class="number">–</td>');
 });
 
+Deno.test("columns of short texts do not wrap, of longer ones they do", () => {
+  const column = (key: string, more = {}) => ({ key, label: key, unit: "text", ...more }) as const;
+  const html = tableHtml({
+    id: "s",
+    title: "S",
+    columns: [column("space"), column("module"), column("short", { detail: "why" })],
+    rows: [{ space: "ΔW·S^½", module: "Gaussian, layer 1", short: "q" }, { space: "A" }],
+  });
+  const cells = Array.from(
+    html.matchAll(/<td( class="short")?>/g),
+    ([, kind]) => kind !== undefined,
+  );
+  assertEquals(cells, [true, false, false, true, false, false]);
+});
+
 Deno.test("only verdicts have color, small print is below, and formulas are drawn", () => {
   const html = tableHtml({
     id: "v",

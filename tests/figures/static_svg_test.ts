@@ -22,7 +22,7 @@ Deno.test("a static figure is self-contained: size, white paper, title, caption,
 
 Deno.test("the same figure gives the same bytes, even among others", async () => {
   const alone = [await plotSvg(lines), await plotSvg(moving)];
-  assertEquals(await Promise.all([lines, moving].map(plotSvg)), alone);
+  assertEquals(await Promise.all([lines, moving].map((figure) => plotSvg(figure))), alone);
 });
 
 Deno.test("two figures in a page share no id", async () => {

@@ -86,8 +86,8 @@ Deno.test("tensors that are no pair of A and B are refused by name", async () =>
     [`A and B must come in pairs, found no "${keyA}"`, { [keyB]: B }],
     ['must begin with "base_model.model.", found "transformer.h', { [keyA.slice(17)]: A }],
     ["adapters of embeddings are not", { "base_model.model.wte.lora_embedding_A": A }],
-    ["biases of B are not implemented", { [keyB.replace("weight", "bias")]: B }],
-    ["DoRA is not implemented", { [keyA.replace("A.weight", "magnitude_vector")]: A }],
+    ["biases of B need withSaved: true", { [keyB.replace("weight", "bias")]: B }],
+    ["DoRA needs withSaved: true", { [keyA.replace("A.weight", "magnitude_vector")]: A }],
     ["every tensor must be some module's lora_A", { "base_model.model.score.weight": A }],
     ["found", { [keyA.replace("lora_A", "lora_A.default")]: A }],
     ["every tensor must be some module's", { "base_model.model..lora_A.weight.x": A }],
@@ -124,7 +124,7 @@ Deno.test("with updates alone, what no saved module explains is refused still", 
     };
     await refusal(savedConfig, "base_model.model.score.weight", "every tensor must be some");
     const magnitude = "base_model.model.classifier.lora_magnitude_vector";
-    await refusal(savedConfig, magnitude, "DoRA is not implemented");
+    await refusal(savedConfig, magnitude, "DoRA needs withSaved: true");
     await refusal(goodConfig, keyA, "every tensor must be some");
     await refusal({ ...savedConfig, use_dora: true }, keyA, "not implemented: DoRA");
     await refusal({ ...savedConfig, modules_to_save: [1] }, keyA, "must be names");
@@ -165,7 +165,9 @@ Deno.test("folders that are incomplete or broken are refused with the reason", (
     await Deno.writeTextFile(`${folder}/adapter_config.json`, JSON.stringify(goodConfig));
     await refusal("adapter_model.safetensors: it does not exist");
     await Deno.writeTextFile(`${folder}/adapter_model.bin`, "");
-    await refusal("found adapter_model.bin (a pickle can run code)");
+    await refusal(
+      "found adapter_model.bin (a pickle can run code): convert it in its folder by python -c 'import",
+    );
     await Deno.writeTextFile(`${folder}/adapter_model.safetensors`, "x".repeat(443));
     await refusal("not a safetensors file: the header must end within the file's 443 bytes");
     await Deno.writeTextFile(`${folder}/adapter_config.json`, '{"r": NaN}');
@@ -191,10 +193,10 @@ Deno.test("a value that is not finite is refused by name, unless it is let pass"
     const error = await assertRejects(() => readAdapter(folder), AdapterFileError);
     assertStringIncludes(
       error.message,
-      `"base_model.model.${moduleName}.lora_B.weight" of ${folder}/adapter_model.safetensors: ` +
-        "values must be finite in F32, found NaN at [3, 1]",
+      `the values of "base_model.model.${moduleName}.lora_B.weight" must be finite in F32, ` +
+        'found NaN at [3, 1]; allow: ["nonFinite"] lets it pass',
     );
-    const { updates: [{ B }] } = await readAdapter(folder, { allowNonFinite: true });
+    const { updates: [{ B }] } = await readAdapter(folder, { allow: ["nonFinite"] });
     assertEquals(B.data.at(-1), NaN);
   }));
 

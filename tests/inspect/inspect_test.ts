@@ -1,5 +1,12 @@
-import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertAlmostEquals,
+  assertEquals,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { truncationError } from "../../src/analysis/mod.ts";
+import type { Figure } from "../../src/figures/mod.ts";
 import { joinUpdates } from "../../src/formats/mod.ts";
 import { Random } from "../../src/core/random.ts";
 import {
@@ -75,6 +82,28 @@ Deno.test("sites are joined for a comparison where another adapter has the whole
   }
 });
 
+Deno.test("modules with a longer prefix in one adapter are compared under the first one's names", () => {
+  const [short, long] = [["h.0.q", "h.1.q"], ["model.h.1.q", "model.h.0.q", "model.h.2.q"]]
+    .map((names) => names.map((name, i) => random(name, 2, i)));
+  const names = ([one, other]: LowRankUpdate[][]) =>
+    compareUpdates(one, other, "A").map(({ name }) => name);
+  assertEquals(names(comparableUpdates([short, long])), ["h.0.q", "h.1.q"]);
+  assertEquals(names(comparableUpdates([long, short])), ["model.h.1.q", "model.h.0.q"]);
+  const [[one], [other]] = comparableUpdates([[short[0]], [long[1]]]);
+  assertEquals(
+    compareUpdates([one], [other], "A")[0].phi,
+    compareUpdates([short[0]], [{
+      ...long[1],
+      module: "h.0.q",
+    }], "A")[0].phi,
+  );
+  // Which of the two is meant is not said.
+  const both = [random("encoder.q", 2, 1), random("decoder.q", 2, 2)];
+  assertThrows(() => names(comparableUpdates([[random("q", 2, 3)], both])), RangeError);
+  assertThrows(() => names(comparableUpdates([both, [random("q", 2, 3)]])), RangeError);
+  assertEquals(names(comparableUpdates([both, both])), ["encoder.q", "decoder.q"]);
+});
+
 Deno.test("random subspaces that must meet have an angle of zero, others none", () => {
   const sized = (k: number, l: number, dimensions: number) => ({
     ...{ name: "", principalAngles: [], dimensions, randomBaseline: 0 },
@@ -105,11 +134,23 @@ Deno.test("figures draw every update, chance and the requested error", () => {
   const { data } = spectraFigure(rows);
   assertEquals(data.length, 14); // a spectrum and an edge each
   assertEquals(new Set(data.slice(0, 7).map(({ line }) => line?.color)).size, 7);
-  const zero = spectraFigure([describeUpdate({ ...known, scaling: 0 })]).layout;
-  assertEquals([zero.yaxis!.type, zero.xaxis!.dtick], [undefined, 1]);
+  const { layout, caption } = spectraFigure([describeUpdate({ ...known, scaling: 0 })]);
+  assertEquals([layout.yaxis!.type, layout.xaxis!.dtick], ["log", 1]);
+  assertStringIncludes(caption, "All are zero");
   const [curve] = truncationFigure([describeUpdate(known)], 0.05).data;
   const expected = [0, 1, 2, 3].map((k) => truncationError([4, 3, 0.1], k).relative);
   (curve.y as number[]).forEach((value, k) => assertAlmostEquals(value, expected[k], 1e-3));
+});
+
+Deno.test("an update keeps its name and color when it is drawn without others", () => {
+  const rows = ["h.0.q", "h.0.v", "h.1.q", "h.1.v"].map((name, i) =>
+    describeUpdate(random(name, 1, i))
+  );
+  const looks = ({ data }: Figure) => data.map(({ name, line }) => [name, line?.color]);
+  const all = looks(spectraFigure(rows)), second = looks(spectraFigure(rows.slice(2), rows));
+  assertEquals(second, [2, 3, 6, 7].map((place) => all[place]));
+  const [, edge] = spectraFigure(rows.slice(0, 1)).data;
+  assertEquals(edge.x, [0.5, 1.5]); // as long as the plot, also at rank 1
 });
 
 Deno.test("a comparison's pictures show what is beyond chance", () => {

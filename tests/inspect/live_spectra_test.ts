@@ -82,3 +82,18 @@ Deno.test("a figure names sites of any model: by layer where they have one", () 
   const { data } = sitesOverSteps([{ steps: 1, sites }], words, axis("rank"), () => 1);
   assertEquals(data.map(({ name }) => name), ["q, layer 1", "mlp.c_proj, layer 2", "layers.0"]);
 });
+
+Deno.test("of twelve lines no two look alike: color tells the kind of site, dashes the layer", () => {
+  const names = [0, 1].flatMap((layer) =>
+    ["q", "k", "v", "o", "up", "down"].map((kind) => `h.${layer}.${kind}`)
+  );
+  const sites = names.map((name) => ({
+    ...{ name, singularValues: [1], stableRank: 1, effectiveRank: 1 },
+  }));
+  const words = { id: "ranks", title: "Ranks", caption: "One line for each site." };
+  const { data } = sitesOverSteps([{ steps: 1, sites }], words, axis("rank"), () => 1);
+  const of = (part: "color" | "dash", from: number) =>
+    new Set(data.slice(from, from + 6).map(({ line }) => line?.[part]));
+  assertEquals([of("color", 0).size, of("color", 0)], [6, of("color", 6)]);
+  assertEquals([of("dash", 0), of("dash", 6)], [new Set(["solid"]), new Set(["dash"])]);
+});

@@ -3,6 +3,7 @@
 import { adamwCases } from "./cases/adamw.ts";
 import { attentionCases } from "./cases/attention.ts";
 import { chooseTokenCases } from "./cases/choose_token.ts";
+import { columnScalingCases } from "./cases/column_scaling.ts";
 import { crossEntropyCases } from "./cases/cross_entropy.ts";
 import { elementwiseCases } from "./cases/elementwise.ts";
 import { embeddingCases } from "./cases/embedding.ts";
@@ -21,6 +22,7 @@ import type { KernelCase } from "./kernel_case.ts";
 /** Every kernel at awkward extents and with every variant of its scalars. */
 export const kernelCases: readonly KernelCase[] = [
   ...matmulCases,
+  ...columnScalingCases,
   ...elementwiseCases,
   ...embeddingCases,
   ...float16Cases,

@@ -6,7 +6,16 @@ import type { ModelInputs } from "../../src/core/batch.ts";
 import type { HostTensor } from "../../src/core/host_tensor.ts";
 import type { Device } from "../../src/device/device.ts";
 import { reorient } from "../../src/models/transpose.ts";
-import { generate, loadModel, type TextModel } from "../../src/models/mod.ts";
+import { injectLora } from "../../src/adapt/mod.ts";
+import { DryDevice } from "../../src/device/dry.ts";
+import {
+  allocateModel,
+  generate,
+  loadModel,
+  readConfig,
+  type TextModel,
+} from "../../src/models/mod.ts";
+import { Trainer } from "../../src/train/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { golden, goldenJson, tensorsOf } from "../support/golden.ts";
 import type { Check } from "../support/devices.ts";
@@ -32,22 +41,21 @@ function inputsOf({ input_ids, attention_mask, token_type_ids }: Case): ModelInp
   };
 }
 
-/** The loss that transformers takes: labels of causal models are shifted inside the model. */
-function lossOf(
-  tape: Tape,
-  model: TextModel,
-  logits: ReturnType<TextModel["forward"]>,
-  labels: Case["labels"],
-) {
-  const flat = labels.flat(), { head, modelType = "" } = model.architecture;
-  const isEncoder = /bert/.test(modelType);
-  if (head === "classes" && logits.shape[1] === 1) {
-    return squaredError(tape, logits, { shape: logits.shape, data: Float32Array.from(flat) });
+/** Targets and the loss that transformers takes: labels of causal models are shifted inside the model. */
+function targetsOf({ architecture }: TextModel, { labels, input_ids }: Case) {
+  const flat = labels.flat(), { head, modelType = "" } = architecture;
+  if (head === "classes" && flat.some((label) => !Number.isInteger(label))) {
+    return {
+      targets: { shape: [flat.length, 1], data: Float32Array.from(flat) },
+      loss: squaredError,
+    };
   }
-  const shifted = head === "classes" || isEncoder
-    ? flat
-    : (labels as number[][]).flatMap((row) => [...row.slice(1), -100]);
-  return crossEntropy(tape, logits, { shape: [flat.length], data: Int32Array.from(shifted) });
+  const isWhole = head === "classes" || /bert/.test(modelType);
+  const data = Int32Array.from(
+    isWhole ? flat : (labels as number[][]).flatMap((row) => [...row.slice(1), -100]),
+  );
+  const shape = head === "classes" ? [flat.length] : [input_ids.length, input_ids[0].length];
+  return { targets: { shape, data }, loss: crossEntropy };
 }
 
 /** Values at the tokens that are not padding; all of a classifier's. */
@@ -68,7 +76,8 @@ async function checkCase(
 ) {
   const { device, architecture: { head } } = model;
   using tape = new Tape(device);
-  const logits = model.forward(tape, inputsOf(one)), loss = lossOf(tape, model, logits, one.labels);
+  const logits = model.forward(tape, inputsOf(one)), wants = targetsOf(model, one);
+  const loss = wants.loss(tape, logits, wants.targets);
   const [found, lossFound] = await device.read(logits, loss);
   assertAllClose(
     valid(found, one.attention_mask),
@@ -106,6 +115,26 @@ async function checkFamily(device: Device, name: string): Promise<void> {
   assertEquals(made, greedy);
 }
 
+/** Bytes by role, live and at the peak, of two steps of LoRA and of all weights. */
+async function ledgersOf(device: Device, name: string) {
+  const config = await readConfig(golden(`families/${name}`));
+  const { cases: { padded } } = await goldenJson(`families/${name}.json`);
+  return [true, false].map((isAdapted) => {
+    device.ledger.resetPeak();
+    using model = allocateModel(device, config);
+    using _ = isAdapted ? injectLora(model, { rank: 2, sites: "all", seed: 1 }) : undefined;
+    const { targets, loss } = targetsOf(model, padded);
+    using trainer = new Trainer(model, { learningRate: 1e-3, steps: 2, loss });
+    for (let step = 0; step < 2; step++) trainer.step([{ inputs: inputsOf(padded), targets }]);
+    return device.ledger.read();
+  });
+}
+
+async function checkLedgers(device: Device, name: string): Promise<void> {
+  using dry = new DryDevice();
+  assertEquals(await ledgersOf(device, name), await ledgersOf(dry, name));
+}
+
 const families = [
   "bert_masked",
   "bert_classifier",
@@ -120,8 +149,11 @@ const families = [
   "qwen2",
 ];
 
-/** One for each golden model. */
-export const familyChecks: readonly Check[] = families.map((name) => ({
+/** Two for each golden model. */
+export const familyChecks: readonly Check[] = families.flatMap((name) => [{
   name: `${name}: logits, losses and gradients are those of transformers`,
-  run: (device) => checkFamily(device, name),
-}));
+  run: (device: Device) => checkFamily(device, name),
+}, {
+  name: `${name}: the dry device counts the bytes of its steps`,
+  run: (device: Device) => checkLedgers(device, name),
+}]);

@@ -64,7 +64,8 @@ async function checkGradients(
 }
 
 Deno.test({
-  name: "MiniLM: logits, and the loss and gradients of a LoRA step, are those of transformers and PEFT",
+  name:
+    "MiniLM: logits, and the loss and gradients of a LoRA step, are those of transformers and PEFT",
   ignore: !miniLm || !await pythonHas("torch", "transformers", "peft"),
   fn: () =>
     withFolder(async (folder) => {
@@ -76,7 +77,8 @@ Deno.test({
       await saveModel(model, `${folder}/base`);
       const lines = rows.map((row) => JSON.stringify(row)).join("\n");
       await Deno.writeTextFile(`${folder}/rows.jsonl`, lines);
-      const texts = await readTexts(`${folder}/rows.jsonl`), tokenizer = await loadTokenizer(miniLm!);
+      const texts = await readTexts(`${folder}/rows.jsonl`),
+        tokenizer = await loadTokenizer(miniLm!);
       const { train: [batch] } = textDataset(model, tokenizer, texts, { validation: 0 });
       const { tokens, attentionMask } = batch.inputs;
       await Deno.writeTextFile(

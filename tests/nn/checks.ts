@@ -47,14 +47,14 @@ async function denseModel(device: Device): Promise<Gpt2> {
 
 /** The same with linear layers in F16; it borrows all else from the dense one. */
 async function halfModel(dense: Gpt2): Promise<Gpt2> {
-  const { device, config } = dense, owned = new DisposableStack();
+  const { device } = dense, owned = new DisposableStack();
   const tensors = new Map<string, Tensor | Weight>();
   for (const [name, { own }] of dense.parameters) tensors.set(name, own);
   for (const { weight } of dense.linears) {
     const [values] = await device.read(weight.parameter!.own);
     tensors.set(weight.name, owned.use(new HalfWeight(device, weight.name, values)));
   }
-  return new Gpt2(device, config, tensors, owned);
+  return new Gpt2(device, dense.configJson(), tensors, owned);
 }
 
 /** Runs on both, each with the tensors that it would have alone. */

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { plotSvg } from "../../src/figures/static_svg.ts";
 import { paperRows, printedAgainstOurs } from "../../src/paper/mod.ts";
 
 Deno.test("every number that can be computed is a mark in both panels, and none that is quoted", () => {
@@ -12,6 +13,13 @@ Deno.test("every number that can be computed is a mark in both panels, and none 
     ...["equal when rounded true", "equal when truncated true", "differs true"],
     ...["equal when rounded false", "equal when truncated false", "differs false"],
   ]);
+});
+
+Deno.test("the numbers along the axes are short, from ones to trillions", async () => {
+  const svg = await plotSvg(printedAgainstOurs(paperRows()));
+  const labels = Array.from(svg.matchAll(/>([\d.]+[kMBT]?)<\/text>/g), ([, label]) => label);
+  assertEquals(["100", "1M", "10B"].filter((label) => !labels.includes(label)), []);
+  assertEquals(labels.filter((label) => label.length > 4), []);
 });
 
 Deno.test("a mark is the printed number and ours in whole units, and says where it is printed", () => {

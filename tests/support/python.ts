@@ -6,14 +6,15 @@
 
 import { rootPath } from "./source_files.ts";
 
-const python = Deno.env.get("LOWRANK_PYTHON") ?? "python3";
+/** Its path. */
+export const pythonCommand: string = Deno.env.get("LOWRANK_PYTHON") ?? "python3";
 
 /** Runs a script of the repository and gives its exit code and all that it printed. */
 export async function runPython(
   script: string,
   args: readonly string[],
 ): Promise<{ code: number; text: string }> {
-  const { code, stdout, stderr } = await new Deno.Command(python, {
+  const { code, stdout, stderr } = await new Deno.Command(pythonCommand, {
     args: [script, ...args],
     cwd: rootPath,
   }).output();
@@ -27,7 +28,7 @@ export async function pythonHas(...packages: readonly string[]): Promise<boolean
     const program = packages.map((name) =>
       `import importlib.util as u; assert u.find_spec("${name}")`
     );
-    const { success } = await new Deno.Command(python, {
+    const { success } = await new Deno.Command(pythonCommand, {
       args: ["-c", program.join("\n")],
       stdout: "null",
       stderr: "null",

@@ -2,32 +2,26 @@
 
 import type { Parameter } from "../../autograd/parameter.ts";
 import type { HostTensor } from "../../core/host_tensor.ts";
-import { boundsOf } from "../../core/numbers.ts";
-import { deltaWeight, type LowRankUpdate } from "../../core/low_rank_update.ts";
-import { listNames, moduleOf } from "../../core/module_names.ts";
+import { deltaWeight } from "../../core/low_rank_update.ts";
+import { listNames } from "../../core/module_names.ts";
 import { assertOptions } from "../../core/options.ts";
 import type { PromptFormat } from "../../core/prompt_format.ts";
 import { Arena } from "../../device/arena.ts";
 import { adapterFile } from "../../formats/merged_metadata.ts";
-import { writeAdapter } from "../../formats/mod.ts";
-import { labelsOf } from "../../models/labels.ts";
+import { type BiasMode, type TrainedUpdate, writeAdapter } from "../../formats/mod.ts";
 import type { AdapterValues, Model } from "../../models/model.ts";
-import { TextModel } from "../../models/text_model.ts";
-import {
-  type Adapter,
-  baseNameOf,
-  type SaveAdapterOptions,
-  saveNames,
-  type WeightChange,
-} from "../adapter.ts";
+import { type Adapter, type SaveAdapterOptions, saveNames, type WeightChange } from "../adapter.ts";
 import { assertFree, attach } from "../attach.ts";
-import { addressOf } from "../sites.ts";
 import { type SiteSpectrum, spectraOf } from "../spectra.ts";
 import { TrainedModules } from "../trained_modules.ts";
 import { type AdapterChange, changedPlans } from "./change.ts";
+import type { LoadRecord } from "./load_record.ts";
 import type { LoraSite } from "./lora_site.ts";
 import type { LoraPlan } from "./plan.ts";
-import { entriesOf, makeSite } from "./tensors.ts";
+import { recordOf } from "./record.ts";
+import { assertLowRank, readSites } from "./read_sites.ts";
+import { entriesOf, makeSite, makeStart } from "./tensors.ts";
+import { copyParts, type TrainedParts } from "./trained_parts.ts";
 
 /**
  * Low-rank updates to some of a model's weights, in force until {@link LoraAdapter.remove}.
@@ -40,8 +34,16 @@ export class LoraAdapter implements Adapter {
   readonly model: Model;
   /** The adapted sites in the order of the forward pass. */
   readonly sites: readonly LoraSite[];
+  /** The values from which sites started, as frozen updates that take them out of the weights (PiSSA). */
+  readonly starts: readonly LoraSite[];
   /** The modules that it trains in full: a classifier's head, or none. */
   readonly modules: TrainedModules;
+  /** The biases of the base model that it trains, or none. */
+  readonly biases: TrainedModules;
+  /** Which biases these are. */
+  readonly biasMode: BiasMode;
+  /** How it was loaded, if it was read from a file. */
+  loaded?: LoadRecord;
   /** By what its values are recognized in a merged model; others after each step of a training. */
   values: AdapterValues = {};
   /** How the prompts of its training were written, if it was trained on any; saved with it. */
@@ -55,25 +57,35 @@ export class LoraAdapter implements Adapter {
   /**
    * Allocates the tensors, freezes the model and attaches the sites to its layers.
    *
-   * @param modules What is trained in full beside the sites; the adapter owns it, and frees it if this fails.
+   * @param trained What is trained of the model itself; the adapter owns it, and frees it if this fails.
    */
   constructor(
     model: Model,
     plans: readonly LoraPlan[],
-    modules: TrainedModules = new TrainedModules(model, []),
+    { modules, biases, biasMode = "none" }: TrainedParts = {},
   ) {
     using unfinished = new DisposableStack();
     this.model = model;
-    this.modules = unfinished.use(modules);
+    this.modules = unfinished.use(modules ?? new TrainedModules(model, []));
+    this.biases = unfinished.use(biases ?? new TrainedModules(model, []));
+    this.biasMode = biasMode;
     this.#arena = unfinished.use(new Arena(model.device, entriesOf(plans), "adapter", "LoRA"));
     this.sites = plans.map((plan) => makeSite(plan, this.#arena));
+    const started = plans.filter(({ isStart }) => isStart);
+    this.starts = started.map((plan) => makeStart(plan, this.#arena));
     this.#detach = this.#attach();
     unfinished.move();
   }
 
   /** A and B of every site, then the parameters of which it trains copies. */
   get parameters(): readonly Parameter[] {
-    return [...this.sites.flatMap(({ parameters }) => parameters), ...this.modules.parameters];
+    const own = this.sites.flatMap(({ parameters }) => parameters);
+    return [...own, ...this.modules.parameters, ...this.biases.parameters];
+  }
+
+  /** All that is added to weights: the sites, and what their start values take out. */
+  get terms(): readonly LoraSite[] {
+    return [...this.sites, ...this.starts];
   }
 
   /** Number of trained values, Σ rank · (in + rows), and those of modules that are trained in full. */
@@ -91,20 +103,21 @@ export class LoraAdapter implements Adapter {
     return 4 * this.parameterCount;
   }
 
-  /** Reads every A and B from the device. */
-  async read(): Promise<LowRankUpdate[]> {
-    const tensors = this.sites.flatMap(({ A, B }) => [A.tensor, B.tensor]);
-    const values = await this.model.device.read(...tensors);
-    return this.sites.map(({ linear, rows, scaling }, i) => {
-      return { ...addressOf(linear, rows), A: values[2 * i], B: values[2 * i + 1], scaling };
-    });
+  /**
+   * Reads every A and B from the device, and the biases of B.
+   *
+   * @throws {RangeError} when a site has a magnitude (DoRA): what it changes is no product of B and A.
+   */
+  async read(): Promise<TrainedUpdate[]> {
+    assertLowRank("reading updates", this.sites);
+    return await readSites(this.sites, this.starts);
   }
 
   /**
    * ΔW = scaling · B A of one site, of shape `(rows.count, in)`.
    *
    * @param name The site's name, as in {@link LoraAdapter.sites}.
-   * @throws {RangeError} when the adapter has no such site.
+   * @throws {RangeError} when the adapter has no such site, or it has a magnitude (DoRA).
    */
   async deltaWeight(name: string): Promise<HostTensor> {
     const site = this.sites.find((site) => site.name === name);
@@ -112,8 +125,10 @@ export class LoraAdapter implements Adapter {
       const names = listNames(this.sites.map(({ name }) => name));
       throw new RangeError(`deltaWeight needs a site of the adapter (${names}), found "${name}"`);
     }
-    const [A, B] = await this.model.device.read(site.A.tensor, site.B.tensor);
-    return deltaWeight({ A, B, scaling: site.scaling });
+    assertLowRank("deltaWeight", [site]);
+    return deltaWeight(
+      (await readSites([site], this.starts.filter(({ name: of }) => of === name)))[0],
+    );
   }
 
   /**
@@ -149,12 +164,10 @@ export class LoraAdapter implements Adapter {
     const plans = changedPlans(this.sites, await this.read(), change), { model } = this;
     const isInForce = model.adapters.has(this);
     if (!isInForce) assertFree(model, {}, "with");
-    const saved = await this.modules.read();
+    const newParts = await copyParts(model, this);
     this.#detach(); // Before the copy is made: it trains the same modules.
     try {
-      const modules = new TrainedModules(model, [...saved.keys()].map(moduleOf));
-      const copy = new LoraAdapter(model, plans, modules);
-      copy.modules.write(saved);
+      const copy = new LoraAdapter(model, plans, newParts());
       copy.promptFormat = this.promptFormat;
       if (isInForce) copy.#standsFor = this;
       return copy;
@@ -178,28 +191,19 @@ export class LoraAdapter implements Adapter {
    */
   async save(folder: string, options: SaveAdapterOptions = {}): Promise<void> {
     assertOptions("save", options, saveNames);
-    const { sites, model, promptFormat, values } = this, updates = await this.read();
-    const saved = await this.modules.read();
-    const transposed = model.architecture?.tensors.filter((tensor) => tensor.storedTransposed);
-    const names = new Set(transposed?.map(({ name }) => name));
-    // PEFT sets the flag for Conv1D layers, whose files hold (in, out).
-    const fanInFanOut = sites.every(({ linear }) => names.has(linear.weight.name));
-    const [, dropout] = boundsOf(sites.map(({ dropout }) => dropout));
-    const labels = model instanceof TextModel && saved.size > 0 ? labelsOf(model) : undefined;
-    const task = labels && { taskType: "SEQ_CLS", labels };
-    const baseModelName = baseNameOf(model);
-    const record = { updates, baseModelName, saved, fanInFanOut, dropout, promptFormat, ...task };
-    await writeAdapter(folder, { ...record, ...options });
-    values.file = await adapterFile(folder);
+    await writeAdapter(folder, { ...await recordOf(this), ...options });
+    this.values.file = await adapterFile(folder);
   }
 
-  /** W' = W + Σ scaling · B A for every adapted weight; modules that are trained in full are replaced. */
+  /**
+   * What is trained in full is replaced; then W' = W + Σ scaling · B A for every adapted weight, or
+   * m · V / ‖V‖ for DoRA, and a bias of B is added to the layer's own.
+   *
+   * @throws {RangeError} when B has a bias and the layer has none.
+   */
   weightChanges(): readonly WeightChange[] {
-    const changed = this.sites.map((site): WeightChange => {
-      const { name, shape } = site.linear.weight;
-      return { name, shape, mergeInto: (copy) => site.mergeInto(copy) };
-    });
-    return [...changed, ...this.modules.weightChanges()];
+    const replaced = [...this.modules.weightChanges(), ...this.biases.weightChanges()];
+    return [...replaced, ...this.terms.flatMap((site) => site.weightChanges())];
   }
 
   /**
@@ -217,6 +221,7 @@ export class LoraAdapter implements Adapter {
   [Symbol.dispose](): void {
     this.remove();
     this.modules[Symbol.dispose]();
+    this.biases[Symbol.dispose]();
     this.#arena[Symbol.dispose]();
   }
 
@@ -227,11 +232,12 @@ export class LoraAdapter implements Adapter {
   }
 
   #attach(): () => void {
-    const { model, sites, modules } = this, giveBack = modules.put();
-    const layers = sites.map((site) => [site.linear, site] as const);
-    const detach = attach(model, this, layers, modules.parameters);
+    const { model, modules, biases } = this;
+    const giveBack = [modules.put(), biases.put()];
+    const layers = this.terms.map((site) => [site.linear, site] as const);
+    const detach = attach(model, this, layers, [...modules.parameters, ...biases.parameters]);
     return () => {
-      giveBack();
+      for (const give of giveBack) give();
       detach();
     };
   }

@@ -1,10 +1,11 @@
 /** Changed copies of an adapter, which need no training. @module */
 
 import { truncateUpdate } from "../../analysis/mod.ts";
-import { assertScaling, type LowRankUpdate } from "../../core/low_rank_update.ts";
+import { assertScaling } from "../../core/low_rank_update.ts";
 import { listNames } from "../../core/module_names.ts";
 import { assertOptions } from "../../core/options.ts";
 import { quote } from "../../core/quote.ts";
+import type { TrainedUpdate } from "../../formats/mod.ts";
 import type { LoraSite } from "./lora_site.ts";
 import type { LoraPlan } from "./plan.ts";
 
@@ -21,7 +22,7 @@ export interface AdapterChange {
 /** What the copy's sites will be, given the values of all of the adapter's. */
 export function changedPlans(
   sites: readonly LoraSite[],
-  updates: readonly LowRankUpdate[],
+  updates: readonly TrainedUpdate[],
   change: AdapterChange,
 ): LoraPlan[] {
   assertOptions("with", change, { rank: true, scale: true, only: true });
@@ -31,11 +32,13 @@ export function changedPlans(
   for (const name of only ?? []) assertNamed(sites, name);
   return sites.flatMap((site, i) => {
     if (only && !only.some((name) => isPart(site, name))) return [];
-    const { A, B } = site.rank > rank ? truncateUpdate(updates[i], rank) : updates[i];
+    const own = updates[i], isAbove = own.A.shape[0] > rank;
+    const { A, B } = isAbove ? truncateUpdate(own, rank) : own;
     const { name, linear, role, rows, dropout } = site, scaling = scale * site.scaling;
     assertScaling(scaling, name);
     const settings = { rank: A.shape[0], alpha: scaling * A.shape[0], scaling, dropout };
-    return [{ site: { name, linear, role, rows }, ...settings, A: A.data, B: B.data }];
+    const factors = { A: A.data, B: B.data, bias: own.bias?.data };
+    return [{ site: { name, linear, role, rows }, ...settings, ...factors }];
   });
 }
 

@@ -1,10 +1,12 @@
 /** Injecting new LoRA sites into a model. @module */
 
 import { assertDropout } from "../../autograd/ops/dropout.ts";
+import type { HostData } from "../../core/host_tensor.ts";
 import { assertScaling } from "../../core/low_rank_update.ts";
 import { assertOptions, type OptionNames } from "../../core/options.ts";
 import { quote } from "../../core/quote.ts";
 import { Random } from "../../core/random.ts";
+import type { BiasMode } from "../../formats/peft_extras.ts";
 import { type PatternValue, patternValues } from "../../formats/peft_patterns.ts";
 import type { Model } from "../../models/model.ts";
 import { assertFree, type JoinOptions } from "../attach.ts";
@@ -12,6 +14,7 @@ import { selectSites, type Site, type SiteSelection } from "../sites.ts";
 import { TrainedModules } from "../trained_modules.ts";
 import { LoraAdapter } from "./adapter.ts";
 import type { LoraPlan } from "./plan.ts";
+import type { TrainedParts } from "./trained_parts.ts";
 
 /** How to adapt a model; where neither `sites` nor `targetModules` say, queries and values, as in the paper. */
 export interface LoraOptions extends SiteSelection, JoinOptions {
@@ -36,11 +39,23 @@ export interface LoraOptions extends SiteSelection, JoinOptions {
    * as PEFT does: `["score"]`, the head of a classifier. Default: none.
    */
   readonly modulesToSave?: readonly string[];
+  /** Train DoRA: a magnitude for each row beside the low-rank direction, on whole layers. Default false. */
+  readonly dora?: boolean;
+  /** Give every B a bias, multiplied by the scaling as B A is; on whole layers. Default false. */
+  readonly loraBias?: boolean;
+  /** Train biases of the base model: of all modules, or (`lora_only`) of the adapted layers. Default `none`. */
+  readonly bias?: BiasMode;
+  /**
+   * How A begins: `kaiming`, U(−1/√in, 1/√in), Kaiming's uniform with a = √5 as in loralib and PEFT; or
+   * `gaussian`, as the paper's section 4.1 says, with PEFT's standard deviation 1/r. Default `kaiming`.
+   */
+  readonly init?: "kaiming" | "gaussian";
   /** Seed of A's initial values: each site has a stream of its own, whatever else is adapted. Default 0. */
   readonly seed?: number;
 }
 
-const optionNames: OptionNames<LoraOptions> = {
+/** The names of {@link LoraOptions}. */
+export const optionNames: OptionNames<LoraOptions> = {
   rank: true,
   alpha: true,
   sites: true,
@@ -51,6 +66,10 @@ const optionNames: OptionNames<LoraOptions> = {
   rankPattern: true,
   alphaPattern: true,
   modulesToSave: true,
+  dora: true,
+  loraBias: true,
+  bias: true,
+  init: true,
   onTop: true,
 };
 
@@ -61,8 +80,7 @@ const adapterStream = 0x4c6f5241;
  * Freezes a model and gives each selected site of its linear layers a trainable low-rank update:
  * y[:, rows] += (α / r) · (x Aᵀ) Bᵀ with A `(r, in)` and B `(rows, r)`.
  *
- * A is drawn from U(−1/√in, 1/√in), Kaiming's uniform with a = √5 as in loralib and PEFT (the paper's
- * section 4.1 says a Gaussian), and B is zero: at step 0 the model computes what the base model
+ * A is random (see {@link LoraOptions.init}) and B is zero: at step 0 the model computes what the base model
  * computes, bit for bit. Cost: 4 · r · (in + rows) bytes per site.
  *
  * @throws {RangeError} when the model has an adapter and `onTop` is not set, a site does not exist, or a
@@ -82,8 +100,14 @@ const adapterStream = 0x4c6f5241;
  * ```
  */
 export function injectLora(model: Model, options: LoraOptions): LoraAdapter {
-  assertOptions("injectLora", options, optionNames);
-  assertFree(model, options, "injectLora");
+  const plans = planLora(model, "injectLora", options);
+  return new LoraAdapter(model, plans, trainedParts(model, plans, options));
+}
+
+/** What the sites of a new adapter will be. */
+export function planLora(model: Model, action: string, options: LoraOptions): LoraPlan[] {
+  assertOptions(action, options, optionNames);
+  assertFree(model, options, action);
   assertDropout("dropout", options.dropout ?? 0);
   const values: SiteValues = {
     rankOf: patternValues(options.rankPattern ?? {}, "rankPattern"),
@@ -93,10 +117,7 @@ export function injectLora(model: Model, options: LoraOptions): LoraAdapter {
   const { sites, targetModules } = options;
   const isSaid = sites !== undefined || targetModules !== undefined;
   const selection = isSaid ? { sites, targetModules } : { sites: ["q", "v"] };
-  const plans = selectSites(model, selection).map((site) =>
-    planSite(site, options, values, random)
-  );
-  return new LoraAdapter(model, plans, new TrainedModules(model, options.modulesToSave ?? []));
+  return selectSites(model, selection).map((site) => planSite(site, options, values, random));
 }
 
 /** What the patterns say about a site. */
@@ -119,8 +140,56 @@ function planSite(
   checkAlpha(alpha, site.name);
   const scaling = alpha / (options.rankStabilized ? Math.sqrt(rank) : rank);
   assertScaling(scaling, site.name);
-  const A = random.split(site.index).uniformWithin(1 / Math.sqrt(width), rank * width);
-  return { site, rank, alpha, scaling, dropout: options.dropout ?? 0, A };
+  const A = initialA(random.split(site.index), options.init, rank, width);
+  const vectors = vectorsOf(site, options);
+  return { site, rank, alpha, scaling, dropout: options.dropout ?? 0, A, ...vectors };
+}
+
+function initialA(
+  random: Random,
+  init: LoraOptions["init"] = "kaiming",
+  rank: number,
+  width: number,
+): HostData {
+  if (init === "kaiming") return random.uniformWithin(1 / Math.sqrt(width), rank * width);
+  if (init === "gaussian") {
+    return Float32Array.from({ length: rank * width }, () => random.normal() / rank);
+  }
+  throw new RangeError(`init must be "kaiming" or "gaussian", found ${quote(init)}`);
+}
+
+/** The vector of a site beside A and B; PEFT has one for all rows of a weight, or none. */
+function vectorsOf(
+  { name, rows, linear }: Site,
+  { dora, loraBias }: LoraOptions,
+): Pick<LoraPlan, "bias" | "magnitude"> {
+  if (!dora && !loraBias) return {};
+  const option = dora ? "dora" : "loraBias";
+  if (dora && loraBias) {
+    throw new TypeError("dora needs loraBias to be false, as in PEFT, found true");
+  }
+  if (rows.count !== linear.weight.shape[0]) {
+    throw new RangeError(`${option} needs whole layers, by targetModules, found the site ${name}`);
+  }
+  return dora ? { magnitude: "norms" } : { bias: new Float32Array(rows.count) };
+}
+
+/** The modules and biases that are trained beside the sites. */
+export function trainedParts(
+  model: Model,
+  plans: readonly LoraPlan[],
+  { modulesToSave = [], bias: biasMode = "none" }: LoraOptions,
+): TrainedParts {
+  const modules = new TrainedModules(model, modulesToSave);
+  const inFull = new Set(modules.parameters.map(({ name }) => name));
+  const all = [...model.parameters.keys()].filter((name) => name.endsWith(".bias"));
+  const adapted = new Set(plans.map(({ site }) => site.linear.bias?.name));
+  const chosen = { none: [], all, lora_only: all.filter((name) => adapted.has(name)) }[biasMode];
+  if (!chosen) {
+    throw new RangeError(`bias must be "none", "all" or "lora_only", found ${quote(biasMode)}`);
+  }
+  const biases = new TrainedModules(model, chosen.filter((name) => !inFull.has(name)));
+  return { modules, biases, biasMode };
 }
 
 function checkRank({ name, rows }: Site, rank: number, width: number): void {

@@ -4,7 +4,7 @@ import { assertUpdate, type LowRankUpdate } from "../../core/low_rank_update.ts"
 import { listNames, nameTwice } from "../../core/module_names.ts";
 import { assertOptions } from "../../core/options.ts";
 import { quote } from "../../core/quote.ts";
-import { alphaOf } from "../../formats/mod.ts";
+import { alphaOf, type TrainedUpdate } from "../../formats/mod.ts";
 import type { Model } from "../../models/model.ts";
 import { assertFree, type JoinOptions } from "../attach.ts";
 import {
@@ -79,7 +79,7 @@ export interface UpdateSettings {
 /** A plan for each update, in the order of the forward pass. */
 export function planUpdates(
   model: Model,
-  updates: readonly LowRankUpdate[],
+  updates: readonly TrainedUpdate[],
   settings: UpdateSettings = {},
 ): LoraPlan[] {
   const layers = sitesByLayer(model);
@@ -112,9 +112,10 @@ function siteOf(
   );
 }
 
-function planUpdate(site: Site, update: LowRankUpdate, settings: UpdateSettings): LoraPlan {
+function planUpdate(site: Site, update: TrainedUpdate, settings: UpdateSettings): LoraPlan {
   const { linear, rows } = site, { A, B, scaling } = update, { dropout = 0 } = settings;
   assertUpdate({ ...addressOf(linear, rows), A, B, scaling }, linear.weight.shape);
   const alpha = alphaOf(update, settings);
-  return { site, rank: A.shape[0], alpha, scaling, dropout, A: A.data, B: B.data };
+  const vectors = { bias: update.bias?.data, magnitude: update.magnitude?.data };
+  return { site, rank: A.shape[0], alpha, scaling, dropout, A: A.data, B: B.data, ...vectors };
 }

@@ -2,27 +2,30 @@
 
 import { assertDropout } from "../../autograd/ops/dropout.ts";
 import { AdapterFileError } from "../../core/errors.ts";
-import { assertUpdate, type LowRankUpdate } from "../../core/low_rank_update.ts";
 import type { HostTensor } from "../../core/host_tensor.ts";
-import { listNames, moduleOf, NameEndings, nameTwice } from "../../core/module_names.ts";
+import { moduleOf } from "../../core/module_names.ts";
 import { assertOptions } from "../../core/options.ts";
 import { oneLine } from "../../core/quote.ts";
 import { formatShape, sameShape } from "../../core/shape.ts";
 import { type Folder, folderName } from "../../core/storage.ts";
 import { adapterFile } from "../../formats/merged_metadata.ts";
-import { readAdapter, splitUpdate } from "../../formats/mod.ts";
+import { Exceptions } from "../../formats/adapter_exceptions.ts";
+import { type AdapterException, type PeftAdapter, readAdapter } from "../../formats/mod.ts";
 import type { Model } from "../../models/model.ts";
 import { assertFree, assertNotIn, type JoinOptions } from "../attach.ts";
-import { addressOf, type LayerSites, sitesByLayer } from "../sites.ts";
 import { TrainedModules } from "../trained_modules.ts";
 import { LoraAdapter } from "./adapter.ts";
-import { planUpdates, type UpdateSettings } from "./inject_updates.ts";
+import { planUpdates } from "./inject_updates.ts";
+import type { LoadRecord, MatchedModule } from "./load_record.ts";
+import { assertNoneMissing, matchLayers, splitKnown } from "./match_layers.ts";
 import type { LoraPlan } from "./plan.ts";
 
 /** How {@link loadAdapter} injects an adapter. */
 export interface LoadAdapterOptions extends JoinOptions {
   /** Share of each site's input that is zeroed while training, in [0, 1). Default: the folder's. */
   readonly dropout?: number;
+  /** What may pass that stops the loader, by name. Default: nothing. */
+  readonly allow?: readonly AdapterException[];
 }
 
 /**
@@ -62,22 +65,21 @@ export async function loadAdapter(
   folder: Folder,
   options: LoadAdapterOptions = {},
 ): Promise<LoraAdapter> {
-  assertOptions("loadAdapter", options, { dropout: true, onTop: true });
+  assertOptions("loadAdapter", options, { dropout: true, onTop: true, allow: true });
   assertFree(model, options, "loadAdapter");
   if (options.dropout !== undefined) assertDropout("dropout", options.dropout);
-  const { config, updates, saved, promptFormat } = await readAdapter(folder, { withSaved: true });
+  const read = await readAdapter(folder, { withSaved: true, allow: options.allow });
   const values = { file: await adapterFile(folder) };
   assertNotIn(model, values);
   assertFree(model, options, "loadAdapter"); // Another may have come while this one was read.
-  const { dropout, rankStabilized } = config;
-  const settings = { dropout: options.dropout ?? dropout, rankStabilized };
-  const plans = plansOf(model, folder, updates, settings);
-  assertSaved(model, folder, saved);
-  const modules = new TrainedModules(model, [...saved.keys()].map(moduleOf));
-  modules.write(saved);
-  const adapter = new LoraAdapter(model, plans, modules);
-  Object.assign(adapter, { values, promptFormat });
-  return adapter;
+  const { plans, record } = plansOf(model, folder, read, options);
+  assertSaved(model, folder, read.saved);
+  using unfinished = new DisposableStack();
+  const modules = unfinished.use(copiesOf(model, [...read.saved.keys()].map(moduleOf), read.saved));
+  const biases = copiesOf(model, [...read.biases.keys()], read.biases);
+  unfinished.move();
+  const adapter = new LoraAdapter(model, plans, { modules, biases, biasMode: read.biasMode });
+  return Object.assign(adapter, { values, promptFormat: read.promptFormat, loaded: record });
 }
 
 /** Throws unless fully trained modules are the model's, with all their parameters in their shapes. */
@@ -104,16 +106,36 @@ function assertSaved(
   );
 }
 
+/** Copies of parameters with the values of the file. */
+function copiesOf(
+  model: Model,
+  names: readonly string[],
+  values: ReadonlyMap<string, HostTensor>,
+): TrainedModules {
+  const copies = new TrainedModules(model, names);
+  copies.write(values);
+  return copies;
+}
+
 function plansOf(
   model: Model,
   folder: Folder,
-  updates: readonly LowRankUpdate[],
-  settings: UpdateSettings,
-): LoraPlan[] {
+  { config, updates, passed }: PeftAdapter,
+  { dropout = config.dropout, allow }: LoadAdapterOptions,
+): { plans: LoraPlan[]; record: LoadRecord } {
   try {
-    const layers = matchLayers(model, updates);
+    const layers = matchLayers(model, updates), exceptions = new Exceptions(allow);
+    assertNoneMissing(config, model, layers, exceptions);
     const own = updates.flatMap((update) => splitKnown(layers.get(update.module)!, update));
-    return planUpdates(model, own, settings);
+    const plans = planUpdates(model, own, { dropout, rankStabilized: config.rankStabilized });
+    const matched = updates.map(({ module, A, B, scaling }): MatchedModule => ({
+      module,
+      layer: layers.get(module)!.linear.name,
+      rank: A.shape[0],
+      scaling,
+      isZero: B.data.every((value) => value === 0),
+    }));
+    return { plans, record: { matched, passed: [...passed, ...exceptions.passed] } };
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     const place = folderName(folder);
@@ -121,34 +143,4 @@ function plansOf(
       cause: error,
     });
   }
-}
-
-/** The layer of each module. */
-function matchLayers(model: Model, updates: readonly LowRankUpdate[]): Map<string, LayerSites> {
-  const modules = [...new Set(updates.map(({ module }) => module))], layers = sitesByLayer(model);
-  const endings = new NameEndings(layers.keys());
-  const names = modules.map((module) => layers.has(module) ? [module] : endings.find(module));
-  const unmatched = modules.filter((_, i) => names[i].length !== 1);
-  if (unmatched.length > 0) {
-    throw new RangeError(
-      `every module must belong to one layer of the model (${
-        listNames([...layers.keys()])
-      }), found ${listNames(unmatched)}`,
-    );
-  }
-  const twice = nameTwice(names.flat());
-  if (twice !== undefined) {
-    throw new RangeError(`a layer takes one module, found two for ${twice}`);
-  }
-  return new Map(modules.map((module, i) => [module, layers.get(names[i][0])!]));
-}
-
-/** The updates of one layer: if the file does not name a module's sites, those whose rows B fills. */
-function splitKnown({ linear, declared }: LayerSites, update: LowRankUpdate): LowRankUpdate[] {
-  const own = { ...update, module: linear.name };
-  if (update.rows) return [own];
-  assertUpdate(own, linear.weight.shape);
-  const sites = declared.map(({ rows }) => addressOf(linear, rows));
-  if (sites.length < 2 || own.B.data.every((value) => value === 0)) return [own];
-  return splitUpdate(own, sites) ?? [own];
 }

@@ -1,5 +1,6 @@
 /** LoRA on one site of one linear layer. @module */
 
+import { scaleAdd } from "../../../kernels/elementwise/kernel.ts";
 import { addColumns } from "../../autograd/ops/add_columns.ts";
 import { dropoutWithGradient } from "../../autograd/ops/dropout.ts";
 import { linear } from "../../autograd/ops/linear.ts";
@@ -13,6 +14,7 @@ import type { SiteRole } from "../../core/site.ts";
 import type { Tensor } from "../../device/device.ts";
 import type { Adaptation } from "../../nn/adaptation.ts";
 import type { Linear } from "../../nn/linear.ts";
+import type { WeightChange } from "../adapter.ts";
 import type { Site } from "../sites.ts";
 
 /** The numbers of a site's update besides A and B. */
@@ -25,7 +27,10 @@ export interface LoraSettings {
   readonly dropout: number;
 }
 
-/** h = W₀ x + scaling · B A x on some rows of a layer's weight (Hu et al. 2021, equation 3). */
+/**
+ * h = W₀ x + scaling · B A x on some rows of a layer's weight (Hu et al. 2021, equation 3); with a bias of B,
+ * scaling · (B A x + bias).
+ */
 export class LoraSite implements Adaptation, LowRankSite {
   /** The site's name: `transformer.h.0.attn.c_attn:q`, or the layer's path for all of its rows. */
   readonly name: string;
@@ -39,6 +44,8 @@ export class LoraSite implements Adaptation, LowRankSite {
   readonly A: Parameter;
   /** `(rows.count, rank)`. */
   readonly B: Parameter;
+  /** The bias of B, `(rows.count)`, if it has one. */
+  readonly bias?: Parameter;
   /** α. */
   readonly alpha: number;
   /** The factor of B A. */
@@ -46,14 +53,21 @@ export class LoraSite implements Adaptation, LowRankSite {
   /** Share of the inputs that dropout zeroes while training. */
   readonly dropout: number;
 
-  /** Joins A and B to a site. */
-  constructor(site: Omit<Site, "index">, A: Parameter, B: Parameter, settings: LoraSettings) {
+  /** Joins A, B and perhaps a bias to a site. */
+  constructor(
+    site: Omit<Site, "index">,
+    A: Parameter,
+    B: Parameter,
+    settings: LoraSettings,
+    bias?: Parameter,
+  ) {
     this.name = site.name;
     this.linear = site.linear;
     this.role = site.role;
     this.rows = site.rows;
     this.A = A;
     this.B = B;
+    this.bias = bias;
     this.alpha = settings.alpha;
     this.scaling = settings.scaling;
     this.dropout = settings.dropout;
@@ -69,27 +83,54 @@ export class LoraSite implements Adaptation, LowRankSite {
     return this.A.shape[0];
   }
 
-  /** A, then B. */
+  /** A, then B, then the bias of B if there is one. */
   get parameters(): readonly Parameter[] {
-    return [this.A, this.B];
+    return [this.A, this.B, ...this.bias ? [this.bias] : []];
   }
 
-  /** Itself: a dense layer fuses {@link LoraSite.forward} with its own product. */
-  get lowRank(): LowRankSite {
-    return this;
+  /** Itself, unless it has a bias: a dense layer fuses {@link LoraSite.forward} with its own product. */
+  get lowRank(): LowRankSite | undefined {
+    return this.bias ? undefined : this;
   }
 
   /** y[:, rows] + scaling · B A drop(x), on a weight of any kind. */
   forward(tape: Tape, x: Tensor, y: Tensor): Tensor {
     const dropped = dropoutWithGradient(tape, x, this.dropout);
-    const update = tape.pipe(
-      linear(tape, dropped, this.A),
-      (Ax) => scale(tape, Ax, this.scaling),
-      (Ax) => linear(tape, Ax, this.B),
-    );
+    const update = this.update(tape, dropped);
     const sum = addColumns(tape, y, update, this.rows.start);
     tape.release(update, ...(dropped === x ? [] : [dropped]));
     return sum;
+  }
+
+  /** scaling · (B A x + bias). */
+  protected update(tape: Tape, x: Tensor): Tensor {
+    const { A, B, bias, scaling } = this, Ax = linear(tape, x, A);
+    if (!bias) {
+      return tape.pipe(Ax, (Ax) => scale(tape, Ax, scaling), (Ax) => linear(tape, Ax, B));
+    }
+    return tape.pipe(Ax, (Ax) => linear(tape, Ax, B, bias), (BAx) => scale(tape, BAx, scaling));
+  }
+
+  /**
+   * What merging does to the layer's weight and, if B has a bias, to the layer's bias.
+   *
+   * @throws {RangeError} when B has a bias and the layer has none.
+   */
+  weightChanges(): WeightChange[] {
+    const { linear: { weight, bias: own } } = this;
+    const change = { ...named(weight), mergeInto: (copy: Tensor) => this.mergeInto(copy) };
+    if (!this.bias) return [change];
+    if (own) return [change, { ...named(own), mergeInto: (copy) => this.#mergeIntoBias(copy) }];
+    throw new RangeError(
+      `merging a bias of B needs a layer with a bias, found none on ${this.name}`,
+    );
+  }
+
+  /** b[rows] += scaling · bias, with b of the layer. */
+  #mergeIntoBias(own: Tensor): void {
+    const { start, count } = this.rows, tensors = { x: this.bias!.tensor, y: own };
+    const scalars = { size: count, xOffset: 0, yOffset: start, alpha: this.scaling };
+    own.device.launch(scaleAdd, tensors, { ...scalars, accumulate: 1 });
   }
 
   /** W[rows, :] += sign · scaling · B A. */
@@ -101,3 +142,5 @@ export class LoraSite implements Adaptation, LowRankSite {
     multiply(matrix(B.tensor), matrix(A.tensor), target, options);
   }
 }
+
+const named = ({ name, shape }: Pick<WeightChange, "name" | "shape">) => ({ name, shape });

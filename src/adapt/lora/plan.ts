@@ -14,4 +14,10 @@ export interface LoraPlan extends LoraSettings {
   readonly A: HostData;
   /** Values of B, `(rows.count, rank)`; zeros if absent. */
   readonly B?: HostData;
+  /** Values of the bias of B, `(rows.count)`; without it, there is none. */
+  readonly bias?: HostData;
+  /** DoRA's magnitude, `(rows.count)`, or "norms" for those of the weight's rows; without it, no DoRA. */
+  readonly magnitude?: HostData | "norms";
+  /** True if the weights are those at A and B: kept, frozen and subtracted (PiSSA). Default false. */
+  readonly isStart?: boolean;
 }

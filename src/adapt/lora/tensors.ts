@@ -2,32 +2,68 @@
 
 import { Parameter } from "../../autograd/parameter.ts";
 import type { Arena, ArenaEntry } from "../../device/arena.ts";
+import { DoraSite, writeRowNorms } from "./dora_site.ts";
 import { LoraSite } from "./lora_site.ts";
 import type { LoraPlan } from "./plan.ts";
 
+/** What a site has, by the ends of PEFT's keys, which has none for start values. */
+type Part =
+  | ("lora_A.weight" | "lora_B.weight" | "lora_B.bias" | "lora_magnitude_vector")
+  | ("start_A.weight" | "start_B.weight");
+
 /** A tensor's name in PEFT's form; saving joins the sites of one weight under the module's name. */
-function nameOf({ site }: LoraPlan, letter: "A" | "B"): string {
-  return `base_model.model.${site.name}.lora_${letter}.weight`;
-}
+const nameOf = ({ site }: LoraPlan, part: Part): string => `base_model.model.${site.name}.${part}`;
 
 /** All A before all B, so that an optimizer with a learning rate for each (LoRA+) finds two ranges. */
 export function entriesOf(plans: readonly LoraPlan[]): ArenaEntry[] {
-  const entriesOfA = plans.map((plan) => {
-    return { name: nameOf(plan, "A"), shape: [plan.rank, plan.site.linear.weight.shape[1]] };
-  });
-  const entriesOfB = plans.map((plan) => {
-    return { name: nameOf(plan, "B"), shape: [plan.site.rows.count, plan.rank] };
-  });
-  return [...entriesOfA, ...entriesOfB];
+  const vector = ({ site }: LoraPlan) => [site.rows.count];
+  const entries = (part: Part, some: readonly LoraPlan[], shape: (plan: LoraPlan) => number[]) =>
+    some.map((plan) => ({ name: nameOf(plan, part), shape: shape(plan) }));
+  const shapeA = ({ rank, site }: LoraPlan) => [rank, site.linear.weight.shape[1]];
+  const shapeB = ({ rank, site }: LoraPlan) => [site.rows.count, rank];
+  const started = plans.filter(({ isStart }) => isStart);
+  return [
+    ...entries("lora_A.weight", plans, shapeA),
+    ...entries("lora_B.weight", plans, shapeB),
+    ...entries("lora_B.bias", plans.filter(({ bias }) => bias), vector),
+    ...entries("lora_magnitude_vector", plans.filter(({ magnitude }) => magnitude), vector),
+    ...entries("start_A.weight", started, shapeA),
+    ...entries("start_B.weight", started, shapeB),
+  ];
 }
 
-/** A site with its A and B in the arena, filled. */
+/** A site with its tensors in the arena, filled. */
 export function makeSite(plan: LoraPlan, arena: Arena): LoraSite {
-  const [A, B] = (["A", "B"] as const).map((letter) => {
-    const name = nameOf(plan, letter);
-    return new Parameter(name, arena.view(name));
-  });
+  const parameter = (part: Part) =>
+    new Parameter(nameOf(plan, part), arena.view(nameOf(plan, part)));
+  const A = parameter("lora_A.weight"), B = parameter("lora_B.weight");
   arena.device.write(A.tensor, plan.A);
   if (plan.B) arena.device.write(B.tensor, plan.B);
-  return new LoraSite(plan.site, A, B, plan);
+  if (plan.magnitude) {
+    const magnitude = parameter("lora_magnitude_vector");
+    if (plan.magnitude === "norms") writeRowNorms(plan.site.linear.weight, magnitude.tensor);
+    else arena.device.write(magnitude.tensor, plan.magnitude);
+    return new DoraSite(plan.site, A, B, magnitude, plan);
+  }
+  const bias = plan.bias && parameter("lora_B.bias");
+  if (bias) arena.device.write(bias.tensor, plan.bias!);
+  return new LoraSite(plan.site, A, B, plan, bias);
+}
+
+/** The start values of a plan's site as an update that takes them out of the weight, frozen. */
+export function makeStart(plan: LoraPlan, arena: Arena): LoraSite {
+  const { A, B } = factorsOf(plan, arena, ["start_A.weight", "start_B.weight"]);
+  for (const factor of [A, B]) factor.trainable = false;
+  const { alpha, scaling } = plan;
+  return new LoraSite(plan.site, A, B, { alpha: -alpha, scaling: -scaling, dropout: 0 });
+}
+
+/** A and B in the arena, filled, and how to make another parameter of the site. */
+function factorsOf(plan: LoraPlan, arena: Arena, parts: readonly [Part, Part]) {
+  const parameter = (part: Part) =>
+    new Parameter(nameOf(plan, part), arena.view(nameOf(plan, part)));
+  const [A, B] = parts.map(parameter);
+  arena.device.write(A.tensor, plan.A);
+  if (plan.B) arena.device.write(B.tensor, plan.B);
+  return { A, B, parameter };
 }

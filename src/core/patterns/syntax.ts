@@ -40,7 +40,8 @@ const REFUSED_GROUPS: readonly (readonly [start: string, name: string])[] = [
   [">", "an atomic group"],
   ["(", "a condition"],
   ["#", "a comment"],
-  ["", "flags or other extensions after (?"],
+  ...Array.from("aiLmsux-", (flag) => [flag, "flags such as (?i)"] as const),
+  ["", "other extensions after (?"],
 ];
 
 const REPETITIONS: ReadonlyMap<string, readonly [number, number]> = new Map([

@@ -10,8 +10,12 @@ const asleep = "To use this slider, start the kernel and run this cell.";
 
 const code = `{ const stepper = ${stepper}${script} }`.replaceAll("</script", "<\\/script");
 
+/** The least width of a column, in pixels. */
+export const columnWidth = 400;
+
 /** Several parts stand side by side where there is room, so that they are seen together with the controls. */
-const picture = "display:grid;grid-template-columns:repeat(auto-fit,minmax(min(400px,100%),1fr));" +
+const picture =
+  `display:grid;grid-template-columns:repeat(auto-fit,minmax(min(${columnWidth}px,100%),1fr));` +
   "gap:0.5em;align-items:start;margin:0.5em 0";
 
 /** The controls, a line beside them, the first output, and the script that makes them live. */

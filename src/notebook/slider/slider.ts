@@ -7,7 +7,7 @@ import { describe } from "../describe/describe.ts";
 import { display, flush, inNotebook, printText } from "../kernel.ts";
 import { type Part, render } from "../part.ts";
 import { type Choice, type Controls, type Track, tracksOf, type ValuesOf } from "./controls.ts";
-import { sliderHtml } from "./page.ts";
+import { columnWidth, sliderHtml } from "./page.ts";
 import { type Answer, inTurn, serveAnswers } from "./server.ts";
 
 /** Whatever `show` takes, for the values of all controls. */
@@ -39,7 +39,7 @@ export async function slider<const C extends Controls>(
   const tracks = tracksOf(controls);
   const start = tracks.map(({ start }) => start);
   const parts = await inTurn(() => drawAt(tracks, start, draw));
-  const first = await Promise.all(parts.map(render));
+  const first = await Promise.all(parts.map((part) => render(part, widthOf(parts))));
   const text = [wordsOf(tracks), ...first.map(({ text }) => text)].join("\n");
   if (!inNotebook()) return printText(text);
   const address = serveAnswers(keyOf(controls, draw), answerTo(tracks, draw));
@@ -58,7 +58,8 @@ function answerTo(tracks: readonly Track[], draw: Draw): Answer {
   return async (query) => {
     const places = (query.get("at") ?? "").split(",");
     const parts = await drawAt(tracks, tracks.map((track, i) => placeOn(track, places[i])), draw);
-    return { parts: await Promise.all(parts.map((part) => answerPart(part, query.has("live")))) };
+    const isLive = query.has("live"), width = widthOf(parts);
+    return { parts: await Promise.all(parts.map((part) => answerPart(part, isLive, width))) };
   };
 }
 
@@ -79,13 +80,16 @@ async function drawAt(
 
 const isFigure = (part: Part): part is Figure => typeof part === "object" && "layout" in part;
 
+/** Pictures side by side are drawn no wider than their columns, in which their text would shrink. */
+const widthOf = (parts: readonly Part[]) => parts.length > 1 ? columnWidth : undefined;
+
 /** A page with plotly gets a figure's specification, any other page a picture. */
-async function answerPart(part: Part, isLive: boolean): Promise<object> {
+async function answerPart(part: Part, isLive: boolean, width?: number): Promise<object> {
   if (isLive && isFigure(part)) {
     const { title, caption } = part;
     return { figure: { title, caption, ...drawable(part) }, html: figureCard(part, "") };
   }
-  const { html } = await render(part);
+  const { html } = await render(part, width);
   return { html };
 }
 

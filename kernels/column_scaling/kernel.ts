@@ -1,0 +1,103 @@
+/** Rows' norms, and columns times a quotient: the magnitudes of DoRA, forward and backward. @module */
+
+import { ceilDivide, defineKernel, f32, type Kernel } from "../kernel.ts";
+import dotColumnsCode from "./dot_columns.wgsl" with { type: "text" };
+import rowNormsCode from "./row_norms.wgsl" with { type: "text" };
+import scaleColumnsCode from "./scale_columns.wgsl" with { type: "text" };
+import scaleRowsCode from "./scale_rows.wgsl" with { type: "text" };
+
+/** y[i] = √Σ_j x[i, j]². */
+export const rowNorms: Kernel<"x" | "y", "rows" | "width"> = defineKernel({
+  name: "row_norms",
+  bindings: { x: f32.read, y: f32.write },
+  scalars: { rows: "u32", width: "u32" },
+  elements: ({ rows, width }) => ({ x: rows * width, y: rows }),
+  wgsl: { code: rowNormsCode, workgroups: ({ rows }) => rows },
+  cpu: { units: ({ rows }) => rows, grain: () => 8 },
+  reference({ x, y }, { rows, width }) {
+    for (let i = 0; i < rows; i++) {
+      let squares = 0;
+      for (let j = 0; j < width; j++) squares += x[i * width + j] ** 2;
+      y[i] = Math.sqrt(squares);
+    }
+  },
+});
+
+/**
+ * y[i, j] = (accumulate ? y[i, j] : 0) + x[i, j] · (factors[j] / divisors[j]), with a quotient of 0 where
+ * the divisor is 0. The quotient of equal numbers is 1.
+ */
+export const scaleColumns: Kernel<
+  "x" | "factors" | "divisors" | "y",
+  "rows" | "width" | "accumulate"
+> = defineKernel({
+  name: "scale_columns",
+  bindings: { x: f32.read, factors: f32.read, divisors: f32.read, y: f32.update },
+  scalars: { rows: "u32", width: "u32", accumulate: "u32" },
+  elements: ({ rows, width }) => ({
+    x: rows * width,
+    factors: width,
+    divisors: width,
+    y: rows * width,
+  }),
+  wgsl: { code: scaleColumnsCode, workgroups: ({ rows, width }) => ceilDivide(rows * width, 1024) },
+  cpu: { units: ({ rows }) => rows, grain: () => 8 },
+  reference({ x, factors, divisors, y }, { rows, width, accumulate }) {
+    for (let at = 0; at < rows * width; at++) {
+      const j = at % width, quotient = divisors[j] === 0 ? 0 : factors[j] / divisors[j];
+      y[at] = (accumulate ? y[at] : 0) + x[at] * quotient;
+    }
+  },
+});
+
+/** The same for rows: y[i, j] = (accumulate ? y[i, j] : 0) + x[i, j] · (factors[i] / divisors[i]). */
+export const scaleRows: Kernel<
+  "x" | "factors" | "divisors" | "y",
+  "rows" | "width" | "accumulate"
+> = defineKernel({
+  name: "scale_rows",
+  bindings: { x: f32.read, factors: f32.read, divisors: f32.read, y: f32.update },
+  scalars: { rows: "u32", width: "u32", accumulate: "u32" },
+  elements: ({ rows, width }) => ({
+    x: rows * width,
+    factors: rows,
+    divisors: rows,
+    y: rows * width,
+  }),
+  wgsl: { code: scaleRowsCode, workgroups: ({ rows, width }) => ceilDivide(rows * width, 1024) },
+  cpu: { units: ({ rows }) => rows, grain: () => 8 },
+  reference({ x, factors, divisors, y }, { rows, width, accumulate }) {
+    for (let at = 0; at < rows * width; at++) {
+      const i = Math.floor(at / width), quotient = divisors[i] === 0 ? 0 : factors[i] / divisors[i];
+      y[at] = (accumulate ? y[at] : 0) + x[at] * quotient;
+    }
+  },
+});
+
+/**
+ * y[j] = (accumulate ? y[j] : 0) + Σ_i a[i, j] · b[i, j] / divisors[j], 0 where the divisor is 0: the
+ * gradient of the factors of {@link scaleColumns}.
+ */
+export const dotColumns: Kernel<
+  "a" | "b" | "divisors" | "y",
+  "rows" | "width" | "accumulate"
+> = defineKernel({
+  name: "dot_columns",
+  bindings: { a: f32.read, b: f32.read, divisors: f32.read, y: f32.update },
+  scalars: { rows: "u32", width: "u32", accumulate: "u32" },
+  elements: ({ rows, width }) => ({
+    a: rows * width,
+    b: rows * width,
+    divisors: width,
+    y: width,
+  }),
+  wgsl: { code: dotColumnsCode, workgroups: ({ width }) => ceilDivide(width, 64) },
+  cpu: { units: ({ width }) => width, grain: () => 16 },
+  reference({ a, b, divisors, y }, { rows, width, accumulate }) {
+    for (let j = 0; j < width; j++) {
+      let total = 0;
+      for (let i = 0; i < rows; i++) total += a[i * width + j] * b[i * width + j];
+      y[j] = (accumulate ? y[j] : 0) + (divisors[j] === 0 ? 0 : total / divisors[j]);
+    }
+  },
+});

@@ -1,0 +1,43 @@
+/** An adapter as a record for a file. @module */
+
+import { boundsOf } from "../../core/numbers.ts";
+import type { AdapterRecord } from "../../formats/mod.ts";
+import { labelsOf } from "../../models/labels.ts";
+import { TextModel } from "../../models/text_model.ts";
+import { baseNameOf } from "../adapter.ts";
+import type { PromptFormat } from "../../core/prompt_format.ts";
+import type { Model } from "../../models/model.ts";
+import type { LoraSite } from "./lora_site.ts";
+import { readSites } from "./read_sites.ts";
+import type { TrainedParts } from "./trained_parts.ts";
+
+/** What a record is made of. */
+interface Recorded extends Required<TrainedParts> {
+  readonly model: Model;
+  readonly sites: readonly LoraSite[];
+  readonly starts: readonly LoraSite[];
+  readonly promptFormat?: PromptFormat;
+}
+
+/** Reads all that an adapter trains, and what else its file says. */
+export async function recordOf(adapter: Recorded): Promise<AdapterRecord> {
+  const { sites, starts, model, promptFormat, biasMode } = adapter;
+  const updates = await readSites(sites, starts);
+  const saved = await adapter.modules.read(), biases = await adapter.biases.read();
+  const transposed = model.architecture?.tensors.filter((tensor) => tensor.storedTransposed);
+  const names = new Set(transposed?.map(({ name }) => name));
+  // PEFT sets the flag for Conv1D layers, whose files hold (in, out).
+  const fanInFanOut = sites.every(({ linear }) => names.has(linear.weight.name));
+  const [, dropout] = boundsOf(sites.map(({ dropout }) => dropout));
+  const labels = model instanceof TextModel && saved.size > 0 ? labelsOf(model) : undefined;
+  const task = labels && { taskType: "SEQ_CLS", labels };
+  const trained = { updates, saved, biases, biasMode };
+  return {
+    ...trained,
+    baseModelName: baseNameOf(model),
+    fanInFanOut,
+    dropout,
+    promptFormat,
+    ...task,
+  };
+}

@@ -1,0 +1,128 @@
+/** What adapters change in the files of a base model. @module */
+
+import type { ConfigJson } from "../architectures/config_fields.ts";
+import type { HostTensor } from "../core/host_tensor.ts";
+import type { PromptFormat } from "../core/prompt_format.ts";
+import { oneLine } from "../core/quote.ts";
+import { formatShape, sameShape } from "../core/shape.ts";
+import { adapterFile, parseMerged } from "../formats/merged_metadata.ts";
+import { type PeftAdapter, readAdapter, readAdapterLabels } from "../formats/mod.ts";
+import type { BaseFile } from "../models/base_file.ts";
+import { withLabels } from "../models/labels.ts";
+import { runnableTypes } from "../models/registry.ts";
+import { assertNotIn } from "./attach.ts";
+import { type LocatedUpdate, MergeSums } from "./merge_blocks.ts";
+
+/** A weight and the updates that are added to it. */
+export interface WeightChange {
+  /** The module, as its first adapter names it. */
+  readonly module: string;
+  /** The updates. */
+  readonly updates: LocatedUpdate[];
+  /** What they have done to it, once it is written. */
+  readonly sums: MergeSums;
+}
+
+/** All that adapters change. */
+export interface MergePlan {
+  /** Weights by their names in the file, in the order of the adapters. */
+  readonly weights: Map<string, WeightChange>;
+  /** Tensors that were trained in full, by their names in the file. */
+  readonly saved: Map<string, HostTensor>;
+  /** The adapters in the merged model, those that the base contains first: lines of its metadata. */
+  readonly merged: string[];
+  /** How the prompts of the last adapter that says so were written. */
+  promptFormat?: PromptFormat;
+  /** The configuration: the base's, or with the labels of a new head. */
+  config: ConfigJson;
+}
+
+/**
+ * Reads adapters and finds what they change.
+ *
+ * @throws {AdapterFileError} when a folder is not an adapter that can be read.
+ * @throws {RangeError} when the base has no weight that fits, or contains an adapter already.
+ */
+export async function planMerge(base: BaseFile, folders: readonly string[]): Promise<MergePlan> {
+  const before = parseMerged(base.file.metadata), added: string[] = [];
+  const plan: MergePlan = {
+    weights: new Map(),
+    saved: new Map(),
+    merged: before,
+    config: base.config,
+  };
+  for (const folder of folders) {
+    const adapter = await readAdapter(folder, { withSaved: true }),
+      file = await adapterFile(folder);
+    const acting = added.map((file) => ({ values: { file } }));
+    assertNotIn({ merged: before.map((file) => ({ file })), adapters: acting }, { file });
+    added.push(file);
+    addUpdates(plan, base, adapter);
+    await addSaved(plan, base, folder, adapter);
+    plan.promptFormat = adapter.promptFormat ?? plan.promptFormat;
+  }
+  const twice = [...plan.saved.keys()].find((key) => plan.weights.has(key));
+  if (twice === undefined) return { ...plan, merged: [...before, ...added] };
+  throw new RangeError(
+    `a weight must be adapted or trained in full, not both, found ${oneLine(twice)}`,
+  );
+}
+
+function addUpdates({ weights }: MergePlan, base: BaseFile, { updates }: PeftAdapter): void {
+  const modules = new Map<string, string>();
+  for (const update of updates) {
+    const { module } = update, { key, isTransposed } = base.locate(update);
+    if ((modules.get(key) ?? module) !== module) {
+      throw new RangeError(
+        `a weight takes one module of an adapter, found two for ${oneLine(key)}`,
+      );
+    }
+    modules.set(key, module);
+    const change = weights.get(key) ?? { module, updates: [], sums: new MergeSums() };
+    change.updates.push({ update, isTransposed });
+    weights.set(key, change);
+  }
+}
+
+async function addSaved(
+  plan: MergePlan,
+  base: BaseFile,
+  folder: string,
+  { saved }: PeftAdapter,
+): Promise<void> {
+  const isNew = (name: string) => base.find(name).length !== 1;
+  const unknown = [...saved.keys()].filter(isNew);
+  if (unknown.length > 0) plan.config = await withHead(base, folder, unknown);
+  for (const [name, tensor] of saved) {
+    const key = isNew(name) ? name : base.find(name)[0];
+    const { shape } = base.file.tensors.get(key) ?? tensor;
+    if (sameShape(shape, tensor.shape) && !plan.saved.has(key)) {
+      plan.saved.set(key, tensor);
+      continue;
+    }
+    const rule = plan.saved.has(key)
+      ? "come from one adapter"
+      : `be ${formatShape(shape)} as in the base`;
+    throw new RangeError(
+      `cannot merge the adapter in ${folder}: ${
+        oneLine(name)
+      }, which was trained in full, must ${rule}, ` +
+        `found ${formatShape(tensor.shape)}`,
+    );
+  }
+}
+
+/** The base's configuration with the head that an adapter trains for it. */
+async function withHead(
+  { config, folder: base }: BaseFile,
+  folder: string,
+  names: readonly string[],
+): Promise<ConfigJson> {
+  const isRunnable = runnableTypes.some((type) => type === config.model_type);
+  const labels = isRunnable ? await readAdapterLabels(folder) : undefined;
+  if (labels && names.every((name) => name === "score.weight")) return withLabels(config, labels);
+  throw new RangeError(
+    `cannot merge the adapter in ${folder}: the base must have all tensors that were trained in full, ` +
+      `found no ${oneLine(names[0])} in ${base}: save the base with that head first`,
+  );
+}

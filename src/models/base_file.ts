@@ -1,0 +1,128 @@
+/** The weights in a base model's files that updates change, found without a forward pass. @module */
+
+import { type Architecture, architectureOf } from "../architectures/mod.ts";
+import type { ConfigJson } from "../architectures/config_fields.ts";
+import type { TensorSpec } from "../architectures/architecture.ts";
+import type { LowRankUpdate } from "../core/low_rank_update.ts";
+import { NameEndings } from "../core/module_names.ts";
+import { oneLine, quote } from "../core/quote.ts";
+import { formatShape, sameShape } from "../core/shape.ts";
+import { siteName } from "../core/site.ts";
+import { hasFile } from "../core/storage.ts";
+import { openSafetensors, type SafetensorsFile, type TensorEntry } from "../formats/mod.ts";
+import { readConfigJson } from "./files.ts";
+
+/** The weight that an update changes. */
+export interface BaseMatrix {
+  /** Its name in the file. */
+  readonly key: string;
+  /** Whether the file holds it as (in, out). */
+  readonly isTransposed: boolean;
+}
+
+/** The files of a base model, of any architecture; disposing of it closes them. */
+export interface BaseFile extends Disposable {
+  /** Where they are. */
+  readonly folder: string;
+  /** The `config.json`; empty without one. */
+  readonly config: ConfigJson;
+  /** The tensors. */
+  readonly file: SafetensorsFile;
+  /** The names of the tensors that are equal to this one but for a longer prefix of either. */
+  find(name: string): string[];
+  /**
+   * The weight that an update changes: turned as its architecture says or, if that is unknown, as the
+   * update's shape does.
+   *
+   * @throws {RangeError} when the base has no weight that fits, it does not hold floats of 16 bits or more,
+   * or it is square and its architecture is unknown.
+   */
+  locate(update: LowRankUpdate): BaseMatrix;
+}
+
+/**
+ * Opens the files of a Hugging Face folder; only headers are read.
+ *
+ * @throws {Error} when the folder does not hold a model in safetensors files.
+ */
+export async function openBase(folder: string): Promise<BaseFile> {
+  const isDescribed = await hasFile(folder, "config.json");
+  const config = isDescribed ? await readConfigJson(folder) : {};
+  const specs = new Map(knownTensors(config).map((spec) => [spec.name, spec]));
+  const known = new NameEndings(specs.keys());
+  const file = await openSafetensors(folder), keys = new NameEndings(file.tensors.keys());
+  const locate = (update: LowRankUpdate): BaseMatrix => {
+    const what = `the weight of ${oneLine(siteName(update))} in ${folder}`;
+    const key = keyOf(keys.find(`${update.module}.weight`), update.module, folder);
+    const [name] = known.find(key), entry = file.tensors.get(key)!, shape = weightShape(update);
+    assertFloats(what, entry);
+    const isTransposed = specs.get(name)
+      ? Boolean(specs.get(name)!.storedTransposed)
+      : isTurned(what, shape, entry, config);
+    const found = isTransposed ? entry.shape.toReversed() : entry.shape;
+    if (sameShape(found, shape)) return { key, isTransposed };
+    throw new RangeError(
+      `${what} must have its update's shape ${formatShape(shape)}, found ${formatShape(found)}`,
+    );
+  };
+  const dispose = () => file[Symbol.dispose]();
+  return {
+    folder,
+    config,
+    file,
+    find: (name) => keys.find(name),
+    locate,
+    [Symbol.dispose]: dispose,
+  };
+}
+
+/** The tensors of a known family; where its head is not one that is counted, those with the usual head. */
+function knownTensors(config: ConfigJson): readonly TensorSpec[] {
+  for (const json of [config, { ...config, architectures: undefined }]) {
+    const architecture = architectureIfKnown(json);
+    if (architecture) return architecture.tensors;
+  }
+  return [];
+}
+
+function architectureIfKnown(config: ConfigJson): Architecture | undefined {
+  try {
+    return architectureOf(config);
+  } catch {
+    return undefined; // Shapes say how most weights are stored.
+  }
+}
+
+/** (out, in) of the whole weight. */
+function weightShape({ outputs, A, B }: LowRankUpdate): number[] {
+  return [outputs ?? B.shape[0], A.shape[1]];
+}
+
+/** Whether a weight of an unknown architecture is stored as (in, out). */
+function isTurned(
+  what: string,
+  [out, inner]: readonly number[],
+  { shape }: TensorEntry,
+  { model_type }: ConfigJson,
+): boolean {
+  const isPossible = sameShape(shape, [inner, out]);
+  if (out !== inner || !isPossible) return isPossible;
+  throw new RangeError(
+    `${what} must not be square where the architecture is unknown, as its shape does not say which axis ` +
+      `is the output; found ${formatShape(shape)} and model_type ${quote(model_type ?? null)}`,
+  );
+}
+
+function assertFloats(what: string, { dtype }: TensorEntry): void {
+  if (["F32", "F16", "BF16"].includes(dtype)) return;
+  throw new RangeError(`${what} must hold F32, F16 or BF16, found ${dtype}`);
+}
+
+/** The name of a module's weight in the file, with any prefix. */
+function keyOf(found: readonly string[], module: string, folder: string): string {
+  if (found.length === 1) return found[0];
+  const names = found.length === 0 ? "none" : found.join(" and ");
+  throw new RangeError(
+    `the base in ${folder} must have one weight of ${oneLine(module)}, found ${names}`,
+  );
+}

@@ -1,0 +1,42 @@
+/** Downloads of whole models and adapters from the Hugging Face hub. @module */
+
+import { listFolder, readBytes } from "../core/files.ts";
+import { parseHubName } from "../core/hub/name.ts";
+import { hubFolder } from "../core/hub/repository.ts";
+import { fileIn, hasFile, openFile } from "../core/storage.ts";
+import { openWeights } from "../formats/adapter_weights.ts";
+import { openSafetensors } from "../formats/mod.ts";
+import { smallFiles } from "./small_files.ts";
+
+/** What was downloaded, or was there. */
+export interface Pulled {
+  /** The commit that the revision leads to. */
+  readonly commit: string;
+  /** The folder in the cache. */
+  readonly folder: string;
+  /** Bytes of the files in it by their names. */
+  readonly files: Readonly<Record<string, number>>;
+}
+
+/**
+ * Downloads what can be used of `hf:OWNER/NAME[@REVISION][/FOLDER]`: the configuration, the tokenizer, and
+ * the weights in safetensors files, whose headers are read; those of an adapter if there is one.
+ *
+ * @throws {RangeError} when the name has another form, or its weights are in pickles.
+ * @throws {Error} when the hub does not have it, or a file cannot be downloaded or read.
+ */
+export async function pull(name: string): Promise<Pulled> {
+  parseHubName(name);
+  const isAdapter = await hasFile(name, "adapter_config.json");
+  for (const file of ["adapter_config.json", "config.json", ...smallFiles]) {
+    if (await hasFile(name, file)) await readBytes(fileIn(name, file));
+  }
+  using _ = isAdapter ? await openWeights(name, {}) : await openSafetensors(name);
+  const { commit, folder } = await hubFolder(name), files: Record<string, number> = {};
+  for (const file of (await listFolder(folder)).sort()) {
+    if (!await hasFile(folder, file)) continue;
+    using opened = await openFile(fileIn(folder, file));
+    files[file] = opened.bytes;
+  }
+  return { commit, folder, files };
+}
