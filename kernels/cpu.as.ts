@@ -3,6 +3,7 @@
 export { adamw } from "./adamw/adamw.as";
 export { attention_backward } from "./attention/backward.as";
 export { attention_forward } from "./attention/forward.as";
+export { choose_token } from "./choose_token/choose_token.as";
 export { dot_columns, row_norms, scale_columns, scale_rows } from "./column_scaling/column_scaling.as";
 export { cross_entropy_backward, cross_entropy_forward } from "./cross_entropy/cross_entropy.as";
 export { dropout } from "./dropout/dropout.as";

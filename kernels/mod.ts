@@ -3,6 +3,7 @@
 export * from "./kernel.ts";
 export { adamw } from "./adamw/kernel.ts";
 export { attentionBackward, attentionForward } from "./attention/kernel.ts";
+export { chooseTokenKernel, wrongLogitOf } from "./choose_token/kernel.ts";
 export { dotColumns, rowNorms, scaleColumns, scaleRows } from "./column_scaling/kernel.ts";
 export { crossEntropyBackward, crossEntropyForward } from "./cross_entropy/kernel.ts";
 export { dropoutKernel, dropoutThreshold } from "./dropout/kernel.ts";

@@ -8,12 +8,15 @@ export function embedding_forward(
   out: usize,
   _count: u32,
   width: u32,
+  first: u32,
+  rows: u32,
   begin: u32,
   end: u32,
 ): void {
   const bytes = bytesOf(width);
   for (let i: usize = begin; i < end; i++) {
-    memory.copy(out + i * bytes, table + <usize>load<u32>(ids + i * 4) * bytes, bytes);
+    const row = load<u32>(ids + i * 4) - first;
+    if (row < rows) memory.copy(out + i * bytes, table + <usize>row * bytes, bytes);
   }
 }
 

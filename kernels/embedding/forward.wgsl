@@ -1,9 +1,11 @@
-// out[i, :] = table[ids[i], :], four elements per thread; neighboring threads read neighboring
-// elements.
+// out[i, :] = table[ids[i] - first, :] where the table has that row, four elements per thread;
+// neighboring threads read neighboring elements.
 
 struct Scalars {
   count: u32,
   width: u32,
+  first: u32,
+  rows: u32,
 }
 
 @group(0) @binding(0) var<storage, read> table: array<f32>;
@@ -19,6 +21,9 @@ fn main(
 ) {
   let start = (group.y * groups.x + group.x) * 1024u + lane;
   for (var i = start; i < min(start + 1024u, s.count * s.width); i += 256u) {
-    out[i] = table[ids[i / s.width] * s.width + i % s.width];
+    let row = ids[i / s.width] - s.first;
+    if (row < s.rows) {
+      out[i] = table[row * s.width + i % s.width];
+    }
   }
 }

@@ -4,17 +4,25 @@ import { ceilDivide, defineKernel, f32, type Kernel, u32 } from "../kernel.ts";
 import forwardCode from "./forward.wgsl" with { type: "text" };
 import backwardCode from "./backward.wgsl" with { type: "text" };
 
-/** out[i, :] = table[ids[i], :] for i < count. The caller checks the ids. */
-export const embeddingForward: Kernel<"table" | "ids" | "out", "count" | "width"> = defineKernel({
+/**
+ * out[i, :] = table[ids[i] - first, :] for i < count where first <= ids[i] < first + rows; other rows are
+ * left alone. So a table that is bound piece by piece takes a launch for each, and no id reaches beyond.
+ */
+export const embeddingForward: Kernel<
+  "table" | "ids" | "out",
+  "count" | "width" | "first" | "rows"
+> = defineKernel({
   name: "embedding_forward",
-  bindings: { table: f32.read, ids: u32.read, out: f32.write },
-  scalars: { count: "u32", width: "u32" },
-  elements: ({ count, width }) => ({ ids: count, out: count * width }),
+  bindings: { table: f32.read, ids: u32.read, out: f32.update },
+  scalars: { count: "u32", width: "u32", first: "u32", rows: "u32" },
+  elements: ({ count, width, rows }) => ({ table: rows * width, ids: count, out: count * width }),
   wgsl: { code: forwardCode, workgroups: ({ count, width }) => ceilDivide(count * width, 1024) },
   cpu: { units: ({ count }) => count, grain: ({ width }) => ceilDivide(16384, width) },
-  reference({ table, ids, out }, { count, width }) {
+  reference({ table, ids, out }, { count, width, first, rows }) {
     for (let i = 0; i < count; i++) {
-      for (let j = 0; j < width; j++) out[i * width + j] = table[ids[i] * width + j];
+      const row = ids[i] - first;
+      if (row < 0 || row >= rows) continue;
+      for (let j = 0; j < width; j++) out[i * width + j] = table[row * width + j];
     }
   },
 });

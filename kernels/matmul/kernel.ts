@@ -50,10 +50,10 @@ const areFours = (...counts: number[]) => Number(counts.every((count) => count %
 const subgroup: WgslProgram<keyof typeof scalars> = {
   code: subgroupCode,
   constants: (s) => {
-    const { transposeA, transposeB } = s, second = Number(s.k2 > 0);
+    const { transposeA, transposeB } = s, second = Number(s.k2 > 0), single = Number(s.m === 1);
     const aligned = areFours(s.k, s.aOffset, s.aStride, s.bOffset, s.bStride);
     const aligned2 = second && areFours(s.k2, s.a2Offset, s.a2Stride, s.b2Offset, s.b2Stride);
-    return { transposeA, transposeB, second, aligned, aligned2, ...lanesOf(s) };
+    return { transposeA, transposeB, second, aligned, aligned2, single, ...lanesOf(s) };
   },
   workgroups: (s) => {
     const { columnLanes, rowLanes } = lanesOf(s);

@@ -51,6 +51,8 @@ override aligned2: u32;
 // Lanes that share a row of the tile, and lanes whose rows each of them sums: 2, 4 or 8.
 override columnLanes: u32;
 override rowLanes: u32;
+// 1 when C has a single row, which every lane loads for itself; loads of other rows are then left out.
+override single: u32;
 
 const next = vec4u(0u, 1u, 2u, 3u);
 
@@ -148,6 +150,10 @@ fn addTerms(ofA: Matrix, ofB: Matrix, k: u32, i: u32, j: u32, first: u32) {
       x = transpose(keepColumns(transpose(x), kept));
       y = keepColumns(y, kept);
     }
+    if (single != 0u) {
+      sum0[0] += y * x[0];
+      continue;
+    }
     sum0 += y * heldBy(first, x);
     sum1 += y * heldBy(first + 1u, x);
     if (rowLanes > 2u) {
@@ -193,13 +199,14 @@ fn main(
   }
   let first = lane / columnLanes * columnLanes;
   let j = (tile % tilesAcross * columnLanes + lane - first) * 4u;
+  let i = select(top + lane * 4u, 0u, single != 0u);
   let ofA = Matrix(0u, aligned != 0u, s.aOffset, s.aStride);
   let ofB = Matrix(1u, aligned != 0u, s.bOffset, s.bStride);
-  addTerms(ofA, ofB, s.k, top + lane * 4u, j, first);
+  addTerms(ofA, ofB, s.k, i, j, first);
   if (second != 0u) {
     let ofA2 = Matrix(2u, aligned2 != 0u, s.a2Offset, s.a2Stride);
     let ofB2 = Matrix(3u, aligned2 != 0u, s.b2Offset, s.b2Stride);
-    addTerms(ofA2, ofB2, s.k2, top + lane * 4u, j, first);
+    addTerms(ofA2, ofB2, s.k2, i, j, first);
   }
   var sums = array<mat4x4f, 8>(sum0, sum1, sum2, sum3, sum4, sum5, sum6, sum7);
   let start = top + first * 4u;

@@ -1,9 +1,11 @@
 /** Beam search with length-normalized scores. @module */
 
 import { Tape } from "../autograd/tape.ts";
+import { hostTensor } from "../core/host_tensor.ts";
 import { logSumExpOf } from "../core/numbers.ts";
 import { assertOptions, type OptionNames } from "../core/options.ts";
-import { assertRoom, assertWhole, nextLogits } from "./generate.ts";
+import type { KeyValueCache } from "../nn/key_value_cache.ts";
+import { assertRoom, assertWhole } from "./generate.ts";
 import { assertModel } from "./model.ts";
 import type { TextModel } from "./text_model.ts";
 
@@ -72,6 +74,29 @@ export async function beamSearch(
     cache.reorder(tape, parents);
   }
   return search.best();
+}
+
+/**
+ * Feeds new tokens of equally long sequences and reads the logits after the last of each.
+ *
+ * @throws {RangeError} when a logit is not finite, as a token chosen from it would be meaningless.
+ */
+export async function nextLogits(
+  model: TextModel,
+  cache: KeyValueCache,
+  sequences: readonly ArrayLike<number>[],
+): Promise<Float32Array[]> {
+  const time = sequences[0].length, vocabulary = model.vocabulary;
+  const ids = Uint32Array.from(sequences.flatMap((sequence) => Array.from(sequence)));
+  const rows = sequences.map((_, i) => i * time + time - 1);
+  using tape = new Tape(model.device, { record: false });
+  const tokens = hostTensor([sequences.length, time], ids);
+  const [logits] = await model.device.read(model.forward(tape, { tokens }, { cache, rows }));
+  const wrong = logits.data.find((value) => !Number.isFinite(value));
+  if (wrong !== undefined) throw new RangeError(`generating needs finite logits, found ${wrong}`);
+  return rows.map((_, i) =>
+    Float32Array.from(logits.data.subarray(i * vocabulary, (i + 1) * vocabulary))
+  );
 }
 
 /** The hypotheses of one search; it knows logits and scores, but no model. */

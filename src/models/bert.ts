@@ -14,7 +14,7 @@ import type { Place } from "../nn/place.ts";
 import { normalizedResidual } from "../nn/residual.ts";
 import { encoderHead } from "./encoder_heads.ts";
 import type { Head } from "./heads.ts";
-import { pickRows, positionsOf, sequenceContext } from "./inputs.ts";
+import { onHost, pickRows, positionsOf, sequenceContext, type TextInputs } from "./inputs.ts";
 import type { ForwardOptions } from "./model.ts";
 import type { ModelLayers, StoredTensors } from "./model_layers.ts";
 import { TextModel, type TextModelOptions } from "./text_model.ts";
@@ -53,8 +53,8 @@ export class Bert extends TextModel {
    * Maps tokens (batch, time) to the head's outputs: a masked language model's logits (batch · time,
    * vocabulary), or those of the requested `rows`; a classifier's logits (batch, classes).
    */
-  override forward(tape: Tape, inputs: ModelInputs, { rows }: ForwardOptions = {}): Tensor {
-    const context = sequenceContext(tape, inputs, this.positions);
+  override forward(tape: Tape, given: TextInputs, { rows }: ForwardOptions = {}): Tensor {
+    const context = sequenceContext(tape, given, this.positions), inputs = onHost(given);
     const wanted = this.#head.rowsOf(inputs, rows);
     return tape.pipe(
       this.#embed(tape, inputs),

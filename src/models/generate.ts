@@ -1,12 +1,9 @@
 /** Generation, token by token, with a key-value cache. @module */
 
-import { Tape } from "../autograd/tape.ts";
-import { hostTensor } from "../core/host_tensor.ts";
 import { assertOptions, type OptionNames } from "../core/options.ts";
-import { Random } from "../core/random.ts";
-import type { KeyValueCache } from "../nn/key_value_cache.ts";
-import { chooseToken, type SamplingOptions } from "./sampling.ts";
+import { assertToken, Continuation } from "./continuation.ts";
 import { assertModel } from "./model.ts";
+import type { SamplingOptions } from "./sampling.ts";
 import type { TextModel } from "./text_model.ts";
 
 /** How the next token is chosen and when to stop. */
@@ -33,7 +30,8 @@ export const generateNames: OptionNames<GenerateOptions> = {
 
 /**
  * Continues a prompt greedily or by sampling softmax(logits / temperature) among the `topK` most likely
- * tokens. Yields each new token as soon as it is chosen; each costs the forward pass of one token.
+ * tokens. A seed gives the same tokens on every device. Each token costs the forward pass of one token; on
+ * `webgpu` tokens are read, and yielded, in blocks.
  *
  * @throws {TypeError} when the prompt is not a list of tokens, or an option does not exist.
  * @throws {RangeError} when the prompt is empty, prompt and continuation exceed the positions, an option
@@ -58,40 +56,49 @@ export async function* generate(
   assertOptions("generate", options, generateNames);
   assertRoom(model, prompt, options.maxNewTokens);
   assertSampling(options);
-  using cache = model.openCache(1, prompt.length + options.maxNewTokens);
-  const random = new Random(options.seed ?? 0);
-  let input: ArrayLike<number> = prompt;
-  for (let made = 0; made < options.maxNewTokens; made++) {
-    if (options.signal?.aborted) return;
-    const [logits] = await nextLogits(model, cache, [input]);
-    const token = chooseToken(logits, options, random);
-    yield token;
-    if (token === options.stopToken) return;
-    input = [token];
+  const { maxNewTokens, stopToken, signal } = options;
+  using continuation = new Continuation(model, prompt, maxNewTokens, options);
+  for await (const tokens of blocksOf(continuation, options)) {
+    for (const token of tokens) {
+      if (signal?.aborted) return;
+      assertToken(token);
+      yield token;
+      if (token === stopToken) return;
+    }
   }
 }
 
+/** Most tokens that a block holds, and the milliseconds within which a reader notices no pause. */
+const largestBlock = 32, patience = 50;
+
 /**
- * Feeds new tokens of equally long sequences and reads the logits after the last of each.
- *
- * @throws {RangeError} when a logit is not finite, as a token chosen from it would be meaningless.
+ * Reads tokens in blocks. Waiting for a read costs 10 ms on `webgpu`, so there a block is queued before
+ * the one ahead of it is read, and blocks grow as long as they take no time that a reader notices; what
+ * is made beyond the end of the text is dropped. Elsewhere a block is one token, and none is in vain.
  */
-export async function nextLogits(
-  model: TextModel,
-  cache: KeyValueCache,
-  sequences: readonly ArrayLike<number>[],
-): Promise<Float32Array[]> {
-  const time = sequences[0].length, vocabulary = model.vocabulary;
-  const ids = Uint32Array.from(sequences.flatMap((sequence) => Array.from(sequence)));
-  const rows = sequences.map((_, i) => i * time + time - 1);
-  using tape = new Tape(model.device, { record: false });
-  const tokens = hostTensor([sequences.length, time], ids);
-  const [logits] = await model.device.read(model.forward(tape, { tokens }, { cache, rows }));
-  const wrong = logits.data.find((value) => !Number.isFinite(value));
-  if (wrong !== undefined) throw new RangeError(`generating needs finite logits, found ${wrong}`);
-  return rows.map((_, i) =>
-    Float32Array.from(logits.data.subarray(i * vocabulary, (i + 1) * vocabulary))
-  );
+async function* blocksOf(
+  continuation: Continuation,
+  { maxNewTokens, signal }: GenerateOptions,
+): AsyncGenerator<number[]> {
+  const isAhead = continuation.device.kind === "webgpu", queued: Promise<number[]>[] = [];
+  let left = maxNewTokens, size = 1, started = -Infinity;
+  try {
+    while (!signal?.aborted) {
+      while (left > 0 && queued.length <= Number(isAhead)) {
+        const now = performance.now(), isFast = now - started < patience;
+        if (isAhead && isFast) size = Math.min(2 * size, largestBlock);
+        const block = continuation.advance(Math.min(size, left));
+        block.catch(() => {}); // Awaited later; until then, a rejection is not unhandled.
+        queued.push(block);
+        left -= Math.min(size, left);
+        started = now;
+      }
+      if (queued.length === 0) return;
+      yield await queued.shift()!;
+    }
+  } finally {
+    await Promise.allSettled(queued);
+  }
 }
 
 /** Throws unless the prompt and its continuation fit the model. */

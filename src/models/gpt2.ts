@@ -11,7 +11,6 @@ import {
 } from "../architectures/gpt2.ts";
 import { add, dropout, embedding } from "../autograd/mod.ts";
 import type { Tape } from "../autograd/tape.ts";
-import type { ModelInputs } from "../core/batch.ts";
 import { howMany } from "../core/how_many.ts";
 import type { Device, Tensor } from "../device/device.ts";
 import { fusedProjection, SelfAttention, type SequenceContext } from "../nn/attention.ts";
@@ -21,7 +20,7 @@ import { Mlp } from "../nn/mlp.ts";
 import type { Place } from "../nn/place.ts";
 import { residual } from "../nn/residual.ts";
 import { CausalLmHead, type Head, SequenceClassificationHead } from "./heads.ts";
-import { pickRows, positionsOf, sequenceContext } from "./inputs.ts";
+import { idsOf, pickRows, positionsOf, sequenceContext, type TextInputs } from "./inputs.ts";
 import type { ModelLayers, StoredTensors } from "./model_layers.ts";
 import type { ForwardOptions } from "./model.ts";
 import { allocateText, TextModel, type TextModelOptions } from "./text_model.ts";
@@ -66,7 +65,7 @@ export class Gpt2 extends TextModel {
    * Maps tokens (batch, time) to the head's outputs: a language model's logits (batch · time,
    * vocabulary), or those of the requested `rows`; a classifier's logits (batch, classes).
    */
-  override forward(tape: Tape, inputs: ModelInputs, { cache, rows }: ForwardOptions = {}): Tensor {
+  override forward(tape: Tape, inputs: TextInputs, { cache, rows }: ForwardOptions = {}): Tensor {
     const context = sequenceContext(tape, inputs, this.positions, cache);
     const wanted = this.#head.rowsOf(inputs, rows);
     const outputs = tape.pipe(
@@ -82,12 +81,12 @@ export class Gpt2 extends TextModel {
   }
 
   /** Token and position embeddings; token types also use the token embedding. */
-  #embed(tape: Tape, inputs: ModelInputs, past = 0): Tensor {
+  #embed(tape: Tape, inputs: TextInputs, past = 0): Tensor {
     const { tokens, tokenTypeIds } = inputs, table = this.layers.parameter(tokenEmbedding);
     const positions = this.layers.parameter("transformer.wpe.weight");
     const sum = addLast(
       tape,
-      embedding(tape, table, tokens.data),
+      embedding(tape, table, idsOf(tokens)),
       embedding(tape, positions, positionsOf(inputs, past)),
     );
     return tokenTypeIds ? addLast(tape, sum, embedding(tape, table, tokenTypeIds.data)) : sum;

@@ -3,9 +3,9 @@
 import { linear } from "../autograd/mod.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
-import type { ModelInputs } from "../core/batch.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import type { Tensor } from "../device/device.ts";
+import { onHost, type TextInputs } from "./inputs.ts";
 
 /** Maps hidden states, all or some rows of them, to a model's outputs. */
 export interface Head {
@@ -14,7 +14,7 @@ export interface Head {
    *
    * @param wanted Rows that the caller requested.
    */
-  rowsOf(inputs: ModelInputs, wanted?: readonly number[]): readonly number[] | undefined;
+  rowsOf(inputs: TextInputs, wanted?: readonly number[]): readonly number[] | undefined;
   /** Maps hidden states (rows, width) to outputs (rows, outputs). */
   forward(tape: Tape, states: Tensor): Tensor;
 }
@@ -29,7 +29,7 @@ export class CausalLmHead implements Head {
   }
 
   /** The requested rows. */
-  rowsOf(_: ModelInputs, wanted?: readonly number[]): readonly number[] | undefined {
+  rowsOf(_: TextInputs, wanted?: readonly number[]): readonly number[] | undefined {
     return wanted;
   }
 
@@ -56,11 +56,13 @@ export class SequenceClassificationHead implements Head {
    *
    * @throws {RangeError} when rows are requested, or there are several sequences but no padding id,
    * which tells where each ends.
+   * @throws {TypeError} when the tokens are on the device.
    */
-  rowsOf({ tokens }: ModelInputs, wanted?: readonly number[]): number[] {
+  rowsOf(inputs: TextInputs, wanted?: readonly number[]): number[] {
     if (wanted) {
       throw new RangeError("a sequence classification head cannot return logits of requested rows");
     }
+    const { tokens } = onHost(inputs);
     const [batch, time] = tokens.shape;
     if (batch > 1 && this.#padding === undefined) {
       throw new RangeError(

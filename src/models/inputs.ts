@@ -6,9 +6,29 @@ import type { ModelInputs } from "../core/batch.ts";
 import { ShapeError } from "../core/errors.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { assertShape, formatShape, sizeOf } from "../core/shape.ts";
-import type { Tensor } from "../device/device.ts";
+import { Tensor } from "../device/device.ts";
 import type { SequenceContext } from "../nn/attention.ts";
 import type { KeyValueCache } from "../nn/key_value_cache.ts";
+
+/** What goes into a text model, whose tokens may be on its device: those that it has just chosen. */
+export interface TextInputs extends Omit<ModelInputs, "tokens"> {
+  /** u32 (batch, time): token ids. */
+  readonly tokens: HostTensor | Tensor;
+}
+
+/** The tokens in the form that {@link embedding} takes. */
+export const idsOf = (tokens: TextInputs["tokens"]): ArrayLike<number> | Tensor =>
+  tokens instanceof Tensor ? tokens : tokens.data;
+
+/**
+ * The inputs of a model that looks at the tokens themselves.
+ *
+ * @throws {TypeError} when they are on the device.
+ */
+export function onHost({ tokens, ...others }: TextInputs): ModelInputs {
+  if (!(tokens instanceof Tensor)) return { tokens, ...others };
+  throw new TypeError(`only a language model takes tokens on the device, found ${tokens.label}`);
+}
 
 /**
  * Checks inputs and returns what the blocks need to know about them.
@@ -20,16 +40,16 @@ import type { KeyValueCache } from "../nn/key_value_cache.ts";
  */
 export function sequenceContext(
   tape: Tape,
-  inputs: ModelInputs,
+  inputs: TextInputs,
   limit: number,
   cache?: KeyValueCache,
 ): SequenceContext {
   assertTokens(inputs?.tokens);
-  const { tokens: { shape, data }, attentionMask, positionIds, tokenTypeIds } = inputs;
-  const [batch, time] = shape, keys = (cache?.length ?? 0) + time;
-  if (shape.length !== 2 || time === 0 || data.length !== sizeOf(shape)) {
+  const { tokens, attentionMask, positionIds, tokenTypeIds } = inputs, { shape } = tokens;
+  const [batch, time] = shape, keys = (cache?.length ?? 0) + time, count = countOf(tokens);
+  if (shape.length !== 2 || time === 0 || count !== sizeOf(shape)) {
     throw new ShapeError(
-      `tokens must be (batch, time), found ${formatShape(shape)} of ${data.length} values`,
+      `tokens must be (batch, time), found ${formatShape(shape)} of ${count} values`,
     );
   }
   if (keys > limit) {
@@ -42,14 +62,17 @@ export function sequenceContext(
 }
 
 /** Callers in plain JavaScript may pass the tokens themselves. */
-function assertTokens(tokens: HostTensor | undefined): void {
-  if (Array.isArray(tokens?.shape) && tokens.data?.length >= 0) return;
+function assertTokens(tokens: TextInputs["tokens"] | undefined): void {
+  if (Array.isArray(tokens?.shape) && countOf(tokens) >= 0) return;
   throw new TypeError(
     `a model needs inputs as { tokens: { shape: [batch, time], data } }, found ${
       Array.isArray(tokens) ? "a plain list" : tokens ? "something else" : "nothing"
     } for its tokens`,
   );
 }
+
+const countOf = (tokens: TextInputs["tokens"]): number =>
+  tokens instanceof Tensor ? tokens.size : tokens.data?.length;
 
 function uploadMask(tape: Tape, mask: HostTensor): Tensor {
   const tensor = tape.allocate(mask.shape, "u32", "activation", "attention mask");
@@ -59,23 +82,26 @@ function uploadMask(tape: Tape, mask: HostTensor): Tensor {
 
 /** The positions of new tokens: the given ones, or 0, 1, 2, … counted from the end of the cache. */
 export function positionsOf(
-  { tokens, positionIds }: ModelInputs,
+  { tokens: { shape }, positionIds }: TextInputs,
   past: number,
 ): HostTensor["data"] {
-  const time = tokens.shape[1];
-  return positionIds?.data ?? Uint32Array.from(tokens.data, (_, i) => past + i % time);
+  const time = shape[1], count = sizeOf(shape);
+  return positionIds?.data ?? Uint32Array.from({ length: count }, (_, i) => past + i % time);
 }
 
 /**
- * Some rows of x (tokens, width).
+ * Some rows of x (tokens, width); x itself where they are all of its rows, in order.
  *
  * @throws {RangeError} when a row is not among the tokens.
  */
 export function pickRows(tape: Tape, x: Tensor, rows: readonly number[]): Tensor {
   const [tokens] = x.shape;
   const wrong = rows.find((row) => !(Number.isInteger(row) && row >= 0 && row < tokens));
-  if (wrong === undefined) return embedding(tape, x, rows);
-  throw new RangeError(
-    `rows must be integers below the number of tokens, ${tokens}, found ${wrong}`,
-  );
+  if (wrong !== undefined) {
+    throw new RangeError(
+      `rows must be integers below the number of tokens, ${tokens}, found ${wrong}`,
+    );
+  }
+  const areAll = rows.length === tokens && rows.every((row, i) => row === i);
+  return areAll ? x : embedding(tape, x, rows);
 }

@@ -4,7 +4,6 @@ import type { ConfigJson } from "../architectures/config_fields.ts";
 import { type LlamaConfig, parseLlamaConfig } from "../architectures/llama_config.ts";
 import { embedding } from "../autograd/mod.ts";
 import type { Tape } from "../autograd/tape.ts";
-import type { ModelInputs } from "../core/batch.ts";
 import { howMany } from "../core/how_many.ts";
 import type { Device, Tensor } from "../device/device.ts";
 import { rotaryProjections, SelfAttention, type SequenceContext } from "../nn/attention.ts";
@@ -15,7 +14,7 @@ import { residual } from "../nn/residual.ts";
 import type { RmsNorm } from "../nn/rms_norm.ts";
 import { RotaryPositions } from "../nn/rotary.ts";
 import { CausalLmHead, type Head, SequenceClassificationHead } from "./heads.ts";
-import { pickRows, positionsOf, sequenceContext } from "./inputs.ts";
+import { idsOf, pickRows, positionsOf, sequenceContext, type TextInputs } from "./inputs.ts";
 import type { ForwardOptions } from "./model.ts";
 import type { ModelLayers, StoredTensors } from "./model_layers.ts";
 import { TextModel, type TextModelOptions } from "./text_model.ts";
@@ -60,14 +59,14 @@ export class Llama extends TextModel {
    * Maps tokens (batch, time) to the head's outputs: a language model's logits (batch · time,
    * vocabulary), or those of the requested `rows`; a classifier's logits (batch, classes).
    */
-  override forward(tape: Tape, inputs: ModelInputs, { cache, rows }: ForwardOptions = {}): Tensor {
+  override forward(tape: Tape, inputs: TextInputs, { cache, rows }: ForwardOptions = {}): Tensor {
     const sequences = sequenceContext(tape, inputs, this.positions, cache);
     const wanted = this.#head.rowsOf(inputs, rows), past = cache?.length ?? 0;
     const { frequencies } = this.#config;
     const rotary = new RotaryPositions(tape, positionsOf(inputs, past), frequencies);
     const context = { ...sequences, rotary };
     const outputs = tape.pipe(
-      embedding(tape, this.layers.parameter(this.#tokens), inputs.tokens.data),
+      embedding(tape, this.layers.parameter(this.#tokens), idsOf(inputs.tokens)),
       ...this.#blocks.flatMap((block, layer) => block.sublayers(tape, context, layer)),
       (x) => wanted ? pickRows(tape, x, wanted) : x,
       (states) => this.#finalNorm.forward(tape, states),

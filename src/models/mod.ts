@@ -25,6 +25,7 @@ export {
 } from "./model.ts";
 export { accuracyOf, outputsOf } from "./outputs.ts";
 export type { SamplingOptions } from "./sampling.ts";
+export type { TextInputs } from "./inputs.ts";
 export { Perceptron, type PerceptronShape } from "./perceptron.ts";
 export {
   type ModelOptions,

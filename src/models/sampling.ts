@@ -1,6 +1,8 @@
-/** Choosing a token from logits. @module */
+/** Choosing tokens from logits, on the device. @module */
 
-import type { Random } from "../core/random.ts";
+import { chooseTokenKernel } from "../../kernels/choose_token/kernel.ts";
+import type { Tensor } from "../device/device.ts";
+import type { Scope } from "../device/scope.ts";
 
 /** How a token is chosen. */
 export interface SamplingOptions {
@@ -10,53 +12,28 @@ export interface SamplingOptions {
   readonly topK?: number;
 }
 
-/** A token drawn from softmax(logits / temperature) among the `topK` most likely; equal ones in order. */
-export function chooseToken(
-  logits: Float32Array,
-  { temperature = 0, topK = logits.length }: SamplingOptions,
-  random: Random,
-): number {
-  const best = argmax(logits);
-  if (temperature === 0) return best;
-  const ids = mostLikely(logits, topK);
-  const weights = ids.map((id) => Math.exp((logits[id] - logits[best]) / temperature));
-  let left = random.uniform() * weights.reduce((sum, weight) => sum + weight, 0);
-  return ids.find((_, i) => (left -= weights[i]) < 0) ?? best;
-}
+/** The range of normal F32 numbers: at both ends of it, sampling is what it would be beyond. */
+const leastTemperature = 2 ** -126, mostTemperature = 3.4028234663852886e38;
 
-/** Ids of the `count` largest values; of equal ones, the first. */
-function mostLikely(values: Float32Array, count: number): number[] {
-  const ids = Array.from(values.keys());
-  if (count >= ids.length) return ids;
-  const least = valueOfRank(values.slice(), count - 1);
-  const above = ids.filter((id) => values[id] > least);
-  const equal = ids.filter((id) => values[id] === least);
-  return [...above, ...equal.slice(0, count - above.length)];
-}
-
-/** The value at `rank` in descending order, by partitioning instead of sorting (Hoare 1961, FIND). */
-function valueOfRank(values: Float32Array, rank: number): number {
-  let low = 0, high = values.length - 1;
-  while (low < high) {
-    const pivot = values[(low + high) >> 1];
-    let i = low, j = high;
-    while (i <= j) {
-      while (values[i] > pivot) i++;
-      while (values[j] < pivot) j--;
-      if (i > j) break;
-      [values[i], values[j]] = [values[j], values[i]];
-      i++;
-      j--;
-    }
-    if (rank > j && rank < i) break;
-    if (rank <= j) high = j;
-    else low = i;
-  }
-  return values[rank];
-}
-
-function argmax(values: Float32Array): number {
-  let best = 0;
-  for (let i = 1; i < values.length; i++) if (values[i] > values[best]) best = i;
-  return best;
+/**
+ * u32 (rows, 1): for each row of logits (rows, vocabulary) a token drawn from softmax(logits /
+ * temperature) among the `topK` most likely, by the numbers of a seed; what is no token names a logit
+ * that is not finite.
+ */
+export function chooseTokens(
+  scope: Scope,
+  logits: Tensor,
+  { temperature = 0, topK = Infinity }: SamplingOptions,
+  seed: number,
+): Tensor {
+  const [rows, vocabulary] = logits.shape;
+  const ids = scope.allocate([rows, 1], "u32", "activation", "chosen tokens");
+  scope.device.launch(chooseTokenKernel, { logits, ids }, {
+    rows,
+    vocabulary,
+    temperature: temperature && Math.min(mostTemperature, Math.max(leastTemperature, temperature)),
+    kept: Math.min(topK, vocabulary),
+    seed,
+  });
+  return ids;
 }

@@ -16,6 +16,7 @@ import type { FloatDtype } from "../formats/mod.ts";
 import type { KeyValueCache } from "../nn/key_value_cache.ts";
 import type { Linear } from "../nn/linear.ts";
 import type { Place } from "../nn/place.ts";
+import type { TextInputs } from "./inputs.ts";
 import {
   type AdapterValues,
   type AppliedAdapter,
@@ -117,9 +118,9 @@ export abstract class TextModel implements Model<ModelInputs> {
    * @throws {RangeError} when a token is not in the vocabulary, a sequence is too long, or `rows` are
    * not among the tokens.
    * @throws {ShapeError} when mask, positions or token types do not fit the tokens.
-   * @throws {TypeError} when there are no tokens.
+   * @throws {TypeError} when there are no tokens, or they are on the device and the model looks at them.
    */
-  abstract forward(tape: Tape, inputs: ModelInputs, options?: ForwardOptions): Tensor;
+  abstract forward(tape: Tape, inputs: TextInputs, options?: ForwardOptions): Tensor;
 
   /**
    * A cache for the keys and values of `batch` sequences of up to `capacity` tokens.

@@ -90,7 +90,7 @@ export class KeyValueCache extends Scope {
     }
     const ids = tape.allocate([batch], "u32", "activation", "beam parents");
     tape.device.write(ids, Uint32Array.from(parents));
-    const scalars = { count: batch, width: capacity * 2 * width };
+    const scalars = { count: batch, width: capacity * 2 * width, first: 0, rows: batch };
     this.#layers = this.#layers.map((table) => {
       const out = this.#spare;
       tape.device.launch(embeddingForward, { table, ids, out }, scalars);

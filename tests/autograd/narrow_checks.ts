@@ -135,6 +135,11 @@ const checks: Record<string, (device: Device) => Promise<void>> = {
     const times = (id: number) => ids.filter((other) => other === id).length;
     const sums = Array.from(gradient.data, (_, i) => 2 * times(Math.floor(i / width)));
     assertEquals([...gradient.data], sums);
+    const uploaded = scope.allocate([ids.length], "u32", "activation", "ids");
+    device.write(uploaded, Uint32Array.from(ids));
+    using plain = new Tape(device, { record: false });
+    const [same] = await device.read(embedding(plain, table, uploaded));
+    assertEquals([...same.data], [...found.data]);
   },
   "the loss of rows in pieces and its gradient are those of a wide device": async (device) => {
     using wide = new ReferenceDevice();

@@ -5,6 +5,7 @@ import {
   attention,
   crossEntropy,
   dropout,
+  embedding,
   fusedInputs,
   gelu,
   layerNorm,
@@ -139,4 +140,12 @@ Deno.test("a head that is wider than WebGPU's kernels have registers for is refu
       "at most 128 columns, found 129",
     );
   }
+});
+
+Deno.test("a table that is trained takes its ids from the host", () => {
+  using device = new ReferenceDevice();
+  using tape = new Tape(device);
+  const ids = tape.allocate([2], "u32", "activation", "chosen");
+  const look = () => embedding(tape, parameter(device, "wte", [3, 4]), ids);
+  assertThrows(look, TypeError, "the gradient of wte needs ids on the host, found chosen");
 });

@@ -5,7 +5,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import { addKernel, embeddingForward, fill } from "../../kernels/mod.ts";
+import { addKernel, embeddingBackward, fill } from "../../kernels/mod.ts";
 import { DeviceError } from "../../src/core/errors.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { WorkerPool } from "../../src/device/cpu/worker_pool.ts";
@@ -71,20 +71,23 @@ for (const threads of [1, 2]) {
   Deno.test(`cpu: a device whose kernel trapped does no more work, ${threads} threads`, async () => {
     using device = await openCpuDevice({ threads });
     using scope = new Scope(device);
-    const count = 40_000, table = scope.allocate([8], "f32", "scratch", "table");
-    const ids = scope.allocate([count], "u32", "scratch", "ids");
-    const out = scope.allocate([count], "f32", "scratch", "out");
-    // Ids are not checked by the device; this one is 1 GiB from the table. Every thread meets it.
-    device.write(ids, new Uint32Array(count).fill(2 ** 28));
-    const look = () => device.launch(embeddingForward, { table, ids, out }, { count, width: 1 });
-    const failure = assertThrows(look, DeviceError, "embedding_forward trapped").message;
+    const count = 40_000, dOut = scope.allocate([8], "f32", "scratch", "dOut");
+    const order = scope.allocate([count], "u32", "scratch", "order");
+    const starts = scope.allocate([count + 1], "u32", "scratch", "starts");
+    const dTable = scope.allocate([count], "f32", "scratch", "dTable");
+    // The device does not check positions; this one is 1 GiB from the gradient. Every thread meets it.
+    device.write(order, new Uint32Array(count).fill(2 ** 28));
+    device.write(starts, Uint32Array.from({ length: count + 1 }, (_, row) => row));
+    const scalars = { vocabulary: count, width: 1, accumulate: 0 };
+    const sum = () => device.launch(embeddingBackward, { dOut, order, starts, dTable }, scalars);
+    const failure = assertThrows(sum, DeviceError, "embedding_backward trapped").message;
     const after = `the cpu device does no more work: ${failure}`;
-    assertThrows(look, DeviceError, after);
-    const blank = () => device.launch(fill, { y: out }, { size: count, value: 5 });
+    assertThrows(sum, DeviceError, after);
+    const blank = () => device.launch(fill, { y: dTable }, { size: count, value: 5 });
     assertThrows(blank, DeviceError, after);
-    assertThrows(() => device.write(ids, new Uint32Array(count)), DeviceError, after);
+    assertThrows(() => device.write(order, new Uint32Array(count)), DeviceError, after);
     assertThrows(() => device.allocate([1], "f32", "scratch", "more"), DeviceError, after);
-    await assertRejects(() => device.read(out), DeviceError, after);
+    await assertRejects(() => device.read(dTable), DeviceError, after);
   });
 }
 

@@ -2,6 +2,7 @@
 
 import { adamwCases } from "./cases/adamw.ts";
 import { attentionCases } from "./cases/attention.ts";
+import { chooseTokenCases } from "./cases/choose_token.ts";
 import { columnScalingCases } from "./cases/column_scaling.ts";
 import { crossEntropyCases } from "./cases/cross_entropy.ts";
 import { elementwiseCases } from "./cases/elementwise.ts";
@@ -29,6 +30,7 @@ export const kernelCases: readonly KernelCase[] = [
   ...adamwCases,
   ...geluCases,
   ...layerNormCases,
+  ...chooseTokenCases,
   ...crossEntropyCases,
   ...klDivergenceCases,
   ...attentionCases,

@@ -8,7 +8,6 @@ import { type KernelCase, referenceOf } from "./kernel_case.ts";
 
 /** Bindings whose elements are chosen by the values of another: ids, or positions sorted by id. */
 const chosenByValues: Readonly<Record<string, readonly string[]>> = {
-  embedding_forward: ["table"],
   embedding_backward: ["dOut", "order"],
   rotary: ["table"],
 };

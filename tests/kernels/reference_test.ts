@@ -155,7 +155,8 @@ Deno.test("embedding_backward is the adjoint of embedding_forward", () => {
   const order = Uint32Array.of(1, 0, 2, 4, 3), starts = Uint32Array.of(0, 1, 1, 4, 5);
   assertAdjoint(normals(1, vocabulary * width), normals(2, count * width), (table) => {
     const out = new Float64Array(count * width);
-    kernels.embeddingForward.reference({ table, ids, out }, { count, width });
+    const scalars = { count, width, first: 0, rows: vocabulary };
+    kernels.embeddingForward.reference({ table, ids, out }, scalars);
     return out;
   }, (dOut) => {
     const dTable = new Float64Array(vocabulary * width);

@@ -144,6 +144,9 @@ Deno.test("a classifier refuses what only a language model has, and sequences wi
   assertThrows(() => model.forward(tape, { tokens }, { rows }), RangeError, message);
   const generated = () => collect(generate(model, [1], { maxNewTokens: 1 }));
   await assertRejects(generated, RangeError, message);
+  using chosen = device.allocate([3, 3], "u32", "activation", "chosen");
+  const ahead = () => model.forward(tape, { tokens: chosen });
+  assertThrows(ahead, TypeError, "only a language model takes tokens on the device, found chosen");
   using unpadded = initGpt2(device, { ...config, pad_token_id: undefined }, { seed: 3 });
   const endless = () => unpadded.forward(tape, { tokens });
   assertThrows(endless, RangeError, "needs a pad_token_id in the configuration, found none for 3");

@@ -6,7 +6,7 @@ import { readCases } from "../../src/cli/cases.ts";
 import type { HostTensor } from "../../src/core/host_tensor.ts";
 import type { Device } from "../../src/device/device.ts";
 import { beamSearch, generate, loadModel, type TextModel } from "../../src/models/mod.ts";
-import { nextLogits } from "../../src/models/generate.ts";
+import { nextLogits } from "../../src/models/beam_search.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { golden, goldenJson, tensorsOf } from "../support/golden.ts";
 import type { Check } from "../support/devices.ts";

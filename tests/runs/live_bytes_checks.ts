@@ -120,6 +120,11 @@ const calls: Record<string, (scene: Scene) => unknown> = {
   "generate left early": async ({ model }) => {
     for await (const _ of generate(model, [3, 1], { maxNewTokens: 4 })) break;
   },
+  "generate stopped by its signal": async ({ model }) => {
+    const controller = new AbortController(), { signal } = controller;
+    const options = { maxNewTokens: 4, temperature: 1, topK: 3, signal };
+    for await (const _ of generate(model, [3, 1], options)) controller.abort();
+  },
   "generate after a token that is none": ({ model }) =>
     fails(noToken, () => collect(generate(model, [11], { maxNewTokens: 2 }))),
   "beamSearch": ({ model }) => beamSearch(model, [3, 1], { beams: 3, maxNewTokens: 4 }),

@@ -2,9 +2,8 @@
 
 import { embeddingBackward, embeddingForward } from "../../../kernels/embedding/kernel.ts";
 import { mostTrainedRows } from "../../core/limits.ts";
-import type { RowRange } from "../../core/row_range.ts";
 import { rowPiecesOf } from "../../device/spans.ts";
-import type { Tensor } from "../../device/device.ts";
+import { Tensor } from "../../device/device.ts";
 import { type Differentiable, valueOf } from "../gradients.ts";
 import { Parameter } from "../parameter.ts";
 import type { Tape } from "../tape.ts";
@@ -13,22 +12,45 @@ import type { Tape } from "../tape.ts";
  * out[i, :] = table[ids[i], :], where the table is a parameter or computed rows. The gradient sums the
  * rows of equal ids in the order of their positions.
  *
+ * Ids on the device are not checked: a row whose id the table does not have is undefined.
+ *
+ * @param ids On the host, or u32 on the device for a table that needs no gradient.
  * @throws {RangeError} when an id is not below the table's number of rows.
+ * @throws {TypeError} when the table needs a gradient and the ids are on the device.
  */
-export function embedding(tape: Tape, table: Differentiable, ids: ArrayLike<number>): Tensor {
-  const [vocabulary, width] = table.shape, rows = valueOf(table);
+export function embedding(
+  tape: Tape,
+  table: Differentiable,
+  ids: ArrayLike<number> | Tensor,
+): Tensor {
+  const [vocabulary] = table.shape;
   const name = table instanceof Parameter ? table.name : table.label;
+  if (ids instanceof Tensor) {
+    if (!tape.tracks(table)) return lookUp(tape, valueOf(table), ids, name);
+    throw new TypeError(`the gradient of ${name} needs ids on the host, found ${ids.label}`);
+  }
   assertIds(ids, vocabulary, name);
-  const out = tape.activation([ids.length, width], name);
-  const pieces = rowPiecesOf(rows);
-  if (pieces.length > 1) gather(tape, rows, ids, out, pieces);
-  else lookUp(tape, rows, ids, out);
-  if (!tape.tracks(table)) return out;
-  const { order, starts } = uploadRuns(tape, ids, vocabulary, name);
+  const out = lookUp(tape, valueOf(table), uploadIds(tape, ids, `${name} ids`), name);
+  return tape.tracks(table) ? record(tape, table, ids, out) : out;
+}
+
+/** Looks up rows in a table, which is bound piece by piece if it is large. */
+function lookUp(tape: Tape, table: Tensor, ids: Tensor, name: string): Tensor {
+  const width = table.shape[1], count = ids.size, out = tape.activation([count, width], name);
+  for (const { start: first, count: rows } of rowPiecesOf(table)) {
+    const piece = table.view([rows, width], first * width), scalars = { count, width, first, rows };
+    tape.device.launch(embeddingForward, { table: piece, ids, out }, scalars);
+  }
+  return out;
+}
+
+function record(tape: Tape, table: Differentiable, ids: ArrayLike<number>, out: Tensor): Tensor {
+  const [vocabulary, width] = table.shape;
+  const { order, starts } = uploadRuns(tape, ids, vocabulary, out.label);
   return tape.record(out, [table], (dOut) => {
-    const into = tape.contribute(table)!, { accumulate } = into;
-    for (const { start, count: vocabulary } of pieces) {
-      const dTable = into.tensor.view([vocabulary, width], start * width);
+    const { tensor, accumulate } = tape.contribute(table)!;
+    for (const { start, count: vocabulary } of rowPiecesOf(valueOf(table))) {
+      const dTable = tensor.view([vocabulary, width], start * width);
       const runs = { order, starts: starts.view([vocabulary + 1], start) };
       tape.device.launch(embeddingBackward, { dOut, ...runs, dTable }, {
         vocabulary,
@@ -37,44 +59,6 @@ export function embedding(tape: Tape, table: Differentiable, ids: ArrayLike<numb
       });
     }
   }, [order, starts]);
-}
-
-function lookUp(tape: Tape, table: Tensor, ids: ArrayLike<number>, out: Tensor): void {
-  const [count, width] = out.shape;
-  const idTensor = uploadIds(tape, ids, `${out.label} ids`);
-  tape.device.launch(embeddingForward, { table, ids: idTensor, out }, { count, width });
-}
-
-/**
- * Looks up rows in a table that is bound piece by piece. It uses the backward kernel, which sums runs
- * of rows: for each piece, every id has a run of one row if the piece holds it, else an empty run.
- */
-function gather(
-  tape: Tape,
-  table: Tensor,
-  ids: ArrayLike<number>,
-  out: Tensor,
-  pieces: readonly RowRange[],
-): void {
-  const { device } = tape, { label } = out, [vocabulary, width] = out.shape;
-  const inPieces = new Uint32Array(ids.length);
-  let found = 0;
-  const runs = pieces.map(({ start, count }) => {
-    const ends = new Uint32Array(ids.length + 1).fill(found);
-    for (let i = 0; i < ids.length; i++) {
-      if (ids[i] >= start && ids[i] < start + count) inPieces[found++] = ids[i] - start;
-      ends[i + 1] = found;
-    }
-    return ends;
-  });
-  const order = uploadIds(tape, inPieces, `${label} ids`);
-  pieces.forEach(({ start, count }, i) => {
-    using starts = device.allocate([runs[i].length], "u32", "scratch", `${label} runs`);
-    device.write(starts, runs[i]);
-    const dOut = table.view([count, width], start * width), accumulate = i > 0 ? 1 : 0;
-    const scalars = { vocabulary, width, accumulate };
-    device.launch(embeddingBackward, { dOut, order, starts, dTable: out }, scalars);
-  });
 }
 
 function assertIds(ids: ArrayLike<number>, vocabulary: number, name: string): void {

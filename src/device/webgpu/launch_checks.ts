@@ -33,13 +33,16 @@ export function checkLaunch(kernel: Kernel, bindings: AnyBindings, maxBindingByt
   checkAliases(kernel, bindings);
 }
 
-/** One buffer must not be both read and written by a kernel, not even in different places. */
+/**
+ * One buffer must not be both read and written by a kernel, not even in different places. Few buffers are
+ * written, so the loop over those is the outer one.
+ */
 function checkAliases(kernel: Kernel, bindings: AnyBindings): void {
-  for (const read in kernel.bindings) {
-    if (kernel.bindings[read].access !== "read") continue;
-    for (const written in kernel.bindings) {
-      if (kernel.bindings[written].access === "read") continue;
+  for (const written in kernel.bindings) {
+    if (kernel.bindings[written].access === "read") continue;
+    for (const read in kernel.bindings) {
       if (bindings[read].storage !== bindings[written].storage) continue;
+      if (kernel.bindings[read].access !== "read") continue;
       refuse(kernel, written, `${bindings[written].label}, which it reads as ${read}`);
     }
   }

@@ -7,16 +7,16 @@ import { awkward, integers, normals, target } from "./values.ts";
 
 const vocabulary = 21;
 
-function forwardCase(count: number, width: number): KernelCase {
+function forwardCase(count: number, width: number, first = 0, rows = vocabulary): KernelCase {
   return {
-    name: `${count} x ${width}`,
+    name: `${count} x ${width} of the rows ${first} to ${first + rows}`,
     kernel: embeddingForward,
     buffers: {
-      table: normals(1, vocabulary * width),
-      ids: integers(2, count, vocabulary),
+      table: normals(1, rows * width),
+      ids: integers(2, count, vocabulary).with(count - 1, first),
       out: count * width,
     },
-    scalars: { count, width },
+    scalars: { count, width, first, rows },
     bound: () => ({}),
   };
 }
@@ -61,6 +61,7 @@ function backwardCase(count: number, width: number, accumulate: number): KernelC
 export const embeddingCases: readonly KernelCase[] = awkward.flatMap((width) => [
   forwardCase(1, width),
   forwardCase(33, width),
+  forwardCase(33, width, 5, 9),
   backwardCase(1, width, 0),
   backwardCase(40, width, 0),
   backwardCase(40, width, 1),
