@@ -1,17 +1,19 @@
 /** What transformers says of the other families: logits, losses, gradients, greedy text. @module */
 
-import { assertAlmostEquals, assertEquals } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
+import { Random } from "../../src/core/random.ts";
 import { crossEntropy, squaredError, Tape } from "../../src/autograd/mod.ts";
 import type { ModelInputs } from "../../src/core/batch.ts";
 import type { HostTensor } from "../../src/core/host_tensor.ts";
 import type { Device } from "../../src/device/device.ts";
 import { reorient } from "../../src/models/transpose.ts";
-import { injectLora } from "../../src/adapt/mod.ts";
+import { injectLora, merge, unmerge } from "../../src/adapt/mod.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 import {
   allocateModel,
   generate,
   loadModel,
+  outputsOf,
   readConfig,
   type TextModel,
 } from "../../src/models/mod.ts";
@@ -134,6 +136,27 @@ async function checkLedgers(device: Device, name: string): Promise<void> {
   assertEquals(await ledgersOf(device, name), await ledgersOf(dry, name));
 }
 
+/** An adapter that changes something is the same merged; taken off again, the base has its bits. */
+async function checkMerged(device: Device, name: string): Promise<void> {
+  const { cases: { padded } } = await goldenJson(`families/${name}.json`);
+  using model = await loadModel(device, golden(`families/${name}`));
+  const logits = async (of: TextModel) =>
+    Float64Array.from((await outputsOf(of, inputsOf(padded))).data);
+  const before = await logits(model);
+  using adapter = injectLora(model, { rank: 2, targetModules: "all-linear", seed: 1 });
+  const random = new Random(2);
+  for (const { tensor, size } of adapter.parameters) {
+    device.write(tensor, Float32Array.from({ length: size }, () => random.normal() / 4));
+  }
+  const active = await logits(model);
+  assert(active.some((value, i) => Math.abs(value - before[i]) > 0.01));
+  const merged = merge(model, adapter);
+  assertAllClose(await logits(merged as TextModel), active, { absolute: 5e-5, relative: 0 });
+  unmerge(merged);
+  adapter.remove();
+  assertEquals(await logits(model), before);
+}
+
 /** The golden models, in `tests/golden/families`. */
 export const families: readonly string[] = [
   "bert_masked",
@@ -149,11 +172,14 @@ export const families: readonly string[] = [
   "qwen2",
 ];
 
-/** Two for each golden model. */
+/** Three for each golden model. */
 export const familyChecks: readonly Check[] = families.flatMap((name) => [{
   name: `${name}: logits, losses and gradients are those of transformers`,
   run: (device: Device) => checkFamily(device, name),
 }, {
   name: `${name}: the dry device counts the bytes of its steps`,
   run: (device: Device) => checkLedgers(device, name),
+}, {
+  name: `${name}: an adapter is the same merged, and leaves the base its bits`,
+  run: (device: Device) => checkMerged(device, name),
 }]);
