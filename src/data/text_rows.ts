@@ -68,8 +68,8 @@ function fitPlain(text: string, { tokenizer, length, format }: RowOptions): Fitt
 }
 
 function fitLabeled({ text, label }: LabeledText, { tokenizer, length }: RowOptions): FittedText {
-  const tokens = tokenizer.encodeFramed(text, length);
-  const isTooLong = tokenizer.encodeFramed(text).length > length;
+  const whole = tokenizer.encodeFramed(text), isTooLong = whole.length > length;
+  const tokens = isTooLong ? tokenizer.encodeFramed(text, length) : whole;
   return { rows: [{ tokens, scoredFrom: 1, label }], isTooLong };
 }
 

@@ -2,7 +2,7 @@
 
 import type { ConfigJson } from "../architectures/config_fields.ts";
 import { type EncoderConfig, parseEncoderConfig } from "../architectures/encoder_config.ts";
-import { add, dropout, embedding, gelu } from "../autograd/mod.ts";
+import { dropout, embedding, gelu } from "../autograd/mod.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { ModelInputs } from "../core/batch.ts";
 import { howMany } from "../core/how_many.ts";
@@ -11,7 +11,7 @@ import { SelfAttention, separateProjections, type SequenceContext } from "../nn/
 import type { LayerNorm } from "../nn/layer_norm.ts";
 import { Mlp } from "../nn/mlp.ts";
 import type { Place } from "../nn/place.ts";
-import { normalizedResidual } from "../nn/residual.ts";
+import { addLast, normalizedResidual } from "../nn/residual.ts";
 import { encoderHead } from "./encoder_heads.ts";
 import type { Head } from "./heads.ts";
 import { onHost, pickRows, positionsOf, sequenceContext, type TextInputs } from "./inputs.ts";
@@ -76,11 +76,8 @@ export class Bert extends TextModel {
       rowsOf("position_embeddings", this.#positionsOf(inputs)),
       ...(this.#config.tokenTypes > 0 ? [rowsOf("token_type_embeddings", types)] : []),
     ];
-    return added.reduce((sum, next) => {
-      const out = add(tape, sum, next);
-      tape.release(sum, next);
-      return out;
-    }, rowsOf("word_embeddings", data));
+    const words = rowsOf("word_embeddings", data);
+    return added.reduce((sum, next) => addLast(tape, sum, next), words);
   }
 
   /** 0, 1, 2, …; in RoBERTa counted after the padding token's id, and over tokens that are not padding. */

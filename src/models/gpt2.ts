@@ -9,7 +9,7 @@ import {
   tokenEmbedding,
   untiedHead,
 } from "../architectures/gpt2.ts";
-import { add, dropout, embedding } from "../autograd/mod.ts";
+import { dropout, embedding } from "../autograd/mod.ts";
 import type { Tape } from "../autograd/tape.ts";
 import { howMany } from "../core/how_many.ts";
 import type { Device, Tensor } from "../device/device.ts";
@@ -18,7 +18,7 @@ import { KeyValueCache } from "../nn/key_value_cache.ts";
 import type { LayerNorm } from "../nn/layer_norm.ts";
 import { Mlp } from "../nn/mlp.ts";
 import type { Place } from "../nn/place.ts";
-import { residual } from "../nn/residual.ts";
+import { addLast, residual } from "../nn/residual.ts";
 import { CausalLmHead, type Head, SequenceClassificationHead } from "./heads.ts";
 import { idsOf, pickRows, positionsOf, sequenceContext, type TextInputs } from "./inputs.ts";
 import type { ModelLayers, StoredTensors } from "./model_layers.ts";
@@ -164,13 +164,6 @@ class Block {
       (x) => residual(tape, x, this.#norm2, mlp, this.#afterMlp),
     ];
   }
-}
-
-/** a + b, which nothing else reads. */
-function addLast(tape: Tape, a: Tensor, b: Tensor): Tensor {
-  const sum = add(tape, a, b);
-  tape.release(a, b);
-  return sum;
 }
 
 function headOf(layers: ModelLayers, config: Gpt2Config, kind: HeadKind): Head {

@@ -10,6 +10,13 @@ interface Norm {
   forward(tape: Tape, x: Tensor): Tensor;
 }
 
+/** a + b, which nothing else reads. */
+export function addLast(tape: Tape, a: Tensor, b: Tensor): Tensor {
+  const sum = add(tape, a, b);
+  tape.release(a, b);
+  return sum;
+}
+
 /** x + sublayer(norm(x)), which adapters may change at `place`. */
 export function residual(
   tape: Tape,

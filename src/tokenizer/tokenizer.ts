@@ -122,7 +122,7 @@ function framed(tokens: Uint32Array, hub: HubTokenizer, text: string, most: numb
   const start = Array.from({ length: frame + 1 }, (_, start) => start)
     .find((start) => tokens.every((token, i) => ids[start + i] === token)) ?? 0;
   const kept = tokens.subarray(0, Math.max(0, most - frame));
-  return Uint32Array.of(...ids.slice(0, start), ...kept, ...ids.slice(start + tokens.length));
+  return Uint32Array.from([...ids.slice(0, start), ...kept, ...ids.slice(start + tokens.length)]);
 }
 
 function checkConfig(config: unknown): JsonObject {
