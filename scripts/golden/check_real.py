@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 import torch
+import transformers
 from peft import LoraConfig, get_peft_model
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification
+from transformers import AutoConfig
 
 from common import write_tensors
 
@@ -32,8 +33,7 @@ def main(folder: str, case: str, out: str) -> None:
 
 def load(folder: str) -> torch.nn.Module:
     (name,) = AutoConfig.from_pretrained(folder).architectures
-    kind = AutoModelForSequenceClassification if name.endswith("ForSequenceClassification") else AutoModelForCausalLM
-    return kind.from_pretrained(folder, dtype=torch.float32)
+    return getattr(transformers, name).from_pretrained(folder, dtype=torch.float32)
 
 
 if __name__ == "__main__":
