@@ -3,8 +3,7 @@
 import { ceilDivide, defineKernel, f32, type Kernel } from "../kernel.ts";
 import dotColumnsCode from "./dot_columns.wgsl" with { type: "text" };
 import rowNormsCode from "./row_norms.wgsl" with { type: "text" };
-import scaleColumnsCode from "./scale_columns.wgsl" with { type: "text" };
-import scaleRowsCode from "./scale_rows.wgsl" with { type: "text" };
+import scaleCode from "./scale.wgsl" with { type: "text" };
 
 /** y[i] = √Σ_j x[i, j]². */
 export const rowNorms: Kernel<"x" | "y", "rows" | "width"> = defineKernel({
@@ -23,6 +22,35 @@ export const rowNorms: Kernel<"x" | "y", "rows" | "width"> = defineKernel({
   },
 });
 
+/** Products with a quotient for each column, or for each row. */
+function scaling(name: string, byRow: boolean): Kernel<
+  "x" | "factors" | "divisors" | "y",
+  "rows" | "width" | "accumulate"
+> {
+  return defineKernel({
+    name,
+    bindings: { x: f32.read, factors: f32.read, divisors: f32.read, y: f32.update },
+    scalars: { rows: "u32", width: "u32", accumulate: "u32" },
+    elements: ({ rows, width }) => {
+      const size = rows * width, quotients = byRow ? rows : width;
+      return { x: size, factors: quotients, divisors: quotients, y: size };
+    },
+    wgsl: {
+      code: scaleCode,
+      constants: () => ({ byRow: Number(byRow) }),
+      workgroups: ({ rows, width }) => ceilDivide(rows * width, 1024),
+    },
+    cpu: { units: ({ rows }) => rows, grain: () => 8 },
+    reference({ x, factors, divisors, y }, { rows, width, accumulate }) {
+      for (let at = 0; at < rows * width; at++) {
+        const i = byRow ? Math.floor(at / width) : at % width;
+        const quotient = divisors[i] === 0 ? 0 : factors[i] / divisors[i];
+        y[at] = (accumulate ? y[at] : 0) + x[at] * quotient;
+      }
+    },
+  });
+}
+
 /**
  * y[i, j] = (accumulate ? y[i, j] : 0) + x[i, j] · (factors[j] / divisors[j]), with a quotient of 0 where
  * the divisor is 0. The quotient of equal numbers is 1.
@@ -30,49 +58,13 @@ export const rowNorms: Kernel<"x" | "y", "rows" | "width"> = defineKernel({
 export const scaleColumns: Kernel<
   "x" | "factors" | "divisors" | "y",
   "rows" | "width" | "accumulate"
-> = defineKernel({
-  name: "scale_columns",
-  bindings: { x: f32.read, factors: f32.read, divisors: f32.read, y: f32.update },
-  scalars: { rows: "u32", width: "u32", accumulate: "u32" },
-  elements: ({ rows, width }) => ({
-    x: rows * width,
-    factors: width,
-    divisors: width,
-    y: rows * width,
-  }),
-  wgsl: { code: scaleColumnsCode, workgroups: ({ rows, width }) => ceilDivide(rows * width, 1024) },
-  cpu: { units: ({ rows }) => rows, grain: () => 8 },
-  reference({ x, factors, divisors, y }, { rows, width, accumulate }) {
-    for (let at = 0; at < rows * width; at++) {
-      const j = at % width, quotient = divisors[j] === 0 ? 0 : factors[j] / divisors[j];
-      y[at] = (accumulate ? y[at] : 0) + x[at] * quotient;
-    }
-  },
-});
+> = scaling("scale_columns", false);
 
 /** The same for rows: y[i, j] = (accumulate ? y[i, j] : 0) + x[i, j] · (factors[i] / divisors[i]). */
 export const scaleRows: Kernel<
   "x" | "factors" | "divisors" | "y",
   "rows" | "width" | "accumulate"
-> = defineKernel({
-  name: "scale_rows",
-  bindings: { x: f32.read, factors: f32.read, divisors: f32.read, y: f32.update },
-  scalars: { rows: "u32", width: "u32", accumulate: "u32" },
-  elements: ({ rows, width }) => ({
-    x: rows * width,
-    factors: rows,
-    divisors: rows,
-    y: rows * width,
-  }),
-  wgsl: { code: scaleRowsCode, workgroups: ({ rows, width }) => ceilDivide(rows * width, 1024) },
-  cpu: { units: ({ rows }) => rows, grain: () => 8 },
-  reference({ x, factors, divisors, y }, { rows, width, accumulate }) {
-    for (let at = 0; at < rows * width; at++) {
-      const i = Math.floor(at / width), quotient = divisors[i] === 0 ? 0 : factors[i] / divisors[i];
-      y[at] = (accumulate ? y[at] : 0) + x[at] * quotient;
-    }
-  },
-});
+> = scaling("scale_rows", true);
 
 /**
  * y[j] = (accumulate ? y[j] : 0) + Σ_i a[i, j] · b[i, j] / divisors[j], 0 where the divisor is 0: the

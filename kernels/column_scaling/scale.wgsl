@@ -1,4 +1,7 @@
-// y = (accumulate ? y : 0) + x * (factors / divisors) column by column, four elements per thread.
+// y = (accumulate ? y : 0) + x * (factors / divisors), column by column or row by row, four elements per thread.
+
+// Whether there is a quotient for each row, and not for each column.
+override byRow: u32;
 
 struct Scalars {
   rows: u32,
@@ -13,9 +16,9 @@ struct Scalars {
 @group(0) @binding(4) var<uniform> s: Scalars;
 
 // A division may be off by 2.5 ulp: equal numbers, as at the first step of a training, must give 1.
-fn quotient(column: u32) -> f32 {
-  let factor = factors[column];
-  let divisor = divisors[column];
+fn quotient(at: u32) -> f32 {
+  let factor = factors[at];
+  let divisor = divisors[at];
   if (factor == divisor && divisor != 0.0) {
     return 1.0;
   }
@@ -30,7 +33,7 @@ fn main(
 ) {
   let start = (group.y * groups.x + group.x) * 1024u + lane;
   for (var i = start; i < min(start + 1024u, s.rows * s.width); i += 256u) {
-    let value = x[i] * quotient(i % s.width);
+    let value = x[i] * quotient(select(i % s.width, i / s.width, byRow != 0u));
     // A branch, not a factor of zero: the old y may be NaN.
     if (s.accumulate != 0u) {
       y[i] += value;
