@@ -5,6 +5,7 @@ import type { HostTensor } from "../core/host_tensor.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
 import { oneLine } from "../core/quote.ts";
 import { formatShape, sameShape } from "../core/shape.ts";
+import { isTable } from "../formats/adapter_weights.ts";
 import { adapterFile, parseMerged } from "../formats/merged_metadata.ts";
 import { assertPlainAdapter } from "../formats/plain_adapter.ts";
 import { type PeftAdapter, readAdapter, readAdapterLabels } from "../formats/mod.ts";
@@ -63,7 +64,8 @@ export async function planMerge(base: BaseFile, folders: readonly string[]): Pro
     await addSaved(plan, base, folder, adapter);
     plan.promptFormat = adapter.promptFormat ?? plan.promptFormat;
   }
-  const twice = [...plan.saved.keys()].find((key) => plan.weights.has(key));
+  // PEFT saves the weights of adapted embeddings and heads too.
+  const twice = [...plan.saved.keys()].find((key) => plan.weights.has(key) && !isTable(key));
   if (twice === undefined) return { ...plan, merged: [...before, ...added] };
   throw new RangeError(
     `a weight must be adapted or trained in full, not both, found ${oneLine(twice)}`,
@@ -74,6 +76,7 @@ function addUpdates({ weights }: MergePlan, base: BaseFile, { updates }: PeftAda
   const modules = new Map<string, string>();
   for (const update of updates) {
     const { module } = update, { key, isTransposed } = base.locate(update);
+    if (update.isEmbedding) base.assertUntied(key);
     if ((modules.get(key) ?? module) !== module) {
       throw new RangeError(
         `a weight takes one module of an adapter, found two for ${oneLine(key)}`,

@@ -17,6 +17,7 @@ export type { LoadRecord, MatchedModule } from "./lora/load_record.ts";
 export { injectPissa, type PissaOptions } from "./lora/pissa.ts";
 export type { TrainedParts } from "./lora/trained_parts.ts";
 export { DoraSite } from "./lora/dora_site.ts";
+export { LoraEmbedding } from "./lora/lora_embedding.ts";
 export { type LoraSettings, LoraSite } from "./lora/lora_site.ts";
 export { baseOf, merge, type Merged, swap, unmerge } from "./merge.ts";
 export {
@@ -27,6 +28,6 @@ export {
 } from "./merge_report.ts";
 export { type PlantedShift, plantShift } from "./plant_shift.ts";
 export type { SiteSpectrum } from "./spectra.ts";
-export { selectSites, type Site, type SiteSelection } from "./sites.ts";
+export { type AdaptedLayer, selectSites, type Site, type SiteSelection } from "./sites.ts";
 export { TokenRows } from "./token_rows.ts";
 export { TrainedModules } from "./trained_modules.ts";

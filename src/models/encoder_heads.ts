@@ -78,15 +78,19 @@ function maskedHead(
   return new MaskedLmHead({
     dense: layers.linear(names.dense),
     norm: layers.norm(names.norm, epsilon),
-    weight: layers.parameter(isTied ? `${trunk}embeddings.word_embeddings.weight` : own),
-    bias: layers.parameter(isTied ? names.bias : `${names.decoder}.bias`),
+    output: layers.output(
+      names.decoder,
+      isTied ? `${trunk}embeddings.word_embeddings.weight` : own,
+      isTied ? names.bias : `${names.decoder}.bias`,
+    ),
     exact,
   });
 }
 
-interface MaskedParts extends WeightAndBias {
+interface MaskedParts {
   readonly dense: Linear;
   readonly norm: LayerNorm;
+  readonly output: Linear;
   readonly exact: boolean;
 }
 
@@ -103,12 +107,12 @@ class MaskedLmHead implements Head {
   }
 
   forward(tape: Tape, states: Tensor): Tensor {
-    const { dense, norm, weight, bias, exact } = this.#parts;
+    const { dense, norm, output, exact } = this.#parts;
     return tape.pipe(
       dense.forward(tape, states),
       (x) => gelu(tape, x, { exact }),
       (x) => norm.forward(tape, x),
-      (x) => linear(tape, x, weight, bias),
+      (x) => output.forward(tape, x),
     );
   }
 }

@@ -35,6 +35,12 @@ export class Linear {
     this.parts = parts;
   }
 
+  /** Extents of an update of all rows, (out, in). */
+  get extents(): readonly [outputs: number, inputs: number] {
+    const [outputs, inputs] = this.weight.shape;
+    return [outputs, inputs];
+  }
+
   /** Maps x (tokens, in) to (tokens, out). */
   forward(tape: Tape, x: Tensor): Tensor {
     const { weight, bias, adaptations } = this, dense = weight.parameter;

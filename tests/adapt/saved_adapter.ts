@@ -1,6 +1,6 @@
 /** Adapters with random values in both factors, written by us. @module */
 
-import { injectLora, injectPissa, type LoraOptions } from "../../src/adapt/mod.ts";
+import { injectLora, injectPissa, LoraEmbedding, type LoraOptions } from "../../src/adapt/mod.ts";
 import { Random } from "../../src/core/random.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { loadModel } from "../../src/models/mod.ts";
@@ -21,9 +21,10 @@ export async function savedAdapter(
     ? await injectPissa(model, options)
     : injectLora(model, { ...options, seed: 5 });
   const random = new Random(6);
-  const { sites, biases } = adapter, factorsB = sites.map(({ B }) => B);
+  const { sites, biases } = adapter,
+    zeros = sites.map((site) => site instanceof LoraEmbedding ? site.A : site.B);
   const others = [...sites.flatMap(({ parameters }) => parameters.slice(2)), ...biases.parameters];
-  for (const { tensor } of factorsB) {
+  for (const { tensor } of zeros) {
     device.write(tensor, Float32Array.from({ length: tensor.size }, () => 0.3 * random.normal()));
   }
   for (const { tensor } of others) {

@@ -9,6 +9,7 @@ import { Random } from "../../core/random.ts";
 import type { BiasMode } from "../../formats/peft_extras.ts";
 import { type PatternValue, patternValues } from "../../formats/peft_patterns.ts";
 import type { Model } from "../../models/model.ts";
+import { Embedding } from "../../nn/embedding.ts";
 import { assertFree, type JoinOptions } from "../attach.ts";
 import { selectSites, type Site, type SiteSelection } from "../sites.ts";
 import { TrainedModules } from "../trained_modules.ts";
@@ -83,6 +84,10 @@ const adapterStream = 0x4c6f5241;
  * A is random (see {@link LoraOptions.init}) and B is zero: at step 0 the model computes what the base model
  * computes, bit for bit. Cost: 4 · r · (in + rows) bytes per site.
  *
+ * Embeddings and a language model's head are adapted where `targetModules` or a path in `sites` names them:
+ * y = E[id] + (α / r) · A[:, id]ᵀ Bᵀ, where A `(r, tokens)` begins as zero and B `(width, r)` is random. As in
+ * PEFT, an update of an embedding whose weight the head shares leaves the head alone, and the other way round.
+ *
  * @throws {RangeError} when the model has an adapter and `onTop` is not set, a site does not exist, or a
  * rank, alpha or dropout is out of range.
  * @throws {TypeError} when an option does not exist, or both `sites` and `targetModules` are given.
@@ -135,14 +140,23 @@ function planSite(
   const names = [site.linear.name, site.name];
   const rank = rankOf(...names) ?? options.rank;
   const alpha = alphaOf(...names) ?? options.alpha ?? options.rank;
-  const width = site.linear.weight.shape[1];
+  const [, width] = site.linear.extents;
   checkRank(site, rank, width);
   checkAlpha(alpha, site.name);
   const scaling = alpha / (options.rankStabilized ? Math.sqrt(rank) : rank);
   assertScaling(scaling, site.name);
-  const A = initialA(random.split(site.index), options.init, rank, width);
+  const own = random.split(site.index),
+    factors = site.linear instanceof Embedding
+      ? initialTable(own, rank, site)
+      : { A: initialA(own, options.init, rank, width) };
   const vectors = vectorsOf(site, options);
-  return { site, rank, alpha, scaling, dropout: options.dropout ?? 0, A, ...vectors };
+  return { site, rank, alpha, scaling, dropout: options.dropout ?? 0, ...factors, ...vectors };
+}
+
+/** An embedding begins the other way round, in loralib and in PEFT whatever `init` is: A = 0, B ~ N(0, 1). */
+function initialTable(random: Random, rank: number, { linear, rows }: Site) {
+  const [, tokens] = linear.extents, B = new Float32Array(rows.count * rank);
+  return { A: new Float32Array(rank * tokens), B: B.map(() => random.normal()) };
 }
 
 function initialA(
@@ -165,10 +179,13 @@ function vectorsOf(
 ): Pick<LoraPlan, "bias" | "magnitude"> {
   if (!dora && !loraBias) return {};
   const option = dora ? "dora" : "loraBias";
+  if (linear instanceof Embedding) {
+    throw new RangeError(`${option} needs linear layers, found the embedding ${name}`);
+  }
   if (dora && loraBias) {
     throw new TypeError("dora needs loraBias to be false, as in PEFT, found true");
   }
-  if (rows.count !== linear.weight.shape[0]) {
+  if (rows.count !== linear.extents[0]) {
     throw new RangeError(`${option} needs whole layers, by targetModules, found the site ${name}`);
   }
   return dora ? { magnitude: "norms" } : { bias: new Float32Array(rows.count) };

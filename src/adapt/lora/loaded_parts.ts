@@ -7,8 +7,7 @@ import { formatShape, sameShape } from "../../core/shape.ts";
 import type { PeftAdapter } from "../../formats/mod.ts";
 import type { Model } from "../../models/model.ts";
 import { TokenRows } from "../token_rows.ts";
-import { TrainedModules } from "../trained_modules.ts";
-import type { TrainedParts } from "./trained_parts.ts";
+import { copiesOf, type TrainedParts } from "./trained_parts.ts";
 
 /**
  * Copies of what was trained of the model itself, with the values of the file.
@@ -17,19 +16,26 @@ import type { TrainedParts } from "./trained_parts.ts";
  */
 export function loadedParts(
   model: Model,
-  { saved: tensors, biases: ofBase, biasMode, rows }: PeftAdapter,
+  { saved: tensors, biases: ofBase, biasMode, rows, updates }: PeftAdapter,
 ): TrainedParts {
-  const saved = withoutTies(model, tensors), names = [...saved.keys()].map(moduleOf);
+  // PEFT saves the weights of adapted embeddings and heads too, which it does not train.
+  const adapted = new Set(updates.map(({ module }) => module));
+  const isFrozen = ([name]: readonly [string, HostTensor]) => adapted.has(moduleOf(name));
+  const all = [...withoutTies(model, tensors)], held = new Map(all.filter(isFrozen));
+  const saved = new Map(all.filter((entry) => !isFrozen(entry)));
+  const names = [...saved.keys()].map(moduleOf);
   const modules = new Set(names);
   const needed = [...model.parameters.keys()].filter((name) => modules.has(moduleOf(name)));
   assertFit(model, saved, needed);
   assertFit(model, ofBase);
+  assertFit(model, held);
   using unfinished = new DisposableStack();
   const copies = unfinished.use(copiesOf(model, names, saved));
   const biases = unfinished.use(copiesOf(model, [...ofBase.keys()], ofBase));
+  const tables = unfinished.use(copiesOf(model, [...held.keys()], held));
   const tokens = unfinished.use(new TokenRows(model, rows));
   unfinished.move();
-  return { modules: copies, biases, biasMode, tokens };
+  return { modules: copies, biases, biasMode, tables, tokens };
 }
 
 /** A head that shares the embedding's weight is in some files twice. */
@@ -64,15 +70,4 @@ function assertFit(
         found ? formatShape(found.shape) : "none"
       }`,
   );
-}
-
-/** Copies of parameters with the values of the file. */
-function copiesOf(
-  model: Model,
-  names: readonly string[],
-  values: ReadonlyMap<string, HostTensor>,
-): TrainedModules {
-  const copies = new TrainedModules(model, names);
-  copies.write(values);
-  return copies;
 }

@@ -3,6 +3,7 @@
 import { type DenseMatrix, rowsOf, svd, transposed } from "../../linalg/mod.ts";
 import { assertOptions } from "../../core/options.ts";
 import { assertModel, type Model } from "../../models/model.ts";
+import { Embedding } from "../../nn/embedding.ts";
 import { assertFree } from "../attach.ts";
 import { LoraAdapter } from "./adapter.ts";
 import { type LoraOptions, optionNames, planLora, trainedParts } from "./inject.ts";
@@ -49,6 +50,9 @@ export async function injectPissa(model: Model, options: PissaOptions): Promise<
 
 async function startOf(plan: LoraPlan): Promise<LoraPlan> {
   const { site: { name, linear, rows }, rank, scaling } = plan;
+  if (linear instanceof Embedding) {
+    throw new RangeError(`PiSSA needs linear layers, found the embedding ${name}`);
+  }
   if (!(scaling > 0)) {
     throw new RangeError(`PiSSA needs a positive scaling, found ${scaling} on ${name}`);
   }

@@ -7,6 +7,7 @@ import { TextModel } from "../../models/text_model.ts";
 import { baseNameOf } from "../adapter.ts";
 import type { PromptFormat } from "../../core/prompt_format.ts";
 import type { Model } from "../../models/model.ts";
+import { Linear } from "../../nn/linear.ts";
 import type { LoraSite } from "./lora_site.ts";
 import { readSites } from "./read_sites.ts";
 import type { TrainedParts } from "./trained_parts.ts";
@@ -23,13 +24,15 @@ interface Recorded extends Required<TrainedParts> {
 export async function recordOf(adapter: Recorded): Promise<AdapterRecord> {
   const { sites, starts, model, promptFormat, biasMode } = adapter;
   const updates = await readSites(sites, starts);
-  const saved = await adapter.modules.read(), biases = await adapter.biases.read();
+  const ownModules = await adapter.modules.read(), biases = await adapter.biases.read();
+  const saved = new Map([...ownModules, ...await adapter.tables.read()]);
   const transposed = model.architecture?.tensors.filter((tensor) => tensor.storedTransposed);
   const names = new Set(transposed?.map(({ name }) => name));
   // PEFT sets the flag for Conv1D layers, whose files hold (in, out).
-  const fanInFanOut = sites.every(({ linear }) => names.has(linear.weight.name));
+  const matrices = sites.filter(({ linear }) => linear instanceof Linear);
+  const fanInFanOut = matrices.some(({ linear }) => names.has(linear.weight.name));
   const [, dropout] = boundsOf(sites.map(({ dropout }) => dropout));
-  const labels = model instanceof TextModel && saved.size > 0 ? labelsOf(model) : undefined;
+  const labels = model instanceof TextModel && ownModules.size > 0 ? labelsOf(model) : undefined;
   const isOther = model instanceof TextModel && !model.isCausal;
   const task = labels ? { taskType: "SEQ_CLS", labels } : isOther ? { taskType: null } : {};
   const trained = { updates, saved, biases, biasMode, rows: adapter.tokens.rows };
