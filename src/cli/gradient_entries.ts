@@ -48,12 +48,13 @@ function modelEntries({ architecture, parameters }: TextModel, gradients: Gradie
 
 /** All sites of one layer are one pair of tensors in the file. */
 function adapterEntries(adapter: LoraAdapter, gradients: Gradients): Entry[] {
-  const { sites, modules, biases } = adapter;
+  const { sites, modules, biases, tokens } = adapter;
   const linears = [...new Set(sites.map(({ linear }) => linear))];
   const adapted = new Set(linears.map(({ name }) => name));
   const vectors = sites.flatMap(({ parameters }) => parameters.slice(2));
   const own = [...modules.parameters, ...biases.parameters];
   const others = [
+    ...tokens.parameters.map((one) => [one.name, gradients.get(one)!] as const),
     ...vectors.map((one) => [one.name, gradients.get(one)!] as const),
     ...own.map((one) => [ownKey(one.name, adapted), gradients.get(one)!] as const),
   ];

@@ -1,6 +1,7 @@
 /** The interface of all models, for trainers, adapters and the command line. @module */
 
 import type { Architecture } from "../architectures/architecture.ts";
+import { withRows } from "../autograd/ops/trainable_rows.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
 import { plainPrompt, type PromptFormat } from "../core/prompt_format.ts";
@@ -94,7 +95,8 @@ export function trainableOf(
   const adapted = [...linears, ...outerLayers, ...places].flatMap(({ adaptations }) =>
     adaptations.flatMap(({ parameters }) => parameters)
   );
-  return [...parameters.values(), ...adapted].filter(({ trainable }) => trainable);
+  const own = [...parameters.values()].flatMap(withRows);
+  return [...own, ...adapted].filter(({ trainable }) => trainable);
 }
 
 /** Number of values that training changes. */

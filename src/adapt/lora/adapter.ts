@@ -46,7 +46,7 @@ export class LoraAdapter implements Adapter {
   readonly biasMode: BiasMode;
   /** Weights of adapted embeddings and heads in the place of the model's own, frozen; or none. */
   readonly tables: TrainedModules;
-  /** The rows of embeddings that it replaces, or none. */
+  /** The rows of embeddings that it trains in their place, or none. */
   readonly tokens: TokenRows;
   /** How it was loaded, if it was read from a file. */
   loaded?: LoadRecord;
@@ -72,9 +72,8 @@ export class LoraAdapter implements Adapter {
   ) {
     using unfinished = new DisposableStack();
     this.model = model;
-    this.modules = unfinished.use(modules ?? new TrainedModules(model, []));
-    this.biases = unfinished.use(biases ?? new TrainedModules(model, []));
-    this.tables = unfinished.use(tables ?? new TrainedModules(model, []));
+    [this.modules, this.biases, this.tables] = [modules, biases, tables]
+      .map((part) => unfinished.use(part ?? new TrainedModules(model, [])));
     this.tokens = unfinished.use(tokens ?? new TokenRows(model, new Map()));
     this.biasMode = biasMode;
     this.#arena = unfinished.use(new Arena(model.device, entriesOf(plans), "adapter", "LoRA"));
@@ -85,10 +84,10 @@ export class LoraAdapter implements Adapter {
     unfinished.move();
   }
 
-  /** A and B of every site, then the parameters of which it trains copies. */
+  /** A and B of every site, then what it trains of the model itself. */
   get parameters(): readonly Parameter[] {
-    const own = this.sites.flatMap(({ parameters }) => parameters);
-    return [...own, ...this.modules.parameters, ...this.biases.parameters];
+    const { sites, modules, biases, tokens } = this;
+    return [...sites, modules, biases, tokens].flatMap(({ parameters }) => parameters);
   }
 
   /** All that is added to weights: the sites, and what their start values take out. */
@@ -134,9 +133,8 @@ export class LoraAdapter implements Adapter {
       throw new RangeError(`deltaWeight needs a site of the adapter (${names}), found "${name}"`);
     }
     assertLowRank("deltaWeight", [site]);
-    return deltaWeight(
-      (await readSites([site], this.starts.filter(({ name: of }) => of === name)))[0],
-    );
+    const starts = this.starts.filter(({ name: of }) => of === name);
+    return deltaWeight((await readSites([site], starts))[0]);
   }
 
   /**
@@ -190,9 +188,6 @@ export class LoraAdapter implements Adapter {
    * with zeros in B outside each site's rows. Its scaling is that of the sites. Where their scalings
    * differ, it is the one of the largest magnitude, and every other site's B is multiplied by the ratio
    * to it: ΔW is the same, α is not.
-   *
-   * After a crash at any time, a reader finds the old adapter, the new one, or an error (see
-   * {@link writeAdapter}).
    *
    * @throws {RangeError} when a value is not finite in the file's dtype; nothing is written.
    * @throws {Error} when a file cannot be written; the message says what a reader finds.

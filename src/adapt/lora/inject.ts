@@ -12,10 +12,9 @@ import type { Model } from "../../models/model.ts";
 import { Embedding } from "../../nn/embedding.ts";
 import { assertFree, type JoinOptions } from "../attach.ts";
 import { selectSites, type Site, type SiteSelection } from "../sites.ts";
-import { TrainedModules } from "../trained_modules.ts";
 import { LoraAdapter } from "./adapter.ts";
+import { injectedParts } from "./injected_parts.ts";
 import type { LoraPlan } from "./plan.ts";
-import type { TrainedParts } from "./trained_parts.ts";
 
 /** How to adapt a model; where neither `sites` nor `targetModules` say, queries and values, as in the paper. */
 export interface LoraOptions extends SiteSelection, JoinOptions {
@@ -40,6 +39,11 @@ export interface LoraOptions extends SiteSelection, JoinOptions {
    * as PEFT does: `["score"]`, the head of a classifier. Default: none.
    */
   readonly modulesToSave?: readonly string[];
+  /**
+   * Tokens whose rows of the embedding are trained while the rest of it is frozen, such as new ones; or, by the
+   * paths of the embeddings, of several. A head that shares the weight has the same rows. Default: none.
+   */
+  readonly trainableTokens?: readonly number[] | Readonly<Record<string, readonly number[]>>;
   /** Train DoRA: a magnitude for each row beside the low-rank direction, on whole layers. Default false. */
   readonly dora?: boolean;
   /** Give every B a bias, multiplied by the scaling as B A is; on whole layers. Default false. */
@@ -67,6 +71,7 @@ export const optionNames: OptionNames<LoraOptions> = {
   rankPattern: true,
   alphaPattern: true,
   modulesToSave: true,
+  trainableTokens: true,
   dora: true,
   loraBias: true,
   bias: true,
@@ -106,7 +111,7 @@ const adapterStream = 0x4c6f5241;
  */
 export function injectLora(model: Model, options: LoraOptions): LoraAdapter {
   const plans = planLora(model, "injectLora", options);
-  return new LoraAdapter(model, plans, trainedParts(model, plans, options));
+  return new LoraAdapter(model, plans, injectedParts(model, plans, options));
 }
 
 /** What the sites of a new adapter will be. */
@@ -189,24 +194,6 @@ function vectorsOf(
     throw new RangeError(`${option} needs whole layers, by targetModules, found the site ${name}`);
   }
   return dora ? { magnitude: "norms" } : { bias: new Float32Array(rows.count) };
-}
-
-/** The modules and biases that are trained beside the sites. */
-export function trainedParts(
-  model: Model,
-  plans: readonly LoraPlan[],
-  { modulesToSave = [], bias: biasMode = "none" }: LoraOptions,
-): TrainedParts {
-  const modules = new TrainedModules(model, modulesToSave);
-  const inFull = new Set(modules.parameters.map(({ name }) => name));
-  const all = [...model.parameters.keys()].filter((name) => name.endsWith(".bias"));
-  const adapted = new Set(plans.map(({ site }) => site.linear.bias?.name));
-  const chosen = { none: [], all, lora_only: all.filter((name) => adapted.has(name)) }[biasMode];
-  if (!chosen) {
-    throw new RangeError(`bias must be "none", "all" or "lora_only", found ${quote(biasMode)}`);
-  }
-  const biases = new TrainedModules(model, chosen.filter((name) => !inFull.has(name)));
-  return { modules, biases, biasMode };
 }
 
 function checkRank({ name, rows }: Site, rank: number, width: number): void {

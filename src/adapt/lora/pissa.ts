@@ -6,7 +6,8 @@ import { assertModel, type Model } from "../../models/model.ts";
 import { Embedding } from "../../nn/embedding.ts";
 import { assertFree } from "../attach.ts";
 import { LoraAdapter } from "./adapter.ts";
-import { type LoraOptions, optionNames, planLora, trainedParts } from "./inject.ts";
+import { type LoraOptions, optionNames, planLora } from "./inject.ts";
+import { injectedParts } from "./injected_parts.ts";
 import type { LoraPlan } from "./plan.ts";
 
 /** {@link LoraOptions} without those that PiSSA decides. */
@@ -45,7 +46,7 @@ export async function injectPissa(model: Model, options: PissaOptions): Promise<
   const plans: LoraPlan[] = [];
   for (const plan of planLora(model, "injectPissa", options)) plans.push(await startOf(plan));
   assertFree(model, options, "injectPissa"); // Another may have come while weights were read.
-  return new LoraAdapter(model, plans, trainedParts(model, plans, options));
+  return new LoraAdapter(model, plans, injectedParts(model, plans, options));
 }
 
 async function startOf(plan: LoraPlan): Promise<LoraPlan> {

@@ -35,7 +35,7 @@ export async function recordOf(adapter: Recorded): Promise<AdapterRecord> {
   const labels = model instanceof TextModel && ownModules.size > 0 ? labelsOf(model) : undefined;
   const isOther = model instanceof TextModel && !model.isCausal;
   const task = labels ? { taskType: "SEQ_CLS", labels } : isOther ? { taskType: null } : {};
-  const trained = { updates, saved, biases, biasMode, rows: adapter.tokens.rows };
+  const trained = { updates, saved, biases, biasMode, rows: await adapter.tokens.read() };
   return {
     ...trained,
     baseModelName: baseNameOf(model),

@@ -17,7 +17,7 @@ export interface TrainedParts {
   readonly biasMode?: BiasMode;
   /** Weights of adapted embeddings and heads that a file has in the place of the model's; they are frozen. */
   readonly tables?: TrainedModules;
-  /** Rows of embeddings, which are not trained further. */
+  /** Rows of embeddings. */
   readonly tokens?: TokenRows;
 }
 
@@ -27,13 +27,14 @@ export async function copyParts(
   { modules, biases, biasMode, tables, tokens }: Required<TrainedParts>,
 ): Promise<() => TrainedParts> {
   const [saved, own, held] = [await modules.read(), await biases.read(), await tables.read()];
+  const replaced = await tokens.read();
   return () => {
     using unfinished = new DisposableStack();
     const copy = (values: ReadonlyMap<string, HostTensor>, names = [...values.keys()]) =>
       unfinished.use(copiesOf(model, names, values));
     const copies = copy(saved, [...saved.keys()].map(moduleOf));
     const others = { biases: copy(own), tables: copy(held) };
-    const rows = new TokenRows(model, tokens.rows);
+    const rows = new TokenRows(model, replaced);
     unfinished.move();
     return { modules: copies, biasMode, tokens: rows, ...others };
   };
