@@ -8,7 +8,7 @@ import { plainPrompt, type PromptFormat } from "../core/prompt_format.ts";
 import { quote } from "../core/quote.ts";
 import type { Device, Tensor } from "../device/device.ts";
 import type { KeyValueCache } from "../nn/key_value_cache.ts";
-import type { Linear } from "../nn/linear.ts";
+import { Linear } from "../nn/linear.ts";
 import type { Place } from "../nn/place.ts";
 import type { OuterLayer, StoredTensors } from "./model_layers.ts";
 
@@ -95,7 +95,10 @@ export function trainableOf(
   const adapted = [...linears, ...outerLayers, ...places].flatMap(({ adaptations }) =>
     adaptations.flatMap(({ parameters }) => parameters)
   );
-  const own = [...parameters.values()].flatMap(withRows);
+  const heads = outerLayers.flatMap((layer) =>
+    layer instanceof Linear ? layer.substitute?.parameter ?? [] : []
+  );
+  const own = [...[...parameters.values()].flatMap(withRows), ...heads];
   return [...own, ...adapted].filter(({ trainable }) => trainable);
 }
 

@@ -3,7 +3,7 @@
 import type { HostTensor } from "../../core/host_tensor.ts";
 import { moduleOf } from "../../core/module_names.ts";
 import { oneLine } from "../../core/quote.ts";
-import { formatShape, sameShape } from "../../core/shape.ts";
+import { formatShape, sameShape, type Shape } from "../../core/shape.ts";
 import type { PeftAdapter } from "../../formats/mod.ts";
 import type { Model } from "../../models/model.ts";
 import { TokenRows } from "../token_rows.ts";
@@ -21,7 +21,10 @@ export function loadedParts(
   // PEFT saves the weights of adapted embeddings and heads too, which it does not train.
   const adapted = new Set(updates.map(({ module }) => module));
   const isFrozen = ([name]: readonly [string, HostTensor]) => adapted.has(moduleOf(name));
-  const all = [...withoutTies(model, tensors)], held = new Map(all.filter(isFrozen));
+  const all = [...withoutTies(model, tensors)];
+  const held = new Map(
+    all.filter(isFrozen).map(([name, values]) => [sharedName(model, name), values]),
+  );
   const saved = new Map(all.filter((entry) => !isFrozen(entry)));
   const names = [...saved.keys()].map(moduleOf);
   const modules = new Set(names);
@@ -52,21 +55,33 @@ function withoutTies(
 const isSame = (a: HostTensor, b: HostTensor): boolean =>
   sameShape(a.shape, b.shape) && a.data.every((value, i) => value === b.data[i]);
 
+/** The name of the model's tensor: that of the embedding for the weight of a head that is tied to it. */
+function sharedName({ outerLayers = [], parameters }: Model, name: string): string {
+  const layer = outerLayers.find((layer) => layer.name === moduleOf(name));
+  return layer && !parameters.has(name) ? layer.weight.name : name;
+}
+
+/** The shape of a tensor of the model; of one alone for a head that is tied to an embedding, that of the two. */
+function shapeOf(model: Model, name: string): Shape | undefined {
+  const shared = name.endsWith(".weight") ? sharedName(model, name) : name;
+  return model.parameters.get(shared)?.shape;
+}
+
 /** Throws unless tensors are the model's, in their shapes, and none of those that are needed is missing. */
 function assertFit(
-  { parameters }: Model,
+  model: Model,
   tensors: ReadonlyMap<string, HostTensor>,
   needed: readonly string[] = [],
 ): void {
   const wrong = [...new Set([...tensors.keys(), ...needed])].find((name) => {
-    const shape = tensors.get(name)?.shape, own = parameters.get(name)?.shape;
+    const shape = tensors.get(name)?.shape, own = shapeOf(model, name);
     return !shape || !own || !sameShape(shape, own);
   });
   if (wrong === undefined) return;
-  const found = tensors.get(wrong), own = parameters.get(wrong);
+  const found = tensors.get(wrong), own = shapeOf(model, wrong);
   throw new RangeError(
     `${oneLine(wrong)}, which was trained in full, must be ` +
-      `${own ? formatShape(own.shape) : "absent"} as in the model, found ${
+      `${own ? formatShape(own) : "absent"} as in the model, found ${
         found ? formatShape(found.shape) : "none"
       }`,
   );
