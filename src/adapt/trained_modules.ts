@@ -48,7 +48,8 @@ export class TrainedModules implements Disposable {
     this.#arena = new Arena(model.device, entries, "adapter", "trained modules");
     this.#heads = layers.map((layer, i) => {
       const { name } = ofHeads[i], parameter = new Parameter(name, this.#arena.view(name));
-      copyTensor(layer.weight.parameter!.own, parameter.own);
+      using own = layer.weight.dense();
+      copyTensor(own, parameter.own);
       return { layer, parameter };
     });
     this.parameters = [...this.#copied, ...this.#heads.map(({ parameter }) => parameter)];

@@ -1,11 +1,12 @@
 /** What a file holds beside the updates, put on a model. @module */
 
 import type { HostTensor } from "../../core/host_tensor.ts";
-import { moduleOf } from "../../core/module_names.ts";
+import { isNamed, moduleOf } from "../../core/module_names.ts";
 import { oneLine } from "../../core/quote.ts";
 import { formatShape, sameShape, type Shape } from "../../core/shape.ts";
 import type { PeftAdapter } from "../../formats/mod.ts";
 import type { Model } from "../../models/model.ts";
+import { Embedding } from "../../nn/embedding.ts";
 import { TokenRows } from "../token_rows.ts";
 import { copiesOf, type TrainedParts } from "./trained_parts.ts";
 
@@ -16,8 +17,9 @@ import { copiesOf, type TrainedParts } from "./trained_parts.ts";
  */
 export function loadedParts(
   model: Model,
-  { saved: tensors, biases: ofBase, biasMode, rows, updates }: PeftAdapter,
+  { saved: tensors, savedModules, biases: ofBase, biasMode, rows, updates }: PeftAdapter,
 ): TrainedParts {
+  assertOneUse(model, tensors, savedModules);
   // PEFT saves the weights of adapted embeddings and heads too, which it does not train.
   const adapted = new Set(updates.map(({ module }) => module));
   const isFrozen = ([name]: readonly [string, HostTensor]) => adapted.has(moduleOf(name));
@@ -54,6 +56,27 @@ function withoutTies(
 
 const isSame = (a: HostTensor, b: HostTensor): boolean =>
   sameShape(a.shape, b.shape) && a.data.every((value, i) => value === b.data[i]);
+
+/**
+ * Throws for a copy of an embedding that is its own alone: PEFT unties one that `modules_to_save` names. Tables
+ * that it saves by itself, and ours, are the head's too.
+ */
+function assertOneUse(
+  { outerLayers = [] }: Model,
+  saved: ReadonlyMap<string, HostTensor>,
+  names: readonly string[],
+): void {
+  const table = outerLayers.find((layer) =>
+    layer instanceof Embedding && saved.has(`${layer.name}.weight`) &&
+    names.some((name) => isNamed(layer.name, name)) &&
+    outerLayers.some((other) => other !== layer && other.weight.name === layer.weight.name)
+  );
+  if (!table) return;
+  throw new RangeError(
+    "modules_to_save must not name an embedding whose weight the head shares (PEFT trains a copy that the head " +
+      `does not have), found ${table.name}`,
+  );
+}
 
 /** The name of the model's tensor: that of the embedding for the weight of a head that is tied to it. */
 function sharedName({ outerLayers = [], parameters }: Model, name: string): string {
