@@ -3,6 +3,7 @@
 import type { ConfigJson } from "../architectures/config_fields.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
+import { isNamed, moduleOf } from "../core/module_names.ts";
 import { oneLine } from "../core/quote.ts";
 import { formatShape, sameShape } from "../core/shape.ts";
 import { isTable } from "../formats/adapter_weights.ts";
@@ -93,8 +94,13 @@ async function addSaved(
   plan: MergePlan,
   base: BaseFile,
   folder: string,
-  { saved }: PeftAdapter,
+  { saved, savedModules }: PeftAdapter,
 ): Promise<void> {
+  for (const name of saved.keys()) {
+    // PEFT unties an embedding that it trains in full; a table that it saves by itself is the head's too.
+    const isOwn = savedModules.some((module) => isNamed(moduleOf(name), module));
+    if (isOwn && base.find(name).length === 1) base.assertUntied(base.find(name)[0]);
+  }
   const isNew = (name: string) => base.find(name).length !== 1;
   const unknown = [...saved.keys()].filter(isNew);
   if (unknown.length > 0) plan.config = await withHead(base, folder, unknown);
@@ -123,6 +129,8 @@ async function withHead(
   folder: string,
   names: readonly string[],
 ): Promise<ConfigJson> {
+  // A head of its own where the base has one that is tied to the embedding.
+  if (names.every((name) => name === "lm_head.weight")) return { ...config, tie_word_embeddings: false };
   const isRunnable = runnableTypes.some((type) => type === config.model_type);
   const labels = isRunnable ? await readAdapterLabels(folder) : undefined;
   if (labels && names.every((name) => name === "score.weight")) return withLabels(config, labels);
