@@ -8,6 +8,7 @@ import { call } from "./call.ts";
 import { Command, CommanderError } from "./commander.ts";
 import { addCommonOptions } from "./common.ts";
 import { addCompare } from "./compare.ts";
+import { addConvert } from "./convert.ts";
 import { addCount } from "./count.ts";
 import { addDevices } from "./devices.ts";
 import { addEvaluate } from "./evaluate.ts";
@@ -38,6 +39,7 @@ const commands = [
   addInspect,
   addCompare,
   addResize,
+  addConvert,
   addPull,
 ];
 

@@ -7,19 +7,11 @@ import {
   truncateUpdate,
   updateSingularValues,
 } from "../analysis/mod.ts";
-import { readJson } from "../core/files.ts";
 import { boundsOf, digits } from "../core/numbers.ts";
-import { fileIn } from "../core/storage.ts";
 import { assertAdapterFolder, assertNoOtherKind } from "../formats/folder_kind.ts";
-import {
-  type LowRankUpdate,
-  readAdapter,
-  readAdapterLabels,
-  siteName,
-  writeAdapter,
-} from "../formats/mod.ts";
-import { takeExtras } from "../formats/peft_extras.ts";
+import { type LowRankUpdate, siteName, writeAdapter } from "../formats/mod.ts";
 import { assertPlainAdapter } from "../formats/plain_adapter.ts";
+import { readRecord } from "../formats/read_record.ts";
 import { dtypeOption, positiveNumber, share, storedTypes } from "./arguments.ts";
 import { type CommonOptions, print } from "./common.ts";
 import { assertOtherFolder } from "./model_folder.ts";
@@ -68,15 +60,14 @@ async function run(folder: string, options: ResizeOptions): Promise<void> {
   await assertAdapterFolder(folder);
   await assertOtherFolder(folder, output);
   await assertNoOtherKind(output, "adapter");
-  const adapter = await readAdapter(folder, { withSaved: true });
-  assertPlainAdapter("resize", adapter);
-  const { config, updates, saved, promptFormat, ...stored } = adapter;
-  const dtype = options.dtype ? storedTypes[options.dtype] : stored.dtype;
+  const record = await readRecord(folder);
+  assertPlainAdapter("resize", record);
+  const { updates } = record;
+  const dtype = options.dtype ? storedTypes[options.dtype] : record.dtype;
   const cuts = updates.map((update) => truncateUpdate(update, rank ?? rankFor(update, energy!)));
-  const { baseModelName, taskType, fanInFanOut, dropout } = config;
   await writeAdapter(output, {
-    ...{ baseModelName, taskType, fanInFanOut, dropout, promptFormat, dtype, saved },
-    ...await namesOf(folder),
+    ...record,
+    dtype,
     updates: updates.map((update, i) => ({ ...update, ...cuts[i] })),
   });
   const rows = updates.map((update, i) => rowOf(update, cuts[i]));
@@ -86,14 +77,6 @@ async function run(folder: string, options: ResizeOptions): Promise<void> {
       ...(rows.some(({ before, rank }) => rank < before) ? [] : [nothingReduced(updates, options)]),
       `wrote the adapter to ${output}, in ${dtype}`,
     ].join("\n\n"));
-}
-
-/** The names of fully trained modules, and of a classifier's labels where they have any. */
-async function namesOf(folder: string) {
-  const json = await readJson(fileIn(folder, "adapter_config.json"));
-  const { saved } = takeExtras(json).extras, labels = await readAdapterLabels(folder);
-  const isNamed = labels?.some((label, index) => label !== String(index));
-  return { ...(saved.length > 0 && { savedModules: saved }), ...(isNamed && { labels }) };
 }
 
 /** Says so, and which value would reduce the update that loses least. */
