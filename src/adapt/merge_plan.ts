@@ -7,7 +7,12 @@ import { oneLine } from "../core/quote.ts";
 import { formatShape, sameShape } from "../core/shape.ts";
 import { adapterFile, parseMerged } from "../formats/merged_metadata.ts";
 import { assertPlainAdapter } from "../formats/plain_adapter.ts";
-import { type PeftAdapter, readAdapter, readAdapterLabels } from "../formats/mod.ts";
+import {
+  type AdapterException,
+  type PeftAdapter,
+  readAdapter,
+  readAdapterLabels,
+} from "../formats/mod.ts";
 import type { BaseFile } from "../models/base_file.ts";
 import { withLabels } from "../models/labels.ts";
 import { runnableTypes } from "../models/registry.ts";
@@ -32,6 +37,8 @@ export interface MergePlan {
   readonly saved: Map<string, HostTensor>;
   /** The adapters in the merged model, those that the base contains first: lines of its metadata. */
   readonly merged: string[];
+  /** What was let pass in the adapters. */
+  readonly passed: string[];
   /** How the prompts of the last adapter that says so were written. */
   promptFormat?: PromptFormat;
   /** The configuration: the base's, or with the labels of a new head. */
@@ -44,21 +51,27 @@ export interface MergePlan {
  * @throws {AdapterFileError} when a folder is not an adapter that can be read.
  * @throws {RangeError} when the base has no weight that fits, or contains an adapter already.
  */
-export async function planMerge(base: BaseFile, folders: readonly string[]): Promise<MergePlan> {
+export async function planMerge(
+  base: BaseFile,
+  folders: readonly string[],
+  allow?: readonly AdapterException[],
+): Promise<MergePlan> {
   const before = parseMerged(base.file.metadata), added: string[] = [];
   const plan: MergePlan = {
     weights: new Map(),
     saved: new Map(),
     merged: before,
+    passed: [],
     config: base.config,
   };
   for (const folder of folders) {
-    const adapter = await readAdapter(folder, { withSaved: true }),
+    const adapter = await readAdapter(folder, { withSaved: true, allow }),
       file = await adapterFile(folder);
     assertPlainAdapter("merging without the model", adapter);
     const acting = added.map((file) => ({ values: { file } }));
     assertNotIn({ merged: before.map((file) => ({ file })), adapters: acting }, { file });
     added.push(file);
+    plan.passed.push(...adapter.passed);
     addUpdates(plan, base, adapter);
     await addSaved(plan, base, folder, adapter);
     plan.promptFormat = adapter.promptFormat ?? plan.promptFormat;

@@ -5,12 +5,19 @@ import { type Conversion, convertFolder } from "../adapt/convert/convert_folder.
 import type { AdapterDialect } from "../adapt/convert/read_any.ts";
 import { howMany } from "../core/how_many.ts";
 import { digits } from "../core/numbers.ts";
-import { finiteNumber, list, modelFolder, share } from "./arguments.ts";
+import {
+  type AllowOption,
+  allowOption,
+  finiteNumber,
+  list,
+  modelFolder,
+  share,
+} from "./arguments.ts";
 import { type CommonOptions, note, print } from "./common.ts";
 import { assertOtherFolder } from "./model_folder.ts";
 import { type Column, table } from "./table.ts";
 
-interface ConvertOptions extends CommonOptions {
+interface ConvertOptions extends CommonOptions, AllowOption {
   readonly to: AdapterDialect;
   readonly output: string;
   readonly base?: string;
@@ -67,6 +74,7 @@ export function addConvert(program: Command): void {
     .option("--alpha <number>", "alpha of modules for which the file has none", finiteNumber)
     .option("--enable-lora <flags>", "enable_lora of loralib's MergedLinear", flags)
     .option("--network <name>", "with --to kohya: part of a diffusion model, such as te or unet")
+    .addOption(allowOption())
     .addHelpText("after", help)
     .action(run);
 }

@@ -111,5 +111,7 @@ function sentenceOf(error: unknown): string {
   if (error instanceof CommanderError && error.code === "commander.help") {
     return `unknown command: ${call} --help lists all commands`;
   }
-  return error instanceof Error ? error.message : String(error);
+  const sentence = error instanceof Error ? error.message : String(error);
+  // The library names its own option.
+  return sentence.replace(/allow: \["(\w+)"\](?= lets it pass)/, "--allow $1");
 }

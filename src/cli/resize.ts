@@ -12,12 +12,19 @@ import { assertAdapterFolder, assertNoOtherKind } from "../formats/folder_kind.t
 import { type LowRankUpdate, siteName, writeAdapter } from "../formats/mod.ts";
 import { assertPlainAdapter } from "../formats/plain_adapter.ts";
 import { readRecord } from "../formats/read_record.ts";
-import { dtypeOption, positiveNumber, share, storedTypes } from "./arguments.ts";
-import { type CommonOptions, print } from "./common.ts";
+import {
+  type AllowOption,
+  allowOption,
+  dtypeOption,
+  positiveNumber,
+  share,
+  storedTypes,
+} from "./arguments.ts";
+import { type CommonOptions, notePassed, print } from "./common.ts";
 import { assertOtherFolder } from "./model_folder.ts";
 import { table } from "./table.ts";
 
-interface ResizeOptions extends CommonOptions {
+interface ResizeOptions extends CommonOptions, AllowOption {
   readonly rank?: number;
   readonly energy?: number;
   readonly output: string;
@@ -48,6 +55,7 @@ export function addResize(program: Command): void {
     )
     .requiredOption("--output <folder>", "PEFT folder to write")
     .addOption(dtypeOption("the adapter's"))
+    .addOption(allowOption())
     .addHelpText("after", help)
     .action(run);
 }
@@ -60,7 +68,8 @@ async function run(folder: string, options: ResizeOptions): Promise<void> {
   await assertAdapterFolder(folder);
   await assertOtherFolder(folder, output);
   await assertNoOtherKind(output, "adapter");
-  const record = await readRecord(folder);
+  const record = await readRecord(folder, options);
+  notePassed(options, folder, record.passed);
   assertPlainAdapter("resize", record);
   const { updates } = record;
   const dtype = options.dtype ? storedTypes[options.dtype] : record.dtype;

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { bakeUpdates } from "../../src/adapt/convert/bake.ts";
-import { assertProven, compareUpdates } from "../../src/adapt/convert/delta_proof.ts";
+import { assertProven, proveUpdates } from "../../src/adapt/convert/delta_proof.ts";
 import { deltaWeight } from "../../src/core/low_rank_update.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
 import { matrix } from "../formats/adapter_folders.ts";
@@ -76,11 +76,11 @@ const update = { module: "h.0.c_fc", A: matrix(2, 3), B: matrix(4, 2), scaling: 
 Deno.test("the proof finds the largest difference, and stops what it does not explain", () => {
   const B = { ...update.B, data: update.B.data.slice() };
   B.data[5] += 0.5;
-  const [{ difference, limit }] = compareUpdates([update], [{ ...update, B }]);
+  const [{ difference, limit }] = proveUpdates([update], [{ ...update, B }]);
   const [one, other] = [update, { ...update, B }].map((each) => deltaWeight(each).data);
   assertEquals(difference, Math.max(...one.map((value, i) => Math.abs(value - other[i]))));
   const A = { ...update.A, data: update.A.data.map((value) => value + 1) };
-  const [turned] = compareUpdates([update], [{ ...update, A }]);
+  const [turned] = proveUpdates([update], [{ ...update, A }]);
   const third = deltaWeight({ ...update, A }).data;
   assertEquals(turned.difference, Math.max(...one.map((v, i) => Math.abs(v - third[i]))));
   assertThrows(
@@ -89,13 +89,13 @@ Deno.test("the proof finds the largest difference, and stops what it does not ex
     "nothing was written: the new file must have the same dW up to rounding (",
   );
   assertThrows(() => assertProven([{ ...turned, difference: NaN }]), RangeError, "of NaN");
-  assertThrows(() => compareUpdates([update], []), RangeError, "the same modules");
+  assertThrows(() => proveUpdates([update], []), RangeError, "the same modules");
 });
 
 Deno.test("baking is proven to rounding, and exact for powers of two", () => {
   const other = { ...update, module: "h.1.c_fc", A: matrix(1, 3), B: matrix(4, 1), scaling: 4 };
   const before = [{ ...update, scaling: Math.SQRT2 }, other], after = bakeUpdates(before);
-  const proof = compareUpdates(before, after);
+  const proof = proveUpdates(before, after);
   assertProven(proof);
   assertEquals(proof.map(({ rankBefore, rank, scaling }) => [rankBefore, rank, scaling]), [
     [2, 2, 1],

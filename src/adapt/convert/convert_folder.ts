@@ -11,7 +11,7 @@ import { assertNoOtherKind } from "../../formats/folder_kind.ts";
 import type { AdapterRecord, FloatDtype } from "../../formats/mod.ts";
 import { type BaseFile, openBase } from "../../models/base_file.ts";
 import { bakeUpdates } from "./bake.ts";
-import { assertProven, compareUpdates, type ConvertedModule } from "./delta_proof.ts";
+import { assertProven, type ConvertedModule, proveUpdates } from "./delta_proof.ts";
 import { type FoldedDora, plainRecord } from "./plain.ts";
 import {
   type AdapterDialect,
@@ -83,7 +83,7 @@ export async function convertFolder(request: ConvertRequest): Promise<Conversion
   const exact = withDtype({ ...record, updates });
   const { files, alpha } = await dialectFiles(to, output, exact, request);
   const contents = await inMemory(files), read = await readBack(to, contents);
-  const modules = compareUpdates(record.updates, read.record.updates);
+  const modules = proveUpdates(record.updates, read.record.updates);
   assertProven(modules);
   const carried = assertCarried(exact, read.record);
   await prepareFolder(output);

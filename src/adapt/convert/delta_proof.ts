@@ -37,7 +37,7 @@ const roundings = 4 * 2 ** -24;
  *
  * @throws {RangeError} when the modules are not the same.
  */
-export function compareUpdates(
+export function proveUpdates(
   before: readonly LowRankUpdate[],
   after: readonly LowRankUpdate[],
 ): ConvertedModule[] {

@@ -50,8 +50,12 @@ export interface AnyAdapter {
  */
 export async function readAnyAdapter(path: string, options: ReadAnyOptions): Promise<AnyAdapter> {
   if (await hasFile(path, "adapter_config.json")) {
-    const record = await readRecord(path, options);
-    return { dialect: "peft", record, notes: record.passed.map((name) => `let pass: ${name}`) };
+    const record = await readRecord(path, options), { passed } = record;
+    const notes = passed.length > 0 ? [`let pass in ${path}: ${passed.join(", ")}`] : [];
+    return { dialect: "peft", record, notes };
+  }
+  if (options.allow) {
+    throw new RangeError(`--allow is about folders of PEFT, found none in ${path}`);
   }
   return await readForeign(await weightsIn(path), options);
 }
