@@ -53,8 +53,8 @@ interface WeightsFile {
 }
 
 /**
- * Writes a Hugging Face folder whose weights are W + Σ s B A (Hu et al. 2021, section 4.1), without a
- * forward pass, in shards like the base's. The `config.json` stays as it is, byte for byte, unless the type or
+ * Writes a Hugging Face folder whose weights are W + Σ s B A (Hu et al. 2021, section 4.1) or, with DoRA,
+ * W + Σ (m V / ‖V‖ − W) with V = W + s B A, and b + s · bias for biases of B, without a forward pass, in shards like the base's. The `config.json` stays as it is, byte for byte, unless the type or
  * the head changes. The folder is saved as a whole.
  *
  * Memory: the adapters in F32 and blocks of a quarter of a million values, however large the model is.

@@ -6,7 +6,6 @@ import type { PromptFormat } from "../core/prompt_format.ts";
 import { oneLine } from "../core/quote.ts";
 import { formatShape, sameShape } from "../core/shape.ts";
 import { adapterFile, parseMerged } from "../formats/merged_metadata.ts";
-import { assertPlainAdapter } from "../formats/plain_adapter.ts";
 import {
   type AdapterException,
   type PeftAdapter,
@@ -17,7 +16,8 @@ import type { BaseFile } from "../models/base_file.ts";
 import { withLabels } from "../models/labels.ts";
 import { runnableTypes } from "../models/registry.ts";
 import { assertNotIn } from "./attach.ts";
-import { type LocatedUpdate, MergeSums } from "./merge_blocks.ts";
+import { MergeSums } from "./merge_blocks.ts";
+import type { LocatedUpdate } from "./stored_change.ts";
 
 /** A weight and the updates that are added to it. */
 export interface WeightChange {
@@ -67,13 +67,14 @@ export async function planMerge(
   for (const folder of folders) {
     const adapter = await readAdapter(folder, { withSaved: true, allow }),
       file = await adapterFile(folder);
-    assertPlainAdapter("merging without the model", adapter);
+    assertWeights(folder, adapter);
     const acting = added.map((file) => ({ values: { file } }));
     assertNotIn({ merged: before.map((file) => ({ file })), adapters: acting }, { file });
     added.push(file);
     plan.passed.push(...adapter.passed);
     addUpdates(plan, base, adapter);
-    await addSaved(plan, base, folder, adapter);
+    await addSaved(plan, base, folder, new Map([...adapter.saved, ...adapter.biases]));
+    await addBiases(plan, base, folder, adapter);
     plan.promptFormat = adapter.promptFormat ?? plan.promptFormat;
   }
   const twice = [...plan.saved.keys()].find((key) => plan.weights.has(key));
@@ -103,7 +104,7 @@ async function addSaved(
   plan: MergePlan,
   base: BaseFile,
   folder: string,
-  { saved }: PeftAdapter,
+  saved: ReadonlyMap<string, HostTensor>,
 ): Promise<void> {
   const isNew = (name: string) => base.find(name).length !== 1;
   const unknown = [...saved.keys()].filter(isNew);
@@ -125,6 +126,41 @@ async function addSaved(
         `found ${formatShape(tensor.shape)}`,
     );
   }
+}
+
+/** b + s · bias of layers whose B has a bias; b is the adapter's own where it trained that too. */
+async function addBiases(
+  { saved }: MergePlan,
+  { find, file, folder: base }: BaseFile,
+  folder: string,
+  { updates }: PeftAdapter,
+): Promise<void> {
+  for (const { module, bias, scaling } of updates) {
+    if (!bias) continue;
+    const [key = "", ...others] = find(`${module}.bias`);
+    const own = saved.get(key) ?? (file.tensors.has(key) ? await file.read(key) : undefined);
+    if (own && others.length === 0 && sameShape(own.shape, bias.shape)) {
+      const data = Float32Array.from(own.data, (value, i) => value + scaling * bias.data[i]);
+      saved.set(key, { shape: own.shape, data });
+      continue;
+    }
+    throw new RangeError(
+      `cannot merge the adapter in ${folder}: a bias of B needs a bias of the layer of as many values ` +
+        `(${bias.data.length}), found ${own ? formatShape(own.shape) : "none"} of "${
+          oneLine(module)
+        }" in ${base}`,
+    );
+  }
+}
+
+/** Rows of a table of embeddings may be those of a head, too, which files alone do not say. */
+function assertWeights(folder: string, { rows }: PeftAdapter): void {
+  const [embedding] = rows.keys();
+  if (embedding === undefined) return;
+  throw new RangeError(
+    `cannot merge the adapter in ${folder}: merging without the model needs changes of weights and ` +
+      `biases, found trained tokens of "${oneLine(embedding)}"`,
+  );
 }
 
 /** The base's configuration with the head that an adapter trains for it. */

@@ -9,8 +9,7 @@ import {
 } from "../analysis/mod.ts";
 import { boundsOf, digits } from "../core/numbers.ts";
 import { assertAdapterFolder, assertNoOtherKind } from "../formats/folder_kind.ts";
-import { type LowRankUpdate, siteName, writeAdapter } from "../formats/mod.ts";
-import { assertPlainAdapter } from "../formats/plain_adapter.ts";
+import { type LowRankUpdate, siteName, type TrainedUpdate, writeAdapter } from "../formats/mod.ts";
 import { readRecord } from "../formats/read_record.ts";
 import {
   type AllowOption,
@@ -39,7 +38,8 @@ in each update as many directions as are needed to hold that share of |dW|^2,
 and at least one. --rank gives every update the same rank, unless its own is
 lower. If the adapter has several sites in one weight, such as q and v, each
 site, name:q or name[first row:end], is reduced separately. Modules that were
-trained in full, such as a classifier, are copied.
+trained in full, such as a classifier, biases and rows of tokens are copied.
+DoRA is refused: what it makes of dW depends on the base.
 
 An adapter that the output folder already holds is replaced, as a whole.`;
 
@@ -70,7 +70,7 @@ async function run(folder: string, options: ResizeOptions): Promise<void> {
   await assertNoOtherKind(output, "adapter");
   const record = await readRecord(folder, options);
   notePassed(options, folder, record.passed);
-  assertPlainAdapter("resize", record);
+  assertOwnSize(record.updates);
   const { updates } = record;
   const dtype = options.dtype ? storedTypes[options.dtype] : record.dtype;
   const cuts = updates.map((update) => truncateUpdate(update, rank ?? rankFor(update, energy!)));
@@ -86,6 +86,16 @@ async function run(folder: string, options: ResizeOptions): Promise<void> {
       ...(rows.some(({ before, rank }) => rank < before) ? [] : [nothingReduced(updates, options)]),
       `wrote the adapter to ${output}, in ${dtype}`,
     ].join("\n\n"));
+}
+
+/** With magnitudes, what becomes of dW depends on the weight that it is added to. */
+function assertOwnSize(updates: readonly TrainedUpdate[]): void {
+  const dora = updates.find(({ magnitude }) => magnitude);
+  if (dora === undefined) return;
+  throw new RangeError(
+    `resize needs updates that are dW alone, found DoRA on "${dora.module}", whose change of a weight ` +
+      "depends on that weight: convert --plain writes it as one",
+  );
 }
 
 /** Says so, and which value would reduce the update that loses least. */

@@ -12,6 +12,7 @@ import { formatShape, sameShape } from "../../core/shape.ts";
 import type { AdapterRecord, TrainedUpdate } from "../../formats/mod.ts";
 import type { BaseFile } from "../../models/base_file.ts";
 import { transpose } from "../../models/transpose.ts";
+import { changeOf } from "../stored_change.ts";
 
 /** What {@link plainRecord} needs. */
 export interface PlainOptions {
@@ -61,14 +62,14 @@ export async function plainRecord(
   const biases = new Map(record.biases);
   for (const update of record.updates) {
     const { bias, magnitude, ...plain } = update;
-    const dora = magnitude && await doraOf(update, needed(base, "DoRA", update));
+    const delta = magnitude && await doraDelta(update, needed(base, "DoRA", update));
     if (bias) {
       const name = `${update.module}.bias`;
       const own = biases.get(name) ?? await biasOf(update, needed(base, "a bias of B", update));
-      biases.set(name, sumOf(own, bias, update.scaling, dora?.factors));
+      biases.set(name, sumOf(own, bias, update.scaling));
     }
-    if (!dora) updates.push(plain);
-    else folded.push(approximate(plain, dora.delta, error, updates));
+    if (!delta) updates.push(plain);
+    else folded.push(approximate(plain, delta, error, updates));
   }
   assertAllowed(folded, error);
   const biasMode = biases.size > 0 && (record.biasMode ?? "none") === "none"
@@ -84,26 +85,17 @@ function needed(base: BaseFile | undefined, what: string, { module }: LowRankUpd
   );
 }
 
-/** DoRA's change of a weight, (out, in), and m / ‖V‖ by rows. */
-interface DoraChange {
-  readonly delta: HostTensor;
-  readonly factors: Float64Array;
-}
-
-async function doraOf(update: TrainedUpdate, base: BaseFile): Promise<DoraChange> {
+/** DoRA's change of a weight, (out, in). */
+async function doraDelta(update: TrainedUpdate, base: BaseFile): Promise<HostTensor> {
   const { key, isTransposed } = base.locate(update), stored = await base.file.read(key);
-  const { shape, data: W } = isTransposed ? transpose(stored) : stored, [out, inner] = shape;
-  const change = deltaWeight(update).data, factors = new Float64Array(out);
-  const delta = new Float32Array(W.length);
-  for (let i = 0; i < out; i++) {
-    let squares = 0;
-    for (let at = i * inner; at < (i + 1) * inner; at++) squares += (W[at] + change[at]) ** 2;
-    factors[i] = update.magnitude!.data[i] / Math.sqrt(squares);
-    for (let at = i * inner; at < (i + 1) * inner; at++) {
-      delta[at] = factors[i] * (W[at] + change[at]) - W[at];
-    }
-  }
-  return { delta: { shape, data: delta }, factors };
+  const { shape: [rows, width], data: values } = isTransposed ? transpose(stored) : stored;
+  const block = { values, top: 0, width }, delta = new Float64Array(values.length);
+  const blocks = async function* () {
+    yield block;
+  };
+  const change = await changeOf({ update, isTransposed: false }, blocks);
+  change.addTo(delta, block);
+  return { shape: [rows, width], data: Float32Array.from(delta) };
 }
 
 async function biasOf({ module, bias }: TrainedUpdate, { find, file, folder }: BaseFile) {
@@ -117,13 +109,9 @@ async function biasOf({ module, bias }: TrainedUpdate, { find, file, folder }: B
   );
 }
 
-/** b + s · bias; DoRA multiplies the second part as it does the rows. */
-function sumOf(own: HostTensor, bias: HostTensor, scaling: number, factors?: Float64Array) {
-  const data = Float32Array.from(
-    own.data,
-    (value, i) => value + scaling * bias.data[i] * (factors?.[i] ?? 1),
-  );
-  return { shape: own.shape, data };
+/** b + s · bias. */
+function sumOf({ shape, data }: HostTensor, bias: HostTensor, scaling: number): HostTensor {
+  return { shape, data: Float32Array.from(data, (value, i) => value + scaling * bias.data[i]) };
 }
 
 /** Adds the approximation of a change to `updates`, and measures it. */
