@@ -4,13 +4,13 @@ import type { Command } from "./commander.ts";
 import { crossEntropy, Tape } from "../autograd/mod.ts";
 import { howMany } from "../core/how_many.ts";
 import { writeSafetensors } from "../formats/mod.ts";
-import { modelFolder, once } from "./arguments.ts";
+import { type AllowOption, allowOption, modelFolder, once } from "./arguments.ts";
 import { type Case, readCases, shiftLabels } from "./cases.ts";
 import { type CommonOptions, loadAdapted, note, openChosen, print } from "./common.ts";
 import { gradientEntries } from "./gradient_entries.ts";
 import { assertInputs, assertLabels, readInputLimits } from "./limits.ts";
 
-interface GradientsOptions extends CommonOptions {
+interface GradientsOptions extends CommonOptions, AllowOption {
   readonly model: string;
   readonly adapter?: string;
   readonly input: string;
@@ -30,6 +30,7 @@ export function addGradients(program: Command): void {
   )
     .requiredOption("--model <folder>", "Hugging Face folder", modelFolder)
     .option("--adapter <folder>", "PEFT folder; only its tensors are then trainable", once)
+    .addOption(allowOption())
     .requiredOption("--input <file>", "JSON file of cases as for logits, with labels")
     .requiredOption("--case <name>", "name of the case to use")
     .requiredOption("--output <file>", "safetensors file to write, in F32")
@@ -41,7 +42,7 @@ async function run(options: GradientsOptions): Promise<void> {
   const { labels, inputs } = await labeledCase(options);
   using device = await openChosen(options);
   const folders = options.adapter === undefined ? [] : [options.adapter];
-  using loaded = await loadAdapted(device, options.model, folders);
+  using loaded = await loadAdapted(device, options.model, folders, options);
   using tape = new Tape(device);
   const logits = loaded.model.forward(tape, inputs);
   const loss = crossEntropy(tape, logits, shiftLabels(labels).data);
