@@ -9,7 +9,7 @@ import type { ModelInputs } from "../core/batch.ts";
 import type { Tensor } from "../device/device.ts";
 import type { LayerNorm } from "../nn/layer_norm.ts";
 import type { Linear } from "../nn/linear.ts";
-import type { Head } from "./heads.ts";
+import { type Head, StatesHead } from "./heads.ts";
 import type { ModelLayers } from "./model_layers.ts";
 
 /** The head that an architecture has; without one, the outputs are the last block's states. */
@@ -42,17 +42,6 @@ export function encoderHead(
   // Adapters of all linear layers have the pooler, which these outputs do not pass through.
   layers.linear(`${trunk}pooler.dense`);
   return new StatesHead();
-}
-
-/** The states themselves, (rows, width). */
-class StatesHead implements Head {
-  rowsOf(_: ModelInputs, wanted?: readonly number[]): readonly number[] | undefined {
-    return wanted;
-  }
-
-  forward(_: Tape, states: Tensor): Tensor {
-    return states;
-  }
 }
 
 interface WeightAndBias {

@@ -1,7 +1,10 @@
 /** Every kind of input that comes from outside. @module */
 
 import type { Kind } from "./kind.ts";
+import { adapterExtras } from "./kinds/adapter_extras.ts";
 import { adapterConfigs, adapterFolders, patternsOfModules, sites } from "./kinds/adapters.ts";
+import { kohyaAdapters, loralibAdapters } from "./kinds/dialects.ts";
+import { familyFolders, runnableConfigs } from "./kinds/families.ts";
 import { modelConfigs, modelFolders } from "./kinds/models.ts";
 import { runFolders } from "./kinds/run_folders.ts";
 import { checkpoints, runSpecs } from "./kinds/runs.ts";
@@ -17,10 +20,15 @@ export const kinds: readonly Kind[] = [
   shardIndexes,
   adapterConfigs,
   adapterFolders,
+  adapterExtras,
+  kohyaAdapters,
+  loralibAdapters,
   sites,
   patternsOfModules,
   modelConfigs,
   modelFolders,
+  runnableConfigs,
+  familyFolders,
   tokenizers,
   textFiles,
   batches,

@@ -105,7 +105,8 @@ async function checkAdapter(files: Files): Promise<void> {
   for (const update of updates) checkUpdate(update);
 }
 
-function checkUpdate({ module, A, B, scaling, rows }: LowRankUpdate): void {
+/** Throws unless an update fits itself and is finite. */
+export function checkUpdate({ module, A, B, scaling, rows }: LowRankUpdate): void {
   const [rank, inputs] = A.shape, [outputs, columns] = B.shape;
   const shapes = `A of shape ${A.shape} and B of shape ${B.shape} of "${module}"`;
   sound(A.data.length === rank * inputs && B.data.length === outputs * columns, shapes);
