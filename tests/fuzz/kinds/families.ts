@@ -143,7 +143,8 @@ export const familyFolders: Kind = {
         : safetensorsFiles(fc.constant(files[name]))).map((bytes) => ({ ...files, [name]: bytes }))
     );
   }),
-  refusals: [SyntaxError, RangeError, ShapeError, TypeError],
+  // A shard that is missing is an Error.
+  refusals: [SyntaxError, RangeError, ShapeError, TypeError, Error],
   read: async (files) => {
     using device = new ReferenceDevice();
     using model = await loadModel(device, inMemory(files));
