@@ -3,13 +3,13 @@
 import { type HostData, type HostTensor, nonFiniteAt } from "../core/host_tensor.ts";
 import type { LowRankUpdate } from "../core/low_rank_update.ts";
 import { quote } from "../core/quote.ts";
-import { cutRange } from "../core/row_range.ts";
+import { cutRange, rangesOf } from "../core/row_range.ts";
 import { formatShape, positionIn, type Shape, sizeOf } from "../core/shape.ts";
 import { decode, type Dtype, encode, type FloatDtype } from "../formats/dtype.ts";
 import { assertStoredFinite } from "../formats/finite_values.ts";
 import type { SafetensorsFile } from "../formats/mod.ts";
 import type { EncodedTensor } from "../formats/write_safetensors.ts";
-import { type DenseMatrix, rowsOf, scaledBy } from "../linalg/mod.ts";
+import { type DenseMatrix, rowsOf, scaledBy, transposed } from "../linalg/mod.ts";
 // Not that of the system's BLAS, whose threads take more memory than the blocks.
 import { multiply } from "../linalg/products.ts";
 import { transpose } from "../models/transpose.ts";
@@ -91,7 +91,11 @@ export function mergedTensor(
 ): EncodedTensor {
   const { dtype: own, shape } = source.file.tensors.get(source.key)!;
   const dtype = source.dtype ?? own as FloatDtype;
-  return { shape, dtype, pieces: () => merge(source, updates.map(storedProduct), dtype, sums) };
+  return {
+    shape,
+    dtype,
+    pieces: () => merge(source, updates.flatMap(storedProducts), dtype, sums),
+  };
 }
 
 async function* merge(
@@ -147,12 +151,17 @@ function finiteValues(key: string, shape: Shape, values: HostData, first: number
   );
 }
 
-/** s B A, or s (B A)ᵀ = s Aᵀ Bᵀ where the file holds the weight as (in, out). */
-function storedProduct({ update, isTransposed }: LocatedUpdate): StoredProduct {
-  const { A, B, scaling, rows } = update, start = rows?.start ?? 0;
-  const [left, right] = (isTransposed ? [transpose(A), transpose(B)] : [B, A]).map(toDense);
-  const [firstRow, firstColumn] = isTransposed ? [0, start] : [start, 0];
-  return { left: scaledBy(left, scaling), right, firstRow, firstColumn };
+/** s B A, or s (B A)ᵀ = s Aᵀ Bᵀ where the file holds the weight as (in, out), for each range of its rows. */
+function storedProducts({ update, isTransposed }: LocatedUpdate): StoredProduct[] {
+  const { A, B, scaling, rows = { start: 0, count: B.shape[0] } } = update, all = toDense(B);
+  return rangesOf(rows).map(({ before, start, count }) => {
+    const own = rowsOf(all, before, count);
+    const [left, right] = isTransposed
+      ? [toDense(transpose(A)), transposed(own)]
+      : [own, toDense(A)];
+    const [firstRow, firstColumn] = isTransposed ? [0, start] : [start, 0];
+    return { left: scaledBy(left, scaling), right, firstRow, firstColumn };
+  });
 }
 
 const toDense = ({ shape: [rows, columns], data }: HostTensor): DenseMatrix => ({

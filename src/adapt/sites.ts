@@ -2,7 +2,7 @@
 
 import * as architectures from "../architectures/layer_sites.ts";
 import { assertRecord } from "../core/json.ts";
-import type { RowRange } from "../core/row_range.ts";
+import { sameRows, type SiteRows } from "../core/row_range.ts";
 import { type SiteAddress, type SiteRole, siteRoles } from "../core/site.ts";
 import { assertModel, type Model } from "../models/model.ts";
 import type { Linear } from "../nn/linear.ts";
@@ -18,7 +18,7 @@ export interface Site {
   /** Which part of the layer it is; absent if it has all rows. */
   readonly role?: SiteRole;
   /** Its rows. */
-  readonly rows: RowRange;
+  readonly rows: SiteRows;
   /** The site's number among all sites of the model, independent of the selection. */
   readonly index: number;
 }
@@ -69,16 +69,11 @@ export function sitesByLayer(model: Model): Map<string, LayerSites> {
  * Where an update of these rows of a layer belongs: the layer alone, or, if it has several parts, the
  * rows and the part's role.
  */
-export function addressOf({ name: module, parts, weight }: Linear, rows: RowRange): SiteAddress {
+export function addressOf({ name: module, parts, weight }: Linear, rows: SiteRows): SiteAddress {
   const roles = siteRoles.filter((role) => parts[role]);
   if (roles.length < 2) return { module };
   const role = roles.find((role) => sameRows(parts[role]!, rows));
   return { module, ...role && { role }, rows, outputs: weight.shape[0] };
-}
-
-/** True for the same rows of one weight. */
-export function sameRows(a: RowRange, b: RowRange): boolean {
-  return a.start === b.start && a.count === b.count;
 }
 
 interface LiveLayer extends architectures.AdaptableLayer {
@@ -90,7 +85,6 @@ function layerOf(linear: Linear): LiveLayer {
   return { name, kind, outputs: weight.shape[0], parts, linear };
 }
 
-/** The rows of a live layer's part are one range. */
-function liveSite({ layer, rows, ...site }: architectures.LayerSite<LiveLayer>): Site {
-  return { ...site, linear: layer.linear, rows: rows as RowRange };
+function liveSite({ layer, ...site }: architectures.LayerSite<LiveLayer>): Site {
+  return { ...site, linear: layer.linear };
 }

@@ -1,7 +1,6 @@
 /** Building a model's layers from its tensors by name. @module */
 
 import type { LinearSpec } from "../architectures/architecture.ts";
-import { contiguousParts } from "../architectures/layers.ts";
 import { Parameter } from "../autograd/parameter.ts";
 import { DenseWeight, type Weight } from "../autograd/weight.ts";
 import { Tensor } from "../device/device.ts";
@@ -49,7 +48,7 @@ export class ModelLayers {
     const name = `${module}.weight`, { parts = {} } = this.#specs.get(module) ?? {};
     const weight = this.#weights.get(name) ?? new DenseWeight(this.parameter(name));
     const bias = this.parameters.get(`${module}.bias`);
-    const linear = new Linear(module, weight, bias, contiguousParts(parts));
+    const linear = new Linear(module, weight, bias, parts);
     this.linears.push(linear);
     return linear;
   }

@@ -1,12 +1,14 @@
 /** The supported model families, by the `model_type` of their configurations. @module */
 
 import type { ConfigJson } from "../architectures/config_fields.ts";
+import { completeDebertaConfig } from "../architectures/deberta_config.ts";
 import { completeEncoderConfig } from "../architectures/encoder_config.ts";
 import { gpt2ConfigJson, parseGpt2Config } from "../architectures/gpt2.ts";
 import { completeLlamaConfig } from "../architectures/llama_config.ts";
 import { quote } from "../core/quote.ts";
 import type { Device } from "../device/device.ts";
 import { Bert } from "./bert.ts";
+import { Deberta } from "./deberta.ts";
 import { Gpt2 } from "./gpt2.ts";
 import { Llama } from "./llama.ts";
 import {
@@ -47,6 +49,16 @@ const families: Readonly<Record<string, Family>> = {
     complete: completeEncoderConfig,
     model: Bert,
     classifier: "RobertaForSequenceClassification",
+  },
+  deberta: {
+    complete: completeDebertaConfig,
+    model: Deberta,
+    classifier: "DebertaForSequenceClassification",
+  },
+  "deberta-v2": {
+    complete: completeDebertaConfig,
+    model: Deberta,
+    classifier: "DebertaV2ForSequenceClassification",
   },
   llama: llamaLike("LlamaForSequenceClassification"),
   mistral: llamaLike("MistralForSequenceClassification"),

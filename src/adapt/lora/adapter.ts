@@ -118,7 +118,7 @@ export class LoraAdapter implements Adapter {
   }
 
   /**
-   * ΔW = scaling · B A of one site, of shape `(rows.count, in)`.
+   * ΔW = scaling · B A of one site, of shape `(rows, in)`.
    *
    * @param name The site's name, as in {@link LoraAdapter.sites}.
    * @throws {RangeError} when the adapter has no such site, or it has a magnitude (DoRA).

@@ -6,6 +6,7 @@ import { assertScaling } from "../../core/low_rank_update.ts";
 import { assertOptions, type OptionNames } from "../../core/options.ts";
 import { quote } from "../../core/quote.ts";
 import { Random } from "../../core/random.ts";
+import { countRows } from "../../core/row_range.ts";
 import type { BiasMode } from "../../formats/peft_extras.ts";
 import { type PatternValue, patternValues } from "../../formats/peft_patterns.ts";
 import type { Model } from "../../models/model.ts";
@@ -168,10 +169,10 @@ function vectorsOf(
   if (dora && loraBias) {
     throw new TypeError("dora needs loraBias to be false, as in PEFT, found true");
   }
-  if (rows.count !== linear.weight.shape[0]) {
+  if (countRows(rows) !== linear.weight.shape[0]) {
     throw new RangeError(`${option} needs whole layers, by targetModules, found the site ${name}`);
   }
-  return dora ? { magnitude: "norms" } : { bias: new Float32Array(rows.count) };
+  return dora ? { magnitude: "norms" } : { bias: new Float32Array(countRows(rows)) };
 }
 
 /** The modules and biases that are trained beside the sites. */
@@ -193,7 +194,7 @@ export function trainedParts(
 }
 
 function checkRank({ name, rows }: Site, rank: number, width: number): void {
-  const most = Math.min(rows.count, width);
+  const most = Math.min(countRows(rows), width);
   if (!(Number.isInteger(rank) && rank >= 1 && rank <= most)) {
     throw new RangeError(
       `the rank of ${name} must be a whole number from 1 to ${most}, found ${quote(rank)}`,

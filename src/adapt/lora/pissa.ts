@@ -1,7 +1,9 @@
 /** PiSSA: updates that begin at the weight's leading directions. @module */
 
+import { indicesOf } from "../../core/row_range.ts";
 import { type DenseMatrix, rowsOf, svd, transposed } from "../../linalg/mod.ts";
 import { assertOptions } from "../../core/options.ts";
+import { gather } from "../../formats/join_updates.ts";
 import { assertModel, type Model } from "../../models/model.ts";
 import { assertFree } from "../attach.ts";
 import { LoraAdapter } from "./adapter.ts";
@@ -53,12 +55,12 @@ async function startOf(plan: LoraPlan): Promise<LoraPlan> {
     throw new RangeError(`PiSSA needs a positive scaling, found ${scaling} on ${name}`);
   }
   using own = linear.weight.dense();
-  const [{ shape: [, width], data }] = await own.device.read(own);
-  const part = data.subarray(rows.start * width, (rows.start + rows.count) * width);
+  const [{ shape, data }] = await own.device.read(own);
+  const part = gather({ shape, data }, indicesOf(rows));
   const { left, values, right } = svd({
-    rows: rows.count,
-    columns: width,
-    data: Float64Array.from(part),
+    rows: part.shape[0],
+    columns: shape[1],
+    data: Float64Array.from(part.data),
   });
   const roots = values.map((value) => Math.sqrt(value / scaling));
   const A = scaledRows(rowsOf(right, 0, rank), roots);
