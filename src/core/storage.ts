@@ -11,6 +11,7 @@
  * @module
  */
 
+import { discard } from "./connection.ts";
 import { readReason } from "./file_errors.ts";
 import { isHubName } from "./hub/name.ts";
 import { inBrowser } from "./platform.ts";
@@ -181,7 +182,7 @@ async function request(address: string, method: "GET" | "HEAD"): Promise<Respons
   const response = await fetch(address, { method })
     .catch((error) => Promise.reject(cannotRead(address, error)));
   if (response.ok) return response;
-  await response.body?.cancel();
+  await discard(response);
   const { status, statusText } = response;
   const reason = status === 404
     ? "it does not exist"

@@ -13,7 +13,7 @@ import type { LayerNorm } from "../nn/layer_norm.ts";
 import { activationOf } from "../nn/activations.ts";
 import { Linear } from "../nn/linear.ts";
 import type { Activation } from "../nn/mlp.ts";
-import type { Head } from "./heads.ts";
+import { type Head, StatesHead } from "./heads.ts";
 import type { ModelLayers } from "./model_layers.ts";
 
 /** The head that an architecture has; without one, the outputs are the last block's states. */
@@ -58,19 +58,6 @@ export function debertaHead(
   }
   const isLegacy = layers.parameters.has(predictionNames.bias);
   return maskedHead(layers, trunk, config, isLegacy ? predictionNames : newDebertaNames);
-}
-
-/** The states themselves, (rows, width). */
-class StatesHead implements Head {
-  /** The requested rows. */
-  rowsOf(_: ModelInputs, wanted?: readonly number[]): readonly number[] | undefined {
-    return wanted;
-  }
-
-  /** Returns them. */
-  forward(_: Tape, states: Tensor): Tensor {
-    return states;
-  }
 }
 
 /** A last layer's parameters. */

@@ -7,8 +7,10 @@ import { assertDropout } from "../autograd/ops/dropout.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { ModelInputs } from "../core/batch.ts";
+import { mostTensorValues } from "../core/limits.ts";
 import { assertOptions, type OptionNames } from "../core/options.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
+import { formatShape, sizeOf } from "../core/shape.ts";
 import type { Folder } from "../core/storage.ts";
 import { Arena } from "../device/arena.ts";
 import type { Device, Tensor } from "../device/device.ts";
@@ -199,10 +201,21 @@ export function allocateText<Family extends TextModel>(
   options?: TextModelOptions,
 ): Family {
   const { tensors, modelType } = architectureOf(config);
+  assertSizes(tensors);
   using unfinished = new DisposableStack();
   const arena = unfinished.use(new Arena(device, tensors, "weight", `${modelType} weights`));
   const views = new Map(tensors.map(({ name }) => [name, arena.view(name)]));
   const model = new Class(device, config, views, arena, options);
   unfinished.move();
   return model;
+}
+
+function assertSizes(tensors: Architecture["tensors"]): void {
+  const large = tensors.find(({ shape }) => sizeOf(shape) > mostTensorValues);
+  if (large === undefined) return;
+  throw new RangeError(
+    `a tensor of a model may have at most ${mostTensorValues} values, found ${large.name} of ${
+      formatShape(large.shape)
+    }`,
+  );
 }
