@@ -18,9 +18,9 @@ import { parsePromptFormat } from "../formats/prompt_metadata.ts";
 import { floatDtypeOf } from "../formats/dtype.ts";
 import { openSafetensors, type ReadOptions, type SafetensorsFile } from "../formats/mod.ts";
 import { drawHidden, withLabels } from "./labels.ts";
+import { loaderFrom } from "./load_tensor.ts";
 import { allocateModel, familyOf, mathematicsOfModel } from "./registry.ts";
 import { modelNames, type ModelOptions, type TextModel } from "./text_model.ts";
-import { reorient } from "./transpose.ts";
 
 /** How {@link loadModel} reads a model, and how the model behaves. */
 export interface LoadModelOptions extends ModelOptions, ReadOptions {
@@ -77,14 +77,12 @@ export async function loadModel(
   const model = unfinished.use(allocateModel(device, shaped, { ...behavior, origin }));
   model.promptFormat = promptFormat;
   model.merged = parseMerged(file.metadata).map((file) => ({ file }));
+  const load = loaderFrom(file);
   const ownName = namesIn(model.architecture), made = new Set(model.parameters.keys());
   for (const [spec, nameInFile] of names) {
     const name = ownName.get(bareName(architecture, spec));
     if (name === undefined) continue; // The head that a new one replaces.
-    device.write(
-      model.parameters.get(name)!.tensor,
-      reorient(spec, await file.read(nameInFile)).data,
-    );
+    await load(spec, nameInFile, model.parameters.get(name)!.tensor);
     made.delete(name);
   }
   drawHidden(model, made);
