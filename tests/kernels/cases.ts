@@ -12,6 +12,7 @@ import { geluCases } from "./cases/gelu.ts";
 import { klDivergenceCases } from "./cases/kl_divergence.ts";
 import { layerNormCases } from "./cases/layer_norm.ts";
 import { matmulCases } from "./cases/matmul.ts";
+import { matmulHalfCases } from "./cases/matmul_half.ts";
 import { reduceCases } from "./cases/reduce.ts";
 import { rmsNormCases } from "./cases/rms_norm.ts";
 import { rotaryCases } from "./cases/rotary.ts";
@@ -22,6 +23,7 @@ import type { KernelCase } from "./kernel_case.ts";
 /** Every kernel at awkward extents and with every variant of its scalars. */
 export const kernelCases: readonly KernelCase[] = [
   ...matmulCases,
+  ...matmulHalfCases,
   ...columnScalingCases,
   ...elementwiseCases,
   ...embeddingCases,
