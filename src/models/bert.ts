@@ -70,7 +70,7 @@ export class Bert extends TextModel {
   #embed(tape: Tape, inputs: ModelInputs): Tensor {
     const { tokens: { data }, tokenTypeIds } = inputs;
     const rowsOf = (name: string, ids: ArrayLike<number>) =>
-      embedding(tape, this.layers.parameter(`${this.#at}embeddings.${name}.weight`), ids);
+      embedding(tape, this.layers.table(`${this.#at}embeddings.${name}.weight`), ids);
     const types = tokenTypeIds?.data ?? new Uint32Array(data.length);
     const added = [
       rowsOf("position_embeddings", this.#positionsOf(inputs)),

@@ -5,6 +5,7 @@ import type { EncoderConfig } from "../architectures/encoder_config.ts";
 import { dropout, gelu, linear, tanh } from "../autograd/mod.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
+import type { Weight } from "../autograd/weight.ts";
 import type { ModelInputs } from "../core/batch.ts";
 import type { Tensor } from "../device/device.ts";
 import type { LayerNorm } from "../nn/layer_norm.ts";
@@ -74,17 +75,19 @@ function maskedHead(
   { epsilon, exact }: EncoderConfig,
   names: MaskedNames,
 ): Head {
-  const own = `${names.decoder}.weight`, isTied = !layers.parameters.has(own);
+  const own = `${names.decoder}.weight`,
+    isTied = !layers.parameters.has(own) && !layers.weights.has(own);
   return new MaskedLmHead({
     dense: layers.linear(names.dense),
     norm: layers.norm(names.norm, epsilon),
-    weight: layers.parameter(isTied ? `${trunk}embeddings.word_embeddings.weight` : own),
+    weight: layers.table(isTied ? `${trunk}embeddings.word_embeddings.weight` : own),
     bias: layers.parameter(isTied ? names.bias : `${names.decoder}.bias`),
     exact,
   });
 }
 
-interface MaskedParts extends WeightAndBias {
+interface MaskedParts extends Pick<WeightAndBias, "bias"> {
+  readonly weight: Parameter | Weight;
   readonly dense: Linear;
   readonly norm: LayerNorm;
   readonly exact: boolean;

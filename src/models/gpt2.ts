@@ -82,7 +82,7 @@ export class Gpt2 extends TextModel {
 
   /** Token and position embeddings; token types also use the token embedding. */
   #embed(tape: Tape, inputs: TextInputs, past = 0): Tensor {
-    const { tokens, tokenTypeIds } = inputs, table = this.layers.parameter(tokenEmbedding);
+    const { tokens, tokenTypeIds } = inputs, table = this.layers.table(tokenEmbedding);
     const positions = this.layers.parameter("transformer.wpe.weight");
     const sum = addLast(
       tape,
@@ -171,5 +171,5 @@ function headOf(layers: ModelLayers, config: Gpt2Config, kind: HeadKind): Head {
   if (kind === "classes") {
     return new SequenceClassificationHead(layers.parameter(classifierHead), pad_token_id);
   }
-  return new CausalLmHead(layers.parameter(tie_word_embeddings ? tokenEmbedding : untiedHead));
+  return new CausalLmHead(layers.table(tie_word_embeddings ? tokenEmbedding : untiedHead));
 }

@@ -3,6 +3,7 @@
 import { linear } from "../autograd/mod.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
+import type { Weight } from "../autograd/weight.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import type { Tensor } from "../device/device.ts";
 import { onHost, type TextInputs } from "./inputs.ts";
@@ -21,10 +22,10 @@ export interface Head {
 
 /** Logits of the next token, y = h Wᵀ, for every row, or the requested rows. */
 export class CausalLmHead implements Head {
-  readonly #weight: Parameter;
+  readonly #weight: Parameter | Weight;
 
   /** Takes the weight (vocabulary, width), which is the token embedding if the two are tied. */
-  constructor(weight: Parameter) {
+  constructor(weight: Parameter | Weight) {
     this.#weight = weight;
   }
 

@@ -52,7 +52,7 @@ export class Llama extends TextModel {
     this.#finalNorm = layers.rmsNorm(`${trunk}norm`, config.epsilon);
     this.#head = head === "classes"
       ? new SequenceClassificationHead(layers.parameter("score.weight"), config.padding)
-      : new CausalLmHead(layers.parameter(config.isTied ? this.#tokens : "lm_head.weight"));
+      : new CausalLmHead(layers.table(config.isTied ? this.#tokens : "lm_head.weight"));
   }
 
   /**
@@ -66,7 +66,7 @@ export class Llama extends TextModel {
     const rotary = new RotaryPositions(tape, positionsOf(inputs, past), frequencies);
     const context = { ...sequences, rotary };
     const outputs = tape.pipe(
-      embedding(tape, this.layers.parameter(this.#tokens), idsOf(inputs.tokens)),
+      embedding(tape, this.layers.table(this.#tokens), idsOf(inputs.tokens)),
       ...this.#blocks.flatMap((block, layer) => block.sublayers(tape, context, layer)),
       (x) => wanted ? pickRows(tape, x, wanted) : x,
       (states) => this.#finalNorm.forward(tape, states),

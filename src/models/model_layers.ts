@@ -10,7 +10,7 @@ import { Linear } from "../nn/linear.ts";
 import { Place } from "../nn/place.ts";
 import { RmsNorm } from "../nn/rms_norm.ts";
 
-/** Tensors by Hugging Face name: F32 tensors, or, for the weights of linear layers, any {@link Weight}. */
+/** Tensors by Hugging Face name: F32 tensors, or, for matrices that are not trained, any {@link Weight}. */
 export type StoredTensors = ReadonlyMap<string, Tensor | Weight>;
 
 /** A linear layer's path and its parts. */
@@ -20,11 +20,12 @@ type NamedParts = Pick<LinearSpec, "name" | "parts">;
 export class ModelLayers {
   /** The F32 tensors, which can be trained. */
   readonly parameters: ReadonlyMap<string, Parameter>;
+  /** The weights that are stored otherwise, which cannot be trained. */
+  readonly weights: ReadonlyMap<string, Weight>;
   /** The linear layers made so far. */
   readonly linears: Linear[] = [];
   /** The places made so far. */
   readonly places: Place[] = [];
-  readonly #weights: ReadonlyMap<string, Weight>;
   readonly #specs: ReadonlyMap<string, NamedParts>;
 
   /** Takes the tensors by name; `linears` says which parts the linear layers have. */
@@ -35,7 +36,7 @@ export class ModelLayers {
       else weights.push([name, stored]);
     }
     this.parameters = new Map(parameters);
-    this.#weights = new Map(weights);
+    this.weights = new Map(weights);
     this.#specs = new Map(linears.map((spec) => [spec.name, spec]));
   }
 
@@ -44,10 +45,15 @@ export class ModelLayers {
     return this.parameters.get(name)!;
   }
 
+  /** A matrix that the model must have, a table of embeddings or a language model's head, however it is stored. */
+  table(name: string): Parameter | Weight {
+    return this.weights.get(name) ?? this.parameter(name);
+  }
+
   /** The linear layer of a module, with its bias if there is one. */
   linear(module: string): Linear {
     const name = `${module}.weight`, { parts = {} } = this.#specs.get(module) ?? {};
-    const weight = this.#weights.get(name) ?? new DenseWeight(this.parameter(name));
+    const weight = this.weights.get(name) ?? new DenseWeight(this.parameter(name));
     const bias = this.parameters.get(`${module}.bias`);
     const linear = new Linear(module, weight, bias, contiguousParts(parts));
     this.linears.push(linear);
@@ -75,6 +81,6 @@ export class ModelLayers {
   /** The model's own tensors, not adapters' substitutes, with some replaced. */
   with(replaced: StoredTensors): StoredTensors {
     const own = [...this.parameters.values()].map(({ name, own }) => [name, own] as const);
-    return new Map<string, Tensor | Weight>([...own, ...this.#weights, ...replaced]);
+    return new Map<string, Tensor | Weight>([...own, ...this.weights, ...replaced]);
   }
 }
