@@ -16,7 +16,6 @@ import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { initEncoder, loadModel, saveModel, type TextModel } from "../../src/models/mod.ts";
 import { loadTokenizer, type Tokenizer } from "../../src/tokenizer/mod.ts";
 import {
-  cosineSchedule,
   emptyLog,
   hasCheckpoint,
   logStep,
@@ -24,6 +23,7 @@ import {
   resumeCheckpoint,
   runTrainer,
   saveCheckpoint,
+  type Schedule,
   Trainer,
 } from "../../src/train/mod.ts";
 import { entryRows, longest, maskingOf } from "./entries.ts";
@@ -34,8 +34,9 @@ import { scoredBatch, scoredRows } from "./scored_rows.ts";
 const recipe = {
   batch: 64,
   learningRate: 2e-3,
+  warmupSteps: 200,
+  decayShare: 0.2,
   finalShare: 0.02,
-  warmUpShare: 0.05,
   betas: [0.9, 0.98],
   weightDecay: 0.01,
   clipNorm: 1,
@@ -75,18 +76,29 @@ function groups(model: TextModel) {
   ];
 }
 
+/**
+ * Up, then level, then down over the last share of the steps (Zhai et al. 2022, section 3.4): where it ends
+ * can be chosen late, as nothing before the descent depends on it.
+ */
+function trapezoid(steps: number): Schedule {
+  const { warmupSteps, decayShare, finalShare } = recipe, descent = decayShare * steps;
+  return (step) => {
+    const left = Math.min(1, (steps - step) / descent);
+    return Math.min(1, (step + 1) / warmupSteps) * (finalShare + (1 - finalShare) * left);
+  };
+}
+
 /** Trains to the end, from a checkpoint if there is one. */
 async function pretrain(
   model: TextModel,
   tokenizer: Tokenizer,
   { steps, seed, checkpoint }: { steps: number; seed: number; checkpoint: string },
 ) {
-  const { batch, warmUpShare, finalShare: floor, ...rates } = recipe;
+  const { batch, learningRate, betas, clipNorm } = recipe;
   const rows = await entryRows(tokenizer, "train");
   const batches = maskedBatches(rows, { ...maskingOf(tokenizer), batch, seed });
-  const warmupSteps = Math.round(warmUpShare * steps);
-  const schedule = cosineSchedule({ steps, warmupSteps, floor });
-  const options = { ...rates, steps, schedule, seed, groups: groups(model) };
+  const rates = { learningRate, betas, clipNorm, schedule: trapezoid(steps) };
+  const options = { ...rates, steps, seed, groups: groups(model) };
   using trainer = new Trainer(scoredRows(model), options);
   const log = await hasCheckpoint(checkpoint)
     ? (await resumeCheckpoint(checkpoint, trainer)).log
