@@ -11,6 +11,9 @@ export type LabeledTexts = Extract<Texts, { kind: "labeled" }>;
 /** How many entries of each part are used, at most. */
 export type SupersenseSizes = Readonly<Record<GlossSplit, number>>;
 
+/** The entries of each part. */
+export type SupersenseParts = Readonly<Record<GlossSplit, LabeledTexts>>;
+
 /** Few labels: a pretrained encoder is for what has no more. */
 export const supersenseSizes: SupersenseSizes = { train: 2000, validation: 2000, test: 4000 };
 
@@ -26,7 +29,7 @@ const mostWords = 20;
  */
 export async function readSupersenses(
   sizes: SupersenseSizes = supersenseSizes,
-): Promise<Record<GlossSplit, LabeledTexts>> {
+): Promise<SupersenseParts> {
   const nouns = await loadMeanings("noun"), labels = kindsOf(nouns);
   const seen = new Set<string>();
   const part = async (split: GlossSplit): Promise<LabeledTexts> => {

@@ -4,7 +4,7 @@ import type { LayerSpec, LinearSpec } from "../architectures/architecture.ts";
 import type { ConfigJson } from "../architectures/config_fields.ts";
 import type { Gpt2Config } from "../architectures/gpt2.ts";
 import { Random } from "../core/random.ts";
-import { sizeOf } from "../core/shape.ts";
+import { type Shape, sizeOf } from "../core/shape.ts";
 import type { Device } from "../device/device.ts";
 import { Gpt2 } from "./gpt2.ts";
 import { allocateModel } from "./registry.ts";
@@ -43,8 +43,8 @@ export function initGpt2(
 }
 
 /**
- * A BERT or RoBERTa with random weights, by the rule of {@link initGpt2}: the `config.json` says which, and
- * which head it has.
+ * A BERT or RoBERTa with random weights, by the rule of {@link initGpt2}, but positions that start as
+ * sinusoids: the `config.json` says which, and which head it has.
  *
  * @throws {RangeError} when a field is missing or not supported, or the seed is not a whole number in
  * [0, 2^32).
@@ -82,9 +82,24 @@ function drawWeights(
     .flatMap((layer) => layer.tensors.map((tensor) => ({ layer, ...tensor })));
   for (const [index, { layer, name, shape }] of tensors.entries()) {
     if (name.endsWith(".bias")) continue; // Allocated tensors are already zero.
-    const values = initialWeight(layer, sizeOf(shape), blocks, random.split(index));
+    const values = layer.name.endsWith("embeddings.position_embeddings")
+      ? sinusoids(shape)
+      : initialWeight(layer, sizeOf(shape), blocks, random.split(index));
     device.write(parameters.get(name)!.tensor, values);
   }
+}
+
+/**
+ * Positions (positions, width) as sines and cosines of wave lengths from 2π to 10000 · 2π (Vaswani et al. 2017,
+ * section 3.5), of the deviation of the other embeddings: what is one place away is then a rotation, the same
+ * everywhere, and attention to neighbors is found sooner than from random rows.
+ */
+function sinusoids([positions, width]: Shape): Float32Array {
+  const scale = embeddingDeviation * Math.SQRT2;
+  return Float32Array.from({ length: positions * width }, (_, i) => {
+    const column = i % width, angle = Math.floor(i / width) / 10_000 ** ((column & ~1) / width);
+    return scale * (column % 2 === 0 ? Math.sin(angle) : Math.cos(angle));
+  });
 }
 
 function initialWeight(
