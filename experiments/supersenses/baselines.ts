@@ -133,8 +133,9 @@ async function meanStates(model: TextModel, { inputs }: Batch): Promise<Float64A
   return Array.from({ length: rows }, (_, row) => {
     const seen = (at: number) => inputs.attentionMask?.data[row * time + at] !== 0;
     const places = Array.from({ length: time }, (_, at) => at).filter(seen);
-    return Float64Array.from({ length: width }, (_, i) =>
-      mean(places.map((at) => data[(row * time + at) * width + i]))
+    return Float64Array.from(
+      { length: width },
+      (_, i) => mean(places.map((at) => data[(row * time + at) * width + i])),
     );
   });
 }

@@ -117,7 +117,10 @@ export function planSupersenses(
     spec: async ({ kind: device }) => {
       const { train, [part]: measured } = await readSupersenses(sizes);
       return {
-        model: { ...await fileDigests(encoderFolder, /^(model|config|tokenizer)\./), from: method.key },
+        model: {
+          ...await fileDigests(encoderFolder, /^(model|config|tokenizer)\./),
+          from: method.key,
+        },
         method: method.spec,
         data: { train: train.digest, measured: measured.digest, batch },
         training: { learningRate, steps, schedule: "linear", warmupSteps, clipNorm: 1 },

@@ -34,11 +34,12 @@ export interface SupersenseRow {
 
 type Rows = readonly SupersenseRow[];
 
-const fitRow = (key: "bag" | "probe", texts: number) =>
-({ label, choice, validation, test }: ChosenFit): SupersenseRow => ({
-  ...{ key, label, choice, texts },
-  ...{ validation: 100 * validation, accuracy: 100 * test },
-});
+const fitRow =
+  (key: "bag" | "probe", texts: number) =>
+  ({ label, choice, validation, test }: ChosenFit): SupersenseRow => ({
+    ...{ key, label, choice, texts },
+    ...{ validation: 100 * validation, accuracy: 100 * test },
+  });
 
 const runRow = (texts: number) => ({ chosen, metrics, spec }: MadeRun<SupersenseRun>) => {
   const { method: { key, label }, learningRate, seed } = chosen;
@@ -72,7 +73,8 @@ const points = (value: number) => `${value < 0 ? "−" : "+"}${Math.abs(value).t
 export const supersenseClaims: readonly Claim<Rows>[] = [
   {
     text: "A pretrained encoder with LoRA beats a bag of words where labels are few",
-    rule: "when LoRA's mean accuracy over the seeds is above that of the better bag of words, which " +
+    rule:
+      "when LoRA's mean accuracy over the seeds is above that of the better bag of words, which " +
       "was chosen on other entries, by more than two standard errors of a difference of two shares",
     ours: (rows) => `${points(meanOf(rows, "lora") - betterBag(rows).accuracy)} points`,
     holds: (rows) => isAbove(meanOf(rows, "lora"), betterBag(rows).accuracy, rows),
@@ -85,12 +87,15 @@ export const supersenseClaims: readonly Claim<Rows>[] = [
   },
   {
     text: "Pretraining is why: the same network with random weights does worse",
-    rule: "when full fine-tuning of the pretrained weights is above that of random ones by more than " +
+    rule:
+      "when full fine-tuning of the pretrained weights is above that of random ones by more than " +
       "two standard errors",
     ours: (rows) => `${points(meanOf(rows, "full") - meanOf(rows, "random"))} points`,
     holds: (rows) => isAbove(meanOf(rows, "full"), meanOf(rows, "random"), rows),
     found: (rows) =>
-      `Pretrained ${meanOf(rows, "full").toFixed(1)}%, random ${meanOf(rows, "random").toFixed(1)}%.`,
+      `Pretrained ${meanOf(rows, "full").toFixed(1)}%, random ${
+        meanOf(rows, "random").toFixed(1)
+      }%.`,
   },
   {
     text: "LoRA is on a par with full fine-tuning on it",
@@ -109,7 +114,7 @@ export const supersenses: Experiment = experiment<SupersenseRun, Rows>({
   question:
     "Is our own encoder of 0.95 million parameters worth adapting? Given a word and its definition, " +
     "such as oak: a tree that bears acorns, classifiers say which of WordNet's 26 kinds of nouns it " +
-    "is, from 2,000 examples.",
+    "is, from 1,000 examples.",
   source: "Hu et al. 2021, section 5.2 and table 2 (GLUE with RoBERTa), at small scale",
   runs: ({ seeds, quick }) =>
     supersenseMethods.flatMap((method) =>
@@ -131,8 +136,9 @@ export const supersenses: Experiment = experiment<SupersenseRun, Rows>({
       ...made.map(runRow(length)),
     ];
   },
-  settings: `${passes} passes in batches of ${batch}, AdamW, linear schedule with 5% warm-up; the new ` +
-    "head is trained beside LoRA, α = r. Everything that is chosen is chosen on 2,000 other entries " +
+  settings:
+    `${passes} passes in batches of ${batch}, AdamW, linear schedule with 5% warm-up; the new ` +
+    "head is trained beside LoRA, α = r. Everything that is chosen is chosen on 1,000 other entries " +
     "with another seed; no word and no definition is in two parts (decision 0023).",
   scale: true,
   beyond: true,

@@ -32,7 +32,7 @@ import { scoredBatch, scoredRows } from "./scored_rows.ts";
 
 /** Sizes, steps and rates; the decision page on the encoder says why. */
 const recipe = {
-  batch: 64,
+  batch: 32,
   learningRate: 2e-3,
   warmupSteps: 200,
   decayShare: 0.2,
