@@ -29,9 +29,9 @@ Deno.test("a bag has each word of a text once, and pairs if asked for", () => {
 
 Deno.test("naive Bayes has the counts that one makes by hand", () => {
   const { task } = new BagOfWords(train, 1), scores = naiveBayes(task, 0.5);
-  // Class 0: 2 of 3 texts, 5 words counted once each; red twice. Class 1: 1 of 3, 3 words; no red.
+  // Class 0: 2 of 3 texts of 3 words each, red in both. Class 1: 1 of 3 texts, of 3 words, without red.
   const [first, second] = scores({ at: [0], values: [1] });
-  assertAlmostEquals(first - second, Math.log(2 * (2.5 / 8) / (0.5 / 6)), 1e-12);
+  assertAlmostEquals(first - second, Math.log(2 * (2.5 / 9) / (0.5 / 6)), 1e-12);
 });
 
 Deno.test("the regression's slope is zero at its end, and λ shrinks it", () => {
