@@ -3,7 +3,6 @@
 import { linear } from "../autograd/mod.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
-import type { Weight } from "../autograd/weight.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import type { Tensor } from "../device/device.ts";
 import type { Linear } from "../nn/linear.ts";

@@ -7,7 +7,7 @@ export { type Gpt2Config, parseGpt2Config } from "../architectures/gpt2.ts";
 export { Bert } from "./bert.ts";
 export { Gpt2 } from "./gpt2.ts";
 export { Llama } from "./llama.ts";
-export { initGpt2 } from "./init.ts";
+export { initEncoder, initGpt2 } from "./init.ts";
 export { loadModel, type LoadModelOptions, readConfig } from "./files.ts";
 export { headModule, labelsOf, labelsOfConfig } from "./labels.ts";
 export { type SavedAlong, saveModel } from "./save_model.ts";
