@@ -2,7 +2,7 @@
 
 import { grouped } from "../core/numbers.ts";
 import { readTexts, textDataset, type Texts } from "../data/mod.ts";
-import { accuracyOf, labelsOf, outputsOf, recordedFormat, type TextModel } from "../models/mod.ts";
+import { accuracyOn, labelsOf, recordedFormat } from "../models/mod.ts";
 import { loadTokenizer } from "../tokenizer/mod.ts";
 import { type Batch, evaluate, type Evaluation } from "../train/mod.ts";
 import { collect, modelFolder, positiveNumber, template } from "./arguments.ts";
@@ -82,16 +82,6 @@ function assertKind(
     `texts with labels need a classifier, found a language model in ${model}: train one with ` +
       "lowrank train --data, and give it with --adapter",
   );
-}
-
-/** The share of the texts whose most likely label is theirs. */
-async function accuracyOn(model: TextModel, batches: readonly Batch[]): Promise<number> {
-  let right = 0, all = 0;
-  for (const { inputs, targets: { data } } of batches) {
-    right += data.length * accuracyOf(await outputsOf(model, inputs), data);
-    all += data.length;
-  }
-  return right / all;
 }
 
 /** The share of the label that most texts have: what guessing it every time would get. */
