@@ -1,6 +1,7 @@
 /** Runs of the encoder study: a method, a rate and a seed on one task. @module */
 
 import { join } from "node:path";
+import { mostFrequentLabel } from "../../src/core/batch.ts";
 import { fileDigests } from "../../src/core/digest.ts";
 import { type TextDataset, textDataset } from "../../src/data/mod.ts";
 import type { Device } from "../../src/device/device.ts";
@@ -12,43 +13,52 @@ import { type PlannedRun, planRun, type RunOpeners } from "../frame/mod.ts";
 import { encoderPath, readTask } from "./tasks.ts";
 import type { StudyTask, TaskParts, TaskSizes } from "./tasks.ts";
 
-/** What is trained, with its name in tables. */
+/** What is trained. */
 export interface StudyMethod {
-  /** Its name in tables. */
-  readonly label: string;
-  /** What is trained. */
+  /** Where: the key of its rates in `learning_rates.json`. */
+  readonly places: keyof typeof placeNames;
+  /** How. */
   readonly spec: MethodSpec;
-  /** The rates of the search that it takes its rate from, by the key in `learning_rates.json`. */
-  readonly search: "full" | "qv" | "all";
 }
 
+/** What is trained, as a reader sees it. */
+export const placeNames = {
+  full: "full fine-tuning",
+  qv: "LoRA on q and v",
+  all: "LoRA on all linears",
+} as const;
+
+/** `LoRA on q and v, r = 8`. */
+export const methodName = (places: StudyMethod["places"], rank?: number): string =>
+  rank === undefined ? placeNames[places] : `${placeNames[places]}, r = ${rank}`;
+
 /** Rates that are tried on each task: as many for each method, in the same proportions. */
-export const studyRates: Readonly<Record<StudyMethod["search"], readonly number[]>> = {
+export const studyRates: Readonly<Record<StudyMethod["places"], readonly number[]>> = {
   full: [1e-4, 3e-4, 1e-3],
-  qv: [1e-3, 3e-3, 1e-2],
-  all: [1e-3, 3e-3, 1e-2],
+  qv: [3e-3, 1e-2, 3e-2],
+  all: [3e-3, 1e-2, 3e-2],
 };
 
 /** Rates are searched at this rank, that of the paper's encoders (table 9), and serve r = 1 as well. */
 export const searchedRank = 8;
 
 /** LoRA beside a new head, which is trained in full; without an α, α = r. */
-function loraMethod(search: "qv" | "all", rank: number): StudyMethod {
-  const sites = search === "all" ? search : ["q", "v"];
-  return {
-    label: `LoRA on ${search === "all" ? "all linears" : "q and v"}, r = ${rank}`,
-    spec: { kind: "lora", rank, sites, modulesToSave: ["classifier"] },
-    search,
-  };
+function loraMethod(places: "qv" | "all", rank: number): StudyMethod {
+  const sites = places === "all" ? places : ["q", "v"];
+  return { places, spec: { kind: "lora", rank, sites, modulesToSave: ["classifier"] } };
 }
 
-/** Full fine-tuning, then LoRA in two places at two ranks. */
+/** Full fine-tuning, then LoRA in the paper's places and in all. */
 export const studyMethods: readonly StudyMethod[] = [
-  { label: "full fine-tuning", spec: { kind: "full" }, search: "full" },
-  ...(["qv", "all"] as const).flatMap((search) =>
-    [1, searchedRank].map((rank) => loraMethod(search, rank))
-  ),
+  { places: "full", spec: { kind: "full" } },
+  loraMethod("qv", 1),
+  loraMethod("qv", searchedRank),
+  loraMethod("all", searchedRank),
 ];
+
+/** The rank of a method, where it has one. */
+export const rankOf = ({ spec }: StudyMethod): number | undefined =>
+  spec.kind === "lora" ? spec.rank : undefined;
 
 /** One run of the study. */
 export interface StudyRun {
@@ -97,7 +107,8 @@ export function openStudy(data: string, sizes: StudySizes): StudyData {
 }
 
 /**
- * One run. Its metrics are `accuracy` (share of the texts), `loss` (nats per text) and `trained` (values). It
+ * One run. Its metrics are `accuracy` (share of the texts), `trained` (values), `majority` (share of the most
+ * frequent label) and, in the search, `loss` (nats per text). It
  * trains as `lowrank train --data FILE --validation 0` does on the same texts, and keeps no weights: those of
  * full fine-tuning would take 90 MB a run.
  */
@@ -125,13 +136,15 @@ export function planStudy(
       save: () => Promise.resolve(),
       measure: async (model) => ({
         accuracy: await accuracyOn(model, dataset.validation),
-        loss: (await evaluate(model, dataset.validation)).loss,
+        // It decides between rates that get as many texts right.
+        ...part === "validation" && { loss: (await evaluate(model, dataset.validation)).loss },
         trained: countTrainable(model),
+        majority: mostFrequentLabel(dataset.validation),
       }),
     };
   };
   return planRun({
-    label: `${task.name}, ${method.label}, seed ${seed}`,
+    label: `${task.name}, ${methodName(method.places, rankOf(method))}, seed ${seed}`,
     steps,
     chosen: { task, method, learningRate, seed, part },
     spec: async ({ kind: device }) => {

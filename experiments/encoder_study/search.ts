@@ -3,7 +3,7 @@
 import type { Device } from "../../src/device/device.ts";
 import type { PlannedRun, RunContext } from "../../src/runs/planned_run.ts";
 import type { JsonRecord } from "../../src/runs/mod.ts";
-import { openStudy, planStudy, searchedRank } from "./runs.ts";
+import { openStudy, planStudy, rankOf, searchedRank } from "./runs.ts";
 import { studyMethods, studyRates, studySizes } from "./runs.ts";
 import { findStudyData, studyTasks } from "./tasks.ts";
 
@@ -11,9 +11,7 @@ import { findStudyData, studyTasks } from "./tasks.ts";
 const seed = 1000;
 
 /** The methods whose rates are searched. */
-const searched = studyMethods.filter(({ spec }) =>
-  spec.kind === "full" || spec.rank === searchedRank
-);
+const searched = studyMethods.filter((method) => (rankOf(method) ?? searchedRank) === searchedRank);
 
 /**
  * Tries every rate with every method on every task, on texts that no table reports; `null` stands for a
@@ -28,13 +26,13 @@ export async function searchStudy(device: Device, folder: string): Promise<JsonR
   for (const task of studyTasks) {
     tried[task.name] = {};
     for (const method of searched) {
-      const { label, search } = method, found: Record<string, JsonRecord | null> = {};
-      for (const learningRate of studyRates[search]) {
+      const { places } = method, found: Record<string, JsonRecord | null> = {};
+      for (const learningRate of studyRates[places]) {
         const run = { task, method, learningRate, seed, part: "validation" } as const;
         found[learningRate] = await resultOf(planStudy(study, run), { device, folder });
-        console.error(task.name, label, learningRate, found[learningRate]);
+        console.error(task.name, places, learningRate, found[learningRate]);
       }
-      tried[task.name][search] = found;
+      tried[task.name][places] = found;
     }
   }
   return { split: "validation", seed, ...studySizes, tried };

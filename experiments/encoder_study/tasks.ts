@@ -98,7 +98,7 @@ export async function readTask(
 ): Promise<TaskParts> {
   const read = async (file: string) =>
     drawn(
-      (await readLines(join(data, file), encoding)).filter(({ text }) => wordsIn(text) <= words),
+      (await readLines(data, file, encoding)).filter(({ text }) => wordsIn(text) <= words),
     );
   const texts = await read(trainFile), seen = train + validation;
   const used = new Set(texts.slice(0, seen).map(({ text }) => text));
@@ -128,11 +128,13 @@ function drawn(texts: readonly LabeledText[]): LabeledText[] {
   return Array.from(new Random(splitSeed).permutation(distinct.length), (i) => distinct[i]);
 }
 
-async function readLines(file: string, encoding: StudyTask["encoding"]): Promise<LabeledText[]> {
-  const lines = new TextDecoder(encoding).decode(await readBytes(file)).split("\n").filter((line) =>
-    line !== ""
-  );
-  return lines.map((line, index) => {
+async function readLines(
+  data: string,
+  file: string,
+  encoding: StudyTask["encoding"],
+): Promise<LabeledText[]> {
+  const text = new TextDecoder(encoding).decode(await readBytes(join(data, file)));
+  return text.split("\n").filter((line) => line !== "").map((line, index) => {
     const match = /^(\d+) (.*\S)\s*$/.exec(line);
     if (match) return { label: Number(match[1]), text: match[2] };
     throw new SyntaxError(
