@@ -5,7 +5,7 @@ import type { PlannedRun, RunContext } from "../../src/runs/planned_run.ts";
 import type { JsonRecord } from "../../src/runs/mod.ts";
 import { openStudy, planStudy, rankOf, searchedRank } from "./runs.ts";
 import { studyMethods, studyRates, studySizes } from "./runs.ts";
-import { findStudyData, studyTasks } from "./tasks.ts";
+import { findStudyData, searchedTasks } from "./tasks.ts";
 
 /** None of the seeds that are reported, which count up from 1. */
 const seed = 1000;
@@ -14,7 +14,7 @@ const seed = 1000;
 const searched = studyMethods.filter((method) => (rankOf(method) ?? searchedRank) === searchedRank);
 
 /**
- * Tries every rate with every method on every task, on texts that no table reports; `null` stands for a
+ * Tries every rate with every method on each of the searched tasks, on texts that no table reports; `null` stands for a
  * training that diverged.
  *
  * @throws {RangeError} when `LOWRANK_DATA` is not a folder with the base and the tasks.
@@ -23,7 +23,7 @@ export async function searchStudy(device: Device, folder: string): Promise<JsonR
   const data = await findStudyData();
   if (!data) throw new RangeError("the search needs LOWRANK_DATA with the study's base and tasks");
   const study = openStudy(data, studySizes), tried: Record<string, Record<string, JsonRecord>> = {};
-  for (const task of studyTasks) {
+  for (const task of searchedTasks) {
     tried[task.name] = {};
     for (const method of searched) {
       const { places } = method, found: Record<string, JsonRecord | null> = {};

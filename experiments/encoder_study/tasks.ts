@@ -48,6 +48,9 @@ export const studyTasks: readonly StudyTask[] = [
   },
 ];
 
+/** The tasks that rates are searched on; they serve the other one, too. */
+export const searchedTasks: readonly StudyTask[] = studyTasks.slice(0, 2);
+
 /** How many texts of a task are used. */
 export interface TaskSizes {
   /** Texts that are trained on. */
