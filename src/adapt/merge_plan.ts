@@ -3,8 +3,10 @@
 import type { ConfigJson } from "../architectures/config_fields.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
+import { isNamed, moduleOf } from "../core/module_names.ts";
 import { oneLine } from "../core/quote.ts";
 import { formatShape, sameShape } from "../core/shape.ts";
+import { isTable } from "../formats/adapter_weights.ts";
 import { adapterFile, parseMerged } from "../formats/merged_metadata.ts";
 import { assertPlainAdapter } from "../formats/plain_adapter.ts";
 import { type PeftAdapter, readAdapter, readAdapterLabels } from "../formats/mod.ts";
@@ -63,7 +65,8 @@ export async function planMerge(base: BaseFile, folders: readonly string[]): Pro
     await addSaved(plan, base, folder, adapter);
     plan.promptFormat = adapter.promptFormat ?? plan.promptFormat;
   }
-  const twice = [...plan.saved.keys()].find((key) => plan.weights.has(key));
+  // PEFT saves the weights of adapted embeddings and heads too.
+  const twice = [...plan.saved.keys()].find((key) => plan.weights.has(key) && !isTable(key));
   if (twice === undefined) return { ...plan, merged: [...before, ...added] };
   throw new RangeError(
     `a weight must be adapted or trained in full, not both, found ${oneLine(twice)}`,
@@ -74,6 +77,7 @@ function addUpdates({ weights }: MergePlan, base: BaseFile, { updates }: PeftAda
   const modules = new Map<string, string>();
   for (const update of updates) {
     const { module } = update, { key, isTransposed } = base.locate(update);
+    if (update.isEmbedding) base.assertUntied(key);
     if ((modules.get(key) ?? module) !== module) {
       throw new RangeError(
         `a weight takes one module of an adapter, found two for ${oneLine(key)}`,
@@ -90,8 +94,13 @@ async function addSaved(
   plan: MergePlan,
   base: BaseFile,
   folder: string,
-  { saved }: PeftAdapter,
+  { saved, savedModules }: PeftAdapter,
 ): Promise<void> {
+  for (const name of saved.keys()) {
+    // PEFT unties an embedding that it trains in full; a table that it saves by itself is the head's too.
+    const isOwn = savedModules.some((module) => isNamed(moduleOf(name), module));
+    if (isOwn && base.find(name).length === 1) base.assertUntied(base.find(name)[0]);
+  }
   const isNew = (name: string) => base.find(name).length !== 1;
   const unknown = [...saved.keys()].filter(isNew);
   if (unknown.length > 0) plan.config = await withHead(base, folder, unknown);
@@ -120,6 +129,10 @@ async function withHead(
   folder: string,
   names: readonly string[],
 ): Promise<ConfigJson> {
+  // A head of its own where the base has one that is tied to the embedding.
+  if (names.every((name) => name === "lm_head.weight")) {
+    return { ...config, tie_word_embeddings: false };
+  }
   const isRunnable = runnableTypes.some((type) => type === config.model_type);
   const labels = isRunnable ? await readAdapterLabels(folder) : undefined;
   if (labels && names.every((name) => name === "score.weight")) return withLabels(config, labels);

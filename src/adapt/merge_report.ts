@@ -14,8 +14,10 @@ import { assertStoredFinite } from "../formats/finite_values.ts";
 import type { FloatDtype } from "../formats/mod.ts";
 import { assertModel, type Model } from "../models/model.ts";
 import { assertAdapter } from "./adapter.ts";
-import type { Linear } from "../nn/linear.ts";
+import { transpose } from "../models/transpose.ts";
+import { type AdaptedLayer, adaptedLayers, assertOwnWeight } from "./sites.ts";
 import type { LoraAdapter } from "./lora/adapter.ts";
+import { LoraEmbedding } from "./lora/lora_embedding.ts";
 import type { LoraSite } from "./lora/lora_site.ts";
 import { assertLowRank } from "./lora/read_sites.ts";
 import { assertTensor } from "./merge.ts";
@@ -88,9 +90,10 @@ export async function mergeReport(
   for (const adapter of [adapters].flat()) assertAdapter("mergeReport", adapter);
   const sites = [adapters].flat().flatMap(({ terms }) => terms);
   assertLowRank("mergeReport", sites);
+  for (const { linear } of sites) assertOwnWeight(model, linear);
   for (const { linear: { weight } } of sites) assertTensor(model, weight.name, weight.shape);
   const byLayer = Map.groupBy(sites, ({ module }) => module), weights: MergedWeight[] = [];
-  for (const layer of model.linears.filter(({ name }) => byLayer.has(name))) {
+  for (const layer of adaptedLayers(model).filter(({ name }) => byLayer.has(name))) {
     weights.push(await measure(model, layer, byLayer.get(layer.name)!, dtype));
   }
   return { weights, extraBytes: weights.reduce((sum, { extraBytes }) => sum + extraBytes, 0) };
@@ -98,7 +101,7 @@ export async function mergeReport(
 
 async function measure(
   { device }: Model,
-  { name, weight }: Linear,
+  { name, weight }: AdaptedLayer,
   sites: readonly LoraSite[],
   dtype: FloatDtype,
 ): Promise<MergedWeight> {
@@ -121,7 +124,10 @@ async function measure(
 }
 
 function addSite(delta: Float64Array, site: LoraSite, A: HostTensor, B: HostTensor): void {
-  const { shape, data } = deltaWeight({ A, B, scaling: site.scaling });
+  const isTable = site instanceof LoraEmbedding, { scaling } = site;
+  const { shape, data } = deltaWeight(
+    isTable ? { A: transpose(B), B: A, scaling } : { A, B, scaling },
+  );
   const width = shape[1];
   for (const { before, start, count } of rangesOf(site.rows)) {
     for (let i = 0; i < count * width; i++) delta[start * width + i] += data[before * width + i];

@@ -1,7 +1,7 @@
 /** The tape and its differentiable operations. @module */
 
 export type { Loss, LossOptions } from "./loss.ts";
-export { type GradientSlot, Parameter } from "./parameter.ts";
+export { type GradientSlot, Parameter, type TrainableRows } from "./parameter.ts";
 export type { Differentiable } from "./gradients.ts";
 export { type Contribution, Tape, type TapeOptions } from "./tape.ts";
 export { add } from "./ops/add.ts";
@@ -34,5 +34,6 @@ export { softmax, type SoftmaxOptions } from "./ops/softmax.ts";
 export { squaredError } from "./ops/squared_error.ts";
 export { swiglu } from "./ops/swiglu.ts";
 export { tanh } from "./ops/tanh.ts";
+export { readRows, writeRows } from "./ops/trainable_rows.ts";
 export type { RowRange } from "../core/row_range.ts";
 export type { LowRankSite } from "./ops/low_rank.ts";

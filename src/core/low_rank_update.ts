@@ -20,7 +20,13 @@ export interface LowRankFactors {
 }
 
 /** The update of one site: W[rows, :] changes by scaling · B A. */
-export interface LowRankUpdate extends SiteAddress, LowRankFactors {}
+export interface LowRankUpdate extends SiteAddress, LowRankFactors {
+  /**
+   * True for an embedding, which is linear in one-hot tokens: A is (rank, tokens), B (width, rank), and the
+   * table (tokens, width) changes by the transposed product.
+   */
+  readonly isEmbedding?: boolean;
+}
 
 /** How messages name an update: by its site, if it has one. */
 export function updateName(update: LowRankFactors | LowRankUpdate): string {

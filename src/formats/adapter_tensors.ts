@@ -84,10 +84,10 @@ export async function readFinite(
 
 type Kind = "module" | "saved" | "bias" | "rows";
 
-const isFactor = /\.lora_[AB]\.weight$/;
+const isFactor = /\.lora_([AB]\.weight|embedding_[AB])$/;
 
 /** A part of a module's update, after the module's path. */
-const partOf = /^(.+)\.lora_([AB]\.weight|B\.bias|magnitude_vector)$/;
+const partOf = /^(.+)\.lora_([AB]\.weight|B\.bias|magnitude_vector|embedding_[AB])$/;
 
 /** What a tensor is, if the configuration explains it. */
 function kindOf(name: string, extras: PeftExtras): Kind | undefined {
@@ -156,7 +156,6 @@ const inOrder = (names: Iterable<string>): string[] =>
 
 function ruleFor(key: string): string {
   if (!key.startsWith(tensorPrefix)) return `tensor names must begin with "${tensorPrefix}"`;
-  if (/\.lora_embedding_[AB]$/.test(key)) return "adapters of embeddings are not implemented";
   if (key.endsWith(rowsEnding)) {
     return "trained tokens need withSaved: true, and trainable_token_indices in the configuration";
   }

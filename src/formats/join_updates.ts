@@ -41,7 +41,8 @@ export function joinUpdates(updates: readonly LowRankUpdate[]): LowRankUpdate {
   updates.forEach((update) => assertUpdate(update, [out, inner]));
   rowOwners(updates, out);
   if (updates.length === 1 && updates[0].B.shape[0] === out) {
-    return { module, A: updates[0].A, B: updates[0].B, scaling: updates[0].scaling };
+    const { isEmbedding, A, B, scaling } = updates[0];
+    return { module, ...isEmbedding && { isEmbedding }, A, B, scaling };
   }
   const scaling = commonScaling(updates);
   const rank = updates.reduce((sum, { A }) => sum + A.shape[0], 0);

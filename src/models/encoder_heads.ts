@@ -6,11 +6,12 @@ import type { EncoderConfig } from "../architectures/encoder_config.ts";
 import { dropout, linear, tanh } from "../autograd/mod.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
+import { DenseWeight } from "../autograd/weight.ts";
 import type { ModelInputs } from "../core/batch.ts";
 import type { Tensor } from "../device/device.ts";
 import type { LayerNorm } from "../nn/layer_norm.ts";
 import { activationOf } from "../nn/activations.ts";
-import type { Linear } from "../nn/linear.ts";
+import { Linear } from "../nn/linear.ts";
 import type { Activation } from "../nn/mlp.ts";
 import { type Head, StatesHead } from "./heads.ts";
 import type { ModelLayers } from "./model_layers.ts";
@@ -111,19 +112,30 @@ function maskedHead(
   { epsilon, activation }: { readonly epsilon: number; readonly activation: string },
   names: MaskedNames,
 ): Head {
-  const own = `${names.decoder}.weight`, isTied = !names.decoder || !layers.parameters.has(own);
   return new MaskedLmHead({
     dense: layers.linear(names.dense),
     norm: layers.norm(names.norm, epsilon),
-    weight: layers.parameter(isTied ? `${trunk}embeddings.word_embeddings.weight` : own),
-    bias: layers.parameter(isTied ? names.bias : `${names.decoder}.bias`),
+    output: maskedOutput(layers, `${trunk}embeddings.word_embeddings.weight`, names),
     activation: activationOf(activation),
   });
 }
 
-interface MaskedParts extends WeightAndBias {
+/** The last layer, which adapters may change where it is a module. */
+function maskedOutput(layers: ModelLayers, table: string, { decoder, bias }: MaskedNames): Linear {
+  const own = `${decoder}.weight`;
+  if (!decoder) {
+    const weight = new DenseWeight(layers.parameter(table));
+    return new Linear("head", weight, layers.parameter(bias), {});
+  }
+  return layers.parameters.has(own)
+    ? layers.output(decoder, own, `${decoder}.bias`)
+    : layers.output(decoder, table, bias);
+}
+
+interface MaskedParts {
   readonly dense: Linear;
   readonly norm: LayerNorm;
+  readonly output: Linear;
   readonly activation: Activation;
 }
 
@@ -140,12 +152,12 @@ class MaskedLmHead implements Head {
   }
 
   forward(tape: Tape, states: Tensor): Tensor {
-    const { dense, norm, weight, bias, activation } = this.#parts;
+    const { dense, norm, output, activation } = this.#parts;
     return tape.pipe(
       dense.forward(tape, states),
       (x) => activation(tape, x),
       (x) => norm.forward(tape, x),
-      (x) => linear(tape, x, weight, bias),
+      (x) => output.forward(tape, x),
     );
   }
 }

@@ -2,11 +2,11 @@
 
 import type { ConfigJson, HeadKind } from "../architectures/config_fields.ts";
 import { type LlamaConfig, parseLlamaConfig } from "../architectures/llama_config.ts";
-import { embedding } from "../autograd/mod.ts";
 import type { Tape } from "../autograd/tape.ts";
 import { howMany } from "../core/how_many.ts";
 import type { Device, Tensor } from "../device/device.ts";
 import { rotaryProjections, SelfAttention, type SequenceContext } from "../nn/attention.ts";
+import type { Embedding } from "../nn/embedding.ts";
 import { KeyValueCache } from "../nn/key_value_cache.ts";
 import { GatedMlp } from "../nn/mlp.ts";
 import type { Place } from "../nn/place.ts";
@@ -28,7 +28,7 @@ const names: Readonly<Record<string, string>> = {
 /** A decoder of pre-norm blocks with rotary positions, grouped key-value heads and gated feed-forward layers. */
 export class Llama extends TextModel {
   readonly #config: LlamaConfig;
-  readonly #tokens: string;
+  readonly #tokens: Embedding;
   readonly #blocks: readonly Block[];
   readonly #finalNorm: RmsNorm;
   readonly #head: Head;
@@ -44,7 +44,7 @@ export class Llama extends TextModel {
     super(device, json, tensors, owner, options);
     const { layers, architecture: { trunk, head } } = this, config = parseLlamaConfig(json);
     this.#config = config;
-    this.#tokens = `${trunk}embed_tokens.weight`;
+    this.#tokens = layers.embedding(`${trunk}embed_tokens`);
     this.#blocks = Array.from(
       { length: config.layers },
       (_, i) => new Block(layers, `${trunk}layers.${i}`, config),
@@ -55,10 +55,11 @@ export class Llama extends TextModel {
 
   #headOf(kind: HeadKind, { padding, isTied }: LlamaConfig): Head {
     if (kind === "none") return new StatesHead();
-    const weight = (name: string) => this.layers.parameter(name);
-    return kind === "classes"
-      ? new SequenceClassificationHead(weight("score.weight"), padding)
-      : new CausalLmHead(weight(isTied ? this.#tokens : "lm_head.weight"));
+    if (kind === "classes") {
+      return new SequenceClassificationHead(this.layers.parameter("score.weight"), padding);
+    }
+    const weight = isTied ? this.#tokens.weight.name : "lm_head.weight";
+    return new CausalLmHead(this.layers.output("lm_head", weight));
   }
 
   /**
@@ -73,7 +74,7 @@ export class Llama extends TextModel {
     const rotary = new RotaryPositions(tape, positionsOf(inputs, past), frequencies);
     const context = { ...sequences, rotary };
     const outputs = tape.pipe(
-      embedding(tape, this.layers.parameter(this.#tokens), idsOf(inputs.tokens)),
+      this.#tokens.forward(tape, idsOf(inputs.tokens)),
       ...this.#blocks.flatMap((block, layer) => block.sublayers(tape, context, layer)),
       (x) => wanted ? pickRows(tape, x, wanted) : x,
       (states) => this.#finalNorm.forward(tape, states),

@@ -4,6 +4,7 @@ import type { LinearSpec } from "../architectures/architecture.ts";
 import { Parameter } from "../autograd/parameter.ts";
 import { DenseWeight, type Weight } from "../autograd/weight.ts";
 import { Tensor } from "../device/device.ts";
+import { Embedding } from "../nn/embedding.ts";
 import { LayerNorm } from "../nn/layer_norm.ts";
 import { Linear } from "../nn/linear.ts";
 import { Place } from "../nn/place.ts";
@@ -11,6 +12,9 @@ import { RmsNorm } from "../nn/rms_norm.ts";
 
 /** Tensors by Hugging Face name: F32 tensors, or, for the weights of linear layers, any {@link Weight}. */
 export type StoredTensors = ReadonlyMap<string, Tensor | Weight>;
+
+/** A layer that low-rank updates change only where it is named: an embedding, or a language model's head. */
+export type OuterLayer = Embedding | Linear;
 
 /** A linear layer's path and its parts. */
 type NamedParts = Pick<LinearSpec, "name" | "parts">;
@@ -21,6 +25,8 @@ export class ModelLayers {
   readonly parameters: ReadonlyMap<string, Parameter>;
   /** The linear layers made so far. */
   readonly linears: Linear[] = [];
+  /** The embeddings and the language model's head made so far. */
+  readonly outer: OuterLayer[] = [];
   /** The places made so far. */
   readonly places: Place[] = [];
   readonly #weights: ReadonlyMap<string, Weight>;
@@ -51,6 +57,27 @@ export class ModelLayers {
     const linear = new Linear(module, weight, bias, parts);
     this.linears.push(linear);
     return linear;
+  }
+
+  /** The embedding of a module. */
+  embedding(module: string): Embedding {
+    const layer = new Embedding(module, this.parameter(`${module}.weight`));
+    this.outer.push(layer);
+    return layer;
+  }
+
+  /**
+   * The last layer of a language model's head.
+   *
+   * @param weight The tensor of its weight, which is an embedding's if the two are tied.
+   * @param bias The tensor of its bias, if it has one.
+   */
+  output(module: string, weight: string, bias?: string): Linear {
+    const own = this.#weights.get(weight) ?? new DenseWeight(this.parameter(weight));
+    const parts = { head: { start: 0, count: own.shape[0] } };
+    const layer = new Linear(module, own, bias ? this.parameter(bias) : undefined, parts);
+    this.outer.push(layer);
+    return layer;
   }
 
   /** The layer norm of a module. */

@@ -26,7 +26,7 @@ import {
   type Model,
   trainableOf,
 } from "./model.ts";
-import { ModelLayers, type StoredTensors } from "./model_layers.ts";
+import { ModelLayers, type OuterLayer, type StoredTensors } from "./model_layers.ts";
 
 /** How a model behaves beyond its configuration. */
 export interface ModelOptions {
@@ -149,6 +149,11 @@ export abstract class TextModel implements Model<ModelInputs> {
   /** Its linear layers in the order of the forward pass, without the head. */
   get linears(): readonly Linear[] {
     return this.layers.linears;
+  }
+
+  /** Its embeddings, then its language model's head. */
+  get outerLayers(): readonly OuterLayer[] {
+    return this.layers.outer;
   }
 
   /** The places after each sublayer of each block. */

@@ -18,21 +18,33 @@ export type LinearParts = Readonly<Partial<Record<SiteRole, SiteRows>>>;
 export class Linear {
   /** Path of the module, such as `transformer.h.0.attn.c_attn`. */
   readonly name: string;
-  /** W, (out, in). */
-  readonly weight: Weight;
+  /** A weight that an adapter gives it in the place of its own: a head that is tied to an embedding, one alone. */
+  substitute?: Weight;
   /** (out), if there is one. */
   readonly bias: Parameter | undefined;
   /** The parts of the weight; a plain projection has one, with all rows. */
   readonly parts: LinearParts;
   /** The adaptations in force, in the order in which they are applied. */
   readonly adaptations: Adaptation[] = [];
+  readonly #weight: Weight;
 
   /** Takes a weight and the names of its parts. */
   constructor(name: string, weight: Weight, bias: Parameter | undefined, parts: LinearParts) {
     this.name = name;
-    this.weight = weight;
+    this.#weight = weight;
     this.bias = bias;
     this.parts = parts;
+  }
+
+  /** W, (out, in). */
+  get weight(): Weight {
+    return this.substitute ?? this.#weight;
+  }
+
+  /** Extents of an update of all rows, (out, in). */
+  get extents(): readonly [outputs: number, inputs: number] {
+    const [outputs, inputs] = this.weight.shape;
+    return [outputs, inputs];
   }
 
   /** Maps x (tokens, in) to (tokens, out). */

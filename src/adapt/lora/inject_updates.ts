@@ -8,7 +8,15 @@ import { rangesOf, sameRows } from "../../core/row_range.ts";
 import { alphaOf, type TrainedUpdate } from "../../formats/mod.ts";
 import type { Model } from "../../models/model.ts";
 import { assertFree, type JoinOptions } from "../attach.ts";
-import { addressOf, type LayerSites, selectSites, type Site, sitesByLayer } from "../sites.ts";
+import { Embedding } from "../../nn/embedding.ts";
+import {
+  type AdaptedLayer,
+  addressOf,
+  type LayerSites,
+  selectSites,
+  type Site,
+  sitesByLayer,
+} from "../sites.ts";
 import { LoraAdapter } from "./adapter.ts";
 import type { LoraPlan } from "./plan.ts";
 
@@ -109,8 +117,19 @@ function siteOf(
 
 function planUpdate(site: Site, update: TrainedUpdate, settings: UpdateSettings): LoraPlan {
   const { linear, rows } = site, { A, B, scaling } = update, { dropout = 0 } = settings;
-  assertUpdate({ ...addressOf(linear, rows), A, B, scaling }, linear.weight.shape);
+  assertUpdate({ ...addressOf(linear, rows), A, B, scaling }, linear.extents);
+  assertKind(linear, update);
   const alpha = alphaOf(update, settings);
   const vectors = { bias: update.bias?.data, magnitude: update.magnitude?.data };
   return { site, rank: A.shape[0], alpha, scaling, dropout, A: A.data, B: B.data, ...vectors };
+}
+
+/** An update of an embedding is another computation than one of a linear layer of the same shapes. */
+function assertKind(layer: AdaptedLayer, { isEmbedding = false }: TrainedUpdate): void {
+  const kind = (isOne: boolean) => isOne ? "an embedding" : "a linear layer";
+  const isOne = layer instanceof Embedding;
+  if (isOne === isEmbedding) return;
+  throw new RangeError(
+    `updates of ${layer.name} must be of ${kind(isOne)}, found one of ${kind(isEmbedding)}`,
+  );
 }

@@ -13,9 +13,8 @@ import { rangesOf, type SiteRows } from "../../core/row_range.ts";
 import type { SiteRole } from "../../core/site.ts";
 import type { Tensor } from "../../device/device.ts";
 import type { Adaptation } from "../../nn/adaptation.ts";
-import type { Linear } from "../../nn/linear.ts";
 import type { WeightChange } from "../adapter.ts";
-import type { Site } from "../sites.ts";
+import type { AdaptedLayer, Site } from "../sites.ts";
 
 /** The numbers of a site's update besides A and B. */
 export interface LoraSettings {
@@ -35,12 +34,12 @@ export class LoraSite implements Adaptation, LowRankSite {
   /** The site's name: `transformer.h.0.attn.c_attn:q`, or the layer's path for all of its rows. */
   readonly name: string;
   /** The layer. */
-  readonly linear: Linear;
+  readonly linear: AdaptedLayer;
   /** Which part of a fused weight it is, if any. */
   readonly role: SiteRole | undefined;
   /** Output rows of the weight. */
   readonly rows: SiteRows;
-  /** `(rank, in)`. */
+  /** `(rank, in)`; of an embedding `(tokens, rank)`, a table. */
   readonly A: Parameter;
   /** `(rows, rank)`. */
   readonly B: Parameter;
@@ -80,7 +79,7 @@ export class LoraSite implements Adaptation, LowRankSite {
 
   /** r. */
   get rank(): number {
-    return this.A.shape[0];
+    return this.B.shape[1];
   }
 
   /** A, then B, then the bias of B if there is one. */

@@ -16,6 +16,7 @@ import {
   savedForPath,
 } from "./low_rank.ts";
 import { matrix, type MatrixPair, multiply } from "./product.ts";
+import { withRows, writeRows } from "./trainable_rows.ts";
 
 /**
  * y = x Wᵀ + bias, and for each site y[:, rows] += scaling · (drop(x) Aᵀ) Bᵀ (Hu et al. 2021, equation 3).
@@ -34,6 +35,7 @@ export function adaptedLinear(
   sites: readonly LowRankSite[],
 ): Tensor {
   const [n, k] = weight.shape, m = x.shape[0];
+  writeRows(weight);
   const y = linearOutput(tape, x, new DenseWeight(weight), bias);
   const paths = sites.map((site) => lowRankPath(tape, x, site, n));
   const fused = paths.find(({ site }) => countRows(site.rows) === n);
@@ -46,7 +48,8 @@ export function adaptedLinear(
     second: fused && secondPair(fused.hidden, fused.site.B.tensor),
   });
   for (const path of paths) if (path !== fused) addUpdate(path, y);
-  const operands = [weight, ...(bias ? [bias] : []), ...sites.flatMap(({ A, B }) => [A, B])];
+  const factors = sites.flatMap(({ A, B }) => [A, B]);
+  const operands = [...withRows(weight), ...(bias ? [bias] : []), ...factors];
   tape.record(y, [x, ...operands], (dy) => {
     weightGradient(tape, x, weight, dy);
     if (bias) biasGradient(tape, bias, dy);

@@ -5,8 +5,9 @@ import { mostTrainedRows } from "../../core/limits.ts";
 import { rowPiecesOf } from "../../device/spans.ts";
 import { Tensor } from "../../device/device.ts";
 import { type Differentiable, valueOf } from "../gradients.ts";
-import { Parameter } from "../parameter.ts";
+import { Parameter, type TrainableRows } from "../parameter.ts";
 import type { Tape } from "../tape.ts";
+import { tracksAny, writeRows } from "./trainable_rows.ts";
 
 /**
  * out[i, :] = table[ids[i], :], where the table is a parameter or computed rows. The gradient sums the
@@ -24,14 +25,18 @@ export function embedding(
   ids: ArrayLike<number> | Tensor,
 ): Tensor {
   const [vocabulary] = table.shape;
-  const name = table instanceof Parameter ? table.name : table.label;
+  const isParameter = table instanceof Parameter, name = isParameter ? table.name : table.label;
+  if (isParameter) writeRows(table);
+  const isTracked = isParameter ? tracksAny(tape, table) : tape.tracks(table);
   if (ids instanceof Tensor) {
-    if (!tape.tracks(table)) return lookUp(tape, valueOf(table), ids, name);
+    if (!isTracked) return lookUp(tape, valueOf(table), ids, name);
     throw new TypeError(`the gradient of ${name} needs ids on the host, found ${ids.label}`);
   }
   assertIds(ids, vocabulary, name);
   const out = lookUp(tape, valueOf(table), uploadIds(tape, ids, `${name} ids`), name);
-  return tape.tracks(table) ? record(tape, table, ids, out) : out;
+  if (!isTracked) return out;
+  const rows = isParameter ? table.rows : undefined;
+  return rows ? recordRows(tape, rows, ids, out) : record(tape, table, ids, out);
 }
 
 /** Looks up rows in a table, which is bound piece by piece if it is large. */
@@ -61,6 +66,27 @@ function record(tape: Tape, table: Differentiable, ids: ArrayLike<number>, out: 
   }, [order, starts]);
 }
 
+/** The gradient of some rows, which are the table of the positions that look them up. */
+function recordRows(
+  tape: Tape,
+  { indices, values }: TrainableRows,
+  ids: ArrayLike<number>,
+  out: Tensor,
+): Tensor {
+  const [vocabulary, width] = values.shape, places = new Map(indices.map((id, row) => [id, row]));
+  const { order, starts } = uploadRuns(
+    tape,
+    Array.from(ids, (id) => places.get(id) ?? -1),
+    vocabulary,
+    out.label,
+  );
+  return tape.record(out, [values], (dOut) => {
+    const { tensor: dTable, accumulate } = tape.contribute(values)!;
+    const tensors = { dOut, order, starts, dTable };
+    tape.device.launch(embeddingBackward, tensors, { vocabulary, width, accumulate });
+  }, [order, starts]);
+}
+
 function assertIds(ids: ArrayLike<number>, vocabulary: number, name: string): void {
   for (let i = 0; i < ids.length; i++) {
     const id = ids[i];
@@ -82,7 +108,10 @@ function uploadIds(tape: Tape, ids: ArrayLike<number>, label: string): Tensor {
   return tensor;
 }
 
-/** Counting sort of the positions by id: where each id's run starts, and the positions in that order. */
+/**
+ * Counting sort of the positions by id: where each id's run starts, and the positions in that order; those
+ * with an id of -1 are left out, and what they leave of the order is not read.
+ */
 function uploadRuns(tape: Tape, ids: ArrayLike<number>, vocabulary: number, name: string) {
   if (vocabulary > mostTrainedRows) {
     throw new RangeError(
@@ -90,10 +119,10 @@ function uploadRuns(tape: Tape, ids: ArrayLike<number>, vocabulary: number, name
     );
   }
   const starts = new Uint32Array(vocabulary + 1);
-  for (let i = 0; i < ids.length; i++) starts[ids[i] + 1]++;
+  for (let i = 0; i < ids.length; i++) if (ids[i] >= 0) starts[ids[i] + 1]++;
   for (let id = 0; id < vocabulary; id++) starts[id + 1] += starts[id];
   const next = starts.slice(), order = new Uint32Array(ids.length);
-  for (let i = 0; i < ids.length; i++) order[next[ids[i]]++] = i;
+  for (let i = 0; i < ids.length; i++) if (ids[i] >= 0) order[next[ids[i]]++] = i;
   return {
     order: uploadIds(tape, order, `${name} order`),
     starts: uploadIds(tape, starts, `${name} starts`),

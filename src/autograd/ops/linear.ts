@@ -9,6 +9,7 @@ import { Parameter } from "../parameter.ts";
 import type { Tape } from "../tape.ts";
 import { DenseWeight, type Weight } from "../weight.ts";
 import { matrix, multiply } from "./product.ts";
+import { rowsGradient, tracksAny, withRows, writeRows } from "./trainable_rows.ts";
 
 /**
  * y = x Wᵀ + bias with x `(tokens, in)`, W `(out, in)` and y `(tokens, out)`.
@@ -24,9 +25,10 @@ export function linear(
   bias?: Parameter,
 ): Tensor {
   const W = weight instanceof Parameter ? new DenseWeight(weight) : weight;
+  if (W.parameter) writeRows(W.parameter);
   const y = linearOutput(tape, x, W, bias);
   W.multiply(x, y, bias?.tensor);
-  const operands = [W.parameter, bias].filter((operand) => operand !== undefined);
+  const operands = [...W.parameter ? withRows(W.parameter) : [], ...bias ? [bias] : []];
   return tape.record(y, [x, ...operands], (dy) => {
     if (W.parameter) weightGradient(tape, x, W.parameter, dy);
     if (bias) biasGradient(tape, bias, dy);
@@ -54,11 +56,12 @@ export function savedFor(
   factor: Differentiable | undefined,
   other: Tensor,
 ): Tensor[] {
-  return factor && tape.tracks(factor) ? [other] : [];
+  return factor && tracksAny(tape, factor) ? [other] : [];
 }
 
 /** dW += dyᵀ x. */
 export function weightGradient(tape: Tape, x: Tensor, weight: Parameter, dy: Tensor): void {
+  if (weight.rows) rowsGradient(tape, x, weight.rows, dy);
   const into = tape.contribute(weight);
   if (!into) return;
   const [m, n] = weight.shape, k = x.shape[0], { accumulate } = into;
