@@ -4,7 +4,7 @@ import type { Command } from "./commander.ts";
 import { Tape } from "../autograd/mod.ts";
 import { howMany } from "../core/how_many.ts";
 import { writeSafetensors } from "../formats/mod.ts";
-import { modelFolder, once } from "./arguments.ts";
+import { type AllowOption, allowOption, modelFolder, once } from "./arguments.ts";
 import { countTargets, type ModelInputs } from "../core/batch.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { readCases } from "./cases.ts";
@@ -13,7 +13,7 @@ import { gradientEntries } from "./gradient_entries.ts";
 import { assertInputs, readFacts } from "./limits.ts";
 import { type LabelKind, lossFor, targetsOf } from "./targets.ts";
 
-interface GradientsOptions extends CommonOptions {
+interface GradientsOptions extends CommonOptions, AllowOption {
   readonly model: string;
   readonly adapter?: string;
   readonly input: string;
@@ -37,6 +37,7 @@ export function addGradients(program: Command): void {
   )
     .requiredOption("--model <folder>", "Hugging Face folder", modelFolder)
     .option("--adapter <folder>", "PEFT folder; only its tensors are then trainable", once)
+    .addOption(allowOption())
     .requiredOption("--input <file>", "JSON file of cases as for logits, with labels")
     .requiredOption("--case <name>", "name of the case to use")
     .requiredOption("--output <file>", "safetensors file to write, in F32")
@@ -47,7 +48,7 @@ export function addGradients(program: Command): void {
 async function run(options: GradientsOptions): Promise<void> {
   const { inputs, targets, kind } = await labeledCase(options);
   using device = await openChosen(options);
-  using loaded = await loadAdapted(device, options.model, adaptersOf(options));
+  using loaded = await loadAdapted(device, options.model, adaptersOf(options), options);
   using tape = new Tape(device);
   const outputs = loaded.model.forward(tape, inputs);
   const loss = lossFor(kind)(tape, outputs, targets, { divisor: countTargets(targets) });

@@ -161,3 +161,10 @@ function toStored(data: HostData, float: FloatDtype): ArrayBufferView {
   if (float === "BF16") return float32ToBfloat16(data);
   return data instanceof Float32Array ? data : Float32Array.from(data);
 }
+
+/** Whether a dtype holds all of these values exactly. */
+export function isExactIn(data: HostData, float: FloatDtype): boolean {
+  if (float === "F32" && !(data instanceof Float64Array)) return true;
+  const stored = decode(float, encode(data, float) as Bytes);
+  return data.every((value, i) => value === stored[i]);
+}

@@ -17,7 +17,7 @@ export type { Dtype, FloatDtype } from "./dtype.ts";
 export { alphaOf } from "./exact_alpha.ts";
 export { headerBytes, parseHeader, type SafetensorsHeader, type TensorEntry } from "./header.ts";
 export { joinUpdates, splitUpdate } from "./join_updates.ts";
-export { kohyaUpdates } from "./kohya.ts";
+export { kohyaTensors, kohyaUpdates } from "./kohya.ts";
 export { type LoralibOptions, loralibTensors, loralibUpdates } from "./loralib.ts";
 export { parsePeftConfig, type PeftConfig } from "./peft_config.ts";
 export type { BiasMode, TrainedRows } from "./peft_extras.ts";
