@@ -2,6 +2,7 @@
 
 import type { Architecture } from "../architectures/architecture.ts";
 import type { ConfigJson } from "../architectures/config_fields.ts";
+import { legacyName } from "../architectures/infer_architecture.ts";
 import { architectureOf } from "../architectures/registry.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { oneLine } from "../core/quote.ts";
@@ -41,7 +42,8 @@ export async function newHead(
   }
   const config = await classifierOf(base, folder);
   const known = new Map(config && architectureOf(config).tensors.map((one) => [one.name, one]));
-  const missing = config && [...known.keys()].find((name) => isNew(name) && !saved.has(name));
+  const isMissing = (name: string) => isNew(name) && isNew(legacyName(name)) && !saved.has(name);
+  const missing = config && [...known.keys()].find(isMissing);
   const unknown = missing ?? names.find((name) => !known.has(name));
   if (config === undefined || unknown !== undefined) {
     throw new RangeError(
@@ -75,12 +77,13 @@ async function classifierOf(
 function namesBeside({ trunk, tensors }: Architecture, { file, config }: BaseFile) {
   const names = new Set(tensors.map(({ name }) => name)), old = architectureOf(config);
   const rootOf = (name: string) => name.replace(trunk, "").split(".")[0];
-  const gone = [...old.tensors.map(({ name }) => name), ...old.copies ?? []]
+  const gone = [...old.tensors, ...old.besides ?? []].map(({ name }) => name)
+    .concat(old.copies ?? [])
     .filter((name) => !names.has(name) && !names.has(trunk + name));
   const roots = new Set(gone.map(rootOf));
   const isBare = ![...file.tensors.keys()].some((key) => key.startsWith(trunk));
   return (key: string): string | undefined => {
-    const name = isBare ? trunk + key : key;
+    const name = isBare && !names.has(key) ? trunk + key : key;
     return !names.has(name) && roots.has(rootOf(key)) ? undefined : name;
   };
 }
