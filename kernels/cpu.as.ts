@@ -9,14 +9,19 @@ export { cross_entropy_backward, cross_entropy_forward } from "./cross_entropy/c
 export { distance_terms_backward, distance_terms_forward } from "./distance_terms/distance_terms.as";
 export { dropout } from "./dropout/dropout.as";
 export { add, copy_columns, fill, scale_add } from "./elementwise/elementwise.as";
-export { embedding_backward, embedding_forward } from "./embedding/embedding.as";
-export { widen } from "./float16/widen.as";
+export {
+  embedding_backward,
+  embedding_forward,
+  embedding_forward_bf16,
+  embedding_forward_f16,
+} from "./embedding/embedding.as";
+export { widen_bf16, widen_f16 } from "./float16/widen.as";
 export { gelu_backward, gelu_forward } from "./gelu/gelu.as";
 export { head_product } from "./head_product/head_product.as";
 export { kl_divergence_backward, kl_divergence_forward } from "./kl_divergence/kl_divergence.as";
 export { layer_norm_backward, layer_norm_backward_parameters } from "./layer_norm/backward.as";
 export { layer_norm_forward } from "./layer_norm/forward.as";
-export { matmul } from "./matmul/matmul.as";
+export { matmul, matmul_bf16, matmul_f16 } from "./matmul/matmul.as";
 export { root_sum, sum, sum_columns, sum_squares } from "./reduce/reduce.as";
 export { rms_norm_backward, rms_norm_backward_weight, rms_norm_forward } from "./rms_norm/rms_norm.as";
 export { rotary } from "./rotary/rotary.as";

@@ -9,8 +9,13 @@ export { crossEntropyBackward, crossEntropyForward } from "./cross_entropy/kerne
 export { distanceTermsBackward, distanceTermsForward } from "./distance_terms/kernel.ts";
 export { dropoutKernel, dropoutThreshold } from "./dropout/kernel.ts";
 export { addKernel, copyColumns, fill, scaleAdd } from "./elementwise/kernel.ts";
-export { embeddingBackward, embeddingForward } from "./embedding/kernel.ts";
-export { widen } from "./float16/kernel.ts";
+export {
+  embeddingBackward,
+  embeddingForward,
+  embeddingForwardBf16,
+  embeddingForwardF16,
+} from "./embedding/kernel.ts";
+export { widenBf16, widenF16 } from "./float16/kernel.ts";
 export { geluBackward, geluForward } from "./gelu/kernel.ts";
 export { headProductKernel } from "./head_product/kernel.ts";
 export { klDivergenceBackward, klDivergenceForward } from "./kl_divergence/kernel.ts";
@@ -19,7 +24,7 @@ export {
   layerNormBackwardParameters,
   layerNormForward,
 } from "./layer_norm/kernel.ts";
-export { matmul } from "./matmul/kernel.ts";
+export { matmul, matmulBf16, matmulF16 } from "./matmul/kernel.ts";
 export { rootSum, squaresChunk, sum, sumColumns, sumSquares } from "./reduce/kernel.ts";
 export { rmsNormBackward, rmsNormBackwardWeight, rmsNormForward } from "./rms_norm/kernel.ts";
 export { rotaryKernel } from "./rotary/kernel.ts";

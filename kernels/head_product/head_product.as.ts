@@ -28,6 +28,6 @@ export function head_product(
     const from = a + (group * m * k * heads + head * (transposeA ? m : k)) * 4;
     const by = b + (group * k * n * heads + head * (transposeB ? k : n)) * 4;
     const to = c + (group * m * heads + head) * n * 4;
-    gemm(m, n, k, from, aRow, aStep, by, bColumn, bStep, to, cRow, alpha, 0, accumulate);
+    gemm<f32>(m, n, k, from, aRow, aStep, by, bColumn, bStep, to, cRow, alpha, 0, accumulate);
   }
 }

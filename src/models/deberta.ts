@@ -2,7 +2,7 @@
 
 import type { ConfigJson } from "../architectures/config_fields.ts";
 import { type DebertaConfig, parseDebertaConfig } from "../architectures/deberta_config.ts";
-import { convolution, dropout, embedding, headPart } from "../autograd/mod.ts";
+import { convolution, dropout, headPart } from "../autograd/mod.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { ModelInputs } from "../core/batch.ts";
 import { howMany } from "../core/how_many.ts";
@@ -13,6 +13,7 @@ import {
   type DisentangledParts,
   type RelativeContext,
 } from "../nn/disentangled_attention.ts";
+import type { Embedding } from "../nn/embedding.ts";
 import type { LayerNorm } from "../nn/layer_norm.ts";
 import { Mlp } from "../nn/mlp.ts";
 import type { Place } from "../nn/place.ts";
@@ -29,7 +30,10 @@ import { TextModel, type TextModelOptions } from "./text_model.ts";
 /** An encoder whose attention has terms for distances: post-norm blocks, and a head. */
 export class Deberta extends TextModel {
   readonly #config: DebertaConfig;
-  readonly #at: string;
+  readonly #words: Embedding;
+  readonly #positions: Embedding | undefined;
+  readonly #types: Embedding | undefined;
+  readonly #distanceTable: Embedding | undefined;
   readonly #norm: LayerNorm;
   readonly #distanceNorm: LayerNorm | undefined;
   readonly #convolutionNorm: LayerNorm | undefined;
@@ -50,7 +54,11 @@ export class Deberta extends TextModel {
     const config = { ...parseDebertaConfig(json), ...replaced } as DebertaConfig;
     const normOf = (at: string) => layers.norm(`${trunk}${at}.LayerNorm`, config.epsilon);
     this.#config = config;
-    this.#at = trunk;
+    const table = (name: string) => layers.embedding(`${trunk}${name}`);
+    this.#words = table("embeddings.word_embeddings");
+    if (config.hasPositions) this.#positions = table("embeddings.position_embeddings");
+    if (config.tokenTypes > 0) this.#types = table("embeddings.token_type_embeddings");
+    if (config.relative) this.#distanceTable = table("encoder.rel_embeddings");
     this.#norm = normOf("embeddings");
     if (config.relative?.normalizes) this.#distanceNorm = normOf("encoder");
     if (config.convolution) this.#convolutionNorm = normOf("encoder.conv");
@@ -86,31 +94,22 @@ export class Deberta extends TextModel {
 
   /** The sum of token, position and type embeddings, whichever there are; all tokens are of type 0. */
   #embed(tape: Tape, inputs: ModelInputs): Tensor {
-    const { tokens: { data }, tokenTypeIds } = inputs, { hasPositions, tokenTypes } = this.#config;
-    const types = tokenTypeIds?.data ?? new Uint32Array(data.length);
-    const added = [
-      ...(hasPositions ? [this.#rowsOf(tape, "position", positionsOf(inputs, 0))] : []),
-      ...(tokenTypes > 0 ? [this.#rowsOf(tape, "token_type", types)] : []),
-    ];
-    const words = this.#rowsOf(tape, "word", data);
-    return added.reduce((sum, next) => addLast(tape, sum, next), words);
-  }
-
-  #rowsOf(tape: Tape, kind: string, ids: ArrayLike<number>): Tensor {
-    return embedding(tape, this.#parameter(`embeddings.${kind}_embeddings.weight`), ids);
-  }
-
-  #parameter(name: string) {
-    return this.layers.parameter(`${this.#at}${name}`);
+    const { tokens: { data }, tokenTypeIds } = inputs;
+    const positions = this.#positions?.forward(tape, positionsOf(inputs, 0));
+    const types = this.#types?.forward(tape, tokenTypeIds?.data ?? new Uint32Array(data.length));
+    return [positions, types].reduce<Tensor>(
+      (sum, next) => next ? addLast(tape, sum, next) : sum,
+      this.#words.forward(tape, data),
+    );
   }
 
   /** The embeddings of the distances that occur, for all blocks. */
   #distances(tape: Tape, time: number): RelativePositions | undefined {
-    const { relative } = this.#config, norm = this.#distanceNorm;
-    if (!relative) return undefined;
+    const { relative } = this.#config, norm = this.#distanceNorm, table = this.#distanceTable;
+    if (!relative || !table) return undefined;
     return new RelativePositions(tape, distanceRows(relative, time), (rows) =>
       tape.pipe(
-        embedding(tape, this.#parameter("encoder.rel_embeddings.weight"), rows),
+        table.forward(tape, rows),
         (states) => norm ? norm.forward(tape, states) : states,
       ));
   }
@@ -120,7 +119,7 @@ export class Deberta extends TextModel {
     const { convolution: kind, dropout: rate } = this.#config;
     if (!kind) return x;
     const [weight, bias] = ["weight", "bias"]
-      .map((name) => this.#parameter(`encoder.conv.conv.${name}`));
+      .map((name) => this.layers.parameter(`${this.architecture.trunk}encoder.conv.conv.${name}`));
     const added = tape.pipe(
       convolution(tape, embedded, weight, bias, context),
       (y) => dropout(tape, y, rate),

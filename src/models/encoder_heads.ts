@@ -6,7 +6,6 @@ import type { EncoderConfig } from "../architectures/encoder_config.ts";
 import { dropout, linear, tanh } from "../autograd/mod.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
-import { DenseWeight } from "../autograd/weight.ts";
 import type { ModelInputs } from "../core/batch.ts";
 import type { Tensor } from "../device/device.ts";
 import type { LayerNorm } from "../nn/layer_norm.ts";
@@ -123,11 +122,8 @@ function maskedHead(
 /** The last layer, which adapters may change where it is a module. */
 function maskedOutput(layers: ModelLayers, table: string, { decoder, bias }: MaskedNames): Linear {
   const own = `${decoder}.weight`;
-  if (!decoder) {
-    const weight = new DenseWeight(layers.parameter(table));
-    return new Linear("head", weight, layers.parameter(bias), {});
-  }
-  return layers.parameters.has(own)
+  if (!decoder) return new Linear("head", layers.weight(table), layers.parameter(bias), {});
+  return layers.has(own)
     ? layers.output(decoder, own, `${decoder}.bias`)
     : layers.output(decoder, table, bias);
 }

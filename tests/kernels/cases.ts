@@ -14,6 +14,7 @@ import { headProductCases } from "./cases/head_product.ts";
 import { klDivergenceCases } from "./cases/kl_divergence.ts";
 import { layerNormCases } from "./cases/layer_norm.ts";
 import { matmulCases } from "./cases/matmul.ts";
+import { matmulHalfCases } from "./cases/matmul_half.ts";
 import { reduceCases } from "./cases/reduce.ts";
 import { rmsNormCases } from "./cases/rms_norm.ts";
 import { rotaryCases } from "./cases/rotary.ts";
@@ -26,6 +27,7 @@ import type { KernelCase } from "./kernel_case.ts";
 /** Every kernel at awkward extents and with every variant of its scalars. */
 export const kernelCases: readonly KernelCase[] = [
   ...matmulCases,
+  ...matmulHalfCases,
   ...columnScalingCases,
   ...elementwiseCases,
   ...embeddingCases,
