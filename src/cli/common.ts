@@ -7,7 +7,7 @@ import { type Device, openDevice } from "../device/mod.ts";
 import { assertAdapterFolder } from "../formats/folder_kind.ts";
 import { readAdapterLabels } from "../formats/mod.ts";
 import { labelsOfConfig, loadModel, readConfig, type TextModel } from "../models/mod.ts";
-import { seedNumber } from "./arguments.ts";
+import { baseTypes, seedNumber } from "./arguments.ts";
 import { assertModelFolder } from "./model_folder.ts";
 
 /** Options that every command takes. */
@@ -67,12 +67,13 @@ export async function loadAdapted(
   device: Device,
   folder: string,
   adapterFolders: readonly string[] = [],
+  baseDtype: keyof typeof baseTypes = "f32",
 ): Promise<Loaded> {
   await assertModelFolder(folder);
   for (const adapter of adapterFolders) await assertAdapterFolder(adapter);
   const labels = await newLabels(folder, adapterFolders);
   using stack = new DisposableStack();
-  const model = stack.use(await loadModel(device, folder, { labels }));
+  const model = stack.use(await loadModel(device, folder, { labels, dtype: baseTypes[baseDtype] }));
   const adapters: LoraAdapter[] = [];
   for (const adapter of adapterFolders) {
     adapters.push(stack.use(await loadAdapter(model, adapter, { onTop: true })));

@@ -15,13 +15,21 @@ import {
   usualLength,
 } from "../models/mod.ts";
 import { encodePrompt, loadTokenizer, type Tokenizer } from "../tokenizer/mod.ts";
-import { collect, modelFolder, positiveNumber, temperature } from "./arguments.ts";
+import {
+  baseDtypeOption,
+  type baseTypes,
+  collect,
+  modelFolder,
+  positiveNumber,
+  temperature,
+} from "./arguments.ts";
 import { type CommonOptions, loadAdapted, note, openChosen, print } from "./common.ts";
 import { assertModelFolder } from "./model_folder.ts";
 
 interface GenerateOptions extends CommonOptions {
   readonly model: string;
   readonly adapter?: string[];
+  readonly baseDtype: keyof typeof baseTypes;
   readonly prompt?: string;
   readonly data?: string;
   readonly maxNewTokens?: number;
@@ -48,6 +56,7 @@ export function addGenerate(program: Command): void {
   program.command("generate").description("continue a prompt, or each prompt of a file")
     .requiredOption("--model <folder>", "Hugging Face folder with a tokenizer.json", modelFolder)
     .option("--adapter <folder>", "PEFT folder; repeat to add several", collect)
+    .addOption(baseDtypeOption())
     .option("--prompt <text>", "text to continue")
     .option("--data <file>", "prompts to continue: .jsonl, .csv or .txt")
     .option(
@@ -77,7 +86,7 @@ async function run(options: GenerateOptions): Promise<void> {
   const prompts = await promptsOf(options);
   const tokenizer = await loadTokenizer(options.model);
   using device = await openChosen(options);
-  using loaded = await loadAdapted(device, options.model, options.adapter);
+  using loaded = await loadAdapted(device, options.model, options.adapter, options.baseDtype);
   assertLanguage(loaded.model);
   // A beam search has no result until it ends, so Ctrl-C may end it at once.
   using interrupt = options.beams ? undefined : new Interrupt().listen();

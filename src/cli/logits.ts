@@ -1,13 +1,13 @@
 /** `lowrank logits`. @module */
 
-import { type Command, Option } from "./commander.ts";
+import type { Command } from "./commander.ts";
 import { merge } from "../adapt/mod.ts";
 import { Tape } from "../autograd/mod.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { howMany } from "../core/how_many.ts";
 import { writeSafetensors } from "../formats/mod.ts";
 import type { ModelInputs, TextModel } from "../models/mod.ts";
-import { collect, modelFolder } from "./arguments.ts";
+import { baseDtypeOption, type baseTypes, collect, modelFolder } from "./arguments.ts";
 import { readCases } from "./cases.ts";
 import { type CommonOptions, loadAdapted, openChosen, printWritten } from "./common.ts";
 import { assertInputs, readFacts } from "./limits.ts";
@@ -18,6 +18,7 @@ interface LogitsOptions extends CommonOptions {
   readonly merge?: boolean;
   readonly input: string;
   readonly output: string;
+  readonly baseDtype: keyof typeof baseTypes;
 }
 
 const help = `
@@ -32,9 +33,7 @@ export function addLogits(program: Command): void {
     .requiredOption("--model <folder>", "Hugging Face folder", modelFolder)
     .option("--adapter <folder>", "PEFT folder; repeat to add several", collect)
     .option("--merge", "merge the adapters into the weights first")
-    .addOption(
-      new Option("--base-dtype <type>", "how weights are stored").choices(["f32"]).default("f32"),
-    )
+    .addOption(baseDtypeOption())
     .requiredOption("--input <file>", "JSON file of cases")
     .requiredOption("--output <file>", "safetensors file to write, in F32")
     .addHelpText("after", help)
@@ -47,7 +46,7 @@ async function run(options: LogitsOptions): Promise<void> {
   const config = await readFacts(options.model);
   for (const [name, content] of cases) assertInputs(`case ${name}`, content.inputs, config);
   using device = await openChosen(options);
-  using loaded = await loadAdapted(device, options.model, adapter);
+  using loaded = await loadAdapted(device, options.model, adapter, options.baseDtype);
   using merged = options.merge ? merge(loaded.model, loaded.adapters) : undefined;
   const entries: [string, HostTensor][] = [];
   for (const [name, content] of cases) {

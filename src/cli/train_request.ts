@@ -6,6 +6,7 @@ import { assertAdapterFolder } from "../formats/folder_kind.ts";
 import { readAdapter } from "../formats/mod.ts";
 import type { JsonRecord, MethodSpec, RunSpec, TrainingSpec } from "../runs/mod.ts";
 import { type Batch, defaultPatience, defaultSettings } from "../train/mod.ts";
+import type { baseTypes } from "./arguments.ts";
 import { batchExample, readBatchFile } from "./batches.ts";
 import type { CommonOptions } from "./common.ts";
 import { readFacts, readInputLimits } from "./limits.ts";
@@ -19,6 +20,7 @@ export interface TrainOptions extends CommonOptions, MethodOptions, DataOptions 
   readonly batches?: string;
   readonly config?: string;
   readonly output: string;
+  readonly baseDtype?: keyof typeof baseTypes;
   readonly learningRate?: number;
   readonly steps?: number;
   readonly epochs?: number;
@@ -148,10 +150,14 @@ async function assertOutput(
 }
 
 /** What the base and the adapter consist of, wherever they are: with other files, it is another training. */
-async function modelSpec({ model, adapter }: TrainOptions): Promise<JsonRecord> {
+async function modelSpec({ model, adapter, baseDtype }: TrainOptions): Promise<JsonRecord> {
   const filesOf = (folder: string) =>
     fileDigests(folder, /\.safetensors(\.index\.json)?$|^(adapter_)?config\.json$/);
-  return { base: await filesOf(model), adapter: adapter && await filesOf(adapter) };
+  return {
+    base: await filesOf(model),
+    adapter: adapter && await filesOf(adapter),
+    baseDtype: baseDtype === "f32" ? undefined : baseDtype,
+  };
 }
 
 /** Refuses options that an existing adapter already fixes. */

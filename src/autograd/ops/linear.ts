@@ -4,9 +4,9 @@ import { sumColumns } from "../../../kernels/reduce/kernel.ts";
 import { ShapeError } from "../../core/errors.ts";
 import { assertShape, formatShape } from "../../core/shape.ts";
 import type { Tensor } from "../../device/device.ts";
-import { Parameter } from "../parameter.ts";
+import type { Parameter } from "../parameter.ts";
 import type { Tape } from "../tape.ts";
-import { DenseWeight, type Weight } from "../weight.ts";
+import { type Weight, weightOf } from "../weight.ts";
 import { matrix, multiply } from "./product.ts";
 
 /**
@@ -22,7 +22,7 @@ export function linear(
   weight: Parameter | Weight,
   bias?: Parameter,
 ): Tensor {
-  const W = weight instanceof Parameter ? new DenseWeight(weight) : weight;
+  const W = weightOf(weight);
   const y = linearOutput(tape, x, W, bias);
   W.multiply(x, y, bias?.tensor);
   const operands = [W.parameter, bias].filter((operand) => operand !== undefined);
