@@ -3,7 +3,7 @@
 import { countLabels, type ModelInputs } from "../core/batch.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { DryDevice } from "../device/dry.ts";
-import { allocateModel, headModule, labelsOf, readConfig, type TextModel } from "../models/mod.ts";
+import { allocateModel, headModules, labelsOf, readConfig, type TextModel } from "../models/mod.ts";
 import { assertModelFolder } from "./model_folder.ts";
 import { shiftLabels } from "./cases.ts";
 
@@ -20,8 +20,8 @@ export interface ModelFacts extends InputLimits {
   readonly padding?: number;
   /** The names of its labels, if it is a classifier. */
   readonly labels?: readonly string[];
-  /** The module that becomes a classifier's head where texts have labels. */
-  readonly head?: string;
+  /** The modules that become a classifier's head where texts have labels. */
+  readonly head?: readonly string[];
 }
 
 /**
@@ -34,7 +34,7 @@ export async function readFacts(folder: string): Promise<ModelFacts> {
   using device = new DryDevice();
   using model = allocateModel(device, await readConfig(folder));
   const { positions, vocabulary, padding, isCausal, architecture: { tensors } } = model;
-  const labels = labelsOf(model), head = labels ? undefined : headModule(model.configJson());
+  const labels = labelsOf(model), head = labels ? undefined : headModules(model.configJson());
   return { positions, vocabulary, padding, isCausal, width: tensors[0].shape[1], labels, head };
 }
 
