@@ -49,9 +49,12 @@ for (const [model_type, fields] of Object.entries(models)) {
       const steps = ["--steps", "8", "--validation", "0", "--rank", "2", "--learning-rate", "1e-2"];
       await lowrankJson("train", "--model", model, "--data", data, ...steps, "--output", output);
       const { updates, saved } = await readAdapter(output, { withSaved: true });
-      assertEquals(updates.map(({ role }) => role), model_type === "deberta"
-        ? ["q", "v", "q", "v"]
-        : [undefined, undefined, undefined, undefined]);
+      assertEquals(
+        updates.map(({ role }) => role),
+        model_type === "deberta"
+          ? ["q", "v", "q", "v"]
+          : [undefined, undefined, undefined, undefined],
+      );
       assertEquals([...saved.keys()].sort(), [
         ...["classifier.bias", "classifier.weight", "pooler.dense.bias", "pooler.dense.weight"],
       ]);
