@@ -1,50 +1,19 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { catalog } from "../../src/architectures/mod.ts";
-import { Random } from "../../src/core/random.ts";
-import { ReferenceDevice } from "../../src/device/reference.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
-import { allocateModel, saveModel } from "../../src/models/mod.ts";
 import { withFolder } from "../support/folders.ts";
+import { debertas, saveRandomDeberta } from "../support/random_deberta.ts";
 import { lowrank, lowrankJson } from "./lowrank.ts";
-
-const shared = {
-  ...{ vocab_size: 1024, hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 4 },
-  ...{ intermediate_size: 24, max_position_embeddings: 64, relative_attention: true },
-  ...{ position_biased_input: false, pos_att_type: "c2p|p2c" },
-};
-const models = {
-  deberta: { architectures: ["DebertaForMaskedLM"] },
-  "deberta-v2": {
-    ...{ architectures: ["DebertaV2ForMaskedLM"], conv_kernel_size: 3, conv_act: "gelu" },
-    ...{ share_att_key: true, norm_rel_ebd: "layer_norm", position_buckets: 8 },
-  },
-};
-
-/** A folder with a random model and the tokenizer of `models/tiny-gpt2`. */
-async function saveRandom(folder: string, fields: object): Promise<void> {
-  using device = new ReferenceDevice();
-  using model = allocateModel(device, { ...shared, ...fields });
-  const random = new Random(1);
-  for (const { tensor, size, name } of model.parameters.values()) {
-    const center = name.endsWith("LayerNorm.weight") ? 1 : 0;
-    const values = Float32Array.from({ length: size }, () => center + random.normal() / 5);
-    device.write(tensor, values);
-  }
-  await saveModel(model, folder);
-  for (const file of ["tokenizer.json", "tokenizer_config.json"]) {
-    await Deno.copyFile(`models/tiny-gpt2/${file}`, `${folder}/${file}`);
-  }
-}
 
 const rows = ["ship", "sailor", "whale", "army", "general", "enemy"].map((name, i) =>
   JSON.stringify({ text: `The ${name} came`, label: i < 3 ? "sea" : "war" })
 );
 
-for (const [model_type, fields] of Object.entries(models)) {
+for (const [model_type, fields] of Object.entries(debertas)) {
   Deno.test(`texts with labels train a ${model_type}, whose new pooler is saved too`, () =>
     withFolder(async (folder) => {
       const model = `${folder}/base`, data = `${folder}/mine.jsonl`, output = `${folder}/out`;
-      await saveRandom(model, { model_type, ...fields });
+      await saveRandomDeberta(model, { model_type, ...fields });
       await Deno.writeTextFile(data, rows.join("\n"));
       const steps = ["--steps", "8", "--validation", "0", "--rank", "2", "--learning-rate", "1e-2"];
       await lowrankJson("train", "--model", model, "--data", data, ...steps, "--output", output);
