@@ -42,8 +42,8 @@ export interface TrainRequest {
   readonly labels?: readonly string[];
   /** The labels that the model gets a new head for. */
   readonly newLabels?: readonly string[];
-  /** The module that is that head. */
-  readonly head?: string;
+  /** The modules that are that head. */
+  readonly head?: readonly string[];
   /** The learning rate where none is given, for texts. */
   readonly usualRate?: number;
   /** Whether the command or the configuration names the method. */
@@ -126,7 +126,7 @@ async function methodOfAdapter(
 
 /** A new head is trained in full beside an adapter. */
 const withHead = (method: MethodSpec, { newLabels, head }: Material): MethodSpec =>
-  method.kind === "lora" && newLabels ? { ...method, modulesToSave: [head!] } : method;
+  method.kind === "lora" && newLabels ? { ...method, modulesToSave: head } : method;
 
 function scaleOf(method: MethodSpec) {
   if (method.kind === "full") return { isFull: true, scaling: 1 };
