@@ -14,7 +14,8 @@ import {
 import { adapterFiles } from "../../formats/write_adapter.ts";
 import { type EncodedTensor, safetensorsFile } from "../../formats/write_safetensors.ts";
 import { loralibFile } from "./loralib_record.ts";
-import { type AdapterDialect, layersKey } from "./read_any.ts";
+import { layersKey } from "./kohya_record.ts";
+import type { AdapterDialect } from "./read_any.ts";
 
 /** What forms leave to choose. */
 export interface DialectChoices {

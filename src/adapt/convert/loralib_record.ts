@@ -13,7 +13,7 @@ import {
   type LowRankUpdate,
   splitUpdate,
 } from "../../formats/mod.ts";
-import type { ForeignFacts } from "./read_any.ts";
+import type { ForeignFacts } from "./foreign_facts.ts";
 
 /** The key in the metadata of our files: α, and `enable_lora`, which such a file does not say otherwise. */
 const KEY = "lowrank.loralib";
