@@ -232,4 +232,11 @@ Deno.test("convert names what it cannot read", () =>
     await assertFails(["convert", `${folder}/w.safetensors`, ...output], keys);
     await assertFails(["convert", model, ...output], "it holds a model");
     await assertFails(["convert", folder, "--error", "0.1", ...output], "--error is for --plain");
+    const peft = ["convert", golden("adapters/peft_c_attn"), ...output];
+    await assertFails([...peft, "--alpha", "8"], "--alpha is for files that do not say it, found");
+    await assertFails(
+      [...peft, "--enable-lora", "true"],
+      "--enable-lora is for loralib, found peft",
+    );
+    await assertFails([...peft, "--network", "te"], "--network is for --to kohya, found --to peft");
   }));

@@ -7,7 +7,7 @@ import type { LowRankUpdate } from "../../core/low_rank_update.ts";
 export interface ConvertedModule {
   /** Path of the layer. */
   readonly module: string;
-  /** Ranks of its updates together, before. */
+  /** The rank of its updates together, before. */
   readonly rankBefore: number;
   /** The same after. */
   readonly rank: number;

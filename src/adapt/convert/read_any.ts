@@ -40,6 +40,11 @@ export interface AnyAdapter {
  */
 export async function readAnyAdapter(path: string, options: ReadAnyOptions): Promise<AnyAdapter> {
   if (await hasFile(path, "adapter_config.json")) {
+    if (options.alpha !== undefined) {
+      throw new RangeError(
+        `--alpha is for files that do not say it, found ${path}, whose configuration does`,
+      );
+    }
     const record = await readRecord(path, options), { passed } = record;
     const notes = passed.length > 0 ? [`let pass in ${path}: ${passed.join(", ")}`] : [];
     return { dialect: "peft", record, notes };
