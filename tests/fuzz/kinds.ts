@@ -2,6 +2,7 @@
 
 import type { Kind } from "./kind.ts";
 import { adapterConfigs, adapterFolders, patternsOfModules, sites } from "./kinds/adapters.ts";
+import { foreignAdapters } from "./kinds/foreign.ts";
 import { modelConfigs, modelFolders } from "./kinds/models.ts";
 import { runFolders } from "./kinds/run_folders.ts";
 import { checkpoints, runSpecs } from "./kinds/runs.ts";
@@ -19,6 +20,7 @@ export const kinds: readonly Kind[] = [
   adapterFolders,
   sites,
   patternsOfModules,
+  foreignAdapters,
   modelConfigs,
   modelFolders,
   tokenizers,
