@@ -21,6 +21,8 @@ export interface SourceTensor {
   readonly key: string;
   /** The type to store it in; its own if it is not one of floats. */
   readonly dtype?: FloatDtype;
+  /** Values in the place of the file's, of the same shape. */
+  readonly values?: HostTensor;
 }
 
 /** What a merge has done to a weight, which is known once it is written. */
@@ -111,13 +113,18 @@ async function* floatBlocks(source: SourceTensor) {
 }
 
 /** Whole rows of a tensor: their bytes and, of floats, their values, which must be finite. */
-async function* blocksOf({ file, key }: SourceTensor) {
+async function* blocksOf({ file, key, values: others }: SourceTensor) {
   const { shape, dtype, bytes: all } = file.tensors.get(key)!, [rows] = shape;
   const size = sizeOf(shape), width = shape.length < 2 ? 1 : size / rows;
   if (size === 0) return;
   const most = Math.max(1, Math.floor(blockValues / width));
   for (const { start, count } of cutRange(size / width, most)) {
     const first = start * width, length = count * width, each = all / size;
+    if (others) {
+      const values = finiteValues(key, shape, others.data.subarray(first, first + length), first);
+      yield { bytes: new Uint8Array(0), values, first };
+      continue;
+    }
     const bytes = await file.readBytes(key, first * each, length * each);
     if (![...floats, "F64"].includes(dtype)) yield { bytes, first };
     else yield { bytes, first, values: finiteValues(key, shape, decode(dtype, bytes), first) };

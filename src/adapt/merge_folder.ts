@@ -99,14 +99,17 @@ function tensorsOf(
 ): Map<string, EncodedTensor> {
   const tensors = new Map<string, EncodedTensor>();
   for (const key of file.tensors.keys()) {
-    const source = { file, key, dtype }, change = weights.get(key);
+    const change = weights.get(key), source = { file, key, dtype, values: saved.get(key) };
     tensors.set(
       key,
-      change ? mergedTensor(source, change.updates, change.sums) : copiedTensor(source),
+      change
+        ? mergedTensor(source, change.updates, change.sums)
+        : copiedTensor({ file, key, dtype }),
     );
   }
   const [common] = dtypesOf(tensors) as FloatDtype[];
   for (const [key, tensor] of saved) {
+    if (weights.has(key)) continue;
     const own = tensors.get(key)?.dtype as FloatDtype | undefined;
     tensors.set(key, replacedTensor(key, tensor, own ?? common));
   }

@@ -3,8 +3,10 @@
 import type { ConfigJson } from "../architectures/config_fields.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
+import { isNamed, moduleOf } from "../core/module_names.ts";
 import { oneLine } from "../core/quote.ts";
 import { formatShape, sameShape } from "../core/shape.ts";
+import { isTable } from "../formats/adapter_weights.ts";
 import { adapterFile, parseMerged } from "../formats/merged_metadata.ts";
 import {
   type AdapterException,
@@ -73,11 +75,13 @@ export async function planMerge(
     added.push(file);
     plan.passed.push(...adapter.passed);
     addUpdates(plan, base, adapter);
-    await addSaved(plan, base, folder, new Map([...adapter.saved, ...adapter.biases]));
+    const trained = new Map([...adapter.saved, ...adapter.biases]);
+    await addSaved(plan, base, folder, trained, adapter.savedModules);
     await addBiases(plan, base, folder, adapter);
     plan.promptFormat = adapter.promptFormat ?? plan.promptFormat;
   }
-  const twice = [...plan.saved.keys()].find((key) => plan.weights.has(key));
+  // PEFT saves the weights of adapted embeddings and heads too.
+  const twice = [...plan.saved.keys()].find((key) => plan.weights.has(key) && !isTable(key));
   if (twice === undefined) return { ...plan, merged: [...before, ...added] };
   throw new RangeError(
     `a weight must be adapted or trained in full, not both, found ${oneLine(twice)}`,
@@ -88,6 +92,7 @@ function addUpdates({ weights }: MergePlan, base: BaseFile, { updates }: PeftAda
   const modules = new Map<string, string>();
   for (const update of updates) {
     const { module } = update, { key, isTransposed } = base.locate(update);
+    if (update.isEmbedding) base.assertUntied(key);
     if ((modules.get(key) ?? module) !== module) {
       throw new RangeError(
         `a weight takes one module of an adapter, found two for ${oneLine(key)}`,
@@ -105,7 +110,13 @@ async function addSaved(
   base: BaseFile,
   folder: string,
   saved: ReadonlyMap<string, HostTensor>,
+  savedModules: readonly string[],
 ): Promise<void> {
+  for (const name of saved.keys()) {
+    // PEFT unties an embedding that it trains in full; a table that it saves by itself is the head's too.
+    const isOwn = savedModules.some((module) => isNamed(moduleOf(name), module));
+    if (isOwn && base.find(name).length === 1) base.assertUntied(base.find(name)[0]);
+  }
   const isNew = (name: string) => base.find(name).length !== 1;
   const unknown = [...saved.keys()].filter(isNew);
   if (unknown.length > 0) plan.config = await withHead(base, folder, unknown);
@@ -169,6 +180,10 @@ async function withHead(
   folder: string,
   names: readonly string[],
 ): Promise<ConfigJson> {
+  // A head of its own where the base has one that is tied to the embedding.
+  if (names.every((name) => name === "lm_head.weight")) {
+    return { ...config, tie_word_embeddings: false };
+  }
   const isRunnable = runnableTypes.some((type) => type === config.model_type);
   const labels = isRunnable ? await readAdapterLabels(folder) : undefined;
   if (labels && names.every((name) => name === "score.weight")) return withLabels(config, labels);

@@ -9,12 +9,15 @@ import {
 import type { HostData, HostTensor } from "../core/host_tensor.ts";
 import { deltaWeight } from "../core/low_rank_update.ts";
 import { assertOptions } from "../core/options.ts";
+import { rangesOf } from "../core/row_range.ts";
 import { assertStoredFinite } from "../formats/finite_values.ts";
 import type { FloatDtype } from "../formats/mod.ts";
 import { assertModel, type Model } from "../models/model.ts";
 import { assertAdapter } from "./adapter.ts";
-import type { Linear } from "../nn/linear.ts";
+import { transpose } from "../models/transpose.ts";
+import { type AdaptedLayer, adaptedLayers, assertOwnWeight } from "./sites.ts";
 import type { LoraAdapter } from "./lora/adapter.ts";
+import { LoraEmbedding } from "./lora/lora_embedding.ts";
 import type { LoraSite } from "./lora/lora_site.ts";
 import { assertLowRank } from "./lora/read_sites.ts";
 import { assertTensor } from "./merge.ts";
@@ -87,9 +90,10 @@ export async function mergeReport(
   for (const adapter of [adapters].flat()) assertAdapter("mergeReport", adapter);
   const sites = [adapters].flat().flatMap(({ terms }) => terms);
   assertLowRank("mergeReport", sites);
+  for (const { linear } of sites) assertOwnWeight(model, linear);
   for (const { linear: { weight } } of sites) assertTensor(model, weight.name, weight.shape);
   const byLayer = Map.groupBy(sites, ({ module }) => module), weights: MergedWeight[] = [];
-  for (const layer of model.linears.filter(({ name }) => byLayer.has(name))) {
+  for (const layer of adaptedLayers(model).filter(({ name }) => byLayer.has(name))) {
     weights.push(await measure(model, layer, byLayer.get(layer.name)!, dtype));
   }
   return { weights, extraBytes: weights.reduce((sum, { extraBytes }) => sum + extraBytes, 0) };
@@ -97,7 +101,7 @@ export async function mergeReport(
 
 async function measure(
   { device }: Model,
-  { name, weight }: Linear,
+  { name, weight }: AdaptedLayer,
   sites: readonly LoraSite[],
   dtype: FloatDtype,
 ): Promise<MergedWeight> {
@@ -120,9 +124,14 @@ async function measure(
 }
 
 function addSite(delta: Float64Array, site: LoraSite, A: HostTensor, B: HostTensor): void {
-  const { shape, data } = deltaWeight({ A, B, scaling: site.scaling });
-  const start = site.rows.start * shape[1];
-  for (let i = 0; i < data.length; i++) delta[start + i] += data[i];
+  const isTable = site instanceof LoraEmbedding, { scaling } = site;
+  const { shape, data } = deltaWeight(
+    isTable ? { A: transpose(B), B: A, scaling } : { A, B, scaling },
+  );
+  const width = shape[1];
+  for (const { before, start, count } of rangesOf(site.rows)) {
+    for (let i = 0; i < count * width; i++) delta[start * width + i] += data[before * width + i];
+  }
 }
 
 function survivingShare(

@@ -14,9 +14,12 @@ export { injectLora, type LoraOptions } from "./lora/inject.ts";
 export { injectUpdates } from "./lora/inject_updates.ts";
 export { loadAdapter, type LoadAdapterOptions } from "./lora/load.ts";
 export type { LoadRecord, MatchedModule } from "./lora/load_record.ts";
-export { injectPissa, type PissaOptions } from "./lora/pissa.ts";
+export { injectOlora } from "./lora/olora.ts";
+export { injectPissa } from "./lora/pissa.ts";
+export type { WeightStartOptions } from "./lora/weight_start.ts";
 export type { TrainedParts } from "./lora/trained_parts.ts";
 export { DoraSite } from "./lora/dora_site.ts";
+export { LoraEmbedding } from "./lora/lora_embedding.ts";
 export { type LoraSettings, LoraSite } from "./lora/lora_site.ts";
 export { baseOf, merge, type Merged, swap, unmerge } from "./merge.ts";
 export {
@@ -27,6 +30,6 @@ export {
 } from "./merge_report.ts";
 export { type PlantedShift, plantShift } from "./plant_shift.ts";
 export type { SiteSpectrum } from "./spectra.ts";
-export { selectSites, type Site, type SiteSelection } from "./sites.ts";
+export { type AdaptedLayer, selectSites, type Site, type SiteSelection } from "./sites.ts";
 export { TokenRows } from "./token_rows.ts";
 export { TrainedModules } from "./trained_modules.ts";

@@ -2,29 +2,34 @@
 
 import * as architectures from "../architectures/layer_sites.ts";
 import { assertRecord } from "../core/json.ts";
-import type { RowRange } from "../core/row_range.ts";
+import { sameRows, type SiteRows } from "../core/row_range.ts";
 import { type SiteAddress, type SiteRole, siteRoles } from "../core/site.ts";
 import { assertModel, type Model } from "../models/model.ts";
+import { Embedding } from "../nn/embedding.ts";
 import type { Linear } from "../nn/linear.ts";
 
 export type { SiteSelection } from "../architectures/layer_sites.ts";
+
+/** A layer whose weight is one matrix: an embedding is linear in one-hot tokens. */
+export type AdaptedLayer = Linear | Embedding;
 
 /** Output rows of a linear layer that an adapter may change. */
 export interface Site {
   /** `transformer.h.0.attn.c_attn:q`, or the layer's path alone if it has all rows. */
   readonly name: string;
   /** The layer. */
-  readonly linear: Linear;
+  readonly linear: AdaptedLayer;
   /** Which part of the layer it is; absent if it has all rows. */
   readonly role?: SiteRole;
-  /** Its rows. */
-  readonly rows: RowRange;
+  /** Its rows; of an embedding the columns of the table, all of them. */
+  readonly rows: SiteRows;
   /** The site's number among all sites of the model, independent of the selection. */
   readonly index: number;
 }
 
 /**
- * The sites that a selection names, in the order of the forward pass, each once.
+ * The sites that a selection names, in the order of the forward pass, each once; embeddings come last, and a
+ * head after them.
  *
  * @throws {TypeError} when not exactly one of `sites` and `targetModules` is given, or it is of another
  * type.
@@ -43,54 +48,75 @@ export interface Site {
 export function selectSites(model: Model, selection: architectures.SiteSelection): Site[] {
   assertModel("selectSites", model);
   assertRecord("the selection of sites", selection);
-  return architectures.selectLayerSites(model.linears.map(layerOf), selection).map(liveSite);
+  return architectures.selectLayerSites(adaptedLayers(model).map(layerOf), selection).map(liveSite);
 }
 
 /** A layer of a model with its sites. */
 export interface LayerSites {
   /** The layer. */
-  readonly linear: Linear;
+  readonly linear: AdaptedLayer;
   /** The site of all of its rows. */
   readonly whole: Site;
   /** The sites of its roles: `q`, `k` and `v` of a fused projection. */
   readonly declared: readonly Site[];
 }
 
-/** The linear layers of a model by their paths. */
+/** The layers that low-rank updates can change; those that none changes unless it is named come last. */
+export const adaptedLayers = ({ linears, outerLayers = [] }: Model): readonly AdaptedLayer[] => [
+  ...linears,
+  ...outerLayers,
+];
+
+/** The layers of a model that can be adapted, by their paths. */
 export function sitesByLayer(model: Model): Map<string, LayerSites> {
-  return new Map(model.linears.map((linear, position) => {
-    const layer = layerOf(linear), whole = liveSite(architectures.wholeSite(layer, position));
-    const declared = architectures.declaredSites(layer, position).map(liveSite);
-    return [linear.name, { linear, whole, declared }];
-  }));
+  return new Map(
+    adaptedLayers(model).map((linear, position) => {
+      const layer = layerOf(linear), whole = liveSite(architectures.wholeSite(layer, position));
+      const declared = architectures.declaredSites(layer, position).map(liveSite);
+      return [linear.name, { linear, whole, declared }];
+    }),
+  );
 }
 
 /**
  * Where an update of these rows of a layer belongs: the layer alone, or, if it has several parts, the
  * rows and the part's role.
  */
-export function addressOf({ name: module, parts, weight }: Linear, rows: RowRange): SiteAddress {
+export function addressOf(
+  { name: module, parts, extents: [outputs] }: AdaptedLayer,
+  rows: SiteRows,
+): SiteAddress {
   const roles = siteRoles.filter((role) => parts[role]);
   if (roles.length < 2) return { module };
   const role = roles.find((role) => sameRows(parts[role]!, rows));
-  return { module, ...role && { role }, rows, outputs: weight.shape[0] };
+  return { module, ...role && { role }, rows, outputs };
 }
 
-/** True for the same rows of one weight. */
-export function sameRows(a: RowRange, b: RowRange): boolean {
-  return a.start === b.start && a.count === b.count;
+/**
+ * Throws for a layer whose weight another one shares: a merge would change both.
+ *
+ * @throws {RangeError} then.
+ */
+export function assertOwnWeight(model: Model, { name, weight }: AdaptedLayer): void {
+  const other = adaptedLayers(model)
+    .find((layer) => layer.name !== name && layer.weight.name === weight.name);
+  if (!other) return;
+  throw new RangeError(
+    `merging needs updates of weights that no other layer has, found one of ${name}, whose weight ` +
+      `${other.name} shares and would change with it: keep the adapter beside the model`,
+  );
 }
 
 interface LiveLayer extends architectures.AdaptableLayer {
-  readonly linear: Linear;
+  readonly linear: AdaptedLayer;
 }
 
-function layerOf(linear: Linear): LiveLayer {
-  const { name, weight, parts } = linear, kind = parts.head ? "head" : "linear";
-  return { name, kind, outputs: weight.shape[0], parts, linear };
+function layerOf(linear: AdaptedLayer): LiveLayer {
+  const { name, extents: [outputs], parts } = linear;
+  const kind = linear instanceof Embedding ? "embedding" : parts.head ? "head" : "linear";
+  return { name, kind, outputs, parts, linear };
 }
 
-/** The rows of a live layer's part are one range. */
-function liveSite({ layer, rows, ...site }: architectures.LayerSite<LiveLayer>): Site {
-  return { ...site, linear: layer.linear, rows: rows as RowRange };
+function liveSite({ layer, ...site }: architectures.LayerSite<LiveLayer>): Site {
+  return { ...site, linear: layer.linear };
 }

@@ -1,8 +1,9 @@
 /** What an update adds to the rows of a weight as its file holds it. @module */
 
 import type { HostData, HostTensor } from "../core/host_tensor.ts";
+import { rangesOf } from "../core/row_range.ts";
 import type { TrainedUpdate } from "../formats/mod.ts";
-import { type DenseMatrix, rowsOf, scaledBy } from "../linalg/mod.ts";
+import { type DenseMatrix, rowsOf, scaledBy, transposed } from "../linalg/mod.ts";
 // Not that of the system's BLAS, whose threads take more memory than the blocks.
 import { multiply } from "../linalg/products.ts";
 import { transpose } from "../models/transpose.ts";
@@ -49,17 +50,17 @@ export async function changeOf(
   { update, isTransposed }: LocatedUpdate,
   blocks: () => AsyncIterable<WeightBlock>,
 ): Promise<StoredChange> {
-  const product = storedProduct(update, isTransposed), { magnitude } = update;
-  if (!magnitude) return { addTo: (delta, block) => addProduct(delta, block, product) };
+  const products = storedProducts(update, isTransposed), { magnitude } = update;
+  if (!magnitude) return { addTo: (delta, block) => addProducts(delta, block, products) };
   const squares = new Float64Array(magnitude.data.length);
   for await (const block of blocks()) {
-    const V = directionOf(block, product);
+    const V = directionOf(block, products);
     for (let i = 0; i < V.length; i++) squares[outputOf(i, block, isTransposed)] += V[i] * V[i];
   }
   const factors = squares.map((sum, output) => magnitude.data[output] / Math.sqrt(sum));
   return {
     addTo(delta, block) {
-      const V = directionOf(block, product);
+      const V = directionOf(block, products);
       for (let i = 0; i < V.length; i++) {
         delta[i] += factors[outputOf(i, block, isTransposed)] * V[i] - block.values[i];
       }
@@ -68,9 +69,9 @@ export async function changeOf(
 }
 
 /** V = W + s B A of a block. */
-function directionOf(block: WeightBlock, product: StoredProduct): Float64Array {
+function directionOf(block: WeightBlock, products: readonly StoredProduct[]): Float64Array {
   const V = Float64Array.from(block.values);
-  addProduct(V, block, product);
+  addProducts(V, block, products);
   return V;
 }
 
@@ -78,20 +79,33 @@ function directionOf(block: WeightBlock, product: StoredProduct): Float64Array {
 const outputOf = (index: number, { top, width }: WeightBlock, isTransposed: boolean): number =>
   isTransposed ? index % width : top + Math.floor(index / width);
 
-/** s B A, or s (B A)ᵀ = s Aᵀ Bᵀ where the file holds the weight as (in, out). */
-function storedProduct(
-  { A, B, scaling, rows }: TrainedUpdate,
+/** s B A, or s (B A)ᵀ = s Aᵀ Bᵀ where the file holds the weight as (in, out), for each range of its rows. */
+function storedProducts(
+  { A, B, scaling, rows = { start: 0, count: B.shape[0] } }: TrainedUpdate,
   isTransposed: boolean,
-): StoredProduct {
-  const start = rows?.start ?? 0;
-  const [left, right] = (isTransposed ? [transpose(A), transpose(B)] : [B, A]).map(toDense);
-  const [firstRow, firstColumn] = isTransposed ? [0, start] : [start, 0];
-  return { left: scaledBy(left, scaling), right, firstRow, firstColumn };
+): StoredProduct[] {
+  const all = toDense(B);
+  return rangesOf(rows).map(({ before, start, count }) => {
+    const own = rowsOf(all, before, count);
+    const [left, right] = isTransposed
+      ? [toDense(transpose(A)), transposed(own)]
+      : [own, toDense(A)];
+    const [firstRow, firstColumn] = isTransposed ? [0, start] : [start, 0];
+    return { left: scaledBy(left, scaling), right, firstRow, firstColumn };
+  });
 }
 
 const toDense = ({ shape: [rows, columns], data }: HostTensor): DenseMatrix => ({
   ...{ rows, columns, data: Float64Array.from(data) },
 });
+
+function addProducts(
+  delta: Float64Array,
+  block: WeightBlock,
+  products: readonly StoredProduct[],
+): void {
+  for (const product of products) addProduct(delta, block, product);
+}
 
 /** Adds the rows of a product that a block has, from the block's first row on. */
 function addProduct(

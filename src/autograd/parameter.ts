@@ -11,6 +11,14 @@ export interface GradientSlot {
   filled: boolean;
 }
 
+/** Rows of a frozen table that are trained on their own. */
+export interface TrainableRows {
+  /** Which rows of the table these are, each once. */
+  readonly indices: readonly number[];
+  /** Their values, (rows, width), in that order. */
+  readonly values: Parameter;
+}
+
 /** A named tensor of a model or an adapter. */
 export class Parameter {
   /** Its name in the file it comes from, such as `transformer.wte.weight`. */
@@ -19,6 +27,8 @@ export class Parameter {
   readonly own: Tensor;
   /** Values of an adapter that are used in place of its own. */
   substitute?: Tensor;
+  /** Rows of the substitute that are trained: operations write them into it, and pass their gradient on. */
+  rows?: TrainableRows;
   /** Whether gradients are computed for it. A frozen parameter costs no buffer and no kernel. */
   trainable = true;
   /** Its gradient if an optimizer owns one; otherwise each tape allocates its own. */

@@ -9,7 +9,6 @@ import {
   beamSearch,
   completionText,
   generate,
-  labelsOf,
   promptFormatOf,
   type TextModel,
   usualLength,
@@ -24,6 +23,7 @@ import {
   temperature,
 } from "./arguments.ts";
 import { type CommonOptions, loadAdapted, note, openChosen, print } from "./common.ts";
+import { readFacts } from "./limits.ts";
 import { assertModelFolder } from "./model_folder.ts";
 
 interface GenerateOptions extends CommonOptions, AllowOption {
@@ -83,10 +83,10 @@ async function run(options: GenerateOptions): Promise<void> {
   assertSampling(options);
   await assertModelFolder(options.model);
   const prompts = await promptsOf(options);
+  await assertLanguage(options);
   const tokenizer = await loadTokenizer(options.model);
   using device = await openChosen(options);
   using loaded = await loadAdapted(device, options.model, options.adapter, options);
-  assertLanguage(loaded.model);
   // A beam search has no result until it ends, so Ctrl-C may end it at once.
   using interrupt = options.beams ? undefined : new Interrupt().listen();
   let cut = 0;
@@ -117,12 +117,15 @@ async function promptsOf({ prompt, data }: GenerateOptions): Promise<readonly st
   throw new RangeError(`generate needs --prompt TEXT or --data FILE, found ${found}`);
 }
 
-function assertLanguage(model: TextModel): void {
-  const labels = labelsOf(model);
-  if (!labels) return;
+async function assertLanguage({ model, adapter }: GenerateOptions): Promise<void> {
+  const { labels, isCausal, description } = await readFacts(model, adapter);
+  if (isCausal) return;
   throw new RangeError(
-    `generating needs a language model, found a classifier of ${labels.length} labels: lowrank evaluate ` +
-      "measures it",
+    labels
+      ? `generating needs a language model, found a classifier of ${
+        howMany(labels.length, "label")
+      }: lowrank evaluate measures it`
+      : `generating needs a model that predicts the next token, found ${description}, in ${model}`,
   );
 }
 

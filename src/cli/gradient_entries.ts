@@ -2,11 +2,12 @@
 
 import { join } from "node:path";
 import type { LoraAdapter } from "../adapt/mod.ts";
-import { ownKey } from "../formats/adapter_weights.ts";
+import { factorKeys, ownKey } from "../formats/adapter_weights.ts";
 import type { Parameter, Tape } from "../autograd/mod.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { joinUpdates, openSafetensors } from "../formats/mod.ts";
-import { reorient } from "../models/transpose.ts";
+import { reorient, transpose } from "../models/transpose.ts";
+import { Embedding } from "../nn/embedding.ts";
 import type { TextModel } from "../models/mod.ts";
 
 type Entry = readonly [key: string, values: HostTensor];
@@ -26,15 +27,25 @@ export async function gradientEntries(
   origins: Origins,
 ): Promise<Entry[]> {
   const parameters = model.trainable();
-  const tensors = parameters.map((parameter) => tape.gradientOf(parameter)!);
+  const reached = parameters.filter((parameter) => tape.gradientOf(parameter));
+  const tensors = reached.map((parameter) => tape.gradientOf(parameter)!);
   const values = await tape.device.read(...tensors);
-  const gradients = new Map(parameters.map((parameter, i) => [parameter, values[i]]));
+  const gradients = new Map([
+    ...parameters.map((parameter) => [parameter, zerosOf(parameter)] as const),
+    ...reached.map((parameter, i) => [parameter, values[i]] as const),
+  ]);
   const [adapter] = adapters;
   const entries = adapter ? adapterEntries(adapter, gradients) : modelEntries(model, gradients);
   const keys = await fileKeys(origins);
   const { trunk } = model.architecture;
   return entries.map(([name, values]) => [`grad.${keyIn(keys, name, trunk)}`, values]);
 }
+
+/** The gradient of what the loss does not depend on. */
+const zerosOf = ({ shape, size }: Parameter): HostTensor => ({
+  shape,
+  data: new Float32Array(size),
+});
 
 type Gradients = ReadonlyMap<Parameter, HostTensor>;
 
@@ -47,27 +58,29 @@ function modelEntries({ architecture, parameters }: TextModel, gradients: Gradie
 
 /** All sites of one layer are one pair of tensors in the file. */
 function adapterEntries(adapter: LoraAdapter, gradients: Gradients): Entry[] {
-  const { sites, modules, biases } = adapter;
+  const { sites, modules, biases, tokens } = adapter;
   const linears = [...new Set(sites.map(({ linear }) => linear))];
   const adapted = new Set(linears.map(({ name }) => name));
   const vectors = sites.flatMap(({ parameters }) => parameters.slice(2));
   const own = [...modules.parameters, ...biases.parameters];
   const others = [
+    ...tokens.parameters.map((one) => [one.name, gradients.get(one)!] as const),
     ...vectors.map((one) => [one.name, gradients.get(one)!] as const),
     ...own.map((one) => [ownKey(one.name, adapted), gradients.get(one)!] as const),
   ];
   const factors = linears.flatMap((linear) => {
     const { A, B } = joined(sites.filter((site) => site.linear === linear), gradients);
-    const key = `base_model.model.${linear.name}`;
-    return [[`${key}.lora_A.weight`, A], [`${key}.lora_B.weight`, B]] as Entry[];
+    const [keyA, keyB] = factorKeys(linear.name, linear instanceof Embedding);
+    return [[keyA, A], [keyB, B]] as Entry[];
   });
   return [...factors, ...others];
 }
 
 function joined(sites: LoraAdapter["sites"], gradients: Gradients) {
   return joinUpdates(sites.map(({ A, B, linear, rows }) => {
-    const [module, outputs] = [linear.name, linear.weight.shape[0]];
-    return { module, rows, outputs, A: gradients.get(A)!, B: gradients.get(B)!, scaling: 1 };
+    const [module, outputs] = [linear.name, linear.extents[0]], own = gradients.get(A)!;
+    const ofA = linear instanceof Embedding ? transpose(own) : own;
+    return { module, rows, outputs, A: ofA, B: gradients.get(B)!, scaling: 1 };
   }));
 }
 

@@ -9,7 +9,7 @@ import { type Batch, defaultPatience, defaultSettings } from "../train/mod.ts";
 import { batchExample, readBatchFile } from "./batches.ts";
 import type { AllowOption } from "./arguments.ts";
 import { assertAllowed, type CommonOptions } from "./common.ts";
-import { readFacts, readInputLimits } from "./limits.ts";
+import { readFacts } from "./limits.ts";
 import { methodOf, type MethodOptions } from "./method.ts";
 import { assertOtherFolder } from "./model_folder.ts";
 import { completeTraining, readTrainConfig, type TrainConfig } from "./train_config.ts";
@@ -80,9 +80,11 @@ export async function readRequest(options: TrainOptions): Promise<TrainRequest> 
   return { ...material, spec, isNamed };
 }
 
-async function readBatches(path: string, { model }: TrainOptions): Promise<Material> {
-  const { batches, digest } = await readBatchFile(path, await readInputLimits(model));
-  return { batches, validation: [], notes: [], data: { batches: digest }, defaults: {} };
+async function readBatches(path: string, { model, adapter }: TrainOptions): Promise<Material> {
+  const facts = await readFacts(model, adapter ? [adapter] : []);
+  const { batches, digest } = await readBatchFile(path, facts);
+  const defaults = facts.labelKind === "number" ? { objective: "squared-error" as const } : {};
+  return { batches, validation: [], notes: [], data: { batches: digest }, defaults };
 }
 
 async function readData(

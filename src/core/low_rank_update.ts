@@ -5,6 +5,7 @@ import { fitsFloat32 } from "./float32.ts";
 import type { HostTensor } from "./host_tensor.ts";
 import { isRecord } from "./json.ts";
 import { quote } from "./quote.ts";
+import { countRows } from "./row_range.ts";
 import { formatShape, type Shape, sizeOf } from "./shape.ts";
 import { type SiteAddress, siteName } from "./site.ts";
 
@@ -19,7 +20,13 @@ export interface LowRankFactors {
 }
 
 /** The update of one site: W[rows, :] changes by scaling · B A. */
-export interface LowRankUpdate extends SiteAddress, LowRankFactors {}
+export interface LowRankUpdate extends SiteAddress, LowRankFactors {
+  /**
+   * True for an embedding, which is linear in one-hot tokens: A is (rank, tokens), B (width, rank), and the
+   * table (tokens, width) changes by the transposed product.
+   */
+  readonly isEmbedding?: boolean;
+}
 
 /** How messages name an update: by its site, if it has one. */
 export function updateName(update: LowRankFactors | LowRankUpdate): string {
@@ -40,7 +47,7 @@ export function updateName(update: LowRankFactors | LowRankUpdate): string {
 export function assertUpdate(update: LowRankFactors | LowRankUpdate, weight?: Shape): void {
   assertFactors(update);
   const { A, B, scaling } = update, name = updateName(update), [rank] = A.shape;
-  const rows = "rows" in update ? update.rows?.count : undefined;
+  const rows = "rows" in update && update.rows ? countRows(update.rows) : undefined;
   const [out, inner] = [rows ?? weight?.[0], weight?.[1]];
   const fit = A.shape.length === 2 && B.shape.length === 2 && rank > 0 && B.shape[1] === rank &&
     B.shape[0] > 0 && A.shape[1] > 0 && B.shape[0] === (out ?? B.shape[0]) &&

@@ -84,10 +84,10 @@ export async function readFinite(
 
 type Kind = "module" | "saved" | "bias" | "rows";
 
-const isFactor = /\.lora_[AB]\.weight$/;
+const isFactor = /\.lora_([AB]\.weight|embedding_[AB])$/;
 
 /** A part of a module's update, after the module's path. */
-const partOf = /^(.+)\.lora_([AB]\.weight|B\.bias|magnitude_vector)$/;
+const partOf = /^(.+)\.lora_([AB]\.weight|B\.bias|magnitude_vector|embedding_[AB])$/;
 
 /** What a tensor is, if the configuration explains it. */
 function kindOf(name: string, extras: PeftExtras): Kind | undefined {
@@ -127,9 +127,20 @@ export async function readRows(
         `trainable_token_indices must name ${quote(module)}, found ${quote(Object.keys(tokens))}`,
       );
     }
+    assertRows(file, rowsKey(module), indices.length);
     rows.set(module, { indices, values: await readFinite(file, rowsKey(module), exceptions) });
   }
   return rows;
+}
+
+function assertRows(file: SafetensorsFile, key: string, rows: number): void {
+  const { shape } = file.tensors.get(key)!;
+  if (shape.length === 2 && shape[0] === rows) return;
+  throw new AdapterFileError(
+    `${quote(key)} must have shape (${rows}, width), a row for each of the trained tokens, found ${
+      formatShape(shape)
+    }`,
+  );
 }
 
 const isList = (tokens: unknown): tokens is readonly number[] => Array.isArray(tokens);
@@ -145,7 +156,6 @@ const inOrder = (names: Iterable<string>): string[] =>
 
 function ruleFor(key: string): string {
   if (!key.startsWith(tensorPrefix)) return `tensor names must begin with "${tensorPrefix}"`;
-  if (/\.lora_embedding_[AB]$/.test(key)) return "adapters of embeddings are not implemented";
   if (key.endsWith(rowsEnding)) {
     return "trained tokens need withSaved: true, and trainable_token_indices in the configuration";
   }

@@ -21,6 +21,14 @@ export const isTable = (name: string): boolean =>
 export const rowsKey = (module: string): string =>
   `${tensorPrefix}${module}.token_adapter.trainable_tokens_delta`;
 
+/** The keys of a module's A and B. */
+export const factorKeys = (module: string, isEmbedding = false): [A: string, B: string] => {
+  const path = `${tensorPrefix}${module}`;
+  return isEmbedding
+    ? [`${path}.lora_embedding_A`, `${path}.lora_embedding_B`]
+    : [`${path}.lora_A.weight`, `${path}.lora_B.weight`];
+};
+
 /** The key of a tensor of the base model itself: PEFT wraps an adapted layer, and its bias with it. */
 export function ownKey(name: string, adapted: ReadonlySet<string>): string {
   const module = moduleOf(name);

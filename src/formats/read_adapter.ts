@@ -13,7 +13,7 @@ import { type AdapterException, Exceptions } from "./adapter_exceptions.ts";
 import type { TrainedUpdate } from "./adapter_record.ts";
 import { cutSites, parseSites } from "./adapter_sites.ts";
 import { readNamed, readRows, sortTensors } from "./adapter_tensors.ts";
-import { openWeights } from "./adapter_weights.ts";
+import { isTable, openWeights } from "./adapter_weights.ts";
 import { assertOwnConfig, mathematicsOf } from "./config_digest.ts";
 import { type FloatDtype, floatDtypeOf } from "./dtype.ts";
 import { parsePeftConfig, type PeftConfig, unknownFields } from "./peft_config.ts";
@@ -32,6 +32,8 @@ export interface PeftAdapter {
   readonly updates: readonly TrainedUpdate[];
   /** Tensors of fully trained modules (`modules_to_save`) that were read, by their names in the model. */
   readonly saved: ReadonlyMap<string, HostTensor>;
+  /** `modules_to_save`: the names of modules that were trained in full. */
+  readonly savedModules: readonly string[];
   /** Trained biases of the base model that were read, by their names in it. */
   readonly biases: ReadonlyMap<string, HostTensor>;
   /** Which biases these are. */
@@ -111,10 +113,12 @@ export async function readAdapter(
     const updates: TrainedUpdate[] = [];
     for (const module of modules) updates.push(...await readModule(reading, module));
     assertTargets(config, updates, exceptions);
+    assertNoTies(json, [...modules.map((module) => `${module}.weight`), ...saved]);
     return {
       config,
       updates: cutNamed(updates, file.metadata),
       saved: await readNamed(file, saved, exceptions),
+      savedModules: beside.saved,
       biases: await readNamed(file, biases, exceptions),
       biasMode: beside.bias,
       rows: await readRows(file, embeddings, extras, exceptions),
@@ -162,6 +166,17 @@ function assertTargets(
     const rule = "every name in target_modules must match a module that has weights";
     exceptions.pass("unmatchedTargets", rule, target);
   }
+}
+
+/** PEFT then gives an embedding and the head that is tied to it one update, or one copy. */
+function assertNoTies(json: unknown, tensors: readonly string[]): void {
+  if (!isRecord(json) || json.ensure_weight_tying !== true) return;
+  const table = tensors.find(isTable);
+  if (table === undefined) return;
+  throw new AdapterFileError(
+    "ensure_weight_tying must be false where an embedding or a head is adapted or trained in full (not " +
+      `implemented: one update for both), found true with ${quote(table)}`,
+  );
 }
 
 /** Cuts the modules whose sites the metadata names, after checking the metadata. */

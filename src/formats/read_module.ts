@@ -8,7 +8,7 @@ import { formatShape, sameShape, type Shape } from "../core/shape.ts";
 import type { Exceptions } from "./adapter_exceptions.ts";
 import type { TrainedUpdate } from "./adapter_record.ts";
 import { readFinite } from "./adapter_tensors.ts";
-import { tensorPrefix } from "./adapter_weights.ts";
+import { factorKeys, tensorPrefix } from "./adapter_weights.ts";
 import type { PeftConfig } from "./peft_config.ts";
 import type { PeftExtras } from "./peft_extras.ts";
 import { moduleSelector, type PatternValue, patternValues } from "./peft_patterns.ts";
@@ -55,19 +55,25 @@ export async function readModule(
   if (!isComplete(reading, module)) return [];
   const { config, rules } = reading, rank = rankIn(reading, module);
   const alpha = rules.alphaOf(module) ?? config.alpha;
-  const A = await readFactor(reading, keyOf(module, "A"), rank);
-  const B = await readFactor(reading, keyOf(module, "B"), rank);
+  const [keyA, keyB] = keysOf(reading, module), isEmbedding = isOfEmbedding(reading, module);
+  const A = await readFactor(reading, keyA, rank), B = await readFactor(reading, keyB, rank);
   const scaling = alpha / (config.rankStabilized ? Math.sqrt(rank) : rank);
-  const update = { module, A, B, scaling, ...await readExtras(reading, module, B.shape[0]) };
+  const extras = await readExtras(reading, module, B.shape[0]);
+  const update = { module, ...isEmbedding && { isEmbedding }, A, B, scaling, ...extras };
   assertUpdate(update);
   return [update];
 }
 
-const keyOf = (module: string, letter: "A" | "B") =>
-  `${tensorPrefix}${module}.lora_${letter}.weight`;
+/** Whether a module is an embedding: its factors have names of their own. */
+const isOfEmbedding = ({ file }: ModuleReading, module: string): boolean =>
+  factorKeys(module, true).some((key) => file.tensors.has(key));
+
+const keysOf = (reading: ModuleReading, module: string) =>
+  factorKeys(module, isOfEmbedding(reading, module));
 
 /** Whether the configuration selects a module, and the file has A and B of it. */
-function isComplete({ file, config, rules, exceptions }: ModuleReading, module: string): boolean {
+function isComplete(reading: ModuleReading, module: string): boolean {
+  const { file, config, rules, exceptions } = reading;
   if (!rules.selects(module)) {
     const targets = quote(config.targetModules ?? null);
     const rule = "the configuration must select every module that has weights";
@@ -75,17 +81,23 @@ function isComplete({ file, config, rules, exceptions }: ModuleReading, module: 
     exceptions.pass("unknownTensors", rule, module, found);
     return false;
   }
-  const missing = (["A", "B"] as const).map((letter) => keyOf(module, letter))
-    .find((key) => !file.tensors.has(key));
+  const keys = keysOf(reading, module), isEmbedding = isOfEmbedding(reading, module);
+  if (isEmbedding && factorKeys(module).some((key) => file.tensors.has(key))) {
+    throw new AdapterFileError(
+      `a module must be an embedding or a linear layer, found A or B of both of ${quote(module)}`,
+    );
+  }
+  const missing = keys.find((key) => !file.tensors.has(key));
   if (missing === undefined) return true;
   exceptions.pass("missingTensors", "A and B must come in pairs", missing, `no ${quote(missing)}`);
   return false;
 }
 
 /** The rank of the configuration, or that of both factors in the file where it may be another. */
-function rankIn({ file, config, rules, exceptions }: ModuleReading, module: string): number {
-  const rank = rules.rankOf(module) ?? config.rank, key = keyOf(module, "A");
-  const [A, B] = [key, keyOf(module, "B")].map((key) => file.tensors.get(key)!.shape);
+function rankIn(reading: ModuleReading, module: string): number {
+  const { file, config, rules, exceptions } = reading, keys = keysOf(reading, module), [key] = keys;
+  const rank = rules.rankOf(module) ?? config.rank;
+  const [A, B] = keys.map((key) => file.tensors.get(key)!.shape);
   const own = A[0];
   if (own === rank || own === 0 || A.length !== 2 || B.length !== 2 || B[1] !== own) return rank;
   const rule = `${quote(key)} must have shape (${rank}, in)`;
@@ -95,7 +107,7 @@ function rankIn({ file, config, rules, exceptions }: ModuleReading, module: stri
 
 /** Reads A `(rank, in)` or B `(out, rank)`. */
 function readFactor(reading: ModuleReading, key: string, rank: number): Promise<HostTensor> {
-  const isA = key.endsWith("A.weight"), { shape } = reading.file.tensors.get(key)!;
+  const isA = /A(\.weight)?$/.test(key), { shape } = reading.file.tensors.get(key)!;
   const fits = shape.length === 2 && shape[isA ? 0 : 1] === rank;
   return readReals(
     reading,
@@ -112,6 +124,9 @@ async function readExtras(
   out: number,
 ): Promise<Pick<TrainedUpdate, "bias" | "magnitude">> {
   const { dora, loraBias } = reading.extras, path = `${tensorPrefix}${module}`;
+  if (dora && isOfEmbedding(reading, module)) {
+    throw new AdapterFileError(`DoRA of embeddings is not implemented, found ${quote(module)}`);
+  }
   const vector = (key: string) => readReals(reading, key, [out], formatShape([out]));
   return {
     ...loraBias && { bias: await vector(`${path}.lora_B.bias`) },

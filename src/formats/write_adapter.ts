@@ -12,7 +12,7 @@ import { fileIn, hasFile } from "../core/storage.ts";
 import { adapterCard, CARD_MARK } from "./adapter_card.ts";
 import type { AdapterRecord, TrainedUpdate } from "./adapter_record.ts";
 import { sitesMetadata } from "./adapter_sites.ts";
-import { isTable, ownKey, rowsKey, tensorPrefix } from "./adapter_weights.ts";
+import { factorKeys, isTable, ownKey, rowsKey, tensorPrefix } from "./adapter_weights.ts";
 import { configMetadata, mathematicsOf } from "./config_digest.ts";
 import { alphaOf } from "./exact_alpha.ts";
 import { assertNoOtherKind } from "./folder_kind.ts";
@@ -158,15 +158,15 @@ function* tensorsOf(
   modules: readonly TrainedUpdate[],
   { saved = new Map(), biases = new Map(), rows = new Map() }: AdapterRecord,
 ): Generator<[string, HostTensor]> {
-  for (const { module, A, B, bias, magnitude } of modules) {
-    const path = `${tensorPrefix}${module}`;
-    yield [`${path}.lora_A.weight`, A];
-    yield [`${path}.lora_B.weight`, B];
+  for (const { module, isEmbedding, A, B, bias, magnitude } of modules) {
+    const path = `${tensorPrefix}${module}`, [keyA, keyB] = factorKeys(module, isEmbedding);
+    yield [keyA, A];
+    yield [keyB, B];
     if (bias) yield [`${path}.lora_B.bias`, bias];
     if (magnitude) yield [`${path}.lora_magnitude_vector`, magnitude];
   }
-  for (const [name, tensor] of saved) yield [tensorPrefix + name, tensor];
   const adapted = new Set(modules.map(({ module }) => module));
+  for (const [name, tensor] of saved) yield [ownKey(name, adapted), tensor];
   for (const [name, tensor] of biases) yield [ownKey(name, adapted), tensor];
   for (const [module, { values }] of rows) yield [rowsKey(module), values];
 }

@@ -9,6 +9,7 @@ import { oneLine, quote } from "../core/quote.ts";
 import { formatShape, sameShape } from "../core/shape.ts";
 import { siteName } from "../core/site.ts";
 import { hasFile } from "../core/storage.ts";
+import { isTable } from "../formats/adapter_weights.ts";
 import { openSafetensors, type SafetensorsFile, type TensorEntry } from "../formats/mod.ts";
 import { readConfigJson } from "./files.ts";
 
@@ -38,6 +39,12 @@ export interface BaseFile extends Disposable {
    * or it is square and its architecture is unknown.
    */
   locate(update: LowRankUpdate): BaseMatrix;
+  /**
+   * Throws for a table of tokens that a head shares: what is added to it would change the head too.
+   *
+   * @throws {RangeError} then, or if nothing says that the head has a weight of its own.
+   */
+  assertUntied(key: string): void;
 }
 
 /**
@@ -56,9 +63,10 @@ export async function openBase(folder: string): Promise<BaseFile> {
     const key = keyOf(keys.find(`${update.module}.weight`), update.module, folder);
     const [name] = known.find(key), entry = file.tensors.get(key)!, shape = weightShape(update);
     assertFloats(what, entry);
-    const isTransposed = specs.get(name)
-      ? Boolean(specs.get(name)!.storedTransposed)
-      : isTurned(what, shape, entry, config);
+    const isTransposed = update.isEmbedding ||
+      (specs.get(name)
+        ? Boolean(specs.get(name)!.storedTransposed)
+        : isTurned(what, shape, entry, config));
     const found = isTransposed ? entry.shape.toReversed() : entry.shape;
     if (sameShape(found, shape)) return { key, isTransposed };
     throw new RangeError(
@@ -66,12 +74,22 @@ export async function openBase(folder: string): Promise<BaseFile> {
     );
   };
   const dispose = () => file[Symbol.dispose]();
+  const assertUntied = (key: string) => {
+    if (!isTable(key) || !isTied(config, keys.find("lm_head.weight").length > 0)) return;
+    throw new RangeError(
+      `merging needs updates of weights that no other layer has, found one of ${
+        oneLine(key)
+      }, which the ` +
+        "head shares and which would change with it: keep the adapter beside the model",
+    );
+  };
   return {
     folder,
     config,
     file,
     find: (name) => keys.find(name),
     locate,
+    assertUntied,
     [Symbol.dispose]: dispose,
   };
 }
@@ -91,6 +109,14 @@ function architectureIfKnown(config: ConfigJson): Architecture | undefined {
   } catch {
     return undefined; // Shapes say how most weights are stored.
   }
+}
+
+/** Whether a language model's head has no weight of its own; of an unknown architecture, unless files say so. */
+function isTied(config: ConfigJson, hasHead: boolean): boolean {
+  const architecture = architectureIfKnown(config);
+  if (!architecture) return config.tie_word_embeddings === true || !hasHead;
+  const { head, linears } = architecture;
+  return head === "language" && !linears.some(({ kind }) => kind === "head");
 }
 
 /** (out, in) of the whole weight. */

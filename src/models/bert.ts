@@ -2,12 +2,13 @@
 
 import type { ConfigJson } from "../architectures/config_fields.ts";
 import { type EncoderConfig, parseEncoderConfig } from "../architectures/encoder_config.ts";
-import { dropout, embedding, gelu } from "../autograd/mod.ts";
+import { dropout, gelu } from "../autograd/mod.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { ModelInputs } from "../core/batch.ts";
 import { howMany } from "../core/how_many.ts";
 import type { Device, Tensor } from "../device/device.ts";
 import { SelfAttention, separateProjections, type SequenceContext } from "../nn/attention.ts";
+import type { Embedding } from "../nn/embedding.ts";
 import type { LayerNorm } from "../nn/layer_norm.ts";
 import { Mlp } from "../nn/mlp.ts";
 import type { Place } from "../nn/place.ts";
@@ -22,7 +23,9 @@ import { TextModel, type TextModelOptions } from "./text_model.ts";
 /** An encoder: post-norm blocks whose tokens see each other, learned positions, and a head. */
 export class Bert extends TextModel {
   readonly #config: EncoderConfig;
-  readonly #at: string;
+  readonly #words: Embedding;
+  readonly #positions: Embedding;
+  readonly #types: Embedding | undefined;
   readonly #dropout: number;
   readonly #norm: LayerNorm;
   readonly #blocks: readonly Block[];
@@ -39,7 +42,9 @@ export class Bert extends TextModel {
     super(device, json, tensors, owner, options);
     const { layers, architecture: { trunk } } = this, config = parseEncoderConfig(json);
     this.#config = config;
-    this.#at = trunk;
+    const table = (name: string) => layers.embedding(`${trunk}embeddings.${name}`);
+    [this.#words, this.#positions] = ["word_embeddings", "position_embeddings"].map(table);
+    this.#types = config.tokenTypes > 0 ? table("token_type_embeddings") : undefined;
     this.#dropout = options.dropout ?? config.dropout;
     this.#norm = layers.norm(`${trunk}embeddings.LayerNorm`, config.epsilon);
     this.#blocks = Array.from(
@@ -69,15 +74,10 @@ export class Bert extends TextModel {
   /** The sum of token, position and type embeddings; without types, all tokens are of type 0. */
   #embed(tape: Tape, inputs: ModelInputs): Tensor {
     const { tokens: { data }, tokenTypeIds } = inputs;
-    const rowsOf = (name: string, ids: ArrayLike<number>) =>
-      embedding(tape, this.layers.parameter(`${this.#at}embeddings.${name}.weight`), ids);
-    const types = tokenTypeIds?.data ?? new Uint32Array(data.length);
-    const added = [
-      rowsOf("position_embeddings", this.#positionsOf(inputs)),
-      ...(this.#config.tokenTypes > 0 ? [rowsOf("token_type_embeddings", types)] : []),
-    ];
-    const words = rowsOf("word_embeddings", data);
-    return added.reduce((sum, next) => addLast(tape, sum, next), words);
+    const positions = this.#positions.forward(tape, this.#positionsOf(inputs));
+    const types = this.#types?.forward(tape, tokenTypeIds?.data ?? new Uint32Array(data.length));
+    const sum = addLast(tape, this.#words.forward(tape, data), positions);
+    return types ? addLast(tape, sum, types) : sum;
   }
 
   /** 0, 1, 2, …; in RoBERTa counted after the padding token's id, and over tokens that are not padding. */

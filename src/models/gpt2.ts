@@ -9,11 +9,12 @@ import {
   tokenEmbedding,
   untiedHead,
 } from "../architectures/gpt2.ts";
-import { dropout, embedding } from "../autograd/mod.ts";
+import { dropout } from "../autograd/mod.ts";
 import type { Tape } from "../autograd/tape.ts";
 import { howMany } from "../core/how_many.ts";
 import type { Device, Tensor } from "../device/device.ts";
 import { fusedProjection, SelfAttention, type SequenceContext } from "../nn/attention.ts";
+import type { Embedding } from "../nn/embedding.ts";
 import { KeyValueCache } from "../nn/key_value_cache.ts";
 import type { LayerNorm } from "../nn/layer_norm.ts";
 import { Mlp } from "../nn/mlp.ts";
@@ -30,6 +31,8 @@ export class Gpt2 extends TextModel {
   /** Its shape. */
   readonly config: Gpt2Config;
   readonly #embeddingDropout: number;
+  readonly #tokens: Embedding;
+  readonly #positions: Embedding;
   readonly #blocks: readonly Block[];
   readonly #finalNorm: LayerNorm;
   readonly #head: Head;
@@ -48,6 +51,9 @@ export class Gpt2 extends TextModel {
     const residuals = dropout ?? config.resid_pdrop ?? 0;
     this.config = config;
     this.#embeddingDropout = dropout ?? config.embd_pdrop ?? 0;
+    [this.#tokens, this.#positions] = ["wte", "wpe"].map((name) =>
+      layers.embedding(`transformer.${name}`)
+    );
     this.#blocks = Array.from(
       { length: config.n_layer },
       (_, layer) => new Block(layers, `transformer.h.${layer}`, config, residuals),
@@ -82,14 +88,13 @@ export class Gpt2 extends TextModel {
 
   /** Token and position embeddings; token types also use the token embedding. */
   #embed(tape: Tape, inputs: TextInputs, past = 0): Tensor {
-    const { tokens, tokenTypeIds } = inputs, table = this.layers.parameter(tokenEmbedding);
-    const positions = this.layers.parameter("transformer.wpe.weight");
+    const { tokens, tokenTypeIds } = inputs, table = this.#tokens;
     const sum = addLast(
       tape,
-      embedding(tape, table, idsOf(tokens)),
-      embedding(tape, positions, positionsOf(inputs, past)),
+      table.forward(tape, idsOf(tokens)),
+      this.#positions.forward(tape, positionsOf(inputs, past)),
     );
-    return tokenTypeIds ? addLast(tape, sum, embedding(tape, table, tokenTypeIds.data)) : sum;
+    return tokenTypeIds ? addLast(tape, sum, table.forward(tape, tokenTypeIds.data)) : sum;
   }
 
   /** Its sizes, for display. */
@@ -171,5 +176,6 @@ function headOf(layers: ModelLayers, config: Gpt2Config, kind: HeadKind): Head {
   if (kind === "classes") {
     return new SequenceClassificationHead(layers.parameter(classifierHead), pad_token_id);
   }
-  return new CausalLmHead(layers.parameter(tie_word_embeddings ? tokenEmbedding : untiedHead));
+  const weight = tie_word_embeddings ? tokenEmbedding : untiedHead;
+  return new CausalLmHead(layers.output("lm_head", weight));
 }

@@ -5,6 +5,7 @@ import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import type { Tensor } from "../device/device.ts";
+import type { Linear } from "../nn/linear.ts";
 import { onHost, type TextInputs } from "./inputs.ts";
 
 /** Maps hidden states, all or some rows of them, to a model's outputs. */
@@ -21,11 +22,11 @@ export interface Head {
 
 /** Logits of the next token, y = h Wᵀ, for every row, or the requested rows. */
 export class CausalLmHead implements Head {
-  readonly #weight: Parameter;
+  readonly #output: Linear;
 
-  /** Takes the weight (vocabulary, width), which is the token embedding if the two are tied. */
-  constructor(weight: Parameter) {
-    this.#weight = weight;
+  /** Takes the layer, whose weight (vocabulary, width) is the token embedding if the two are tied. */
+  constructor(output: Linear) {
+    this.#output = output;
   }
 
   /** The requested rows. */
@@ -35,7 +36,7 @@ export class CausalLmHead implements Head {
 
   /** Maps states (rows, width) to logits (rows, vocabulary). */
   forward(tape: Tape, states: Tensor): Tensor {
-    return linear(tape, states, this.#weight);
+    return this.#output.forward(tape, states);
   }
 }
 
@@ -80,5 +81,18 @@ export class SequenceClassificationHead implements Head {
   #lastOf({ shape: [, time], data }: HostTensor, row: number): number {
     const sequence = data.subarray(row * time, (row + 1) * time);
     return Math.max(0, sequence.findLastIndex((token) => token !== this.#padding));
+  }
+}
+
+/** The states themselves, (rows, width), of a model without a head. */
+export class StatesHead implements Head {
+  /** The requested rows. */
+  rowsOf(_: TextInputs, wanted?: readonly number[]): readonly number[] | undefined {
+    return wanted;
+  }
+
+  /** Gives the states. */
+  forward(_: Tape, states: Tensor): Tensor {
+    return states;
   }
 }

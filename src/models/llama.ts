@@ -1,19 +1,19 @@
 /** Llama (Touvron et al. 2023), Mistral and Qwen2, with the parameter names of Hugging Face. @module */
 
-import type { ConfigJson } from "../architectures/config_fields.ts";
+import type { ConfigJson, HeadKind } from "../architectures/config_fields.ts";
 import { type LlamaConfig, parseLlamaConfig } from "../architectures/llama_config.ts";
-import { embedding } from "../autograd/mod.ts";
 import type { Tape } from "../autograd/tape.ts";
 import { howMany } from "../core/how_many.ts";
 import type { Device, Tensor } from "../device/device.ts";
 import { rotaryProjections, SelfAttention, type SequenceContext } from "../nn/attention.ts";
+import type { Embedding } from "../nn/embedding.ts";
 import { KeyValueCache } from "../nn/key_value_cache.ts";
 import { GatedMlp } from "../nn/mlp.ts";
 import type { Place } from "../nn/place.ts";
 import { residual } from "../nn/residual.ts";
 import type { RmsNorm } from "../nn/rms_norm.ts";
 import { RotaryPositions } from "../nn/rotary.ts";
-import { CausalLmHead, type Head, SequenceClassificationHead } from "./heads.ts";
+import { CausalLmHead, type Head, SequenceClassificationHead, StatesHead } from "./heads.ts";
 import { idsOf, pickRows, positionsOf, sequenceContext, type TextInputs } from "./inputs.ts";
 import type { ForwardOptions } from "./model.ts";
 import type { ModelLayers, StoredTensors } from "./model_layers.ts";
@@ -28,7 +28,7 @@ const names: Readonly<Record<string, string>> = {
 /** A decoder of pre-norm blocks with rotary positions, grouped key-value heads and gated feed-forward layers. */
 export class Llama extends TextModel {
   readonly #config: LlamaConfig;
-  readonly #tokens: string;
+  readonly #tokens: Embedding;
   readonly #blocks: readonly Block[];
   readonly #finalNorm: RmsNorm;
   readonly #head: Head;
@@ -44,20 +44,28 @@ export class Llama extends TextModel {
     super(device, json, tensors, owner, options);
     const { layers, architecture: { trunk, head } } = this, config = parseLlamaConfig(json);
     this.#config = config;
-    this.#tokens = `${trunk}embed_tokens.weight`;
+    this.#tokens = layers.embedding(`${trunk}embed_tokens`);
     this.#blocks = Array.from(
       { length: config.layers },
       (_, i) => new Block(layers, `${trunk}layers.${i}`, config),
     );
     this.#finalNorm = layers.rmsNorm(`${trunk}norm`, config.epsilon);
-    this.#head = head === "classes"
-      ? new SequenceClassificationHead(layers.parameter("score.weight"), config.padding)
-      : new CausalLmHead(layers.parameter(config.isTied ? this.#tokens : "lm_head.weight"));
+    this.#head = this.#headOf(head, config);
+  }
+
+  #headOf(kind: HeadKind, { padding, isTied }: LlamaConfig): Head {
+    if (kind === "none") return new StatesHead();
+    if (kind === "classes") {
+      return new SequenceClassificationHead(this.layers.parameter("score.weight"), padding);
+    }
+    const weight = isTied ? this.#tokens.weight.name : "lm_head.weight";
+    return new CausalLmHead(this.layers.output("lm_head", weight));
   }
 
   /**
    * Maps tokens (batch, time) to the head's outputs: a language model's logits (batch · time,
-   * vocabulary), or those of the requested `rows`; a classifier's logits (batch, classes).
+   * vocabulary), or those of the requested `rows`; a classifier's logits (batch, classes); without a
+   * head the normalized states (batch · time, width).
    */
   override forward(tape: Tape, inputs: TextInputs, { cache, rows }: ForwardOptions = {}): Tensor {
     const sequences = sequenceContext(tape, inputs, this.positions, cache);
@@ -66,7 +74,7 @@ export class Llama extends TextModel {
     const rotary = new RotaryPositions(tape, positionsOf(inputs, past), frequencies);
     const context = { ...sequences, rotary };
     const outputs = tape.pipe(
-      embedding(tape, this.layers.parameter(this.#tokens), idsOf(inputs.tokens)),
+      this.#tokens.forward(tape, idsOf(inputs.tokens)),
       ...this.#blocks.flatMap((block, layer) => block.sublayers(tape, context, layer)),
       (x) => wanted ? pickRows(tape, x, wanted) : x,
       (states) => this.#finalNorm.forward(tape, states),

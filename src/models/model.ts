@@ -1,15 +1,17 @@
 /** The interface of all models, for trainers, adapters and the command line. @module */
 
 import type { Architecture } from "../architectures/architecture.ts";
+import { withRows } from "../autograd/ops/trainable_rows.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
+import type { Weight } from "../autograd/weight.ts";
 import { plainPrompt, type PromptFormat } from "../core/prompt_format.ts";
 import { quote } from "../core/quote.ts";
 import type { Device, Tensor } from "../device/device.ts";
 import type { KeyValueCache } from "../nn/key_value_cache.ts";
-import type { Linear } from "../nn/linear.ts";
+import { Linear } from "../nn/linear.ts";
 import type { Place } from "../nn/place.ts";
-import type { StoredTensors } from "./model_layers.ts";
+import type { OuterLayer, StoredTensors } from "./model_layers.ts";
 
 /** How a forward pass runs. */
 export interface ForwardOptions {
@@ -48,8 +50,12 @@ export interface Model<Inputs = unknown> extends Disposable {
   readonly architecture?: Architecture;
   /** Its own parameters by their names in a Hugging Face file, without adapters. */
   readonly parameters: ReadonlyMap<string, Parameter>;
+  /** Its matrices that are not stored in F32 and cannot be trained, by the same names; none if left out. */
+  readonly weights?: ReadonlyMap<string, Weight>;
   /** Its linear layers, in the order of the forward pass; adapters attach to them. */
   readonly linears: readonly Linear[];
+  /** Its embeddings and its language model's head, which adapters change where they are named. */
+  readonly outerLayers?: readonly OuterLayer[];
   /** Where adapters may change the output of a sublayer, in the order of the forward pass. */
   readonly places: readonly Place[];
   /** The adapters in force, in the order in which they were injected. */
@@ -84,12 +90,19 @@ export function assertModel(action: string, model: Pick<Model, "trainable">): vo
  * layer by layer.
  */
 export function trainableOf(
-  { parameters, linears, places }: Pick<Model, "parameters" | "linears" | "places">,
+  { parameters, linears, outerLayers = [], places }: Pick<
+    Model,
+    "parameters" | "linears" | "outerLayers" | "places"
+  >,
 ): Parameter[] {
-  const adapted = [...linears, ...places].flatMap(({ adaptations }) =>
+  const adapted = [...linears, ...outerLayers, ...places].flatMap(({ adaptations }) =>
     adaptations.flatMap(({ parameters }) => parameters)
   );
-  return [...parameters.values(), ...adapted].filter(({ trainable }) => trainable);
+  const heads = outerLayers.flatMap((layer) =>
+    layer instanceof Linear ? layer.substitute?.parameter ?? [] : []
+  );
+  const own = [...[...parameters.values()].flatMap(withRows), ...heads];
+  return [...own, ...adapted].filter(({ trainable }) => trainable);
 }
 
 /** Number of values that training changes. */

@@ -5,12 +5,12 @@ import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { Tensor } from "../device/device.ts";
 
-/** A trained change to the output of one layer, or of one place in a block. */
-export interface Adaptation {
+/** A trained change to the output of one layer, or of one place in a block; an embedding's input are ids. */
+export interface Adaptation<Input = Tensor> {
   /** What is trained, in a fixed order. */
   readonly parameters: readonly Parameter[];
   /** From the layer's input x and its output y, (tokens, width) each, to the adapted output. */
-  forward(tape: Tape, x: Tensor, y: Tensor): Tensor;
+  forward(tape: Tape, x: Input, y: Tensor): Tensor;
   /** The same change as a low-rank term, which a dense layer fuses with its own product. */
   readonly lowRank?: LowRankSite;
 }

@@ -6,33 +6,45 @@ import type { LowRankSite } from "../autograd/ops/low_rank.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { Weight } from "../autograd/weight.ts";
-import type { RowRange } from "../core/row_range.ts";
+import type { SiteRows } from "../core/row_range.ts";
 import type { SiteRole } from "../core/site.ts";
 import type { Tensor } from "../device/device.ts";
 import type { Adaptation } from "./adaptation.ts";
 
 /** Output rows of a layer's weight by what they do: GPT-2's fused `c_attn` has three parts. */
-export type LinearParts = Readonly<Partial<Record<SiteRole, RowRange>>>;
+export type LinearParts = Readonly<Partial<Record<SiteRole, SiteRows>>>;
 
 /** y = x Wᵀ + b, changed by its adaptations. */
 export class Linear {
   /** Path of the module, such as `transformer.h.0.attn.c_attn`. */
   readonly name: string;
-  /** W, (out, in). */
-  readonly weight: Weight;
+  /** A weight that an adapter gives it in the place of its own: a head that is tied to an embedding, one alone. */
+  substitute?: Weight;
   /** (out), if there is one. */
   readonly bias: Parameter | undefined;
   /** The parts of the weight; a plain projection has one, with all rows. */
   readonly parts: LinearParts;
   /** The adaptations in force, in the order in which they are applied. */
   readonly adaptations: Adaptation[] = [];
+  readonly #weight: Weight;
 
   /** Takes a weight and the names of its parts. */
   constructor(name: string, weight: Weight, bias: Parameter | undefined, parts: LinearParts) {
     this.name = name;
-    this.weight = weight;
+    this.#weight = weight;
     this.bias = bias;
     this.parts = parts;
+  }
+
+  /** W, (out, in). */
+  get weight(): Weight {
+    return this.substitute ?? this.#weight;
+  }
+
+  /** Extents of an update of all rows, (out, in). */
+  get extents(): readonly [outputs: number, inputs: number] {
+    const [outputs, inputs] = this.weight.shape;
+    return [outputs, inputs];
   }
 
   /** Maps x (tokens, in) to (tokens, out). */

@@ -10,6 +10,7 @@ import {
   type Adapter,
   injectLora,
   type LoraAdapter,
+  LoraEmbedding,
   type LoraOptions,
 } from "../../src/adapt/mod.ts";
 import { crossEntropy, Tape, type TapeOptions } from "../../src/autograd/mod.ts";
@@ -68,12 +69,13 @@ export async function valuesOf(tensor: Tensor): Promise<HostData> {
   return (await tensor.device.read(tensor))[0].data;
 }
 
-/** Gives every B values of size 0.3, as training would. */
+/** Gives every B, and A of embeddings, which begin as zeros, values of size 0.3, as training would. */
 export function randomizeB(adapter: LoraAdapter, seed = 7): LoraAdapter {
   const random = new Random(seed);
-  for (const { B } of adapter.sites) {
-    const values = Float32Array.from({ length: B.size }, () => 0.3 * random.normal());
-    B.tensor.device.write(B.tensor, values);
+  const zeros = adapter.sites.map((site) => site instanceof LoraEmbedding ? site.A : site.B);
+  for (const { tensor } of zeros) {
+    const values = Float32Array.from({ length: tensor.size }, () => 0.3 * random.normal());
+    tensor.device.write(tensor, values);
   }
   return adapter;
 }

@@ -19,6 +19,8 @@ const cases: readonly Partial<LoraOptions>[] = [
   { targetModules: "all-linear", dropout: 0.1 },
   { targetModules: "all-linear", loraBias: true, dropout: 0.1 },
   { targetModules: ["c_attn"], bias: "all" },
+  { targetModules: ["wte", "wpe"] },
+  { targetModules: ["wte", "lm_head", "c_attn"], dropout: 0.1 },
 ];
 
 for (const options of cases) {

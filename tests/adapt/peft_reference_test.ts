@@ -25,7 +25,11 @@ const adapters: Record<string, AdapterChange> = {
   },
   "a bias of every B": { rank: 4, alpha: 8, loraBias: true, targetModules: ["c_attn", "c_fc"] },
   "all biases of the base": { rank: 2, sites: ["q", "v"], bias: "all" },
-  "PiSSA, converted": { rank: 3, alpha: 6, targetModules: "all-linear", pissa: true },
+  "PiSSA, converted": { rank: 3, alpha: 6, targetModules: "all-linear", start: "pissa" },
+  "OLoRA, converted": { rank: 3, alpha: 6, targetModules: "all-linear", start: "olora" },
+  "embeddings and a tied head": { rank: 3, alpha: 6, targetModules: ["wte", "wpe", "lm_head"] },
+  "trained tokens beside q and v": { rank: 2, sites: ["q", "v"], trainableTokens: [3, 4, 9, 60] },
+  "a head of its own beside a tied embedding": { rank: 2, modulesToSave: ["lm_head"] },
   "the biases of adapted layers": { rank: 2, targetModules: ["attn.c_proj"], bias: "lora_only" },
 };
 
@@ -52,7 +56,11 @@ for (const [name, change] of Object.entries(adapters)) {
 }
 
 for (const family of families) {
-  for (const change of [{ rank: 3, alpha: 6 }, { rank: 2, targetModules: "all-linear" }] as const) {
+  const changes = [
+    ...[{ rank: 3, alpha: 6 }, { rank: 2, targetModules: "all-linear" }],
+    { rank: 2, targetModules: ".*(embed_tokens|_embeddings)" },
+  ] as const;
+  for (const change of changes) {
     Deno.test({
       name: `PEFT loads an adapter of ours on ${family}: ${JSON.stringify(change)}`,
       ignore,

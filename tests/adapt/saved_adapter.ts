@@ -1,12 +1,18 @@
 /** Adapters with random values in both factors, written by us. @module */
 
-import { injectLora, injectPissa, type LoraOptions } from "../../src/adapt/mod.ts";
+import {
+  injectLora,
+  injectOlora,
+  injectPissa,
+  LoraEmbedding,
+  type LoraOptions,
+} from "../../src/adapt/mod.ts";
 import { Random } from "../../src/core/random.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { loadModel } from "../../src/models/mod.ts";
 
 /** What to inject; the seed is always the same. */
-export type AdapterChange = Omit<LoraOptions, "seed"> & { readonly pissa?: true };
+export type AdapterChange = Omit<LoraOptions, "seed"> & { readonly start?: "pissa" | "olora" };
 
 /** Injects an adapter, changes all but A so that it does something, and saves it. */
 export async function savedAdapter(
@@ -16,14 +22,20 @@ export async function savedAdapter(
 ): Promise<void> {
   using device = new ReferenceDevice();
   using model = await loadModel(device, modelFolder);
-  const { pissa, ...options } = change;
-  using adapter = pissa
-    ? await injectPissa(model, options)
+  const { start, ...options } = change, atWeights = { pissa: injectPissa, olora: injectOlora };
+  using adapter = start
+    ? await atWeights[start](model, options)
     : injectLora(model, { ...options, seed: 5 });
   const random = new Random(6);
-  const { sites, biases } = adapter, factorsB = sites.map(({ B }) => B);
-  const others = [...sites.flatMap(({ parameters }) => parameters.slice(2)), ...biases.parameters];
-  for (const { tensor } of factorsB) {
+  const { sites, biases } = adapter,
+    zeros = sites.map((site) => site instanceof LoraEmbedding ? site.A : site.B);
+  const others = [
+    ...sites.flatMap(({ parameters }) => parameters.slice(2)),
+    ...biases.parameters,
+    ...adapter.modules.parameters,
+    ...adapter.tokens.parameters,
+  ];
+  for (const { tensor } of zeros) {
     device.write(tensor, Float32Array.from({ length: tensor.size }, () => 0.3 * random.normal()));
   }
   for (const { tensor } of others) {

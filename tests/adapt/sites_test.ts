@@ -70,7 +70,11 @@ Deno.test("one name that matches nothing is an error that lists what there is", 
   const known = "transformer.h.0…1.attn.c_attn";
   assertThrows(() => namesOf({ sites: ["q", "w"] }), RangeError, `${known}:q`);
   assertThrows(() => namesOf({ targetModules: ["c_attn", "dense"] }), RangeError, known);
-  assertThrows(() => namesOf({ sites: ["q", "w"] }), RangeError, "role (q, k, v, o, up, down)");
+  assertThrows(
+    () => namesOf({ sites: ["q", "w"] }),
+    RangeError,
+    "role (q, k, v, o, up, down, head)",
+  );
 });
 
 Deno.test("an empty or a double selection is refused", () => {

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { injectLora, injectPissa, loadAdapter, merge } from "../../src/adapt/mod.ts";
+import { injectLora, injectOlora, injectPissa, loadAdapter, merge } from "../../src/adapt/mod.ts";
 import { crossEntropy, Tape } from "../../src/autograd/mod.ts";
 import { deltaWeight } from "../../src/core/low_rank_update.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
@@ -66,46 +66,82 @@ Deno.test("PiSSA begins at the best approximation of the weight, and at PEFT's",
   assertEquals(compared, 4);
 });
 
-Deno.test("PiSSA changes no logit at first, and is saved as converted LoRA of rank 2r", () =>
-  withFolder(async (folder) => {
+Deno.test("OLoRA begins at Q[:, :r] R[:r, :] of the weight, with orthonormal B, and at PEFT's", async () => {
+  using device = new ReferenceDevice();
+  using model = await loadModel(device, golden("families/llama3_tied"));
+  const folder = golden("state_dicts/llama/lora_olora_conversion");
+  const converted = (await readAdapter(folder)).updates;
+  using adapter = await injectOlora(model, { rank: 8, targetModules: ["q_proj", "v_proj"] });
+  assertEquals(adapter.sites.length, converted.length);
+  for (const { name, A, B, scaling, linear } of adapter.sites) {
+    const [a, b, weight] = await device.read(A.tensor, B.tensor, linear.weight.dense());
+    const { A: both, B: pair } = converted.find(({ module }) => module === name)!;
+    // The converted file holds [B, -B0] and [A; A0].
+    const half = { shape: a.shape, data: both.data.subarray(a.data.length) };
+    const columns = pair.data.filter((_, at) => at % 16 >= 8).map((value) => -value);
+    const [ours, peft] = [{ A: a, B: b, scaling }, {
+      A: half,
+      B: { shape: b.shape, data: columns },
+      scaling: 1,
+    }].map(deltaWeight);
+    // PEFT decomposes in F32: Householder's backward error is a few n ε ‖W‖ (Higham 2002, theorem 19.4).
+    const absolute = 4 * weight.shape[1] * 2 ** -24 * Math.hypot(...weight.data);
+    assertAllClose(ours.data, peft.data, { relative: 0, absolute });
+    for (let i = 0; i < 8; i++) {
+      for (let j = 0; j <= i; j++) {
+        let dot = 0;
+        for (let row = 0; row < b.shape[0]; row++) dot += b.data[row * 8 + i] * b.data[row * 8 + j];
+        assertAllClose([dot], [Number(i === j)], { relative: 0, absolute: 1e-6 });
+      }
+    }
+  }
+});
+
+for (const [name, inject] of [["PiSSA", injectPissa], ["OLoRA", injectOlora]] as const) {
+  Deno.test(`${name} changes no logit at first, and is saved as converted LoRA of rank 2r`, () =>
+    withFolder(async (folder) => {
+      using device = new ReferenceDevice();
+      using model = tinyModel(device);
+      const base = await logitsOf(model), live = device.ledger.read();
+      {
+        using adapter = await inject(model, options);
+        assertAllClose(await logitsOf(model), base, { relative: 1e-12, absolute: 1e-12 });
+        for (const { A, B } of adapter.sites) {
+          for (const { tensor } of [A, B]) {
+            device.write(
+              tensor,
+              (await valuesOf(tensor)).map((value, i) => value * (1 + i % 3 / 5)),
+            );
+          }
+        }
+        const adapted = await logitsOf(model);
+        await adapter.save(folder);
+        assertEquals((await readAdapter(folder)).updates.map(({ A }) => A.shape[0]), [
+          ...[4, 4, 4, 4],
+          ...[4, 4, 4, 4],
+        ]);
+        using merged = merge(model, adapter);
+        assertAllClose(await logitsOf(merged), adapted, { relative: 1e-12, absolute: 1e-12 });
+        adapter.remove();
+        assertEquals(await logitsOf(model), base);
+        using _ = await loadAdapter(model, folder);
+        assertAllClose(await logitsOf(model), adapted, { relative: 1e-6, absolute: 1e-6 });
+      }
+      const { byRole, padding } = device.ledger.read();
+      assertEquals([byRole, padding], [live.byRole, live.padding]);
+    }));
+
+  Deno.test(`gradients of ${name} equal finite differences, and its start values have none`, async () => {
     using device = new ReferenceDevice();
     using model = tinyModel(device);
-    const base = await logitsOf(model), live = device.ledger.read();
-    {
-      using adapter = await injectPissa(model, options);
-      assertAllClose(await logitsOf(model), base, { relative: 1e-12, absolute: 1e-12 });
-      for (const { A, B } of adapter.sites) {
-        for (const { tensor } of [A, B]) {
-          device.write(tensor, (await valuesOf(tensor)).map((value, i) => value * (1 + i % 3 / 5)));
-        }
-      }
-      const adapted = await logitsOf(model);
-      await adapter.save(folder);
-      assertEquals((await readAdapter(folder)).updates.map(({ A }) => A.shape[0]), [
-        ...[4, 4, 4, 4],
-        ...[4, 4, 4, 4],
-      ]);
-      using merged = merge(model, adapter);
-      assertAllClose(await logitsOf(merged), adapted, { relative: 1e-12, absolute: 1e-12 });
-      adapter.remove();
-      assertEquals(await logitsOf(model), base);
-      using _ = await loadAdapter(model, folder);
-      assertAllClose(await logitsOf(model), adapted, { relative: 1e-6, absolute: 1e-6 });
-    }
-    const { byRole, padding } = device.ledger.read();
-    assertEquals([byRole, padding], [live.byRole, live.padding]);
-  }));
-
-Deno.test("gradients of PiSSA equal finite differences, and its start values have none", async () => {
-  using device = new ReferenceDevice();
-  using model = tinyModel(device);
-  using adapter = await injectPissa(model, options);
-  assertEquals(new Set(model.trainable()), new Set(adapter.parameters));
-  await assertGradients(device, adapter.parameters, (tape) => lossOf(tape, model));
-  using tape = new Tape(device);
-  tape.backward(crossEntropy(tape, model.forward(tape, { tokens }), labels));
-  assert(adapter.starts.every(({ A, B }) => !tape.gradientOf(A) && !tape.gradientOf(B)));
-});
+    using adapter = await inject(model, options);
+    assertEquals(new Set(model.trainable()), new Set(adapter.parameters));
+    await assertGradients(device, adapter.parameters, (tape) => lossOf(tape, model));
+    using tape = new Tape(device);
+    tape.backward(crossEntropy(tape, model.forward(tape, { tokens }), labels));
+    assert(adapter.starts.every(({ A, B }) => !tape.gradientOf(A) && !tape.gradientOf(B)));
+  });
+}
 
 Deno.test("PiSSA needs a positive scaling and trains A and B alone", async () => {
   using device = new ReferenceDevice();
@@ -114,4 +150,7 @@ Deno.test("PiSSA needs a positive scaling and trains A and B alone", async () =>
   await assertRejects(negative, RangeError, "PiSSA needs a positive scaling, found -0.5");
   const other = { ...options, dora: true };
   await assertRejects(() => injectPissa(model, other), TypeError, "dora");
+  const table = () => injectOlora(model, { rank: 2, targetModules: ["wte"] });
+  const words = "injectOlora needs linear layers, found the embedding transformer.wte";
+  await assertRejects(table, RangeError, words);
 });

@@ -208,7 +208,15 @@ Deno.test("what a form cannot hold is refused, and so is a folder with another f
     await assertFails(to("peft_lora_bias", "loralib"), "alone, found a bias of B on");
     await assertFails(to("peft_tokens", "loralib"), "alone, found trained tokens of");
     await assertFails(to("peft_tables", "kohya"), "which was trained in full");
+    const embedding = golden("state_dicts/llama/lora_target_embedding");
+    for (const form of ["kohya", "loralib"]) {
+      const command = ["convert", embedding, "--to", form, "--output", `${folder}/${form}`];
+      await assertFails(command, "alone, found the adapted embedding");
+    }
     assertEquals(filesIn(folder), []);
+    const baked = ["convert", embedding, "--bake", "--output", `${folder}/embedding`];
+    const { modules } = await lowrankJson(...baked);
+    assertEquals(modules.every(({ scaling }: { scaling: number }) => scaling === 1), true);
     await lowrank(...to("peft_c_attn", "kohya"));
     await assertFails(
       ["convert", golden("adapters/peft_c_attn"), "--output", `${folder}/kohya`],

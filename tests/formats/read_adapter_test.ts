@@ -85,7 +85,9 @@ Deno.test("tensors that are no pair of A and B are refused by name", async () =>
     [`A and B must come in pairs, found no "${keyB}"`, { [keyA]: A }],
     [`A and B must come in pairs, found no "${keyA}"`, { [keyB]: B }],
     ['must begin with "base_model.model.", found "transformer.h', { [keyA.slice(17)]: A }],
-    ["adapters of embeddings are not", { "base_model.model.wte.lora_embedding_A": A }],
+    ["an embedding or a linear layer, found A or B of both", {
+      [keyA.replace("lora_A.weight", "lora_embedding_A")]: A,
+    }],
     ["biases of B need withSaved: true", { [keyB.replace("weight", "bias")]: B }],
     ["DoRA needs withSaved: true", { [keyA.replace("A.weight", "magnitude_vector")]: A }],
     ["every tensor must be some module's lora_A", { "base_model.model.score.weight": A }],

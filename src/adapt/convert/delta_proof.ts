@@ -2,6 +2,7 @@
 
 import type { HostData } from "../../core/host_tensor.ts";
 import type { LowRankUpdate } from "../../core/low_rank_update.ts";
+import { indicesOf } from "../../core/row_range.ts";
 
 /** What a conversion has done to one module. */
 export interface ConvertedModule {
@@ -73,14 +74,18 @@ export function assertProven(modules: readonly ConvertedModule[]): void {
   );
 }
 
+/** The rows of the weight that an update changes. */
+const placesOf = ({ B, rows = { start: 0, count: B.shape[0] } }: LowRankUpdate): number[] =>
+  indicesOf(rows);
+
 function termsOf(sites: readonly LowRankUpdate[]): Terms {
   const terms: Terms = { columns: [], rows: [] };
-  const sorted = sites.toSorted((a, b) => (a.rows?.start ?? 0) - (b.rows?.start ?? 0));
-  for (const { A, B, rows, outputs = B.shape[0], scaling } of sorted) {
-    const [rank, inner] = A.shape, first = rows?.start ?? 0;
+  const placed = sites.map((site) => ({ site, places: placesOf(site) }));
+  for (const { site, places } of placed.toSorted((a, b) => a.places[0] - b.places[0])) {
+    const { A, B, outputs = B.shape[0], scaling } = site, [rank, inner] = A.shape;
     for (let r = 0; r < rank; r++) {
       const column = new Float64Array(outputs);
-      for (let i = 0; i < B.shape[0]; i++) column[first + i] = scaling * B.data[i * rank + r];
+      places.forEach((place, i) => column[place] = scaling * B.data[i * rank + r]);
       terms.columns.push(column);
       terms.rows.push(A.data.subarray(r * inner, (r + 1) * inner));
     }

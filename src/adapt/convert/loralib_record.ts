@@ -5,6 +5,7 @@ import type { HostTensor } from "../../core/host_tensor.ts";
 import { isRecord, jsonValue } from "../../core/json.ts";
 import { moduleOf } from "../../core/module_names.ts";
 import { quote } from "../../core/quote.ts";
+import { countRows, rangesOf } from "../../core/row_range.ts";
 import {
   type AdapterRecord,
   alphaOf,
@@ -132,9 +133,7 @@ function partsOf(updates: readonly LowRankUpdate[]): boolean[] {
   const module = updates.find(({ rows }) => rows)?.module;
   const sites = updates.filter((update) => update.module === module && update.rows);
   if (sites.length === 0) return [true];
-  const [{ rows, outputs = 0 }] = sites, starts = new Set(sites.map(({ rows }) => rows!.start));
-  return Array.from(
-    { length: Math.round(outputs / rows!.count) },
-    (_, part) => starts.has(part * rows!.count),
-  );
+  const [{ rows, outputs = 0 }] = sites, count = countRows(rows!);
+  const starts = new Set(sites.map(({ rows }) => rangesOf(rows!)[0].start));
+  return Array.from({ length: Math.round(outputs / count) }, (_, part) => starts.has(part * count));
 }

@@ -12,6 +12,7 @@ import { type BiasMode, type TrainedUpdate, writeAdapter } from "../../formats/m
 import type { AdapterValues, Model } from "../../models/model.ts";
 import { type Adapter, type SaveAdapterOptions, saveNames, type WeightChange } from "../adapter.ts";
 import { assertFree, attach } from "../attach.ts";
+import { assertOwnWeight } from "../sites.ts";
 import { type SiteSpectrum, spectraOf } from "../spectra.ts";
 import { TokenRows } from "../token_rows.ts";
 import { TrainedModules } from "../trained_modules.ts";
@@ -43,7 +44,9 @@ export class LoraAdapter implements Adapter {
   readonly biases: TrainedModules;
   /** Which biases these are. */
   readonly biasMode: BiasMode;
-  /** The rows of embeddings that it replaces, or none. */
+  /** Weights of adapted embeddings and heads in the place of the model's own, frozen; or none. */
+  readonly tables: TrainedModules;
+  /** The rows of embeddings that it trains in their place, or none. */
   readonly tokens: TokenRows;
   /** How it was loaded, if it was read from a file. */
   loaded?: LoadRecord;
@@ -65,12 +68,12 @@ export class LoraAdapter implements Adapter {
   constructor(
     model: Model,
     plans: readonly LoraPlan[],
-    { modules, biases, biasMode = "none", tokens }: TrainedParts = {},
+    { modules, biases, biasMode = "none", tables, tokens }: TrainedParts = {},
   ) {
     using unfinished = new DisposableStack();
     this.model = model;
-    this.modules = unfinished.use(modules ?? new TrainedModules(model, []));
-    this.biases = unfinished.use(biases ?? new TrainedModules(model, []));
+    [this.modules, this.biases, this.tables] = [modules, biases, tables]
+      .map((part) => unfinished.use(part ?? new TrainedModules(model, [])));
     this.tokens = unfinished.use(tokens ?? new TokenRows(model, new Map()));
     this.biasMode = biasMode;
     this.#arena = unfinished.use(new Arena(model.device, entriesOf(plans), "adapter", "LoRA"));
@@ -81,10 +84,10 @@ export class LoraAdapter implements Adapter {
     unfinished.move();
   }
 
-  /** A and B of every site, then the parameters of which it trains copies. */
+  /** A and B of every site, then what it trains of the model itself. */
   get parameters(): readonly Parameter[] {
-    const own = this.sites.flatMap(({ parameters }) => parameters);
-    return [...own, ...this.modules.parameters, ...this.biases.parameters];
+    const { sites, modules, biases, tokens } = this;
+    return [...sites, modules, biases, tokens].flatMap(({ parameters }) => parameters);
   }
 
   /** All that is added to weights: the sites, and what their start values take out. */
@@ -118,7 +121,7 @@ export class LoraAdapter implements Adapter {
   }
 
   /**
-   * ΔW = scaling · B A of one site, of shape `(rows.count, in)`.
+   * ΔW = scaling · B A of one site, of shape `(rows, in)`.
    *
    * @param name The site's name, as in {@link LoraAdapter.sites}.
    * @throws {RangeError} when the adapter has no such site, or it has a magnitude (DoRA).
@@ -130,9 +133,8 @@ export class LoraAdapter implements Adapter {
       throw new RangeError(`deltaWeight needs a site of the adapter (${names}), found "${name}"`);
     }
     assertLowRank("deltaWeight", [site]);
-    return deltaWeight(
-      (await readSites([site], this.starts.filter(({ name: of }) => of === name)))[0],
-    );
+    const starts = this.starts.filter(({ name: of }) => of === name);
+    return deltaWeight((await readSites([site], starts))[0]);
   }
 
   /**
@@ -187,9 +189,6 @@ export class LoraAdapter implements Adapter {
    * differ, it is the one of the largest magnitude, and every other site's B is multiplied by the ratio
    * to it: ΔW is the same, α is not.
    *
-   * After a crash at any time, a reader finds the old adapter, the new one, or an error (see
-   * {@link writeAdapter}).
-   *
    * @throws {RangeError} when a value is not finite in the file's dtype; nothing is written.
    * @throws {Error} when a file cannot be written; the message says what a reader finds.
    */
@@ -203,11 +202,12 @@ export class LoraAdapter implements Adapter {
    * What is trained in full is replaced; then W' = W + Σ scaling · B A for every adapted weight, or
    * m · V / ‖V‖ for DoRA, and a bias of B is added to the layer's own.
    *
-   * @throws {RangeError} when B has a bias and the layer has none.
+   * @throws {RangeError} when B has a bias and the layer has none, or a layer's weight is another's too: a head
+   * tied to an adapted embedding would change with it.
    */
   weightChanges(): readonly WeightChange[] {
-    const parts = [this.modules, this.biases, this.tokens];
-    const replaced = parts.flatMap((part) => part.weightChanges());
+    for (const { linear } of this.sites) assertOwnWeight(this.model, linear);
+    const replaced = this.#parts.flatMap((part) => part.weightChanges());
     return [...replaced, ...this.terms.flatMap((site) => site.weightChanges())];
   }
 
@@ -225,7 +225,7 @@ export class LoraAdapter implements Adapter {
   /** Removes the adapter and frees its tensors; a second call does nothing. */
   [Symbol.dispose](): void {
     this.remove();
-    for (const part of [this.modules, this.biases, this.tokens]) part[Symbol.dispose]();
+    for (const part of this.#parts) part[Symbol.dispose]();
     this.#arena[Symbol.dispose]();
   }
 
@@ -235,9 +235,13 @@ export class LoraAdapter implements Adapter {
     else if (this.#standsFor) this.#standsFor.#restore();
   }
 
+  get #parts() {
+    return [this.modules, this.biases, this.tables, this.tokens];
+  }
+
   #attach(): () => void {
-    const { model, modules, biases, tokens } = this;
-    const giveBack = [modules, biases, tokens].map((part) => part.put());
+    const { model, modules, biases } = this;
+    const giveBack = this.#parts.map((part) => part.put());
     const layers = this.terms.map((site) => [site.linear, site] as const);
     const detach = attach(model, this, layers, [...modules.parameters, ...biases.parameters]);
     return () => {

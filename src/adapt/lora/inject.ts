@@ -6,15 +6,16 @@ import { assertScaling } from "../../core/low_rank_update.ts";
 import { assertOptions, type OptionNames } from "../../core/options.ts";
 import { quote } from "../../core/quote.ts";
 import { Random } from "../../core/random.ts";
+import { countRows } from "../../core/row_range.ts";
 import type { BiasMode } from "../../formats/peft_extras.ts";
 import { type PatternValue, patternValues } from "../../formats/peft_patterns.ts";
 import type { Model } from "../../models/model.ts";
+import { Embedding } from "../../nn/embedding.ts";
 import { assertFree, type JoinOptions } from "../attach.ts";
 import { selectSites, type Site, type SiteSelection } from "../sites.ts";
-import { TrainedModules } from "../trained_modules.ts";
 import { LoraAdapter } from "./adapter.ts";
+import { injectedParts } from "./injected_parts.ts";
 import type { LoraPlan } from "./plan.ts";
-import type { TrainedParts } from "./trained_parts.ts";
 
 /** How to adapt a model; where neither `sites` nor `targetModules` say, queries and values, as in the paper. */
 export interface LoraOptions extends SiteSelection, JoinOptions {
@@ -39,6 +40,11 @@ export interface LoraOptions extends SiteSelection, JoinOptions {
    * as PEFT does: `["score"]`, the head of a classifier. Default: none.
    */
   readonly modulesToSave?: readonly string[];
+  /**
+   * Tokens whose rows of the embedding are trained while the rest of it is frozen, such as new ones; or, by the
+   * paths of the embeddings, of several. A head that shares the weight has the same rows. Default: none.
+   */
+  readonly trainableTokens?: readonly number[] | Readonly<Record<string, readonly number[]>>;
   /** Train DoRA: a magnitude for each row beside the low-rank direction, on whole layers. Default false. */
   readonly dora?: boolean;
   /** Give every B a bias, multiplied by the scaling as B A is; on whole layers. Default false. */
@@ -66,6 +72,7 @@ export const optionNames: OptionNames<LoraOptions> = {
   rankPattern: true,
   alphaPattern: true,
   modulesToSave: true,
+  trainableTokens: true,
   dora: true,
   loraBias: true,
   bias: true,
@@ -82,6 +89,10 @@ const adapterStream = 0x4c6f5241;
  *
  * A is random (see {@link LoraOptions.init}) and B is zero: at step 0 the model computes what the base model
  * computes, bit for bit. Cost: 4 · r · (in + rows) bytes per site.
+ *
+ * Embeddings and a language model's head are adapted where `targetModules` or a path in `sites` names them:
+ * y = E[id] + (α / r) · A[:, id]ᵀ Bᵀ, where A `(r, tokens)` begins as zero and B `(width, r)` is random. As in
+ * PEFT, an update of an embedding whose weight the head shares leaves the head alone, and the other way round.
  *
  * @throws {RangeError} when the model has an adapter and `onTop` is not set, a site does not exist, or a
  * rank, alpha or dropout is out of range.
@@ -101,7 +112,7 @@ const adapterStream = 0x4c6f5241;
  */
 export function injectLora(model: Model, options: LoraOptions): LoraAdapter {
   const plans = planLora(model, "injectLora", options);
-  return new LoraAdapter(model, plans, trainedParts(model, plans, options));
+  return new LoraAdapter(model, plans, injectedParts(model, plans, options));
 }
 
 /** What the sites of a new adapter will be. */
@@ -135,14 +146,23 @@ function planSite(
   const names = [site.linear.name, site.name];
   const rank = rankOf(...names) ?? options.rank;
   const alpha = alphaOf(...names) ?? options.alpha ?? options.rank;
-  const width = site.linear.weight.shape[1];
+  const [, width] = site.linear.extents;
   checkRank(site, rank, width);
   checkAlpha(alpha, site.name);
   const scaling = alpha / (options.rankStabilized ? Math.sqrt(rank) : rank);
   assertScaling(scaling, site.name);
-  const A = initialA(random.split(site.index), options.init, rank, width);
+  const own = random.split(site.index),
+    factors = site.linear instanceof Embedding
+      ? initialTable(own, rank, site)
+      : { A: initialA(own, options.init, rank, width) };
   const vectors = vectorsOf(site, options);
-  return { site, rank, alpha, scaling, dropout: options.dropout ?? 0, A, ...vectors };
+  return { site, rank, alpha, scaling, dropout: options.dropout ?? 0, ...factors, ...vectors };
+}
+
+/** An embedding begins the other way round, in loralib and in PEFT whatever `init` is: A = 0, B ~ N(0, 1). */
+function initialTable(random: Random, rank: number, { linear, rows }: Site) {
+  const [, tokens] = linear.extents, B = new Float32Array(countRows(rows) * rank);
+  return { A: new Float32Array(rank * tokens), B: B.map(() => random.normal()) };
 }
 
 function initialA(
@@ -165,35 +185,20 @@ function vectorsOf(
 ): Pick<LoraPlan, "bias" | "magnitude"> {
   if (!dora && !loraBias) return {};
   const option = dora ? "dora" : "loraBias";
+  if (linear instanceof Embedding) {
+    throw new RangeError(`${option} needs linear layers, found the embedding ${name}`);
+  }
   if (dora && loraBias) {
     throw new TypeError("dora needs loraBias to be false, as in PEFT, found true");
   }
-  if (rows.count !== linear.weight.shape[0]) {
+  if (countRows(rows) !== linear.extents[0]) {
     throw new RangeError(`${option} needs whole layers, by targetModules, found the site ${name}`);
   }
-  return dora ? { magnitude: "norms" } : { bias: new Float32Array(rows.count) };
-}
-
-/** The modules and biases that are trained beside the sites. */
-export function trainedParts(
-  model: Model,
-  plans: readonly LoraPlan[],
-  { modulesToSave = [], bias: biasMode = "none" }: LoraOptions,
-): TrainedParts {
-  const modules = new TrainedModules(model, modulesToSave);
-  const inFull = new Set(modules.parameters.map(({ name }) => name));
-  const all = [...model.parameters.keys()].filter((name) => name.endsWith(".bias"));
-  const adapted = new Set(plans.map(({ site }) => site.linear.bias?.name));
-  const chosen = { none: [], all, lora_only: all.filter((name) => adapted.has(name)) }[biasMode];
-  if (!chosen) {
-    throw new RangeError(`bias must be "none", "all" or "lora_only", found ${quote(biasMode)}`);
-  }
-  const biases = new TrainedModules(model, chosen.filter((name) => !inFull.has(name)));
-  return { modules, biases, biasMode };
+  return dora ? { magnitude: "norms" } : { bias: new Float32Array(countRows(rows)) };
 }
 
 function checkRank({ name, rows }: Site, rank: number, width: number): void {
-  const most = Math.min(rows.count, width);
+  const most = Math.min(countRows(rows), width);
   if (!(Number.isInteger(rank) && rank >= 1 && rank <= most)) {
     throw new RangeError(
       `the rank of ${name} must be a whole number from 1 to ${most}, found ${quote(rank)}`,

@@ -4,13 +4,15 @@ import { assertUpdate, type LowRankUpdate } from "../../core/low_rank_update.ts"
 import { listNames, nameTwice } from "../../core/module_names.ts";
 import { assertOptions } from "../../core/options.ts";
 import { quote } from "../../core/quote.ts";
+import { rangesOf, sameRows } from "../../core/row_range.ts";
 import { alphaOf, type TrainedUpdate } from "../../formats/mod.ts";
 import type { Model } from "../../models/model.ts";
 import { assertFree, type JoinOptions } from "../attach.ts";
+import { Embedding } from "../../nn/embedding.ts";
 import {
+  type AdaptedLayer,
   addressOf,
   type LayerSites,
-  sameRows,
   selectSites,
   type Site,
   sitesByLayer,
@@ -102,20 +104,32 @@ function siteOf(
   }
   const { linear, whole } = layer, sites = [whole, ...layer.declared];
   const part = role && linear.parts[role], { rows = part ?? whole.rows } = update;
-  const { outputs = whole.rows.count } = update;
+  const [all] = linear.weight.shape, { outputs = all } = update;
   const site = sites.find((site) => sameRows(site.rows, rows));
   const isPart = role === undefined || part && sameRows(part, rows);
-  if (site && isPart && outputs === whole.rows.count) return site;
+  if (site && isPart && outputs === all) return site;
+  const spans = rangesOf(rows).map(({ start, count }) => `${start} to ${start + count}`);
   throw new RangeError(
     `the rows of a site must be those of ${listNames(sites.map(({ name }) => name))}, found rows ` +
-      `${rows.start} to ${rows.start + rows.count} of ${outputs}${role ? ` as "${role}"` : ""}`,
+      `${spans.join(", ")} of ${outputs}${role ? ` as "${role}"` : ""}`,
   );
 }
 
 function planUpdate(site: Site, update: TrainedUpdate, settings: UpdateSettings): LoraPlan {
   const { linear, rows } = site, { A, B, scaling } = update, { dropout = 0 } = settings;
-  assertUpdate({ ...addressOf(linear, rows), A, B, scaling }, linear.weight.shape);
+  assertUpdate({ ...addressOf(linear, rows), A, B, scaling }, linear.extents);
+  assertKind(linear, update);
   const alpha = alphaOf(update, settings);
   const vectors = { bias: update.bias?.data, magnitude: update.magnitude?.data };
   return { site, rank: A.shape[0], alpha, scaling, dropout, A: A.data, B: B.data, ...vectors };
+}
+
+/** An update of an embedding is another computation than one of a linear layer of the same shapes. */
+function assertKind(layer: AdaptedLayer, { isEmbedding = false }: TrainedUpdate): void {
+  const kind = (isOne: boolean) => isOne ? "an embedding" : "a linear layer";
+  const isOne = layer instanceof Embedding;
+  if (isOne === isEmbedding) return;
+  throw new RangeError(
+    `updates of ${layer.name} must be of ${kind(isOne)}, found one of ${kind(isEmbedding)}`,
+  );
 }

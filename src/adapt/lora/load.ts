@@ -2,6 +2,7 @@
 
 import { assertDropout } from "../../autograd/ops/dropout.ts";
 import { AdapterFileError } from "../../core/errors.ts";
+import type { HostTensor } from "../../core/host_tensor.ts";
 import { assertOptions } from "../../core/options.ts";
 import { type Folder, folderName } from "../../core/storage.ts";
 import { adapterFile } from "../../formats/merged_metadata.ts";
@@ -103,7 +104,9 @@ function plansOf(
     layer: layers.get(module)!.linear.name,
     rank: sites.reduce((sum, { A }) => sum + A.shape[0], 0),
     scaling: sites[0].scaling,
-    isZero: sites.every(({ B }) => B.data.every((value) => value === 0)),
+    isZero: sites.every(({ A, B }) => [A, B].some(isAllZero)),
   }));
   return { plans, record: { matched, passed: [...passed, ...exceptions.passed] } };
 }
+
+const isAllZero = ({ data }: HostTensor): boolean => data.every((value) => value === 0);

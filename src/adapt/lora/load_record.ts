@@ -10,7 +10,7 @@ export interface MatchedModule {
   readonly rank: number;
   /** The factor of B A. */
   readonly scaling: number;
-  /** True where all of B is zero: the adapter changes nothing there. */
+  /** True where all of A or B is zero: the adapter changes nothing there. */
   readonly isZero: boolean;
 }
 

@@ -7,7 +7,7 @@ import type { Exceptions } from "../../formats/adapter_exceptions.ts";
 import { splitUpdate, type TrainedUpdate } from "../../formats/mod.ts";
 import { type ModuleSelection, moduleSelector } from "../../formats/peft_patterns.ts";
 import type { Model } from "../../models/model.ts";
-import { addressOf, type LayerSites, sitesByLayer } from "../sites.ts";
+import { adaptedLayers, addressOf, type LayerSites, sitesByLayer } from "../sites.ts";
 
 /** The layer of each module. */
 export function matchLayers(
@@ -39,7 +39,7 @@ export function splitKnown(
 ): TrainedUpdate[] {
   const own = { ...update, module: linear.name };
   if (update.rows) return [own];
-  assertUpdate(own, linear.weight.shape);
+  assertUpdate(own, linear.extents);
   if (update.magnitude || update.bias) return [own];
   const sites = declared.map(({ rows }) => addressOf(linear, rows));
   if (sites.length < 2 || own.B.data.every((value) => value === 0)) return [own];
@@ -60,7 +60,7 @@ export function assertNoneMissing(
   if (selection.targetModules === undefined) return;
   const isSelected = moduleSelector(selection), inFile = namesInFile(layers);
   const matched = new Set([...layers.values()].map(({ linear }) => linear.name));
-  for (const { name, parts } of model.linears) {
+  for (const { name, parts } of adaptedLayers(model)) {
     if (parts.head || matched.has(name) || !isSelected(inFile(name))) continue;
     const rule = "the file must have A and B of every layer that the configuration selects";
     exceptions.pass("missingTensors", rule, name, `none of ${quote(name)}`);

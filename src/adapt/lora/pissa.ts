@@ -1,17 +1,10 @@
 /** PiSSA: updates that begin at the weight's leading directions. @module */
 
-import { type DenseMatrix, rowsOf, svd, transposed } from "../../linalg/mod.ts";
-import { assertOptions } from "../../core/options.ts";
-import { assertModel, type Model } from "../../models/model.ts";
-import { assertFree } from "../attach.ts";
-import { LoraAdapter } from "./adapter.ts";
-import { type LoraOptions, optionNames, planLora, trainedParts } from "./inject.ts";
+import { type DenseMatrix, rowsOf, svd } from "../../linalg/mod.ts";
+import type { Model } from "../../models/model.ts";
+import type { LoraAdapter } from "./adapter.ts";
 import type { LoraPlan } from "./plan.ts";
-
-/** {@link LoraOptions} without those that PiSSA decides. */
-export type PissaOptions = Omit<LoraOptions, "init" | "seed" | "dora" | "loraBias">;
-
-const { init: _, seed: _seed, dora: _dora, loraBias: _bias, ...pissaNames } = optionNames;
+import { injectAtWeights, type StartFactors, type WeightStartOptions } from "./weight_start.ts";
 
 /**
  * Like `injectLora`, but A and B begin at the r leading singular directions of the weight, and what is frozen
@@ -22,7 +15,7 @@ const { init: _, seed: _seed, dora: _dora, loraBias: _bias, ...pissaNames } = op
  * ΔW = s [B, −B₀] [A; A₀], which any loader puts on the original weights. Cost: a singular value
  * decomposition of every adapted weight on the host, and twice LoRA's memory without the optimizer's.
  *
- * @throws {RangeError} when `injectLora` would, or a scaling is not positive.
+ * @throws {RangeError} when `injectLora` would, a scaling is not positive, or an embedding is named.
  * @throws {TypeError} when an option does not exist, or both `sites` and `targetModules` are given.
  *
  * @example
@@ -38,32 +31,21 @@ const { init: _, seed: _seed, dora: _dora, loraBias: _bias, ...pissaNames } = op
  * console.log(A.shape); // 4, 8: the converted rank is twice that of the training
  * ```
  */
-export async function injectPissa(model: Model, options: PissaOptions): Promise<LoraAdapter> {
-  assertModel("injectPissa", model);
-  assertOptions("injectPissa", options, pissaNames);
-  const plans: LoraPlan[] = [];
-  for (const plan of planLora(model, "injectPissa", options)) plans.push(await startOf(plan));
-  assertFree(model, options, "injectPissa"); // Another may have come while weights were read.
-  return new LoraAdapter(model, plans, trainedParts(model, plans, options));
+export function injectPissa(model: Model, options: WeightStartOptions): Promise<LoraAdapter> {
+  return injectAtWeights(model, "injectPissa", options, leadingPart);
 }
 
-async function startOf(plan: LoraPlan): Promise<LoraPlan> {
-  const { site: { name, linear, rows }, rank, scaling } = plan;
+function leadingPart(
+  weight: DenseMatrix,
+  { site: { name }, rank, scaling }: LoraPlan,
+): StartFactors {
   if (!(scaling > 0)) {
     throw new RangeError(`PiSSA needs a positive scaling, found ${scaling} on ${name}`);
   }
-  using own = linear.weight.dense();
-  const [{ shape: [, width], data }] = await own.device.read(own);
-  const part = data.subarray(rows.start * width, (rows.start + rows.count) * width);
-  const { left, values, right } = svd({
-    rows: rows.count,
-    columns: width,
-    data: Float64Array.from(part),
-  });
+  const { left, values, right } = svd(weight);
   const roots = values.map((value) => Math.sqrt(value / scaling));
-  const A = scaledRows(rowsOf(right, 0, rank), roots);
-  const B = transposed(scaledRows(rowsOf(left, 0, rank), roots));
-  return { ...plan, A: Float32Array.from(A.data), B: Float32Array.from(B.data), isStart: true };
+  const [A, turnedB] = [right, left].map((part) => scaledRows(rowsOf(part, 0, rank), roots));
+  return { A, turnedB };
 }
 
 function scaledRows({ rows, columns, data }: DenseMatrix, factors: Float64Array): DenseMatrix {

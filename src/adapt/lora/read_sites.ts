@@ -2,8 +2,10 @@
 
 import type { HostTensor } from "../../core/host_tensor.ts";
 import type { TrainedUpdate } from "../../formats/mod.ts";
+import { transpose } from "../../models/transpose.ts";
 import { addressOf } from "../sites.ts";
 import { DoraSite } from "./dora_site.ts";
+import { LoraEmbedding } from "./lora_embedding.ts";
 import type { LoraSite } from "./lora_site.ts";
 
 /**
@@ -19,12 +21,19 @@ export async function readSites(
   const values = await sites[0].A.tensor.device.read(...tensors.map(({ tensor }) => tensor));
   const of = new Map(tensors.map((parameter, i) => [parameter, values[i]]));
   return sites.map((site) => {
-    const [A, B, vector] = site.parameters.map((parameter) => of.get(parameter)!);
+    const [own, B, vector] = site.parameters.map((parameter) => of.get(parameter)!);
+    const isEmbedding = site instanceof LoraEmbedding, A = isEmbedding ? transpose(own) : own;
     const start = starts.find(({ name }) => name === site.name);
     const factors = start ? converted(A, B, of.get(start.A)!, of.get(start.B)!) : { A, B };
     const more = vector && (site instanceof DoraSite ? { magnitude: vector } : { bias: vector });
     const { linear, rows, scaling } = site;
-    return { ...addressOf(linear, rows), ...factors, scaling, ...more };
+    return {
+      ...addressOf(linear, rows),
+      ...factors,
+      scaling,
+      ...more,
+      ...isEmbedding && { isEmbedding },
+    };
   });
 }
 

@@ -1,5 +1,6 @@
 /** What an adapter trains of the model itself. @module */
 
+import type { HostTensor } from "../../core/host_tensor.ts";
 import type { BiasMode } from "../../formats/mod.ts";
 import type { Model } from "../../models/model.ts";
 import { moduleOf } from "../../core/module_names.ts";
@@ -14,24 +15,38 @@ export interface TrainedParts {
   readonly biases?: TrainedModules;
   /** Which biases these are. Default `none`. */
   readonly biasMode?: BiasMode;
-  /** Rows of embeddings, which are not trained further. */
+  /** Weights of adapted embeddings and heads that a file has in the place of the model's; they are frozen. */
+  readonly tables?: TrainedModules;
+  /** Rows of embeddings. */
   readonly tokens?: TokenRows;
 }
 
 /** New copies of the same parameters, with the values that they have; the old ones must not be in use. */
 export async function copyParts(
   model: Model,
-  { modules, biases, biasMode, tokens }: Required<TrainedParts>,
+  { modules, biases, biasMode, tables, tokens }: Required<TrainedParts>,
 ): Promise<() => TrainedParts> {
-  const [saved, own] = [await modules.read(), await biases.read()];
+  const [saved, own, held] = [await modules.read(), await biases.read(), await tables.read()];
+  const replaced = await tokens.read();
   return () => {
     using unfinished = new DisposableStack();
-    const copies = unfinished.use(new TrainedModules(model, [...saved.keys()].map(moduleOf)));
-    const ofBiases = unfinished.use(new TrainedModules(model, [...own.keys()]));
-    copies.write(saved);
-    ofBiases.write(own);
-    const rows = new TokenRows(model, tokens.rows);
+    const copy = (values: ReadonlyMap<string, HostTensor>, names = [...values.keys()]) =>
+      unfinished.use(copiesOf(model, names, values));
+    const copies = copy(saved, [...saved.keys()].map(moduleOf));
+    const others = { biases: copy(own), tables: copy(held) };
+    const rows = new TokenRows(model, replaced);
     unfinished.move();
-    return { modules: copies, biases: ofBiases, biasMode, tokens: rows };
+    return { modules: copies, biasMode, tokens: rows, ...others };
   };
+}
+
+/** Copies of parameters with other values; a name may be a module's. */
+export function copiesOf(
+  model: Model,
+  names: readonly string[],
+  values: ReadonlyMap<string, HostTensor>,
+): TrainedModules {
+  const copies = new TrainedModules(model, names);
+  copies.write(values);
+  return copies;
 }

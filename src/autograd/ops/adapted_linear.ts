@@ -1,5 +1,6 @@
 /** A dense linear layer with low-rank updates, in as few products as possible. @module */
 
+import { countRows } from "../../core/row_range.ts";
 import type { Tensor } from "../../device/device.ts";
 import type { Parameter } from "../parameter.ts";
 import type { Tape } from "../tape.ts";
@@ -15,6 +16,7 @@ import {
   savedForPath,
 } from "./low_rank.ts";
 import { matrix, type MatrixPair, multiply } from "./product.ts";
+import { withRows, writeRows } from "./trainable_rows.ts";
 
 /**
  * y = x Wᵀ + bias, and for each site y[:, rows] += scaling · (drop(x) Aᵀ) Bᵀ (Hu et al. 2021, equation 3).
@@ -33,9 +35,10 @@ export function adaptedLinear(
   sites: readonly LowRankSite[],
 ): Tensor {
   const [n, k] = weight.shape, m = x.shape[0];
+  writeRows(weight);
   const y = linearOutput(tape, x, new DenseWeight(weight), bias);
   const paths = sites.map((site) => lowRankPath(tape, x, site, n));
-  const fused = paths.find(({ site }) => site.rows.count === n);
+  const fused = paths.find(({ site }) => countRows(site.rows) === n);
   multiply(matrix(x), matrix(weight.tensor), matrix(y), {
     m,
     n,
@@ -45,7 +48,8 @@ export function adaptedLinear(
     second: fused && secondPair(fused.hidden, fused.site.B.tensor),
   });
   for (const path of paths) if (path !== fused) addUpdate(path, y);
-  const operands = [weight, ...(bias ? [bias] : []), ...sites.flatMap(({ A, B }) => [A, B])];
+  const factors = sites.flatMap(({ A, B }) => [A, B]);
+  const operands = [...withRows(weight), ...(bias ? [bias] : []), ...factors];
   tape.record(y, [x, ...operands], (dy) => {
     weightGradient(tape, x, weight, dy);
     if (bias) biasGradient(tape, bias, dy);

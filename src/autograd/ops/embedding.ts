@@ -1,16 +1,19 @@
 /** Rows of a table by index. @module */
 
-import { embeddingBackward, embeddingForward } from "../../../kernels/embedding/kernel.ts";
+import { embeddingBackward } from "../../../kernels/embedding/kernel.ts";
 import { mostTrainedRows } from "../../core/limits.ts";
 import { rowPiecesOf } from "../../device/spans.ts";
 import { Tensor } from "../../device/device.ts";
 import { type Differentiable, valueOf } from "../gradients.ts";
-import { Parameter } from "../parameter.ts";
+import { Parameter, type TrainableRows } from "../parameter.ts";
 import type { Tape } from "../tape.ts";
+import type { Weight } from "../weight.ts";
+import { lookUpRows } from "./look_up.ts";
+import { tracksAny, writeRows } from "./trainable_rows.ts";
 
 /**
- * out[i, :] = table[ids[i], :], where the table is a parameter or computed rows. The gradient sums the
- * rows of equal ids in the order of their positions.
+ * out[i, :] = table[ids[i], :], where the table is a parameter, computed rows or a weight. The gradient sums
+ * the rows of equal ids in the order of their positions; a weight that cannot be trained has none.
  *
  * Ids on the device are not checked: a row whose id the table does not have is undefined.
  *
@@ -20,27 +23,31 @@ import type { Tape } from "../tape.ts";
  */
 export function embedding(
   tape: Tape,
-  table: Differentiable,
+  table: Differentiable | Weight,
   ids: ArrayLike<number> | Tensor,
 ): Tensor {
-  const [vocabulary] = table.shape;
-  const name = table instanceof Parameter ? table.name : table.label;
+  const [vocabulary] = table.shape, name = table instanceof Tensor ? table.label : table.name;
+  const values = isDifferentiable(table) ? table : table.parameter;
+  if (values instanceof Parameter) writeRows(values);
+  const trained = values && tracksAny(tape, values) ? values : undefined;
   if (ids instanceof Tensor) {
-    if (!tape.tracks(table)) return lookUp(tape, valueOf(table), ids, name);
+    if (!trained) return lookUp(tape, table, ids, name);
     throw new TypeError(`the gradient of ${name} needs ids on the host, found ${ids.label}`);
   }
   assertIds(ids, vocabulary, name);
-  const out = lookUp(tape, valueOf(table), uploadIds(tape, ids, `${name} ids`), name);
-  return tape.tracks(table) ? record(tape, table, ids, out) : out;
+  const out = lookUp(tape, table, uploadIds(tape, ids, `${name} ids`), name);
+  if (!trained) return out;
+  const rows = trained instanceof Parameter ? trained.rows : undefined;
+  return rows ? recordRows(tape, rows, ids, out) : record(tape, trained, ids, out);
 }
 
-/** Looks up rows in a table, which is bound piece by piece if it is large. */
-function lookUp(tape: Tape, table: Tensor, ids: Tensor, name: string): Tensor {
-  const width = table.shape[1], count = ids.size, out = tape.activation([count, width], name);
-  for (const { start: first, count: rows } of rowPiecesOf(table)) {
-    const piece = table.view([rows, width], first * width), scalars = { count, width, first, rows };
-    tape.device.launch(embeddingForward, { table: piece, ids, out }, scalars);
-  }
+const isDifferentiable = (table: Differentiable | Weight): table is Differentiable =>
+  table instanceof Parameter || table instanceof Tensor;
+
+function lookUp(tape: Tape, table: Differentiable | Weight, ids: Tensor, name: string): Tensor {
+  const out = tape.activation([ids.size, table.shape[1]], name);
+  if (isDifferentiable(table)) lookUpRows(valueOf(table), ids, out);
+  else table.lookUp(ids, out);
   return out;
 }
 
@@ -58,6 +65,27 @@ function record(tape: Tape, table: Differentiable, ids: ArrayLike<number>, out: 
         accumulate,
       });
     }
+  }, [order, starts]);
+}
+
+/** The gradient of some rows, which are the table of the positions that look them up. */
+function recordRows(
+  tape: Tape,
+  { indices, values }: TrainableRows,
+  ids: ArrayLike<number>,
+  out: Tensor,
+): Tensor {
+  const [vocabulary, width] = values.shape, places = new Map(indices.map((id, row) => [id, row]));
+  const { order, starts } = uploadRuns(
+    tape,
+    Array.from(ids, (id) => places.get(id) ?? -1),
+    vocabulary,
+    out.label,
+  );
+  return tape.record(out, [values], (dOut) => {
+    const { tensor: dTable, accumulate } = tape.contribute(values)!;
+    const tensors = { dOut, order, starts, dTable };
+    tape.device.launch(embeddingBackward, tensors, { vocabulary, width, accumulate });
   }, [order, starts]);
 }
 
@@ -82,7 +110,10 @@ function uploadIds(tape: Tape, ids: ArrayLike<number>, label: string): Tensor {
   return tensor;
 }
 
-/** Counting sort of the positions by id: where each id's run starts, and the positions in that order. */
+/**
+ * Counting sort of the positions by id: where each id's run starts, and the positions in that order; those
+ * with an id of -1 are left out, and what they leave of the order is not read.
+ */
 function uploadRuns(tape: Tape, ids: ArrayLike<number>, vocabulary: number, name: string) {
   if (vocabulary > mostTrainedRows) {
     throw new RangeError(
@@ -90,10 +121,10 @@ function uploadRuns(tape: Tape, ids: ArrayLike<number>, vocabulary: number, name
     );
   }
   const starts = new Uint32Array(vocabulary + 1);
-  for (let i = 0; i < ids.length; i++) starts[ids[i] + 1]++;
+  for (let i = 0; i < ids.length; i++) if (ids[i] >= 0) starts[ids[i] + 1]++;
   for (let id = 0; id < vocabulary; id++) starts[id + 1] += starts[id];
   const next = starts.slice(), order = new Uint32Array(ids.length);
-  for (let i = 0; i < ids.length; i++) order[next[ids[i]]++] = i;
+  for (let i = 0; i < ids.length; i++) if (ids[i] >= 0) order[next[ids[i]]++] = i;
   return {
     order: uploadIds(tape, order, `${name} order`),
     starts: uploadIds(tape, starts, `${name} starts`),

@@ -4,10 +4,12 @@ import { sumColumns } from "../../../kernels/reduce/kernel.ts";
 import { ShapeError } from "../../core/errors.ts";
 import { assertShape, formatShape } from "../../core/shape.ts";
 import type { Tensor } from "../../device/device.ts";
+import type { Differentiable } from "../gradients.ts";
 import { Parameter } from "../parameter.ts";
 import type { Tape } from "../tape.ts";
 import { DenseWeight, type Weight } from "../weight.ts";
 import { matrix, multiply } from "./product.ts";
+import { rowsGradient, tracksAny, withRows, writeRows } from "./trainable_rows.ts";
 
 /**
  * y = x Wᵀ + bias with x `(tokens, in)`, W `(out, in)` and y `(tokens, out)`.
@@ -23,9 +25,10 @@ export function linear(
   bias?: Parameter,
 ): Tensor {
   const W = weight instanceof Parameter ? new DenseWeight(weight) : weight;
+  if (W.parameter) writeRows(W.parameter);
   const y = linearOutput(tape, x, W, bias);
   W.multiply(x, y, bias?.tensor);
-  const operands = [W.parameter, bias].filter((operand) => operand !== undefined);
+  const operands = [...W.parameter ? withRows(W.parameter) : [], ...bias ? [bias] : []];
   return tape.record(y, [x, ...operands], (dy) => {
     if (W.parameter) weightGradient(tape, x, W.parameter, dy);
     if (bias) biasGradient(tape, bias, dy);
@@ -48,12 +51,17 @@ export function linearOutput(tape: Tape, x: Tensor, weight: Weight, bias?: Param
 }
 
 /** What the gradient of a factor reads: the one that it is multiplied by, unless the factor is frozen. */
-export function savedFor(tape: Tape, factor: Parameter | undefined, other: Tensor): Tensor[] {
-  return factor && tape.tracks(factor) ? [other] : [];
+export function savedFor(
+  tape: Tape,
+  factor: Differentiable | undefined,
+  other: Tensor,
+): Tensor[] {
+  return factor && tracksAny(tape, factor) ? [other] : [];
 }
 
 /** dW += dyᵀ x. */
 export function weightGradient(tape: Tape, x: Tensor, weight: Parameter, dy: Tensor): void {
+  if (weight.rows) rowsGradient(tape, x, weight.rows, dy);
   const into = tape.contribute(weight);
   if (!into) return;
   const [m, n] = weight.shape, k = x.shape[0], { accumulate } = into;

@@ -3,6 +3,7 @@
 import fc from "npm:fast-check@4.10.2";
 import { readForeign } from "../../../src/adapt/convert/read_any.ts";
 import { AdapterFileError, ShapeError } from "../../../src/core/errors.ts";
+import { indicesOf } from "../../../src/core/row_range.ts";
 import { areFinite, type Files, inMemory, type Kind, sound } from "../kind.ts";
 import { jsonFiles } from "../mutations.ts";
 import { type GoodTensor, safetensors, safetensorsFiles, withMetadata } from "../tensors.ts";
@@ -56,7 +57,7 @@ export const foreignAdapters: Kind = {
     for (const { module, A, B, scaling, rows, outputs = B.shape[0] } of updates) {
       sound(A.shape[0] === B.shape[1], `A of shape ${A.shape} and B of shape ${B.shape}`);
       sound(outputs <= 16 * B.data.length, `${outputs} outputs of ${module}`);
-      sound(!rows || rows.start + rows.count <= outputs, `rows of ${module}`);
+      sound(!rows || indicesOf(rows).every((row) => row < outputs), `rows of ${module}`);
       sound(areFinite(A.data) && areFinite(B.data), `values of ${module}`);
       sound(Number.isFinite(Math.fround(scaling)), `the scaling ${scaling} of ${module}`);
     }

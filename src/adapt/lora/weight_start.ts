@@ -1,0 +1,60 @@
+/** Adapters that begin at a part of the weights, which is taken out of what is frozen. @module */
+
+import { indicesOf } from "../../core/row_range.ts";
+import { gather } from "../../formats/join_updates.ts";
+import { type DenseMatrix, transposed } from "../../linalg/mod.ts";
+import { assertOptions } from "../../core/options.ts";
+import { assertModel, type Model } from "../../models/model.ts";
+import { Embedding } from "../../nn/embedding.ts";
+import { assertFree } from "../attach.ts";
+import { LoraAdapter } from "./adapter.ts";
+import { type LoraOptions, optionNames, planLora } from "./inject.ts";
+import { injectedParts } from "./injected_parts.ts";
+import type { LoraPlan } from "./plan.ts";
+
+/** {@link LoraOptions} without those that a start at the weights decides. */
+export type WeightStartOptions = Omit<LoraOptions, "init" | "seed" | "dora" | "loraBias">;
+
+const { init: _, seed: _seed, dora: _dora, loraBias: _bias, ...names } = optionNames;
+
+/** Factors of a part of a weight: A₀ (r, in), and B₀ᵀ (r, out). */
+export interface StartFactors {
+  /** A₀. */
+  readonly A: DenseMatrix;
+  /** B₀, turned. */
+  readonly turnedB: DenseMatrix;
+}
+
+/** What the sites begin with, from the rows of their weights in float64. */
+export type WeightStart = (weight: DenseMatrix, plan: LoraPlan) => StartFactors;
+
+/** Injects an adapter whose A and B begin at factors of the weights, which keeps these beside them, subtracted. */
+export async function injectAtWeights(
+  model: Model,
+  action: string,
+  options: WeightStartOptions,
+  start: WeightStart,
+): Promise<LoraAdapter> {
+  assertModel(action, model);
+  assertOptions(action, options, names);
+  const plans: LoraPlan[] = [];
+  for (const plan of planLora(model, action, options)) {
+    plans.push(await startedPlan(action, plan, start));
+  }
+  assertFree(model, options, action); // Another may have come while weights were read.
+  return new LoraAdapter(model, plans, injectedParts(model, plans, options));
+}
+
+async function startedPlan(action: string, plan: LoraPlan, start: WeightStart): Promise<LoraPlan> {
+  const { site: { name, linear, rows } } = plan;
+  if (linear instanceof Embedding) {
+    throw new RangeError(`${action} needs linear layers, found the embedding ${name}`);
+  }
+  using own = linear.weight.dense();
+  const [{ shape, data }] = await own.device.read(own);
+  const part = gather({ shape, data }, indicesOf(rows));
+  const [count, columns] = part.shape;
+  const weight = { rows: count, columns, data: Float64Array.from(part.data) };
+  const { A, turnedB } = start(weight, plan), B = transposed(turnedB);
+  return { ...plan, A: Float32Array.from(A.data), B: Float32Array.from(B.data), isStart: true };
+}

@@ -1,0 +1,97 @@
+/**
+ * LoRA on embeddings and on a language model's head; `embedding_test.ts` and `adapter_parts_test.ts` run it.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { injectLora, loadAdapter, merge, mergeReport, unmerge } from "../../src/adapt/mod.ts";
+import type { Device } from "../../src/device/device.ts";
+import { initGpt2, parseGpt2Config } from "../../src/models/mod.ts";
+import { assertAllClose } from "../support/all_close.ts";
+import type { Check } from "../support/devices.ts";
+import { logitsOf, tinyModel, trainedLora, withFolder } from "./fixtures.ts";
+
+/** {@link tinyModel} with a head of its own. */
+export function untiedModel(device: Device) {
+  const sizes = { vocab_size: 11, n_positions: 8, n_embd: 12, n_layer: 2, n_head: 3 };
+  return initGpt2(device, parseGpt2Config({ ...sizes, tie_word_embeddings: false }), { seed: 3 });
+}
+
+const targets = [["wte"], ["wpe"], ["lm_head"], ["wte", "wpe", "lm_head", "c_attn"]] as const;
+
+/** Properties of adapted embeddings and heads. */
+export const embeddingChecks: readonly Check[] = [
+  ...targets.map((targetModules): Check => ({
+    name: `LoRA on ${targetModules} changes nothing at first, merges, and comes back from its file`,
+    async run(device, epsilon) {
+      using model = untiedModel(device);
+      const base = await logitsOf(model), live = device.ledger.read();
+      {
+        using fresh = injectLora(model, { rank: 2, seed: 1, targetModules });
+        assertEquals(await logitsOf(model), base);
+        assertEquals(new Set(model.trainable()), new Set(fresh.parameters));
+      }
+      await withFolder(async (folder) => {
+        using adapter = trainedLora(model, { targetModules });
+        const adapted = await logitsOf(model), close = 100 * epsilon;
+        assert(adapted.some((value, i) => Math.abs(value - base[i]) > 1e-3));
+        await adapter.save(folder);
+        const merged = merge(model, adapter);
+        const tolerance = { relative: close, absolute: close };
+        assertAllClose(await logitsOf(merged), adapted, tolerance);
+        adapter.remove();
+        assertEquals(await logitsOf(model), base);
+        unmerge(merged);
+        using loaded = await loadAdapter(model, folder);
+        assertEquals(loaded.sites.map(({ name }) => name), adapter.sites.map(({ name }) => name));
+        assertAllClose(await logitsOf(model), adapted, { relative: 1e-6, absolute: 1e-6 });
+      });
+      const { byRole, padding } = device.ledger.read();
+      assertEquals([byRole, padding], [live.byRole, live.padding]);
+    },
+  })),
+  {
+    name: "an update of an embedding is E[id] + s · B A[:, id]: the rows of the merged table",
+    async run(device, epsilon) {
+      using model = untiedModel(device);
+      using adapter = trainedLora(model, { targetModules: ["wte"] });
+      const [{ A, B, scaling, isEmbedding }] = await adapter.read();
+      assertEquals([isEmbedding, A.shape, B.shape], [true, [2, 11], [12, 2]]);
+      using merged = merge(model, adapter);
+      const name = "transformer.wte.weight";
+      const [own, changed] = await device.read(
+        ...[model, merged].map((one) => one.parameters.get(name)!.own),
+      );
+      const wanted = own.data.map((value, at) => {
+        const token = Math.floor(at / 12), column = at % 12;
+        const terms = [0, 1].map((r) => A.data[r * 11 + token] * B.data[column * 2 + r]);
+        return value + scaling * (terms[0] + terms[1]);
+      });
+      assertAllClose(changed.data, wanted, { relative: 10 * epsilon, absolute: 10 * epsilon });
+      const { weights } = await mergeReport(model, adapter);
+      assertEquals(weights.map(({ module }) => module), ["transformer.wte"]);
+      const delta = await adapter.deltaWeight("transformer.wte");
+      const norm = Math.hypot(...delta.data);
+      assertAllClose([weights[0].deltaNorm], [norm], { relative: 1e-6, absolute: 0 });
+    },
+  },
+  {
+    name: "a head tied to an adapted embedding keeps its weight, and merging is refused by name",
+    run(device) {
+      using model = tinyModel(device);
+      using adapter = trainedLora(model, { targetModules: ["wte"] });
+      const refuse = (module: string, other: string) =>
+        `merging needs updates of weights that no other layer has, found one of ${module}, whose weight ` +
+        `${other} shares and would change with it: keep the adapter beside the model`;
+      assertThrows(
+        () => merge(model, adapter),
+        RangeError,
+        refuse("transformer.wte", "lm_head"),
+      );
+      adapter.remove();
+      using head = trainedLora(model, { targetModules: ["lm_head"] });
+      assertThrows(() => merge(model, head), RangeError, refuse("lm_head", "transformer.wte"));
+    },
+  },
+];

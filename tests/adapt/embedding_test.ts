@@ -1,0 +1,4 @@
+import { testOnCoreDevices } from "../support/devices.ts";
+import { embeddingChecks } from "./embedding_checks.ts";
+
+testOnCoreDevices(embeddingChecks);
