@@ -130,7 +130,9 @@ async function withHead(
   names: readonly string[],
 ): Promise<ConfigJson> {
   // A head of its own where the base has one that is tied to the embedding.
-  if (names.every((name) => name === "lm_head.weight")) return { ...config, tie_word_embeddings: false };
+  if (names.every((name) => name === "lm_head.weight")) {
+    return { ...config, tie_word_embeddings: false };
+  }
   const isRunnable = runnableTypes.some((type) => type === config.model_type);
   const labels = isRunnable ? await readAdapterLabels(folder) : undefined;
   if (labels && names.every((name) => name === "score.weight")) return withLabels(config, labels);

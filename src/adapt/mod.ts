@@ -11,6 +11,7 @@ export { LoraAdapter } from "./lora/adapter.ts";
 export type { AdapterChange } from "./lora/change.ts";
 export type { LoraPlan } from "./lora/plan.ts";
 export { injectLora, type LoraOptions } from "./lora/inject.ts";
+export type { BesideOptions } from "./lora/injected_parts.ts";
 export { injectUpdates } from "./lora/inject_updates.ts";
 export { loadAdapter, type LoadAdapterOptions } from "./lora/load.ts";
 export type { LoadRecord, MatchedModule } from "./lora/load_record.ts";
