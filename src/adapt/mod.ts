@@ -3,6 +3,7 @@
 export { deltaWeight, type LowRankFactors, type LowRankUpdate } from "../core/low_rank_update.ts";
 export { type SiteAddress, siteName } from "../core/site.ts";
 export type { AdapterException, BiasMode, FloatDtype } from "../formats/mod.ts";
+export { type AdaptedLayer, Embedding, type Ids } from "../nn/embedding.ts";
 export type { Adapter, SaveAdapterOptions, WeightChange } from "./adapter.ts";
 export { freeze, type JoinOptions } from "./attach.ts";
 export { BitFitAdapter, injectBitFit } from "./bitfit.ts";
@@ -31,6 +32,6 @@ export {
 } from "./merge_report.ts";
 export { type PlantedShift, plantShift } from "./plant_shift.ts";
 export type { SiteSpectrum } from "./spectra.ts";
-export { type AdaptedLayer, selectSites, type Site, type SiteSelection } from "./sites.ts";
+export { selectSites, type Site, type SiteSelection } from "./sites.ts";
 export { TokenRows } from "./token_rows.ts";
 export { TrainedModules } from "./trained_modules.ts";

@@ -13,6 +13,7 @@ import type { Folder } from "../core/storage.ts";
 import { Arena } from "../device/arena.ts";
 import type { Device, Tensor } from "../device/device.ts";
 import type { FloatDtype } from "../formats/mod.ts";
+import type { AdaptedLayer } from "../nn/embedding.ts";
 import type { KeyValueCache } from "../nn/key_value_cache.ts";
 import type { Linear } from "../nn/linear.ts";
 import type { Place } from "../nn/place.ts";
@@ -24,7 +25,7 @@ import {
   type Model,
   trainableOf,
 } from "./model.ts";
-import { ModelLayers, type OuterLayer, type StoredTensors } from "./model_layers.ts";
+import { ModelLayers, type StoredTensors } from "./model_layers.ts";
 
 /** How a model behaves beyond its configuration. */
 export interface ModelOptions {
@@ -150,7 +151,7 @@ export abstract class TextModel implements Model<ModelInputs> {
   }
 
   /** Its embeddings, then its language model's head. */
-  get outerLayers(): readonly OuterLayer[] {
+  get outerLayers(): readonly AdaptedLayer[] {
     return this.layers.outer;
   }
 

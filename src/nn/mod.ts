@@ -9,7 +9,7 @@ export {
   separateProjections,
   type SequenceContext,
 } from "./attention.ts";
-export { Embedding, type Ids } from "./embedding.ts";
+export { type AdaptedLayer, Embedding, type Ids } from "./embedding.ts";
 export { type CacheShape, KeyValueCache } from "./key_value_cache.ts";
 export { LayerNorm } from "./layer_norm.ts";
 export { DenseWeight, type Weight } from "../autograd/weight.ts";

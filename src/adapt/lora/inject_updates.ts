@@ -7,9 +7,8 @@ import { quote } from "../../core/quote.ts";
 import { alphaOf, type TrainedUpdate } from "../../formats/mod.ts";
 import type { Model } from "../../models/model.ts";
 import { assertFree, type JoinOptions } from "../attach.ts";
-import { Embedding } from "../../nn/embedding.ts";
+import { type AdaptedLayer, Embedding } from "../../nn/embedding.ts";
 import {
-  type AdaptedLayer,
   addressOf,
   type LayerSites,
   sameRows,
