@@ -94,6 +94,7 @@ OTHERS = {
 }
 GRADIENTS = ["lora_target_embedding", "lora_target_head", "lora_trainable_tokens"]
 FILES = {
+    "state_dicts/input.json": "the input of all cases, for `lowrank logits`",
     "state_dicts/others.json": "the configurations of PEFT's other cases, by their names: fields that differ from null, false, empty",
     "state_dicts/FAMILY/CASE/": "PEFT: the adapter of the case of that name, r 8, every trained value drawn by the name of its tensor",
     "state_dicts/FAMILY/CASE/output.safetensors": "`logits` of the model with it; for some cases also `grad.KEY` of the "
@@ -102,6 +103,7 @@ FILES = {
 
 
 def make(root: Path) -> None:
+    write_json(root / "state_dicts/input.json", {"cases": {"inputs": INPUTS}})
     others = {case: config_json(*fields) for case, fields in OTHERS.items()}
     write_json(root / "state_dicts/others.json", others | {"adamss": adamss_json()})
     for case in CASES:
