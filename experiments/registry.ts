@@ -22,6 +22,7 @@ import { whichRank } from "./rank_study/which_rank.ts";
 import { realAdapter } from "./real_adapter.ts";
 import { resident } from "./resident/resident.ts";
 import { scaling } from "./scaling.ts";
+import { supersenses } from "./supersenses/supersenses.ts";
 import { trainingSpectra } from "./training_spectra.ts";
 
 /** Every experiment that `reproduce` knows: what is quick first, then what trains. */
@@ -45,6 +46,7 @@ export const experiments: readonly Experiment[] = [
   rotatedDigits,
   facts,
   plantedTransformer,
+  supersenses,
   fullSize,
   realAdapter,
 ];

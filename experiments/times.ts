@@ -24,6 +24,7 @@ export const expectedSeconds: Readonly<Record<string, number>> = {
   "rotated-digits": 5,
   facts: 5,
   "planted-transformer": 1,
+  supersenses: 1,
   "full-size-layer": 1,
   "real-adapter": 1,
 };

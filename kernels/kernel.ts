@@ -8,8 +8,11 @@
  * @module
  */
 
-/** Types of a buffer's elements. Kernels compute on f32, u32 and i32; f16 is storage only. */
-export type ElementType = "f32" | "u32" | "i32" | "f16";
+/** Types of a buffer's elements. Kernels compute on f32, u32 and i32; f16 and bf16 are storage only. */
+export type ElementType = "f32" | "u32" | "i32" | HalfType;
+
+/** Floats of 16 bits: IEEE 754 binary16, or the upper half of an f32. */
+export type HalfType = "f16" | "bf16";
 
 /** What a kernel does with a buffer: `update` reads and writes, `write` overwrites every element. */
 export type Access = "read" | "write" | "update";
@@ -25,7 +28,7 @@ export interface Binding {
 /** The bindings of one element type. */
 export type BindingsByAccess = Readonly<Record<Access, Binding>>;
 
-/** An array that a reference function reads or writes: `Float64Array` for f32, the bits for f16. */
+/** An array that a reference function reads or writes: `Float64Array` for f32, the bits for f16 and bf16. */
 export interface Numbers {
   /** The element at an index. */
   [index: number]: number;
@@ -113,6 +116,9 @@ export const i32: BindingsByAccess = bindingsOf("i32");
 /** Buffers of half-precision floats, by access; they are only stored. */
 export const f16: BindingsByAccess = bindingsOf("f16");
 
+/** Buffers of the upper halves of floats, by access; they are only stored. */
+export const bf16: BindingsByAccess = bindingsOf("bf16");
+
 function bindingsOf(type: ElementType): BindingsByAccess {
   return {
     read: { type, access: "read" },
@@ -130,7 +136,12 @@ export function defineKernel<B extends string, S extends string>(
 
 /** Bytes of one element. */
 export function elementBytes(type: ElementType): number {
-  return type === "f16" ? 2 : 4;
+  return isHalfType(type) ? 2 : 4;
+}
+
+/** True for floats of 16 bits. */
+export function isHalfType(type: ElementType): type is HalfType {
+  return type === "f16" || type === "bf16";
 }
 
 /**

@@ -6,20 +6,29 @@ export { attentionBackward, attentionForward } from "./attention/kernel.ts";
 export { chooseTokenKernel, wrongLogitOf } from "./choose_token/kernel.ts";
 export { dotColumns, rowNorms, scaleColumns, scaleRows } from "./column_scaling/kernel.ts";
 export { crossEntropyBackward, crossEntropyForward } from "./cross_entropy/kernel.ts";
+export { distanceTermsBackward, distanceTermsForward } from "./distance_terms/kernel.ts";
 export { dropoutKernel, dropoutThreshold } from "./dropout/kernel.ts";
 export { addKernel, copyColumns, fill, scaleAdd } from "./elementwise/kernel.ts";
-export { embeddingBackward, embeddingForward } from "./embedding/kernel.ts";
-export { widen } from "./float16/kernel.ts";
+export {
+  embeddingBackward,
+  embeddingForward,
+  embeddingForwardBf16,
+  embeddingForwardF16,
+} from "./embedding/kernel.ts";
+export { widenBf16, widenF16 } from "./float16/kernel.ts";
 export { geluBackward, geluForward } from "./gelu/kernel.ts";
+export { headProductKernel } from "./head_product/kernel.ts";
 export { klDivergenceBackward, klDivergenceForward } from "./kl_divergence/kernel.ts";
 export {
   layerNormBackward,
   layerNormBackwardParameters,
   layerNormForward,
 } from "./layer_norm/kernel.ts";
-export { matmul } from "./matmul/kernel.ts";
+export { matmul, matmulBf16, matmulF16 } from "./matmul/kernel.ts";
 export { rootSum, squaresChunk, sum, sumColumns, sumSquares } from "./reduce/kernel.ts";
 export { rmsNormBackward, rmsNormBackwardWeight, rmsNormForward } from "./rms_norm/kernel.ts";
 export { rotaryKernel } from "./rotary/kernel.ts";
+export { softmaxBackward, softmaxForward } from "./softmax/kernel.ts";
 export { swigluBackward, swigluForward } from "./swiglu/kernel.ts";
 export { tanhBackward, tanhForward } from "./tanh/kernel.ts";
+export { unfoldBackward, unfoldForward } from "./unfold/kernel.ts";

@@ -88,9 +88,9 @@ function backwardHead(
   const room = bytesOf(max(most, TILE_QUERIES) * headWidth);
   for (let key: u32 = 0; key < time; key += most) {
     const tile = min(most, time - key), k = qkv + width + <usize>key * row;
-    packB(packed, k, tile, headWidth, row, 4);
-    packB(packed + room, k + width, tile, headWidth, row, 4);
-    packB(packed + 2 * room, k, headWidth, tile, 4, row);
+    packB<f32>(packed, k, tile, headWidth, row, 4);
+    packB<f32>(packed + room, k + width, tile, headWidth, row, 4);
+    packB<f32>(packed + 2 * room, k, headWidth, tile, 4, row);
     const first = causal ? key / TILE_QUERIES * TILE_QUERIES : 0;
     for (let query = first; query < time; query += TILE_QUERIES) {
       const rows = min(TILE_QUERIES, time - query), at = bytesOf(query);
@@ -142,8 +142,8 @@ function productsOfTile(
 ): void {
   const p = scratch(SCORES), ds = scratch(GRADIENTS);
   const packedQ = packed + 3 * room, packedD = packed + 4 * room;
-  packB(packedQ, q, headWidth, rows, 4, row);
-  packB(packedD, dOut, headWidth, rows, 4, width);
+  packB<f32>(packedQ, q, headWidth, rows, 4, row);
+  packB<f32>(packedD, dOut, headWidth, rows, 4, width);
   gemmPacked(rows, headWidth, keys, ds, TILE_ROW, 4, packed + 2 * room, tile, dQuery, row, 1, 0, 1);
   gemmPacked(keys, headWidth, rows, ds, 4, TILE_ROW, packedQ, rows, dKey, row, 1, 0, 1);
   gemmPacked(keys, headWidth, rows, p, 4, TILE_ROW, packedD, rows, dKey + width, row, 1, 0, 1);

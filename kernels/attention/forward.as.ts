@@ -99,8 +99,8 @@ function attend(
   const packedV = packedK + bytesOf(most * headWidth), scores = scratch(SCORES);
   for (let key: u32 = 0; key < seen; key += most) {
     const tile = min(most, seen - key), row: usize = key;
-    packB(packedK, k + row * kRow, tile, headWidth, kRow, 4);
-    packB(packedV, v + row * vRow, headWidth, tile, 4, vRow);
+    packB<f32>(packedK, k + row * kRow, tile, headWidth, kRow, 4);
+    packB<f32>(packedV, v + row * vRow, headWidth, tile, 4, vRow);
     for (let query: u32 = 0; query < count; query += TILE_QUERIES) {
       const rows = min(TILE_QUERIES, count - query), last = limit + query + rows;
       if (last <= key) continue;

@@ -1,5 +1,6 @@
-/** embedding_forward and embedding_backward. */
+/** embedding_forward, also of tables in 16 bits, and embedding_backward. */
 
+import { loadFour } from "../float16/widen.as";
 import { bytesOf, loadIf, storeUntil, VECTOR } from "../simd/vector.as";
 
 export function embedding_forward(
@@ -18,6 +19,56 @@ export function embedding_forward(
     const row = load<u32>(ids + i * 4) - first;
     if (row < rows) memory.copy(out + i * bytes, table + <usize>row * bytes, bytes);
   }
+}
+
+/** The same for a table in storage type T of 16 bits. */
+function lookUpHalf<T>(
+  table: usize,
+  ids: usize,
+  out: usize,
+  width: u32,
+  first: u32,
+  rows: u32,
+  begin: u32,
+  end: u32,
+): void {
+  const bytes = bytesOf(width);
+  for (let i: usize = begin; i < end; i++) {
+    const row = load<u32>(ids + i * 4) - first;
+    if (row >= rows) continue;
+    const from = table + (<usize>row * bytes >> 1), to = out + i * bytes, last = to + bytes;
+    for (let at: usize = 0; at < bytes; at += VECTOR) {
+      storeUntil(last, to + at, loadFour<T>(from + (at >> 1)));
+    }
+  }
+}
+
+export function embedding_forward_f16(
+  table: usize,
+  ids: usize,
+  out: usize,
+  _count: u32,
+  width: u32,
+  first: u32,
+  rows: u32,
+  begin: u32,
+  end: u32,
+): void {
+  lookUpHalf<u16>(table, ids, out, width, first, rows, begin, end);
+}
+
+export function embedding_forward_bf16(
+  table: usize,
+  ids: usize,
+  out: usize,
+  _count: u32,
+  width: u32,
+  first: u32,
+  rows: u32,
+  begin: u32,
+  end: u32,
+): void {
+  lookUpHalf<i16>(table, ids, out, width, first, rows, begin, end);
 }
 
 export function embedding_backward(

@@ -1,7 +1,5 @@
-// F16 bits to F32, four values (two words) per thread.
-//
-// unpack2x16float may flush subnormal values and does not define infinities, so the bits are moved
-// explicitly; y is declared as integers so that no NaN is changed.
+// Floats of 16 bits to F32, four values (two words) per thread. y is declared as integers so that no NaN is
+// changed.
 
 struct Scalars {
   size: u32,
@@ -11,7 +9,15 @@ struct Scalars {
 @group(0) @binding(1) var<storage, read_write> y: array<u32>;
 @group(0) @binding(2) var<uniform> s: Scalars;
 
+// 1 for f16, 2 for bf16.
+override stored: u32;
+
+// The F32 bits of a float of 16 bits. unpack2x16float may flush subnormal values and does not define infinities,
+// so the bits are moved explicitly.
 fn widened(half: u32) -> u32 {
+  if (stored == 2u) {
+    return half << 16u;
+  }
   let sign = (half & 0x8000u) << 16u;
   let rest = half & 0x7fffu; // exponent and fraction
   if (rest < 0x400u) {

@@ -22,9 +22,9 @@ export const FREE: usize = SPARE + 256;
 /**
  * C = (held ? C : 0) + bias + alpha · A B, with element (i, p) of A at a + i · aRow + p · aStep and
  * (p, j) of B at b + p · bStep + j · bColumn (bytes; one of each pair is 4), and rows of C cRow bytes
- * apart.
+ * apart. B has storage type T (`loadFour`); one of its pair is then the bytes of a T.
  */
-export function gemm(
+export function gemm<T>(
   m: u32,
   n: u32,
   k: u32,
@@ -47,7 +47,7 @@ export function gemm(
     do {
       const depth = min(DEPTH, k - step), first = step == 0;
       const block = b + <usize>column * bColumn + <usize>step * bStep;
-      packB(packed, block, columns, depth, bColumn, bStep);
+      packB<T>(packed, block, columns, depth, bColumn, bStep);
       const from = a + <usize>step * aStep, add = first && bias ? bias + bytesOf(column) : 0;
       const keep = first ? held : 1;
       gemmPacked(m, columns, depth, from, aRow, aStep, packed, depth, to, cRow, alpha, add, keep);

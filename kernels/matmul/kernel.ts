@@ -9,6 +9,7 @@ import {
   type Numbers,
   type WgslProgram,
 } from "../kernel.ts";
+import { bindingsIn, storedAs, type StoredType, valueOf } from "../float16/kernel.ts";
 import code from "./matmul.wgsl" with { type: "text" };
 import subgroupCode from "./subgroup.wgsl" with { type: "text" };
 
@@ -47,19 +48,20 @@ function lanesOf({ m, n }: { readonly m: number; readonly n: number }) {
 /** Whether all are multiples of four. */
 const areFours = (...counts: number[]) => Number(counts.every((count) => count % 4 === 0));
 
-const subgroup: WgslProgram<keyof typeof scalars> = {
+const subgroupProgram = (type: StoredType): WgslProgram<keyof typeof scalars> => ({
   code: subgroupCode,
   constants: (s) => {
     const { transposeA, transposeB } = s, second = Number(s.k2 > 0), single = Number(s.m === 1);
     const aligned = areFours(s.k, s.aOffset, s.aStride, s.bOffset, s.bStride);
     const aligned2 = second && areFours(s.k2, s.a2Offset, s.a2Stride, s.b2Offset, s.b2Stride);
-    return { transposeA, transposeB, second, aligned, aligned2, single, ...lanesOf(s) };
+    const stored = storedAs(type);
+    return { transposeA, transposeB, second, aligned, aligned2, single, stored, ...lanesOf(s) };
   },
   workgroups: (s) => {
     const { columnLanes, rowLanes } = lanesOf(s);
     return ceilDivide(s.m, 32 / columnLanes * rowLanes) * ceilDivide(s.n, 4 * columnLanes);
   },
-};
+});
 
 /** The scalars of a product without a second pair. */
 export const onePair = { k2: 0, a2Offset: 0, a2Stride: 0, b2Offset: 0, b2Stride: 0 } as const;
@@ -74,7 +76,15 @@ export const onePair = { k2: 0, a2Offset: 0, a2Stride: 0, b2Offset: 0, b2Stride:
  * step uses: y = x Wᵀ (transposeB), dx = dy W (neither), dW = dyᵀ x (transposeA); a low-rank layer's y
  * = x Wᵀ + h Bᵀ and dx = dy W + dh A are one product each.
  */
-export const matmul: Kernel<
+export const matmul: Matmul = productWith("f32");
+
+/** The same with B in F16, widened as it is loaded: the bits of the result are those of B in F32. */
+export const matmulF16: Matmul = productWith("f16");
+
+/** The same with B in BF16. */
+export const matmulBf16: Matmul = productWith("bf16");
+
+type Matmul = Kernel<
   "a" | "b" | "a2" | "b2" | "bias" | "c",
   | "m"
   | "n"
@@ -95,53 +105,67 @@ export const matmul: Kernel<
   | "a2Stride"
   | "b2Offset"
   | "b2Stride"
-> = defineKernel({
-  name: "matmul",
-  bindings: { a: f32.read, b: f32.read, a2: f32.read, b2: f32.read, bias: f32.read, c: f32.update },
-  scalars,
-  elements: (s) => ({
-    a: factorElements(s.m, s.k, s.transposeA, s.aStride, s.aOffset),
-    b: factorElements(s.k, s.n, s.transposeB, s.bStride, s.bOffset),
-    a2: factorElements(s.m, s.k2, s.transposeA, s.a2Stride, s.a2Offset),
-    b2: factorElements(s.k2, s.n, s.transposeB, s.b2Stride, s.b2Offset),
-    bias: s.hasBias ? s.n : 0,
-    c: elementsOf(s.m, s.n, s.cStride, s.cOffset),
-  }),
-  wgsl: {
-    code,
-    constants: ({ transposeA, transposeB, k2 }) => ({
-      transposeA,
-      transposeB,
-      second: Number(k2 > 0),
+>;
+
+function productWith(type: StoredType): Matmul {
+  return defineKernel({
+    name: type === "f32" ? "matmul" : `matmul_${type}`,
+    bindings: {
+      a: f32.read,
+      b: bindingsIn(type).read,
+      a2: f32.read,
+      b2: f32.read,
+      bias: f32.read,
+      c: f32.update,
+    },
+    scalars,
+    elements: (s) => ({
+      a: factorElements(s.m, s.k, s.transposeA, s.aStride, s.aOffset),
+      b: factorElements(s.k, s.n, s.transposeB, s.bStride, s.bOffset),
+      a2: factorElements(s.m, s.k2, s.transposeA, s.a2Stride, s.a2Offset),
+      b2: factorElements(s.k2, s.n, s.transposeB, s.b2Stride, s.b2Offset),
+      bias: s.hasBias ? s.n : 0,
+      c: elementsOf(s.m, s.n, s.cStride, s.cOffset),
     }),
-    workgroups: ({ m, n }) => ceilDivide(m, 64) * ceilDivide(n, 64),
-    variant: ({ software, subgroupSize }) => software && subgroupSize === 8 ? subgroup : undefined,
-  },
-  // Threads split the longer side of C, its columns if it is wider than high, so that the smaller
-  // operand is the one that every thread packs for itself. Cuts fall between whole tiles of 6 rows or 8
-  // columns. A product with k = 0 writes the bias.
-  cpu: {
-    units: ({ m, n }) => Math.max(m, n),
-    grain: ({ m, n, k }) => 24 * ceilDivide(65536, 24 * Math.min(m, n) * (k || 4) + 1),
-  },
-  reference({ a, b, a2, b2, bias, c }, s) {
-    const stepsOf = (transposed: number, stride: number) => transposed ? [1, stride] : [stride, 1];
-    const [aRow, aStep] = stepsOf(s.transposeA, s.aStride);
-    const [bStep, bColumn] = stepsOf(s.transposeB, s.bStride);
-    const [a2Row, a2Step] = stepsOf(s.transposeA, s.a2Stride);
-    const [b2Step, b2Column] = stepsOf(s.transposeB, s.b2Stride);
-    for (let i = 0; i < s.m; i++) {
-      const x = { of: a, at: s.aOffset + i * aRow, step: aStep };
-      const x2 = { of: a2, at: s.a2Offset + i * a2Row, step: a2Step };
-      for (let j = 0; j < s.n; j++) {
-        const y = { of: b, at: s.bOffset + j * bColumn, step: bStep };
-        const y2 = { of: b2, at: s.b2Offset + j * b2Column, step: b2Step };
-        const sum = dot(s.k, x, y) + dot(s.k2, x2, y2), at = s.cOffset + i * s.cStride + j;
-        c[at] = (s.accumulate ? c[at] : 0) + s.alpha * sum + (s.hasBias ? bias[j] : 0);
+    wgsl: {
+      code,
+      constants: ({ transposeA, transposeB, k2 }) => ({
+        transposeA,
+        transposeB,
+        second: Number(k2 > 0),
+        stored: storedAs(type),
+      }),
+      workgroups: ({ m, n }) => ceilDivide(m, 64) * ceilDivide(n, 64),
+      variant: ({ software, subgroupSize }) =>
+        software && subgroupSize === 8 ? subgroupProgram(type) : undefined,
+    },
+    // Threads split the longer side of C, its columns if it is wider than high, so that the smaller
+    // operand is the one that every thread packs for itself. Cuts fall between whole tiles of 6 rows or 8
+    // columns. A product with k = 0 writes the bias.
+    cpu: {
+      units: ({ m, n }) => Math.max(m, n),
+      grain: ({ m, n, k }) => 24 * ceilDivide(65536, 24 * Math.min(m, n) * (k || 4) + 1),
+    },
+    reference({ a, b, a2, b2, bias, c }, s) {
+      const stepsOf = (transposed: number, stride: number) =>
+        transposed ? [1, stride] : [stride, 1];
+      const [aRow, aStep] = stepsOf(s.transposeA, s.aStride);
+      const [bStep, bColumn] = stepsOf(s.transposeB, s.bStride);
+      const [a2Row, a2Step] = stepsOf(s.transposeA, s.a2Stride);
+      const [b2Step, b2Column] = stepsOf(s.transposeB, s.b2Stride);
+      for (let i = 0; i < s.m; i++) {
+        const x = { of: a, at: s.aOffset + i * aRow, step: aStep };
+        const x2 = { of: a2, at: s.a2Offset + i * a2Row, step: a2Step };
+        for (let j = 0; j < s.n; j++) {
+          const y = { of: b, at: s.bOffset + j * bColumn, step: bStep, type };
+          const y2 = { of: b2, at: s.b2Offset + j * b2Column, step: b2Step };
+          const sum = dot(s.k, x, y) + dot(s.k2, x2, y2), at = s.cOffset + i * s.cStride + j;
+          c[at] = (s.accumulate ? c[at] : 0) + s.alpha * sum + (s.hasBias ? bias[j] : 0);
+        }
       }
-    }
-  },
-});
+    },
+  });
+}
 
 /** Elements of a factor, which is stored as columns x rows if it is transposed. */
 function factorElements(
@@ -161,10 +185,14 @@ interface Strided {
   readonly of: Numbers;
   readonly at: number;
   readonly step: number;
+  /** How it is stored. Default f32. */
+  readonly type?: StoredType;
 }
 
 function dot(terms: number, x: Strided, y: Strided): number {
   let sum = 0;
-  for (let p = 0; p < terms; p++) sum += x.of[x.at + p * x.step] * y.of[y.at + p * y.step];
+  for (let p = 0; p < terms; p++) {
+    sum += x.of[x.at + p * x.step] * valueOf(y.type ?? "f32", y.of[y.at + p * y.step]);
+  }
   return sum;
 }

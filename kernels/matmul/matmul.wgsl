@@ -29,7 +29,7 @@ struct Scalars {
 }
 
 @group(0) @binding(0) var<storage, read> a: array<f32>;
-@group(0) @binding(1) var<storage, read> b: array<f32>;
+@group(0) @binding(1) var<storage, read> b: array<u32>;
 @group(0) @binding(2) var<storage, read> a2: array<f32>;
 @group(0) @binding(3) var<storage, read> b2: array<f32>;
 @group(0) @binding(4) var<storage, read> bias: array<f32>;
@@ -40,6 +40,8 @@ override transposeA: u32;
 override transposeB: u32;
 // 1 when there is a second pair of matrices.
 override second: u32;
+// How B stores floats: 0 for f32, 1 for f16, 2 for bf16.
+override stored: u32;
 
 const terms = 16u;
 const pitch = 17u;
@@ -55,10 +57,34 @@ struct Matrix {
   stride: u32,
 }
 
+// The F32 bits of a float of 16 bits. unpack2x16float may flush subnormal values and does not define infinities,
+// so the bits are moved explicitly.
+fn widened(half: u32) -> u32 {
+  if (stored == 2u) {
+    return half << 16u;
+  }
+  let sign = (half & 0x8000u) << 16u;
+  let rest = half & 0x7fffu; // exponent and fraction
+  if (rest < 0x400u) {
+    return sign | bitcast<u32>(f32(rest) * 0x1p-24f); // subnormal: a multiple of 2^-24
+  }
+  // The exponent's bias grows from 15 to 127, and once more by as much for infinities and NaN.
+  let bias = select(112u, 224u, rest >= 0x7c00u);
+  return sign | ((rest << 13u) + (bias << 23u));
+}
+
+// An element of B.
+fn elementOfB(at: u32) -> f32 {
+  if (stored == 0u) {
+    return bitcast<f32>(b[at]);
+  }
+  return bitcast<f32>(widened((b[at / 2u] >> (16u * (at % 2u))) & 0xffffu));
+}
+
 fn elementOf(x: Matrix, at: u32) -> f32 {
   switch x.which {
     case 0u: { return a[at]; }
-    case 1u: { return b[at]; }
+    case 1u: { return elementOfB(at); }
     case 2u: { return a2[at]; }
     default: { return b2[at]; }
   }

@@ -33,7 +33,7 @@ struct Scalars {
 }
 
 @group(0) @binding(0) var<storage, read> a: array<vec4f>;
-@group(0) @binding(1) var<storage, read> b: array<vec4f>;
+@group(0) @binding(1) var<storage, read> b: array<vec4u>;
 @group(0) @binding(2) var<storage, read> a2: array<vec4f>;
 @group(0) @binding(3) var<storage, read> b2: array<vec4f>;
 @group(0) @binding(4) var<storage, read> bias: array<f32>;
@@ -53,6 +53,8 @@ override columnLanes: u32;
 override rowLanes: u32;
 // 1 when C has a single row, which every lane loads for itself; loads of other rows are then left out.
 override single: u32;
+// How B stores floats: 0 for f32, 1 for f16, 2 for bf16.
+override stored: u32;
 
 const next = vec4u(0u, 1u, 2u, 3u);
 
@@ -64,10 +66,37 @@ struct Matrix {
   stride: u32,
 }
 
+// The values of four floats of 16 bits, two in each word. unpack2x16float may flush subnormal values and does
+// not define infinities, so the bits are moved explicitly.
+fn widened(pairs: vec2u) -> vec4f {
+  let low = pairs & vec2u(0xffffu);
+  let high = pairs >> vec2u(16u);
+  let halves = vec4u(low.x, high.x, low.y, high.y);
+  if (stored == 2u) {
+    return bitcast<vec4f>(halves << vec4u(16u));
+  }
+  let sign = (halves & vec4u(0x8000u)) << vec4u(16u);
+  let rest = halves & vec4u(0x7fffu); // exponent and fraction
+  let subnormal = bitcast<vec4u>(vec4f(rest) * 0x1p-24f);
+  // The exponent's bias grows from 15 to 127, and once more by as much for infinities and NaN.
+  let bias = select(vec4u(112u << 23u), vec4u(224u << 23u), rest >= vec4u(0x7c00u));
+  let normal = (rest << vec4u(13u)) + bias;
+  return bitcast<vec4f>(sign | select(normal, subnormal, rest < vec4u(0x400u)));
+}
+
+// Elements 4 i to 4 i + 3 of B.
+fn vectorOfB(i: u32) -> vec4f {
+  if (stored == 0u) {
+    return bitcast<vec4f>(b[i]);
+  }
+  let words = b[i / 2u];
+  return widened(select(words.xy, words.zw, i % 2u == 1u));
+}
+
 fn vectorOf(x: Matrix, at: u32) -> vec4f {
   switch x.which {
     case 0u: { return a[at]; }
-    case 1u: { return b[at]; }
+    case 1u: { return vectorOfB(at); }
     case 2u: { return a2[at]; }
     default: { return b2[at]; }
   }

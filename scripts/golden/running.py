@@ -95,7 +95,7 @@ def make_cases(model: torch.nn.Module) -> dict:
     rows, lengths = [[3 + id % 30 for id in row] for row in tokens(source, 3, 9)], [9, 6, 3]
     filled = [row[:length] + [padding] * (9 - length) for row, length in zip(rows, lengths)]
     mask = [[1] * length + [0] * (9 - length) for length in lengths]
-    types = {"token_type_ids": [[int(place > 3) for place in range(9)] for _ in rows]} if model.config.model_type == "bert" else {}
+    types = {"token_type_ids": [[int(place > 3) for place in range(9)] for _ in rows]} if getattr(model.config, "type_vocab_size", 0) > 1 else {}
     plain = {"input_ids": rows, "labels": labels_of(model, rows, [9, 9, 9])}
     return {"plain": plain, "padded": {"input_ids": filled, "attention_mask": mask, **types, "labels": labels_of(model, filled, lengths)}}
 

@@ -8,6 +8,7 @@
 
 import { readJson, writeFileAtomic } from "../../src/core/files.ts";
 import type { LanguageScore } from "../../src/data/mod.ts";
+import { lossPicture } from "./loss_picture.ts";
 
 interface Baselines {
   readonly heldOutTokens: number;
@@ -98,40 +99,10 @@ views and words of their times, and the model repeats them.
 `;
 }
 
-/** The loss curve as a small picture: axes, labels, one line. */
-function curve({ loss }: Pretraining): string {
-  const [width, height, left, bottom] = [640, 320, 56, 40];
-  const last = loss[loss.length - 1][0], low = 2.5, high = 6.5;
-  const x = (step: number) => left + (width - left - 28) * step / last;
-  const y = (value: number) =>
-    12 + (height - bottom - 12) * (high - Math.min(value, high)) / (high - low);
-  const points = loss.map(([step, value]) => `${x(step).toFixed(1)},${y(value).toFixed(1)}`);
-  const labels = [3, 4, 5, 6].map((value) =>
-    `<line x1="${left}" x2="${width - 28}" y1="${y(value)}" y2="${y(value)}" stroke="#e6e8ee"/>` +
-    `<text x="${left - 8}" y="${y(value) + 4}" text-anchor="end">${value}</text>`
-  );
-  const steps = [0, last / 2, last].map((step) =>
-    `<text x="${x(step)}" y="${height - 20}" text-anchor="middle">${
-      step.toLocaleString("en-US")
-    }</text>`
-  );
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12" fill="#1f2430">
-<rect width="${width}" height="${height}" fill="#fff"/>
-${labels.join("\n")}
-${steps.join("\n")}
-<text x="${width / 2}" y="${height - 4}" text-anchor="middle">step</text>
-<text transform="translate(14 ${
-    height / 2
-  }) rotate(-90)" text-anchor="middle">loss (nats per token)</text>
-<polyline points="${points.join(" ")}" fill="none" stroke="#0072b2" stroke-width="1.5"/>
-</svg>
-`;
-}
-
 if (import.meta.main) {
   const folder = Deno.args[0] ?? "models/tiny-gpt2";
   const run = await readJson(`${folder}/pretraining.json`) as Pretraining;
   const baselines = await readJson(`${folder}/baselines.json`) as Baselines;
   await writeFileAtomic(`${folder}/README.md`, card(run, baselines));
-  await writeFileAtomic(`${folder}/loss_curve.svg`, curve(run));
+  await writeFileAtomic(`${folder}/loss_curve.svg`, lossPicture(run.loss, [3, 4, 5, 6]));
 }

@@ -1,6 +1,5 @@
 /** Merging adapters into the weights of a new model; the base model stays as it is. @module */
 
-import type { Weight } from "../autograd/weight.ts";
 import { formatShape, sameShape, type Shape } from "../core/shape.ts";
 import { Arena } from "../device/arena.ts";
 import type { Tensor } from "../device/device.ts";
@@ -175,17 +174,14 @@ const ownTensor = (model: Model, name: string): Tensor | undefined =>
  * @throws {RangeError} when it has none of that name, or one of another shape.
  */
 export function assertTensor(model: Model, name: string, shape: Shape): void {
-  const found = model.parameters.get(name)?.shape ?? weightNamed(model, name)?.shape;
+  const found = model.parameters.get(name)?.shape ?? model.weights?.get(name)?.shape;
   if (found && sameShape(found, shape)) return;
   const what = found ? `one of ${formatShape(found)}` : "none";
   throw new RangeError(`merging needs a tensor ${name} of ${formatShape(shape)}, found ${what}`);
 }
 
-const weightNamed = ({ linears }: Model, name: string): Weight | undefined =>
-  linears.find(({ weight }) => weight.name === name)?.weight;
-
 /** Copies the model's own values, without any adapter's change. */
 function copyValues(model: Model, name: string, to: Tensor): void {
-  using from = ownTensor(model, name)?.view(to.shape) ?? weightNamed(model, name)!.dense();
+  using from = ownTensor(model, name)?.view(to.shape) ?? model.weights!.get(name)!.dense();
   copyTensor(from, to);
 }

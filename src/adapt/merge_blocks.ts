@@ -1,7 +1,6 @@
 /** Tensors of a file with updates added to them, a block of rows at a time. @module */
 
 import { type HostData, type HostTensor, nonFiniteAt } from "../core/host_tensor.ts";
-import type { LowRankUpdate } from "../core/low_rank_update.ts";
 import { quote } from "../core/quote.ts";
 import { cutRange } from "../core/row_range.ts";
 import { formatShape, positionIn, type Shape, sizeOf } from "../core/shape.ts";
@@ -9,10 +8,7 @@ import { decode, type Dtype, encode, type FloatDtype } from "../formats/dtype.ts
 import { assertStoredFinite } from "../formats/finite_values.ts";
 import type { SafetensorsFile } from "../formats/mod.ts";
 import type { EncodedTensor } from "../formats/write_safetensors.ts";
-import { type DenseMatrix, rowsOf, scaledBy } from "../linalg/mod.ts";
-// Not that of the system's BLAS, whose threads take more memory than the blocks.
-import { multiply } from "../linalg/products.ts";
-import { transpose } from "../models/transpose.ts";
+import { changeOf, type LocatedUpdate, type StoredChange } from "./stored_change.ts";
 
 /** Values of a block; a row may be longer. */
 const blockValues = 2 ** 18;
@@ -27,24 +23,6 @@ export interface SourceTensor {
   readonly dtype?: FloatDtype;
   /** Values in the place of the file's, of the same shape. */
   readonly values?: HostTensor;
-}
-
-/** An update, and whether the file holds its weight as (in, out). */
-export interface LocatedUpdate {
-  /** The update. */
-  readonly update: LowRankUpdate;
-  /** Whether the weight is turned. */
-  readonly isTransposed: boolean;
-}
-
-/** A product that is added to some rows and columns of a weight as its file holds it. */
-interface StoredProduct {
-  /** (rows, rank), with the scaling. */
-  readonly left: DenseMatrix;
-  /** (rank, columns). */
-  readonly right: DenseMatrix;
-  readonly firstRow: number;
-  readonly firstColumn: number;
 }
 
 /** What a merge has done to a weight, which is known once it is written. */
@@ -93,24 +71,25 @@ export function mergedTensor(
 ): EncodedTensor {
   const { dtype: own, shape } = source.file.tensors.get(source.key)!;
   const dtype = source.dtype ?? own as FloatDtype;
-  return { shape, dtype, pieces: () => merge(source, updates.map(storedProduct), dtype, sums) };
+  return { shape, dtype, pieces: () => merge(source, updates, dtype, sums) };
 }
 
 async function* merge(
   source: SourceTensor,
-  products: readonly StoredProduct[],
+  updates: readonly LocatedUpdate[],
   dtype: FloatDtype,
   sums: MergeSums,
 ): AsyncGenerator<Uint8Array> {
-  const width = source.file.tensors.get(source.key)!.shape[1];
+  const changes: StoredChange[] = [];
+  for (const update of updates) changes.push(await changeOf(update, () => floatBlocks(source)));
   let delta = new Float64Array(0);
-  for await (const { values, first } of blocksOf(source)) {
-    delta = delta.length === values!.length ? delta.fill(0) : new Float64Array(values!.length);
-    for (const product of products) addProduct(delta, first / width, width, product);
+  for await (const { values, first, top, width } of floatBlocks(source)) {
+    delta = delta.length === values.length ? delta.fill(0) : new Float64Array(values.length);
+    for (const change of changes) change.addTo(delta, { values, top, width });
     const merged = new Float32Array(delta.length);
-    for (let i = 0; i < merged.length; i++) merged[i] = values![i] + delta[i];
+    for (let i = 0; i < merged.length; i++) merged[i] = values[i] + delta[i];
     const bytes = encodeBlock(source, merged, dtype, first);
-    addSums(sums, values!, delta, bytes, dtype);
+    addSums(sums, values, delta, bytes, dtype);
     yield bytes;
   }
 }
@@ -123,6 +102,14 @@ function encodeBlock(
 ): Uint8Array<ArrayBuffer> {
   assertStoredFinite("cannot merge", key, { ...file.tensors.get(key)!, data }, dtype, first);
   return encode(data, dtype) as Uint8Array<ArrayBuffer>;
+}
+
+/** Whole rows of a tensor of floats. */
+async function* floatBlocks(source: SourceTensor) {
+  const width = source.file.tensors.get(source.key)!.shape[1];
+  for await (const { values, first } of blocksOf(source)) {
+    yield { values: values!, first, top: first / width, width };
+  }
 }
 
 /** Whole rows of a tensor: their bytes and, of floats, their values, which must be finite. */
@@ -152,35 +139,6 @@ function finiteValues(key: string, shape: Shape, values: HostData, first: number
       formatShape(positionIn(shape, first + at))
     }`,
   );
-}
-
-/** s B A, or s (B A)ᵀ = s Aᵀ Bᵀ where the file holds the weight as (in, out). */
-function storedProduct({ update, isTransposed }: LocatedUpdate): StoredProduct {
-  const { A, B, scaling, rows } = update, start = rows?.start ?? 0;
-  const [left, right] = (isTransposed ? [transpose(A), transpose(B)] : [B, A]).map(toDense);
-  const [firstRow, firstColumn] = isTransposed ? [0, start] : [start, 0];
-  return { left: scaledBy(left, scaling), right, firstRow, firstColumn };
-}
-
-const toDense = ({ shape: [rows, columns], data }: HostTensor): DenseMatrix => ({
-  ...{ rows, columns, data: Float64Array.from(data) },
-});
-
-/** Adds the rows of a product that a block has, from the block's first row on. */
-function addProduct(
-  delta: Float64Array,
-  top: number,
-  width: number,
-  { left, right, firstRow, firstColumn }: StoredProduct,
-): void {
-  const start = Math.max(top, firstRow);
-  const end = Math.min(top + delta.length / width, firstRow + left.rows);
-  if (start >= end) return;
-  const { data, columns } = multiply(rowsOf(left, start - firstRow, end - start), right);
-  for (let row = start; row < end; row++) {
-    const at = (row - top) * width + firstColumn, from = (row - start) * columns;
-    for (let j = 0; j < columns; j++) delta[at + j] += data[from + j];
-  }
 }
 
 function addSums(

@@ -10,7 +10,7 @@ import { assertOwnConfig, configMetadata } from "../formats/config_digest.ts";
 import { assertNoOtherKind } from "../formats/folder_kind.ts";
 import { bitsOf } from "../formats/dtype.ts";
 import { mergedMetadata } from "../formats/merged_metadata.ts";
-import type { FloatDtype } from "../formats/mod.ts";
+import type { AdapterException, FloatDtype } from "../formats/mod.ts";
 import { promptMetadata } from "../formats/prompt_metadata.ts";
 import { isSharded, parseWeightMap, shardFilesIn, shardIndex } from "../formats/shards.ts";
 import { type EncodedTensor, safetensorsFile } from "../formats/write_safetensors.ts";
@@ -28,6 +28,8 @@ export interface FolderMerge {
   readonly weights: readonly Omit<MergedWeight, "extraBytes">[];
   /** How the merged model's floats are stored, the most frequent type first. */
   readonly dtypes: readonly string[];
+  /** What was let pass in the adapters. */
+  readonly passed: readonly string[];
 }
 
 /** What {@link mergeFolder} reads and writes. */
@@ -40,6 +42,8 @@ export interface FolderMergeRequest {
   readonly output: string;
   /** Type of all floats. Default: each tensor keeps its own. */
   readonly dtype?: FloatDtype;
+  /** What may pass in the adapters. Default: nothing. */
+  readonly allow?: readonly AdapterException[];
 }
 
 /** A file of weights that is to be written, with the tensors that it has. */
@@ -49,8 +53,8 @@ interface WeightsFile {
 }
 
 /**
- * Writes a Hugging Face folder whose weights are W + Σ s B A (Hu et al. 2021, section 4.1), without a
- * forward pass, in shards like the base's. The `config.json` stays as it is, byte for byte, unless the type or
+ * Writes a Hugging Face folder whose weights are W + Σ s B A (Hu et al. 2021, section 4.1) or, with DoRA,
+ * W + Σ (m V / ‖V‖ − W) with V = W + s B A, and b + s · bias for biases of B, without a forward pass, in shards like the base's. The `config.json` stays as it is, byte for byte, unless the type or
  * the head changes. The folder is saved as a whole.
  *
  * Memory: the adapters in F32 and blocks of a quarter of a million values, however large the model is.
@@ -60,11 +64,11 @@ interface WeightsFile {
  * contains an adapter already, or the output folder holds an adapter.
  */
 export async function mergeFolder(
-  { model, adapters, output, dtype }: FolderMergeRequest,
+  { model, adapters, output, dtype, allow }: FolderMergeRequest,
 ): Promise<FolderMerge> {
   await assertNoOtherKind(output, "model");
   using base = await openBase(model);
-  const plan = await planMerge(base, adapters), metadata = await metadataOf(base, plan);
+  const plan = await planMerge(base, adapters, allow), metadata = await metadataOf(base, plan);
   const tensors = tensorsOf(base, plan, dtype), files = await weightsFiles(base, tensors);
   const small = await readSmallFiles(model), config = await configFile(base, plan, dtype);
   const contents = [
@@ -81,7 +85,11 @@ export async function mergeFolder(
     const old = [...smallFiles, "model.safetensors", ...await shardFilesIn(output)];
     return old.filter((name) => !names.has(name));
   });
-  return { weights: Array.from(plan.weights.values(), measured), dtypes: dtypesOf(tensors) };
+  return {
+    weights: Array.from(plan.weights.values(), measured),
+    dtypes: dtypesOf(tensors),
+    passed: plan.passed,
+  };
 }
 
 function tensorsOf(

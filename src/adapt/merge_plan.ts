@@ -8,13 +8,18 @@ import { oneLine } from "../core/quote.ts";
 import { formatShape, sameShape } from "../core/shape.ts";
 import { isTable } from "../formats/adapter_weights.ts";
 import { adapterFile, parseMerged } from "../formats/merged_metadata.ts";
-import { assertPlainAdapter } from "../formats/plain_adapter.ts";
-import { type PeftAdapter, readAdapter, readAdapterLabels } from "../formats/mod.ts";
+import {
+  type AdapterException,
+  type PeftAdapter,
+  readAdapter,
+  readAdapterLabels,
+} from "../formats/mod.ts";
 import type { BaseFile } from "../models/base_file.ts";
 import { withLabels } from "../models/labels.ts";
 import { runnableTypes } from "../models/registry.ts";
 import { assertNotIn } from "./attach.ts";
-import { type LocatedUpdate, MergeSums } from "./merge_blocks.ts";
+import { MergeSums } from "./merge_blocks.ts";
+import type { LocatedUpdate } from "./stored_change.ts";
 
 /** A weight and the updates that are added to it. */
 export interface WeightChange {
@@ -34,6 +39,8 @@ export interface MergePlan {
   readonly saved: Map<string, HostTensor>;
   /** The adapters in the merged model, those that the base contains first: lines of its metadata. */
   readonly merged: string[];
+  /** What was let pass in the adapters. */
+  readonly passed: string[];
   /** How the prompts of the last adapter that says so were written. */
   promptFormat?: PromptFormat;
   /** The configuration: the base's, or with the labels of a new head. */
@@ -46,23 +53,31 @@ export interface MergePlan {
  * @throws {AdapterFileError} when a folder is not an adapter that can be read.
  * @throws {RangeError} when the base has no weight that fits, or contains an adapter already.
  */
-export async function planMerge(base: BaseFile, folders: readonly string[]): Promise<MergePlan> {
+export async function planMerge(
+  base: BaseFile,
+  folders: readonly string[],
+  allow?: readonly AdapterException[],
+): Promise<MergePlan> {
   const before = parseMerged(base.file.metadata), added: string[] = [];
   const plan: MergePlan = {
     weights: new Map(),
     saved: new Map(),
     merged: before,
+    passed: [],
     config: base.config,
   };
   for (const folder of folders) {
-    const adapter = await readAdapter(folder, { withSaved: true }),
+    const adapter = await readAdapter(folder, { withSaved: true, allow }),
       file = await adapterFile(folder);
-    assertPlainAdapter("merging without the model", adapter);
+    assertWeights(folder, adapter);
     const acting = added.map((file) => ({ values: { file } }));
     assertNotIn({ merged: before.map((file) => ({ file })), adapters: acting }, { file });
     added.push(file);
+    plan.passed.push(...adapter.passed);
     addUpdates(plan, base, adapter);
-    await addSaved(plan, base, folder, adapter);
+    const trained = new Map([...adapter.saved, ...adapter.biases]);
+    await addSaved(plan, base, folder, trained, adapter.savedModules);
+    await addBiases(plan, base, folder, adapter);
     plan.promptFormat = adapter.promptFormat ?? plan.promptFormat;
   }
   // PEFT saves the weights of adapted embeddings and heads too.
@@ -94,7 +109,8 @@ async function addSaved(
   plan: MergePlan,
   base: BaseFile,
   folder: string,
-  { saved, savedModules }: PeftAdapter,
+  saved: ReadonlyMap<string, HostTensor>,
+  savedModules: readonly string[],
 ): Promise<void> {
   for (const name of saved.keys()) {
     // PEFT unties an embedding that it trains in full; a table that it saves by itself is the head's too.
@@ -121,6 +137,41 @@ async function addSaved(
         `found ${formatShape(tensor.shape)}`,
     );
   }
+}
+
+/** b + s · bias of layers whose B has a bias; b is the adapter's own where it trained that too. */
+async function addBiases(
+  { saved }: MergePlan,
+  { find, file, folder: base }: BaseFile,
+  folder: string,
+  { updates }: PeftAdapter,
+): Promise<void> {
+  for (const { module, bias, scaling } of updates) {
+    if (!bias) continue;
+    const [key = "", ...others] = find(`${module}.bias`);
+    const own = saved.get(key) ?? (file.tensors.has(key) ? await file.read(key) : undefined);
+    if (own && others.length === 0 && sameShape(own.shape, bias.shape)) {
+      const data = Float32Array.from(own.data, (value, i) => value + scaling * bias.data[i]);
+      saved.set(key, { shape: own.shape, data });
+      continue;
+    }
+    throw new RangeError(
+      `cannot merge the adapter in ${folder}: a bias of B needs a bias of the layer of as many values ` +
+        `(${bias.data.length}), found ${own ? formatShape(own.shape) : "none"} of "${
+          oneLine(module)
+        }" in ${base}`,
+    );
+  }
+}
+
+/** Rows of a table of embeddings may be those of a head, too, which files alone do not say. */
+function assertWeights(folder: string, { rows }: PeftAdapter): void {
+  const [embedding] = rows.keys();
+  if (embedding === undefined) return;
+  throw new RangeError(
+    `cannot merge the adapter in ${folder}: merging without the model needs changes of weights and ` +
+      `biases, found trained tokens of "${oneLine(embedding)}"`,
+  );
 }
 
 /** The base's configuration with the head that an adapter trains for it. */

@@ -9,6 +9,7 @@ import {
 import type { HostData, HostTensor } from "../core/host_tensor.ts";
 import { deltaWeight } from "../core/low_rank_update.ts";
 import { assertOptions } from "../core/options.ts";
+import { rangesOf } from "../core/row_range.ts";
 import { assertStoredFinite } from "../formats/finite_values.ts";
 import type { FloatDtype } from "../formats/mod.ts";
 import { assertModel, type Model } from "../models/model.ts";
@@ -128,8 +129,10 @@ function addSite(delta: Float64Array, site: LoraSite, A: HostTensor, B: HostTens
   const { shape, data } = deltaWeight(
     isTable ? { A: transpose(B), B: A, scaling } : { A, B, scaling },
   );
-  const start = site.rows.start * shape[1];
-  for (let i = 0; i < data.length; i++) delta[start + i] += data[i];
+  const width = shape[1];
+  for (const { before, start, count } of rangesOf(site.rows)) {
+    for (let i = 0; i < count * width; i++) delta[start * width + i] += data[before * width + i];
+  }
 }
 
 function survivingShare(

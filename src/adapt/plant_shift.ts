@@ -1,6 +1,8 @@
 /** A low-rank shift planted in some sites of a model: a task whose answer is known. @module */
 
 import { Random } from "../core/random.ts";
+import { indicesOf } from "../core/row_range.ts";
+import { gather } from "../formats/join_updates.ts";
 import {
   type DenseMatrix,
   frobeniusNorm,
@@ -44,15 +46,15 @@ export async function plantShift(
 }
 
 async function shiftSite(
-  { name, linear: { weight }, rows: { start, count }, index }: Site,
+  { name, linear: { weight }, rows, index }: Site,
   { share, seed, rank, ratio }: PlantedShift,
 ): Promise<DenseMatrix> {
   if (!weight.parameter) {
     throw new RangeError(`planting a shift needs weights in F32, found another storage in ${name}`);
   }
   const { tensor } = weight.parameter;
-  const [{ shape: [, width], data }] = await tensor.device.read(tensor);
-  const own = data.subarray(start * width, (start + count) * width);
+  const [{ shape, data }] = await tensor.device.read(tensor), width = shape[1];
+  const places = indicesOf(rows), count = places.length, own = gather({ shape, data }, places).data;
   const norm = frobeniusNorm({ rows: count, columns: width, data: Float64Array.from(own) });
   const values = Float64Array.from({ length: rank }, (_, i) => ratio ** i);
   const random = new Random(seed).split(index), scale = share * norm / Math.hypot(...values);
@@ -60,7 +62,9 @@ async function shiftSite(
   const right = orthonormalRows(rank, width, random.split(2));
   const scaled = right.data.map((v, at) => scale * values[Math.floor(at / width)] * v);
   const shift = multiply(transposed(left), { ...right, data: scaled });
-  own.forEach((value, i) => own[i] = value + shift.data[i]);
+  places.forEach((row, i) => {
+    for (let j = 0; j < width; j++) data[row * width + j] += shift.data[i * width + j];
+  });
   tensor.device.write(tensor, data);
   return shift;
 }

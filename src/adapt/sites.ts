@@ -2,7 +2,7 @@
 
 import * as architectures from "../architectures/layer_sites.ts";
 import { assertRecord } from "../core/json.ts";
-import type { RowRange } from "../core/row_range.ts";
+import { sameRows, type SiteRows } from "../core/row_range.ts";
 import { type SiteAddress, type SiteRole, siteRoles } from "../core/site.ts";
 import { assertModel, type Model } from "../models/model.ts";
 import { type AdaptedLayer, Embedding } from "../nn/embedding.ts";
@@ -18,7 +18,7 @@ export interface Site {
   /** Which part of the layer it is; absent if it has all rows. */
   readonly role?: SiteRole;
   /** Its rows; of an embedding the columns of the table, all of them. */
-  readonly rows: RowRange;
+  readonly rows: SiteRows;
   /** The site's number among all sites of the model, independent of the selection. */
   readonly index: number;
 }
@@ -80,7 +80,7 @@ export function sitesByLayer(model: Model): Map<string, LayerSites> {
  */
 export function addressOf(
   { name: module, parts, extents: [outputs] }: AdaptedLayer,
-  rows: RowRange,
+  rows: SiteRows,
 ): SiteAddress {
   const roles = siteRoles.filter((role) => parts[role]);
   if (roles.length < 2) return { module };
@@ -103,11 +103,6 @@ export function assertOwnWeight(model: Model, { name, weight }: AdaptedLayer): v
   );
 }
 
-/** True for the same rows of one weight. */
-export function sameRows(a: RowRange, b: RowRange): boolean {
-  return a.start === b.start && a.count === b.count;
-}
-
 interface LiveLayer extends architectures.AdaptableLayer {
   readonly linear: AdaptedLayer;
 }
@@ -118,7 +113,6 @@ function layerOf(linear: AdaptedLayer): LiveLayer {
   return { name, kind, outputs, parts, linear };
 }
 
-/** The rows of a live layer's part are one range. */
-function liveSite({ layer, rows, ...site }: architectures.LayerSite<LiveLayer>): Site {
-  return { ...site, linear: layer.linear, rows: rows as RowRange };
+function liveSite({ layer, ...site }: architectures.LayerSite<LiveLayer>): Site {
+  return { ...site, linear: layer.linear };
 }

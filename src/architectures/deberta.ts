@@ -1,13 +1,24 @@
 /** DeBERTa (He et al. 2020), versions 1 and 2. @module */
 
 import { type Architecture, architectureFrom, type LayerSpec } from "./architecture.ts";
-import { assertOneOf, type ConfigJson, count, flagOr, headOf, headsOf } from "./config_fields.ts";
+import { type ConfigJson, flagOr, headOf, headsOf } from "./config_fields.ts";
+import {
+  assertOneWidth,
+  bucketsOf,
+  convolutionTaps,
+  isRelative,
+  longestDistance,
+  normalizesDistances,
+  type PositionTerm,
+  positionTerms,
+  sharesProjections,
+} from "./deberta_config.ts";
 import { encoder, encoderSizes, maskedHead, separateAttention } from "./encoder.ts";
 import { embedding, head, linear, norm, other, partsByHead, tensor } from "./layers.ts";
 
 /** The architecture of a `deberta` configuration. */
 export function debertaArchitecture(json: ConfigJson): Architecture {
-  const { d } = encoderSizes(json), uses = positionTerms(json), heads = headsOf(json, d);
+  const { d } = encoderSizes(json), uses = termsOf(json), heads = headsOf(json, d);
   const parts = partsByHead(heads, d / heads);
   const attention = (self: string): LayerSpec[] => [
     other(tensor(`${self}.q_bias`, d)),
@@ -18,24 +29,22 @@ export function debertaArchitecture(json: ConfigJson): Architecture {
   ];
   return withHead(json, "deberta", ["in_proj"], (at) => [
     ...encoder(at, json, attention),
-    ...relativePositions(at, json, d, longestDistance),
+    ...distances(at, json, d),
   ]);
 }
 
 /** The architecture of a `deberta-v2` configuration. */
 export function debertaV2Architecture(json: ConfigJson): Architecture {
-  const { d } = encoderSizes(json), uses = positionTerms(json);
-  const ownKeys = !flagOr(json, "share_att_key", false);
+  const { d } = encoderSizes(json), uses = termsOf(json), own = !sharesProjections(json);
   const attention = (self: string): LayerSpec[] => [
     ...separateAttention(self, d, ["query_proj", "key_proj", "value_proj"]),
-    ...(ownKeys && uses("c2p") ? [linear(`${self}.pos_key_proj`, [d, d])] : []),
-    ...(ownKeys && uses("p2c") ? [linear(`${self}.pos_query_proj`, [d, d])] : []),
+    ...(own && uses("c2p") ? [linear(`${self}.pos_key_proj`, [d, d])] : []),
+    ...(own && uses("p2c") ? [linear(`${self}.pos_query_proj`, [d, d])] : []),
   ];
-  const hasNorm = String(json.norm_rel_ebd).includes("layer_norm");
   return withHead(json, "deberta-v2", ["query_proj", "value_proj"], (at) => [
     ...encoder(at, json, attention),
-    ...relativePositions(at, json, d, distanceBuckets),
-    ...(hasNorm ? [norm(`${at}encoder.LayerNorm`, d)] : []),
+    ...distances(at, json, d),
+    ...(normalizesDistances(json) ? [norm(`${at}encoder.LayerNorm`, d)] : []),
     ...convolution(`${at}encoder.conv`, json, d),
   ]);
 }
@@ -46,12 +55,14 @@ function withHead(
   peftTargets: readonly string[],
   body: (at: string) => LayerSpec[],
 ): Architecture {
+  assertOneWidth(json);
   const top = headOf(json, "none"), sizes = encoderSizes(json), { d } = sizes;
   const at = top.kind === "none" ? "" : "deberta.";
-  if (top.kind === "language") assertOneOf(json, "legacy", [true]);
+  const ofLanguage = () =>
+    flagOr(json, "legacy", true) ? maskedHead(json, sizes) : newMaskedHead(d, sizes.vocabulary);
   const layers = [
     ...body(at),
-    ...(top.kind === "language" ? maskedHead(json, sizes) : []),
+    ...(top.kind === "language" ? ofLanguage() : []),
     ...(top.kind === "classes"
       ? [linear("pooler.dense", [d, d]), head("classifier", [top.labels, d], { bias: true })]
       : []),
@@ -59,43 +70,32 @@ function withHead(
   return architectureFrom({ modelType, head: top.kind, trunk: at, peftTargets, layers });
 }
 
-/** Published configurations write the attention score's terms as `c2p|p2c` or as a list. */
-function positionTerms(json: ConfigJson): (term: string) => boolean {
-  const terms = Array.isArray(json.pos_att_type)
-    ? json.pos_att_type
-    : String(json.pos_att_type ?? "").toLowerCase().split("|").map((term) => term.trim());
+/** The masked-language head without `legacy`; PEFT takes its hidden layer for the one to tokens. */
+function newMaskedHead(d: number, vocabulary: number): LayerSpec[] {
+  return [
+    other(tensor("lm_predictions.lm_head.bias", vocabulary)),
+    head("lm_predictions.lm_head.dense", [d, d], { bias: true }),
+    norm("lm_predictions.lm_head.LayerNorm", d),
+  ];
+}
+
+function termsOf(json: ConfigJson): (term: PositionTerm) => boolean {
+  const terms = positionTerms(json);
   return (term) => isRelative(json) && terms.includes(term);
 }
 
-const isRelative = (json: ConfigJson): boolean => flagOr(json, "relative_attention", false);
-
-/** One table for all blocks: a row for each distance, forward and backward. */
-function relativePositions(
-  at: string,
-  json: ConfigJson,
-  d: number,
-  distances: (json: ConfigJson) => number,
-): LayerSpec[] {
+/** One table for all blocks: a row for each distance or bucket of them, forward and backward. */
+function distances(at: string, json: ConfigJson, d: number): LayerSpec[] {
   if (!isRelative(json)) return [];
-  return [embedding(`${at}encoder.rel_embeddings`, [2 * distances(json), d])];
-}
-
-function longestDistance(json: ConfigJson): number {
-  const limit = Number(json.max_relative_positions ?? -1);
-  return limit < 1 ? count(json, "max_position_embeddings") : limit;
-}
-
-/** Distances are grouped into buckets if the configuration has any. */
-function distanceBuckets(json: ConfigJson): number {
-  const buckets = Number(json.position_buckets ?? -1);
-  return buckets > 0 ? buckets : longestDistance(json);
+  const count = bucketsOf(json) ?? longestDistance(json);
+  return [embedding(`${at}encoder.rel_embeddings`, [2 * count, d])];
 }
 
 function convolution(at: string, json: ConfigJson, d: number): LayerSpec[] {
-  const width = Number(json.conv_kernel_size ?? 0);
-  if (!(width > 0)) return [];
+  const taps = convolutionTaps(json);
+  if (taps === 0) return [];
   return [
-    other(tensor(`${at}.conv.weight`, d, d, width), tensor(`${at}.conv.bias`, d)),
+    other(tensor(`${at}.conv.weight`, d, d, taps), tensor(`${at}.conv.bias`, d)),
     norm(`${at}.LayerNorm`, d),
   ];
 }

@@ -58,16 +58,26 @@ export function parseEncoderConfig(json: ConfigJson): EncoderConfig {
   if (width % heads !== 0) {
     throw fieldError(json, "num_attention_heads", `divide hidden_size, ${width}`);
   }
+  const positions = count(json, "max_position_embeddings");
+  const padding = countOr(json, "pad_token_id", paddings[String(json.model_type)]);
+  // RoBERTa's positions begin after the padding token's id.
+  if (json.model_type === "roberta" && padding + 1 >= positions) {
+    throw fieldError(
+      { ...json, pad_token_id: padding },
+      "pad_token_id",
+      `be below ${positions - 1}`,
+    );
+  }
   return {
     width,
     layers: count(json, "num_hidden_layers"),
     heads,
     vocabulary: count(json, "vocab_size"),
-    positions: count(json, "max_position_embeddings"),
+    positions,
     tokenTypes: countOr(json, "type_vocab_size", 0),
     epsilon: epsilonOf(json, "layer_norm_eps", 1e-12),
     exact: (json.hidden_act ?? "gelu") === "gelu",
-    padding: countOr(json, "pad_token_id", paddings[String(json.model_type)]),
+    padding,
     dropout: rateOr(json, "hidden_dropout_prob", 0),
   };
 }

@@ -11,6 +11,7 @@ import {
   headOf,
 } from "./config_fields.ts";
 import { isRecord } from "../core/json.ts";
+import { mostHeadColumns } from "../core/limits.ts";
 
 /** What its forward pass depends on, apart from the shapes of its tensors. */
 export interface LlamaConfig {
@@ -89,8 +90,9 @@ function headWidthOf(json: ConfigJson, width: number, heads: number): number {
     throw fieldError(json, "num_attention_heads", `divide hidden_size, ${width}`);
   }
   const headWidth = stated ? count(json, "head_dim") : width / heads;
-  if (headWidth % 2 === 0) return headWidth;
-  throw fieldError({ ...json, head_dim: headWidth }, "head_dim", "be even, for pairs to turn");
+  if (headWidth % 2 === 0 && headWidth <= mostHeadColumns) return headWidth;
+  const rule = `be even, for pairs to turn, and at most ${mostHeadColumns}`;
+  throw fieldError({ ...json, head_dim: headWidth }, "head_dim", rule);
 }
 
 /** Tokens that see each other: Qwen2 states a window that is off unless `use_sliding_window`. */

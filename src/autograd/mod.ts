@@ -12,16 +12,25 @@ export {
   fusedInputs,
 } from "./ops/attention.ts";
 export type { ColumnWindow } from "./ops/columns.ts";
+export { convolution, type ConvolutionOptions } from "./ops/convolution.ts";
 export { crossEntropy, type CrossEntropyOptions } from "./ops/cross_entropy.ts";
+export {
+  type DistanceBuckets,
+  distanceTerms,
+  type DistanceTermsOptions,
+} from "./ops/distance_terms.ts";
 export { dropoutWithGradient as dropout } from "./ops/dropout.ts";
 export { embedding } from "./ops/embedding.ts";
 export { gelu, type GeluOptions } from "./ops/gelu.ts";
+export { headPart, type HeadPartOptions } from "./ops/head_part.ts";
+export { headProduct, type HeadProductOptions } from "./ops/head_product.ts";
 export { klDivergence } from "./ops/kl_divergence.ts";
 export { layerNorm } from "./ops/layer_norm.ts";
 export { linear } from "./ops/linear.ts";
 export { rmsNorm } from "./ops/rms_norm.ts";
 export { rotary } from "./ops/rotary.ts";
 export { scale } from "./ops/scale.ts";
+export { softmax, type SoftmaxOptions } from "./ops/softmax.ts";
 export { squaredError } from "./ops/squared_error.ts";
 export { swiglu } from "./ops/swiglu.ts";
 export { tanh } from "./ops/tanh.ts";

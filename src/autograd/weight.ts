@@ -2,6 +2,10 @@
 
 import type { Shape } from "../core/shape.ts";
 import type { Tensor } from "../device/device.ts";
+import { isHalfType } from "../../kernels/kernel.ts";
+import { widenBf16, widenF16 } from "../../kernels/float16/kernel.ts";
+import { piecesOf } from "../device/spans.ts";
+import { lookUpRows } from "./ops/look_up.ts";
 import { matrix, multiply } from "./ops/product.ts";
 import type { Parameter } from "./parameter.ts";
 import type { Contribution } from "./tape.ts";
@@ -23,6 +27,8 @@ export interface Weight {
   multiply(x: Tensor, y: Tensor, bias?: Tensor): void;
   /** dx = (accumulate ? dx : 0) + dy W with dy `(tokens, out)` and dx `(tokens, in)`. */
   multiplyTransposed(dy: Tensor, dx: Contribution): void;
+  /** out[i, :] = W[ids[i], :], where W is a table of embeddings; ids are u32. */
+  lookUp(ids: Tensor, out: Tensor): void;
   /** Its values as an F32 tensor `(out, in)`, which the caller disposes. */
   dense(): Tensor;
 }
@@ -54,19 +60,93 @@ export class DenseWeight implements Weight {
 
   /** y = x Wᵀ + bias. */
   multiply(x: Tensor, y: Tensor, bias?: Tensor): void {
-    const [n, k] = this.shape, m = x.shape[0];
-    const options = { m, n, k, transposeB: true, bias };
-    multiply(matrix(x), matrix(this.parameter.tensor), matrix(y), options);
+    multiplyBy(this.parameter.tensor, x, y, bias);
   }
 
   /** dx = (accumulate ? dx : 0) + dy W. */
-  multiplyTransposed(dy: Tensor, { tensor: dx, accumulate }: Contribution): void {
-    const [k, n] = this.shape, m = dy.shape[0];
-    multiply(matrix(dy), matrix(this.parameter.tensor), matrix(dx), { m, n, k, accumulate });
+  multiplyTransposed(dy: Tensor, dx: Contribution): void {
+    multiplyByTransposed(this.parameter.tensor, dy, dx);
+  }
+
+  /** out[i, :] = W[ids[i], :]. */
+  lookUp(ids: Tensor, out: Tensor): void {
+    lookUpRows(this.parameter.tensor, ids, out);
   }
 
   /** A view of the parameter's values; disposing it frees nothing. */
   dense(): Tensor {
     return this.parameter.tensor.view(this.shape);
   }
+}
+
+/**
+ * A frozen weight in F16 or BF16: half the bytes of F32. Products widen its values as they load them, so their
+ * results are those of the same values in F32.
+ */
+export class HalfWeight implements Weight {
+  /** Its name in the model's file. */
+  readonly name: string;
+  /** The bits of its values, which only loading writes. */
+  readonly values: Tensor;
+
+  /**
+   * Wraps a tensor `(out, in)`, which the caller owns.
+   *
+   * @throws {TypeError} when it is not of type f16 or bf16.
+   */
+  constructor(name: string, values: Tensor) {
+    if (!isHalfType(values.type)) {
+      throw new TypeError(`${name} must be of type f16 or bf16, found ${values.type}`);
+    }
+    this.name = name;
+    this.values = values;
+  }
+
+  /** `[out, in]`. */
+  get shape(): Shape {
+    return this.values.shape;
+  }
+
+  /** 2 bytes per value. */
+  get bytes(): number {
+    return this.values.bytes;
+  }
+
+  /** y = x Wᵀ + bias. */
+  multiply(x: Tensor, y: Tensor, bias?: Tensor): void {
+    multiplyBy(this.values, x, y, bias);
+  }
+
+  /** dx = (accumulate ? dx : 0) + dy W. */
+  multiplyTransposed(dy: Tensor, dx: Contribution): void {
+    multiplyByTransposed(this.values, dy, dx);
+  }
+
+  /** out[i, :] = W[ids[i], :]. */
+  lookUp(ids: Tensor, out: Tensor): void {
+    lookUpRows(this.values, ids, out);
+  }
+
+  /** A copy in F32, which the caller disposes: twice its own bytes. */
+  dense(): Tensor {
+    const { device, shape, type } = this.values, widen = type === "f16" ? widenF16 : widenBf16;
+    const out = device.allocate(shape, "f32", "weight", `${this.name} in F32`);
+    for (const { start, size } of piecesOf(out)) {
+      const [x, y] = [this.values, out].map((tensor) => tensor.view([size], start));
+      device.launch(widen, { x, y }, { size });
+    }
+    return out;
+  }
+}
+
+/** y = x Wᵀ + bias, however W is stored. */
+function multiplyBy(W: Tensor, x: Tensor, y: Tensor, bias?: Tensor): void {
+  const [n, k] = W.shape, m = x.shape[0];
+  multiply(matrix(x), matrix(W), matrix(y), { m, n, k, transposeB: true, bias });
+}
+
+/** dx = (accumulate ? dx : 0) + dy W, however W is stored. */
+function multiplyByTransposed(W: Tensor, dy: Tensor, { tensor, accumulate }: Contribution): void {
+  const [k, n] = W.shape, m = dy.shape[0];
+  multiply(matrix(dy), matrix(W), matrix(tensor), { m, n, k, accumulate });
 }

@@ -1,5 +1,6 @@
 /** Parsers of option values; commander puts the option's name before their messages. @module */
 
+import { type AdapterException, adapterExceptions } from "../formats/adapter_exceptions.ts";
 import { isTemplate } from "../core/prompt_format.ts";
 import { InvalidArgumentError, Option } from "./commander.ts";
 
@@ -114,3 +115,22 @@ export const storedTypes = { f32: "F32", f16: "F16", bf16: "BF16" } as const;
 export const dtypeOption = (otherwise: string): Option =>
   new Option("--dtype <type>", `how values are stored (default: ${otherwise})`)
     .choices(Object.keys(storedTypes));
+
+/** What may pass that stops the reading of an adapter. */
+export interface AllowOption {
+  /** The names that were given; may be none. */
+  readonly allow?: AdapterException[];
+}
+
+/** An option that takes such a name, and may be repeated. */
+export const allowOption = (): Option =>
+  new Option(
+    "--allow <name>",
+    `let pass, in an adapter, what stops by default: ${adapterExceptions.join(", ")}; repeatable`,
+  ).argParser(exception);
+
+function exception(name: string, before: AdapterException[] = []): AdapterException[] {
+  const known = adapterExceptions.find((each) => each === name);
+  if (known) return [...before, known];
+  throw new InvalidArgumentError(`It must be one of ${adapterExceptions.join(", ")}.`);
+}

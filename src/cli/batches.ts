@@ -5,8 +5,9 @@ import { readBytes } from "../core/files.ts";
 import { isRecord, parseJsonOf } from "../core/json.ts";
 import { mostJsonBytes } from "../core/limits.ts";
 import type { Batch } from "../train/mod.ts";
-import { parseCase, shiftLabels } from "./cases.ts";
-import { assertInputs, assertLabels, type InputLimits } from "./limits.ts";
+import { parseCase } from "./cases.ts";
+import { assertInputs, type InputLimits } from "./limits.ts";
+import { type LabelLimits, targetsOf } from "./targets.ts";
 
 /** The batches of a file, and which file it was. */
 export interface BatchFile {
@@ -17,8 +18,8 @@ export interface BatchFile {
 }
 
 /**
- * Reads `{"batches": [...]}`. A batch is a list of equally long lists of token ids, which are their own
- * labels, or an object like a case of `logits` plus `labels`.
+ * Reads `{"batches": [...]}`. A batch is a list of equally long lists of token ids, which are a causal
+ * model's labels too, or an object like a case of `logits` plus `labels`.
  *
  * All batches are checked against the model's configuration first: a bad one late in the file would
  * otherwise end a run that has already trained.
@@ -26,7 +27,10 @@ export interface BatchFile {
  * @throws {SyntaxError} when the file does not have that form.
  * @throws {RangeError} when a batch does not fit the model.
  */
-export async function readBatchFile(path: string, limits: InputLimits): Promise<BatchFile> {
+export async function readBatchFile(
+  path: string,
+  limits: InputLimits & LabelLimits,
+): Promise<BatchFile> {
   const bytes = await readBytes(path, mostJsonBytes), content = contentOf(path, bytes);
   const list = isRecord(content) ? content.batches : undefined;
   if (!Array.isArray(list) || list.length === 0) {
@@ -48,11 +52,11 @@ function contentOf(path: string, bytes: Uint8Array): unknown {
   }
 }
 
-function parseBatch(what: string, batch: unknown, limits: InputLimits): Batch {
-  const fields = Array.isArray(batch) ? { input_ids: batch, labels: batch } : batch;
-  const { inputs, labels } = parseCase(what, fields);
+function parseBatch(what: string, batch: unknown, limits: InputLimits & LabelLimits): Batch {
+  const isOwn = Array.isArray(batch) && limits.labelKind === "next";
+  const ids = isOwn ? { input_ids: batch, labels: batch } : { input_ids: batch };
+  const { inputs, labels } = parseCase(what, Array.isArray(batch) ? ids : batch);
   if (!labels) throw new SyntaxError(`${what} must have labels as well as input_ids`);
   assertInputs(what, inputs, limits);
-  assertLabels(what, labels, limits);
-  return { inputs, targets: shiftLabels(labels) };
+  return { inputs, targets: targetsOf(what, { inputs, labels }, limits) };
 }

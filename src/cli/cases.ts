@@ -10,7 +10,10 @@ import { oneLine, quote } from "../core/quote.ts";
 export interface Case {
   /** The model's inputs. */
   readonly inputs: ModelInputs;
-  /** i32 (batch, time), not shifted; negative labels are ignored. */
+  /**
+   * i32 (batch, time), not shifted, or for each row i32 or, where one is a fraction, f32 (batch); negative
+   * whole ones are ignored.
+   */
   readonly labels?: HostTensor;
 }
 
@@ -53,8 +56,23 @@ export function parseCase(what: string, fields: unknown): Case {
       positionIds: optional("position_ids", Uint32Array),
       tokenTypeIds: optional("token_type_ids", Uint32Array),
     },
-    labels: optional("labels", Int32Array),
+    labels: parseLabels(`labels of ${what}`, fields.labels, tokens),
   };
+}
+
+/** One for each token, or a list of one for each row. */
+function parseLabels(what: string, labels: unknown, tokens: HostTensor): HostTensor | undefined {
+  if (!Array.isArray(labels) || labels.length === 0 || labels.some(Array.isArray)) {
+    return likeTokens(what, labels, Int32Array, tokens);
+  }
+  const [rows] = tokens.shape;
+  const isNumber = (value: unknown) =>
+    typeof value === "number" && Number.isFinite(Math.fround(value));
+  if (labels.length !== rows || !labels.every(isNumber)) {
+    throw new SyntaxError(`${what} must be ${rows} numbers, one for each row, or like input_ids`);
+  }
+  const whole = Int32Array.from(labels), areWhole = labels.every((one, i) => one === whole[i]);
+  return hostTensor([rows], areWhole ? whole : Float32Array.from(labels));
 }
 
 type WholeArray = Int32ArrayConstructor | Uint32ArrayConstructor;
@@ -84,14 +102,4 @@ function matrixOf(what: string, rows: unknown, type: WholeArray): HostTensor {
     throw new SyntaxError(`${what} must hold ${range}, found ${quote(wrong)}`);
   }
   return hostTensor([rows.length, rows[0].length], type.from(flat as number[]));
-}
-
-/** Labels shifted left by one, as a causal model needs them: the target at t is the label at t + 1. */
-export function shiftLabels(labels: HostTensor): HostTensor {
-  const [batch, time] = labels.shape;
-  const shifted = new Int32Array(labels.data.length).fill(-100);
-  for (let row = 0; row < batch; row++) {
-    for (let t = 0; t + 1 < time; t++) shifted[row * time + t] = labels.data[row * time + t + 1];
-  }
-  return hostTensor(labels.shape, shifted);
 }

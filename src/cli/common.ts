@@ -7,7 +7,7 @@ import { type Device, openDevice } from "../device/mod.ts";
 import { assertAdapterFolder } from "../formats/folder_kind.ts";
 import { readAdapterLabels } from "../formats/mod.ts";
 import { labelsOfConfig, loadModel, readConfig, type TextModel } from "../models/mod.ts";
-import { seedNumber } from "./arguments.ts";
+import { type AllowOption, seedNumber } from "./arguments.ts";
 import { assertModelFolder } from "./model_folder.ts";
 
 /** Options that every command takes. */
@@ -62,12 +62,14 @@ export interface Loaded extends Disposable {
   readonly adapters: readonly LoraAdapter[];
 }
 
-/** Loads a model and adds adapters to it. */
+/** Loads a model and adds adapters to it; what `--allow` let pass in them is noted. */
 export async function loadAdapted(
   device: Device,
   folder: string,
   adapterFolders: readonly string[] = [],
+  options: CommonOptions & AllowOption,
 ): Promise<Loaded> {
+  assertAllowed(options, adapterFolders);
   await assertModelFolder(folder);
   for (const adapter of adapterFolders) await assertAdapterFolder(adapter);
   const labels = await newLabels(folder, adapterFolders);
@@ -75,10 +77,28 @@ export async function loadAdapted(
   const model = stack.use(await loadModel(device, folder, { labels }));
   const adapters: LoraAdapter[] = [];
   for (const adapter of adapterFolders) {
-    adapters.push(stack.use(await loadAdapter(model, adapter, { onTop: true })));
+    const loading = { onTop: true, allow: options.allow };
+    const loaded = stack.use(await loadAdapter(model, adapter, loading));
+    notePassed(options, adapter, loaded.loaded?.passed);
+    adapters.push(loaded);
   }
   const owned = stack.move();
   return { model, adapters, [Symbol.dispose]: () => owned.dispose() };
+}
+
+/** Throws where `--allow` has no adapter to be about. */
+export function assertAllowed({ allow }: AllowOption, adapters: readonly string[]): void {
+  if (!allow || adapters.length > 0) return;
+  throw new RangeError(`--allow is about an adapter: give --adapter too, or leave out ${allow[0]}`);
+}
+
+/** Notes what `--allow` let pass in an adapter. */
+export function notePassed(
+  options: CommonOptions,
+  folder: string,
+  passed: readonly string[] = [],
+): void {
+  if (passed.length > 0) note(options, `let pass in ${folder}: ${passed.join(", ")}`);
 }
 
 /** The labels that adapters make a language model a classifier for, if one of them does. */

@@ -12,12 +12,13 @@ import {
   type DirectionSpace,
   directionSpaces,
 } from "../inspect/mod.ts";
+import { type AllowOption, allowOption } from "./arguments.ts";
 import { type CommonOptions, note, print } from "./common.ts";
 import { comparisonReport } from "./comparison_report.ts";
 import { table } from "./table.ts";
 import { readUpdates } from "./updates.ts";
 
-interface CompareOptions extends CommonOptions {
+interface CompareOptions extends CommonOptions, AllowOption {
   readonly of: DirectionSpace;
   readonly html?: string;
 }
@@ -52,6 +53,7 @@ export function addCompare(program: Command): void {
         .default("A"),
     )
     .option("--html <file>", "also write a page with a figure for every site")
+    .addOption(allowOption())
     .addHelpText("after", help)
     .action(run);
 }

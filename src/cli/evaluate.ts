@@ -5,13 +5,20 @@ import { readTexts, textDataset, type Texts } from "../data/mod.ts";
 import { accuracyOf, labelsOf, outputsOf, recordedFormat, type TextModel } from "../models/mod.ts";
 import { loadTokenizer } from "../tokenizer/mod.ts";
 import { type Batch, evaluate, type Evaluation } from "../train/mod.ts";
-import { collect, modelFolder, positiveNumber, template } from "./arguments.ts";
+import {
+  type AllowOption,
+  allowOption,
+  collect,
+  modelFolder,
+  positiveNumber,
+  template,
+} from "./arguments.ts";
 import type { Command } from "./commander.ts";
 import { type CommonOptions, loadAdapted, note, openChosen, print } from "./common.ts";
 import { assertModelFolder } from "./model_folder.ts";
 import { assertForLabels, templateFor } from "./train_data.ts";
 
-interface EvaluateOptions extends CommonOptions {
+interface EvaluateOptions extends CommonOptions, AllowOption {
   readonly model: string;
   readonly adapter?: string[];
   readonly data: string;
@@ -42,6 +49,7 @@ export function addEvaluate(program: Command): void {
     .requiredOption("--model <folder>", "Hugging Face folder with a tokenizer.json", modelFolder)
     .requiredOption("--data <file>", "texts: .jsonl, .csv or .txt")
     .option("--adapter <folder>", "PEFT folder; repeat to add several", collect)
+    .addOption(allowOption())
     .option("--prompt-template <text>", "around prompts: 'Q: {prompt}\\nA:'", template)
     .option("--batch-size <n>", "texts at a time", positiveNumber, 8)
     .addHelpText("after", help)
@@ -52,7 +60,7 @@ async function run(options: EvaluateOptions): Promise<void> {
   await assertModelFolder(options.model);
   const tokenizer = await loadTokenizer(options.model);
   using device = await openChosen(options);
-  using loaded = await loadAdapted(device, options.model, options.adapter);
+  using loaded = await loadAdapted(device, options.model, options.adapter, options);
   const { model } = loaded, labels = labelsOf(model);
   const texts = await readTexts(options.data, labels);
   assertKind(texts, labels, options);

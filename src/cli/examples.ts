@@ -14,5 +14,6 @@ export const examples: Readonly<Record<string, string>> = {
   inspect: `inspect ${adapter} --base ${model}`,
   compare: `compare ${adapter} models/rank-study/qv-r8-seed2`,
   resize: `resize ${adapter} --rank 4 --output smaller`,
+  convert: `convert ${adapter} --to kohya --output kohya`,
   pull: "pull hf:openai-community/gpt2",
 };

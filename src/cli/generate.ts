@@ -9,17 +9,24 @@ import {
   beamSearch,
   completionText,
   generate,
-  labelsOf,
   promptFormatOf,
   type TextModel,
   usualLength,
 } from "../models/mod.ts";
 import { encodePrompt, loadTokenizer, type Tokenizer } from "../tokenizer/mod.ts";
-import { collect, modelFolder, positiveNumber, temperature } from "./arguments.ts";
+import {
+  type AllowOption,
+  allowOption,
+  collect,
+  modelFolder,
+  positiveNumber,
+  temperature,
+} from "./arguments.ts";
 import { type CommonOptions, loadAdapted, note, openChosen, print } from "./common.ts";
+import { readFacts } from "./limits.ts";
 import { assertModelFolder } from "./model_folder.ts";
 
-interface GenerateOptions extends CommonOptions {
+interface GenerateOptions extends CommonOptions, AllowOption {
   readonly model: string;
   readonly adapter?: string[];
   readonly prompt?: string;
@@ -48,6 +55,7 @@ export function addGenerate(program: Command): void {
   program.command("generate").description("continue a prompt, or each prompt of a file")
     .requiredOption("--model <folder>", "Hugging Face folder with a tokenizer.json", modelFolder)
     .option("--adapter <folder>", "PEFT folder; repeat to add several", collect)
+    .addOption(allowOption())
     .option("--prompt <text>", "text to continue")
     .option("--data <file>", "prompts to continue: .jsonl, .csv or .txt")
     .option(
@@ -75,10 +83,10 @@ async function run(options: GenerateOptions): Promise<void> {
   assertSampling(options);
   await assertModelFolder(options.model);
   const prompts = await promptsOf(options);
+  await assertLanguage(options);
   const tokenizer = await loadTokenizer(options.model);
   using device = await openChosen(options);
-  using loaded = await loadAdapted(device, options.model, options.adapter);
-  assertLanguage(loaded.model);
+  using loaded = await loadAdapted(device, options.model, options.adapter, options);
   // A beam search has no result until it ends, so Ctrl-C may end it at once.
   using interrupt = options.beams ? undefined : new Interrupt().listen();
   let cut = 0;
@@ -109,12 +117,15 @@ async function promptsOf({ prompt, data }: GenerateOptions): Promise<readonly st
   throw new RangeError(`generate needs --prompt TEXT or --data FILE, found ${found}`);
 }
 
-function assertLanguage(model: TextModel): void {
-  const labels = labelsOf(model);
-  if (!labels) return;
+async function assertLanguage({ model, adapter }: GenerateOptions): Promise<void> {
+  const { labels, isCausal, description } = await readFacts(model, adapter);
+  if (isCausal) return;
   throw new RangeError(
-    `generating needs a language model, found a classifier of ${labels.length} labels: lowrank evaluate ` +
-      "measures it",
+    labels
+      ? `generating needs a language model, found a classifier of ${
+        howMany(labels.length, "label")
+      }: lowrank evaluate measures it`
+      : `generating needs a model that predicts the next token, found ${description}, in ${model}`,
   );
 }
 

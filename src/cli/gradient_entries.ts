@@ -27,15 +27,25 @@ export async function gradientEntries(
   origins: Origins,
 ): Promise<Entry[]> {
   const parameters = model.trainable();
-  const tensors = parameters.map((parameter) => tape.gradientOf(parameter)!);
+  const reached = parameters.filter((parameter) => tape.gradientOf(parameter));
+  const tensors = reached.map((parameter) => tape.gradientOf(parameter)!);
   const values = await tape.device.read(...tensors);
-  const gradients = new Map(parameters.map((parameter, i) => [parameter, values[i]]));
+  const gradients = new Map([
+    ...parameters.map((parameter) => [parameter, zerosOf(parameter)] as const),
+    ...reached.map((parameter, i) => [parameter, values[i]] as const),
+  ]);
   const [adapter] = adapters;
   const entries = adapter ? adapterEntries(adapter, gradients) : modelEntries(model, gradients);
   const keys = await fileKeys(origins);
   const { trunk } = model.architecture;
   return entries.map(([name, values]) => [`grad.${keyIn(keys, name, trunk)}`, values]);
 }
+
+/** The gradient of what the loss does not depend on. */
+const zerosOf = ({ shape, size }: Parameter): HostTensor => ({
+  shape,
+  data: new Float32Array(size),
+});
 
 type Gradients = ReadonlyMap<Parameter, HostTensor>;
 

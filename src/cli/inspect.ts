@@ -11,13 +11,13 @@ import { type KindRow, meansByKind } from "../inspect/kinds.ts";
 import { shortNames } from "../inspect/updates.ts";
 import { digits } from "../core/numbers.ts";
 import { summaryOf } from "./adapter_summary.ts";
-import { modelFolder, share } from "./arguments.ts";
+import { type AllowOption, allowOption, modelFolder, share } from "./arguments.ts";
 import { call } from "./call.ts";
 import { type CommonOptions, print } from "./common.ts";
 import { type Column, table } from "./table.ts";
 import { readUpdates } from "./updates.ts";
 
-interface InspectOptions extends CommonOptions {
+interface InspectOptions extends CommonOptions, AllowOption {
   readonly base?: string;
   readonly error: number;
   readonly intruders?: boolean;
@@ -67,6 +67,7 @@ export function addInspect(program: Command): void {
     .option("--base <folder>", "Hugging Face folder of the base model to compare with", modelFolder)
     .option("--intruders", "with --base: count directions of W + dW that W does not have")
     .option("--error <share>", "relative error allowed for the suggested rank", share, 0.05)
+    .addOption(allowOption())
     .addHelpText("after", help)
     .action(run);
 }

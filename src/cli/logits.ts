@@ -7,12 +7,12 @@ import type { HostTensor } from "../core/host_tensor.ts";
 import { howMany } from "../core/how_many.ts";
 import { writeSafetensors } from "../formats/mod.ts";
 import type { ModelInputs, TextModel } from "../models/mod.ts";
-import { collect, modelFolder } from "./arguments.ts";
+import { type AllowOption, allowOption, collect, modelFolder } from "./arguments.ts";
 import { readCases } from "./cases.ts";
 import { type CommonOptions, loadAdapted, openChosen, printWritten } from "./common.ts";
 import { assertInputs, readFacts } from "./limits.ts";
 
-interface LogitsOptions extends CommonOptions {
+interface LogitsOptions extends CommonOptions, AllowOption {
   readonly model: string;
   readonly adapter?: string[];
   readonly merge?: boolean;
@@ -31,6 +31,7 @@ export function addLogits(program: Command): void {
   program.command("logits").description("compute a model's logits for the cases in a file")
     .requiredOption("--model <folder>", "Hugging Face folder", modelFolder)
     .option("--adapter <folder>", "PEFT folder; repeat to add several", collect)
+    .addOption(allowOption())
     .option("--merge", "merge the adapters into the weights first")
     .addOption(
       new Option("--base-dtype <type>", "how weights are stored").choices(["f32"]).default("f32"),
@@ -47,7 +48,7 @@ async function run(options: LogitsOptions): Promise<void> {
   const config = await readFacts(options.model);
   for (const [name, content] of cases) assertInputs(`case ${name}`, content.inputs, config);
   using device = await openChosen(options);
-  using loaded = await loadAdapted(device, options.model, adapter);
+  using loaded = await loadAdapted(device, options.model, adapter, options);
   using merged = options.merge ? merge(loaded.model, loaded.adapters) : undefined;
   const entries: [string, HostTensor][] = [];
   for (const [name, content] of cases) {

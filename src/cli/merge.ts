@@ -6,12 +6,19 @@ import { type FolderMerge, mergeFolder } from "../adapt/merge_folder.ts";
 import { digits } from "../core/numbers.ts";
 import { formatBytes } from "../figures/format.ts";
 import { assertAdapterFolder, assertNoOtherKind } from "../formats/folder_kind.ts";
-import { collect, dtypeOption, modelFolder, storedTypes } from "./arguments.ts";
-import { type CommonOptions, print } from "./common.ts";
+import {
+  type AllowOption,
+  allowOption,
+  collect,
+  dtypeOption,
+  modelFolder,
+  storedTypes,
+} from "./arguments.ts";
+import { type CommonOptions, note, print } from "./common.ts";
 import { assertModelFolder, assertOtherFolder } from "./model_folder.ts";
 import { table } from "./table.ts";
 
-interface MergeOptions extends CommonOptions {
+interface MergeOptions extends CommonOptions, AllowOption {
   readonly model: string;
   readonly adapter: string[];
   readonly output: string;
@@ -19,7 +26,8 @@ interface MergeOptions extends CommonOptions {
 }
 
 const help = `
-Nothing is computed but W + dW, so the model may be of any family whose weights
+Nothing is computed but W + dW or, for DoRA, m V / |V| with V = W + dW in each
+row; biases are added or replaced. So the model may be of any family whose weights
 are in safetensors files. They are read and written in blocks: the memory is
 that of the adapters and a few blocks, however large the model is. The new
 folder has the base's shards.
@@ -41,6 +49,7 @@ export function addMerge(program: Command): void {
   program.command("merge").description("write a model with adapters merged into its weights")
     .requiredOption("--model <folder>", "Hugging Face folder", modelFolder)
     .requiredOption("--adapter <folder>", "PEFT folder; repeat to add several", collect)
+    .addOption(allowOption())
     .requiredOption("--output <folder>", "Hugging Face folder to write")
     .addOption(dtypeOption("the model's"))
     .addHelpText("after", help)
@@ -54,7 +63,9 @@ async function run(options: MergeOptions): Promise<void> {
   for (const adapter of adapters) await assertAdapterFolder(adapter);
   await assertNoOtherKind(output, "model");
   const dtype = options.dtype && storedTypes[options.dtype];
-  const { weights, dtypes } = await mergeFolder({ model, adapters, output, dtype });
+  const { allow } = options;
+  const { weights, dtypes, passed } = await mergeFolder({ model, adapters, output, dtype, allow });
+  if (passed.length > 0) note(options, `let pass: ${passed.join(", ")}`);
   const stored = dtypes.join(" and "), processBytes = peakOfProcess();
   print(options, { weights, dtype: stored, processBytes }, () =>
     [

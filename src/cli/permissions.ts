@@ -25,6 +25,7 @@ const needs: Readonly<Record<string, (options: Options) => readonly Permission[]
   inspect: ({ intruders }) => intruders ? computing : ["read"],
   compare: ({ html }) => html === undefined ? ["read"] : ["read", "write"],
   resize: () => saving,
+  convert: () => saving,
   pull: () => ["read", "write", "net"],
 };
 

@@ -8,6 +8,7 @@ import { call } from "./call.ts";
 import { Command, CommanderError } from "./commander.ts";
 import { addCommonOptions } from "./common.ts";
 import { addCompare } from "./compare.ts";
+import { addConvert } from "./convert.ts";
 import { addCount } from "./count.ts";
 import { addDevices } from "./devices.ts";
 import { addEvaluate } from "./evaluate.ts";
@@ -38,6 +39,7 @@ const commands = [
   addInspect,
   addCompare,
   addResize,
+  addConvert,
   addPull,
 ];
 
@@ -109,5 +111,7 @@ function sentenceOf(error: unknown): string {
   if (error instanceof CommanderError && error.code === "commander.help") {
     return `unknown command: ${call} --help lists all commands`;
   }
-  return error instanceof Error ? error.message : String(error);
+  const sentence = error instanceof Error ? error.message : String(error);
+  // The library names its own option.
+  return sentence.replace(/allow: \["(\w+)"\](?= lets it pass)/, "--allow $1");
 }

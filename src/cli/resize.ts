@@ -7,25 +7,23 @@ import {
   truncateUpdate,
   updateSingularValues,
 } from "../analysis/mod.ts";
-import { readJson } from "../core/files.ts";
 import { boundsOf, digits } from "../core/numbers.ts";
-import { fileIn } from "../core/storage.ts";
 import { assertAdapterFolder, assertNoOtherKind } from "../formats/folder_kind.ts";
+import { type LowRankUpdate, siteName, type TrainedUpdate, writeAdapter } from "../formats/mod.ts";
+import { readRecord } from "../formats/read_record.ts";
 import {
-  type LowRankUpdate,
-  readAdapter,
-  readAdapterLabels,
-  siteName,
-  writeAdapter,
-} from "../formats/mod.ts";
-import { takeExtras } from "../formats/peft_extras.ts";
-import { assertPlainAdapter } from "../formats/plain_adapter.ts";
-import { dtypeOption, positiveNumber, share, storedTypes } from "./arguments.ts";
-import { type CommonOptions, print } from "./common.ts";
+  type AllowOption,
+  allowOption,
+  dtypeOption,
+  positiveNumber,
+  share,
+  storedTypes,
+} from "./arguments.ts";
+import { type CommonOptions, notePassed, print } from "./common.ts";
 import { assertOtherFolder } from "./model_folder.ts";
 import { table } from "./table.ts";
 
-interface ResizeOptions extends CommonOptions {
+interface ResizeOptions extends CommonOptions, AllowOption {
   readonly rank?: number;
   readonly energy?: number;
   readonly output: string;
@@ -40,7 +38,8 @@ in each update as many directions as are needed to hold that share of |dW|^2,
 and at least one. --rank gives every update the same rank, unless its own is
 lower. If the adapter has several sites in one weight, such as q and v, each
 site, name:q or name[first row:end], is reduced separately. Modules that were
-trained in full, such as a classifier, are copied.
+trained in full, such as a classifier, biases and rows of tokens are copied.
+DoRA is refused: what it makes of dW depends on the base.
 
 An adapter that the output folder already holds is replaced, as a whole.`;
 
@@ -56,6 +55,7 @@ export function addResize(program: Command): void {
     )
     .requiredOption("--output <folder>", "PEFT folder to write")
     .addOption(dtypeOption("the adapter's"))
+    .addOption(allowOption())
     .addHelpText("after", help)
     .action(run);
 }
@@ -68,15 +68,15 @@ async function run(folder: string, options: ResizeOptions): Promise<void> {
   await assertAdapterFolder(folder);
   await assertOtherFolder(folder, output);
   await assertNoOtherKind(output, "adapter");
-  const adapter = await readAdapter(folder, { withSaved: true });
-  assertPlainAdapter("resize", adapter);
-  const { config, updates, saved, promptFormat, ...stored } = adapter;
-  const dtype = options.dtype ? storedTypes[options.dtype] : stored.dtype;
+  const record = await readRecord(folder, options);
+  notePassed(options, folder, record.passed);
+  assertOwnSize(record.updates);
+  const { updates } = record;
+  const dtype = options.dtype ? storedTypes[options.dtype] : record.dtype;
   const cuts = updates.map((update) => truncateUpdate(update, rank ?? rankFor(update, energy!)));
-  const { baseModelName, taskType, fanInFanOut, dropout } = config;
   await writeAdapter(output, {
-    ...{ baseModelName, taskType, fanInFanOut, dropout, promptFormat, dtype, saved },
-    ...await namesOf(folder),
+    ...record,
+    dtype,
     updates: updates.map((update, i) => ({ ...update, ...cuts[i] })),
   });
   const rows = updates.map((update, i) => rowOf(update, cuts[i]));
@@ -88,12 +88,14 @@ async function run(folder: string, options: ResizeOptions): Promise<void> {
     ].join("\n\n"));
 }
 
-/** The names of fully trained modules, and of a classifier's labels where they have any. */
-async function namesOf(folder: string) {
-  const json = await readJson(fileIn(folder, "adapter_config.json"));
-  const { saved } = takeExtras(json).extras, labels = await readAdapterLabels(folder);
-  const isNamed = labels?.some((label, index) => label !== String(index));
-  return { ...(saved.length > 0 && { savedModules: saved }), ...(isNamed && { labels }) };
+/** With magnitudes, what becomes of dW depends on the weight that it is added to. */
+function assertOwnSize(updates: readonly TrainedUpdate[]): void {
+  const dora = updates.find(({ magnitude }) => magnitude);
+  if (dora === undefined) return;
+  throw new RangeError(
+    `resize needs updates that are dW alone, found DoRA on "${dora.module}", whose change of a weight ` +
+      "depends on that weight: convert --plain writes it as one",
+  );
 }
 
 /** Says so, and which value would reduce the update that loses least. */

@@ -16,6 +16,7 @@ import {
   type Trained,
 } from "../runs/mod.ts";
 import {
+  allowOption,
   finiteNumber,
   modelFolder,
   once,
@@ -24,7 +25,7 @@ import {
   template,
   wholeNumber,
 } from "./arguments.ts";
-import { note, openChosen, printWritten } from "./common.ts";
+import { note, notePassed, openChosen, printWritten } from "./common.ts";
 import { addMethodOptions } from "./method.ts";
 import { compilationOf, progressOf } from "./progress.ts";
 import { rescue } from "./rescue.ts";
@@ -75,7 +76,8 @@ export function addTrain(program: Command): void {
       positiveNumber,
     )
     .option("--prompt-template <text>", "around prompts: 'Q: {prompt}\\nA:'", template)
-    .option("--adapter <folder>", "PEFT folder of an adapter to train further", once);
+    .option("--adapter <folder>", "PEFT folder of an adapter to train further", once)
+    .addOption(allowOption());
   addMethodOptions(command, "lora; full for batches if no lora option is given")
     .option("--config <file>", "JSON file with training settings")
     .option("--batches <file>", "JSON file with batches of token ids, instead of texts")
@@ -161,7 +163,9 @@ async function adapt(
   if (adapter === undefined) return applyMethod(model, method, seed);
   note(options, "the adapter keeps its own ranks, scalings and modules");
   const { dropout = 0 } = method.kind === "lora" ? method : {};
-  return await loadAdapter(model, adapter, { dropout });
+  const loaded = await loadAdapter(model, adapter, { dropout, allow: options.allow });
+  notePassed(options, adapter, loaded.loaded?.passed);
+  return loaded;
 }
 
 async function saveTrained(

@@ -13,9 +13,10 @@ import { readAdapter, readAdapterLabels } from "../formats/mod.ts";
 import type { JsonRecord } from "../runs/mod.ts";
 import { loadTokenizer } from "../tokenizer/mod.ts";
 import type { ModelFacts } from "./limits.ts";
+import type { AllowOption } from "./arguments.ts";
 
 /** Options of `train` about texts; undefined if not given. */
-export interface DataOptions {
+export interface DataOptions extends AllowOption {
   readonly model: string;
   readonly adapter?: string;
   readonly data?: string;
@@ -90,12 +91,12 @@ export function assertForLabels({ kind, description }: Texts, labels?: readonly 
 
 /** How prompts are written: as the options say, else as the adapter remembers. */
 async function formatOf(
-  { promptTemplate, adapter }: DataOptions,
+  { promptTemplate, adapter, allow }: DataOptions,
   texts: Texts,
 ): Promise<Partial<PromptFormat> | undefined> {
   const said = templateFor(texts, promptTemplate);
   if (said || adapter === undefined) return said;
-  return (await readAdapter(adapter, { withSaved: true })).promptFormat;
+  return (await readAdapter(adapter, { withSaved: true, allow })).promptFormat;
 }
 
 /** The format that `--prompt-template` gives, if it is given; throws where there are no prompts. */

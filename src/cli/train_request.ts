@@ -7,8 +7,9 @@ import { readAdapter } from "../formats/mod.ts";
 import type { JsonRecord, MethodSpec, RunSpec, TrainingSpec } from "../runs/mod.ts";
 import { type Batch, defaultPatience, defaultSettings } from "../train/mod.ts";
 import { batchExample, readBatchFile } from "./batches.ts";
-import type { CommonOptions } from "./common.ts";
-import { readFacts, readInputLimits } from "./limits.ts";
+import type { AllowOption } from "./arguments.ts";
+import { assertAllowed, type CommonOptions } from "./common.ts";
+import { readFacts } from "./limits.ts";
 import { methodOf, type MethodOptions } from "./method.ts";
 import { assertOtherFolder } from "./model_folder.ts";
 import { completeTraining, readTrainConfig, type TrainConfig } from "./train_config.ts";
@@ -65,7 +66,8 @@ export async function readRequest(options: TrainOptions): Promise<TrainRequest> 
   const usual = adapter || data ? { kind: "lora" } : {};
   const asked = methodOf(options, configuredMethod ?? usual);
   if (adapter) assertContinues(options, asked);
-  const method = adapter ? await methodOfAdapter(adapter, asked) : asked;
+  assertAllowed(options, adapter ? [adapter] : []);
+  const method = adapter ? await methodOfAdapter(adapter, asked, options.allow) : asked;
   await assertOutput(options, method.kind);
   const material = data === undefined
     ? await readBatches(options.batches!, options)
@@ -78,9 +80,11 @@ export async function readRequest(options: TrainOptions): Promise<TrainRequest> 
   return { ...material, spec, isNamed };
 }
 
-async function readBatches(path: string, { model }: TrainOptions): Promise<Material> {
-  const { batches, digest } = await readBatchFile(path, await readInputLimits(model));
-  return { batches, validation: [], notes: [], data: { batches: digest }, defaults: {} };
+async function readBatches(path: string, { model, adapter }: TrainOptions): Promise<Material> {
+  const facts = await readFacts(model, adapter ? [adapter] : []);
+  const { batches, digest } = await readBatchFile(path, facts);
+  const defaults = facts.labelKind === "number" ? { objective: "squared-error" as const } : {};
+  return { batches, validation: [], notes: [], data: { batches: digest }, defaults };
 }
 
 async function readData(
@@ -107,9 +111,13 @@ async function readData(
 }
 
 /** The method of an adapter that is trained further: the highest rank and the largest scaling of its sites. */
-async function methodOfAdapter(folder: string, asked: MethodSpec): Promise<MethodSpec> {
+async function methodOfAdapter(
+  folder: string,
+  asked: MethodSpec,
+  allow: AllowOption["allow"],
+): Promise<MethodSpec> {
   await assertAdapterFolder(folder);
-  const { updates } = await readAdapter(folder, { updatesOnly: true });
+  const { updates } = await readAdapter(folder, { updatesOnly: true, allow });
   const [, rank] = boundsOf(updates.map(({ A }) => A.shape[0]));
   const [, scaling] = boundsOf(updates.map(({ scaling }) => Math.abs(scaling)));
   const { dropout } = asked.kind === "lora" ? asked : {};

@@ -1,4 +1,4 @@
-/** Why a connection to a server failed, in a few words. @module */
+/** Connections to servers: why one failed, in a few words, and how one is left. @module */
 
 /** What Deno's words for a connection that fails mean. */
 const reasons: readonly [words: RegExp, reason: string][] = [
@@ -14,4 +14,9 @@ export function connectionReason({ cause, message }: Error): string {
   const known = reasons.find(([words]) => words.test(cause.message));
   const rest = cause.message.replace(/^error sending request for url \(.*?\): /, "");
   return known?.[1] ?? rest.replaceAll(/\s+/g, " ");
+}
+
+/** Leaves the body of an answer unread, whether or not the connection still stands. */
+export async function discard({ body }: Response): Promise<void> {
+  await body?.cancel().catch(() => {});
 }

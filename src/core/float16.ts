@@ -3,13 +3,19 @@
 /**
  * Widens F16 bit patterns to F32, exactly; infinities and NaN stay so.
  *
+ * @param into Where they are put, if they are not to take new memory.
+ *
  * @example
  * ```ts
  * if (float16ToFloat32(Uint16Array.of(0x3e00))[0] !== 1.5) throw new Error("not 1.5");
  * ```
  */
-export function float16ToFloat32(bits: Uint16Array): Float32Array<ArrayBuffer> {
-  return new Float32Array(new Float16Array(bits.buffer, bits.byteOffset, bits.length));
+export function float16ToFloat32(
+  bits: Uint16Array,
+  into: Float32Array<ArrayBuffer> = new Float32Array(bits.length),
+): Float32Array<ArrayBuffer> {
+  into.set(new Float16Array(bits.buffer, bits.byteOffset, bits.length));
+  return into;
 }
 
 /**
@@ -27,15 +33,20 @@ export function float32ToFloat16(values: ArrayLike<number>): Uint16Array<ArrayBu
 /**
  * Widens BF16 bit patterns (the upper half of an F32) to F32, exactly.
  *
+ * @param into Where they are put, if they are not to take new memory.
+ *
  * @example
  * ```ts
  * if (bfloat16ToFloat32(Uint16Array.of(0x3fc0))[0] !== 1.5) throw new Error("not 1.5");
  * ```
  */
-export function bfloat16ToFloat32(bits: Uint16Array): Float32Array<ArrayBuffer> {
-  const words = new Uint32Array(bits.length);
+export function bfloat16ToFloat32(
+  bits: Uint16Array,
+  into: Float32Array<ArrayBuffer> = new Float32Array(bits.length),
+): Float32Array<ArrayBuffer> {
+  const words = new Uint32Array(into.buffer, into.byteOffset, into.length);
   for (let index = 0; index < bits.length; index++) words[index] = bits[index] << 16;
-  return new Float32Array(words.buffer);
+  return into;
 }
 
 /**

@@ -23,6 +23,9 @@ export const mostTensors: number = 2 ** 20;
 /** Bytes of one tensor in a file; the largest embeddings have 9 GB. */
 export const mostTensorBytes: number = 2 ** 34;
 
+/** Values of one tensor of a model that is built; kernels bind larger ones in ever more pieces. */
+export const mostTensorValues: number = 2 ** 34;
+
 /** Characters of a tensor's name. */
 export const mostNameLength = 1024;
 
@@ -37,6 +40,9 @@ export const mostIndexBytes: number = 64 * 2 ** 20;
 
 /** Blocks of an architecture that is listed from its configuration. */
 export const mostBlocks = 4096;
+
+/** Columns of an attention head with rotary positions: the host holds a frequency for each pair. */
+export const mostHeadColumns: number = 2 ** 16;
 
 /** Time of all requests for the headers of one model at a URL, in milliseconds. */
 export const mostRemoteMs = 600_000;

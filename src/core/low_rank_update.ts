@@ -5,6 +5,7 @@ import { fitsFloat32 } from "./float32.ts";
 import type { HostTensor } from "./host_tensor.ts";
 import { isRecord } from "./json.ts";
 import { quote } from "./quote.ts";
+import { countRows } from "./row_range.ts";
 import { formatShape, type Shape, sizeOf } from "./shape.ts";
 import { type SiteAddress, siteName } from "./site.ts";
 
@@ -46,7 +47,7 @@ export function updateName(update: LowRankFactors | LowRankUpdate): string {
 export function assertUpdate(update: LowRankFactors | LowRankUpdate, weight?: Shape): void {
   assertFactors(update);
   const { A, B, scaling } = update, name = updateName(update), [rank] = A.shape;
-  const rows = "rows" in update ? update.rows?.count : undefined;
+  const rows = "rows" in update && update.rows ? countRows(update.rows) : undefined;
   const [out, inner] = [rows ?? weight?.[0], weight?.[1]];
   const fit = A.shape.length === 2 && B.shape.length === 2 && rank > 0 && B.shape[1] === rank &&
     B.shape[0] > 0 && A.shape[1] > 0 && B.shape[0] === (out ?? B.shape[0]) &&

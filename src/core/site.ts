@@ -1,6 +1,6 @@
 /** Sites: a layer's weight, or a part of its output rows, that can be adapted on its own. @module */
 
-import type { RowRange } from "./row_range.ts";
+import { countRows, formatRows, type SiteRows } from "./row_range.ts";
 
 /** What a part of a transformer block does: GPT-2's fused `c_attn` is `q`, `k` and `v`. */
 export type SiteRole = "q" | "k" | "v" | "o" | "up" | "down" | "head";
@@ -15,7 +15,7 @@ export interface SiteAddress {
   /** The part of a fused weight, if it has a name. */
   readonly role?: SiteRole;
   /** The output rows of the weight that the site covers; all of them if absent. */
-  readonly rows?: RowRange;
+  readonly rows?: SiteRows;
   /** How many output rows the whole weight has; known whenever `rows` come from a model or a file. */
   readonly outputs?: number;
 }
@@ -26,7 +26,5 @@ export interface SiteAddress {
  */
 export function siteName({ module, role, rows, outputs }: SiteAddress): string {
   if (role) return `${module}:${role}`;
-  return rows && rows.count !== outputs
-    ? `${module}[${rows.start}:${rows.start + rows.count}]`
-    : module;
+  return rows && countRows(rows) !== outputs ? `${module}[${formatRows(rows)}]` : module;
 }

@@ -11,6 +11,7 @@
  * @module
  */
 
+import { discard } from "./connection.ts";
 import { readReason } from "./file_errors.ts";
 import { isHubName } from "./hub/name.ts";
 import { inBrowser } from "./platform.ts";
@@ -33,9 +34,14 @@ export interface OpenFile extends Disposable {
   /**
    * Reads `length` bytes from an offset; several reads may run at the same time.
    *
+   * @param into Where they are put, if they are not to take new memory; the result is the part of it.
    * @throws {SyntaxError} when the file ends earlier.
    */
-  read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
+  read(
+    offset: number,
+    length: number,
+    into?: Uint8Array<ArrayBuffer>,
+  ): Promise<Uint8Array<ArrayBuffer>>;
 }
 
 /** The path of a file in a folder, or the file itself if the folder is in memory. */
@@ -181,7 +187,7 @@ async function request(address: string, method: "GET" | "HEAD"): Promise<Respons
   const response = await fetch(address, { method })
     .catch((error) => Promise.reject(cannotRead(address, error)));
   if (response.ok) return response;
-  await response.body?.cancel();
+  await discard(response);
   const { status, statusText } = response;
   const reason = status === 404
     ? "it does not exist"
@@ -190,26 +196,32 @@ async function request(address: string, method: "GET" | "HEAD"): Promise<Respons
 }
 
 function openBlob(blob: Blob): OpenFile {
-  const read = async (offset: number, length: number) => {
+  const read = async (offset: number, length: number, into?: Uint8Array<ArrayBuffer>) => {
     const bytes = new Uint8Array(await blob.slice(offset, offset + length).arrayBuffer());
     if (bytes.length < length) throw endsEarly(length - bytes.length);
-    return bytes;
+    if (!into) return bytes;
+    into.set(bytes);
+    return into.subarray(0, length);
   };
   return { bytes: blob.size, read, [Symbol.dispose]: () => {} };
 }
 
 function openDiskFile(file: Deno.FsFile): OpenFile {
-  const read = (offset: number, length: number) => Promise.try(readAt, file, offset, length);
+  const read = (offset: number, length: number, into = new Uint8Array(length)) =>
+    Promise.try(readAt, file, offset, into.subarray(0, length));
   return { bytes: file.statSync().size, read, [Symbol.dispose]: () => file.close() };
 }
 
 /** Synchronous, so that two reads at the same time cannot move each other's position. */
-function readAt(file: Deno.FsFile, offset: number, length: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(length);
+function readAt(
+  file: Deno.FsFile,
+  offset: number,
+  bytes: Uint8Array<ArrayBuffer>,
+): Uint8Array<ArrayBuffer> {
   file.seekSync(offset, Deno.SeekMode.Start);
-  for (let filled = 0; filled < length;) {
+  for (let filled = 0; filled < bytes.length;) {
     const count = file.readSync(bytes.subarray(filled));
-    if (count === null) throw endsEarly(length - filled);
+    if (count === null) throw endsEarly(bytes.length - filled);
     filled += count;
   }
   return bytes;

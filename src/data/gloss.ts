@@ -32,6 +32,19 @@ export function promptedText(meaning: Meaning, task: GlossTask): PromptedText {
     : { prompt: `${definition} is a kind of`, completion: ` ${kind}` };
 }
 
+/**
+ * A meaning as a line of a dictionary, without its kind: what an encoder reads.
+ *
+ * @example
+ * ```ts
+ * import { dictionaryEntry } from "@lowrank/core/data";
+ * const meaning = { lemma: "oak", kind: "plant", definition: "a tree that bears acorns" };
+ * dictionaryEntry(meaning); // "oak: a tree that bears acorns"
+ * ```
+ */
+export const dictionaryEntry = ({ lemma, definition }: Meaning): string =>
+  `${lemma}: ${definition}`;
+
 /** Hashes a text to 32 bits, the same everywhere. */
 function hashText(text: string): number {
   let hash = text.length;

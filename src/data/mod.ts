@@ -13,6 +13,7 @@ export * from "./gloss.ts";
 export * from "./gloss_batches.ts";
 export * from "./kneser_ney.ts";
 export * from "./linear_task.ts";
+export * from "./masked_batches.ts";
 export * from "./language_score.ts";
 export * from "./prompted_batches.ts";
 export * from "./rotation.ts";

@@ -4,7 +4,13 @@
  * @module
  */
 
-import { elementBytes, type ElementType, type Kernel, type Numbers } from "../../kernels/kernel.ts";
+import {
+  elementBytes,
+  type ElementType,
+  isHalfType,
+  type Kernel,
+  type Numbers,
+} from "../../kernels/kernel.ts";
 import { DeviceError, ShapeError } from "../core/errors.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { type Shape, sizeOf } from "../core/shape.ts";
@@ -19,12 +25,13 @@ import {
 import { assertLaunch } from "./launch_checks.ts";
 import { Ledger, type Role } from "./ledger.ts";
 
-/** The typed array for each element type; f16 values are stored as bits. */
+/** The typed array for each element type; floats of 16 bits are stored as bits. */
 export const hostArrays = {
   f32: Float32Array,
   u32: Uint32Array,
   i32: Int32Array,
   f16: Uint16Array,
+  bf16: Uint16Array,
 } as const;
 
 /** Checks calls and keeps the ledger; a device adds the memory and the arithmetic. */
@@ -159,15 +166,15 @@ function assertWritable(tensor: Tensor, values: HostTensor["data"]): void {
   if (values.length !== size) {
     throw new ShapeError(`writing ${label} needs ${size} values, found ${values.length}`);
   }
-  if ((type === "f16") !== (values instanceof Uint16Array)) {
+  if (isHalfType(type) !== (values instanceof Uint16Array)) {
     throw new TypeError(
-      `writing ${label} of type ${type} found a ${values.constructor.name}: f16, and only f16, is ` +
-        "written as bits in a Uint16Array",
+      `writing ${label} of type ${type} found a ${values.constructor.name}: f16 and bf16, and only ` +
+        "they, are written as bits in a Uint16Array",
     );
   }
   if (end % 4 !== 0 && end !== tensor.storage.bytes) {
     throw new ShapeError(
-      `writing a part of ${label} must end at an even element of type f16, found ${end / 2}`,
+      `writing a part of ${label} must end at an even element of type ${type}, found ${end / 2}`,
     );
   }
 }

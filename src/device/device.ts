@@ -56,16 +56,16 @@ export interface Device extends Disposable {
   /** Frees a storage; tensors call it when they are disposed. */
   release(storage: Storage): void;
   /**
-   * Copies values in, those of type f16 as bits in a `Uint16Array`.
+   * Copies values in, those of types f16 and bf16 as bits in a `Uint16Array`.
    *
-   * @throws {ShapeError} when their number is not the tensor's, or an f16 part ends at an odd element.
-   * @throws {TypeError} when f16 is not written as bits, or another type is.
+   * @throws {ShapeError} when their number is not the tensor's, or a part in 16 bits ends at an odd element.
+   * @throws {TypeError} when f16 or bf16 is not written as bits, or another type is.
    */
   write(tensor: Tensor, values: HostTensor["data"]): void;
   /**
    * Runs a kernel, or queues it.
    *
-   * @throws {TypeError} when an f16 tensor is bound as another type, or the other way around.
+   * @throws {TypeError} when a tensor in 16 bits is bound as another type, or the other way around.
    * @throws {RangeError} when a u32 scalar is not a whole number from 0 below 2^32 (2^53 on `dry`).
    * @throws {ShapeError} when the kernel would read or write beyond a tensor.
    * @throws {DeviceError} when the kernel fails; a device that lost values thereby refuses further work.
@@ -161,7 +161,7 @@ export class Tensor implements Disposable {
    * A view of the same storage with other extents, or of a part of it.
    *
    * @throws {ShapeError} when an extent or the offset is not a whole number from 0, when the view would
-   * reach beyond this tensor, or when one of type f16 would start at an odd element: devices address
+   * reach beyond this tensor, or when one of 16 bits would start at an odd element: devices address
    * words of 4 bytes.
    */
   view(shape: Shape, offset = 0): Tensor {
@@ -171,7 +171,9 @@ export class Tensor implements Disposable {
       throw new ShapeError(`${part} must be within ${this.label} ${formatShape(this.shape)}`);
     }
     if (offset * elementBytes(this.type) % 4 !== 0) {
-      throw new ShapeError(`${part} of ${this.label} must start at an even element of type f16`);
+      throw new ShapeError(
+        `${part} of ${this.label} must start at an even element of type ${this.type}`,
+      );
     }
     return new Tensor(this.device, shape, this.type, this.storage, this.offset + offset, false);
   }

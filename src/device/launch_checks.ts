@@ -1,6 +1,6 @@
 /** What every device checks before it runs a kernel, so that no launch reaches beyond a tensor. @module */
 
-import { elementBytes, type Kernel } from "../../kernels/kernel.ts";
+import { elementBytes, type ElementType, type Kernel } from "../../kernels/kernel.ts";
 import { ShapeError } from "../core/errors.ts";
 import { isCount } from "../core/shape.ts";
 import type { AnyBindings } from "./device.ts";
@@ -33,7 +33,7 @@ export function assertLaunch(
   const elements = kernel.elements(scalars);
   for (const name in kernel.bindings) {
     const { type, size } = bindings[name], expected = kernel.bindings[name].type;
-    if (elementBytes(type) !== elementBytes(expected)) refuseType(kernel, name, bindings);
+    if (type !== expected && !areExchangeable(type, expected)) refuseType(kernel, name, bindings);
     const needed = elements[name];
     if (needed !== undefined && needed > size) refuseSize(kernel, name, bindings, needed);
   }
@@ -54,7 +54,10 @@ function refuseScalar(
   );
 }
 
-/** An unused binding may have a placeholder of another type, but not of another width. */
+/** An unused binding may have a placeholder of another type of 4 bytes; bits of 16 are f16 or bf16. */
+const areExchangeable = (type: ElementType, expected: ElementType): boolean =>
+  elementBytes(type) === 4 && elementBytes(expected) === 4;
+
 function refuseType({ name: kernel, bindings }: Kernel, name: string, bound: AnyBindings): never {
   const { label, type } = bound[name];
   throw new TypeError(

@@ -62,7 +62,7 @@ export interface LedgerReading {
 const noBytesByRole = (): BytesByRole =>
   Object.fromEntries(roles.map((role) => [role, 0])) as BytesByRole;
 
-const noBytesByType = (): BytesByType => ({ f32: 0, u32: 0, i32: 0, f16: 0 });
+const noBytesByType = (): BytesByType => ({ f32: 0, u32: 0, i32: 0, f16: 0, bf16: 0 });
 
 /**
  * Live and peak bytes of a device by role and by element type, with padding counted separately, and the

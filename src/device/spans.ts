@@ -41,9 +41,10 @@ export function piecesOf({ size, type, device }: Tensor): Piece[] {
 
 /** Cuts a matrix into as few blocks of rows as the device's binding limit allows. */
 export function rowPiecesOf({ shape: [rows, width], type, device }: Tensor): RowRange[] {
-  const limit = device.maxBindingBytes / elementBytes(type) / width;
-  // Every 64th row starts at a multiple of 256 bytes, both in the matrix and in vectors with one value
-  // per row.
-  const most = limit >= rows ? rows : Math.max(64, Math.floor(limit / 64) * 64);
+  const bytes = elementBytes(type), limit = device.maxBindingBytes / bytes / width;
+  // Every 64th row, in 16 bits every 128th, starts at a multiple of 256 bytes, both in the matrix and in
+  // vectors with one value per row.
+  const step = 256 / bytes,
+    most = limit >= rows ? rows : Math.max(1, Math.floor(limit / step)) * step;
   return cutRange(rows, most);
 }

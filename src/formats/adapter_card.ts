@@ -1,6 +1,7 @@
 /** The model card of an adapter folder. @module */
 
 import type { LowRankUpdate } from "../core/low_rank_update.ts";
+import { rangesOf } from "../core/row_range.ts";
 import type { AdapterRecord } from "./adapter_record.ts";
 
 /** The line that marks our own cards; a card without it is somebody's work and is not overwritten. */
@@ -62,7 +63,9 @@ function describe(updates: readonly LowRankUpdate[], modules: readonly LowRankUp
   const lines = modules.flatMap(({ module, A, B }) => {
     const sites = updates.filter((update) => update.module === module);
     if (sites.length === 1 && sites[0].B.data.length === B.data.length) return [];
-    const rows = sites.map(({ rows }) => `${rows!.start}–${rows!.start + rows!.count - 1}`);
+    const rows = sites.map(({ rows }) =>
+      rangesOf(rows!).map(({ start, count }) => `${start}–${start + count - 1}`).join(", ")
+    );
     return `in ${module.split(".").at(-1)} only rows ${rows.join(" and ")} are changed, but ` +
       `PEFT has one B for all rows, of rank ${A.shape[0]}, with zeros for the others`;
   });

@@ -23,7 +23,8 @@ export type AdapterException =
   | "ranks"
   | "nonFinite";
 
-const names: readonly AdapterException[] = [
+/** The names of all exceptions. */
+export const adapterExceptions: readonly AdapterException[] = [
   ...["unknownFields", "unknownTensors", "missingTensors", "unmatchedTargets"] as const,
   ...["ranks", "nonFinite"] as const,
 ];
@@ -40,9 +41,11 @@ export class Exceptions {
    * @throws {RangeError} when there is no such exception.
    */
   constructor(allowed: readonly AdapterException[] = []) {
-    const unknown = allowed.find((name) => !names.includes(name));
+    const unknown = allowed.find((name) => !adapterExceptions.includes(name));
     if (unknown !== undefined) {
-      throw new RangeError(`allow must list some of ${names.join(", ")}, found ${quote(unknown)}`);
+      throw new RangeError(
+        `allow must list some of ${adapterExceptions.join(", ")}, found ${quote(unknown)}`,
+      );
     }
     this.#allowed = allowed;
   }

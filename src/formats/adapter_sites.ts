@@ -6,7 +6,7 @@ import type { LowRankUpdate } from "../core/low_rank_update.ts";
 import type { TrainedUpdate } from "./adapter_record.ts";
 import { isRecord, jsonValue } from "../core/json.ts";
 import { quote } from "../core/quote.ts";
-import { indicesOf, type RowRange } from "../core/row_range.ts";
+import { countRows, indicesOf, rangesOf, type SiteRows } from "../core/row_range.ts";
 import { type SiteRole, siteRoles } from "../core/site.ts";
 import { gather } from "./join_updates.ts";
 import { isCounts, type Json } from "./json.ts";
@@ -14,7 +14,7 @@ import { isCounts, type Json } from "./json.ts";
 /** What the metadata says about a block of a module's B. */
 interface NamedSite {
   /** The rows of the weight that it changes. */
-  readonly rows: RowRange;
+  readonly rows: SiteRows;
   /** How many columns it has; they follow those of the previous site. */
   readonly rank: number;
   /** The role of those rows; absent in older files. */
@@ -30,7 +30,7 @@ export function sitesMetadata(updates: readonly LowRankUpdate[]): Record<string,
   const entries = [...named].map(([module, sites]) => [
     module,
     sites.map(({ rows, A, role }) => ({
-      rows: [rows!.start, rows!.count],
+      rows: rangesOf(rows!).flatMap(({ start, count }) => [start, count]),
       rank: A.shape[0],
       role,
     })),
@@ -54,15 +54,23 @@ function sitesOf(name: string, value: unknown): NamedSite[] {
   if (!Array.isArray(value)) return refuse(`list the sites of ${quote(name)}`, value);
   return value.map((site) => {
     const { rows, rank, role } = isRecord(site) ? site : {} as Json;
-    if (!isCounts(rows) || rows.length !== 2 || !isCounts([rank])) {
+    if (!isCounts(rows) || rows.length === 0 || rows.length % 2 === 1 || !isCounts([rank])) {
       return refuse(`give rows and a rank for each site of ${quote(name)}`, site);
     }
-    const where = { rows: { start: rows[0], count: rows[1] }, rank: rank as number };
+    const where = { rows: rangesIn(rows), rank: rank as number };
     if (role === undefined) return where;
     return isRole(role)
       ? { ...where, role }
       : refuse(`give each site of ${quote(name)} a role of ${siteRoles.join(", ")}, or none`, site);
   });
+}
+
+/** Pairs of a first row and a count: one range, or several. */
+function rangesIn(counts: readonly number[]): SiteRows {
+  const ranges = Array.from({ length: counts.length / 2 }, (_, i) => {
+    return { start: counts[2 * i], count: counts[2 * i + 1] };
+  });
+  return ranges.length === 1 ? ranges[0] : ranges;
 }
 
 /**
@@ -76,7 +84,7 @@ export function cutSites(
   sites: readonly NamedSite[],
 ): TrainedUpdate[] {
   checkFit(module, B, sites);
-  if ((magnitude || bias) && sites[0].rows.count !== B.shape[0]) {
+  if ((magnitude || bias) && countRows(sites[0].rows) !== B.shape[0]) {
     refuse(`name one site of ${quote(module)}, whose magnitude or bias has all rows`, sites);
   }
   let first = 0;
@@ -100,7 +108,8 @@ function checkFit(name: string, { shape: [out, rank] }: HostTensor, sites: reado
     refuse(`divide the rank ${rank} of ${quote(name)} among its sites`, sites);
   }
   let end = 0;
-  for (const { start, count } of sites.map(({ rows }) => rows).sort((a, b) => a.start - b.start)) {
+  const ranges = sites.flatMap(({ rows }) => rangesOf(rows)).sort((a, b) => a.start - b.start);
+  for (const { start, count } of ranges) {
     if (start < end || count === 0 || start + count > out) {
       refuse(`give each site of ${quote(name)} rows of its own in [0, ${out})`, sites);
     }

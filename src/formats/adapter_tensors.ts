@@ -127,9 +127,20 @@ export async function readRows(
         `trainable_token_indices must name ${quote(module)}, found ${quote(Object.keys(tokens))}`,
       );
     }
+    assertRows(file, rowsKey(module), indices.length);
     rows.set(module, { indices, values: await readFinite(file, rowsKey(module), exceptions) });
   }
   return rows;
+}
+
+function assertRows(file: SafetensorsFile, key: string, rows: number): void {
+  const { shape } = file.tensors.get(key)!;
+  if (shape.length === 2 && shape[0] === rows) return;
+  throw new AdapterFileError(
+    `${quote(key)} must have shape (${rows}, width), a row for each of the trained tokens, found ${
+      formatShape(shape)
+    }`,
+  );
 }
 
 const isList = (tokens: unknown): tokens is readonly number[] => Array.isArray(tokens);

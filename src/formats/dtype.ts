@@ -59,6 +59,12 @@ const BITS: Readonly<Record<Dtype, number>> = {
 /** The dtypes that floats can be stored as. */
 export type FloatDtype = "F32" | "F16" | "BF16";
 
+/** The dtypes of 16-bit floats. */
+export type HalfDtype = Exclude<FloatDtype, "F32">;
+
+/** True for the dtypes of 16-bit floats. */
+export const isHalf = (dtype: Dtype): dtype is HalfDtype => dtype === "F16" || dtype === "BF16";
+
 const FLOATS: readonly unknown[] = ["F32", "F16", "BF16"] satisfies FloatDtype[];
 
 /**
@@ -102,6 +108,29 @@ export function decode(dtype: Dtype, bytes: Bytes): HostData {
     throw new TypeError(`values of type ${dtype} cannot be read as F32 or 32-bit integers`);
   }
   return decoder(bytes);
+}
+
+/** The same with 16-bit floats widened into memory that is there already. */
+export function decodeInto(
+  dtype: Dtype,
+  bytes: Bytes,
+  memory: Float32Array<ArrayBuffer>,
+): HostData {
+  if (!isHalf(dtype)) return decode(dtype, bytes);
+  const bits = view(Uint16Array, bytes), into = memory.subarray(0, bits.length);
+  return dtype === "F16" ? float16ToFloat32(bits, into) : bfloat16ToFloat32(bits, into);
+}
+
+/** The bits of 16-bit floats as they are; other values as {@link decode} returns them. */
+export function storedBits(dtype: Dtype, bytes: Bytes): HostData {
+  return isHalf(dtype) ? view(Uint16Array, bytes) : decode(dtype, bytes);
+}
+
+/** The position of the first NaN or infinity, whose exponent has all bits set; -1 if there is none. */
+export function nonFiniteBitsAt(bits: Uint16Array, dtype: Dtype): number {
+  const exponent = dtype === "BF16" ? 0x7f80 : 0x7c00;
+  for (let i = 0; i < bits.length; i++) if ((bits[i] & exponent) === exponent) return i;
+  return -1;
 }
 
 /** A constructor of typed arrays, as far as {@link view} needs it. */
@@ -160,4 +189,11 @@ function toStored(data: HostData, float: FloatDtype): ArrayBufferView {
   if (float === "F16") return float32ToFloat16(data);
   if (float === "BF16") return float32ToBfloat16(data);
   return data instanceof Float32Array ? data : Float32Array.from(data);
+}
+
+/** Whether a dtype holds all of these values exactly. */
+export function isExactIn(data: HostData, float: FloatDtype): boolean {
+  if (float === "F32" && !(data instanceof Float64Array)) return true;
+  const stored = decode(float, encode(data, float) as Bytes);
+  return data.every((value, i) => value === stored[i]);
 }

@@ -8,7 +8,7 @@
 import { ShapeError } from "../core/errors.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { assertUpdate, type LowRankUpdate } from "../core/low_rank_update.ts";
-import { indicesOf, type RowRange } from "../core/row_range.ts";
+import { indicesOf, type SiteRows } from "../core/row_range.ts";
 import { type SiteAddress, siteName } from "../core/site.ts";
 
 /**
@@ -113,9 +113,9 @@ function outputsOf(update: LowRankUpdate): number {
 
 /** Which site each row of the weight belongs to; -1 for none. */
 function rowOwners(sites: readonly SiteAddress[], out: number): Int32Array {
-  const owners = new Int32Array(out).fill(-1), all: RowRange = { start: 0, count: out };
+  const owners = new Int32Array(out).fill(-1), all: SiteRows = { start: 0, count: out };
   sites.forEach(({ rows = all }, site) => {
-    for (let row = rows.start; row < rows.start + rows.count; row++) {
+    for (const row of indicesOf(rows)) {
       if (!(row >= 0 && row < out)) {
         throw new ShapeError(`rows of a site must be in [0, ${out}), found ${row}`);
       }
@@ -139,12 +139,12 @@ function placeBlock(
   { B, rows }: LowRankUpdate,
   ratio: number,
 ): void {
-  const [count, rank] = B.shape, start = rows?.start ?? 0;
-  for (let row = 0; row < count; row++) {
+  const [count, rank] = B.shape;
+  indicesOf(rows ?? { start: 0, count }).forEach((target, row) => {
     for (let column = 0; column < rank; column++) {
-      to[(start + row) * stride + first + column] = B.data[row * rank + column] * ratio;
+      to[target * stride + first + column] = B.data[row * rank + column] * ratio;
     }
-  }
+  });
 }
 
 /** The site of each column of B, -1 for a column of zeros; undefined if a column has no single site. */

@@ -3,8 +3,10 @@
 import { AdapterFileError } from "../core/errors.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { assertUpdate, type LowRankUpdate } from "../core/low_rank_update.ts";
+import { nameTwice } from "../core/module_names.ts";
 import { quote } from "../core/quote.ts";
 import { formatShape } from "../core/shape.ts";
+import { alphaOf } from "./exact_alpha.ts";
 
 /** Module, then which factor: kohya's `lora_down`, diffusers' `lora.down` and `lora_linear_layer.down`. */
 const factorKey = /^(.+)\.(?:lora_|lora\.|lora_linear_layer\.)(down|up)\.weight$/;
@@ -50,6 +52,38 @@ export function kohyaUpdates(
     const alpha = tensors.get(`${module}.alpha`);
     return { ...updateOf(module, pair, alpha), module: pathOf(module, modules) };
   });
+}
+
+/**
+ * The tensors of kohya for updates of whole weights, with an `alpha` for each: dots of a layer's path become
+ * underscores.
+ *
+ * @param kind What of a diffusion model the layers belong to: `te` for a text encoder, `unet`.
+ * @throws {RangeError} when two layers have the same name with underscores.
+ *
+ * @example
+ * ```ts
+ * import { kohyaTensors } from "@lowrank/core/formats";
+ *
+ * const A = { shape: [1, 2], data: Float32Array.of(1, 0) }, B = { ...A, shape: [2, 1] };
+ * const tensors = kohyaTensors([{ module: "h.0.c_fc", A, B, scaling: 4 }]);
+ * console.log(tensors.get("lora_te_h_0_c_fc.alpha")?.data); // [4]
+ * ```
+ */
+export function kohyaTensors(
+  updates: readonly LowRankUpdate[],
+  kind = "te",
+): Map<string, HostTensor> {
+  const names = updates.map(({ module }) => `lora_${kind}_${module.replaceAll(".", "_")}`);
+  const twice = nameTwice(names);
+  if (twice !== undefined) {
+    throw new RangeError(`layers must have names of their own with underscores, found ${twice}`);
+  }
+  return new Map(updates.flatMap((update, i) => [
+    [`${names[i]}.lora_down.weight`, update.A],
+    [`${names[i]}.lora_up.weight`, update.B],
+    [`${names[i]}.alpha`, { shape: [], data: Float32Array.of(alphaOf(update)) }],
+  ]));
 }
 
 interface Pair {

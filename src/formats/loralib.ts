@@ -3,7 +3,7 @@
 import { ShapeError } from "../core/errors.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { assertUpdate, type LowRankUpdate } from "../core/low_rank_update.ts";
-import { indicesOf } from "../core/row_range.ts";
+import { indicesOf, rangesOf, sameRows } from "../core/row_range.ts";
 import { gather } from "./join_updates.ts";
 
 /** How a file of loralib is read. */
@@ -111,17 +111,18 @@ function stacked(
   sites: readonly LowRankUpdate[],
   enabled: readonly boolean[],
 ): Pick<LowRankUpdate, "A" | "B"> {
-  const sorted = sites.toSorted((a, b) => a.rows!.start - b.rows!.start);
+  const startOf = ({ rows }: LowRankUpdate) => rangesOf(rows!)[0].start;
+  const sorted = sites.toSorted((a, b) => startOf(a) - startOf(b));
   const [{ module, outputs = 0, A: { shape: [rank] } }] = sorted, count = outputs / enabled.length;
   const starts = enabled.flatMap((isEnabled, part) => isEnabled ? [part * count] : []);
   const fits = starts.length === sorted.length &&
     sorted.every(({ rows, A }, i) =>
-      rows!.start === starts[i] && rows!.count === count && A.shape[0] === rank
+      sameRows(rows!, { start: starts[i], count }) && A.shape[0] === rank
     );
   if (fits) return { A: below(sorted.map(({ A }) => A)), B: below(sorted.map(({ B }) => B)) };
   throw new ShapeError(
     `the updates of ${module} must have one rank and the rows of the enabled parts, found rows ` +
-      sorted.map(({ rows, A }) => `${rows!.start} of rank ${A.shape[0]}`).join(", "),
+      sorted.map((site) => `${startOf(site)} of rank ${site.A.shape[0]}`).join(", "),
   );
 }
 

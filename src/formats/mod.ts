@@ -13,18 +13,23 @@ export type { Folder } from "../core/storage.ts";
 export { type SiteAddress, siteName, type SiteRole } from "../core/site.ts";
 export type { AdapterException } from "./adapter_exceptions.ts";
 export type { AdapterRecord, TrainedUpdate } from "./adapter_record.ts";
-export type { Dtype, FloatDtype } from "./dtype.ts";
+export type { Dtype, FloatDtype, HalfDtype } from "./dtype.ts";
 export { alphaOf } from "./exact_alpha.ts";
 export { headerBytes, parseHeader, type SafetensorsHeader, type TensorEntry } from "./header.ts";
 export { joinUpdates, splitUpdate } from "./join_updates.ts";
-export { kohyaUpdates } from "./kohya.ts";
+export { kohyaTensors, kohyaUpdates } from "./kohya.ts";
 export { type LoralibOptions, loralibTensors, loralibUpdates } from "./loralib.ts";
 export { parsePeftConfig, type PeftConfig } from "./peft_config.ts";
 export type { BiasMode, TrainedRows } from "./peft_extras.ts";
 export type { ModuleSelection } from "./peft_patterns.ts";
 export { readAdapterLabels } from "./adapter_weights.ts";
 export { type PeftAdapter, readAdapter, type ReadAdapterOptions } from "./read_adapter.ts";
-export type { ReadOptions, SafetensorsContent, SafetensorsFile } from "./safetensors.ts";
+export type {
+  ReadOptions,
+  SafetensorsContent,
+  SafetensorsFile,
+  TensorPiece,
+} from "./safetensors.ts";
 export { readRemoteHeaders, type RemoteHeaders } from "./remote.ts";
 export { openSafetensors, readSafetensors } from "./shards.ts";
 export { writeAdapter } from "./write_adapter.ts";

@@ -3,7 +3,7 @@
 import type { HostTensor } from "../core/host_tensor.ts";
 import { isRecord } from "../core/json.ts";
 import type { Json } from "./json.ts";
-import { field, flag, isNames, list } from "./peft_fields.ts";
+import { field, flag, isNames, list, refuse } from "./peft_fields.ts";
 
 /** Which of the base model's biases PEFT trains: none, all, or those of adapted layers. */
 export type BiasMode = "none" | "all" | "lora_only";
@@ -68,5 +68,8 @@ function trained(json: Json): Omit<PeftExtras, "saved" | "withTables"> {
   const bias = field(json, "bias", 'be "none", "all" or "lora_only"', isMode) ?? "none";
   const rule = "be token numbers, or map embeddings to them";
   const tokens = field(json, "trainable_token_indices", rule, isTokenMap);
-  return { dora: flag(json, "use_dora"), loraBias: flag(json, "lora_bias"), bias, tokens };
+  const dora = flag(json, "use_dora"), loraBias = flag(json, "lora_bias");
+  // As in PEFT.
+  if (dora && loraBias) refuse("lora_bias", "be false with use_dora", loraBias);
+  return { dora, loraBias, bias, tokens };
 }

@@ -1,6 +1,6 @@
 /** Parts of files over HTTP. @module */
 
-import { connectionReason } from "../core/connection.ts";
+import { connectionReason, discard } from "../core/connection.ts";
 import { mostAnswerMs, mostIndexBytes } from "../core/limits.ts";
 
 /** Bytes of a file. */
@@ -40,7 +40,7 @@ export async function fetchRange(
   const headers = { range: `bytes=${start}-${end - 1}`, "accept-encoding": "identity" };
   const response = await request(address, limit, headers);
   if (missing && response.status === 404) {
-    await response.body?.cancel();
+    await discard(response);
     return undefined;
   }
   await assertAnswer(address, response, 206);
@@ -103,7 +103,7 @@ async function assertAnswer(address: string, response: Response, wanted: number)
       "it must answer range requests, and ignored one; the file was not downloaded",
     );
   }
-  await response.body?.cancel();
+  await discard(response);
   throw new Error(
     `cannot read ${address}: ${refusals[status] ?? "the server refused"} (${
       `${status} ${statusText}`.trim()
@@ -124,7 +124,7 @@ const refusals: Readonly<Record<number, string>> = {
 };
 
 async function refuse(address: string, response: Response, reason: string): Promise<never> {
-  await response.body?.cancel();
+  await discard(response);
   throw new Error(`cannot read ${address}: the server's answer cannot be used: ${reason}`);
 }
 

@@ -1,12 +1,12 @@
 /** Reads safetensors files, one tensor at a time. @module */
 
-import { type HostTensor, nonFiniteAt } from "../core/host_tensor.ts";
+import { type HostData, type HostTensor, nonFiniteAt } from "../core/host_tensor.ts";
 import { mostTensorBytes } from "../core/limits.ts";
 import type { OptionNames } from "../core/options.ts";
 import { quote } from "../core/quote.ts";
-import { formatShape, positionIn } from "../core/shape.ts";
+import { formatShape, positionIn, type Shape, sizeOf } from "../core/shape.ts";
 import { fileName, type FileSource, type OpenFile, openFile } from "../core/storage.ts";
-import { decode } from "./dtype.ts";
+import { bitsOf, decode, decodeInto, type Dtype, nonFiniteBitsAt, storedBits } from "./dtype.ts";
 import { headerBytes, parseHeader, type SafetensorsHeader, type TensorEntry } from "./header.ts";
 
 /** An open safetensors file, or the files of a sharded model as one. */
@@ -24,6 +24,15 @@ export interface SafetensorsFile extends Disposable {
    */
   read(name: string): Promise<HostTensor>;
   /**
+   * Reads one tensor piece by piece, in order, so that a large one takes little memory: several whole rows of
+   * its last axis, or a part of one, from an even element on. The next piece may overwrite the one before.
+   *
+   * @param asStored Whether floats of 16 bits come as their bits, in a `Uint16Array`. Default false.
+   * @throws {RangeError} As {@link SafetensorsFile.read}.
+   * @throws {TypeError} As {@link SafetensorsFile.read}.
+   */
+  pieces(name: string, asStored?: boolean): AsyncIterable<TensorPiece>;
+  /**
    * Reads some bytes of one tensor as the file holds them, whatever its dtype.
    *
    * @param start Offset from the tensor's first byte.
@@ -32,6 +41,14 @@ export interface SafetensorsFile extends Disposable {
   readBytes(name: string, start: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
   /** Closes the file. */
   [Symbol.dispose](): void;
+}
+
+/** A contiguous part of a tensor. */
+export interface TensorPiece {
+  /** Its first element. */
+  readonly start: number;
+  /** Its values: floats as F32 or as bits, integers as 32-bit integers. */
+  readonly data: HostData;
 }
 
 /** How values are read. */
@@ -66,10 +83,22 @@ export async function openSafetensorsFile(
         throw inFile(`${quote(name)} of ${path}`, error);
       });
     };
+    let spare: PieceMemory | undefined;
+    const pieces = async function* (name: string, asStored = false) {
+      const entry = await ofTensor(name, (entry) => Promise.resolve(entry));
+      const memory = spare ?? newPieceMemory();
+      spare = undefined; // Two tensors that are read at the same time need memory of their own.
+      for (const [start, count] of cutRows(entry)) {
+        const place = { start, count, memory, asStored };
+        yield await ofTensor(name, () => readPiece(file, entry, place, options));
+      }
+      spare = memory;
+    };
     return {
       tensors,
       metadata,
       read: (name) => ofTensor(name, (entry) => readTensor(file, entry, options)),
+      pieces,
       readBytes: (name, start, length) =>
         ofTensor(name, ({ offset }) => file.read(offset + start, length)),
       [Symbol.dispose]: () => file[Symbol.dispose](),
@@ -95,18 +124,83 @@ async function readHeader(file: OpenFile): Promise<SafetensorsHeader> {
 async function readTensor(
   file: OpenFile,
   { dtype, shape, offset, bytes }: TensorEntry,
-  { allowNonFinite = false }: ReadOptions,
+  options: ReadOptions,
 ): Promise<HostTensor> {
-  if (bytes > mostTensorBytes) {
-    throw new RangeError(`it may have at most ${mostTensorBytes} bytes, found ${bytes}`);
-  }
+  assertReadable(bytes);
   const stored = await file.read(offset, bytes), data = decode(dtype, stored);
-  const at = allowNonFinite ? -1 : nonFiniteAt(data);
-  if (at < 0) return { shape, data };
+  assertFinite(data, { dtype, shape, stored, start: 0 }, options);
+  return { shape, data };
+}
+
+/** Most values of a piece: 1 MiB in F32, little beside any model. */
+const pieceValues = 2 ** 18;
+
+/** Memory that the pieces of a file use in turn: for the bytes as they are stored, and for widened floats. */
+interface PieceMemory {
+  readonly stored: Uint8Array<ArrayBuffer>;
+  readonly widened: Float32Array<ArrayBuffer>;
+}
+
+function newPieceMemory(): PieceMemory {
+  return { stored: new Uint8Array(8 * pieceValues), widened: new Float32Array(pieceValues) };
+}
+
+/** First element and length of each piece. */
+function* cutRows({ shape, bytes }: TensorEntry): Generator<[number, number]> {
+  assertReadable(bytes);
+  const size = sizeOf(shape), twoRows = 2 * (shape.at(-1) ?? 1);
+  const length = twoRows > pieceValues ? pieceValues : Math.floor(pieceValues / twoRows) * twoRows;
+  for (let start = 0; start < size; start += length) yield [start, Math.min(length, size - start)];
+}
+
+/** Which piece is read, into what memory. */
+interface PiecePlace {
+  readonly start: number;
+  readonly count: number;
+  readonly memory: PieceMemory;
+  readonly asStored: boolean;
+}
+
+async function readPiece(
+  file: OpenFile,
+  { dtype, shape, offset }: TensorEntry,
+  { start, count, memory, asStored }: PiecePlace,
+  options: ReadOptions,
+): Promise<TensorPiece> {
+  const bytes = bitsOf(dtype) / 8;
+  const stored = await file.read(offset + start * bytes, count * bytes, memory.stored);
+  const data = asStored ? storedBits(dtype, stored) : decodeInto(dtype, stored, memory.widened);
+  assertFinite(data, { dtype, shape, stored, start }, options);
+  return { start, data };
+}
+
+function assertReadable(bytes: number): void {
+  if (bytes <= mostTensorBytes) return;
+  throw new RangeError(`it may have at most ${mostTensorBytes} bytes, found ${bytes}`);
+}
+
+/** What a tensor, or a piece of it, was decoded from. */
+interface Decoded {
+  readonly dtype: Dtype;
+  readonly shape: Shape;
+  readonly stored: Uint8Array<ArrayBuffer>;
+  readonly start: number;
+}
+
+function assertFinite(
+  data: HostData,
+  { dtype, shape, stored, start }: Decoded,
+  { allowNonFinite = false }: ReadOptions,
+): void {
+  if (allowNonFinite) return;
+  const at = data instanceof Uint16Array ? nonFiniteBitsAt(data, dtype) : nonFiniteAt(data);
+  if (at < 0) return;
   // An F64 value beyond F32 would be named by what it became.
-  const value = dtype === "F64" ? new Float64Array(stored.buffer, stored.byteOffset)[at] : data[at];
-  const place = formatShape(positionIn(shape, at));
-  throw new RangeError(`values must be finite in F32, found ${value} at ${place}`);
+  const values = dtype === "F64"
+    ? new Float64Array(stored.buffer, stored.byteOffset)
+    : decode(dtype, stored);
+  const place = formatShape(positionIn(shape, start + at));
+  throw new RangeError(`values must be finite in F32, found ${values[at]} at ${place}`);
 }
 
 /** The message for a tensor that does not exist, with some that do. */

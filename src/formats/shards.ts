@@ -156,6 +156,7 @@ function joinShards(
     tensors,
     metadata: first?.metadata ?? {},
     read: async (name) => await shardOf(name).read(name),
+    pieces: (name, asStored) => shardOf(name).pieces(name, asStored),
     readBytes: async (name, start, length) => await shardOf(name).readBytes(name, start, length),
   };
 }

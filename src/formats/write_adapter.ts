@@ -63,6 +63,19 @@ import { safetensorsFile } from "./write_safetensors.ts";
  */
 export async function writeAdapter(folder: string, adapter: AdapterRecord): Promise<void> {
   await assertNoOtherKind(folder, "adapter");
+  await saveFolder(folder, await adapterFiles(folder, adapter));
+}
+
+/**
+ * The files of {@link writeAdapter}, the configuration last.
+ *
+ * @throws {RangeError} As there.
+ * @throws {ShapeError} As there.
+ */
+export async function adapterFiles(
+  folder: string,
+  adapter: AdapterRecord,
+): Promise<FolderFile[]> {
   const modules = joinModules(folder, adapter), config = configOf(modules, adapter);
   const metadata = {
     format: "pt",
@@ -72,14 +85,14 @@ export async function writeAdapter(folder: string, adapter: AdapterRecord): Prom
     ...await configMetadata(mathematicsOf(parsePeftConfig(takeExtras(config).rest))),
   };
   const { dtype } = adapter;
-  await saveFolder(folder, [
+  return [
     safetensorsFile(fileIn(folder, "adapter_model.safetensors"), tensorsOf(modules, adapter), {
       dtype,
       metadata,
     }),
     ...await cardFile(folder, adapterCard(adapter, modules)),
     { name: "adapter_config.json", content: jsonText(config) },
-  ]);
+  ];
 }
 
 /** The card, unless the folder has one that Lowrank did not write. */

@@ -2,7 +2,8 @@
 
 import type { HostTensor } from "../core/host_tensor.ts";
 import type { LowRankUpdate } from "../core/low_rank_update.ts";
-import type { RowRange } from "../core/row_range.ts";
+import { indicesOf } from "../core/row_range.ts";
+import { gather } from "../formats/join_updates.ts";
 import { openBase } from "../models/base_file.ts";
 import { transpose } from "../models/transpose.ts";
 
@@ -27,15 +28,8 @@ export async function openBaseWeights(folder: string): Promise<BaseWeights> {
     weightOf: async (update) => {
       const { key, isTransposed } = base.locate(update), stored = await base.file.read(key);
       const whole = isTransposed ? transpose(stored) : stored;
-      return update.rows ? rowsOf(whole, update.rows) : whole;
+      return update.rows ? gather(whole, indicesOf(update.rows)) : whole;
     },
     [Symbol.dispose]: () => base[Symbol.dispose](),
-  };
-}
-
-function rowsOf({ shape: [, columns], data }: HostTensor, { start, count }: RowRange): HostTensor {
-  return {
-    shape: [count, columns],
-    data: data.subarray(start * columns, (start + count) * columns),
   };
 }

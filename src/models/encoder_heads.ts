@@ -1,15 +1,18 @@
 /** Heads of encoders: a masked language model's, and classifiers'. @module */
 
 import type { Architecture } from "../architectures/architecture.ts";
+import type { DebertaConfig } from "../architectures/deberta_config.ts";
 import type { EncoderConfig } from "../architectures/encoder_config.ts";
-import { dropout, gelu, linear, tanh } from "../autograd/mod.ts";
+import { dropout, linear, tanh } from "../autograd/mod.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { ModelInputs } from "../core/batch.ts";
 import type { Tensor } from "../device/device.ts";
 import type { LayerNorm } from "../nn/layer_norm.ts";
-import type { Linear } from "../nn/linear.ts";
-import type { Head } from "./heads.ts";
+import { activationOf } from "../nn/activations.ts";
+import { Linear } from "../nn/linear.ts";
+import type { Activation } from "../nn/mlp.ts";
+import { type Head, StatesHead } from "./heads.ts";
 import type { ModelLayers } from "./model_layers.ts";
 
 /** The head that an architecture has; without one, the outputs are the last block's states. */
@@ -21,80 +24,118 @@ export function encoderHead(
 ): Head {
   const isRoberta = modelType === "roberta";
   if (head === "language") {
-    return isRoberta
-      ? maskedHead(layers, trunk, { ...config, exact: true }, {
-        ...{ dense: "lm_head.dense", norm: "lm_head.layer_norm" },
-        ...{ decoder: "lm_head.decoder", bias: "lm_head.bias" },
-      })
-      : maskedHead(layers, trunk, config, {
-        dense: "cls.predictions.transform.dense",
-        norm: "cls.predictions.transform.LayerNorm",
-        decoder: "cls.predictions.decoder",
-        bias: "cls.predictions.bias",
-      });
+    const { epsilon } = config, activation = isRoberta || config.exact ? "gelu" : "gelu_new";
+    const names = isRoberta ? robertaNames : predictionNames;
+    return maskedHead(layers, trunk, { epsilon, activation }, names);
   }
   if (head === "classes") {
     const [dense, output] = isRoberta
       ? ["classifier.dense", "classifier.out_proj"]
       : [`${trunk}pooler.dense`, "classifier"];
-    return new FirstTokenHead(layers.linear(dense), weightAndBias(layers, output), dropout);
+    const modules = { dense: layers.linear(dense), ...weightAndBias(layers, output) };
+    return new FirstTokenHead({ ...modules, activation: tanh, dropout: [0, dropout] });
   }
   // Adapters of all linear layers have the pooler, which these outputs do not pass through.
   layers.linear(`${trunk}pooler.dense`);
   return new StatesHead();
 }
 
-/** The states themselves, (rows, width). */
-class StatesHead implements Head {
-  rowsOf(_: ModelInputs, wanted?: readonly number[]): readonly number[] | undefined {
-    return wanted;
+/** The head of a DeBERTa; without one, the outputs are the last block's states. */
+export function debertaHead(
+  layers: ModelLayers,
+  { head, trunk }: Architecture,
+  config: DebertaConfig,
+): Head {
+  if (head === "none") return new StatesHead();
+  if (head === "classes") {
+    return new FirstTokenHead({
+      dense: layers.linear("pooler.dense"),
+      ...weightAndBias(layers, "classifier"),
+      activation: activationOf(config.poolerActivation),
+      dropout: config.classifierDropout,
+    });
   }
-
-  forward(_: Tape, states: Tensor): Tensor {
-    return states;
-  }
+  const isLegacy = layers.parameters.has(predictionNames.bias);
+  return maskedHead(layers, trunk, config, isLegacy ? predictionNames : newDebertaNames);
 }
 
+/** A last layer's parameters. */
 interface WeightAndBias {
+  /** (outputs, width). */
   readonly weight: Parameter;
+  /** (outputs). */
   readonly bias: Parameter;
 }
 
+/** The parameters of a module that is no layer to adapt. */
 const weightAndBias = (layers: ModelLayers, module: string): WeightAndBias => ({
   weight: layers.parameter(`${module}.weight`),
   bias: layers.parameter(`${module}.bias`),
 });
 
 /** What a masked language model's head is called in files. */
-type MaskedNames = Readonly<Record<"dense" | "norm" | "decoder" | "bias", string>>;
+interface MaskedNames {
+  readonly dense: string;
+  readonly norm: string;
+  readonly bias: string;
+  /** Its last layer, where a file may have it; without, it is always the token embedding. */
+  readonly decoder?: string;
+}
 
+/** Those of BERT. */
+const predictionNames: MaskedNames = {
+  dense: "cls.predictions.transform.dense",
+  norm: "cls.predictions.transform.LayerNorm",
+  decoder: "cls.predictions.decoder",
+  bias: "cls.predictions.bias",
+};
+
+const robertaNames: MaskedNames = {
+  dense: "lm_head.dense",
+  norm: "lm_head.layer_norm",
+  decoder: "lm_head.decoder",
+  bias: "lm_head.bias",
+};
+
+/** Those of DeBERTa without `legacy`. */
+const newDebertaNames: MaskedNames = {
+  dense: "lm_predictions.lm_head.dense",
+  norm: "lm_predictions.lm_head.LayerNorm",
+  bias: "lm_predictions.lm_head.bias",
+};
+
+/** A masked language model's head, whose last weight is the token embedding unless it has its own. */
 function maskedHead(
   layers: ModelLayers,
   trunk: string,
-  { epsilon, exact }: EncoderConfig,
+  { epsilon, activation }: { readonly epsilon: number; readonly activation: string },
   names: MaskedNames,
 ): Head {
-  const own = `${names.decoder}.weight`, isTied = !layers.parameters.has(own);
   return new MaskedLmHead({
     dense: layers.linear(names.dense),
     norm: layers.norm(names.norm, epsilon),
-    output: layers.output(
-      names.decoder,
-      isTied ? `${trunk}embeddings.word_embeddings.weight` : own,
-      isTied ? names.bias : `${names.decoder}.bias`,
-    ),
-    exact,
+    output: maskedOutput(layers, `${trunk}embeddings.word_embeddings.weight`, names),
+    activation: activationOf(activation),
   });
+}
+
+/** The last layer, which adapters may change where it is a module. */
+function maskedOutput(layers: ModelLayers, table: string, { decoder, bias }: MaskedNames): Linear {
+  const own = `${decoder}.weight`;
+  if (!decoder) return new Linear("head", layers.weight(table), layers.parameter(bias), {});
+  return layers.has(own)
+    ? layers.output(decoder, own, `${decoder}.bias`)
+    : layers.output(decoder, table, bias);
 }
 
 interface MaskedParts {
   readonly dense: Linear;
   readonly norm: LayerNorm;
   readonly output: Linear;
-  readonly exact: boolean;
+  readonly activation: Activation;
 }
 
-/** Logits of the token at each place: norm(gelu(dense(h))) Wᵀ + b. */
+/** Logits of the token at each place: norm(activation(dense(h))) Wᵀ + b. */
 class MaskedLmHead implements Head {
   readonly #parts: MaskedParts;
 
@@ -107,39 +148,54 @@ class MaskedLmHead implements Head {
   }
 
   forward(tape: Tape, states: Tensor): Tensor {
-    const { dense, norm, output, exact } = this.#parts;
+    const { dense, norm, output, activation } = this.#parts;
     return tape.pipe(
       dense.forward(tape, states),
-      (x) => gelu(tape, x, { exact }),
+      (x) => activation(tape, x),
       (x) => norm.forward(tape, x),
       (x) => output.forward(tape, x),
     );
   }
 }
 
-/** Logits of classes from each sequence's first token: tanh(dense(h)) Wᵀ + b. */
-class FirstTokenHead implements Head {
-  readonly #dense: Linear;
-  readonly #output: WeightAndBias;
-  readonly #dropout: number;
+/** What a classifier of first tokens is made of. */
+interface FirstTokenParts extends WeightAndBias {
+  /** Its hidden layer. */
+  readonly dense: Linear;
+  /** What comes after the hidden layer. */
+  readonly activation: Activation;
+  /** Rates of dropout of its input, and of what its last layer reads. */
+  readonly dropout: readonly [first: number, last: number];
+}
 
-  constructor(dense: Linear, output: WeightAndBias, dropout: number) {
-    this.#dense = dense;
-    this.#output = output;
-    this.#dropout = dropout;
+/** Logits of classes from each sequence's first token: activation(dense(h)) Wᵀ + b. */
+class FirstTokenHead implements Head {
+  readonly #parts: FirstTokenParts;
+
+  /** Takes the layers. */
+  constructor(parts: FirstTokenParts) {
+    this.#parts = parts;
   }
 
+  /**
+   * The first row of each sequence.
+   *
+   * @throws {RangeError} when rows are requested.
+   */
   rowsOf({ tokens: { shape: [batch, time] } }: ModelInputs, wanted?: readonly number[]): number[] {
     if (!wanted) return Array.from({ length: batch }, (_, row) => row * time);
     throw new RangeError("a sequence classification head cannot return logits of requested rows");
   }
 
+  /** Maps states (batch, width) to logits (batch, classes). */
   forward(tape: Tape, states: Tensor): Tensor {
-    const { weight, bias } = this.#output;
+    const { dense, activation, weight, bias, dropout: [first, last] } = this.#parts;
     return tape.pipe(
-      this.#dense.forward(tape, states),
-      (x) => tanh(tape, x),
-      (x) => dropout(tape, x, this.#dropout),
+      states,
+      (h) => dropout(tape, h, first),
+      (h) => dense.forward(tape, h),
+      (x) => activation(tape, x),
+      (x) => dropout(tape, x, last),
       (x) => linear(tape, x, weight, bias),
     );
   }

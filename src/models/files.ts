@@ -11,16 +11,22 @@ import { assertOptions } from "../core/options.ts";
 import { oneLine, quote } from "../core/quote.ts";
 import { formatShape, sameShape } from "../core/shape.ts";
 import { fileIn, fileName, type FileSource, type Folder, splitPath } from "../core/storage.ts";
-import type { Device } from "../device/device.ts";
+import type { HalfWeight } from "../autograd/weight.ts";
+import type { Device, Tensor } from "../device/device.ts";
 import { assertOwnConfig } from "../formats/config_digest.ts";
 import { parseMerged } from "../formats/merged_metadata.ts";
 import { parsePromptFormat } from "../formats/prompt_metadata.ts";
-import { floatDtypeOf } from "../formats/dtype.ts";
-import { openSafetensors, type ReadOptions, type SafetensorsFile } from "../formats/mod.ts";
+import { assertFloatDtype, floatDtypeOf } from "../formats/dtype.ts";
+import {
+  type FloatDtype,
+  openSafetensors,
+  type ReadOptions,
+  type SafetensorsFile,
+} from "../formats/mod.ts";
 import { drawHidden, withLabels } from "./labels.ts";
-import { allocateModel, familyOf, mathematicsOfModel } from "./registry.ts";
+import { loaderFrom } from "./load_tensor.ts";
+import { allocateModel, familyOf, halvesOf, mathematicsOfModel } from "./registry.ts";
 import { modelNames, type ModelOptions, type TextModel } from "./text_model.ts";
-import { reorient } from "./transpose.ts";
 
 /** How {@link loadModel} reads a model, and how the model behaves. */
 export interface LoadModelOptions extends ModelOptions, ReadOptions {
@@ -29,6 +35,13 @@ export interface LoadModelOptions extends ModelOptions, ReadOptions {
    * that every label is equally likely before training.
    */
   readonly labels?: readonly string[];
+  /**
+   * How the matrices of linear layers, token embedding and language head are stored on the device. With `auto`,
+   * those of 16 bits in the file stay so: half the memory and the same results, but they cannot be trained, only
+   * adapted. With `F16` or `BF16` all are rounded to that, as in transformers. Biases, norms, positions and
+   * classifiers are always F32. Default: `F32`.
+   */
+  readonly dtype?: FloatDtype | "auto";
 }
 
 /**
@@ -39,13 +52,14 @@ export interface LoadModelOptions extends ModelOptions, ReadOptions {
  *
  * Tensor names may have the trunk's prefix (GPT-2's `transformer.`) or not, and weights of Conv1D
  * layers are transposed. The header is compared with the configuration before anything is allocated, so that
- * neither can claim more than the file holds. Cost: the weights once in F32 on the device, and one
- * tensor at a time on the host.
+ * neither can claim more than the file holds. Cost: the weights once on the device; on the host 3 MiB, and one
+ * matrix if the file holds some transposed.
  *
  * @throws {TypeError} when there is no device, or an option does not exist.
  * @throws {SyntaxError} when `config.json` is not a JSON object.
  * @throws {RangeError} when the path is a file's, the model type is unknown, a tensor is missing or is not part of the model, or
- * the weights were saved with another `config.json`, or a value is NaN or infinite and not allowed.
+ * the weights were saved with another `config.json`, a value is NaN, infinite or beyond the dtype and not allowed, or
+ * the dtype is none of these.
  * @throws {ShapeError} when a tensor does not fit the configuration.
  *
  * @example
@@ -62,35 +76,45 @@ export async function loadModel(
   folder: Folder,
   options: LoadModelOptions = {},
 ): Promise<TextModel> {
-  assertOptions("loadModel", options, { ...modelNames, allowNonFinite: true, labels: true });
-  const { allowNonFinite, labels, ...behavior } = options;
+  const names = { ...modelNames, allowNonFinite: true, labels: true, dtype: true } as const;
+  assertOptions("loadModel", options, names);
+  const { allowNonFinite, labels, dtype = "F32", ...behavior } = options;
+  if (dtype !== "auto") assertFloatDtype(dtype);
   assertPlace(device, folder);
   const json = await readConfig(folder), family = familyOf(json), config = family.complete(json);
   using file = await openSafetensors(folder, { allowNonFinite });
   await assertOwnConfig(file.metadata, "config.json", mathematicsOfModel(json));
   const promptFormat = parsePromptFormat(file.metadata);
-  const architecture = architectureOf(config), names = namesInFile(architecture, file);
+  const architecture = architectureOf(config), places = namesInFile(architecture, file);
   using unfinished = new DisposableStack();
   const shaped = labels ? withLabels(config, labels) : config;
-  const stored = Array.from(names.values(), (name) => file.tensors.get(name)!);
+  const stored = Array.from(places.values(), (name) => file.tensors.get(name)!);
   const origin = { folder, config: labels ? shaped : json, dtype: floatDtypeOf(stored) };
-  const model = unfinished.use(allocateModel(device, shaped, { ...behavior, origin }));
+  const inFile = new Map(
+    Array.from(places, ([spec, name]) => [bareName(architecture, spec), file.tensors.get(name)!]),
+  );
+  const halves = halvesOf(shaped, (name) => {
+    const found = inFile.get(bareName(architecture, { name }));
+    return found && dtype !== "auto" ? dtype : found?.dtype ?? "F32"; // New layers are to be trained.
+  });
+  const model = unfinished.use(allocateModel(device, shaped, { ...behavior, origin }, halves));
   model.promptFormat = promptFormat;
   model.merged = parseMerged(file.metadata).map((file) => ({ file }));
+  const load = loaderFrom(file, allowNonFinite);
   const ownName = namesIn(model.architecture), made = new Set(model.parameters.keys());
-  for (const [spec, nameInFile] of names) {
+  for (const [spec, nameInFile] of places) {
     const name = ownName.get(bareName(architecture, spec));
     if (name === undefined) continue; // The head that a new one replaces.
-    device.write(
-      model.parameters.get(name)!.tensor,
-      reorient(spec, await file.read(nameInFile)).data,
-    );
+    await load(spec, nameInFile, tensorOf(model, name));
     made.delete(name);
   }
   drawHidden(model, made);
   unfinished.move();
   return model;
 }
+
+const tensorOf = ({ parameters, weights }: TextModel, name: string): Tensor =>
+  parameters.get(name)?.own ?? (weights.get(name) as HalfWeight).values;
 
 /** Callers without types may leave out the device, or name one of the folder's files. */
 function assertPlace(device: Device, folder: Folder): void {

@@ -112,6 +112,11 @@ export function assertRoom(
       "generating needs a prompt of token ids, found a text: use complete, or encode it first",
     );
   }
+  if (!model.isCausal) {
+    throw new RangeError(
+      `continuing a text needs a causal language model, found ${model.description}`,
+    );
+  }
   const { positions } = model, most = positions - prompt.length;
   if (prompt.length === 0) throw new RangeError("generating needs a prompt of at least one token");
   assertWhole("maxNewTokens", maxNewTokens, 0);

@@ -83,3 +83,16 @@ export class SequenceClassificationHead implements Head {
     return Math.max(0, sequence.findLastIndex((token) => token !== this.#padding));
   }
 }
+
+/** The states themselves, (rows, width), of a model without a head. */
+export class StatesHead implements Head {
+  /** The requested rows. */
+  rowsOf(_: TextInputs, wanted?: readonly number[]): readonly number[] | undefined {
+    return wanted;
+  }
+
+  /** Gives the states. */
+  forward(_: Tape, states: Tensor): Tensor {
+    return states;
+  }
+}

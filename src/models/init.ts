@@ -1,12 +1,14 @@
 /** Random initial weights for pretraining. @module */
 
 import type { LayerSpec, LinearSpec } from "../architectures/architecture.ts";
+import type { ConfigJson } from "../architectures/config_fields.ts";
 import type { Gpt2Config } from "../architectures/gpt2.ts";
 import { Random } from "../core/random.ts";
-import { sizeOf } from "../core/shape.ts";
+import { type Shape, sizeOf } from "../core/shape.ts";
 import type { Device } from "../device/device.ts";
 import { Gpt2 } from "./gpt2.ts";
-import type { ModelOptions } from "./text_model.ts";
+import { allocateModel } from "./registry.ts";
+import type { ModelOptions, TextModel } from "./text_model.ts";
 
 const embeddingDeviation = 0.1;
 
@@ -35,15 +37,69 @@ export function initGpt2(
   config: Gpt2Config,
   { seed, ...options }: ModelOptions & { readonly seed: number },
 ): Gpt2 {
-  const random = new Random(seed), model = Gpt2.allocate(device, config, options);
-  const tensors = model.architecture.layers
+  const model = Gpt2.allocate(device, config, options);
+  drawWeights(model, config.n_layer, seed);
+  return model;
+}
+
+/**
+ * A BERT or RoBERTa with random weights, by the rule of {@link initGpt2}, but positions that start as
+ * sinusoids: the `config.json` says which, and which head it has.
+ *
+ * @throws {RangeError} when a field is missing or not supported, or the seed is not a whole number in
+ * [0, 2^32).
+ *
+ * @example
+ * ```ts
+ * import { openDevice } from "@lowrank/core";
+ * import { initEncoder } from "@lowrank/core/models";
+ *
+ * using device = await openDevice();
+ * const sizes = { vocab_size: 64, hidden_size: 8, num_hidden_layers: 1, num_attention_heads: 2 };
+ * const others = { intermediate_size: 32, max_position_embeddings: 16 };
+ * const kind = { model_type: "roberta", architectures: ["RobertaForMaskedLM"] };
+ * using model = initEncoder(device, { ...kind, ...sizes, ...others }, { seed: 1 });
+ * console.log(model.description); // RoBERTa of 1 block, width 8, 2 heads
+ * ```
+ */
+export function initEncoder(
+  device: Device,
+  config: ConfigJson,
+  { seed, ...options }: ModelOptions & { readonly seed: number },
+): TextModel {
+  const model = allocateModel(device, config, options);
+  drawWeights(model, config.num_hidden_layers as number, seed);
+  return model;
+}
+
+function drawWeights(
+  { device, architecture, parameters }: TextModel,
+  blocks: number,
+  seed: number,
+) {
+  const random = new Random(seed);
+  const tensors = architecture.layers
     .flatMap((layer) => layer.tensors.map((tensor) => ({ layer, ...tensor })));
   for (const [index, { layer, name, shape }] of tensors.entries()) {
     if (name.endsWith(".bias")) continue; // Allocated tensors are already zero.
-    const values = initialWeight(layer, sizeOf(shape), config.n_layer, random.split(index));
-    device.write(model.parameters.get(name)!.tensor, values);
+    const values = layer.name.endsWith("embeddings.position_embeddings")
+      ? sinusoids(shape)
+      : initialWeight(layer, sizeOf(shape), blocks, random.split(index));
+    device.write(parameters.get(name)!.tensor, values);
   }
-  return model;
+}
+
+/**
+ * Positions (positions, width) as sines and cosines of wave lengths from 2π to 10000 · 2π (Vaswani et al. 2017,
+ * section 3.5), of the deviation of the other embeddings: what is one place away is then a rotation, the same
+ * everywhere, and attention to neighbors is found sooner than from random rows.
+ */
+function sinusoids([positions, width]: Shape): Float32Array {
+  const scale = embeddingDeviation * Math.SQRT2;
+  return Float32Array.from({ length: positions * width }, (_, i) => {
+    const column = i % width, angle = Math.floor(i / width) / 10_000 ** ((column & ~1) / width);
+    return scale * (column % 2 === 0 ? Math.sin(angle) : Math.cos(angle));
+  });
 }
 
 function initialWeight(

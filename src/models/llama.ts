@@ -1,6 +1,6 @@
 /** Llama (Touvron et al. 2023), Mistral and Qwen2, with the parameter names of Hugging Face. @module */
 
-import type { ConfigJson } from "../architectures/config_fields.ts";
+import type { ConfigJson, HeadKind } from "../architectures/config_fields.ts";
 import { type LlamaConfig, parseLlamaConfig } from "../architectures/llama_config.ts";
 import type { Tape } from "../autograd/tape.ts";
 import { howMany } from "../core/how_many.ts";
@@ -13,7 +13,7 @@ import type { Place } from "../nn/place.ts";
 import { residual } from "../nn/residual.ts";
 import type { RmsNorm } from "../nn/rms_norm.ts";
 import { RotaryPositions } from "../nn/rotary.ts";
-import { CausalLmHead, type Head, SequenceClassificationHead } from "./heads.ts";
+import { CausalLmHead, type Head, SequenceClassificationHead, StatesHead } from "./heads.ts";
 import { idsOf, pickRows, positionsOf, sequenceContext, type TextInputs } from "./inputs.ts";
 import type { ForwardOptions } from "./model.ts";
 import type { ModelLayers, StoredTensors } from "./model_layers.ts";
@@ -50,16 +50,22 @@ export class Llama extends TextModel {
       (_, i) => new Block(layers, `${trunk}layers.${i}`, config),
     );
     this.#finalNorm = layers.rmsNorm(`${trunk}norm`, config.epsilon);
-    this.#head = head === "classes"
-      ? new SequenceClassificationHead(layers.parameter("score.weight"), config.padding)
-      : new CausalLmHead(
-        layers.output("lm_head", config.isTied ? this.#tokens.weight.name : "lm_head.weight"),
-      );
+    this.#head = this.#headOf(head, config);
+  }
+
+  #headOf(kind: HeadKind, { padding, isTied }: LlamaConfig): Head {
+    if (kind === "none") return new StatesHead();
+    if (kind === "classes") {
+      return new SequenceClassificationHead(this.layers.parameter("score.weight"), padding);
+    }
+    const weight = isTied ? this.#tokens.weight.name : "lm_head.weight";
+    return new CausalLmHead(this.layers.output("lm_head", weight));
   }
 
   /**
    * Maps tokens (batch, time) to the head's outputs: a language model's logits (batch · time,
-   * vocabulary), or those of the requested `rows`; a classifier's logits (batch, classes).
+   * vocabulary), or those of the requested `rows`; a classifier's logits (batch, classes); without a
+   * head the normalized states (batch · time, width).
    */
   override forward(tape: Tape, inputs: TextInputs, { cache, rows }: ForwardOptions = {}): Tensor {
     const sequences = sequenceContext(tape, inputs, this.positions, cache);

@@ -7,11 +7,11 @@ export { type Gpt2Config, parseGpt2Config } from "../architectures/gpt2.ts";
 export { Bert } from "./bert.ts";
 export { Gpt2 } from "./gpt2.ts";
 export { Llama } from "./llama.ts";
-export { initGpt2 } from "./init.ts";
+export { initEncoder, initGpt2 } from "./init.ts";
 export { loadModel, type LoadModelOptions, readConfig } from "./files.ts";
 export { headModule, labelsOf, labelsOfConfig } from "./labels.ts";
 export { type SavedAlong, saveModel } from "./save_model.ts";
-export { allocateModel, anyRunnable, completeConfig, runnableTypes } from "./registry.ts";
+export { allocateModel, anyRunnable, completeConfig, halvesOf, runnableTypes } from "./registry.ts";
 export { ModelLayers, type StoredTensors } from "./model_layers.ts";
 export {
   type AdapterValues,
@@ -28,6 +28,7 @@ export type { SamplingOptions } from "./sampling.ts";
 export type { TextInputs } from "./inputs.ts";
 export { Perceptron, type PerceptronShape } from "./perceptron.ts";
 export {
+  type HalfTypes,
   type ModelOptions,
   type ModelOrigin,
   TextModel,

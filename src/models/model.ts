@@ -4,6 +4,7 @@ import type { Architecture } from "../architectures/architecture.ts";
 import { withRows } from "../autograd/ops/trainable_rows.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
+import type { Weight } from "../autograd/weight.ts";
 import { plainPrompt, type PromptFormat } from "../core/prompt_format.ts";
 import { quote } from "../core/quote.ts";
 import type { Device, Tensor } from "../device/device.ts";
@@ -50,6 +51,8 @@ export interface Model<Inputs = unknown> extends Disposable {
   readonly architecture?: Architecture;
   /** Its own parameters by their names in a Hugging Face file, without adapters. */
   readonly parameters: ReadonlyMap<string, Parameter>;
+  /** Its matrices that are not stored in F32 and cannot be trained, by the same names; none if left out. */
+  readonly weights?: ReadonlyMap<string, Weight>;
   /** Its linear layers, in the order of the forward pass; adapters attach to them. */
   readonly linears: readonly Linear[];
   /** Its embeddings and its language model's head, which adapters change where they are named. */

@@ -1,7 +1,6 @@
 /** Building a model's layers from its tensors by name. @module */
 
 import type { LinearSpec } from "../architectures/architecture.ts";
-import { contiguousParts } from "../architectures/layers.ts";
 import { Parameter } from "../autograd/parameter.ts";
 import { DenseWeight, type Weight } from "../autograd/weight.ts";
 import { Tensor } from "../device/device.ts";
@@ -11,7 +10,7 @@ import { Linear } from "../nn/linear.ts";
 import { Place } from "../nn/place.ts";
 import { RmsNorm } from "../nn/rms_norm.ts";
 
-/** Tensors by Hugging Face name: F32 tensors, or, for the weights of linear layers, any {@link Weight}. */
+/** Tensors by Hugging Face name: F32 tensors, or, for matrices that are not trained, any {@link Weight}. */
 export type StoredTensors = ReadonlyMap<string, Tensor | Weight>;
 
 /** A linear layer's path and its parts. */
@@ -21,13 +20,14 @@ type NamedParts = Pick<LinearSpec, "name" | "parts">;
 export class ModelLayers {
   /** The F32 tensors, which can be trained. */
   readonly parameters: ReadonlyMap<string, Parameter>;
+  /** The weights that are stored otherwise, which cannot be trained. */
+  readonly weights: ReadonlyMap<string, Weight>;
   /** The linear layers made so far. */
   readonly linears: Linear[] = [];
   /** The embeddings and the language model's head made so far, which are adapted only where they are named. */
   readonly outer: AdaptedLayer[] = [];
   /** The places made so far. */
   readonly places: Place[] = [];
-  readonly #weights: ReadonlyMap<string, Weight>;
   readonly #specs: ReadonlyMap<string, NamedParts>;
 
   /** Takes the tensors by name; `linears` says which parts the linear layers have. */
@@ -38,7 +38,7 @@ export class ModelLayers {
       else weights.push([name, stored]);
     }
     this.parameters = new Map(parameters);
-    this.#weights = new Map(weights);
+    this.weights = new Map(weights);
     this.#specs = new Map(linears.map((spec) => [spec.name, spec]));
   }
 
@@ -47,19 +47,28 @@ export class ModelLayers {
     return this.parameters.get(name)!;
   }
 
+  /** A matrix that the model must have, however it is stored. */
+  weight(name: string): Weight {
+    return this.weights.get(name) ?? new DenseWeight(this.parameter(name));
+  }
+
+  /** Whether the model has a tensor of this name. */
+  has(name: string): boolean {
+    return this.parameters.has(name) || this.weights.has(name);
+  }
+
   /** The linear layer of a module, with its bias if there is one. */
   linear(module: string): Linear {
-    const name = `${module}.weight`, { parts = {} } = this.#specs.get(module) ?? {};
-    const weight = this.#weights.get(name) ?? new DenseWeight(this.parameter(name));
+    const { parts = {} } = this.#specs.get(module) ?? {};
     const bias = this.parameters.get(`${module}.bias`);
-    const linear = new Linear(module, weight, bias, contiguousParts(parts));
+    const linear = new Linear(module, this.weight(`${module}.weight`), bias, parts);
     this.linears.push(linear);
     return linear;
   }
 
   /** The embedding of a module. */
   embedding(module: string): Embedding {
-    const layer = new Embedding(module, this.parameter(`${module}.weight`));
+    const layer = new Embedding(module, this.weight(`${module}.weight`));
     this.outer.push(layer);
     return layer;
   }
@@ -71,7 +80,7 @@ export class ModelLayers {
    * @param bias The tensor of its bias, if it has one.
    */
   output(module: string, weight: string, bias?: string): Linear {
-    const own = this.#weights.get(weight) ?? new DenseWeight(this.parameter(weight));
+    const own = this.weight(weight);
     const parts = { head: { start: 0, count: own.shape[0] } };
     const layer = new Linear(module, own, bias ? this.parameter(bias) : undefined, parts);
     this.outer.push(layer);
@@ -99,6 +108,6 @@ export class ModelLayers {
   /** The model's own tensors, not adapters' substitutes, with some replaced. */
   with(replaced: StoredTensors): StoredTensors {
     const own = [...this.parameters.values()].map(({ name, own }) => [name, own] as const);
-    return new Map<string, Tensor | Weight>([...own, ...this.#weights, ...replaced]);
+    return new Map<string, Tensor | Weight>([...own, ...this.weights, ...replaced]);
   }
 }

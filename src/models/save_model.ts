@@ -2,7 +2,6 @@
 
 import { storedShape } from "../architectures/architecture.ts";
 import type { ConfigJson } from "../architectures/config_fields.ts";
-import type { Weight } from "../autograd/weight.ts";
 import { jsonText } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { assertOptions } from "../core/options.ts";
@@ -117,21 +116,19 @@ const oldShardsIn = async (folder: string): Promise<string[]> =>
 
 /** A model's tensors as a file holds them. */
 function storedTensors(model: Model): (readonly [string, UnreadTensor])[] {
-  const weights = new Map(model.linears.map(({ weight }) => [weight.name, weight]));
   const specs = model.architecture?.tensors ?? [...model.parameters.values()];
   return specs.map((spec) => {
-    const read = async () => reorient(spec, await readTensor(model, weights, spec.name));
+    const read = async () => reorient(spec, await readTensor(model, spec.name));
     return [spec.name, { shape: storedShape(spec), read }] as const;
   });
 }
 
 /** Reads a tensor in F32, however it is stored, without what adapters add. */
 async function readTensor(
-  { device, parameters }: Model,
-  weights: ReadonlyMap<string, Weight>,
+  { device, parameters, weights }: Model,
   name: string,
 ): Promise<HostTensor> {
   using scope = new DisposableStack();
-  const tensor = parameters.get(name)?.own ?? scope.use(weights.get(name)!.dense());
+  const tensor = parameters.get(name)?.own ?? scope.use(weights!.get(name)!.dense());
   return (await device.read(tensor))[0];
 }

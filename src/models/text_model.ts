@@ -1,16 +1,21 @@
 /** What text models share, whatever their family. @module */
 
+import type { HalfType } from "../../kernels/kernel.ts";
 import type { Architecture } from "../architectures/architecture.ts";
 import type { ConfigJson } from "../architectures/config_fields.ts";
 import { architectureOf } from "../architectures/registry.ts";
 import { assertDropout } from "../autograd/ops/dropout.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
+import { HalfWeight, type Weight } from "../autograd/weight.ts";
 import type { ModelInputs } from "../core/batch.ts";
+import { mostTensorValues } from "../core/limits.ts";
 import { assertOptions, type OptionNames } from "../core/options.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
+import { formatShape, sizeOf } from "../core/shape.ts";
 import type { Folder } from "../core/storage.ts";
 import { Arena } from "../device/arena.ts";
+import { Scope } from "../device/scope.ts";
 import type { Device, Tensor } from "../device/device.ts";
 import type { FloatDtype } from "../formats/mod.ts";
 import type { AdaptedLayer } from "../nn/embedding.ts";
@@ -145,6 +150,11 @@ export abstract class TextModel implements Model<ModelInputs> {
     return this.layers.parameters;
   }
 
+  /** Its matrices in 16 bits, by the same names. */
+  get weights(): ReadonlyMap<string, Weight> {
+    return this.layers.weights;
+  }
+
   /** Its linear layers in the order of the forward pass, without the head. */
   get linears(): readonly Linear[] {
     return this.layers.linears;
@@ -192,18 +202,41 @@ export type TextModelClass<Family extends TextModel> = new (
   options?: TextModelOptions,
 ) => Family;
 
-/** A model with all weights zero, in one arena, to be filled. */
+/** The tensors of a model that are stored in 16 bits, by name. */
+export type HalfTypes = ReadonlyMap<string, HalfType>;
+
+/**
+ * A model with all weights zero, in one arena, to be filled; those in 16 bits are undefined until then.
+ */
 export function allocateText<Family extends TextModel>(
   Class: TextModelClass<Family>,
   device: Device,
   config: ConfigJson,
   options?: TextModelOptions,
+  halves: HalfTypes = new Map(),
 ): Family {
   const { tensors, modelType } = architectureOf(config);
+  assertSizes(tensors);
   using unfinished = new DisposableStack();
-  const arena = unfinished.use(new Arena(device, tensors, "weight", `${modelType} weights`));
-  const views = new Map(tensors.map(({ name }) => [name, arena.view(name)]));
-  const model = new Class(device, config, views, arena, options);
+  const owner = unfinished.use(new Scope(device));
+  const full = tensors.filter(({ name }) => !halves.has(name));
+  const arena = owner.own(new Arena(device, full, "weight", `${modelType} weights`));
+  const stored = tensors.map(({ name, shape }): [string, Tensor | Weight] => {
+    const type = halves.get(name);
+    if (!type) return [name, arena.view(name)];
+    return [name, new HalfWeight(name, owner.allocate(shape, type, "weight", name))];
+  });
+  const model = new Class(device, config, new Map(stored), owner, options);
   unfinished.move();
   return model;
+}
+
+function assertSizes(tensors: Architecture["tensors"]): void {
+  const large = tensors.find(({ shape }) => sizeOf(shape) > mostTensorValues);
+  if (large === undefined) return;
+  throw new RangeError(
+    `a tensor of a model may have at most ${mostTensorValues} values, found ${large.name} of ${
+      formatShape(large.shape)
+    }`,
+  );
 }

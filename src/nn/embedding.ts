@@ -1,9 +1,8 @@
 /** An embedding that can be adapted. @module */
 
 import { embedding } from "../autograd/ops/embedding.ts";
-import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
-import { DenseWeight } from "../autograd/weight.ts";
+import type { Weight } from "../autograd/weight.ts";
 import type { Tensor } from "../device/device.ts";
 import type { Adaptation } from "./adaptation.ts";
 import type { Linear, LinearParts } from "./linear.ts";
@@ -19,7 +18,7 @@ export class Embedding {
   /** Path of the module, such as `transformer.wte`. */
   readonly name: string;
   /** The table, (tokens, width): the transposed matrix of that linear layer. */
-  readonly weight: DenseWeight;
+  readonly weight: Weight;
   /** It has no bias. */
   readonly bias: undefined;
   /** It has no parts. */
@@ -28,9 +27,9 @@ export class Embedding {
   readonly adaptations: Adaptation<Ids>[] = [];
 
   /** Takes its table. */
-  constructor(name: string, table: Parameter) {
+  constructor(name: string, table: Weight) {
     this.name = name;
-    this.weight = new DenseWeight(table);
+    this.weight = table;
   }
 
   /** Extents of an update, (width, tokens). */
@@ -41,7 +40,7 @@ export class Embedding {
 
   /** Maps ids to rows, (ids, width). */
   forward(tape: Tape, ids: Ids): Tensor {
-    const rows = embedding(tape, this.weight.parameter, ids);
+    const rows = embedding(tape, this.weight, ids);
     const adapted = this.adaptations.map((adaptation) => (rows: Tensor) =>
       adaptation.forward(tape, ids, rows)
     );

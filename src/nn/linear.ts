@@ -6,13 +6,13 @@ import type { LowRankSite } from "../autograd/ops/low_rank.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { Weight } from "../autograd/weight.ts";
-import type { RowRange } from "../core/row_range.ts";
+import type { SiteRows } from "../core/row_range.ts";
 import type { SiteRole } from "../core/site.ts";
 import type { Tensor } from "../device/device.ts";
 import type { Adaptation } from "./adaptation.ts";
 
 /** Output rows of a layer's weight by what they do: GPT-2's fused `c_attn` has three parts. */
-export type LinearParts = Readonly<Partial<Record<SiteRole, RowRange>>>;
+export type LinearParts = Readonly<Partial<Record<SiteRole, SiteRows>>>;
 
 /** y = x Wᵀ + b, changed by its adaptations. */
 export class Linear {

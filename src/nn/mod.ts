@@ -9,13 +9,20 @@ export {
   separateProjections,
   type SequenceContext,
 } from "./attention.ts";
+export { activationOf } from "./activations.ts";
+export {
+  DisentangledAttention,
+  type DisentangledParts,
+  type RelativeContext,
+} from "./disentangled_attention.ts";
 export { type AdaptedLayer, Embedding, type Ids } from "./embedding.ts";
 export { type CacheShape, KeyValueCache } from "./key_value_cache.ts";
 export { LayerNorm } from "./layer_norm.ts";
-export { DenseWeight, type Weight } from "../autograd/weight.ts";
+export { DenseWeight, HalfWeight, type Weight } from "../autograd/weight.ts";
 export type { Adaptation } from "./adaptation.ts";
 export { Linear, type LinearParts } from "./linear.ts";
 export { type Activation, GatedMlp, Mlp } from "./mlp.ts";
 export { Place } from "./place.ts";
+export { RelativePositions } from "./relative_positions.ts";
 export { RmsNorm } from "./rms_norm.ts";
 export { RotaryPositions } from "./rotary.ts";

@@ -41,8 +41,7 @@ async function digestFrozen({ model, optimizer }: Trainer<unknown>): Promise<Ten
     const values = await model.device.read(...group.map(({ own }) => own));
     for (const [i, { name }] of group.entries()) found[name] = await digestOf(values[i]);
   }
-  for (const { weight } of model.linears ?? []) {
-    if (weight.parameter) continue; // It is among the parameters.
+  for (const weight of model.weights?.values() ?? []) {
     using dense = weight.dense();
     found[weight.name] = await digestOf((await model.device.read(dense))[0]);
   }

@@ -89,8 +89,7 @@ function ownerOf(adapters: number): string {
 }
 
 /** Number of values of a model, however they are stored, without adapters. */
-function valuesOf({ parameters, linears }: TrainableModel<never>): number {
+function valuesOf({ parameters, weights }: TrainableModel<never>): number {
   const own = [...parameters?.values() ?? []].reduce((sum, { size }) => sum + size, 0);
-  const others = (linears ?? []).filter(({ weight }) => !weight.parameter);
-  return others.reduce((sum, { weight: { shape } }) => sum + sizeOf(shape), own);
+  return [...weights?.values() ?? []].reduce((sum, { shape }) => sum + sizeOf(shape), own);
 }

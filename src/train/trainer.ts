@@ -25,8 +25,10 @@ export interface TrainableModel<Inputs = ModelInputs> {
   readonly device: Device;
   /** Its own parameters by name: a checkpoint checks those that are frozen. */
   readonly parameters?: ReadonlyMap<string, Parameter>;
-  /** Its linear layers: a checkpoint checks those weights that are not among the parameters. */
-  readonly linears?: readonly { readonly weight: Weight }[];
+  /** Its linear layers: the usual learning rate depends on their width. */
+  readonly linears?: readonly { readonly weight: Pick<Weight, "shape"> }[];
+  /** Its weights that cannot be trained, by name: a checkpoint checks them as well. */
+  readonly weights?: ReadonlyMap<string, Weight>;
   /** The adapters in force: those that are trained remember how their prompts are written. */
   readonly adapters?: Iterable<{
     readonly parameters: readonly Parameter[];

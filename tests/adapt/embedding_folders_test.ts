@@ -1,7 +1,13 @@
 /** Folders with adapted embeddings, heads and trained tokens, without a forward pass: merge, inspect, compare, resize. */
 
-import { assert, assertEquals, assertRejects } from "@std/assert";
-import { loadAdapter, type LoraAdapter, type LoraOptions, merge } from "../../src/adapt/mod.ts";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  injectLora,
+  loadAdapter,
+  type LoraAdapter,
+  type LoraOptions,
+  merge,
+} from "../../src/adapt/mod.ts";
 import { mergeFolder } from "../../src/adapt/merge_folder.ts";
 import { hostTensor } from "../../src/core/host_tensor.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
@@ -70,6 +76,23 @@ Deno.test("the embedding that PEFT saves with its update takes the place of the 
     using merged = await loadModel(device, output);
     assertAllClose(await logitsOf(merged, { tokens }), adapted, { relative: 0, absolute: 5e-6 });
   }));
+
+Deno.test("tables that stay in 16 bits are adapted, and not trained in full", async () => {
+  using device = new ReferenceDevice();
+  using model = await loadModel(device, golden("gpt2_tiny_f16"), { dtype: "auto" });
+  const base = await logitsOf(model, { tokens });
+  using adapter = trainedLora(model, { targetModules: ["wte", "lm_head"] });
+  const adapted = await logitsOf(model, { tokens });
+  assert(adapted.some((value, i) => Math.abs(value - base[i]) > 1e-2));
+  adapter.remove();
+  using own = trainedLora(model, { modulesToSave: ["lm_head"] });
+  assertEquals(own.modules.untied, ["lm_head"]);
+  own.remove();
+  const words = "training transformer.wte needs its weight in F32, found one that stays in 16 bits";
+  for (const more of [{ modulesToSave: ["wte"] }, { trainableTokens: [1] }]) {
+    assertThrows(() => injectLora(model, { rank: 2, ...more }), RangeError, words);
+  }
+});
 
 Deno.test("a tied base refuses a merge that would change its head too", () =>
   withFolder(async (folder) => {

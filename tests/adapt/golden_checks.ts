@@ -12,6 +12,7 @@ import type { HostTensor } from "../../src/core/host_tensor.ts";
 import type { Device } from "../../src/device/device.ts";
 import { parseHeader } from "../../src/formats/mod.ts";
 import { loadModel, type TextModel } from "../../src/models/mod.ts";
+import { rangesOf } from "../../src/core/row_range.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import type { Check } from "../support/devices.ts";
 import {
@@ -114,10 +115,10 @@ export const goldenChecks: readonly Check[] = [
       const deltas = await goldenTensors("adapters/deltas");
       for (const { name, module, rows } of adapter.sites) {
         const { shape: [, width], data } = deltas.get(`delta.block_qv.${module}`)!;
-        const part = data.subarray(rows.start * width, (rows.start + rows.count) * width);
+        const [{ start, count }] = rangesOf(rows);
         assertSameMatrix(await adapter.deltaWeight(name), {
-          shape: [rows.count, width],
-          data: part,
+          shape: [count, width],
+          data: data.subarray(start * width, (start + count) * width),
         });
       }
       await withFolder(async (folder) => {

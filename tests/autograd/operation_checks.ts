@@ -5,10 +5,16 @@ import {
   add,
   attention,
   type ColumnWindow,
+  convolution,
+  type DistanceBuckets,
+  distanceTerms,
   gelu,
+  headPart,
+  headProduct,
   Parameter,
   rmsNorm,
   rotary,
+  softmax,
   swiglu,
   tanh,
   Tape,
@@ -65,6 +71,49 @@ export const operations: readonly OperationCase[] = [
       return attention(tape, { q, k, v }, { batch: 2, time: 3, heads: 4, causal: true });
     },
   },
+  {
+    name: "scores by head",
+    shapes: [[6, 8], [10, 8]],
+    run: (tape, [q, k]) =>
+      headProduct(tape, q, k, { groups: 2, heads: 4, transposeB: true, alpha: 0.5 }),
+  },
+  {
+    name: "values by head",
+    shapes: [[6, 20], [10, 12]],
+    run: (tape, [p, v]) => headProduct(tape, p, v, { groups: 2, heads: 4 }),
+  },
+  {
+    name: "scores by head of one tensor with itself",
+    shapes: [[6, 8]],
+    run: (tape, [x]) => headProduct(tape, x, x, { groups: 2, heads: 2, transposeB: true }),
+  },
+  {
+    name: "softmax with hidden keys",
+    shapes: [[6, 10]],
+    run: (tape, [x]) => softmax(tape, x, { batch: 2, heads: 2, mask: maskOf(tape, [2, 5]) }),
+  },
+  ...[false, true].map((ofKey) => ({
+    name: `terms by distance of ${ofKey ? "keys" : "queries"}`,
+    shapes: [[6, 6], [6, 8]],
+    run: (tape: Tape, [x, terms]: readonly Tensor[]) =>
+      distanceTerms(tape, x, terms, distances(tape), { batch: 2, heads: 2, ofKey }),
+  })),
+  {
+    name: "convolution",
+    shapes: [[10, 3], [4, 3, 3], [4]],
+    run: (tape, [x], [, weight, bias]) =>
+      convolution(tape, x, weight, bias, { batch: 2, time: 5, mask: maskOf(tape, [2, 5]) }),
+  },
+  {
+    name: "two parts of heads",
+    shapes: [[4, 12], [4]],
+    run: (tape, [x], [, bias]) =>
+      add(
+        tape,
+        headPart(tape, x, { heads: 2, parts: 3, part: 0, bias }),
+        headPart(tape, x, { heads: 2, parts: 3, part: 2 }),
+      ),
+  },
   { name: "swiglu", shapes: [[3, 5], [3, 5]], run: (tape, [gate, up]) => swiglu(tape, gate, up) },
 ];
 
@@ -82,6 +131,26 @@ function rotate(tape: Tape, window: ColumnWindow, heads: number): Tensor {
   const positions = tape.allocate([4], "u32", "activation", "positions");
   tape.device.write(positions, Uint32Array.of(3, 0, 4, 1));
   return rotary(tape, window, table, positions, heads);
+}
+
+/** Every third key is hidden. */
+function maskOf(tape: Tape, shape: readonly number[]): Tensor {
+  const mask = tape.allocate(shape, "u32", "activation", "mask");
+  tape.device.write(mask, Uint32Array.from({ length: mask.size }, (_, at) => Number(at % 3 !== 1)));
+  return mask;
+}
+
+/** Those of three tokens in four buckets, the outer ones of one distance each. */
+function distances(tape: Tape): DistanceBuckets {
+  const written = (values: number[], label: string) => {
+    const tensor = tape.allocate([values.length], "u32", "activation", label);
+    tape.device.write(tensor, Uint32Array.from(values));
+    return tensor;
+  };
+  return {
+    bucketOf: written([0, 1, 1, 2, 3], "buckets"),
+    starts: written([0, 1, 3, 4, 5], "starts"),
+  };
 }
 
 /** A result, the gradient of each leaf if it is trained, and the bytes of the peak. */

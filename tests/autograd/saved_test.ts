@@ -81,7 +81,7 @@ const site = (stage: Stage, trainable: boolean, dropout: number, start: number) 
 
 const operations: Record<string, (stage: Stage) => Tensor> = {
   add: ({ tape, x }) => add(tape, x(2, 3), x(2, 3)),
-  addColumns: ({ tape, x }) => addColumns(tape, x(2, 6), x(2, 3), 3),
+  addColumns: ({ tape, x }) => addColumns(tape, x(2, 6), x(2, 3), { start: 3, count: 3 }),
   scale: ({ tape, x }) => scale(tape, x(2, 3), 4),
   gelu: ({ tape, x }) => gelu(tape, x(2, 3)),
   tanh: ({ tape, x }) => tanh(tape, x(2, 3)),

@@ -14,7 +14,11 @@ Deno.test("batches and their digest come from one reading of the file", () =>
       return open(...args);
     };
     try {
-      const { batches, digest } = await readBatchFile(path, { positions: 8, vocabulary: 8 });
+      const { batches, digest } = await readBatchFile(path, {
+        positions: 8,
+        vocabulary: 8,
+        labelKind: "next",
+      });
       assertEquals(batches.map(({ inputs }) => [...inputs.tokens.data]), [[1, 2, 3], [4, 5, 6]]);
       assertEquals([digest, opened], [await sha256(bytes), 1]);
     } finally {

@@ -2,7 +2,17 @@
 
 import { assertEquals } from "@std/assert";
 import { hostTensor } from "../../src/core/host_tensor.ts";
-import { openSafetensors, writeAdapter, writeSafetensors } from "../../src/formats/mod.ts";
+import { Random } from "../../src/core/random.ts";
+import { sizeOf } from "../../src/core/shape.ts";
+import {
+  type HostTensor,
+  openSafetensors,
+  type TrainedUpdate,
+  writeAdapter,
+  writeSafetensors,
+} from "../../src/formats/mod.ts";
+import { transpose } from "../../src/models/transpose.ts";
+import { assertAllClose } from "../support/all_close.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 import { assertFails, lowrankJson } from "./lowrank.ts";
 
@@ -127,4 +137,63 @@ Deno.test("what does not fit a base of an unknown family is named, and nothing i
       hostTensor([4, 1], [1, 1, 1, 1]),
     );
     assertEquals(filesIn(folder), ["adapter", "base"]);
+  }));
+
+/** m · V / ‖V‖ by rows, with V = W + s B A, in float64. */
+function doraWeight(W: HostTensor, { A, B, scaling, magnitude }: TrainedUpdate): number[] {
+  const [out, inner] = W.shape, rank = A.shape[0];
+  return Array.from({ length: out }, (_, i) => {
+    const row = Array.from({ length: inner }, (_, j) => {
+      let sum = W.data[i * inner + j];
+      for (let r = 0; r < rank; r++) {
+        sum += scaling * B.data[i * rank + r] * A.data[r * inner + j];
+      }
+      return sum;
+    });
+    const factor = magnitude!.data[i] / Math.hypot(...row);
+    return row.map((value) => factor * value);
+  }).flat();
+}
+
+Deno.test("DoRA is merged by rows of the weight, over several blocks and either way that it is stored", () =>
+  withFolder(async (folder) => {
+    const [out, inner] = [530, 601],
+      random = new Random(1),
+      [model, adapter, output] = [
+        ...["base", "adapter", "merged"].map((name) => `${folder}/${name}`),
+      ];
+    const filled = (...shape: number[]) =>
+      hostTensor(shape, Array.from({ length: sizeOf(shape) }, () => random.normal()));
+    const W = filled(out, inner),
+      updates = ["x.0.proj", "x.1.proj"].map((module) => ({
+        ...{ module, A: filled(2, inner), B: filled(out, 2), scaling: 0.5 },
+        magnitude: hostTensor([out], Array.from({ length: out }, () => 20 + random.normal())),
+      }));
+    await Deno.mkdir(model);
+    const tensors = { "x.0.proj.weight": W, "x.1.proj.weight": transpose(W) };
+    await writeSafetensors(`${model}/model.safetensors`, Object.entries(tensors));
+    await Deno.writeTextFile(`${model}/config.json`, '{"model_type": "mamba"}');
+    await writeAdapter(adapter, { updates });
+    await lowrankJson("merge", "--model", model, "--adapter", adapter, "--output", output);
+    using merged = await openSafetensors(output);
+    for (const [i, name] of Object.keys(tensors).entries()) {
+      const stored = await merged.read(name), { data } = i === 0 ? stored : transpose(stored);
+      assertAllClose(data, doraWeight(W, updates[i]), {
+        absolute: 1e-6,
+        relative: 1e-6,
+        what: name,
+      });
+    }
+  }));
+
+Deno.test("a bias of B needs a bias of the layer", () =>
+  withFolder(async (folder) => {
+    const [model, adapter] = [`${folder}/base`, `${folder}/adapter`],
+      bias = hostTensor([3], [1, 2, 3]);
+    await writeBase(model);
+    await writeAdapter(adapter, { updates: updates.map((update) => ({ ...update, bias })) });
+    await assertFails(
+      ["merge", "--model", model, "--adapter", adapter, "--output", `${folder}/out`],
+      'needs a bias of the layer of as many values (3), found none of "x.0.proj"',
+    );
   }));

@@ -53,6 +53,24 @@ for (
   });
 }
 
+for (const name of ["peft_dora", "peft_lora_bias", "peft_bias_all"]) {
+  Deno.test({
+    name: `${name} is merged as PEFT merges it`,
+    ignore: !await pythonHas("torch", "transformers", "peft"),
+    fn: () =>
+      withFolder(async (folder) => {
+        const paths = ["--model", golden("gpt2_tiny"), "--adapter", golden(`adapters/${name}`)];
+        await lowrankJson("merge", ...paths, "--output", folder);
+        const check = [...paths, "--merged", folder];
+        const { code, text } = await runPython("scripts/golden/check_merged.py", check);
+        assertEquals(code, 0, text);
+        const found = JSON.parse(text.split("\n").find((line) => line.startsWith("{"))!);
+        assertEquals([found.config, found.moved], [true, 0]);
+        assertNear(found, name);
+      }),
+  });
+}
+
 /** What the scripts print of merged weights. */
 interface Differences {
   readonly dtype: string;

@@ -110,6 +110,10 @@ const cases: Readonly<Record<string, Case>> = {
     keeps: ["read", "write"],
     args: (folder) => ["compare", adapter, adapter, "--html", `${folder}/page.html`],
   },
+  convert: {
+    keeps: ["read", "write", "ffi"],
+    args: (folder) => ["convert", adapter, "--to", "kohya", "--output", `${folder}/out`],
+  },
   resize: {
     keeps: ["read", "write", "ffi"],
     args: (folder) => ["resize", adapter, "--rank", "2", "--output", `${folder}/out`],
@@ -149,7 +153,7 @@ Deno.test("the table of permissions has every command, and here each runs", asyn
   const list = stdout.slice(stdout.indexOf("Commands:"));
   const commands = [...list.matchAll(/^ {2}(\w+) /gm)].map(([, name]) => name)
     .filter((name) => name !== "help");
-  assertEquals(commands.length, 14);
+  assertEquals(commands.length, 15);
   for (const name of commands) assertEquals(neededBy(name, {}), cases[name].keeps);
 });
 

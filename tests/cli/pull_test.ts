@@ -4,7 +4,14 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { injectLora, loadAdapter, loadModel, openDevice } from "../../mod.ts";
 import { deadline } from "../support/deadline.ts";
 import { withFolder } from "../support/folders.ts";
-import { commit, digestOf, filesOf, type HubServer, withHub } from "../support/hub_server.ts";
+import {
+  commit,
+  digestOf,
+  filesOf,
+  type HubServer,
+  withHub,
+  withVariables,
+} from "../support/hub_server.ts";
 import { assertFails, lowrank, lowrankJson, outcomeOf, spawnLowrank } from "./lowrank.ts";
 
 const folder = "models/tiny-gpt2", adapterFolder = "models/rank-study/qv-r8-seed1";
@@ -60,8 +67,46 @@ Deno.test("a pull that is killed is taken up where it stopped", () => {
     await deadline(until(isHalf), 20_000, "half of the file");
     child.kill("SIGKILL");
     await child.output();
+    await withVariables({ HF_HUB_OFFLINE: "1" }, async () => {
+      const { code, stderr } = await outcomeOf(spawnLowrank("inspect", adapter, "--quiet"));
+      assertEquals([code, /it does not exist in the cache/.test(stderr)], [1, true], stderr);
+    });
     const { code } = await outcomeOf(spawnLowrank("pull", adapter, "--quiet"));
     assertEquals([code, got.at(-1)!.range], [0, `bytes=${half.length}-`]);
+  }, answer);
+});
+
+Deno.test("two processes that pull one file at once download it once, and both have it whole", () => {
+  const name = "adapter_model.safetensors", files = filesOf(adapterFolder), bytes = files[name];
+  const half = bytes.slice(0, bytes.length / 2), rest = bytes.slice(half.length);
+  let send = () => {};
+  const answer = (_: Request, where: "hub" | "files") => {
+    if (where === "hub") return undefined;
+    const body = new ReadableStream({
+      start(sender) {
+        sender.enqueue(half);
+        send = () => (sender.enqueue(rest), sender.close());
+      },
+    });
+    return new Response(body, { headers: { "content-length": `${bytes.length}` } });
+  };
+  return withHub({ "me/adapter": files }, async ({ cache, got }) => {
+    const folder = `${cache}/models--me--adapter`, digest = digestOf(name, bytes);
+    const children = [0, 1].map(() => spawnLowrank("inspect", adapter, "--json", "--quiet"));
+    // Both have asked for the list of files, and one has begun; the other one can only wait.
+    const asked = () => got.filter(({ what }) => what.includes("/tree/")).length;
+    const begun = `${folder}/blobs/${digest}.incomplete`;
+    const areThere = async () =>
+      asked() >= 4 && (await Deno.stat(begun).catch(() => undefined))?.size === half.length;
+    await deadline(until(areThere), 30_000, "two processes");
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    assertEquals(await Deno.stat(`${folder}/blobs/${digest}`).catch(() => "none"), "none");
+    send();
+    const outcomes = await Promise.all(children.map(outcomeOf));
+    assertEquals(outcomes.map(({ code, stderr }) => [code, stderr]), [[0, ""], [0, ""]]);
+    assertEquals(outcomes[0].stdout, outcomes[1].stdout);
+    assertEquals(await Deno.readFile(`${folder}/blobs/${digest}`), bytes);
+    assertEquals(got.filter(({ what }) => what.startsWith("files")).length, 1);
   }, answer);
 });
 

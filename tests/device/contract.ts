@@ -1,7 +1,7 @@
 /** What every device that holds values promises, as checks that each device's test file runs. @module */
 
 import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
-import { addKernel, fill, scaleAdd, widen } from "../../kernels/mod.ts";
+import { addKernel, fill, scaleAdd, widenF16 } from "../../kernels/mod.ts";
 import { DeviceError, ShapeError } from "../../src/core/errors.ts";
 import { Arena } from "../../src/device/arena.ts";
 import type { Device } from "../../src/device/device.ts";
@@ -35,7 +35,7 @@ export function exercise(device: Device): void {
     device.launch(addKernel, { a: x, b: x, out: y }, { size: 200 });
   }
   const halves = scope.allocate([3, 5], "f16", "weight", "halves");
-  device.launch(widen, { x: halves, y }, { size: 15 });
+  device.launch(widenF16, { x: halves, y }, { size: 15 });
   device.launch(fill, { y: x.view([64], 64) }, { size: 64, value: 2 });
   const arena = scope.own(new Arena(device, [{ name: "A", shape: [3, 3] }], "optimizer", "arena"));
   device.launch(fill, { y: arena.view("A") }, { size: 9, value: 1 });

@@ -28,8 +28,8 @@ Deno.test("a ledger counts live and peak bytes by element type", () => {
   ledger.add(item("scratch", 8, 0, "u32"));
   ledger.remove(item("weight", 30, 2, "f16"));
   const { byType, peakByType, live, byRole } = ledger.read();
-  assertEquals(byType, { f32: 100, u32: 8, i32: 0, f16: 0 });
-  assertEquals(peakByType, { f32: 100, u32: 8, i32: 0, f16: 30 });
+  assertEquals(byType, { f32: 100, u32: 8, i32: 0, f16: 0, bf16: 0 });
+  assertEquals(peakByType, { f32: 100, u32: 8, i32: 0, f16: 30, bf16: 0 });
   assertEquals([live, byRole.weight], [108, 100]);
 });
 

@@ -10,6 +10,7 @@ import {
   type SiteAddress,
   splitUpdate,
 } from "../../src/formats/mod.ts";
+import { rangesOf } from "../../src/core/row_range.ts";
 import { fitsFloat32 } from "../../src/core/float32.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { matrix } from "./adapter_folders.ts";
@@ -45,7 +46,8 @@ function sumOfSites(sites: readonly LowRankUpdate[]): number[] {
   const [{ A: { shape: [, inner] }, outputs }] = sites;
   const delta = new Array<number>(outputs! * inner).fill(0);
   for (const one of sites) {
-    product(one).forEach((value, index) => delta[one.rows!.start * inner + index] = value);
+    const [{ start }] = rangesOf(one.rows!);
+    product(one).forEach((value, index) => delta[start * inner + index] = value);
   }
   return delta;
 }

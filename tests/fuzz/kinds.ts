@@ -1,13 +1,17 @@
 /** Every kind of input that comes from outside. @module */
 
 import type { Kind } from "./kind.ts";
+import { adapterExtras } from "./kinds/adapter_extras.ts";
 import { adapterConfigs, adapterFolders, patternsOfModules, sites } from "./kinds/adapters.ts";
+import { kohyaAdapters, loralibAdapters } from "./kinds/dialects.ts";
+import { familyFolders, runnableConfigs } from "./kinds/families.ts";
+import { hubAnswers, hubCaches, hubDownloads } from "./kinds/hub.ts";
 import { modelConfigs, modelFolders } from "./kinds/models.ts";
 import { runFolders } from "./kinds/run_folders.ts";
 import { checkpoints, runSpecs } from "./kinds/runs.ts";
 import { headers, shardIndexes, wholeFiles } from "./kinds/safetensors.ts";
-import { textFiles } from "./kinds/texts.ts";
-import { tokenizers } from "./kinds/tokenizers.ts";
+import { labeledTexts, textFiles } from "./kinds/texts.ts";
+import { familyTokenizers, tokenizers } from "./kinds/tokenizers.ts";
 import { batches, cases, trainConfigs } from "./kinds/training.ts";
 
 /** All of them. */
@@ -17,12 +21,22 @@ export const kinds: readonly Kind[] = [
   shardIndexes,
   adapterConfigs,
   adapterFolders,
+  adapterExtras,
+  kohyaAdapters,
+  loralibAdapters,
   sites,
   patternsOfModules,
   modelConfigs,
   modelFolders,
+  runnableConfigs,
+  familyFolders,
+  hubAnswers,
+  hubDownloads,
+  hubCaches,
   tokenizers,
+  familyTokenizers,
   textFiles,
+  labeledTexts,
   batches,
   cases,
   trainConfigs,

@@ -55,6 +55,17 @@ export function withMetadata(file: Uint8Array, metadata: Metadata): Uint8Array<A
   return assemble(encode({ ...header, __metadata__: metadata }), data);
 }
 
+/** A good file with another header, whose stated length may be too large by `more`. */
+export function withHeader(
+  file: Uint8Array,
+  change: (header: Record<string, unknown>) => void,
+  more = 0,
+): Uint8Array<ArrayBuffer> {
+  const { header, data } = partsOf(file);
+  change(header);
+  return assemble(encode(header), data, more);
+}
+
 /** The header and the values of a good file. */
 export function partsOf(file: Uint8Array): { header: Record<string, unknown>; data: Uint8Array } {
   const { buffer, byteOffset } = file;

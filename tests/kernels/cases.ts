@@ -5,23 +5,29 @@ import { attentionCases } from "./cases/attention.ts";
 import { chooseTokenCases } from "./cases/choose_token.ts";
 import { columnScalingCases } from "./cases/column_scaling.ts";
 import { crossEntropyCases } from "./cases/cross_entropy.ts";
+import { distanceTermsCases } from "./cases/distance_terms.ts";
 import { elementwiseCases } from "./cases/elementwise.ts";
 import { embeddingCases } from "./cases/embedding.ts";
 import { float16Cases } from "./cases/float16.ts";
 import { geluCases } from "./cases/gelu.ts";
+import { headProductCases } from "./cases/head_product.ts";
 import { klDivergenceCases } from "./cases/kl_divergence.ts";
 import { layerNormCases } from "./cases/layer_norm.ts";
 import { matmulCases } from "./cases/matmul.ts";
+import { matmulHalfCases } from "./cases/matmul_half.ts";
 import { reduceCases } from "./cases/reduce.ts";
 import { rmsNormCases } from "./cases/rms_norm.ts";
 import { rotaryCases } from "./cases/rotary.ts";
+import { softmaxCases } from "./cases/softmax.ts";
 import { swigluCases } from "./cases/swiglu.ts";
 import { tanhCases } from "./cases/tanh.ts";
+import { unfoldCases } from "./cases/unfold.ts";
 import type { KernelCase } from "./kernel_case.ts";
 
 /** Every kernel at awkward extents and with every variant of its scalars. */
 export const kernelCases: readonly KernelCase[] = [
   ...matmulCases,
+  ...matmulHalfCases,
   ...columnScalingCases,
   ...elementwiseCases,
   ...embeddingCases,
@@ -38,6 +44,10 @@ export const kernelCases: readonly KernelCase[] = [
   ...rotaryCases,
   ...swigluCases,
   ...tanhCases,
+  ...headProductCases,
+  ...distanceTermsCases,
+  ...softmaxCases,
+  ...unfoldCases,
 ];
 
 /** The cases by the name of their kernel. */

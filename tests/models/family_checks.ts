@@ -170,6 +170,16 @@ export const families: readonly string[] = [
   "llama_classifier",
   "mistral",
   "qwen2",
+  "deberta_masked",
+  "deberta_classifier",
+  "deberta_c2p",
+  "deberta_v2_masked",
+  "deberta_v2_classifier",
+  "deberta_v2_regression",
+  "deberta_v2_own_keys",
+  "deberta_v2_p2c",
+  "deberta_v2_convolution",
+  "deberta_v2_convolution_masked",
 ];
 
 /** Three for each golden model. */

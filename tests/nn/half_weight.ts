@@ -5,7 +5,7 @@
  * @module
  */
 
-import { widen } from "../../kernels/float16/kernel.ts";
+import { widenF16 } from "../../kernels/float16/kernel.ts";
 import type { Contribution } from "../../src/autograd/mod.ts";
 import { DenseWeight, type Weight } from "../../src/nn/mod.ts";
 import { Parameter } from "../../src/autograd/mod.ts";
@@ -47,7 +47,7 @@ export class HalfWeight implements Weight, Disposable {
   dense(role: "weight" | "scratch" = "weight"): Tensor {
     const { device, shape, size } = this.#half;
     const out = device.allocate(shape, "f32", role, `${this.name} widened`);
-    device.launch(widen, { x: this.#half, y: out }, { size });
+    device.launch(widenF16, { x: this.#half, y: out }, { size });
     return out;
   }
 

@@ -1,12 +1,9 @@
 /** The programs in `examples/` run with the permissions that their index says, and say what they should. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { withFolder } from "../support/folders.ts";
-import { rootPath, sourceFiles, sourceText } from "../support/source_files.ts";
-import { makeOwnFolder } from "./own_folder.ts";
-import { run } from "./run.ts";
-
-const index = sourceText("examples/README.md");
+import { sourceFiles, sourceText } from "../support/source_files.ts";
+import { writeRoberta } from "../support/small_roberta.ts";
+import { examplesIndex, withExample } from "./with_example.ts";
 
 /** What each program prints, and what it writes. */
 const expected: Readonly<Record<string, { prints: RegExp; writes?: string }>> = {
@@ -14,6 +11,13 @@ const expected: Readonly<Record<string, { prints: RegExp; writes?: string }>> = 
     prints: /^8 texts to train on, 2 held out .*\ntrains 16,384 values [^]*\nboat: \w.*\n$/,
     writes: "own_text/adapter_model.safetensors",
   },
+  without_its_base: {
+    prints:
+      /^made for meta-llama[^]*: size 0\.4; of rank 8, 4 would do\nfits llama-3-8b, mistral-7b/,
+    writes: "sample/adapter_config.json",
+  },
+  from_the_hub: { prints: /^GPT-2 of \d blocks, .*, 1,858,560 parameters\nWe the people ?\w/ },
+  authors_adapter: { prints: /^give the adapter's folder, and then a base to run it: hf:/ },
   look_inside: { prints: /\n {2}rank [1-8] is within 30% of it\n$/ },
   memory: {
     prints: /^gpt3-175b[^]*\nweight 698\.4 GB 698\.4 GB\n[^]*needs [34]\.\d\d times less\n$/,
@@ -38,18 +42,25 @@ Deno.test("every example is short, in the index, and expected to print something
   for (const name of programs) {
     const lines = sourceText(`examples/${name}.ts`).trimEnd().split("\n").length;
     assert(lines <= 40, `${name} has ${lines} lines`);
-    assert(index.includes(`[\`${name}.ts\`](${name}.ts)`), `${name} is in the index`);
+    assert(examplesIndex.includes(`[\`${name}.ts\`](${name}.ts)`), `${name} is in the index`);
   }
 });
 
 for (const [name, { prints, writes }] of Object.entries(expected)) {
   Deno.test(`examples/${name}.ts runs with the permissions that the index says`, () =>
-    withFolder(async (folder) => {
-      const [, flags] = /npx -y deno run (.*) examples\//.exec(index)!;
-      await makeOwnFolder(folder);
-      await Deno.symlink(`${rootPath}examples`, `${folder}/examples`);
-      await Deno.copyFile(`${rootPath}examples/${name}.ts`, `${folder}/main.ts`);
-      assertMatch(await run(folder, [...flags.split(" "), "main.ts"]), prints);
+    withExample(name, async (folder, say) => {
+      assertMatch(await say(), prints);
       if (writes) assert((await Deno.stat(`${folder}/out/${writes}`)).isFile);
     }));
 }
+
+Deno.test("the authors' example shows an adapter alone and, with its base, three answers", () =>
+  withExample("authors_adapter", async (folder, say) => {
+    const [base, adapter] = [`${folder}/base`, `${folder}/adapter`];
+    await writeRoberta(base, adapter);
+    const alone = /^(roberta\.encoder\.layer\.\d\..*: \d+\.\d\d, then .* of 8\n){4}$/;
+    const told = await say(adapter);
+    assertMatch(told, alone);
+    const answers = (await say(adapter, base)).slice(told.length);
+    assertMatch(answers, /^(.*\. it (follows|contradicts|may or may not be so)\n){3}$/);
+  }));

@@ -121,7 +121,7 @@ export class LoraAdapter implements Adapter {
   }
 
   /**
-   * ΔW = scaling · B A of one of the sites, by its name, of shape `(rows.count, in)`.
+   * ΔW = scaling · B A of one of the sites, by its name, of shape `(rows, in)`.
    *
    * @throws {RangeError} when the adapter has no such site, or it has a magnitude (DoRA).
    */

@@ -6,6 +6,7 @@ import { dropoutWithGradient } from "../../autograd/ops/dropout.ts";
 import type { Parameter } from "../../autograd/parameter.ts";
 import type { Tape } from "../../autograd/tape.ts";
 import type { Weight } from "../../autograd/weight.ts";
+import { countRows } from "../../core/row_range.ts";
 import type { Tensor } from "../../device/device.ts";
 import { copyTensor } from "../copy_tensor.ts";
 import type { Site } from "../sites.ts";
@@ -36,7 +37,7 @@ export class DoraSite extends LoraSite {
   ) {
     super(site, A, B, settings);
     this.magnitude = magnitude;
-    if (site.rows.count === site.linear.weight.shape[0]) return;
+    if (countRows(site.rows) === site.linear.weight.shape[0]) return;
     throw new RangeError(`DoRA needs sites of all rows of a weight, found ${site.name}`);
   }
 

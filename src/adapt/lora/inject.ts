@@ -6,6 +6,7 @@ import { assertScaling } from "../../core/low_rank_update.ts";
 import { assertOptions, type OptionNames } from "../../core/options.ts";
 import { quote } from "../../core/quote.ts";
 import { Random } from "../../core/random.ts";
+import { countRows } from "../../core/row_range.ts";
 import { type PatternValue, patternValues } from "../../formats/peft_patterns.ts";
 import type { Model } from "../../models/model.ts";
 import { Embedding } from "../../nn/embedding.ts";
@@ -147,7 +148,7 @@ function planSite(
 
 /** An embedding begins the other way round, in loralib and in PEFT whatever `init` is: A = 0, B ~ N(0, 1). */
 function initialTable(random: Random, rank: number, { linear, rows }: Site) {
-  const [, tokens] = linear.extents, B = new Float32Array(rows.count * rank);
+  const [, tokens] = linear.extents, B = new Float32Array(countRows(rows) * rank);
   return { A: new Float32Array(rank * tokens), B: B.map(() => random.normal()) };
 }
 
@@ -177,14 +178,14 @@ function vectorsOf(
   if (dora && loraBias) {
     throw new TypeError("dora needs loraBias to be false, as in PEFT, found true");
   }
-  if (rows.count !== linear.extents[0]) {
+  if (countRows(rows) !== linear.extents[0]) {
     throw new RangeError(`${option} needs whole layers, by targetModules, found the site ${name}`);
   }
-  return dora ? { magnitude: "norms" } : { bias: new Float32Array(rows.count) };
+  return dora ? { magnitude: "norms" } : { bias: new Float32Array(countRows(rows)) };
 }
 
 function checkRank({ name, rows }: Site, rank: number, width: number): void {
-  const most = Math.min(rows.count, width);
+  const most = Math.min(countRows(rows), width);
   if (!(Number.isInteger(rank) && rank >= 1 && rank <= most)) {
     throw new RangeError(
       `the rank of ${name} must be a whole number from 1 to ${most}, found ${quote(rank)}`,

@@ -4,18 +4,12 @@ import { assertUpdate, type LowRankUpdate } from "../../core/low_rank_update.ts"
 import { listNames, nameTwice } from "../../core/module_names.ts";
 import { assertOptions } from "../../core/options.ts";
 import { quote } from "../../core/quote.ts";
+import { rangesOf, sameRows } from "../../core/row_range.ts";
 import { alphaOf, type TrainedUpdate } from "../../formats/mod.ts";
 import type { Model } from "../../models/model.ts";
 import { assertFree, type JoinOptions } from "../attach.ts";
 import { type AdaptedLayer, Embedding } from "../../nn/embedding.ts";
-import {
-  addressOf,
-  type LayerSites,
-  sameRows,
-  selectSites,
-  type Site,
-  sitesByLayer,
-} from "../sites.ts";
+import { addressOf, type LayerSites, selectSites, type Site, sitesByLayer } from "../sites.ts";
 import { LoraAdapter } from "./adapter.ts";
 import type { LoraPlan } from "./plan.ts";
 
@@ -103,13 +97,14 @@ function siteOf(
   }
   const { linear, whole } = layer, sites = [whole, ...layer.declared];
   const part = role && linear.parts[role], { rows = part ?? whole.rows } = update;
-  const { outputs = whole.rows.count } = update;
+  const [all] = linear.weight.shape, { outputs = all } = update;
   const site = sites.find((site) => sameRows(site.rows, rows));
   const isPart = role === undefined || part && sameRows(part, rows);
-  if (site && isPart && outputs === whole.rows.count) return site;
+  if (site && isPart && outputs === all) return site;
+  const spans = rangesOf(rows).map(({ start, count }) => `${start} to ${start + count}`);
   throw new RangeError(
     `the rows of a site must be those of ${listNames(sites.map(({ name }) => name))}, found rows ` +
-      `${rows.start} to ${rows.start + rows.count} of ${outputs}${role ? ` as "${role}"` : ""}`,
+      `${spans.join(", ")} of ${outputs}${role ? ` as "${role}"` : ""}`,
   );
 }
 

@@ -32,7 +32,7 @@ export class LoraEmbedding extends LoraSite {
       (rows) => scale(tape, rows, this.scaling),
       (rows) => linear(tape, rows, this.B),
     );
-    const sum = addColumns(tape, y, update, 0);
+    const sum = addColumns(tape, y, update, this.rows);
     tape.release(update);
     return sum;
   }

@@ -4,12 +4,12 @@ import { scaleAdd } from "../../../kernels/elementwise/kernel.ts";
 import { addColumns } from "../../autograd/ops/add_columns.ts";
 import { dropoutWithGradient } from "../../autograd/ops/dropout.ts";
 import { linear } from "../../autograd/ops/linear.ts";
-import type { LowRankSite } from "../../autograd/ops/low_rank.ts";
+import { blockOf, type LowRankSite } from "../../autograd/ops/low_rank.ts";
 import { matrix, multiply } from "../../autograd/ops/product.ts";
 import { scale } from "../../autograd/ops/scale.ts";
 import type { Parameter } from "../../autograd/parameter.ts";
 import type { Tape } from "../../autograd/tape.ts";
-import type { RowRange } from "../../core/row_range.ts";
+import { rangesOf, type SiteRows } from "../../core/row_range.ts";
 import type { SiteRole } from "../../core/site.ts";
 import type { Tensor } from "../../device/device.ts";
 import type { Adaptation } from "../../nn/adaptation.ts";
@@ -39,12 +39,12 @@ export class LoraSite implements Adaptation, LowRankSite {
   /** Which part of a fused weight it is, if any. */
   readonly role: SiteRole | undefined;
   /** Output rows of the weight. */
-  readonly rows: RowRange;
+  readonly rows: SiteRows;
   /** `(rank, in)`; of an embedding `(tokens, rank)`, a table. */
   readonly A: Parameter;
-  /** `(rows.count, rank)`. */
+  /** `(rows, rank)`. */
   readonly B: Parameter;
-  /** The bias of B, `(rows.count)`, if it has one. */
+  /** The bias of B, `(rows)`, if it has one. */
   readonly bias?: Parameter;
   /** α. */
   readonly alpha: number;
@@ -97,7 +97,7 @@ export class LoraSite implements Adaptation, LowRankSite {
   forward(tape: Tape, x: Tensor, y: Tensor): Tensor {
     const dropped = dropoutWithGradient(tape, x, this.dropout);
     const update = this.update(tape, dropped);
-    const sum = addColumns(tape, y, update, this.rows.start);
+    const sum = addColumns(tape, y, update, this.rows);
     tape.release(update, ...(dropped === x ? [] : [dropped]));
     return sum;
   }
@@ -128,18 +128,21 @@ export class LoraSite implements Adaptation, LowRankSite {
 
   /** b[rows] += scaling · bias, with b of the layer. */
   #mergeIntoBias(own: Tensor): void {
-    const { start, count } = this.rows, tensors = { x: this.bias!.tensor, y: own };
-    const scalars = { size: count, xOffset: 0, yOffset: start, alpha: this.scaling };
-    own.device.launch(scaleAdd, tensors, { ...scalars, accumulate: 1 });
+    const tensors = { x: this.bias!.tensor, y: own }, { scaling: alpha } = this;
+    for (const { before: xOffset, start: yOffset, count: size } of rangesOf(this.rows)) {
+      const scalars = { size, xOffset, yOffset, alpha, accumulate: 1 };
+      own.device.launch(scaleAdd, tensors, scalars);
+    }
   }
 
   /** W[rows, :] += sign · scaling · B A. */
   mergeInto(W: Tensor, sign: 1 | -1 = 1): void {
     const { A, B, rows, rank, scaling } = this, width = W.shape[1];
-    const target = { ...matrix(W), offset: rows.start * width };
-    const extents = { m: rows.count, n: width, k: rank };
-    const options = { ...extents, alpha: sign * scaling, accumulate: 1 } as const;
-    multiply(matrix(B.tensor), matrix(A.tensor), target, options);
+    const options = { n: width, k: rank, alpha: sign * scaling, accumulate: 1 } as const;
+    for (const range of rangesOf(rows)) {
+      const target = { ...matrix(W), offset: range.start * width };
+      multiply(blockOf(B.tensor, range), matrix(A.tensor), target, { m: range.count, ...options });
+    }
   }
 }
 

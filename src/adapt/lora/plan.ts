@@ -12,11 +12,11 @@ export interface LoraPlan extends LoraSettings {
   readonly rank: number;
   /** Values of A, `(rank, in)`. */
   readonly A: HostData;
-  /** Values of B, `(rows.count, rank)`; zeros if absent. */
+  /** Values of B, `(rows, rank)`; zeros if absent. */
   readonly B?: HostData;
-  /** Values of the bias of B, `(rows.count)`; without it, there is none. */
+  /** Values of the bias of B, `(rows)`; without it, there is none. */
   readonly bias?: HostData;
-  /** DoRA's magnitude, `(rows.count)`, or "norms" for those of the weight's rows; without it, no DoRA. */
+  /** DoRA's magnitude, `(rows)`, or "norms" for those of the weight's rows; without it, no DoRA. */
   readonly magnitude?: HostData | "norms";
   /** True if the weights are those at A and B: kept, frozen and subtracted (PiSSA). Default false. */
   readonly isStart?: boolean;

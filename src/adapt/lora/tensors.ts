@@ -1,6 +1,7 @@
 /** The tensors of an adapter's sites, in one arena. @module */
 
 import { Parameter } from "../../autograd/parameter.ts";
+import { countRows } from "../../core/row_range.ts";
 import type { Arena, ArenaEntry } from "../../device/arena.ts";
 import { transpose } from "../../models/transpose.ts";
 import { Embedding } from "../../nn/embedding.ts";
@@ -20,11 +21,11 @@ const nameOf = ({ site }: LoraPlan, part: Part): string => `base_model.model.${s
 
 /** All A before all B, so that an optimizer with a learning rate for each (LoRA+) finds two ranges. */
 export function entriesOf(all: readonly LoraPlan[]): ArenaEntry[] {
-  const vector = ({ site }: LoraPlan) => [site.rows.count];
+  const vector = ({ site }: LoraPlan) => [countRows(site.rows)];
   const entries = (part: Part, some: readonly LoraPlan[], shape: (plan: LoraPlan) => number[]) =>
     some.map((plan) => ({ name: nameOf(plan, part), shape: shape(plan) }));
   const shapeA = ({ rank, site }: LoraPlan) => [rank, site.linear.extents[1]];
-  const shapeB = ({ rank, site }: LoraPlan) => [site.rows.count, rank];
+  const shapeB = ({ rank, site }: LoraPlan) => [countRows(site.rows), rank];
   const [tables, linears] = [true, false]
     .map((wanted) => all.filter(({ site }) => site.linear instanceof Embedding === wanted));
   const plans = linears, turnedA = (plan: LoraPlan) => shapeA(plan).reverse();

@@ -1,5 +1,7 @@
 /** Adapters that begin at a part of the weights, which is taken out of what is frozen. @module */
 
+import { indicesOf } from "../../core/row_range.ts";
+import { gather } from "../../formats/join_updates.ts";
 import { type DenseMatrix, transposed } from "../../linalg/mod.ts";
 import { assertOptions } from "../../core/options.ts";
 import { assertModel, type Model } from "../../models/model.ts";
@@ -49,9 +51,10 @@ async function startedPlan(action: string, plan: LoraPlan, start: WeightStart): 
     throw new RangeError(`${action} needs linear layers, found the embedding ${name}`);
   }
   using own = linear.weight.dense();
-  const [{ shape: [, width], data }] = await own.device.read(own);
-  const part = data.subarray(rows.start * width, (rows.start + rows.count) * width);
-  const weight = { rows: rows.count, columns: width, data: Float64Array.from(part) };
+  const [{ shape, data }] = await own.device.read(own);
+  const part = gather({ shape, data }, indicesOf(rows));
+  const [count, columns] = part.shape;
+  const weight = { rows: count, columns, data: Float64Array.from(part.data) };
   const { A, turnedB } = start(weight, plan), B = transposed(turnedB);
   return { ...plan, A: Float32Array.from(A.data), B: Float32Array.from(B.data), isStart: true };
 }

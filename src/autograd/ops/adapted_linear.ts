@@ -1,5 +1,6 @@
 /** A dense linear layer with low-rank updates, in as few products as possible. @module */
 
+import { countRows } from "../../core/row_range.ts";
 import type { Tensor } from "../../device/device.ts";
 import type { Parameter } from "../parameter.ts";
 import type { Tape } from "../tape.ts";
@@ -37,7 +38,7 @@ export function adaptedLinear(
   writeRows(weight);
   const y = linearOutput(tape, x, new DenseWeight(weight), bias);
   const paths = sites.map((site) => lowRankPath(tape, x, site, n));
-  const fused = paths.find(({ site }) => site.rows.count === n);
+  const fused = paths.find(({ site }) => countRows(site.rows) === n);
   multiply(matrix(x), matrix(weight.tensor), matrix(y), {
     m,
     n,

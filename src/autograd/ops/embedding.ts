@@ -1,17 +1,19 @@
 /** Rows of a table by index. @module */
 
-import { embeddingBackward, embeddingForward } from "../../../kernels/embedding/kernel.ts";
+import { embeddingBackward } from "../../../kernels/embedding/kernel.ts";
 import { mostTrainedRows } from "../../core/limits.ts";
 import { rowPiecesOf } from "../../device/spans.ts";
 import { Tensor } from "../../device/device.ts";
 import { type Differentiable, valueOf } from "../gradients.ts";
 import { Parameter, type TrainableRows } from "../parameter.ts";
 import type { Tape } from "../tape.ts";
+import type { Weight } from "../weight.ts";
+import { lookUpRows } from "./look_up.ts";
 import { tracksAny, writeRows } from "./trainable_rows.ts";
 
 /**
- * out[i, :] = table[ids[i], :], where the table is a parameter or computed rows. The gradient sums the
- * rows of equal ids in the order of their positions.
+ * out[i, :] = table[ids[i], :], where the table is a parameter, computed rows or a weight. The gradient sums
+ * the rows of equal ids in the order of their positions; a weight that cannot be trained has none.
  *
  * Ids on the device are not checked: a row whose id the table does not have is undefined.
  *
@@ -21,31 +23,31 @@ import { tracksAny, writeRows } from "./trainable_rows.ts";
  */
 export function embedding(
   tape: Tape,
-  table: Differentiable,
+  table: Differentiable | Weight,
   ids: ArrayLike<number> | Tensor,
 ): Tensor {
-  const [vocabulary] = table.shape;
-  const isParameter = table instanceof Parameter, name = isParameter ? table.name : table.label;
-  if (isParameter) writeRows(table);
-  const isTracked = isParameter ? tracksAny(tape, table) : tape.tracks(table);
+  const [vocabulary] = table.shape, name = table instanceof Tensor ? table.label : table.name;
+  const values = isDifferentiable(table) ? table : table.parameter;
+  if (values instanceof Parameter) writeRows(values);
+  const trained = values && tracksAny(tape, values) ? values : undefined;
   if (ids instanceof Tensor) {
-    if (!isTracked) return lookUp(tape, valueOf(table), ids, name);
+    if (!trained) return lookUp(tape, table, ids, name);
     throw new TypeError(`the gradient of ${name} needs ids on the host, found ${ids.label}`);
   }
   assertIds(ids, vocabulary, name);
-  const out = lookUp(tape, valueOf(table), uploadIds(tape, ids, `${name} ids`), name);
-  if (!isTracked) return out;
-  const rows = isParameter ? table.rows : undefined;
-  return rows ? recordRows(tape, rows, ids, out) : record(tape, table, ids, out);
+  const out = lookUp(tape, table, uploadIds(tape, ids, `${name} ids`), name);
+  if (!trained) return out;
+  const rows = trained instanceof Parameter ? trained.rows : undefined;
+  return rows ? recordRows(tape, rows, ids, out) : record(tape, trained, ids, out);
 }
 
-/** Looks up rows in a table, which is bound piece by piece if it is large. */
-function lookUp(tape: Tape, table: Tensor, ids: Tensor, name: string): Tensor {
-  const width = table.shape[1], count = ids.size, out = tape.activation([count, width], name);
-  for (const { start: first, count: rows } of rowPiecesOf(table)) {
-    const piece = table.view([rows, width], first * width), scalars = { count, width, first, rows };
-    tape.device.launch(embeddingForward, { table: piece, ids, out }, scalars);
-  }
+const isDifferentiable = (table: Differentiable | Weight): table is Differentiable =>
+  table instanceof Parameter || table instanceof Tensor;
+
+function lookUp(tape: Tape, table: Differentiable | Weight, ids: Tensor, name: string): Tensor {
+  const out = tape.activation([ids.size, table.shape[1]], name);
+  if (isDifferentiable(table)) lookUpRows(valueOf(table), ids, out);
+  else table.lookUp(ids, out);
   return out;
 }
 

@@ -4,6 +4,7 @@ import { sumColumns } from "../../../kernels/reduce/kernel.ts";
 import { ShapeError } from "../../core/errors.ts";
 import { assertShape, formatShape } from "../../core/shape.ts";
 import type { Tensor } from "../../device/device.ts";
+import type { Differentiable } from "../gradients.ts";
 import { Parameter } from "../parameter.ts";
 import type { Tape } from "../tape.ts";
 import { DenseWeight, type Weight } from "../weight.ts";
@@ -50,7 +51,11 @@ export function linearOutput(tape: Tape, x: Tensor, weight: Weight, bias?: Param
 }
 
 /** What the gradient of a factor reads: the one that it is multiplied by, unless the factor is frozen. */
-export function savedFor(tape: Tape, factor: Parameter | undefined, other: Tensor): Tensor[] {
+export function savedFor(
+  tape: Tape,
+  factor: Differentiable | undefined,
+  other: Tensor,
+): Tensor[] {
   return factor && tracksAny(tape, factor) ? [other] : [];
 }
 

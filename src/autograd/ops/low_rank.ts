@@ -1,6 +1,12 @@
 /** The low-rank path parallel to a weight: two thin products forward, four backward. @module */
 
-import type { RowRange } from "../../core/row_range.ts";
+import {
+  countRows,
+  rangesOf,
+  type RowRange,
+  type SiteRange,
+  type SiteRows,
+} from "../../core/row_range.ts";
 import { ShapeError } from "../../core/errors.ts";
 import { assertShape } from "../../core/shape.ts";
 import type { Tensor } from "../../device/device.ts";
@@ -14,12 +20,12 @@ import { type Matrix, matrix, multiply } from "./product.ts";
 export interface LowRankSite {
   /** (rank, in). */
   readonly A: Parameter;
-  /** (rows.count, rank). */
+  /** (rows, rank). */
   readonly B: Parameter;
   /** α / r, or α / √r when rank-stabilized. */
   readonly scaling: number;
   /** Which output rows it changes. */
-  readonly rows: RowRange;
+  readonly rows: SiteRows;
   /** Share of its input that dropout zeroes while training. */
   readonly dropout: number;
 }
@@ -71,9 +77,11 @@ export function releasePath(tape: Tape, { input, mask, hidden }: LowRankPath): v
 
 /** y[:, rows] += h Bᵀ. */
 export function addUpdate({ site, hidden }: LowRankPath, y: Tensor): void {
-  const [m, k] = hidden.shape, n = site.rows.count;
-  const options = { m, n, k, transposeB: true, accumulate: 1 } as const;
-  multiply(matrix(hidden), matrix(site.B.tensor), columns(y, site.rows), options);
+  const [m, k] = hidden.shape;
+  for (const range of rangesOf(site.rows)) {
+    const options = { m, n: range.count, k, transposeB: true, accumulate: 1 } as const;
+    multiply(matrix(hidden), blockOf(site.B.tensor, range), columns(y, range), options);
+  }
 }
 
 /** dB += dyᵀ h and dA += dhᵀ drop(x); returns dh = scaling · dy B if A or x needs it. */
@@ -85,25 +93,27 @@ export function lowRankBackward(
 ): Tensor | undefined {
   const { site, hidden } = path;
   const [tokens, rank] = hidden.shape;
-  const dyOfSite = columns(dy, site.rows);
   const intoB = tape.contribute(site.B);
-  if (intoB) {
-    multiply(dyOfSite, matrix(hidden), matrix(intoB.tensor), {
-      m: site.rows.count,
+  for (const range of intoB ? rangesOf(site.rows) : []) {
+    multiply(columns(dy, range), matrix(hidden), blockOf(intoB!.tensor, range), {
+      m: range.count,
       n: rank,
       k: tokens,
       transposeA: true,
-      accumulate: intoB.accumulate,
+      accumulate: intoB!.accumulate,
     });
   }
   if (!tape.tracks(site.A) && !tape.tracks(x)) return;
   const dHidden = tape.device.allocate([tokens, rank], "f32", "scratch", `${site.A.name} dHidden`);
-  multiply(dyOfSite, matrix(site.B.tensor), matrix(dHidden), {
-    m: tokens,
-    n: rank,
-    k: site.rows.count,
-    alpha: site.scaling,
-  });
+  for (const range of rangesOf(site.rows)) {
+    multiply(columns(dy, range), blockOf(site.B.tensor, range), matrix(dHidden), {
+      m: tokens,
+      n: rank,
+      k: range.count,
+      alpha: site.scaling,
+      accumulate: range.before > 0 ? 1 : 0,
+    });
+  }
   gradientOfA(tape, path, dHidden);
   return dHidden;
 }
@@ -142,11 +152,17 @@ export function addInputGradient(
 
 function assertSite({ A, B, rows }: LowRankSite, width: number, outputs: number): void {
   assertShape(A.name, A.shape, [A.shape[0], width]);
-  assertShape(B.name, B.shape, [rows.count, A.shape[0]]);
-  if (rows.start >= 0 && rows.start + rows.count <= outputs) return;
+  assertShape(B.name, B.shape, [countRows(rows), A.shape[0]]);
+  const outside = rangesOf(rows).find(({ start, count }) => start < 0 || start + count > outputs);
+  if (!outside) return;
   throw new ShapeError(
-    `a site's rows must be within the weight's ${outputs}, found ${rows.count} from row ${rows.start}`,
+    `a site's rows must be within the weight's ${outputs}, found ${outside.count} from row ${outside.start}`,
   );
+}
+
+/** The rows of B, or of its gradient, that belong to a range of a site's rows. */
+export function blockOf(B: Tensor, { before }: SiteRange): Matrix {
+  return { ...matrix(B), offset: before * B.shape[1] };
 }
 
 function columns(y: Tensor, rows: RowRange): Matrix {

@@ -1,6 +1,7 @@
 /** Matrix products for linear layers and low-rank paths. @module */
 
-import { matmul } from "../../../kernels/matmul/kernel.ts";
+import { elementBytes } from "../../../kernels/kernel.ts";
+import { matmul, matmulBf16, matmulF16 } from "../../../kernels/matmul/kernel.ts";
 import { cutRange, type RowRange } from "../../core/row_range.ts";
 import type { Tensor } from "../../device/device.ts";
 
@@ -46,6 +47,9 @@ export interface ProductOptions {
   readonly second?: MatrixPair;
 }
 
+/** The kernel for each storage of B. */
+const kernels = { f32: matmul, f16: matmulF16, bf16: matmulBf16 } as const;
+
 interface Product {
   readonly a: Matrix;
   readonly b: Matrix;
@@ -60,7 +64,7 @@ export function matrix(tensor: Tensor): Matrix {
 
 /**
  * C = (accumulate ? C : 0) + alpha · (op(A) op(B) + op(A2) op(B2)) + bias, in as few launches as the
- * device allows.
+ * device allows. B may be in 16 bits, all else is F32.
  */
 export function multiply(a: Matrix, b: Matrix, c: Matrix, options: ProductOptions): void {
   const whole = { a, b, c, options };
@@ -70,12 +74,12 @@ export function multiply(a: Matrix, b: Matrix, c: Matrix, options: ProductOption
 
 function launch({ a, b, c, options }: Product): void {
   const { m, n, k, transposeA, transposeB, alpha = 1, bias, accumulate = 0, second } = options;
-  const { a: a2, b: b2, k: k2 } = second ?? { a, b, k: 0 };
+  const { a: a2, b: b2, k: k2 } = second ?? { a, b: a, k: 0 };
   c.tensor.device.launch(
-    matmul,
+    kernels[b.tensor.type as keyof typeof kernels],
     {
       ...{ a: a.tensor, b: b.tensor, a2: a2.tensor, b2: b2.tensor },
-      ...{ bias: bias ?? b.tensor, c: c.tensor },
+      ...{ bias: bias ?? a.tensor, c: c.tensor },
     },
     {
       m,
@@ -146,8 +150,8 @@ function partsOf(whole: Product): Product[] {
 }
 
 /** Sets rows of C to the bias, plus their old values if accumulating: a product with k = 0. */
-function initialOf({ b, c, options }: Product, row: RowRange): Product {
-  const nothing = { tensor: b.tensor.view([0]), stride: 0 };
+function initialOf({ a, c, options }: Product, row: RowRange): Product {
+  const nothing = { tensor: a.tensor.view([0]), stride: 0 };
   return {
     a: nothing,
     b: nothing,
@@ -156,17 +160,18 @@ function initialOf({ b, c, options }: Product, row: RowRange): Product {
   };
 }
 
-/** Offsets of bindings are multiples of this many elements: 256 bytes, WebGPU's largest alignment. */
-const alignment = 64;
+/** Elements whose bytes are a multiple of 256, WebGPU's largest alignment of bindings. */
+const alignmentOf = ({ type }: Tensor): number => 256 / elementBytes(type);
 
 /** Number of a matrix's rows that one binding can hold wherever they begin. */
 function mostRows({ tensor, stride }: Matrix): number {
-  return Math.max(1, Math.floor((tensor.device.maxBindingBytes / 4 - alignment) / stride));
+  const most = tensor.device.maxBindingBytes / elementBytes(tensor.type) - alignmentOf(tensor);
+  return Math.max(1, Math.floor(most / stride));
 }
 
 /** A block of a matrix, as a view that holds no more than its rows. */
 function block({ tensor, stride, offset = 0 }: Matrix, rows: RowRange, columns: RowRange): Matrix {
-  const first = offset + rows.start * stride + columns.start, over = first % alignment;
+  const first = offset + rows.start * stride + columns.start, over = first % alignmentOf(tensor);
   const size = over + (rows.count - 1) * stride + columns.count;
   return { tensor: tensor.view([size], first - over), stride, offset: over };
 }

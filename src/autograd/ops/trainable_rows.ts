@@ -2,7 +2,8 @@
 
 import { copyColumns as copyKernel } from "../../../kernels/elementwise/kernel.ts";
 import type { Tensor } from "../../device/device.ts";
-import type { Parameter, TrainableRows } from "../parameter.ts";
+import type { Differentiable } from "../gradients.ts";
+import { Parameter, type TrainableRows } from "../parameter.ts";
 import type { Tape } from "../tape.ts";
 import { matrix, multiply } from "./product.ts";
 
@@ -10,9 +11,11 @@ import { matrix, multiply } from "./product.ts";
 export const withRows = (parameter: Parameter): Parameter[] =>
   parameter.rows ? [parameter, parameter.rows.values] : [parameter];
 
-/** Whether a gradient flows to a parameter or to rows of it. */
-export const tracksAny = (tape: Tape, parameter: Parameter): boolean =>
-  withRows(parameter).some((one) => tape.tracks(one));
+/** Whether a gradient flows to a value, or to rows of a parameter. */
+export function tracksAny(tape: Tape, value: Differentiable): boolean {
+  const all = value instanceof Parameter ? withRows(value) : [value];
+  return all.some((one) => tape.tracks(one));
+}
 
 /** Contiguous rows of a table, and where they begin among the trained ones. */
 interface Span {

@@ -1,6 +1,6 @@
 /** Downloads of single files of the Hugging Face hub: resumed, and checked before anything reads them. @module */
 
-import { connectionReason } from "../connection.ts";
+import { connectionReason, discard } from "../connection.ts";
 import { disk, type NewFile, writeAll } from "../disk.ts";
 import { writeReason } from "../file_errors.ts";
 import { mostResumptions } from "../limits.ts";
@@ -100,7 +100,7 @@ async function placeOf(response: Response, { bytes }: HubFile, start: number): P
   const isRest = response.status === 206 && range === `bytes ${start}-${bytes - 1}/${bytes}`;
   if (isRest) return start;
   if (response.status === 200 && (length === null || Number(length) === bytes)) return 0;
-  await response.body?.cancel();
+  await discard(response);
   const found = response.status === 206 ? `the range ${quote(range)}` : `${length} bytes`;
   const wanted = `the ${bytes} bytes of the file${start > 0 ? `, or those from ${start}` : ""}`;
   throw new Error(`the server must send ${wanted}, sent ${found}`);

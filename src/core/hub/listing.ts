@@ -1,7 +1,8 @@
 /** What a repository of the Hugging Face hub holds, as the hub says. @module */
 
+import { isRecord, parseJsonOf } from "../json.ts";
 import { mostRepositoryFiles } from "../limits.ts";
-import { quote } from "../quote.ts";
+import { oneLine, quote } from "../quote.ts";
 import { type HubName, isInside } from "./name.ts";
 import { bodyOf, request } from "./request.ts";
 import type { HubSettings } from "./settings.ts";
@@ -62,17 +63,21 @@ export async function listRepository(settings: HubSettings, name: HubName): Prom
     return { commit, files };
   } catch (error) {
     if (failures.includes(error) || error instanceof RangeError) throw error;
-    throw new Error(`the hub's answer cannot be used: ${(error as Error).message}`, {
-      cause: error,
-    });
+    const reason = oneLine((error as Error).message);
+    throw new Error(`the hub's answer cannot be used: ${reason}`, { cause: error });
   }
 }
 
-/** An answer that is read as a whole: the client reads without a limit. */
+/** An answer that is read as a whole, and is JSON: the client reads without limits of size and nesting. */
 async function answer(settings: HubSettings, name: HubName, address: string): Promise<Response> {
   const response = await request(settings, name, address);
-  const { status, headers } = response;
-  return new Response(await bodyOf(response), { status, headers });
+  const { status, headers } = response, body = await bodyOf(response);
+  const json = parseJsonOf("the hub's answer", body), { pathname } = new URL(address);
+  const [fits, rule] = pathname.includes("/tree/")
+    ? [Array.isArray(json), "list files"]
+    : [isRecord(json), "describe a revision"];
+  if (fits) return new Response(body, { status, headers });
+  throw new RangeError(`the hub's answer cannot be used: it must ${rule}, found ${quote(json)}`);
 }
 
 function commitOf(sha: unknown): string {

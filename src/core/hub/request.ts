@@ -1,6 +1,6 @@
 /** Requests to the Hugging Face hub, and to the servers that it sends them to. @module */
 
-import { connectionReason } from "../connection.ts";
+import { connectionReason, discard } from "../connection.ts";
 import { mostIndexBytes, mostRedirects } from "../limits.ts";
 import { oneLine } from "../quote.ts";
 import type { HubName } from "./name.ts";
@@ -27,7 +27,7 @@ export async function request(
     const response = await ask(settings, url, new Headers(headers), signal);
     const place = response.headers.get("location");
     if (response.ok) return response;
-    await response.body?.cancel();
+    await discard(response);
     if (response.status >= 400 || place === null) throw refusal(settings, name, response);
     url = redirected(url, place);
   }

@@ -1,7 +1,8 @@
 /** The CPU device: AssemblyScript kernels on threads over one shared WebAssembly memory. @module */
 
-import type { ElementType, Kernel } from "../../../kernels/kernel.ts";
-import { matmul, onePair } from "../../../kernels/matmul/kernel.ts";
+import { type ElementType, isHalfType, type Kernel } from "../../../kernels/kernel.ts";
+import { widenBf16, widenF16 } from "../../../kernels/float16/kernel.ts";
+import { matmul, matmulBf16, matmulF16, onePair } from "../../../kernels/matmul/kernel.ts";
 import { openBlas } from "../../blas/mod.ts";
 import { DeviceError } from "../../core/errors.ts";
 import type { HostData, HostTensor } from "../../core/host_tensor.ts";
@@ -11,10 +12,18 @@ import { assertOptions } from "../../core/options.ts";
 import { inBrowser } from "../../core/platform.ts";
 import { BaseDevice, hostArrays } from "../base.ts";
 import type { AnyBindings, Storage, Tensor } from "../device.ts";
-import { type Call, type KernelFunction, WorkerPool } from "./worker_pool.ts";
+import { callOf, type PreparedCall } from "./prepared_call.ts";
+import { type KernelFunction, WorkerPool } from "./worker_pool.ts";
 import { Heap, memoryLimit } from "./heap.ts";
 import { kernelModule, reserveMemory } from "./instance.ts";
-import { goesToBlas, Products, type ProductScalars, secondPair } from "./products.ts";
+import {
+  canWiden,
+  goesToBlas,
+  Products,
+  type ProductScalars,
+  secondPair,
+  wideBytes,
+} from "./products.ts";
 
 /** Options of {@link openCpuDevice}. */
 export interface CpuOptions {
@@ -65,7 +74,11 @@ export async function openCpuDevice(options: CpuOptions = {}): Promise<CpuDevice
   const data = { module, memory, names, blas: blas?.place };
   const pool = await WorkerPool.start(data, scratches.slice(1));
   unfinished.defer(() => pool.stop());
-  const products = blas && new Products(blas, pool, memory, names.length);
+  const calls = { f16: callOf(widenF16, functions), bf16: callOf(widenBf16, functions) };
+  const products = blas && new Products(blas, pool, memory, names.length, {
+    scratch: scratchOf(heap, wideBytes),
+    calls,
+  });
   const device = new CpuDevice({ memory, heap, pool, functions, products }, options.note);
   unfinished.move();
   return device;
@@ -169,7 +182,7 @@ export class CpuDevice extends BaseDevice {
     scalars: Readonly<Record<string, number>>,
   ): void {
     const { products } = this.#open;
-    if (products && kernel.name === matmul.name && goesToBlas(scalars)) {
+    if (products && isProduct(kernel) && goesToBlas(scalars) && canWiden(scalars)) {
       this.#multiply(products, bindings, scalars);
     } else {
       this.#runKernel(kernel, bindings, scalars);
@@ -184,7 +197,9 @@ export class CpuDevice extends BaseDevice {
     const { hasBias, accumulate, k2 } = scalars, { a, b, c } = bindings;
     if (hasBias) this.#runKernel(matmul, bindings, { ...scalars, ...onePair, k: 0 });
     const operands = { a: addressOf(a), b: addressOf(b), c: addressOf(c) };
-    products.multiply(operands, scalars, (hasBias || accumulate) !== 0);
+    const adds = (hasBias || accumulate) !== 0;
+    if (isHalfType(b.type)) products.multiplyHalf(b.type, operands, scalars, adds);
+    else products.multiply(operands, scalars, adds);
     if (k2 > 0) this.run(matmul, ...secondPair(bindings, scalars));
   }
 
@@ -217,27 +232,14 @@ export class CpuDevice extends BaseDevice {
   }
 
   #prepare(kernel: Kernel): PreparedCall {
-    const { functions } = this.#open, run = functions[kernel.name];
-    if (!run) throw new DeviceError(`kernels/cpu.wasm exports no kernel named ${kernel.name}`);
-    const bindings = Object.keys(kernel.bindings), scalars = Object.keys(kernel.scalars);
-    const call = {
-      name: kernel.name,
-      index: Object.keys(functions).indexOf(kernel.name),
-      run,
-      values: new Array(bindings.length + scalars.length + 2).fill(0),
-      bindings,
-      scalars,
-    };
+    const call = callOf(kernel, this.#open.functions);
     this.#calls.set(kernel, call);
     return call;
   }
 }
 
-/** A kernel's call with the names of its arguments, prepared once per kernel. */
-interface PreparedCall extends Call {
-  readonly bindings: readonly string[];
-  readonly scalars: readonly string[];
-}
+const isProduct = (kernel: Kernel): boolean =>
+  kernel === matmul || kernel === matmulF16 || kernel === matmulBf16;
 
 function addressOf(tensor: Tensor): number {
   return tensor.storage.handle as number + tensor.byteOffset;

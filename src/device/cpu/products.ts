@@ -1,6 +1,8 @@
 /** Matrix products of the CPU device that the system's BLAS computes, in the same memory. @module */
 
 import { baseOf, type Blas } from "../../blas/mod.ts";
+import { widenF16 } from "../../../kernels/float16/kernel.ts";
+import type { HalfType } from "../../../kernels/kernel.ts";
 import { onePair } from "../../../kernels/matmul/kernel.ts";
 import type { AnyBindings } from "../device.ts";
 import type { Call, WorkerPool } from "./worker_pool.ts";
@@ -41,6 +43,11 @@ export function goesToBlas(scalars: ProductScalars): boolean {
     isDense(scalars);
 }
 
+/** Whether blocks of a B in 16 bits can be widened: no row of it is larger than one. */
+export function canWiden({ bStride }: ProductScalars): boolean {
+  return bStride <= wideValues;
+}
+
 /** The second operand pair as a product of its own that is added to C. */
 export function secondPair(
   { a2, b2, ...bindings }: AnyBindings,
@@ -65,15 +72,63 @@ function isDense(scalars: ProductScalars): boolean {
   return aStride >= (transposeA ? m : k) && bStride >= (transposeB ? k : n) && cStride >= n;
 }
 
+/** Values of B that are widened at a time: 1 MiB, so that the product reads them from a processor's cache. */
+const wideValues = 2 ** 18;
+
+/** Where blocks of a B in 16 bits are widened, and by what. */
+export interface Widening {
+  /** Address of {@link wideBytes} bytes. */
+  readonly scratch: number;
+  /** The kernels. */
+  readonly calls: Readonly<Record<HalfType, Call>>;
+}
+
+/** Bytes of scratch for widened blocks. */
+export const wideBytes: number = 4 * wideValues;
+
+/** A product with some of the rows in which B is stored. */
+interface Block {
+  readonly first: number;
+  readonly size: number;
+  readonly scalars: ProductScalars;
+  readonly isFirst: boolean;
+}
+
+/** Cuts a product so that every part of B can be widened: its rows are columns of C, or terms. */
+function* blocksOf(scalars: ProductScalars): Generator<Block> {
+  const { n, k, transposeA, transposeB, aOffset, aStride, bOffset, bStride, cOffset } = scalars;
+  const all = transposeB ? n : k, width = transposeB ? k : n;
+  const most = Math.max(1, Math.floor(wideValues / bStride));
+  for (let row = 0; row < all; row += most) {
+    const count = Math.min(most, all - row);
+    yield {
+      first: bOffset + row * bStride,
+      size: (count - 1) * bStride + width,
+      scalars: transposeB
+        ? { ...scalars, n: count, bOffset: 0, cOffset: cOffset + row }
+        : { ...scalars, k: count, bOffset: 0, aOffset: aOffset + row * (transposeA ? aStride : 1) },
+      isFirst: transposeB !== 0 || row === 0,
+    };
+  }
+}
+
 /** A BLAS on the shared memory: each thread of the pool computes its own rows or columns of C. */
 export class Products implements Disposable {
   readonly #blas: Blas;
   readonly #pool: WorkerPool;
   readonly #base: number;
   readonly #call: Call;
+  readonly #widening: Widening;
 
   /** Owns a BLAS, which the pool's workers know as export number `index`. */
-  constructor(blas: Blas, pool: WorkerPool, memory: WebAssembly.Memory, index: number) {
+  constructor(
+    blas: Blas,
+    pool: WorkerPool,
+    memory: WebAssembly.Memory,
+    index: number,
+    widening: Widening,
+  ) {
+    this.#widening = widening;
     this.#blas = blas;
     this.#pool = pool;
     this.#base = baseOf(memory.buffer as unknown as SharedArrayBuffer);
@@ -101,6 +156,24 @@ export class Products implements Disposable {
     // time with two threads.
     const grain = this.#blas.place ? grainOf(scalars) : units;
     this.#pool.run(this.#call, units, grain, this.#pool.threads);
+  }
+
+  /**
+   * The same with B in 16 bits. Blocks of B are widened into scratch one after another, so that there is never a
+   * second copy of a weight.
+   */
+  multiplyHalf(
+    type: HalfType,
+    { a, b, c }: Operands,
+    scalars: ProductScalars,
+    accumulate: boolean,
+  ): void {
+    const { scratch, calls } = this.#widening, call = calls[type];
+    for (const { first, size, scalars: part, isFirst } of blocksOf(scalars)) {
+      [call.values[0], call.values[1], call.values[2]] = [b + 2 * first, scratch, size];
+      this.#pool.run(call, size, widenF16.cpu.grain({ size }));
+      this.multiply({ a, b: scratch, c }, part, accumulate || !isFirst);
+    }
   }
 
   /** Closes the library. */

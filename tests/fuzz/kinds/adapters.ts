@@ -3,6 +3,7 @@
 import fc from "npm:fast-check@4.10.2";
 import { AdapterFileError } from "../../../src/core/errors.ts";
 import { readJson } from "../../../src/core/files.ts";
+import { countRows } from "../../../src/core/row_range.ts";
 import { type LowRankUpdate, parsePeftConfig, readAdapter } from "../../../src/formats/mod.ts";
 import { moduleSelector, patternValues } from "../../../src/formats/peft_patterns.ts";
 import { areFinite, type Files, inMemory, type Kind, sound } from "../kind.ts";
@@ -105,11 +106,12 @@ async function checkAdapter(files: Files): Promise<void> {
   for (const update of updates) checkUpdate(update);
 }
 
-function checkUpdate({ module, A, B, scaling, rows }: LowRankUpdate): void {
+/** Throws unless an update fits itself and is finite. */
+export function checkUpdate({ module, A, B, scaling, rows }: LowRankUpdate): void {
   const [rank, inputs] = A.shape, [outputs, columns] = B.shape;
   const shapes = `A of shape ${A.shape} and B of shape ${B.shape} of "${module}"`;
   sound(A.data.length === rank * inputs && B.data.length === outputs * columns, shapes);
-  sound(rank === columns && (rows === undefined || rows.count === outputs), shapes);
+  sound(rank === columns && (rows === undefined || countRows(rows) === outputs), shapes);
   sound(areFinite(A.data) && areFinite(B.data), `values of "${module}" that are not finite`);
   sound(Number.isFinite(Math.fround(scaling)), `the scaling ${scaling} of "${module}"`);
 }

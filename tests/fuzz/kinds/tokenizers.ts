@@ -3,6 +3,7 @@
 import fc from "npm:fast-check@4.10.2";
 import { loadTokenizer, tokenizerConfig, tokenizerJson } from "../../../src/tokenizer/mod.ts";
 import { BYTE_ALPHABET } from "../../../src/tokenizer/byte_alphabet.ts";
+import { added, type Json, llama, unigram, wordPiece } from "../../data/tokenizer_shapes.ts";
 import { golden } from "../../support/golden.ts";
 import { type Files, inMemory, type Kind, sound } from "../kind.ts";
 import { jsonFiles } from "../mutations.ts";
@@ -78,23 +79,92 @@ export const tokenizers: Kind = {
     { weight: 1, arbitrary: fc.tuple(fc.constant(bytesOf(good)), configs) },
   ).map(([json, config]): Files => ({ "tokenizer.json": json, "tokenizer_config.json": config })),
   refusals: [SyntaxError, RangeError, TypeError],
-  read: async (files) => {
-    const tokenizer = await loadTokenizer(inMemory(files));
-    const { vocabularySize: size, endOfText } = tokenizer;
-    sound(Number.isSafeInteger(size) && size >= 0 && size <= 2 ** 24, `a vocabulary of ${size}`);
-    for (const id of [...tokenizer.specialTokens.values(), endOfText ?? 0]) {
-      sound(Number.isSafeInteger(id) && id >= 0 && id < size, `the special token ${id} of ${size}`);
-    }
-    for (const text of texts) {
-      const ids = tokenizer.encode(text);
-      sound(ids.every((id) => id < size), `a tokenizer that gives ${ids} of ${size}`);
-      sound(typeof tokenizer.decode(ids) === "string", "a text that is none");
-    }
-  },
+  read: checkTokenizer,
   command: (folder) => ["generate", "--model", folder, "--prompt", "a"],
   folder: (files) => ({
     ...files,
     "config.json": Deno.readFileSync(golden("gpt2_tiny/config.json")),
     "model.safetensors": Deno.readFileSync(golden("gpt2_tiny/model.safetensors")),
   }),
+};
+
+async function checkTokenizer(files: Files): Promise<void> {
+  const tokenizer = await loadTokenizer(inMemory(files));
+  const { vocabularySize: size, endOfText } = tokenizer;
+  sound(Number.isSafeInteger(size) && size >= 0 && size <= 2 ** 24, `a vocabulary of ${size}`);
+  for (const id of [...tokenizer.specialTokens.values(), endOfText ?? 0]) {
+    sound(Number.isSafeInteger(id) && id >= 0 && id < size, `the special token ${id} of ${size}`);
+  }
+  for (const text of texts) {
+    const ids = tokenizer.encode(text);
+    sound(ids.every((id) => id < size), `a tokenizer that gives ${ids} of ${size}`);
+    sound(typeof tokenizer.decode(ids) === "string", "a text that is none");
+  }
+}
+
+/** What encloses texts, as in BERT's files. */
+const framed = (json: Json): Json => ({
+  ...json,
+  post_processor: {
+    type: "TemplateProcessing",
+    single: [
+      { SpecialToken: { id: "[CLS]", type_id: 0 } },
+      { Sequence: { id: "A", type_id: 0 } },
+      { SpecialToken: { id: "[SEP]", type_id: 0 } },
+    ],
+    pair: [],
+    special_tokens: {
+      "[CLS]": { id: "[CLS]", ids: [4], tokens: ["[CLS]"] },
+      "[SEP]": { id: "[SEP]", ids: [5], tokens: ["[SEP]"] },
+    },
+  },
+  added_tokens: [...json.added_tokens, added("[CLS]", 4), added("[SEP]", 5)],
+});
+
+const families: readonly (readonly [json: Json, config: Json])[] = [
+  [framed(wordPiece()), {
+    tokenizer_class: "BertTokenizer",
+    cls_token: "[CLS]",
+    sep_token: "[SEP]",
+  }],
+  [llama(), {
+    ...{ tokenizer_class: "LlamaTokenizer", bos_token: "<s>", eos_token: "<s>" },
+    ...{ add_bos_token: true, chat_template: "{{ messages }}" },
+  }],
+  [unigram(), { tokenizer_class: "T5Tokenizer", eos_token: "<pad>", pad_token: "<pad>" }],
+];
+
+const familySeasoning = {
+  values: [
+    ...["WordPiece", "Unigram", "BPE", "[CLS]", "</s>", "Metaspace", "▁", 4, 5, 200],
+    { type: "RobertaProcessing", sep: ["</s>", 2], cls: ["<s>", 0] },
+    { type: "TemplateProcessing", single: [{ SpecialToken: { id: "x", type_id: 0 } }] },
+    { content: "[SEP]", lstrip: false },
+  ],
+  keys: ["post_processor", "single", "special_tokens", "unk_token", "unk_id", "byte_fallback"],
+};
+
+/** The same of BERT's, Llama's and T5's kind: other models, steps, and texts between special tokens. */
+export const familyTokenizers: Kind = {
+  name: "tokenizers of other families",
+  inputs: fc.constantFrom(...families).chain(([json, config]) =>
+    fc.oneof(
+      {
+        weight: 4,
+        arbitrary: fc.tuple(
+          jsonFiles(fc.constant(json), familySeasoning),
+          fc.constant(bytesOf(config)),
+        ),
+      },
+      {
+        weight: 1,
+        arbitrary: fc.tuple(
+          fc.constant(bytesOf(json)),
+          jsonFiles(fc.constant(config), familySeasoning),
+        ),
+      },
+    )
+  ).map(([json, config]): Files => ({ "tokenizer.json": json, "tokenizer_config.json": config })),
+  refusals: [SyntaxError, RangeError, TypeError],
+  read: checkTokenizer,
 };

@@ -12,11 +12,11 @@ import { allocateModel, readConfig } from "../../../src/models/mod.ts";
 import { applyMethod } from "../../../src/runs/mod.ts";
 import { Trainer } from "../../../src/train/mod.ts";
 import { golden } from "../../support/golden.ts";
-import { type Files, type Kind, onDisk, sound } from "../kind.ts";
+import { areFinite, type Files, type Kind, onDisk, sound } from "../kind.ts";
 import { jsonFiles } from "../mutations.ts";
 
 const modelConfig = await readConfig(golden("gpt2_tiny"));
-const limits = { positions: 32, vocabulary: 61 };
+const limits = { positions: 32, vocabulary: 61, labelKind: "next" as const };
 const bytesOf = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 const goodBatches = {
   batches: [
@@ -24,6 +24,10 @@ const goodBatches = {
     { input_ids: [[1, 2]], labels: [[-100, 2]], attention_mask: [[1, 1]], position_ids: [[0, 1]] },
   ],
 };
+const labeledRows = [
+  { input_ids: [[1, 2], [3, 4]], labels: [1, 0], token_type_ids: [[0, 1], [0, 0]] },
+  { input_ids: [[1, 2], [3, 4]], labels: [0.5, -1.25] },
+];
 const goodConfig = {
   steps: 2,
   learningRate: 1e-3,
@@ -54,6 +58,12 @@ function checkTokens({ shape: [rows, time], data }: HostTensor, below: number): 
   sound(data.every((value) => Number.isInteger(value) && value < below), `tokens ${data}`);
 }
 
+/** A label for each token or for each row. */
+function checkLabels({ shape, data }: HostTensor, { shape: [rows, time] }: HostTensor): void {
+  const count = shape.length === 1 ? rows : rows * time;
+  sound(data.length === count && areFinite(data), `the labels ${data} of ${rows} rows`);
+}
+
 const train = (folder: string) => [
   ...["train", "--model", golden("gpt2_tiny"), "--batches", `${folder}/batches.json`],
   ...["--config", `${folder}/config.json`, "--output", `${folder}/output`],
@@ -82,7 +92,8 @@ export const batches: Kind = {
 export const cases: Kind = {
   name: "files of cases",
   inputs: jsonFiles(
-    fc.constantFrom(...goodBatches.batches.slice(1)).map((batch) => ({ cases: { a: batch } })),
+    fc.constantFrom(...goodBatches.batches.slice(1), ...labeledRows)
+      .map((batch) => ({ cases: { a: batch } })),
     { ...batchSeasoning, keys: [...batchSeasoning.keys, "cases"] },
   ).map((bytes): Files => ({ "cases.json": bytes })),
   refusals: [SyntaxError],
@@ -90,7 +101,7 @@ export const cases: Kind = {
     onDisk(files, async (folder) => {
       for (const { inputs, labels } of (await readCases(`${folder}/cases.json`)).values()) {
         checkTokens(inputs.tokens, 2 ** 32);
-        if (labels) checkTokens(labels, 2 ** 31);
+        if (labels) checkLabels(labels, inputs.tokens);
       }
     }),
   command: (folder) => [

@@ -1,6 +1,12 @@
 /** Cases of the embedding. @module */
 
-import { embeddingBackward, embeddingForward } from "../../../kernels/mod.ts";
+import {
+  embeddingBackward,
+  embeddingForward,
+  embeddingForwardBf16,
+  embeddingForwardF16,
+} from "../../../kernels/mod.ts";
+import { float32ToBfloat16, float32ToFloat16 } from "../../../src/core/float16.ts";
 import { each, gamma } from "../error_model.ts";
 import type { KernelCase } from "../kernel_case.ts";
 import { awkward, integers, normals, target } from "./values.ts";
@@ -19,6 +25,15 @@ function forwardCase(count: number, width: number, first = 0, rows = vocabulary)
     scalars: { count, width, first, rows },
     bound: () => ({}),
   };
+}
+
+/** The same with the table in 16 bits: what is looked up is exact. */
+function halfCases(trial: KernelCase): KernelCase[] {
+  const table = (trial.buffers.table as Float32Array).map((value, at) => value * 1e-5 ** (at % 2));
+  return [
+    { kernel: embeddingForwardF16, bits: float32ToFloat16(table) },
+    { kernel: embeddingForwardBf16, bits: float32ToBfloat16(table) },
+  ].map(({ kernel, bits }) => ({ ...trial, kernel, buffers: { ...trial.buffers, table: bits } }));
 }
 
 /** Positions sorted by id, and where each id's run begins. */
@@ -62,6 +77,7 @@ export const embeddingCases: readonly KernelCase[] = awkward.flatMap((width) => 
   forwardCase(1, width),
   forwardCase(33, width),
   forwardCase(33, width, 5, 9),
+  ...halfCases(forwardCase(33, width, 5, 9)),
   backwardCase(1, width, 0),
   backwardCase(40, width, 0),
   backwardCase(40, width, 1),

@@ -43,8 +43,8 @@ export function matmulCase(m: number, n: number, k: number, options: Options = {
       a: normals(m, padding + aRows * aStride),
       b: normals(n, 2 * padding + bRows * bStride),
       a2: k2 ? normals(m + 1, 3 * padding + a2Rows * a2Stride) : "a",
-      b2: k2 ? normals(n + 1, padding + b2Rows * b2Stride) : "b",
-      bias: hasBias ? normals(k, n) : "b",
+      b2: k2 ? normals(n + 1, padding + b2Rows * b2Stride) : "a",
+      bias: hasBias ? normals(k, n) : "a",
       c: target(7, padding + m * cStride, accumulate),
     },
     scalars: {
@@ -56,7 +56,7 @@ export function matmulCase(m: number, n: number, k: number, options: Options = {
       alpha: Math.fround(options.alpha ?? 1),
     },
     bound: (before, after, s) =>
-      bound({ a2: before.a, b2: before.b, bias: before.b, ...before }, after, s),
+      bound({ a2: before.a, b2: before.a, bias: before.a, ...before }, after, s),
   };
 }
 

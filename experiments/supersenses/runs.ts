@@ -1,0 +1,142 @@
+/** Runs of the supersense task: a method, a rate and a seed. @module */
+
+import { fileURLToPath } from "node:url";
+import type { Batch } from "../../src/core/batch.ts";
+import { textDataset } from "../../src/data/mod.ts";
+import type { GlossSplit } from "../../src/data/mod.ts";
+import { fileDigests } from "../../src/core/digest.ts";
+import type { Device } from "../../src/device/device.ts";
+import { accuracyOf, countTrainable, initEncoder, loadModel } from "../../src/models/mod.ts";
+import { outputsOf, type TextModel } from "../../src/models/mod.ts";
+import type { MethodSpec } from "../../src/runs/mod.ts";
+import { loadTokenizer } from "../../src/tokenizer/mod.ts";
+import { type PlannedRun, planRun, type RunOpeners } from "../frame/mod.ts";
+import found from "./learning_rates.json" with { type: "json" };
+import { readSupersenses, type SupersenseSizes } from "./task.ts";
+
+/** Our encoder's Hugging Face folder. */
+export const encoderFolder: string = fileURLToPath(
+  new URL("../../models/tiny-roberta", import.meta.url),
+);
+
+/** What is trained. */
+export interface SupersenseMethod {
+  /** Its key in `learning_rates.json`. */
+  readonly key: "lora" | "full" | "random";
+  /** Its name in tables. */
+  readonly label: string;
+  /** What is trained. */
+  readonly spec: MethodSpec;
+  /** Rates that are tried. */
+  readonly rates: readonly number[];
+}
+
+const fullRates = [3e-4, 1e-3, 3e-3];
+
+/** LoRA with a new head, full fine-tuning, and the same without what pretraining gave. */
+export const supersenseMethods: readonly SupersenseMethod[] = [
+  {
+    key: "lora",
+    label: "LoRA on q and v, r = 8",
+    spec: { kind: "lora", rank: 8, alpha: 8, sites: ["q", "v"], modulesToSave: ["classifier"] },
+    rates: [1e-3, 3e-3, 1e-2],
+  },
+  { key: "full", label: "full fine-tuning", spec: { kind: "full" }, rates: fullRates },
+  {
+    key: "random",
+    label: "full fine-tuning of random weights",
+    spec: { kind: "full" },
+    rates: fullRates,
+  },
+];
+
+/** The rate with the highest accuracy on the entries to choose by (`scripts/search_supersenses.ts`). */
+export function supersenseRateOf({ key }: SupersenseMethod): number {
+  const tried: Readonly<Record<string, number>> = found.tried[key];
+  return Number(Object.keys(tried).reduce((a, b) => tried[b] > tried[a] ? b : a));
+}
+
+/** Rows in a step, and passes over the entries. */
+export const batch = 32, passes = 6;
+
+/** One run. */
+export interface SupersenseRun {
+  /** What is trained. */
+  readonly method: SupersenseMethod;
+  /** The rate at its highest; it falls to 0 in a line. */
+  readonly learningRate: number;
+  /** Seed of the order of the entries, of A, and of random weights. */
+  readonly seed: number;
+  /** What the trained model is measured on. */
+  readonly part: Exclude<GlossSplit, "train">;
+}
+
+/** A model with a new head for these labels: of our encoder, or of its shape with random weights. */
+async function openEncoder(
+  device: Device,
+  { method: { key }, seed }: SupersenseRun,
+  labels: readonly string[],
+): Promise<TextModel> {
+  const model = await loadModel(device, encoderFolder, { labels });
+  if (key !== "random") return model;
+  using pretrained = model; // Its configuration has the labels.
+  return initEncoder(device, pretrained.configJson(), { seed });
+}
+
+/** One run. Its metrics are `accuracy` (share of the entries) and `trained` (values). */
+export function planSupersenses(
+  run: SupersenseRun,
+  sizes: SupersenseSizes,
+): PlannedRun<SupersenseRun> {
+  const { method, learningRate, seed, part } = run;
+  const steps = passes * Math.ceil(sizes.train / batch);
+  const open = (device: Device): RunOpeners<TextModel> => {
+    let data: ReturnType<typeof textDataset>;
+    return {
+      openModel: async () => {
+        const parts = await readSupersenses(sizes), { labels } = parts.train;
+        const model = await openEncoder(device, run, labels);
+        const options = { validation: parts[part], batch, seed };
+        data = textDataset(model, await loadTokenizer(encoderFolder), parts.train, options);
+        return model;
+      },
+      openBatches: () => data.train,
+      checkpointEvery: steps,
+      save: () => Promise.resolve(),
+      measure: async (model) => ({
+        accuracy: await accuracyOn(model, data.validation),
+        trained: countTrainable(model),
+      }),
+    };
+  };
+  const warmupSteps = Math.ceil(steps / 20);
+  return planRun({
+    label: `${method.label}, seed ${seed}`,
+    steps,
+    chosen: run,
+    spec: async ({ kind: device }) => {
+      const { train, [part]: measured } = await readSupersenses(sizes);
+      return {
+        model: {
+          ...await fileDigests(encoderFolder, /^(model|config|tokenizer)\./),
+          from: method.key,
+        },
+        method: method.spec,
+        data: { train: train.digest, measured: measured.digest, batch },
+        training: { learningRate, steps, schedule: "linear", warmupSteps, clipNorm: 1 },
+        ...{ seed, device },
+      };
+    },
+    open,
+  });
+}
+
+/** The share of the entries of all batches whose most likely label is theirs. */
+async function accuracyOn(model: TextModel, batches: readonly Batch[]): Promise<number> {
+  let right = 0, count = 0;
+  for (const { inputs, targets: { data } } of batches) {
+    right += data.length * accuracyOf(await outputsOf(model, inputs), data);
+    count += data.length;
+  }
+  return right / count;
+}

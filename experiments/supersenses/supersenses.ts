@@ -1,0 +1,181 @@
+/** Our small encoder against a bag of words: which kind of thing is it? @module */
+
+import { mean } from "../../src/core/numbers.ts";
+import { axis, baseLayout, dots, palette, table } from "../../src/figures/mod.ts";
+import { type Claim, type Experiment, experiment, type MadeRun } from "../frame/mod.ts";
+import { type ChosenFit, fitBags, fitProbe } from "./baselines.ts";
+import measured from "./supersenses.json" with { type: "json" };
+import { planSupersenses, supersenseMethods, supersenseRateOf } from "./runs.ts";
+import { batch, passes, type SupersenseRun } from "./runs.ts";
+import { readSupersenses, supersenseSizes } from "./task.ts";
+
+/** A quick run's sizes. */
+const quickSizes = { train: 64, validation: 64, test: 64 };
+
+/** One fit, or one run. */
+export interface SupersenseRow {
+  /** What it is: a bag, the probe, or a method. */
+  readonly key: "bag" | "probe" | SupersenseRun["method"]["key"];
+  /** Its name. */
+  readonly label: string;
+  /** What was chosen on other entries. */
+  readonly choice: string;
+  /** Of a run; absent for a fit that has none. */
+  readonly seed?: number;
+  /** Trained values of a run. */
+  readonly trained?: number;
+  /** Share of the entries to choose by, in percent, of a fit. */
+  readonly validation?: number;
+  /** Share of the reported entries, in percent. */
+  readonly accuracy: number;
+  /** Reported entries. */
+  readonly texts: number;
+}
+
+type Rows = readonly SupersenseRow[];
+
+const fitRow =
+  (key: "bag" | "probe", texts: number) =>
+  ({ label, choice, validation, test }: ChosenFit): SupersenseRow => ({
+    ...{ key, label, choice, texts },
+    ...{ validation: 100 * validation, accuracy: 100 * test },
+  });
+
+const runRow = (texts: number) => ({ chosen, metrics, spec }: MadeRun<SupersenseRun>) => {
+  const { method: { key, label }, learningRate, seed } = chosen;
+  const { accuracy, trained } = metrics as Record<string, number>;
+  const choice = `rate ${learningRate}`, row = { key, label, choice, seed: spec.seed ?? seed };
+  return { ...row, trained, accuracy: 100 * accuracy, texts };
+};
+
+const meanOf = (rows: Rows, key: SupersenseRow["key"]) =>
+  mean(rows.filter((row) => row.key === key).map(({ accuracy }) => accuracy));
+
+/** The bag that did better on the entries to choose by. */
+const betterBag = (rows: Rows): SupersenseRow =>
+  rows.filter(({ key }) => key === "bag").reduce((a, b) => b.validation! > a.validation! ? b : a);
+
+/** Two standard errors of a difference of two shares of the same number of entries, in points. */
+function noiseOf(a: number, b: number, texts: number): number {
+  const [p, q] = [a / 100, b / 100];
+  return 200 * Math.sqrt((p * (1 - p) + q * (1 - q)) / texts);
+}
+
+/** Whether a share is above another by more than the noise. */
+const isAbove = (a: number, b: number, [{ texts }]: Rows) => a - b > noiseOf(a, b, texts);
+
+/** The mark of decision 0021. */
+const parPoints = 1.1;
+
+const points = (value: number) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(1)}`;
+
+/** What is claimed of the rows. */
+export const supersenseClaims: readonly Claim<Rows>[] = [
+  {
+    text: "A pretrained encoder with LoRA beats a bag of words where labels are few",
+    rule:
+      "when LoRA's mean accuracy over the seeds is above that of the better bag of words, which " +
+      "was chosen on other entries, by more than two standard errors of a difference of two shares",
+    ours: (rows) => `${points(meanOf(rows, "lora") - betterBag(rows).accuracy)} points`,
+    holds: (rows) => isAbove(meanOf(rows, "lora"), betterBag(rows).accuracy, rows),
+    found: (rows) =>
+      `LoRA ${meanOf(rows, "lora").toFixed(1)}%, ${betterBag(rows).label} ${
+        betterBag(rows).accuracy.toFixed(1)
+      }%; two standard errors: ${
+        noiseOf(meanOf(rows, "lora"), betterBag(rows).accuracy, rows[0].texts).toFixed(1)
+      } points.`,
+  },
+  {
+    text: "Pretraining is why: the same network with random weights does worse",
+    rule:
+      "when full fine-tuning of the pretrained weights is above that of random ones by more than " +
+      "two standard errors",
+    ours: (rows) => `${points(meanOf(rows, "full") - meanOf(rows, "random"))} points`,
+    holds: (rows) => isAbove(meanOf(rows, "full"), meanOf(rows, "random"), rows),
+    found: (rows) =>
+      `Pretrained ${meanOf(rows, "full").toFixed(1)}%, random ${
+        meanOf(rows, "random").toFixed(1)
+      }%.`,
+  },
+  {
+    text: "LoRA is on a par with full fine-tuning on it",
+    rule: `when LoRA's mean accuracy is at most ${parPoints} points below full fine-tuning's`,
+    ours: (rows) => `${points(meanOf(rows, "lora") - meanOf(rows, "full"))} points`,
+    holds: (rows) => meanOf(rows, "lora") >= meanOf(rows, "full") - parPoints,
+    found: (rows) =>
+      `LoRA ${meanOf(rows, "lora").toFixed(1)}%, full ${meanOf(rows, "full").toFixed(1)}%.`,
+  },
+];
+
+/** LoRA and full fine-tuning of our encoder against bags of words. */
+export const supersenses: Experiment = experiment<SupersenseRun, Rows>({
+  name: "supersenses",
+  title: "A small encoder against a bag of words",
+  question:
+    "Is our own encoder of 0.95 million parameters worth adapting? Given a word and its definition, " +
+    "such as oak: a tree that bears acorns, classifiers say which of WordNet's 26 kinds of nouns it " +
+    "is, from 1,000 examples.",
+  source: "Hu et al. 2021, section 5.2 and table 2 (GLUE with RoBERTa), at small scale",
+  runs: ({ seeds, quick }) =>
+    supersenseMethods.flatMap((method) =>
+      seeds.map((seed) => {
+        const learningRate = supersenseRateOf(method), part = "test" as const;
+        return planSupersenses(
+          { method, learningRate, seed, part },
+          quick ? quickSizes : supersenseSizes,
+        );
+      })
+    ),
+  quoted: { ...measured, rows: measured.rows as Rows },
+  async rows(made, { device, quick }) {
+    const parts = await readSupersenses(quick ? quickSizes : supersenseSizes);
+    const { length } = parts.test.rows;
+    return [
+      ...fitBags(parts).map(fitRow("bag", length)),
+      fitRow("probe", length)(await fitProbe(device, parts)),
+      ...made.map(runRow(length)),
+    ];
+  },
+  settings:
+    `${passes} passes in batches of ${batch}, AdamW, linear schedule with 5% warm-up; the new ` +
+    "head is trained beside LoRA, α = r. Everything that is chosen is chosen on 1,000 other entries " +
+    "with another seed; no word and no definition is in two parts (decision 0023).",
+  scale: true,
+  beyond: true,
+  claims: supersenseClaims,
+  tables: [(rows) =>
+    table({
+      id: "supersenses",
+      title: "Entries whose kind is found, of those that are reported",
+      columns: [
+        ["label", "what", "text"],
+        ["choice", "chosen", "text"],
+        ["seed", "seed", "count"],
+        ["trained", "trained values", "count"],
+        ["validation", "to choose by (%)", "percent"],
+        ["accuracy", "reported (%)", "percent"],
+        ["texts", "entries", "count"],
+        ["key", "key", "text"],
+      ],
+      rows,
+    })],
+  figures: [(rows) => {
+    const labels = [...new Set(rows.map(({ label }) => label))];
+    return {
+      id: "supersenses",
+      title: "Entries whose kind is found",
+      caption: "One mark for each fit, or for each seed ({seeds}) of a training.",
+      data: [
+        dots(rows, ({ accuracy }) => accuracy, ({ label }) => label, {
+          color: rows.map(({ key }) => palette.series[key === "bag" ? 1 : 0]),
+          size: 11,
+        }),
+      ],
+      layout: baseLayout(
+        axis("reported entries whose kind is found (%)"),
+        axis("", { autorange: "reversed" }),
+        { height: 160 + 40 * labels.length },
+      ),
+    };
+  }],
+});

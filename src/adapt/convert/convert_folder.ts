@@ -1,0 +1,189 @@
+/** Converting an adapter from one program's form to another's, with a proof. @module */
+
+import { architectureOf } from "../../architectures/mod.ts";
+import { AdapterFileError } from "../../core/errors.ts";
+import { listFolder, prepareFolder } from "../../core/files.ts";
+import type { HostTensor } from "../../core/host_tensor.ts";
+import { type FolderFile, saveFolder } from "../../core/save_folder.ts";
+import { kindOf } from "../../core/storage.ts";
+import { isExactIn } from "../../formats/dtype.ts";
+import { assertNoOtherKind } from "../../formats/folder_kind.ts";
+import type { AdapterRecord, FloatDtype } from "../../formats/mod.ts";
+import { type BaseFile, openBase } from "../../models/base_file.ts";
+import { bakeUpdates } from "./bake.ts";
+import { assertProven, type ConvertedModule, proveUpdates } from "./delta_proof.ts";
+import { type FoldedDora, plainRecord } from "./plain.ts";
+import {
+  type AdapterDialect,
+  type AnyAdapter,
+  readAnyAdapter,
+  type ReadAnyOptions,
+  readForeign,
+} from "./read_any.ts";
+import { readRecord } from "../../formats/read_record.ts";
+import { dialectFiles } from "./dialect_files.ts";
+
+/** What {@link convertFolder} reads and writes. */
+export interface ConvertRequest extends Omit<ReadAnyOptions, "layers"> {
+  /** A folder of PEFT, a safetensors file of another program, or a folder with one. */
+  readonly adapter: string;
+  /** The folder to write. */
+  readonly output: string;
+  /** Whose form to write. */
+  readonly to: AdapterDialect;
+  /** The base model's folder, where names or weights of it are needed. */
+  readonly base?: string;
+  /** Write α = r, and one rank. Default false. */
+  readonly bake?: boolean;
+  /** Fold what is not A and B into them. Default false. */
+  readonly plain?: boolean;
+  /** The relative error that folding DoRA may make. Default: none. */
+  readonly error?: number;
+  /** kohya's name of the part of a diffusion model. Default `te`, a text encoder. */
+  readonly network?: string;
+}
+
+/** What {@link convertFolder} has done. */
+export interface Conversion {
+  /** The form that the adapter had. */
+  readonly from: AdapterDialect;
+  /** The proof: every module of the file that was written, read back, against the original. */
+  readonly modules: readonly ConvertedModule[];
+  /** What became of DoRA. */
+  readonly folded: readonly FoldedDora[];
+  /** Tensors beside A and B that were carried over bit for bit. */
+  readonly carried: number;
+  /** How values are stored: as they were, unless that type does not hold the new ones exactly. */
+  readonly dtype: FloatDtype;
+  /** `lora_alpha` of loralib, whose files do not say it. */
+  readonly alpha?: number;
+  /** What the original leaves open. */
+  readonly notes: readonly string[];
+  /** The names of the files. */
+  readonly files: readonly string[];
+}
+
+/**
+ * Converts an adapter. The files are made in memory and read back by the reader of their form; where ΔW of a
+ * module is not the original's up to rounding, nothing is written. The folder is saved as a whole.
+ *
+ * @throws {AdapterFileError} when the adapter cannot be read, or holds what the new form cannot.
+ * @throws {RangeError} when the proof fails, or the output folder holds something else.
+ */
+export async function convertFolder(request: ConvertRequest): Promise<Conversion> {
+  const { adapter, output, to, plain, bake, error } = request;
+  await assertFreeFor(output, to);
+  using base = request.base === undefined ? undefined : await openBase(request.base);
+  const facts = { ...request, layers: base && layersOf(base) };
+  const original = await readAnyAdapter(adapter, facts);
+  const { record, folded } = plain
+    ? await plainRecord(original.record, { base, error })
+    : { record: original.record, folded: [] };
+  const updates = bake ? bakeUpdates(record.updates) : record.updates;
+  const exact = withDtype({ ...record, updates });
+  const { files, alpha } = await dialectFiles(to, output, exact, request);
+  const contents = await inMemory(files), read = await readBack(to, contents);
+  const modules = proveUpdates(record.updates, read.record.updates);
+  assertProven(modules);
+  const carried = assertCarried(exact, read.record);
+  await prepareFolder(output);
+  await saveFolder(output, contents.map(({ name, content }) => ({ name, content })));
+  return {
+    ...{ from: original.dialect, modules, folded, carried, alpha },
+    dtype: exact.dtype!,
+    notes: original.notes,
+    files: files.map(({ name }) => name),
+  };
+}
+
+/** A folder must not hold weights that the new files do not replace. */
+async function assertFreeFor(output: string, to: AdapterDialect): Promise<void> {
+  await assertNoOtherKind(output, "adapter");
+  if (await kindOf(output) !== "folder") return;
+  const own = { peft: /^adapter_/, kohya: /^pytorch_lora_/, loralib: /^lora\./ }[to];
+  const names = await listFolder(output);
+  const other = names.find((name) =>
+    (/\.safetensors$/.test(name) || name === "adapter_config.json") && !own.test(name)
+  );
+  if (other === undefined) return;
+  throw new RangeError(
+    `${output} must not hold weights of another form, found ${other}: choose another folder`,
+  );
+}
+
+/** Paths of the layers, as the architecture has them or, if it is unknown, the file. */
+function layersOf({ config, file }: BaseFile): string[] {
+  try {
+    return architectureOf(config).linears.map(({ name }) => name);
+  } catch {
+    return [...file.tensors.keys()].filter((key) => key.endsWith(".weight"))
+      .map((key) => key.slice(0, -".weight".length));
+  }
+}
+
+/** The record in the type of the original, or in F32 where that does not hold all values exactly. */
+function withDtype(record: AdapterRecord): AdapterRecord {
+  const { dtype = "F32" } = record;
+  const isExact = tensorsIn(record).every(([, { data }]) => isExactIn(data, dtype));
+  return { ...record, dtype: isExact ? dtype : "F32" };
+}
+
+/** All tensors of a record, those beside A and B by names. */
+function tensorsIn(record: AdapterRecord): (readonly [string, HostTensor])[] {
+  return [...record.updates.flatMap(({ A, B }) => [["", A], ["", B]] as const), ...besides(record)];
+}
+
+function besides({ updates, saved, biases, rows }: AdapterRecord): [string, HostTensor][] {
+  return [
+    ...updates.flatMap(({ module, magnitude, bias }): [string, HostTensor][] => [
+      ...magnitude ? [[`${module}.magnitude`, magnitude] as [string, HostTensor]] : [],
+      ...bias ? [[`${module} bias of B`, bias] as [string, HostTensor]] : [],
+    ]),
+    ...saved ?? [],
+    ...biases ?? [],
+    ...Array.from(rows ?? [], ([name, { values }]): [string, HostTensor] => [name, values]),
+  ];
+}
+
+/** A file with its bytes. */
+type HeldFile = FolderFile & { readonly content: Uint8Array<ArrayBuffer> };
+
+async function inMemory(files: readonly FolderFile[]): Promise<HeldFile[]> {
+  return await Promise.all(files.map(async ({ name, content }) => ({
+    name,
+    content: await bytesOf(content),
+  })));
+}
+
+async function bytesOf(content: FolderFile["content"]): Promise<Uint8Array<ArrayBuffer>> {
+  if (typeof content === "string") return new TextEncoder().encode(content);
+  if (content instanceof Uint8Array) return new Uint8Array(content);
+  const pieces: BlobPart[] = [];
+  for await (const piece of content) pieces.push(new Uint8Array(piece));
+  return await new Blob(pieces).bytes();
+}
+
+/** Reads what is to be written, as a stranger would. */
+async function readBack(
+  to: AdapterDialect,
+  contents: readonly HeldFile[],
+): Promise<Pick<AnyAdapter, "record">> {
+  const files = contents.map(({ name, content }) => new File([content], name));
+  if (to === "peft") return { record: await readRecord(files) };
+  return await readForeign(files[0], {});
+}
+
+/** Throws unless what was trained beside A and B is the same; their number. */
+function assertCarried(before: AdapterRecord, after: AdapterRecord): number {
+  const old = besides(before), fresh = new Map(besides(after));
+  const isSame = ([name, { data }]: readonly [string, HostTensor]) => {
+    const other = fresh.get(name)?.data;
+    return other?.length === data.length && data.every((value, i) => value === other[i]);
+  };
+  const changed = old.find((entry) => !isSame(entry));
+  if (changed === undefined && old.length === fresh.size) return old.length;
+  const name = changed?.[0] ?? [...fresh.keys()].find((key) => !old.some(([own]) => own === key));
+  throw new AdapterFileError(
+    `nothing was written: every tensor beside A and B must be carried over, found "${name}" changed`,
+  );
+}

@@ -1,0 +1,156 @@
+/** Adapters of A and B alone from those of DoRA, or with biases of B. @module */
+
+import {
+  matrixFactors,
+  rankForError,
+  truncateUpdate,
+  updateSingularValues,
+} from "../../analysis/mod.ts";
+import type { HostTensor } from "../../core/host_tensor.ts";
+import { deltaWeight, type LowRankUpdate } from "../../core/low_rank_update.ts";
+import { formatShape, sameShape } from "../../core/shape.ts";
+import type { AdapterRecord, TrainedUpdate } from "../../formats/mod.ts";
+import type { BaseFile } from "../../models/base_file.ts";
+import { transpose } from "../../models/transpose.ts";
+import { changeOf } from "../stored_change.ts";
+
+/** What {@link plainRecord} needs. */
+export interface PlainOptions {
+  /** The base model, on whose weights DoRA and biases depend. */
+  readonly base?: BaseFile;
+  /** The relative error that is allowed for an update of DoRA, below 1. Default: that of rounding. */
+  readonly error?: number;
+}
+
+/** What became of an update of DoRA. */
+export interface FoldedDora {
+  /** Path of the layer. */
+  readonly module: string;
+  /** The rank that it needs. */
+  readonly rank: number;
+  /** ‖ΔW − s B A‖ / ‖ΔW‖ of the factors as they are written. */
+  readonly residual: number;
+  /** The same at the rank of the adapter. */
+  readonly atOwnRank: number;
+}
+
+/** A record without magnitudes and biases of B, and what became of the updates of DoRA. */
+export interface PlainRecord {
+  readonly record: AdapterRecord;
+  readonly folded: readonly FoldedDora[];
+}
+
+/** What rounding ΔW and its factors to F32 leaves. */
+const rounding = 1e-6;
+
+/**
+ * Folds magnitudes and biases of B into what a loader of A and B understands. A bias of B becomes part of the
+ * base's bias, b + s · bias, which the file then holds (`bias: "lora_only"`). DoRA's
+ * ΔW = m · V / ‖V‖ − W is of full rank in general: its best approximation of the least rank that is within
+ * `error` is written (Eckart and Young 1936).
+ *
+ * Memory: one weight and its singular vectors in float64.
+ *
+ * @throws {RangeError} when that needs more than the adapter's rank and no error is allowed, a layer has no
+ * bias, or the base is needed and not given.
+ */
+export async function plainRecord(
+  record: AdapterRecord,
+  { base, error }: PlainOptions,
+): Promise<PlainRecord> {
+  const updates: TrainedUpdate[] = [], folded: FoldedDora[] = [];
+  const biases = new Map(record.biases);
+  for (const update of record.updates) {
+    const { bias, magnitude, ...plain } = update;
+    const delta = magnitude && await doraDelta(update, needed(base, "DoRA", update));
+    if (bias) {
+      const name = `${update.module}.bias`;
+      const own = biases.get(name) ?? await biasOf(update, needed(base, "a bias of B", update));
+      biases.set(name, sumOf(own, bias, update.scaling));
+    }
+    if (!delta) updates.push(plain);
+    else folded.push(approximate(plain, delta, error, updates));
+  }
+  assertAllowed(folded, error);
+  const biasMode = biases.size > 0 && (record.biasMode ?? "none") === "none"
+    ? "lora_only"
+    : record.biasMode;
+  return { record: { ...record, updates, biases, biasMode }, folded };
+}
+
+function needed(base: BaseFile | undefined, what: string, { module }: LowRankUpdate): BaseFile {
+  if (base) return base;
+  throw new RangeError(
+    `--plain needs the base's weights to fold ${what}, found it on "${module}": give --base`,
+  );
+}
+
+/** DoRA's change of a weight, (out, in). */
+async function doraDelta(update: TrainedUpdate, base: BaseFile): Promise<HostTensor> {
+  const { key, isTransposed } = base.locate(update), stored = await base.file.read(key);
+  const { shape: [rows, width], data: values } = isTransposed ? transpose(stored) : stored;
+  const block = { values, top: 0, width }, delta = new Float64Array(values.length);
+  const blocks = async function* () {
+    yield block;
+  };
+  const change = await changeOf({ update, isTransposed: false }, blocks);
+  change.addTo(delta, block);
+  return { shape: [rows, width], data: Float32Array.from(delta) };
+}
+
+async function biasOf({ module, bias }: TrainedUpdate, { find, file, folder }: BaseFile) {
+  const [key] = find(`${module}.bias`), own = key === undefined ? undefined : await file.read(key);
+  if (own && sameShape(own.shape, bias!.shape)) return own;
+  const size = Math.hypot(...bias!.data).toPrecision(3);
+  throw new RangeError(
+    `--plain needs a bias of the layer to fold a bias of B (of norm ${size}) into, found ${
+      own ? formatShape(own.shape) : "none"
+    } of "${module}" in ${folder}: a loader of A and B cannot hold it`,
+  );
+}
+
+/** b + s · bias. */
+function sumOf({ shape, data }: HostTensor, bias: HostTensor, scaling: number): HostTensor {
+  return { shape, data: Float32Array.from(data, (value, i) => value + scaling * bias.data[i]) };
+}
+
+/** Adds the approximation of a change to `updates`, and measures it. */
+function approximate(
+  plain: LowRankUpdate,
+  delta: HostTensor,
+  error: number | undefined,
+  updates: TrainedUpdate[],
+): FoldedDora {
+  const factors = matrixFactors(delta, plain.module), { module, A: { shape: [own] } } = plain;
+  const values = updateSingularValues(factors);
+  const rank = Math.max(1, rankForError(values, error ?? rounding));
+  const { A, B, scaling } = truncateUpdate(factors, rank);
+  updates.push({ module, A, B, scaling });
+  const { data } = deltaWeight({ A, B, scaling });
+  const rest = data.map((value, i) => value - delta.data[i]);
+  const atOwnRank = truncateUpdate(factors, own).error.relative;
+  return { module, rank, residual: ratio(rest, delta.data), atOwnRank };
+}
+
+const ratio = (part: ArrayLike<number>, whole: ArrayLike<number>): number =>
+  Math.sqrt(squaresOf(part) / (squaresOf(whole) || 1));
+
+function squaresOf(values: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i] ** 2;
+  return sum;
+}
+
+/** Without an error that is allowed, DoRA must be what LoRA of the same rank can be. */
+function assertAllowed(folded: readonly FoldedDora[], error: number | undefined): void {
+  if (error !== undefined || folded.length === 0) return;
+  const worst = folded.reduce((a, b) => b.atOwnRank > a.atOwnRank ? b : a);
+  if (worst.atOwnRank <= rounding) return;
+  throw new RangeError(
+    `--plain needs an --error for DoRA, whose dW is of full rank in general, found rank ${worst.rank} of ` +
+      `"${worst.module}", and an error of ${
+        worst.atOwnRank.toPrecision(3)
+      } at the adapter's own rank: ` +
+      "merge it, or allow an error",
+  );
+}

@@ -1,0 +1,35 @@
+/** An adapter folder as a record that can be written again. @module */
+
+import { readJson } from "../core/files.ts";
+import { fileIn, type Folder } from "../core/storage.ts";
+import type { AdapterRecord } from "./adapter_record.ts";
+import { readAdapterLabels } from "./adapter_weights.ts";
+import { takeExtras } from "./peft_extras.ts";
+import { type PeftAdapter, readAdapter, type ReadAdapterOptions } from "./read_adapter.ts";
+
+/** A record, and what was let pass when it was read. */
+export type ReadRecord =
+  & AdapterRecord
+  & Pick<PeftAdapter, "passed" | "updates" | "biases" | "rows">;
+
+/**
+ * Reads all that an adapter folder holds.
+ *
+ * @throws {AdapterFileError} As {@link readAdapter}.
+ */
+export async function readRecord(
+  folder: Folder,
+  { allow }: Pick<ReadAdapterOptions, "allow"> = {},
+): Promise<ReadRecord> {
+  const { config, leftOut: _, ...read } = await readAdapter(folder, { withSaved: true, allow });
+  const { baseModelName, taskType = null, fanInFanOut, dropout } = config;
+  return { ...read, baseModelName, taskType, fanInFanOut, dropout, ...await namesOf(folder) };
+}
+
+/** The names of fully trained modules, and of a classifier's labels where they have any. */
+async function namesOf(folder: Folder) {
+  const json = await readJson(fileIn(folder, "adapter_config.json"));
+  const { saved } = takeExtras(json).extras, labels = await readAdapterLabels(folder);
+  const isNamed = labels?.some((label, index) => label !== String(index));
+  return { ...(saved.length > 0 && { savedModules: saved }), ...(isNamed && { labels }) };
+}

@@ -1,0 +1,236 @@
+/** DeBERTa (He et al. 2020, 2021), versions 1 and 2, with the parameter names of Hugging Face. @module */
+
+import type { ConfigJson } from "../architectures/config_fields.ts";
+import { type DebertaConfig, parseDebertaConfig } from "../architectures/deberta_config.ts";
+import { convolution, dropout, headPart } from "../autograd/mod.ts";
+import type { Tape } from "../autograd/tape.ts";
+import type { ModelInputs } from "../core/batch.ts";
+import { howMany } from "../core/how_many.ts";
+import type { Device, Tensor } from "../device/device.ts";
+import { activationOf } from "../nn/activations.ts";
+import {
+  DisentangledAttention,
+  type DisentangledParts,
+  type RelativeContext,
+} from "../nn/disentangled_attention.ts";
+import type { Embedding } from "../nn/embedding.ts";
+import type { LayerNorm } from "../nn/layer_norm.ts";
+import { Mlp } from "../nn/mlp.ts";
+import type { Place } from "../nn/place.ts";
+import { RelativePositions } from "../nn/relative_positions.ts";
+import { addLast, normalizedResidual } from "../nn/residual.ts";
+import { distanceRows } from "./distance_rows.ts";
+import { debertaHead } from "./encoder_heads.ts";
+import type { Head } from "./heads.ts";
+import { onHost, pickRows, positionsOf, sequenceContext, type TextInputs } from "./inputs.ts";
+import type { ForwardOptions } from "./model.ts";
+import type { ModelLayers, StoredTensors } from "./model_layers.ts";
+import { TextModel, type TextModelOptions } from "./text_model.ts";
+
+/** An encoder whose attention has terms for distances: post-norm blocks, and a head. */
+export class Deberta extends TextModel {
+  readonly #config: DebertaConfig;
+  readonly #words: Embedding;
+  readonly #positions: Embedding | undefined;
+  readonly #types: Embedding | undefined;
+  readonly #distanceTable: Embedding | undefined;
+  readonly #norm: LayerNorm;
+  readonly #distanceNorm: LayerNorm | undefined;
+  readonly #convolutionNorm: LayerNorm | undefined;
+  readonly #blocks: readonly Block[];
+  readonly #head: Head;
+
+  /** Builds the layers around tensors and weights; disposing the model disposes `owner`. */
+  constructor(
+    device: Device,
+    json: ConfigJson,
+    tensors: StoredTensors,
+    owner: Disposable,
+    options: TextModelOptions = {},
+  ) {
+    super(device, json, tensors, owner, options);
+    const { layers, architecture } = this, { trunk } = architecture, { dropout } = options;
+    const replaced = dropout === undefined ? {} : { dropout, classifierDropout: [0, dropout] };
+    const config = { ...parseDebertaConfig(json), ...replaced } as DebertaConfig;
+    const normOf = (at: string) => layers.norm(`${trunk}${at}.LayerNorm`, config.epsilon);
+    this.#config = config;
+    const table = (name: string) => layers.embedding(`${trunk}${name}`);
+    this.#words = table("embeddings.word_embeddings");
+    if (config.hasPositions) this.#positions = table("embeddings.position_embeddings");
+    if (config.tokenTypes > 0) this.#types = table("embeddings.token_type_embeddings");
+    if (config.relative) this.#distanceTable = table("encoder.rel_embeddings");
+    this.#norm = normOf("embeddings");
+    if (config.relative?.normalizes) this.#distanceNorm = normOf("encoder");
+    if (config.convolution) this.#convolutionNorm = normOf("encoder.conv");
+    this.#blocks = Array.from({ length: config.layers }, (_, i) => {
+      const at = `${trunk}encoder.layer.${i}`;
+      return new Block(layers, at, config, this.#isSecond ? secondInput : firstInput);
+    });
+    this.#head = debertaHead(layers, architecture, config);
+  }
+
+  /**
+   * Maps tokens (batch, time) to the head's outputs: a masked language model's logits (batch · time,
+   * vocabulary), or those of the requested `rows`; a classifier's logits (batch, classes).
+   *
+   * Hidden tokens change nothing, and their own outputs mean nothing: in transformers, they see all tokens.
+   */
+  override forward(tape: Tape, given: TextInputs, { rows }: ForwardOptions = {}): Tensor {
+    const sequences = sequenceContext(tape, given, this.positions), inputs = onHost(given);
+    const relative = this.#distances(tape, sequences.time), context = { ...sequences, relative };
+    const wanted = this.#head.rowsOf(inputs, rows), [first, ...others] = this.#blocks;
+    const out = tape.pipe(
+      this.#embed(tape, inputs),
+      (x) => this.#norm.forward(tape, x),
+      (x) => dropout(tape, x, this.#config.dropout),
+      (x) => this.#convolve(tape, x, first.forward(tape, x, context), context),
+      ...others.map((block) => (x: Tensor) => block.forward(tape, x, context)),
+      (x) => wanted ? pickRows(tape, x, wanted) : x,
+      (states) => this.#head.forward(tape, states),
+    );
+    relative?.release(tape);
+    return out;
+  }
+
+  /** The sum of token, position and type embeddings, whichever there are; all tokens are of type 0. */
+  #embed(tape: Tape, inputs: ModelInputs): Tensor {
+    const { tokens: { data }, tokenTypeIds } = inputs;
+    const positions = this.#positions?.forward(tape, positionsOf(inputs, 0));
+    const types = this.#types?.forward(tape, tokenTypeIds?.data ?? new Uint32Array(data.length));
+    return [positions, types].reduce<Tensor>(
+      (sum, next) => next ? addLast(tape, sum, next) : sum,
+      this.#words.forward(tape, data),
+    );
+  }
+
+  /** The embeddings of the distances that occur, for all blocks. */
+  #distances(tape: Tape, time: number): RelativePositions | undefined {
+    const { relative } = this.#config, norm = this.#distanceNorm, table = this.#distanceTable;
+    if (!relative || !table) return undefined;
+    return new RelativePositions(tape, distanceRows(relative, time), (rows) =>
+      tape.pipe(
+        table.forward(tape, rows),
+        (states) => norm ? norm.forward(tape, states) : states,
+      ));
+  }
+
+  /** From the embeddings and what the first block made of them: norm(x + activation(convolution)). */
+  #convolve(tape: Tape, embedded: Tensor, x: Tensor, context: RelativeContext): Tensor {
+    const { convolution: kind, dropout: rate } = this.#config;
+    if (!kind) return x;
+    const [weight, bias] = ["weight", "bias"]
+      .map((name) => this.layers.parameter(`${this.architecture.trunk}encoder.conv.conv.${name}`));
+    const added = tape.pipe(
+      convolution(tape, embedded, weight, bias, context),
+      (y) => dropout(tape, y, rate),
+      (y) => activationOf(kind.activation)(tape, y),
+    );
+    return tape.pipe(
+      addLast(tape, x, added),
+      (sum) => this.#convolutionNorm!.forward(tape, sum),
+    );
+  }
+
+  get #isSecond(): boolean {
+    return this.architecture.modelType === "deberta-v2";
+  }
+
+  /** Its sizes, for display. */
+  override get description(): string {
+    const { layers, width, heads } = this.#config, name = this.#isSecond ? "DeBERTa-v2" : "DeBERTa";
+    return `${name} of ${howMany(layers, "block")}, width ${width}, ${howMany(heads, "head")}`;
+  }
+
+  /** Its logits are those of the token itself. */
+  override get isCausal(): boolean {
+    return false;
+  }
+
+  /** Longest sequence, in tokens. */
+  override get positions(): number {
+    return this.#config.positions;
+  }
+
+  /** Token that fills up short sequences. */
+  override get padding(): number {
+    return this.#config.padding;
+  }
+
+  /** Number of tokens in the vocabulary. */
+  override get vocabulary(): number {
+    return this.#config.vocabulary;
+  }
+}
+
+/** x = norm(x + attention(x)), then x = norm(x + mlp(x)). */
+class Block {
+  readonly #attention: DisentangledAttention;
+  readonly #afterAttention: Place;
+  readonly #norm1: LayerNorm;
+  readonly #mlp: Mlp;
+  readonly #afterMlp: Place;
+  readonly #norm2: LayerNorm;
+
+  constructor(layers: ModelLayers, at: string, config: DebertaConfig, inputOf: AttentionInput) {
+    const { width, heads, epsilon, dropout, scoreTerms } = config;
+    const input = inputOf(layers, `${at}.attention.self`, config);
+    const output = layers.linear(`${at}.attention.output.dense`);
+    const scale = 1 / Math.sqrt(width / heads * scoreTerms);
+    this.#attention = new DisentangledAttention({ ...input, heads, scale, output, dropout });
+    this.#afterAttention = layers.place(`${at}.attention.output`, width);
+    this.#norm1 = layers.norm(`${at}.attention.output.LayerNorm`, epsilon);
+    const [up, down] = ["intermediate", "output"].map((name) =>
+      layers.linear(`${at}.${name}.dense`)
+    );
+    this.#mlp = new Mlp(up, down, dropout, activationOf(config.activation));
+    this.#afterMlp = layers.place(`${at}.output`, width);
+    this.#norm2 = layers.norm(`${at}.output.LayerNorm`, epsilon);
+  }
+
+  /** Maps x (batch · time, width) to the same shape. */
+  forward(tape: Tape, x: Tensor, context: RelativeContext): Tensor {
+    const attention = (x: Tensor) => this.#attention.forward(tape, x, context);
+    const mlp = (x: Tensor) => this.#mlp.forward(tape, x);
+    return tape.pipe(
+      normalizedResidual(tape, x, this.#norm1, attention, this.#afterAttention),
+      (x) => normalizedResidual(tape, x, this.#norm2, mlp, this.#afterMlp),
+    );
+  }
+}
+
+/** What a version of DeBERTa computes attention from, by the attention's path. */
+type AttentionInput = (
+  layers: ModelLayers,
+  self: string,
+  config: DebertaConfig,
+) => Pick<DisentangledParts, "input" | "positionKeys" | "positionQueries">;
+
+/** Version 1: one projection with q, k and v of each head side by side, and biases of q and v. */
+const firstInput: AttentionInput = (layers, self, { heads, relative }) => {
+  const fused = layers.linear(`${self}.in_proj`), { terms = [] } = relative ?? {};
+  const [q, v] = ["q_bias", "v_bias"].map((name) => layers.parameter(`${self}.${name}`));
+  return {
+    input(tape, x) {
+      const qkv = fused.forward(tape, x);
+      const [queries, keys, values] = [q, undefined, v].map((bias, part) =>
+        headPart(tape, qkv, { heads, parts: 3, part, bias })
+      );
+      tape.release(qkv);
+      return [queries, keys, values];
+    },
+    ...(terms.includes("c2p") && { positionKeys: layers.linear(`${self}.pos_proj`) }),
+    ...(terms.includes("p2c") && { positionQueries: layers.linear(`${self}.pos_q_proj`) }),
+  };
+};
+
+/** Version 2: a projection each, which distances share or have their own. */
+const secondInput: AttentionInput = (layers, self, { relative }) => {
+  const [q, k, v] = ["query", "key", "value"].map((name) => layers.linear(`${self}.${name}_proj`));
+  const { terms = [], sharesProjections } = relative ?? {};
+  const own = (name: string) => layers.linear(`${self}.pos_${name}_proj`);
+  return {
+    input: (tape, x) => [q.forward(tape, x), k.forward(tape, x), v.forward(tape, x)],
+    ...(terms.includes("c2p") && { positionKeys: sharesProjections ? k : own("key") }),
+    ...(terms.includes("p2c") && { positionQueries: sharesProjections ? q : own("query") }),
+  };
+};

@@ -1,0 +1,106 @@
+/** `lowrank convert --plain`, and what a failed proof does. */
+
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { bakeUpdates } from "../../src/adapt/convert/bake.ts";
+import { assertProven, proveUpdates } from "../../src/adapt/convert/delta_proof.ts";
+import { deltaWeight } from "../../src/core/low_rank_update.ts";
+import { readAdapter } from "../../src/formats/mod.ts";
+import { matrix } from "../formats/adapter_folders.ts";
+import { filesIn, withFolder } from "../support/folders.ts";
+import { assertAllClose } from "../support/all_close.ts";
+import { golden, goldenJson, tensorsOf } from "../support/golden.ts";
+import "../support/open_lapack.ts";
+import { assertFails, lowrankJson, model } from "./lowrank.ts";
+
+/** The logits of a converted adapter are those that PEFT computes with the original. */
+async function assertLogits(name: string, converted: string): Promise<void> {
+  const output = `${converted}/logits.safetensors`;
+  const cases = ["--input", golden("logits.json"), "--output", output];
+  await lowrankJson("logits", "--model", model, "--adapter", converted, ...cases);
+  const expected = await tensorsOf(golden(`adapters/logits/${name}.safetensors`));
+  const actual = await tensorsOf(output);
+  const { cases: inputs } = await goldenJson("logits.json");
+  // At positions that are masked, logits mean nothing.
+  const whole = [...expected].filter(([key]) =>
+    !inputs[key.slice("logits.".length)].attention_mask
+  );
+  assert(whole.length > 0);
+  for (const [key, { data }] of whole) {
+    assertAllClose(actual.get(key)!.data, data, { absolute: 5e-5, what: key });
+  }
+}
+
+Deno.test("--plain puts biases of B into the base's biases, with PEFT's logits", () =>
+  withFolder(async (folder) => {
+    const adapter = golden("adapters/peft_lora_bias"), command = ["convert", adapter, "--plain"];
+    const output = `${folder}/plain`;
+    await assertFails(
+      [...command, "--output", output],
+      "to fold a bias of B, found it on",
+      "--base",
+    );
+    await lowrankJson(...command, "--base", model, "--output", output);
+    const { biasMode, updates, biases } = await readAdapter(output, { withSaved: true });
+    assertEquals([biasMode, biases.size], ["lora_only", updates.length]);
+    assert(updates.every(({ bias }) => !bias));
+    await assertLogits("peft_lora_bias", output);
+  }));
+
+Deno.test("--plain refuses DoRA with its error, and writes what an --error allows", () =>
+  withFolder(async (folder) => {
+    const adapter = golden("adapters/peft_dora"), output = `${folder}/plain`;
+    const command = ["convert", adapter, "--plain", "--output", output];
+    await assertFails(command, "to fold DoRA, found it on", "--base");
+    await assertFails(
+      [...command, "--base", model],
+      "whose dW is of full rank in general, found rank",
+      "at the adapter's own rank: merge it, or allow an error",
+    );
+    assertEquals(filesIn(folder), []);
+    const { folded } = await lowrankJson(...command, "--base", model, "--error", "0.2");
+    for (const { module, residual, atOwnRank, rank } of folded) {
+      assert(
+        residual <= 0.2 * (1 + 1e-6) && residual > 0 && atOwnRank > residual && rank > 0,
+        module,
+      );
+    }
+    const exact = `${folder}/exact`;
+    await lowrankJson(
+      ...["convert", adapter, "--plain", "--base", model, "--error", "1e-6", "--output", exact],
+    );
+    await assertLogits("peft_dora", exact);
+  }));
+
+const update = { module: "h.0.c_fc", A: matrix(2, 3), B: matrix(4, 2), scaling: 3 };
+
+Deno.test("the proof finds the largest difference, and stops what it does not explain", () => {
+  const B = { ...update.B, data: update.B.data.slice() };
+  B.data[5] += 0.5;
+  const [{ difference, limit }] = proveUpdates([update], [{ ...update, B }]);
+  const [one, other] = [update, { ...update, B }].map((each) => deltaWeight(each).data);
+  assertEquals(difference, Math.max(...one.map((value, i) => Math.abs(value - other[i]))));
+  const A = { ...update.A, data: update.A.data.map((value) => value + 1) };
+  const [turned] = proveUpdates([update], [{ ...update, A }]);
+  const third = deltaWeight({ ...update, A }).data;
+  assertEquals(turned.difference, Math.max(...one.map((v, i) => Math.abs(v - third[i]))));
+  assertThrows(
+    () => assertProven([{ ...turned, difference, limit }]),
+    RangeError,
+    "nothing was written: the new file must have the same dW up to rounding (",
+  );
+  assertThrows(() => assertProven([{ ...turned, difference: NaN }]), RangeError, "of NaN");
+  assertThrows(() => proveUpdates([update], []), RangeError, "the same modules");
+});
+
+Deno.test("baking is proven to rounding, and exact for powers of two", () => {
+  const other = { ...update, module: "h.1.c_fc", A: matrix(1, 3), B: matrix(4, 1), scaling: 4 };
+  const before = [{ ...update, scaling: Math.SQRT2 }, other], after = bakeUpdates(before);
+  const proof = proveUpdates(before, after);
+  assertProven(proof);
+  assertEquals(proof.map(({ rankBefore, rank, scaling }) => [rankBefore, rank, scaling]), [
+    [2, 2, 1],
+    [1, 2, 1],
+  ]);
+  assert(proof[0].difference > 0);
+  assertEquals(proof[1].difference, 0);
+});

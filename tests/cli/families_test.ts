@@ -1,0 +1,138 @@
+/** Commands that run a model, on every family and kind of head. */
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { openDevice } from "../../src/device/mod.ts";
+import { writeSafetensors } from "../../src/formats/mod.ts";
+import { injectLora } from "../../src/adapt/mod.ts";
+import { loadModel } from "../../src/models/mod.ts";
+import { tokenizerConfig, tokenizerJson } from "../../src/tokenizer/mod.ts";
+import { filesIn, withFolder } from "../support/folders.ts";
+import { golden, goldenJson, tensorsOf } from "../support/golden.ts";
+import { writeJson } from "./arguments.ts";
+import { assertFails, lowrankJson } from "./lowrank.ts";
+
+/** One character for each of the 36 tokens before the end of text. */
+const letters = Array.from({ length: 36 }, (_, id) => String.fromCharCode(33 + id));
+const vocabulary = {
+  tokens: [...letters, "<|endoftext|>"],
+  merges: [],
+  specialToken: "<|endoftext|>",
+};
+
+/** Copies a golden model, with a tokenizer beside it and fields of its configuration changed. */
+async function writeModel(folder: string, family: string, change: object = {}): Promise<string> {
+  const model = `${folder}/${family}`, from = golden(`families/${family}`);
+  await Deno.mkdir(model, { recursive: true });
+  await Deno.copyFile(`${from}/model.safetensors`, `${model}/model.safetensors`);
+  const config = await goldenJson(`families/${family}/config.json`);
+  await writeJson(`${model}/config.json`, { ...config, ...change });
+  await writeJson(`${model}/tokenizer.json`, tokenizerJson(vocabulary));
+  await writeJson(`${model}/tokenizer_config.json`, tokenizerConfig(vocabulary));
+  return model;
+}
+
+for (const family of ["llama", "llama3_tied", "llama_wide", "mistral", "qwen2"]) {
+  Deno.test(`generate continues a prompt of ${family} with transformers' tokens`, () =>
+    withFolder(async (folder) => {
+      const { cases: { plain }, greedy } = await goldenJson(`families/${family}.json`);
+      const prompt = plain.input_ids[0].map((id: number) => letters[id]).join("");
+      const ask = ["--prompt", prompt, "--max-new-tokens", String(greedy.length)];
+      const model = await writeModel(folder, family);
+      const { tokens } = await lowrankJson("generate", "--model", model, ...ask);
+      assertEquals(tokens, greedy);
+    }));
+}
+
+Deno.test("an encoder and a classifier of any family do not generate", () =>
+  withFolder(async (folder) => {
+    const ask = async (family: string, sentence: string, change?: object) => {
+      const model = await writeModel(folder, family, change);
+      await assertFails(["generate", "--model", model, "--prompt", "!"], sentence);
+    };
+    const rule = "generating needs a model that predicts the next token, found";
+    await ask("bert_masked", `${rule} BERT of 2 blocks, width 16, 4 heads, in ${folder}`);
+    await ask("roberta_masked", `${rule} RoBERTa of 2 blocks`);
+    await ask("bert_masked", `${rule} BERT of 2 blocks`, { architectures: ["BertModel"] });
+    const classifier = "generating needs a language model, found a classifier of";
+    await ask("bert_classifier", `${classifier} 3 labels: lowrank evaluate measures it`);
+    await ask("bert_regression", `${classifier} 1 label: lowrank evaluate measures it`);
+    await ask("llama_classifier", classifier);
+  }));
+
+Deno.test("the outputs of an encoder without a head are a state for each token", () =>
+  withFolder(async (folder) => {
+    const model = await writeModel(folder, "bert_classifier", { architectures: ["BertModel"] });
+    const tensors = [...await tensorsOf(`${model}/model.safetensors`)]
+      .map(([name, tensor]) => [name.replace("bert.", ""), tensor] as const);
+    await writeSafetensors(
+      `${model}/model.safetensors`,
+      tensors.filter(([name]) => !/^classifier/.test(name)),
+    );
+    const input = await writeJson(`${folder}/c.json`, {
+      cases: { a: { input_ids: [[1, 2], [3, 4]] } },
+    });
+    const output = `${folder}/o.safetensors`;
+    await lowrankJson("logits", "--model", model, "--input", input, "--output", output);
+    assertEquals((await tensorsOf(output)).get("logits.a")!.shape, [2, 2, 16]);
+  }));
+
+const ids = [[5, 6, 7, 8], [9, 10, 11, 12]];
+const trained = {
+  bert_classifier: { input_ids: ids, labels: [0, 2] },
+  bert_regression: { input_ids: ids, labels: [0.5, -1] },
+  bert_masked: { input_ids: ids, labels: [[-100, 20, -100, -100], [-100, -100, 21, -100]] },
+  roberta_classifier: { input_ids: ids, labels: [1, 0] },
+  roberta_masked: { input_ids: ids, labels: [[-100, 20, -100, -100], [-100, -100, 21, -100]] },
+  llama_classifier: { input_ids: ids, labels: [2, 1] },
+  llama: { input_ids: ids, labels: ids },
+};
+
+for (const [family, batch] of Object.entries(trained)) {
+  Deno.test(`train learns a batch of ${family} by labels of its own kind, as gradients counts it`, () =>
+    withFolder(async (folder) => {
+      const model = golden(`families/${family}`), output = `${folder}/out`;
+      const batches = await writeJson(`${folder}/b.json`, { batches: [batch] });
+      const steps = ["--steps", "20", "--learning-rate", "0.02", "--method", "lora"];
+      const files = ["--model", model, "--batches", batches, "--output", output];
+      const { firstLoss, loss } = await lowrankJson("train", ...files, ...steps);
+      assert(loss < 0.9 * firstLoss, `${firstLoss} to ${loss}`);
+      const input = await writeJson(`${folder}/c.json`, { cases: { a: batch } });
+      const one = ["--input", input, "--case", "a", "--output", `${folder}/g.safetensors`];
+      const before = await lowrankJson("gradients", "--model", model, ...one);
+      assert(Math.abs(before.loss - firstLoss) < 1e-5, `${before.loss} and ${firstLoss}`);
+      const after = await lowrankJson("gradients", "--model", model, "--adapter", output, ...one);
+      assert(after.loss < loss, `${after.loss} after the last step`);
+    }));
+}
+
+Deno.test("a batch of ids alone is one for a causal model only", () =>
+  withFolder(async (folder) => {
+    const batches = await writeJson(`${folder}/b.json`, { batches: [ids] });
+    for (const family of ["bert_masked", "bert_classifier"]) {
+      const files = ["--model", golden(`families/${family}`), "--batches", batches];
+      const rest = ["--steps", "1", "--learning-rate", "0.1", "--output", `${folder}/out`];
+      const sentence = "batch 0 must have labels as well as input_ids";
+      await assertFails(["train", ...files, ...rest], sentence);
+    }
+    assertEquals(filesIn(folder), ["b.json"]);
+  }));
+
+Deno.test("compare and inspect take adapters of every family, without a base", () =>
+  withFolder(async (folder) => {
+    using device = await openDevice({ kind: "cpu" });
+    for (const family of ["bert_classifier", "roberta_masked", "llama", "qwen2"]) {
+      using model = await loadModel(device, golden(`families/${family}`));
+      const paths: string[] = [];
+      for (const seed of [1, 2]) {
+        using adapter = injectLora(model, { rank: 2, targetModules: "all-linear", seed });
+        for (const { B } of adapter.sites) {
+          device.write(B.tensor, new Float32Array(B.size).fill(seed));
+        }
+        await adapter.save(paths[paths.push(`${folder}/${family}-${seed}`) - 1]);
+      }
+      const { modules } = await lowrankJson("compare", ...paths);
+      const { modules: seen } = await lowrankJson("inspect", paths[0]);
+      assertEquals(modules.length, seen.length);
+      assertStringIncludes(JSON.stringify(seen), model.linears[0].name);
+    }
+  }));

@@ -1,0 +1,84 @@
+/** Cases of the products with B in 16 bits. @module */
+
+import { matmulBf16, matmulF16 } from "../../../kernels/mod.ts";
+import {
+  bfloat16ToFloat32,
+  float16ToFloat32,
+  float32ToBfloat16,
+  float32ToFloat16,
+} from "../../../src/core/float16.ts";
+import type { KernelCase } from "../kernel_case.ts";
+import { matmulCase } from "./matmul.ts";
+
+/** The storages, with both ways between them and F32. */
+export const storages = [
+  { kernel: matmulF16, round: float32ToFloat16, widen: float16ToFloat32 },
+  { kernel: matmulBf16, round: float32ToBfloat16, widen: bfloat16ToFloat32 },
+] as const;
+
+/** The same case with B rounded to 16 bits; its bound is that of the values which B then has. */
+export function withHalfB(
+  trial: KernelCase,
+  { kernel, round, widen }: (typeof storages)[number],
+): KernelCase {
+  const b = round(trial.buffers.b as Float32Array);
+  return {
+    ...trial,
+    kernel,
+    buffers: { ...trial.buffers, b },
+    bound: (before, after, scalars) => {
+      const values = Float64Array.from(widen(Uint16Array.from(before.b as Uint16Array)));
+      return trial.bound({ ...before, b: values }, after, scalars);
+    },
+  };
+}
+
+/** A case whose B has other values. */
+function withB(trial: KernelCase, valueOf: (value: number, at: number) => number): KernelCase {
+  const b = (trial.buffers.b as Float32Array).map(valueOf);
+  return { ...trial, name: `${trial.name}, other B`, buffers: { ...trial.buffers, b } };
+}
+
+const layouts = [0, 1].flatMap((transposeA) =>
+  [0, 1].map((transposeB) => ({ transposeA, transposeB }))
+);
+
+/** Few rows, odd and even rows of B, more than one block in each direction. */
+const shapes: readonly (readonly [number, number, number])[] = [
+  [1, 1, 1],
+  [1, 17, 33],
+  [1, 700, 260],
+  [2, 64, 5],
+  [4, 530, 515],
+  [3, 3, 300],
+  [7, 9, 5],
+  [16, 15, 64],
+  [17, 33, 15],
+  [36, 68, 44],
+  [64, 8, 33],
+  [130, 70, 530],
+];
+
+const ordinary: readonly KernelCase[] = shapes.flatMap(([m, n, k]) =>
+  layouts.flatMap((layout) => [
+    matmulCase(m, n, k, { ...layout, hasBias: 1 }),
+    matmulCase(m, n, k, { ...layout, accumulate: 1, alpha: 0.5, padding: 3 }),
+    matmulCase(m, n, k, { ...layout, padding: 4, k2: 8 }),
+  ])
+);
+
+/** 1e-5 is subnormal in F16; a value that is no number, or infinite, stays one. */
+const special: readonly KernelCase[] = layouts.flatMap((layout) => [
+  withB(matmulCase(6, 20, 36, layout), (value) => 1e-5 * value),
+  withB(matmulCase(7, 9, 5, layout), (value) => 1e-5 * value),
+  withB(matmulCase(6, 4, 1, layout), (_, at) => [Infinity, -Infinity, NaN, -0][at]),
+]);
+
+/** All of them. */
+export const matmulHalfCases: readonly KernelCase[] = storages.flatMap((storage) =>
+  [
+    ...ordinary,
+    ...special,
+    matmulCase(19, 35, 0, { transposeB: 1, hasBias: 1 }),
+  ].map((trial) => withHalfB(trial, storage))
+);

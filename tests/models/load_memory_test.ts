@@ -1,0 +1,66 @@
+/** How much memory a process needs at most while it loads a model on the CPU. */
+
+import { assert } from "@std/assert";
+import { countParameters } from "../../src/architectures/architecture.ts";
+import { architectureOf, type ConfigJson } from "../../src/architectures/mod.ts";
+import { withFolder } from "../support/folders.ts";
+import { root, rootPath } from "../support/source_files.ts";
+import { writeSparseModel } from "../support/sparse_model.ts";
+
+const program = `
+import { loadModel, openDevice } from "${root.href}mod.ts";
+const [folder] = Deno.args;
+using device = await openDevice({ kind: "cpu" });
+using model = folder ? await loadModel(device, folder) : undefined;
+console.log(/VmHWM:\\s*(\\d+) kB/.exec(Deno.readTextFileSync("/proc/self/status"))[1]);
+`;
+
+/** Most resident bytes of a process that loads the folder, or nothing. */
+async function peakBytes(home: string, ...folder: string[]): Promise<number> {
+  await Deno.writeTextFile(`${home}/program.js`, program);
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", `${home}/program.js`, ...folder],
+    cwd: rootPath,
+    stderr: "inherit",
+  }).output();
+  return 1024 * Number(new TextDecoder().decode(stdout));
+}
+
+/** About 140 MB each in F32: a second copy of the largest tensor, or of a file, would be well over a quarter. */
+const configs: readonly ConfigJson[] = [
+  {
+    model_type: "gpt2",
+    architectures: ["GPT2LMHeadModel"],
+    ...{ vocab_size: 20000, n_positions: 256, n_embd: 768, n_layer: 3, n_head: 12 },
+  },
+  {
+    model_type: "llama",
+    architectures: ["LlamaForCausalLM"],
+    ...{ vocab_size: 20000, hidden_size: 576, intermediate_size: 1536, num_hidden_layers: 7 },
+    ...{ num_attention_heads: 9, num_key_value_heads: 3, max_position_embeddings: 256 },
+    ...{ rms_norm_eps: 1e-5, tie_word_embeddings: true },
+  },
+];
+
+const cases = configs.flatMap((config) => [
+  { config, dtype: "F32", shards: 1 } as const,
+  { config, dtype: "F32", shards: 3 } as const,
+  { config, dtype: "BF16", shards: 1 } as const,
+]);
+
+for (const { config, dtype, shards } of cases) {
+  const files = shards === 1 ? "one file" : `${shards} files`;
+  Deno.test({
+    name:
+      `loading a ${config.model_type} of ${files} in ${dtype} takes 1.25 times its bytes in F32`,
+    ignore: Deno.build.os !== "linux", // which tells a process its largest resident size
+    async fn() {
+      await withFolder(async (folder) => {
+        await writeSparseModel(folder, config, { dtype, shards });
+        const bytes = 4 * countParameters(architectureOf(config).tensors);
+        const share = (await peakBytes(folder, folder) - await peakBytes(folder)) / bytes;
+        assert(share > 0.95 && share <= 1.25, `found ${share.toFixed(3)} times`);
+      });
+    },
+  });
+}
