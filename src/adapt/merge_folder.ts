@@ -69,7 +69,7 @@ export async function mergeFolder(
   await assertNoOtherKind(output, "model");
   using base = await openBase(model);
   const plan = await planMerge(base, adapters, allow), metadata = await metadataOf(base, plan);
-  const tensors = tensorsOf(base, plan, dtype), files = await weightsFiles(base, tensors);
+  const tensors = tensorsOf(base, plan, dtype), files = await weightsFiles(base, tensors, plan);
   const small = await readSmallFiles(model), config = await configFile(base, plan, dtype);
   const contents = [
     ...files.map(({ name, tensors }) =>
@@ -127,11 +127,18 @@ function dtypesOf(tensors: ReadonlyMap<string, EncodedTensor>): string[] {
 async function weightsFiles(
   { folder }: BaseFile,
   tensors: ReadonlyMap<string, EncodedTensor>,
+  { head: { nameOf } }: MergePlan,
 ): Promise<WeightsFile[]> {
-  if (!await isSharded(folder)) return [{ name: "model.safetensors", tensors }];
-  const { places, shards } = parseWeightMap(shardIndex, await readJson(fileIn(folder, shardIndex)));
-  const byFile = Map.groupBy(tensors, ([key]) => places.get(key) ?? shards[shards.length - 1]);
-  return Array.from(byFile, ([name, tensors]) => ({ name, tensors: new Map(tensors) }));
+  const isWhole = !await isSharded(folder), index = fileIn(folder, shardIndex);
+  const { places, shards } = isWhole
+    ? { places: new Map<string, string>(), shards: ["model.safetensors"] }
+    : parseWeightMap(shardIndex, await readJson(index));
+  const kept = [...tensors].filter(([key]) => nameOf(key) !== undefined);
+  const byFile = Map.groupBy(kept, ([key]) => places.get(key) ?? shards[shards.length - 1]);
+  return Array.from(byFile, ([name, tensors]) => ({
+    name,
+    tensors: new Map(tensors.map(([key, tensor]) => [nameOf(key)!, tensor])),
+  }));
 }
 
 /** The index of a sharded base, with the sizes and the tensors of the merged model. */
@@ -158,7 +165,7 @@ async function metadataOf(
   { file, config }: BaseFile,
   plan: MergePlan,
 ): Promise<Record<string, string>> {
-  const [before, after] = [config, plan.config].map(mathematicsIfKnown);
+  const [before, after] = [config, plan.head.config].map(mathematicsIfKnown);
   if (before) await assertOwnConfig(file.metadata, "config.json", before);
   return {
     format: "pt",
@@ -186,10 +193,13 @@ async function configFile(
 ): Promise<FolderFile[]> {
   const name = "config.json";
   if (Object.keys(config).length === 0) return [];
-  if (!dtype && plan.config === config) {
+  if (!dtype && plan.head.config === config) {
     return [{ name, content: await readBytes(fileIn(folder, name)) }];
   }
-  return [{ name, content: jsonText(dtype ? withDtype(plan.config, dtype) : plan.config) }];
+  return [{
+    name,
+    content: jsonText(dtype ? withDtype(plan.head.config, dtype) : plan.head.config),
+  }];
 }
 
 function measured({ module, sums }: WeightChange): FolderMerge["weights"][number] {

@@ -1,6 +1,5 @@
 /** What adapters change in the files of a base model. @module */
 
-import type { ConfigJson } from "../architectures/config_fields.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
 import { isNamed, moduleOf } from "../core/module_names.ts";
@@ -8,17 +7,11 @@ import { oneLine } from "../core/quote.ts";
 import { formatShape, sameShape } from "../core/shape.ts";
 import { isTable } from "../formats/adapter_weights.ts";
 import { adapterFile, parseMerged } from "../formats/merged_metadata.ts";
-import {
-  type AdapterException,
-  type PeftAdapter,
-  readAdapter,
-  readAdapterLabels,
-} from "../formats/mod.ts";
+import { type AdapterException, type PeftAdapter, readAdapter } from "../formats/mod.ts";
 import type { BaseFile } from "../models/base_file.ts";
-import { withLabels } from "../models/labels.ts";
-import { runnableTypes } from "../models/registry.ts";
 import { assertNotIn } from "./attach.ts";
 import { MergeSums } from "./merge_blocks.ts";
+import { type NewHead, newHead, sameHead } from "./new_head.ts";
 import type { LocatedUpdate } from "./stored_change.ts";
 
 /** A weight and the updates that are added to it. */
@@ -43,8 +36,8 @@ export interface MergePlan {
   readonly passed: string[];
   /** How the prompts of the last adapter that says so were written. */
   promptFormat?: PromptFormat;
-  /** The configuration: the base's, or with the labels of a new head. */
-  config: ConfigJson;
+  /** The configuration and the names of tensors: the base's, or those beside a new head. */
+  head: NewHead;
 }
 
 /**
@@ -64,7 +57,7 @@ export async function planMerge(
     saved: new Map(),
     merged: before,
     passed: [],
-    config: base.config,
+    head: sameHead(base.config),
   };
   for (const folder of folders) {
     const adapter = await readAdapter(folder, { withSaved: true, allow }),
@@ -119,7 +112,7 @@ async function addSaved(
   }
   const isNew = (name: string) => base.find(name).length !== 1;
   const unknown = [...saved.keys()].filter(isNew);
-  if (unknown.length > 0) plan.config = await withHead(base, folder, unknown);
+  if (unknown.length > 0) plan.head = await newHead(base, folder, saved);
   for (const [name, tensor] of saved) {
     const key = isNew(name) ? name : base.find(name)[0];
     const { shape } = base.file.tensors.get(key) ?? tensor;
@@ -171,24 +164,5 @@ function assertWeights(folder: string, { rows }: PeftAdapter): void {
   throw new RangeError(
     `cannot merge the adapter in ${folder}: merging without the model needs changes of weights and ` +
       `biases, found trained tokens of "${oneLine(embedding)}"`,
-  );
-}
-
-/** The base's configuration with the head that an adapter trains for it. */
-async function withHead(
-  { config, folder: base }: BaseFile,
-  folder: string,
-  names: readonly string[],
-): Promise<ConfigJson> {
-  // A head of its own where the base has one that is tied to the embedding.
-  if (names.every((name) => name === "lm_head.weight")) {
-    return { ...config, tie_word_embeddings: false };
-  }
-  const isRunnable = runnableTypes.some((type) => type === config.model_type);
-  const labels = isRunnable ? await readAdapterLabels(folder) : undefined;
-  if (labels && names.every((name) => name === "score.weight")) return withLabels(config, labels);
-  throw new RangeError(
-    `cannot merge the adapter in ${folder}: the base must have all tensors that were trained in full, ` +
-      `found no ${oneLine(names[0])} in ${base}: save the base with that head first`,
   );
 }

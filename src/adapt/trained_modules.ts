@@ -33,9 +33,11 @@ export class TrainedModules implements Disposable {
   /**
    * Copies the parameters of the modules with these names or name endings; a name may be a parameter's.
    *
-   * @throws {RangeError} when a name is that of no module with parameters, or another adapter trains one.
+   * @throws {RangeError} when a name is that of no module with parameters, another adapter trains one, or one has
+   * a weight in 16 bits.
    */
   constructor(model: Model, names: readonly string[]) {
+    assertInF32(model, names);
     const layers = tiedHeads(model, names),
       isHead = (name: string) => layers.some((layer) => isNamed(layer.name, name));
     this.#copied = parametersOf(model, names.filter((name) => !isHead(name)));
@@ -123,6 +125,14 @@ function tiedHeads({ outerLayers = [] }: Model, names: readonly string[]): Linea
   return outerLayers.filter((layer): layer is Linear => layer instanceof Linear && !layer.bias)
     .filter(({ name, weight, substitute }) => substitute || weight.name !== `${name}.weight`)
     .filter((layer) => names.some((name) => isNamed(layer.name, name)));
+}
+
+function assertInF32({ weights }: Model, names: readonly string[]): void {
+  const other = [...weights?.keys() ?? []].find((one) => names.some((name) => isWithin(one, name)));
+  if (other === undefined) return;
+  throw new RangeError(
+    `modulesToSave must name modules in F32, found ${other} in 16 bits: load the model with dtype F32`,
+  );
 }
 
 function parametersOf(model: Model, names: readonly string[]): Parameter[] {

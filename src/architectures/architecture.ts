@@ -67,6 +67,8 @@ export interface Architecture {
   readonly linears: readonly LinearSpec[];
   /** Tensors that files may repeat: a tied head's weight. */
   readonly copies?: readonly string[];
+  /** Tensors of other heads that files may have beside these: a new head may use them. */
+  readonly besides?: readonly TensorSpec[];
   /** PEFT's default `target_modules`; empty if it has none. */
   readonly peftTargets: readonly string[];
 }

@@ -1,6 +1,11 @@
 /** BERT (Devlin et al. 2018) and RoBERTa (Liu et al. 2019), whose layers XLM-R has (Conneau et al. 2020). @module */
 
-import { type Architecture, architectureFrom, type LayerSpec } from "./architecture.ts";
+import {
+  type Architecture,
+  architectureFrom,
+  type LayerSpec,
+  type TensorSpec,
+} from "./architecture.ts";
 import { type ConfigJson, flagOr, type Head, headOf } from "./config_fields.ts";
 import {
   encoder,
@@ -55,13 +60,29 @@ function bertLike(
   const sizes = encoderSizes(json), top = headOf(json, "none");
   const at = top.kind === "none" ? "" : `${trunk}.`;
   const projections = (self: string) => separateAttention(self, sizes.d, ["query", "key", "value"]);
+  const isMasked = top.kind === "language";
   const isCrossed = flagOr(json, "add_cross_attention", false);
   const attentions = ["attention", ...(isCrossed ? ["crossattention"] : [])];
   return architectureFrom({
     modelType: String(json.model_type),
     head: top.kind,
     trunk: at,
+    ...(isMasked && { besides: besidesOf(trunk, sizes), copies: copiesOf(trunk, json) }),
     peftTargets: ["query", "value"],
     layers: [...encoder(at, json, projections, attentions), ...topOf(at, top, sizes)],
   });
+}
+
+/** What files of masked models keep of the pretraining's other task: the published ones do. */
+function besidesOf(trunk: "bert" | "roberta", sizes: EncoderSizes): TensorSpec[] {
+  const { tensors } = pooler(`${trunk}.`, sizes), next = "cls.seq_relationship";
+  if (trunk === "roberta") return [...tensors];
+  return [...tensors, tensor(`${next}.weight`, 2, sizes.d), tensor(`${next}.bias`, 2)];
+}
+
+/** A tied decoder, which older files repeat. */
+function copiesOf(trunk: "bert" | "roberta", json: ConfigJson): string[] {
+  if (!flagOr(json, "tie_word_embeddings", true)) return [];
+  const decoder = trunk === "bert" ? "cls.predictions.decoder" : "lm_head.decoder";
+  return [`${decoder}.weight`, `${decoder}.bias`];
 }

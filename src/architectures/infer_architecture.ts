@@ -88,6 +88,10 @@ function partsOf(name: string, outputs: number): LayerParts {
   return role ? { [role]: { start: 0, count: outputs } } : {};
 }
 
+/** The name that a tensor had in the first published files: `LayerNorm.gamma` and `LayerNorm.beta`. */
+export const legacyName = (tensor: string): string =>
+  tensor.replace(/(?<=LayerNorm\.)(weight|bias)$/, (name) => name === "bias" ? "beta" : "gamma");
+
 /**
  * Tensors of Hugging Face's files that are not parameters: causal masks, positions, frequencies, and the
  * zeros that BART adds to its logits.

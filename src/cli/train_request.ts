@@ -7,7 +7,7 @@ import { readAdapter } from "../formats/mod.ts";
 import type { JsonRecord, MethodSpec, RunSpec, TrainingSpec } from "../runs/mod.ts";
 import { type Batch, defaultPatience, defaultSettings } from "../train/mod.ts";
 import { batchExample, readBatchFile } from "./batches.ts";
-import type { AllowOption } from "./arguments.ts";
+import type { AllowOption, BaseDtypeOption } from "./arguments.ts";
 import { assertAllowed, type CommonOptions } from "./common.ts";
 import { readFacts } from "./limits.ts";
 import { methodOf, type MethodOptions } from "./method.ts";
@@ -16,7 +16,7 @@ import { completeTraining, readTrainConfig, type TrainConfig } from "./train_con
 import { type DataOptions, readTrainData } from "./train_data.ts";
 
 /** Options of `train`. */
-export interface TrainOptions extends CommonOptions, MethodOptions, DataOptions {
+export interface TrainOptions extends CommonOptions, BaseDtypeOption, MethodOptions, DataOptions {
   readonly batches?: string;
   readonly config?: string;
   readonly output: string;
@@ -156,10 +156,14 @@ async function assertOutput(
 }
 
 /** What the base and the adapter consist of, wherever they are: with other files, it is another training. */
-async function modelSpec({ model, adapter }: TrainOptions): Promise<JsonRecord> {
+async function modelSpec({ model, adapter, baseDtype }: TrainOptions): Promise<JsonRecord> {
   const filesOf = (folder: string) =>
     fileDigests(folder, /\.safetensors(\.index\.json)?$|^(adapter_)?config\.json$/);
-  return { base: await filesOf(model), adapter: adapter && await filesOf(adapter) };
+  return {
+    base: await filesOf(model),
+    adapter: adapter && await filesOf(adapter),
+    baseDtype: baseDtype === "f32" ? undefined : baseDtype,
+  };
 }
 
 /** Refuses options that an existing adapter already fixes. */

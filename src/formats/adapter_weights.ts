@@ -3,6 +3,7 @@
 import { AdapterFileError } from "../core/errors.ts";
 import { moduleOf } from "../core/module_names.ts";
 import { fileIn, type Folder, hasFile } from "../core/storage.ts";
+import { mostLabels } from "../core/limits.ts";
 import { parseLabels } from "./labels_metadata.ts";
 import { pickleConversion } from "./pickle.ts";
 import { openSafetensorsFile, type ReadOptions, type SafetensorsFile } from "./safetensors.ts";
@@ -47,6 +48,9 @@ export async function openWeights(folder: Folder, options: ReadOptions): Promise
   return await openSafetensorsFile(fileIn(folder, name), options);
 }
 
+/** The weights of classifiers' last layers, in decoders, in BERT and in RoBERTa. */
+const lastLayers = ["score.weight", "classifier.weight", "classifier.out_proj.weight"];
+
 /**
  * The labels of the classifier that an adapter trains, from the header of its weights; those that no name
  * is known of are called by their numbers. `undefined` if it trains no head of a classifier.
@@ -55,6 +59,8 @@ export async function openWeights(folder: Folder, options: ReadOptions): Promise
  */
 export async function readAdapterLabels(folder: Folder): Promise<string[] | undefined> {
   using file = await openWeights(folder, {});
-  const labels = parseLabels(file.metadata), head = file.tensors.get(`${tensorPrefix}score.weight`);
-  return labels ?? (head && Array.from({ length: head.shape[0] }, (_, index) => String(index)));
+  const labels = parseLabels(file.metadata);
+  const head = lastLayers.map((name) => file.tensors.get(tensorPrefix + name)).find(Boolean);
+  if (labels || head?.shape.length !== 2) return labels;
+  return Array.from({ length: Math.min(head.shape[0], mostLabels) }, (_, index) => String(index));
 }

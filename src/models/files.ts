@@ -2,7 +2,7 @@
 
 import { type Architecture, storedShape, type TensorSpec } from "../architectures/architecture.ts";
 import type { ConfigJson } from "../architectures/config_fields.ts";
-import { isBuffer } from "../architectures/infer_architecture.ts";
+import { isBuffer, legacyName } from "../architectures/infer_architecture.ts";
 import { architectureOf } from "../architectures/registry.ts";
 import { ShapeError } from "../core/errors.ts";
 import { readJson } from "../core/files.ts";
@@ -136,8 +136,12 @@ function namesInFile(
   architecture: Architecture,
   file: SafetensorsFile,
 ): Map<TensorSpec, string> {
-  const { modelType, tensors, copies } = architecture;
-  const names = new Map(tensors.map((spec) => [spec, findTensor(architecture, spec, file)]));
+  const { modelType, tensors, copies, besides = [] } = architecture;
+  const isThere = ({ name }: TensorSpec) => file.tensors.has(name);
+  const names = new Map(
+    [...tensors, ...besides.filter(isThere)]
+      .map((spec) => [spec, findTensor(architecture, spec, file)]),
+  );
   const known = new Set([...names.values(), ...copies ?? []]);
   for (const name of file.tensors.keys()) {
     if (known.has(name) || isBuffer(name)) continue;
@@ -164,7 +168,8 @@ function findTensor(
   { tensors }: SafetensorsFile,
 ): string {
   const { name, shape } = spec, bare = bareName({ trunk }, spec);
-  const nameInFile = [name, bare].find((candidate) => tensors.has(candidate));
+  const nameInFile = [name, bare, legacyName(name), legacyName(bare)]
+    .find((candidate) => tensors.has(candidate));
   if (!nameInFile) throw new RangeError(`a ${modelType} file needs the tensor ${name}, found none`);
   const found = storedShape({ ...spec, shape: tensors.get(nameInFile)!.shape });
   if (sameShape(found, shape)) return nameInFile;

@@ -23,7 +23,7 @@ export {
   recordedFormat,
   trainableOf,
 } from "./model.ts";
-export { accuracyOf, outputsOf } from "./outputs.ts";
+export { accuracyOf, accuracyOn, outputsOf } from "./outputs.ts";
 export type { SamplingOptions } from "./sampling.ts";
 export type { TextInputs } from "./inputs.ts";
 export { Perceptron, type PerceptronShape } from "./perceptron.ts";

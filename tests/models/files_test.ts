@@ -137,7 +137,10 @@ Deno.test("a config that we cannot run is refused by field and value", async () 
         [{ ...encoder, model_type: "llama", num_key_value_heads: 3 }, "found 3"],
         [{ ...even, rope_scaling: { type: "yarn" } }, 'found "yarn"'],
         [{ ...even, rope_parameters: { rope_theta: -1 } }, "found -1"],
-        [{ ...encoder, model_type: "llama" }, "head_dim to be even, for pairs to turn, found 3"],
+        [
+          { ...encoder, model_type: "llama" },
+          "head_dim to be even, for pairs to turn, and at most 65536, found 3",
+        ],
         [{ ...even, model_type: "qwen2", use_sliding_window: true }, "found true"],
         [{ model_type: "gpt2", activation_function: "relu" }, 'found "relu"'],
         [{ model_type: "gpt2", n_embd: 6, n_head: 4 }, "n_head to divide n_embd, 6, found 4"],
