@@ -10,6 +10,7 @@ import type { Model } from "../models/model.ts";
 import { Linear } from "../nn/linear.ts";
 import type { WeightChange } from "./adapter.ts";
 import { copyTensor } from "./copy_tensor.ts";
+import { adaptedLayers } from "./sites.ts";
 
 /** A head that shares the weight of an embedding, and the weight of its own that it gets. */
 interface UntiedHead {
@@ -120,9 +121,9 @@ export class TrainedModules implements Disposable {
 }
 
 /** The heads with these names that share an embedding's weight; one with a bias of its own is no such head. */
-function tiedHeads({ outerLayers = [], parameters }: Model, names: readonly string[]): Linear[] {
+function tiedHeads({ outerLayers = [] }: Model, names: readonly string[]): Linear[] {
   return outerLayers.filter((layer): layer is Linear => layer instanceof Linear && !layer.bias)
-    .filter(({ name }) => !parameters.has(`${name}.weight`))
+    .filter(({ name, weight, substitute }) => substitute || weight.name !== `${name}.weight`)
     .filter((layer) => names.some((name) => isNamed(layer.name, name)));
 }
 
@@ -140,9 +141,26 @@ function parametersOf(model: Model, names: readonly string[]): Parameter[] {
   if (missing.length === 0) {
     return all.filter((one) => names.some((name) => isWithin(one.name, name)));
   }
+  assertFullWidth(model, missing);
   const known = listNames([...new Set(all.map(({ name }) => moduleOf(name)))]);
   throw new RangeError(
     `modulesToSave must name modules of the model (${known}), found ${listNames(missing)}`,
+  );
+}
+
+/**
+ * Throws for layers whose weights stay in 16 bits on the device: they have no parameter.
+ *
+ * @throws {RangeError} then.
+ */
+export function assertFullWidth(model: Model, names: readonly string[]): void {
+  const layer = adaptedLayers(model).find(({ name, weight }) =>
+    !weight.parameter && names.some((one) => isNamed(name, one) || one === weight.name)
+  );
+  if (!layer) return;
+  throw new RangeError(
+    `training ${layer.name} needs its weight in F32, found one that stays in 16 bits: load the model without ` +
+      'dtype "auto"',
   );
 }
 

@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { mergeFolder } from "../../src/adapt/merge_folder.ts";
 import { type AdapterChange, savedAdapter } from "./saved_adapter.ts";
 import { main } from "../../src/cli/program.ts";
 import { lowrankJson } from "../cli/lowrank.ts";
@@ -125,6 +126,32 @@ for (const [name, baseIn] of Object.entries(bases)) {
         const { code, text } = await runPython("scripts/golden/check_classifier.py", [
           ...given,
           ...found,
+        ]);
+        assertEquals(code, 0, text);
+      }),
+  });
+}
+
+for (
+  const [family, adapter] of [
+    ["llama", "state_dicts/llama/lora_target_embedding"],
+    ["llama3_tied", "state_dicts/llama/lora_modules_to_save_tied"],
+  ]
+) {
+  Deno.test({
+    name: `a folder merged with ${adapter} has the logits of PEFT's adapter on ${family}`,
+    ignore,
+    fn: () =>
+      withFolder(async (folder) => {
+        const base = golden(`families/${family}`), merged = `${folder}/merged`;
+        const input = golden("state_dicts/input.json"), output = `${folder}/logits.safetensors`;
+        const adapters = [golden(adapter)];
+        await mergeFolder({ model: base, adapters, output: merged });
+        const files = ["--model", merged, "--input", input, "--output", output];
+        assertEquals(await main(["logits", ...files, "--device", "cpu", "--quiet"]), 0);
+        const { code, text } = await runPython("scripts/golden/check_peft.py", [
+          ...["--model", base, "--adapter", ...adapters],
+          ...["--input", input, "--output", output],
         ]);
         assertEquals(code, 0, text);
       }),
