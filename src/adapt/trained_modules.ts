@@ -10,7 +10,6 @@ import type { Model } from "../models/model.ts";
 import { Linear } from "../nn/linear.ts";
 import type { WeightChange } from "./adapter.ts";
 import { copyTensor } from "./copy_tensor.ts";
-import { adaptedLayers } from "./sites.ts";
 
 /** A head that shares the weight of an embedding, and the weight of its own that it gets. */
 interface UntiedHead {
@@ -127,11 +126,21 @@ function tiedHeads({ outerLayers = [] }: Model, names: readonly string[]): Linea
     .filter((layer) => names.some((name) => isNamed(layer.name, name)));
 }
 
-function assertInF32({ weights }: Model, names: readonly string[]): void {
+/**
+ * Throws for modules that the model stores in 16 bits.
+ *
+ * @param rule What the names are for.
+ * @throws {RangeError} then.
+ */
+export function assertInF32(
+  { weights }: Model,
+  names: readonly string[],
+  rule = "modulesToSave must name",
+): void {
   const other = [...weights?.keys() ?? []].find((one) => names.some((name) => isWithin(one, name)));
   if (other === undefined) return;
   throw new RangeError(
-    `modulesToSave must name modules in F32, found ${other} in 16 bits: load the model with dtype F32`,
+    `${rule} modules in F32, found ${other} in 16 bits: load the model with dtype F32`,
   );
 }
 
@@ -141,26 +150,9 @@ function parametersOf(model: Model, names: readonly string[]): Parameter[] {
   if (missing.length === 0) {
     return all.filter((one) => names.some((name) => isWithin(one.name, name)));
   }
-  assertFullWidth(model, missing);
   const known = listNames([...new Set(all.map(({ name }) => moduleOf(name)))]);
   throw new RangeError(
     `modulesToSave must name modules of the model (${known}), found ${listNames(missing)}`,
-  );
-}
-
-/**
- * Throws for layers whose weights stay in 16 bits on the device: they have no parameter.
- *
- * @throws {RangeError} then.
- */
-export function assertFullWidth(model: Model, names: readonly string[]): void {
-  const layer = adaptedLayers(model).find(({ name, weight }) =>
-    !weight.parameter && names.some((one) => isNamed(name, one) || one === weight.name)
-  );
-  if (!layer) return;
-  throw new RangeError(
-    `training ${layer.name} needs its weight in F32, found one that stays in 16 bits: load the model without ` +
-      'dtype "auto"',
   );
 }
 

@@ -88,7 +88,8 @@ Deno.test("tables that stay in 16 bits are adapted, and not trained in full", as
   using own = trainedLora(model, { modulesToSave: ["lm_head"] });
   assertEquals(own.modules.untied, ["lm_head"]);
   own.remove();
-  const words = "training transformer.wte needs its weight in F32, found one that stays in 16 bits";
+  const words =
+    "modules in F32, found transformer.wte.weight in 16 bits: load the model with dtype F32";
   for (const more of [{ modulesToSave: ["wte"] }, { trainableTokens: [1] }]) {
     assertThrows(() => injectLora(model, { rank: 2, ...more }), RangeError, words);
   }
