@@ -1,9 +1,18 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { loadAdapter } from "../../src/adapt/mod.ts";
 import { catalog } from "../../src/architectures/mod.ts";
+import { hostTensor } from "../../src/core/host_tensor.ts";
+import { ReferenceDevice } from "../../src/device/reference.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
+import { loadModel, outputsOf } from "../../src/models/mod.ts";
+import { savedAdapter } from "../adapt/saved_adapter.ts";
+import { assertAllClose } from "../support/all_close.ts";
 import { withFolder } from "../support/folders.ts";
+import { golden } from "../support/golden.ts";
 import { debertas, saveRandomDeberta } from "../support/random_deberta.ts";
 import { lowrank, lowrankJson } from "./lowrank.ts";
+
+const tokens = Uint32Array.of(3, 14, 15, 9);
 
 const rows = ["ship", "sailor", "whale", "army", "general", "enemy"].map((name, i) =>
   JSON.stringify({ text: `The ${name} came`, label: i < 3 ? "sea" : "war" })
@@ -44,3 +53,19 @@ Deno.test("the memory of DeBERTa XXL, 1.5 billion parameters, is counted by a dr
   assertEquals(byRole.adapter, 4 * sites);
   assert(byRole.weight > 6e9);
 });
+
+Deno.test("the sites of a DeBERTa's in_proj, several ranges of rows each, are merged in files", () =>
+  withFolder(async (folder) => {
+    const base = golden("families/deberta_classifier"), adapter = `${folder}/adapter`;
+    const output = `${folder}/merged`, inputs = { tokens: hostTensor([1, 4], tokens) };
+    await savedAdapter(base, adapter, { rank: 3, alpha: 6 });
+    const joined = ["--model", base, "--adapter", adapter, "--output", output];
+    assertEquals((await lowrank("merge", ...joined)).code, 0);
+    using device = new ReferenceDevice();
+    using model = await loadModel(device, base), merged = await loadModel(device, output);
+    const plain = await outputsOf(model, inputs);
+    using _ = await loadAdapter(model, adapter);
+    const adapted = await outputsOf(model, inputs), found = await outputsOf(merged, inputs);
+    assertAllClose(found.data, adapted.data, { absolute: 1e-5, relative: 0 });
+    assert(adapted.data.some((value, i) => Math.abs(value - plain.data[i]) > 0.01));
+  }));
