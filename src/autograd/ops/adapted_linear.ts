@@ -3,7 +3,7 @@
 import type { Tensor } from "../../device/device.ts";
 import type { Parameter } from "../parameter.ts";
 import type { Tape } from "../tape.ts";
-import { type Weight, weightOf } from "../weight.ts";
+import { type LowRankTerm, type Weight, weightOf } from "../weight.ts";
 import { biasGradient, linearOutput, savedFor, weightGradient } from "./linear.ts";
 import {
   addInputGradient,
@@ -14,7 +14,6 @@ import {
   releasePath,
   savedForPath,
 } from "./low_rank.ts";
-import { matrix, type MatrixPair } from "./product.ts";
 
 /**
  * y = x Wᵀ + bias, and for each site y[:, rows] += scaling · (drop(x) Aᵀ) Bᵀ (Hu et al. 2021, equation 3).
@@ -36,7 +35,7 @@ export function adaptedLinear(
   const y = linearOutput(tape, x, weight, bias);
   const paths = sites.map((site) => lowRankPath(tape, x, site, n));
   const fused = paths.find(({ site }) => site.rows.count === n);
-  const second = fused && secondPair(fused.hidden, fused.site.B.tensor);
+  const second = fused && { hidden: fused.hidden, factor: fused.site.B.tensor };
   weight.multiply(x, y, bias?.tensor, second);
   for (const path of paths) if (path !== fused) addUpdate(path, y);
   const operands = [parameter, bias, ...sites.flatMap(({ A, B }) => [A, B])]
@@ -50,16 +49,11 @@ export function adaptedLinear(
       using dHidden = lowRankBackward(tape, x, path, dy);
       if (!dHidden) continue;
       if (path !== fused) addInputGradient(tape, x, path, dHidden);
-      else inputGradient(tape, x, weight, dy, secondPair(dHidden, path.site.A.tensor));
+      else inputGradient(tape, x, weight, dy, { hidden: dHidden, factor: path.site.A.tensor });
     }
   }, [...savedFor(tape, parameter, x), ...paths.flatMap((path) => savedForPath(tape, path))]);
   for (const path of paths) releasePath(tape, path);
   return y;
-}
-
-/** (tokens, rank) times B or A, as the second operand pair of the product with W. */
-function secondPair(hidden: Tensor, factor: Tensor): MatrixPair {
-  return { a: matrix(hidden), b: matrix(factor), k: hidden.shape[1] };
 }
 
 /** dx += dy W + dh A. */
@@ -68,7 +62,7 @@ function inputGradient(
   x: Tensor,
   weight: Weight,
   dy: Tensor,
-  second?: MatrixPair,
+  second?: LowRankTerm,
 ): void {
   const into = tape.contribute(x);
   if (into) weight.multiplyTransposed(dy, into, second);
