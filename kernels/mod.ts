@@ -11,11 +11,12 @@ export { dropoutKernel, dropoutThreshold } from "./dropout/kernel.ts";
 export { addKernel, copyColumns, fill, scaleAdd } from "./elementwise/kernel.ts";
 export {
   embeddingBackward,
+  type EmbeddingForward,
   embeddingForward,
   embeddingForwardBf16,
   embeddingForwardF16,
 } from "./embedding/kernel.ts";
-export { widenBf16, widenF16 } from "./float16/kernel.ts";
+export { type Widen, widenBf16, widenF16 } from "./float16/kernel.ts";
 export { geluBackward, geluForward } from "./gelu/kernel.ts";
 export { headProductKernel } from "./head_product/kernel.ts";
 export { klDivergenceBackward, klDivergenceForward } from "./kl_divergence/kernel.ts";
@@ -24,7 +25,7 @@ export {
   layerNormBackwardParameters,
   layerNormForward,
 } from "./layer_norm/kernel.ts";
-export { matmul, matmulBf16, matmulF16 } from "./matmul/kernel.ts";
+export { type Matmul, matmul, matmulBf16, matmulF16 } from "./matmul/kernel.ts";
 export { rootSum, squaresChunk, sum, sumColumns, sumSquares } from "./reduce/kernel.ts";
 export { rmsNormBackward, rmsNormBackwardWeight, rmsNormForward } from "./rms_norm/kernel.ts";
 export { rotaryKernel } from "./rotary/kernel.ts";

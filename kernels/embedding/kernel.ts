@@ -17,7 +17,11 @@ export const embeddingForwardF16: EmbeddingForward = lookUpIn("f16");
 /** The same for a table in BF16. */
 export const embeddingForwardBf16: EmbeddingForward = lookUpIn("bf16");
 
-type EmbeddingForward = Kernel<"table" | "ids" | "out", "count" | "width" | "first" | "rows">;
+/** How rows of a table are looked up. */
+export type EmbeddingForward = Kernel<
+  "table" | "ids" | "out",
+  "count" | "width" | "first" | "rows"
+>;
 
 function lookUpIn(type: StoredType): EmbeddingForward {
   return defineKernel({

@@ -33,7 +33,8 @@ export const widenF16: Widen = widenFrom("f16");
 /** The same of BF16 bits, the upper half of an F32. */
 export const widenBf16: Widen = widenFrom("bf16");
 
-type Widen = Kernel<"x" | "y", "size">;
+/** A kernel that widens floats of 16 bits. */
+export type Widen = Kernel<"x" | "y", "size">;
 
 function widenFrom(type: HalfType): Widen {
   return defineKernel({

@@ -84,7 +84,8 @@ export const matmulF16: Matmul = productWith("f16");
 /** The same with B in BF16. */
 export const matmulBf16: Matmul = productWith("bf16");
 
-type Matmul = Kernel<
+/** A matrix product with two operand pairs. */
+export type Matmul = Kernel<
   "a" | "b" | "a2" | "b2" | "bias" | "c",
   | "m"
   | "n"

@@ -10,6 +10,14 @@ import { matrix, type MatrixPair, multiply } from "./ops/product.ts";
 import { Parameter } from "./parameter.ts";
 import type { Contribution } from "./tape.ts";
 
+/** A product that is added to a weight's in the same launch: a low-rank update. */
+export interface LowRankTerm {
+  /** (tokens, rank). */
+  readonly hidden: Tensor;
+  /** B `(out, rank)` forward, A `(rank, in)` backward. */
+  readonly factor: Tensor;
+}
+
 /**
  * The matrix W `(out, in)` of a linear layer. Other storage formats implement these few products and
  * are frozen; nothing above `nn/` reads their buffers.
@@ -24,15 +32,15 @@ export interface Weight {
   /** Its parameter, if it can be trained. */
   readonly parameter?: Parameter;
   /**
-   * y = x Wᵀ + bias with x `(tokens, in)` and y `(tokens, out)`, plus the product a bᵀ of a second pair: a low-rank
-   * update.
+   * y = x Wᵀ + bias with x `(tokens, in)` and y `(tokens, out)`, plus hidden · factorᵀ of a second
+   * pair.
    */
-  multiply(x: Tensor, y: Tensor, bias?: Tensor, second?: MatrixPair): void;
+  multiply(x: Tensor, y: Tensor, bias?: Tensor, second?: LowRankTerm): void;
   /**
-   * dx = (accumulate ? dx : 0) + dy W with dy `(tokens, out)` and dx `(tokens, in)`, plus the product a b of a
+   * dx = (accumulate ? dx : 0) + dy W with dy `(tokens, out)` and dx `(tokens, in)`, plus hidden · factor of a
    * second pair.
    */
-  multiplyTransposed(dy: Tensor, dx: Contribution, second?: MatrixPair): void;
+  multiplyTransposed(dy: Tensor, dx: Contribution, second?: LowRankTerm): void;
   /** out[i, :] = W[ids[i], :], where W is a table of embeddings; ids are u32. */
   lookUp(ids: Tensor, out: Tensor): void;
   /** Its values as an F32 tensor `(out, in)`, which the caller disposes. */
@@ -65,12 +73,12 @@ export class DenseWeight implements Weight {
   }
 
   /** y = x Wᵀ + bias. */
-  multiply(x: Tensor, y: Tensor, bias?: Tensor, second?: MatrixPair): void {
+  multiply(x: Tensor, y: Tensor, bias?: Tensor, second?: LowRankTerm): void {
     multiplyBy(this.parameter.tensor, x, y, bias, second);
   }
 
   /** dx = (accumulate ? dx : 0) + dy W. */
-  multiplyTransposed(dy: Tensor, dx: Contribution, second?: MatrixPair): void {
+  multiplyTransposed(dy: Tensor, dx: Contribution, second?: LowRankTerm): void {
     multiplyByTransposed(this.parameter.tensor, dy, dx, second);
   }
 
@@ -124,12 +132,12 @@ export class HalfWeight implements Weight {
   }
 
   /** y = x Wᵀ + bias. */
-  multiply(x: Tensor, y: Tensor, bias?: Tensor, second?: MatrixPair): void {
+  multiply(x: Tensor, y: Tensor, bias?: Tensor, second?: LowRankTerm): void {
     multiplyBy(this.values, x, y, bias, second);
   }
 
   /** dx = (accumulate ? dx : 0) + dy W. */
-  multiplyTransposed(dy: Tensor, dx: Contribution, second?: MatrixPair): void {
+  multiplyTransposed(dy: Tensor, dx: Contribution, second?: LowRankTerm): void {
     multiplyByTransposed(this.values, dy, dx, second);
   }
 
@@ -156,10 +164,14 @@ function multiplyBy(
   x: Tensor,
   y: Tensor,
   bias?: Tensor,
-  second?: MatrixPair,
+  second?: LowRankTerm,
 ): void {
   const [n, k] = W.shape, m = x.shape[0];
-  multiply(matrix(x), matrix(W), matrix(y), { m, n, k, transposeB: true, bias, second });
+  multiply(matrix(x), matrix(W), matrix(y), {
+    ...{ m, n, k, bias },
+    transposeB: true,
+    second: pairOf(second),
+  });
 }
 
 /** dx = (accumulate ? dx : 0) + dy W, however W is stored. */
@@ -167,8 +179,11 @@ function multiplyByTransposed(
   W: Tensor,
   dy: Tensor,
   { tensor, accumulate }: Contribution,
-  second?: MatrixPair,
+  second?: LowRankTerm,
 ): void {
   const [k, n] = W.shape, m = dy.shape[0];
-  multiply(matrix(dy), matrix(W), matrix(tensor), { m, n, k, accumulate, second });
+  multiply(matrix(dy), matrix(W), matrix(tensor), { m, n, k, accumulate, second: pairOf(second) });
 }
+
+const pairOf = (term?: LowRankTerm): MatrixPair | undefined =>
+  term && { a: matrix(term.hidden), b: matrix(term.factor), k: term.hidden.shape[1] };

@@ -18,7 +18,7 @@ export {
 export { type AdaptedLayer, Embedding, type Ids } from "./embedding.ts";
 export { type CacheShape, KeyValueCache } from "./key_value_cache.ts";
 export { LayerNorm } from "./layer_norm.ts";
-export { DenseWeight, HalfWeight, type Weight } from "../autograd/weight.ts";
+export { DenseWeight, HalfWeight, type LowRankTerm, type Weight } from "../autograd/weight.ts";
 export type { Adaptation } from "./adaptation.ts";
 export { Linear, type LinearParts } from "./linear.ts";
 export { type Activation, GatedMlp, Mlp } from "./mlp.ts";

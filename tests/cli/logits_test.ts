@@ -54,6 +54,14 @@ for (
     withFolder((folder) => check(folder, `${expected}.safetensors`, "--model", golden(base))));
 }
 
+for (const dtype of ["f16", "bf16"]) {
+  Deno.test(`logits of a base that stays in ${dtype} are those of its values in F32`, () =>
+    withFolder(async (folder) => {
+      const args = ["--model", golden(`gpt2_tiny_${dtype}`), "--base-dtype", "auto"];
+      await check(folder, `logits_${dtype}.safetensors`, ...args);
+    }));
+}
+
 for (
   const names of [
     "peft_c_attn",

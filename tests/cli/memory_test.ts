@@ -113,3 +113,23 @@ Deno.test("what memory cannot predict gives one sentence", async () => {
   await assertFails(["memory", "gpt2", "--length", "1025"], "at most 1024 tokens, found 1025");
   await assertFails(["memory", "gpt2", "--method", "qlora"], "--method", "full, lora");
 });
+
+Deno.test("a base in 16 bits takes half its matrices' bytes, run and by formula, and is not trained", async () => {
+  const step = ["gpt2", "--batch", "1", "--length", "16", "--rank", "4"];
+  const full = await lowrankJson("memory", ...step);
+  for (const dtype of ["f16", "bf16"]) {
+    const { byRole, byFormula } = await lowrankJson("memory", ...step, "--base-dtype", dtype);
+    // 12 blocks of 12 matrices of 768 x 768, and the token embedding.
+    const halves = 12 * 12 * 768 ** 2 + 50257 * 768;
+    assertEquals(byRole, { ...full.byRole, weight: full.byRole.weight - 2 * halves });
+    assertEquals(byRole, { ...byFormula, quantized: 0 });
+  }
+  await assertFails(
+    ["memory", "gpt2", "--method", "full", "--base-dtype", "f16"],
+    "full fine-tuning needs a base in F32, found --base-dtype f16",
+  );
+  await assertFails(
+    ["memory", ...step, "--dtype", "mixed", "--base-dtype", "f16"],
+    "--base-dtype f16 needs --dtype f32, found mixed",
+  );
+});

@@ -4,7 +4,7 @@ import { countRows } from "../../core/row_range.ts";
 import type { Tensor } from "../../device/device.ts";
 import type { Parameter } from "../parameter.ts";
 import type { Tape } from "../tape.ts";
-import { type Weight, weightOf } from "../weight.ts";
+import { type LowRankTerm, type Weight, weightOf } from "../weight.ts";
 import { biasGradient, linearOutput, savedFor, weightGradient } from "./linear.ts";
 import {
   addInputGradient,
@@ -15,7 +15,6 @@ import {
   releasePath,
   savedForPath,
 } from "./low_rank.ts";
-import { matrix, type MatrixPair } from "./product.ts";
 import { withRows, writeRows } from "./trainable_rows.ts";
 
 /**
@@ -39,7 +38,7 @@ export function adaptedLinear(
   const y = linearOutput(tape, x, weight, bias);
   const paths = sites.map((site) => lowRankPath(tape, x, site, n));
   const fused = paths.find(({ site }) => countRows(site.rows) === n);
-  const second = fused && secondPair(fused.hidden, fused.site.B.tensor);
+  const second = fused && { hidden: fused.hidden, factor: fused.site.B.tensor };
   weight.multiply(x, y, bias?.tensor, second);
   for (const path of paths) if (path !== fused) addUpdate(path, y);
   const factors = sites.flatMap(({ A, B }) => [A, B]);
@@ -53,16 +52,11 @@ export function adaptedLinear(
       using dHidden = lowRankBackward(tape, x, path, dy);
       if (!dHidden) continue;
       if (path !== fused) addInputGradient(tape, x, path, dHidden);
-      else inputGradient(tape, x, weight, dy, secondPair(dHidden, path.site.A.tensor));
+      else inputGradient(tape, x, weight, dy, { hidden: dHidden, factor: path.site.A.tensor });
     }
   }, [...savedFor(tape, parameter, x), ...paths.flatMap((path) => savedForPath(tape, path))]);
   for (const path of paths) releasePath(tape, path);
   return y;
-}
-
-/** (tokens, rank) times B or A, as the second operand pair of the product with W. */
-function secondPair(hidden: Tensor, factor: Tensor): MatrixPair {
-  return { a: matrix(hidden), b: matrix(factor), k: hidden.shape[1] };
 }
 
 /** dx += dy W + dh A. */
@@ -71,7 +65,7 @@ function inputGradient(
   x: Tensor,
   weight: Weight,
   dy: Tensor,
-  second?: MatrixPair,
+  second?: LowRankTerm,
 ): void {
   const into = tape.contribute(x);
   if (into) weight.multiplyTransposed(dy, into, second);
