@@ -28,9 +28,18 @@ def main(folder: str, case: str, out: str) -> None:
     continued = generated(model, folder, given, Path(out)) if "prompt" in given else {}
     adapted = get_peft_model(model, LoraConfig(r=8, lora_alpha=16, init_lora_weights=False)).eval()
     adapted.save_pretrained(Path(out) / "adapter")
-    result = adapted(**inputs)
-    found = {"base": base, "adapted": result.logits, "loss": result.loss.reshape(1), **continued}
-    write_tensors(Path(out) / "found.safetensors", {**found, **step(adapted, result.loss)})
+    logits = adapted(**inputs).logits
+    loss = loss_of(logits, inputs["labels"])
+    found = {"base": base, "adapted": logits, "loss": loss.float().reshape(1), **continued}
+    write_tensors(Path(out) / "found.safetensors", {**found, **step(adapted, loss)})
+
+
+def loss_of(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Of classes or, shifted, of next tokens; in float64. In F32 PyTorch's loss of SmolLM2 is 8e-6 away from that of
+    its own logits, and its gradients by up to 2e-4 of the largest, ten times as far as they are by the model's sums."""
+    if logits.ndim == 3:
+        logits, labels = logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten()
+    return torch.nn.functional.cross_entropy(logits.double(), labels)
 
 
 def step(adapted: torch.nn.Module, loss: torch.Tensor) -> dict[str, torch.Tensor]:
