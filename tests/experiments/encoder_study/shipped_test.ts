@@ -35,9 +35,10 @@ Deno.test("the best rate has the highest accuracy, and of equals the lowest loss
 Deno.test("a task without a search takes the rate that is best on average of the others", () => {
   for (const method of studyMethods) {
     const own = searchedTasks.map(({ name }) => triedRates(name, method));
-    const means = own[0].map(({ learningRate, accuracy }, i) =>
-      [learningRate, (accuracy + own[1][i].accuracy) / 2] as const
-    );
+    const means = own[0].map((
+      { learningRate, accuracy },
+      i,
+    ) => [learningRate, (accuracy + own[1][i].accuracy) / 2]);
     assertEquals(
       meansOfTried(method).map(({ learningRate, accuracy }) => [learningRate, accuracy]),
       means,
