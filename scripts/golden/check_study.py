@@ -1,7 +1,7 @@
 """Full fine-tuning of a classifier in transformers, as the encoder study does it: `check_study.py MODEL CASE.json`.
 
-CASE has `train` and `test`, rows of `text` and `label`, and `labels`, `batch`, `epochs`, `learningRate`, `seeds`. The
-last line that is printed is a JSON list with the accuracy on `test` for each seed."""
+CASE has `train` and `test`, rows of `text` and `label`, and `labels`, `batch`, `epochs`, `learningRate`, `seeds`. It
+prints a JSON list with the accuracy on `test` for each seed."""
 
 import json
 import random

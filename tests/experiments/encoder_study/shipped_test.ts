@@ -75,6 +75,9 @@ Deno.test("the default job quotes the study with its commit, and its pictures ar
   assertEquals(findings.length, 3);
   for (const { ours } of findings) assertStringIncludes(ours!, "(quoted)");
   assertEquals(tables.map(({ rows }) => rows.length), [15, 36]);
+  const [{ columns, rows: [guessing, full, ...lora] }] = tables;
+  const filled = (row: typeof full) => columns.filter(({ key }) => row[key] !== undefined).length;
+  assertEquals([guessing, full, lora[0]].map(filled), [3, 6, columns.length]);
   for (const figure of figures) {
     assertEquals(figureFaults(figure), []);
     assertMatch(await plotSvg(figure), /^<svg/);
