@@ -1,7 +1,9 @@
 /** Full fine-tuning against LoRA on a real encoder and three public tasks. @module */
 
 import said from "../../src/paper/printed/claims.json" with { type: "json" };
+import noted from "../notes.json" with { type: "json" };
 import { type Claim, type Experiment, experiment, LeftOut, type MadeRun } from "../frame/mod.ts";
+import measured from "./encoder_study.json" with { type: "json" };
 import { accuracyFigure, meansTable, runsTable } from "./pictures.ts";
 import { studyRateOf } from "./rates.ts";
 import { cellOf, compareCells, type Comparison, isLearned, parPoints } from "./rows.ts";
@@ -73,16 +75,19 @@ export const studyClaims: readonly Claim<Rows>[] = [
   {
     ...parClaim("qv", "LoRA on q and v is on a par with full fine-tuning on a pretrained encoder"),
     ...said.quality,
+    ...noted.encoderQuality,
   },
   {
     ...parClaim("all", "LoRA on every linear layer is on a par with it, too"),
     beyond: true,
+    ...noted.encoderAll,
   },
   {
     text: "Table 6: on a pretrained encoder, a rank of one suffices for q and v",
     rule:
       `when on every task r = 1 is at most ${parPoints} points of accuracy below r = ${searchedRank}`,
     ...said.table6,
+    ...noted.encoderRank,
     ours: (rows) => `${ranks(rows).map(shown).join("; ")} points`,
     holds: (rows) => ranks(rows).every(({ isOnPar }) => isOnPar),
     found: (rows) => undecided(ranks(rows)),
@@ -110,6 +115,7 @@ export const encoderStudy: Experiment = experiment<StudyRun, Rows>({
       )
     );
   },
+  quoted: { ...measured, rows: measured.rows as Rows },
   rows: (made) =>
     made.length > 0 ? made.map(rowOf) : new LeftOut(
       `LOWRANK_DATA is not a folder with ${encoderPath} and the texts of ` +

@@ -57,13 +57,8 @@ function meansOf(result: TaskResult, cell: StudyCell): MeansRow {
   const { trained, learningRate } = cell.runs[0], full = cellOf(result, "full");
   const { points, noise } = compareCells(result, cell, full);
   return {
-    ...{
-      task: result.task,
-      method: methodName(cell.places, cell.rank),
-      accuracy: cell.accuracy,
-      trained,
-      learningRate,
-    },
+    ...{ task: result.task, method: methodName(cell.places, cell.rank), trained },
+    ...{ rate: learningRate.toExponential(), accuracy: cell.accuracy },
     seeds: fromTo(cell.runs.map(({ accuracy }) => accuracy), 1),
     ...cell !== full && { points: signed(points), noise: noiseIn(noise) },
   };

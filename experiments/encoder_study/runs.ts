@@ -108,56 +108,60 @@ export function openStudy(data: string, sizes: StudySizes): StudyData {
 
 /**
  * One run. Its metrics are `accuracy` (share of the texts), `trained` (values), `majority` (share of the most
- * frequent label) and, in the search, `loss` (nats per text). It
- * trains as `lowrank train --data FILE --validation 0` does on the same texts, and keeps no weights: those of
- * full fine-tuning would take 90 MB a run.
+ * frequent label) and, in the search, `loss` (nats per text). It trains as `lowrank train --data FILE
+ * --validation 0` does on the same texts.
  */
-export function planStudy(
-  { data, sizes, texts }: StudyData,
-  { task, method, learningRate, seed, part }: StudyRun,
-): PlannedRun<StudyRun> {
-  const { batch, epochs } = sizes, base = join(data, encoderPath);
-  const steps = epochs * Math.ceil(sizes.train / batch);
-  const open = (device: Device): RunOpeners<TextModel> => {
-    let dataset: TextDataset;
-    return {
-      openModel: async () => {
-        const [parts, tokenizer] = [await texts(task), await loadTokenizer(base)];
-        const model = await loadModel(device, base, { labels: parts.train.labels });
-        dataset = textDataset(model, tokenizer, parts.train, {
-          validation: parts[part],
-          batch,
-          seed,
-        });
-        return model;
-      },
-      openBatches: () => dataset.train,
-      checkpointEvery: steps,
-      save: () => Promise.resolve(),
-      measure: async (model) => ({
-        accuracy: await accuracyOn(model, dataset.validation),
-        // It decides between rates that get as many texts right.
-        ...part === "validation" && { loss: (await evaluate(model, dataset.validation)).loss },
-        trained: countTrainable(model),
-        majority: mostFrequentLabel(dataset.validation),
-      }),
-    };
-  };
+export function planStudy(study: StudyData, chosen: StudyRun): PlannedRun<StudyRun> {
+  const { task, method, learningRate, seed, part } = chosen, { batch } = study.sizes;
+  const steps = stepsOf(study);
   return planRun({
     label: `${task.name}, ${methodName(method.places, rankOf(method))}, seed ${seed}`,
-    steps,
-    chosen: { task, method, learningRate, seed, part },
+    ...{ steps, chosen },
+    open: (device) => openersOf(study, chosen, device),
     spec: async ({ kind: device }) => {
-      const parts = await texts(task),
-        digests = { train: parts.train.digest, measured: parts[part].digest };
+      const { train, [part]: measured } = await study.texts(task);
       return {
-        model: await fileDigests(base, /^(model\.safetensors|config\.json|tokenizer\.json)$/),
+        model: await fileDigests(
+          join(study.data, encoderPath),
+          /^(model\.safetensors|config\.json|tokenizer\.json)$/,
+        ),
         method: method.spec,
-        data: { ...digests, batch },
+        data: { train: train.digest, measured: measured.digest, batch },
         training: { learningRate, steps, schedule: "linear" },
         ...{ seed, device },
       };
     },
-    open,
   });
+}
+
+const stepsOf = ({ sizes: { train, batch, epochs } }: StudyData) =>
+  epochs * Math.ceil(train / batch);
+
+function openersOf(
+  study: StudyData,
+  { task, part, seed }: StudyRun,
+  device: Device,
+): RunOpeners<TextModel> {
+  const base = join(study.data, encoderPath), { batch } = study.sizes;
+  let dataset: TextDataset;
+  return {
+    openModel: async () => {
+      const { train, [part]: validation } = await study.texts(task);
+      const model = await loadModel(device, base, { labels: train.labels });
+      const options = { validation, batch, seed };
+      dataset = textDataset(model, await loadTokenizer(base), train, options);
+      return model;
+    },
+    openBatches: () => dataset.train,
+    // Runs take a minute or two; the weights of full fine-tuning would take 90 MB each.
+    checkpointEvery: stepsOf(study),
+    save: () => Promise.resolve(),
+    measure: async (model) => ({
+      accuracy: await accuracyOn(model, dataset.validation),
+      // It decides between rates that get as many texts right.
+      ...part === "validation" && { loss: (await evaluate(model, dataset.validation)).loss },
+      trained: countTrainable(model),
+      majority: mostFrequentLabel(dataset.validation),
+    }),
+  };
 }

@@ -14,8 +14,8 @@ const seed = 1000;
 const searched = studyMethods.filter((method) => (rankOf(method) ?? searchedRank) === searchedRank);
 
 /**
- * Tries every rate with every method on each of the searched tasks, on texts that no table reports; `null` stands for a
- * training that diverged.
+ * Tries every rate with every method on each of the searched tasks, on texts that no table reports; `null`
+ * stands for a training that diverged.
  *
  * @throws {RangeError} when `LOWRANK_DATA` is not a folder with the base and the tasks.
  */
