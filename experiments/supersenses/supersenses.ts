@@ -2,9 +2,8 @@
 
 import { mean } from "../../src/core/numbers.ts";
 import { axis, baseLayout, dots, palette, table } from "../../src/figures/mod.ts";
-import { type Claim, type Experiment, experiment, type MadeRun } from "../frame/mod.ts";
+import { type Claim, type Experiment, experiment, LeftOut, type MadeRun } from "../frame/mod.ts";
 import { type ChosenFit, fitBags, fitProbe } from "./baselines.ts";
-import measured from "./supersenses.json" with { type: "json" };
 import { planSupersenses, supersenseMethods, supersenseRateOf } from "./runs.ts";
 import { batch, passes, type SupersenseRun } from "./runs.ts";
 import { readSupersenses, supersenseSizes } from "./task.ts";
@@ -116,8 +115,8 @@ export const supersenses: Experiment = experiment<SupersenseRun, Rows>({
     "such as oak: a tree that bears acorns, classifiers say which of WordNet's 26 kinds of nouns it " +
     "is, from 500 examples.",
   source: "Hu et al. 2021, section 5.2 and table 2 (GLUE with RoBERTa), at small scale",
-  runs: ({ seeds, quick }) =>
-    supersenseMethods.flatMap((method) =>
+  runs: ({ seeds, quick, full }) =>
+    (quick || full ? supersenseMethods : []).flatMap((method) =>
       seeds.map((seed) => {
         const learningRate = supersenseRateOf(method), part = "test" as const;
         return planSupersenses(
@@ -126,8 +125,8 @@ export const supersenses: Experiment = experiment<SupersenseRun, Rows>({
         );
       })
     ),
-  quoted: { ...measured, rows: measured.rows as Rows },
   async rows(made, { device, quick }) {
+    if (made.length === 0) return new LeftOut("its runs are made with --full");
     const parts = await readSupersenses(quick ? quickSizes : supersenseSizes);
     const { length } = parts.test.rows;
     return [
