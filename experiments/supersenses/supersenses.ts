@@ -2,8 +2,9 @@
 
 import { mean } from "../../src/core/numbers.ts";
 import { axis, baseLayout, dots, palette, table } from "../../src/figures/mod.ts";
-import { type Claim, type Experiment, experiment, LeftOut, type MadeRun } from "../frame/mod.ts";
+import { type Claim, type Experiment, experiment, type MadeRun } from "../frame/mod.ts";
 import { type ChosenFit, fitBags, fitProbe } from "./baselines.ts";
+import measured from "./supersenses.json" with { type: "json" };
 import { planSupersenses, supersenseMethods, supersenseRateOf } from "./runs.ts";
 import { batch, passes, type SupersenseRun } from "./runs.ts";
 import { readSupersenses, supersenseSizes } from "./task.ts";
@@ -98,6 +99,7 @@ export const supersenseClaims: readonly Claim<Rows>[] = [
   },
   {
     text: "LoRA is on a par with full fine-tuning on it",
+    note: "Where both are below a bag of words, it says nothing.",
     rule: `when LoRA's mean accuracy is at most ${parPoints} points below full fine-tuning's`,
     ours: (rows) => `${points(meanOf(rows, "lora") - meanOf(rows, "full"))} points`,
     holds: (rows) => meanOf(rows, "lora") >= meanOf(rows, "full") - parPoints,
@@ -115,8 +117,8 @@ export const supersenses: Experiment = experiment<SupersenseRun, Rows>({
     "such as oak: a tree that bears acorns, classifiers say which of WordNet's 26 kinds of nouns it " +
     "is, from 500 examples.",
   source: "Hu et al. 2021, section 5.2 and table 2 (GLUE with RoBERTa), at small scale",
-  runs: ({ seeds, quick, full }) =>
-    (quick || full ? supersenseMethods : []).flatMap((method) =>
+  runs: ({ seeds, quick }) =>
+    supersenseMethods.flatMap((method) =>
       seeds.map((seed) => {
         const learningRate = supersenseRateOf(method), part = "test" as const;
         return planSupersenses(
@@ -125,8 +127,8 @@ export const supersenses: Experiment = experiment<SupersenseRun, Rows>({
         );
       })
     ),
+  quoted: { ...measured, rows: measured.rows as Rows },
   async rows(made, { device, quick }) {
-    if (made.length === 0) return new LeftOut("its runs are made with --full");
     const parts = await readSupersenses(quick ? quickSizes : supersenseSizes);
     const { length } = parts.test.rows;
     return [

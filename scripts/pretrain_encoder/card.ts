@@ -61,7 +61,7 @@ ${scoreRow("**this model**", heldOut)}
 
 ${
     verdict(heldOut, base)
-  } What it is worth on a task, the experiment \`supersenses\` measures (decision 0023).
+  } On a task it does not beat a bag of words yet: the experiment \`supersenses\` says by how much, decision 0023 why.
 
 ![Training loss](loss_curve.svg)
 
