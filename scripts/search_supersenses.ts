@@ -2,7 +2,7 @@
  * Tries every learning rate of the supersense task with every method, one seed each, and writes the
  * accuracies on the entries to choose by, which no table reports, beside the experiment's code.
  *
- *     deno run -A scripts/search_supersenses.ts
+ *     deno task search:supersenses
  *
  * Finished runs under `results/search` are not trained again.
  *

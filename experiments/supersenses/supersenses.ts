@@ -99,6 +99,7 @@ export const supersenseClaims: readonly Claim<Rows>[] = [
   },
   {
     text: "LoRA is on a par with full fine-tuning on it",
+    note: "Where both are below a bag of words, it says nothing.",
     rule: `when LoRA's mean accuracy is at most ${parPoints} points below full fine-tuning's`,
     ours: (rows) => `${points(meanOf(rows, "lora") - meanOf(rows, "full"))} points`,
     holds: (rows) => meanOf(rows, "lora") >= meanOf(rows, "full") - parPoints,

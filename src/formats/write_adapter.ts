@@ -208,8 +208,17 @@ function modulesOf(
   { saved = new Map<string, HostTensor>(), savedModules }: AdapterRecord,
 ): string[] | null {
   const modules = [...saved.keys()].filter((name) => !isTable(name)).map(moduleOf);
-  const names = savedModules ?? modules;
+  const names = savedModules ?? withWholeHead(modules);
   return names.length === 0 ? null : [...new Set(names)];
+}
+
+/** The layers of RoBERTa's classification head. */
+const headLayers = ["classifier.dense", "classifier.out_proj"];
+
+/** PEFT wraps the head as a whole in any case: by the names of its layers, they would be wrapped twice. */
+function withWholeHead(modules: readonly string[]): readonly string[] {
+  if (!headLayers.every((layer) => modules.includes(layer))) return modules;
+  return modules.map((module) => headLayers.includes(module) ? "classifier" : module);
 }
 
 /** The tokens whose rows were trained, by the embeddings. */

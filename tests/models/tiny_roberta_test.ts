@@ -53,6 +53,8 @@ Deno.test("a classifier's adapter on it learns, is saved, and says the same when
     assert(loss.at(-1)! < 0.1, `${loss.at(-1)}`);
     const trained = await outputsOf(model, inputs);
     await adapter.save(out);
+    const config = JSON.parse(await Deno.readTextFile(`${out}/adapter_config.json`));
+    assertEquals(config.modules_to_save, ["classifier"]); // PEFT wraps the head as a whole.
     adapter.remove();
     using loaded = await loadAdapter(model, out);
     assertEquals(await outputsOf(model, inputs), trained);
