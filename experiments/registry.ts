@@ -3,6 +3,7 @@
 import { nearestName } from "../src/core/nearest_name.ts";
 import { adaptation } from "./adaptation/adaptation.ts";
 import { counting } from "./counting.ts";
+import { encoderStudy } from "./encoder_study/encoder_study.ts";
 import type { Experiment } from "./frame/mod.ts";
 import { fullSize } from "./full_size.ts";
 import { matrix } from "./matrix/matrix.ts";
@@ -37,6 +38,7 @@ export const experiments: readonly Experiment[] = [
   amplification,
   matrix,
   adaptation,
+  encoderStudy,
   trainingSpectra,
   merging,
   resident,

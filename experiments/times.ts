@@ -15,6 +15,7 @@ export const expectedSeconds: Readonly<Record<string, number>> = {
   amplification: 4,
   matrix: 4,
   adaptation: 18,
+  "encoder-study": 1,
   "training-spectra": 1,
   merging: 4,
   resident: 6,

@@ -1,5 +1,5 @@
 /**
- * Ships the rows of an experiment's table as data, for jobs that quote them in place of runs of their own.
+ * Ships the rows of the table that is named like its experiment, or of the first, as data, for jobs that quote them in place of runs of their own.
  *
  *     deno task reproduce --full --only planted-transformer
  *     deno task ship:rows planted-transformer experiments/planted/planted_transformer.json
@@ -12,7 +12,13 @@ import { readJson, writeJsonAtomic } from "../src/core/files.ts";
 /** The part of a job's data that is read. */
 interface Data {
   readonly facts: Readonly<Record<"commit" | "device" | "seeds" | "made", string>>;
-  readonly results: readonly { name: string; tables: readonly { rows: readonly unknown[] }[] }[];
+  readonly results: readonly { name: string; tables: readonly Table[] }[];
+}
+
+/** A table of a job, by the name of what it shows. */
+interface Table {
+  readonly id: string;
+  readonly rows: readonly unknown[];
 }
 
 if (import.meta.main) {
@@ -20,7 +26,8 @@ if (import.meta.main) {
   const { facts, results } = await readJson(data) as Data;
   const found = results.find((one) => one.name === name);
   if (!found) throw new RangeError(`shipping needs results of ${name}, found none in ${data}`);
-  const seeds = facts.seeds.split(", ").map(Number), [{ rows }] = found.tables;
+  const seeds = facts.seeds.split(", ").map(Number);
+  const { rows } = found.tables.find(({ id }) => id === name) ?? found.tables[0];
   const source = `commit ${facts.commit}, ${facts.device}, ${facts.made}`;
   await writeJsonAtomic(file, { source, seeds, rows });
 }

@@ -57,7 +57,7 @@ export function supersenseRateOf({ key }: SupersenseMethod): number {
 }
 
 /** Rows in a step, and passes over the entries. */
-export const batch = 32, passes = 6;
+export const batch = 16, passes = 4;
 
 /** One run. */
 export interface SupersenseRun {

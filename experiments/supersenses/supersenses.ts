@@ -114,7 +114,7 @@ export const supersenses: Experiment = experiment<SupersenseRun, Rows>({
   question:
     "Is our own encoder of 0.95 million parameters worth adapting? Given a word and its definition, " +
     "such as oak: a tree that bears acorns, classifiers say which of WordNet's 26 kinds of nouns it " +
-    "is, from 1,000 examples.",
+    "is, from 500 examples.",
   source: "Hu et al. 2021, section 5.2 and table 2 (GLUE with RoBERTa), at small scale",
   runs: ({ seeds, quick }) =>
     supersenseMethods.flatMap((method) =>
@@ -138,7 +138,7 @@ export const supersenses: Experiment = experiment<SupersenseRun, Rows>({
   },
   settings:
     `${passes} passes in batches of ${batch}, AdamW, linear schedule with 5% warm-up; the new ` +
-    "head is trained beside LoRA, α = r. Everything that is chosen is chosen on 1,000 other entries " +
+    "head is trained beside LoRA, α = r. Everything that is chosen is chosen on 500 other entries " +
     "with another seed; no word and no definition is in two parts (decision 0023).",
   scale: true,
   beyond: true,

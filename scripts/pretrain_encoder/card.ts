@@ -66,7 +66,7 @@ ${scoreRow("unigram", base.unigram)}
 ${scoreRow("counts between both neighbors, absolute discounting", base.neighbors)}
 ${scoreRow("**this model**", heldOut)}
 
-It adapts as follows: which of 26 kinds of nouns is the word of an entry? 1,000 entries to train on,
+It adapts as follows: which of 26 kinds of nouns is the word of an entry? 500 entries to train on,
 ${
     rows[0].texts.toLocaleString("en-US")
   } reported (experiment \`supersenses\`, decision 0023; seeds in

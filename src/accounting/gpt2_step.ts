@@ -1,7 +1,12 @@
 /** The bytes of a GPT-2 training step from closed formulas, role by role. @module */
 
-import { countParameters, type TensorSpec } from "../architectures/architecture.ts";
+import {
+  type Architecture,
+  countParameters,
+  type TensorSpec,
+} from "../architectures/architecture.ts";
 import { type ConfigJson, count } from "../architectures/config_fields.ts";
+import { halfTensors } from "../architectures/half_tensors.ts";
 import { gpt2Architecture, gpt2Sizes } from "../architectures/gpt2.ts";
 import {
   type LayerSite,
@@ -29,6 +34,8 @@ export interface StepShape {
     /** Whether dropout applies to the updates' inputs. */
     readonly dropout?: boolean;
   };
+  /** How a frozen base stores the matrices that may be in 16 bits. Default `F32`. */
+  readonly dtype?: "F32" | "F16" | "BF16";
   /** The optimizer whose state is counted. Default `adamw`, the only one that devices run. */
   readonly optimizer?: OptimizerName;
 }
@@ -69,7 +76,9 @@ export interface StepBytes {
  */
 export function gpt2StepBytes(config: ConfigJson, shape: StepShape): StepBytes | undefined {
   if (config.model_type !== "gpt2") return undefined;
-  const { tensors, linears } = gpt2Architecture(config), { lora } = shape;
+  const architecture = gpt2Architecture(config),
+    { tensors, linears } = architecture,
+    { lora } = shape;
   const updates = lora && selectLayerSites(linears, lora);
   const step = letters(config, shape);
   if (updates && !areAlike(step, updates)) return undefined;
@@ -78,13 +87,19 @@ export function gpt2StepBytes(config: ConfigJson, shape: StepShape): StepBytes |
   const blocks = blocksOf(step, lora, updates), isFull = updates === undefined;
   const peak = highest(moments(step, blocks, isFull, shape.dropout ?? false));
   return {
-    weight: bytes("frozenBytesFp32", { P_f: countParameters(tensors) }),
+    weight: baseBytes(architecture, shape),
     adapter: updates ? bytes("trainedBytesFp32", { P_t }) : 0,
     gradient: bytes("gradientBytesFp32", { P_t }),
     optimizer: optimizerBytes(shape.optimizer ?? "adamw", trained),
     activation: keptBytes(step, blocks, isFull) + peak.activation,
     scratch: bytes("stepNormScratchBytes", { P_a: aligned(trained) }) + peak.scratch,
   };
+}
+
+function baseBytes(architecture: Architecture, { dtype = "F32" }: StepShape): number {
+  const all = countParameters(architecture.tensors);
+  const half = dtype === "F32" ? 0 : countParameters(halfTensors(architecture));
+  return bytes("frozenBytesFp32", { P_f: all - half }) + bytes("frozenBytesHalf", { P_f: half });
 }
 
 function bytes(name: string, values: FormulaValues): number {

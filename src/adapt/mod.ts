@@ -3,6 +3,7 @@
 export { deltaWeight, type LowRankFactors, type LowRankUpdate } from "../core/low_rank_update.ts";
 export { type SiteAddress, siteName } from "../core/site.ts";
 export type { AdapterException, BiasMode, FloatDtype } from "../formats/mod.ts";
+export { type AdaptedLayer, Embedding, type Ids } from "../nn/embedding.ts";
 export type { Adapter, SaveAdapterOptions, WeightChange } from "./adapter.ts";
 export { freeze, type JoinOptions } from "./attach.ts";
 export { BitFitAdapter, injectBitFit } from "./bitfit.ts";
@@ -11,6 +12,7 @@ export { LoraAdapter } from "./lora/adapter.ts";
 export type { AdapterChange } from "./lora/change.ts";
 export type { LoraPlan } from "./lora/plan.ts";
 export { injectLora, type LoraOptions } from "./lora/inject.ts";
+export type { BesideOptions } from "./lora/injected_parts.ts";
 export { injectUpdates } from "./lora/inject_updates.ts";
 export { loadAdapter, type LoadAdapterOptions } from "./lora/load.ts";
 export type { LoadRecord, MatchedModule } from "./lora/load_record.ts";
@@ -30,6 +32,6 @@ export {
 } from "./merge_report.ts";
 export { type PlantedShift, plantShift } from "./plant_shift.ts";
 export type { SiteSpectrum } from "./spectra.ts";
-export { type AdaptedLayer, selectSites, type Site, type SiteSelection } from "./sites.ts";
+export { selectSites, type Site, type SiteSelection } from "./sites.ts";
 export { TokenRows } from "./token_rows.ts";
 export { TrainedModules } from "./trained_modules.ts";

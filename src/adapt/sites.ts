@@ -5,13 +5,9 @@ import { assertRecord } from "../core/json.ts";
 import { sameRows, type SiteRows } from "../core/row_range.ts";
 import { type SiteAddress, type SiteRole, siteRoles } from "../core/site.ts";
 import { assertModel, type Model } from "../models/model.ts";
-import { Embedding } from "../nn/embedding.ts";
-import type { Linear } from "../nn/linear.ts";
+import { type AdaptedLayer, Embedding } from "../nn/embedding.ts";
 
 export type { SiteSelection } from "../architectures/layer_sites.ts";
-
-/** A layer whose weight is one matrix: an embedding is linear in one-hot tokens. */
-export type AdaptedLayer = Linear | Embedding;
 
 /** Output rows of a linear layer that an adapter may change. */
 export interface Site {

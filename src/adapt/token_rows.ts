@@ -8,7 +8,7 @@ import { rowsKey } from "../formats/adapter_weights.ts";
 import type { TrainedRows } from "../formats/mod.ts";
 import type { Model } from "../models/model.ts";
 import type { WeightChange } from "./adapter.ts";
-import { TrainedModules } from "./trained_modules.ts";
+import { assertFullWidth, TrainedModules } from "./trained_modules.ts";
 
 /** Rows that are trained, and the values with which they begin; without any, those of the model. */
 export interface InitialRows extends Pick<TrainedRows, "indices"> {
@@ -37,6 +37,7 @@ export class TokenRows implements Disposable {
    * @throws {RangeError} when a module is none of the model, another adapter has it, or rows do not fit.
    */
   constructor(model: Model, rows: ReadonlyMap<string, InitialRows>) {
+    assertFullWidth(model, [...rows.keys()]);
     for (const [module, replaced] of rows) {
       assertRows(module, model.parameters.get(`${module}.weight`), replaced);
     }

@@ -10,6 +10,7 @@ import type { Model } from "../models/model.ts";
 import { Linear } from "../nn/linear.ts";
 import type { WeightChange } from "./adapter.ts";
 import { copyTensor } from "./copy_tensor.ts";
+import { adaptedLayers } from "./sites.ts";
 
 /** A head that shares the weight of an embedding, and the weight of its own that it gets. */
 interface UntiedHead {
@@ -32,9 +33,11 @@ export class TrainedModules implements Disposable {
   /**
    * Copies the parameters of the modules with these names or name endings; a name may be a parameter's.
    *
-   * @throws {RangeError} when a name is that of no module with parameters, or another adapter trains one.
+   * @throws {RangeError} when a name is that of no module with parameters, another adapter trains one, or one has
+   * a weight in 16 bits.
    */
   constructor(model: Model, names: readonly string[]) {
+    assertInF32(model, names);
     const layers = tiedHeads(model, names),
       isHead = (name: string) => layers.some((layer) => isNamed(layer.name, name));
     this.#copied = parametersOf(model, names.filter((name) => !isHead(name)));
@@ -118,10 +121,18 @@ export class TrainedModules implements Disposable {
 }
 
 /** The heads with these names that share an embedding's weight; one with a bias of its own is no such head. */
-function tiedHeads({ outerLayers = [], parameters }: Model, names: readonly string[]): Linear[] {
+function tiedHeads({ outerLayers = [] }: Model, names: readonly string[]): Linear[] {
   return outerLayers.filter((layer): layer is Linear => layer instanceof Linear && !layer.bias)
-    .filter(({ name }) => !parameters.has(`${name}.weight`))
+    .filter(({ name, weight, substitute }) => substitute || weight.name !== `${name}.weight`)
     .filter((layer) => names.some((name) => isNamed(layer.name, name)));
+}
+
+function assertInF32({ weights }: Model, names: readonly string[]): void {
+  const other = [...weights?.keys() ?? []].find((one) => names.some((name) => isWithin(one, name)));
+  if (other === undefined) return;
+  throw new RangeError(
+    `modulesToSave must name modules in F32, found ${other} in 16 bits: load the model with dtype F32`,
+  );
 }
 
 function parametersOf(model: Model, names: readonly string[]): Parameter[] {
@@ -130,9 +141,26 @@ function parametersOf(model: Model, names: readonly string[]): Parameter[] {
   if (missing.length === 0) {
     return all.filter((one) => names.some((name) => isWithin(one.name, name)));
   }
+  assertFullWidth(model, missing);
   const known = listNames([...new Set(all.map(({ name }) => moduleOf(name)))]);
   throw new RangeError(
     `modulesToSave must name modules of the model (${known}), found ${listNames(missing)}`,
+  );
+}
+
+/**
+ * Throws for layers whose weights stay in 16 bits on the device: they have no parameter.
+ *
+ * @throws {RangeError} then.
+ */
+export function assertFullWidth(model: Model, names: readonly string[]): void {
+  const layer = adaptedLayers(model).find(({ name, weight }) =>
+    !weight.parameter && names.some((one) => isNamed(name, one) || one === weight.name)
+  );
+  if (!layer) return;
+  throw new RangeError(
+    `training ${layer.name} needs its weight in F32, found one that stays in 16 bits: load the model without ` +
+      'dtype "auto"',
   );
 }
 

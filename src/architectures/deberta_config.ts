@@ -122,10 +122,10 @@ const isSecond = ({ model_type }: ConfigJson): boolean => model_type === "debert
  * @throws {RangeError} when there is another, or one twice.
  */
 export function positionTerms(json: ConfigJson): PositionTerm[] {
-  const { pos_att_type: given } = json;
+  const given = json.pos_att_type ?? [];
   const terms = Array.isArray(given)
     ? given
-    : String(given ?? "").toLowerCase().split("|").map((term) => term.trim()).filter(Boolean);
+    : String(given).toLowerCase().split("|").map((term) => term.trim());
   const isKnown = terms.every((term) => term === "c2p" || term === "p2c");
   if (isKnown && new Set(terms).size === terms.length) return terms;
   throw fieldError(json, "pos_att_type", "have c2p and p2c, each at most once, and nothing else");

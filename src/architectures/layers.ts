@@ -1,7 +1,6 @@
 /** The layers that architectures are made of, with their tensors. @module */
 
 import { mostBlocks } from "../core/limits.ts";
-import type { RowRange } from "../core/row_range.ts";
 import type { SiteRole } from "../core/site.ts";
 import type { LayerParts, LayerSpec, LinearSpec, TensorSpec } from "./architecture.ts";
 
@@ -91,20 +90,6 @@ export function partsByHead(heads: number, width: number): LayerParts {
       (_, head) => ({ start: (3 * head + part) * width, count: width }),
     );
   return { q: rows(0), k: rows(1), v: rows(2) };
-}
-
-/**
- * Parts that are one range of rows each, as this toolkit's forward pass needs.
- *
- * @throws {RangeError} when a part has several ranges.
- */
-export function contiguousParts(parts: LayerParts): Readonly<Partial<Record<SiteRole, RowRange>>> {
-  return Object.fromEntries(
-    Object.entries(parts).map(([role, rows]) => {
-      if ("count" in rows) return [role, rows];
-      throw new RangeError(`a layer that runs needs ${role} in one range of rows, found several`);
-    }),
-  );
 }
 
 /**

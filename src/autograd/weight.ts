@@ -6,8 +6,8 @@ import { isHalfType } from "../../kernels/kernel.ts";
 import { widenBf16, widenF16 } from "../../kernels/float16/kernel.ts";
 import { piecesOf } from "../device/spans.ts";
 import { lookUpRows } from "./ops/look_up.ts";
-import { matrix, multiply } from "./ops/product.ts";
-import type { Parameter } from "./parameter.ts";
+import { matrix, type MatrixPair, multiply } from "./ops/product.ts";
+import { Parameter } from "./parameter.ts";
 import type { Contribution } from "./tape.ts";
 
 /**
@@ -23,10 +23,16 @@ export interface Weight {
   readonly bytes: number;
   /** Its parameter, if it can be trained. */
   readonly parameter?: Parameter;
-  /** y = x Wᵀ + bias with x `(tokens, in)` and y `(tokens, out)`. */
-  multiply(x: Tensor, y: Tensor, bias?: Tensor): void;
-  /** dx = (accumulate ? dx : 0) + dy W with dy `(tokens, out)` and dx `(tokens, in)`. */
-  multiplyTransposed(dy: Tensor, dx: Contribution): void;
+  /**
+   * y = x Wᵀ + bias with x `(tokens, in)` and y `(tokens, out)`, plus the product a bᵀ of a second pair: a low-rank
+   * update.
+   */
+  multiply(x: Tensor, y: Tensor, bias?: Tensor, second?: MatrixPair): void;
+  /**
+   * dx = (accumulate ? dx : 0) + dy W with dy `(tokens, out)` and dx `(tokens, in)`, plus the product a b of a
+   * second pair.
+   */
+  multiplyTransposed(dy: Tensor, dx: Contribution, second?: MatrixPair): void;
   /** out[i, :] = W[ids[i], :], where W is a table of embeddings; ids are u32. */
   lookUp(ids: Tensor, out: Tensor): void;
   /** Its values as an F32 tensor `(out, in)`, which the caller disposes. */
@@ -59,13 +65,13 @@ export class DenseWeight implements Weight {
   }
 
   /** y = x Wᵀ + bias. */
-  multiply(x: Tensor, y: Tensor, bias?: Tensor): void {
-    multiplyBy(this.parameter.tensor, x, y, bias);
+  multiply(x: Tensor, y: Tensor, bias?: Tensor, second?: MatrixPair): void {
+    multiplyBy(this.parameter.tensor, x, y, bias, second);
   }
 
   /** dx = (accumulate ? dx : 0) + dy W. */
-  multiplyTransposed(dy: Tensor, dx: Contribution): void {
-    multiplyByTransposed(this.parameter.tensor, dy, dx);
+  multiplyTransposed(dy: Tensor, dx: Contribution, second?: MatrixPair): void {
+    multiplyByTransposed(this.parameter.tensor, dy, dx, second);
   }
 
   /** out[i, :] = W[ids[i], :]. */
@@ -77,6 +83,11 @@ export class DenseWeight implements Weight {
   dense(): Tensor {
     return this.parameter.tensor.view(this.shape);
   }
+}
+
+/** A parameter as a weight. */
+export function weightOf(given: Parameter | Weight): Weight {
+  return given instanceof Parameter ? new DenseWeight(given) : given;
 }
 
 /**
@@ -113,13 +124,13 @@ export class HalfWeight implements Weight {
   }
 
   /** y = x Wᵀ + bias. */
-  multiply(x: Tensor, y: Tensor, bias?: Tensor): void {
-    multiplyBy(this.values, x, y, bias);
+  multiply(x: Tensor, y: Tensor, bias?: Tensor, second?: MatrixPair): void {
+    multiplyBy(this.values, x, y, bias, second);
   }
 
   /** dx = (accumulate ? dx : 0) + dy W. */
-  multiplyTransposed(dy: Tensor, dx: Contribution): void {
-    multiplyByTransposed(this.values, dy, dx);
+  multiplyTransposed(dy: Tensor, dx: Contribution, second?: MatrixPair): void {
+    multiplyByTransposed(this.values, dy, dx, second);
   }
 
   /** out[i, :] = W[ids[i], :]. */
@@ -140,13 +151,24 @@ export class HalfWeight implements Weight {
 }
 
 /** y = x Wᵀ + bias, however W is stored. */
-function multiplyBy(W: Tensor, x: Tensor, y: Tensor, bias?: Tensor): void {
+function multiplyBy(
+  W: Tensor,
+  x: Tensor,
+  y: Tensor,
+  bias?: Tensor,
+  second?: MatrixPair,
+): void {
   const [n, k] = W.shape, m = x.shape[0];
-  multiply(matrix(x), matrix(W), matrix(y), { m, n, k, transposeB: true, bias });
+  multiply(matrix(x), matrix(W), matrix(y), { m, n, k, transposeB: true, bias, second });
 }
 
 /** dx = (accumulate ? dx : 0) + dy W, however W is stored. */
-function multiplyByTransposed(W: Tensor, dy: Tensor, { tensor, accumulate }: Contribution): void {
+function multiplyByTransposed(
+  W: Tensor,
+  dy: Tensor,
+  { tensor, accumulate }: Contribution,
+  second?: MatrixPair,
+): void {
   const [k, n] = W.shape, m = dy.shape[0];
-  multiply(matrix(dy), matrix(W), matrix(tensor), { m, n, k, accumulate });
+  multiply(matrix(dy), matrix(W), matrix(tensor), { m, n, k, accumulate, second });
 }

@@ -111,6 +111,22 @@ export function template(text: string): string {
 /** How values are stored in files, by the option's value. */
 export const storedTypes = { f32: "F32", f16: "F16", bf16: "BF16" } as const;
 
+/** How a base model's matrices are stored on the device, by the option's value. */
+export const baseTypes = { ...storedTypes, auto: "auto" } as const;
+
+/** How the base is asked to be stored. */
+export interface BaseDtypeOption {
+  /** F32 unless it is said. */
+  readonly baseDtype?: keyof typeof baseTypes;
+}
+
+/** An option that takes one of these. */
+export const baseDtypeOption = (): Option =>
+  new Option(
+    "--base-dtype <type>",
+    "how the base's matrices are stored on the device; auto: as in its file",
+  ).choices(Object.keys(baseTypes)).default("f32");
+
 /** An option that takes such a type. */
 export const dtypeOption = (otherwise: string): Option =>
   new Option("--dtype <type>", `how values are stored (default: ${otherwise})`)

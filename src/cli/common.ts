@@ -7,7 +7,7 @@ import { type Device, openDevice } from "../device/mod.ts";
 import { assertAdapterFolder } from "../formats/folder_kind.ts";
 import { readAdapterLabels } from "../formats/mod.ts";
 import { labelsOfConfig, loadModel, readConfig, type TextModel } from "../models/mod.ts";
-import { type AllowOption, seedNumber } from "./arguments.ts";
+import { type AllowOption, type BaseDtypeOption, baseTypes, seedNumber } from "./arguments.ts";
 import { assertModelFolder } from "./model_folder.ts";
 
 /** Options that every command takes. */
@@ -67,14 +67,16 @@ export async function loadAdapted(
   device: Device,
   folder: string,
   adapterFolders: readonly string[] = [],
-  options: CommonOptions & AllowOption,
+  options: CommonOptions & AllowOption & BaseDtypeOption,
 ): Promise<Loaded> {
   assertAllowed(options, adapterFolders);
   await assertModelFolder(folder);
   for (const adapter of adapterFolders) await assertAdapterFolder(adapter);
   const labels = await newLabels(folder, adapterFolders);
   using stack = new DisposableStack();
-  const model = stack.use(await loadModel(device, folder, { labels }));
+  const model = stack.use(
+    await loadModel(device, folder, { labels, dtype: baseTypes[options.baseDtype ?? "f32"] }),
+  );
   const adapters: LoraAdapter[] = [];
   for (const adapter of adapterFolders) {
     const loading = { onTop: true, allow: options.allow };

@@ -38,7 +38,7 @@ lora.safetensors (loralib).
 The proof: the new file is made in memory, read back, and compared with the
 original. For each module, "difference" is the largest of all entries of
 dW - dW', in float64, and "allowed" what rounding to F32 can explain. Above that,
-nothing is written. 0 means the same bits.
+nothing is written. 0 means that dW is the same.
 
 What a form does not say must be given:
   --base         kohya writes h_0_attn for h.0.attn: the base's layers tell

@@ -1,10 +1,11 @@
 /** `lowrank evaluate`. @module */
 
+import { mostFrequentLabel } from "../core/batch.ts";
 import { grouped } from "../core/numbers.ts";
 import { readTexts, textDataset, type Texts } from "../data/mod.ts";
-import { accuracyOf, labelsOf, outputsOf, recordedFormat, type TextModel } from "../models/mod.ts";
+import { accuracyOn, labelsOf, recordedFormat } from "../models/mod.ts";
 import { loadTokenizer } from "../tokenizer/mod.ts";
-import { type Batch, evaluate, type Evaluation } from "../train/mod.ts";
+import { evaluate, type Evaluation } from "../train/mod.ts";
 import {
   type AllowOption,
   allowOption,
@@ -74,7 +75,7 @@ async function run(options: EvaluateOptions): Promise<void> {
   const found = await evaluate(model, batches);
   if (!labels) return print(options, found, () => describe(found));
   const { loss, counted } = found, accuracy = await accuracyOn(model, batches);
-  const measured = { loss, accuracy, counted, mostFrequent: mostFrequent(batches) };
+  const measured = { loss, accuracy, counted, mostFrequent: mostFrequentLabel(batches) };
   print(options, measured, () => describeLabels(measured));
 }
 
@@ -90,23 +91,6 @@ function assertKind(
     `texts with labels need a classifier, found a language model in ${model}: train one with ` +
       "lowrank train --data, and give it with --adapter",
   );
-}
-
-/** The share of the texts whose most likely label is theirs. */
-async function accuracyOn(model: TextModel, batches: readonly Batch[]): Promise<number> {
-  let right = 0, all = 0;
-  for (const { inputs, targets: { data } } of batches) {
-    right += data.length * accuracyOf(await outputsOf(model, inputs), data);
-    all += data.length;
-  }
-  return right / all;
-}
-
-/** The share of the label that most texts have: what guessing it every time would get. */
-function mostFrequent(batches: readonly Batch[]): number {
-  const labels = batches.flatMap(({ targets }) => [...targets.data]);
-  const counts = [...Map.groupBy(labels, (label) => label).values()].map(({ length }) => length);
-  return Math.max(...counts) / labels.length;
 }
 
 function describe({ loss, perplexity, bitsPerToken, counted }: Evaluation): string {

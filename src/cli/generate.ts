@@ -17,6 +17,8 @@ import { encodePrompt, loadTokenizer, type Tokenizer } from "../tokenizer/mod.ts
 import {
   type AllowOption,
   allowOption,
+  type BaseDtypeOption,
+  baseDtypeOption,
   collect,
   modelFolder,
   positiveNumber,
@@ -26,7 +28,7 @@ import { type CommonOptions, loadAdapted, note, openChosen, print } from "./comm
 import { readFacts } from "./limits.ts";
 import { assertModelFolder } from "./model_folder.ts";
 
-interface GenerateOptions extends CommonOptions, AllowOption {
+interface GenerateOptions extends CommonOptions, AllowOption, BaseDtypeOption {
   readonly model: string;
   readonly adapter?: string[];
   readonly prompt?: string;
@@ -56,6 +58,7 @@ export function addGenerate(program: Command): void {
     .requiredOption("--model <folder>", "Hugging Face folder with a tokenizer.json", modelFolder)
     .option("--adapter <folder>", "PEFT folder; repeat to add several", collect)
     .addOption(allowOption())
+    .addOption(baseDtypeOption())
     .option("--prompt <text>", "text to continue")
     .option("--data <file>", "prompts to continue: .jsonl, .csv or .txt")
     .option(

@@ -3,7 +3,7 @@
 import type { ModelInputs } from "../core/batch.ts";
 import { DryDevice } from "../device/dry.ts";
 import { withLabels } from "../models/labels.ts";
-import { allocateModel, headModule, labelsOf, readConfig, type TextModel } from "../models/mod.ts";
+import { allocateModel, headModules, labelsOf, readConfig, type TextModel } from "../models/mod.ts";
 import { newLabels } from "./common.ts";
 import { assertModelFolder } from "./model_folder.ts";
 import { assertBelow, labelKindOf, type LabelLimits } from "./targets.ts";
@@ -21,8 +21,8 @@ export interface ModelFacts extends InputLimits, LabelLimits {
   readonly isCausal: boolean;
   /** Token that fills up short sequences, if its configuration names one. */
   readonly padding?: number;
-  /** The module that becomes a classifier's head where texts have labels. */
-  readonly head?: string;
+  /** The modules that become a classifier's head where texts have labels. */
+  readonly head?: readonly string[];
 }
 
 /**
@@ -40,7 +40,7 @@ export async function readFacts(
   using device = new DryDevice();
   using model = allocateModel(device, made ? withLabels(config, made) : config);
   const { positions, vocabulary, padding, isCausal, description } = model;
-  const labels = labelsOf(model), head = labels ? undefined : headModule(model.configJson());
+  const labels = labelsOf(model), head = labels ? undefined : headModules(model.configJson());
   const width = model.architecture.tensors[0].shape[1], labelKind = labelKindOf(model, config);
   return { positions, vocabulary, padding, isCausal, description, width, labels, labelKind, head };
 }

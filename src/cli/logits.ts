@@ -1,18 +1,25 @@
 /** `lowrank logits`. @module */
 
-import { type Command, Option } from "./commander.ts";
+import type { Command } from "./commander.ts";
 import { merge } from "../adapt/mod.ts";
 import { Tape } from "../autograd/mod.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { howMany } from "../core/how_many.ts";
 import { writeSafetensors } from "../formats/mod.ts";
 import type { ModelInputs, TextModel } from "../models/mod.ts";
-import { type AllowOption, allowOption, collect, modelFolder } from "./arguments.ts";
+import {
+  type AllowOption,
+  allowOption,
+  type BaseDtypeOption,
+  baseDtypeOption,
+  collect,
+  modelFolder,
+} from "./arguments.ts";
 import { readCases } from "./cases.ts";
 import { type CommonOptions, loadAdapted, openChosen, printWritten } from "./common.ts";
 import { assertInputs, readFacts } from "./limits.ts";
 
-interface LogitsOptions extends CommonOptions, AllowOption {
+interface LogitsOptions extends CommonOptions, AllowOption, BaseDtypeOption {
   readonly model: string;
   readonly adapter?: string[];
   readonly merge?: boolean;
@@ -33,9 +40,7 @@ export function addLogits(program: Command): void {
     .option("--adapter <folder>", "PEFT folder; repeat to add several", collect)
     .addOption(allowOption())
     .option("--merge", "merge the adapters into the weights first")
-    .addOption(
-      new Option("--base-dtype <type>", "how weights are stored").choices(["f32"]).default("f32"),
-    )
+    .addOption(baseDtypeOption())
     .requiredOption("--input <file>", "JSON file of cases")
     .requiredOption("--output <file>", "safetensors file to write, in F32")
     .addHelpText("after", help)

@@ -6,7 +6,7 @@ import { type BytesByRole, roles } from "../device/mod.ts";
 import { formatBytes } from "../figures/format.ts";
 import type { ConfigJson } from "../architectures/mod.ts";
 import { anyRunnable, completeConfig, runnableTypes } from "../models/mod.ts";
-import { modelPath, positiveNumber } from "./arguments.ts";
+import { baseDtypeOption, modelPath, positiveNumber } from "./arguments.ts";
 import { type Command, Option } from "./commander.ts";
 import { type CommonOptions, print } from "./common.ts";
 import { configOf, oneModel } from "./counted_model.ts";
@@ -26,7 +26,8 @@ formulas:
   nf4         linear layers in 4 bits, all else in two bytes, adapters in F32
   nf4-double  as nf4, with the scales of the 4-bit values in 8 bits
 In all three, activations take two bytes per value. The memory for unpacking a
-4-bit matrix is not counted.
+4-bit matrix is not counted. --base-dtype is how a frozen base is stored, in a
+step that runs so: f16, bf16, or with auto as the configuration says.
 
 JSON: {"byRole", "live", "peak", "fullPeak", "byFormula"} in bytes. byRole sums
 to the peak; live is what remains between steps; fullPeak is the peak of full
@@ -53,7 +54,8 @@ export function addMemory(program: Command): void {
     .addOption(
       new Option("--dtype <type>", "how values are stored").choices(Object.keys(precisions))
         .default("f32"),
-    );
+    )
+    .addOption(baseDtypeOption());
   addMethodOptions(command).addHelpText("after", help).action(run);
 }
 
@@ -63,7 +65,9 @@ async function run(argument: string | undefined, options: MemoryOptions): Promis
   const { peak: byRole, live, byFormula } = found, peak = sumOf(byRole);
   assertExact(peak); // Before the full step: it indexes every row of the embeddings.
   const isFull = method.kind === "full", dtype = fullType(options);
-  const full = isFull ? found : await forecast(config, { ...options, dtype }, { kind: "full" });
+  const full = isFull
+    ? found
+    : await forecast(config, { ...options, dtype, baseDtype: "f32" }, { kind: "full" });
   const fullPeak = sumOf(full.peak);
   assertExact(fullPeak);
   print(

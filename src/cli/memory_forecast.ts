@@ -8,6 +8,9 @@ import {
   type ConfigJson,
   type SiteSelection,
 } from "../architectures/mod.ts";
+import { countParameters } from "../architectures/architecture.ts";
+import type { FloatDtype } from "../formats/mod.ts";
+import { baseTypes } from "./arguments.ts";
 import type { BytesByRole } from "../device/mod.ts";
 import { applyMethod, type MethodSpec, predictMemory } from "../runs/mod.ts";
 
@@ -26,6 +29,7 @@ export interface ForecastOptions {
   readonly seed: number;
   readonly optimizer: OptimizerName;
   readonly dtype: keyof typeof precisions;
+  readonly baseDtype: keyof typeof baseTypes;
 }
 
 /** Its size, in bytes. */
@@ -50,20 +54,38 @@ export async function forecast(
   // First, so that an absurdly large model is refused before it is run.
   const architecture = architectureOf(config);
   const { batch, length, seed } = options;
+  const base = baseDtypeOf(config, options, method);
   const adapt = (model: Parameters<typeof applyMethod>[0]) => void applyMethod(model, method, seed);
-  const { byRole, peakByRole } = predictMemory(config, { batch, length, adapt });
+  const { byRole, peakByRole } = predictMemory(config, { batch, length, dtype: base, adapt });
   const restate = await restatement(architecture, options, method);
   const dropout = dropoutOf(config), lora = loraOf(method);
   const formula = dropout === undefined
     ? undefined
-    : gpt2StepBytes(config, { batch, length, dropout, lora });
+    : gpt2StepBytes(config, { batch, length, dropout, lora, dtype: base });
   return {
-    parameters: byRole.weight / 4,
+    parameters: countParameters(architecture.tensors),
     trained: byRole.gradient / 4,
     peak: restate(peakByRole),
     live: restate(byRole),
     byFormula: formula && restate(formula),
   };
+}
+
+/** How the base's matrices are stored; with `auto` as the configuration says. */
+function baseDtypeOf(
+  { dtype: stored, torch_dtype }: ConfigJson,
+  { baseDtype, dtype }: ForecastOptions,
+  { kind }: MethodSpec,
+): FloatDtype {
+  const names: Record<string, FloatDtype> = { float16: "F16", bfloat16: "BF16" };
+  const asked = baseTypes[baseDtype];
+  const base = asked === "auto" ? names[String(stored ?? torch_dtype)] ?? "F32" : asked;
+  if (base === "F32") return base;
+  if (kind === "full") {
+    throw new RangeError(`full fine-tuning needs a base in F32, found --base-dtype ${baseDtype}`);
+  }
+  if (dtype === "f32") return base;
+  throw new RangeError(`--base-dtype ${baseDtype} needs --dtype f32, found ${dtype}`);
 }
 
 /** Converts the bytes of AdamW in F32 to those of another optimizer and type. */
@@ -76,8 +98,9 @@ async function restatement(
   if (dtype === "f32" && optimizer === "adamw") return <T extends object>(bytes: T): T => bytes;
   const state = trainingBytes(architecture, precisions[dtype], loraOf(method), optimizer);
   const share = dtype === "f32" ? 1 : 1 / 2;
-  return <T extends { readonly activation: number }>(bytes: T): T => {
-    return { ...bytes, ...state, activation: bytes.activation * share };
+  return <T extends { readonly weight: number; readonly activation: number }>(bytes: T): T => {
+    const { weight } = dtype === "f32" ? bytes : state;
+    return { ...bytes, ...state, weight, activation: bytes.activation * share };
   };
 }
 

@@ -17,6 +17,8 @@ import {
 } from "../runs/mod.ts";
 import {
   allowOption,
+  baseDtypeOption,
+  baseTypes,
   finiteNumber,
   modelFolder,
   once,
@@ -77,7 +79,8 @@ export function addTrain(program: Command): void {
     )
     .option("--prompt-template <text>", "around prompts: 'Q: {prompt}\\nA:'", template)
     .option("--adapter <folder>", "PEFT folder of an adapter to train further", once)
-    .addOption(allowOption());
+    .addOption(allowOption())
+    .addOption(baseDtypeOption());
   addMethodOptions(command, "lora; full for batches if no lora option is given")
     .option("--config <file>", "JSON file with training settings")
     .option("--batches <file>", "JSON file with batches of token ids, instead of texts")
@@ -112,7 +115,8 @@ function runOptionsOf(
   return {
     device,
     signal: interrupt.signal,
-    openModel: () => loadModel(device, options.model, { labels }),
+    openModel: () =>
+      loadModel(device, options.model, { labels, dtype: baseTypes[options.baseDtype ?? "f32"] }),
     openBatches: () => batches,
     openValidation: () => validation,
     adapt: (model) => adapt(model, spec.method, options),

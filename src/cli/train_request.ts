@@ -7,7 +7,7 @@ import { readAdapter } from "../formats/mod.ts";
 import type { JsonRecord, MethodSpec, RunSpec, TrainingSpec } from "../runs/mod.ts";
 import { type Batch, defaultPatience, defaultSettings } from "../train/mod.ts";
 import { batchExample, readBatchFile } from "./batches.ts";
-import type { AllowOption } from "./arguments.ts";
+import type { AllowOption, BaseDtypeOption } from "./arguments.ts";
 import { assertAllowed, type CommonOptions } from "./common.ts";
 import { readFacts } from "./limits.ts";
 import { methodOf, type MethodOptions } from "./method.ts";
@@ -16,7 +16,7 @@ import { completeTraining, readTrainConfig, type TrainConfig } from "./train_con
 import { type DataOptions, readTrainData } from "./train_data.ts";
 
 /** Options of `train`. */
-export interface TrainOptions extends CommonOptions, MethodOptions, DataOptions {
+export interface TrainOptions extends CommonOptions, BaseDtypeOption, MethodOptions, DataOptions {
   readonly batches?: string;
   readonly config?: string;
   readonly output: string;
@@ -42,8 +42,8 @@ export interface TrainRequest {
   readonly labels?: readonly string[];
   /** The labels that the model gets a new head for. */
   readonly newLabels?: readonly string[];
-  /** The module that is that head. */
-  readonly head?: string;
+  /** The modules that are that head. */
+  readonly head?: readonly string[];
   /** The learning rate where none is given, for texts. */
   readonly usualRate?: number;
   /** Whether the command or the configuration names the method. */
@@ -126,7 +126,7 @@ async function methodOfAdapter(
 
 /** A new head is trained in full beside an adapter. */
 const withHead = (method: MethodSpec, { newLabels, head }: Material): MethodSpec =>
-  method.kind === "lora" && newLabels ? { ...method, modulesToSave: [head!] } : method;
+  method.kind === "lora" && newLabels ? { ...method, modulesToSave: head } : method;
 
 function scaleOf(method: MethodSpec) {
   if (method.kind === "full") return { isFull: true, scaling: 1 };
@@ -156,10 +156,14 @@ async function assertOutput(
 }
 
 /** What the base and the adapter consist of, wherever they are: with other files, it is another training. */
-async function modelSpec({ model, adapter }: TrainOptions): Promise<JsonRecord> {
+async function modelSpec({ model, adapter, baseDtype }: TrainOptions): Promise<JsonRecord> {
   const filesOf = (folder: string) =>
     fileDigests(folder, /\.safetensors(\.index\.json)?$|^(adapter_)?config\.json$/);
-  return { base: await filesOf(model), adapter: adapter && await filesOf(adapter) };
+  return {
+    base: await filesOf(model),
+    adapter: adapter && await filesOf(adapter),
+    baseDtype: baseDtype === "f32" ? undefined : baseDtype,
+  };
 }
 
 /** Refuses options that an existing adapter already fixes. */

@@ -40,3 +40,10 @@ export function countLabels(labels: ArrayLike<number>): number {
 export function countTargets({ shape, data }: HostTensor): number {
   return isFloat(data) ? shape[0] : countLabels(data);
 }
+
+/** The share of the label that most rows of all batches have, from 0 to 1: what guessing it would get. */
+export function mostFrequentLabel(batches: readonly Batch<unknown>[]): number {
+  const labels = batches.flatMap(({ targets }) => [...targets.data]);
+  const counts = [...Map.groupBy(labels, (label) => label).values()].map(({ length }) => length);
+  return Math.max(...counts) / labels.length;
+}

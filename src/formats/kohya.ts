@@ -48,9 +48,10 @@ export function kohyaUpdates(
       `every tensor must be some module's lora_down, lora_up or alpha, found ${quote(unknown)}`,
     );
   }
+  const pathOf = pathFinder(modules);
   return [...pairs].map(([module, pair]) => {
     const alpha = tensors.get(`${module}.alpha`);
-    return { ...updateOf(module, pair, alpha), module: pathOf(module, modules) };
+    return { ...updateOf(module, pair, alpha), module: pathOf(module) };
   });
 }
 
@@ -134,14 +135,16 @@ function alphaIn(alpha: HostTensor | undefined, module: string, rank: number): n
   );
 }
 
-/** The layer whose path has underscores for its dots, or whose name it is. */
-function pathOf(module: string, modules: readonly string[]): string {
-  const underscored = module.replace(network, "");
-  const found = modules.filter((name) =>
-    name === module || name.replaceAll(".", "_") === underscored
-  );
-  if (found.length < 2) return found[0] ?? module;
-  throw new AdapterFileError(
-    `${quote(module)} must be the name of one layer, found ${found.join(" and ")}`,
-  );
+/** Finds the layer whose path has underscores for its dots, or whose name it is. */
+function pathFinder(modules: readonly string[]): (module: string) => string {
+  const names = new Set(modules);
+  const paths = Map.groupBy(names, (name) => name.replaceAll(".", "_"));
+  return (module) => {
+    const found = paths.get(module.replace(network, "")) ?? [];
+    const all = names.has(module) && !found.includes(module) ? [module, ...found] : found;
+    if (all.length < 2) return all[0] ?? module;
+    throw new AdapterFileError(
+      `${quote(module)} must be the name of one layer, found ${all.join(" and ")}`,
+    );
+  };
 }

@@ -145,9 +145,9 @@ function extrasFor(json: unknown, { updatesOnly, withSaved }: ReadAdapterOptions
   return updatesOnly ? takeExtras(json, { withDora: false }) : { rest: json, extras: noExtras };
 }
 
-/** The configuration without the fields that are let pass. */
+/** The configuration without the fields that are let pass; one of another method is refused as a whole. */
 function knownFields(json: unknown, exceptions: Exceptions): unknown {
-  if (!isRecord(json)) return json;
+  if (!isRecord(json) || json.peft_type !== "LORA") return json;
   const rest = { ...json };
   for (const { name, rule } of unknownFields(json)) {
     exceptions.pass("unknownFields", `${oneLine(name)} must ${rule}`, name, quote(json[name]));

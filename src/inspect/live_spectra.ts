@@ -49,7 +49,8 @@ export class LiveSpectra {
   /** Call it after a step with the number of steps done, or before the first; starts a reading when one is due. */
   observe(steps: number): void {
     if (steps > 0 && steps - this.#last < this.#every) return;
-    const sites = this.#model.linears.flatMap(({ adaptations }) =>
+    const { linears, outerLayers = [] } = this.#model;
+    const sites = [...linears, ...outerLayers].flatMap(({ adaptations }) =>
       adaptations.flatMap(({ lowRank }) => lowRank?.A.trainable ? lowRank : [])
     );
     if (sites.length === 0) return;

@@ -8,7 +8,7 @@
 export type { Amplification, Spectrum } from "../analysis/mod.ts";
 export type { HostData, HostTensor } from "../core/host_tensor.ts";
 export type { LowRankFactors, LowRankUpdate } from "../core/low_rank_update.ts";
-export type { RowRange } from "../core/row_range.ts";
+export type { RowRange, SiteRows } from "../core/row_range.ts";
 export type { Shape } from "../core/shape.ts";
 export { type SiteAddress, siteName, type SiteRole } from "../core/site.ts";
 export type { DataTable, Figure, TableColumn, Unit } from "../figures/figure.ts";

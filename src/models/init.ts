@@ -4,9 +4,10 @@ import type { LayerSpec, LinearSpec } from "../architectures/architecture.ts";
 import type { ConfigJson } from "../architectures/config_fields.ts";
 import type { Gpt2Config } from "../architectures/gpt2.ts";
 import { Random } from "../core/random.ts";
-import { type Shape, sizeOf } from "../core/shape.ts";
+import { sizeOf } from "../core/shape.ts";
 import type { Device } from "../device/device.ts";
 import { Gpt2 } from "./gpt2.ts";
+import { fourierPositions, plainQueries, turnedKeys } from "./init_positions.ts";
 import { allocateModel } from "./registry.ts";
 import type { ModelOptions, TextModel } from "./text_model.ts";
 
@@ -43,8 +44,10 @@ export function initGpt2(
 }
 
 /**
- * A BERT or RoBERTa with random weights, by the rule of {@link initGpt2}, but positions that start as
- * sinusoids: the `config.json` says which, and which head it has.
+ * A BERT or RoBERTa with random weights, by the rule of {@link initGpt2}, but for where its first block looks:
+ * positions start as a Fourier basis, by which the heads of the first block look one or two places to the
+ * left or right, and token types start at 0. From random weights, masked language modeling first finds which
+ * words occur together, and only thousands of steps later in which order.
  *
  * @throws {RangeError} when a field is missing or not supported, or the seed is not a whole number in
  * [0, 2^32).
@@ -68,8 +71,26 @@ export function initEncoder(
   { seed, ...options }: ModelOptions & { readonly seed: number },
 ): TextModel {
   const model = allocateModel(device, config, options);
-  drawWeights(model, config.num_hidden_layers as number, seed);
+  const { num_hidden_layers: blocks, num_attention_heads: heads } = config;
+  drawWeights(model, blocks as number, seed);
+  writeFirstLooks(model, heads as number);
   return model;
+}
+
+/** Writes positions and token types, and the queries and keys of the first block. */
+function writeFirstLooks({ device, parameters }: TextModel, heads: number): void {
+  for (const [name, { tensor, shape: [rows, width] }] of parameters) {
+    const values = /\.layer\.0\.attention\.self\.query\.weight$/.test(name)
+      ? plainQueries(width)
+      : /\.layer\.0\.attention\.self\.key\.weight$/.test(name)
+      ? turnedKeys(width, heads)
+      : name.endsWith("position_embeddings.weight")
+      ? fourierPositions([rows, width], heads, embeddingDeviation)
+      : name.endsWith("token_type_embeddings.weight")
+      ? new Float32Array(rows * width)
+      : undefined;
+    if (values) device.write(tensor, values);
+  }
 }
 
 function drawWeights(
@@ -82,24 +103,9 @@ function drawWeights(
     .flatMap((layer) => layer.tensors.map((tensor) => ({ layer, ...tensor })));
   for (const [index, { layer, name, shape }] of tensors.entries()) {
     if (name.endsWith(".bias")) continue; // Allocated tensors are already zero.
-    const values = layer.name.endsWith("embeddings.position_embeddings")
-      ? sinusoids(shape)
-      : initialWeight(layer, sizeOf(shape), blocks, random.split(index));
+    const values = initialWeight(layer, sizeOf(shape), blocks, random.split(index));
     device.write(parameters.get(name)!.tensor, values);
   }
-}
-
-/**
- * Positions (positions, width) as sines and cosines of wave lengths from 2π to 10000 · 2π (Vaswani et al. 2017,
- * section 3.5), of the deviation of the other embeddings: what is one place away is then a rotation, the same
- * everywhere, and attention to neighbors is found sooner than from random rows.
- */
-function sinusoids([positions, width]: Shape): Float32Array {
-  const scale = embeddingDeviation * Math.SQRT2;
-  return Float32Array.from({ length: positions * width }, (_, i) => {
-    const column = i % width, angle = Math.floor(i / width) / 10_000 ** ((column & ~1) / width);
-    return scale * (column % 2 === 0 ? Math.sin(angle) : Math.cos(angle));
-  });
 }
 
 function initialWeight(

@@ -44,10 +44,18 @@ export function withLabels(config: ConfigJson, labels: readonly string[]): Confi
   };
 }
 
-/** The module that is a new classifier's head: `score` in decoders, `classifier` in encoders. */
-export function headModule(config: ConfigJson): string {
-  const { linears } = architectureOf(withLabels(config, ["", ""]));
-  return linears.at(-1)!.name.split(".")[0];
+/**
+ * The modules that a classifier has and the model of a configuration has not: `score` in decoders,
+ * `classifier` in encoders, and `pooler` where it is new.
+ */
+export function headModules(config: ConfigJson): string[] {
+  const bareNames = (json: ConfigJson) => {
+    const { linears, trunk } = architectureOf(json);
+    return linears.map(({ name }) => name.startsWith(trunk) ? name.slice(trunk.length) : name);
+  };
+  const old = new Set(bareNames(config));
+  const made = bareNames(withLabels(config, ["", ""])).filter((name) => !old.has(name));
+  return [...new Set(made.map((name) => name.split(".")[0]))];
 }
 
 /** The standard deviation of new layers, as in BERT. */

@@ -1,4 +1,4 @@
-/** Models: GPT-2, BERT, RoBERTa, Llama and its relatives, their files, and generation. @module */
+/** Models: GPT-2, BERT, RoBERTa, DeBERTa, Llama and its relatives, their files, and generation. @module */
 
 export { type BeamOptions, beamSearch, type Hypothesis } from "./beam_search.ts";
 export { complete, type CompleteOptions, completionText, usualLength } from "./complete.ts";
@@ -9,7 +9,7 @@ export { Gpt2 } from "./gpt2.ts";
 export { Llama } from "./llama.ts";
 export { initEncoder, initGpt2 } from "./init.ts";
 export { loadModel, type LoadModelOptions, readConfig } from "./files.ts";
-export { headModule, labelsOf, labelsOfConfig } from "./labels.ts";
+export { headModules, labelsOf, labelsOfConfig } from "./labels.ts";
 export { type SavedAlong, saveModel } from "./save_model.ts";
 export { allocateModel, anyRunnable, completeConfig, halvesOf, runnableTypes } from "./registry.ts";
 export { ModelLayers, type StoredTensors } from "./model_layers.ts";
@@ -23,7 +23,7 @@ export {
   recordedFormat,
   trainableOf,
 } from "./model.ts";
-export { accuracyOf, outputsOf } from "./outputs.ts";
+export { accuracyOf, accuracyOn, outputsOf } from "./outputs.ts";
 export type { SamplingOptions } from "./sampling.ts";
 export type { TextInputs } from "./inputs.ts";
 export { Perceptron, type PerceptronShape } from "./perceptron.ts";

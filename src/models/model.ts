@@ -9,9 +9,10 @@ import { plainPrompt, type PromptFormat } from "../core/prompt_format.ts";
 import { quote } from "../core/quote.ts";
 import type { Device, Tensor } from "../device/device.ts";
 import type { KeyValueCache } from "../nn/key_value_cache.ts";
+import type { AdaptedLayer } from "../nn/embedding.ts";
 import { Linear } from "../nn/linear.ts";
 import type { Place } from "../nn/place.ts";
-import type { OuterLayer, StoredTensors } from "./model_layers.ts";
+import type { StoredTensors } from "./model_layers.ts";
 
 /** How a forward pass runs. */
 export interface ForwardOptions {
@@ -55,7 +56,7 @@ export interface Model<Inputs = unknown> extends Disposable {
   /** Its linear layers, in the order of the forward pass; adapters attach to them. */
   readonly linears: readonly Linear[];
   /** Its embeddings and its language model's head, which adapters change where they are named. */
-  readonly outerLayers?: readonly OuterLayer[];
+  readonly outerLayers?: readonly AdaptedLayer[];
   /** Where adapters may change the output of a sublayer, in the order of the forward pass. */
   readonly places: readonly Place[];
   /** The adapters in force, in the order in which they were injected. */

@@ -4,7 +4,7 @@ import type { LinearSpec } from "../architectures/architecture.ts";
 import { Parameter } from "../autograd/parameter.ts";
 import { DenseWeight, type Weight } from "../autograd/weight.ts";
 import { Tensor } from "../device/device.ts";
-import { Embedding } from "../nn/embedding.ts";
+import { type AdaptedLayer, Embedding } from "../nn/embedding.ts";
 import { LayerNorm } from "../nn/layer_norm.ts";
 import { Linear } from "../nn/linear.ts";
 import { Place } from "../nn/place.ts";
@@ -12,9 +12,6 @@ import { RmsNorm } from "../nn/rms_norm.ts";
 
 /** Tensors by Hugging Face name: F32 tensors, or, for matrices that are not trained, any {@link Weight}. */
 export type StoredTensors = ReadonlyMap<string, Tensor | Weight>;
-
-/** A layer that low-rank updates change only where it is named: an embedding, or a language model's head. */
-export type OuterLayer = Embedding | Linear;
 
 /** A linear layer's path and its parts. */
 type NamedParts = Pick<LinearSpec, "name" | "parts">;
@@ -27,8 +24,8 @@ export class ModelLayers {
   readonly weights: ReadonlyMap<string, Weight>;
   /** The linear layers made so far. */
   readonly linears: Linear[] = [];
-  /** The embeddings and the language model's head made so far. */
-  readonly outer: OuterLayer[] = [];
+  /** The embeddings and the language model's head made so far, which are adapted only where they are named. */
+  readonly outer: AdaptedLayer[] = [];
   /** The places made so far. */
   readonly places: Place[] = [];
   readonly #specs: ReadonlyMap<string, NamedParts>;

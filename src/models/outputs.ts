@@ -1,6 +1,7 @@
 /** A model's outputs on the host, and how many are right. @module */
 
 import { Tape } from "../autograd/mod.ts";
+import type { Batch } from "../core/batch.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import type { ForwardOptions, Model } from "./model.ts";
 
@@ -12,6 +13,22 @@ export async function outputsOf<Inputs>(
 ): Promise<HostTensor> {
   using tape = new Tape(model.device, { record: false });
   return (await model.device.read(model.forward(tape, inputs, options)))[0];
+}
+
+/**
+ * The share of the rows of all batches, from 0 to 1, whose largest output is at the row's label: the accuracy
+ * of a classifier.
+ */
+export async function accuracyOn<Inputs>(
+  model: Model<Inputs>,
+  batches: Iterable<Batch<Inputs>>,
+): Promise<number> {
+  let right = 0, all = 0;
+  for (const { inputs, targets: { data } } of batches) {
+    right += data.length * accuracyOf(await outputsOf(model, inputs), data);
+    all += data.length;
+  }
+  return right / all;
 }
 
 /** The share of rows, from 0 to 1, whose largest output is at the row's label. Outputs are (rows, classes). */

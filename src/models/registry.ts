@@ -6,6 +6,7 @@ import { completeDebertaConfig } from "../architectures/deberta_config.ts";
 import { architectureOf } from "../architectures/registry.ts";
 import { completeEncoderConfig } from "../architectures/encoder_config.ts";
 import { gpt2ConfigJson, parseGpt2Config } from "../architectures/gpt2.ts";
+import { halfTensors } from "../architectures/half_tensors.ts";
 import { completeLlamaConfig } from "../architectures/llama_config.ts";
 import { quote } from "../core/quote.ts";
 import type { Device } from "../device/device.ts";
@@ -30,15 +31,12 @@ interface Family {
   readonly model: TextModelClass<TextModel>;
   /** The class of transformers that classifies sequences. */
   readonly classifier: string;
-  /** The token embedding and a language model's head, which may be stored in 16 bits. */
-  readonly tables: RegExp;
 }
 
 const llamaLike = (classifier: string): Family => ({
   complete: completeLlamaConfig,
   model: Llama,
   classifier,
-  tables: /(embed_tokens|lm_head)\.weight$/,
 });
 
 const families: Readonly<Record<string, Family>> = {
@@ -46,31 +44,26 @@ const families: Readonly<Record<string, Family>> = {
     complete: (json) => gpt2ConfigJson(parseGpt2Config(json)),
     model: Gpt2,
     classifier: "GPT2ForSequenceClassification",
-    tables: /(wte|lm_head)\.weight$/,
   },
   bert: {
     complete: completeEncoderConfig,
     model: Bert,
     classifier: "BertForSequenceClassification",
-    tables: /(word_embeddings|decoder)\.weight$/,
   },
   roberta: {
     complete: completeEncoderConfig,
     model: Bert,
     classifier: "RobertaForSequenceClassification",
-    tables: /(word_embeddings|decoder)\.weight$/,
   },
   deberta: {
     complete: completeDebertaConfig,
     model: Deberta,
     classifier: "DebertaForSequenceClassification",
-    tables: /(word_embeddings|decoder)\.weight$/,
   },
   "deberta-v2": {
     complete: completeDebertaConfig,
     model: Deberta,
     classifier: "DebertaV2ForSequenceClassification",
-    tables: /(word_embeddings|decoder)\.weight$/,
   },
   llama: llamaLike("LlamaForSequenceClassification"),
   mistral: llamaLike("MistralForSequenceClassification"),
@@ -94,20 +87,16 @@ export function allocateModel(
 }
 
 /**
- * The tensors of a model that are stored in 16 bits: matrices of the trunk's linear layers, the token
- * embedding, a language model's head. Biases, norms, positions and classifiers stay in F32, as they are small or
- * trained.
+ * The tensors of a model that are stored in 16 bits, among those of {@link halfTensors}.
  *
  * @param dtypeOf How each of these is to be stored.
  */
 export function halvesOf(config: ConfigJson, dtypeOf: (name: string) => Dtype): HalfTypes {
-  const { linears, trunk } = architectureOf(config), { tables } = familyOf(config);
   const found = new Map<string, HalfType>();
-  for (const { kind, name, tensors: [weight] } of linears) {
-    const mayBe = kind === "linear" ? name.startsWith(trunk) : tables.test(weight.name);
-    const dtype = mayBe && dtypeOf(weight.name);
-    if (dtype === "F16") found.set(weight.name, "f16");
-    else if (dtype === "BF16") found.set(weight.name, "bf16");
+  for (const { name } of halfTensors(architectureOf(config))) {
+    const dtype = dtypeOf(name);
+    if (dtype === "F16") found.set(name, "f16");
+    else if (dtype === "BF16") found.set(name, "bf16");
   }
   return found;
 }

@@ -18,6 +18,7 @@ import { Arena } from "../device/arena.ts";
 import { Scope } from "../device/scope.ts";
 import type { Device, Tensor } from "../device/device.ts";
 import type { FloatDtype } from "../formats/mod.ts";
+import type { AdaptedLayer } from "../nn/embedding.ts";
 import type { KeyValueCache } from "../nn/key_value_cache.ts";
 import type { Linear } from "../nn/linear.ts";
 import type { Place } from "../nn/place.ts";
@@ -29,7 +30,7 @@ import {
   type Model,
   trainableOf,
 } from "./model.ts";
-import { ModelLayers, type OuterLayer, type StoredTensors } from "./model_layers.ts";
+import { ModelLayers, type StoredTensors } from "./model_layers.ts";
 
 /** How a model behaves beyond its configuration. */
 export interface ModelOptions {
@@ -160,7 +161,7 @@ export abstract class TextModel implements Model<ModelInputs> {
   }
 
   /** Its embeddings, then its language model's head. */
-  get outerLayers(): readonly OuterLayer[] {
+  get outerLayers(): readonly AdaptedLayer[] {
     return this.layers.outer;
   }
 

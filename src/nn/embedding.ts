@@ -5,10 +5,13 @@ import type { Tape } from "../autograd/tape.ts";
 import type { Weight } from "../autograd/weight.ts";
 import type { Tensor } from "../device/device.ts";
 import type { Adaptation } from "./adaptation.ts";
-import type { LinearParts } from "./linear.ts";
+import type { Linear, LinearParts } from "./linear.ts";
 
 /** What is looked up: on the host, or u32 on the device. */
 export type Ids = ArrayLike<number> | Tensor;
+
+/** A layer whose weight is one matrix: an embedding is linear in one-hot tokens. */
+export type AdaptedLayer = Linear | Embedding;
 
 /** The rows of a table by their numbers, changed by its adaptations: a linear layer of one-hot inputs. */
 export class Embedding {

@@ -49,11 +49,11 @@ export class Linear {
 
   /** Maps x (tokens, in) to (tokens, out). */
   forward(tape: Tape, x: Tensor): Tensor {
-    const { weight, bias, adaptations } = this, dense = weight.parameter;
-    // The first adaptations, as far as they can be fused with the product of a dense weight.
-    const fused = dense ? leadingSites(adaptations) : [];
-    const y = dense && fused.length > 0
-      ? adaptedLinear(tape, x, dense, bias, fused)
+    const { weight, bias, adaptations } = this;
+    // The first adaptations, as far as they can be fused with the product of the weight.
+    const fused = leadingSites(adaptations);
+    const y = fused.length > 0
+      ? adaptedLinear(tape, x, weight, bias, fused)
       : linear(tape, x, weight, bias);
     const adapted = adaptations.slice(fused.length).map((adaptation) => (y: Tensor) =>
       adaptation.forward(tape, x, y)

@@ -15,7 +15,7 @@ export {
   type DisentangledParts,
   type RelativeContext,
 } from "./disentangled_attention.ts";
-export { Embedding, type Ids } from "./embedding.ts";
+export { type AdaptedLayer, Embedding, type Ids } from "./embedding.ts";
 export { type CacheShape, KeyValueCache } from "./key_value_cache.ts";
 export { LayerNorm } from "./layer_norm.ts";
 export { DenseWeight, HalfWeight, type Weight } from "../autograd/weight.ts";

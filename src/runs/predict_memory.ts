@@ -5,7 +5,8 @@ import { sizeOf } from "../core/shape.ts";
 import { DryDevice } from "../device/dry.ts";
 import type { LedgerReading } from "../device/ledger.ts";
 import type { ConfigJson } from "../architectures/mod.ts";
-import { allocateModel, type ModelOptions, type TextModel } from "../models/mod.ts";
+import type { FloatDtype } from "../formats/mod.ts";
+import { allocateModel, halvesOf, type ModelOptions, type TextModel } from "../models/mod.ts";
 import { type Batch, Trainer, type TrainerOptions } from "../train/mod.ts";
 
 /** What is trained, on what. */
@@ -16,14 +17,15 @@ export interface PredictionOptions extends ModelOptions {
   readonly length: number;
   /** Batches per step. Default 1. */
   readonly accumulation?: number;
+  /** How a frozen base stores its matrices: see `loadModel`. Default `F32`. */
+  readonly dtype?: FloatDtype;
   /** Prepares the model for training, for example by injecting an adapter. */
   readonly adapt?: (model: TextModel) => void;
 }
 
 /**
  * Live bytes between steps and peak bytes within a step, by role, of training with AdamW. It runs the
- * real code on the `dry` device, so these are the bytes that any device will be asked for. Weights are
- * F32.
+ * real code on the `dry` device, so these are the bytes that any device will be asked for.
  *
  * @throws {RangeError} when the sequences are longer than the model allows, or a batch has more than 2^26
  * tokens.
@@ -39,11 +41,12 @@ export interface PredictionOptions extends ModelOptions {
  */
 export function predictMemory(
   config: ConfigJson,
-  { batch, length, accumulation = 1, adapt, ...options }: PredictionOptions,
+  { batch, length, accumulation = 1, dtype = "F32", adapt, ...options }: PredictionOptions,
 ): LedgerReading {
   using device = new DryDevice();
   // Tokens are all 0: with a different padding id each sequence has an end, which a classifier needs.
-  using model = allocateModel(device, { ...config, pad_token_id: 1 }, options);
+  const padded = { ...config, pad_token_id: 1 }, halves = halvesOf(config, () => dtype);
+  using model = allocateModel(device, padded, options, halves);
   adapt?.(model);
   const training: TrainerOptions = { learningRate: 0, steps: 1, accumulation };
   using trainer = new Trainer(model, training);

@@ -30,13 +30,16 @@ export interface Target<Inputs> {
 /**
  * The model of what is to be trained.
  *
- * @throws {RangeError} when it is an adapter that is not on its model.
+ * @throws {RangeError} when it is an adapter that is not on its model, or a whole model that is not in F32.
  * @throws {TypeError} when it is neither an adapter nor a model.
  */
 export function targetOf<Inputs>(
   what: TrainableModel<Inputs> | TrainableAdapter<Inputs>,
 ): Target<Inputs> {
-  if (isModel(what)) return { model: what };
+  if (isModel(what)) {
+    assertWhole(what);
+    return { model: what };
+  }
   if (!Array.isArray(what?.parameters) || !isModel(what.model)) {
     throw new TypeError(`training needs a model or an adapter, found ${kindOf(what)}`);
   }
@@ -44,6 +47,17 @@ export function targetOf<Inputs>(
   if ([...onModel].includes(what)) return { model, adapter: what };
   throw new RangeError(
     "training needs an adapter that is on its model, found one that was removed: inject it again",
+  );
+}
+
+/** Throws where all of a model is to be trained but some of it cannot be. */
+function assertWhole({ parameters, weights, adapters = [] }: TrainableModel<never>): void {
+  const others = [...weights?.values() ?? []], own = [...parameters?.values() ?? []];
+  if (others.length === 0 || [...adapters].length > 0) return;
+  if (own.some(({ trainable }) => !trainable)) return; // Somebody has chosen what is trained.
+  throw new RangeError(
+    `training a whole model needs all of it in F32, found ${others.length} weights in 16 bits ` +
+      `(${others[0].name}, …): load it with dtype F32, or inject an adapter`,
   );
 }
 

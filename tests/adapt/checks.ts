@@ -7,7 +7,7 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { deltaWeight, injectLora, loadAdapter, merge, swap, unmerge } from "../../src/adapt/mod.ts";
 import { Tape } from "../../src/autograd/mod.ts";
-import { rangesOf } from "../../src/core/row_range.ts";
+import { indicesOf } from "../../src/core/row_range.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import {
   labels,
@@ -91,13 +91,11 @@ export const checks: readonly Check[] = [
         for (const { module, linear, rows, ...update } of await withLinears(adapter)) {
           const sum = expected.get(module) ??
             Float64Array.from(await valuesOf(linear.weight.dense()));
-          const width = linear.weight.shape[1], { data } = deltaWeight(update);
-          const all = { start: 0, count: linear.weight.shape[0] };
-          for (const { before, start, count } of rangesOf(rows ?? all)) {
-            for (let i = 0; i < count * width; i++) {
-              sum[start * width + i] += data[before * width + i];
-            }
-          }
+          const [count, width] = linear.weight.shape, all = { start: 0, count };
+          const delta = deltaWeight(update).data;
+          indicesOf(rows ?? all).forEach((row, at) => {
+            for (let i = 0; i < width; i++) sum[row * width + i] += delta[at * width + i];
+          });
           expected.set(module, sum);
         }
         for (const { name, weight } of merged.linears) {

@@ -1,7 +1,13 @@
 /** Folders with adapted embeddings, heads and trained tokens, without a forward pass: merge, inspect, compare, resize. */
 
-import { assert, assertEquals, assertRejects } from "@std/assert";
-import { loadAdapter, type LoraAdapter, type LoraOptions } from "../../src/adapt/mod.ts";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  injectLora,
+  loadAdapter,
+  type LoraAdapter,
+  type LoraOptions,
+  merge,
+} from "../../src/adapt/mod.ts";
 import { mergeFolder } from "../../src/adapt/merge_folder.ts";
 import { hostTensor } from "../../src/core/host_tensor.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
@@ -51,6 +57,42 @@ Deno.test("a head of its own unties the folder that it is merged into", () =>
     const [{ data }] = await weight.device.read(weight);
     weight.device.write(weight, data.map((value, i) => value + 0.1 * Math.sin(i)));
   }));
+
+Deno.test("the embedding that PEFT saves with its update takes the place of the base's, then is updated", () =>
+  withFolder(async (folder) => {
+    using device = new ReferenceDevice();
+    const model = golden("families/llama"), output = `${folder}/merged`;
+    // It was made on another model of these sizes, so that its saved table is not the base's.
+    const adapter = golden("state_dicts/llama/lora_target_embedding");
+    using own = await loadModel(device, model);
+    const base = await logitsOf(own, { tokens });
+    using loaded = await loadAdapter(own, adapter);
+    assertEquals(loaded.modules.parameters.length, 0, "the table is not trained");
+    const adapted = await logitsOf(own, { tokens });
+    assert(adapted.some((value, i) => Math.abs(value - base[i]) > 1e-2));
+    using inPlace = merge(own, loaded);
+    assertAllClose(await logitsOf(inPlace, { tokens }), adapted, { relative: 0, absolute: 5e-6 });
+    await mergeFolder({ model, adapters: [adapter], output });
+    using merged = await loadModel(device, output);
+    assertAllClose(await logitsOf(merged, { tokens }), adapted, { relative: 0, absolute: 5e-6 });
+  }));
+
+Deno.test("tables that stay in 16 bits are adapted, and not trained in full", async () => {
+  using device = new ReferenceDevice();
+  using model = await loadModel(device, golden("gpt2_tiny_f16"), { dtype: "auto" });
+  const base = await logitsOf(model, { tokens });
+  using adapter = trainedLora(model, { targetModules: ["wte", "lm_head"] });
+  const adapted = await logitsOf(model, { tokens });
+  assert(adapted.some((value, i) => Math.abs(value - base[i]) > 1e-2));
+  adapter.remove();
+  using own = trainedLora(model, { modulesToSave: ["lm_head"] });
+  assertEquals(own.modules.untied, ["lm_head"]);
+  own.remove();
+  const words = "training transformer.wte needs its weight in F32, found one that stays in 16 bits";
+  for (const more of [{ modulesToSave: ["wte"] }, { trainableTokens: [1] }]) {
+    assertThrows(() => injectLora(model, { rank: 2, ...more }), RangeError, words);
+  }
+});
 
 Deno.test("a tied base refuses a merge that would change its head too", () =>
   withFolder(async (folder) => {

@@ -20,6 +20,9 @@ const cases: readonly Partial<LoraOptions>[] = [
   { targetModules: "all-linear", loraBias: true, dropout: 0.1 },
   { targetModules: ["c_attn"], bias: "all" },
   { targetModules: ["wte", "wpe"] },
+  { sites: ["q"], trainableTokens: [0, 3, 4, 9] },
+  { targetModules: ["c_attn"], trainableTokens: { wte: [10], wpe: [0, 1, 4] } },
+  { sites: ["q"], modulesToSave: ["lm_head"] },
   { targetModules: ["wte", "lm_head", "c_attn"], dropout: 0.1 },
 ];
 

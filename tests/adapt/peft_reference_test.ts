@@ -1,10 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
+import { mergeFolder } from "../../src/adapt/merge_folder.ts";
 import { type AdapterChange, savedAdapter } from "./saved_adapter.ts";
 import { main } from "../../src/cli/program.ts";
 import { lowrankJson } from "../cli/lowrank.ts";
 import { withFolder } from "../support/folders.ts";
 import { families } from "../models/family_checks.ts";
 import { golden, goldenJson } from "../support/golden.ts";
+import { debertas, saveRandomDeberta } from "../support/random_deberta.ts";
 import "../support/open_lapack.ts";
 import { pythonHas, runPython } from "../support/python.ts";
 
@@ -83,29 +85,75 @@ for (const family of families) {
   }
 }
 
-Deno.test({
-  name: "PEFT puts the head that we train on a language model, and finds our loss and accuracy",
-  ignore,
-  fn: () =>
-    withFolder(async (folder) => {
-      const names = { sea: ["ship", "sailor", "whale"], war: ["army", "general", "enemy"] };
-      const rows = Object.entries(names).flatMap(([label, list]) =>
-        list.flatMap((name) =>
-          ["came", "is old"].map((what) => ({ text: `The ${name} ${what}`, label }))
-        )
-      );
-      const model = "models/tiny-gpt2", data = `${folder}/mine.jsonl`, adapter = `${folder}/out`;
-      await Deno.writeTextFile(data, rows.map((row) => JSON.stringify(row)).join("\n"));
-      const steps = ["--steps", "12", "--validation", "0"];
-      await lowrankJson("train", "--model", model, "--data", data, ...steps, "--output", adapter);
-      const given = ["--model", model, "--adapter", adapter, "--data", data];
-      const { loss, accuracy } = await lowrankJson("evaluate", ...given);
-      assert(loss < 0.6 && loss > 0.001, `the loss ${loss} says little`);
-      const found = ["--loss", `${loss}`, "--accuracy", `${accuracy}`];
-      const { code, text } = await runPython("scripts/golden/check_classifier.py", [
-        ...given,
-        ...found,
-      ]);
-      assertEquals(code, 0, text);
-    }),
-});
+/** Saves a language model in a folder, and returns the folder. */
+type MakeBase = (folder: string) => Promise<string>;
+
+const bases: Record<string, MakeBase> = {
+  "a GPT-2": () => Promise.resolve("models/tiny-gpt2"),
+  ...Object.fromEntries(
+    Object.entries(debertas).map(([model_type, fields]): [string, MakeBase] => [
+      `a ${model_type}`,
+      async (folder) => {
+        await saveRandomDeberta(`${folder}/base`, { model_type, ...fields });
+        return `${folder}/base`;
+      },
+    ]),
+  ),
+};
+
+for (const [name, baseIn] of Object.entries(bases)) {
+  Deno.test({
+    name: `PEFT puts the head that we train on ${name}, and finds our loss and accuracy`,
+    ignore,
+    fn: () =>
+      withFolder(async (folder) => {
+        const names = { sea: ["ship", "sailor", "whale"], war: ["army", "general", "enemy"] };
+        const rows = Object.entries(names).flatMap(([label, list]) =>
+          list.flatMap((name) =>
+            ["came", "is old"].map((what) => ({ text: `The ${name} ${what}`, label }))
+          )
+        );
+        const model = await baseIn(folder),
+          adapter = `${folder}/out`,
+          data = `${folder}/mine.jsonl`;
+        await Deno.writeTextFile(data, rows.map((row) => JSON.stringify(row)).join("\n"));
+        const steps = ["--steps", "12", "--validation", "0"];
+        await lowrankJson("train", "--model", model, "--data", data, ...steps, "--output", adapter);
+        const given = ["--model", model, "--adapter", adapter, "--data", data];
+        const { loss, accuracy } = await lowrankJson("evaluate", ...given);
+        assert(loss < 0.6 && loss > 0.001, `the loss ${loss} says little`);
+        const found = ["--loss", `${loss}`, "--accuracy", `${accuracy}`];
+        const { code, text } = await runPython("scripts/golden/check_classifier.py", [
+          ...given,
+          ...found,
+        ]);
+        assertEquals(code, 0, text);
+      }),
+  });
+}
+
+for (
+  const [family, adapter] of [
+    ["llama", "state_dicts/llama/lora_target_embedding"],
+    ["llama3_tied", "state_dicts/llama/lora_modules_to_save_tied"],
+  ]
+) {
+  Deno.test({
+    name: `a folder merged with ${adapter} has the logits of PEFT's adapter on ${family}`,
+    ignore,
+    fn: () =>
+      withFolder(async (folder) => {
+        const base = golden(`families/${family}`), merged = `${folder}/merged`;
+        const input = golden("state_dicts/input.json"), output = `${folder}/logits.safetensors`;
+        const adapters = [golden(adapter)];
+        await mergeFolder({ model: base, adapters, output: merged });
+        const files = ["--model", merged, "--input", input, "--output", output];
+        assertEquals(await main(["logits", ...files, "--device", "cpu", "--quiet"]), 0);
+        const { code, text } = await runPython("scripts/golden/check_peft.py", [
+          ...["--model", base, "--adapter", ...adapters],
+          ...["--input", input, "--output", output],
+        ]);
+        assertEquals(code, 0, text);
+      }),
+  });
+}

@@ -2,7 +2,8 @@ import { assertAlmostEquals } from "@std/assert";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { normals } from "../kernels/cases/values.ts";
 import { testOnCoreDevices } from "../support/devices.ts";
-import { checks, operations, outcomeOf, valuesOf, weightsOf } from "./operation_checks.ts";
+import { operations } from "./operation_cases.ts";
+import { checks, outcomeOf, valuesOf, weightsOf } from "./operation_checks.ts";
 
 testOnCoreDevices(checks);
 

@@ -3,12 +3,15 @@ import type { Kernel } from "../../kernels/mod.ts";
 import {
   add,
   attention,
+  convolution,
   crossEntropy,
   type Differentiable,
   dropout,
   embedding,
   fusedInputs,
   gelu,
+  headPart,
+  headProduct,
   klDivergence,
   layerNorm,
   linear,
@@ -16,6 +19,7 @@ import {
   rmsNorm,
   rotary,
   scale,
+  softmax,
   squaredError,
   swiglu,
   tanh,
@@ -81,6 +85,18 @@ const site = (stage: Stage, trainable: boolean, dropout: number, start: number) 
 
 const operations: Record<string, (stage: Stage) => Tensor> = {
   add: ({ tape, x }) => add(tape, x(2, 3), x(2, 3)),
+  "scores by head": ({ tape, x }) =>
+    headProduct(tape, x(4, 4), x(6, 4), { groups: 2, heads: 2, transposeB: true }),
+  "values by head": ({ tape, x }) => headProduct(tape, x(4, 6), x(6, 4), { groups: 2, heads: 2 }),
+  softmax: ({ tape, x }) => softmax(tape, x(4, 6), { batch: 2, heads: 2 }),
+  "convolution, trained": ({ tape, x, parameter }) =>
+    convolution(tape, x(4, 2), parameter(true, 3, 2, 3), parameter(true, 3), { batch: 2, time: 2 }),
+  "convolution, frozen": ({ tape, x, parameter }) =>
+    convolution(tape, x(4, 2), parameter(false, 3, 2, 3), parameter(false, 3), {
+      ...{ batch: 2, time: 2 },
+    }),
+  "part of heads": ({ tape, x, parameter }) =>
+    headPart(tape, x(2, 12), { heads: 2, parts: 3, part: 1, bias: parameter(true, 4) }),
   addColumns: ({ tape, x }) => addColumns(tape, x(2, 6), x(2, 3), { start: 3, count: 3 }),
   scale: ({ tape, x }) => scale(tape, x(2, 3), 4),
   gelu: ({ tape, x }) => gelu(tape, x(2, 3)),

@@ -12,6 +12,10 @@ import { golden, goldenJson, tensorsOf } from "../support/golden.ts";
 import "../support/open_lapack.ts";
 import { assertFails, lowrankJson, model } from "./lowrank.ts";
 
+interface Ranks {
+  readonly rankBefore: number;
+}
+
 /** The logits of a converted adapter are those that PEFT computes with the original. */
 async function assertLogits(name: string, converted: string): Promise<void> {
   const output = `${converted}/logits.safetensors`;
@@ -57,7 +61,8 @@ Deno.test("--plain refuses DoRA with its error, and writes what an --error allow
       "at the adapter's own rank: merge it, or allow an error",
     );
     assertEquals(filesIn(folder), []);
-    const { folded } = await lowrankJson(...command, "--base", model, "--error", "0.2");
+    const { folded, modules } = await lowrankJson(...command, "--base", model, "--error", "0.2");
+    assertEquals([...new Set(modules.map(({ rankBefore }: Ranks) => rankBefore))], [3]);
     for (const { module, residual, atOwnRank, rank } of folded) {
       assert(
         residual <= 0.2 * (1 + 1e-6) && residual > 0 && atOwnRank > residual && rank > 0,
@@ -103,4 +108,17 @@ Deno.test("baking is proven to rounding, and exact for powers of two", () => {
   ]);
   assert(proof[0].difference > 0);
   assertEquals(proof[1].difference, 0);
+});
+
+Deno.test("ranks that are too far apart are not baked into one", () => {
+  const narrow = { module: "a", A: matrix(400, 1), B: matrix(1, 400), scaling: 1 };
+  const wide = { module: "b", A: matrix(1, 100), B: matrix(100, 1), scaling: 1 };
+  const many = Array.from({ length: 5 }, (_, i) => ({ ...wide, module: `b${i}` }));
+  const near = { ...narrow, A: matrix(20, 1), B: matrix(1, 20) };
+  assertEquals(bakeUpdates([near, wide]).map(({ A }) => A.shape[0]), [20, 20]);
+  assertThrows(
+    () => bakeUpdates([narrow, ...many]),
+    RangeError,
+    "must make the adapter at most 64 times as large, found 223 times at rank 400",
+  );
 });

@@ -208,7 +208,15 @@ Deno.test("what a form cannot hold is refused, and so is a folder with another f
     await assertFails(to("peft_lora_bias", "loralib"), "alone, found a bias of B on");
     await assertFails(to("peft_tokens", "loralib"), "alone, found trained tokens of");
     await assertFails(to("peft_tables", "kohya"), "which was trained in full");
+    const embedding = golden("state_dicts/llama/lora_target_embedding");
+    for (const form of ["kohya", "loralib"]) {
+      const command = ["convert", embedding, "--to", form, "--output", `${folder}/${form}`];
+      await assertFails(command, "alone, found the adapted embedding");
+    }
     assertEquals(filesIn(folder), []);
+    const baked = ["convert", embedding, "--bake", "--output", `${folder}/embedding`];
+    const { modules } = await lowrankJson(...baked);
+    assertEquals(modules.every(({ scaling }: { scaling: number }) => scaling === 1), true);
     await lowrank(...to("peft_c_attn", "kohya"));
     await assertFails(
       ["convert", golden("adapters/peft_c_attn"), "--output", `${folder}/kohya`],
@@ -232,4 +240,11 @@ Deno.test("convert names what it cannot read", () =>
     await assertFails(["convert", `${folder}/w.safetensors`, ...output], keys);
     await assertFails(["convert", model, ...output], "it holds a model");
     await assertFails(["convert", folder, "--error", "0.1", ...output], "--error is for --plain");
+    const peft = ["convert", golden("adapters/peft_c_attn"), ...output];
+    await assertFails([...peft, "--alpha", "8"], "--alpha is for files that do not say it, found");
+    await assertFails(
+      [...peft, "--enable-lora", "true"],
+      "--enable-lora is for loralib, found peft",
+    );
+    await assertFails([...peft, "--network", "te"], "--network is for --to kohya, found --to peft");
   }));

@@ -12,6 +12,7 @@ import {
 } from "../../src/formats/mod.ts";
 import { rangesOf } from "../../src/core/row_range.ts";
 import { fitsFloat32 } from "../../src/core/float32.ts";
+import { countRows, indicesOf, type SiteRows } from "../../src/core/row_range.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { matrix } from "./adapter_folders.ts";
 
@@ -22,8 +23,8 @@ const range = (start: number, count: number) => ({ start, count });
 const module = "h.0.attn.c_attn";
 
 /** An update of some rows of a weight of `outputs` rows and 3 columns. */
-const site = (rank: number, rows: RowRange, outputs: number, scaling = 2): LowRankUpdate => {
-  return { module, rows, outputs, A: matrix(rank, 3), B: matrix(rows.count, rank), scaling };
+const site = (rank: number, rows: SiteRows, outputs: number, scaling = 2): LowRankUpdate => {
+  return { module, rows, outputs, A: matrix(rank, 3), B: matrix(countRows(rows), rank), scaling };
 };
 
 /** Where updates belong. */
@@ -46,8 +47,10 @@ function sumOfSites(sites: readonly LowRankUpdate[]): number[] {
   const [{ A: { shape: [, inner] }, outputs }] = sites;
   const delta = new Array<number>(outputs! * inner).fill(0);
   for (const one of sites) {
-    const [{ start }] = rangesOf(one.rows!);
-    product(one).forEach((value, index) => delta[start * inner + index] = value);
+    const places = indicesOf(one.rows!).flatMap((row) =>
+      Array.from({ length: inner }, (_, i) => row * inner + i)
+    );
+    product(one).forEach((value, index) => delta[places[index]] = value);
   }
   return delta;
 }
@@ -94,8 +97,12 @@ Deno.test("different scalings are folded into B, the largest stays", () => {
 const anySites = fc.tuple(
   fc.tuple(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 4 })),
   fc.tuple(fc.float({ noNaN: true, min: -8, max: 8 }).filter(fitsFloat32), fc.boolean()),
-).map(([[first, second], [scaling, reverse]]): LowRankUpdate[] => {
-  const sites = [site(first, range(0, 3), 9, scaling), site(second, range(6, 3), 9, scaling)];
+  fc.constantFrom<[SiteRows, SiteRows]>(
+    [range(0, 3), range(6, 3)],
+    [[range(0, 1), range(3, 2)], [range(2, 1), range(7, 2)]],
+  ),
+).map(([[first, second], [scaling, reverse], [rows, others]]): LowRankUpdate[] => {
+  const sites = [site(first, rows, 9, scaling), site(second, others, 9, scaling)];
   return reverse ? sites.reverse() : sites;
 });
 

@@ -5,6 +5,7 @@ import { adapterExtras } from "./kinds/adapter_extras.ts";
 import { adapterConfigs, adapterFolders, patternsOfModules, sites } from "./kinds/adapters.ts";
 import { kohyaAdapters, loralibAdapters } from "./kinds/dialects.ts";
 import { familyFolders, runnableConfigs } from "./kinds/families.ts";
+import { foreignAdapters } from "./kinds/foreign.ts";
 import { hubAnswers, hubCaches, hubDownloads } from "./kinds/hub.ts";
 import { modelConfigs, modelFolders } from "./kinds/models.ts";
 import { runFolders } from "./kinds/run_folders.ts";
@@ -26,6 +27,7 @@ export const kinds: readonly Kind[] = [
   loralibAdapters,
   sites,
   patternsOfModules,
+  foreignAdapters,
   modelConfigs,
   modelFolders,
   runnableConfigs,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import {
   injectBitFit,
   injectBottleneck,
@@ -20,7 +20,8 @@ import { float16ToFloat32, float32ToFloat16 } from "../../src/core/float16.ts";
 import type { Device, Tensor } from "../../src/device/device.ts";
 import { readSafetensors } from "../../src/formats/mod.ts";
 import { Gpt2, saveModel } from "../../src/models/mod.ts";
-import type { Weight } from "../../src/nn/mod.ts";
+import type { Adaptation, Weight } from "../../src/nn/mod.ts";
+import type { HostData } from "../../src/core/host_tensor.ts";
 import { train } from "../../src/train/mod.ts";
 import {
   labels,
@@ -32,7 +33,8 @@ import {
   valuesOf,
 } from "../adapt/fixtures.ts";
 import { assertAllClose } from "../support/all_close.ts";
-import { HalfWeight } from "./half_weight.ts";
+import { Scope } from "../../src/device/scope.ts";
+import { halfWeight } from "./half_weight.ts";
 import type { Check } from "../support/devices.ts";
 
 /** The tiny model with weights that F16 can hold. */
@@ -47,12 +49,12 @@ async function denseModel(device: Device): Promise<Gpt2> {
 
 /** The same with linear layers in F16; it borrows all else from the dense one. */
 async function halfModel(dense: Gpt2): Promise<Gpt2> {
-  const { device } = dense, owned = new DisposableStack();
+  const { device } = dense, owned = new Scope(device);
   const tensors = new Map<string, Tensor | Weight>();
   for (const [name, { own }] of dense.parameters) tensors.set(name, own);
   for (const { weight } of dense.linears) {
     const [values] = await device.read(weight.parameter!.own);
-    tensors.set(weight.name, owned.use(new HalfWeight(device, weight.name, values)));
+    tensors.set(weight.name, halfWeight(owned, weight.name, values));
   }
   return new Gpt2(device, dense.configJson(), tensors, owned);
 }
@@ -62,6 +64,20 @@ async function onBoth<T>(device: Device, run: (model: Gpt2) => Promise<T>): Prom
   using dense = await denseModel(device);
   using half = await halfModel(dense);
   return [await run(dense), await run(half)];
+}
+
+const selections = [{ sites: ["q", "v"] }, { targetModules: "all-linear" }] as const;
+
+/** Logits, and the gradients of the adapter's parameters. */
+async function loraStep(model: Gpt2, selection: (typeof selections)[number]): Promise<HostData[]> {
+  const { device } = model;
+  using adapter = trainedLora(model, { ...selection, dropout: 0.2 });
+  const logits = await logitsOf(model, { tokens }, { dropoutSeed: 3 });
+  using tape = new Tape(device, { dropoutSeed: 3 });
+  tape.backward(lossOf(tape, model));
+  const gradients = adapter.parameters.map((parameter) => tape.gradientOf(parameter)!);
+  const values = await device.read(...gradients);
+  return [logits, ...values.map(({ data }) => data)];
 }
 
 /** All of them. */
@@ -74,21 +90,47 @@ const properties: readonly Check[] = [
     },
   },
   {
-    name: "LoRA's own forward, equation 3, is what a dense layer fuses",
-    async run(device, epsilon) {
-      for (const selection of [{ sites: ["q", "v"] }, { targetModules: "all-linear" }] as const) {
-        const [dense, half] = await onBoth(device, async (model) => {
-          using adapter = trainedLora(model, { ...selection, dropout: 0.2 });
-          const logits = await logitsOf(model, { tokens }, { dropoutSeed: 3 });
-          using tape = new Tape(device, { dropoutSeed: 3 });
-          tape.backward(lossOf(tape, model));
-          const gradients = adapter.parameters.map((parameter) => tape.gradientOf(parameter)!);
-          const values = await device.read(...gradients);
-          return [logits, ...values.map(({ data }) => data)];
-        });
-        const close = { relative: 100 * epsilon, absolute: 100 * epsilon };
-        half.forEach((values, i) => assertAllClose(values, dense[i], close));
+    name: "a LoRA step's logits and gradients are those of the same values in F32, to the bit",
+    async run(device) {
+      for (const selection of selections) {
+        const [dense, half] = await onBoth(device, (model) => loraStep(model, selection));
+        assertEquals(half, dense);
       }
+    },
+  },
+  {
+    name: "LoRA's own forward, equation 3, is what a layer fuses with its weight",
+    async run(device, epsilon) {
+      const unchanged: Adaptation = {
+        parameters: [],
+        forward: (_tape, _x, y) => y,
+      };
+      for (const selection of selections) {
+        using model = await denseModel(device);
+        const fused = await loraStep(model, selection);
+        for (const { adaptations } of model.linears) adaptations.unshift(unchanged);
+        const apart = await loraStep(model, selection);
+        const close = { relative: 100 * epsilon, absolute: 100 * epsilon };
+        apart.forEach((values, i) => assertAllClose(values, fused[i], close));
+      }
+    },
+  },
+  {
+    name: "a whole model is not trained, nor a copy of its weights, where they are not in F32",
+    async run(device) {
+      using dense = await denseModel(device);
+      using model = await halfModel(dense);
+      const batches = [{ inputs: { tokens }, targets: { shape: tokens.shape, data: labels } }];
+      assertThrows(
+        () => train(model, batches, { learningRate: 0.02, steps: 1 }),
+        RangeError,
+        "needs all of it in F32, found 8 weights in 16 bits (transformer.h.0.attn.c_attn.weight, …)",
+      );
+      assertThrows(
+        () => injectLora(model, { rank: 1, sites: ["q"], seed: 1, modulesToSave: ["h.0.mlp"] }),
+        RangeError,
+        "must name modules in F32, found transformer.h.0.mlp.c_fc.weight in 16 bits",
+      );
     },
   },
   {

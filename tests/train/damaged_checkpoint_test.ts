@@ -19,7 +19,8 @@ import {
   saveCheckpoint,
   Trainer,
 } from "../../src/train/mod.ts";
-import { HalfWeight } from "../nn/half_weight.ts";
+import { Scope } from "../../src/device/scope.ts";
+import { halfWeight } from "../nn/half_weight.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 import { randomBatches, tinyModel, trainedValues } from "./fixtures.ts";
 
@@ -95,8 +96,8 @@ Deno.test("checkpoint: frozen weights in another format than F32 are part of the
     const trainerWith = (value: number) => {
       const base = tinyModel(device), shape = base.parameters.get(name)!.shape;
       const values = { shape, data: new Float32Array(sizeOf(shape)).fill(value) };
-      const weight = new HalfWeight(device, name, values);
-      const model = base.withTensors(new Map([[name, weight]]), weight);
+      const owner = new Scope(device), weight = halfWeight(owner, name, values);
+      const model = base.withTensors(new Map([[name, weight]]), owner);
       injectLora(model, { rank: 1, sites: ["q"], seed: 1 });
       return new Trainer(model, { learningRate: 1e-2, steps: 6 });
     };

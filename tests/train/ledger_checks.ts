@@ -43,6 +43,9 @@ export const methods: Record<string, Method> = {
   "LoRA on all linears": { lora: { rank: 3, sites: "all" } },
   "full, dropout": { dropout: 0.1 },
   "LoRA on all linears, dropout": { lora: { rank: 3, sites: "all", dropout: 0.1 }, dropout: 0.1 },
+  "LoRA on embeddings and the head": {
+    lora: { rank: 2, targetModules: ["wte", "wpe", "lm_head", "c_attn"] },
+  },
   "full, accumulation": { accumulation: 3 },
   "LoRA on q and v, accumulation": { lora: { rank: 2, sites: ["q", "v"] }, accumulation: 2 },
 };

@@ -76,6 +76,9 @@ export async function convertFolder(request: ConvertRequest): Promise<Conversion
   using base = request.base === undefined ? undefined : await openBase(request.base);
   const facts = { ...request, layers: base && layersOf(base) };
   const original = await readAnyAdapter(adapter, facts);
+  if (request.enabled && ![original.dialect, to].includes("loralib")) {
+    throw new RangeError(`--enable-lora is for loralib, found ${original.dialect} to ${to}`);
+  }
   const { record, folded } = plain
     ? await plainRecord(original.record, { base, error })
     : { record: original.record, folded: [] };
@@ -83,8 +86,10 @@ export async function convertFolder(request: ConvertRequest): Promise<Conversion
   const exact = withDtype({ ...record, updates });
   const { files, alpha } = await dialectFiles(to, output, exact, request);
   const contents = await inMemory(files), read = await readBack(to, contents);
-  const modules = proveUpdates(record.updates, read.record.updates);
-  assertProven(modules);
+  const proof = proveUpdates(record.updates, read.record.updates);
+  assertProven(proof);
+  const ranks = ranksOf(original.record);
+  const modules = proof.map((each) => ({ ...each, rankBefore: ranks.get(each.module)! }));
   const carried = assertCarried(exact, read.record);
   await prepareFolder(output);
   await saveFolder(output, contents.map(({ name, content }) => ({ name, content })));
@@ -95,6 +100,15 @@ export async function convertFolder(request: ConvertRequest): Promise<Conversion
     files: files.map(({ name }) => name),
   };
 }
+
+/** The ranks of modules, before anything was folded. */
+const ranksOf = ({ updates }: AdapterRecord): Map<string, number> =>
+  new Map(
+    Array.from(
+      Map.groupBy(updates, ({ module }) => module),
+      ([module, sites]) => [module, sites.reduce((sum, { A }) => sum + A.shape[0], 0)],
+    ),
+  );
 
 /** A folder must not hold weights that the new files do not replace. */
 async function assertFreeFor(output: string, to: AdapterDialect): Promise<void> {

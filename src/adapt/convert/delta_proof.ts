@@ -8,7 +8,7 @@ import { indicesOf } from "../../core/row_range.ts";
 export interface ConvertedModule {
   /** Path of the layer. */
   readonly module: string;
-  /** Ranks of its updates together, before. */
+  /** The rank of its updates together, before. */
   readonly rankBefore: number;
   /** The same after. */
   readonly rank: number;

@@ -14,7 +14,8 @@ import {
 import { adapterFiles } from "../../formats/write_adapter.ts";
 import { type EncodedTensor, safetensorsFile } from "../../formats/write_safetensors.ts";
 import { loralibFile } from "./loralib_record.ts";
-import { type AdapterDialect, layersKey } from "./read_any.ts";
+import { layersKey } from "./kohya_record.ts";
+import type { AdapterDialect } from "./read_any.ts";
 
 /** What forms leave to choose. */
 export interface DialectChoices {
@@ -63,15 +64,21 @@ function inOwnType([name, tensor]: readonly [string, HostTensor]) {
 
 const joined = (sites: readonly LowRankUpdate[]): LowRankUpdate => joinUpdates(sites);
 
-/** Neither form has magnitudes, biases of B or rows of tokens; kohya's has no whole modules, either. */
+/**
+ * Neither form tells an embedding from a layer, or has magnitudes, biases of B or rows of tokens; kohya's has no
+ * whole modules, either.
+ */
 function assertHolds(
   to: AdapterDialect,
   { updates, saved, biases, rows }: AdapterRecord,
 ): void {
+  const embedding = updates.find(({ isEmbedding }) => isEmbedding);
   const dora = updates.find(({ magnitude }) => magnitude);
   const biased = updates.find(({ bias }) => bias);
   const others = to === "kohya" ? [...saved?.keys() ?? [], ...biases?.keys() ?? []] : [];
-  const found = dora
+  const found = embedding
+    ? `the adapted embedding "${embedding.module}"`
+    : dora
     ? `DoRA on "${dora.module}": --plain folds it, within an --error`
     : biased
     ? `a bias of B on "${biased.module}"`

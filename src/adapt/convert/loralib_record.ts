@@ -14,10 +14,13 @@ import {
   type LowRankUpdate,
   splitUpdate,
 } from "../../formats/mod.ts";
-import type { ForeignFacts } from "./read_any.ts";
+import type { ForeignFacts } from "./foreign_facts.ts";
 
 /** The key in the metadata of our files: α, and `enable_lora`, which such a file does not say otherwise. */
 const KEY = "lowrank.loralib";
+
+/** Zeros fill the parts without an update, so that a file must not ask for any number of them. */
+const mostParts = 16;
 
 interface Stated {
   readonly alpha?: number;
@@ -68,7 +71,7 @@ export function loralibRecord(
 function statedIn(metadata: Readonly<Record<string, string>>): Stated {
   const stated = Object.hasOwn(metadata, KEY) ? jsonValue(metadata[KEY]) : undefined;
   const { alpha, enable_lora } = isRecord(stated) ? stated : {} as Record<string, unknown>;
-  const isFlags = Array.isArray(enable_lora) &&
+  const isFlags = Array.isArray(enable_lora) && enable_lora.length <= mostParts &&
     enable_lora.every((flag) => typeof flag === "boolean");
   return {
     ...typeof alpha === "number" && Number.isFinite(alpha) && { alpha },

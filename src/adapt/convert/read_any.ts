@@ -3,29 +3,19 @@
 import { AdapterFileError } from "../../core/errors.ts";
 import { listFolder } from "../../core/files.ts";
 import type { HostTensor } from "../../core/host_tensor.ts";
-import { isText, jsonValue } from "../../core/json.ts";
-import { quote } from "../../core/quote.ts";
 import { fileIn, fileName, type FileSource, hasFile, kindOf } from "../../core/storage.ts";
 import { floatDtypeOf } from "../../formats/dtype.ts";
 import { assertAdapterFolder } from "../../formats/folder_kind.ts";
-import { type AdapterException, type AdapterRecord, kohyaUpdates } from "../../formats/mod.ts";
+import type { AdapterException, AdapterRecord } from "../../formats/mod.ts";
 import { pickleConversion } from "../../formats/pickle.ts";
-import { type ReadRecord, readRecord } from "../../formats/read_record.ts";
+import { readRecord } from "../../formats/read_record.ts";
 import { openSafetensorsFile } from "../../formats/safetensors.ts";
+import type { ForeignFacts } from "./foreign_facts.ts";
+import { assertKohyaKeys, kohyaRecord } from "./kohya_record.ts";
 import { loralibRecord } from "./loralib_record.ts";
 
 /** Whose form an adapter has. */
 export type AdapterDialect = "peft" | "kohya" | "loralib";
-
-/** What files of other programs than PEFT leave open. */
-export interface ForeignFacts {
-  /** α of modules that the file has none of. */
-  readonly alpha?: number;
-  /** `enable_lora` of loralib's `MergedLinear`. */
-  readonly enabled?: readonly boolean[];
-  /** Paths of the base's layers, of which kohya writes no dots. */
-  readonly layers?: readonly string[];
-}
 
 /** How any adapter is read. */
 export interface ReadAnyOptions extends ForeignFacts {
@@ -50,6 +40,11 @@ export interface AnyAdapter {
  */
 export async function readAnyAdapter(path: string, options: ReadAnyOptions): Promise<AnyAdapter> {
   if (await hasFile(path, "adapter_config.json")) {
+    if (options.alpha !== undefined) {
+      throw new RangeError(
+        `--alpha is for files that do not say it, found ${path}, whose configuration does`,
+      );
+    }
     const record = await readRecord(path, options), { passed } = record;
     const notes = passed.length > 0 ? [`let pass in ${path}: ${passed.join(", ")}`] : [];
     return { dialect: "peft", record, notes };
@@ -66,84 +61,20 @@ export async function readForeign(file: FileSource, facts: ForeignFacts): Promis
   const { metadata } = source, tensors = new Map<string, HostTensor>();
   const keys = [...source.tensors.keys()], factors = keys.filter((key) => !key.endsWith(".alpha"));
   const dtype = floatDtypeOf(factors.map((key) => source.tensors.get(key)!));
+  const isLoralib = keys.some((key) => key.endsWith(".lora_A"));
   try {
+    if (!isLoralib) assertKohyaKeys(keys);
     for (const key of keys) tensors.set(key, await source.read(key));
-    if (keys.some((key) => key.endsWith(".lora_A"))) {
+    if (isLoralib) {
       const record = { ...loralibRecord(tensors, metadata, facts), dtype };
       return { dialect: "loralib", record, notes: [] };
     }
-    return kohyaRecord(tensors, metadata, facts, dtype);
+    const { notes, ...record } = kohyaRecord(tensors, metadata, facts);
+    return { dialect: "kohya", record: { ...record, dtype }, notes };
   } catch (error) {
     const { message } = error as Error;
     throw new AdapterFileError(`cannot convert ${fileName(file)}: ${message}`, { cause: error });
   }
-}
-
-/** The key in the metadata of our files of kohya's form: the paths of the layers. */
-export const layersKey = "lowrank.layers";
-
-function kohyaRecord(
-  given: ReadonlyMap<string, HostTensor>,
-  metadata: Readonly<Record<string, string>>,
-  { alpha, layers }: ForeignFacts,
-  dtype: ReadRecord["dtype"],
-): AnyAdapter {
-  const tensors = new Map([...given].map(([key, tensor]) => [kohyaKey(key), tensor]));
-  const modules = [...tensors.keys()].filter((key) => key.endsWith("down.weight"))
-    .map((key) => key.replace(/\.(lora_|lora\.|lora_linear_layer\.)down\.weight$/, ""));
-  if (modules.length === 0) {
-    throw new AdapterFileError(
-      `its keys must be those of PEFT, kohya, diffusers or loralib, found ${
-        quote([...given.keys()].slice(0, 3))
-      }`,
-    );
-  }
-  const silent = modules.filter((module) => !tensors.has(`${module}.alpha`));
-  if (alpha === undefined && [...given.keys()].some((key) => key.endsWith(".lora_A.weight"))) {
-    assertAlpha(silent);
-  }
-  if (alpha !== undefined) {
-    for (const module of silent) {
-      tensors.set(`${module}.alpha`, one(alpha));
-    }
-  }
-  const known = layers ?? layersIn(metadata), updates = kohyaUpdates(tensors, known);
-  const vague = updates.find(({ module }) => /^lora_[a-z0-9]+_/.test(module));
-  if (vague) {
-    throw new AdapterFileError(
-      `underscores must be told from dots by the layers of the base, found ${
-        quote(vague.module)
-      }: give --base`,
-    );
-  }
-  const count = alpha === undefined ? silent.length : 0;
-  const note = `no alpha in the file for ${count} of ${modules.length} modules: their scaling is 1`;
-  const record = { updates, taskType: null, dtype };
-  return { dialect: "kohya", record, notes: count > 0 ? [note] : [] };
-}
-
-/** PEFT's keys, with or without its prefix, in kohya's words. */
-const kohyaKey = (key: string): string =>
-  key.replace(/^base_model\.model\.(?=.*\.lora_[AB]\.weight$)/, "")
-    .replace(/\.lora_A\.weight$/, ".lora_down.weight").replace(
-      /\.lora_B\.weight$/,
-      ".lora_up.weight",
-    );
-
-function assertAlpha([module]: readonly string[]): void {
-  if (module === undefined) return;
-  throw new AdapterFileError(
-    `a file with keys of PEFT but no adapter_config.json must have alpha of every module, found none of ${
-      quote(module)
-    }: give --alpha`,
-  );
-}
-
-const one = (value: number): HostTensor => ({ shape: [], data: Float32Array.of(value) });
-
-function layersIn(metadata: Readonly<Record<string, string>>): string[] {
-  const layers = Object.hasOwn(metadata, layersKey) ? jsonValue(metadata[layersKey]) : [];
-  return Array.isArray(layers) && layers.every(isText) ? layers : [];
 }
 
 /** The one file of weights at a path. */

@@ -121,9 +121,8 @@ export class LoraAdapter implements Adapter {
   }
 
   /**
-   * ΔW = scaling · B A of one site, of shape `(rows, in)`.
+   * ΔW = scaling · B A of one of the sites, by its name, of shape `(rows, in)`.
    *
-   * @param name The site's name, as in {@link LoraAdapter.sites}.
    * @throws {RangeError} when the adapter has no such site, or it has a magnitude (DoRA).
    */
   async deltaWeight(name: string): Promise<HostTensor> {
@@ -211,10 +210,7 @@ export class LoraAdapter implements Adapter {
     return [...replaced, ...this.terms.flatMap((site) => site.weightChanges())];
   }
 
-  /**
-   * Removes exactly this adapter's sites from the model. When the last adapter is removed, the model's
-   * parameters get their `trainable` flags back. The values stay readable until disposal.
-   */
+  /** Removes this adapter's sites alone; the last to go gives the parameters their `trainable` flags back. */
   remove(): void {
     this.#isOver = true;
     if (!this.model.adapters.has(this)) return;

@@ -7,18 +7,17 @@ import { assertOptions, type OptionNames } from "../../core/options.ts";
 import { quote } from "../../core/quote.ts";
 import { Random } from "../../core/random.ts";
 import { countRows } from "../../core/row_range.ts";
-import type { BiasMode } from "../../formats/peft_extras.ts";
 import { type PatternValue, patternValues } from "../../formats/peft_patterns.ts";
 import type { Model } from "../../models/model.ts";
 import { Embedding } from "../../nn/embedding.ts";
 import { assertFree, type JoinOptions } from "../attach.ts";
 import { selectSites, type Site, type SiteSelection } from "../sites.ts";
 import { LoraAdapter } from "./adapter.ts";
-import { injectedParts } from "./injected_parts.ts";
+import { type BesideOptions, injectedParts } from "./injected_parts.ts";
 import type { LoraPlan } from "./plan.ts";
 
 /** How to adapt a model; where neither `sites` nor `targetModules` say, queries and values, as in the paper. */
-export interface LoraOptions extends SiteSelection, JoinOptions {
+export interface LoraOptions extends SiteSelection, JoinOptions, BesideOptions {
   /** r: a whole number from 1 to the smaller extent of the site. */
   readonly rank: number;
   /** α: the update is scaled by α / r. Default: `rank`, a scaling of 1 where no pattern applies. */
@@ -35,22 +34,10 @@ export interface LoraOptions extends SiteSelection, JoinOptions {
   readonly rankPattern?: Readonly<Record<string, number>>;
   /** The same for α, matched independently. */
   readonly alphaPattern?: Readonly<Record<string, number>>;
-  /**
-   * Modules that are trained in full beside the sites, by names or name endings, and saved with the adapter
-   * as PEFT does: `["score"]`, the head of a classifier. Default: none.
-   */
-  readonly modulesToSave?: readonly string[];
-  /**
-   * Tokens whose rows of the embedding are trained while the rest of it is frozen, such as new ones; or, by the
-   * paths of the embeddings, of several. A head that shares the weight has the same rows. Default: none.
-   */
-  readonly trainableTokens?: readonly number[] | Readonly<Record<string, readonly number[]>>;
   /** Train DoRA: a magnitude for each row beside the low-rank direction, on whole layers. Default false. */
   readonly dora?: boolean;
   /** Give every B a bias, multiplied by the scaling as B A is; on whole layers. Default false. */
   readonly loraBias?: boolean;
-  /** Train biases of the base model: of all modules, or (`lora_only`) of the adapted layers. Default `none`. */
-  readonly bias?: BiasMode;
   /**
    * How A begins: `kaiming`, U(−1/√in, 1/√in), Kaiming's uniform with a = √5 as in loralib and PEFT; or
    * `gaussian`, as the paper's section 4.1 says, with PEFT's standard deviation 1/r. Default `kaiming`.

@@ -8,15 +8,8 @@ import { rangesOf, sameRows } from "../../core/row_range.ts";
 import { alphaOf, type TrainedUpdate } from "../../formats/mod.ts";
 import type { Model } from "../../models/model.ts";
 import { assertFree, type JoinOptions } from "../attach.ts";
-import { Embedding } from "../../nn/embedding.ts";
-import {
-  type AdaptedLayer,
-  addressOf,
-  type LayerSites,
-  selectSites,
-  type Site,
-  sitesByLayer,
-} from "../sites.ts";
+import { type AdaptedLayer, Embedding } from "../../nn/embedding.ts";
+import { addressOf, type LayerSites, selectSites, type Site, sitesByLayer } from "../sites.ts";
 import { LoraAdapter } from "./adapter.ts";
 import type { LoraPlan } from "./plan.ts";
 

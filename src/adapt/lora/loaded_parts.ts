@@ -87,7 +87,8 @@ function sharedName({ outerLayers = [], parameters }: Model, name: string): stri
 /** The shape of a tensor of the model; of one alone for a head that is tied to an embedding, that of the two. */
 function shapeOf(model: Model, name: string): Shape | undefined {
   const shared = name.endsWith(".weight") ? sharedName(model, name) : name;
-  return model.parameters.get(shared)?.shape;
+  const layer = model.outerLayers?.find(({ weight }) => weight.name === shared);
+  return model.parameters.get(shared)?.shape ?? layer?.weight.shape;
 }
 
 /** Throws unless tensors are the model's, in their shapes, and none of those that are needed is missing. */

@@ -15,6 +15,8 @@ import { LoraSite } from "./lora_site.ts";
  * (width, rank). Only the rows of the batch's tokens are computed. As in PEFT there is no dropout: the input is
  * a number, not a vector.
  *
+ * A padding token's row is trained as any other; PyTorch gives the one that a model names no gradient.
+ *
  * A head that shares the table does not change with it; see {@link LoraSite.weightChanges}.
  */
 export class LoraEmbedding extends LoraSite {

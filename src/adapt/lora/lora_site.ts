@@ -14,7 +14,8 @@ import type { SiteRole } from "../../core/site.ts";
 import type { Tensor } from "../../device/device.ts";
 import type { Adaptation } from "../../nn/adaptation.ts";
 import type { WeightChange } from "../adapter.ts";
-import type { AdaptedLayer, Site } from "../sites.ts";
+import type { AdaptedLayer } from "../../nn/embedding.ts";
+import type { Site } from "../sites.ts";
 
 /** The numbers of a site's update besides A and B. */
 export interface LoraSettings {

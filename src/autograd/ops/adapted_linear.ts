@@ -1,10 +1,10 @@
-/** A dense linear layer with low-rank updates, in as few products as possible. @module */
+/** A linear layer with low-rank updates, in as few products as possible. @module */
 
 import { countRows } from "../../core/row_range.ts";
 import type { Tensor } from "../../device/device.ts";
 import type { Parameter } from "../parameter.ts";
 import type { Tape } from "../tape.ts";
-import { DenseWeight } from "../weight.ts";
+import { type Weight, weightOf } from "../weight.ts";
 import { biasGradient, linearOutput, savedFor, weightGradient } from "./linear.ts";
 import {
   addInputGradient,
@@ -15,7 +15,7 @@ import {
   releasePath,
   savedForPath,
 } from "./low_rank.ts";
-import { matrix, type MatrixPair, multiply } from "./product.ts";
+import { matrix, type MatrixPair } from "./product.ts";
 import { withRows, writeRows } from "./trainable_rows.ts";
 
 /**
@@ -30,28 +30,22 @@ import { withRows, writeRows } from "./trainable_rows.ts";
 export function adaptedLinear(
   tape: Tape,
   x: Tensor,
-  weight: Parameter,
+  given: Parameter | Weight,
   bias: Parameter | undefined,
   sites: readonly LowRankSite[],
 ): Tensor {
-  const [n, k] = weight.shape, m = x.shape[0];
-  writeRows(weight);
-  const y = linearOutput(tape, x, new DenseWeight(weight), bias);
+  const weight = weightOf(given), [n] = weight.shape, { parameter } = weight;
+  if (parameter) writeRows(parameter);
+  const y = linearOutput(tape, x, weight, bias);
   const paths = sites.map((site) => lowRankPath(tape, x, site, n));
   const fused = paths.find(({ site }) => countRows(site.rows) === n);
-  multiply(matrix(x), matrix(weight.tensor), matrix(y), {
-    m,
-    n,
-    k,
-    transposeB: true,
-    bias: bias?.tensor,
-    second: fused && secondPair(fused.hidden, fused.site.B.tensor),
-  });
+  const second = fused && secondPair(fused.hidden, fused.site.B.tensor);
+  weight.multiply(x, y, bias?.tensor, second);
   for (const path of paths) if (path !== fused) addUpdate(path, y);
   const factors = sites.flatMap(({ A, B }) => [A, B]);
-  const operands = [...withRows(weight), ...(bias ? [bias] : []), ...factors];
+  const operands = [...(parameter ? withRows(parameter) : []), ...(bias ? [bias] : []), ...factors];
   tape.record(y, [x, ...operands], (dy) => {
-    weightGradient(tape, x, weight, dy);
+    if (parameter) weightGradient(tape, x, parameter, dy);
     if (bias) biasGradient(tape, bias, dy);
     const fused = paths.find(({ mask }) => !mask);
     if (!fused) inputGradient(tape, x, weight, dy);
@@ -61,7 +55,7 @@ export function adaptedLinear(
       if (path !== fused) addInputGradient(tape, x, path, dHidden);
       else inputGradient(tape, x, weight, dy, secondPair(dHidden, path.site.A.tensor));
     }
-  }, [...savedFor(tape, weight, x), ...paths.flatMap((path) => savedForPath(tape, path))]);
+  }, [...savedFor(tape, parameter, x), ...paths.flatMap((path) => savedForPath(tape, path))]);
   for (const path of paths) releasePath(tape, path);
   return y;
 }
@@ -75,13 +69,10 @@ function secondPair(hidden: Tensor, factor: Tensor): MatrixPair {
 function inputGradient(
   tape: Tape,
   x: Tensor,
-  weight: Parameter,
+  weight: Weight,
   dy: Tensor,
   second?: MatrixPair,
 ): void {
   const into = tape.contribute(x);
-  if (!into) return;
-  const [k, n] = weight.shape, m = x.shape[0], { accumulate } = into;
-  const options = { m, n, k, accumulate, second };
-  multiply(matrix(dy), matrix(weight.tensor), matrix(into.tensor), options);
+  if (into) weight.multiplyTransposed(dy, into, second);
 }

@@ -5,9 +5,9 @@ import { ShapeError } from "../../core/errors.ts";
 import { assertShape, formatShape } from "../../core/shape.ts";
 import type { Tensor } from "../../device/device.ts";
 import type { Differentiable } from "../gradients.ts";
-import { Parameter } from "../parameter.ts";
+import type { Parameter } from "../parameter.ts";
 import type { Tape } from "../tape.ts";
-import { DenseWeight, type Weight } from "../weight.ts";
+import { type Weight, weightOf } from "../weight.ts";
 import { matrix, multiply } from "./product.ts";
 import { rowsGradient, tracksAny, withRows, writeRows } from "./trainable_rows.ts";
 
@@ -24,7 +24,7 @@ export function linear(
   weight: Parameter | Weight,
   bias?: Parameter,
 ): Tensor {
-  const W = weight instanceof Parameter ? new DenseWeight(weight) : weight;
+  const W = weightOf(weight);
   if (W.parameter) writeRows(W.parameter);
   const y = linearOutput(tape, x, W, bias);
   W.multiply(x, y, bias?.tensor);

@@ -1,0 +1,147 @@
+/** Texts with labels to train on, to choose rates by, and to report: three public tasks. @module */
+
+import { join } from "node:path";
+import { sha256 } from "../../src/core/digest.ts";
+import { readBytes } from "../../src/core/files.ts";
+import { quote } from "../../src/core/quote.ts";
+import { Random } from "../../src/core/random.ts";
+import { kindOf } from "../../src/core/storage.ts";
+import type { LabeledText, Texts } from "../../src/data/mod.ts";
+
+/** A task: its files within the folder that `LOWRANK_DATA` names, a label and a text in each line. */
+export interface StudyTask {
+  /** Its name in tables. */
+  readonly name: string;
+  /** What is asked. */
+  readonly asks: string;
+  /** How its files are encoded. */
+  readonly encoding: "utf-8" | "windows-1252";
+  /** What is trained on, and what rates are chosen by. */
+  readonly trainFile: string;
+  /** What is reported; absent where a part of the other file is. */
+  readonly testFile?: string;
+}
+
+const folder = "classification";
+
+/** In the order of the tables. */
+export const studyTasks: readonly StudyTask[] = [
+  {
+    name: "TREC",
+    asks: "which of six kinds of answer does a question ask for",
+    encoding: "windows-1252",
+    trainFile: `${folder}/TREC.train.all`,
+    testFile: `${folder}/TREC.test.all`,
+  },
+  {
+    name: "SUBJ",
+    asks: "is a sentence on a film an opinion or a part of its plot",
+    encoding: "windows-1252",
+    trainFile: `${folder}/subj.all`,
+  },
+  {
+    name: "SST-2",
+    asks: "is a sentence of a film review kind",
+    encoding: "utf-8",
+    trainFile: `${folder}/stsa.binary.train`,
+    testFile: `${folder}/stsa.binary.test`,
+  },
+];
+
+/** The tasks that rates are searched on; they serve the other one, too. */
+export const searchedTasks: readonly StudyTask[] = studyTasks.slice(0, 2);
+
+/** How many texts of a task are used. */
+export interface TaskSizes {
+  /** Texts that are trained on. */
+  readonly train: number;
+  /** Texts that rates and ranks are chosen by, from the training data. */
+  readonly validation: number;
+  /** Texts that are reported, at most. */
+  readonly test: number;
+  /** Words of a text at most; longer ones are left out, as a step takes as long as its longest text. */
+  readonly words: number;
+}
+
+/** The parts of a task, which share no text. */
+export type TaskParts = Readonly<Record<TaskPart, LabeledTexts>>;
+
+/** The name of a part. */
+export type TaskPart = "train" | "validation" | "test";
+
+/** Texts of the kind that classifiers learn from. */
+export type LabeledTexts = Extract<Texts, { kind: "labeled" }>;
+
+/** Chooses the texts, the same for every run. */
+const splitSeed = 2021;
+
+/** The base and the tasks within the folder that `LOWRANK_DATA` names. */
+export const encoderPath = "models/all-MiniLM-L6-v2";
+
+/** The folder that `LOWRANK_DATA` names, if it has the base and all tasks. */
+export async function findStudyData(): Promise<string | undefined> {
+  const data = Deno.env.get("LOWRANK_DATA");
+  if (!data) return undefined;
+  const files = studyTasks.flatMap(({ trainFile, testFile = trainFile }) => [trainFile, testFile]);
+  const needed = [...files, `${encoderPath}/model.safetensors`, `${encoderPath}/tokenizer.json`];
+  const kinds = await Promise.all(needed.map((file) => kindOf(join(data, file))));
+  return kinds.every((kind) => kind === "file") ? data : undefined;
+}
+
+/**
+ * The parts of a task, drawn once. A text that occurs twice in a file is used once, and one that is trained on
+ * or chosen by is not reported.
+ *
+ * @throws {SyntaxError} when a line is not a label, a space and a text.
+ */
+export async function readTask(
+  data: string,
+  { encoding, trainFile, testFile }: StudyTask,
+  { train, validation, test, words }: TaskSizes,
+): Promise<TaskParts> {
+  const read = async (file: string) =>
+    drawn(
+      (await readLines(data, file, encoding)).filter(({ text }) => wordsIn(text) <= words),
+    );
+  const texts = await read(trainFile), seen = train + validation;
+  const used = new Set(texts.slice(0, seen).map(({ text }) => text));
+  const others = testFile ? await read(testFile) : texts;
+  const parts = {
+    train: texts.slice(0, train),
+    validation: texts.slice(train, seen),
+    test: others.filter(({ text }) => !used.has(text)).slice(0, test),
+  };
+  const labels = [...new Set(texts.map(({ label }) => label))].sort((a, b) => a - b).map(String);
+  const textsOf = async (part: TaskPart): Promise<LabeledTexts> => {
+    const rows = parts[part], digest = await sha256(new TextEncoder().encode(JSON.stringify(rows)));
+    return { kind: "labeled", rows, labels, description: `${rows.length} texts`, digest };
+  };
+  return {
+    train: await textsOf("train"),
+    validation: await textsOf("validation"),
+    test: await textsOf("test"),
+  };
+}
+
+const wordsIn = (text: string) => text.split(" ").length;
+
+/** Every text once, in an order that is always the same. */
+function drawn(texts: readonly LabeledText[]): LabeledText[] {
+  const distinct = [...new Map(texts.map((text) => [text.text, text])).values()];
+  return Array.from(new Random(splitSeed).permutation(distinct.length), (i) => distinct[i]);
+}
+
+async function readLines(
+  data: string,
+  file: string,
+  encoding: StudyTask["encoding"],
+): Promise<LabeledText[]> {
+  const text = new TextDecoder(encoding).decode(await readBytes(join(data, file)));
+  return text.split("\n").filter((line) => line !== "").map((line, index) => {
+    const match = /^(\d+) (.*\S)\s*$/.exec(line);
+    if (match) return { label: Number(match[1]), text: match[2] };
+    throw new SyntaxError(
+      `line ${index + 1} of ${file} must be a label, a space and a text, found ${quote(line)}`,
+    );
+  });
+}

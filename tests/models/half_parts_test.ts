@@ -1,0 +1,4 @@
+import { testOnWebgpu } from "../support/devices.ts";
+import { webgpuChecks } from "./half_checks.ts";
+
+await testOnWebgpu(webgpuChecks);

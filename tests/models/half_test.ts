@@ -1,0 +1,61 @@
+/** Models in 16 bits on the devices that every machine has, and how they are asked for. */
+
+import { assertEquals, assertRejects } from "@std/assert";
+import { ReferenceDevice } from "../../src/device/reference.ts";
+import {
+  initGpt2,
+  loadModel,
+  outputsOf,
+  parseGpt2Config,
+  saveModel,
+} from "../../src/models/mod.ts";
+import { testOnCoreDevices } from "../support/devices.ts";
+import { withFolder } from "../support/folders.ts";
+import { golden } from "../support/golden.ts";
+import { checks } from "./half_checks.ts";
+
+testOnCoreDevices(checks);
+
+const tokens = { shape: [1, 3], data: Uint32Array.of(1, 2, 3) };
+
+Deno.test("values in F32 are rounded to the dtype that is asked for, with auto they stay", async () => {
+  using device = new ReferenceDevice();
+  for (const dtype of ["F16", "BF16"] as const) {
+    using rounded = await loadModel(device, golden("gpt2_tiny"), { dtype });
+    using whole = await loadModel(device, golden("gpt2_tiny"), { dtype: "auto" });
+    assertEquals(whole.weights.size, 0);
+    const found = (await outputsOf(rounded, { tokens })).data;
+    for (const { name, shape } of rounded.weights.values()) {
+      using dense = rounded.weights.get(name)!.dense();
+      const [{ data }] = await device.read(dense);
+      device.write(whole.parameters.get(name)!.own, data);
+      assertEquals(dense.shape, shape);
+    }
+    assertEquals((await outputsOf(whole, { tokens })).data, found);
+  }
+});
+
+Deno.test("a value beyond F16 and a dtype that is none are refused, and nothing stays", async () => {
+  using device = new ReferenceDevice();
+  const config = { vocab_size: 7, n_positions: 5, n_embd: 6, n_layer: 1, n_head: 2 };
+  await withFolder(async (folder) => {
+    using model = initGpt2(device, parseGpt2Config(config), { seed: 1 });
+    const { tensor, size } = model.parameters.get("transformer.wte.weight")!;
+    device.write(tensor, new Float32Array(size).fill(65520, size - 1));
+    await saveModel(model, folder);
+    const { live } = device.ledger.read();
+    await assertRejects(
+      () => loadModel(device, folder, { dtype: "F16" }),
+      RangeError,
+      'the values of "transformer.wte.weight" must be finite in F16, found 65520 at [6, 5]',
+    );
+    await assertRejects(
+      () => loadModel(device, folder, { dtype: "F8" as never }),
+      RangeError,
+      "dtype must be one of F32, F16, BF16",
+    );
+    assertEquals(device.ledger.read().live, live);
+    using loaded = await loadModel(device, folder, { dtype: "BF16" });
+    assertEquals(loaded.weights.size, 5);
+  });
+});
