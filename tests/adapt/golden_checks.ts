@@ -14,7 +14,6 @@ import { indicesOf } from "../../src/core/row_range.ts";
 import { gather } from "../../src/formats/join_updates.ts";
 import { parseHeader } from "../../src/formats/mod.ts";
 import { loadModel, type TextModel } from "../../src/models/mod.ts";
-import { rangesOf } from "../../src/core/row_range.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import type { Check } from "../support/devices.ts";
 import {

@@ -10,7 +10,6 @@ import {
   type SiteAddress,
   splitUpdate,
 } from "../../src/formats/mod.ts";
-import { rangesOf } from "../../src/core/row_range.ts";
 import { fitsFloat32 } from "../../src/core/float32.ts";
 import { countRows, indicesOf, type SiteRows } from "../../src/core/row_range.ts";
 import { assertAllClose } from "../support/all_close.ts";
