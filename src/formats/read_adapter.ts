@@ -4,7 +4,7 @@ import { AdapterFileError } from "../core/errors.ts";
 import { readJson } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { isRecord } from "../core/json.ts";
-import { isNamed } from "../core/module_names.ts";
+import { isNamed, moduleOf } from "../core/module_names.ts";
 import { assertOptions } from "../core/options.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
 import { oneLine, quote } from "../core/quote.ts";
@@ -112,7 +112,9 @@ export async function readAdapter(
     const reading = { file, config, rules, extras: beside, exceptions };
     const updates: TrainedUpdate[] = [];
     for (const module of modules) updates.push(...await readModule(reading, module));
-    assertTargets(config, updates, exceptions);
+    // PEFT's `all-linear` names the layers of a classifier, too, which it then trains in full.
+    const trained = [...updates.map(({ module }) => module), ...others.saved.map(moduleOf)];
+    assertTargets(config, trained, exceptions);
     assertNoTies(json, [...modules.map((module) => `${module}.weight`), ...saved]);
     return {
       config,
@@ -157,12 +159,12 @@ function knownFields(json: unknown, exceptions: Exceptions): unknown {
 /** A name in `target_modules` that matches no module was trained nowhere, and PEFT does not say so. */
 function assertTargets(
   { targetModules }: PeftConfig,
-  updates: readonly TrainedUpdate[],
+  modules: readonly string[],
   exceptions: Exceptions,
 ): void {
   if (!Array.isArray(targetModules)) return;
   for (const target of targetModules) {
-    if (updates.some(({ module }) => isNamed(module, target))) continue;
+    if (modules.some((module) => isNamed(module, target))) continue;
     const rule = "every name in target_modules must match a module that has weights";
     exceptions.pass("unmatchedTargets", rule, target);
   }

@@ -94,11 +94,11 @@ export async function openBase(folder: string): Promise<BaseFile> {
   };
 }
 
-/** The tensors of a known family; where its head is not one that is counted, those with the usual head. */
+/** The tensors of a known family's files; where its head is not one that is counted, those with the usual head. */
 function knownTensors(config: ConfigJson): readonly TensorSpec[] {
   for (const json of [config, { ...config, architectures: undefined }]) {
     const architecture = architectureIfKnown(json);
-    if (architecture) return architecture.tensors;
+    if (architecture) return [...architecture.tensors, ...architecture.besides ?? []];
   }
   return [];
 }

@@ -87,14 +87,19 @@ async function writeBase(
   await writeJson(`${folder}/model.safetensors.index.json`, index);
 }
 
-async function writeHead(folder: string, { base, module, head }: Family, labels?: string[]) {
+async function writeHead(
+  folder: string,
+  { base, module, head }: Family,
+  labels?: string[],
+  targetModules?: string[],
+) {
   const weights = await tensorsOf(golden(`${base}/model.safetensors`));
   const [outputs, inputs] = weights.get(`${module}.weight`)!.shape;
   await writeAdapter(folder, {
     updates: [{ module, A: draw([2, inputs]), B: draw([outputs, 2]), scaling: 1 }],
     saved: drawAll(head),
     savedModules: [Object.keys(head)[0].split(".")[0]],
-    labels,
+    ...{ labels, targetModules },
   });
 }
 
@@ -144,6 +149,19 @@ for (const [name, family] of Object.entries(families)) {
       assertEquals(shards[1], shards[0]);
     }));
 }
+
+Deno.test("PEFT's all-linear names a classifier's layers too, which were trained in full", () =>
+  withFolder(async (folder) => {
+    const [base, adapter, output] = ["base", "adapter", "merged"].map((name) =>
+      `${folder}/${name}`
+    );
+    await writeBase(base, families.RoBERTa);
+    const targets = ["0.attention.self.query", "classifier.dense", "classifier.out_proj"];
+    await writeHead(adapter, families.RoBERTa, undefined, targets);
+    assertEquals((await logitsOf(folder, base, "--adapter", adapter)).shape, [2, 3]);
+    const files = ["--model", base, "--adapter", adapter, "--output", output];
+    assertEquals((await lowrankJson("merge", ...files)).weights.length, 1);
+  }));
 
 Deno.test("a base whose norms have the names of the first files is read and merged", () =>
   withFolder(async (folder) => {

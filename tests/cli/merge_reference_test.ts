@@ -123,6 +123,40 @@ Deno.test({
     }),
 });
 
+/** What the script prints of a new head. */
+interface MergedHead {
+  readonly loaded: boolean;
+  readonly type: string;
+  readonly difference: number;
+}
+
+Deno.test({
+  name: "a classifier's adapter merges into a base without a classifier as transformers loads it",
+  ignore: !await pythonHas("torch", "transformers", "peft"),
+  fn: () =>
+    withFolder(async (folder) => {
+      const script = "scripts/golden/merge_heads.py",
+        made = await runPython(script, ["make", folder]);
+      assertEquals(made.code, 0, made.text);
+      const names = filesIn(folder);
+      assertEquals(names, ["bert", "gpt2", "llama", "qwen2", "roberta"]);
+      for (const name of names) {
+        const [base, adapter, merged] = ["base", "adapter", "merged"]
+          .map((part) => `${folder}/${name}/${part}`);
+        await lowrankJson("merge", "--model", base, "--adapter", adapter, "--output", merged);
+      }
+      const { code, text } = await runPython(script, ["check", folder]);
+      assertEquals(code, 0, text);
+      const found: Record<string, MergedHead> = JSON.parse(
+        text.split("\n").find((line) => line.startsWith("{"))!,
+      );
+      for (const [name, { loaded, type, difference }] of Object.entries(found)) {
+        assertEquals([loaded, /ForSequenceClassification$/.test(type)], [true, true], name);
+        assert(difference < 5e-6, `${name}: logits ${difference} apart`);
+      }
+    }),
+});
+
 Deno.test({
   name: "PEFT loads a resized classifier, which is the same where no rank was above the new one",
   ignore: !await pythonHas("torch", "transformers", "peft"),
