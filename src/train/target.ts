@@ -50,8 +50,12 @@ export function targetOf<Inputs>(
   );
 }
 
-/** Throws where all of a model is to be trained but some of it cannot be. */
-function assertWhole({ parameters, weights, adapters = [] }: TrainableModel<never>): void {
+/**
+ * Throws where all of a model is to be trained but some of it cannot be.
+ *
+ * @throws {RangeError} then.
+ */
+export function assertWhole({ parameters, weights, adapters = [] }: TrainableModel<never>): void {
   const others = [...weights?.values() ?? []], own = [...parameters?.values() ?? []];
   if (others.length === 0 || [...adapters].length > 0) return;
   if (own.some(({ trainable }) => !trainable)) return; // Somebody has chosen what is trained.

@@ -17,6 +17,7 @@ import { assertBatch } from "./batch.ts";
 import { StepRing } from "./step_ring.ts";
 import { HeldOutCurve } from "./held_out_curve.ts";
 import { type Schedule, scheduleNames, scheduleOf, type ScheduleOptions } from "./schedule.ts";
+import { assertWhole } from "./target.ts";
 import { assertCount, trainerNames, type TrainerOptions } from "./trainer_options.ts";
 
 /** What the trainer needs from a model. */
@@ -96,7 +97,7 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
    * Allocates the optimizer's buffers.
    *
    * @throws {TypeError} when the options are not an object, or one does not exist.
-   * @throws {RangeError} when an option is out of range or nothing is trainable.
+   * @throws {RangeError} when an option is out of range, nothing is trainable, or a whole model is not in F32.
    */
   constructor(model: TrainableModel<Inputs>, options: TrainerOptions) {
     assertOptions("a training", options, trainerNames);
@@ -104,6 +105,7 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
     assertCount("steps", steps, 0);
     assertCount("accumulation", accumulation, 1, mostAccumulation);
     assertSeed(seed);
+    if (!options.groups) assertWhole(model);
     this.model = model;
     this.options = options;
     this.accumulation = accumulation;

@@ -1,6 +1,6 @@
 /** Models in 16 bits on the devices that every machine has, and how they are asked for. */
 
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import {
   initGpt2,
@@ -9,6 +9,7 @@ import {
   parseGpt2Config,
   saveModel,
 } from "../../src/models/mod.ts";
+import { Trainer } from "../../src/train/mod.ts";
 import { testOnCoreDevices } from "../support/devices.ts";
 import { withFolder } from "../support/folders.ts";
 import { golden } from "../support/golden.ts";
@@ -33,6 +34,18 @@ Deno.test("values in F32 are rounded to the dtype that is asked for, with auto t
     }
     assertEquals((await outputsOf(whole, { tokens })).data, found);
   }
+});
+
+Deno.test("a step that would train a part of a model in 16 bits as if it were all is refused", async () => {
+  using device = new ReferenceDevice();
+  using model = await loadModel(device, golden("gpt2_tiny"), { dtype: "F16" });
+  assertThrows(
+    () => new Trainer(model, { learningRate: 0, steps: 1 }),
+    RangeError,
+    "training a whole model needs all of it in F32, found ",
+  );
+  const norms = [...model.parameters.values()].filter(({ name }) => name.includes("ln_"));
+  using _ = new Trainer(model, { learningRate: 0, steps: 1, groups: [{ parameters: norms }] });
 });
 
 Deno.test("a value beyond F16 and a dtype that is none are refused, and nothing stays", async () => {
