@@ -49,7 +49,7 @@ export const supersenseMethods: readonly SupersenseMethod[] = [
   },
 ];
 
-/** The rate with the highest accuracy on the entries to choose by (`scripts/search_supersenses.ts`). */
+/** The rate with the highest accuracy on the entries to choose by (`scripts/search_learning_rates.ts`). */
 export function supersenseRateOf({ key }: SupersenseMethod): number {
   const tried: Readonly<Record<string, number>> = found.tried[key];
   return Number(Object.keys(tried).reduce((a, b) => tried[b] > tried[a] ? b : a));
