@@ -7,7 +7,7 @@ import type { Json, JsonRecord } from "../src/runs/mod.ts";
 export const searchSeed = 1000;
 
 /**
- * What each rate gave, by the rate; `null` where training diverged, with the reason on standard error.
+ * What each rate gave, by the rate; `null` where training diverged.
  *
  * @param planned The run of a rate.
  * @param read What is kept of a run's metrics.
@@ -24,10 +24,14 @@ export async function tryRates(
     try {
       found[rate] = read((await run.make(context)).metrics) ?? null;
     } catch (error) {
-      console.error((error as Error).message);
+      if (!diverged(error)) throw error;
       found[rate] = null;
     }
     console.error(run.label, rate, found[rate]);
   }
   return found;
 }
+
+/** Whether a training ended because a loss, a gradient or a value was not finite. */
+const diverged = (error: unknown): boolean =>
+  error instanceof RangeError && error.message.startsWith("training needs a finite ");
