@@ -139,7 +139,7 @@ Deno.test({
         made = await runPython(script, ["make", folder]);
       assertEquals(made.code, 0, made.text);
       const names = filesIn(folder);
-      assertEquals(names, ["bert", "gpt2", "llama", "qwen2", "roberta"]);
+      assertEquals(names, ["bert", "deberta", "deberta-v2", "gpt2", "llama", "qwen2", "roberta"]);
       for (const name of names) {
         const [base, adapter, merged] = ["base", "adapter", "merged"]
           .map((part) => `${folder}/${name}/${part}`);
