@@ -53,7 +53,7 @@ for (
   });
 }
 
-for (const name of ["peft_dora", "peft_lora_bias", "peft_bias_all"]) {
+for (const name of ["peft_dora", "peft_lora_bias", "peft_bias_all", "peft_tokens"]) {
   Deno.test({
     name: `${name} is merged as PEFT merges it`,
     ignore: !await pythonHas("torch", "transformers", "peft"),
