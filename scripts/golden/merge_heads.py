@@ -35,6 +35,15 @@ CASES = {
         dict(n_embd=24, n_layer=2, n_head=3, vocab_size=61, n_positions=20, pad_token_id=1),
     ),
 }
+DISTANCES = SMALL | {"relative_attention": True, "position_biased_input": False, "type_vocab_size": 0}
+# Files of a masked DeBERTa have no pooler, which its classifier needs and PEFT does not save by itself.
+CASES |= {
+    "deberta": ("DebertaForMaskedLM", "DebertaForMaskedLM", DISTANCES | {"pos_att_type": ["c2p", "p2c"]}),
+    "deberta-v2": (
+        "DebertaV2ForMaskedLM", "DebertaV2ForMaskedLM",
+        DISTANCES | {"pos_att_type": ["c2p", "p2c"], "share_att_key": True, "position_buckets": 6, "norm_rel_ebd": "layer_norm"},
+    ),
+}
 LABELS = 3
 
 
@@ -46,7 +55,11 @@ def make(root: Path) -> None:
         config = json.loads((base / "config.json").read_text())
         (base / "config.json").write_text(json.dumps(config | {"architectures": [named]}))
         # PEFT's own default trains `classifier` and `score` in full beside the adapter.
-        lora = LoraConfig(r=4, lora_alpha=6, target_modules="all-linear", task_type="SEQ_CLS", fan_in_fan_out=name == "gpt2")
+        has_pooler = not name.startswith("deberta")
+        lora = LoraConfig(
+            r=4, lora_alpha=6, target_modules="all-linear" if has_pooler else None, task_type="SEQ_CLS",
+            modules_to_save=None if has_pooler else ["pooler"], fan_in_fan_out=name == "gpt2",
+        )
         adapted = get_peft_model(classifier(base, num_labels=LABELS), lora)
         with torch.no_grad():
             for parameter in adapted.parameters():

@@ -6,9 +6,9 @@ import { cutRange } from "../core/row_range.ts";
 import { formatShape, positionIn, type Shape, sizeOf } from "../core/shape.ts";
 import { decode, type Dtype, encode, type FloatDtype } from "../formats/dtype.ts";
 import { assertStoredFinite } from "../formats/finite_values.ts";
-import type { SafetensorsFile } from "../formats/mod.ts";
+import type { SafetensorsFile, TrainedRows } from "../formats/mod.ts";
 import type { EncodedTensor } from "../formats/write_safetensors.ts";
-import { changeOf, type LocatedUpdate, type StoredChange } from "./stored_change.ts";
+import { changeOf, type LocatedUpdate, rowsChange, type StoredChange } from "./stored_change.ts";
 
 /** Values of a block; a row may be longer. */
 const blockValues = 2 ** 18;
@@ -33,6 +33,18 @@ export class MergeSums {
   weight = 0;
   /** Σ (round(W + ΔW) − round(W)) ΔW. */
   kept = 0;
+}
+
+/** What is added to a weight. */
+export interface WeightChange {
+  /** The module, as its first adapter names it. */
+  readonly module: string;
+  /** The updates. */
+  readonly updates: LocatedUpdate[];
+  /** Rows that take the place of the weight's own. */
+  rows?: TrainedRows;
+  /** What they have done to it, once it is written. */
+  readonly sums: MergeSums;
 }
 
 const floats: readonly Dtype[] = ["F32", "F16", "BF16"];
@@ -63,24 +75,19 @@ async function* copy(source: SourceTensor, dtype: Dtype): AsyncGenerator<Uint8Ar
   }
 }
 
-/** A weight with updates added to it; `sums` are complete once it is written. */
-export function mergedTensor(
-  source: SourceTensor,
-  updates: readonly LocatedUpdate[],
-  sums: MergeSums,
-): EncodedTensor {
+/** A weight with its changes; their `sums` are complete once it is written. */
+export function mergedTensor(source: SourceTensor, change: WeightChange): EncodedTensor {
   const { dtype: own, shape } = source.file.tensors.get(source.key)!;
   const dtype = source.dtype ?? own as FloatDtype;
-  return { shape, dtype, pieces: () => merge(source, updates, dtype, sums) };
+  return { shape, dtype, pieces: () => merge(source, change, dtype) };
 }
 
 async function* merge(
   source: SourceTensor,
-  updates: readonly LocatedUpdate[],
+  { updates, rows, sums }: WeightChange,
   dtype: FloatDtype,
-  sums: MergeSums,
 ): AsyncGenerator<Uint8Array> {
-  const changes: StoredChange[] = [];
+  const changes: StoredChange[] = rows ? [rowsChange(rows)] : [];
   for (const update of updates) changes.push(await changeOf(update, () => floatBlocks(source)));
   let delta = new Float64Array(0);
   for await (const { values, first, top, width } of floatBlocks(source)) {

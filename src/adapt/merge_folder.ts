@@ -18,8 +18,8 @@ import { type BaseFile, openBase } from "../models/base_file.ts";
 import { mathematicsOfModel } from "../models/registry.ts";
 import { withDtype } from "../models/save_model.ts";
 import { readSmallFiles, smallFiles } from "../models/small_files.ts";
-import { copiedTensor, mergedTensor, replacedTensor } from "./merge_blocks.ts";
-import { type MergePlan, planMerge, type WeightChange } from "./merge_plan.ts";
+import { copiedTensor, mergedTensor, replacedTensor, type WeightChange } from "./merge_blocks.ts";
+import { type MergePlan, planMerge } from "./merge_plan.ts";
 import type { MergedWeight } from "./merge_report.ts";
 
 /** What {@link mergeFolder} has done. */
@@ -54,8 +54,9 @@ interface WeightsFile {
 
 /**
  * Writes a Hugging Face folder whose weights are W + Σ s B A (Hu et al. 2021, section 4.1) or, with DoRA,
- * W + Σ (m V / ‖V‖ − W) with V = W + s B A, and b + s · bias for biases of B, without a forward pass, in shards like the base's. The `config.json` stays as it is, byte for byte, unless the type or
- * the head changes. The folder is saved as a whole.
+ * W + Σ (m V / ‖V‖ − W) with V = W + s B A, and b + s · bias for biases of B, without a forward pass, in shards
+ * like the base's. The `config.json` stays as it is, byte for byte, unless the type or the head changes. The
+ * folder is saved as a whole.
  *
  * Memory: the adapters in F32 and blocks of a quarter of a million values, however large the model is.
  *
@@ -100,12 +101,7 @@ function tensorsOf(
   const tensors = new Map<string, EncodedTensor>();
   for (const key of file.tensors.keys()) {
     const change = weights.get(key), source = { file, key, dtype, values: saved.get(key) };
-    tensors.set(
-      key,
-      change
-        ? mergedTensor(source, change.updates, change.sums)
-        : copiedTensor({ file, key, dtype }),
-    );
+    tensors.set(key, change ? mergedTensor(source, change) : copiedTensor({ file, key, dtype }));
   }
   const [common] = dtypesOf(tensors) as FloatDtype[];
   for (const [key, tensor] of saved) {

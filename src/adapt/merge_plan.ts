@@ -10,19 +10,9 @@ import { adapterFile, parseMerged } from "../formats/merged_metadata.ts";
 import { type AdapterException, type PeftAdapter, readAdapter } from "../formats/mod.ts";
 import type { BaseFile } from "../models/base_file.ts";
 import { assertNotIn } from "./attach.ts";
-import { MergeSums } from "./merge_blocks.ts";
+import { MergeSums, type WeightChange } from "./merge_blocks.ts";
 import { type NewHead, newHead, sameHead } from "./new_head.ts";
-import type { LocatedUpdate } from "./stored_change.ts";
-
-/** A weight and the updates that are added to it. */
-export interface WeightChange {
-  /** The module, as its first adapter names it. */
-  readonly module: string;
-  /** The updates. */
-  readonly updates: LocatedUpdate[];
-  /** What they have done to it, once it is written. */
-  readonly sums: MergeSums;
-}
+import { assertRows } from "./token_rows.ts";
 
 /** All that adapters change. */
 export interface MergePlan {
@@ -62,12 +52,12 @@ export async function planMerge(
   for (const folder of folders) {
     const adapter = await readAdapter(folder, { withSaved: true, allow }),
       file = await adapterFile(folder);
-    assertWeights(folder, adapter);
     const acting = added.map((file) => ({ values: { file } }));
     assertNotIn({ merged: before.map((file) => ({ file })), adapters: acting }, { file });
     added.push(file);
     plan.passed.push(...adapter.passed);
     addUpdates(plan, base, adapter);
+    addRows(plan, base, adapter);
     const trained = new Map([...adapter.saved, ...adapter.biases]);
     await addSaved(plan, base, folder, trained, adapter.savedModules);
     await addBiases(plan, base, folder, adapter);
@@ -85,16 +75,35 @@ function addUpdates({ weights }: MergePlan, base: BaseFile, { updates }: PeftAda
   const modules = new Map<string, string>();
   for (const update of updates) {
     const { module } = update, { key, isTransposed } = base.locate(update);
-    if (update.isEmbedding) base.assertUntied(key);
+    base.assertUntied(module);
     if ((modules.get(key) ?? module) !== module) {
       throw new RangeError(
         `a weight takes one module of an adapter, found two for ${oneLine(key)}`,
       );
     }
     modules.set(key, module);
-    const change = weights.get(key) ?? { module, updates: [], sums: new MergeSums() };
-    change.updates.push({ update, isTransposed });
-    weights.set(key, change);
+    changeAt(weights, key, module).updates.push({ update, isTransposed });
+  }
+}
+
+/** The change of a weight, a new one if there is none yet. */
+function changeAt(weights: MergePlan["weights"], key: string, module: string): WeightChange {
+  const change = weights.get(key) ?? { module, updates: [], sums: new MergeSums() };
+  weights.set(key, change);
+  return change;
+}
+
+/** Rows that were trained are also those of a head that shares the table, as in PEFT. */
+function addRows({ weights }: MergePlan, base: BaseFile, { rows }: PeftAdapter): void {
+  for (const [module, trained] of rows) {
+    const key = base.tableOf(module), change = changeAt(weights, key, module);
+    assertRows(oneLine(module), base.file.tensors.get(key)!.shape, trained);
+    if (change.rows) {
+      throw new RangeError(
+        `trained tokens of a table must come from one adapter, found two for ${oneLine(key)}`,
+      );
+    }
+    change.rows = trained;
   }
 }
 
@@ -108,7 +117,7 @@ async function addSaved(
   for (const name of saved.keys()) {
     // PEFT unties an embedding that it trains in full; a table that it saves by itself is the head's too.
     const isOwn = savedModules.some((module) => isNamed(moduleOf(name), module));
-    if (isOwn && base.find(name).length === 1) base.assertUntied(base.find(name)[0]);
+    if (isOwn && base.find(name).length === 1) base.assertUntied(moduleOf(name));
   }
   const isNew = (name: string) => base.find(name).length !== 1;
   const unknown = [...saved.keys()].filter(isNew);
@@ -155,14 +164,4 @@ async function addBiases(
         }" in ${base}`,
     );
   }
-}
-
-/** Rows of a table of embeddings may be those of a head, too, which files alone do not say. */
-function assertWeights(folder: string, { rows }: PeftAdapter): void {
-  const [embedding] = rows.keys();
-  if (embedding === undefined) return;
-  throw new RangeError(
-    `cannot merge the adapter in ${folder}: merging without the model needs changes of weights and ` +
-      `biases, found trained tokens of "${oneLine(embedding)}"`,
-  );
 }

@@ -2,7 +2,7 @@
 
 import type { HostData, HostTensor } from "../core/host_tensor.ts";
 import { rangesOf } from "../core/row_range.ts";
-import type { TrainedUpdate } from "../formats/mod.ts";
+import type { TrainedRows, TrainedUpdate } from "../formats/mod.ts";
 import { type DenseMatrix, rowsOf, scaledBy, transposed } from "../linalg/mod.ts";
 // Not that of the system's BLAS, whose threads take more memory than the blocks.
 import { multiply } from "../linalg/products.ts";
@@ -64,6 +64,19 @@ export async function changeOf(
       for (let i = 0; i < V.length; i++) {
         delta[i] += factors[outputOf(i, block, isTransposed)] * V[i] - block.values[i];
       }
+    },
+  };
+}
+
+/** The change v − W of the rows of a table that others take the place of. */
+export function rowsChange({ indices, values: { data } }: TrainedRows): StoredChange {
+  return {
+    addTo(delta, { values, top, width }) {
+      indices.forEach((index, i) => {
+        const at = (index - top) * width;
+        if (at < 0 || at >= delta.length) return;
+        for (let j = 0; j < width; j++) delta[at + j] += data[i * width + j] - values[at + j];
+      });
     },
   };
 }

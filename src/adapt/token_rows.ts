@@ -4,6 +4,7 @@ import { readRows, type TrainableRows, writeRows } from "../autograd/mod.ts";
 import { Parameter } from "../autograd/parameter.ts";
 import { Arena } from "../device/arena.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
+import type { Shape } from "../core/shape.ts";
 import { rowsKey } from "../formats/adapter_weights.ts";
 import type { TrainedRows } from "../formats/mod.ts";
 import type { Model } from "../models/model.ts";
@@ -39,7 +40,7 @@ export class TokenRows implements Disposable {
   constructor(model: Model, rows: ReadonlyMap<string, InitialRows>) {
     assertInF32(model, [...rows.keys()], "trained tokens must be of");
     for (const [module, replaced] of rows) {
-      assertRows(module, model.parameters.get(`${module}.weight`), replaced);
+      assertRows(module, model.parameters.get(`${module}.weight`)?.shape, replaced);
     }
     using unfinished = new DisposableStack();
     this.#model = model;
@@ -103,15 +104,21 @@ export class TokenRows implements Disposable {
   }
 }
 
-function assertRows(
+/**
+ * Throws unless rows are those of a table of embeddings, each once.
+ *
+ * @param table The table's shape.
+ * @throws {RangeError} when there is no table, or they do not fit it.
+ */
+export function assertRows(
   module: string,
-  table: Parameter | undefined,
+  table: Shape | undefined,
   { indices, values }: InitialRows,
 ): void {
-  if (!table || table.shape.length !== 2) {
+  if (table?.length !== 2) {
     throw new RangeError(`replaced rows must be of an embedding of the model, found "${module}"`);
   }
-  const [count, width] = table.shape, { shape = [indices.length, width] } = values ?? {};
+  const [count, width] = table, { shape = [indices.length, width] } = values ?? {};
   const isRow = (index: number) => Number.isInteger(index) && index >= 0 && index < count;
   const wrong = indices.find((index, i) => !isRow(index) || indices.indexOf(index) !== i);
   if (wrong === undefined && shape[0] === indices.length && shape[1] === width) return;

@@ -56,6 +56,17 @@ export const siteNames: Rule = {
   holds: (value) => value === "all" || isList(value),
 };
 
+/** Modules. */
+export const moduleNames: Rule = { words: 'a list such as ["lm_head"]', holds: isList };
+
+const areCounts = (value: unknown): boolean => Array.isArray(value) && value.every(count.holds);
+
+/** Tokens, of one embedding or by embeddings. */
+export const tokens: Rule = {
+  words: 'token numbers such as [3, 7], or lists of them by embedding such as {"wte": [3, 7]}',
+  holds: (value) => areCounts(value) || isRecord(value) && Object.values(value).every(areCounts),
+};
+
 /** Numbers by name. */
 export const numbersByName: Rule = {
   words: "an object of numbers",

@@ -29,9 +29,9 @@ interface LogitsOptions extends CommonOptions, AllowOption, BaseDtypeOption {
 
 const help = `
 Input: {"cases": {NAME: {"input_ids": [[…], …], …}}}. A case may also have
-"attention_mask" and "position_ids"; other keys are ignored. The output has a
-tensor logits.NAME of shape (batch, time, vocabulary) for every case, or
-(batch, classes) from a classifier.`;
+"attention_mask", "position_ids" and "token_type_ids"; other keys are ignored.
+The output has a tensor logits.NAME of shape (batch, time, vocabulary) for every
+case, or (batch, classes) from a classifier.`;
 
 /** Adds `logits`, which computes a model's logits for the cases in a file. */
 export function addLogits(program: Command): void {

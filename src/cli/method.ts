@@ -7,12 +7,14 @@ import type { Fields } from "./cases.ts";
 import {
   checkFields,
   flag,
+  moduleNames,
   names,
   number,
   numbersByName,
   oneOf,
   positive,
   siteNames,
+  tokens,
 } from "./fields.ts";
 
 /** Options that {@link addMethodOptions} adds; undefined if not given. */
@@ -71,6 +73,12 @@ const rules = {
   rankStabilized: flag,
   rankPattern: numbersByName,
   alphaPattern: numbersByName,
+  dora: flag,
+  loraBias: flag,
+  bias: oneOf("none", "all", "lora_only"),
+  init: oneOf("kaiming", "gaussian"),
+  modulesToSave: moduleNames,
+  trainableTokens: tokens,
 };
 
 /** Checks the `method` of a configuration: a name, or an object with a `name` or `kind`. */

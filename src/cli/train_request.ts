@@ -125,8 +125,11 @@ async function methodOfAdapter(
 }
 
 /** A new head is trained in full beside an adapter. */
-const withHead = (method: MethodSpec, { newLabels, head }: Material): MethodSpec =>
-  method.kind === "lora" && newLabels ? { ...method, modulesToSave: head } : method;
+function withHead(method: MethodSpec, { newLabels, head = [] }: Material): MethodSpec {
+  if (method.kind !== "lora" || !newLabels) return method;
+  const modulesToSave = [...new Set([...method.modulesToSave ?? [], ...head])];
+  return { ...method, modulesToSave };
+}
 
 function scaleOf(method: MethodSpec) {
   if (method.kind === "full") return { isFull: true, scaling: 1 };

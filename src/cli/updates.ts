@@ -1,5 +1,6 @@
 /** Reading an adapter folder without a device. @module */
 
+import { listNames } from "../core/module_names.ts";
 import { type PeftAdapter, readAdapter } from "../formats/mod.ts";
 import type { AllowOption } from "./arguments.ts";
 import { type CommonOptions, note, notePassed } from "./common.ts";
@@ -15,7 +16,7 @@ export async function readUpdates(
   const { leftOut, passed } = adapter;
   notePassed(options, folder, passed);
   if (leftOut.length > 0) {
-    note(options, `left out of ${folder}: fully trained tensors ${leftOut.join(", ")}`);
+    note(options, `left out of ${folder}, beside A and B: ${listNames(leftOut)}`);
   }
   return adapter;
 }

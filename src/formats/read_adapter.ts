@@ -112,6 +112,11 @@ export async function readAdapter(
     const reading = { file, config, rules, extras: beside, exceptions };
     const updates: TrainedUpdate[] = [];
     for (const module of modules) updates.push(...await readModule(reading, module));
+    if (updates.length === 0) {
+      throw new AdapterFileError(
+        `at least one update must be left, found that all ${modules.length} were let pass`,
+      );
+    }
     // PEFT's `all-linear` names the layers of a classifier, too, which it then trains in full.
     const trained = [...updates.map(({ module }) => module), ...others.saved.map(moduleOf)];
     assertTargets(config, trained, exceptions);

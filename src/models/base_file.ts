@@ -4,7 +4,7 @@ import { type Architecture, architectureOf } from "../architectures/mod.ts";
 import type { ConfigJson } from "../architectures/config_fields.ts";
 import type { TensorSpec } from "../architectures/architecture.ts";
 import type { LowRankUpdate } from "../core/low_rank_update.ts";
-import { NameEndings } from "../core/module_names.ts";
+import { moduleOf, NameEndings } from "../core/module_names.ts";
 import { oneLine, quote } from "../core/quote.ts";
 import { formatShape, sameShape } from "../core/shape.ts";
 import { siteName } from "../core/site.ts";
@@ -33,18 +33,25 @@ export interface BaseFile extends Disposable {
   find(name: string): string[];
   /**
    * The weight that an update changes: turned as its architecture says or, if that is unknown, as the
-   * update's shape does.
+   * update's shape does. For a head that is tied, it is the table of tokens.
    *
    * @throws {RangeError} when the base has no weight that fits, it does not hold floats of 16 bits or more,
    * or it is square and its architecture is unknown.
    */
   locate(update: LowRankUpdate): BaseMatrix;
   /**
-   * Throws for a table of tokens that a head shares: what is added to it would change the head too.
+   * The name of an embedding's table in the file.
    *
+   * @throws {RangeError} when there is not one, or it does not hold floats of 16 bits or more.
+   */
+  tableOf(module: string): string;
+  /**
+   * Throws for a weight that a table of tokens and a head share: what is added to it would change both.
+   *
+   * @param module Which of the two is meant.
    * @throws {RangeError} then, or if nothing says that the head has a weight of its own.
    */
-  assertUntied(key: string): void;
+  assertUntied(module: string): void;
 }
 
 /**
@@ -58,9 +65,13 @@ export async function openBase(folder: string): Promise<BaseFile> {
   const specs = new Map(knownTensors(config).map((spec) => [spec.name, spec]));
   const known = new NameEndings(specs.keys());
   const file = await openSafetensors(folder), keys = new NameEndings(file.tensors.keys());
+  const isShared = isTied(config, keys.find("lm_head.weight").length > 0);
+  const table = [...file.tensors.keys()].find((key) => isTable(key) && !isHead(moduleOf(key)));
+  const keysOf = (module: string): string[] =>
+    isShared && isHead(module) && table !== undefined ? [table] : keys.find(`${module}.weight`);
   const locate = (update: LowRankUpdate): BaseMatrix => {
     const what = `the weight of ${oneLine(siteName(update))} in ${folder}`;
-    const key = keyOf(keys.find(`${update.module}.weight`), update.module, folder);
+    const key = keyOf(keysOf(update.module), update.module, folder);
     const [name] = known.find(key), entry = file.tensors.get(key)!, shape = weightShape(update);
     assertFloats(what, entry);
     const isTransposed = update.isEmbedding ||
@@ -74,13 +85,20 @@ export async function openBase(folder: string): Promise<BaseFile> {
     );
   };
   const dispose = () => file[Symbol.dispose]();
-  const assertUntied = (key: string) => {
-    if (!isTable(key) || !isTied(config, keys.find("lm_head.weight").length > 0)) return;
+  const tableOf = (module: string): string => {
+    const key = keyOf(keysOf(module), module, folder);
+    assertFloats(`the weight of ${oneLine(module)} in ${folder}`, file.tensors.get(key)!);
+    return key;
+  };
+  const assertUntied = (module: string) => {
+    if (!isShared || !isHead(module) && !isTable(`${module}.weight`)) return;
     throw new RangeError(
-      `merging needs updates of weights that no other layer has, found one of ${
-        oneLine(key)
-      }, which the ` +
-        "head shares and which would change with it: keep the adapter beside the model",
+      `merging needs changes of weights that no other layer has, found one of ${
+        oneLine(module)
+      }, whose weight the ${
+        isHead(module) ? "embedding" : "head"
+      } shares and which would change with ` +
+        "it: keep the adapter beside the model",
     );
   };
   return {
@@ -89,6 +107,7 @@ export async function openBase(folder: string): Promise<BaseFile> {
     file,
     find: (name) => keys.find(name),
     locate,
+    tableOf,
     assertUntied,
     [Symbol.dispose]: dispose,
   };
@@ -116,8 +135,15 @@ function isTied(config: ConfigJson, hasHead: boolean): boolean {
   const architecture = architectureIfKnown(config);
   if (!architecture) return config.tie_word_embeddings === true || !hasHead;
   const { head, linears } = architecture;
-  return head === "language" && !linears.some(({ kind }) => kind === "head");
+  const tokens = linears.find(({ kind }) => kind === "embedding")?.outputs;
+  // DeBERTa's head without `legacy` has a hidden layer that counts as a head, and the table as its last weight.
+  const isOwn = linears.some(({ kind, outputs }) => kind === "head" && outputs === tokens);
+  return head === "language" && !isOwn;
 }
+
+/** Whether a module is a language model's last layer, by the names of all families that run. */
+const isHead = (module: string): boolean =>
+  /(^|\.)(lm_head|lm_head\.decoder|predictions\.decoder)$/.test(module);
 
 /** (out, in) of the whole weight. */
 function weightShape({ outputs, A, B }: LowRankUpdate): number[] {

@@ -11,12 +11,14 @@ import {
 import { mergeFolder } from "../../src/adapt/merge_folder.ts";
 import { hostTensor } from "../../src/core/host_tensor.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
-import { readAdapter } from "../../src/formats/mod.ts";
+import { rowsChange } from "../../src/adapt/stored_change.ts";
+import { readAdapter, writeAdapter } from "../../src/formats/mod.ts";
 import { openBaseWeights } from "../../src/inspect/mod.ts";
 import { loadModel } from "../../src/models/mod.ts";
 import { lowrankJson } from "../cli/lowrank.ts";
 import { assertAllClose } from "../support/all_close.ts";
-import { golden } from "../support/golden.ts";
+import { golden, tensorsOf } from "../support/golden.ts";
+import "../support/open_lapack.ts";
 import { logitsOf, trainedLora, withFolder } from "./fixtures.ts";
 
 const tokens = hostTensor([2, 3], Uint32Array.of(1, 2, 3, 6, 5, 4));
@@ -58,6 +60,61 @@ Deno.test("a head of its own unties the folder that it is merged into", () =>
     weight.device.write(weight, data.map((value, i) => value + 0.1 * Math.sin(i)));
   }));
 
+Deno.test("trained tokens are merged into their table, and into a head that shares it", async () => {
+  const train = ({ tokens: { parameters: [rows] } }: LoraAdapter) =>
+    rows.tensor.device.write(
+      rows.tensor,
+      Float32Array.from({ length: rows.size }, (_, i) => Math.sin(i)),
+    );
+  for (
+    const base of ["gpt2_tiny", "families/llama", "families/llama3_tied", "families/bert_masked"]
+  ) {
+    await assertMergesAs(base, { trainableTokens: [4, 2, 36], sites: ["q"] }, train);
+  }
+});
+
+Deno.test("rows take the place of a table's own in each block of it", () => {
+  const trained = {
+    indices: [5, 0, 3],
+    values: hostTensor([3, 2], Float32Array.of(1, 2, 3, 4, 5, 6)),
+  };
+  const table = Float64Array.from({ length: 12 }, (_, i) => 10 * i);
+  const whole = [0, 2, 4].flatMap((top) => {
+    const values = table.slice(2 * top, 2 * top + 4), delta = new Float64Array(4);
+    rowsChange(trained).addTo(delta, { values, top, width: 2 });
+    return [...values.map((value, i) => value + delta[i])];
+  });
+  assertEquals(whole, [3, 4, 20, 30, 40, 50, 5, 6, 80, 90, 1, 2]);
+});
+
+Deno.test("rows that a base's table does not have, or that two adapters train, are refused", () =>
+  withFolder(async (folder) => {
+    const adapter = golden("adapters/peft_tokens"), other = `${folder}/other`;
+    const { updates: [update] } = await readAdapter(adapter, { withSaved: true });
+    const write = async (folder: string, indices: number[], width: number) => {
+      const values = hostTensor([indices.length, width], new Float32Array(indices.length * width));
+      await writeAdapter(folder, {
+        updates: [update],
+        rows: new Map([["wte", { indices, values }]]),
+      });
+    };
+    const fails = (adapters: string[], words: string) => {
+      const request = { model: golden("gpt2_tiny"), adapters, output: `${folder}/out` };
+      return assertRejects(() => mergeFolder(request), RangeError, words);
+    };
+    await write(other, [1, 1], 48);
+    await fails([other], "must be 48 wide, of 61 tokens, found token 1 twice");
+    await write(other, [61], 48);
+    await fails([other], "found token 61");
+    await write(other, [3], 47);
+    await fails([other], "found 1 x 47 values");
+    await write(other, [3], 48);
+    await fails(
+      [adapter, other],
+      "must come from one adapter, found two for transformer.wte.weight",
+    );
+  }));
+
 Deno.test("the embedding that PEFT saves with its update takes the place of the base's, then is updated", () =>
   withFolder(async (folder) => {
     using device = new ReferenceDevice();
@@ -95,15 +152,36 @@ Deno.test("tables that stay in 16 bits are adapted, and not trained in full", as
   }
 });
 
-Deno.test("a tied base refuses a merge that would change its head too", () =>
+Deno.test("a tied base refuses a merge that would change its head too, or its embedding", () =>
   withFolder(async (folder) => {
-    const words = "which the head shares and which would change with it";
+    const refuses = (base: string, adapter: string, words: string) => {
+      const request = { model: golden(base), adapters: [adapter], output: `${folder}/out` };
+      return assertRejects(() => mergeFolder(request), RangeError, words);
+    };
     for (const [family, base] of [["gpt2", "gpt2_tiny"], ["llama", "families/llama3_tied"]]) {
-      const adapters = [golden(`state_dicts/${family}/lora_target_embedding`)];
-      const merge = () => mergeFolder({ model: golden(base), adapters, output: `${folder}/out` });
-      await assertRejects(merge, RangeError, words);
+      const adapter = golden(`state_dicts/${family}/lora_target_embedding`);
+      await refuses(base, adapter, "whose weight the head shares and which would change with it");
     }
+    const words = "found one of lm_head, whose weight the embedding shares and which would change";
+    await refuses("gpt2_tiny", golden("state_dicts/gpt2/lora_target_head"), words);
+    // The hidden layer of this head counts as a head; the table is its last weight.
+    using device = new ReferenceDevice();
+    const base = "families/deberta_v2_masked", adapter = `${folder}/adapter`;
+    using model = await loadModel(device, golden(base));
+    using lora = trainedLora(model, { targetModules: ["word_embeddings"] });
+    await lora.save(adapter);
+    await refuses(base, adapter, "whose weight the head shares");
   }));
+
+Deno.test("an update of a tied head is inspected beside the table that is its weight", async () => {
+  const adapter = golden("state_dicts/gpt2/lora_target_head"), base = golden("gpt2_tiny");
+  const { modules: [row] } = await lowrankJson("inspect", adapter, "--base", base);
+  assertEquals(row.name, "lm_head");
+  using weights = await openBaseWeights(base);
+  const { updates: [update] } = await readAdapter(adapter, { updatesOnly: true });
+  const own = await tensorsOf(golden("gpt2_tiny/model.safetensors"));
+  assertEquals(await weights.weightOf(update), own.get("transformer.wte.weight"));
+});
 
 Deno.test("inspect, compare and resize read PEFT's adapter of an embedding", () =>
   withFolder(async (folder) => {

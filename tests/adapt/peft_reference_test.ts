@@ -60,7 +60,7 @@ for (const [name, change] of Object.entries(adapters)) {
 for (const family of families) {
   const changes = [
     ...[{ rank: 3, alpha: 6 }, { rank: 2, targetModules: "all-linear" }],
-    { rank: 2, targetModules: ".*(embed_tokens|_embeddings)" },
+    { rank: 1, targetModules: ".*(embed_tokens|_embeddings)" },
   ] as const;
   for (const change of changes) {
     Deno.test({
@@ -136,6 +136,7 @@ for (
   const [family, adapter] of [
     ["llama", "state_dicts/llama/lora_target_embedding"],
     ["llama3_tied", "state_dicts/llama/lora_modules_to_save_tied"],
+    ["llama3_tied", "state_dicts/llama/lora_trainable_tokens"],
   ]
 ) {
   Deno.test({

@@ -58,6 +58,24 @@ Deno.test("what stops an adapter names the flag that lets it pass, in every comm
     ]);
   }));
 
+Deno.test("an adapter of which everything is let pass is refused, in every command", () =>
+  withFolder(async (folder) => {
+    const adapter = `${folder}/none`, source = golden("adapters/peft_c_attn");
+    const config = JSON.parse(await Deno.readTextFile(`${source}/adapter_config.json`));
+    const tensors = await tensorsOf(`${source}/adapter_model.safetensors`);
+    await Deno.mkdir(adapter);
+    await writeRawAdapter(
+      adapter,
+      { ...config, target_modules: ["q_proj"] },
+      Object.fromEntries(tensors),
+    );
+    const allowed = ["--allow", "unknownTensors", "--allow", "unmatchedTargets"];
+    const sentence = "at least one update must be left, found that all 2 were let pass";
+    for (const command of await commands(adapter, folder)) {
+      await assertFails([...command, ...allowed], sentence);
+    }
+  }));
+
 Deno.test("--allow takes known names, and an adapter to be about", async () => {
   await assertFails(
     ["inspect", golden("adapters/peft_c_attn"), "--allow", "everything"],

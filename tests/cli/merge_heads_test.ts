@@ -21,6 +21,12 @@ interface Family {
 }
 
 const pooler = { "bert.pooler.dense.weight": [16, 16], "bert.pooler.dense.bias": [16] };
+const debertaHead = {
+  "pooler.dense.weight": [16, 16],
+  "pooler.dense.bias": [16],
+  "classifier.weight": [3, 16],
+  "classifier.bias": [3],
+};
 const families: Readonly<Record<string, Family>> = {
   RoBERTa: {
     base: "families/roberta_masked",
@@ -44,6 +50,18 @@ const families: Readonly<Record<string, Family>> = {
       "cls.seq_relationship.weight": [2, 16],
       "cls.seq_relationship.bias": [2],
     },
+  },
+  DeBERTa: {
+    base: "families/deberta_masked",
+    module: "deberta.encoder.layer.0.attention.self.in_proj",
+    head: debertaHead,
+    type: "DebertaForSequenceClassification",
+  },
+  "DeBERTa v2": {
+    base: "families/deberta_v2_masked",
+    module: "deberta.encoder.layer.1.attention.self.value_proj",
+    head: debertaHead,
+    type: "DebertaV2ForSequenceClassification",
   },
   Llama: {
     base: "families/llama",
@@ -98,7 +116,7 @@ async function writeHead(
   await writeAdapter(folder, {
     updates: [{ module, A: draw([2, inputs]), B: draw([outputs, 2]), scaling: 1 }],
     saved: drawAll(head),
-    savedModules: [Object.keys(head)[0].split(".")[0]],
+    savedModules: [...new Set(Object.keys(head).map((name) => name.split(".")[0]))],
     ...{ labels, targetModules },
   });
 }
@@ -124,7 +142,7 @@ async function checkMerged(folder: string, family: Family, labels?: string[]): P
   assertEquals([config.architectures, Object.values(config.id2label)], [[family.type], names]);
   using file = await openSafetensors(merged);
   const heads = [...file.tensors.keys()].filter((name) =>
-    !/\bembeddings|layers?\.\d|norm/.test(name)
+    !/embeddings|layers?\.\d|norm|encoder\./.test(name)
   );
   const kept = family.type.startsWith("Bert") ? Object.keys(pooler) : [];
   const table = heads.filter((name) => /embed_tokens/.test(name));

@@ -53,7 +53,7 @@ for (
   });
 }
 
-for (const name of ["peft_dora", "peft_lora_bias", "peft_bias_all"]) {
+for (const name of ["peft_dora", "peft_lora_bias", "peft_bias_all", "peft_tokens"]) {
   Deno.test({
     name: `${name} is merged as PEFT merges it`,
     ignore: !await pythonHas("torch", "transformers", "peft"),
@@ -139,7 +139,7 @@ Deno.test({
         made = await runPython(script, ["make", folder]);
       assertEquals(made.code, 0, made.text);
       const names = filesIn(folder);
-      assertEquals(names, ["bert", "gpt2", "llama", "qwen2", "roberta"]);
+      assertEquals(names, ["bert", "deberta", "deberta-v2", "gpt2", "llama", "qwen2", "roberta"]);
       for (const name of names) {
         const [base, adapter, merged] = ["base", "adapter", "merged"]
           .map((part) => `${folder}/${name}/${part}`);

@@ -5,7 +5,7 @@ import { assertAllClose } from "../support/all_close.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 import { golden, goldenJson, tensorsOf } from "../support/golden.ts";
 import { trainArgs, writeJson } from "./arguments.ts";
-import { lowrank, lowrankJson, model } from "./lowrank.ts";
+import { assertFails, lowrank, lowrankJson, model } from "./lowrank.ts";
 
 const readJson = async (path: string) => JSON.parse(await Deno.readTextFile(path));
 
@@ -106,4 +106,26 @@ Deno.test("progress goes to standard error, and --quiet leaves it out", () =>
     assertEquals([told.code, told.stdout], [0, ""]);
     const quiet = await lowrank(...args, "--seed", "2", "--quiet", "--output", `${folder}/quiet`);
     assertEquals(quiet, { code: 0, stdout: "", stderr: "" });
+  }));
+
+Deno.test("a configuration trains DoRA, biases, tokens and modules by PEFT's fields", () =>
+  withFolder(async (folder) => {
+    const peftOf = async (method: Record<string, unknown>) => {
+      const output = `${folder}/${Object.keys(method)[0]}`, lora = { name: "lora", rank: 2 };
+      await lowrankJson(...await trainArgs(folder, output, { method: { ...lora, ...method } }));
+      return await readJson(`${output}/adapter_config.json`);
+    };
+    const targetModules = ["c_attn"], bias = "lora_only";
+    const dora = await peftOf({ dora: true, init: "gaussian", bias, targetModules });
+    assertEquals([dora.use_dora, dora.bias], [true, "lora_only"]);
+    const own = await peftOf({ loraBias: true, modulesToSave: ["lm_head"], targetModules });
+    assertEquals([own.lora_bias, own.modules_to_save], [true, ["lm_head"]]);
+    const { trainable_token_indices } = await peftOf({ trainableTokens: { wte: [5, 6] } });
+    assertEquals(trainable_token_indices, { "transformer.wte": [5, 6] });
+    for (
+      const [field, value] of [["trainableTokens", [-1]], ["init", "pissa"], ["modulesToSave", 3]]
+    ) {
+      const method = { name: "lora", [`${field}`]: value };
+      await assertFails(await trainArgs(folder, folder, { method }), `method: ${field} must be`);
+    }
   }));

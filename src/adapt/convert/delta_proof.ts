@@ -2,6 +2,7 @@
 
 import type { HostData } from "../../core/host_tensor.ts";
 import type { LowRankUpdate } from "../../core/low_rank_update.ts";
+import { boundsOf } from "../../core/numbers.ts";
 import { indicesOf } from "../../core/row_range.ts";
 
 /** What a conversion has done to one module. */
@@ -137,9 +138,9 @@ const boundOf = ({ columns, rows }: Terms): number => longest(columns) * longest
 
 /** The largest norm over the positions of equally long vectors. */
 function longest(vectors: readonly ArrayLike<number>[]): number {
-  let largest = 0;
-  for (let i = 0; i < vectors[0].length; i++) {
-    largest = Math.max(largest, Math.hypot(...vectors.map((vector) => vector[i])));
+  const squares = new Float64Array(vectors[0].length);
+  for (const vector of vectors) {
+    for (let i = 0; i < squares.length; i++) squares[i] += vector[i] * vector[i];
   }
-  return largest;
+  return Math.sqrt(boundsOf(squares)[1]);
 }

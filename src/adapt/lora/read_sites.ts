@@ -58,7 +58,9 @@ function converted(A: HostTensor, B: HostTensor, A0: HostTensor, B0: HostTensor)
       both[2 * rank * row + rank + r] = -B0.data[rank * row + r];
     }
   }
-  const stacked = new Float32Array([...A.data, ...A0.data]);
+  const stacked = new Float32Array(2 * rank * width);
+  stacked.set(A.data);
+  stacked.set(A0.data, rank * width);
   return {
     A: { shape: [2 * rank, width], data: stacked },
     B: { shape: [out, 2 * rank], data: both },

@@ -26,9 +26,9 @@ export function entriesOf(all: readonly LoraPlan[]): ArenaEntry[] {
     some.map((plan) => ({ name: nameOf(plan, part), shape: shape(plan) }));
   const shapeA = ({ rank, site }: LoraPlan) => [rank, site.linear.extents[1]];
   const shapeB = ({ rank, site }: LoraPlan) => [countRows(site.rows), rank];
-  const [tables, linears] = [true, false]
+  const turnedA = (plan: LoraPlan) => shapeA(plan).reverse();
+  const [tables, plans] = [true, false]
     .map((wanted) => all.filter(({ site }) => site.linear instanceof Embedding === wanted));
-  const plans = linears, turnedA = (plan: LoraPlan) => shapeA(plan).reverse();
   const started = plans.filter(({ isStart }) => isStart);
   return [
     ...entries("lora_A.weight", plans, shapeA),
