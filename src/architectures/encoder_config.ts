@@ -33,6 +33,8 @@ export interface EncoderConfig {
   readonly padding: number;
   /** Share of the embeddings and of what sublayers add that training zeroes. */
   readonly dropout: number;
+  /** The same of what a classifier's layers read. */
+  readonly classifierDropout: number;
 }
 
 /** Fields that change the result, with the values that the forward pass implements. */
@@ -68,6 +70,7 @@ export function parseEncoderConfig(json: ConfigJson): EncoderConfig {
       `be below ${positions - 1}`,
     );
   }
+  const dropout = rateOr(json, "hidden_dropout_prob", 0);
   return {
     width,
     layers: count(json, "num_hidden_layers"),
@@ -78,7 +81,8 @@ export function parseEncoderConfig(json: ConfigJson): EncoderConfig {
     epsilon: epsilonOf(json, "layer_norm_eps", 1e-12),
     exact: (json.hidden_act ?? "gelu") === "gelu",
     padding,
-    dropout: rateOr(json, "hidden_dropout_prob", 0),
+    dropout,
+    classifierDropout: rateOr(json, "classifier_dropout", dropout),
   };
 }
 

@@ -4,7 +4,7 @@ import type { Command } from "./commander.ts";
 import { Tape } from "../autograd/mod.ts";
 import { howMany } from "../core/how_many.ts";
 import { writeSafetensors } from "../formats/mod.ts";
-import { assertWhole } from "../train/target.ts";
+import { assertAllTrainable } from "../train/trainable_model.ts";
 import {
   type AllowOption,
   allowOption,
@@ -58,7 +58,7 @@ async function run(options: GradientsOptions): Promise<void> {
   const { inputs, targets, kind } = await labeledCase(options);
   using device = await openChosen(options);
   using loaded = await loadAdapted(device, options.model, adaptersOf(options), options);
-  assertWhole(loaded.model);
+  assertAllTrainable(loaded.model);
   using tape = new Tape(device);
   const outputs = loaded.model.forward(tape, inputs);
   const loss = lossFor(kind)(tape, outputs, targets, { divisor: countTargets(targets) });

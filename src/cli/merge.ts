@@ -39,8 +39,9 @@ file unless --dtype gives another one. Rounding can add a little, so kept may be
 just above 100%.
 
 The model's config.json stays as it is, but for the type, and for a classifier's
-head or a head of its own that an adapter brings. The metadata of the weights name
-the adapters that they contain (lowrank.merged), and these are not applied again.
+head or a head of its own that an adapter brings. The metadata of the weights
+name the adapters that they contain (lowrank.merged), and these are not applied
+again.
 
 A model that the output folder already holds is replaced, as a whole.`;
 

@@ -26,7 +26,6 @@ export class Bert extends TextModel {
   readonly #words: Embedding;
   readonly #positions: Embedding;
   readonly #types: Embedding | undefined;
-  readonly #dropout: number;
   readonly #norm: LayerNorm;
   readonly #blocks: readonly Block[];
   readonly #head: Head;
@@ -40,18 +39,19 @@ export class Bert extends TextModel {
     options: TextModelOptions = {},
   ) {
     super(device, json, tensors, owner, options);
-    const { layers, architecture: { trunk } } = this, config = parseEncoderConfig(json);
+    const { layers, architecture: { trunk } } = this, { dropout } = options;
+    const replaced = dropout === undefined ? {} : { dropout, classifierDropout: dropout };
+    const config = { ...parseEncoderConfig(json), ...replaced };
     this.#config = config;
     const table = (name: string) => layers.embedding(`${trunk}embeddings.${name}`);
     [this.#words, this.#positions] = ["word_embeddings", "position_embeddings"].map(table);
     this.#types = config.tokenTypes > 0 ? table("token_type_embeddings") : undefined;
-    this.#dropout = options.dropout ?? config.dropout;
     this.#norm = layers.norm(`${trunk}embeddings.LayerNorm`, config.epsilon);
     this.#blocks = Array.from(
       { length: config.layers },
-      (_, i) => new Block(layers, `${trunk}encoder.layer.${i}`, config, this.#dropout),
+      (_, i) => new Block(layers, `${trunk}encoder.layer.${i}`, config),
     );
-    this.#head = encoderHead(layers, this.architecture, config, this.#dropout);
+    this.#head = encoderHead(layers, this.architecture, config);
   }
 
   /**
@@ -64,7 +64,7 @@ export class Bert extends TextModel {
     return tape.pipe(
       this.#embed(tape, inputs),
       (x) => this.#norm.forward(tape, x),
-      (x) => dropout(tape, x, this.#dropout),
+      (x) => dropout(tape, x, this.#config.dropout),
       ...this.#blocks.flatMap((block) => block.sublayers(tape, context)),
       (x) => wanted ? pickRows(tape, x, wanted) : x,
       (states) => this.#head.forward(tape, states),
@@ -133,8 +133,8 @@ class Block {
   readonly #afterMlp: Place;
   readonly #norm2: LayerNorm;
 
-  constructor(layers: ModelLayers, at: string, config: EncoderConfig, dropout: number) {
-    const { heads, width, epsilon, exact } = config;
+  constructor(layers: ModelLayers, at: string, config: EncoderConfig) {
+    const { heads, width, epsilon, exact, dropout } = config;
     const [q, k, v] = ["query", "key", "value"]
       .map((name) => layers.linear(`${at}.attention.self.${name}`));
     const output = layers.linear(`${at}.attention.output.dense`);

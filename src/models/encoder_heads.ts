@@ -20,7 +20,6 @@ export function encoderHead(
   layers: ModelLayers,
   { head, modelType, trunk }: Architecture,
   config: EncoderConfig,
-  dropout: number,
 ): Head {
   const isRoberta = modelType === "roberta";
   if (head === "language") {
@@ -33,7 +32,12 @@ export function encoderHead(
       ? ["classifier.dense", "classifier.out_proj"]
       : [`${trunk}pooler.dense`, "classifier"];
     const modules = { dense: layers.linear(dense), ...weightAndBias(layers, output) };
-    return new FirstTokenHead({ ...modules, activation: tanh, dropout: [0, dropout] });
+    const { classifierDropout: rate } = config; // BERT's pooler is not a part of its classifier.
+    return new FirstTokenHead({
+      ...modules,
+      activation: tanh,
+      dropout: [isRoberta ? rate : 0, rate],
+    });
   }
   // Adapters of all linear layers have the pooler, which these outputs do not pass through.
   layers.linear(`${trunk}pooler.dense`);

@@ -103,14 +103,6 @@ export class Gpt2 extends TextModel {
     return `GPT-2 of ${howMany(n_layer, "block")}, width ${n_embd}, ${howMany(n_head, "head")}`;
   }
 
-  /** That attention's probabilities are not dropped, where `attn_pdrop` asks for it. */
-  override get unappliedDropout(): string | undefined {
-    const { attn_pdrop = 0 } = this.config;
-    if (attn_pdrop === 0 || this.options.dropout !== undefined) return undefined;
-    return `attn_pdrop of config.json, ${attn_pdrop}, is not applied: attention's probabilities are ` +
-      "never dropped";
-  }
-
   /** Longest sequence, in tokens. */
   override get positions(): number {
     return this.config.n_positions;

@@ -35,11 +35,14 @@ import { ModelLayers, type StoredTensors } from "./model_layers.ts";
 /** How a model behaves beyond its configuration. */
 export interface ModelOptions {
   /**
-   * Dropout rate of embeddings and residual branches while training with a dropout seed. Default: those of
-   * the configuration (GPT-2's `embd_pdrop` and `resid_pdrop`); attention probabilities are never dropped.
+   * Dropout rate of embeddings, residual branches and classifiers while training with a dropout seed. Default:
+   * those of the configuration (GPT-2's `embd_pdrop` and `resid_pdrop`); attention probabilities are never dropped.
    */
   readonly dropout?: number;
 }
+
+/** The fields by which families ask for dropout of attention's probabilities. */
+const attentionRates = ["attn_pdrop", "attention_probs_dropout_prob", "attention_dropout"] as const;
 
 /** The names of {@link ModelOptions}. */
 export const modelNames: OptionNames<ModelOptions> = { dropout: true };
@@ -175,11 +178,14 @@ export abstract class TextModel implements Model<ModelInputs> {
     return trainableOf(this);
   }
 
-  /**
-   * What training does otherwise than the configuration says, in a sentence; undefined if nothing.
-   */
+  /** That attention's probabilities are not dropped, where the configuration asks for it; undefined if not. */
   get unappliedDropout(): string | undefined {
-    return undefined;
+    const field = attentionRates.find((name) => this.#config[name]);
+    if (field === undefined || this.options.dropout !== undefined) return undefined;
+    return `${field} of config.json, ${
+      this.#config[field]
+    }, is not applied: attention's probabilities ` +
+      "are never dropped";
   }
 
   /** The `config.json` that makes transformers build the same model. */

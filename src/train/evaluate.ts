@@ -9,7 +9,7 @@ import { quote } from "../core/quote.ts";
 import { assertBatch } from "./batch.ts";
 import { otherWork } from "./other_work.ts";
 import { StepRing } from "./step_ring.ts";
-import type { TrainableModel } from "./trainer.ts";
+import type { TrainableModel } from "./trainable_model.ts";
 
 /** How well a model predicts. */
 export interface Evaluation {

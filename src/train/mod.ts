@@ -39,5 +39,6 @@ export { runTrainer, train } from "./train.ts";
 export type { TrainableAdapter } from "./target.ts";
 export { Training } from "./training.ts";
 export type { ValidationOptions } from "./validation.ts";
-export { type StepRecord, type TrainableModel, Trainer } from "./trainer.ts";
+export type { TrainableModel } from "./trainable_model.ts";
+export { type StepRecord, Trainer } from "./trainer.ts";
 export type { TrainerOptions } from "./trainer_options.ts";

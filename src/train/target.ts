@@ -5,7 +5,7 @@ import type { PromptFormat } from "../core/prompt_format.ts";
 import { grouped } from "../core/numbers.ts";
 import { quote } from "../core/quote.ts";
 import { sizeOf } from "../core/shape.ts";
-import type { TrainableModel } from "./trainer.ts";
+import { assertAllTrainable, type TrainableModel } from "./trainable_model.ts";
 
 /** What `train` needs from an adapter. */
 export interface TrainableAdapter<Inputs = never> {
@@ -37,7 +37,7 @@ export function targetOf<Inputs>(
   what: TrainableModel<Inputs> | TrainableAdapter<Inputs>,
 ): Target<Inputs> {
   if (isModel(what)) {
-    assertWhole(what);
+    assertAllTrainable(what);
     return { model: what };
   }
   if (!Array.isArray(what?.parameters) || !isModel(what.model)) {
@@ -47,21 +47,6 @@ export function targetOf<Inputs>(
   if ([...onModel].includes(what)) return { model, adapter: what };
   throw new RangeError(
     "training needs an adapter that is on its model, found one that was removed: inject it again",
-  );
-}
-
-/**
- * Throws where all of a model is to be trained but some of it cannot be.
- *
- * @throws {RangeError} then.
- */
-export function assertWhole({ parameters, weights, adapters = [] }: TrainableModel<never>): void {
-  const others = [...weights?.values() ?? []], own = [...parameters?.values() ?? []];
-  if (others.length === 0 || [...adapters].length > 0) return;
-  if (own.some(({ trainable }) => !trainable)) return; // Somebody has chosen what is trained.
-  throw new RangeError(
-    `training a whole model needs all of it in F32, found ${others.length} weights in 16 bits ` +
-      `(${others[0].name}, …): load it with dtype F32, or inject an adapter`,
   );
 }
 

@@ -12,7 +12,8 @@ import {
   type TrainableAdapter,
 } from "./target.ts";
 import { type Settings, settingsOf, type TrainOptions } from "./settings.ts";
-import { type TrainableModel, Trainer } from "./trainer.ts";
+import type { TrainableModel } from "./trainable_model.ts";
+import { Trainer } from "./trainer.ts";
 import { trainerNames, type TrainerOptions } from "./trainer_options.ts";
 import { Training } from "./training.ts";
 

@@ -4,48 +4,20 @@ import type { Loss } from "../autograd/loss.ts";
 import { crossEntropy } from "../autograd/ops/cross_entropy.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import { Tape } from "../autograd/tape.ts";
-import type { Weight } from "../autograd/weight.ts";
 import { type Batch, countTargets, type ModelInputs } from "../core/batch.ts";
 import { mostAccumulation } from "../core/limits.ts";
 import { assertOptions, pickOptions } from "../core/options.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
 import { assertSeed, hash32 } from "../core/random.ts";
-import type { CompileReport, Device, Tensor } from "../device/device.ts";
+import type { CompileReport } from "../device/device.ts";
 import { type AdamW, adamW } from "./adamw.ts";
 import { adamWNames, type AdamWOptions } from "./adamw_options.ts";
 import { assertBatch } from "./batch.ts";
 import { StepRing } from "./step_ring.ts";
 import { HeldOutCurve } from "./held_out_curve.ts";
 import { type Schedule, scheduleNames, scheduleOf, type ScheduleOptions } from "./schedule.ts";
-import { assertWhole } from "./target.ts";
+import { assertAllTrainable, type TrainableModel } from "./trainable_model.ts";
 import { assertCount, trainerNames, type TrainerOptions } from "./trainer_options.ts";
-
-/** What the trainer needs from a model. */
-export interface TrainableModel<Inputs = ModelInputs> {
-  /** The device that holds it. */
-  readonly device: Device;
-  /** Its own parameters by name: a checkpoint checks those that are frozen. */
-  readonly parameters?: ReadonlyMap<string, Parameter>;
-  /** Its linear layers: the usual learning rate depends on their width. */
-  readonly linears?: readonly { readonly weight: Pick<Weight, "shape"> }[];
-  /** Its weights that cannot be trained, by name: a checkpoint checks them as well. */
-  readonly weights?: ReadonlyMap<string, Weight>;
-  /** The adapters in force: those that are trained remember how their prompts are written. */
-  readonly adapters?: Iterable<{
-    readonly parameters: readonly Parameter[];
-    readonly scaling?: number;
-    values?: { file?: string };
-    promptFormat?: PromptFormat;
-  }>;
-  /** How the prompts of its own training were written; set by a training on batches that say it. */
-  promptFormat?: PromptFormat;
-  /** The parameters to train. */
-  trainable(): Parameter[];
-  /** Maps inputs to what the loss takes, such as logits (batch · time, vocabulary). */
-  forward(tape: Tape, inputs: Inputs): Tensor;
-  /** What its configuration asks of training that is not done, in a sentence; undefined if nothing. */
-  readonly unappliedDropout?: string;
-}
 
 /** What is known about a step as soon as it is submitted to the device. */
 export interface StepRecord {
@@ -105,7 +77,7 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
     assertCount("steps", steps, 0);
     assertCount("accumulation", accumulation, 1, mostAccumulation);
     assertSeed(seed);
-    if (!options.groups) assertWhole(model);
+    if (!options.groups) assertAllTrainable(model);
     this.model = model;
     this.options = options;
     this.accumulation = accumulation;

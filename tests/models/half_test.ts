@@ -1,6 +1,8 @@
 /** Models in 16 bits on the devices that every machine has, and how they are asked for. */
 
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { loadAdapter } from "../../src/adapt/mod.ts";
+import { AdapterFileError } from "../../src/core/errors.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import {
   initGpt2,
@@ -46,6 +48,21 @@ Deno.test("a step that would train a part of a model in 16 bits as if it were al
   );
   const norms = [...model.parameters.values()].filter(({ name }) => name.includes("ln_"));
   using _ = new Trainer(model, { learningRate: 0, steps: 1, groups: [{ parameters: norms }] });
+});
+
+Deno.test("a table that PEFT saved with its adapter does not replace one in 16 bits", async () => {
+  using device = new ReferenceDevice();
+  using model = await loadModel(device, golden("families/llama"), { dtype: "F16" });
+  const { live } = device.ledger.read();
+  await assertRejects(
+    () => loadAdapter(model, golden("state_dicts/llama/lora_target_embedding")),
+    AdapterFileError,
+    "an adapter's file can replace the weights of modules in F32, found model.embed_tokens.weight in 16 " +
+      "bits: load the model with dtype F32",
+  );
+  assertEquals(device.ledger.read().live, live);
+  using adapter = await loadAdapter(model, golden("state_dicts/llama/lora"));
+  assertEquals(adapter.sites.length > 0, true);
 });
 
 Deno.test("a value beyond F16 and a dtype that is none are refused, and nothing stays", async () => {

@@ -8,6 +8,7 @@ import type { PeftAdapter } from "../../formats/mod.ts";
 import type { Model } from "../../models/model.ts";
 import { Embedding } from "../../nn/embedding.ts";
 import { TokenRows } from "../token_rows.ts";
+import { assertInF32 } from "../trained_modules.ts";
 import { copiesOf, type TrainedParts } from "./trained_parts.ts";
 
 /**
@@ -34,6 +35,7 @@ export function loadedParts(
   assertFit(model, saved, needed);
   assertFit(model, ofBase);
   assertFit(model, held);
+  assertInF32(model, [...held.keys()], "an adapter's file can replace the weights of");
   using unfinished = new DisposableStack();
   const copies = unfinished.use(copiesOf(model, names, saved));
   const biases = unfinished.use(copiesOf(model, [...ofBase.keys()], ofBase));

@@ -1,0 +1,52 @@
+/** What a model must have to be trained. @module */
+
+import type { Parameter } from "../autograd/parameter.ts";
+import type { Tape } from "../autograd/tape.ts";
+import type { Weight } from "../autograd/weight.ts";
+import type { ModelInputs } from "../core/batch.ts";
+import type { PromptFormat } from "../core/prompt_format.ts";
+import type { Device, Tensor } from "../device/device.ts";
+
+/** What the trainer needs from a model. */
+export interface TrainableModel<Inputs = ModelInputs> {
+  /** The device that holds it. */
+  readonly device: Device;
+  /** Its own parameters by name: a checkpoint checks those that are frozen. */
+  readonly parameters?: ReadonlyMap<string, Parameter>;
+  /** Its linear layers: the usual learning rate depends on their width. */
+  readonly linears?: readonly { readonly weight: Pick<Weight, "shape"> }[];
+  /** Its weights that cannot be trained, by name: a checkpoint checks them as well. */
+  readonly weights?: ReadonlyMap<string, Weight>;
+  /** The adapters in force: those that are trained remember how their prompts are written. */
+  readonly adapters?: Iterable<{
+    readonly parameters: readonly Parameter[];
+    readonly scaling?: number;
+    values?: { file?: string };
+    promptFormat?: PromptFormat;
+  }>;
+  /** How the prompts of its own training were written; set by a training on batches that say it. */
+  promptFormat?: PromptFormat;
+  /** The parameters to train. */
+  trainable(): Parameter[];
+  /** Maps inputs to what the loss takes, such as logits (batch · time, vocabulary). */
+  forward(tape: Tape, inputs: Inputs): Tensor;
+  /** What its configuration asks of training that is not done, in a sentence; undefined if nothing. */
+  readonly unappliedDropout?: string;
+}
+
+/**
+ * Throws where all of a model is to be trained but some of it cannot be.
+ *
+ * @throws {RangeError} then.
+ */
+export function assertAllTrainable(
+  { parameters, weights, adapters = [] }: TrainableModel<never>,
+): void {
+  const others = [...weights?.values() ?? []], own = [...parameters?.values() ?? []];
+  if (others.length === 0 || [...adapters].length > 0) return;
+  if (own.some(({ trainable }) => !trainable)) return; // Somebody has chosen what is trained.
+  throw new RangeError(
+    `training a whole model needs all of it in F32, found ${others.length} weights in 16 bits ` +
+      `(${others[0].name}, …): load it with dtype F32, or inject an adapter`,
+  );
+}
