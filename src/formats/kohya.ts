@@ -11,6 +11,12 @@ import { alphaOf } from "./exact_alpha.ts";
 /** Module, then which factor: kohya's `lora_down`, diffusers' `lora.down` and `lora_linear_layer.down`. */
 const factorKey = /^(.+)\.(?:lora_|lora\.|lora_linear_layer\.)(down|up)\.weight$/;
 
+/** The modules whose A is among keys of kohya or diffusers. */
+export const kohyaModules = (keys: Iterable<string>): string[] =>
+  Array.from(keys, (key) => factorKey.exec(key)).flatMap((found) =>
+    found?.[2] === "down" ? [found[1]] : []
+  );
+
 /** What kohya puts before the underscored path: the network that it belongs to. */
 const network = /^lora_(?:unet|te\d?|transformer|prior_unet)_/;
 
