@@ -5,6 +5,7 @@
  *     deno task search:rates adaptation
  *     deno task search:rates rank_study
  *     deno task search:rates encoder_study
+ *     deno task search:rates supersenses
  *
  * Finished runs under `results/search` are not trained again.
  *
@@ -13,13 +14,15 @@
 
 import { writeJsonAtomic } from "../src/core/files.ts";
 import { openCpuDevice } from "../src/device/cpu/cpu_device.ts";
-import type { Device } from "../src/device/device.ts";
 import type { JsonRecord, MethodSpec } from "../src/runs/mod.ts";
+import type { RunContext } from "../src/runs/planned_run.ts";
 
 import { adaptationSteps, learningRateGrid, methods } from "../experiments/adaptation/methods.ts";
 import { searchStudy } from "../experiments/encoder_study/search.ts";
 import { type GlossData, glossData, planGloss, shortGlossData } from "../experiments/gloss_runs.ts";
 import { methodOf, searched, studySteps } from "../experiments/rank_study/runs.ts";
+import { searchSeed as seed, tryRates } from "../experiments/rate_search.ts";
+import { searchSupersenses } from "../experiments/supersenses/search.ts";
 
 interface Search {
   readonly methods: readonly { readonly key: string; readonly spec: MethodSpec }[];
@@ -28,52 +31,36 @@ interface Search {
   readonly data: GlossData;
 }
 
-/** None of the seeds that are reported, which count up from 1. */
-const seed = 1000;
 const evaluation = { split: "validation", examples: 512 } as const;
-const folder = "results/search";
 
-const searches: Readonly<Record<string, (device: Device) => Promise<JsonRecord>>> = {
-  adaptation: (device) =>
-    searchGloss(device, {
+const searches: Readonly<Record<string, (context: RunContext) => Promise<JsonRecord>>> = {
+  adaptation: (context) =>
+    searchGloss(context, {
       ...{ methods, steps: adaptationSteps, grid: learningRateGrid },
       data: shortGlossData("noun", false),
     }),
-  rank_study: (device) =>
-    searchGloss(device, {
+  rank_study: (context) =>
+    searchGloss(context, {
       methods: [{ key: searched.key, spec: methodOf(searched) }],
       steps: studySteps,
       // The grid's best was its last.
       grid: [...learningRateGrid, 0.1],
       data: glossData("noun", false),
     }),
-  encoder_study: (device) => searchStudy(device, folder),
+  encoder_study: searchStudy,
+  supersenses: searchSupersenses,
 };
 
-async function searchGloss(device: Device, search: Search): Promise<JsonRecord> {
-  const losses: Record<string, Record<string, number | null>> = {};
-  for (const { key, spec } of search.methods) {
-    losses[key] = {};
-    for (const learningRate of search.grid) {
-      const loss = await lossAt(device, spec, learningRate, search);
-      losses[key][String(learningRate)] = loss;
-      console.error(key, learningRate, loss);
-    }
+/** The loss of every rate with every method. */
+async function searchGloss(context: RunContext, search: Search): Promise<JsonRecord> {
+  const { steps, grid } = search, data = { ...search.data, evaluation };
+  const losses: Record<string, JsonRecord> = {};
+  for (const { key, spec: method } of search.methods) {
+    const planned = (learningRate: number) =>
+      planGloss({ method, learningRate, seed, steps, data }, key);
+    losses[key] = await tryRates(grid, planned, ({ loss }) => loss, context);
   }
-  return { split: "validation", seed, steps: search.steps, losses };
-}
-
-/** The loss on the validation split; `null` where training diverges. */
-async function lossAt(device: Device, method: MethodSpec, learningRate: number, search: Search) {
-  const { steps } = search, data = { ...search.data, evaluation };
-  const chosen = { method, learningRate, seed, steps, data };
-  try {
-    const run = await planGloss(chosen, "").make({ device, folder });
-    return run.metrics.loss as number;
-  } catch (error) {
-    console.error((error as Error).message);
-    return null;
-  }
+  return { split: "validation", seed, steps, losses };
 }
 
 if (import.meta.main) {
@@ -82,5 +69,6 @@ if (import.meta.main) {
     throw new RangeError(`give one of ${Object.keys(searches).join(", ")}`);
   }
   using device = await openCpuDevice();
-  await writeJsonAtomic(`experiments/${name}/learning_rates.json`, await searches[name](device));
+  const context = { device, folder: "results/search" };
+  await writeJsonAtomic(`experiments/${name}/learning_rates.json`, await searches[name](context));
 }

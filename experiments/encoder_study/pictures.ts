@@ -92,7 +92,8 @@ const styles = {
 export function accuracyFigure(rows: Rows): Figure {
   const results = taskResults(rows), height = 1 / results.length, gap = 0.14 * height;
   const panels = results.map(({ task }, place) => {
-    const top = 1 - place * height, domain = [top - height + (place < 2 ? gap : 0), top] as const;
+    const isLast = place === results.length - 1, top = 1 - place * height;
+    const domain = [top - height + (isLast ? 0 : gap), top] as const;
     return [axisName(place, "yaxis"), axis(`${task}, accuracy (%)`, { domain })];
   });
   const layout = baseLayout(

@@ -1,13 +1,12 @@
 /** Runs of the supersense task: a method, a rate and a seed. @module */
 
 import { fileURLToPath } from "node:url";
-import type { Batch } from "../../src/core/batch.ts";
 import { textDataset } from "../../src/data/mod.ts";
 import type { GlossSplit } from "../../src/data/mod.ts";
 import { fileDigests } from "../../src/core/digest.ts";
 import type { Device } from "../../src/device/device.ts";
-import { accuracyOf, countTrainable, initEncoder, loadModel } from "../../src/models/mod.ts";
-import { outputsOf, type TextModel } from "../../src/models/mod.ts";
+import { accuracyOn, countTrainable, initEncoder, loadModel } from "../../src/models/mod.ts";
+import type { TextModel } from "../../src/models/mod.ts";
 import type { MethodSpec } from "../../src/runs/mod.ts";
 import { loadTokenizer } from "../../src/tokenizer/mod.ts";
 import { type PlannedRun, planRun, type RunOpeners } from "../frame/mod.ts";
@@ -50,7 +49,7 @@ export const supersenseMethods: readonly SupersenseMethod[] = [
   },
 ];
 
-/** The rate with the highest accuracy on the entries to choose by (`scripts/search_supersenses.ts`). */
+/** The rate with the highest accuracy on the entries to choose by (`scripts/search_learning_rates.ts`). */
 export function supersenseRateOf({ key }: SupersenseMethod): number {
   const tried: Readonly<Record<string, number>> = found.tried[key];
   return Number(Object.keys(tried).reduce((a, b) => tried[b] > tried[a] ? b : a));
@@ -129,14 +128,4 @@ export function planSupersenses(
     },
     open,
   });
-}
-
-/** The share of the entries of all batches whose most likely label is theirs. */
-async function accuracyOn(model: TextModel, batches: readonly Batch[]): Promise<number> {
-  let right = 0, count = 0;
-  for (const { inputs, targets: { data } } of batches) {
-    right += data.length * accuracyOf(await outputsOf(model, inputs), data);
-    count += data.length;
-  }
-  return right / count;
 }

@@ -25,13 +25,8 @@ class Counts {
   }
 }
 
-function countsOf(all: Map<number, Counts>, context: number): Counts {
-  const found = all.get(context);
-  if (found) return found;
-  const made = new Counts();
-  all.set(context, made);
-  return made;
-}
+const countsOf = (all: Map<number, Counts>, context: number): Counts =>
+  all.getOrInsertComputed(context, () => new Counts());
 
 /**
  * p(token | left, right) from counts in rows of tokens: those of the token between both neighbors, which back

@@ -11,6 +11,7 @@
 
 import { parseArgs } from "node:util";
 import { writeJsonAtomic } from "../../src/core/files.ts";
+import { mean } from "../../src/core/numbers.ts";
 import { maskedBatches } from "../../src/data/mod.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { initEncoder, loadModel, saveModel, type TextModel } from "../../src/models/mod.ts";
@@ -107,13 +108,10 @@ async function pretrain(
     logStep(log, event);
     if (trainer.steps % checkpointEvery !== 0) continue;
     await saveCheckpoint(checkpoint, trainer, log);
-    console.error(`step ${trainer.steps}: ${meanOf(log.loss.slice(-100)).toFixed(3)} nats`);
+    console.error(`step ${trainer.steps}: ${mean(log.loss.slice(-100)).toFixed(3)} nats`);
   }
   return log;
 }
-
-const meanOf = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length;
 
 if (import.meta.main) {
   const { values, positionals } = parseArgs({
@@ -141,7 +139,7 @@ if (import.meta.main) {
     heldOut: await maskedScore(saved, tokenizer),
     loss: loss.flatMap((_, at) => {
       const last = at % 20 === 19;
-      return last ? [[at + 1, meanOf(loss.slice(at - 19, at + 1))]] : [];
+      return last ? [[at + 1, mean(loss.slice(at - 19, at + 1))]] : [];
     }),
   };
   await writeJsonAtomic(`${folder}/pretraining.json`, result);

@@ -9,6 +9,8 @@ import { evaluate, type Evaluation } from "../train/mod.ts";
 import {
   type AllowOption,
   allowOption,
+  type BaseDtypeOption,
+  baseDtypeOption,
   collect,
   modelFolder,
   positiveNumber,
@@ -19,7 +21,7 @@ import { type CommonOptions, loadAdapted, note, openChosen, print } from "./comm
 import { assertModelFolder } from "./model_folder.ts";
 import { assertForLabels, templateFor } from "./train_data.ts";
 
-interface EvaluateOptions extends CommonOptions, AllowOption {
+interface EvaluateOptions extends CommonOptions, AllowOption, BaseDtypeOption {
   readonly model: string;
   readonly adapter?: string[];
   readonly data: string;
@@ -51,6 +53,7 @@ export function addEvaluate(program: Command): void {
     .requiredOption("--data <file>", "texts: .jsonl, .csv or .txt")
     .option("--adapter <folder>", "PEFT folder; repeat to add several", collect)
     .addOption(allowOption())
+    .addOption(baseDtypeOption())
     .option("--prompt-template <text>", "around prompts: 'Q: {prompt}\\nA:'", template)
     .option("--batch-size <n>", "texts at a time", positiveNumber, 8)
     .addHelpText("after", help)

@@ -4,7 +4,15 @@ import type { Command } from "./commander.ts";
 import { Tape } from "../autograd/mod.ts";
 import { howMany } from "../core/how_many.ts";
 import { writeSafetensors } from "../formats/mod.ts";
-import { type AllowOption, allowOption, modelFolder, once } from "./arguments.ts";
+import { assertWhole } from "../train/target.ts";
+import {
+  type AllowOption,
+  allowOption,
+  type BaseDtypeOption,
+  baseDtypeOption,
+  modelFolder,
+  once,
+} from "./arguments.ts";
 import { countTargets, type ModelInputs } from "../core/batch.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { readCases } from "./cases.ts";
@@ -13,7 +21,7 @@ import { gradientEntries } from "./gradient_entries.ts";
 import { assertInputs, readFacts } from "./limits.ts";
 import { type LabelKind, lossFor, targetsOf } from "./targets.ts";
 
-interface GradientsOptions extends CommonOptions, AllowOption {
+interface GradientsOptions extends CommonOptions, AllowOption, BaseDtypeOption {
   readonly model: string;
   readonly adapter?: string;
   readonly input: string;
@@ -23,12 +31,12 @@ interface GradientsOptions extends CommonOptions, AllowOption {
 
 const help = `
 The loss is the mean over all labels that are not -100. Labels are a list like
-input_ids for a language model: a causal one predicts each at the position before
-it, a masked one (BERT, RoBERTa) in its place. A classifier takes one class for
-each row, "labels": [2, 0]; one of a single label takes a number for each row,
-and its loss is the mean squared error. The output has a tensor grad.KEY for
-every trainable tensor KEY of the model's file, or of the adapter's with
---adapter.`;
+input_ids for a language model: a causal one predicts each at the position
+before it, a masked one (BERT, RoBERTa, DeBERTa) in its place. A classifier
+takes one class for each row, "labels": [2, 0]; one of a single label takes a
+number for each row, and its loss is the mean squared error. The output has a
+tensor grad.KEY for every trainable tensor KEY of the model's file, or of the
+adapter's with --adapter.`;
 
 /** Adds `gradients`, which computes the gradient of the loss for every trainable tensor. */
 export function addGradients(program: Command): void {
@@ -38,6 +46,7 @@ export function addGradients(program: Command): void {
     .requiredOption("--model <folder>", "Hugging Face folder", modelFolder)
     .option("--adapter <folder>", "PEFT folder; only its tensors are then trainable", once)
     .addOption(allowOption())
+    .addOption(baseDtypeOption())
     .requiredOption("--input <file>", "JSON file of cases as for logits, with labels")
     .requiredOption("--case <name>", "name of the case to use")
     .requiredOption("--output <file>", "safetensors file to write, in F32")
@@ -49,6 +58,7 @@ async function run(options: GradientsOptions): Promise<void> {
   const { inputs, targets, kind } = await labeledCase(options);
   using device = await openChosen(options);
   using loaded = await loadAdapted(device, options.model, adaptersOf(options), options);
+  assertWhole(loaded.model);
   using tape = new Tape(device);
   const outputs = loaded.model.forward(tape, inputs);
   const loss = lossFor(kind)(tape, outputs, targets, { divisor: countTargets(targets) });

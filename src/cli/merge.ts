@@ -27,10 +27,10 @@ interface MergeOptions extends CommonOptions, AllowOption {
 
 const help = `
 Nothing is computed but W + dW or, for DoRA, m V / |V| with V = W + dW in each
-row; biases are added or replaced. So the model may be of any family whose weights
-are in safetensors files. They are read and written in blocks: the memory is
-that of the adapters and a few blocks, however large the model is. The new
-folder has the base's shards.
+row; biases are added or replaced. So the model may be of any family whose
+weights are in safetensors files. They are read and written in blocks: the
+memory is that of the adapters and a few blocks, however large the model is. The
+new folder has the base's shards.
 
 Columns: |dW| is the size of the update (Frobenius norm), |dW| / |W| its size
 relative to the weight, and kept the share of the update that is left after the

@@ -55,7 +55,7 @@ export function debertaHead(
       dropout: config.classifierDropout,
     });
   }
-  const isLegacy = layers.parameters.has(predictionNames.bias);
+  const isLegacy = layers.has(predictionNames.bias);
   return maskedHead(layers, trunk, config, isLegacy ? predictionNames : newDebertaNames);
 }
 
@@ -121,10 +121,9 @@ function maskedHead(
 
 /** The last layer, which adapters may change where it is a module. */
 function maskedOutput(layers: ModelLayers, table: string, { decoder, bias }: MaskedNames): Linear {
-  const own = `${decoder}.weight`;
   if (!decoder) return new Linear("head", layers.weight(table), layers.parameter(bias), {});
-  return layers.has(own)
-    ? layers.output(decoder, own, `${decoder}.bias`)
+  return layers.has(`${decoder}.weight`)
+    ? layers.output(decoder, `${decoder}.weight`, `${decoder}.bias`)
     : layers.output(decoder, table, bias);
 }
 

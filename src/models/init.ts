@@ -3,8 +3,9 @@
 import type { LayerSpec, LinearSpec } from "../architectures/architecture.ts";
 import type { ConfigJson } from "../architectures/config_fields.ts";
 import type { Gpt2Config } from "../architectures/gpt2.ts";
+import { quote } from "../core/quote.ts";
 import { Random } from "../core/random.ts";
-import { sizeOf } from "../core/shape.ts";
+import { type Shape, sizeOf } from "../core/shape.ts";
 import type { Device } from "../device/device.ts";
 import { Gpt2 } from "./gpt2.ts";
 import { fourierPositions, plainQueries, turnedKeys } from "./init_positions.ts";
@@ -49,8 +50,8 @@ export function initGpt2(
  * left or right, and token types start at 0. From random weights, masked language modeling first finds which
  * words occur together, and only thousands of steps later in which order.
  *
- * @throws {RangeError} when a field is missing or not supported, or the seed is not a whole number in
- * [0, 2^32).
+ * @throws {RangeError} when the family is another, a field is missing or not supported, or the seed is not a
+ * whole number in [0, 2^32).
  *
  * @example
  * ```ts
@@ -70,6 +71,12 @@ export function initEncoder(
   config: ConfigJson,
   { seed, ...options }: ModelOptions & { readonly seed: number },
 ): TextModel {
+  const { model_type } = config;
+  if (model_type !== "bert" && model_type !== "roberta") {
+    throw new RangeError(
+      `initEncoder needs model_type bert or roberta, found ${quote(model_type)}`,
+    );
+  }
   const model = allocateModel(device, config, options);
   const { num_hidden_layers: blocks, num_attention_heads: heads } = config;
   drawWeights(model, blocks as number, seed);
@@ -79,18 +86,22 @@ export function initEncoder(
 
 /** Writes positions and token types, and the queries and keys of the first block. */
 function writeFirstLooks({ device, parameters }: TextModel, heads: number): void {
-  for (const [name, { tensor, shape: [rows, width] }] of parameters) {
-    const values = /\.layer\.0\.attention\.self\.query\.weight$/.test(name)
-      ? plainQueries(width)
-      : /\.layer\.0\.attention\.self\.key\.weight$/.test(name)
-      ? turnedKeys(width, heads)
-      : name.endsWith("position_embeddings.weight")
-      ? fourierPositions([rows, width], heads, embeddingDeviation)
-      : name.endsWith("token_type_embeddings.weight")
-      ? new Float32Array(rows * width)
-      : undefined;
+  for (const { name, tensor, shape } of parameters.values()) {
+    const values = firstLook(name, shape, heads);
     if (values) device.write(tensor, values);
   }
+}
+
+/** What a tensor begins with, where that is not random. */
+function firstLook(name: string, shape: Shape, heads: number): Float32Array | undefined {
+  const [, width] = shape;
+  if (name.endsWith(".layer.0.attention.self.query.weight")) return plainQueries(width);
+  if (name.endsWith(".layer.0.attention.self.key.weight")) return turnedKeys(width, heads);
+  if (name.endsWith(".token_type_embeddings.weight")) return new Float32Array(sizeOf(shape));
+  if (name.endsWith(".position_embeddings.weight")) {
+    return fourierPositions(shape, heads, embeddingDeviation);
+  }
+  return undefined;
 }
 
 function drawWeights(

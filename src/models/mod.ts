@@ -5,6 +5,7 @@ export { complete, type CompleteOptions, completionText, usualLength } from "./c
 export { generate, type GenerateOptions } from "./generate.ts";
 export { type Gpt2Config, parseGpt2Config } from "../architectures/gpt2.ts";
 export { Bert } from "./bert.ts";
+export { Deberta } from "./deberta.ts";
 export { Gpt2 } from "./gpt2.ts";
 export { Llama } from "./llama.ts";
 export { initEncoder, initGpt2 } from "./init.ts";

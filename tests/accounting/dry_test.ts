@@ -77,8 +77,11 @@ function predicted(config: Gpt2Config, batch: number, length: number, method: Me
   return { ...bytes, peak: Object.values(bytes).reduce((sum, some) => sum + some, 0) };
 }
 
+/** The closed formulas are of sites in blocks; embeddings and heads are left to the dry device. */
+const closed = Object.entries(methods).filter(([, { lora }]) => !lora?.targetModules);
+
 for (const [name, config] of Object.entries(shapes)) {
-  for (const [trained, method] of Object.entries(methods)) {
+  for (const [trained, method] of closed) {
     Deno.test(`a step of ${name}, ${trained}: the closed formulas are the dry device's bytes, by role`, () => {
       for (const [rows, length] of [[3, config.n_positions - 1], [1, 1], [7, 5]]) {
         assertEquals(

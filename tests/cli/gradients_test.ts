@@ -87,6 +87,7 @@ async function writePadded(folder: string, family: string): Promise<string> {
 for (
   const family of ["bert_classifier", "bert_regression", "bert_masked", "roberta_classifier"]
     .concat("roberta_masked", "llama_classifier", "llama", "qwen2")
+    .concat("deberta_masked", "deberta_v2_classifier")
 ) {
   Deno.test(`gradients of ${family} are transformers', by labels of its own kind`, () =>
     withFolder(async (folder) => {

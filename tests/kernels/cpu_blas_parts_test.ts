@@ -1,12 +1,13 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { openBlas } from "../../src/blas/mod.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
-import { goesToBlas } from "../../src/device/cpu/products.ts";
+import { canWiden, goesToBlas, wideBytes } from "../../src/device/cpu/products.ts";
 import { Scope } from "../../src/device/scope.ts";
 import { matmul } from "../../kernels/mod.ts";
 import { onePair } from "../../kernels/matmul/kernel.ts";
 import { blasAvailable } from "../support/parts.ts";
 import { matmulCase, matmulCases } from "./cases/matmul.ts";
+import { storages, withHalfB } from "./cases/matmul_half.ts";
 import { largeCases } from "./cases/large.ts";
 import { launchCase, runCase } from "./kernel_case.ts";
 
@@ -60,6 +61,36 @@ for (const blas of [true, false]) {
     });
   }
 }
+
+/** Of a B in 16 bits that is widened in two blocks, whose rows are columns of C or terms; strides are odd. */
+const blocked = storages.flatMap((storage) =>
+  [0, 1].flatMap((transposeB) =>
+    [
+      matmulCase(5, 701, 521, { transposeB }),
+      matmulCase(7, 701, 521, { transposeB, hasBias: 1, accumulate: 1, alpha: -0.5, padding: 1 }),
+      matmulCase(6, 521, 701, { transposeA: 1, transposeB, accumulate: 1, padding: 3, k2: 8 }),
+    ].map((trial) => withHalfB(trial, storage))
+  )
+);
+
+Deno.test({
+  name: "cpu: with BLAS, products with several blocks of 16 bits are within their bounds",
+  ignore,
+  async fn() {
+    const widest = wideBytes / 4; // values of a block
+    const wide = storages.map((storage) =>
+      withHalfB(matmulCase(5, 1, widest + 1, { transposeB: 1 }), storage)
+    );
+    assert(wide.every(({ scalars }) => goesToBlas(scalars) && !canWiden(scalars)));
+    using device = await openCpuDevice({ threads: 3 });
+    for (const trial of blocked) {
+      assert(goesToBlas(trial.scalars) && canWiden(trial.scalars), trial.name);
+      assert((trial.buffers.b as Uint16Array).length > widest, trial.name);
+      await runCase(device, trial);
+    }
+    for (const trial of wide) await runCase(device, trial);
+  },
+});
 
 Deno.test({
   name: "cpu: with BLAS a product has the same bits each time",

@@ -1,6 +1,6 @@
 /** Our own encoder: its folder, its tokens, and a classifier's adapter on it. */
 
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { injectLora, loadAdapter } from "../../src/adapt/mod.ts";
 import { textDataset, type Texts } from "../../src/data/mod.ts";
 import { openDevice } from "../../src/device/mod.ts";
@@ -76,6 +76,11 @@ Deno.test("an encoder's first weights depend on the seed alone", async () => {
   assertEquals(
     (await valuesOf(1, "embeddings.token_type_embeddings.weight")).every((v) => v === 0),
     true,
+  );
+  assertThrows(
+    () => initEncoder(device, { ...sizes, ...others, model_type: "deberta" }, { seed: 1 }),
+    RangeError,
+    'initEncoder needs model_type bert or roberta, found "deberta"',
   );
 });
 

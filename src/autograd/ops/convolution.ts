@@ -33,45 +33,81 @@ export function convolution(
   x: Tensor,
   weight: Parameter,
   bias: Parameter,
-  { batch, time, mask }: ConvolutionOptions,
+  options: ConvolutionOptions,
 ): Tensor {
-  const [outputs, width, taps] = weight.shape, rows = batch * time, { device } = tape;
+  const { batch, time, mask } = options, rows = batch * time;
+  assertConvolution(x, weight, bias, options);
+  const [outputs, width, taps] = weight.shape, k = width * taps;
+  const y = tape.activation([rows, outputs], weight.name);
+  using neighbors = neighborsOf(x, taps, options);
+  const extents = { m: rows, n: outputs, k, transposeB: true, bias: bias.tensor };
+  multiply(matrix(neighbors), flat(weight.tensor), matrix(y), extents);
+  return tape.record(y, [x, weight, bias], (dy) => {
+    biasGradient(tape, bias, dy);
+    kernelGradient(tape, x, weight, dy, options);
+    inputGradient(tape, x, weight, dy, options);
+  }, [...savedFor(tape, weight, x), ...(mask ? [mask] : [])]);
+}
+
+/** Each token's row beside those of its neighbors, (batch · time, in · taps). */
+function neighborsOf(x: Tensor, taps: number, { batch, time, mask }: ConvolutionOptions): Tensor {
+  const width = x.shape[1], { device } = x;
+  const y = device.allocate([batch * time, width * taps], "f32", "scratch", "neighbors");
+  const scalars = { batch, time, width, taps, hasMask: mask ? 1 : 0 };
+  device.launch(unfoldForward, { x, mask: mask ?? x, y }, scalars);
+  return y;
+}
+
+/** dW += dyᵀ times the neighbors, which are computed again. */
+function kernelGradient(
+  tape: Tape,
+  x: Tensor,
+  weight: Parameter,
+  dy: Tensor,
+  options: ConvolutionOptions,
+): void {
+  const into = tape.contribute(weight);
+  if (!into) return;
+  const [m, width, taps] = weight.shape, n = width * taps, { accumulate } = into;
+  using neighbors = neighborsOf(x, taps, options);
+  const extents = { m, n, k: dy.shape[0], transposeA: true, accumulate };
+  multiply(matrix(dy), matrix(neighbors), flat(into.tensor), extents);
+}
+
+/** dx += what each neighbor got from dy W. */
+function inputGradient(
+  tape: Tape,
+  x: Tensor,
+  weight: Parameter,
+  dy: Tensor,
+  { batch, time, mask }: ConvolutionOptions,
+): void {
+  const into = tape.contribute(x);
+  if (!into) return;
+  const [k, width, taps] = weight.shape, m = batch * time, n = width * taps;
+  const { tensor: dx, accumulate } = into, { device } = tape;
+  using neighbors = device.allocate([m, n], "f32", "scratch", "gradient of neighbors");
+  multiply(matrix(dy), flat(weight.tensor), matrix(neighbors), { m, n, k });
+  const scalars = { batch, time, width, taps, hasMask: mask ? 1 : 0, accumulate };
+  device.launch(unfoldBackward, { dy: neighbors, mask: mask ?? neighbors, dx }, scalars);
+}
+
+function assertConvolution(
+  x: Tensor,
+  weight: Parameter,
+  bias: Parameter,
+  { batch, time, mask }: ConvolutionOptions,
+): void {
+  const [outputs, width, taps] = weight.shape;
   if (weight.shape.length !== 3 || taps % 2 === 0) {
     throw new ShapeError(
       `${weight.name} must be (out, in, an odd number of taps), found ${formatShape(weight.shape)}`,
     );
   }
-  assertShape("what is convolved", x.shape, [rows, width]);
+  assertShape("what is convolved", x.shape, [batch * time, width]);
   assertShape(bias.name, bias.shape, [outputs]);
   if (mask) assertShape("the attention mask", mask.shape, [batch, time]);
-  const scalars = { batch, time, width, taps, hasMask: mask ? 1 : 0 }, k = width * taps;
-  const neighbors = (): Tensor => {
-    const y = device.allocate([rows, k], "f32", "scratch", "neighbors");
-    device.launch(unfoldForward, { x, mask: mask ?? x, y }, scalars);
-    return y;
-  };
-  const y = tape.activation([rows, outputs], weight.name);
-  using unfolded = neighbors();
-  const extents = { m: rows, n: outputs, k, transposeB: true, bias: bias.tensor };
-  multiply(matrix(unfolded), taken(weight.tensor, k), matrix(y), extents);
-  return tape.record(y, [x, weight, bias], (dy) => {
-    biasGradient(tape, bias, dy);
-    const intoWeight = tape.contribute(weight);
-    if (intoWeight) {
-      using unfolded = neighbors();
-      const { tensor, accumulate } = intoWeight;
-      const extents = { m: outputs, n: k, k: rows, transposeA: true, accumulate };
-      multiply(matrix(dy), matrix(unfolded), taken(tensor, k), extents);
-    }
-    const into = tape.contribute(x);
-    if (!into) return;
-    const { tensor: dx, accumulate } = into;
-    using folded = device.allocate([rows, k], "f32", "scratch", "gradient of neighbors");
-    multiply(matrix(dy), taken(weight.tensor, k), matrix(folded), { m: rows, n: k, k: outputs });
-    const buffers = { dy: folded, mask: mask ?? folded, dx };
-    device.launch(unfoldBackward, buffers, { ...scalars, accumulate });
-  }, [...savedFor(tape, weight, x), ...(mask ? [mask] : [])]);
 }
 
 /** (out, in, taps) as a matrix (out, in · taps). */
-const taken = (tensor: Tensor, stride: number): Matrix => ({ tensor, stride });
+const flat = (tensor: Tensor): Matrix => ({ tensor, stride: tensor.shape[1] * tensor.shape[2] });

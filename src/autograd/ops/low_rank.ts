@@ -93,16 +93,7 @@ export function lowRankBackward(
 ): Tensor | undefined {
   const { site, hidden } = path;
   const [tokens, rank] = hidden.shape;
-  const intoB = tape.contribute(site.B);
-  for (const range of intoB ? rangesOf(site.rows) : []) {
-    multiply(columns(dy, range), matrix(hidden), blockOf(intoB!.tensor, range), {
-      m: range.count,
-      n: rank,
-      k: tokens,
-      transposeA: true,
-      accumulate: intoB!.accumulate,
-    });
-  }
+  gradientOfB(tape, path, dy);
   if (!tape.tracks(site.A) && !tape.tracks(x)) return;
   const dHidden = tape.device.allocate([tokens, rank], "f32", "scratch", `${site.A.name} dHidden`);
   for (const range of rangesOf(site.rows)) {
@@ -116,6 +107,21 @@ export function lowRankBackward(
   }
   gradientOfA(tape, path, dHidden);
   return dHidden;
+}
+
+function gradientOfB(tape: Tape, { site, hidden }: LowRankPath, dy: Tensor): void {
+  const intoB = tape.contribute(site.B);
+  if (!intoB) return;
+  const [k, n] = hidden.shape;
+  for (const range of rangesOf(site.rows)) {
+    multiply(columns(dy, range), matrix(hidden), blockOf(intoB.tensor, range), {
+      m: range.count,
+      n,
+      k,
+      transposeA: true,
+      accumulate: intoB.accumulate,
+    });
+  }
 }
 
 function gradientOfA(tape: Tape, { site, input }: LowRankPath, dHidden: Tensor): void {

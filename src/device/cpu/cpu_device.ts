@@ -182,7 +182,7 @@ export class CpuDevice extends BaseDevice {
     scalars: Readonly<Record<string, number>>,
   ): void {
     const { products } = this.#open;
-    if (products && isProduct(kernel) && goesToBlas(scalars) && canWiden(scalars)) {
+    if (products && isForBlas(kernel, scalars)) {
       this.#multiply(products, bindings, scalars);
     } else {
       this.#runKernel(kernel, bindings, scalars);
@@ -238,8 +238,11 @@ export class CpuDevice extends BaseDevice {
   }
 }
 
-const isProduct = (kernel: Kernel): boolean =>
-  kernel === matmul || kernel === matmulF16 || kernel === matmulBf16;
+/** Whether BLAS can compute what a kernel does: a B in 16 bits must be widened first. */
+function isForBlas(kernel: Kernel, scalars: ProductScalars): boolean {
+  const isHalf = kernel === matmulF16 || kernel === matmulBf16;
+  return (kernel === matmul || isHalf && canWiden(scalars)) && goesToBlas(scalars);
+}
 
 function addressOf(tensor: Tensor): number {
   return tensor.storage.handle as number + tensor.byteOffset;

@@ -1,0 +1,24 @@
+/** Searches of learning rates. */
+
+import { assertEquals, assertRejects } from "@std/assert";
+import { tryRates } from "../../experiments/rate_search.ts";
+import type { PlannedRun, RunContext } from "../../src/runs/planned_run.ts";
+
+const context = {} as RunContext;
+
+/** A run that gives its rate, or fails. */
+function planned(rate: number, reason: string): PlannedRun {
+  const make = () =>
+    rate < 1
+      ? Promise.resolve({ metrics: { accuracy: rate } } as never)
+      : Promise.reject(new RangeError(reason));
+  return { label: "run", steps: 1, chosen: rate, spec: () => ({}) as never, make };
+}
+
+Deno.test("a rate that diverges gives null, and any other failure ends the search", async () => {
+  const tried = (reason: string) =>
+    tryRates([0.5, 2], (rate) => planned(rate, reason), ({ accuracy }) => accuracy, context);
+  const found = await tried("training needs a finite loss, found NaN at step 3 of 9");
+  assertEquals(found, { 0.5: 0.5, 2: null });
+  await assertRejects(() => tried("there is no base"), RangeError, "there is no base");
+});
