@@ -13,12 +13,12 @@ if (adapterFolder === undefined) {
   Deno.exit();
 }
 
-// The adapter alone: of the eight directions of B A, a few do most of the work.
+// The adapter alone: of the directions of B A, a few do most of the work.
 const { updates } = await readAdapter(adapterFolder, { updatesOnly: true });
 for (const update of updates) {
-  const { name, singularValues: [first, second], stableRank } = describeUpdate(update);
+  const { name, rank, singularValues: [first, second], stableRank } = describeUpdate(update);
   const values = `${first.toFixed(2)}, then ${second.toFixed(2)}`;
-  console.log(`${name}: ${values}; stable rank ${stableRank.toFixed(2)} of 8`);
+  console.log(`${name}: ${values}; stable rank ${stableRank.toFixed(2)} of ${rank}`);
 }
 if (base === undefined) Deno.exit();
 

@@ -12,6 +12,7 @@ import type { BaseFile } from "../models/base_file.ts";
 import { assertNotIn } from "./attach.ts";
 import { MergeSums, type WeightChange } from "./merge_blocks.ts";
 import { type NewHead, newHead, sameHead } from "./new_head.ts";
+import { changedBias } from "./stored_change.ts";
 import { assertRows } from "./token_rows.ts";
 
 /** All that adapters change. */
@@ -153,8 +154,7 @@ async function addBiases(
     const [key = "", ...others] = find(`${module}.bias`);
     const own = saved.get(key) ?? (file.tensors.has(key) ? await file.read(key) : undefined);
     if (own && others.length === 0 && sameShape(own.shape, bias.shape)) {
-      const data = Float32Array.from(own.data, (value, i) => value + scaling * bias.data[i]);
-      saved.set(key, { shape: own.shape, data });
+      saved.set(key, changedBias(own, bias, scaling));
       continue;
     }
     throw new RangeError(

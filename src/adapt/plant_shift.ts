@@ -11,6 +11,7 @@ import {
   transposed,
 } from "../linalg/mod.ts";
 import type { Model } from "../models/mod.ts";
+import { Embedding } from "../nn/embedding.ts";
 import { selectSites, type Site } from "./sites.ts";
 
 /** What is planted. */
@@ -31,8 +32,8 @@ export interface PlantedShift {
  * W ← W + D at each site, with D = Σ σᵢ uᵢ vᵢᵀ of random orthonormal u and v: the model's own weights change.
  *
  * @returns D by the site's name, (out, in).
- * @throws {RangeError} when no site matches, in which case the message lists those that exist, or a
- * weight is not stored in F32.
+ * @throws {RangeError} when no site matches, in which case the message lists those that exist, or one is an
+ * embedding, or a weight is not stored in F32.
  */
 export async function plantShift(
   model: Model,
@@ -46,9 +47,13 @@ export async function plantShift(
 }
 
 async function shiftSite(
-  { name, linear: { weight }, rows, index }: Site,
+  { name, linear, rows, index }: Site,
   { share, seed, rank, ratio }: PlantedShift,
 ): Promise<DenseMatrix> {
+  const { weight } = linear;
+  if (linear instanceof Embedding) {
+    throw new RangeError(`planting a shift needs linear layers, found the embedding ${name}`);
+  }
   if (!weight.parameter) {
     throw new RangeError(`planting a shift needs weights in F32, found another storage in ${name}`);
   }

@@ -81,6 +81,15 @@ export function rowsChange({ indices, values: { data } }: TrainedRows): StoredCh
   };
 }
 
+/** b + s · bias, which a layer's bias becomes with that of its B. */
+export function changedBias(
+  { shape, data }: HostTensor,
+  bias: HostTensor,
+  scaling: number,
+): HostTensor {
+  return { shape, data: Float32Array.from(data, (value, i) => value + scaling * bias.data[i]) };
+}
+
 /** V = W + s B A of a block. */
 function directionOf(block: WeightBlock, products: readonly StoredProduct[]): Float64Array {
   const V = Float64Array.from(block.values);

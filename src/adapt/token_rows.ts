@@ -120,7 +120,8 @@ export function assertRows(
   }
   const [count, width] = table, { shape = [indices.length, width] } = values ?? {};
   const isRow = (index: number) => Number.isInteger(index) && index >= 0 && index < count;
-  const wrong = indices.find((index, i) => !isRow(index) || indices.indexOf(index) !== i);
+  const seen = new Set<number>();
+  const wrong = indices.find((index) => !isRow(index) || seen.size === seen.add(index).size);
   if (wrong === undefined && shape[0] === indices.length && shape[1] === width) return;
   const twice = wrong !== undefined && isRow(wrong) ? " twice" : "";
   const found = wrong === undefined ? `${shape.join(" x ")} values` : `token ${wrong}${twice}`;

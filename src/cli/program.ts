@@ -112,6 +112,7 @@ function sentenceOf(error: unknown): string {
     return `unknown command: ${call} --help lists all commands`;
   }
   const sentence = error instanceof Error ? error.message : String(error);
-  // The library names its own option.
-  return sentence.replace(/allow: \["(\w+)"\](?= lets it pass)/, "--allow $1");
+  // The library names its own options.
+  return sentence.replace(/allow: \["(\w+)"\](?= lets it pass)/, "--allow $1")
+    .replace(/load (the model|it) with dtype F32/, "leave out --base-dtype");
 }

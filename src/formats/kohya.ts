@@ -11,8 +11,17 @@ import { alphaOf } from "./exact_alpha.ts";
 /** Module, then which factor: kohya's `lora_down`, diffusers' `lora.down` and `lora_linear_layer.down`. */
 const factorKey = /^(.+)\.(?:lora_|lora\.|lora_linear_layer\.)(down|up)\.weight$/;
 
+/** The modules whose A is among keys of kohya or diffusers. */
+export const kohyaModules = (keys: Iterable<string>): string[] =>
+  Array.from(keys, (key) => factorKey.exec(key)).flatMap((found) =>
+    found?.[2] === "down" ? [found[1]] : []
+  );
+
+/** The parts of diffusion models that kohya names. */
+const networks = "te\\d?|unet|transformer|prior_unet", isNetwork = new RegExp(`^(?:${networks})$`);
+
 /** What kohya puts before the underscored path: the network that it belongs to. */
-const network = /^lora_(?:unet|te\d?|transformer|prior_unet)_/;
+const network = new RegExp(`^lora_(?:${networks})_`);
 
 /**
  * The updates among the tensors of a file of kohya or diffusers: `lora_down` is A, `lora_up` is B, and the
@@ -60,7 +69,7 @@ export function kohyaUpdates(
  * underscores.
  *
  * @param kind What of a diffusion model the layers belong to: `te` for a text encoder, `unet`.
- * @throws {RangeError} when two layers have the same name with underscores.
+ * @throws {RangeError} when two layers have the same name with underscores, or there is no such part.
  *
  * @example
  * ```ts
@@ -75,6 +84,13 @@ export function kohyaTensors(
   updates: readonly LowRankUpdate[],
   kind = "te",
 ): Map<string, HostTensor> {
+  if (!isNetwork.test(kind)) {
+    throw new RangeError(
+      `kohya's part of a diffusion model must be te, te1, te2, unet, transformer or prior_unet, found ${
+        quote(kind)
+      }`,
+    );
+  }
   const names = updates.map(({ module }) => `lora_${kind}_${module.replaceAll(".", "_")}`);
   const twice = nameTwice(names);
   if (twice !== undefined) {

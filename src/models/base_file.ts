@@ -4,7 +4,7 @@ import { type Architecture, architectureOf } from "../architectures/mod.ts";
 import type { ConfigJson } from "../architectures/config_fields.ts";
 import type { TensorSpec } from "../architectures/architecture.ts";
 import type { LowRankUpdate } from "../core/low_rank_update.ts";
-import { moduleOf, NameEndings } from "../core/module_names.ts";
+import { isNamed, moduleOf, NameEndings } from "../core/module_names.ts";
 import { oneLine, quote } from "../core/quote.ts";
 import { formatShape, sameShape } from "../core/shape.ts";
 import { siteName } from "../core/site.ts";
@@ -66,6 +66,7 @@ export async function openBase(folder: string): Promise<BaseFile> {
   const known = new NameEndings(specs.keys());
   const file = await openSafetensors(folder), keys = new NameEndings(file.tensors.keys());
   const isShared = isTied(config, keys.find("lm_head.weight").length > 0);
+  const head = tiedHeadOf(config), isHead = (module: string) => isNamed(module, head);
   const table = [...file.tensors.keys()].find((key) => isTable(key) && !isHead(moduleOf(key)));
   const keysOf = (module: string): string[] =>
     isShared && isHead(module) && table !== undefined ? [table] : keys.find(`${module}.weight`);
@@ -141,9 +142,13 @@ function isTied(config: ConfigJson, hasHead: boolean): boolean {
   return head === "language" && !isOwn;
 }
 
-/** Whether a module is a language model's last layer, by the names of all families that run. */
-const isHead = (module: string): boolean =>
-  /(^|\.)(lm_head|lm_head\.decoder|predictions\.decoder)$/.test(module);
+/** What a language model's last layer is called where it is tied, so that no tensor has its name. */
+function tiedHeadOf(config: ConfigJson): string {
+  const names = knownTensors(config).map(({ name }) => name);
+  const masked = names.map((name) => /^(cls\.predictions|lm_head|lm_predictions)\../.exec(name))
+    .find((found) => found !== null);
+  return masked && !names.includes("lm_head.weight") ? `${masked[1]}.decoder` : "lm_head";
+}
 
 /** (out, in) of the whole weight. */
 function weightShape({ outputs, A, B }: LowRankUpdate): number[] {

@@ -13,7 +13,7 @@ import {
   type DisentangledParts,
   type RelativeContext,
 } from "../nn/disentangled_attention.ts";
-import type { Embedding } from "../nn/embedding.ts";
+import { Embedding } from "../nn/embedding.ts";
 import type { LayerNorm } from "../nn/layer_norm.ts";
 import { Mlp } from "../nn/mlp.ts";
 import type { Place } from "../nn/place.ts";
@@ -58,7 +58,11 @@ export class Deberta extends TextModel {
     this.#words = table("embeddings.word_embeddings");
     if (config.hasPositions) this.#positions = table("embeddings.position_embeddings");
     if (config.tokenTypes > 0) this.#types = table("embeddings.token_type_embeddings");
-    if (config.relative) this.#distanceTable = table("encoder.rel_embeddings");
+    if (config.relative) {
+      // Adapters have no such layer: transformers reads the weight past PEFT's, whose update does not act.
+      const name = `${trunk}encoder.rel_embeddings`;
+      this.#distanceTable = new Embedding(name, layers.weight(`${name}.weight`));
+    }
     this.#norm = normOf("embeddings");
     if (config.relative?.normalizes) this.#distanceNorm = normOf("encoder");
     if (config.convolution) this.#convolutionNorm = normOf("encoder.conv");

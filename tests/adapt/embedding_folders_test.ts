@@ -181,6 +181,17 @@ Deno.test("an update of a tied head is inspected beside the table that is its we
   const { updates: [update] } = await readAdapter(adapter, { updatesOnly: true });
   const own = await tensorsOf(golden("gpt2_tiny/model.safetensors"));
   assertEquals(await weights.weightOf(update), own.get("transformer.wte.weight"));
+  // Another family's head has another name.
+  using other = await openBaseWeights(golden("families/bert_masked"));
+  const { A, B } = update, rows = B.data.subarray(0, 37 * 8), columns = A.data.subarray(0, 8 * 16);
+  const fitting = { ...update, A: hostTensor([8, 16], columns), B: hostTensor([37, 8], rows) };
+  await assertRejects(
+    () => other.weightOf(fitting),
+    RangeError,
+    "one weight of lm_head, found none",
+  );
+  const decoder = { ...fitting, module: "cls.predictions.decoder" };
+  assertEquals((await other.weightOf(decoder)).shape, [37, 16]);
 });
 
 Deno.test("inspect, compare and resize read PEFT's adapter of an embedding", () =>

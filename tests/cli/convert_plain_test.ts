@@ -1,10 +1,11 @@
 /** `lowrank convert --plain`, and what a failed proof does. */
 
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { bakeUpdates } from "../../src/adapt/convert/bake.ts";
 import { assertProven, proveUpdates } from "../../src/adapt/convert/delta_proof.ts";
+import { hostTensor } from "../../src/core/host_tensor.ts";
 import { deltaWeight } from "../../src/core/low_rank_update.ts";
-import { readAdapter } from "../../src/formats/mod.ts";
+import { readAdapter, writeAdapter } from "../../src/formats/mod.ts";
 import { matrix } from "../formats/adapter_folders.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 import { assertAllClose } from "../support/all_close.ts";
@@ -121,4 +122,38 @@ Deno.test("ranks that are too far apart are not baked into one", () => {
     RangeError,
     "must make the adapter at most 64 times as large, found 223 times at rank 400",
   );
+});
+
+Deno.test("loralib's one alpha is that of an update that has one but 0", () =>
+  withFolder(async (folder) => {
+    const [one, other, again] = ["one", "other", "again"].map((name) => `${folder}/${name}`);
+    const update = {
+      A: hostTensor([1, 2], Float32Array.of(1, 2)),
+      B: hostTensor([2, 1], Float32Array.of(3, 4)),
+    };
+    const updates = [["a", 0], ["b", 2]].map(([module, scaling]) => {
+      return { ...update, module: `${module}`, scaling: Number(scaling) };
+    });
+    await writeAdapter(one, { updates });
+    await lowrankJson("convert", one, "--to", "loralib", "--output", other);
+    const { modules } = await lowrankJson("convert", other, "--output", again);
+    assertEquals(modules.map(({ difference }: { difference: number }) => difference), [0, 0]);
+    const [a, b] = (await readAdapter(again)).updates;
+    assertEquals([a.B.data.map((value) => a.scaling * value), b.scaling], [
+      Float32Array.of(0, 0),
+      2,
+    ]);
+  }));
+
+Deno.test("the proof takes any rank that a file may have", () => {
+  const rank = 200_000, ones = new Float32Array(rank).fill(1);
+  const update = {
+    module: "a",
+    A: hostTensor([rank, 1], ones),
+    B: hostTensor([1, rank], ones),
+    scaling: 1,
+  };
+  const [{ difference, limit }] = proveUpdates([update], [update]);
+  assertEquals(difference, 0);
+  assertAlmostEquals(limit, 4 * 2 ** -24 * rank, 1e-9);
 });

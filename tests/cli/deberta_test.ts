@@ -1,5 +1,5 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
-import { loadAdapter } from "../../src/adapt/mod.ts";
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { injectLora, loadAdapter } from "../../src/adapt/mod.ts";
 import { catalog } from "../../src/architectures/mod.ts";
 import { hostTensor } from "../../src/core/host_tensor.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
@@ -69,3 +69,15 @@ Deno.test("the sites of a DeBERTa's in_proj, several ranges of rows each, are me
     assertAllClose(found.data, adapted.data, { absolute: 1e-5, relative: 0 });
     assert(adapted.data.some((value, i) => Math.abs(value - plain.data[i]) > 0.01));
   }));
+
+Deno.test("DeBERTa's table of distances, whose weight PEFT's layer does not reach, is no target", async () => {
+  using device = new ReferenceDevice();
+  using model = await loadModel(device, golden("families/deberta_classifier"));
+  const inject = (targetModules: string | string[]) =>
+    injectLora(model, { rank: 1, targetModules });
+  assertThrows(() => inject(["rel_embeddings"]), RangeError, 'found "rel_embeddings"');
+  using adapter = inject(".*_embeddings");
+  assertEquals(adapter.sites.map(({ name }) => name), [
+    ...["word", "position", "token_type"].map((kind) => `deberta.embeddings.${kind}_embeddings`),
+  ]);
+});

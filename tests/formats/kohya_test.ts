@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { AdapterFileError } from "../../src/core/errors.ts";
-import { type HostTensor, kohyaUpdates } from "../../src/formats/mod.ts";
+import { type HostTensor, kohyaTensors, kohyaUpdates } from "../../src/formats/mod.ts";
 import { matrix } from "./adapter_folders.ts";
 
 const alpha = (...values: number[]): HostTensor => ({
@@ -61,5 +61,15 @@ Deno.test("what is no update of kohya's is refused by name", () => {
   ];
   for (const [words, tensors, modules] of cases) {
     assertThrows(() => read(tensors, modules), AdapterFileError, words);
+  }
+});
+
+Deno.test("a part of a diffusion model that its reader does not know is refused", () => {
+  const updates = [{ module: layer, A: matrix(2, 3), B: matrix(4, 2), scaling: 1 }];
+  for (const kind of ["te", "te2", "unet", "transformer", "prior_unet"]) {
+    assertEquals(kohyaUpdates(kohyaTensors(updates, kind), [layer]), updates, kind);
+  }
+  for (const kind of ["u net", "te10", ""]) {
+    assertThrows(() => kohyaTensors(updates, kind), RangeError, `prior_unet, found "${kind}"`);
   }
 });

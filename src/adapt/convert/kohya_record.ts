@@ -5,6 +5,7 @@ import type { HostTensor } from "../../core/host_tensor.ts";
 import { isText, jsonValue } from "../../core/json.ts";
 import { quote } from "../../core/quote.ts";
 import { type AdapterRecord, kohyaUpdates, type LowRankUpdate } from "../../formats/mod.ts";
+import { kohyaModules } from "../../formats/kohya.ts";
 import type { ForeignFacts } from "./foreign_facts.ts";
 
 /** The key in the metadata of our files of kohya's form: the paths of the layers. */
@@ -23,15 +24,13 @@ export function kohyaRecord(
   { alpha, layers }: ForeignFacts,
 ): AdapterRecord & { readonly notes: readonly string[] } {
   const tensors = new Map([...given].map(([key, tensor]) => [kohyaKey(key), tensor]));
-  const modules = modulesIn(tensors.keys()), keys = [...given.keys()];
+  const modules = kohyaModules(tensors.keys()), keys = [...given.keys()];
   const silent = modules.filter((module) => !tensors.has(`${module}.alpha`));
   if (alpha === undefined && keys.some((key) => key.endsWith(".lora_A.weight"))) {
     assertAlpha(silent);
   }
   if (alpha !== undefined) {
-    for (const module of silent) {
-      tensors.set(`${module}.alpha`, one(alpha));
-    }
+    for (const module of silent) tensors.set(`${module}.alpha`, one(alpha));
   }
   const updates = kohyaUpdates(tensors, layers ?? layersIn(metadata));
   assertPaths(updates);
@@ -46,14 +45,9 @@ const kohyaKey = (key: string): string =>
     .replace(/\.lora_A\.weight$/, ".lora_down.weight")
     .replace(/\.lora_B\.weight$/, ".lora_up.weight");
 
-const isDown = /\.(lora_|lora\.|lora_linear_layer\.)down\.weight$/;
-
-const modulesIn = (keys: Iterable<string>): string[] =>
-  [...keys].filter((key) => isDown.test(key)).map((key) => key.replace(isDown, ""));
-
 /** Throws for keys of none of these forms, before a tensor is read. */
 export function assertKohyaKeys(keys: readonly string[]): void {
-  if (modulesIn(keys.map(kohyaKey)).length > 0) return;
+  if (kohyaModules(keys.map(kohyaKey)).length > 0) return;
   throw new AdapterFileError(
     `its keys must be those of PEFT, kohya, diffusers or loralib, found ${quote(keys.slice(0, 3))}`,
   );

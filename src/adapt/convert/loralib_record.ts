@@ -89,13 +89,14 @@ export interface LoralibFile {
 
 /**
  * The tensors of loralib for a record: `MergedLinear` for a fused weight of which parts have updates. Its one α
- * is that of the first update; B of an update with another one is multiplied by their ratio.
+ * is that of the first update that has one but 0; B of an update with another is multiplied by their ratio.
  *
  * @param enabled Which parts these are. Default: those that the first of them names.
  */
 export function loralibFile(record: AdapterRecord, enabled?: readonly boolean[]): LoralibFile {
   const updates = enabled ? split(record.updates, enabled) : record.updates;
-  const parts = enabled ?? partsOf(updates), alpha = alphaOf(updates[0]);
+  const parts = enabled ?? partsOf(updates);
+  const alpha = alphaOf(updates.find(({ scaling }) => scaling !== 0) ?? updates[0]);
   const ofOneAlpha = updates.map((update) => withAlpha(update, alpha));
   const tensors = loralibTensors(ofOneAlpha, { enabled: parts });
   const stated = JSON.stringify({ alpha, enable_lora: parts }),
@@ -109,8 +110,8 @@ export function loralibFile(record: AdapterRecord, enabled?: readonly boolean[])
 
 /** In loralib every layer divides the one α by its own rank, so that no scaling is left to state. */
 function withAlpha(update: LowRankUpdate, alpha: number): LowRankUpdate {
-  const ratio = alphaOf(update) / alpha, { B } = update;
-  if (ratio === 1) return { ...update, scaling: 1 };
+  const own = alphaOf(update), ratio = own / alpha, { B } = update;
+  if (own === alpha) return { ...update, scaling: 1 };
   const data = Float32Array.from(B.data, (value) => value * ratio);
   return { ...update, B: { ...B, data }, scaling: 1 };
 }

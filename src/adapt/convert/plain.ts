@@ -12,7 +12,7 @@ import { formatShape, sameShape } from "../../core/shape.ts";
 import type { AdapterRecord, TrainedUpdate } from "../../formats/mod.ts";
 import type { BaseFile } from "../../models/base_file.ts";
 import { transpose } from "../../models/transpose.ts";
-import { changeOf } from "../stored_change.ts";
+import { changedBias, changeOf } from "../stored_change.ts";
 
 /** What {@link plainRecord} needs. */
 export interface PlainOptions {
@@ -66,7 +66,7 @@ export async function plainRecord(
     if (bias) {
       const name = `${update.module}.bias`;
       const own = biases.get(name) ?? await biasOf(update, needed(base, "a bias of B", update));
-      biases.set(name, sumOf(own, bias, update.scaling));
+      biases.set(name, changedBias(own, bias, update.scaling));
     }
     if (!delta) updates.push(plain);
     else folded.push(approximate(plain, delta, error, updates));
@@ -107,11 +107,6 @@ async function biasOf({ module, bias }: TrainedUpdate, { find, file, folder }: B
       own ? formatShape(own.shape) : "none"
     } of "${module}" in ${folder}: a loader of A and B cannot hold it`,
   );
-}
-
-/** b + s · bias. */
-function sumOf({ shape, data }: HostTensor, bias: HostTensor, scaling: number): HostTensor {
-  return { shape, data: Float32Array.from(data, (value, i) => value + scaling * bias.data[i]) };
 }
 
 /** Adds the approximation of a change to `updates`, and measures it. */
