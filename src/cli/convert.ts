@@ -13,7 +13,7 @@ import {
   modelFolder,
   share,
 } from "./arguments.ts";
-import { type CommonOptions, note, print } from "./common.ts";
+import { type CommonOptions, note, noteOtherBase, print } from "./common.ts";
 import { assertOtherFolder } from "./model_folder.ts";
 import { type Column, table } from "./table.ts";
 
@@ -98,6 +98,7 @@ async function run(adapter: string, options: ConvertOptions): Promise<void> {
     throw new RangeError(`--network is for --to kohya, found --to ${to}`);
   }
   await assertOtherFolder(adapter, output);
+  if (options.base !== undefined) await noteOtherBase(options, options.base, [adapter]);
   const done = await convertFolder({ ...options, adapter, enabled });
   const { notes, ...document } = done;
   for (const text of notes) note(options, text);
