@@ -68,7 +68,7 @@ Deno.test("a path that leads through a file gives a readable error", () =>
       [...args, "--batches", `${folder}/file/b.json`],
       `cannot read ${folder}/file/b.json: ${reason}`,
     );
-    await assertFails(["inspect", `${folder}/file`], reason);
+    await assertFails(["inspect", `${folder}/file`], "it is a file, and an adapter is a folder");
     const below = `${folder}/file/below`;
     await assertFails(["inspect", below], `in ${below}: there is no such folder\n`);
   }));
