@@ -18,7 +18,7 @@ import { openCpuDevice } from "../src/device/cpu/cpu_device.ts";
 const seed = 1000;
 
 if (import.meta.main) {
-  using device = await openCpuDevice();
+  using device = await openCpuDevice({ threads: 1 }); // More help little at this size.
   const tried: Record<string, Record<string, number>> = {};
   for (const method of supersenseMethods) {
     tried[method.key] = {};
