@@ -119,7 +119,7 @@ if (import.meta.main) {
   const { values, positionals } = parseArgs({
     args: Deno.args,
     options: {
-      steps: { type: "string", default: "16000" },
+      steps: { type: "string", default: "12500" },
       seed: { type: "string", default: "1" },
     },
     allowPositionals: true,
