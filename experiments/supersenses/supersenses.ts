@@ -3,7 +3,7 @@
 import { mean } from "../../src/core/numbers.ts";
 import { axis, baseLayout, dots, palette, table } from "../../src/figures/mod.ts";
 import { type Claim, type Experiment, experiment, type MadeRun } from "../frame/mod.ts";
-import { type ChosenFit, fitBags, fitFrequent, fitProbe } from "./baselines.ts";
+import { type ChosenFit, fitBags, fitFrequent, fitProbe, fitTokenBag } from "./baselines.ts";
 import measured from "./supersenses.json" with { type: "json" };
 import { planSupersenses, supersenseMethods, supersenseRateOf } from "./runs.ts";
 import { batch, passes, type SupersenseRun } from "./runs.ts";
@@ -14,8 +14,8 @@ const quickSizes = { train: 64, validation: 64, test: 64 };
 
 /** One fit, or one run. */
 export interface SupersenseRow {
-  /** What it is: the most frequent kind, a bag, the probe, or a method. */
-  readonly key: "frequent" | "bag" | "probe" | SupersenseRun["method"]["key"];
+  /** What it is: the most frequent kind, a bag of words or of tokens, the probe, or a method. */
+  readonly key: "frequent" | "bag" | "tokens" | "probe" | SupersenseRun["method"]["key"];
   /** Its name. */
   readonly label: string;
   /** What was chosen on other entries. */
@@ -35,7 +35,7 @@ export interface SupersenseRow {
 type Rows = readonly SupersenseRow[];
 
 const fitRow =
-  (key: "frequent" | "bag" | "probe", texts: number) =>
+  (key: Exclude<SupersenseRow["key"], SupersenseRun["method"]["key"]>, texts: number) =>
   ({ label, choice, validation, test }: ChosenFit): SupersenseRow => ({
     ...{ key, label, choice, texts },
     ...{ validation: 100 * validation, accuracy: 100 * test },
@@ -143,6 +143,7 @@ export const supersenses: Experiment = experiment<SupersenseRun, Rows>({
     return [
       fitRow("frequent", length)(fitFrequent(parts)),
       ...fitBags(parts).map(fitRow("bag", length)),
+      fitRow("tokens", length)(await fitTokenBag(parts)),
       fitRow("probe", length)(await fitProbe(device, parts)),
       ...made.map(runRow(length)),
     ];
@@ -178,7 +179,7 @@ export const supersenses: Experiment = experiment<SupersenseRun, Rows>({
       caption: "One mark for each fit, or for each seed ({seeds}) of a training.",
       data: [
         dots(rows, ({ accuracy }) => accuracy, ({ label }) => label, {
-          color: rows.map(({ key }) => palette.series[key === "bag" ? 1 : 0]),
+          color: rows.map(({ key }) => palette.series[key === "bag" || key === "tokens" ? 1 : 0]),
           size: 11,
         }),
       ],
