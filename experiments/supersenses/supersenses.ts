@@ -4,6 +4,7 @@ import { mean } from "../../src/core/numbers.ts";
 import { axis, baseLayout, dots, palette, table } from "../../src/figures/mod.ts";
 import { type Claim, type Experiment, experiment, type MadeRun } from "../frame/mod.ts";
 import { type ChosenFit, fitBags, fitFrequent, fitProbe, fitTokenBag } from "./baselines.ts";
+import noted from "../notes.json" with { type: "json" };
 import measured from "./supersenses.json" with { type: "json" };
 import { planSupersenses, supersenseMethods, supersenseRateOf } from "./runs.ts";
 import { batch, passes, type SupersenseRun } from "./runs.ts";
@@ -77,6 +78,7 @@ const points = (value: number) => `${value < 0 ? "−" : "+"}${Math.abs(value).t
 export const supersenseClaims: readonly Claim<Rows>[] = [
   {
     text: "A pretrained encoder with LoRA beats a bag of words where labels are few",
+    ...noted.supersensesBag,
     rule:
       "when LoRA's mean accuracy over the seeds is above that of the better bag of words, which " +
       "was chosen on other entries, by more than two standard errors of a difference of two shares",
@@ -102,7 +104,8 @@ export const supersenseClaims: readonly Claim<Rows>[] = [
       }%.`,
   },
   {
-    text: "LoRA is on a par with full fine-tuning on it",
+    text: "LoRA is on a par with full fine-tuning on this small encoder",
+    ...noted.supersensesPar,
     rule:
       `when LoRA's mean accuracy is at most ${parPoints} points below full fine-tuning's, and both are ` +
       "above the most frequent kind by more than two standard errors",
