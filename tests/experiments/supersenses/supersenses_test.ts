@@ -2,6 +2,7 @@
 
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { BagOfWords, gramsOf, naiveBayes } from "../../../experiments/supersenses/bag_of_words.ts";
+import { fitFrequent } from "../../../experiments/supersenses/baselines.ts";
 import { Regression, shareRight } from "../../../experiments/supersenses/regression.ts";
 import { supersenseClaims } from "../../../experiments/supersenses/supersenses.ts";
 import type { SupersenseRow } from "../../../experiments/supersenses/supersenses.ts";
@@ -25,6 +26,13 @@ Deno.test("a bag has each word of a text once, and pairs if asked for", () => {
   const bag = new BagOfWords(train, 1); // red fish bird a green tree
   assertEquals(bag.task.width, 6);
   assertEquals(bag.featuresOf(texts(["tree, red tree, unknown", 1])).rows[0].at, [5, 0]);
+});
+
+Deno.test("the most frequent kind is that of the training texts, wherever it is said", () => {
+  const validation = texts(["x", 0], ["y", 1]),
+    test = texts(["x", 1], ["y", 1], ["z", 0], ["w", 1]);
+  const fit = fitFrequent({ train, validation, test });
+  assertEquals([fit.choice, fit.validation, fit.test], ["a", 0.5, 0.25]);
 });
 
 Deno.test("naive Bayes has the counts that one makes by hand", () => {
