@@ -5,6 +5,7 @@ import { isHubName, parseHubName } from "../core/hub/name.ts";
 import type { OptionNames } from "../core/options.ts";
 import { quote } from "../core/quote.ts";
 import type { Shape } from "../core/shape.ts";
+import type { Folder } from "../core/storage.ts";
 import type { Tensor } from "../device/device.ts";
 import type { FloatDtype } from "../formats/mod.ts";
 import type { AppliedAdapter, Model } from "../models/model.ts";
@@ -24,7 +25,11 @@ export const saveNames: OptionNames<SaveAdapterOptions> = { baseModelName: true,
 /** The folder of a model's weights, or its name on the hub; none where they were made here, or adapters merged into them. */
 export function baseNameOf(model: Model): string | undefined {
   if (!(model instanceof TextModel) || "base" in model) return undefined;
-  const folder = model.options.origin?.folder;
+  return baseNameIn(model.options.origin?.folder);
+}
+
+/** What PEFT calls a base model in a folder: of the hub's, the name of the repository. */
+export function baseNameIn(folder: Folder | undefined): string | undefined {
   if (isHubName(folder)) return parseHubName(folder).repository;
   return typeof folder === "string" ? folder : undefined;
 }

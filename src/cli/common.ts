@@ -9,6 +9,7 @@ import { readAdapterLabels } from "../formats/mod.ts";
 import { labelsOfConfig, loadModel, readConfig, type TextModel } from "../models/mod.ts";
 import { type AllowOption, type BaseDtypeOption, baseTypes, seedNumber } from "./arguments.ts";
 import { assertModelFolder } from "./model_folder.ts";
+import { otherBase } from "./other_base.ts";
 
 /** Options that every command takes. */
 export interface CommonOptions {
@@ -72,6 +73,7 @@ export async function loadAdapted(
   assertAllowed(options, adapterFolders);
   await assertModelFolder(folder);
   for (const adapter of adapterFolders) await assertAdapterFolder(adapter);
+  await noteOtherBase(options, folder, adapterFolders);
   const labels = await newLabels(folder, adapterFolders);
   using stack = new DisposableStack();
   const model = stack.use(
@@ -101,6 +103,18 @@ export function notePassed(
   passed: readonly string[] = [],
 ): void {
   if (passed.length > 0) note(options, `let pass in ${folder}: ${passed.join(", ")}`);
+}
+
+/** Notes which adapters name another base than the model that they are used with. */
+export async function noteOtherBase(
+  options: CommonOptions,
+  model: string,
+  adapters: readonly string[],
+): Promise<void> {
+  for (const adapter of adapters) {
+    const base = await otherBase(model, adapter);
+    if (base) note(options, `note: the adapter in ${adapter} names base ${base}, not ${model}`);
+  }
 }
 
 /** The labels that adapters make a language model a classifier for, if one of them does. */

@@ -13,7 +13,7 @@ import {
   modelFolder,
   share,
 } from "./arguments.ts";
-import { type CommonOptions, note, print } from "./common.ts";
+import { type CommonOptions, note, noteOtherBase, print } from "./common.ts";
 import { assertOtherFolder } from "./model_folder.ts";
 import { type Column, table } from "./table.ts";
 
@@ -24,10 +24,16 @@ interface ConvertOptions extends CommonOptions, AllowOption {
   readonly alpha?: number;
   readonly enableLora?: boolean[];
   readonly network?: string;
+  readonly taskType?: string;
   readonly bake?: boolean;
   readonly plain?: boolean;
   readonly error?: number;
 }
+
+/** Those that PEFT has a class of models for. */
+const taskTypes = [
+  ...["SEQ_CLS", "SEQ_2_SEQ_LM", "CAUSAL_LM", "TOKEN_CLS", "QUESTION_ANS", "FEATURE_EXTRACTION"],
+];
 
 const help = `
 The form of the input is found from its keys: a PEFT folder, or a safetensors
@@ -41,7 +47,9 @@ dW - dW', in float64, and "allowed" what rounding to F32 can explain. Above that
 nothing is written. 0 means that dW is the same.
 
 What a form does not say must be given:
-  --base         kohya writes h_0_attn for h.0.attn: the base's layers tell
+  --base         kohya writes h_0_attn for h.0.attn: the base's layers tell. It
+                 also becomes the adapter's base, where that is not stated
+  --task-type    PEFT's classes Auto... need it, such as SEQ_CLS
   --alpha        loralib's files, and PEFT's weights without a configuration,
                  do not say alpha
   --enable-lora  which parts of a fused weight loralib's MergedLinear adapts,
@@ -73,6 +81,10 @@ export function addConvert(program: Command): void {
     .option("--base <folder>", "Hugging Face folder of the base model", modelFolder)
     .option("--alpha <number>", "alpha of modules for which the file has none", finiteNumber)
     .option("--enable-lora <flags>", "enable_lora of loralib's MergedLinear", flags)
+    .addOption(
+      new Option("--task-type <type>", "task type of PEFT (default: the adapter's)")
+        .choices(taskTypes),
+    )
     .option("--network <name>", "with --to kohya: part of a diffusion model, such as te or unet")
     .addOption(allowOption())
     .addHelpText("after", help)
@@ -86,6 +98,7 @@ async function run(adapter: string, options: ConvertOptions): Promise<void> {
     throw new RangeError(`--network is for --to kohya, found --to ${to}`);
   }
   await assertOtherFolder(adapter, output);
+  if (options.base !== undefined) await noteOtherBase(options, options.base, [adapter]);
   const done = await convertFolder({ ...options, adapter, enabled });
   const { notes, ...document } = done;
   for (const text of notes) note(options, text);

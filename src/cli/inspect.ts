@@ -13,7 +13,7 @@ import { digits } from "../core/numbers.ts";
 import { summaryOf } from "./adapter_summary.ts";
 import { type AllowOption, allowOption, modelFolder, share } from "./arguments.ts";
 import { call } from "./call.ts";
-import { type CommonOptions, print } from "./common.ts";
+import { type CommonOptions, noteOtherBase, print } from "./common.ts";
 import { type Column, table } from "./table.ts";
 import { readUpdates } from "./updates.ts";
 
@@ -77,6 +77,7 @@ async function run(folder: string, options: InspectOptions): Promise<void> {
     throw new RangeError("--intruders needs the base's weights: give --base too");
   }
   const adapter = await readUpdates(folder, options);
+  if (options.base !== undefined) await noteOtherBase(options, options.base, [folder]);
   const rows = await describeAll(adapter.updates, options), kinds = meansByKind(rows);
   print(options, { modules: rows, kinds }, () =>
     [

@@ -14,7 +14,7 @@ import {
   modelFolder,
   storedTypes,
 } from "./arguments.ts";
-import { type CommonOptions, note, print } from "./common.ts";
+import { type CommonOptions, note, noteOtherBase, print } from "./common.ts";
 import { assertModelFolder, assertOtherFolder } from "./model_folder.ts";
 import { table } from "./table.ts";
 
@@ -63,6 +63,7 @@ async function run(options: MergeOptions): Promise<void> {
   await assertModelFolder(model);
   for (const adapter of adapters) await assertAdapterFolder(adapter);
   await assertNoOtherKind(output, "model");
+  await noteOtherBase(options, model, adapters);
   const dtype = options.dtype && storedTypes[options.dtype];
   const { allow } = options;
   const { weights, dtypes, passed } = await mergeFolder({ model, adapters, output, dtype, allow });

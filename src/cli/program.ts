@@ -114,5 +114,6 @@ function sentenceOf(error: unknown): string {
   const sentence = error instanceof Error ? error.message : String(error);
   // The library names its own options.
   return sentence.replace(/allow: \["(\w+)"\](?= lets it pass)/, "--allow $1")
-    .replace(/load (the model|it) with dtype F32/, "leave out --base-dtype");
+    .replace(/load (the model|it) with dtype F32/, "leave out --base-dtype")
+    .replace(/(leave out --base-dtype, or) inject an adapter/, "$1 train an adapter");
 }

@@ -27,7 +27,7 @@ import {
   template,
   wholeNumber,
 } from "./arguments.ts";
-import { note, notePassed, openChosen, printWritten } from "./common.ts";
+import { note, noteOtherBase, notePassed, openChosen, printWritten } from "./common.ts";
 import { addMethodOptions } from "./method.ts";
 import { compilationOf, progressOf } from "./progress.ts";
 import { rescue } from "./rescue.ts";
@@ -165,6 +165,7 @@ async function adapt(
 ): Promise<LoraAdapter | undefined> {
   const { adapter, seed } = options;
   if (adapter === undefined) return applyMethod(model, method, seed);
+  await noteOtherBase(options, options.model, [adapter]);
   note(options, "the adapter keeps its own ranks, scalings and modules");
   const { dropout = 0 } = method.kind === "lora" ? method : {};
   const loaded = await loadAdapter(model, adapter, { dropout, allow: options.allow });

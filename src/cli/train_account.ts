@@ -70,12 +70,15 @@ export const isChanged = ({ heldOut }: TrainedRecord): boolean => heldOut?.bestS
 
 /** The commands that use what was trained. */
 export function nextOf(
-  { model, output, data, validation }: TrainOptions,
+  { model, output, data, validation, baseDtype = "f32" }: TrainOptions,
   { spec: { method }, labels, example = "…" }: TrainRequest,
 ): string {
   const hasOthers = typeof validation === "string", texts = hasOthers ? validation : data!;
   const [base, made, file, prompt] = [model, output, texts, example].map(quoted);
-  const shown = method.kind === "full" ? `--model ${made}` : `--model ${base} --adapter ${made}`;
+  const stored = baseDtype === "f32" ? "" : ` --base-dtype ${baseDtype}`;
+  const shown = method.kind === "full"
+    ? `--model ${made}`
+    : `--model ${base} --adapter ${made}${stored}`;
   const ask = labels ? `evaluate ${shown} --data ${file}` : `generate ${shown} --prompt ${prompt}`;
   const look = method.kind === "full" ? [] : [`  ${call} inspect ${made} --base ${base}`];
   const seen = labels && !hasOthers

@@ -117,7 +117,7 @@ async function methodOfAdapter(
   allow: AllowOption["allow"],
 ): Promise<MethodSpec> {
   await assertAdapterFolder(folder);
-  const { updates } = await readAdapter(folder, { updatesOnly: true, allow });
+  const { updates } = await readAdapter(folder, { withSaved: true, allow });
   const [, rank] = boundsOf(updates.map(({ A }) => A.shape[0]));
   const [, scaling] = boundsOf(updates.map(({ scaling }) => Math.abs(scaling)));
   const { dropout } = asked.kind === "lora" ? asked : {};

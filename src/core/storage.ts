@@ -78,6 +78,8 @@ export function fileName(file: FileSource): string {
 /** Whether a folder has a file of this name. */
 export async function hasFile(folder: Folder, name: string): Promise<boolean> {
   if (typeof folder !== "string") return folder.some((file) => file.name === name);
+  // A repository that cannot be reached is named itself, not a file in it that nobody asked for.
+  if (isHubName(folder)) await kindOf(folder);
   return await kindOf(fileIn(folder, name)) === "file";
 }
 

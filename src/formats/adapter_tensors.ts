@@ -167,7 +167,7 @@ function ruleFor(key: string): string {
     return "biases of B need withSaved: true, and lora_bias in the configuration";
   }
   if (/\.lora_magnitude_vector/.test(key)) {
-    return "DoRA needs withSaved: true, and use_dora in the configuration";
+    return "magnitudes of DoRA need use_dora in the configuration";
   }
   return "every tensor must be some module's lora_A.weight or lora_B.weight";
 }

@@ -28,10 +28,14 @@ export async function assertNoOtherKind(folder: string, kind: "adapter" | "model
   );
 }
 
-/** Throws when a folder that should hold an adapter does not exist, or holds a model. */
+/** Throws when a folder that should hold an adapter does not exist, is a file, or holds a model. */
 export async function assertAdapterFolder(folder: string): Promise<void> {
-  if (await kindOf(folder) === undefined) {
-    throw new RangeError(`cannot read the adapter in ${folder}: there is no such folder`);
+  const kind = await kindOf(folder);
+  if (kind !== "folder") {
+    const found = kind === "file"
+      ? "it is a file, and an adapter is a folder: convert it first (lowrank convert)"
+      : "there is no such folder";
+    throw new RangeError(`cannot read the adapter in ${folder}: ${found}`);
   }
   if (await hasFile(folder, "adapter_config.json")) return;
   const [weights] = await weightFilesIn(folder, "model");

@@ -155,10 +155,19 @@ function knownFields(json: unknown, exceptions: Exceptions): unknown {
   if (!isRecord(json) || json.peft_type !== "LORA") return json;
   const rest = { ...json };
   for (const { name, rule } of unknownFields(json)) {
+    if (name === "use_dora") refuseDora(json[name]);
     exceptions.pass("unknownFields", `${oneLine(name)} must ${rule}`, name, quote(json[name]));
     delete rest[name];
   }
   return rest;
+}
+
+/** Not to be let pass: scaling · B A would be taken for an update that it is not. */
+function refuseDora(found: unknown): never {
+  throw new AdapterFileError(
+    "use_dora must be null, false or empty where A and B alone are read, as DoRA's change of a weight depends " +
+      `on that weight, found ${quote(found)}: lowrank convert --plain writes a plain adapter`,
+  );
 }
 
 /** A name in `target_modules` that matches no module was trained nowhere, and PEFT does not say so. */

@@ -58,6 +58,19 @@ Deno.test("what stops an adapter names the flag that lets it pass, in every comm
     ]);
   }));
 
+Deno.test("where updates alone are read, nothing lets DoRA pass as the product of A and B", async () => {
+  const dora = golden("adapters/peft_dora"), plain = golden("adapters/peft_all_linear");
+  const all = ["unknownFields", "unknownTensors"].flatMap((name) => ["--allow", name]);
+  for (const command of [["inspect", dora], ["compare", plain, dora]]) {
+    for (const allowed of [[], all]) {
+      await assertFails(
+        [...command, ...allowed],
+        "as DoRA's change of a weight depends on that weight, found true: lowrank convert --plain writes",
+      );
+    }
+  }
+});
+
 Deno.test("an adapter of which everything is let pass is refused, in every command", () =>
   withFolder(async (folder) => {
     const adapter = `${folder}/none`, source = golden("adapters/peft_c_attn");

@@ -1,10 +1,11 @@
 /** What is measured and differentiated with a base that stays in 16 bits. */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { withFolder } from "../support/folders.ts";
 import { golden, tensorsOf } from "../support/golden.ts";
 import { rootPath } from "../support/source_files.ts";
-import { assertFails, lowrankJson } from "./lowrank.ts";
+import { trainArgs } from "./arguments.ts";
+import { assertFails, lowrank, lowrankJson } from "./lowrank.ts";
 
 const stays = ["--base-dtype", "auto"];
 
@@ -33,4 +34,19 @@ Deno.test("the loss on texts is the same with a base that stays in 16 bits", () 
     await Deno.writeTextFile(texts, "an oak is a tree\nthat bears acorns\n");
     const args = ["evaluate", "--model", model, "--data", texts];
     assertEquals(await lowrankJson(...args, ...stays), await lowrankJson(...args));
+  }));
+
+Deno.test("what cannot be done in 16 bits is said in options, and the next command keeps the type", () =>
+  withFolder(async (folder) => {
+    const full = await trainArgs(folder, `${folder}/full`, { method: "full" });
+    const half = [...full.with(2, golden("gpt2_tiny_f16")), ...stays];
+    await assertFails(half, "leave out --base-dtype, or train an adapter\n");
+    const data = `${folder}/texts.txt`, model = `${rootPath}models/tiny-gpt2`;
+    await Deno.writeTextFile(data, "an oak is a tree\nthat bears acorns\n");
+    const train = ["train", "--model", model, "--data", data, "--steps", "1", "--output"];
+    const next = (output: string) => `--model ${model} --adapter ${output} `;
+    const { stderr } = await lowrank(...train, `${folder}/16`, ...stays);
+    assertStringIncludes(stderr, `${next(`${folder}/16`)}--base-dtype auto --prompt`);
+    const plain = await lowrank(...train, `${folder}/32`);
+    assertStringIncludes(plain.stderr, `${next(`${folder}/32`)}--prompt`);
   }));

@@ -2,7 +2,14 @@
 
 import { assert, assertAlmostEquals, assertEquals, assertMatch } from "@std/assert";
 import { deltaWeight } from "../../src/core/low_rank_update.ts";
-import { alphaOf, type HostTensor, readAdapter, writeSafetensors } from "../../src/formats/mod.ts";
+import {
+  alphaOf,
+  type HostTensor,
+  readAdapter,
+  writeAdapter,
+  writeSafetensors,
+} from "../../src/formats/mod.ts";
+import { readRecord } from "../../src/formats/read_record.ts";
 import { goodConfig, goodTensors, matrix, writeRawAdapter } from "../formats/adapter_folders.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 import { golden, tensorsOf } from "../support/golden.ts";
@@ -105,6 +112,38 @@ Deno.test("loralib's biases and heads become PEFT's bias and modules_to_save", (
       command,
       `what was trained alone (lora_state_dict of loralib), found "${key}"`,
     );
+  }));
+
+Deno.test("base, task, labels and prompts survive other forms, or are given for their files", () =>
+  withFolder(async (folder) => {
+    const peft = `${folder}/peft`, { updates } = await readAdapter(golden("adapters/peft_c_attn"));
+    const facts = {
+      baseModelName: "openai-community/gpt2",
+      taskType: "SEQ_CLS",
+      fanInFanOut: true,
+      labels: ["sea", "war"],
+      promptFormat: { template: "Q: {prompt}", endOfTextFirst: true, separator: "" },
+    };
+    await writeAdapter(peft, { updates, ...facts });
+    const factsOf = async (folder: string) => {
+      const { baseModelName, taskType, fanInFanOut, labels, promptFormat } = await readRecord(
+        folder,
+      );
+      return { baseModelName, taskType, fanInFanOut, labels, promptFormat };
+    };
+    for (const to of ["kohya", "loralib"]) {
+      const [there, back] = [`${folder}/${to}`, `${folder}/${to}-back`];
+      await lowrankJson("convert", peft, "--to", to, "--output", there);
+      await lowrankJson("convert", there, "--output", back);
+      assertEquals(await factsOf(back), facts, to);
+    }
+    const path = `${folder}/authors.safetensors`, output = `${folder}/out`;
+    await writeSafetensors(path, Object.entries(merged));
+    const command = ["convert", path, "--alpha", "4", "--enable-lora", "true,false,true"];
+    const named = ["--base", model, "--task-type", "SEQ_CLS"];
+    await lowrankJson(...command, ...named, "--output", output);
+    const { baseModelName, taskType } = await factsOf(output);
+    assertEquals([baseModelName, taskType], [model, "SEQ_CLS"]);
   }));
 
 Deno.test("kohya's underscores are told from dots by the base, or not at all", () =>

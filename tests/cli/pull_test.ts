@@ -223,3 +223,17 @@ Deno.test("a model of the hub is trained and merged as one in a folder", () =>
       assertEquals(await Deno.readFile(`${out}/merged/tokenizer.json`), tiny["tokenizer.json"]);
     })
   ));
+
+Deno.test("without the hub, what is not in the cache is called as it was asked for, in every command", () =>
+  withVariables({ HF_HUB_OFFLINE: "1" }, async () => {
+    const sentence =
+      "cannot read hf:me/none: me/none at main is not in the cache, and HF_HUB_OFFLINE";
+    for (
+      const command of [
+        ["count", "hf:me/none"],
+        ["pull", "hf:me/none"],
+        ["inspect", "hf:me/none"],
+        ["merge", "--model", "hf:me/none", "--adapter", adapterFolder, "--output", "out"],
+      ]
+    ) await assertFails(command, sentence);
+  }));

@@ -53,7 +53,7 @@ Deno.test("inspect begins with a summary, names sites by their roles, and fits 1
   }
 });
 
-Deno.test("inspect, compare and resize of no folder, or of a model's, say what it is", async () => {
+Deno.test("inspect, compare and resize of no folder, of a model's or of a file, say what it is", async () => {
   const none = "cannot read the adapter in nowhere: there is no such folder\n";
   const wrong = `cannot read the adapter in ${model}: it holds a model (model.safetensors), and`;
   for (const [folder, sentence] of [["nowhere", none], [model, wrong]]) {
@@ -63,6 +63,11 @@ Deno.test("inspect, compare and resize of no folder, or of a model's, say what i
     const prompt = ["--model", "models/tiny-gpt2", "--prompt", "we"];
     await assertFails(["generate", ...prompt, "--adapter", folder], sentence);
   }
+  const file = `${adapter}/adapter_model.safetensors`;
+  const rule =
+    `in ${file}: it is a file, and an adapter is a folder: convert it first (lowrank convert)`;
+  await assertFails(["inspect", file], rule);
+  await assertFails(["merge", "--model", model, "--adapter", file, "--output", "out"], rule);
 });
 
 Deno.test("inspect and compare ignore a fully trained classifier, and say so", () =>

@@ -85,6 +85,20 @@ Deno.test("an existing adapter trains without dropout unless the method has one"
     assertEquals(await rateAfter({ name: "lora", dropout: 0.25 }, "third"), 0.25);
   }));
 
+Deno.test("PEFT's DoRA is trained further, magnitudes and all", () =>
+  withFolder(async (folder) => {
+    const output = `${folder}/out`, dora = golden("adapters/peft_dora");
+    const { trainable } = await lowrankJson(...await trainArgs(folder, output), "--adapter", dora);
+    assertEquals((await readJson(`${output}/adapter_config.json`)).use_dora, true);
+    const [before, after] = await Promise.all(
+      [dora, output].map((from) => tensorsOf(`${from}/adapter_model.safetensors`)),
+    );
+    assertEquals([...after.keys()].sort(), [...before.keys()].sort());
+    const sizes = [...before.values()].map(({ data }) => data.length);
+    assertEquals(trainable, sizes.reduce((sum, size) => sum + size, 0));
+    for (const [name, tensor] of before) assertNotEquals(after.get(name), tensor, name);
+  }));
+
 Deno.test("in batches with labels, only those count", () =>
   withFolder(async (folder) => {
     const lossOf = async (batch: { input_ids: number[][] }) => {

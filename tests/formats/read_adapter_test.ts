@@ -89,7 +89,7 @@ Deno.test("tensors that are no pair of A and B are refused by name", async () =>
       [keyA.replace("lora_A.weight", "lora_embedding_A")]: A,
     }],
     ["biases of B need withSaved: true", { [keyB.replace("weight", "bias")]: B }],
-    ["DoRA needs withSaved: true", { [keyA.replace("A.weight", "magnitude_vector")]: A }],
+    ["magnitudes of DoRA need use_dora", { [keyA.replace("A.weight", "magnitude_vector")]: A }],
     ["every tensor must be some module's lora_A", { "base_model.model.score.weight": A }],
     ["found", { [keyA.replace("lora_A", "lora_A.default")]: A }],
     ["every tensor must be some module's", { "base_model.model..lora_A.weight.x": A }],
@@ -130,7 +130,7 @@ Deno.test("with updates alone, biases and tokens are left out by name, but never
   assertEquals((await leftOut("peft_bias_all")).length, 13);
   const tokens = "transformer.wte.token_adapter.trainable_tokens_delta";
   assertEquals(await leftOut("peft_tokens"), [tokens]);
-  await assertRejects(() => leftOut("peft_dora"), AdapterFileError, "(DoRA), found true");
+  await assertRejects(() => leftOut("peft_dora"), AdapterFileError, "that weight, found true");
 });
 
 Deno.test("with updates alone, what no saved module explains is refused still", () =>
@@ -142,9 +142,9 @@ Deno.test("with updates alone, what no saved module explains is refused still", 
     };
     await refusal(savedConfig, "base_model.model.score.weight", "every tensor must be some");
     const magnitude = "base_model.model.classifier.lora_magnitude_vector";
-    await refusal(savedConfig, magnitude, "DoRA needs withSaved: true");
+    await refusal(savedConfig, magnitude, "magnitudes of DoRA need use_dora");
     await refusal(goodConfig, keyA, "every tensor must be some");
-    await refusal({ ...savedConfig, use_dora: true }, keyA, "alone are read (DoRA)");
+    await refusal({ ...savedConfig, use_dora: true }, keyA, "DoRA's change of a weight depends on");
     await refusal({ ...savedConfig, modules_to_save: [1] }, keyA, "must be names");
   }));
 

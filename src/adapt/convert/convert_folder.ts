@@ -10,6 +10,7 @@ import { isExactIn } from "../../formats/dtype.ts";
 import { assertNoOtherKind } from "../../formats/folder_kind.ts";
 import type { AdapterRecord, FloatDtype } from "../../formats/mod.ts";
 import { type BaseFile, openBase } from "../../models/base_file.ts";
+import { baseNameIn } from "../adapter.ts";
 import { bakeUpdates } from "./bake.ts";
 import { assertProven, type ConvertedModule, proveUpdates } from "./delta_proof.ts";
 import { type FoldedDora, plainRecord } from "./plain.ts";
@@ -31,7 +32,7 @@ export interface ConvertRequest extends Omit<ReadAnyOptions, "layers"> {
   readonly output: string;
   /** Whose form to write. */
   readonly to: AdapterDialect;
-  /** The base model's folder, where names or weights of it are needed. */
+  /** The base model's folder, where names or weights of it are needed, or the adapter does not name it. */
   readonly base?: string;
   /** Write α = r, and one rank. Default false. */
   readonly bake?: boolean;
@@ -39,6 +40,8 @@ export interface ConvertRequest extends Omit<ReadAnyOptions, "layers"> {
   readonly plain?: boolean;
   /** The relative error that folding DoRA may make. Default: none. */
   readonly error?: number;
+  /** PEFT's task type. Default: the adapter's. */
+  readonly taskType?: string;
   /** kohya's name of the part of a diffusion model. Default `te`, a text encoder. */
   readonly network?: string;
 }
@@ -79,9 +82,10 @@ export async function convertFolder(request: ConvertRequest): Promise<Conversion
   if (request.enabled && ![original.dialect, to].includes("loralib")) {
     throw new RangeError(`--enable-lora is for loralib, found ${original.dialect} to ${to}`);
   }
+  const named = withNames(original.record, request);
   const { record, folded } = plain
-    ? await plainRecord(original.record, { base, error })
-    : { record: original.record, folded: [] };
+    ? await plainRecord(named, { base, error })
+    : { record: named, folded: [] };
   const updates = bake ? bakeUpdates(record.updates) : record.updates;
   const exact = withDtype({ ...record, updates });
   const { files, alpha } = await dialectFiles(to, output, exact, request);
@@ -99,6 +103,12 @@ export async function convertFolder(request: ConvertRequest): Promise<Conversion
     notes: original.notes,
     files: files.map(({ name }) => name),
   };
+}
+
+/** The record with the names of its base and its task where it has none, or another is asked for. */
+function withNames(record: AdapterRecord, { base, taskType }: ConvertRequest): AdapterRecord {
+  const { baseModelName = baseNameIn(base) } = record;
+  return { ...record, baseModelName, taskType: taskType ?? record.taskType };
 }
 
 /** The ranks of modules, before anything was folded. */

@@ -15,6 +15,7 @@ import { adapterFiles } from "../../formats/write_adapter.ts";
 import { type EncodedTensor, safetensorsFile } from "../../formats/write_safetensors.ts";
 import { loralibFile } from "./loralib_record.ts";
 import { layersKey } from "./kohya_record.ts";
+import { peftMetadata } from "./peft_metadata.ts";
 import type { AdapterDialect } from "./read_any.ts";
 
 /** What forms leave to choose. */
@@ -38,16 +39,17 @@ export async function dialectFiles(
 ): Promise<{ files: FolderFile[]; alpha?: number }> {
   if (to === "peft") return { files: await adapterFiles(output, record) };
   assertHolds(to, record);
-  const { dtype } = record;
+  const { dtype } = record, stated = peftMetadata(record);
   if (to === "loralib") {
-    const { tensors, metadata, alpha } = loralibFile(record, enabled);
+    const { tensors, metadata: own, alpha } = loralibFile(record, enabled);
+    const metadata = { ...stated, ...own };
     const path = fileIn(output, "lora.safetensors");
     return { files: [safetensorsFile(path, tensors, { dtype, metadata })], alpha };
   }
   const modules = [...Map.groupBy(record.updates, ({ module }) => module).values()].map(joined);
   const layers = JSON.stringify(modules.map(({ module }) => module));
   const path = fileIn(output, "pytorch_lora_weights.safetensors");
-  const metadata = { format: "pt", [layersKey]: layers };
+  const metadata = { format: "pt", ...stated, [layersKey]: layers };
   const tensors = Array.from(kohyaTensors(modules, network), inOwnType);
   return { files: [safetensorsFile(path, tensors, { dtype, metadata })] };
 }

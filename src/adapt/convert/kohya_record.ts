@@ -36,7 +36,7 @@ export function kohyaRecord(
   assertPaths(updates);
   const count = alpha === undefined ? silent.length : 0;
   const note = `no alpha in the file for ${count} of ${modules.length} modules: their scaling is 1`;
-  return { updates, taskType: null, notes: count > 0 ? [note] : [] };
+  return { updates, notes: count > 0 ? [note] : [] };
 }
 
 /** PEFT's keys, with or without its prefix, in kohya's words. */

@@ -64,7 +64,6 @@ export function loralibRecord(
     saved: new Map(others.filter((entry) => !isBias(entry))),
     biases,
     biasMode: biases.size === 0 ? "none" : isAll ? "all" : "lora_only",
-    taskType: null,
   };
 }
 

@@ -13,6 +13,7 @@ import { openSafetensorsFile } from "../../formats/safetensors.ts";
 import type { ForeignFacts } from "./foreign_facts.ts";
 import { assertKohyaKeys, kohyaRecord } from "./kohya_record.ts";
 import { loralibRecord } from "./loralib_record.ts";
+import { parsePeftMetadata } from "./peft_metadata.ts";
 
 /** Whose form an adapter has. */
 export type AdapterDialect = "peft" | "kohya" | "loralib";
@@ -65,12 +66,13 @@ export async function readForeign(file: FileSource, facts: ForeignFacts): Promis
   try {
     if (!isLoralib) assertKohyaKeys(keys);
     for (const key of keys) tensors.set(key, await source.read(key));
+    const stated = { ...parsePeftMetadata(metadata), dtype };
     if (isLoralib) {
-      const record = { ...loralibRecord(tensors, metadata, facts), dtype };
+      const record = { ...loralibRecord(tensors, metadata, facts), ...stated };
       return { dialect: "loralib", record, notes: [] };
     }
     const { notes, ...record } = kohyaRecord(tensors, metadata, facts);
-    return { dialect: "kohya", record: { ...record, dtype }, notes };
+    return { dialect: "kohya", record: { ...record, ...stated }, notes };
   } catch (error) {
     const { message } = error as Error;
     throw new AdapterFileError(`cannot convert ${fileName(file)}: ${message}`, { cause: error });

@@ -39,6 +39,8 @@ export async function pulledPath(text: string): Promise<string> {
   }
   if (!file || await cache.has(commit, file)) return path;
   using _ = await cache.lock(file);
+  // Another process may have added it meanwhile, and reads it now.
+  if (await cache.has(commit, file)) return path;
   const blob = cache.blob(file), found = await Deno.stat(blob).catch(() => undefined);
   if (found?.size !== file.bytes) await download({ settings, name, commit, file, blob });
   await cache.add(name.revision, commit, file);
