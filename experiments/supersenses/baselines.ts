@@ -6,7 +6,7 @@ import type { Batch } from "../../src/core/batch.ts";
 import { textDataset } from "../../src/data/mod.ts";
 import { allocateModel, loadModel, outputsOf, type TextModel } from "../../src/models/mod.ts";
 import { loadTokenizer } from "../../src/tokenizer/mod.ts";
-import { BagOfWords, naiveBayes } from "./bag_of_words.ts";
+import { BagOfWords, type Grams, naiveBayes } from "./bag_of_words.ts";
 import { type Features, Regression, shareRight } from "./regression.ts";
 import type { LabeledFeatures, RegressionTask } from "./regression.ts";
 import { encoderFolder } from "./runs.ts";
@@ -56,27 +56,60 @@ const regressions = (
     return { choice: `λ = ${lambda}`, fit, ...parts };
   });
 
+/** The kind that most training texts have, said of every text. */
+export function fitFrequent({ train, validation, test }: SupersenseParts): ChosenFit {
+  const { labels } = train, counts = labels.map(() => 0);
+  for (const { label } of train.rows) counts[label]++;
+  const most = counts.indexOf(Math.max(...counts));
+  const shareOf = ({ rows }: LabeledTexts) =>
+    rows.filter(({ label }) => label === most).length / rows.length;
+  const choice = labels[most], own = shareOf(validation);
+  return { label: "the most frequent kind", choice, validation: own, test: shareOf(test) };
+}
+
 /** Naive Bayes and logistic regression on words, each at its best. */
-export function fitBags({ train, validation, test }: SupersenseParts): ChosenFit[] {
-  const bags = ([1, 2] as const).map((grams) => {
-    const bag = new BagOfWords(train, grams), [own, other] = [validation, test];
-    return { grams, task: bag.task, validation: bag.featuresOf(own), test: bag.featuresOf(other) };
-  });
-  const bayes = bags.flatMap(({ grams, task, ...parts }) =>
-    [0.03, 0.1, 0.3].map((alpha): Candidate => ({
-      choice: `α = ${alpha}, ${grams === 1 ? "words" : "words and pairs"}`,
-      fit: () => naiveBayes(task, alpha),
-      ...parts,
-    }))
-  );
-  const [{ grams: _, task, ...parts }] = bags;
+export function fitBags(parts: SupersenseParts): ChosenFit[] {
+  const { task, ...measured } = bagOf(parts, 1);
   return [
-    chooseBest("bag of words, naive Bayes", bayes),
+    fitBayes("bag of words, naive Bayes", parts, "words"),
     chooseBest(
       "bag of words, logistic regression",
-      regressions(task, [1e-6, 1e-5, 1e-4], parts),
+      regressions(task, [1e-6, 1e-5, 1e-4, 1e-3], measured),
     ),
   ];
+}
+
+/** Naive Bayes on the tokens that the encoder reads: what it costs a bag that words are cut. */
+export async function fitTokenBag(parts: SupersenseParts): Promise<ChosenFit> {
+  const tokenizer = await loadTokenizer(encoderFolder);
+  const cut = (texts: LabeledTexts): LabeledTexts => ({
+    ...texts,
+    rows: texts.rows.map(({ text, label }) => ({ text: tokenizer.encode(text).join(" "), label })),
+  });
+  const [train, validation, test] = [parts.train, parts.validation, parts.test].map(cut);
+  return fitBayes(
+    "bag of the encoder's tokens, naive Bayes",
+    { train, validation, test },
+    "tokens",
+  );
+}
+
+function fitBayes(label: string, parts: SupersenseParts, units: string): ChosenFit {
+  const candidates = ([1, 2] as const).flatMap((grams) => {
+    const { task, ...measured } = bagOf(parts, grams);
+    return [0.03, 0.1, 0.3].map((alpha): Candidate => ({
+      choice: `α = ${alpha}, ${grams === 1 ? units : `${units} and pairs`}`,
+      fit: () => naiveBayes(task, alpha),
+      ...measured,
+    }));
+  });
+  return chooseBest(label, candidates);
+}
+
+/** The features of each part. */
+function bagOf({ train, validation, test }: SupersenseParts, grams: Grams) {
+  const bag = new BagOfWords(train, grams), { task } = bag;
+  return { task, validation: bag.featuresOf(validation), test: bag.featuresOf(test) };
 }
 
 /** A logistic regression on the mean of the frozen encoder's last states. */
@@ -96,7 +129,7 @@ export async function fitProbe(device: Device, parts: SupersenseParts): Promise<
     test: featuresOf(await statesOf(trunk, parts.test)),
   };
   const label = "linear probe of the frozen encoder";
-  return chooseBest(label, regressions(task, [1e-5, 1e-4, 1e-3], measured));
+  return chooseBest(label, regressions(task, [1e-5, 1e-4, 1e-3, 1e-2], measured));
 }
 
 /** The encoder without a head. */

@@ -30,7 +30,7 @@ export interface SupersenseMethod {
   readonly rates: readonly number[];
 }
 
-const fullRates = [3e-4, 1e-3, 3e-3];
+const fullRates = [3e-4, 1e-3, 3e-3, 1e-2];
 
 /** LoRA with a new head, full fine-tuning, and the same without what pretraining gave. */
 export const supersenseMethods: readonly SupersenseMethod[] = [
@@ -38,7 +38,7 @@ export const supersenseMethods: readonly SupersenseMethod[] = [
     key: "lora",
     label: "LoRA on q and v, r = 8",
     spec: { kind: "lora", rank: 8, alpha: 8, sites: ["q", "v"], modulesToSave: ["classifier"] },
-    rates: [1e-3, 3e-3, 1e-2],
+    rates: [1e-3, 3e-3, 1e-2, 3e-2],
   },
   { key: "full", label: "full fine-tuning", spec: { kind: "full" }, rates: fullRates },
   {
@@ -56,7 +56,7 @@ export function supersenseRateOf({ key }: SupersenseMethod): number {
 }
 
 /** Rows in a step, and passes over the entries. */
-export const batch = 16, passes = 4;
+export const batch = 16, passes = 8;
 
 /** One run. */
 export interface SupersenseRun {
@@ -81,6 +81,10 @@ async function openEncoder(
   using pretrained = model; // Its configuration has the labels.
   return initEncoder(device, pretrained.configJson(), { seed });
 }
+
+/** The encoder's files that a method reads: random weights need those of the pretrained ones no more. */
+const filesOf = ({ key }: SupersenseMethod): RegExp =>
+  key === "random" ? /^(config|tokenizer)\./ : /^(model|config|tokenizer)\./;
 
 /** One run. Its metrics are `accuracy` (share of the entries) and `trained` (values). */
 export function planSupersenses(
@@ -117,7 +121,7 @@ export function planSupersenses(
       const { train, [part]: measured } = await readSupersenses(sizes);
       return {
         model: {
-          ...await fileDigests(encoderFolder, /^(model|config|tokenizer)\./),
+          ...await fileDigests(encoderFolder, filesOf(method)),
           from: method.key,
         },
         method: method.spec,

@@ -18,8 +18,9 @@ export const distanceTermsForward: Kernel<
   name: "distance_terms_forward",
   bindings: { x: f32.read, terms: f32.read, bucketOf: u32.read, y: f32.write },
   scalars: { batch: "u32", heads: "u32", time: "u32", buckets: "u32", ofKey: "u32" },
-  elements: ({ batch, heads, time }) => ({
+  elements: ({ batch, heads, time, buckets }) => ({
     x: batch * heads * time * time,
+    terms: batch * heads * time * buckets,
     bucketOf: 2 * time - 1,
     y: batch * heads * time * time,
   }),

@@ -117,7 +117,7 @@ if (import.meta.main) {
   const { values, positionals } = parseArgs({
     args: Deno.args,
     options: {
-      steps: { type: "string", default: "1600" },
+      steps: { type: "string", default: "12500" },
       seed: { type: "string", default: "1" },
     },
     allowPositionals: true,

@@ -60,8 +60,8 @@ export interface StepBytes {
  * Bytes by role at the peak of a training step of a GPT-2, in F32: what the `dry` device measures by
  * running it with AdamW, from formulas that can be checked by hand.
  *
- * @returns Undefined if there is no closed formula: another family, blocks that are not adapted alike, or a
- * single block whose attention input projection is not adapted.
+ * @returns Undefined if there is no closed formula: another family or head, blocks that are not adapted
+ * alike, or a single block whose attention input projection is not adapted.
  * @throws {RangeError} when the configuration lacks a field, or a selection matches nothing.
  *
  * @example
@@ -77,8 +77,9 @@ export interface StepBytes {
 export function gpt2StepBytes(config: ConfigJson, shape: StepShape): StepBytes | undefined {
   if (config.model_type !== "gpt2") return undefined;
   const architecture = gpt2Architecture(config),
-    { tensors, linears } = architecture,
+    { tensors, linears, head } = architecture,
     { lora } = shape;
+  if (head !== "language") return undefined;
   const updates = lora && selectLayerSites(linears, lora);
   const step = letters(config, shape);
   if (updates && !areAlike(step, updates)) return undefined;

@@ -195,12 +195,15 @@ function specialTokens(json: ConfigJson): Pick<Gpt2Config, "bos_token_id" | "eos
  * without the fields it would take those of GPT-2, which are outside a smaller vocabulary.
  */
 export function gpt2ConfigJson(config: Gpt2Config): Record<string, unknown> {
+  const names = Object.entries(config.id2label ?? {});
   return {
     architectures: [config.num_labels ? classifier : "GPT2LMHeadModel"],
     model_type: "gpt2",
     bos_token_id: null,
     eos_token_id: null,
     ...config,
+    ...names.length > 0 &&
+      { label2id: Object.fromEntries(names.map(([index, name]) => [name, Number(index)])) },
     activation_function: "gelu_new",
     resid_pdrop: config.resid_pdrop ?? 0,
     embd_pdrop: config.embd_pdrop ?? 0,

@@ -8,6 +8,8 @@ import {
   inferArchitecture,
   isBuffer,
 } from "../architectures/mod.ts";
+import { isText } from "../core/json.ts";
+import { nearestName } from "../core/nearest_name.ts";
 import { hasFile, kindOf } from "../core/storage.ts";
 import { openSafetensors, readRemoteHeaders, type TensorEntry } from "../formats/mod.ts";
 import { formatBytes } from "../figures/format.ts";
@@ -72,9 +74,12 @@ export async function configOf(model: string): Promise<ConfigJson | undefined> {
 }
 
 function unknownModel(model: string, names: string[]): never {
+  const longer = names.filter((name) => name.startsWith(model.toLowerCase()));
+  const near = longer.length > 0 ? longer : [nearestName(model, names)].filter(isText);
+  const hint = near.length > 0 ? `; did you mean ${near.join(" or ")}?` : "";
   throw new RangeError(
     `cannot read ${model}: it does not exist, and is none of the models known by name ` +
-      `(${names.join(", ")})`,
+      `(${names.join(", ")})${hint}`,
   );
 }
 

@@ -79,6 +79,7 @@ async function run(argument: string | undefined, options: MemoryOptions): Promis
         describe(found),
         ...(isFull ? [] : [comparison(peak, fullPeak, dtype)]),
         ...footnote(options),
+        ...byFormula ? [] : [noFormula(config)],
       ].join("\n\n"),
   );
 }
@@ -137,6 +138,14 @@ function describe({ live, peak, byFormula }: Forecast): string {
 function footnote({ optimizer, dtype }: ForecastOptions): string[] {
   if (dtype === "f32" && optimizer === "adamw") return [];
   return [`The step ran with AdamW in F32; formulas convert it to ${optimizer} in ${dtype}.`];
+}
+
+/** Why the last column is empty. */
+function noFormula({ model_type }: ConfigJson): string {
+  const why = model_type === "gpt2"
+    ? "they need a language model's head, blocks that are adapted alike, and one rate of dropout"
+    : `there are some for GPT-2 only, found ${model_type}`;
+  return `No closed formulas give these bytes once more: ${why}.`;
 }
 
 const sumOf = (bytes: Partial<BytesByRole>): number =>

@@ -70,17 +70,21 @@ export const isChanged = ({ heldOut }: TrainedRecord): boolean => heldOut?.bestS
 
 /** The commands that use what was trained. */
 export function nextOf(
-  { model, output, data, baseDtype = "f32" }: TrainOptions,
+  { model, output, data, validation, baseDtype = "f32" }: TrainOptions,
   { spec: { method }, labels, example = "…" }: TrainRequest,
 ): string {
-  const [base, made, file, prompt] = [model, output, data!, example].map(quoted);
+  const hasOthers = typeof validation === "string", texts = hasOthers ? validation : data!;
+  const [base, made, file, prompt] = [model, output, texts, example].map(quoted);
   const stored = baseDtype === "f32" ? "" : ` --base-dtype ${baseDtype}`;
   const shown = method.kind === "full"
     ? `--model ${made}`
     : `--model ${base} --adapter ${made}${stored}`;
   const ask = labels ? `evaluate ${shown} --data ${file}` : `generate ${shown} --prompt ${prompt}`;
   const look = method.kind === "full" ? [] : [`  ${call} inspect ${made} --base ${base}`];
-  return ["next:", `  ${call} ${ask}`, ...look].join("\n");
+  const seen = labels && !hasOthers
+    ? [`(most texts of ${file} were trained on: for a fair accuracy, give --data a file of others)`]
+    : [];
+  return ["next:", `  ${call} ${ask}`, ...look, ...seen].join("\n");
 }
 
 /** A path as a shell takes it for one word. */

@@ -1,17 +1,19 @@
 /** The model card of an adapter folder. @module */
 
+import type { HostTensor } from "../core/host_tensor.ts";
 import type { LowRankUpdate } from "../core/low_rank_update.ts";
+import { moduleOf } from "../core/module_names.ts";
 import { rangesOf } from "../core/row_range.ts";
-import type { AdapterRecord } from "./adapter_record.ts";
+import type { AdapterRecord, TrainedUpdate } from "./adapter_record.ts";
+import { isTable } from "./adapter_weights.ts";
+import { pythonSnippet } from "./card_snippet.ts";
 
 /** The line that marks our own cards; a card without it is somebody's work and is not overwritten. */
 export const CARD_MARK = "<!-- written by Lowrank -->";
 
 /** The card's text: what the adapter is, the size of its modules in the file, and how to load it. */
-export function adapterCard(
-  { updates, baseModelName }: AdapterRecord,
-  modules: readonly LowRankUpdate[],
-): string {
+export function adapterCard(record: AdapterRecord, modules: readonly TrainedUpdate[]): string {
+  const { baseModelName } = record;
   const ranks = [...new Set(modules.map(({ A }) => A.shape[0]))].sort((a, b) => a - b);
   // A JSON string is also a YAML string, whatever characters the name has.
   const base = baseModelName ? `base_model: ${JSON.stringify(baseModelName)}\n` : "";
@@ -25,28 +27,73 @@ ${CARD_MARK}
 
 # LoRA adapter
 
-An addition to a language model: for each weight that it changes two small matrices, A and B, whose
-product B·A times a scaling is added to it. The rank is the number of columns of B and of rows of A.
+${kindOf(record)}: for each weight that it changes two small matrices,
+A and B, whose product B·A times a scaling is added to it. The rank is the number of columns of B and
+of rows of A.
 
-- Base model: ${baseModelName ? `\`${baseModelName.replaceAll("`", "")}\`` : "not recorded"}
+- Base model: ${baseModelName ? inCode(baseModelName) : "not recorded"}
 - Weights that it changes: ${modules.length}, by updates of rank ${ranks.join(", ")}
-- Parameters: ${sizeLine(updates, modules)}
-
+- Parameters: ${sizeLine(record, modules)}
+${[...headLines(record), ...promptLines(record)].map((line) => `- ${line}\n`).join("")}
 \`\`\`python
-from peft import PeftModel  # base_model: the base, loaded with transformers
-model = PeftModel.from_pretrained(base_model, "this folder")
+${pythonSnippet(record)}
 \`\`\`
 
 \`\`\`ts
 import { readAdapter } from "@lowrank/core/formats";
-const { updates } = await readAdapter("this folder");
+const { updates } = await readAdapter("this folder"${
+    record.saved?.size ? ", { updatesOnly: true }" : ""
+  });
 \`\`\`
 `;
 }
 
+const inCode = (text: string): string => `\`${text.replaceAll("`", "")}\``;
+
+function kindOf({ labels, taskType = "CAUSAL_LM" }: AdapterRecord): string {
+  if (labels) return "A classifier of texts, as an addition to a base model";
+  return taskType === "CAUSAL_LM" ? "An addition to a language model" : "An addition to a model";
+}
+
+/** The names of a classifier's labels, and what was trained in full. */
+function headLines(record: AdapterRecord): string[] {
+  const { labels } = record, full = new Set(ownOf(record).map(([name]) => inCode(moduleOf(name))));
+  return [
+    ...labels ? [`Labels: ${labels.map((name) => inCode(JSON.stringify(name))).join(", ")}`] : [],
+    ...full.size > 0 ? [`Trained in full, and in the file: ${[...full].join(", ")}`] : [],
+  ];
+}
+
+/** How a prompt must be written to be answered as in training. */
+function promptLines({ promptFormat, labels }: AdapterRecord): string[] {
+  if (!promptFormat || labels) return [];
+  const { template, endOfTextFirst, separator } = promptFormat;
+  const first = endOfTextFirst ? "the end-of-text token, then " : "";
+  const answer = separator === ""
+    ? ""
+    : `; answers begin with ${inCode(JSON.stringify(separator))}, which is not part of them`;
+  return [
+    `Prompts: as in training, ${first}${
+      inCode(JSON.stringify(template))
+    } without further special ` +
+    `tokens${answer}. A prompt that is written otherwise is answered badly.`,
+  ];
+}
+
+/** What was trained in full: a table that is no saved module is a frozen copy beside its update. */
+const ownOf = ({ saved = new Map<string, HostTensor>(), savedModules }: AdapterRecord) =>
+  [...saved].filter(([name]) => !isTable(name) || savedModules?.includes(moduleOf(name)));
+
 /** The number of values in the file and, if sites share a module, how many of them were trained. */
-function sizeLine(updates: readonly LowRankUpdate[], modules: readonly LowRankUpdate[]): string {
-  const trained = valuesOf(updates), stored = valuesOf(modules);
+function sizeLine(record: AdapterRecord, modules: readonly TrainedUpdate[]): string {
+  const { updates, biases, rows } = record;
+  const beside = [
+    ...ownOf(record).map(([, tensor]) => tensor),
+    ...biases?.values() ?? [],
+    ...Array.from(rows?.values() ?? [], ({ values }) => values),
+    ...modules.flatMap(({ magnitude, bias }) => [magnitude, bias]),
+  ].reduce((sum, tensor) => sum + (tensor?.data.length ?? 0), 0);
+  const trained = valuesOf(updates) + beside, stored = valuesOf(modules) + beside;
   const inFile = stored.toLocaleString("en");
   if (trained === stored) return inFile;
   return `${inFile} in the file, ${trained.toLocaleString("en")} of them trained: ${

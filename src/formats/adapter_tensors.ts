@@ -20,7 +20,7 @@ export interface TensorNames {
   readonly biases: readonly string[];
   /** Embeddings of which rows were trained, by their paths. */
   readonly embeddings: readonly string[];
-  /** All that is no A and no B, in the order of the file. */
+  /** All that is no A and no B, in the order of the file, but for the frozen tables below adapted ones. */
   readonly beside: readonly string[];
 }
 
@@ -43,7 +43,7 @@ export function sortTensors(
     const kind = kindOf(name, extras);
     if (kind) names[kind].push(name);
     else exceptions.pass("unknownTensors", ruleFor(key), key);
-    if (kind && !isFactor.test(name)) beside.push(name);
+    if (kind && !isFactor.test(name) && !isFrozenTable(name)) beside.push(name);
   }
   const modules = new Set(names.module.map((name) => partOf.exec(name)![1]));
   if (modules.size === 0) {
@@ -85,6 +85,10 @@ export async function readFinite(
 type Kind = "module" | "saved" | "bias" | "rows";
 
 const isFactor = /\.lora_([AB]\.weight|embedding_[AB])$/;
+
+/** Whether it is the base's own table, which PEFT saves below an update of embeddings or of their head. */
+const isFrozenTable = (name: string): boolean =>
+  isTable(name) && name.endsWith(".base_layer.weight");
 
 /** A part of a module's update, after the module's path. */
 const partOf = /^(.+)\.lora_([AB]\.weight|B\.bias|magnitude_vector|embedding_[AB])$/;

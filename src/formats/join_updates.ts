@@ -46,19 +46,14 @@ export function joinUpdates(updates: readonly LowRankUpdate[]): LowRankUpdate {
   }
   const scaling = commonScaling(updates);
   const rank = updates.reduce((sum, { A }) => sum + A.shape[0], 0);
-  const A = new Float32Array(rank * inner), B = new Float32Array(out * rank);
+  const B = new Float32Array(out * rank);
   let first = 0;
   for (const update of updates) {
-    A.set(update.A.data, first * inner);
     placeBlock(B, rank, first, update, scaling === 0 ? 1 : update.scaling / scaling);
     first += update.A.shape[0];
   }
-  return {
-    module,
-    A: { shape: [rank, inner], data: A },
-    B: { shape: [out, rank], data: B },
-    scaling,
-  };
+  const A = stackRows(updates.map(({ A }) => A));
+  return { module, A, B: { shape: [out, rank], data: B }, scaling };
 }
 
 /**
@@ -99,6 +94,19 @@ export function gather(
     columns.forEach((column, x) => values[y * columns.length + x] = data[row * width + column])
   );
   return { shape: [rows.length, columns.length], data: values };
+}
+
+/** Matrices of one width, one below the other. */
+export function stackRows(matrices: readonly HostTensor[]): HostTensor {
+  const [{ shape: [, width] }] = matrices;
+  const rows = matrices.reduce((sum, { shape }) => sum + shape[0], 0);
+  const data = new Float32Array(rows * width);
+  let at = 0;
+  for (const matrix of matrices) {
+    data.set(matrix.data, at);
+    at += matrix.data.length;
+  }
+  return { shape: [rows, width], data };
 }
 
 function outputsOf(update: LowRankUpdate): number {

@@ -4,7 +4,7 @@ import { ShapeError } from "../core/errors.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { assertUpdate, type LowRankUpdate } from "../core/low_rank_update.ts";
 import { indicesOf, rangesOf, sameRows } from "../core/row_range.ts";
-import { gather } from "./join_updates.ts";
+import { gather, stackRows } from "./join_updates.ts";
 
 /** How a file of loralib is read. */
 export interface LoralibOptions {
@@ -119,22 +119,14 @@ function stacked(
     sorted.every(({ rows, A }, i) =>
       sameRows(rows!, { start: starts[i], count }) && A.shape[0] === rank
     );
-  if (fits) return { A: below(sorted.map(({ A }) => A)), B: below(sorted.map(({ B }) => B)) };
+  if (fits) {
+    return {
+      A: stackRows(sorted.map(({ A }) => A)),
+      B: stackRows(sorted.map(({ B }) => B)),
+    };
+  }
   throw new ShapeError(
     `the updates of ${module} must have one rank and the rows of the enabled parts, found rows ` +
       sorted.map((site) => `${startOf(site)} of rank ${site.A.shape[0]}`).join(", "),
   );
-}
-
-/** Matrices of one width, one below the other. */
-function below(matrices: readonly HostTensor[]): HostTensor {
-  const [{ shape: [, width] }] = matrices;
-  const rows = matrices.reduce((sum, { shape }) => sum + shape[0], 0);
-  const data = new Float32Array(rows * width);
-  let at = 0;
-  for (const matrix of matrices) {
-    data.set(matrix.data, at);
-    at += matrix.data.length;
-  }
-  return { shape: [rows, width], data };
 }

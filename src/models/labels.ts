@@ -40,6 +40,7 @@ export function withLabels(config: ConfigJson, labels: readonly string[]): Confi
     architectures: [familyOf(config).classifier],
     num_labels: labels.length,
     id2label: Object.fromEntries(labels.entries()),
+    label2id: Object.fromEntries(labels.map((name, index) => [name, index])),
     pad_token_id: pad_token_id ?? end,
   };
 }

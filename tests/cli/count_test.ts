@@ -168,6 +168,16 @@ Deno.test("what cannot be counted gives one sentence", async () => {
     ["count", "gpt5"],
     "cannot read gpt5: it does not exist, and is none of the models",
   );
+  const meant = {
+    mistral: "mistral-7b-v0.1",
+    "mistral-7b": "mistral-7b-v0.1",
+    "Llama-3": "llama-3-8b or llama-3.2-3b",
+    "gtp2-xl": "gpt2-xl",
+  };
+  for (const [name, names] of Object.entries(meant)) {
+    await assertFails(["count", name], `, qwen2.5-7b); did you mean ${names}?`);
+  }
+  await assertFails(["count", "whisper"], ", qwen2.5-7b)\n");
   await assertFails(
     ["count", "gpt2", "--rank", "-1"],
     "--rank",

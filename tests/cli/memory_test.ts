@@ -47,7 +47,23 @@ Deno.test("the formula has the dropout of the configuration, which the step runs
       assertEquals(byRole, { ...byFormula, quantized: 0 });
     }
     assertEquals((await peak({ resid_pdrop: 0.1 })).byFormula, null);
+    const { stdout } = await lowrank("memory", `${folder}/config.json`, "--batch", "1");
+    assertStringIncludes(
+      stdout,
+      "once more: they need a language model's head, blocks that are",
+    );
+    const classifier = { architectures: ["GPT2ForSequenceClassification"], num_labels: 2 };
+    assertEquals((await peak(classifier)).byFormula, null);
   }));
+
+Deno.test("where no formula gives the bytes once more, the output says why", async () => {
+  const { stdout } = await lowrank("memory", "bert-base", "--batch", "1", "--length", "8");
+  const said =
+    "\nNo closed formulas give these bytes once more: there are some for GPT-2 only, found bert.\n";
+  assertStringIncludes(stdout, said);
+  const gpt2 = await lowrank("memory", "gpt2", "--batch", "1", "--length", "8");
+  assertEquals(gpt2.stdout.includes("No closed formulas"), false);
+});
 
 Deno.test("memory needs a family that runs, whose heads fill its width", async () => {
   const memory = (model: string) => ["memory", "--model", model];

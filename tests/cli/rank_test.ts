@@ -83,6 +83,14 @@ Deno.test("inspect and compare ignore a fully trained classifier, and say so", (
     }
   }));
 
+Deno.test("the frozen tables that PEFT saves below updates are not said to be left out", async () => {
+  for (const name of ["lora_target_embedding", "lora_target_head"]) {
+    const folder = golden(`state_dicts/llama/${name}`);
+    const { code, stderr } = await lowrank("inspect", folder);
+    assertEquals([code, stderr], [0, ""], name);
+  }
+});
+
 Deno.test("resize copies a classifier with PEFT's name for it and its labels", () =>
   withFolder(async (folder) => {
     const [from, to] = [`${folder}/from`, `${folder}/to`];

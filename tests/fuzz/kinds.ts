@@ -2,7 +2,13 @@
 
 import type { Kind } from "./kind.ts";
 import { adapterExtras } from "./kinds/adapter_extras.ts";
-import { adapterConfigs, adapterFolders, patternsOfModules, sites } from "./kinds/adapters.ts";
+import {
+  adapterConfigs,
+  adapterFolders,
+  lenientFolders,
+  patternsOfModules,
+  sites,
+} from "./kinds/adapters.ts";
 import { kohyaAdapters, loralibAdapters } from "./kinds/dialects.ts";
 import { familyFolders, runnableConfigs } from "./kinds/families.ts";
 import { foreignAdapters } from "./kinds/foreign.ts";
@@ -22,6 +28,7 @@ export const kinds: readonly Kind[] = [
   shardIndexes,
   adapterConfigs,
   adapterFolders,
+  lenientFolders,
   adapterExtras,
   kohyaAdapters,
   loralibAdapters,

@@ -116,6 +116,8 @@ Deno.test("a classifier's folder says its head, its classes and its padding", as
     const saved = await readJson(`${folder}/config.json`) as Record<string, unknown>;
     assertEquals(saved.architectures, architectures);
     assertEquals(saved.id2label, { 0: "no", 1: "maybe", 2: "yes" });
+    assertEquals(saved.label2id, { no: 0, maybe: 1, yes: 2 });
+    assertEquals(model.configJson().label2id, saved.label2id);
     using loaded = await loadModel(device, folder);
     const { num_labels, pad_token_id } = loaded.configJson();
     assertEquals([num_labels, pad_token_id], [3, 0]);
@@ -143,7 +145,7 @@ Deno.test("a classifier refuses what only a language model has, and sequences wi
   const rows = [0], message = "cannot return logits of requested rows";
   assertThrows(() => model.forward(tape, { tokens }, { rows }), RangeError, message);
   const generated = () => collect(generate(model, [1], { maxNewTokens: 1 }));
-  await assertRejects(generated, RangeError, message);
+  await assertRejects(generated, RangeError, "continuing a text needs a causal language model");
   using chosen = device.allocate([3, 3], "u32", "activation", "chosen");
   const ahead = () => model.forward(tape, { tokens: chosen });
   assertThrows(ahead, TypeError, "only a language model takes tokens on the device, found chosen");

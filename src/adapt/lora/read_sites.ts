@@ -1,6 +1,7 @@
 /** Reading what the sites of an adapter hold. @module */
 
 import type { HostTensor } from "../../core/host_tensor.ts";
+import { stackRows } from "../../formats/join_updates.ts";
 import type { TrainedUpdate } from "../../formats/mod.ts";
 import { transpose } from "../../models/transpose.ts";
 import { addressOf } from "../sites.ts";
@@ -51,18 +52,12 @@ export function assertLowRank(action: string, sites: readonly LoraSite[]): void 
 
 /** [A; A₀] and [B, −B₀]. */
 function converted(A: HostTensor, B: HostTensor, A0: HostTensor, B0: HostTensor) {
-  const [rank, width] = A.shape, [out] = B.shape, both = new Float32Array(2 * rank * out);
+  const [rank] = A.shape, [out] = B.shape, both = new Float32Array(2 * rank * out);
   for (let row = 0; row < out; row++) {
     for (let r = 0; r < rank; r++) {
       both[2 * rank * row + r] = B.data[rank * row + r];
       both[2 * rank * row + rank + r] = -B0.data[rank * row + r];
     }
   }
-  const stacked = new Float32Array(2 * rank * width);
-  stacked.set(A.data);
-  stacked.set(A0.data, rank * width);
-  return {
-    A: { shape: [2 * rank, width], data: stacked },
-    B: { shape: [out, 2 * rank], data: both },
-  };
+  return { A: stackRows([A, A0]), B: { shape: [out, 2 * rank], data: both } };
 }

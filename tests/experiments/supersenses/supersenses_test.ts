@@ -2,6 +2,7 @@
 
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { BagOfWords, gramsOf, naiveBayes } from "../../../experiments/supersenses/bag_of_words.ts";
+import { fitFrequent } from "../../../experiments/supersenses/baselines.ts";
 import { Regression, shareRight } from "../../../experiments/supersenses/regression.ts";
 import { supersenseClaims } from "../../../experiments/supersenses/supersenses.ts";
 import type { SupersenseRow } from "../../../experiments/supersenses/supersenses.ts";
@@ -25,6 +26,13 @@ Deno.test("a bag has each word of a text once, and pairs if asked for", () => {
   const bag = new BagOfWords(train, 1); // red fish bird a green tree
   assertEquals(bag.task.width, 6);
   assertEquals(bag.featuresOf(texts(["tree, red tree, unknown", 1])).rows[0].at, [5, 0]);
+});
+
+Deno.test("the most frequent kind is that of the training texts, wherever it is said", () => {
+  const validation = texts(["x", 0], ["y", 1]),
+    test = texts(["x", 1], ["y", 1], ["z", 0], ["w", 1]);
+  const fit = fitFrequent({ train, validation, test });
+  assertEquals([fit.choice, fit.validation, fit.test], ["a", 0.5, 0.25]);
 });
 
 Deno.test("naive Bayes has the counts that one makes by hand", () => {
@@ -72,10 +80,11 @@ Deno.test("shares of a token between its neighbors sum to 1, seen or not", () =>
   assertEquals(model.best(3, 5), 4); // Seen once between these two.
 });
 
-/** Rows with one seed each: the bag, LoRA, full fine-tuning, random weights. */
+/** Rows with one seed each, 40% of the most frequent kind: the bag, LoRA, full fine-tuning, random weights. */
 function rowsOf(bag: number, lora: number, full: number, random: number): SupersenseRow[] {
   const row = { label: "", choice: "", texts: 2000 };
   return [
+    { ...row, key: "frequent", accuracy: 40 },
     { ...row, key: "bag", validation: 60, accuracy: bag },
     { ...row, key: "bag", validation: 50, accuracy: 99 }, // Better, but not where it is chosen.
     { ...row, key: "lora", accuracy: lora },
@@ -92,4 +101,8 @@ Deno.test("the rules just hold and just break", () => {
   assertEquals(holds(50, 53.1, 53.1, 50), [false, false, true]);
   assertEquals(holds(50, 60, 61, 50), [true, true, true]);
   assertEquals(holds(50, 60, 61.2, 50), [true, true, false]);
+  // Two standard errors of 40% and 43.1% are 3.11 points: LoRA or full fine-tuning has learned nothing.
+  assertEquals(holds(50, 43.2, 43.2, 43), [false, false, true]);
+  assertEquals(holds(50, 43.1, 43.2, 43), [false, false, false]);
+  assertEquals(holds(50, 43.2, 43.1, 43), [false, false, false]);
 });

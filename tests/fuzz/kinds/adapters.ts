@@ -4,7 +4,13 @@ import fc from "npm:fast-check@4.10.2";
 import { AdapterFileError } from "../../../src/core/errors.ts";
 import { readJson } from "../../../src/core/files.ts";
 import { countRows } from "../../../src/core/row_range.ts";
-import { type LowRankUpdate, parsePeftConfig, readAdapter } from "../../../src/formats/mod.ts";
+import { adapterExceptions } from "../../../src/formats/adapter_exceptions.ts";
+import {
+  type LowRankUpdate,
+  parsePeftConfig,
+  readAdapter,
+  type ReadAdapterOptions,
+} from "../../../src/formats/mod.ts";
 import { moduleSelector, patternValues } from "../../../src/formats/peft_patterns.ts";
 import { areFinite, type Files, inMemory, type Kind, sound } from "../kind.ts";
 import { jsonFiles, texts } from "../mutations.ts";
@@ -96,12 +102,23 @@ export const adapterFolders: Kind = {
     { weight: 1, arbitrary: configs.map((config): Files => ({ [configName]: config })) },
   ),
   refusals: [AdapterFileError],
-  read: checkAdapter,
+  read: (files) => checkAdapter(files),
   command: (folder) => ["inspect", folder],
 };
 
-async function checkAdapter(files: Files): Promise<void> {
-  const { updates } = await readAdapter(inMemory(files));
+/** All that may pass but values that are not finite. */
+const allow = adapterExceptions.filter((name) => name !== "nonFinite");
+
+/** The same for a reader that lets pass what it may. */
+export const lenientFolders: Kind = {
+  ...adapterFolders,
+  name: "adapter folders that are let pass",
+  read: (files) => checkAdapter(files, { updatesOnly: true, allow }),
+  command: (folder) => ["inspect", folder, ...allow.flatMap((name) => ["--allow", name])],
+};
+
+async function checkAdapter(files: Files, options: ReadAdapterOptions = {}): Promise<void> {
+  const { updates } = await readAdapter(inMemory(files), options);
   sound(updates.length > 0, "a folder without updates");
   for (const update of updates) checkUpdate(update);
 }
@@ -131,7 +148,7 @@ export const sites: Kind = {
     return folder(bytesOf(goodConfig), withMetadata(goodWeights, metadata));
   }),
   refusals: [AdapterFileError],
-  read: checkAdapter,
+  read: (files) => checkAdapter(files),
   command: (folder) => ["inspect", folder],
 };
 
