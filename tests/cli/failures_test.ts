@@ -68,7 +68,7 @@ Deno.test("a path that leads through a file gives a readable error", () =>
       [...args, "--batches", `${folder}/file/b.json`],
       `cannot read ${folder}/file/b.json: ${reason}`,
     );
-    await assertFails(["inspect", `${folder}/file`], reason);
+    await assertFails(["inspect", `${folder}/file`], "it is a file, and an adapter is a folder");
     const below = `${folder}/file/below`;
     await assertFails(["inspect", below], `in ${below}: there is no such folder\n`);
   }));
@@ -87,14 +87,19 @@ Deno.test("a configuration alone, or a folder without weights, cannot be run", (
     );
   }));
 
-Deno.test("commands for language models refuse a classifier", () =>
+Deno.test("a classifier writes nothing, and learns from labels of rows alone", () =>
   withFolder(async (folder) => {
-    const classifier = golden("classifier");
-    const message = `this command needs a language model, found a classifier in ${classifier}`;
-    await assertFails([...await trainArgs(folder, folder), "--model", classifier], message);
+    const classifier = ["--model", golden("classifier")];
+    const prompt = ["generate", ...classifier, "--prompt", "we"];
+    await assertFails(prompt, "generating needs a language model, found a classifier of 3 labels");
+    const unlabeled = [...await trainArgs(folder, folder), ...classifier];
+    await assertFails(unlabeled, "batch 0 must have labels as well as input_ids");
     const input = ["--input", golden("gradients/input.json"), "--case", "labelled"];
     const output = ["--output", `${folder}/g.safetensors`];
-    await assertFails(["gradients", "--model", classifier, ...input, ...output], message);
+    await assertFails(
+      ["gradients", ...classifier, ...input, ...output],
+      "labels must be one for each of the 3 rows, found one for each token",
+    );
   }));
 
 Deno.test("a truncated weights file is refused", () =>

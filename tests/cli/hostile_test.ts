@@ -41,8 +41,11 @@ Deno.test("an impossible configuration is refused before anything is listed", ()
     await assertFails(["memory", path], "fewer than 2^53 parameters");
     const vast = { ...small, n_embd: 2 ** 20, vocab_size: 2 ** 32 - 1 };
     await Deno.writeTextFile(path, JSON.stringify(vast));
+    const step = ["memory", path, "--rank", "1", "--length", "8"];
+    await assertFails(step, "a tensor of a model may have at most 17179869184 values, found");
+    await Deno.writeTextFile(path, JSON.stringify({ ...vast, n_embd: 2 }));
     const sentence = "the bytes of a step must be below 2^53 to be exact, found about";
-    await assertFails(["memory", path, "--rank", "1", "--length", "8"], sentence);
+    await assertFails([...step, "--batch", `${2 ** 17}`], sentence);
   }));
 
 Deno.test("files and names that are not models give different errors", () =>
