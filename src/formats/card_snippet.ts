@@ -31,7 +31,7 @@ model = AutoModelForSequenceClassification.from_pretrained(
     id2label=id2label,
     label2id={name: index for index, name in id2label.items()},
 )
-model = PeftModel.from_pretrained(model, "this folder").eval()
+model = PeftModel.from_pretrained(model, "this folder")
 logits = model(**tokenizer("your text", return_tensors="pt")).logits
 print(id2label[logits.argmax().item()])`;
 }
