@@ -15,6 +15,7 @@ import { promptMetadata } from "../formats/prompt_metadata.ts";
 import { isSharded, parseWeightMap, shardFilesIn, shardIndex } from "../formats/shards.ts";
 import { type EncodedTensor, safetensorsFile } from "../formats/write_safetensors.ts";
 import { type BaseFile, openBase } from "../models/base_file.ts";
+import { withPadToken } from "../models/pad_token.ts";
 import { mathematicsOfModel } from "../models/registry.ts";
 import { withDtype } from "../models/save_model.ts";
 import { readSmallFiles, smallFiles } from "../models/small_files.ts";
@@ -55,8 +56,8 @@ interface WeightsFile {
 /**
  * Writes a Hugging Face folder whose weights are W + Σ s B A (Hu et al. 2021, section 4.1) or, with DoRA,
  * W + Σ (m V / ‖V‖ − W) with V = W + s B A, and b + s · bias for biases of B, without a forward pass, in shards
- * like the base's. The `config.json` stays as it is, byte for byte, unless the type or the head changes. The
- * folder is saved as a whole.
+ * like the base's. The `config.json` stays as it is, byte for byte, unless the type or the head changes, and
+ * so do the tokenizer's files, unless a new classifier's needs a padding token. The folder is saved as a whole.
  *
  * Memory: the adapters in F32 and blocks of a quarter of a million values, however large the model is.
  *
@@ -71,7 +72,9 @@ export async function mergeFolder(
   using base = await openBase(model);
   const plan = await planMerge(base, adapters, allow), metadata = await metadataOf(base, plan);
   const tensors = tensorsOf(base, plan, dtype), files = await weightsFiles(base, tensors, plan);
-  const small = await readSmallFiles(model), config = await configFile(base, plan, dtype);
+  const same = await readSmallFiles(model), isSame = plan.head.config === base.config;
+  const small = isSame ? same : withPadToken(same, plan.head.config);
+  const config = await configFile(base, plan, dtype);
   const contents = [
     ...files.map(({ name, tensors }) =>
       safetensorsFile(fileIn(output, name), tensors, { metadata })

@@ -15,6 +15,7 @@ import { promptMetadata } from "../formats/prompt_metadata.ts";
 import { shardFilesIn } from "../formats/shards.ts";
 import { safetensorsFile, type UnreadTensor } from "../formats/write_safetensors.ts";
 import { assertModel, type Model } from "./model.ts";
+import { withPadToken } from "./pad_token.ts";
 import { mathematicsOfModel } from "./registry.ts";
 import { readSmallFiles, smallFiles } from "./small_files.ts";
 import { type ModelOrigin, TextModel } from "./text_model.ts";
@@ -72,11 +73,12 @@ export async function saveModel(
   assertOptions("saveModel", along, { config: true, files: true });
   await assertNoOtherKind(folder, "model");
   const origin = originOf(model), { config = {} } = along;
-  const files = { ...origin && await readSmallFiles(origin.folder), ...along.files };
-  const obsolete = origin ? smallFiles.filter((name) => !(name in files)) : [];
   const configJson = model instanceof TextModel
     ? { ...savedConfig(model, dtype), ...config }
     : undefined;
+  const given = { ...origin && await readSmallFiles(origin.folder), ...along.files };
+  const files = configJson ? withPadToken(given, configJson) : given;
+  const obsolete = origin ? smallFiles.filter((name) => !(name in files)) : [];
   const metadata = {
     ...model.architecture && { format: "pt" },
     ...configJson && await configMetadata(mathematicsOfModel(configJson)),

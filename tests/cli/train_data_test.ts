@@ -70,12 +70,33 @@ Deno.test("trained on labels, an adapter with its head sorts texts that it has n
     await lowrankJson("merge", ...adapted, "--output", merged);
     const { id2label, label2id } = JSON.parse(await Deno.readTextFile(`${merged}/config.json`));
     assertEquals([id2label, label2id], [{ 0: "sea", 1: "war" }, { sea: 0, war: 1 }]);
+    const tokens = JSON.parse(await Deno.readTextFile(`${merged}/tokenizer_config.json`));
+    const old = JSON.parse(await Deno.readTextFile("models/tiny-gpt2/tokenizer_config.json"));
+    assertEquals(tokens, { ...old, pad_token: "<|endoftext|>" });
     const again = await lowrankJson("evaluate", "--model", merged, "--data", other);
     assert(Math.abs(again.loss - found.loss) < 1e-4, `${again.loss} and ${found.loss}`);
     await assertFails(["generate", ...adapted, "--prompt", "a"], "found a classifier of 2 labels");
     await assertFails(["evaluate", ...base, "--data", other], "labels need a classifier");
     const further = [...train.slice(0, -1), `${folder}/further`, "--adapter", output];
     assert((await lowrankJson(...further)).heldOut.before < 0.1, "it begins where the other ended");
+  }));
+
+Deno.test("after a classifier, train asks for other texts, unless the held-out ones are in a file", () =>
+  withFolder(async (folder) => {
+    const data = "examples/kinds.jsonl", few = ["--steps", "12", "--method", "full"];
+    const train = ["train", ...base, "--data", data, ...few, "--output"];
+    const { stderr } = await lowrank(...train, `${folder}/a`);
+    const others =
+      `(most texts of ${data} were trained on: for a fair accuracy, give --data a file`;
+    assertStringIncludes(stderr, others);
+    const held = `${folder}/held.jsonl`;
+    await Deno.writeTextFile(held, await Deno.readTextFile(data));
+    const watched = await lowrank(...train, `${folder}/b`, "--validation", held);
+    assertStringIncludes(watched.stderr, `evaluate --model ${folder}/b --data ${held}\n`);
+    assertEquals(watched.stderr.includes("most texts of"), false);
+    const read = async (name: string) => JSON.parse(await Deno.readTextFile(`${folder}/a/${name}`));
+    assertEquals((await read("config.json")).label2id, { animal: 0, food: 1, plant: 2 });
+    assertEquals((await read("tokenizer_config.json")).pad_token, "<|endoftext|>");
   }));
 
 /** A training of a small model on 40 lines, but for its output. */
