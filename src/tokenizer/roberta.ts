@@ -53,6 +53,9 @@ function robertaFiles(vocabulary: BytePairVocabulary): Record<string, unknown>[]
  * Writes `tokenizer.json` and `tokenizer_config.json` of a RoBERTa to a folder, as `saveTokenizer` writes
  * GPT-2's: bytes and merges between `<s>` and `</s>`, with `<pad>`, `<unk>` and `<mask>`.
  *
+ * They are saved as a whole: after a crash at any time, a reader finds the old tokenizer, the new one, or
+ * an error.
+ *
  * @param vocabulary Trained with the special token `<mask>`; four tokens come before its own.
  * @throws {RangeError} when its special token is another.
  * @throws {Error} when a file cannot be written; the message says what a reader finds.

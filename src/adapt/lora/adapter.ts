@@ -186,7 +186,8 @@ export class LoraAdapter implements Adapter {
    * Saves a PEFT folder. Sites of one weight become one PEFT module whose rank is the sum of theirs,
    * with zeros in B outside each site's rows. Its scaling is that of the sites. Where their scalings
    * differ, it is the one of the largest magnitude, and every other site's B is multiplied by the ratio
-   * to it: ΔW is the same, α is not.
+   * to it: ΔW is the same, α is not. After a crash at any time, a reader finds the old adapter, the
+   * new one, or an error (see `writeAdapter`).
    *
    * @throws {RangeError} when a value is not finite in the file's dtype; nothing is written.
    * @throws {Error} when a file cannot be written; the message says what a reader finds.
