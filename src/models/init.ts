@@ -39,8 +39,8 @@ export function initGpt2(
   config: Gpt2Config,
   { seed, ...options }: ModelOptions & { readonly seed: number },
 ): Gpt2 {
-  const model = Gpt2.allocate(device, config, options);
-  drawWeights(model, config.n_layer, seed);
+  const random = new Random(seed), model = Gpt2.allocate(device, config, options);
+  drawWeights(model, config.n_layer, random);
   return model;
 }
 
@@ -77,9 +77,9 @@ export function initEncoder(
       `initEncoder needs model_type bert or roberta, found ${quote(model_type)}`,
     );
   }
-  const model = allocateModel(device, config, options);
+  const random = new Random(seed), model = allocateModel(device, config, options);
   const { num_hidden_layers: blocks, num_attention_heads: heads } = config;
-  drawWeights(model, blocks as number, seed);
+  drawWeights(model, blocks as number, random);
   writeFirstLooks(model, heads as number);
   return model;
 }
@@ -107,9 +107,8 @@ function firstLook(name: string, shape: Shape, heads: number): Float32Array | un
 function drawWeights(
   { device, architecture, parameters }: TextModel,
   blocks: number,
-  seed: number,
+  random: Random,
 ) {
-  const random = new Random(seed);
   const tensors = architecture.layers
     .flatMap((layer) => layer.tensors.map((tensor) => ({ layer, ...tensor })));
   for (const [index, { layer, name, shape }] of tensors.entries()) {

@@ -29,7 +29,10 @@ const sparse: Make = (path) => {
 
 const count = (folder: string, name: string) => ["count", `${folder}/${name}`];
 const inspect = (folder: string) => ["inspect", folder];
-const generate = (folder: string) => ["generate", "--model", folder, "--prompt", "a"];
+const generate = (folder: string) => {
+  Deno.copyFileSync(`${golden("gpt2_tiny")}/config.json`, `${folder}/config.json`);
+  return ["generate", "--model", folder, "--prompt", "a"];
+};
 const train = (folder: string, name: string) => [
   ...["train", "--model", golden("gpt2_tiny"), "--batches", `${folder}/${name}`],
   ...["--config", `${folder}/${name}`, "--output", `${folder}/output`],
