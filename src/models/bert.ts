@@ -10,14 +10,14 @@ import type { Device, Tensor } from "../device/device.ts";
 import { SelfAttention, separateProjections, type SequenceContext } from "../nn/attention.ts";
 import type { Embedding } from "../nn/embedding.ts";
 import type { LayerNorm } from "../nn/layer_norm.ts";
-import { Mlp } from "../nn/mlp.ts";
-import type { Place } from "../nn/place.ts";
-import { addLast, normalizedResidual } from "../nn/residual.ts";
+import type { Activation } from "../nn/mlp.ts";
+import { addLast } from "../nn/residual.ts";
 import { encoderHead } from "./encoder_heads.ts";
 import type { Head } from "./heads.ts";
 import { onHost, pickRows, positionsOf, sequenceContext, type TextInputs } from "./inputs.ts";
 import type { ForwardOptions } from "./model.ts";
 import type { ModelLayers, StoredTensors } from "./model_layers.ts";
+import { PostNormBlock } from "./post_norm_block.ts";
 import { TextModel, type TextModelOptions } from "./text_model.ts";
 
 /** An encoder: post-norm blocks whose tokens see each other, learned positions, and a head. */
@@ -27,7 +27,7 @@ export class Bert extends TextModel {
   readonly #positions: Embedding;
   readonly #types: Embedding | undefined;
   readonly #norm: LayerNorm;
-  readonly #blocks: readonly Block[];
+  readonly #blocks: readonly PostNormBlock<SequenceContext>[];
   readonly #head: Head;
 
   /** Builds the layers around tensors and weights; disposing the model disposes `owner`. */
@@ -47,9 +47,14 @@ export class Bert extends TextModel {
     [this.#words, this.#positions] = ["word_embeddings", "position_embeddings"].map(table);
     this.#types = config.tokenTypes > 0 ? table("token_type_embeddings") : undefined;
     this.#norm = layers.norm(`${trunk}embeddings.LayerNorm`, config.epsilon);
+    const activation: Activation = (tape, x) => gelu(tape, x, { exact: config.exact });
     this.#blocks = Array.from(
       { length: config.layers },
-      (_, i) => new Block(layers, `${trunk}encoder.layer.${i}`, config),
+      (_, i) => {
+        const at = `${trunk}encoder.layer.${i}`,
+          attention = attentionOf(layers, `${at}.attention`, config);
+        return new PostNormBlock(layers, at, config, activation, attention);
+      },
     );
     this.#head = encoderHead(layers, this.architecture, config);
   }
@@ -124,39 +129,11 @@ export class Bert extends TextModel {
   }
 }
 
-/** x = norm(x + attention(x)), then x = norm(x + mlp(x)). */
-class Block {
-  readonly #attention: SelfAttention;
-  readonly #afterAttention: Place;
-  readonly #norm1: LayerNorm;
-  readonly #mlp: Mlp;
-  readonly #afterMlp: Place;
-  readonly #norm2: LayerNorm;
-
-  constructor(layers: ModelLayers, at: string, config: EncoderConfig) {
-    const { heads, width, epsilon, exact, dropout } = config;
-    const [q, k, v] = ["query", "key", "value"]
-      .map((name) => layers.linear(`${at}.attention.self.${name}`));
-    const output = layers.linear(`${at}.attention.output.dense`);
-    const input = separateProjections(q, k, v);
-    this.#attention = new SelfAttention({ heads, input, output, causal: false, dropout });
-    this.#afterAttention = layers.place(`${at}.attention.output`, width);
-    this.#norm1 = layers.norm(`${at}.attention.output.LayerNorm`, epsilon);
-    const [up, down] = ["intermediate", "output"].map((name) =>
-      layers.linear(`${at}.${name}.dense`)
-    );
-    this.#mlp = new Mlp(up, down, dropout, (tape, x) => gelu(tape, x, { exact }));
-    this.#afterMlp = layers.place(`${at}.output`, width);
-    this.#norm2 = layers.norm(`${at}.output.LayerNorm`, epsilon);
-  }
-
-  /** Its two halves, which map x (batch · time, width) to the same shape, one after the other. */
-  sublayers(tape: Tape, context: SequenceContext): ((x: Tensor) => Tensor)[] {
-    const attention = (x: Tensor) => this.#attention.forward(tape, x, context, 0);
-    const mlp = (x: Tensor) => this.#mlp.forward(tape, x);
-    return [
-      (x) => normalizedResidual(tape, x, this.#norm1, attention, this.#afterAttention),
-      (x) => normalizedResidual(tape, x, this.#norm2, mlp, this.#afterMlp),
-    ];
-  }
+/** The attention of a block: every token sees all others that are not hidden. */
+function attentionOf(layers: ModelLayers, at: string, { heads, dropout }: EncoderConfig) {
+  const [q, k, v] = ["query", "key", "value"].map((name) => layers.linear(`${at}.self.${name}`));
+  const output = layers.linear(`${at}.output.dense`), input = separateProjections(q, k, v);
+  const attention = new SelfAttention({ heads, input, output, causal: false, dropout });
+  return (tape: Tape, x: Tensor, context: SequenceContext) =>
+    attention.forward(tape, x, context, 0);
 }

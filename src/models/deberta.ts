@@ -15,16 +15,15 @@ import {
 } from "../nn/disentangled_attention.ts";
 import { Embedding } from "../nn/embedding.ts";
 import type { LayerNorm } from "../nn/layer_norm.ts";
-import { Mlp } from "../nn/mlp.ts";
-import type { Place } from "../nn/place.ts";
 import { RelativePositions } from "../nn/relative_positions.ts";
-import { addLast, normalizedResidual } from "../nn/residual.ts";
+import { addLast } from "../nn/residual.ts";
 import { distanceRows } from "./distance_rows.ts";
 import { debertaHead } from "./encoder_heads.ts";
 import type { Head } from "./heads.ts";
 import { onHost, pickRows, positionsOf, sequenceContext, type TextInputs } from "./inputs.ts";
 import type { ForwardOptions } from "./model.ts";
 import type { ModelLayers, StoredTensors } from "./model_layers.ts";
+import { PostNormBlock } from "./post_norm_block.ts";
 import { TextModel, type TextModelOptions } from "./text_model.ts";
 
 /** An encoder whose attention has terms for distances: post-norm blocks, and a head. */
@@ -37,7 +36,7 @@ export class Deberta extends TextModel {
   readonly #norm: LayerNorm;
   readonly #distanceNorm: LayerNorm | undefined;
   readonly #convolutionNorm: LayerNorm | undefined;
-  readonly #blocks: readonly Block[];
+  readonly #blocks: readonly PostNormBlock<RelativeContext>[];
   readonly #head: Head;
 
   /** Builds the layers around tensors and weights; disposing the model disposes `owner`. */
@@ -68,7 +67,7 @@ export class Deberta extends TextModel {
     if (config.convolution) this.#convolutionNorm = normOf("encoder.conv");
     this.#blocks = Array.from({ length: config.layers }, (_, i) => {
       const at = `${trunk}encoder.layer.${i}`;
-      return new Block(layers, at, config, this.#isSecond ? secondInput : firstInput);
+      return blockOf(layers, at, config, this.#isSecond ? secondInput : firstInput);
     });
     this.#head = debertaHead(layers, architecture, config);
   }
@@ -83,12 +82,13 @@ export class Deberta extends TextModel {
     const sequences = sequenceContext(tape, given, this.positions), inputs = onHost(given);
     const relative = this.#distances(tape, sequences.time), context = { ...sequences, relative };
     const wanted = this.#head.rowsOf(inputs, rows), [first, ...others] = this.#blocks;
+    const [attend, feed] = first.sublayers(tape, context);
     const out = tape.pipe(
       this.#embed(tape, inputs),
       (x) => this.#norm.forward(tape, x),
       (x) => dropout(tape, x, this.#config.dropout),
-      (x) => this.#convolve(tape, x, first.forward(tape, x, context), context),
-      ...others.map((block) => (x: Tensor) => block.forward(tape, x, context)),
+      (x) => this.#convolve(tape, x, tape.pipe(attend(x), feed), context),
+      ...others.flatMap((block) => block.sublayers(tape, context)),
       (x) => wanted ? pickRows(tape, x, wanted) : x,
       (states) => this.#head.forward(tape, states),
     );
@@ -166,40 +166,20 @@ export class Deberta extends TextModel {
   }
 }
 
-/** x = norm(x + attention(x)), then x = norm(x + mlp(x)). */
-class Block {
-  readonly #attention: DisentangledAttention;
-  readonly #afterAttention: Place;
-  readonly #norm1: LayerNorm;
-  readonly #mlp: Mlp;
-  readonly #afterMlp: Place;
-  readonly #norm2: LayerNorm;
-
-  constructor(layers: ModelLayers, at: string, config: DebertaConfig, inputOf: AttentionInput) {
-    const { width, heads, epsilon, dropout, scoreTerms } = config;
-    const input = inputOf(layers, `${at}.attention.self`, config);
-    const output = layers.linear(`${at}.attention.output.dense`);
-    const scale = 1 / Math.sqrt(width / heads * scoreTerms);
-    this.#attention = new DisentangledAttention({ ...input, heads, scale, output, dropout });
-    this.#afterAttention = layers.place(`${at}.attention.output`, width);
-    this.#norm1 = layers.norm(`${at}.attention.output.LayerNorm`, epsilon);
-    const [up, down] = ["intermediate", "output"].map((name) =>
-      layers.linear(`${at}.${name}.dense`)
-    );
-    this.#mlp = new Mlp(up, down, dropout, activationOf(config.activation));
-    this.#afterMlp = layers.place(`${at}.output`, width);
-    this.#norm2 = layers.norm(`${at}.output.LayerNorm`, epsilon);
-  }
-
-  /** Maps x (batch · time, width) to the same shape. */
-  forward(tape: Tape, x: Tensor, context: RelativeContext): Tensor {
-    const attention = (x: Tensor) => this.#attention.forward(tape, x, context);
-    const mlp = (x: Tensor) => this.#mlp.forward(tape, x);
-    return tape.pipe(
-      normalizedResidual(tape, x, this.#norm1, attention, this.#afterAttention),
-      (x) => normalizedResidual(tape, x, this.#norm2, mlp, this.#afterMlp),
-    );
-  }
+/** A block, whose attention has the inputs of its version. */
+function blockOf(layers: ModelLayers, at: string, config: DebertaConfig, inputOf: AttentionInput) {
+  const { width, heads, dropout, scoreTerms } = config;
+  const input = inputOf(layers, `${at}.attention.self`, config);
+  const output = layers.linear(`${at}.attention.output.dense`);
+  const scale = 1 / Math.sqrt(width / heads * scoreTerms);
+  const attention = new DisentangledAttention({ ...input, heads, scale, output, dropout });
+  return new PostNormBlock(
+    layers,
+    at,
+    config,
+    activationOf(config.activation),
+    (tape, x, context: RelativeContext) => attention.forward(tape, x, context),
+  );
 }
 
 /** What a version of DeBERTa computes attention from, by the attention's path. */
