@@ -113,6 +113,12 @@ Deno.test("nothing reads Math.random", () => {
   assertEquals(saying(/\bMath\s*\.\s*random\b/, sourceFiles(all)), []);
 });
 
+Deno.test("only the reference tier asks for Python's packages", () => {
+  const others = sourceFiles(["tests"])
+    .filter((path) => path.endsWith("_test.ts") && !path.endsWith("_reference_test.ts"));
+  assertEquals(saying(/\bpythonHas\(/, others), []);
+});
+
 Deno.test("a comment may say what code must not", () => {
   const source = 'fetch("http://a"); // WebAssembly\n/* GPUDevice */ const a = "/*";';
   assertEquals(withoutComments(source), 'fetch("http://a");  \n  const a = "/*";');

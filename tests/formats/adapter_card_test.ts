@@ -1,8 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { type AdapterRecord, writeAdapter } from "../../src/formats/mod.ts";
-import { lowrankJson } from "../cli/lowrank.ts";
 import { withFolder } from "../support/folders.ts";
-import { pythonHas, runPython } from "../support/python.ts";
 import { matrix } from "./adapter_folders.ts";
 
 const updates = [{ module: "h.0.c_attn", A: matrix(2, 3), B: matrix(4, 2), scaling: 2 }];
@@ -12,10 +10,6 @@ async function cardOf(folder: string, record: Omit<AdapterRecord, "updates">): P
   await writeAdapter(folder, { updates, ...record });
   return await Deno.readTextFile(`${folder}/README.md`);
 }
-
-/** The Python lines of a card, for its own folder. */
-const pythonIn = (card: string, folder: string): string =>
-  card.split("```python\n")[1].split("```")[0].replace('"this folder"', JSON.stringify(folder));
 
 Deno.test("a card says how prompts are written", () =>
   withFolder(async (folder) => {
@@ -65,39 +59,3 @@ Deno.test("a frozen copy of a table is not counted, a trained one is", () =>
     const full = await cardOf(folder, { saved, savedModules: ["lm_head"] });
     assertStringIncludes(full, "\n- Parameters: 29\n- Trained in full, and in the file: `lm_head`");
   }));
-
-const kinds = {
-  "a prompt": { model: "models/tiny-gpt2", data: "examples/alarms.jsonl" },
-  "a text for a language model's classifier": {
-    ...{ model: "models/tiny-gpt2", data: "examples/kinds.jsonl" },
-  },
-  "a text for an encoder's classifier": {
-    ...{ model: "models/tiny-roberta", data: "examples/kinds.jsonl" },
-  },
-};
-
-for (const [what, { model, data }] of Object.entries(kinds)) {
-  Deno.test({
-    name: `the Python lines of a card answer ${what} as we do`,
-    ignore: !await pythonHas("torch", "transformers", "peft"),
-    fn: () =>
-      withFolder(async (folder) => {
-        const adapter = `${folder}/out`, text = "disk error, 100:", row = `${folder}/row.jsonl`;
-        const given = ["--model", model, "--adapter", adapter];
-        const train = ["--data", data, "--steps", "80", "--output", adapter];
-        await lowrankJson("train", "--model", model, ...train);
-        const lines = pythonIn(await Deno.readTextFile(`${adapter}/README.md`), adapter);
-        await Deno.writeTextFile(`${folder}/card.py`, lines.replace(/your (prompt|text)/, text));
-        const { code, text: said } = await runPython(`${folder}/card.py`, []);
-        assertEquals(code, 0, said);
-        const answer = said.split("\n")[0];
-        if (what === "a prompt") {
-          const made = await lowrankJson("generate", ...given, "--prompt", text);
-          assertEquals(answer, made.text);
-          return;
-        }
-        await Deno.writeTextFile(row, JSON.stringify({ text, label: answer }));
-        assertEquals((await lowrankJson("evaluate", ...given, "--data", row)).accuracy, 1);
-      }),
-  });
-}
