@@ -6,8 +6,12 @@ import {
   injectBitFit,
   injectBottleneck,
   injectLora,
+  injectTopLayers,
+  injectVera,
   type LoraOptions,
   type MethodAdapterOptions,
+  type TopLayersOptions,
+  type VeraOptions,
 } from "../adapt/mod.ts";
 import { quote } from "../core/quote.ts";
 import type { Model } from "../models/mod.ts";
@@ -20,6 +24,10 @@ export interface MethodsByKind {
   readonly lora: Omit<LoraOptions, "seed">;
   /** Its biases. */
   readonly bitfit: MethodAdapterOptions;
+  /** Its last blocks. */
+  readonly "top-layers": TopLayersOptions;
+  /** Two vectors for each of some layers, beside random matrices that they share. */
+  readonly vera: Omit<VeraOptions, "seed">;
   /** Small networks after its sublayers. */
   readonly bottleneck: Omit<BottleneckOptions, "seed">;
 }
@@ -43,6 +51,8 @@ const methods: {
   full: () => undefined,
   lora: (model, options, seed) => injectLora(model, { ...options, seed }),
   bitfit: (model, options) => injectBitFit(model, options),
+  "top-layers": (model, options) => injectTopLayers(model, options),
+  vera: (model, options, seed) => injectVera(model, { ...options, seed }),
   bottleneck: (model, options, seed) => injectBottleneck(model, { ...options, seed }),
 };
 

@@ -55,7 +55,9 @@ export function loraPlusGroups(adapter: LoraAdapter, options: LoraPlusOptions): 
   assertOptions("loraPlusGroups", options, names);
   const { learningRate, ratio, embeddingRate = 1e-6 } = options;
   if (!(Number.isFinite(ratio) && ratio > 0)) {
-    throw new RangeError(`the ratio of LoRA+ must be a finite number above 0, found ${quote(ratio)}`);
+    throw new RangeError(
+      `the ratio of LoRA+ must be a finite number above 0, found ${quote(ratio)}`,
+    );
   }
   const groups = Map.groupBy(adapter.parameters, groupOf(adapter)), rateOfB = ratio * learningRate;
   return [
