@@ -89,7 +89,9 @@ async function makeAll(
     return rows;
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
-    const after = `${error.message} after ${rows.length} of ${howMany(trainings.length, "training")}`;
+    const after = `${error.message} after ${rows.length} of ${
+      howMany(trainings.length, "training")
+    }`;
     note(options, `${after}: run the same command again to resume`);
     throw error;
   }

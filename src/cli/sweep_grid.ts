@@ -66,7 +66,9 @@ export async function readGrid(path: string): Promise<SweepGrid> {
   });
   const runs = parts.reduce((sum, part) => sum + combinations(part), 0);
   if (runs > mostSweepRuns) {
-    throw new RangeError(`a sweep may have at most ${mostSweepRuns} trainings, ${path} has ${runs}`);
+    throw new RangeError(
+      `a sweep may have at most ${mostSweepRuns} trainings, ${path} has ${runs}`,
+    );
   }
   const own = (methods as Fields[]).flatMap((method) => Object.keys(method));
   const lists = Object.keys(shared).filter((name) => valuesOf(shared[name]).length > 1);
@@ -94,7 +96,9 @@ function trainCommand(): Command {
 }
 
 const optionNames = (): string[] =>
-  trainCommand().options.map(({ long }) => long!.slice(2)).filter((name) => !notSwept.includes(name));
+  trainCommand().options.map(({ long }) => long!.slice(2)).filter((name) =>
+    !notSwept.includes(name)
+  );
 
 const valuesOf = (value: unknown): readonly OptionValue[] => [value].flat() as OptionValue[];
 

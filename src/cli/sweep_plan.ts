@@ -59,7 +59,9 @@ export async function planSweep(
       return { setting, label, hash: await hashOf(spec), spec, trainable, options, request };
     });
     const same = trainings.get(training.hash);
-    if (same) throw new RangeError(`${path} has one training twice: ${same.label}, ${training.label}`);
+    if (same) {
+      throw new RangeError(`${path} has one training twice: ${same.label}, ${training.label}`);
+    }
     trainings.set(training.hash, training);
   }
   return [...trainings.values()];

@@ -10,7 +10,7 @@ import { isDiverged } from "../train/finite_result.ts";
 import { removeCheckpoint } from "../train/mod.ts";
 import { baseTypes } from "./arguments.ts";
 import type { SweepTraining } from "./sweep_plan.ts";
-import { type TrainedRecord, recordOf } from "./train_folder.ts";
+import { recordOf, type TrainedRecord } from "./train_folder.ts";
 
 /** What came of one training of a sweep. */
 export interface SweepRow {
@@ -56,7 +56,8 @@ export interface SweepPlace {
 export async function makeTraining(training: SweepTraining, place: SweepPlace): Promise<SweepRow> {
   const { setting, spec, trainable, hash } = training, { training: { learningRate }, seed } = spec;
   const row = { setting, learningRate, seed, trainable, run: hash };
-  const { folder, checkpoint } = await runFiles(place.folder, spec), file = `${folder}/diverged.json`;
+  const { folder, checkpoint } = await runFiles(place.folder, spec),
+    file = `${folder}/diverged.json`;
   const known = await readDivergence(file);
   if (known !== undefined) return { ...row, diverged: known };
   try {

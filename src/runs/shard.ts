@@ -42,7 +42,9 @@ export function shardOf(
   const shard = { index: Number(index || placeIn(environment)), count: Number(count) };
   if (shard.index >= 1 && shard.index <= shard.count) return shard;
   const found = index === "" ? `${given} with ${namedIn(environment)}` : given;
-  throw new RangeError(`--shard must be i/n, or /n in an array, with i from 1 to n, found ${found}`);
+  throw new RangeError(
+    `--shard must be i/n, or /n in an array, with i from 1 to n, found ${found}`,
+  );
 }
 
 /** Which task this is, counted from 1; NaN where it is none. */
@@ -70,7 +72,9 @@ function arrayTask(environment: Environment): Shard | undefined {
   }
   if (!isTask && environment("JOB_COMPLETION_INDEX") === undefined) return undefined;
   throw new RangeError(
-    `an array must say of how many parts it is: give --shard /n, found ${namedIn(environment)} alone`,
+    `an array must say of how many parts it is: give --shard /n, found ${
+      namedIn(environment)
+    } alone`,
   );
 }
 
