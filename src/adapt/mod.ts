@@ -30,6 +30,15 @@ export {
   mergeReport,
   type MergeReportOptions,
 } from "./merge_report.ts";
+export { PrefixAdapter, type PrefixParts } from "./prefix/adapter.ts";
+export {
+  injectPrefixEmbedding,
+  injectPrefixLayer,
+  injectPrefixTuning,
+  type PrefixOptions,
+} from "./prefix/inject.ts";
+export { loadPrefix } from "./prefix/load.ts";
+export type { PrefixKind } from "./prefix/virtual.ts";
 export { type PlantedShift, plantShift } from "./plant_shift.ts";
 export type { SiteSpectrum } from "./spectra.ts";
 export { selectSites, type Site, type SiteSelection } from "./sites.ts";

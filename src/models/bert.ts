@@ -12,6 +12,7 @@ import type { Embedding } from "../nn/embedding.ts";
 import type { LayerNorm } from "../nn/layer_norm.ts";
 import type { Activation } from "../nn/mlp.ts";
 import { addLast } from "../nn/residual.ts";
+import type { BlockShape } from "../nn/virtual_tokens.ts";
 import { encoderHead } from "./encoder_heads.ts";
 import type { Head } from "./heads.ts";
 import {
@@ -118,6 +119,12 @@ export class Bert extends TextModel {
   /** Its logits are those of the token itself. */
   override get isCausal(): boolean {
     return false;
+  }
+
+  /** Its blocks, for virtual tokens. */
+  override get blockShape(): BlockShape {
+    const { layers: count, width, heads } = this.#config;
+    return { count, width, heads, keys: { heads, width } };
   }
 
   /** Longest sequence, in tokens, virtual ones included. */

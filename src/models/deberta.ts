@@ -17,6 +17,7 @@ import { Embedding } from "../nn/embedding.ts";
 import type { LayerNorm } from "../nn/layer_norm.ts";
 import { RelativePositions } from "../nn/relative_positions.ts";
 import { addLast } from "../nn/residual.ts";
+import type { BlockShape } from "../nn/virtual_tokens.ts";
 import { distanceRows } from "./distance_rows.ts";
 import { debertaHead } from "./encoder_heads.ts";
 import type { Head } from "./heads.ts";
@@ -157,6 +158,12 @@ export class Deberta extends TextModel {
   /** Its logits are those of the token itself. */
   override get isCausal(): boolean {
     return false;
+  }
+
+  /** Its blocks, for virtual tokens; their attention also needs a token's place, which keys alone have not. */
+  override get blockShape(): BlockShape {
+    const { layers: count, width, heads } = this.#config;
+    return { count, width, heads };
   }
 
   /** Longest sequence, in tokens, virtual ones included. */

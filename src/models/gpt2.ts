@@ -20,6 +20,7 @@ import type { LayerNorm } from "../nn/layer_norm.ts";
 import { Mlp } from "../nn/mlp.ts";
 import type { Place } from "../nn/place.ts";
 import { addLast, residual } from "../nn/residual.ts";
+import type { BlockShape } from "../nn/virtual_tokens.ts";
 import { allocateText } from "./allocate_text.ts";
 import { CausalLmHead, type Head, SequenceClassificationHead } from "./heads.ts";
 import { type PassInputs, pickRows, positionsOf, sequenceContext } from "./inputs.ts";
@@ -107,6 +108,12 @@ export class Gpt2 extends TextModel {
   override get description(): string {
     const { n_layer, n_embd, n_head } = this.config;
     return `GPT-2 of ${howMany(n_layer, "block")}, width ${n_embd}, ${howMany(n_head, "head")}`;
+  }
+
+  /** Its blocks, for virtual tokens. */
+  override get blockShape(): BlockShape {
+    const { n_layer: count, n_embd: width, n_head: heads } = this.config;
+    return { count, width, heads, keys: { heads, width } };
   }
 
   /** Longest sequence, in tokens, virtual ones included. */

@@ -13,6 +13,7 @@ import type { Place } from "../nn/place.ts";
 import { residual } from "../nn/residual.ts";
 import type { RmsNorm } from "../nn/rms_norm.ts";
 import { RotaryPositions } from "../nn/rotary.ts";
+import type { BlockShape } from "../nn/virtual_tokens.ts";
 import { CausalLmHead, type Head, SequenceClassificationHead, StatesHead } from "./heads.ts";
 import { type PassInputs, pickRows, positionsOf, sequenceContext } from "./inputs.ts";
 import type { ForwardOptions } from "./model.ts";
@@ -98,6 +99,12 @@ export class Llama extends TextModel {
       howMany(layers, "block")
     }, width ${width}, ` +
       `${howMany(heads, "head")}${shared}`;
+  }
+
+  /** Its blocks, for virtual tokens. */
+  override get blockShape(): BlockShape {
+    const { layers: count, width, heads, kvHeads, headWidth } = this.#config;
+    return { count, width, heads, keys: { heads: kvHeads, width: kvHeads * headWidth } };
   }
 
   /** Longest sequence, in tokens, virtual ones included. */

@@ -17,7 +17,7 @@ import type { AdaptedLayer } from "../nn/embedding.ts";
 import type { KeyValueCache } from "../nn/key_value_cache.ts";
 import type { Linear } from "../nn/linear.ts";
 import type { Place } from "../nn/place.ts";
-import type { VirtualTokens } from "../nn/virtual_tokens.ts";
+import type { BlockShape, VirtualTokens } from "../nn/virtual_tokens.ts";
 import type { PassInputs, TextInputs } from "./inputs.ts";
 import {
   type AdapterValues,
@@ -110,6 +110,8 @@ export abstract class TextModel implements Model<ModelInputs> {
   abstract readonly description: string;
   /** Longest sequence, in tokens, virtual ones included. */
   protected abstract readonly limit: number;
+  /** What its blocks are, for virtual tokens. */
+  abstract readonly blockShape: BlockShape;
   /** Number of tokens in the vocabulary. */
   abstract readonly vocabulary: number;
   /** Token that fills up short sequences; undefined if its configuration names none. */

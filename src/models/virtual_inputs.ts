@@ -41,7 +41,8 @@ export function withVirtualTokens(
   { cache, rows }: ForwardOptions,
   { virtual, limit, padding, hasRows }: VirtualRoom,
 ): PassArguments {
-  const { count } = virtual, length = cache?.length ?? 0, added = length > 0 ? 0 : count;
+  const { count } = virtual, length = cache?.length ?? 0, begins = length === 0;
+  const added = begins ? count : 0;
   assertInputs(inputs, limit, Math.max(0, length - count), count);
   const { tokens, attentionMask, positionIds, tokenTypeIds } = inputs;
   const [batch, time] = tokens.shape, standIn = padding === 0 ? 1 : 0;
@@ -50,7 +51,7 @@ export function withVirtualTokens(
     ...(attentionMask && { attentionMask: extend(attentionMask, count, () => 1) }),
     ...(positionIds && { positionIds: moved(positionIds, count, added) }),
     ...(tokenTypeIds && { tokenTypeIds: extend(tokenTypeIds, added, () => 0) }),
-    ...(added > 0 && { virtual }),
+    ...(begins && { virtual }),
   };
   if (!hasRows || added === 0) return [extended, { cache, rows }];
   assertRequested(rows ?? [], batch * time);

@@ -5,6 +5,18 @@ import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { Tensor } from "../device/device.ts";
 
+/** What the blocks of a model are, for virtual tokens. */
+export interface BlockShape {
+  /** How many there are. */
+  readonly count: number;
+  /** Width of what each reads. */
+  readonly width: number;
+  /** Heads of queries. */
+  readonly heads: number;
+  /** Heads of keys, as many of values, and the width of either; absent where attention needs more of a token. */
+  readonly keys?: { readonly heads: number; readonly width: number };
+}
+
 /**
  * Virtual tokens at the beginning of every sequence. A model computes them as other tokens; what an adapter trains
  * of them takes the place of what was computed, at one of three places.
