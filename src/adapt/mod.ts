@@ -5,9 +5,10 @@ export { type SiteAddress, siteName } from "../core/site.ts";
 export type { AdapterException, BiasMode, FloatDtype } from "../formats/mod.ts";
 export { type AdaptedLayer, Embedding, type Ids } from "../nn/embedding.ts";
 export type { Adapter, SaveAdapterOptions, WeightChange } from "./adapter.ts";
-export { freeze, type JoinOptions } from "./attach.ts";
+export { type Attachment, freeze, type JoinOptions } from "./attach.ts";
 export { BitFitAdapter, injectBitFit } from "./bitfit.ts";
 export { BottleneckAdapter, type BottleneckOptions, injectBottleneck } from "./bottleneck.ts";
+export { loadAnyAdapter } from "./load_any.ts";
 export { LoraAdapter } from "./lora/adapter.ts";
 export type { AdapterChange } from "./lora/change.ts";
 export type { LoraPlan } from "./lora/plan.ts";
@@ -30,6 +31,7 @@ export {
   mergeReport,
   type MergeReportOptions,
 } from "./merge_report.ts";
+export { MethodAdapter, type MethodAdapterOptions, type MethodParts } from "./method_adapter.ts";
 export { PrefixAdapter, type PrefixParts } from "./prefix/adapter.ts";
 export {
   injectPrefixEmbedding,
@@ -37,9 +39,9 @@ export {
   injectPrefixTuning,
   type PrefixOptions,
 } from "./prefix/inject.ts";
-export { loadPrefix } from "./prefix/load.ts";
 export type { PrefixKind } from "./prefix/virtual.ts";
 export { type PlantedShift, plantShift } from "./plant_shift.ts";
+export type { MethodConfig, SavedValues } from "./saved_values.ts";
 export type { SiteSpectrum } from "./spectra.ts";
 export { selectSites, type Site, type SiteSelection } from "./sites.ts";
 export { TokenRows } from "./token_rows.ts";

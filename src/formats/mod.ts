@@ -22,12 +22,10 @@ export { type LoralibOptions, loralibTensors, loralibUpdates } from "./loralib.t
 export { parsePeftConfig, type PeftConfig } from "./peft_config.ts";
 export type { BiasMode, TrainedRows } from "./peft_extras.ts";
 export {
+  parsePromptConfig,
   type PromptConfig,
-  type PromptRecord,
+  promptConfigJson,
   type PromptType,
-  readPrompt,
-  writePrompt,
-  type WritePromptOptions,
 } from "./peft_prompt.ts";
 export type { ModuleSelection } from "./peft_patterns.ts";
 export { readAdapterLabels } from "./adapter_weights.ts";

@@ -106,7 +106,7 @@ export function trainableOf(
     layer instanceof Linear ? layer.substitute?.parameter ?? [] : []
   );
   const own = [...[...parameters.values()].flatMap(withRows), ...heads];
-  return [...own, ...virtualTokens?.parameters ?? [], ...adapted].filter(({ trainable }) =>
+  return [...own, ...[virtualTokens?.parameter ?? []].flat(), ...adapted].filter(({ trainable }) =>
     trainable
   );
 }

@@ -24,8 +24,8 @@ export interface BlockShape {
 export interface VirtualTokens {
   /** How many there are. */
   readonly count: number;
-  /** What is trained of them, in a fixed order. */
-  readonly parameters: readonly Parameter[];
+  /** What is trained of them, (count, values of each). */
+  readonly parameter: Parameter | undefined;
   /** Whether a classifier that reads the first token of a sequence reads the first of them. */
   readonly areRead: boolean;
   /** Changes the embeddings of words (batch · time, width), before positions are added. */

@@ -1,17 +1,17 @@
 /** Virtual tokens on a model as an adapter. @module */
 
-import { Parameter } from "../../autograd/parameter.ts";
+import type { Parameter } from "../../autograd/parameter.ts";
 import { howMany } from "../../core/how_many.ts";
-import type { PromptFormat } from "../../core/prompt_format.ts";
-import { Arena } from "../../device/arena.ts";
-import { adapterFile } from "../../formats/merged_metadata.ts";
-import type { AdapterValues, Model } from "../../models/model.ts";
+import type { Tensor } from "../../device/device.ts";
+import { promptPrefix } from "../../formats/adapter_weights.ts";
+import { type PromptConfig, promptConfigJson } from "../../formats/mod.ts";
+import type { Model } from "../../models/model.ts";
 import { TextModel } from "../../models/text_model.ts";
-import type { VirtualTokens } from "../../nn/virtual_tokens.ts";
-import type { Adapter, SaveAdapterOptions, WeightChange } from "../adapter.ts";
-import { attach } from "../attach.ts";
-import { TrainedModules } from "../trained_modules.ts";
-import { savePrefix } from "./save.ts";
+import type { BlockShape, VirtualTokens } from "../../nn/virtual_tokens.ts";
+import type { WeightChange } from "../adapter.ts";
+import { MethodAdapter } from "../method_adapter.ts";
+import type { MethodConfig, SavedValues } from "../saved_values.ts";
+import { startFromWords } from "./start.ts";
 import { type PrefixKind, prefixMethods } from "./virtual.ts";
 
 /** What a prefix is made of. */
@@ -20,63 +20,53 @@ export interface PrefixParts {
   readonly kind: PrefixKind;
   /** Number of virtual tokens, l_p. */
   readonly length: number;
-  /** Modules that are trained in full, by name: see `injectPrefixEmbedding`. */
+  /** Seed of the tokens whose values they start from. Default 0. */
+  readonly seed?: number;
+  /** Names of modules that are trained in full beside them. Default: none. */
   readonly modulesToSave?: readonly string[];
 }
 
+/** PEFT's name of what is trained of virtual tokens. */
+const key = "prompt_embeddings";
+
 /**
  * Trained virtual tokens before every sequence, in force until {@link PrefixAdapter.remove}; made by
- * `injectPrefixEmbedding`, `injectPrefixLayer`, `injectPrefixTuning` and `loadPrefix`.
+ * `injectPrefixEmbedding`, `injectPrefixLayer` and `injectPrefixTuning`.
  *
- * A model has one such adapter at a time, beside others that change its weights or activations.
+ * A model has one such adapter at a time, beside others that change its weights or activations. It is saved as PEFT's
+ * prompt tuning or prefix tuning; a prefix-layer adapter, which PEFT does not have, in a folder of our own.
  */
-export class PrefixAdapter implements Adapter {
-  /** The model that it was made for. */
-  readonly model: TextModel;
+export class PrefixAdapter extends MethodAdapter {
   /** The method. */
   readonly kind: PrefixKind;
   /** The virtual tokens. */
   readonly virtual: VirtualTokens;
-  /** The modules that it trains in full: a classifier's head, or none. */
-  readonly modules: TrainedModules;
-  /** How the prompts of its training were written, if it was trained on any; saved with it. */
-  promptFormat?: PromptFormat;
-  /** By what its values are recognized; others after each step of a training. */
-  values: AdapterValues = {};
-  /** The names by which the modules were chosen. */
-  readonly modulesToSave: readonly string[];
-  readonly #arena: Arena;
-  #detach: (() => void) | undefined;
+  readonly #model: TextModel;
+  readonly #modulesToSave: readonly string[];
 
   /**
    * Allocates the tensors, freezes the model and puts the virtual tokens before its sequences.
    *
-   * @param fill Gives the tensors and the modules their values, before they are in force.
    * @throws {RangeError} when the model cannot have the virtual tokens, or has some.
    */
-  constructor(
-    model: Model,
-    { kind, length, modulesToSave = [] }: PrefixParts,
-    fill: (made: Pick<PrefixAdapter, "model" | "virtual" | "modules">) => void,
-  ) {
+  constructor(model: Model, parts: PrefixParts, saved?: SavedValues) {
+    const { kind, length, seed = 0, modulesToSave = [] } = parts;
     assertTakes(model, kind, length);
-    using unfinished = new DisposableStack();
-    const { entries, make } = prefixMethods[kind], tensors = entries(length, model.blockShape);
-    this.#arena = unfinished.use(new Arena(model.device, tensors, "adapter", "virtual tokens"));
-    const named = tensors.map(({ name }) => new Parameter(name, this.#arena.view(name)));
-    this.modules = unfinished.use(new TrainedModules(model, modulesToSave));
-    this.model = model;
-    this.modulesToSave = modulesToSave;
+    const { valuesOf, make } = prefixMethods[kind], shape = [length, valuesOf(model.blockShape)];
+    super(model, {
+      entries: [{ name: key, shape }],
+      copied: modulesToSave,
+      saved,
+      build: ([values]) => {
+        if (!saved) startFromWords(model, new make(values), seed);
+        return [];
+      },
+    });
     this.kind = kind;
-    this.virtual = make(length, named);
-    fill(this);
-    this.#detach = this.#attach();
-    unfinished.move();
-  }
-
-  /** What is trained of the virtual tokens, then the modules in full. */
-  get parameters(): readonly Parameter[] {
-    return [...this.virtual.parameters, ...this.modules.parameters];
+    this.virtual = new make(this.own[0]);
+    this.#model = model;
+    this.#modulesToSave = modulesToSave;
+    model.virtualTokens = this.virtual;
   }
 
   /** Number of virtual tokens. */
@@ -84,17 +74,19 @@ export class PrefixAdapter implements Adapter {
     return this.virtual.count;
   }
 
-  /**
-   * Saves a folder, as a whole: PEFT's of prompt tuning or of prefix tuning; one of our own for a prefix-layer
-   * adapter, which PEFT does not have. After a crash at any time, a reader finds the old adapter, the new one, or no
-   * `adapter_config.json` and so an error.
-   *
-   * @throws {RangeError} when a value is not finite in the file's dtype; nothing is written.
-   * @throws {Error} when a file cannot be written; the message says what a reader finds.
-   */
-  async save(folder: string, options: SaveAdapterOptions = {}): Promise<void> {
-    await savePrefix(folder, this, options);
-    this.values.file = await adapterFile(folder);
+  /** PEFT's fields, or for a prefix-layer adapter its method and settings. */
+  protected override get config(): MethodConfig {
+    const { kind, length } = this, savedModules = this.#modulesToSave, model = this.#model;
+    if (kind === "prefix-layer") return { method: kind, length, modules_to_save: savedModules };
+    const config = { ...promptConfigOf(kind, length, model.blockShape), savedModules };
+    return promptConfigJson(config, taskOf(model));
+  }
+
+  /** What is trained, by its names in a file. */
+  protected override tensors(): readonly (readonly [name: string, tensor: Tensor])[] {
+    const named = super.tensors();
+    if (this.kind === "prefix-layer") return named;
+    return named.map(([name, tensor]) => [name === key ? key : promptPrefix + name, tensor]);
   }
 
   /**
@@ -102,40 +94,47 @@ export class PrefixAdapter implements Adapter {
    *
    * @throws {RangeError} always.
    */
-  weightChanges(): readonly WeightChange[] {
+  override weightChanges(): readonly WeightChange[] {
     throw new RangeError(
       "merging needs an adapter that changes weights, found " +
         `${howMany(this.length, "virtual token")}, which stand before every sequence`,
     );
   }
 
-  /** Takes the virtual tokens off the model, and gives it its own modules back. */
-  remove(): void {
-    this.#detach?.();
-    this.#detach = undefined;
-  }
-
-  /** Removes the adapter and frees its tensors; a second call does nothing. */
-  [Symbol.dispose](): void {
-    this.remove();
-    this.modules[Symbol.dispose]();
-    this.#arena[Symbol.dispose]();
-  }
-
-  #attach(): () => void {
-    const { model, modules } = this, giveBack = modules.put();
-    const detach = attach(model, this, [], modules.parameters);
-    model.virtualTokens = this.virtual;
-    return () => {
-      model.virtualTokens = undefined;
-      giveBack();
-      detach();
-    };
+  /** Takes the virtual tokens off the model, and gives it its own modules back; a second call does nothing. */
+  override remove(): void {
+    if (this.#model.virtualTokens === this.virtual) this.#model.virtualTokens = undefined;
+    super.remove();
   }
 }
 
-/** Throws unless a model can have virtual tokens of a kind. */
-function assertTakes(model: Model, kind: PrefixKind, length: number): asserts model is TextModel {
+/** PEFT has no task for a masked language model with virtual tokens. */
+function taskOf(model: TextModel): string | null {
+  if (model.architecture.head === "classes") return "SEQ_CLS";
+  return model.isCausal ? "CAUSAL_LM" : null;
+}
+
+/** What PEFT says of the virtual tokens of a method on a model. */
+export function promptConfigOf(
+  kind: PrefixKind,
+  tokens: number,
+  { count: layers, width, heads, keys }: BlockShape,
+): Omit<PromptConfig, "savedModules"> {
+  return kind === "prefix-tuning"
+    ? { type: "PREFIX_TUNING", tokens, layers, ...keys! }
+    : { type: "PROMPT_TUNING", tokens, layers, width, heads };
+}
+
+/**
+ * Throws unless a model can have virtual tokens of a kind.
+ *
+ * @throws {RangeError} then.
+ */
+export function assertTakes(
+  model: Model,
+  kind: PrefixKind,
+  length: number,
+): asserts model is TextModel {
   if (!(model instanceof TextModel)) {
     throw new RangeError(`${kind} needs a text model, found ${model.constructor.name}`);
   }

@@ -2,19 +2,17 @@
 
 import { assertOptions, type OptionNames } from "../../core/options.ts";
 import type { Model } from "../../models/model.ts";
-import { assertFree, type JoinOptions } from "../attach.ts";
+import { assertFree } from "../attach.ts";
+import type { MethodAdapterOptions } from "../method_adapter.ts";
 import { PrefixAdapter } from "./adapter.ts";
-import { startFromWords } from "./start.ts";
 import type { PrefixKind } from "./virtual.ts";
 
-/** How many virtual tokens to train, and what beside them. */
-export interface PrefixOptions extends JoinOptions {
+/** How many virtual tokens to train. */
+export interface PrefixOptions extends MethodAdapterOptions {
   /** Number of virtual tokens, l_p: a positive integer that leaves a position for another token. */
   readonly length: number;
   /** Seed of the tokens whose values they start from. Default 0. */
   readonly seed?: number;
-  /** Names of modules that are trained in full beside them, such as a classifier's head. Default: none. */
-  readonly modulesToSave?: readonly string[];
 }
 
 const optionNames: OptionNames<PrefixOptions> = {
@@ -97,8 +95,5 @@ function inject(
 ): PrefixAdapter {
   assertOptions(action, options, optionNames);
   assertFree(model, options, action);
-  const { length, seed = 0, modulesToSave } = options;
-  return new PrefixAdapter(model, { kind, length, modulesToSave }, ({ model, virtual }) => {
-    startFromWords(model, virtual, seed);
-  });
+  return new PrefixAdapter(model, { ...options, kind });
 }

@@ -1,79 +1,37 @@
-/** Virtual tokens from folders. @module */
+/** Virtual tokens from files that were read. @module */
 
-import { AdapterFileError } from "../../core/errors.ts";
 import { isWithin } from "../../core/module_names.ts";
-import { assertOptions } from "../../core/options.ts";
-import { type Folder, folderName } from "../../core/storage.ts";
-import { adapterFile } from "../../formats/merged_metadata.ts";
-import { type PromptConfig, readPrompt } from "../../formats/mod.ts";
+import { quote } from "../../core/quote.ts";
+import { promptPrefix } from "../../formats/adapter_weights.ts";
+import { parsePromptConfig, type PromptType } from "../../formats/mod.ts";
 import type { Model } from "../../models/model.ts";
-import { TextModel } from "../../models/text_model.ts";
-import { assertFree, type JoinOptions } from "../attach.ts";
-import { PrefixAdapter } from "./adapter.ts";
-import { promptConfig, writeColumns } from "./save.ts";
+import { savedModulesOf, type SavedValues } from "../saved_values.ts";
+import { assertTakes, PrefixAdapter, promptConfigOf } from "./adapter.ts";
 import type { PrefixKind } from "./virtual.ts";
 
-/**
- * Reads a PEFT folder of prompt tuning or prefix tuning and puts the virtual tokens before a model's sequences,
- * trainable and with the base frozen. Of prefix tuning with a projection PEFT saves the keys and values that were
- * projected, which are trained on as they are.
- *
- * @throws {TypeError} when an option does not exist.
- * @throws {RangeError} when the model has an adapter and `onTop` is not set.
- * @throws {AdapterFileError} when the folder is broken, of another method, or not for this model.
- *
- * @example
- * ```ts
- * import { injectPrefixTuning, loadPrefix } from "@lowrank/core/adapt";
- * import { initGpt2, openDevice, parseGpt2Config } from "@lowrank/core";
- *
- * using device = await openDevice();
- * const config = parseGpt2Config({ vocab_size: 8, n_positions: 8, n_embd: 8, n_layer: 1, n_head: 2 });
- * using model = initGpt2(device, config, { seed: 1 });
- * const folder = await Deno.makeTempDir();
- * {
- *   using adapter = injectPrefixTuning(model, { length: 3, seed: 1 });
- *   await adapter.save(folder);
- * }
- * using adapter = await loadPrefix(model, folder);
- * console.log(adapter.kind, adapter.length); // prefix-tuning 3
- * await Deno.remove(folder, { recursive: true });
- * ```
- */
-export async function loadPrefix(
-  model: Model,
-  folder: Folder,
-  options: JoinOptions = {},
-): Promise<PrefixAdapter> {
-  assertOptions("loadPrefix", options, { onTop: true });
-  assertFree(model, options, "loadPrefix");
-  const record = await readPrompt(folder), values = { file: await adapterFile(folder) };
-  assertFree(model, options, "loadPrefix"); // Another may have come while this one was read.
-  try {
-    const kind = kinds[record.type], { tokens: length, saved } = record;
-    assertFits(model, kind, record);
-    const modulesToSave = record.savedModules
-      .filter((module) => [...saved.keys()].some((name) => isWithin(name, module)));
-    const adapter = new PrefixAdapter(model, { kind, length, modulesToSave }, (made) => {
-      made.modules.write(saved);
-      writeColumns(record, made.virtual);
-    });
-    return Object.assign(adapter, { values, promptFormat: record.promptFormat });
-  } catch (error) {
-    const { message } = error as Error, place = folderName(folder);
-    throw new AdapterFileError(`cannot use the adapter in ${place}: ${message}`, { cause: error });
+/** The states that blocks read, from a folder of our own. */
+export function loadPrefixLayer(model: Model, saved: SavedValues): PrefixAdapter {
+  const { length } = saved.config, modulesToSave = savedModulesOf(saved.config);
+  if (typeof length !== "number") {
+    throw new RangeError(`length must be a number of virtual tokens, found ${quote(length)}`);
   }
+  return new PrefixAdapter(model, { kind: "prefix-layer", length, modulesToSave }, saved);
 }
 
-const kinds = {
+const kinds: Readonly<Record<PromptType, PrefixKind>> = {
   PROMPT_TUNING: "prefix-embedding",
   PREFIX_TUNING: "prefix-tuning",
-} as const;
+};
 
-/** Throws unless PEFT would have said the same of virtual tokens on this model. */
-function assertFits(model: Model, kind: PrefixKind, found: PromptConfig): void {
-  if (!(model instanceof TextModel) || kind === "prefix-tuning" && !model.blockShape.keys) return;
-  const own = promptConfig(kind, found.tokens, model.blockShape);
+/**
+ * Virtual tokens from a folder of PEFT's. Of prefix tuning with a projection PEFT saves the keys and values that were
+ * projected, which are trained on as they are.
+ */
+export function loadPrompt(model: Model, saved: SavedValues): PrefixAdapter {
+  const found = parsePromptConfig(saved.config), { tokens: length } = found;
+  const kind = kinds[found.type];
+  assertTakes(model, kind, length);
+  const own = promptConfigOf(kind, length, model.blockShape);
   const fields = {
     num_layers: "layers",
     token_dim: "width",
@@ -83,4 +41,14 @@ function assertFits(model: Model, kind: PrefixKind, found: PromptConfig): void {
     if (own[name] === found[name]) continue;
     throw new RangeError(`${field} must be the model's ${own[name]}, found ${found[name]}`);
   }
+  const tensors = new Map(
+    Array.from(saved.tensors, ([name, values]) => [nameOf(name), values] as const),
+  );
+  // PEFT names the heads of all classifiers, of which a model has one.
+  const modulesToSave = found.savedModules
+    .filter((module) => [...tensors.keys()].some((name) => isWithin(name, module)));
+  return new PrefixAdapter(model, { kind, length, modulesToSave }, { ...saved, tensors });
 }
+
+const nameOf = (name: string): string =>
+  name.startsWith(promptPrefix) ? name.slice(promptPrefix.length) : name;

@@ -11,10 +11,14 @@ import type { Parameter } from "../parameter.ts";
 import type { Tape } from "../tape.ts";
 import { copyColumns } from "./columns.ts";
 
-/** Rows, and the columns that they fill. */
+/** Columns of a parameter, and those that they fill. */
 export interface ReplacingRows {
-  /** (rows, width). */
+  /** (rows, columns). */
   readonly values: Parameter;
+  /** First of its columns. Default 0. */
+  readonly from?: number;
+  /** Number of columns. */
+  readonly width: number;
   /** First column that they fill. Default 0. */
   readonly offset?: number;
 }
@@ -25,6 +29,7 @@ export interface ReplacingRows {
  *
  * The gradient of a piece is the sum over the sequences; the rows of x that are replaced get none.
  *
+ * @param pieces Columns of one parameter.
  * @throws {ShapeError} when the sequences do not divide x, or the pieces do not fit them.
  */
 export function replaceRows(
@@ -42,7 +47,7 @@ export function replaceRows(
     copyColumns({ tensor: sequences(x), ...rest }, { tensor: sequences(out), ...rest });
   }
   fillSequences(tape, pieces, { tensor: out, batch, columns });
-  return tape.record(out, [x, ...pieces.map(({ values }) => values)], (dOut) => {
+  return tape.record(out, [x, pieces[0].values], (dOut) => {
     using scratch = new Scope(tape.device);
     const firsts = scratch.allocate([batch, first], "f32", "scratch", "replaced rows");
     copyColumns({ tensor: sequences(dOut), width: first }, { tensor: firsts, width: first });
@@ -67,13 +72,13 @@ function fillSequences(
   pieces: readonly ReplacingRows[],
   { tensor: y, batch, columns }: Sequences,
 ): void {
-  const [{ values }] = pieces, count = values.shape[0], width = count * columns;
-  const isWhole = values.shape[1] === columns;
+  const [{ values, width: filled }] = pieces, count = values.shape[0], width = count * columns;
+  const isWhole = filled === columns && values.shape[1] === columns;
   const x = isWhole ? values.tensor : tape.activation([count, columns], "rows of a sequence");
   if (!isWhole) {
-    zero(x);
-    for (const { values: { tensor, shape }, offset } of pieces) {
-      copyColumns({ tensor, width: shape[1] }, { tensor: x, offset, width: shape[1] });
+    if (filled < columns) zero(x);
+    for (const { values: { tensor }, from, offset, width } of pieces) {
+      copyColumns({ tensor, offset: from, width }, { tensor: x, offset, width });
     }
   }
   const extents = { rows: batch, width, xStride: 0, yStride: y.size / batch };
@@ -92,21 +97,25 @@ function sumOver(
   const [rows, width] = firsts.shape, count = width / columns;
   const y = scratch.allocate([count, columns], "f32", "scratch", "sum over sequences");
   tape.device.launch(sumColumns, { x: firsts, y }, { rows, width, accumulate: 0 });
-  for (const { values, offset } of pieces) {
+  for (const { values, from, offset, width } of pieces) {
     const into = tape.contribute(values);
     if (!into) continue;
-    const { tensor, accumulate } = into, window = { width: values.shape[1] };
-    copyColumns({ tensor: y, offset, ...window }, { tensor, ...window }, { accumulate });
+    const { tensor } = into, isWhole = width === values.shape[1];
+    // The columns of other pieces and other calls are added to what is there.
+    if (!isWhole && !into.accumulate) zero(tensor);
+    const accumulate = isWhole ? into.accumulate : 1;
+    copyColumns({ tensor: y, offset, width }, { tensor, offset: from, width }, { accumulate });
   }
 }
 
 function assertPieces(x: Tensor, pieces: readonly ReplacingRows[], batch: number): void {
   const [rows, columns] = x.shape, time = rows / batch, [{ values: { shape: [count] } }] = pieces;
-  const fits = ({ values: { shape }, offset = 0 }: ReplacingRows) =>
-    shape.length === 2 && shape[0] === count && offset + shape[1] <= columns;
+  const fits = ({ values: { shape }, from = 0, offset = 0, width }: ReplacingRows) =>
+    shape.length === 2 && shape[0] === count && from + width <= shape[1] &&
+    offset + width <= columns;
   if (Number.isInteger(time) && count <= time && pieces.every(fits)) return;
-  const found = pieces.map(({ values: { shape }, offset = 0 }) => {
-    return `${formatShape(shape)} from column ${offset}`;
+  const found = pieces.map(({ values: { shape }, offset = 0, width }) => {
+    return `${width} columns of ${formatShape(shape)} for those from ${offset}`;
   });
   throw new ShapeError(
     `replaced rows must be the first of ${batch} sequences in ${formatShape(x.shape)}, found ${

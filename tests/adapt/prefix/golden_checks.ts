@@ -1,11 +1,12 @@
 /** Virtual tokens against what PEFT computed; `golden_test.ts` and `golden_parts_test.ts` run it. @module */
 
-import { assert, assertEquals } from "@std/assert";
-import { loadPrefix, type PrefixAdapter } from "../../../src/adapt/mod.ts";
+import { assertEquals } from "@std/assert";
+import { type Adapter, loadAnyAdapter } from "../../../src/adapt/mod.ts";
+import { readValues } from "../../../src/adapt/saved_values.ts";
 import type { ModelInputs } from "../../../src/core/batch.ts";
 import type { HostTensor } from "../../../src/core/host_tensor.ts";
 import type { Device } from "../../../src/device/device.ts";
-import { readPrompt } from "../../../src/formats/mod.ts";
+import { parsePromptConfig } from "../../../src/formats/mod.ts";
 import { generate, loadModel, outputsOf, type TextModel } from "../../../src/models/mod.ts";
 import { train } from "../../../src/train/mod.ts";
 import { assertAllClose } from "../../support/all_close.ts";
@@ -76,7 +77,7 @@ const close = (isCausal: boolean) => ({ absolute: isCausal ? 5e-5 : 6e-6, relati
 async function checkLogits(device: Device, name: string): Promise<void> {
   const { cases, greedy } = await readRun(name), wanted = await wantedOf(name);
   using model = await openBase(device, name);
-  using _ = await loadPrefix(model, folderOf(name));
+  using _ = await loadAnyAdapter(model, folderOf(name));
   for (const [key, one] of Object.entries(cases)) {
     const expected = wanted.get(`logits.${key}`)!, mask = one.attention_mask?.flat();
     const found = await outputsOf(model, inputsOf(one)), width = expected.shape.at(-1)!;
@@ -94,7 +95,7 @@ async function checkLogits(device: Device, name: string): Promise<void> {
 async function checkSteps(device: Device, name: string): Promise<void> {
   const { cases: { padded }, loss, noise } = await readRun(name), wanted = await wantedOf(name);
   using model = await openBase(device, name);
-  using adapter = await loadPrefix(model, folderOf(name));
+  using adapter = await loadAnyAdapter(model, folderOf(name));
   const batches = [{ inputs: inputsOf(padded), targets: targetsOf(padded, model.isCausal) }];
   const settings = { learningRate: 2e-2, weightDecay: 0.1, steps: loss!.length };
   const losses: number[] = [];
@@ -106,17 +107,16 @@ async function checkSteps(device: Device, name: string): Promise<void> {
 
 /** What was trained, under PEFT's names: Adam's steps are of the size of the rate, wherever they go. */
 async function checkValues(
-  adapter: PrefixAdapter,
+  adapter: Adapter,
   wanted: ReadonlyMap<string, HostTensor>,
 ): Promise<void> {
   await withFolder(async (folder) => {
     await adapter.save(folder);
-    const { prompt, saved } = await readPrompt(folder), key = "value.prompt_embeddings";
-    assertAllClose(prompt.data, wanted.get(key)!.data, { absolute: 1e-4, relative: 0, what: key });
-    const names = [...wanted.keys()].filter((name) => name.startsWith("value.base_model."));
-    assertEquals(saved.size, names.length);
+    const { tensors } = await readValues(folder), prefix = "value.";
+    const names = [...wanted.keys()].filter((name) => name.startsWith(prefix));
+    assertEquals(new Set(names), new Set([...tensors.keys()].map((name) => prefix + name)));
     for (const name of names) {
-      const found = saved.get(name.slice("value.base_model.".length))!;
+      const found = tensors.get(name.slice(prefix.length))!;
       const tolerance = { absolute: 1e-4, relative: 0, what: name };
       assertAllClose(found.data, wanted.get(name)!.data, tolerance);
     }
@@ -138,13 +138,17 @@ export const goldenChecks: readonly Check[] = [
     async run(device) {
       for (const name of ["gpt2_prompt", "wide_prefix", "roberta_prompt"]) {
         using model = await openBase(device, name);
-        using adapter = await loadPrefix(model, folderOf(name));
+        using adapter = await loadAnyAdapter(model, folderOf(name));
         await withFolder(async (folder) => {
           await adapter.save(folder, { baseModelName: bases[name.split("_")[0]] });
-          const [ours, theirs] = [await readPrompt(folder), await readPrompt(folderOf(name))];
-          const kept = theirs.savedModules.filter((one) => one !== "score");
-          assertEquals(ours, { ...theirs, savedModules: kept });
-          assert(ours.promptFormat === undefined);
+          const [ours, theirs] = [await readValues(folder), await readValues(folderOf(name))];
+          assertEquals(ours.tensors, theirs.tensors);
+          const [found, wanted] = [ours, theirs].map(({ config }) => parsePromptConfig(config));
+          const kept = wanted.savedModules.filter((one) => one !== "score");
+          assertEquals(found, { ...wanted, savedModules: kept });
+          for (const field of ["task_type", "base_model_name_or_path"]) {
+            assertEquals(ours.config[field], theirs.config[field]);
+          }
         });
       }
     },
