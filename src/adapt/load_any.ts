@@ -13,6 +13,7 @@ import { loadBitFit } from "./bitfit.ts";
 import { loadBottleneck } from "./bottleneck.ts";
 import { loadAdapter, type LoadAdapterOptions } from "./lora/load.ts";
 import type { MethodAdapter } from "./method_adapter.ts";
+import { loadPrefixLayer, loadPrompt } from "./prefix/load.ts";
 import { readValues, type SavedValues } from "./saved_values.ts";
 import { loadTopLayers } from "./top_layers.ts";
 import { loadVera } from "./vera/load.ts";
@@ -26,10 +27,17 @@ const savedMethods: Readonly<Record<string, SavedMethod>> = {
   bottleneck: loadBottleneck,
   "top-layers": loadTopLayers,
   vera: loadVera,
+  "prefix-embedding": loadPrompt,
+  "prefix-layer": loadPrefixLayer,
+  "prefix-tuning": loadPrompt,
 };
 
 /** Ours for the methods of PEFT that are read like these, by `peft_type`. */
-const peftMethods: Readonly<Record<string, string>> = { VERA: "vera" };
+const peftMethods: Readonly<Record<string, string>> = {
+  VERA: "vera",
+  PROMPT_TUNING: "prefix-embedding",
+  PREFIX_TUNING: "prefix-tuning",
+};
 
 /**
  * Reads the folder of an adapter, of whichever method its `adapter_config.json` names, and injects it into a

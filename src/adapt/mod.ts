@@ -33,6 +33,14 @@ export {
   type MergeReportOptions,
 } from "./merge_report.ts";
 export { MethodAdapter, type MethodAdapterOptions, type MethodParts } from "./method_adapter.ts";
+export { PrefixAdapter, type PrefixParts } from "./prefix/adapter.ts";
+export {
+  injectPrefixEmbedding,
+  injectPrefixLayer,
+  injectPrefixTuning,
+  type PrefixOptions,
+} from "./prefix/inject.ts";
+export type { PrefixKind } from "./prefix/virtual.ts";
 export { type PlantedShift, plantShift } from "./plant_shift.ts";
 export type { MethodConfig, SavedValues } from "./saved_values.ts";
 export type { SiteSpectrum } from "./spectra.ts";

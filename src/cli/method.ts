@@ -36,6 +36,8 @@ export interface MethodOptions {
   readonly layers?: number;
   /** Width of bottlenecks. */
   readonly size?: number;
+  /** Number of virtual tokens. */
+  readonly prefixLength?: number;
 }
 
 /** What the command line knows of a method. */
@@ -47,6 +49,13 @@ interface MethodEntry {
   /** Settings where none are given. */
   readonly defaults?: (settings: Fields) => Fields;
 }
+
+/** What the command line knows of a prefix method. */
+const prefixEntry = (what: string): MethodEntry => ({
+  title: ({ length }) => `${what} of ${howMany(Number(length), "virtual token")}`,
+  rules: { length: positive, modulesToSave: moduleNames },
+  defaults: () => ({ length: 16 }),
+});
 
 const entries: { readonly [Kind in MethodKind]: MethodEntry } = {
   full: { title: () => "full fine-tuning", rules: {} },
@@ -99,6 +108,9 @@ const entries: { readonly [Kind in MethodKind]: MethodEntry } = {
     rules: { size: positive, places: moduleNames, modulesToSave: moduleNames },
     defaults: () => ({ size: 16 }),
   },
+  "prefix-embedding": prefixEntry("embeddings"),
+  "prefix-layer": prefixEntry("states"),
+  "prefix-tuning": prefixEntry("keys and values"),
 };
 
 /** What a reader calls a method. */
@@ -135,7 +147,8 @@ export function addMethodOptions(
       listOrPattern,
     )
     .option("--layers <n>", "top-layers: blocks to train (default: 2)", positiveNumber)
-    .option("--size <m>", "bottleneck: width of each (default: 16)", positiveNumber);
+    .option("--size <m>", "bottleneck: width of each (default: 16)", positiveNumber)
+    .option("--prefix-length <n>", "prefix-…: virtual tokens (default: 16)", positiveNumber);
 }
 
 const kindRule = { ...oneOf(...methodKinds), words: `one of ${methodKinds.join(", ")}` };
@@ -162,8 +175,8 @@ function kindIn(value: unknown): MethodKind | undefined {
  */
 export function methodOf(options: MethodOptions, configured: Fields = {}): MethodSpec {
   const { kind: configuredKind, ...below } = configured;
-  const { method, rank, alpha, layers, size } = options;
-  const given = present({ rank, alpha, ...selectionOf(options), layers, size });
+  const { method, rank, alpha, layers, size, prefixLength: length } = options;
+  const given = present({ rank, alpha, ...selectionOf(options), layers, size, length });
   const isAdapted = Object.keys({ ...below, ...given }).length > 0;
   const kind = (method ?? configuredKind ?? (isAdapted ? "lora" : "full")) as MethodKind;
   assertOwn(kind, given);

@@ -6,10 +6,14 @@ import {
   injectBitFit,
   injectBottleneck,
   injectLora,
+  injectPrefixEmbedding,
+  injectPrefixLayer,
+  injectPrefixTuning,
   injectTopLayers,
   injectVera,
   type LoraOptions,
   type MethodAdapterOptions,
+  type PrefixOptions,
   type TopLayersOptions,
   type VeraOptions,
 } from "../adapt/mod.ts";
@@ -30,6 +34,12 @@ export interface MethodsByKind {
   readonly vera: Omit<VeraOptions, "seed">;
   /** Small networks after its sublayers. */
   readonly bottleneck: Omit<BottleneckOptions, "seed">;
+  /** The embeddings of virtual tokens before every sequence. */
+  readonly "prefix-embedding": Omit<PrefixOptions, "seed">;
+  /** What every block reads of them. */
+  readonly "prefix-layer": Omit<PrefixOptions, "seed">;
+  /** Their keys and values in every block. */
+  readonly "prefix-tuning": Omit<PrefixOptions, "seed">;
 }
 
 /** The name of a method. */
@@ -54,6 +64,9 @@ const methods: {
   "top-layers": (model, options) => injectTopLayers(model, options),
   vera: (model, options, seed) => injectVera(model, { ...options, seed }),
   bottleneck: (model, options, seed) => injectBottleneck(model, { ...options, seed }),
+  "prefix-embedding": (model, options, seed) => injectPrefixEmbedding(model, { ...options, seed }),
+  "prefix-layer": (model, options, seed) => injectPrefixLayer(model, { ...options, seed }),
+  "prefix-tuning": (model, options, seed) => injectPrefixTuning(model, { ...options, seed }),
 };
 
 /** The names of all methods. */

@@ -53,6 +53,11 @@ export const parameterFormulas: Readonly<Record<string, Formula>> = {
     preLayer,
     "Hu et al. 2021, section 5.1 (PreLayer)",
   ),
+  prefixTuningParameters: count(
+    "keys and values of special tokens in every block",
+    "2 * L * d_kv * l_p",
+    "Li and Liang 2021, section 4.3, without its projection",
+  ),
   adapterHParameters: count(
     "two bottlenecks in every block",
     `2 * L * ${bottleneck}`,
