@@ -5,12 +5,15 @@ import { readJson } from "../core/files.ts";
 import { isRecord } from "../core/json.ts";
 import { quote } from "../core/quote.ts";
 import { fileIn, type Folder, folderName } from "../core/storage.ts";
+import { peftWeights } from "../formats/adapter_weights.ts";
 import { adapterFile } from "../formats/merged_metadata.ts";
 import type { Model } from "../models/model.ts";
 import type { Adapter } from "./adapter.ts";
 import { assertFree, assertNotIn } from "./attach.ts";
 import { loadBitFit } from "./bitfit.ts";
-import { loadBottleneck } from "./bottleneck.ts";
+import { isHubConfig } from "./bottleneck/hub_config.ts";
+import { hubWeights } from "./bottleneck/hub_names.ts";
+import { loadBottleneck, readBottlenecks } from "./bottleneck/load.ts";
 import { loadAdapter, type LoadAdapterOptions } from "./lora/load.ts";
 import type { MethodAdapter } from "./method_adapter.ts";
 import { readValues, type SavedValues } from "./saved_values.ts";
@@ -61,18 +64,23 @@ export async function loadAnyAdapter(
   assertFree(model, options, "loadAnyAdapter");
   assertOnlyJoin(method, options);
   return await usable(folder, async () => {
-    const load = savedMethod(method), saved = await readValues(folder);
-    const values = { file: await adapterFile(folder) };
+    const load = savedMethod(method), isHub = method === "bottleneck";
+    const saved = await (isHub ? readBottlenecks(folder) : readValues(folder));
+    const values = { file: await adapterFile(folder, isHub ? hubWeights : peftWeights) };
     assertNotIn(model, values);
     assertFree(model, options, "loadAnyAdapter"); // Another may have come while this one was read.
     return Object.assign(load(model, saved), { values, promptFormat: saved.promptFormat });
   });
 }
 
-/** What a folder's configuration calls the method; undefined for PEFT's, and where it cannot be read. */
+/**
+ * What a folder's configuration calls the method, `bottleneck` for the `adapters` library's; undefined for
+ * PEFT's, and where it cannot be read.
+ */
 export async function methodIn(folder: Folder): Promise<unknown> {
   const config = await readJson(fileIn(folder, "adapter_config.json")).catch(() => undefined);
-  return isRecord(config) ? config.method : undefined;
+  if (!isRecord(config)) return undefined;
+  return config.method ?? (isHubConfig(config) ? "bottleneck" : undefined);
 }
 
 function savedMethod(method: unknown): SavedMethod {

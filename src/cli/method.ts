@@ -1,12 +1,18 @@
 /** What is trained: command-line options, and the `method` of a configuration file. @module */
 
+import {
+  type BottleneckVariant,
+  bottleneckVariants,
+  nonLinearities,
+} from "../adapt/bottleneck/form.ts";
 import { listNames } from "../core/module_names.ts";
 import { type MethodKind, methodKinds, type MethodSpec } from "../runs/mod.ts";
-import { finiteNumber, list, listOrPattern, positiveNumber } from "./arguments.ts";
+import { finiteNumber, list, listOrPattern, numberList, positiveNumber } from "./arguments.ts";
 import type { Fields } from "./cases.ts";
 import { type Command, Option } from "./commander.ts";
 import {
   checkFields,
+  counts,
   flag,
   moduleNames,
   names,
@@ -31,8 +37,12 @@ export interface MethodOptions {
   readonly sites?: string[];
   /** PEFT's target modules. */
   readonly targetModules?: string | string[];
+  /** Where bottlenecks are. */
+  readonly variant?: BottleneckVariant;
   /** Width of bottlenecks. */
   readonly size?: number;
+  /** Layers without a bottleneck. */
+  readonly leaveOut?: readonly number[];
 }
 
 /** What the command line knows of a method. */
@@ -75,9 +85,16 @@ const entries: { readonly [Kind in MethodKind]: MethodEntry } = {
   },
   bitfit: { title: () => "BitFit", rules: { modulesToSave: moduleNames } },
   bottleneck: {
-    title: ({ size }) => `bottlenecks of width ${size}`,
-    rules: { size: positive, places: moduleNames, modulesToSave: moduleNames },
-    defaults: () => ({ size: 16 }),
+    title: ({ variant, size }) => `${variant} bottlenecks of width ${size}`,
+    rules: {
+      variant: oneOf(...bottleneckVariants),
+      size: positive,
+      leaveOut: counts,
+      nonLinearity: oneOf(...nonLinearities),
+      init: oneOf("zero", "bert"),
+      modulesToSave: moduleNames,
+    },
+    defaults: () => ({ variant: "houlsby", size: 16 }),
   },
 };
 
@@ -110,7 +127,16 @@ export function addMethodOptions(
       "lora: PEFT's target_modules: names, a pattern, or all-linear",
       listOrPattern,
     )
-    .option("--size <m>", "bottleneck: width of each (default: 16)", positiveNumber);
+    .addOption(
+      new Option("--variant <name>", "bottleneck: where each is (default: houlsby)")
+        .choices(bottleneckVariants),
+    )
+    .option("--size <m>", "bottleneck: width of each (default: 16)", positiveNumber)
+    .option(
+      "--leave-out <0,1>",
+      "bottleneck: layers without one; drop needs the lowest",
+      numberList,
+    );
 }
 
 const kindRule = { ...oneOf(...methodKinds), words: `one of ${methodKinds.join(", ")}` };
@@ -137,8 +163,8 @@ function kindIn(value: unknown): MethodKind | undefined {
  */
 export function methodOf(options: MethodOptions, configured: Fields = {}): MethodSpec {
   const { kind: configuredKind, ...below } = configured;
-  const { method, rank, alpha, size } = options;
-  const given = present({ rank, alpha, ...selectionOf(options), size });
+  const { method, rank, alpha, variant, size, leaveOut } = options;
+  const given = present({ rank, alpha, ...selectionOf(options), variant, size, leaveOut });
   const isAdapted = Object.keys({ ...below, ...given }).length > 0;
   const kind = (method ?? configuredKind ?? (isAdapted ? "lora" : "full")) as MethodKind;
   assertOwn(kind, given);
