@@ -16,6 +16,7 @@ export * from "./linear_task.ts";
 export * from "./masked_batches.ts";
 export * from "./language_score.ts";
 export * from "./prompted_batches.ts";
+export * from "./referenced_outputs.ts";
 export * from "./rotation.ts";
 export * from "./row_batches.ts";
 export * from "./text_batches.ts";
