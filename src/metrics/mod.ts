@@ -1,5 +1,5 @@
 /**
- * Metrics of generated text against what people wrote: BLEU, NIST, ROUGE-L and CIDEr, computed as the
+ * Metrics of generated text against what people wrote: BLEU, NIST, METEOR, ROUGE-L and CIDEr, computed as the
  * scripts of the E2E NLG challenge compute them.
  *
  * @module
@@ -8,6 +8,8 @@
 export * from "./bleu.ts";
 export { captionTokens } from "./caption_tokens.ts";
 export * from "./cider.ts";
+export { meteor } from "./meteor/meteor.ts";
+export type { MeteorTables, ParaphraseTable, SynonymTable } from "./meteor/tables.ts";
 export { mtevalTokens } from "./mteval_tokens.ts";
 export * from "./nist.ts";
 export type { ReferencedOutput } from "./referenced_output.ts";
