@@ -55,6 +55,8 @@ the completions; those of the same prompt are references of one answer.
 references as the E2E scripts read them, one in each line and an empty line
 after those of each output; or either as .csv, .tsv or .jsonl with fields for
 input and output or reference. Metrics: ${textMetrics.join(", ")}.
+METEOR needs its tables for the scores that others print, and is called
+meteorWithoutParaphrases without them.
 
 JSON: {"loss", "perplexity", "bitsPerToken", "counted"}, the loss in nats per
 scored token; for labels {"loss", "accuracy", "counted", "mostFrequent"}, where
@@ -81,6 +83,7 @@ export function addEvaluate(program: Command): void {
     .option("--max-new-tokens <n>", "with --metrics: most tokens of an answer", positiveNumber)
     .option("--outputs <file>", "answers of any model to score, instead of --model and --data")
     .option("--references <file>", "what people wrote for the same inputs")
+    .option("--meteor <folder>", "folder with meteor-1.5.jar and data/paraphrase-en.gz")
     .addHelpText("after", help)
     .action(run);
 }

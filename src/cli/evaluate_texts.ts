@@ -2,8 +2,15 @@
 
 import { howMany } from "../core/how_many.ts";
 import { Interrupt } from "../core/interrupt.ts";
-import { readReferencedOutputs, readTexts } from "../data/mod.ts";
-import { type ReferencedOutput, scoreTexts, type TextMetric, textMetrics } from "../metrics/mod.ts";
+import { readReferencedOutputs, readTexts, wordNetSynonyms } from "../data/mod.ts";
+import {
+  loadMeteorTables,
+  type MeteorTables,
+  type ReferencedOutput,
+  scoreTexts,
+  type TextMetric,
+  textMetrics,
+} from "../metrics/mod.ts";
 import { loadTokenizer } from "../tokenizer/mod.ts";
 import type { AllowOption, BaseDtypeOption } from "./arguments.ts";
 import { InvalidArgumentError } from "./commander.ts";
@@ -26,6 +33,8 @@ export interface TextOptions extends CommonOptions, AllowOption, BaseDtypeOption
   readonly references?: string;
   /** Which metrics. */
   readonly metrics?: TextMetric[];
+  /** Folder of METEOR 1.5. */
+  readonly meteor?: string;
   /** Beams of the search. */
   readonly beams?: number;
   /** Most new tokens of a text. */
@@ -55,7 +64,7 @@ export async function evaluateOutputs(options: TextOptions): Promise<void> {
       `--outputs are scored as they are, without a model: leave out ${optionName(name)}`,
     );
   }
-  printScores(await readReferencedOutputs(outputs, references), options);
+  await printScores(await readReferencedOutputs(outputs, references), options);
 }
 
 /** How an option is written. */
@@ -85,7 +94,7 @@ export async function evaluateAnswers(
       references: rows.map(({ completion }) => completion.trim()),
     });
   }
-  printScores(made, options);
+  await printScores(made, options);
 }
 
 async function assertGenerates(options: { readonly model: string; readonly adapter?: string[] }) {
@@ -98,17 +107,40 @@ async function assertGenerates(options: { readonly model: string; readonly adapt
   );
 }
 
-function printScores(
+async function printScores(
   texts: readonly ReferencedOutput[],
   options: TextOptions,
-): void {
-  const scores = scoreTexts(texts, options.metrics ?? textMetrics);
+): Promise<void> {
+  const metrics = options.metrics ?? textMetrics;
+  const tables = metrics.includes("meteor") ? await tablesFor(texts, options) : undefined;
+  const found = Object.entries(scoreTexts(texts, metrics, tables));
+  const scores = found.map(([name, score]) => [nameOf(name, tables), score] as const);
   const references = texts.reduce((sum, { references }) => sum + references.length, 0);
-  const counts = `${howMany(texts.length, "output")} with ${howMany(references, "reference")}`;
-  print(options, { scores, outputs: texts.length, references }, () => {
-    const rows = Object.entries(scores);
-    return `${
-      table(rows, [["metric", ([name]) => name], ["score", ([, score]) => score.toFixed(4)]])
-    }\n${counts}`;
+  const document = { scores: Object.fromEntries(scores), outputs: texts.length, references };
+  print(options, document, () => {
+    const counts = `${howMany(texts.length, "output")} with ${howMany(references, "reference")}`;
+    const columns = [
+      ["metric", ([name]: typeof scores[number]) => name],
+      ["score", ([, score]: typeof scores[number]) => score.toFixed(4)],
+    ] as const;
+    return `${table(scores, columns)}\n${counts}`;
   });
 }
+
+/** METEOR's own tables from its folder, else synonyms alone. */
+async function tablesFor(
+  texts: readonly ReferencedOutput[],
+  options: TextOptions,
+): Promise<MeteorTables> {
+  if (options.meteor !== undefined) return await loadMeteorTables(options.meteor, texts);
+  note(
+    options,
+    "METEOR without its table of paraphrases, with WordNet 3.1 for its synonyms: a score that is " +
+      "comparable with itself only; --meteor FOLDER takes both from METEOR 1.5",
+  );
+  return { synonyms: await wordNetSynonyms() };
+}
+
+/** METEOR without paraphrases is another metric, and has another name. */
+const nameOf = (name: string, tables?: MeteorTables): string =>
+  name === "meteor" && !tables?.paraphrases ? "meteorWithoutParaphrases" : name;

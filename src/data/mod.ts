@@ -24,3 +24,4 @@ export * from "./text_dataset.ts";
 export * from "./texts.ts";
 export * from "./token_rows.ts";
 export * from "./wordnet.ts";
+export * from "./wordnet_synonyms.ts";

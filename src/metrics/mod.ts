@@ -8,6 +8,7 @@
 export * from "./bleu.ts";
 export { captionTokens } from "./caption_tokens.ts";
 export * from "./cider.ts";
+export * from "./meteor/load_tables.ts";
 export { meteor } from "./meteor/meteor.ts";
 export type { MeteorTables, ParaphraseTable, SynonymTable } from "./meteor/tables.ts";
 export { mtevalTokens } from "./mteval_tokens.ts";

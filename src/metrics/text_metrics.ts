@@ -2,11 +2,13 @@
 
 import { bleu } from "./bleu.ts";
 import { cider } from "./cider.ts";
+import { meteor } from "./meteor/meteor.ts";
+import type { MeteorTables } from "./meteor/tables.ts";
 import { nist } from "./nist.ts";
 import type { ReferencedOutput } from "./referenced_output.ts";
 import { rougeL } from "./rouge_l.ts";
 
-const metrics = { bleu, nist, rougeL, cider };
+const metrics = { bleu, nist, meteor, rougeL, cider };
 
 /** The name of a metric of generated text. */
 export type TextMetric = keyof typeof metrics;
@@ -17,6 +19,7 @@ export const textMetrics: readonly TextMetric[] = Object.keys(metrics) as TextMe
 /**
  * Scores of outputs by several metrics.
  *
+ * @param tables What METEOR knows. Default: nothing beside exact words and stems.
  * @throws {RangeError} when there is no output, or one without a reference.
  *
  * @example
@@ -28,7 +31,8 @@ export const textMetrics: readonly TextMetric[] = Object.keys(metrics) as TextMe
 export function scoreTexts<Name extends TextMetric>(
   outputs: readonly ReferencedOutput[],
   names: readonly Name[],
+  tables?: MeteorTables,
 ): Record<Name, number> {
-  const scores = names.map((name) => [name, metrics[name](outputs)]);
+  const scores = names.map((name) => [name, metrics[name](outputs, tables)]);
   return Object.fromEntries(scores) as Record<Name, number>;
 }

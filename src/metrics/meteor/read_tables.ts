@@ -11,10 +11,10 @@ import type { ParaphraseTable, SynonymTable } from "./tables.ts";
 export function parseSynonyms(synsets: string, exceptions: string): SynonymTable {
   const meanings = new Map<string, readonly number[]>(), bases = new Map<string, string[]>();
   for (const [word, numbers, line] of linePairs(synsets, "english.synsets")) {
-    meanings.set(word, numbers.trim().split(/\s+/).map((number) => meaning(number, line)));
+    meanings.set(word, wordsOf(numbers).map((number) => meaning(number, line)));
   }
   for (const [base, forms] of linePairs(exceptions, "english.exceptions")) {
-    for (const form of forms.trim().split(/\s+/)) bases.set(form, [...bases.get(form) ?? [], base]);
+    for (const form of wordsOf(forms)) bases.set(form, [...bases.get(form) ?? [], base]);
   }
   return { meanings, bases };
 }
@@ -52,12 +52,15 @@ export async function parseParaphrases(
   const add = (line: string) => {
     record.push(line);
     if (record.length < 3) return;
-    const [, phrase, paraphrase] = record.splice(0).map((line) => line.trim().split(/\s+/));
-    if (!phrase.every(isUsed) || !paraphrase.every(isUsed)) return;
-    const key = phrase.join(" "), known = table.get(key);
+    const [, from, to] = record.splice(0), phrase = wordsOf(from);
+    // Most phrases of the large table fail here, before their paraphrases are split.
+    if (!phrase.every(isUsed)) return;
+    const key = phrase.join(" "), known = table.get(key), paraphrase = wordsOf(to);
+    if (!paraphrase.every(isUsed)) return;
     if (known) known.push(paraphrase);
     else table.set(key, [paraphrase]);
   };
+  // Lines may be cut anywhere between two parts.
   for await (const part of text) {
     const lines = (rest + part).split("\n");
     rest = lines.pop() ?? "";
@@ -69,3 +72,5 @@ export async function parseParaphrases(
     `paraphrases must have three lines each, found ${record.length} at the end`,
   );
 }
+
+const wordsOf = (line: string): string[] => line.trim().split(/\s+/);
