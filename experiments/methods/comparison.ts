@@ -7,18 +7,20 @@ import type { MethodSize, StudiedMethod } from "./methods.ts";
 import type { ChosenRate } from "./rates.ts";
 
 /** What a run of a method gave. */
-export interface MethodRow extends Pick<StudiedMethod, "key" | "label" | "family"> {
+export interface MethodRow extends Pick<StudiedMethod, "key" | "label"> {
+  /** The method's family; `baseline` for what is not trained. */
+  readonly family: StudiedMethod["family"] | "baseline";
   /** The method's size, or the number of texts that it was trained on. */
   readonly size: string;
   /** Whether all methods are compared at this size; 1 or 0. */
   readonly compared: number;
-  /** The seed. */
-  readonly seed: number;
-  /** The rate that the search found. */
-  readonly learningRate: number;
+  /** The seed; absent for a baseline. */
+  readonly seed?: number;
+  /** The rate that the search found; absent for a baseline. */
+  readonly learningRate?: number;
   /** Whether that rate is at an end of its grid; 1 or 0. */
   readonly atEnd: number;
-  /** Trained values. */
+  /** Trained values; 0 for a baseline. */
   readonly trained: number;
   /** Held-out loss in nats per token, or accuracy in percent. */
   readonly value: number;
@@ -45,6 +47,11 @@ export function methodRow(
     ...{ learningRate, atEnd: Number(isAtEnd), trained: metrics.trained as number, value },
   };
 }
+
+/** The row of what is not trained. */
+export const baselineRow = (
+  row: Pick<MethodRow, "key" | "label" | "size" | "value">,
+): MethodRow => ({ ...row, family: "baseline", compared: 0, atEnd: 0, trained: 0 });
 
 /** The runs of a method at one size. */
 export interface MethodCell extends Omit<MethodRow, "seed" | "value"> {
@@ -118,9 +125,3 @@ export class MethodComparison {
     return cells.reduce((best, next) => this.gain(next, best) > 0 ? next : best);
   }
 }
-
-/** What a finding says about noise. */
-export const noiseNote = ({ noise, cells: [{ values }] }: MethodComparison, unit: string): string =>
-  Number.isNaN(noise)
-    ? "One seed has no noise floor."
-    : `Noise floor of ${values.length} seeds: ${noise.toFixed(unit === "nats" ? 3 : 1)} ${unit}.`;

@@ -1,6 +1,6 @@
 /** The tables and the figure of methods side by side. @module */
 
-import { fromTo } from "../../src/core/numbers.ts";
+import { boundsOf, fromTo } from "../../src/core/numbers.ts";
 import { axis, baseLayout, dots, line, logCountAxis, palette } from "../../src/figures/mod.ts";
 import {
   type DataTable,
@@ -55,8 +55,8 @@ export const runsTable =
 
 /** A line of the table of means. */
 interface MeansRow extends Pick<MethodCell, "label" | "size" | "trained" | "mean"> {
-  readonly rate: string;
-  readonly seeds: string;
+  readonly rate?: string;
+  readonly seeds?: string;
   readonly difference?: string;
 }
 
@@ -68,11 +68,11 @@ export function meansTable(
   { name, unit, decimals }: MeasuredValue,
 ): DataTable {
   const rows = compared.cells.map((cell): MeansRow => {
-    const { label, size, trained, mean, values, learningRate, atEnd } = cell;
-    const rate = `${learningRate.toExponential()}${atEnd === 1 ? " (end)" : ""}`;
+    const { label, size, trained, mean, values } = cell, own = { label, size, trained, mean };
+    if (cell.family === "baseline") return own;
     const difference = signed(mean - against.mean, decimals) + noiseIn(compared.noise, decimals);
     return {
-      ...{ label, size, trained, mean, rate, seeds: fromTo(values, decimals) },
+      ...{ ...own, rate: rateIn(cell), seeds: fromTo(values, decimals) },
       ...cell !== against && { difference },
     };
   });
@@ -91,7 +91,11 @@ export function meansTable(
   });
 }
 
+const rateIn = ({ learningRate, atEnd }: MethodCell): string =>
+  `${learningRate?.toExponential()}${atEnd === 1 ? " (end)" : ""}`;
+
 const colors: Readonly<Record<MethodRow["family"], string>> = {
+  baseline: palette.base,
   full: palette.full,
   biases: palette.series[3],
   adapter: palette.series[1],
@@ -100,17 +104,25 @@ const colors: Readonly<Record<MethodRow["family"], string>> = {
   "LoRA and prefix": palette.lora[2],
 };
 
+const dashes = ["dash", "dot", "dashdot"] as const;
+
 const symbols = ["circle", "square", "diamond", "triangle-up", "cross", "x", "star"];
 
-/** Quality against trained values, a mark for each seed and a line through each method's means: figure 2. */
+/** Quality against trained values: a mark for each seed, a line through each method's means; baselines dashed. */
 export function methodsFigure(
   words: Pick<Figure, "id" | "title" | "caption">,
   rows: readonly MethodRow[],
   compared: MethodComparison,
   { name }: MeasuredValue,
 ): Figure {
-  const seen = new Map<string, number>();
-  const traces = [...Map.groupBy(rows, ({ key }) => key)].flatMap(([key, own]): Trace[] => {
+  const seen = new Map<string, number>(), trained = rows.filter(({ trained }) => trained > 0);
+  const ends = boundsOf(trained.map(({ trained }) => trained));
+  const baselines = rows.filter(({ family }) => family === "baseline");
+  const dashed = baselines.map(({ label: name, value }, place): Trace => {
+    const style = { color: palette.base, width: 1.5, dash: dashes[place % dashes.length] } as const;
+    return line(ends, (end) => end, () => value, style, { name });
+  });
+  const traces = [...Map.groupBy(trained, ({ key }) => key)].flatMap(([key, own]): Trace[] => {
     const { family, label } = own[0], color = colors[family], place = seen.get(family) ?? 0;
     seen.set(family, place + 1);
     const marker = { color, symbol: symbols[place % symbols.length], size: 9 };
@@ -126,5 +138,5 @@ export function methodsFigure(
     ];
   });
   const layout = baseLayout(logCountAxis("trained values"), axis(name), { height: 620 });
-  return { ...words, data: traces, layout };
+  return { ...words, data: [...dashed, ...traces], layout };
 }

@@ -3,7 +3,7 @@
 import type { JsonRecord } from "../../../src/runs/mod.ts";
 import type { RunContext } from "../../../src/runs/planned_run.ts";
 import { searchMethods } from "../glosses/search.ts";
-import { budgetMethods } from "./rows.ts";
+import { budgetMethods } from "./methods.ts";
 
 /** Rates that are tried for every row. */
 export const budgetRates = 3;
