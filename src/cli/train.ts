@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import type { Command } from "./commander.ts";
-import { loadAdapter, type LoraAdapter } from "../adapt/mod.ts";
+import { type Adapter, loadAnyAdapter } from "../adapt/mod.ts";
 import { prepareFolder, writeJsonAtomic } from "../core/files.ts";
 import { howMany } from "../core/how_many.ts";
 import { Interrupt, Interrupted } from "../core/interrupt.ts";
@@ -27,7 +27,7 @@ import {
   template,
   wholeNumber,
 } from "./arguments.ts";
-import { note, noteOtherBase, notePassed, openChosen, printWritten } from "./common.ts";
+import { note, noteOtherBase, notePassed, openChosen, passedIn, printWritten } from "./common.ts";
 import { addMethodOptions } from "./method.ts";
 import { compilationOf, progressOf } from "./progress.ts";
 import { rescue } from "./rescue.ts";
@@ -162,14 +162,15 @@ async function adapt(
   model: TextModel,
   method: MethodSpec,
   options: TrainOptions,
-): Promise<LoraAdapter | undefined> {
+): Promise<Adapter | undefined> {
   const { adapter, seed } = options;
   if (adapter === undefined) return applyMethod(model, method, seed);
   await noteOtherBase(options, options.model, [adapter]);
   note(options, "the adapter keeps its own ranks, scalings and modules");
   const { dropout = 0 } = method.kind === "lora" ? method : {};
-  const loaded = await loadAdapter(model, adapter, { dropout, allow: options.allow });
-  notePassed(options, adapter, loaded.loaded?.passed);
+  const ofLora = method.kind === "lora" ? { dropout } : {};
+  const loaded = await loadAnyAdapter(model, adapter, { ...ofLora, allow: options.allow });
+  notePassed(options, adapter, passedIn(loaded));
   return loaded;
 }
 

@@ -2,6 +2,7 @@
 
 import { fileDigests } from "../core/digest.ts";
 import { boundsOf } from "../core/numbers.ts";
+import { methodIn } from "../adapt/load_any.ts";
 import { assertAdapterFolder } from "../formats/folder_kind.ts";
 import { readAdapter } from "../formats/mod.ts";
 import type { JsonRecord, MethodSpec, RunSpec, TrainingSpec } from "../runs/mod.ts";
@@ -117,6 +118,8 @@ async function methodOfAdapter(
   allow: AllowOption["allow"],
 ): Promise<MethodSpec> {
   await assertAdapterFolder(folder);
+  const kind = await methodIn(folder);
+  if (kind !== undefined) return { kind } as MethodSpec;
   const { updates } = await readAdapter(folder, { withSaved: true, allow });
   const [, rank] = boundsOf(updates.map(({ A }) => A.shape[0]));
   const [, scaling] = boundsOf(updates.map(({ scaling }) => Math.abs(scaling)));
@@ -126,13 +129,13 @@ async function methodOfAdapter(
 
 /** A new head is trained in full beside an adapter. */
 function withHead(method: MethodSpec, { newLabels, head = [] }: Material): MethodSpec {
-  if (method.kind !== "lora" || !newLabels) return method;
+  if (method.kind === "full" || !newLabels) return method;
   const modulesToSave = [...new Set([...method.modulesToSave ?? [], ...head])];
   return { ...method, modulesToSave };
 }
 
 function scaleOf(method: MethodSpec) {
-  if (method.kind === "full") return { isFull: true, scaling: 1 };
+  if (method.kind !== "lora") return { isFull: method.kind === "full", scaling: 1 };
   const { rank, alpha = rank, rankStabilized } = method;
   return { isFull: false, scaling: alpha / (rankStabilized ? Math.sqrt(rank) : rank) };
 }
