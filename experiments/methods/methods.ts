@@ -47,6 +47,13 @@ export const glossMethods: readonly StudiedMethod[] = [
     sizes: [{ size: "all", spec: { kind: "full" } }],
   },
   {
+    key: "bitfit",
+    label: "BitFit",
+    family: "biases",
+    prior: 3e-2,
+    sizes: [{ size: "biases", spec: { kind: "bitfit" } }],
+  },
+  {
     key: "lora-qv",
     label: "LoRA (q, v)",
     family: "LoRA",

@@ -14,6 +14,13 @@ export const kindsMethods: readonly StudiedMethod[] = [
     sizes: [{ size: "all", spec: { kind: "full" } }],
   },
   {
+    key: "bitfit",
+    label: "BitFit",
+    family: "biases",
+    prior: 3e-2,
+    sizes: [{ size: "biases", spec: { kind: "bitfit", modulesToSave } }],
+  },
+  {
     key: "lora-qv",
     label: "LoRA (q, v)",
     family: "LoRA",
