@@ -8,7 +8,7 @@ import { ratesAround } from "../rates.ts";
 import { planMethod } from "./runs.ts";
 
 /** Rates that are tried for every method. */
-export const glossRates = 4;
+export const glossRates = 3;
 
 /** The loss of every rate with every method on the validation split. */
 export function searchGlosses(context: RunContext): Promise<JsonRecord> {
