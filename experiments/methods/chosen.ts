@@ -12,7 +12,7 @@ export interface FoundRates {
 
 /** Every method with every seed: all methods before the next seed, so that a job that is cut has whole seeds. */
 export const withSeeds = (
-  sizes: readonly (readonly [method: StudiedMethod, size: MethodSize])[],
+  sizes: readonly SizedMethod[],
   seeds: readonly number[],
   rateOf: (method: StudiedMethod) => ChosenRate,
 ): ChosenMethod[] =>
@@ -20,16 +20,18 @@ export const withSeeds = (
     sizes.map(([method, size]) => ({ method, size, seed, ...rateOf(method) }))
   );
 
+/** A method at one of its sizes. */
+export type SizedMethod = readonly [method: StudiedMethod, size: MethodSize];
+
+/** All methods at the sizes that they are compared at. */
+export const comparedSizes = (methods: readonly StudiedMethod[]): SizedMethod[] =>
+  methods.map((method) => [method, method.sizes[0]]);
+
 /** All sizes of all methods, those at which they are compared first. */
-export function allSizes(
-  methods: readonly StudiedMethod[],
-): (readonly [method: StudiedMethod, size: MethodSize])[] {
-  const compared = methods.map((method) => [method, method.sizes[0]] as const);
-  const others = methods.flatMap((method) =>
-    method.sizes.slice(1).map((size) => [method, size] as const)
-  );
-  return [...compared, ...others];
-}
+export const allSizes = (methods: readonly StudiedMethod[]): SizedMethod[] => [
+  ...comparedSizes(methods),
+  ...methods.flatMap((method) => method.sizes.slice(1).map((size): SizedMethod => [method, size])),
+];
 
 /**
  * What a search tried of a method.

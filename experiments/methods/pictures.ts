@@ -15,7 +15,9 @@ import type { MethodCell, MethodComparison, MethodRow } from "./comparison.ts";
 /** What is measured, in a table's and in an axis' words. */
 export interface MeasuredValue {
   /** `held-out loss (nats per token)`. */
-  readonly name: string;
+  readonly heading: string;
+  /** Which values are better. */
+  readonly best: "lowest" | "highest";
   /** Its unit. */
   readonly unit: Unit;
   /** Decimals of differences. */
@@ -24,17 +26,23 @@ export interface MeasuredValue {
 
 /** Held-out loss. */
 export const lossValue: MeasuredValue = {
-  name: "held-out loss (nats per token)",
+  heading: "held-out loss (nats per token)",
+  best: "lowest",
   unit: "nats",
   decimals: 3,
 };
 
 /** Share of the texts. */
-export const accuracyValue: MeasuredValue = { name: "accuracy (%)", unit: "percent", decimals: 1 };
+export const accuracyValue: MeasuredValue = {
+  heading: "accuracy (%)",
+  best: "highest",
+  unit: "percent",
+  decimals: 1,
+};
 
 /** Every run: the rows that are shipped. */
 export const runsTable =
-  (id: string, { name, unit }: MeasuredValue) => (rows: readonly MethodRow[]): DataTable =>
+  (id: string, { heading, unit }: MeasuredValue) => (rows: readonly MethodRow[]): DataTable =>
     table<MethodRow>({
       id,
       title: "Every reported run",
@@ -44,7 +52,7 @@ export const runsTable =
         ["seed", "seed", "count"],
         ["learningRate", "rate", "number"],
         ["trained", "trained values", "count"],
-        ["value", name, unit],
+        ["value", heading, unit],
         ["atEnd", "rate at an end of its grid", "count"],
         ["compared", "compared at this size", "count"],
         ["family", "family", "text"],
@@ -65,7 +73,7 @@ export function meansTable(
   words: Pick<DataTable, "id" | "title">,
   compared: MethodComparison,
   against: MethodCell,
-  { name, unit, decimals }: MeasuredValue,
+  { heading, unit, decimals }: MeasuredValue,
 ): DataTable {
   const rows = compared.cells.map((cell): MeansRow => {
     const { label, size, trained, mean, values } = cell, own = { label, size, trained, mean };
@@ -83,7 +91,7 @@ export function meansTable(
       ["size", "size", "text"],
       ["trained", "trained values", "count"],
       ["rate", "rate", "text"],
-      ["mean", name, unit],
+      ["mean", heading, unit],
       ["seeds", "of the seeds", "text"],
       ["difference", `minus ${against.label}`, "text"],
     ],
@@ -110,11 +118,10 @@ const symbols = ["circle", "square", "diamond", "triangle-up", "cross", "x", "st
 
 /** Quality against trained values: a mark for each seed, a line through each method's means; baselines dashed. */
 export function methodsFigure(
-  words: Pick<Figure, "id" | "title" | "caption">,
   rows: readonly MethodRow[],
   compared: MethodComparison,
-  { name }: MeasuredValue,
-): Figure {
+  { heading }: MeasuredValue,
+): Pick<Figure, "data" | "layout"> {
   const seen = new Map<string, number>(), trained = rows.filter(({ trained }) => trained > 0);
   const ends = boundsOf(trained.map(({ trained }) => trained));
   const baselines = rows.filter(({ family }) => family === "baseline");
@@ -137,6 +144,6 @@ export function methodsFigure(
       }),
     ];
   });
-  const layout = baseLayout(logCountAxis("trained values"), axis(name), { height: 620 });
-  return { ...words, data: [...dashed, ...traces], layout };
+  const layout = baseLayout(logCountAxis("trained values"), axis(heading), { height: 620 });
+  return { data: [...dashed, ...traces], layout };
 }

@@ -14,11 +14,14 @@ function placed(sites: readonly SiteRole[], rank: number): StudiedMethod {
   };
 }
 
+/** The paper's choice, which all rows are compared with. */
+export const reference = placed(["q", "v"], 4);
+
 /** Table 5: 8,192 trained values on one, two or four matrices of a layer. */
 export const placements: readonly StudiedMethod[] = [
   ...(["q", "k", "v", "o"] as const).map((site) => placed([site], 8)),
   placed(["q", "k"], 4),
-  placed(["q", "v"], 4),
+  reference,
   placed(["q", "k", "v", "o"], 2),
 ];
 

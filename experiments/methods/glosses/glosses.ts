@@ -1,23 +1,20 @@
 /** Every method that the paper compares, on glosses: tables 3, 11, 13, 14 and figure 2. @module */
 
-import { type Experiment, experiment } from "../../frame/mod.ts";
+import { grouped } from "../../../src/core/numbers.ts";
 import { adaptationSteps, alpha } from "../../adaptation/methods.ts";
 import { loadBase } from "../../base_model.ts";
 import { glossData, glossLoss, shortGlossData } from "../../gloss_runs.ts";
-import { grouped } from "../../../src/core/numbers.ts";
-import { claimsOn } from "../claims.ts";
-import { allSizes, triedOf, withSeeds } from "../chosen.ts";
-import { baselineRow, type ChosenMethod, MethodComparison, methodRow } from "../comparison.ts";
-import type { MethodRow } from "../comparison.ts";
+import { allSizes, comparedSizes, triedOf, withSeeds } from "../chosen.ts";
+import { baselineRow, methodRow } from "../comparison.ts";
 import { glossMethods, type StudiedMethod } from "../methods.ts";
-import { lossValue, meansTable, methodsFigure, runsTable } from "../pictures.ts";
+import { lossValue } from "../pictures.ts";
 import { chooseLeast } from "../rates.ts";
+import { methodsExperiment } from "../study.ts";
 import { glossClaims } from "./claims.ts";
 import found from "./learning_rates.json" with { type: "json" };
+import shipped from "./methods.json" with { type: "json" };
 import { planMethod } from "./runs.ts";
 import { glossRates } from "./search.ts";
-
-type Rows = readonly MethodRow[];
 
 /** A quick run's methods: one of each family. */
 const quickMethods = (methods: readonly StudiedMethod[]) =>
@@ -25,33 +22,15 @@ const quickMethods = (methods: readonly StudiedMethod[]) =>
 
 const rateOf = (method: StudiedMethod) => chooseLeast(triedOf(found, method, glossRates));
 
-const compare = (rows: Rows) => new MethodComparison(rows, "lowest");
-
 /** All methods on glosses. */
-export const methodsOnGlosses: Experiment = experiment<ChosenMethod, Rows>({
+export const methodsOnGlosses = methodsExperiment({
+  ...lossValue,
   name: "methods",
   title: "Every method that the paper compares",
   question:
     "Which method gives the best quality for how many trained parameters? Full fine-tuning, " +
     "adapters, prefixes, biases, LoRA and its variants learn to write WordNet's definitions.",
   source: "Hu et al. 2021, tables 3, 11, 13 and 14 (GPT-2) and figure 2 (GPT-3), at small scale",
-  runs({ seeds, quick }) {
-    const sizes = quick
-      ? quickMethods(glossMethods).map((method) => [method, method.sizes[0]] as const)
-      : allSizes(glossMethods);
-    return withSeeds(sizes, quick ? seeds.slice(0, 1) : seeds, rateOf).map((chosen) => ({
-      ...planMethod(chosen.size, chosen.method.label, { ...chosen, split: "test", quick }),
-      chosen,
-    }));
-  },
-  async rows(made, { device, quick }) {
-    using base = await loadBase(device);
-    const value = await glossLoss(base, shortGlossData("noun", quick));
-    return [
-      baselineRow({ key: "base", label: "the base, not adapted", size: "none", value }),
-      ...made.map((run) => methodRow(run, run.metrics.loss as number)),
-    ];
-  },
   settings:
     `${adaptationSteps} steps of 16 pairs from ${
       grouped(glossData("noun", false).examples)
@@ -59,27 +38,29 @@ export const methodsOnGlosses: Experiment = experiment<ChosenMethod, Rows>({
     `the same search: ${glossRates} rates in half-decades around a guess that was written down before, one ` +
     "seed, on a validation split, at the size that all are compared at, about 8,192 trained values where it can " +
     "have so many; “(end)” marks a best rate at an end of its grid. The base has two blocks, so that the top one " +
-    "stands for the paper's top two.",
-  scale: true,
-  claims: (rows) => claimsOn(compare(rows), glossClaims),
-  tables: [
-    (rows) => {
-      const compared = compare(rows);
-      const title = "Held-out loss of every method and size, means over the seeds";
-      return meansTable({ id: "methods-means", title }, compared, compared.cell("full"), lossValue);
-    },
-    runsTable("methods", lossValue),
-  ],
-  figures: [(rows) =>
-    methodsFigure(
-      {
-        id: "methods",
-        title: "Figure 2 at small scale: held-out loss against trained values",
-        caption:
-          "A mark for each seed ({seeds}), lines through the means of a method's sizes. Lower is better.",
-      },
-      rows,
-      compare(rows),
-      lossValue,
-    )],
+    "stands for the paper's top two (decision 0027).",
+  shipped,
+  runs: ({ seeds, quick }) =>
+    withSeeds(
+      quick ? comparedSizes(quickMethods(glossMethods)) : allSizes(glossMethods),
+      seeds,
+      rateOf,
+    )
+      .map((chosen) => ({
+        ...planMethod(chosen.size, chosen.method.label, { ...chosen, split: "test", quick }),
+        chosen,
+      })),
+  async baselines({ device, quick }) {
+    using base = await loadBase(device);
+    const value = await glossLoss(base, shortGlossData("noun", quick));
+    return [baselineRow({ key: "base", label: "the base, not adapted", size: "none", value })];
+  },
+  row: (made) => methodRow(made, made.metrics.loss as number),
+  claims: () => glossClaims,
+  against: (compared) => compared.cell("full"),
+  figure: {
+    title: "Figure 2 at small scale: held-out loss against trained values",
+    caption:
+      "A mark for each seed ({seeds}), lines through the means of a method's sizes. Lower is better.",
+  },
 });

@@ -1,6 +1,7 @@
 /** What is claimed of all methods on kinds of nouns: the rules of decision 0027. @module */
 
 import said from "../../../src/paper/printed/claims.json" with { type: "json" };
+import { grouped } from "../../../src/core/numbers.ts";
 import { parPoints, shareNoise, signed } from "../../differences.ts";
 import { meanIn, type MethodsClaim, noiseNote } from "../claims.ts";
 import type { MethodComparison } from "../comparison.ts";
@@ -39,8 +40,13 @@ export const kindsClaims = ({ frequent, texts }: KindsFacts): readonly MethodsCl
     `share of ${texts} entries: ${(shareNoise(50, 50, texts) / Math.SQRT2).toFixed(1)} points.`,
 }];
 
-/** Numbers of entries to train on. */
-export const fewest = "100 entries", more = "1,000 entries", most = "10,000 entries";
+/** Entries to train on. */
+export const amounts: readonly number[] = [100, 1000, 10_000];
+
+/** An amount as a size: `1,000 entries`. */
+export const sizeOf = (examples: number): string => `${grouped(examples)} entries`;
+
+const [fewest, more, most] = amounts.map(sizeOf);
 
 const gapAt = (compared: MethodComparison, size: string) => {
   const of = (key: string) => compared.cell(key, size).mean;
