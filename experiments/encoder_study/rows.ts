@@ -1,7 +1,7 @@
 /** What the encoder study measured, and the rule that reads it. @module */
 
 import { mean } from "../../src/core/numbers.ts";
-import { parPoints, seedNoise } from "../differences.ts";
+import { parPoints, rounding, seedNoise } from "../differences.ts";
 import type { StudyMethod } from "./runs.ts";
 
 /** What a reported run gave. */
@@ -68,9 +68,6 @@ export const cellOf = (
   places: StudyRow["places"],
   rank?: number,
 ): StudyCell => cells.find((cell) => cell.places === places && cell.rank === rank)!;
-
-/** Differences of whole texts are compared, so that 1.1 points are not missed by a rounding. */
-const rounding = 1e-9;
 
 /** One cell against another. */
 export interface Comparison {
