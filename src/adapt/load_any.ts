@@ -2,7 +2,7 @@
 
 import { AdapterFileError } from "../core/errors.ts";
 import { readJson } from "../core/files.ts";
-import { isRecord } from "../core/json.ts";
+import { isRecord, isText } from "../core/json.ts";
 import { quote } from "../core/quote.ts";
 import { fileIn, type Folder, folderName } from "../core/storage.ts";
 import { adapterFile } from "../formats/merged_metadata.ts";
@@ -13,15 +13,30 @@ import { loadBitFit } from "./bitfit.ts";
 import { loadBottleneck } from "./bottleneck.ts";
 import { loadAdapter, type LoadAdapterOptions } from "./lora/load.ts";
 import type { MethodAdapter } from "./method_adapter.ts";
+import { loadPrefixLayer, loadPrompt } from "./prefix/load.ts";
 import { readValues, type SavedValues } from "./saved_values.ts";
+import { loadTopLayers } from "./top_layers.ts";
+import { loadVera } from "./vera/load.ts";
 
 /** Puts an adapter on a model that has what was read from a file. */
 type SavedMethod = (model: Model, saved: SavedValues) => MethodAdapter;
 
-/** By what `adapter_config.json` calls them in `method`. */
+/** By what {@link methodIn} calls them. */
 const savedMethods: Readonly<Record<string, SavedMethod>> = {
   bitfit: loadBitFit,
   bottleneck: loadBottleneck,
+  "top-layers": loadTopLayers,
+  vera: loadVera,
+  "prefix-embedding": loadPrompt,
+  "prefix-layer": loadPrefixLayer,
+  "prefix-tuning": loadPrompt,
+};
+
+/** Ours for the methods of PEFT that are read like these, by `peft_type`. */
+const peftMethods: Readonly<Record<string, string>> = {
+  VERA: "vera",
+  PROMPT_TUNING: "prefix-embedding",
+  PREFIX_TUNING: "prefix-tuning",
 };
 
 /**
@@ -60,19 +75,22 @@ export async function loadAnyAdapter(
   if (method === undefined) return await loadAdapter(model, folder, options);
   assertFree(model, options, "loadAnyAdapter");
   assertOnlyJoin(method, options);
-  return await usable(folder, async () => {
-    const load = savedMethod(method), saved = await readValues(folder);
-    const values = { file: await adapterFile(folder) };
-    assertNotIn(model, values);
-    assertFree(model, options, "loadAnyAdapter"); // Another may have come while this one was read.
-    return Object.assign(load(model, saved), { values, promptFormat: saved.promptFormat });
-  });
+  const read = async () => ({ load: savedMethod(method), saved: await readValues(folder) });
+  const { load, saved } = await usable(folder, read);
+  const values = { file: await adapterFile(folder) };
+  assertNotIn(model, values);
+  assertFree(model, options, "loadAnyAdapter"); // Another may have come while this one was read.
+  const adapter = await usable(folder, () => load(model, saved));
+  return Object.assign(adapter, { values, promptFormat: saved.promptFormat });
 }
 
-/** What a folder's configuration calls the method; undefined for PEFT's, and where it cannot be read. */
+/** The method of a folder, by its configuration; undefined for PEFT's LoRA, and where it cannot be read. */
 export async function methodIn(folder: Folder): Promise<unknown> {
   const config = await readJson(fileIn(folder, "adapter_config.json")).catch(() => undefined);
-  return isRecord(config) ? config.method : undefined;
+  if (!isRecord(config)) return undefined;
+  const { method, peft_type: type } = config;
+  return method ??
+    (isText(type) && Object.hasOwn(peftMethods, type) ? peftMethods[type] : undefined);
 }
 
 function savedMethod(method: unknown): SavedMethod {
@@ -91,7 +109,7 @@ function assertOnlyJoin(method: unknown, { dropout, allow }: LoadAdapterOptions)
 }
 
 /** Says of which folder it is when what was read does not fit the model. */
-async function usable<T>(folder: Folder, use: () => Promise<T>): Promise<T> {
+async function usable<T>(folder: Folder, use: () => T | Promise<T>): Promise<T> {
   try {
     return await use();
   } catch (error) {

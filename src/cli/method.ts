@@ -1,5 +1,6 @@
 /** What is trained: command-line options, and the `method` of a configuration file. @module */
 
+import { howMany } from "../core/how_many.ts";
 import { listNames } from "../core/module_names.ts";
 import { type MethodKind, methodKinds, type MethodSpec } from "../runs/mod.ts";
 import { finiteNumber, list, listOrPattern, positiveNumber } from "./arguments.ts";
@@ -31,8 +32,12 @@ export interface MethodOptions {
   readonly sites?: string[];
   /** PEFT's target modules. */
   readonly targetModules?: string | string[];
+  /** Blocks at the top that are trained. */
+  readonly layers?: number;
   /** Width of bottlenecks. */
   readonly size?: number;
+  /** Number of virtual tokens. */
+  readonly prefixLength?: number;
 }
 
 /** What the command line knows of a method. */
@@ -44,6 +49,13 @@ interface MethodEntry {
   /** Settings where none are given. */
   readonly defaults?: (settings: Fields) => Fields;
 }
+
+/** What the command line knows of a prefix method. */
+const prefixEntry = (what: string): MethodEntry => ({
+  title: ({ length }) => `${what} of ${howMany(Number(length), "virtual token")}`,
+  rules: { length: positive, modulesToSave: moduleNames },
+  defaults: () => ({ length: 16 }),
+});
 
 const entries: { readonly [Kind in MethodKind]: MethodEntry } = {
   full: { title: () => "full fine-tuning", rules: {} },
@@ -74,11 +86,31 @@ const entries: { readonly [Kind in MethodKind]: MethodEntry } = {
     },
   },
   bitfit: { title: () => "BitFit", rules: { modulesToSave: moduleNames } },
+  "top-layers": {
+    title: ({ layers }) => `the top ${howMany(Number(layers), "layer")}`,
+    rules: { layers: positive, modulesToSave: moduleNames },
+    defaults: () => ({ layers: 2 }),
+  },
+  vera: {
+    title: ({ rank }) => `VeRA of rank ${rank}`,
+    rules: {
+      rank: positive,
+      sites: siteNames,
+      targetModules: names,
+      dropout: number,
+      dInitial: number,
+      modulesToSave: moduleNames,
+    },
+    defaults: () => ({ rank: 256 }),
+  },
   bottleneck: {
     title: ({ size }) => `bottlenecks of width ${size}`,
     rules: { size: positive, places: moduleNames, modulesToSave: moduleNames },
     defaults: () => ({ size: 16 }),
   },
+  "prefix-embedding": prefixEntry("embeddings"),
+  "prefix-layer": prefixEntry("states"),
+  "prefix-tuning": prefixEntry("keys and values"),
 };
 
 /** What a reader calls a method. */
@@ -98,19 +130,25 @@ export function addMethodOptions(
     .addOption(
       new Option("--method <name>", `what to train (default: ${usual})`).choices(methodKinds),
     )
-    .option("--rank <r>", "lora: rank of every update (default: 8)", positiveNumber)
+    .option("--rank <r>", "lora, vera: rank of every update (default: 8 and 256)", positiveNumber)
     .option(
       "--alpha <a>",
       "lora: updates are multiplied by alpha / rank (default: the rank)",
       finiteNumber,
     )
-    .option("--sites <a,b>", "lora: any of q, k, v, o, up, down, or all (default: q,v)", list)
+    .option(
+      "--sites <a,b>",
+      "lora, vera: any of q, k, v, o, up, down, or all (default of lora: q,v)",
+      list,
+    )
     .option(
       "--target-modules <a,b>",
-      "lora: PEFT's target_modules: names, a pattern, or all-linear",
+      "lora, vera: PEFT's target_modules: names, a pattern, or all-linear (default of vera: PEFT's)",
       listOrPattern,
     )
-    .option("--size <m>", "bottleneck: width of each (default: 16)", positiveNumber);
+    .option("--layers <n>", "top-layers: blocks to train (default: 2)", positiveNumber)
+    .option("--size <m>", "bottleneck: width of each (default: 16)", positiveNumber)
+    .option("--prefix-length <n>", "prefix-…: virtual tokens (default: 16)", positiveNumber);
 }
 
 const kindRule = { ...oneOf(...methodKinds), words: `one of ${methodKinds.join(", ")}` };
@@ -137,8 +175,8 @@ function kindIn(value: unknown): MethodKind | undefined {
  */
 export function methodOf(options: MethodOptions, configured: Fields = {}): MethodSpec {
   const { kind: configuredKind, ...below } = configured;
-  const { method, rank, alpha, size } = options;
-  const given = present({ rank, alpha, ...selectionOf(options), size });
+  const { method, rank, alpha, layers, size, prefixLength: length } = options;
+  const given = present({ rank, alpha, ...selectionOf(options), layers, size, length });
   const isAdapted = Object.keys({ ...below, ...given }).length > 0;
   const kind = (method ?? configuredKind ?? (isAdapted ? "lora" : "full")) as MethodKind;
   assertOwn(kind, given);
