@@ -6,6 +6,7 @@
  *     deno task search:rates rank_study
  *     deno task search:rates encoder_study
  *     deno task search:rates supersenses
+ *     deno task search:rates regret
  *
  * Finished runs under `results/search` are not trained again.
  *
@@ -22,6 +23,7 @@ import { searchStudy } from "../experiments/encoder_study/search.ts";
 import { type GlossData, glossData, planGloss, shortGlossData } from "../experiments/gloss_runs.ts";
 import { methodOf, searched, studySteps } from "../experiments/rank_study/runs.ts";
 import { searchSeed as seed, tryRates } from "../experiments/rate_search.ts";
+import { searchRegret } from "../experiments/regret/search.ts";
 import { searchSupersenses } from "../experiments/supersenses/search.ts";
 
 interface Search {
@@ -49,6 +51,7 @@ const searches: Readonly<Record<string, (context: RunContext) => Promise<JsonRec
     }),
   encoder_study: searchStudy,
   supersenses: searchSupersenses,
+  regret: searchRegret,
 };
 
 /** The loss of every rate with every method. */
