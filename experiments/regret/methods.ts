@@ -51,7 +51,7 @@ export const onSomeLayers: readonly RegretMethod[] = [
 
 /** A method on a task of some size. */
 export interface Setting {
-  /** WordNet's pairs in short runs, the same in batches of two sizes, or invented facts. */
+  /** WordNet's pairs in small steps, the same pairs in large steps, or invented facts. */
   readonly part: "pairs" | "batch" | "facts";
   /** What is trained. */
   readonly method: RegretMethod;
@@ -61,27 +61,26 @@ export interface Setting {
   readonly steps: number;
 }
 
-/** Steps of the runs of part `pairs`, and of those of part `facts`. */
-export const pairSteps = 120, factSteps = 320;
+/** Steps of the runs on pairs and on facts. */
+export const pairSteps = 120, factSteps = 160;
 
-/** Sizes of a step in part `pairs`, in part `batch`, and numbers of facts. */
-export const pairSize = 8, batchSizes = [8, 64] as const, factCounts = [64, 512] as const;
+/** Pairs in a small and in a large step. */
+export const pairSize = 8, largeSize = 64;
 
-/** Pairs that a run of part `batch` sees, whatever the size of a step. */
-export const batchPairs = 1920;
+/** Numbers of facts: few and many. */
+export const factCounts = [64, 256] as const;
 
-const everywhere = [full, ...onAllLayers];
+/** Full fine-tuning, and LoRA on all layers. */
+export const everywhere: readonly RegretMethod[] = [full, ...onAllLayers];
 
 /** Every cell of the experiment. */
 export const settings: readonly Setting[] = [
   ...[...everywhere, ...onSomeLayers].map((method): Setting => {
     return { part: "pairs", method, size: pairSize, steps: pairSteps };
   }),
-  ...batchSizes.flatMap((size) =>
-    [full, loraOn("all", 4), loraOn("all", 64)].map((method): Setting => {
-      return { part: "batch", method, size, steps: batchPairs / size };
-    })
-  ),
+  ...[full, loraOn("all", 4), loraOn("all", 64)].map((method): Setting => {
+    return { part: "batch", method, size: largeSize, steps: pairSteps * pairSize / largeSize };
+  }),
   ...factCounts.flatMap((size) =>
     everywhere.map((method): Setting => {
       return { part: "facts", method, size, steps: factSteps };

@@ -5,13 +5,13 @@ import { checkedOutCommit } from "../../src/core/checkout.ts";
 import type { Json, JsonRecord } from "../../src/runs/mod.ts";
 import type { RunContext } from "../../src/runs/planned_run.ts";
 import { searchSeed, tryRates } from "../rate_search.ts";
-import { full, searchedSettings, type Setting } from "./methods.ts";
+import { everywhere, full, searchedSettings, type Setting } from "./methods.ts";
 import { lowestPlace, settingKey, type TriedLosses } from "./rates.ts";
 import { planRegret } from "./runs.ts";
 
 /** Seeds of the search of a setting: two where the best rate itself is reported. */
-export const searchSeedsOf = ({ part }: Setting): readonly number[] =>
-  part === "pairs" ? [searchSeed, searchSeed + 1] : [searchSeed];
+export const searchSeedsOf = ({ part, method }: Setting): readonly number[] =>
+  part === "pairs" && everywhere.includes(method) ? [searchSeed, searchSeed + 1] : [searchSeed];
 
 /** The first rates that are tried, as quarters of a decade, and their distance. */
 export function firstGrid({ part, method }: Setting): { quarters: number[]; spacing: number } {
