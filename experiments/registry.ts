@@ -21,6 +21,8 @@ import { subspaces } from "./rank_study/subspaces.ts";
 import { whichMatrices } from "./rank_study/which_matrices.ts";
 import { whichRank } from "./rank_study/which_rank.ts";
 import { realAdapter } from "./real_adapter.ts";
+import { regret } from "./regret/regret.ts";
+import { stepCost } from "./regret/step_cost.ts";
 import { resident } from "./resident/resident.ts";
 import { scaling } from "./scaling.ts";
 import { supersenses } from "./supersenses/supersenses.ts";
@@ -49,6 +51,8 @@ export const experiments: readonly Experiment[] = [
   facts,
   plantedTransformer,
   supersenses,
+  regret,
+  stepCost,
   fullSize,
   realAdapter,
 ];

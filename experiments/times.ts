@@ -26,6 +26,8 @@ export const expectedSeconds: Readonly<Record<string, number>> = {
   facts: 5,
   "planted-transformer": 1,
   supersenses: 1,
+  regret: 1,
+  "step-cost": 4,
   "full-size-layer": 1,
   "real-adapter": 1,
 };

@@ -20,8 +20,9 @@ const [low, high] = [4, 64].map((rank) => loraOn("all", rank));
 
 const signed = (value: number) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(3)}`;
 
-/** `+0.012 ± 0.008 nats`. */
-const shown = ({ value, noise }: Difference) => `${signed(value)} ± ${noise.toFixed(3)}`;
+/** `+0.012 ± 0.008`; a single seed has no noise floor. */
+const shown = ({ value, noise }: Difference) =>
+  `${signed(value)}${Number.isNaN(noise) ? "" : ` ± ${noise.toFixed(3)}`}`;
 
 const times = (exponent: number) => (10 ** exponent).toPrecision(3);
 

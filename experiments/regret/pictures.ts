@@ -6,7 +6,7 @@ import { line, logAxis, palette, table, type Trace } from "../../src/figures/mod
 import { everywhere, factCounts, full, largeSize, pairSize, settings } from "./methods.ts";
 import type { RegretMethod } from "./methods.ts";
 import { bestExponents, lowestPlace, triedRates, triedWith } from "./rates.ts";
-import { cellsOf, isReported, noiseOf, rateRatios, type RegretRows } from "./rows.ts";
+import { cellsOf, noiseOf, rateRatios, type RegretRows } from "./rows.ts";
 
 /** Full fine-tuning in one color; the ranks in the shades of another, and one more. */
 const colors = [palette.full, ...palette.lora, palette.merged];
@@ -33,7 +33,7 @@ export function searchFigure(): Figure {
   const lowest = Math.min(...methods.flatMap(({ points }) => points.map(({ loss }) => loss)));
   const best = methods.map(({ best }) => best[0].loss), reach = 0.15 + Math.max(...best) - lowest;
   return {
-    id: "regret-rates",
+    id: "regret-search",
     title: "Loss over the learning rate, where nothing is reported",
     caption:
       "Means of two seeds of the search, on the validation split. Diamonds: each seed's best rate, by " +
@@ -106,7 +106,7 @@ export function ratioFigure({ rates }: RegretRows): Figure {
 export function factsFigures(rows: RegretRows): Figure[] {
   return factCounts.map((facts): Figure => {
     const own = rows.runs.filter(({ part, size }) => part === "facts" && size === facts);
-    const steps = [...new Set(own.map(({ step }) => step))].filter(isReported);
+    const steps = [...new Set(own.map(({ step }) => step))];
     const pointsOf = (key: string) =>
       steps.map((step) => ({ step, loss: mean(cellsOf(rows, "facts", facts, step).get(key)!) }));
     const noise = steps.map((step) => noiseOf(cellsOf(rows, "facts", facts, step)));
