@@ -3,23 +3,24 @@
 import { add } from "../autograd/ops/add.ts";
 import { gelu } from "../autograd/ops/gelu.ts";
 import { linear } from "../autograd/ops/linear.ts";
-import { Parameter } from "../autograd/parameter.ts";
+import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
+import { isText } from "../core/json.ts";
 import { isNamed, listNames } from "../core/module_names.ts";
 import { assertOptions, type OptionNames } from "../core/options.ts";
+import { quote } from "../core/quote.ts";
 import { Random } from "../core/random.ts";
-import { Arena } from "../device/arena.ts";
 import type { Tensor } from "../device/device.ts";
-import type { PromptFormat } from "../core/prompt_format.ts";
 import type { Model } from "../models/model.ts";
 import type { Adaptation } from "../nn/adaptation.ts";
 import type { Place } from "../nn/place.ts";
-import { type Adapter, baseNameOf, type SaveAdapterOptions, type WeightChange } from "./adapter.ts";
-import { assertFree, attach, type JoinOptions } from "./attach.ts";
-import { saveValues } from "./save_values.ts";
+import type { WeightChange } from "./adapter.ts";
+import { assertFree } from "./attach.ts";
+import { MethodAdapter, type MethodAdapterOptions } from "./method_adapter.ts";
+import { type MethodConfig, savedModulesOf, type SavedValues } from "./saved_values.ts";
 
 /** Where to insert bottlenecks, and how narrow they are. */
-export interface BottleneckOptions extends JoinOptions {
+export interface BottleneckOptions extends MethodAdapterOptions {
   /** m, the width between the two projections. */
   readonly size: number;
   /** Places, each by its path or the end of it, such as `["mlp"]`. Default: after every sublayer. */
@@ -33,6 +34,7 @@ const optionNames: OptionNames<BottleneckOptions> = {
   places: true,
   seed: true,
   onTop: true,
+  modulesToSave: true,
 };
 
 /** y + gelu(y W_downᵀ + b_down) W_upᵀ + b_up (Houlsby et al. 2019, section 2.1). */
@@ -88,51 +90,43 @@ export function injectBottleneck(model: Model, options: BottleneckOptions): Bott
   return new BottleneckAdapter(model, options);
 }
 
+/** Bottlenecks from a file that was read. */
+export function loadBottleneck(model: Model, saved: SavedValues): BottleneckAdapter {
+  const { size, places } = saved.config, modulesToSave = savedModulesOf(saved.config);
+  const options = { size, places, modulesToSave } as BottleneckOptions;
+  return new BottleneckAdapter(model, options, saved);
+}
+
 /** Bottlenecks on a model; made by {@link injectBottleneck}. */
-export class BottleneckAdapter implements Adapter {
-  /** The model that it was made for. */
-  readonly model: Model;
-  /** How the prompts of its training were written, if it was trained on any. */
-  promptFormat?: PromptFormat;
-  readonly #size: number;
-  readonly #bottlenecks: readonly Bottleneck[];
-  readonly #arena: Arena;
-  readonly #detach: () => void;
+export class BottleneckAdapter extends MethodAdapter {
+  readonly #options: BottleneckOptions;
 
   /** Allocates the tensors, freezes the model and inserts the bottlenecks. */
-  constructor(model: Model, { size, places, seed = 0 }: BottleneckOptions) {
+  constructor(model: Model, options: BottleneckOptions, saved?: SavedValues) {
+    const { size, places, seed = 0, modulesToSave } = options;
     if (!(Number.isInteger(size) && size > 0)) {
-      throw new RangeError(`a bottleneck needs a size of at least 1, found ${size}`);
+      throw new RangeError(`a bottleneck needs a size of at least 1, found ${quote(size)}`);
     }
     const random = new Random(seed), chosen = selectPlaces(model, places);
-    const entries = chosen.map((place) => entriesOf(place, size));
-    this.model = model;
-    this.#size = size;
-    this.#arena = new Arena(model.device, entries.flat(), "adapter", "bottlenecks");
-    this.#bottlenecks = chosen.map((place, i) => {
-      const parameters = entries[i].map(({ name }) => new Parameter(name, this.#arena.view(name)));
-      return new Bottleneck(place, parameters);
+    const entries = chosen.flatMap((place) => entriesOf(place, size));
+    super(model, {
+      entries,
+      copied: modulesToSave,
+      saved,
+      build: (own) =>
+        chosen.map((place, i) => {
+          const bottleneck = new Bottleneck(place, own.slice(4 * i, 4 * i + 4));
+          initDown(bottleneck, random.split(i));
+          return [place, bottleneck];
+        }),
     });
-    this.#bottlenecks.forEach((bottleneck, i) => initDown(bottleneck, random.split(i)));
-    this.#detach = attach(model, this, this.#bottlenecks.map((one) => [one.place, one]));
+    this.#options = options;
   }
 
-  /** Weight and bias of the down projection, then of the up projection, place by place. */
-  get parameters(): readonly Parameter[] {
-    return this.#bottlenecks.flatMap(({ parameters }) => parameters);
-  }
-
-  /**
-   * Saves the projections under their own names, as a whole: after a crash at any time, a reader finds
-   * the old adapter, the new one, or no `adapter_config.json` and so an error.
-   *
-   * @throws {RangeError} when a value is not finite in the file's dtype; nothing is written.
-   * @throws {Error} when a file cannot be written; the message says what a reader finds.
-   */
-  async save(folder: string, options: SaveAdapterOptions = {}): Promise<void> {
-    const values = this.parameters.map(({ name, tensor }) => [name, tensor] as const);
-    const base = { baseModelName: baseNameOf(this.model), ...options };
-    await saveValues(folder, { method: "bottleneck", size: this.#size }, values, base);
+  /** The method and its settings. */
+  protected override get config(): MethodConfig {
+    const { size, places, modulesToSave = [] } = this.#options;
+    return { method: "bottleneck", size, places, modules_to_save: modulesToSave };
   }
 
   /**
@@ -140,25 +134,17 @@ export class BottleneckAdapter implements Adapter {
    *
    * @throws {RangeError} always.
    */
-  weightChanges(): readonly WeightChange[] {
+  override weightChanges(): readonly WeightChange[] {
     throw new RangeError(
       "merging needs an adapter that changes weights, found bottlenecks, which are computed after a layer",
     );
   }
-
-  /** Removes the bottlenecks from the model. */
-  remove(): void {
-    this.#detach();
-  }
-
-  /** Removes the adapter and frees its tensors. */
-  [Symbol.dispose](): void {
-    this.remove();
-    this.#arena[Symbol.dispose]();
-  }
 }
 
 function selectPlaces(model: Model, names?: readonly string[]): Place[] {
+  if (names !== undefined && !(Array.isArray(names) && names.every(isText))) {
+    throw new RangeError(`places must be a list of names, found ${quote(names)}`);
+  }
   for (const name of names ?? []) {
     if (model.places.some((place) => isNamed(place.name, name))) continue;
     const known = listNames(model.places.map(({ name }) => name)) || "none";

@@ -5,9 +5,10 @@ export { type SiteAddress, siteName } from "../core/site.ts";
 export type { AdapterException, BiasMode, FloatDtype } from "../formats/mod.ts";
 export { type AdaptedLayer, Embedding, type Ids } from "../nn/embedding.ts";
 export type { Adapter, SaveAdapterOptions, WeightChange } from "./adapter.ts";
-export { freeze, type JoinOptions } from "./attach.ts";
+export { type Attachment, freeze, type JoinOptions } from "./attach.ts";
 export { BitFitAdapter, injectBitFit } from "./bitfit.ts";
 export { BottleneckAdapter, type BottleneckOptions, injectBottleneck } from "./bottleneck.ts";
+export { loadAnyAdapter } from "./load_any.ts";
 export { LoraAdapter } from "./lora/adapter.ts";
 export type { AdapterChange } from "./lora/change.ts";
 export type { LoraPlan } from "./lora/plan.ts";
@@ -30,7 +31,9 @@ export {
   mergeReport,
   type MergeReportOptions,
 } from "./merge_report.ts";
+export { MethodAdapter, type MethodAdapterOptions, type MethodParts } from "./method_adapter.ts";
 export { type PlantedShift, plantShift } from "./plant_shift.ts";
+export type { MethodConfig, SavedValues } from "./saved_values.ts";
 export type { SiteSpectrum } from "./spectra.ts";
 export { selectSites, type Site, type SiteSelection } from "./sites.ts";
 export { TokenRows } from "./token_rows.ts";

@@ -46,6 +46,9 @@ export function addCount(program: Command): void {
 async function run(argument: string | undefined, options: CountOptions): Promise<void> {
   const model = oneModel("count", [argument, options.model], options.url);
   const method = methodOf(options), lora = method.kind === "lora" ? method : undefined;
+  if (method.kind !== "full" && method.kind !== "lora") {
+    throw new RangeError(`count counts full fine-tuning and lora, found --method ${method.kind}`);
+  }
   const { architecture, note: read, caveat } = await countedModel({ ...options, model });
   if (read) note(options, read);
   const accounting = await import("../accounting/mod.ts");

@@ -1,9 +1,10 @@
 /** What is trained: command-line options, and the `method` of a configuration file. @module */
 
-import { type Command, Option } from "./commander.ts";
-import type { MethodSpec } from "../runs/mod.ts";
+import { listNames } from "../core/module_names.ts";
+import { type MethodKind, methodKinds, type MethodSpec } from "../runs/mod.ts";
 import { finiteNumber, list, listOrPattern, positiveNumber } from "./arguments.ts";
 import type { Fields } from "./cases.ts";
+import { type Command, Option } from "./commander.ts";
 import {
   checkFields,
   flag,
@@ -13,14 +14,15 @@ import {
   numbersByName,
   oneOf,
   positive,
+  type Rule,
   siteNames,
   tokens,
 } from "./fields.ts";
 
 /** Options that {@link addMethodOptions} adds; undefined if not given. */
 export interface MethodOptions {
-  /** Full fine-tuning, or low-rank adaptation. */
-  readonly method?: "full" | "lora";
+  /** The method's name. */
+  readonly method?: MethodKind;
   /** Rank of every update. */
   readonly rank?: number;
   /** α. */
@@ -29,10 +31,62 @@ export interface MethodOptions {
   readonly sites?: string[];
   /** PEFT's target modules. */
   readonly targetModules?: string | string[];
+  /** Width of bottlenecks. */
+  readonly size?: number;
 }
 
+/** What the command line knows of a method. */
+interface MethodEntry {
+  /** What a reader calls it, with its settings. */
+  readonly title: (settings: Fields) => string;
+  /** Its fields in a configuration. */
+  readonly rules: Readonly<Record<string, Rule>>;
+  /** Settings where none are given. */
+  readonly defaults?: (settings: Fields) => Fields;
+}
+
+const entries: { readonly [Kind in MethodKind]: MethodEntry } = {
+  full: { title: () => "full fine-tuning", rules: {} },
+  lora: {
+    title: ({ rank, sites, targetModules }) =>
+      sites === undefined && targetModules === undefined
+        ? "LoRA"
+        : `LoRA of rank ${rank} on ${[sites ?? targetModules].flat().join(", ")}`,
+    rules: {
+      rank: positive,
+      alpha: number,
+      sites: siteNames,
+      targetModules: names,
+      dropout: number,
+      rankStabilized: flag,
+      rankPattern: numbersByName,
+      alphaPattern: numbersByName,
+      dora: flag,
+      loraBias: flag,
+      bias: oneOf("none", "all", "lora_only"),
+      init: oneOf("kaiming", "gaussian"),
+      modulesToSave: moduleNames,
+      trainableTokens: tokens,
+    },
+    defaults: ({ sites, targetModules }) => {
+      const isSelected = sites !== undefined || targetModules !== undefined;
+      return { rank: 8, ...(isSelected ? {} : { sites: ["q", "v"] }) };
+    },
+  },
+  bitfit: { title: () => "BitFit", rules: { modulesToSave: moduleNames } },
+  bottleneck: {
+    title: ({ size }) => `bottlenecks of width ${size}`,
+    rules: { size: positive, places: moduleNames, modulesToSave: moduleNames },
+    defaults: () => ({ size: 16 }),
+  },
+};
+
+/** What a reader calls a method. */
+export const methodTitle = ({ kind, ...settings }: MethodSpec): string =>
+  entries[kind].title(settings);
+
 /**
- * Adds `--method`, `--rank`, `--alpha`, `--sites` and `--target-modules`.
+ * Adds `--method` and the options of the methods.
  *
  * @param usual What the method is where none is given.
  */
@@ -42,11 +96,7 @@ export function addMethodOptions(
 ): Command {
   return command
     .addOption(
-      new Option(
-        "--method <name>",
-        `what to train (default: ${usual})`,
-      )
-        .choices(["full", "lora"]),
+      new Option("--method <name>", `what to train (default: ${usual})`).choices(methodKinds),
     )
     .option("--rank <r>", "lora: rank of every update (default: 8)", positiveNumber)
     .option(
@@ -59,52 +109,59 @@ export function addMethodOptions(
       "--target-modules <a,b>",
       "lora: PEFT's target_modules: names, a pattern, or all-linear",
       listOrPattern,
-    );
+    )
+    .option("--size <m>", "bottleneck: width of each (default: 16)", positiveNumber);
 }
 
-const rules = {
-  name: oneOf("full", "lora"),
-  kind: { ...oneOf("full", "lora"), isAlias: true as const },
-  rank: positive,
-  alpha: number,
-  sites: siteNames,
-  targetModules: names,
-  dropout: number,
-  rankStabilized: flag,
-  rankPattern: numbersByName,
-  alphaPattern: numbersByName,
-  dora: flag,
-  loraBias: flag,
-  bias: oneOf("none", "all", "lora_only"),
-  init: oneOf("kaiming", "gaussian"),
-  modulesToSave: moduleNames,
-  trainableTokens: tokens,
-};
+const kindRule = { ...oneOf(...methodKinds), words: `one of ${methodKinds.join(", ")}` };
+const naming = { name: kindRule, kind: { ...kindRule, isAlias: true as const } };
 
 /** Checks the `method` of a configuration: a name, or an object with a `name` or `kind`. */
 export function checkMethod(value: unknown): Fields {
-  const { name, ...fields } = typeof value === "string"
-    ? checkFields("method", { name: value }, rules)
-    : checkFields("method", value, rules);
+  const given = typeof value === "string" ? { name: value } : value;
+  const kind = kindIn(given), { rules } = entries[kind ?? "lora"];
+  const { name, ...fields } = checkFields("method", given, { ...naming, ...rules });
   return { ...fields, kind: fields.kind ?? name };
+}
+
+/** The kind that an object names, if it is one. */
+function kindIn(value: unknown): MethodKind | undefined {
+  const { kind, name = kind } = value as { kind?: unknown; name?: unknown } ?? {};
+  return methodKinds.find((one) => one === name);
 }
 
 /**
  * The method given by the command line and, where that says nothing, by a configuration.
  *
- * @throws {RangeError} when full fine-tuning is combined with settings of an adapter.
+ * @throws {RangeError} when an option is none of the method's.
  */
 export function methodOf(options: MethodOptions, configured: Fields = {}): MethodSpec {
   const { kind: configuredKind, ...below } = configured;
-  const { method, rank, alpha } = options;
-  const given = present({ rank, alpha, ...selectionOf(options) });
-  const settings = { ...withoutRivals(below, given), ...given };
-  const isAdapted = Object.keys(settings).length > 0;
-  const kind = method ?? configuredKind ?? (isAdapted ? "lora" : "full");
-  if (kind === "lora") return named({ kind, ...defaults(settings), ...settings });
-  if (Object.keys(given).length === 0) return { kind: "full" };
+  const { method, rank, alpha, size } = options;
+  const given = present({ rank, alpha, ...selectionOf(options), size });
+  const isAdapted = Object.keys({ ...below, ...given }).length > 0;
+  const kind = (method ?? configuredKind ?? (isAdapted ? "lora" : "full")) as MethodKind;
+  assertOwn(kind, given);
+  const settings = { ...own(kind, withoutRivals(below, given)), ...given };
+  return named({ kind, ...entries[kind].defaults?.(settings), ...settings });
+}
+
+/** A configuration's settings, where the command line names another method. */
+const own = (kind: MethodKind, settings: Fields): Fields =>
+  Object.fromEntries(
+    Object.entries(settings).filter(([name]) => Object.hasOwn(entries[kind].rules, name)),
+  );
+
+function assertOwn(kind: MethodKind, given: Fields): void {
+  const foreign = Object.keys(given).filter((name) => !Object.hasOwn(entries[kind].rules, name));
+  if (foreign.length === 0) return;
+  const takers = methodKinds.filter((other) => Object.hasOwn(entries[other].rules, foreign[0]));
+  const what = kind === "full" ? "full fine-tuning" : `the method ${kind}`;
   throw new RangeError(
-    `full fine-tuning takes no rank, alpha, sites or target modules, found ${Object.keys(given)}`,
+    `${what} takes no ${listNames(foreign)}, found ${foreign[0]} ${
+      given[foreign[0]]
+    }, which is of ` +
+      `--method ${takers.join(" or ")}`,
   );
 }
 
@@ -130,11 +187,6 @@ function withoutRivals(below: Fields, { sites, targetModules }: Fields): Fields 
 function named({ alpha, ...method }: Fields): MethodSpec {
   const isDefault = alpha === undefined || alpha === method.rank;
   return (isDefault ? method : { ...method, alpha }) as unknown as MethodSpec;
-}
-
-function defaults({ sites, targetModules }: Fields): Fields {
-  const isSelected = sites !== undefined || targetModules !== undefined;
-  return { rank: 8, ...(isSelected ? {} : { sites: ["q", "v"] }) };
 }
 
 function present(fields: Fields): Fields {

@@ -118,6 +118,7 @@ export function parsePeftConfig(json: unknown): PeftConfig {
 }
 
 function refuseForeign(json: Json): void {
+  if (isText(json.method)) refuse("the method", "be LoRA, which has low-rank updates", json.method);
   if (json.peft_type !== "LORA") refuse("peft_type", 'be "LORA"', json.peft_type);
   if ((json.bias ?? "none") !== "none") {
     refuse("bias", 'be "none" where A and B alone are read', json.bias);
