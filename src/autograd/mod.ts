@@ -27,6 +27,7 @@ export { headProduct, type HeadProductOptions } from "./ops/head_product.ts";
 export { klDivergence } from "./ops/kl_divergence.ts";
 export { layerNorm } from "./ops/layer_norm.ts";
 export { linear } from "./ops/linear.ts";
+export { replaceRows, type ReplacingRows } from "./ops/replace_rows.ts";
 export { rmsNorm } from "./ops/rms_norm.ts";
 export { rotary } from "./ops/rotary.ts";
 export { scale } from "./ops/scale.ts";

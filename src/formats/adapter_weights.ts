@@ -14,6 +14,9 @@ export const peftWeights = "adapter_model.safetensors";
 /** What PEFT puts before the name of every tensor. */
 export const tensorPrefix = "base_model.model.";
 
+/** What PEFT puts before the names of the model's own tensors where virtual tokens are trained. */
+export const promptPrefix = "base_model.";
+
 /**
  * Whether a tensor is a table of embeddings, or a head that may share one: PEFT saves them by themselves where
  * they are targets or the vocabulary was resized, and loads them into the base model, ties included.
@@ -63,7 +66,8 @@ const lastLayers = ["score.weight", "classifier.weight", "classifier.out_proj.we
 export async function readAdapterLabels(folder: Folder): Promise<string[] | undefined> {
   using file = await openWeights(folder, {});
   const labels = parseLabels(file.metadata);
-  const head = lastLayers.map((name) => file.tensors.get(tensorPrefix + name)).find(Boolean);
+  const head = [tensorPrefix, promptPrefix]
+    .flatMap((prefix) => lastLayers.map((name) => file.tensors.get(prefix + name))).find(Boolean);
   if (labels || head?.shape.length !== 2) return labels;
   return Array.from({ length: Math.min(head.shape[0], mostLabels) }, (_, index) => String(index));
 }
