@@ -15,6 +15,8 @@ import { loadAdapter, type LoadAdapterOptions } from "./lora/load.ts";
 import type { MethodAdapter } from "./method_adapter.ts";
 import { loadPrefixLayer, loadPrompt } from "./prefix/load.ts";
 import { readValues, type SavedValues } from "./saved_values.ts";
+import { loadTopLayers } from "./top_layers.ts";
+import { loadVera } from "./vera/load.ts";
 
 /** Puts an adapter on a model that has what was read from a file. */
 type SavedMethod = (model: Model, saved: SavedValues) => MethodAdapter;
@@ -26,12 +28,15 @@ const savedMethods: Readonly<Record<string, SavedMethod>> = {
   "prefix-embedding": loadPrompt,
   "prefix-layer": loadPrefixLayer,
   "prefix-tuning": loadPrompt,
+  "top-layers": loadTopLayers,
+  vera: loadVera,
 };
 
 /** Ours for the methods of PEFT that are read like these, by `peft_type`. */
 const peftMethods: Readonly<Record<string, string>> = {
   PROMPT_TUNING: "prefix-embedding",
   PREFIX_TUNING: "prefix-tuning",
+  VERA: "vera",
 };
 
 /**

@@ -24,7 +24,7 @@ export interface CommonOptions {
 }
 
 /** The commands that compute on a device, and those that draw random numbers. */
-const computing = ["devices", "train", "evaluate", "generate", "logits", "gradients"];
+const computing = ["devices", "train", "sweep", "evaluate", "generate", "logits", "gradients"];
 const drawing = ["train", "generate", "inspect"];
 
 /**

@@ -32,6 +32,8 @@ export interface MethodOptions {
   readonly sites?: string[];
   /** PEFT's target modules. */
   readonly targetModules?: string | string[];
+  /** Blocks at the top that are trained. */
+  readonly layers?: number;
   /** Width of bottlenecks. */
   readonly size?: number;
   /** Number of virtual tokens. */
@@ -84,6 +86,23 @@ const entries: { readonly [Kind in MethodKind]: MethodEntry } = {
     },
   },
   bitfit: { title: () => "BitFit", rules: { modulesToSave: moduleNames } },
+  "top-layers": {
+    title: ({ layers }) => `the top ${howMany(Number(layers), "layer")}`,
+    rules: { layers: positive, modulesToSave: moduleNames },
+    defaults: () => ({ layers: 2 }),
+  },
+  vera: {
+    title: ({ rank }) => `VeRA of rank ${rank}`,
+    rules: {
+      rank: positive,
+      sites: siteNames,
+      targetModules: names,
+      dropout: number,
+      dInitial: number,
+      modulesToSave: moduleNames,
+    },
+    defaults: () => ({ rank: 256 }),
+  },
   bottleneck: {
     title: ({ size }) => `bottlenecks of width ${size}`,
     rules: { size: positive, places: moduleNames, modulesToSave: moduleNames },
@@ -111,18 +130,23 @@ export function addMethodOptions(
     .addOption(
       new Option("--method <name>", `what to train (default: ${usual})`).choices(methodKinds),
     )
-    .option("--rank <r>", "lora: rank of every update (default: 8)", positiveNumber)
+    .option("--rank <r>", "lora, vera: rank of every update (default: 8 and 256)", positiveNumber)
     .option(
       "--alpha <a>",
       "lora: updates are multiplied by alpha / rank (default: the rank)",
       finiteNumber,
     )
-    .option("--sites <a,b>", "lora: any of q, k, v, o, up, down, or all (default: q,v)", list)
+    .option(
+      "--sites <a,b>",
+      "lora, vera: any of q, k, v, o, up, down, or all (default of lora: q,v)",
+      list,
+    )
     .option(
       "--target-modules <a,b>",
-      "lora: PEFT's target_modules: names, a pattern, or all-linear",
+      "lora, vera: PEFT's target_modules: names, a pattern, or all-linear (default of vera: PEFT's)",
       listOrPattern,
     )
+    .option("--layers <n>", "top-layers: blocks to train (default: 2)", positiveNumber)
     .option("--size <m>", "bottleneck: width of each (default: 16)", positiveNumber)
     .option("--prefix-length <n>", "prefix-…: virtual tokens (default: 16)", positiveNumber);
 }
@@ -151,8 +175,8 @@ function kindIn(value: unknown): MethodKind | undefined {
  */
 export function methodOf(options: MethodOptions, configured: Fields = {}): MethodSpec {
   const { kind: configuredKind, ...below } = configured;
-  const { method, rank, alpha, size, prefixLength: length } = options;
-  const given = present({ rank, alpha, ...selectionOf(options), size, length });
+  const { method, rank, alpha, layers, size, prefixLength: length } = options;
+  const given = present({ rank, alpha, ...selectionOf(options), layers, size, length });
   const isAdapted = Object.keys({ ...below, ...given }).length > 0;
   const kind = (method ?? configuredKind ?? (isAdapted ? "lora" : "full")) as MethodKind;
   assertOwn(kind, given);

@@ -59,8 +59,13 @@ docs/command_line.md.`;
 
 /** Adds `train`, which trains an adapter or a whole model. */
 export function addTrain(program: Command): void {
-  const command = program.command("train").description("train an adapter or a whole model")
-    .requiredOption("--model <folder>", "Hugging Face folder", modelFolder)
+  const command = program.command("train").description("train an adapter or a whole model");
+  addTrainOptions(command).addHelpText("after", help).action(run);
+}
+
+/** Adds the options of `train`, each combination of which is a training: `sweep` makes several. */
+export function addTrainOptions(command: Command): Command {
+  command.requiredOption("--model <folder>", "Hugging Face folder", modelFolder)
     .requiredOption("--output <folder>", "folder to write")
     .option("--data <file>", "texts to train on: .jsonl, .csv or .txt")
     .option("--epochs <n>", "passes over the texts (default: 10)", positiveNumber)
@@ -81,11 +86,9 @@ export function addTrain(program: Command): void {
     .option("--adapter <folder>", "PEFT folder of an adapter to train further", once)
     .addOption(allowOption())
     .addOption(baseDtypeOption());
-  addMethodOptions(command, "lora; full for batches if no lora option is given")
+  return addMethodOptions(command, "lora; full for batches if no lora option is given")
     .option("--config <file>", "JSON file with training settings")
-    .option("--batches <file>", "JSON file with batches of token ids, instead of texts")
-    .addHelpText("after", help)
-    .action(run);
+    .option("--batches <file>", "JSON file with batches of token ids, instead of texts");
 }
 
 async function run(options: TrainOptions): Promise<void> {
