@@ -7,8 +7,8 @@ import { nearestName } from "../src/core/nearest_name.ts";
 import { terminalLine } from "../src/core/terminal_text.ts";
 import type { DeviceKind } from "../src/device/device.ts";
 import { openDevice } from "../src/device/mod.ts";
+import { shardOf } from "../src/runs/shard.ts";
 import { reproduce, type ReproduceOptions } from "./frame/reproduce.ts";
-import { parseShard } from "./frame/shard.ts";
 import { experiments } from "./registry.ts";
 import { expectedSeconds } from "./times.ts";
 
@@ -41,7 +41,8 @@ ${listed}
   --out <folder>     output folder (default results)
   --full             three seeds unless --seeds is given, all ranks and sizes, no shipped adapters:
                      many hours
-  --shard <i/n>      only train the i-th of n parts of the runs; run without it to read them all
+  --shard <i/n>      only train the i-th of n parts of the runs; run without it to read them all.
+                     In a Slurm array or a Kubernetes indexed job /n will do
   --quick            few steps: shows that everything works, in about a minute, in the subfolder
                      quick; what depends on scale is not judged
   --help             show this text`;
@@ -67,7 +68,7 @@ export function parseReproduceArgs(args: readonly string[]): ReproduceOptions | 
     seeds: Array.from({ length: seeds }, (_, i) => i + 1),
     deviceKind: parseDevice(device),
     ...{ out: quick ? join(out, "quick") : out, quick, full, open },
-    shard: shard === undefined ? undefined : parseShard(shard),
+    shard: shardOf(shard),
   };
 }
 

@@ -5,7 +5,7 @@ export type { DataTable, Figure, TableColumn, Unit } from "../src/figures/figure
 export type * from "../src/figures/plotly_types.ts";
 export type { Device, DeviceKind } from "../src/device/device.ts";
 export type * from "../src/runs/mod.ts";
-export type { Shard } from "./frame/shard.ts";
+export type { Shard } from "../src/runs/shard.ts";
 export { experiments, selectExperiments } from "./registry.ts";
 export { reproduce, type ReproduceOptions } from "./frame/reproduce.ts";
 export { median } from "../src/core/numbers.ts";

@@ -2,6 +2,7 @@
 
 import type { PlannedRun, RunContext } from "../src/runs/planned_run.ts";
 import type { Json, JsonRecord } from "../src/runs/mod.ts";
+import { isDiverged } from "../src/train/finite_result.ts";
 
 /** None of the seeds that are reported, which count up from 1. */
 export const searchSeed = 1000;
@@ -24,14 +25,10 @@ export async function tryRates(
     try {
       found[rate] = read((await run.make(context)).metrics) ?? null;
     } catch (error) {
-      if (!diverged(error)) throw error;
+      if (!isDiverged(error)) throw error;
       found[rate] = null;
     }
     console.error(run.label, rate, found[rate]);
   }
   return found;
 }
-
-/** Whether a training ended because a loss, a gradient or a value was not finite. */
-const diverged = (error: unknown): boolean =>
-  error instanceof RangeError && error.message.startsWith("training needs a finite ");

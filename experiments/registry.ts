@@ -9,6 +9,10 @@ import { fullSize } from "./full_size.ts";
 import { matrix } from "./matrix/matrix.ts";
 import { memory } from "./memory.ts";
 import { merging } from "./merging.ts";
+import { methodsBudget } from "./methods/budget/budget.ts";
+import { methodsOnGlosses } from "./methods/glosses/glosses.ts";
+import { methodsOnKinds } from "./methods/kinds/kinds.ts";
+import { lowData } from "./methods/kinds/low_data.ts";
 import { paperTables } from "./paper_tables.ts";
 import { plantedControls } from "./planted/controls.ts";
 import { facts } from "./planted/facts.ts";
@@ -21,6 +25,8 @@ import { subspaces } from "./rank_study/subspaces.ts";
 import { whichMatrices } from "./rank_study/which_matrices.ts";
 import { whichRank } from "./rank_study/which_rank.ts";
 import { realAdapter } from "./real_adapter.ts";
+import { regret } from "./regret/regret.ts";
+import { stepCost } from "./regret/step_cost.ts";
 import { resident } from "./resident/resident.ts";
 import { scaling } from "./scaling.ts";
 import { supersenses } from "./supersenses/supersenses.ts";
@@ -38,6 +44,8 @@ export const experiments: readonly Experiment[] = [
   amplification,
   matrix,
   adaptation,
+  methodsOnGlosses,
+  methodsBudget,
   encoderStudy,
   trainingSpectra,
   merging,
@@ -49,6 +57,10 @@ export const experiments: readonly Experiment[] = [
   facts,
   plantedTransformer,
   supersenses,
+  methodsOnKinds,
+  lowData,
+  regret,
+  stepCost,
   fullSize,
   realAdapter,
 ];

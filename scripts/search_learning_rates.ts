@@ -6,6 +6,10 @@
  *     deno task search:rates rank_study
  *     deno task search:rates encoder_study
  *     deno task search:rates supersenses
+ *     deno task search:rates methods/glosses
+ *     deno task search:rates methods/budget
+ *     deno task search:rates methods/kinds
+ *     deno task search:rates regret
  *
  * Finished runs under `results/search` are not trained again.
  *
@@ -20,8 +24,12 @@ import type { RunContext } from "../src/runs/planned_run.ts";
 import { adaptationSteps, learningRateGrid, methods } from "../experiments/adaptation/methods.ts";
 import { searchStudy } from "../experiments/encoder_study/search.ts";
 import { type GlossData, glossData, planGloss, shortGlossData } from "../experiments/gloss_runs.ts";
+import { searchBudget } from "../experiments/methods/budget/search.ts";
+import { searchGlosses } from "../experiments/methods/glosses/search.ts";
+import { searchKinds } from "../experiments/methods/kinds/search.ts";
 import { methodOf, searched, studySteps } from "../experiments/rank_study/runs.ts";
 import { searchSeed as seed, tryRates } from "../experiments/rate_search.ts";
+import { searchRegret } from "../experiments/regret/search.ts";
 import { searchSupersenses } from "../experiments/supersenses/search.ts";
 
 interface Search {
@@ -49,6 +57,10 @@ const searches: Readonly<Record<string, (context: RunContext) => Promise<JsonRec
     }),
   encoder_study: searchStudy,
   supersenses: searchSupersenses,
+  "methods/glosses": searchGlosses,
+  "methods/budget": searchBudget,
+  "methods/kinds": searchKinds,
+  regret: searchRegret,
 };
 
 /** The loss of every rate with every method. */

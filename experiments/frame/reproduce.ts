@@ -15,7 +15,8 @@ import { expectedSeconds } from "../times.ts";
 import type { Experiment, Outcome } from "./experiment.ts";
 import type { ExperimentContext, PlanContext } from "./planned_runs.ts";
 import { tallies, wordsOf } from "./report_words.ts";
-import { makeShard, type Shard } from "./shard.ts";
+import type { Shard } from "../../src/runs/shard.ts";
+import { makeShard } from "./shard.ts";
 
 /** What to reproduce, and how. */
 export interface ReproduceOptions extends PlanContext {

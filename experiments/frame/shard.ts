@@ -3,26 +3,8 @@
 import { hashOf } from "../../src/runs/mod.ts";
 import type { Experiment } from "./experiment.ts";
 import type { PlannedRun } from "../../src/runs/planned_run.ts";
+import { partOf, type Shard } from "../../src/runs/shard.ts";
 import { type ExperimentContext, makeRuns } from "./planned_runs.ts";
-
-/** One part of a job. */
-export interface Shard {
-  /** Which, counted from 1. */
-  readonly index: number;
-  /** Of how many. */
-  readonly count: number;
-}
-
-/**
- * Reads `i/n`.
- *
- * @throws {RangeError} when it is not two whole numbers with 1 ≤ i ≤ n.
- */
-export function parseShard(text: string): Shard {
-  const [, index, count] = (/^(\d+)\/(\d+)$/.exec(text) ?? []).map(Number);
-  if (index >= 1 && index <= count) return { index, count };
-  throw new RangeError(`--shard must be i/n with i from 1 to n, found ${text}`);
-}
 
 /**
  * Makes every n-th of all the runs that the experiments read, each once however many read it. A run's
@@ -32,7 +14,7 @@ export function parseShard(text: string): Shard {
  */
 export async function makeShard(
   experiments: readonly Experiment[],
-  { index, count }: Shard,
+  shard: Shard,
   context: ExperimentContext,
 ): Promise<number> {
   const runs = new Map<string, PlannedRun>();
@@ -42,7 +24,7 @@ export async function makeShard(
       if (!runs.has(hash)) runs.set(hash, run);
     }
   }
-  const own = [...runs.values()].filter((_, place) => place % count === index - 1);
+  const own = partOf([...runs.values()], shard);
   await makeRuns(own, context);
   return own.length;
 }

@@ -1,7 +1,7 @@
 /** What the commands share: options, opening devices, loading models with adapters, output. @module */
 
 import { type Command, Option } from "./commander.ts";
-import { loadAdapter, type LoraAdapter } from "../adapt/mod.ts";
+import { type Adapter, loadAnyAdapter, LoraAdapter } from "../adapt/mod.ts";
 import { terminalJson, terminalText } from "../core/terminal_text.ts";
 import { type Device, openDevice } from "../device/mod.ts";
 import { assertAdapterFolder } from "../formats/folder_kind.ts";
@@ -24,7 +24,7 @@ export interface CommonOptions {
 }
 
 /** The commands that compute on a device, and those that draw random numbers. */
-const computing = ["devices", "train", "evaluate", "generate", "logits", "gradients"];
+const computing = ["devices", "train", "sweep", "evaluate", "generate", "logits", "gradients"];
 const drawing = ["train", "generate", "inspect"];
 
 /**
@@ -60,7 +60,7 @@ export interface Loaded extends Disposable {
   /** The model. */
   readonly model: TextModel;
   /** Its adapters, in the order given. */
-  readonly adapters: readonly LoraAdapter[];
+  readonly adapters: readonly Adapter[];
 }
 
 /** Loads a model and adds adapters to it; what `--allow` let pass in them is noted. */
@@ -79,11 +79,11 @@ export async function loadAdapted(
   const model = stack.use(
     await loadModel(device, folder, { labels, dtype: baseTypes[options.baseDtype ?? "f32"] }),
   );
-  const adapters: LoraAdapter[] = [];
+  const adapters: Adapter[] = [];
   for (const adapter of adapterFolders) {
     const loading = { onTop: true, allow: options.allow };
-    const loaded = stack.use(await loadAdapter(model, adapter, loading));
-    notePassed(options, adapter, loaded.loaded?.passed);
+    const loaded = stack.use(await loadAnyAdapter(model, adapter, loading));
+    notePassed(options, adapter, passedIn(loaded));
     adapters.push(loaded);
   }
   const owned = stack.move();
@@ -104,6 +104,10 @@ export function notePassed(
 ): void {
   if (passed.length > 0) note(options, `let pass in ${folder}: ${passed.join(", ")}`);
 }
+
+/** What `--allow` let pass in an adapter. */
+export const passedIn = (adapter: Adapter): readonly string[] | undefined =>
+  adapter instanceof LoraAdapter ? adapter.loaded?.passed : undefined;
 
 /** Notes which adapters name another base than the model that they are used with. */
 export async function noteOtherBase(

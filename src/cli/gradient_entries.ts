@@ -1,7 +1,7 @@
 /** Gradients, named as their tensors are in files. @module */
 
 import { join } from "node:path";
-import type { LoraAdapter } from "../adapt/mod.ts";
+import { type Adapter, LoraAdapter } from "../adapt/mod.ts";
 import { factorKeys, ownKey } from "../formats/adapter_weights.ts";
 import type { Parameter, Tape } from "../autograd/mod.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
@@ -23,7 +23,7 @@ export interface Origins {
 /** `grad.KEY` for every trainable tensor, with the shape and the key that it has in its file. */
 export async function gradientEntries(
   tape: Tape,
-  { model, adapters }: { readonly model: TextModel; readonly adapters: readonly LoraAdapter[] },
+  { model, adapters }: { readonly model: TextModel; readonly adapters: readonly Adapter[] },
   origins: Origins,
 ): Promise<Entry[]> {
   const parameters = model.trainable();
@@ -57,7 +57,10 @@ function modelEntries({ architecture, parameters }: TextModel, gradients: Gradie
 }
 
 /** All sites of one layer are one pair of tensors in the file. */
-function adapterEntries(adapter: LoraAdapter, gradients: Gradients): Entry[] {
+function adapterEntries(adapter: Adapter, gradients: Gradients): Entry[] {
+  if (!(adapter instanceof LoraAdapter)) {
+    return adapter.parameters.map((one) => [one.name, gradients.get(one)!]);
+  }
   const { sites, modules, biases, tokens } = adapter;
   const linears = [...new Set(sites.map(({ linear }) => linear))];
   const adapted = new Set(linears.map(({ name }) => name));

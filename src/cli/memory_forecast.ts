@@ -59,7 +59,8 @@ export async function forecast(
   const { byRole, peakByRole } = predictMemory(config, { batch, length, dtype: base, adapt });
   const restate = await restatement(architecture, options, method);
   const dropout = dropoutOf(config), lora = loraOf(method);
-  const formula = dropout === undefined
+  const isKnown = method.kind === "full" || method.kind === "lora";
+  const formula = dropout === undefined || !isKnown
     ? undefined
     : gpt2StepBytes(config, { batch, length, dropout, lora, dtype: base });
   return {
@@ -96,6 +97,11 @@ async function restatement(
 ) {
   const { trainingBytes } = await import("../accounting/mod.ts");
   if (dtype === "f32" && optimizer === "adamw") return <T extends object>(bytes: T): T => bytes;
+  if (method.kind !== "full" && method.kind !== "lora") {
+    throw new RangeError(
+      `--dtype and --optimizer convert full fine-tuning and lora, found --method ${method.kind}`,
+    );
+  }
   const state = trainingBytes(architecture, precisions[dtype], loraOf(method), optimizer);
   const share = dtype === "f32" ? 1 : 1 / 2;
   return <T extends { readonly weight: number; readonly activation: number }>(bytes: T): T => {
@@ -111,7 +117,7 @@ function dropoutOf({ embd_pdrop, resid_pdrop }: ConfigJson): boolean | undefined
 }
 
 function loraOf(method: MethodSpec): SiteSelection & { rank: number } | undefined {
-  if (method.kind === "full") return undefined;
+  if (method.kind !== "lora") return undefined;
   const { rank, sites, targetModules } = method;
   return { rank, sites, targetModules };
 }

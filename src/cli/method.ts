@@ -1,26 +1,18 @@
 /** What is trained: command-line options, and the `method` of a configuration file. @module */
 
-import { type Command, Option } from "./commander.ts";
-import type { MethodSpec } from "../runs/mod.ts";
-import { finiteNumber, list, listOrPattern, positiveNumber } from "./arguments.ts";
+import { type BottleneckVariant, bottleneckVariants } from "../adapt/bottleneck/form.ts";
+import { listNames } from "../core/module_names.ts";
+import { type MethodKind, methodKinds, type MethodSpec } from "../runs/mod.ts";
+import { finiteNumber, list, listOrPattern, numberList, positiveNumber } from "./arguments.ts";
 import type { Fields } from "./cases.ts";
-import {
-  checkFields,
-  flag,
-  moduleNames,
-  names,
-  number,
-  numbersByName,
-  oneOf,
-  positive,
-  siteNames,
-  tokens,
-} from "./fields.ts";
+import { type Command, Option } from "./commander.ts";
+import { checkFields, oneOf } from "./fields.ts";
+import { methodEntries } from "./method_entries.ts";
 
 /** Options that {@link addMethodOptions} adds; undefined if not given. */
 export interface MethodOptions {
-  /** Full fine-tuning, or low-rank adaptation. */
-  readonly method?: "full" | "lora";
+  /** The method's name. */
+  readonly method?: MethodKind;
   /** Rank of every update. */
   readonly rank?: number;
   /** α. */
@@ -29,10 +21,20 @@ export interface MethodOptions {
   readonly sites?: string[];
   /** PEFT's target modules. */
   readonly targetModules?: string | string[];
+  /** Blocks at the top that are trained. */
+  readonly layers?: number;
+  /** Where bottlenecks are. */
+  readonly variant?: BottleneckVariant;
+  /** Width of bottlenecks. */
+  readonly size?: number;
+  /** Layers without a bottleneck. */
+  readonly leaveOut?: readonly number[];
+  /** Number of virtual tokens. */
+  readonly prefixLength?: number;
 }
 
 /**
- * Adds `--method`, `--rank`, `--alpha`, `--sites` and `--target-modules`.
+ * Adds `--method` and the options of the methods.
  *
  * @param usual What the method is where none is given.
  */
@@ -42,69 +44,92 @@ export function addMethodOptions(
 ): Command {
   return command
     .addOption(
-      new Option(
-        "--method <name>",
-        `what to train (default: ${usual})`,
-      )
-        .choices(["full", "lora"]),
+      new Option("--method <name>", `what to train (default: ${usual})`).choices(methodKinds),
     )
-    .option("--rank <r>", "lora: rank of every update (default: 8)", positiveNumber)
+    .option("--rank <r>", "lora, vera: rank of every update (default: 8 and 256)", positiveNumber)
     .option(
       "--alpha <a>",
       "lora: updates are multiplied by alpha / rank (default: the rank)",
       finiteNumber,
     )
-    .option("--sites <a,b>", "lora: any of q, k, v, o, up, down, or all (default: q,v)", list)
+    .option(
+      "--sites <a,b>",
+      "lora, vera: any of q, k, v, o, up, down, or all (default of lora: q,v)",
+      list,
+    )
     .option(
       "--target-modules <a,b>",
-      "lora: PEFT's target_modules: names, a pattern, or all-linear",
+      "lora, vera: PEFT's target_modules: names, a pattern, or all-linear (default of vera: PEFT's)",
       listOrPattern,
-    );
+    )
+    .option("--layers <n>", "top-layers: blocks to train (default: 2)", positiveNumber)
+    .addOption(
+      new Option("--variant <name>", "bottleneck: where each is (default: houlsby)")
+        .choices(bottleneckVariants),
+    )
+    .option("--size <m>", "bottleneck: width of each (default: 16)", positiveNumber)
+    .option(
+      "--leave-out <0,1>",
+      "bottleneck: layers without one; drop needs the lowest",
+      numberList,
+    )
+    .option("--prefix-length <n>", "prefix-…: virtual tokens (default: 16)", positiveNumber);
 }
 
-const rules = {
-  name: oneOf("full", "lora"),
-  kind: { ...oneOf("full", "lora"), isAlias: true as const },
-  rank: positive,
-  alpha: number,
-  sites: siteNames,
-  targetModules: names,
-  dropout: number,
-  rankStabilized: flag,
-  rankPattern: numbersByName,
-  alphaPattern: numbersByName,
-  dora: flag,
-  loraBias: flag,
-  bias: oneOf("none", "all", "lora_only"),
-  init: oneOf("kaiming", "gaussian"),
-  modulesToSave: moduleNames,
-  trainableTokens: tokens,
-};
+const kindRule = { ...oneOf(...methodKinds), words: `one of ${methodKinds.join(", ")}` };
+const naming = { name: kindRule, kind: { ...kindRule, isAlias: true as const } };
 
 /** Checks the `method` of a configuration: a name, or an object with a `name` or `kind`. */
 export function checkMethod(value: unknown): Fields {
-  const { name, ...fields } = typeof value === "string"
-    ? checkFields("method", { name: value }, rules)
-    : checkFields("method", value, rules);
+  const given = typeof value === "string" ? { name: value } : value;
+  const kind = kindIn(given), { rules } = methodEntries[kind ?? "lora"];
+  const { name, ...fields } = checkFields("method", given, { ...naming, ...rules });
   return { ...fields, kind: fields.kind ?? name };
+}
+
+/** The kind that an object names, if it is one. */
+function kindIn(value: unknown): MethodKind | undefined {
+  const { kind, name = kind } = value as { kind?: unknown; name?: unknown } ?? {};
+  return methodKinds.find((one) => one === name);
 }
 
 /**
  * The method given by the command line and, where that says nothing, by a configuration.
  *
- * @throws {RangeError} when full fine-tuning is combined with settings of an adapter.
+ * @throws {RangeError} when an option is none of the method's.
  */
 export function methodOf(options: MethodOptions, configured: Fields = {}): MethodSpec {
   const { kind: configuredKind, ...below } = configured;
-  const { method, rank, alpha } = options;
-  const given = present({ rank, alpha, ...selectionOf(options) });
-  const settings = { ...withoutRivals(below, given), ...given };
-  const isAdapted = Object.keys(settings).length > 0;
-  const kind = method ?? configuredKind ?? (isAdapted ? "lora" : "full");
-  if (kind === "lora") return named({ kind, ...defaults(settings), ...settings });
-  if (Object.keys(given).length === 0) return { kind: "full" };
+  const { method, rank, alpha, layers, variant, size, leaveOut, prefixLength: length } = options;
+  const chosen = { rank, alpha, layers, variant, size, leaveOut, length };
+  const given = present({ ...chosen, ...selectionOf(options) });
+  const isAdapted = Object.keys({ ...below, ...given }).length > 0;
+  const kind = (method ?? configuredKind ?? (isAdapted ? "lora" : "full")) as MethodKind;
+  assertOwn(kind, given);
+  const settings = { ...own(kind, withoutRivals(below, given)), ...given };
+  return named({ kind, ...methodEntries[kind].defaults?.(settings), ...settings });
+}
+
+/** A configuration's settings, where the command line names another method. */
+const own = (kind: MethodKind, settings: Fields): Fields =>
+  Object.fromEntries(
+    Object.entries(settings).filter(([name]) => Object.hasOwn(methodEntries[kind].rules, name)),
+  );
+
+function assertOwn(kind: MethodKind, given: Fields): void {
+  const foreign = Object.keys(given).filter((name) =>
+    !Object.hasOwn(methodEntries[kind].rules, name)
+  );
+  if (foreign.length === 0) return;
+  const takers = methodKinds.filter((other) =>
+    Object.hasOwn(methodEntries[other].rules, foreign[0])
+  );
+  const what = kind === "full" ? "full fine-tuning" : `the method ${kind}`;
   throw new RangeError(
-    `full fine-tuning takes no rank, alpha, sites or target modules, found ${Object.keys(given)}`,
+    `${what} takes no ${listNames(foreign)}, found ${foreign[0]} ${
+      given[foreign[0]]
+    }, which is of ` +
+      `--method ${takers.join(" or ")}`,
   );
 }
 
@@ -130,11 +155,6 @@ function withoutRivals(below: Fields, { sites, targetModules }: Fields): Fields 
 function named({ alpha, ...method }: Fields): MethodSpec {
   const isDefault = alpha === undefined || alpha === method.rank;
   return (isDefault ? method : { ...method, alpha }) as unknown as MethodSpec;
-}
-
-function defaults({ sites, targetModules }: Fields): Fields {
-  const isSelected = sites !== undefined || targetModules !== undefined;
-  return { rank: 8, ...(isSelected ? {} : { sites: ["q", "v"] }) };
 }
 
 function present(fields: Fields): Fields {

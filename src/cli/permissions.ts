@@ -17,6 +17,7 @@ const needs: Readonly<Record<string, (options: Options) => readonly Permission[]
   memory: () => ["read"],
   paper: () => [],
   train: () => saving,
+  sweep: () => saving,
   evaluate: () => computing,
   generate: () => computing,
   logits: () => saving,

@@ -23,6 +23,7 @@ import { addPaper } from "./paper.ts";
 import { addPull } from "./pull.ts";
 import { showPull } from "./pull_progress.ts";
 import { addResize } from "./resize.ts";
+import { addSweep } from "./sweep.ts";
 import { addTrain } from "./train.ts";
 
 const commands = [
@@ -31,6 +32,7 @@ const commands = [
   addMemory,
   addPaper,
   addTrain,
+  addSweep,
   addEvaluate,
   addGenerate,
   addLogits,

@@ -5,6 +5,7 @@ import { writeJsonAtomic } from "../core/files.ts";
 import { nonFiniteAt } from "../core/host_tensor.ts";
 import { howMany } from "../core/how_many.ts";
 import type { Trained } from "../runs/mod.ts";
+import { isDiverged } from "../train/finite_result.ts";
 
 /** What can be saved, and how. */
 export interface Remains {
@@ -25,12 +26,9 @@ export interface Remains {
 export async function rescue(failure: unknown, remains: Remains): Promise<unknown> {
   if (!(failure instanceof Error) || remains.trained.log.loss.length === 0) return failure;
   const kept = await keep(remains).catch((error) => `nothing could be written: ${error.message}`);
-  const hint = isExploded(failure) ? "; try a lower --learning-rate" : "";
+  const hint = isDiverged(failure) ? "; try a lower --learning-rate" : "";
   return new Error(`${failure.message}; ${kept}${hint}`, { cause: failure });
 }
-
-/** Whether training ended as its numbers grew beyond all bounds. */
-const isExploded = ({ message }: Error): boolean => /^training needs a finite /.test(message);
 
 async function keep({ output, trained, save }: Remains): Promise<string> {
   const { model, log } = trained, steps = howMany(log.loss.length, "step");

@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import type { Command } from "./commander.ts";
-import { loadAdapter, type LoraAdapter } from "../adapt/mod.ts";
+import { type Adapter, loadAnyAdapter } from "../adapt/mod.ts";
 import { prepareFolder, writeJsonAtomic } from "../core/files.ts";
 import { howMany } from "../core/how_many.ts";
 import { Interrupt, Interrupted } from "../core/interrupt.ts";
@@ -27,7 +27,7 @@ import {
   template,
   wholeNumber,
 } from "./arguments.ts";
-import { note, noteOtherBase, notePassed, openChosen, printWritten } from "./common.ts";
+import { note, noteOtherBase, notePassed, openChosen, passedIn, printWritten } from "./common.ts";
 import { addMethodOptions } from "./method.ts";
 import { compilationOf, progressOf } from "./progress.ts";
 import { rescue } from "./rescue.ts";
@@ -59,8 +59,13 @@ docs/command_line.md.`;
 
 /** Adds `train`, which trains an adapter or a whole model. */
 export function addTrain(program: Command): void {
-  const command = program.command("train").description("train an adapter or a whole model")
-    .requiredOption("--model <folder>", "Hugging Face folder", modelFolder)
+  const command = program.command("train").description("train an adapter or a whole model");
+  addTrainOptions(command).addHelpText("after", help).action(run);
+}
+
+/** Adds the options of `train`, each combination of which is a training: `sweep` makes several. */
+export function addTrainOptions(command: Command): Command {
+  command.requiredOption("--model <folder>", "Hugging Face folder", modelFolder)
     .requiredOption("--output <folder>", "folder to write")
     .option("--data <file>", "texts to train on: .jsonl, .csv or .txt")
     .option("--epochs <n>", "passes over the texts (default: 10)", positiveNumber)
@@ -81,11 +86,9 @@ export function addTrain(program: Command): void {
     .option("--adapter <folder>", "PEFT folder of an adapter to train further", once)
     .addOption(allowOption())
     .addOption(baseDtypeOption());
-  addMethodOptions(command, "lora; full for batches if no lora option is given")
+  return addMethodOptions(command, "lora; full for batches if no lora option is given")
     .option("--config <file>", "JSON file with training settings")
-    .option("--batches <file>", "JSON file with batches of token ids, instead of texts")
-    .addHelpText("after", help)
-    .action(run);
+    .option("--batches <file>", "JSON file with batches of token ids, instead of texts");
 }
 
 async function run(options: TrainOptions): Promise<void> {
@@ -162,14 +165,15 @@ async function adapt(
   model: TextModel,
   method: MethodSpec,
   options: TrainOptions,
-): Promise<LoraAdapter | undefined> {
+): Promise<Adapter | undefined> {
   const { adapter, seed } = options;
   if (adapter === undefined) return applyMethod(model, method, seed);
   await noteOtherBase(options, options.model, [adapter]);
   note(options, "the adapter keeps its own ranks, scalings and modules");
   const { dropout = 0 } = method.kind === "lora" ? method : {};
-  const loaded = await loadAdapter(model, adapter, { dropout, allow: options.allow });
-  notePassed(options, adapter, loaded.loaded?.passed);
+  const ofLora = method.kind === "lora" ? { dropout } : {};
+  const loaded = await loadAnyAdapter(model, adapter, { ...ofLora, allow: options.allow });
+  notePassed(options, adapter, passedIn(loaded));
   return loaded;
 }
 

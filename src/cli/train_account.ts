@@ -3,8 +3,8 @@
 import { howMany } from "../core/how_many.ts";
 import { grouped } from "../core/numbers.ts";
 import { countTrainable, type TextModel } from "../models/mod.ts";
-import type { MethodSpec } from "../runs/mod.ts";
 import { call } from "./call.ts";
+import { methodTitle } from "./method_entries.ts";
 import type { TrainedRecord } from "./train_folder.ts";
 import type { TrainOptions, TrainRequest } from "./train_request.ts";
 
@@ -18,14 +18,7 @@ export function plan(model: TextModel, { spec, isNamed }: TrainRequest): string 
   }`;
   const hint = isNamed ? "" : " (add --method lora for an adapter)";
   const how = `${howMany(steps, "step")} at learning rate ${learningRate}`;
-  return `${nameOf(method)}: ${values}, in ${how}${hint}`;
-}
-
-function nameOf(method: MethodSpec): string {
-  if (method.kind === "full") return "full fine-tuning";
-  const { rank, sites, targetModules } = method;
-  if (sites === undefined && targetModules === undefined) return "LoRA";
-  return `LoRA of rank ${rank} on ${[sites ?? targetModules].flat().join(", ")}`;
+  return `${methodTitle(method)}: ${values}, in ${how}${hint}`;
 }
 
 /** What came of a finished training: sentences for a reader. */
@@ -80,7 +73,7 @@ export function nextOf(
     ? `--model ${made}`
     : `--model ${base} --adapter ${made}${stored}`;
   const ask = labels ? `evaluate ${shown} --data ${file}` : `generate ${shown} --prompt ${prompt}`;
-  const look = method.kind === "full" ? [] : [`  ${call} inspect ${made} --base ${base}`];
+  const look = method.kind !== "lora" ? [] : [`  ${call} inspect ${made} --base ${base}`];
   const seen = labels && !hasOthers
     ? [`(most texts of ${file} were trained on: for a fair accuracy, give --data a file of others)`]
     : [];

@@ -1,5 +1,7 @@
 /** What `train` and `evaluate` read with `--data`. @module */
 
+import { methodIn } from "../adapt/load_any.ts";
+import { readValues } from "../adapt/saved_values.ts";
 import { fileDigests } from "../core/digest.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
 import {
@@ -96,6 +98,7 @@ async function formatOf(
 ): Promise<Partial<PromptFormat> | undefined> {
   const said = templateFor(texts, promptTemplate);
   if (said || adapter === undefined) return said;
+  if (await methodIn(adapter) !== undefined) return (await readValues(adapter)).promptFormat;
   return (await readAdapter(adapter, { withSaved: true, allow })).promptFormat;
 }
 

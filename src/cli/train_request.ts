@@ -2,6 +2,7 @@
 
 import { fileDigests } from "../core/digest.ts";
 import { boundsOf } from "../core/numbers.ts";
+import { methodIn } from "../adapt/load_any.ts";
 import { assertAdapterFolder } from "../formats/folder_kind.ts";
 import { readAdapter } from "../formats/mod.ts";
 import type { JsonRecord, MethodSpec, RunSpec, TrainingSpec } from "../runs/mod.ts";
@@ -56,8 +57,19 @@ interface Material extends Omit<TrainRequest, "spec" | "isNamed"> {
   readonly defaults: Partial<TrainingSpec>;
 }
 
+/** How a request's files are read; a sweep reads each once for all its requests. */
+export interface RequestReaders {
+  /** Reads texts. */
+  readonly readTexts: typeof readTrainData;
+  /** Identifies the model's files. */
+  readonly readModel: typeof modelSpec;
+}
+
 /** Reads and checks everything that can be checked without loading the model. */
-export async function readRequest(options: TrainOptions): Promise<TrainRequest> {
+export async function readRequest(
+  options: TrainOptions,
+  { readTexts, readModel }: RequestReaders = { readTexts: readTrainData, readModel: modelSpec },
+): Promise<TrainRequest> {
   assertData(options);
   const { config, adapter, data, seed } = options;
   const { training: configured, method: configuredMethod }: TrainConfig = config === undefined
@@ -71,9 +83,9 @@ export async function readRequest(options: TrainOptions): Promise<TrainRequest> 
   await assertOutput(options, method.kind);
   const material = data === undefined
     ? await readBatches(options.batches!, options)
-    : await readData(data, options, method);
+    : await readData(data, options, method, readTexts);
   const training = settingsOf(options, { ...material.defaults, ...configured }, material);
-  const model = await modelSpec(options);
+  const model = await readModel(options);
   const spec = { model, method: withHead(method, material), data: material.data, training, seed };
   const isNamed = method.kind !== "full" || configuredMethod !== undefined ||
     options.method !== undefined;
@@ -91,9 +103,10 @@ async function readData(
   data: string,
   options: TrainOptions,
   method: MethodSpec,
+  readTexts: typeof readTrainData,
 ): Promise<Material> {
   const facts = await readFacts(options.model);
-  const found = await readTrainData(data, options, facts);
+  const found = await readTexts(data, options, facts);
   const { train, validation, notes, labels, identity, example } = found;
   const { validateEvery, ...settings } = defaultSettings({
     batches: train.length,
@@ -117,6 +130,8 @@ async function methodOfAdapter(
   allow: AllowOption["allow"],
 ): Promise<MethodSpec> {
   await assertAdapterFolder(folder);
+  const kind = await methodIn(folder);
+  if (kind !== undefined) return { kind } as MethodSpec;
   const { updates } = await readAdapter(folder, { withSaved: true, allow });
   const [, rank] = boundsOf(updates.map(({ A }) => A.shape[0]));
   const [, scaling] = boundsOf(updates.map(({ scaling }) => Math.abs(scaling)));
@@ -126,13 +141,13 @@ async function methodOfAdapter(
 
 /** A new head is trained in full beside an adapter. */
 function withHead(method: MethodSpec, { newLabels, head = [] }: Material): MethodSpec {
-  if (method.kind !== "lora" || !newLabels) return method;
+  if (method.kind === "full" || !newLabels) return method;
   const modulesToSave = [...new Set([...method.modulesToSave ?? [], ...head])];
   return { ...method, modulesToSave };
 }
 
 function scaleOf(method: MethodSpec) {
-  if (method.kind === "full") return { isFull: true, scaling: 1 };
+  if (method.kind !== "lora") return { isFull: method.kind === "full", scaling: 1 };
   const { rank, alpha = rank, rankStabilized } = method;
   return { isFull: false, scaling: alpha / (rankStabilized ? Math.sqrt(rank) : rank) };
 }
@@ -159,7 +174,7 @@ async function assertOutput(
 }
 
 /** What the base and the adapter consist of, wherever they are: with other files, it is another training. */
-async function modelSpec({ model, adapter, baseDtype }: TrainOptions): Promise<JsonRecord> {
+export async function modelSpec({ model, adapter, baseDtype }: TrainOptions): Promise<JsonRecord> {
   const filesOf = (folder: string) =>
     fileDigests(folder, /\.safetensors(\.index\.json)?$|^(adapter_)?config\.json$/);
   return {

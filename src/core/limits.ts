@@ -127,3 +127,6 @@ export const mostTextCharacters: number = 2 ** 23;
 
 /** Different labels in such a file; ImageNet has 1,000. */
 export const mostLabels = 4096;
+
+/** Trainings of one sweep: lists that are crossed make many of a few lines. */
+export const mostSweepRuns = 10_000;

@@ -1,21 +1,87 @@
 /** Methods by their specifications. @module */
 
-import { injectLora, type LoraAdapter } from "../adapt/mod.ts";
+import {
+  type Adapter,
+  type BottleneckOptions,
+  injectBitFit,
+  injectBottleneck,
+  injectLora,
+  injectPrefixEmbedding,
+  injectPrefixLayer,
+  injectPrefixTuning,
+  injectTopLayers,
+  injectVera,
+  type LoraOptions,
+  type MethodAdapterOptions,
+  type PrefixOptions,
+  type TopLayersOptions,
+  type VeraOptions,
+} from "../adapt/mod.ts";
 import { quote } from "../core/quote.ts";
 import type { Model } from "../models/mod.ts";
-import type { MethodSpec } from "./spec.ts";
 
-/** Adds what a method needs to a model; nothing for full fine-tuning. */
-export function applyMethod(
-  model: Model,
-  method: MethodSpec,
-  seed: number,
-): LoraAdapter | undefined {
-  if (method.kind === "full") return undefined;
-  if (method.kind === "lora") {
-    const { kind: _, ...options } = method;
-    return injectLora(model, { ...options, seed });
-  }
-  const { kind } = method as { kind: string };
-  throw new RangeError(`a method must be of kind full or lora, found ${quote(kind)}`);
+/** The options of each method, by its kind. */
+export interface MethodsByKind {
+  /** Every parameter of the model. */
+  readonly full: unknown;
+  /** Low-rank updates of some of its sites. */
+  readonly lora: Omit<LoraOptions, "seed">;
+  /** Its biases. */
+  readonly bitfit: MethodAdapterOptions;
+  /** Its last blocks. */
+  readonly "top-layers": TopLayersOptions;
+  /** Two vectors for each of some layers, beside random matrices that they share. */
+  readonly vera: Omit<VeraOptions, "seed">;
+  /** Small networks after its sublayers. */
+  readonly bottleneck: Omit<BottleneckOptions, "seed">;
+  /** The embeddings of virtual tokens before every sequence. */
+  readonly "prefix-embedding": Omit<PrefixOptions, "seed">;
+  /** What every block reads of them. */
+  readonly "prefix-layer": Omit<PrefixOptions, "seed">;
+  /** Their keys and values in every block. */
+  readonly "prefix-tuning": Omit<PrefixOptions, "seed">;
+}
+
+/** The name of a method. */
+export type MethodKind = keyof MethodsByKind;
+
+/** What is trained: a method with its options, without a seed, which is the run's. */
+export type MethodSpec = {
+  [Kind in MethodKind]: { readonly kind: Kind } & MethodsByKind[Kind];
+}[MethodKind];
+
+/** Adds to a model what each method trains; full fine-tuning adds nothing. */
+const methods: {
+  [Kind in MethodKind]: (
+    model: Model,
+    options: MethodsByKind[Kind],
+    seed: number,
+  ) => Adapter | undefined;
+} = {
+  full: () => undefined,
+  lora: (model, options, seed) => injectLora(model, { ...options, seed }),
+  bitfit: (model, options) => injectBitFit(model, options),
+  "top-layers": (model, options) => injectTopLayers(model, options),
+  vera: (model, options, seed) => injectVera(model, { ...options, seed }),
+  bottleneck: (model, options, seed) => injectBottleneck(model, { ...options, seed }),
+  "prefix-embedding": (model, options, seed) => injectPrefixEmbedding(model, { ...options, seed }),
+  "prefix-layer": (model, options, seed) => injectPrefixLayer(model, { ...options, seed }),
+  "prefix-tuning": (model, options, seed) => injectPrefixTuning(model, { ...options, seed }),
+};
+
+/** The names of all methods. */
+export const methodKinds = Object.keys(methods) as readonly MethodKind[];
+
+/**
+ * Adds what a method needs to a model; nothing for full fine-tuning.
+ *
+ * @throws {TypeError} when an option is not one of the method's.
+ * @throws {RangeError} when there is no such method, or it does not fit the model.
+ */
+export function applyMethod(model: Model, method: MethodSpec, seed: number): Adapter | undefined {
+  const { kind, ...options } = method;
+  if (Object.hasOwn(methods, kind)) return methods[kind](model, options as never, seed);
+  throw new RangeError(
+    `the kind of a method must be one of ${methodKinds.join(", ")}, found ${quote(kind)}`,
+  );
 }

@@ -8,17 +8,16 @@
 export { canonicalJson, sha256 } from "../core/digest.ts";
 export { type PredictionOptions, predictMemory } from "./predict_memory.ts";
 export type { LossSpec } from "./losses.ts";
-export { applyMethod } from "./method.ts";
+export {
+  applyMethod,
+  type MethodKind,
+  methodKinds,
+  type MethodsByKind,
+  type MethodSpec,
+} from "./method.ts";
 export { type InputsOf, run, type RunOptions, type Trained } from "./run.ts";
 export type { StepsOptions } from "./run_steps.ts";
 export { readRun } from "./finished_run.ts";
 export { type Provenance, type RunFiles, runFiles, type RunResult } from "./run_folder.ts";
 export type { RunLedger } from "./run_ledger.ts";
-export {
-  hashOf,
-  type Json,
-  type JsonRecord,
-  type MethodSpec,
-  type RunSpec,
-  type TrainingSpec,
-} from "./spec.ts";
+export { hashOf, type Json, type JsonRecord, type RunSpec, type TrainingSpec } from "./spec.ts";

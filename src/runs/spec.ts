@@ -3,10 +3,10 @@
 import { canonicalJson, sha256 } from "../core/digest.ts";
 import { assertRecord } from "../core/json.ts";
 import { quote } from "../core/quote.ts";
-import type { LoraOptions } from "../adapt/mod.ts";
 import type { Device, DeviceKind } from "../device/device.ts";
 import type { ScheduleName, TrainerOptions } from "../train/mod.ts";
 import type { LossSpec } from "./losses.ts";
+import type { MethodSpec } from "./method.ts";
 
 /** A JSON value. */
 export type Json = null | boolean | number | string | readonly Json[] | JsonRecord;
@@ -16,11 +16,6 @@ export interface JsonRecord {
   /** A field; one that is absent or `undefined` is not part of the record. */
   readonly [field: string]: Json | undefined;
 }
-
-/** What is trained: every parameter of the model, or low-rank updates of some of its sites. */
-export type MethodSpec =
-  | { readonly kind: "full" }
-  | ({ readonly kind: "lora" } & Omit<LoraOptions, "seed">);
 
 /** How it is trained. */
 export interface TrainingSpec

@@ -26,3 +26,7 @@ export async function assertFiniteResult<Inputs>(trainer: Trainer<Inputs>): Prom
   const { loss: found } = await evaluate(model, latest, { loss });
   if (!Number.isFinite(found)) fail("loss", found);
 }
+
+/** Whether a training ended because a loss, a gradient or a trained value was not finite. */
+export const isDiverged = (error: unknown): error is RangeError =>
+  error instanceof RangeError && error.message.startsWith("training needs a finite ");

@@ -201,7 +201,7 @@ Deno.test("an error in a training file names the field and its rule", () =>
       "found learning_rate (did you mean learningRate?)",
     );
     await check({ schedule: "cosin" }, 'linear or cosine or constant, found "cosin"');
-    await check({ method: "adapter" }, 'name must be full or lora, found "adapter"');
+    await check({ method: "adapter" }, "name must be one of full, lora, bitfit, ");
     await check(
       { method: { name: "lora", r: 4 } },
       "method may have name, rank, alpha, sites",

@@ -202,7 +202,7 @@ Deno.test("run: a run that fails leaves no result and every byte", () =>
     const wild = { ...spec, training: { ...spec.training, learningRate: 1e38, weightDecay: 1e38 } };
     await fails(wild, {}, "training needs a finite loss");
     const unknown = { ...spec, method: { kind: "magic" } as unknown as RunSpec["method"] };
-    await fails(unknown, {}, 'kind full or lora, found "magic"');
+    await fails(unknown, {}, "one of full, lora, bitfit, ");
     using other = new DryDevice();
     await fails(spec, { device: other }, 'the run needs the device "cpu", found dry');
   }));

@@ -1,0 +1,135 @@
+/** Adapters of every method, from their folders. @module */
+
+import { AdapterFileError } from "../core/errors.ts";
+import { readJson } from "../core/files.ts";
+import { isRecord, isText } from "../core/json.ts";
+import { quote } from "../core/quote.ts";
+import { fileIn, type Folder, folderName } from "../core/storage.ts";
+import { peftWeights } from "../formats/adapter_weights.ts";
+import { adapterFile } from "../formats/merged_metadata.ts";
+import type { Model } from "../models/model.ts";
+import type { Adapter } from "./adapter.ts";
+import { assertFree, assertNotIn } from "./attach.ts";
+import { loadBitFit } from "./bitfit.ts";
+import { isHubConfig } from "./bottleneck/hub_config.ts";
+import { hubWeights } from "./bottleneck/hub_names.ts";
+import { loadBottleneck, readBottlenecks } from "./bottleneck/load.ts";
+import { loadAdapter, type LoadAdapterOptions } from "./lora/load.ts";
+import type { MethodAdapter } from "./method_adapter.ts";
+import { loadPrefixLayer, loadPrompt } from "./prefix/load.ts";
+import { readValues, type SavedValues } from "./saved_values.ts";
+import { loadTopLayers } from "./top_layers.ts";
+import { loadVera } from "./vera/load.ts";
+
+/** Puts an adapter on a model that has what was read from a file. */
+type SavedMethod = (model: Model, saved: SavedValues) => MethodAdapter;
+
+/** By what {@link methodIn} calls them. */
+const savedMethods: Readonly<Record<string, SavedMethod>> = {
+  bitfit: loadBitFit,
+  bottleneck: loadBottleneck,
+  "top-layers": loadTopLayers,
+  vera: loadVera,
+  "prefix-embedding": loadPrompt,
+  "prefix-layer": loadPrefixLayer,
+  "prefix-tuning": loadPrompt,
+};
+
+/** Ours for the methods of PEFT that are read like these, by `peft_type`. */
+const peftMethods: Readonly<Record<string, string>> = {
+  VERA: "vera",
+  PROMPT_TUNING: "prefix-embedding",
+  PREFIX_TUNING: "prefix-tuning",
+};
+
+/**
+ * Reads the folder of an adapter, of whichever method its `adapter_config.json` names, and injects it into a
+ * model: LoRA as {@link loadAdapter} does, the others with exactly the tensors that the method has on this model.
+ *
+ * @throws {TypeError} when an option does not exist.
+ * @throws {RangeError} when the model has an adapter and `onTop` is not set, this one is on the model or in its
+ * weights already, or an option is given that only LoRA has.
+ * @throws {AdapterFileError} when the folder is broken, of an unknown method, or not for this model.
+ *
+ * @example
+ * ```ts
+ * import { injectBitFit, loadAnyAdapter } from "@lowrank/core/adapt";
+ * import { initGpt2, openDevice, parseGpt2Config } from "@lowrank/core";
+ *
+ * using device = await openDevice();
+ * const config = parseGpt2Config({ vocab_size: 8, n_positions: 8, n_embd: 8, n_layer: 1, n_head: 2 });
+ * using model = initGpt2(device, config, { seed: 1 });
+ * const folder = await Deno.makeTempDir();
+ * {
+ *   using adapter = injectBitFit(model);
+ *   await adapter.save(folder);
+ * }
+ * using adapter = await loadAnyAdapter(model, folder);
+ * console.log(adapter.parameters.length); // the biases of 4 linear layers and 3 norms: 7
+ * await Deno.remove(folder, { recursive: true });
+ * ```
+ */
+export async function loadAnyAdapter(
+  model: Model,
+  folder: Folder,
+  options: LoadAdapterOptions = {},
+): Promise<Adapter> {
+  const method = await methodIn(folder);
+  if (method === undefined) return await loadAdapter(model, folder, options);
+  assertFree(model, options, "loadAnyAdapter");
+  assertOnlyJoin(method, options);
+  const isHub = method === "bottleneck";
+  const read = async () => {
+    return {
+      load: savedMethod(method),
+      saved: await (isHub ? readBottlenecks : readValues)(folder),
+    };
+  };
+  const { load, saved } = await usable(folder, read);
+  const values = { file: await adapterFile(folder, isHub ? hubWeights : peftWeights) };
+  assertNotIn(model, values);
+  assertFree(model, options, "loadAnyAdapter"); // Another may have come while this one was read.
+  const adapter = await usable(folder, () => load(model, saved));
+  return Object.assign(adapter, { values, promptFormat: saved.promptFormat });
+}
+
+/**
+ * The method of a folder, by its configuration: `bottleneck` for the `adapters` library's; undefined for PEFT's
+ * LoRA, and where it cannot be read.
+ */
+export async function methodIn(folder: Folder): Promise<unknown> {
+  const config = await readJson(fileIn(folder, "adapter_config.json")).catch(() => undefined);
+  if (!isRecord(config)) return undefined;
+  const { method, peft_type: type } = config;
+  if (method !== undefined) return method;
+  if (isHubConfig(config)) return "bottleneck";
+  return isText(type) && Object.hasOwn(peftMethods, type) ? peftMethods[type] : undefined;
+}
+
+function savedMethod(method: unknown): SavedMethod {
+  if (typeof method === "string" && Object.hasOwn(savedMethods, method)) {
+    return savedMethods[method];
+  }
+  const known = Object.keys(savedMethods).join(", ");
+  throw new RangeError(`method must be one of ${known}, found ${quote(method)}`);
+}
+
+function assertOnlyJoin(method: unknown, { dropout, allow }: LoadAdapterOptions): void {
+  if (dropout === undefined && allow === undefined) return;
+  throw new RangeError(
+    `${dropout === undefined ? "allow" : "dropout"} is for LoRA, found ${quote(method)}`,
+  );
+}
+
+/** Says of which folder it is when what was read does not fit the model. */
+async function usable<T>(folder: Folder, use: () => T | Promise<T>): Promise<T> {
+  try {
+    return await use();
+  } catch (error) {
+    if (!(error instanceof RangeError || error instanceof SyntaxError)) throw error;
+    const place = folderName(folder);
+    throw new AdapterFileError(`cannot use the adapter in ${place}: ${error.message}`, {
+      cause: error,
+    });
+  }
+}

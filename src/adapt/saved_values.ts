@@ -1,0 +1,133 @@
+/** Files of adapters that are a list of named tensors. @module */
+
+import { AdapterFileError } from "../core/errors.ts";
+import { jsonText, readJson } from "../core/files.ts";
+import type { HostTensor } from "../core/host_tensor.ts";
+import { isRecord, isText } from "../core/json.ts";
+import { isWithin } from "../core/module_names.ts";
+import { assertOptions } from "../core/options.ts";
+import type { PromptFormat } from "../core/prompt_format.ts";
+import { oneLine, quote } from "../core/quote.ts";
+import { saveFolder } from "../core/save_folder.ts";
+import { formatShape, sameShape } from "../core/shape.ts";
+import { fileIn, type Folder } from "../core/storage.ts";
+import type { ArenaEntry } from "../device/arena.ts";
+import type { Tensor } from "../device/device.ts";
+import { openWeights, peftWeights } from "../formats/adapter_weights.ts";
+import { assertNoOtherKind } from "../formats/folder_kind.ts";
+import { labelsMetadata } from "../formats/labels_metadata.ts";
+import { parsePromptFormat, promptMetadata } from "../formats/prompt_metadata.ts";
+import { openSafetensorsFile } from "../formats/safetensors.ts";
+import { safetensorsFile } from "../formats/write_safetensors.ts";
+import { labelsOf } from "../models/labels.ts";
+import type { Model } from "../models/model.ts";
+import { TextModel } from "../models/text_model.ts";
+import { type SaveAdapterOptions, saveNames } from "./adapter.ts";
+
+/** A method's settings, as `adapter_config.json` has them. */
+export type MethodConfig = Readonly<
+  Record<string, string | number | boolean | null | readonly string[] | object | undefined>
+>;
+
+/** What a folder of an adapter holds. */
+export interface SavedValues {
+  /** `adapter_config.json`. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Its tensors by name. */
+  readonly tensors: ReadonlyMap<string, HostTensor>;
+  /** How the prompts of its training were written, if the file says so. */
+  readonly promptFormat?: PromptFormat;
+}
+
+/** What is saved of an adapter besides its tensors. */
+interface Saved {
+  readonly model: Model;
+  readonly promptFormat?: PromptFormat;
+  readonly modules: { readonly parameters: readonly unknown[] };
+  readonly weightsFile: string;
+}
+
+/**
+ * Saves the file of the weights, and the method's settings in `adapter_config.json`, as a whole: after
+ * a crash at any time, a reader finds the old adapter, the new one, or no `adapter_config.json`.
+ */
+export async function saveValues(
+  folder: string,
+  { model, promptFormat, modules, weightsFile }: Saved,
+  config: MethodConfig,
+  values: readonly (readonly [name: string, tensor: Tensor])[],
+  options: SaveAdapterOptions,
+): Promise<void> {
+  assertOptions("save", options, saveNames);
+  await assertNoOtherKind(folder, "adapter");
+  const { baseModelName, dtype = "F32" } = options;
+  const data = await model.device.read(...values.map(([, tensor]) => tensor));
+  const entries = values.map(([name], i) => [name, data[i]] as const);
+  const labels = model instanceof TextModel && modules.parameters.length > 0
+    ? labelsOf(model)
+    : undefined;
+  const metadata = { format: "pt", ...promptMetadata(promptFormat), ...labelsMetadata(labels) };
+  const base = { base_model_name_or_path: baseModelName ?? null };
+  await saveFolder(folder, [
+    safetensorsFile(fileIn(folder, weightsFile), entries, { dtype, metadata }),
+    { name: "adapter_config.json", content: jsonText({ ...config, ...base }) },
+  ]);
+}
+
+/**
+ * Reads a folder of {@link saveValues}.
+ *
+ * @throws {AdapterFileError} when the weights are in another format than safetensors.
+ * @throws {SyntaxError} when a file is broken.
+ * @throws {RangeError} when a value is not finite.
+ */
+export async function readValues(
+  folder: Folder,
+  weightsFile = peftWeights,
+): Promise<SavedValues> {
+  const config = await readJson(fileIn(folder, "adapter_config.json"));
+  if (!isRecord(config)) {
+    throw new AdapterFileError(`adapter_config.json must be an object, found ${quote(config)}`);
+  }
+  using file =
+    await (weightsFile === peftWeights
+      ? openWeights(folder, {})
+      : openSafetensorsFile(fileIn(folder, weightsFile)));
+  const tensors = new Map<string, HostTensor>();
+  for (const name of file.tensors.keys()) tensors.set(name, await file.read(name));
+  return { config, tensors, promptFormat: parsePromptFormat(file.metadata) };
+}
+
+/** The names in a configuration of the modules that are trained in full beside the adapter. */
+export function savedModulesOf({ modules_to_save: names = [] }: SavedValues["config"]): string[] {
+  if (Array.isArray(names) && names.every(isText)) return names;
+  throw new RangeError(`modules_to_save must be a list of names, found ${quote(names)}`);
+}
+
+/**
+ * Throws unless a file has exactly the tensors of an adapter, before any of them is allocated.
+ *
+ * @throws {RangeError} when it lacks one, has another, or one has another shape.
+ */
+export function assertSaved(
+  { parameters, outerLayers = [] }: Model,
+  entries: readonly ArenaEntry[],
+  copied: readonly string[],
+  { tensors }: SavedValues,
+): void {
+  const own = [...parameters.values()]
+    .filter(({ name }) => copied.some((one) => isWithin(name, one)));
+  const needed = new Map([...entries, ...own].map(({ name, shape }) => [name, shape]));
+  for (const { name, weight } of outerLayers) { // A tied head gets a weight of its own.
+    if (copied.includes(name)) needed.set(`${name}.weight`, weight.shape);
+  }
+  for (const name of new Set([...needed.keys(), ...tensors.keys()])) {
+    const shape = needed.get(name), found = tensors.get(name);
+    if (shape && found && sameShape(shape, found.shape)) continue;
+    throw new RangeError(
+      `${oneLine(name)} must be ${shape ? formatShape(shape) : "absent"}, found ${
+        found ? formatShape(found.shape) : "none"
+      }`,
+    );
+  }
+}

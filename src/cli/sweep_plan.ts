@@ -1,0 +1,124 @@
+/** The trainings of a sweep, checked before the first of them begins. @module */
+
+import { DryDevice } from "../device/dry.ts";
+import type { DeviceKind } from "../device/mod.ts";
+import { withLabels } from "../models/labels.ts";
+import { allocateModel, countTrainable, readConfig } from "../models/mod.ts";
+import { applyMethod, hashOf, type RunSpec } from "../runs/mod.ts";
+import { type Choice, optionsOf, repeatedOptions, type SweepGrid } from "./sweep_grid.ts";
+import { readTrainData } from "./train_data.ts";
+import {
+  modelSpec,
+  readRequest,
+  type RequestReaders,
+  type TrainOptions,
+  type TrainRequest,
+} from "./train_request.ts";
+
+/** One training of a sweep. */
+export interface SweepTraining {
+  /** What sets it apart, learning rate and seed excepted: `lora rank=8`. */
+  readonly setting: string;
+  /** The same with learning rate and seed. */
+  readonly label: string;
+  /** The name of its folder. */
+  readonly hash: string;
+  /** Everything that its result depends on. */
+  readonly spec: RunSpec;
+  /** Number of trained values. */
+  readonly trainable: number;
+  /** As the command line would give them. */
+  readonly options: TrainOptions;
+  /** Its batches, and what else `train` knows. */
+  readonly request: TrainRequest;
+}
+
+/**
+ * Reads and checks every training, and puts each method on a model without values: what does not fit is
+ * refused before hours are spent.
+ *
+ * @throws {RangeError} when a training is one that `train` refuses, has no held-out texts, or is there twice.
+ */
+export async function planSweep(
+  path: string,
+  { choices, varied }: SweepGrid,
+  output: string,
+  device: DeviceKind,
+): Promise<SweepTraining[]> {
+  const readers = rememberingReaders(), count = remembered(countIn, keyOfModel);
+  const trainings = new Map<string, SweepTraining>();
+  for (const choice of choices) {
+    const words = pairsOf(choice, [...varied, ...repeatedOptions]).join(" ");
+    const training = await within([path, words].filter((one) => one).join(": "), async () => {
+      const options = optionsOf(choice, output), request = await readRequest(options, readers);
+      assertHeldOut(request);
+      const spec = { ...request.spec, device }, trainable = await count(options, request);
+      const own = varied.filter((name) => name !== "method");
+      const setting = [spec.method.kind, ...pairsOf(choice, own)].join(" ");
+      const label = `${setting} learning-rate=${spec.training.learningRate} seed=${spec.seed}`;
+      return { setting, label, hash: await hashOf(spec), spec, trainable, options, request };
+    });
+    const same = trainings.get(training.hash);
+    if (same) {
+      throw new RangeError(`${path} has one training twice: ${same.label}, ${training.label}`);
+    }
+    trainings.set(training.hash, training);
+  }
+  return [...trainings.values()];
+}
+
+/** `rank=8`, of the options of these names that have a value. */
+const pairsOf = (choice: Choice, names: readonly string[]): string[] =>
+  names.filter((name) => choice[name] !== undefined).map((name) => `${name}=${choice[name]}`);
+
+/** Says in which training something is wrong. */
+async function within<T>(where: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const { message } = error as Error;
+    throw new RangeError(`${where}: ${message.replace(/^error: /, "")}`, { cause: error });
+  }
+}
+
+function assertHeldOut({ validation }: TrainRequest): void {
+  if (validation.length > 0) return;
+  throw new RangeError("a sweep compares held-out losses: it needs held-out texts, found none");
+}
+
+/** The number of values that a method trains of a model, whose weights are not read. */
+async function countIn(
+  { model: folder }: TrainOptions,
+  { spec: { method }, newLabels }: TrainRequest,
+): Promise<number> {
+  const config = await readConfig(folder);
+  using device = new DryDevice();
+  using model = allocateModel(device, newLabels ? withLabels(config, newLabels) : config);
+  using _ = applyMethod(model, method, 0);
+  return countTrainable(model);
+}
+
+const keyOfModel = ({ model }: TrainOptions, { spec: { method }, newLabels }: TrainRequest) =>
+  JSON.stringify([model, method, newLabels]);
+
+/** Readers that read each file once, however many trainings ask for it. */
+const rememberingReaders = (): RequestReaders => ({
+  readTexts: remembered(readTrainData, (data, options) => {
+    const { model, validation, promptTemplate, batchSize, seed } = options;
+    return JSON.stringify([data, model, validation, promptTemplate, batchSize, seed]);
+  }),
+  readModel: remembered(modelSpec, ({ model, baseDtype }) => JSON.stringify([model, baseDtype])),
+});
+
+/** A function that is called once for each key. */
+function remembered<Args extends unknown[], T>(
+  call: (...args: Args) => Promise<T>,
+  keyOf: (...args: Args) => string,
+): (...args: Args) => Promise<T> {
+  const known = new Map<string, Promise<T>>();
+  return (...args) => {
+    const key = keyOf(...args), found = known.get(key) ?? call(...args);
+    known.set(key, found);
+    return found;
+  };
+}

@@ -1,0 +1,97 @@
+/** What a sweep found: the best learning rate of each setting, with mean and spread over seeds. @module */
+
+import { howMany } from "../core/how_many.ts";
+import { boundsOf, mean, standardDeviation } from "../core/numbers.ts";
+import type { SweepRow } from "./sweep_runs.ts";
+import { type Column, table } from "./table.ts";
+
+/** A setting at the learning rate whose mean held-out loss over the seeds is the lowest. */
+export interface SweepBest {
+  /** What sets it apart. */
+  readonly setting: string;
+  /** Number of trained values. */
+  readonly trainable: number;
+  /** Seeds. */
+  readonly seeds: number;
+  /** The rate; null where training diverged at every rate. */
+  readonly learningRate: number | null;
+  /** Which end of the rates that were tried it is, if there were several: a better one may be beyond. */
+  readonly end: "lowest" | "highest" | null;
+  /** Mean over the seeds of the lowest held-out loss. */
+  readonly loss: number | null;
+  /** Standard deviation of that over the seeds; null for one. */
+  readonly lossSpread: number | null;
+  /** Mean accuracy, of classifiers. */
+  readonly accuracy: number | null;
+  /** Standard deviation of that over the seeds. */
+  readonly accuracySpread: number | null;
+}
+
+/** The best rate of each setting, in the order of the rows. */
+export function bestOf(rows: readonly SweepRow[]): SweepBest[] {
+  const settings = Map.groupBy(rows, ({ setting }) => setting);
+  return [...settings].map(([setting, own]) => {
+    const rates = Map.groupBy(own, ({ learningRate }) => learningRate);
+    const whole = [...rates.values()].filter((seeds) => seeds.every(({ heldOut }) => heldOut));
+    const best = whole.toSorted((a, b) => lossOf(a).mean! - lossOf(b).mean!)[0] ?? [];
+    const [{ trainable }] = own, rate = best[0]?.learningRate ?? null;
+    const loss = lossOf(best), accuracy = spreadOf(best.flatMap(({ accuracy = [] }) => accuracy));
+    return {
+      setting,
+      trainable,
+      seeds: new Set(own.map(({ seed }) => seed)).size,
+      learningRate: rate,
+      end: endOf([...rates.keys()], rate),
+      loss: loss.mean,
+      lossSpread: loss.spread,
+      accuracy: accuracy.mean,
+      accuracySpread: accuracy.spread,
+    };
+  });
+}
+
+const lossOf = (rows: readonly SweepRow[]) => spreadOf(rows.map(({ heldOut }) => heldOut!.best));
+
+const spreadOf = (values: readonly number[]) => ({
+  mean: values.length > 0 ? mean(values) : null,
+  spread: values.length > 1 ? standardDeviation(values) : null,
+});
+
+function endOf(rates: readonly number[], rate: number | null): SweepBest["end"] {
+  const [least, most] = boundsOf(rates);
+  if (rate === null || least === most) return null;
+  return rate === least ? "lowest" : rate === most ? "highest" : null;
+}
+
+/** A line for each setting. */
+export function bestTable(best: readonly SweepBest[]): string {
+  const withSpread = (value: number | null, spread: number | null, show: (x: number) => string) =>
+    value === null ? "-" : `${show(value)}${spread === null ? "" : ` ± ${show(spread)}`}`;
+  const percent = (share: number) => `${(100 * share).toFixed(1)}%`;
+  const columns: Column<SweepBest>[] = [
+    ["setting", ({ setting }) => setting],
+    ["trained", ({ trainable }) => trainable],
+    ["best rate", ({ learningRate }) => `${learningRate ?? "diverged"}`],
+    ["held-out loss", ({ loss, lossSpread }) => withSpread(loss, lossSpread, (x) => x.toFixed(4))],
+    ["accuracy", (row) => withSpread(row.accuracy, row.accuracySpread, percent)],
+    ["seeds", ({ seeds }) => seeds],
+  ];
+  const hasAccuracy = best.some(({ accuracy }) => accuracy !== null);
+  return table(best, columns.filter(([title]) => title !== "accuracy" || hasAccuracy));
+}
+
+/** What a reader should know of the table, a sentence each. */
+export function remarksOn(rows: readonly SweepRow[], best: readonly SweepBest[]): string[] {
+  const diverged = rows.filter(({ diverged }) => diverged !== undefined).length;
+  const ends = best.filter(({ end }) => end !== null);
+  return [
+    ...diverged > 0
+      ? [`${howMany(diverged, "training")} of ${rows.length} diverged: results.json says which`]
+      : [],
+    ...ends.map(({ setting, learningRate, end }) =>
+      `the best rate of ${setting}, ${learningRate}, is the ${end} that was tried: try ${
+        end === "lowest" ? "lower" : "higher"
+      } ones too`
+    ),
+  ];
+}

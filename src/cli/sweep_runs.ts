@@ -1,0 +1,97 @@
+/** Making the trainings of a sweep, each in a folder of its own, and reading those that are made. @module */
+
+import { readJson, writeJsonAtomic } from "../core/files.ts";
+import { isRecord, isText } from "../core/json.ts";
+import { kindOf } from "../core/storage.ts";
+import type { Device } from "../device/mod.ts";
+import { accuracyOn, loadModel } from "../models/mod.ts";
+import { run, runFiles, type RunResult } from "../runs/mod.ts";
+import { isDiverged } from "../train/finite_result.ts";
+import { removeCheckpoint } from "../train/mod.ts";
+import { baseTypes } from "./arguments.ts";
+import type { SweepTraining } from "./sweep_plan.ts";
+import { recordOf, type TrainedRecord } from "./train_folder.ts";
+
+/** What came of one training of a sweep. */
+export interface SweepRow {
+  /** What sets it apart, learning rate and seed excepted. */
+  readonly setting: string;
+  /** Its learning rate. */
+  readonly learningRate: number;
+  /** Its seed. */
+  readonly seed: number;
+  /** Number of trained values. */
+  readonly trainable: number;
+  /** The name of its folder. */
+  readonly run: string;
+  /** Completed steps. */
+  readonly steps?: number;
+  /** The held-out loss before training and at its lowest. */
+  readonly heldOut?: TrainedRecord["heldOut"];
+  /** The share of held-out texts whose label is right, of a classifier. */
+  readonly accuracy?: number;
+  /** Why it has no result: a value that is not finite. */
+  readonly diverged?: string;
+}
+
+/** Where trainings are made. */
+export interface SweepPlace {
+  /** The device. */
+  readonly device: Device;
+  /** Folder of all runs. */
+  readonly folder: string;
+  /** Stops at the next step. */
+  readonly signal: AbortSignal;
+  /** Called after each step with the number of completed steps. */
+  readonly onStep: (steps: number) => void;
+}
+
+/**
+ * Makes a training, or reads it where it is finished. One that has diverged is not made again: it would
+ * diverge again.
+ *
+ * @throws {Error} when another process makes it, or the folder cannot be written.
+ * @throws The signal's reason when it was stopped; call again to resume.
+ */
+export async function makeTraining(training: SweepTraining, place: SweepPlace): Promise<SweepRow> {
+  const { setting, spec, trainable, hash } = training, { training: { learningRate }, seed } = spec;
+  const row = { setting, learningRate, seed, trainable, run: hash };
+  const { folder, checkpoint } = await runFiles(place.folder, spec),
+    file = `${folder}/diverged.json`;
+  const known = await readDivergence(file);
+  if (known !== undefined) return { ...row, diverged: known };
+  try {
+    const { log, metrics } = await runTraining(training, place);
+    const { steps, heldOut } = recordOf(log, trainable);
+    return { ...row, steps, heldOut, ...metrics };
+  } catch (error) {
+    if (!isDiverged(error)) throw error;
+    await writeJsonAtomic(file, { diverged: error.message });
+    await removeCheckpoint(checkpoint);
+    return { ...row, diverged: error.message };
+  }
+}
+
+function runTraining(
+  { options, request, spec }: SweepTraining,
+  { onStep, ...place }: SweepPlace,
+): Promise<RunResult> {
+  const { batches, validation, labels, newLabels } = request, { device } = place;
+  const dtype = baseTypes[options.baseDtype ?? "f32"];
+  return run(spec, {
+    ...place,
+    openModel: () => loadModel(device, options.model, { labels: newLabels, dtype }),
+    openBatches: () => batches,
+    openValidation: () => validation,
+    onProgress: (_, steps) => onStep(steps),
+    measure: async (model) => labels ? { accuracy: await accuracyOn(model, validation) } : {},
+  });
+}
+
+/** Why a training diverged; undefined where it has not. */
+async function readDivergence(file: string): Promise<string | undefined> {
+  if (await kindOf(file) !== "file") return undefined;
+  const found = await readJson(file);
+  if (isRecord(found) && isText(found.diverged)) return found.diverged;
+  throw new SyntaxError(`cannot read ${file}: it is not what a sweep wrote; remove it`);
+}
