@@ -19,7 +19,7 @@ import { checkpoints, runSpecs } from "./kinds/runs.ts";
 import { headers, shardIndexes, wholeFiles } from "./kinds/safetensors.ts";
 import { labeledTexts, textFiles } from "./kinds/texts.ts";
 import { familyTokenizers, tokenizers } from "./kinds/tokenizers.ts";
-import { batches, cases, trainConfigs } from "./kinds/training.ts";
+import { batches, cases, sweeps, trainConfigs } from "./kinds/training.ts";
 
 /** All of them. */
 export const kinds: readonly Kind[] = [
@@ -49,6 +49,7 @@ export const kinds: readonly Kind[] = [
   batches,
   cases,
   trainConfigs,
+  sweeps,
   runSpecs,
   checkpoints,
   runFolders,
