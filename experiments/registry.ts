@@ -9,6 +9,10 @@ import { fullSize } from "./full_size.ts";
 import { matrix } from "./matrix/matrix.ts";
 import { memory } from "./memory.ts";
 import { merging } from "./merging.ts";
+import { methodsBudget } from "./methods/budget/budget.ts";
+import { methodsOnGlosses } from "./methods/glosses/glosses.ts";
+import { methodsOnKinds } from "./methods/kinds/kinds.ts";
+import { lowData } from "./methods/kinds/low_data.ts";
 import { paperTables } from "./paper_tables.ts";
 import { plantedControls } from "./planted/controls.ts";
 import { facts } from "./planted/facts.ts";
@@ -38,6 +42,8 @@ export const experiments: readonly Experiment[] = [
   amplification,
   matrix,
   adaptation,
+  methodsOnGlosses,
+  methodsBudget,
   encoderStudy,
   trainingSpectra,
   merging,
@@ -49,6 +55,8 @@ export const experiments: readonly Experiment[] = [
   facts,
   plantedTransformer,
   supersenses,
+  methodsOnKinds,
+  lowData,
   fullSize,
   realAdapter,
 ];

@@ -15,6 +15,8 @@ export const expectedSeconds: Readonly<Record<string, number>> = {
   amplification: 4,
   matrix: 4,
   adaptation: 18,
+  methods: 1,
+  "methods-budget": 1,
   "encoder-study": 1,
   "training-spectra": 1,
   merging: 4,
@@ -26,6 +28,8 @@ export const expectedSeconds: Readonly<Record<string, number>> = {
   facts: 5,
   "planted-transformer": 1,
   supersenses: 1,
+  "methods-kinds": 1,
+  "low-data": 1,
   "full-size-layer": 1,
   "real-adapter": 1,
 };

@@ -6,6 +6,9 @@
  *     deno task search:rates rank_study
  *     deno task search:rates encoder_study
  *     deno task search:rates supersenses
+ *     deno task search:rates methods/glosses
+ *     deno task search:rates methods/budget
+ *     deno task search:rates methods/kinds
  *
  * Finished runs under `results/search` are not trained again.
  *
@@ -20,6 +23,9 @@ import type { RunContext } from "../src/runs/planned_run.ts";
 import { adaptationSteps, learningRateGrid, methods } from "../experiments/adaptation/methods.ts";
 import { searchStudy } from "../experiments/encoder_study/search.ts";
 import { type GlossData, glossData, planGloss, shortGlossData } from "../experiments/gloss_runs.ts";
+import { searchBudget } from "../experiments/methods/budget/search.ts";
+import { searchGlosses } from "../experiments/methods/glosses/search.ts";
+import { searchKinds } from "../experiments/methods/kinds/search.ts";
 import { methodOf, searched, studySteps } from "../experiments/rank_study/runs.ts";
 import { searchSeed as seed, tryRates } from "../experiments/rate_search.ts";
 import { searchSupersenses } from "../experiments/supersenses/search.ts";
@@ -49,6 +55,9 @@ const searches: Readonly<Record<string, (context: RunContext) => Promise<JsonRec
     }),
   encoder_study: searchStudy,
   supersenses: searchSupersenses,
+  "methods/glosses": searchGlosses,
+  "methods/budget": searchBudget,
+  "methods/kinds": searchKinds,
 };
 
 /** The loss of every rate with every method. */

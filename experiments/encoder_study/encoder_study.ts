@@ -2,12 +2,13 @@
 
 import said from "../../src/paper/printed/claims.json" with { type: "json" };
 import noted from "../notes.json" with { type: "json" };
+import { noiseIn, parPoints, signed } from "../differences.ts";
 import { type Claim, type Experiment, experiment, LeftOut, type MadeRun } from "../frame/mod.ts";
 import measured from "./encoder_study.json" with { type: "json" };
 import { accuracyFigure, meansTable, runsTable } from "./pictures.ts";
 import { studyRateOf } from "./rates.ts";
-import { cellOf, compareCells, type Comparison, isLearned, parPoints } from "./rows.ts";
-import { noiseIn, signed, type StudyRow, taskResults } from "./rows.ts";
+import { cellOf, compareCells, type Comparison, isLearned, type StudyRow } from "./rows.ts";
+import { taskResults } from "./rows.ts";
 import { openStudy, planStudy, rankOf, searchedRank, studyMethods, type StudyRun } from "./runs.ts";
 import { studySizes } from "./runs.ts";
 import { encoderPath, findStudyData, studyTasks } from "./tasks.ts";

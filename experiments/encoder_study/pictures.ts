@@ -3,15 +3,8 @@
 import { fromTo } from "../../src/core/numbers.ts";
 import { axis, baseLayout, dots, line, logCountAxis, palette } from "../../src/figures/mod.ts";
 import { type DataTable, type Figure, table, type Trace } from "../../src/figures/mod.ts";
-import {
-  cellOf,
-  compareCells,
-  noiseIn,
-  parPoints,
-  signed,
-  type StudyRow,
-  taskResults,
-} from "./rows.ts";
+import { noiseIn, parPoints, signed } from "../differences.ts";
+import { cellOf, compareCells, type StudyRow, taskResults } from "./rows.ts";
 import type { StudyCell, TaskResult } from "./rows.ts";
 import { methodName, placeNames } from "./runs.ts";
 

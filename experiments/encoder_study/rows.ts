@@ -1,6 +1,7 @@
 /** What the encoder study measured, and the rule that reads it. @module */
 
-import { mean, standardDeviation } from "../../src/core/numbers.ts";
+import { mean } from "../../src/core/numbers.ts";
+import { parPoints, rounding, seedNoise } from "../differences.ts";
 import type { StudyMethod } from "./runs.ts";
 
 /** What a reported run gave. */
@@ -58,11 +59,8 @@ export function taskResults(rows: readonly StudyRow[]): TaskResult[] {
   });
 }
 
-function noiseOf(cells: readonly StudyCell[]): number {
-  const accuracies = cells.map(({ runs }) => runs.map(({ accuracy }) => accuracy));
-  const variance = mean(accuracies.map((values) => standardDeviation(values) ** 2));
-  return 2 * Math.sqrt(2 * variance / accuracies[0].length);
-}
+const noiseOf = (cells: readonly StudyCell[]): number =>
+  seedNoise(cells.map(({ runs }) => runs.map(({ accuracy }) => accuracy)));
 
 /** The cell of a method. */
 export const cellOf = (
@@ -70,12 +68,6 @@ export const cellOf = (
   places: StudyRow["places"],
   rank?: number,
 ): StudyCell => cells.find((cell) => cell.places === places && cell.rank === rank)!;
-
-/** The most by which LoRA is behind full fine-tuning in the paper's table 2, in points (RoBERTa base, QQP). */
-export const parPoints = 1.1;
-
-/** Differences of whole texts are compared, so that 1.1 points are not missed by a rounding. */
-const rounding = 1e-9;
 
 /** One cell against another. */
 export interface Comparison {
@@ -85,7 +77,7 @@ export interface Comparison {
   readonly points: number;
   /** The noise floor of that, in points. */
   readonly noise: number;
-  /** Whether it is at most {@link parPoints} below. */
+  /** Whether it is at most 1.1 points below, the mark of decision 0021. */
   readonly isOnPar: boolean;
   /** Whether it is nearer to that mark than the noise floor. */
   readonly isUndecided: boolean;
@@ -104,11 +96,3 @@ export function compareCells({ task, noise }: TaskResult, a: StudyCell, b: Study
 /** Whether full fine-tuning makes at most half of the errors of the most frequent label. */
 export const isLearned = (result: TaskResult): boolean =>
   100 - cellOf(result, "full").accuracy <= (100 - result.majority) / 2 + rounding;
-
-/** `+0.4`, `−1.2`. */
-export const signed = (points: number): string =>
-  `${points < 0 ? "−" : "+"}${Math.abs(points).toFixed(1)}`;
-
-/** ` ± 0.8`; nothing where a single seed has no noise floor. */
-export const noiseIn = (noise: number): string =>
-  Number.isNaN(noise) ? "" : ` ± ${noise.toFixed(1)}`;

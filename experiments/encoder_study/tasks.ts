@@ -1,12 +1,12 @@
 /** Texts with labels to train on, to choose rates by, and to report: three public tasks. @module */
 
 import { join } from "node:path";
-import { sha256 } from "../../src/core/digest.ts";
 import { readBytes } from "../../src/core/files.ts";
 import { quote } from "../../src/core/quote.ts";
 import { Random } from "../../src/core/random.ts";
 import { kindOf } from "../../src/core/storage.ts";
-import type { LabeledText, Texts } from "../../src/data/mod.ts";
+import type { LabeledText } from "../../src/data/mod.ts";
+import { type LabeledTexts, labeledTexts } from "../labeled_texts.ts";
 
 /** A task: its files within the folder that `LOWRANK_DATA` names, a label and a text in each line. */
 export interface StudyTask {
@@ -69,9 +69,6 @@ export type TaskParts = Readonly<Record<TaskPart, LabeledTexts>>;
 /** The name of a part. */
 export type TaskPart = "train" | "validation" | "test";
 
-/** Texts of the kind that classifiers learn from. */
-export type LabeledTexts = Extract<Texts, { kind: "labeled" }>;
-
 /** Chooses the texts, the same for every run. */
 const splitSeed = 2021;
 
@@ -112,10 +109,8 @@ export async function readTask(
     test: others.filter(({ text }) => !used.has(text)).slice(0, test),
   };
   const labels = [...new Set(texts.map(({ label }) => label))].sort((a, b) => a - b).map(String);
-  const textsOf = async (part: TaskPart): Promise<LabeledTexts> => {
-    const rows = parts[part], digest = await sha256(new TextEncoder().encode(JSON.stringify(rows)));
-    return { kind: "labeled", rows, labels, description: `${rows.length} texts`, digest };
-  };
+  const textsOf = (part: TaskPart) =>
+    labeledTexts(parts[part], labels, `${parts[part].length} texts`);
   return {
     train: await textsOf("train"),
     validation: await textsOf("validation"),

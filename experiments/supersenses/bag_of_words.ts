@@ -1,7 +1,7 @@
 /** A bag of words, and naive Bayes on it. @module */
 
 import type { Features, LabeledFeatures, RegressionTask } from "./regression.ts";
-import type { LabeledTexts } from "./task.ts";
+import type { LabeledTexts } from "../labeled_texts.ts";
 
 /** Longest n-grams of words. */
 export type Grams = 1 | 2;

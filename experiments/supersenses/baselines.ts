@@ -10,7 +10,8 @@ import { BagOfWords, type Grams, naiveBayes } from "./bag_of_words.ts";
 import { type Features, Regression, shareRight } from "./regression.ts";
 import type { LabeledFeatures, RegressionTask } from "./regression.ts";
 import { encoderFolder } from "./runs.ts";
-import type { LabeledTexts, SupersenseParts } from "./task.ts";
+import type { LabeledTexts } from "../labeled_texts.ts";
+import type { SupersenseParts } from "./task.ts";
 
 /** A fit that was chosen by one part and is reported on another; shares of the entries. */
 export interface ChosenFit {

@@ -18,14 +18,19 @@ export const encoderFolder: string = fileURLToPath(
   new URL("../../models/tiny-roberta", import.meta.url),
 );
 
-/** What is trained. */
-export interface SupersenseMethod {
-  /** Its key in `learning_rates.json`. */
-  readonly key: "lora" | "full" | "random";
+/** What a run trains. */
+export interface KindsMethod {
+  /** Its key in `learning_rates.json`; `random` trains random weights. */
+  readonly key: string;
   /** Its name in tables. */
   readonly label: string;
   /** What is trained. */
   readonly spec: MethodSpec;
+}
+
+/** What this experiment compares. */
+export interface SupersenseMethod extends KindsMethod {
+  readonly key: "lora" | "full" | "random";
   /** Rates that are tried. */
   readonly rates: readonly number[];
 }
@@ -59,9 +64,9 @@ export function supersenseRateOf({ key }: SupersenseMethod): number {
 export const batch = 16, passes = 8;
 
 /** One run. */
-export interface SupersenseRun {
+export interface SupersenseRun<Method extends KindsMethod = SupersenseMethod> {
   /** What is trained. */
-  readonly method: SupersenseMethod;
+  readonly method: Method;
   /** The rate at its highest; it falls to 0 in a line. */
   readonly learningRate: number;
   /** Seed of the order of the entries, of A, and of random weights. */
@@ -73,7 +78,7 @@ export interface SupersenseRun {
 /** A model with a new head for these labels: of our encoder, or of its shape with random weights. */
 async function openEncoder(
   device: Device,
-  { method: { key }, seed }: SupersenseRun,
+  { method: { key }, seed }: SupersenseRun<KindsMethod>,
   labels: readonly string[],
 ): Promise<TextModel> {
   const model = await loadModel(device, encoderFolder, { labels });
@@ -83,16 +88,20 @@ async function openEncoder(
 }
 
 /** The encoder's files that a method reads: random weights need those of the pretrained ones no more. */
-const filesOf = ({ key }: SupersenseMethod): RegExp =>
+const filesOf = ({ key }: KindsMethod): RegExp =>
   key === "random" ? /^(config|tokenizer)\./ : /^(model|config|tokenizer)\./;
 
-/** One run. Its metrics are `accuracy` (share of the entries) and `trained` (values). */
-export function planSupersenses(
-  run: SupersenseRun,
+/**
+ * One run. Its metrics are `accuracy` (share of the entries) and `trained` (values).
+ *
+ * @param steps Default: eight passes over the entries.
+ */
+export function planSupersenses<Method extends KindsMethod>(
+  run: SupersenseRun<Method>,
   sizes: SupersenseSizes,
-): PlannedRun<SupersenseRun> {
+  steps: number = passes * Math.ceil(sizes.train / batch),
+): PlannedRun<SupersenseRun<Method>> {
   const { method, learningRate, seed, part } = run;
-  const steps = passes * Math.ceil(sizes.train / batch);
   const open = (device: Device): RunOpeners<TextModel> => {
     let data: ReturnType<typeof textDataset>;
     return {

@@ -2,6 +2,7 @@
 
 import { mean } from "../../src/core/numbers.ts";
 import { axis, baseLayout, dots, palette, table } from "../../src/figures/mod.ts";
+import { parPoints, shareNoise, signed } from "../differences.ts";
 import { type Claim, type Experiment, experiment, type MadeRun } from "../frame/mod.ts";
 import { type ChosenFit, fitBags, fitFrequent, fitProbe, fitTokenBag } from "./baselines.ts";
 import noted from "../notes.json" with { type: "json" };
@@ -56,23 +57,12 @@ const meanOf = (rows: Rows, key: SupersenseRow["key"]) =>
 const betterBag = (rows: Rows): SupersenseRow =>
   rows.filter(({ key }) => key === "bag").reduce((a, b) => b.validation! > a.validation! ? b : a);
 
-/** Two standard errors of a difference of two shares of the same number of entries, in points. */
-function noiseOf(a: number, b: number, texts: number): number {
-  const [p, q] = [a / 100, b / 100];
-  return 200 * Math.sqrt((p * (1 - p) + q * (1 - q)) / texts);
-}
-
 /** Whether a share is above another by more than the noise. */
-const isAbove = (a: number, b: number, [{ texts }]: Rows) => a - b > noiseOf(a, b, texts);
+const isAbove = (a: number, b: number, [{ texts }]: Rows) => a - b > shareNoise(a, b, texts);
 
 /** Whether a method is above the most frequent kind by more than the noise: it has learned something. */
 const hasLearned = (rows: Rows, key: SupersenseRow["key"]) =>
   isAbove(meanOf(rows, key), meanOf(rows, "frequent"), rows);
-
-/** The mark of decision 0021. */
-const parPoints = 1.1;
-
-const points = (value: number) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(1)}`;
 
 /** What is claimed of the rows. */
 export const supersenseClaims: readonly Claim<Rows>[] = [
@@ -82,13 +72,13 @@ export const supersenseClaims: readonly Claim<Rows>[] = [
     rule:
       "when LoRA's mean accuracy over the seeds is above that of the better bag of words, which " +
       "was chosen on other entries, by more than two standard errors of a difference of two shares",
-    ours: (rows) => `${points(meanOf(rows, "lora") - betterBag(rows).accuracy)} points`,
+    ours: (rows) => `${signed(meanOf(rows, "lora") - betterBag(rows).accuracy)} points`,
     holds: (rows) => isAbove(meanOf(rows, "lora"), betterBag(rows).accuracy, rows),
     found: (rows) =>
       `LoRA ${meanOf(rows, "lora").toFixed(1)}%, ${betterBag(rows).label} ${
         betterBag(rows).accuracy.toFixed(1)
       }%; two standard errors: ${
-        noiseOf(meanOf(rows, "lora"), betterBag(rows).accuracy, rows[0].texts).toFixed(1)
+        shareNoise(meanOf(rows, "lora"), betterBag(rows).accuracy, rows[0].texts).toFixed(1)
       } points.`,
   },
   {
@@ -96,7 +86,7 @@ export const supersenseClaims: readonly Claim<Rows>[] = [
     rule:
       "when full fine-tuning of the pretrained weights is above that of random ones by more than " +
       "two standard errors",
-    ours: (rows) => `${points(meanOf(rows, "full") - meanOf(rows, "random"))} points`,
+    ours: (rows) => `${signed(meanOf(rows, "full") - meanOf(rows, "random"))} points`,
     holds: (rows) => isAbove(meanOf(rows, "full"), meanOf(rows, "random"), rows),
     found: (rows) =>
       `Pretrained ${meanOf(rows, "full").toFixed(1)}%, random ${
@@ -109,7 +99,7 @@ export const supersenseClaims: readonly Claim<Rows>[] = [
     rule:
       `when LoRA's mean accuracy is at most ${parPoints} points below full fine-tuning's, and both are ` +
       "above the most frequent kind by more than two standard errors",
-    ours: (rows) => `${points(meanOf(rows, "lora") - meanOf(rows, "full"))} points`,
+    ours: (rows) => `${signed(meanOf(rows, "lora") - meanOf(rows, "full"))} points`,
     holds: (rows) =>
       hasLearned(rows, "lora") && hasLearned(rows, "full") &&
       meanOf(rows, "lora") >= meanOf(rows, "full") - parPoints,

@@ -1,12 +1,9 @@
 /** The task: which of WordNet's 26 kinds of nouns does a dictionary entry describe? @module */
 
-import { sha256 } from "../../src/core/digest.ts";
 import { Random } from "../../src/core/random.ts";
 import { dictionaryEntry, type GlossSplit, type LabeledText } from "../../src/data/mod.ts";
-import { loadMeanings, type Meaning, splitOf, type Texts } from "../../src/data/mod.ts";
-
-/** Texts of the kind that classifiers learn from. */
-export type LabeledTexts = Extract<Texts, { kind: "labeled" }>;
+import { loadMeanings, type Meaning, splitOf } from "../../src/data/mod.ts";
+import { type LabeledTexts, labeledTexts } from "../labeled_texts.ts";
 
 /** How many entries of each part are used, at most. */
 export type SupersenseSizes = Readonly<Record<GlossSplit, number>>;
@@ -46,8 +43,7 @@ export async function readSupersenses(
       text: dictionaryEntry(fresh[at]),
       label: labels.indexOf(fresh[at].kind),
     }));
-    const digest = await sha256(new TextEncoder().encode(JSON.stringify(rows)));
-    return { kind: "labeled", rows, labels, description: `${rows.length} entries`, digest };
+    return await labeledTexts(rows, labels, `${rows.length} entries`);
   };
   const train = await part("train"), validation = await part("validation");
   return { train, validation, test: await part("test") };

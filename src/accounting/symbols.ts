@@ -32,6 +32,7 @@ export const symbols: Readonly<Record<string, FormulaSymbol>> = {
   d_ff: symbol("d_{\\mathrm{ff}}", "width of the feed-forward layer", "values"),
   l_p: symbol("l_{\\mathrm{p}}", "special tokens before the prompt", "tokens"),
   l_i: symbol("l_{\\mathrm{i}}", "special tokens after the prompt", "tokens"),
+  d_kv: symbol("d_{\\mathrm{kv}}", "width of keys, and of values", "values"),
   a: symbol("a", "attention heads per block", "heads"),
   P: symbol("P", "parameters", "parameters"),
   P_f: symbol("P_{\\mathrm{f}}", "frozen parameters", "parameters"),

@@ -2,10 +2,10 @@
 
 import { assertOptions } from "../core/options.ts";
 import type { Model } from "../models/model.ts";
-import type { WeightChange } from "./adapter.ts";
 import { assertFree } from "./attach.ts";
-import { MethodAdapter, type MethodAdapterOptions } from "./method_adapter.ts";
-import { type MethodConfig, savedModulesOf, type SavedValues } from "./saved_values.ts";
+import type { MethodAdapterOptions } from "./method_adapter.ts";
+import { savedModulesOf, type SavedValues } from "./saved_values.ts";
+import { TrainedCopies } from "./trained_copies.ts";
 
 /**
  * Freezes a model and trains its biases, including those of layer norms, as copies that stand in for
@@ -29,41 +29,24 @@ import { type MethodConfig, savedModulesOf, type SavedValues } from "./saved_val
  * console.log(adapter.parameters.reduce((sum, { size }) => sum + size, 0)); // 11 · 8 + 3 · 8 = 112
  * ```
  */
-export function injectBitFit(model: Model, options: MethodAdapterOptions = {}): BitFitAdapter {
+export function injectBitFit(model: Model, options: MethodAdapterOptions = {}): TrainedCopies {
   assertOptions("injectBitFit", options, { onTop: true, modulesToSave: true });
   assertFree(model, options, "injectBitFit");
-  return new BitFitAdapter(model, options);
+  return bitFitOn(model, options.modulesToSave);
 }
 
 /** BitFit from a file that was read. */
-export function loadBitFit(model: Model, saved: SavedValues): BitFitAdapter {
-  return new BitFitAdapter(model, { modulesToSave: savedModulesOf(saved.config) }, saved);
+export function loadBitFit(model: Model, saved: SavedValues): TrainedCopies {
+  return bitFitOn(model, savedModulesOf(saved.config), saved);
 }
 
-/** Trained biases of a model; made by {@link injectBitFit}. */
-export class BitFitAdapter extends MethodAdapter {
-  readonly #modulesToSave: readonly string[];
-
-  /** Copies the biases, and what else is trained, and substitutes the copies for them. */
-  constructor(
-    model: Model,
-    { modulesToSave = [] }: MethodAdapterOptions = {},
-    saved?: SavedValues,
-  ) {
-    const copied = [...biasesOf(model), ...modulesToSave];
-    super(model, { entries: [], copied, build: () => [], saved });
-    this.#modulesToSave = modulesToSave;
-  }
-
-  /** The method and its settings. */
-  protected override get config(): MethodConfig {
-    return { method: "bitfit", modules_to_save: this.#modulesToSave };
-  }
-
-  /** Replaces every bias with the trained one. */
-  override weightChanges(): readonly WeightChange[] {
-    return this.modules.weightChanges();
-  }
+function bitFitOn(
+  model: Model,
+  modulesToSave: readonly string[] = [],
+  saved?: SavedValues,
+): TrainedCopies {
+  const config = { method: "bitfit", modules_to_save: modulesToSave };
+  return new TrainedCopies(model, [...biasesOf(model), ...modulesToSave], config, saved);
 }
 
 function biasesOf({ parameters }: Model): string[] {

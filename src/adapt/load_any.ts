@@ -2,26 +2,44 @@
 
 import { AdapterFileError } from "../core/errors.ts";
 import { readJson } from "../core/files.ts";
-import { isRecord } from "../core/json.ts";
+import { isRecord, isText } from "../core/json.ts";
 import { quote } from "../core/quote.ts";
 import { fileIn, type Folder, folderName } from "../core/storage.ts";
+import { peftWeights } from "../formats/adapter_weights.ts";
 import { adapterFile } from "../formats/merged_metadata.ts";
 import type { Model } from "../models/model.ts";
 import type { Adapter } from "./adapter.ts";
 import { assertFree, assertNotIn } from "./attach.ts";
 import { loadBitFit } from "./bitfit.ts";
-import { loadBottleneck } from "./bottleneck.ts";
+import { isHubConfig } from "./bottleneck/hub_config.ts";
+import { hubWeights } from "./bottleneck/hub_names.ts";
+import { loadBottleneck, readBottlenecks } from "./bottleneck/load.ts";
 import { loadAdapter, type LoadAdapterOptions } from "./lora/load.ts";
 import type { MethodAdapter } from "./method_adapter.ts";
+import { loadPrefixLayer, loadPrompt } from "./prefix/load.ts";
 import { readValues, type SavedValues } from "./saved_values.ts";
+import { loadTopLayers } from "./top_layers.ts";
+import { loadVera } from "./vera/load.ts";
 
 /** Puts an adapter on a model that has what was read from a file. */
 type SavedMethod = (model: Model, saved: SavedValues) => MethodAdapter;
 
-/** By what `adapter_config.json` calls them in `method`. */
+/** By what {@link methodIn} calls them. */
 const savedMethods: Readonly<Record<string, SavedMethod>> = {
   bitfit: loadBitFit,
   bottleneck: loadBottleneck,
+  "top-layers": loadTopLayers,
+  vera: loadVera,
+  "prefix-embedding": loadPrompt,
+  "prefix-layer": loadPrefixLayer,
+  "prefix-tuning": loadPrompt,
+};
+
+/** Ours for the methods of PEFT that are read like these, by `peft_type`. */
+const peftMethods: Readonly<Record<string, string>> = {
+  VERA: "vera",
+  PROMPT_TUNING: "prefix-embedding",
+  PREFIX_TUNING: "prefix-tuning",
 };
 
 /**
@@ -60,19 +78,32 @@ export async function loadAnyAdapter(
   if (method === undefined) return await loadAdapter(model, folder, options);
   assertFree(model, options, "loadAnyAdapter");
   assertOnlyJoin(method, options);
-  return await usable(folder, async () => {
-    const load = savedMethod(method), saved = await readValues(folder);
-    const values = { file: await adapterFile(folder) };
-    assertNotIn(model, values);
-    assertFree(model, options, "loadAnyAdapter"); // Another may have come while this one was read.
-    return Object.assign(load(model, saved), { values, promptFormat: saved.promptFormat });
-  });
+  const isHub = method === "bottleneck";
+  const read = async () => {
+    return {
+      load: savedMethod(method),
+      saved: await (isHub ? readBottlenecks : readValues)(folder),
+    };
+  };
+  const { load, saved } = await usable(folder, read);
+  const values = { file: await adapterFile(folder, isHub ? hubWeights : peftWeights) };
+  assertNotIn(model, values);
+  assertFree(model, options, "loadAnyAdapter"); // Another may have come while this one was read.
+  const adapter = await usable(folder, () => load(model, saved));
+  return Object.assign(adapter, { values, promptFormat: saved.promptFormat });
 }
 
-/** What a folder's configuration calls the method; undefined for PEFT's, and where it cannot be read. */
+/**
+ * The method of a folder, by its configuration: `bottleneck` for the `adapters` library's; undefined for PEFT's
+ * LoRA, and where it cannot be read.
+ */
 export async function methodIn(folder: Folder): Promise<unknown> {
   const config = await readJson(fileIn(folder, "adapter_config.json")).catch(() => undefined);
-  return isRecord(config) ? config.method : undefined;
+  if (!isRecord(config)) return undefined;
+  const { method, peft_type: type } = config;
+  if (method !== undefined) return method;
+  if (isHubConfig(config)) return "bottleneck";
+  return isText(type) && Object.hasOwn(peftMethods, type) ? peftMethods[type] : undefined;
 }
 
 function savedMethod(method: unknown): SavedMethod {
@@ -91,7 +122,7 @@ function assertOnlyJoin(method: unknown, { dropout, allow }: LoadAdapterOptions)
 }
 
 /** Says of which folder it is when what was read does not fit the model. */
-async function usable<T>(folder: Folder, use: () => Promise<T>): Promise<T> {
+async function usable<T>(folder: Folder, use: () => T | Promise<T>): Promise<T> {
   try {
     return await use();
   } catch (error) {

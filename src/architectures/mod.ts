@@ -17,6 +17,7 @@ export {
   storedShape,
   type TensorSpec,
 } from "./architecture.ts";
+export { topBlocks } from "./blocks.ts";
 export { catalog, type CatalogEntry } from "./catalog.ts";
 export type { ConfigJson, HeadKind } from "./config_fields.ts";
 export { inferArchitecture, isBuffer, type StoredTensor } from "./infer_architecture.ts";

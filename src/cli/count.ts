@@ -1,6 +1,6 @@
 /** `lowrank count`. @module */
 
-import type { ModuleCount } from "../accounting/mod.ts";
+import type { CountedMethod, ModuleCount } from "../accounting/mod.ts";
 import type { Architecture } from "../architectures/mod.ts";
 import { listNames } from "../core/module_names.ts";
 import { grouped } from "../core/numbers.ts";
@@ -46,13 +46,10 @@ export function addCount(program: Command): void {
 async function run(argument: string | undefined, options: CountOptions): Promise<void> {
   const model = oneModel("count", [argument, options.model], options.url);
   const method = methodOf(options), lora = method.kind === "lora" ? method : undefined;
-  if (method.kind !== "full" && method.kind !== "lora") {
-    throw new RangeError(`count counts full fine-tuning and lora, found --method ${method.kind}`);
-  }
   const { architecture, note: read, caveat } = await countedModel({ ...options, model });
   if (read) note(options, read);
   const accounting = await import("../accounting/mod.ts");
-  const byModule = accounting.countModules(architecture, lora);
+  const byModule = accounting.countModules(architecture, method as CountedMethod);
   const total = sumOf(byModule, "parameters"), trainable = sumOf(byModule, "trainable");
   if (total === 0) throw new RangeError("counting needs a model with parameters, found none");
   const percent = 100 * trainable / total;

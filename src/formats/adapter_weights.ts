@@ -8,8 +8,14 @@ import { parseLabels } from "./labels_metadata.ts";
 import { pickleConversion } from "./pickle.ts";
 import { openSafetensorsFile, type ReadOptions, type SafetensorsFile } from "./safetensors.ts";
 
+/** PEFT's file of the weights. */
+export const peftWeights = "adapter_model.safetensors";
+
 /** What PEFT puts before the name of every tensor. */
 export const tensorPrefix = "base_model.model.";
+
+/** What PEFT puts before the names of the model's own tensors where virtual tokens are trained. */
+export const promptPrefix = "base_model.";
 
 /**
  * Whether a tensor is a table of embeddings, or a head that may share one: PEFT saves them by themselves where
@@ -38,7 +44,7 @@ export function ownKey(name: string, adapted: ReadonlySet<string>): string {
 
 /** Opens the file; throws an {@link AdapterFileError} where there is a pickle instead. */
 export async function openWeights(folder: Folder, options: ReadOptions): Promise<SafetensorsFile> {
-  const name = "adapter_model.safetensors";
+  const name = peftWeights;
   if (!await hasFile(folder, name) && await hasFile(folder, "adapter_model.bin")) {
     throw new AdapterFileError(
       "weights must be in adapter_model.safetensors, found adapter_model.bin (a pickle can run code): " +
@@ -60,7 +66,8 @@ const lastLayers = ["score.weight", "classifier.weight", "classifier.out_proj.we
 export async function readAdapterLabels(folder: Folder): Promise<string[] | undefined> {
   using file = await openWeights(folder, {});
   const labels = parseLabels(file.metadata);
-  const head = lastLayers.map((name) => file.tensors.get(tensorPrefix + name)).find(Boolean);
+  const head = [tensorPrefix, promptPrefix]
+    .flatMap((prefix) => lastLayers.map((name) => file.tensors.get(prefix + name))).find(Boolean);
   if (labels || head?.shape.length !== 2) return labels;
   return Array.from({ length: Math.min(head.shape[0], mostLabels) }, (_, index) => String(index));
 }

@@ -21,6 +21,12 @@ export { kohyaTensors, kohyaUpdates } from "./kohya.ts";
 export { type LoralibOptions, loralibTensors, loralibUpdates } from "./loralib.ts";
 export { parsePeftConfig, type PeftConfig } from "./peft_config.ts";
 export type { BiasMode, TrainedRows } from "./peft_extras.ts";
+export {
+  parsePromptConfig,
+  type PromptConfig,
+  promptConfigJson,
+  type PromptType,
+} from "./peft_prompt.ts";
 export type { ModuleSelection } from "./peft_patterns.ts";
 export { readAdapterLabels } from "./adapter_weights.ts";
 export { type PeftAdapter, readAdapter, type ReadAdapterOptions } from "./read_adapter.ts";

@@ -99,17 +99,13 @@ const INITIALIZATIONS: readonly unknown[] = [
 export function parsePeftConfig(json: unknown): PeftConfig {
   if (!isRecord(json)) refuse("the configuration", "be a JSON object", json);
   refuseForeign(json);
-  refuseLayers(json);
   return {
     rank: number(json, "r", "be an integer of at least 1", isRank) ?? 8,
     alpha: number(json, "lora_alpha", "be a finite number", isFinite) ?? 8,
     rankStabilized: flag(json, "use_rslora"),
     rankPattern: field(json, "rank_pattern", "map names to ranks", isMapOf(isRank)) ?? {},
     alphaPattern: field(json, "alpha_pattern", "map names to numbers", isMapOf(isFinite)) ?? {},
-    targetModules: field(json, "target_modules", "be names or a pattern", isNames),
-    excludeModules: field(json, "exclude_modules", "be names or a pattern", isNames),
-    layers: list(field(json, "layers_to_transform", "be layer indices", isIndices)),
-    layerLists: list(field(json, "layers_pattern", "be names", isNames) || undefined),
+    ...selectionOf(json),
     fanInFanOut: flag(json, "fan_in_fan_out"),
     dropout: field(json, "lora_dropout", "be in [0, 1)", isShare) ?? 0,
     baseModelName: field(json, "base_model_name_or_path", "be text", isText),
@@ -141,6 +137,21 @@ function reasonFor(name: string): string {
   if (Object.hasOwn(BESIDE, name)) return `where A and B alone are read (${BESIDE[name]})`;
   if (Object.hasOwn(REFUSED, name)) return `(not implemented: ${REFUSED[name]})`;
   return "(the field is unknown)";
+}
+
+/**
+ * The layers that a configuration of any method adapts.
+ *
+ * @throws {AdapterFileError} when a field has the wrong type, or fields do not go together.
+ */
+export function selectionOf(json: Json): ModuleSelection {
+  refuseLayers(json);
+  return {
+    targetModules: field(json, "target_modules", "be names or a pattern", isNames),
+    excludeModules: field(json, "exclude_modules", "be names or a pattern", isNames),
+    layers: list(field(json, "layers_to_transform", "be layer indices", isIndices)),
+    layerLists: list(field(json, "layers_pattern", "be names", isNames) || undefined),
+  };
 }
 
 /** PEFT's rules for choosing layers: only among names, and a list of layers only with their indices. */

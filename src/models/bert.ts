@@ -12,13 +12,22 @@ import type { Embedding } from "../nn/embedding.ts";
 import type { LayerNorm } from "../nn/layer_norm.ts";
 import type { Activation } from "../nn/mlp.ts";
 import { addLast } from "../nn/residual.ts";
+import type { BlockShape } from "../nn/virtual_tokens.ts";
 import { encoderHead } from "./encoder_heads.ts";
 import type { Head } from "./heads.ts";
-import { onHost, pickRows, positionsOf, sequenceContext, type TextInputs } from "./inputs.ts";
+import {
+  type HostInputs,
+  onHost,
+  type PassInputs,
+  pickRows,
+  positionsOf,
+  sequenceContext,
+} from "./inputs.ts";
 import type { ForwardOptions } from "./model.ts";
 import type { ModelLayers, StoredTensors } from "./model_layers.ts";
 import { PostNormBlock } from "./post_norm_block.ts";
 import { TextModel, type TextModelOptions } from "./text_model.ts";
+import { blockSteps, wordsOf } from "./virtual_inputs.ts";
 
 /** An encoder: post-norm blocks whose tokens see each other, learned positions, and a head. */
 export class Bert extends TextModel {
@@ -52,7 +61,7 @@ export class Bert extends TextModel {
       { length: config.layers },
       (_, i) => {
         const at = `${trunk}encoder.layer.${i}`,
-          attention = attentionOf(layers, `${at}.attention`, config);
+          attention = attentionOf(layers, `${at}.attention`, config, i);
         return new PostNormBlock(layers, at, config, activation, attention);
       },
     );
@@ -63,25 +72,25 @@ export class Bert extends TextModel {
    * Maps tokens (batch, time) to the head's outputs: a masked language model's logits (batch · time,
    * vocabulary), or those of the requested `rows`; a classifier's logits (batch, classes).
    */
-  override forward(tape: Tape, given: TextInputs, { rows }: ForwardOptions = {}): Tensor {
-    const context = sequenceContext(tape, given, this.positions), inputs = onHost(given);
+  protected override pass(tape: Tape, given: PassInputs, { rows }: ForwardOptions = {}): Tensor {
+    const context = sequenceContext(tape, given, this.limit), inputs = onHost(given);
     const wanted = this.#head.rowsOf(inputs, rows);
     return tape.pipe(
       this.#embed(tape, inputs),
       (x) => this.#norm.forward(tape, x),
       (x) => dropout(tape, x, this.#config.dropout),
-      ...this.#blocks.flatMap((block) => block.sublayers(tape, context)),
+      ...blockSteps(tape, this.#blocks, context),
       (x) => wanted ? pickRows(tape, x, wanted) : x,
       (states) => this.#head.forward(tape, states),
     );
   }
 
   /** The sum of token, position and type embeddings; without types, all tokens are of type 0. */
-  #embed(tape: Tape, inputs: ModelInputs): Tensor {
+  #embed(tape: Tape, inputs: HostInputs): Tensor {
     const { tokens: { data }, tokenTypeIds } = inputs;
     const positions = this.#positions.forward(tape, this.#positionsOf(inputs));
     const types = this.#types?.forward(tape, tokenTypeIds?.data ?? new Uint32Array(data.length));
-    const sum = addLast(tape, this.#words.forward(tape, data), positions);
+    const sum = addLast(tape, wordsOf(tape, this.#words, inputs), positions);
     return types ? addLast(tape, sum, types) : sum;
   }
 
@@ -112,8 +121,14 @@ export class Bert extends TextModel {
     return false;
   }
 
-  /** Longest sequence, in tokens. */
-  override get positions(): number {
+  /** Its blocks, for virtual tokens. */
+  override get blockShape(): BlockShape {
+    const { layers: count, width, heads } = this.#config;
+    return { count, width, heads, keys: { heads, width } };
+  }
+
+  /** Longest sequence, in tokens, virtual ones included. */
+  protected override get limit(): number {
     const { positions, padding } = this.#config;
     return this.#countsFromPadding ? positions - padding - 1 : positions;
   }
@@ -130,10 +145,15 @@ export class Bert extends TextModel {
 }
 
 /** The attention of a block: every token sees all others that are not hidden. */
-function attentionOf(layers: ModelLayers, at: string, { heads, dropout }: EncoderConfig) {
+function attentionOf(
+  layers: ModelLayers,
+  at: string,
+  { heads, dropout }: EncoderConfig,
+  block: number,
+) {
   const [q, k, v] = ["query", "key", "value"].map((name) => layers.linear(`${at}.self.${name}`));
   const output = layers.linear(`${at}.output.dense`), input = separateProjections(q, k, v);
   const attention = new SelfAttention({ heads, input, output, causal: false, dropout });
   return (tape: Tape, x: Tensor, context: SequenceContext) =>
-    attention.forward(tape, x, context, 0);
+    attention.forward(tape, x, context, block);
 }

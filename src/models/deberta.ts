@@ -17,14 +17,23 @@ import { Embedding } from "../nn/embedding.ts";
 import type { LayerNorm } from "../nn/layer_norm.ts";
 import { RelativePositions } from "../nn/relative_positions.ts";
 import { addLast } from "../nn/residual.ts";
+import type { BlockShape } from "../nn/virtual_tokens.ts";
 import { distanceRows } from "./distance_rows.ts";
 import { debertaHead } from "./encoder_heads.ts";
 import type { Head } from "./heads.ts";
-import { onHost, pickRows, positionsOf, sequenceContext, type TextInputs } from "./inputs.ts";
+import {
+  type HostInputs,
+  onHost,
+  type PassInputs,
+  pickRows,
+  positionsOf,
+  sequenceContext,
+} from "./inputs.ts";
 import type { ForwardOptions } from "./model.ts";
 import type { ModelLayers, StoredTensors } from "./model_layers.ts";
 import { PostNormBlock } from "./post_norm_block.ts";
 import { TextModel, type TextModelOptions } from "./text_model.ts";
+import { blockSteps, wordsOf } from "./virtual_inputs.ts";
 
 /** An encoder whose attention has terms for distances: post-norm blocks, and a head. */
 export class Deberta extends TextModel {
@@ -78,17 +87,18 @@ export class Deberta extends TextModel {
    *
    * Hidden tokens change nothing, and their own outputs mean nothing: in transformers, they see all tokens.
    */
-  override forward(tape: Tape, given: TextInputs, { rows }: ForwardOptions = {}): Tensor {
-    const sequences = sequenceContext(tape, given, this.positions), inputs = onHost(given);
+  protected override pass(tape: Tape, given: PassInputs, { rows }: ForwardOptions = {}): Tensor {
+    const sequences = sequenceContext(tape, given, this.limit), inputs = onHost(given);
     const relative = this.#distances(tape, sequences.time), context = { ...sequences, relative };
-    const wanted = this.#head.rowsOf(inputs, rows), [first, ...others] = this.#blocks;
-    const [attend, feed] = first.sublayers(tape, context);
+    const wanted = this.#head.rowsOf(inputs, rows);
+    const [begin, attend, feed, ...others] = blockSteps(tape, this.#blocks, context);
     const out = tape.pipe(
       this.#embed(tape, inputs),
       (x) => this.#norm.forward(tape, x),
       (x) => dropout(tape, x, this.#config.dropout),
+      begin,
       (x) => this.#convolve(tape, x, tape.pipe(attend(x), feed), context),
-      ...others.flatMap((block) => block.sublayers(tape, context)),
+      ...others,
       (x) => wanted ? pickRows(tape, x, wanted) : x,
       (states) => this.#head.forward(tape, states),
     );
@@ -97,13 +107,13 @@ export class Deberta extends TextModel {
   }
 
   /** The sum of token, position and type embeddings, whichever there are; all tokens are of type 0. */
-  #embed(tape: Tape, inputs: ModelInputs): Tensor {
+  #embed(tape: Tape, inputs: HostInputs): Tensor {
     const { tokens: { data }, tokenTypeIds } = inputs;
     const positions = this.#positions?.forward(tape, positionsOf(inputs, 0));
     const types = this.#types?.forward(tape, tokenTypeIds?.data ?? new Uint32Array(data.length));
     return [positions, types].reduce<Tensor>(
       (sum, next) => next ? addLast(tape, sum, next) : sum,
-      this.#words.forward(tape, data),
+      wordsOf(tape, this.#words, inputs),
     );
   }
 
@@ -150,8 +160,14 @@ export class Deberta extends TextModel {
     return false;
   }
 
-  /** Longest sequence, in tokens. */
-  override get positions(): number {
+  /** Its blocks, for virtual tokens; their attention also needs a token's place, which keys alone have not. */
+  override get blockShape(): BlockShape {
+    const { layers: count, width, heads } = this.#config;
+    return { count, width, heads };
+  }
+
+  /** Longest sequence, in tokens, virtual ones included. */
+  protected override get limit(): number {
     return this.#config.positions;
   }
 

@@ -6,13 +6,13 @@ import type { EncoderConfig } from "../architectures/encoder_config.ts";
 import { dropout, linear, tanh } from "../autograd/mod.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
-import type { ModelInputs } from "../core/batch.ts";
 import type { Tensor } from "../device/device.ts";
 import type { LayerNorm } from "../nn/layer_norm.ts";
 import { activationOf } from "../nn/activations.ts";
 import { Linear } from "../nn/linear.ts";
 import type { Activation } from "../nn/mlp.ts";
 import { type Head, StatesHead } from "./heads.ts";
+import type { PassInputs } from "./inputs.ts";
 import type { ModelLayers } from "./model_layers.ts";
 
 /** The head that an architecture has; without one, the outputs are the last block's states. */
@@ -146,7 +146,7 @@ class MaskedLmHead implements Head {
     this.#parts = parts;
   }
 
-  rowsOf(_: ModelInputs, wanted?: readonly number[]): readonly number[] | undefined {
+  rowsOf(_: PassInputs, wanted?: readonly number[]): readonly number[] | undefined {
     return wanted;
   }
 
@@ -181,12 +181,16 @@ class FirstTokenHead implements Head {
   }
 
   /**
-   * The first row of each sequence.
+   * The first row of each sequence, that of a virtual token where these are read.
    *
    * @throws {RangeError} when rows are requested.
    */
-  rowsOf({ tokens: { shape: [batch, time] } }: ModelInputs, wanted?: readonly number[]): number[] {
-    if (!wanted) return Array.from({ length: batch }, (_, row) => row * time);
+  rowsOf(
+    { tokens: { shape: [batch, time] }, virtual }: PassInputs,
+    wanted?: readonly number[],
+  ): number[] {
+    const first = virtual && !virtual.areRead ? virtual.count : 0;
+    if (!wanted) return Array.from({ length: batch }, (_, row) => row * time + first);
     throw new RangeError("a sequence classification head cannot return logits of requested rows");
   }
 

@@ -20,11 +20,14 @@ import type { LayerNorm } from "../nn/layer_norm.ts";
 import { Mlp } from "../nn/mlp.ts";
 import type { Place } from "../nn/place.ts";
 import { addLast, residual } from "../nn/residual.ts";
+import type { BlockShape } from "../nn/virtual_tokens.ts";
+import { allocateText } from "./allocate_text.ts";
 import { CausalLmHead, type Head, SequenceClassificationHead } from "./heads.ts";
-import { idsOf, pickRows, positionsOf, sequenceContext, type TextInputs } from "./inputs.ts";
+import { type PassInputs, pickRows, positionsOf, sequenceContext } from "./inputs.ts";
 import type { ModelLayers, StoredTensors } from "./model_layers.ts";
 import type { ForwardOptions } from "./model.ts";
-import { allocateText, TextModel, type TextModelOptions } from "./text_model.ts";
+import { TextModel, type TextModelOptions } from "./text_model.ts";
+import { blockSteps, wordsOf } from "./virtual_inputs.ts";
 
 /** A decoder-only transformer: pre-norm blocks, learned positions, and a head. */
 export class Gpt2 extends TextModel {
@@ -71,13 +74,17 @@ export class Gpt2 extends TextModel {
    * Maps tokens (batch, time) to the head's outputs: a language model's logits (batch · time,
    * vocabulary), or those of the requested `rows`; a classifier's logits (batch, classes).
    */
-  override forward(tape: Tape, inputs: TextInputs, { cache, rows }: ForwardOptions = {}): Tensor {
-    const context = sequenceContext(tape, inputs, this.positions, cache);
+  protected override pass(
+    tape: Tape,
+    inputs: PassInputs,
+    { cache, rows }: ForwardOptions = {},
+  ): Tensor {
+    const context = sequenceContext(tape, inputs, this.limit, cache);
     const wanted = this.#head.rowsOf(inputs, rows);
     const outputs = tape.pipe(
       this.#embed(tape, inputs, cache?.length),
       (x) => dropout(tape, x, this.#embeddingDropout),
-      ...this.#blocks.flatMap((block, layer) => block.sublayers(tape, context, layer)),
+      ...blockSteps(tape, this.#blocks, context),
       (x) => wanted ? pickRows(tape, x, wanted) : x,
       (states) => this.#finalNorm.forward(tape, states),
       (states) => this.#head.forward(tape, states),
@@ -87,11 +94,11 @@ export class Gpt2 extends TextModel {
   }
 
   /** Token and position embeddings; token types also use the token embedding. */
-  #embed(tape: Tape, inputs: TextInputs, past = 0): Tensor {
-    const { tokens, tokenTypeIds } = inputs, table = this.#tokens;
+  #embed(tape: Tape, inputs: PassInputs, past = 0): Tensor {
+    const { tokenTypeIds } = inputs, table = this.#tokens;
     const sum = addLast(
       tape,
-      table.forward(tape, idsOf(tokens)),
+      wordsOf(tape, table, inputs),
       this.#positions.forward(tape, positionsOf(inputs, past)),
     );
     return tokenTypeIds ? addLast(tape, sum, table.forward(tape, tokenTypeIds.data)) : sum;
@@ -103,8 +110,14 @@ export class Gpt2 extends TextModel {
     return `GPT-2 of ${howMany(n_layer, "block")}, width ${n_embd}, ${howMany(n_head, "head")}`;
   }
 
-  /** Longest sequence, in tokens. */
-  override get positions(): number {
+  /** Its blocks, for virtual tokens. */
+  override get blockShape(): BlockShape {
+    const { n_layer: count, n_embd: width, n_head: heads } = this.config;
+    return { count, width, heads, keys: { heads, width } };
+  }
+
+  /** Longest sequence, in tokens, virtual ones included. */
+  protected override get limit(): number {
     return this.config.n_positions;
   }
 
@@ -119,7 +132,7 @@ export class Gpt2 extends TextModel {
   }
 
   /** A cache for the keys and values of `batch` sequences of up to `capacity` tokens. */
-  override openCache(batch: number, capacity: number): KeyValueCache {
+  protected override newCache(batch: number, capacity: number): KeyValueCache {
     const { n_layer: layers, n_embd: width } = this.config;
     return new KeyValueCache(this.device, { layers, batch, capacity, width });
   }
@@ -146,10 +159,10 @@ class Block {
       causal: true,
       dropout,
     });
-    this.#afterAttention = layers.place(`${at}.attn`, n_embd);
+    this.#afterAttention = layers.place(`${at}.attn`, n_embd, "attention");
     this.#norm2 = layers.norm(`${at}.ln_2`, layer_norm_epsilon);
     this.#mlp = new Mlp(up, down, dropout);
-    this.#afterMlp = layers.place(`${at}.mlp`, n_embd);
+    this.#afterMlp = layers.place(`${at}.mlp`, n_embd, "mlp");
   }
 
   /** Its two halves, which map x (batch · time, width) to the same shape, one after the other. */

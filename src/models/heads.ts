@@ -6,7 +6,7 @@ import type { Tape } from "../autograd/tape.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import type { Tensor } from "../device/device.ts";
 import type { Linear } from "../nn/linear.ts";
-import { onHost, type TextInputs } from "./inputs.ts";
+import { onHost, type PassInputs } from "./inputs.ts";
 
 /** Maps hidden states, all or some rows of them, to a model's outputs. */
 export interface Head {
@@ -15,7 +15,7 @@ export interface Head {
    *
    * @param wanted Rows that the caller requested.
    */
-  rowsOf(inputs: TextInputs, wanted?: readonly number[]): readonly number[] | undefined;
+  rowsOf(inputs: PassInputs, wanted?: readonly number[]): readonly number[] | undefined;
   /** Maps hidden states (rows, width) to outputs (rows, outputs). */
   forward(tape: Tape, states: Tensor): Tensor;
 }
@@ -30,7 +30,7 @@ export class CausalLmHead implements Head {
   }
 
   /** The requested rows. */
-  rowsOf(_: TextInputs, wanted?: readonly number[]): readonly number[] | undefined {
+  rowsOf(_: PassInputs, wanted?: readonly number[]): readonly number[] | undefined {
     return wanted;
   }
 
@@ -59,18 +59,18 @@ export class SequenceClassificationHead implements Head {
    * which tells where each ends.
    * @throws {TypeError} when the tokens are on the device.
    */
-  rowsOf(inputs: TextInputs, wanted?: readonly number[]): number[] {
+  rowsOf(inputs: PassInputs, wanted?: readonly number[]): number[] {
     if (wanted) {
       throw new RangeError("a sequence classification head cannot return logits of requested rows");
     }
-    const { tokens } = onHost(inputs);
+    const { tokens, virtual } = onHost(inputs), first = virtual?.count ?? 0;
     const [batch, time] = tokens.shape;
     if (batch > 1 && this.#padding === undefined) {
       throw new RangeError(
         `classifying several sequences needs a pad_token_id in the configuration, found none for ${batch}`,
       );
     }
-    return Array.from({ length: batch }, (_, row) => row * time + this.#lastOf(tokens, row));
+    return Array.from({ length: batch }, (_, row) => row * time + this.#lastOf(tokens, row, first));
   }
 
   /** Maps states (batch, width) to logits (batch, classes). */
@@ -78,16 +78,16 @@ export class SequenceClassificationHead implements Head {
     return linear(tape, states, this.#weight);
   }
 
-  #lastOf({ shape: [, time], data }: HostTensor, row: number): number {
+  #lastOf({ shape: [, time], data }: HostTensor, row: number, first: number): number {
     const sequence = data.subarray(row * time, (row + 1) * time);
-    return Math.max(0, sequence.findLastIndex((token) => token !== this.#padding));
+    return Math.max(first, sequence.findLastIndex((token) => token !== this.#padding));
   }
 }
 
 /** The states themselves, (rows, width), of a model without a head. */
 export class StatesHead implements Head {
   /** The requested rows. */
-  rowsOf(_: TextInputs, wanted?: readonly number[]): readonly number[] | undefined {
+  rowsOf(_: PassInputs, wanted?: readonly number[]): readonly number[] | undefined {
     return wanted;
   }
 

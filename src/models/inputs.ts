@@ -5,16 +5,27 @@ import type { Tape } from "../autograd/tape.ts";
 import type { ModelInputs } from "../core/batch.ts";
 import { ShapeError } from "../core/errors.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
+import { howMany } from "../core/how_many.ts";
 import { assertShape, formatShape, sizeOf } from "../core/shape.ts";
 import { Tensor } from "../device/device.ts";
 import type { SequenceContext } from "../nn/attention.ts";
 import type { KeyValueCache } from "../nn/key_value_cache.ts";
+import type { VirtualTokens } from "../nn/virtual_tokens.ts";
 
 /** What goes into a text model, whose tokens may be on its device: those that it has just chosen. */
 export interface TextInputs extends Omit<ModelInputs, "tokens"> {
   /** u32 (batch, time): token ids. */
   readonly tokens: HostTensor | Tensor;
 }
+
+/** What goes through a family's layers. */
+export interface PassInputs extends TextInputs {
+  /** The virtual tokens at the beginning of the sequences, which the other fields count as tokens. */
+  readonly virtual?: VirtualTokens;
+}
+
+/** The same for a model that looks at the tokens themselves. */
+export type HostInputs = Omit<PassInputs, "tokens"> & Pick<ModelInputs, "tokens">;
 
 /** The tokens in the form that {@link embedding} takes. */
 export const idsOf = (tokens: TextInputs["tokens"]): ArrayLike<number> | Tensor =>
@@ -25,7 +36,7 @@ export const idsOf = (tokens: TextInputs["tokens"]): ArrayLike<number> | Tensor 
  *
  * @throws {TypeError} when they are on the device.
  */
-export function onHost({ tokens, ...others }: TextInputs): ModelInputs {
+export function onHost({ tokens, ...others }: PassInputs): HostInputs {
   if (!(tokens instanceof Tensor)) return { tokens, ...others };
   throw new TypeError(`only a language model takes tokens on the device, found ${tokens.label}`);
 }
@@ -40,25 +51,37 @@ export function onHost({ tokens, ...others }: TextInputs): ModelInputs {
  */
 export function sequenceContext(
   tape: Tape,
-  inputs: TextInputs,
+  inputs: PassInputs,
   limit: number,
   cache?: KeyValueCache,
 ): SequenceContext {
+  assertInputs(inputs, limit, cache?.length);
+  const { tokens: { shape: [batch, time] }, attentionMask, virtual } = inputs;
+  return { batch, time, mask: attentionMask && uploadMask(tape, attentionMask), cache, virtual };
+}
+
+/**
+ * Throws unless inputs fit each other and a model.
+ *
+ * @param past Tokens of each sequence in earlier passes.
+ * @param beside Virtual tokens for which there is room beside `limit`.
+ */
+export function assertInputs(inputs: TextInputs, limit: number, past = 0, beside = 0): void {
   assertTokens(inputs?.tokens);
   const { tokens, attentionMask, positionIds, tokenTypeIds } = inputs, { shape } = tokens;
-  const [batch, time] = shape, keys = (cache?.length ?? 0) + time, count = countOf(tokens);
+  const [batch, time] = shape, keys = past + time, count = countOf(tokens);
   if (shape.length !== 2 || time === 0 || count !== sizeOf(shape)) {
     throw new ShapeError(
       `tokens must be (batch, time), found ${formatShape(shape)} of ${count} values`,
     );
   }
   if (keys > limit) {
-    throw new RangeError(`a sequence holds at most ${limit} tokens, found ${keys}`);
+    const others = beside > 0 ? ` beside ${howMany(beside, "virtual token")}` : "";
+    throw new RangeError(`a sequence holds at most ${limit} tokens${others}, found ${keys}`);
   }
   if (attentionMask) assertShape("the attention mask", attentionMask.shape, [batch, keys]);
   if (positionIds) assertShape("position ids", positionIds.shape, shape);
   if (tokenTypeIds) assertShape("token type ids", tokenTypeIds.shape, shape);
-  return { batch, time, mask: attentionMask && uploadMask(tape, attentionMask), cache };
 }
 
 /** Callers in plain JavaScript may pass the tokens themselves. */
@@ -96,12 +119,16 @@ export function positionsOf(
  */
 export function pickRows(tape: Tape, x: Tensor, rows: readonly number[]): Tensor {
   const [tokens] = x.shape;
-  const wrong = rows.find((row) => !(Number.isInteger(row) && row >= 0 && row < tokens));
-  if (wrong !== undefined) {
-    throw new RangeError(
-      `rows must be integers below the number of tokens, ${tokens}, found ${wrong}`,
-    );
-  }
+  assertRequested(rows, tokens);
   const areAll = rows.length === tokens && rows.every((row, i) => row === i);
   return areAll ? x : embedding(tape, x, rows);
+}
+
+/** Throws a `RangeError` unless requested rows are among the tokens. */
+export function assertRequested(rows: readonly number[], tokens: number): void {
+  const wrong = rows.find((row) => !(Number.isInteger(row) && row >= 0 && row < tokens));
+  if (wrong === undefined) return;
+  throw new RangeError(
+    `rows must be integers below the number of tokens, ${tokens}, found ${wrong}`,
+  );
 }

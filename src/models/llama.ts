@@ -13,11 +13,13 @@ import type { Place } from "../nn/place.ts";
 import { residual } from "../nn/residual.ts";
 import type { RmsNorm } from "../nn/rms_norm.ts";
 import { RotaryPositions } from "../nn/rotary.ts";
+import type { BlockShape } from "../nn/virtual_tokens.ts";
 import { CausalLmHead, type Head, SequenceClassificationHead, StatesHead } from "./heads.ts";
-import { idsOf, pickRows, positionsOf, sequenceContext, type TextInputs } from "./inputs.ts";
+import { type PassInputs, pickRows, positionsOf, sequenceContext } from "./inputs.ts";
 import type { ForwardOptions } from "./model.ts";
 import type { ModelLayers, StoredTensors } from "./model_layers.ts";
 import { TextModel, type TextModelOptions } from "./text_model.ts";
+import { blockSteps, wordsOf } from "./virtual_inputs.ts";
 
 const names: Readonly<Record<string, string>> = {
   llama: "Llama",
@@ -67,15 +69,19 @@ export class Llama extends TextModel {
    * vocabulary), or those of the requested `rows`; a classifier's logits (batch, classes); without a
    * head the normalized states (batch · time, width).
    */
-  override forward(tape: Tape, inputs: TextInputs, { cache, rows }: ForwardOptions = {}): Tensor {
-    const sequences = sequenceContext(tape, inputs, this.positions, cache);
+  protected override pass(
+    tape: Tape,
+    inputs: PassInputs,
+    { cache, rows }: ForwardOptions = {},
+  ): Tensor {
+    const sequences = sequenceContext(tape, inputs, this.limit, cache);
     const wanted = this.#head.rowsOf(inputs, rows), past = cache?.length ?? 0;
     const { frequencies } = this.#config;
     const rotary = new RotaryPositions(tape, positionsOf(inputs, past), frequencies);
     const context = { ...sequences, rotary };
     const outputs = tape.pipe(
-      this.#tokens.forward(tape, idsOf(inputs.tokens)),
-      ...this.#blocks.flatMap((block, layer) => block.sublayers(tape, context, layer)),
+      wordsOf(tape, this.#tokens, inputs),
+      ...blockSteps(tape, this.#blocks, context),
       (x) => wanted ? pickRows(tape, x, wanted) : x,
       (states) => this.#finalNorm.forward(tape, states),
       (states) => this.#head.forward(tape, states),
@@ -95,8 +101,14 @@ export class Llama extends TextModel {
       `${howMany(heads, "head")}${shared}`;
   }
 
-  /** Longest sequence, in tokens. */
-  override get positions(): number {
+  /** Its blocks, for virtual tokens. */
+  override get blockShape(): BlockShape {
+    const { layers: count, width, heads, kvHeads, headWidth } = this.#config;
+    return { count, width, heads, keys: { heads: kvHeads, width: kvHeads * headWidth } };
+  }
+
+  /** Longest sequence, in tokens, virtual ones included. */
+  protected override get limit(): number {
     return this.#config.positions;
   }
 
@@ -111,7 +123,7 @@ export class Llama extends TextModel {
   }
 
   /** A cache for the keys and values of `batch` sequences of up to `capacity` tokens. */
-  override openCache(batch: number, capacity: number): KeyValueCache {
+  protected override newCache(batch: number, capacity: number): KeyValueCache {
     const { layers, kvHeads, headWidth } = this.#config;
     return new KeyValueCache(this.device, { layers, batch, capacity, width: kvHeads * headWidth });
   }
@@ -138,10 +150,10 @@ class Block {
       ...{ heads, input, output },
       ...{ causal: true, dropout: 0 },
     });
-    this.#afterAttention = layers.place(`${at}.self_attn`, width);
+    this.#afterAttention = layers.place(`${at}.self_attn`, width, "attention");
     this.#norm2 = layers.rmsNorm(`${at}.post_attention_layernorm`, epsilon);
     this.#mlp = new GatedMlp(gate, up, down);
-    this.#afterMlp = layers.place(`${at}.mlp`, width);
+    this.#afterMlp = layers.place(`${at}.mlp`, width, "mlp");
   }
 
   /** Its two halves, which map x (batch · time, width) to the same shape, one after the other. */

@@ -1,5 +1,6 @@
 /** Models: GPT-2, BERT, RoBERTa, DeBERTa, Llama and its relatives, their files, and generation. @module */
 
+export type { HalfTypes } from "./allocate_text.ts";
 export { type BeamOptions, beamSearch, type Hypothesis } from "./beam_search.ts";
 export { complete, type CompleteOptions, completionText, usualLength } from "./complete.ts";
 export { generate, type GenerateOptions } from "./generate.ts";
@@ -29,7 +30,6 @@ export type { SamplingOptions } from "./sampling.ts";
 export type { TextInputs } from "./inputs.ts";
 export { Perceptron, type PerceptronShape } from "./perceptron.ts";
 export {
-  type HalfTypes,
   type ModelOptions,
   type ModelOrigin,
   TextModel,

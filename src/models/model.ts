@@ -12,6 +12,7 @@ import type { KeyValueCache } from "../nn/key_value_cache.ts";
 import type { AdaptedLayer } from "../nn/embedding.ts";
 import { Linear } from "../nn/linear.ts";
 import type { Place } from "../nn/place.ts";
+import type { VirtualTokens } from "../nn/virtual_tokens.ts";
 import type { StoredTensors } from "./model_layers.ts";
 
 /** How a forward pass runs. */
@@ -57,8 +58,10 @@ export interface Model<Inputs = unknown> extends Disposable {
   readonly linears: readonly Linear[];
   /** Its embeddings and its language model's head, which adapters change where they are named. */
   readonly outerLayers?: readonly AdaptedLayer[];
-  /** Where adapters may change the output of a sublayer, in the order of the forward pass. */
+  /** Where adapters may change the output of a sublayer or the sum after it, in the order of the forward pass. */
   readonly places: readonly Place[];
+  /** The virtual tokens that an adapter puts before every sequence, if one does. */
+  virtualTokens?: VirtualTokens;
   /** The adapters in force, in the order in which they were injected. */
   readonly adapters: Set<AppliedAdapter>;
   /** Whose values were merged into its weights. */
@@ -87,23 +90,26 @@ export function assertModel(action: string, model: Pick<Model, "trainable">): vo
 }
 
 /**
- * The parameters that gradients are computed for: those of the base model, then those of adapters,
- * layer by layer.
+ * The parameters that gradients are computed for: those of the base model, then those of virtual tokens, then
+ * those of other adapters, layer by layer.
  */
 export function trainableOf(
-  { parameters, linears, outerLayers = [], places }: Pick<
+  { parameters, linears, outerLayers = [], places, virtualTokens }: Pick<
     Model,
-    "parameters" | "linears" | "outerLayers" | "places"
+    "parameters" | "linears" | "outerLayers" | "places" | "virtualTokens"
   >,
 ): Parameter[] {
-  const adapted = [...linears, ...outerLayers, ...places].flatMap(({ adaptations }) =>
+  const layers = [...linears, ...outerLayers, ...places.flatMap((place) => [place, place.sum])];
+  const adapted = layers.flatMap(({ adaptations }) =>
     adaptations.flatMap(({ parameters }) => parameters)
   );
   const heads = outerLayers.flatMap((layer) =>
     layer instanceof Linear ? layer.substitute?.parameter ?? [] : []
   );
   const own = [...[...parameters.values()].flatMap(withRows), ...heads];
-  return [...own, ...adapted].filter(({ trainable }) => trainable);
+  return [...own, ...[virtualTokens?.parameter ?? []].flat(), ...adapted].filter(({ trainable }) =>
+    trainable
+  );
 }
 
 /** Number of values that training changes. */

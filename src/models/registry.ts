@@ -11,17 +11,12 @@ import { completeLlamaConfig } from "../architectures/llama_config.ts";
 import { quote } from "../core/quote.ts";
 import type { Device } from "../device/device.ts";
 import type { Dtype } from "../formats/mod.ts";
+import { allocateText, type HalfTypes } from "./allocate_text.ts";
 import { Bert } from "./bert.ts";
 import { Deberta } from "./deberta.ts";
 import { Gpt2 } from "./gpt2.ts";
 import { Llama } from "./llama.ts";
-import {
-  allocateText,
-  type HalfTypes,
-  type TextModel,
-  type TextModelClass,
-  type TextModelOptions,
-} from "./text_model.ts";
+import type { TextModel, TextModelClass, TextModelOptions } from "./text_model.ts";
 
 /** How a family turns a configuration into a model. */
 interface Family {

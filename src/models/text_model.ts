@@ -1,28 +1,24 @@
 /** What text models share, whatever their family. @module */
 
-import type { HalfType } from "../../kernels/kernel.ts";
 import type { Architecture } from "../architectures/architecture.ts";
 import type { ConfigJson } from "../architectures/config_fields.ts";
 import { architectureOf } from "../architectures/registry.ts";
 import { assertDropout } from "../autograd/ops/dropout.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
-import { HalfWeight, type Weight } from "../autograd/weight.ts";
+import type { Weight } from "../autograd/weight.ts";
 import type { ModelInputs } from "../core/batch.ts";
-import { mostTensorValues } from "../core/limits.ts";
 import { assertOptions, type OptionNames } from "../core/options.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
-import { formatShape, sizeOf } from "../core/shape.ts";
 import type { Folder } from "../core/storage.ts";
-import { Arena } from "../device/arena.ts";
-import { Scope } from "../device/scope.ts";
 import type { Device, Tensor } from "../device/device.ts";
 import type { FloatDtype } from "../formats/mod.ts";
 import type { AdaptedLayer } from "../nn/embedding.ts";
 import type { KeyValueCache } from "../nn/key_value_cache.ts";
 import type { Linear } from "../nn/linear.ts";
 import type { Place } from "../nn/place.ts";
-import type { TextInputs } from "./inputs.ts";
+import type { BlockShape, VirtualTokens } from "../nn/virtual_tokens.ts";
+import type { PassInputs, TextInputs } from "./inputs.ts";
 import {
   type AdapterValues,
   type AppliedAdapter,
@@ -31,6 +27,7 @@ import {
   trainableOf,
 } from "./model.ts";
 import { ModelLayers, type StoredTensors } from "./model_layers.ts";
+import { withVirtualTokens } from "./virtual_inputs.ts";
 
 /** How a model behaves beyond its configuration. */
 export interface ModelOptions {
@@ -80,6 +77,8 @@ export abstract class TextModel implements Model<ModelInputs> {
   merged?: readonly AdapterValues[];
   /** How the prompts of its own training were written, if it was trained on any. */
   promptFormat?: PromptFormat;
+  /** The virtual tokens that an adapter puts before every sequence, if one does. */
+  virtualTokens?: VirtualTokens;
   /** Its layers, which a family's constructor builds in the order of the forward pass. */
   protected readonly layers: ModelLayers;
   readonly #config: ConfigJson;
@@ -109,12 +108,19 @@ export abstract class TextModel implements Model<ModelInputs> {
 
   /** For display: `GPT-2 of 12 blocks, width 768, 12 heads`. */
   abstract readonly description: string;
-  /** Longest sequence, in tokens. */
-  abstract readonly positions: number;
+  /** Longest sequence, in tokens, virtual ones included. */
+  protected abstract readonly limit: number;
+  /** What its blocks are, for virtual tokens. */
+  abstract readonly blockShape: BlockShape;
   /** Number of tokens in the vocabulary. */
   abstract readonly vocabulary: number;
   /** Token that fills up short sequences; undefined if its configuration names none. */
   abstract readonly padding: number | undefined;
+
+  /** Longest sequence, in tokens: what virtual tokens leave of its positions. */
+  get positions(): number {
+    return this.limit - (this.virtualTokens?.count ?? 0);
+  }
 
   /** Whether its outputs are logits of the next token. */
   get isCausal(): boolean {
@@ -129,14 +135,27 @@ export abstract class TextModel implements Model<ModelInputs> {
    * @throws {ShapeError} when mask, positions or token types do not fit the tokens.
    * @throws {TypeError} when there are no tokens, or they are on the device and the model looks at them.
    */
-  abstract forward(tape: Tape, inputs: TextInputs, options?: ForwardOptions): Tensor;
+  forward(tape: Tape, inputs: TextInputs, options: ForwardOptions = {}): Tensor {
+    const { virtualTokens: virtual, padding, positions, architecture: { head } } = this;
+    if (!virtual) return this.pass(tape, inputs, options);
+    const room = { virtual, limit: positions, padding, hasRows: head !== "classes" };
+    return this.pass(tape, ...withVirtualTokens(inputs, options, room));
+  }
+
+  /** The family's layers, from inputs that count virtual tokens as tokens. */
+  protected abstract pass(tape: Tape, inputs: PassInputs, options?: ForwardOptions): Tensor;
 
   /**
    * A cache for the keys and values of `batch` sequences of up to `capacity` tokens.
    *
    * @throws {RangeError} when it does not predict the next token.
    */
-  openCache(_batch: number, _capacity: number): KeyValueCache {
+  openCache(batch: number, capacity: number): KeyValueCache {
+    return this.newCache(batch, capacity + (this.virtualTokens?.count ?? 0));
+  }
+
+  /** The same for sequences of which virtual tokens are a part. */
+  protected newCache(_batch: number, _capacity: number): KeyValueCache {
     throw new RangeError(
       `continuing a text needs a causal language model, found ${this.description}`,
     );
@@ -207,42 +226,3 @@ export type TextModelClass<Family extends TextModel> = new (
   owner: Disposable,
   options?: TextModelOptions,
 ) => Family;
-
-/** The tensors of a model that are stored in 16 bits, by name. */
-export type HalfTypes = ReadonlyMap<string, HalfType>;
-
-/**
- * A model with all weights zero, in one arena, to be filled; those in 16 bits are undefined until then.
- */
-export function allocateText<Family extends TextModel>(
-  Class: TextModelClass<Family>,
-  device: Device,
-  config: ConfigJson,
-  options?: TextModelOptions,
-  halves: HalfTypes = new Map(),
-): Family {
-  const { tensors, modelType } = architectureOf(config);
-  assertSizes(tensors);
-  using unfinished = new DisposableStack();
-  const owner = unfinished.use(new Scope(device));
-  const full = tensors.filter(({ name }) => !halves.has(name));
-  const arena = owner.own(new Arena(device, full, "weight", `${modelType} weights`));
-  const stored = tensors.map(({ name, shape }): [string, Tensor | Weight] => {
-    const type = halves.get(name);
-    if (!type) return [name, arena.view(name)];
-    return [name, new HalfWeight(name, owner.allocate(shape, type, "weight", name))];
-  });
-  const model = new Class(device, config, new Map(stored), owner, options);
-  unfinished.move();
-  return model;
-}
-
-function assertSizes(tensors: Architecture["tensors"]): void {
-  const large = tensors.find(({ shape }) => sizeOf(shape) > mostTensorValues);
-  if (large === undefined) return;
-  throw new RangeError(
-    `a tensor of a model may have at most ${mostTensorValues} values, found ${large.name} of ${
-      formatShape(large.shape)
-    }`,
-  );
-}

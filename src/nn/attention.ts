@@ -6,6 +6,7 @@ import type { Tensor } from "../device/device.ts";
 import type { KeyValueCache } from "./key_value_cache.ts";
 import type { Linear } from "./linear.ts";
 import type { RotaryPositions } from "./rotary.ts";
+import type { VirtualTokens } from "./virtual_tokens.ts";
 
 /** What a block needs to know about its batch. */
 export interface SequenceContext {
@@ -19,6 +20,8 @@ export interface SequenceContext {
   readonly cache?: KeyValueCache;
   /** The positions by which queries and keys are turned, where they are. */
   readonly rotary?: RotaryPositions;
+  /** The virtual tokens at the beginning of the sequences, if this pass begins them. */
+  readonly virtual?: VirtualTokens;
 }
 
 /** From a block's input (batch · time, width) to queries, keys and values. */
@@ -78,9 +81,11 @@ export class SelfAttention {
     this.#parts = parts;
   }
 
-  /** Maps x (batch · time, width) to the same shape; `layer` is the block's index in the cache. */
+  /** Maps x (batch · time, width) to the same shape; `layer` is the block's index. */
   forward(tape: Tape, x: Tensor, context: SequenceContext, layer: number): Tensor {
-    const { input, output, dropout: rate } = this.#parts, inputs = input(tape, x, context);
+    const { input, output, dropout: rate } = this.#parts, { virtual, batch } = context;
+    const computed = input(tape, x, context);
+    const inputs = virtual?.keysAndValues?.(tape, computed, batch, layer) ?? computed;
     const attended = this.#attend(tape, inputs, context, layer);
     tape.release(...new Set([inputs.q.tensor, inputs.k.tensor, inputs.v.tensor]));
     return tape.pipe(

@@ -6,8 +6,16 @@ import {
   injectBitFit,
   injectBottleneck,
   injectLora,
+  injectPrefixEmbedding,
+  injectPrefixLayer,
+  injectPrefixTuning,
+  injectTopLayers,
+  injectVera,
   type LoraOptions,
   type MethodAdapterOptions,
+  type PrefixOptions,
+  type TopLayersOptions,
+  type VeraOptions,
 } from "../adapt/mod.ts";
 import { quote } from "../core/quote.ts";
 import type { Model } from "../models/mod.ts";
@@ -20,8 +28,18 @@ export interface MethodsByKind {
   readonly lora: Omit<LoraOptions, "seed">;
   /** Its biases. */
   readonly bitfit: MethodAdapterOptions;
+  /** Its last blocks. */
+  readonly "top-layers": TopLayersOptions;
+  /** Two vectors for each of some layers, beside random matrices that they share. */
+  readonly vera: Omit<VeraOptions, "seed">;
   /** Small networks after its sublayers. */
   readonly bottleneck: Omit<BottleneckOptions, "seed">;
+  /** The embeddings of virtual tokens before every sequence. */
+  readonly "prefix-embedding": Omit<PrefixOptions, "seed">;
+  /** What every block reads of them. */
+  readonly "prefix-layer": Omit<PrefixOptions, "seed">;
+  /** Their keys and values in every block. */
+  readonly "prefix-tuning": Omit<PrefixOptions, "seed">;
 }
 
 /** The name of a method. */
@@ -43,7 +61,12 @@ const methods: {
   full: () => undefined,
   lora: (model, options, seed) => injectLora(model, { ...options, seed }),
   bitfit: (model, options) => injectBitFit(model, options),
+  "top-layers": (model, options) => injectTopLayers(model, options),
+  vera: (model, options, seed) => injectVera(model, { ...options, seed }),
   bottleneck: (model, options, seed) => injectBottleneck(model, { ...options, seed }),
+  "prefix-embedding": (model, options, seed) => injectPrefixEmbedding(model, { ...options, seed }),
+  "prefix-layer": (model, options, seed) => injectPrefixLayer(model, { ...options, seed }),
+  "prefix-tuning": (model, options, seed) => injectPrefixTuning(model, { ...options, seed }),
 };
 
 /** The names of all methods. */

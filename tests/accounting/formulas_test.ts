@@ -19,6 +19,7 @@ const byHand: [string, FormulaValues, bigint][] = [
   ["bitFitParameters", { L: 12, d: 768 }, 102_144n],
   ["loraParameters", { n_W: 192, d: 12288, r: 4 }, 18_874_368n],
   ["lowRankParameters", { r: 8, d_in: 768, d_out: 3072 }, 30_720n],
+  ["veraParameters", { r: 256, d_out: 768 }, 1_024n],
   ["preEmbedParameters", { d: 12288, l_p: 256, l_i: 8 }, 3_244_032n],
   ["preLayerParameters", { L: 96, d: 12288, l_p: 8, l_i: 8 }, 18_874_368n],
   ["adapterHParameters", { L: 96, d: 12288, r: 1 }, 7_077_888n + 192n],

@@ -11,8 +11,11 @@ import {
   headPart,
   headProduct,
   type Parameter,
+  relu,
+  replaceRows,
   rmsNorm,
   rotary,
+  silu,
   softmax,
   swiglu,
   tanh,
@@ -37,6 +40,8 @@ export interface OperationCase {
 export const operations: readonly OperationCase[] = [
   { name: "gelu", shapes: [[3, 5]], run: (tape, [x]) => gelu(tape, x) },
   { name: "exact gelu", shapes: [[3, 5]], run: (tape, [x]) => gelu(tape, x, { exact: true }) },
+  { name: "relu", shapes: [[3, 5]], run: (tape, [x]) => relu(tape, x) },
+  { name: "silu", shapes: [[3, 5]], run: (tape, [x]) => silu(tape, x) },
   { name: "tanh", shapes: [[3, 5]], run: (tape, [x]) => tanh(tape, x) },
   {
     name: "rmsNorm",
@@ -106,6 +111,20 @@ export const operations: readonly OperationCase[] = [
         headPart(tape, x, { heads: 2, parts: 3, part: 0, bias }),
         headPart(tape, x, { heads: 2, parts: 3, part: 2 }),
       ),
+  },
+  {
+    name: "rows of a whole parameter before others",
+    shapes: [[6, 5], [2, 5]],
+    run: (tape, [x], [, values]) => replaceRows(tape, x, [{ values, width: 5 }], 2),
+  },
+  {
+    name: "two windows of a parameter, in all rows and in no more",
+    shapes: [[6, 7], [2, 9]],
+    run: (tape, [x], [, values]) =>
+      replaceRows(tape, x, [
+        { values, from: 1, width: 3, offset: 4 },
+        { values, from: 6, width: 2, offset: 1 },
+      ], 3),
   },
   { name: "swiglu", shapes: [[3, 5], [3, 5]], run: (tape, [gate, up]) => swiglu(tape, gate, up) },
 ];

@@ -38,6 +38,11 @@ export const parameterFormulas: Readonly<Record<string, Formula>> = {
     "r * (d_in + d_out)",
     "Hu et al. 2021, section 4.1",
   ),
+  veraParameters: count(
+    "d (rank) and b (out) of one matrix; A and B are drawn from a seed and shared",
+    "r + d_out",
+    "Kopiczko et al. 2024, section 3.2",
+  ),
   preEmbedParameters: count(
     "embeddings of special tokens",
     preEmbed,
@@ -47,6 +52,11 @@ export const parameterFormulas: Readonly<Record<string, Formula>> = {
     "activations of special tokens after every block",
     preLayer,
     "Hu et al. 2021, section 5.1 (PreLayer)",
+  ),
+  prefixTuningParameters: count(
+    "keys and values of special tokens in every block",
+    "2 * L * d_kv * l_p",
+    "Li and Liang 2021, section 4.3, without its projection",
   ),
   adapterHParameters: count(
     "two bottlenecks in every block",

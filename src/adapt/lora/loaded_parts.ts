@@ -63,7 +63,7 @@ const isSame = (a: HostTensor, b: HostTensor): boolean =>
  * Throws for a copy of an embedding that is its own alone: PEFT unties one that `modules_to_save` names. Tables
  * that it saves by itself, and ours, are the head's too.
  */
-function assertOneUse(
+export function assertOneUse(
   { outerLayers = [] }: Model,
   saved: ReadonlyMap<string, HostTensor>,
   names: readonly string[],

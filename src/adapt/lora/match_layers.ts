@@ -12,7 +12,7 @@ import { adaptedLayers, addressOf, type LayerSites, sitesByLayer } from "../site
 /** The layer of each module. */
 export function matchLayers(
   model: Model,
-  updates: readonly TrainedUpdate[],
+  updates: readonly Pick<TrainedUpdate, "module">[],
 ): Map<string, LayerSites> {
   const modules = [...new Set(updates.map(({ module }) => module))], layers = sitesByLayer(model);
   const endings = new NameEndings(layers.keys());

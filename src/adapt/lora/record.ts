@@ -10,6 +10,7 @@ import { TextModel } from "../../models/text_model.ts";
 import { baseNameOf } from "../adapter.ts";
 import type { PromptFormat } from "../../core/prompt_format.ts";
 import type { Model } from "../../models/model.ts";
+import type { AdaptedLayer } from "../../nn/embedding.ts";
 import { Linear } from "../../nn/linear.ts";
 import type { LoraSite } from "./lora_site.ts";
 import { readSites } from "./read_sites.ts";
@@ -29,26 +30,37 @@ export async function recordOf(adapter: Recorded): Promise<AdapterRecord> {
   const updates = await readSites(sites, starts);
   const ownModules = await adapter.modules.read(), biases = await adapter.biases.read();
   const saved = new Map([...ownModules, ...tablesOf(sites, await adapter.tables.read())]);
-  const transposed = model.architecture?.tensors.filter((tensor) => tensor.storedTransposed);
-  const names = new Set(transposed?.map(({ name }) => name));
-  // PEFT sets the flag for Conv1D layers, whose files hold (in, out).
-  const matrices = sites.filter(({ linear }) => linear instanceof Linear);
-  const fanInFanOut = matrices.some(({ linear }) => names.has(linear.weight.name));
   const [, dropout] = boundsOf(sites.map(({ dropout }) => dropout));
   const labels = model instanceof TextModel && ownModules.size > 0 ? labelsOf(model) : undefined;
-  const isOther = model instanceof TextModel && !model.isCausal;
-  const task = labels ? { taskType: "SEQ_CLS", labels } : isOther ? { taskType: null } : {};
   const { untied } = adapter.modules;
   const trained = { updates, saved, biases, biasMode, rows: await adapter.tokens.read() };
   return {
     ...trained,
     baseModelName: baseNameOf(model),
-    fanInFanOut,
+    fanInFanOut: isStoredTurned(model, sites.map(({ linear }) => linear)),
     dropout,
     promptFormat,
-    ...task,
+    labels,
+    taskType: taskTypeOf(model, ownModules.size > 0),
     ...untied.length > 0 && { savedModules: [...untied, ...modulesWithoutTables(ownModules)] },
   };
+}
+
+/** Whether files hold a layer's weight as (in, out): PEFT sets a flag for such layers, which are Conv1D. */
+export function isStoredTurned(
+  { architecture }: Model,
+  layers: readonly Pick<AdaptedLayer, "weight">[],
+): boolean {
+  const turned = architecture?.tensors.filter(({ storedTransposed }) => storedTransposed);
+  const names = new Set(turned?.map(({ name }) => name));
+  return layers.some((layer) => layer instanceof Linear && names.has(layer.weight.name));
+}
+
+/** What PEFT calls the task of a model, whose classifier an adapter may have trained. */
+export function taskTypeOf(model: Model, withModules: boolean): string | null {
+  if (!(model instanceof TextModel)) return "CAUSAL_LM";
+  if (withModules && labelsOf(model)) return "SEQ_CLS";
+  return model.isCausal ? "CAUSAL_LM" : null;
 }
 
 /** Frozen weights by the names of the adapted layers: a head's and an embedding's may be one. */

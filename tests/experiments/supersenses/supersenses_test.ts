@@ -6,7 +6,7 @@ import { fitFrequent } from "../../../experiments/supersenses/baselines.ts";
 import { Regression, shareRight } from "../../../experiments/supersenses/regression.ts";
 import { supersenseClaims } from "../../../experiments/supersenses/supersenses.ts";
 import type { SupersenseRow } from "../../../experiments/supersenses/supersenses.ts";
-import type { LabeledTexts } from "../../../experiments/supersenses/task.ts";
+import type { LabeledTexts } from "../../../experiments/labeled_texts.ts";
 import { NeighborModel } from "../../../scripts/pretrain_encoder/neighbors.ts";
 import { Random } from "../../../src/core/random.ts";
 

@@ -1,0 +1,34 @@
+/** How differences of means are read: the noise between seeds, the mark of "on a par", and their signs. @module */
+
+import { mean, standardDeviation } from "../src/core/numbers.ts";
+
+/** The most by which LoRA is behind full fine-tuning in the paper's table 2, in points (RoBERTa base, QQP). */
+export const parPoints = 1.1;
+
+/** Whole texts are compared, so that a mark of 1.1 points is not missed by a rounding. */
+export const rounding = 1e-9;
+
+/**
+ * Two standard errors of the difference of two means of a group's size: 2 s √(2/n), with s² the variance
+ * between seeds, pooled over the groups, and n the size of the first. NaN for a single seed.
+ *
+ * @param groups What each seed gave, a group for each method.
+ */
+export function seedNoise(groups: readonly (readonly number[])[]): number {
+  const variance = mean(groups.map((values) => standardDeviation(values) ** 2));
+  return 2 * Math.sqrt(2 * variance / groups[0].length);
+}
+
+/** Two standard errors of a difference of two shares, in percent, of the same number of texts; in points. */
+export function shareNoise(a: number, b: number, texts: number): number {
+  const [p, q] = [a / 100, b / 100];
+  return 200 * Math.sqrt((p * (1 - p) + q * (1 - q)) / texts);
+}
+
+/** `+0.4`, `−1.2`. */
+export const signed = (value: number, decimals = 1): string =>
+  `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(decimals)}`;
+
+/** ` ± 0.8`; nothing where a single seed has no noise floor. */
+export const noiseIn = (noise: number, decimals = 1): string =>
+  Number.isNaN(noise) ? "" : ` ± ${noise.toFixed(decimals)}`;

@@ -1,0 +1,76 @@
+/** Where to spend a budget, and at which rank, with a rate for each: the rules of decision 0027. @module */
+
+import said from "../../../src/paper/printed/claims.json" with { type: "json" };
+import { meanIn, type MethodsClaim, noiseNote } from "../claims.ts";
+import type { MethodCell, MethodComparison } from "../comparison.ts";
+import { placements, ranksOfQueryAndValue } from "./methods.ts";
+
+const cellsOf = (compared: MethodComparison, keys: readonly string[]) =>
+  keys.map((key) => compared.cell(key));
+
+const keysOf = (methods: typeof placements) => methods.map(({ key }) => key);
+
+const [both, alone] = [["qv-4", "qkvo-2"], ["q-8", "k-8"]];
+
+/** A share above the best rank's loss that counts as on a par, as in decision 0012. */
+const parShare = 0.01;
+
+/** q and v at every rank, from the lowest. */
+const ranks = (compared: MethodComparison) => cellsOf(compared, keysOf(ranksOfQueryAndValue));
+
+/** How far the loss at r = 1 is above the best one, as a share of that. */
+function aboveBest(compared: MethodComparison): number {
+  const [first, ...others] = ranks(compared);
+  return first.mean / compared.best([first, ...others]).mean - 1;
+}
+
+/** The smallest rank that no other is better than. */
+export function enoughRank(compared: MethodComparison): MethodCell {
+  const all = ranks(compared);
+  return all.find((cell) => !all.some((other) => compared.isBetter(other, cell)))!;
+}
+
+/** All of them. */
+export const budgetClaims: readonly MethodsClaim[] = [
+  {
+    reads: keysOf(placements),
+    text: "Table 5: with a rate for each, q,v and all four do better than q or k alone",
+    rule:
+      "when q,v and q,k,v,o are each better than q and than k at the same budget, each with a rate of its " +
+      "own, by more than the noise floor",
+    ...said.table5,
+    holds: (compared) =>
+      cellsOf(compared, both).every((better) =>
+        cellsOf(compared, alone).every((worse) => compared.isBetter(better, worse))
+      ),
+    found: (compared) =>
+      `${cellsOf(compared, keysOf(placements)).map((cell) => meanIn(cell)).join(", ")}. ${
+        noiseNote(compared, "nats")
+      }`,
+  },
+  {
+    reads: keysOf(ranksOfQueryAndValue),
+    text: "Table 6: with a rate for each rank, a very small one is enough for q,v",
+    rule: `when the loss at r = 1 is at most ${
+      100 * parShare
+    }% above the best rank's, each with a rate of its own`,
+    ...said.table6,
+    ours: (compared) => `r = 1 is ${(100 * aboveBest(compared)).toFixed(1)}% above the best rank`,
+    holds: (compared) => aboveBest(compared) <= parShare,
+    found: (compared) =>
+      `${ranks(compared).map(({ size, mean }) => `${size}: ${mean.toFixed(3)}`).join(", ")}. ${
+        noiseNote(compared, "nats")
+      }`,
+  },
+  {
+    reads: keysOf(ranksOfQueryAndValue),
+    text: "Table 18: the best rank is between 4 and 16",
+    rule:
+      "when the smallest rank that no other is better than, by more than the noise floor, is 4 or 16, of 1, " +
+      "4, 16 and 64",
+    ...said.table18,
+    ours: (compared) => enoughRank(compared).size,
+    holds: (compared) => ["r = 4", "r = 16"].includes(enoughRank(compared).size),
+    found: (compared) => noiseNote(compared, "nats"),
+  },
+];

@@ -1,0 +1,52 @@
+/** The runs of a job: every method and seed at the rate that the search found. @module */
+
+import type { ChosenMethod } from "./comparison.ts";
+import type { MethodSize, StudiedMethod } from "./methods.ts";
+import { type ChosenRate, ratesAround, type TriedRates } from "./rates.ts";
+
+/** What a search wrote. */
+export interface FoundRates {
+  /** What each rate gave, by the method's key. */
+  readonly tried: Readonly<Record<string, TriedRates>>;
+}
+
+/** Every method with every seed: all methods before the next seed, so that a job that is cut has whole seeds. */
+export const withSeeds = (
+  sizes: readonly SizedMethod[],
+  seeds: readonly number[],
+  rateOf: (method: StudiedMethod) => ChosenRate,
+): ChosenMethod[] =>
+  seeds.flatMap((seed) =>
+    sizes.map(([method, size]) => ({ method, size, seed, ...rateOf(method) }))
+  );
+
+/** A method at one of its sizes. */
+export type SizedMethod = readonly [method: StudiedMethod, size: MethodSize];
+
+/** All methods at the sizes that they are compared at. */
+export const comparedSizes = (methods: readonly StudiedMethod[]): SizedMethod[] =>
+  methods.map((method) => [method, method.sizes[0]]);
+
+/** All sizes of all methods, those at which they are compared first. */
+export const allSizes = (methods: readonly StudiedMethod[]): SizedMethod[] => [
+  ...comparedSizes(methods),
+  ...methods.flatMap((method) => method.sizes.slice(1).map((size): SizedMethod => [method, size])),
+];
+
+/**
+ * What a search tried of a method.
+ *
+ * @throws {RangeError} when it is not the whole grid.
+ */
+export function triedOf(
+  { tried }: FoundRates,
+  { key, prior }: StudiedMethod,
+  count: number,
+): TriedRates {
+  const found = tried[key] ?? {},
+    missing = ratesAround(prior, count).filter((rate) => !(rate in found));
+  if (missing.length === 0) return found;
+  throw new RangeError(
+    `${key} needs a search of all of its rates, found none of ${missing.join(", ")}`,
+  );
+}

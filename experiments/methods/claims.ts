@@ -1,0 +1,35 @@
+/** Claims on methods side by side, which are left out where a row that they read is. @module */
+
+import type { Claim } from "../frame/mod.ts";
+import type { MethodCell, MethodComparison } from "./comparison.ts";
+
+/** A claim with the methods whose rows its rule reads. */
+export interface MethodsClaim extends Claim<MethodComparison> {
+  /** Their keys: without rows of all of them there is no claim. */
+  readonly reads: readonly string[];
+}
+
+/** The claims whose rows are there, on these rows. */
+export const claimsOn = (
+  compared: MethodComparison,
+  claims: readonly MethodsClaim[],
+): Claim<unknown>[] =>
+  claims.filter(({ reads }) => compared.has(...reads)).map(
+    ({ reads: _, text, holds, ours, found, ...claim }) => ({
+      ...claim,
+      text: typeof text === "string" ? text : text(compared),
+      holds: () => holds(compared),
+      ours: ours && (() => ours(compared)),
+      found: found && (() => found(compared)),
+    }),
+  );
+
+/** What a finding says about noise. */
+export const noiseNote = ({ noise, cells: [{ values }] }: MethodComparison, unit: string): string =>
+  Number.isNaN(noise)
+    ? "One seed has no noise floor."
+    : `Noise floor of ${values.length} seeds: ${noise.toFixed(unit === "nats" ? 3 : 1)} ${unit}.`;
+
+/** `LoRA (q, v) 3.412`. */
+export const meanIn = ({ label, mean }: MethodCell, decimals = 3): string =>
+  `${label} ${mean.toFixed(decimals)}`;

@@ -1,0 +1,127 @@
+/** What every method gave, and how the rules of decision 0027 read it. @module */
+
+import { mean, range } from "../../src/core/numbers.ts";
+import { seedNoise } from "../differences.ts";
+import type { MadeRun } from "../frame/mod.ts";
+import type { MethodSize, StudiedMethod } from "./methods.ts";
+import type { ChosenRate } from "./rates.ts";
+
+/** What a run of a method gave. */
+export interface MethodRow extends Pick<StudiedMethod, "key" | "label"> {
+  /** The method's family; `baseline` for what is not trained. */
+  readonly family: StudiedMethod["family"] | "baseline";
+  /** The method's size, or the number of texts that it was trained on. */
+  readonly size: string;
+  /** Whether all methods are compared at this size; 1 or 0. */
+  readonly compared: number;
+  /** The seed; absent for a baseline. */
+  readonly seed?: number;
+  /** The rate that the search found; absent for a baseline. */
+  readonly learningRate?: number;
+  /** Whether that rate is at an end of its grid; 1 or 0. */
+  readonly atEnd: number;
+  /** Trained values; 0 for a baseline. */
+  readonly trained: number;
+  /** Held-out loss in nats per token, or accuracy in percent. */
+  readonly value: number;
+}
+
+/** What sets a run apart, as an experiment chooses it. */
+export interface ChosenMethod extends ChosenRate {
+  /** The method. */
+  readonly method: StudiedMethod;
+  /** At which of its sizes. */
+  readonly size: MethodSize;
+  /** The seed. */
+  readonly seed: number;
+}
+
+/** The row of a run. */
+export function methodRow(
+  { chosen: { method, size, learningRate, isAtEnd, seed }, metrics }: MadeRun<ChosenMethod>,
+  value: number,
+): MethodRow {
+  const { key, label, family, sizes: [compared] } = method;
+  return {
+    ...{ key, label, family, size: size.size, compared: Number(size === compared), seed },
+    ...{ learningRate, atEnd: Number(isAtEnd), trained: metrics.trained as number, value },
+  };
+}
+
+/** The row of what is not trained. */
+export const baselineRow = (
+  row: Pick<MethodRow, "key" | "label" | "size" | "value">,
+): MethodRow => ({ ...row, family: "baseline", compared: 0, atEnd: 0, trained: 0 });
+
+/** The runs of a method at one size. */
+export interface MethodCell extends Omit<MethodRow, "seed" | "value"> {
+  /** What each seed gave. */
+  readonly values: readonly number[];
+  /** Their mean. */
+  readonly mean: number;
+  /** Their range. */
+  readonly spread: number;
+}
+
+function cellOf(rows: readonly MethodRow[]): MethodCell {
+  const { seed: _, value: __, ...first } = rows[0], values = rows.map(({ value }) => value);
+  return { ...first, values, mean: mean(values), spread: range(values) };
+}
+
+/** Methods side by side. */
+export class MethodComparison {
+  /** One for each method and size, in the order of the rows. */
+  readonly cells: readonly MethodCell[];
+  /** Two standard errors of a difference of two means; NaN for a single seed. */
+  readonly noise: number;
+  readonly #sign: number;
+
+  /**
+   * Reads rows.
+   *
+   * @param best Which values are better.
+   * @param isPooled Which cells the noise is pooled over. Default: those at which methods are compared.
+   */
+  constructor(
+    rows: readonly MethodRow[],
+    best: "lowest" | "highest",
+    isPooled = ({ compared }: MethodCell): boolean => compared === 1,
+  ) {
+    const groups = Map.groupBy(rows, ({ key, size }) => `${key} ${size}`);
+    this.cells = [...groups.values()].map(cellOf);
+    this.noise = seedNoise(this.cells.filter(isPooled).map(({ values }) => values));
+    this.#sign = best === "lowest" ? 1 : -1;
+  }
+
+  /** Every size of a method, from the fewest trained values to the most. */
+  sizesOf(key: string): MethodCell[] {
+    return this.cells.filter((cell) => cell.key === key).sort((a, b) => a.trained - b.trained);
+  }
+
+  /** A method at the size that it is compared at, or at another. */
+  cell(key: string, size?: string): MethodCell {
+    const isIt = (cell: MethodCell) =>
+      size === undefined ? cell.compared === 1 : cell.size === size;
+    return this.cells.find((cell) => cell.key === key && isIt(cell))!;
+  }
+
+  /** Whether rows of all these methods are there. */
+  has(...keys: readonly string[]): boolean {
+    return keys.every((key) => this.cells.some((cell) => cell.key === key));
+  }
+
+  /** How much worse the second is, in the unit of the values. */
+  gain(better: MethodCell, worse: MethodCell): number {
+    return this.#sign * (worse.mean - better.mean);
+  }
+
+  /** Whether one is better than another by more than the noise; with a single seed, at all. */
+  isBetter(better: MethodCell, worse: MethodCell): boolean {
+    return this.gain(better, worse) > (Number.isNaN(this.noise) ? 0 : this.noise);
+  }
+
+  /** The best of some. */
+  best(cells: readonly MethodCell[]): MethodCell {
+    return cells.reduce((best, next) => this.gain(next, best) > 0 ? next : best);
+  }
+}

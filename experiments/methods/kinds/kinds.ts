@@ -1,0 +1,55 @@
+/** Every method on a classifier: table 2. @module */
+
+import { grouped } from "../../../src/core/numbers.ts";
+import { fitBags, fitFrequent } from "../../supersenses/baselines.ts";
+import { readSupersenses, supersenseSizes } from "../../supersenses/task.ts";
+import { comparedSizes, withSeeds } from "../chosen.ts";
+import { baselineRow } from "../comparison.ts";
+import { accuracyValue } from "../pictures.ts";
+import { methodsExperiment } from "../study.ts";
+import { kindsClaims } from "./claims.ts";
+import shipped from "./kinds.json" with { type: "json" };
+import { kindsMethods } from "./methods.ts";
+import { kindsRateOf, kindsRow, planReported } from "./reported.ts";
+import { kindsSteps, sizesOf } from "./runs.ts";
+import { kindsRates } from "./search.ts";
+
+/** All methods on kinds of nouns. */
+export const methodsOnKinds = methodsExperiment({
+  ...accuracyValue,
+  name: "methods-kinds",
+  title: "Every method on a classifier",
+  question:
+    "The same question for a small encoder that learns which of WordNet's 26 kinds of nouns a dictionary " +
+    "entry describes. Bags of words, which read the same entries, are beside the methods: “A small encoder " +
+    "against a bag of words” asks why they do well.",
+  source: "Hu et al. 2021, table 2 (GLUE with RoBERTa), at small scale",
+  settings: `${kindsSteps} steps of 16 of ${grouped(supersenseSizes.train)} entries, reported on ` +
+    `${
+      grouped(supersenseSizes.test)
+    } others; the new head is trained in full beside every method, and counted. ` +
+    `Rates: the best of ${kindsRates} for every method on other entries; “(end)” marks one at an end of its grid ` +
+    "(decision 0027).",
+  shipped,
+  runs: ({ seeds, quick }) =>
+    withSeeds(comparedSizes(quick ? kindsMethods.slice(0, 2) : kindsMethods), seeds, kindsRateOf)
+      .map((chosen) => planReported(chosen, quick)),
+  async baselines({ quick }) {
+    const parts = await readSupersenses(sizesOf({ quick })), { length } = parts.train.rows;
+    return [fitFrequent(parts), ...fitBags(parts)].map(({ label, test }, place) => {
+      const key = place === 0 ? "frequent" : `bag-${place}`;
+      return baselineRow({ key, label, size: `${grouped(length)} entries`, value: 100 * test });
+    });
+  },
+  row: kindsRow,
+  claims: (rows) => {
+    const frequent = rows.find(({ key }) => key === "frequent")!.value;
+    return kindsClaims({ frequent, texts: supersenseSizes.test });
+  },
+  against: (compared) => compared.cell("full"),
+  figure: {
+    title: "Accuracy against trained values",
+    caption:
+      "A mark for each seed ({seeds}). Trained values contain those of the new head. Higher is better.",
+  },
+});

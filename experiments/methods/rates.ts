@@ -1,0 +1,42 @@
+/** The grids of rates: as many for every method, around a guess that was written down before. @module */
+
+/** 1e-4, 3e-4, 1e-3, …, 1: half-decades, as exact decimals. */
+const ladder = [-4, -3, -2, -1, 0].flatMap((power) => [Number(`1e${power}`), Number(`3e${power}`)]);
+
+/**
+ * The rates around a guess: one above it, the others below.
+ *
+ * @throws {RangeError} when the guess, or a rate, is not a half-decade from 1e-4 to 3.
+ */
+export function ratesAround(prior: number, count: number): readonly number[] {
+  const end = ladder.indexOf(prior) + 2, rates = ladder.slice(Math.max(0, end - count), end);
+  if (end >= 2 && rates.length === count) return rates;
+  throw new RangeError(`a grid of ${count} rates needs a prior of its ladder, found ${prior}`);
+}
+
+/** What the search found of a method: what each rate gave, `null` where training diverged. */
+export type TriedRates = Readonly<Record<string, number | null>>;
+
+/** A rate that was chosen. */
+export interface ChosenRate {
+  /** The rate. */
+  readonly learningRate: number;
+  /** Whether it is the first or the last of its grid, so that one beyond may be better. */
+  readonly isAtEnd: boolean;
+}
+
+/** The rate that gave the least; of equals the lower rate. A training that diverged gave the most. */
+export function chooseLeast(tried: TriedRates): ChosenRate {
+  const rates = Object.keys(tried).map(Number).sort((a, b) => a - b);
+  const of = (rate: number) => tried[rate] ?? Infinity;
+  const learningRate = rates.reduce((best, next) => of(next) < of(best) ? next : best);
+  return { learningRate, isAtEnd: learningRate === rates[0] || learningRate === rates.at(-1) };
+}
+
+/** The rate that gave the most; of equals the lower rate. */
+export const chooseMost = (tried: TriedRates): ChosenRate =>
+  chooseLeast(
+    Object.fromEntries(
+      Object.entries(tried).map(([rate, value]) => [rate, value === null ? null : -value]),
+    ),
+  );

@@ -1,0 +1,271 @@
+/**
+ * What must hold of every method, on every family that it fits; `methods_test.ts` and
+ * `methods_parts_test.ts` run it. A new method is one line in `methods`.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
+import { type CountedMethod, countModules } from "../../src/accounting/mod.ts";
+import { type Adapter, loadAnyAdapter, merge, unmerge } from "../../src/adapt/mod.ts";
+import { crossEntropy, Tape } from "../../src/autograd/mod.ts";
+import { AdapterFileError } from "../../src/core/errors.ts";
+import { Random } from "../../src/core/random.ts";
+import type { Device } from "../../src/device/device.ts";
+import { DryDevice } from "../../src/device/dry.ts";
+import { readSafetensors, writeSafetensors } from "../../src/formats/mod.ts";
+import {
+  allocateModel,
+  headModules,
+  loadModel,
+  readConfig,
+  type TextModel,
+} from "../../src/models/mod.ts";
+import { applyMethod, type MethodSpec } from "../../src/runs/mod.ts";
+import { Trainer } from "../../src/train/mod.ts";
+import { assertAllClose } from "../support/all_close.ts";
+import { assertGradients } from "../support/finite_differences.ts";
+import type { Check } from "../support/devices.ts";
+import { golden, logitsOf, valuesOf, withFolder } from "./fixtures.ts";
+
+/** A method, what it trains beside the model, and the families where it has nothing to train. */
+interface Method {
+  readonly spec: MethodSpec;
+  /** Default: all. */
+  readonly families?: readonly string[];
+  /** Whether merging can put it into weights. */
+  readonly merges: boolean;
+  /** The sentence by which it refuses a family, if it does. */
+  readonly refuses?: Readonly<Record<string, string>>;
+}
+
+const vera = { kind: "vera", rank: 5 } as const;
+
+const methods: readonly Method[] = [
+  {
+    spec: { kind: "bitfit" },
+    merges: true,
+    refuses: { llama: "BitFit needs a model with biases, found none" },
+  },
+  { spec: { kind: "top-layers", layers: 1 }, merges: true },
+  {
+    spec: { ...vera, dInitial: 0.7, targetModules: "all-linear" },
+    families: ["gpt2", "bert"],
+    merges: true,
+  },
+  { spec: vera, merges: true },
+];
+
+/** Where the golden models of the families are. */
+const families: Readonly<Record<string, string>> = {
+  gpt2: "gpt2_tiny",
+  bert: "families/bert_classifier",
+  roberta: "families/roberta_classifier",
+  deberta: "families/deberta_classifier",
+  deberta_v2: "families/deberta_v2_classifier",
+  llama: "families/llama",
+};
+
+const inputs = {
+  tokens: { shape: [2, 6], data: Uint32Array.of(1, 4, 9, 10, 0, 3, 3, 7, 2, 6, 5, 2) },
+};
+
+function targetsOf({ architecture: { head } }: TextModel) {
+  return head === "classes"
+    ? { shape: [2], data: Int32Array.of(2, 0) }
+    : { shape: [2, 6], data: Int32Array.of(4, 9, 10, 0, 3, -100, 7, 2, 6, 5, 2, -100) };
+}
+
+/** On classifiers the head is trained too, as it is where a base has none. */
+function inject(model: TextModel, { spec }: Method): Adapter {
+  const { head, layers } = model.architecture;
+  const heads = layers.filter(({ kind }) => kind === "head").map(({ name }) => name);
+  const modulesToSave = head === "classes" ? heads : [];
+  return applyMethod(model, { ...spec, modulesToSave } as MethodSpec, 3)!;
+}
+
+/** Gives everything that an adapter trains other values, as training would. */
+async function disturb({ parameters }: Adapter): Promise<void> {
+  const random = new Random(4);
+  for (const { tensor } of parameters) {
+    const values = await valuesOf(tensor);
+    tensor.device.write(tensor, Float32Array.from(values, (x) => x + 0.1 * random.normal()));
+  }
+}
+
+/** Steps that train what is trainable. */
+function train(model: TextModel, steps = 2): void {
+  using trainer = new Trainer(model, { learningRate: 1e-2, steps });
+  for (let step = 0; step < steps; step++) trainer.step([{ inputs, targets: targetsOf(model) }]);
+}
+
+/** Own values of a model, whatever stands in for them. */
+async function ownBits(model: TextModel): Promise<unknown> {
+  const own = [...model.parameters.values()].map(({ own }) => own);
+  return (await model.device.read(...own)).map(({ data }) => data);
+}
+
+async function checkStart(model: TextModel, method: Method): Promise<void> {
+  const { device } = model, before = device.ledger.read(), base = await logitsOf(model, inputs);
+  const bits = await ownBits(model);
+  {
+    using adapter = inject(model, method);
+    assertEquals(await logitsOf(model, inputs), base);
+    assertEquals(new Set(model.trainable()), new Set(adapter.parameters));
+    const count = adapter.parameters.reduce((sum, { size }) => sum + size, 0);
+    const counted = countModules(model.architecture, method.spec as CountedMethod);
+    assertEquals(count, counted.reduce((sum, { trainable }) => sum + trainable, 0));
+    const { byRole } = device.ledger.read();
+    assertEquals(byRole.adapter - before.byRole.adapter, 4 * count);
+    train(model);
+    assertNotEquals(await logitsOf(model, inputs), base);
+    assertEquals(await ownBits(model), bits);
+    adapter.remove();
+    adapter.remove();
+    assertEquals(await logitsOf(model, inputs), base);
+  }
+  const { byRole, padding } = device.ledger.read();
+  assertEquals([byRole, padding], [before.byRole, before.padding]);
+}
+
+/** Sums in another order. */
+const close = (epsilon: number) => ({ relative: 0, absolute: 3e3 * epsilon });
+
+async function checkMerge(model: TextModel, method: Method, epsilon: number): Promise<void> {
+  const base = await logitsOf(model, inputs);
+  using adapter = inject(model, method);
+  await disturb(adapter);
+  const adapted = await logitsOf(model, inputs);
+  const merged = merge(model, adapter);
+  assertAllClose(await logitsOf(merged, inputs), adapted, close(epsilon));
+  adapter.remove();
+  assertEquals(await logitsOf(unmerge(merged), inputs), base);
+}
+
+async function checkFolder(model: TextModel, method: Method): Promise<void> {
+  await withFolder(async (folder) => {
+    const file = `${folder}/adapter_model.safetensors`, saved = inject(model, method);
+    const counts = (adapter: Adapter) => adapter.parameters.map(({ name, size }) => [name, size]);
+    await disturb(saved);
+    const values = await Promise.all(saved.parameters.map(({ tensor }) => valuesOf(tensor)));
+    // The file is in F32, in which the reference device does not compute.
+    saved.parameters.forEach(({ tensor }, i) =>
+      tensor.device.write(tensor, Float32Array.from(values[i]))
+    );
+    const adapted = await logitsOf(model, inputs), listed = counts(saved);
+    await saved.save(folder);
+    saved[Symbol.dispose]();
+    {
+      using loaded = await loadAnyAdapter(model, folder);
+      assertEquals(counts(loaded), listed);
+      const exact = { relative: 1e-6, absolute: 1e-6 };
+      assertAllClose(await logitsOf(model, inputs), adapted, exact);
+      await assertRejects(
+        () => loadAnyAdapter(model, folder, { onTop: true }),
+        RangeError,
+        "on the model already",
+      );
+    }
+    const { tensors } = await readSafetensors(file), live = model.device.ledger.read().live;
+    const [[first, tensor], ...rest] = tensors;
+    const wider = {
+      shape: [tensor.data.length + 1],
+      data: new Float32Array(tensor.data.length + 1),
+    };
+    const broken = [rest, [...tensors, ["stranger", tensor] as const], [
+      [first, wider] as const,
+      ...rest,
+    ]];
+    for (const entries of broken) {
+      await writeSafetensors(file, new Map(entries as [string, typeof tensor][]));
+      const message = /^cannot use the adapter in [^\n]+ must [^\n]+, found [^\n]+$/;
+      const error = await assertRejects(() => loadAnyAdapter(model, folder), AdapterFileError);
+      assert(message.test(error.message), error.message);
+    }
+    assertEquals(model.device.ledger.read().live, live);
+    assertEquals(model.adapters.size, 0);
+  });
+}
+
+async function checkLedger(device: Device, folder: string, method: Method): Promise<void> {
+  using dry = new DryDevice();
+  const config = await readConfig(folder);
+  const [found, predicted] = [device, dry].map((device) => {
+    device.ledger.resetPeak();
+    using model = allocateModel(device, config);
+    using _ = inject(model, method);
+    train(model);
+    return device.ledger.read();
+  });
+  assertEquals(found, predicted);
+}
+
+const nameOf = ({ spec }: Method): string => {
+  const { kind, ...options } = spec;
+  return `${kind} ${JSON.stringify(options)}`;
+};
+
+/** One check of one method on one family. */
+function checksOf(method: Method, family: string): Check[] {
+  const folder = golden(families[family]), what = `${nameOf(method)} on ${family}`;
+  const onModel = (name: string, check: (model: TextModel, epsilon: number) => unknown): Check => ({
+    name: `${what} ${name}`,
+    run: async (device, epsilon) => {
+      using model = await loadModel(device, folder);
+      await check(model, epsilon);
+    },
+  });
+  const refusal = method.refuses?.[family];
+  if (refusal !== undefined) {
+    return [onModel("is refused by name", (model) => {
+      const live = model.device.ledger.read().live;
+      const error = refusalOf(() => inject(model, method));
+      assert(error instanceof RangeError && error.message.includes(refusal), `${error}`);
+      assertEquals(model.device.ledger.read().live, live);
+    })];
+  }
+  return [
+    onModel(
+      "starts as the base, trains alone and leaves it to the bit",
+      (model) => checkStart(model, method),
+    ),
+    onModel("comes back from its folder, and from no other", (model) => checkFolder(model, method)),
+    ...method.merges
+      ? [
+        onModel("computes the same merged", (model, epsilon) => checkMerge(model, method, epsilon)),
+      ]
+      : [],
+    {
+      name: `${what} takes the bytes that dry predicts`,
+      run: (device) => checkLedger(device, folder, method),
+    },
+  ];
+}
+
+function refusalOf(call: () => unknown): unknown {
+  try {
+    call();
+  } catch (error) {
+    return error;
+  }
+}
+
+/** Properties of all methods. */
+export const methodChecks: readonly Check[] = methods.flatMap((method) =>
+  (method.families ?? Object.keys(families)).flatMap((family) => checksOf(method, family))
+);
+
+/** Gradients on the reference device, by family. */
+export const gradientChecks: readonly Check[] = methods.flatMap((method) =>
+  ["gpt2", "bert"].map((family): Check => ({
+    name: `gradients of ${nameOf(method)} on ${family} are finite differences`,
+    run: async (device) => {
+      using model = await loadModel(device, golden(families[family]));
+      using adapter = inject(model, method);
+      await disturb(adapter);
+      const { data } = targetsOf(model);
+      const loss = (tape: Tape) => crossEntropy(tape, model.forward(tape, inputs), data);
+      await assertGradients(device, adapter.parameters, loss);
+    },
+  }))
+);

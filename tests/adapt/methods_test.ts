@@ -1,0 +1,12 @@
+import { ReferenceDevice } from "../../src/device/reference.ts";
+import { testOnCoreDevices } from "../support/devices.ts";
+import { gradientChecks, methodChecks } from "./method_checks.ts";
+
+testOnCoreDevices(methodChecks);
+
+for (const { name, run } of gradientChecks) {
+  Deno.test(`reference: ${name}`, async () => {
+    using device = new ReferenceDevice();
+    await run(device, 2 ** -52);
+  });
+}

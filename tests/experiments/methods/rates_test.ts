@@ -1,0 +1,49 @@
+/** The grids of the methods study: as many rates for every method, around what was written down before. */
+
+import { assertEquals, assertThrows } from "@std/assert";
+import { triedOf } from "../../../experiments/methods/chosen.ts";
+import { budgetMethods } from "../../../experiments/methods/budget/methods.ts";
+import budget from "../../../experiments/methods/budget/learning_rates.json" with { type: "json" };
+import { glossMethods } from "../../../experiments/methods/methods.ts";
+import glosses from "../../../experiments/methods/glosses/learning_rates.json" with {
+  type: "json",
+};
+import { kindsMethods } from "../../../experiments/methods/kinds/methods.ts";
+import kinds from "../../../experiments/methods/kinds/learning_rates.json" with { type: "json" };
+import { chooseLeast, chooseMost, ratesAround } from "../../../experiments/methods/rates.ts";
+
+Deno.test("a grid is half-decades around its prior, the last one above it", () => {
+  assertEquals(ratesAround(1e-2, 3), [3e-3, 1e-2, 3e-2]);
+  assertEquals(ratesAround(3e-1, 4), [3e-2, 1e-1, 3e-1, 1]);
+  assertThrows(() => ratesAround(2e-2, 3), RangeError, "a prior of its ladder, found 0.02");
+  assertThrows(() => ratesAround(1e-4, 3), RangeError, "a grid of 3 rates");
+});
+
+Deno.test("the best rate, the lower of equals, and never one that diverged", () => {
+  assertEquals(chooseLeast({ 0.1: 2, 0.01: 2, 1: null }), { learningRate: 0.01, isAtEnd: true });
+  assertEquals(chooseLeast({ 0.01: 3, 0.1: 2, 1: 4 }), { learningRate: 0.1, isAtEnd: false });
+  assertEquals(chooseMost({ 0.01: 0.5, 0.1: 0.6, 1: null }).learningRate, 0.1);
+  assertEquals(chooseMost({ 0.01: null, 0.1: null, 1: 0 }).learningRate, 1);
+});
+
+Deno.test("every method of the study has tried its whole grid and no more, on what is not reported", () => {
+  const searches = [
+    { found: glosses, methods: glossMethods },
+    { found: budget, methods: budgetMethods },
+    { found: kinds, methods: kindsMethods },
+  ];
+  for (const { found, methods } of searches) {
+    assertEquals([found.split, found.seed], ["validation", 1000]);
+    for (const method of methods) {
+      const tried = Object.keys(triedOf(found, method, 3)).map(Number);
+      assertEquals(tried.toSorted((a, b) => a - b), [...ratesAround(method.prior, 3)], method.key);
+    }
+    assertEquals(new Set(Object.keys(found.tried)), new Set(methods.map(({ key }) => key)));
+  }
+});
+
+Deno.test("a method whose search is not whole is named", () => {
+  const [method] = glossMethods;
+  const search = () => triedOf({ tried: { [method.key]: { "0.001": 3 } } }, method, 3);
+  assertThrows(search, RangeError, "full needs a search of all of its rates, found none of 0.0003");
+});

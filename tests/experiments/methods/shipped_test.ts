@@ -1,0 +1,63 @@
+/** What the methods study ships: rows of whole jobs, at the rates of the search. */
+
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import budget from "../../../experiments/methods/budget/budget.json" with { type: "json" };
+import { methodsBudget } from "../../../experiments/methods/budget/budget.ts";
+import glosses from "../../../experiments/methods/glosses/methods.json" with { type: "json" };
+import { methodsOnGlosses } from "../../../experiments/methods/glosses/glosses.ts";
+import kinds from "../../../experiments/methods/kinds/kinds.json" with { type: "json" };
+import { methodsOnKinds } from "../../../experiments/methods/kinds/kinds.ts";
+import few from "../../../experiments/methods/kinds/low_data.json" with { type: "json" };
+import { lowData } from "../../../experiments/methods/kinds/low_data.ts";
+import type { ChosenMethod, MethodRow } from "../../../experiments/methods/comparison.ts";
+import type { ShippedRows } from "../../../experiments/methods/study.ts";
+import { DryDevice } from "../../../src/device/dry.ts";
+import { plotSvg } from "../../../src/figures/static_svg.ts";
+import { figureFaults } from "../../support/figure_rules.ts";
+
+const studies = [
+  { study: methodsOnGlosses, shipped: glosses as ShippedRows },
+  { study: methodsBudget, shipped: budget as ShippedRows },
+  { study: methodsOnKinds, shipped: kinds as ShippedRows },
+  { study: lowData, shipped: few as ShippedRows },
+];
+
+for (const { study, shipped } of studies) {
+  const context = (full: boolean) => {
+    const { signal } = new AbortController(), report = () => {}, device = new DryDevice();
+    return { device, seeds: [1], quick: false, full, out: "", signal, report };
+  };
+
+  Deno.test(`${study.name}: every run of a whole job is shipped, at the rate of the search`, async () => {
+    if (shipped.rows.length === 0) return; // The next test says what the job says then.
+    const runs = await study.runs!({ ...context(true), seeds: shipped.seeds });
+    const wanted = (runs.map(({ chosen }) => chosen) as ChosenMethod[]).map((chosen) => {
+      const { method: { key }, size: { size }, seed, learningRate } = chosen;
+      return [key, size, seed, learningRate].join();
+    });
+    const rows = shipped.rows as readonly MethodRow[];
+    const trained = rows.filter(({ family }) => family !== "baseline");
+    assertEquals(
+      trained.map(({ key, size, seed, learningRate }) => [key, size, seed, learningRate].join()),
+      wanted,
+    );
+    for (const { trained: values } of trained) assert(values > 0);
+  });
+
+  Deno.test(`${study.name}: the default job trains nothing, and quotes the rows or says that there are none`, async () => {
+    const { runs } = study, { device: _, ...plan } = context(false);
+    assertEquals(await runs!(plan), []);
+    const { settings, findings, tables, figures } = await study.run(context(false));
+    if (shipped.rows.length === 0) {
+      assertMatch(settings, /^Left out: only --full trains its runs/);
+      return;
+    }
+    assertMatch(settings, /Quoted, not measured in this job: --full, commit [0-9a-f]{7}/);
+    for (const { note } of findings) assertStringIncludes(note!, "Quoted");
+    assertEquals(tables[1].rows.length, shipped.rows.length);
+    for (const figure of figures) {
+      assertEquals(figureFaults(figure), []);
+      assertMatch(await plotSvg(figure), /^<svg/);
+    }
+  });
+}
