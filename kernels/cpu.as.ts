@@ -23,8 +23,10 @@ export { layer_norm_backward, layer_norm_backward_parameters } from "./layer_nor
 export { layer_norm_forward } from "./layer_norm/forward.as";
 export { matmul, matmul_bf16, matmul_f16 } from "./matmul/matmul.as";
 export { root_sum, sum, sum_columns, sum_squares } from "./reduce/reduce.as";
+export { relu_backward, relu_forward } from "./relu/relu.as";
 export { rms_norm_backward, rms_norm_backward_weight, rms_norm_forward } from "./rms_norm/rms_norm.as";
 export { rotary } from "./rotary/rotary.as";
+export { silu_backward, silu_forward } from "./silu/silu.as";
 export { heap_base, scratch_bytes, use_scratch } from "./simd/scratch.as";
 export { softmax_backward, softmax_forward } from "./softmax/softmax.as";
 export { swiglu_backward, swiglu_forward } from "./swiglu/swiglu.as";

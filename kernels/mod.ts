@@ -27,8 +27,10 @@ export {
 } from "./layer_norm/kernel.ts";
 export { type Matmul, matmul, matmulBf16, matmulF16 } from "./matmul/kernel.ts";
 export { rootSum, squaresChunk, sum, sumColumns, sumSquares } from "./reduce/kernel.ts";
+export { reluBackward, reluForward } from "./relu/kernel.ts";
 export { rmsNormBackward, rmsNormBackwardWeight, rmsNormForward } from "./rms_norm/kernel.ts";
 export { rotaryKernel } from "./rotary/kernel.ts";
+export { siluBackward, siluForward } from "./silu/kernel.ts";
 export { softmaxBackward, softmaxForward } from "./softmax/kernel.ts";
 export { swigluBackward, swigluForward } from "./swiglu/kernel.ts";
 export { tanhBackward, tanhForward } from "./tanh/kernel.ts";

@@ -28,7 +28,8 @@ const layers: LayerTable = {
   models: ["nn", "formats", "tokenizer", "architectures"],
   adapt: ["models", "formats", "analysis"],
   train: ["autograd", "formats"],
-  data: ["tokenizer", "linalg"],
+  metrics: ["core"],
+  data: ["tokenizer", "linalg", "metrics"],
   runs: ["train", "adapt"], // docs/decisions/0003
   accounting: ["architectures"],
   paper: ["accounting", "figures"],

@@ -5,12 +5,15 @@ import { readJson } from "../core/files.ts";
 import { isRecord, isText } from "../core/json.ts";
 import { quote } from "../core/quote.ts";
 import { fileIn, type Folder, folderName } from "../core/storage.ts";
+import { peftWeights } from "../formats/adapter_weights.ts";
 import { adapterFile } from "../formats/merged_metadata.ts";
 import type { Model } from "../models/model.ts";
 import type { Adapter } from "./adapter.ts";
 import { assertFree, assertNotIn } from "./attach.ts";
 import { loadBitFit } from "./bitfit.ts";
-import { loadBottleneck } from "./bottleneck.ts";
+import { isHubConfig } from "./bottleneck/hub_config.ts";
+import { hubWeights } from "./bottleneck/hub_names.ts";
+import { loadBottleneck, readBottlenecks } from "./bottleneck/load.ts";
 import { loadAdapter, type LoadAdapterOptions } from "./lora/load.ts";
 import type { MethodAdapter } from "./method_adapter.ts";
 import { loadPrefixLayer, loadPrompt } from "./prefix/load.ts";
@@ -75,22 +78,32 @@ export async function loadAnyAdapter(
   if (method === undefined) return await loadAdapter(model, folder, options);
   assertFree(model, options, "loadAnyAdapter");
   assertOnlyJoin(method, options);
-  const read = async () => ({ load: savedMethod(method), saved: await readValues(folder) });
+  const isHub = method === "bottleneck";
+  const read = async () => {
+    return {
+      load: savedMethod(method),
+      saved: await (isHub ? readBottlenecks : readValues)(folder),
+    };
+  };
   const { load, saved } = await usable(folder, read);
-  const values = { file: await adapterFile(folder) };
+  const values = { file: await adapterFile(folder, isHub ? hubWeights : peftWeights) };
   assertNotIn(model, values);
   assertFree(model, options, "loadAnyAdapter"); // Another may have come while this one was read.
   const adapter = await usable(folder, () => load(model, saved));
   return Object.assign(adapter, { values, promptFormat: saved.promptFormat });
 }
 
-/** The method of a folder, by its configuration; undefined for PEFT's LoRA, and where it cannot be read. */
+/**
+ * The method of a folder, by its configuration: `bottleneck` for the `adapters` library's; undefined for PEFT's
+ * LoRA, and where it cannot be read.
+ */
 export async function methodIn(folder: Folder): Promise<unknown> {
   const config = await readJson(fileIn(folder, "adapter_config.json")).catch(() => undefined);
   if (!isRecord(config)) return undefined;
   const { method, peft_type: type } = config;
-  return method ??
-    (isText(type) && Object.hasOwn(peftMethods, type) ? peftMethods[type] : undefined);
+  if (method !== undefined) return method;
+  if (isHubConfig(config)) return "bottleneck";
+  return isText(type) && Object.hasOwn(peftMethods, type) ? peftMethods[type] : undefined;
 }
 
 function savedMethod(method: unknown): SavedMethod {

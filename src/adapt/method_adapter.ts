@@ -4,6 +4,7 @@ import { Parameter } from "../autograd/parameter.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
 import { Arena, type ArenaEntry } from "../device/arena.ts";
 import type { Tensor } from "../device/device.ts";
+import { peftWeights } from "../formats/adapter_weights.ts";
 import { adapterFile } from "../formats/merged_metadata.ts";
 import type { AdapterValues, Model } from "../models/model.ts";
 import { type Adapter, baseNameOf, type SaveAdapterOptions, type WeightChange } from "./adapter.ts";
@@ -66,6 +67,11 @@ export abstract class MethodAdapter implements Adapter {
     unfinished.move();
   }
 
+  /** The name of the file of its weights in a folder. */
+  get weightsFile(): string {
+    return peftWeights;
+  }
+
   /** The method and its settings, for `adapter_config.json`. */
   protected abstract readonly config: MethodConfig;
 
@@ -84,7 +90,7 @@ export abstract class MethodAdapter implements Adapter {
   async save(folder: string, options: SaveAdapterOptions = {}): Promise<void> {
     const base = { baseModelName: baseNameOf(this.model), ...options };
     await saveValues(folder, this, this.config, this.tensors(), base);
-    this.values.file = await adapterFile(folder);
+    this.values.file = await adapterFile(folder, this.weightsFile);
   }
 
   /** What is trained, by its names in a file. */

@@ -7,7 +7,13 @@ export { type AdaptedLayer, Embedding, type Ids } from "../nn/embedding.ts";
 export type { Adapter, SaveAdapterOptions, WeightChange } from "./adapter.ts";
 export { type Attachment, freeze, type JoinOptions } from "./attach.ts";
 export { injectBitFit } from "./bitfit.ts";
-export { BottleneckAdapter, type BottleneckOptions, injectBottleneck } from "./bottleneck.ts";
+export {
+  BottleneckAdapter,
+  type BottleneckOptions,
+  injectBottleneck,
+} from "./bottleneck/adapter.ts";
+export type { BottleneckInit } from "./bottleneck/bottleneck.ts";
+export type { BottleneckVariant, NonLinearity } from "./bottleneck/form.ts";
 export { loadAnyAdapter } from "./load_any.ts";
 export { LoraAdapter } from "./lora/adapter.ts";
 export type { AdapterChange } from "./lora/change.ts";

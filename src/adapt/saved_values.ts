@@ -13,10 +13,11 @@ import { formatShape, sameShape } from "../core/shape.ts";
 import { fileIn, type Folder } from "../core/storage.ts";
 import type { ArenaEntry } from "../device/arena.ts";
 import type { Tensor } from "../device/device.ts";
-import { openWeights } from "../formats/adapter_weights.ts";
+import { openWeights, peftWeights } from "../formats/adapter_weights.ts";
 import { assertNoOtherKind } from "../formats/folder_kind.ts";
 import { labelsMetadata } from "../formats/labels_metadata.ts";
 import { parsePromptFormat, promptMetadata } from "../formats/prompt_metadata.ts";
+import { openSafetensorsFile } from "../formats/safetensors.ts";
 import { safetensorsFile } from "../formats/write_safetensors.ts";
 import { labelsOf } from "../models/labels.ts";
 import type { Model } from "../models/model.ts";
@@ -25,7 +26,7 @@ import { type SaveAdapterOptions, saveNames } from "./adapter.ts";
 
 /** A method's settings, as `adapter_config.json` has them. */
 export type MethodConfig = Readonly<
-  Record<string, string | number | boolean | null | readonly string[] | undefined>
+  Record<string, string | number | boolean | null | readonly string[] | object | undefined>
 >;
 
 /** What a folder of an adapter holds. */
@@ -43,15 +44,16 @@ interface Saved {
   readonly model: Model;
   readonly promptFormat?: PromptFormat;
   readonly modules: { readonly parameters: readonly unknown[] };
+  readonly weightsFile: string;
 }
 
 /**
- * Saves `adapter_model.safetensors`, and the method's settings in `adapter_config.json`, as a whole: after
+ * Saves the file of the weights, and the method's settings in `adapter_config.json`, as a whole: after
  * a crash at any time, a reader finds the old adapter, the new one, or no `adapter_config.json`.
  */
 export async function saveValues(
   folder: string,
-  { model, promptFormat, modules }: Saved,
+  { model, promptFormat, modules, weightsFile }: Saved,
   config: MethodConfig,
   values: readonly (readonly [name: string, tensor: Tensor])[],
   options: SaveAdapterOptions,
@@ -67,7 +69,7 @@ export async function saveValues(
   const metadata = { format: "pt", ...promptMetadata(promptFormat), ...labelsMetadata(labels) };
   const base = { base_model_name_or_path: baseModelName ?? null };
   await saveFolder(folder, [
-    safetensorsFile(fileIn(folder, "adapter_model.safetensors"), entries, { dtype, metadata }),
+    safetensorsFile(fileIn(folder, weightsFile), entries, { dtype, metadata }),
     { name: "adapter_config.json", content: jsonText({ ...config, ...base }) },
   ]);
 }
@@ -79,12 +81,18 @@ export async function saveValues(
  * @throws {SyntaxError} when a file is broken.
  * @throws {RangeError} when a value is not finite.
  */
-export async function readValues(folder: Folder): Promise<SavedValues> {
+export async function readValues(
+  folder: Folder,
+  weightsFile = peftWeights,
+): Promise<SavedValues> {
   const config = await readJson(fileIn(folder, "adapter_config.json"));
   if (!isRecord(config)) {
     throw new AdapterFileError(`adapter_config.json must be an object, found ${quote(config)}`);
   }
-  using file = await openWeights(folder, {});
+  using file =
+    await (weightsFile === peftWeights
+      ? openWeights(folder, {})
+      : openSafetensorsFile(fileIn(folder, weightsFile)));
   const tensors = new Map<string, HostTensor>();
   for (const name of file.tensors.keys()) tensors.set(name, await file.read(name));
   return { config, tensors, promptFormat: parsePromptFormat(file.metadata) };

@@ -34,6 +34,8 @@ export { scale } from "./ops/scale.ts";
 export { softmax, type SoftmaxOptions } from "./ops/softmax.ts";
 export { squaredError } from "./ops/squared_error.ts";
 export { swiglu } from "./ops/swiglu.ts";
+export { relu } from "./ops/relu.ts";
+export { silu } from "./ops/silu.ts";
 export { tanh } from "./ops/tanh.ts";
 export { readRows, writeRows } from "./ops/trainable_rows.ts";
 export type { RowRange } from "../core/row_range.ts";

@@ -51,6 +51,9 @@ export function list(text: string): string[] {
   return items;
 }
 
+/** `0,1,2`. */
+export const numberList = (text: string): number[] => list(text).map(wholeNumber);
+
 /** `a,b,c`, or a pattern for whole names, told by its operators. */
 export function listOrPattern(text: string): string | string[] {
   return /[\\^$*+?()[\]{}|]/.test(text) ? text : list(text);

@@ -3,13 +3,12 @@
 import { mostFrequentLabel } from "../core/batch.ts";
 import { grouped } from "../core/numbers.ts";
 import { readTexts, textDataset, type Texts } from "../data/mod.ts";
+import { textMetrics } from "../metrics/mod.ts";
 import { accuracyOn, labelsOf, recordedFormat } from "../models/mod.ts";
 import { loadTokenizer } from "../tokenizer/mod.ts";
 import { evaluate, type Evaluation } from "../train/mod.ts";
 import {
-  type AllowOption,
   allowOption,
-  type BaseDtypeOption,
   baseDtypeOption,
   collect,
   modelFolder,
@@ -17,21 +16,29 @@ import {
   template,
 } from "./arguments.ts";
 import type { Command } from "./commander.ts";
-import { type CommonOptions, loadAdapted, note, openChosen, print } from "./common.ts";
+import { loadAdapted, note, openChosen, print } from "./common.ts";
+import {
+  evaluateAnswers,
+  evaluateOutputs,
+  metricNames,
+  optionName,
+  type TextOptions,
+} from "./evaluate_texts.ts";
 import { assertModelFolder } from "./model_folder.ts";
 import { assertForLabels, templateFor } from "./train_data.ts";
 
-interface EvaluateOptions extends CommonOptions, AllowOption, BaseDtypeOption {
-  readonly model: string;
-  readonly adapter?: string[];
-  readonly data: string;
+interface EvaluateOptions extends TextOptions {
   readonly promptTemplate?: string;
   readonly batchSize: number;
 }
 
+/** The same with a model and its texts. */
+type LossOptions = EvaluateOptions & { readonly model: string; readonly data: string };
+
 const help = `
-Example:
+Examples:
   lowrank evaluate --model models/tiny-gpt2 --adapter out --data held.jsonl
+  lowrank evaluate --outputs outputs.txt --references references.txt
 
 Texts are those of train: .jsonl, .csv or .txt with prompt and completion (only
 the completions are scored), text and label, or text. Prompts are written as in
@@ -42,25 +49,68 @@ The loss is in nats per token, a word or a part of one: the model gives the
 right next token the probability exp(-loss), on geometric average. Perplexity is
 exp(loss). Lower is better.
 
+With --metrics the model answers each prompt, and its answers are compared with
+the completions; those of the same prompt are references of one answer.
+--outputs takes the answers of any model from a file: one in each line, with
+references as the E2E scripts read them, one in each line and an empty line
+after those of each output; or either as .csv, .tsv or .jsonl with fields for
+input and output or reference. Metrics: ${textMetrics.join(", ")}.
+METEOR needs its tables for the scores that others print, and is called
+meteorWithoutParaphrases without them.
+
 JSON: {"loss", "perplexity", "bitsPerToken", "counted"}, the loss in nats per
 scored token; for labels {"loss", "accuracy", "counted", "mostFrequent"}, where
-mostFrequent is the share of the most frequent label.`;
+mostFrequent is the share of the most frequent label; for metrics {"scores",
+"outputs", "references"}.`;
 
 /** Adds `evaluate`, which measures a model on texts. */
 export function addEvaluate(program: Command): void {
-  program.command("evaluate").description("measure the loss of a model or an adapter on texts")
-    .requiredOption("--model <folder>", "Hugging Face folder with a tokenizer.json", modelFolder)
-    .requiredOption("--data <file>", "texts: .jsonl, .csv or .txt")
+  program.command("evaluate")
+    .description("measure the loss of a model or an adapter on texts, or score generated texts")
+    .option("--model <folder>", "Hugging Face folder with a tokenizer.json", modelFolder)
+    .option("--data <file>", "texts: .jsonl, .csv or .txt")
     .option("--adapter <folder>", "PEFT folder; repeat to add several", collect)
     .addOption(allowOption())
     .addOption(baseDtypeOption())
     .option("--prompt-template <text>", "around prompts: 'Q: {prompt}\\nA:'", template)
     .option("--batch-size <n>", "texts at a time", positiveNumber, 8)
+    .option(
+      "--metrics <list>",
+      "have prompts answered and score that, such as bleu,rougeL",
+      metricNames,
+    )
+    .option("--beams <n>", "with --metrics: beams of a search; else greedily", positiveNumber)
+    .option("--max-new-tokens <n>", "with --metrics: most tokens of an answer", positiveNumber)
+    .option("--outputs <file>", "answers of any model to score, instead of --model and --data")
+    .option("--references <file>", "what people wrote for the same inputs")
+    .option("--meteor <folder>", "folder with meteor-1.5.jar and data/paraphrase-en.gz")
     .addHelpText("after", help)
     .action(run);
 }
 
 async function run(options: EvaluateOptions): Promise<void> {
+  if (options.outputs !== undefined || options.references !== undefined) {
+    return await evaluateOutputs(options);
+  }
+  assertModelAndData(options);
+  if (options.metrics) return await evaluateAnswers(options);
+  for (const name of ["beams", "maxNewTokens"] as const) {
+    if (options[name] === undefined) continue;
+    throw new RangeError(`${optionName(name)} is about generated text: give --metrics too`);
+  }
+  await measureLoss(options);
+}
+
+function assertModelAndData(options: EvaluateOptions): asserts options is LossOptions {
+  const { model, data } = options;
+  if (model !== undefined && data !== undefined) return;
+  const found = model ? "--model alone" : data ? "--data alone" : "neither";
+  throw new RangeError(
+    `evaluate needs --model and --data, or --outputs and --references, found ${found}`,
+  );
+}
+
+async function measureLoss(options: LossOptions): Promise<void> {
   await assertModelFolder(options.model);
   const tokenizer = await loadTokenizer(options.model);
   using device = await openChosen(options);
@@ -86,7 +136,7 @@ async function run(options: EvaluateOptions): Promise<void> {
 function assertKind(
   texts: Texts,
   labels: readonly string[] | undefined,
-  { model }: EvaluateOptions,
+  { model }: LossOptions,
 ): void {
   assertForLabels(texts, labels);
   if (labels || texts.kind !== "labeled") return;

@@ -61,6 +61,9 @@ export const moduleNames: Rule = { words: 'a list such as ["lm_head"]', holds: i
 
 const areCounts = (value: unknown): boolean => Array.isArray(value) && value.every(count.holds);
 
+/** Whole numbers. */
+export const counts: Rule = { words: "a list of whole numbers such as [0, 1]", holds: areCounts };
+
 /** Tokens, of one embedding or by embeddings. */
 export const tokens: Rule = {
   words: 'token numbers such as [3, 7], or lists of them by embedding such as {"wte": [3, 7]}',

@@ -144,20 +144,38 @@ function assertSampling({ beams, temperature, topK }: GenerateOptions): void {
 }
 
 /** A prompt with its answer. */
-interface Answer {
+export interface Answer {
+  /** What was asked. */
   readonly prompt: string;
+  /** The new tokens. */
   readonly tokens: readonly number[];
+  /** Their text. */
   readonly text: string;
+}
+
+/** How an answer is made: greedily unless it says otherwise. */
+export interface AnswerOptions {
+  /** Most new tokens. Default: 64, or as many as fit. */
+  readonly maxNewTokens?: number;
+  /** Of the sampling. */
+  readonly temperature?: number;
+  /** From how many tokens one is drawn. */
+  readonly topK?: number;
+  /** Beams of a search. */
+  readonly beams?: number;
+  /** Seed of the sampling. */
+  readonly seed: number;
 }
 
 const shown = (model: TextModel, { prompt, text }: Answer): string =>
   prompt + promptFormatOf(model).separator + text;
 
-async function answerTo(
+/** Has a model answer a prompt, which is written as in its training. */
+export async function answerTo(
   prompt: string,
   model: TextModel,
   tokenizer: Tokenizer,
-  options: GenerateOptions,
+  options: AnswerOptions,
   signal?: AbortSignal,
 ): Promise<Answer & { isCut: boolean }> {
   const input = encodePrompt(tokenizer, prompt, promptFormatOf(model));

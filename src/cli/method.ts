@@ -1,24 +1,13 @@
 /** What is trained: command-line options, and the `method` of a configuration file. @module */
 
-import { howMany } from "../core/how_many.ts";
+import { type BottleneckVariant, bottleneckVariants } from "../adapt/bottleneck/form.ts";
 import { listNames } from "../core/module_names.ts";
 import { type MethodKind, methodKinds, type MethodSpec } from "../runs/mod.ts";
-import { finiteNumber, list, listOrPattern, positiveNumber } from "./arguments.ts";
+import { finiteNumber, list, listOrPattern, numberList, positiveNumber } from "./arguments.ts";
 import type { Fields } from "./cases.ts";
 import { type Command, Option } from "./commander.ts";
-import {
-  checkFields,
-  flag,
-  moduleNames,
-  names,
-  number,
-  numbersByName,
-  oneOf,
-  positive,
-  type Rule,
-  siteNames,
-  tokens,
-} from "./fields.ts";
+import { checkFields, oneOf } from "./fields.ts";
+import { methodEntries } from "./method_entries.ts";
 
 /** Options that {@link addMethodOptions} adds; undefined if not given. */
 export interface MethodOptions {
@@ -34,88 +23,15 @@ export interface MethodOptions {
   readonly targetModules?: string | string[];
   /** Blocks at the top that are trained. */
   readonly layers?: number;
+  /** Where bottlenecks are. */
+  readonly variant?: BottleneckVariant;
   /** Width of bottlenecks. */
   readonly size?: number;
+  /** Layers without a bottleneck. */
+  readonly leaveOut?: readonly number[];
   /** Number of virtual tokens. */
   readonly prefixLength?: number;
 }
-
-/** What the command line knows of a method. */
-interface MethodEntry {
-  /** What a reader calls it, with its settings. */
-  readonly title: (settings: Fields) => string;
-  /** Its fields in a configuration. */
-  readonly rules: Readonly<Record<string, Rule>>;
-  /** Settings where none are given. */
-  readonly defaults?: (settings: Fields) => Fields;
-}
-
-/** What the command line knows of a prefix method. */
-const prefixEntry = (what: string): MethodEntry => ({
-  title: ({ length }) => `${what} of ${howMany(Number(length), "virtual token")}`,
-  rules: { length: positive, modulesToSave: moduleNames },
-  defaults: () => ({ length: 16 }),
-});
-
-const entries: { readonly [Kind in MethodKind]: MethodEntry } = {
-  full: { title: () => "full fine-tuning", rules: {} },
-  lora: {
-    title: ({ rank, sites, targetModules }) =>
-      sites === undefined && targetModules === undefined
-        ? "LoRA"
-        : `LoRA of rank ${rank} on ${[sites ?? targetModules].flat().join(", ")}`,
-    rules: {
-      rank: positive,
-      alpha: number,
-      sites: siteNames,
-      targetModules: names,
-      dropout: number,
-      rankStabilized: flag,
-      rankPattern: numbersByName,
-      alphaPattern: numbersByName,
-      dora: flag,
-      loraBias: flag,
-      bias: oneOf("none", "all", "lora_only"),
-      init: oneOf("kaiming", "gaussian"),
-      modulesToSave: moduleNames,
-      trainableTokens: tokens,
-    },
-    defaults: ({ sites, targetModules }) => {
-      const isSelected = sites !== undefined || targetModules !== undefined;
-      return { rank: 8, ...(isSelected ? {} : { sites: ["q", "v"] }) };
-    },
-  },
-  bitfit: { title: () => "BitFit", rules: { modulesToSave: moduleNames } },
-  "top-layers": {
-    title: ({ layers }) => `the top ${howMany(Number(layers), "layer")}`,
-    rules: { layers: positive, modulesToSave: moduleNames },
-    defaults: () => ({ layers: 2 }),
-  },
-  vera: {
-    title: ({ rank }) => `VeRA of rank ${rank}`,
-    rules: {
-      rank: positive,
-      sites: siteNames,
-      targetModules: names,
-      dropout: number,
-      dInitial: number,
-      modulesToSave: moduleNames,
-    },
-    defaults: () => ({ rank: 256 }),
-  },
-  bottleneck: {
-    title: ({ size }) => `bottlenecks of width ${size}`,
-    rules: { size: positive, places: moduleNames, modulesToSave: moduleNames },
-    defaults: () => ({ size: 16 }),
-  },
-  "prefix-embedding": prefixEntry("embeddings"),
-  "prefix-layer": prefixEntry("states"),
-  "prefix-tuning": prefixEntry("keys and values"),
-};
-
-/** What a reader calls a method. */
-export const methodTitle = ({ kind, ...settings }: MethodSpec): string =>
-  entries[kind].title(settings);
 
 /**
  * Adds `--method` and the options of the methods.
@@ -147,7 +63,16 @@ export function addMethodOptions(
       listOrPattern,
     )
     .option("--layers <n>", "top-layers: blocks to train (default: 2)", positiveNumber)
+    .addOption(
+      new Option("--variant <name>", "bottleneck: where each is (default: houlsby)")
+        .choices(bottleneckVariants),
+    )
     .option("--size <m>", "bottleneck: width of each (default: 16)", positiveNumber)
+    .option(
+      "--leave-out <0,1>",
+      "bottleneck: layers without one; drop needs the lowest",
+      numberList,
+    )
     .option("--prefix-length <n>", "prefix-…: virtual tokens (default: 16)", positiveNumber);
 }
 
@@ -157,7 +82,7 @@ const naming = { name: kindRule, kind: { ...kindRule, isAlias: true as const } }
 /** Checks the `method` of a configuration: a name, or an object with a `name` or `kind`. */
 export function checkMethod(value: unknown): Fields {
   const given = typeof value === "string" ? { name: value } : value;
-  const kind = kindIn(given), { rules } = entries[kind ?? "lora"];
+  const kind = kindIn(given), { rules } = methodEntries[kind ?? "lora"];
   const { name, ...fields } = checkFields("method", given, { ...naming, ...rules });
   return { ...fields, kind: fields.kind ?? name };
 }
@@ -175,25 +100,30 @@ function kindIn(value: unknown): MethodKind | undefined {
  */
 export function methodOf(options: MethodOptions, configured: Fields = {}): MethodSpec {
   const { kind: configuredKind, ...below } = configured;
-  const { method, rank, alpha, layers, size, prefixLength: length } = options;
-  const given = present({ rank, alpha, ...selectionOf(options), layers, size, length });
+  const { method, rank, alpha, layers, variant, size, leaveOut, prefixLength: length } = options;
+  const chosen = { rank, alpha, layers, variant, size, leaveOut, length };
+  const given = present({ ...chosen, ...selectionOf(options) });
   const isAdapted = Object.keys({ ...below, ...given }).length > 0;
   const kind = (method ?? configuredKind ?? (isAdapted ? "lora" : "full")) as MethodKind;
   assertOwn(kind, given);
   const settings = { ...own(kind, withoutRivals(below, given)), ...given };
-  return named({ kind, ...entries[kind].defaults?.(settings), ...settings });
+  return named({ kind, ...methodEntries[kind].defaults?.(settings), ...settings });
 }
 
 /** A configuration's settings, where the command line names another method. */
 const own = (kind: MethodKind, settings: Fields): Fields =>
   Object.fromEntries(
-    Object.entries(settings).filter(([name]) => Object.hasOwn(entries[kind].rules, name)),
+    Object.entries(settings).filter(([name]) => Object.hasOwn(methodEntries[kind].rules, name)),
   );
 
 function assertOwn(kind: MethodKind, given: Fields): void {
-  const foreign = Object.keys(given).filter((name) => !Object.hasOwn(entries[kind].rules, name));
+  const foreign = Object.keys(given).filter((name) =>
+    !Object.hasOwn(methodEntries[kind].rules, name)
+  );
   if (foreign.length === 0) return;
-  const takers = methodKinds.filter((other) => Object.hasOwn(entries[other].rules, foreign[0]));
+  const takers = methodKinds.filter((other) =>
+    Object.hasOwn(methodEntries[other].rules, foreign[0])
+  );
   const what = kind === "full" ? "full fine-tuning" : `the method ${kind}`;
   throw new RangeError(
     `${what} takes no ${listNames(foreign)}, found ${foreign[0]} ${

@@ -4,7 +4,7 @@ import { howMany } from "../core/how_many.ts";
 import { grouped } from "../core/numbers.ts";
 import { countTrainable, type TextModel } from "../models/mod.ts";
 import { call } from "./call.ts";
-import { methodTitle } from "./method.ts";
+import { methodTitle } from "./method_entries.ts";
 import type { TrainedRecord } from "./train_folder.ts";
 import type { TrainOptions, TrainRequest } from "./train_request.ts";
 

@@ -42,7 +42,7 @@ export interface TextRecords {
 export async function readRecords(file: FileSource): Promise<TextRecords> {
   const name = fileName(file), parse = parserOf(name);
   const bytes = await readBytes(file, mostJsonBytes);
-  const { all, ...how } = await parse(textOf(name, bytes), name);
+  const { all, ...how } = await parse(decodedText(name, bytes), name);
   if (all.length > 0 && all.length <= mostTextRows) {
     return { name, ...how, records: all, digest: await sha256(bytes) };
   }
@@ -51,7 +51,9 @@ export async function readRecords(file: FileSource): Promise<TextRecords> {
   );
 }
 
-interface Parsed extends Pick<TextRecords, "unit" | "firstBlank"> {
+/** What a file's text holds. */
+export interface Parsed extends Pick<TextRecords, "unit" | "firstBlank"> {
+  /** Its records; may be none. */
   readonly all: readonly TextRecord[];
 }
 
@@ -59,7 +61,7 @@ type Parser = (text: string, name: string) => Parsed | Promise<Parsed>;
 
 const parsers: Readonly<Record<string, Parser>> = {
   jsonl: parseJsonLines,
-  csv: parseCsv,
+  csv: (text, name) => parseCsv(text, name),
   txt: parseText,
 };
 
@@ -70,7 +72,12 @@ function parserOf(name: string): Parser {
   throw new RangeError(`a file of texts must end in .jsonl, .csv or .txt, found ${quote(name)}`);
 }
 
-function textOf(name: string, bytes: Uint8Array): string {
+/**
+ * The text of a file without its byte order mark.
+ *
+ * @throws {SyntaxError} when it is not UTF-8.
+ */
+export function decodedText(name: string, bytes: Uint8Array): string {
   try {
     return decodeText(bytes).replace(/^\ufeff/, "");
   } catch (error) {
@@ -78,7 +85,12 @@ function textOf(name: string, bytes: Uint8Array): string {
   }
 }
 
-function parseJsonLines(text: string, name: string): Parsed {
+/**
+ * Parses JSON Lines.
+ *
+ * @throws {SyntaxError} when a line is not a JSON object.
+ */
+export function parseJsonLines(text: string, name: string): Parsed {
   const utf8 = new TextEncoder();
   const all = linesOf(text).flatMap((line, index) => {
     if (line.trim() === "") return [];
@@ -99,7 +111,16 @@ function recordOf(place: string, bytes: Uint8Array): TextRecord["fields"] {
   throw new SyntaxError(`${place} must be a JSON object, found ${quote(value)}`);
 }
 
-async function parseCsv(text: string, name: string): Promise<Parsed> {
+/**
+ * Parses CSV, or fields between tabs, where a quotation mark inside of a field is one.
+ *
+ * @throws {SyntaxError} when it is malformed.
+ */
+export async function parseCsv(
+  text: string,
+  name: string,
+  { tabs = false }: { readonly tabs?: boolean } = {},
+): Promise<Parsed> {
   // Fetched when the first file needs it: the package is there without it.
   const { parse } = await import("npm:csv-parse@7.0.3/sync");
   try {
@@ -107,6 +128,7 @@ async function parseCsv(text: string, name: string): Promise<Parsed> {
       columns: true,
       info: true,
       skip_empty_lines: true,
+      ...tabs && { delimiter: "\t", relax_quotes: true },
     });
     const all = rows.map(({ record, info }) => {
       return { place: `line ${info.lines} of ${name}`, fields: record };
@@ -114,7 +136,9 @@ async function parseCsv(text: string, name: string): Promise<Parsed> {
     return { unit: "row", all };
   } catch (error) {
     throw new SyntaxError(
-      `cannot read ${name}: it is not CSV (${oneLine((error as Error).message)})`,
+      `cannot read ${name}: it is not ${tabs ? "TSV" : "CSV"} (${
+        oneLine((error as Error).message)
+      })`,
     );
   }
 }

@@ -8,6 +8,9 @@ import { parseLabels } from "./labels_metadata.ts";
 import { pickleConversion } from "./pickle.ts";
 import { openSafetensorsFile, type ReadOptions, type SafetensorsFile } from "./safetensors.ts";
 
+/** PEFT's file of the weights. */
+export const peftWeights = "adapter_model.safetensors";
+
 /** What PEFT puts before the name of every tensor. */
 export const tensorPrefix = "base_model.model.";
 
@@ -41,7 +44,7 @@ export function ownKey(name: string, adapted: ReadonlySet<string>): string {
 
 /** Opens the file; throws an {@link AdapterFileError} where there is a pickle instead. */
 export async function openWeights(folder: Folder, options: ReadOptions): Promise<SafetensorsFile> {
-  const name = "adapter_model.safetensors";
+  const name = peftWeights;
   if (!await hasFile(folder, name) && await hasFile(folder, "adapter_model.bin")) {
     throw new AdapterFileError(
       "weights must be in adapter_model.safetensors, found adapter_model.bin (a pickle can run code): " +

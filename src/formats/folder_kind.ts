@@ -4,7 +4,7 @@ import { hasFile, kindOf } from "../core/storage.ts";
 
 /** Files that are, or describe, weights. */
 const weightFiles = {
-  adapter: ["adapter_config.json", "adapter_model.safetensors"],
+  adapter: ["adapter_config.json", "adapter_model.safetensors", "adapter.safetensors"],
   model: ["model.safetensors", "model.safetensors.index.json"],
 };
 

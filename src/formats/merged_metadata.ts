@@ -4,6 +4,7 @@ import { sha256 } from "../core/digest.ts";
 import { readBytes } from "../core/files.ts";
 import { mostTensorBytes } from "../core/limits.ts";
 import { fileIn, type Folder, folderName } from "../core/storage.ts";
+import { peftWeights } from "./adapter_weights.ts";
 
 /** The key in `__metadata__`; other programs pass over it. */
 const KEY = "lowrank.merged";
@@ -23,9 +24,9 @@ export function parseMerged(metadata: Readonly<Record<string, string>>): string[
  *
  * @throws {Error} when they cannot be read.
  */
-export async function adapterFile(folder: Folder): Promise<string> {
+export async function adapterFile(folder: Folder, weightsFile = peftWeights): Promise<string> {
   const name = folderName(folder).split(/[\\/]/).filter((part) => part !== "").slice(-2).join("/");
-  const weights = await readBytes(fileIn(folder, "adapter_model.safetensors"), mostTensorBytes);
+  const weights = await readBytes(fileIn(folder, weightsFile), mostTensorBytes);
   return `${name} sha256 ${await sha256(weights)}`;
 }
 

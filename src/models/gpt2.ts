@@ -159,10 +159,10 @@ class Block {
       causal: true,
       dropout,
     });
-    this.#afterAttention = layers.place(`${at}.attn`, n_embd);
+    this.#afterAttention = layers.place(`${at}.attn`, n_embd, "attention");
     this.#norm2 = layers.norm(`${at}.ln_2`, layer_norm_epsilon);
     this.#mlp = new Mlp(up, down, dropout);
-    this.#afterMlp = layers.place(`${at}.mlp`, n_embd);
+    this.#afterMlp = layers.place(`${at}.mlp`, n_embd, "mlp");
   }
 
   /** Its two halves, which map x (batch · time, width) to the same shape, one after the other. */

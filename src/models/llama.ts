@@ -150,10 +150,10 @@ class Block {
       ...{ heads, input, output },
       ...{ causal: true, dropout: 0 },
     });
-    this.#afterAttention = layers.place(`${at}.self_attn`, width);
+    this.#afterAttention = layers.place(`${at}.self_attn`, width, "attention");
     this.#norm2 = layers.rmsNorm(`${at}.post_attention_layernorm`, epsilon);
     this.#mlp = new GatedMlp(gate, up, down);
-    this.#afterMlp = layers.place(`${at}.mlp`, width);
+    this.#afterMlp = layers.place(`${at}.mlp`, width, "mlp");
   }
 
   /** Its two halves, which map x (batch · time, width) to the same shape, one after the other. */

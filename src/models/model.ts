@@ -58,7 +58,7 @@ export interface Model<Inputs = unknown> extends Disposable {
   readonly linears: readonly Linear[];
   /** Its embeddings and its language model's head, which adapters change where they are named. */
   readonly outerLayers?: readonly AdaptedLayer[];
-  /** Where adapters may change the output of a sublayer, in the order of the forward pass. */
+  /** Where adapters may change the output of a sublayer or the sum after it, in the order of the forward pass. */
   readonly places: readonly Place[];
   /** The virtual tokens that an adapter puts before every sequence, if one does. */
   virtualTokens?: VirtualTokens;
@@ -99,7 +99,8 @@ export function trainableOf(
     "parameters" | "linears" | "outerLayers" | "places" | "virtualTokens"
   >,
 ): Parameter[] {
-  const adapted = [...linears, ...outerLayers, ...places].flatMap(({ adaptations }) =>
+  const layers = [...linears, ...outerLayers, ...places.flatMap((place) => [place, place.sum])];
+  const adapted = layers.flatMap(({ adaptations }) =>
     adaptations.flatMap(({ parameters }) => parameters)
   );
   const heads = outerLayers.flatMap((layer) =>

@@ -7,7 +7,7 @@ import { Tensor } from "../device/device.ts";
 import { type AdaptedLayer, Embedding } from "../nn/embedding.ts";
 import { LayerNorm } from "../nn/layer_norm.ts";
 import { Linear } from "../nn/linear.ts";
-import { Place } from "../nn/place.ts";
+import { Place, type Sublayer } from "../nn/place.ts";
 import { RmsNorm } from "../nn/rms_norm.ts";
 
 /** Tensors by Hugging Face name: F32 tensors, or, for matrices that are not trained, any {@link Weight}. */
@@ -99,8 +99,8 @@ export class ModelLayers {
   }
 
   /** The place after the sublayer of a module. */
-  place(module: string, width: number): Place {
-    const place = new Place(module, width);
+  place(module: string, width: number, sublayer: Sublayer): Place {
+    const place = new Place(module, width, sublayer);
     this.places.push(place);
     return place;
   }

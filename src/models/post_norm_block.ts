@@ -39,13 +39,13 @@ export class PostNormBlock<Context> {
     attention: Attention<Context>,
   ) {
     this.#attention = attention;
-    this.#afterAttention = layers.place(`${at}.attention.output`, width);
+    this.#afterAttention = layers.place(`${at}.attention.output`, width, "attention");
     this.#norm1 = layers.norm(`${at}.attention.output.LayerNorm`, epsilon);
     const [up, down] = ["intermediate", "output"].map((name) =>
       layers.linear(`${at}.${name}.dense`)
     );
     this.#mlp = new Mlp(up, down, dropout, activation);
-    this.#afterMlp = layers.place(`${at}.output`, width);
+    this.#afterMlp = layers.place(`${at}.output`, width, "mlp");
     this.#norm2 = layers.norm(`${at}.output.LayerNorm`, epsilon);
   }
 

@@ -1,6 +1,6 @@
 /** Activations by the names that configurations give them. @module */
 
-import { gelu, tanh } from "../autograd/mod.ts";
+import { gelu, relu, silu, tanh } from "../autograd/mod.ts";
 import type { Activation } from "./mlp.ts";
 
 const tanhForm: Activation = (tape, x) => gelu(tape, x);
@@ -9,6 +9,8 @@ const activations: Readonly<Record<string, Activation>> = {
   gelu: (tape, x) => gelu(tape, x, { exact: true }),
   gelu_new: tanhForm,
   gelu_pytorch_tanh: tanhForm,
+  relu,
+  swish: silu,
   tanh,
 };
 

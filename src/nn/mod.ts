@@ -22,7 +22,7 @@ export { DenseWeight, HalfWeight, type LowRankTerm, type Weight } from "../autog
 export type { Adaptation } from "./adaptation.ts";
 export { Linear, type LinearParts } from "./linear.ts";
 export { type Activation, GatedMlp, Mlp } from "./mlp.ts";
-export { Place } from "./place.ts";
+export { type Norm, Place, type Sublayer } from "./place.ts";
 export { RelativePositions } from "./relative_positions.ts";
 export { RmsNorm } from "./rms_norm.ts";
 export { RotaryPositions } from "./rotary.ts";

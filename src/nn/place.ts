@@ -4,19 +4,33 @@ import type { Tape } from "../autograd/tape.ts";
 import type { Tensor } from "../device/device.ts";
 import type { Adaptation } from "./adaptation.ts";
 
-/** A place after a sublayer, before its result is added to the residual stream; does nothing by itself. */
+/** The halves of a block. */
+export type Sublayer = "attention" | "mlp";
+
+/** Maps (tokens, width) to the same shape. */
+export interface Norm {
+  /** The normalized rows of x. */
+  forward(tape: Tape, x: Tensor): Tensor;
+}
+
+/** A place after a sublayer: its output, and the residual stream to which it is added. Does nothing by itself. */
 export class Place {
   /** The sublayer's name, such as `transformer.h.0.attn`. */
   readonly name: string;
   /** Width of the activations. */
   readonly width: number;
-  /** The adaptations in force, in the order in which they are applied. */
+  /** Which half of its block it follows. */
+  readonly sublayer: Sublayer;
+  /** The adaptations of the sublayer's output, in the order in which they are applied. */
   readonly adaptations: Adaptation[] = [];
+  /** Those of the sum of the residual stream and the output. */
+  readonly sum: { readonly adaptations: Adaptation[] } = { adaptations: [] };
 
   /** Names a place. */
-  constructor(name: string, width: number) {
+  constructor(name: string, width: number, sublayer: Sublayer) {
     this.name = name;
     this.width = width;
+    this.sublayer = sublayer;
   }
 
   /**
@@ -28,5 +42,21 @@ export class Place {
       adaptation.forward(tape, x, y)
     );
     return tape.pipe(y, ...adapted);
+  }
+
+  /**
+   * From the sum of the residual stream and the output, (tokens, width), to the adapted sum; the sum is
+   * released if there is another one.
+   *
+   * @param norm What the block applies to the sum, if it does: adaptations read norm(sum) and change the sum.
+   */
+  forwardSum(tape: Tape, sum: Tensor, norm?: Norm): Tensor {
+    const adapted = this.sum.adaptations.map((adaptation) => (sum: Tensor) => {
+      const x = norm ? norm.forward(tape, sum) : sum;
+      const changed = adaptation.forward(tape, x, sum);
+      if (norm) tape.release(x);
+      return changed;
+    });
+    return tape.pipe(sum, ...adapted);
   }
 }

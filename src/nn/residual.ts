@@ -3,12 +3,7 @@
 import { add } from "../autograd/mod.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { Tensor } from "../device/device.ts";
-import type { Place } from "./place.ts";
-
-/** Maps (tokens, width) to the same shape. */
-interface Norm {
-  forward(tape: Tape, x: Tensor): Tensor;
-}
+import type { Norm, Place } from "./place.ts";
 
 /** a + b, which nothing else reads. */
 export function addLast(tape: Tape, a: Tensor, b: Tensor): Tensor {
@@ -17,7 +12,7 @@ export function addLast(tape: Tape, a: Tensor, b: Tensor): Tensor {
   return sum;
 }
 
-/** x + sublayer(norm(x)), which adapters may change at `place`. */
+/** x + sublayer(norm(x)), of which adapters may change the sublayer's output and the sum at `place`. */
 export function residual(
   tape: Tape,
   x: Tensor,
@@ -29,10 +24,10 @@ export function residual(
   const y = place.forward(tape, n, sublayer(n));
   const sum = add(tape, x, y);
   tape.release(n, y);
-  return sum;
+  return place.forwardSum(tape, sum);
 }
 
-/** norm(x + sublayer(x)), which adapters may change at `place`. */
+/** norm(x + sublayer(x)), of which adapters may change the sublayer's output and the sum at `place`. */
 export function normalizedResidual(
   tape: Tape,
   x: Tensor,
@@ -40,9 +35,9 @@ export function normalizedResidual(
   sublayer: (x: Tensor) => Tensor,
   place: Place,
 ): Tensor {
-  const y = place.forward(tape, x, sublayer(x)), sum = add(tape, x, y);
+  const y = place.forward(tape, x, sublayer(x)), added = add(tape, x, y);
   tape.release(y);
-  const out = norm.forward(tape, sum);
+  const sum = place.forwardSum(tape, added, norm), out = norm.forward(tape, sum);
   tape.release(sum);
   return out;
 }

@@ -11,9 +11,11 @@ import {
   headPart,
   headProduct,
   type Parameter,
+  relu,
   replaceRows,
   rmsNorm,
   rotary,
+  silu,
   softmax,
   swiglu,
   tanh,
@@ -38,6 +40,8 @@ export interface OperationCase {
 export const operations: readonly OperationCase[] = [
   { name: "gelu", shapes: [[3, 5]], run: (tape, [x]) => gelu(tape, x) },
   { name: "exact gelu", shapes: [[3, 5]], run: (tape, [x]) => gelu(tape, x, { exact: true }) },
+  { name: "relu", shapes: [[3, 5]], run: (tape, [x]) => relu(tape, x) },
+  { name: "silu", shapes: [[3, 5]], run: (tape, [x]) => silu(tape, x) },
   { name: "tanh", shapes: [[3, 5]], run: (tape, [x]) => tanh(tape, x) },
   {
     name: "rmsNorm",

@@ -20,6 +20,8 @@ import { rmsNormCases } from "./cases/rms_norm.ts";
 import { rotaryCases } from "./cases/rotary.ts";
 import { softmaxCases } from "./cases/softmax.ts";
 import { swigluCases } from "./cases/swiglu.ts";
+import { reluCases } from "./cases/relu.ts";
+import { siluCases } from "./cases/silu.ts";
 import { tanhCases } from "./cases/tanh.ts";
 import { unfoldCases } from "./cases/unfold.ts";
 import type { KernelCase } from "./kernel_case.ts";
@@ -43,6 +45,8 @@ export const kernelCases: readonly KernelCase[] = [
   ...rmsNormCases,
   ...rotaryCases,
   ...swigluCases,
+  ...reluCases,
+  ...siluCases,
   ...tanhCases,
   ...headProductCases,
   ...distanceTermsCases,

@@ -36,12 +36,21 @@ const gelu = (exact: number, x: readonly number[]): NonFiniteCheck[] => [
   },
 ];
 
-const tanh = (x: readonly number[]): NonFiniteCheck => ({
-  name: `tanh_forward of ${x}`,
-  kernel: kernels.tanhForward,
+/** Of x to y, element by element. */
+const elementwise = (kernel: Kernel, x: readonly number[]): NonFiniteCheck => ({
+  name: `${kernel.name} of ${x}`,
+  kernel,
   buffers: { x, y: x.map(() => 0) },
   scalars: { size: x.length },
   outputs: ["y"],
+});
+
+const siluBackward = (x: readonly number[]): NonFiniteCheck => ({
+  name: `silu_backward of ${x}`,
+  kernel: kernels.siluBackward,
+  buffers: { x, dy: x.map(() => 1), dx: x.map(() => 0) },
+  scalars: { size: x.length, accumulate: 0 },
+  outputs: ["dx"],
 });
 
 const adam = (gradient: number, norm: number): NonFiniteCheck => ({
@@ -168,7 +177,9 @@ export const nonFiniteChecks: readonly NonFiniteCheck[] = [
   ...[0, 1].flatMap((exact) => [...gelu(exact, bad), ...gelu(exact, huge)]),
   ...swiglu(bad),
   ...swiglu(huge),
-  tanh([...bad, ...huge]),
+  ...[kernels.reluForward, kernels.siluForward, kernels.tanhForward]
+    .map((kernel) => elementwise(kernel, [...bad, ...huge])),
+  siluBackward([...bad, ...huge]),
   ...bad.flatMap((value) => [
     adam(value, 1),
     adam(1, value),

@@ -65,6 +65,28 @@ for (const exact of [0, 1]) {
   });
 }
 
+Deno.test("silu_backward is the gradient of silu_forward", () => {
+  const size = 9, x = normals(1, size), dy = normals(2, size);
+  const y = new Float64Array(size), dx = new Float64Array(size);
+  kernels.siluBackward.reference({ x, dy, dx }, { size, accumulate: 0 });
+  assertGradient("dx", x, dx, () => {
+    kernels.siluForward.reference({ x, y }, { size });
+    return dot(dy, y);
+  });
+});
+
+Deno.test("relu_backward is the gradient of relu_forward", () => {
+  const size = 9, x = normals(1, size), dy = normals(2, size);
+  const y = new Float64Array(size), dx = new Float64Array(size);
+  const loss = () => {
+    kernels.reluForward.reference({ x, y }, { size });
+    return dot(dy, y);
+  };
+  loss();
+  kernels.reluBackward.reference({ y: y.slice(), dy, dx }, { size, accumulate: 0 });
+  assertGradient("dx", x, dx, loss);
+});
+
 Deno.test("tanh_backward is the gradient of tanh_forward", () => {
   const size = 9, x = normals(1, size), dy = normals(2, size);
   const y = new Float64Array(size), dx = new Float64Array(size);

@@ -292,7 +292,8 @@ export const checks: readonly Check[] = [
     run: (device, epsilon) => checkStart(device, name, epsilon),
   })),
   ...pairs.map(([kind, name]): Check => ({
-    name: `${kind} on ${name} trains what is counted, is saved and loaded, and leaves the base's bits`,
+    name:
+      `${kind} on ${name} trains what is counted, is saved and loaded, and leaves the base's bits`,
     async run(device) {
       await checkRemoval(device, kind, name);
       await checkTraining(device, kind, name);

@@ -10,7 +10,7 @@ const sizes = [1, 3, 15, 16, 17, 33, 64, 1000, 9001];
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 
 /** s = 1 / (1 + e) errs relatively by (1 - s) of the exponential's error, the sum and the quotient's 5 u. */
-const sigmoidError = (x: number): number => (1 - sigmoid(x)) * expError(x) + gamma(6);
+export const sigmoidError = (x: number): number => (1 - sigmoid(x)) * expError(x) + gamma(6);
 
 const forwardCase = (size: number): KernelCase => ({
   name: `${size}`,
@@ -23,7 +23,7 @@ const forwardCase = (size: number): KernelCase => ({
 });
 
 /** In s (1 + x (1 - s)), 1 - s errs by s of the relative error of s and by u, absolutely. */
-function slopeError(x: number): number {
+export function slopeError(x: number): number {
   const s = sigmoid(x), error = sigmoidError(x) + gamma(4);
   return s * (error * (1 + Math.abs(x) * (1 - s)) + Math.abs(x) * (s * error + 2 * u)) + 2 * u * s;
 }

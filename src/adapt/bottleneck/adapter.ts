@@ -1,0 +1,179 @@
+/** Bottleneck adapters: Houlsby et al. 2019, Lin et al. 2020, Pfeiffer et al. 2021, Rücklé et al. 2020. @module */
+
+import { assertOptions, type OptionNames } from "../../core/options.ts";
+import { quote } from "../../core/quote.ts";
+import { Random } from "../../core/random.ts";
+import type { Tensor } from "../../device/device.ts";
+import type { Model } from "../../models/model.ts";
+import type { Place } from "../../nn/place.ts";
+import type { WeightChange } from "../adapter.ts";
+import { assertFree } from "../attach.ts";
+import { MethodAdapter, type MethodAdapterOptions } from "../method_adapter.ts";
+import type { MethodConfig, SavedValues } from "../saved_values.ts";
+import {
+  Bottleneck,
+  bottleneckEntries,
+  type BottleneckInit,
+  initBottleneck,
+} from "./bottleneck.ts";
+import {
+  bottleneckForms,
+  type BottleneckVariant,
+  bottleneckVariants,
+  chosenPlaces,
+  nonLinearities,
+  type NonLinearity,
+} from "./form.ts";
+import { hubConfig } from "./hub_config.ts";
+import { hubWeights, normAlias } from "./hub_names.ts";
+
+/** Where to insert bottlenecks, and what they compute. */
+export interface BottleneckOptions extends MethodAdapterOptions {
+  /** m, the width between the two projections. */
+  readonly size: number;
+  /** Where they are: see {@link injectBottleneck}. Default `houlsby`. */
+  readonly variant?: BottleneckVariant;
+  /** Layers without a bottleneck, from 0; `drop` needs the lowest ones, such as `[0, 1]`. Default: none. */
+  readonly leaveOut?: readonly number[];
+  /** What stands between the projections. Default: `swish` for `houlsby`, `relu` for the others. */
+  readonly nonLinearity?: NonLinearity;
+  /**
+   * How the projections begin. With `zero` the up projection is zero and the down projection within ±1/√d, so
+   * that the model computes exactly what the base computes; with `bert`, the `adapters` library's default, both
+   * are normal with deviation 0.02, so that it computes nearly that. Biases begin at zero. Default `zero`.
+   */
+  readonly init?: BottleneckInit;
+  /** Seed of the initial values. Default 0. */
+  readonly seed?: number;
+}
+
+const optionNames: OptionNames<BottleneckOptions> = {
+  ...{ size: true, variant: true, leaveOut: true, nonLinearity: true, init: true },
+  ...{ seed: true, onTop: true, modulesToSave: true },
+};
+
+/**
+ * Freezes a model and inserts small networks f(x) = σ(x W_downᵀ + b_down) W_upᵀ + b_up into its blocks, of 2 · m
+ * · d + m + d parameters each, where x is a residual stream, y a sublayer's output and s = x + y.
+ *
+ * | variant    | after         | what it computes                                  | parameters                   |
+ * | ---------- | ------------- | ------------------------------------------------- | ---------------------------- |
+ * | `houlsby`  | attention, MLP | y + f(y) instead of y                            | 2 L (2 m d + m + d)          |
+ * | `pfeiffer` | MLP           | s + f(s) instead of s                             | L (2 m d + m + d)            |
+ * | `lin`      | MLP           | s + f(LN(s)) instead of s, LN being its own norm  | L (2 m d + m + d) + 2 L d    |
+ * | `drop`     | MLP           | as `pfeiffer`, without the lowest n layers        | (L - n) (2 m d + m + d)      |
+ *
+ * In a post-norm block, whose sum goes through the model's norm N, f reads N(s): N(s + f(N(s))), as in the
+ * `adapters` library. Lin et al. have pre-norm blocks only; theirs follows the same rule there. AdapterDrop
+ * (`drop`) leaves out layers of either form; the LoRA paper gives no settings, its counts fit one bottleneck a
+ * layer, so this is Pfeiffer's, and `houlsby` with `leaveOut` is the other.
+ *
+ * Houlsby et al. begin near the identity, which `init: "bert"` does; by default the start is the identity. A
+ * bottleneck runs after its sublayer and cannot be merged: this is the latency of which section 3 of the LoRA
+ * paper speaks.
+ *
+ * @throws {TypeError} when an option does not exist.
+ * @throws {RangeError} when the model has an adapter and `onTop` is not set, it has no blocks, or an option is not
+ * one of its values.
+ *
+ * @example
+ * ```ts
+ * import { injectBottleneck } from "@lowrank/core/adapt";
+ * import { initGpt2, openDevice, parseGpt2Config } from "@lowrank/core";
+ *
+ * using device = await openDevice();
+ * const config = parseGpt2Config({ vocab_size: 8, n_positions: 8, n_embd: 8, n_layer: 1, n_head: 2 });
+ * using model = initGpt2(device, config, { seed: 1 });
+ * using adapter = injectBottleneck(model, { size: 2, variant: "houlsby", seed: 1 });
+ * console.log(adapter.parameters.length); // 2 places · 2 projections with a weight and a bias = 8
+ * ```
+ */
+export function injectBottleneck(model: Model, options: BottleneckOptions): BottleneckAdapter {
+  assertOptions("injectBottleneck", options, optionNames);
+  assertFree(model, options, "injectBottleneck");
+  return new BottleneckAdapter(model, options);
+}
+
+/** Bottlenecks on a model; made by {@link injectBottleneck}. */
+export class BottleneckAdapter extends MethodAdapter {
+  /** Where they are. */
+  readonly variant: BottleneckVariant;
+  /** Width between the projections. */
+  readonly size: number;
+  /** The places that have one, in the order of the forward pass. */
+  readonly places: readonly Place[];
+  readonly #options: Checked;
+
+  /** Allocates the tensors, freezes the model and inserts the bottlenecks. */
+  constructor(model: Model, given: BottleneckOptions, saved?: SavedValues) {
+    const options = checked(given), { size, variant, nonLinearity, init, modulesToSave } = options;
+    const form = bottleneckForms[variant], places = chosenPlaces(model, options);
+    const entries = places.map((place) => bottleneckEntries(place, size, form));
+    const random = new Random(options.seed), [{ length: each }] = entries;
+    super(model, {
+      entries: entries.flat(),
+      copied: modulesToSave,
+      saved,
+      build: (own) =>
+        places.map((place, i) => {
+          const parameters = own.slice(each * i, each * (i + 1));
+          const bottleneck = new Bottleneck(form, parameters, nonLinearity);
+          initBottleneck(bottleneck, place, init, random.split(i));
+          return [form.changesSum ? place.sum : place, bottleneck];
+        }),
+    });
+    [this.variant, this.size, this.places, this.#options] = [variant, size, places, options];
+  }
+  /** The library's name of the file. */
+  override get weightsFile(): string {
+    return hubWeights;
+  }
+
+  /** The method, its settings, and the same in the library's words. */
+  protected override get config(): MethodConfig {
+    const { modulesToSave, ...form } = this.#options, [{ width }] = this.places;
+    const modelType = this.model.architecture?.modelType;
+    const hub = hubConfig({ ...form, width, modelType });
+    return { method: "bottleneck", modules_to_save: modulesToSave, ...hub };
+  }
+
+  /** The library's files have a norm under two names. */
+  protected override tensors(): readonly (readonly [name: string, tensor: Tensor])[] {
+    const own = super.tensors();
+    if (this.variant !== "lin") return own;
+    const again = own.map(([name, tensor]) => [normAlias(name), tensor] as const);
+    return [...own, ...again.filter(([alias], i) => alias !== own[i][0])];
+  }
+
+  /**
+   * Always throws: there is no weight that a bottleneck could be added to.
+   *
+   * @throws {RangeError} always.
+   */
+  override weightChanges(): readonly WeightChange[] {
+    throw new RangeError(
+      "merging needs an adapter that changes weights, found bottlenecks, which are computed after a layer",
+    );
+  }
+}
+
+/** Options with their defaults. */
+type Checked = Required<Omit<BottleneckOptions, "onTop">>;
+
+function checked(options: BottleneckOptions): Checked {
+  const { size, variant = "houlsby", leaveOut = [], init = "zero", seed = 0, modulesToSave = [] } =
+    options;
+  assertOneOf("variant", variant, bottleneckVariants);
+  const { nonLinearity = bottleneckForms[variant].nonLinearity } = options;
+  assertOneOf("nonLinearity", nonLinearity, nonLinearities);
+  assertOneOf("init", init, ["zero", "bert"]);
+  if (!(Number.isInteger(size) && size > 0)) {
+    throw new RangeError(`a bottleneck needs a size of at least 1, found ${quote(size)}`);
+  }
+  return { size, variant, leaveOut, nonLinearity, init, seed, modulesToSave };
+}
+
+function assertOneOf(option: string, found: string, choices: readonly string[]): void {
+  if (choices.includes(found)) return;
+  throw new RangeError(`${option} must be one of ${choices.join(", ")}, found ${quote(found)}`);
+}

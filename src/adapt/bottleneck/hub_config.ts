@@ -1,0 +1,147 @@
+/** The configuration of bottlenecks in the `adapters` library's files (AdapterHub). @module */
+
+import { isRecord, isText } from "../../core/json.ts";
+import { quote } from "../../core/quote.ts";
+import type { BottleneckInit } from "./bottleneck.ts";
+import {
+  bottleneckForms,
+  type BottleneckVariant,
+  isLowest,
+  nonLinearities,
+  type NonLinearity,
+} from "./form.ts";
+import { hubAdapterName } from "./hub_names.ts";
+
+/** The version of the library whose layout is written. */
+const version = "adapters.1.3.0";
+
+/** What the library's configuration says of bottlenecks, besides their size, which their tensors have. */
+export interface HubForm {
+  /** The adapter's name in the keys of the tensors. */
+  readonly name: string;
+  /** The variant. */
+  readonly variant: BottleneckVariant;
+  /** Layers without bottlenecks. */
+  readonly leaveOut: readonly number[];
+  /** What stands between the projections. */
+  readonly nonLinearity: NonLinearity;
+  /** How the projections began. */
+  readonly init: BottleneckInit;
+}
+
+/**
+ * Fields that must have one value, as others compute something else. They are the library's defaults, so they
+ * are not written: JSON has no 1.0, and the library takes no other number for `scaling`.
+ */
+const fixed: Readonly<Record<string, unknown>> = {
+  ...{ original_ln_after: true, residual_before_ln: true, adapter_residual_before_ln: false },
+  ...{ ln_after: false, is_parallel: false, scaling: 1, use_gating: false, inv_adapter: null },
+  ...{ cross_adapter: false, phm_layer: false, dropout: 0, stochastic_depth: 0 },
+};
+
+/** Fields that decide the variant. */
+const placing = ["mh_adapter", "output_adapter", "original_ln_before", "ln_before"] as const;
+
+function placingOf(variant: BottleneckVariant): Record<(typeof placing)[number], boolean> {
+  const { followsAttention, changesSum, hasNorm } = bottleneckForms[variant];
+  return {
+    mh_adapter: followsAttention,
+    output_adapter: true,
+    original_ln_before: changesSum,
+    ln_before: hasNorm,
+  };
+}
+
+/** Whether a configuration is the library's, or ours for it. */
+export const isHubConfig = (config: Readonly<Record<string, unknown>>): boolean =>
+  isRecord(config.config) && isText(config.name);
+
+/** What is written of bottlenecks, for the library and for us. */
+export interface WrittenForm extends Omit<HubForm, "name"> {
+  /** Width of the model. */
+  readonly width: number;
+  /** Width between the projections. */
+  readonly size: number;
+  /** The model's type. */
+  readonly modelType?: string;
+}
+
+/** The library's `adapter_config.json`. */
+export function hubConfig({ width, size, modelType, ...form }: WrittenForm) {
+  const { variant, leaveOut, nonLinearity, init } = form;
+  const config = {
+    ...placingOf(variant),
+    ...{ non_linearity: nonLinearity, leave_out: leaveOut },
+    init_weights: init === "bert" ? "bert" : "mam_adapter",
+    reduction_factor: reductionFactor(width, size),
+  };
+  return {
+    ...{ name: hubAdapterName, version, config },
+    ...{ model_type: modelType ?? null, hidden_size: width },
+  };
+}
+
+/** f with ⌊width / f⌋ = size, as the library divides: half a unit above the size, no rounding matters. */
+export const reductionFactor = (width: number, size: number): number =>
+  width % size === 0 ? width / size : width / (size + 0.5);
+
+/**
+ * Reads the library's `adapter_config.json`.
+ *
+ * @throws {RangeError} when it is of another method or computes something that we do not.
+ */
+export function parseHubConfig(
+  { config, name, version }: Readonly<Record<string, unknown>>,
+): HubForm {
+  if (!isRecord(config) || !isText(name)) {
+    throw new RangeError("config and name must be an object and a text of the adapters library");
+  }
+  if (!isText(version)) {
+    throw new RangeError(
+      `version must name the adapters library's, found ${quote(version)}: without one, names of ` +
+        "activations meant others; load and save it with that library",
+    );
+  }
+  const { architecture = null, leave_out = [] } = config;
+  assertIs("architecture", architecture, null);
+  for (const [field, value] of Object.entries(fixed)) {
+    assertIs(field, config[field] ?? value, value);
+  }
+  if (isRecord(config.reduction_factor)) {
+    throw new RangeError(
+      `reduction_factor must be one number, found ${quote(config.reduction_factor)}`,
+    );
+  }
+  const leaveOut = leave_out as number[], nonLinearity = nonLinearityOf(config.non_linearity);
+  const init = config.init_weights === "bert" ? "bert" : "zero";
+  return { name, variant: variantOf(config, leaveOut), leaveOut, nonLinearity, init };
+}
+
+function assertIs(field: string, found: unknown, needed: unknown): void {
+  if (found === needed) return;
+  throw new RangeError(`${field} must be ${quote(needed)}, found ${quote(found)}`);
+}
+
+function variantOf(
+  config: Readonly<Record<string, unknown>>,
+  leaveOut: readonly number[],
+): BottleneckVariant {
+  const found = placing.map((field) => config[field] ?? false);
+  const variants = ["houlsby", "lin", "pfeiffer"] as const;
+  const variant = variants.find((one) =>
+    Object.values(placingOf(one)).every((value, i) => value === found[i])
+  );
+  if (variant === "pfeiffer" && Array.isArray(leaveOut) && isLowest(leaveOut)) return "drop";
+  if (variant) return variant;
+  throw new RangeError(
+    `${placing.join(", ")} must be as in ${variants.join(", ")}, found ${quote(found)}`,
+  );
+}
+
+function nonLinearityOf(name: unknown): NonLinearity {
+  const known = nonLinearities.find((one) => one === (name === "silu" ? "swish" : name));
+  if (known) return known;
+  throw new RangeError(
+    `non_linearity must be one of ${nonLinearities.join(", ")}, found ${quote(name)}`,
+  );
+}

@@ -1,0 +1,104 @@
+/** What the command line knows of each method: its name for readers, its settings. @module */
+
+import { bottleneckVariants, nonLinearities } from "../adapt/bottleneck/form.ts";
+import { howMany } from "../core/how_many.ts";
+import type { MethodKind, MethodSpec } from "../runs/mod.ts";
+import type { Fields } from "./cases.ts";
+import {
+  counts,
+  flag,
+  moduleNames,
+  names,
+  number,
+  numbersByName,
+  oneOf,
+  positive,
+  type Rule,
+  siteNames,
+  tokens,
+} from "./fields.ts";
+
+/** What the command line knows of a method. */
+interface MethodEntry {
+  /** What a reader calls it, with its settings. */
+  readonly title: (settings: Fields) => string;
+  /** Its fields in a configuration. */
+  readonly rules: Readonly<Record<string, Rule>>;
+  /** Settings where none are given. */
+  readonly defaults?: (settings: Fields) => Fields;
+}
+
+/** What the command line knows of a prefix method. */
+const prefixEntry = (what: string): MethodEntry => ({
+  title: ({ length }) => `${what} of ${howMany(Number(length), "virtual token")}`,
+  rules: { length: positive, modulesToSave: moduleNames },
+  defaults: () => ({ length: 16 }),
+});
+
+/** What the command line knows of each method. */
+export const methodEntries: { readonly [Kind in MethodKind]: MethodEntry } = {
+  full: { title: () => "full fine-tuning", rules: {} },
+  lora: {
+    title: ({ rank, sites, targetModules }) =>
+      sites === undefined && targetModules === undefined
+        ? "LoRA"
+        : `LoRA of rank ${rank} on ${[sites ?? targetModules].flat().join(", ")}`,
+    rules: {
+      rank: positive,
+      alpha: number,
+      sites: siteNames,
+      targetModules: names,
+      dropout: number,
+      rankStabilized: flag,
+      rankPattern: numbersByName,
+      alphaPattern: numbersByName,
+      dora: flag,
+      loraBias: flag,
+      bias: oneOf("none", "all", "lora_only"),
+      init: oneOf("kaiming", "gaussian"),
+      modulesToSave: moduleNames,
+      trainableTokens: tokens,
+    },
+    defaults: ({ sites, targetModules }) => {
+      const isSelected = sites !== undefined || targetModules !== undefined;
+      return { rank: 8, ...(isSelected ? {} : { sites: ["q", "v"] }) };
+    },
+  },
+  bitfit: { title: () => "BitFit", rules: { modulesToSave: moduleNames } },
+  "top-layers": {
+    title: ({ layers }) => `the top ${howMany(Number(layers), "layer")}`,
+    rules: { layers: positive, modulesToSave: moduleNames },
+    defaults: () => ({ layers: 2 }),
+  },
+  vera: {
+    title: ({ rank }) => `VeRA of rank ${rank}`,
+    rules: {
+      rank: positive,
+      sites: siteNames,
+      targetModules: names,
+      dropout: number,
+      dInitial: number,
+      modulesToSave: moduleNames,
+    },
+    defaults: () => ({ rank: 256 }),
+  },
+  bottleneck: {
+    title: ({ variant, size }) => `${variant} bottlenecks of width ${size}`,
+    rules: {
+      variant: oneOf(...bottleneckVariants),
+      size: positive,
+      leaveOut: counts,
+      nonLinearity: oneOf(...nonLinearities),
+      init: oneOf("zero", "bert"),
+      modulesToSave: moduleNames,
+    },
+    defaults: () => ({ variant: "houlsby", size: 16 }),
+  },
+  "prefix-embedding": prefixEntry("embeddings"),
+  "prefix-layer": prefixEntry("states"),
+  "prefix-tuning": prefixEntry("keys and values"),
+};
+
+/** What a reader calls a method. */
+export const methodTitle = ({ kind, ...settings }: MethodSpec): string =>
+  methodEntries[kind].title(settings);

@@ -1,0 +1,38 @@
+/** The metrics by their names. @module */
+
+import { bleu } from "./bleu.ts";
+import { cider } from "./cider.ts";
+import { meteor } from "./meteor/meteor.ts";
+import type { MeteorTables } from "./meteor/tables.ts";
+import { nist } from "./nist.ts";
+import type { ReferencedOutput } from "./referenced_output.ts";
+import { rougeL } from "./rouge_l.ts";
+
+const metrics = { bleu, nist, meteor, rougeL, cider };
+
+/** The name of a metric of generated text. */
+export type TextMetric = keyof typeof metrics;
+
+/** All metrics of generated text, in the order of the E2E scripts. */
+export const textMetrics: readonly TextMetric[] = Object.keys(metrics) as TextMetric[];
+
+/**
+ * Scores of outputs by several metrics.
+ *
+ * @param tables What METEOR knows. Default: nothing beside exact words and stems.
+ * @throws {RangeError} when there is no output, or one without a reference.
+ *
+ * @example
+ * ```ts
+ * import { scoreTexts } from "@lowrank/core/metrics";
+ * scoreTexts([{ output: "a cheap pub", references: ["a cheap pub"] }], ["bleu", "rougeL"]).rougeL; // 1
+ * ```
+ */
+export function scoreTexts<Name extends TextMetric>(
+  outputs: readonly ReferencedOutput[],
+  names: readonly Name[],
+  tables?: MeteorTables,
+): Record<Name, number> {
+  const scores = names.map((name) => [name, metrics[name](outputs, tables)]);
+  return Object.fromEntries(scores) as Record<Name, number>;
+}

@@ -1,0 +1,30 @@
+/** Scores by the code of the E2E scripts, made by `scripts/golden/text_metrics.py`. @module */
+
+import { sourceText } from "../support/source_files.ts";
+
+interface Golden {
+  /** The texts, their tokens and their own scores. */
+  readonly texts: readonly {
+    readonly output: string;
+    readonly references: readonly string[];
+    readonly tokens: string;
+    readonly referenceTokens: readonly string[];
+    readonly rougeL: number;
+    readonly cider: number;
+  }[];
+  /** Of all together. */
+  readonly scores: Readonly<Record<"bleu" | "nist" | "rougeL" | "cider", number>>;
+  /** METEOR's statistics and scores by the modules that it used. */
+  readonly meteor: Readonly<
+    Record<string, {
+      readonly stats: readonly string[];
+      readonly scores: readonly number[];
+      readonly score: number;
+    }>
+  >;
+  /** Stems of words. */
+  readonly stems: Readonly<Record<string, string>>;
+}
+
+/** All of them. */
+export const golden: Golden = JSON.parse(sourceText("tests/metrics/golden.json"));
