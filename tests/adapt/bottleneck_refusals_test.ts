@@ -1,12 +1,17 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { type BottleneckOptions, injectBottleneck, loadAnyAdapter } from "../../src/adapt/mod.ts";
+import {
+  type BottleneckOptions,
+  injectBitFit,
+  injectBottleneck,
+  loadAnyAdapter,
+} from "../../src/adapt/mod.ts";
 import { AdapterFileError } from "../../src/core/errors.ts";
 import { readJson } from "../../src/core/files.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { readSafetensors, writeSafetensors } from "../../src/formats/mod.ts";
 import { loadModel, Perceptron } from "../../src/models/mod.ts";
 import { golden } from "../support/golden.ts";
-import { tinyModel, withFolder } from "./fixtures.ts";
+import { logitsOf, tinyModel, withFolder } from "./fixtures.ts";
 
 // deno-lint-ignore no-explicit-any -- what a caller without types may pass
 const options: readonly (readonly [any, string])[] = [
@@ -104,6 +109,13 @@ const broken: Readonly<Record<string, readonly [Change, string]>> = {
     { tensors: (tensors) => void tensors.set([...tensors.keys()].findLast(isUp)!, zeros(16, 1)) },
     "adapter_up.weight must be [16, 4], found [16, 1]",
   ],
+  "whole numbers": [
+    {
+      tensors: (tensors) =>
+        void tensors.set(firstUp(tensors), { shape: [16, 4], data: new Int32Array(64) }),
+    },
+    "adapter_up.weight must be F32, F16, BF16 or F64, found I32",
+  ],
   "no width at all": [
     { tensors: (tensors) => void tensors.set(firstUp(tensors), zeros(16, 0)) },
     "a size of at least 1, found 0",
@@ -162,4 +174,32 @@ Deno.test("a file without the base model's path fits, and bottlenecks are applie
     using _adapter = await loadAnyAdapter(model, folder);
     const again = () => loadAnyAdapter(model, folder, { onTop: true });
     await assertRejects(again, RangeError, "an adapter must be applied once");
+  }));
+
+Deno.test("an adapter that is saved over another leaves no file of that one", () =>
+  withFolder(async (folder) => {
+    await Deno.mkdir(folder, { recursive: true });
+    for await (const { name } of Deno.readDir(golden("adapterhub/roberta_head"))) {
+      await Deno.copyFile(golden(`adapterhub/roberta_head/${name}`), `${folder}/${name}`);
+    }
+    using device = new ReferenceDevice();
+    using model = await loadModel(device, golden("families/roberta_classifier"));
+    const loaded = async () => {
+      using adapter = await loadAnyAdapter(model, folder);
+      return [await logitsOf(model), adapter.parameters.length] as const;
+    };
+    const before = await loaded();
+    {
+      using adapter = await loadAnyAdapter(model, folder);
+      await adapter.save(folder);
+    }
+    const names = (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort();
+    assertEquals(names, ["adapter.safetensors", "adapter_config.json"]);
+    assertEquals(await loaded(), before);
+    {
+      using adapter = injectBitFit(model);
+      await adapter.save(folder);
+    }
+    const others = (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort();
+    assertEquals(others, ["adapter_config.json", "adapter_model.safetensors"]);
   }));

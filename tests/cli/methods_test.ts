@@ -24,8 +24,9 @@ for (const method of others) {
       const [before, after] = [await lossWith(), await lossWith("--adapter", to("first"))];
       assert(after < before, `${after} < ${before}`);
       await trained("--adapter", to("first"), ...given, "--output", to("second"));
+      const file = method === "bottleneck" ? "adapter" : "adapter_model";
       const valuesIn = async (name: string) =>
-        (await readSafetensors(`${to(name)}/adapter_model.safetensors`)).tensors;
+        (await readSafetensors(`${to(name)}/${file}.safetensors`)).tensors;
       const [one, two] = [await valuesIn("first"), await valuesIn("second")];
       assertEquals([...two.keys()], [...one.keys()]);
       assertNotEquals([...two.values()], [...one.values()]);
