@@ -67,3 +67,17 @@ Deno.test("an option of another method is refused, and commands for low-rank upd
       'the method must be LoRA, which has low-rank updates, found "bitfit"',
     );
   }));
+
+Deno.test("bottlenecks take a variant, a width and layers to leave out", () =>
+  withFolder(async (folder) => {
+    const given = ["--model", base, "--data", prompts, "--steps", "1", "--batch-size", "2"];
+    const train = (...rest: string[]) => [
+      ...["train", ...given, "--method", "bottleneck", "--output", `${folder}/out`],
+      ...rest,
+    ];
+    const drop = ["--variant", "drop", "--size", "4"];
+    await assertFails(train(...drop), "drop needs the lowest layers in leaveOut");
+    await assertFails(train(...drop, "--leave-out", "5"), "leaveOut must list layers");
+    const { trainable } = await lowrankJson(...train(...drop, "--leave-out", "0"));
+    assertEquals(trainable, 2 * 4 * 256 + 4 + 256);
+  }));
