@@ -17,9 +17,10 @@ import { modelConfigs, modelFolders } from "./kinds/models.ts";
 import { runFolders } from "./kinds/run_folders.ts";
 import { checkpoints, runSpecs } from "./kinds/runs.ts";
 import { headers, shardIndexes, wholeFiles } from "./kinds/safetensors.ts";
+import { meteorTables, referencedOutputs, zipArchives } from "./kinds/text_metrics.ts";
 import { labeledTexts, textFiles } from "./kinds/texts.ts";
 import { familyTokenizers, tokenizers } from "./kinds/tokenizers.ts";
-import { batches, cases, trainConfigs } from "./kinds/training.ts";
+import { batches, cases, sweeps, trainConfigs } from "./kinds/training.ts";
 
 /** All of them. */
 export const kinds: readonly Kind[] = [
@@ -46,9 +47,13 @@ export const kinds: readonly Kind[] = [
   familyTokenizers,
   textFiles,
   labeledTexts,
+  referencedOutputs,
+  zipArchives,
+  meteorTables,
   batches,
   cases,
   trainConfigs,
+  sweeps,
   runSpecs,
   checkpoints,
   runFolders,
