@@ -5,7 +5,7 @@ import { main } from "../../../src/cli/program.ts";
 import { golden, goldenJson } from "../../support/golden.ts";
 import { pythonHas, runPython } from "../../support/python.ts";
 import { withFolder } from "../fixtures.ts";
-import { disturb, methods, openFamily } from "./checks.ts";
+import { disturb, methods, openFamily } from "./prefixes.ts";
 
 const ignore = !await pythonHas("torch", "transformers", "peft");
 
