@@ -8,6 +8,7 @@ export const examples: Readonly<Record<string, string>> = {
   count: "count gpt2 --rank 4",
   memory: "memory gpt2 --rank 4 --batch 8 --length 512",
   paper: "paper table5",
+  sweep: "sweep examples/sweep.json --output out/sweep",
   logits: "logits --model base --input in.json --output out.safetensors",
   gradients: "gradients --model base --input in.json --case a --output g.safetensors",
   merge: `merge --model ${model} --adapter out --output merged`,

@@ -21,23 +21,25 @@ interface SweepOptions extends CommonOptions {
 }
 
 const help = `
-The file has options of train, with one value or a list of values, of which every
-combination is trained; those in "methods" are of that method alone:
+The file has options of train, with one value or a list of values, of which
+every combination is trained; those in "methods" are of that method alone:
   {"model": "models/tiny-gpt2", "data": "examples/pairs.jsonl", "steps": 60,
    "methods": [{"method": "full"}, {"method": "lora", "rank": [1, 8]}],
    "learning-rate": [0.001, 0.004], "seed": [1, 2, 3]}
 
 Everything is checked before the first training. Each is in a folder of its own,
 OUTPUT/runs/HASH, with its adapter; what is there is not done again, and Ctrl-C
-loses at most a step. A training that diverges is a result. The table has, for
-each setting, the rate with the lowest held-out loss, averaged over the seeds,
-with its standard deviation. That loss chose the rate and the step: to report one,
-measure other texts with evaluate. A seed also chooses the held-out texts, unless
-"validation" names a file.
+loses at most a step. A training that diverges is a result.
 
---shard makes only a part of the trainings: every n-th, from the i-th. In a Slurm
-array numbered from 1 and in a Kubernetes indexed job, /n is enough. Then run the
-command without it: it reads all, makes what is missing, and writes the results.
+The table has for each setting the rate with the lowest held-out loss, averaged
+over the seeds, and its standard deviation. That loss chose the rate and the
+step: to report one, measure other texts with evaluate. A seed also chooses the
+held-out texts, unless "validation" names a file.
+
+--shard makes only a part of the trainings: every n-th, from the i-th. In a
+Slurm array numbered from 1 and in a Kubernetes indexed job, /n is enough. Then
+run the command without it: it reads all, makes what is missing, and writes the
+results.
 
 JSON, as in OUTPUT/results.json: {"version", "sweep", "device", "runs", "best"}.`;
 
@@ -56,13 +58,13 @@ async function run(path: string, options: SweepOptions): Promise<void> {
   using device = await openChosen(options);
   const all = await planSweep(path, grid, options.output, device.kind);
   const own = shard ? partOf(all, shard) : all;
-  const part = shard ? `, part ${shard.index} of ${shard.count}` : "";
-  note(options, `${howMany(own.length, "training")} of ${all.length}${part}`);
+  const part = shard ? `, part ${shard.index} of ${shard.count}, of ${all.length}` : "";
+  note(options, `${howMany(own.length, "training")}${part}`);
   await prepareFolder(options.output);
   const runs = await makeAll(own, device, options);
   if (shard) {
     const made = { shard, runs: runs.map(({ run }) => run) };
-    return printWritten(options, made, `made ${part.slice(2)}: run without --shard to compare all`);
+    return printWritten(options, made, "made: run without --shard to compare all");
   }
   const best = bestOf(runs), sweep = grid.content;
   const found = { version, sweep, device: device.description, runs, best };

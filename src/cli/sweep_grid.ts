@@ -3,9 +3,10 @@
 import { readJson } from "../core/files.ts";
 import { isRecord, isText } from "../core/json.ts";
 import { mostSweepRuns } from "../core/limits.ts";
+import { terminalLine } from "../core/terminal_text.ts";
 import type { Fields } from "./cases.ts";
 import { addCommonOptions } from "./common.ts";
-import { Command } from "./commander.ts";
+import { Command, type CommanderError } from "./commander.ts";
 import { checkFields, type Rule } from "./fields.ts";
 import { addTrainOptions } from "./train.ts";
 import type { TrainOptions } from "./train_request.ts";
@@ -79,13 +80,16 @@ export async function readGrid(path: string): Promise<SweepGrid> {
 /**
  * The options of the training of a choice, as the command line would give them.
  *
- * @throws {CommanderError} when an option is missing or its value is not allowed.
+ * @throws {RangeError} when an option is missing or its value is not allowed.
  */
 export function optionsOf(choice: Choice, output: string): TrainOptions {
-  const command = trainCommand(), given = { ...choice, output };
-  command.parse(Object.entries(given).map(([name, value]) => `--${name}=${value}`), {
-    from: "user",
-  });
+  const command = trainCommand(), given = Object.entries({ ...choice, output });
+  try {
+    command.parse(given.map(([name, value]) => `--${name}=${value}`), { from: "user" });
+  } catch (error) {
+    const { message } = error as CommanderError;
+    throw new RangeError(terminalLine(message.replace(/^error: /, "").replace(/\.$/, "")));
+  }
   return command.opts<TrainOptions>();
 }
 

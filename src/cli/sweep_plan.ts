@@ -76,8 +76,7 @@ async function within<T>(where: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    const { message } = error as Error;
-    throw new RangeError(`${where}: ${message.replace(/^error: /, "")}`, { cause: error });
+    throw new RangeError(`${where}: ${(error as Error).message}`, { cause: error });
   }
 }
 

@@ -17,6 +17,7 @@ import {
   spawnProgram,
   tasks,
 } from "./lowrank.ts";
+import { smallSweep } from "./sweeps.ts";
 
 const tiny = ["--model", "models/tiny-gpt2"], adapter = "models/rank-study/qv-r8-seed1";
 
@@ -74,6 +75,10 @@ const cases: Readonly<Record<string, Case>> = {
       const data = ["--data", `${folder}/mine.csv`, "--steps", "1"];
       return ["train", ...tiny, ...data, "--output", `${folder}/out`];
     },
+  },
+  sweep: {
+    keeps: ["read", "write", "ffi"],
+    args: async (folder) => ["sweep", await smallSweep(folder), "--output", `${folder}/out`],
   },
   evaluate: {
     keeps: ["read", "ffi"],
@@ -153,7 +158,7 @@ Deno.test("the table of permissions has every command, and here each runs", asyn
   const list = stdout.slice(stdout.indexOf("Commands:"));
   const commands = [...list.matchAll(/^ {2}(\w+) /gm)].map(([, name]) => name)
     .filter((name) => name !== "help");
-  assertEquals(commands.length, 15);
+  assertEquals(commands.length, 16);
   for (const name of commands) assertEquals(neededBy(name, {}), cases[name].keeps);
 });
 

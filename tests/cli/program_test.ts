@@ -20,6 +20,7 @@ const commands = [
   "memory",
   "paper",
   "train",
+  "sweep",
   "evaluate",
   "generate",
   "logits",
@@ -32,7 +33,7 @@ const commands = [
 
 /** The commands that use an option which all accept. */
 const usersOf = {
-  "--device": ["devices", "train", "evaluate", "generate", "logits", "gradients"],
+  "--device": ["devices", "train", "sweep", "evaluate", "generate", "logits", "gradients"],
   "--seed": ["train", "generate", "inspect"],
 };
 

@@ -20,7 +20,7 @@ import { headers, shardIndexes, wholeFiles } from "./kinds/safetensors.ts";
 import { meteorTables, referencedOutputs, zipArchives } from "./kinds/text_metrics.ts";
 import { labeledTexts, textFiles } from "./kinds/texts.ts";
 import { familyTokenizers, tokenizers } from "./kinds/tokenizers.ts";
-import { batches, cases, trainConfigs } from "./kinds/training.ts";
+import { batches, cases, sweeps, trainConfigs } from "./kinds/training.ts";
 
 /** All of them. */
 export const kinds: readonly Kind[] = [
@@ -53,6 +53,7 @@ export const kinds: readonly Kind[] = [
   batches,
   cases,
   trainConfigs,
+  sweeps,
   runSpecs,
   checkpoints,
   runFolders,

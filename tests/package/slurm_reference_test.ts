@@ -36,7 +36,7 @@ async function runsOf({ folder }: Job, job: string, task: number): Promise<strin
 Deno.test({
   name:
     "a sweep as a Slurm array: its parts join, a lost one is sent again alone, and one that was " +
-    `cancelled resumes${missing.length > 0 ? ` (needs ${missing.join(", ")})` : ""}`,
+    `stopped resumes${missing.length > 0 ? ` (needs ${missing.join(", ")})` : ""}`,
   ignore: missing.length > 0,
   fn: () =>
     withFolder(async (folder) => {

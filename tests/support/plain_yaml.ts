@@ -28,8 +28,9 @@ function blockOf(lines: Line[], least: number): unknown {
 function listOf(lines: Line[], indent: number): unknown[] {
   const items: unknown[] = [];
   while (lines[0]?.indent === indent && lines[0].text.startsWith("- ")) {
-    lines[0] = { indent: indent + 2, text: lines[0].text.slice(2) };
-    items.push(blockOf(lines, indent + 2));
+    const text = lines[0].text.slice(2), isMap = /^[\w.]+:/.test(text);
+    if (isMap) lines[0] = { indent: indent + 2, text };
+    items.push(isMap ? blockOf(lines, indent + 2) : scalarOf(lines.shift()!.text.slice(2)));
   }
   return items;
 }

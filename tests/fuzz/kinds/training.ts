@@ -6,6 +6,7 @@ import type { HostTensor } from "../../../src/core/host_tensor.ts";
 import { readBatchFile } from "../../../src/cli/batches.ts";
 import { readCases } from "../../../src/cli/cases.ts";
 import { methodOf } from "../../../src/cli/method.ts";
+import { optionsOf, readGrid } from "../../../src/cli/sweep_grid.ts";
 import { completeTraining, readTrainConfig } from "../../../src/cli/train_config.ts";
 import { DryDevice } from "../../../src/device/dry.ts";
 import { allocateModel, readConfig } from "../../../src/models/mod.ts";
@@ -131,4 +132,33 @@ export const trainConfigs: Kind = {
     }),
   folder: (files) => ({ ...files, "batches.json": bytesOf(goodBatches) }),
   command: train,
+};
+
+const goodSweep = {
+  model: golden("gpt2_tiny"),
+  data: "examples/pairs.jsonl",
+  steps: 2,
+  methods: [{ method: "full" }, { method: "lora", rank: [1, 2], sites: "q,v" }],
+  "learning-rate": [1e-3, 1e-2],
+  seed: [1, 2],
+};
+
+/** Files of sweeps: what they cross is at most 10,000 trainings, each with options that `train` takes. */
+export const sweeps: Kind = {
+  name: "files of sweeps",
+  inputs: jsonFiles(fc.constant(goodSweep), {
+    values: ["lora", "full", [], [1, 1], ["1", 1], {}, 1e-300, -1, "--json", "=", "\n", true],
+    keys: [...Object.keys(goodSweep), "rank", "alpha", "output", "config", "validation", "device"],
+  }).map((bytes): Files => ({ "sweep.json": bytes })),
+  refusals: [SyntaxError, RangeError],
+  read: (files) =>
+    onDisk(files, async (folder) => {
+      const { choices } = await readGrid(`${folder}/sweep.json`);
+      sound(choices.length > 0 && choices.length <= 10_000, `${choices.length} trainings`);
+      for (const choice of choices.slice(0, 20)) {
+        const { output, json, rank = 1 } = optionsOf(choice, folder);
+        sound(output === folder && !json, `an output in ${output}`);
+        sound(Number.isSafeInteger(rank) && rank > 0, `the rank ${rank}`);
+      }
+    }),
 };

@@ -1,0 +1,79 @@
+/** The models that are timed: one base, and what each method makes of it. @module */
+
+import { injectBottleneck, injectLora, merge } from "../../src/adapt/mod.ts";
+import type { Device } from "../../src/device/device.ts";
+import { allocateModel, initGpt2, parseGpt2Config, type TextModel } from "../../src/models/mod.ts";
+
+/** The sizes of a GPT-2. */
+export interface LatencyShape {
+  /** For display. */
+  readonly name: string;
+  /** Its `config.json`, as far as it matters. */
+  readonly config: Readonly<Record<string, number | string>>;
+}
+
+/** Four blocks, so that a pass takes milliseconds. */
+export const smallShape: LatencyShape = {
+  name: "4 layers of width 256",
+  config: { vocab_size: 1024, n_positions: 128, n_embd: 256, n_layer: 4, n_head: 8 },
+};
+
+/** The model of the paper's Table 1. */
+export const mediumShape: LatencyShape = {
+  name: "GPT-2 medium",
+  config: { vocab_size: 50257, n_positions: 1024, n_embd: 1024, n_layer: 24, n_head: 16 },
+};
+
+/** The forms of bottlenecks by the paper's letters. */
+const adapterForms = { H: "houlsby", L: "lin" } as const;
+
+/** What is timed, and the width of its bottlenecks, 0 where it has none. */
+export interface Variant {
+  /** The base, the base again, LoRA merged or not, or adapters by the paper's letter. */
+  readonly model: "base" | "base again" | "merged" | "unmerged" | keyof typeof adapterForms;
+  /** r of adapters. */
+  readonly bottleneck: number;
+}
+
+/** LoRA as the paper has it on GPT-2 (Table 11). */
+export const latencyLora = { rank: 4, sites: ["q", "v"], seed: 1 } as const;
+
+/** Models that share the weights of one base, and are freed together. */
+export interface LatencyModels extends Disposable {
+  /** What is timed. */
+  readonly models: readonly (readonly [variant: Variant, model: TextModel])[];
+}
+
+/** Makes all models; on a device without values the base has none. */
+export function openVariants(
+  device: Device,
+  shape: LatencyShape,
+  bottlenecks: readonly number[],
+): LatencyModels {
+  using stack = new DisposableStack();
+  const json = { model_type: "gpt2", ...shape.config };
+  const base = stack.use(
+    device.kind === "dry"
+      ? allocateModel(device, json)
+      : initGpt2(device, parseGpt2Config(json), { seed: 1 }),
+  );
+  const sharing = () => base.withTensors(new Map(), { [Symbol.dispose]: () => {} });
+  const unmerged = sharing(), lora = stack.use(injectLora(unmerged, latencyLora));
+  const merged = stack.use(merge(base, lora));
+  const adapted = Object.entries(adapterForms).flatMap(([letter, variant]) =>
+    bottlenecks.map((size) => {
+      const model = sharing();
+      stack.use(injectBottleneck(model, { variant, size, seed: 1 }));
+      return [{ model: letter as Variant["model"], bottleneck: size }, model] as const;
+    })
+  );
+  const plain = { base, "base again": sharing(), merged, unmerged };
+  const models = [
+    ...Object.entries(plain).map(([name, model]) =>
+      [{ model: name as Variant["model"], bottleneck: 0 }, model] as const
+    ),
+    ...adapted,
+  ];
+  const owned = stack.move();
+  return { models, [Symbol.dispose]: () => owned.dispose() };
+}
