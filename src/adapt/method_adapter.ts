@@ -5,7 +5,7 @@ import type { PromptFormat } from "../core/prompt_format.ts";
 import { type FolderFile, saveFolder } from "../core/save_folder.ts";
 import { Arena, type ArenaEntry } from "../device/arena.ts";
 import type { Tensor } from "../device/device.ts";
-import { peftWeights } from "../formats/adapter_weights.ts";
+import { otherWeights, peftWeights } from "../formats/adapter_weights.ts";
 import { assertNoOtherKind } from "../formats/folder_kind.ts";
 import { adapterFile } from "../formats/merged_metadata.ts";
 import type { AdapterValues, Model } from "../models/model.ts";
@@ -91,7 +91,11 @@ export abstract class MethodAdapter implements Adapter {
    */
   async save(folder: string, options: SaveAdapterOptions = {}): Promise<void> {
     await assertNoOtherKind(folder, "adapter");
-    await saveFolder(folder, await this.files(folder, options));
+    await saveFolder(
+      folder,
+      await this.files(folder, options),
+      () => otherWeights(this.weightsFile),
+    );
     this.values.file = await adapterFile(folder, this.weightsFile);
   }
 
