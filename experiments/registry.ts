@@ -6,6 +6,7 @@ import { counting } from "./counting.ts";
 import { encoderStudy } from "./encoder_study/encoder_study.ts";
 import type { Experiment } from "./frame/mod.ts";
 import { fullSize } from "./full_size.ts";
+import { latency, latencyMedium } from "./latency/latency.ts";
 import { matrix } from "./matrix/matrix.ts";
 import { memory } from "./memory.ts";
 import { merging } from "./merging.ts";
@@ -47,6 +48,8 @@ export const experiments: readonly Experiment[] = [
   encoderStudy,
   trainingSpectra,
   merging,
+  latency,
+  latencyMedium,
   resident,
   linearTeacher,
   plantedControls,

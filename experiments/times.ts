@@ -20,6 +20,8 @@ export const expectedSeconds: Readonly<Record<string, number>> = {
   "encoder-study": 1,
   "training-spectra": 1,
   merging: 4,
+  latency: 10,
+  "latency-medium": 1,
   resident: 6,
   "linear-teacher": 5,
   "planted-controls": 3,

@@ -19,17 +19,24 @@ export interface Timing {
   readonly middleHalf: number;
 }
 
-/** Times every model once a round, `rounds` times after two rounds of warm-up. */
+/**
+ * Times every model once a round, `rounds` times after some rounds of warm-up. Each round begins with
+ * another model, so that none always follows the same one.
+ *
+ * @param warmUp Rounds that do not count. Default 2.
+ */
 export async function timeForward(
   models: Readonly<Record<string, Model<ModelInputs>>>,
   inputs: ModelInputs,
   rounds: number,
+  warmUp = 2,
 ): Promise<Timing[]> {
   const times = Object.entries(models).map(([label, model]) => {
     return { label, model, micros: [] as number[] };
   });
-  for (let round = -2; round < rounds; round++) {
-    for (const { model, micros } of times) {
+  for (let round = -warmUp; round < rounds; round++) {
+    const first = (round + warmUp) % times.length;
+    for (const { model, micros } of [...times.slice(first), ...times.slice(0, first)]) {
       const ms = await timeOnce(model, inputs);
       if (round >= 0) micros.push(1000 * ms / inputs.tokens.data.length);
     }
