@@ -9,6 +9,7 @@
  *     deno task search:rates methods/glosses
  *     deno task search:rates methods/budget
  *     deno task search:rates methods/kinds
+ *     deno task search:rates regret
  *
  * Finished runs under `results/search` are not trained again.
  *
@@ -28,6 +29,7 @@ import { searchGlosses } from "../experiments/methods/glosses/search.ts";
 import { searchKinds } from "../experiments/methods/kinds/search.ts";
 import { methodOf, searched, studySteps } from "../experiments/rank_study/runs.ts";
 import { searchSeed as seed, tryRates } from "../experiments/rate_search.ts";
+import { searchRegret } from "../experiments/regret/search.ts";
 import { searchSupersenses } from "../experiments/supersenses/search.ts";
 
 interface Search {
@@ -58,6 +60,7 @@ const searches: Readonly<Record<string, (context: RunContext) => Promise<JsonRec
   "methods/glosses": searchGlosses,
   "methods/budget": searchBudget,
   "methods/kinds": searchKinds,
+  regret: searchRegret,
 };
 
 /** The loss of every rate with every method. */

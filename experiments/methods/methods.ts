@@ -25,60 +25,84 @@ export interface StudiedMethod {
   readonly sizes: readonly [MethodSize, ...MethodSize[]];
 }
 
+/** A kind of method at some numbers of one option, of which the first is the one that is compared. */
+const numbered = (
+  specOf: (value: number) => MethodSpec,
+  sizeOf: (value: number) => string,
+  [first, ...others]: readonly [number, ...number[]],
+): StudiedMethod["sizes"] => {
+  const at = (value: number): MethodSize => ({ size: sizeOf(value), spec: specOf(value) });
+  return [at(first), ...others.map(at)];
+};
+
 /** LoRA at some ranks. */
 const ranks = (
   options: Omit<Extract<MethodSpec, { kind: "lora" }>, "kind" | "rank" | "alpha">,
-  [first, ...others]: readonly [number, ...number[]],
-): StudiedMethod["sizes"] => {
-  const at = (rank: number): MethodSize => ({
-    size: `r = ${rank}`,
-    spec: { kind: "lora", rank, alpha, ...options },
-  });
-  return [at(first), ...others.map(at)];
-};
+  values: readonly [number, ...number[]],
+) =>
+  numbered(
+    (rank) => ({ kind: "lora", rank, alpha, ...options }),
+    (rank) => `r = ${rank}`,
+    values,
+  );
+
+/** Bottlenecks of some widths. */
+const widths = (
+  options: Omit<Extract<MethodSpec, { kind: "bottleneck" }>, "kind" | "size">,
+  values: readonly [number, ...number[]],
+) =>
+  numbered(
+    (size) => ({ kind: "bottleneck", size, ...options }),
+    (size) => `m = ${size}`,
+    values,
+  );
+
+/** Prefixes of some lengths. */
+const lengths = (
+  kind: "prefix-embedding" | "prefix-layer" | "prefix-tuning",
+  values: readonly [number, ...number[]],
+) => numbered((length) => ({ kind, length }), (length) => `${length} tokens`, values);
 
 /** All that are compared on glosses, in the order of the tables. */
 export const glossMethods: readonly StudiedMethod[] = [
   {
-    key: "full",
-    label: "full fine-tuning",
-    family: "full",
-    prior: 1e-3,
+    ...{ key: "full", label: "full fine-tuning", family: "full", prior: 1e-3 },
     sizes: [{ size: "all", spec: { kind: "full" } }],
   },
   {
-    key: "bitfit",
-    label: "BitFit",
-    family: "biases",
-    prior: 3e-2,
+    ...{ key: "top-layers", label: "top layer", family: "full", prior: 3e-3 },
+    sizes: [{ size: "1 block", spec: { kind: "top-layers", layers: 1 } }],
+  },
+  {
+    ...{ key: "bitfit", label: "BitFit", family: "biases", prior: 3e-2 },
     sizes: [{ size: "biases", spec: { kind: "bitfit" } }],
   },
   {
-    key: "lora-qv",
-    label: "LoRA (q, v)",
-    family: "LoRA",
-    prior: 1e-2,
+    ...{ key: "adapter-h", label: "adapters H", family: "adapter", prior: 1e-2 },
+    sizes: widths({ variant: "houlsby" }, [4, 1, 16, 64]),
+  },
+  {
+    ...{ key: "adapter-l", label: "adapters L", family: "adapter", prior: 1e-2 },
+    sizes: widths({ variant: "lin" }, [8, 32, 128]),
+  },
+  {
+    ...{ key: "adapter-p", label: "adapters P", family: "adapter", prior: 1e-2 },
+    sizes: widths({ variant: "pfeiffer" }, [8, 2, 32, 128]),
+  },
+  {
+    ...{ key: "lora-qv", label: "LoRA (q, v)", family: "LoRA", prior: 1e-2 },
     sizes: ranks({ sites: ["q", "v"] }, [4, 1, 16, 64]),
   },
   {
-    key: "lora-all",
-    label: "LoRA (all linears)",
-    family: "LoRA",
-    prior: 1e-2,
+    ...{ key: "lora-all", label: "LoRA (all linears)", family: "LoRA", prior: 1e-2 },
     sizes: ranks({ sites: "all" }, [1, 4, 16]),
   },
   {
-    key: "rslora",
-    label: "rsLoRA (q, v)",
-    family: "LoRA",
-    prior: 3e-3,
+    ...{ key: "rslora", label: "rsLoRA (q, v)", family: "LoRA", prior: 3e-3 },
     sizes: ranks({ sites: ["q", "v"], rankStabilized: true }, [4, 64]),
   },
   {
-    key: "dora",
-    label: "DoRA (the fused q, k, v)",
-    family: "LoRA",
-    prior: 1e-2,
+    ...{ key: "dora", label: "DoRA (the fused q, k, v)", family: "LoRA", prior: 1e-2 },
     sizes: ranks({ targetModules: ["c_attn"], dora: true }, [4]),
   },
 ];

@@ -40,6 +40,7 @@ FILES = {
 }
 NOTES = {
     "methodTolerance": "ten times `noise`, and not below 2e-6",
+    "methodKeyBias": "in values of gpt2 leave entries 48:96 of biases of c_attn out, as `fullKeyBias` says",
     "pissaSigns": "singular vectors have no sign of their own: A and B may be -A and -B in pairs, so products are compared",
 }
 
@@ -61,7 +62,7 @@ def make(root: Path) -> None:
         told = {"loraPlus": PLUS} if "loraplus" in method else {}
         write_json(here / f"{name}.json", {"loss": losses, "noise": float(f"{noise:.1e}"), **told})
         values = {f"delta.{key}": value - starts[key] for key, value in deltas(model).items()} if starts else {
-            f"value.{key}": value for key, value in trained(model)
+            f"value.{key.removesuffix('.default')}": value for key, value in trained(model)
         }
         logits = logits_of(model, {"end": batches[base][0]})["logits.end"]
         write_tensors(here / f"{name}.safetensors", values | {"logits": logits})

@@ -14,6 +14,7 @@ export const navigation: readonly (readonly [group: string, paths: readonly stri
     "docs/first_adapter.md",
     "docs/your_own_data.md",
     "examples/README.md",
+    "docs/text_metrics.md",
     "docs/command_line.md",
     "docs/notebooks.md",
     "docs/from_peft.md",

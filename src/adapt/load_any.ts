@@ -126,7 +126,8 @@ async function usable<T>(folder: Folder, use: () => T | Promise<T>): Promise<T> 
   try {
     return await use();
   } catch (error) {
-    if (!(error instanceof RangeError || error instanceof SyntaxError)) throw error;
+    const isOurs = error instanceof AdapterFileError || error instanceof RangeError;
+    if (!isOurs && !(error instanceof SyntaxError)) throw error;
     const place = folderName(folder);
     throw new AdapterFileError(`cannot use the adapter in ${place}: ${error.message}`, {
       cause: error,

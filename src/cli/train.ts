@@ -71,6 +71,11 @@ export function addTrainOptions(command: Command): Command {
     .option("--epochs <n>", "passes over the texts (default: 10)", positiveNumber)
     .option("--steps <n>", "steps, instead of passes (default: 200 to 1000)", wholeNumber)
     .option("--learning-rate <x>", "size of a step (default: by width and scaling)", finiteNumber)
+    .option(
+      "--lora-plus-ratio <x>",
+      "LoRA+: the learning rate of B, as a multiple of that of A (default: one rate)",
+      finiteNumber,
+    )
     .option("--batch-size <n>", "texts in a step (default: 8)", positiveNumber)
     .option(
       "--validation <share>",

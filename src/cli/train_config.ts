@@ -23,6 +23,8 @@ const rules = {
   schedule: oneOf("linear", "cosine", "constant"),
   warmupSteps: count,
   clipNorm: number,
+  loraPlusRatio: number,
+  loraPlusEmbeddingRate: number,
   method: anything,
 };
 

@@ -22,6 +22,7 @@ export interface TrainOptions extends CommonOptions, BaseDtypeOption, MethodOpti
   readonly config?: string;
   readonly output: string;
   readonly learningRate?: number;
+  readonly loraPlusRatio?: number;
   readonly steps?: number;
   readonly epochs?: number;
   readonly patience?: number;
@@ -85,6 +86,7 @@ export async function readRequest(
     ? await readBatches(options.batches!, options)
     : await readData(data, options, method, readTexts);
   const training = settingsOf(options, { ...material.defaults, ...configured }, material);
+  assertRates(training, method);
   const model = await readModel(options);
   const spec = { model, method: withHead(method, material), data: material.data, training, seed };
   const isNamed = method.kind !== "full" || configuredMethod !== undefined ||
@@ -154,13 +156,14 @@ function scaleOf(method: MethodSpec) {
 
 /** The settings of a training: of the command line, else of the configuration, else those that suit the data. */
 function settingsOf(
-  { learningRate, steps, epochs }: TrainOptions,
+  { learningRate, loraPlusRatio, steps, epochs }: TrainOptions,
   below: Partial<TrainingSpec>,
   { batches }: Material,
 ): TrainingSpec {
   return completeTraining({
     ...below,
     learningRate: learningRate ?? below.learningRate,
+    loraPlusRatio: loraPlusRatio ?? below.loraPlusRatio,
     steps: steps ?? (epochs && epochs * batches.length) ?? below.steps,
   });
 }
@@ -182,6 +185,12 @@ export async function modelSpec({ model, adapter, baseDtype }: TrainOptions): Pr
     adapter: adapter && await filesOf(adapter),
     baseDtype: baseDtype === "f32" ? undefined : baseDtype,
   };
+}
+
+/** The rates of LoRA+ are those of A and B. */
+function assertRates({ loraPlusRatio }: TrainingSpec, { kind }: MethodSpec): void {
+  if (loraPlusRatio === undefined || kind === "lora") return;
+  throw new RangeError(`--lora-plus-ratio needs --method lora, found ${kind}`);
 }
 
 /** Refuses options that an existing adapter already fixes. */

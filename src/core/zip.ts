@@ -1,7 +1,9 @@
 /** Files of a ZIP archive. @module */
 
 import { decompress } from "./decompress.ts";
+import { readBytes } from "./files.ts";
 import { quote } from "./quote.ts";
+import { fileName, type FileSource } from "./storage.ts";
 
 /** What begins a part of an archive. */
 const endOfDirectory = 0x06054b50, directoryEntry = 0x02014b50, localEntry = 0x04034b50;
@@ -18,6 +20,24 @@ interface Entry {
   readonly packed: number;
   readonly size: number;
   readonly offset: number;
+}
+
+/**
+ * Reads a file out of an archive on disk.
+ *
+ * @param most The most bytes that the file may have.
+ * @throws {SyntaxError} when it is not an archive, or does not have the file as it says.
+ * @throws {Error} when it cannot be read.
+ */
+export async function readZipped(
+  archive: FileSource,
+  name: string,
+  most: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = await readBytes(archive);
+  return await unzip(bytes, name, most).catch((error) => {
+    throw new SyntaxError(`cannot read ${fileName(archive)}: ${(error as Error).message}`);
+  });
 }
 
 /**

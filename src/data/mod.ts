@@ -7,6 +7,7 @@
 export * from "./digits.ts";
 export type { PromptFormat } from "../core/prompt_format.ts";
 export * from "./documents.ts";
+export * from "./e2e.ts";
 export * from "./encoded_documents.ts";
 export * from "./facts.ts";
 export * from "./gloss.ts";

@@ -70,9 +70,9 @@ export function latencyTable(timings: readonly Timing[], [batch, time]: Shape): 
   });
 }
 
-/** Medians of base, unmerged and merged. */
+/** Medians of base, unmerged and merged, and of adapter layers where they come after these. */
 export function latencyFigure(timings: readonly Timing[], rank: number, device: string): Figure {
-  const color = [palette.base, palette.lora[1], palette.merged];
+  const color = [palette.base, palette.lora[1], palette.merged, ...palette.series.slice(3)];
   return {
     id: "merging",
     title: "Cost of a forward pass per token",

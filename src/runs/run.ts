@@ -20,6 +20,7 @@ import { applyMethod } from "./method.ts";
 import { type RunFiles, runFiles, type RunResult, tidyRunFolder, writeSpec } from "./run_folder.ts";
 import { startOf, stepsNames, type StepsOptions, takeSteps, withHeldOut } from "./run_steps.ts";
 import { type RunLedger, watchLedger } from "./run_ledger.ts";
+import { trainingGroups } from "./training_groups.ts";
 import { assertSpec, type JsonRecord, type RunSpec } from "./spec.ts";
 
 /** The inputs that a model's forward takes. */
@@ -196,11 +197,13 @@ async function trainOn<M extends Model>(
   measureBytes: () => RunLedger,
 ): Promise<{ log: TrainingLog; exact: boolean; ledger: RunLedger }> {
   const { training, seed } = spec, { model } = made;
-  const { objective, labelSmoothing, validateEvery, patience, ...settings } = training;
+  const { objective, labelSmoothing, validateEvery, patience, ...others } = training;
+  const { loraPlusRatio: _, loraPlusEmbeddingRate: _rate, ...settings } = others;
   const batches = await options.openBatches(spec);
   const validation = await options.openValidation?.(spec);
   using trainer = new Trainer(model, {
     ...settings,
+    groups: trainingGroups(made.adapter, training, spec.method),
     loss: lossOf({ objective, labelSmoothing }),
     seed,
   });

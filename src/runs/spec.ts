@@ -24,6 +24,10 @@ export interface TrainingSpec
   readonly schedule?: ScheduleName;
   /** Steps from one measurement of the held-out loss to the next. Default 50. */
   readonly validateEvery?: number;
+  /** LoRA+: the learning rate of B, as a multiple of that of A (see `loraPlusGroups`). Default: one rate. */
+  readonly loraPlusRatio?: number;
+  /** LoRA+: the learning rate of A and B of embeddings. Default 1e-6. */
+  readonly loraPlusEmbeddingRate?: number;
   /** Stops after so many measurements in a row without a lower held-out loss. Default: never. */
   readonly patience?: number;
 }

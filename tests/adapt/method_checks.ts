@@ -255,6 +255,11 @@ export const methodChecks: readonly Check[] = methods.flatMap((method) =>
   (method.families ?? Object.keys(families)).flatMap((family) => checksOf(method, family))
 );
 
+/** Those that a software adapter can bear: it compiles each program of each model. */
+export const shortChecks: readonly Check[] = methods.flatMap((method) =>
+  checksOf(method, "gpt2").slice(0, 3)
+);
+
 /** Gradients on the reference device, by family. */
 export const gradientChecks: readonly Check[] = methods.flatMap((method) =>
   ["gpt2", "bert"].map((family): Check => ({

@@ -1,4 +1,4 @@
 import { testOnWebgpu } from "../support/devices.ts";
-import { methodChecks } from "./method_checks.ts";
+import { shortChecks } from "./method_checks.ts";
 
-await testOnWebgpu(methodChecks);
+await testOnWebgpu(shortChecks);

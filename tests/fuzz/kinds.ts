@@ -17,6 +17,7 @@ import { modelConfigs, modelFolders } from "./kinds/models.ts";
 import { runFolders } from "./kinds/run_folders.ts";
 import { checkpoints, runSpecs } from "./kinds/runs.ts";
 import { headers, shardIndexes, wholeFiles } from "./kinds/safetensors.ts";
+import { meteorTables, referencedOutputs, zipArchives } from "./kinds/text_metrics.ts";
 import { labeledTexts, textFiles } from "./kinds/texts.ts";
 import { familyTokenizers, tokenizers } from "./kinds/tokenizers.ts";
 import { batches, cases, sweeps, trainConfigs } from "./kinds/training.ts";
@@ -46,6 +47,9 @@ export const kinds: readonly Kind[] = [
   familyTokenizers,
   textFiles,
   labeledTexts,
+  referencedOutputs,
+  zipArchives,
+  meteorTables,
   batches,
   cases,
   trainConfigs,

@@ -1,43 +1,37 @@
 /** The methods that classify, each with a new head that is trained in full. @module */
 
+import type { MethodSpec } from "../../../src/runs/mod.ts";
 import type { StudiedMethod } from "../methods.ts";
 
 const modulesToSave = ["classifier"];
 
+/** One size is enough: figure 2 is drawn on glosses. */
+const only = (size: string, spec: MethodSpec): StudiedMethod["sizes"] => [{ size, spec }];
+
 /** All that are compared on kinds of nouns, in the order of the tables. */
 export const kindsMethods: readonly StudiedMethod[] = [
   {
-    key: "full",
-    label: "full fine-tuning",
-    family: "full",
-    prior: 3e-3,
-    sizes: [{ size: "all", spec: { kind: "full" } }],
+    ...{ key: "full", label: "full fine-tuning", family: "full", prior: 3e-3 },
+    sizes: only("all", { kind: "full" }),
   },
   {
-    key: "bitfit",
-    label: "BitFit",
-    family: "biases",
-    prior: 3e-2,
-    sizes: [{ size: "biases", spec: { kind: "bitfit", modulesToSave } }],
+    ...{ key: "top-layers", label: "top layer", family: "full", prior: 3e-3 },
+    sizes: only("1 block", { kind: "top-layers", layers: 1, modulesToSave }),
   },
   {
-    key: "lora-qv",
-    label: "LoRA (q, v)",
-    family: "LoRA",
-    prior: 1e-2,
-    sizes: [{
-      size: "r = 8",
-      spec: { kind: "lora", rank: 8, alpha: 8, sites: ["q", "v"], modulesToSave },
-    }],
+    ...{ key: "bitfit", label: "BitFit", family: "biases", prior: 3e-2 },
+    sizes: only("biases", { kind: "bitfit", modulesToSave }),
   },
   {
-    key: "lora-all",
-    label: "LoRA (all linears)",
-    family: "LoRA",
-    prior: 1e-2,
-    sizes: [{
-      size: "r = 2",
-      spec: { kind: "lora", rank: 2, alpha: 2, sites: "all", modulesToSave },
-    }],
+    ...{ key: "adapter-h", label: "adapters H", family: "adapter", prior: 1e-2 },
+    sizes: only("m = 8", { kind: "bottleneck", variant: "houlsby", size: 8, modulesToSave }),
+  },
+  {
+    ...{ key: "lora-qv", label: "LoRA (q, v)", family: "LoRA", prior: 1e-2 },
+    sizes: only("r = 8", { kind: "lora", rank: 8, alpha: 8, sites: ["q", "v"], modulesToSave }),
+  },
+  {
+    ...{ key: "lora-all", label: "LoRA (all linears)", family: "LoRA", prior: 1e-2 },
+    sizes: only("r = 2", { kind: "lora", rank: 2, alpha: 2, sites: "all", modulesToSave }),
   },
 ];

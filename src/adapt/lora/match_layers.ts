@@ -57,14 +57,25 @@ export function assertNoneMissing(
   layers: ReadonlyMap<string, LayerSites>,
   exceptions: Exceptions,
 ): void {
-  if (selection.targetModules === undefined) return;
-  const isSelected = moduleSelector(selection), inFile = namesInFile(layers);
-  const matched = new Set([...layers.values()].map(({ linear }) => linear.name));
-  for (const { name, parts } of adaptedLayers(model)) {
-    if (parts.head || matched.has(name) || !isSelected(inFile(name))) continue;
+  for (const name of missingLayers(selection, model, layers)) {
     const rule = "the file must have A and B of every layer that the configuration selects";
     exceptions.pass("missingTensors", rule, name, `none of ${quote(name)}`);
   }
+}
+
+/** The layers that a configuration selects and a file has nothing of. */
+export function missingLayers(
+  selection: ModuleSelection,
+  model: Model,
+  layers: ReadonlyMap<string, LayerSites>,
+): string[] {
+  if (selection.targetModules === undefined) return [];
+  const isSelected = moduleSelector(selection), inFile = namesInFile(layers);
+  const matched = new Set([...layers.values()].map(({ linear }) => linear.name));
+  const others = adaptedLayers(model).filter(({ name, parts }) =>
+    !parts.head && !matched.has(name)
+  );
+  return others.map(({ name }) => name).filter((name) => isSelected(inFile(name)));
 }
 
 /** How the file would call a layer: with the prefix, or without the one, by which the names differ. */

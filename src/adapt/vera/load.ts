@@ -4,13 +4,12 @@ import type { HostTensor } from "../../core/host_tensor.ts";
 import { moduleOf } from "../../core/module_names.ts";
 import { oneLine } from "../../core/quote.ts";
 import { formatShape } from "../../core/shape.ts";
-import { Exceptions } from "../../formats/adapter_exceptions.ts";
 import { tensorPrefix } from "../../formats/adapter_weights.ts";
 import { parseVeraConfig, type VeraConfig } from "../../formats/vera_config.ts";
 import type { Model } from "../../models/model.ts";
 import { Linear } from "../../nn/linear.ts";
 import { assertOneUse } from "../lora/loaded_parts.ts";
-import { assertNoneMissing, matchLayers } from "../lora/match_layers.ts";
+import { matchLayers, missingLayers } from "../lora/match_layers.ts";
 import type { SavedValues } from "../saved_values.ts";
 import type { LayerSites } from "../sites.ts";
 import { projectionShape, VeraAdapter, type VeraPlan } from "./adapter.ts";
@@ -41,8 +40,11 @@ export function loadVera(
   assertOneUse(model, saved, config.savedModules);
   const modules = [...new Set([...vectors.keys()].map(moduleOf))].map((module) => ({ module }));
   const layers = matchLayers(model, modules);
-  assertNoneMissing(config, model, layers, new Exceptions());
-  const linears = linearsOf(model, layers);
+  const linears = linearsOf(model, layers), [missing] = missingLayers(config, model, layers);
+  if (missing !== undefined) {
+    const rule = "the file must have vectors of every layer that the configuration selects";
+    throw new RangeError(`${rule}, found none of ${oneLine(missing)}`);
+  }
   const renamed = Array.from(vectors, ([name, tensor]) => {
     const { name: layer } = layers.get(moduleOf(name))!.linear;
     return [name.replace(moduleOf(name), () => tensorPrefix + layer), tensor] as const;
@@ -81,13 +83,13 @@ function projectionsOf(
     throw new RangeError("save_projection must be true where the file has vera_A, found false");
   }
   const needed = projectionShape(layers, rank), found = [A, B].map(shapeOf).join(" and ");
+  const least = [[rank, needed.inputs], [needed.outputs, rank]].map(formatShape);
   const inputs = A?.shape[1] ?? 0, [outputs] = B?.shape ?? [0];
   const fits = A?.shape.length === 2 && B?.shape.length === 2 && A.shape[0] === rank &&
     B.shape[1] === rank && inputs >= needed.inputs && outputs >= needed.outputs;
   if (fits) return { A: A.data, B: B.data, shape: { rank, inputs, outputs } };
   throw new RangeError(
-    `vera_A and vera_B must be at least ${rank} x ${needed.inputs} and ${needed.outputs} x ${rank}, ` +
-      `found ${found}`,
+    `vera_A and vera_B must be at least ${least[0]} and ${least[1]}, found ${found}`,
   );
 }
 

@@ -5,7 +5,7 @@ import { readBytes } from "../../core/files.ts";
 import { decodeText } from "../../core/json.ts";
 import { mostJsonBytes } from "../../core/limits.ts";
 import { fileIn } from "../../core/storage.ts";
-import { unzip } from "../../core/zip.ts";
+import { readZipped } from "../../core/zip.ts";
 import { captionTokens } from "../caption_tokens.ts";
 import type { ReferencedOutput } from "../referenced_output.ts";
 import { parseParaphrases, parseSynonyms } from "./read_tables.ts";
@@ -34,17 +34,15 @@ export async function loadMeteorTables(
     ),
   );
   const jar = fileIn(folder, "meteor-1.5.jar"), table = fileIn(folder, "data/paraphrase-en.gz");
-  const synonyms = await about(jar, async () => {
-    const bytes = await readBytes(jar),
-      textOf = async (name: string) =>
-        decodeText(await unzip(bytes, `synonym/english.${name}`, mostJsonBytes));
-    return parseSynonyms(await textOf("synsets"), await textOf("exceptions"));
+  const textOf = async (name: string) =>
+    decodeText(await readZipped(jar, `synonym/english.${name}`, mostJsonBytes));
+  const synonyms = parseSynonyms(await textOf("synsets"), await textOf("exceptions"));
+  const paraphrases = await parseParaphrases(
+    textParts(await readBytes(table)),
+    (word) => words.has(word),
+  ).catch((error) => {
+    throw new SyntaxError(`cannot read ${table}: ${error.message}`);
   });
-  const paraphrases = await about(
-    table,
-    async () =>
-      await parseParaphrases(textParts(await readBytes(table)), (word) => words.has(word)),
-  );
   return { synonyms, paraphrases };
 }
 
@@ -52,15 +50,5 @@ async function* textParts(packed: Uint8Array<ArrayBuffer>): AsyncGenerator<strin
   const utf8 = new TextDecoder();
   for await (const part of decompressed(packed, "gzip", mostParaphrases)) {
     yield utf8.decode(part, { stream: true });
-  }
-}
-
-/** Puts the file's name before a message about what is in it. */
-async function about<T>(file: string, read: () => Promise<T>): Promise<T> {
-  try {
-    return await read();
-  } catch (error) {
-    if (!(error instanceof SyntaxError || error instanceof RangeError)) throw error;
-    throw new SyntaxError(`cannot read ${file}: ${error.message}`);
   }
 }

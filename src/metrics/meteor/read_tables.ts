@@ -1,5 +1,6 @@
 /** METEOR's tables from the text of its files. @module */
 
+import { quote } from "../../core/quote.ts";
 import type { ParaphraseTable, SynonymTable } from "./tables.ts";
 
 /**
@@ -21,9 +22,7 @@ export function parseSynonyms(synsets: string, exceptions: string): SynonymTable
 
 function meaning(text: string, line: number): number {
   if (/^\d+$/.test(text)) return Number(text);
-  throw new SyntaxError(
-    `line ${line} of english.synsets must be numbers, found "${text.slice(0, 40)}"`,
-  );
+  throw new SyntaxError(`line ${line} of english.synsets must be numbers, found ${quote(text)}`);
 }
 
 function* linePairs(text: string, name: string): Generator<[string, string, number]> {

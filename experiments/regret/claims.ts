@@ -1,0 +1,174 @@
+/** The rules of decision 0025 about training. @module */
+
+import { mean, range } from "../../src/core/numbers.ts";
+import noted from "../notes.json" with { type: "json" };
+import type { Claim } from "../frame/mod.ts";
+import { factCounts, largeSize, loraOn, onAllLayers, pairSize } from "./methods.ts";
+import { aboveFull, cellsOf, type Difference, differenceIn, extraCost } from "./rows.ts";
+import { isAbove, leavesAt, rateRatios, type RegretRows } from "./rows.ts";
+
+/** The post's ratio, and the marks around it: a quarter of a decade, in log₁₀. */
+const wanted = 1, within = 0.25;
+
+/** The most that the best rates of the ranks may differ by, as a factor. */
+const mostSpread = 2;
+
+const attention = loraOn("attention", 20).key, moreAttention = loraOn("attention", 32).key;
+const mlp = loraOn("mlp", 16).key, all = loraOn("all", 16).key;
+const [few, many] = factCounts;
+const [low, high] = [4, 64].map((rank) => loraOn("all", rank));
+
+const signed = (value: number) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(3)}`;
+
+/** `+0.012 ± 0.008`; a single seed has no noise floor. */
+const shown = ({ value, noise }: Difference) =>
+  `${signed(value)}${Number.isNaN(noise) ? "" : ` ± ${noise.toFixed(3)}`}`;
+
+const times = (exponent: number) => (10 ** exponent).toPrecision(3);
+
+/** What a number that is nearer to its mark than the noise says. */
+const undecided = (distance: number, noise: number): string =>
+  Math.abs(distance) < noise ? "Undecided: nearer to the mark than the noise floor." : "";
+
+const meanRatio = ({ rates }: RegretRows) =>
+  mean(rateRatios(rates).ratios.map(({ exponent }) => exponent));
+
+const spread = ({ rates }: RegretRows) =>
+  range(rateRatios(rates).ratios.map(({ exponent }) => exponent));
+
+const pairsDifference = (rows: RegretRows, a: string, b: string) =>
+  differenceIn(cellsOf(rows, "pairs", pairSize), a, b);
+
+const cost = (rows: RegretRows, a: string, b: string) =>
+  extraCost(cellsOf(rows, "pairs", pairSize), cellsOf(rows, "batch", largeSize), a, b);
+
+/** When each rank leaves, and how far above full fine-tuning it is before. */
+const leaving = (rows: RegretRows, facts: number) =>
+  onAllLayers.map(({ key, rank }) => {
+    const curve = aboveFull(rows, facts, key), step = leavesAt(curve);
+    return { rank: rank!, curve, step, before: curve.filter((one) => one.step < step) };
+  });
+
+const stepWords = (rows: RegretRows, facts: number) =>
+  leaving(rows, facts).map(({ rank, step }) =>
+    `r = ${rank} ${Number.isFinite(step) ? `after ${step} steps` : "not at all"}`
+  ).join(", ");
+
+/** The ranks that are above full fine-tuning at some of the steps, with the steps. */
+function strays(ranks: readonly { rank: number; curve: ReturnType<typeof aboveFull> }[]): string {
+  const found = ranks.flatMap(({ rank, curve }) => {
+    const steps = curve.filter(isAbove).map(({ step }) => step);
+    return steps.length === 0 ? [] : [`r = ${rank} after ${steps.join(", ")} steps`];
+  });
+  return found.length === 0 ? "none above full fine-tuning" : `above it: ${found.join("; ")}`;
+}
+
+const rateClaims: readonly Claim<RegretRows>[] = [{
+  text: "The best rate of LoRA is about 10 times that of full fine-tuning",
+  rule: "when the geometric mean over the ranks of LoRA's best rate by full fine-tuning's is " +
+    "from 5.6 to 17.8, a quarter of a decade around 10",
+  ...noted.regretRatio,
+  ours: (rows) => `${times(meanRatio(rows))} times`,
+  holds: (rows) => Math.abs(meanRatio(rows) - wanted) <= within,
+  found: (rows) => {
+    const { ratios, noise } = rateRatios(rows.rates);
+    const each = ratios.map(({ rank, exponent }) => `${times(exponent)} at r = ${rank}`);
+    const distance = Math.abs(Math.abs(meanRatio(rows) - wanted) - within);
+    return `${each.join(", ")}, each within a factor of ${times(noise)} (noise floor). ${
+      undecided(distance, noise)
+    }`;
+  },
+}, {
+  text: "The best rate hardly depends on the rank",
+  rule:
+    `when the largest of the best rates at r = 1 to 64 is at most ${mostSpread} times the smallest`,
+  ...noted.regretRank,
+  ours: (rows) => `a factor of ${times(spread(rows))} over a 64-fold rank`,
+  holds: (rows) => spread(rows) <= Math.log10(mostSpread),
+  found: (rows) => undecided(spread(rows) - Math.log10(mostSpread), rateRatios(rows.rates).noise),
+}];
+
+const placeClaims: readonly Claim<RegretRows>[] = [{
+  text: "LoRA on attention alone is worse than on the MLPs alone, with as many trained values",
+  rule: "when the mean loss of attention at r = 20 is above that of the MLPs at r = 16 by more " +
+    "than the noise floor; both train 81,920 values",
+  ...noted.regretAttention,
+  ours: (rows) => `${shown(pairsDifference(rows, attention, mlp))} nats`,
+  holds: (rows) => isAbove(pairsDifference(rows, attention, mlp)),
+}, {
+  text: "More rank on attention does not mend that",
+  rule:
+    "when attention at r = 32 is above the MLPs at r = 16, and above all layers at r = 16, by " +
+    "more than the noise floor",
+  ...noted.regretMoreAttention,
+  ours: (rows) =>
+    `MLPs ${shown(pairsDifference(rows, moreAttention, mlp))}; all layers ${
+      shown(pairsDifference(rows, moreAttention, all))
+    } nats`,
+  holds: (rows) => [mlp, all].every((key) => isAbove(pairsDifference(rows, moreAttention, key))),
+}, {
+  text: "Attention adds nothing to the MLPs",
+  rule: "when the MLPs alone at r = 16 are not above all layers at r = 16 by more than the noise " +
+    "floor",
+  ...noted.regretMlp,
+  ours: (rows) => `${shown(pairsDifference(rows, mlp, all))} nats`,
+  holds: (rows) => !isAbove(pairsDifference(rows, mlp, all)),
+}];
+
+const batchClaims: readonly Claim<RegretRows>[] = [{
+  text: "Large batches cost LoRA more than full fine-tuning",
+  rule:
+    `when the loss in steps of ${largeSize} pairs minus that in steps of ${pairSize} is larger than full ` +
+    "fine-tuning's by more than the noise floor, at r = 4 and at r = 64, each at its own best rate",
+  ...noted.regretBatch,
+  ours: (rows) =>
+    [low, high].map(({ key, rank }) => `r = ${rank}: ${shown(cost(rows, key, "full"))}`)
+      .join("; ") + " nats",
+  holds: (rows) => [low, high].every(({ key }) => isAbove(cost(rows, key, "full"))),
+}, {
+  text: "A higher rank does not help with large batches",
+  rule:
+    "when they cost r = 4 more than full fine-tuning by more than the noise floor, and r = 64 " +
+    "not less than r = 4 by more than it",
+  ...noted.regretBatchRank,
+  ours: (rows) => `r = 64 minus r = 4: ${shown(cost(rows, high.key, low.key))} nats`,
+  holds: (rows) => isAbove(cost(rows, low.key, "full")) && !isAbove(cost(rows, low.key, high.key)),
+}];
+
+const factClaims: readonly Claim<RegretRows>[] = [{
+  text: "With few facts every rank follows full fine-tuning",
+  rule:
+    `when with ${few} facts no rank is above full fine-tuning by more than the noise floor at ` +
+    "any measured step",
+  ...noted.regretFew,
+  ours: (rows) => strays(leaving(rows, few)),
+  holds: (rows) => leaving(rows, few).every(({ curve }) => !curve.some(isAbove)),
+}, {
+  text: "With many facts, ranks leave full fine-tuning's curve in their order",
+  rule:
+    `when with ${many} facts r = 1 leaves it, r = 64 does not, and none before a lower rank; a ` +
+    "rank leaves at the first measured step from which on it is above by more than the noise floor",
+  ...noted.regretMany,
+  ours: (rows) => stepWords(rows, many),
+  holds: (rows) => {
+    const steps = leaving(rows, many).map(({ step }) => step);
+    return Number.isFinite(steps[0]) && steps.at(-1) === Infinity &&
+      steps.every((step, i) => i === 0 || step >= steps[i - 1]);
+  },
+}, {
+  text: "Until it leaves, a rank follows full fine-tuning",
+  rule:
+    `when with ${many} facts no rank is above full fine-tuning by more than the noise floor at ` +
+    "any measured step before it leaves",
+  ...noted.regretUntil,
+  ours: (rows) => strays(leaving(rows, many).map(({ rank, before }) => ({ rank, curve: before }))),
+  holds: (rows) => leaving(rows, many).every(({ before }) => !before.some(isAbove)),
+}];
+
+/** What is claimed of the runs: the rules 1 to 10. */
+export const regretClaims: readonly Claim<RegretRows>[] = [
+  ...rateClaims,
+  ...placeClaims,
+  ...batchClaims,
+  ...factClaims,
+];

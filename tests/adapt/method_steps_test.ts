@@ -1,0 +1,138 @@
+/** Ten steps of training against PEFT: losses, trained values, and logits at the end. */
+
+import { assert, assertEquals } from "@std/assert";
+import {
+  type Adapter,
+  injectPissa,
+  loadAnyAdapter,
+  LoraAdapter,
+  loraPlusGroups,
+} from "../../src/adapt/mod.ts";
+import { readJson } from "../../src/core/files.ts";
+import type { HostData, HostTensor } from "../../src/core/host_tensor.ts";
+import { deltaWeight } from "../../src/core/low_rank_update.ts";
+import type { Device } from "../../src/device/device.ts";
+import { readSafetensors } from "../../src/formats/mod.ts";
+import { loadModel, type TextModel } from "../../src/models/mod.ts";
+import { type Batch, train, type TrainerOptions } from "../../src/train/mod.ts";
+import { assertAllClose } from "../support/all_close.ts";
+import { testOnCoreDevices } from "../support/devices.ts";
+import "../support/open_lapack.ts";
+import { golden, goldenTensors, logitsOf, withFolder } from "./fixtures.ts";
+
+const models: Readonly<Record<string, string>> = {
+  gpt2: "gpt2_tiny",
+  llama: "families/llama",
+  bert: "families/bert_classifier",
+};
+
+const methods = ["rslora", "dora", "pissa", "loraplus", "vera"];
+
+/** What a run of PEFT has left. */
+interface Golden {
+  readonly loss: number[];
+  readonly noise: number;
+  readonly loraPlus?: {
+    readonly loraplus_lr_ratio: number;
+    readonly loraplus_lr_embedding: number;
+  };
+}
+
+interface RawBatch {
+  readonly input_ids: number[][];
+  readonly labels: number[] | number[][];
+}
+
+const targets: Readonly<Record<string, string[]>> = {
+  gpt2: ["c_attn", "c_proj", "c_fc"],
+  llama: ["q_proj", "v_proj", "down_proj"],
+  bert: ["query", "value", "output.dense"],
+};
+
+function batchOf({ input_ids, labels }: RawBatch): Batch {
+  const shape = [input_ids.length, input_ids[0].length];
+  const isCausal = Array.isArray(labels[0]);
+  const next = (labels as number[][]).flatMap((row) => isCausal ? [...row.slice(1), -100] : row);
+  return {
+    inputs: { tokens: { shape, data: Uint32Array.from(input_ids.flat()) } },
+    targets: { shape: isCausal ? shape : [shape[0]], data: Int32Array.from(next) },
+  };
+}
+
+/** The adapter with which PEFT's run begins; PiSSA begins at the weights. */
+const startOf = (model: TextModel, base: string, run: string): Promise<Adapter> =>
+  run.endsWith("pissa")
+    ? injectPissa(model, { rank: 3, alpha: 6, targetModules: targets[base] })
+    : loadAnyAdapter(model, golden(`methods/${run}`));
+
+function optionsOf(adapter: Adapter, run: string, { loss, loraPlus }: Golden): TrainerOptions {
+  const learningRate = run.endsWith("vera") ? 5e-2 : 5e-3;
+  const options = { learningRate, weightDecay: 0.1, steps: loss.length };
+  if (!loraPlus) return options;
+  const { loraplus_lr_ratio: ratio, loraplus_lr_embedding: embeddingRate } = loraPlus;
+  assert(adapter instanceof LoraAdapter);
+  return { ...options, groups: loraPlusGroups(adapter, { learningRate, ratio, embeddingRate }) };
+}
+
+/** Without the keys' biases, whose true gradient is 0: Adam turns its noise into steps. */
+const meant = (name: string, data: HostData): number[] =>
+  Array.from(data).filter((_, i) => !/c_attn.*bias$/.test(name) || i < 48 || i >= 96);
+
+/** Compares what was trained with PEFT's values, by the keys of its file; of PiSSA the products. */
+async function checkValues(
+  adapter: Adapter,
+  run: string,
+  expected: ReadonlyMap<string, HostTensor>,
+): Promise<void> {
+  const close = { absolute: 1e-4, relative: 0 };
+  if (run.endsWith("pissa")) {
+    for (const update of await (adapter as LoraAdapter).read()) {
+      const delta = expected.get(`delta.${update.module}`);
+      if (!delta) continue;
+      assertEquals(delta.shape, deltaWeight(update).shape);
+      assertAllClose(deltaWeight(update).data, delta.data, { ...close, what: update.module });
+    }
+    return;
+  }
+  await withFolder(async (folder) => {
+    await adapter.save(folder);
+    const { tensors } = await readSafetensors(`${folder}/adapter_model.safetensors`);
+    const trained = [...expected].filter(([name]) => name.startsWith("value."));
+    assertEquals(trained.length, adapter.parameters.length);
+    for (const [name, { data, shape }] of trained) {
+      const found = tensors.get(name.slice("value.".length));
+      assertEquals(found?.shape, shape, name);
+      const [ours, theirs] = [found!.data, data].map((all) => meant(name, all));
+      assertAllClose(ours, theirs, { ...close, what: name });
+    }
+  });
+}
+
+async function checkRun(device: Device, run: string): Promise<void> {
+  const [base] = run.split("_"), wanted = await readJson(golden(`methods/${run}.json`)) as Golden;
+  const raw = await readJson(golden("methods/batches.json")) as Record<string, RawBatch[]>;
+  const batches = raw[base].map(batchOf), expected = await goldenTensors(`methods/${run}`);
+  using model = await loadModel(device, golden(models[base]));
+  using adapter = await startOf(model, base, run);
+  const losses: number[] = [];
+  for await (const { loss } of train(adapter, batches, optionsOf(adapter, run, wanted))) {
+    losses.push(loss);
+  }
+  const absolute = Math.max(2e-6, 10 * wanted.noise);
+  assertAllClose(losses, wanted.loss, { absolute, relative: 0, what: `losses of ${run}` });
+  await checkValues(adapter, run, expected);
+  const logits = await logitsOf(model, batches[0].inputs);
+  const close = { absolute: 1e-4, relative: 0, what: `logits of ${run}` };
+  assertAllClose(logits, expected.get("logits")!.data, close);
+}
+
+testOnCoreDevices(
+  [
+    ...Object.keys(models).flatMap((base) => methods.map((method) => `${base}_${method}`)),
+    "gpt2_loraplus_tables",
+  ]
+    .map((run) => ({
+      name: `ten steps of ${run} are PEFT's`,
+      run: (device) => checkRun(device, run),
+    })),
+);

@@ -1,0 +1,155 @@
+/** VeRA's folders are PEFT's; what it refuses. */
+
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { injectVera, loadAnyAdapter, type VeraOptions } from "../../src/adapt/mod.ts";
+import { drawProjections } from "../../src/adapt/vera/projections.ts";
+import { AdapterFileError } from "../../src/core/errors.ts";
+import { readJson } from "../../src/core/files.ts";
+import { TorchGenerator } from "../../src/core/torch_generator.ts";
+import { ReferenceDevice } from "../../src/device/reference.ts";
+import { readSafetensors, writeSafetensors } from "../../src/formats/mod.ts";
+import { loadModel } from "../../src/models/mod.ts";
+import { golden, goldenCase, logitsOf, tinyModel, withFolder } from "./fixtures.ts";
+
+Deno.test("the 10,000th draw of MT19937 is the one that the C++ standard states", () => {
+  const generator = new TorchGenerator(5489);
+  let bits = 0;
+  for (let draw = 0; draw < 10_000; draw++) bits = generator.bits();
+  assertEquals(bits, 4123659995);
+});
+
+for (const base of ["gpt2", "llama", "bert"]) {
+  Deno.test(`the projections of ${base} are those that PEFT drew from the key, to the bit`, async () => {
+    const file = golden(`methods/${base}_vera/adapter_model.safetensors`);
+    const { tensors } = await readSafetensors(file);
+    const [A, B] = ["A", "B"].map((name) => tensors.get(`base_model.vera_${name}`)!);
+    const shape = { rank: 8, inputs: A.shape[1], outputs: B.shape[0] };
+    assertEquals(drawProjections(7, shape), { A: A.data, B: B.data });
+  });
+}
+
+Deno.test("a folder of PEFT's is written back: the same tensors to the bit, the same configuration", async () => {
+  using device = new ReferenceDevice();
+  for (const [base, folder] of [["gpt2", "gpt2_tiny"], ["llama", "families/llama"]]) {
+    const theirs = golden(`methods/${base}_vera`);
+    using model = await loadModel(device, golden(folder));
+    using adapter = await loadAnyAdapter(model, theirs);
+    await withFolder(async (ours) => {
+      await adapter.save(ours);
+      const [written, read] = await Promise.all([ours, theirs].map(async (folder) => {
+        const { tensors } = await readSafetensors(`${folder}/adapter_model.safetensors`);
+        const config = await readJson(`${folder}/adapter_config.json`) as Record<string, unknown>;
+        return {
+          config,
+          tensors: Object.fromEntries([...tensors].sort(([a], [b]) => a < b ? -1 : 1)),
+        };
+      }));
+      assertEquals(written.tensors, read.tensors);
+      // Ours names the layers in full, the task, and the base's folder.
+      const { target_modules, task_type, base_model_name_or_path, ...config } = written.config;
+      assert(Array.isArray(target_modules) && target_modules.length > 3);
+      assertEquals([task_type, typeof base_model_name_or_path], ["CAUSAL_LM", "string"]);
+      for (const [name, value] of Object.entries(config)) {
+        assertEquals(value, read.config[name], name);
+      }
+    });
+  }
+});
+
+Deno.test("without saved projections they are drawn again from the key", async () => {
+  using device = new ReferenceDevice();
+  using model = await loadModel(device, golden("gpt2_tiny"));
+  const { inputs } = await goldenCase("logits", "plain"), folder = golden("methods/gpt2_vera");
+  const logitsWith = async (folder: string) => {
+    using _ = await loadAnyAdapter(model, folder);
+    return await logitsOf(model, inputs);
+  };
+  await withFolder(async (changed) => {
+    await copyFolder(
+      folder,
+      changed,
+      { save_projection: false },
+      (name) => name.includes("lambda"),
+    );
+    assertEquals(await logitsWith(changed), await logitsWith(folder));
+  });
+});
+
+/** Copies an adapter with other fields, and some of its tensors. */
+async function copyFolder(
+  from: string,
+  to: string,
+  fields: Record<string, unknown>,
+  isKept: (name: string) => boolean = () => true,
+): Promise<void> {
+  const config = await readJson(`${from}/adapter_config.json`) as Record<string, unknown>;
+  await Deno.writeTextFile(`${to}/adapter_config.json`, JSON.stringify({ ...config, ...fields }));
+  const { tensors } = await readSafetensors(`${from}/adapter_model.safetensors`);
+  const kept = new Map([...tensors].filter(([name]) => isKept(name)));
+  await writeSafetensors(`${to}/adapter_model.safetensors`, kept);
+}
+
+const broken: readonly [Record<string, unknown>, RegExp | undefined, string][] = [
+  [{ bias: "all" }, undefined, 'bias must be "none"'],
+  [
+    { r: 9 },
+    undefined,
+    "vera_A and vera_B must be at least [9, 192] and [192, 9], found [8, 192] and [192, 8]",
+  ],
+  [{ r: 1e9 }, undefined, "vera_A and vera_B must be at least [1000000000, 192]"],
+  [{ r: 0 }, undefined, "r must be an integer of at least 1, found 0"],
+  [
+    { projection_prng_key: -1 },
+    undefined,
+    "projection_prng_key must be a whole number in [0, 2^32)",
+  ],
+  [{ save_projection: false }, undefined, "save_projection must be true where the file has vera_A"],
+  [{ vera_scaling: 2 }, undefined, "vera_scaling must be null, false or empty"],
+  [{}, /vera_A/, "found none and [192, 8]"],
+  [{}, /h\.1\.mlp\.c_fc/, "vectors of every layer that the configuration selects"],
+  [{}, /h\.1\.mlp\.c_fc\.vera_lambda_d/, "vera_lambda_d must be [8], found none"],
+  [{}, /lambda/, "VeRA needs vectors of at least one layer, found none"],
+];
+
+for (const [fields, without, message] of broken) {
+  Deno.test(`a file with ${JSON.stringify(fields)} and without ${without} is refused: ${message}`, () =>
+    withFolder(async (folder) => {
+      using device = new ReferenceDevice();
+      using model = await loadModel(device, golden("gpt2_tiny"));
+      const { live } = device.ledger.read(), isKept = (name: string) => !without?.test(name);
+      await copyFolder(golden("methods/gpt2_vera"), folder, fields, isKept);
+      await assertRejects(() => loadAnyAdapter(model, folder), AdapterFileError, message);
+      assertEquals([device.ledger.read().live, model.adapters.size], [live, 0]);
+    }));
+}
+
+const refused: readonly [VeraOptions, string][] = [
+  [{ rank: 0 }, "the rank of VeRA must be a positive integer, found 0"],
+  [{ rank: 4, sites: ["q"] }, "by targetModules, found the site transformer.h.0.attn.c_attn:q"],
+  [{ rank: 4, targetModules: ["wte"] }, "by targetModules, found the embedding transformer.wte"],
+  [{ rank: 4, dInitial: NaN }, "dInitial must be finite in F32, found NaN"],
+  [{ rank: 4, dropout: 1 }, "dropout must be in [0, 1), found 1"],
+  [{ rank: 4, seed: -1 }, "a seed must be a whole number in [0, 2^32), found -1"],
+  [{ rank: 4, targetModules: ["c_atn"] }, 'found "c_atn"'],
+];
+
+for (const [options, message] of refused) {
+  Deno.test(`injectVera with ${JSON.stringify(options)} is refused: ${message}`, () => {
+    using device = new ReferenceDevice();
+    using model = tinyModel(device);
+    const { live } = device.ledger.read();
+    assertThrows(() => injectVera(model, options), RangeError, message);
+    assertEquals([device.ledger.read().live, model.adapters.size], [live, 0]);
+  });
+}
+
+Deno.test("dropout changes what is trained, not what is computed without a seed", async () => {
+  using device = new ReferenceDevice();
+  using model = tinyModel(device);
+  using adapter = injectVera(model, { rank: 4, dInitial: 1, dropout: 0.5 });
+  for (const { b } of adapter.sites) device.write(b.tensor, new Float32Array(b.size).fill(0.2));
+  const plain = await logitsOf(model),
+    dropped = await logitsOf(model, undefined, { dropoutSeed: 1 });
+  assertEquals(await logitsOf(model), plain);
+  assert(dropped.some((value, i) => value !== plain[i]));
+});
