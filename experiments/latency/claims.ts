@@ -95,10 +95,16 @@ export const latencyClaims: readonly Claim<Rows>[] = [{
     bySpace(rows, (space) => {
       const methods = inSpace(rows, space), [{ cells: [{ row }] }] = methods;
       const parts = methods.map((method) => {
-        const { share, byLaunches, byFlops } = smallestCell(method);
-        return `${method.method} ${signedPercent(share)}, of which launches ${
-          Math.round(100 * byLaunches)
-        }%, operations ${Math.round(100 * byFlops)}%`;
+        const { share, ...parts } = smallestCell(method);
+        const [byLaunches, byFlops, ofOneToken] = [
+          parts.byLaunches,
+          parts.byFlops,
+          parts.ofOneToken,
+        ].map((part) => `${Math.round(100 * part)}%`);
+        return `${method.method} ${
+          signedPercent(share)
+        }, of which launches ${byLaunches}, operations ` +
+          `${byFlops}, and with a single token already ${ofOneToken}`;
       });
       return `a launch costs ${row.launchMicros.toFixed(1)} µs; ${parts.join("; ")}`;
     }),

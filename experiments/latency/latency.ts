@@ -8,7 +8,7 @@ import { latencyClaims } from "./claims.ts";
 import { countPasses } from "./count.ts";
 import { launchMicros, timeCell, type TimingBudget } from "./measure.ts";
 import { passTable, slowDownFigure, slowDownTable } from "./pictures.ts";
-import type { LatencyRow } from "./rows.ts";
+import { type LatencyRow, oneToken } from "./rows.ts";
 import { type LatencyShape, mediumShape, openVariants, smallShape } from "./variants.ts";
 
 /** What is timed on one device. */
@@ -77,8 +77,8 @@ async function measureSpace(
   using opened = openVariants(device, shape, bottlenecks);
   const variants = opened.models.map(([variant]) => variant);
   const models = opened.models.map(([, model]) => model);
-  const cells = batches.flatMap((batch) => lengths.map((length) => [batch, length] as const))
-    .filter(([batch, length]) => batch * length <= mostTokens);
+  const grid = batches.flatMap((batch) => lengths.map((length) => [batch, length] as const));
+  const cells = [oneToken, ...grid.filter(([batch, length]) => batch * length <= mostTokens)];
   const space = `${shape.name}, ${device.description}`, fixed = await launchMicros(device);
   const rows: LatencyRow[] = [];
   for (const [done, cell] of cells.entries()) {

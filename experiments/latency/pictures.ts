@@ -9,7 +9,7 @@ import {
   table,
 } from "../../src/figures/mod.ts";
 import { palette } from "../../src/figures/palette.ts";
-import { byBatch, type LatencyRow, type MethodCells, methodsIn } from "./rows.ts";
+import { baseOf, byBatch, type LatencyRow, type MethodCells, methodsIn } from "./rows.ts";
 
 type Rows = readonly LatencyRow[];
 
@@ -46,16 +46,13 @@ interface BatchRow {
   readonly flops: number;
   readonly byLaunches: number | undefined;
   readonly byFlops: number | undefined;
+  readonly ofOneToken: number | undefined;
 }
 
 function batchRows(method: MethodCells, rows: Rows): BatchRow[] {
   return byBatch(method).map(({ batch, share }) => {
     const own = method.cells.filter(({ row }) => row.batch === batch);
-    const bases = own.map(({ row }) =>
-      rows.find(({ space, model, batch, length }) =>
-        model === "base" && space === row.space && batch === row.batch && length === row.length
-      )!
-    );
+    const bases = own.map(({ row }) => baseOf(rows, row));
     const average = (value: (place: number) => number) => 100 * mean(own.map((_, i) => value(i)));
     // Of a difference that is noise, no share is explained.
     const explained = (value: (place: number) => number) =>
@@ -67,6 +64,7 @@ function batchRows(method: MethodCells, rows: Rows): BatchRow[] {
       flops: average((i) => own[i].row.flops / bases[i].flops - 1),
       byLaunches: explained((i) => own[i].byLaunches),
       byFlops: explained((i) => own[i].byFlops),
+      ofOneToken: explained((i) => own[i].ofOneToken),
     };
   });
 }
@@ -86,6 +84,7 @@ export const slowDownTable = (id: string, rows: Rows): DataTable =>
       ["flops", "operations more (%)", "percent"],
       ["byLaunches", "of it launches (%)", "percent"],
       ["byFlops", "of it operations (%)", "percent"],
+      ["ofOneToken", "of it with one token (%)", "percent"],
     ],
     rows: methodsIn(rows).filter(({ method }) => method !== "base")
       .flatMap((method) => batchRows(method, rows)),
@@ -100,7 +99,8 @@ const colors: Readonly<Record<string, string>> = {
 /** Figure 5: the slow-down of each method by batch, a step of the slider for each shape and length. */
 export function slowDownFigure(id: string, rows: Rows): Figure {
   const methods = methodsIn(rows).filter(({ method }) => method !== "base");
-  const places = Map.groupBy(rows, ({ space, length }) => `${length} tokens, ${space}`);
+  const grid = methods.flatMap(({ cells }) => cells.map(({ row }) => row));
+  const places = Map.groupBy(grid, ({ space, length }) => `${length} tokens, ${space}`);
   const names = [...new Set(methods.map(({ method }) => method))];
   const steps = [...places].map(([label, [{ space, length }]]) => ({
     label,

@@ -36,22 +36,37 @@ export interface SlowDown {
   readonly byLaunches: number;
   /** Extra operations at the base's own rate, as a share of the extra time. */
   readonly byFlops: number;
+  /** What is added to a pass of a single token, as a share of the extra time. */
+  readonly ofOneToken: number;
 }
 
-/** Every row beside the base of its cell. */
+/** A pass of one token has next to nothing to compute: what it takes is fixed. It is no cell of the grid. */
+export const oneToken = [1, 1] as const;
+
+const isOneToken = ({ batch, length }: LatencyRow): boolean => batch * length === 1;
+
+/** Every row of the grid beside the base of its cell. */
 export function slowDowns(rows: Rows): SlowDown[] {
-  return rows.map((row) => {
-    const base = rows.find((one) => one.model === "base" && isSameCell(one, row))!;
-    const extra = row.minimum - base.minimum;
+  return rows.filter((row) => !isOneToken(row)).map((row) => {
+    const base = baseOf(rows, row), extra = row.minimum - base.minimum;
+    const one = rows.find((other) => isOneToken(other) && isSameMethod(other, row))!;
     return {
       row,
       share: extra / base.minimum,
       medianShare: row.median / base.median - 1,
       byLaunches: (row.launches - base.launches) * row.launchMicros / 1000 / extra,
       byFlops: (row.flops - base.flops) / base.flops * base.minimum / extra,
+      ofOneToken: (one.minimum - baseOf(rows, one).minimum) / extra,
     };
   });
 }
+
+/** The base in the cell of a row. */
+export const baseOf = (rows: Rows, row: LatencyRow): LatencyRow =>
+  rows.find((one) => one.model === "base" && isSameCell(one, row))!;
+
+const isSameMethod = (a: LatencyRow, b: LatencyRow): boolean =>
+  a.space === b.space && a.model === b.model && a.bottleneck === b.bottleneck;
 
 const isSameCell = (a: LatencyRow, b: LatencyRow): boolean =>
   a.space === b.space && a.batch === b.batch && a.length === b.length;

@@ -22,25 +22,26 @@ interface Cell {
 }
 
 function rowsOf(...cells: readonly Cell[]): LatencyRow[] {
-  return cells.flatMap(
-    ({ batch, length = 8, again = 100, merged = 100, H = 120, extraLaunches = 10 }) => {
-      const row = (model: LatencyRow["model"], minimum: number): LatencyRow => ({
-        ...{
-          space: "here",
-          batch,
-          length,
-          model,
-          bottleneck: 0,
-          minimum,
-          median: minimum,
-          rounds: 5,
-        },
-        ...{ launches: 10, flops: 1000, bytes: 1, launchMicros: 1000 },
-      });
-      const adapted = { ...row("H", H), bottleneck: 4, launches: 10 + extraLaunches, flops: 1100 };
-      return [row("base", 100), row("base again", again), row("merged", merged), adapted];
-    },
-  );
+  const oneToken = { batch: 1, length: 1, H: 105 }; // 5 ms whatever there is to compute
+  return [oneToken, ...cells].flatMap((cell) => {
+    const { batch, length = 8, again = 100, merged = 100, H = 120 } = cell as Cell;
+    const { extraLaunches = 10 } = cell as Cell;
+    const counts = { rounds: 5, launches: 10, flops: 1000, bytes: 1, launchMicros: 1000 };
+    const row = (model: LatencyRow["model"], time: number): LatencyRow => {
+      return {
+        ...counts,
+        space: "here",
+        batch,
+        length,
+        model,
+        bottleneck: 0,
+        minimum: time,
+        median: time,
+      };
+    };
+    const adapted = { ...row("H", H), bottleneck: 4, launches: 10 + extraLaunches, flops: 1100 };
+    return [row("base", 100), row("base again", again), row("merged", merged), adapted];
+  });
 }
 
 Deno.test("merged LoRA may be 2% off on average, either way, and no more", () => {
@@ -80,7 +81,12 @@ Deno.test("launches must explain half of what is added, in the smallest cell", (
   assertEquals(launches.holds(rowsOf(half)), true);
   assertEquals(launches.holds(rowsOf({ ...half, extraLaunches: 9 })), false);
   assertEquals(launches.holds(rowsOf(half, { batch: 2, extraLaunches: 1 })), true);
+  assertStringIncludes(
+    launches.found!(rowsOf(half)),
+    "+20.0%, of which launches 50%, operations 50%, and with a single token already 25%",
+  );
   const [adapted] = slowDowns(rowsOf(half)).filter(({ row }) => row.model === "H");
   assertAlmostEquals(adapted.byLaunches, 0.5, 1e-12);
   assertAlmostEquals(adapted.byFlops, 0.5, 1e-12); // a tenth of 100 ms
+  assertAlmostEquals(adapted.ofOneToken, 0.25, 1e-12);
 });
