@@ -5,14 +5,12 @@ import { readJson } from "../core/files.ts";
 import { isRecord, isText } from "../core/json.ts";
 import { quote } from "../core/quote.ts";
 import { fileIn, type Folder, folderName } from "../core/storage.ts";
-import { peftWeights } from "../formats/adapter_weights.ts";
 import { adapterFile } from "../formats/merged_metadata.ts";
 import type { Model } from "../models/model.ts";
 import type { Adapter } from "./adapter.ts";
 import { assertFree, assertNotIn } from "./attach.ts";
 import { loadBitFit } from "./bitfit.ts";
 import { isHubConfig } from "./bottleneck/hub_config.ts";
-import { hubWeights } from "./bottleneck/hub_names.ts";
 import { loadBottleneck, readBottlenecks } from "./bottleneck/load.ts";
 import { loadAdapter, type LoadAdapterOptions } from "./lora/load.ts";
 import type { MethodAdapter } from "./method_adapter.ts";
@@ -86,7 +84,7 @@ export async function loadAnyAdapter(
     };
   };
   const { load, saved } = await usable(folder, read);
-  const values = { file: await adapterFile(folder, isHub ? hubWeights : peftWeights) };
+  const values = { file: await adapterFile(folder) };
   assertNotIn(model, values);
   assertFree(model, options, "loadAnyAdapter"); // Another may have come while this one was read.
   const adapter = await usable(folder, () => load(model, saved));

@@ -90,7 +90,7 @@ export abstract class MethodAdapter implements Adapter {
   async save(folder: string, options: SaveAdapterOptions = {}): Promise<void> {
     const base = { baseModelName: baseNameOf(this.model), ...options };
     await saveValues(folder, this, this.config, this.tensors(), base);
-    this.values.file = await adapterFile(folder, this.weightsFile);
+    this.values.file = await adapterFile(folder);
   }
 
   /** What is trained, by its names in a file. */

@@ -13,11 +13,11 @@ import { formatShape, sameShape } from "../core/shape.ts";
 import { fileIn, type Folder } from "../core/storage.ts";
 import type { ArenaEntry } from "../device/arena.ts";
 import type { Tensor } from "../device/device.ts";
-import { openWeights, peftWeights } from "../formats/adapter_weights.ts";
+import { openWeights, otherWeights } from "../formats/adapter_weights.ts";
 import { assertNoOtherKind } from "../formats/folder_kind.ts";
 import { labelsMetadata } from "../formats/labels_metadata.ts";
 import { parsePromptFormat, promptMetadata } from "../formats/prompt_metadata.ts";
-import { openSafetensorsFile } from "../formats/safetensors.ts";
+import type { SafetensorsFile } from "../formats/safetensors.ts";
 import { safetensorsFile } from "../formats/write_safetensors.ts";
 import { labelsOf } from "../models/labels.ts";
 import type { Model } from "../models/model.ts";
@@ -71,7 +71,7 @@ export async function saveValues(
   await saveFolder(folder, [
     safetensorsFile(fileIn(folder, weightsFile), entries, { dtype, metadata }),
     { name: "adapter_config.json", content: jsonText({ ...config, ...base }) },
-  ]);
+  ], () => otherWeights(weightsFile));
 }
 
 /**
@@ -81,21 +81,30 @@ export async function saveValues(
  * @throws {SyntaxError} when a file is broken.
  * @throws {RangeError} when a value is not finite.
  */
-export async function readValues(
-  folder: Folder,
-  weightsFile = peftWeights,
-): Promise<SavedValues> {
+export async function readValues(folder: Folder): Promise<SavedValues> {
   const config = await readJson(fileIn(folder, "adapter_config.json"));
   if (!isRecord(config)) {
     throw new AdapterFileError(`adapter_config.json must be an object, found ${quote(config)}`);
   }
-  using file =
-    await (weightsFile === peftWeights
-      ? openWeights(folder, {})
-      : openSafetensorsFile(fileIn(folder, weightsFile)));
-  const tensors = new Map<string, HostTensor>();
-  for (const name of file.tensors.keys()) tensors.set(name, await file.read(name));
+  using file = await openWeights(folder, {});
+  const tensors = await readFloats(file);
   return { config, tensors, promptFormat: parsePromptFormat(file.metadata) };
+}
+
+/**
+ * Reads all tensors of a file.
+ *
+ * @throws {RangeError} when one is not stored as floats, or a value is not finite.
+ */
+export async function readFloats(file: SafetensorsFile): Promise<Map<string, HostTensor>> {
+  const tensors = new Map<string, HostTensor>();
+  for (const [name, { dtype }] of file.tensors) {
+    if (!["F32", "F16", "BF16", "F64"].includes(dtype)) {
+      throw new RangeError(`${oneLine(name)} must be F32, F16, BF16 or F64, found ${dtype}`);
+    }
+    tensors.set(name, await file.read(name));
+  }
+  return tensors;
 }
 
 /** The names in a configuration of the modules that are trained in full beside the adapter. */
