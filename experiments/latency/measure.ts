@@ -4,7 +4,7 @@ import { Tape } from "../../src/autograd/mod.ts";
 import { add } from "../../src/autograd/ops/add.ts";
 import { Random } from "../../src/core/random.ts";
 import type { Device } from "../../src/device/device.ts";
-import { type Timing, timeForward } from "../../src/inspect/mod.ts";
+import { timeForward, type Timing } from "../../src/inspect/mod.ts";
 import type { TextModel } from "../../src/models/mod.ts";
 
 /** How long models are timed. */
