@@ -3,7 +3,7 @@
 import { adaptationSteps } from "../../adaptation/methods.ts";
 import { measuredOn, planGloss, shortGlossData } from "../../gloss_runs.ts";
 import type { PlannedRun } from "../../frame/mod.ts";
-import { type GlossRun } from "../../gloss_runs.ts";
+import type { GlossRun } from "../../gloss_runs.ts";
 import type { GlossSplit } from "../../../src/data/mod.ts";
 import type { MethodSize } from "../methods.ts";
 

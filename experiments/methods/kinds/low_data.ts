@@ -1,6 +1,5 @@
 /** Few examples: table 16. @module */
 
-import { grouped } from "../../../src/core/numbers.ts";
 import { axis, baseLayout, dots, line, logCountAxis, palette } from "../../../src/figures/mod.ts";
 import { type SizedMethod, withSeeds } from "../chosen.ts";
 import type { MethodRow } from "../comparison.ts";
