@@ -96,7 +96,7 @@ export abstract class MethodAdapter implements Adapter {
       await this.files(folder, options),
       () => otherWeights(this.weightsFile),
     );
-    this.values.file = await adapterFile(folder, this.weightsFile);
+    this.values.file = await adapterFile(folder);
   }
 
   /**
