@@ -13,7 +13,7 @@ import { formatShape, sameShape } from "../core/shape.ts";
 import { fileIn, type Folder } from "../core/storage.ts";
 import type { ArenaEntry } from "../device/arena.ts";
 import type { Tensor } from "../device/device.ts";
-import { openWeights, peftWeights } from "../formats/adapter_weights.ts";
+import { openWeights } from "../formats/adapter_weights.ts";
 import { labelsMetadata } from "../formats/labels_metadata.ts";
 import { parsePromptFormat, promptMetadata } from "../formats/prompt_metadata.ts";
 import type { SafetensorsFile } from "../formats/safetensors.ts";
