@@ -14,19 +14,24 @@ import { evaluateFormula, type FormulaValues } from "./evaluate_formula.ts";
 import { classifierParameters, loraCounts } from "./lora_count.ts";
 
 /** Low-rank updates of some sites. */
-interface CountedSites extends SiteSelection {
+export interface CountedSites extends SiteSelection {
+  /** r. */
   readonly rank: number;
 }
 
 /** Virtual tokens. */
-interface CountedTokens {
+export interface CountedTokens {
+  /** l_p. */
   readonly length: number;
 }
 
 /** Bottlenecks of a width, without those of some layers. */
-interface CountedBottlenecks {
+export interface CountedBottlenecks {
+  /** m. */
   readonly size: number;
+  /** Where they are. Default `houlsby`. */
   readonly variant?: "houlsby" | "lin" | "pfeiffer" | "drop";
+  /** Layers without one. Default: none. */
   readonly leaveOut?: readonly number[];
 }
 

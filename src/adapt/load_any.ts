@@ -151,7 +151,7 @@ function assertOnlyJoin(method: unknown, { dropout, allow }: LoadAdapterOptions)
 }
 
 /** Says of which folder it is when what was read does not fit the model. */
-async function usable<T>(folder: Folder, use: () => T | Promise<T>): Promise<T> {
+export async function usable<T>(folder: Folder, use: () => T | Promise<T>): Promise<T> {
   try {
     return await use();
   } catch (error) {

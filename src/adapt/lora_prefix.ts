@@ -39,7 +39,7 @@ export const joinedMethods: readonly string[] = Object.keys(injectors).map((kind
 /** How to adapt a model; the seed is that of both. */
 export interface LoraPrefixOptions extends LoraOptions {
   /** Which virtual tokens: their embeddings (LoRA+PE), or what every block reads (LoRA+PL). */
-  readonly prefix: keyof typeof injectors;
+  readonly prefix: "prefix-embedding" | "prefix-layer";
   /** Number of virtual tokens, l_p. */
   readonly length: number;
 }

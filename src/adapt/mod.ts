@@ -1,6 +1,8 @@
 /** Adapters: choosing sites, injecting, saving, loading, merging. @module */
 
 export { deltaWeight, type LowRankFactors, type LowRankUpdate } from "../core/low_rank_update.ts";
+export type { FolderFile } from "../core/save_folder.ts";
+export type { FileContent } from "../core/staged_file.ts";
 export { type SiteAddress, siteName } from "../core/site.ts";
 export type { AdapterException, BiasMode, FloatDtype } from "../formats/mod.ts";
 export { type AdaptedLayer, Embedding, type Ids } from "../nn/embedding.ts";

@@ -8,19 +8,13 @@
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { countModules } from "../../src/accounting/mod.ts";
 import { type Adapter, loadAnyAdapter, merge, unmerge } from "../../src/adapt/mod.ts";
-import { crossEntropy, Tape } from "../../src/autograd/mod.ts";
+import { crossEntropy, type Tape } from "../../src/autograd/mod.ts";
 import { AdapterFileError } from "../../src/core/errors.ts";
 import { Random } from "../../src/core/random.ts";
 import type { Device } from "../../src/device/device.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 import { readSafetensors, writeSafetensors } from "../../src/formats/mod.ts";
-import {
-  allocateModel,
-  headModules,
-  loadModel,
-  readConfig,
-  type TextModel,
-} from "../../src/models/mod.ts";
+import { allocateModel, loadModel, readConfig, type TextModel } from "../../src/models/mod.ts";
 import { applyMethod, type MethodSpec } from "../../src/runs/mod.ts";
 import { Trainer } from "../../src/train/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
