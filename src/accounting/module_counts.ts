@@ -11,6 +11,7 @@ import { isWithin } from "../core/module_names.ts";
 import { quote } from "../core/quote.ts";
 import { evaluateFormula } from "./evaluate_formula.ts";
 import { classifierParameters, loraCounts } from "./lora_count.ts";
+import { isPrefix, type PrefixCount, prefixParameters } from "./prefix_count.ts";
 
 /** One module. */
 export interface ModuleCount {
@@ -27,7 +28,8 @@ export type CountedMethod =
   | { readonly kind: "full" }
   | { readonly kind: "lora" | "vera"; readonly rank: number } & SiteSelection
   | { readonly kind: "bitfit" }
-  | { readonly kind: "top-layers"; readonly layers: number };
+  | { readonly kind: "top-layers"; readonly layers: number }
+  | PrefixCount;
 
 /** Values of a layer that a method trains. */
 interface LayerCount {
@@ -39,7 +41,7 @@ interface LayerCount {
 
 /**
  * Parameters of every module, and those that a method trains. A classifier's head is trained beside every
- * adapter; with LoRA and VeRA it counts twice, as in PEFT: the original is frozen and a copy is trained. BitFit
+ * adapter; with LoRA, VeRA and virtual tokens it counts twice, as in PEFT: the original is frozen and a copy is trained. BitFit
  * and the top layers are values of the model itself. VeRA's shared random matrices are no parameters, as in PEFT.
  *
  * @throws {RangeError} when a name matches nothing, a rank or number of layers does not fit, or the method is
@@ -60,10 +62,13 @@ export function countModules(
   method: CountedMethod = { kind: "full" },
 ): ModuleCount[] {
   const countLayer = layerCounter(model, method);
-  return model.layers.map((layer) => {
+  const layers = model.layers.map((layer) => {
     const size = countParameters(layer.tensors), { own, added } = countLayer(layer);
     return { name: layer.name, parameters: size + added, trainable: own + added };
   });
+  if (!isPrefix(method)) return layers;
+  const values = prefixParameters(model, method);
+  return [...layers, { name: "virtual tokens", parameters: values, trainable: values }];
 }
 
 /** What a method trains of a layer. */
@@ -86,8 +91,11 @@ function layerCounter(
       return (layer) => isTrained(layer) ? all(layer) : { own: 0, added: 0 };
     }
     case "lora":
-    case "vera": {
-      const added = new Map(addedCounts(model, method));
+    case "vera":
+    case "prefix-embedding":
+    case "prefix-layer":
+    case "prefix-tuning": {
+      const added = new Map(isPrefix(method) ? [] : addedCounts(model, method));
       return (layer) => {
         const copy = classifierParameters({ ...model, layers: [layer] });
         return { own: 0, added: copy + (added.get(layer.name) ?? 0) };
@@ -96,7 +104,8 @@ function layerCounter(
   }
   const { kind } = method as { kind: string };
   throw new RangeError(
-    `a method must be full, lora, vera, bitfit or top-layers to be counted, found ${quote(kind)}`,
+    "a method must be full, lora, vera, bitfit, top-layers, prefix-embedding, prefix-layer or prefix-tuning to be " +
+      `counted, found ${quote(kind)}`,
   );
 }
 
