@@ -4,7 +4,7 @@ import { Tape } from "../../src/autograd/mod.ts";
 import { add } from "../../src/autograd/ops/add.ts";
 import { Random } from "../../src/core/random.ts";
 import type { Device } from "../../src/device/device.ts";
-import { type Timing, timeForward } from "../../src/inspect/mod.ts";
+import { timeForward, type Timing } from "../../src/inspect/mod.ts";
 import type { TextModel } from "../../src/models/mod.ts";
 
 /** How long models are timed. */
@@ -27,8 +27,9 @@ export async function timeCell(
   const data = Uint32Array.from({ length: batch * length }, () => random.integer(vocabulary));
   const named = Object.fromEntries(models.map((model, i) => [`${i}`, model]));
   const inputs = { tokens: { shape: [batch, length], data } };
+  await timeForward(named, inputs, 1, 0); // Compiles and warms up.
   const begun = performance.now();
-  await timeForward(named, inputs, 1, 0); // Compiles, and says how long a round takes.
+  await timeForward(named, inputs, 1, 0);
   const wanted = Math.floor(1000 * seconds / (performance.now() - begun));
   const rounds = Math.min(mostRounds, Math.max(leastRounds, wanted));
   return { timings: await timeForward(named, inputs, rounds, 0), rounds };

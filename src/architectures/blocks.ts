@@ -7,12 +7,12 @@ import { quote } from "../core/quote.ts";
 const listOf = /^(?:.*?\.)?(?=\d+(?:\.|$))/;
 
 /**
- * The paths of a model's blocks, in their order. A block is what the first number in the names of layers counts.
+ * The paths of a model's blocks, in their order: `transformer.h.0` and so on of GPT-2. A block is what the first
+ * number in the names of layers counts.
  *
  * @param layers An architecture's layers.
- * @param what What needs them, for the error.
- * @throws {RangeError} when the layers are not one list of blocks, as those of an encoder beside a decoder are
- * two.
+ * @param what Who needs blocks, for the sentence of an error: `top layers`.
+ * @throws {RangeError} when the layers are not one list of blocks, as those of an encoder beside a decoder are two.
  */
 export function blocksOf(layers: readonly { readonly name: string }[], what: string): string[] {
   const lists = new Set(layers.map(({ name }) => listOf.exec(name)?.[0]).filter(isText));
@@ -21,17 +21,16 @@ export function blocksOf(layers: readonly { readonly name: string }[], what: str
     const found = [...lists].map((name) => name.replace(/\.$/, "")).join(" and ") || "none";
     throw new RangeError(`${what} need a model with one list of blocks, found ${found}`);
   }
-  const rest = layers.filter(({ name }) => name.startsWith(list))
+  const numbers = layers.filter(({ name }) => name.startsWith(list))
     .map(({ name }) => parseInt(name.slice(list.length)));
-  return [...new Set(rest)].sort((a, b) => a - b).map((block) => `${list}${block}`);
+  return [...new Set(numbers)].sort((a, b) => a - b).map((block) => `${list}${block}`);
 }
 
 /**
  * The paths of a model's last blocks, in their order: `transformer.h.10` and `transformer.h.11` of GPT-2.
  *
  * @param layers An architecture's layers.
- * @throws {RangeError} when the layers are not one list of blocks, as those of an encoder beside a decoder are
- * two, or it is not that long.
+ * @throws {RangeError} when the layers are not one list of blocks, or it is not that long.
  *
  * @example
  * ```ts
