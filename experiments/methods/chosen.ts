@@ -33,6 +33,31 @@ export const allSizes = (methods: readonly StudiedMethod[]): SizedMethod[] => [
   ...methods.flatMap((method) => method.sizes.slice(1).map((size): SizedMethod => [method, size])),
 ];
 
+/** The methods of a study, and those that are left out of it. */
+export interface SearchedMethods {
+  /** Those with a rate for every place of their grid. */
+  readonly searched: readonly StudiedMethod[];
+  /** A sentence with the names of the others; empty where there are none. */
+  readonly leftOut: string;
+}
+
+/** Divides methods by whether a search has tried their whole grid. */
+export function searchedMethods(
+  { tried }: FoundRates,
+  methods: readonly StudiedMethod[],
+  count: number,
+): SearchedMethods {
+  const isSearched = ({ key, prior }: StudiedMethod) =>
+    ratesAround(prior, count).every((rate) => rate in (tried[key] ?? {}));
+  const others = methods.filter((method) => !isSearched(method)).map(({ label }) => label);
+  return {
+    searched: methods.filter(isSearched),
+    leftOut: others.length === 0
+      ? ""
+      : ` Left out, as the search of their rate is not made: ${others.join(", ")}.`,
+  };
+}
+
 /**
  * What a search tried of a method.
  *

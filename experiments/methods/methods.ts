@@ -9,6 +9,8 @@ export interface MethodSize {
   readonly size: string;
   /** What is trained. */
   readonly spec: MethodSpec;
+  /** B's rate divided by A's, where they differ (LoRA+). */
+  readonly loraPlusRatio?: number;
 }
 
 /** A method that is compared. */
@@ -90,6 +92,22 @@ export const glossMethods: readonly StudiedMethod[] = [
     sizes: widths({ variant: "pfeiffer" }, [8, 2, 32, 128]),
   },
   {
+    ...{ key: "adapter-d", label: "adapters D", family: "adapter", prior: 1e-2 },
+    sizes: widths({ variant: "drop", leaveOut: [0] }, [16]),
+  },
+  {
+    ...{ key: "prefix-embedding", label: "prefix-embedding", family: "prefix", prior: 3e-2 },
+    sizes: lengths("prefix-embedding", [16, 4, 8]),
+  },
+  {
+    ...{ key: "prefix-layer", label: "prefix-layer", family: "prefix", prior: 3e-2 },
+    sizes: lengths("prefix-layer", [16, 4, 8]),
+  },
+  {
+    ...{ key: "prefix-tuning", label: "prefix tuning", family: "prefix", prior: 3e-2 },
+    sizes: lengths("prefix-tuning", [8, 2, 16]),
+  },
+  {
     ...{ key: "lora-qv", label: "LoRA (q, v)", family: "LoRA", prior: 1e-2 },
     sizes: ranks({ sites: ["q", "v"] }, [4, 1, 16, 64]),
   },
@@ -104,5 +122,18 @@ export const glossMethods: readonly StudiedMethod[] = [
   {
     ...{ key: "dora", label: "DoRA (the fused q, k, v)", family: "LoRA", prior: 1e-2 },
     sizes: ranks({ targetModules: ["c_attn"], dora: true }, [4]),
+  },
+  {
+    ...{ key: "lora-plus", label: "LoRA+ (q, v), B's rate 16 times A's", family: "LoRA" },
+    prior: 1e-3,
+    sizes: [{ ...ranks({ sites: ["q", "v"] }, [4])[0], loraPlusRatio: 16 }],
+  },
+  {
+    ...{ key: "vera", label: "VeRA (the fused q, k, v)", family: "LoRA", prior: 1e-1 },
+    sizes: numbered(
+      (rank) => ({ kind: "vera", rank, targetModules: ["c_attn"] }),
+      (rank) => `r = ${rank}`,
+      [64, 256],
+    ),
   },
 ];

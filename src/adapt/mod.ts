@@ -17,6 +17,7 @@ export type { BottleneckVariant, NonLinearity } from "./bottleneck/form.ts";
 export { loadAnyAdapter } from "./load_any.ts";
 export { LoraAdapter } from "./lora/adapter.ts";
 export type { AdapterChange } from "./lora/change.ts";
+export { injectLoraPrefix, LoraPrefixAdapter, type LoraPrefixOptions } from "./lora_prefix.ts";
 export type { LoraPlan } from "./lora/plan.ts";
 export { injectLora, type LoraOptions } from "./lora/inject.ts";
 export type { BesideOptions } from "./lora/injected_parts.ts";

@@ -149,7 +149,9 @@ function withHead(method: MethodSpec, { newLabels, head = [] }: Material): Metho
 }
 
 function scaleOf(method: MethodSpec) {
-  if (method.kind !== "lora") return { isFull: method.kind === "full", scaling: 1 };
+  const { kind } = method;
+  if (kind === "full" || kind === "top-layers") return { isFull: true, scaling: 1 };
+  if (method.kind === "vera" || !("rank" in method)) return { isFull: false, scaling: 1 };
   const { rank, alpha = rank, rankStabilized } = method;
   return { isFull: false, scaling: alpha / (rankStabilized ? Math.sqrt(rank) : rank) };
 }

@@ -3,7 +3,7 @@
 import { adaptationSteps } from "../../adaptation/methods.ts";
 import { measuredOn, planGloss, shortGlossData } from "../../gloss_runs.ts";
 import type { PlannedRun } from "../../frame/mod.ts";
-import { type GlossRun } from "../../gloss_runs.ts";
+import type { GlossRun } from "../../gloss_runs.ts";
 import type { GlossSplit } from "../../../src/data/mod.ts";
 import type { MethodSize } from "../methods.ts";
 
@@ -24,14 +24,14 @@ const quickSteps = 4;
 
 /** A method's run: those of experiment `adaptation`, which it shares where the rates are the same. */
 export function planMethod(
-  { spec: method, size }: MethodSize,
+  { spec: method, loraPlusRatio, size }: MethodSize,
   label: string,
   { learningRate, seed, split, quick = false }: MethodRun,
 ): PlannedRun<GlossRun> {
   const data = { ...shortGlossData("noun", quick), evaluation: measuredOn(split, quick) };
   const steps = quick ? quickSteps : adaptationSteps;
   return planGloss(
-    { method, learningRate, seed, steps, data },
+    { method, learningRate, loraPlusRatio, seed, steps, data },
     `${label}, ${size}, seed ${seed}`,
   );
 }

@@ -1,6 +1,5 @@
 /** Few examples: table 16. @module */
 
-import { grouped } from "../../../src/core/numbers.ts";
 import { axis, baseLayout, dots, line, logCountAxis, palette } from "../../../src/figures/mod.ts";
 import { type SizedMethod, withSeeds } from "../chosen.ts";
 import type { MethodRow } from "../comparison.ts";
@@ -9,8 +8,7 @@ import { accuracyValue } from "../pictures.ts";
 import { methodsExperiment } from "../study.ts";
 import { amounts, lowDataClaims, sizeOf } from "./claims.ts";
 import shipped from "./low_data.json" with { type: "json" };
-import { kindsMethods } from "./methods.ts";
-import { kindsRateOf, kindsRow, planReported } from "./reported.ts";
+import { kindsRateOf, kindsRow, planReported, searched } from "./reported.ts";
 import { kindsSteps } from "./runs.ts";
 
 /** Table 16's methods. */
@@ -40,7 +38,7 @@ export const lowData = methodsExperiment({
     "ones. Rates: those of “Every method on a classifier”, one for all three numbers (decision 0027).",
   shipped,
   runs({ seeds, quick }) {
-    const methods = kindsMethods.filter(({ key }) => compared.includes(key));
+    const methods = searched.filter(({ key }) => compared.includes(key));
     return withSeeds(sized(quick ? methods.slice(0, 1) : methods), seeds, kindsRateOf)
       .map((chosen) => planReported(chosen, quick, examplesOf(chosen.size)));
   },

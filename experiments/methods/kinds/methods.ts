@@ -27,11 +27,34 @@ export const kindsMethods: readonly StudiedMethod[] = [
     sizes: only("m = 8", { kind: "bottleneck", variant: "houlsby", size: 8, modulesToSave }),
   },
   {
+    ...{ key: "adapter-p", label: "adapters P", family: "adapter", prior: 1e-2 },
+    sizes: only("m = 16", { kind: "bottleneck", variant: "pfeiffer", size: 16, modulesToSave }),
+  },
+  {
+    ...{ key: "adapter-d", label: "adapters D", family: "adapter", prior: 1e-2 },
+    sizes: only("m = 32", {
+      ...{ kind: "bottleneck", variant: "drop", size: 32, leaveOut: [0] },
+      modulesToSave,
+    }),
+  },
+  {
+    ...{ key: "prefix-embedding", label: "prefix-embedding", family: "prefix", prior: 3e-2 },
+    sizes: only("16 tokens", { kind: "prefix-embedding", length: 16, modulesToSave }),
+  },
+  {
+    ...{ key: "prefix-layer", label: "prefix-layer", family: "prefix", prior: 3e-2 },
+    sizes: only("16 tokens", { kind: "prefix-layer", length: 16, modulesToSave }),
+  },
+  {
     ...{ key: "lora-qv", label: "LoRA (q, v)", family: "LoRA", prior: 1e-2 },
     sizes: only("r = 8", { kind: "lora", rank: 8, alpha: 8, sites: ["q", "v"], modulesToSave }),
   },
   {
     ...{ key: "lora-all", label: "LoRA (all linears)", family: "LoRA", prior: 1e-2 },
     sizes: only("r = 2", { kind: "lora", rank: 2, alpha: 2, sites: "all", modulesToSave }),
+  },
+  {
+    ...{ key: "vera", label: "VeRA (q, v)", family: "LoRA", prior: 1e-1 },
+    sizes: only("r = 64", { kind: "vera", rank: 64, sites: ["q", "v"], modulesToSave }),
   },
 ];
