@@ -4,6 +4,7 @@ import { openDevice } from "../../src/device/mod.ts";
 import type { Device } from "../../src/device/device.ts";
 import { fromTo } from "../../src/core/numbers.ts";
 import { type Experiment, experiment, type ExperimentContext, LeftOut } from "../frame/mod.ts";
+import { KeptCells } from "./cells.ts";
 import { latencyClaims } from "./claims.ts";
 import { countPasses } from "./count.ts";
 import { launchMicros, timeCell, type TimingBudget } from "./measure.ts";
@@ -40,37 +41,38 @@ async function smallRows(context: ExperimentContext): Promise<LatencyRow[]> {
     const mostTokens = full && device.kind === "webgpu" ? 1024 : Infinity;
     return { ...grid, shape: smallShape, device, mostTokens, budget };
   });
-  return await measureAll(spaces, context);
+  return await measureAll("latency", spaces, context);
 }
 
 /** The paper's shape, where time and memory allow. */
 async function mediumRows(context: ExperimentContext): Promise<LatencyRow[] | LeftOut> {
-  const { device, full } = context;
-  if (!full || device.kind !== "cpu") {
+  const { device, full, quick } = context;
+  if (!full || quick || device.kind !== "cpu") {
     return new LeftOut("GPT-2 medium is timed with --full alone, on cpu");
   }
   const grid = { batches: [1, 2, 4, 8], lengths: [128, 256, 512], bottlenecks: allBottlenecks };
   const budget = { seconds: 60, leastRounds: 5 };
-  return await measureAll(
-    [{ ...grid, shape: mediumShape, device, mostTokens: 1024, budget }],
-    context,
-  );
+  const space = { ...grid, shape: mediumShape, device, mostTokens: 1024, budget };
+  return await measureAll("latency-medium", [space], context);
 }
 
 async function measureAll(
+  name: string,
   spaces: readonly LatencySpace[],
-  { signal, report }: ExperimentContext,
+  { signal, report, out }: ExperimentContext,
 ): Promise<LatencyRow[]> {
-  const rows: LatencyRow[] = [];
+  const rows: LatencyRow[] = [], kept = new KeptCells(out, name);
   for (const [i, space] of spaces.entries()) {
     const within = (share: number, text: string) => report((i + share) / spaces.length, text);
-    rows.push(...await measureSpace(space, signal, within));
+    rows.push(...await measureSpace(space, kept, signal, within));
   }
+  await kept.remove();
   return rows;
 }
 
 async function measureSpace(
   { shape, device, batches, lengths, bottlenecks, mostTokens, budget }: LatencySpace,
+  kept: KeptCells,
   signal: AbortSignal,
   report: ExperimentContext["report"],
 ): Promise<LatencyRow[]> {
@@ -80,19 +82,21 @@ async function measureSpace(
   const grid = batches.flatMap((batch) => lengths.map((length) => [batch, length] as const));
   const cells = [oneToken, ...grid.filter(([batch, length]) => batch * length <= mostTokens)];
   const space = `${shape.name}, ${device.description}`, fixed = await launchMicros(device);
-  const rows: LatencyRow[] = [];
-  for (const [done, cell] of cells.entries()) {
-    signal.throwIfAborted();
-    const [batch, length] = cell, perPass = batch * length / 1000;
-    report(done / cells.length, `${shape.name} on ${device.kind}, ${batch} x ${length}`);
+  const measure = async ([batch, length]: typeof cells[number]): Promise<LatencyRow[]> => {
+    const cell = [batch, length] as const, perPass = batch * length / 1000;
     const counts = countPasses(shape, bottlenecks, cell);
-    const { timings, rounds } = await timeCell(models, cell, budget);
-    rows.push(...variants.map((variant, i) => ({
+    const { timings, rounds } = await timeCell(models, cell, budget, signal);
+    return variants.map((variant, i) => ({
       ...{ space, batch, length, ...variant },
       minimum: timings[i].minimum * perPass,
       median: timings[i].median * perPass,
       ...{ rounds, launchMicros: fixed, ...counts[i] },
-    })));
+    }));
+  };
+  const rows: LatencyRow[] = [];
+  for (const [done, cell] of cells.entries()) {
+    report(done / cells.length, `${shape.name} on ${device.kind}, ${cell.join(" x ")}`);
+    rows.push(...await kept.read({ space, bottlenecks, budget, cell }, () => measure(cell)));
   }
   return rows;
 }

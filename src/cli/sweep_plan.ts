@@ -105,9 +105,9 @@ const keyOfModel = ({ model }: TrainOptions, { spec: { method }, newLabels }: Tr
 
 /** Readers that read each file once, however many trainings ask for it. */
 const rememberingReaders = (): RequestReaders => ({
-  readTexts: remembered(readTrainData, (data, options) => {
+  readTexts: remembered(readTrainData, (data, options, { positions }) => {
     const { model, validation, promptTemplate, batchSize, seed } = options;
-    return JSON.stringify([data, model, validation, promptTemplate, batchSize, seed]);
+    return JSON.stringify([data, model, validation, promptTemplate, batchSize, seed, positions]);
   }),
   readModel: remembered(modelSpec, ({ model, baseDtype }) => JSON.stringify([model, baseDtype])),
 });

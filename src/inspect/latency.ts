@@ -19,17 +19,25 @@ export interface Timing {
   readonly middleHalf: number;
 }
 
+/** How models are timed. */
+export interface TimingOptions {
+  /** Rounds that do not count. Default 2. */
+  readonly warmUp?: number;
+  /** Stops before the next pass. */
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Times every model once a round, `rounds` times after some rounds of warm-up. Each round begins with
  * another model, so that none always follows the same one.
  *
- * @param warmUp Rounds that do not count. Default 2.
+ * @throws The signal's reason when it was stopped between two passes.
  */
 export async function timeForward(
   models: Readonly<Record<string, Model<ModelInputs>>>,
   inputs: ModelInputs,
   rounds: number,
-  warmUp = 2,
+  { warmUp = 2, signal }: TimingOptions = {},
 ): Promise<Timing[]> {
   const times = Object.entries(models).map(([label, model]) => {
     return { label, model, micros: [] as number[] };
@@ -37,6 +45,7 @@ export async function timeForward(
   for (let round = -warmUp; round < rounds; round++) {
     const first = (round + warmUp) % times.length;
     for (const { model, micros } of [...times.slice(first), ...times.slice(0, first)]) {
+      signal?.throwIfAborted();
       const ms = await timeOnce(model, inputs);
       if (round >= 0) micros.push(1000 * ms / inputs.tokens.data.length);
     }

@@ -66,6 +66,10 @@ Deno.test("an option of another method is refused, and commands for low-rank upd
       ["inspect", `${folder}/out`],
       'the method must be LoRA, which has low-rank updates, found "bitfit"',
     );
+    await assertFails(
+      ["inspect", "tests/golden/adapterhub/gpt2_drop"],
+      'the adapter must be PEFT\'s LoRA, found "bottleneck of the adapters library"',
+    );
   }));
 
 Deno.test("bottlenecks take a variant, a width and layers to leave out", () =>

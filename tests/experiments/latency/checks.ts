@@ -1,29 +1,47 @@
 /** A quick run of the latency study on a device. @module */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import type { ExperimentContext } from "../../../experiments/frame/mod.ts";
 import { latency, latencyMedium } from "../../../experiments/latency/latency.ts";
 import { launchMicros, timeCell } from "../../../experiments/latency/measure.ts";
 import { openVariants, smallShape } from "../../../experiments/latency/variants.ts";
 import type { Device } from "../../../src/device/device.ts";
 import { outputsOf } from "../../../src/models/mod.ts";
+import { filesIn, withFolder } from "../../support/folders.ts";
 
 /** Checks that it measures every model, frees all it made, and that the paper's shape waits for `--full`. */
-export async function checkLatency(device: Device): Promise<void> {
-  const { signal } = new AbortController(), before = device.ledger.read().live;
-  const job = { device, out: "", signal, seeds: [1], quick: true, full: false, report: () => {} };
-  const { tables, findings, figures } = await latency.run(job);
-  const rows = tables.find(({ id }) => id === "latency")!.rows;
-  assertEquals(rows.length, 5 * 8); // four cells and a pass of one token
-  for (const { minimum, median, launches } of rows as Record<string, number>[]) {
-    assert(minimum > 0 && median >= minimum && launches > 0, JSON.stringify({ minimum, median }));
-  }
-  assertEquals(new Set(findings.slice(0, 2).map(({ verdict }) => verdict)).size, 1);
-  assertEquals(findings[0].verdict, "not judged (quick run)");
-  assertEquals(figures[0].slider!.steps.length, 2);
-  assert((await latencyMedium.run(job)).settings.startsWith("Left out: "));
-  assertEquals(device.ledger.read().live, before);
-  assert(await launchMicros(device) > 0);
-  await checkModels(device);
+export const checkLatency = (device: Device): Promise<void> =>
+  withFolder(async (out) => {
+    const { signal } = new AbortController(), before = device.ledger.read().live;
+    const job = { device, out, signal, seeds: [1], quick: true, full: false, report: () => {} };
+    await assertResumes(job);
+    const { tables, findings, figures } = await latency.run(job);
+    const rows = tables.find(({ id }) => id === "latency")!.rows;
+    assertEquals(rows.length, 5 * 8); // four cells and a pass of one token
+    for (const { minimum, median, launches } of rows as Record<string, number>[]) {
+      assert(minimum > 0 && median >= minimum && launches > 0, JSON.stringify({ minimum, median }));
+    }
+    assertEquals(new Set(findings.slice(0, 2).map(({ verdict }) => verdict)).size, 1);
+    assertEquals(findings[0].verdict, "not judged (quick run)");
+    assertEquals(figures[0].slider!.steps.length, 2);
+    assert((await latencyMedium.run(job)).settings.startsWith("Left out: "));
+    assertEquals([filesIn(out), device.ledger.read().live], [[], before]);
+    assert(await launchMicros(device) > 0);
+    await checkModels(device);
+  });
+
+/** A job that is stopped in its third cell keeps the first two. */
+async function assertResumes(job: ExperimentContext): Promise<void> {
+  const stop = new AbortController(), { signal } = stop;
+  const report = (_: number, text: string) => {
+    if (text.endsWith("1 x 128")) stop.abort(new Error("stopped"));
+  };
+  await assertRejects(
+    async () => void await latency.run({ ...job, signal, report }),
+    Error,
+    "stopped",
+  );
+  assertEquals(filesIn(`${job.out}/latency-cells`).length, 2);
 }
 
 /** All compute the same at first: the base, its twin and adapters to the bit, LoRA up to rounding. */
