@@ -6,6 +6,7 @@ import { counting } from "./counting.ts";
 import { encoderStudy } from "./encoder_study/encoder_study.ts";
 import type { Experiment } from "./frame/mod.ts";
 import { fullSize } from "./full_size.ts";
+import { latency, latencyMedium } from "./latency/latency.ts";
 import { matrix } from "./matrix/matrix.ts";
 import { memory } from "./memory.ts";
 import { merging } from "./merging.ts";
@@ -25,7 +26,6 @@ import { subspaces } from "./rank_study/subspaces.ts";
 import { whichMatrices } from "./rank_study/which_matrices.ts";
 import { whichRank } from "./rank_study/which_rank.ts";
 import { realAdapter } from "./real_adapter.ts";
-import { regret } from "./regret/regret.ts";
 import { stepCost } from "./regret/step_cost.ts";
 import { resident } from "./resident/resident.ts";
 import { scaling } from "./scaling.ts";
@@ -49,6 +49,8 @@ export const experiments: readonly Experiment[] = [
   encoderStudy,
   trainingSpectra,
   merging,
+  latency,
+  latencyMedium,
   resident,
   linearTeacher,
   plantedControls,
@@ -59,7 +61,6 @@ export const experiments: readonly Experiment[] = [
   supersenses,
   methodsOnKinds,
   lowData,
-  regret,
   stepCost,
   fullSize,
   realAdapter,

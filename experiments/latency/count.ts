@@ -1,4 +1,4 @@
-/** What a forward pass asks of a device: launches, operations, bytes. @module */
+/** What a forward pass or a step asks of a device: launches, operations, bytes. @module */
 
 import { elementBytes, type Kernel } from "../../kernels/kernel.ts";
 import { Tape } from "../../src/autograd/mod.ts";
@@ -6,7 +6,7 @@ import type { AnyBindings } from "../../src/device/device.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 import { type LatencyShape, openVariants } from "./variants.ts";
 
-/** Counts of one forward pass. */
+/** Counts of what was launched. */
 export interface PassCounts {
   /** Kernels that are launched. */
   readonly launches: number;
@@ -19,7 +19,7 @@ export interface PassCounts {
 type Scalars = Readonly<Record<string, number>>;
 
 /** Computes nothing, and counts what others would compute. */
-class CountingDevice extends DryDevice {
+export class CountingDevice extends DryDevice {
   #counts: PassCounts = { launches: 0, flops: 0, bytes: 0 };
 
   /** The counts since the last call. */
@@ -29,6 +29,7 @@ class CountingDevice extends DryDevice {
     return counts;
   }
 
+  /** Counts a launch. */
   override launch(kernel: Kernel, bindings: AnyBindings, scalars: Scalars): void {
     super.launch(kernel, bindings, scalars);
     const { launches, flops, bytes } = this.#counts;
@@ -59,6 +60,10 @@ export function countPasses(
 
 function flopsOf({ name }: Kernel, s: Scalars): number {
   if (name === "matmul") return 2 * s.m * s.n * (s.k + s.k2);
+  // Backward takes five products of a query and a key's size, as scores are computed again; forward two.
+  if (name === "attention_backward") {
+    return 10 * s.batch * s.heads * s.headWidth * s.time * (s.causal ? (s.time + 1) / 2 : s.time);
+  }
   if (name !== "attention_forward") return 0;
   const seen = s.causal ? s.queries * (s.past + (s.queries + 1) / 2) : s.queries * s.keys;
   return 4 * s.batch * s.heads * s.headWidth * seen;

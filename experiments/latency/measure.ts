@@ -22,16 +22,19 @@ export async function timeCell(
   models: readonly TextModel[],
   [batch, length]: readonly [batch: number, length: number],
   { seconds, leastRounds }: TimingBudget,
+  signal?: AbortSignal,
 ): Promise<{ timings: Timing[]; rounds: number }> {
   const random = new Random(batch * length), { vocabulary } = models[0];
   const data = Uint32Array.from({ length: batch * length }, () => random.integer(vocabulary));
   const named = Object.fromEntries(models.map((model, i) => [`${i}`, model]));
   const inputs = { tokens: { shape: [batch, length], data } };
+  const time = (rounds: number) => timeForward(named, inputs, rounds, { warmUp: 0, signal });
+  await time(1); // Compiles and warms up.
   const begun = performance.now();
-  await timeForward(named, inputs, 1, 0); // Compiles, and says how long a round takes.
+  await time(1);
   const wanted = Math.floor(1000 * seconds / (performance.now() - begun));
   const rounds = Math.min(mostRounds, Math.max(leastRounds, wanted));
-  return { timings: await timeForward(named, inputs, rounds, 0), rounds };
+  return { timings: await time(rounds), rounds };
 }
 
 /** Additions in a chain. */

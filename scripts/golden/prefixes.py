@@ -43,8 +43,7 @@ def make(root: Path) -> None:
     for number, name in enumerate(RUNS):
         model, cases = new_model(root, name, SEED + number), make_cases(name)
         model.save_pretrained(root / "prefixes" / name)
-        for extra in ("README.md",):
-            (root / "prefixes" / name / extra).unlink(missing_ok=True)
+        (root / "prefixes" / name / "README.md").unlink(missing_ok=True)
         logits = {f"logits.{key}": run(model, case)[0] for key, case in cases.items()}
         record = {"cases": cases}
         if not is_classifier(name):
@@ -100,13 +99,13 @@ def run(model: PeftModel, case: dict) -> tuple[torch.Tensor, torch.Tensor | None
     if model.active_peft_config.peft_type == PeftType.PREFIX_TUNING and hasattr(model.base_model, "classifier"):
         return classify(model, inputs)
     out = model(**inputs)
-    start = 0 if model.active_peft_config.peft_type == PeftType.PREFIX_TUNING or out.logits.dim() == 2 else LENGTH
-    return out.logits if out.logits.dim() == 2 else out.logits[:, start:], out.loss
+    return out.logits if out.logits.dim() == 2 else out.logits[:, -len(case["input_ids"][0]):], out.loss
 
 
 def classify(model: PeftModel, inputs: dict) -> tuple[torch.Tensor, torch.Tensor | None]:
     ids = inputs["input_ids"]
-    shown = torch.cat((torch.ones(len(ids), LENGTH), inputs.get("attention_mask", torch.ones(ids.shape))), dim=1)
+    prefix = torch.ones(len(ids), model.active_peft_config.num_virtual_tokens)
+    shown = torch.cat((prefix, inputs.get("attention_mask", torch.ones(ids.shape))), dim=1)
     trunk = model.base_model.bert(input_ids=ids, attention_mask=shown, cache=model.get_prompt(len(ids)))
     logits = model.base_model.classifier(trunk.pooler_output)
     loss = torch.nn.functional.cross_entropy(logits, inputs["labels"]) if "labels" in inputs else None

@@ -1,20 +1,11 @@
 /** Parameters of a model and of what is trained, module by module. @module */
 
-import {
-  type Architecture,
-  countParameters,
-  type LayerSpec,
-} from "../architectures/architecture.ts";
-import { topBlocks } from "../architectures/blocks.ts";
-import { selectLayerSites, type SiteSelection } from "../architectures/layer_sites.ts";
-import { isWithin } from "../core/module_names.ts";
-import { quote } from "../core/quote.ts";
-import { evaluateFormula } from "./evaluate_formula.ts";
-import { classifierParameters, loraCounts } from "./lora_count.ts";
+import { type Architecture, countParameters } from "../architectures/architecture.ts";
+import { type CountedMethod, countMethod } from "./method_counts.ts";
 
 /** One module. */
 export interface ModuleCount {
-  /** Its path. */
+  /** Its path; of what is none of the model's, what it is. */
   readonly name: string;
   /** Number of its values, those that an adapter adds included. */
   readonly parameters: number;
@@ -22,28 +13,13 @@ export interface ModuleCount {
   readonly trainable: number;
 }
 
-/** A method that can be counted without a model on a device, with the options that its count depends on. */
-export type CountedMethod =
-  | { readonly kind: "full" }
-  | { readonly kind: "lora" | "vera"; readonly rank: number } & SiteSelection
-  | { readonly kind: "bitfit" }
-  | { readonly kind: "top-layers"; readonly layers: number };
-
-/** Values of a layer that a method trains. */
-interface LayerCount {
-  /** Of the model's own, in the place of which copies are trained. */
-  readonly own: number;
-  /** Beside the model's own. */
-  readonly added: number;
-}
-
 /**
  * Parameters of every module, and those that a method trains. A classifier's head is trained beside every
- * adapter; with LoRA and VeRA it counts twice, as in PEFT: the original is frozen and a copy is trained. BitFit
- * and the top layers are values of the model itself. VeRA's shared random matrices are no parameters, as in PEFT.
+ * adapter, and counts twice, as in PEFT: the original is frozen and a copy is trained. BitFit and the top layers
+ * train values of the model itself, a head's included. VeRA's shared random matrices are no parameters, as in PEFT.
  *
- * @throws {RangeError} when a name matches nothing, a rank or number of layers does not fit, or the method is
- * none that is counted.
+ * @throws {RangeError} when a name matches nothing, a number does not fit, or the method is unknown or does not fit
+ * the model: BitFit one without biases, others one without a list of blocks, such as T5.
  *
  * @example
  * ```ts
@@ -59,71 +35,12 @@ export function countModules(
   model: Architecture,
   method: CountedMethod = { kind: "full" },
 ): ModuleCount[] {
-  const countLayer = layerCounter(model, method);
-  return model.layers.map((layer) => {
-    const size = countParameters(layer.tensors), { own, added } = countLayer(layer);
+  const { ofLayer, beside } = countMethod(model, method);
+  const modules = model.layers.map((layer): ModuleCount => {
+    const size = countParameters(layer.tensors), { own, added } = ofLayer(layer);
     return { name: layer.name, parameters: size + added, trainable: own + added };
   });
-}
-
-/** What a method trains of a layer. */
-function layerCounter(
-  model: Architecture,
-  method: CountedMethod,
-): (layer: LayerSpec) => LayerCount {
-  const all = ({ tensors }: LayerSpec) => ({ own: countParameters(tensors), added: 0 });
-  const isHead = (layer: LayerSpec) => classifierParameters({ ...model, layers: [layer] }) > 0;
-  switch (method.kind) {
-    case "full":
-      return all;
-    case "bitfit":
-      return (layer) =>
-        isHead(layer) ? all(layer) : all({ ...layer, tensors: biasesOf(model, layer) });
-    case "top-layers": {
-      const blocks = topBlocks(model.layers, method.layers);
-      const isTrained = (layer: LayerSpec) =>
-        isHead(layer) || blocks.some((block) => isWithin(layer.name, block));
-      return (layer) => isTrained(layer) ? all(layer) : { own: 0, added: 0 };
-    }
-    case "lora":
-    case "vera": {
-      const added = new Map(addedCounts(model, method));
-      return (layer) => {
-        const copy = classifierParameters({ ...model, layers: [layer] });
-        return { own: 0, added: copy + (added.get(layer.name) ?? 0) };
-      };
-    }
-  }
-  const { kind } = method as { kind: string };
-  throw new RangeError(
-    `a method must be full, lora, vera, bitfit or top-layers to be counted, found ${quote(kind)}`,
-  );
-}
-
-/** The biases of a layer; of a model without any there is nothing to train. */
-function biasesOf({ tensors }: Architecture, layer: LayerSpec) {
-  const isBias = ({ name }: { readonly name: string }) => name.endsWith(".bias");
-  if (tensors.some(isBias)) return layer.tensors.filter(isBias);
-  throw new RangeError("BitFit needs a model with biases, found none");
-}
-
-/** Parameters that are added to each layer. */
-function addedCounts(
-  model: Architecture,
-  method: Extract<CountedMethod, SiteSelection>,
-): (readonly [name: string, parameters: number])[] {
-  if (method.kind === "lora") {
-    return loraCounts(model, method.rank, method).map(({ name, parameters }) => [name, parameters]);
-  }
-  const { rank, sites, targetModules } = method, isSaid = sites ?? targetModules;
-  const selection = isSaid === undefined
-    ? { targetModules: model.peftTargets }
-    : { sites, targetModules };
-  return selectLayerSites(model.linears, selection).map(({ name, layer, role }) => {
-    if (layer.kind === "embedding" || role) {
-      throw new RangeError(`VeRA needs whole linear layers, by targetModules, found ${name}`);
-    }
-    const count = evaluateFormula("veraParameters", { r: rank, d_out: layer.outputs });
-    return [layer.name, Number(count)];
-  });
+  const others = Object.entries(beside)
+    .map(([name, count]): ModuleCount => ({ name, parameters: count, trainable: count }));
+  return [...modules, ...others];
 }

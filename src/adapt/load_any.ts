@@ -5,16 +5,15 @@ import { readJson } from "../core/files.ts";
 import { isRecord, isText } from "../core/json.ts";
 import { quote } from "../core/quote.ts";
 import { fileIn, type Folder, folderName } from "../core/storage.ts";
-import { peftWeights } from "../formats/adapter_weights.ts";
 import { adapterFile } from "../formats/merged_metadata.ts";
+import { isHubConfig } from "../formats/hub_adapter.ts";
 import type { Model } from "../models/model.ts";
 import type { Adapter } from "./adapter.ts";
-import { assertFree, assertNotIn } from "./attach.ts";
+import { assertFree, assertNotIn, type JoinOptions } from "./attach.ts";
 import { loadBitFit } from "./bitfit.ts";
-import { isHubConfig } from "./bottleneck/hub_config.ts";
-import { hubWeights } from "./bottleneck/hub_names.ts";
 import { loadBottleneck, readBottlenecks } from "./bottleneck/load.ts";
 import { loadAdapter, type LoadAdapterOptions } from "./lora/load.ts";
+import { joinedMethods, loadLoraPrefix } from "./lora_prefix.ts";
 import type { MethodAdapter } from "./method_adapter.ts";
 import { loadPrefixLayer, loadPrompt } from "./prefix/load.ts";
 import { readValues, type SavedValues } from "./saved_values.ts";
@@ -77,6 +76,7 @@ export async function loadAnyAdapter(
   const method = await methodIn(folder);
   if (method === undefined) return await loadAdapter(model, folder, options);
   assertFree(model, options, "loadAnyAdapter");
+  if (isJoined(method)) return await loadJoined(model, folder, method, options);
   assertOnlyJoin(method, options);
   const isHub = method === "bottleneck";
   const read = async () => {
@@ -86,7 +86,7 @@ export async function loadAnyAdapter(
     };
   };
   const { load, saved } = await usable(folder, read);
-  const values = { file: await adapterFile(folder, isHub ? hubWeights : peftWeights) };
+  const values = { file: await adapterFile(folder) };
   assertNotIn(model, values);
   assertFree(model, options, "loadAnyAdapter"); // Another may have come while this one was read.
   const adapter = await usable(folder, () => load(model, saved));
@@ -106,11 +106,40 @@ export async function methodIn(folder: Folder): Promise<unknown> {
   return isText(type) && Object.hasOwn(peftMethods, type) ? peftMethods[type] : undefined;
 }
 
+const isJoined = (method: unknown): method is string =>
+  isText(method) && joinedMethods.includes(method);
+
+/** LoRA with virtual tokens: each is loaded as from a folder of its own. */
+async function loadJoined(
+  model: Model,
+  folder: Folder,
+  method: string,
+  options: LoadAdapterOptions,
+): Promise<Adapter> {
+  const values = { file: await adapterFile(folder) };
+  assertNotIn(model, values);
+  assertFree(model, options, "loadAnyAdapter");
+  const load = async (part: Folder, join: JoinOptions) => {
+    const isLora = await methodIn(part) === undefined;
+    return await loadAnyAdapter(model, part, isLora ? { ...options, ...join } : join);
+  };
+  const adapter = await usable(folder, () => loadLoraPrefix(folder, method, load))
+    .catch((error) => Promise.reject(inFolder(folder, error)));
+  return Object.assign(adapter, { values });
+}
+
+/** The parts are read from memory, of which nobody knows. */
+function inFolder(folder: Folder, error: unknown): unknown {
+  if (!(error instanceof AdapterFileError)) return error;
+  const { message, cause } = error, place = ` in ${folderName(folder)}:`;
+  return new AdapterFileError(message.replace(" in memory:", () => place), { cause });
+}
+
 function savedMethod(method: unknown): SavedMethod {
   if (typeof method === "string" && Object.hasOwn(savedMethods, method)) {
     return savedMethods[method];
   }
-  const known = Object.keys(savedMethods).join(", ");
+  const known = [...Object.keys(savedMethods), ...joinedMethods].join(", ");
   throw new RangeError(`method must be one of ${known}, found ${quote(method)}`);
 }
 
@@ -122,7 +151,7 @@ function assertOnlyJoin(method: unknown, { dropout, allow }: LoadAdapterOptions)
 }
 
 /** Says of which folder it is when what was read does not fit the model. */
-async function usable<T>(folder: Folder, use: () => T | Promise<T>): Promise<T> {
+export async function usable<T>(folder: Folder, use: () => T | Promise<T>): Promise<T> {
   try {
     return await use();
   } catch (error) {

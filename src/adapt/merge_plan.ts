@@ -7,10 +7,11 @@ import { oneLine } from "../core/quote.ts";
 import { formatShape, sameShape } from "../core/shape.ts";
 import { isTable } from "../formats/adapter_weights.ts";
 import { adapterFile, parseMerged } from "../formats/merged_metadata.ts";
-import { type AdapterException, type PeftAdapter, readAdapter } from "../formats/mod.ts";
+import type { AdapterException } from "../formats/mod.ts";
 import type { BaseFile } from "../models/base_file.ts";
 import { assertNotIn } from "./attach.ts";
 import { MergeSums, type WeightChange } from "./merge_blocks.ts";
+import { type Mergeable, readMergeable } from "./mergeable.ts";
 import { type NewHead, newHead, sameHead } from "./new_head.ts";
 import { changedBias } from "./stored_change.ts";
 import { assertRows } from "./token_rows.ts";
@@ -51,7 +52,7 @@ export async function planMerge(
     head: sameHead(base.config),
   };
   for (const folder of folders) {
-    const adapter = await readAdapter(folder, { withSaved: true, allow }),
+    const adapter = await readMergeable(base, folder, allow),
       file = await adapterFile(folder);
     const acting = added.map((file) => ({ values: { file } }));
     assertNotIn({ merged: before.map((file) => ({ file })), adapters: acting }, { file });
@@ -72,7 +73,7 @@ export async function planMerge(
   );
 }
 
-function addUpdates({ weights }: MergePlan, base: BaseFile, { updates }: PeftAdapter): void {
+function addUpdates({ weights }: MergePlan, base: BaseFile, { updates }: Mergeable): void {
   const modules = new Map<string, string>();
   for (const update of updates) {
     const { module } = update, { key, isTransposed } = base.locate(update);
@@ -95,7 +96,7 @@ function changeAt(weights: MergePlan["weights"], key: string, module: string): W
 }
 
 /** Rows that were trained are also those of a head that shares the table, as in PEFT. */
-function addRows({ weights }: MergePlan, base: BaseFile, { rows }: PeftAdapter): void {
+function addRows({ weights }: MergePlan, base: BaseFile, { rows }: Mergeable): void {
   for (const [module, trained] of rows) {
     const key = base.tableOf(module), change = changeAt(weights, key, module);
     assertRows(oneLine(module), base.file.tensors.get(key)!.shape, trained);
@@ -147,7 +148,7 @@ async function addBiases(
   { saved }: MergePlan,
   { find, file, folder: base }: BaseFile,
   folder: string,
-  { updates }: PeftAdapter,
+  { updates }: Mergeable,
 ): Promise<void> {
   for (const { module, bias, scaling } of updates) {
     if (!bias) continue;

@@ -2,14 +2,16 @@
 
 import { Parameter } from "../autograd/parameter.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
+import { type FolderFile, saveFolder } from "../core/save_folder.ts";
 import { Arena, type ArenaEntry } from "../device/arena.ts";
 import type { Tensor } from "../device/device.ts";
-import { peftWeights } from "../formats/adapter_weights.ts";
+import { otherWeights, peftWeights } from "../formats/adapter_weights.ts";
+import { assertNoOtherKind } from "../formats/folder_kind.ts";
 import { adapterFile } from "../formats/merged_metadata.ts";
 import type { AdapterValues, Model } from "../models/model.ts";
 import { type Adapter, baseNameOf, type SaveAdapterOptions, type WeightChange } from "./adapter.ts";
 import { attach, type Attachment, type JoinOptions } from "./attach.ts";
-import { assertSaved, type MethodConfig, type SavedValues, saveValues } from "./saved_values.ts";
+import { assertSaved, type MethodConfig, type SavedValues, valueFiles } from "./saved_values.ts";
 import { TrainedModules } from "./trained_modules.ts";
 
 /** What every method may do beside its own change to the model. */
@@ -88,9 +90,23 @@ export abstract class MethodAdapter implements Adapter {
    * @throws {Error} when a file cannot be written; the message says what a reader finds.
    */
   async save(folder: string, options: SaveAdapterOptions = {}): Promise<void> {
+    await assertNoOtherKind(folder, "adapter");
+    await saveFolder(
+      folder,
+      await this.files(folder, options),
+      () => otherWeights(this.weightsFile),
+    );
+    this.values.file = await adapterFile(folder);
+  }
+
+  /**
+   * The files that {@link MethodAdapter.save} writes to a folder, the configuration last.
+   *
+   * @throws {RangeError} when a value is not finite in the file's dtype.
+   */
+  async files(folder: string, options: SaveAdapterOptions = {}): Promise<readonly FolderFile[]> {
     const base = { baseModelName: baseNameOf(this.model), ...options };
-    await saveValues(folder, this, this.config, this.tensors(), base);
-    this.values.file = await adapterFile(folder, this.weightsFile);
+    return await valueFiles(folder, this, this.config, this.tensors(), base);
   }
 
   /** What is trained, by its names in a file. */

@@ -1,6 +1,8 @@
 /** Adapters: choosing sites, injecting, saving, loading, merging. @module */
 
 export { deltaWeight, type LowRankFactors, type LowRankUpdate } from "../core/low_rank_update.ts";
+export type { FolderFile } from "../core/save_folder.ts";
+export type { FileContent } from "../core/staged_file.ts";
 export { type SiteAddress, siteName } from "../core/site.ts";
 export type { AdapterException, BiasMode, FloatDtype } from "../formats/mod.ts";
 export { type AdaptedLayer, Embedding, type Ids } from "../nn/embedding.ts";
@@ -17,6 +19,7 @@ export type { BottleneckVariant, NonLinearity } from "./bottleneck/form.ts";
 export { loadAnyAdapter } from "./load_any.ts";
 export { LoraAdapter } from "./lora/adapter.ts";
 export type { AdapterChange } from "./lora/change.ts";
+export { injectLoraPrefix, LoraPrefixAdapter, type LoraPrefixOptions } from "./lora_prefix.ts";
 export type { LoraPlan } from "./lora/plan.ts";
 export { injectLora, type LoraOptions } from "./lora/inject.ts";
 export type { BesideOptions } from "./lora/injected_parts.ts";

@@ -8,16 +8,15 @@ import { isWithin } from "../core/module_names.ts";
 import { assertOptions } from "../core/options.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
 import { oneLine, quote } from "../core/quote.ts";
-import { saveFolder } from "../core/save_folder.ts";
+import type { FolderFile } from "../core/save_folder.ts";
 import { formatShape, sameShape } from "../core/shape.ts";
 import { fileIn, type Folder } from "../core/storage.ts";
 import type { ArenaEntry } from "../device/arena.ts";
 import type { Tensor } from "../device/device.ts";
-import { openWeights, peftWeights } from "../formats/adapter_weights.ts";
-import { assertNoOtherKind } from "../formats/folder_kind.ts";
+import { openWeights } from "../formats/adapter_weights.ts";
 import { labelsMetadata } from "../formats/labels_metadata.ts";
 import { parsePromptFormat, promptMetadata } from "../formats/prompt_metadata.ts";
-import { openSafetensorsFile } from "../formats/safetensors.ts";
+import type { SafetensorsFile } from "../formats/safetensors.ts";
 import { safetensorsFile } from "../formats/write_safetensors.ts";
 import { labelsOf } from "../models/labels.ts";
 import type { Model } from "../models/model.ts";
@@ -48,18 +47,18 @@ interface Saved {
 }
 
 /**
- * Saves the file of the weights, and the method's settings in `adapter_config.json`, as a whole: after
- * a crash at any time, a reader finds the old adapter, the new one, or no `adapter_config.json`.
+ * The file of the weights, then the method's settings in `adapter_config.json`.
+ *
+ * @throws {RangeError} when a value is not finite in the file's dtype.
  */
-export async function saveValues(
+export async function valueFiles(
   folder: string,
   { model, promptFormat, modules, weightsFile }: Saved,
   config: MethodConfig,
   values: readonly (readonly [name: string, tensor: Tensor])[],
   options: SaveAdapterOptions,
-): Promise<void> {
+): Promise<FolderFile[]> {
   assertOptions("save", options, saveNames);
-  await assertNoOtherKind(folder, "adapter");
   const { baseModelName, dtype = "F32" } = options;
   const data = await model.device.read(...values.map(([, tensor]) => tensor));
   const entries = values.map(([name], i) => [name, data[i]] as const);
@@ -68,34 +67,43 @@ export async function saveValues(
     : undefined;
   const metadata = { format: "pt", ...promptMetadata(promptFormat), ...labelsMetadata(labels) };
   const base = { base_model_name_or_path: baseModelName ?? null };
-  await saveFolder(folder, [
+  return [
     safetensorsFile(fileIn(folder, weightsFile), entries, { dtype, metadata }),
     { name: "adapter_config.json", content: jsonText({ ...config, ...base }) },
-  ]);
+  ];
 }
 
 /**
- * Reads a folder of {@link saveValues}.
+ * Reads a folder of {@link valueFiles}.
  *
  * @throws {AdapterFileError} when the weights are in another format than safetensors.
  * @throws {SyntaxError} when a file is broken.
  * @throws {RangeError} when a value is not finite.
  */
-export async function readValues(
-  folder: Folder,
-  weightsFile = peftWeights,
-): Promise<SavedValues> {
+export async function readValues(folder: Folder): Promise<SavedValues> {
   const config = await readJson(fileIn(folder, "adapter_config.json"));
   if (!isRecord(config)) {
     throw new AdapterFileError(`adapter_config.json must be an object, found ${quote(config)}`);
   }
-  using file =
-    await (weightsFile === peftWeights
-      ? openWeights(folder, {})
-      : openSafetensorsFile(fileIn(folder, weightsFile)));
-  const tensors = new Map<string, HostTensor>();
-  for (const name of file.tensors.keys()) tensors.set(name, await file.read(name));
+  using file = await openWeights(folder, {});
+  const tensors = await readFloats(file);
   return { config, tensors, promptFormat: parsePromptFormat(file.metadata) };
+}
+
+/**
+ * Reads all tensors of a file.
+ *
+ * @throws {RangeError} when one is not stored as floats, or a value is not finite.
+ */
+export async function readFloats(file: SafetensorsFile): Promise<Map<string, HostTensor>> {
+  const tensors = new Map<string, HostTensor>();
+  for (const [name, { dtype }] of file.tensors) {
+    if (!["F32", "F16", "BF16", "F64"].includes(dtype)) {
+      throw new RangeError(`${oneLine(name)} must be F32, F16, BF16 or F64, found ${dtype}`);
+    }
+    tensors.set(name, await file.read(name));
+  }
+  return tensors;
 }
 
 /** The names in a configuration of the modules that are trained in full beside the adapter. */

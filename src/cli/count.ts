@@ -1,6 +1,6 @@
 /** `lowrank count`. @module */
 
-import type { CountedMethod, ModuleCount } from "../accounting/mod.ts";
+import type { ModuleCount } from "../accounting/mod.ts";
 import type { Architecture } from "../architectures/mod.ts";
 import { listNames } from "../core/module_names.ts";
 import { grouped } from "../core/numbers.ts";
@@ -49,7 +49,7 @@ async function run(argument: string | undefined, options: CountOptions): Promise
   const { architecture, note: read, caveat } = await countedModel({ ...options, model });
   if (read) note(options, read);
   const accounting = await import("../accounting/mod.ts");
-  const byModule = accounting.countModules(architecture, method as CountedMethod);
+  const byModule = accounting.countModules(architecture, method);
   const total = sumOf(byModule, "parameters"), trainable = sumOf(byModule, "trainable");
   if (total === 0) throw new RangeError("counting needs a model with parameters, found none");
   const percent = 100 * trainable / total;

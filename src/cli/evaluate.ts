@@ -21,14 +21,13 @@ import {
   evaluateAnswers,
   evaluateOutputs,
   metricNames,
-  optionName,
+  refuseAll,
   type TextOptions,
 } from "./evaluate_texts.ts";
 import { assertModelFolder } from "./model_folder.ts";
 import { assertForLabels, templateFor } from "./train_data.ts";
 
 interface EvaluateOptions extends TextOptions {
-  readonly promptTemplate?: string;
   readonly batchSize: number;
 }
 
@@ -94,10 +93,11 @@ async function run(options: EvaluateOptions): Promise<void> {
   }
   assertModelAndData(options);
   if (options.metrics) return await evaluateAnswers(options);
-  for (const name of ["beams", "maxNewTokens"] as const) {
-    if (options[name] === undefined) continue;
-    throw new RangeError(`${optionName(name)} is about generated text: give --metrics too`);
-  }
+  refuseAll(
+    options,
+    ["beams", "maxNewTokens", "meteor"],
+    "a loss needs no answers, and no --metrics were given",
+  );
   await measureLoss(options);
 }
 

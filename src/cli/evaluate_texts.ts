@@ -35,6 +35,8 @@ export interface TextOptions extends CommonOptions, AllowOption, BaseDtypeOption
   readonly metrics?: TextMetric[];
   /** Folder of METEOR 1.5. */
   readonly meteor?: string;
+  /** Around prompts, where a loss is measured. */
+  readonly promptTemplate?: string;
   /** Beams of the search. */
   readonly beams?: number;
   /** Most new tokens of a text. */
@@ -58,23 +60,36 @@ export async function evaluateOutputs(options: TextOptions): Promise<void> {
   if (outputs === undefined || references === undefined) {
     throw new RangeError(`--outputs and --references go together, found ${found} alone`);
   }
-  for (const name of ["model", "data", "adapter", "beams", "maxNewTokens"] as const) {
-    if (options[name] === undefined) continue;
-    throw new RangeError(
-      `--outputs are scored as they are, without a model: leave out ${optionName(name)}`,
-    );
-  }
+  refuseAll(options, [
+    "model",
+    "data",
+    "adapter",
+    "allow",
+    "promptTemplate",
+    "beams",
+    "maxNewTokens",
+  ], "--outputs are scored as they are, without a model");
   await printScores(await readReferencedOutputs(outputs, references), options);
 }
 
-/** How an option is written. */
-export const optionName = (name: string): string =>
+/** Refuses options that a kind of evaluation has no use for. */
+export function refuseAll(
+  options: TextOptions,
+  names: readonly (keyof TextOptions)[],
+  reason: string,
+): void {
+  const given = names.find((name) => options[name] !== undefined);
+  if (given !== undefined) throw new RangeError(`${reason}: leave out ${optionName(given)}`);
+}
+
+const optionName = (name: string): string =>
   `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
 /** Has a model answer prompts, and scores its answers. */
 export async function evaluateAnswers(
   options: TextOptions & { readonly model: string; readonly data: string },
 ): Promise<void> {
+  refuseAll(options, ["promptTemplate"], "--metrics write prompts as in training");
   await assertGenerates(options);
   const texts = await readTexts(options.data);
   if (texts.kind !== "prompted") {
@@ -112,6 +127,9 @@ async function printScores(
   options: TextOptions,
 ): Promise<void> {
   const metrics = options.metrics ?? textMetrics;
+  if (!metrics.includes("meteor")) {
+    refuseAll(options, ["meteor"], "METEOR is not among the metrics");
+  }
   const tables = metrics.includes("meteor") ? await tablesFor(texts, options) : undefined;
   const found = Object.entries(scoreTexts(texts, metrics, tables));
   const scores = found.map(([name, score]) => [nameOf(name, tables), score] as const);

@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import { type Adapter, LoraAdapter } from "../adapt/mod.ts";
-import { factorKeys, ownKey } from "../formats/adapter_weights.ts";
+import { factorKeys, ownKey, weightsFileIn } from "../formats/adapter_weights.ts";
 import type { Parameter, Tape } from "../autograd/mod.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { joinUpdates, openSafetensors } from "../formats/mod.ts";
@@ -88,7 +88,7 @@ function joined(sites: LoraAdapter["sites"], gradients: Gradients) {
 }
 
 async function fileKeys({ model, adapter }: Origins): Promise<ReadonlySet<string>> {
-  const path = adapter === undefined ? model : join(adapter, "adapter_model.safetensors");
+  const path = adapter === undefined ? model : join(adapter, await weightsFileIn(adapter));
   using file = await openSafetensors(path);
   return new Set(file.tensors.keys());
 }

@@ -30,40 +30,55 @@ interface MethodEntry {
 
 /** What the command line knows of a prefix method. */
 const prefixEntry = (what: string): MethodEntry => ({
-  title: ({ length }) => `${what} of ${howMany(Number(length), "virtual token")}`,
+  title: ({ length }) =>
+    `${what} of ${
+      length === undefined ? "virtual tokens" : howMany(Number(length), "virtual token")
+    }`,
   rules: { length: positive, modulesToSave: moduleNames },
   defaults: () => ({ length: 16 }),
 });
 
+/** What the command line knows of LoRA. */
+const lora: MethodEntry = {
+  title: ({ rank, sites, targetModules }) =>
+    sites === undefined && targetModules === undefined
+      ? "LoRA"
+      : `LoRA of rank ${rank} on ${[sites ?? targetModules].flat().join(", ")}`,
+  rules: {
+    rank: positive,
+    alpha: number,
+    sites: siteNames,
+    targetModules: names,
+    dropout: number,
+    rankStabilized: flag,
+    rankPattern: numbersByName,
+    alphaPattern: numbersByName,
+    dora: flag,
+    loraBias: flag,
+    bias: oneOf("none", "all", "lora_only"),
+    init: oneOf("kaiming", "gaussian"),
+    modulesToSave: moduleNames,
+    trainableTokens: tokens,
+  },
+  defaults: ({ sites, targetModules }) => {
+    const isSelected = sites !== undefined || targetModules !== undefined;
+    return { rank: 8, ...(isSelected ? {} : { sites: ["q", "v"] }) };
+  },
+};
+
+/** What the command line knows of LoRA joined with a prefix. */
+const joinedEntry = (prefix: MethodEntry): MethodEntry => ({
+  title: (settings) => `${lora.title(settings)} and ${prefix.title(settings)}`,
+  rules: { ...lora.rules, ...prefix.rules },
+  defaults: (settings) => ({ ...lora.defaults!(settings), ...prefix.defaults!(settings) }),
+});
+
+const embeddings = prefixEntry("embeddings"), states = prefixEntry("states");
+
 /** What the command line knows of each method. */
 export const methodEntries: { readonly [Kind in MethodKind]: MethodEntry } = {
   full: { title: () => "full fine-tuning", rules: {} },
-  lora: {
-    title: ({ rank, sites, targetModules }) =>
-      sites === undefined && targetModules === undefined
-        ? "LoRA"
-        : `LoRA of rank ${rank} on ${[sites ?? targetModules].flat().join(", ")}`,
-    rules: {
-      rank: positive,
-      alpha: number,
-      sites: siteNames,
-      targetModules: names,
-      dropout: number,
-      rankStabilized: flag,
-      rankPattern: numbersByName,
-      alphaPattern: numbersByName,
-      dora: flag,
-      loraBias: flag,
-      bias: oneOf("none", "all", "lora_only"),
-      init: oneOf("kaiming", "gaussian"),
-      modulesToSave: moduleNames,
-      trainableTokens: tokens,
-    },
-    defaults: ({ sites, targetModules }) => {
-      const isSelected = sites !== undefined || targetModules !== undefined;
-      return { rank: 8, ...(isSelected ? {} : { sites: ["q", "v"] }) };
-    },
-  },
+  lora,
   bitfit: { title: () => "BitFit", rules: { modulesToSave: moduleNames } },
   "top-layers": {
     title: ({ layers }) => `the top ${howMany(Number(layers), "layer")}`,
@@ -94,9 +109,11 @@ export const methodEntries: { readonly [Kind in MethodKind]: MethodEntry } = {
     },
     defaults: () => ({ variant: "houlsby", size: 16 }),
   },
-  "prefix-embedding": prefixEntry("embeddings"),
-  "prefix-layer": prefixEntry("states"),
+  "prefix-embedding": embeddings,
+  "prefix-layer": states,
   "prefix-tuning": prefixEntry("keys and values"),
+  "lora+prefix-embedding": joinedEntry(embeddings),
+  "lora+prefix-layer": joinedEntry(states),
 };
 
 /** What a reader calls a method. */

@@ -3,7 +3,7 @@
 import { readJson } from "../core/files.ts";
 import { isRecord, isText } from "../core/json.ts";
 import { mostSweepRuns } from "../core/limits.ts";
-import { terminalLine } from "../core/terminal_text.ts";
+import { quote } from "../core/quote.ts";
 import type { Fields } from "./cases.ts";
 import { addCommonOptions } from "./common.ts";
 import { Command, type CommanderError } from "./commander.ts";
@@ -88,7 +88,10 @@ export function optionsOf(choice: Choice, output: string): TrainOptions {
     command.parse(given.map(([name, value]) => `--${name}=${value}`), { from: "user" });
   } catch (error) {
     const { message } = error as CommanderError;
-    throw new RangeError(terminalLine(message.replace(/^error: /, "").replace(/\.$/, "")));
+    throw new RangeError(
+      message.replace(/^error: /, "").replace(/\.$/, "")
+        .replace(/ argument '(.*)' is/s, (_, value) => ` argument ${quote(value)} is`),
+    );
   }
   return command.opts<TrainOptions>();
 }

@@ -1,5 +1,6 @@
 /** The trainings of a sweep, checked before the first of them begins. @module */
 
+import { oneLine } from "../core/quote.ts";
 import { DryDevice } from "../device/dry.ts";
 import type { DeviceKind } from "../device/mod.ts";
 import { withLabels } from "../models/labels.ts";
@@ -69,7 +70,9 @@ export async function planSweep(
 
 /** `rank=8`, of the options of these names that have a value. */
 const pairsOf = (choice: Choice, names: readonly string[]): string[] =>
-  names.filter((name) => choice[name] !== undefined).map((name) => `${name}=${choice[name]}`);
+  names.filter((name) => choice[name] !== undefined).map((name) =>
+    oneLine(`${name}=${choice[name]}`)
+  );
 
 /** Says in which training something is wrong. */
 async function within<T>(where: string, work: () => Promise<T>): Promise<T> {
@@ -102,9 +105,9 @@ const keyOfModel = ({ model }: TrainOptions, { spec: { method }, newLabels }: Tr
 
 /** Readers that read each file once, however many trainings ask for it. */
 const rememberingReaders = (): RequestReaders => ({
-  readTexts: remembered(readTrainData, (data, options) => {
+  readTexts: remembered(readTrainData, (data, options, { positions }) => {
     const { model, validation, promptTemplate, batchSize, seed } = options;
-    return JSON.stringify([data, model, validation, promptTemplate, batchSize, seed]);
+    return JSON.stringify([data, model, validation, promptTemplate, batchSize, seed, positions]);
   }),
   readModel: remembered(modelSpec, ({ model, baseDtype }) => JSON.stringify([model, baseDtype])),
 });

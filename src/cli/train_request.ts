@@ -3,6 +3,7 @@
 import { fileDigests } from "../core/digest.ts";
 import { boundsOf } from "../core/numbers.ts";
 import { methodIn } from "../adapt/load_any.ts";
+import { savedLength } from "../adapt/prefix/saved_length.ts";
 import { assertAdapterFolder } from "../formats/folder_kind.ts";
 import { readAdapter } from "../formats/mod.ts";
 import type { JsonRecord, MethodSpec, RunSpec, TrainingSpec } from "../runs/mod.ts";
@@ -10,7 +11,7 @@ import { type Batch, defaultPatience, defaultSettings } from "../train/mod.ts";
 import { batchExample, readBatchFile } from "./batches.ts";
 import type { AllowOption, BaseDtypeOption } from "./arguments.ts";
 import { assertAllowed, type CommonOptions } from "./common.ts";
-import { readFacts } from "./limits.ts";
+import { type ModelFacts, readFacts } from "./limits.ts";
 import { methodOf, type MethodOptions } from "./method.ts";
 import { assertOtherFolder } from "./model_folder.ts";
 import { completeTraining, readTrainConfig, type TrainConfig } from "./train_config.ts";
@@ -82,9 +83,10 @@ export async function readRequest(
   assertAllowed(options, adapter ? [adapter] : []);
   const method = adapter ? await methodOfAdapter(adapter, asked, options.allow) : asked;
   await assertOutput(options, method.kind);
+  const length = adapter ? await savedLength(adapter) : "length" in method ? method.length : 0;
   const material = data === undefined
-    ? await readBatches(options.batches!, options)
-    : await readData(data, options, method, readTexts);
+    ? await readBatches(options.batches!, options, length)
+    : await readData(data, options, method, length, readTexts);
   const training = settingsOf(options, { ...material.defaults, ...configured }, material);
   assertRates(training, method);
   const model = await readModel(options);
@@ -94,8 +96,12 @@ export async function readRequest(
   return { ...material, spec, isNamed };
 }
 
-async function readBatches(path: string, { model, adapter }: TrainOptions): Promise<Material> {
-  const facts = await readFacts(model, adapter ? [adapter] : []);
+async function readBatches(
+  path: string,
+  { model, adapter }: TrainOptions,
+  length: number,
+): Promise<Material> {
+  const facts = roomIn(await readFacts(model, adapter ? [adapter] : []), length);
   const { batches, digest } = await readBatchFile(path, facts);
   const defaults = facts.labelKind === "number" ? { objective: "squared-error" as const } : {};
   return { batches, validation: [], notes: [], data: { batches: digest }, defaults };
@@ -105,9 +111,10 @@ async function readData(
   data: string,
   options: TrainOptions,
   method: MethodSpec,
+  length: number,
   readTexts: typeof readTrainData,
 ): Promise<Material> {
-  const facts = await readFacts(options.model);
+  const facts = roomIn(await readFacts(options.model), length);
   const found = await readTexts(data, options, facts);
   const { train, validation, notes, labels, identity, example } = found;
   const { validateEvery, ...settings } = defaultSettings({
@@ -124,6 +131,10 @@ async function readData(
   const told = { notes, example, labels, newLabels, usualRate: settings.learningRate };
   return { batches: train, validation, ...told, head: facts.head, data: identity, defaults };
 }
+
+/** A model's facts beside virtual tokens; one that has no room for them refuses them when they are put on it. */
+const roomIn = (facts: ModelFacts, virtual: number): ModelFacts =>
+  virtual < facts.positions ? { ...facts, positions: facts.positions - virtual } : facts;
 
 /** The method of an adapter that is trained further: the highest rank and the largest scaling of its sites. */
 async function methodOfAdapter(
@@ -149,7 +160,9 @@ function withHead(method: MethodSpec, { newLabels, head = [] }: Material): Metho
 }
 
 function scaleOf(method: MethodSpec) {
-  if (method.kind !== "lora") return { isFull: method.kind === "full", scaling: 1 };
+  const { kind } = method;
+  if (kind === "full" || kind === "top-layers") return { isFull: true, scaling: 1 };
+  if (method.kind === "vera" || !("rank" in method)) return { isFull: false, scaling: 1 };
   const { rank, alpha = rank, rankStabilized } = method;
   return { isFull: false, scaling: alpha / (rankStabilized ? Math.sqrt(rank) : rank) };
 }

@@ -41,6 +41,9 @@ export const mostIndexBytes: number = 64 * 2 ** 20;
 /** Blocks of an architecture that is listed from its configuration. */
 export const mostBlocks = 4096;
 
+/** Rank of VeRA whose matrices are drawn from a key, and not read; the paper has up to 1,024. */
+export const mostDrawnRank: number = 2 ** 14;
+
 /** Columns of an attention head with rotary positions: the host holds a frequency for each pair. */
 export const mostHeadColumns: number = 2 ** 16;
 

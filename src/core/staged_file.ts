@@ -9,7 +9,11 @@ import { assertWritable, splitPath } from "./storage.ts";
 type Pieces = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
 /** What is written to a file: bytes, text, or pieces. */
-export type FileContent = Uint8Array | string | Pieces;
+export type FileContent =
+  | Uint8Array
+  | string
+  | Iterable<Uint8Array>
+  | AsyncIterable<Uint8Array>;
 
 /** What a reader finds when the disk takes a new file but not its name. */
 export const UNCERTAIN = "what is new is in place, but may be lost if the power fails";

@@ -41,8 +41,8 @@ interface Group {
  * ```
  */
 export async function readReferencedOutputs(
-  outputs: FileSource,
-  references: FileSource,
+  outputs: string | URL | File,
+  references: string | URL | File,
 ): Promise<ReferencedOutput[]> {
   const made = await readOutputs(outputs);
   const hasInputs = made[0].input !== undefined && isTable(references);

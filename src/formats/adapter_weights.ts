@@ -11,6 +11,16 @@ import { openSafetensorsFile, type ReadOptions, type SafetensorsFile } from "./s
 /** PEFT's file of the weights. */
 export const peftWeights = "adapter_model.safetensors";
 
+/** The `adapters` library's. */
+export const hubWeights = "adapter.safetensors";
+
+/** Files that are of another adapter than the one whose weights are saved under a name in the same folder. */
+export const otherWeights = (weightsFile: string): string[] =>
+  [
+    ...[peftWeights, hubWeights, "pytorch_adapter.bin"],
+    ...["model_head.safetensors", "pytorch_model_head.bin", "head_config.json"],
+  ].filter((name) => name !== weightsFile);
+
 /** What PEFT puts before the name of every tensor. */
 export const tensorPrefix = "base_model.model.";
 
@@ -42,9 +52,15 @@ export function ownKey(name: string, adapted: ReadonlySet<string>): string {
   return tensorPrefix + (adapted.has(module) ? name.replace(module, `${module}.base_layer`) : name);
 }
 
+/** The name of the file of the weights in a folder: PEFT's unless there is only the `adapters` library's. */
+export async function weightsFileIn(folder: Folder): Promise<string> {
+  if (await hasFile(folder, peftWeights)) return peftWeights;
+  return await hasFile(folder, hubWeights) ? hubWeights : peftWeights;
+}
+
 /** Opens the file; throws an {@link AdapterFileError} where there is a pickle instead. */
 export async function openWeights(folder: Folder, options: ReadOptions): Promise<SafetensorsFile> {
-  const name = peftWeights;
+  const name = await weightsFileIn(folder);
   if (!await hasFile(folder, name) && await hasFile(folder, "adapter_model.bin")) {
     throw new AdapterFileError(
       "weights must be in adapter_model.safetensors, found adapter_model.bin (a pickle can run code): " +

@@ -1,10 +1,11 @@
 /** Whether a folder holds an adapter or a model. @module */
 
 import { hasFile, kindOf } from "../core/storage.ts";
+import { hubWeights, peftWeights } from "./adapter_weights.ts";
 
 /** Files that are, or describe, weights. */
 const weightFiles = {
-  adapter: ["adapter_config.json", "adapter_model.safetensors", "adapter.safetensors"],
+  adapter: ["adapter_config.json", peftWeights, hubWeights],
   model: ["model.safetensors", "model.safetensors.index.json"],
 };
 

@@ -4,7 +4,7 @@ import { sha256 } from "../core/digest.ts";
 import { readBytes } from "../core/files.ts";
 import { mostTensorBytes } from "../core/limits.ts";
 import { fileIn, type Folder, folderName } from "../core/storage.ts";
-import { peftWeights } from "./adapter_weights.ts";
+import { weightsFileIn } from "./adapter_weights.ts";
 
 /** The key in `__metadata__`; other programs pass over it. */
 const KEY = "lowrank.merged";
@@ -24,9 +24,10 @@ export function parseMerged(metadata: Readonly<Record<string, string>>): string[
  *
  * @throws {Error} when they cannot be read.
  */
-export async function adapterFile(folder: Folder, weightsFile = peftWeights): Promise<string> {
+export async function adapterFile(folder: Folder): Promise<string> {
   const name = folderName(folder).split(/[\\/]/).filter((part) => part !== "").slice(-2).join("/");
-  const weights = await readBytes(fileIn(folder, weightsFile), mostTensorBytes);
+  const file = fileIn(folder, await weightsFileIn(folder));
+  const weights = await readBytes(file, mostTensorBytes);
   return `${name} sha256 ${await sha256(weights)}`;
 }
 

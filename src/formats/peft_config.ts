@@ -1,6 +1,7 @@
 /** The `adapter_config.json` of a PEFT LoRA adapter: every field is honored or refused. @module */
 
 import { isRecord, isText } from "../core/json.ts";
+import { hubMethod, isHubConfig } from "./hub_adapter.ts";
 import type { Json } from "./json.ts";
 import {
   field,
@@ -115,6 +116,9 @@ export function parsePeftConfig(json: unknown): PeftConfig {
 
 function refuseForeign(json: Json): void {
   if (isText(json.method)) refuse("the method", "be LoRA, which has low-rank updates", json.method);
+  if (isHubConfig(json)) {
+    refuse("the adapter", "be PEFT's LoRA", `${hubMethod(json)} of the adapters library`);
+  }
   if (json.peft_type !== "LORA") refuse("peft_type", 'be "LORA"', json.peft_type);
   if ((json.bias ?? "none") !== "none") {
     refuse("bias", 'be "none" where A and B alone are read', json.bias);

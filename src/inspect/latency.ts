@@ -19,17 +19,33 @@ export interface Timing {
   readonly middleHalf: number;
 }
 
-/** Times every model once a round, `rounds` times after two rounds of warm-up. */
+/** How models are timed. */
+export interface TimingOptions {
+  /** Rounds that do not count. Default 2. */
+  readonly warmUp?: number;
+  /** Stops before the next pass. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Times every model once a round, `rounds` times after some rounds of warm-up. Each round begins with
+ * another model, so that none always follows the same one.
+ *
+ * @throws The signal's reason when it was stopped between two passes.
+ */
 export async function timeForward(
   models: Readonly<Record<string, Model<ModelInputs>>>,
   inputs: ModelInputs,
   rounds: number,
+  { warmUp = 2, signal }: TimingOptions = {},
 ): Promise<Timing[]> {
   const times = Object.entries(models).map(([label, model]) => {
     return { label, model, micros: [] as number[] };
   });
-  for (let round = -2; round < rounds; round++) {
-    for (const { model, micros } of times) {
+  for (let round = -warmUp; round < rounds; round++) {
+    const first = (round + warmUp) % times.length;
+    for (const { model, micros } of [...times.slice(first), ...times.slice(0, first)]) {
+      signal?.throwIfAborted();
       const ms = await timeOnce(model, inputs);
       if (round >= 0) micros.push(1000 * ms / inputs.tokens.data.length);
     }
@@ -63,9 +79,9 @@ export function latencyTable(timings: readonly Timing[], [batch, time]: Shape): 
   });
 }
 
-/** Medians of base, unmerged and merged. */
+/** Medians of base, unmerged and merged, and of adapter layers where they come after these. */
 export function latencyFigure(timings: readonly Timing[], rank: number, device: string): Figure {
-  const color = [palette.base, palette.lora[1], palette.merged];
+  const color = [palette.base, palette.lora[1], palette.merged, ...palette.series.slice(3)];
   return {
     id: "merging",
     title: "Cost of a forward pass per token",

@@ -22,7 +22,13 @@ export {
   directionSpaces,
 } from "./compare.ts";
 export { type DescribeOptions, describeUpdate, type UpdateRow } from "./describe.ts";
-export { latencyFigure, latencyTable, timeForward, type Timing } from "./latency.ts";
+export {
+  latencyFigure,
+  latencyTable,
+  timeForward,
+  type Timing,
+  type TimingOptions,
+} from "./latency.ts";
 export {
   type AdaptationRun,
   memoryFigure,

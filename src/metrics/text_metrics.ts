@@ -8,10 +8,12 @@ import { nist } from "./nist.ts";
 import type { ReferencedOutput } from "./referenced_output.ts";
 import { rougeL } from "./rouge_l.ts";
 
-const metrics = { bleu, nist, meteor, rougeL, cider };
-
 /** The name of a metric of generated text. */
-export type TextMetric = keyof typeof metrics;
+export type TextMetric = "bleu" | "nist" | "meteor" | "rougeL" | "cider";
+
+type Metric = (outputs: readonly ReferencedOutput[], tables?: MeteorTables) => number;
+
+const metrics: Readonly<Record<TextMetric, Metric>> = { bleu, nist, meteor, rougeL, cider };
 
 /** All metrics of generated text, in the order of the E2E scripts. */
 export const textMetrics: readonly TextMetric[] = Object.keys(metrics) as TextMetric[];

@@ -40,6 +40,13 @@ export interface BaseFile extends Disposable {
    */
   locate(update: LowRankUpdate): BaseMatrix;
   /**
+   * The extents of a tensor in this toolkit, (out, in) for the weight of a linear layer, and whether the file holds
+   * it turned.
+   *
+   * @throws {RangeError} when the base has no one tensor of that name, or its architecture is unknown.
+   */
+  describe(name: string): TensorSpec;
+  /**
    * The name of an embedding's table in the file.
    *
    * @throws {RangeError} when there is not one, or it does not hold floats of 16 bits or more.
@@ -85,6 +92,12 @@ export async function openBase(folder: string): Promise<BaseFile> {
       `${what} must have its update's shape ${formatShape(shape)}, found ${formatShape(found)}`,
     );
   };
+  const describe = (name: string): TensorSpec => {
+    const [key, ...others] = keys.find(name), spec = key && specs.get(known.find(key)[0]);
+    if (spec && others.length === 0) return spec;
+    const rule = "must have one tensor of every name, and a known architecture";
+    throw new RangeError(`the base in ${folder} ${rule}, found none of ${oneLine(name)}`);
+  };
   const dispose = () => file[Symbol.dispose]();
   const tableOf = (module: string): string => {
     const key = keyOf(keysOf(module), module, folder);
@@ -108,6 +121,7 @@ export async function openBase(folder: string): Promise<BaseFile> {
     file,
     find: (name) => keys.find(name),
     locate,
+    describe,
     tableOf,
     assertUntied,
     [Symbol.dispose]: dispose,

@@ -4,7 +4,6 @@ import type { ConfigJson } from "../architectures/config_fields.ts";
 import { type DebertaConfig, parseDebertaConfig } from "../architectures/deberta_config.ts";
 import { convolution, dropout, headPart } from "../autograd/mod.ts";
 import type { Tape } from "../autograd/tape.ts";
-import type { ModelInputs } from "../core/batch.ts";
 import { howMany } from "../core/how_many.ts";
 import type { Device, Tensor } from "../device/device.ts";
 import { activationOf } from "../nn/activations.ts";

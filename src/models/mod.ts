@@ -27,7 +27,7 @@ export {
 } from "./model.ts";
 export { accuracyOf, accuracyOn, outputsOf } from "./outputs.ts";
 export type { SamplingOptions } from "./sampling.ts";
-export type { TextInputs } from "./inputs.ts";
+export type { PassInputs, TextInputs } from "./inputs.ts";
 export { Perceptron, type PerceptronShape } from "./perceptron.ts";
 export {
   type ModelOptions,

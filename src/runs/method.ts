@@ -6,12 +6,14 @@ import {
   injectBitFit,
   injectBottleneck,
   injectLora,
+  injectLoraPrefix,
   injectPrefixEmbedding,
   injectPrefixLayer,
   injectPrefixTuning,
   injectTopLayers,
   injectVera,
   type LoraOptions,
+  type LoraPrefixOptions,
   type MethodAdapterOptions,
   type PrefixOptions,
   type TopLayersOptions,
@@ -40,6 +42,10 @@ export interface MethodsByKind {
   readonly "prefix-layer": Omit<PrefixOptions, "seed">;
   /** Their keys and values in every block. */
   readonly "prefix-tuning": Omit<PrefixOptions, "seed">;
+  /** Low-rank updates and embeddings of virtual tokens. */
+  readonly "lora+prefix-embedding": Omit<LoraPrefixOptions, "seed" | "prefix">;
+  /** Low-rank updates and what every block reads of virtual tokens. */
+  readonly "lora+prefix-layer": Omit<LoraPrefixOptions, "seed" | "prefix">;
 }
 
 /** The name of a method. */
@@ -67,6 +73,10 @@ const methods: {
   "prefix-embedding": (model, options, seed) => injectPrefixEmbedding(model, { ...options, seed }),
   "prefix-layer": (model, options, seed) => injectPrefixLayer(model, { ...options, seed }),
   "prefix-tuning": (model, options, seed) => injectPrefixTuning(model, { ...options, seed }),
+  "lora+prefix-embedding": (model, options, seed) =>
+    injectLoraPrefix(model, { ...options, seed, prefix: "prefix-embedding" }),
+  "lora+prefix-layer": (model, options, seed) =>
+    injectLoraPrefix(model, { ...options, seed, prefix: "prefix-layer" }),
 };
 
 /** The names of all methods. */

@@ -55,13 +55,23 @@ export function settingsOf<Evaluation, Inputs>(
 
 /** What the learning rate depends on: the width of the model, and what its adapter's changes are scaled by. */
 function scaleOf<Inputs>(target: Target<Inputs>) {
-  const { model, adapter } = target, own = new Set(model.parameters?.values());
+  const { model, adapter } = target;
   const width = model.linears?.[0]?.weight.shape[1] ?? typicalWidth;
-  const isFull = adapter === undefined && parametersOf(target).every((one) => own.has(one));
+  const isFull = trainsOwnWeights(target);
   const scalings = [...(adapter ? [adapter] : model.adapters ?? [])].map(({ scaling = 1 }) =>
     scaling
   );
   return { width, scaling: Math.max(1, ...scalings), isFull };
+}
+
+/** Whether what is trained are the model's own weights, in an adapter those of its top layers. */
+function trainsOwnWeights<Inputs>(target: Target<Inputs>): boolean {
+  const { model, adapter } = target, trained = new Set(parametersOf(target));
+  const own = new Set(model.parameters?.values());
+  const isWeight = ({ weight: { parameter } }: NonNullable<typeof model.linears>[number]) =>
+    parameter !== undefined && trained.has(parameter);
+  return [...trained].every((one) => own.has(one)) &&
+    (adapter === undefined || model.linears?.some(isWeight) === true);
 }
 
 /** The width that is assumed of a model without linear layers. */

@@ -14,7 +14,7 @@ export interface TrainableModel<Inputs = ModelInputs> {
   /** Its own parameters by name: a checkpoint checks those that are frozen. */
   readonly parameters?: ReadonlyMap<string, Parameter>;
   /** Its linear layers: the usual learning rate depends on their width. */
-  readonly linears?: readonly { readonly weight: Pick<Weight, "shape"> }[];
+  readonly linears?: readonly { readonly weight: Pick<Weight, "shape" | "parameter"> }[];
   /** Its weights that cannot be trained, by name: a checkpoint checks them as well. */
   readonly weights?: ReadonlyMap<string, Weight>;
   /** The adapters in force: those that are trained remember how their prompts are written. */

@@ -22,6 +22,7 @@ const byHand: [string, FormulaValues, bigint][] = [
   ["veraParameters", { r: 256, d_out: 768 }, 1_024n],
   ["preEmbedParameters", { d: 12288, l_p: 256, l_i: 8 }, 3_244_032n],
   ["preLayerParameters", { L: 96, d: 12288, l_p: 8, l_i: 8 }, 18_874_368n],
+  ["prefixTuningParameters", { L: 24, l_p: 10, d_kv: 1024 }, 491_520n],
   ["adapterHParameters", { L: 96, d: 12288, r: 1 }, 7_077_888n + 192n],
   ["adapterLParameters", { L: 24, d: 1024, r: 6 }, 368_784n],
   ["adapterPParameters", { L: 24, d: 1024, r: 16 }, 811_392n],

@@ -77,5 +77,5 @@ Deno.test("what does not fit a model is refused by name", () => {
   const part = { kind: "vera", rank: 4, sites: ["q"] } as const;
   assertThrows(() => trained("gpt2", part), RangeError, "found transformer.h.0.attn.c_attn:q");
   const other = { kind: "magic" } as unknown as CountedMethod;
-  assertThrows(() => trained("gpt2", other), RangeError, 'to be counted, found "magic"');
+  assertThrows(() => trained("gpt2", other), RangeError, 'a known method, found "magic"');
 });

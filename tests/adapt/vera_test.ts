@@ -104,6 +104,7 @@ const broken: readonly [Record<string, unknown>, RegExp | undefined, string][] =
     "projection_prng_key must be a whole number in [0, 2^32)",
   ],
   [{ save_projection: false }, undefined, "save_projection must be true where the file has vera_A"],
+  [{ r: 1e9, save_projection: false }, /vera_A|vera_B/, "r must be at most 16384 without vera_A"],
   [{ vera_scaling: 2 }, undefined, "vera_scaling must be null, false or empty"],
   [{}, /vera_A/, "found none and [192, 8]"],
   [{}, /h\.1\.mlp\.c_fc/, "vectors of every layer that the configuration selects"],

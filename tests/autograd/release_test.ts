@@ -99,6 +99,8 @@ const methods: Record<string, (model: Gpt2) => Disposable | undefined> = {
   "LoRA with dropout": (model) =>
     injectLora(model, { rank: 2, sites: "all", dropout: 0.2, seed: 1 }),
   "bottlenecks": (model) => injectBottleneck(model, { size: 2, seed: 1 }),
+  "bottlenecks after the sum": (model) =>
+    injectBottleneck(model, { variant: "lin", size: 2, init: "bert" }),
   "BitFit": (model) => injectBitFit(model),
 };
 

@@ -40,6 +40,16 @@ Deno.test("files of outputs and references get the scores of the E2E scripts", (
     assertStringIncludes(stdout, "16 outputs with 31 references");
   }));
 
+Deno.test("METEOR without its tables has another name, and a folder without them is refused", () =>
+  withFolder(async (folder) => {
+    const files = [...await goldenFiles(folder), "--metrics", "meteor"];
+    const found = await lowrankJson("evaluate", ...files);
+    assertEquals(Object.keys(found.scores), ["meteorWithoutParaphrases"]);
+    const { stderr } = await lowrank("evaluate", ...files);
+    assertStringIncludes(stderr, "METEOR without its table of paraphrases");
+    await assertFails(["evaluate", ...files, "--meteor", folder], "meteor-1.5.jar");
+  }));
+
 Deno.test("a model's answers are scored, prompts with several references once", () =>
   withFolder(async (folder) => {
     const rows = [["boat:", "a galleon"], ["song:", "a shanty"], ["boat:", "a fine old ship"]];
@@ -68,7 +78,14 @@ Deno.test("what does not go together, or is not known, is said", () =>
     await assertFails(["evaluate", ...files, ...tiny], "without a model: leave out --model");
     await assertFails(["evaluate", ...files, "--beams", "2"], "leave out --beams");
     await assertFails(["evaluate", ...files, "--metrics", "bleu,rouge"], ...textMetrics);
-    await assertFails(["evaluate", ...tiny, ...data, "--beams", "2"], "give --metrics too");
+    await assertFails(["evaluate", ...tiny, ...data, "--beams", "2"], "leave out --beams");
+    const chosen = ["--metrics", "bleu"];
+    await assertFails(["evaluate", ...files, ...chosen, "--meteor", folder], "leave out --meteor");
+    const template = ["--prompt-template", "{prompt}"];
+    await assertFails(
+      ["evaluate", ...tiny, ...data, ...chosen, ...template],
+      "as in training: leave out --prompt-template",
+    );
     const plain = ["--data", await write(folder, "plain.txt", "a text\n")];
     await assertFails(
       ["evaluate", ...tiny, ...plain, "--metrics", "bleu"],

@@ -24,8 +24,9 @@ for (const method of others) {
       const [before, after] = [await lossWith(), await lossWith("--adapter", to("first"))];
       assert(after < before, `${after} < ${before}`);
       await trained("--adapter", to("first"), ...given, "--output", to("second"));
+      const file = method === "bottleneck" ? "adapter" : "adapter_model";
       const valuesIn = async (name: string) =>
-        (await readSafetensors(`${to(name)}/adapter_model.safetensors`)).tensors;
+        (await readSafetensors(`${to(name)}/${file}.safetensors`)).tensors;
       const [one, two] = [await valuesIn("first"), await valuesIn("second")];
       assertEquals([...two.keys()], [...one.keys()]);
       assertNotEquals([...two.values()], [...one.values()]);
@@ -65,4 +66,22 @@ Deno.test("an option of another method is refused, and commands for low-rank upd
       ["inspect", `${folder}/out`],
       'the method must be LoRA, which has low-rank updates, found "bitfit"',
     );
+    await assertFails(
+      ["inspect", "tests/golden/adapterhub/gpt2_drop"],
+      'the adapter must be PEFT\'s LoRA, found "bottleneck of the adapters library"',
+    );
+  }));
+
+Deno.test("bottlenecks take a variant, a width and layers to leave out", () =>
+  withFolder(async (folder) => {
+    const given = ["--model", base, "--data", prompts, "--steps", "1", "--batch-size", "2"];
+    const train = (...rest: string[]) => [
+      ...["train", ...given, "--method", "bottleneck", "--output", `${folder}/out`],
+      ...rest,
+    ];
+    const drop = ["--variant", "drop", "--size", "4"];
+    await assertFails(train(...drop), "drop needs the lowest layers in leaveOut");
+    await assertFails(train(...drop, "--leave-out", "5"), "leaveOut must list layers");
+    const { trainable } = await lowrankJson(...train(...drop, "--leave-out", "0"));
+    assertEquals(trainable, 2 * 4 * 256 + 4 + 256);
   }));

@@ -1,7 +1,7 @@
 /** Saving with a fault at every operation: a reader finds the old files, the new ones, or none. */
 
 import { assertEquals } from "@std/assert";
-import { injectBitFit, type LoraAdapter, merge } from "../../src/adapt/mod.ts";
+import { injectBitFit, injectBottleneck, type LoraAdapter, merge } from "../../src/adapt/mod.ts";
 import { readText, writeFileAtomic } from "../../src/core/files.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import type { Device } from "../../src/device/device.ts";
@@ -99,6 +99,23 @@ Deno.test("a BitFit adapter is old, new or refused", async () => {
     read: async (folder) => {
       await readText(`${folder}/adapter_config.json`);
       await readSafetensors(`${folder}/adapter_model.safetensors`);
+    },
+  });
+});
+
+Deno.test("bottlenecks over another adapter are old, new or refused, and its weights are gone", async () => {
+  using device = await openCpuDevice({ threads: 1 });
+  using model = narrowModel(device);
+  using older = injectBitFit(model);
+  using adapter = injectBottleneck(model, { size: 2, onTop: true });
+  const files = ["adapter_model.safetensors", "adapter.safetensors"];
+  await checkReplaced({
+    groups: [{ key: "adapter_config.json", names: ["adapter_config.json", ...files] }],
+    prepare: (folder) => older.save(folder),
+    save: (folder) => adapter.save(folder, { baseModelName: "base" }),
+    read: async (folder) => {
+      const { method } = JSON.parse(await readText(`${folder}/adapter_config.json`));
+      await readSafetensors(`${folder}/${files[method === "bottleneck" ? 1 : 0]}`);
     },
   });
 });

@@ -9,6 +9,7 @@ import {
   patternsOfModules,
   sites,
 } from "./kinds/adapters.ts";
+import { bottleneckFolders } from "./kinds/bottlenecks.ts";
 import { kohyaAdapters, loralibAdapters } from "./kinds/dialects.ts";
 import { familyFolders, runnableConfigs } from "./kinds/families.ts";
 import { foreignAdapters } from "./kinds/foreign.ts";
@@ -31,6 +32,7 @@ export const kinds: readonly Kind[] = [
   adapterFolders,
   lenientFolders,
   adapterExtras,
+  bottleneckFolders,
   kohyaAdapters,
   loralibAdapters,
   sites,

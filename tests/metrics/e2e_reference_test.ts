@@ -1,21 +1,19 @@
 /**
  * Tokens and METEOR beside the jars of the E2E scripts, on the E2E dataset, and the scores that others have
  * published. `LOWRANK_E2E` names a folder with `pycocoevalcap/`, as the E2E scripts and the Python package of
- * that name have it, and, for the published scores, with `example-inputs/` of the scripts.
+ * that name have it, and, for the published scores, with `system_outputs/` of the repository of the
+ * challenge's results, tuetschek/e2e-eval.
  */
 
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { e2eData, type E2eSplit, readReferencedOutputs } from "../../src/data/mod.ts";
-import {
-  loadMeteorTables,
-  meteor,
-  type ReferencedOutput,
-  scoreTexts,
-  textMetrics,
-} from "../../src/metrics/mod.ts";
+import { loadMeteorTables, type ReferencedOutput, scoreTexts } from "../../src/metrics/mod.ts";
+import { meteorStatistics } from "../../src/metrics/meteor/meteor.ts";
 import { captionTokens } from "../../src/metrics/caption_tokens.ts";
+import { readZipped } from "../../src/core/zip.ts";
 import { withFolder } from "../support/folders.ts";
+import { jarNumbers } from "./golden.ts";
 
 const data = Deno.env.get("LOWRANK_DATA"), e2e = Deno.env.get("LOWRANK_E2E");
 const zip = data && join(data, "nlg/e2e-dataset.zip");
@@ -46,7 +44,7 @@ async function java(args: readonly string[], input = ""): Promise<string[]> {
 
 const splits: readonly E2eSplit[] = ["train", "validation", "test"];
 
-/** What coco-caption drops, and the period that Stanford's adds after an abbreviation. */
+/** What coco-caption drops. */
 const dropped = new Set("'' ' `` ` . ? ! , : - -- ... ;".split(" "));
 
 Deno.test({
@@ -83,7 +81,7 @@ async function humanOutputs(): Promise<ReferencedOutput[]> {
 }
 
 Deno.test({
-  name: "METEOR of people's texts in the E2E test set is the jar's, with its tables",
+  name: "METEOR counts of people's texts in the E2E test set are the jar's, with its tables",
   ignore,
   fn: async () => {
     const outputs = await humanOutputs(), tokens = (text: string) => captionTokens(text).join(" ");
@@ -91,26 +89,30 @@ Deno.test({
       ["SCORE", ...references.map(tokens), tokens(output)].join(" ||| ")
     );
     const options = ["-", "-", "-stdio", "-l", "en", "-norm"];
-    const jar = ["-jar", join(meteorFolder!, "meteor-1.5.jar"), ...options];
-    const stats = await java(jar, lines.join("\n") + "\n");
-    const scores = await java(jar, ["EVAL", ...stats].join(" ||| ") + "\n");
-    const found = meteor(outputs, await loadMeteorTables(meteorFolder!, outputs));
-    assertAlmostEquals(found, Number(scores.at(-1)), 1e-12);
+    const jar = join(meteorFolder!, "meteor-1.5.jar");
+    const theirs = await java(["-jar", jar, ...options], lines.join("\n") + "\n");
+    const tables = await loadMeteorTables(meteorFolder!, outputs);
+    const ours = outputs.map((output) => jarNumbers(meteorStatistics(output, tables)));
+    assertEquals(ours, theirs.map((line) => line.split(" ").map(Number)));
   },
 });
 
-/** As the README of the scripts prints them for the baseline on the development set. */
-const published = { bleu: 0.6925, nist: 8.4781, meteor: 0.4703, rougeL: 0.7257, cider: 2.3987 };
-const example = (name: string) => e2e && join(e2e, "example-inputs", name);
+/** The challenge's baseline on the test set, as its organizers print it (Dušek et al. 2018, table 2). */
+const published = { bleu: 0.6593, meteor: 0.4483, rougeL: 0.685, cider: 2.2338 };
+const baseline = e2e && join(e2e, "system_outputs/primary/tgen.tsv");
 
 Deno.test({
-  name: "the scripts' example has the scores that their README prints",
-  ignore: ignore || !hasFile(example("baseline-output.txt")) || !hasFile(example("devel-conc.txt")),
-  fn: async () => {
-    const files = [example("baseline-output.txt")!, example("devel-conc.txt")!] as const;
-    const outputs = await readReferencedOutputs(...files);
-    const tables = await loadMeteorTables(meteorFolder!, outputs);
-    const found = scoreTexts(outputs, textMetrics, tables);
-    for (const name of textMetrics) assertAlmostEquals(found[name], published[name], 5e-5, name);
-  },
+  name: "the challenge's baseline has the published scores",
+  ignore: ignore || !hasFile(baseline),
+  fn: () =>
+    withFolder(async (folder) => {
+      const references = `${folder}/references.csv`, name = "e2e-dataset/testset_w_refs.csv";
+      await Deno.writeFile(references, await readZipped(zip!, name, 2 ** 24));
+      const outputs = await readReferencedOutputs(baseline!, references);
+      const tables = await loadMeteorTables(meteorFolder!, outputs);
+      const found = scoreTexts(outputs, ["bleu", "meteor", "rougeL", "cider"], tables);
+      for (const [metric, score] of Object.entries(published)) {
+        assertAlmostEquals(found[metric as keyof typeof found], score, 5e-5, metric);
+      }
+    }),
 });

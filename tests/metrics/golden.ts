@@ -1,5 +1,6 @@
 /** Scores by the code of the E2E scripts, made by `scripts/golden/text_metrics.py`. @module */
 
+import type { MeteorStatistics } from "../../src/metrics/meteor/meteor.ts";
 import { sourceText } from "../support/source_files.ts";
 
 interface Golden {
@@ -28,3 +29,12 @@ interface Golden {
 
 /** All of them. */
 export const golden: Golden = JSON.parse(sourceText("tests/metrics/golden.json"));
+
+/** The counts in the order in which METEOR's jar prints them. */
+export function jarNumbers(
+  { lengths, functionWords, matches, chunks }: MeteorStatistics,
+): number[] {
+  const all = Object.values(matches).flat(2),
+    sum = (at: number) => Object.values(matches).flat().reduce((sum, pair) => sum + pair[at], 0);
+  return [...lengths, ...functionWords, ...all, chunks, sum(0), sum(1)];
+}

@@ -9,6 +9,9 @@ import {
   injectBitFit,
   injectBottleneck,
   injectLora,
+  injectPrefixEmbedding,
+  injectPrefixLayer,
+  injectPrefixTuning,
   loadAdapter,
   merge,
   mergeReport,
@@ -160,6 +163,9 @@ const properties: readonly Check[] = [
         () => injectLora(model, { rank: 2, sites: "all", seed: 1 }),
         () => injectBitFit(model),
         () => injectBottleneck(model, { size: 2, seed: 1 }),
+        () => injectPrefixEmbedding(model, { length: 2, seed: 1 }),
+        () => injectPrefixLayer(model, { length: 2, seed: 1 }),
+        () => injectPrefixTuning(model, { length: 2, seed: 1 }),
       ];
       const batches = [{ inputs: { tokens }, targets: { shape: tokens.shape, data: labels } }];
       for (const inject of adapters) {

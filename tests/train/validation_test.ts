@@ -1,7 +1,7 @@
 /** Held-out batches while training: the curve, the values that are kept, early stop, resuming. */
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { injectLora } from "../../src/adapt/mod.ts";
+import { injectBitFit, injectLora, injectTopLayers } from "../../src/adapt/mod.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import {
@@ -95,6 +95,19 @@ Deno.test("the default learning rate falls with the scaling of the adapter, name
     const { learningRate } = await train(what, batches, { steps: 1 }).finish();
     assertEquals(learningRate, [0.027]); // 1.28 / (12 · 4)
   }
+});
+
+Deno.test("the default learning rate of the top layers is that of the whole model, not of an adapter", async () => {
+  using model = tinyModel(new ReferenceDevice());
+  const rateOf = async (what: Parameters<typeof train>[0]) =>
+    (await train(what, batches, { steps: 1 }).finish()).learningRate;
+  const whole = await rateOf(model);
+  {
+    using top = injectTopLayers(model, { layers: 1 });
+    assertEquals(await rateOf(top), whole);
+  }
+  using biases = injectBitFit(model);
+  assertEquals(await rateOf(biases), [0.11]);
 });
 
 Deno.test("what cannot be validated is refused", async () => {

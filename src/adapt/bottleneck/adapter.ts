@@ -4,6 +4,7 @@ import { assertOptions, type OptionNames } from "../../core/options.ts";
 import { quote } from "../../core/quote.ts";
 import { Random } from "../../core/random.ts";
 import type { Tensor } from "../../device/device.ts";
+import { hubWeights } from "../../formats/adapter_weights.ts";
 import type { Model } from "../../models/model.ts";
 import type { Place } from "../../nn/place.ts";
 import type { WeightChange } from "../adapter.ts";
@@ -25,7 +26,7 @@ import {
   type NonLinearity,
 } from "./form.ts";
 import { hubConfig } from "./hub_config.ts";
-import { hubWeights, normAlias } from "./hub_names.ts";
+import { normAlias } from "./hub_names.ts";
 
 /** Where to insert bottlenecks, and what they compute. */
 export interface BottleneckOptions extends MethodAdapterOptions {

@@ -52,10 +52,6 @@ function placingOf(variant: BottleneckVariant): Record<(typeof placing)[number],
   };
 }
 
-/** Whether a configuration is the library's, or ours for it. */
-export const isHubConfig = (config: Readonly<Record<string, unknown>>): boolean =>
-  isRecord(config.config) && isText(config.name);
-
 /** What is written of bottlenecks, for the library and for us. */
 export interface WrittenForm extends Omit<HubForm, "name"> {
   /** Width of the model. */

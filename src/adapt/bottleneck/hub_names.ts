@@ -6,9 +6,6 @@ import type { Place } from "../../nn/place.ts";
 /** Under which name our adapters are in its models. */
 export const hubAdapterName = "lowrank";
 
-/** The file of the weights. */
-export const hubWeights = "adapter.safetensors";
-
 /**
  * Before the name of each tensor of a place's bottleneck: in encoders the library holds it inside of the module
  * whose output it changes, `bert.encoder.layer.0.output`, in decoders beside it, `transformer.h.0.output_adapters`.

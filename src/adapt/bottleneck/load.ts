@@ -4,13 +4,14 @@ import { AdapterFileError } from "../../core/errors.ts";
 import type { HostTensor } from "../../core/host_tensor.ts";
 import { quote } from "../../core/quote.ts";
 import { fileIn, type Folder, hasFile } from "../../core/storage.ts";
+import { hubWeights } from "../../formats/adapter_weights.ts";
 import { pickleConversion } from "../../formats/pickle.ts";
 import { openSafetensorsFile } from "../../formats/safetensors.ts";
 import type { Model } from "../../models/model.ts";
-import { readValues, savedModulesOf, type SavedValues } from "../saved_values.ts";
+import { readFloats, readValues, savedModulesOf, type SavedValues } from "../saved_values.ts";
 import { BottleneckAdapter } from "./adapter.ts";
 import { parseHubConfig } from "./hub_config.ts";
-import { bareName, hubAdapterName, hubWeights, normName } from "./hub_names.ts";
+import { bareName, hubAdapterName, normName } from "./hub_names.ts";
 
 /** A head that the library trained beside the adapter, which it saves in a file of its own. */
 const head = { weights: "model_head.safetensors", pickle: "pytorch_model_head.bin" };
@@ -24,13 +25,12 @@ const head = { weights: "model_head.safetensors", pickle: "pytorch_model_head.bi
  */
 export async function readBottlenecks(folder: Folder): Promise<SavedValues> {
   await assertNoPickle(folder, hubWeights, "pytorch_adapter.bin");
+  const saved = await readValues(folder);
+  if (isOurs(saved)) return saved; // Ours has the head among the other tensors.
   await assertNoPickle(folder, head.weights, head.pickle);
-  const saved = await readValues(folder, hubWeights);
   if (!await hasFile(folder, head.weights)) return saved;
   using file = await openSafetensorsFile(fileIn(folder, head.weights));
-  const tensors = new Map(saved.tensors);
-  for (const name of file.tensors.keys()) tensors.set(name, await file.read(name));
-  return { ...saved, tensors };
+  return { ...saved, tensors: new Map([...saved.tensors, ...await readFloats(file)]) };
 }
 
 async function assertNoPickle(folder: Folder, name: string, pickle: string): Promise<void> {
@@ -54,13 +54,14 @@ export function loadBottleneck(model: Model, saved: SavedValues): BottleneckAdap
     if (!isOwn(key)) others.push(key);
     else if (!key.includes(normName)) own.set(ourName(model, key, name), value);
   }
-  const isOurs = saved.config.method !== undefined;
-  const heads = isOurs ? others : others.filter((key) => model.parameters.has(key));
+  const heads = isOurs(saved) ? others : others.filter((key) => model.parameters.has(key));
   for (const key of heads) own.set(key, saved.tensors.get(key)!);
-  const modulesToSave = isOurs ? savedModulesOf(saved.config) : heads;
+  const modulesToSave = isOurs(saved) ? savedModulesOf(saved.config) : heads;
   const options = { ...form, modulesToSave, size: sizeIn(own) };
   return new BottleneckAdapter(model, options, { ...saved, tensors: own });
 }
+
+const isOurs = ({ config }: SavedValues): boolean => config.method !== undefined;
 
 /** The name that a tensor has on this model, which may be with or without a head. */
 function ourName({ places }: Model, key: string, adapter: string): string {

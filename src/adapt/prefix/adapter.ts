@@ -1,6 +1,5 @@
 /** Virtual tokens on a model as an adapter. @module */
 
-import type { Parameter } from "../../autograd/parameter.ts";
 import { howMany } from "../../core/how_many.ts";
 import type { Tensor } from "../../device/device.ts";
 import { promptPrefix } from "../../formats/adapter_weights.ts";

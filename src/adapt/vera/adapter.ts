@@ -5,11 +5,12 @@ import type { Parameter } from "../../autograd/parameter.ts";
 import { assertOptions, type OptionNames } from "../../core/options.ts";
 import { quote } from "../../core/quote.ts";
 import { countRows } from "../../core/row_range.ts";
+import type { Tensor } from "../../device/device.ts";
 import { tensorPrefix } from "../../formats/adapter_weights.ts";
 import { withWholeHead } from "../../formats/write_adapter.ts";
 import type { Model } from "../../models/model.ts";
 import { Linear } from "../../nn/linear.ts";
-import { baseNameOf, type SaveAdapterOptions, type WeightChange } from "../adapter.ts";
+import type { WeightChange } from "../adapter.ts";
 import { assertFree } from "../attach.ts";
 import { isStoredTurned, taskTypeOf } from "../lora/record.ts";
 import { MethodAdapter, type MethodAdapterOptions } from "../method_adapter.ts";
@@ -144,7 +145,7 @@ export class VeraAdapter extends MethodAdapter {
   }
 
   /** The vectors, modules trained in full, A and B, by PEFT's keys. */
-  protected override tensors() {
+  protected override tensors(): readonly (readonly [name: string, tensor: Tensor])[] {
     const { A, B } = this.projections, own = new Set(this.own.map(({ name }) => name));
     const trained = super.tensors().map(([name, tensor]) =>
       [own.has(name) ? name : tensorPrefix + name, tensor] as const

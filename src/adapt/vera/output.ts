@@ -22,7 +22,7 @@ export interface VeraFactors {
 export function veraOutput(tape: Tape, x: Tensor, y: Tensor, factors: VeraFactors): Tensor {
   const { device } = tape, { d, b, projections } = factors;
   const [m, inputs] = x.shape, [, outputs] = y.shape, rank = d.size;
-  const A = projections.columnsOfA, B = matrix(projections.rowsOfB(outputs));
+  const A = matrix(projections.A), B = matrix(projections.rowsOfB(outputs));
   const hidden = tape.activation([m, rank], "A x"), product = tape.activation(y.shape, "B (d A x)");
   const out = tape.activation(y.shape, "VeRA");
   multiply(matrix(x), A, matrix(hidden), { m, n: rank, k: inputs, transposeB: true });

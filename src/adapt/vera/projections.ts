@@ -1,7 +1,6 @@
 /** The random matrices that all layers of a VeRA adapter share. @module */
 
 import { fill } from "../../../kernels/elementwise/kernel.ts";
-import type { Matrix } from "../../autograd/ops/product.ts";
 import type { HostData } from "../../core/host_tensor.ts";
 import { TorchGenerator } from "../../core/torch_generator.ts";
 import { Arena } from "../../device/arena.ts";
@@ -53,11 +52,6 @@ export class VeraProjections implements Disposable {
     device.write(this.A, values.A);
     device.write(this.B, values.B);
     device.launch(fill, { y: this.#ones }, { size: this.#ones.size, value: 1 });
-  }
-
-  /** A as its first columns: the stride is that of the whole. */
-  get columnsOfA(): Matrix {
-    return { tensor: this.A, stride: this.shape.inputs };
   }
 
   /** The first rows of B. */

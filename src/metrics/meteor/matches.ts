@@ -87,12 +87,12 @@ function* phraseMatches({ output, reference }: WordPair, table: ParaphraseTable)
 function* paraphrased(
   words: readonly string[],
   others: readonly string[],
-  table: ParaphraseTable,
+  { phrases, longest }: ParaphraseTable,
 ): Generator<readonly [at: number, length: number, other: number, otherLength: number]> {
   for (let at = 0; at < words.length; at++) {
-    for (let length = 1; at + length <= words.length; length++) {
+    for (let length = 1; length <= Math.min(longest, words.length - at); length++) {
       const phrase = words.slice(at, at + length).join(" ");
-      for (const paraphrase of table.get(phrase) ?? []) {
+      for (const paraphrase of phrases.get(phrase) ?? []) {
         for (let other = 0; other + paraphrase.length <= others.length; other++) {
           if (!paraphrase.every((word, i) => others[other + i] === word)) continue;
           yield [at, length, other, paraphrase.length];

@@ -27,8 +27,9 @@ const weights: Readonly<Record<MeteorModule, number>> = {
  * stem), 0.8 (a synonym) or 0.6 (a paraphrase). Matches are the mean of the matched words in both texts;
  * chunks are spans that are contiguous in both.
  *
- * Of each output the reference with the best score counts; all sums are over the set. Without tables, the
- * modules of synonyms and paraphrases find nothing, and the score is another one: lower, as a rule.
+ * Of each output the reference with the best score counts, of equally good ones the first; all sums are
+ * over the set. Without tables, the modules of synonyms and paraphrases find nothing, and the score is
+ * another one: lower, as a rule.
  *
  * Source: Denkowski and Lavie 2014, sections 2 and 3; METEOR 1.5 as coco-caption calls it
  * (`-l en -norm`), on {@link captionTokens}.

@@ -45,19 +45,20 @@ export async function parseParaphrases(
   text: Iterable<string> | AsyncIterable<string>,
   isUsed: (word: string) => boolean = () => true,
 ): Promise<ParaphraseTable> {
-  const table = new Map<string, string[][]>();
+  const phrases = new Map<string, string[][]>();
   const record: string[] = [];
-  let rest = "";
+  let rest = "", longest = 0;
   const add = (line: string) => {
     record.push(line);
     if (record.length < 3) return;
     const [, from, to] = record.splice(0), phrase = wordsOf(from);
     // Most phrases of the large table fail here, before their paraphrases are split.
     if (!phrase.every(isUsed)) return;
-    const key = phrase.join(" "), known = table.get(key), paraphrase = wordsOf(to);
+    const key = phrase.join(" "), known = phrases.get(key), paraphrase = wordsOf(to);
     if (!paraphrase.every(isUsed)) return;
+    longest = Math.max(longest, phrase.length);
     if (known) known.push(paraphrase);
-    else table.set(key, [paraphrase]);
+    else phrases.set(key, [paraphrase]);
   };
   // Lines may be cut anywhere between two parts.
   for await (const part of text) {
@@ -66,7 +67,7 @@ export async function parseParaphrases(
     for (const line of lines) add(line);
   }
   if (rest !== "") add(rest);
-  if (record.length === 0) return table;
+  if (record.length === 0) return { phrases, longest };
   throw new SyntaxError(
     `paraphrases must have three lines each, found ${record.length} at the end`,
   );

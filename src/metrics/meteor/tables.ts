@@ -8,8 +8,13 @@ export interface SynonymTable {
   readonly bases: ReadonlyMap<string, readonly string[]>;
 }
 
-/** Which phrases say the same: of each, what it may be replaced with, in the order of the table. */
-export type ParaphraseTable = ReadonlyMap<string, readonly (readonly string[])[]>;
+/** Which phrases say the same. */
+export interface ParaphraseTable {
+  /** What each phrase may be replaced with, in the order of METEOR's table. */
+  readonly phrases: ReadonlyMap<string, readonly (readonly string[])[]>;
+  /** Words of the longest phrase. */
+  readonly longest: number;
+}
 
 /** What METEOR knows beside exact words and stems; without a table, its module is left out. */
 export interface MeteorTables {

@@ -1,29 +1,16 @@
 /** What holds for virtual tokens on every device; `prefix_test.ts` and `prefix_parts_test.ts` run it. @module */
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import {
-  type Adapter,
-  injectLora,
-  injectPrefixEmbedding,
-  injectPrefixLayer,
-  injectPrefixTuning,
-  loadAnyAdapter,
-  type PrefixAdapter,
-  type PrefixKind,
-  type PrefixOptions,
-} from "../../../src/adapt/mod.ts";
-import { crossEntropy, Tape } from "../../../src/autograd/mod.ts";
-import type { ModelInputs } from "../../../src/core/batch.ts";
-import { type HostTensor, hostTensor } from "../../../src/core/host_tensor.ts";
-import { Random } from "../../../src/core/random.ts";
-import type { Device, Tensor } from "../../../src/device/device.ts";
-import { DryDevice } from "../../../src/device/dry.ts";
 import { evaluateFormula } from "../../../src/accounting/mod.ts";
+import { injectLora, loadAnyAdapter, type PrefixKind } from "../../../src/adapt/mod.ts";
+import { Tape } from "../../../src/autograd/mod.ts";
+import { type HostTensor, hostTensor } from "../../../src/core/host_tensor.ts";
+import type { Device } from "../../../src/device/device.ts";
+import { DryDevice } from "../../../src/device/dry.ts";
 import {
   allocateModel,
   beamSearch,
   generate,
-  loadModel,
   outputsOf,
   readConfig,
   type TextModel,
@@ -33,124 +20,17 @@ import { assertAllClose } from "../../support/all_close.ts";
 import type { Check } from "../../support/devices.ts";
 import { golden } from "../../support/golden.ts";
 import { valuesOf, withFolder } from "../fixtures.ts";
-
-/** How each method is put on a model. */
-export const methods: Readonly<
-  Record<PrefixKind, (model: TextModel, options: PrefixOptions) => PrefixAdapter>
-> = {
-  "prefix-embedding": injectPrefixEmbedding,
-  "prefix-layer": injectPrefixLayer,
-  "prefix-tuning": injectPrefixTuning,
-};
-
-/** The kinds. */
-export const kinds = Object.keys(methods) as PrefixKind[];
-
-/** Every family that runs, with its heads. */
-export const families = [
-  ...["gpt2_tiny", "classifier", "families/llama", "families/llama_wide"],
-  ...["families/llama_classifier", "families/mistral", "families/qwen2", "families/bert_masked"],
-  ...["families/bert_classifier", "families/roberta_masked", "families/roberta_classifier"],
-  ...["families/deberta_masked", "families/deberta_classifier", "families/deberta_v2_masked"],
-  "families/deberta_v2_convolution",
-];
-
-/** Opens one of them. */
-export const openFamily = (device: Device, name: string): Promise<TextModel> =>
-  loadModel(device, golden(name));
-
-/** Whether a method fits a family: DeBERTa's attention needs more of a token than its key. */
-export const fits = (kind: PrefixKind, name: string): boolean =>
-  kind !== "prefix-tuning" || !name.includes("deberta");
-
-/** Each method on each family that it fits. */
-export const pairs = families.flatMap((name) =>
-  kinds.filter((kind) => fits(kind, name)).map((kind) => [kind, name] as const)
-);
-
-/** Tokens for any of them: two sequences, of which the second is shorter. */
-export const inputs: ModelInputs = {
-  tokens: hostTensor([2, 5], Uint32Array.of(5, 9, 30, 7, 12, 8, 8, 21, 0, 0)),
-  attentionMask: hostTensor([2, 5], Uint32Array.of(1, 1, 1, 1, 1, 1, 1, 1, 0, 0)),
-};
-
-/** Labels of the tokens, or of the sequences. */
-const targetsOf = ({ architecture: { head } }: TextModel): HostTensor =>
-  head === "classes"
-    ? hostTensor([2], Int32Array.of(1, 0))
-    : hostTensor([2, 5], Int32Array.of(9, 30, 7, 12, -100, 8, 21, -100, -100, -100));
-
-/** The loss of a model on them. */
-export const lossOf = (tape: Tape, model: TextModel): Tensor =>
-  crossEntropy(tape, model.forward(tape, inputs), targetsOf(model).data);
-
-/** Gives everything that an adapter trains other values, as training would. */
-export async function disturb({ parameters }: Adapter): Promise<void> {
-  const random = new Random(4);
-  for (const { tensor } of parameters) {
-    const values = await valuesOf(tensor);
-    tensor.device.write(tensor, Float32Array.from(values, (x) => x + 0.3 * random.normal()));
-  }
-}
-
-/** The outputs at tokens that are not hidden. */
-async function seen(model: TextModel, given = inputs): Promise<number[]> {
-  const { data, shape } = await outputsOf(model, given), mask = given.attentionMask?.data;
-  const isPerToken = shape[0] === mask?.length;
-  return Array.from(data).filter((_, i) => !isPerToken || mask![Math.floor(i / shape[1])] === 1);
-}
-
-/** The tokens from whose values virtual ones start. */
-function wordsOf({ vocabulary }: TextModel, length: number, seed: number): number[] {
-  const random = new Random(seed);
-  return Array.from({ length }, () => random.integer(vocabulary));
-}
-
-/** Sequences that begin with more tokens. */
-function after(first: readonly number[], { tokens, attentionMask }: ModelInputs): ModelInputs {
-  const [batch, time] = tokens.shape, wide = first.length + time;
-  const extended = ({ data }: HostTensor, values: readonly number[]) =>
-    hostTensor(
-      [batch, wide],
-      Uint32Array.from(
-        Array.from({ length: batch }, (_, row) => [
-          ...values,
-          ...data.subarray(row * time, (row + 1) * time),
-        ]).flat(),
-      ),
-    );
-  return {
-    tokens: extended(tokens, first),
-    attentionMask: attentionMask && extended(attentionMask, first.map(() => 1)),
-  };
-}
-
-/** Sums of some hundred terms of size one. */
-const tolerance = (epsilon: number) => ({ relative: 100 * epsilon, absolute: 100 * epsilon });
-
-/** What the base computes where the words from which virtual tokens start stand before every sequence. */
-async function behindWords(model: TextModel, words: readonly number[]): Promise<number[]> {
-  const { data, shape: [, width] } = await outputsOf(model, after(words, inputs));
-  if (model.architecture.head === "classes") return [...data];
-  const wide = words.length + 5, mask = inputs.attentionMask!.data;
-  return Array.from(data).filter((_, i) => {
-    const row = Math.floor(i / width), place = row % wide - words.length;
-    return place >= 0 && mask[Math.floor(row / wide) * 5 + place] === 1;
-  });
-}
-
-async function checkStart(device: Device, name: string, epsilon: number): Promise<void> {
-  using model = await openFamily(device, name);
-  const words = wordsOf(model, 3, 6), wanted = await behindWords(model, words);
-  for (const kind of kinds.filter((kind) => fits(kind, name))) {
-    // In an encoder, words see the others, and virtual states and keys do not.
-    const isEncoder = /bert/.test(name);
-    if (isEncoder && kind !== "prefix-embedding") continue;
-    using _ = methods[kind](model, { length: 3, seed: 6 });
-    const what = `${kind} of ${name}`;
-    assertAllClose(await seen(model), wanted, { ...tolerance(epsilon), what });
-  }
-}
+import {
+  disturb,
+  inputs,
+  kinds,
+  lossOf,
+  methods,
+  openFamily,
+  pairs,
+  targetsOf,
+} from "./prefixes.ts";
+import { seen, startChecks, tolerance } from "./start_checks.ts";
 
 async function checkRemoval(device: Device, kind: PrefixKind, name: string): Promise<void> {
   using model = await openFamily(device, name);
@@ -287,10 +167,7 @@ async function checkWithLora(device: Device, kind: PrefixKind, epsilon: number):
 
 /** Properties of virtual tokens. */
 export const checks: readonly Check[] = [
-  ...families.map((name): Check => ({
-    name: `virtual tokens on ${name} start as words before every sequence`,
-    run: (device, epsilon) => checkStart(device, name, epsilon),
-  })),
+  ...startChecks,
   ...pairs.map(([kind, name]): Check => ({
     name:
       `${kind} on ${name} trains what is counted, is saved and loaded, and leaves the base's bits`,

@@ -2,7 +2,8 @@ import { assertEquals } from "@std/assert";
 import { ReferenceDevice } from "../../../src/device/reference.ts";
 import { testOnCoreDevices } from "../../support/devices.ts";
 import { assertGradients } from "../../support/finite_differences.ts";
-import { checks, disturb, lossOf, methods, openFamily, pairs } from "./checks.ts";
+import { checks } from "./checks.ts";
+import { disturb, lossOf, methods, openFamily, pairs } from "./prefixes.ts";
 
 testOnCoreDevices(checks);
 

@@ -14,7 +14,7 @@ import { readSafetensors, writeSafetensors } from "../../../src/formats/mod.ts";
 import { outputsOf, Perceptron, type TextModel } from "../../../src/models/mod.ts";
 import { golden } from "../../support/golden.ts";
 import { withFolder } from "../fixtures.ts";
-import { kinds, methods, openFamily } from "./checks.ts";
+import { kinds, methods, openFamily } from "./prefixes.ts";
 
 Deno.test("virtual tokens are refused where they do not fit, and nothing stays allocated", async () => {
   using device = new ReferenceDevice();

@@ -89,7 +89,7 @@ export const meteorTables: Kind = {
       sound(numbers.length > 0 && numbers.every((one) => one >= 0), `meanings ${numbers}`);
     }
     const parts = [textOf("paraphrases").slice(0, 7), textOf("paraphrases").slice(7)];
-    const table = await parseParaphrases(parts);
-    sound([...table.values()].every((list) => list.length > 0), "a phrase without paraphrases");
+    const { phrases } = await parseParaphrases(parts);
+    sound([...phrases.values()].every((list) => list.length > 0), "a phrase without paraphrases");
   },
 };

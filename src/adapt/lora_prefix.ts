@@ -1,0 +1,198 @@
+/** LoRA joined with virtual tokens (Hu et al. 2021, appendix E: LoRA+PE and LoRA+PL). @module */
+
+import type { Parameter } from "../autograd/parameter.ts";
+import { jsonText, readBytes } from "../core/files.ts";
+import { assertOptions } from "../core/options.ts";
+import type { PromptFormat } from "../core/prompt_format.ts";
+import { quote } from "../core/quote.ts";
+import { type FolderFile, saveFolder } from "../core/save_folder.ts";
+import { fileIn, type Folder } from "../core/storage.ts";
+import { peftWeights } from "../formats/adapter_weights.ts";
+import { assertNoOtherKind } from "../formats/folder_kind.ts";
+import { adapterFile } from "../formats/merged_metadata.ts";
+import { adapterFiles } from "../formats/write_adapter.ts";
+import type { AdapterValues, Model } from "../models/model.ts";
+import {
+  type Adapter,
+  baseNameOf,
+  type SaveAdapterOptions,
+  saveNames,
+  type WeightChange,
+} from "./adapter.ts";
+import { assertFree, type JoinOptions } from "./attach.ts";
+import { LoraAdapter } from "./lora/adapter.ts";
+import { injectLora, type LoraOptions } from "./lora/inject.ts";
+import { recordOf } from "./lora/record.ts";
+import { PrefixAdapter } from "./prefix/adapter.ts";
+import { injectPrefixEmbedding, injectPrefixLayer } from "./prefix/inject.ts";
+
+const injectors = {
+  "prefix-embedding": injectPrefixEmbedding,
+  "prefix-layer": injectPrefixLayer,
+} as const;
+
+/** What folders call the two. */
+export const joinedMethods: readonly string[] = Object.keys(injectors).map((kind) =>
+  `lora+${kind}`
+);
+
+/** How to adapt a model; the seed is that of both. */
+export interface LoraPrefixOptions extends LoraOptions {
+  /** Which virtual tokens: their embeddings (LoRA+PE), or what every block reads (LoRA+PL). */
+  readonly prefix: "prefix-embedding" | "prefix-layer";
+  /** Number of virtual tokens, l_p. */
+  readonly length: number;
+}
+
+/** The files of the two parts in a folder, by their names in a folder of their own. */
+const parts = [
+  { [peftWeights]: peftWeights, "adapter_config.json": "lora_config.json" },
+  { [peftWeights]: "prefix_model.safetensors", "adapter_config.json": "prefix_config.json" },
+] as const;
+
+/**
+ * LoRA and virtual tokens, which are trained, saved and removed together; as with virtual tokens alone, step zero is
+ * not the base model.
+ *
+ * @throws {TypeError} when an option does not exist.
+ * @throws {RangeError} As `injectLora`, `injectPrefixEmbedding` and `injectPrefixLayer`.
+ *
+ * @example
+ * ```ts
+ * import { injectLoraPrefix } from "@lowrank/core/adapt";
+ * import { initGpt2, openDevice, parseGpt2Config } from "@lowrank/core";
+ *
+ * using device = await openDevice();
+ * const config = parseGpt2Config({ vocab_size: 8, n_positions: 8, n_embd: 8, n_layer: 1, n_head: 2 });
+ * using model = initGpt2(device, config, { seed: 1 });
+ * using adapter = injectLoraPrefix(model, { prefix: "prefix-layer", length: 2, rank: 1, seed: 1 });
+ * console.log(adapter.parameters.reduce((sum, { size }) => sum + size, 0)); // 2 · (8 + 8) + 2 · 8 = 48
+ * ```
+ */
+export function injectLoraPrefix(model: Model, options: LoraPrefixOptions): LoraPrefixAdapter {
+  const { prefix: kind, length, ...ofLora } = options, { seed } = ofLora;
+  assertFree(model, options, "injectLoraPrefix");
+  using unfinished = new DisposableStack();
+  const lora = unfinished.use(injectLora(model, ofLora));
+  const prefix = unfinished.use(injectors[kind](model, { length, seed, onTop: true }));
+  unfinished.move();
+  return new LoraPrefixAdapter(lora, prefix);
+}
+
+/** LoRA and virtual tokens on a model; made by {@link injectLoraPrefix}. */
+export class LoraPrefixAdapter implements Adapter {
+  /** The updates. */
+  readonly lora: LoraAdapter;
+  /** The virtual tokens. */
+  readonly prefix: PrefixAdapter;
+  /** By what its values are recognized in a merged model; others after each step of a training. */
+  values: AdapterValues = {};
+  /** How the prompts of its training were written, if it was trained on any. */
+  promptFormat?: PromptFormat;
+
+  /** Takes both, which are on one model. */
+  constructor(lora: LoraAdapter, prefix: PrefixAdapter) {
+    this.lora = lora;
+    this.prefix = prefix;
+    this.promptFormat = lora.promptFormat;
+    this.model.adapters.add(this);
+  }
+
+  /** The model that it was made for. */
+  get model(): Model {
+    return this.lora.model;
+  }
+
+  /** Those of the updates, then those of the virtual tokens. */
+  get parameters(): readonly Parameter[] {
+    return [...this.lora.parameters, ...this.prefix.parameters];
+  }
+
+  /** The largest magnitude of the scalings of the updates. */
+  get scaling(): number {
+    return this.lora.scaling;
+  }
+
+  /**
+   * Saves both in one folder, each in its own format under other names, as a whole: after a crash at any time, a
+   * reader finds the old adapter, the new one, or no `adapter_config.json` and so an error.
+   *
+   * @throws {RangeError} when a value is not finite in the file's dtype; nothing is written.
+   * @throws {Error} when a file cannot be written; the message says what a reader finds.
+   */
+  async save(folder: string, options: SaveAdapterOptions = {}): Promise<void> {
+    assertOptions("save", options, saveNames);
+    await assertNoOtherKind(folder, "adapter");
+    const ofLora = { ...await recordOf(this.lora), promptFormat: this.promptFormat, ...options };
+    const made = [await adapterFiles(folder, ofLora), await this.prefix.files(folder, options)];
+    const files = made.flatMap((files, i) => renamed(files, parts[i]));
+    const base = options.baseModelName ?? baseNameOf(this.model) ?? null;
+    const config = { method: `lora+${this.prefix.kind}`, base_model_name_or_path: base };
+    await saveFolder(folder, [...files, {
+      name: "adapter_config.json",
+      content: jsonText(config),
+    }]);
+    this.values.file = await adapterFile(folder);
+  }
+
+  /**
+   * Always throws: there is no weight that a virtual token could be added to.
+   *
+   * @throws {RangeError} always.
+   */
+  weightChanges(): readonly WeightChange[] {
+    return this.prefix.weightChanges();
+  }
+
+  /** Removes both from the model; a second call does nothing. */
+  remove(): void {
+    this.prefix.remove();
+    this.lora.remove();
+    this.model.adapters.delete(this);
+  }
+
+  /** Removes the adapter and frees its tensors. */
+  [Symbol.dispose](): void {
+    this.remove();
+    this.prefix[Symbol.dispose]();
+    this.lora[Symbol.dispose]();
+  }
+}
+
+/** The files that a part needs, under their names in a folder of both. */
+function renamed(
+  files: readonly FolderFile[],
+  names: Readonly<Record<string, string>>,
+): FolderFile[] {
+  const kept = files.filter(({ name }) => Object.hasOwn(names, name));
+  return kept.map((file) => ({ ...file, name: names[file.name] }));
+}
+
+/**
+ * Reads the folders that a folder of both stands for and loads each.
+ *
+ * @param load Loads one adapter from its own folder, on top of others.
+ * @throws {RangeError} when they are not LoRA and the virtual tokens that the method names.
+ */
+export async function loadLoraPrefix(
+  folder: Folder,
+  method: string,
+  load: (folder: Folder, options: JoinOptions) => Promise<Adapter>,
+): Promise<LoraPrefixAdapter> {
+  using unfinished = new DisposableStack();
+  const loaded: Adapter[] = [];
+  for (const names of parts) {
+    const files = Object.entries(names).map(async ([own, name]) =>
+      new File([await readBytes(fileIn(folder, name))], own)
+    );
+    loaded.push(unfinished.use(await load(await Promise.all(files), { onTop: true })));
+  }
+  const [lora, prefix] = loaded;
+  if (lora instanceof LoraAdapter && prefix instanceof PrefixAdapter) {
+    if (method === `lora+${prefix.kind}`) {
+      unfinished.move();
+      return new LoraPrefixAdapter(lora, prefix);
+    }
+  }
+  throw new RangeError(`the folder must have the parts of ${quote(method)}, found others`);
+}

@@ -1,0 +1,78 @@
+/** Every family with every prefix method, and tokens for all of them. @module */
+
+import {
+  type Adapter,
+  injectPrefixEmbedding,
+  injectPrefixLayer,
+  injectPrefixTuning,
+  type PrefixAdapter,
+  type PrefixKind,
+  type PrefixOptions,
+} from "../../../src/adapt/mod.ts";
+import { crossEntropy, type Tape } from "../../../src/autograd/mod.ts";
+import type { ModelInputs } from "../../../src/core/batch.ts";
+import { type HostTensor, hostTensor } from "../../../src/core/host_tensor.ts";
+import { Random } from "../../../src/core/random.ts";
+import type { Device, Tensor } from "../../../src/device/device.ts";
+import { loadModel, type TextModel } from "../../../src/models/mod.ts";
+import { golden } from "../../support/golden.ts";
+import { valuesOf } from "../fixtures.ts";
+
+/** How each method is put on a model. */
+export const methods: Readonly<
+  Record<PrefixKind, (model: TextModel, options: PrefixOptions) => PrefixAdapter>
+> = {
+  "prefix-embedding": injectPrefixEmbedding,
+  "prefix-layer": injectPrefixLayer,
+  "prefix-tuning": injectPrefixTuning,
+};
+
+/** The kinds. */
+export const kinds = Object.keys(methods) as PrefixKind[];
+
+/** Every family that runs, with its heads. */
+export const families = [
+  ...["gpt2_tiny", "classifier", "families/llama", "families/llama_wide"],
+  ...["families/llama_classifier", "families/mistral", "families/qwen2", "families/bert_masked"],
+  ...["families/bert_classifier", "families/roberta_masked", "families/roberta_classifier"],
+  ...["families/deberta_masked", "families/deberta_classifier", "families/deberta_v2_masked"],
+  "families/deberta_v2_convolution",
+];
+
+/** Opens one of them. */
+export const openFamily = (device: Device, name: string): Promise<TextModel> =>
+  loadModel(device, golden(name));
+
+/** Whether a method fits a family: DeBERTa's attention needs more of a token than its key. */
+export const fits = (kind: PrefixKind, name: string): boolean =>
+  kind !== "prefix-tuning" || !name.includes("deberta");
+
+/** Each method on each family that it fits. */
+export const pairs = families.flatMap((name) =>
+  kinds.filter((kind) => fits(kind, name)).map((kind) => [kind, name] as const)
+);
+
+/** Tokens for any of them: two sequences, of which the second is shorter. */
+export const inputs: ModelInputs = {
+  tokens: hostTensor([2, 5], Uint32Array.of(5, 9, 30, 7, 12, 8, 8, 21, 0, 0)),
+  attentionMask: hostTensor([2, 5], Uint32Array.of(1, 1, 1, 1, 1, 1, 1, 1, 0, 0)),
+};
+
+/** Labels of the tokens, or of the sequences. */
+export const targetsOf = ({ architecture: { head } }: TextModel): HostTensor =>
+  head === "classes"
+    ? hostTensor([2], Int32Array.of(1, 0))
+    : hostTensor([2, 5], Int32Array.of(9, 30, 7, 12, -100, 8, 21, -100, -100, -100));
+
+/** The loss of a model on them. */
+export const lossOf = (tape: Tape, model: TextModel): Tensor =>
+  crossEntropy(tape, model.forward(tape, inputs), targetsOf(model).data);
+
+/** Gives everything that an adapter trains other values, as training would. */
+export async function disturb({ parameters }: Adapter): Promise<void> {
+  const random = new Random(4);
+  for (const { tensor } of parameters) {
+    const values = await valuesOf(tensor);
+    tensor.device.write(tensor, Float32Array.from(values, (x) => x + 0.3 * random.normal()));
+  }
+}

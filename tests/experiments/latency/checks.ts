@@ -1,0 +1,61 @@
+/** A quick run of the latency study on a device. @module */
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import type { ExperimentContext } from "../../../experiments/frame/mod.ts";
+import { latency, latencyMedium } from "../../../experiments/latency/latency.ts";
+import { launchMicros, timeCell } from "../../../experiments/latency/measure.ts";
+import { openVariants, smallShape } from "../../../experiments/latency/variants.ts";
+import type { Device } from "../../../src/device/device.ts";
+import { outputsOf } from "../../../src/models/mod.ts";
+import { filesIn, withFolder } from "../../support/folders.ts";
+
+/** Checks that it measures every model, frees all it made, and that the paper's shape waits for `--full`. */
+export const checkLatency = (device: Device): Promise<void> =>
+  withFolder(async (out) => {
+    const { signal } = new AbortController(), before = device.ledger.read().live;
+    const job = { device, out, signal, seeds: [1], quick: true, full: false, report: () => {} };
+    await assertResumes(job);
+    const { tables, findings, figures } = await latency.run(job);
+    const rows = tables.find(({ id }) => id === "latency")!.rows;
+    assertEquals(rows.length, 5 * 8); // four cells and a pass of one token
+    for (const { minimum, median, launches } of rows as Record<string, number>[]) {
+      assert(minimum > 0 && median >= minimum && launches > 0, JSON.stringify({ minimum, median }));
+    }
+    assertEquals(new Set(findings.slice(0, 2).map(({ verdict }) => verdict)).size, 1);
+    assertEquals(findings[0].verdict, "not judged (quick run)");
+    assertEquals(figures[0].slider!.steps.length, 2);
+    assert((await latencyMedium.run(job)).settings.startsWith("Left out: "));
+    assertEquals([filesIn(out), device.ledger.read().live], [[], before]);
+    assert(await launchMicros(device) > 0);
+    await checkModels(device);
+  });
+
+/** A job that is stopped in its third cell keeps the first two. */
+async function assertResumes(job: ExperimentContext): Promise<void> {
+  const stop = new AbortController(), { signal } = stop;
+  const report = (_: number, text: string) => {
+    if (text.endsWith("1 x 128")) stop.abort(new Error("stopped"));
+  };
+  await assertRejects(
+    async () => void await latency.run({ ...job, signal, report }),
+    Error,
+    "stopped",
+  );
+  assertEquals(filesIn(`${job.out}/latency-cells`).length, 2);
+}
+
+/** All compute the same at first: the base, its twin and adapters to the bit, LoRA up to rounding. */
+async function checkModels(device: Device): Promise<void> {
+  using opened = openVariants(device, smallShape, [2]);
+  const inputs = { tokens: { shape: [1, 4], data: Uint32Array.of(1, 2, 3, 4) } };
+  const outputs = await Promise.all(
+    opened.models.map(async ([{ model }, one]) =>
+      [model, (await outputsOf(one, inputs)).data] as const
+    ),
+  );
+  const [[, base]] = outputs;
+  for (const [name, data] of outputs) assertEquals(data, base, name);
+  const models = opened.models.map(([, model]) => model);
+  const { rounds, timings } = await timeCell(models, [1, 4], { seconds: 0, leastRounds: 2 });
+  assertEquals([rounds, timings.length], [2, models.length]);
+}
