@@ -65,6 +65,12 @@ const lengths = (
   values: readonly [number, ...number[]],
 ) => numbered((length) => ({ kind, length }), (length) => `${length} tokens`, values);
 
+/** LoRA at r = 4 with four virtual tokens. */
+const joined = (kind: "lora+prefix-embedding" | "lora+prefix-layer"): MethodSize => ({
+  size: "r = 4, 4 tokens",
+  spec: { kind, rank: 4, alpha, sites: ["q", "v"], length: 4 },
+});
+
 /** All that are compared on glosses, in the order of the tables. */
 export const glossMethods: readonly StudiedMethod[] = [
   {
@@ -114,6 +120,16 @@ export const glossMethods: readonly StudiedMethod[] = [
   {
     ...{ key: "lora-all", label: "LoRA (all linears)", family: "LoRA", prior: 1e-2 },
     sizes: ranks({ sites: "all" }, [1, 4, 16]),
+  },
+  {
+    ...{ key: "lora+pe", label: "LoRA (q, v) and prefix-embedding", family: "LoRA and prefix" },
+    prior: 1e-2,
+    sizes: [joined("lora+prefix-embedding")],
+  },
+  {
+    ...{ key: "lora+pl", label: "LoRA (q, v) and prefix-layer", family: "LoRA and prefix" },
+    prior: 1e-2,
+    sizes: [joined("lora+prefix-layer")],
   },
   {
     ...{ key: "rslora", label: "rsLoRA (q, v)", family: "LoRA", prior: 3e-3 },
