@@ -1,5 +1,6 @@
 /** What is claimed of all methods on glosses: the rules of decision 0027. @module */
 
+import noted from "../../notes.json" with { type: "json" };
 import said from "../../../src/paper/printed/claims.json" with { type: "json" };
 import { signed } from "../../differences.ts";
 import { meanIn, type MethodsClaim, noiseNote } from "../claims.ts";
@@ -53,6 +54,7 @@ export const glossClaims: readonly MethodsClaim[] = [
       "full fine-tuning, the top layer, adapters H and L and prefix-layer, each with at least 0.9 times " +
       "its trained values",
     ...said.table3,
+    ...noted.methodsTable3,
     ours: (compared) => `${outperformed(compared, baselines).length} of ${baselines.length}`,
     holds: (compared) => outperformed(compared, baselines).length >= 3,
     found: (compared) =>
@@ -67,6 +69,7 @@ export const glossClaims: readonly MethodsClaim[] = [
       "when for prefix-embedding or prefix-layer a smaller size is better than a larger one by more " +
       "than the noise floor",
     ...said.figure2Monotone,
+    ...noted.methodsMonotone,
     holds: (compared) =>
       ["prefix-embedding", "prefix-layer"].some((key) => reversal(compared, key) !== undefined),
     found: (compared) =>
@@ -79,6 +82,7 @@ export const glossClaims: readonly MethodsClaim[] = [
       "when no smaller size of LoRA on q and v is better than a larger one, and its best size is better " +
       "than the best of adapters H, of prefix-embedding and of prefix-layer, by more than the noise floor",
     ...said.figure2Lora,
+    ...noted.methodsScalability,
     ours: (compared) => `LoRA's best ${bestOf(compared, lora).mean.toFixed(3)} nats`,
     holds: (compared) =>
       reversal(compared, lora) === undefined &&
