@@ -28,7 +28,7 @@ import type { Model } from "../models/mod.ts";
 /** LoRA, which may also begin at a part of the weights, as PEFT's `init_lora_weights` says. */
 export interface LoraSpec extends Omit<LoraOptions, "seed" | "init"> {
   /** How A and B begin. Default `kaiming`. */
-  readonly init?: LoraOptions["init"] | keyof typeof weightStarts;
+  readonly init?: LoraOptions["init"] | "pissa" | "olora";
 }
 
 /** LoRA that begins at a part of the weights. */
