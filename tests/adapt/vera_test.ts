@@ -125,7 +125,8 @@ for (const [fields, without, message] of broken) {
 }
 
 const refused: readonly [VeraOptions, string][] = [
-  [{ rank: 0 }, "the rank of VeRA must be a positive integer, found 0"],
+  [{ rank: 0 }, "the rank of VeRA must be a whole number from 1 to 16384, found 0"],
+  [{ rank: 16385 }, "the rank of VeRA must be a whole number from 1 to 16384, found 16385"],
   [{ rank: 4, sites: ["q"] }, "by targetModules, found the site transformer.h.0.attn.c_attn:q"],
   [{ rank: 4, targetModules: ["wte"] }, "by targetModules, found the embedding transformer.wte"],
   [{ rank: 4, dInitial: NaN }, "dInitial must be finite in F32, found NaN"],
