@@ -94,9 +94,9 @@ const broken: readonly [Record<string, unknown>, RegExp | undefined, string][] =
   [
     { r: 9 },
     undefined,
-    "vera_A and vera_B must be at least [9, 192] and [192, 9], found [8, 192] and [192, 8]",
+    "vera_A must have 9 rows and at least 192 columns, vera_B 9 columns and at least 192 rows, found [8, 192] and [192, 8]",
   ],
-  [{ r: 1e9 }, undefined, "vera_A and vera_B must be at least [1000000000, 192]"],
+  [{ r: 1e9 }, undefined, "vera_A must have 1000000000 rows and at least 192 columns"],
   [{ r: 0 }, undefined, "r must be an integer of at least 1, found 0"],
   [
     { projection_prng_key: -1 },

@@ -66,6 +66,9 @@ Deno.test("an option of another method is refused, and commands for low-rank upd
     const { stderr } = await lowrank(...train("--method", "bitfits"));
     assertStringIncludes(stderr, "bitfits");
     await lowrankJson(...train("--method", "bitfit", "--steps", "1"));
+    const merge = ["--model", base, "--adapter", `${folder}/out`, "--output", `${folder}/merged`];
+    const { stdout } = await lowrank("merge", ...merge);
+    assert(stdout.startsWith("replaced 13 tensors\n"), stdout);
     await assertFails(
       ["inspect", `${folder}/out`],
       'the method must be LoRA, which has low-rank updates, found "bitfit"',
