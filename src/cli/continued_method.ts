@@ -51,7 +51,8 @@ export async function continuedMethod(
   { asked, isNamed, allow }: Asked,
 ): Promise<MethodSpec> {
   await assertAdapterFolder(folder);
-  const found = await methodIn(folder) ?? "lora", kind = methodKinds.find((one) => one === found);
+  const found = await methodIn(folder) ?? "lora";
+  const kind = methodKinds.find((one) => one === found && one !== "full");
   if (kind === undefined) {
     throw new RangeError(
       `the method of the adapter in ${folder} must be one of ${listNames(methodKinds)}, found ${

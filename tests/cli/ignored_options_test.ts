@@ -20,6 +20,13 @@ Deno.test("training an existing adapter takes no other method and none of its se
     await assertFails([...args, ...size], `${rule}--size\n`);
     const other = `--adapter keeps its own method, lora in ${first}, found bitfit`;
     await assertFails([...args, "--method", "bitfit"], other);
+    const unknown = `${folder}/unknown`;
+    await Deno.mkdir(unknown);
+    await Deno.writeTextFile(`${unknown}/adapter_config.json`, '{"method": 5}');
+    await assertFails(
+      [...await trainArgs(folder, `${folder}/out`), "--adapter", unknown],
+      `the method of the adapter in ${unknown} must be one of full, lora, `,
+    );
   }));
 
 Deno.test("a second adapter is refused where only one would be used", () =>
