@@ -82,7 +82,7 @@ export const methodEntries: { readonly [Kind in MethodKind]: MethodEntry } = {
   bitfit: { title: () => "BitFit", rules: { modulesToSave: moduleNames } },
   "top-layers": {
     title: ({ layers }) =>
-      layers === undefined ? "the top layers" : `the top ${howMany(Number(layers), "layer")}`,
+      layers === 1 ? "the top layer" : `the top ${layers === undefined ? "" : `${layers} `}layers`,
     rules: { layers: positive, modulesToSave: moduleNames },
     defaults: () => ({ layers: 2 }),
   },
