@@ -7,7 +7,7 @@ import type { PromptFormat } from "../core/prompt_format.ts";
 import { quote } from "../core/quote.ts";
 import { type FolderFile, saveFolder } from "../core/save_folder.ts";
 import { fileIn, type Folder } from "../core/storage.ts";
-import { peftWeights } from "../formats/adapter_weights.ts";
+import { joinedFiles, otherFiles, peftWeights } from "../formats/adapter_weights.ts";
 import { assertNoOtherKind } from "../formats/folder_kind.ts";
 import { adapterFile } from "../formats/merged_metadata.ts";
 import { adapterFiles } from "../formats/write_adapter.ts";
@@ -46,8 +46,8 @@ export interface LoraPrefixOptions extends LoraOptions {
 
 /** The files of the two parts in a folder, by their names in a folder of their own. */
 const parts = [
-  { [peftWeights]: peftWeights, "adapter_config.json": "lora_config.json" },
-  { [peftWeights]: "prefix_model.safetensors", "adapter_config.json": "prefix_config.json" },
+  { [peftWeights]: peftWeights, "adapter_config.json": joinedFiles.lora },
+  { [peftWeights]: joinedFiles.prefixWeights, "adapter_config.json": joinedFiles.prefix },
 ] as const;
 
 /**
@@ -131,13 +131,11 @@ export class LoraPrefixAdapter implements Adapter {
     await assertNoOtherKind(folder, "adapter");
     const ofLora = { ...await recordOf(this.lora), promptFormat: this.promptFormat, ...options };
     const made = [await adapterFiles(folder, ofLora), await this.prefix.files(folder, options)];
-    const files = made.flatMap((files, i) => renamed(files, parts[i]));
+    const both = made.flatMap((files, i) => renamed(files, parts[i]));
     const base = options.baseModelName ?? baseNameOf(this.model) ?? null;
     const config = { method: `lora+${this.prefix.kind}`, base_model_name_or_path: base };
-    await saveFolder(folder, [...files, {
-      name: "adapter_config.json",
-      content: jsonText(config),
-    }]);
+    const files = [...both, { name: "adapter_config.json", content: jsonText(config) }];
+    await saveFolder(folder, files, () => otherFiles(files));
     this.values.file = await adapterFile(folder);
   }
 

@@ -5,7 +5,7 @@ import type { PromptFormat } from "../core/prompt_format.ts";
 import { type FolderFile, saveFolder } from "../core/save_folder.ts";
 import { Arena, type ArenaEntry } from "../device/arena.ts";
 import type { Tensor } from "../device/device.ts";
-import { otherWeights, peftWeights } from "../formats/adapter_weights.ts";
+import { otherFiles, peftWeights } from "../formats/adapter_weights.ts";
 import { assertNoOtherKind } from "../formats/folder_kind.ts";
 import { adapterFile } from "../formats/merged_metadata.ts";
 import type { AdapterValues, Model } from "../models/model.ts";
@@ -93,11 +93,8 @@ export abstract class MethodAdapter implements Adapter {
    */
   async save(folder: string, options: SaveAdapterOptions = {}): Promise<void> {
     await assertNoOtherKind(folder, "adapter");
-    await saveFolder(
-      folder,
-      await this.files(folder, options),
-      () => otherWeights(this.weightsFile),
-    );
+    const files = await this.files(folder, options);
+    await saveFolder(folder, files, () => otherFiles(files));
     this.values.file = await adapterFile(folder);
   }
 

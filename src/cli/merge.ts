@@ -68,13 +68,13 @@ async function run(options: MergeOptions): Promise<void> {
   const dtype = options.dtype && storedTypes[options.dtype];
   const { allow } = options;
   const merged = await mergeFolder({ model, adapters, output, dtype, allow });
-  const { weights, replaced, dtypes, passed } = merged;
+  const { weights, taken, dtypes, passed } = merged;
   if (passed.length > 0) note(options, `let pass: ${passed.join(", ")}`);
   const stored = dtypes.join(" and "), processBytes = peakOfProcess();
-  print(options, { weights, replaced, dtype: stored, processBytes }, () =>
+  print(options, { weights, taken, dtype: stored, processBytes }, () =>
     [
       ...weights.length > 0 ? [describe(weights), ""] : [],
-      ...replaced.length > 0 ? [`replaced ${howMany(replaced.length, "tensor")}`] : [],
+      ...taken.length > 0 ? [`took ${howMany(taken.length, "tensor")} from the adapter`] : [],
       `wrote the merged model to ${output}, in ${stored}${dtype ? "" : " like the base"}`,
       `peak memory: ${formatBytes(processBytes)} in this process`,
     ].join("\n"));

@@ -14,12 +14,31 @@ export const peftWeights = "adapter_model.safetensors";
 /** The `adapters` library's. */
 export const hubWeights = "adapter.safetensors";
 
-/** Files that are of another adapter than the one whose weights are saved under a name in the same folder. */
-export const otherWeights = (weightsFile: string): string[] =>
-  [
-    ...[peftWeights, hubWeights, "pytorch_adapter.bin"],
-    ...["model_head.safetensors", "pytorch_model_head.bin", "head_config.json"],
-  ].filter((name) => name !== weightsFile);
+/** The files of LoRA joined with virtual tokens, beside the weights of LoRA. */
+export const joinedFiles = {
+  lora: "lora_config.json",
+  prefix: "prefix_config.json",
+  prefixWeights: "prefix_model.safetensors",
+} as const;
+
+/** Files that adapters may have beside `adapter_config.json`, of which a head is the `adapters` library's. */
+const adapterFileNames: readonly string[] = [
+  ...[peftWeights, hubWeights, "pytorch_adapter.bin"],
+  ...["model_head.safetensors", "pytorch_model_head.bin", "head_config.json"],
+  ...Object.values(joinedFiles),
+];
+
+/** Files that are of another adapter than the one whose files are saved in the same folder. */
+export function otherFiles(saved: readonly { readonly name: string }[]): string[] {
+  const names = new Set(saved.map(({ name }) => name));
+  return adapterFileNames.filter((name) => !names.has(name));
+}
+
+/** Those that adapters of all methods need beside their configuration and weights, as far as a folder has them. */
+export const besideWeights: readonly string[] = [
+  "model_head.safetensors",
+  ...Object.values(joinedFiles),
+];
 
 /** What PEFT puts before the name of every tensor. */
 export const tensorPrefix = "base_model.model.";

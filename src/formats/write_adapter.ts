@@ -12,7 +12,14 @@ import { fileIn, hasFile } from "../core/storage.ts";
 import { adapterCard, CARD_MARK } from "./adapter_card.ts";
 import type { AdapterRecord, TrainedUpdate } from "./adapter_record.ts";
 import { sitesMetadata } from "./adapter_sites.ts";
-import { factorKeys, isTable, ownKey, rowsKey, tensorPrefix } from "./adapter_weights.ts";
+import {
+  factorKeys,
+  isTable,
+  otherFiles,
+  ownKey,
+  rowsKey,
+  tensorPrefix,
+} from "./adapter_weights.ts";
 import { configMetadata, mathematicsOf } from "./config_digest.ts";
 import { alphaOf } from "./exact_alpha.ts";
 import { assertNoOtherKind } from "./folder_kind.ts";
@@ -23,6 +30,7 @@ import { takeExtras } from "./peft_extras.ts";
 import { moduleSelector } from "./peft_patterns.ts";
 import { promptMetadata } from "./prompt_metadata.ts";
 import { safetensorsFile } from "./write_safetensors.ts";
+import { withWholeHead } from "./whole_head.ts";
 
 /**
  * Writes an adapter folder that PEFT loads: `adapter_model.safetensors`, `adapter_config.json` and a
@@ -63,7 +71,8 @@ import { safetensorsFile } from "./write_safetensors.ts";
  */
 export async function writeAdapter(folder: string, adapter: AdapterRecord): Promise<void> {
   await assertNoOtherKind(folder, "adapter");
-  await saveFolder(folder, await adapterFiles(folder, adapter));
+  const files = await adapterFiles(folder, adapter);
+  await saveFolder(folder, files, () => otherFiles(files));
 }
 
 /**
@@ -210,15 +219,6 @@ function modulesOf(
   const modules = [...saved.keys()].filter((name) => !isTable(name)).map(moduleOf);
   const names = savedModules ?? withWholeHead(modules);
   return names.length === 0 ? null : [...new Set(names)];
-}
-
-/** The layers of RoBERTa's classification head. */
-const headLayers = ["classifier.dense", "classifier.out_proj"];
-
-/** PEFT wraps the head as a whole in any case: by the names of its layers, they would be wrapped twice. */
-export function withWholeHead(modules: readonly string[]): readonly string[] {
-  if (!headLayers.every((layer) => modules.includes(layer))) return modules;
-  return modules.map((module) => headLayers.includes(module) ? "classifier" : module);
 }
 
 /** The tokens whose rows were trained, by the embeddings. */

@@ -4,7 +4,7 @@ import { listFolder, readBytes } from "../core/files.ts";
 import { parseHubName } from "../core/hub/name.ts";
 import { hubFolder } from "../core/hub/repository.ts";
 import { fileIn, hasFile, openFile } from "../core/storage.ts";
-import { openWeights } from "../formats/adapter_weights.ts";
+import { besideWeights, openWeights } from "../formats/adapter_weights.ts";
 import { openSafetensors } from "../formats/mod.ts";
 import { smallFiles } from "./small_files.ts";
 
@@ -20,7 +20,8 @@ export interface Pulled {
 
 /**
  * Downloads what can be used of `hf:OWNER/NAME[@REVISION][/FOLDER]`: the configuration, the tokenizer, and
- * the weights in safetensors files, whose headers are read; those of an adapter if there is one.
+ * the weights in safetensors files, whose headers are read; those of an adapter, whatever its method, if there
+ * is one.
  *
  * @throws {RangeError} when the name has another form, or its weights are in pickles.
  * @throws {Error} when the hub does not have it, or a file cannot be downloaded or read.
@@ -30,6 +31,12 @@ export async function pull(name: string): Promise<Pulled> {
   const isAdapter = await hasFile(name, "adapter_config.json");
   for (const file of ["adapter_config.json", "config.json", ...smallFiles]) {
     if (await hasFile(name, file)) await readBytes(fileIn(name, file));
+  }
+  if (isAdapter) {
+    for (const file of besideWeights) {
+      if (!await hasFile(name, file)) continue;
+      using _ = await openFile(fileIn(name, file));
+    }
   }
   using _ = isAdapter ? await openWeights(name, {}) : await openSafetensors(name);
   const { commit, folder } = await hubFolder(name), files: Record<string, number> = {};

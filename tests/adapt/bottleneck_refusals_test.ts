@@ -3,8 +3,11 @@ import {
   type BottleneckOptions,
   injectBitFit,
   injectBottleneck,
+  injectLora,
+  injectLoraPrefix,
   loadAnyAdapter,
 } from "../../src/adapt/mod.ts";
+import { savedLength } from "../../src/adapt/prefix/saved_length.ts";
 import { AdapterFileError } from "../../src/core/errors.ts";
 import { readJson } from "../../src/core/files.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
@@ -193,13 +196,25 @@ Deno.test("an adapter that is saved over another leaves no file of that one", ()
       using adapter = await loadAnyAdapter(model, folder);
       await adapter.save(folder);
     }
-    const names = (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort();
-    assertEquals(names, ["adapter.safetensors", "adapter_config.json"]);
+    const fileNames = async () =>
+      (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort();
+    assertEquals(await fileNames(), ["adapter.safetensors", "adapter_config.json"]);
     assertEquals(await loaded(), before);
     {
       using adapter = injectBitFit(model);
       await adapter.save(folder);
     }
-    const others = (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort();
-    assertEquals(others, ["adapter_config.json", "adapter_model.safetensors"]);
+    assertEquals(await fileNames(), ["adapter_config.json", "adapter_model.safetensors"]);
+    {
+      using adapter = injectLoraPrefix(model, { rank: 1, length: 3, prefix: "prefix-layer" });
+      await adapter.save(folder);
+    }
+    const own = ["lora_config.json", "prefix_config.json", "prefix_model.safetensors"];
+    assertEquals([(await fileNames()).length, await savedLength(folder)], [2 + own.length, 3]);
+    {
+      using adapter = injectLora(model, { rank: 1 });
+      await adapter.save(folder);
+    }
+    const left = await fileNames();
+    assertEquals([own.filter((name) => left.includes(name)), await savedLength(folder)], [[], 0]);
   }));

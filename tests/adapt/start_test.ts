@@ -6,6 +6,7 @@ import { ReferenceDevice } from "../../src/device/reference.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
 import { frobeniusNorm, singularValues } from "../../src/linalg/mod.ts";
 import { loadModel } from "../../src/models/mod.ts";
+import { allocateMethod } from "../../src/runs/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import "../support/open_lapack.ts";
 import { assertGradients } from "../support/finite_differences.ts";
@@ -153,4 +154,6 @@ Deno.test("PiSSA needs a positive scaling and trains A and B alone", async () =>
   const table = () => injectOlora(model, { rank: 2, targetModules: ["wte"] });
   const words = "injectOlora needs linear layers, found the embedding transformer.wte";
   await assertRejects(table, RangeError, words);
+  const spec = { kind: "lora", init: "olora", rank: 2, targetModules: ["wte"] } as const;
+  assertThrows(() => allocateMethod(model, spec, 0), RangeError, "needs linear layers");
 });

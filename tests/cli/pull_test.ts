@@ -2,8 +2,9 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { injectLora, loadAdapter, loadModel, openDevice } from "../../mod.ts";
+import { injectLoraPrefix, loadAnyAdapter } from "../../src/adapt/mod.ts";
 import { deadline } from "../support/deadline.ts";
-import { withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../support/folders.ts";
 import {
   commit,
   digestOf,
@@ -43,6 +44,29 @@ Deno.test("pull downloads what can be used of a model, and says where it is", ()
     const { stdout, stderr } = await lowrank("pull", `${model}@v1`);
     assertMatch(stdout, new RegExp(`\\d files, .* of commit ${commit} in\\n${place}\\n$`));
     assertEquals(stderr, "");
+  }));
+
+Deno.test("pull downloads all files of an adapter of two parts", () =>
+  withFolder(async (made) => {
+    using device = await openDevice({ kind: "cpu" });
+    using base = await loadModel(device, folder);
+    {
+      using joined = injectLoraPrefix(base, { rank: 1, length: 2, prefix: "prefix-layer" });
+      await joined.save(made);
+    }
+    const files = Object.fromEntries(
+      filesIn(made).map((name) => [name, Deno.readFileSync(`${made}/${name}`)]),
+    );
+    await withHub({ "me/joined": files }, async () => {
+      const pulled = await lowrankJson("pull", "hf:me/joined");
+      const parts = ["lora_config.json", "prefix_config.json", "prefix_model.safetensors"];
+      for (const name of ["adapter_model.safetensors", ...parts]) {
+        assert(name in pulled.files, name);
+      }
+      using adapter = await loadAnyAdapter(base, "hf:me/joined");
+      assertEquals(base.virtualTokens?.count, 2);
+      adapter.remove();
+    });
   }));
 
 Deno.test("pull shows progress on standard error, and none if it is to be quiet", () =>

@@ -1,23 +1,22 @@
 /** How many virtual tokens a folder holds. @module */
 
 import { readJson } from "../../core/files.ts";
-import { isRecord } from "../../core/json.ts";
+import { isRecord, isText } from "../../core/json.ts";
 import { fileIn, type Folder } from "../../core/storage.ts";
-
-/** The configurations of an adapter of virtual tokens, and of one that is joined with LoRA. */
-const files = ["adapter_config.json", "prefix_config.json"] as const;
+import { joinedFiles } from "../../formats/adapter_weights.ts";
+import { joinedMethods } from "../lora_prefix.ts";
 
 /** The number of virtual tokens that an adapter's folder says it has; 0 for one of another method. */
 export async function savedLength(folder: Folder): Promise<number> {
-  let length = 0;
-  for (const name of files) {
-    const config = await readJson(fileIn(folder, name)).catch(() => undefined);
-    if (!isRecord(config)) continue;
-    const { num_virtual_tokens: ofPeft, length: own } = config;
-    const isOwn = config.method === "prefix-layer";
-    for (const found of [ofPeft, isOwn ? own : undefined]) {
-      if (Number.isSafeInteger(found)) length += Number(found);
-    }
-  }
-  return length;
+  const config = await configIn(folder, "adapter_config.json"), { method } = config;
+  const isJoined = isText(method) && joinedMethods.includes(method);
+  const own = isJoined ? await configIn(folder, joinedFiles.prefix) : config;
+  const length = own.method === "prefix-layer" ? own.length : own.num_virtual_tokens;
+  return Number.isSafeInteger(length) ? Number(length) : 0;
+}
+
+/** A configuration, or an empty one where it cannot be read: loading the adapter says why. */
+async function configIn(folder: Folder, name: string): Promise<Readonly<Record<string, unknown>>> {
+  const config = await readJson(fileIn(folder, name)).catch(() => undefined);
+  return isRecord(config) ? config : {};
 }

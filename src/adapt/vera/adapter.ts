@@ -8,7 +8,7 @@ import { quote } from "../../core/quote.ts";
 import { countRows } from "../../core/row_range.ts";
 import type { Tensor } from "../../device/device.ts";
 import { tensorPrefix } from "../../formats/adapter_weights.ts";
-import { withWholeHead } from "../../formats/write_adapter.ts";
+import { withWholeHead } from "../../formats/whole_head.ts";
 import type { Model } from "../../models/model.ts";
 import { Linear } from "../../nn/linear.ts";
 import type { WeightChange } from "../adapter.ts";
