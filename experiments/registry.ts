@@ -26,6 +26,7 @@ import { subspaces } from "./rank_study/subspaces.ts";
 import { whichMatrices } from "./rank_study/which_matrices.ts";
 import { whichRank } from "./rank_study/which_rank.ts";
 import { realAdapter } from "./real_adapter.ts";
+import { regret } from "./regret/regret.ts";
 import { stepCost } from "./regret/step_cost.ts";
 import { resident } from "./resident/resident.ts";
 import { scaling } from "./scaling.ts";
@@ -61,6 +62,7 @@ export const experiments: readonly Experiment[] = [
   supersenses,
   methodsOnKinds,
   lowData,
+  regret,
   stepCost,
   fullSize,
   realAdapter,

@@ -32,6 +32,7 @@ export const expectedSeconds: Readonly<Record<string, number>> = {
   supersenses: 1,
   "methods-kinds": 1,
   "low-data": 1,
+  regret: 1,
   "step-cost": 4,
   "full-size-layer": 1,
   "real-adapter": 1,

@@ -2,7 +2,7 @@
 
 import type { ConfigJson } from "../../src/architectures/mod.ts";
 import { allocateModel } from "../../src/models/mod.ts";
-import { applyMethod, type MethodSpec } from "../../src/runs/mod.ts";
+import { allocateMethod, type MethodSpec } from "../../src/runs/mod.ts";
 import { Trainer } from "../../src/train/mod.ts";
 import { CountingDevice } from "../latency/count.ts";
 
@@ -22,7 +22,7 @@ export function stepOperations(
 ): number {
   using device = new CountingDevice();
   using model = allocateModel(device, config);
-  using _adapter = applyMethod(model, method, 0);
+  using _adapter = allocateMethod(model, method, 0);
   using trainer = new Trainer(model, { learningRate: 0, steps: 1 });
   const shape = [batch, length], size = batch * length;
   const tokens = { shape, data: new Uint32Array(size) };

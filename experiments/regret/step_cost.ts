@@ -78,7 +78,7 @@ async function timeSteps(device: Device, rounds: number): Promise<StepCost["time
 
 async function openSteps(device: Device, method: RegretMethod, stack: AsyncDisposableStack) {
   const model = stack.use(await loadBase(device));
-  stack.use(applyMethod(model, method.spec, 1));
+  stack.use(await applyMethod(model, method.spec, 1));
   const batches = [randomBatch(tinyShape)];
   const events = train(model, batches, { learningRate: 1e-4, steps: 1e6 })[Symbol.asyncIterator]();
   stack.defer(async () => {

@@ -63,7 +63,11 @@ async function measure(trained: ResidentCase): Promise<Reading> {
   const { rank } = trained;
   const config = parseGpt2Config(configOf(trained));
   using model = initGpt2(device, config, { seed: 1 });
-  using _ = applyMethod(model, rank ? { kind: "lora", rank, sites: "all" } : { kind: "full" }, 1);
+  using _ = await applyMethod(
+    model,
+    rank ? { kind: "lora", rank, sites: "all" } : { kind: "full" },
+    1,
+  );
   using trainer = new Trainer(model, { learningRate: 1e-3, steps: 2 });
   const batch = batchOf(trained, config.vocab_size);
   for (let step = 0; step < 2; step++) trainer.step([batch]);

@@ -27,7 +27,7 @@ METHODS = {
     "loraplus": lambda targets: LoraConfig(r=4, lora_alpha=8, target_modules=targets, lora_bias=True),
     "vera": lambda targets: VeraConfig(r=8, target_modules=targets, projection_prng_key=7),
 }
-RUNS = [f"{model}_{method}" for model in TARGETS for method in METHODS] + ["gpt2_loraplus_tables"]
+RUNS = [f"{model}_{method}" for model in TARGETS for method in METHODS] + ["gpt2_loraplus_tables", "gpt2_saved"]
 FILES = {
     "methods/batches.json": "by model (gpt2: gpt2_tiny, llama: families/llama, bert: families/bert_classifier), 3 batches "
     "that are taken in turn; for decoders labels = inputs",
@@ -62,10 +62,14 @@ def make(root: Path) -> None:
         told = {"loraPlus": PLUS} if "loraplus" in method else {}
         write_json(here / f"{name}.json", {"loss": losses, "noise": float(f"{noise:.1e}"), **told})
         values = {f"delta.{key}": value - starts[key] for key, value in deltas(model).items()} if starts else {
-            f"value.{key.removesuffix('.default')}": value for key, value in trained(model)
+            f"value.{key_in_file(key)}": value for key, value in trained(model)
         }
         logits = logits_of(model, {"end": batches[base][0]})["logits.end"]
         write_tensors(here / f"{name}.safetensors", values | {"logits": logits})
+
+
+def key_in_file(key: str) -> str:
+    return key.removesuffix(".default").replace(".modules_to_save", "")
 
 
 def make_batches() -> dict:
@@ -88,7 +92,9 @@ def load_base(root: Path, base: str) -> torch.nn.Module:
 
 
 def new_model(root: Path, base: str, method: str) -> PeftModel:
-    if method == "loraplus_tables":
+    if method == "saved":  # a Conv1D, whose weight is (in, out)
+        config = LoraConfig(r=2, lora_alpha=4, target_modules=["c_attn"], modules_to_save=["h.0.attn.c_proj"])
+    elif method == "loraplus_tables":
         config = LoraConfig(r=4, lora_alpha=8, target_modules=["c_attn", "wpe"], bias="lora_only", fan_in_fan_out=True)
     else:
         config = METHODS[method](TARGETS[base])

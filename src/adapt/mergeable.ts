@@ -5,7 +5,6 @@ import { quote } from "../core/quote.ts";
 import type { AdapterException, PeftAdapter, TrainedUpdate } from "../formats/mod.ts";
 import { readAdapter } from "../formats/mod.ts";
 import type { BaseFile } from "../models/base_file.ts";
-import { reorient } from "../models/transpose.ts";
 import { methodIn, usable } from "./load_any.ts";
 import { readValues, savedModulesOf, type SavedValues } from "./saved_values.ts";
 import { parseVera } from "./vera/load.ts";
@@ -51,14 +50,9 @@ export async function readMergeable(
   });
 }
 
-/** Tensors in the place of the base's, turned as its file has them. */
-function copiesIn(base: BaseFile, { config, tensors }: SavedValues): Partial<Mergeable> {
-  const savedModules = savedModulesOf(config);
-  const turned = ([name, values]: readonly [string, HostTensor]) => {
-    const isMatrix = values.shape.length === 2 && base.find(name).length === 1;
-    return [name, isMatrix ? reorient(base.describe(name), values) : values] as const;
-  };
-  return { saved: new Map([...tensors].map(turned)), savedModules };
+/** Tensors in the place of the base's, in the order of its files as these are. */
+function copiesIn(_base: BaseFile, { config, tensors }: SavedValues): Partial<Mergeable> {
+  return { saved: tensors, savedModules: savedModulesOf(config) };
 }
 
 /** VeRA's changes as updates (b ⊙ B) (d ⊙ A), which are of rank r. */

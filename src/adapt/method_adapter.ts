@@ -11,6 +11,7 @@ import { adapterFile } from "../formats/merged_metadata.ts";
 import type { AdapterValues, Model } from "../models/model.ts";
 import { type Adapter, baseNameOf, type SaveAdapterOptions, type WeightChange } from "./adapter.ts";
 import { attach, type Attachment, type JoinOptions } from "./attach.ts";
+import { inFileOrder } from "./file_order.ts";
 import { assertSaved, type MethodConfig, type SavedValues, valueFiles } from "./saved_values.ts";
 import { TrainedModules } from "./trained_modules.ts";
 
@@ -51,7 +52,8 @@ export abstract class MethodAdapter implements Adapter {
   readonly #remove: () => void;
 
   /** Allocates the tensors, freezes the model and attaches what `build` gives to its layers. */
-  constructor(model: Model, { entries, copied = [], build, saved }: MethodParts) {
+  constructor(model: Model, { entries, copied = [], build, saved: file }: MethodParts) {
+    const saved = file && { ...file, tensors: inFileOrder(model, file.tensors) };
     if (saved) assertSaved(model, entries, copied, saved);
     using unfinished = new DisposableStack();
     this.model = model;

@@ -22,6 +22,7 @@ import { labelsOf } from "../models/labels.ts";
 import type { Model } from "../models/model.ts";
 import { TextModel } from "../models/text_model.ts";
 import { type SaveAdapterOptions, saveNames } from "./adapter.ts";
+import { inFileOrder } from "./file_order.ts";
 
 /** A method's settings, as `adapter_config.json` has them. */
 export type MethodConfig = Readonly<
@@ -61,7 +62,7 @@ export async function valueFiles(
   assertOptions("save", options, saveNames);
   const { baseModelName, dtype = "F32" } = options;
   const data = await model.device.read(...values.map(([, tensor]) => tensor));
-  const entries = values.map(([name], i) => [name, data[i]] as const);
+  const entries = inFileOrder(model, new Map(values.map(([name], i) => [name, data[i]] as const)));
   const labels = model instanceof TextModel && modules.parameters.length > 0
     ? labelsOf(model)
     : undefined;

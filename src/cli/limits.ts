@@ -45,6 +45,10 @@ export async function readFacts(
   return { positions, vocabulary, padding, isCausal, description, width, labels, labelKind, head };
 }
 
+/** A model's facts beside virtual tokens; one that has no room for them refuses them when they are put on it. */
+export const roomIn = (facts: ModelFacts, virtual: number): ModelFacts =>
+  virtual < facts.positions ? { ...facts, positions: facts.positions - virtual } : facts;
+
 /**
  * Checks the inputs of one case against a model's vocabulary and length; `what` names it in errors.
  *

@@ -12,7 +12,7 @@ import { countParameters } from "../architectures/architecture.ts";
 import type { FloatDtype } from "../formats/mod.ts";
 import { baseTypes } from "./arguments.ts";
 import type { BytesByRole } from "../device/mod.ts";
-import { applyMethod, type MethodSpec, predictMemory } from "../runs/mod.ts";
+import { allocateMethod, type MethodSpec, predictMemory } from "../runs/mod.ts";
 
 /** How values are stored, by the option's value. */
 export const precisions = {
@@ -55,7 +55,8 @@ export async function forecast(
   const architecture = architectureOf(config);
   const { batch, length, seed } = options;
   const base = baseDtypeOf(config, options, method);
-  const adapt = (model: Parameters<typeof applyMethod>[0]) => void applyMethod(model, method, seed);
+  const adapt = (model: Parameters<typeof allocateMethod>[0]) =>
+    void allocateMethod(model, method, seed);
   const { byRole, peakByRole } = predictMemory(config, { batch, length, dtype: base, adapt });
   const restate = await restatement(architecture, options, method);
   const dropout = dropoutOf(config), lora = loraOf(method);

@@ -56,7 +56,7 @@ const lora: MethodEntry = {
     dora: flag,
     loraBias: flag,
     bias: oneOf("none", "all", "lora_only"),
-    init: oneOf("kaiming", "gaussian"),
+    init: oneOf("kaiming", "gaussian", "pissa", "olora"),
     modulesToSave: moduleNames,
     trainableTokens: tokens,
   },

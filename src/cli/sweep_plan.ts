@@ -5,7 +5,7 @@ import { DryDevice } from "../device/dry.ts";
 import type { DeviceKind } from "../device/mod.ts";
 import { withLabels } from "../models/labels.ts";
 import { allocateModel, countTrainable, readConfig } from "../models/mod.ts";
-import { applyMethod, hashOf, type RunSpec } from "../runs/mod.ts";
+import { allocateMethod, hashOf, type RunSpec } from "../runs/mod.ts";
 import { type Choice, optionsOf, repeatedOptions, type SweepGrid } from "./sweep_grid.ts";
 import { readTrainData } from "./train_data.ts";
 import {
@@ -96,7 +96,7 @@ async function countIn(
   const config = await readConfig(folder);
   using device = new DryDevice();
   using model = allocateModel(device, newLabels ? withLabels(config, newLabels) : config);
-  using _ = applyMethod(model, method, 0);
+  using _ = allocateMethod(model, method, 0);
   return countTrainable(model);
 }
 

@@ -172,7 +172,7 @@ async function adapt(
   options: TrainOptions,
 ): Promise<Adapter | undefined> {
   const { adapter, seed } = options;
-  if (adapter === undefined) return applyMethod(model, method, seed);
+  if (adapter === undefined) return await applyMethod(model, method, seed);
   await noteOtherBase(options, options.model, [adapter]);
   note(options, "the adapter keeps its own ranks, scalings and modules");
   const { dropout = 0 } = method.kind === "lora" ? method : {};

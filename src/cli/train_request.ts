@@ -11,7 +11,7 @@ import { type Batch, defaultPatience, defaultSettings } from "../train/mod.ts";
 import { batchExample, readBatchFile } from "./batches.ts";
 import type { AllowOption, BaseDtypeOption } from "./arguments.ts";
 import { assertAllowed, type CommonOptions } from "./common.ts";
-import { type ModelFacts, readFacts } from "./limits.ts";
+import { readFacts, roomIn } from "./limits.ts";
 import { methodOf, type MethodOptions } from "./method.ts";
 import { assertOtherFolder } from "./model_folder.ts";
 import { completeTraining, readTrainConfig, type TrainConfig } from "./train_config.ts";
@@ -121,6 +121,7 @@ async function readData(
     batches: train.length,
     width: facts.width,
     ...scaleOf(method),
+    areVirtual: method.kind.startsWith("prefix-") && !(facts.labels ?? labels),
   });
   if (options.patience !== undefined && validation.length === 0) {
     throw new RangeError("--patience needs held-out texts, found none");
@@ -131,10 +132,6 @@ async function readData(
   const told = { notes, example, labels, newLabels, usualRate: settings.learningRate };
   return { batches: train, validation, ...told, head: facts.head, data: identity, defaults };
 }
-
-/** A model's facts beside virtual tokens; one that has no room for them refuses them when they are put on it. */
-const roomIn = (facts: ModelFacts, virtual: number): ModelFacts =>
-  virtual < facts.positions ? { ...facts, positions: facts.positions - virtual } : facts;
 
 /** The method of an adapter that is trained further: the highest rank and the largest scaling of its sites. */
 async function methodOfAdapter(

@@ -7,6 +7,8 @@ import {
   injectBottleneck,
   injectLora,
   injectLoraPrefix,
+  injectOlora,
+  injectPissa,
   injectPrefixEmbedding,
   injectPrefixLayer,
   injectPrefixTuning,
@@ -19,15 +21,25 @@ import {
   type TopLayersOptions,
   type VeraOptions,
 } from "../adapt/mod.ts";
+import { allocateAtWeights } from "../adapt/lora/weight_start.ts";
 import { quote } from "../core/quote.ts";
 import type { Model } from "../models/mod.ts";
+
+/** LoRA, which may also begin at a part of the weights, as PEFT's `init_lora_weights` says. */
+export interface LoraSpec extends Omit<LoraOptions, "seed" | "init"> {
+  /** How A and B begin. Default `kaiming`. */
+  readonly init?: LoraOptions["init"] | "pissa" | "olora";
+}
+
+/** LoRA that begins at a part of the weights. */
+const weightStarts = { pissa: injectPissa, olora: injectOlora } as const;
 
 /** The options of each method, by its kind. */
 export interface MethodsByKind {
   /** Every parameter of the model. */
   readonly full: unknown;
   /** Low-rank updates of some of its sites. */
-  readonly lora: Omit<LoraOptions, "seed">;
+  readonly lora: LoraSpec;
   /** Its biases. */
   readonly bitfit: MethodAdapterOptions;
   /** Its last blocks. */
@@ -65,7 +77,7 @@ const methods: {
   ) => Adapter | undefined;
 } = {
   full: () => undefined,
-  lora: (model, options, seed) => injectLora(model, { ...options, seed }),
+  lora: (model, options, seed) => injectLora(model, { ...options, seed } as LoraOptions),
   bitfit: (model, options) => injectBitFit(model, options),
   "top-layers": (model, options) => injectTopLayers(model, options),
   vera: (model, options, seed) => injectVera(model, { ...options, seed }),
@@ -88,10 +100,44 @@ export const methodKinds = Object.keys(methods) as readonly MethodKind[];
  * @throws {TypeError} when an option is not one of the method's.
  * @throws {RangeError} when there is no such method, or it does not fit the model.
  */
-export function applyMethod(model: Model, method: MethodSpec, seed: number): Adapter | undefined {
-  const { kind, ...options } = method;
+export async function applyMethod(
+  model: Model,
+  method: MethodSpec,
+  seed: number,
+): Promise<Adapter | undefined> {
+  const start = weightStartOf(method);
+  return start
+    ? await weightStarts[start.init](model, start.options)
+    : addMethod(model, method, seed);
+}
+
+/**
+ * The same without values that are computed from weights (PiSSA's, OLoRA's): for the dry device, which holds none.
+ *
+ * @throws {TypeError} As there.
+ * @throws {RangeError} As there.
+ */
+export function allocateMethod(
+  model: Model,
+  method: MethodSpec,
+  seed: number,
+): Adapter | undefined {
+  const start = weightStartOf(method);
+  return start
+    ? allocateAtWeights(model, start.init, start.options)
+    : addMethod(model, method, seed);
+}
+
+function addMethod(model: Model, { kind, ...options }: MethodSpec, seed: number) {
   if (Object.hasOwn(methods, kind)) return methods[kind](model, options as never, seed);
   throw new RangeError(
     `the kind of a method must be one of ${methodKinds.join(", ")}, found ${quote(kind)}`,
   );
+}
+
+/** Which part of the weights LoRA begins at, if it does, and its other options. */
+function weightStartOf(method: MethodSpec) {
+  if (method.kind !== "lora") return undefined;
+  const { kind: _, init, ...options } = method;
+  return init === "pissa" || init === "olora" ? { init, options } : undefined;
 }

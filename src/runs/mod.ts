@@ -9,7 +9,9 @@ export { canonicalJson, sha256 } from "../core/digest.ts";
 export { type PredictionOptions, predictMemory } from "./predict_memory.ts";
 export type { LossSpec } from "./losses.ts";
 export {
+  allocateMethod,
   applyMethod,
+  type LoraSpec,
   type MethodKind,
   methodKinds,
   type MethodsByKind,

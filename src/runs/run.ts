@@ -182,8 +182,7 @@ async function readOrClaim(
   return finished;
 }
 
-const adaptByMethod = (model: Model, { method, seed }: RunSpec) =>
-  Promise.resolve(applyMethod(model, method, seed));
+const adaptByMethod = (model: Model, { method, seed }: RunSpec) => applyMethod(model, method, seed);
 
 const saverTo = (files: RunFiles) => ({ model, adapter }: Trained<Model>): Promise<void> =>
   adapter ? adapter.save(files.adapter) : saveModel(model, files.model, "F32");

@@ -15,8 +15,8 @@ export interface TrainOptions<Evaluation = unknown, Inputs = never>
    */
   readonly steps?: number;
   /**
-   * Size of a step. Default: 1.28 / (width · scaling) for an adapter, a tenth of that for a model, with a
-   * linear schedule.
+   * Size of a step. Default: 1.28 / (width · scaling) for an adapter, a tenth of that for a model, ten times that
+   * for virtual tokens alone, with a linear schedule.
    */
   readonly learningRate?: number;
 }
@@ -61,7 +61,9 @@ function scaleOf<Inputs>(target: Target<Inputs>) {
   const scalings = [...(adapter ? [adapter] : model.adapters ?? [])].map(({ scaling = 1 }) =>
     scaling
   );
-  return { width, scaling: Math.max(1, ...scalings), isFull };
+  const { parameter: values } = model.virtualTokens ?? {};
+  const areVirtual = parametersOf(target).every((one) => one === values);
+  return { width, scaling: Math.max(1, ...scalings), isFull, areVirtual };
 }
 
 /** Whether what is trained are the model's own weights, in an adapter those of its top layers. */

@@ -4,7 +4,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { countModules } from "../../src/accounting/mod.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 import { allocateModel, readConfig } from "../../src/models/mod.ts";
-import { applyMethod, methodKinds, type MethodSpec } from "../../src/runs/mod.ts";
+import { allocateMethod, methodKinds, type MethodSpec } from "../../src/runs/mod.ts";
 import { golden } from "../support/golden.ts";
 
 const sites = { rank: 3, targetModules: "all-linear" } as const, tokens = { length: 4 } as const;
@@ -53,10 +53,10 @@ for (const folder of families) {
         countModules(model.architecture, method).reduce((sum, { trainable }) => sum + trainable, 0);
       if (refused.includes(pair)) {
         const needs = kind === "bitfit" ? "biases" : "a token's key and value alone";
-        assertThrows(() => applyMethod(model, method, 1), RangeError, needs);
+        assertThrows(() => allocateMethod(model, method, 1), RangeError, needs);
         return void assertThrows(count, RangeError, needs);
       }
-      using adapter = applyMethod(model, method, 1)!;
+      using adapter = allocateMethod(model, method, 1)!;
       assertEquals(count(), adapter.parameters.reduce((sum, { size }) => sum + size, 0));
     });
   }

@@ -27,7 +27,7 @@ async function savedAdapter(model: TextModel, method: MethodSpec, folder: string
   const { head, layers } = model.architecture;
   const heads = layers.filter(({ kind }) => kind === "head").map(({ name }) => name);
   const modulesToSave = head === "classes" ? heads : [];
-  const adapter = applyMethod(model, { ...method, modulesToSave } as MethodSpec, 1)!;
+  const adapter = (await applyMethod(model, { ...method, modulesToSave } as MethodSpec, 1))!;
   const random = new Random(2);
   for (const { tensor } of adapter.parameters) {
     const values = await valuesOf(tensor);

@@ -15,7 +15,7 @@ import type { Device } from "../../src/device/device.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 import { readSafetensors, writeSafetensors } from "../../src/formats/mod.ts";
 import { allocateModel, loadModel, readConfig, type TextModel } from "../../src/models/mod.ts";
-import { applyMethod, type MethodSpec } from "../../src/runs/mod.ts";
+import { allocateMethod, type MethodSpec } from "../../src/runs/mod.ts";
 import { Trainer } from "../../src/train/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { assertGradients } from "../support/finite_differences.ts";
@@ -82,7 +82,7 @@ function inject(model: TextModel, { spec }: Method): Adapter {
   const { head, layers } = model.architecture;
   const heads = layers.filter(({ kind }) => kind === "head").map(({ name }) => name);
   const modulesToSave = head === "classes" ? heads : [];
-  return applyMethod(model, { ...spec, modulesToSave } as MethodSpec, 3)!;
+  return allocateMethod(model, { ...spec, modulesToSave } as MethodSpec, 3)!;
 }
 
 /** Gives everything that an adapter trains other values, as training would. */

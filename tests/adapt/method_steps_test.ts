@@ -130,6 +130,7 @@ testOnCoreDevices(
   [
     ...Object.keys(models).flatMap((base) => methods.map((method) => `${base}_${method}`)),
     "gpt2_loraplus_tables",
+    "gpt2_saved",
   ]
     .map((run) => ({
       name: `ten steps of ${run} are PEFT's`,

@@ -4,7 +4,7 @@ import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { parseGpt2Config } from "../../src/models/mod.ts";
-import { applyMethod, predictMemory } from "../../src/runs/mod.ts";
+import { allocateMethod, predictMemory } from "../../src/runs/mod.ts";
 import { Trainer } from "../../src/train/mod.ts";
 import { randomBatches, tinyModel } from "./fixtures.ts";
 import { checkLedgers, shapes } from "./ledger_checks.ts";
@@ -22,7 +22,7 @@ Deno.test("ledger: dry equals cpu by role, live and peak", async () => {
 Deno.test("ledger: predictMemory says what a trainer allocates", () => {
   using device = new ReferenceDevice();
   using model = tinyModel(device, { dropout: 0.1 });
-  using _ = applyMethod(model, { kind: "lora", rank: 2, sites: ["q"] }, 1);
+  using _ = allocateMethod(model, { kind: "lora", rank: 2, sites: ["q"] }, 1);
   using trainer = new Trainer(model, { learningRate: 1, steps: 1, accumulation: 2 });
   trainer.step(randomBatches(2, { rows: 3, time: 6 }));
   const predicted = predictMemory(gpt2ConfigJson(shapes["2 x 12"]), {
@@ -30,7 +30,7 @@ Deno.test("ledger: predictMemory says what a trainer allocates", () => {
     length: 6,
     accumulation: 2,
     dropout: 0.1,
-    adapt: (model) => applyMethod(model, { kind: "lora", rank: 2, sites: ["q"] }, 1),
+    adapt: (model) => allocateMethod(model, { kind: "lora", rank: 2, sites: ["q"] }, 1),
   });
   assertEquals(predicted, device.ledger.read());
 });

@@ -1,7 +1,12 @@
 /** Held-out batches while training: the curve, the values that are kept, early stop, resuming. */
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { injectBitFit, injectLora, injectTopLayers } from "../../src/adapt/mod.ts";
+import {
+  injectBitFit,
+  injectLora,
+  injectPrefixLayer,
+  injectTopLayers,
+} from "../../src/adapt/mod.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import {
@@ -95,6 +100,16 @@ Deno.test("the default learning rate falls with the scaling of the adapter, name
     const { learningRate } = await train(what, batches, { steps: 1 }).finish();
     assertEquals(learningRate, [0.027]); // 1.28 / (12 · 4)
   }
+});
+
+Deno.test("virtual tokens alone have ten times the default learning rate, and not beside an adapter", async () => {
+  using model = tinyModel(new ReferenceDevice());
+  const rateOf = async (what: Parameters<typeof train>[0]) =>
+    (await train(what, batches, { steps: 1 }).finish()).learningRate;
+  using prefix = injectPrefixLayer(model, { length: 1 });
+  for (const what of [prefix, model]) assertEquals(await rateOf(what), [1.1]); // 10 · 1.28 / 12
+  using _ = injectLora(model, { rank: 2, onTop: true });
+  assertEquals(await rateOf(model), [0.11]);
 });
 
 Deno.test("the default learning rate of the top layers is that of the whole model, not of an adapter", async () => {

@@ -7,6 +7,7 @@ import { formatShape, sameShape, type Shape } from "../../core/shape.ts";
 import type { PeftAdapter } from "../../formats/mod.ts";
 import type { Model } from "../../models/model.ts";
 import { Embedding } from "../../nn/embedding.ts";
+import { inFileOrder } from "../file_order.ts";
 import { TokenRows } from "../token_rows.ts";
 import { assertInF32 } from "../trained_modules.ts";
 import { copiesOf, type TrainedParts } from "./trained_parts.ts";
@@ -18,8 +19,9 @@ import { copiesOf, type TrainedParts } from "./trained_parts.ts";
  */
 export function loadedParts(
   model: Model,
-  { saved: tensors, savedModules, biases: ofBase, biasMode, rows, updates }: PeftAdapter,
+  { saved: stored, savedModules, biases: ofBase, biasMode, rows, updates }: PeftAdapter,
 ): TrainedParts {
+  const tensors = inFileOrder(model, stored);
   assertOneUse(model, tensors, savedModules);
   // PEFT saves the weights of adapted embeddings and heads too, which it does not train.
   const adapted = new Set(updates.map(({ module }) => module));

@@ -8,6 +8,7 @@ import type { AdapterRecord } from "../../formats/mod.ts";
 import { labelsOf } from "../../models/labels.ts";
 import { TextModel } from "../../models/text_model.ts";
 import { baseNameOf } from "../adapter.ts";
+import { inFileOrder } from "../file_order.ts";
 import type { PromptFormat } from "../../core/prompt_format.ts";
 import type { Model } from "../../models/model.ts";
 import type { AdaptedLayer } from "../../nn/embedding.ts";
@@ -28,7 +29,8 @@ interface Recorded extends Required<TrainedParts> {
 export async function recordOf(adapter: Recorded): Promise<AdapterRecord> {
   const { sites, starts, model, promptFormat, biasMode } = adapter;
   const updates = await readSites(sites, starts);
-  const ownModules = await adapter.modules.read(), biases = await adapter.biases.read();
+  const ownModules = inFileOrder(model, await adapter.modules.read()),
+    biases = await adapter.biases.read();
   const saved = new Map([...ownModules, ...tablesOf(sites, await adapter.tables.read())]);
   const [, dropout] = boundsOf(sites.map(({ dropout }) => dropout));
   const labels = model instanceof TextModel && ownModules.size > 0 ? labelsOf(model) : undefined;

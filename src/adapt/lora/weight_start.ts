@@ -45,6 +45,20 @@ export async function injectAtWeights(
   return new LoraAdapter(model, plans, injectedParts(model, plans, options));
 }
 
+/**
+ * The tensors of such an adapter without their values, which come from the weights: for the dry device, which
+ * holds none.
+ */
+export function allocateAtWeights(
+  model: Model,
+  action: string,
+  options: WeightStartOptions,
+): LoraAdapter {
+  assertOptions(action, options, names);
+  const plans = planLora(model, action, options).map((plan) => ({ ...plan, isStart: true }));
+  return new LoraAdapter(model, plans, injectedParts(model, plans, options));
+}
+
 async function startedPlan(action: string, plan: LoraPlan, start: WeightStart): Promise<LoraPlan> {
   const { site: { name, linear, rows } } = plan;
   if (linear instanceof Embedding) {

@@ -10,7 +10,7 @@ import { optionsOf, readGrid } from "../../../src/cli/sweep_grid.ts";
 import { completeTraining, readTrainConfig } from "../../../src/cli/train_config.ts";
 import { DryDevice } from "../../../src/device/dry.ts";
 import { allocateModel, readConfig } from "../../../src/models/mod.ts";
-import { applyMethod } from "../../../src/runs/mod.ts";
+import { allocateMethod } from "../../../src/runs/mod.ts";
 import { Trainer } from "../../../src/train/mod.ts";
 import { golden } from "../../support/golden.ts";
 import { areFinite, type Files, type Kind, onDisk, sound } from "../kind.ts";
@@ -124,7 +124,7 @@ export const trainConfigs: Kind = {
       const { training, method } = await readTrainConfig(`${folder}/config.json`);
       using device = new DryDevice();
       using model = allocateModel(device, modelConfig);
-      using _ = applyMethod(model, methodOf({}, method ?? {}), 1);
+      using _ = allocateMethod(model, methodOf({}, method ?? {}), 1);
       using trainer = new Trainer(model, completeTraining(training));
       const { steps, learningRate } = trainer.options;
       sound(Number.isSafeInteger(steps) && steps >= 0, `${steps} steps`);
