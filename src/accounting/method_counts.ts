@@ -6,6 +6,7 @@ import {
   type LayerSpec,
 } from "../architectures/architecture.ts";
 import { blocksOf, topBlocks } from "../architectures/blocks.ts";
+import { assertLeftOut } from "../architectures/left_out.ts";
 import { selectLayerSites, type SiteSelection } from "../architectures/layer_sites.ts";
 import { isWithin } from "../core/module_names.ts";
 import { quote } from "../core/quote.ts";
@@ -147,7 +148,9 @@ function bottleneckCount(
   model: Architecture,
   { size: r, variant = "houlsby", leaveOut = [] }: CountedBottlenecks,
 ): number {
-  const L = blocksOf(model.layers, "bottlenecks").length - new Set(leaveOut).size;
+  const blocks = blocksOf(model.layers, "bottlenecks").length;
+  assertLeftOut(leaveOut, blocks, variant);
+  const L = blocks - new Set(leaveOut).size;
   return valueOf(bottleneckFormulas[variant], { L, d: widthOf(model), r });
 }
 

@@ -120,19 +120,23 @@ async function loadJoined(
   assertNotIn(model, values);
   assertFree(model, options, "loadAnyAdapter");
   const load = async (part: Folder, join: JoinOptions) => {
-    const isLora = await methodIn(part) === undefined;
-    return await loadAnyAdapter(model, part, isLora ? { ...options, ...join } : join);
+    const own = await methodIn(part), given = own === undefined ? { ...options, ...join } : join;
+    if (isJoined(own)) {
+      throw new RangeError(`a part must be LoRA or virtual tokens, found ${quote(own)}`);
+    }
+    return await loadAnyAdapter(model, part, given).catch((error) => Promise.reject(bare(error)));
   };
-  const adapter = await usable(folder, () => loadLoraPrefix(folder, method, load))
-    .catch((error) => Promise.reject(inFolder(folder, error)));
+  const adapter = await usable(folder, () => loadLoraPrefix(folder, method, load));
   return Object.assign(adapter, { values });
 }
 
-/** The parts are read from memory, of which nobody knows. */
-function inFolder(folder: Folder, error: unknown): unknown {
+/** The reason alone: the parts are read from memory, of which nobody knows. */
+function bare(error: unknown): unknown {
   if (!(error instanceof AdapterFileError)) return error;
-  const { message, cause } = error, place = ` in ${folderName(folder)}:`;
-  return new AdapterFileError(message.replace(" in memory:", () => place), { cause });
+  const { message, cause } = error;
+  return new AdapterFileError(message.replace(/^cannot \w+ the adapter in memory: /, ""), {
+    cause,
+  });
 }
 
 function savedMethod(method: unknown): SavedMethod {

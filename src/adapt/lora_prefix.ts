@@ -55,7 +55,8 @@ const parts = [
  * not the base model.
  *
  * @throws {TypeError} when an option does not exist.
- * @throws {RangeError} As `injectLora`, `injectPrefixEmbedding` and `injectPrefixLayer`.
+ * @throws {RangeError} when `prefix` is none of its values, or as `injectLora`, `injectPrefixEmbedding` and
+ * `injectPrefixLayer`.
  *
  * @example
  * ```ts
@@ -71,6 +72,11 @@ const parts = [
  */
 export function injectLoraPrefix(model: Model, options: LoraPrefixOptions): LoraPrefixAdapter {
   const { prefix: kind, length, ...ofLora } = options, { seed } = ofLora;
+  if (!Object.hasOwn(injectors, kind)) {
+    throw new RangeError(
+      `prefix must be one of ${Object.keys(injectors).join(", ")}, found ${quote(kind)}`,
+    );
+  }
   assertFree(model, options, "injectLoraPrefix");
   using unfinished = new DisposableStack();
   const lora = unfinished.use(injectLora(model, ofLora));

@@ -27,6 +27,8 @@ import type { MergedWeight } from "./merge_report.ts";
 export interface FolderMerge {
   /** Each merged weight, in the order of the adapters. */
   readonly weights: readonly Omit<MergedWeight, "extraBytes">[];
+  /** Tensors that trained ones replace or add, by their names: biases, norms, whole blocks, a head. */
+  readonly replaced: readonly string[];
   /** How the merged model's floats are stored, the most frequent type first. */
   readonly dtypes: readonly string[];
   /** What was let pass in the adapters. */
@@ -91,6 +93,7 @@ export async function mergeFolder(
   });
   return {
     weights: Array.from(plan.weights.values(), measured),
+    replaced: [...plan.saved.keys()].filter((key) => !plan.weights.has(key)),
     dtypes: dtypesOf(tensors),
     passed: plan.passed,
   };

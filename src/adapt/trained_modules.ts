@@ -160,6 +160,6 @@ function assertNotInUse(parameters: readonly Parameter[], heads: readonly Linear
   const taken = [...parameters, ...heads].find(({ substitute }) => substitute);
   if (!taken) return;
   throw new RangeError(
-    `modulesToSave must name modules that no adapter trains, found ${taken.name} in use`,
+    `an adapter must train parameters that no other trains, found ${taken.name} in use`,
   );
 }

@@ -51,6 +51,10 @@ export function list(text: string): string[] {
   return items;
 }
 
+/** The option whose value has a name: `--beams`, of `maxNewTokens` `--max-new-tokens`. */
+export const optionName = (name: string): string =>
+  `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+
 /** `0,1,2`. */
 export const numberList = (text: string): number[] => list(text).map(wholeNumber);
 

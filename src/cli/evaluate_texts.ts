@@ -12,7 +12,7 @@ import {
   textMetrics,
 } from "../metrics/mod.ts";
 import { loadTokenizer } from "../tokenizer/mod.ts";
-import type { AllowOption, BaseDtypeOption } from "./arguments.ts";
+import { type AllowOption, type BaseDtypeOption, optionName } from "./arguments.ts";
 import { InvalidArgumentError } from "./commander.ts";
 import { type CommonOptions, loadAdapted, note, openChosen, print } from "./common.ts";
 import { answerTo } from "./generate.ts";
@@ -81,9 +81,6 @@ export function refuseAll(
   const given = names.find((name) => options[name] !== undefined);
   if (given !== undefined) throw new RangeError(`${reason}: leave out ${optionName(given)}`);
 }
-
-const optionName = (name: string): string =>
-  `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
 /** Has a model answer prompts, and scores its answers. */
 export async function evaluateAnswers(

@@ -6,6 +6,7 @@ import { type BytesByRole, roles } from "../device/mod.ts";
 import { formatBytes } from "../figures/format.ts";
 import type { ConfigJson } from "../architectures/mod.ts";
 import { anyRunnable, completeConfig, runnableTypes } from "../models/mod.ts";
+import type { MethodSpec } from "../runs/mod.ts";
 import { baseDtypeOption, modelPath, positiveNumber } from "./arguments.ts";
 import { type Command, Option } from "./commander.ts";
 import { type CommonOptions, print } from "./common.ts";
@@ -32,7 +33,8 @@ step that runs so: f16, bf16, or with auto as the configuration says.
 JSON: {"byRole", "live", "peak", "fullPeak", "byFormula"} in bytes. byRole sums
 to the peak; live is what remains between steps; fullPeak is the peak of full
 fine-tuning, in mixed if dtype is nf4; byFormula is the peak by closed formulas
-alone, or null if blocks are adapted differently, which no formula covers.`;
+alone, or null for other methods than full and lora, other families than GPT-2, and
+blocks that are adapted differently, which no formula covers.`;
 
 /** Adds `memory`, which predicts the bytes of a training step by running it on the dry device. */
 export function addMemory(program: Command): void {
@@ -79,7 +81,7 @@ async function run(argument: string | undefined, options: MemoryOptions): Promis
         describe(found),
         ...(isFull ? [] : [comparison(peak, fullPeak, dtype)]),
         ...footnote(options),
-        ...byFormula ? [] : [noFormula(config)],
+        ...byFormula ? [] : [noFormula(config, method)],
       ].join("\n\n"),
   );
 }
@@ -141,8 +143,10 @@ function footnote({ optimizer, dtype }: ForecastOptions): string[] {
 }
 
 /** Why the last column is empty. */
-function noFormula({ model_type }: ConfigJson): string {
-  const why = model_type === "gpt2"
+function noFormula({ model_type }: ConfigJson, { kind }: MethodSpec): string {
+  const why = kind !== "full" && kind !== "lora"
+    ? `there are some for full fine-tuning and lora only, found ${kind}`
+    : model_type === "gpt2"
     ? "they need a language model's head, blocks that are adapted alike, and one rate of dropout"
     : `there are some for GPT-2 only, found ${model_type}`;
   return `No closed formulas give these bytes once more: ${why}.`;

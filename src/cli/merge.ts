@@ -3,6 +3,7 @@
 import { resourceUsage } from "node:process";
 import type { Command } from "./commander.ts";
 import { type FolderMerge, mergeFolder } from "../adapt/merge_folder.ts";
+import { howMany } from "../core/how_many.ts";
 import { digits } from "../core/numbers.ts";
 import { formatBytes } from "../figures/format.ts";
 import { assertAdapterFolder, assertNoOtherKind } from "../formats/folder_kind.ts";
@@ -66,13 +67,14 @@ async function run(options: MergeOptions): Promise<void> {
   await noteOtherBase(options, model, adapters);
   const dtype = options.dtype && storedTypes[options.dtype];
   const { allow } = options;
-  const { weights, dtypes, passed } = await mergeFolder({ model, adapters, output, dtype, allow });
+  const merged = await mergeFolder({ model, adapters, output, dtype, allow });
+  const { weights, replaced, dtypes, passed } = merged;
   if (passed.length > 0) note(options, `let pass: ${passed.join(", ")}`);
   const stored = dtypes.join(" and "), processBytes = peakOfProcess();
-  print(options, { weights, dtype: stored, processBytes }, () =>
+  print(options, { weights, replaced, dtype: stored, processBytes }, () =>
     [
-      describe(weights),
-      "",
+      ...weights.length > 0 ? [describe(weights), ""] : [],
+      ...replaced.length > 0 ? [`replaced ${howMany(replaced.length, "tensor")}`] : [],
       `wrote the merged model to ${output}, in ${stored}${dtype ? "" : " like the base"}`,
       `peak memory: ${formatBytes(processBytes)} in this process`,
     ].join("\n"));

@@ -3,7 +3,14 @@
 import { type BottleneckVariant, bottleneckVariants } from "../adapt/bottleneck/form.ts";
 import { listNames } from "../core/module_names.ts";
 import { type MethodKind, methodKinds, type MethodSpec } from "../runs/mod.ts";
-import { finiteNumber, list, listOrPattern, numberList, positiveNumber } from "./arguments.ts";
+import {
+  finiteNumber,
+  list,
+  listOrPattern,
+  numberList,
+  optionName,
+  positiveNumber,
+} from "./arguments.ts";
 import type { Fields } from "./cases.ts";
 import { type Command, Option } from "./commander.ts";
 import { checkFields, oneOf } from "./fields.ts";
@@ -46,20 +53,20 @@ export function addMethodOptions(
     .addOption(
       new Option("--method <name>", `what to train (default: ${usual})`).choices(methodKinds),
     )
-    .option("--rank <r>", "lora, vera: rank of every update (default: 8 and 256)", positiveNumber)
+    .option("--rank <r>", "lora…, vera: rank of every update (default: 8 and 256)", positiveNumber)
     .option(
       "--alpha <a>",
-      "lora: updates are multiplied by alpha / rank (default: the rank)",
+      "lora…: updates are multiplied by alpha / rank (default: the rank)",
       finiteNumber,
     )
     .option(
       "--sites <a,b>",
-      "lora, vera: any of q, k, v, o, up, down, or all (default of lora: q,v)",
+      "lora…, vera: any of q, k, v, o, up, down, or all (default of lora: q,v)",
       list,
     )
     .option(
       "--target-modules <a,b>",
-      "lora, vera: PEFT's target_modules: names, a pattern, or all-linear (default of vera: PEFT's)",
+      "lora…, vera: PEFT's target_modules: names, a pattern, or all-linear (default of vera: PEFT's)",
       listOrPattern,
     )
     .option("--layers <n>", "top-layers: blocks to train (default: 2)", positiveNumber)
@@ -67,13 +74,17 @@ export function addMethodOptions(
       new Option("--variant <name>", "bottleneck: where each is (default: houlsby)")
         .choices(bottleneckVariants),
     )
-    .option("--size <m>", "bottleneck: width of each (default: 16)", positiveNumber)
+    .option("--size <m>", "bottleneck: width between its projections (default: 16)", positiveNumber)
     .option(
       "--leave-out <0,1>",
       "bottleneck: layers without one; drop needs the lowest",
       numberList,
     )
-    .option("--prefix-length <n>", "prefix-…: virtual tokens (default: 16)", positiveNumber);
+    .option(
+      "--prefix-length <n>",
+      "prefix-…, lora+…: virtual tokens (default: 16)",
+      positiveNumber,
+    );
 }
 
 const kindRule = { ...oneOf(...methodKinds), words: `one of ${methodKinds.join(", ")}` };
@@ -117,21 +128,21 @@ const own = (kind: MethodKind, settings: Fields): Fields =>
   );
 
 function assertOwn(kind: MethodKind, given: Fields): void {
-  const foreign = Object.keys(given).filter((name) =>
-    !Object.hasOwn(methodEntries[kind].rules, name)
-  );
-  if (foreign.length === 0) return;
-  const takers = methodKinds.filter((other) =>
-    Object.hasOwn(methodEntries[other].rules, foreign[0])
-  );
+  const takes = (method: MethodKind, name: string) =>
+    Object.hasOwn(methodEntries[method].rules, name);
+  const foreign = Object.keys(given).filter((name) => !takes(kind, name)), [first] = foreign;
+  if (first === undefined) return;
+  const takers = methodKinds.filter((other) => takes(other, first)).join(" or ");
   const what = kind === "full" ? "full fine-tuning" : `the method ${kind}`;
   throw new RangeError(
-    `${what} takes no ${listNames(foreign)}, found ${foreign[0]} ${
-      given[foreign[0]]
-    }, which is of ` +
-      `--method ${takers.join(" or ")}`,
+    `${what} takes no ${listNames(foreign.map(optionOf))}, found ${optionOf(first)} ` +
+      `${given[first]}, which is of --method ${takers}`,
   );
 }
+
+/** The option that sets a field of a method. */
+const optionOf = (field: string): string =>
+  field === "length" ? "--prefix-length" : optionName(field);
 
 function selectionOf({ sites, targetModules }: MethodOptions): Fields {
   if (sites && targetModules) {

@@ -20,7 +20,7 @@ import {
 
 /** What the command line knows of a method. */
 interface MethodEntry {
-  /** What a reader calls it, with its settings. */
+  /** What a reader calls it, with its settings; an adapter that is trained further keeps its own, unsaid ones. */
   readonly title: (settings: Fields) => string;
   /** Its fields in a configuration. */
   readonly rules: Readonly<Record<string, Rule>>;
@@ -81,12 +81,13 @@ export const methodEntries: { readonly [Kind in MethodKind]: MethodEntry } = {
   lora,
   bitfit: { title: () => "BitFit", rules: { modulesToSave: moduleNames } },
   "top-layers": {
-    title: ({ layers }) => `the top ${howMany(Number(layers), "layer")}`,
+    title: ({ layers }) =>
+      layers === 1 ? "the top layer" : `the top ${layers === undefined ? "" : `${layers} `}layers`,
     rules: { layers: positive, modulesToSave: moduleNames },
     defaults: () => ({ layers: 2 }),
   },
   vera: {
-    title: ({ rank }) => `VeRA of rank ${rank}`,
+    title: ({ rank }) => rank === undefined ? "VeRA" : `VeRA of rank ${rank}`,
     rules: {
       rank: positive,
       sites: siteNames,
@@ -98,7 +99,8 @@ export const methodEntries: { readonly [Kind in MethodKind]: MethodEntry } = {
     defaults: () => ({ rank: 256 }),
   },
   bottleneck: {
-    title: ({ variant, size }) => `${variant} bottlenecks of width ${size}`,
+    title: ({ variant, size }) =>
+      size === undefined ? "bottlenecks" : `${variant} bottlenecks of width ${size}`,
     rules: {
       variant: oneOf(...bottleneckVariants),
       size: positive,

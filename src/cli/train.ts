@@ -174,9 +174,8 @@ async function adapt(
   const { adapter, seed } = options;
   if (adapter === undefined) return await applyMethod(model, method, seed);
   await noteOtherBase(options, options.model, [adapter]);
-  note(options, "the adapter keeps its own ranks, scalings and modules");
-  const { dropout = 0 } = method.kind === "lora" ? method : {};
-  const ofLora = method.kind === "lora" ? { dropout } : {};
+  note(options, "the adapter keeps its own settings");
+  const ofLora = method.kind === "lora" ? { dropout: method.dropout ?? 0 } : {};
   const loaded = await loadAnyAdapter(model, adapter, { ...ofLora, allow: options.allow });
   notePassed(options, adapter, passedIn(loaded));
   return loaded;

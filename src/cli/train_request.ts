@@ -1,16 +1,13 @@
 /** What `train` was asked to do, checked before the model is loaded. @module */
 
 import { fileDigests } from "../core/digest.ts";
-import { boundsOf } from "../core/numbers.ts";
-import { methodIn } from "../adapt/load_any.ts";
 import { savedLength } from "../adapt/prefix/saved_length.ts";
-import { assertAdapterFolder } from "../formats/folder_kind.ts";
-import { readAdapter } from "../formats/mod.ts";
 import type { JsonRecord, MethodSpec, RunSpec, TrainingSpec } from "../runs/mod.ts";
 import { type Batch, defaultPatience, defaultSettings } from "../train/mod.ts";
 import { batchExample, readBatchFile } from "./batches.ts";
-import type { AllowOption, BaseDtypeOption } from "./arguments.ts";
+import type { BaseDtypeOption } from "./arguments.ts";
 import { assertAllowed, type CommonOptions } from "./common.ts";
+import { assertContinues, continuedMethod } from "./continued_method.ts";
 import { readFacts, roomIn } from "./limits.ts";
 import { methodOf, type MethodOptions } from "./method.ts";
 import { assertOtherFolder } from "./model_folder.ts";
@@ -81,7 +78,10 @@ export async function readRequest(
   const asked = methodOf(options, configuredMethod ?? usual);
   if (adapter) assertContinues(options, asked);
   assertAllowed(options, adapter ? [adapter] : []);
-  const method = adapter ? await methodOfAdapter(adapter, asked, options.allow) : asked;
+  const isNamed = (options.method ?? configuredMethod) !== undefined;
+  const method = adapter
+    ? await continuedMethod(adapter, { asked, isNamed, allow: options.allow })
+    : asked;
   await assertOutput(options, method.kind);
   const length = adapter ? await savedLength(adapter) : "length" in method ? method.length : 0;
   const material = data === undefined
@@ -91,9 +91,7 @@ export async function readRequest(
   assertRates(training, method);
   const model = await readModel(options);
   const spec = { model, method: withHead(method, material), data: material.data, training, seed };
-  const isNamed = method.kind !== "full" || configuredMethod !== undefined ||
-    options.method !== undefined;
-  return { ...material, spec, isNamed };
+  return { ...material, spec, isNamed: isNamed || method.kind !== "full" };
 }
 
 async function readBatches(
@@ -131,22 +129,6 @@ async function readData(
   const newLabels = facts.labels ? undefined : labels;
   const told = { notes, example, labels, newLabels, usualRate: settings.learningRate };
   return { batches: train, validation, ...told, head: facts.head, data: identity, defaults };
-}
-
-/** The method of an adapter that is trained further: the highest rank and the largest scaling of its sites. */
-async function methodOfAdapter(
-  folder: string,
-  asked: MethodSpec,
-  allow: AllowOption["allow"],
-): Promise<MethodSpec> {
-  await assertAdapterFolder(folder);
-  const kind = await methodIn(folder);
-  if (kind !== undefined) return { kind } as MethodSpec;
-  const { updates } = await readAdapter(folder, { withSaved: true, allow });
-  const [, rank] = boundsOf(updates.map(({ A }) => A.shape[0]));
-  const [, scaling] = boundsOf(updates.map(({ scaling }) => Math.abs(scaling)));
-  const { dropout } = asked.kind === "lora" ? asked : {};
-  return { kind: "lora", rank, alpha: rank * scaling, dropout };
 }
 
 /** A new head is trained in full beside an adapter. */
@@ -201,21 +183,6 @@ export async function modelSpec({ model, adapter, baseDtype }: TrainOptions): Pr
 function assertRates({ loraPlusRatio }: TrainingSpec, { kind }: MethodSpec): void {
   if (loraPlusRatio === undefined || kind === "lora") return;
   throw new RangeError(`--lora-plus-ratio needs --method lora, found ${kind}`);
-}
-
-/** Refuses options that an existing adapter already fixes. */
-function assertContinues(options: TrainOptions, { kind }: MethodSpec): void {
-  if (kind === "full") {
-    throw new RangeError("full fine-tuning cannot continue an adapter: merge it first");
-  }
-  const { rank, alpha, sites, targetModules } = options;
-  const given = { rank, alpha, sites, "target-modules": targetModules };
-  const names = Object.entries(given).filter(([, value]) => value !== undefined);
-  if (names.length === 0) return;
-  const list = names.map(([name]) => `--${name}`).join(" and ");
-  throw new RangeError(
-    `--adapter keeps its own rank, alpha and modules: leave out ${list}`,
-  );
 }
 
 /** Refuses options that do not go together. */

@@ -61,3 +61,22 @@ for (const folder of families) {
     });
   }
 }
+
+const leftOut: readonly (readonly [object, string])[] = [
+  [
+    { leaveOut: [0, 1] },
+    "leaveOut must leave a layer with a bottleneck, found all 2 layers left out",
+  ],
+  [{ leaveOut: [2] }, "leaveOut must list layers of the model's 2, from 0, found [2]"],
+  [{ variant: "drop" }, "drop needs the lowest layers in leaveOut, such as [0, 1], found []"],
+];
+
+for (const [options, message] of leftOut) {
+  Deno.test(`count and adapter refuse bottlenecks with ${JSON.stringify(options)}`, async () => {
+    using device = new DryDevice();
+    using model = allocateModel(device, await readConfig(golden("gpt2_tiny")));
+    const method: MethodSpec = { kind: "bottleneck", size: 5, ...options };
+    assertThrows(() => countModules(model.architecture, method), RangeError, message);
+    assertThrows(() => allocateMethod(model, method, 1), RangeError, message);
+  });
+}

@@ -94,9 +94,9 @@ const broken: readonly [Record<string, unknown>, RegExp | undefined, string][] =
   [
     { r: 9 },
     undefined,
-    "vera_A and vera_B must be at least [9, 192] and [192, 9], found [8, 192] and [192, 8]",
+    "vera_A must have 9 rows and at least 192 columns, vera_B 9 columns and at least 192 rows, found [8, 192] and [192, 8]",
   ],
-  [{ r: 1e9 }, undefined, "vera_A and vera_B must be at least [1000000000, 192]"],
+  [{ r: 1e9 }, undefined, "vera_A must have 1000000000 rows and at least 192 columns"],
   [{ r: 0 }, undefined, "r must be an integer of at least 1, found 0"],
   [
     { projection_prng_key: -1 },
@@ -125,7 +125,8 @@ for (const [fields, without, message] of broken) {
 }
 
 const refused: readonly [VeraOptions, string][] = [
-  [{ rank: 0 }, "the rank of VeRA must be a positive integer, found 0"],
+  [{ rank: 0 }, "the rank of VeRA must be a whole number from 1 to 16384, found 0"],
+  [{ rank: 16385 }, "the rank of VeRA must be a whole number from 1 to 16384, found 16385"],
   [{ rank: 4, sites: ["q"] }, "by targetModules, found the site transformer.h.0.attn.c_attn:q"],
   [{ rank: 4, targetModules: ["wte"] }, "by targetModules, found the embedding transformer.wte"],
   [{ rank: 4, dInitial: NaN }, "dInitial must be finite in F32, found NaN"],

@@ -8,14 +8,25 @@ import { assertFails, lowrank, model } from "./lowrank.ts";
 
 const first = golden("adapters/peft_c_attn"), second = golden("adapters/peft_all_linear");
 
-Deno.test("training an existing adapter takes no rank, alpha or modules", () =>
+Deno.test("training an existing adapter takes no other method and none of its settings", () =>
   withFolder(async (folder) => {
     const args = [...await trainArgs(folder, `${folder}/out`), "--adapter", first];
-    const rule = "--adapter keeps its own rank, alpha and modules: leave out ";
+    const rule = "--adapter keeps its own settings: leave out ";
     await assertFails([...args, "--rank", "8"], `${rule}--rank\n`);
     await assertFails([...args, "--alpha", "8", "--sites", "q"], `${rule}--alpha and --sites\n`);
     await assertFails([...args, "--target-modules", "c_attn"], `${rule}--target-modules\n`);
     await assertFails([...args, "--method", "full"], "cannot continue an adapter");
+    const size = ["--method", "bottleneck", "--size", "4"];
+    await assertFails([...args, ...size], `${rule}--size\n`);
+    const other = `--adapter keeps its own method, lora in ${first}, found bitfit`;
+    await assertFails([...args, "--method", "bitfit"], other);
+    const unknown = `${folder}/unknown`;
+    await Deno.mkdir(unknown);
+    await Deno.writeTextFile(`${unknown}/adapter_config.json`, '{"method": 5}');
+    await assertFails(
+      [...await trainArgs(folder, `${folder}/out`), "--adapter", unknown],
+      `the method of the adapter in ${unknown} must be one of full, lora, `,
+    );
   }));
 
 Deno.test("a second adapter is refused where only one would be used", () =>

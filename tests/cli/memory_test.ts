@@ -61,6 +61,11 @@ Deno.test("where no formula gives the bytes once more, the output says why", asy
   const said =
     "\nNo closed formulas give these bytes once more: there are some for GPT-2 only, found bert.\n";
   assertStringIncludes(stdout, said);
+  const bitfit = await lowrank("memory", "models/tiny-gpt2", "--method", "bitfit", "--batch", "1");
+  assertStringIncludes(
+    bitfit.stdout,
+    "once more: there are some for full fine-tuning and lora only, found bitfit.",
+  );
   const gpt2 = await lowrank("memory", "gpt2", "--batch", "1", "--length", "8");
   assertEquals(gpt2.stdout.includes("No closed formulas"), false);
 });

@@ -51,17 +51,24 @@ Deno.test("an option of another method is refused, and commands for low-rank upd
     const train = (...rest: string[]) => ["train", ...paths, ...rest];
     await assertFails(
       train("--method", "bitfit", "--rank", "4"),
-      "the method bitfit takes no rank, found rank 4, which is of --method lora",
+      "the method bitfit takes no --rank, found --rank 4, which is of --method lora",
     );
     await assertFails(
       train("--method", "lora", "--size", "4"),
-      "the method lora takes no size, found size 4, which is of --method bottleneck",
+      "the method lora takes no --size, found --size 4, which is of --method bottleneck",
+    );
+    await assertFails(
+      train("--method", "vera", "--prefix-length", "4"),
+      "the method vera takes no --prefix-length, found --prefix-length 4, which is of --method prefix-",
     );
     await Deno.writeTextFile(`${folder}/c.json`, '{"method": {"name": "bitfit", "rank": 4}}');
     await assertFails(train("--config", `${folder}/c.json`), "method may have name, modulesToSave");
     const { stderr } = await lowrank(...train("--method", "bitfits"));
     assertStringIncludes(stderr, "bitfits");
     await lowrankJson(...train("--method", "bitfit", "--steps", "1"));
+    const merge = ["--model", base, "--adapter", `${folder}/out`, "--output", `${folder}/merged`];
+    const { stdout } = await lowrank("merge", ...merge);
+    assert(stdout.startsWith("replaced 13 tensors\n"), stdout);
     await assertFails(
       ["inspect", `${folder}/out`],
       'the method must be LoRA, which has low-rank updates, found "bitfit"',

@@ -174,7 +174,7 @@ Deno.test("bad input is refused in one sentence, before anything is trained", ()
     await refused({ "learning-rate": [1e-3, "fast"] }, "learning-rate=fast", "must be a number");
     await refused(
       { method: ["full", "lora"], methods: [{ rank: 1 }] },
-      "method=full learning-rate=0.001 seed=1: full fine-tuning takes no rank",
+      "method=full learning-rate=0.001 seed=1: full fine-tuning takes no --rank",
     );
     await refused(
       { methods: [{ method: "lora" }, { method: "no" }] },

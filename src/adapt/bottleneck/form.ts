@@ -1,7 +1,6 @@
 /** Where the bottlenecks of a variant are, and what they compute. @module */
 
-import { howMany } from "../../core/how_many.ts";
-import { quote } from "../../core/quote.ts";
+import { assertLeftOut } from "../../architectures/left_out.ts";
 import type { Model } from "../../models/model.ts";
 import type { Place } from "../../nn/place.ts";
 
@@ -62,38 +61,9 @@ export function chosenPlaces({ places }: Model, { variant, leaveOut }: Chosen): 
   const layerOf = ({ sublayer }: Place) => places.filter((one) => one.sublayer === sublayer);
   const layers = places.filter(({ sublayer }) => sublayer === "mlp").length;
   if (layers === 0) throw new RangeError("bottlenecks need a model with blocks, found none");
-  assertLeftOut(variant, leaveOut, layers);
+  assertLeftOut(leaveOut, layers, variant);
   return places.filter((place) =>
     (followsAttention || place.sublayer === "mlp") &&
     !leaveOut.includes(layerOf(place).indexOf(place))
   );
-}
-
-function assertLeftOut(variant: BottleneckVariant, leaveOut: readonly number[], layers: number) {
-  const isLayer = (layer: unknown) =>
-    Number.isInteger(layer) && 0 <= Number(layer) && Number(layer) < layers;
-  if (!(Array.isArray(leaveOut) && leaveOut.every(isLayer))) {
-    throw new RangeError(
-      `leaveOut must list layers of the model's ${layers}, from 0, found ${quote(leaveOut)}`,
-    );
-  }
-  const left = new Set(leaveOut);
-  if (left.size === layers) {
-    throw new RangeError(
-      `leaveOut must leave a layer with a bottleneck, found all ${
-        howMany(layers, "layer")
-      } left out`,
-    );
-  }
-  if (variant === "drop" && !isLowest(leaveOut)) {
-    throw new RangeError(
-      `drop needs the lowest layers in leaveOut, such as [0, 1], found ${quote(leaveOut)}`,
-    );
-  }
-}
-
-/** Whether layers are the lowest one or more. */
-export function isLowest(layers: readonly number[]): boolean {
-  const distinct = new Set(layers);
-  return distinct.size > 0 && [...distinct].every((layer) => layer < distinct.size);
 }

@@ -1,12 +1,12 @@
 /** The configuration of bottlenecks in the `adapters` library's files (AdapterHub). @module */
 
+import { areLowest } from "../../architectures/left_out.ts";
 import { isRecord, isText } from "../../core/json.ts";
 import { quote } from "../../core/quote.ts";
 import type { BottleneckInit } from "./bottleneck.ts";
 import {
   bottleneckForms,
   type BottleneckVariant,
-  isLowest,
   nonLinearities,
   type NonLinearity,
 } from "./form.ts";
@@ -127,7 +127,7 @@ function variantOf(
   const variant = variants.find((one) =>
     Object.values(placingOf(one)).every((value, i) => value === found[i])
   );
-  if (variant === "pfeiffer" && Array.isArray(leaveOut) && isLowest(leaveOut)) return "drop";
+  if (variant === "pfeiffer" && Array.isArray(leaveOut) && areLowest(leaveOut)) return "drop";
   if (variant) return variant;
   throw new RangeError(
     `${placing.join(", ")} must be as in ${variants.join(", ")}, found ${quote(found)}`,

@@ -35,12 +35,8 @@ export async function injectAtWeights(
   options: WeightStartOptions,
   start: WeightStart,
 ): Promise<LoraAdapter> {
-  assertModel(action, model);
-  assertOptions(action, options, names);
   const plans: LoraPlan[] = [];
-  for (const plan of planLora(model, action, options)) {
-    plans.push(await startedPlan(action, plan, start));
-  }
+  for (const plan of plansOf(model, action, options)) plans.push(await startedPlan(plan, start));
   assertFree(model, options, action); // Another may have come while weights were read.
   return new LoraAdapter(model, plans, injectedParts(model, plans, options));
 }
@@ -54,16 +50,22 @@ export function allocateAtWeights(
   action: string,
   options: WeightStartOptions,
 ): LoraAdapter {
-  assertOptions(action, options, names);
-  const plans = planLora(model, action, options).map((plan) => ({ ...plan, isStart: true }));
+  const plans = plansOf(model, action, options).map((plan) => ({ ...plan, isStart: true }));
   return new LoraAdapter(model, plans, injectedParts(model, plans, options));
 }
 
-async function startedPlan(action: string, plan: LoraPlan, start: WeightStart): Promise<LoraPlan> {
-  const { site: { name, linear, rows } } = plan;
-  if (linear instanceof Embedding) {
-    throw new RangeError(`${action} needs linear layers, found the embedding ${name}`);
-  }
+/** Plans of LoRA on linear layers, whose values are to come. */
+function plansOf(model: Model, action: string, options: WeightStartOptions): LoraPlan[] {
+  assertModel(action, model);
+  assertOptions(action, options, names);
+  const plans = planLora(model, action, options);
+  const embedding = plans.find(({ site: { linear } }) => linear instanceof Embedding);
+  if (embedding === undefined) return plans;
+  throw new RangeError(`${action} needs linear layers, found the embedding ${embedding.site.name}`);
+}
+
+async function startedPlan(plan: LoraPlan, start: WeightStart): Promise<LoraPlan> {
+  const { site: { linear, rows } } = plan;
   using own = linear.weight.dense();
   const [{ shape, data }] = await own.device.read(own);
   const part = gather({ shape, data }, indicesOf(rows));

@@ -2,6 +2,7 @@
 
 import { assertDropout } from "../../autograd/ops/dropout.ts";
 import type { Parameter } from "../../autograd/parameter.ts";
+import { mostDrawnRank } from "../../core/limits.ts";
 import { assertOptions, type OptionNames } from "../../core/options.ts";
 import { quote } from "../../core/quote.ts";
 import { countRows } from "../../core/row_range.ts";
@@ -26,7 +27,7 @@ import { VeraSite } from "./vera_site.ts";
 
 /** How to adapt a model with VeRA; where neither `sites` nor `targetModules` say, PEFT's default modules. */
 export interface VeraOptions extends SiteSelection, MethodAdapterOptions {
-  /** r, a positive integer: larger than for LoRA, as each costs one trained value a layer. */
+  /** r, from 1 to 16384: larger than for LoRA, as each costs one trained value a layer. */
   readonly rank: number;
   /** What every d begins at. Default 0.1. */
   readonly dInitial?: number;
@@ -172,8 +173,10 @@ export class VeraAdapter extends MethodAdapter {
 
 /** Throws unless a rank, a start and a dropout are numbers that VeRA can have. */
 function assertSettings(rank: number, dInitial: number, dropout: number): void {
-  if (!(Number.isSafeInteger(rank) && rank >= 1)) {
-    throw new RangeError(`the rank of VeRA must be a positive integer, found ${quote(rank)}`);
+  if (!(Number.isInteger(rank) && rank >= 1 && rank <= mostDrawnRank)) {
+    throw new RangeError(
+      `the rank of VeRA must be a whole number from 1 to ${mostDrawnRank}, found ${quote(rank)}`,
+    );
   }
   if (!Number.isFinite(Math.fround(dInitial))) {
     throw new RangeError(`dInitial must be finite in F32, found ${quote(dInitial)}`);

@@ -113,13 +113,13 @@ function projectionsOf(
     throw new RangeError("save_projection must be true where the file has vera_A, found false");
   }
   const found = [A, B].map(shapeOf).join(" and ");
-  const least = [[rank, needed.inputs], [needed.outputs, rank]].map(formatShape);
   const inputs = A?.shape[1] ?? 0, [outputs] = B?.shape ?? [0];
   const fits = A?.shape.length === 2 && B?.shape.length === 2 && A.shape[0] === rank &&
     B.shape[1] === rank && inputs >= needed.inputs && outputs >= needed.outputs;
   if (fits) return { A: A.data, B: B.data, shape: { rank, inputs, outputs } };
   throw new RangeError(
-    `vera_A and vera_B must be at least ${least[0]} and ${least[1]}, found ${found}`,
+    `vera_A must have ${rank} rows and at least ${needed.inputs} columns, vera_B ${rank} columns and at least ` +
+      `${needed.outputs} rows, found ${found}`,
   );
 }
 
