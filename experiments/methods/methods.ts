@@ -145,6 +145,10 @@ export const glossMethods: readonly StudiedMethod[] = [
     sizes: [{ ...ranks({ sites: ["q", "v"] }, [4])[0], loraPlusRatio: 16 }],
   },
   {
+    ...{ key: "pissa", label: "PiSSA (q, v)", family: "LoRA", prior: 3e-3 },
+    sizes: ranks({ sites: ["q", "v"], init: "pissa" }, [4]),
+  },
+  {
     ...{ key: "vera", label: "VeRA (the fused q, k, v)", family: "LoRA", prior: 1e-1 },
     sizes: numbered(
       (rank) => ({ kind: "vera", rank, targetModules: ["c_attn"] }),

@@ -1,5 +1,6 @@
 /** Where to spend a budget, and at which rank, with a rate for each: the rules of decision 0027. @module */
 
+import noted from "../../notes.json" with { type: "json" };
 import said from "../../../src/paper/printed/claims.json" with { type: "json" };
 import { meanIn, type MethodsClaim, noiseNote } from "../claims.ts";
 import type { MethodCell, MethodComparison } from "../comparison.ts";
@@ -39,6 +40,7 @@ export const budgetClaims: readonly MethodsClaim[] = [
       "when q,v and q,k,v,o are each better than q and than k at the same budget, each with a rate of its " +
       "own, by more than the noise floor",
     ...said.table5,
+    ...noted.methodsPlaces,
     holds: (compared) =>
       cellsOf(compared, both).every((better) =>
         cellsOf(compared, alone).every((worse) => compared.isBetter(better, worse))
@@ -55,6 +57,7 @@ export const budgetClaims: readonly MethodsClaim[] = [
       100 * parShare
     }% above the best rank's, each with a rate of its own`,
     ...said.table6,
+    ...noted.methodsRank,
     ours: (compared) => `r = 1 is ${(100 * aboveBest(compared)).toFixed(1)}% above the best rank`,
     holds: (compared) => aboveBest(compared) <= parShare,
     found: (compared) =>
@@ -69,6 +72,7 @@ export const budgetClaims: readonly MethodsClaim[] = [
       "when the smallest rank that no other is better than, by more than the noise floor, is 4 or 16, of 1, " +
       "4, 16 and 64",
     ...said.table18,
+    ...noted.methodsRank,
     ours: (compared) => enoughRank(compared).size,
     holds: (compared) => ["r = 4", "r = 16"].includes(enoughRank(compared).size),
     found: (compared) => noiseNote(compared, "nats"),
